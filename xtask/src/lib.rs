@@ -1,0 +1,8 @@
+//! Builds Python wheels inside the Linux systems their users run, proves and ships them.
+//!
+//! Rooms and the arrows between them are drawn in `ARCHITECTURE.md`.
+
+pub mod audit;
+pub mod elf;
+pub mod policy;
+pub mod wheel;
