@@ -4,5 +4,7 @@
 
 pub mod audit;
 pub mod elf;
+pub mod exec;
 pub mod policy;
+pub mod report;
 pub mod wheel;
