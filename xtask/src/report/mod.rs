@@ -5,6 +5,12 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "the one room that prints")]
 
+mod live;
+mod table;
+
+pub use live::{Detail, Live, Stage, Watch};
+pub use table::table;
+
 use std::io::Write as _;
 
 use serde::Serialize;
