@@ -28,6 +28,7 @@ variable "SOURCE_NAME" { default = "local" }
 variable "PACKAGE_CONTEXT" { default = "target/xtask/package" }
 
 variable "RECIPE" { default = "build-all" }
+variable "JUSTFILE" { default = "auto" }
 variable "BUILD_ENV" { default = "AUTOBAHN_USE_NVX=1" }
 variable "BUILD_REQUIREMENTS" { default = "build-requirements.txt" }
 variable "SOURCE_DATE_EPOCH" { default = "" }
@@ -79,6 +80,7 @@ target "_wheels" {
   output   = ["type=local,dest=${OUTPUT}"]
   args = {
     RECIPE             = RECIPE
+    JUSTFILE           = JUSTFILE
     BUILD_ENV          = BUILD_ENV
     BUILD_REQUIREMENTS = BUILD_REQUIREMENTS
     SOURCE_DATE_EPOCH  = SOURCE_DATE_EPOCH

@@ -47,8 +47,10 @@ for id in $PYTHONS; do
 done
 export PATH
 
-# Does just read the source's justfile, and does it have the recipe? A source archive may
-# have a justfile that imports files which only the repository has.
+# Whose recipe? JUSTFILE says `source` or `bundled`; `auto` takes the source's own when it
+# can do this job: just can read it (a source archive may lack files that it imports), it
+# has the recipe, and somewhere it reads PYTHONS. One that does not builds a list of its
+# own, whatever was asked for, and fails on each interpreter that is not here.
 own=
 for file in justfile Justfile .justfile; do
     if [ -f "$XTASK_SOURCE/$file" ]; then
@@ -56,14 +58,24 @@ for file in justfile Justfile .justfile; do
         break
     fi
 done
-if [ -z "$own" ]; then
+if [ "${JUSTFILE:=auto}" = bundled ]; then
+    why="JUSTFILE=bundled"
+    own=
+elif [ -z "$own" ]; then
     why="the source has no justfile"
 elif ! recipes=$(just --justfile "$own" --summary 2>/tmp/just-error); then
     why="the source's justfile does not work: $(grep -m 1 error /tmp/just-error)"
     own=
 else
     case " $recipes " in
-        *" $RECIPE "*) ;;
+        *" $RECIPE "*)
+            just --justfile "$own" --dump >/tmp/just-dump
+            just --justfile "$own" --show "$RECIPE" >>/tmp/just-dump
+            if [ "$JUSTFILE" = auto ] && ! grep -qw PYTHONS /tmp/just-dump; then
+                why="the source's recipe $RECIPE does not read PYTHONS and would build a list of its own"
+                own=
+            fi
+            ;;
         *)
             why="the source's justfile has no recipe $RECIPE"
             own=
@@ -75,6 +87,9 @@ if [ -n "$own" ]; then
     echo "recipe: $RECIPE of the source's justfile"
     just --justfile "$own" --working-directory "$XTASK_SOURCE" "$RECIPE"
     built=$XTASK_SOURCE/dist
+elif [ "$JUSTFILE" = source ]; then
+    echo "error: JUSTFILE=source, but $why" >&2
+    exit 1
 else
     echo "recipe: $RECIPE of docker/justfile ($why)"
     just --justfile "$here/justfile" --working-directory "$XTASK_SOURCE" "$RECIPE"
