@@ -47,7 +47,7 @@ pub enum EnvValue {
     Secret {
         /// The value itself.
         value: String,
-        /// What a printed command says in its place, e.g. `$(cargo xtask host-settings)`.
+        /// What a printed command says in its place, e.g. `$(cargo xtask host-settings settings)`.
         shown: String,
     },
 }

@@ -34,7 +34,7 @@ pub fn run(args: &BuildInfoArgs) -> anyhow::Result<ExitCode> {
     let config = workspace.config()?;
     let native = native_platform();
     let request = plan::parse_words(&config, &args.words, false, &[], &native)?;
-    let engine = workspace.engine(&exec, args.builder.clone());
+    let engine = workspace.engine(&exec, args.builder.clone())?;
     let live = Live::new(Detail::Steps);
     let mut all = Vec::new();
     for (target, platforms) in &request.targets {

@@ -2,24 +2,29 @@
 
 use std::process::ExitCode;
 
-use crate::exec::Exec;
-use crate::{pipeline, report};
+use anyhow::Context as _;
+
+use crate::engine::host::{HostSettings, ThisHost};
+use crate::exec::{Exec, Step};
+use crate::report;
 
 /// Arguments of `host-settings`.
 #[derive(Debug, clap::Args)]
 pub struct HostSettingsArgs {
-    /// apt's proxy lines instead of the environment
-    #[arg(long)]
-    pub apt: bool,
+    /// Which secret: settings, netrc, `cargo_config` or `apt_conf`
+    pub secret: String,
 }
 
-/// Prints the settings; they may hold passwords, so this is for a shell's `$(...)`, not for a log.
+/// Prints one secret; it may hold passwords, so this is for a shell's `$(...)`, not for a log.
 ///
 /// # Errors
-/// None today.
+/// When there is no secret of that name.
 pub fn run(args: &HostSettingsArgs) -> anyhow::Result<ExitCode> {
-    let host = pipeline::prepare_host(&Exec::real());
-    let text = if args.apt { host.apt_conf } else { host.lines() };
+    let dump = Exec::real().read(&Step::new("apt-config", ["dump", "Acquire"])).unwrap_or_default();
+    let host = HostSettings::gather(&ThisHost, &dump);
+    let text = host.text(&args.secret).with_context(|| {
+        format!("`{}` is none of settings, netrc, cargo_config, apt_conf", args.secret)
+    })?;
     report::data(text.trim_end());
     Ok(ExitCode::SUCCESS)
 }

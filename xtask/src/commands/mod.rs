@@ -67,9 +67,9 @@ impl Workspace {
         Ok(config)
     }
 
-    pub(crate) fn engine(&self, exec: &Exec, builder: Option<String>) -> Engine {
-        let host = pipeline::prepare_host(exec);
-        Engine { exec: exec.clone(), root: self.root.clone(), host, builder }
+    pub(crate) fn engine(&self, exec: &Exec, builder: Option<String>) -> anyhow::Result<Engine> {
+        let host = pipeline::prepare_host(exec, &self.work)?;
+        Ok(Engine { exec: exec.clone(), root: self.root.clone(), host, builder })
     }
 }
 

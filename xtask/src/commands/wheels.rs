@@ -168,7 +168,7 @@ fn build(
     args: &WheelsArgs,
 ) -> anyhow::Result<Option<RunReport>> {
     let session = Session::open(exec, workspace, args)?;
-    let engine = workspace.engine(exec, args.builder.clone());
+    let engine = workspace.engine(exec, args.builder.clone())?;
     let context = session.context(&engine, workspace, args);
     if args.dry_run {
         if args.json {

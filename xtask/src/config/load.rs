@@ -234,6 +234,11 @@ impl Checker<'_> {
             let message = "`pythons` and `providers` must name at least one each".to_owned();
             return Err(self.at(start, message));
         }
+        let misplaced = |path: &&Utf8PathBuf| path.parent().is_none_or(|dir| dir != "docker");
+        if let Some(path) = build.requirements.as_ref().filter(misplaced) {
+            let message = format!("`requirements` is `{path}`: it has to be a file in `docker/`");
+            return Err(self.at(start, message));
+        }
         if let Some(name) = build.env.keys().find(|name| !is_env_name(name)) {
             return Err(self.at(start, format!("`{name}` is no name of an environment variable")));
         }

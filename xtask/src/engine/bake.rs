@@ -64,8 +64,8 @@ impl Bake<'_> {
         for set in sets {
             step = step.arg("--set").arg(set);
         }
-        for (name, value, shown) in host.secret_env() {
-            step = step.secret_env(name, value, shown);
+        for (_, variable, text, shown) in host.texts() {
+            step = step.secret_env(variable, text, &shown);
         }
         step.arg(target)
     }

@@ -52,10 +52,14 @@ const CA_BUNDLES: [&str; 5] = [
 /// The largest secret that BuildKit takes (moby/buildkit, `session/secrets`, `MaxSecretSize`).
 pub const SECRET_LIMIT: u64 = 500 * 1024;
 
-/// The variable through which the settings reach the engine's client.
-const SETTINGS_ENV: &str = "XTASK_HOST_SETTINGS";
-/// The variable through which apt's settings reach it.
-const APT_ENV: &str = "XTASK_HOST_APT_CONF";
+/// Secrets that are no files, and the variable through which each reaches the engine's client. Not
+/// files, because newer clients refuse to read files outside the workspace unasked.
+pub const TEXT_SECRETS: [(&str, &str); 4] = [
+    ("settings", "XTASK_HOST_SETTINGS"),
+    ("netrc", "XTASK_HOST_NETRC"),
+    ("cargo_config", "XTASK_HOST_CARGO_CONFIG"),
+    ("apt_conf", "XTASK_HOST_APT_CONF"),
+];
 
 /// Reads a machine: its environment and its files. A test gives its own.
 pub trait Host {
@@ -90,10 +94,10 @@ impl Host for ThisHost {
 pub struct HostSettings {
     /// Bundle of trusted certificates (PEM).
     pub ca: Option<Utf8PathBuf>,
-    /// `.netrc` with the credentials of indexes.
-    pub netrc: Option<Utf8PathBuf>,
-    /// cargo's configuration.
-    pub cargo_config: Option<Utf8PathBuf>,
+    /// `.netrc` with the credentials of indexes; empty where there is none.
+    pub netrc: String,
+    /// cargo's configuration; empty where there is none.
+    pub cargo_config: String,
     /// Environment of the build: proxies and indexes.
     pub settings: BTreeMap<String, String>,
     /// apt's configuration lines (proxies), where this machine has some.
@@ -114,7 +118,7 @@ impl HostSettings {
     pub fn gather(host: &impl Host, apt_dump: &str) -> Self {
         let home = host.var("HOME").map(Utf8PathBuf::from);
         let in_home = |path: &str| home.as_ref().map(|home| home.join(path));
-        let existing = |path: Utf8PathBuf| host.size(&path).is_some().then_some(path);
+        let text = |path: Option<Utf8PathBuf>| path.and_then(|path| host.read(&path));
         let mut settings = pip_settings(host, home.as_deref());
         for name in HANDED_ON {
             if let Some(value) = host.var(name) {
@@ -122,14 +126,11 @@ impl HostSettings {
             }
         }
         let cargo_home = host.var("CARGO_HOME").map(Utf8PathBuf::from).or(in_home(".cargo"));
+        let netrc = host.var("NETRC").map(Utf8PathBuf::from).or(in_home(".netrc"));
         Self {
             ca: ca_bundle(host),
-            netrc: host
-                .var("NETRC")
-                .map(Utf8PathBuf::from)
-                .or(in_home(".netrc"))
-                .and_then(existing),
-            cargo_config: cargo_home.map(|dir| dir.join("config.toml")).and_then(existing),
+            netrc: text(netrc).unwrap_or_default(),
+            cargo_config: text(cargo_home.map(|dir| dir.join("config.toml"))).unwrap_or_default(),
             settings,
             apt_conf: apt_proxies(apt_dump),
         }
@@ -142,35 +143,32 @@ impl HostSettings {
             .fold(String::new(), |text, (key, value)| format!("{text}{key}={value}\n"))
     }
 
-    /// The values of bake's `secrets` attribute.
-    pub(super) fn secrets(&self) -> Vec<String> {
-        let file = |id: &str, path: &Utf8PathBuf| format!("id={id},src={path}");
-        let files =
-            [("ca", &self.ca), ("netrc", &self.netrc), ("cargo_config", &self.cargo_config)];
-        let mut secrets: Vec<_> = files
-            .iter()
-            .filter_map(|(id, path)| path.as_ref().map(|path| file(id, path)))
-            .collect();
-        if !self.settings.is_empty() {
-            secrets.push(format!("id=settings,env={SETTINGS_ENV}"));
+    /// What one secret that is no file holds, by the name it has in the Dockerfile.
+    pub fn text(&self, secret: &str) -> Option<String> {
+        match secret {
+            "settings" => Some(self.lines()),
+            "netrc" => Some(self.netrc.clone()),
+            "cargo_config" => Some(self.cargo_config.clone()),
+            "apt_conf" => Some(self.apt_conf.clone()),
+            _ => None,
         }
-        if !self.apt_conf.is_empty() {
-            secrets.push(format!("id=apt_conf,env={APT_ENV}"));
-        }
-        secrets
     }
 
-    /// The environment that holds the secrets which are no files: name, value, and the shell
-    /// expression that a printed command shows instead.
-    pub(super) fn secret_env(&self) -> Vec<(&'static str, String, &'static str)> {
-        let mut env = Vec::new();
-        if !self.settings.is_empty() {
-            env.push((SETTINGS_ENV, self.lines(), "$(cargo xtask host-settings)"));
-        }
-        if !self.apt_conf.is_empty() {
-            env.push((APT_ENV, self.apt_conf.clone(), "$(cargo xtask host-settings --apt)"));
-        }
-        env
+    /// The secrets that are no files and hold something: name, variable, contents, and the shell
+    /// expression that a printed command shows in their place.
+    pub(super) fn texts(&self) -> Vec<(&'static str, &'static str, String, String)> {
+        let with_text = |&(id, variable): &(&'static str, &'static str)| {
+            let text = self.text(id).filter(|text| !text.is_empty())?;
+            Some((id, variable, text, format!("$(cargo xtask host-settings {id})")))
+        };
+        TEXT_SECRETS.iter().filter_map(with_text).collect()
+    }
+
+    /// The values of bake's `secrets` attribute.
+    pub(super) fn secrets(&self) -> Vec<String> {
+        let ca = self.ca.iter().map(|path| format!("id=ca,src={path}"));
+        let texts = self.texts();
+        ca.chain(texts.iter().map(|(id, variable, ..)| format!("id={id},env={variable}"))).collect()
     }
 
     /// `text` without any of the settings' values, their credentials and their hosts.

@@ -9,7 +9,9 @@ use serde::Deserialize;
 
 /// How many of a step's last output lines are kept for the message of its failure.
 const TAIL_LINES: usize = 40;
-/// How many steps are followed; a build of ours has some thirty.
+/// Largest report that is taken; one step's output comes in many.
+const MAX_REPORT: usize = 8 * 1024 * 1024;
+/// How many steps are followed; a build of ours has some forty.
 const MAX_VERTICES: usize = 4096;
 
 #[derive(Deserialize)]
@@ -85,6 +87,8 @@ struct Step {
 /// Follows one build.
 #[derive(Default)]
 pub struct Progress {
+    /// A report of several lines that has begun: buildx before 0.14 indents its JSON.
+    open: Vec<u8>,
     steps: BTreeMap<String, Step>,
     failed: Option<(String, String, String)>,
 }
@@ -103,10 +107,25 @@ pub struct FailedStep {
 impl Progress {
     /// Takes one line of the client's standard error; whatever it is, it ends in events.
     pub fn line(&mut self, line: &[u8]) -> Vec<Event> {
-        let Ok(status) = serde_json::from_slice::<Status>(line) else {
-            let text = clean(&String::from_utf8_lossy(line));
-            return if text.trim().is_empty() { Vec::new() } else { vec![Event::Said(text)] };
-        };
+        if self.open.is_empty() && line != b"{" {
+            return match serde_json::from_slice::<Status>(line) {
+                Ok(status) => self.status(status),
+                Err(_) => said(line),
+            };
+        }
+        self.open.extend_from_slice(line);
+        self.open.push(b'\n');
+        if line != b"}" && self.open.len() <= MAX_REPORT {
+            return Vec::new();
+        }
+        let report = std::mem::take(&mut self.open);
+        match serde_json::from_slice::<Status>(&report) {
+            Ok(status) => self.status(status),
+            Err(_) => report.split(|&byte| byte == b'\n').flat_map(said).collect(),
+        }
+    }
+
+    fn status(&mut self, status: Status) -> Vec<Event> {
         let mut events = Vec::new();
         for vertex in status.vertexes.unwrap_or_default() {
             self.vertex(vertex, &mut events);
@@ -177,6 +196,12 @@ impl Progress {
         let tail = self.steps.get(&digest).map(|step| step.tail.clone()).unwrap_or_default();
         Some(FailedStep { name, error, tail })
     }
+}
+
+/// What the client says for itself.
+fn said(line: &[u8]) -> Vec<Event> {
+    let text = clean(&String::from_utf8_lossy(line));
+    if text.trim().is_empty() { Vec::new() } else { vec![Event::Said(text)] }
 }
 
 fn is_cancelled(error: &str) -> bool {

@@ -50,6 +50,23 @@ fn the_failed_step_is_the_cause_and_not_one_that_was_cancelled_with_it() {
 }
 
 #[test]
+fn reports_that_older_clients_indent_are_read_too() {
+    let (progress, events) = feed(&[
+        "{",
+        r#"  "vertexes": [{"digest": "a", "name": "A", "started": "t", "completed": "u","#,
+        r#"   "error": "exit code: 1"}]"#,
+        "}",
+        "ERROR: failed to solve",
+        "{",
+        "no report",
+        "}",
+    ]);
+    assert_eq!(progress.failed().map(|step| step.name), Some("A".to_owned()));
+    let said: Vec<_> = events.iter().filter(|event| matches!(event, Event::Said(_))).collect();
+    assert_eq!(said.len(), 4, "{said:?}");
+}
+
+#[test]
 fn what_is_no_progress_is_the_client_speaking() {
     let (_, events) = feed(&["ERROR: \u{1b}[31mno builder", ""]);
     assert_eq!(events, [Event::Said("ERROR: [31mno builder".to_owned())]);

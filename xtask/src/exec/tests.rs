@@ -10,10 +10,14 @@ fn sh(script: &str) -> Step {
 fn a_printed_step_can_be_pasted_and_hides_secrets() {
     let step = Step::new("docker", ["buildx", "bake", "--set", "*.args.X=a b", "it's"])
         .env("PLATFORM", "linux/amd64")
-        .secret_env("SETTINGS", "PIP_INDEX_URL=token".to_owned(), "$(cargo xtask host-settings)");
+        .secret_env(
+            "SETTINGS",
+            "PIP_INDEX_URL=token".to_owned(),
+            "$(cargo xtask host-settings settings)",
+        );
     assert_eq!(
         step.to_string(),
-        "PLATFORM=linux/amd64 SETTINGS=\"$(cargo xtask host-settings)\" \
+        "PLATFORM=linux/amd64 SETTINGS=\"$(cargo xtask host-settings settings)\" \
          docker buildx bake --set '*.args.X=a b' 'it'\\''s'"
     );
     assert!(!format!("{step:?}").contains("token"));

@@ -3,11 +3,11 @@
 use std::sync::Mutex;
 use std::time::Duration;
 
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
 use thiserror::Error;
 
 use crate::config::Config;
-use crate::engine::host::{HostSettings, ThisHost};
+use crate::engine::host::{HostSettings, SECRET_LIMIT, ThisHost};
 use crate::engine::{Engine, EngineError};
 use crate::exec::{Exec, Step};
 use crate::store::{Store, StoreError};
@@ -78,10 +78,34 @@ impl PipelineError {
     }
 }
 
-/// Gathers what the containers inherit from this machine.
-pub fn prepare_host(exec: &Exec) -> HostSettings {
+/// Gathers what the containers inherit from this machine. The bundle of certificates is copied
+/// below `work`, since newer clients read no file outside the workspace unasked.
+///
+/// # Errors
+/// When the bundle cannot be read or copied, or is larger than BuildKit takes.
+pub fn prepare_host(exec: &Exec, work: &Utf8Path) -> std::io::Result<HostSettings> {
     let step = Step::new("apt-config", ["dump", "Acquire"]).timeout(Duration::from_secs(5));
     // No apt, no apt proxies.
     let dump = exec.read(&step).unwrap_or_default();
-    HostSettings::gather(&ThisHost, &dump)
+    let mut host = HostSettings::gather(&ThisHost, &dump);
+    if let Some(bundle) = &host.ca {
+        let contents = fs_err::read(bundle)?;
+        if contents.len() as u64 > SECRET_LIMIT {
+            return Err(std::io::Error::other(format!(
+                "the CA bundle `{bundle}` has {} bytes, a build secret at most {SECRET_LIMIT}\n\n\
+                 hint: let `SSL_CERT_FILE` name a bundle with what your indexes need",
+                contents.len()
+            )));
+        }
+        let copy = work.join("host/ca.pem");
+        if fs_err::read(&copy).ok().as_ref() != Some(&contents) {
+            fs_err::create_dir_all(work.join("host"))?;
+            // By rename: another build may be reading the one that is there.
+            let draft = work.join(format!("host/ca-{}.pem", std::process::id()));
+            fs_err::write(&draft, contents)?;
+            fs_err::rename(draft, &copy)?;
+        }
+        host.ca = Some(copy);
+    }
+    Ok(host)
 }

@@ -101,6 +101,8 @@ pub(super) fn environment_args(
         ("BASE_DIGEST", base.digest.clone()),
         ("BASE_ORIGIN", base.origin.as_str().to_owned()),
         ("TARGET_NAME", target.name.clone()),
+        // Package caches of different systems must not mix; the Dockerfile adds the architecture.
+        ("CACHE_SCOPE", target.name.clone()),
         ("SYSTEM_PACKAGES", packages.map(|list| list.join(" ")).unwrap_or_default()),
         ("RUST", config.toolchain.rust.as_str().to_owned()),
     ])
@@ -134,8 +136,9 @@ fn build_call<'a>(
     let env: Vec<_> = build.env.iter().map(|(name, value)| format!("{name}={value}")).collect();
     args.insert("RECIPE", build.recipe.clone());
     args.insert("BUILD_ENV", env.join("\n"));
-    let requirements = build.requirements.as_ref().map(Utf8PathBuf::to_string);
-    args.insert("BUILD_REQUIREMENTS", requirements.unwrap_or_default());
+    // Named within `docker/`, where the configuration has it lie.
+    let requirements = build.requirements.as_ref().and_then(|path| path.file_name());
+    args.insert("BUILD_REQUIREMENTS", requirements.unwrap_or_default().to_owned());
     args.insert("SOURCE_DATE_EPOCH", SOURCE_DATE_EPOCH.to_string());
     let mut contexts = BTreeMap::new();
     let target = match ctx.source {
