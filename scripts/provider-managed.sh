@@ -20,10 +20,11 @@ if ! UV_PYTHON_DOWNLOADS=manual \
     UV_HTTP_TIMEOUT="${UV_HTTP_TIMEOUT:-15}" UV_HTTP_CONNECT_TIMEOUT=5 UV_HTTP_RETRIES=0 \
     UV_PYTHON_INSTALL_DIR="$PY_HOME/managed" UV_PYTHON_CACHE_DIR="" NO_COLOR=1 \
     uv python install --no-config --no-bin "$request" >/tmp/managed.log 2>&1; then
-    # uv's own reason, which it spreads over a line for each cause.
+    # uv's own reason, which it spreads over a line for each cause; the one that only
+    # repeats the address is left out.
     redact </tmp/managed.log | awk '
-        /^error:/ || /Caused by:/ {
-            sub(/^error: */, ""); sub(/^ *Caused by: */, "")
+        /^(error|  *(cause|Caused by)):/ && !/error sending request for url/ {
+            sub(/^ *(error|cause|Caused by): */, "")
             out = out (out == "" ? "" : ": ") $0
         }
         END { if (out == "") out = "uv python install failed"; print out }' >"$PY_REASON"

@@ -70,7 +70,7 @@ if [ -n "$pin" ]; then
     # apt-helper keeps what had another hash.
     rm -f "$archive" "$archive".*
     if grep -q '404' "$why"; then
-        note "the distribution's pool no longer has $file"
+        note "the distribution's pool has no $file"
     else
         note "the distribution's pool: $(grep '^E:' "$why" | redact | tail -n 1)"
     fi
@@ -78,12 +78,14 @@ fi
 
 suites=$(awk '{ for (i = 2; i < NF; i++) if ($i ~ /:/) { print $(i + 1); break } }' /tmp/suites.list | tr '\n' ' ')
 # `pkg_sources COMMAND ...`: apt with those suites, lists of its own and nothing else of
-# the image's sources. Signatures are checked as ever.
+# the image's sources. Signatures are checked as ever, their age is not: a frozen mirror
+# (a snapshot, an air gap) may be behind, and all that an old index can do here is name an
+# older version, which the metadata then say.
 pkg_sources() {
     pkg_source_command=$1
     shift
     pkg_apt "$pkg_source_command" -o Dir::Etc::SourceList=/tmp/suites.list -o Dir::Etc::SourceParts=/dev/null \
-        -o Dir::State::Lists="$XTASK_CACHE/apt/source-lists" "$@"
+        -o Dir::State::Lists="$XTASK_CACHE/apt/source-lists" -o Acquire::Check-Valid-Until=false "$@"
 }
 mkdir -p "$XTASK_CACHE/apt/source-lists/partial"
 pkg_lock
