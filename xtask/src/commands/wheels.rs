@@ -282,6 +282,5 @@ fn explain(job: &JobReport) -> Option<String> {
         text.push_str("\n\nhint: ");
         text.push_str(hint);
     }
-    text.push_str(&format!("\nlog: {}", failure.log));
-    Some(text)
+    Some(format!("{text}\nlog: {}", failure.log))
 }

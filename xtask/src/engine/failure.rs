@@ -30,7 +30,7 @@ pub enum EngineError {
     #[error("step `{}` failed: {}", .step.name, .step.error)]
     Step {
         /// The step and its last lines.
-        step: FailedStep,
+        step: Box<FailedStep>,
         /// One line of advice, where the output suggests one.
         hint: Option<String>,
     },
@@ -113,7 +113,7 @@ pub(super) fn diagnose(status: &str, step: Option<FailedStep>, said: &[String]) 
     match step {
         Some(step) => {
             let hint = advice(&step);
-            EngineError::Step { step, hint }
+            EngineError::Step { step: Box::new(step), hint }
         }
         None => EngineError::Client { status: status.to_owned(), said: last },
     }
@@ -146,6 +146,7 @@ fn advice(step: &FailedStep) -> Option<String> {
 mod tests {
     use super::*;
 
+    #[expect(clippy::unnecessary_wraps, reason = "as `diagnose` takes it")]
     fn step(tail: &[&str], error: &str) -> Option<FailedStep> {
         let tail = tail.iter().map(|&line| line.to_owned()).collect();
         Some(FailedStep { name: "RUN x".to_owned(), error: error.to_owned(), tail })

@@ -61,9 +61,8 @@ pub(super) fn detach(step: &Step, log: &Utf8Path) -> Result<u32, ExecError> {
     let err = log.try_clone().map_err(|source| start_error(step, source))?;
     // `setsid` (util-linux) rather than a process group alone: the daemon must not die with the
     // terminal that started it.
-    let mut wrapped = step.clone();
-    wrapped.program = "setsid".to_owned();
-    wrapped.args.insert(0, step.program.clone());
+    let args = std::iter::once(&step.program).chain(&step.args).cloned().collect();
+    let wrapped = Step { program: "setsid".to_owned(), args, ..step.clone() };
     let mut command = command(&wrapped)?;
     command.stdin(Stdio::null()).stdout(log.into_parts().0).stderr(err.into_parts().0);
     let child = command.spawn().map_err(|source| start_error(step, source))?;

@@ -135,7 +135,7 @@ mod tests {
 
     use super::*;
 
-    fn info(json: serde_json::Value) -> Result<BuildInfo, String> {
+    fn info(json: &serde_json::Value) -> Result<BuildInfo, String> {
         BuildInfo::parse(json.to_string().as_bytes())
     }
 
@@ -143,13 +143,13 @@ mod tests {
     fn defect_08_a_report_with_an_empty_field_is_refused() {
         let whole = serde_json::json!({"schema_version": 1, "target": "debian12",
             "platform": "linux/amd64", "image": {"reference": "debian:12", "digest": ""}});
-        assert_eq!(info(whole).unwrap_err(), "build-info.json: `image` is empty");
+        assert_eq!(info(&whole).unwrap_err(), "build-info.json: `image` is empty");
     }
 
     #[test]
     fn interpreters_of_one_environment_are_joined_and_of_another_are_not() {
         let make = |image: &str, id: &str| {
-            info(serde_json::json!({"schema_version": 1, "target": "t", "platform": "p",
+            info(&serde_json::json!({"schema_version": 1, "target": "t", "platform": "p",
                 "image": {"digest": image}, "source": {"sha256": "s"},
                 "interpreters": [{"id": id, "version": "1"}]}))
             .unwrap()
@@ -164,6 +164,6 @@ mod tests {
     fn the_c_library_is_read() {
         let json = serde_json::json!({"schema_version": 1, "target": "t", "platform": "p",
             "libc": {"family": "glibc", "version": "2.36"}});
-        assert_eq!(info(json).unwrap().libc(), Some(Libc::Glibc(2, 36)));
+        assert_eq!(info(&json).unwrap().libc(), Some(Libc::Glibc(2, 36)));
     }
 }

@@ -287,7 +287,7 @@ fn promise(ctx: &Context<'_>, job: &Job, tag: &str) -> Result<Promise, PipelineE
     Ok(Promise {
         platform_tag: Some(tag.parse::<PlatformTag>().map_err(|error| wrong(&error))?),
         arch,
-        interpreter: Some(job.interpreter.clone()),
+        interpreter: Some(job.interpreter),
         native: ctx.config.check.native,
     })
 }

@@ -13,7 +13,7 @@ use crate::engine::EngineError;
 use crate::engine::base::{self, BaseImage, Ways};
 use crate::plan::{Job, Plan};
 use crate::report::Watch;
-use crate::store::Entry;
+use crate::store::{Entry, StoreError};
 
 /// How one job ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -287,8 +287,9 @@ fn failure(error: &PipelineError, log: Utf8PathBuf) -> Failure {
 /// What the system said, where our own write met a full disk.
 fn disk_full(error: &PipelineError) -> Option<String> {
     let io = match error {
-        PipelineError::Io(io) | PipelineError::Store(crate::store::StoreError::Io(io)) => io,
-        PipelineError::Engine(EngineError::Io(io)) => io,
+        PipelineError::Io(io)
+        | PipelineError::Store(StoreError::Io(io))
+        | PipelineError::Engine(EngineError::Io(io)) => io,
         _ => return None,
     };
     (io.kind() == std::io::ErrorKind::StorageFull).then(|| io.to_string())

@@ -64,7 +64,7 @@ pub(super) fn build_key(
     inputs: &Inputs,
     target: &Target,
     platform: &Platform,
-    interpreter: &Interpreter,
+    interpreter: Interpreter,
 ) -> String {
     let build = &config.build;
     let packages = target.family.and_then(|family| build.system_packages.get(&family));

@@ -101,12 +101,12 @@ pub fn plan(config: &Config, request: &Request, inputs: &Inputs) -> Plan {
     let mut jobs = Vec::new();
     for (target, platforms) in &request.targets {
         for platform in platforms {
-            for interpreter in &request.pythons {
+            for &interpreter in &request.pythons {
                 let build_key = key::build_key(config, inputs, target, platform, interpreter);
                 jobs.push(Job {
                     target: target.clone(),
                     platform: platform.clone(),
-                    interpreter: interpreter.clone(),
+                    interpreter,
                     key: key::job_key(config, request, &build_key),
                     build_key,
                 });

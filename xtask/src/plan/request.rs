@@ -101,7 +101,7 @@ fn parse_pythons(config: &Config, words: &[String]) -> Result<Vec<Interpreter>, 
         }
     }
     if pythons.is_empty() {
-        pythons = config.build.pythons.iter().map(|id| id.0.clone()).collect();
+        pythons = config.build.pythons.iter().map(|id| id.0).collect();
     }
     Ok(pythons)
 }

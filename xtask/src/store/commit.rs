@@ -1,5 +1,6 @@
 //! How files enter and leave `dist/`.
 
+use std::fmt::Write as _;
 use std::io::Write as _;
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -184,7 +185,7 @@ fn checksums(manifest: &Manifest, folder: &str) -> Vec<u8> {
     for entry in manifest.folder(folder) {
         let name = entry.path.rsplit('/').next().unwrap_or_default();
         if name != "SHA256SUMS" {
-            text.push_str(&format!("{}  {name}\n", entry.sha256));
+            let _ = writeln!(text, "{}  {name}", entry.sha256);
         }
     }
     text.into_bytes()
