@@ -1,1 +1,20 @@
-//! (to be written)
+//! What platform tags promise: architectures, tags, the manylinux and musllinux policies, and the
+//! C library of each distribution.
+//!
+//! The facts are data files under `data/`, each naming its source; the code here only reads them.
+//! This room knows nothing of archives or ELF files: it judges names such as `GLIBC_2.34` and
+//! `libz.so.1` that others have found.
+
+mod arch;
+mod distributions;
+mod platform;
+mod requirements;
+mod tables;
+mod version;
+
+pub use arch::{Arch, UnknownArch};
+pub use distributions::{Distribution, Libc, distributions};
+pub use platform::{ManylinuxAlias, PlatformTag, PlatformTagError};
+pub use requirements::{Floor, Requirements};
+pub use tables::{Limits, Policies, VersionVerdict};
+pub use version::{GlibcVersion, SymbolVersion, VersionError};

@@ -1,0 +1,94 @@
+//! What files ask of the system, and the plain numbers in it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Arch, SymbolVersion};
+
+/// The highest symbol version asked for, per prefix: `{"GLIBC": 2.34, "GLIBCXX": 3.4.29}`.
+pub type Floor = BTreeMap<String, SymbolVersion>;
+
+/// What a set of ELF files asks of the system that loads them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Requirements {
+    /// Symbol versions as the files name them: `GLIBC_2.34`, `GLIBC_ABI_DT_RELR`. The needs towards
+    /// the dynamic loader and those flagged weak are left out by who fills this in.
+    pub versions: BTreeSet<String>,
+    /// Libraries that have to be there, by the name in `DT_NEEDED`, without those the wheel brings.
+    pub libraries: BTreeSet<String>,
+    /// Per needed library that has forbidden symbols: the undefined symbols of its users.
+    pub symbols: BTreeMap<String, BTreeSet<String>>,
+}
+
+impl Requirements {
+    /// Adds what `other` asks for.
+    pub fn extend(&mut self, other: &Self) {
+        self.versions.extend(other.versions.iter().cloned());
+        self.libraries.extend(other.libraries.iter().cloned());
+        for (library, symbols) in &other.symbols {
+            self.symbols
+                .entry(library.clone())
+                .or_default()
+                .extend(symbols.iter().cloned());
+        }
+    }
+
+    /// The highest version per prefix. `GLIBC_ABI_DT_RELR` counts as 2.36, the first release that
+    /// has it; other names that are no numbers (`CXXABI_TM_1`, `GLIBC_PRIVATE`) have no place here.
+    pub fn floor(&self) -> Floor {
+        let mut floor = Floor::new();
+        for name in &self.versions {
+            let Some((prefix, version)) = rated(name) else {
+                continue;
+            };
+            let highest = floor
+                .entry(prefix.to_owned())
+                .or_insert_with(|| version.clone());
+            *highest = version.max(highest.clone());
+        }
+        floor
+    }
+}
+
+/// The prefixes that policies speak of (auditwheel's policy list).
+pub(super) const PREFIXES: [&str; 6] = ["CXXABI", "GCC", "GLIBC", "GLIBCXX", "LIBATOMIC", "ZLIB"];
+
+/// Splits a symbol version at its first underscore, as the policies do: `GLIBC_ABI_DT_RELR` has the
+/// prefix `GLIBC`. `None` if no policy speaks of the prefix.
+pub(super) fn split(name: &str) -> Option<(&str, &str)> {
+    name.split_once('_')
+        .filter(|(prefix, _)| PREFIXES.contains(prefix))
+}
+
+/// Prefix and number of a symbol version that has a number.
+pub(super) fn rated(name: &str) -> Option<(&str, SymbolVersion)> {
+    let (prefix, rest) = split(name)?;
+    // glibc 2.36 is the first that has the node, and with it DT_RELR (glibc 2.36's release notes).
+    let number = if name == "GLIBC_ABI_DT_RELR" {
+        "2.36"
+    } else {
+        rest
+    };
+    Some((prefix, number.parse().ok()?))
+}
+
+impl SymbolVersion {
+    /// Prefix and number of a symbol version such as `GLIBC_2.34`, as [`Requirements::floor`] counts
+    /// it; `None` where it does not count.
+    pub fn of_name(name: &str) -> Option<(&str, Self)> {
+        rated(name)
+    }
+}
+
+/// Is this the dynamic loader (`ld-linux-x86-64.so.2`, `ld64.so.1`, `ld-musl-x86_64.so.1`)? It is there
+/// wherever the file can be loaded at all.
+pub(super) fn is_loader(library: &str) -> bool {
+    library.starts_with("ld-linux")
+        || library.starts_with("ld64.so.")
+        || library.starts_with("ld.so.")
+        || library.starts_with("ld-musl-")
+}
+
+/// The name under which musl's C library is needed on an architecture.
+pub(super) fn musl_libc(arch: Arch) -> String {
+    format!("libc.musl-{}.so.1", arch.musl_name())
+}

@@ -1,0 +1,281 @@
+//! The manylinux and musllinux policies (`data/manylinux.toml`, `data/musllinux.toml`) and the rules
+//! for what they do not name.
+//!
+//! Rules, where PEP 600 leaves room and the policies are silent:
+//! - A glibc between two policies (2.29) takes everything but `GLIBC_` from the policy below it, plus
+//!   the `GLIBC_` numbers up to its own.
+//! - A glibc above the last policy (2.43) does the same with the last policy. Its newer libstdc++
+//!   and libgcc stay out: no source says what every such system has.
+//! - A `GLIBC_` name that is no number and in no policy (`GLIBC_PRIVATE`, `GLIBC_ABI_GNU2_TLS`) is
+//!   allowed nowhere.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::LazyLock,
+};
+
+use serde::Deserialize;
+
+use super::{
+    Arch, GlibcVersion, PlatformTag, Requirements, SymbolVersion,
+    requirements::{is_loader, musl_libc, rated, split},
+};
+
+/// Every policy, ready to be asked.
+#[derive(Debug)]
+pub struct Policies {
+    manylinux: Table,
+    musllinux: Table,
+}
+
+/// What one tag allows on one architecture.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    tag: PlatformTag,
+    libraries: BTreeSet<String>,
+    versions: BTreeSet<String>,
+    forbidden: BTreeMap<String, BTreeSet<String>>,
+    /// The `GLIBC_` numbers that are allowed as well: above the first, up to the second. Empty for a
+    /// glibc that has a policy of its own.
+    between: (SymbolVersion, SymbolVersion),
+    /// Every version that the newest policy allows: tells "too new" from "never heard of".
+    known: BTreeSet<String>,
+}
+
+/// What a tag says of a symbol version.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum VersionVerdict {
+    /// Every system of the tag has it.
+    Allowed,
+    /// Newer than what the tag promises, but known, or a plain number above what is known.
+    TooNew,
+    /// In no policy at all, so on no system for sure: `GLIBC_PRIVATE`, an unknown `GLIBC_ABI_...`.
+    Unknown,
+    /// A prefix that no policy speaks of (`OPENSSL_1_1_0`): the library decides, not the version.
+    Unrated,
+}
+
+impl Policies {
+    /// The policies compiled into this program.
+    pub fn builtin() -> &'static Self {
+        static BUILTIN: LazyLock<Policies> = LazyLock::new(|| Policies {
+            manylinux: Table::load(include_str!("data/manylinux.toml")),
+            musllinux: Table::load(include_str!("data/musllinux.toml")),
+        });
+        &BUILTIN
+    }
+
+    /// The newest glibc that has a manylinux policy of its own.
+    pub fn newest_glibc(&self) -> GlibcVersion {
+        self.manylinux
+            .policies
+            .last()
+            .map_or(GlibcVersion::new(0, 0), |policy| policy.libc)
+    }
+
+    /// What `tag` allows; `None` if it promises nothing (`any`, `linux_ARCH`), or if no policy is
+    /// that old or for that architecture (`manylinux1_aarch64`).
+    pub fn limits(&self, tag: PlatformTag) -> Option<Limits> {
+        match (tag.glibc(), tag.musl()) {
+            (Some(glibc), _) => self.manylinux.limits(tag, glibc),
+            (_, Some(musl)) => self.musllinux.limits(tag, musl),
+            (None, None) => None,
+        }
+    }
+
+    /// The lowest `manylinux_X_Y` tag that the requirements allow, the one that the most systems
+    /// accept. `None` if there is none.
+    pub fn lowest_manylinux(&self, arch: Arch, needs: &Requirements) -> Option<PlatformTag> {
+        let beyond = needs
+            .floor()
+            .get("GLIBC")
+            .and_then(|floor| floor.to_string().parse().ok());
+        let beyond = beyond.filter(|floor: &GlibcVersion| *floor > self.newest_glibc());
+        let versions = self
+            .manylinux
+            .policies
+            .iter()
+            .map(|policy| policy.libc)
+            .chain(beyond);
+        versions
+            .map(|version| PlatformTag::Manylinux(version, arch))
+            .find(|&tag| self.limits(tag).is_some_and(|limits| limits.allow(needs)))
+    }
+
+    /// The musllinux tag that the requirements allow. musl leaves no trace of its version in what is
+    /// linked against it, so this is the newest policy's tag or none (as auditwheel has it).
+    pub fn musllinux(&self, arch: Arch, needs: &Requirements) -> Option<PlatformTag> {
+        let newest = self.musllinux.policies.last()?.libc;
+        let tag = PlatformTag::Musllinux(newest, arch);
+        self.limits(tag)
+            .filter(|limits| limits.allow(needs))
+            .map(|_| tag)
+    }
+
+    /// Does any policy forbid symbols of this library? Only then are its users' symbols of interest.
+    pub fn forbids_symbols_of(&self, library: &str) -> bool {
+        let tables = [&self.manylinux, &self.musllinux];
+        tables
+            .iter()
+            .any(|table| table.forbidden.iter().any(|ban| ban.library == library))
+    }
+
+    /// Is this the dynamic loader, whose version needs do not count (`ld-linux*`, `ld64.so.*`, `ld-musl*`)?
+    pub fn is_loader(library: &str) -> bool {
+        is_loader(library)
+    }
+}
+
+impl Limits {
+    /// The tag whose limits these are.
+    pub fn tag(&self) -> PlatformTag {
+        self.tag
+    }
+
+    /// May a file need the symbol version `name` (`GLIBC_2.34`)?
+    pub fn version(&self, name: &str) -> VersionVerdict {
+        if split(name).is_none() {
+            return VersionVerdict::Unrated;
+        }
+        let (beyond_policy, beyond_tag) = match rated(name) {
+            Some(("GLIBC", number)) => (number > self.between.0, number > self.between.1),
+            other => (false, other.is_some()),
+        };
+        if self.versions.contains(name) || (beyond_policy && !beyond_tag) {
+            VersionVerdict::Allowed
+        } else if self.known.contains(name) || beyond_tag {
+            VersionVerdict::TooNew
+        } else {
+            VersionVerdict::Unknown
+        }
+    }
+
+    /// Is `name` (a `DT_NEEDED` entry) a library that every system of the tag has?
+    pub fn library(&self, name: &str) -> bool {
+        is_loader(name) || self.libraries.contains(name)
+    }
+
+    /// Is `symbol` of `library` one that the tag's systems do not reliably export?
+    pub fn forbids(&self, library: &str, symbol: &str) -> bool {
+        self.forbidden
+            .get(library)
+            .is_some_and(|symbols| symbols.contains(symbol))
+    }
+
+    /// Is everything in `needs` allowed?
+    pub fn allow(&self, needs: &Requirements) -> bool {
+        use VersionVerdict::{Allowed, Unrated};
+        let symbols = |(library, symbols): (&String, &BTreeSet<String>)| {
+            !symbols.iter().any(|symbol| self.forbids(library, symbol))
+        };
+        needs
+            .versions
+            .iter()
+            .all(|name| matches!(self.version(name), Allowed | Unrated))
+            && needs.libraries.iter().all(|name| self.library(name))
+            && needs.symbols.iter().all(symbols)
+    }
+}
+
+/// One data file.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Table {
+    #[serde(rename = "source")]
+    _source: String,
+    #[serde(rename = "policy")]
+    policies: Vec<Policy>,
+    #[serde(default)]
+    forbidden: Vec<Ban>,
+}
+
+/// What one policy adds to the one before it.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Policy {
+    #[serde(alias = "glibc", alias = "musl")]
+    libc: GlibcVersion,
+    #[serde(rename = "alias")]
+    _alias: Option<String>,
+    #[serde(default)]
+    libraries: Vec<String>,
+    #[serde(default)]
+    arches: Vec<Arch>,
+    #[serde(default)]
+    versions: BTreeMap<Arch, BTreeMap<String, Vec<String>>>,
+}
+
+/// Symbols that may not be used, until a policy lifts the ban.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Ban {
+    library: String,
+    until: Option<GlibcVersion>,
+    symbols: BTreeSet<String>,
+}
+
+impl Table {
+    #[expect(
+        clippy::expect_used,
+        reason = "the files are compiled in, and tests read each of them"
+    )]
+    fn load(text: &str) -> Self {
+        let mut table: Self = toml::from_str(text).expect("the policy file is well-formed");
+        table.policies.sort_by_key(|policy| policy.libc);
+        table
+    }
+
+    fn limits(&self, tag: PlatformTag, libc: GlibcVersion) -> Option<Limits> {
+        let arch = tag.arch()?;
+        let newest = self
+            .policies
+            .iter()
+            .map(|policy| policy.libc)
+            .rfind(|&each| each <= libc)?;
+        let mut limits = Limits {
+            tag,
+            libraries: BTreeSet::new(),
+            versions: BTreeSet::new(),
+            forbidden: BTreeMap::new(),
+            between: (newest.into(), libc.into()),
+            known: BTreeSet::new(),
+        };
+        let mut known_arch = false;
+        for policy in &self.policies {
+            let names = policy.versions.get(&arch).into_iter().flatten();
+            let names = names
+                .flat_map(|(prefix, all)| all.iter().map(move |each| format!("{prefix}_{each}")));
+            limits.known.extend(names.clone());
+            if policy.libc <= libc {
+                known_arch |= policy.arches.contains(&arch);
+                limits.versions.extend(names);
+                limits
+                    .libraries
+                    .extend(policy.libraries.iter().map(|name| soname(name, arch, tag)));
+            }
+        }
+        for ban in &self.forbidden {
+            if ban.until.is_none_or(|until| libc < until) {
+                limits
+                    .forbidden
+                    .entry(ban.library.clone())
+                    .or_default()
+                    .extend(ban.symbols.clone());
+            }
+        }
+        known_arch.then_some(limits)
+    }
+}
+
+/// A library's name on an architecture: `libc.so` of the musllinux policies stands for musl's own name.
+fn soname(name: &str, arch: Arch, tag: PlatformTag) -> String {
+    if name == "libc.so" && tag.musl().is_some() {
+        musl_libc(arch)
+    } else {
+        name.to_owned()
+    }
+}
+
+#[cfg(test)]
+#[path = "tables_tests.rs"]
+mod tests;

@@ -1,0 +1,191 @@
+//! Version numbers that are compared as integers: `2.9 < 2.17`.
+
+use std::{fmt, str::FromStr};
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+/// Why a text is not a version number.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("`{text}` is not a version such as `{example}`")]
+pub struct VersionError {
+    text: String,
+    example: &'static str,
+}
+
+/// A version of the C library, `major.minor`, as in `manylinux_2_36` (PEP 600) or, for musl,
+/// `musllinux_1_2` (PEP 656).
+///
+/// Its text form is `2.36`; that is also how it is serialised.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
+pub struct GlibcVersion {
+    /// The part before the dot: 2 for every glibc of this century.
+    pub major: u32,
+    /// The part behind the dot.
+    pub minor: u32,
+}
+
+impl GlibcVersion {
+    /// The version `major.minor`.
+    pub const fn new(major: u32, minor: u32) -> Self {
+        Self { major, minor }
+    }
+}
+
+impl fmt::Display for GlibcVersion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.major, self.minor)
+    }
+}
+
+impl FromStr for GlibcVersion {
+    type Err = VersionError;
+
+    fn from_str(text: &str) -> Result<Self, VersionError> {
+        let parts = text.split_once('.');
+        parts
+            .and_then(|(major, minor)| Some(Self::new(integer(major)?, integer(minor)?)))
+            .ok_or_else(|| VersionError {
+                text: text.to_owned(),
+                example: "2.36",
+            })
+    }
+}
+
+impl From<GlibcVersion> for String {
+    fn from(version: GlibcVersion) -> Self {
+        version.to_string()
+    }
+}
+
+impl TryFrom<String> for GlibcVersion {
+    type Error = VersionError;
+
+    fn try_from(text: String) -> Result<Self, VersionError> {
+        text.parse()
+    }
+}
+
+/// The numeric part of a symbol version, any number of components: `2.2.5` of `GLIBC_2.2.5`,
+/// `1.2.2.4` of `ZLIB_1.2.2.4`.
+///
+/// Text form and serialisation keep the dots.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
+pub struct SymbolVersion(Vec<u32>);
+
+impl fmt::Display for SymbolVersion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, part) in self.0.iter().enumerate() {
+            let dot = if index == 0 { "" } else { "." };
+            write!(f, "{dot}{part}")?;
+        }
+        Ok(())
+    }
+}
+
+impl FromStr for SymbolVersion {
+    type Err = VersionError;
+
+    fn from_str(text: &str) -> Result<Self, VersionError> {
+        let parts: Option<Vec<u32>> = text.split('.').map(integer).collect();
+        parts
+            .filter(|parts| parts.len() <= 8)
+            .map(Self)
+            .ok_or_else(|| VersionError {
+                text: text.to_owned(),
+                example: "2.2.5",
+            })
+    }
+}
+
+impl From<SymbolVersion> for String {
+    fn from(version: SymbolVersion) -> Self {
+        version.to_string()
+    }
+}
+
+impl TryFrom<String> for SymbolVersion {
+    type Error = VersionError;
+
+    fn try_from(text: String) -> Result<Self, VersionError> {
+        text.parse()
+    }
+}
+
+impl From<GlibcVersion> for SymbolVersion {
+    fn from(version: GlibcVersion) -> Self {
+        Self(vec![version.major, version.minor])
+    }
+}
+
+/// A decimal number in its one canonical form: digits only, no sign, no leading zero. Two spellings
+/// of one version would be two tags with one meaning.
+pub(super) fn integer(text: &str) -> Option<u32> {
+    let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let canonical = text == "0" || !text.starts_with('0');
+    if digits && canonical {
+        text.parse().ok()
+    } else {
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn glibc_versions_compare_as_integers(a: (u32, u32), b: (u32, u32)) {
+            let (left, right) = (GlibcVersion::new(a.0, a.1), GlibcVersion::new(b.0, b.1));
+            prop_assert_eq!(left.cmp(&right), a.cmp(&b));
+        }
+
+        #[test]
+        fn display_and_parse_are_inverse(major: u32, minor: u32) {
+            let version = GlibcVersion::new(major, minor);
+            prop_assert_eq!(version.to_string().parse(), Ok(version));
+        }
+
+        #[test]
+        fn symbol_versions_compare_as_integers(
+            a in prop::collection::vec(any::<u32>(), 1..6),
+            b in prop::collection::vec(any::<u32>(), 1..6),
+        ) {
+            let text = |parts: &[u32]| SymbolVersion(parts.to_vec()).to_string();
+            let (left, right) = (text(&a).parse::<SymbolVersion>(), text(&b).parse::<SymbolVersion>());
+            prop_assert_eq!(left.map(|v| v.0), Ok(a.clone()));
+            prop_assert_eq!(right.map(|v| v.0), Ok(b.clone()));
+            prop_assert_eq!(SymbolVersion(a.clone()).cmp(&SymbolVersion(b.clone())), a.cmp(&b));
+        }
+
+        #[test]
+        fn parsing_any_text_is_safe_and_canonical(text in "\\PC*") {
+            if let Ok(version) = text.parse::<GlibcVersion>() {
+                prop_assert_eq!(version.to_string(), text);
+            }
+        }
+    }
+
+    #[test]
+    fn other_spellings_are_refused() {
+        for text in [
+            "",
+            "2",
+            "2.",
+            ".2",
+            "2.36.1",
+            "+2.36",
+            "2.-1",
+            "02.36",
+            "2.036",
+            "2.4294967296",
+        ] {
+            assert!(text.parse::<GlibcVersion>().is_err(), "{text}");
+        }
+    }
+}
