@@ -1,1 +1,228 @@
-//! (to be written)
+//! What an ELF file asks of the system, read the way the loader reads it: from the program headers
+//! and the dynamic section (ELF gABI, chapters "Program Loading" and "Dynamic Linking"; GNU symbol
+//! versioning and `DT_GNU_HASH` as in the LSB and glibc's loader).
+//!
+//! Section headers decide nothing, since a file runs without them: a checker that reads version
+//! needs from sections takes a stripped file for one without needs. Where the loader's view cannot
+//! be had, the answer is an error, never an empty list. Any bytes end in one or the other, in time and memory
+//! bounded by the file's size.
+
+mod comment;
+mod dynamic;
+mod image;
+mod symbols;
+mod versions;
+
+use std::collections::BTreeSet;
+
+use goblin::elf::{
+    header::{ET_CORE, ET_DYN, ET_EXEC, ET_REL},
+    program_header::{PF_W, PF_X, PT_DYNAMIC, PT_GNU_RELRO, PT_GNU_STACK, PT_INTERP, PT_LOAD},
+};
+use thiserror::Error;
+
+use dynamic::Dynamic;
+use image::{Image, MAX_NAME};
+
+/// Why a file cannot be judged.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum ElfError {
+    /// The header is no ELF header, or one that no loader takes.
+    #[error("no valid ELF header: {0}")]
+    Header(&'static str),
+    /// A program header makes no sense, or contradicts another.
+    #[error("broken program headers: {0}")]
+    Segments(&'static str),
+    /// The dynamic section is missing where one is needed, or has no end.
+    #[error("broken dynamic section: {0}")]
+    Dynamic(&'static str),
+    /// Something the file points to is outside the bytes that it maps.
+    #[error("the {what} at address {address:#x} is not in the file")]
+    Outside {
+        /// What was looked for.
+        what: &'static str,
+        /// The virtual address the file gives for it.
+        address: u64,
+    },
+    /// A table is larger than any linker makes it.
+    #[error("too many {0}")]
+    TooMany(&'static str),
+}
+
+/// What sort of ELF file it is (`e_type`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ElfKind {
+    /// `ET_REL`: an object file or kernel module; the loader never sees it.
+    Object,
+    /// `ET_EXEC`: an executable at a fixed address.
+    Executable,
+    /// `ET_DYN`: a shared object, or an executable that can lie anywhere.
+    Shared,
+}
+
+/// How much of the file the loader makes read-only after relocation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Relro {
+    /// Nothing.
+    None,
+    /// Everything but the table of lazily bound functions.
+    Partial,
+    /// That table as well, since all is bound at load (`BIND_NOW`).
+    Full,
+}
+
+/// A symbol version that the file needs of a library (`Elfxx_Vernaux`).
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct VersionNeed {
+    /// The library, as in `DT_NEEDED`: `libc.so.6`.
+    pub library: String,
+    /// The version: `GLIBC_2.34`.
+    pub version: String,
+    /// `VER_FLG_WEAK`: the loader goes on without it.
+    pub weak: bool,
+}
+
+/// A symbol that the file takes from elsewhere.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Import {
+    /// The symbol's name, mangled as it stands.
+    pub name: String,
+    /// The version and library it is bound to: an index into [`ElfFacts::version_needs`].
+    pub need: Option<usize>,
+    /// A weak symbol may stay unresolved; its version may not.
+    pub weak: bool,
+}
+
+/// What an ELF file is and asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ElfFacts {
+    /// `e_machine`: 62 is x86-64, 183 is `AArch64`.
+    pub machine: u16,
+    /// `ELFCLASS64` rather than `ELFCLASS32`.
+    pub is_64_bit: bool,
+    /// `ELFDATA2LSB` rather than `ELFDATA2MSB`.
+    pub little_endian: bool,
+    /// What sort of file.
+    pub kind: ElfKind,
+    /// The loader an executable asks for (`PT_INTERP`).
+    pub interpreter: Option<String>,
+    /// The name it goes by among other files (`DT_SONAME`).
+    pub soname: Option<String>,
+    /// The libraries it needs, in order (`DT_NEEDED`).
+    pub needed: Vec<String>,
+    /// Where to look for them, the old way (`DT_RPATH`); counts only without [`Self::runpath`].
+    pub rpath: Option<String>,
+    /// Where to look for them (`DT_RUNPATH`).
+    pub runpath: Option<String>,
+    /// The symbol versions it needs, in file order.
+    pub version_needs: Vec<VersionNeed>,
+    /// The symbols it takes from elsewhere, in table order.
+    pub imports: Vec<Import>,
+    /// The Python modules it can start: names of its `PyInit_*` and `_cffi_pypyinit_*` functions, in full.
+    pub module_inits: BTreeSet<String>,
+    /// The loader has to write into code (`DT_TEXTREL`, `DF_TEXTREL`).
+    pub text_relocations: bool,
+    /// The file asks for an executable stack (`PT_GNU_STACK` with `PF_X`).
+    pub executable_stack: bool,
+    /// Some of it is writable and executable at the same time.
+    pub writable_code: bool,
+    /// What is read-only after relocation.
+    pub relro: Relro,
+    /// It holds packed relative relocations (`DT_RELR`), which loaders before glibc 2.36 skip without a word.
+    pub relative_relocations: bool,
+    /// What compiled it, as the compilers say (`.comment`); empty if nothing says. A hint, no fact.
+    pub compilers: Vec<String>,
+}
+
+/// Does a file that begins with these bytes claim to be ELF?
+pub fn is_elf(start: &[u8]) -> bool {
+    start.starts_with(b"\x7fELF")
+}
+
+impl ElfFacts {
+    /// Reads a whole ELF file.
+    ///
+    /// # Errors
+    /// [`ElfError`] if the file cannot be judged: then nothing is known of it, least of all that it
+    /// needs nothing.
+    pub fn parse(bytes: &[u8]) -> Result<Self, ElfError> {
+        let image = Image::parse(bytes)?;
+        let kind = match image.header.e_type {
+            ET_REL => ElfKind::Object,
+            ET_EXEC => ElfKind::Executable,
+            ET_DYN => ElfKind::Shared,
+            ET_CORE => return Err(ElfError::Header("a core dump")),
+            _ => return Err(ElfError::Header("unknown file type")),
+        };
+        let dynamic = match (kind, image.segment(PT_DYNAMIC)?) {
+            (ElfKind::Object, _) => None,
+            (_, Some(segment)) => Some(Dynamic::parse(&image, segment.p_vaddr)?),
+            (ElfKind::Executable, None) => None,
+            (ElfKind::Shared, None) => return Err(ElfError::Dynamic("none in a shared object")),
+        };
+        let mut facts = Self::of_segments(&image, kind)?;
+        if let Some(dynamic) = dynamic {
+            facts.read_dynamic(&image, &dynamic)?;
+        }
+        Ok(facts)
+    }
+
+    /// The facts that the program headers alone give.
+    fn of_segments(image: &Image<'_>, kind: ElfKind) -> Result<Self, ElfError> {
+        let interpreter = image.segment(PT_INTERP)?;
+        let interpreter = interpreter
+            .map(|each| image.text(each.p_vaddr, MAX_NAME, "loader's name"))
+            .transpose()?;
+        let relro = image
+            .segment(PT_GNU_RELRO)?
+            .map_or(Relro::None, |_| Relro::Partial);
+        let both = PF_W | PF_X;
+        Ok(Self {
+            machine: image.header.e_machine,
+            is_64_bit: image.is_64_bit(),
+            little_endian: image.little_endian(),
+            kind,
+            interpreter,
+            soname: None,
+            needed: Vec::new(),
+            rpath: None,
+            runpath: None,
+            version_needs: Vec::new(),
+            imports: Vec::new(),
+            module_inits: BTreeSet::new(),
+            text_relocations: false,
+            executable_stack: image
+                .segment(PT_GNU_STACK)?
+                .is_some_and(|each| each.p_flags & PF_X != 0),
+            writable_code: image
+                .segments
+                .iter()
+                .any(|each| each.p_type == PT_LOAD && each.p_flags & both == both),
+            relro,
+            relative_relocations: false,
+            compilers: comment::compilers(image),
+        })
+    }
+
+    fn read_dynamic(&mut self, image: &Image<'_>, dynamic: &Dynamic) -> Result<(), ElfError> {
+        self.soname = dynamic.soname(image)?;
+        self.needed = dynamic.needed(image)?;
+        self.rpath = dynamic.rpath(image)?;
+        self.runpath = dynamic.runpath(image)?;
+        self.text_relocations = dynamic.has_text_relocations();
+        self.relative_relocations = dynamic.has_relative_relocations();
+        if self.relro == Relro::Partial && dynamic.binds_now() {
+            self.relro = Relro::Full;
+        }
+        let needs = versions::needs(image, dynamic)?;
+        let symbols = symbols::read(image, dynamic, &needs.by_index)?;
+        self.version_needs = needs.list;
+        self.imports = symbols.imports;
+        self.module_inits = symbols.module_inits;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+#[path = "tests.rs"]
+mod tests;

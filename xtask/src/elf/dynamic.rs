@@ -1,0 +1,112 @@
+//! The dynamic section: what the loader is told.
+
+use std::collections::BTreeMap;
+
+use goblin::elf::dynamic::{
+    DF_1_NOW, DF_BIND_NOW, DF_TEXTREL, DT_BIND_NOW, DT_FLAGS, DT_FLAGS_1, DT_NEEDED, DT_NULL,
+    DT_RPATH, DT_RUNPATH, DT_SONAME, DT_STRTAB, DT_TEXTREL,
+};
+
+use super::{
+    ElfError,
+    image::{Image, MAX_NAME},
+};
+
+/// Packed relative relocations (gABI, 2018); goblin has no name for it.
+const DT_RELR: u64 = 36;
+/// No linker makes a file with more needed libraries.
+const MAX_NEEDED: usize = 1 << 12;
+
+/// The entries of the dynamic section. For a tag that comes twice the last one counts, as in glibc.
+pub(super) struct Dynamic {
+    values: BTreeMap<u64, u64>,
+    needed: Vec<u64>,
+}
+
+impl Dynamic {
+    pub(super) fn parse(image: &Image<'_>, address: u64) -> Result<Self, ElfError> {
+        let bytes = image.at(address, "dynamic section")?;
+        let mut dynamic = Self {
+            values: BTreeMap::new(),
+            needed: Vec::new(),
+        };
+        for entry in bytes.chunks_exact(2 * image.word_size()) {
+            let (tag, value) = (image.word(entry, 0), image.word(entry, image.word_size()));
+            match tag {
+                DT_NULL => return Ok(dynamic),
+                DT_NEEDED if dynamic.needed.len() == MAX_NEEDED => {
+                    return Err(ElfError::TooMany("needed libraries"));
+                }
+                DT_NEEDED => dynamic.needed.push(value),
+                _ => drop(dynamic.values.insert(tag, value)),
+            }
+        }
+        Err(ElfError::Dynamic("no end"))
+    }
+
+    /// The value of a tag.
+    pub(super) fn get(&self, tag: u64) -> Option<u64> {
+        self.values.get(&tag).copied()
+    }
+
+    /// A text of the string table, of less than `limit` bytes.
+    pub(super) fn string(
+        &self,
+        image: &Image<'_>,
+        offset: u64,
+        limit: usize,
+        what: &'static str,
+    ) -> Result<String, ElfError> {
+        let table = self
+            .get(DT_STRTAB)
+            .ok_or(ElfError::Dynamic("no string table"))?;
+        let address = table.checked_add(offset).ok_or(ElfError::Outside {
+            what,
+            address: table,
+        })?;
+        image.text(address, limit, what)
+    }
+
+    pub(super) fn needed(&self, image: &Image<'_>) -> Result<Vec<String>, ElfError> {
+        self.needed
+            .iter()
+            .map(|&offset| self.string(image, offset, MAX_NAME, "name of a needed library"))
+            .collect()
+    }
+
+    pub(super) fn soname(&self, image: &Image<'_>) -> Result<Option<String>, ElfError> {
+        self.named(image, DT_SONAME)
+    }
+
+    pub(super) fn rpath(&self, image: &Image<'_>) -> Result<Option<String>, ElfError> {
+        self.named(image, DT_RPATH)
+    }
+
+    pub(super) fn runpath(&self, image: &Image<'_>) -> Result<Option<String>, ElfError> {
+        self.named(image, DT_RUNPATH)
+    }
+
+    pub(super) fn has_text_relocations(&self) -> bool {
+        self.get(DT_TEXTREL).is_some() || self.has_flag(DT_FLAGS, DF_TEXTREL)
+    }
+
+    pub(super) fn has_relative_relocations(&self) -> bool {
+        self.get(DT_RELR).is_some()
+    }
+
+    pub(super) fn binds_now(&self) -> bool {
+        self.get(DT_BIND_NOW).is_some()
+            || self.has_flag(DT_FLAGS, DF_BIND_NOW)
+            || self.has_flag(DT_FLAGS_1, DF_1_NOW)
+    }
+
+    fn named(&self, image: &Image<'_>, tag: u64) -> Result<Option<String>, ElfError> {
+        self.get(tag)
+            .map(|offset| self.string(image, offset, MAX_NAME, "text of a dynamic entry"))
+            .transpose()
+    }
+
+    fn has_flag(&self, tag: u64, flag: u64) -> bool {
+        self.get(tag).is_some_and(|flags| flags & flag != 0)
+    }
+}

@@ -1,0 +1,170 @@
+//! The dynamic symbol table, whose length no entry of the dynamic section gives.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use goblin::elf::{
+    dynamic::{
+        DT_GNU_HASH, DT_HASH, DT_JMPREL, DT_PLTREL, DT_PLTRELSZ, DT_REL, DT_RELA, DT_RELASZ,
+        DT_RELSZ, DT_SYMTAB, DT_VERSYM,
+    },
+    section_header::SHN_UNDEF,
+    sym::STB_WEAK,
+};
+
+use super::{
+    ElfError, Import,
+    dynamic::Dynamic,
+    image::{Image, MAX_SYMBOL},
+};
+
+/// All names together may take this many bytes; the largest real files stay below a tenth.
+const MAX_NAME_BYTES: usize = 64 << 20;
+
+/// What is of interest in the symbol table.
+#[derive(Default)]
+pub(super) struct Symbols {
+    pub(super) imports: Vec<Import>,
+    pub(super) module_inits: BTreeSet<String>,
+}
+
+/// One entry of the symbol table.
+struct Symbol {
+    name: u64,
+    info: u8,
+    section: u16,
+}
+
+/// Reads imported symbols and module initialisers; `needs` maps version indices to version needs.
+pub(super) fn read(
+    image: &Image<'_>,
+    dynamic: &Dynamic,
+    needs: &BTreeMap<u16, usize>,
+) -> Result<Symbols, ElfError> {
+    let mut symbols = Symbols::default();
+    let Some(address) = dynamic.get(DT_SYMTAB) else {
+        return Ok(symbols);
+    };
+    let count = count(image, dynamic)?;
+    let size = if image.is_64_bit() { 24 } else { 16 };
+    let table = image.table(address, count.saturating_mul(size as u64), "symbol table")?;
+    let versions = match dynamic.get(DT_VERSYM) {
+        Some(address) => {
+            image.table(address, count.saturating_mul(2), "table of symbol versions")?
+        }
+        None => &[],
+    };
+    let mut budget = MAX_NAME_BYTES;
+    for (index, entry) in table.chunks_exact(size).enumerate().skip(1) {
+        let symbol = Symbol::parse(image, entry);
+        // A copied variable is defined here and yet bound to a version of elsewhere.
+        let version = image.u16(versions, index * 2) & 0x7fff;
+        let need = needs.get(&version).copied();
+        let imported = u32::from(symbol.section) == SHN_UNDEF || need.is_some();
+        let name = dynamic.string(image, symbol.name, MAX_SYMBOL, "name of a symbol")?;
+        budget = budget
+            .checked_sub(name.len())
+            .ok_or(ElfError::TooMany("symbols"))?;
+        if imported && !name.is_empty() {
+            symbols.imports.push(Import {
+                name,
+                need,
+                weak: symbol.info >> 4 == STB_WEAK,
+            });
+        } else if name.starts_with("PyInit_") || name.starts_with("_cffi_pypyinit_") {
+            symbols.module_inits.insert(name);
+        }
+    }
+    Ok(symbols)
+}
+
+impl Symbol {
+    fn parse(image: &Image<'_>, entry: &[u8]) -> Self {
+        let (info, section) = if image.is_64_bit() { (4, 6) } else { (12, 14) };
+        Self {
+            name: u64::from(image.u32(entry, 0)),
+            info: entry.get(info).copied().unwrap_or(0),
+            section: image.u16(entry, section),
+        }
+    }
+}
+
+/// The number of symbols that any of the loader's tables speaks of. One table alone does not do: a GNU hash
+/// table without defined symbols says nothing of the undefined ones, which only relocations name.
+fn count(image: &Image<'_>, dynamic: &Dynamic) -> Result<u64, ElfError> {
+    let mut count = 0;
+    if let Some(address) = dynamic.get(DT_HASH) {
+        // On s390x this table has words of eight bytes (its ABI supplement).
+        let wide = image.header.e_machine == goblin::elf::header::EM_S390 && image.is_64_bit();
+        let size = if wide { 8 } else { 4 };
+        let table = image.table(address, 2 * size as u64, "hash table")?;
+        count = if wide {
+            image.word(table, size)
+        } else {
+            u64::from(image.u32(table, size))
+        };
+    }
+    if let Some(address) = dynamic.get(DT_GNU_HASH) {
+        count = count.max(gnu_hash_count(image, address)?);
+    }
+    let plt_has_addends = dynamic.get(DT_PLTREL) == Some(DT_RELA);
+    for (table, size, addends) in [
+        (DT_RELA, DT_RELASZ, true),
+        (DT_REL, DT_RELSZ, false),
+        (DT_JMPREL, DT_PLTRELSZ, plt_has_addends),
+    ] {
+        if let (Some(address), Some(length)) = (dynamic.get(table), dynamic.get(size))
+            && length > 0
+        {
+            count = count.max(relocation_count(image, address, length, addends)?);
+        }
+    }
+    Ok(count)
+}
+
+/// The end of the last chain of a GNU hash table.
+fn gnu_hash_count(image: &Image<'_>, address: u64) -> Result<u64, ElfError> {
+    let what = "GNU hash table";
+    let outside = ElfError::Outside { what, address };
+    let table = image.at(address, what)?;
+    let [buckets, first, bloom] = [0, 4, 8].map(|offset| image.u32(table, offset) as usize);
+    let start = bloom
+        .checked_mul(image.word_size())
+        .and_then(|size| size.checked_add(16));
+    let chains = start.and_then(|start| start.checked_add(buckets.checked_mul(4)?));
+    let (Some(start), Some(chains)) = (start, chains.filter(|&end| end <= table.len())) else {
+        return Err(outside);
+    };
+    let heads = table[start..chains].chunks_exact(4);
+    let last = heads
+        .map(|head| image.u32(head, 0) as usize)
+        .max()
+        .unwrap_or(0);
+    let Some(skip) = last.checked_sub(first).filter(|_| last != 0) else {
+        return Ok(first as u64);
+    };
+    let chain = skip
+        .checked_mul(4)
+        .and_then(|skip| table[chains..].get(skip..))
+        .ok_or(outside.clone())?;
+    let length = chain
+        .chunks_exact(4)
+        .position(|link| image.u32(link, 0) & 1 == 1)
+        .ok_or(outside)?;
+    Ok((last + length + 1) as u64)
+}
+
+/// One more than the highest symbol that a relocation names.
+fn relocation_count(
+    image: &Image<'_>,
+    address: u64,
+    length: u64,
+    addends: bool,
+) -> Result<u64, ElfError> {
+    let size = image.word_size() * if addends { 3 } else { 2 };
+    let table = image.table(address, length, "relocations")?;
+    let shift = if image.is_64_bit() { 32 } else { 8 };
+    let symbols = table
+        .chunks_exact(size)
+        .map(|entry| image.word(entry, image.word_size()) >> shift);
+    Ok(symbols.max().map_or(0, |highest| highest + 1))
+}

@@ -1,0 +1,226 @@
+#![expect(clippy::unwrap_used, reason = "a test may stop at once")]
+
+use std::{process::Command, sync::LazyLock};
+
+use proptest::prelude::*;
+
+use super::*;
+
+/// Compiles a C source into a shared object, or an executable with other flags.
+fn compile(source: &str, flags: &[&str]) -> Vec<u8> {
+    let folder = tempfile::tempdir().unwrap();
+    let (input, output) = (folder.path().join("in.c"), folder.path().join("out"));
+    fs_err::write(&input, source).unwrap();
+    let status = Command::new("gcc")
+        .arg(&input)
+        .arg("-o")
+        .arg(&output)
+        .args(flags)
+        .status()
+        .unwrap();
+    assert!(status.success());
+    fs_err::read(output).unwrap()
+}
+
+const MODULE: &str = r#"
+    #include <string.h>
+    #include <stdlib.h>
+    extern int elsewhere(void);
+    extern int perhaps(void) __attribute__((weak));
+    void *PyInit_fixture(void) { return perhaps ? 0 : memcpy(malloc(elsewhere()), "x", elsewhere()); }
+"#;
+
+static SHARED: LazyLock<Vec<u8>> = LazyLock::new(|| {
+    compile(
+        MODULE,
+        &[
+            "-shared",
+            "-fPIC",
+            "-fno-builtin",
+            "-Wl,-soname,libfixture.so.1",
+            "-Wl,-rpath,$ORIGIN",
+        ],
+    )
+});
+
+/// The file without its section headers, which the loader never looks at.
+fn without_sections(bytes: &[u8]) -> Vec<u8> {
+    let mut bytes = bytes.to_vec();
+    bytes[0x28..0x30].fill(0);
+    bytes[0x3a..0x40].fill(0);
+    bytes
+}
+
+fn import<'a>(facts: &'a ElfFacts, name: &str) -> &'a Import {
+    facts.imports.iter().find(|each| each.name == name).unwrap()
+}
+
+#[test]
+fn a_shared_object_is_read() {
+    let facts = ElfFacts::parse(&SHARED).unwrap();
+    assert_eq!(facts.kind, ElfKind::Shared);
+    assert_eq!(facts.soname.as_deref(), Some("libfixture.so.1"));
+    assert!(facts.needed.contains(&"libc.so.6".to_owned()));
+    assert_eq!(
+        facts.runpath.as_deref().or(facts.rpath.as_deref()),
+        Some("$ORIGIN")
+    );
+    assert_eq!(
+        facts.module_inits,
+        BTreeSet::from(["PyInit_fixture".to_owned()])
+    );
+    let need = &facts.version_needs[import(&facts, "memcpy").need.unwrap()];
+    assert_eq!(need.library, "libc.so.6");
+    assert!(need.version.starts_with("GLIBC_2."));
+    assert!(import(&facts, "perhaps").weak);
+    assert_eq!(import(&facts, "elsewhere").need, None);
+    assert!(!facts.executable_stack && !facts.text_relocations && !facts.writable_code);
+    assert!(
+        facts.compilers.iter().any(|line| line.contains("GCC")),
+        "{:?}",
+        facts.compilers
+    );
+}
+
+#[test]
+fn section_headers_change_nothing() {
+    let (mut with, without) = (
+        ElfFacts::parse(&SHARED).unwrap(),
+        ElfFacts::parse(&without_sections(&SHARED)).unwrap(),
+    );
+    with.compilers.clear();
+    assert!(!without.version_needs.is_empty());
+    assert_eq!(with, without);
+}
+
+#[test]
+fn symbols_are_counted_under_either_hash_table_and_under_an_empty_one() {
+    // Nothing is exported here, so the GNU hash table is empty and says nothing of the imports.
+    let quiet = "#include <stdlib.h>\nstatic void *f(void) { return malloc(1); } __attribute__((constructor)) static void g(void) { f(); }";
+    for style in ["gnu", "sysv", "both"] {
+        let style = format!("-Wl,--hash-style={style}");
+        let facts = ElfFacts::parse(&compile(quiet, &["-shared", "-fPIC", "-O0", &style])).unwrap();
+        assert!(import(&facts, "malloc").need.is_some(), "{style}");
+    }
+}
+
+#[test]
+fn executables_say_their_loader_and_their_start_up_needs() {
+    let facts =
+        ElfFacts::parse(&compile("int main(void) { return 0; }", &["-pie", "-fPIE"])).unwrap();
+    assert_eq!(
+        (facts.kind, facts.interpreter.is_some()),
+        (ElfKind::Shared, true)
+    );
+    assert!(import(&facts, "__libc_start_main").need.is_some());
+    let facts = ElfFacts::parse(&compile("int main(void) { return 0; }", &["-static"])).unwrap();
+    assert_eq!(
+        (facts.kind, facts.needed.len(), facts.version_needs.len()),
+        (ElfKind::Executable, 0, 0)
+    );
+}
+
+#[test]
+fn copied_variables_keep_their_version() {
+    let source = "#include <stdio.h>\nint main(void) { return stdout == 0; }";
+    let facts = ElfFacts::parse(&compile(source, &["-no-pie", "-fno-pie"])).unwrap();
+    assert!(import(&facts, "stdout").need.is_some());
+}
+
+#[test]
+fn hardening_is_read() {
+    let full = ElfFacts::parse(&compile(
+        MODULE,
+        &["-shared", "-fPIC", "-Wl,-z,relro,-z,now"],
+    ))
+    .unwrap();
+    assert_eq!(full.relro, Relro::Full);
+    let none = ElfFacts::parse(&compile(
+        MODULE,
+        &[
+            "-shared",
+            "-fPIC",
+            "-Wl,-z,norelro,-z,lazy",
+            "-z",
+            "execstack",
+        ],
+    ))
+    .unwrap();
+    assert_eq!((none.relro, none.executable_stack), (Relro::None, true));
+}
+
+#[test]
+fn packed_relocations_are_seen() {
+    let source = "int x; int *p[] = { &x, &x, &x };";
+    let packed = ElfFacts::parse(&compile(
+        source,
+        &["-shared", "-fPIC", "-Wl,-z,pack-relative-relocs"],
+    ))
+    .unwrap();
+    assert!(packed.relative_relocations);
+    assert!(!ElfFacts::parse(&SHARED).unwrap().relative_relocations);
+}
+
+#[test]
+fn an_object_file_asks_nothing_of_the_loader() {
+    let facts = ElfFacts::parse(&compile("int x;", &["-c"])).unwrap();
+    assert_eq!(facts.kind, ElfKind::Object);
+}
+
+#[test]
+fn what_cannot_be_judged_is_an_error() {
+    assert!(ElfFacts::parse(b"").is_err());
+    assert!(ElfFacts::parse(b"\x7fELF").is_err());
+    let mut no_segments = SHARED.clone();
+    no_segments[0x38..0x3a].fill(0);
+    assert_eq!(
+        ElfFacts::parse(&no_segments),
+        Err(ElfError::Dynamic("none in a shared object"))
+    );
+    for length in (0..SHARED.len()).step_by(97) {
+        // Whatever is cut off, needs never vanish without an error.
+        if let Ok(facts) = ElfFacts::parse(&SHARED[..length]) {
+            assert_eq!(
+                facts.version_needs,
+                ElfFacts::parse(&SHARED).unwrap().version_needs
+            );
+        }
+    }
+}
+
+#[test]
+fn a_chain_of_version_needs_that_overlaps_itself_ends() {
+    let mut bytes = SHARED.clone();
+    let image = Image::parse(&SHARED).unwrap();
+    let dynamic =
+        Dynamic::parse(&image, image.segment(PT_DYNAMIC).unwrap().unwrap().p_vaddr).unwrap();
+    let address = dynamic.get(goblin::elf::dynamic::DT_VERNEED).unwrap();
+    // The first segment maps the file's start at address 0.
+    let offset = usize::try_from(address).unwrap();
+    bytes[offset + 12..offset + 16].copy_from_slice(&1_u32.to_le_bytes());
+    bytes[offset + 28..offset + 32].copy_from_slice(&1_u32.to_le_bytes());
+    assert!(ElfFacts::parse(&bytes).is_err());
+}
+
+proptest! {
+    #[test]
+    fn no_bytes_make_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..2048)) {
+        let _ = ElfFacts::parse(&bytes);
+        let _ = ElfFacts::parse(&[b"\x7fELF\x02\x01\x01".as_slice(), &bytes].concat());
+        let _ = ElfFacts::parse(&[b"\x7fELF\x01\x02\x01".as_slice(), &bytes].concat());
+    }
+
+    #[test]
+    fn no_change_to_a_real_file_makes_it_panic(
+        changes in prop::collection::vec((0_usize..4096, any::<u8>()), 1..24),
+        length in 0_usize..20_000,
+    ) {
+        let mut bytes = SHARED.clone();
+        let end = bytes.len();
+        for (at, value) in changes {
+            bytes[at % end] = value;
+        }
+        let _ = ElfFacts::parse(&bytes);
+        let _ = ElfFacts::parse(&bytes[..length.min(end)]);
+    }
+}

@@ -1,0 +1,109 @@
+//! The version needs, from `DT_VERNEED` (LSB Core, "Symbol Versioning").
+
+use std::collections::BTreeMap;
+
+use goblin::elf::{dynamic::DT_VERNEED, symver::VER_FLG_WEAK};
+
+use super::{
+    ElfError, VersionNeed,
+    dynamic::Dynamic,
+    image::{Image, MAX_NAME},
+};
+
+/// Real files need some dozens.
+const MAX_NEEDS: usize = 1 << 12;
+/// `Elfxx_Verneed` and `Elfxx_Vernaux` have the same size in both classes.
+const ENTRY: usize = 16;
+
+/// The version needs, in file order and by the index that symbols use.
+#[derive(Default)]
+pub(super) struct Needs {
+    pub(super) list: Vec<VersionNeed>,
+    pub(super) by_index: BTreeMap<u16, usize>,
+}
+
+/// Reads the chain to its end, as the loader does, whatever `DT_VERNEEDNUM` says. Offsets only lead
+/// forward, and the number of entries is bounded, so chains that overlap themselves end as well.
+pub(super) fn needs(image: &Image<'_>, dynamic: &Dynamic) -> Result<Needs, ElfError> {
+    let mut needs = Needs::default();
+    let Some(address) = dynamic.get(DT_VERNEED) else {
+        return Ok(needs);
+    };
+    let bytes = image.at(address, "version needs")?;
+    let outside = || ElfError::Outside {
+        what: "version needs",
+        address,
+    };
+    let mut at = 0;
+    for _ in 0..MAX_NEEDS {
+        let entry = part(bytes, at).ok_or_else(outside)?;
+        if image.u16(entry, 0) != 1 {
+            return Err(ElfError::Dynamic("version needs of an unknown form"));
+        }
+        let library = dynamic.string(
+            image,
+            u64::from(image.u32(entry, 4)),
+            MAX_NAME,
+            "library of a version need",
+        )?;
+        let first = advance(at, image.u32(entry, 8));
+        if image.u16(entry, 2) > 0 {
+            read_versions(
+                image,
+                dynamic,
+                bytes.get(first..).ok_or_else(outside)?,
+                &library,
+                &mut needs,
+            )?;
+        }
+        match image.u32(entry, 12) {
+            0 => return Ok(needs),
+            next => at = advance(at, next),
+        }
+    }
+    Err(ElfError::TooMany("version needs"))
+}
+
+/// Reads the versions that are needed of one library.
+fn read_versions(
+    image: &Image<'_>,
+    dynamic: &Dynamic,
+    bytes: &[u8],
+    library: &str,
+    needs: &mut Needs,
+) -> Result<(), ElfError> {
+    let mut at = 0;
+    loop {
+        let entry =
+            part(bytes, at).ok_or(ElfError::Dynamic("a version need leads out of the file"))?;
+        if needs.list.len() == MAX_NEEDS {
+            return Err(ElfError::TooMany("version needs"));
+        }
+        let version = dynamic.string(
+            image,
+            u64::from(image.u32(entry, 8)),
+            MAX_NAME,
+            "name of a version need",
+        )?;
+        needs
+            .by_index
+            .insert(image.u16(entry, 6) & 0x7fff, needs.list.len());
+        needs.list.push(VersionNeed {
+            library: library.to_owned(),
+            version,
+            weak: image.u16(entry, 4) & VER_FLG_WEAK != 0,
+        });
+        match image.u32(entry, 12) {
+            0 => return Ok(()),
+            next => at = advance(at, next),
+        }
+    }
+}
+
+fn part(bytes: &[u8], at: usize) -> Option<&[u8]> {
+    bytes.get(at..at.checked_add(ENTRY)?)
+}
+
+fn advance(at: usize, by: u32) -> usize {
+    at.saturating_add(usize::try_from(by).unwrap_or(usize::MAX))
+}
