@@ -1,0 +1,99 @@
+//! The suffix of an extension module's file name, which names the binary interface it was compiled for
+//! (PEP 3149, PEP 384, and `EXT_SUFFIX` of each interpreter's `sysconfig`).
+
+use super::Interpreter;
+
+/// What a file name such as `_nvx.cpython-311-x86_64-linux-gnu.so` says of itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExtensionSuffix {
+    /// The binary interface.
+    pub abi: ExtensionAbi,
+    /// The machine, as in `x86_64-linux-gnu`; some interpreters leave it out.
+    pub platform: Option<String>,
+}
+
+/// A binary interface, as named by a file's suffix.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ExtensionAbi {
+    /// `cpython-314t`, `pypy311-pp73`: one interpreter's.
+    Interpreter(Interpreter),
+    /// `abi3`: the stable one.
+    Stable,
+}
+
+impl ExtensionSuffix {
+    /// Reads a path's last part. `None` for a file that names no binary interface: any interpreter tries to
+    /// load `module.so`, and most `.so` files are no modules.
+    pub fn parse(path: &str) -> Option<Self> {
+        let name = path.rsplit('/').next()?.strip_suffix(".so")?;
+        let (_, suffix) = name.split_once('.')?;
+        let suffix = suffix.rsplit('.').next()?;
+        if suffix == "abi3" {
+            return Some(Self {
+                abi: ExtensionAbi::Stable,
+                platform: None,
+            });
+        }
+        let (implementation, rest) = suffix.split_once('-')?;
+        let (version, platform) = rest
+            .split_once('-')
+            .map_or((rest, None), |(head, tail)| (head, Some(tail)));
+        let interpreter = if implementation == "cpython" {
+            format!("cp{version}")
+        } else {
+            // `pypy311-pp73-x86_64-linux-gnu`
+            version.strip_prefix("pp")?;
+            format!("pp{}", implementation.strip_prefix("pypy")?)
+        };
+        let abi = ExtensionAbi::Interpreter(interpreter.parse().ok()?);
+        Some(Self {
+            abi,
+            platform: platform.map(str::to_owned),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(path: &str) -> Option<(String, Option<String>)> {
+        let suffix = ExtensionSuffix::parse(path)?;
+        let abi = match suffix.abi {
+            ExtensionAbi::Interpreter(interpreter) => interpreter.to_string(),
+            ExtensionAbi::Stable => "abi3".to_owned(),
+        };
+        Some((abi, suffix.platform))
+    }
+
+    #[test]
+    fn suffixes_of_each_interpreter() {
+        let with =
+            |abi: &str, platform: Option<&str>| Some((abi.to_owned(), platform.map(str::to_owned)));
+        assert_eq!(
+            read("a/_x.cpython-311-x86_64-linux-gnu.so"),
+            with("cp311", Some("x86_64-linux-gnu"))
+        );
+        assert_eq!(
+            read("_x.cpython-314t-aarch64-linux-gnu.so"),
+            with("cp314t", Some("aarch64-linux-gnu"))
+        );
+        assert_eq!(
+            read("_x.pypy311-pp73-x86_64-linux-gnu.so"),
+            with("pp311", Some("x86_64-linux-gnu"))
+        );
+        assert_eq!(read("_x.abi3.so"), with("abi3", None));
+        assert_eq!(read("_x.cpython-39.so"), with("cp39", None));
+        for plain in [
+            "_x.so",
+            "libz.so.1",
+            "libz-1234.so.1.2",
+            "a.b.so",
+            "_x.cpython-.so",
+            "x.py",
+            "_x.pypy-.so",
+        ] {
+            assert_eq!(read(plain), None, "{plain}");
+        }
+    }
+}

@@ -1,0 +1,252 @@
+//! The interpreters that wheels are built for, named by their tags: `cp311`, `cp314t`, `pp311`.
+
+use std::{fmt, str::FromStr};
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use super::Tag;
+
+/// A Python implementation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Implementation {
+    /// The reference implementation, `cp`.
+    CPython,
+    /// `PyPy`, `pp`.
+    PyPy,
+}
+
+/// An interpreter with its version and threading model. Its text form, `cp314t`, is also how it is serialised.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
+pub struct Interpreter {
+    implementation: Implementation,
+    version: (u8, u8),
+    free_threaded: bool,
+}
+
+/// Why a text names no interpreter.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error(
+    "`{0}` names no interpreter: `cp311`, `cp314t` (free-threaded, from 3.13 on) or `pp311` is wanted"
+)]
+pub struct InterpreterError(String);
+
+impl Interpreter {
+    /// Language version: `(3, 11)`.
+    pub fn python_version(&self) -> (u8, u8) {
+        self.version
+    }
+
+    /// Is it `CPython` without the global interpreter lock, which has a binary interface of its own (PEP 703, PEP 779)?
+    pub fn is_free_threaded(&self) -> bool {
+        self.free_threaded
+    }
+
+    /// Is it `PyPy`?
+    pub fn is_pypy(&self) -> bool {
+        self.implementation == Implementation::PyPy
+    }
+
+    /// The Python tag of wheels for it: `cp314` (also when free-threaded), `pp311`.
+    pub fn python_tag(&self) -> String {
+        let (major, minor) = self.version;
+        format!("{}{major}{minor}", if self.is_pypy() { "pp" } else { "cp" })
+    }
+
+    /// The ABI tag of wheels for it: `cp314`, `cp314t`, `pypy311_pp73`. The number behind `pp` is the
+    /// ABI of `PyPy` 7.3; to judge a wheel use [`Self::accepts`], which takes any.
+    pub fn abi_tag(&self) -> String {
+        let (major, minor) = self.version;
+        let flag = if self.free_threaded { "t" } else { "" };
+        if self.is_pypy() {
+            format!("pypy{major}{minor}_pp73")
+        } else {
+            format!("cp{major}{minor}{flag}")
+        }
+    }
+
+    /// Is a wheel with this tag one for this interpreter: built for exactly its binary interface, for
+    /// the stable one of an earlier version, or of pure Python? The platform is not looked at.
+    pub fn accepts(&self, tag: &Tag) -> bool {
+        let (major, minor) = self.version;
+        if tag.python == self.python_tag() && self.has_abi(&tag.abi) {
+            return true;
+        }
+        match tag.abi.as_str() {
+            // The stable interface of the free-threaded build is another one (PEP 703, PEP 803).
+            "abi3" => {
+                !self.is_pypy()
+                    && !self.free_threaded
+                    && is_at_most(&tag.python, "cp", major, minor)
+            }
+            "none" => {
+                tag.python == format!("py{major}") || is_at_most(&tag.python, "py", major, minor)
+            }
+            _ => false,
+        }
+    }
+
+    /// Is `abi` its own binary interface, or none?
+    fn has_abi(self, abi: &str) -> bool {
+        let (major, minor) = self.version;
+        let own = if self.is_pypy() {
+            abi.starts_with(&format!("pypy{major}{minor}_pp"))
+        } else {
+            abi == self.abi_tag()
+        };
+        own || abi == "none"
+    }
+}
+
+/// Is `tag` something like `cp37`, of the same major version and at most this minor one?
+fn is_at_most(tag: &str, prefix: &str, major: u8, minor: u8) -> bool {
+    let version = tag.strip_prefix(prefix).and_then(split_version);
+    version.is_some_and(|(own_major, own_minor)| own_major == major && own_minor <= minor)
+}
+
+/// Takes `311` apart: one digit, then the rest.
+fn split_version(digits: &str) -> Option<(u8, u8)> {
+    if !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let (major, minor) = digits.split_at_checked(1)?;
+    let canonical = minor == "0" || !minor.starts_with('0');
+    Some((
+        major.parse().ok()?,
+        minor.parse().ok().filter(|_| canonical)?,
+    ))
+}
+
+impl fmt::Display for Interpreter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{}{}",
+            self.python_tag(),
+            if self.free_threaded { "t" } else { "" }
+        )
+    }
+}
+
+impl FromStr for Interpreter {
+    type Err = InterpreterError;
+
+    fn from_str(text: &str) -> Result<Self, InterpreterError> {
+        let parse = || {
+            let (implementation, rest) = match text.split_at_checked(2)? {
+                ("cp", rest) => (Implementation::CPython, rest),
+                ("pp", rest) => (Implementation::PyPy, rest),
+                _ => return None,
+            };
+            let digits = rest.strip_suffix('t').unwrap_or(rest);
+            let free_threaded = digits.len() < rest.len();
+            let version = split_version(digits)?;
+            let has_variant = implementation == Implementation::CPython && version >= (3, 13);
+            (!free_threaded || has_variant).then_some(Self {
+                implementation,
+                version,
+                free_threaded,
+            })
+        };
+        parse().ok_or_else(|| InterpreterError(text.to_owned()))
+    }
+}
+
+impl From<Interpreter> for String {
+    fn from(interpreter: Interpreter) -> Self {
+        interpreter.to_string()
+    }
+}
+
+impl TryFrom<String> for Interpreter {
+    type Error = InterpreterError;
+
+    fn try_from(text: String) -> Result<Self, InterpreterError> {
+        text.parse()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test may stop at once")]
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn accepts(interpreter: &str, tag: &str) -> bool {
+        let interpreter: Interpreter = interpreter.parse().unwrap();
+        let [python, abi]: [&str; 2] = tag.split('-').collect::<Vec<_>>().try_into().unwrap();
+        interpreter.accepts(&Tag {
+            python: python.into(),
+            abi: abi.into(),
+            platform: "any".into(),
+        })
+    }
+
+    #[test]
+    fn tags_are_those_of_the_specification() {
+        let tags = |text: &str| {
+            let it: Interpreter = text.parse().unwrap();
+            format!("{}-{}", it.python_tag(), it.abi_tag())
+        };
+        assert_eq!(tags("cp311"), "cp311-cp311");
+        assert_eq!(tags("cp314t"), "cp314-cp314t");
+        assert_eq!(tags("pp311"), "pp311-pypy311_pp73");
+    }
+
+    #[test]
+    fn own_stable_and_pure_wheels_are_accepted() {
+        for (interpreter, tag) in [
+            ("cp311", "cp311-cp311"),
+            ("cp314t", "cp314-cp314t"),
+            ("pp311", "pp311-pypy311_pp73"),
+            ("pp311", "pp311-pypy311_pp74"),
+            ("cp312", "cp38-abi3"),
+            ("cp312", "cp312-abi3"),
+            ("cp312", "py3-none"),
+            ("cp312", "py39-none"),
+            ("cp312", "cp312-none"),
+            ("cp314t", "py3-none"),
+            ("pp311", "py3-none"),
+        ] {
+            assert!(accepts(interpreter, tag), "{tag} for {interpreter}");
+        }
+    }
+
+    #[test]
+    fn wheels_of_others_are_not() {
+        for (interpreter, tag) in [
+            ("cp314", "cp314-cp314t"),
+            ("cp314t", "cp314-cp314"),
+            ("cp314t", "cp38-abi3"),
+            ("cp311", "cp312-abi3"),
+            ("cp311", "cp312-cp312"),
+            ("pp311", "cp38-abi3"),
+            ("pp311", "cp311-cp311"),
+            ("cp311", "py2-none"),
+            ("cp311", "py312-none"),
+            ("cp39", "cp310-abi3"),
+        ] {
+            assert!(!accepts(interpreter, tag), "{tag} for {interpreter}");
+        }
+    }
+
+    #[test]
+    fn other_texts_are_refused() {
+        for text in [
+            "", "cp", "cp3", "311", "cp311m", "pp311t", "cp312t", "cp3011", "CP311", "cp-311",
+            "py3", "cp3999", "é",
+        ] {
+            assert!(text.parse::<Interpreter>().is_err(), "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn display_and_parse_are_inverse(text in "(cp3([0-9]|1[0-9])|cp31[3-9]t|pp3([0-9]|1[0-9]))") {
+            prop_assert_eq!(text.parse::<Interpreter>().unwrap().to_string(), text);
+        }
+    }
+}

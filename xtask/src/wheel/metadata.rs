@@ -1,0 +1,292 @@
+//! `WHEEL` (binary distribution format) and `METADATA` (core metadata): the header lines of both.
+
+use thiserror::Error;
+
+use super::Tag;
+
+/// Why a metadata file cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum MetadataError {
+    /// A header that has to be there is missing or empty.
+    #[error("`{0}` is missing")]
+    Missing(&'static str),
+    /// A header that may stand once stands there again; readers differ on which one counts.
+    #[error("`{0}` is given more than once")]
+    Repeated(&'static str),
+    /// A header has a value that the format does not know.
+    #[error("`{header}: {}` is not understood", .value.escape_debug())]
+    Value {
+        /// The header.
+        header: &'static str,
+        /// Its value.
+        value: String,
+    },
+}
+
+/// The header lines of an e-mail-like file, in order. What is no UTF-8 is replaced: old metadata is in
+/// all sorts of encodings, and what is checked is ASCII.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Headers {
+    lines: Vec<(String, String)>,
+}
+
+impl Headers {
+    /// Reads up to the first empty line; what follows is the description. Lines that begin with white
+    /// space continue the one before, lines without a colon are left out. In time and memory linear in the input.
+    pub fn parse(bytes: &[u8]) -> Self {
+        let text = String::from_utf8_lossy(bytes);
+        let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
+        let mut lines: Vec<(String, String)> = Vec::new();
+        for line in text
+            .split('\n')
+            .map(|line| line.strip_suffix('\r').unwrap_or(line))
+        {
+            if line.is_empty() {
+                break;
+            }
+            if line.starts_with([' ', '\t']) {
+                if let Some((_, value)) = lines.last_mut() {
+                    value.push('\n');
+                    value.push_str(line.trim());
+                }
+            } else if let Some((name, value)) = line.split_once(':') {
+                lines.push((name.trim().to_owned(), value.trim().to_owned()));
+            }
+        }
+        Self { lines }
+    }
+
+    /// Every value of a header, whose name is compared without regard to case.
+    pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        let lines = self
+            .lines
+            .iter()
+            .filter(move |(each, _)| each.eq_ignore_ascii_case(name));
+        lines.map(|(_, value)| value.as_str())
+    }
+
+    /// The value of a header that stands once.
+    pub fn one(&self, name: &'static str) -> Result<&str, MetadataError> {
+        let mut all = self.all(name);
+        match (all.next().filter(|value| !value.is_empty()), all.next()) {
+            (None, _) => Err(MetadataError::Missing(name)),
+            (Some(_), Some(_)) => Err(MetadataError::Repeated(name)),
+            (Some(value), None) => Ok(value),
+        }
+    }
+}
+
+/// The `WHEEL` file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WheelFile {
+    /// `Wheel-Version`: `(1, 0)`.
+    pub wheel_version: (u32, u32),
+    /// `Generator`, the tool that wrote the wheel.
+    pub generator: Option<String>,
+    /// `Root-Is-Purelib`: does the content go into `purelib` rather than `platlib`?
+    pub root_is_purelib: bool,
+    /// The `Tag` lines, in order; each as the text stands.
+    pub tags: Vec<String>,
+    /// `Build`, the build tag.
+    pub build: Option<String>,
+}
+
+impl WheelFile {
+    /// Reads a `WHEEL` file.
+    pub fn parse(bytes: &[u8]) -> Result<Self, MetadataError> {
+        let headers = Headers::parse(bytes);
+        let version = headers.one("Wheel-Version")?;
+        let purelib = headers.one("Root-Is-Purelib")?;
+        let wrong = |header, value: &str| MetadataError::Value {
+            header,
+            value: value.to_owned(),
+        };
+        let parts = version.split_once('.');
+        let wheel_version = parts
+            .and_then(|(major, minor)| Some((major.parse().ok()?, minor.parse().ok()?)))
+            .ok_or_else(|| wrong("Wheel-Version", version))?;
+        let root_is_purelib = match purelib.to_ascii_lowercase().as_str() {
+            "true" => true,
+            "false" => false,
+            _ => return Err(wrong("Root-Is-Purelib", purelib)),
+        };
+        let tags: Vec<String> = headers.all("Tag").map(str::to_owned).collect();
+        if tags.is_empty() {
+            return Err(MetadataError::Missing("Tag"));
+        }
+        let generator = headers.all("Generator").next().map(str::to_owned);
+        let build = headers.all("Build").next().map(str::to_owned);
+        Ok(Self {
+            wheel_version,
+            generator,
+            root_is_purelib,
+            tags,
+            build,
+        })
+    }
+
+    /// The file with its `Tag` lines replaced, where the first of them stood; all else stays as it is.
+    pub(super) fn with_tags<'a>(bytes: &[u8], tags: impl Iterator<Item = &'a Tag>) -> Vec<u8> {
+        let is_tag = |line: &[u8]| line.len() >= 4 && line[..4].eq_ignore_ascii_case(b"tag:");
+        let mut tags = Some(tags);
+        let mut output = Vec::new();
+        for line in bytes.split_inclusive(|&byte| byte == b'\n') {
+            if !is_tag(line) {
+                output.extend_from_slice(line);
+            } else if let Some(tags) = tags.take() {
+                for tag in tags {
+                    output.extend_from_slice(format!("Tag: {tag}\n").as_bytes());
+                }
+            }
+        }
+        output
+    }
+}
+
+/// What is used of the `METADATA` file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CoreMetadata {
+    /// `Metadata-Version`: `2.4`.
+    pub metadata_version: String,
+    /// `Name`, as the project writes it.
+    pub name: String,
+    /// `Version`, as the project writes it.
+    pub version: String,
+    /// `Requires-Python`.
+    pub requires_python: Option<String>,
+    /// `License-File` lines: paths below `.dist-info/licenses/` (PEP 639).
+    pub license_files: Vec<String>,
+}
+
+impl CoreMetadata {
+    /// Reads a `METADATA` file.
+    pub fn parse(bytes: &[u8]) -> Result<Self, MetadataError> {
+        let headers = Headers::parse(bytes);
+        Ok(Self {
+            metadata_version: headers.one("Metadata-Version")?.to_owned(),
+            name: headers.one("Name")?.to_owned(),
+            version: headers.one("Version")?.to_owned(),
+            requires_python: headers.all("Requires-Python").next().map(str::to_owned),
+            license_files: headers.all("License-File").map(str::to_owned).collect(),
+        })
+    }
+}
+
+/// Are these two spellings of one project name (`PyPA` "Names and normalization", PEP 503)?
+pub fn same_name(left: &str, right: &str) -> bool {
+    let words = |name: &str| -> Vec<String> {
+        let words = name.split(['-', '_', '.']).filter(|word| !word.is_empty());
+        words.map(str::to_ascii_lowercase).collect()
+    };
+    words(left) == words(right)
+}
+
+/// Are these two spellings of one version, as far as file names and metadata differ in practice: case, a
+/// leading `v`, separators, leading zeros (`PyPA` "Version specifiers", normalisation)?
+pub fn same_version(left: &str, right: &str) -> bool {
+    normal_version(left) == normal_version(right)
+}
+
+fn normal_version(version: &str) -> Vec<String> {
+    let lower = version.trim().to_ascii_lowercase();
+    let lower = lower.strip_prefix('v').unwrap_or(&lower);
+    // Words and numbers change places at will: `1.0.dev1`, `1.0dev1` and `1.0-dev1` are one version.
+    let mut parts: Vec<String> = Vec::new();
+    let mut last = ' ';
+    for each in lower.chars() {
+        match each {
+            '.' | '-' | '_' => {}
+            _ if each.is_ascii_digit() == last.is_ascii_digit() && last.is_ascii_alphanumeric() => {
+                if let Some(part) = parts.last_mut() {
+                    part.push(each);
+                }
+            }
+            _ => parts.push(each.to_string()),
+        }
+        last = each;
+    }
+    let plain = |part: String| match part.trim_start_matches('0') {
+        "" => "0".to_owned(),
+        rest => rest.to_owned(),
+    };
+    parts.into_iter().map(plain).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WHEEL: &[u8] =
+        b"Wheel-Version: 1.0\r\nGenerator: x\nRoot-Is-Purelib: false\nTag: a-b-c\nTag: a-b-d\n";
+
+    #[test]
+    fn wheel_files_are_read_and_retagged() {
+        let wheel = WheelFile::parse(WHEEL).ok();
+        assert_eq!(wheel.as_ref().map(|each| each.tags.len()), Some(2));
+        assert_eq!(
+            wheel.map(|each| (each.wheel_version, each.root_is_purelib)),
+            Some(((1, 0), false))
+        );
+        let tag = Tag {
+            python: "p".into(),
+            abi: "q".into(),
+            platform: "r".into(),
+        };
+        let text = String::from_utf8(WheelFile::with_tags(WHEEL, [&tag].into_iter()));
+        assert_eq!(
+            text.as_deref(),
+            Ok("Wheel-Version: 1.0\r\nGenerator: x\nRoot-Is-Purelib: false\nTag: p-q-r\n")
+        );
+    }
+
+    #[test]
+    fn broken_wheel_files_say_which_line() {
+        let error = |text: &str| WheelFile::parse(text.as_bytes()).err();
+        assert_eq!(error(""), Some(MetadataError::Missing("Wheel-Version")));
+        assert_eq!(
+            error("Wheel-Version: 1.0\nWheel-Version: 2.0\nRoot-Is-Purelib: true"),
+            Some(MetadataError::Repeated("Wheel-Version"))
+        );
+        assert_eq!(
+            error("Wheel-Version: 1.0\nRoot-Is-Purelib: true\n"),
+            Some(MetadataError::Missing("Tag"))
+        );
+        assert!(error("Wheel-Version: one\nRoot-Is-Purelib: true\nTag: a-b-c").is_some());
+        assert!(error("Wheel-Version: 1.0\nRoot-Is-Purelib: perhaps\nTag: a-b-c").is_some());
+    }
+
+    #[test]
+    fn metadata_stops_at_the_description() {
+        let text = b"Metadata-Version: 2.4\nName: a\nSummary: x\n  folded: y\nVersion: 1\nLicense-File: L\xe9\n\nVersion: 2\n";
+        let metadata = CoreMetadata::parse(text).ok();
+        assert_eq!(
+            metadata.map(|each| (each.version, each.license_files.len())),
+            Some(("1".to_owned(), 1))
+        );
+    }
+
+    #[test]
+    fn names_and_versions_are_compared_normalised() {
+        assert!(same_name("Zope.Interface", "zope_interface") && !same_name("zope", "zop"));
+        for (left, right) in [
+            ("1.0", "1.0"),
+            ("v1.0", "1.0"),
+            ("2024.02.01", "2024.2.1"),
+            ("1.0-post1", "1.0.post1"),
+            ("1.0.dev1", "1.0dev1"),
+            ("1+AB.c", "1+ab_c"),
+            ("1.00", "1.0"),
+        ] {
+            assert!(same_version(left, right), "{left} {right}");
+        }
+        for (left, right) in [
+            ("1.0", "1.1"),
+            ("1.10", "1.1"),
+            ("11", "1.1"),
+            ("1.0", "1.0a1"),
+            ("1+1", "1.1"),
+        ] {
+            assert!(!same_version(left, right), "{left} {right}");
+        }
+    }
+}

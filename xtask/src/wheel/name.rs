@@ -1,0 +1,202 @@
+//! The file name of a wheel (binary distribution format, "File name convention").
+
+use std::{fmt, str::FromStr};
+
+use thiserror::Error;
+
+use super::TagSet;
+
+/// Longest file name that the usual file systems take, in bytes.
+const MAX_LENGTH: usize = 255;
+
+/// Why a text is no file name of a wheel.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum NameError {
+    /// The name does not end in `.whl`, or is too long.
+    #[error("`{}` is no name of a wheel: it has to end in `.whl` and to have at most {MAX_LENGTH} bytes", .0.escape_debug())]
+    Form(String),
+    /// Not five or six parts between dashes.
+    #[error("`{}` is no name of a wheel: `name-version(-build)-python-abi-platform.whl` is wanted", .0.escape_debug())]
+    Parts(String),
+    /// A part holds a character that has no place there, or nothing.
+    #[error("`{}` is no valid {part} in the name of a wheel", .text.escape_debug())]
+    Part {
+        /// Which part.
+        part: &'static str,
+        /// Its text.
+        text: String,
+    },
+    /// The compatibility tags are malformed.
+    #[error("`{}` is no set of compatibility tags", .0.escape_debug())]
+    Tags(String),
+}
+
+/// A wheel's file name, taken apart. [`fmt::Display`] gives it back as it was.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WheelName {
+    /// The distribution's name as escaped for file names: `zope_interface`.
+    pub distribution: String,
+    /// The version as escaped for file names: `26.10.2`, `1.0+local`.
+    pub version: String,
+    /// The build tag, which begins with a digit.
+    pub build: Option<String>,
+    /// What it is for.
+    pub tags: TagSet,
+}
+
+impl WheelName {
+    /// Parses a file name, without any folder before it.
+    ///
+    /// # Errors
+    /// [`NameError`] that quotes the part that is wrong.
+    pub fn parse(text: &str) -> Result<Self, NameError> {
+        let stem = text
+            .strip_suffix(".whl")
+            .filter(|_| text.len() <= MAX_LENGTH);
+        let stem = stem.ok_or_else(|| NameError::Form(text.to_owned()))?;
+        let parts: Vec<&str> = stem.split('-').collect();
+        let (distribution, version, build, tags) = match parts.as_slice() {
+            [distribution, version, tags @ ..] if tags.len() == 3 => {
+                (*distribution, *version, None, tags)
+            }
+            [distribution, version, build, tags @ ..] if tags.len() == 3 => (
+                *distribution,
+                *version,
+                Some(part("build tag", build, "_.", is_build)?),
+                tags,
+            ),
+            _ => return Err(NameError::Parts(text.to_owned())),
+        };
+        Ok(Self {
+            distribution: part("distribution", distribution, "._", |_| true)?,
+            version: part("version", version, "._+!", |_| true)?,
+            build,
+            tags: tags.join("-").parse()?,
+        })
+    }
+
+    /// The folder in the archive that holds the metadata: `autobahn-26.10.2.dist-info`.
+    pub fn dist_info(&self) -> String {
+        format!("{}-{}.dist-info", self.distribution, self.version)
+    }
+}
+
+impl fmt::Display for WheelName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}-", self.distribution, self.version)?;
+        if let Some(build) = &self.build {
+            write!(f, "{build}-")?;
+        }
+        write!(f, "{}.whl", self.tags)
+    }
+}
+
+impl FromStr for WheelName {
+    type Err = NameError;
+
+    fn from_str(text: &str) -> Result<Self, NameError> {
+        Self::parse(text)
+    }
+}
+
+fn is_build(text: &str) -> bool {
+    text.starts_with(|first: char| first.is_ascii_digit())
+}
+
+/// Letters, digits and the `others`, beginning and ending with a letter or digit, so never a folder or a hidden file.
+fn part(
+    part: &'static str,
+    text: &str,
+    others: &str,
+    also: fn(&str) -> bool,
+) -> Result<String, NameError> {
+    let plain = |each: char| each.is_ascii_alphanumeric();
+    let ends = text.starts_with(plain) && text.ends_with(plain);
+    if ends
+        && also(text)
+        && text
+            .chars()
+            .all(|each| plain(each) || others.contains(each))
+    {
+        Ok(text.to_owned())
+    } else {
+        Err(NameError::Part {
+            part,
+            text: text.to_owned(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test may stop at once")]
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn every_part_is_found() {
+        let name = WheelName::parse(
+            "autobahn-26.10.2-1-cp311-abi3-manylinux_2_17_x86_64.manylinux2014_x86_64.whl",
+        )
+        .unwrap();
+        assert_eq!(
+            (name.distribution.as_str(), name.version.as_str()),
+            ("autobahn", "26.10.2")
+        );
+        assert_eq!(name.build.as_deref(), Some("1"));
+        assert_eq!(name.dist_info(), "autobahn-26.10.2.dist-info");
+        let tags: Vec<String> = name.tags.expand().into_iter().map(String::from).collect();
+        assert_eq!(
+            tags,
+            [
+                "cp311-abi3-manylinux2014_x86_64",
+                "cp311-abi3-manylinux_2_17_x86_64"
+            ]
+        );
+    }
+
+    #[test]
+    fn names_that_are_paths_or_worse_are_refused() {
+        for name in [
+            "",
+            ".whl",
+            "a.whl",
+            "a-1-py3-none.whl",
+            "a-1-b1-py3-none-any.whl",
+            "a-1-1-1-py3-none-any.whl",
+            "../a-1-py3-none-any.whl",
+            "a/b-1-py3-none-any.whl",
+            "a\\b-1-py3-none-any.whl",
+            "a\0-1-py3-none-any.whl",
+            "a-1-py3-none-any.whl\n",
+            "a\n-1-py3-none-any.whl",
+            ".a-1-py3-none-any.whl",
+            "a-..-py3-none-any.whl",
+            "a-1-py3-none-.whl",
+            "a-1-py3..py2-none-any.whl",
+            "a-1-py3-none-a/b.whl",
+            "é-1-py3-none-any.whl",
+        ] {
+            assert!(WheelName::parse(name).is_err(), "{name:?}");
+        }
+        assert!(WheelName::parse(&format!("{}-1-py3-none-any.whl", "a".repeat(250))).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn display_and_parse_are_inverse(
+            name in "[A-Za-z0-9]([A-Za-z0-9_.]{0,8}[A-Za-z0-9])?-[0-9]([0-9.+!]{0,6}[0-9])?(-[0-9][a-z0-9]{0,3})?-[a-z0-9]{2,5}(\\.[a-z0-9]{2,5})?-[a-z0-9]{2,5}-[a-z0-9_]{2,20}\\.whl",
+        ) {
+            prop_assert_eq!(WheelName::parse(&name).unwrap().to_string(), name);
+        }
+
+        #[test]
+        fn any_text_is_refused_or_kept(name in "\\PC*") {
+            if let Ok(parsed) = WheelName::parse(&name) {
+                prop_assert_eq!(parsed.to_string(), name);
+            }
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! Compatibility tags (PEP 425) and the compressed sets of them in a file name.
+
+use std::{collections::BTreeSet, fmt, str::FromStr};
+
+use serde::Serialize;
+
+use super::NameError;
+
+/// One compatibility tag: `cp311-cp311-manylinux_2_36_x86_64`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(into = "String")]
+pub struct Tag {
+    /// Interpreter and version: `cp311`, `py3`.
+    pub python: String,
+    /// Binary interface: `cp311`, `cp314t`, `abi3`, `none`.
+    pub abi: String,
+    /// System: `manylinux_2_36_x86_64`, `any`.
+    pub platform: String,
+}
+
+impl fmt::Display for Tag {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}-{}", self.python, self.abi, self.platform)
+    }
+}
+
+impl From<Tag> for String {
+    fn from(tag: Tag) -> Self {
+        tag.to_string()
+    }
+}
+
+/// A compressed set of tags, as in a file name: `py2.py3-none-any`. The order is kept, so that the text
+/// comes back as it was.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TagSet {
+    /// The Python tags.
+    pub pythons: Vec<String>,
+    /// The ABI tags.
+    pub abis: Vec<String>,
+    /// The platform tags.
+    pub platforms: Vec<String>,
+}
+
+impl TagSet {
+    /// Every combination, as each has to stand in a `Tag:` line of `WHEEL`.
+    pub fn expand(&self) -> BTreeSet<Tag> {
+        let mut tags = BTreeSet::new();
+        for python in &self.pythons {
+            for abi in &self.abis {
+                for platform in &self.platforms {
+                    let (python, abi, platform) = (python.clone(), abi.clone(), platform.clone());
+                    tags.insert(Tag {
+                        python,
+                        abi,
+                        platform,
+                    });
+                }
+            }
+        }
+        tags
+    }
+}
+
+impl fmt::Display for TagSet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (pythons, abis, platforms) = (
+            self.pythons.join("."),
+            self.abis.join("."),
+            self.platforms.join("."),
+        );
+        write!(f, "{pythons}-{abis}-{platforms}")
+    }
+}
+
+impl FromStr for TagSet {
+    type Err = NameError;
+
+    /// Parses `cp311-cp311-manylinux_2_17_x86_64.manylinux2014_x86_64`.
+    fn from_str(text: &str) -> Result<Self, NameError> {
+        let parts: Vec<&str> = text.split('-').collect();
+        let &[python, abi, platform] = parts.as_slice() else {
+            return Err(NameError::Tags(text.to_owned()));
+        };
+        Ok(Self {
+            pythons: set(python)?,
+            abis: set(abi)?,
+            platforms: set(platform)?,
+        })
+    }
+}
+
+/// Parses one compressed set: `manylinux_2_17_x86_64.manylinux2014_x86_64`.
+pub(super) fn set(text: &str) -> Result<Vec<String>, NameError> {
+    let valid = |part: &str| {
+        !part.is_empty()
+            && part
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+    };
+    // A set multiplies with the two others; no real one has more than a handful.
+    if text.split('.').count() > 16 || !text.split('.').all(valid) {
+        return Err(NameError::Tags(text.to_owned()));
+    }
+    Ok(text.split('.').map(str::to_owned).collect())
+}
