@@ -1,69 +1,94 @@
-//! stub
-use camino::Utf8Path;
-/// x
-#[derive(Debug, Clone, serde::Serialize)]
-pub struct Audit {
-    /// x
-    pub findings: Vec<Finding>,
-}
-/// x
-#[derive(Debug, Clone, serde::Serialize)]
-pub struct Finding {
-    /// x
-    pub code: String,
-    /// x
-    pub severity: Severity,
-    /// x
-    pub message: String,
-    /// x
-    pub cure: String,
-}
-/// x
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
-pub enum Severity {
-    /// x
-    Error,
-    /// x
-    Note,
-}
-/// x
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
-    /// x
-    Pass,
-    /// x
-    Fail,
-}
-/// x
+//! The verdict on a wheel: first the facts, what is in the file, then the findings, the facts held against
+//! what the wheel's own name and its target promise.
+//!
+//! Facts are gathered once (`gather`), every check reads them and nothing else (`checks`). To add a check, write its rules and
+//! its function in a file of its own and name it in the table of `checks`.
+
+mod checks;
+mod facts;
+mod finding;
+mod gather;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use serde::Serialize;
+use thiserror::Error;
+
+pub use checks::rules;
+pub use facts::{Culprit, ElfReport, WheelFacts};
+pub use finding::{Finding, Rule, Severity};
+
+use crate::{
+    policy::{Arch, PlatformTag},
+    wheel::Interpreter,
+};
+
+/// What the wheel is expected to be, beside what its name says. The default expects nothing more.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Promise {
-    /// x
-    pub platform_tag: Option<crate::policy::PlatformTag>,
-    /// x
-    pub arch: crate::policy::Arch,
-    /// x
-    pub interpreter: Option<crate::wheel::Interpreter>,
-    /// x
+    /// The systems of the target: the wheel has to install and load on all of them.
+    pub platform_tag: Option<PlatformTag>,
+    /// The architecture that was built for.
+    pub arch: Option<Arch>,
+    /// The interpreter that was built for.
+    pub interpreter: Option<Interpreter>,
+    /// An extension module was asked for, so a wheel without machine code is a build that failed silently.
     pub native: bool,
 }
-/// x
-pub fn audit_wheel(_: &Utf8Path, _: &Promise) -> Result<Audit, std::io::Error> {
-    Ok(Audit { findings: vec![] })
+
+/// Facts and findings: what `audit.json` holds of a wheel.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Audit {
+    /// What is in the wheel.
+    #[serde(flatten)]
+    pub facts: WheelFacts,
+    /// [`Audit::verdict`], for readers of the file.
+    verdict: Verdict,
+    /// What is wrong with it, worst first.
+    pub findings: Vec<Finding>,
 }
+
+/// Is the wheel good?
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Verdict {
+    /// No finding is an error.
+    Pass,
+    /// At least one is.
+    Fail,
+}
+
 impl Audit {
-    /// x
+    /// [`Verdict::Fail`] if any finding is an error.
     pub fn verdict(&self) -> Verdict {
-        Verdict::Pass
-    }
-    /// x
-    pub fn floor_tag(&self, _: crate::policy::Arch) -> String {
-        String::new()
-    }
-    /// x
-    pub fn floor_text(&self) -> String {
-        String::new()
-    }
-    /// x
-    pub fn is_pure(&self) -> bool {
-        false
+        self.verdict
     }
 }
+
+/// Why a wheel could not be looked at. What is wrong with the wheel itself is a finding, however broken it is.
+#[derive(Debug, Error)]
+pub enum AuditError {
+    /// The file could not be opened or read.
+    #[error(transparent)]
+    Io(#[from] std::io::Error),
+    /// The path has no file name.
+    #[error("`{0}` is no file")]
+    NoFile(Utf8PathBuf),
+}
+
+/// Judges the wheel at `path`.
+///
+/// Members are read one after the other, each checked against its declared size and checksum; in memory at
+/// one time is one ELF file at most, and of everything else a buffer.
+///
+/// # Errors
+/// [`AuditError`] if the file cannot be read; anything else is a finding.
+pub fn audit_wheel(path: &Utf8Path, promise: &Promise) -> Result<Audit, AuditError> {
+    let subject = gather::gather(path, promise)?;
+    let findings = checks::run(&subject);
+    let failed = findings.iter().any(|finding| finding.severity == Severity::Error);
+    let verdict = if failed { Verdict::Fail } else { Verdict::Pass };
+    Ok(Audit { facts: subject.facts, verdict, findings })
+}
+
+#[cfg(test)]
+mod tests;

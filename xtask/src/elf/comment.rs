@@ -28,13 +28,13 @@ fn section<'a>(image: &Image<'a>) -> Option<&'a [u8]> {
     let start = usize::try_from(header.e_shoff).ok().filter(|&start| start != 0 && count != 0)?;
     let size = if image.is_64_bit() { 64 } else { 40 };
     image.bytes.get(start..start.checked_add(count * size)?)?;
-    let sections = SectionHeader::parse_from(image.bytes, start, count, image.context()).ok()?;
-    let names = contents(image, sections.get(usize::from(header.e_shstrndx))?)?;
+    let table = SectionHeader::parse_from(image.bytes, start, count, image.context()).ok()?;
+    let names = contents(image, table.get(usize::from(header.e_shstrndx))?)?;
     let named = |each: &&SectionHeader| {
         names.get(each.sh_name..).is_some_and(|name| name.starts_with(b".comment\0"))
     };
-    let section = contents(image, sections.iter().find(named)?)?;
-    Some(&section[..section.len().min(MAX_LINES * MAX_LENGTH)])
+    let comment = contents(image, table.iter().find(named)?)?;
+    Some(&comment[..comment.len().min(MAX_LINES * MAX_LENGTH)])
 }
 
 fn contents<'a>(image: &Image<'a>, section: &SectionHeader) -> Option<&'a [u8]> {

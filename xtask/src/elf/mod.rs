@@ -155,9 +155,9 @@ impl ElfFacts {
             _ => return Err(ElfError::Header("unknown file type")),
         };
         let dynamic = match (kind, image.segment(PT_DYNAMIC)?) {
-            (ElfKind::Object, _) => None,
+            // An object file has none yet, a static executable needs none.
+            (ElfKind::Object, _) | (ElfKind::Executable, None) => None,
             (_, Some(segment)) => Some(Dynamic::parse(&image, segment.p_vaddr)?),
-            (ElfKind::Executable, None) => None,
             (ElfKind::Shared, None) => return Err(ElfError::Dynamic("none in a shared object")),
         };
         let mut facts = Self::of_segments(&image, kind)?;

@@ -266,10 +266,10 @@ fn audited(
         (TagPolicy::Linux, _) => format!("linux_{arch}"),
         // musl has no symbol versions: the floor is the musl it was built on (PEP 656).
         (TagPolicy::Target, _) | (TagPolicy::Floor, Libc::Musl(..)) => target_tag,
-        (TagPolicy::Floor, Libc::Glibc(..)) => first.floor_tag(promise.arch).to_string(),
+        (TagPolicy::Floor, Libc::Glibc(..)) => floor_tag(&first, arch, raw)?,
     };
     let folder = workspace.fresh("proved")?;
-    let path = if first.is_pure() {
+    let path = if first.facts.tag_claim == ["any"] {
         let path = folder.join(raw.file_name().unwrap_or_default());
         fs_err::copy(raw, &path)?;
         path
@@ -281,12 +281,28 @@ fn audited(
     Ok(Proved { path, audit })
 }
 
+/// The tag of the `floor` policy: what the symbols need, as auditwheel would say.
+fn floor_tag(audit: &Audit, arch: &str, raw: &Utf8Path) -> Result<String, PipelineError> {
+    let tag = arch.parse().ok().and_then(|arch: Arch| audit.facts.floor_tag(arch));
+    tag.map(|tag| tag.to_string()).ok_or_else(|| {
+        PipelineError::Wrong(format!(
+            "no manylinux tag is true of `{}`, which `tag = \"floor\"` asks for",
+            raw.file_name().unwrap_or_default()
+        ))
+    })
+}
+
+/// The C library version that the wheel's symbols need, for tables: `2.4`, or `none`.
+fn floor_text(audit: &Audit) -> String {
+    audit.facts.floor.get("GLIBC").map_or_else(|| "none".to_owned(), ToString::to_string)
+}
+
 fn promise(ctx: &Context<'_>, job: &Job, tag: &str) -> Result<Promise, PipelineError> {
     let wrong = |error: &dyn std::fmt::Display| PipelineError::Wrong(error.to_string());
     let arch = Arch::from_platform(&job.platform.to_string()).map_err(|error| wrong(&error))?;
     Ok(Promise {
         platform_tag: Some(tag.parse::<PlatformTag>().map_err(|error| wrong(&error))?),
-        arch,
+        arch: Some(arch),
         interpreter: Some(job.interpreter),
         native: ctx.config.check.native,
     })
@@ -320,7 +336,7 @@ fn commit(
         job: job.key.clone(),
         verdict: "pass".to_owned(),
         smoke,
-        floor: wheel.audit.floor_text(),
+        floor: floor_text(&wheel.audit),
     };
     // Metadata of the folder is read, joined and written: one job at a time.
     let _guard = ctx.committing.lock().unwrap_or_else(std::sync::PoisonError::into_inner);

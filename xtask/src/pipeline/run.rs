@@ -286,11 +286,11 @@ fn failure(error: &PipelineError, log: Utf8PathBuf) -> Failure {
 
 /// What the system said, where our own write met a full disk.
 fn disk_full(error: &PipelineError) -> Option<String> {
-    let io = match error {
-        PipelineError::Io(io)
-        | PipelineError::Store(StoreError::Io(io))
-        | PipelineError::Engine(EngineError::Io(io)) => io,
-        _ => return None,
+    let (PipelineError::Io(io)
+    | PipelineError::Store(StoreError::Io(io))
+    | PipelineError::Engine(EngineError::Io(io))) = error
+    else {
+        return None;
     };
     (io.kind() == std::io::ErrorKind::StorageFull).then(|| io.to_string())
 }

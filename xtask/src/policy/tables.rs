@@ -99,10 +99,10 @@ impl Policies {
         self.limits(tag).filter(|limits| limits.allow(needs)).map(|_| tag)
     }
 
-    /// Does any policy forbid symbols of this library? Only then are its users' symbols of interest.
-    pub fn forbids_symbols_of(&self, library: &str) -> bool {
-        let tables = [&self.manylinux, &self.musllinux];
-        tables.iter().any(|table| table.forbidden.iter().any(|ban| ban.library == library))
+    /// Does any policy forbid this symbol of this library? Only then is its use of interest.
+    pub fn forbids(&self, library: &str, symbol: &str) -> bool {
+        let bans = self.manylinux.forbidden.iter().chain(&self.musllinux.forbidden);
+        bans.filter(|ban| ban.library == library).any(|ban| ban.symbols.contains(symbol))
     }
 
     /// Is this the dynamic loader, whose version needs do not count (`ld-linux*`, `ld64.so.*`, `ld-musl*`)?
@@ -119,7 +119,8 @@ impl Limits {
 
     /// May a file need the symbol version `name` (`GLIBC_2.34`)?
     pub fn version(&self, name: &str) -> VersionVerdict {
-        if split(name).is_none() {
+        // musl has no symbol versions, so its policies rate none.
+        if self.tag.musl().is_some() || split(name).is_none() {
             return VersionVerdict::Unrated;
         }
         let (beyond_policy, beyond_tag) = match rated(name) {

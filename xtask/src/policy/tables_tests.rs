@@ -158,6 +158,7 @@ fn forbidden_symbols_lift_the_policy() {
     needs.symbols.insert("libz.so.1".to_owned(), BTreeSet::from(["uncompress2".to_owned()]));
     let tag = Policies::builtin().lowest_manylinux(Arch::X86_64, &needs);
     assert_eq!(tag.map(String::from).as_deref(), Some("manylinux_2_34_x86_64"));
-    assert!(Policies::builtin().forbids_symbols_of("libz.so.1"));
-    assert!(!Policies::builtin().forbids_symbols_of("libssl.so.3"));
+    assert!(Policies::builtin().forbids("libz.so.1", "uncompress2"));
+    assert!(!Policies::builtin().forbids("libssl.so.3", "uncompress2"));
+    assert_eq!(verdict("musllinux_1_2_x86_64", "GCC_3.0"), Some(VersionVerdict::Unrated));
 }

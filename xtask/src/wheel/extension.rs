@@ -32,16 +32,14 @@ impl ExtensionSuffix {
             return Some(Self { abi: ExtensionAbi::Stable, platform: None });
         }
         let (implementation, rest) = suffix.split_once('-')?;
-        let (version, rest) =
+        let (version, platform) =
             rest.split_once('-').map_or((rest, None), |(head, tail)| (head, Some(tail)));
-        let (interpreter, platform) = match implementation {
-            "cpython" => (format!("cp{version}"), rest),
-            _ => {
-                // `pypy311-pp73-x86_64-linux-gnu`
-                let digits = implementation.strip_prefix("pypy")?;
-                version.strip_prefix("pp")?;
-                (format!("pp{digits}"), rest)
-            }
+        let interpreter = if implementation == "cpython" {
+            format!("cp{version}")
+        } else {
+            // `pypy311-pp73-x86_64-linux-gnu`
+            version.strip_prefix("pp")?;
+            format!("pp{}", implementation.strip_prefix("pypy")?)
         };
         let abi = ExtensionAbi::Interpreter(interpreter.parse().ok()?);
         Some(Self { abi, platform: platform.map(str::to_owned) })

@@ -88,7 +88,7 @@ impl Interpreter {
     }
 
     /// Is `abi` its own binary interface, or none?
-    fn has_abi(&self, abi: &str) -> bool {
+    fn has_abi(self, abi: &str) -> bool {
         let (major, minor) = self.version;
         let own = if self.is_pypy() {
             abi.starts_with(&format!("pypy{major}{minor}_pp"))

@@ -157,7 +157,7 @@ impl CoreMetadata {
     }
 }
 
-/// Are these two spellings of one project name (PyPA "Names and normalization", PEP 503)?
+/// Are these two spellings of one project name (`PyPA` "Names and normalization", PEP 503)?
 pub fn same_name(left: &str, right: &str) -> bool {
     let words = |name: &str| -> Vec<String> {
         let words = name.split(['-', '_', '.']).filter(|word| !word.is_empty());
@@ -167,7 +167,7 @@ pub fn same_name(left: &str, right: &str) -> bool {
 }
 
 /// Are these two spellings of one version, as far as file names and metadata differ in practice: case, a
-/// leading `v`, separators, leading zeros (PyPA "Version specifiers", normalisation)?
+/// leading `v`, separators, leading zeros (`PyPA` "Version specifiers", normalisation)?
 pub fn same_version(left: &str, right: &str) -> bool {
     normal_version(left) == normal_version(right)
 }

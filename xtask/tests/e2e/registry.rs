@@ -83,7 +83,7 @@ fn workspace(image: &str, digest: Option<&str>, bootstrap: bool) -> Workspace {
             return toml;
         }
         let lines = toml.lines().filter(|line| !line.contains("suite = \"bookworm\""));
-        lines.map(|line| format!("{line}\n")).collect()
+        lines.collect::<Vec<_>>().join("\n")
     })
 }
 

@@ -26,9 +26,8 @@ fn no_layer_no_log_and_no_metadata_holds_a_secret() {
     // A system package that no other test asks for: nothing comes from an earlier build's cache.
     let toml = fs_err::read_to_string(w.root.join("wheels.toml")).unwrap();
     let stamp = std::process::id();
-    let toml = toml
-        .replace("[toolchain]", &format!("system_packages = {{ apt = [\"sl\"] }}\n[toolchain]"))
-        .replace(
+    let toml =
+        toml.replace("[toolchain]", "system_packages = { apt = [\"sl\"] }\n[toolchain]").replace(
             "AUTOBAHN_USE_NVX = \"1\"",
             &format!("AUTOBAHN_USE_NVX = \"1\", STAMP = \"{stamp}\""),
         );

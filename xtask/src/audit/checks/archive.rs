@@ -1,0 +1,93 @@
+//! Is the archive one that every reader reads alike, and that nobody is harmed by?
+
+use super::{Check, Finding, Rule, Subject};
+use crate::wheel::ArchiveProblem;
+
+const UNREADABLE: Rule = Rule::error(
+    "ARC001",
+    "unreadable-archive",
+    "build the wheel again; the file is no plain zip archive",
+);
+const UNSAFE_NAME: Rule =
+    Rule::error("ARC002", "unsafe-name", "give members plain relative paths with forward slashes");
+const SPECIAL_FILE: Rule =
+    Rule::error("ARC003", "special-file", "put regular files into the wheel, not links to them");
+const COLLIDING_NAMES: Rule = Rule::error(
+    "ARC004",
+    "colliding-names",
+    "give each member one name that also differs without regard to case",
+);
+const AMBIGUOUS_HEADERS: Rule = Rule::error(
+    "ARC005",
+    "ambiguous-headers",
+    "write the archive with a tool that gives both headers of a member alike",
+);
+const STRAY_BYTES: Rule = Rule::error(
+    "ARC006",
+    "stray-bytes",
+    "write the archive anew, with nothing before, between or behind its members",
+);
+const UNSUPPORTED_PACKING: Rule = Rule::error(
+    "ARC007",
+    "unsupported-packing",
+    "store or deflate the members, without encryption",
+);
+const BOMB: Rule = Rule::error(
+    "ARC008",
+    "bomb",
+    "leave out what is almost nothing but repetition; an index refuses it",
+);
+const DATA_DESCRIPTORS: Rule = Rule::warning(
+    "ARC009",
+    "data-descriptors",
+    "write the archive to a file and not to a stream; an index refuses it",
+);
+const DAMAGED_MEMBER: Rule =
+    Rule::error("ARC010", "damaged-member", "build or fetch the wheel again");
+
+pub(super) const CHECK: Check = Check {
+    rules: &[
+        UNREADABLE,
+        UNSAFE_NAME,
+        SPECIAL_FILE,
+        COLLIDING_NAMES,
+        AMBIGUOUS_HEADERS,
+        STRAY_BYTES,
+        UNSUPPORTED_PACKING,
+        BOMB,
+        DATA_DESCRIPTORS,
+        DAMAGED_MEMBER,
+    ],
+    find,
+};
+
+fn find(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
+    let file = &subject.facts.file;
+    match &subject.archive {
+        Err(error) => findings.push(UNREADABLE.broken(file, error.to_string())),
+        Ok(contents) => {
+            let problems = contents.problems.iter();
+            findings
+                .extend(problems.map(|problem| rule(problem).broken(file, problem.to_string())));
+            let damaged = contents.damaged.iter();
+            findings.extend(damaged.map(|(path, reason)| DAMAGED_MEMBER.broken(path, reason)));
+        }
+    }
+}
+
+fn rule(problem: &ArchiveProblem) -> &'static Rule {
+    match problem {
+        ArchiveProblem::UnsafeName { .. } => &UNSAFE_NAME,
+        ArchiveProblem::SpecialFile { .. } => &SPECIAL_FILE,
+        ArchiveProblem::Duplicate { .. }
+        | ArchiveProblem::CaseCollision { .. }
+        | ArchiveProblem::FileAndFolder { .. } => &COLLIDING_NAMES,
+        ArchiveProblem::HeaderMismatch { .. } | ArchiveProblem::ExtraField { .. } => {
+            &AMBIGUOUS_HEADERS
+        }
+        ArchiveProblem::StrayBytes { .. } | ArchiveProblem::Overlap { .. } => &STRAY_BYTES,
+        ArchiveProblem::Method { .. } | ArchiveProblem::Encrypted { .. } => &UNSUPPORTED_PACKING,
+        ArchiveProblem::Bomb { .. } => &BOMB,
+        ArchiveProblem::DataDescriptors { .. } => &DATA_DESCRIPTORS,
+    }
+}

@@ -1,0 +1,84 @@
+//! The checks, each family of rules in its own file.
+
+mod abi;
+mod archive;
+mod floor;
+mod hardening;
+mod libraries;
+mod machine;
+mod metadata;
+mod record;
+mod tags;
+mod target;
+
+use super::{Finding, Rule, gather::Subject};
+
+/// Some rules and the function that finds where they are broken.
+struct Check {
+    rules: &'static [Rule],
+    find: fn(&Subject<'_>, &mut Vec<Finding>),
+}
+
+/// Every check. To add one, write its file and name it here.
+const CHECKS: &[Check] = &[
+    archive::CHECK,
+    record::CHECK,
+    metadata::CHECK,
+    tags::CHECK,
+    target::CHECK,
+    abi::CHECK,
+    machine::CHECK,
+    floor::CHECK,
+    libraries::CHECK,
+    hardening::CHECK,
+];
+
+/// Every rule that there is, for lists and reports.
+pub fn rules() -> impl Iterator<Item = &'static Rule> {
+    CHECKS.iter().flat_map(|check| check.rules)
+}
+
+/// Runs every check; the findings come worst first.
+pub(super) fn run(subject: &Subject<'_>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for check in CHECKS {
+        (check.find)(subject, &mut findings);
+    }
+    findings.sort();
+    findings
+}
+
+/// Names in back-ticks, the first three of them and the number of the others.
+fn listing<S: AsRef<str>>(names: &[S]) -> String {
+    let (first, rest) = names.split_at(names.len().min(3));
+    let first: Vec<String> =
+        first.iter().map(|name| format!("`{}`", name.as_ref().escape_debug())).collect();
+    let others = if rest.is_empty() { String::new() } else { format!(" and {} more", rest.len()) };
+    format!("{}{others}", first.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn codes_and_names_are_unique_and_well_formed() {
+        let (mut codes, mut names) = (BTreeSet::new(), BTreeSet::new());
+        for rule in rules() {
+            assert!(codes.insert(rule.code), "{} is used twice", rule.code);
+            assert!(names.insert(rule.name), "{} is used twice", rule.name);
+            let (family, number) = rule.code.split_at(3);
+            assert!(["ARC", "REC", "MET", "TAG", "ELF"].contains(&family), "{}", rule.code);
+            assert!(number.len() == 3 && number.parse::<u16>().is_ok(), "{}", rule.code);
+            assert!(!rule.cure.is_empty() && !rule.cure.ends_with('.'), "{}", rule.code);
+        }
+    }
+
+    #[test]
+    fn long_lists_are_cut() {
+        assert_eq!(listing(&["a", "b"]), "`a`, `b`");
+        assert_eq!(listing(&["a", "b", "c", "d", "e"]), "`a`, `b`, `c` and 2 more");
+    }
+}

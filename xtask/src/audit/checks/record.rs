@@ -1,0 +1,60 @@
+//! Does `RECORD` vouch for every file, and rightly?
+
+use super::{Check, Finding, Rule, Subject};
+use crate::wheel::RecordProblem;
+
+const UNREADABLE: Rule = Rule::error(
+    "REC001",
+    "unreadable-record",
+    "build the wheel with a backend that writes `RECORD`",
+);
+const UNLISTED: Rule =
+    Rule::error("REC002", "unlisted-file", "add files before `RECORD` is written, not after");
+const ABSENT: Rule = Rule::error(
+    "REC003",
+    "absent-file",
+    "build the wheel again; a file was lost after `RECORD` was written",
+);
+const MISMATCH: Rule = Rule::error(
+    "REC004",
+    "record-mismatch",
+    "build or fetch the wheel again; a file was changed after `RECORD` was written",
+);
+const NO_HASH: Rule = Rule::error("REC005", "no-usable-hash", "record every file with its sha256");
+const REPEATED: Rule = Rule::error("REC006", "repeated-row", "list every file once");
+
+pub(super) const CHECK: Check =
+    Check { rules: &[UNREADABLE, UNLISTED, ABSENT, MISMATCH, NO_HASH, REPEATED], find };
+
+fn find(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
+    let Some(contents) = subject.contents() else {
+        return;
+    };
+    // Where the folder is not plain, another rule says so.
+    let folder = contents.dist_infos.first().map_or("", String::as_str);
+    let path = format!("{folder}/RECORD");
+    match &contents.record {
+        _ if contents.damaged.contains_key(&path) => {}
+        None => findings.push(UNREADABLE.broken(&subject.facts.file, "the wheel has no `RECORD`")),
+        Some(Err(error)) => findings.push(UNREADABLE.broken(&path, error.to_string())),
+        Some(Ok(record)) => {
+            let problems = record.verify(&contents.digests, &path);
+            // A member that cannot be read is there, and reported already.
+            let problems =
+                problems.iter().filter(|problem| !contents.damaged.contains_key(problem.path()));
+            findings.extend(
+                problems.map(|problem| rule(problem).broken(problem.path(), problem.to_string())),
+            );
+        }
+    }
+}
+
+fn rule(problem: &RecordProblem) -> &'static Rule {
+    match problem {
+        RecordProblem::Unlisted { .. } => &UNLISTED,
+        RecordProblem::Absent { .. } => &ABSENT,
+        RecordProblem::Repeated { .. } => &REPEATED,
+        RecordProblem::NoHash { .. } | RecordProblem::Algorithm { .. } => &NO_HASH,
+        RecordProblem::Hash { .. } | RecordProblem::Size { .. } => &MISMATCH,
+    }
+}

@@ -1,0 +1,63 @@
+//! Is it the wheel that was asked for?
+
+use super::{Check, Finding, Rule, Subject, listing};
+use crate::policy::PlatformTag;
+
+const OTHER_PLATFORM: Rule =
+    Rule::error("TAG101", "other-platform", "retag the wheel for the target it was built for");
+const OTHER_INTERPRETER: Rule =
+    Rule::error("TAG102", "other-interpreter", "build with the interpreter that was asked for");
+const NO_EXTENSION: Rule = Rule::error(
+    "TAG103",
+    "no-extension",
+    "look in the build's log for a compiler error that was swallowed",
+);
+
+pub(super) const CHECK: Check =
+    Check { rules: &[OTHER_PLATFORM, OTHER_INTERPRETER, NO_EXTENSION], find };
+
+fn find(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
+    let Ok(name) = &subject.name else { return };
+    let (file, promise, claims) = (&subject.facts.file, subject.promise, subject.claims());
+    let platforms = listing(&name.tags.platforms);
+    if let Some(target) = promise.platform_tag
+        && !claims.iter().any(|&claim| installs_on(claim, target))
+    {
+        let message = format!("the wheel is for {platforms}, and `{target}` was promised");
+        findings.push(OTHER_PLATFORM.broken(file, message));
+    } else if let Some(arch) = promise.arch
+        && claims.iter().any(|claim| claim.arch().is_some_and(|own| own != arch))
+    {
+        let message =
+            format!("the wheel is for {platforms}, and the target's architecture is `{arch}`");
+        findings.push(OTHER_PLATFORM.broken(file, message));
+    }
+    if let Some(interpreter) = promise.interpreter
+        && !name.tags.expand().iter().any(|tag| interpreter.accepts(tag))
+    {
+        let message =
+            format!("the wheel is for `{}`, and one for `{interpreter}` was asked for", name.tags);
+        findings.push(OTHER_INTERPRETER.broken(file, message));
+    }
+    let is_pure = claims.contains(&PlatformTag::Any)
+        || subject.contents().is_some_and(|contents| contents.elves.is_empty());
+    if promise.native && is_pure {
+        findings.push(NO_EXTENSION.broken(
+            file,
+            "an extension module was asked for, and the wheel is one without machine code",
+        ));
+    }
+}
+
+/// Does a wheel that claims `claim` install on every system of `target`, and promise to work there? For a target
+/// that promises nothing itself, the architecture decides.
+fn installs_on(claim: PlatformTag, target: PlatformTag) -> bool {
+    if claim == PlatformTag::Any {
+        return true;
+    }
+    let not_above = |own, limit| matches!((own, limit), (Some(own), Some(limit)) if own <= limit);
+    claim.arch() == target.arch()
+        && (matches!(target, PlatformTag::Linux(_))
+            || not_above(claim.glibc(), target.glibc())
+            || not_above(claim.musl(), target.musl()))
+}

@@ -1,0 +1,318 @@
+//! Reading a wheel once, from the first byte to the last, into what the checks ask for.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io::Read,
+};
+
+use camino::Utf8Path;
+use sha2::{Digest as _, Sha256};
+
+use super::{
+    AuditError, ElfReport, Promise, WheelFacts,
+    facts::{WheelNeeds, needs_of},
+};
+use crate::{
+    elf::{ElfFacts, ElfKind, is_elf},
+    policy::{Arch, PlatformTag, Policies, Requirements},
+    wheel::{
+        ArchiveError, CoreMetadata, Digest, MAX_METADATA, MemberError, MetadataError, NameError,
+        Record, RecordError, WheelArchive, WheelFile, WheelName,
+    },
+};
+
+/// Largest ELF file that is taken into memory. A larger one is reported as not judged.
+const MAX_ELF: u64 = 1 << 30;
+
+/// A wheel and what is promised of it: all that a check can see.
+pub(super) struct Subject<'a> {
+    pub(super) promise: &'a Promise,
+    pub(super) facts: WheelFacts,
+    pub(super) name: Result<WheelName, NameError>,
+    pub(super) archive: Result<Contents, ArchiveError>,
+}
+
+/// What a readable archive holds.
+#[derive(Default)]
+pub(super) struct Contents {
+    pub(super) problems: Vec<crate::wheel::ArchiveProblem>,
+    /// The members' content was read. It is not where that alone would be an attack.
+    pub(super) is_read: bool,
+    /// Members that could not be read, with the reason.
+    pub(super) damaged: BTreeMap<String, String>,
+    /// Every file that could be read.
+    pub(super) digests: BTreeMap<String, Digest>,
+    /// The `.dist-info` folders at the top.
+    pub(super) dist_infos: BTreeSet<String>,
+    pub(super) elves: Vec<Elf>,
+    pub(super) wheel: Option<Result<WheelFile, MetadataError>>,
+    pub(super) metadata: Option<Result<CoreMetadata, MetadataError>>,
+    pub(super) record: Option<Result<Record, RecordError>>,
+}
+
+/// An ELF file of the wheel.
+pub(super) struct Elf {
+    pub(super) path: String,
+    /// The facts, or why there are none.
+    pub(super) facts: Result<ElfFacts, String>,
+    /// What it asks of the system, without what the wheel brings; nothing if it could not be judged.
+    pub(super) needs: Requirements,
+    /// The architecture it is for, if it is one of ours.
+    pub(super) arch: Option<Arch>,
+}
+
+impl Subject<'_> {
+    /// The platform tags in the file name that are understood, in order.
+    pub(super) fn claims(&self) -> Vec<PlatformTag> {
+        let platforms = self.name.iter().flat_map(|name| &name.tags.platforms);
+        platforms.filter_map(|text| text.parse().ok()).collect()
+    }
+
+    /// The ELF files; none if the archive cannot be read.
+    pub(super) fn elves(&self) -> &[Elf] {
+        self.archive.as_ref().map_or(&[], |contents| &contents.elves)
+    }
+
+    /// The content, where it was read.
+    pub(super) fn contents(&self) -> Option<&Contents> {
+        self.archive.as_ref().ok().filter(|contents| contents.is_read)
+    }
+
+    /// Every tag whose promise has to hold: those of the file name and that of the target, lowest first.
+    pub(super) fn promised_tags(&self) -> Vec<PlatformTag> {
+        let mut tags = self.claims();
+        tags.extend(self.promise.platform_tag);
+        tags.sort_by_key(|tag| (tag.glibc(), tag.musl(), tag.to_string()));
+        // An alias and its number promise the same.
+        tags.dedup_by_key(|tag| (tag.glibc(), tag.musl(), tag.arch()));
+        tags
+    }
+}
+
+/// Reads the wheel at `path`.
+pub(super) fn gather<'a>(path: &Utf8Path, promise: &'a Promise) -> Result<Subject<'a>, AuditError> {
+    let file = path.file_name().ok_or_else(|| AuditError::NoFile(path.to_owned()))?.to_owned();
+    let digest = digest_of_file(path)?;
+    let name = WheelName::parse(&file);
+    let archive = match WheelArchive::open(path) {
+        Ok(archive) => Ok(contents(archive)?),
+        Err(ArchiveError::Io(error)) if error.kind() != std::io::ErrorKind::UnexpectedEof => {
+            return Err(error.into());
+        }
+        Err(error) => Err(error),
+    };
+    let tag_claim = name.iter().flat_map(|name| name.tags.platforms.clone()).collect();
+    let facts = WheelFacts {
+        file,
+        sha256: digest.hex(),
+        size: digest.size,
+        tag_claim,
+        floor: BTreeMap::new(),
+        overall_tag: String::new(),
+        elf: Vec::new(),
+        needs: WheelNeeds::default(),
+    };
+    let mut subject = Subject { promise, facts, name, archive };
+    summarise(&mut subject);
+    Ok(subject)
+}
+
+/// Fills in what is known only when every file has been read.
+fn summarise(subject: &mut Subject<'_>) {
+    let claims = subject.claims();
+    let claimed = subject.promise.arch.or(claims.iter().find_map(PlatformTag::arch));
+    let arch = claimed.or(subject.elves().iter().find_map(|elf| elf.arch));
+    let judged = |elf: &Elf| Some(ElfReport::new(&elf.path, elf.facts.as_ref().ok()?, &elf.needs));
+    let reports = subject.elves().iter().filter_map(judged).collect();
+    let claims_musl = claims.first().is_some_and(|tag| tag.musl().is_some());
+    let is_musl = libc_of(subject.elves()).unwrap_or(claims_musl);
+    let is_unknown =
+        subject.contents().is_none() || subject.elves().iter().any(|elf| elf.facts.is_err());
+    let mut needs = WheelNeeds { requirements: Requirements::default(), is_musl, is_unknown };
+    // Files for another machine are an error of their own, and say nothing about this one.
+    for elf in subject.elves().iter().filter(|elf| elf.arch == arch) {
+        needs.requirements.extend(&elf.needs);
+    }
+    let pure = subject.contents().is_some_and(|contents| contents.elves.is_empty());
+    let facts = &mut subject.facts;
+    facts.elf = reports;
+    facts.floor = needs.requirements.floor();
+    facts.needs = needs;
+    facts.overall_tag = match arch {
+        _ if pure => PlatformTag::Any.to_string(),
+        Some(arch) => facts.floor_tag(arch).unwrap_or(PlatformTag::Linux(arch)).to_string(),
+        None => "unknown".to_owned(),
+    };
+}
+
+/// Is the wheel linked with musl? `None` if no file says, as with static executables.
+fn libc_of(elves: &[Elf]) -> Option<bool> {
+    elves.iter().find_map(|elf| {
+        let facts = elf.facts.as_ref().ok()?;
+        let libraries = || facts.needed.iter().chain(&facts.interpreter);
+        let is_musl = |name: &String| {
+            name.starts_with("libc.musl-") || name.contains("ld-musl-") || name == "libc.so"
+        };
+        let is_glibc = |name: &String| name == "libc.so.6" || name.contains("ld-linux");
+        if libraries().any(is_musl) {
+            Some(true)
+        } else {
+            libraries().any(is_glibc).then_some(false)
+        }
+    })
+}
+
+fn digest_of_file(path: &Utf8Path) -> std::io::Result<Digest> {
+    let mut file = fs_err::File::open(path)?;
+    let (mut hash, mut size, mut buffer) = (Sha256::new(), 0, vec![0; 1 << 16]);
+    loop {
+        let count = file.read(&mut buffer)?;
+        if count == 0 {
+            return Ok(Digest { sha256: hash.finalize().into(), size });
+        }
+        hash.update(&buffer[..count]);
+        size += count as u64;
+    }
+}
+
+fn contents(mut archive: WheelArchive<fs_err::File>) -> Result<Contents, AuditError> {
+    let mut contents = Contents { problems: archive.problems().to_vec(), ..Contents::default() };
+    contents.dist_infos = archive
+        .entries()
+        .iter()
+        .filter_map(|entry| dist_info(&entry.name))
+        .map(str::to_owned)
+        .collect();
+    if contents.problems.iter().any(crate::wheel::ArchiveProblem::forbids_reading) {
+        return Ok(contents);
+    }
+    contents.is_read = true;
+    for index in 0..archive.entries().len() {
+        if archive.entries()[index].is_folder() {
+            continue;
+        }
+        let path = archive.entries()[index].name.clone();
+        match read_member(&mut archive, index, wants_text(&path)) {
+            Ok((digest, bytes)) => contents.add(path, digest, bytes),
+            Err(MemberError::Io(error)) => return Err(error.into()),
+            Err(error) => {
+                contents.damaged.insert(path, error.to_string());
+            }
+        }
+    }
+    contents.leave_out_what_the_wheel_brings();
+    Ok(contents)
+}
+
+/// The bytes of a member, where they are of interest.
+enum Bytes {
+    Uninteresting,
+    Whole(Vec<u8>),
+    TooLarge,
+}
+
+/// Reads a member to its end, in pieces; keeps the bytes of ELF files, and if `wanted`.
+fn read_member(
+    archive: &mut WheelArchive<fs_err::File>,
+    index: usize,
+    wanted: bool,
+) -> Result<(Digest, Bytes), MemberError> {
+    let (mut hash, mut size) = (Sha256::new(), 0_u64);
+    let mut bytes = Bytes::Uninteresting;
+    archive.stream(index, &mut |piece| {
+        if size == 0 && (wanted || is_elf(piece)) {
+            bytes = Bytes::Whole(Vec::new());
+        }
+        let limit = if wanted { MAX_METADATA } else { MAX_ELF };
+        hash.update(piece);
+        size += piece.len() as u64;
+        match &mut bytes {
+            Bytes::Whole(_) if size > limit => bytes = Bytes::TooLarge,
+            Bytes::Whole(bytes) => bytes.extend_from_slice(piece),
+            Bytes::Uninteresting | Bytes::TooLarge => {}
+        }
+    })?;
+    if wanted && size == 0 {
+        bytes = Bytes::Whole(Vec::new());
+    }
+    Ok((Digest { sha256: hash.finalize().into(), size }, bytes))
+}
+
+/// The top folder of a path, if it is a `.dist-info`.
+fn dist_info(path: &str) -> Option<&str> {
+    path.split_once('/').map(|(folder, _)| folder).filter(|folder| folder.ends_with(".dist-info"))
+}
+
+fn wants_text(path: &str) -> bool {
+    dist_info(path)
+        .is_some_and(|folder| ["/WHEEL", "/METADATA", "/RECORD"].contains(&&path[folder.len()..]))
+}
+
+impl Contents {
+    fn add(&mut self, path: String, digest: Digest, bytes: Bytes) {
+        match bytes {
+            Bytes::Whole(bytes) if wants_text(&path) => match path.rsplit('/').next() {
+                Some("WHEEL") => self.wheel = Some(WheelFile::parse(&bytes)),
+                Some("METADATA") => self.metadata = Some(CoreMetadata::parse(&bytes)),
+                _ => self.record = Some(Record::parse(&bytes)),
+            },
+            Bytes::TooLarge if wants_text(&path) => {
+                self.damaged
+                    .insert(path.clone(), format!("larger than the limit of {MAX_METADATA} bytes"));
+            }
+            Bytes::Whole(bytes) => {
+                let facts = ElfFacts::parse(&bytes).map_err(|error| error.to_string());
+                self.elves.push(Elf::new(path.clone(), facts));
+            }
+            Bytes::TooLarge => {
+                let reason = format!("larger than the limit of {MAX_ELF} bytes");
+                self.elves.push(Elf::new(path.clone(), Err(reason)));
+            }
+            Bytes::Uninteresting => {}
+        }
+        self.digests.insert(path, digest);
+    }
+
+    /// A library that lies in the wheel, under its file name or its own name, is not asked of the system.
+    fn leave_out_what_the_wheel_brings(&mut self) {
+        let own = self.elves.iter().filter_map(|elf| elf.facts.as_ref().ok()?.soname.clone());
+        let files =
+            self.digests.keys().filter_map(|path| path.rsplit('/').next()).map(str::to_owned);
+        let brought: BTreeSet<String> = own.chain(files).collect();
+        for elf in &mut self.elves {
+            elf.needs.libraries.retain(|library| !brought.contains(library));
+            elf.needs.symbols.retain(|library, _| !brought.contains(library));
+        }
+    }
+}
+
+impl Elf {
+    fn new(path: String, facts: Result<ElfFacts, String>) -> Self {
+        let needs = facts.as_ref().map(requirements).unwrap_or_default();
+        let machine =
+            |elf: &ElfFacts| Arch::from_elf(elf.machine, elf.is_64_bit, elf.little_endian);
+        let arch = facts.as_ref().ok().and_then(machine);
+        Self { path, facts, needs, arch }
+    }
+
+    /// The facts of a file that the loader may load: judged, and no object file.
+    pub(super) fn loadable(&self) -> Option<&ElfFacts> {
+        self.facts.as_ref().ok().filter(|facts| facts.kind != ElfKind::Object)
+    }
+}
+
+fn requirements(elf: &ElfFacts) -> Requirements {
+    let versions = needs_of(elf).iter().map(|need| need.version.to_owned()).collect();
+    let libraries = elf.needed.iter().filter(|library| !Policies::is_loader(library));
+    let libraries: BTreeSet<String> = libraries.cloned().collect();
+    let mut symbols: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for library in &libraries {
+        let strong = elf.imports.iter().filter(|import| !import.weak);
+        let forbidden = strong.filter(|import| Policies::builtin().forbids(library, &import.name));
+        let forbidden: BTreeSet<String> = forbidden.map(|import| import.name.clone()).collect();
+        if !forbidden.is_empty() {
+            symbols.insert(library.clone(), forbidden);
+        }
+    }
+    Requirements { versions, libraries, symbols }
+}

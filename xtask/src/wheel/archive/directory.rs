@@ -1,0 +1,317 @@
+//! The central directory, and each member's own header beside it (PKWARE APPNOTE 6.3, sections 4.3 to 4.5).
+
+use std::io::{Read, Seek, SeekFrom};
+
+use super::{
+    ArchiveError, ArchiveProblem, DEFLATED, Entry, STORED,
+    problem::{bomb, colliding_names, printable, unsafe_name},
+};
+
+/// General purpose flags.
+pub(super) const ENCRYPTED: u16 = 1 | 1 << 6 | 1 << 13;
+pub(super) const UTF8: u16 = 1 << 11;
+const DESCRIPTOR: u16 = 1 << 3;
+
+/// Largest central directory that is read.
+const MAX_DIRECTORY: u64 = 64 << 20;
+/// The record at the end: 22 bytes and a comment of at most 64 KiB.
+const END_SIZE: usize = 22;
+const MAX_COMMENT: u64 = 0xffff;
+
+type Found = (Vec<Entry>, Vec<ArchiveProblem>);
+
+/// Reads the directory and every local header.
+pub(super) fn read<R: Read + Seek>(reader: &mut R) -> Result<Found, ArchiveError> {
+    let length = reader.seek(SeekFrom::End(0))?;
+    let end = End::find(reader, length)?;
+    let mut problems = Vec::new();
+    reader.seek(SeekFrom::Start(end.directory_offset))?;
+    let mut bytes = vec![0; usize::try_from(end.directory_size).unwrap_or(0)];
+    reader.read_exact(&mut bytes)?;
+    let mut entries = Vec::new();
+    let mut rest = bytes.as_slice();
+    while !rest.is_empty() {
+        let (entry, after) = central(rest, &mut problems)?;
+        entries.push(entry);
+        rest = after;
+    }
+    if entries.len() != usize::from(end.count) {
+        return Err(ArchiveError::Malformed(
+            "the directory has another number of members than it says",
+        ));
+    }
+    let mut ends = Vec::new();
+    for entry in &mut entries {
+        ends.push(local(reader, entry, end.directory_offset, &mut problems)?);
+        problems.extend(of_entry(entry));
+    }
+    problems.extend(layout(&entries, &ends, &end, length));
+    problems.extend(colliding_names(&entries));
+    problems.extend(descriptors(&entries));
+    let total = |size: fn(&Entry) -> u64| entries.iter().map(size).fold(0, u64::saturating_add);
+    problems.extend(bomb(total(|entry| entry.packed_size), total(|entry| entry.size)));
+    Ok((entries, problems))
+}
+
+/// The record at the end of the file.
+struct End {
+    offset: u64,
+    count: u16,
+    directory_size: u64,
+    directory_offset: u64,
+}
+
+impl End {
+    fn find<R: Read + Seek>(reader: &mut R, length: u64) -> Result<Self, ArchiveError> {
+        let start = length.saturating_sub(END_SIZE as u64 + MAX_COMMENT);
+        reader.seek(SeekFrom::Start(start))?;
+        let mut tail = Vec::new();
+        reader.take(END_SIZE as u64 + MAX_COMMENT).read_to_end(&mut tail)?;
+        let signature = |window: &[u8]| window.starts_with(b"PK\x05\x06");
+        let at = tail.windows(END_SIZE).rposition(signature);
+        let at = at.ok_or(ArchiveError::Malformed("no end of a directory"))?;
+        let record = &tail[at..];
+        let end = Self {
+            offset: start + at as u64,
+            count: u16(record, 10),
+            directory_size: u64::from(u32(record, 12)),
+            directory_offset: u64::from(u32(record, 16)),
+        };
+        let before = at.checked_sub(20).map(|start| &tail[start..at]);
+        let has_locator = before.is_some_and(|bytes| bytes.starts_with(b"PK\x06\x07"));
+        let wide = end.count == u16::MAX || end.directory_offset == u64::from(u32::MAX);
+        if wide || has_locator {
+            // No wheel that an index takes needs it, and readers differ on which directory counts then.
+            return Err(ArchiveError::Malformed("it is of the zip64 kind"));
+        }
+        if u16(record, 4) != 0 || u16(record, 6) != 0 || u16(record, 8) != end.count {
+            return Err(ArchiveError::Malformed("it has several parts"));
+        }
+        if end.directory_size > MAX_DIRECTORY
+            || end.directory_offset + end.directory_size > end.offset
+        {
+            return Err(ArchiveError::Malformed("the directory is not where it should be"));
+        }
+        Ok(end)
+    }
+}
+
+/// Reads one entry of the central directory; gives it and what follows.
+fn central<'a>(
+    bytes: &'a [u8],
+    problems: &mut Vec<ArchiveProblem>,
+) -> Result<(Entry, &'a [u8]), ArchiveError> {
+    const SIZE: usize = 46;
+    let malformed = ArchiveError::Malformed("an entry of the directory is broken");
+    if bytes.len() < SIZE || !bytes.starts_with(b"PK\x01\x02") {
+        return Err(malformed);
+    }
+    let lengths = [28, 30, 32].map(|at| usize::from(u16(bytes, at)));
+    let [name, extra, comment] = lengths;
+    let (Some(variable), Some(rest)) =
+        (bytes.get(SIZE..SIZE + name + extra), bytes.get(SIZE + name + extra + comment..))
+    else {
+        return Err(malformed);
+    };
+    let (name, extra) = variable.split_at(name);
+    let text = String::from_utf8_lossy(name).into_owned();
+    let sizes = [u32(bytes, 24), u32(bytes, 20), u32(bytes, 42)];
+    let [size, packed_size, header_offset] = wide(extra, sizes);
+    let entry = Entry {
+        size,
+        packed_size,
+        crc32: u32(bytes, 16),
+        method: u16(bytes, 10),
+        flags: u16(bytes, 8),
+        modified: [u16(bytes, 12), u16(bytes, 14)],
+        made_by: u16(bytes, 4),
+        attributes: u32(bytes, 38),
+        header_offset,
+        data_offset: 0,
+        name: text,
+    };
+    if !name.is_ascii() && entry.flags & UTF8 == 0 {
+        let reason = "it has letters of an unknown encoding";
+        problems.push(ArchiveProblem::UnsafeName { name: printable(&entry.name), reason });
+    }
+    problems.extend(extra_problem(&entry.name, extra));
+    Ok((entry, rest))
+}
+
+/// Reads the header before a member's data, compares it, and gives the offset behind the data.
+fn local<R: Read + Seek>(
+    reader: &mut R,
+    entry: &mut Entry,
+    limit: u64,
+    problems: &mut Vec<ArchiveProblem>,
+) -> Result<u64, ArchiveError> {
+    const SIZE: usize = 30;
+    let malformed = ArchiveError::Malformed("a member is not where the directory says");
+    let mut header = [0; SIZE];
+    reader.seek(SeekFrom::Start(entry.header_offset))?;
+    if entry.header_offset + SIZE as u64 > limit {
+        return Err(malformed);
+    }
+    reader.read_exact(&mut header)?;
+    let (name_size, extra_size) = (usize::from(u16(&header, 26)), usize::from(u16(&header, 28)));
+    entry.data_offset = entry.header_offset + (SIZE + name_size + extra_size) as u64;
+    let end = entry.data_offset.saturating_add(entry.packed_size);
+    if !header.starts_with(b"PK\x03\x04") || end > limit {
+        return Err(malformed);
+    }
+    let mut variable = vec![0; name_size + extra_size];
+    reader.read_exact(&mut variable)?;
+    let (name, extra) = variable.split_at(name_size);
+    problems.extend(extra_problem(&entry.name, extra));
+    let [size, packed_size, _] = wide(extra, [u32(&header, 22), u32(&header, 18), 0]);
+    let deferred = entry.flags & DESCRIPTOR != 0;
+    let agrees = |found: u64, wanted: u64| found == wanted || (deferred && found == 0);
+    let fields = [
+        ("name", String::from_utf8_lossy(name) == entry.name.as_str()),
+        ("flags", u16(&header, 6) == entry.flags),
+        ("method", u16(&header, 8) == entry.method),
+        ("checksum", agrees(u32(&header, 14).into(), entry.crc32.into())),
+        ("size", agrees(size, entry.size)),
+        ("packed size", agrees(packed_size, entry.packed_size)),
+    ];
+    for (field, _) in fields.into_iter().filter(|(_, same)| !same) {
+        problems.push(ArchiveProblem::HeaderMismatch { name: printable(&entry.name), field });
+    }
+    if deferred { descriptor(reader, entry, end, limit, problems) } else { Ok(end) }
+}
+
+/// Reads the sizes behind a member's data: with or without a signature, of four bytes or eight each.
+fn descriptor<R: Read + Seek>(
+    reader: &mut R,
+    entry: &Entry,
+    at: u64,
+    limit: u64,
+    problems: &mut Vec<ArchiveProblem>,
+) -> Result<u64, ArchiveError> {
+    reader.seek(SeekFrom::Start(at))?;
+    let mut bytes = Vec::new();
+    reader.take(24.min(limit - at)).read_to_end(&mut bytes)?;
+    let narrow: Vec<u8> = [entry.packed_size, entry.size]
+        .iter()
+        .flat_map(|size| size.to_le_bytes()[..4].to_vec())
+        .collect();
+    let broad: Vec<u8> =
+        [entry.packed_size, entry.size].iter().flat_map(|size| size.to_le_bytes()).collect();
+    for signature in [b"PK\x07\x08".as_slice(), b""] {
+        for sizes in [&broad, &narrow] {
+            let whole = [signature, &entry.crc32.to_le_bytes(), sizes].concat();
+            if bytes.starts_with(&whole) {
+                return Ok(at + whole.len() as u64);
+            }
+        }
+    }
+    let field = "the sizes behind the data";
+    problems.push(ArchiveProblem::HeaderMismatch { name: printable(&entry.name), field });
+    Ok(at)
+}
+
+/// Sizes of more than 32 bits, from the extra field that holds them (id 1): those that are all ones, in order.
+fn wide(extra: &[u8], short: [u32; 3]) -> [u64; 3] {
+    let field = extra_fields(extra).find(|(id, _)| *id == 1).map_or(&[][..], |(_, data)| data);
+    let mut parts = field.chunks_exact(8);
+    short.map(|value| {
+        let part = if value == u32::MAX { parts.next() } else { None };
+        let part = part.and_then(|part| part.try_into().ok());
+        part.map_or(u64::from(value), u64::from_le_bytes)
+    })
+}
+
+/// The extra fields: id and data. A broken one ends the list.
+fn extra_fields(bytes: &[u8]) -> impl Iterator<Item = (u16, &[u8])> {
+    let mut rest = bytes;
+    std::iter::from_fn(move || {
+        let size = usize::from(u16(rest, 2));
+        let field = (u16(rest, 0), rest.get(4..4 + size)?);
+        rest = &rest[4 + size..];
+        Some(field)
+    })
+}
+
+fn extra_problem(name: &str, extra: &[u8]) -> Option<ArchiveProblem> {
+    const UNICODE_PATH: u16 = 0x7075;
+    let used: usize = extra_fields(extra).map(|(_, data)| 4 + data.len()).sum();
+    let reason = if extra_fields(extra).any(|(id, _)| id == UNICODE_PATH) {
+        "gives it another name"
+    } else if used != extra.len() {
+        "is broken"
+    } else {
+        return None;
+    };
+    Some(ArchiveProblem::ExtraField { name: printable(name), reason })
+}
+
+/// What is wrong with one member by itself.
+fn of_entry(entry: &Entry) -> Vec<ArchiveProblem> {
+    const TYPE: u32 = 0o170_000;
+    let name = || printable(&entry.name);
+    let mut problems = Vec::new();
+    if let Some(reason) = unsafe_name(&entry.name) {
+        problems.push(ArchiveProblem::UnsafeName { name: name(), reason });
+    }
+    if entry.is_folder() && entry.size > 0 {
+        problems.push(ArchiveProblem::UnsafeName {
+            name: name(),
+            reason: "it is a folder with content",
+        });
+    }
+    let mode = entry.unix_mode();
+    if !matches!(mode & TYPE, 0 | 0o100_000 | 0o040_000) {
+        problems.push(ArchiveProblem::SpecialFile { name: name(), mode });
+    }
+    if !matches!(entry.method, STORED | DEFLATED) {
+        problems.push(ArchiveProblem::Method { name: name(), method: entry.method });
+    }
+    if entry.flags & ENCRYPTED != 0 {
+        problems.push(ArchiveProblem::Encrypted { name: name() });
+    }
+    problems.extend(bomb(entry.packed_size, entry.size));
+    problems
+}
+
+/// Members have to lie one behind the other from the first byte to the directory, and the directory up to the end.
+fn layout(entries: &[Entry], ends: &[u64], end: &End, length: u64) -> Vec<ArchiveProblem> {
+    let mut problems = Vec::new();
+    let mut order: Vec<(&Entry, u64)> = entries.iter().zip(ends.iter().copied()).collect();
+    order.sort_by_key(|(entry, _)| entry.header_offset);
+    let mut stray = |from: u64, to: u64| {
+        if from < to {
+            problems.push(ArchiveProblem::StrayBytes { offset: from, count: to - from });
+        }
+    };
+    let mut at = 0;
+    let mut overlaps = Vec::new();
+    for (entry, end) in order {
+        stray(at, entry.header_offset);
+        if entry.header_offset < at {
+            overlaps.push(ArchiveProblem::Overlap { name: printable(&entry.name) });
+        }
+        at = at.max(end);
+    }
+    stray(at, end.directory_offset);
+    stray(end.directory_offset + end.directory_size, end.offset);
+    stray(end.offset + END_SIZE as u64, length);
+    problems.extend(overlaps);
+    problems
+}
+
+fn descriptors(entries: &[Entry]) -> Option<ArchiveProblem> {
+    let mut with = entries.iter().filter(|entry| entry.flags & DESCRIPTOR != 0);
+    let name = printable(&with.next()?.name);
+    Some(ArchiveProblem::DataDescriptors { name, others: with.count() })
+}
+
+/// Numbers in a zip file are little-endian. 0 outside the bytes, for callers that have checked the length.
+fn u16(bytes: &[u8], at: usize) -> u16 {
+    let slice = bytes.get(at..at + 2).and_then(|slice| slice.try_into().ok());
+    u16::from_le_bytes(slice.unwrap_or_default())
+}
+
+fn u32(bytes: &[u8], at: usize) -> u32 {
+    let slice = bytes.get(at..at + 4).and_then(|slice| slice.try_into().ok());
+    u32::from_le_bytes(slice.unwrap_or_default())
+}

@@ -1,0 +1,208 @@
+//! A wheel's archive, read so that no byte of it is trusted.
+//!
+//! The directory is read here, with every header that is there twice read twice: what two readers of one
+//! archive could disagree about (CVE-2025-54368) is a problem of its own, and no library reports it. What
+//! the index of Python packages checks on upload (warehouse, `utils/zipfiles.py`) is among it. Nothing is ever
+//! unpacked to a path.
+
+mod directory;
+mod problem;
+mod write;
+
+use std::io::{self, BufReader, Read, Seek, SeekFrom};
+
+use camino::Utf8Path;
+use flate2::{Crc, bufread::DeflateDecoder};
+use thiserror::Error;
+
+pub use problem::ArchiveProblem;
+pub(super) use write::{Content, write};
+
+/// How members are compressed; a wheel may use no other methods.
+const STORED: u16 = 0;
+const DEFLATED: u16 = 8;
+
+/// Why an archive cannot be read at all.
+#[derive(Debug, Error)]
+pub enum ArchiveError {
+    /// The file could not be opened or read.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    /// The bytes make no archive that all readers read alike.
+    #[error("not a readable zip archive: {0}")]
+    Malformed(&'static str),
+}
+
+/// Why a member cannot be read.
+#[derive(Debug, Error)]
+pub enum MemberError {
+    /// The file could not be read.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    /// It is larger than who asked wanted to have in memory.
+    #[error("larger than the limit of {0} bytes")]
+    TooLarge(u64),
+    /// Its bytes are not what its headers say.
+    #[error("damaged: {0}")]
+    Damaged(&'static str),
+}
+
+/// One member, as the central directory has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// Its path in the archive, which may be anything.
+    pub name: String,
+    /// Its size in bytes, as declared; reading holds it to that.
+    pub size: u64,
+    /// Its size in the archive.
+    pub packed_size: u64,
+    /// Its checksum, as declared.
+    pub crc32: u32,
+    method: u16,
+    flags: u16,
+    /// Time and date in MS-DOS form.
+    modified: [u16; 2],
+    made_by: u16,
+    attributes: u32,
+    header_offset: u64,
+    data_offset: u64,
+}
+
+impl Entry {
+    /// Is it a folder? Wheels need none, but some have them.
+    pub fn is_folder(&self) -> bool {
+        self.name.ends_with('/')
+    }
+
+    /// The Unix file mode with its type bits, 0 if the archive gives none.
+    pub fn unix_mode(&self) -> u32 {
+        self.attributes >> 16
+    }
+}
+
+/// An open archive.
+#[derive(Debug)]
+pub struct WheelArchive<R> {
+    reader: R,
+    entries: Vec<Entry>,
+    problems: Vec<ArchiveProblem>,
+}
+
+impl WheelArchive<fs_err::File> {
+    /// Opens an archive by its path.
+    pub fn open(path: &Utf8Path) -> Result<Self, ArchiveError> {
+        Self::new(fs_err::File::open(path)?)
+    }
+}
+
+impl<R: Read + Seek> WheelArchive<R> {
+    /// Reads and checks the directory; the members' bytes are looked at when they are read.
+    ///
+    /// # Errors
+    /// [`ArchiveError`] if there is no directory that can be followed. What is merely wrong is in
+    /// [`Self::problems`].
+    pub fn new(mut reader: R) -> Result<Self, ArchiveError> {
+        let (entries, problems) = directory::read(&mut reader)?;
+        Ok(Self { reader, entries, problems })
+    }
+
+    /// The members, in the order of the central directory.
+    pub fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
+    /// What is wrong with the archive, in the order of the members.
+    pub fn problems(&self) -> &[ArchiveProblem] {
+        &self.problems
+    }
+
+    /// The number of the member with this name.
+    pub fn position(&self, name: &str) -> Option<usize> {
+        self.entries.iter().position(|entry| entry.name == name)
+    }
+
+    /// Hands the content of a member to `sink`, piece by piece, and makes sure that it has the declared size
+    /// and checksum. What `sink` got counts only if this succeeds.
+    pub fn stream(&mut self, index: usize, sink: &mut dyn FnMut(&[u8])) -> Result<(), MemberError> {
+        let entry = self.entries.get(index).ok_or(MemberError::Damaged("no such member"))?;
+        if entry.flags & directory::ENCRYPTED != 0 {
+            return Err(MemberError::Damaged("encrypted"));
+        }
+        self.reader.seek(SeekFrom::Start(entry.data_offset))?;
+        let packed = BufReader::with_capacity(1 << 16, (&mut self.reader).take(entry.packed_size));
+        match entry.method {
+            STORED => copy(packed, entry, sink),
+            DEFLATED => {
+                let mut decoder = DeflateDecoder::new(packed);
+                copy(&mut decoder, entry, sink)?;
+                // A second stream behind the end of the first is where other readers may go on.
+                if decoder.total_in() == entry.packed_size {
+                    Ok(())
+                } else {
+                    Err(MemberError::Damaged("bytes behind the end of the compressed data"))
+                }
+            }
+            _ => Err(MemberError::Damaged("unsupported compression")),
+        }
+    }
+
+    /// The content of a member, if it has at most `limit` bytes.
+    pub fn read(&mut self, index: usize, limit: u64) -> Result<Vec<u8>, MemberError> {
+        if self.entries.get(index).is_some_and(|entry| entry.size > limit) {
+            return Err(MemberError::TooLarge(limit));
+        }
+        let mut bytes = Vec::new();
+        self.stream(index, &mut |piece| bytes.extend_from_slice(piece))?;
+        Ok(bytes)
+    }
+
+    /// The reader at the start of a member's bytes as they lie in the archive.
+    fn packed(&mut self, entry: &Entry) -> io::Result<io::Take<&mut R>> {
+        self.reader.seek(SeekFrom::Start(entry.data_offset))?;
+        Ok((&mut self.reader).take(entry.packed_size))
+    }
+}
+
+/// Passes on exactly the declared bytes: never more than them, and none of them without being counted.
+fn copy(
+    mut from: impl Read,
+    entry: &Entry,
+    sink: &mut dyn FnMut(&[u8]),
+) -> Result<(), MemberError> {
+    let mut buffer = vec![0; 1 << 16];
+    let (mut crc, mut left) = (Crc::new(), entry.size);
+    loop {
+        let count = match from.read(&mut buffer) {
+            Ok(count) => count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    io::ErrorKind::InvalidInput
+                        | io::ErrorKind::InvalidData
+                        | io::ErrorKind::UnexpectedEof
+                ) =>
+            {
+                return Err(MemberError::Damaged("broken compressed data"));
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let piece = &buffer[..count];
+        if piece.is_empty() {
+            break;
+        }
+        left =
+            left.checked_sub(count as u64).ok_or(MemberError::Damaged("larger than declared"))?;
+        crc.update(piece);
+        sink(piece);
+    }
+    match (left, crc.sum() == entry.crc32) {
+        (0, true) => Ok(()),
+        (0, false) => Err(MemberError::Damaged("wrong checksum")),
+        _ => Err(MemberError::Damaged("smaller than declared")),
+    }
+}
+
+#[cfg(test)]
+#[path = "tests.rs"]
+mod tests;

@@ -1,0 +1,127 @@
+//! What can be wrong with an archive that can be read.
+
+use std::collections::BTreeMap;
+
+use thiserror::Error;
+
+use super::Entry;
+
+/// A way in which an archive is dangerous, ambiguous or refused by others. `name` is always a member's name,
+/// escaped for printing.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[expect(missing_docs, reason = "the messages say what each field is")]
+pub enum ArchiveProblem {
+    /// A name that leads out of the folder it is unpacked to, or differs between systems.
+    #[error("`{name}` is an unsafe name: {reason}")]
+    UnsafeName { name: String, reason: &'static str },
+    /// A symbolic link, device or the like.
+    #[error("`{name}` is no regular file: its mode is {mode:o}")]
+    SpecialFile { name: String, mode: u32 },
+    /// Two members with one name: readers differ on which counts.
+    #[error("`{name}` is in the archive more than once")]
+    Duplicate { name: String },
+    /// Two names that are one file where case does not count.
+    #[error("`{name}` and `{other}` differ only in case")]
+    CaseCollision { name: String, other: String },
+    /// A file that is a folder of another.
+    #[error("`{name}` is both a file and a folder")]
+    FileAndFolder { name: String },
+    /// The header before the data and the one in the directory say different things.
+    #[error("`{name}` has two headers that differ in {field}")]
+    HeaderMismatch { name: String, field: &'static str },
+    /// An extra field that gives the member another name, or one that is broken.
+    #[error("`{name}` has an extra field that {reason}")]
+    ExtraField { name: String, reason: &'static str },
+    /// Bytes that belong to no member, where something can be hidden.
+    #[error("{count} bytes at offset {offset} belong to nothing")]
+    StrayBytes { offset: u64, count: u64 },
+    /// Two members share bytes.
+    #[error("`{name}` overlaps with what lies before it")]
+    Overlap { name: String },
+    /// A compression that the index of Python packages refuses.
+    #[error("`{name}` is compressed with the unsupported method {method}")]
+    Method { name: String, method: u16 },
+    /// A member that nobody can read.
+    #[error("`{name}` is encrypted")]
+    Encrypted { name: String },
+    /// More than 50 times and 64 MiB larger when unpacked.
+    #[error("it unpacks from {packed} to {unpacked} bytes")]
+    Bomb { packed: u64, unpacked: u64 },
+    /// Members whose sizes stand behind their data: legal in a zip file, refused on upload.
+    #[error("`{name}` and {others} others have their sizes behind their data")]
+    DataDescriptors { name: String, others: usize },
+}
+
+impl ArchiveProblem {
+    /// Is it harmless for who installs the wheel, and only a matter of taste of the index?
+    pub fn is_note(&self) -> bool {
+        matches!(self, Self::DataDescriptors { .. })
+    }
+
+    /// Would reading the members' content cost more than the archive's size lets one expect?
+    pub fn forbids_reading(&self) -> bool {
+        matches!(self, Self::Bomb { .. } | Self::Overlap { .. })
+    }
+}
+
+/// A name as it can be printed: control characters escaped.
+pub(super) fn printable(name: &str) -> String {
+    name.escape_debug().to_string()
+}
+
+/// Why a name must not be unpacked.
+pub(super) fn unsafe_name(name: &str) -> Option<&'static str> {
+    let path = name.strip_suffix('/').unwrap_or(name);
+    let drive = path.as_bytes().get(1) == Some(&b':');
+    if path.is_empty() {
+        Some("it is empty")
+    } else if name.contains('\\') {
+        Some("it has a backslash")
+    } else if path.starts_with('/') || drive {
+        Some("it is absolute")
+    } else if path.split('/').any(|part| part == "..") {
+        Some("it leads upwards")
+    } else if path.split('/').any(|part| part.is_empty() || part == ".") {
+        Some("it has an empty part")
+    } else if name.chars().any(is_invisible) {
+        Some("it has invisible characters")
+    } else {
+        None
+    }
+}
+
+/// Control and direction characters, with which a name looks like another.
+fn is_invisible(each: char) -> bool {
+    each.is_control()
+        || matches!(each, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fffd}')
+}
+
+/// Names that are equal, or equal on a system where case does not count, or that are in each other's way.
+pub(super) fn colliding_names(entries: &[Entry]) -> Vec<ArchiveProblem> {
+    let mut problems = Vec::new();
+    let mut folded: BTreeMap<String, &str> = BTreeMap::new();
+    for entry in entries {
+        let path = entry.name.trim_end_matches('/');
+        let name = printable(&entry.name);
+        match folded.insert(path.to_lowercase(), path) {
+            Some(other) if other == path => problems.push(ArchiveProblem::Duplicate { name }),
+            Some(other) => {
+                problems.push(ArchiveProblem::CaseCollision { name, other: printable(other) })
+            }
+            None => {}
+        }
+    }
+    for entry in entries.iter().filter(|entry| !entry.is_folder()) {
+        let below = format!("{}/", entry.name.to_lowercase());
+        if folded.range(below.clone()..).next().is_some_and(|(next, _)| next.starts_with(&below)) {
+            problems.push(ArchiveProblem::FileAndFolder { name: printable(&entry.name) });
+        }
+    }
+    problems
+}
+
+/// Is this more than a real wheel ever packs? The figures are those of the index of Python packages.
+pub(super) fn bomb(packed: u64, unpacked: u64) -> Option<ArchiveProblem> {
+    let is_bomb = unpacked > 64 << 20 && unpacked / 50 > packed;
+    is_bomb.then_some(ArchiveProblem::Bomb { packed, unpacked })
+}

@@ -1,0 +1,380 @@
+//! `RECORD`: every file of the wheel with its hash (binary distribution format, "The .dist-info
+//! directory"; "Recording installed projects" for the form of a row).
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write as _,
+};
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use sha2::{Digest as _, Sha256};
+use thiserror::Error;
+
+/// SHA-256 and size of some bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Digest {
+    /// The hash.
+    pub sha256: [u8; 32],
+    /// How many bytes.
+    pub size: u64,
+}
+
+impl Digest {
+    /// The digest of bytes in memory.
+    pub fn of(bytes: &[u8]) -> Self {
+        Self { sha256: Sha256::digest(bytes).into(), size: bytes.len() as u64 }
+    }
+
+    /// The hash as `RECORD` writes it: URL-safe base64 without padding.
+    pub fn base64(&self) -> String {
+        URL_SAFE_NO_PAD.encode(self.sha256)
+    }
+
+    /// The hash as the rest of the world writes it: 64 lower-case hexadecimal digits.
+    pub fn hex(&self) -> String {
+        self.sha256.iter().fold(String::with_capacity(64), |mut text, byte| {
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
+    }
+}
+
+/// Why a `RECORD` cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum RecordError {
+    /// The bytes are no UTF-8.
+    #[error("`RECORD` is not UTF-8")]
+    Encoding,
+    /// A quoted field does not end, or does not end with its quotes.
+    #[error("line {0} of `RECORD` has a broken quotation")]
+    Quotation(usize),
+    /// Not three fields.
+    #[error("line {0} of `RECORD` has not three fields")]
+    Fields(usize),
+    /// The size is no number.
+    #[error("line {0} of `RECORD` has a size that is no number")]
+    Size(usize),
+    /// The hash is not of the form `algorithm=digest`.
+    #[error("line {0} of `RECORD` has a hash that is not `algorithm=digest`")]
+    Hash(usize),
+}
+
+/// One row: a file of the wheel.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecordRow {
+    /// The file's path in the archive.
+    pub path: String,
+    /// Algorithm and digest: `("sha256", "…")`. `RECORD` itself has none.
+    pub hash: Option<(String, String)>,
+    /// The file's size in bytes.
+    pub size: Option<u64>,
+}
+
+/// A `RECORD`, rows in order.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Record {
+    /// The rows.
+    pub rows: Vec<RecordRow>,
+}
+
+/// What is wrong between a `RECORD` and the archive it lies in.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[expect(
+    missing_docs,
+    reason = "the message says it, and `path` is the file's path in the archive"
+)]
+pub enum RecordProblem {
+    /// A file that nobody vouches for.
+    #[error("`{path}` is in the archive and not in `RECORD`")]
+    Unlisted { path: String },
+    /// A file that has been lost.
+    #[error("`{path}` is in `RECORD` and not in the archive")]
+    Absent { path: String },
+    /// Two rows for one file.
+    #[error("`{path}` is in `RECORD` more than once")]
+    Repeated { path: String },
+    /// A row without a hash, for a file that needs one.
+    #[error("`{path}` has no hash in `RECORD`")]
+    NoHash { path: String },
+    /// md5 and sha1 are forbidden; of the others only sha256 is in use.
+    #[error("`{path}` has a hash of the forbidden or unknown sort `{algorithm}` in `RECORD`")]
+    Algorithm { path: String, algorithm: String },
+    /// The content is another one.
+    #[error("`{path}` has the hash `{found}`, and `RECORD` says `{recorded}`")]
+    Hash { path: String, recorded: String, found: String },
+    /// The length is another one.
+    #[error("`{path}` has {found} bytes, and `RECORD` says {recorded}")]
+    Size { path: String, recorded: u64, found: u64 },
+}
+
+impl RecordProblem {
+    /// The file in question.
+    pub fn path(&self) -> &str {
+        match self {
+            Self::Unlisted { path }
+            | Self::Absent { path }
+            | Self::Repeated { path }
+            | Self::NoHash { path }
+            | Self::Algorithm { path, .. }
+            | Self::Hash { path, .. }
+            | Self::Size { path, .. } => path,
+        }
+    }
+}
+
+impl Record {
+    /// Reads a `RECORD`: CSV with commas, fields in double quotes where needed, quotes within doubled.
+    ///
+    /// # Errors
+    /// [`RecordError`] with the number of the line, counted from 1.
+    pub fn parse(bytes: &[u8]) -> Result<Self, RecordError> {
+        let text = std::str::from_utf8(bytes).map_err(|_| RecordError::Encoding)?;
+        let lines = text.split('\n').map(|line| line.strip_suffix('\r').unwrap_or(line));
+        let mut rows = Vec::new();
+        for (number, line) in lines.enumerate().map(|(index, line)| (index + 1, line)) {
+            if !line.is_empty() {
+                rows.push(row(line, number)?);
+            }
+        }
+        Ok(Self { rows })
+    }
+
+    /// The file's text, one row a line.
+    pub fn to_text(&self) -> String {
+        let mut text = String::new();
+        for row in &self.rows {
+            let hash = row
+                .hash
+                .as_ref()
+                .map_or_else(String::new, |(algorithm, digest)| format!("{algorithm}={digest}"));
+            let size = row.size.map_or_else(String::new, |size| size.to_string());
+            let _ = writeln!(text, "{},{},{size}", quoted(&row.path), quoted(&hash));
+        }
+        text
+    }
+
+    /// Sets hash and size of a file. `false` if there is no row for it.
+    pub fn set(&mut self, path: &str, digest: &Digest) -> bool {
+        let row = self.rows.iter_mut().find(|row| row.path == path);
+        row.is_some_and(|row| {
+            row.hash = Some(("sha256".to_owned(), digest.base64()));
+            row.size = Some(digest.size);
+            true
+        })
+    }
+
+    /// Compares with what is in the archive: `files` are its members without folders, `own_path` is where this
+    /// `RECORD` lies. It itself and its signatures need no row and no hash.
+    pub fn verify(&self, files: &BTreeMap<String, Digest>, own_path: &str) -> Vec<RecordProblem> {
+        let mut problems = Vec::new();
+        let mut seen = BTreeSet::new();
+        for row in &self.rows {
+            let path = row.path.clone();
+            if !seen.insert(row.path.as_str()) {
+                problems.push(RecordProblem::Repeated { path });
+                continue;
+            }
+            match files.get(&row.path) {
+                None => problems.push(RecordProblem::Absent { path }),
+                Some(_) if is_exempt(&row.path, own_path) => {}
+                Some(found) => row.compare(found, &mut problems),
+            }
+        }
+        let unlisted =
+            files.keys().filter(|path| !seen.contains(path.as_str()) && !is_exempt(path, own_path));
+        problems.extend(unlisted.map(|path| RecordProblem::Unlisted { path: path.clone() }));
+        problems
+    }
+}
+
+impl RecordRow {
+    fn compare(&self, found: &Digest, problems: &mut Vec<RecordProblem>) {
+        let path = self.path.clone();
+        match &self.hash {
+            None => problems.push(RecordProblem::NoHash { path }),
+            Some((algorithm, _)) if algorithm != "sha256" => {
+                let algorithm = algorithm.clone();
+                problems.push(RecordProblem::Algorithm { path, algorithm });
+            }
+            Some((_, digest)) if *digest != found.base64() => {
+                let (recorded, found) = (digest.clone(), found.base64());
+                problems.push(RecordProblem::Hash { path, recorded, found });
+            }
+            Some(_) => {}
+        }
+        if let Some(recorded) = self.size.filter(|&size| size != found.size) {
+            problems.push(RecordProblem::Size {
+                path: self.path.clone(),
+                recorded,
+                found: found.size,
+            });
+        }
+    }
+}
+
+/// `RECORD` cannot hold its own hash; signatures of it are made after it.
+fn is_exempt(path: &str, own_path: &str) -> bool {
+    path.strip_prefix(own_path).is_some_and(|rest| ["", ".jws", ".p7s"].contains(&rest))
+}
+
+fn row(line: &str, number: usize) -> Result<RecordRow, RecordError> {
+    let fields = fields(line).ok_or(RecordError::Quotation(number))?;
+    let [path, hash, size]: [String; 3] =
+        fields.try_into().map_err(|_| RecordError::Fields(number))?;
+    let hash = match hash.split_once('=') {
+        None if hash.is_empty() => None,
+        Some((algorithm, digest)) => Some((algorithm.to_owned(), digest.to_owned())),
+        None => return Err(RecordError::Hash(number)),
+    };
+    let digits = size.bytes().all(|byte| byte.is_ascii_digit());
+    let size = match size.as_str() {
+        "" => None,
+        text => Some(text.parse().ok().filter(|_| digits).ok_or(RecordError::Size(number))?),
+    };
+    Ok(RecordRow { path, hash, size })
+}
+
+/// The fields of a line; `None` if the quotes do not match. A line break within quotes ends the line here, so
+/// that a name with one is refused.
+fn fields(line: &str) -> Option<Vec<String>> {
+    let mut fields = Vec::new();
+    let mut rest = line;
+    loop {
+        let (field, after) = if let Some(quoted) = rest.strip_prefix('"') {
+            let (field, after) = quotation(quoted)?;
+            if !(after.is_empty() || after.starts_with(',')) {
+                return None;
+            }
+            (field, after)
+        } else {
+            let end = rest.find(',').unwrap_or(rest.len());
+            (rest[..end].to_owned(), &rest[end..])
+        };
+        fields.push(field);
+        match after.strip_prefix(',') {
+            Some(next) if fields.len() <= 3 => rest = next,
+            _ => return Some(fields),
+        }
+    }
+}
+
+/// Reads up to the closing quotes; gives the field and what follows.
+fn quotation(text: &str) -> Option<(String, &str)> {
+    let mut field = String::new();
+    let mut rest = text;
+    loop {
+        let (before, after) = rest.split_once('"')?;
+        field.push_str(before);
+        match after.strip_prefix('"') {
+            Some(next) => {
+                field.push('"');
+                rest = next;
+            }
+            None => return Some((field, after)),
+        }
+    }
+}
+
+fn quoted(field: &str) -> String {
+    if field.contains([',', '"']) {
+        format!("\"{}\"", field.replace('"', "\"\""))
+    } else {
+        field.to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test may stop at once")]
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn files(list: &[(&str, &[u8])]) -> BTreeMap<String, Digest> {
+        list.iter().map(|&(path, bytes)| (path.to_owned(), Digest::of(bytes))).collect()
+    }
+
+    fn verify(text: &str, list: &[(&str, &[u8])]) -> Vec<RecordProblem> {
+        Record::parse(text.as_bytes()).unwrap().verify(&files(list), "d/RECORD")
+    }
+
+    /// The digest of no bytes at all.
+    const EMPTY: &str = "sha256=47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU";
+
+    #[test]
+    fn a_complete_record_has_no_problem() {
+        let text = format!("a.py,{EMPTY},0\r\n\"b,\"\"c\"\".py\",{EMPTY},0\r\nd/RECORD,,\r\n");
+        assert_eq!(
+            verify(
+                &text,
+                &[("a.py", b""), ("b,\"c\".py", b""), ("d/RECORD", b"x"), ("d/RECORD.jws", b"x")]
+            ),
+            []
+        );
+    }
+
+    #[test]
+    fn every_disagreement_is_found() {
+        let path = || "a".to_owned();
+        assert_eq!(verify("", &[("a", b"")]), [RecordProblem::Unlisted { path: path() }]);
+        assert_eq!(verify(&format!("a,{EMPTY},0"), &[]), [RecordProblem::Absent { path: path() }]);
+        assert_eq!(
+            verify(&format!("a,{EMPTY},0\na,{EMPTY},0"), &[("a", b"")]),
+            [RecordProblem::Repeated { path: path() }]
+        );
+        assert_eq!(verify("a,,", &[("a", b"")]), [RecordProblem::NoHash { path: path() }]);
+        for algorithm in ["md5", "sha1", "SHA256"] {
+            let algorithm = algorithm.to_owned();
+            assert_eq!(
+                verify(&format!("a,{algorithm}=x,0"), &[("a", b"")]),
+                [RecordProblem::Algorithm { path: path(), algorithm }]
+            );
+        }
+        assert_eq!(
+            verify(&format!("a,{EMPTY},1"), &[("a", b"")]),
+            [RecordProblem::Size { path: path(), recorded: 1, found: 0 }]
+        );
+        assert!(matches!(
+            verify(&format!("a,{EMPTY},0"), &[("a", b"x")]).as_slice(),
+            [RecordProblem::Hash { .. }, RecordProblem::Size { .. }]
+        ));
+        // Padding is forbidden.
+        assert!(matches!(
+            verify(&format!("a,{EMPTY}=,0"), &[("a", b"")]).as_slice(),
+            [RecordProblem::Hash { .. }]
+        ));
+    }
+
+    #[test]
+    fn broken_rows_name_their_line() {
+        let error = |text: &str| Record::parse(text.as_bytes()).err();
+        assert_eq!(error("a,,\nb,"), Some(RecordError::Fields(2)));
+        assert_eq!(error("a,,,"), Some(RecordError::Fields(1)));
+        assert_eq!(error("\"a,,"), Some(RecordError::Quotation(1)));
+        assert_eq!(error("\"a\"b,,"), Some(RecordError::Quotation(1)));
+        assert_eq!(error("a,sha256,"), Some(RecordError::Hash(1)));
+        assert_eq!(error("a,,+1"), Some(RecordError::Size(1)));
+        assert_eq!(Record::parse(b"\xff,,"), Err(RecordError::Encoding));
+    }
+
+    proptest! {
+        #[test]
+        fn text_and_rows_are_inverse(
+            rows in prop::collection::vec(("[^\\x00-\\x1f\\x7f]{1,12}", prop::option::of("[A-Za-z0-9_-]{1,8}"), prop::option::of(any::<u64>())), 0..8),
+        ) {
+            let rows = rows.into_iter().map(|(path, digest, size)| RecordRow {
+                path,
+                hash: digest.map(|digest| ("sha256".to_owned(), digest)),
+                size,
+            });
+            let record = Record { rows: rows.collect() };
+            prop_assert_eq!(Record::parse(record.to_text().as_bytes()), Ok(record));
+        }
+
+        #[test]
+        fn no_bytes_make_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+            let _ = Record::parse(&bytes);
+        }
+    }
+}

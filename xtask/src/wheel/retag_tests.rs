@@ -1,0 +1,111 @@
+#![expect(clippy::unwrap_used, reason = "a test may stop at once")]
+
+use std::collections::BTreeMap;
+
+use camino::Utf8Path;
+
+use super::*;
+use crate::wheel::testing::{Fixture, Folder};
+
+fn built() -> Fixture {
+    Fixture::new("pkg-1.0-cp311-cp311-linux_x86_64.whl")
+        .with("_pkg.so", "machine code")
+        .with("pkg/é, \"x\".py", "pass\n")
+}
+
+/// Every check of this room: archive, tags and RECORD.
+fn verify(path: &Utf8Path) -> Vec<String> {
+    let mut archive = WheelArchive::open(path).unwrap();
+    let mut faults: Vec<String> = archive.problems().iter().map(ToString::to_string).collect();
+    let mut digests = BTreeMap::new();
+    for index in 0..archive.entries().len() {
+        let bytes = archive.read(index, 1 << 20).unwrap();
+        digests.insert(archive.entries()[index].name.clone(), Digest::of(&bytes));
+    }
+    let mut text = |file: &str| {
+        archive
+            .position(&format!("pkg-1.0.dist-info/{file}"))
+            .map(|at| archive.read(at, 1 << 20).unwrap())
+    };
+    let record = Record::parse(&text("RECORD").unwrap()).unwrap();
+    faults.extend(
+        record.verify(&digests, "pkg-1.0.dist-info/RECORD").iter().map(ToString::to_string),
+    );
+    let tags = WheelFile::parse(&text("WHEEL").unwrap()).unwrap().tags;
+    let name = WheelName::parse(path.file_name().unwrap()).unwrap();
+    let expected: Vec<String> = name.tags.expand().into_iter().map(String::from).collect();
+    if tags != expected {
+        faults.push(format!("{tags:?} in WHEEL"));
+    }
+    faults
+}
+
+#[test]
+fn the_new_tag_stands_everywhere_and_nothing_else_changes() {
+    let (from, to) = (Folder::new(), Folder::new());
+    let input = built().write(from.path());
+    let output = retag(&input, to.path(), "manylinux_2_17_x86_64.manylinux2014_x86_64").unwrap();
+    assert_eq!(
+        output.file_name(),
+        Some("pkg-1.0-cp311-cp311-manylinux_2_17_x86_64.manylinux2014_x86_64.whl")
+    );
+    assert_eq!(verify(&output), Vec::<String>::new());
+
+    let (before, after) =
+        (WheelArchive::open(&input).unwrap(), WheelArchive::open(&output).unwrap());
+    for (old, new) in before.entries().iter().zip(after.entries()) {
+        assert_eq!((&old.name, old.unix_mode()), (&new.name, new.unix_mode()));
+        if !old.name.ends_with("/WHEEL") && !old.name.ends_with("/RECORD") {
+            assert_eq!(
+                (old.crc32, old.size, old.packed_size),
+                (new.crc32, new.size, new.packed_size)
+            );
+        }
+    }
+    // Another reader sees the same.
+    let mut other = zip::ZipArchive::new(fs_err::File::open(&output).unwrap()).unwrap();
+    let member = other.by_name("pkg/é, \"x\".py").unwrap();
+    assert_eq!(member.last_modified().map(|each| each.year()), Some(2020));
+    assert_eq!(to.path().read_dir_utf8().unwrap().count(), 1, "no temporary file is left");
+}
+
+#[test]
+fn the_same_input_gives_the_same_bytes() {
+    let (from, to) = (Folder::new(), Folder::new());
+    let input = built().write(from.path());
+    let once = fs_err::read(retag(&input, to.path(), "manylinux_2_36_x86_64").unwrap()).unwrap();
+    let twice = fs_err::read(retag(&input, to.path(), "manylinux_2_36_x86_64").unwrap()).unwrap();
+    // A wheel that has the tag already comes out in the same form, also in place.
+    let path = to.path().join("pkg-1.0-cp311-cp311-manylinux_2_36_x86_64.whl");
+    let again = fs_err::read(retag(&path, to.path(), "manylinux_2_36_x86_64").unwrap()).unwrap();
+    assert!(once == twice && once == again);
+}
+
+fn refusal(fixture: &Fixture, platform: &str) -> RetagError {
+    let (from, to) = (Folder::new(), Folder::new());
+    let input = fixture.write(from.path());
+    let error = retag(&input, to.path(), platform).unwrap_err();
+    assert_eq!(to.path().read_dir_utf8().unwrap().count(), 0, "nothing is left behind");
+    error
+}
+
+#[test]
+fn wheels_that_must_not_be_touched_are_refused() {
+    let tag = "manylinux_2_36_x86_64";
+    assert!(matches!(refusal(&Fixture::new("pkg-1.0-py3-none-any.whl"), tag), RetagError::Pure(_)));
+    assert!(matches!(
+        refusal(&built().with("pkg-1.0.dist-info/RECORD.jws", "{}"), tag),
+        RetagError::Signed(_)
+    ));
+    assert!(matches!(refusal(&built().with("../evil.py", ""), tag), RetagError::Problem { .. }));
+    assert!(matches!(
+        refusal(&built().with("pkg-1.0.dist-info/WHEEL", "no"), tag),
+        RetagError::Wheel(_)
+    ));
+    let mut unrecorded = built();
+    unrecorded.record = Some(String::new());
+    assert!(matches!(refusal(&unrecorded, tag), RetagError::NotRecorded(_)));
+    for platform in ["", "../x", "a/b", "linux x"] {
+        assert!(matches!(refusal(&built(), platform), RetagError::Name(_)));
+    }
+}
