@@ -10,7 +10,7 @@ use super::env::{Context, PipelineError};
 use super::smoke;
 use super::source::{PreparedSource, SOURCE_DATE_EPOCH};
 use super::work::{Built, Workspace};
-use crate::audit::{Audit, Promise, Severity, Verdict, audit_wheel};
+use crate::audit::{Audit, Finding, Promise, Severity, audit_wheel};
 use crate::config::{Libc, TagPolicy};
 use crate::digest;
 use crate::engine::bake::Bake;
@@ -261,7 +261,7 @@ fn audited(
     let promise = promise(ctx, job, &target_tag)?;
     // First the wheel as built, against what its target can give; only then is it given a name.
     let first = audit_wheel(raw, &promise).map_err(|error| wrong(&error))?;
-    refuse_failed(&first, raw)?;
+    refuse_failed(&first, raw, |code| code != NOT_TAGGED_YET)?;
     let tag = match (ctx.config.check.tag, libc) {
         (TagPolicy::Linux, _) => format!("linux_{arch}"),
         // musl has no symbol versions: the floor is the musl it was built on (PEP 656).
@@ -276,8 +276,12 @@ fn audited(
     } else {
         retag(raw, &folder, &tag).map_err(|error| wrong(&error))?
     };
+    let promise = match ctx.config.check.tag {
+        TagPolicy::Linux => self::promise(ctx, job, &tag)?,
+        TagPolicy::Target | TagPolicy::Floor => promise,
+    };
     let audit = audit_wheel(&path, &promise).map_err(|error| wrong(&error))?;
-    refuse_failed(&audit, &path)?;
+    refuse_failed(&audit, &path, |_| true)?;
     Ok(Proved { path, audit })
 }
 
@@ -308,13 +312,22 @@ fn promise(ctx: &Context<'_>, job: &Job, tag: &str) -> Result<Promise, PipelineE
     })
 }
 
-fn refuse_failed(audit: &Audit, path: &Utf8Path) -> Result<(), PipelineError> {
-    if audit.verdict() == Verdict::Pass {
-        return Ok(());
-    }
-    let errors = audit.findings.iter().filter(|finding| finding.severity == Severity::Error);
+/// The finding that a wheel as it was built cannot but give: it has not its target's tag yet.
+const NOT_TAGGED_YET: &str = "TAG101";
+
+/// Fails where the audit has an error whose code `counts`.
+fn refuse_failed(
+    audit: &Audit,
+    path: &Utf8Path,
+    counts: impl Fn(&str) -> bool,
+) -> Result<(), PipelineError> {
+    let is_error = |finding: &&Finding| finding.severity == Severity::Error && counts(finding.code);
+    let errors = audit.findings.iter().filter(is_error);
     let lines: Vec<_> =
         errors.map(|f| format!("  {}: {} ({})", f.code, f.message, f.cure)).collect();
+    if lines.is_empty() {
+        return Ok(());
+    }
     Err(PipelineError::Audit {
         file: path.file_name().unwrap_or_default().to_owned(),
         findings: lines.join("\n"),
