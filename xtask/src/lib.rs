@@ -3,7 +3,9 @@
 //! Rooms and the arrows between them are drawn in `ARCHITECTURE.md`.
 
 pub mod audit;
+pub mod commands;
 pub mod elf;
+pub mod engine;
 pub mod exec;
 pub mod policy;
 pub mod report;
