@@ -70,6 +70,35 @@ mod tests {
     fn the_table_names_each_lack_with_its_cure_and_ends_with_the_verdict() {
         let fixture = fixture::debian_12();
         let diagnosis = fixture.diagnosis(&fixture::no_engine());
-        insta::assert_snapshot!(table(&diagnosis), @"");
+        insta::assert_snapshot!(table(&diagnosis), @r"
+        system              ok       Debian GNU/Linux 12 (bookworm), linux/amd64, without systemd
+        privileges          ok       root
+        client              missing  no `docker` on PATH
+                                     cure: cargo xtask setup
+        engine              missing  not installed
+                                     cure: cargo xtask setup
+        buildx              missing  not installed
+                                     cure: cargo xtask setup
+        builder             unknown  no `docker buildx` to ask
+        emulator arm64      missing  `/proc/sys/fs/binfmt_misc` is not mounted
+                                     cure: cargo xtask setup --emulate arm64
+        container registry  unknown  no `docker buildx` to ask with
+        mmdebstrap          missing  makes base images where no registry answers
+                                     cure: cargo xtask setup
+        arch-test           missing  mmdebstrap needs it for foreign platforms
+                                     cure: cargo xtask setup --emulate arm64
+        python index        unknown  no `python3` to ask with
+        certificates        warning  no bundle: containers use their own
+                                     cure: sudo apt-get install ca-certificates
+        proxies             ok       none
+        engine disk         ok       40 GiB free at `/var/lib/docker`
+        workspace disk      ok       40 GiB free at `/work`
+        git                 missing  optional: stamps the metadata with the commit
+        just                missing  optional: runs `docker/justfile` by hand; containers bring their own
+        shellcheck          missing  optional: checks `scripts/` in `cargo xtask ci`
+        hadolint            missing  optional: checks the Dockerfile in `cargo xtask ci`
+
+        not ready, missing: client, engine, buildx
+        ");
     }
 }

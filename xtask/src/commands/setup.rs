@@ -86,6 +86,8 @@ fn mend(
         return Ok(before);
     }
     if dry_run {
+        // Our own files alone, so that the commands can be pasted.
+        setup::draft(&plan)?;
         report::data(&plan.script());
         return Ok(before);
     }
@@ -117,8 +119,8 @@ fn tell(event: &Event<'_>) {
                 report::note(&format!("    updated within this release: {updated}"));
             }
         }
-        Event::Done(action, time) => {
-            report::note(&format!("    done in {:.1} s: {}", time.as_secs_f64(), action.what));
+        Event::Done(_, time) => {
+            report::note(&format!("    done in {:.1} s", time.as_secs_f64()));
         }
     }
 }

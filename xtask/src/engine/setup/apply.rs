@@ -30,7 +30,7 @@ pub fn apply(
 ) -> Result<(), SetupError> {
     if let Some((reason, hint)) = plan.denied.filter(|_| !plan.is_empty()) {
         // So that the commands work when root pastes them.
-        plan.actions.iter().try_for_each(prepare)?;
+        draft(plan)?;
         let commands = plan.actions.iter().map(|action| action.step().clone()).collect();
         return Err(SetupError::Privileges { reason, commands, hint });
     }
@@ -42,6 +42,15 @@ pub fn apply(
         on_event(&Event::Done(action, start.elapsed()));
     }
     Ok(())
+}
+
+/// Writes the files that the plan's commands name, all of them in our own folders: a command can
+/// then be run by hand.
+///
+/// # Errors
+/// Where a file cannot be written.
+pub fn draft(plan: &SetupPlan) -> Result<(), SetupError> {
+    plan.actions.iter().try_for_each(prepare)
 }
 
 fn carry_out(

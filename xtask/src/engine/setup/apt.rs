@@ -67,8 +67,8 @@ impl Folder<'_> {
                 &sources::for_release(&own, codename, from),
                 facts.arch,
             ));
-            preferences.push_str("\n\n");
-            preferences.push_str(&pin(from));
+            let gap = if preferences.is_empty() { "" } else { "\n\n" };
+            preferences = format!("{preferences}{gap}{}", pin(from));
         }
         Ok(vec![
             (self.conf(), conf(self.0)),
@@ -122,7 +122,8 @@ fn conf(folder: &Utf8Path) -> String {
          Dir::Etc::SourceParts \"{folder}/sources.list.d\";\n\
          Dir::Etc::Preferences \"{folder}/preferences\";\n\
          Dir::State::Lists \"{folder}/lists\";\n\
-         Dir::Cache::pkgcache \"\";\n\
+         // Made once and read twice: by the simulation and by the installation.\n\
+         Dir::Cache::pkgcache \"{folder}/pkgcache.bin\";\n\
          Dir::Cache::srcpkgcache \"\";\n\
          APT::Sandbox::User \"root\";\n\
          APT::Install-Recommends \"false\";\n\

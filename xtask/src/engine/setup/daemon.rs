@@ -120,7 +120,7 @@ mod tests {
              failed to start daemon: Error initializing network controller: error creating default \
              \"bridge\" network: iptables failed: iptables: No chain/target/match by that name\n",
         );
-        let question = Step::new("docker", ["info"]);
+        let question = Step::new("docker", ["version"]);
         let limit = Duration::from_secs(60);
         let error = wait(&silent(), &question, Some(&log), limit).unwrap_err().to_string();
         assert!(error.starts_with("the engine ended at once\n"), "{error}");
@@ -130,7 +130,7 @@ mod tests {
     #[test]
     fn an_engine_that_says_nothing_is_given_up_after_the_limit() {
         let (_dir, log) = log_of("level=info msg=\"Starting up\"\n");
-        let question = Step::new("docker", ["info"]);
+        let question = Step::new("docker", ["version"]);
         let limit = Duration::from_millis(10);
         let error = wait(&silent(), &question, Some(&log), limit).unwrap_err().to_string();
         assert!(error.starts_with("the engine does not answer after 0 s\n"), "{error}");

@@ -15,11 +15,11 @@ use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-pub use self::apply::{Event, apply};
+pub use self::apply::{Event, apply, draft};
 pub use self::apt::{Forecast, Obstacle};
 pub use self::error::SetupError;
 pub use self::plan::plan;
-use crate::exec::Step;
+use crate::exec::{Step, quote};
 
 /// How long an engine may take until it answers.
 const START_LIMIT: Duration = Duration::from_secs(60);
@@ -100,13 +100,14 @@ impl SetupPlan {
         self.actions.iter().map(|action| action.what.clone()).collect()
     }
 
-    /// The exact commands, ready to paste, with what they are for.
+    /// The exact commands, ready to paste once [`draft`] has written the files they name, with
+    /// what they are for.
     pub fn script(&self) -> String {
         let mut lines = Vec::new();
         for action in &self.actions {
             lines.push(format!("# {}", action.what));
             // Contents are not shown: an address among them may hold a password.
-            lines.extend(action.files.iter().map(|(path, _)| format!("# (writes {path})")));
+            lines.extend(action.files.iter().map(|(path, _)| format!("# (with {path})")));
             lines.push(action.command());
         }
         lines.join("\n")
@@ -128,7 +129,11 @@ impl Action {
 
     fn command(&self) -> String {
         match &self.kind {
-            Kind::Daemon { start, log, .. } => format!("setsid {start} > {log} 2>&1 &"),
+            Kind::Daemon { start, log, .. } => {
+                let mut detached = Step { program: "setsid".to_owned(), ..start.clone() };
+                detached.args.insert(0, start.program.clone());
+                format!("{detached} > {} 2>&1 &", quote(log.as_str()))
+            }
             _ => self.step().to_string(),
         }
     }

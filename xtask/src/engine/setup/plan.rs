@@ -13,8 +13,9 @@ use crate::engine::doctor::items::{ENGINE_DOCS, buildx_cure, too_old};
 use crate::engine::doctor::machine::ADMIN_PATH;
 use crate::exec::{EnvValue, Step};
 
-/// The client's question that only an engine can answer.
-const QUESTION: [&str; 3] = ["info", "--format", "{{.ServerVersion}}"];
+/// The client's question that only an engine can answer. Not `info`: docker 26 ends it with
+/// status 0 when there is no engine.
+const QUESTION: [&str; 3] = ["version", "--format", "{{.Server.Version}}"];
 
 /// What is to be done on the machine that `facts` describe until it has what `wants` asks for.
 ///

@@ -27,7 +27,20 @@ fn refusal(machine: &Fixture, exec: &Exec, wants: &Wants) -> String {
 #[test]
 fn a_fresh_debian_12_borrows_the_engine_from_the_next_release() {
     let text = script(&fixture::debian_12(), &fixture::no_engine(), &wants());
-    insta::assert_snapshot!(text, @"");
+    insta::assert_snapshot!(text, @r"
+    # write `/etc/docker/daemon.json`: images of every platform side by side
+    # (with /w/target/xtask/engine/daemon.json)
+    install -D --mode=0644 /w/target/xtask/engine/daemon.json /etc/docker/daemon.json
+    # fetch the package lists of `bookworm` and of `trixie`, whose engine is newer, into `/w/target/xtask/apt`
+    # (with /w/target/xtask/apt/apt.conf)
+    # (with /w/target/xtask/apt/sources.list.d/machine.sources)
+    # (with /w/target/xtask/apt/preferences)
+    LC_ALL=C apt-get --config-file=/w/target/xtask/apt/apt.conf update
+    # install docker-buildx/trixie, docker-cli/trixie, docker.io/trixie, mmdebstrap
+    DEBIAN_FRONTEND=noninteractive LC_ALL=C NEEDRESTART_SUSPEND=1 apt-get --config-file=/w/target/xtask/apt/apt.conf --yes --no-remove install docker-buildx/trixie docker-cli/trixie docker.io/trixie mmdebstrap
+    # start the engine, its log in `/w/target/xtask/engine/dockerd.log` (no systemd here: not again at boot)
+    PATH=/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin setsid dockerd > /w/target/xtask/engine/dockerd.log 2>&1 &
+    ");
 }
 
 #[test]
@@ -35,25 +48,125 @@ fn the_private_sources_are_the_machines_own_and_the_next_releases() {
     let plan = planned(&fixture::debian_12(), &fixture::no_engine(), &wants()).unwrap();
     let files = plan.actions.iter().flat_map(|action| &action.files);
     let text: Vec<_> = files.map(|(path, text)| format!("== {path}\n{text}")).collect();
-    insta::assert_snapshot!(text.join("\n"), @"");
+    insta::assert_snapshot!(text.join("\n"), @r#"
+    == /w/target/xtask/engine/daemon.json
+    {
+      "features": {
+        "containerd-snapshotter": true
+      }
+    }
+
+    == /w/target/xtask/apt/apt.conf
+    // Written by `cargo xtask setup`: apt with a list of sources of its own.
+    Dir::Etc::SourceList "/dev/null";
+    Dir::Etc::SourceParts "/w/target/xtask/apt/sources.list.d";
+    Dir::Etc::Preferences "/w/target/xtask/apt/preferences";
+    Dir::State::Lists "/w/target/xtask/apt/lists";
+    Dir::Cache::pkgcache "";
+    Dir::Cache::srcpkgcache "";
+    APT::Sandbox::User "root";
+    APT::Install-Recommends "false";
+    APT::Update::Error-Mode "any";
+    Acquire::Retries "2";
+    Acquire::http::Timeout "30";
+    Acquire::https::Timeout "30";
+    DPkg::Lock::Timeout "60";
+    // The system's own lists do not change: nothing is to be done after an update.
+    #clear APT::Update::Post-Invoke;
+    #clear APT::Update::Post-Invoke-Success;
+
+    == /w/target/xtask/apt/sources.list.d/machine.sources
+    Types: deb
+    URIs: http://mirror.example/security
+    Suites: bookworm-security
+    Components: main
+    Architectures: amd64
+    Targets: Packages
+    Languages: none
+
+    Types: deb
+    URIs: http://mirror.example/linux
+    Suites: bookworm bookworm-updates
+    Components: main
+    Architectures: amd64
+    Targets: Packages
+    Languages: none
+    signed-by: /usr/share/keyrings/archive.gpg
+
+    Types: deb
+    URIs: http://mirror.example/security
+    Suites: trixie-security
+    Components: main
+    Architectures: amd64
+    Targets: Packages
+    Languages: none
+
+    Types: deb
+    URIs: http://mirror.example/linux
+    Suites: trixie trixie-updates
+    Components: main
+    Architectures: amd64
+    Targets: Packages
+    Languages: none
+    signed-by: /usr/share/keyrings/archive.gpg
+
+
+    == /w/target/xtask/apt/preferences
+    Package: *
+    Pin: release n=trixie*
+    Pin-Priority: 50
+    "#);
 }
 
 #[test]
 fn a_client_alone_gets_an_engine_and_keeps_the_client() {
     let machine = fixture::debian_12().programs(&["/usr/bin/docker", "/usr/bin/mmdebstrap"]);
     let plan = planned(&machine, &fixture::client_only(), &wants()).unwrap();
-    insta::assert_debug_snapshot!(plan.describe(), @"");
+    insta::assert_debug_snapshot!(plan.describe(), @r#"
+    [
+        "write `/etc/docker/daemon.json`: images of every platform side by side",
+        "fetch the package lists of `bookworm` and of `trixie`, whose engine is newer, into `/w/target/xtask/apt`",
+        "install docker-buildx/trixie, docker.io/trixie",
+        "start the engine, its log in `/w/target/xtask/engine/dockerd.log` (no systemd here: not again at boot)",
+    ]
+    "#);
 }
 
 #[test]
 fn debian_13_takes_everything_from_its_own_release() {
-    insta::assert_snapshot!(script(&fixture::debian_13(), &fixture::no_engine(), &wants()), @"");
+    insta::assert_snapshot!(script(&fixture::debian_13(), &fixture::no_engine(), &wants()), @r"
+    # write `/etc/docker/daemon.json`: images of every platform side by side
+    # (with /w/target/xtask/engine/daemon.json)
+    install -D --mode=0644 /w/target/xtask/engine/daemon.json /etc/docker/daemon.json
+    # fetch the package lists of `trixie`, into `/w/target/xtask/apt`
+    # (with /w/target/xtask/apt/apt.conf)
+    # (with /w/target/xtask/apt/sources.list.d/machine.sources)
+    # (with /w/target/xtask/apt/preferences)
+    LC_ALL=C apt-get --config-file=/w/target/xtask/apt/apt.conf update
+    # install docker-buildx, docker-cli, docker.io, mmdebstrap
+    DEBIAN_FRONTEND=noninteractive LC_ALL=C NEEDRESTART_SUSPEND=1 apt-get --config-file=/w/target/xtask/apt/apt.conf --yes --no-remove install docker-buildx docker-cli docker.io mmdebstrap
+    # start the engine's service
+    systemctl start docker
+    ");
 }
 
 #[test]
 fn ubuntu_takes_everything_from_its_own_release_with_universe() {
     let machine = fixture::ubuntu_24();
-    insta::assert_snapshot!(script(&machine, &fixture::no_engine(), &wants()), @"");
+    insta::assert_snapshot!(script(&machine, &fixture::no_engine(), &wants()), @r"
+    # write `/etc/docker/daemon.json`: images of every platform side by side
+    # (with /w/target/xtask/engine/daemon.json)
+    install -D --mode=0644 /w/target/xtask/engine/daemon.json /etc/docker/daemon.json
+    # fetch the package lists of `noble`, into `/w/target/xtask/apt`
+    # (with /w/target/xtask/apt/apt.conf)
+    # (with /w/target/xtask/apt/sources.list.d/machine.sources)
+    # (with /w/target/xtask/apt/preferences)
+    LC_ALL=C apt-get --config-file=/w/target/xtask/apt/apt.conf update
+    # install docker-buildx, docker.io, mmdebstrap
+    DEBIAN_FRONTEND=noninteractive LC_ALL=C NEEDRESTART_SUSPEND=1 apt-get --config-file=/w/target/xtask/apt/apt.conf --yes --no-remove install docker-buildx docker.io mmdebstrap
+    # start the engine's service
+    systemctl start docker
+    ");
     let plan = planned(&machine, &fixture::no_engine(), &wants()).unwrap();
     let files: Vec<_> = plan.actions.iter().flat_map(|action| &action.files).collect();
     assert!(files.iter().any(|(_, text)| text.contains("Components: main universe\n")));
@@ -70,7 +183,15 @@ fn a_machine_that_is_fine_is_not_touched() {
 
 #[test]
 fn a_system_without_apt_is_told_each_part_and_where_it_comes_from() {
-    insta::assert_snapshot!(refusal(&fixture::rocky_9(), &fixture::no_engine(), &wants()), @"");
+    insta::assert_snapshot!(refusal(&fixture::rocky_9(), &fixture::no_engine(), &wants()), @r"
+    `setup` installs with apt, and Rocky Linux 9.4 has none; missing:
+      buildx 0.13.0 or later: https://docs.docker.com/engine/install/ (docker-buildx-plugin)
+      client `docker`: https://docs.docker.com/engine/install/
+      engine, docker 23.0.0 or later: https://docs.docker.com/engine/install/
+      mmdebstrap: the distribution's `mmdebstrap`
+
+    hint: install them, then `cargo xtask doctor` says whether they are found
+    ");
     // Starting what is installed needs no packages.
     let stopped = fixture::rocky_9()
         .programs(&["/usr/bin/docker", "/usr/bin/dockerd"])
@@ -97,7 +218,11 @@ fn settings_and_images_of_the_user_are_respected() {
             "/usr/bin/mmdebstrap",
         ])
     };
-    insta::assert_snapshot!(script(&stopped(), &exec, &wants()), @"");
+    insta::assert_snapshot!(script(&stopped(), &exec, &wants()), @r"
+    # start the engine, its log in `/w/target/xtask/engine/dockerd.log` (no systemd here: not again at boot)
+    # (with /w/target/xtask/engine/daemon.json)
+    PATH=/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin setsid /usr/sbin/dockerd --config-file=/w/target/xtask/engine/daemon.json > /w/target/xtask/engine/dockerd.log 2>&1 &
+    ");
     for path in ["/etc/docker/daemon.json", "/var/lib/docker/overlay2/x"] {
         let text = script(&stopped().file(path, "{}"), &exec, &wants());
         assert!(!text.contains("--config-file"), "{text}");
@@ -117,7 +242,7 @@ fn what_is_not_ours_is_not_replaced() {
     let upstream = machine().file("/var/lib/dpkg/info/docker-ce.list", "");
     let makers = refusal(&upstream, &fixture::client_only(), &wants());
     assert!(
-        makers.ends_with("hint: `sudo apt-get install docker-ce docker-buildx-plugin`"),
+        makers.ends_with("hint: `sudo apt-get install docker-buildx-plugin docker-ce`"),
         "{makers}"
     );
     let elsewhere = machine().var("DOCKER_HOST", "tcp://me:secret@engine.example");
@@ -136,7 +261,19 @@ fn what_is_not_ours_is_not_replaced() {
 fn emulators_are_installed_and_registered_where_the_package_did_not() {
     let only = Wants { emulators: BTreeSet::from(["arm64".to_owned()]), ..Wants::default() };
     let machine = fixture::debian_12();
-    insta::assert_snapshot!(script(&machine, &fixture::fine(), &only), @"");
+    insta::assert_snapshot!(script(&machine, &fixture::fine(), &only), @r"
+    # fetch the package lists of `bookworm`, into `/w/target/xtask/apt`
+    # (with /w/target/xtask/apt/apt.conf)
+    # (with /w/target/xtask/apt/sources.list.d/machine.sources)
+    # (with /w/target/xtask/apt/preferences)
+    LC_ALL=C apt-get --config-file=/w/target/xtask/apt/apt.conf update
+    # install arch-test, qemu-user-static
+    DEBIAN_FRONTEND=noninteractive LC_ALL=C NEEDRESTART_SUSPEND=1 apt-get --config-file=/w/target/xtask/apt/apt.conf --yes --no-remove install arch-test qemu-user-static
+    # mount `/proc/sys/fs/binfmt_misc`
+    mount -t binfmt_misc binfmt_misc /proc/sys/fs/binfmt_misc
+    # register the emulator for linux/arm64
+    sh -c 'test -e /proc/sys/fs/binfmt_misc/qemu-aarch64 || cat /usr/lib/binfmt.d/qemu-aarch64.conf > /proc/sys/fs/binfmt_misc/register'
+    ");
     let native = Wants { emulators: BTreeSet::from(["amd64".to_owned()]), ..Wants::default() };
     assert!(planned(&machine, &fixture::fine(), &native).unwrap().is_empty());
     let unknown = Wants { emulators: BTreeSet::from(["z80".to_owned()]), ..Wants::default() };
@@ -148,7 +285,12 @@ fn etc_apt_is_written_only_when_asked() {
     let permanent = Wants { permanent: true, ..wants() };
     let text = script(&fixture::debian_12(), &fixture::no_engine(), &permanent);
     let lines: Vec<_> = text.lines().filter(|line| line.contains("/etc/apt")).collect();
-    insta::assert_snapshot!(lines.join("\n"), @"");
+    insta::assert_snapshot!(lines.join("\n"), @r"
+    # write `/etc/apt/sources.list.d/xtask-trixie.sources`
+    install -D --mode=0644 /w/target/xtask/apt/permanent/xtask-trixie.sources /etc/apt/sources.list.d/xtask-trixie.sources
+    # write `/etc/apt/preferences.d/xtask-trixie`
+    install -D --mode=0644 /w/target/xtask/apt/permanent/xtask-trixie /etc/apt/preferences.d/xtask-trixie
+    ");
     let text = script(&fixture::debian_12(), &fixture::no_engine(), &wants());
     assert!(!text.contains("/etc/apt"), "{text}");
     let text = script(&fixture::debian_13(), &fixture::no_engine(), &permanent);
@@ -159,7 +301,20 @@ fn etc_apt_is_written_only_when_asked() {
 fn sudo_stands_before_what_only_root_may_do() {
     let machine = fixture::debian_12().user().programs(&["/usr/bin/sudo"]);
     let exec = fixture::answers(&[("sudo -n true", Captured::ok(""))]);
-    insta::assert_snapshot!(script(&machine, &exec, &wants()), @"");
+    insta::assert_snapshot!(script(&machine, &exec, &wants()), @r"
+    # write `/etc/docker/daemon.json`: images of every platform side by side
+    # (with /w/target/xtask/engine/daemon.json)
+    sudo -n install -D --mode=0644 /w/target/xtask/engine/daemon.json /etc/docker/daemon.json
+    # fetch the package lists of `bookworm` and of `trixie`, whose engine is newer, into `/w/target/xtask/apt`
+    # (with /w/target/xtask/apt/apt.conf)
+    # (with /w/target/xtask/apt/sources.list.d/machine.sources)
+    # (with /w/target/xtask/apt/preferences)
+    LC_ALL=C apt-get --config-file=/w/target/xtask/apt/apt.conf update
+    # install docker-buildx/trixie, docker-cli/trixie, docker.io/trixie, mmdebstrap
+    sudo -n env DEBIAN_FRONTEND=noninteractive LC_ALL=C NEEDRESTART_SUSPEND=1 apt-get --config-file=/w/target/xtask/apt/apt.conf --yes --no-remove install docker-buildx/trixie docker-cli/trixie docker.io/trixie mmdebstrap
+    # start the engine, its log in `/w/target/xtask/engine/dockerd.log` (no systemd here: not again at boot)
+    setsid sudo -n env PATH=/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin dockerd > /w/target/xtask/engine/dockerd.log 2>&1 &
+    ");
 }
 
 /// Applies the plan for a fresh Debian 12 in a folder of its own, apt and engine played by `exec`.
@@ -196,7 +351,7 @@ fn a_plan_is_carried_out_in_order() {
     let exec = fixture::answers(&[
         ("apt-get", Captured::ok("Inst tini (0.19.0-1 Debian:13.1/stable [amd64])\n")),
         ("install", Captured::ok("")),
-        ("docker info", Captured::ok("26.1.5")),
+        ("docker version", Captured::ok("26.1.5")),
     ]);
     let events = applied(&fixture::debian_12(), &exec).unwrap();
     assert_eq!(events, ["write", "fetch", "1 new", "install", "start"]);
@@ -207,10 +362,20 @@ fn failures_of_apt_are_named_with_its_last_lines_and_a_hint() {
     let fresh = fixture::debian_12();
     let lock =
         "E: Could not get lock /var/lib/dpkg/lock-frontend. It is held by process 812 (apt-get)";
-    insta::assert_snapshot!(applied(&fresh, &failing("--yes", lock)).unwrap_err(), @"");
+    insta::assert_snapshot!(applied(&fresh, &failing("--yes", lock)).unwrap_err(), @r"
+    another process is installing packages: `DEBIAN_FRONTEND=noninteractive LC_ALL=C NEEDRESTART_SUSPEND=1 apt-get --config-file=/w/target/xtask/apt/apt.conf --yes --no-remove install docker-buildx/trixie docker-cli/trixie docker.io/trixie mmdebstrap` said
+    E: Could not get lock /var/lib/dpkg/lock-frontend. It is held by process 812 (apt-get)
+
+    hint: wait until it is done (apt names it above), then run the same command again
+    ");
     let away = "W: something\nE: Failed to fetch http://me:secret@mirror.example/InRelease  Temporary \
         failure resolving 'mirror.example'";
-    insta::assert_snapshot!(applied(&fresh, &failing("update", away)).unwrap_err(), @"");
+    insta::assert_snapshot!(applied(&fresh, &failing("update", away)).unwrap_err(), @r"
+    the package mirror cannot be reached: `LC_ALL=C apt-get --config-file=/w/target/xtask/apt/apt.conf update` said
+    E: Failed to fetch http://mirror.example/InRelease  Temporary failure resolving 'mirror.example'
+
+    hint: `apt-get update` as root shows whether the machine's own sources answer
+    ");
 }
 
 #[test]
@@ -239,5 +404,13 @@ fn an_engine_that_does_not_come_up_is_an_error() {
 fn without_privileges_nothing_is_run_and_the_commands_are_named() {
     let machine = fixture::debian_12().user();
     let exec = Exec::fake(|step| panic!("{step} was run"));
-    insta::assert_snapshot!(applied(&machine, &exec).unwrap_err(), @"");
+    insta::assert_snapshot!(applied(&machine, &exec).unwrap_err(), @r"
+    neither root nor `sudo`; as root, these would do:
+      install -D --mode=0644 /w/target/xtask/engine/daemon.json /etc/docker/daemon.json
+      LC_ALL=C apt-get --config-file=/w/target/xtask/apt/apt.conf update
+      DEBIAN_FRONTEND=noninteractive LC_ALL=C NEEDRESTART_SUSPEND=1 apt-get --config-file=/w/target/xtask/apt/apt.conf --yes --no-remove install docker-buildx/trixie docker-cli/trixie docker.io/trixie mmdebstrap
+      PATH=/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin dockerd
+
+    hint: ask who looks after this machine
+    ");
 }
