@@ -195,10 +195,10 @@ fn ask_engine(exec: &Exec, has_client: bool) -> (Option<Client>, EngineState) {
     }
     let answer = ask(exec, "docker", &["version", "--format", "{{json .}}"]);
     let (client, mut engine) = docker::read_version(&answer);
-    if let EngineState::Answers(server) = &mut engine {
-        if let Ok(info) = ask(exec, "docker", &["info", "--format", "{{json .}}"]) {
-            docker::read_info(server, &info.stdout);
-        }
+    if let EngineState::Answers(server) = &mut engine
+        && let Ok(info) = ask(exec, "docker", &["info", "--format", "{{json .}}"])
+    {
+        docker::read_info(server, &info.stdout);
     }
     (client, engine)
 }

@@ -1,5 +1,7 @@
 //! Machines for tests: a folder that stands for `/`, and programs that answer as told.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
 

@@ -8,7 +8,7 @@ use super::{Item, State};
 const GIB: u64 = 1024 * 1024 * 1024;
 /// Less than this and a build may not fit.
 const LITTLE_SPACE: u64 = 5 * GIB;
-/// The largest secret that BuildKit takes (moby/buildkit, `session/secrets`, `MaxSecretSize`).
+/// The largest secret that a build takes (`moby/buildkit`, `session/secrets`, `MaxSecretSize`).
 const SECRET_LIMIT: u64 = 500 * 1024;
 /// Where an engine comes from on systems that `setup` does not know.
 pub(crate) const ENGINE_DOCS: &str = "https://docs.docker.com/engine/install/";
@@ -222,14 +222,12 @@ fn mmdebstrap(facts: &Facts) -> Item {
 }
 
 fn arch_test(facts: &Facts) -> Item {
-    match facts.programs.get("arch-test") {
-        Some(path) => Item::new("arch-test", State::Ok, path.as_str()),
-        None => {
-            let foreign = facts.foreign().into_iter().next().unwrap_or("arm64");
-            Item::new("arch-test", State::Missing, "mmdebstrap needs it for foreign platforms")
-                .cure(format!("cargo xtask setup --emulate {foreign}"))
-        }
+    if let Some(path) = facts.programs.get("arch-test") {
+        return Item::new("arch-test", State::Ok, path.as_str());
     }
+    let foreign = facts.foreign().into_iter().next().unwrap_or("arm64");
+    Item::new("arch-test", State::Missing, "mmdebstrap needs it for foreign platforms")
+        .cure(format!("cargo xtask setup --emulate {foreign}"))
 }
 
 fn index(facts: &Facts) -> Item {

@@ -338,6 +338,8 @@ pub(super) fn failure(step: &Step, said: &Captured) -> SetupError {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
     use super::*;
 
     const FRESH: &str = "\

@@ -99,6 +99,8 @@ fn cause(tail: &str, log: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
     use super::*;
     use crate::exec::Captured;
 
