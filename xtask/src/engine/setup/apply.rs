@@ -13,7 +13,7 @@ use crate::exec::{Captured, Exec, Step};
 pub enum Event<'a> {
     /// An action begins.
     Started(&'a Action),
-    /// apt has said what the installation will bring; it follows now.
+    /// apt has said what the installation will bring.
     Forecast(&'a Forecast),
     /// An action is done, after this long.
     Done(&'a Action, Duration),
@@ -61,11 +61,11 @@ fn carry_out(
     match &action.kind {
         Kind::Run(step) => exec.read(step).map(drop).map_err(SetupError::Exec),
         Kind::Apt(step) => apt_get(exec, step).map(drop),
-        Kind::Install { simulate, install, own_version } => {
+        Kind::Forecast { simulate, own_version } => {
             let said = apt_get(exec, simulate)?;
             let forecast = apt::forecast(&said.stdout, own_version)?;
             on_event(&Event::Forecast(&forecast));
-            apt_get(exec, install).map(drop)
+            Ok(())
         }
         Kind::Service { start, question } => {
             exec.read(start)?;

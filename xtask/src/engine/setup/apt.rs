@@ -298,7 +298,7 @@ impl Obstacle {
     pub(super) fn hint(self) -> &'static str {
         match self {
             Self::Locked => {
-                "wait until it is done (apt names it above), then run the same command again"
+                "wait until it is done, then run the same command again; `fuser /var/lib/dpkg/lock-frontend` as root names it"
             }
             Self::DiskFull => {
                 "`df -h` shows which file system; `apt-get clean` frees apt's downloads"

@@ -81,8 +81,8 @@ enum Kind {
     Run(Step),
     /// An apt command that has to succeed.
     Apt(Step),
-    /// An installation, which is looked at before it is done.
-    Install { simulate: Step, install: Step, own_version: String },
+    /// A simulated installation, which must not change what is there.
+    Forecast { simulate: Step, own_version: String },
     /// A service: started, then asked until it answers.
     Service { start: Step, question: Step },
     /// A daemon of our own: the same.
@@ -122,7 +122,7 @@ impl Action {
     fn step(&self) -> &Step {
         match &self.kind {
             Kind::Run(step) | Kind::Apt(step) => step,
-            Kind::Install { install, .. } => install,
+            Kind::Forecast { simulate, .. } => simulate,
             Kind::Service { start, .. } | Kind::Daemon { start, .. } => start,
         }
     }

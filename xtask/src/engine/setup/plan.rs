@@ -7,7 +7,7 @@ use camino::Utf8Path;
 use super::apt::{self, Borrowed, Folder};
 use super::{Action, Folders, Kind, START_LIMIT, SetupError, SetupPlan, Wants, daemon, sources};
 use crate::engine::doctor::binfmt::{Arch, MOUNT};
-use crate::engine::doctor::docker::{EngineState, OLDEST_BUILDX, OLDEST_ENGINE, Version};
+use crate::engine::doctor::docker::{EngineState, OLDEST_BUILDX, OLDEST_ENGINE};
 use crate::engine::doctor::facts::{Access, Buildx, Facts};
 use crate::engine::doctor::items::{ENGINE_DOCS, buildx_cure, too_old};
 use crate::engine::doctor::machine::ADMIN_PATH;
@@ -38,14 +38,13 @@ pub fn plan(facts: &Facts, wants: &Wants, folders: &Folders) -> Result<SetupPlan
         }
     }
     let mut plan = SetupPlan::default();
-    // A new engine gets its settings before it comes: some systems start it on installation.
     let fresh = packages.contains("docker.io") && !facts.daemon_json && !facts.classic_store;
     if !packages.is_empty() {
-        let installation = installation(facts, &packages, folders, wants.permanent)?;
-        if fresh {
-            plan.actions.push(place_config(facts, folders));
-        }
-        plan.actions.extend(installation);
+        let config = fresh.then(|| place_config(facts, folders));
+        plan.actions.extend(installation(facts, &packages, folders, config)?);
+    }
+    if wants.permanent && packages.iter().any(|name| is_engine(name)) {
+        plan.actions.extend(make_permanent(facts, folders));
     }
     if engine.start {
         plan.actions.push(start(facts, folders, fresh));
@@ -139,24 +138,26 @@ fn foreign(facts: &Facts, wants: &Wants) -> Result<Vec<&'static Arch>, SetupErro
     lacking.map(find).collect()
 }
 
-/// The actions that install `packages`.
+/// Whether a package belongs to the engine, which may come from a borrowed release.
+fn is_engine(package: &str) -> bool {
+    package.starts_with("docker")
+}
+
+/// The actions that install `packages`; `config` is what a new engine is to find when it comes,
+/// because some systems start it on installation. Nothing is changed before apt has said what it
+/// would do.
 fn installation(
     facts: &Facts,
     packages: &BTreeSet<&'static str>,
     folders: &Folders,
-    permanent: bool,
+    config: Option<Action>,
 ) -> Result<Vec<Action>, SetupError> {
     let Some(apt) = &facts.apt else {
         let parts = packages.iter().map(|name| format!("  {}", origin(name))).collect();
         return Err(SetupError::NoApt { system: facts.os.name.clone(), parts });
     };
-    let engine = packages.iter().any(|name| name.starts_with("docker"));
-    let version = Version::parse(&format!("{}.0", facts.os.version));
-    if engine
-        && facts.os.id == "debian"
-        && version < Some(Version::new(12, 0, 0))
-        && version.is_some()
-    {
+    let engine = packages.iter().any(|name| is_engine(name));
+    if engine && is_too_old(facts) {
         return Err(SetupError::OldSystem { system: facts.os.name.clone(), docs: ENGINE_DOCS });
     }
     let borrowed = if engine { apt::borrowed(facts) } else { None };
@@ -170,17 +171,21 @@ fn installation(
     let mut update = Action::new(what, Kind::Apt(folder.update()));
     update.folders = vec![folder.partial()];
     update.files = folder.files(apt, facts, borrowed)?;
-    let kind = Kind::Install {
-        simulate: folder.simulate(&names),
-        install: elevate(facts, folder.install(&names)),
-        own_version: facts.os.version.clone(),
-    };
-    let install = Action::new(format!("install {}", names.join(", ")), kind);
-    let mut actions = vec![update, install];
-    if let Some(release) = borrowed.filter(|_| permanent) {
-        actions.extend(make_permanent(facts, release, folders));
-    }
-    Ok(actions)
+    let list = names.join(", ");
+    let own_version = facts.os.version.clone();
+    let simulate = Kind::Forecast { simulate: folder.simulate(&names), own_version };
+    let forecast = Action::new(
+        "ask apt what the installation would change, and stop if that is not harmless",
+        simulate,
+    );
+    let install = elevate(facts, folder.install(&names));
+    let install = Action::new(format!("install {list}"), Kind::Apt(install));
+    Ok([update, forecast].into_iter().chain(config).chain([install]).collect())
+}
+
+/// Whether this is a Debian on which not even a borrowed engine runs (it needs glibc 2.34).
+fn is_too_old(facts: &Facts) -> bool {
+    facts.os.id == "debian" && facts.os.version.parse::<u32>().is_ok_and(|version| version < 12)
 }
 
 /// The packages under the names that apt takes.
@@ -196,7 +201,7 @@ fn names(
         names.insert("docker.io");
     }
     let full = |name: &&str| match borrowed {
-        Some(release) if name.starts_with("docker") => format!("{name}/{}", release.from),
+        Some(release) if is_engine(name) => format!("{name}/{}", release.from),
         _ => (*name).to_owned(),
     };
     names.iter().map(full).collect()
@@ -215,7 +220,9 @@ fn origin(package: &str) -> String {
     }
 }
 
-fn make_permanent(facts: &Facts, release: Borrowed, folders: &Folders) -> Vec<Action> {
+/// The actions after which the machine's own apt knows the borrowed release, for its updates.
+fn make_permanent(facts: &Facts, folders: &Folders) -> Vec<Action> {
+    let Some(release) = apt::borrowed(facts) else { return Vec::new() };
     let all = facts.apt.as_ref().map(|apt| apt.sources.as_slice()).unwrap_or_default();
     let own = sources::own(all, release.codename, facts.arch);
     let list =

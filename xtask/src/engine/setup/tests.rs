@@ -28,14 +28,16 @@ fn refusal(machine: &Fixture, exec: &Exec, wants: &Wants) -> String {
 fn a_fresh_debian_12_borrows_the_engine_from_the_next_release() {
     let text = script(&fixture::debian_12(), &fixture::no_engine(), &wants());
     insta::assert_snapshot!(text, @r"
-    # write `/etc/docker/daemon.json`: images of every platform side by side
-    # (with /w/target/xtask/engine/daemon.json)
-    install -D --mode=0644 /w/target/xtask/engine/daemon.json /etc/docker/daemon.json
     # fetch the package lists of `bookworm` and of `trixie`, whose engine is newer, into `/w/target/xtask/apt`
     # (with /w/target/xtask/apt/apt.conf)
     # (with /w/target/xtask/apt/sources.list.d/machine.sources)
     # (with /w/target/xtask/apt/preferences)
     LC_ALL=C apt-get --config-file=/w/target/xtask/apt/apt.conf update
+    # ask apt what the installation would change, and stop if that is not harmless
+    LC_ALL=C apt-get --config-file=/w/target/xtask/apt/apt.conf --simulate install docker-buildx/trixie docker-cli/trixie docker.io/trixie mmdebstrap
+    # write `/etc/docker/daemon.json`: images of every platform side by side
+    # (with /w/target/xtask/engine/daemon.json)
+    install -D --mode=0644 /w/target/xtask/engine/daemon.json /etc/docker/daemon.json
     # install docker-buildx/trixie, docker-cli/trixie, docker.io/trixie, mmdebstrap
     DEBIAN_FRONTEND=noninteractive LC_ALL=C NEEDRESTART_SUSPEND=1 apt-get --config-file=/w/target/xtask/apt/apt.conf --yes --no-remove install docker-buildx/trixie docker-cli/trixie docker.io/trixie mmdebstrap
     # start the engine, its log in `/w/target/xtask/engine/dockerd.log` (no systemd here: not again at boot)
@@ -49,13 +51,6 @@ fn the_private_sources_are_the_machines_own_and_the_next_releases() {
     let files = plan.actions.iter().flat_map(|action| &action.files);
     let text: Vec<_> = files.map(|(path, text)| format!("== {path}\n{text}")).collect();
     insta::assert_snapshot!(text.join("\n"), @r#"
-    == /w/target/xtask/engine/daemon.json
-    {
-      "features": {
-        "containerd-snapshotter": true
-      }
-    }
-
     == /w/target/xtask/apt/apt.conf
     // Written by `cargo xtask setup`: apt with a list of sources of its own.
     Dir::Etc::SourceList "/dev/null";
@@ -116,6 +111,13 @@ fn the_private_sources_are_the_machines_own_and_the_next_releases() {
     Package: *
     Pin: release n=trixie*
     Pin-Priority: 50
+
+    == /w/target/xtask/engine/daemon.json
+    {
+      "features": {
+        "containerd-snapshotter": true
+      }
+    }
     "#);
 }
 
@@ -125,8 +127,9 @@ fn a_client_alone_gets_an_engine_and_keeps_the_client() {
     let plan = planned(&machine, &fixture::client_only(), &wants()).unwrap();
     insta::assert_debug_snapshot!(plan.describe(), @r#"
     [
-        "write `/etc/docker/daemon.json`: images of every platform side by side",
         "fetch the package lists of `bookworm` and of `trixie`, whose engine is newer, into `/w/target/xtask/apt`",
+        "ask apt what the installation would change, and stop if that is not harmless",
+        "write `/etc/docker/daemon.json`: images of every platform side by side",
         "install docker-buildx/trixie, docker.io/trixie",
         "start the engine, its log in `/w/target/xtask/engine/dockerd.log` (no systemd here: not again at boot)",
     ]
@@ -136,14 +139,16 @@ fn a_client_alone_gets_an_engine_and_keeps_the_client() {
 #[test]
 fn debian_13_takes_everything_from_its_own_release() {
     insta::assert_snapshot!(script(&fixture::debian_13(), &fixture::no_engine(), &wants()), @r"
-    # write `/etc/docker/daemon.json`: images of every platform side by side
-    # (with /w/target/xtask/engine/daemon.json)
-    install -D --mode=0644 /w/target/xtask/engine/daemon.json /etc/docker/daemon.json
     # fetch the package lists of `trixie`, into `/w/target/xtask/apt`
     # (with /w/target/xtask/apt/apt.conf)
     # (with /w/target/xtask/apt/sources.list.d/machine.sources)
     # (with /w/target/xtask/apt/preferences)
     LC_ALL=C apt-get --config-file=/w/target/xtask/apt/apt.conf update
+    # ask apt what the installation would change, and stop if that is not harmless
+    LC_ALL=C apt-get --config-file=/w/target/xtask/apt/apt.conf --simulate install docker-buildx docker-cli docker.io mmdebstrap
+    # write `/etc/docker/daemon.json`: images of every platform side by side
+    # (with /w/target/xtask/engine/daemon.json)
+    install -D --mode=0644 /w/target/xtask/engine/daemon.json /etc/docker/daemon.json
     # install docker-buildx, docker-cli, docker.io, mmdebstrap
     DEBIAN_FRONTEND=noninteractive LC_ALL=C NEEDRESTART_SUSPEND=1 apt-get --config-file=/w/target/xtask/apt/apt.conf --yes --no-remove install docker-buildx docker-cli docker.io mmdebstrap
     # start the engine's service
@@ -155,14 +160,16 @@ fn debian_13_takes_everything_from_its_own_release() {
 fn ubuntu_takes_everything_from_its_own_release_with_universe() {
     let machine = fixture::ubuntu_24();
     insta::assert_snapshot!(script(&machine, &fixture::no_engine(), &wants()), @r"
-    # write `/etc/docker/daemon.json`: images of every platform side by side
-    # (with /w/target/xtask/engine/daemon.json)
-    install -D --mode=0644 /w/target/xtask/engine/daemon.json /etc/docker/daemon.json
     # fetch the package lists of `noble`, into `/w/target/xtask/apt`
     # (with /w/target/xtask/apt/apt.conf)
     # (with /w/target/xtask/apt/sources.list.d/machine.sources)
     # (with /w/target/xtask/apt/preferences)
     LC_ALL=C apt-get --config-file=/w/target/xtask/apt/apt.conf update
+    # ask apt what the installation would change, and stop if that is not harmless
+    LC_ALL=C apt-get --config-file=/w/target/xtask/apt/apt.conf --simulate install docker-buildx docker.io mmdebstrap
+    # write `/etc/docker/daemon.json`: images of every platform side by side
+    # (with /w/target/xtask/engine/daemon.json)
+    install -D --mode=0644 /w/target/xtask/engine/daemon.json /etc/docker/daemon.json
     # install docker-buildx, docker.io, mmdebstrap
     DEBIAN_FRONTEND=noninteractive LC_ALL=C NEEDRESTART_SUSPEND=1 apt-get --config-file=/w/target/xtask/apt/apt.conf --yes --no-remove install docker-buildx docker.io mmdebstrap
     # start the engine's service
@@ -268,6 +275,8 @@ fn emulators_are_installed_and_registered_where_the_package_did_not() {
     # (with /w/target/xtask/apt/sources.list.d/machine.sources)
     # (with /w/target/xtask/apt/preferences)
     LC_ALL=C apt-get --config-file=/w/target/xtask/apt/apt.conf update
+    # ask apt what the installation would change, and stop if that is not harmless
+    LC_ALL=C apt-get --config-file=/w/target/xtask/apt/apt.conf --simulate install arch-test qemu-user-static
     # install arch-test, qemu-user-static
     DEBIAN_FRONTEND=noninteractive LC_ALL=C NEEDRESTART_SUSPEND=1 apt-get --config-file=/w/target/xtask/apt/apt.conf --yes --no-remove install arch-test qemu-user-static
     # mount `/proc/sys/fs/binfmt_misc`
@@ -303,14 +312,16 @@ fn sudo_stands_before_what_only_root_may_do() {
     let machine = fixture::debian_12().user().programs(&["/usr/bin/sudo"]);
     let exec = fixture::answers(&[("sudo -n true", Captured::ok(""))]);
     insta::assert_snapshot!(script(&machine, &exec, &wants()), @r"
-    # write `/etc/docker/daemon.json`: images of every platform side by side
-    # (with /w/target/xtask/engine/daemon.json)
-    sudo -n install -D --mode=0644 /w/target/xtask/engine/daemon.json /etc/docker/daemon.json
     # fetch the package lists of `bookworm` and of `trixie`, whose engine is newer, into `/w/target/xtask/apt`
     # (with /w/target/xtask/apt/apt.conf)
     # (with /w/target/xtask/apt/sources.list.d/machine.sources)
     # (with /w/target/xtask/apt/preferences)
     LC_ALL=C apt-get --config-file=/w/target/xtask/apt/apt.conf update
+    # ask apt what the installation would change, and stop if that is not harmless
+    LC_ALL=C apt-get --config-file=/w/target/xtask/apt/apt.conf --simulate install docker-buildx/trixie docker-cli/trixie docker.io/trixie mmdebstrap
+    # write `/etc/docker/daemon.json`: images of every platform side by side
+    # (with /w/target/xtask/engine/daemon.json)
+    sudo -n install -D --mode=0644 /w/target/xtask/engine/daemon.json /etc/docker/daemon.json
     # install docker-buildx/trixie, docker-cli/trixie, docker.io/trixie, mmdebstrap
     sudo -n env DEBIAN_FRONTEND=noninteractive LC_ALL=C NEEDRESTART_SUSPEND=1 apt-get --config-file=/w/target/xtask/apt/apt.conf --yes --no-remove install docker-buildx/trixie docker-cli/trixie docker.io/trixie mmdebstrap
     # start the engine, its log in `/w/target/xtask/engine/dockerd.log` (no systemd here: not again at boot)
@@ -355,7 +366,7 @@ fn a_plan_is_carried_out_in_order() {
         ("docker version", Captured::ok("26.1.5")),
     ]);
     let events = applied(&fixture::debian_12(), &exec).unwrap();
-    assert_eq!(events, ["write", "fetch", "1 new", "install", "start"]);
+    assert_eq!(events, ["fetch", "1 new", "ask", "write", "install", "start"]);
 }
 
 #[test]
@@ -367,7 +378,7 @@ fn failures_of_apt_are_named_with_its_last_lines_and_a_hint() {
     another process is installing packages: `DEBIAN_FRONTEND=noninteractive LC_ALL=C NEEDRESTART_SUSPEND=1 apt-get --config-file=/w/target/xtask/apt/apt.conf --yes --no-remove install docker-buildx/trixie docker-cli/trixie docker.io/trixie mmdebstrap` said
     E: Could not get lock /var/lib/dpkg/lock-frontend. It is held by process 812 (apt-get)
 
-    hint: wait until it is done (apt names it above), then run the same command again
+    hint: wait until it is done, then run the same command again; `fuser /var/lib/dpkg/lock-frontend` as root names it
     ");
     let away = "W: something\nE: Failed to fetch http://me:secret@mirror.example/InRelease  Temporary \
         failure resolving 'mirror.example'";
@@ -407,8 +418,9 @@ fn without_privileges_nothing_is_run_and_the_commands_are_named() {
     let exec = Exec::fake(|step| panic!("{step} was run"));
     insta::assert_snapshot!(applied(&machine, &exec).unwrap_err(), @r"
     neither root nor `sudo`; as root, these would do:
-      install -D --mode=0644 /w/target/xtask/engine/daemon.json /etc/docker/daemon.json
       LC_ALL=C apt-get --config-file=/w/target/xtask/apt/apt.conf update
+      LC_ALL=C apt-get --config-file=/w/target/xtask/apt/apt.conf --simulate install docker-buildx/trixie docker-cli/trixie docker.io/trixie mmdebstrap
+      install -D --mode=0644 /w/target/xtask/engine/daemon.json /etc/docker/daemon.json
       DEBIAN_FRONTEND=noninteractive LC_ALL=C NEEDRESTART_SUSPEND=1 apt-get --config-file=/w/target/xtask/apt/apt.conf --yes --no-remove install docker-buildx/trixie docker-cli/trixie docker.io/trixie mmdebstrap
       PATH=/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin dockerd
 
