@@ -27,8 +27,14 @@ pub fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Wheels(args) => wheels::run(&args),
         Command::BuildInfo(args) => build_info::run(&args),
-        Command::Doctor(args) => doctor::run(&args),
-        Command::Setup(args) => setup::run(&args),
+        Command::Doctor(args) => {
+            let (workspace, image) = Workspace::find_with_image()?;
+            doctor::run(&args, &Exec::real(), &workspace.root, &image)
+        }
+        Command::Setup(args) => {
+            let (workspace, image) = Workspace::find_with_image()?;
+            setup::run(&args, &Exec::real(), &workspace.root, &image)
+        }
         Command::Ci(args) => ci::run(&args),
         Command::HostSettings(args) => host_settings::run(&args),
     }
@@ -56,6 +62,14 @@ impl Workspace {
             .with_context(|| format!("there is no wheels.toml in `{start}` or above it"))?;
         let work = root.join("target/xtask");
         Ok(Self { root: root.to_owned(), work, dist: root.join("dist") })
+    }
+
+    /// The workspace, and the image of its first target: the one that a registry is asked for when
+    /// nothing else was named.
+    pub(crate) fn find_with_image() -> anyhow::Result<(Self, String)> {
+        let workspace = Self::find()?;
+        let image = workspace.config()?.targets.first().map(|target| target.image.clone());
+        Ok((workspace, image.unwrap_or_else(|| "debian:12".to_owned())))
     }
 
     pub(crate) fn config(&self) -> anyhow::Result<Config> {

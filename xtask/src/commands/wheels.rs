@@ -5,11 +5,14 @@ use std::sync::Mutex;
 
 use anyhow::bail;
 
+use super::setup::{self, Asked};
 use super::{Workspace, native_platform};
 use crate::cli::{COULD_NOT_RUN, FINDINGS};
 use crate::config::Config;
 use crate::engine::Engine;
 use crate::engine::base::Ways;
+use crate::engine::doctor::{self, Machine};
+use crate::engine::setup::Wants;
 use crate::exec::Exec;
 use crate::pipeline::{self, Context, JobReport, Options, Outcome, PreparedSource, RunReport};
 use crate::plan::{self, Plan};
@@ -180,9 +183,10 @@ fn build(
     }
     let live = Live::new(args.detail());
     if args.force || !pipeline::all_finished(&context, &session.plan)? {
-        let bootstrap = session.plan.jobs.iter().any(|job| job.target.bootstrap.is_some());
-        ready(exec, workspace, &session.config, bootstrap, args)?;
-        runnable(&engine, &session.plan)?;
+        if args.setup {
+            mend(exec, workspace, &session.plan)?;
+        }
+        runnable(&engine, workspace, &session.plan)?;
     }
     let parallel = args.jobs.unwrap_or_else(default_jobs);
     let options = Options { parallel, fail_fast: args.fail_fast, ways: args.base };
@@ -194,22 +198,41 @@ fn default_jobs() -> usize {
     std::thread::available_parallelism().map_or(2, std::num::NonZero::get)
 }
 
-/// Sees to it that the machine can run containers: with `--setup` by mending it, else by naming
-/// what is missing.
-fn ready(
-    exec: &Exec,
-    workspace: &Workspace,
-    config: &Config,
-    bootstrap: bool,
-    args: &WheelsArgs,
-) -> anyhow::Result<()> {
-    let _ = (exec, workspace, config, bootstrap, args);
+/// `--setup`: gives the machine what it lacks for `plan`.
+fn mend(exec: &Exec, workspace: &Workspace, plan: &Plan) -> anyhow::Result<()> {
+    let native = native_platform();
+    let foreign = plan.jobs.iter().map(|job| &job.platform).filter(|&platform| *platform != native);
+    let asked = Asked {
+        emulators: foreign.map(|platform| platform.engine_arch().to_owned()).collect(),
+        bootstrap: plan.jobs.iter().any(|job| job.target.bootstrap.is_some()),
+        permanent: false,
+    };
+    setup::ensure(exec, &workspace.root, first_image(plan), &asked, false)?;
     Ok(())
 }
 
-/// Defect 11: a platform that nothing here can run is said before anything is begun.
-fn runnable(engine: &Engine, plan: &Plan) -> anyhow::Result<()> {
-    let known = engine.platforms()?;
+fn first_image(plan: &Plan) -> &str {
+    plan.jobs.first().map_or("debian:12", |job| &job.target.image)
+}
+
+/// Sees that the engine is there and runs every platform of `plan`, before anything is begun
+/// (defect 11); what is missing is named with its cure.
+fn runnable(engine: &Engine, workspace: &Workspace, plan: &Plan) -> anyhow::Result<()> {
+    let known = engine.platforms();
+    let ready = known.as_ref().is_ok_and(|_| engine.is_new_enough());
+    if !ready {
+        let machine = Machine::this(&workspace.root);
+        let diagnosis = doctor::examine(&engine.exec, &machine, first_image(plan));
+        let missing = diagnosis.missing(&Wants { engine: true, ..Wants::default() });
+        if !missing.is_empty() {
+            bail!(
+                "this machine cannot build yet:\n{}\n\nhint: `cargo xtask setup`, or `--setup` \
+                 here, does all of it",
+                setup::lines(&missing)
+            );
+        }
+    }
+    let known = known?;
     let native = native_platform();
     for job in &plan.jobs {
         let platform = &job.platform;

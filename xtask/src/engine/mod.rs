@@ -6,9 +6,11 @@ pub mod archive;
 pub mod bake;
 pub mod base;
 pub mod bootstrap;
+pub mod doctor;
 pub mod failure;
 pub mod host;
 pub mod progress;
+pub mod setup;
 
 pub use failure::EngineError;
 
@@ -54,6 +56,19 @@ impl Engine {
             .flat_map(|list| list.split(','))
             .filter_map(|word| word.trim().trim_end_matches('*').parse().ok());
         Ok(platforms.collect())
+    }
+
+    /// Whether client and buildx are new enough; `false` also where they do not answer.
+    pub fn is_new_enough(&self) -> bool {
+        let version = Step::new("docker", ["version", "--format", "{{json .}}"]);
+        let (_, state) = doctor::docker::read_version(&self.exec.capture(&version));
+        let engine = match state {
+            doctor::docker::EngineState::Answers(server) => server.is_new_enough(),
+            _ => false,
+        };
+        let buildx = self.exec.read(&Step::new("docker", ["buildx", "version"]));
+        let buildx = buildx.ok().and_then(|text| doctor::docker::read_buildx(&text));
+        engine && buildx.is_some_and(|found| found >= doctor::docker::OLDEST_BUILDX)
     }
 
     /// Runs a short question to the engine; a failure is named for what it is.
