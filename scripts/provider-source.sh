@@ -49,11 +49,15 @@ failed() {
     tail -n 40 "$log" >&2
     refuse "$1 failed: $(grep -i 'error' "$log" | tail -n 1)"
 }
+echo "compiling with $(nproc) jobs"
+began=$(date +%s)
 ./configure -q "$@" >"$log" 2>&1 || failed configure
+configured=$(date +%s)
 make -s -j"$(nproc)" OPT="-DNDEBUG -fwrapv -O2" >"$log" 2>&1 || failed make
 # The bytecode would be three quarters of the layer, and what is needed of it is made
 # in use. The step cannot be switched off, only turned into nothing.
 make -s install COMPILEALL_OPTS=--help >"$log" 2>&1 || failed "make install"
+echo "configured in $((configured - began)) s, compiled and installed in $(($(date +%s) - configured)) s"
 cd /
 rm -rf "$tree"
 rmdir /build 2>/dev/null || echo "/build is in use"
