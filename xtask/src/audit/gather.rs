@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     elf::{ElfFacts, ElfKind, is_elf},
-    policy::{Arch, PlatformTag, Policies, Requirements},
+    policy::{Arch, Limits, PlatformTag, Policies, Requirements},
     wheel::{
         ArchiveError, CoreMetadata, Digest, MAX_METADATA, MemberError, MetadataError, NameError,
         Record, RecordError, WheelArchive, WheelFile, WheelName,
@@ -83,14 +83,18 @@ impl Subject<'_> {
             .filter(|contents| contents.is_read)
     }
 
-    /// Every tag whose promise has to hold: those of the file name and that of the target, lowest first.
-    pub(super) fn promised_tags(&self) -> Vec<PlatformTag> {
+    /// What has to hold for files of an architecture: the limits of every tag in the file name and of the
+    /// target's, lowest first. That a file is for another architecture than the wheel is a matter of its own.
+    pub(super) fn limits(&self, arch: Option<Arch>) -> Vec<Limits> {
         let mut tags = self.claims();
         tags.extend(self.promise.platform_tag);
+        tags.retain(|tag| tag.arch() == arch);
         tags.sort_by_key(|tag| (tag.glibc(), tag.musl(), tag.to_string()));
         // An alias and its number promise the same.
-        tags.dedup_by_key(|tag| (tag.glibc(), tag.musl(), tag.arch()));
-        tags
+        tags.dedup_by_key(|tag| (tag.glibc(), tag.musl()));
+        tags.into_iter()
+            .filter_map(|tag| Policies::builtin().limits(tag))
+            .collect()
     }
 }
 
