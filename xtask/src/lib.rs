@@ -3,6 +3,16 @@
 //! Rooms and the arrows between them are drawn in `ARCHITECTURE.md`.
 
 pub mod audit;
+pub mod cli;
+pub mod commands;
+pub mod config;
+pub mod digest;
 pub mod elf;
+pub mod engine;
+pub mod exec;
+pub mod pipeline;
+pub mod plan;
 pub mod policy;
+pub mod report;
+pub mod store;
 pub mod wheel;

@@ -12,11 +12,7 @@ fuzz_target!(|bytes: &[u8]| {
     let Ok(mut archive) = WheelArchive::new(Cursor::new(bytes)) else {
         return;
     };
-    if archive
-        .problems()
-        .iter()
-        .any(ArchiveProblem::forbids_reading)
-    {
+    if archive.problems().iter().any(ArchiveProblem::forbids_reading) {
         return;
     }
     for index in 0..archive.entries().len() {

@@ -94,10 +94,8 @@ impl ElfReport {
         let floor = needs.floor();
         Self {
             path: path.to_owned(),
-            machine: arch.map_or_else(
-                || format!("machine {}", elf.machine),
-                |arch| arch.to_string(),
-            ),
+            machine: arch
+                .map_or_else(|| format!("machine {}", elf.machine), |arch| arch.to_string()),
             needed: elf.needed.clone(),
             culprits: culprits(elf, &floor),
             floor,
@@ -108,18 +106,13 @@ impl ElfReport {
 /// The needs that reach the floor of their prefix.
 fn culprits(elf: &ElfFacts, floor: &Floor) -> Vec<Culprit> {
     let mut culprits = Vec::new();
-    let mut left: BTreeMap<&str, usize> = floor
-        .keys()
-        .map(|prefix| (prefix.as_str(), MAX_CULPRITS))
-        .collect();
+    let mut left: BTreeMap<&str, usize> =
+        floor.keys().map(|prefix| (prefix.as_str(), MAX_CULPRITS)).collect();
     for need in needs_of(elf) {
         let Some((prefix, version)) = SymbolVersion::of_name(need.version) else {
             continue;
         };
-        if let Some(left) = left
-            .get_mut(prefix)
-            .filter(|_| floor.get(prefix) == Some(&version))
-        {
+        if let Some(left) = left.get_mut(prefix).filter(|_| floor.get(prefix) == Some(&version)) {
             let before = culprits.len();
             culprits.extend(need.culprits().take(*left));
             *left -= culprits.len() - before;
@@ -145,10 +138,7 @@ impl Need<'_> {
             symbol: symbol.map(str::to_owned),
         };
         let itself = self.symbols.is_empty().then(|| culprit(None));
-        self.symbols
-            .iter()
-            .map(move |symbol| culprit(Some(symbol)))
-            .chain(itself)
+        self.symbols.iter().map(move |symbol| culprit(Some(symbol))).chain(itself)
     }
 }
 
@@ -169,11 +159,7 @@ pub(super) fn needs_of(elf: &ElfFacts) -> Vec<Need<'_>> {
         .map(|(index, need)| {
             let mut symbols = symbols.remove(&index).unwrap_or_default();
             symbols.sort_unstable();
-            Need {
-                library: &need.library,
-                version: &need.version,
-                symbols,
-            }
+            Need { library: &need.library, version: &need.version, symbols }
         })
         .collect()
 }

@@ -29,12 +29,7 @@ pub struct Rule {
 
 impl Rule {
     pub(super) const fn error(code: &'static str, name: &'static str, cure: &'static str) -> Self {
-        Self {
-            code,
-            name,
-            severity: Severity::Error,
-            cure,
-        }
+        Self { code, name, severity: Severity::Error, cure }
     }
 
     pub(super) const fn warning(
@@ -42,12 +37,7 @@ impl Rule {
         name: &'static str,
         cure: &'static str,
     ) -> Self {
-        Self {
-            code,
-            name,
-            severity: Severity::Warning,
-            cure,
-        }
+        Self { code, name, severity: Severity::Warning, cure }
     }
 
     /// The finding that `path` breaks this rule.

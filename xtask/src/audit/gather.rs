@@ -70,17 +70,12 @@ impl Subject<'_> {
 
     /// The ELF files; none if the archive cannot be read.
     pub(super) fn elves(&self) -> &[Elf] {
-        self.archive
-            .as_ref()
-            .map_or(&[], |contents| &contents.elves)
+        self.archive.as_ref().map_or(&[], |contents| &contents.elves)
     }
 
     /// The content, where it was read.
     pub(super) fn contents(&self) -> Option<&Contents> {
-        self.archive
-            .as_ref()
-            .ok()
-            .filter(|contents| contents.is_read)
+        self.archive.as_ref().ok().filter(|contents| contents.is_read)
     }
 
     /// What has to hold for files of an architecture: the limits of every tag in the file name and of the
@@ -92,18 +87,13 @@ impl Subject<'_> {
         tags.sort_by_key(|tag| (tag.glibc(), tag.musl(), tag.to_string()));
         // An alias and its number promise the same.
         tags.dedup_by_key(|tag| (tag.glibc(), tag.musl()));
-        tags.into_iter()
-            .filter_map(|tag| Policies::builtin().limits(tag))
-            .collect()
+        tags.into_iter().filter_map(|tag| Policies::builtin().limits(tag)).collect()
     }
 }
 
 /// Reads the wheel at `path`.
 pub(super) fn gather<'a>(path: &Utf8Path, promise: &'a Promise) -> Result<Subject<'a>, AuditError> {
-    let file = path
-        .file_name()
-        .ok_or_else(|| AuditError::NoFile(path.to_owned()))?
-        .to_owned();
+    let file = path.file_name().ok_or_else(|| AuditError::NoFile(path.to_owned()))?.to_owned();
     let digest = digest_of_file(path)?;
     let name = WheelName::parse(&file);
     let archive = match WheelArchive::open(path) {
@@ -113,10 +103,7 @@ pub(super) fn gather<'a>(path: &Utf8Path, promise: &'a Promise) -> Result<Subjec
         }
         Err(error) => Err(error),
     };
-    let tag_claim = name
-        .iter()
-        .flat_map(|name| name.tags.platforms.clone())
-        .collect();
+    let tag_claim = name.iter().flat_map(|name| name.tags.platforms.clone()).collect();
     let facts = WheelFacts {
         file,
         sha256: digest.hex(),
@@ -127,12 +114,7 @@ pub(super) fn gather<'a>(path: &Utf8Path, promise: &'a Promise) -> Result<Subjec
         elf: Vec::new(),
         needs: WheelNeeds::default(),
     };
-    let mut subject = Subject {
-        promise,
-        facts,
-        name,
-        archive,
-    };
+    let mut subject = Subject { promise, facts, name, archive };
     summarise(&mut subject);
     Ok(subject)
 }
@@ -140,45 +122,27 @@ pub(super) fn gather<'a>(path: &Utf8Path, promise: &'a Promise) -> Result<Subjec
 /// Fills in what is known only when every file has been read.
 fn summarise(subject: &mut Subject<'_>) {
     let claims = subject.claims();
-    let claimed = subject
-        .promise
-        .arch
-        .or(claims.iter().find_map(PlatformTag::arch));
+    let claimed = subject.promise.arch.or(claims.iter().find_map(PlatformTag::arch));
     let arch = claimed.or(subject.elves().iter().find_map(|elf| elf.arch));
-    let judged = |elf: &Elf| {
-        Some(ElfReport::new(
-            &elf.path,
-            elf.facts.as_ref().ok()?,
-            &elf.needs,
-        ))
-    };
+    let judged = |elf: &Elf| Some(ElfReport::new(&elf.path, elf.facts.as_ref().ok()?, &elf.needs));
     let reports = subject.elves().iter().filter_map(judged).collect();
     let claims_musl = claims.first().is_some_and(|tag| tag.musl().is_some());
     let is_musl = libc_of(subject.elves()).unwrap_or(claims_musl);
     let is_unknown =
         subject.contents().is_none() || subject.elves().iter().any(|elf| elf.facts.is_err());
-    let mut needs = WheelNeeds {
-        requirements: Requirements::default(),
-        is_musl,
-        is_unknown,
-    };
+    let mut needs = WheelNeeds { requirements: Requirements::default(), is_musl, is_unknown };
     // Files for another machine are an error of their own, and say nothing about this one.
     for elf in subject.elves().iter().filter(|elf| elf.arch == arch) {
         needs.requirements.extend(&elf.needs);
     }
-    let pure = subject
-        .contents()
-        .is_some_and(|contents| contents.elves.is_empty());
+    let pure = subject.contents().is_some_and(|contents| contents.elves.is_empty());
     let facts = &mut subject.facts;
     facts.elf = reports;
     facts.floor = needs.requirements.floor();
     facts.needs = needs;
     facts.overall_tag = match arch {
         _ if pure => PlatformTag::Any.to_string(),
-        Some(arch) => facts
-            .floor_tag(arch)
-            .unwrap_or(PlatformTag::Linux(arch))
-            .to_string(),
+        Some(arch) => facts.floor_tag(arch).unwrap_or(PlatformTag::Linux(arch)).to_string(),
         None => "unknown".to_owned(),
     };
 }
@@ -206,10 +170,7 @@ fn digest_of_file(path: &Utf8Path) -> std::io::Result<Digest> {
     loop {
         let count = file.read(&mut buffer)?;
         if count == 0 {
-            return Ok(Digest {
-                sha256: hash.finalize().into(),
-                size,
-            });
+            return Ok(Digest { sha256: hash.finalize().into(), size });
         }
         hash.update(&buffer[..count]);
         size += count as u64;
@@ -217,21 +178,14 @@ fn digest_of_file(path: &Utf8Path) -> std::io::Result<Digest> {
 }
 
 fn contents(mut archive: WheelArchive<fs_err::File>) -> Result<Contents, AuditError> {
-    let mut contents = Contents {
-        problems: archive.problems().to_vec(),
-        ..Contents::default()
-    };
+    let mut contents = Contents { problems: archive.problems().to_vec(), ..Contents::default() };
     contents.dist_infos = archive
         .entries()
         .iter()
         .filter_map(|entry| dist_info(&entry.name))
         .map(str::to_owned)
         .collect();
-    if contents
-        .problems
-        .iter()
-        .any(crate::wheel::ArchiveProblem::forbids_reading)
-    {
+    if contents.problems.iter().any(crate::wheel::ArchiveProblem::forbids_reading) {
         return Ok(contents);
     }
     contents.is_read = true;
@@ -283,20 +237,12 @@ fn read_member(
     if wanted && size == 0 {
         bytes = Bytes::Whole(Vec::new());
     }
-    Ok((
-        Digest {
-            sha256: hash.finalize().into(),
-            size,
-        },
-        bytes,
-    ))
+    Ok((Digest { sha256: hash.finalize().into(), size }, bytes))
 }
 
 /// The top folder of a path, if it is a `.dist-info`.
 fn dist_info(path: &str) -> Option<&str> {
-    path.split_once('/')
-        .map(|(folder, _)| folder)
-        .filter(|folder| folder.ends_with(".dist-info"))
+    path.split_once('/').map(|(folder, _)| folder).filter(|folder| folder.ends_with(".dist-info"))
 }
 
 fn wants_text(path: &str) -> bool {
@@ -313,10 +259,8 @@ impl Contents {
                 _ => self.record = Some(Record::parse(&bytes)),
             },
             Bytes::TooLarge if wants_text(&path) => {
-                self.damaged.insert(
-                    path.clone(),
-                    format!("larger than the limit of {MAX_METADATA} bytes"),
-                );
+                self.damaged
+                    .insert(path.clone(), format!("larger than the limit of {MAX_METADATA} bytes"));
             }
             Bytes::Whole(bytes) => {
                 let facts = ElfFacts::parse(&bytes).map_err(|error| error.to_string());
@@ -333,23 +277,13 @@ impl Contents {
 
     /// A library that lies in the wheel, under its file name or its own name, is not asked of the system.
     fn leave_out_what_the_wheel_brings(&mut self) {
-        let own = self
-            .elves
-            .iter()
-            .filter_map(|elf| elf.facts.as_ref().ok()?.soname.clone());
-        let files = self
-            .digests
-            .keys()
-            .filter_map(|path| path.rsplit('/').next())
-            .map(str::to_owned);
+        let own = self.elves.iter().filter_map(|elf| elf.facts.as_ref().ok()?.soname.clone());
+        let files =
+            self.digests.keys().filter_map(|path| path.rsplit('/').next()).map(str::to_owned);
         let brought: BTreeSet<String> = own.chain(files).collect();
         for elf in &mut self.elves {
-            elf.needs
-                .libraries
-                .retain(|library| !brought.contains(library));
-            elf.needs
-                .symbols
-                .retain(|library, _| !brought.contains(library));
+            elf.needs.libraries.retain(|library| !brought.contains(library));
+            elf.needs.symbols.retain(|library, _| !brought.contains(library));
         }
     }
 }
@@ -360,32 +294,18 @@ impl Elf {
         let machine =
             |elf: &ElfFacts| Arch::from_elf(elf.machine, elf.is_64_bit, elf.little_endian);
         let arch = facts.as_ref().ok().and_then(machine);
-        Self {
-            path,
-            facts,
-            needs,
-            arch,
-        }
+        Self { path, facts, needs, arch }
     }
 
     /// The facts of a file that the loader may load: judged, and no object file.
     pub(super) fn loadable(&self) -> Option<&ElfFacts> {
-        self.facts
-            .as_ref()
-            .ok()
-            .filter(|facts| facts.kind != ElfKind::Object)
+        self.facts.as_ref().ok().filter(|facts| facts.kind != ElfKind::Object)
     }
 }
 
 fn requirements(elf: &ElfFacts) -> Requirements {
-    let versions = needs_of(elf)
-        .iter()
-        .map(|need| need.version.to_owned())
-        .collect();
-    let libraries = elf
-        .needed
-        .iter()
-        .filter(|library| !Policies::is_loader(library));
+    let versions = needs_of(elf).iter().map(|need| need.version.to_owned()).collect();
+    let libraries = elf.needed.iter().filter(|library| !Policies::is_loader(library));
     let libraries: BTreeSet<String> = libraries.cloned().collect();
     let mut symbols: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for library in &libraries {
@@ -396,9 +316,5 @@ fn requirements(elf: &ElfFacts) -> Requirements {
             symbols.insert(library.clone(), forbidden);
         }
     }
-    Requirements {
-        versions,
-        libraries,
-        symbols,
-    }
+    Requirements { versions, libraries, symbols }
 }

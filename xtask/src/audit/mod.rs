@@ -85,15 +85,9 @@ pub enum AuditError {
 pub fn audit_wheel(path: &Utf8Path, promise: &Promise) -> Result<Audit, AuditError> {
     let subject = gather::gather(path, promise)?;
     let findings = checks::run(&subject);
-    let failed = findings
-        .iter()
-        .any(|finding| finding.severity == Severity::Error);
+    let failed = findings.iter().any(|finding| finding.severity == Severity::Error);
     let verdict = if failed { Verdict::Fail } else { Verdict::Pass };
-    Ok(Audit {
-        facts: subject.facts,
-        verdict,
-        findings,
-    })
+    Ok(Audit { facts: subject.facts, verdict, findings })
 }
 
 #[cfg(test)]

@@ -25,17 +25,13 @@ pub(super) fn compilers(image: &Image<'_>) -> Vec<String> {
 fn section<'a>(image: &Image<'a>) -> Option<&'a [u8]> {
     let header = &image.header;
     let count = usize::from(header.e_shnum);
-    let start = usize::try_from(header.e_shoff)
-        .ok()
-        .filter(|&start| start != 0 && count != 0)?;
+    let start = usize::try_from(header.e_shoff).ok().filter(|&start| start != 0 && count != 0)?;
     let size = if image.is_64_bit() { 64 } else { 40 };
     image.bytes.get(start..start.checked_add(count * size)?)?;
     let table = SectionHeader::parse_from(image.bytes, start, count, image.context()).ok()?;
     let names = contents(image, table.get(usize::from(header.e_shstrndx))?)?;
     let is_comment = |each: &&SectionHeader| {
-        names
-            .get(each.sh_name..)
-            .is_some_and(|name| name.starts_with(b".comment\0"))
+        names.get(each.sh_name..).is_some_and(|name| name.starts_with(b".comment\0"))
     };
     let comment = contents(image, table.iter().find(is_comment)?)?;
     Some(&comment[..comment.len().min(MAX_LINES * MAX_LENGTH)])
@@ -43,7 +39,5 @@ fn section<'a>(image: &Image<'a>) -> Option<&'a [u8]> {
 
 fn contents<'a>(image: &Image<'a>, section: &SectionHeader) -> Option<&'a [u8]> {
     let start = usize::try_from(section.sh_offset).ok()?;
-    image
-        .bytes
-        .get(start..start.checked_add(usize::try_from(section.sh_size).ok()?)?)
+    image.bytes.get(start..start.checked_add(usize::try_from(section.sh_size).ok()?)?)
 }

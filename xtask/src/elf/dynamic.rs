@@ -26,10 +26,7 @@ pub(super) struct Dynamic {
 impl Dynamic {
     pub(super) fn parse(image: &Image<'_>, address: u64) -> Result<Self, ElfError> {
         let bytes = image.at(address, "dynamic section")?;
-        let mut dynamic = Self {
-            values: BTreeMap::new(),
-            needed: Vec::new(),
-        };
+        let mut dynamic = Self { values: BTreeMap::new(), needed: Vec::new() };
         for entry in bytes.chunks_exact(2 * image.word_size()) {
             let (tag, value) = (image.word(entry, 0), image.word(entry, image.word_size()));
             match tag {
@@ -57,13 +54,9 @@ impl Dynamic {
         limit: usize,
         what: &'static str,
     ) -> Result<String, ElfError> {
-        let table = self
-            .get(DT_STRTAB)
-            .ok_or(ElfError::Dynamic("no string table"))?;
-        let address = table.checked_add(offset).ok_or(ElfError::Outside {
-            what,
-            address: table,
-        })?;
+        let table = self.get(DT_STRTAB).ok_or(ElfError::Dynamic("no string table"))?;
+        let address =
+            table.checked_add(offset).ok_or(ElfError::Outside { what, address: table })?;
         image.text(address, limit, what)
     }
 

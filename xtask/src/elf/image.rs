@@ -29,11 +29,7 @@ impl<'a> Image<'a> {
         if !matches!(header.e_ident[EI_CLASS], 1 | 2) || !matches!(header.e_ident[EI_DATA], 1 | 2) {
             return Err(ElfError::Header("unknown class or byte order"));
         }
-        let mut image = Self {
-            bytes,
-            header,
-            segments: Vec::new(),
-        };
+        let mut image = Self { bytes, header, segments: Vec::new() };
         let size = if image.is_64_bit() { 56 } else { 32 };
         let (offset, count) = (image.header.e_phoff, usize::from(image.header.e_phnum));
         if count == 0 {
@@ -43,9 +39,7 @@ impl<'a> Image<'a> {
             return Err(ElfError::Segments("unusual number or size of entries"));
         }
         // goblin reads from any offset that the table fits behind; the loader as well.
-        let end = usize::try_from(offset)
-            .ok()
-            .and_then(|start| start.checked_add(count * size));
+        let end = usize::try_from(offset).ok().and_then(|start| start.checked_add(count * size));
         if end.is_none_or(|end| end > bytes.len()) {
             return Err(ElfError::Segments("outside the file"));
         }
@@ -83,19 +77,8 @@ impl<'a> Image<'a> {
 
     /// Byte order and word size, for goblin.
     pub(super) fn context(&self) -> Ctx {
-        let container = if self.is_64_bit() {
-            Container::Big
-        } else {
-            Container::Little
-        };
-        Ctx::new(
-            container,
-            if self.little_endian() {
-                Endian::Little
-            } else {
-                Endian::Big
-            },
-        )
+        let container = if self.is_64_bit() { Container::Big } else { Container::Little };
+        Ctx::new(container, if self.little_endian() { Endian::Little } else { Endian::Big })
     }
 
     /// The one segment of a kind. Two of them would be read differently by different readers.
@@ -111,16 +94,13 @@ impl<'a> Image<'a> {
     pub(super) fn at(&self, address: u64, what: &'static str) -> Result<&'a [u8], ElfError> {
         let inside = |each: &&ProgramHeader| {
             each.p_type == PT_LOAD
-                && address
-                    .checked_sub(each.p_vaddr)
-                    .is_some_and(|skip| skip < each.p_filesz)
+                && address.checked_sub(each.p_vaddr).is_some_and(|skip| skip < each.p_filesz)
         };
         let find = || {
             let segment = self.segments.iter().find(inside)?;
             let start = segment.p_offset.checked_add(address - segment.p_vaddr)?;
             let end = segment.p_offset.checked_add(segment.p_filesz)?;
-            self.bytes
-                .get(usize::try_from(start).ok()?..usize::try_from(end).ok()?)
+            self.bytes.get(usize::try_from(start).ok()?..usize::try_from(end).ok()?)
         };
         find().ok_or(ElfError::Outside { what, address })
     }
@@ -134,9 +114,7 @@ impl<'a> Image<'a> {
     ) -> Result<&'a [u8], ElfError> {
         let bytes = self.at(address, what)?;
         let length = usize::try_from(length).ok();
-        length
-            .and_then(|length| bytes.get(..length))
-            .ok_or(ElfError::Outside { what, address })
+        length.and_then(|length| bytes.get(..length)).ok_or(ElfError::Outside { what, address })
     }
 
     /// The zero-terminated text at `address`, of less than `limit` bytes.
@@ -155,21 +133,13 @@ impl<'a> Image<'a> {
     /// The number at `offset`; 0 outside, for callers that have checked the length.
     pub(super) fn u16(&self, bytes: &[u8], offset: usize) -> u16 {
         let raw = fixed(bytes, offset);
-        if self.little_endian() {
-            u16::from_le_bytes(raw)
-        } else {
-            u16::from_be_bytes(raw)
-        }
+        if self.little_endian() { u16::from_le_bytes(raw) } else { u16::from_be_bytes(raw) }
     }
 
     /// As [`Self::u16`], four bytes.
     pub(super) fn u32(&self, bytes: &[u8], offset: usize) -> u32 {
         let raw = fixed(bytes, offset);
-        if self.little_endian() {
-            u32::from_le_bytes(raw)
-        } else {
-            u32::from_be_bytes(raw)
-        }
+        if self.little_endian() { u32::from_le_bytes(raw) } else { u32::from_be_bytes(raw) }
     }
 
     /// As [`Self::u16`], an address-sized word: four bytes or eight.
@@ -178,11 +148,7 @@ impl<'a> Image<'a> {
             return u64::from(self.u32(bytes, offset));
         }
         let raw = fixed(bytes, offset);
-        if self.little_endian() {
-            u64::from_le_bytes(raw)
-        } else {
-            u64::from_be_bytes(raw)
-        }
+        if self.little_endian() { u64::from_le_bytes(raw) } else { u64::from_be_bytes(raw) }
     }
 
     /// Size in bytes of an address.
@@ -193,7 +159,5 @@ impl<'a> Image<'a> {
 
 fn fixed<const N: usize>(bytes: &[u8], offset: usize) -> [u8; N] {
     let slice = offset.checked_add(N).and_then(|end| bytes.get(offset..end));
-    slice
-        .and_then(|slice| slice.try_into().ok())
-        .unwrap_or([0; N])
+    slice.and_then(|slice| slice.try_into().ok()).unwrap_or([0; N])
 }

@@ -173,9 +173,7 @@ impl ElfFacts {
         let interpreter = interpreter
             .map(|each| image.text(each.p_vaddr, MAX_NAME, "loader's name"))
             .transpose()?;
-        let relro = image
-            .segment(PT_GNU_RELRO)?
-            .map_or(Relro::None, |_| Relro::Partial);
+        let relro = image.segment(PT_GNU_RELRO)?.map_or(Relro::None, |_| Relro::Partial);
         let both = PF_W | PF_X;
         Ok(Self {
             machine: image.header.e_machine,

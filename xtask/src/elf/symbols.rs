@@ -61,15 +61,9 @@ pub(super) fn read(
         let need = needs.get(&version).copied();
         let imported = u32::from(symbol.section) == SHN_UNDEF || need.is_some();
         let name = dynamic.string(image, symbol.name, MAX_SYMBOL, "name of a symbol")?;
-        budget = budget
-            .checked_sub(name.len())
-            .ok_or(ElfError::TooMany("symbols"))?;
+        budget = budget.checked_sub(name.len()).ok_or(ElfError::TooMany("symbols"))?;
         if imported && !name.is_empty() {
-            symbols.imports.push(Import {
-                name,
-                need,
-                weak: symbol.info >> 4 == STB_WEAK,
-            });
+            symbols.imports.push(Import { name, need, weak: symbol.info >> 4 == STB_WEAK });
         } else if name.starts_with("PyInit_") || name.starts_with("_cffi_pypyinit_") {
             symbols.module_inits.insert(name);
         }
@@ -97,11 +91,7 @@ fn count(image: &Image<'_>, dynamic: &Dynamic) -> Result<u64, ElfError> {
         let wide = image.header.e_machine == goblin::elf::header::EM_S390 && image.is_64_bit();
         let size = if wide { 8 } else { 4 };
         let table = image.table(address, 2 * size as u64, "hash table")?;
-        count = if wide {
-            image.word(table, size)
-        } else {
-            u64::from(image.u32(table, size))
-        };
+        count = if wide { image.word(table, size) } else { u64::from(image.u32(table, size)) };
     }
     if let Some(address) = dynamic.get(DT_GNU_HASH) {
         count = count.max(gnu_hash_count(image, address)?);
@@ -127,29 +117,20 @@ fn gnu_hash_count(image: &Image<'_>, address: u64) -> Result<u64, ElfError> {
     let outside = ElfError::Outside { what, address };
     let table = image.at(address, what)?;
     let [buckets, first, bloom] = [0, 4, 8].map(|offset| image.u32(table, offset) as usize);
-    let start = bloom
-        .checked_mul(image.word_size())
-        .and_then(|size| size.checked_add(16));
+    let start = bloom.checked_mul(image.word_size()).and_then(|size| size.checked_add(16));
     let chains = start.and_then(|start| start.checked_add(buckets.checked_mul(4)?));
     let (Some(start), Some(chains)) = (start, chains.filter(|&end| end <= table.len())) else {
         return Err(outside);
     };
     let heads = table[start..chains].chunks_exact(4);
-    let last = heads
-        .map(|head| image.u32(head, 0) as usize)
-        .max()
-        .unwrap_or(0);
+    let last = heads.map(|head| image.u32(head, 0) as usize).max().unwrap_or(0);
     let Some(skip) = last.checked_sub(first).filter(|_| last != 0) else {
         return Ok(first as u64);
     };
-    let chain = skip
-        .checked_mul(4)
-        .and_then(|skip| table[chains..].get(skip..))
-        .ok_or(outside.clone())?;
-    let length = chain
-        .chunks_exact(4)
-        .position(|link| image.u32(link, 0) & 1 == 1)
-        .ok_or(outside)?;
+    let chain =
+        skip.checked_mul(4).and_then(|skip| table[chains..].get(skip..)).ok_or(outside.clone())?;
+    let length =
+        chain.chunks_exact(4).position(|link| image.u32(link, 0) & 1 == 1).ok_or(outside)?;
     Ok((last + length + 1) as u64)
 }
 
@@ -163,8 +144,7 @@ fn relocation_count(
     let size = image.word_size() * if addends { 3 } else { 2 };
     let table = image.table(address, length, "relocations")?;
     let shift = if image.is_64_bit() { 32 } else { 8 };
-    let symbols = table
-        .chunks_exact(size)
-        .map(|entry| image.word(entry, image.word_size()) >> shift);
+    let symbols =
+        table.chunks_exact(size).map(|entry| image.word(entry, image.word_size()) >> shift);
     Ok(symbols.max().map_or(0, |highest| highest + 1))
 }

@@ -11,13 +11,8 @@ fn compile(source: &str, flags: &[&str]) -> Vec<u8> {
     let folder = tempfile::tempdir().unwrap();
     let (input, output) = (folder.path().join("in.c"), folder.path().join("out"));
     fs_err::write(&input, source).unwrap();
-    let status = Command::new("gcc")
-        .arg(&input)
-        .arg("-o")
-        .arg(&output)
-        .args(flags)
-        .status()
-        .unwrap();
+    let status =
+        Command::new("gcc").arg(&input).arg("-o").arg(&output).args(flags).status().unwrap();
     assert!(status.success());
     fs_err::read(output).unwrap()
 }
@@ -33,13 +28,7 @@ const MODULE: &str = r#"
 static SHARED: LazyLock<Vec<u8>> = LazyLock::new(|| {
     compile(
         MODULE,
-        &[
-            "-shared",
-            "-fPIC",
-            "-fno-builtin",
-            "-Wl,-soname,libfixture.so.1",
-            "-Wl,-rpath,$ORIGIN",
-        ],
+        &["-shared", "-fPIC", "-fno-builtin", "-Wl,-soname,libfixture.so.1", "-Wl,-rpath,$ORIGIN"],
     )
 });
 
@@ -61,33 +50,21 @@ fn a_shared_object_is_read() {
     assert_eq!(facts.kind, ElfKind::Shared);
     assert_eq!(facts.soname.as_deref(), Some("libfixture.so.1"));
     assert!(facts.needed.contains(&"libc.so.6".to_owned()));
-    assert_eq!(
-        facts.runpath.as_deref().or(facts.rpath.as_deref()),
-        Some("$ORIGIN")
-    );
-    assert_eq!(
-        facts.module_inits,
-        BTreeSet::from(["PyInit_fixture".to_owned()])
-    );
+    assert_eq!(facts.runpath.as_deref().or(facts.rpath.as_deref()), Some("$ORIGIN"));
+    assert_eq!(facts.module_inits, BTreeSet::from(["PyInit_fixture".to_owned()]));
     let need = &facts.version_needs[import(&facts, "memcpy").need.unwrap()];
     assert_eq!(need.library, "libc.so.6");
     assert!(need.version.starts_with("GLIBC_2."));
     assert!(import(&facts, "perhaps").weak);
     assert_eq!(import(&facts, "elsewhere").need, None);
     assert!(!facts.executable_stack && !facts.text_relocations && !facts.writable_code);
-    assert!(
-        facts.compilers.iter().any(|line| line.contains("GCC")),
-        "{:?}",
-        facts.compilers
-    );
+    assert!(facts.compilers.iter().any(|line| line.contains("GCC")), "{:?}", facts.compilers);
 }
 
 #[test]
 fn section_headers_change_nothing() {
-    let (mut with, without) = (
-        ElfFacts::parse(&SHARED).unwrap(),
-        ElfFacts::parse(&without_sections(&SHARED)).unwrap(),
-    );
+    let (mut with, without) =
+        (ElfFacts::parse(&SHARED).unwrap(), ElfFacts::parse(&without_sections(&SHARED)).unwrap());
     with.compilers.clear();
     assert!(!without.version_needs.is_empty());
     assert_eq!(with, without);
@@ -108,10 +85,7 @@ fn symbols_are_counted_under_either_hash_table_and_under_an_empty_one() {
 fn executables_say_their_loader_and_their_start_up_needs() {
     let facts =
         ElfFacts::parse(&compile("int main(void) { return 0; }", &["-pie", "-fPIE"])).unwrap();
-    assert_eq!(
-        (facts.kind, facts.interpreter.is_some()),
-        (ElfKind::Shared, true)
-    );
+    assert_eq!((facts.kind, facts.interpreter.is_some()), (ElfKind::Shared, true));
     assert!(import(&facts, "__libc_start_main").need.is_some());
     let facts = ElfFacts::parse(&compile("int main(void) { return 0; }", &["-static"])).unwrap();
     assert_eq!(
@@ -129,21 +103,12 @@ fn copied_variables_keep_their_version() {
 
 #[test]
 fn hardening_is_read() {
-    let full = ElfFacts::parse(&compile(
-        MODULE,
-        &["-shared", "-fPIC", "-Wl,-z,relro,-z,now"],
-    ))
-    .unwrap();
+    let full =
+        ElfFacts::parse(&compile(MODULE, &["-shared", "-fPIC", "-Wl,-z,relro,-z,now"])).unwrap();
     assert_eq!(full.relro, Relro::Full);
     let none = ElfFacts::parse(&compile(
         MODULE,
-        &[
-            "-shared",
-            "-fPIC",
-            "-Wl,-z,norelro,-z,lazy",
-            "-z",
-            "execstack",
-        ],
+        &["-shared", "-fPIC", "-Wl,-z,norelro,-z,lazy", "-z", "execstack"],
     ))
     .unwrap();
     assert_eq!((none.relro, none.executable_stack), (Relro::None, true));
@@ -152,11 +117,9 @@ fn hardening_is_read() {
 #[test]
 fn packed_relocations_are_seen() {
     let source = "int x; int *p[] = { &x, &x, &x };";
-    let packed = ElfFacts::parse(&compile(
-        source,
-        &["-shared", "-fPIC", "-Wl,-z,pack-relative-relocs"],
-    ))
-    .unwrap();
+    let packed =
+        ElfFacts::parse(&compile(source, &["-shared", "-fPIC", "-Wl,-z,pack-relative-relocs"]))
+            .unwrap();
     assert!(packed.relative_relocations);
     assert!(!ElfFacts::parse(&SHARED).unwrap().relative_relocations);
 }
@@ -173,17 +136,11 @@ fn what_cannot_be_judged_is_an_error() {
     assert!(ElfFacts::parse(b"\x7fELF").is_err());
     let mut no_segments = SHARED.clone();
     no_segments[0x38..0x3a].fill(0);
-    assert_eq!(
-        ElfFacts::parse(&no_segments),
-        Err(ElfError::Dynamic("none in a shared object"))
-    );
+    assert_eq!(ElfFacts::parse(&no_segments), Err(ElfError::Dynamic("none in a shared object")));
     for length in (0..SHARED.len()).step_by(97) {
         // Whatever is cut off, needs never vanish without an error.
         if let Ok(facts) = ElfFacts::parse(&SHARED[..length]) {
-            assert_eq!(
-                facts.version_needs,
-                ElfFacts::parse(&SHARED).unwrap().version_needs
-            );
+            assert_eq!(facts.version_needs, ElfFacts::parse(&SHARED).unwrap().version_needs);
         }
     }
 }

@@ -30,10 +30,7 @@ pub(super) fn needs(image: &Image<'_>, dynamic: &Dynamic) -> Result<Needs, ElfEr
         return Ok(needs);
     };
     let bytes = image.at(address, "version needs")?;
-    let outside = || ElfError::Outside {
-        what: "version needs",
-        address,
-    };
+    let outside = || ElfError::Outside { what: "version needs", address };
     let mut at = 0;
     for _ in 0..MAX_NEEDS {
         let entry = part(bytes, at).ok_or_else(outside)?;
@@ -85,9 +82,7 @@ fn read_versions(
             MAX_NAME,
             "name of a version need",
         )?;
-        needs
-            .by_index
-            .insert(image.u16(entry, 6) & 0x7fff, needs.list.len());
+        needs.by_index.insert(image.u16(entry, 6) & 0x7fff, needs.list.len());
         needs.list.push(VersionNeed {
             library: library.to_owned(),
             version,

@@ -31,88 +31,16 @@ pub struct UnknownArch(pub String);
 /// One row per architecture: wheel name, container platform, ELF machine number (ELF gABI and its
 /// processor supplements), 64-bit class, little-endian, and the name musl gives it in its loader.
 const ROWS: [(Arch, &str, &str, u16, bool, bool, &str); 10] = [
-    (
-        Arch::Aarch64,
-        "aarch64",
-        "linux/arm64",
-        183,
-        true,
-        true,
-        "aarch64",
-    ),
-    (
-        Arch::Armv6l,
-        "armv6l",
-        "linux/arm/v6",
-        40,
-        false,
-        true,
-        "armhf",
-    ),
-    (
-        Arch::Armv7l,
-        "armv7l",
-        "linux/arm/v7",
-        40,
-        false,
-        true,
-        "armv7",
-    ),
+    (Arch::Aarch64, "aarch64", "linux/arm64", 183, true, true, "aarch64"),
+    (Arch::Armv6l, "armv6l", "linux/arm/v6", 40, false, true, "armhf"),
+    (Arch::Armv7l, "armv7l", "linux/arm/v7", 40, false, true, "armv7"),
     (Arch::I686, "i686", "linux/386", 3, false, true, "x86"),
-    (
-        Arch::Loongarch64,
-        "loongarch64",
-        "linux/loong64",
-        258,
-        true,
-        true,
-        "loongarch64",
-    ),
-    (
-        Arch::Ppc64,
-        "ppc64",
-        "linux/ppc64",
-        21,
-        true,
-        false,
-        "ppc64",
-    ),
-    (
-        Arch::Ppc64le,
-        "ppc64le",
-        "linux/ppc64le",
-        21,
-        true,
-        true,
-        "ppc64le",
-    ),
-    (
-        Arch::Riscv64,
-        "riscv64",
-        "linux/riscv64",
-        243,
-        true,
-        true,
-        "riscv64",
-    ),
-    (
-        Arch::S390x,
-        "s390x",
-        "linux/s390x",
-        22,
-        true,
-        false,
-        "s390x",
-    ),
-    (
-        Arch::X86_64,
-        "x86_64",
-        "linux/amd64",
-        62,
-        true,
-        true,
-        "x86_64",
-    ),
+    (Arch::Loongarch64, "loongarch64", "linux/loong64", 258, true, true, "loongarch64"),
+    (Arch::Ppc64, "ppc64", "linux/ppc64", 21, true, false, "ppc64"),
+    (Arch::Ppc64le, "ppc64le", "linux/ppc64le", 21, true, true, "ppc64le"),
+    (Arch::Riscv64, "riscv64", "linux/riscv64", 243, true, true, "riscv64"),
+    (Arch::S390x, "s390x", "linux/s390x", 22, true, false, "s390x"),
+    (Arch::X86_64, "x86_64", "linux/amd64", 62, true, true, "x86_64"),
 ];
 
 impl Arch {
@@ -135,8 +63,7 @@ impl Arch {
     pub fn from_platform(platform: &str) -> Result<Self, UnknownArch> {
         let plain = platform.strip_suffix("/v8").unwrap_or(platform);
         let row = ROWS.iter().find(|row| row.2 == plain);
-        row.map(|row| row.0)
-            .ok_or_else(|| UnknownArch(platform.to_owned()))
+        row.map(|row| row.0).ok_or_else(|| UnknownArch(platform.to_owned()))
     }
 
     /// The machine number in an ELF header, `e_machine` (ELF gABI).
@@ -163,17 +90,7 @@ impl Arch {
         self.row().6
     }
 
-    fn row(
-        self,
-    ) -> &'static (
-        Self,
-        &'static str,
-        &'static str,
-        u16,
-        bool,
-        bool,
-        &'static str,
-    ) {
+    fn row(self) -> &'static (Self, &'static str, &'static str, u16, bool, bool, &'static str) {
         // Declaration order is row order; a test holds the two together.
         &ROWS[self as usize]
     }
@@ -191,8 +108,7 @@ impl FromStr for Arch {
     /// Parses the wheel name.
     fn from_str(text: &str) -> Result<Self, UnknownArch> {
         let row = ROWS.iter().find(|row| row.1 == text);
-        row.map(|row| row.0)
-            .ok_or_else(|| UnknownArch(text.to_owned()))
+        row.map(|row| row.0).ok_or_else(|| UnknownArch(text.to_owned()))
     }
 }
 
@@ -206,10 +122,7 @@ mod tests {
             assert_eq!(arch.row().0, arch);
             assert_eq!(arch.wheel_name().parse(), Ok(arch));
             assert_eq!(Arch::from_platform(arch.platform()), Ok(arch));
-            assert_eq!(
-                serde_json::to_value(arch).ok(),
-                Some(arch.wheel_name().into())
-            );
+            assert_eq!(serde_json::to_value(arch).ok(), Some(arch.wheel_name().into()));
         }
         assert_eq!(Arch::from_platform("linux/arm64/v8"), Ok(Arch::Aarch64));
         assert!(Arch::from_platform("windows/amd64").is_err());

@@ -63,18 +63,13 @@ struct Release {
     glibcxx: Option<SymbolVersion>,
 }
 
-#[expect(
-    clippy::expect_used,
-    reason = "the file is compiled in, and a test reads it"
-)]
+#[expect(clippy::expect_used, reason = "the file is compiled in, and a test reads it")]
 fn load() -> Vec<Distribution> {
     let file: File = toml::from_str(include_str!("data/distributions.toml"))
         .expect("data/distributions.toml is well-formed");
     let release = |name: &str, release: Release| {
         let glibc = release.glibc.map(Libc::Glibc);
-        let libc = glibc
-            .or(release.musl.map(Libc::Musl))
-            .expect("each release has a C library");
+        let libc = glibc.or(release.musl.map(Libc::Musl)).expect("each release has a C library");
         Distribution {
             name: name.to_owned(),
             version: release.version,
@@ -86,9 +81,7 @@ fn load() -> Vec<Distribution> {
     families
         .flat_map(|family| {
             let releases = family.releases.into_iter();
-            releases
-                .map(|each| release(&family.name, each))
-                .collect::<Vec<_>>()
+            releases.map(|each| release(&family.name, each)).collect::<Vec<_>>()
         })
         .collect()
 }

@@ -75,11 +75,7 @@ impl PlatformTag {
 
     /// The musl that a musllinux tag promises to be content with.
     pub fn musl(&self) -> Option<GlibcVersion> {
-        if let Self::Musllinux(version, _) = *self {
-            Some(version)
-        } else {
-            None
-        }
+        if let Self::Musllinux(version, _) = *self { Some(version) } else { None }
     }
 }
 
@@ -117,9 +113,7 @@ impl FromStr for PlatformTag {
         } else {
             ManylinuxAlias::ALL.iter().find_map(|&(alias, name, _)| {
                 let arch = text.strip_prefix(name)?.strip_prefix('_')?;
-                arch.parse()
-                    .ok()
-                    .map(|arch| Self::ManylinuxAlias(alias, arch))
+                arch.parse().ok().map(|arch| Self::ManylinuxAlias(alias, arch))
             })
         };
         tag.ok_or_else(|| PlatformTagError(text.to_owned()))
@@ -170,10 +164,7 @@ mod tests {
         let glibc = |tag: &str| tag.parse::<PlatformTag>().ok().and_then(|tag| tag.glibc());
         assert_eq!(glibc("manylinux1_x86_64"), Some(GlibcVersion::new(2, 5)));
         assert_eq!(glibc("manylinux2010_i686"), Some(GlibcVersion::new(2, 12)));
-        assert_eq!(
-            glibc("manylinux2014_aarch64"),
-            Some(GlibcVersion::new(2, 17))
-        );
+        assert_eq!(glibc("manylinux2014_aarch64"), Some(GlibcVersion::new(2, 17)));
         assert_eq!(glibc("manylinux_2_9_x86_64"), Some(GlibcVersion::new(2, 9)));
         assert_eq!(glibc("linux_x86_64"), None);
     }

@@ -25,10 +25,7 @@ impl Requirements {
         self.versions.extend(other.versions.iter().cloned());
         self.libraries.extend(other.libraries.iter().cloned());
         for (library, symbols) in &other.symbols {
-            self.symbols
-                .entry(library.clone())
-                .or_default()
-                .extend(symbols.iter().cloned());
+            self.symbols.entry(library.clone()).or_default().extend(symbols.iter().cloned());
         }
     }
 
@@ -40,9 +37,7 @@ impl Requirements {
             let Some((prefix, version)) = rated(name) else {
                 continue;
             };
-            let highest = floor
-                .entry(prefix.to_owned())
-                .or_insert_with(|| version.clone());
+            let highest = floor.entry(prefix.to_owned()).or_insert_with(|| version.clone());
             *highest = version.max(highest.clone());
         }
         floor
@@ -55,19 +50,14 @@ pub(super) const PREFIXES: [&str; 6] = ["CXXABI", "GCC", "GLIBC", "GLIBCXX", "LI
 /// Splits a symbol version at its first underscore, as the policies do: `GLIBC_ABI_DT_RELR` has the
 /// prefix `GLIBC`. `None` if no policy speaks of the prefix.
 pub(super) fn split(name: &str) -> Option<(&str, &str)> {
-    name.split_once('_')
-        .filter(|(prefix, _)| PREFIXES.contains(prefix))
+    name.split_once('_').filter(|(prefix, _)| PREFIXES.contains(prefix))
 }
 
 /// Prefix and number of a symbol version that has a number.
 pub(super) fn rated(name: &str) -> Option<(&str, SymbolVersion)> {
     let (prefix, rest) = split(name)?;
     // glibc 2.36 is the first that has the node, and with it DT_RELR (glibc 2.36's release notes).
-    let number = if name == "GLIBC_ABI_DT_RELR" {
-        "2.36"
-    } else {
-        rest
-    };
+    let number = if name == "GLIBC_ABI_DT_RELR" { "2.36" } else { rest };
     Some((prefix, number.parse().ok()?))
 }
 

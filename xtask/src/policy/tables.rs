@@ -67,10 +67,7 @@ impl Policies {
 
     /// The newest glibc that has a manylinux policy of its own.
     pub fn newest_glibc(&self) -> GlibcVersion {
-        self.manylinux
-            .policies
-            .last()
-            .map_or(GlibcVersion::new(0, 0), |policy| policy.libc)
+        self.manylinux.policies.last().map_or(GlibcVersion::new(0, 0), |policy| policy.libc)
     }
 
     /// What `tag` allows; `None` if it promises nothing (`any`, `linux_ARCH`), or if no policy is
@@ -86,17 +83,9 @@ impl Policies {
     /// The lowest `manylinux_X_Y` tag that the requirements allow, the one that the most systems
     /// accept. `None` if there is none.
     pub fn lowest_manylinux(&self, arch: Arch, needs: &Requirements) -> Option<PlatformTag> {
-        let beyond = needs
-            .floor()
-            .get("GLIBC")
-            .and_then(|floor| floor.to_string().parse().ok());
+        let beyond = needs.floor().get("GLIBC").and_then(|floor| floor.to_string().parse().ok());
         let beyond = beyond.filter(|floor: &GlibcVersion| *floor > self.newest_glibc());
-        let versions = self
-            .manylinux
-            .policies
-            .iter()
-            .map(|policy| policy.libc)
-            .chain(beyond);
+        let versions = self.manylinux.policies.iter().map(|policy| policy.libc).chain(beyond);
         versions
             .map(|version| PlatformTag::Manylinux(version, arch))
             .find(|&tag| self.limits(tag).is_some_and(|limits| limits.allow(needs)))
@@ -107,20 +96,13 @@ impl Policies {
     pub fn musllinux(&self, arch: Arch, needs: &Requirements) -> Option<PlatformTag> {
         let newest = self.musllinux.policies.last()?.libc;
         let tag = PlatformTag::Musllinux(newest, arch);
-        self.limits(tag)
-            .filter(|limits| limits.allow(needs))
-            .map(|_| tag)
+        self.limits(tag).filter(|limits| limits.allow(needs)).map(|_| tag)
     }
 
     /// Does any policy forbid this symbol of this library? Only then is its use of interest.
     pub fn forbids(&self, library: &str, symbol: &str) -> bool {
-        let bans = self
-            .manylinux
-            .forbidden
-            .iter()
-            .chain(&self.musllinux.forbidden);
-        bans.filter(|ban| ban.library == library)
-            .any(|ban| ban.symbols.contains(symbol))
+        let bans = self.manylinux.forbidden.iter().chain(&self.musllinux.forbidden);
+        bans.filter(|ban| ban.library == library).any(|ban| ban.symbols.contains(symbol))
     }
 
     /// Is this the dynamic loader, whose version needs do not count (`ld-linux*`, `ld64.so.*`, `ld-musl*`)?
@@ -161,9 +143,7 @@ impl Limits {
 
     /// Is `symbol` of `library` one that the tag's systems do not reliably export?
     pub fn forbids(&self, library: &str, symbol: &str) -> bool {
-        self.forbidden
-            .get(library)
-            .is_some_and(|symbols| symbols.contains(symbol))
+        self.forbidden.get(library).is_some_and(|symbols| symbols.contains(symbol))
     }
 
     /// Is everything in `needs` allowed?
@@ -172,10 +152,7 @@ impl Limits {
         let symbols = |(library, symbols): (&String, &BTreeSet<String>)| {
             !symbols.iter().any(|symbol| self.forbids(library, symbol))
         };
-        needs
-            .versions
-            .iter()
-            .all(|name| matches!(self.version(name), Allowed | Unrated))
+        needs.versions.iter().all(|name| matches!(self.version(name), Allowed | Unrated))
             && needs.libraries.iter().all(|name| self.library(name))
             && needs.symbols.iter().all(symbols)
     }
@@ -231,11 +208,7 @@ impl Table {
 
     fn limits(&self, tag: PlatformTag, libc: GlibcVersion) -> Option<Limits> {
         let arch = tag.arch()?;
-        let newest = self
-            .policies
-            .iter()
-            .map(|policy| policy.libc)
-            .rfind(|&each| each <= libc)?;
+        let newest = self.policies.iter().map(|policy| policy.libc).rfind(|&each| each <= libc)?;
         let mut limits = Limits {
             tag,
             libraries: BTreeSet::new(),
@@ -273,11 +246,7 @@ impl Table {
 
 /// A library's name on an architecture: `libc.so` of the musllinux policies stands for musl's own name.
 fn soname(name: &str, arch: Arch, tag: PlatformTag) -> String {
-    if name == "libc.so" && tag.musl().is_some() {
-        musl_libc(arch)
-    } else {
-        name.to_owned()
-    }
+    if name == "libc.so" && tag.musl().is_some() { musl_libc(arch) } else { name.to_owned() }
 }
 
 #[cfg(test)]

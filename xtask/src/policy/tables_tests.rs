@@ -4,10 +4,7 @@ use super::*;
 
 fn needs(versions: &[&str]) -> Requirements {
     let versions = versions.iter().map(|&each| each.to_owned()).collect();
-    Requirements {
-        versions,
-        ..Requirements::default()
-    }
+    Requirements { versions, ..Requirements::default() }
 }
 
 fn lowest(arch: Arch, versions: &[&str]) -> Option<String> {
@@ -27,55 +24,13 @@ fn verdict(tag: &str, version: &str) -> Option<VersionVerdict> {
 fn every_policy_has_the_maxima_of_the_field() {
     // Maxima per policy on x86-64, read off auditwheel's list by hand.
     let table: [(&str, &str, &str, &str, &str); 7] = [
-        (
-            "2_5",
-            "GLIBC_2.5",
-            "GLIBCXX_3.4.8",
-            "GLIBC_2.6",
-            "GLIBCXX_3.4.9",
-        ),
-        (
-            "2_17",
-            "GLIBC_2.17",
-            "GLIBCXX_3.4.19",
-            "GLIBC_2.18",
-            "GLIBCXX_3.4.20",
-        ),
-        (
-            "2_28",
-            "GLIBC_2.28",
-            "GLIBCXX_3.4.24",
-            "GLIBC_2.29",
-            "GLIBCXX_3.4.25",
-        ),
-        (
-            "2_31",
-            "GLIBC_2.31",
-            "GLIBCXX_3.4.28",
-            "GLIBC_2.32",
-            "GLIBCXX_3.4.29",
-        ),
-        (
-            "2_34",
-            "GLIBC_2.34",
-            "GLIBCXX_3.4.29",
-            "GLIBC_2.35",
-            "GLIBCXX_3.4.30",
-        ),
-        (
-            "2_36",
-            "GLIBC_2.36",
-            "GLIBCXX_3.4.30",
-            "GLIBC_2.38",
-            "GLIBCXX_3.4.31",
-        ),
-        (
-            "2_41",
-            "GLIBC_2.41",
-            "GLIBCXX_3.4.33",
-            "GLIBC_2.42",
-            "GLIBCXX_3.4.34",
-        ),
+        ("2_5", "GLIBC_2.5", "GLIBCXX_3.4.8", "GLIBC_2.6", "GLIBCXX_3.4.9"),
+        ("2_17", "GLIBC_2.17", "GLIBCXX_3.4.19", "GLIBC_2.18", "GLIBCXX_3.4.20"),
+        ("2_28", "GLIBC_2.28", "GLIBCXX_3.4.24", "GLIBC_2.29", "GLIBCXX_3.4.25"),
+        ("2_31", "GLIBC_2.31", "GLIBCXX_3.4.28", "GLIBC_2.32", "GLIBCXX_3.4.29"),
+        ("2_34", "GLIBC_2.34", "GLIBCXX_3.4.29", "GLIBC_2.35", "GLIBCXX_3.4.30"),
+        ("2_36", "GLIBC_2.36", "GLIBCXX_3.4.30", "GLIBC_2.38", "GLIBCXX_3.4.31"),
+        ("2_41", "GLIBC_2.41", "GLIBCXX_3.4.33", "GLIBC_2.42", "GLIBCXX_3.4.34"),
     ];
     for (policy, glibc, cxx, glibc_beyond, cxx_beyond) in table {
         let tag = format!("manylinux_{policy}_x86_64");
@@ -92,26 +47,14 @@ fn every_policy_has_the_maxima_of_the_field() {
 
 #[test]
 fn the_lowest_policy_is_found_with_integers() {
-    assert_eq!(
-        lowest(Arch::X86_64, &["GLIBC_2.9"]).as_deref(),
-        Some("manylinux_2_12_x86_64")
-    );
+    assert_eq!(lowest(Arch::X86_64, &["GLIBC_2.9"]).as_deref(), Some("manylinux_2_12_x86_64"));
     assert_eq!(
         lowest(Arch::X86_64, &["GLIBC_2.2.5", "GLIBC_2.34"]).as_deref(),
         Some("manylinux_2_34_x86_64")
     );
-    assert_eq!(
-        lowest(Arch::Aarch64, &["GLIBC_2.17"]).as_deref(),
-        Some("manylinux_2_17_aarch64")
-    );
-    assert_eq!(
-        lowest(Arch::Loongarch64, &[]).as_deref(),
-        Some("manylinux_2_36_loongarch64")
-    );
-    assert_eq!(
-        lowest(Arch::X86_64, &[]).as_deref(),
-        Some("manylinux_2_5_x86_64")
-    );
+    assert_eq!(lowest(Arch::Aarch64, &["GLIBC_2.17"]).as_deref(), Some("manylinux_2_17_aarch64"));
+    assert_eq!(lowest(Arch::Loongarch64, &[]).as_deref(), Some("manylinux_2_36_loongarch64"));
+    assert_eq!(lowest(Arch::X86_64, &[]).as_deref(), Some("manylinux_2_5_x86_64"));
 }
 
 #[test]
@@ -120,10 +63,7 @@ fn libstdcxx_is_a_limit_of_its_own() {
         lowest(Arch::X86_64, &["GLIBC_2.4", "GLIBCXX_3.4.30"]).as_deref(),
         Some("manylinux_2_35_x86_64")
     );
-    assert_eq!(
-        verdict("manylinux_2_34_x86_64", "GLIBCXX_3.4.30"),
-        Some(VersionVerdict::TooNew)
-    );
+    assert_eq!(verdict("manylinux_2_34_x86_64", "GLIBCXX_3.4.30"), Some(VersionVerdict::TooNew));
 }
 
 #[test]
@@ -132,15 +72,9 @@ fn relr_means_2_36() {
         lowest(Arch::X86_64, &["GLIBC_ABI_DT_RELR"]).as_deref(),
         Some("manylinux_2_36_x86_64")
     );
-    assert_eq!(
-        verdict("manylinux_2_35_x86_64", "GLIBC_ABI_DT_RELR"),
-        Some(VersionVerdict::TooNew)
-    );
+    assert_eq!(verdict("manylinux_2_35_x86_64", "GLIBC_ABI_DT_RELR"), Some(VersionVerdict::TooNew));
     let floor = needs(&["GLIBC_2.4", "GLIBC_ABI_DT_RELR"]).floor();
-    assert_eq!(
-        floor.get("GLIBC").map(ToString::to_string).as_deref(),
-        Some("2.36")
-    );
+    assert_eq!(floor.get("GLIBC").map(ToString::to_string).as_deref(), Some("2.36"));
 }
 
 #[test]
@@ -154,30 +88,15 @@ fn versions_above_every_policy_follow_their_number() {
         None,
         "nobody says who has it"
     );
-    assert_eq!(
-        verdict("manylinux_2_43_x86_64", "GLIBC_2.42"),
-        Some(VersionVerdict::Allowed)
-    );
-    assert_eq!(
-        verdict("manylinux_2_42_x86_64", "GLIBC_2.43"),
-        Some(VersionVerdict::TooNew)
-    );
+    assert_eq!(verdict("manylinux_2_43_x86_64", "GLIBC_2.42"), Some(VersionVerdict::Allowed));
+    assert_eq!(verdict("manylinux_2_42_x86_64", "GLIBC_2.43"), Some(VersionVerdict::TooNew));
 }
 
 #[test]
 fn a_glibc_between_two_policies_takes_the_rest_from_below() {
-    assert_eq!(
-        verdict("manylinux_2_29_x86_64", "GLIBC_2.29"),
-        Some(VersionVerdict::Allowed)
-    );
-    assert_eq!(
-        verdict("manylinux_2_29_x86_64", "GLIBC_2.30"),
-        Some(VersionVerdict::TooNew)
-    );
-    assert_eq!(
-        verdict("manylinux_2_29_x86_64", "GLIBCXX_3.4.25"),
-        Some(VersionVerdict::TooNew)
-    );
+    assert_eq!(verdict("manylinux_2_29_x86_64", "GLIBC_2.29"), Some(VersionVerdict::Allowed));
+    assert_eq!(verdict("manylinux_2_29_x86_64", "GLIBC_2.30"), Some(VersionVerdict::TooNew));
+    assert_eq!(verdict("manylinux_2_29_x86_64", "GLIBCXX_3.4.25"), Some(VersionVerdict::TooNew));
     assert_eq!(
         verdict("manylinux_2_29_aarch64", "GLIBC_2.5"),
         Some(VersionVerdict::Unknown),
@@ -187,23 +106,11 @@ fn a_glibc_between_two_policies_takes_the_rest_from_below() {
 
 #[test]
 fn names_in_no_policy_are_allowed_nowhere() {
-    for name in [
-        "GLIBC_PRIVATE",
-        "GLIBC_ABI_GNU2_TLS",
-        "GLIBC_ABI_SOMETHING",
-        "GLIBC_2.19",
-    ] {
-        assert_eq!(
-            verdict("manylinux_2_41_x86_64", name),
-            Some(VersionVerdict::Unknown),
-            "{name}"
-        );
+    for name in ["GLIBC_PRIVATE", "GLIBC_ABI_GNU2_TLS", "GLIBC_ABI_SOMETHING", "GLIBC_2.19"] {
+        assert_eq!(verdict("manylinux_2_41_x86_64", name), Some(VersionVerdict::Unknown), "{name}");
         assert_eq!(lowest(Arch::X86_64, &[name]), None, "{name}");
     }
-    assert_eq!(
-        verdict("manylinux_2_41_x86_64", "OPENSSL_1_1_0"),
-        Some(VersionVerdict::Unrated)
-    );
+    assert_eq!(verdict("manylinux_2_41_x86_64", "OPENSSL_1_1_0"), Some(VersionVerdict::Unrated));
 }
 
 #[test]
@@ -233,42 +140,25 @@ fn system_libraries_and_the_loader() {
         Some("manylinux_2_12_x86_64")
     );
     assert_eq!(
-        lowest(&["ld-linux-x86-64.so.2"])
-            .map(String::from)
-            .as_deref(),
+        lowest(&["ld-linux-x86-64.so.2"]).map(String::from).as_deref(),
         Some("manylinux_2_5_x86_64")
     );
     for absent in ["libcrypt.so.1", "libpython3.12.so.1.0", "libssl.so.3"] {
         assert_eq!(lowest(&[absent]), None, "{absent}");
     }
-    let musl = |name| {
-        Policies::builtin()
-            .musllinux(Arch::X86_64, &libraries(&[name]))
-            .map(String::from)
-    };
-    assert_eq!(
-        musl("libc.musl-x86_64.so.1").as_deref(),
-        Some("musllinux_1_2_x86_64")
-    );
+    let musl =
+        |name| Policies::builtin().musllinux(Arch::X86_64, &libraries(&[name])).map(String::from);
+    assert_eq!(musl("libc.musl-x86_64.so.1").as_deref(), Some("musllinux_1_2_x86_64"));
     assert_eq!(musl("libc.so.6"), None);
 }
 
 #[test]
 fn forbidden_symbols_lift_the_policy() {
     let mut needs = needs(&[]);
-    needs.symbols.insert(
-        "libz.so.1".to_owned(),
-        BTreeSet::from(["uncompress2".to_owned()]),
-    );
+    needs.symbols.insert("libz.so.1".to_owned(), BTreeSet::from(["uncompress2".to_owned()]));
     let tag = Policies::builtin().lowest_manylinux(Arch::X86_64, &needs);
-    assert_eq!(
-        tag.map(String::from).as_deref(),
-        Some("manylinux_2_34_x86_64")
-    );
+    assert_eq!(tag.map(String::from).as_deref(), Some("manylinux_2_34_x86_64"));
     assert!(Policies::builtin().forbids("libz.so.1", "uncompress2"));
     assert!(!Policies::builtin().forbids("libssl.so.3", "uncompress2"));
-    assert_eq!(
-        verdict("musllinux_1_2_x86_64", "GCC_3.0"),
-        Some(VersionVerdict::Unrated)
-    );
+    assert_eq!(verdict("musllinux_1_2_x86_64", "GCC_3.0"), Some(VersionVerdict::Unrated));
 }

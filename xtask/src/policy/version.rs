@@ -46,10 +46,7 @@ impl FromStr for GlibcVersion {
         let parts = text.split_once('.');
         parts
             .and_then(|(major, minor)| Some(Self::new(integer(major)?, integer(minor)?)))
-            .ok_or_else(|| VersionError {
-                text: text.to_owned(),
-                example: "2.36",
-            })
+            .ok_or_else(|| VersionError { text: text.to_owned(), example: "2.36" })
     }
 }
 
@@ -93,10 +90,7 @@ impl FromStr for SymbolVersion {
         parts
             .filter(|parts| parts.len() <= 8)
             .map(Self)
-            .ok_or_else(|| VersionError {
-                text: text.to_owned(),
-                example: "2.2.5",
-            })
+            .ok_or_else(|| VersionError { text: text.to_owned(), example: "2.2.5" })
     }
 }
 
@@ -125,11 +119,7 @@ impl From<GlibcVersion> for SymbolVersion {
 pub(super) fn integer(text: &str) -> Option<u32> {
     let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     let canonical = text == "0" || !text.starts_with('0');
-    if digits && canonical {
-        text.parse().ok()
-    } else {
-        None
-    }
+    if digits && canonical { text.parse().ok() } else { None }
 }
 
 #[cfg(test)]
@@ -173,18 +163,9 @@ mod tests {
 
     #[test]
     fn other_spellings_are_refused() {
-        for text in [
-            "",
-            "2",
-            "2.",
-            ".2",
-            "2.36.1",
-            "+2.36",
-            "2.-1",
-            "02.36",
-            "2.036",
-            "2.4294967296",
-        ] {
+        for text in
+            ["", "2", "2.", ".2", "2.36.1", "+2.36", "2.-1", "02.36", "2.036", "2.4294967296"]
+        {
             assert!(text.parse::<GlibcVersion>().is_err(), "{text}");
         }
     }

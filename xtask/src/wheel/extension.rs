@@ -29,15 +29,11 @@ impl ExtensionSuffix {
         let (_, suffix) = name.split_once('.')?;
         let suffix = suffix.rsplit('.').next()?;
         if suffix == "abi3" {
-            return Some(Self {
-                abi: ExtensionAbi::Stable,
-                platform: None,
-            });
+            return Some(Self { abi: ExtensionAbi::Stable, platform: None });
         }
         let (implementation, rest) = suffix.split_once('-')?;
-        let (version, platform) = rest
-            .split_once('-')
-            .map_or((rest, None), |(head, tail)| (head, Some(tail)));
+        let (version, platform) =
+            rest.split_once('-').map_or((rest, None), |(head, tail)| (head, Some(tail)));
         let interpreter = if implementation == "cpython" {
             format!("cp{version}")
         } else {
@@ -46,10 +42,7 @@ impl ExtensionSuffix {
             format!("pp{}", implementation.strip_prefix("pypy")?)
         };
         let abi = ExtensionAbi::Interpreter(interpreter.parse().ok()?);
-        Some(Self {
-            abi,
-            platform: platform.map(str::to_owned),
-        })
+        Some(Self { abi, platform: platform.map(str::to_owned) })
     }
 }
 

@@ -112,20 +112,12 @@ fn split_version(digits: &str) -> Option<(u8, u8)> {
     }
     let (major, minor) = digits.split_at_checked(1)?;
     let canonical = minor == "0" || !minor.starts_with('0');
-    Some((
-        major.parse().ok()?,
-        minor.parse().ok().filter(|_| canonical)?,
-    ))
+    Some((major.parse().ok()?, minor.parse().ok().filter(|_| canonical)?))
 }
 
 impl fmt::Display for Interpreter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{}{}",
-            self.python_tag(),
-            if self.free_threaded { "t" } else { "" }
-        )
+        write!(f, "{}{}", self.python_tag(), if self.free_threaded { "t" } else { "" })
     }
 }
 
@@ -178,11 +170,7 @@ mod tests {
     fn accepts(interpreter: &str, tag: &str) -> bool {
         let interpreter: Interpreter = interpreter.parse().unwrap();
         let [python, abi]: [&str; 2] = tag.split('-').collect::<Vec<_>>().try_into().unwrap();
-        interpreter.accepts(&Tag {
-            python: python.into(),
-            abi: abi.into(),
-            platform: "any".into(),
-        })
+        interpreter.accepts(&Tag { python: python.into(), abi: abi.into(), platform: "any".into() })
     }
 
     #[test]

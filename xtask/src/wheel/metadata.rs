@@ -37,10 +37,7 @@ impl Headers {
         let text = String::from_utf8_lossy(bytes);
         let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
         let mut lines: Vec<(String, String)> = Vec::new();
-        for line in text
-            .split('\n')
-            .map(|line| line.strip_suffix('\r').unwrap_or(line))
-        {
+        for line in text.split('\n').map(|line| line.strip_suffix('\r').unwrap_or(line)) {
             if line.is_empty() {
                 break;
             }
@@ -58,10 +55,7 @@ impl Headers {
 
     /// Every value of a header, whose name is compared without regard to case.
     pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
-        let lines = self
-            .lines
-            .iter()
-            .filter(move |(each, _)| each.eq_ignore_ascii_case(name));
+        let lines = self.lines.iter().filter(move |(each, _)| each.eq_ignore_ascii_case(name));
         lines.map(|(_, value)| value.as_str())
     }
 
@@ -97,10 +91,7 @@ impl WheelFile {
         let headers = Headers::parse(bytes);
         let version = headers.one("Wheel-Version")?;
         let purelib = headers.one("Root-Is-Purelib")?;
-        let wrong = |header, value: &str| MetadataError::Value {
-            header,
-            value: value.to_owned(),
-        };
+        let wrong = |header, value: &str| MetadataError::Value { header, value: value.to_owned() };
         let parts = version.split_once('.');
         let wheel_version = parts
             .and_then(|(major, minor)| Some((major.parse().ok()?, minor.parse().ok()?)))
@@ -116,13 +107,7 @@ impl WheelFile {
         }
         let generator = headers.all("Generator").next().map(str::to_owned);
         let build = headers.all("Build").next().map(str::to_owned);
-        Ok(Self {
-            wheel_version,
-            generator,
-            root_is_purelib,
-            tags,
-            build,
-        })
+        Ok(Self { wheel_version, generator, root_is_purelib, tags, build })
     }
 
     /// The file with its `Tag` lines replaced, where the first of them stood; all else stays as it is.
@@ -227,11 +212,7 @@ mod tests {
             wheel.map(|each| (each.wheel_version, each.root_is_purelib)),
             Some(((1, 0), false))
         );
-        let tag = Tag {
-            python: "p".into(),
-            abi: "q".into(),
-            platform: "r".into(),
-        };
+        let tag = Tag { python: "p".into(), abi: "q".into(), platform: "r".into() };
         let text = String::from_utf8(WheelFile::with_tags(WHEEL, [&tag].into_iter()));
         assert_eq!(
             text.as_deref(),
@@ -279,13 +260,9 @@ mod tests {
         ] {
             assert!(same_version(left, right), "{left} {right}");
         }
-        for (left, right) in [
-            ("1.0", "1.1"),
-            ("1.10", "1.1"),
-            ("11", "1.1"),
-            ("1.0", "1.0a1"),
-            ("1+1", "1.1"),
-        ] {
+        for (left, right) in
+            [("1.0", "1.1"), ("1.10", "1.1"), ("11", "1.1"), ("1.0", "1.0a1"), ("1+1", "1.1")]
+        {
             assert!(!same_version(left, right), "{left} {right}");
         }
     }

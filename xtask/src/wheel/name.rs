@@ -50,21 +50,16 @@ impl WheelName {
     /// # Errors
     /// [`NameError`] that quotes the part that is wrong.
     pub fn parse(text: &str) -> Result<Self, NameError> {
-        let stem = text
-            .strip_suffix(".whl")
-            .filter(|_| text.len() <= MAX_LENGTH);
+        let stem = text.strip_suffix(".whl").filter(|_| text.len() <= MAX_LENGTH);
         let stem = stem.ok_or_else(|| NameError::Form(text.to_owned()))?;
         let parts: Vec<&str> = stem.split('-').collect();
         let (distribution, version, build, tags) = match parts.as_slice() {
             [distribution, version, tags @ ..] if tags.len() == 3 => {
                 (*distribution, *version, None, tags)
             }
-            [distribution, version, build, tags @ ..] if tags.len() == 3 => (
-                *distribution,
-                *version,
-                Some(part("build tag", build, "_.", is_build)?),
-                tags,
-            ),
+            [distribution, version, build, tags @ ..] if tags.len() == 3 => {
+                (*distribution, *version, Some(part("build tag", build, "_.", is_build)?), tags)
+            }
             _ => return Err(NameError::Parts(text.to_owned())),
         };
         Ok(Self {
@@ -112,18 +107,10 @@ fn part(
 ) -> Result<String, NameError> {
     let plain = |each: char| each.is_ascii_alphanumeric();
     let ends = text.starts_with(plain) && text.ends_with(plain);
-    if ends
-        && also(text)
-        && text
-            .chars()
-            .all(|each| plain(each) || others.contains(each))
-    {
+    if ends && also(text) && text.chars().all(|each| plain(each) || others.contains(each)) {
         Ok(text.to_owned())
     } else {
-        Err(NameError::Part {
-            part,
-            text: text.to_owned(),
-        })
+        Err(NameError::Part { part, text: text.to_owned() })
     }
 }
 
@@ -141,20 +128,11 @@ mod tests {
             "autobahn-26.10.2-1-cp311-abi3-manylinux_2_17_x86_64.manylinux2014_x86_64.whl",
         )
         .unwrap();
-        assert_eq!(
-            (name.distribution.as_str(), name.version.as_str()),
-            ("autobahn", "26.10.2")
-        );
+        assert_eq!((name.distribution.as_str(), name.version.as_str()), ("autobahn", "26.10.2"));
         assert_eq!(name.build.as_deref(), Some("1"));
         assert_eq!(name.dist_info(), "autobahn-26.10.2.dist-info");
         let tags: Vec<String> = name.tags.expand().into_iter().map(String::from).collect();
-        assert_eq!(
-            tags,
-            [
-                "cp311-abi3-manylinux2014_x86_64",
-                "cp311-abi3-manylinux_2_17_x86_64"
-            ]
-        );
+        assert_eq!(tags, ["cp311-abi3-manylinux2014_x86_64", "cp311-abi3-manylinux_2_17_x86_64"]);
     }
 
     #[test]

@@ -22,10 +22,7 @@ pub struct Digest {
 impl Digest {
     /// The digest of bytes in memory.
     pub fn of(bytes: &[u8]) -> Self {
-        Self {
-            sha256: Sha256::digest(bytes).into(),
-            size: bytes.len() as u64,
-        }
+        Self { sha256: Sha256::digest(bytes).into(), size: bytes.len() as u64 }
     }
 
     /// The hash as `RECORD` writes it: URL-safe base64 without padding.
@@ -35,12 +32,10 @@ impl Digest {
 
     /// The hash as the rest of the world writes it: 64 lower-case hexadecimal digits.
     pub fn hex(&self) -> String {
-        self.sha256
-            .iter()
-            .fold(String::with_capacity(64), |mut text, byte| {
-                let _ = write!(text, "{byte:02x}");
-                text
-            })
+        self.sha256.iter().fold(String::with_capacity(64), |mut text, byte| {
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
     }
 }
 
@@ -106,18 +101,10 @@ pub enum RecordProblem {
     Algorithm { path: String, algorithm: String },
     /// The content is another one.
     #[error("`{path}` has the hash `{found}`, and `RECORD` says `{recorded}`")]
-    Hash {
-        path: String,
-        recorded: String,
-        found: String,
-    },
+    Hash { path: String, recorded: String, found: String },
     /// The length is another one.
     #[error("`{path}` has {found} bytes, and `RECORD` says {recorded}")]
-    Size {
-        path: String,
-        recorded: u64,
-        found: u64,
-    },
+    Size { path: String, recorded: u64, found: u64 },
 }
 
 impl RecordProblem {
@@ -142,9 +129,7 @@ impl Record {
     /// [`RecordError`] with the number of the line, counted from 1.
     pub fn parse(bytes: &[u8]) -> Result<Self, RecordError> {
         let text = std::str::from_utf8(bytes).map_err(|_| RecordError::Encoding)?;
-        let lines = text
-            .split('\n')
-            .map(|line| line.strip_suffix('\r').unwrap_or(line));
+        let lines = text.split('\n').map(|line| line.strip_suffix('\r').unwrap_or(line));
         let mut rows = Vec::new();
         for (number, line) in lines.enumerate().map(|(index, line)| (index + 1, line)) {
             if !line.is_empty() {
@@ -161,9 +146,7 @@ impl Record {
             let hash = row
                 .hash
                 .as_ref()
-                .map_or_else(String::new, |(algorithm, digest)| {
-                    format!("{algorithm}={digest}")
-                });
+                .map_or_else(String::new, |(algorithm, digest)| format!("{algorithm}={digest}"));
             let size = row.size.map_or_else(String::new, |size| size.to_string());
             let _ = writeln!(text, "{},{},{size}", quoted(&row.path), quoted(&hash));
         }
@@ -197,9 +180,8 @@ impl Record {
                 Some(found) => row.compare(found, &mut problems),
             }
         }
-        let unlisted = files
-            .keys()
-            .filter(|path| !seen.contains(path.as_str()) && !is_exempt(path, own_path));
+        let unlisted =
+            files.keys().filter(|path| !seen.contains(path.as_str()) && !is_exempt(path, own_path));
         problems.extend(unlisted.map(|path| RecordProblem::Unlisted { path: path.clone() }));
         problems
     }
@@ -216,11 +198,7 @@ impl RecordRow {
             }
             Some((_, digest)) if *digest != found.base64() => {
                 let (recorded, found) = (digest.clone(), found.base64());
-                problems.push(RecordProblem::Hash {
-                    path,
-                    recorded,
-                    found,
-                });
+                problems.push(RecordProblem::Hash { path, recorded, found });
             }
             Some(_) => {}
         }
@@ -236,8 +214,7 @@ impl RecordRow {
 
 /// `RECORD` cannot hold its own hash; signatures of it are made after it.
 fn is_exempt(path: &str, own_path: &str) -> bool {
-    path.strip_prefix(own_path)
-        .is_some_and(|rest| ["", ".jws", ".p7s"].contains(&rest))
+    path.strip_prefix(own_path).is_some_and(|rest| ["", ".jws", ".p7s"].contains(&rest))
 }
 
 fn row(line: &str, number: usize) -> Result<RecordRow, RecordError> {
@@ -252,12 +229,7 @@ fn row(line: &str, number: usize) -> Result<RecordRow, RecordError> {
     let digits = size.bytes().all(|byte| byte.is_ascii_digit());
     let size = match size.as_str() {
         "" => None,
-        text => Some(
-            text.parse()
-                .ok()
-                .filter(|_| digits)
-                .ok_or(RecordError::Size(number))?,
-        ),
+        text => Some(text.parse().ok().filter(|_| digits).ok_or(RecordError::Size(number))?),
     };
     Ok(RecordRow { path, hash, size })
 }
@@ -320,15 +292,11 @@ mod tests {
     use super::*;
 
     fn files(list: &[(&str, &[u8])]) -> BTreeMap<String, Digest> {
-        list.iter()
-            .map(|&(path, bytes)| (path.to_owned(), Digest::of(bytes)))
-            .collect()
+        list.iter().map(|&(path, bytes)| (path.to_owned(), Digest::of(bytes))).collect()
     }
 
     fn verify(text: &str, list: &[(&str, &[u8])]) -> Vec<RecordProblem> {
-        Record::parse(text.as_bytes())
-            .unwrap()
-            .verify(&files(list), "d/RECORD")
+        Record::parse(text.as_bytes()).unwrap().verify(&files(list), "d/RECORD")
     }
 
     /// The digest of no bytes at all.
@@ -340,12 +308,7 @@ mod tests {
         assert_eq!(
             verify(
                 &text,
-                &[
-                    ("a.py", b""),
-                    ("b,\"c\".py", b""),
-                    ("d/RECORD", b"x"),
-                    ("d/RECORD.jws", b"x")
-                ]
+                &[("a.py", b""), ("b,\"c\".py", b""), ("d/RECORD", b"x"), ("d/RECORD.jws", b"x")]
             ),
             []
         );
@@ -354,39 +317,23 @@ mod tests {
     #[test]
     fn every_disagreement_is_found() {
         let path = || "a".to_owned();
-        assert_eq!(
-            verify("", &[("a", b"")]),
-            [RecordProblem::Unlisted { path: path() }]
-        );
-        assert_eq!(
-            verify(&format!("a,{EMPTY},0"), &[]),
-            [RecordProblem::Absent { path: path() }]
-        );
+        assert_eq!(verify("", &[("a", b"")]), [RecordProblem::Unlisted { path: path() }]);
+        assert_eq!(verify(&format!("a,{EMPTY},0"), &[]), [RecordProblem::Absent { path: path() }]);
         assert_eq!(
             verify(&format!("a,{EMPTY},0\na,{EMPTY},0"), &[("a", b"")]),
             [RecordProblem::Repeated { path: path() }]
         );
-        assert_eq!(
-            verify("a,,", &[("a", b"")]),
-            [RecordProblem::NoHash { path: path() }]
-        );
+        assert_eq!(verify("a,,", &[("a", b"")]), [RecordProblem::NoHash { path: path() }]);
         for algorithm in ["md5", "sha1", "SHA256"] {
             let algorithm = algorithm.to_owned();
             assert_eq!(
                 verify(&format!("a,{algorithm}=x,0"), &[("a", b"")]),
-                [RecordProblem::Algorithm {
-                    path: path(),
-                    algorithm
-                }]
+                [RecordProblem::Algorithm { path: path(), algorithm }]
             );
         }
         assert_eq!(
             verify(&format!("a,{EMPTY},1"), &[("a", b"")]),
-            [RecordProblem::Size {
-                path: path(),
-                recorded: 1,
-                found: 0
-            }]
+            [RecordProblem::Size { path: path(), recorded: 1, found: 0 }]
         );
         assert!(matches!(
             verify(&format!("a,{EMPTY},0"), &[("a", b"x")]).as_slice(),

@@ -87,9 +87,7 @@ pub fn retag(
     out_dir: &Utf8Path,
     platform: &str,
 ) -> Result<Utf8PathBuf, RetagError> {
-    let file_name = input
-        .file_name()
-        .ok_or_else(|| RetagError::NoFile(input.to_owned()))?;
+    let file_name = input.file_name().ok_or_else(|| RetagError::NoFile(input.to_owned()))?;
     let mut name = WheelName::parse(file_name)?;
     if name.tags.platforms.iter().any(|each| each == "any") {
         return Err(RetagError::Pure(file_name.to_owned()));
@@ -99,9 +97,7 @@ pub fn retag(
 
     let dist_info = dist_info(&archive, &name, file_name)?;
     let (wheel_path, record_path) = (format!("{dist_info}/WHEEL"), format!("{dist_info}/RECORD"));
-    if [".jws", ".p7s"]
-        .iter()
-        .any(|end| archive.position(&format!("{record_path}{end}")).is_some())
+    if [".jws", ".p7s"].iter().any(|end| archive.position(&format!("{record_path}{end}")).is_some())
     {
         return Err(RetagError::Signed(file_name.to_owned()));
     }
@@ -114,10 +110,8 @@ pub fn retag(
     }
 
     // In the same folder, so that the renaming is one step; removed again if anything fails.
-    let mut output = tempfile::Builder::new()
-        .prefix(".retag-")
-        .permissions(readable())
-        .tempfile_in(out_dir)?;
+    let mut output =
+        tempfile::Builder::new().prefix(".retag-").permissions(readable()).tempfile_in(out_dir)?;
     let mut buffered = std::io::BufWriter::new(output.as_file_mut());
     write(&mut archive, &mut buffered, |entry| match &entry.name {
         path if *path == wheel_path => Content::New(wheel.clone()),
@@ -136,15 +130,10 @@ pub fn retag(
 
 fn open(input: &Utf8Path, file_name: &str) -> Result<WheelArchive<fs_err::File>, RetagError> {
     let name = || file_name.to_owned();
-    let archive = WheelArchive::open(input).map_err(|source| RetagError::Archive {
-        name: name(),
-        source,
-    })?;
+    let archive =
+        WheelArchive::open(input).map_err(|source| RetagError::Archive { name: name(), source })?;
     match archive.problems().iter().find(|problem| !problem.is_note()) {
-        Some(problem) => Err(RetagError::Problem {
-            name: name(),
-            problem: problem.clone(),
-        }),
+        Some(problem) => Err(RetagError::Problem { name: name(), problem: problem.clone() }),
         None => Ok(archive),
     }
 }
@@ -155,10 +144,8 @@ fn dist_info(
     name: &WheelName,
     file_name: &str,
 ) -> Result<String, RetagError> {
-    let folders = archive
-        .entries()
-        .iter()
-        .filter_map(|entry| entry.name.strip_suffix(".dist-info/WHEEL"));
+    let folders =
+        archive.entries().iter().filter_map(|entry| entry.name.strip_suffix(".dist-info/WHEEL"));
     let folders: Vec<&str> = folders.filter(|folder| !folder.contains('/')).collect();
     match folders.as_slice() {
         [folder] => Ok(format!("{folder}.dist-info")),
@@ -179,10 +166,7 @@ fn member(
         member: path.to_owned(),
     })?;
     let read = archive.read(index, MAX_METADATA);
-    read.map_err(|source| RetagError::Member {
-        member: path.to_owned(),
-        source,
-    })
+    read.map_err(|source| RetagError::Member { member: path.to_owned(), source })
 }
 
 /// Temporary files are private; a wheel is for everyone (as far as the umask allows).

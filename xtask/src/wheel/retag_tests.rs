@@ -29,10 +29,7 @@ fn verify(path: &Utf8Path) -> Vec<String> {
     };
     let record = Record::parse(&text("RECORD").unwrap()).unwrap();
     faults.extend(
-        record
-            .verify(&digests, "pkg-1.0.dist-info/RECORD")
-            .iter()
-            .map(ToString::to_string),
+        record.verify(&digests, "pkg-1.0.dist-info/RECORD").iter().map(ToString::to_string),
     );
     let tags = WheelFile::parse(&text("WHEEL").unwrap()).unwrap().tags;
     let name = WheelName::parse(path.file_name().unwrap()).unwrap();
@@ -47,22 +44,15 @@ fn verify(path: &Utf8Path) -> Vec<String> {
 fn the_new_tag_stands_everywhere_and_nothing_else_changes() {
     let (from, to) = (Folder::new(), Folder::new());
     let input = built().write(from.path());
-    let output = retag(
-        &input,
-        to.path(),
-        "manylinux_2_17_x86_64.manylinux2014_x86_64",
-    )
-    .unwrap();
+    let output = retag(&input, to.path(), "manylinux_2_17_x86_64.manylinux2014_x86_64").unwrap();
     assert_eq!(
         output.file_name(),
         Some("pkg-1.0-cp311-cp311-manylinux_2_17_x86_64.manylinux2014_x86_64.whl")
     );
     assert_eq!(verify(&output), Vec::<String>::new());
 
-    let (before, after) = (
-        WheelArchive::open(&input).unwrap(),
-        WheelArchive::open(&output).unwrap(),
-    );
+    let (before, after) =
+        (WheelArchive::open(&input).unwrap(), WheelArchive::open(&output).unwrap());
     for (old, new) in before.entries().iter().zip(after.entries()) {
         assert_eq!((&old.name, old.unix_mode()), (&new.name, new.unix_mode()));
         if !old.name.ends_with("/WHEEL") && !old.name.ends_with("/RECORD") {
@@ -76,11 +66,7 @@ fn the_new_tag_stands_everywhere_and_nothing_else_changes() {
     let mut other = zip::ZipArchive::new(fs_err::File::open(&output).unwrap()).unwrap();
     let member = other.by_name("pkg/é, \"x\".py").unwrap();
     assert_eq!(member.last_modified().map(|each| each.year()), Some(2020));
-    assert_eq!(
-        to.path().read_dir_utf8().unwrap().count(),
-        1,
-        "no temporary file is left"
-    );
+    assert_eq!(to.path().read_dir_utf8().unwrap().count(), 1, "no temporary file is left");
 }
 
 #[test]
@@ -90,9 +76,7 @@ fn the_same_input_gives_the_same_bytes() {
     let once = fs_err::read(retag(&input, to.path(), "manylinux_2_36_x86_64").unwrap()).unwrap();
     let twice = fs_err::read(retag(&input, to.path(), "manylinux_2_36_x86_64").unwrap()).unwrap();
     // A wheel that has the tag already comes out in the same form, also in place.
-    let path = to
-        .path()
-        .join("pkg-1.0-cp311-cp311-manylinux_2_36_x86_64.whl");
+    let path = to.path().join("pkg-1.0-cp311-cp311-manylinux_2_36_x86_64.whl");
     let again = fs_err::read(retag(&path, to.path(), "manylinux_2_36_x86_64").unwrap()).unwrap();
     assert!(once == twice && once == again);
 }
@@ -101,39 +85,26 @@ fn refusal(fixture: &Fixture, platform: &str) -> RetagError {
     let (from, to) = (Folder::new(), Folder::new());
     let input = fixture.write(from.path());
     let error = retag(&input, to.path(), platform).unwrap_err();
-    assert_eq!(
-        to.path().read_dir_utf8().unwrap().count(),
-        0,
-        "nothing is left behind"
-    );
+    assert_eq!(to.path().read_dir_utf8().unwrap().count(), 0, "nothing is left behind");
     error
 }
 
 #[test]
 fn wheels_that_must_not_be_touched_are_refused() {
     let tag = "manylinux_2_36_x86_64";
-    assert!(matches!(
-        refusal(&Fixture::new("pkg-1.0-py3-none-any.whl"), tag),
-        RetagError::Pure(_)
-    ));
+    assert!(matches!(refusal(&Fixture::new("pkg-1.0-py3-none-any.whl"), tag), RetagError::Pure(_)));
     assert!(matches!(
         refusal(&built().with("pkg-1.0.dist-info/RECORD.jws", "{}"), tag),
         RetagError::Signed(_)
     ));
-    assert!(matches!(
-        refusal(&built().with("../evil.py", ""), tag),
-        RetagError::Problem { .. }
-    ));
+    assert!(matches!(refusal(&built().with("../evil.py", ""), tag), RetagError::Problem { .. }));
     assert!(matches!(
         refusal(&built().with("pkg-1.0.dist-info/WHEEL", "no"), tag),
         RetagError::Wheel(_)
     ));
     let mut unrecorded = built();
     unrecorded.record = Some(String::new());
-    assert!(matches!(
-        refusal(&unrecorded, tag),
-        RetagError::NotRecorded(_)
-    ));
+    assert!(matches!(refusal(&unrecorded, tag), RetagError::NotRecorded(_)));
     for platform in ["", "../x", "a/b", "linux x"] {
         assert!(matches!(refusal(&built(), platform), RetagError::Name(_)));
     }

@@ -50,11 +50,7 @@ impl TagSet {
             for abi in &self.abis {
                 for platform in &self.platforms {
                     let (python, abi, platform) = (python.clone(), abi.clone(), platform.clone());
-                    tags.insert(Tag {
-                        python,
-                        abi,
-                        platform,
-                    });
+                    tags.insert(Tag { python, abi, platform });
                 }
             }
         }
@@ -64,11 +60,8 @@ impl TagSet {
 
 impl fmt::Display for TagSet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (pythons, abis, platforms) = (
-            self.pythons.join("."),
-            self.abis.join("."),
-            self.platforms.join("."),
-        );
+        let (pythons, abis, platforms) =
+            (self.pythons.join("."), self.abis.join("."), self.platforms.join("."));
         write!(f, "{pythons}-{abis}-{platforms}")
     }
 }
@@ -82,21 +75,14 @@ impl FromStr for TagSet {
         let &[python, abi, platform] = parts.as_slice() else {
             return Err(NameError::Tags(text.to_owned()));
         };
-        Ok(Self {
-            pythons: set(python)?,
-            abis: set(abi)?,
-            platforms: set(platform)?,
-        })
+        Ok(Self { pythons: set(python)?, abis: set(abi)?, platforms: set(platform)? })
     }
 }
 
 /// Parses one compressed set: `manylinux_2_17_x86_64.manylinux2014_x86_64`.
 pub(super) fn set(text: &str) -> Result<Vec<String>, NameError> {
     let valid = |part: &str| {
-        !part.is_empty()
-            && part
-                .bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+        !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
     };
     // A set multiplies with the two others; no real one has more than a handful.
     if text.split('.').count() > 16 || !text.split('.').all(valid) {

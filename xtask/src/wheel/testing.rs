@@ -39,11 +39,7 @@ impl Fixture {
         );
         let wheel =
             format!("Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: {purelib}\n{tags}");
-        let mut fixture = Self {
-            name,
-            files: Vec::new(),
-            record: None,
-        };
+        let mut fixture = Self { name, files: Vec::new(), record: None };
         let folder = fixture.name.dist_info();
         fixture.set(&format!("{folder}/METADATA"), metadata);
         fixture.set(&format!("{folder}/WHEEL"), wheel);
@@ -67,11 +63,7 @@ impl Fixture {
         let row = |(path, bytes): &(String, Vec<u8>)| {
             let digest = Digest::of(bytes);
             let hash = Some(("sha256".to_owned(), digest.base64()));
-            RecordRow {
-                path: path.clone(),
-                hash,
-                size: Some(digest.size),
-            }
+            RecordRow { path: path.clone(), hash, size: Some(digest.size) }
         };
         let mut rows: Vec<RecordRow> = self.files.iter().map(row).collect();
         rows.push(RecordRow {
@@ -92,10 +84,7 @@ impl Fixture {
         let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
         let record = (
             format!("{}/RECORD", self.name.dist_info()),
-            self.record
-                .clone()
-                .unwrap_or_else(|| self.record())
-                .into_bytes(),
+            self.record.clone().unwrap_or_else(|| self.record()).into_bytes(),
         );
         for (path, bytes) in self.files.iter().chain([&record]) {
             zip.start_file(path.as_str(), options).unwrap();

@@ -20,10 +20,7 @@ const OTHER_MACHINE: Rule = Rule::error(
     "build in an environment of the target's architecture",
 );
 
-pub(super) const CHECK: Check = Check {
-    rules: &[OTHER_ABI, OTHER_MACHINE],
-    find,
-};
+pub(super) const CHECK: Check = Check { rules: &[OTHER_ABI, OTHER_MACHINE], find };
 
 fn find(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     let Ok(name) = &subject.name else { return };
@@ -37,18 +34,13 @@ fn find(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
                 ExtensionAbi::Interpreter(interpreter) => interpreter.to_string(),
                 ExtensionAbi::Stable => "abi3".to_owned(),
             };
-            let message = format!(
-                "the file name says `{abi}`, and the wheel is for `{}`",
-                name.tags
-            );
+            let message =
+                format!("the file name says `{abi}`, and the wheel is for `{}`", name.tags);
             findings.push(OTHER_ABI.broken(&elf.path, message));
         }
         let machine = suffix.platform.as_deref().and_then(machine);
         if let Some(machine) = machine
-            && claims
-                .iter()
-                .filter_map(PlatformTag::arch)
-                .any(|arch| !machine.contains(&arch))
+            && claims.iter().filter_map(PlatformTag::arch).any(|arch| !machine.contains(&arch))
         {
             let message = format!(
                 "the file name says `{}`, and the wheel is for `{}`",

@@ -8,16 +8,10 @@ const UNREADABLE: Rule = Rule::error(
     "unreadable-archive",
     "build the wheel again; the file is no plain zip archive",
 );
-const UNSAFE_NAME: Rule = Rule::error(
-    "ARC002",
-    "unsafe-name",
-    "give members plain relative paths with forward slashes",
-);
-const SPECIAL_FILE: Rule = Rule::error(
-    "ARC003",
-    "special-file",
-    "put regular files into the wheel, not links to them",
-);
+const UNSAFE_NAME: Rule =
+    Rule::error("ARC002", "unsafe-name", "give members plain relative paths with forward slashes");
+const SPECIAL_FILE: Rule =
+    Rule::error("ARC003", "special-file", "put regular files into the wheel, not links to them");
 const COLLIDING_NAMES: Rule = Rule::error(
     "ARC004",
     "colliding-names",

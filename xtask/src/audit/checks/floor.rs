@@ -25,10 +25,7 @@ const RELR: Rule = Rule::error(
     "link with `-z pack-relative-relocs` of a linker that adds `GLIBC_ABI_DT_RELR`, or without it",
 );
 
-pub(super) const CHECK: Check = Check {
-    rules: &[FLOOR, UNKNOWN_VERSION, RELR],
-    find,
-};
+pub(super) const CHECK: Check = Check { rules: &[FLOOR, UNKNOWN_VERSION, RELR], find };
 
 fn find(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     for elf in subject.elves() {
@@ -38,14 +35,9 @@ fn find(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
         let (limits, newest) = (subject.limits(elf.arch), newest_policy(subject, elf));
         let needs = needs_of(facts);
         findings.extend(
-            needs
-                .iter()
-                .filter_map(|need| judge(&elf.path, need, &limits, newest.as_ref())),
+            needs.iter().filter_map(|need| judge(&elf.path, need, &limits, newest.as_ref())),
         );
-        let has_node = facts
-            .version_needs
-            .iter()
-            .any(|need| need.version == "GLIBC_ABI_DT_RELR");
+        let has_node = facts.version_needs.iter().any(|need| need.version == "GLIBC_ABI_DT_RELR");
         let uses_glibc = facts.needed.iter().any(|library| library == "libc.so.6");
         if facts.relative_relocations && uses_glibc && !has_node {
             let message = "has packed relative relocations and does not need `GLIBC_ABI_DT_RELR`: \
@@ -67,10 +59,7 @@ fn judge(
         let message = format!("{}, which `{}` does not promise", text(need), limits.tag());
         Some(FLOOR.broken(path, message))
     } else {
-        let unknown = limits
-            .iter()
-            .chain(newest)
-            .find(is(VersionVerdict::Unknown));
+        let unknown = limits.iter().chain(newest).find(is(VersionVerdict::Unknown));
         let message = || format!("{}, which no policy knows", text(need));
         unknown.map(|_| UNKNOWN_VERSION.broken(path, message()))
     }
@@ -80,9 +69,7 @@ fn judge(
 /// is on no system.
 fn newest_policy(subject: &Subject<'_>, elf: &Elf) -> Option<Limits> {
     let policies = Policies::builtin();
-    let arch = elf
-        .arch
-        .filter(|&arch| subject.claims().contains(&PlatformTag::Linux(arch)))?;
+    let arch = elf.arch.filter(|&arch| subject.claims().contains(&PlatformTag::Linux(arch)))?;
     policies.limits(PlatformTag::Manylinux(policies.newest_glibc(), arch))
 }
 
@@ -93,9 +80,5 @@ fn text(need: &Need<'_>) -> String {
     } else {
         format!(" for {}", listing(&need.symbols))
     };
-    format!(
-        "needs `{}` of `{}`{symbols}",
-        need.version.escape_debug(),
-        need.library.escape_debug()
-    )
+    format!("needs `{}` of `{}`{symbols}", need.version.escape_debug(), need.library.escape_debug())
 }

@@ -13,10 +13,7 @@ const TEXT_RELOCATIONS: Rule = Rule::warning(
     "compile everything with `-fPIC`; hardened systems refuse to load the file",
 );
 
-pub(super) const CHECK: Check = Check {
-    rules: &[EXECUTABLE_STACK, TEXT_RELOCATIONS],
-    find,
-};
+pub(super) const CHECK: Check = Check { rules: &[EXECUTABLE_STACK, TEXT_RELOCATIONS], find };
 
 fn find(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     for elf in subject.elves() {

@@ -24,10 +24,8 @@ const UNRATED_VERSION: Rule = Rule::warning(
     "put the library into the wheel; no policy says which versions of it systems have",
 );
 
-pub(super) const CHECK: Check = Check {
-    rules: &[ABSENT_LIBRARY, FORBIDDEN_SYMBOL, UNRATED_VERSION],
-    find,
-};
+pub(super) const CHECK: Check =
+    Check { rules: &[ABSENT_LIBRARY, FORBIDDEN_SYMBOL, UNRATED_VERSION], find };
 
 fn find(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     for elf in subject.elves() {
@@ -35,25 +33,15 @@ fn find(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
             continue;
         };
         let limits = subject.limits(elf.arch);
-        let absent = elf
-            .needs
-            .libraries
-            .iter()
-            .filter_map(|library| absent(library, &limits));
+        let absent = elf.needs.libraries.iter().filter_map(|library| absent(library, &limits));
         findings.extend(absent.map(|message| ABSENT_LIBRARY.broken(&elf.path, message)));
         // The lowest tag forbids the most.
         if let Some(lowest) = limits.first() {
-            let forbidden = elf
-                .needs
-                .symbols
-                .iter()
-                .filter_map(|used| forbidden(used, lowest));
+            let forbidden = elf.needs.symbols.iter().filter_map(|used| forbidden(used, lowest));
             findings.extend(forbidden.map(|message| FORBIDDEN_SYMBOL.broken(&elf.path, message)));
         }
         let needs = needs_of(facts);
-        let outside = needs
-            .iter()
-            .filter(|need| elf.needs.libraries.contains(need.library));
+        let outside = needs.iter().filter(|need| elf.needs.libraries.contains(need.library));
         let unrated = outside.filter(|need| limits.iter().any(|limits| is_unrated(need, limits)));
         findings.extend(unrated.map(|need| {
             let (version, library) = (need.version.escape_debug(), need.library.escape_debug());
@@ -67,15 +55,11 @@ fn find(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
 fn absent(library: &str, limits: &[Limits]) -> Option<String> {
     let tag = limits.iter().find(|limits| !limits.library(library))?.tag();
     let library = library.escape_debug();
-    Some(format!(
-        "needs `{library}`, which is not in the wheel and which `{tag}` does not promise"
-    ))
+    Some(format!("needs `{library}`, which is not in the wheel and which `{tag}` does not promise"))
 }
 
 fn forbidden((library, symbols): (&String, &BTreeSet<String>), limits: &Limits) -> Option<String> {
-    let symbols = symbols
-        .iter()
-        .filter(|symbol| limits.forbids(library, symbol));
+    let symbols = symbols.iter().filter(|symbol| limits.forbids(library, symbol));
     let symbols: Vec<&String> = symbols.collect();
     let text = || {
         format!(

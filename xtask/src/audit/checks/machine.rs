@@ -8,23 +8,14 @@ const UNJUDGED: Rule = Rule::error(
     "unjudged",
     "build the file anew; what the loader's tables do not say, nobody can vouch for",
 );
-const OTHER_MACHINE: Rule = Rule::error(
-    "ELF002",
-    "other-machine",
-    "build in an environment of the target's architecture",
-);
+const OTHER_MACHINE: Rule =
+    Rule::error("ELF002", "other-machine", "build in an environment of the target's architecture");
 
-pub(super) const CHECK: Check = Check {
-    rules: &[UNJUDGED, OTHER_MACHINE],
-    find,
-};
+pub(super) const CHECK: Check = Check { rules: &[UNJUDGED, OTHER_MACHINE], find };
 
 fn find(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     let target = subject.promise.platform_tag.and_then(|tag| tag.arch());
-    let claims = subject
-        .claims()
-        .into_iter()
-        .filter_map(|claim| claim.arch());
+    let claims = subject.claims().into_iter().filter_map(|claim| claim.arch());
     let arches: Vec<Arch> = claims.chain(subject.promise.arch).chain(target).collect();
     for elf in subject.elves() {
         let facts = match &elf.facts {
@@ -35,13 +26,8 @@ fn find(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
             }
         };
         let (machine, wide, little) = (facts.machine, facts.is_64_bit, facts.little_endian);
-        if let Some(arch) = arches
-            .iter()
-            .find(|arch| !arch.runs_elf(machine, wide, little))
-        {
-            let own = elf
-                .arch
-                .map_or_else(|| format!("machine {machine}"), |own| own.to_string());
+        if let Some(arch) = arches.iter().find(|arch| !arch.runs_elf(machine, wide, little)) {
+            let own = elf.arch.map_or_else(|| format!("machine {machine}"), |own| own.to_string());
             let message = format!("is for `{own}`, and the wheel for `{arch}`");
             findings.push(OTHER_MACHINE.broken(&elf.path, message));
         }

@@ -3,21 +3,15 @@
 use super::{Check, Finding, Rule, Subject};
 use crate::wheel::{WheelName, same_name, same_version};
 
-const DIST_INFO: Rule = Rule::error(
-    "MET001",
-    "dist-info",
-    "have one `.dist-info` folder, named like the wheel",
-);
+const DIST_INFO: Rule =
+    Rule::error("MET001", "dist-info", "have one `.dist-info` folder, named like the wheel");
 const WHEEL_FILE: Rule = Rule::error(
     "MET002",
     "wheel-file",
     "build the wheel with a backend that writes a `WHEEL` of version 1",
 );
-const METADATA_FILE: Rule = Rule::error(
-    "MET003",
-    "metadata-file",
-    "build the wheel with a backend that writes `METADATA`",
-);
+const METADATA_FILE: Rule =
+    Rule::error("MET003", "metadata-file", "build the wheel with a backend that writes `METADATA`");
 const NAME_OR_VERSION: Rule = Rule::error(
     "MET004",
     "name-or-version",
@@ -29,16 +23,8 @@ const PURELIB: Rule = Rule::warning(
     "have the backend write `Root-Is-Purelib: false`",
 );
 
-pub(super) const CHECK: Check = Check {
-    rules: &[
-        DIST_INFO,
-        WHEEL_FILE,
-        METADATA_FILE,
-        NAME_OR_VERSION,
-        PURELIB,
-    ],
-    find,
-};
+pub(super) const CHECK: Check =
+    Check { rules: &[DIST_INFO, WHEEL_FILE, METADATA_FILE, NAME_OR_VERSION, PURELIB], find };
 
 fn find(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     let Some(contents) = subject.contents() else {
@@ -48,19 +34,15 @@ fn find(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     let folders: Vec<&String> = contents.dist_infos.iter().collect();
     match folders.as_slice() {
         [] => findings.push(DIST_INFO.broken(file, "the wheel has no `.dist-info` folder")),
-        [folder] => findings.extend(
-            subject
-                .name
-                .as_ref()
-                .ok()
-                .and_then(|name| misnamed(folder, name)),
-        ),
+        [folder] => {
+            findings.extend(subject.name.as_ref().ok().and_then(|name| misnamed(folder, name)))
+        }
         several => {
             let several = super::listing(several);
-            findings.push(DIST_INFO.broken(
-                file,
-                format!("the wheel has several `.dist-info` folders: {several}"),
-            ));
+            findings.push(
+                DIST_INFO
+                    .broken(file, format!("the wheel has several `.dist-info` folders: {several}")),
+            );
         }
     }
     match &contents.wheel {
@@ -117,16 +99,10 @@ fn find(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
 }
 
 fn misnamed(folder: &str, name: &WheelName) -> Option<Finding> {
-    let (distribution, version) = folder
-        .strip_suffix(".dist-info")?
-        .rsplit_once('-')
-        .unwrap_or((folder, ""));
+    let (distribution, version) =
+        folder.strip_suffix(".dist-info")?.rsplit_once('-').unwrap_or((folder, ""));
     let same = same_name(distribution, &name.distribution) && same_version(version, &name.version);
-    let message = || {
-        format!(
-            "the metadata folder is not named like the wheel, `{}`",
-            name.dist_info()
-        )
-    };
+    let message =
+        || format!("the metadata folder is not named like the wheel, `{}`", name.dist_info());
     (!same).then(|| DIST_INFO.broken(folder, message()))
 }

@@ -51,15 +51,9 @@ pub(super) fn run(subject: &Subject<'_>) -> Vec<Finding> {
 /// Names in back-ticks, the first three of them and the number of the others.
 fn listing<S: AsRef<str>>(names: &[S]) -> String {
     let (first, rest) = names.split_at(names.len().min(3));
-    let first: Vec<String> = first
-        .iter()
-        .map(|name| format!("`{}`", name.as_ref().escape_debug()))
-        .collect();
-    let others = if rest.is_empty() {
-        String::new()
-    } else {
-        format!(" and {} more", rest.len())
-    };
+    let first: Vec<String> =
+        first.iter().map(|name| format!("`{}`", name.as_ref().escape_debug())).collect();
+    let others = if rest.is_empty() { String::new() } else { format!(" and {} more", rest.len()) };
     format!("{}{others}", first.join(", "))
 }
 
@@ -76,30 +70,15 @@ mod tests {
             assert!(codes.insert(rule.code), "{} is used twice", rule.code);
             assert!(names.insert(rule.name), "{} is used twice", rule.name);
             let (family, number) = rule.code.split_at(3);
-            assert!(
-                ["ARC", "REC", "MET", "TAG", "ELF"].contains(&family),
-                "{}",
-                rule.code
-            );
-            assert!(
-                number.len() == 3 && number.parse::<u16>().is_ok(),
-                "{}",
-                rule.code
-            );
-            assert!(
-                !rule.cure.is_empty() && !rule.cure.ends_with('.'),
-                "{}",
-                rule.code
-            );
+            assert!(["ARC", "REC", "MET", "TAG", "ELF"].contains(&family), "{}", rule.code);
+            assert!(number.len() == 3 && number.parse::<u16>().is_ok(), "{}", rule.code);
+            assert!(!rule.cure.is_empty() && !rule.cure.ends_with('.'), "{}", rule.code);
         }
     }
 
     #[test]
     fn long_lists_are_cut() {
         assert_eq!(listing(&["a", "b"]), "`a`, `b`");
-        assert_eq!(
-            listing(&["a", "b", "c", "d", "e"]),
-            "`a`, `b`, `c` and 2 more"
-        );
+        assert_eq!(listing(&["a", "b", "c", "d", "e"]), "`a`, `b`, `c` and 2 more");
     }
 }

@@ -8,11 +8,8 @@ const UNREADABLE: Rule = Rule::error(
     "unreadable-record",
     "build the wheel with a backend that writes `RECORD`",
 );
-const UNLISTED: Rule = Rule::error(
-    "REC002",
-    "unlisted-file",
-    "add files before `RECORD` is written, not after",
-);
+const UNLISTED: Rule =
+    Rule::error("REC002", "unlisted-file", "add files before `RECORD` is written, not after");
 const ABSENT: Rule = Rule::error(
     "REC003",
     "absent-file",
@@ -23,17 +20,11 @@ const MISMATCH: Rule = Rule::error(
     "record-mismatch",
     "build or fetch the wheel again; a file was changed after `RECORD` was written",
 );
-const NO_HASH: Rule = Rule::error(
-    "REC005",
-    "no-usable-hash",
-    "record every file with its sha256",
-);
+const NO_HASH: Rule = Rule::error("REC005", "no-usable-hash", "record every file with its sha256");
 const REPEATED: Rule = Rule::error("REC006", "repeated-row", "list every file once");
 
-pub(super) const CHECK: Check = Check {
-    rules: &[UNREADABLE, UNLISTED, ABSENT, MISMATCH, NO_HASH, REPEATED],
-    find,
-};
+pub(super) const CHECK: Check =
+    Check { rules: &[UNREADABLE, UNLISTED, ABSENT, MISMATCH, NO_HASH, REPEATED], find };
 
 fn find(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     let Some(contents) = subject.contents() else {
@@ -49,9 +40,8 @@ fn find(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
         Some(Ok(record)) => {
             let problems = record.verify(&contents.digests, &path);
             // A member that cannot be read is there, and reported already.
-            let problems = problems
-                .iter()
-                .filter(|problem| !contents.damaged.contains_key(problem.path()));
+            let problems =
+                problems.iter().filter(|problem| !contents.damaged.contains_key(problem.path()));
             findings.extend(
                 problems.map(|problem| rule(problem).broken(problem.path(), problem.to_string())),
             );

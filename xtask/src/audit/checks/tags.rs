@@ -10,11 +10,8 @@ const FILE_NAME: Rule = Rule::error(
     "file-name",
     "name the file `name-version(-build)-python-abi-platform.whl`",
 );
-const WHEEL_TAGS: Rule = Rule::error(
-    "TAG002",
-    "wheel-tags",
-    "retag the wheel with a tool instead of renaming it",
-);
+const WHEEL_TAGS: Rule =
+    Rule::error("TAG002", "wheel-tags", "retag the wheel with a tool instead of renaming it");
 const UNKNOWN_PLATFORM: Rule = Rule::error(
     "TAG003",
     "unknown-platform",
@@ -25,20 +22,11 @@ const NO_PROMISE: Rule = Rule::warning(
     "no-promise",
     "give the wheel the manylinux tag it fulfils; an index refuses `linux_*`",
 );
-const MACHINE_CODE_FOR_ANY: Rule = Rule::error(
-    "TAG005",
-    "machine-code-for-any",
-    "give a wheel with machine code a platform tag",
-);
+const MACHINE_CODE_FOR_ANY: Rule =
+    Rule::error("TAG005", "machine-code-for-any", "give a wheel with machine code a platform tag");
 
 pub(super) const CHECK: Check = Check {
-    rules: &[
-        FILE_NAME,
-        WHEEL_TAGS,
-        UNKNOWN_PLATFORM,
-        NO_PROMISE,
-        MACHINE_CODE_FOR_ANY,
-    ],
+    rules: &[FILE_NAME, WHEEL_TAGS, UNKNOWN_PLATFORM, NO_PROMISE, MACHINE_CODE_FOR_ANY],
     find,
 };
 
@@ -48,18 +36,14 @@ fn find(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
         Ok(name) => name,
         Err(error) => return findings.push(FILE_NAME.broken(file, error.to_string())),
     };
-    if let Some(Ok(wheel)) = subject
-        .contents()
-        .and_then(|contents| contents.wheel.as_ref())
-    {
+    if let Some(Ok(wheel)) = subject.contents().and_then(|contents| contents.wheel.as_ref()) {
         let inside: BTreeSet<String> = wheel.tags.iter().cloned().collect();
         let outside: BTreeSet<String> = name.tags.expand().into_iter().map(String::from).collect();
         let missing: Vec<&String> = outside.difference(&inside).collect();
         let extra: Vec<&String> = inside.difference(&outside).collect();
-        for (tags, what) in [
-            (missing, "lacks the file name's"),
-            (extra, "has, and the file name lacks,"),
-        ] {
+        for (tags, what) in
+            [(missing, "lacks the file name's"), (extra, "has, and the file name lacks,")]
+        {
             if !tags.is_empty() {
                 findings
                     .push(WHEEL_TAGS.broken(file, format!("`WHEEL` {what} {}", listing(&tags))));
@@ -82,10 +66,9 @@ fn platform_fault(file: &str, platform: &str) -> Option<Finding> {
     match platform.parse::<PlatformTag>() {
         Err(error) => Some(UNKNOWN_PLATFORM.broken(file, error.to_string())),
         Ok(PlatformTag::Any) => None,
-        Ok(tag @ PlatformTag::Linux(_)) => Some(NO_PROMISE.broken(
-            file,
-            format!("`{tag}` promises nothing and installs everywhere"),
-        )),
+        Ok(tag @ PlatformTag::Linux(_)) => Some(
+            NO_PROMISE.broken(file, format!("`{tag}` promises nothing and installs everywhere")),
+        ),
         Ok(tag) if Policies::builtin().limits(tag).is_none() => {
             Some(UNKNOWN_PLATFORM.broken(file, format!("no policy stands behind `{tag}`")))
         }

@@ -3,26 +3,18 @@
 use super::{Check, Finding, Rule, Subject, listing};
 use crate::policy::PlatformTag;
 
-const OTHER_PLATFORM: Rule = Rule::error(
-    "TAG101",
-    "other-platform",
-    "retag the wheel for the target it was built for",
-);
-const OTHER_INTERPRETER: Rule = Rule::error(
-    "TAG102",
-    "other-interpreter",
-    "build with the interpreter that was asked for",
-);
+const OTHER_PLATFORM: Rule =
+    Rule::error("TAG101", "other-platform", "retag the wheel for the target it was built for");
+const OTHER_INTERPRETER: Rule =
+    Rule::error("TAG102", "other-interpreter", "build with the interpreter that was asked for");
 const NO_EXTENSION: Rule = Rule::error(
     "TAG103",
     "no-extension",
     "look in the build's log for a compiler error that was swallowed",
 );
 
-pub(super) const CHECK: Check = Check {
-    rules: &[OTHER_PLATFORM, OTHER_INTERPRETER, NO_EXTENSION],
-    find,
-};
+pub(super) const CHECK: Check =
+    Check { rules: &[OTHER_PLATFORM, OTHER_INTERPRETER, NO_EXTENSION], find };
 
 fn find(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     let Ok(name) = &subject.name else { return };
@@ -34,31 +26,21 @@ fn find(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
         let message = format!("the wheel is for {platforms}, and `{target}` was promised");
         findings.push(OTHER_PLATFORM.broken(file, message));
     } else if let Some(arch) = promise.arch
-        && claims
-            .iter()
-            .any(|claim| claim.arch().is_some_and(|own| own != arch))
+        && claims.iter().any(|claim| claim.arch().is_some_and(|own| own != arch))
     {
         let message =
             format!("the wheel is for {platforms}, and the target's architecture is `{arch}`");
         findings.push(OTHER_PLATFORM.broken(file, message));
     }
     if let Some(interpreter) = promise.interpreter
-        && !name
-            .tags
-            .expand()
-            .iter()
-            .any(|tag| interpreter.accepts(tag))
+        && !name.tags.expand().iter().any(|tag| interpreter.accepts(tag))
     {
-        let message = format!(
-            "the wheel is for `{}`, and one for `{interpreter}` was asked for",
-            name.tags
-        );
+        let message =
+            format!("the wheel is for `{}`, and one for `{interpreter}` was asked for", name.tags);
         findings.push(OTHER_INTERPRETER.broken(file, message));
     }
     let is_pure = claims.contains(&PlatformTag::Any)
-        || subject
-            .contents()
-            .is_some_and(|contents| contents.elves.is_empty());
+        || subject.contents().is_some_and(|contents| contents.elves.is_empty());
     if promise.native && is_pure {
         findings.push(NO_EXTENSION.broken(
             file,

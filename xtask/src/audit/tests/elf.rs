@@ -4,10 +4,7 @@ use super::*;
 
 #[test]
 fn a_floor_above_the_promise_names_symbol_version_library_and_file() {
-    let fixture = native(module(
-        &[("__isoc23_strtol", "GLIBC_2.38", "libc.so.6")],
-        &[],
-    ));
+    let fixture = native(module(&[("__isoc23_strtol", "GLIBC_2.38", "libc.so.6")], &[]));
     let audit = audit(&fixture, &Promise::default());
     assert_eq!(audit.findings.len(), 1, "{:?}", audit.findings);
     let finding = &audit.findings[0];
@@ -19,11 +16,7 @@ fn a_floor_above_the_promise_names_symbol_version_library_and_file() {
     assert_eq!(audit.verdict(), Verdict::Fail);
     assert_eq!(audit.facts.overall_tag, "manylinux_2_38_x86_64");
     assert_eq!(
-        audit
-            .facts
-            .floor_tag(Arch::X86_64)
-            .map(String::from)
-            .as_deref(),
+        audit.facts.floor_tag(Arch::X86_64).map(String::from).as_deref(),
         Some("manylinux_2_38_x86_64")
     );
 }
@@ -40,15 +33,9 @@ fn libstdcxx_counts_beside_glibc() {
 fn every_tag_of_a_set_has_to_be_true() {
     let name = "pkg-1.0-cp311-cp311-manylinux_2_34_x86_64.manylinux2014_x86_64.whl";
     let needs = [("f", "GLIBC_2.28", "libc.so.6")];
-    let audit = audit(
-        &Fixture::new(name).with(MODULE, module(&needs, &[])),
-        &Promise::default(),
-    );
+    let audit = audit(&Fixture::new(name).with(MODULE, module(&needs, &[])), &Promise::default());
     assert!(
-        audit
-            .findings
-            .iter()
-            .all(|finding| finding.message.contains("`manylinux2014_x86_64`"))
+        audit.findings.iter().all(|finding| finding.message.contains("`manylinux2014_x86_64`"))
     );
     assert_eq!(audit.findings.len(), 1);
 }
@@ -63,10 +50,7 @@ fn weak_version_needs_and_those_of_the_loader_do_not_count() {
         let hash = (hash << 4) + u32::from(byte);
         (hash ^ ((hash & 0xf000_0000) >> 24)) & 0x0fff_ffff
     });
-    let at = bytes
-        .windows(4)
-        .position(|window| window == hash.to_le_bytes())
-        .unwrap();
+    let at = bytes.windows(4).position(|window| window == hash.to_le_bytes()).unwrap();
     let mut weak = bytes.clone();
     weak[at + 4] = 2;
     assert_eq!(own(&native(bytes)), ["ELF003"]);
@@ -92,10 +76,7 @@ fn libraries_have_to_be_on_the_system_or_in_the_wheel() {
     inside.set("pkg.libs/libssl.so.3", PLAIN.clone());
     assert_eq!(own(&inside), Vec::<&str>::new());
     // A library of the system in versions that no policy speaks of.
-    assert_eq!(
-        own(&native(module(&[("f", "FOO_1", "libexpat.so.1")], &[]))),
-        ["ELF008"]
-    );
+    assert_eq!(own(&native(module(&[("f", "FOO_1", "libexpat.so.1")], &[]))), ["ELF008"]);
 }
 
 #[test]
@@ -110,61 +91,29 @@ fn symbols_that_are_not_everywhere_are_errors() {
 fn packed_relocations_need_their_version() {
     let source = "extern void *malloc(unsigned long); void *f(void) { return malloc(1); } static int x; int *p[] = { &x, &x };";
     let folder = Folder::new();
-    gcc(
-        &folder,
-        "packed.so",
-        source,
-        &["-Wl,-z,pack-relative-relocs", "-fno-builtin", "-lc"],
-    );
+    gcc(&folder, "packed.so", source, &["-Wl,-z,pack-relative-relocs", "-fno-builtin", "-lc"]);
     let packed = fs_err::read(folder.path().join("packed.so")).unwrap();
     let old = Fixture::new("pkg-1.0-cp311-cp311-manylinux_2_34_x86_64.whl")
         .with("libpacked.so", packed.clone());
-    assert_eq!(
-        own(&old),
-        ["ELF003"],
-        "the linker names the version, and 2.34 has it not"
-    );
+    assert_eq!(own(&old), ["ELF003"], "the linker names the version, and 2.34 has it not");
     let needed = b"GLIBC_ABI_DT_RELR";
     let mut nameless = packed;
-    let at = nameless
-        .windows(needed.len())
-        .position(|window| window == needed)
-        .unwrap();
+    let at = nameless.windows(needed.len()).position(|window| window == needed).unwrap();
     nameless[at..at + needed.len()].copy_from_slice(b"GLIBC_2.4\0\0\0\0\0\0\0\0");
-    assert_eq!(
-        own(&wheel(WHEEL).with("libpacked.so", nameless)),
-        ["ELF005"]
-    );
+    assert_eq!(own(&wheel(WHEEL).with("libpacked.so", nameless)), ["ELF005"]);
 }
 
 #[test]
 fn executable_stacks_are_warned_of() {
-    let audit = audit(
-        &native(module(&[], &["-z", "execstack"])),
-        &Promise::default(),
-    );
-    assert_eq!(
-        audit
-            .findings
-            .iter()
-            .map(|finding| finding.code)
-            .collect::<Vec<_>>(),
-        ["ELF009"]
-    );
+    let audit = audit(&native(module(&[], &["-z", "execstack"])), &Promise::default());
+    assert_eq!(audit.findings.iter().map(|finding| finding.code).collect::<Vec<_>>(), ["ELF009"]);
     assert_eq!(audit.verdict(), Verdict::Pass);
 }
 
 #[test]
 fn files_that_cannot_be_judged_are_errors_and_promise_nothing() {
     let audit = audit(&native(PLAIN[..600].to_vec()), &Promise::default());
-    assert_eq!(
-        audit
-            .findings
-            .iter()
-            .map(|finding| finding.code)
-            .collect::<Vec<_>>(),
-        ["ELF001"]
-    );
+    assert_eq!(audit.findings.iter().map(|finding| finding.code).collect::<Vec<_>>(), ["ELF001"]);
     assert_eq!(audit.facts.overall_tag, "linux_x86_64");
 }
 

@@ -20,15 +20,7 @@ fn gcc(folder: &Folder, output: &str, source: &str, flags: &[&str]) {
     let mut command = Command::new("gcc");
     command
         .current_dir(folder.path())
-        .args([
-            "-shared",
-            "-fPIC",
-            "-nostdlib",
-            "-fno-builtin",
-            "input.c",
-            "-o",
-            output,
-        ])
+        .args(["-shared", "-fPIC", "-nostdlib", "-fno-builtin", "input.c", "-o", output])
         .args(flags);
     assert!(command.status().unwrap().success(), "{command:?}");
 }
@@ -41,31 +33,16 @@ fn module(needs: &[(&str, &str, &str)], flags: &[&str]) -> Vec<u8> {
     let mut calls = String::new();
     for (index, (symbol, version, library)) in needs.iter().enumerate() {
         let (stub, script) = (format!("lib{index}.so"), format!("{index}.map"));
-        fs_err::write(
-            folder.path().join(&script),
-            format!("{version} {{ global: {symbol}; }};"),
-        )
-        .unwrap();
-        let (soname, script) = (
-            format!("-Wl,-soname,{library}"),
-            format!("-Wl,--version-script,{script}"),
-        );
-        gcc(
-            &folder,
-            &stub,
-            &format!("void {symbol}(void) {{}}"),
-            &[&soname, &script],
-        );
+        fs_err::write(folder.path().join(&script), format!("{version} {{ global: {symbol}; }};"))
+            .unwrap();
+        let (soname, script) =
+            (format!("-Wl,-soname,{library}"), format!("-Wl,--version-script,{script}"));
+        gcc(&folder, &stub, &format!("void {symbol}(void) {{}}"), &[&soname, &script]);
         calls = format!("{calls} extern void {symbol}(void); void *use{index} = {symbol};");
         flags.push(stub);
     }
     let source = format!("{calls} void *PyInit__pkg(void) {{ return 0; }}");
-    gcc(
-        &folder,
-        "module.so",
-        &source,
-        &flags.iter().map(String::as_str).collect::<Vec<_>>(),
-    );
+    gcc(&folder, "module.so", &source, &flags.iter().map(String::as_str).collect::<Vec<_>>());
     fs_err::read(folder.path().join("module.so")).unwrap()
 }
 
@@ -96,11 +73,8 @@ fn audit(fixture: &Fixture, promise: &Promise) -> Audit {
 
 /// The codes of the rules that a wheel breaks, each once.
 fn codes(fixture: &Fixture, promise: &Promise) -> Vec<&'static str> {
-    let mut codes: Vec<_> = audit(fixture, promise)
-        .findings
-        .iter()
-        .map(|finding| finding.code)
-        .collect();
+    let mut codes: Vec<_> =
+        audit(fixture, promise).findings.iter().map(|finding| finding.code).collect();
     codes.sort_unstable();
     codes.dedup();
     codes
@@ -113,10 +87,7 @@ fn own(fixture: &Fixture) -> Vec<&'static str> {
 #[test]
 fn a_good_wheel_passes_and_its_facts_are_told() {
     let mut audit = audit(&wheel(WHEEL), &promise("manylinux_2_36_x86_64", "cp311"));
-    assert_eq!(
-        (audit.findings.as_slice(), audit.verdict()),
-        ([].as_slice(), Verdict::Pass)
-    );
+    assert_eq!((audit.findings.as_slice(), audit.verdict()), ([].as_slice(), Verdict::Pass));
     // The compiler of this machine has a part in these.
     (audit.facts.sha256, audit.facts.size) = ("…".to_owned(), 0);
     insta::assert_snapshot!(serde_json::to_string_pretty(&audit).unwrap(), @r#"

@@ -5,16 +5,10 @@ use super::*;
 #[test]
 fn defect_02_and_10_a_pure_wheel_where_an_extension_was_asked_for() {
     let pure = Fixture::new("pkg-1.0-py3-none-any.whl").with("pkg.py", "");
-    assert_eq!(
-        codes(&pure, &promise("manylinux_2_36_x86_64", "cp311")),
-        ["TAG103"]
-    );
+    assert_eq!(codes(&pure, &promise("manylinux_2_36_x86_64", "cp311")), ["TAG103"]);
     assert_eq!(own(&pure), Vec::<&str>::new());
     let hollow = Fixture::new(WHEEL).with("pkg.py", "");
-    assert_eq!(
-        codes(&hollow, &promise("manylinux_2_36_x86_64", "cp311")),
-        ["TAG103"]
-    );
+    assert_eq!(codes(&hollow, &promise("manylinux_2_36_x86_64", "cp311")), ["TAG103"]);
     assert_eq!(
         own(&Fixture::new("pkg-1.0-py3-none-any.whl").with("a.so", PLAIN.clone())),
         ["MET005", "TAG005"]
@@ -24,14 +18,8 @@ fn defect_02_and_10_a_pure_wheel_where_an_extension_was_asked_for() {
 #[test]
 fn defect_13_a_linux_tag_where_a_target_was_promised() {
     let fixture = wheel("pkg-1.0-cp311-cp311-linux_x86_64.whl");
-    assert_eq!(
-        codes(&fixture, &promise("manylinux_2_36_x86_64", "cp311")),
-        ["TAG004", "TAG101"]
-    );
-    assert_eq!(
-        codes(&fixture, &promise("linux_x86_64", "cp311")),
-        ["TAG004"]
-    );
+    assert_eq!(codes(&fixture, &promise("manylinux_2_36_x86_64", "cp311")), ["TAG004", "TAG101"]);
+    assert_eq!(codes(&fixture, &promise("linux_x86_64", "cp311")), ["TAG004"]);
     // Newer than the target, or for another machine, is as bad; older is fine.
     assert_eq!(
         codes(
@@ -60,14 +48,8 @@ fn a_cp314t_build_in_the_cp314_slot_is_an_error() {
     assert_eq!(own(&fixture), ["TAG201"]);
     let right = Fixture::new("pkg-1.0-cp314-cp314t-manylinux_2_36_x86_64.whl")
         .with("_pkg.cpython-314t-x86_64-linux-gnu.so", PLAIN.clone());
-    assert_eq!(
-        codes(&right, &promise("manylinux_2_36_x86_64", "cp314t")),
-        Vec::<&str>::new()
-    );
-    assert_eq!(
-        codes(&right, &promise("manylinux_2_36_x86_64", "cp314")),
-        ["TAG102"]
-    );
+    assert_eq!(codes(&right, &promise("manylinux_2_36_x86_64", "cp314t")), Vec::<&str>::new());
+    assert_eq!(codes(&right, &promise("manylinux_2_36_x86_64", "cp314")), ["TAG102"]);
     assert_eq!(own(&right.with("_x.abi3.so", PLAIN.clone())), ["TAG201"]);
 }
 
@@ -86,11 +68,7 @@ fn suffixes_belong_to_the_tags() {
     ] {
         let fixture = Fixture::new(&format!("pkg-1.0-{tags}-manylinux_2_36_x86_64.whl"))
             .with(&format!("_x.{suffix}.so"), PLAIN.clone());
-        assert_eq!(
-            own(&fixture),
-            if good { vec![] } else { vec!["TAG201"] },
-            "{suffix} in {tags}"
-        );
+        assert_eq!(own(&fixture), if good { vec![] } else { vec!["TAG201"] }, "{suffix} in {tags}");
     }
 }
 

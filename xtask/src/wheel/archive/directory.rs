@@ -49,10 +49,7 @@ pub(super) fn read<R: Read + Seek>(reader: &mut R) -> Result<Found, ArchiveError
     problems.extend(colliding_names(&entries));
     problems.extend(descriptors(&entries));
     let total = |size: fn(&Entry) -> u64| entries.iter().map(size).fold(0, u64::saturating_add);
-    problems.extend(bomb(
-        total(|entry| entry.packed_size),
-        total(|entry| entry.size),
-    ));
+    problems.extend(bomb(total(|entry| entry.packed_size), total(|entry| entry.size)));
     Ok((entries, problems))
 }
 
@@ -69,9 +66,7 @@ impl End {
         let start = length.saturating_sub(END_SIZE as u64 + MAX_COMMENT);
         reader.seek(SeekFrom::Start(start))?;
         let mut tail = Vec::new();
-        reader
-            .take(END_SIZE as u64 + MAX_COMMENT)
-            .read_to_end(&mut tail)?;
+        reader.take(END_SIZE as u64 + MAX_COMMENT).read_to_end(&mut tail)?;
         let signature = |window: &[u8]| window.starts_with(b"PK\x05\x06");
         let at = tail.windows(END_SIZE).rposition(signature);
         let at = at.ok_or(ArchiveError::Malformed("no end of a directory"))?;
@@ -95,9 +90,7 @@ impl End {
         if end.directory_size > MAX_DIRECTORY
             || end.directory_offset + end.directory_size > end.offset
         {
-            return Err(ArchiveError::Malformed(
-                "the directory is not where it should be",
-            ));
+            return Err(ArchiveError::Malformed("the directory is not where it should be"));
         }
         Ok(end)
     }
@@ -115,10 +108,9 @@ fn central<'a>(
     }
     let lengths = [28, 30, 32].map(|at| usize::from(u16(bytes, at)));
     let [name, extra, comment] = lengths;
-    let (Some(variable), Some(rest)) = (
-        bytes.get(SIZE..SIZE + name + extra),
-        bytes.get(SIZE + name + extra + comment..),
-    ) else {
+    let (Some(variable), Some(rest)) =
+        (bytes.get(SIZE..SIZE + name + extra), bytes.get(SIZE + name + extra + comment..))
+    else {
         return Err(malformed);
     };
     let (name, extra) = variable.split_at(name);
@@ -140,10 +132,7 @@ fn central<'a>(
     };
     if !name.is_ascii() && entry.flags & UTF8 == 0 {
         let reason = "it has letters of an unknown encoding";
-        problems.push(ArchiveProblem::UnsafeName {
-            name: printable(&entry.name),
-            reason,
-        });
+        problems.push(ArchiveProblem::UnsafeName { name: printable(&entry.name), reason });
     }
     problems.extend(extra_problem(&entry.name, extra));
     Ok((entry, rest))
@@ -181,24 +170,14 @@ fn local<R: Read + Seek>(
         ("name", String::from_utf8_lossy(name) == entry.name.as_str()),
         ("flags", u16(&header, 6) == entry.flags),
         ("method", u16(&header, 8) == entry.method),
-        (
-            "checksum",
-            agrees(u32(&header, 14).into(), entry.crc32.into()),
-        ),
+        ("checksum", agrees(u32(&header, 14).into(), entry.crc32.into())),
         ("size", agrees(size, entry.size)),
         ("packed size", agrees(packed_size, entry.packed_size)),
     ];
     for (field, _) in fields.into_iter().filter(|(_, same)| !same) {
-        problems.push(ArchiveProblem::HeaderMismatch {
-            name: printable(&entry.name),
-            field,
-        });
+        problems.push(ArchiveProblem::HeaderMismatch { name: printable(&entry.name), field });
     }
-    if deferred {
-        descriptor(reader, entry, end, limit, problems)
-    } else {
-        Ok(end)
-    }
+    if deferred { descriptor(reader, entry, end, limit, problems) } else { Ok(end) }
 }
 
 /// Reads the sizes behind a member's data: with or without a signature, of four bytes or eight each.
@@ -216,10 +195,8 @@ fn descriptor<R: Read + Seek>(
         .iter()
         .flat_map(|size| size.to_le_bytes()[..4].to_vec())
         .collect();
-    let broad: Vec<u8> = [entry.packed_size, entry.size]
-        .iter()
-        .flat_map(|size| size.to_le_bytes())
-        .collect();
+    let broad: Vec<u8> =
+        [entry.packed_size, entry.size].iter().flat_map(|size| size.to_le_bytes()).collect();
     for signature in [b"PK\x07\x08".as_slice(), b""] {
         for sizes in [&broad, &narrow] {
             let whole = [signature, &entry.crc32.to_le_bytes(), sizes].concat();
@@ -229,25 +206,16 @@ fn descriptor<R: Read + Seek>(
         }
     }
     let field = "the sizes behind the data";
-    problems.push(ArchiveProblem::HeaderMismatch {
-        name: printable(&entry.name),
-        field,
-    });
+    problems.push(ArchiveProblem::HeaderMismatch { name: printable(&entry.name), field });
     Ok(at)
 }
 
 /// Sizes of more than 32 bits, from the extra field that holds them (id 1): those that are all ones, in order.
 fn wide(extra: &[u8], short: [u32; 3]) -> [u64; 3] {
-    let field = extra_fields(extra)
-        .find(|(id, _)| *id == 1)
-        .map_or(&[][..], |(_, data)| data);
+    let field = extra_fields(extra).find(|(id, _)| *id == 1).map_or(&[][..], |(_, data)| data);
     let mut parts = field.chunks_exact(8);
     short.map(|value| {
-        let part = if value == u32::MAX {
-            parts.next()
-        } else {
-            None
-        };
+        let part = if value == u32::MAX { parts.next() } else { None };
         let part = part.and_then(|part| part.try_into().ok());
         part.map_or(u64::from(value), u64::from_le_bytes)
     })
@@ -274,10 +242,7 @@ fn extra_problem(name: &str, extra: &[u8]) -> Option<ArchiveProblem> {
     } else {
         return None;
     };
-    Some(ArchiveProblem::ExtraField {
-        name: printable(name),
-        reason,
-    })
+    Some(ArchiveProblem::ExtraField { name: printable(name), reason })
 }
 
 /// What is wrong with one member by itself.
@@ -286,10 +251,7 @@ fn of_entry(entry: &Entry) -> Vec<ArchiveProblem> {
     let name = || printable(&entry.name);
     let mut problems = Vec::new();
     if let Some(reason) = unsafe_name(&entry.name) {
-        problems.push(ArchiveProblem::UnsafeName {
-            name: name(),
-            reason,
-        });
+        problems.push(ArchiveProblem::UnsafeName { name: name(), reason });
     }
     if entry.is_folder() && entry.size > 0 {
         problems.push(ArchiveProblem::UnsafeName {
@@ -302,10 +264,7 @@ fn of_entry(entry: &Entry) -> Vec<ArchiveProblem> {
         problems.push(ArchiveProblem::SpecialFile { name: name(), mode });
     }
     if !matches!(entry.method, STORED | DEFLATED) {
-        problems.push(ArchiveProblem::Method {
-            name: name(),
-            method: entry.method,
-        });
+        problems.push(ArchiveProblem::Method { name: name(), method: entry.method });
     }
     if entry.flags & ENCRYPTED != 0 {
         problems.push(ArchiveProblem::Encrypted { name: name() });
@@ -321,10 +280,7 @@ fn layout(entries: &[Entry], ends: &[u64], end: &End, length: u64) -> Vec<Archiv
     order.sort_by_key(|(entry, _)| entry.header_offset);
     let mut stray = |from: u64, to: u64| {
         if from < to {
-            problems.push(ArchiveProblem::StrayBytes {
-                offset: from,
-                count: to - from,
-            });
+            problems.push(ArchiveProblem::StrayBytes { offset: from, count: to - from });
         }
     };
     let mut at = 0;
@@ -332,9 +288,7 @@ fn layout(entries: &[Entry], ends: &[u64], end: &End, length: u64) -> Vec<Archiv
     for (entry, end) in order {
         stray(at, entry.header_offset);
         if entry.header_offset < at {
-            overlaps.push(ArchiveProblem::Overlap {
-                name: printable(&entry.name),
-            });
+            overlaps.push(ArchiveProblem::Overlap { name: printable(&entry.name) });
         }
         at = at.max(end);
     }
@@ -348,23 +302,16 @@ fn layout(entries: &[Entry], ends: &[u64], end: &End, length: u64) -> Vec<Archiv
 fn descriptors(entries: &[Entry]) -> Option<ArchiveProblem> {
     let mut with = entries.iter().filter(|entry| entry.flags & DESCRIPTOR != 0);
     let name = printable(&with.next()?.name);
-    Some(ArchiveProblem::DataDescriptors {
-        name,
-        others: with.count(),
-    })
+    Some(ArchiveProblem::DataDescriptors { name, others: with.count() })
 }
 
 /// Numbers in a zip file are little-endian. 0 outside the bytes, for callers that have checked the length.
 fn u16(bytes: &[u8], at: usize) -> u16 {
-    let slice = bytes
-        .get(at..at + 2)
-        .and_then(|slice| slice.try_into().ok());
+    let slice = bytes.get(at..at + 2).and_then(|slice| slice.try_into().ok());
     u16::from_le_bytes(slice.unwrap_or_default())
 }
 
 fn u32(bytes: &[u8], at: usize) -> u32 {
-    let slice = bytes
-        .get(at..at + 4)
-        .and_then(|slice| slice.try_into().ok());
+    let slice = bytes.get(at..at + 4).and_then(|slice| slice.try_into().ok());
     u32::from_le_bytes(slice.unwrap_or_default())
 }

@@ -103,11 +103,7 @@ impl<R: Read + Seek> WheelArchive<R> {
     /// [`Self::problems`].
     pub fn new(mut reader: R) -> Result<Self, ArchiveError> {
         let (entries, problems) = directory::read(&mut reader)?;
-        Ok(Self {
-            reader,
-            entries,
-            problems,
-        })
+        Ok(Self { reader, entries, problems })
     }
 
     /// The members, in the order of the central directory.
@@ -128,10 +124,7 @@ impl<R: Read + Seek> WheelArchive<R> {
     /// Hands the content of a member to `sink`, piece by piece, and makes sure that it has the declared size
     /// and checksum. What `sink` got counts only if this succeeds.
     pub fn stream(&mut self, index: usize, sink: &mut dyn FnMut(&[u8])) -> Result<(), MemberError> {
-        let entry = self
-            .entries
-            .get(index)
-            .ok_or(MemberError::Damaged("no such member"))?;
+        let entry = self.entries.get(index).ok_or(MemberError::Damaged("no such member"))?;
         if entry.flags & directory::ENCRYPTED != 0 {
             return Err(MemberError::Damaged("encrypted"));
         }
@@ -146,9 +139,7 @@ impl<R: Read + Seek> WheelArchive<R> {
                 if decoder.total_in() == entry.packed_size {
                     Ok(())
                 } else {
-                    Err(MemberError::Damaged(
-                        "bytes behind the end of the compressed data",
-                    ))
+                    Err(MemberError::Damaged("bytes behind the end of the compressed data"))
                 }
             }
             _ => Err(MemberError::Damaged("unsupported compression")),
@@ -157,11 +148,7 @@ impl<R: Read + Seek> WheelArchive<R> {
 
     /// The content of a member, if it has at most `limit` bytes.
     pub fn read(&mut self, index: usize, limit: u64) -> Result<Vec<u8>, MemberError> {
-        if self
-            .entries
-            .get(index)
-            .is_some_and(|entry| entry.size > limit)
-        {
+        if self.entries.get(index).is_some_and(|entry| entry.size > limit) {
             return Err(MemberError::TooLarge(limit));
         }
         let mut bytes = Vec::new();
@@ -204,9 +191,8 @@ fn copy(
         if piece.is_empty() {
             break;
         }
-        left = left
-            .checked_sub(count as u64)
-            .ok_or(MemberError::Damaged("larger than declared"))?;
+        left =
+            left.checked_sub(count as u64).ok_or(MemberError::Damaged("larger than declared"))?;
         crc.update(piece);
         sink(piece);
     }

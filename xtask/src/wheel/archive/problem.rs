@@ -105,23 +105,16 @@ pub(super) fn colliding_names(entries: &[Entry]) -> Vec<ArchiveProblem> {
         let name = printable(&entry.name);
         match folded.insert(path.to_lowercase(), path) {
             Some(other) if other == path => problems.push(ArchiveProblem::Duplicate { name }),
-            Some(other) => problems.push(ArchiveProblem::CaseCollision {
-                name,
-                other: printable(other),
-            }),
+            Some(other) => {
+                problems.push(ArchiveProblem::CaseCollision { name, other: printable(other) })
+            }
             None => {}
         }
     }
     for entry in entries.iter().filter(|entry| !entry.is_folder()) {
         let below = format!("{}/", entry.name.to_lowercase());
-        if folded
-            .range(below.clone()..)
-            .next()
-            .is_some_and(|(next, _)| next.starts_with(&below))
-        {
-            problems.push(ArchiveProblem::FileAndFolder {
-                name: printable(&entry.name),
-            });
+        if folded.range(below.clone()..).next().is_some_and(|(next, _)| next.starts_with(&below)) {
+            problems.push(ArchiveProblem::FileAndFolder { name: printable(&entry.name) });
         }
     }
     problems

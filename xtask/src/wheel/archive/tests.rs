@@ -35,9 +35,7 @@ fn replace(bytes: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
 }
 
 fn find(bytes: &[u8], what: &[u8]) -> Vec<usize> {
-    (0..=bytes.len() - what.len())
-        .filter(|&at| bytes[at..].starts_with(what))
-        .collect()
+    (0..=bytes.len() - what.len()).filter(|&at| bytes[at..].starts_with(what)).collect()
 }
 
 /// Where the `number`th central entry begins.
@@ -57,11 +55,7 @@ fn a_plain_archive_is_read_without_a_word() {
     let mut archive = open(&bytes).unwrap();
     assert_eq!(archive.problems(), []);
     assert_eq!(
-        archive
-            .entries()
-            .iter()
-            .map(|entry| entry.name.as_str())
-            .collect::<Vec<_>>(),
+        archive.entries().iter().map(|entry| entry.name.as_str()).collect::<Vec<_>>(),
         ["a.py", "b/c.py"]
     );
     assert_eq!(archive.read(1, 7).unwrap(), b"content");
@@ -88,27 +82,16 @@ fn names_that_lead_elsewhere_are_found() {
         let unsafe_name = |each: &ArchiveProblem| matches!(each, ArchiveProblem::UnsafeName { reason: found, .. } if *found == reason);
         assert!(found.iter().any(unsafe_name), "{name:?}: {found:?}");
         // What is printed has no control characters of the archive's making.
-        assert!(
-            found
-                .iter()
-                .all(|each| !each.to_string().contains(char::is_control)),
-            "{found:?}"
-        );
+        assert!(found.iter().all(|each| !each.to_string().contains(char::is_control)), "{found:?}");
     }
     let unknown = problems(&replace(&plain, b"abcdef", b"abc\xe9ef"));
-    assert!(matches!(
-        unknown.as_slice(),
-        [ArchiveProblem::UnsafeName { .. }, ..]
-    ));
+    assert!(matches!(unknown.as_slice(), [ArchiveProblem::UnsafeName { .. }, ..]));
 }
 
 #[test]
 fn names_that_collide_are_found() {
     let twice = replace(&stored(&["ab", "xy"]), b"xy", b"ab");
-    assert_eq!(
-        problems(&twice),
-        [ArchiveProblem::Duplicate { name: "ab".into() }]
-    );
+    assert_eq!(problems(&twice), [ArchiveProblem::Duplicate { name: "ab".into() }]);
     assert!(matches!(
         problems(&stored(&["ab", "AB"])).as_slice(),
         [ArchiveProblem::CaseCollision { .. }]
@@ -122,8 +105,7 @@ fn names_that_collide_are_found() {
 #[test]
 fn links_are_found() {
     let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
-    zip.add_symlink("link", "/etc/passwd", SimpleFileOptions::default())
-        .unwrap();
+    zip.add_symlink("link", "/etc/passwd", SimpleFileOptions::default()).unwrap();
     let found = problems(&zip.finish().unwrap().into_inner());
     assert!(
         matches!(found.as_slice(), [ArchiveProblem::SpecialFile { mode, .. }] if mode & 0o170_000 == 0o120_000)
@@ -167,10 +149,7 @@ fn stray_bytes_are_found_wherever_they_lie() {
     hidden[end + 8] = 1;
     hidden[end + 10] = 1;
     hidden[end + 12] = u8::try_from(end - first).unwrap();
-    assert!(matches!(
-        problems(&hidden).as_slice(),
-        [ArchiveProblem::StrayBytes { offset: 0, .. }]
-    ));
+    assert!(matches!(problems(&hidden).as_slice(), [ArchiveProblem::StrayBytes { offset: 0, .. }]));
 }
 
 #[test]
@@ -178,12 +157,7 @@ fn members_that_share_bytes_are_found() {
     let bytes = stored(&["abc", "def"]);
     let at = central(&bytes, 1) + 42;
     let found = problems(&with(&bytes, at, &[0, 0, 0, 0]));
-    assert!(
-        found
-            .iter()
-            .any(|each| matches!(each, ArchiveProblem::Overlap { .. })),
-        "{found:?}"
-    );
+    assert!(found.iter().any(|each| matches!(each, ArchiveProblem::Overlap { .. })), "{found:?}");
 }
 
 #[test]
@@ -191,19 +165,10 @@ fn other_methods_and_encryption_are_found_and_not_read() {
     let bytes = stored(&["abc"]);
     let at = central(&bytes, 0);
     let bzip2 = with(&with(&bytes, 8, &[12]), at + 10, &[12]);
-    assert_eq!(
-        problems(&bzip2),
-        [ArchiveProblem::Method {
-            name: "abc".into(),
-            method: 12
-        }]
-    );
+    assert_eq!(problems(&bzip2), [ArchiveProblem::Method { name: "abc".into(), method: 12 }]);
     assert!(open(&bzip2).unwrap().read(0, 99).is_err());
     let locked = with(&with(&bytes, 6, &[1]), at + 8, &[1]);
-    assert_eq!(
-        problems(&locked),
-        [ArchiveProblem::Encrypted { name: "abc".into() }]
-    );
+    assert_eq!(problems(&locked), [ArchiveProblem::Encrypted { name: "abc".into() }]);
     assert!(open(&locked).unwrap().read(0, 99).is_err());
 }
 
@@ -219,10 +184,7 @@ fn extra_fields_with_another_name_are_found() {
     changed[end + 12] += 5;
     assert_eq!(
         problems(&changed),
-        [ArchiveProblem::ExtraField {
-            name: "abc".into(),
-            reason: "gives it another name"
-        }]
+        [ArchiveProblem::ExtraField { name: "abc".into(), reason: "gives it another name" }]
     );
 }
 
@@ -240,10 +202,7 @@ fn bombs_are_found_and_declared_sizes_are_not_believed() {
     let bytes = zip.finish().unwrap().into_inner();
     assert!(matches!(
         problems(&bytes).first(),
-        Some(ArchiveProblem::Bomb {
-            unpacked: 68_157_440,
-            ..
-        })
+        Some(ArchiveProblem::Bomb { unpacked: 68_157_440, .. })
     ));
     // The same with a harmless declared size in both headers: no more is read than that.
     let at = central(&bytes, 0);
@@ -277,13 +236,7 @@ fn sizes_behind_the_data_are_noted() {
     }
     let bytes = zip.finish().unwrap().into_inner();
     let found = problems(&bytes);
-    assert_eq!(
-        found,
-        [ArchiveProblem::DataDescriptors {
-            name: "abc".into(),
-            others: 1
-        }]
-    );
+    assert_eq!(found, [ArchiveProblem::DataDescriptors { name: "abc".into(), others: 1 }]);
     assert!(found[0].is_note());
     assert_eq!(open(&bytes).unwrap().read(1, 99).unwrap(), b"content");
 }

@@ -59,11 +59,7 @@ fn copy<R: Read + Seek>(
     output: &mut impl Write,
 ) -> io::Result<()> {
     let copied = io::copy(&mut archive.packed(entry)?, output)?;
-    if copied == entry.packed_size {
-        Ok(())
-    } else {
-        Err(io::ErrorKind::UnexpectedEof.into())
-    }
+    if copied == entry.packed_size { Ok(()) } else { Err(io::ErrorKind::UnexpectedEof.into()) }
 }
 
 fn pack(mut entry: Entry, bytes: &[u8]) -> io::Result<(Entry, Vec<u8>)> {
@@ -91,13 +87,7 @@ impl Header {
         let flags = if entry.name.is_ascii() { 0 } else { UTF8 };
         let name_size = u16::try_from(entry.name.len()).map_err(|_| too_large())?;
         let mut bytes = Vec::new();
-        for value in [
-            VERSION_NEEDED,
-            flags,
-            entry.method,
-            entry.modified[0],
-            entry.modified[1],
-        ] {
+        for value in [VERSION_NEEDED, flags, entry.method, entry.modified[0], entry.modified[1]] {
             bytes.extend(value.to_le_bytes());
         }
         for value in [entry.crc32, short(entry.packed_size)?, short(entry.size)?] {
@@ -116,16 +106,8 @@ impl Header {
         // No comment, first disk, no internal attributes.
         let (made_by, none) = (entry.made_by.to_le_bytes(), [0; 6]);
         let (attributes, offset) = (entry.attributes.to_le_bytes(), offset.to_le_bytes());
-        [
-            b"PK\x01\x02",
-            &made_by[..],
-            &self.0,
-            &none,
-            &attributes,
-            &offset,
-            entry.name.as_bytes(),
-        ]
-        .concat()
+        [b"PK\x01\x02", &made_by[..], &self.0, &none, &attributes, &offset, entry.name.as_bytes()]
+            .concat()
     }
 }
 

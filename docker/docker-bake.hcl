@@ -1,0 +1,134 @@
+# Drives Dockerfile.wheels. `cargo xtask wheels` sets these variables; by hand they come
+# from the environment, as in
+#
+#   PYTHONS="cp311 cp313" PLATFORMS=linux/amd64 docker buildx bake -f docker/docker-bake.hcl
+#
+# Every variable is a string, so that every one can be overridden from the environment;
+# lists are words separated by commas or blanks and split here. The type is that of the
+# default: buildx reads an explicit `type` only since 0.24. No tags, no cache-from and no
+# cache-to: those belong to whoever runs it.
+
+variable "BASE_IMAGE" { default = "debian:12" }
+variable "BASE_DIGEST" { default = "none" }
+variable "BASE_ORIGIN" { default = "unknown" }
+variable "TARGET_NAME" { default = "none" }
+variable "CACHE_SCOPE" { default = "" }
+variable "PLATFORMS" { default = "" }
+
+variable "PYTHONS" { default = "cp311" }
+variable "PROVIDERS" { default = "distro managed source" }
+variable "SYSTEM_PACKAGES" { default = "" }
+variable "RUST" { default = "none" }
+variable "RUST_VERSION" { default = "1.91.1" }
+variable "RUSTUP_VERSION" { default = "1.28.2" }
+
+variable "SDIST" { default = "autobahn==26.10.2" }
+variable "SDIST_SHA256" { default = "6c69fca89106567060941c5568e67a5369738813d883db4e3d62b76f0a2c497e" }
+variable "SOURCE_NAME" { default = "local" }
+variable "PACKAGE_CONTEXT" { default = "target/xtask/package" }
+
+variable "RECIPE" { default = "build-all" }
+variable "JUSTFILE" { default = "auto" }
+variable "BUILD_ENV" { default = "AUTOBAHN_USE_NVX=1" }
+variable "BUILD_REQUIREMENTS" { default = "build-requirements.txt" }
+variable "SOURCE_DATE_EPOCH" { default = "" }
+
+variable "WHEEL_CONTEXT" { default = "target/xtask/wheel" }
+variable "SMOKE_IMPORTS" { default = "" }
+variable "SMOKE_CALLS" { default = "{}" }
+
+variable "OUTPUT" { default = "target/xtask/output" }
+
+function "words" {
+  params = [list]
+  result = [for word in split(" ", replace(list, ",", " ")) : word if word != ""]
+}
+
+group "default" {
+  targets = ["wheel-builder"]
+}
+
+# What every target shares: the context is the root of the repository, the folder that
+# bake is called in.
+target "_common" {
+  context    = "."
+  dockerfile = "docker/Dockerfile.wheels"
+  platforms  = words(PLATFORMS)
+  args = {
+    BASE_IMAGE      = BASE_IMAGE
+    CACHE_SCOPE     = CACHE_SCOPE != "" ? CACHE_SCOPE : BASE_IMAGE
+    RUST            = RUST
+    RUST_VERSION    = RUST_VERSION
+    RUSTUP_VERSION  = RUSTUP_VERSION
+    SYSTEM_PACKAGES = join(" ", words(SYSTEM_PACKAGES))
+    PYTHONS         = join(" ", words(PYTHONS))
+    PROVIDERS       = join(" ", words(PROVIDERS))
+  }
+}
+
+target "_info" {
+  args = {
+    BASE_DIGEST = BASE_DIGEST
+    BASE_ORIGIN = BASE_ORIGIN
+    TARGET_NAME = TARGET_NAME
+  }
+}
+
+target "_wheels" {
+  inherits = ["_common", "_info"]
+  target   = "output"
+  output   = ["type=local,dest=${OUTPUT}"]
+  args = {
+    RECIPE             = RECIPE
+    JUSTFILE           = JUSTFILE
+    BUILD_ENV          = BUILD_ENV
+    BUILD_REQUIREMENTS = BUILD_REQUIREMENTS
+    SOURCE_DATE_EPOCH  = SOURCE_DATE_EPOCH
+  }
+}
+
+# Wheels from a source archive of the Python index.
+target "wheel-builder" {
+  inherits = ["_wheels"]
+  args = {
+    SOURCE_KIND  = "sdist"
+    SDIST        = SDIST
+    SDIST_SHA256 = SDIST_SHA256
+  }
+}
+
+# Wheels from the package's own files: PACKAGE_CONTEXT is a folder that holds source.tar.
+target "wheel-builder-local" {
+  inherits = ["_wheels"]
+  contexts = {
+    package = PACKAGE_CONTEXT
+  }
+  args = {
+    SOURCE_KIND = "local"
+    SOURCE_NAME = SOURCE_NAME
+  }
+}
+
+# What the environment is, without a source and, by default, without interpreters.
+target "build-info" {
+  inherits = ["_common", "_info"]
+  target   = "build-info"
+  output   = ["type=local,dest=${OUTPUT}"]
+  args = {
+    SOURCE_KIND = "none"
+  }
+}
+
+# Does the one wheel in the folder WHEEL_CONTEXT work in a clean image?
+target "smoke" {
+  inherits = ["_common"]
+  target   = "smoke"
+  output   = ["type=local,dest=${OUTPUT}"]
+  contexts = {
+    wheel = WHEEL_CONTEXT
+  }
+  args = {
+    SMOKE_IMPORTS = join(" ", words(SMOKE_IMPORTS))
+    SMOKE_CALLS   = SMOKE_CALLS
+  }
+}

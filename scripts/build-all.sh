@@ -1,0 +1,35 @@
+#!/bin/sh
+# Builds a wheel for each interpreter of PYTHONS at the same time, as many as there are
+# cores, each with its own copy of the source and its own log. Fails at the end and names
+# those that failed; what the others built stays in XTASK_DIST.
+set -eu
+
+logs=/build/log
+mkdir -p "$logs"
+
+# xargs is the one bounded pool that every POSIX system has. The status goes through a
+# file because sh has no pipefail and each log is piped on, prefixed, while it grows.
+# shellcheck disable=SC2016,SC2086 # expanded by the inner shell; words on purpose
+printf '%s\n' $PYTHONS | xargs -P "$(nproc)" -I '{}' sh -c '
+    {
+        if just --justfile "$1" build "$2" 2>&1; then
+            echo built >"$3/$2.status"
+        else
+            echo failed >"$3/$2.status"
+        fi
+    } | tee "$3/$2.log" | sed -u "s/^/[$2] /"
+' sh "$XTASK_SCRIPTS/justfile" '{}' "$logs"
+
+failed=
+for id in $PYTHONS; do
+    if [ "$(cat "$logs/$id.status" 2>/dev/null)" != built ]; then
+        failed="$failed $id"
+    fi
+done
+if [ -n "$failed" ]; then
+    echo "error: no wheel was built for:$failed" >&2
+    for id in $failed; do
+        echo "  $id: $(grep -v '^[[:space:]]*$' "$logs/$id.log" | tail -n 1)" >&2
+    done
+    exit 1
+fi

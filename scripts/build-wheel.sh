@@ -1,0 +1,31 @@
+#!/bin/sh
+# Builds the wheel for one interpreter: build-wheel.sh ID
+set -eu
+
+id=$1
+python=/opt/python/$id/bin/python
+tree=/build/$id
+if [ ! -x "$python" ]; then
+    echo "error: there is no interpreter $id in /opt/python" >&2
+    exit 1
+fi
+
+# A copy, because build backends leave objects and generated files in the source, which
+# the next interpreter would take for its own.
+rm -rf "$tree"
+cp -a "$XTASK_SOURCE" "$tree"
+
+set -- --wheel --no-config --python "$python" --out-dir "/build/dist-$id"
+if [ -n "${BUILD_REQUIREMENTS:-}" ]; then
+    constraints=$XTASK_SCRIPTS/$BUILD_REQUIREMENTS
+    if [ ! -f "$constraints" ]; then
+        echo "error: BUILD_REQUIREMENTS names \`$BUILD_REQUIREMENTS\`, which is not in docker/" >&2
+        exit 1
+    fi
+    set -- "$@" --build-constraints "$constraints" --require-hashes
+fi
+uv build "$@" "$tree"
+
+# Complete wheels only: the folder of the results never holds half a file.
+mv "/build/dist-$id"/*.whl "$XTASK_DIST/"
+rm -rf "$tree"

@@ -1,0 +1,74 @@
+"""Fetch one source archive from the Python index: python3 fetch-sdist.py NAME==VERSION SHA256 FOLDER
+
+Runs inside the pinned pip (PYTHONPATH=/opt/toolchain), so that pip.conf, PIP_*
+variables, netrc, proxies and the CA count exactly as they do for `pip install`.
+`pip download` itself will not do: it runs the build backend of a source archive to
+learn its dependencies, which nobody wants to know here. pip's internals are no
+public interface; they hold still because pip is pinned by hash.
+"""
+
+import hashlib
+import json
+import os
+import sys
+
+from pip._internal.cli.status_codes import SUCCESS
+from pip._internal.commands.download import DownloadCommand
+from pip._internal.exceptions import CommandError
+from pip._internal.network.download import Downloader
+from pip._internal.req.constructors import install_req_from_line
+
+
+class FetchCommand(DownloadCommand):
+    def run(self, options, args):
+        requirement = install_req_from_line(args[0])
+        session = self.get_default_session(options)
+        finder = self._build_package_finder(options=options, session=session, ignore_requires_python=True)
+        # Fetching needs the archive of this very version, also if it was yanked since.
+        candidate = finder.find_requirement(requirement, upgrade=False)
+        if candidate is None or candidate.link.is_wheel:
+            raise CommandError("the index has no source archive of {}".format(args[0]))
+        path, _type = Downloader(session, options.progress_bar)(candidate.link, options.download_dir)
+        self.fetched = path
+        return SUCCESS
+
+
+def main():
+    requirement, expected, folder = sys.argv[1:]
+    name, separator, version = requirement.partition("==")
+    if not separator or not version or "*" in version:
+        sys.exit("error: SDIST is `{}`, wanted name==version".format(requirement))
+    os.makedirs(folder, exist_ok=True)
+
+    command = FetchCommand("fetch", "Fetch one source archive.")
+    status = command.main(
+        ["--no-deps", "--no-binary", ":all:", "--progress-bar", "off", "--dest", folder, requirement]
+    )
+    if status != SUCCESS:
+        sys.exit("error: {} was not fetched".format(requirement))
+
+    with open(command.fetched, "rb") as file:
+        sha256 = hashlib.sha256(file.read()).hexdigest()
+    if sha256 != expected:
+        os.unlink(command.fetched)
+        sys.exit(
+            "error: {} is not the archive that was asked for\n"
+            "  expected sha256 {}\n  fetched  sha256 {}".format(os.path.basename(command.fetched), expected, sha256)
+        )
+    with open(os.path.join(folder, "source.json"), "w") as out:
+        json.dump(
+            {
+                "kind": "sdist",
+                "name": requirement,
+                "file": os.path.basename(command.fetched),
+                "sha256": sha256,
+            },
+            out,
+            indent=2,
+            sort_keys=True,
+        )
+        out.write("\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,80 @@
+"""Fetch one file and check its hash: fetch.py URL DESTINATION SHA256
+
+Gives up quickly on a host that does not answer: a build has other places to try.
+Prints one line that says why it failed, without the user information of the URL.
+"""
+
+import base64
+import contextlib
+import hashlib
+import os
+import signal
+import sys
+import urllib.error
+import urllib.parse
+import urllib.request
+
+# For name, address and TLS together: urllib's own limit starts anew for each
+# address of a host, which on a network that drops packets adds up to minutes.
+ANSWER_SECONDS = 8
+# Between two packets of an answer that has begun.
+STALL_SECONDS = 30
+
+
+class TooSlow(Exception):
+    pass
+
+
+def request_for(url):
+    """urllib does not understand user:password@host."""
+    parts = urllib.parse.urlsplit(url)
+    headers = {"User-Agent": "xtask"}
+    if parts.username is not None:
+        user = urllib.parse.unquote(parts.username)
+        password = urllib.parse.unquote(parts.password or "")
+        token = base64.b64encode("{}:{}".format(user, password).encode()).decode()
+        headers["Authorization"] = "Basic " + token
+        parts = parts._replace(netloc=parts.netloc.rpartition("@")[2])
+    return parts.hostname, urllib.request.Request(urllib.parse.urlunsplit(parts), headers=headers)
+
+
+@contextlib.contextmanager
+def deadline(seconds):
+    def expired(_signal, _frame):
+        raise TooSlow("no answer within {} s".format(seconds))
+
+    signal.signal(signal.SIGALRM, expired)
+    signal.alarm(seconds)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+
+
+def main():
+    url, destination, expected = sys.argv[1:]
+    part = destination + ".part"
+    host = "?"
+    try:
+        host, request = request_for(url)
+        with deadline(ANSWER_SECONDS):
+            response = urllib.request.urlopen(request, timeout=STALL_SECONDS)
+        digest = hashlib.sha256()
+        with response, open(part, "wb") as out:
+            for block in iter(lambda: response.read(1 << 20), b""):
+                digest.update(block)
+                out.write(block)
+    except urllib.error.HTTPError as error:
+        sys.exit("{}: HTTP {} {}".format(host, error.code, error.reason))
+    except urllib.error.URLError as error:
+        sys.exit("{}: {}".format(host, error.reason))
+    except (TooSlow, OSError, ValueError) as error:
+        sys.exit("{}: {}".format(host, error))
+    if digest.hexdigest() != expected:
+        os.unlink(part)
+        sys.exit("{}: sha256 is {}, pinned is {}".format(host, digest.hexdigest(), expected))
+    os.replace(part, destination)
+
+
+if __name__ == "__main__":
+    main()

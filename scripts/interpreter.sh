@@ -1,0 +1,97 @@
+#!/bin/sh
+# Provides each interpreter of PYTHONS as /opt/python/<id>/bin/python, from the first
+# of PROVIDERS that has it. Tries all that were asked for; then fails if one is missing
+# and says for each what every provider answered.
+#
+# A provider is a script provider-NAME.sh, called with the id in PY_ID, PY_KIND
+# (cpython, pypy), PY_SERIES (3.14), PY_THREADING (gil, free), and the folder PY_HOME. It
+# leaves PY_HOME/bin/python and, as one line each, PY_HOME/detail and PY_HOME/runtime;
+# or it fails and leaves one line in PY_REASON.
+set -eu
+here=$(dirname "$0")
+# shellcheck source=scripts/trust.sh
+. "$here/trust.sh"
+
+refuse() {
+    echo "$1" >"$PY_REASON"
+}
+
+# parse ID: sets PY_KIND, PY_SERIES, PY_THREADING.
+parse() {
+    PY_THREADING=gil
+    case $1 in
+        cp3[0-9]*) PY_KIND=cpython ;;
+        pp3[0-9]*) PY_KIND=pypy ;;
+        *) return 1 ;;
+    esac
+    digits=${1#?p3}
+    case $1 in
+        cp*t)
+            PY_THREADING=free
+            digits=${digits%t}
+            ;;
+    esac
+    case $digits in
+        '' | *[!0-9]*) return 1 ;;
+    esac
+    PY_SERIES=3.$digits
+}
+
+# attempt PROVIDER: one provider, and the proof that it gave what was asked for.
+attempt() {
+    rm -rf "$PY_HOME"
+    mkdir -p "$PY_HOME/bin"
+    if [ ! -f "$here/provider-$1.sh" ]; then
+        refuse "unknown provider, known are distro, managed, source"
+        return 1
+    fi
+    sh "$here/provider-$1.sh" || return 1
+    "$PY_HOME/bin/python" -B "$here/check-interpreter.py" "$PY_ID" "$1" "$PY_HOME" 2>"$PY_REASON.check" || {
+        cat "$PY_REASON.check" >&2
+        refuse "$(tail -n 1 "$PY_REASON.check")"
+        return 1
+    }
+    rm "$PY_HOME/detail" "$PY_HOME/runtime"
+}
+
+mkdir -p /opt/python
+missing=0
+export PY_ID PY_KIND PY_SERIES PY_THREADING PY_HOME PY_REASON
+PY_REASON=/tmp/reason
+: >/tmp/report
+
+for PY_ID in ${PYTHONS:-}; do
+    if ! parse "$PY_ID"; then
+        echo "error: \`$PY_ID\` is no interpreter, say cp313, cp314t or pp311" >>/tmp/report
+        missing=1
+        continue
+    fi
+    PY_HOME=/opt/python/$PY_ID
+    provided=
+    : >/tmp/answers
+    for provider in ${PROVIDERS:-distro managed source}; do
+        echo "$PY_ID: asking provider $provider"
+        rm -f "$PY_REASON"
+        if attempt "$provider"; then
+            provided=$provider
+            break
+        fi
+        if [ ! -s "$PY_REASON" ]; then
+            refuse "failed without a word"
+        fi
+        echo "  $provider: $(head -n 1 "$PY_REASON")" | tee -a /tmp/answers
+    done
+    if [ -n "$provided" ]; then
+        echo "$PY_ID: provided by $provided"
+    else
+        rm -rf "$PY_HOME"
+        missing=1
+        {
+            echo "error: no provider gives $PY_ID:"
+            cat /tmp/answers
+        } >>/tmp/report
+    fi
+done
+
+cat /tmp/report >&2
+exit "$missing"

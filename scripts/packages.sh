@@ -1,0 +1,173 @@
+# shellcheck shell=sh
+# Sourced: one set of words for the three families of package managers.
+# Needs trust.sh sourced before. Nothing but packages reaches the layer: lists and
+# archives live in the cache mount $XTASK_CACHE.
+# shellcheck disable=SC2154 # trust_dir and trust_secrets are trust.sh's
+
+# pkg_family: apt, dnf or apk, by what the image has.
+pkg_family() {
+    if command -v apt-get >/dev/null; then
+        echo apt
+    elif command -v dnf >/dev/null || command -v microdnf >/dev/null; then
+        echo dnf
+    elif command -v apk >/dev/null; then
+        echo apk
+    else
+        echo "error: the image has none of apt-get, dnf, microdnf, apk" >&2
+        return 1
+    fi
+}
+
+# pkg_lock, pkg_unlock: package managers keep one writer in the cache. A lock held
+# here, and not the cache mount's own `sharing=locked`, because that one would last
+# for a whole step: three interpreters would then be compiled one after the other.
+pkg_lock() {
+    mkdir -p "$XTASK_CACHE"
+    exec 9>"$XTASK_CACHE/packages.lock"
+    if command -v flock >/dev/null; then
+        flock 9
+    fi
+}
+pkg_unlock() {
+    exec 9>&-
+}
+
+# pkg_apt COMMAND ...: apt-get or apt-cache with the cache's folders and the host's
+# configuration. The official images' clean-up hooks empty apt's usual folders; with
+# folders of our own they find nothing to delete and need no switching off.
+pkg_apt() {
+    if [ ! -f "$trust_dir/apt.conf" ]; then
+        mkdir -p "$XTASK_CACHE/apt/archives/partial" "$XTASK_CACHE/apt/lists/partial"
+        {
+            echo "Dir::Cache \"$XTASK_CACHE/apt\";"
+            echo "Dir::Cache::Archives \"$XTASK_CACHE/apt/archives\";"
+            echo "Dir::State::Lists \"$XTASK_CACHE/apt/lists\";"
+            echo "Dir::Log \"$trust_dir/apt-log\";"
+            echo 'Acquire::Retries "3";'
+            echo 'Acquire::Languages "none";'
+            echo 'APT::Install-Recommends "false";'
+            # Without this apt-get update exits 0 when a list could not be fetched.
+            echo 'APT::Update::Error-Mode "any";'
+            echo 'Dpkg::Use-Pty "false";'
+            echo "Dpkg::Options { \"--log=$trust_dir/dpkg.log\"; };"
+            if [ -n "${XTASK_CA:-}" ]; then
+                echo "Acquire::https::CAInfo \"$XTASK_CA\";"
+            fi
+            if [ -f "$trust_secrets/apt_conf" ]; then
+                cat "$trust_secrets/apt_conf"
+            fi
+        } >"$trust_dir/apt.conf"
+        mkdir -p "$trust_dir/apt-log"
+    fi
+    pkg_command=$1
+    shift
+    DEBIAN_FRONTEND=noninteractive "$pkg_command" -c "$trust_dir/apt.conf" "$@"
+}
+
+pkg_dnf() {
+    pkg_tool=dnf
+    command -v dnf >/dev/null || pkg_tool=microdnf
+    # The cache keeps the archives; weak dependencies and documents would double the layer.
+    set -- --setopt=keepcache=1 --setopt="cachedir=$XTASK_CACHE/dnf" \
+        --setopt=install_weak_deps=0 --setopt=tsflags=nodocs "$@"
+    if [ -n "${XTASK_CA:-}" ]; then
+        set -- --setopt="sslcacert=$XTASK_CA" "$@"
+    fi
+    "$pkg_tool" -y "$@"
+}
+
+# pkg_refresh: brings the package lists up to date, once a step.
+pkg_refresh() {
+    case $(pkg_family) in
+        apt)
+            if [ ! -f "$trust_dir/apt-updated" ]; then
+                pkg_apt apt-get -q update
+                touch "$trust_dir/apt-updated"
+            fi
+            ;;
+        # dnf and apk look for themselves when they install.
+        *) ;;
+    esac
+}
+
+# pkg_install NAME ...: no upgrade of what is already there.
+pkg_install() {
+    [ $# -gt 0 ] || return 0
+    pkg_lock
+    pkg_status=0
+    case $(pkg_family) in
+        apt)
+            { pkg_refresh && pkg_apt apt-get -q install --yes "$@"; } || pkg_status=$?
+            # dpkg and ldconfig leave dated logs and caches: noise in a layer.
+            rm -rf /var/log/apt /var/log/dpkg.log /var/log/alternatives.log /var/cache/ldconfig/aux-cache
+            ;;
+        dnf)
+            pkg_dnf install "$@" || pkg_status=$?
+            rm -rf /var/log/dnf* /var/log/hawkey.log
+            ;;
+        apk)
+            mkdir -p "$XTASK_CACHE/apk"
+            apk add --cache-dir "$XTASK_CACHE/apk" --update-cache --no-progress "$@" || pkg_status=$?
+            ;;
+    esac
+    pkg_unlock
+    return "$pkg_status"
+}
+
+# pkg_candidate NAME: the version that would be installed; empty when there is none.
+pkg_candidate() {
+    case $(pkg_family) in
+        apt)
+            pkg_apt apt-cache policy "$1" |
+                awk '$1 == "Candidate:" && $2 != "(none)" { print $2 }'
+            ;;
+        dnf)
+            # An unknown name makes some versions fail and others print nothing.
+            { pkg_dnf repoquery --quiet --latest-limit=1 --qf '%{version}-%{release}\n' "$1" ||
+                echo; } 2>/dev/null | awk 'NF { last = $1 } END { if (last) print last }'
+            ;;
+        apk)
+            apk policy "$1" --cache-dir "$XTASK_CACHE/apk" 2>/dev/null |
+                awk '/^  [0-9]/ { sub(/:$/, "", $1); print $1; exit }'
+            ;;
+    esac
+}
+
+# pkg_version NAME: the version that is installed.
+pkg_version() {
+    # shellcheck disable=SC2016 # dpkg-query's own variable
+    case $(pkg_family) in
+        apt) dpkg-query --show --showformat='${Version}\n' "$1" ;;
+        dnf) rpm -q --qf '%{VERSION}-%{RELEASE}\n' "$1" ;;
+        apk) apk list --installed "$1" 2>/dev/null | awk '{ sub(/^.*-/, "", $1) } NR == 1 { print $1 }' ;;
+    esac
+}
+
+# pkg_owner FILE: the package that installed FILE; fails when none did.
+pkg_owner() {
+    case $(pkg_family) in
+        apt)
+            # With /lib merged into /usr/lib the database may know either name.
+            { dpkg-query --search "$1" 2>/dev/null ||
+                dpkg-query --search "${1#/usr}" 2>/dev/null ||
+                dpkg-query --search "/usr$1" 2>/dev/null; } |
+                awk -F: 'NR == 1 { print $1; found = 1 } END { exit !found }'
+            ;;
+        dnf) rpm -qf --qf '%{NAME}\n' "$1" ;;
+        apk) apk info --quiet --who-owns "$1" | sed 's/-[0-9][^-]*-r[0-9]*$//' ;;
+    esac
+}
+
+# pkg_runtime FOLDER: names, sorted, of the packages that own the shared libraries
+# which the programs and modules under FOLDER load, those in FOLDER itself aside.
+pkg_runtime() {
+    find "$1" -type f \( -name '*.so*' -o -path '*/bin/*' \) -exec ldd {} \; 2>/dev/null |
+        awk '$2 == "=>" && $3 ~ /^\// { print $3 } $1 ~ /^\// && $2 ~ /^\(/ { print $1 }' |
+        sort -u | while read -r pkg_library; do
+        pkg_library=$(readlink -f "$pkg_library")
+        case $pkg_library in
+            "$1"/*) ;;
+            *) pkg_owner "$pkg_library" || echo "note: no package owns $pkg_library" >&2 ;;
+        esac
+    done | sort -u
+}

@@ -1,0 +1,81 @@
+#!/bin/sh
+# Provider `distro`: the target's own packages. See interpreter.sh for the contract.
+set -eu
+here=$(dirname "$0")
+# shellcheck source=scripts/trust.sh
+. "$here/trust.sh"
+# shellcheck source=scripts/packages.sh
+. "$here/packages.sh"
+
+refuse() {
+    echo "$1" >"$PY_REASON"
+    exit 1
+}
+
+family=$(pkg_family)
+# shellcheck source=/dev/null
+name=$(. /etc/os-release && echo "${PRETTY_NAME:-this distribution}")
+if [ "$family" = apt ]; then
+    # Another step may write the same cache.
+    pkg_lock
+    pkg_refresh || refuse "the package lists of $name cannot be fetched"
+    pkg_unlock
+fi
+
+# Candidates: the package that is named after the version, then the distribution's
+# default where its version is the one asked for.
+case $PY_KIND-$PY_THREADING in
+    cpython-gil) candidates="python$PY_SERIES python3" ;;
+    cpython-free) candidates="python$PY_SERIES-nogil python$PY_SERIES-freethreading python$PY_SERIES-t" ;;
+    pypy-*) candidates="pypy$PY_SERIES pypy3" ;;
+esac
+
+package=
+seen=
+for candidate in $candidates; do
+    version=$(pkg_candidate "$candidate")
+    [ -n "$version" ] || continue
+    case $candidate in
+        *"$PY_SERIES"*) ;;
+        python3)
+            case ${version#*:} in
+                "$PY_SERIES" | "$PY_SERIES".* | "$PY_SERIES"-*) ;;
+                *)
+                    seen=" (its python3 is $version)"
+                    continue
+                    ;;
+            esac
+            ;;
+        # PyPy's package version is not the language's: install it and look.
+        *) ;;
+    esac
+    package=$candidate
+    break
+done
+if [ -z "$package" ]; then
+    set -- "${candidates%% *}"
+    refuse "$name has no package $1$seen"
+fi
+
+case $family-$package in
+    apt-pypy3) headers=pypy3-dev ;;
+    apt-*) headers=$package-dev ;;
+    dnf-*) headers=$package-devel ;;
+    apk-*) headers=$package-dev ;;
+esac
+pkg_install "$package" "$headers" || refuse "installing $package and $headers failed"
+
+# The program has the name of the package everywhere but for free-threaded builds.
+program=
+for try in "$package" "python${PY_SERIES}t" "python$PY_SERIES" "$PY_KIND$PY_SERIES"; do
+    if [ -x "/usr/bin/$try" ]; then
+        program=/usr/bin/$try
+        break
+    fi
+done
+[ -n "$program" ] || refuse "package $package has no program that could be found"
+
+ln -s "$program" "$PY_HOME/bin/python"
+ln -s "$program" "$PY_HOME/bin/python$PY_SERIES"
+echo "$package $(pkg_version "$package")" >"$PY_HOME/detail"
+echo "$package" >"$PY_HOME/runtime"

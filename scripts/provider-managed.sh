@@ -1,0 +1,61 @@
+#!/bin/sh
+# Provider `managed`: the interpreter builds that uv installs, from their default host
+# or from the mirror of the host's settings. See interpreter.sh for the contract.
+set -eu
+here=$(dirname "$0")
+# shellcheck source=scripts/trust.sh
+. "$here/trust.sh"
+# shellcheck source=scripts/packages.sh
+. "$here/packages.sh"
+
+request=$PY_KIND-$PY_SERIES
+if [ "$PY_THREADING" = free ]; then
+    request=$request+freethreaded
+fi
+
+# A host that does not answer must not hold the build up: another provider comes next.
+# uv rewrites paths inside the build for the folder it is installed in, so it is
+# installed where it stays.
+if ! UV_PYTHON_DOWNLOADS=manual \
+    UV_HTTP_TIMEOUT="${UV_HTTP_TIMEOUT:-15}" UV_HTTP_CONNECT_TIMEOUT=5 UV_HTTP_RETRIES=0 \
+    UV_PYTHON_INSTALL_DIR="$PY_HOME/managed" UV_PYTHON_CACHE_DIR="" NO_COLOR=1 \
+    uv python install --no-config --no-bin "$request" >/tmp/managed.log 2>&1; then
+    # uv's own reason, which it spreads over a line for each cause; the one that only
+    # repeats the address is left out.
+    redact </tmp/managed.log | awk '
+        /^(error|  *(cause|Caused by)):/ && !/error sending request for url/ {
+            sub(/^ *(error|cause|Caused by): */, "")
+            out = out (out == "" ? "" : ": ") $0
+        }
+        END { if (out == "") out = "uv python install failed"; print out }' >"$PY_REASON"
+    exit 1
+fi
+redact </tmp/managed.log
+
+set -- "$PY_HOME"/managed/*/bin/"python$PY_SERIES"*
+case $PY_KIND in
+    pypy) set -- "$PY_HOME"/managed/*/bin/"pypy$PY_SERIES" ;;
+esac
+for program in "$@"; do
+    case $program in
+        *-config | *-gdb.py | *\**) ;;
+        *)
+            build=${program#"$PY_HOME/managed/"}
+            # The short name of a build is a link that uv adds for itself.
+            if [ ! -L "$PY_HOME/managed/${build%%/*}" ]; then
+                ln -sf "../managed/$build" "$PY_HOME/bin/python"
+                ln -sf "../managed/$build" "$PY_HOME/bin/python$PY_SERIES"
+                break
+            fi
+            ;;
+    esac
+done
+if [ ! -x "$PY_HOME/bin/python" ]; then
+    echo "uv installed no program for $request" >"$PY_REASON"
+    exit 1
+fi
+build=$(readlink "$PY_HOME/bin/python")
+build=${build#../managed/}
+rm -rf "$PY_HOME/managed/.temp" "$PY_HOME/managed/.lock" "$PY_HOME/managed/.gitignore"
+echo "${build%%/*}, installed by $(uv --version)" >"$PY_HOME/detail"
+pkg_runtime "$PY_HOME" | tr '\n' ' ' >"$PY_HOME/runtime"

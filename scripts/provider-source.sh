@@ -1,0 +1,73 @@
+#!/bin/sh
+# Provider `source`: CPython's source archive, compiled here. See interpreter.sh for the
+# contract, source-archive.sh for where the archive comes from.
+set -eu
+here=$(dirname "$0")
+# shellcheck source=scripts/trust.sh
+. "$here/trust.sh"
+# shellcheck source=scripts/packages.sh
+. "$here/packages.sh"
+
+refuse() {
+    echo "$1" >"$PY_REASON"
+    exit 1
+}
+
+[ "$PY_KIND" = cpython ] || refuse "$PY_KIND is not compiled here"
+case $PY_SERIES-$PY_THREADING in
+    3.?-free | 3.1[0-2]-free) refuse "free-threaded builds begin with 3.13" ;;
+esac
+
+archive=/tmp/python-source
+sh "$here/source-archive.sh" "$PY_SERIES" "$archive" || exit 1
+
+case $(pkg_family) in
+    apt) set -- libbz2-dev libffi-dev liblzma-dev libsqlite3-dev libssl-dev libzstd-dev zlib1g-dev ;;
+    dnf) set -- bzip2-devel libffi-devel libzstd-devel openssl-devel sqlite-devel xz-devel zlib-devel ;;
+    apk) set -- bzip2-dev libffi-dev openssl-dev sqlite-dev xz-dev zlib-dev zstd-dev ;;
+esac
+pkg_install "$@" || refuse "installing the libraries to compile it against failed"
+
+# One folder for every build: paths end up in debug information.
+tree=/build/cpython
+rm -rf "$tree"
+mkdir -p "$tree"
+tar -xf "$archive/archive" -C "$tree" --strip-components=1
+cd "$tree"
+
+# No profile-guided or link-time optimisation: they cost ten times the minutes, and an
+# interpreter that only builds and tests wheels gives them back nowhere. Nor does it need
+# debug information (OPT below). Extensions inherit compiler flags through sysconfig, which
+# has those of the Makefile as configure wrote it: upstream's defaults. What is given on
+# make's command line does not reach them.
+set -- --prefix="$PY_HOME" --without-ensurepip --disable-test-modules --without-static-libpython
+if [ "$PY_THREADING" = free ]; then
+    set -- "$@" --disable-gil
+fi
+log=/tmp/compile.log
+failed() {
+    tail -n 40 "$log" >&2
+    refuse "$1 failed: $(grep -i 'error' "$log" | tail -n 1)"
+}
+echo "compiling with $(nproc) jobs"
+began=$(date +%s)
+./configure -q "$@" >"$log" 2>&1 || failed configure
+configured=$(date +%s)
+make -s -j"$(nproc)" OPT="-DNDEBUG -fwrapv -O2" >"$log" 2>&1 || failed make
+# The bytecode would be three quarters of the layer, and what is needed of it is made
+# in use. The step cannot be switched off, only turned into nothing.
+make -s install COMPILEALL_OPTS=--help >"$log" 2>&1 || failed "make install"
+echo "configured in $((configured - began)) s, compiled and installed in $(($(date +%s) - configured)) s"
+cd /
+rm -rf "$tree"
+rmdir /build 2>/dev/null || echo "/build is in use"
+
+ln -s python3 "$PY_HOME/bin/python"
+find "$PY_HOME" -depth -type d \( -name __pycache__ -o -name test -o -name tests -o -name idlelib \) \
+    -exec rm -rf {} +
+find "$PY_HOME" -type f -name '*.a' -exec rm -f {} +
+find "$PY_HOME" -type f \( -name '*.so' -o -path "*/bin/python$PY_SERIES*" ! -name '*-config' \) \
+    -exec strip --strip-debug {} +
+
+cp "$archive/detail" "$PY_HOME/detail"
+pkg_runtime "$PY_HOME" | tr '\n' ' ' >"$PY_HOME/runtime"

@@ -1,0 +1,16 @@
+#!/bin/sh
+# Gives a clean image the packages that the interpreter needs to run, and no others.
+set -eu
+here=$(dirname "$0")
+# shellcheck source=scripts/trust.sh
+. "$here/trust.sh"
+# shellcheck source=scripts/packages.sh
+. "$here/packages.sh"
+
+# The list was written by the interpreter itself, one name a line after the key; there is
+# no Python here yet to read JSON with.
+# shellcheck disable=SC2046 # words on purpose
+pkg_install $(sed -n '/"runtime_packages"/,/]/s/^ *"\([^"]*\)",\{0,1\}$/\1/p' /opt/python/*/provider.json)
+for python in /opt/python/*/bin/python; do
+    "$python" --version
+done

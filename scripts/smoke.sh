@@ -1,0 +1,31 @@
+#!/bin/sh
+# Installs the one wheel of the build context `wheel`, under its own name and with its
+# dependencies from the index, into an environment of the one interpreter, and runs the
+# checks of smoke.py there.
+set -eu
+here=$(dirname "$0")
+# shellcheck source=scripts/trust.sh
+. "$here/trust.sh"
+
+set -- /wheel/*.whl
+if [ $# -ne 1 ] || [ ! -f "$1" ]; then
+    echo "error: the build context \`wheel\` must hold exactly one .whl" >&2
+    exit 1
+fi
+wheel=$1
+set -- /opt/python/*/bin/python
+if [ $# -ne 1 ] || [ ! -x "$1" ]; then
+    echo "error: a smoke test takes exactly one interpreter, PYTHONS is \`${PYTHONS:-}\`" >&2
+    exit 1
+fi
+
+"$1" -m venv --without-pip /tmp/venv
+# The pinned pip, not the one an interpreter happens to carry. Dependencies come as wheels
+# only: there is no compiler here, and there shall be none.
+pip="/tmp/venv/bin/python /opt/toolchain/pip"
+# shellcheck disable=SC2086 # two words
+$pip install --no-compile --only-binary :all: "$wheel"
+PIP_VERSION=$($pip --version | cut -d' ' -f2)
+export PIP_VERSION
+cd /tmp
+/tmp/venv/bin/python -I "$here/smoke.py" "$wheel" /smoke

@@ -1,0 +1,55 @@
+#!/bin/sh
+# The distribution's packages that every build needs: a C and C++ compiler with the
+# headers of the C library, and enough Python to fetch the pinned toolchain.
+# Further ones by name in SYSTEM_PACKAGES.
+set -eu
+here=$(dirname "$0")
+# shellcheck source=scripts/trust.sh
+. "$here/trust.sh"
+# shellcheck source=scripts/packages.sh
+. "$here/packages.sh"
+
+family=$(pkg_family)
+case $family in
+    apt)
+        set -- ca-certificates g++ gcc libc6-dev make pkg-config python3 python3-pip xz-utils
+        ;;
+    dnf)
+        # No `curl`: EL 9 has curl-minimal, and the two conflict. No update of what is
+        # there: the base is named by its digest and has to stay what it is.
+        set -- ca-certificates diffutils findutils gcc gcc-c++ glibc-devel gzip make \
+            pkgconf-pkg-config python3 python3-pip tar xz
+        ;;
+    apk)
+        # musl-dev is the C library's headers, linux-headers the kernel's.
+        set -- ca-certificates g++ gcc linux-headers make musl-dev pkgconf py3-pip python3 tar xz
+        ;;
+esac
+
+case ${RUST:-none} in
+    none | rustup) ;;
+    distro)
+        case $family in
+            apt)
+                # A stable release keeps its rustc but may carry newer ones beside it
+                # (rustc-web, rustc-1.80): take the newest.
+                pkg_refresh
+                rustc=$(for name in $(pkg_apt apt-cache pkgnames rustc); do
+                    case $name in
+                        rustc | rustc-web | rustc-[0-9]*) echo "$(pkg_candidate "$name") $name" ;;
+                    esac
+                done | sort -V | awk 'NF == 2 && $2 !~ /-(dbg|doc)$/ { last = $2 } END { print last }')
+                set -- "$@" "$rustc" "cargo${rustc#rustc}"
+                ;;
+            dnf | apk) set -- "$@" rust cargo ;;
+        esac
+        ;;
+    *)
+        echo "error: RUST is \`$RUST\`, known are none, distro, rustup" >&2
+        exit 1
+        ;;
+esac
+
+# The list is words on purpose.
+# shellcheck disable=SC2086
+pkg_install "$@" ${SYSTEM_PACKAGES:-}

@@ -1,0 +1,56 @@
+//! `cargo xtask build-info`: what a target's build environment is.
+
+use std::process::ExitCode;
+
+use super::{Workspace, native_platform};
+use crate::exec::Exec;
+use crate::pipeline;
+use crate::plan;
+use crate::report::{self, Detail, Live};
+
+/// Arguments of `build-info`.
+#[derive(Debug, clap::Args)]
+pub struct BuildInfoArgs {
+    /// Base image or target name, and platforms: `debian:12`
+    #[arg(value_name = "TARGET|PLATFORM", required = true)]
+    pub words: Vec<String>,
+    /// Report on stdout as JSON
+    #[arg(long)]
+    pub json: bool,
+    /// How base images may be had
+    #[arg(long, value_enum, default_value_t)]
+    pub base: crate::engine::base::Ways,
+    /// buildx builder to use; the current one where absent, and never switched
+    #[arg(long, value_name = "NAME")]
+    pub builder: Option<String>,
+}
+
+/// Builds the `build-info` target and prints what it says.
+///
+/// # Errors
+/// When the engine cannot build it.
+pub fn run(args: &BuildInfoArgs) -> anyhow::Result<ExitCode> {
+    let (exec, workspace) = (Exec::real(), Workspace::find()?);
+    let config = workspace.config()?;
+    let native = native_platform();
+    let request = plan::parse_words(&config, &args.words, false, &[], &native)?;
+    let engine = workspace.engine(&exec, args.builder.clone())?;
+    let live = Live::new(Detail::Steps);
+    let mut all = Vec::new();
+    for (target, platforms) in &request.targets {
+        let typed = args.words.iter().any(|word| word.starts_with("linux/"));
+        // One environment is what a person wants to see, unless more were typed.
+        let platforms = if typed { platforms.clone() } else { vec![native.clone()] };
+        for platform in platforms {
+            let place = pipeline::Place { target, platform: &platform, ways: args.base };
+            all.push(pipeline::environment(&config, &engine, &place, &workspace.work, &live)?);
+        }
+    }
+    if args.json {
+        report::json(&all)?;
+    } else {
+        let texts: Vec<_> = all.iter().map(pipeline::BuildInfo::text).collect();
+        report::data(texts.join("\n").trim_end());
+    }
+    Ok(ExitCode::SUCCESS)
+}

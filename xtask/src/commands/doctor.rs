@@ -1,0 +1,104 @@
+//! `cargo xtask doctor`: what this machine has and lacks, and the command that mends each lack.
+
+use std::fmt::Write as _;
+use std::process::ExitCode;
+
+use camino::Utf8Path;
+
+use crate::engine::doctor::{self, Diagnosis, Item, Machine, State};
+use crate::exec::Exec;
+use crate::report;
+
+/// Arguments of `cargo xtask doctor`.
+#[derive(Debug, Clone, clap::Args)]
+pub struct DoctorArgs {
+    /// Print JSON instead of a table
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Looks at this machine and prints what it found; `image` is the first target's base image.
+///
+/// # Errors
+/// When the findings cannot be expressed as JSON.
+pub fn run(
+    args: &DoctorArgs,
+    exec: &Exec,
+    workspace: &Utf8Path,
+    image: &str,
+) -> anyhow::Result<ExitCode> {
+    let diagnosis = doctor::examine(exec, &Machine::this(workspace), image);
+    if args.json {
+        report::json(&diagnosis)?;
+    } else {
+        report::data(&table(&diagnosis));
+    }
+    Ok(if diagnosis.ready { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// The findings for people.
+fn table(diagnosis: &Diagnosis) -> String {
+    let width = diagnosis.items.iter().map(|item| item.name.len()).max().unwrap_or(0);
+    let mut text = String::new();
+    for item in &diagnosis.items {
+        let _ = writeln!(text, "{:width$}  {:7}  {}", item.name, item.state.as_str(), item.detail);
+        if let Some(cure) = &item.cure {
+            let _ = writeln!(text, "{:width$}  {:7}  cure: {cure}", "", "");
+        }
+    }
+    text.push('\n');
+    text.push_str(&verdict(diagnosis));
+    text
+}
+
+fn verdict(diagnosis: &Diagnosis) -> String {
+    let lacks = |item: &&Item| item.required && item.state == State::Missing;
+    let names: Vec<_> = diagnosis.items.iter().filter(lacks).map(|item| &*item.name).collect();
+    if names.is_empty() {
+        "ready: `cargo xtask wheels` can run".to_owned()
+    } else {
+        format!("not ready, missing: {}", names.join(", "))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::doctor::fixture;
+
+    #[test]
+    fn the_table_names_each_lack_with_its_cure_and_ends_with_the_verdict() {
+        let fixture = fixture::debian_12();
+        let diagnosis = fixture.diagnosis(&fixture::no_engine());
+        insta::assert_snapshot!(table(&diagnosis), @r"
+        system              ok       Debian GNU/Linux 12 (bookworm), linux/amd64, without systemd
+        privileges          ok       root
+        client              missing  no `docker` on PATH
+                                     cure: cargo xtask setup
+        engine              missing  not installed
+                                     cure: cargo xtask setup
+        buildx              missing  not installed
+                                     cure: cargo xtask setup
+        builder             unknown  no `docker buildx` to ask
+        emulator arm64      missing  `/proc/sys/fs/binfmt_misc` is not mounted
+                                     cure: cargo xtask setup --emulate arm64
+        container registry  unknown  no `docker buildx` to ask with
+        mmdebstrap          missing  makes base images where no registry answers
+                                     cure: cargo xtask setup
+        arch-test           missing  mmdebstrap needs it for foreign platforms
+                                     cure: cargo xtask setup --emulate arm64
+        python index        unknown  no `python3` to ask with
+        certificates        warning  no bundle: containers use their own
+                                     cure: sudo apt-get install ca-certificates
+        proxies             ok       none
+        engine disk         ok       40 GiB free at `/var/lib/docker`
+        workspace disk      ok       40 GiB free at `/work`
+        git                 missing  optional: stamps the metadata with the commit
+        just                missing  optional: runs `docker/justfile` by hand; containers bring their own
+        shellcheck          missing  optional: checks `scripts/` in `cargo xtask ci`
+        hadolint            missing  optional: checks the Dockerfile in `cargo xtask ci`
+
+        not ready, missing: client, engine, buildx
+        ");
+    }
+}

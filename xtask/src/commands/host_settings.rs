@@ -1,0 +1,30 @@
+//! `cargo xtask host-settings`: the secrets of a pasted `--dry-run`.
+
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+
+use crate::engine::host::{HostSettings, ThisHost};
+use crate::exec::{Exec, Step};
+use crate::report;
+
+/// Arguments of `host-settings`.
+#[derive(Debug, clap::Args)]
+pub struct HostSettingsArgs {
+    /// Which secret: settings, netrc, `cargo_config` or `apt_conf`
+    pub secret: String,
+}
+
+/// Prints one secret; it may hold passwords, so this is for a shell's `$(...)`, not for a log.
+///
+/// # Errors
+/// When there is no secret of that name.
+pub fn run(args: &HostSettingsArgs) -> anyhow::Result<ExitCode> {
+    let dump = Exec::real().read(&Step::new("apt-config", ["dump", "Acquire"])).unwrap_or_default();
+    let host = HostSettings::gather(&ThisHost, &dump);
+    let text = host.text(&args.secret).with_context(|| {
+        format!("`{}` is none of settings, netrc, cargo_config, apt_conf", args.secret)
+    })?;
+    report::data(text.trim_end());
+    Ok(ExitCode::SUCCESS)
+}

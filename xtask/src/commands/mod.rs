@@ -1,0 +1,103 @@
+//! One file per subcommand: its arguments, a plan, a call into the rooms below, a report.
+
+pub mod build_info;
+pub mod ci;
+pub mod doctor;
+pub mod host_settings;
+pub mod setup;
+pub mod wheels;
+
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use camino::Utf8PathBuf;
+
+use crate::cli::Command;
+use crate::config::{self, Config, Platform};
+use crate::engine::Engine;
+use crate::exec::{Exec, interrupt};
+use crate::pipeline;
+
+/// Runs one subcommand.
+///
+/// # Errors
+/// Whatever kept it from running; what it found is in the exit code.
+pub fn run(command: Command) -> anyhow::Result<ExitCode> {
+    interrupt::install().context("could not install the handler for Ctrl-C")?;
+    match command {
+        Command::Wheels(args) => wheels::run(&args),
+        Command::BuildInfo(args) => build_info::run(&args),
+        Command::Doctor(args) => {
+            let (workspace, image) = Workspace::find_with_image()?;
+            doctor::run(&args, &Exec::real(), &workspace.root, &image)
+        }
+        Command::Setup(args) => {
+            let (workspace, image) = Workspace::find_with_image()?;
+            setup::run(&args, &Exec::real(), &workspace.root, &image)
+        }
+        Command::Ci(args) => ci::run(&args),
+        Command::HostSettings(args) => host_settings::run(&args),
+    }
+}
+
+/// The workspace that a command works in.
+pub(crate) struct Workspace {
+    pub(crate) root: Utf8PathBuf,
+    pub(crate) work: Utf8PathBuf,
+    pub(crate) dist: Utf8PathBuf,
+}
+
+impl Workspace {
+    /// The workspace of this xtask: where cargo says that its manifest is.
+    pub(crate) fn find() -> anyhow::Result<Self> {
+        // Set by `cargo run`, so also right for a binary that was built elsewhere.
+        let manifest = std::env::var("CARGO_MANIFEST_DIR").ok().map(Utf8PathBuf::from);
+        let start = match manifest {
+            Some(dir) => dir,
+            None => Utf8PathBuf::try_from(std::env::current_dir()?)?,
+        };
+        let root = start
+            .ancestors()
+            .find(|dir| dir.join("wheels.toml").is_file())
+            .with_context(|| format!("there is no wheels.toml in `{start}` or above it"))?;
+        let work = root.join("target/xtask");
+        Ok(Self { root: root.to_owned(), work, dist: root.join("dist") })
+    }
+
+    /// The workspace, and the image of its first target: the one that a registry is asked for when
+    /// nothing else was named.
+    pub(crate) fn find_with_image() -> anyhow::Result<(Self, String)> {
+        let workspace = Self::find()?;
+        let image = workspace.config()?.targets.first().map(|target| target.image.clone());
+        Ok((workspace, image.unwrap_or_else(|| "debian:12".to_owned())))
+    }
+
+    pub(crate) fn config(&self) -> anyhow::Result<Config> {
+        let config = config::load(&self.root)?;
+        if !config.overrides.is_empty() {
+            let keys = config.overrides.join(", ");
+            crate::report::note(&format!("wheels.local.toml overrides: {keys}"));
+        }
+        Ok(config)
+    }
+
+    pub(crate) fn engine(&self, exec: &Exec, builder: Option<String>) -> anyhow::Result<Engine> {
+        let host = pipeline::prepare_host(exec, &self.work)?;
+        Ok(Engine { exec: exec.clone(), root: self.root.clone(), host, builder })
+    }
+}
+
+/// The platform that this machine runs natively.
+pub(crate) fn native_platform() -> Platform {
+    let arch = match std::env::consts::ARCH {
+        "x86_64" => "linux/amd64",
+        "aarch64" => "linux/arm64",
+        "x86" => "linux/386",
+        "powerpc64" => "linux/ppc64le",
+        "s390x" => "linux/s390x",
+        "riscv64" => "linux/riscv64",
+        _ => "linux/arm",
+    };
+    // Each of the words above is one that parses; see the test below.
+    arch.parse().unwrap_or_else(|message: String| unreachable!("{message}"))
+}

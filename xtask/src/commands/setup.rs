@@ -1,0 +1,147 @@
+//! `cargo xtask setup`, and the same for `--setup` of other commands.
+
+use std::collections::BTreeSet;
+use std::process::ExitCode;
+
+use anyhow::bail;
+use camino::Utf8Path;
+
+use crate::engine::doctor::facts::Reach;
+use crate::engine::doctor::{self, Diagnosis, Item, Machine};
+use crate::engine::setup::{self, Event, Folders, SetupPlan, Wants};
+use crate::exec::Exec;
+use crate::report;
+
+/// Arguments of `cargo xtask setup`.
+#[derive(Debug, Clone, clap::Args)]
+pub struct SetupArgs {
+    /// Print the exact commands and run none
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Also set up emulation for this architecture, e.g. arm64 (may be given more than once)
+    #[arg(long, value_name = "ARCH")]
+    pub emulate: Vec<String>,
+    /// Let `/etc/apt` know the release that a newer engine is borrowed from, for its updates
+    #[arg(long)]
+    pub permanent: bool,
+    /// Print what the machine has afterwards as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Gives this machine what it lacks; `image` is the first target's base image.
+///
+/// # Errors
+/// When something cannot be installed or started.
+pub fn run(
+    args: &SetupArgs,
+    exec: &Exec,
+    workspace: &Utf8Path,
+    image: &str,
+) -> anyhow::Result<ExitCode> {
+    let emulators = args.emulate.iter().cloned().collect();
+    let asked = Asked { emulators, bootstrap: true, permanent: args.permanent };
+    let after = ensure(exec, workspace, image, &asked, args.dry_run)?;
+    if args.json {
+        report::json(&after)?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What is asked of a machine, before it was looked at.
+#[derive(Debug, Clone, Default)]
+pub struct Asked {
+    /// Architectures whose programs have to run.
+    pub emulators: BTreeSet<String>,
+    /// Whether base images may have to be made from packages, where no registry answers.
+    pub bootstrap: bool,
+    /// Whether `/etc/apt` may learn the borrowed release.
+    pub permanent: bool,
+}
+
+/// Looks at this machine and gives it what it lacks of what is asked, after saying what it will do;
+/// with `dry_run` it prints the commands instead. Returns what the machine has in the end.
+///
+/// # Errors
+/// When something cannot be installed or started, or is still missing afterwards.
+pub fn ensure(
+    exec: &Exec,
+    workspace: &Utf8Path,
+    image: &str,
+    asked: &Asked,
+    dry_run: bool,
+) -> anyhow::Result<Diagnosis> {
+    let machine = Machine::this(workspace);
+    let before = doctor::examine(exec, &machine, image);
+    let wants = Wants {
+        engine: true,
+        // Before there is a client nobody can ask the registry, and a second round costs more
+        // than the small package.
+        bootstrap: asked.bootstrap && before.facts.registry != Reach::Yes,
+        emulators: asked.emulators.clone(),
+        permanent: asked.permanent,
+    };
+    mend(exec, &machine, image, before, &wants, dry_run)
+}
+
+fn mend(
+    exec: &Exec,
+    machine: &Machine,
+    image: &str,
+    before: Diagnosis,
+    wants: &Wants,
+    dry_run: bool,
+) -> anyhow::Result<Diagnosis> {
+    let plan = setup::plan(&before.facts, wants, &Folders::of(&machine.workspace))?;
+    if plan.is_empty() {
+        report::note("nothing to set up: this machine has what it needs");
+        return Ok(before);
+    }
+    if dry_run {
+        // Our own files alone, so that the commands can be pasted.
+        setup::draft(&plan)?;
+        report::data(&plan.script());
+        return Ok(before);
+    }
+    announce(&plan);
+    setup::apply(&plan, exec, &mut |event| tell(event))?;
+    let after = doctor::examine(exec, machine, image);
+    let missing = after.missing(wants);
+    if !missing.is_empty() {
+        bail!("still missing after the set-up:\n{}", lines(&missing));
+    }
+    Ok(after)
+}
+
+fn announce(plan: &SetupPlan) {
+    report::note("setup will");
+    for (index, line) in plan.describe().iter().enumerate() {
+        report::note(&format!("  {}. {line}", index + 1));
+    }
+}
+
+fn tell(event: &Event<'_>) {
+    match event {
+        Event::Started(action) => report::note(&format!("... {}", action.what)),
+        Event::Forecast(forecast) => {
+            let new = &forecast.new;
+            report::note(&format!("    {} new packages: {}", new.len(), new.join(", ")));
+            if !forecast.updated.is_empty() {
+                let updated = forecast.updated.join(", ");
+                report::note(&format!("    updated within this release: {updated}"));
+            }
+        }
+        Event::Done(_, time) => {
+            report::note(&format!("    done in {:.1} s", time.as_secs_f64()));
+        }
+    }
+}
+
+/// One line per missing part, with the command that mends it.
+pub fn lines(missing: &[Item]) -> String {
+    let line = |item: &Item| {
+        let cure = item.cure.as_ref().map_or_else(String::new, |cure| format!(" (`{cure}`)"));
+        format!("  {}: {}{cure}", item.name, item.detail)
+    };
+    missing.iter().map(line).collect::<Vec<_>>().join("\n")
+}

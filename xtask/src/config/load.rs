@@ -1,0 +1,327 @@
+//! Reading: TOML to validated values, with the line of what is wrong.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use camino::{Utf8Path, Utf8PathBuf};
+use serde::Deserialize;
+use thiserror::Error;
+use toml::{Spanned, Table, Value};
+
+use super::{Bootstrap, Build, Check, Config, Family, Libc, Platform, Source, Target, Toolchain};
+
+/// The configuration's file name at the workspace root.
+const MAIN: &str = "wheels.toml";
+/// The file that overrides it on one machine.
+const LOCAL: &str = "wheels.local.toml";
+
+/// Why the configuration does not hold.
+#[derive(Debug, Error)]
+pub enum ConfigError {
+    /// The file is not there or cannot be read.
+    #[error("{0}\n\nhint: wheels.toml at the workspace root says what is built; see README.md")]
+    Read(std::io::Error),
+    /// TOML or the shape is wrong.
+    #[error("`{file}`: {error}")]
+    Toml {
+        /// Which file.
+        file: Utf8PathBuf,
+        /// What the reader says, with line and column.
+        error: String,
+    },
+    /// A value is wrong.
+    #[error("`{file}`, line {line}: {message}")]
+    Invalid {
+        /// Which file.
+        file: Utf8PathBuf,
+        /// Line, counted from 1.
+        line: usize,
+        /// What is wrong and how it is mended.
+        message: String,
+    },
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawConfig {
+    source: Spanned<RawSource>,
+    build: Spanned<Build>,
+    #[serde(default)]
+    toolchain: Toolchain,
+    #[serde(default)]
+    check: Option<Spanned<Check>>,
+    #[serde(default)]
+    target: Vec<Spanned<RawTarget>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawSource {
+    sdist: Option<Spanned<String>>,
+    sha256: Option<Spanned<String>>,
+    path: Option<Spanned<Utf8PathBuf>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawTarget {
+    name: Spanned<String>,
+    image: Spanned<String>,
+    family: Option<Family>,
+    glibc: Option<Spanned<String>>,
+    musl: Option<Spanned<String>>,
+    platforms: Vec<Platform>,
+    #[serde(default)]
+    digest: BTreeMap<Platform, Spanned<String>>,
+    bootstrap: Option<Spanned<Bootstrap>>,
+}
+
+/// Reads `wheels.toml` in `root` and lays `wheels.local.toml` over it where there is one.
+///
+/// # Errors
+/// [`ConfigError`], which names the file and, where a value is wrong, its line.
+pub fn load(root: &Utf8Path) -> Result<Config, ConfigError> {
+    let main = root.join(MAIN);
+    let text = fs_err::read_to_string(&main).map_err(ConfigError::Read)?;
+    // The main file has to hold by itself, so that its errors carry its own lines.
+    let config = parse(Utf8Path::new(MAIN), &text)?;
+    let local = root.join(LOCAL);
+    if !local.exists() {
+        return Ok(config);
+    }
+    let local_text = fs_err::read_to_string(&local).map_err(ConfigError::Read)?;
+    overlay(&text, &local_text)
+}
+
+fn toml_error(file: &str, error: &impl ToString) -> ConfigError {
+    ConfigError::Toml { file: file.into(), error: error.to_string().trim_end().to_owned() }
+}
+
+/// Lays `local` over `main`, table by table; `[[target]]` entries are matched by their name.
+fn overlay(main: &str, local: &str) -> Result<Config, ConfigError> {
+    let mut merged: Table = toml::from_str(main).map_err(|error| toml_error(MAIN, &error))?;
+    let over: Table = toml::from_str(local).map_err(|error| toml_error(LOCAL, &error))?;
+    let mut overrides = Vec::new();
+    merge(&mut merged, over, "", &mut overrides);
+    let text = toml::to_string(&merged).map_err(|error| toml_error(LOCAL, &error))?;
+    // Lines of the merged text mean nothing to anyone: say which keys the local file touched.
+    let blame = format!("{MAIN} with {LOCAL} laid over it ({})", overrides.join(", "));
+    let mut config = parse(Utf8Path::new(&blame), &text)?;
+    config.overrides = overrides;
+    Ok(config)
+}
+
+fn merge(into: &mut Table, over: Table, at: &str, overrides: &mut Vec<String>) {
+    for (key, value) in over {
+        let path = if at.is_empty() { key.clone() } else { format!("{at}.{key}") };
+        match (into.get_mut(&key), value) {
+            (Some(Value::Table(below)), Value::Table(value)) => {
+                merge(below, value, &path, overrides);
+            }
+            (Some(Value::Array(below)), Value::Array(value)) if path == "target" => {
+                merge_targets(below, value, overrides);
+            }
+            (_, value) => {
+                into.insert(key, value);
+                overrides.push(path);
+            }
+        }
+    }
+}
+
+fn merge_targets(into: &mut Vec<Value>, over: Vec<Value>, overrides: &mut Vec<String>) {
+    for value in over {
+        let name = value.get("name").and_then(Value::as_str).unwrap_or("?").to_owned();
+        let path = format!("target.{name}");
+        let same = |v: &&mut Value| v.get("name").and_then(Value::as_str) == Some(name.as_str());
+        match (into.iter_mut().find(same), value) {
+            (Some(Value::Table(below)), Value::Table(mut value)) => {
+                value.remove("name");
+                merge(below, value, &path, overrides);
+            }
+            (_, value) => {
+                into.push(value);
+                overrides.push(path);
+            }
+        }
+    }
+}
+
+/// Parses and validates one configuration text; `file` is what errors call it.
+pub(crate) fn parse(file: &Utf8Path, text: &str) -> Result<Config, ConfigError> {
+    let raw: RawConfig = toml::from_str(text).map_err(|error| toml_error(file.as_str(), &error))?;
+    let checker = Checker { file, text };
+    let source = checker.source(&raw.source)?;
+    checker.build(&raw.build)?;
+    let check = checker.check(raw.check)?;
+    let mut names = BTreeSet::new();
+    let mut targets = Vec::new();
+    for target in raw.target {
+        let line = target.span().start;
+        let target = checker.target(target.into_inner())?;
+        if !names.insert(target.name.clone()) {
+            return Err(checker.at(line, format!("there are two targets named `{}`", target.name)));
+        }
+        targets.push(target);
+    }
+    let build = raw.build.into_inner();
+    Ok(Config { source, build, toolchain: raw.toolchain, check, targets, overrides: Vec::new() })
+}
+
+struct Checker<'a> {
+    file: &'a Utf8Path,
+    text: &'a str,
+}
+
+impl Checker<'_> {
+    fn at(&self, offset: usize, message: String) -> ConfigError {
+        let before = self.text.get(..offset).unwrap_or(self.text);
+        let line = before.matches('\n').count() + 1;
+        ConfigError::Invalid { file: self.file.to_owned(), line, message }
+    }
+
+    fn source(&self, raw: &Spanned<RawSource>) -> Result<Source, ConfigError> {
+        let (start, raw) = (raw.span().start, raw.get_ref());
+        match (&raw.sdist, &raw.path) {
+            (Some(sdist), None) => {
+                let Some(sha256) = &raw.sha256 else {
+                    let message = "`sdist` needs its `sha256`, so that every build has the same \
+                                   source; the index shows it beside the file";
+                    return Err(self.at(sdist.span().start, message.to_owned()));
+                };
+                self.sdist(sdist, sha256)
+            }
+            (None, Some(path)) => {
+                if raw.sha256.is_some() || path.get_ref().is_absolute() {
+                    let message = "`path` is relative to this file and has no `sha256`: the \
+                                   folder is hashed at each build";
+                    return Err(self.at(path.span().start, message.to_owned()));
+                }
+                Ok(Source::Path { path: path.get_ref().clone() })
+            }
+            _ => {
+                let message = "one of `sdist = \"name==version\"` or `path = \".\"` has to say \
+                               where the source comes from";
+                Err(self.at(start, message.to_owned()))
+            }
+        }
+    }
+
+    fn sdist(
+        &self,
+        sdist: &Spanned<String>,
+        sha256: &Spanned<String>,
+    ) -> Result<Source, ConfigError> {
+        let word = |c: char| c.is_ascii_alphanumeric() || "._-+!".contains(c);
+        let parts = sdist.get_ref().split_once("==").filter(|(name, version)| {
+            !name.is_empty() && !version.is_empty() && name.chars().chain(version.chars()).all(word)
+        });
+        let Some((name, version)) = parts else {
+            let message = format!("`{}` is not of the form `name==version`", sdist.get_ref());
+            return Err(self.at(sdist.span().start, message));
+        };
+        let hash = sha256.get_ref();
+        if hash.len() != 64 || !hash.chars().all(|c| matches!(c, '0'..='9' | 'a'..='f')) {
+            let message = "`sha256` is not 64 lower-case hexadecimal digits".to_owned();
+            return Err(self.at(sha256.span().start, message));
+        }
+        let (name, version) = (name.to_owned(), version.to_owned());
+        Ok(Source::Sdist { name, version, sha256: hash.clone() })
+    }
+
+    fn build(&self, build: &Spanned<Build>) -> Result<(), ConfigError> {
+        let (start, build) = (build.span().start, build.get_ref());
+        if build.pythons.is_empty() || build.providers.is_empty() {
+            let message = "`pythons` and `providers` must name at least one each".to_owned();
+            return Err(self.at(start, message));
+        }
+        let misplaced = |path: &&Utf8PathBuf| path.parent().is_none_or(|dir| dir != "docker");
+        if let Some(path) = build.requirements.as_ref().filter(misplaced) {
+            let message = format!("`requirements` is `{path}`: it has to be a file in `docker/`");
+            return Err(self.at(start, message));
+        }
+        if let Some(name) = build.env.keys().find(|name| !is_env_name(name)) {
+            return Err(self.at(start, format!("`{name}` is no name of an environment variable")));
+        }
+        if let Some((name, _)) = build.env.iter().find(|(_, value)| value.contains('\n')) {
+            return Err(self.at(start, format!("the value of `{name}` holds a newline")));
+        }
+        Ok(())
+    }
+
+    fn check(&self, check: Option<Spanned<Check>>) -> Result<Check, ConfigError> {
+        let Some(check) = check else { return Ok(Check::default()) };
+        let start = check.span().start;
+        let check = check.into_inner();
+        if let Some(module) = check.calls.keys().find(|module| !check.imports.contains(module)) {
+            let message = format!("`check.calls` names `{module}`, which `imports` does not");
+            return Err(self.at(start, message));
+        }
+        Ok(check)
+    }
+
+    fn target(&self, raw: RawTarget) -> Result<Target, ConfigError> {
+        let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || ".-".contains(c);
+        let name = raw.name.get_ref();
+        if name.is_empty() || name.starts_with(['.', '-']) || !name.chars().all(plain) {
+            let message =
+                format!("`{name}` is no target name: lower-case letters, digits, `.` and `-`");
+            return Err(self.at(raw.name.span().start, message));
+        }
+        if raw.platforms.is_empty() {
+            let message = format!("target `{name}` has no platforms");
+            return Err(self.at(raw.name.span().start, message));
+        }
+        for digest in raw.digest.values() {
+            let hex = digest.get_ref().strip_prefix("sha256:").unwrap_or_default();
+            if hex.len() != 64 || !hex.chars().all(|c| c.is_ascii_hexdigit()) {
+                let message = format!("`{}` is no digest (`sha256:…`)", digest.get_ref());
+                return Err(self.at(digest.span().start, message));
+            }
+        }
+        if let Some(bootstrap) = raw.bootstrap.as_ref().filter(|b| b.get_ref().tool != "mmdebstrap")
+        {
+            let tool = &bootstrap.get_ref().tool;
+            let message = format!("`{tool}` is no bootstrap tool that is known (mmdebstrap)");
+            return Err(self.at(bootstrap.span().start, message));
+        }
+        let digest = raw.digest.into_iter().map(|(k, v)| (k, v.into_inner())).collect();
+        Ok(Target {
+            libc: self.libc(&raw.name, raw.glibc.as_ref(), raw.musl.as_ref())?,
+            name: raw.name.into_inner(),
+            image: raw.image.into_inner(),
+            family: raw.family,
+            platforms: raw.platforms,
+            digest,
+            bootstrap: raw.bootstrap.map(Spanned::into_inner),
+        })
+    }
+
+    fn libc(
+        &self,
+        name: &Spanned<String>,
+        glibc: Option<&Spanned<String>>,
+        musl: Option<&Spanned<String>>,
+    ) -> Result<Option<Libc>, ConfigError> {
+        let (text, make): (_, fn(u16, u16) -> Libc) = match (glibc, musl) {
+            (Some(text), None) => (text, Libc::Glibc),
+            (None, Some(text)) => (text, Libc::Musl),
+            (None, None) => return Ok(None),
+            (Some(_), Some(_)) => {
+                let message =
+                    format!("target `{}` has both `glibc` and `musl`: it has one", name.get_ref());
+                return Err(self.at(name.span().start, message));
+            }
+        };
+        let version = text.get_ref().split_once('.');
+        let version = version.and_then(|(a, b)| Some((a.parse().ok()?, b.parse().ok()?)));
+        version.map(|(major, minor)| Some(make(major, minor))).ok_or_else(|| {
+            let message = format!("`{}` is no version like \"2.36\"", text.get_ref());
+            self.at(text.span().start, message)
+        })
+    }
+}
+
+fn is_env_name(name: &str) -> bool {
+    name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+}

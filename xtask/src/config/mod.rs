@@ -1,0 +1,20 @@
+//! `wheels.toml` and `wheels.local.toml`: read, merged, validated.
+//!
+//! Everything that can be wrong with them is said here, with the file and the line, before
+//! anything is planned. The rooms above get values that hold.
+
+mod load;
+mod model;
+mod target;
+
+#[cfg(test)]
+pub(crate) use load::parse as parse_text;
+pub use load::{ConfigError, load};
+pub use model::{
+    Bootstrap, Build, Check, Config, Family, Libc, Platform, Provider, Rust, Source, TagPolicy,
+    Toolchain,
+};
+pub use target::{Target, TargetError, find_target, name_of_image};
+
+#[cfg(test)]
+mod tests;

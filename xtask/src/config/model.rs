@@ -1,0 +1,324 @@
+//! The shape of the configuration, one type per table.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
+
+use camino::Utf8PathBuf;
+use serde::{Deserialize, Serialize};
+
+use super::Target;
+use crate::wheel::Interpreter;
+
+/// A validated `wheels.toml`, with `wheels.local.toml` laid over it.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Where the package comes from.
+    pub source: Source,
+    /// How it is built.
+    pub build: Build,
+    /// What is installed beside the compiler.
+    pub toolchain: Toolchain,
+    /// What a finished wheel has to prove.
+    pub check: Check,
+    /// The systems that are built for, in the file's order.
+    pub targets: Vec<Target>,
+    /// The keys that `wheels.local.toml` overrides, as dotted paths.
+    pub overrides: Vec<String>,
+}
+
+/// Where the package's source comes from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase", tag = "kind")]
+pub enum Source {
+    /// A source archive of the Python index.
+    Sdist {
+        /// Project name as the index knows it.
+        name: String,
+        /// Exact version.
+        version: String,
+        /// SHA-256 of the archive, 64 lower-case hexadecimal digits.
+        sha256: String,
+    },
+    /// A folder of this repository.
+    Path {
+        /// Relative to the workspace root.
+        path: Utf8PathBuf,
+    },
+}
+
+/// `[build]`: how the wheels are built.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Build {
+    /// The just recipe that builds every requested interpreter's wheel into `dist/`.
+    #[serde(default = "default_recipe")]
+    pub recipe: String,
+    /// The interpreters that are built unless `--python` narrows them.
+    pub pythons: Vec<InterpreterId>,
+    /// Where interpreters come from, in the order they are tried.
+    #[serde(default = "default_providers")]
+    pub providers: Vec<Provider>,
+    /// Hash-locked requirements of the build backend, relative to the workspace root.
+    pub requirements: Option<Utf8PathBuf>,
+    /// Environment of the build.
+    #[serde(default)]
+    pub env: BTreeMap<String, String>,
+    /// Further system packages, by family.
+    #[serde(default)]
+    pub system_packages: BTreeMap<Family, Vec<String>>,
+}
+
+/// An interpreter as the configuration names it (`cp311`, `cp314t`, `pp311`).
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(try_from = "String")]
+pub struct InterpreterId(pub Interpreter);
+
+impl TryFrom<String> for InterpreterId {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse().map(Self).map_err(|error| format!("{error}"))
+    }
+}
+
+fn default_recipe() -> String {
+    "build-all".to_owned()
+}
+
+fn default_providers() -> Vec<Provider> {
+    vec![Provider::Distro, Provider::Managed, Provider::Source]
+}
+
+/// Who gives an interpreter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Provider {
+    /// The target's own packages.
+    Distro,
+    /// uv's builds, from their default host or a mirror.
+    Managed,
+    /// The upstream source archive, compiled in the target.
+    Source,
+}
+
+impl Provider {
+    /// The word that the configuration and the container scripts use.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Distro => "distro",
+            Self::Managed => "managed",
+            Self::Source => "source",
+        }
+    }
+}
+
+/// `[toolchain]`: what is installed beside the compiler.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Toolchain {
+    /// Where Rust comes from.
+    #[serde(default)]
+    pub rust: Rust,
+}
+
+/// Where the container's Rust comes from.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Rust {
+    /// No Rust: the default, since most packages need none.
+    #[default]
+    None,
+    /// The newest of the distribution's packages.
+    Distro,
+    /// rustup, pinned by version and hash.
+    Rustup,
+}
+
+impl Rust {
+    /// The word that the container scripts use.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Distro => "distro",
+            Self::Rustup => "rustup",
+        }
+    }
+}
+
+/// `[check]`: what a finished wheel has to prove.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Check {
+    /// Which platform tag a finished wheel carries.
+    #[serde(default)]
+    pub tag: TagPolicy,
+    /// Whether a wheel without a compiled extension is an error.
+    #[serde(default)]
+    pub native: bool,
+    /// Modules that the smoke test imports.
+    #[serde(default)]
+    pub imports: Vec<String>,
+    /// Python expressions that must be true, by module; `m` is the imported module.
+    #[serde(default)]
+    pub calls: BTreeMap<String, Vec<String>>,
+    /// The highest ISA level allowed, by architecture.
+    #[serde(default)]
+    pub isa: BTreeMap<String, String>,
+}
+
+/// Which platform tag a finished wheel carries.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TagPolicy {
+    /// `manylinux_<libc of the target>`: one index serves each system its own build.
+    #[default]
+    Target,
+    /// What the symbols need, as auditwheel would say.
+    Floor,
+    /// `linux_<arch>`, as built; no index takes it.
+    Linux,
+}
+
+/// How a target's packages are installed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Family {
+    /// Debian, Ubuntu.
+    Apt,
+    /// RHEL, Rocky, Alma, Fedora.
+    Dnf,
+    /// Alpine.
+    Apk,
+}
+
+impl fmt::Display for Family {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Apt => "apt",
+            Self::Dnf => "dnf",
+            Self::Apk => "apk",
+        })
+    }
+}
+
+/// A target's C library, which decides its platform tag (PEP 600, PEP 656).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Libc {
+    /// GNU C library, major and minor version.
+    Glibc(u16, u16),
+    /// musl, major and minor version.
+    Musl(u16, u16),
+}
+
+impl Libc {
+    /// The platform tag of a wheel built for this C library on `arch` (`x86_64`, `aarch64`).
+    pub fn platform_tag(self, arch: &str) -> String {
+        match self {
+            Self::Glibc(major, minor) => format!("manylinux_{major}_{minor}_{arch}"),
+            Self::Musl(major, minor) => format!("musllinux_{major}_{minor}_{arch}"),
+        }
+    }
+}
+
+impl fmt::Display for Libc {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Glibc(major, minor) => write!(f, "glibc {major}.{minor}"),
+            Self::Musl(major, minor) => write!(f, "musl {major}.{minor}"),
+        }
+    }
+}
+
+/// How a base image is made where no registry answers.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Bootstrap {
+    /// The tool; `mmdebstrap` is the one there is.
+    pub tool: String,
+    /// The distribution's suite, e.g. `bookworm`.
+    pub suite: String,
+    /// The mirror to take it from; the tool's own default where it is absent.
+    pub mirror: Option<String>,
+}
+
+/// A platform in the engine's words: `linux/amd64`, `linux/arm64`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Platform {
+    arch: String,
+}
+
+/// The platforms that can be built for, with the architecture's name in wheel tags and in Debian.
+const PLATFORMS: [(&str, &str); 7] = [
+    ("amd64", "x86_64"),
+    ("arm64", "aarch64"),
+    ("386", "i686"),
+    ("arm", "armv7l"),
+    ("ppc64le", "ppc64le"),
+    ("s390x", "s390x"),
+    ("riscv64", "riscv64"),
+];
+
+impl Platform {
+    /// The architecture in the engine's words: `amd64`, `arm64`.
+    pub fn engine_arch(&self) -> &str {
+        &self.arch
+    }
+
+    /// The architecture in a wheel's platform tag: `x86_64`, `aarch64`.
+    pub fn wheel_arch(&self) -> &'static str {
+        PLATFORMS.iter().find(|(engine, _)| *engine == self.arch).map_or("unknown", |(_, w)| w)
+    }
+
+    /// The architecture in Debian's words: `amd64`, `arm64`, `i386`, `armhf`, `ppc64el`.
+    pub fn debian_arch(&self) -> &str {
+        match self.arch.as_str() {
+            "386" => "i386",
+            "arm" => "armhf",
+            "ppc64le" => "ppc64el",
+            other => other,
+        }
+    }
+}
+
+impl fmt::Display for Platform {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "linux/{}", self.arch)
+    }
+}
+
+impl FromStr for Platform {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let known = || PLATFORMS.map(|(arch, _)| format!("linux/{arch}")).join(", ");
+        let arch = text.strip_prefix("linux/").unwrap_or_default();
+        // `linux/arm64/v8` and `linux/arm/v7` are the same platforms written out.
+        let arch = match arch {
+            "arm64/v8" => "arm64",
+            "arm/v7" => "arm",
+            other => other,
+        };
+        if PLATFORMS.iter().any(|(engine, _)| *engine == arch) {
+            Ok(Self { arch: arch.to_owned() })
+        } else {
+            Err(format!("`{text}` is no platform that can be built for (known: {})", known()))
+        }
+    }
+}
+
+impl TryFrom<String> for Platform {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
+    }
+}
+
+impl From<Platform> for String {
+    fn from(platform: Platform) -> Self {
+        platform.to_string()
+    }
+}

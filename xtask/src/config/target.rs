@@ -1,0 +1,105 @@
+//! A target: one system that wheels are built in.
+
+use std::collections::BTreeMap;
+
+use thiserror::Error;
+
+use super::{Bootstrap, Config, Family, Libc, Platform};
+use crate::digest;
+
+/// One system that wheels are built in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    /// Short name; with the architecture it names the folder below `dist/`.
+    pub name: String,
+    /// Image reference as users type it, e.g. `debian:12`.
+    pub image: String,
+    /// Package family; read from the image itself where it is `None`.
+    pub family: Option<Family>,
+    /// C library; read from the image itself where it is `None`.
+    pub libc: Option<Libc>,
+    /// The platforms that it is built for unless the command line narrows them.
+    pub platforms: Vec<Platform>,
+    /// Pinned manifest digest (`sha256:…`) by platform.
+    pub digest: BTreeMap<Platform, String>,
+    /// How to make the image where no registry answers.
+    pub bootstrap: Option<Bootstrap>,
+}
+
+impl Target {
+    /// The folder of this target below `dist/`: `debian12-amd64`.
+    pub fn folder(&self, platform: &Platform) -> String {
+        format!("{}-{}", self.name, platform.engine_arch())
+    }
+}
+
+/// Why a target named on the command line cannot be built.
+#[derive(Debug, Error, PartialEq, Eq)]
+pub enum TargetError {
+    /// The word is no image reference and no target's name.
+    #[error(
+        "`{word}` is neither a target of wheels.toml ({known}) nor an image reference\n\n\
+         hint: images are written like `debian:12`, platforms like `linux/amd64`"
+    )]
+    NotAnImage {
+        /// What was typed.
+        word: String,
+        /// The targets there are.
+        known: String,
+    },
+}
+
+/// The target that `word` means: one of the configuration, by name or image, or else any image.
+///
+/// # Errors
+/// [`TargetError`] when `word` cannot be an image reference.
+pub fn find_target(config: &Config, word: &str) -> Result<Target, TargetError> {
+    if let Some(target) = config.targets.iter().find(|t| t.name == word || t.image == word) {
+        return Ok(target.clone());
+    }
+    if !is_image_reference(word) {
+        let known: Vec<_> = config.targets.iter().map(|t| t.image.as_str()).collect();
+        return Err(TargetError::NotAnImage { word: word.to_owned(), known: known.join(", ") });
+    }
+    Ok(Target {
+        name: name_of_image(word),
+        image: word.to_owned(),
+        family: None,
+        libc: None,
+        platforms: Vec::new(),
+        digest: BTreeMap::new(),
+        bootstrap: None,
+    })
+}
+
+/// Whether `word` has the form of an image reference that names a tag or a digest, which is what
+/// tells it from a misspelt target (grammar: distribution/reference, `reference.go`).
+fn is_image_reference(word: &str) -> bool {
+    let Some((name, rest)) = word.rsplit_once(':') else { return false };
+    let name = name.strip_suffix("@sha256").unwrap_or(name);
+    let name_char = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "._-/:".contains(c);
+    let rest_char = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+    let starts = |text: &str| text.starts_with(|c: char| c.is_ascii_alphanumeric());
+    starts(name) && starts(rest) && name.chars().all(name_char) && rest.chars().all(rest_char)
+}
+
+/// A target name made from an image reference: `debian:11` gives `debian11`, a reference with a
+/// registry or a path gives its last part and a short hash of the whole, so that two images never
+/// share a folder. The result is valid in a file name and in an image tag.
+pub fn name_of_image(image: &str) -> String {
+    let last = image.rsplit('/').next().unwrap_or(image);
+    let (name, tag) = last.split_once(':').unwrap_or((last, ""));
+    let joined = if name.ends_with(|c: char| c.is_ascii_digit()) && !tag.is_empty() {
+        format!("{name}-{tag}")
+    } else {
+        format!("{name}{tag}")
+    };
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '.' || c == '-';
+    let clean: String = joined.chars().map(|c| if plain(c) { c } else { '-' }).collect();
+    if clean == joined && last == image && clean.len() <= 40 {
+        clean
+    } else {
+        let short: String = clean.chars().take(40).collect();
+        format!("{short}-{}", &digest::of_bytes(image.as_bytes())[..8])
+    }
+}

@@ -1,0 +1,99 @@
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use super::load::parse;
+use super::*;
+
+const GOOD: &str = r#"[source]
+sdist = "autobahn==26.10.2"
+sha256 = "6c69fca89106567060941c5568e67a5369738813d883db4e3d62b76f0a2c497e"
+
+[build]
+pythons = ["cp311"]
+
+[[target]]
+name = "debian12"
+image = "debian:12"
+family = "apt"
+glibc = "2.36"
+platforms = ["linux/amd64"]
+"#;
+
+fn error(from: &str, to: &str) -> String {
+    assert!(GOOD.contains(from), "{from}");
+    parse(Utf8Path::new("wheels.toml"), &GOOD.replace(from, to)).unwrap_err().to_string()
+}
+
+#[test]
+fn the_repositorys_own_configuration_holds() {
+    let root = Utf8Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let config = load(root).unwrap();
+    assert!(config.targets.iter().any(|target| target.image == "debian:12"));
+}
+
+#[test]
+fn what_is_wrong_is_named_with_its_line() {
+    insta::assert_snapshot!(
+        error("autobahn==26.10.2", "autobahn"),
+        @"`wheels.toml`, line 2: `autobahn` is not of the form `name==version`"
+    );
+    insta::assert_snapshot!(
+        error("6c69fca8", "xyz"),
+        @"`wheels.toml`, line 3: `sha256` is not 64 lower-case hexadecimal digits"
+    );
+    insta::assert_snapshot!(
+        error("\"2.36\"", "\"latest\""),
+        @"`wheels.toml`, line 12: `latest` is no version like \"2.36\""
+    );
+    insta::assert_snapshot!(
+        error("name = \"debian12\"", "name = \"Debian 12\""),
+        @"`wheels.toml`, line 9: `Debian 12` is no target name: lower-case letters, digits, `.` and `-`"
+    );
+    let unknown = error("pythons", "phytons");
+    assert!(unknown.contains("line 6") && unknown.contains("phytons"), "{unknown}");
+    let python = error("cp311", "python3.11");
+    assert!(python.contains("line 6") && python.contains("python3.11"), "{python}");
+}
+
+#[test]
+fn an_sdist_without_its_hash_is_refused() {
+    let hash = GOOD.lines().nth(2).unwrap();
+    assert!(error(hash, "").contains("`sdist` needs its `sha256`"));
+}
+
+#[test]
+fn the_local_file_overrides_and_says_so() {
+    let dir = tempfile::tempdir().unwrap();
+    let root = Utf8PathBuf::try_from(dir.path().to_owned()).unwrap();
+    fs_err::write(root.join("wheels.toml"), GOOD).unwrap();
+    let local = "[build]\npythons = [\"cp313\"]\n\
+                 [[target]]\nname = \"debian12\"\nimage = \"mirror.example/debian:12\"\n";
+    fs_err::write(root.join("wheels.local.toml"), local).unwrap();
+    let config = load(&root).unwrap();
+    assert_eq!(config.overrides, ["build.pythons", "target.debian12.image"]);
+    assert_eq!(config.targets[0].image, "mirror.example/debian:12");
+    assert_eq!(config.targets[0].libc, Some(Libc::Glibc(2, 36)));
+    fs_err::write(root.join("wheels.local.toml"), "[build]\npythons = []\n").unwrap();
+    let error = load(&root).unwrap_err().to_string();
+    assert!(error.contains("wheels.local.toml laid over it (build.pythons)"), "{error}");
+}
+
+#[test]
+fn names_made_of_images_are_valid_and_never_shared() {
+    assert_eq!(name_of_image("debian:11"), "debian11");
+    assert_eq!(name_of_image("ubuntu:24.04"), "ubuntu24.04");
+    let (a, b) = (name_of_image("a.example/x/debian:12"), name_of_image("b.example/x/debian:12"));
+    assert_ne!(a, b);
+    for name in [a, b, name_of_image("Registry.example:5000/p/q@sha256:00ff")] {
+        let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || ".-".contains(c);
+        assert!(name.chars().all(plain), "{name}");
+    }
+}
+
+#[test]
+fn platforms_are_read_in_the_engines_words() {
+    let platform: Platform = "linux/arm64/v8".parse().unwrap();
+    assert_eq!((platform.to_string().as_str(), platform.wheel_arch()), ("linux/arm64", "aarch64"));
+    assert!("arm64".parse::<Platform>().is_err());
+}

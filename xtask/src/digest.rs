@@ -1,0 +1,59 @@
+//! SHA-256 in lower-case hexadecimal, of bytes, files and folders.
+
+use std::fmt::Write as _;
+use std::io::{self, Read as _};
+
+use camino::Utf8Path;
+use sha2::{Digest, Sha256};
+
+/// `bytes` in lower-case hexadecimal.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+/// SHA-256 of `bytes`, 64 hexadecimal digits.
+pub fn of_bytes(bytes: &[u8]) -> String {
+    hex(&Sha256::digest(bytes))
+}
+
+/// SHA-256 of a file, 64 hexadecimal digits; read in pieces.
+///
+/// # Errors
+/// When it cannot be read; the error names it.
+pub fn of_file(path: &Utf8Path) -> io::Result<String> {
+    let mut file = fs_err::File::open(path)?;
+    let mut hasher = Sha256::new();
+    let mut buffer = vec![0; 1 << 20];
+    loop {
+        match file.read(&mut buffer)? {
+            0 => return Ok(hex(&hasher.finalize())),
+            count => hasher.update(&buffer[..count]),
+        }
+    }
+}
+
+/// SHA-256 over the names and contents of all files below `folders`, each relative to `root`.
+///
+/// # Errors
+/// When one of them cannot be read.
+pub fn of_folders(root: &Utf8Path, folders: &[&str]) -> io::Result<String> {
+    let mut hasher = Sha256::new();
+    for folder in folders {
+        let walk = walkdir::WalkDir::new(root.join(folder)).sort_by_file_name();
+        for entry in walk {
+            let entry = entry.map_err(io::Error::from)?;
+            let path = Utf8Path::from_path(entry.path()).ok_or_else(|| {
+                io::Error::other(format!("{} is not UTF-8", entry.path().display()))
+            })?;
+            if !entry.file_type().is_file() {
+                continue;
+            }
+            let name = path.strip_prefix(root).unwrap_or(path);
+            hasher.update(format!("{name}\n{}\n", of_file(path)?));
+        }
+    }
+    Ok(hex(&hasher.finalize()))
+}

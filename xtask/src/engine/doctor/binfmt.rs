@@ -1,0 +1,159 @@
+//! Which foreign programs the kernel hands to an emulator.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::machine::Machine;
+
+/// Where the kernel shows what it knows.
+pub(crate) const MOUNT: &str = "/proc/sys/fs/binfmt_misc";
+
+/// An architecture that can be emulated.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Arch {
+    /// As container platforms name it.
+    pub name: &'static str,
+    /// As QEMU names it.
+    pub qemu: &'static str,
+    /// `e_machine` of its ELF files.
+    machine: u16,
+}
+
+/// The architectures that wheels are built for (`elf.h`, `EM_*`).
+const ARCHES: [Arch; 5] = [
+    Arch { name: "amd64", qemu: "x86_64", machine: 62 },
+    Arch { name: "arm64", qemu: "aarch64", machine: 183 },
+    Arch { name: "ppc64le", qemu: "ppc64le", machine: 21 },
+    Arch { name: "riscv64", qemu: "riscv64", machine: 243 },
+    Arch { name: "s390x", qemu: "s390x", machine: 22 },
+];
+
+impl Arch {
+    /// The architecture that container platforms call `name`.
+    pub fn find(name: &str) -> Option<&'static Self> {
+        ARCHES.iter().find(|arch| arch.name == name)
+    }
+
+    /// Every architecture's name.
+    pub fn names() -> impl Iterator<Item = &'static str> {
+        ARCHES.iter().map(|arch| arch.name)
+    }
+
+    /// The registration that comes with the distribution's emulator.
+    pub(crate) fn registration(&self) -> String {
+        format!("/usr/lib/binfmt.d/qemu-{}.conf", self.qemu)
+    }
+}
+
+/// The state of emulation on a machine.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Binfmt {
+    /// Whether the kernel's list is mounted and can be read.
+    pub mounted: bool,
+    /// Per architecture, the emulator in charge.
+    pub handlers: BTreeMap<&'static str, Handler>,
+    /// The architectures whose emulator is installed, registered or not.
+    pub installed: BTreeSet<&'static str>,
+}
+
+impl Binfmt {
+    /// Whether containers can run programs of `arch`.
+    pub fn runs(&self, arch: &str) -> bool {
+        self.handlers.get(arch).is_some_and(Handler::works)
+    }
+}
+
+/// A registered emulator.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Handler {
+    /// Its path.
+    pub interpreter: String,
+    /// Whether it is switched on.
+    pub enabled: bool,
+    /// Whether the kernel keeps it open (flag `F`): only then it is there inside a container.
+    pub fixed: bool,
+    machine: u16,
+}
+
+impl Handler {
+    fn works(&self) -> bool {
+        self.enabled && self.fixed
+    }
+
+    /// Reads an entry of [`MOUNT`]; `None` where it is not for 64-bit ELF files of one machine.
+    fn parse(text: &str) -> Option<Self> {
+        let mut handler = Self { enabled: text.lines().next()? == "enabled", ..Self::default() };
+        let mut offset_is_zero = false;
+        for line in text.lines() {
+            match line.split_once(' ') {
+                Some(("interpreter", path)) => path.clone_into(&mut handler.interpreter),
+                Some(("flags:", flags)) => handler.fixed = flags.contains('F'),
+                Some(("offset", offset)) => offset_is_zero = offset == "0",
+                Some(("magic", magic)) => handler.machine = machine(magic)?,
+                _ => {}
+            }
+        }
+        (offset_is_zero && handler.machine != 0).then_some(handler)
+    }
+}
+
+/// `e_machine` in the hexadecimal start of an ELF file.
+fn machine(magic: &str) -> Option<u16> {
+    let byte = |at: usize| u8::from_str_radix(magic.get(at * 2..at * 2 + 2)?, 16).ok();
+    if !magic.starts_with("7f454c4602") {
+        return None;
+    }
+    let pair = [byte(18)?, byte(19)?];
+    Some(if byte(5)? == 2 { u16::from_be_bytes(pair) } else { u16::from_le_bytes(pair) })
+}
+
+/// Reads the state of `host`.
+pub(super) fn read(host: &Machine) -> Binfmt {
+    let mut handlers: BTreeMap<&'static str, Handler> = BTreeMap::new();
+    for path in host.files_in(MOUNT) {
+        let Ok(text) = fs_err::read_to_string(&path) else { continue };
+        let Some(handler) = Handler::parse(&text) else { continue };
+        let Some(arch) = ARCHES.iter().find(|arch| arch.machine == handler.machine) else {
+            continue;
+        };
+        let known = handlers.entry(arch.name).or_default();
+        if !known.works() {
+            *known = handler;
+        }
+    }
+    let installed = ARCHES.iter().filter(|arch| host.has(&arch.registration()));
+    Binfmt {
+        mounted: host.has(&format!("{MOUNT}/status")),
+        handlers,
+        installed: installed.map(|arch| arch.name).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use super::*;
+
+    const ARM64: &str = "enabled\ninterpreter /usr/libexec/qemu-binfmt/aarch64-binfmt-P\n\
+        flags: POF\noffset 0\nmagic 7f454c460201010000000000000000000200b700\n\
+        mask ffffffffffffff00fffffffffffffffffeffffff\n";
+
+    #[test]
+    fn a_handler_is_known_by_its_magic_and_not_by_its_name() {
+        let handler = Handler::parse(ARM64).unwrap();
+        assert_eq!(handler.machine, 183);
+        assert!(handler.works());
+        let s390x = ARM64.replace("0201010000", "0202010000").replace("0200b700", "00020016");
+        assert_eq!(Handler::parse(&s390x).unwrap().machine, 22);
+        let python =
+            "enabled\ninterpreter /usr/bin/python3.11\nflags: \noffset 0\nmagic a70d0d0a\n";
+        assert_eq!(Handler::parse(python), None);
+        assert_eq!(Handler::parse("enabled\n"), None);
+    }
+
+    #[test]
+    fn a_handler_that_is_off_or_not_kept_open_does_not_reach_containers() {
+        assert!(!Handler::parse(&ARM64.replace("enabled", "disabled")).unwrap().works());
+        assert!(!Handler::parse(&ARM64.replace("POF", "PO")).unwrap().works());
+    }
+}

@@ -1,0 +1,180 @@
+//! What a failed engine call really means: the few causes that deserve their own name and cure.
+
+use thiserror::Error;
+
+use super::progress::FailedStep;
+
+/// Why the engine did not make what it was asked for.
+#[derive(Debug, Error)]
+pub enum EngineError {
+    /// The engine does not answer.
+    #[error(
+        "the container engine does not answer: {said}\n\n\
+         hint: `cargo xtask setup` installs and starts what is missing, `cargo xtask doctor` says \
+         what there is"
+    )]
+    Gone {
+        /// What its client said.
+        said: String,
+    },
+    /// No space is left for the engine or for us.
+    #[error(
+        "no space is left on the engine's disk: {said}\n\n\
+         hint: `docker system df` shows what takes it, `docker buildx prune` empties the build cache"
+    )]
+    DiskFull {
+        /// The line that said so.
+        said: String,
+    },
+    /// A build step failed.
+    #[error("step `{}` failed: {}", .step.name, .step.error)]
+    Step {
+        /// The step and its last lines.
+        step: Box<FailedStep>,
+        /// One line of advice, where the output suggests one.
+        hint: Option<String>,
+    },
+    /// The client failed before or beside the build.
+    #[error("`docker buildx` failed ({status}): {said}")]
+    Client {
+        /// Exit status in words.
+        status: String,
+        /// What it said last.
+        said: String,
+    },
+    /// The command could not be run at all.
+    #[error(transparent)]
+    Exec(#[from] crate::exec::ExecError),
+    /// A file of ours could not be read or written.
+    #[error("{0}")]
+    Io(#[from] std::io::Error),
+    /// The base image cannot be had.
+    #[error("{0}")]
+    Base(String),
+}
+
+impl EngineError {
+    /// The step that failed, where one did.
+    pub fn step(&self) -> Option<&FailedStep> {
+        match self {
+            Self::Step { step, .. } => Some(step),
+            _ => None,
+        }
+    }
+
+    /// One line of advice, where there is one beside the message itself.
+    pub fn hint(&self) -> Option<&str> {
+        match self {
+            Self::Step { hint, .. } => hint.as_deref(),
+            _ => None,
+        }
+    }
+
+    /// Whether further jobs on the same engine can only fail in the same way.
+    pub fn is_fatal(&self) -> bool {
+        use crate::exec::ExecError;
+        matches!(
+            self,
+            Self::Gone { .. }
+                | Self::DiskFull { .. }
+                | Self::Base(_)
+                | Self::Exec(ExecError::Interrupted | ExecError::NotFound { .. })
+        )
+    }
+}
+
+/// Words by which clients say that no engine answers.
+const GONE: [&str; 7] = [
+    "Cannot connect to the Docker daemon",
+    "Is the docker daemon running",
+    "error reading from server: EOF",
+    "connection reset by peer",
+    "error during connect",
+    "transport is closing",
+    "failed to dial",
+];
+
+/// Words by which anything says that the disk is full.
+const FULL: [&str; 2] = ["no space left on device", "No space left on device"];
+
+/// Names the cause of a failed call from the failed step, if there was one, and what was said.
+pub(super) fn diagnose(status: &str, step: Option<FailedStep>, said: &[String]) -> EngineError {
+    let last = said.iter().rev().find(|line| !line.trim().is_empty()).cloned().unwrap_or_default();
+    let tail = step.iter().flat_map(|step| step.tail.iter().chain([&step.error]));
+    if let Some(line) = tail.chain(said).find(|line| FULL.iter().any(|word| line.contains(word))) {
+        return EngineError::DiskFull { said: line.trim().to_owned() };
+    }
+    let engine_words = step.iter().map(|step| &step.error).chain(said);
+    for line in engine_words {
+        if GONE.iter().any(|word| line.contains(word)) {
+            return EngineError::Gone { said: line.trim().to_owned() };
+        }
+    }
+    match step {
+        Some(step) => {
+            let hint = advice(&step);
+            EngineError::Step { step: Box::new(step), hint }
+        }
+        None => EngineError::Client { status: status.to_owned(), said: last },
+    }
+}
+
+fn advice(step: &FailedStep) -> Option<String> {
+    let any =
+        |words: &[&str]| step.tail.iter().any(|line| words.iter().any(|word| line.contains(word)));
+    if any(&["CERTIFICATE_VERIFY_FAILED", "certificate verify failed", "UnknownIssuer"]) {
+        return Some(
+            "the container does not trust the index's certificate: `cargo xtask doctor` says which \
+             CA bundle it is handed; `SSL_CERT_FILE` names another"
+                .to_owned(),
+        );
+    }
+    if any(&["Temporary failure resolving", "Name or service not known", "Could not resolve"]) {
+        return Some(
+            "the container resolves no names: is the network up, and does the engine's network \
+             reach it?"
+                .to_owned(),
+        );
+    }
+    if any(&["exec format error", "Exec format error"]) {
+        return Some("nothing on this machine runs that platform: `cargo xtask doctor`".to_owned());
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[expect(clippy::unnecessary_wraps, reason = "as `diagnose` takes it")]
+    fn step(tail: &[&str], error: &str) -> Option<FailedStep> {
+        let tail = tail.iter().map(|&line| line.to_owned()).collect();
+        Some(FailedStep { name: "RUN x".to_owned(), error: error.to_owned(), tail })
+    }
+
+    #[test]
+    fn a_full_disk_is_called_a_full_disk() {
+        let error = diagnose("1", step(&["cc: error", "write: No space left on device"], "1"), &[]);
+        assert!(matches!(error, EngineError::DiskFull { .. }), "{error}");
+    }
+
+    #[test]
+    fn an_engine_that_went_away_is_said_to_be_gone() {
+        let said = ["ERROR: rpc error: code = Unavailable desc = error reading from server: EOF"];
+        let error = diagnose("1", None, &said.map(str::to_owned));
+        assert!(matches!(error, EngineError::Gone { .. }), "{error}");
+        assert!(error.is_fatal());
+    }
+
+    #[test]
+    fn a_network_error_inside_a_container_is_not_the_engines() {
+        let error = diagnose("1", step(&["pip: connection reset by peer"], "exit code: 1"), &[]);
+        assert!(matches!(error, EngineError::Step { .. }), "{error}");
+    }
+
+    #[test]
+    fn an_untrusted_certificate_is_explained() {
+        let error = diagnose("1", step(&["[SSL: CERTIFICATE_VERIFY_FAILED]"], "exit code: 1"), &[]);
+        assert!(error.hint().is_some_and(|hint| hint.contains("SSL_CERT_FILE")));
+    }
+}

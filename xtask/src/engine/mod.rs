@@ -1,0 +1,151 @@
+//! Driving the container engine: base images, builds, progress, failures.
+//!
+//! Architecture invariant: nothing here knows what a wheel or an ELF file is.
+
+pub mod archive;
+pub mod bake;
+pub mod base;
+pub mod bootstrap;
+pub mod doctor;
+pub mod failure;
+pub mod host;
+pub mod progress;
+pub mod setup;
+
+pub use failure::EngineError;
+
+use std::io::Write as _;
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use self::bake::Bake;
+use self::host::HostSettings;
+use self::progress::{Event, Progress};
+use crate::config::Platform;
+use crate::exec::{Exec, ExecError, Step};
+
+/// Longest line of the client's output that is taken in one piece.
+const MAX_LINE: usize = 4 * 1024 * 1024;
+/// How many of the client's own words are kept for an error message.
+const SAID_LINES: usize = 30;
+
+/// An engine that is there, and what it inherits from this machine.
+#[derive(Debug, Clone)]
+pub struct Engine {
+    /// Starts its client.
+    pub exec: Exec,
+    /// Workspace root: where the bake file is.
+    pub root: Utf8PathBuf,
+    /// What the containers inherit while they build.
+    pub host: HostSettings,
+    /// The builder to use; the current one where it is `None`.
+    pub builder: Option<String>,
+}
+
+impl Engine {
+    /// The platforms that the builder can run, natively or emulated.
+    pub fn platforms(&self) -> Result<Vec<Platform>, EngineError> {
+        let mut step = Step::new("docker", ["buildx", "inspect", "--bootstrap"]);
+        if let Some(builder) = &self.builder {
+            step = step.arg(builder);
+        }
+        let text = self.query(&step)?;
+        let platforms = text
+            .lines()
+            .filter_map(|line| line.trim().strip_prefix("Platforms:"))
+            .flat_map(|list| list.split(','))
+            .filter_map(|word| word.trim().trim_end_matches('*').parse().ok());
+        Ok(platforms.collect())
+    }
+
+    /// Whether client and buildx are new enough; `false` also where they do not answer.
+    pub fn is_new_enough(&self) -> bool {
+        let version = Step::new("docker", ["version", "--format", "{{json .}}"]);
+        let (_, state) = doctor::docker::read_version(&self.exec.capture(&version));
+        let engine = match state {
+            doctor::docker::EngineState::Answers(server) => server.is_new_enough(),
+            _ => false,
+        };
+        let buildx = self.exec.read(&Step::new("docker", ["buildx", "version"]));
+        let buildx = buildx.ok().and_then(|text| doctor::docker::read_buildx(&text));
+        engine && buildx.is_some_and(|found| found >= doctor::docker::OLDEST_BUILDX)
+    }
+
+    /// Runs a short question to the engine; a failure is named for what it is.
+    pub(crate) fn query(&self, step: &Step) -> Result<String, EngineError> {
+        self.exec.read(step).map_err(|error| match error {
+            ExecError::Failed { status, stderr, .. } => {
+                let said: Vec<_> = stderr.lines().map(str::to_owned).collect();
+                failure::diagnose(&status, None, &said)
+            }
+            other => EngineError::Exec(other),
+        })
+    }
+
+    /// Carries out one bake call. Everything it prints goes to `log` as text, without the host's
+    /// settings; `on_event` sees it as it happens.
+    ///
+    /// # Errors
+    /// [`EngineError`]: the failed step with its last lines, a full disk, an engine that is gone.
+    pub fn bake(
+        &self,
+        bake: &Bake<'_>,
+        log: &Utf8Path,
+        on_event: &mut dyn FnMut(&Event),
+    ) -> Result<(), EngineError> {
+        let step = bake.step(&self.root, &self.host);
+        if let Some(folder) = log.parent() {
+            fs_err::create_dir_all(folder)?;
+        }
+        let mut file = fs_err::OpenOptions::new().create(true).append(true).open(log)?;
+        writeln!(file, "$ {step}")?;
+        let mut progress = Progress::default();
+        let mut said: Vec<String> = Vec::new();
+        let mut log_error = None;
+        let finished = self.exec.lines(&step, MAX_LINE, &mut |_, line| {
+            for event in progress.line(line) {
+                let event = self.redacted(event);
+                if let Err(error) = writeln!(file, "{}", log_line(&event)) {
+                    log_error.get_or_insert(error);
+                }
+                if let Event::Said(text) = &event {
+                    if said.len() == SAID_LINES {
+                        said.remove(0);
+                    }
+                    said.push(text.clone());
+                }
+                on_event(&event);
+            }
+        })?;
+        if !finished.success {
+            let step = progress.failed().map(|mut step| {
+                step.tail.iter_mut().for_each(|line| *line = self.host.redact(line));
+                step
+            });
+            return Err(failure::diagnose(&finished.status, step, &said));
+        }
+        log_error.map_or(Ok(()), |error| Err(error.into()))
+    }
+
+    fn redacted(&self, event: Event) -> Event {
+        match event {
+            Event::Output { name, line } => Event::Output { name, line: self.host.redact(&line) },
+            Event::Said(text) => Event::Said(self.host.redact(&text)),
+            Event::Failed { name, error } => {
+                Event::Failed { name, error: self.host.redact(&error) }
+            }
+            other => other,
+        }
+    }
+}
+
+fn log_line(event: &Event) -> String {
+    match event {
+        Event::Started { name } => format!("=> {name}"),
+        Event::Done { name, cached: true } => format!("== {name} (cached)"),
+        Event::Done { name, cached: false } => format!("== {name}"),
+        Event::Failed { name, error } => format!("!! {name}: {error}"),
+        Event::Output { line, .. } => format!("   {line}"),
+        Event::Said(text) => text.clone(),
+    }
+}

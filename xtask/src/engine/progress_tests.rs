@@ -1,0 +1,98 @@
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use proptest::prelude::*;
+
+use super::*;
+
+fn feed(lines: &[&str]) -> (Progress, Vec<Event>) {
+    let mut progress = Progress::default();
+    let events = lines.iter().flat_map(|line| progress.line(line.as_bytes())).collect();
+    (progress, events)
+}
+
+#[test]
+fn steps_start_print_and_end() {
+    let (progress, events) = feed(&[
+        r#"{"vertexes":[{"digest":"a","name":"[base 1/2] RUN x"}]}"#,
+        r#"{"vertexes":[{"digest":"a","name":"[base 1/2] RUN x","started":"t"}]}"#,
+        // "hel", then "lo\nworld" in base64
+        r#"{"logs":[{"vertex":"a","stream":1,"data":"aGVs"},{"vertex":"a","data":"bG8Kd29ybGQ="}]}"#,
+        r#"{"vertexes":[{"digest":"a","name":"[base 1/2] RUN x","started":"t","completed":"u"}]}"#,
+        r#"{"vertexes":[{"digest":"b","name":"[src]","started":"t","completed":"u","cached":true}]}"#,
+    ]);
+    let name = || "[base 1/2] RUN x".to_owned();
+    let output = |line: &str| Event::Output { name: name(), line: line.to_owned() };
+    let expected = [
+        Event::Started { name: name() },
+        output("hello"),
+        output("world"),
+        Event::Done { name: name(), cached: false },
+        Event::Done { name: "[src]".to_owned(), cached: true },
+    ];
+    assert_eq!(events, expected);
+    assert_eq!(progress.failed(), None);
+}
+
+#[test]
+fn the_failed_step_is_the_cause_and_not_one_that_was_cancelled_with_it() {
+    let (progress, _) = feed(&[
+        r#"{"vertexes":[{"digest":"a","name":"A","started":"t"},{"digest":"b","name":"B","started":"t"}]}"#,
+        r#"{"logs":[{"vertex":"b","data":"Ym9vbQo="}]}"#,
+        r#"{"vertexes":[{"digest":"a","started":"t","completed":"u","error":"context canceled"}]}"#,
+        r#"{"vertexes":[{"digest":"b","started":"t","completed":"u","error":"exit code: 1"}]}"#,
+    ]);
+    let expected = FailedStep {
+        name: "B".to_owned(),
+        error: "exit code: 1".to_owned(),
+        tail: vec!["boom".to_owned()],
+    };
+    assert_eq!(progress.failed(), Some(expected));
+}
+
+#[test]
+fn reports_that_older_clients_indent_are_read_too() {
+    let (progress, events) = feed(&[
+        "{",
+        r#"  "vertexes": [{"digest": "a", "name": "A", "started": "t", "completed": "u","#,
+        r#"   "error": "exit code: 1"}]"#,
+        "}",
+        "ERROR: failed to solve",
+        "{",
+        "no report",
+        "}",
+    ]);
+    assert_eq!(progress.failed().map(|step| step.name), Some("A".to_owned()));
+    let said: Vec<_> = events.iter().filter(|event| matches!(event, Event::Said(_))).collect();
+    assert_eq!(said.len(), 4, "{said:?}");
+}
+
+#[test]
+fn what_is_no_progress_is_the_client_speaking() {
+    let (_, events) = feed(&["ERROR: \u{1b}[31mno builder", ""]);
+    assert_eq!(events, [Event::Said("ERROR: [31mno builder".to_owned())]);
+}
+
+proptest! {
+    #[test]
+    fn no_line_makes_it_panic(lines in proptest::collection::vec(any::<Vec<u8>>(), 0..20)) {
+        let mut progress = Progress::default();
+        for line in lines {
+            progress.line(&line);
+        }
+    }
+
+    #[test]
+    fn no_json_makes_it_panic(
+        digest in ".{0,4}", name in ".{0,8}", error in ".{0,8}", data in "[A-Za-z0-9+/=]{0,40}",
+        completed in proptest::option::of("x"),
+    ) {
+        let mut progress = Progress::default();
+        let status = serde_json::json!({
+            "vertexes": [{"digest": digest, "name": name, "error": error, "started": "t",
+                          "completed": completed}],
+            "logs": [{"vertex": digest, "data": data}],
+        });
+        progress.line(status.to_string().as_bytes());
+        prop_assert!(progress.failed().is_none_or(|step| step.error == clean(&error)));
+    }
+}

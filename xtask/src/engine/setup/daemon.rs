@@ -1,0 +1,151 @@
+//! Starting an engine that is installed, and waiting until it answers.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use camino::Utf8Path;
+
+use super::SetupError;
+use crate::exec::{Exec, ExecError, Step, interrupt};
+
+/// How long one question to the engine may take.
+const QUESTION: Duration = Duration::from_secs(5);
+/// Pause between two questions.
+const PAUSE: Duration = Duration::from_millis(200);
+/// How many lines of the log a failure repeats.
+const TAIL_LINES: usize = 10;
+
+/// Images of several platforms under one name; the default from docker 29 on.
+pub(super) const CONFIG: &str =
+    "{\n  \"features\": {\n    \"containerd-snapshotter\": true\n  }\n}\n";
+
+/// What a failed start means, told from the end of the log.
+const CAUSES: [(&str, &str); 6] = [
+    ("no space left", "the disk is full"),
+    ("cgroup", "control groups are not mounted: `mount -t cgroup2 none /sys/fs/cgroup` as root"),
+    (
+        "iptables",
+        "the kernel or this container has no NAT for bridge networks: a machine or container with the privilege to change its network is needed",
+    ),
+    ("overlay", "the data folder lies on a file system that cannot hold overlays"),
+    ("operation not permitted", "this container lacks privileges: start it with `--privileged`"),
+    (
+        "unable to configure",
+        "`/etc/docker/daemon.json` is wrong: `dockerd --validate` names the line",
+    ),
+];
+
+/// Whether the engine answers `question`.
+pub(super) fn answers(exec: &Exec, question: &Step) -> Result<bool, ExecError> {
+    match exec.capture(&question.clone().timeout(QUESTION)) {
+        Ok(said) => Ok(said.success),
+        Err(ExecError::Interrupted) => Err(ExecError::Interrupted),
+        Err(_) => Ok(false),
+    }
+}
+
+/// Asks `question` until it is answered, the log (where there is one) tells of a failed start, or
+/// `limit` is over.
+pub(super) fn wait(
+    exec: &Exec,
+    question: &Step,
+    log: Option<&Utf8Path>,
+    limit: Duration,
+) -> Result<(), SetupError> {
+    let start = Instant::now();
+    loop {
+        if answers(exec, question)? {
+            return Ok(());
+        }
+        if interrupt::asked() {
+            return Err(ExecError::Interrupted.into());
+        }
+        let text = log.map(|log| fs_err::read_to_string(log).unwrap_or_default());
+        let died = text.as_deref().is_some_and(has_died);
+        if died || start.elapsed() >= limit {
+            let tail = tail(text.as_deref().unwrap_or_default());
+            let log = log.map_or("journalctl --unit docker --lines 20", Utf8Path::as_str);
+            let end = if died {
+                "ended at once".to_owned()
+            } else {
+                format!("does not answer after {} s", limit.as_secs())
+            };
+            return Err(SetupError::Daemon { end, hint: cause(&tail, log), tail });
+        }
+        thread::sleep(PAUSE.min(limit));
+    }
+}
+
+/// Whether the log ends with the daemon's last words. Another daemon that is just starting is not
+/// the end of the matter: it will answer.
+fn has_died(log: &str) -> bool {
+    log.lines().any(|line| {
+        let fatal = line.starts_with("failed to ") || line.starts_with("unable to ");
+        fatal && !line.contains("is still running") && !line.contains("pid file found")
+    })
+}
+
+fn tail(log: &str) -> String {
+    let lines: Vec<_> = log.lines().collect();
+    lines[lines.len().saturating_sub(TAIL_LINES)..].join("\n")
+}
+
+fn cause(tail: &str, log: &str) -> String {
+    // The last words name the cause; lines before them may speak of anything.
+    let last = tail.lines().last().unwrap_or_default().to_lowercase();
+    let found = CAUSES.iter().find(|(word, _)| last.contains(word));
+    found.map_or_else(|| format!("the whole log: `{log}`"), |(_, cause)| (*cause).to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use super::*;
+    use crate::exec::Captured;
+
+    fn log_of(text: &str) -> (tempfile::TempDir, camino::Utf8PathBuf) {
+        let dir = tempfile::tempdir().unwrap();
+        let log = Utf8Path::from_path(dir.path()).unwrap().join("dockerd.log");
+        fs_err::write(&log, text).unwrap();
+        (dir, log)
+    }
+
+    fn silent() -> Exec {
+        Exec::fake(|_| Ok(Captured::failed("Cannot connect to the Docker daemon")))
+    }
+
+    #[test]
+    fn an_engine_that_dies_is_reported_at_once_with_its_last_words_and_the_cause() {
+        let (_dir, log) = log_of(
+            "time=\"x\" level=info msg=\"Starting up\"\n\
+             failed to start daemon: Error initializing network controller: error creating default \
+             \"bridge\" network: iptables failed: iptables: No chain/target/match by that name\n",
+        );
+        let question = Step::new("docker", ["version"]);
+        let limit = Duration::from_secs(60);
+        let error = wait(&silent(), &question, Some(&log), limit).unwrap_err().to_string();
+        assert!(error.starts_with("the engine ended at once\n"), "{error}");
+        assert!(error.contains("hint: the kernel or this container has no NAT"), "{error}");
+    }
+
+    #[test]
+    fn an_engine_that_says_nothing_is_given_up_after_the_limit() {
+        let (_dir, log) = log_of("level=info msg=\"Starting up\"\n");
+        let question = Step::new("docker", ["version"]);
+        let limit = Duration::from_millis(10);
+        let error = wait(&silent(), &question, Some(&log), limit).unwrap_err().to_string();
+        assert!(error.starts_with("the engine does not answer after 0 s\n"), "{error}");
+        assert!(error.contains("hint: the whole log: `"), "{error}");
+    }
+
+    #[test]
+    fn another_daemon_that_is_just_starting_is_waited_for() {
+        let taken = "failed to start daemon, ensure docker is not running or delete \
+            /var/run/docker.pid: process with PID 71 is still running";
+        assert!(!has_died(taken));
+        assert!(has_died(
+            "unable to configure the Docker daemon with file /etc/docker/daemon.json"
+        ));
+    }
+}

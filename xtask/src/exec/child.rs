@@ -1,0 +1,182 @@
+//! Starting, reading, stopping: the mechanics below [`super::Exec`].
+
+use std::io::{ErrorKind, Read};
+use std::os::unix::process::CommandExt;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
+use std::time::{Duration, Instant};
+
+use camino::Utf8Path;
+use rustix::process::{Pid, Signal, kill_process_group};
+
+use super::{EnvValue, ExecError, Step, Stream, interrupt};
+
+/// How long a child may take to end after it was asked to, before it is killed.
+const GRACE: Duration = Duration::from_secs(10);
+/// How often the wait looks at the clock and the interrupt flag.
+const TICK: Duration = Duration::from_millis(50);
+
+/// Runs `step` to its end, handing chunks of its output to `sink` as they come.
+pub(super) fn run(
+    step: &Step,
+    sink: &mut dyn FnMut(Stream, &[u8]),
+) -> Result<ExitStatus, ExecError> {
+    if interrupt::asked() {
+        return Err(ExecError::Interrupted);
+    }
+    let mut command = command(step)?;
+    command.stdin(input(step)?).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().map_err(|source| start_error(step, source))?;
+    let (sender, receiver) = sync_channel(64);
+    forward(child.stdout.take(), Stream::Stdout, sender.clone());
+    forward(child.stderr.take(), Stream::Stderr, sender);
+    let mut stopper = Stopper::new(step);
+    loop {
+        match receiver.recv_timeout(TICK) {
+            Ok((stream, chunk)) => sink(stream, &chunk),
+            Err(RecvTimeoutError::Timeout) => {}
+            // Both streams are closed: all output was seen.
+            Err(RecvTimeoutError::Disconnected) => break,
+        }
+        stopper.look(&mut child);
+        // A grandchild may hold the pipes open for ever; the child's own end is what counts.
+        if stopper.stopping() && matches!(child.try_wait(), Ok(Some(_))) {
+            break;
+        }
+    }
+    let status = loop {
+        match child.try_wait() {
+            Ok(Some(status)) => break status,
+            Ok(None) => std::thread::sleep(Duration::from_millis(5)),
+            Err(source) => return Err(start_error(step, source)),
+        }
+        stopper.look(&mut child);
+    };
+    stopper.verdict(step).map_or(Ok(status), Err)
+}
+
+/// Starts `step` in a session of its own, with its output in `log`.
+pub(super) fn detach(step: &Step, log: &Utf8Path) -> Result<u32, ExecError> {
+    let log = fs_err::File::create(log).map_err(|source| start_error(step, source))?;
+    let err = log.try_clone().map_err(|source| start_error(step, source))?;
+    // `setsid` (util-linux) rather than a process group alone: the daemon must not die with the
+    // terminal that started it.
+    let args = std::iter::once(&step.program).chain(&step.args).cloned().collect();
+    let wrapped = Step { program: "setsid".to_owned(), args, ..step.clone() };
+    let mut command = command(&wrapped)?;
+    command.stdin(Stdio::null()).stdout(log.into_parts().0).stderr(err.into_parts().0);
+    let child = command.spawn().map_err(|source| start_error(step, source))?;
+    Ok(child.id())
+}
+
+fn command(step: &Step) -> Result<Command, ExecError> {
+    let shell = xshell::Shell::new()
+        .map_err(|error| start_error(step, std::io::Error::other(error.to_string())))?;
+    let mut cmd = shell.cmd(&step.program).args(&step.args);
+    for (name, value) in &step.env {
+        let (EnvValue::Plain(value) | EnvValue::Secret { value, .. }) = value;
+        cmd = cmd.env(name, value);
+    }
+    let mut command = Command::from(cmd);
+    if let Some(cwd) = &step.cwd {
+        command.current_dir(cwd);
+    }
+    // Its own group: a Ctrl-C in the terminal reaches xtask alone, which then stops its children
+    // once and in order, and a stop reaches the plugins that a client starts in turn.
+    command.process_group(0);
+    Ok(command)
+}
+
+fn input(step: &Step) -> Result<Stdio, ExecError> {
+    step.stdin.as_ref().map_or_else(
+        || Ok(Stdio::null()),
+        |path| {
+            let file = fs_err::File::open(path).map_err(|source| start_error(step, source))?;
+            Ok(Stdio::from(file.into_parts().0))
+        },
+    )
+}
+
+fn start_error(step: &Step, source: std::io::Error) -> ExecError {
+    let program = step.program.clone();
+    if source.kind() == ErrorKind::NotFound && step.cwd.as_ref().is_none_or(|dir| dir.exists()) {
+        ExecError::NotFound { program }
+    } else {
+        ExecError::Start { program, source }
+    }
+}
+
+fn forward<R>(pipe: Option<R>, stream: Stream, sender: SyncSender<(Stream, Vec<u8>)>)
+where
+    R: Read + Send + 'static,
+{
+    let Some(mut pipe) = pipe else { return };
+    std::thread::spawn(move || {
+        let mut buffer = vec![0; 64 * 1024];
+        loop {
+            match pipe.read(&mut buffer) {
+                Ok(0) => break,
+                Ok(count) if sender.send((stream, buffer[..count].to_vec())).is_ok() => {}
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Ok(_) | Err(_) => break,
+            }
+        }
+    });
+}
+
+/// Watches the clock and the interrupt flag for one child, and stops it: SIGINT first, SIGKILL
+/// after [`GRACE`].
+struct Stopper {
+    deadline: Option<Instant>,
+    asked_at: Option<Instant>,
+    interrupted: bool,
+    killed: bool,
+}
+
+impl Stopper {
+    fn new(step: &Step) -> Self {
+        let deadline = step.timeout.map(|limit| Instant::now() + limit);
+        Self { deadline, asked_at: None, interrupted: false, killed: false }
+    }
+
+    fn stopping(&self) -> bool {
+        self.asked_at.is_some()
+    }
+
+    fn look(&mut self, child: &mut Child) {
+        match self.asked_at {
+            None => {
+                self.interrupted = interrupt::asked();
+                if self.interrupted || self.deadline.is_some_and(|at| Instant::now() >= at) {
+                    self.asked_at = Some(Instant::now());
+                    signal(child, Signal::INT);
+                }
+            }
+            Some(asked) if !self.killed && asked.elapsed() >= GRACE => {
+                self.killed = true;
+                signal(child, Signal::KILL);
+            }
+            Some(_) => {}
+        }
+    }
+
+    fn verdict(&self, step: &Step) -> Option<ExecError> {
+        self.asked_at?;
+        if self.interrupted {
+            return Some(ExecError::Interrupted);
+        }
+        Some(ExecError::TimedOut {
+            command: step.to_string(),
+            limit: step.timeout.unwrap_or_default(),
+            hint: step.hint.clone(),
+        })
+    }
+}
+
+fn signal(child: &Child, signal: Signal) {
+    let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+    if let Some(pid) = pid {
+        // An error means that the group is gone already, which is what was wanted.
+        let _ = kill_process_group(pid, signal);
+    }
+}

@@ -1,0 +1,67 @@
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use super::*;
+
+fn sh(script: &str) -> Step {
+    Step::new("sh", ["-c", script])
+}
+
+#[test]
+fn a_printed_step_can_be_pasted_and_hides_secrets() {
+    let step = Step::new("docker", ["buildx", "bake", "--set", "*.args.X=a b", "it's"])
+        .env("PLATFORM", "linux/amd64")
+        .secret_env(
+            "SETTINGS",
+            "PIP_INDEX_URL=token".to_owned(),
+            "$(cargo xtask host-settings settings)",
+        );
+    assert_eq!(
+        step.to_string(),
+        "PLATFORM=linux/amd64 SETTINGS=\"$(cargo xtask host-settings settings)\" \
+         docker buildx bake --set '*.args.X=a b' 'it'\\''s'"
+    );
+    assert!(!format!("{step:?}").contains("token"));
+}
+
+#[test]
+fn a_failure_holds_command_status_and_end_of_stderr() {
+    let error = Exec::real().read(&sh("echo first; echo why >&2; exit 3").hint("do this"));
+    let text = error.unwrap_err().to_string();
+    assert!(text.contains("exit status: 3"), "{text}");
+    assert!(text.ends_with("why\n\nhint: do this"), "{text}");
+}
+
+#[test]
+fn a_missing_program_is_named() {
+    let error = Exec::real().capture(&Step::new("no-such-program-here", ["x"])).unwrap_err();
+    assert_eq!(error.to_string(), "`no-such-program-here` is not installed or not on PATH");
+}
+
+#[test]
+fn a_step_that_hangs_is_stopped_at_its_limit() {
+    let step = sh("sleep 60 & wait").timeout(Duration::from_millis(200));
+    let error = Exec::real().capture(&step).unwrap_err();
+    assert!(matches!(error, ExecError::TimedOut { .. }), "{error}");
+}
+
+#[test]
+fn lines_come_whole_from_both_streams_and_long_ones_in_pieces() {
+    let mut seen = Vec::new();
+    let step = sh("printf 'a\\nb'; printf 'longer than eight\\n' >&2");
+    Exec::real()
+        .lines(&step, 8, &mut |stream, line| {
+            seen.push((stream == Stream::Stderr, String::from_utf8_lossy(line).into_owned()));
+        })
+        .unwrap();
+    seen.sort();
+    let text = |line: &str| line.to_owned();
+    assert_eq!(seen, [(false, text("a")), (false, text("b")), (true, text("longer than eight"))]);
+}
+
+#[test]
+fn a_file_is_read_as_standard_input() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = Utf8PathBuf::from_path_buf(dir.path().join("in")).unwrap();
+    fs_err::write(&file, "hello").unwrap();
+    assert_eq!(Exec::real().read(&Step::new("cat", [""; 0]).stdin(&file)).unwrap(), "hello");
+}

@@ -1,0 +1,169 @@
+//! `build-info.json`: what the environment of a build was, as the container reports it, completed
+//! with what only this side knows.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use serde::{Deserialize, Serialize};
+
+use crate::config::Libc;
+
+/// The report of one container, and of a target's folder once it is completed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BuildInfo {
+    /// Version of this shape.
+    pub schema_version: u32,
+    /// Target name.
+    pub target: String,
+    /// Platform in the engine's words.
+    pub platform: String,
+    /// When this report was written (UTC, RFC 3339); filled in on this side.
+    #[serde(default)]
+    pub date: String,
+    /// Everything else, as the container says it, in a fixed order.
+    #[serde(flatten)]
+    pub rest: BTreeMap<String, serde_json::Value>,
+}
+
+impl BuildInfo {
+    /// Reads a container's report.
+    ///
+    /// # Errors
+    /// What is wrong with it, in words.
+    pub fn parse(text: &[u8]) -> Result<Self, String> {
+        let info: Self = serde_json::from_slice(text)
+            .map_err(|error| format!("build-info.json cannot be read: {error}"))?;
+        match info.empty_field() {
+            Some(field) => Err(format!("build-info.json: `{field}` is empty")),
+            None => Ok(info),
+        }
+    }
+
+    /// The first field that says nothing (defect 8: a report with an empty line is no report).
+    fn empty_field(&self) -> Option<String> {
+        fn empty(value: &serde_json::Value) -> bool {
+            match value {
+                serde_json::Value::Null => true,
+                serde_json::Value::String(text) => text.trim().is_empty(),
+                serde_json::Value::Object(map) => map.values().any(empty),
+                _ => false,
+            }
+        }
+        let named = [("target", &self.target), ("platform", &self.platform)];
+        let named = named.iter().find(|(_, text)| text.trim().is_empty()).map(|(n, _)| *n);
+        let rest =
+            || self.rest.iter().find(|(_, value)| empty(value)).map(|(name, _)| name.as_str());
+        named.or_else(rest).map(str::to_owned)
+    }
+
+    /// The C library that the container found in itself.
+    pub fn libc(&self) -> Option<Libc> {
+        let libc = self.rest.get("libc")?;
+        let version = libc.get("version")?.as_str()?;
+        let mut parts = version.split('.').map(|part| part.parse::<u16>().ok());
+        let (major, minor) = (parts.next()??, parts.next()??);
+        match libc.get("family")?.as_str()? {
+            "glibc" => Some(Libc::Glibc(major, minor)),
+            "musl" => Some(Libc::Musl(major, minor)),
+            _ => None,
+        }
+    }
+
+    /// This report with the interpreters of `earlier` added, where both are of one environment.
+    #[must_use]
+    pub fn joined(mut self, earlier: Option<&Self>) -> Self {
+        let same = |field: &str, other: &Self| self.rest.get(field) == other.rest.get(field);
+        let Some(earlier) = earlier.filter(|e| same("image", e) && same("source", e)) else {
+            return self;
+        };
+        let list = |info: &Self| {
+            info.rest.get("interpreters").and_then(|v| v.as_array()).cloned().unwrap_or_default()
+        };
+        let id = |value: &serde_json::Value| {
+            value.get("id").and_then(|id| id.as_str()).unwrap_or_default().to_owned()
+        };
+        let mut all: BTreeMap<String, serde_json::Value> = BTreeMap::new();
+        for interpreter in list(earlier).into_iter().chain(list(&self)) {
+            all.insert(id(&interpreter), interpreter);
+        }
+        self.rest.insert("interpreters".to_owned(), all.into_values().collect());
+        self
+    }
+
+    /// The report for people: one line a fact, nested facts indented.
+    pub fn text(&self) -> String {
+        let mut text = format!("target: {}\nplatform: {}\n", self.target, self.platform);
+        if !self.date.is_empty() {
+            let _ = writeln!(text, "date: {}", self.date);
+        }
+        for (name, value) in &self.rest {
+            write_fact(&mut text, name, value, 0);
+        }
+        text
+    }
+}
+
+fn write_fact(text: &mut String, name: &str, value: &serde_json::Value, depth: usize) {
+    use serde_json::Value;
+    let indent = "  ".repeat(depth);
+    match value {
+        Value::Object(map) => {
+            let _ = writeln!(text, "{indent}{name}:");
+            for (name, value) in map {
+                write_fact(text, name, value, depth + 1);
+            }
+        }
+        Value::Array(list) => {
+            let _ = writeln!(text, "{indent}{name}:");
+            for item in list {
+                let title = item.get("id").and_then(Value::as_str).unwrap_or("-");
+                write_fact(text, title, item, depth + 1);
+            }
+        }
+        Value::String(word) => {
+            let _ = writeln!(text, "{indent}{name}: {word}");
+        }
+        other => {
+            let _ = writeln!(text, "{indent}{name}: {other}");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use super::*;
+
+    fn info(json: &serde_json::Value) -> Result<BuildInfo, String> {
+        BuildInfo::parse(json.to_string().as_bytes())
+    }
+
+    #[test]
+    fn defect_08_a_report_with_an_empty_field_is_refused() {
+        let whole = serde_json::json!({"schema_version": 1, "target": "debian12",
+            "platform": "linux/amd64", "image": {"reference": "debian:12", "digest": ""}});
+        assert_eq!(info(&whole).unwrap_err(), "build-info.json: `image` is empty");
+    }
+
+    #[test]
+    fn interpreters_of_one_environment_are_joined_and_of_another_are_not() {
+        let make = |image: &str, id: &str| {
+            info(&serde_json::json!({"schema_version": 1, "target": "t", "platform": "p",
+                "image": {"digest": image}, "source": {"sha256": "s"},
+                "interpreters": [{"id": id, "version": "1"}]}))
+            .unwrap()
+        };
+        let joined = make("a", "cp313").joined(Some(&make("a", "cp311")));
+        assert_eq!(joined.rest["interpreters"].as_array().unwrap().len(), 2);
+        let alone = make("b", "cp313").joined(Some(&make("a", "cp311")));
+        assert_eq!(alone.rest["interpreters"].as_array().unwrap().len(), 1);
+    }
+
+    #[test]
+    fn the_c_library_is_read() {
+        let json = serde_json::json!({"schema_version": 1, "target": "t", "platform": "p",
+            "libc": {"family": "glibc", "version": "2.36"}});
+        assert_eq!(info(&json).unwrap().libc(), Some(Libc::Glibc(2, 36)));
+    }
+}

@@ -1,0 +1,111 @@
+//! What every job of a run shares.
+
+use std::sync::Mutex;
+use std::time::Duration;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use thiserror::Error;
+
+use crate::config::Config;
+use crate::engine::host::{HostSettings, SECRET_LIMIT, ThisHost};
+use crate::engine::{Engine, EngineError};
+use crate::exec::{Exec, Step};
+use crate::store::{Store, StoreError};
+
+/// What every job of a run shares.
+#[derive(Debug)]
+pub struct Context<'a> {
+    /// The configuration.
+    pub config: &'a Config,
+    /// The engine.
+    pub engine: &'a Engine,
+    /// `dist/`.
+    pub store: &'a Store,
+    /// One commit at a time.
+    pub committing: Mutex<()>,
+    /// xtask's own folder, `target/xtask`.
+    pub work: Utf8PathBuf,
+    /// Where the source comes from.
+    pub source: &'a super::PreparedSource,
+    /// Whether cached build results may not be used.
+    pub no_cache: bool,
+    /// Whether finished wheels are built again.
+    pub force: bool,
+    /// Whether wheels are smoke-tested.
+    pub smoke: bool,
+}
+
+/// Why a job gave no wheel.
+#[derive(Debug, Error)]
+pub enum PipelineError {
+    /// The engine could not do its part.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// `dist/` could not take the result.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A file of ours could not be read or written.
+    #[error("{0}")]
+    Io(#[from] std::io::Error),
+    /// What the build left is not what was asked for.
+    #[error("{0}")]
+    Wrong(String),
+    /// The audit found errors.
+    #[error("the audit refuses `{file}`:\n{findings}")]
+    Audit {
+        /// The wheel's file name.
+        file: String,
+        /// The errors, one a line.
+        findings: String,
+    },
+    /// The smoke test failed.
+    #[error("the smoke test of `{file}` failed: {source}")]
+    Smoke {
+        /// The wheel's file name.
+        file: String,
+        /// The engine's account of it.
+        source: EngineError,
+    },
+}
+
+impl PipelineError {
+    /// The engine's account of the failure, where it was the engine's.
+    pub fn engine(&self) -> Option<&EngineError> {
+        match self {
+            Self::Engine(error) | Self::Smoke { source: error, .. } => Some(error),
+            _ => None,
+        }
+    }
+}
+
+/// Gathers what the containers inherit from this machine. The bundle of certificates is copied
+/// below `work`, since newer clients read no file outside the workspace unasked.
+///
+/// # Errors
+/// When the bundle cannot be read or copied, or is larger than BuildKit takes.
+pub fn prepare_host(exec: &Exec, work: &Utf8Path) -> std::io::Result<HostSettings> {
+    let step = Step::new("apt-config", ["dump", "Acquire"]).timeout(Duration::from_secs(5));
+    // No apt, no apt proxies.
+    let dump = exec.read(&step).unwrap_or_default();
+    let mut host = HostSettings::gather(&ThisHost, &dump);
+    if let Some(bundle) = &host.ca {
+        let contents = fs_err::read(bundle)?;
+        if contents.len() as u64 > SECRET_LIMIT {
+            return Err(std::io::Error::other(format!(
+                "the CA bundle `{bundle}` has {} bytes, a build secret at most {SECRET_LIMIT}\n\n\
+                 hint: let `SSL_CERT_FILE` name a bundle with what your indexes need",
+                contents.len()
+            )));
+        }
+        let copy = work.join("host/ca.pem");
+        if fs_err::read(&copy).ok().as_ref() != Some(&contents) {
+            fs_err::create_dir_all(work.join("host"))?;
+            // By rename: another build may be reading the one that is there.
+            let draft = work.join(format!("host/ca-{}.pem", std::process::id()));
+            fs_err::write(&draft, contents)?;
+            fs_err::rename(draft, &copy)?;
+        }
+        host.ca = Some(copy);
+    }
+    Ok(host)
+}

@@ -1,0 +1,62 @@
+//! The environment of a target by itself, without building anything in it.
+
+use std::collections::BTreeMap;
+
+use camino::Utf8Path;
+
+use super::build_info::BuildInfo;
+use super::env::PipelineError;
+use super::job::environment_args;
+use crate::config::{Config, Platform, Target};
+use crate::engine::Engine;
+use crate::engine::bake::Bake;
+use crate::engine::base::{self, Ways};
+use crate::report::{Stage, Watch};
+
+/// Where to look.
+#[derive(Debug, Clone, Copy)]
+pub struct Place<'a> {
+    /// The target.
+    pub target: &'a Target,
+    /// The platform.
+    pub platform: &'a Platform,
+    /// How its base image may be had.
+    pub ways: Ways,
+}
+
+/// Builds the `build-info` target of the bake file and returns what it reports.
+///
+/// # Errors
+/// When the engine cannot, or the report is not whole.
+pub fn environment(
+    config: &Config,
+    engine: &Engine,
+    place: &Place<'_>,
+    work: &Utf8Path,
+    watch: &dyn Watch,
+) -> Result<BuildInfo, PipelineError> {
+    let folder = place.target.folder(place.platform);
+    let mut say = |text: &str| watch.note(&format!("{folder}: {text}"));
+    let images = work.join("base");
+    let base = base::resolve(engine, place.target, place.platform, place.ways, &images, &mut say)?;
+    let output = work.join("build-info").join(&folder);
+    fs_err::create_dir_all(&output)?;
+    let log = work.join("logs").join(format!("{folder}-build-info.log"));
+    let bake = Bake {
+        target: "build-info",
+        platform: place.platform,
+        args: environment_args(config, place.target, &base),
+        contexts: BTreeMap::new(),
+        output: &output,
+        metadata: None,
+        no_cache: false,
+        builder: engine.builder.as_deref(),
+        progress: "rawjson",
+    };
+    watch.stage(&folder, Stage::Build);
+    let start = std::time::Instant::now();
+    engine.bake(&bake, &log, &mut |event| watch.event(&folder, event))?;
+    watch.ended(&folder, "build-info", start.elapsed().as_secs_f64());
+    let text = fs_err::read(output.join("build-info.json"))?;
+    BuildInfo::parse(&text).map_err(PipelineError::Wrong)
+}

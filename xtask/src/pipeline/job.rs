@@ -1,0 +1,410 @@
+//! One job: build, audit, tag, smoke test, commit.
+
+use std::collections::BTreeMap;
+use std::time::SystemTime;
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use super::build_info::BuildInfo;
+use super::env::{Context, PipelineError};
+use super::smoke;
+use super::source::{PreparedSource, SOURCE_DATE_EPOCH};
+use super::work::{Built, Workspace};
+use crate::audit::{Audit, Finding, Promise, Severity, audit_wheel};
+use crate::config::{Libc, TagPolicy};
+use crate::digest;
+use crate::engine::bake::Bake;
+use crate::engine::base::{self, BaseImage};
+use crate::plan::{Job, Plan};
+use crate::policy::{Arch, PlatformTag};
+use crate::report::{Stage, Watch};
+use crate::store::{Change, Entry, Kind, Smoke};
+use crate::wheel::{WheelName, retag};
+
+/// A finished job's wheel.
+#[derive(Debug, Clone)]
+pub(super) struct Done {
+    pub(super) entry: Entry,
+    pub(super) fresh: bool,
+}
+
+/// The wheel of `job` that is in `dist/` already, if it is the one that would be built now.
+pub(super) fn finished(ctx: &Context<'_>, job: &Job) -> Result<Option<Done>, PipelineError> {
+    let manifest = ctx.store.manifest()?;
+    let platform = job.platform.to_string();
+    let entry = manifest.wheel(&job.target.name, &platform, &job.interpreter.to_string());
+    let same =
+        |entry: &&Entry| matches!(&entry.kind, Kind::Wheel { job: key, .. } if *key == job.key);
+    let whole = |entry: &&Entry| {
+        // The metadata beside it counts too: a folder without its checksums is not done.
+        ctx.store.holds(entry) && manifest.folder(&job.folder()).all(|e| ctx.store.exists(e))
+    };
+    Ok(entry.filter(same).filter(whole).cloned().map(|entry| Done { entry, fresh: false }))
+}
+
+/// Makes the wheel of `job` in `base` and commits it to `dist/`.
+pub(super) fn run(
+    ctx: &Context<'_>,
+    job: &Job,
+    base: &BaseImage,
+    log: &Utf8Path,
+    watch: &dyn Watch,
+) -> Result<Done, PipelineError> {
+    let title = job.title();
+    let workspace = Workspace::new(&ctx.work, job)?;
+    let built = match workspace.built(&job.build_key).filter(|_| !ctx.force) {
+        Some(built) => {
+            watch.note(&format!("{title}: built by an earlier run, taking it up from there"));
+            built
+        }
+        None => build(ctx, job, base, &workspace, log, watch)?,
+    };
+    watch.stage(&title, Stage::Audit);
+    let info = build_info(&workspace, job)?;
+    let raw = pick_wheel(&workspace, &built, job)?;
+    let wheel = audited(ctx, job, &info, &raw, &workspace)?;
+    let smoke = if ctx.smoke {
+        watch.stage(&title, Stage::Smoke);
+        smoke::run(ctx, job, base, &wheel.path, &workspace, log, watch)?;
+        Smoke::Passed
+    } else {
+        Smoke::Skipped
+    };
+    watch.stage(&title, Stage::Commit);
+    let entry = commit(ctx, job, info, &wheel, smoke)?;
+    Ok(Done { entry, fresh: true })
+}
+
+/// The arguments that every bake target of a job shares.
+pub(super) fn common_args(
+    ctx: &Context<'_>,
+    job: &Job,
+    base: &BaseImage,
+) -> BTreeMap<&'static str, String> {
+    let build = &ctx.config.build;
+    let mut args = environment_args(ctx.config, &job.target, base);
+    let providers: Vec<_> = build.providers.iter().map(|provider| provider.as_str()).collect();
+    args.insert("PROVIDERS", providers.join(" "));
+    args.insert("PYTHONS", job.interpreter.to_string());
+    args
+}
+
+/// The arguments that decide the `base` stage.
+pub(super) fn environment_args(
+    config: &crate::config::Config,
+    target: &crate::config::Target,
+    base: &BaseImage,
+) -> BTreeMap<&'static str, String> {
+    let packages = target.family.and_then(|family| config.build.system_packages.get(&family));
+    BTreeMap::from([
+        ("BASE_IMAGE", base.reference.clone()),
+        ("BASE_DIGEST", base.digest.clone()),
+        ("BASE_ORIGIN", base.origin.as_str().to_owned()),
+        ("TARGET_NAME", target.name.clone()),
+        // Package caches of different systems must not mix; the Dockerfile adds the architecture.
+        ("CACHE_SCOPE", target.name.clone()),
+        ("SYSTEM_PACKAGES", packages.map(|list| list.join(" ")).unwrap_or_default()),
+        ("RUST", config.toolchain.rust.as_str().to_owned()),
+    ])
+}
+
+fn build(
+    ctx: &Context<'_>,
+    job: &Job,
+    base: &BaseImage,
+    workspace: &Workspace,
+    log: &Utf8Path,
+    watch: &dyn Watch,
+) -> Result<Built, PipelineError> {
+    let title = job.title();
+    watch.stage(&title, Stage::Build);
+    let export = workspace.new_export()?;
+    let bake = build_call(ctx, job, base, &export);
+    ctx.engine.bake(&bake, log, &mut |event| watch.event(&title, event))?;
+    Ok(workspace.keep(&export, &job.build_key, base)?)
+}
+
+/// The bake call that builds `job` into `export`.
+fn build_call<'a>(
+    ctx: &'a Context<'_>,
+    job: &'a Job,
+    base: &BaseImage,
+    export: &'a Utf8Path,
+) -> Bake<'a> {
+    let mut args = common_args(ctx, job, base);
+    let build = &ctx.config.build;
+    let env: Vec<_> = build.env.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    args.insert("RECIPE", build.recipe.clone());
+    args.insert("BUILD_ENV", env.join("\n"));
+    // Named within `docker/`, where the configuration has it lie.
+    let requirements = build.requirements.as_ref().and_then(|path| path.file_name());
+    args.insert("BUILD_REQUIREMENTS", requirements.unwrap_or_default().to_owned());
+    args.insert("SOURCE_DATE_EPOCH", SOURCE_DATE_EPOCH.to_string());
+    let mut contexts = BTreeMap::new();
+    let target = match ctx.source {
+        PreparedSource::Sdist { spec, sha256 } => {
+            args.insert("SDIST", spec.clone());
+            args.insert("SDIST_SHA256", sha256.clone());
+            "wheel-builder"
+        }
+        PreparedSource::Packed { folder, .. } => {
+            contexts.insert("package", folder.clone());
+            "wheel-builder-local"
+        }
+    };
+    Bake {
+        target,
+        platform: &job.platform,
+        args,
+        contexts,
+        output: export,
+        metadata: None,
+        no_cache: ctx.no_cache,
+        builder: ctx.engine.builder.as_deref(),
+        progress: "rawjson",
+    }
+}
+
+/// The commands that a run of `plan` would use, ready to paste. The base image is the one that the
+/// engine has, or else the one that would be pulled.
+pub fn commands(ctx: &Context<'_>, plan: &Plan) -> String {
+    let mut lines = Vec::new();
+    for job in &plan.jobs {
+        lines.push(format!("# {} -> dist/{}", job.title(), job.folder()));
+        let base = base::present(ctx.engine, &job.target, &job.platform).unwrap_or_else(|| {
+            lines.push(base::pull_step(&job.target, &job.platform).to_string());
+            base::unresolved(&job.target, &job.platform)
+        });
+        let export = ctx.work.join("jobs").join(job.slug()).join("export");
+        let mut bake = build_call(ctx, job, &base, &export);
+        bake.progress = "plain";
+        lines.push(bake.step(&ctx.engine.root, &ctx.engine.host).to_string());
+        lines.push("# then xtask audits the wheel, gives it its tag, and tests it:".to_owned());
+        let wheel = ctx.work.join("jobs").join(job.slug()).join("smoke-wheel");
+        let output = ctx.work.join("jobs").join(job.slug()).join("smoke");
+        let bake = smoke::call(ctx, job, &base, wheel, &output, "plain");
+        lines.push(bake.step(&ctx.engine.root, &ctx.engine.host).to_string());
+    }
+    lines.join("\n")
+}
+
+fn build_info(workspace: &Workspace, job: &Job) -> Result<BuildInfo, PipelineError> {
+    let text = fs_err::read(workspace.built_folder().join("build-info.json"))?;
+    let info = BuildInfo::parse(&text).map_err(PipelineError::Wrong)?;
+    if let (Some(said), Some(found)) = (job.target.libc, info.libc())
+        && said != found
+    {
+        return Err(PipelineError::Wrong(format!(
+            "wheels.toml says that target `{}` has {said}, its image has {found}\n\n\
+             hint: correct it in wheels.toml, or the image",
+            job.target.name
+        )));
+    }
+    Ok(info)
+}
+
+/// The one wheel for the job's interpreter; anything else that was exported is a fault of the
+/// recipe and said to be one.
+fn pick_wheel(
+    workspace: &Workspace,
+    built: &Built,
+    job: &Job,
+) -> Result<Utf8PathBuf, PipelineError> {
+    let wheels: Vec<&str> = built
+        .files
+        .iter()
+        .map(|(name, _)| name.as_str())
+        .filter(|name| Utf8Path::new(name).extension() == Some("whl"))
+        .collect();
+    let ours: Vec<_> = wheels
+        .iter()
+        .filter(|name| {
+            let name = WheelName::parse(name);
+            name.is_ok_and(|n| n.tags.expand().iter().any(|tag| job.interpreter.accepts(tag)))
+        })
+        .collect();
+    match ours.as_slice() {
+        [one] => Ok(workspace.built_folder().join(one)),
+        [] => Err(PipelineError::Wrong(format!(
+            "the build gave no wheel for {} (it gave: {})",
+            job.interpreter,
+            if wheels.is_empty() { "nothing".to_owned() } else { wheels.join(", ") }
+        ))),
+        several => Err(PipelineError::Wrong(format!(
+            "the build gave {} wheels for {}, one was asked for: {}",
+            several.len(),
+            job.interpreter,
+            several.iter().map(|name| **name).collect::<Vec<_>>().join(", ")
+        ))),
+    }
+}
+
+/// A wheel that passed the audit, under its final name.
+pub(super) struct Proved {
+    pub(super) path: Utf8PathBuf,
+    audit: Audit,
+}
+
+fn audited(
+    ctx: &Context<'_>,
+    job: &Job,
+    info: &BuildInfo,
+    raw: &Utf8Path,
+    workspace: &Workspace,
+) -> Result<Proved, PipelineError> {
+    let wrong = |error: &dyn std::fmt::Display| PipelineError::Wrong(error.to_string());
+    let libc = job.target.libc.or_else(|| info.libc()).ok_or_else(|| {
+        PipelineError::Wrong("neither wheels.toml nor the image says which C library it has".into())
+    })?;
+    let arch = job.platform.wheel_arch();
+    let target_tag = libc.platform_tag(arch);
+    let promise = promise(ctx, job, &target_tag)?;
+    // First the wheel as built, against what its target can give; only then is it given a name.
+    let first = audit_wheel(raw, &promise).map_err(|error| wrong(&error))?;
+    refuse_failed(&first, raw, |code| code != NOT_TAGGED_YET)?;
+    let tag = match (ctx.config.check.tag, libc) {
+        (TagPolicy::Linux, _) => format!("linux_{arch}"),
+        // musl has no symbol versions: the floor is the musl it was built on (PEP 656).
+        (TagPolicy::Target, _) | (TagPolicy::Floor, Libc::Musl(..)) => target_tag,
+        (TagPolicy::Floor, Libc::Glibc(..)) => floor_tag(&first, arch, raw)?,
+    };
+    let folder = workspace.fresh("proved")?;
+    let path = if first.facts.tag_claim == ["any"] {
+        let path = folder.join(raw.file_name().unwrap_or_default());
+        fs_err::copy(raw, &path)?;
+        path
+    } else {
+        retag(raw, &folder, &tag).map_err(|error| wrong(&error))?
+    };
+    let promise = match ctx.config.check.tag {
+        TagPolicy::Linux => self::promise(ctx, job, &tag)?,
+        TagPolicy::Target | TagPolicy::Floor => promise,
+    };
+    let audit = audit_wheel(&path, &promise).map_err(|error| wrong(&error))?;
+    refuse_failed(&audit, &path, |_| true)?;
+    Ok(Proved { path, audit })
+}
+
+/// The tag of the `floor` policy: what the symbols need, as auditwheel would say.
+fn floor_tag(audit: &Audit, arch: &str, raw: &Utf8Path) -> Result<String, PipelineError> {
+    let tag = arch.parse().ok().and_then(|arch: Arch| audit.facts.floor_tag(arch));
+    tag.map(|tag| tag.to_string()).ok_or_else(|| {
+        PipelineError::Wrong(format!(
+            "no manylinux tag is true of `{}`, which `tag = \"floor\"` asks for",
+            raw.file_name().unwrap_or_default()
+        ))
+    })
+}
+
+/// The C library version that the wheel's symbols need, for tables: `2.4`, or `none`.
+fn floor_text(audit: &Audit) -> String {
+    audit.facts.floor.get("GLIBC").map_or_else(|| "none".to_owned(), ToString::to_string)
+}
+
+fn promise(ctx: &Context<'_>, job: &Job, tag: &str) -> Result<Promise, PipelineError> {
+    let wrong = |error: &dyn std::fmt::Display| PipelineError::Wrong(error.to_string());
+    let arch = Arch::from_platform(&job.platform.to_string()).map_err(|error| wrong(&error))?;
+    Ok(Promise {
+        platform_tag: Some(tag.parse::<PlatformTag>().map_err(|error| wrong(&error))?),
+        arch: Some(arch),
+        interpreter: Some(job.interpreter),
+        native: ctx.config.check.native,
+    })
+}
+
+/// The finding that a wheel as it was built cannot but give: it has not its target's tag yet.
+const NOT_TAGGED_YET: &str = "TAG101";
+
+/// Fails where the audit has an error whose code `counts`.
+fn refuse_failed(
+    audit: &Audit,
+    path: &Utf8Path,
+    counts: impl Fn(&str) -> bool,
+) -> Result<(), PipelineError> {
+    let is_error = |finding: &&Finding| finding.severity == Severity::Error && counts(finding.code);
+    let errors = audit.findings.iter().filter(is_error);
+    let lines: Vec<_> =
+        errors.map(|f| format!("  {}: {} ({})", f.code, f.message, f.cure)).collect();
+    if lines.is_empty() {
+        return Ok(());
+    }
+    Err(PipelineError::Audit {
+        file: path.file_name().unwrap_or_default().to_owned(),
+        findings: lines.join("\n"),
+    })
+}
+
+fn commit(
+    ctx: &Context<'_>,
+    job: &Job,
+    mut info: BuildInfo,
+    wheel: &Proved,
+    smoke: Smoke,
+) -> Result<Entry, PipelineError> {
+    let name = wheel.path.file_name().unwrap_or_default().to_owned();
+    let kind = Kind::Wheel {
+        target: job.target.name.clone(),
+        platform: job.platform.to_string(),
+        interpreter: job.interpreter.to_string(),
+        job: job.key.clone(),
+        verdict: "pass".to_owned(),
+        smoke,
+        floor: floor_text(&wheel.audit),
+    };
+    // Metadata of the folder is read, joined and written: one job at a time.
+    let _guard = ctx.committing.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let folder = ctx.store.dist().join(job.folder());
+    let earlier = fs_err::read(folder.join("build-info.json")).ok();
+    let earlier = earlier.and_then(|text| BuildInfo::parse(&text).ok());
+    info.date = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
+    let info = info.joined(earlier.as_ref());
+    let manifest = ctx.store.manifest()?;
+    let old =
+        manifest.wheel(&job.target.name, &job.platform.to_string(), &job.interpreter.to_string());
+    let old_name = old.and_then(|entry| entry.path.rsplit('/').next()).map(str::to_owned);
+    let audits = joined_audits(&folder, &wheel.audit, old_name.as_deref())?;
+    let mut json = serde_json::to_vec_pretty(&info).map_err(std::io::Error::from)?;
+    json.push(b'\n');
+    let change = Change {
+        files: vec![(wheel.path.clone(), kind.clone())],
+        metadata: vec![
+            ("build-info.json".to_owned(), json),
+            ("build-info.txt".to_owned(), info.text().into_bytes()),
+            ("audit.json".to_owned(), audits),
+        ],
+        replaced: old_name.into_iter().collect(),
+    };
+    ctx.store.commit(&job.folder(), &change)?;
+    Ok(Entry {
+        path: format!("{}/{name}", job.folder()),
+        sha256: digest::of_file(&wheel.path)?,
+        size: fs_err::metadata(&wheel.path)?.len(),
+        kind,
+    })
+}
+
+/// The folder's `audit.json` with this wheel's audit in it and the replaced wheel's out of it.
+fn joined_audits(
+    folder: &Utf8Path,
+    audit: &Audit,
+    replaced: Option<&str>,
+) -> Result<Vec<u8>, PipelineError> {
+    use serde_json::{Value, json};
+    let earlier = fs_err::read(folder.join("audit.json")).ok();
+    let earlier = earlier.and_then(|text| serde_json::from_slice::<Value>(&text).ok());
+    let mut wheels: BTreeMap<String, Value> = BTreeMap::new();
+    let file = |value: &Value| value["file"].as_str().unwrap_or_default().to_owned();
+    for wheel in earlier.iter().filter_map(|value| value["wheels"].as_array()).flatten() {
+        wheels.insert(file(wheel), wheel.clone());
+    }
+    if let Some(name) = replaced {
+        wheels.remove(name);
+    }
+    let this = serde_json::to_value(audit).map_err(std::io::Error::from)?;
+    wheels.insert(file(&this), this);
+    let all: Vec<_> = wheels.into_values().collect();
+    let value = json!({ "schema_version": 1, "wheels": all });
+    let mut text = serde_json::to_vec_pretty(&value).map_err(std::io::Error::from)?;
+    text.push(b'\n');
+    Ok(text)
+}

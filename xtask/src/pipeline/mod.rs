@@ -1,0 +1,20 @@
+//! One job from plan to `dist/`: build, audit, tag, smoke test, commit.
+//!
+//! Each stage leaves its result in the job's own folder below `target/xtask/jobs/`, by rename, so
+//! that a later run takes up where this one ended, however it ended.
+
+mod build_info;
+mod env;
+mod environment;
+mod job;
+mod run;
+mod smoke;
+mod source;
+mod work;
+
+pub use build_info::BuildInfo;
+pub use env::{Context, PipelineError, prepare_host};
+pub use environment::{Place, environment};
+pub use job::commands;
+pub use run::{Failure, JobReport, Options, Outcome, RunReport, all_finished, run};
+pub use source::{PreparedSource, inputs, prepare};

@@ -1,0 +1,186 @@
+//! The package's source, as one archive with one hash.
+//!
+//! A source archive of the index is fetched inside the build, once. A folder of this repository is
+//! packed here, once: what git would commit, at fixed times and in a fixed order, so that the same
+//! tree is the same archive and nothing else of the folder reaches the build.
+
+use std::io;
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use crate::config::{Config, Source};
+use crate::digest;
+use crate::exec::{Exec, Step};
+use crate::plan::Inputs;
+
+/// 2020-02-02, the time that build backends give to entries whose own time should not matter.
+pub(super) const SOURCE_DATE_EPOCH: u64 = 1_580_601_600;
+/// Folders that no package is built from, for trees that git does not know.
+const NEVER: [&str; 12] = [
+    ".git",
+    ".hg",
+    ".venv",
+    "venv",
+    "target",
+    "dist",
+    "build",
+    "wheelhouse",
+    "__pycache__",
+    ".tox",
+    ".nox",
+    "node_modules",
+];
+
+/// Where the build gets its source from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PreparedSource {
+    /// Fetched from the index inside the build.
+    Sdist {
+        /// `name==version`.
+        spec: String,
+        /// Expected SHA-256.
+        sha256: String,
+    },
+    /// Packed here.
+    Packed {
+        /// Folder that holds `source.tar` and nothing else.
+        folder: Utf8PathBuf,
+        /// SHA-256 of the archive.
+        sha256: String,
+    },
+}
+
+/// Prepares the source that `config` names; archives go below `work`.
+///
+/// # Errors
+/// When the folder cannot be read or the archive not written.
+pub fn prepare(
+    config: &Config,
+    exec: &Exec,
+    root: &Utf8Path,
+    work: &Utf8Path,
+) -> io::Result<PreparedSource> {
+    match &config.source {
+        Source::Sdist { name, version, sha256 } => {
+            Ok(PreparedSource::Sdist { spec: format!("{name}=={version}"), sha256: sha256.clone() })
+        }
+        Source::Path { path } => pack(exec, &root.join(path), work),
+    }
+}
+
+/// What a plan needs to know of the working tree.
+///
+/// # Errors
+/// When `docker/`, `scripts/` or the requirements cannot be read.
+pub fn inputs(config: &Config, root: &Utf8Path, source: &PreparedSource) -> io::Result<Inputs> {
+    let requirements = config.build.requirements.as_ref();
+    Ok(Inputs {
+        recipes: digest::of_folders(root, &["docker", "scripts"])?,
+        requirements: requirements.map(|path| digest::of_file(&root.join(path))).transpose()?,
+        source_tree: match source {
+            PreparedSource::Sdist { .. } => None,
+            PreparedSource::Packed { sha256, .. } => Some(sha256.clone()),
+        },
+    })
+}
+
+fn pack(exec: &Exec, tree: &Utf8Path, work: &Utf8Path) -> io::Result<PreparedSource> {
+    let sources = work.join("source");
+    fs_err::create_dir_all(&sources)?;
+    let draft = tempfile::Builder::new().prefix("pack-").tempdir_in(&sources)?;
+    let archive =
+        Utf8PathBuf::try_from(draft.path().join("source.tar")).map_err(io::Error::other)?;
+    let mut tar = tar::Builder::new(io::BufWriter::new(fs_err::File::create(&archive)?));
+    for name in files(exec, tree)? {
+        add(&mut tar, tree, &name)?;
+    }
+    io::Write::flush(&mut tar.into_inner()?)?;
+    let sha256 = digest::of_file(&archive)?;
+    let folder = sources.join(&sha256);
+    if !folder.exists() {
+        fs_err::rename(draft.keep(), &folder)?;
+    }
+    Ok(PreparedSource::Packed { folder, sha256 })
+}
+
+/// The files of `tree`, sorted: what git tracks or would, else all but what no package needs.
+fn files(exec: &Exec, tree: &Utf8Path) -> io::Result<Vec<String>> {
+    let args = ["ls-files", "-z", "--cached", "--others", "--exclude-standard"];
+    let mut names: Vec<String> = match exec.read(&Step::new("git", args).cwd(tree)) {
+        Ok(list) => list.split('\0').filter(|name| !name.is_empty()).map(str::to_owned).collect(),
+        Err(_) => walk(tree)?,
+    };
+    // A file that is tracked and deleted is listed all the same.
+    names.retain(|name| tree.join(name).symlink_metadata().is_ok_and(|meta| !meta.is_dir()));
+    names.sort();
+    names.dedup();
+    Ok(names)
+}
+
+fn walk(tree: &Utf8Path) -> io::Result<Vec<String>> {
+    let wanted = |entry: &walkdir::DirEntry| {
+        !entry.file_type().is_dir() || !NEVER.iter().any(|name| entry.file_name() == *name)
+    };
+    let walk = walkdir::WalkDir::new(tree).min_depth(1).into_iter().filter_entry(wanted);
+    let mut names = Vec::new();
+    for entry in walk {
+        let entry = entry?;
+        let path = Utf8Path::from_path(entry.path())
+            .ok_or_else(|| io::Error::other(format!("{} is not UTF-8", entry.path().display())))?;
+        if !entry.file_type().is_dir() {
+            names.push(path.strip_prefix(tree).unwrap_or(path).to_string());
+        }
+    }
+    Ok(names)
+}
+
+fn add<W: io::Write>(tar: &mut tar::Builder<W>, tree: &Utf8Path, name: &str) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt as _;
+    let path = tree.join(name);
+    let meta = path.symlink_metadata()?;
+    let mut header = tar::Header::new_gnu();
+    header.set_mtime(SOURCE_DATE_EPOCH);
+    if meta.is_symlink() {
+        header.set_entry_type(tar::EntryType::Symlink);
+        header.set_size(0);
+        header.set_mode(0o777);
+        return tar.append_link(&mut header, name, fs_err::read_link(&path)?);
+    }
+    header.set_size(meta.len());
+    let executable = meta.permissions().mode() & 0o111 != 0;
+    header.set_mode(if executable { 0o755 } else { 0o644 });
+    tar.append_data(&mut header, name, fs_err::File::open(&path)?)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use super::*;
+    use crate::exec::Captured;
+
+    #[test]
+    fn defect_15_and_20_the_archive_holds_the_tree_once_and_nothing_of_our_own() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = Utf8PathBuf::try_from(dir.path().to_owned()).unwrap();
+        let (tree, work) = (root.join("tree"), root.join("work"));
+        for name in ["src/a.py", "pyproject.toml", ".git/config", ".venv/x", "dist/old.whl"] {
+            fs_err::create_dir_all(tree.join(name).parent().unwrap()).unwrap();
+            fs_err::write(tree.join(name), name).unwrap();
+        }
+        let exec = Exec::fake(|_| Ok(Captured::failed("not a git repository")));
+        let first = pack(&exec, &tree, &work).unwrap();
+        fs_err::write(tree.join(".git/config"), "changed").unwrap();
+        assert_eq!(pack(&exec, &tree, &work).unwrap(), first);
+        let PreparedSource::Packed { folder, .. } = &first else { unreachable!() };
+        let mut archive = tar::Archive::new(fs_err::File::open(folder.join("source.tar")).unwrap());
+        let names: Vec<_> = archive
+            .entries()
+            .unwrap()
+            .map(|entry| entry.unwrap().path().unwrap().display().to_string())
+            .collect();
+        assert_eq!(names, ["pyproject.toml", "src/a.py"]);
+        fs_err::write(tree.join("src/a.py"), "changed").unwrap();
+        assert_ne!(pack(&exec, &tree, &work).unwrap(), first);
+    }
+}

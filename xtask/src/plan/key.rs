@@ -1,0 +1,114 @@
+//! Content keys.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::Request;
+use crate::config::{Bootstrap, Config, Platform, Provider, Rust, Source, TagPolicy, Target};
+use crate::digest;
+use crate::wheel::Interpreter;
+
+/// Raised when the meaning of a key changes, so that no older result passes for a new one.
+const SCHEMA: u32 = 1;
+
+/// What a plan needs to know of the working tree; read by the caller, since this room reads no
+/// files.
+#[derive(Debug, Clone, Default)]
+pub struct Inputs {
+    /// SHA-256 over `docker/` and `scripts/`: the recipes that run inside the containers.
+    pub recipes: String,
+    /// SHA-256 of the pinned build requirements, where there are some.
+    pub requirements: Option<String>,
+    /// SHA-256 of the packed source tree, for `path` sources.
+    pub source_tree: Option<String>,
+}
+
+#[derive(Serialize)]
+struct BuildInputs<'a> {
+    schema: u32,
+    recipes: &'a str,
+    image: &'a str,
+    digest: Option<&'a str>,
+    bootstrap: Option<&'a Bootstrap>,
+    platform: &'a Platform,
+    interpreter: String,
+    providers: &'a [Provider],
+    source: &'a Source,
+    source_tree: Option<&'a str>,
+    recipe: &'a str,
+    requirements: Option<&'a str>,
+    env: &'a BTreeMap<String, String>,
+    system_packages: &'a [String],
+    rust: Rust,
+}
+
+#[derive(Serialize)]
+struct ProofInputs<'a> {
+    build: &'a str,
+    version: &'a str,
+    tag: TagPolicy,
+    native: bool,
+    isa: &'a BTreeMap<String, String>,
+    smoke: Option<SmokeInputs<'a>>,
+}
+
+#[derive(Serialize)]
+struct SmokeInputs<'a> {
+    imports: &'a [String],
+    calls: &'a BTreeMap<String, Vec<String>>,
+}
+
+pub(super) fn build_key(
+    config: &Config,
+    inputs: &Inputs,
+    target: &Target,
+    platform: &Platform,
+    interpreter: Interpreter,
+) -> String {
+    let build = &config.build;
+    let packages = target.family.and_then(|family| build.system_packages.get(&family));
+    hash(&BuildInputs {
+        schema: SCHEMA,
+        recipes: &inputs.recipes,
+        image: &target.image,
+        digest: target.digest.get(platform).map(String::as_str),
+        bootstrap: target.bootstrap.as_ref(),
+        platform,
+        interpreter: interpreter.to_string(),
+        providers: &build.providers,
+        source: &config.source,
+        source_tree: inputs.source_tree.as_deref(),
+        recipe: &build.recipe,
+        requirements: inputs.requirements.as_deref(),
+        env: &build.env,
+        system_packages: packages.map_or(&[], Vec::as_slice),
+        rust: config.toolchain.rust,
+    })
+}
+
+pub(super) fn job_key(config: &Config, request: &Request, build_key: &str) -> String {
+    let check = &config.check;
+    let smoke =
+        request.smoke.then_some(SmokeInputs { imports: &check.imports, calls: &check.calls });
+    hash(&ProofInputs {
+        build: build_key,
+        version: env!("CARGO_PKG_VERSION"),
+        tag: check.tag,
+        native: check.native,
+        isa: &check.isa,
+        smoke,
+    })
+}
+
+/// The smoke test's two build arguments: the modules, and the expressions as JSON.
+pub fn smoke_inputs(config: &Config) -> (String, String) {
+    let calls = serde_json::to_string(&config.check.calls).unwrap_or_default();
+    (config.check.imports.join(" "), calls)
+}
+
+fn hash<T: Serialize>(value: &T) -> String {
+    // Maps with string keys and plain values: serialisation cannot fail.
+    let text = serde_json::to_vec(value).unwrap_or_default();
+    digest::of_bytes(&text)
+}

@@ -1,0 +1,107 @@
+//! From the words on the command line to what is asked for.
+
+use thiserror::Error;
+
+use crate::config::{Config, Platform, Target, TargetError, find_target};
+use crate::wheel::Interpreter;
+
+/// What one run is asked to make.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// Targets in the order they were named, each with its platforms.
+    pub targets: Vec<(Target, Vec<Platform>)>,
+    /// Interpreters.
+    pub pythons: Vec<Interpreter>,
+    /// Whether each wheel is smoke-tested before it counts as done.
+    pub smoke: bool,
+}
+
+/// Why the words on the command line cannot be planned.
+#[derive(Debug, Error, PartialEq, Eq)]
+pub enum PlanError {
+    /// A target word that is neither.
+    #[error(transparent)]
+    Target(#[from] TargetError),
+    /// A platform that does not exist.
+    #[error("{0}")]
+    Platform(String),
+    /// An interpreter tag that cannot be read.
+    #[error("{0}")]
+    Interpreter(String),
+    /// Nothing was named.
+    #[error(
+        "no target was named (wheels.toml has {known})\n\n\
+         hint: `cargo xtask wheels {first} linux/amd64`, or `--all` for every one of them"
+    )]
+    NoTarget {
+        /// The images of the configuration.
+        known: String,
+        /// The first of them.
+        first: String,
+    },
+}
+
+/// Reads `words`: each is a platform (`linux/…`) or a target. Without a platform, a listed target
+/// has its own and any other image the `native` one. `pythons` empty means the configuration's.
+///
+/// # Errors
+/// [`PlanError`], which names the word and how it is mended.
+pub fn parse_words(
+    config: &Config,
+    words: &[String],
+    all: bool,
+    pythons: &[String],
+    native: &Platform,
+) -> Result<Request, PlanError> {
+    let mut platforms: Vec<Platform> = Vec::new();
+    let mut targets: Vec<Target> = if all { config.targets.clone() } else { Vec::new() };
+    for word in words {
+        if word.starts_with("linux/") {
+            let platform = word.parse().map_err(PlanError::Platform)?;
+            if !platforms.contains(&platform) {
+                platforms.push(platform);
+            }
+        } else {
+            let target = find_target(config, word)?;
+            if !targets.iter().any(|t| t.name == target.name) {
+                targets.push(target);
+            }
+        }
+    }
+    if targets.is_empty() {
+        let known: Vec<_> = config.targets.iter().map(|t| t.image.as_str()).collect();
+        let first = known.first().copied().unwrap_or("debian:12").to_owned();
+        return Err(PlanError::NoTarget { known: known.join(", "), first });
+    }
+    let with_platforms = |target: Target| {
+        let own = || match target.platforms.as_slice() {
+            [] => vec![native.clone()],
+            listed => listed.to_vec(),
+        };
+        let chosen = if platforms.is_empty() { own() } else { platforms.clone() };
+        (target, chosen)
+    };
+    Ok(Request {
+        targets: targets.into_iter().map(with_platforms).collect(),
+        pythons: parse_pythons(config, pythons)?,
+        smoke: true,
+    })
+}
+
+/// Interpreters asked for on the command line, comma-separated or repeated, or the configuration's.
+fn parse_pythons(config: &Config, words: &[String]) -> Result<Vec<Interpreter>, PlanError> {
+    let mut pythons = Vec::new();
+    for word in words.iter().flat_map(|word| word.split(',')).filter(|word| !word.is_empty()) {
+        let python: Interpreter = word.parse().map_err(|error| {
+            let hint = "hint: interpreters are written like `cp311`, `cp314t` or `pp311`";
+            PlanError::Interpreter(format!("{error}\n\n{hint}"))
+        })?;
+        if !pythons.contains(&python) {
+            pythons.push(python);
+        }
+    }
+    if pythons.is_empty() {
+        pythons = config.build.pythons.iter().map(|id| id.0).collect();
+    }
+    Ok(pythons)
+}

@@ -1,0 +1,107 @@
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use camino::Utf8Path;
+
+use super::*;
+use crate::config::{self, Config};
+
+const CONFIG: &str = r#"
+[source]
+sdist = "autobahn==26.10.2"
+sha256 = "6c69fca89106567060941c5568e67a5369738813d883db4e3d62b76f0a2c497e"
+[build]
+pythons = ["cp311", "cp314t"]
+[[target]]
+name = "debian12"
+image = "debian:12"
+family = "apt"
+glibc = "2.36"
+platforms = ["linux/amd64", "linux/arm64"]
+[[target]]
+name = "rocky9"
+image = "rockylinux:9"
+family = "dnf"
+glibc = "2.34"
+platforms = ["linux/amd64"]
+"#;
+
+fn config() -> Config {
+    config::parse_text(Utf8Path::new("wheels.toml"), CONFIG).unwrap()
+}
+
+fn request(words: &[&str], pythons: &[&str]) -> Result<Request, PlanError> {
+    let own = |words: &[&str]| words.iter().map(|&word| word.to_owned()).collect::<Vec<_>>();
+    let native = "linux/amd64".parse().unwrap();
+    parse_words(&config(), &own(words), false, &own(pythons), &native)
+}
+
+fn titles(words: &[&str], pythons: &[&str]) -> Vec<String> {
+    let plan = plan(&config(), &request(words, pythons).unwrap(), &Inputs::default());
+    plan.jobs.iter().map(Job::title).collect()
+}
+
+#[test]
+fn a_target_and_a_platform_give_a_job_for_each_interpreter() {
+    assert_eq!(
+        titles(&["debian:12", "linux/amd64"], &[]),
+        ["debian12-amd64 cp311", "debian12-amd64 cp314t"]
+    );
+    assert_eq!(titles(&["debian12", "linux/arm64"], &["cp311"]), ["debian12-arm64 cp311"]);
+    assert_eq!(
+        titles(&["debian:12", "rockylinux:9"], &["cp311,cp311"]),
+        ["debian12-amd64 cp311", "debian12-arm64 cp311", "rocky9-amd64 cp311"]
+    );
+}
+
+#[test]
+fn an_image_that_is_not_listed_is_built_for_this_machine() {
+    assert_eq!(titles(&["fedora:43"], &["cp314t"]), ["fedora43-amd64 cp314t"]);
+}
+
+#[test]
+fn wrong_words_are_named_with_their_cure() {
+    let message =
+        |words: &[&str], pythons: &[&str]| request(words, pythons).unwrap_err().to_string();
+    insta::assert_snapshot!(message(&["debain12"], &[]), @r"
+    `debain12` is neither a target of wheels.toml (debian:12, rockylinux:9) nor an image reference
+
+    hint: images are written like `debian:12`, platforms like `linux/amd64`
+    ");
+    insta::assert_snapshot!(message(&["debian:12", "linux/amd46"], &[]), @"`linux/amd46` is no platform that can be built for (known: linux/amd64, linux/arm64, linux/386, linux/arm, linux/ppc64le, linux/s390x, linux/riscv64)");
+    insta::assert_snapshot!(message(&["linux/amd64"], &[]), @r"
+    no target was named (wheels.toml has debian:12, rockylinux:9)
+
+    hint: `cargo xtask wheels debian:12 linux/amd64`, or `--all` for every one of them
+    ");
+    assert!(message(&["debian:12"], &["python3.11"]).contains("`cp311`"));
+}
+
+#[test]
+fn keys_follow_what_goes_into_a_job_and_nothing_else() {
+    let key = |change: &dyn Fn(&mut Config, &mut Inputs)| {
+        let (mut config, mut inputs) = (config(), Inputs::default());
+        change(&mut config, &mut inputs);
+        let request = request(&["debian:12", "linux/amd64"], &["cp311"]).unwrap();
+        let job = plan(&config, &request, &inputs).jobs.remove(0);
+        (job.build_key, job.key)
+    };
+    let (build, whole) = key(&|_, _| {});
+    assert_eq!(key(&|_, _| {}), (build.clone(), whole.clone()), "the same input, the same key");
+    let (b, w) = key(&|config, _| config.check.native = true);
+    assert!(b == build && w != whole, "another proof does not build again");
+    let (b, w) = key(&|_, inputs| inputs.recipes = "x".to_owned());
+    assert!(b != build && w != whole, "another script builds again");
+    let (b, _) = key(&|config, _| {
+        config.build.env.insert("A".to_owned(), "1".to_owned());
+    });
+    assert_ne!(b, build, "another environment builds again");
+}
+
+#[test]
+fn defect_03_and_12_no_two_jobs_share_a_scope_or_a_folder() {
+    let plan =
+        plan(&config(), &request(&["debian:12", "rockylinux:9"], &[]).unwrap(), &Inputs::default());
+    let slugs: std::collections::BTreeSet<_> = plan.jobs.iter().map(Job::slug).collect();
+    let keys: std::collections::BTreeSet<_> = plan.jobs.iter().map(|job| &job.key).collect();
+    assert_eq!((slugs.len(), keys.len()), (plan.jobs.len(), plan.jobs.len()));
+}

@@ -1,0 +1,190 @@
+//! Progress while jobs run, on stderr: a line per job that moves in a terminal, plain lines
+//! elsewhere (CI, a pipe), nothing with `--quiet`.
+
+use std::collections::BTreeMap;
+use std::io::IsTerminal as _;
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+
+use crate::engine::progress::Event;
+
+/// What a job is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    /// The engine builds.
+    Build,
+    /// The wheel is read and judged.
+    Audit,
+    /// The wheel runs in a clean container.
+    Smoke,
+    /// The wheel enters `dist/`.
+    Commit,
+}
+
+impl Stage {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Build => "build",
+            Self::Audit => "audit",
+            Self::Smoke => "smoke test",
+            Self::Commit => "commit",
+        }
+    }
+}
+
+/// Is told what happens while jobs run.
+pub trait Watch: Sync {
+    /// A job entered a stage.
+    fn stage(&self, job: &str, stage: Stage);
+    /// The engine reported something for a job.
+    fn event(&self, job: &str, event: &Event);
+    /// Something worth a line of its own.
+    fn note(&self, text: &str);
+    /// A job ended after so many seconds.
+    fn ended(&self, job: &str, outcome: &str, seconds: f64);
+}
+
+/// How much is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Detail {
+    /// Nothing.
+    Quiet,
+    /// Stages and steps.
+    Steps,
+    /// Every line that the steps print, too.
+    Verbose,
+}
+
+/// Shows progress to a person.
+pub struct Live {
+    detail: Detail,
+    bars: Option<MultiProgress>,
+    jobs: Mutex<BTreeMap<String, JobLine>>,
+}
+
+#[derive(Default)]
+struct JobLine {
+    bar: Option<ProgressBar>,
+    started: BTreeMap<String, Instant>,
+}
+
+impl Live {
+    /// Progress in as much detail as asked; moving lines only where stderr is a terminal.
+    pub fn new(detail: Detail) -> Self {
+        let terminal = std::io::stderr().is_terminal() && detail == Detail::Steps;
+        Self { detail, bars: terminal.then(MultiProgress::new), jobs: Mutex::default() }
+    }
+
+    fn line(&self, text: &str) {
+        match &self.bars {
+            _ if self.detail == Detail::Quiet => {}
+            Some(bars) => bars.suspend(|| super::note(text)),
+            None => super::note(text),
+        }
+    }
+
+    /// Changes what a job's line says: in a terminal the line moves, elsewhere `plain` is printed.
+    fn show(&self, job: &str, text: &str) {
+        let Some(bars) = &self.bars else {
+            self.line(&format!("[{job}] {text}"));
+            return;
+        };
+        let mut jobs = self.jobs();
+        let line = jobs.entry(job.to_owned()).or_default();
+        let bar = line.bar.get_or_insert_with(|| {
+            let bar = bars.add(ProgressBar::new_spinner());
+            // A template that is wrong would only cost the colour.
+            if let Ok(style) =
+                ProgressStyle::with_template("{spinner} {prefix} {elapsed} {wide_msg}")
+            {
+                bar.set_style(style);
+            }
+            bar.set_prefix(job.to_owned());
+            bar.enable_steady_tick(Duration::from_millis(120));
+            bar
+        });
+        bar.set_message(text.to_owned());
+    }
+
+    fn jobs(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, JobLine>> {
+        self.jobs.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+impl Watch for Live {
+    fn stage(&self, job: &str, stage: Stage) {
+        self.show(job, stage.as_str());
+    }
+
+    fn event(&self, job: &str, event: &Event) {
+        match event {
+            Event::Started { name } => {
+                self.jobs()
+                    .entry(job.to_owned())
+                    .or_default()
+                    .started
+                    .insert(name.clone(), Instant::now());
+                if is_step(name) {
+                    self.show(job, &short(name));
+                }
+            }
+            Event::Done { name, cached: false } => {
+                let started = self.jobs().get_mut(job).and_then(|line| line.started.remove(name));
+                let took = started.map_or(0.0, |at| at.elapsed().as_secs_f64());
+                if took >= 1.0 && is_step(name) && self.bars.is_none() {
+                    self.line(&format!("[{job}] {} done in {took:.1} s", short(name)));
+                }
+            }
+            Event::Failed { name, error } if !error.contains("context canceled") => {
+                self.show(job, &format!("{} failed", short(name)));
+            }
+            Event::Output { line, .. } if self.detail == Detail::Verbose => {
+                self.line(&format!("[{job}]   {line}"));
+            }
+            Event::Said(text) if self.detail == Detail::Verbose => {
+                self.line(&format!("[{job}] {text}"));
+            }
+            _ => {}
+        }
+    }
+
+    fn note(&self, text: &str) {
+        self.line(text);
+    }
+
+    fn ended(&self, job: &str, outcome: &str, seconds: f64) {
+        if let Some(bar) = self.jobs().remove(job).and_then(|line| line.bar) {
+            bar.finish_and_clear();
+        }
+        self.line(&format!("[{job}] {outcome} ({seconds:.1} s)"));
+    }
+}
+
+/// Whether BuildKit's step is one of the Dockerfile's (`[stage 2/5] ...`), not its own housekeeping.
+fn is_step(name: &str) -> bool {
+    name.starts_with('[') && !name.starts_with("[internal]")
+}
+
+/// A step's name without its mounts, in at most 100 characters.
+fn short(name: &str) -> String {
+    let words = name.split_whitespace().filter(|word| !word.starts_with("--mount="));
+    let text = words.collect::<Vec<_>>().join(" ");
+    if text.chars().count() <= 100 {
+        return text;
+    }
+    format!("{}…", text.chars().take(99).collect::<String>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_step_is_shown_without_its_mounts() {
+        let name = "[base 2/3] RUN --mount=type=secret,id=ca --mount=type=cache,target=/x sh a.sh";
+        assert_eq!(short(name), "[base 2/3] RUN sh a.sh");
+        assert!(is_step(name) && !is_step("[internal] load build definition"));
+    }
+}

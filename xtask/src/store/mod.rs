@@ -1,0 +1,16 @@
+//! `dist/`: what was built and proved, and the only folder that later commands read.
+//!
+//! Architecture invariant: files enter it by rename alone, and a journal makes the renames of one
+//! wheel and its metadata a single step: whenever xtask is killed, `dist/` holds whole, audited
+//! files, and the next run finishes what was begun.
+
+mod commit;
+mod lock;
+mod manifest;
+
+pub use commit::{Change, Store, StoreError};
+pub use lock::{Lock, LockError};
+pub use manifest::{Entry, Kind, MANIFEST, Manifest, SCHEMA_VERSION, Smoke};
+
+#[cfg(test)]
+mod tests;

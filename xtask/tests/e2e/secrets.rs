@@ -1,0 +1,108 @@
+//! What the build inherits from the host stays in no layer, log or metadata.
+
+use std::io::Read as _;
+
+use camino::Utf8Path;
+
+use crate::workspace::{Workspace, repository, sh};
+
+/// Words that no honest layer holds.
+const SETTING: &str = "canary-setting-5f1c.example";
+const NETRC: &str = "canary-netrc-77ab";
+const CERTIFICATE: &str = "canary-certificate-c0de";
+
+#[test]
+fn no_layer_no_log_and_no_metadata_holds_a_secret() {
+    let w = Workspace::new(|toml| toml);
+    let home = w.root.with_file_name("home");
+    fs_err::create_dir_all(&home).unwrap();
+    fs_err::write(home.join(".netrc"), format!("machine h.example login u password {NETRC}\n"))
+        .unwrap();
+    let bundle = home.join("ca.pem");
+    let trusted = std::env::var("SSL_CERT_FILE")
+        .unwrap_or_else(|_| "/etc/ssl/certs/ca-certificates.crt".to_owned());
+    let trusted = fs_err::read_to_string(trusted).unwrap_or_default();
+    fs_err::write(&bundle, format!("{trusted}\n# {CERTIFICATE}\n")).unwrap();
+    // A system package that no other test asks for: nothing comes from an earlier build's cache.
+    let toml = fs_err::read_to_string(w.root.join("wheels.toml")).unwrap();
+    let stamp = std::process::id();
+    let toml =
+        toml.replace("[toolchain]", "system_packages = { apt = [\"sl\"] }\n[toolchain]").replace(
+            "AUTOBAHN_USE_NVX = \"1\"",
+            &format!("AUTOBAHN_USE_NVX = \"1\", STAMP = \"{stamp}\""),
+        );
+    fs_err::write(w.root.join("wheels.toml"), toml).unwrap();
+    let args =
+        ["wheels", "debian:12", "linux/amd64", "--python", "cp311", "--verbose", "--no-cache"];
+    let mut command = w.command(&args);
+    // An extra host that is never asked: the setting is in use, and names the canary.
+    command.env("PIP_TRUSTED_HOST", SETTING).env("NO_PROXY", SETTING);
+    command.env("HOME", home.as_str()).env("SSL_CERT_FILE", bundle.as_str());
+    command.env("DOCKER_CONFIG", home.join(".docker").as_str());
+    let output = command.output().unwrap();
+    let shown = [output.stdout.clone(), output.stderr.clone()].concat();
+    crate::workspace::ran(&output, 0);
+    clean("what it printed", &shown);
+    for folder in [w.dist(), w.root.join("target/xtask/logs"), w.root.join("target/xtask/jobs")] {
+        for entry in walkdir::WalkDir::new(&folder).into_iter().filter_map(Result::ok) {
+            if entry.file_type().is_file() {
+                let path = Utf8Path::from_path(entry.path()).unwrap();
+                clean(path.as_str(), &fs_err::read(path).unwrap());
+            }
+        }
+    }
+    for stage in ["wheel-builder", "smoke-run"] {
+        every_layer_is_clean(&w, stage);
+    }
+}
+
+fn clean(name: &str, bytes: &[u8]) {
+    for word in [SETTING, NETRC, CERTIFICATE] {
+        let found = bytes.windows(word.len()).any(|window| window == word.as_bytes());
+        assert!(!found, "`{word}` is in {name}");
+    }
+}
+
+/// Exports the stage that the run left in the engine's cache, and reads every layer of it.
+fn every_layer_is_clean(w: &Workspace, stage: &str) {
+    let log = fs_err::read_to_string(w.root.join("target/xtask/logs/debian12-amd64-cp311.log"));
+    let log = log.unwrap();
+    let target = if stage == "smoke-run" { "smoke" } else { "wheel-builder" };
+    let call = log.lines().find(|l| l.starts_with("$ ") && l.ends_with(&format!(" {target}")));
+    let call = call.unwrap_or_else(|| panic!("no call of {target} in the log"));
+    let archive = w.root.join(format!("{stage}.tar"));
+    // The printed command, with another stage and another output, without its secrets and without
+    // `--no-cache`: all comes from the cache that the run filled.
+    let command = call[2..]
+        .replace(" --no-cache", "")
+        .replace("--progress rawjson", "--progress quiet")
+        .replace("$(cargo xtask host-settings settings)", "x")
+        .replace("$(cargo xtask host-settings netrc)", "x")
+        .replace("$(cargo xtask host-settings cargo_config)", "x")
+        .replace("$(cargo xtask host-settings apt_conf)", "x");
+    let (head, _) = command.rsplit_once(' ').unwrap();
+    let head: String = head.to_owned();
+    let output = format!("--set {target}.output=");
+    let start = head.find(&output).unwrap();
+    let end =
+        head[start + output.len()..].find(' ').map_or(head.len(), |i| start + output.len() + i);
+    let command = format!(
+        "{}--set {target}.output=type=oci,dest={archive},compression=uncompressed,force-compression=true \
+         --set {target}.target={stage}{} {target}",
+        &head[..start],
+        &head[end..]
+    );
+    sh("sh", &["-c", &command]);
+    let mut layers = 0;
+    let mut tar = tar::Archive::new(fs_err::File::open(&archive).unwrap());
+    for entry in tar.entries().unwrap() {
+        let mut entry = entry.unwrap();
+        let name = entry.path().unwrap().display().to_string();
+        let mut bytes = Vec::new();
+        entry.read_to_end(&mut bytes).unwrap();
+        layers += usize::from(bytes.len() > 10_000);
+        clean(&format!("{name} of {stage}"), &bytes);
+    }
+    assert!(layers >= 3, "{layers} layers were read: that cannot be all of {stage}");
+    let _ = repository();
+}

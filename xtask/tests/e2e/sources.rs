@@ -1,0 +1,62 @@
+//! Where the source comes from: another package of the index, a folder of the repository.
+
+use camino::Utf8Path;
+
+use crate::workspace::{Workspace, sh};
+
+const WHEELS: [&str; 3] = ["wheels", "debian:12", "linux/amd64"];
+const MARKUPSAFE: &str = "sdist = \"markupsafe==3.0.2\"\n\
+    sha256 = \"ee55d3edf80167e48ea11a923c7386f4669df67d7994554387f84e7d8b0a2bf0\"";
+const CHECK: &str = "imports = [\"markupsafe._speedups\"]\n\
+    calls = { \"markupsafe._speedups\" = [\"m._escape_inner('<') == '&lt;'\"] }";
+
+#[test]
+fn another_package_needs_nothing_but_another_wheels_toml() {
+    let w = Workspace::of_package(MARKUPSAFE, CHECK);
+    w.run(&WHEELS, 0);
+    let name = "MarkupSafe-3.0.2-cp311-cp311-manylinux_2_36_x86_64.whl";
+    assert!(w.wheels("debian12-amd64")[0].eq_ignore_ascii_case(name));
+}
+
+#[test]
+fn a_source_archive_with_another_hash_is_refused_and_both_are_named() {
+    let wrong = "0".repeat(64);
+    let right = "ee55d3edf80167e48ea11a923c7386f4669df67d7994554387f84e7d8b0a2bf0";
+    let w = Workspace::of_package(&MARKUPSAFE.replace(right, &wrong), CHECK);
+    let (_, stderr) = w.run(&WHEELS, 1);
+    assert!(stderr.contains(right) && stderr.contains(&wrong), "{stderr}");
+}
+
+/// A package with an extension, in the repository itself.
+fn lay_out_package(root: &Utf8Path, answer: &str) {
+    let pyproject = "[build-system]\nrequires = [\"setuptools>=77\"]\n\
+        build-backend = \"setuptools.build_meta\"\n\
+        [project]\nname = \"inplace\"\nversion = \"1.0\"\n\
+        [tool.setuptools]\next-modules = [{ name = \"inplace\", sources = [\"inplace.c\"] }]\n";
+    let code = format!(
+        "#include <Python.h>\n\
+         static PyObject *answer(PyObject *s, PyObject *a) {{ return PyLong_FromLong({answer}); }}\n\
+         static PyMethodDef methods[] = {{{{\"answer\", answer, METH_NOARGS, 0}}, {{0}}}};\n\
+         static PyModuleDef module = {{PyModuleDef_HEAD_INIT, \"inplace\", 0, -1, methods}};\n\
+         PyMODINIT_FUNC PyInit_inplace(void) {{ return PyModule_Create(&module); }}\n"
+    );
+    fs_err::write(root.join("pyproject.toml"), pyproject).unwrap();
+    fs_err::write(root.join("inplace.c"), code).unwrap();
+}
+
+#[test]
+fn a_package_in_the_repository_is_built_from_its_folder_and_again_when_it_changes() {
+    let check = "imports = [\"inplace\"]\ncalls = { inplace = [\"m.answer() in (42, 43)\"] }";
+    let w = Workspace::of_package("path = \".\"", check);
+    lay_out_package(&w.root, "42");
+    fs_err::write(w.root.join(".gitignore"), "/target/\n/dist/\n").unwrap();
+    sh("git", &["init", "--quiet", w.root.as_str()]);
+    w.run(&WHEELS, 0);
+    let first = w.json("manifest.json");
+    let (stdout, _) = w.run(&WHEELS, 0);
+    assert!(stdout.contains("unchanged"), "a run changes nothing in its own context: {stdout}");
+    lay_out_package(&w.root, "43");
+    let (stdout, _) = w.run(&WHEELS, 0);
+    assert!(stdout.contains("built"), "{stdout}");
+    assert_ne!(w.json("manifest.json"), first);
+}

@@ -1,0 +1,97 @@
+//! A copy of this repository's build files in a folder of the test's own.
+
+use std::process::{Command, Output};
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+/// A workspace with this repository's `docker/` and `scripts/`, and a `wheels.toml` of the test's.
+pub(crate) struct Workspace {
+    _dir: tempfile::TempDir,
+    pub(crate) root: Utf8PathBuf,
+}
+
+pub(crate) fn repository() -> &'static Utf8Path {
+    Utf8Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
+}
+
+impl Workspace {
+    /// With this repository's own `wheels.toml`, changed by `edit`.
+    pub(crate) fn new(edit: impl FnOnce(String) -> String) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let root = Utf8PathBuf::try_from(dir.path().canonicalize().unwrap()).unwrap().join("repo");
+        for folder in ["docker", "scripts"] {
+            for entry in walkdir::WalkDir::new(repository().join(folder)) {
+                let entry = entry.unwrap();
+                let path = Utf8Path::from_path(entry.path()).unwrap();
+                let copy = root.join(path.strip_prefix(repository()).unwrap());
+                if entry.file_type().is_dir() {
+                    fs_err::create_dir_all(copy).unwrap();
+                } else {
+                    fs_err::copy(path, copy).unwrap();
+                }
+            }
+        }
+        let toml = fs_err::read_to_string(repository().join("wheels.toml")).unwrap();
+        fs_err::write(root.join("wheels.toml"), edit(toml)).unwrap();
+        Self { _dir: dir, root }
+    }
+
+    /// With a configuration for another package: `source` is the line of `[source]`, `check` the
+    /// whole table.
+    pub(crate) fn of_package(source: &str, check: &str) -> Self {
+        let toml = format!(
+            "[source]\n{source}\n[build]\npythons = [\"cp311\"]\n[check]\nnative = true\n{check}\n\
+             [[target]]\nname = \"debian12\"\nimage = \"debian:12\"\nfamily = \"apt\"\n\
+             glibc = \"2.36\"\nplatforms = [\"linux/amd64\"]\n\
+             bootstrap = {{ tool = \"mmdebstrap\", suite = \"bookworm\" }}\n"
+        );
+        Self::new(|_| toml)
+    }
+
+    pub(crate) fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
+        command
+            .args(args)
+            .current_dir(&self.root)
+            .env("CARGO_MANIFEST_DIR", self.root.join("xtask").as_str());
+        command
+    }
+
+    /// Runs xtask; its two outputs as text, and its exit status.
+    #[track_caller]
+    pub(crate) fn run(&self, args: &[&str], code: i32) -> (String, String) {
+        ran(&self.command(args).output().unwrap(), code)
+    }
+
+    pub(crate) fn dist(&self) -> Utf8PathBuf {
+        self.root.join("dist")
+    }
+
+    /// The names of the wheels in one folder of `dist/`.
+    pub(crate) fn wheels(&self, folder: &str) -> Vec<String> {
+        let entries = fs_err::read_dir(self.dist().join(folder)).unwrap();
+        let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        let mut names: Vec<_> = names.filter(|name| name.ends_with(".whl")).collect();
+        names.sort();
+        names
+    }
+
+    pub(crate) fn json(&self, path: &str) -> serde_json::Value {
+        serde_json::from_slice(&fs_err::read(self.dist().join(path)).unwrap()).unwrap()
+    }
+}
+
+#[track_caller]
+pub(crate) fn ran(output: &Output, code: i32) -> (String, String) {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
+    assert_eq!(output.status.code(), Some(code), "stdout:\n{stdout}\nstderr:\n{stderr}");
+    (stdout, stderr)
+}
+
+/// Runs a command of the test's own, which has to succeed; its standard output.
+#[track_caller]
+pub(crate) fn sh(program: &str, args: &[&str]) -> String {
+    let output = Command::new(program).args(args).output().unwrap();
+    ran(&output, 0).0
+}

@@ -1,0 +1,294 @@
+//! What `wheels` does when things go wrong, with a script in the engine's place.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod common;
+
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use common::{BUILD_INFO, Ran, Workspace, pure_wheel};
+
+const WHEELS: [&str; 3] = ["wheels", "debian:12", "linux/amd64"];
+
+#[test]
+fn a_wheel_is_built_once_and_a_second_run_calls_no_engine() {
+    let w = Workspace::new();
+    let first = w.run(&WHEELS).code(0);
+    assert!(first.stdout.contains("1 of 1 wheels"), "{}", first.stdout);
+    assert_eq!(
+        w.dist(),
+        [
+            "debian12-amd64/SHA256SUMS",
+            "debian12-amd64/audit.json",
+            "debian12-amd64/build-info.json",
+            "debian12-amd64/build-info.txt",
+            "debian12-amd64/demo-1.0-py3-none-any.whl",
+            "manifest.json"
+        ]
+    );
+    let calls = fs_err::read_to_string(w.fake.join("log")).unwrap();
+    let second = w.run(&WHEELS).code(0);
+    assert!(second.stdout.contains("unchanged"), "{}", second.stdout);
+    assert_eq!(fs_err::read_to_string(w.fake.join("log")).unwrap(), calls);
+}
+
+#[test]
+fn a_wheel_that_was_damaged_in_dist_is_made_again_without_building() {
+    let w = Workspace::new();
+    w.run(&WHEELS).code(0);
+    fs_err::write(w.root.join("dist/debian12-amd64/demo-1.0-py3-none-any.whl"), "x").unwrap();
+    w.run(&WHEELS).code(0).says(&["taking it up from there"]);
+    assert_eq!(w.bakes("wheel-builder"), 1);
+}
+
+#[test]
+fn json_is_all_there_is_on_stdout() {
+    let w = Workspace::new();
+    let ran = w.run(&[&WHEELS[..], &["--json"]].concat()).code(0);
+    let report: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
+    assert_eq!(report["schema_version"], 1);
+    assert_eq!(report["jobs"][0]["outcome"], "built");
+    let path = &report["jobs"][0]["wheel"]["path"];
+    assert_eq!(path, "debian12-amd64/demo-1.0-py3-none-any.whl");
+}
+
+#[test]
+fn defect_02_a_failed_interpreter_fails_the_run_by_name_and_the_others_are_kept() {
+    let w = Workspace::new();
+    w.export(&pure_wheel("demo-1.0-py3-none-any.whl"));
+    w.on(
+        "bake",
+        r#"case "$*" in
+        *PYTHONS=cp313*) say "[interpreter] RUN x" "error: no provider gives cp313"
+            progress "[interpreter] RUN x" "exit code: 1"; exit 1 ;;
+        *smoke) mkdir -p "$dest"; echo '{}' >"$dest/smoke.json" ;;
+        *) mkdir -p "$dest"; cp "$FAKE"/export/* "$dest/" ;;
+        esac"#,
+    );
+    let ran = w.run(&[&WHEELS[..], &["--python", "cp311,cp313"]].concat()).code(1);
+    let ran = ran.says(&[
+        "cp313",
+        "no provider gives cp313",
+        "step `[interpreter] RUN x` failed",
+        "log: ",
+    ]);
+    assert!(ran.stdout.contains("1 of 2 wheels"), "{}", ran.stdout);
+    assert!(w.dist().contains(&"debian12-amd64/demo-1.0-py3-none-any.whl".to_owned()));
+}
+
+#[test]
+fn defect_09_a_failed_smoke_test_fails_the_run_and_lets_nothing_into_dist() {
+    let w = Workspace::new();
+    w.on(
+        "bake",
+        r#"case "$*" in
+        *smoke) say "[smoke-run] RUN y" "ImportError: no module named demo"
+            progress "[smoke-run] RUN y" "exit code: 1"; exit 1 ;;
+        *) mkdir -p "$dest"; cp "$FAKE"/export/* "$dest/" ;;
+        esac"#,
+    );
+    w.run(&WHEELS).code(1).says(&["smoke test of `demo-1.0-py3-none-any.whl`", "ImportError"]);
+    assert!(w.dist().is_empty(), "{:?}", w.dist());
+    w.as_usual("bake");
+    w.run(&WHEELS).code(0);
+    assert_eq!(w.bakes("wheel-builder"), 1, "the built wheel is taken up, not built again");
+}
+
+#[test]
+fn a_wheel_without_the_extension_that_was_asked_for_is_refused() {
+    let w = Workspace::new();
+    let toml = fs_err::read_to_string(w.root.join("wheels.toml")).unwrap();
+    let toml = toml.replace("[[target]]", "[check]\nnative = true\n[[target]]");
+    fs_err::write(w.root.join("wheels.toml"), toml).unwrap();
+    w.run(&WHEELS).code(1).says(&["the audit refuses `demo-1.0-py3-none-any.whl`"]);
+    assert!(w.dist().is_empty());
+}
+
+#[test]
+fn a_build_that_leaves_no_wheel_or_two_is_refused() {
+    let w = Workspace::new();
+    fs_err::remove_file(w.fake.join("export/demo-1.0-py3-none-any.whl")).unwrap();
+    w.run(&WHEELS).code(1).says(&["the build gave no wheel for cp311 (it gave: nothing)"]);
+    w.export(&pure_wheel("demo-1.0-py3-none-any.whl"));
+    w.export(&pure_wheel("demo-2.0-py3-none-any.whl"));
+    w.run(&[&WHEELS[..], &["--force"]].concat()).code(1).says(&["the build gave 2 wheels"]);
+}
+
+#[test]
+fn a_target_whose_image_has_another_c_library_is_refused() {
+    let w = Workspace::new();
+    let info = BUILD_INFO.replace("2.36", "2.31");
+    fs_err::write(w.fake.join("export/build-info.json"), info).unwrap();
+    w.run(&WHEELS).code(1).says(&["has glibc 2.36, its image has glibc 2.31"]);
+}
+
+#[test]
+fn a_full_disk_is_called_that() {
+    let w = Workspace::new();
+    w.on(
+        "bake",
+        r#"say "[x]" "cc: fatal error: No space left on device"; progress "[x]" "exit code: 1"; exit 1"#,
+    );
+    w.run(&WHEELS).code(2).says(&["no space is left on the engine's disk", "docker buildx prune"]);
+}
+
+#[test]
+fn an_engine_that_goes_away_in_the_middle_is_said_to_be_gone() {
+    let w = Workspace::new();
+    w.on(
+        "bake",
+        "echo 'ERROR: failed to receive status: rpc error: code = Unavailable desc = error reading \
+         from server: EOF' >&2; exit 1",
+    );
+    w.run(&WHEELS).code(2).says(&["the container engine does not answer", "cargo xtask setup"]);
+}
+
+#[test]
+fn a_registry_that_has_not_the_pinned_digest_is_no_reason_to_build_in_another_image() {
+    let w = Workspace::new();
+    let digest = format!("sha256:{}", "0".repeat(64));
+    let toml = fs_err::read_to_string(w.root.join("wheels.toml")).unwrap();
+    let pin = format!(
+        "digest = {{ \"linux/amd64\" = \"{digest}\" }}\n\
+         bootstrap = {{ tool = \"mmdebstrap\", suite = \"bookworm\" }}\n"
+    );
+    fs_err::write(w.root.join("wheels.toml"), toml + &pin).unwrap();
+    w.on("image", "echo 'Error: No such image' >&2; exit 1");
+    w.on("imagetools", "echo \"ERROR: docker.io/library/debian@sha256:0: not found\" >&2; exit 1");
+    w.run(&WHEELS).code(2).says(&["no `debian:12` with the pinned digest", "correct `digest`"]);
+    assert_eq!(w.bakes("wheel-builder"), 0);
+}
+
+#[test]
+fn without_any_way_to_a_base_image_every_way_is_named_with_its_reason() {
+    let w = Workspace::new();
+    w.on("image", "echo 'Error: No such image' >&2; exit 1");
+    w.on("imagetools", "echo 'ERROR: unexpected status: 500 Internal Server Error' >&2; exit 1");
+    w.run(&WHEELS).code(2).says(&[
+        "registry: unexpected status: 500 Internal Server Error",
+        "bootstrap: wheels.toml has none for this target",
+    ]);
+}
+
+#[test]
+fn defect_11_a_platform_that_nothing_runs_is_said_before_anything_begins() {
+    let w = Workspace::new();
+    w.on("inspect", "echo 'Platforms: linux/amd64, linux/386'");
+    w.run(&["wheels", "debian:12", "linux/arm64"])
+        .code(2)
+        .says(&["nothing here runs linux/arm64", "hint: `cargo xtask"]);
+    assert_eq!(w.bakes("wheel-builder"), 0);
+}
+
+#[test]
+fn settings_of_the_host_reach_the_client_and_no_file_of_ours() {
+    let w = Workspace::new();
+    w.on(
+        "bake",
+        r#"printf '%s' "$XTASK_HOST_SETTINGS" >"$FAKE/settings"
+        say "[x] RUN pip" "Looking in indexes: https://me:hunter2x@index.example/simple"
+        mkdir -p "$dest"; case $target in
+        smoke) echo '{}' >"$dest/smoke.json" ;;
+        *) cp "$FAKE"/export/* "$dest/" ;;
+        esac"#,
+    );
+    let mut command = w.command(&[&WHEELS[..], &["--verbose"]].concat());
+    command.env("PIP_INDEX_URL", "https://me:hunter2x@index.example/simple");
+    let ran = Ran::of(command.output().unwrap()).code(0);
+    let settings = fs_err::read_to_string(w.fake.join("settings")).unwrap();
+    assert!(settings.contains("PIP_INDEX_URL=https://me:hunter2x@index.example/simple"));
+    let shown = [ran.stdout, ran.stderr, fs_err::read_to_string(w.fake.join("log")).unwrap()];
+    let folders = [w.root.join("dist"), w.root.join("target")];
+    let written = folders.iter().flat_map(|f| common::files(f).into_iter().map(|n| f.join(n)));
+    let written = written.map(|path| String::from_utf8_lossy(&fs_err::read(path).unwrap()).into());
+    for text in shown.into_iter().chain(written) {
+        let text: String = text;
+        assert!(!text.contains("hunter2x") && !text.contains("index.example"), "{text}");
+    }
+}
+
+#[test]
+fn a_dry_run_prints_what_would_be_run_and_runs_none_of_it() {
+    let w = Workspace::new();
+    w.on("image", "echo 'Error: No such image' >&2; exit 1");
+    let ran = w.run(&[&WHEELS[..], &["--dry-run"]].concat()).code(0);
+    assert_eq!((w.bakes("wheel-builder"), w.dist().len()), (0, 0));
+    let lines: Vec<_> = ran.stdout.lines().collect();
+    assert_eq!(lines[0], "# debian12-amd64 cp311 -> dist/debian12-amd64");
+    assert_eq!(lines[1], "docker pull --platform linux/amd64 debian:12");
+    assert!(lines[2].contains("docker buildx bake --file docker/docker-bake.hcl"), "{}", lines[2]);
+    assert!(lines[2].contains("--set wheel-builder.args.BASE_IMAGE=debian:12 "), "{}", lines[2]);
+}
+
+#[test]
+fn ctrl_c_stops_the_client_and_is_no_success() {
+    let w = Workspace::new();
+    w.on("bake", "echo $$ >\"$FAKE/pid\"; exec sleep 60");
+    let mut child = w.command(&WHEELS).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let pid = wait_for_file(&w.fake.join("pid"));
+    signal("INT", &child.id().to_string());
+    let status = child.wait().unwrap();
+    assert_eq!(status.code(), Some(2));
+    assert!(!camino::Utf8Path::new("/proc").join(pid.trim()).exists(), "the client is still there");
+    assert!(w.dist().is_empty());
+}
+
+#[test]
+fn a_second_run_says_who_holds_dist() {
+    let w = Workspace::new();
+    w.on("bake", "echo $$ >\"$FAKE/pid\"; exec sleep 60");
+    let mut first = w.command(&WHEELS).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    wait_for_file(&w.fake.join("pid"));
+    let holder = format!("process {}: cargo xtask wheels debian:12 linux/amd64", first.id());
+    w.run(&[&WHEELS[..], &["--no-wait"]].concat()).code(2).says(&[&holder]);
+    signal("INT", &first.id().to_string());
+    first.wait().unwrap();
+}
+
+/// Kills xtask at many moments of a run; `dist/` never holds anything but whole files, and the next
+/// run ends well.
+#[test]
+fn after_a_kill_at_any_moment_dist_is_whole_and_the_next_run_ends_well() {
+    let w = Workspace::new();
+    let started = Instant::now();
+    w.run(&WHEELS).code(0);
+    let whole = started.elapsed();
+    let wheel = fs_err::read(w.root.join("dist/debian12-amd64/demo-1.0-py3-none-any.whl")).unwrap();
+    for step in 0..24_u32 {
+        let _ = fs_err::remove_dir_all(w.root.join("dist"));
+        let _ = fs_err::remove_dir_all(w.root.join("target/xtask/jobs"));
+        let mut child =
+            w.command(&WHEELS).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        std::thread::sleep(whole * step / 20);
+        child.kill().unwrap();
+        child.wait().unwrap();
+        for name in w.dist() {
+            let bytes = fs_err::read(w.root.join("dist").join(&name)).unwrap();
+            match camino::Utf8Path::new(&name).extension() {
+                Some("whl") => assert_eq!(bytes, wheel, "killed at {step}: {name}"),
+                Some("json") => {
+                    serde_json::from_slice::<serde_json::Value>(&bytes).unwrap();
+                }
+                _ => assert!(bytes.ends_with(b"\n"), "killed at {step}: {name} is cut off"),
+            }
+        }
+        w.run(&WHEELS).code(0);
+        assert_eq!(w.dist().len(), 6, "killed at {step}");
+    }
+}
+
+fn wait_for_file(path: &camino::Utf8Path) -> String {
+    let start = Instant::now();
+    loop {
+        match fs_err::read_to_string(path) {
+            Ok(text) if text.ends_with('\n') => return text,
+            _ if start.elapsed() > Duration::from_secs(20) => panic!("{path} did not appear"),
+            _ => std::thread::sleep(Duration::from_millis(20)),
+        }
+    }
+}
+
+fn signal(name: &str, pid: &str) {
+    let status = std::process::Command::new("kill").args(["-s", name, pid]).status().unwrap();
+    assert!(status.success());
+}
