@@ -1,4 +1,5 @@
-//! Any bytes are an archive, an archive with problems, or no archive; members never exceed what they declare.
+//! Any bytes are an archive, an archive with problems, or no archive; members never exceed what
+//! they declare.
 #![no_main]
 
 use std::io::Cursor;

@@ -1,4 +1,5 @@
-//! Any bytes are judged or refused; a file that is judged says the same without its section headers.
+//! Any bytes are judged or refused; a file that is judged says the same without its section
+//! headers.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -13,7 +14,8 @@ fuzz_target!(|bytes: &[u8]| {
         bytes[0x28..0x30].fill(0);
         bytes[0x3a..0x40].fill(0);
         facts.compilers.clear();
-        // The header may itself be mapped and read as something else; then the file may become unreadable.
+        // The header may itself be mapped and read as something else; then the file may become
+        // unreadable.
         if let Ok(without) = ElfFacts::parse(&bytes) {
             assert_eq!(without.machine, facts.machine);
         }

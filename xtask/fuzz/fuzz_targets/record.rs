@@ -1,4 +1,5 @@
-//! Any bytes are a `RECORD` or are refused; what was read is written and read again without a change.
+//! Any bytes are a `RECORD` or are refused; what was read is written and read again without a
+//! change.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

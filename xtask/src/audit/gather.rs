@@ -55,7 +55,8 @@ pub(super) struct Elf {
     pub(super) path: String,
     /// The facts, or why there are none.
     pub(super) facts: Result<ElfFacts, String>,
-    /// What it asks of the system, without what the wheel brings; nothing if it could not be judged.
+    /// What it asks of the system, without what the wheel brings; nothing if it could not be
+    /// judged.
     pub(super) needs: Requirements,
     /// The architecture it is for, if it is one of ours.
     pub(super) arch: Option<Arch>,
@@ -78,8 +79,9 @@ impl Subject<'_> {
         self.archive.as_ref().ok().filter(|contents| contents.is_read)
     }
 
-    /// What has to hold for files of an architecture: the limits of every tag in the file name and of the
-    /// target's, lowest first. That a file is for another architecture than the wheel is a matter of its own.
+    /// What has to hold for files of an architecture: the limits of every tag in the file name and
+    /// of the target's, lowest first. That a file is for another architecture than the wheel is a
+    /// matter of its own.
     pub(super) fn limits(&self, arch: Option<Arch>) -> Vec<Limits> {
         let mut tags = self.claims();
         tags.extend(self.promise.platform_tag);
@@ -275,7 +277,8 @@ impl Contents {
         self.digests.insert(path, digest);
     }
 
-    /// A library that lies in the wheel, under its file name or its own name, is not asked of the system.
+    /// A library that lies in the wheel, under its file name or its own name, is not asked of the
+    /// system.
     fn leave_out_what_the_wheel_brings(&mut self) {
         let own = self.elves.iter().filter_map(|elf| elf.facts.as_ref().ok()?.soname.clone());
         let files =

@@ -1,4 +1,5 @@
-//! What the compilers left in `.comment`. Section headers may be missing or lie, so this is a hint for people.
+//! What the compilers left in `.comment`. Section headers may be missing or lie, so this is a hint
+//! for people.
 
 use goblin::elf::section_header::SectionHeader;
 

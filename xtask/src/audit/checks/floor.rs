@@ -65,8 +65,8 @@ fn judge(
     }
 }
 
-/// The newest policy for a file in a wheel with a `linux` tag: it promises nothing, and yet what no policy knows
-/// is on no system.
+/// The newest policy for a file in a wheel with a `linux` tag: it promises nothing, and yet what no
+/// policy knows is on no system.
 fn newest_policy(subject: &Subject<'_>, elf: &Elf) -> Option<Limits> {
     let policies = Policies::builtin();
     let arch = elf.arch.filter(|&arch| subject.claims().contains(&PlatformTag::Linux(arch)))?;

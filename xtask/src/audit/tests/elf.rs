@@ -44,7 +44,8 @@ fn every_tag_of_a_set_has_to_be_true() {
 fn weak_version_needs_and_those_of_the_loader_do_not_count() {
     let fixture = native(module(&[("f", "GLIBC_2.99", "ld-linux-x86-64.so.2")], &[]));
     assert_eq!(own(&fixture), Vec::<&str>::new());
-    // The flag is set where the linker has not: right before the index and the name of the version need.
+    // The flag is set where the linker has not: right before the index and the name of the version
+    // need.
     let bytes = module(&[("f", "GLIBC_2.38", "libc.so.6")], &[]);
     let hash = b"GLIBC_2.38".iter().fold(0_u32, |hash, &byte| {
         let hash = (hash << 4) + u32::from(byte);

@@ -25,8 +25,8 @@ fn gcc(folder: &Folder, output: &str, source: &str, flags: &[&str]) {
     assert!(command.status().unwrap().success(), "{command:?}");
 }
 
-/// A module for x86-64 that takes each symbol from a library in a version, whatever the C library of this machine
-/// has: `("strtol", "GLIBC_2.38", "libc.so.6")`.
+/// A module for x86-64 that takes each symbol from a library in a version, whatever the C library
+/// of this machine has: `("strtol", "GLIBC_2.38", "libc.so.6")`.
 fn module(needs: &[(&str, &str, &str)], flags: &[&str]) -> Vec<u8> {
     let folder = Folder::new();
     let mut flags: Vec<String> = flags.iter().map(|&flag| flag.to_owned()).collect();
