@@ -56,6 +56,13 @@ if [ ! -x "$PY_HOME/bin/python" ]; then
 fi
 build=$(readlink "$PY_HOME/bin/python")
 build=${build#../managed/}
+# A virtual environment looks for the library beside the folder that its interpreter was
+# called in, which is that of the link.
+for folder in lib lib64 include; do
+    if [ -d "$PY_HOME/managed/${build%%/*}/$folder" ]; then
+        ln -s "managed/${build%%/*}/$folder" "$PY_HOME/$folder"
+    fi
+done
 rm -rf "$PY_HOME/managed/.temp" "$PY_HOME/managed/.lock" "$PY_HOME/managed/.gitignore"
 echo "${build%%/*}, installed by $(uv --version)" >"$PY_HOME/detail"
 pkg_runtime "$PY_HOME" | tr '\n' ' ' >"$PY_HOME/runtime"

@@ -19,7 +19,8 @@ if [ $# -ne 1 ] || [ ! -x "$1" ]; then
     exit 1
 fi
 
-"$1" -m venv --without-pip /tmp/venv
+# The program itself and not our link to it, as a user would call it.
+"$(readlink -f "$1")" -m venv --without-pip /tmp/venv
 # The pinned pip, not the one an interpreter happens to carry. Dependencies come as wheels
 # only: there is no compiler here, and there shall be none.
 pip="/tmp/venv/bin/python /opt/toolchain/pip"
