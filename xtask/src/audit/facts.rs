@@ -9,8 +9,8 @@ use crate::{
     policy::{Arch, Floor, PlatformTag, Policies, Requirements, SymbolVersion},
 };
 
-/// At most so many culprits are named per file and prefix. The floor of an undemanding file is set by
-/// every symbol it uses.
+/// At most so many culprits are named per file and prefix. The floor of an undemanding file is set
+/// by every symbol it uses.
 const MAX_CULPRITS: usize = 20;
 
 /// The facts of a wheel, in the form in which they are written to `audit.json`.
@@ -26,8 +26,8 @@ pub struct WheelFacts {
     pub tag_claim: Vec<String>,
     /// The highest symbol version that any file needs, per prefix.
     pub floor: Floor,
-    /// The tag that the content allows, the one most systems accept; `linux_ARCH` if there is none or if a
-    /// file cannot be judged, `any` without machine code.
+    /// The tag that the content allows, the one most systems accept; `linux_ARCH` if there is none
+    /// or if a file cannot be judged, `any` without machine code.
     pub overall_tag: String,
     /// The ELF files that could be judged, in the order of the archive.
     pub elf: Vec<ElfReport>,
@@ -66,16 +66,17 @@ pub struct Culprit {
     pub version: String,
     /// The library it is needed of: `libc.so.6`.
     pub library: String,
-    /// The symbol that needs it; none where the file needs the version itself, as with `GLIBC_ABI_DT_RELR`.
+    /// The symbol that needs it; none where the file needs the version itself, as with
+    /// `GLIBC_ABI_DT_RELR`.
     pub symbol: Option<String>,
 }
 
 impl WheelFacts {
-    /// The lowest tag that the wheel's content allows on an architecture; `None` if only `linux_ARCH` is
-    /// true of it, or nothing is known.
+    /// The lowest tag that the wheel's content allows on an architecture; `None` if only
+    /// `linux_ARCH` is true of it, or nothing is known.
     ///
-    /// For musl, whose version leaves no trace in a file, that is the newest musllinux tag: it is true if the
-    /// build's musl was no newer.
+    /// For musl, whose version leaves no trace in a file, that is the newest musllinux tag: it is
+    /// true if the build's musl was no newer.
     pub fn floor_tag(&self, arch: Arch) -> Option<PlatformTag> {
         let (policies, needs) = (Policies::builtin(), &self.needs);
         if needs.is_unknown {
@@ -142,8 +143,8 @@ impl Need<'_> {
     }
 }
 
-/// The version needs that count: not those towards the loader, and not those flagged weak, without which the
-/// loader goes on.
+/// The version needs that count: not those towards the loader, and not those flagged weak, without
+/// which the loader goes on.
 pub(super) fn needs_of(elf: &ElfFacts) -> Vec<Need<'_>> {
     let mut symbols: BTreeMap<usize, Vec<&str>> = BTreeMap::new();
     for import in &elf.imports {

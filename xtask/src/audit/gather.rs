@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     elf::{ElfFacts, ElfKind, is_elf},
-    policy::{Arch, PlatformTag, Policies, Requirements},
+    policy::{Arch, Limits, PlatformTag, Policies, Requirements},
     wheel::{
         ArchiveError, CoreMetadata, Digest, MAX_METADATA, MemberError, MetadataError, NameError,
         Record, RecordError, WheelArchive, WheelFile, WheelName,
@@ -55,7 +55,8 @@ pub(super) struct Elf {
     pub(super) path: String,
     /// The facts, or why there are none.
     pub(super) facts: Result<ElfFacts, String>,
-    /// What it asks of the system, without what the wheel brings; nothing if it could not be judged.
+    /// What it asks of the system, without what the wheel brings; nothing if it could not be
+    /// judged.
     pub(super) needs: Requirements,
     /// The architecture it is for, if it is one of ours.
     pub(super) arch: Option<Arch>,
@@ -78,14 +79,17 @@ impl Subject<'_> {
         self.archive.as_ref().ok().filter(|contents| contents.is_read)
     }
 
-    /// Every tag whose promise has to hold: those of the file name and that of the target, lowest first.
-    pub(super) fn promised_tags(&self) -> Vec<PlatformTag> {
+    /// What has to hold for files of an architecture: the limits of every tag in the file name and
+    /// of the target's, lowest first. That a file is for another architecture than the wheel is a
+    /// matter of its own.
+    pub(super) fn limits(&self, arch: Option<Arch>) -> Vec<Limits> {
         let mut tags = self.claims();
         tags.extend(self.promise.platform_tag);
+        tags.retain(|tag| tag.arch() == arch);
         tags.sort_by_key(|tag| (tag.glibc(), tag.musl(), tag.to_string()));
         // An alias and its number promise the same.
-        tags.dedup_by_key(|tag| (tag.glibc(), tag.musl(), tag.arch()));
-        tags
+        tags.dedup_by_key(|tag| (tag.glibc(), tag.musl()));
+        tags.into_iter().filter_map(|tag| Policies::builtin().limits(tag)).collect()
     }
 }
 
@@ -273,7 +277,8 @@ impl Contents {
         self.digests.insert(path, digest);
     }
 
-    /// A library that lies in the wheel, under its file name or its own name, is not asked of the system.
+    /// A library that lies in the wheel, under its file name or its own name, is not asked of the
+    /// system.
     fn leave_out_what_the_wheel_brings(&mut self) {
         let own = self.elves.iter().filter_map(|elf| elf.facts.as_ref().ok()?.soname.clone());
         let files =

@@ -1,8 +1,9 @@
-//! The verdict on a wheel: first the facts, what is in the file, then the findings, the facts held against
-//! what the wheel's own name and its target promise.
+//! The verdict on a wheel: first the facts, what is in the file, then the findings, the facts held
+//! against what the wheel's own name and its target promise.
 //!
-//! Facts are gathered once (`gather`), every check reads them and nothing else (`checks`). To add a check, write its rules and
-//! its function in a file of its own and name it in the table of `checks`.
+//! Facts are gathered once (`gather`), every check reads them and nothing else (`checks`). To add a
+//! check, write its rules and its function in a file of its own and name it in the table of
+//! `checks`.
 
 mod checks;
 mod facts;
@@ -31,7 +32,8 @@ pub struct Promise {
     pub arch: Option<Arch>,
     /// The interpreter that was built for.
     pub interpreter: Option<Interpreter>,
-    /// An extension module was asked for, so a wheel without machine code is a build that failed silently.
+    /// An extension module was asked for, so a wheel without machine code is a build that failed
+    /// silently.
     pub native: bool,
 }
 
@@ -64,7 +66,8 @@ impl Audit {
     }
 }
 
-/// Why a wheel could not be looked at. What is wrong with the wheel itself is a finding, however broken it is.
+/// Why a wheel could not be looked at. What is wrong with the wheel itself is a finding, however
+/// broken it is.
 #[derive(Debug, Error)]
 pub enum AuditError {
     /// The file could not be opened or read.
@@ -77,8 +80,8 @@ pub enum AuditError {
 
 /// Judges the wheel at `path`.
 ///
-/// Members are read one after the other, each checked against its declared size and checksum; in memory at
-/// one time is one ELF file at most, and of everything else a buffer.
+/// Members are read one after the other, each checked against its declared size and checksum; in
+/// memory at one time is one ELF file at most, and of everything else a buffer.
 ///
 /// # Errors
 /// [`AuditError`] if the file cannot be read; anything else is a finding.

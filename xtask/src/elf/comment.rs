@@ -1,4 +1,5 @@
-//! What the compilers left in `.comment`. Section headers may be missing or lie, so this is a hint for people.
+//! What the compilers left in `.comment`. Section headers may be missing or lie, so this is a hint
+//! for people.
 
 use goblin::elf::section_header::SectionHeader;
 
@@ -30,10 +31,10 @@ fn section<'a>(image: &Image<'a>) -> Option<&'a [u8]> {
     image.bytes.get(start..start.checked_add(count * size)?)?;
     let table = SectionHeader::parse_from(image.bytes, start, count, image.context()).ok()?;
     let names = contents(image, table.get(usize::from(header.e_shstrndx))?)?;
-    let named = |each: &&SectionHeader| {
+    let is_comment = |each: &&SectionHeader| {
         names.get(each.sh_name..).is_some_and(|name| name.starts_with(b".comment\0"))
     };
-    let comment = contents(image, table.iter().find(named)?)?;
+    let comment = contents(image, table.iter().find(is_comment)?)?;
     Some(&comment[..comment.len().min(MAX_LINES * MAX_LENGTH)])
 }
 

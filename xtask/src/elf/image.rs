@@ -50,8 +50,8 @@ impl<'a> Image<'a> {
         Ok(image)
     }
 
-    /// The gABI wants loaded segments in ascending order. Where they overlap, which bytes an address
-    /// has depends on who maps them: such a file has no one meaning.
+    /// The gABI wants loaded segments in ascending order. Where they overlap, which bytes an
+    /// address has depends on who maps them: such a file has no one meaning.
     fn check_loads(&self) -> Result<(), ElfError> {
         let mut last = 0;
         for load in self.segments.iter().filter(|each| each.p_type == PT_LOAD) {

@@ -4,8 +4,8 @@
 //!
 //! Section headers decide nothing, since a file runs without them: a checker that reads version
 //! needs from sections takes a stripped file for one without needs. Where the loader's view cannot
-//! be had, the answer is an error, never an empty list. Any bytes end in one or the other, in time and memory
-//! bounded by the file's size.
+//! be had, the answer is an error, never an empty list. Any bytes end in one or the other, in time
+//! and memory bounded by the file's size.
 
 mod comment;
 mod dynamic;
@@ -118,7 +118,8 @@ pub struct ElfFacts {
     pub version_needs: Vec<VersionNeed>,
     /// The symbols it takes from elsewhere, in table order.
     pub imports: Vec<Import>,
-    /// The Python modules it can start: names of its `PyInit_*` and `_cffi_pypyinit_*` functions, in full.
+    /// The Python modules it can start: names of its `PyInit_*` and `_cffi_pypyinit_*` functions,
+    /// in full.
     pub module_inits: BTreeSet<String>,
     /// The loader has to write into code (`DT_TEXTREL`, `DF_TEXTREL`).
     pub text_relocations: bool,
@@ -128,7 +129,8 @@ pub struct ElfFacts {
     pub writable_code: bool,
     /// What is read-only after relocation.
     pub relro: Relro,
-    /// It holds packed relative relocations (`DT_RELR`), which loaders before glibc 2.36 skip without a word.
+    /// It holds packed relative relocations (`DT_RELR`), which loaders before glibc 2.36 skip
+    /// without a word.
     pub relative_relocations: bool,
     /// What compiled it, as the compilers say (`.comment`); empty if nothing says. A hint, no fact.
     pub compilers: Vec<String>,

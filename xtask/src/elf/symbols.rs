@@ -82,8 +82,9 @@ impl Symbol {
     }
 }
 
-/// The number of symbols that any of the loader's tables speaks of. One table alone does not do: a GNU hash
-/// table without defined symbols says nothing of the undefined ones, which only relocations name.
+/// The number of symbols that any of the loader's tables speaks of. One table alone does not do: a
+/// GNU hash table without defined symbols says nothing of the undefined ones, which only
+/// relocations name.
 fn count(image: &Image<'_>, dynamic: &Dynamic) -> Result<u64, ElfError> {
     let mut count = 0;
     if let Some(address) = dynamic.get(DT_HASH) {

@@ -62,15 +62,15 @@ pub(super) fn rated(name: &str) -> Option<(&str, SymbolVersion)> {
 }
 
 impl SymbolVersion {
-    /// Prefix and number of a symbol version such as `GLIBC_2.34`, as [`Requirements::floor`] counts
-    /// it; `None` where it does not count.
+    /// Prefix and number of a symbol version such as `GLIBC_2.34`, as [`Requirements::floor`]
+    /// counts it; `None` where it does not count.
     pub fn of_name(name: &str) -> Option<(&str, Self)> {
         rated(name)
     }
 }
 
-/// Is this the dynamic loader (`ld-linux-x86-64.so.2`, `ld64.so.1`, `ld-musl-x86_64.so.1`)? It is there
-/// wherever the file can be loaded at all.
+/// Is this the dynamic loader (`ld-linux-x86-64.so.2`, `ld64.so.1`, `ld-musl-x86_64.so.1`)? It is
+/// there wherever the file can be loaded at all.
 pub(super) fn is_loader(library: &str) -> bool {
     library.starts_with("ld-linux")
         || library.starts_with("ld64.so.")

@@ -1,5 +1,5 @@
-//! The manylinux and musllinux policies (`data/manylinux.toml`, `data/musllinux.toml`) and the rules
-//! for what they do not name.
+//! The manylinux and musllinux policies (`data/manylinux.toml`, `data/musllinux.toml`) and the
+//! rules for what they do not name.
 //!
 //! Rules, where PEP 600 leaves room and the policies are silent:
 //! - A glibc between two policies (2.29) takes everything but `GLIBC_` from the policy below it, plus
@@ -35,8 +35,8 @@ pub struct Limits {
     libraries: BTreeSet<String>,
     versions: BTreeSet<String>,
     forbidden: BTreeMap<String, BTreeSet<String>>,
-    /// The `GLIBC_` numbers that are allowed as well: above the first, up to the second. Empty for a
-    /// glibc that has a policy of its own.
+    /// The `GLIBC_` numbers that are allowed as well: above the first, up to the second. Empty for
+    /// a glibc that has a policy of its own.
     between: (SymbolVersion, SymbolVersion),
     /// Every version that the newest policy allows: tells "too new" from "never heard of".
     known: BTreeSet<String>,
@@ -91,8 +91,8 @@ impl Policies {
             .find(|&tag| self.limits(tag).is_some_and(|limits| limits.allow(needs)))
     }
 
-    /// The musllinux tag that the requirements allow. musl leaves no trace of its version in what is
-    /// linked against it, so this is the newest policy's tag or none (as auditwheel has it).
+    /// The musllinux tag that the requirements allow. musl leaves no trace of its version in what
+    /// is linked against it, so this is the newest policy's tag or none (as auditwheel has it).
     pub fn musllinux(&self, arch: Arch, needs: &Requirements) -> Option<PlatformTag> {
         let newest = self.musllinux.policies.last()?.libc;
         let tag = PlatformTag::Musllinux(newest, arch);
@@ -105,7 +105,8 @@ impl Policies {
         bans.filter(|ban| ban.library == library).any(|ban| ban.symbols.contains(symbol))
     }
 
-    /// Is this the dynamic loader, whose version needs do not count (`ld-linux*`, `ld64.so.*`, `ld-musl*`)?
+    /// Is this the dynamic loader, whose version needs do not count (`ld-linux*`, `ld64.so.*`,
+    /// `ld-musl*`)?
     pub fn is_loader(library: &str) -> bool {
         is_loader(library)
     }
@@ -244,7 +245,8 @@ impl Table {
     }
 }
 
-/// A library's name on an architecture: `libc.so` of the musllinux policies stands for musl's own name.
+/// A library's name on an architecture: `libc.so` of the musllinux policies stands for musl's own
+/// name.
 fn soname(name: &str, arch: Arch, tag: PlatformTag) -> String {
     if name == "libc.so" && tag.musl().is_some() { musl_libc(arch) } else { name.to_owned() }
 }

@@ -1,5 +1,5 @@
-//! The suffix of an extension module's file name, which names the binary interface it was compiled for
-//! (PEP 3149, PEP 384, and `EXT_SUFFIX` of each interpreter's `sysconfig`).
+//! The suffix of an extension module's file name, which names the binary interface it was compiled
+//! for (PEP 3149, PEP 384, and `EXT_SUFFIX` of each interpreter's `sysconfig`).
 
 use super::Interpreter;
 
@@ -22,8 +22,8 @@ pub enum ExtensionAbi {
 }
 
 impl ExtensionSuffix {
-    /// Reads a path's last part. `None` for a file that names no binary interface: any interpreter tries to
-    /// load `module.so`, and most `.so` files are no modules.
+    /// Reads a path's last part. `None` for a file that names no binary interface: any interpreter
+    /// tries to load `module.so`, and most `.so` files are no modules.
     pub fn parse(path: &str) -> Option<Self> {
         let name = path.rsplit('/').next()?.strip_suffix(".so")?;
         let (_, suffix) = name.split_once('.')?;

@@ -16,7 +16,8 @@ pub enum Implementation {
     PyPy,
 }
 
-/// An interpreter with its version and threading model. Its text form, `cp314t`, is also how it is serialised.
+/// An interpreter with its version and threading model. Its text form, `cp314t`, is also how it is
+/// serialised.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub struct Interpreter {
@@ -38,7 +39,8 @@ impl Interpreter {
         self.version
     }
 
-    /// Is it `CPython` without the global interpreter lock, which has a binary interface of its own (PEP 703, PEP 779)?
+    /// Is it `CPython` without the global interpreter lock, which has a binary interface of its own
+    /// (PEP 703, PEP 779)?
     pub fn is_free_threaded(&self) -> bool {
         self.free_threaded
     }
@@ -54,8 +56,8 @@ impl Interpreter {
         format!("{}{major}{minor}", if self.is_pypy() { "pp" } else { "cp" })
     }
 
-    /// The ABI tag of wheels for it: `cp314`, `cp314t`, `pypy311_pp73`. The number behind `pp` is the
-    /// ABI of `PyPy` 7.3; to judge a wheel use [`Self::accepts`], which takes any.
+    /// The ABI tag of wheels for it: `cp314`, `cp314t`, `pypy311_pp73`. The number behind `pp` is
+    /// the ABI of `PyPy` 7.3; to judge a wheel use [`Self::accepts`], which takes any.
     pub fn abi_tag(&self) -> String {
         let (major, minor) = self.version;
         let flag = if self.free_threaded { "t" } else { "" };
@@ -66,8 +68,8 @@ impl Interpreter {
         }
     }
 
-    /// Is a wheel with this tag one for this interpreter: built for exactly its binary interface, for
-    /// the stable one of an earlier version, or of pure Python? The platform is not looked at.
+    /// Is a wheel with this tag one for this interpreter: built for exactly its binary interface,
+    /// for the stable one of an earlier version, or of pure Python? The platform is not looked at.
     pub fn accepts(&self, tag: &Tag) -> bool {
         let (major, minor) = self.version;
         if tag.python == self.python_tag() && self.has_abi(&tag.abi) {

@@ -23,16 +23,17 @@ pub enum MetadataError {
     },
 }
 
-/// The header lines of an e-mail-like file, in order. What is no UTF-8 is replaced: old metadata is in
-/// all sorts of encodings, and what is checked is ASCII.
+/// The header lines of an e-mail-like file, in order. What is no UTF-8 is replaced: old metadata is
+/// in all sorts of encodings, and what is checked is ASCII.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Headers {
     lines: Vec<(String, String)>,
 }
 
 impl Headers {
-    /// Reads up to the first empty line; what follows is the description. Lines that begin with white
-    /// space continue the one before, lines without a colon are left out. In time and memory linear in the input.
+    /// Reads up to the first empty line; what follows is the description. Lines that begin with
+    /// white space continue the one before, lines without a colon are left out. In time and memory
+    /// linear in the input.
     pub fn parse(bytes: &[u8]) -> Self {
         let text = String::from_utf8_lossy(bytes);
         let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
@@ -110,7 +111,8 @@ impl WheelFile {
         Ok(Self { wheel_version, generator, root_is_purelib, tags, build })
     }
 
-    /// The file with its `Tag` lines replaced, where the first of them stood; all else stays as it is.
+    /// The file with its `Tag` lines replaced, where the first of them stood; all else stays as it
+    /// is.
     pub(super) fn with_tags<'a>(bytes: &[u8], tags: impl Iterator<Item = &'a Tag>) -> Vec<u8> {
         let is_tag = |line: &[u8]| line.len() >= 4 && line[..4].eq_ignore_ascii_case(b"tag:");
         let mut tags = Some(tags);
@@ -166,8 +168,8 @@ pub fn same_name(left: &str, right: &str) -> bool {
     words(left) == words(right)
 }
 
-/// Are these two spellings of one version, as far as file names and metadata differ in practice: case, a
-/// leading `v`, separators, leading zeros (`PyPA` "Version specifiers", normalisation)?
+/// Are these two spellings of one version, as far as file names and metadata differ in practice:
+/// case, a leading `v`, separators, leading zeros (`PyPA` "Version specifiers", normalisation)?
 pub fn same_version(left: &str, right: &str) -> bool {
     normal_version(left) == normal_version(right)
 }
@@ -175,7 +177,8 @@ pub fn same_version(left: &str, right: &str) -> bool {
 fn normal_version(version: &str) -> Vec<String> {
     let lower = version.trim().to_ascii_lowercase();
     let lower = lower.strip_prefix('v').unwrap_or(&lower);
-    // Words and numbers change places at will: `1.0.dev1`, `1.0dev1` and `1.0-dev1` are one version.
+    // Words and numbers change places at will: `1.0.dev1`, `1.0dev1` and `1.0-dev1` are one
+    // version.
     let mut parts: Vec<String> = Vec::new();
     let mut last = ' ';
     for each in lower.chars() {

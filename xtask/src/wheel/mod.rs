@@ -1,8 +1,9 @@
-//! The wheel file format (`PyPA` "Binary distribution format", PEP 427 and PEP 425): file name, tags,
-//! archive, `RECORD`, `WHEEL` and `METADATA`, and the one change that is made to a built wheel, its platform tag.
+//! The wheel file format (`PyPA` "Binary distribution format", PEP 427 and PEP 425): file name,
+//! tags, archive, `RECORD`, `WHEEL` and `METADATA`, and the one change that is made to a built
+//! wheel, its platform tag.
 //!
-//! This room says what is in a file and where that breaks the format. It knows nothing of machine code
-//! and of what a tag promises.
+//! This room says what is in a file and where that breaks the format. It knows nothing of machine
+//! code and of what a tag promises.
 
 mod archive;
 mod extension;
@@ -24,5 +25,6 @@ pub use record::{Digest, Record, RecordError, RecordProblem, RecordRow};
 pub use retag::{RetagError, retag};
 pub use tag::{Tag, TagSet};
 
-/// Largest `RECORD`, `WHEEL` or `METADATA` that is read, in bytes. The largest real ones have some MiB.
+/// Largest `RECORD`, `WHEEL` or `METADATA` that is read, in bytes. The largest real ones have some
+/// MiB.
 pub const MAX_METADATA: u64 = 32 << 20;

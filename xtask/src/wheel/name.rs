@@ -98,7 +98,8 @@ fn is_build(text: &str) -> bool {
     text.starts_with(|first: char| first.is_ascii_digit())
 }
 
-/// Letters, digits and the `others`, beginning and ending with a letter or digit, so never a folder or a hidden file.
+/// Letters, digits and the `others`, beginning and ending with a letter or digit, so never a folder
+/// or a hidden file.
 fn part(
     part: &'static str,
     text: &str,

@@ -123,7 +123,8 @@ impl RecordProblem {
 }
 
 impl Record {
-    /// Reads a `RECORD`: CSV with commas, fields in double quotes where needed, quotes within doubled.
+    /// Reads a `RECORD`: CSV with commas, fields in double quotes where needed, quotes within
+    /// doubled.
     ///
     /// # Errors
     /// [`RecordError`] with the number of the line, counted from 1.
@@ -163,8 +164,8 @@ impl Record {
         })
     }
 
-    /// Compares with what is in the archive: `files` are its members without folders, `own_path` is where this
-    /// `RECORD` lies. It itself and its signatures need no row and no hash.
+    /// Compares with what is in the archive: `files` are its members without folders, `own_path` is
+    /// where this `RECORD` lies. It itself and its signatures need no row and no hash.
     pub fn verify(&self, files: &BTreeMap<String, Digest>, own_path: &str) -> Vec<RecordProblem> {
         let mut problems = Vec::new();
         let mut seen = BTreeSet::new();
@@ -234,8 +235,8 @@ fn row(line: &str, number: usize) -> Result<RecordRow, RecordError> {
     Ok(RecordRow { path, hash, size })
 }
 
-/// The fields of a line; `None` if the quotes do not match. A line break within quotes ends the line here, so
-/// that a name with one is refused.
+/// The fields of a line; `None` if the quotes do not match. A line break within quotes ends the
+/// line here, so that a name with one is refused.
 fn fields(line: &str) -> Option<Vec<String>> {
     let mut fields = Vec::new();
     let mut rest = line;

@@ -73,12 +73,12 @@ pub enum RetagError {
     Io(#[from] std::io::Error),
 }
 
-/// Writes the wheel `input` to `out_dir` with `platform` (`manylinux_2_36_x86_64`, or several joined by dots)
-/// in place of its platform tag: in the file name, in the `Tag` lines of `WHEEL`, and `WHEEL`'s row of `RECORD`.
-/// Every other member keeps its bytes, place, time and mode.
+/// Writes the wheel `input` to `out_dir` with `platform` (`manylinux_2_36_x86_64`, or several
+/// joined by dots) in place of its platform tag: in the file name, in the `Tag` lines of `WHEEL`,
+/// and `WHEEL`'s row of `RECORD`. Every other member keeps its bytes, place, time and mode.
 ///
-/// The same input gives the same bytes, and a wheel that has the tag already comes out in the same form. The
-/// file appears under its name only when it is whole and on disk. Gives its path.
+/// The same input gives the same bytes, and a wheel that has the tag already comes out in the same
+/// form. The file appears under its name only when it is whole and on disk. Gives its path.
 ///
 /// # Errors
 /// [`RetagError`]; `out_dir` is then as it was.

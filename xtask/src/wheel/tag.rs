@@ -30,8 +30,8 @@ impl From<Tag> for String {
     }
 }
 
-/// A compressed set of tags, as in a file name: `py2.py3-none-any`. The order is kept, so that the text
-/// comes back as it was.
+/// A compressed set of tags, as in a file name: `py2.py3-none-any`. The order is kept, so that the
+/// text comes back as it was.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TagSet {
     /// The Python tags.

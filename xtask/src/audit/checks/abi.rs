@@ -1,5 +1,5 @@
-//! Does each extension module's suffix belong to the tags of the wheel? One that does not is never imported, by
-//! any interpreter that installs the wheel.
+//! Does each extension module's suffix belong to the tags of the wheel? One that does not is never
+//! imported, by any interpreter that installs the wheel.
 
 use std::collections::BTreeSet;
 
@@ -51,8 +51,8 @@ fn find(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     }
 }
 
-/// Can an interpreter that installs a wheel with one of these tags import a module with this interface? Wheels without an
-/// ABI tag may bring modules for several interpreters.
+/// Can an interpreter that installs a wheel with one of these tags import a module with this
+/// interface? Wheels without an ABI tag may bring modules for several interpreters.
 fn belongs(abi: ExtensionAbi, tags: &BTreeSet<Tag>) -> bool {
     tags.iter().any(|tag| match abi {
         _ if tag.abi == "none" => true,
@@ -65,8 +65,8 @@ fn belongs(abi: ExtensionAbi, tags: &BTreeSet<Tag>) -> bool {
     })
 }
 
-/// The architectures that the machine of a suffix can mean, after the multiarch names of Debian, which
-/// `CPython` uses.
+/// The architectures that the machine of a suffix can mean, after the multiarch names of Debian,
+/// which `CPython` uses.
 fn machine(platform: &str) -> Option<Vec<Arch>> {
     match platform.split('-').next()? {
         "i386" => Some(vec![Arch::I686]),

@@ -2,7 +2,10 @@
 
 use super::{Check, Finding, Rule, Subject, listing};
 use crate::{
-    audit::facts::{Need, needs_of},
+    audit::{
+        facts::{Need, needs_of},
+        gather::Elf,
+    },
     policy::{Limits, PlatformTag, Policies, VersionVerdict},
 };
 
@@ -25,47 +28,49 @@ const RELR: Rule = Rule::error(
 pub(super) const CHECK: Check = Check { rules: &[FLOOR, UNKNOWN_VERSION, RELR], find };
 
 fn find(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
-    let policies = Policies::builtin();
-    let limits: Vec<Limits> =
-        subject.promised_tags().into_iter().filter_map(|tag| policies.limits(tag)).collect();
     for elf in subject.elves() {
         let Some(facts) = elf.loadable() else {
             continue;
         };
-        // A tag that promises nothing lets everything pass but what no system has.
-        let newest = || {
-            elf.arch.and_then(|arch| {
-                policies.limits(PlatformTag::Manylinux(policies.newest_glibc(), arch))
-            })
-        };
-        let fallback = if limits.is_empty() { newest() } else { None };
-        for need in needs_of(facts) {
-            let verdicts = || limits.iter().map(|limits| (limits, limits.version(need.version)));
-            if let Some((limits, _)) =
-                verdicts().find(|(_, verdict)| *verdict == VersionVerdict::TooNew)
-            {
-                findings.push(FLOOR.broken(
-                    &elf.path,
-                    format!("{}, which `{}` does not promise", text(&need), limits.tag()),
-                ));
-            } else if limits
-                .iter()
-                .chain(&fallback)
-                .any(|limits| limits.version(need.version) == VersionVerdict::Unknown)
-            {
-                findings.push(
-                    UNKNOWN_VERSION
-                        .broken(&elf.path, format!("{}, which no policy knows", text(&need))),
-                );
-            }
-        }
+        let (limits, newest) = (subject.limits(elf.arch), newest_policy(subject, elf));
+        let needs = needs_of(facts);
+        findings.extend(
+            needs.iter().filter_map(|need| judge(&elf.path, need, &limits, newest.as_ref())),
+        );
         let has_node = facts.version_needs.iter().any(|need| need.version == "GLIBC_ABI_DT_RELR");
         let uses_glibc = facts.needed.iter().any(|library| library == "libc.so.6");
         if facts.relative_relocations && uses_glibc && !has_node {
-            let message = "the file has packed relative relocations without needing `GLIBC_ABI_DT_RELR`: systems before glibc 2.36 crash without a word";
+            let message = "has packed relative relocations and does not need `GLIBC_ABI_DT_RELR`: \
+                           systems before glibc 2.36 load it and crash";
             findings.push(RELR.broken(&elf.path, message));
         }
     }
+}
+
+/// What is wrong with a need. The first tag that is broken, the lowest one, is named.
+fn judge(
+    path: &str,
+    need: &Need<'_>,
+    limits: &[Limits],
+    newest: Option<&Limits>,
+) -> Option<Finding> {
+    let is = |verdict| move |limits: &&Limits| limits.version(need.version) == verdict;
+    if let Some(limits) = limits.iter().find(is(VersionVerdict::TooNew)) {
+        let message = format!("{}, which `{}` does not promise", text(need), limits.tag());
+        Some(FLOOR.broken(path, message))
+    } else {
+        let unknown = limits.iter().chain(newest).find(is(VersionVerdict::Unknown));
+        let message = || format!("{}, which no policy knows", text(need));
+        unknown.map(|_| UNKNOWN_VERSION.broken(path, message()))
+    }
+}
+
+/// The newest policy for a file in a wheel with a `linux` tag: it promises nothing, and yet what no
+/// policy knows is on no system.
+fn newest_policy(subject: &Subject<'_>, elf: &Elf) -> Option<Limits> {
+    let policies = Policies::builtin();
+    let arch = elf.arch.filter(|&arch| subject.claims().contains(&PlatformTag::Linux(arch)))?;
+    policies.limits(PlatformTag::Manylinux(policies.newest_glibc(), arch))
 }
 
 /// "needs `GLIBC_2.38` of `libc.so.6` for `__isoc23_strtol`"

@@ -1,6 +1,7 @@
 //! Can each ELF file be judged, and is it for the wheel's machine?
 
 use super::{Check, Finding, Rule, Subject};
+use crate::policy::Arch;
 
 const UNJUDGED: Rule = Rule::error(
     "ELF001",
@@ -13,28 +14,22 @@ const OTHER_MACHINE: Rule =
 pub(super) const CHECK: Check = Check { rules: &[UNJUDGED, OTHER_MACHINE], find };
 
 fn find(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
+    let target = subject.promise.platform_tag.and_then(|tag| tag.arch());
     let claims = subject.claims().into_iter().filter_map(|claim| claim.arch());
-    let mut arches: Vec<_> = claims.chain(subject.promise.arch).collect();
-    arches.dedup();
+    let arches: Vec<Arch> = claims.chain(subject.promise.arch).chain(target).collect();
     for elf in subject.elves() {
-        match &elf.facts {
-            Err(reason) => findings
-                .push(UNJUDGED.broken(&elf.path, format!("the file cannot be judged: {reason}"))),
-            Ok(facts) => {
-                let runs = |&&arch: &&crate::policy::Arch| {
-                    !arch.runs_elf(facts.machine, facts.is_64_bit, facts.little_endian)
-                };
-                if let Some(arch) = arches.iter().find(runs) {
-                    let own = elf.arch.map_or_else(
-                        || format!("machine {}", facts.machine),
-                        |own| own.to_string(),
-                    );
-                    findings.push(OTHER_MACHINE.broken(
-                        &elf.path,
-                        format!("the file is for `{own}`, the wheel for `{arch}`"),
-                    ));
-                }
+        let facts = match &elf.facts {
+            Ok(facts) => facts,
+            Err(reason) => {
+                findings.push(UNJUDGED.broken(&elf.path, format!("cannot be judged: {reason}")));
+                continue;
             }
+        };
+        let (machine, wide, little) = (facts.machine, facts.is_64_bit, facts.little_endian);
+        if let Some(arch) = arches.iter().find(|arch| !arch.runs_elf(machine, wide, little)) {
+            let own = elf.arch.map_or_else(|| format!("machine {machine}"), |own| own.to_string());
+            let message = format!("is for `{own}`, and the wheel for `{arch}`");
+            findings.push(OTHER_MACHINE.broken(&elf.path, message));
         }
     }
 }

@@ -35,7 +35,7 @@ fn find(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     match folders.as_slice() {
         [] => findings.push(DIST_INFO.broken(file, "the wheel has no `.dist-info` folder")),
         [folder] => {
-            findings.extend(subject.name.as_ref().ok().and_then(|name| misnamed(folder, name)))
+            findings.extend(subject.name.as_ref().ok().and_then(|name| misnamed(folder, name)));
         }
         several => {
             let several = super::listing(several);

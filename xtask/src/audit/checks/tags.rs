@@ -1,4 +1,5 @@
-//! Are the tags in the file name well-formed, those of `WHEEL`, and ones that promise something true?
+//! Are the tags in the file name well-formed, those of `WHEEL`, and ones that promise something
+//! true?
 
 use std::collections::BTreeSet;
 

@@ -49,8 +49,8 @@ fn find(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     }
 }
 
-/// Does a wheel that claims `claim` install on every system of `target`, and promise to work there? For a target
-/// that promises nothing itself, the architecture decides.
+/// Does a wheel that claims `claim` install on every system of `target`, and promise to work there?
+/// For a target that promises nothing itself, the architecture decides.
 fn installs_on(claim: PlatformTag, target: PlatformTag) -> bool {
     if claim == PlatformTag::Any {
         return true;

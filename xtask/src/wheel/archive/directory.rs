@@ -1,4 +1,5 @@
-//! The central directory, and each member's own header beside it (PKWARE APPNOTE 6.3, sections 4.3 to 4.5).
+//! The central directory, and each member's own header beside it (PKWARE APPNOTE 6.3, sections 4.3
+//! to 4.5).
 
 use std::io::{Read, Seek, SeekFrom};
 
@@ -81,7 +82,8 @@ impl End {
         let has_locator = before.is_some_and(|bytes| bytes.starts_with(b"PK\x06\x07"));
         let wide = end.count == u16::MAX || end.directory_offset == u64::from(u32::MAX);
         if wide || has_locator {
-            // No wheel that an index takes needs it, and readers differ on which directory counts then.
+            // No wheel that an index takes needs it, and readers differ on which directory counts
+            // then.
             return Err(ArchiveError::Malformed("it is of the zip64 kind"));
         }
         if u16(record, 4) != 0 || u16(record, 6) != 0 || u16(record, 8) != end.count {
@@ -180,7 +182,8 @@ fn local<R: Read + Seek>(
     if deferred { descriptor(reader, entry, end, limit, problems) } else { Ok(end) }
 }
 
-/// Reads the sizes behind a member's data: with or without a signature, of four bytes or eight each.
+/// Reads the sizes behind a member's data: with or without a signature, of four bytes or eight
+/// each.
 fn descriptor<R: Read + Seek>(
     reader: &mut R,
     entry: &Entry,
@@ -210,7 +213,8 @@ fn descriptor<R: Read + Seek>(
     Ok(at)
 }
 
-/// Sizes of more than 32 bits, from the extra field that holds them (id 1): those that are all ones, in order.
+/// Sizes of more than 32 bits, from the extra field that holds them (id 1): those that are all
+/// ones, in order.
 fn wide(extra: &[u8], short: [u32; 3]) -> [u64; 3] {
     let field = extra_fields(extra).find(|(id, _)| *id == 1).map_or(&[][..], |(_, data)| data);
     let mut parts = field.chunks_exact(8);
@@ -273,7 +277,8 @@ fn of_entry(entry: &Entry) -> Vec<ArchiveProblem> {
     problems
 }
 
-/// Members have to lie one behind the other from the first byte to the directory, and the directory up to the end.
+/// Members have to lie one behind the other from the first byte to the directory, and the directory
+/// up to the end.
 fn layout(entries: &[Entry], ends: &[u64], end: &End, length: u64) -> Vec<ArchiveProblem> {
     let mut problems = Vec::new();
     let mut order: Vec<(&Entry, u64)> = entries.iter().zip(ends.iter().copied()).collect();
@@ -305,7 +310,8 @@ fn descriptors(entries: &[Entry]) -> Option<ArchiveProblem> {
     Some(ArchiveProblem::DataDescriptors { name, others: with.count() })
 }
 
-/// Numbers in a zip file are little-endian. 0 outside the bytes, for callers that have checked the length.
+/// Numbers in a zip file are little-endian. 0 outside the bytes, for callers that have checked the
+/// length.
 fn u16(bytes: &[u8], at: usize) -> u16 {
     let slice = bytes.get(at..at + 2).and_then(|slice| slice.try_into().ok());
     u16::from_le_bytes(slice.unwrap_or_default())

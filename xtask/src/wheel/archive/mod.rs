@@ -1,9 +1,9 @@
 //! A wheel's archive, read so that no byte of it is trusted.
 //!
-//! The directory is read here, with every header that is there twice read twice: what two readers of one
-//! archive could disagree about (CVE-2025-54368) is a problem of its own, and no library reports it. What
-//! the index of Python packages checks on upload (warehouse, `utils/zipfiles.py`) is among it. Nothing is ever
-//! unpacked to a path.
+//! The directory is read here, with every header that is there twice read twice: what two readers
+//! of one archive could disagree about (CVE-2025-54368) is a problem of its own, and no library
+//! reports it. What the index of Python packages checks on upload (warehouse, `utils/zipfiles.py`)
+//! is among it. Nothing is ever unpacked to a path.
 
 mod directory;
 mod problem;
@@ -121,8 +121,8 @@ impl<R: Read + Seek> WheelArchive<R> {
         self.entries.iter().position(|entry| entry.name == name)
     }
 
-    /// Hands the content of a member to `sink`, piece by piece, and makes sure that it has the declared size
-    /// and checksum. What `sink` got counts only if this succeeds.
+    /// Hands the content of a member to `sink`, piece by piece, and makes sure that it has the
+    /// declared size and checksum. What `sink` got counts only if this succeeds.
     pub fn stream(&mut self, index: usize, sink: &mut dyn FnMut(&[u8])) -> Result<(), MemberError> {
         let entry = self.entries.get(index).ok_or(MemberError::Damaged("no such member"))?;
         if entry.flags & directory::ENCRYPTED != 0 {
@@ -163,7 +163,8 @@ impl<R: Read + Seek> WheelArchive<R> {
     }
 }
 
-/// Passes on exactly the declared bytes: never more than them, and none of them without being counted.
+/// Passes on exactly the declared bytes: never more than them, and none of them without being
+/// counted.
 fn copy(
     mut from: impl Read,
     entry: &Entry,

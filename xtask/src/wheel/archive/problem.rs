@@ -6,8 +6,8 @@ use thiserror::Error;
 
 use super::Entry;
 
-/// A way in which an archive is dangerous, ambiguous or refused by others. `name` is always a member's name,
-/// escaped for printing.
+/// A way in which an archive is dangerous, ambiguous or refused by others. `name` is always a
+/// member's name, escaped for printing.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[expect(missing_docs, reason = "the messages say what each field is")]
 pub enum ArchiveProblem {
@@ -96,7 +96,8 @@ fn is_invisible(each: char) -> bool {
         || matches!(each, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fffd}')
 }
 
-/// Names that are equal, or equal on a system where case does not count, or that are in each other's way.
+/// Names that are equal, or equal on a system where case does not count, or that are in each
+/// other's way.
 pub(super) fn colliding_names(entries: &[Entry]) -> Vec<ArchiveProblem> {
     let mut problems = Vec::new();
     let mut folded: BTreeMap<String, &str> = BTreeMap::new();
@@ -106,7 +107,7 @@ pub(super) fn colliding_names(entries: &[Entry]) -> Vec<ArchiveProblem> {
         match folded.insert(path.to_lowercase(), path) {
             Some(other) if other == path => problems.push(ArchiveProblem::Duplicate { name }),
             Some(other) => {
-                problems.push(ArchiveProblem::CaseCollision { name, other: printable(other) })
+                problems.push(ArchiveProblem::CaseCollision { name, other: printable(other) });
             }
             None => {}
         }
@@ -120,7 +121,8 @@ pub(super) fn colliding_names(entries: &[Entry]) -> Vec<ArchiveProblem> {
     problems
 }
 
-/// Is this more than a real wheel ever packs? The figures are those of the index of Python packages.
+/// Is this more than a real wheel ever packs? The figures are those of the index of Python
+/// packages.
 pub(super) fn bomb(packed: u64, unpacked: u64) -> Option<ArchiveProblem> {
     let is_bomb = unpacked > 64 << 20 && unpacked / 50 > packed;
     is_bomb.then_some(ArchiveProblem::Bomb { packed, unpacked })

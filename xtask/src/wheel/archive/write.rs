@@ -1,5 +1,5 @@
-//! Writing an archive anew: the same members in the same order, in the one plainest form, so that the same
-//! input gives the same bytes.
+//! Writing an archive anew: the same members in the same order, in the one plainest form, so that
+//! the same input gives the same bytes.
 
 use std::io::{self, Read, Seek, Write};
 
@@ -15,8 +15,8 @@ pub(in crate::wheel) enum Content {
     New(Vec<u8>),
 }
 
-/// Writes `archive` to `output`. Names, order, times and modes are kept; extra fields, comments and data
-/// descriptors are left out, since a wheel means nothing by them.
+/// Writes `archive` to `output`. Names, order, times and modes are kept; extra fields, comments and
+/// data descriptors are left out, since a wheel means nothing by them.
 pub(in crate::wheel) fn write<R: Read + Seek>(
     archive: &mut WheelArchive<R>,
     output: &mut impl Write,
@@ -78,7 +78,8 @@ fn pack(mut entry: Entry, bytes: &[u8]) -> io::Result<(Entry, Vec<u8>)> {
     Ok((entry, packed))
 }
 
-/// The part that both headers of a member have in common: from the version needed to the length of the name.
+/// The part that both headers of a member have in common: from the version needed to the length of
+/// the name.
 struct Header(Vec<u8>);
 
 impl Header {

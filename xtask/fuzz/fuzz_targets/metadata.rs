@@ -1,0 +1,13 @@
+//! Any bytes are a metadata file or are refused.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use xtask::wheel::{CoreMetadata, Headers, WheelFile, same_version};
+
+fuzz_target!(|bytes: &[u8]| {
+    let _ = Headers::parse(bytes);
+    let _ = WheelFile::parse(bytes);
+    if let Ok(metadata) = CoreMetadata::parse(bytes) {
+        assert!(same_version(&metadata.version, &metadata.version));
+    }
+});

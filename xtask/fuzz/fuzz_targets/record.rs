@@ -1,0 +1,12 @@
+//! Any bytes are a `RECORD` or are refused; what was read is written and read again without a
+//! change.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use xtask::wheel::Record;
+
+fuzz_target!(|bytes: &[u8]| {
+    if let Ok(record) = Record::parse(bytes) {
+        assert_eq!(Record::parse(record.to_text().as_bytes()), Ok(record));
+    }
+});

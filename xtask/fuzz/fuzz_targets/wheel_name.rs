@@ -1,0 +1,22 @@
+//! Any text is a wheel's file name or is refused; the same holds for its tags.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use xtask::{
+    policy::PlatformTag,
+    wheel::{ExtensionSuffix, Interpreter, WheelName},
+};
+
+fuzz_target!(|text: &str| {
+    if let Ok(name) = WheelName::parse(text) {
+        assert_eq!(name.to_string(), text);
+        assert!(!text.contains(['/', '\\', '\0']));
+    }
+    if let Ok(tag) = text.parse::<PlatformTag>() {
+        assert_eq!(tag.to_string(), text);
+    }
+    if let Ok(interpreter) = text.parse::<Interpreter>() {
+        assert_eq!(interpreter.to_string(), text);
+    }
+    let _ = ExtensionSuffix::parse(text);
+});

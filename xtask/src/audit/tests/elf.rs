@@ -1,0 +1,138 @@
+//! Machine code: what it needs and what is promised.
+
+use super::*;
+
+#[test]
+fn a_floor_above_the_promise_names_symbol_version_library_and_file() {
+    let fixture = native(module(&[("__isoc23_strtol", "GLIBC_2.38", "libc.so.6")], &[]));
+    let audit = audit(&fixture, &Promise::default());
+    assert_eq!(audit.findings.len(), 1, "{:?}", audit.findings);
+    let finding = &audit.findings[0];
+    assert_eq!((finding.code, finding.path.as_str()), ("ELF003", MODULE));
+    assert_eq!(
+        finding.message,
+        "needs `GLIBC_2.38` of `libc.so.6` for `__isoc23_strtol`, which `manylinux_2_36_x86_64` does not promise"
+    );
+    assert_eq!(audit.verdict(), Verdict::Fail);
+    assert_eq!(audit.facts.overall_tag, "manylinux_2_38_x86_64");
+    assert_eq!(
+        audit.facts.floor_tag(Arch::X86_64).map(String::from).as_deref(),
+        Some("manylinux_2_38_x86_64")
+    );
+}
+
+#[test]
+fn libstdcxx_counts_beside_glibc() {
+    let needs = [("f", "GLIBCXX_3.4.30", "libstdc++.so.6")];
+    let fixture = Fixture::new("pkg-1.0-cp311-cp311-manylinux_2_34_x86_64.whl")
+        .with(MODULE, module(&needs, &[]));
+    assert_eq!(own(&fixture), ["ELF003"]);
+}
+
+#[test]
+fn every_tag_of_a_set_has_to_be_true() {
+    let name = "pkg-1.0-cp311-cp311-manylinux_2_34_x86_64.manylinux2014_x86_64.whl";
+    let needs = [("f", "GLIBC_2.28", "libc.so.6")];
+    let audit = audit(&Fixture::new(name).with(MODULE, module(&needs, &[])), &Promise::default());
+    assert!(
+        audit.findings.iter().all(|finding| finding.message.contains("`manylinux2014_x86_64`"))
+    );
+    assert_eq!(audit.findings.len(), 1);
+}
+
+#[test]
+fn weak_version_needs_and_those_of_the_loader_do_not_count() {
+    let fixture = native(module(&[("f", "GLIBC_2.99", "ld-linux-x86-64.so.2")], &[]));
+    assert_eq!(own(&fixture), Vec::<&str>::new());
+    // The flag is set where the linker has not: right before the index and the name of the version
+    // need.
+    let bytes = module(&[("f", "GLIBC_2.38", "libc.so.6")], &[]);
+    let hash = b"GLIBC_2.38".iter().fold(0_u32, |hash, &byte| {
+        let hash = (hash << 4) + u32::from(byte);
+        (hash ^ ((hash & 0xf000_0000) >> 24)) & 0x0fff_ffff
+    });
+    let at = bytes.windows(4).position(|window| window == hash.to_le_bytes()).unwrap();
+    let mut weak = bytes.clone();
+    weak[at + 4] = 2;
+    assert_eq!(own(&native(bytes)), ["ELF003"]);
+    assert_eq!(own(&native(weak)), Vec::<&str>::new());
+}
+
+#[test]
+fn versions_that_no_policy_knows_are_errors_whatever_the_tag() {
+    for version in ["GLIBC_PRIVATE", "GLIBC_ABI_GNU2_TLS"] {
+        let module = module(&[("f", version, "libc.so.6")], &[]);
+        assert_eq!(own(&native(module.clone())), ["ELF004"], "{version}");
+        let untagged = Fixture::new("pkg-1.0-cp311-cp311-linux_x86_64.whl").with(MODULE, module);
+        assert_eq!(own(&untagged), ["ELF004", "TAG004"], "{version}");
+    }
+}
+
+#[test]
+fn libraries_have_to_be_on_the_system_or_in_the_wheel() {
+    let needs = [("SSL_new", "OPENSSL_3.0.0", "libssl.so.3")];
+    let outside = native(module(&needs, &[]));
+    assert_eq!(own(&outside), ["ELF006"]);
+    let mut inside = native(module(&needs, &[]));
+    inside.set("pkg.libs/libssl.so.3", PLAIN.clone());
+    assert_eq!(own(&inside), Vec::<&str>::new());
+    // A library of the system in versions that no policy speaks of.
+    assert_eq!(own(&native(module(&[("f", "FOO_1", "libexpat.so.1")], &[]))), ["ELF008"]);
+}
+
+#[test]
+fn symbols_that_are_not_everywhere_are_errors() {
+    let needs = [("uncompress2", "ZLIB_1.2.9", "libz.so.1")];
+    let fixture = Fixture::new("pkg-1.0-cp311-cp311-manylinux_2_28_x86_64.whl")
+        .with(MODULE, module(&needs, &[]));
+    assert_eq!(own(&fixture), ["ELF007"]);
+}
+
+#[test]
+fn packed_relocations_need_their_version() {
+    let source = "extern void *malloc(unsigned long); void *f(void) { return malloc(1); } static int x; int *p[] = { &x, &x };";
+    let folder = Folder::new();
+    gcc(&folder, "packed.so", source, &["-Wl,-z,pack-relative-relocs", "-fno-builtin", "-lc"]);
+    let packed = fs_err::read(folder.path().join("packed.so")).unwrap();
+    let old = Fixture::new("pkg-1.0-cp311-cp311-manylinux_2_34_x86_64.whl")
+        .with("libpacked.so", packed.clone());
+    assert_eq!(own(&old), ["ELF003"], "the linker names the version, and 2.34 has it not");
+    let needed = b"GLIBC_ABI_DT_RELR";
+    let mut nameless = packed;
+    let at = nameless.windows(needed.len()).position(|window| window == needed).unwrap();
+    nameless[at..at + needed.len()].copy_from_slice(b"GLIBC_2.4\0\0\0\0\0\0\0\0");
+    assert_eq!(own(&wheel(WHEEL).with("libpacked.so", nameless)), ["ELF005"]);
+}
+
+#[test]
+fn executable_stacks_are_warned_of() {
+    let audit = audit(&native(module(&[], &["-z", "execstack"])), &Promise::default());
+    assert_eq!(audit.findings.iter().map(|finding| finding.code).collect::<Vec<_>>(), ["ELF009"]);
+    assert_eq!(audit.verdict(), Verdict::Pass);
+}
+
+#[test]
+fn files_that_cannot_be_judged_are_errors_and_promise_nothing() {
+    let audit = audit(&native(PLAIN[..600].to_vec()), &Promise::default());
+    assert_eq!(audit.findings.iter().map(|finding| finding.code).collect::<Vec<_>>(), ["ELF001"]);
+    assert_eq!(audit.facts.overall_tag, "linux_x86_64");
+}
+
+#[test]
+fn files_for_another_machine_are_errors() {
+    let mut arm = PLAIN.clone();
+    arm[18] = 183;
+    assert_eq!(own(&native(arm)), ["ELF002"]);
+    let suffix = wheel(WHEEL).with("_other.cpython-311-aarch64-linux-gnu.so", PLAIN.clone());
+    assert_eq!(own(&suffix), ["TAG202"]);
+}
+
+#[test]
+fn musl_wheels_are_judged_by_their_libraries() {
+    let name = "pkg-1.0-cp311-cp311-musllinux_1_2_x86_64.whl";
+    assert_eq!(
+        own(&Fixture::new(name).with("_pkg.abi3.so", PLAIN.clone())),
+        ["ELF006"],
+        "glibc in a musl wheel"
+    );
+}

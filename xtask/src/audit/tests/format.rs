@@ -1,0 +1,77 @@
+//! The format: archive, `RECORD`, metadata and file name.
+
+use super::*;
+
+#[test]
+fn metadata_has_to_agree_with_the_file_name() {
+    let folder = "pkg-1.0.dist-info";
+    let metadata = |text: &str| own(&wheel(WHEEL).with(&format!("{folder}/METADATA"), text));
+    assert_eq!(metadata("Metadata-Version: 2.1\nName: Pkg\nVersion: 1.0\n"), Vec::<&str>::new());
+    assert_eq!(metadata("Metadata-Version: 2.1\nName: other\nVersion: 1.1\n"), ["MET004"]);
+    assert_eq!(metadata(""), ["MET003"]);
+    let of_wheel = |text: &str| own(&wheel(WHEEL).with(&format!("{folder}/WHEEL"), text));
+    assert_eq!(
+        of_wheel("Wheel-Version: 1.0\nRoot-Is-Purelib: false\nTag: cp311-cp311-linux_x86_64\n"),
+        ["TAG002"]
+    );
+    assert_eq!(
+        of_wheel(
+            "Wheel-Version: 2.0\nRoot-Is-Purelib: false\nTag: cp311-cp311-manylinux_2_36_x86_64\n"
+        ),
+        ["MET002"]
+    );
+    assert_eq!(of_wheel("no"), ["MET002"]);
+    assert!(own(&wheel(WHEEL).with("other-1.0.dist-info/METADATA", "x")).contains(&"MET001"));
+}
+
+#[test]
+fn record_has_to_vouch_for_every_file() {
+    let with = |record: &str| Fixture { record: Some(record.to_owned()), ..wheel(WHEEL) };
+    assert_eq!(own(&with("")), ["REC002"]);
+    assert_eq!(own(&with("gone.py,sha256=x,1\n")), ["REC002", "REC003"]);
+    assert_eq!(own(&with("\"")), ["REC001"]);
+    assert_eq!(own(&with(&format!("{MODULE},md5=x,1\n"))), ["REC002", "REC004", "REC005"]);
+}
+
+#[test]
+fn archives_that_cannot_be_trusted_fail() {
+    assert_eq!(own(&wheel(WHEEL).with("../evil.py", "")), ["ARC002"]);
+    assert_eq!(own(&wheel(WHEEL).with("PKG.py", "").with("pkg.py", "")), ["ARC004"]);
+    assert_eq!(own(&wheel(WHEEL).with("zeros", vec![0; 66 << 20])), ["ARC008"]);
+    let folder = Folder::new();
+    let path = folder.path().join(WHEEL);
+    let mut bytes = wheel(WHEEL).bytes();
+    let damage = |bytes: &[u8]| {
+        fs_err::write(&path, bytes).unwrap();
+        let audit = audit_wheel(&path, &Promise::default()).unwrap();
+        assert_eq!(audit.verdict(), Verdict::Fail);
+        audit.findings.iter().map(|finding| finding.code).collect::<Vec<_>>()
+    };
+    assert_eq!(damage(b"no archive"), ["ARC001"]);
+    assert_eq!(damage(&bytes[..bytes.len() / 2]), ["ARC001"]);
+    // The first member's data begins behind its header and name.
+    let first = 30 + usize::from(bytes[26]);
+    bytes[first + 4] ^= 0xff;
+    assert!(damage(&bytes).contains(&"ARC010"));
+}
+
+#[test]
+fn defect_12_wheels_without_a_wheel_name_are_errors() {
+    let folder = Folder::new();
+    let path = folder.path().join("test.whl");
+    fs_err::write(&path, wheel(WHEEL).bytes()).unwrap();
+    let audit = audit_wheel(&path, &Promise::default()).unwrap();
+    assert_eq!(audit.findings.iter().map(|finding| finding.code).collect::<Vec<_>>(), ["TAG001"]);
+    assert!(matches!(
+        audit_wheel(&folder.path().join("absent.whl"), &Promise::default()),
+        Err(AuditError::Io(_))
+    ));
+}
+
+#[test]
+fn platform_tags_without_a_policy_are_errors() {
+    for platform in ["manylinux1_aarch64", "macosx_11_0_arm64", "manylinux_2_4_x86_64"] {
+        let fixture = Fixture::new(&format!("pkg-1.0-py3-none-{platform}.whl"));
+        assert_eq!(own(&fixture), ["TAG003"], "{platform}");
+    }
+}

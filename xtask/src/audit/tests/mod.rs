@@ -1,0 +1,128 @@
+//! Whole wheels, each made so that one thing is wrong with it.
+
+#![expect(clippy::unwrap_used, reason = "a test may stop at once")]
+
+mod elf;
+mod format;
+mod tags;
+
+use std::{process::Command, sync::LazyLock};
+
+use super::*;
+use crate::wheel::testing::{Fixture, Folder};
+
+const WHEEL: &str = "pkg-1.0-cp311-cp311-manylinux_2_36_x86_64.whl";
+const MODULE: &str = "_pkg.cpython-311-x86_64-linux-gnu.so";
+
+fn gcc(folder: &Folder, output: &str, source: &str, flags: &[&str]) {
+    let input = folder.path().join("input.c");
+    fs_err::write(&input, source).unwrap();
+    let mut command = Command::new("gcc");
+    command
+        .current_dir(folder.path())
+        .args(["-shared", "-fPIC", "-nostdlib", "-fno-builtin", "input.c", "-o", output])
+        .args(flags);
+    assert!(command.status().unwrap().success(), "{command:?}");
+}
+
+/// A module for x86-64 that takes each symbol from a library in a version, whatever the C library
+/// of this machine has: `("strtol", "GLIBC_2.38", "libc.so.6")`.
+fn module(needs: &[(&str, &str, &str)], flags: &[&str]) -> Vec<u8> {
+    let folder = Folder::new();
+    let mut flags: Vec<String> = flags.iter().map(|&flag| flag.to_owned()).collect();
+    let mut calls = String::new();
+    for (index, (symbol, version, library)) in needs.iter().enumerate() {
+        let (stub, script) = (format!("lib{index}.so"), format!("{index}.map"));
+        fs_err::write(folder.path().join(&script), format!("{version} {{ global: {symbol}; }};"))
+            .unwrap();
+        let (soname, script) =
+            (format!("-Wl,-soname,{library}"), format!("-Wl,--version-script,{script}"));
+        gcc(&folder, &stub, &format!("void {symbol}(void) {{}}"), &[&soname, &script]);
+        calls = format!("{calls} extern void {symbol}(void); void *use{index} = {symbol};");
+        flags.push(stub);
+    }
+    let source = format!("{calls} void *PyInit__pkg(void) {{ return 0; }}");
+    gcc(&folder, "module.so", &source, &flags.iter().map(String::as_str).collect::<Vec<_>>());
+    fs_err::read(folder.path().join("module.so")).unwrap()
+}
+
+static PLAIN: LazyLock<Vec<u8>> =
+    LazyLock::new(|| module(&[("malloc", "GLIBC_2.2.5", "libc.so.6")], &[]));
+
+fn wheel(name: &str) -> Fixture {
+    Fixture::new(name).with(MODULE, PLAIN.clone())
+}
+
+fn native(module: Vec<u8>) -> Fixture {
+    Fixture::new(WHEEL).with(MODULE, module)
+}
+
+fn promise(tag: &str, interpreter: &str) -> Promise {
+    Promise {
+        platform_tag: tag.parse().ok(),
+        arch: Some(Arch::X86_64),
+        interpreter: interpreter.parse().ok(),
+        native: true,
+    }
+}
+
+fn audit(fixture: &Fixture, promise: &Promise) -> Audit {
+    let folder = Folder::new();
+    audit_wheel(&fixture.write(folder.path()), promise).unwrap()
+}
+
+/// The codes of the rules that a wheel breaks, each once.
+fn codes(fixture: &Fixture, promise: &Promise) -> Vec<&'static str> {
+    let mut codes: Vec<_> =
+        audit(fixture, promise).findings.iter().map(|finding| finding.code).collect();
+    codes.sort_unstable();
+    codes.dedup();
+    codes
+}
+
+fn own(fixture: &Fixture) -> Vec<&'static str> {
+    codes(fixture, &Promise::default())
+}
+
+#[test]
+fn a_good_wheel_passes_and_its_facts_are_told() {
+    let mut audit = audit(&wheel(WHEEL), &promise("manylinux_2_36_x86_64", "cp311"));
+    assert_eq!((audit.findings.as_slice(), audit.verdict()), ([].as_slice(), Verdict::Pass));
+    // The compiler of this machine has a part in these.
+    (audit.facts.sha256, audit.facts.size) = ("…".to_owned(), 0);
+    insta::assert_snapshot!(serde_json::to_string_pretty(&audit).unwrap(), @r#"
+    {
+      "file": "pkg-1.0-cp311-cp311-manylinux_2_36_x86_64.whl",
+      "sha256": "…",
+      "size": 0,
+      "tag_claim": [
+        "manylinux_2_36_x86_64"
+      ],
+      "floor": {
+        "GLIBC": "2.2.5"
+      },
+      "overall_tag": "manylinux_2_5_x86_64",
+      "elf": [
+        {
+          "path": "_pkg.cpython-311-x86_64-linux-gnu.so",
+          "machine": "x86_64",
+          "floor": {
+            "GLIBC": "2.2.5"
+          },
+          "needed": [
+            "libc.so.6"
+          ],
+          "culprits": [
+            {
+              "version": "GLIBC_2.2.5",
+              "library": "libc.so.6",
+              "symbol": "malloc"
+            }
+          ]
+        }
+      ],
+      "verdict": "pass",
+      "findings": []
+    }
+    "#);
+}
