@@ -1,5 +1,10 @@
 //! A workspace of the test's own, with a fake engine on PATH and wheels that the test makes.
-#![allow(clippy::unwrap_used, dead_code, reason = "a test fails by panicking; not each uses all")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::format_push_string,
+    dead_code,
+    reason = "a test fails by panicking; not each uses all"
+)]
 
 use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
