@@ -17,14 +17,35 @@ fn an_interpreter_that_nobody_gives_is_named_with_every_providers_reason() {
 
 /// Minutes each: `cargo xtask ci --full`.
 #[cfg(feature = "e2e-full")]
-#[test]
-fn interpreters_are_compiled_from_their_source_and_a_free_threaded_one_is_one() {
-    let w = Workspace::new(|toml| {
-        toml.replace("[\"distro\", \"managed\", \"source\"]", "[\"source\"]")
-    });
-    let args = ["wheels", "debian:12", "linux/amd64", "--python", "cp313,cp314,cp314t"];
-    w.run(&args, 0);
-    let tags = ["cp313-cp313", "cp314-cp314", "cp314-cp314t"];
-    let names = tags.map(|tag| format!("autobahn-26.10.2-{tag}-manylinux_2_36_x86_64.whl"));
-    assert_eq!(w.wheels("debian12-amd64"), names);
+mod from_source {
+    use super::Workspace;
+    use crate::sources::lay_out_package;
+
+    fn only_source(toml: &str) -> String {
+        toml.replace("[build]\n", "[build]\nproviders = [\"source\"]\n")
+    }
+
+    #[test]
+    fn autobahn_is_built_with_an_interpreter_that_was_compiled_in_the_target() {
+        let w = Workspace::new(|toml| {
+            toml.replace("[\"distro\", \"managed\", \"source\"]", "[\"source\"]")
+        });
+        w.run(&["wheels", "debian:12", "linux/amd64", "--python", "cp313"], 0);
+        let name = "autobahn-26.10.2-cp313-cp313-manylinux_2_36_x86_64.whl";
+        assert_eq!(w.wheels("debian12-amd64"), [name]);
+        let info = w.json("debian12-amd64/build-info.json");
+        assert_eq!(info["interpreters"][0]["provider"], "source");
+    }
+
+    #[test]
+    fn a_free_threaded_interpreter_is_one_and_its_wheel_says_so() {
+        let check = "imports = [\"inplace\"]\ncalls = { inplace = [\"m.answer() == 42\"] }";
+        let w = Workspace::of_package("path = \".\"", check);
+        lay_out_package(&w.root, "42");
+        let toml = fs_err::read_to_string(w.root.join("wheels.toml")).unwrap();
+        fs_err::write(w.root.join("wheels.toml"), only_source(&toml)).unwrap();
+        w.run(&["wheels", "debian:12", "linux/amd64", "--python", "cp313t"], 0);
+        let name = "inplace-1.0-cp313-cp313t-manylinux_2_36_x86_64.whl";
+        assert_eq!(w.wheels("debian12-amd64"), [name]);
+    }
 }

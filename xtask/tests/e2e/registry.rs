@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use crate::workspace::{Workspace, sh};
+use crate::workspace::{Workspace, debian_12, sh};
 
 /// Debian's `docker-registry`, on a free port of the loopback interface, stopped at the end.
 struct Registry {
@@ -61,15 +61,6 @@ fn program(folder: &Utf8Path) -> Utf8PathBuf {
     let output = Command::new("sh").args(["-ec", script]).current_dir(folder).output().unwrap();
     crate::workspace::ran(&output, 0);
     folder.join("usr/bin/docker-registry")
-}
-
-/// The image that stands for Debian 12 on this machine, for a push.
-fn debian_12() -> String {
-    let w = Workspace::new(|toml| toml);
-    w.run(&["build-info", "debian:12"], 0);
-    let images = sh("docker", &["image", "ls", "--format", "{{.Repository}}:{{.Tag}}"]);
-    let made = images.lines().find(|line| line.starts_with("xtask-wheels/base:debian12-amd64"));
-    made.unwrap_or("debian:12").to_owned()
 }
 
 /// A workspace whose Debian 12 is `image`, pinned to `digest`.

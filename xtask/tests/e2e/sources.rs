@@ -28,7 +28,7 @@ fn a_source_archive_with_another_hash_is_refused_and_both_are_named() {
 }
 
 /// A package with an extension, in the repository itself.
-fn lay_out_package(root: &Utf8Path, answer: &str) {
+pub(crate) fn lay_out_package(root: &Utf8Path, answer: &str) {
     let pyproject = "[build-system]\nrequires = [\"setuptools>=77\"]\n\
         build-backend = \"setuptools.build_meta\"\n\
         [project]\nname = \"inplace\"\nversion = \"1.0\"\n\

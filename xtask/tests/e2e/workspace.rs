@@ -96,3 +96,12 @@ pub(crate) fn sh(program: &str, args: &[&str]) -> String {
     let output = Command::new(program).args(args).output().unwrap();
     ran(&output, 0).0
 }
+
+/// The image that stands for Debian 12 on this machine, by its name in the engine.
+pub(crate) fn debian_12() -> String {
+    let w = Workspace::new(|toml| toml);
+    w.run(&["build-info", "debian:12"], 0);
+    let images = sh("docker", &["image", "ls", "--format", "{{.Repository}}:{{.Tag}}"]);
+    let made = images.lines().find(|line| line.starts_with("xtask-wheels/base:debian12-amd64"));
+    made.unwrap_or("debian:12").to_owned()
+}
