@@ -29,7 +29,8 @@ done
 if [ -n "$failed" ]; then
     echo "error: no wheel was built for:$failed" >&2
     for id in $failed; do
-        echo "  $id: $(grep -v '^[[:space:]]*$' "$logs/$id.log" | tail -n 1)" >&2
+        # just's own last word says no more than that the recipe failed.
+        echo "  $id: $(grep -i error "$logs/$id.log" | grep -v '^error: recipe ' | tail -n 1)" >&2
     done
     exit 1
 fi

@@ -49,7 +49,6 @@ fn checks(scripts: &[String]) -> Vec<Check> {
     let shellcheck = ["--shell=sh", "--external-sources"];
     let shellcheck: Vec<&str> =
         shellcheck.into_iter().chain(scripts.iter().map(String::as_str)).collect();
-    let hadolint = ["--config", "docker/hadolint.yaml", "docker/Dockerfile.wheels"];
     vec![
         Check::new("format", "cargo", &["fmt", "--all", "--check"]),
         Check::new(
@@ -68,7 +67,7 @@ fn checks(scripts: &[String]) -> Vec<Check> {
             optional: false,
         },
         Check::new("shellcheck", "shellcheck", &shellcheck).optional(),
-        Check::new("hadolint", "hadolint", &hadolint).optional(),
+        Check::new("hadolint", "hadolint", &["docker/Dockerfile.wheels"]).optional(),
     ]
 }
 

@@ -99,8 +99,10 @@ pub fn resolve(
         if let Some(image) = local(engine, &target.image, pinned, platform)? {
             return Ok(image);
         }
-        // Made on an earlier run: nothing has to be asked of a registry.
-        if let Some(image) = bootstrap::present(engine, target, platform)? {
+        // Made on an earlier run: nothing has to be asked of a registry, unless a digest is pinned,
+        // which an image that we made is not.
+        let made = bootstrap::present(engine, target, platform)?;
+        if let Some(image) = made.filter(|_| pinned.is_none()) {
             return Ok(image);
         }
     }
@@ -120,6 +122,9 @@ pub fn resolve(
     } else if target.bootstrap.is_none() {
         reasons.push("bootstrap: wheels.toml has none for this target".to_owned());
     } else {
+        if let Some(image) = bootstrap::present(engine, target, platform)? {
+            return Ok(image);
+        }
         say(&format!("no registry gives {}, making it from its packages", target.image));
         return bootstrap::make(engine, target, platform, work, say);
     }

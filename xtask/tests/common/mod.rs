@@ -1,5 +1,10 @@
 //! A workspace of the test's own, with a fake engine on PATH and wheels that the test makes.
-#![allow(clippy::unwrap_used, dead_code, reason = "a test fails by panicking; not each uses all")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::format_push_string,
+    dead_code,
+    reason = "a test fails by panicking; not each uses all"
+)]
 
 use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
@@ -168,9 +173,9 @@ pub(crate) fn wheel(name: &str, pure: bool, files: &[(&str, &[u8])]) -> (String,
     let mut record = String::new();
     for (name, bytes) in &all {
         let hash = URL_SAFE_NO_PAD.encode(Sha256::digest(bytes));
-        record.push_str(&format!("{name},sha256={hash},{}\n", bytes.len()));
+        record += &format!("{name},sha256={hash},{}\n", bytes.len());
     }
-    record.push_str(&format!("{info}/RECORD,,\n"));
+    record += &format!("{info}/RECORD,,\n");
     all.push((format!("{info}/RECORD"), record.into_bytes()));
     let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
     for (name, bytes) in &all {

@@ -7,29 +7,42 @@ use crate::workspace::{Workspace, sh};
 
 const WHEELS: [&str; 6] = ["wheels", "debian:12", "linux/amd64", "--python", "cp311", "--no-cache"];
 
+/// A workspace whose containers can be told from those of any other build on the same engine: the
+/// target's name is in their environment.
+fn workspace(name: &str) -> Workspace {
+    let name = format!("name = \"{}\"", scope(name));
+    Workspace::new(|toml| toml.replace("name = \"debian12\"", &name))
+}
+
+fn scope(name: &str) -> String {
+    format!("{name}-{}", std::process::id())
+}
+
 /// Starts a build and waits until a step of it runs in a container.
-fn start(w: &Workspace) -> std::process::Child {
+fn start(w: &Workspace, name: &str) -> std::process::Child {
     let mut command = w.command(&WHEELS);
     let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     let start = Instant::now();
-    while steps_running() == 0 {
+    while steps_running(name) == 0 {
         assert!(start.elapsed() < Duration::from_secs(120), "no step began");
         std::thread::sleep(Duration::from_millis(100));
     }
     child
 }
 
-/// How many containers of ours run a script now: each has its command line in the host's `/proc`.
-fn steps_running() -> usize {
+/// How many processes run now in containers of this test's: the host's `/proc` has them all.
+fn steps_running(name: &str) -> usize {
+    let word = format!("CACHE_SCOPE={}\0", scope(name));
     let processes = fs_err::read_dir("/proc").unwrap().filter_map(Result::ok);
-    let lines = processes.filter_map(|entry| fs_err::read(entry.path().join("cmdline")).ok());
-    lines.filter(|line| line.windows(7).any(|bytes| bytes == b"/xtask/")).count()
+    let environments =
+        processes.filter_map(|entry| fs_err::read(entry.path().join("environ")).ok());
+    environments.filter(|env| env.windows(word.len()).any(|bytes| bytes == word.as_bytes())).count()
 }
 
-fn gone_within(limit: Duration) -> bool {
+fn gone_within(name: &str, limit: Duration) -> bool {
     let start = Instant::now();
     while start.elapsed() < limit {
-        if steps_running() == 0 {
+        if steps_running(name) == 0 {
             return true;
         }
         std::thread::sleep(Duration::from_millis(200));
@@ -39,21 +52,21 @@ fn gone_within(limit: Duration) -> bool {
 
 #[test]
 fn ctrl_c_leaves_no_container_behind() {
-    let w = Workspace::new(|toml| toml);
-    let mut child = start(&w);
+    let w = workspace("stop");
+    let mut child = start(&w, "stop");
     sh("kill", &["-s", "INT", &child.id().to_string()]);
     assert_eq!(child.wait().unwrap().code(), Some(2));
-    assert!(gone_within(Duration::from_secs(20)), "a container still runs");
+    assert!(gone_within("stop", Duration::from_secs(20)), "a container still runs");
     assert!(!w.dist().exists());
 }
 
 #[test]
 fn after_a_kill_the_next_run_ends_well() {
-    let w = Workspace::new(|toml| toml);
-    let mut child = start(&w);
+    let w = workspace("kill");
+    let mut child = start(&w, "kill");
     child.kill().unwrap();
     child.wait().unwrap();
     assert!(!w.dist().exists());
     w.run(&WHEELS[..5], 0);
-    assert_eq!(w.wheels("debian12-amd64").len(), 1);
+    assert_eq!(w.wheels(&format!("{}-amd64", scope("kill"))).len(), 1);
 }

@@ -4,7 +4,7 @@ use std::io::Read as _;
 
 use camino::Utf8Path;
 
-use crate::workspace::{Workspace, repository, sh};
+use crate::workspace::{Workspace, sh};
 
 /// Words that no honest layer holds.
 const SETTING: &str = "canary-setting-5f1c.example";
@@ -25,12 +25,8 @@ fn no_layer_no_log_and_no_metadata_holds_a_secret() {
     fs_err::write(&bundle, format!("{trusted}\n# {CERTIFICATE}\n")).unwrap();
     // A system package that no other test asks for: nothing comes from an earlier build's cache.
     let toml = fs_err::read_to_string(w.root.join("wheels.toml")).unwrap();
-    let stamp = std::process::id();
-    let toml =
-        toml.replace("[toolchain]", "system_packages = { apt = [\"sl\"] }\n[toolchain]").replace(
-            "AUTOBAHN_USE_NVX = \"1\"",
-            &format!("AUTOBAHN_USE_NVX = \"1\", STAMP = \"{stamp}\""),
-        );
+    let packages = "system_packages = { apt = [\"sl\"] }\n[toolchain]";
+    let toml = toml.replace("[toolchain]", packages);
     fs_err::write(w.root.join("wheels.toml"), toml).unwrap();
     let args =
         ["wheels", "debian:12", "linux/amd64", "--python", "cp311", "--verbose", "--no-cache"];
@@ -58,9 +54,12 @@ fn no_layer_no_log_and_no_metadata_holds_a_secret() {
 
 fn clean(name: &str, bytes: &[u8]) {
     for word in [SETTING, NETRC, CERTIFICATE] {
-        let found = bytes.windows(word.len()).any(|window| window == word.as_bytes());
-        assert!(!found, "`{word}` is in {name}");
+        assert!(!holds(bytes, word), "`{word}` is in {name}");
     }
+}
+
+fn holds(bytes: &[u8], word: &str) -> bool {
+    memchr::memmem::find(bytes, word.as_bytes()).is_some()
 }
 
 /// Exports the stage that the run left in the engine's cache, and reads every layer of it.
@@ -69,7 +68,7 @@ fn every_layer_is_clean(w: &Workspace, stage: &str) {
     let log = log.unwrap();
     let target = if stage == "smoke-run" { "smoke" } else { "wheel-builder" };
     let call = log.lines().find(|l| l.starts_with("$ ") && l.ends_with(&format!(" {target}")));
-    let call = call.unwrap_or_else(|| panic!("no call of {target} in the log"));
+    let call = call.unwrap();
     let archive = w.root.join(format!("{stage}.tar"));
     // The printed command, with another stage and another output, without its secrets and without
     // `--no-cache`: all comes from the cache that the run filled.
@@ -93,16 +92,16 @@ fn every_layer_is_clean(w: &Workspace, stage: &str) {
         &head[end..]
     );
     sh("sh", &["-c", &command]);
-    let mut layers = 0;
+    // The control: what must be there is found in the same way.
+    let mut interpreter = false;
     let mut tar = tar::Archive::new(fs_err::File::open(&archive).unwrap());
     for entry in tar.entries().unwrap() {
         let mut entry = entry.unwrap();
         let name = entry.path().unwrap().display().to_string();
         let mut bytes = Vec::new();
         entry.read_to_end(&mut bytes).unwrap();
-        layers += usize::from(bytes.len() > 10_000);
+        interpreter |= holds(&bytes, "python3.11");
         clean(&format!("{name} of {stage}"), &bytes);
     }
-    assert!(layers >= 3, "{layers} layers were read: that cannot be all of {stage}");
-    let _ = repository();
+    assert!(interpreter, "the layers of {stage} hold no interpreter, so they were not read right");
 }

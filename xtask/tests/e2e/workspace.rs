@@ -71,7 +71,8 @@ impl Workspace {
     pub(crate) fn wheels(&self, folder: &str) -> Vec<String> {
         let entries = fs_err::read_dir(self.dist().join(folder)).unwrap();
         let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
-        let mut names: Vec<_> = names.filter(|name| name.ends_with(".whl")).collect();
+        let mut names: Vec<_> =
+            names.filter(|name| Utf8Path::new(name).extension() == Some("whl")).collect();
         names.sort();
         names
     }

@@ -1,0 +1,116 @@
+//! What the commands say of themselves.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+fn help(args: &[&str]) -> String {
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_xtask"))
+        .args(args)
+        .arg("--help")
+        .env("COLUMNS", "100")
+        .output()
+        .unwrap();
+    assert!(output.status.success());
+    let text = String::from_utf8(output.stdout).unwrap();
+    // clap pads the empty line of a list of values.
+    text.lines().map(str::trim_end).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn the_commands_and_the_exit_status_are_explained() {
+    insta::assert_snapshot!(help(&[]), @r"
+    Builds Python wheels inside the Linux systems their users run, proves and ships them
+
+    Usage: cargo xtask <COMMAND>
+
+    Commands:
+      wheels      Build, audit and smoke-test wheels into `dist/`
+      build-info  Show what a target's build environment is
+      doctor      Say what this machine has and lacks, each missing part with its cure
+      setup       Install and start what is missing (apt systems)
+      ci          Run every check of this repository, then build a wheel with the real engine
+      help        Print this message or the help of the given subcommand(s)
+
+    Options:
+      -h, --help     Print help
+      -V, --version  Print version
+
+    Exit status: 0 good, 1 findings or a missing wheel, 2 could not run.
+    ");
+}
+
+#[test]
+fn wheels_explains_its_words_and_switches() {
+    insta::assert_snapshot!(help(&["wheels"]), @r"
+    Build, audit and smoke-test wheels into `dist/`
+
+    Usage: cargo xtask wheels [OPTIONS] [TARGET|PLATFORM]...
+
+    Arguments:
+      [TARGET|PLATFORM]...
+              Base images or target names, and platforms: `debian:12 linux/amd64`
+
+    Options:
+          --all
+              Every target of wheels.toml
+
+          --python <TAG>
+              Interpreters, e.g. `cp311,cp314t`; all of wheels.toml where absent
+
+          --setup
+              First install and start what is missing on this machine
+
+          --dry-run
+              Print the exact commands and run none of them
+
+          --json
+              Report on stdout as JSON
+
+          --jobs <N>
+              Jobs at the same time
+
+          --fail-fast
+              Stop at the first failure
+
+          --force
+              Build again what is there already
+
+          --no-cache
+              Let the engine use none of its cached results
+
+          --no-smoke
+              Leave the smoke test out
+
+          --base <BASE>
+              How base images may be had
+
+              Possible values:
+              - auto:      In the engine, pulled, bootstrapped: the first that works
+              - pull:      Pulled from its registry, or an error
+              - bootstrap: Made from the distribution's packages, or an error
+
+              [default: auto]
+
+          --builder <NAME>
+              buildx builder to use; the current one where absent, and never switched
+
+          --no-wait
+              Fail at once where another run holds `dist/`
+
+      -v, --verbose
+              Show what the build steps print
+
+      -q, --quiet
+              Show no progress
+
+      -h, --help
+              Print help (see a summary with '-h')
+    ");
+}
+
+#[test]
+fn a_wrong_switch_exits_with_could_not_run() {
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_xtask"))
+        .args(["wheels", "--no-such-switch"])
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(2));
+}
