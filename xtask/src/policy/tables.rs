@@ -227,9 +227,8 @@ impl Table {
             if policy.libc <= libc {
                 known_arch |= policy.arches.contains(&arch);
                 limits.versions.extend(names);
-                limits
-                    .libraries
-                    .extend(policy.libraries.iter().map(|name| soname(name, arch, tag)));
+                let names = policy.libraries.iter().flat_map(|name| sonames(name, arch, tag));
+                limits.libraries.extend(names);
             }
         }
         for ban in &self.forbidden {
@@ -245,10 +244,12 @@ impl Table {
     }
 }
 
-/// A library's name on an architecture: `libc.so` of the musllinux policies stands for musl's own
-/// name.
-fn soname(name: &str, arch: Arch, tag: PlatformTag) -> String {
-    if name == "libc.so" && tag.musl().is_some() { musl_libc(arch) } else { name.to_owned() }
+/// The names of a library on an architecture. musl's C library is `libc.so` in the policies and goes
+/// by two names in files: that one, which cross compilers give it, and Alpine's
+/// `libc.musl-x86_64.so.1`. musl's loader takes both for itself (`ldso/dynlink.c`, `load_library`).
+fn sonames(name: &str, arch: Arch, tag: PlatformTag) -> impl Iterator<Item = String> {
+    let is_musl_libc = name == "libc.so" && tag.musl().is_some();
+    [name.to_owned()].into_iter().chain(is_musl_libc.then(|| musl_libc(arch)))
 }
 
 #[cfg(test)]

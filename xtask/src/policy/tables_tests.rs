@@ -149,6 +149,7 @@ fn system_libraries_and_the_loader() {
     let musl =
         |name| Policies::builtin().musllinux(Arch::X86_64, &libraries(&[name])).map(String::from);
     assert_eq!(musl("libc.musl-x86_64.so.1").as_deref(), Some("musllinux_1_2_x86_64"));
+    assert_eq!(musl("libc.so").as_deref(), Some("musllinux_1_2_x86_64"), "of cross compilers");
     assert_eq!(musl("libc.so.6"), None);
 }
 
