@@ -1,5 +1,5 @@
 //! What `wheels` does when things go wrong, with a script in the engine's place.
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod common;
 
