@@ -100,8 +100,7 @@ pub(crate) fn sh(program: &str, args: &[&str]) -> String {
 /// The image that stands for Debian 12 on this machine, by its name in the engine.
 pub(crate) fn debian_12() -> String {
     let w = Workspace::new(|toml| toml);
-    w.run(&["build-info", "debian:12"], 0);
-    let images = sh("docker", &["image", "ls", "--format", "{{.Repository}}:{{.Tag}}"]);
-    let made = images.lines().find(|line| line.starts_with("xtask-wheels/base:debian12-amd64"));
-    made.unwrap_or("debian:12").to_owned()
+    let (stdout, _) = w.run(&["build-info", "debian:12", "--json"], 0);
+    let info: serde_json::Value = serde_json::from_str(&stdout).unwrap();
+    info[0]["image"]["reference"].as_str().unwrap().to_owned()
 }
