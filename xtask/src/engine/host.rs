@@ -214,7 +214,9 @@ fn one_line(value: &str) -> String {
     value.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-fn ca_bundle(host: &impl Host) -> Option<Utf8PathBuf> {
+/// The bundle of certificates that containers are handed: what the environment names, else the
+/// system's.
+pub(super) fn ca_bundle(host: &impl Host) -> Option<Utf8PathBuf> {
     let named = ["SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "PIP_CERT"];
     let named = named.iter().filter_map(|name| host.var(name)).map(Utf8PathBuf::from);
     named.chain(CA_BUNDLES.map(Utf8PathBuf::from)).find(|path| host.size(path).is_some())

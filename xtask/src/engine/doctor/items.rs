@@ -4,12 +4,11 @@ use super::binfmt::{Arch, MOUNT};
 use super::docker::{EngineState, OLDEST_BUILDX, OLDEST_ENGINE, Server};
 use super::facts::{Access, Buildx, Facts, Reach, Space};
 use super::{Item, State};
+use crate::engine::host::SECRET_LIMIT;
 
 const GIB: u64 = 1024 * 1024 * 1024;
 /// Less than this and a build may not fit.
 const LITTLE_SPACE: u64 = 5 * GIB;
-/// The largest secret that a build takes (`moby/buildkit`, `session/secrets`, `MaxSecretSize`).
-const SECRET_LIMIT: u64 = 500 * 1024;
 /// Where an engine comes from on systems that `setup` does not know.
 pub(crate) const ENGINE_DOCS: &str = "https://docs.docker.com/engine/install/";
 

@@ -6,15 +6,9 @@ use std::os::unix::fs::PermissionsExt;
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::binfmt::{self, Binfmt};
+use crate::engine::host::{self, Host};
 use crate::engine::setup::sources::{self, Source};
 
-/// Where systems keep the bundle of certificates they trust.
-const CA_BUNDLES: [&str; 4] = [
-    "/etc/ssl/certs/ca-certificates.crt",
-    "/etc/pki/tls/certs/ca-bundle.crt",
-    "/etc/ssl/ca-bundle.pem",
-    "/etc/ssl/cert.pem",
-];
 /// Where daemons and administration tools live, whatever a user's `PATH` says.
 pub(crate) const ADMIN_PATH: &str = "/usr/local/sbin:/usr/sbin:/sbin";
 
@@ -82,6 +76,21 @@ pub struct CaBundle {
     pub path: Utf8PathBuf,
     /// Its size in bytes.
     pub size: u64,
+}
+
+impl Host for Machine {
+    fn var(&self, name: &str) -> Option<String> {
+        Self::var(self, name).map(str::to_owned)
+    }
+
+    fn read(&self, path: &Utf8Path) -> Option<String> {
+        fs_err::read_to_string(self.at(path.as_str())).ok()
+    }
+
+    fn size(&self, path: &Utf8Path) -> Option<u64> {
+        let meta = fs_err::metadata(self.at(path.as_str())).ok()?;
+        meta.is_file().then_some(meta.len())
+    }
 }
 
 impl Machine {
@@ -176,14 +185,11 @@ impl Machine {
         paths
     }
 
-    /// The certificates that containers are handed: what `SSL_CERT_FILE` names, else the system's.
+    /// The certificates that containers are handed.
     pub fn ca_bundle(&self) -> Option<CaBundle> {
-        let named = self.var("SSL_CERT_FILE").into_iter();
-        named.chain(CA_BUNDLES).find_map(|path| {
-            let size =
-                fs_err::metadata(self.at(path)).ok().filter(std::fs::Metadata::is_file)?.len();
-            Some(CaBundle { path: Utf8PathBuf::from(path), size })
-        })
+        let path = host::ca_bundle(self)?;
+        let size = Host::size(self, &path)?;
+        Some(CaBundle { path, size })
     }
 
     /// The names of the proxy variables that are set. Their values may hold passwords.
