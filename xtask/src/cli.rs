@@ -2,14 +2,11 @@
 
 use std::process::ExitCode;
 
+use anyhow::Context as _;
 use clap::{Parser, Subcommand};
 
-use crate::commands;
-
-/// Exit status of a command that did its work and found something wrong.
-pub const FINDINGS: u8 = 1;
-/// Exit status of a command that could not run.
-pub const COULD_NOT_RUN: u8 = 2;
+use crate::commands::{self, COULD_NOT_RUN, Workspace};
+use crate::exec::{Exec, interrupt};
 
 /// Builds Python wheels inside the Linux systems their users run, proves and ships them.
 #[derive(Debug, Parser)]
@@ -46,11 +43,30 @@ pub enum Command {
 /// Runs the command line; what it returns is the process's exit status.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
-    match commands::run(cli.command) {
+    match run(cli.command) {
         Ok(code) => code,
         Err(error) => {
             crate::report::error(&error);
             ExitCode::from(COULD_NOT_RUN)
         }
+    }
+}
+
+/// Runs one subcommand; an error is what kept it from running, what it found is in the exit code.
+fn run(command: Command) -> anyhow::Result<ExitCode> {
+    interrupt::install().context("could not install the handler for Ctrl-C")?;
+    match command {
+        Command::Wheels(args) => commands::wheels::run(&args),
+        Command::BuildInfo(args) => commands::build_info::run(&args),
+        Command::Doctor(args) => {
+            let (workspace, image) = Workspace::find_with_image()?;
+            commands::doctor::run(&args, &Exec::real(), &workspace.root, &image)
+        }
+        Command::Setup(args) => {
+            let (workspace, image) = Workspace::find_with_image()?;
+            commands::setup::run(&args, &Exec::real(), &workspace.root, &image)
+        }
+        Command::Ci(args) => commands::ci::run(&args),
+        Command::HostSettings(args) => commands::host_settings::run(&args),
     }
 }

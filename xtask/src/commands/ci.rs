@@ -6,9 +6,8 @@ use std::time::Instant;
 
 use anyhow::Context as _;
 
-use super::Workspace;
 use super::wheels::{self, WheelsArgs};
-use crate::cli::FINDINGS;
+use super::{FINDINGS, Workspace};
 use crate::exec::{Exec, ExecError, Step};
 use crate::report;
 

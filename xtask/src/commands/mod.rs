@@ -7,38 +7,18 @@ pub mod host_settings;
 pub mod setup;
 pub mod wheels;
 
-use std::process::ExitCode;
-
 use anyhow::Context as _;
 use camino::Utf8PathBuf;
 
-use crate::cli::Command;
 use crate::config::{self, Config, Platform};
 use crate::engine::Engine;
-use crate::exec::{Exec, interrupt};
+use crate::exec::Exec;
 use crate::pipeline;
 
-/// Runs one subcommand.
-///
-/// # Errors
-/// Whatever kept it from running; what it found is in the exit code.
-pub fn run(command: Command) -> anyhow::Result<ExitCode> {
-    interrupt::install().context("could not install the handler for Ctrl-C")?;
-    match command {
-        Command::Wheels(args) => wheels::run(&args),
-        Command::BuildInfo(args) => build_info::run(&args),
-        Command::Doctor(args) => {
-            let (workspace, image) = Workspace::find_with_image()?;
-            doctor::run(&args, &Exec::real(), &workspace.root, &image)
-        }
-        Command::Setup(args) => {
-            let (workspace, image) = Workspace::find_with_image()?;
-            setup::run(&args, &Exec::real(), &workspace.root, &image)
-        }
-        Command::Ci(args) => ci::run(&args),
-        Command::HostSettings(args) => host_settings::run(&args),
-    }
-}
+/// Exit status of a command that did its work and found something wrong.
+pub const FINDINGS: u8 = 1;
+/// Exit status of a command that could not run.
+pub const COULD_NOT_RUN: u8 = 2;
 
 /// The workspace that a command works in.
 pub(crate) struct Workspace {

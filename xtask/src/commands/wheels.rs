@@ -6,8 +6,7 @@ use std::sync::Mutex;
 use anyhow::bail;
 
 use super::setup::{self, Asked};
-use super::{Workspace, native_platform};
-use crate::cli::{COULD_NOT_RUN, FINDINGS};
+use super::{COULD_NOT_RUN, FINDINGS, Workspace, native_platform};
 use crate::config::Config;
 use crate::engine::Engine;
 use crate::engine::base::Ways;

@@ -4,9 +4,10 @@
 use std::time::Duration;
 
 use camino::Utf8Path;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use super::bootstrap;
+pub use super::image::{BaseImage, Origin};
 use super::{Engine, EngineError};
 use crate::config::{Platform, Target};
 use crate::exec::{ExecError, Step};
@@ -15,29 +16,6 @@ use crate::exec::{ExecError, Step};
 const ASK_LIMIT: Duration = Duration::from_secs(30);
 /// How long a pull may take; base images have some 30 to 100 MB.
 const PULL_LIMIT: Duration = Duration::from_secs(900);
-
-/// Where a base image came from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Origin {
-    /// It was in the engine.
-    Local,
-    /// A registry gave it.
-    Pulled,
-    /// Made from the distribution's packages.
-    Bootstrapped,
-}
-
-impl Origin {
-    /// The word that the build metadata uses.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Local => "local",
-            Self::Pulled => "pulled",
-            Self::Bootstrapped => "bootstrapped",
-        }
-    }
-}
 
 /// Which ways to a base image may be gone (`--base`).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -49,17 +27,6 @@ pub enum Ways {
     Pull,
     /// Made from the distribution's packages, or an error.
     Bootstrap,
-}
-
-/// A base image that the engine can build from.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BaseImage {
-    /// What `FROM` says.
-    pub reference: String,
-    /// Its manifest digest, `sha256:…`.
-    pub digest: String,
-    /// Where it came from.
-    pub origin: Origin,
 }
 
 #[derive(Deserialize)]

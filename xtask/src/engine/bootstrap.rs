@@ -4,7 +4,7 @@
 use camino::Utf8Path;
 use serde::Serialize;
 
-use super::base::{BaseImage, Origin};
+use super::image::{BaseImage, Origin};
 use super::{Engine, EngineError, archive};
 use crate::config::{Bootstrap, Platform, Target};
 use crate::digest;

@@ -9,6 +9,7 @@ pub mod bootstrap;
 pub mod doctor;
 pub mod failure;
 pub mod host;
+pub mod image;
 pub mod progress;
 pub mod setup;
 

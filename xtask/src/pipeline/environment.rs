@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use camino::Utf8Path;
 
 use super::build_info::BuildInfo;
+use super::calls::environment_args;
 use super::env::PipelineError;
-use super::job::environment_args;
 use crate::config::{Config, Platform, Target};
 use crate::engine::Engine;
 use crate::engine::bake::Bake;

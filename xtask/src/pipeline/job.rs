@@ -6,16 +6,15 @@ use std::time::SystemTime;
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::build_info::BuildInfo;
+use super::calls;
 use super::env::{Context, PipelineError};
 use super::smoke;
-use super::source::{PreparedSource, SOURCE_DATE_EPOCH};
 use super::work::{Built, Workspace};
 use crate::audit::{Audit, Finding, Promise, Severity, audit_wheel};
 use crate::config::{Libc, TagPolicy};
 use crate::digest;
-use crate::engine::bake::Bake;
-use crate::engine::base::{self, BaseImage};
-use crate::plan::{Job, Plan};
+use crate::engine::base::BaseImage;
+use crate::plan::Job;
 use crate::policy::{Arch, PlatformTag};
 use crate::report::{Stage, Watch};
 use crate::store::{Change, Entry, Kind, Smoke};
@@ -75,39 +74,6 @@ pub(super) fn run(
     Ok(Done { entry, fresh: true })
 }
 
-/// The arguments that every bake target of a job shares.
-pub(super) fn common_args(
-    ctx: &Context<'_>,
-    job: &Job,
-    base: &BaseImage,
-) -> BTreeMap<&'static str, String> {
-    let build = &ctx.config.build;
-    let mut args = environment_args(ctx.config, &job.target, base);
-    let providers: Vec<_> = build.providers.iter().map(|provider| provider.as_str()).collect();
-    args.insert("PROVIDERS", providers.join(" "));
-    args.insert("PYTHONS", job.interpreter.to_string());
-    args
-}
-
-/// The arguments that decide the `base` stage.
-pub(super) fn environment_args(
-    config: &crate::config::Config,
-    target: &crate::config::Target,
-    base: &BaseImage,
-) -> BTreeMap<&'static str, String> {
-    let packages = target.family.and_then(|family| config.build.system_packages.get(&family));
-    BTreeMap::from([
-        ("BASE_IMAGE", base.reference.clone()),
-        ("BASE_DIGEST", base.digest.clone()),
-        ("BASE_ORIGIN", base.origin.as_str().to_owned()),
-        ("TARGET_NAME", target.name.clone()),
-        // Package caches of different systems must not mix; the Dockerfile adds the architecture.
-        ("CACHE_SCOPE", target.name.clone()),
-        ("SYSTEM_PACKAGES", packages.map(|list| list.join(" ")).unwrap_or_default()),
-        ("RUST", config.toolchain.rust.as_str().to_owned()),
-    ])
-}
-
 fn build(
     ctx: &Context<'_>,
     job: &Job,
@@ -119,73 +85,9 @@ fn build(
     let title = job.title();
     watch.stage(&title, Stage::Build);
     let export = workspace.new_export()?;
-    let bake = build_call(ctx, job, base, &export);
+    let bake = calls::build(ctx, job, base, &export);
     ctx.engine.bake(&bake, log, &mut |event| watch.event(&title, event))?;
     Ok(workspace.keep(&export, &job.build_key, base)?)
-}
-
-/// The bake call that builds `job` into `export`.
-fn build_call<'a>(
-    ctx: &'a Context<'_>,
-    job: &'a Job,
-    base: &BaseImage,
-    export: &'a Utf8Path,
-) -> Bake<'a> {
-    let mut args = common_args(ctx, job, base);
-    let build = &ctx.config.build;
-    let env: Vec<_> = build.env.iter().map(|(name, value)| format!("{name}={value}")).collect();
-    args.insert("RECIPE", build.recipe.clone());
-    args.insert("BUILD_ENV", env.join("\n"));
-    // Named within `docker/`, where the configuration has it lie.
-    let requirements = build.requirements.as_ref().and_then(|path| path.file_name());
-    args.insert("BUILD_REQUIREMENTS", requirements.unwrap_or_default().to_owned());
-    args.insert("SOURCE_DATE_EPOCH", SOURCE_DATE_EPOCH.to_string());
-    let mut contexts = BTreeMap::new();
-    let target = match ctx.source {
-        PreparedSource::Sdist { spec, sha256 } => {
-            args.insert("SDIST", spec.clone());
-            args.insert("SDIST_SHA256", sha256.clone());
-            "wheel-builder"
-        }
-        PreparedSource::Packed { folder, .. } => {
-            contexts.insert("package", folder.clone());
-            "wheel-builder-local"
-        }
-    };
-    Bake {
-        target,
-        platform: &job.platform,
-        args,
-        contexts,
-        output: export,
-        metadata: None,
-        no_cache: ctx.no_cache,
-        builder: ctx.engine.builder.as_deref(),
-        progress: "rawjson",
-    }
-}
-
-/// The commands that a run of `plan` would use, ready to paste. The base image is the one that the
-/// engine has, or else the one that would be pulled.
-pub fn commands(ctx: &Context<'_>, plan: &Plan) -> String {
-    let mut lines = Vec::new();
-    for job in &plan.jobs {
-        lines.push(format!("# {} -> dist/{}", job.title(), job.folder()));
-        let base = base::present(ctx.engine, &job.target, &job.platform).unwrap_or_else(|| {
-            lines.push(base::pull_step(&job.target, &job.platform).to_string());
-            base::unresolved(&job.target, &job.platform)
-        });
-        let export = ctx.work.join("jobs").join(job.slug()).join("export");
-        let mut bake = build_call(ctx, job, &base, &export);
-        bake.progress = "plain";
-        lines.push(bake.step(&ctx.engine.root, &ctx.engine.host).to_string());
-        lines.push("# then xtask audits the wheel, gives it its tag, and tests it:".to_owned());
-        let wheel = ctx.work.join("jobs").join(job.slug()).join("smoke-wheel");
-        let output = ctx.work.join("jobs").join(job.slug()).join("smoke");
-        let bake = smoke::call(ctx, job, &base, wheel, &output, "plain");
-        lines.push(bake.step(&ctx.engine.root, &ctx.engine.host).to_string());
-    }
-    lines.join("\n")
 }
 
 fn build_info(workspace: &Workspace, job: &Job) -> Result<BuildInfo, PipelineError> {

@@ -4,6 +4,7 @@
 //! that a later run takes up where this one ended, however it ended.
 
 mod build_info;
+mod calls;
 mod env;
 mod environment;
 mod job;
@@ -13,8 +14,8 @@ mod source;
 mod work;
 
 pub use build_info::BuildInfo;
+pub use calls::commands;
 pub use env::{Context, PipelineError, prepare_host};
 pub use environment::{Place, environment};
-pub use job::commands;
 pub use run::{Failure, JobReport, Options, Outcome, RunReport, all_finished, run};
 pub use source::{PreparedSource, inputs, prepare};

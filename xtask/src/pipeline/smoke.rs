@@ -5,16 +5,13 @@
 //! It is a stage of the same Dockerfile, so that it runs wherever the build ran (an emulated
 //! platform, another machine's engine) and a stopped run leaves no container behind.
 
-use std::collections::BTreeMap;
+use camino::Utf8Path;
 
-use camino::{Utf8Path, Utf8PathBuf};
-
+use super::calls;
 use super::env::{Context, PipelineError};
-use super::job::common_args;
 use super::work::Workspace;
-use crate::engine::bake::Bake;
 use crate::engine::base::BaseImage;
-use crate::plan::{Job, smoke_inputs};
+use crate::plan::Job;
 use crate::report::Watch;
 
 pub(super) fn run(
@@ -31,7 +28,7 @@ pub(super) fn run(
     let context = workspace.fresh("smoke-wheel")?;
     fs_err::copy(wheel, context.join(name))?;
     let output = workspace.fresh("smoke")?;
-    let bake = call(ctx, job, base, context, &output, "rawjson");
+    let bake = calls::smoke(ctx, job, base, context, &output, "rawjson");
     let file = name.to_owned();
     ctx.engine
         .bake(&bake, log, &mut |event| watch.event(&title, event))
@@ -41,30 +38,4 @@ pub(super) fn run(
         return Err(PipelineError::Wrong(message));
     }
     Ok(())
-}
-
-/// The bake call that tests the one wheel in the folder `wheel`.
-pub(super) fn call<'a>(
-    ctx: &'a Context<'_>,
-    job: &'a Job,
-    base: &BaseImage,
-    wheel: Utf8PathBuf,
-    output: &'a Utf8Path,
-    progress: &'a str,
-) -> Bake<'a> {
-    let mut args = common_args(ctx, job, base);
-    let (imports, calls) = smoke_inputs(ctx.config);
-    args.insert("SMOKE_IMPORTS", imports);
-    args.insert("SMOKE_CALLS", calls);
-    Bake {
-        target: "smoke",
-        platform: &job.platform,
-        args,
-        contexts: BTreeMap::from([("wheel", wheel)]),
-        output,
-        metadata: None,
-        no_cache: false,
-        builder: ctx.engine.builder.as_deref(),
-        progress,
-    }
 }
