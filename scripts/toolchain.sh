@@ -57,6 +57,8 @@ case ${RUST:-none} in
 esac
 
 for tool in just uv gcc g++ ld make pkg-config python3 $rust_tools; do
-    "$tool" --version | head -n 1
+    # Not through a pipe, whose status would be that of its last command.
+    version=$("$tool" --version)
+    printf '%s\n' "$version" | head -n 1
 done
 python3 "$toolchain/pip" --version

@@ -208,6 +208,17 @@ fn settings_of_the_host_reach_the_client_and_no_file_of_ours() {
 }
 
 #[test]
+fn defect_21_no_builder_is_switched_and_no_tag_made() {
+    let w = Workspace::new();
+    w.run(&WHEELS).code(0);
+    let log = fs_err::read_to_string(w.fake.join("log")).unwrap();
+    for call in log.lines() {
+        let changes = ["buildx use", "buildx create", "tag ", "context use", "image rm", "login"];
+        assert!(!changes.iter().any(|change| call.starts_with(change)), "{call}");
+    }
+}
+
+#[test]
 fn a_dry_run_prints_what_would_be_run_and_runs_none_of_it() {
     let w = Workspace::new();
     w.on("image", "echo 'Error: No such image' >&2; exit 1");

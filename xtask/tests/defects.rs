@@ -1,0 +1,106 @@
+//! The numbered defects of the four files that this project replaces, as far as they are a matter of
+//! what stands in its own files. The others are tested where they belong:
+//!
+//! | defect | where |
+//! |---|---|
+//! | 1, 4, 15 | `e2e/bake.rs` (and 15 in `pipeline/source.rs`) |
+//! | 2, 9, 11 | `fake_engine.rs` |
+//! | 3, 12 | `plan/tests.rs`, `store/tests.rs` |
+//! | 5 | `engine/bootstrap.rs` |
+//! | 8 | `pipeline/build_info.rs`, and `scripts/build-info.py` refuses an empty field |
+//! | 13, 18 | `audit/tests/`, `policy/`: what an index refuses and what runs where are judged from facts |
+//! | 20 | `e2e/build.rs`, `pipeline/source.rs` |
+//! | 14 | there are no release notes yet; nothing here passes a quoted heredoc to a shell |
+//! | 16 | `-march=native` needs the ISA check by disassembly, which is not there yet |
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+fn root() -> &'static Utf8Path {
+    Utf8Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
+}
+
+/// The files that decide what runs inside the containers, without their comments.
+fn container_files() -> Vec<(Utf8PathBuf, String)> {
+    let walk = ["docker", "scripts"].map(|folder| walkdir::WalkDir::new(root().join(folder)));
+    let files = walk.into_iter().flatten().map(Result::unwrap).filter(|e| e.file_type().is_file());
+    files
+        .map(|entry| {
+            let path = Utf8PathBuf::try_from(entry.into_path()).unwrap();
+            let text = fs_err::read_to_string(&path).unwrap();
+            let code = text.lines().filter(|line| !line.trim_start().starts_with('#'));
+            (path.clone(), code.map(|line| format!("{line}\n")).collect())
+        })
+        .collect()
+}
+
+#[test]
+fn defect_02_no_failure_is_swallowed() {
+    for (path, text) in container_files() {
+        assert!(!text.contains("|| true"), "{path}");
+        let is_script = path.extension() == Some("sh");
+        let sets = text.lines().any(|line| line.starts_with("set -eu"));
+        let sourced = ["trust.sh", "packages.sh"].contains(&path.file_name().unwrap());
+        assert!(!is_script || sets || sourced, "{path} goes on after a failure");
+    }
+}
+
+#[test]
+fn defect_06_the_toolchain_ends_by_running_every_tool() {
+    let text = fs_err::read_to_string(root().join("scripts/toolchain.sh")).unwrap();
+    let lines: Vec<_> = text.lines().collect();
+    let end = lines[lines.len() - 12..].join("\n");
+    for tool in ["just", "uv", "pip"] {
+        assert!(end.contains(tool), "{tool} is not run at the end:\n{end}");
+    }
+}
+
+#[test]
+fn defect_07_the_dnf_branch_asks_for_nothing_that_a_bare_el_9_lacks_or_has_in_another_form() {
+    for (path, text) in container_files() {
+        assert!(!text.contains("snappy-devel"), "{path}");
+        for line in text.lines().filter(|line| line.contains("dnf")) {
+            assert!(!line.split_whitespace().any(|word| word == "curl"), "{path}: {line}");
+        }
+    }
+}
+
+#[test]
+fn defect_10_every_module_that_is_imported_has_a_function_called() {
+    let text = fs_err::read_to_string(root().join("wheels.toml")).unwrap();
+    let config: toml::Table = toml::from_str(&text).unwrap();
+    let check = config["check"].as_table().unwrap();
+    for module in check["imports"].as_array().unwrap() {
+        let calls = check["calls"].get(module.as_str().unwrap()).and_then(toml::Value::as_array);
+        assert!(
+            calls.is_some_and(|calls| !calls.is_empty()),
+            "{module} is imported and not called"
+        );
+    }
+}
+
+#[test]
+fn defect_17_everything_fetched_is_pinned() {
+    for (path, text) in container_files() {
+        let piped = text.lines().any(|line| line.contains("curl") && line.contains("| sh"));
+        assert!(!piped, "{path} pipes a download into a shell");
+        for word in ["dnf update", "dnf upgrade", "apt-get upgrade", ":latest"] {
+            assert!(!text.contains(word), "{path}: {word}");
+        }
+    }
+    for name in ["toolchain-requirements.txt", "build-requirements.txt"] {
+        let text = fs_err::read_to_string(root().join("docker").join(name)).unwrap();
+        // A requirement and its hashes are one line, continued by backslashes.
+        let joined = text.replace("\\\n", " ");
+        let requirements =
+            joined.lines().filter(|l| !l.trim().is_empty() && !l.trim().starts_with('#'));
+        for line in requirements {
+            assert!(line.contains("==") && line.contains("--hash=sha256:"), "{name}: {line}");
+        }
+    }
+    let sources = fs_err::read_to_string(root().join("docker/python-sources.json")).unwrap();
+    let sources: serde_json::Value = serde_json::from_str(&sources).unwrap();
+    for (series, pin) in sources["sources"].as_object().unwrap() {
+        assert_eq!(pin["sha256"].as_str().map(str::len), Some(64), "{series}");
+    }
+}
