@@ -1,0 +1,23 @@
+//! Any lines are an engine's progress, in bounded memory and without control characters.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use xtask::engine::progress::{Event, Progress};
+
+fuzz_target!(|bytes: &[u8]| {
+    let mut progress = Progress::default();
+    for line in bytes.split(|&byte| byte == b'\n') {
+        for event in progress.line(line) {
+            let text = match &event {
+                Event::Started { name } | Event::Done { name, .. } => name,
+                Event::Failed { error, .. } => error,
+                Event::Output { line, .. } => line,
+                Event::Said(text) => text,
+            };
+            assert!(text.chars().all(|c| !c.is_control() || c == '\t'));
+        }
+    }
+    if let Some(step) = progress.failed() {
+        assert!(step.tail.len() <= 40);
+    }
+});
