@@ -7,6 +7,7 @@ use crate::exec::Exec;
 use crate::pipeline;
 use crate::plan;
 use crate::report::{self, Detail, Live};
+use crate::store::Lock;
 
 /// Arguments of `build-info`.
 #[derive(Debug, clap::Args)]
@@ -34,6 +35,10 @@ pub fn run(args: &BuildInfoArgs) -> anyhow::Result<ExitCode> {
     let config = workspace.config()?;
     let native = native_platform();
     let request = plan::parse_words(&config, &args.words, false, &[], &native)?;
+    // A base image may have to be made, which two runs must not do in one folder.
+    let _lock = Lock::take(&workspace.work, true, |holder| {
+        report::note(&format!("waiting for another run ({holder})"));
+    })?;
     let engine = workspace.engine(&exec, args.builder.clone())?;
     let live = Live::new(Detail::Steps);
     let mut all = Vec::new();

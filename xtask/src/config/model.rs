@@ -162,9 +162,6 @@ pub struct Check {
     /// Python expressions that must be true, by module; `m` is the imported module.
     #[serde(default)]
     pub calls: BTreeMap<String, Vec<String>>,
-    /// The highest ISA level allowed, by architecture.
-    #[serde(default)]
-    pub isa: BTreeMap<String, String>,
 }
 
 /// Which platform tag a finished wheel carries.

@@ -78,7 +78,7 @@ pub(super) fn make(
         return Err(EngineError::Base(format!("target `{}` has no `bootstrap`", target.name)));
     };
     fs_err::create_dir_all(work)?;
-    // Half-made files of a run that was killed go with the folder.
+    remove_leftovers(work)?;
     let folder = tempfile::Builder::new().prefix("base-").tempdir_in(work)?;
     let folder = camino::Utf8PathBuf::try_from(folder.path().to_owned())
         .map_err(|error| EngineError::Base(error.to_string()))
@@ -103,6 +103,17 @@ pub(super) fn make(
     say(&format!("loading {reference}"));
     engine.query(&Step::new("docker", ["load", "--quiet"]).stdin(&image))?;
     Ok(BaseImage { reference, digest, origin: Origin::Bootstrapped })
+}
+
+/// Takes away what runs that were killed left half made; callers hold the lock.
+fn remove_leftovers(work: &Utf8Path) -> std::io::Result<()> {
+    for entry in fs_err::read_dir(work)? {
+        let entry = entry?;
+        if entry.file_name().to_string_lossy().starts_with("base-") {
+            fs_err::remove_dir_all(entry.path())?;
+        }
+    }
+    Ok(())
 }
 
 fn last_lines(text: &str, count: usize) -> String {

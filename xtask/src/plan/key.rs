@@ -49,7 +49,6 @@ struct ProofInputs<'a> {
     version: &'a str,
     tag: TagPolicy,
     native: bool,
-    isa: &'a BTreeMap<String, String>,
     smoke: Option<SmokeInputs<'a>>,
 }
 
@@ -96,7 +95,6 @@ pub(super) fn job_key(config: &Config, request: &Request, build_key: &str) -> St
         version: env!("CARGO_PKG_VERSION"),
         tag: check.tag,
         native: check.native,
-        isa: &check.isa,
         smoke,
     })
 }
