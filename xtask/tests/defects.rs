@@ -29,7 +29,7 @@ fn container_files() -> Vec<(Utf8PathBuf, String)> {
             let path = Utf8PathBuf::try_from(entry.into_path()).unwrap();
             let text = fs_err::read_to_string(&path).unwrap();
             let code = text.lines().filter(|line| !line.trim_start().starts_with('#'));
-            (path.clone(), code.map(|line| format!("{line}\n")).collect())
+            (path.clone(), code.collect::<Vec<_>>().join("\n"))
         })
         .collect()
 }
