@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use super::{Workspace, native_platform};
+use super::{Workspace, native_platform, setup};
 use crate::exec::Exec;
 use crate::pipeline;
 use crate::plan;
@@ -40,6 +40,8 @@ pub fn run(args: &BuildInfoArgs) -> anyhow::Result<ExitCode> {
         report::note(&format!("waiting for another run ({holder})"));
     })?;
     let engine = workspace.engine(&exec, args.builder.clone())?;
+    let image = request.targets.first().map_or("", |(target, _)| &target.image);
+    setup::engine_platforms(&engine, &workspace.root, image)?;
     let live = Live::new(Detail::Steps);
     let mut all = Vec::new();
     for (target, platforms) in &request.targets {

@@ -6,10 +6,12 @@ use std::process::ExitCode;
 use anyhow::bail;
 use camino::Utf8Path;
 
+use crate::config::Platform;
 use crate::engine::doctor::facts::Reach;
 use crate::engine::doctor::{self, Diagnosis, Item, Machine};
 use crate::engine::setup::{self, Event, Folders, SetupPlan, Wants};
-use crate::exec::Exec;
+use crate::engine::{Engine, EngineError};
+use crate::exec::{Exec, ExecError, interrupt};
 use crate::report;
 
 /// Arguments of `cargo xtask setup`.
@@ -135,6 +137,33 @@ fn tell(event: &Event<'_>) {
             report::note(&format!("    done in {:.1} s", time.as_secs_f64()));
         }
     }
+}
+
+/// The platforms that the engine's builder runs; where there is no engine that is good enough, an
+/// error that names each missing part with its cure.
+///
+/// # Errors
+/// As said, or when xtask was interrupted.
+pub fn engine_platforms(
+    engine: &Engine,
+    workspace: &Utf8Path,
+    image: &str,
+) -> anyhow::Result<Vec<Platform>> {
+    let known = engine.platforms();
+    if matches!(known, Err(EngineError::Exec(ExecError::Interrupted))) {
+        bail!(ExecError::Interrupted);
+    }
+    if known.is_err() || !engine.is_new_enough() {
+        let diagnosis = doctor::examine(&engine.exec, &Machine::this(workspace), image);
+        let missing = diagnosis.missing(&Wants { engine: true, ..Wants::default() });
+        if !missing.is_empty() && !interrupt::asked() {
+            bail!(
+                "this machine cannot build yet:\n{}\n\nhint: `cargo xtask setup` does all of it",
+                lines(&missing)
+            );
+        }
+    }
+    Ok(known?)
 }
 
 /// One line per missing part, with the command that mends it.

@@ -10,8 +10,6 @@ use super::{COULD_NOT_RUN, FINDINGS, Workspace, native_platform};
 use crate::config::Config;
 use crate::engine::Engine;
 use crate::engine::base::Ways;
-use crate::engine::doctor::{self, Machine};
-use crate::engine::setup::Wants;
 use crate::exec::Exec;
 use crate::pipeline::{self, Context, JobReport, Options, Outcome, PreparedSource, RunReport};
 use crate::plan::{self, Plan};
@@ -119,7 +117,8 @@ struct Session {
     plan: Plan,
     source: PreparedSource,
     store: Store,
-    _lock: Lock,
+    /// None for a dry run, which changes nothing.
+    _lock: Option<Lock>,
 }
 
 impl Session {
@@ -130,14 +129,17 @@ impl Session {
         let mut request = plan::parse_words(&config, &args.words, args.all, &args.python, &native)?;
         request.smoke = !args.no_smoke;
         fs_err::create_dir_all(&workspace.work)?;
-        let lock = Lock::take(&workspace.work, !args.no_wait, |holder| {
-            report::note(&format!("waiting for another run ({holder})"));
-        })?;
+        let take = || {
+            Lock::take(&workspace.work, !args.no_wait, |holder| {
+                report::note(&format!("waiting for another run ({holder})"));
+            })
+        };
+        let lock = if args.dry_run { None } else { Some(take()?) };
         let source = pipeline::prepare(&config, exec, &workspace.root, &workspace.work)?;
         let inputs = pipeline::inputs(&config, &workspace.root, &source)?;
         let plan = plan::plan(&config, &request, &inputs);
         let store = Store::new(&workspace.dist, &workspace.work);
-        if store.recover()? {
+        if lock.is_some() && store.recover()? {
             report::note("finished what an earlier run was killed in");
         }
         Ok(Self { config, plan, source, store, _lock: lock })
@@ -156,6 +158,7 @@ impl Session {
             committing: Mutex::new(()),
             work: workspace.work.clone(),
             source: &self.source,
+            keys: self.plan.jobs.iter().map(|job| job.key.clone()).collect(),
             no_cache: args.no_cache,
             force: args.force,
             smoke: !args.no_smoke,
@@ -173,6 +176,9 @@ fn build(
     let engine = workspace.engine(exec, args.builder.clone())?;
     let context = session.context(&engine, workspace, args);
     if args.dry_run {
+        if args.setup {
+            mend(exec, workspace, &session.plan, true)?;
+        }
         if args.json {
             report::json(&session.plan.view())?;
         } else {
@@ -183,7 +189,7 @@ fn build(
     let live = Live::new(args.detail());
     if args.force || !pipeline::all_finished(&context, &session.plan)? {
         if args.setup {
-            mend(exec, workspace, &session.plan)?;
+            mend(exec, workspace, &session.plan, false)?;
         }
         runnable(&engine, workspace, &session.plan)?;
     }
@@ -198,7 +204,7 @@ fn default_jobs() -> usize {
 }
 
 /// `--setup`: gives the machine what it lacks for `plan`.
-fn mend(exec: &Exec, workspace: &Workspace, plan: &Plan) -> anyhow::Result<()> {
+fn mend(exec: &Exec, workspace: &Workspace, plan: &Plan, dry_run: bool) -> anyhow::Result<()> {
     let native = native_platform();
     let foreign = plan.jobs.iter().map(|job| &job.platform).filter(|&platform| *platform != native);
     let asked = Asked {
@@ -206,7 +212,7 @@ fn mend(exec: &Exec, workspace: &Workspace, plan: &Plan) -> anyhow::Result<()> {
         bootstrap: plan.jobs.iter().any(|job| job.target.bootstrap.is_some()),
         permanent: false,
     };
-    setup::ensure(exec, &workspace.root, first_image(plan), &asked, false)?;
+    setup::ensure(exec, &workspace.root, first_image(plan), &asked, dry_run)?;
     Ok(())
 }
 
@@ -217,21 +223,7 @@ fn first_image(plan: &Plan) -> &str {
 /// Sees that the engine is there and runs every platform of `plan`, before anything is begun
 /// (defect 11); what is missing is named with its cure.
 fn runnable(engine: &Engine, workspace: &Workspace, plan: &Plan) -> anyhow::Result<()> {
-    let known = engine.platforms();
-    let ready = known.as_ref().is_ok_and(|_| engine.is_new_enough());
-    if !ready {
-        let machine = Machine::this(&workspace.root);
-        let diagnosis = doctor::examine(&engine.exec, &machine, first_image(plan));
-        let missing = diagnosis.missing(&Wants { engine: true, ..Wants::default() });
-        if !missing.is_empty() {
-            bail!(
-                "this machine cannot build yet:\n{}\n\nhint: `cargo xtask setup`, or `--setup` \
-                 here, does all of it",
-                setup::lines(&missing)
-            );
-        }
-    }
-    let known = known?;
+    let known = setup::engine_platforms(engine, &workspace.root, first_image(plan))?;
     let native = native_platform();
     for job in &plan.jobs {
         let platform = &job.platform;
@@ -251,8 +243,8 @@ fn table(report: &RunReport) -> String {
     for job in &report.jobs {
         let place = [job.target.clone(), job.platform.clone(), job.interpreter.clone()];
         let (facts, verdict) = match &job.outcome {
-            Outcome::Built { wheel } => (wheel_cells(wheel), "built"),
-            Outcome::Unchanged { wheel } => (wheel_cells(wheel), "unchanged"),
+            Outcome::Built { wheel } => (wheel_cells(wheel, &job.interpreter), "built"),
+            Outcome::Unchanged { wheel } => (wheel_cells(wheel, &job.interpreter), "unchanged"),
             Outcome::Failed(_) => (["-", "-", "-", "-"].map(str::to_owned), "FAILED"),
         };
         let time = format!("{:.1} s", job.seconds);
@@ -270,15 +262,15 @@ fn table(report: &RunReport) -> String {
 }
 
 /// Floor, tag, size, smoke test.
-fn wheel_cells(entry: &Entry) -> [String; 4] {
+fn wheel_cells(entry: &Entry, interpreter: &str) -> [String; 4] {
     let name = entry.path.rsplit('/').next().unwrap_or_default();
     let tag = name.trim_end_matches(".whl").rsplit('-').next().unwrap_or_default().to_owned();
     let size = format!("{:.1} MB", to_mb(entry.size));
     match &entry.kind {
-        Kind::Wheel { floor, smoke, .. } => {
-            let smoke = match smoke {
-                Smoke::Passed => "passed",
-                Smoke::Skipped => "skipped",
+        Kind::Wheel { floor, .. } => {
+            let smoke = match entry.build(interpreter).map(|build| build.smoke) {
+                Some(Smoke::Passed) => "passed",
+                Some(Smoke::Skipped) | None => "skipped",
             };
             [floor.clone(), tag, size, smoke.to_owned()]
         }

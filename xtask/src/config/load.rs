@@ -114,7 +114,8 @@ fn merge(into: &mut Table, over: Table, at: &str, overrides: &mut Vec<String>) {
     for (key, value) in over {
         let path = if at.is_empty() { key.clone() } else { format!("{at}.{key}") };
         match (into.get_mut(&key), value) {
-            (Some(Value::Table(below)), Value::Table(value)) => {
+            // One source takes the place of the other: keys of both kinds would contradict.
+            (Some(Value::Table(below)), Value::Table(value)) if path != "source" => {
                 merge(below, value, &path, overrides);
             }
             (Some(Value::Array(below)), Value::Array(value)) if path == "target" => {

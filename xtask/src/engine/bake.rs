@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::host::HostSettings;
+use super::host::{HostSettings, csv_field};
 use crate::config::Platform;
 use crate::exec::Step;
 
@@ -59,7 +59,10 @@ impl Bake<'_> {
         for (name, folder) in &self.contexts {
             sets.push(format!("{target}.contexts.{name}={folder}"));
         }
-        sets.push(format!("{target}.output=type=local,dest={}", self.output));
+        sets.push(format!(
+            "{target}.output=type=local,{}",
+            csv_field(&format!("dest={}", self.output))
+        ));
         sets.extend(host.secrets().into_iter().map(|secret| format!("{target}.secrets={secret}")));
         for set in sets {
             step = step.arg("--set").arg(set);

@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use super::progress::FailedStep;
+use super::progress::{FailedStep, short_name};
 
 /// Why the engine did not make what it was asked for.
 #[derive(Debug, Error)]
@@ -27,7 +27,7 @@ pub enum EngineError {
         said: String,
     },
     /// A build step failed.
-    #[error("step `{}` failed: {}", .step.name, .step.error)]
+    #[error("step `{}` failed: {}", short_name(&.step.name), reason(&.step.error))]
     Step {
         /// The step and its last lines.
         step: Box<FailedStep>,
@@ -70,17 +70,26 @@ impl EngineError {
         }
     }
 
+    /// Whether the machine could not do it, rather than the package being at fault.
+    pub fn could_not_run(&self) -> bool {
+        self.ends_run() || matches!(self, Self::Base(_))
+    }
+
     /// Whether further jobs on the same engine can only fail in the same way.
-    pub fn is_fatal(&self) -> bool {
+    pub fn ends_run(&self) -> bool {
         use crate::exec::ExecError;
         matches!(
             self,
             Self::Gone { .. }
                 | Self::DiskFull { .. }
-                | Self::Base(_)
                 | Self::Exec(ExecError::Interrupted | ExecError::NotFound { .. })
         )
     }
+}
+
+/// `BuildKit`'s account of a failure without the command, which the step's name says already.
+fn reason(error: &str) -> &str {
+    error.rsplit_once("did not complete successfully: ").map_or(error, |(_, reason)| reason)
 }
 
 /// Words by which clients say that no engine answers.
@@ -129,6 +138,9 @@ fn advice(step: &FailedStep) -> Option<String> {
                 .to_owned(),
         );
     }
+    if any(&["no provider gives"]) {
+        return None;
+    }
     if any(&["Temporary failure resolving", "Name or service not known", "Could not resolve"]) {
         return Some(
             "the container resolves no names: is the network up, and does the engine's network \
@@ -163,7 +175,7 @@ mod tests {
         let said = ["ERROR: rpc error: code = Unavailable desc = error reading from server: EOF"];
         let error = diagnose("1", None, &said.map(str::to_owned));
         assert!(matches!(error, EngineError::Gone { .. }), "{error}");
-        assert!(error.is_fatal());
+        assert!(error.ends_run());
     }
 
     #[test]

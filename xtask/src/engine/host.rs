@@ -166,7 +166,7 @@ impl HostSettings {
 
     /// The values of bake's `secrets` attribute.
     pub(super) fn secrets(&self) -> Vec<String> {
-        let ca = self.ca.iter().map(|path| format!("id=ca,src={path}"));
+        let ca = self.ca.iter().map(|path| format!("id=ca,{}", csv_field(&format!("src={path}"))));
         let texts = self.texts();
         ca.chain(texts.iter().map(|(id, variable, ..)| format!("id={id},env={variable}"))).collect()
     }
@@ -196,9 +196,23 @@ impl HostSettings {
     }
 }
 
+/// One field of a value that the engine's client reads as CSV (RFC 4180): quoted where it has to be.
+pub(super) fn csv_field(field: &str) -> String {
+    if field.contains([',', '"', '\n']) {
+        format!("\"{}\"", field.replace('"', "\"\""))
+    } else {
+        field.to_owned()
+    }
+}
+
 /// A URL, and of it the authority with and without credentials and the credentials by themselves.
 fn url_parts(word: &str) -> Vec<String> {
-    let Some((_, rest)) = word.split_once("://") else { return Vec::new() };
+    // Proxies are often written without a scheme, with credentials all the same.
+    let rest = match word.split_once("://") {
+        Some((_, rest)) => rest,
+        None if word.contains('@') => word,
+        None => return Vec::new(),
+    };
     let authority = rest.split(['/', '?', ';']).next().unwrap_or(rest);
     let mut parts = vec![word.trim_end_matches([';', '/']).to_owned(), authority.to_owned()];
     if let Some((user, host)) = authority.rsplit_once('@') {

@@ -222,6 +222,16 @@ fn clean(text: &str) -> String {
     text.chars().filter(|c| !c.is_control() || *c == '\t').collect()
 }
 
+/// A step's name without its mounts, in at most 100 characters.
+pub fn short_name(name: &str) -> String {
+    let words = name.split_whitespace().filter(|word| !word.starts_with("--mount="));
+    let text = words.collect::<Vec<_>>().join(" ");
+    if text.chars().count() <= 100 {
+        return text;
+    }
+    format!("{}…", text.chars().take(99).collect::<String>())
+}
+
 #[cfg(test)]
 #[path = "progress_tests.rs"]
 mod tests;

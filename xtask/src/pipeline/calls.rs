@@ -101,7 +101,7 @@ pub(super) fn smoke<'a>(
         contexts: BTreeMap::from([("wheel", wheel)]),
         output,
         metadata: None,
-        no_cache: false,
+        no_cache: ctx.no_cache,
         builder: ctx.engine.builder.as_deref(),
         progress,
     }

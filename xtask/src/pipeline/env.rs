@@ -1,5 +1,6 @@
 //! What every job of a run shares.
 
+use std::collections::BTreeSet;
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -27,6 +28,8 @@ pub struct Context<'a> {
     pub work: Utf8PathBuf,
     /// Where the source comes from.
     pub source: &'a super::PreparedSource,
+    /// Keys of all jobs of the run.
+    pub keys: BTreeSet<String>,
     /// Whether cached build results may not be used.
     pub no_cache: bool,
     /// Whether finished wheels are built again.

@@ -17,7 +17,7 @@ use crate::engine::base::BaseImage;
 use crate::plan::Job;
 use crate::policy::{Arch, PlatformTag};
 use crate::report::{Stage, Watch};
-use crate::store::{Change, Entry, Kind, Smoke};
+use crate::store::{Change, Entry, Kind, Manifest, Smoke, WheelBuild};
 use crate::wheel::{WheelName, retag};
 
 /// A finished job's wheel.
@@ -32,11 +32,13 @@ pub(super) fn finished(ctx: &Context<'_>, job: &Job) -> Result<Option<Done>, Pip
     let manifest = ctx.store.manifest()?;
     let platform = job.platform.to_string();
     let entry = manifest.wheel(&job.target.name, &platform, &job.interpreter.to_string());
-    let same =
-        |entry: &&Entry| matches!(&entry.kind, Kind::Wheel { job: key, .. } if *key == job.key);
+    let interpreter = job.interpreter.to_string();
+    let same = |entry: &&Entry| entry.build(&interpreter).is_some_and(|b| b.job == job.key);
     let whole = |entry: &&Entry| {
         // The metadata beside it counts too: a folder without its checksums is not done.
-        ctx.store.holds(entry) && manifest.folder(&job.folder()).all(|e| ctx.store.exists(e))
+        let folder = job.folder();
+        let mut metadata = manifest.folder(&folder).filter(|e| e.kind == Kind::Metadata);
+        ctx.store.holds(entry) && metadata.all(|e| ctx.store.holds(e))
     };
     Ok(entry.filter(same).filter(whole).cloned().map(|entry| Done { entry, fresh: false }))
 }
@@ -244,15 +246,6 @@ fn commit(
     smoke: Smoke,
 ) -> Result<Entry, PipelineError> {
     let name = wheel.path.file_name().unwrap_or_default().to_owned();
-    let kind = Kind::Wheel {
-        target: job.target.name.clone(),
-        platform: job.platform.to_string(),
-        interpreter: job.interpreter.to_string(),
-        job: job.key.clone(),
-        verdict: "pass".to_owned(),
-        smoke,
-        floor: floor_text(&wheel.audit),
-    };
     // Metadata of the folder is read, joined and written: one job at a time.
     let _guard = ctx.committing.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     let folder = ctx.store.dist().join(job.folder());
@@ -261,8 +254,22 @@ fn commit(
     info.date = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
     let info = info.joined(earlier.as_ref());
     let manifest = ctx.store.manifest()?;
-    let old =
-        manifest.wheel(&job.target.name, &job.platform.to_string(), &job.interpreter.to_string());
+    let sha256 = digest::of_file(&wheel.path)?;
+    let path = format!("{}/{name}", job.folder());
+    let interpreter = job.interpreter.to_string();
+    let mut builds = shared_builds(ctx, &manifest, &path, &sha256, &interpreter)?;
+    builds.push(WheelBuild { interpreter: interpreter.clone(), job: job.key.clone(), smoke });
+    builds.sort_by(|a, b| a.interpreter.cmp(&b.interpreter));
+    let kind = Kind::Wheel {
+        target: job.target.name.clone(),
+        platform: job.platform.to_string(),
+        verdict: "pass".to_owned(),
+        builds,
+        floor: floor_text(&wheel.audit),
+    };
+    // The interpreter's earlier wheel gives way, unless others have it too.
+    let old = manifest.wheel(&job.target.name, &job.platform.to_string(), &interpreter);
+    let old = old.filter(|entry| entry.path == path || entry.builds().len() == 1);
     let old_name = old.and_then(|entry| entry.path.rsplit('/').next()).map(str::to_owned);
     let audits = joined_audits(&folder, &wheel.audit, old_name.as_deref())?;
     let mut json = serde_json::to_vec_pretty(&info).map_err(std::io::Error::from)?;
@@ -277,12 +284,34 @@ fn commit(
         replaced: old_name.into_iter().collect(),
     };
     ctx.store.commit(&job.folder(), &change)?;
-    Ok(Entry {
-        path: format!("{}/{name}", job.folder()),
-        sha256: digest::of_file(&wheel.path)?,
-        size: fs_err::metadata(&wheel.path)?.len(),
-        kind,
-    })
+    Ok(Entry { path, sha256, size: fs_err::metadata(&wheel.path)?.len(), kind })
+}
+
+/// The other interpreters that have this very wheel already. Where one of this run has it with other
+/// bytes, neither smoke test would prove what is in `dist/`.
+fn shared_builds(
+    ctx: &Context<'_>,
+    manifest: &Manifest,
+    path: &str,
+    sha256: &str,
+    interpreter: &str,
+) -> Result<Vec<WheelBuild>, PipelineError> {
+    let Some(entry) = manifest.files.iter().find(|entry| entry.path == path) else {
+        return Ok(Vec::new());
+    };
+    let mut others = entry.builds().iter().filter(|build| build.interpreter != interpreter);
+    if entry.sha256 == sha256 {
+        return Ok(others.cloned().collect());
+    }
+    match others.find(|build| ctx.keys.contains(&build.job)) {
+        Some(other) => Err(PipelineError::Wrong(format!(
+            "{} and {interpreter} share the name `{path}`, and their builds of it differ\n\n\
+             hint: build an abi3 or pure wheel with one interpreter, or make its build reproducible",
+            other.interpreter
+        ))),
+        // Of an earlier state of the source: its own job makes it again.
+        None => Ok(Vec::new()),
+    }
 }
 
 /// The folder's `audit.json` with this wheel's audit in it and the replaced wheel's out of it.

@@ -48,6 +48,9 @@ pub struct Failure {
     pub hint: Option<String>,
     /// Whether the machine could not run it, rather than the package being at fault.
     pub could_not_run: bool,
+    /// Whether no other job could do better.
+    #[serde(skip)]
+    pub ends_run: bool,
 }
 
 /// One job's part of the report.
@@ -142,7 +145,7 @@ pub fn run(
                     let outcome = one(ctx, job, &bases, &logs, stopped, watch);
                     let (outcome, seconds) = outcome;
                     if let Outcome::Failed(failure) = &outcome
-                        && (options.fail_fast || failure.could_not_run)
+                        && (options.fail_fast || failure.ends_run)
                     {
                         stop.store(true, std::sync::atomic::Ordering::SeqCst);
                     }
@@ -239,6 +242,10 @@ fn one(
 ) -> (Outcome, f64) {
     let start = Instant::now();
     let log = logs.join(format!("{}.log", job.slug()));
+    // An old log beside a new failure would send its reader astray.
+    if let Err(error) = fs_err::write(&log, "") {
+        return (Outcome::Failed(failure(&error.into(), log)), 0.0);
+    }
     let outcome = match bases.get(&job.folder()) {
         _ if stopped => Outcome::Failed(Failure {
             message: "not begun: an earlier failure ended the run".to_owned(),
@@ -247,23 +254,31 @@ fn one(
             log,
             hint: None,
             could_not_run: false,
+            ends_run: false,
         }),
-        Some(Ok(base)) => {
-            // An old log beside a new failure would send its reader astray.
-            let result = fs_err::write(&log, "").map_err(PipelineError::from);
-            match result.and_then(|()| job::run(ctx, job, base, &log, watch)) {
-                Ok(Done { entry, fresh: true }) => Outcome::Built { wheel: entry },
-                Ok(Done { entry, fresh: false }) => Outcome::Unchanged { wheel: entry },
-                Err(error) => Outcome::Failed(failure(&error, log)),
-            }
-        }
+        Some(Ok(base)) => match job::run(ctx, job, base, &log, watch) {
+            Ok(Done { entry, fresh: true }) => Outcome::Built { wheel: entry },
+            Ok(Done { entry, fresh: false }) => Outcome::Unchanged { wheel: entry },
+            Err(error) => Outcome::Failed(failure(&error, log)),
+        },
         Some(Err(failure)) => Outcome::Failed(failure.clone()),
         None => Outcome::Failed(failure(
             &PipelineError::Wrong(format!("no base image was looked for for {}", job.folder())),
             log,
         )),
     };
+    if let Outcome::Failed(failure) = &outcome {
+        append_reason(failure);
+    }
     (outcome, start.elapsed().as_secs_f64())
+}
+
+/// Ends the log with the reason, so that it says by itself why there is no wheel.
+fn append_reason(failure: &Failure) {
+    use std::io::Write as _;
+    let log = fs_err::OpenOptions::new().append(true).open(&failure.log);
+    // A log that cannot be written must not hide the failure it is about.
+    let _ = log.and_then(|mut log| writeln!(log, "\nno wheel: {}", failure.message));
 }
 
 fn failure(error: &PipelineError, log: Utf8PathBuf) -> Failure {
@@ -280,7 +295,8 @@ fn failure(error: &PipelineError, log: Utf8PathBuf) -> Failure {
         tail: step.map(|step| step.tail.clone()).unwrap_or_default(),
         log,
         hint: engine.and_then(EngineError::hint).map(str::to_owned),
-        could_not_run: full.is_some() || engine.is_some_and(EngineError::is_fatal),
+        could_not_run: full.is_some() || engine.is_some_and(EngineError::could_not_run),
+        ends_run: full.is_some() || engine.is_some_and(EngineError::ends_run),
     }
 }
 

@@ -4,7 +4,7 @@
 //! packed here, once: what git would commit, at fixed times and in a fixed order, so that the same
 //! tree is the same archive and nothing else of the folder reaches the build.
 
-use std::io;
+use std::io::{self, Read as _};
 
 use camino::{Utf8Path, Utf8PathBuf};
 
@@ -15,6 +15,8 @@ use crate::plan::Inputs;
 
 /// 2020-02-02, the time that build backends give to entries whose own time should not matter.
 pub(super) const SOURCE_DATE_EPOCH: u64 = 1_580_601_600;
+/// What belongs to this tool at the workspace root, and so to no package.
+const OURS: [&str; 5] = ["target", "dist", "xtask", "wheels.toml", "wheels.local.toml"];
 /// Folders that no package is built from, for trees that git does not know.
 const NEVER: [&str; 12] = [
     ".git",
@@ -64,7 +66,14 @@ pub fn prepare(
         Source::Sdist { name, version, sha256 } => {
             Ok(PreparedSource::Sdist { spec: format!("{name}=={version}"), sha256: sha256.clone() })
         }
-        Source::Path { path } => pack(exec, &root.join(path), work),
+        Source::Path { path } => {
+            let tree = root.join(path);
+            if !tree.is_dir() {
+                let message = format!("`path = \"{path}\"` in wheels.toml: `{tree}` is no folder");
+                return Err(io::Error::other(message));
+            }
+            pack(exec, root, &tree, work)
+        }
     }
 }
 
@@ -84,14 +93,23 @@ pub fn inputs(config: &Config, root: &Utf8Path, source: &PreparedSource) -> io::
     })
 }
 
-fn pack(exec: &Exec, tree: &Utf8Path, work: &Utf8Path) -> io::Result<PreparedSource> {
+fn pack(
+    exec: &Exec,
+    root: &Utf8Path,
+    tree: &Utf8Path,
+    work: &Utf8Path,
+) -> io::Result<PreparedSource> {
     let sources = work.join("source");
     fs_err::create_dir_all(&sources)?;
     let draft = tempfile::Builder::new().prefix("pack-").tempdir_in(&sources)?;
     let archive =
         Utf8PathBuf::try_from(draft.path().join("source.tar")).map_err(io::Error::other)?;
     let mut tar = tar::Builder::new(io::BufWriter::new(fs_err::File::create(&archive)?));
-    for name in files(exec, tree)? {
+    // Ours: they are no part of the package, and two of them grow while this runs.
+    let ours = OURS.map(|name| root.join(name));
+    let mut names = files(exec, tree)?;
+    names.retain(|name| !ours.iter().any(|path| tree.join(name).starts_with(path)));
+    for name in names {
         add(&mut tar, tree, &name)?;
     }
     io::Write::flush(&mut tar.into_inner()?)?;
@@ -100,20 +118,62 @@ fn pack(exec: &Exec, tree: &Utf8Path, work: &Utf8Path) -> io::Result<PreparedSou
     if !folder.exists() {
         fs_err::rename(draft.keep(), &folder)?;
     }
+    remove_others(&sources, &sha256)?;
     Ok(PreparedSource::Packed { folder, sha256 })
 }
 
-/// The files of `tree`, sorted: what git tracks or would, else all but what no package needs.
+/// Archives of earlier states of the tree; callers hold the lock.
+fn remove_others(sources: &Utf8Path, kept: &str) -> io::Result<()> {
+    for entry in fs_err::read_dir(sources)? {
+        let entry = entry?;
+        if entry.file_name() != kept {
+            fs_err::remove_dir_all(entry.path())?;
+        }
+    }
+    Ok(())
+}
+
+/// The files of `tree`, sorted: what git tracks or would, else, in a folder that is in no git
+/// repository, all but what no package needs.
 fn files(exec: &Exec, tree: &Utf8Path) -> io::Result<Vec<String>> {
-    let args = ["ls-files", "-z", "--cached", "--others", "--exclude-standard"];
-    let mut names: Vec<String> = match exec.read(&Step::new("git", args).cwd(tree)) {
-        Ok(list) => list.split('\0').filter(|name| !name.is_empty()).map(str::to_owned).collect(),
-        Err(_) => walk(tree)?,
+    let mut names = if tree.ancestors().any(|folder| folder.join(".git").exists()) {
+        git_files(exec, tree)?
+    } else {
+        walk(tree)?
     };
-    // A file that is tracked and deleted is listed all the same.
-    names.retain(|name| tree.join(name).symlink_metadata().is_ok_and(|meta| !meta.is_dir()));
     names.sort();
     names.dedup();
+    Ok(names)
+}
+
+fn git_files(exec: &Exec, tree: &Utf8Path) -> io::Result<Vec<String>> {
+    let args = ["ls-files", "-z", "--cached", "--others", "--exclude-standard"];
+    // Without git's word, files that it ignores (secrets among them) would be packed.
+    let hint = format!(
+        "git has to say which files belong to the package; for another user's folder, \
+         `git config --global --add safe.directory {tree}`"
+    );
+    let list = exec.read(&Step::new("git", args).cwd(tree).hint(hint)).map_err(io::Error::other)?;
+    let mut names = Vec::new();
+    for name in list.split('\0').filter(|name| !name.is_empty()) {
+        let path = tree.join(name);
+        match path.symlink_metadata() {
+            // Tracked and deleted, but listed all the same.
+            Err(_) => {}
+            Ok(meta) if !meta.is_dir() => names.push(name.to_owned()),
+            // Another repository that lies here untracked.
+            Ok(_) if name.ends_with('/') => {}
+            Ok(_) if path.join(".git").exists() => {
+                names.extend(git_files(exec, &path)?.into_iter().map(|n| format!("{name}/{n}")));
+            }
+            Ok(_) => {
+                return Err(io::Error::other(format!(
+                    "`{path}` is a git submodule that is not checked out\n\n\
+                     hint: `git submodule update --init --recursive`"
+                )));
+            }
+        }
+    }
     Ok(names)
 }
 
@@ -149,7 +209,8 @@ fn add<W: io::Write>(tar: &mut tar::Builder<W>, tree: &Utf8Path, name: &str) -> 
     header.set_size(meta.len());
     let executable = meta.permissions().mode() & 0o111 != 0;
     header.set_mode(if executable { 0o755 } else { 0o644 });
-    tar.append_data(&mut header, name, fs_err::File::open(&path)?)
+    // No more than was said, should the file grow meanwhile.
+    tar.append_data(&mut header, name, fs_err::File::open(&path)?.take(meta.len()))
 }
 
 #[cfg(test)]
@@ -168,10 +229,12 @@ mod tests {
             fs_err::create_dir_all(tree.join(name).parent().unwrap()).unwrap();
             fs_err::write(tree.join(name), name).unwrap();
         }
-        let exec = Exec::fake(|_| Ok(Captured::failed("not a git repository")));
-        let first = pack(&exec, &tree, &work).unwrap();
-        fs_err::write(tree.join(".git/config"), "changed").unwrap();
-        assert_eq!(pack(&exec, &tree, &work).unwrap(), first);
+        let exec = Exec::fake(|_| Ok(Captured::ok("pyproject.toml\0src/a.py\0target/xtask/x\0")));
+        fs_err::create_dir_all(tree.join("target/xtask")).unwrap();
+        fs_err::write(tree.join("target/xtask/x"), "ours").unwrap();
+        let first = pack(&exec, &tree, &tree, &work).unwrap();
+        fs_err::write(tree.join("target/xtask/x"), "changed").unwrap();
+        assert_eq!(pack(&exec, &tree, &tree, &work).unwrap(), first);
         let PreparedSource::Packed { folder, .. } = &first else { unreachable!() };
         let mut archive = tar::Archive::new(fs_err::File::open(folder.join("source.tar")).unwrap());
         let names: Vec<_> = archive
@@ -181,6 +244,39 @@ mod tests {
             .collect();
         assert_eq!(names, ["pyproject.toml", "src/a.py"]);
         fs_err::write(tree.join("src/a.py"), "changed").unwrap();
-        assert_ne!(pack(&exec, &tree, &work).unwrap(), first);
+        assert_ne!(pack(&exec, &tree, &tree, &work).unwrap(), first);
+        assert!(!folder.exists(), "archives of earlier states go");
+    }
+
+    #[test]
+    fn a_git_that_fails_is_an_error_and_a_folder_without_one_is_walked() {
+        let dir = tempfile::tempdir().unwrap();
+        let tree = Utf8PathBuf::try_from(dir.path().to_owned()).unwrap();
+        for name in ["a.py", ".venv/x", "build/y"] {
+            fs_err::create_dir_all(tree.join(name).parent().unwrap()).unwrap();
+            fs_err::write(tree.join(name), name).unwrap();
+        }
+        let exec = Exec::fake(|_| Ok(Captured::failed("fatal: detected dubious ownership")));
+        assert_eq!(files(&exec, &tree).unwrap(), ["a.py"]);
+        fs_err::create_dir_all(tree.join(".git")).unwrap();
+        let error = files(&exec, &tree).unwrap_err().to_string();
+        assert!(error.contains("dubious ownership") && error.contains("safe.directory"), "{error}");
+    }
+
+    #[test]
+    fn submodules_are_part_of_the_tree() {
+        let dir = tempfile::tempdir().unwrap();
+        let tree = Utf8PathBuf::try_from(dir.path().to_owned()).unwrap();
+        for name in ["a.py", "vendor/b.h", "vendor/.git/x", ".git/x"] {
+            fs_err::create_dir_all(tree.join(name).parent().unwrap()).unwrap();
+            fs_err::write(tree.join(name), name).unwrap();
+        }
+        let exec = Exec::fake(|step| {
+            let inside = step.cwd.as_ref().is_some_and(|dir| dir.ends_with("vendor"));
+            Ok(Captured::ok(if inside { "b.h\0" } else { "a.py\0vendor\0" }))
+        });
+        assert_eq!(files(&exec, &tree).unwrap(), ["a.py", "vendor/b.h"]);
+        fs_err::remove_dir_all(tree.join("vendor/.git")).unwrap();
+        assert!(files(&exec, &tree).unwrap_err().to_string().contains("submodule"));
     }
 }

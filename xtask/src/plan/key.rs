@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::Request;
-use crate::config::{Bootstrap, Config, Platform, Provider, Rust, Source, TagPolicy, Target};
+use crate::config::{Bootstrap, Config, Libc, Platform, Provider, Rust, Source, TagPolicy, Target};
 use crate::digest;
 use crate::wheel::Interpreter;
 
@@ -46,6 +46,7 @@ struct BuildInputs<'a> {
 #[derive(Serialize)]
 struct ProofInputs<'a> {
     build: &'a str,
+    libc: Option<Libc>,
     version: &'a str,
     tag: TagPolicy,
     native: bool,
@@ -86,12 +87,18 @@ pub(super) fn build_key(
     })
 }
 
-pub(super) fn job_key(config: &Config, request: &Request, build_key: &str) -> String {
+pub(super) fn job_key(
+    config: &Config,
+    request: &Request,
+    target: &Target,
+    build_key: &str,
+) -> String {
     let check = &config.check;
     let smoke =
         request.smoke.then_some(SmokeInputs { imports: &check.imports, calls: &check.calls });
     hash(&ProofInputs {
         build: build_key,
+        libc: target.libc,
         version: env!("CARGO_PKG_VERSION"),
         tag: check.tag,
         native: check.native,

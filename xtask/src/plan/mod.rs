@@ -107,7 +107,7 @@ pub fn plan(config: &Config, request: &Request, inputs: &Inputs) -> Plan {
                     target: target.clone(),
                     platform: platform.clone(),
                     interpreter,
-                    key: key::job_key(config, request, &build_key),
+                    key: key::job_key(config, request, target, &build_key),
                     build_key,
                 });
             }

@@ -100,6 +100,10 @@ fn parse_pythons(config: &Config, words: &[String]) -> Result<Vec<Interpreter>, 
             pythons.push(python);
         }
     }
+    if pythons.is_empty() && !words.is_empty() {
+        let message = "`--python` names no interpreter (an unset variable?)";
+        return Err(PlanError::Interpreter(message.to_owned()));
+    }
     if pythons.is_empty() {
         pythons = config.build.pythons.iter().map(|id| id.0).collect();
     }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
-use crate::engine::progress::Event;
+use crate::engine::progress::{Event, short_name};
 
 /// What a job is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -127,18 +127,18 @@ impl Watch for Live {
                     .started
                     .insert(name.clone(), Instant::now());
                 if is_step(name) {
-                    self.show(job, &short(name));
+                    self.show(job, &short_name(name));
                 }
             }
             Event::Done { name, cached: false } => {
                 let started = self.jobs().get_mut(job).and_then(|line| line.started.remove(name));
                 let took = started.map_or(0.0, |at| at.elapsed().as_secs_f64());
                 if took >= 1.0 && is_step(name) && self.bars.is_none() {
-                    self.line(&format!("[{job}] {} done in {took:.1} s", short(name)));
+                    self.line(&format!("[{job}] {} done in {took:.1} s", short_name(name)));
                 }
             }
             Event::Failed { name, error } if !error.contains("context canceled") => {
-                self.show(job, &format!("{} failed", short(name)));
+                self.show(job, &format!("{} failed", short_name(name)));
             }
             Event::Output { line, .. } if self.detail == Detail::Verbose => {
                 self.line(&format!("[{job}]   {line}"));
@@ -167,16 +167,6 @@ fn is_step(name: &str) -> bool {
     name.starts_with('[') && !name.starts_with("[internal]")
 }
 
-/// A step's name without its mounts, in at most 100 characters.
-fn short(name: &str) -> String {
-    let words = name.split_whitespace().filter(|word| !word.starts_with("--mount="));
-    let text = words.collect::<Vec<_>>().join(" ");
-    if text.chars().count() <= 100 {
-        return text;
-    }
-    format!("{}…", text.chars().take(99).collect::<String>())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -184,7 +174,7 @@ mod tests {
     #[test]
     fn a_step_is_shown_without_its_mounts() {
         let name = "[base 2/3] RUN --mount=type=secret,id=ca --mount=type=cache,target=/x sh a.sh";
-        assert_eq!(short(name), "[base 2/3] RUN sh a.sh");
+        assert_eq!(short_name(name), "[base 2/3] RUN sh a.sh");
         assert!(is_step(name) && !is_step("[internal] load build definition"));
     }
 }

@@ -123,21 +123,22 @@ impl Store {
         size == Some(entry.size) && digest::of_file(&path).is_ok_and(|hash| hash == entry.sha256)
     }
 
-    /// Whether the file of `entry` is in `dist/` with the size that the manifest says.
-    pub fn exists(&self, entry: &Entry) -> bool {
-        fs_err::metadata(self.dist.join(&entry.path)).is_ok_and(|meta| meta.len() == entry.size)
-    }
-
     /// Carries out `change` in the target's `folder`: new files in, replaced ones out, checksums
     /// and manifest rewritten. Call it under the lock.
     ///
     /// # Errors
     /// When a file cannot be written or moved; the next [`Self::recover`] finishes what was begun.
     pub fn commit(&self, folder: &str, change: &Change) -> Result<(), StoreError> {
+        // A change that failed half way comes first, or its files would be in no manifest.
+        if self.journal().exists() {
+            self.recover()?;
+        }
         let staging = self.staging();
         remove_folder(&staging)?;
         fs_err::create_dir_all(&staging)?;
         let mut manifest = self.manifest()?;
+        // What someone took out of `dist/` is no longer promised by checksums and manifest.
+        manifest.files.retain(|entry| self.dist.join(&entry.path).exists());
         let mut moves = Vec::new();
         let below = |name: &str| format!("{folder}/{name}");
         manifest.files.retain(|entry| !change.replaced.iter().any(|n| below(n) == entry.path));
@@ -146,7 +147,9 @@ impl Store {
             let staged = staging.join(name);
             fs_err::copy(file, &staged)?;
             fs_err::File::open(&staged)?.sync_all()?;
-            manifest.put(entry(&below(name), &staged, kind.clone())?);
+            let new = entry(&below(name), &staged, kind.clone())?;
+            manifest.take_over(folder, &new);
+            manifest.put(new);
             moves.push((staged, self.dist.join(folder).join(name)));
         }
         for (name, bytes) in &change.metadata {

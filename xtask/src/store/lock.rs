@@ -32,6 +32,9 @@ pub enum LockError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// xtask was asked to stop while it waited.
+    #[error("interrupted")]
+    Interrupted,
 }
 
 impl Lock {
@@ -65,7 +68,9 @@ impl Lock {
                     return Err(LockError::Held { holder: holder.to_owned() });
                 }
                 waiting(holder);
-                wait_for(&file).map_err(io)?;
+                if !wait_for(&file).map_err(io)? {
+                    return Err(LockError::Interrupted);
+                }
             }
             Err(TryLockError::Error(source)) => return Err(io(source)),
         }
@@ -78,14 +83,14 @@ impl Lock {
     }
 }
 
-/// Waits by asking again, so that Ctrl-C ends the wait.
-fn wait_for(file: &std::fs::File) -> std::io::Result<()> {
+/// Waits by asking again, so that Ctrl-C ends the wait: then it is `false`.
+fn wait_for(file: &std::fs::File) -> std::io::Result<bool> {
     loop {
         match file.try_lock() {
-            Ok(()) => return Ok(()),
+            Ok(()) => return Ok(true),
             Err(TryLockError::Error(error)) => return Err(error),
             Err(TryLockError::WouldBlock) if crate::exec::interrupt::asked() => {
-                return Err(std::io::Error::other("interrupted while waiting"));
+                return Ok(false);
             }
             Err(TryLockError::WouldBlock) => {
                 std::thread::sleep(std::time::Duration::from_millis(200));

@@ -46,19 +46,26 @@ pub enum Kind {
         target: String,
         /// Platform in the engine's words.
         platform: String,
-        /// Interpreter tag.
-        interpreter: String,
-        /// Key of the job that made it.
-        job: String,
         /// `pass`: nothing else is let in.
         verdict: String,
-        /// What the smoke test said.
-        smoke: Smoke,
+        /// The interpreters it was built for: several share one abi3 or pure wheel.
+        builds: Vec<WheelBuild>,
         /// glibc (or musl) that its symbols need, or `none`.
         floor: String,
     },
     /// Build information, audit, checksums.
     Metadata,
+}
+
+/// One interpreter's build of a wheel.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WheelBuild {
+    /// Interpreter tag.
+    pub interpreter: String,
+    /// Key of the job that made it.
+    pub job: String,
+    /// What the smoke test with this interpreter said.
+    pub smoke: Smoke,
 }
 
 /// Outcome of a wheel's smoke test.
@@ -71,12 +78,27 @@ pub enum Smoke {
     Skipped,
 }
 
+impl Entry {
+    /// The build of one interpreter, where this is its wheel.
+    pub fn build(&self, interpreter: &str) -> Option<&WheelBuild> {
+        self.builds().iter().find(|build| build.interpreter == interpreter)
+    }
+
+    /// The interpreters that this wheel was built for; none where it is no wheel.
+    pub fn builds(&self) -> &[WheelBuild] {
+        match &self.kind {
+            Kind::Wheel { builds, .. } => builds,
+            Kind::Metadata => &[],
+        }
+    }
+}
+
 impl Manifest {
     /// The wheel of one target, platform and interpreter.
     pub fn wheel(&self, target: &str, platform: &str, interpreter: &str) -> Option<&Entry> {
         self.files.iter().find(|entry| match &entry.kind {
-            Kind::Wheel { target: t, platform: p, interpreter: i, .. } => {
-                t == target && p == platform && i == interpreter
+            Kind::Wheel { target: t, platform: p, .. } => {
+                t == target && p == platform && entry.build(interpreter).is_some()
             }
             Kind::Metadata => false,
         })
@@ -87,6 +109,16 @@ impl Manifest {
         self.files.iter().filter(move |entry| {
             entry.path.split_once('/').is_some_and(|(first, _)| first == folder)
         })
+    }
+
+    /// Takes the interpreters of `new` away from the other wheels of its folder.
+    pub(super) fn take_over(&mut self, folder: &str, new: &Entry) {
+        let below = format!("{folder}/");
+        for other in self.files.iter_mut().filter(|other| other.path.starts_with(&below)) {
+            if let Kind::Wheel { builds, .. } = &mut other.kind {
+                builds.retain(|build| new.build(&build.interpreter).is_none());
+            }
+        }
     }
 
     /// Puts `entry` in the place of the one with its path, or adds it; keeps the order.

@@ -10,7 +10,7 @@ mod manifest;
 
 pub use commit::{Change, Store, StoreError};
 pub use lock::{Lock, LockError};
-pub use manifest::{Entry, Kind, MANIFEST, Manifest, SCHEMA_VERSION, Smoke};
+pub use manifest::{Entry, Kind, MANIFEST, Manifest, SCHEMA_VERSION, Smoke, WheelBuild};
 
 #[cfg(test)]
 mod tests;

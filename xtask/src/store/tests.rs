@@ -28,10 +28,12 @@ fn kind(job: &str) -> Kind {
     Kind::Wheel {
         target: "debian12".into(),
         platform: "linux/amd64".into(),
-        interpreter: "cp311".into(),
-        job: job.into(),
         verdict: "pass".into(),
-        smoke: Smoke::Passed,
+        builds: vec![WheelBuild {
+            interpreter: "cp311".into(),
+            job: job.into(),
+            smoke: Smoke::Passed,
+        }],
         floor: "2.4".into(),
     }
 }
@@ -114,6 +116,33 @@ fn a_change_that_was_cut_off_anywhere_is_finished_or_never_was() {
         assert!(manifest.files.iter().all(|entry| f.store.holds(entry)));
         assert!(!staging.exists() && !f.store.recover().unwrap());
     }
+}
+
+#[test]
+fn a_change_that_failed_half_way_is_finished_before_the_next_one() {
+    let f = fixture();
+    // A folder in the place of the second file stops the first commit after its wheel has moved.
+    let obstacle = f.store.dist().join("t/build-info.txt");
+    fs_err::create_dir_all(&obstacle).unwrap();
+    fs_err::write(obstacle.join("x"), "").unwrap();
+    assert!(f.store.commit("t", &change(&f, "a.whl", "A", &[])).is_err());
+    assert!(f.store.commit("u", &change(&f, "b.whl", "B", &[])).is_err(), "nothing is lost");
+    fs_err::remove_dir_all(&obstacle).unwrap();
+    f.store.commit("u", &change(&f, "b.whl", "B", &[])).unwrap();
+    let manifest = f.store.manifest().unwrap();
+    assert_eq!(manifest.files.len(), 6, "both changes are there: {manifest:?}");
+    assert!(manifest.files.iter().all(|entry| f.store.holds(entry)));
+}
+
+#[test]
+fn what_was_taken_out_of_dist_is_no_longer_promised() {
+    let f = fixture();
+    f.store.commit("t", &change(&f, "a.whl", "A", &[])).unwrap();
+    f.store.commit("t", &change(&f, "b.whl", "B", &[])).unwrap();
+    fs_err::remove_file(f.store.dist().join("t/a.whl")).unwrap();
+    f.store.commit("t", &change(&f, "b.whl", "B", &[])).unwrap();
+    let sums = fs_err::read_to_string(f.store.dist().join("t/SHA256SUMS")).unwrap();
+    assert!(!sums.contains("a.whl") && sums.contains("b.whl"), "{sums}");
 }
 
 #[test]
