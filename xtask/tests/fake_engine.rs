@@ -42,6 +42,80 @@ fn a_wheel_that_was_damaged_in_dist_is_made_again_without_building() {
 }
 
 #[test]
+fn metadata_that_was_damaged_is_written_again() {
+    let w = Workspace::new();
+    w.run(&WHEELS).code(0);
+    let sums = w.root.join("dist/debian12-amd64/SHA256SUMS");
+    let good = fs_err::read_to_string(&sums).unwrap();
+    fs_err::write(&sums, "0".repeat(good.len())).unwrap();
+    w.run(&WHEELS).code(0);
+    assert_ne!(fs_err::read_to_string(&sums).unwrap(), "0".repeat(good.len()));
+    assert_eq!(w.bakes("wheel-builder"), 1);
+}
+
+#[test]
+fn two_interpreters_may_share_a_wheel_and_each_is_proved() {
+    let w = Workspace::new();
+    let both = [&WHEELS[..], &["--python", "cp311,cp313"]].concat();
+    w.run(&both).code(0);
+    assert_eq!((w.bakes("wheel-builder"), w.bakes("smoke")), (2, 2));
+    let ran = w.run(&both).code(0);
+    assert_eq!(ran.stdout.matches("unchanged").count(), 2, "{}", ran.stdout);
+    let manifest = fs_err::read_to_string(w.root.join("dist/manifest.json")).unwrap();
+    assert_eq!(manifest.matches("demo-1.0-py3-none-any.whl").count(), 1, "{manifest}");
+}
+
+#[test]
+fn builds_that_share_a_name_and_differ_are_an_error() {
+    let w = Workspace::new();
+    let other = pure_wheel("demo-1.0-py3-none-any.whl").1;
+    // The same wheel with a comment at its end would be another archive: a longer member will do.
+    let longer = common::wheel("demo-1.0-py3-none-any.whl", true, &[("demo/__init__.py", b"#")]).1;
+    fs_err::write(w.fake.join("a.whl"), other).unwrap();
+    fs_err::write(w.fake.join("b.whl"), longer).unwrap();
+    w.on(
+        "bake",
+        r#"mkdir -p "$dest"; case "$*" in
+        *smoke) echo '{}' >"$dest/smoke.json" ;;
+        *) cp "$FAKE/export/build-info.json" "$dest/"
+           case "$*" in *PYTHONS=cp313*) from=b ;; *) from=a ;; esac
+           cp "$FAKE/$from.whl" "$dest/demo-1.0-py3-none-any.whl" ;;
+        esac"#,
+    );
+    let args = [&WHEELS[..], &["--python", "cp311,cp313", "--jobs", "1"]].concat();
+    w.run(&args).code(1).says(&["share the name", "cp311 and cp313"]);
+}
+
+#[test]
+fn another_c_library_in_the_configuration_is_no_unchanged_wheel() {
+    let w = Workspace::new();
+    w.run(&WHEELS).code(0);
+    let toml = fs_err::read_to_string(w.root.join("wheels.toml")).unwrap();
+    fs_err::write(w.root.join("wheels.toml"), toml.replace("2.36", "2.28")).unwrap();
+    w.run(&WHEELS).code(1).says(&["has glibc 2.28, its image has glibc 2.36"]);
+}
+
+#[test]
+fn a_target_without_a_base_image_does_not_stop_the_others() {
+    let w = Workspace::new();
+    let toml = fs_err::read_to_string(w.root.join("wheels.toml")).unwrap();
+    let other = "[[target]]\nname = \"none\"\nimage = \"none:1\"\nglibc = \"2.36\"\n\
+        platforms = [\"linux/amd64\"]\n";
+    fs_err::write(w.root.join("wheels.toml"), toml + other).unwrap();
+    w.on(
+        "image",
+        r#"case "$*" in *none:1*) echo "Error: No such image" >&2; exit 1 ;; esac
+        echo '{"Architecture":"amd64","Id":"sha256:1","RepoDigests":["debian@sha256:2"]}'"#,
+    );
+    w.on("imagetools", "echo 'ERROR: no such host' >&2; exit 1");
+    let args = ["wheels", "none:1", "debian:12", "linux/amd64", "--jobs", "1"];
+    let ran = w.run(&args).code(2).says(&["no base image for `none:1`"]);
+    assert!(ran.stdout.contains("1 of 2 wheels"), "{}", ran.stdout);
+    let log = fs_err::read_to_string(w.root.join("target/xtask/logs/none-amd64-cp311.log"));
+    assert!(log.unwrap().contains("no wheel: no base image"));
+}
+
+#[test]
 fn json_is_all_there_is_on_stdout() {
     let w = Workspace::new();
     let ran = w.run(&[&WHEELS[..], &["--json"]].concat()).code(0);
