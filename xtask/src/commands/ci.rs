@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use anyhow::Context as _;
 
+use super::setup::{self, Asked};
 use super::wheels::{self, WheelsArgs};
 use super::{FINDINGS, Workspace};
 use crate::exec::{Exec, ExecError, Step};
@@ -139,9 +140,14 @@ fn run_step(
 
 /// The main job, as its user types it.
 fn build(exec: &Exec, workspace: &Workspace, args: &CiArgs) -> anyhow::Result<String> {
+    if args.setup {
+        // Also where the wheel is there already: the tests that follow need the engine.
+        let asked = Asked { bootstrap: true, ..Asked::default() };
+        setup::ensure(exec, &workspace.root, "debian:12", &asked, false)?;
+    }
     let words = ["debian:12", "linux/amd64"].map(str::to_owned).to_vec();
     let python = vec!["cp311".to_owned()];
-    let args = WheelsArgs { words, python, setup: args.setup, ..WheelsArgs::default() };
+    let args = WheelsArgs { words, python, ..WheelsArgs::default() };
     Ok(if wheels::build_and_report(exec, workspace, &args)? == 0 { "passed" } else { FAILED }
         .to_owned())
 }
