@@ -9,7 +9,7 @@ use anyhow::Context as _;
 use super::setup::{self, Asked};
 use super::wheels::{self, WheelsArgs};
 use super::{FINDINGS, Workspace};
-use crate::exec::{Exec, ExecError, Step};
+use crate::exec::{Exec, ExecError, Step, Stream};
 use crate::report;
 
 /// Arguments of `ci`.
@@ -126,7 +126,14 @@ fn run_step(
     optional: bool,
 ) -> anyhow::Result<String> {
     let step = step.cwd(&workspace.root);
-    let mut print = |_, line: &[u8]| report::note(&String::from_utf8_lossy(line));
+    // Each where the tool itself put it: a test runner's closing lines are on stdout.
+    let mut print = |stream, line: &[u8]| {
+        let line = String::from_utf8_lossy(line);
+        match stream {
+            Stream::Stdout => report::data(&line),
+            Stream::Stderr => report::note(&line),
+        }
+    };
     match exec.lines(&step, 1 << 20, &mut print) {
         Ok(finished) if finished.success => Ok("passed".to_owned()),
         Ok(_) => Ok(FAILED.to_owned()),
