@@ -92,7 +92,7 @@ mod tests {
                                      cure: sudo apt-get install ca-certificates
         proxies             ok       none
         engine disk         ok       40 GiB free at `/var/lib/docker`
-        workspace disk      ok       40 GiB free at `/work`
+        workspace disk      ok       40 GiB free at `/repo`
         git                 missing  optional: stamps the metadata with the commit
         just                missing  optional: runs `docker/justfile` by hand; containers bring their own
         shellcheck          missing  optional: checks `scripts/` in `cargo xtask ci`

@@ -27,10 +27,10 @@ impl Fixture {
             vars: BTreeMap::from([("PATH".to_owned(), "/usr/bin:/bin".to_owned())]),
             is_root: true,
             arch: "x86_64",
-            workspace: "/work".into(),
+            workspace: "/repo".into(),
             free: |_| Some(40 << 30),
         };
-        Self { _dir: dir, machine }.file("/etc/os-release", os_release).file("/work/x", "")
+        Self { _dir: dir, machine }.file("/etc/os-release", os_release).file("/repo/x", "")
     }
 
     /// Adds a file.

@@ -146,7 +146,7 @@ mod tests {
         {"name":"certificates","state":"ok","required":false,"detail":"/etc/ssl/certs/ca-certificates.crt, 1 KiB","cure":null}
         {"name":"proxies","state":"ok","required":false,"detail":"https_proxy","cure":null}
         {"name":"engine disk","state":"ok","required":false,"detail":"40 GiB free at `/var/lib/docker`","cure":null}
-        {"name":"workspace disk","state":"ok","required":false,"detail":"40 GiB free at `/work`","cure":null}
+        {"name":"workspace disk","state":"ok","required":false,"detail":"40 GiB free at `/repo`","cure":null}
         {"name":"git","state":"ok","required":false,"detail":"/usr/bin/git","cure":null}
         {"name":"just","state":"missing","required":false,"detail":"optional: runs `docker/justfile` by hand; containers bring their own","cure":null}
         {"name":"shellcheck","state":"missing","required":false,"detail":"optional: checks `scripts/` in `cargo xtask ci`","cure":null}
