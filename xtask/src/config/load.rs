@@ -192,9 +192,10 @@ impl Checker<'_> {
                 self.sdist(sdist, sha256)
             }
             (None, Some(path)) => {
-                if raw.sha256.is_some() || path.get_ref().is_absolute() {
-                    let message = "`path` is relative to this file and has no `sha256`: the \
-                                   folder is hashed at each build";
+                let outside = path.get_ref().components().any(|part| part.as_str() == "..");
+                if raw.sha256.is_some() || path.get_ref().is_absolute() || outside {
+                    let message = "`path` is a folder of this repository, relative to this \
+                                   file, and has no `sha256`: it is hashed at each build";
                     return Err(self.at(path.span().start, message.to_owned()));
                 }
                 Ok(Source::Path { path: path.get_ref().clone() })

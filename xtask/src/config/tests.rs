@@ -57,6 +57,20 @@ fn what_is_wrong_is_named_with_its_line() {
 }
 
 #[test]
+fn a_source_outside_the_repository_is_refused() {
+    let sdist = "sdist = \"autobahn==26.10.2\"\n";
+    let hash = GOOD.lines().nth(2).unwrap();
+    for path in ["../other", "/etc"] {
+        let text = GOOD.replace(hash, "").replace(sdist, &format!("path = \"{path}\"\n"));
+        let error = parse(Utf8Path::new("wheels.toml"), &text).unwrap_err().to_string();
+        assert!(
+            error.contains("line 2") && error.contains("a folder of this repository"),
+            "{error}"
+        );
+    }
+}
+
+#[test]
 fn an_sdist_without_its_hash_is_refused() {
     let hash = GOOD.lines().nth(2).unwrap();
     assert!(error(hash, "").contains("`sdist` needs its `sha256`"));

@@ -85,7 +85,13 @@ pub fn inputs(config: &Config, root: &Utf8Path, source: &PreparedSource) -> io::
     let requirements = config.build.requirements.as_ref();
     Ok(Inputs {
         recipes: digest::of_folders(root, &["docker", "scripts"])?,
-        requirements: requirements.map(|path| digest::of_file(&root.join(path))).transpose()?,
+        requirements: requirements
+            .map(|path| {
+                digest::of_file(&root.join(path)).map_err(|error| {
+                    io::Error::other(format!("`requirements = \"{path}\"` in wheels.toml: {error}"))
+                })
+            })
+            .transpose()?,
         source_tree: match source {
             PreparedSource::Sdist { .. } => None,
             PreparedSource::Packed { sha256, .. } => Some(sha256.clone()),
