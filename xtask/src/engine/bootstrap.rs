@@ -11,7 +11,7 @@ use crate::digest;
 use crate::exec::{ExecError, Step};
 
 /// Repository name of the images we make; no registry of that name exists, so none is asked.
-const REPOSITORY: &str = "xtask-wheels/base";
+const REPOSITORY: &str = "xtask-wheels/os";
 /// Raised when images are made in another way, so that older ones are not taken for new ones.
 const RECIPE: u32 = 1;
 
@@ -22,12 +22,15 @@ struct Ingredients<'a> {
     platform: &'a Platform,
 }
 
-/// The image reference of `target`'s bootstrapped base: made of what goes into it.
-fn reference(target: &str, bootstrap: &Bootstrap, platform: &Platform) -> String {
+/// The image reference of a bootstrapped base: made of what goes into it, and of nothing else, so that
+/// targets made of the same packages share one image.
+fn reference(bootstrap: &Bootstrap, platform: &Platform) -> String {
     let ingredients = Ingredients { recipe: RECIPE, bootstrap, platform };
     let text = serde_json::to_vec(&ingredients).unwrap_or_default();
     let hash = digest::of_bytes(&text);
-    format!("{REPOSITORY}:{target}-{}-{}", platform.engine_arch(), &hash[..12])
+    let plain = |c: &char| c.is_ascii_alphanumeric() || ".-".contains(*c);
+    let suite: String = bootstrap.suite.chars().filter(plain).take(40).collect();
+    format!("{REPOSITORY}:{suite}-{}-{}", platform.engine_arch(), &hash[..12])
 }
 
 /// The image of an earlier run, if the engine still has it.
@@ -37,7 +40,7 @@ pub(super) fn present(
     platform: &Platform,
 ) -> Result<Option<BaseImage>, EngineError> {
     let Some(bootstrap) = &target.bootstrap else { return Ok(None) };
-    let reference = reference(&target.name, bootstrap, platform);
+    let reference = reference(bootstrap, platform);
     let step = Step::new("docker", ["image", "inspect", "--format", "{{.Id}}", &reference]);
     match engine.query(&step) {
         Ok(id) => {
@@ -98,7 +101,7 @@ pub(super) fn make(
         )),
         other => EngineError::Exec(other),
     })?;
-    let reference = reference(&target.name, bootstrap, platform);
+    let reference = reference(bootstrap, platform);
     let digest = archive::write(&rootfs, &image, platform, &reference)?;
     say(&format!("loading {reference}"));
     engine.query(&Step::new("docker", ["load", "--quiet"]).stdin(&image))?;
@@ -127,14 +130,11 @@ mod tests {
 
     #[test]
     fn defect_05_the_tag_of_a_base_image_is_a_valid_reference() {
-        let bootstrap =
-            Bootstrap { tool: "mmdebstrap".into(), suite: "bookworm".into(), mirror: None };
-        for name in ["debian12", "ubuntu24.04", "ghcr-io-a-b-0123abcd"] {
-            let reference = reference(
-                name,
-                &bootstrap,
-                &"linux/arm64".parse().unwrap_or_else(|error| unreachable!("{error}")),
-            );
+        for suite in ["bookworm", "noble", "stable/updates", "odd name"] {
+            let bootstrap =
+                Bootstrap { tool: "mmdebstrap".into(), suite: suite.into(), mirror: None };
+            let platform = "linux/arm64".parse().unwrap_or_else(|error| unreachable!("{error}"));
+            let reference = reference(&bootstrap, &platform);
             let (repository, tag) = reference.split_once(':').unwrap_or_default();
             assert_eq!(repository, REPOSITORY);
             // distribution/reference: tag = [\w][\w.-]{0,127}
