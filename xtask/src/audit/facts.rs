@@ -26,6 +26,11 @@ pub struct WheelFacts {
     pub tag_claim: Vec<String>,
     /// The highest symbol version that any file needs, per prefix.
     pub floor: Floor,
+    /// The glibc (or musl) that the wheel was built on: `2.36`; `None` where nothing says.
+    pub build_glibc: Option<String>,
+    /// The instruction set level that the wheel needs: `x86-64-v2`; `None` where the machine code
+    /// was not read.
+    pub isa: Option<String>,
     /// The tag that the content allows, the one most systems accept; `linux_ARCH` if there is none
     /// or if a file cannot be judged, `any` without machine code.
     pub overall_tag: String,
@@ -57,6 +62,9 @@ pub struct ElfReport {
     pub needed: Vec<String>,
     /// What sets the floor.
     pub culprits: Vec<Culprit>,
+    /// The instruction set level that the file needs: `x86-64-v2`; `None` where the machine code
+    /// was not read.
+    pub isa: Option<String>,
 }
 
 /// A need that sets a file's floor.
@@ -69,6 +77,10 @@ pub struct Culprit {
     /// The symbol that needs it; none where the file needs the version itself, as with
     /// `GLIBC_ABI_DT_RELR`.
     pub symbol: Option<String>,
+    /// The functions that call it, where they were looked for: names, or addresses such as
+    /// `0x1139` in a stripped file.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub callers: Vec<String>,
 }
 
 impl WheelFacts {
@@ -100,6 +112,7 @@ impl ElfReport {
             needed: elf.needed.clone(),
             culprits: culprits(elf, &floor),
             floor,
+            isa: None,
         }
     }
 }
@@ -137,6 +150,7 @@ impl Need<'_> {
             version: self.version.to_owned(),
             library: self.library.to_owned(),
             symbol: symbol.map(str::to_owned),
+            callers: Vec::new(),
         };
         let itself = self.symbols.is_empty().then(|| culprit(None));
         self.symbols.iter().map(move |symbol| culprit(Some(symbol))).chain(itself)

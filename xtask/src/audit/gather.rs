@@ -48,6 +48,8 @@ pub(super) struct Contents {
     pub(super) wheel: Option<Result<WheelFile, MetadataError>>,
     pub(super) metadata: Option<Result<CoreMetadata, MetadataError>>,
     pub(super) record: Option<Result<Record, RecordError>>,
+    /// Other small files of the `.dist-info` folders, by path: `entry_points.txt` and the like.
+    pub(super) texts: BTreeMap<String, Vec<u8>>,
 }
 
 /// An ELF file of the wheel.
@@ -112,6 +114,8 @@ pub(super) fn gather<'a>(path: &Utf8Path, promise: &'a Promise) -> Result<Subjec
         size: digest.size,
         tag_claim,
         floor: BTreeMap::new(),
+        build_glibc: None,
+        isa: None,
         overall_tag: String::new(),
         elf: Vec::new(),
         needs: WheelNeeds::default(),
@@ -204,7 +208,7 @@ fn contents(mut archive: WheelArchive<fs_err::File>) -> Result<Contents, AuditEr
             }
         }
     }
-    contents.leave_out_what_the_wheel_brings();
+    super::brought::leave_out(&mut contents);
     Ok(contents)
 }
 
@@ -247,9 +251,12 @@ fn dist_info(path: &str) -> Option<&str> {
     path.split_once('/').map(|(folder, _)| folder).filter(|folder| folder.ends_with(".dist-info"))
 }
 
+/// The files of `.dist-info` that some check reads.
+const TEXTS: [&str; 6] =
+    ["/WHEEL", "/METADATA", "/RECORD", "/entry_points.txt", "/top_level.txt", "/direct_url.json"];
+
 fn wants_text(path: &str) -> bool {
-    dist_info(path)
-        .is_some_and(|folder| ["/WHEEL", "/METADATA", "/RECORD"].contains(&&path[folder.len()..]))
+    dist_info(path).is_some_and(|folder| TEXTS.contains(&&path[folder.len()..]))
 }
 
 impl Contents {
@@ -258,7 +265,8 @@ impl Contents {
             Bytes::Whole(bytes) if wants_text(&path) => match path.rsplit('/').next() {
                 Some("WHEEL") => self.wheel = Some(WheelFile::parse(&bytes)),
                 Some("METADATA") => self.metadata = Some(CoreMetadata::parse(&bytes)),
-                _ => self.record = Some(Record::parse(&bytes)),
+                Some("RECORD") => self.record = Some(Record::parse(&bytes)),
+                _ => drop(self.texts.insert(path.clone(), bytes)),
             },
             Bytes::TooLarge if wants_text(&path) => {
                 self.damaged
@@ -275,19 +283,6 @@ impl Contents {
             Bytes::Uninteresting => {}
         }
         self.digests.insert(path, digest);
-    }
-
-    /// A library that lies in the wheel, under its file name or its own name, is not asked of the
-    /// system.
-    fn leave_out_what_the_wheel_brings(&mut self) {
-        let own = self.elves.iter().filter_map(|elf| elf.facts.as_ref().ok()?.soname.clone());
-        let files =
-            self.digests.keys().filter_map(|path| path.rsplit('/').next()).map(str::to_owned);
-        let brought: BTreeSet<String> = own.chain(files).collect();
-        for elf in &mut self.elves {
-            elf.needs.libraries.retain(|library| !brought.contains(library));
-            elf.needs.symbols.retain(|library, _| !brought.contains(library));
-        }
     }
 }
 

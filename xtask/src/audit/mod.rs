@@ -5,10 +5,13 @@
 //! check, write its rules and its function in a file of its own and name it in the table of
 //! `checks`.
 
+mod brought;
 mod checks;
 mod facts;
 mod finding;
 mod gather;
+mod report;
+mod settings;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::Serialize;
@@ -17,6 +20,8 @@ use thiserror::Error;
 pub use checks::rules;
 pub use facts::{Culprit, ElfReport, WheelFacts};
 pub use finding::{Finding, Rule, Severity};
+pub use report::{FileAudit, Report, SCHEMA_VERSION, Unread};
+pub use settings::{Override, Settings};
 
 use crate::{
     policy::{Arch, PlatformTag},
@@ -85,9 +90,14 @@ pub enum AuditError {
 ///
 /// # Errors
 /// [`AuditError`] if the file cannot be read; anything else is a finding.
-pub fn audit_wheel(path: &Utf8Path, promise: &Promise) -> Result<Audit, AuditError> {
+pub fn audit_wheel(
+    path: &Utf8Path,
+    promise: &Promise,
+    settings: &Settings,
+) -> Result<Audit, AuditError> {
     let subject = gather::gather(path, promise)?;
-    let findings = checks::run(&subject);
+    let mut findings = checks::run(&subject);
+    settings.apply(&mut findings);
     let failed = findings.iter().any(|finding| finding.severity == Severity::Error);
     let verdict = if failed { Verdict::Fail } else { Verdict::Pass };
     Ok(Audit { facts: subject.facts, verdict, findings })

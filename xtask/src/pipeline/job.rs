@@ -10,7 +10,7 @@ use super::calls;
 use super::env::{Context, PipelineError};
 use super::smoke;
 use super::work::{Built, Workspace};
-use crate::audit::{Audit, Finding, Promise, Severity, audit_wheel};
+use crate::audit::{Audit, Finding, Promise, Settings, Severity, audit_wheel};
 use crate::config::{Libc, TagPolicy};
 use crate::digest;
 use crate::engine::base::BaseImage;
@@ -164,7 +164,7 @@ fn audited(
     let target_tag = libc.platform_tag(arch);
     let promise = promise(ctx, job, &target_tag)?;
     // First the wheel as built, against what its target can give; only then is it given a name.
-    let first = audit_wheel(raw, &promise).map_err(|error| wrong(&error))?;
+    let first = audit_wheel(raw, &promise, &Settings::default()).map_err(|error| wrong(&error))?;
     refuse_failed(&first, raw, |code| code != NOT_TAGGED_YET)?;
     let tag = match (ctx.config.check.tag, libc) {
         (TagPolicy::Linux, _) => format!("linux_{arch}"),
@@ -184,7 +184,8 @@ fn audited(
         TagPolicy::Linux => self::promise(ctx, job, &tag)?,
         TagPolicy::Target | TagPolicy::Floor => promise,
     };
-    let audit = audit_wheel(&path, &promise).map_err(|error| wrong(&error))?;
+    let audit =
+        audit_wheel(&path, &promise, &Settings::default()).map_err(|error| wrong(&error))?;
     refuse_failed(&audit, &path, |_| true)?;
     Ok(Proved { path, audit })
 }

@@ -43,7 +43,7 @@ fn archives_that_cannot_be_trusted_fail() {
     let mut bytes = wheel(WHEEL).bytes();
     let damage = |bytes: &[u8]| {
         fs_err::write(&path, bytes).unwrap();
-        let audit = audit_wheel(&path, &Promise::default()).unwrap();
+        let audit = audit_wheel(&path, &Promise::default(), &Settings::default()).unwrap();
         assert_eq!(audit.verdict(), Verdict::Fail);
         audit.findings.iter().map(|finding| finding.code).collect::<Vec<_>>()
     };
@@ -60,10 +60,10 @@ fn defect_12_wheels_without_a_wheel_name_are_errors() {
     let folder = Folder::new();
     let path = folder.path().join("test.whl");
     fs_err::write(&path, wheel(WHEEL).bytes()).unwrap();
-    let audit = audit_wheel(&path, &Promise::default()).unwrap();
+    let audit = audit_wheel(&path, &Promise::default(), &Settings::default()).unwrap();
     assert_eq!(audit.findings.iter().map(|finding| finding.code).collect::<Vec<_>>(), ["TAG001"]);
     assert!(matches!(
-        audit_wheel(&folder.path().join("absent.whl"), &Promise::default()),
+        audit_wheel(&folder.path().join("absent.whl"), &Promise::default(), &Settings::default()),
         Err(AuditError::Io(_))
     ));
 }

@@ -68,7 +68,7 @@ fn promise(tag: &str, interpreter: &str) -> Promise {
 
 fn audit(fixture: &Fixture, promise: &Promise) -> Audit {
     let folder = Folder::new();
-    audit_wheel(&fixture.write(folder.path()), promise).unwrap()
+    audit_wheel(&fixture.write(folder.path()), promise, &Settings::default()).unwrap()
 }
 
 /// The codes of the rules that a wheel breaks, each once.
@@ -101,6 +101,8 @@ fn a_good_wheel_passes_and_its_facts_are_told() {
       "floor": {
         "GLIBC": "2.2.5"
       },
+      "build_glibc": null,
+      "isa": null,
       "overall_tag": "manylinux_2_5_x86_64",
       "elf": [
         {
@@ -118,7 +120,8 @@ fn a_good_wheel_passes_and_its_facts_are_told() {
               "library": "libc.so.6",
               "symbol": "malloc"
             }
-          ]
+          ],
+          "isa": null
         }
       ],
       "verdict": "pass",
