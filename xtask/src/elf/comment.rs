@@ -26,10 +26,10 @@ pub(super) fn compilers(image: &Image<'_>) -> Vec<String> {
 fn section<'a>(image: &Image<'a>) -> Option<&'a [u8]> {
     let header = &image.header;
     let count = usize::from(header.e_shnum);
-    let start = usize::try_from(header.e_shoff).ok().filter(|&start| start != 0 && count != 0)?;
+    let start = Some(header.e_shoff).filter(|&start| start != 0 && count != 0)?;
     let size = if image.is_64_bit() { 64 } else { 40 };
-    image.bytes.get(start..start.checked_add(count * size)?)?;
-    let table = SectionHeader::parse_from(image.bytes, start, count, image.context()).ok()?;
+    let table = image.file(start, (count * size) as u64)?;
+    let table = SectionHeader::parse_from(table, 0, count, image.context()).ok()?;
     let names = contents(image, table.get(usize::from(header.e_shstrndx))?)?;
     let is_comment = |each: &&SectionHeader| {
         names.get(each.sh_name..).is_some_and(|name| name.starts_with(b".comment\0"))
@@ -39,6 +39,5 @@ fn section<'a>(image: &Image<'a>) -> Option<&'a [u8]> {
 }
 
 fn contents<'a>(image: &Image<'a>, section: &SectionHeader) -> Option<&'a [u8]> {
-    let start = usize::try_from(section.sh_offset).ok()?;
-    image.bytes.get(start..start.checked_add(usize::try_from(section.sh_size).ok()?)?)
+    image.file(section.sh_offset, section.sh_size)
 }

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use goblin::elf::dynamic::{
-    DF_1_NOW, DF_BIND_NOW, DF_TEXTREL, DT_BIND_NOW, DT_FLAGS, DT_FLAGS_1, DT_NEEDED, DT_NULL,
-    DT_RPATH, DT_RUNPATH, DT_SONAME, DT_STRTAB, DT_TEXTREL,
+    DF_1_NOW, DF_BIND_NOW, DF_TEXTREL, DT_BIND_NOW, DT_FLAGS, DT_FLAGS_1, DT_GNU_HASH, DT_HASH,
+    DT_JMPREL, DT_NEEDED, DT_NULL, DT_PLTRELSZ, DT_REL, DT_RELA, DT_RELASZ, DT_RELSZ, DT_RPATH,
+    DT_RUNPATH, DT_SONAME, DT_STRSZ, DT_STRTAB, DT_SYMTAB, DT_TEXTREL, DT_VERNEED, DT_VERSYM,
 };
 
 use super::{
@@ -14,6 +15,8 @@ use super::{
 
 /// Packed relative relocations (gABI, 2018); goblin has no name for it.
 const DT_RELR: u64 = 36;
+/// Largest symbol table that is asked for without knowing that it is one.
+const MAX_GUESS: u64 = 16 << 20;
 /// No linker makes a file with more needed libraries.
 const MAX_NEEDED: usize = 1 << 12;
 
@@ -39,6 +42,30 @@ impl Dynamic {
             }
         }
         Err(ElfError::Dynamic("no end"))
+    }
+
+    /// Asks for every table at once that is going to be read, so that a large file need not be gone
+    /// through once for each. The length of the symbol table is a guess: linkers put the string
+    /// table behind it.
+    pub(super) fn want_tables(&self, image: &Image<'_>) {
+        let known = [(DT_STRTAB, DT_STRSZ), (DT_RELA, DT_RELASZ), (DT_REL, DT_RELSZ)];
+        for (table, size) in known.into_iter().chain([(DT_JMPREL, DT_PLTRELSZ)]) {
+            if let (Some(address), Some(size)) = (self.get(table), self.get(size)) {
+                image.want_at(address, size);
+            }
+        }
+        if let (Some(symbols), Some(strings)) = (self.get(DT_SYMTAB), self.get(DT_STRTAB)) {
+            let size = strings.saturating_sub(symbols).min(MAX_GUESS);
+            image.want_at(symbols, size);
+            if let Some(address) = self.get(DT_VERSYM) {
+                image.want_at(address, size / 12);
+            }
+        }
+        for table in [DT_HASH, DT_GNU_HASH, DT_VERNEED] {
+            if let Some(address) = self.get(table) {
+                image.want_at(address, 1 << 16);
+            }
+        }
     }
 
     /// The value of a tag.

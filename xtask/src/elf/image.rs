@@ -1,53 +1,95 @@
 //! The file as the loader maps it: bytes by virtual address, every access within bounds.
 
+use std::{cell::RefCell, ops::Range};
+
 use goblin::{
     container::{Container, Ctx, Endian},
     elf::{
         Elf,
         header::{EI_CLASS, EI_DATA, ELFCLASS64, ELFDATA2LSB, Header},
-        program_header::{PT_LOAD, ProgramHeader},
+        program_header::{PT_DYNAMIC, PT_INTERP, PT_LOAD, PT_NOTE, ProgramHeader},
     },
 };
 
-use super::ElfError;
+use super::{ElfError, source::FileBytes};
 
 /// Longest name of a symbol that is read: mangled C++ names reach some thousand bytes.
 pub(super) const MAX_SYMBOL: usize = 1 << 16;
 /// Longest other name that is read; libraries are found by path, and a path has an end.
 pub(super) const MAX_NAME: usize = 1 << 12;
 
+/// How much more is asked for where it is not known how much is needed.
+const MORE: u64 = 1 << 20;
+
 /// An ELF file with its program headers.
 pub(super) struct Image<'a> {
-    pub(super) bytes: &'a [u8],
+    source: &'a dyn FileBytes,
     pub(super) header: Header,
     pub(super) segments: Vec<ProgramHeader>,
+    /// What was looked for and is not at hand, though the file has it.
+    missing: RefCell<Vec<Range<u64>>>,
 }
 
 impl<'a> Image<'a> {
-    pub(super) fn parse(bytes: &'a [u8]) -> Result<Self, ElfError> {
-        let header = Elf::parse_header(bytes).map_err(|_| ElfError::Header("unreadable"))?;
+    /// The file with its header alone.
+    pub(super) fn open(source: &'a dyn FileBytes) -> Result<Self, ElfError> {
+        let header =
+            Elf::parse_header(source.run(0)).map_err(|_| ElfError::Header("unreadable"))?;
         if !matches!(header.e_ident[EI_CLASS], 1 | 2) || !matches!(header.e_ident[EI_DATA], 1 | 2) {
             return Err(ElfError::Header("unknown class or byte order"));
         }
-        let mut image = Self { bytes, header, segments: Vec::new() };
-        let size = if image.is_64_bit() { 56 } else { 32 };
-        let (offset, count) = (image.header.e_phoff, usize::from(image.header.e_phnum));
+        Ok(Self { source, header, segments: Vec::new(), missing: RefCell::default() })
+    }
+
+    /// Reads the program headers.
+    pub(super) fn read_segments(&mut self) -> Result<(), ElfError> {
+        let size = if self.is_64_bit() { 56 } else { 32 };
+        let (offset, count) = (self.header.e_phoff, usize::from(self.header.e_phnum));
         if count == 0 {
-            return Ok(image);
+            return Ok(());
         }
-        if count == 0xffff || usize::from(image.header.e_phentsize) != size {
+        if count == 0xffff || usize::from(self.header.e_phentsize) != size {
             return Err(ElfError::Segments("unusual number or size of entries"));
         }
         // goblin reads from any offset that the table fits behind; the loader as well.
-        let end = usize::try_from(offset).ok().and_then(|start| start.checked_add(count * size));
-        if end.is_none_or(|end| end > bytes.len()) {
-            return Err(ElfError::Segments("outside the file"));
-        }
-        let start = usize::try_from(offset).unwrap_or(usize::MAX);
-        image.segments = ProgramHeader::parse(bytes, start, count, image.context())
+        let table = self
+            .file(offset, (count * size) as u64)
+            .ok_or(ElfError::Segments("outside the file"))?;
+        self.segments = ProgramHeader::parse(table, 0, count, self.context())
             .map_err(|_| ElfError::Segments("unreadable"))?;
-        image.check_loads()?;
-        Ok(image)
+        self.check_loads()
+    }
+
+    /// Bytes by their place in the file.
+    pub(super) fn file(&self, offset: u64, length: u64) -> Option<&'a [u8]> {
+        let bytes = self.source.get(offset, length);
+        if bytes.is_none() {
+            self.want(offset, length);
+        }
+        bytes
+    }
+
+    /// Notes that these bytes are of use, if the file has them and they are not at hand.
+    fn want(&self, offset: u64, length: u64) {
+        let end = offset.saturating_add(length);
+        if end <= self.source.length() && self.source.get(offset, length).is_none() {
+            self.missing.borrow_mut().push(offset..end);
+        }
+    }
+
+    /// Notes that `length` bytes from a virtual address will be of use.
+    pub(super) fn want_at(&self, address: u64, length: u64) {
+        let inside =
+            |each: &&ProgramHeader| each.p_type == PT_LOAD && skip(each, address).is_some();
+        if let Some(segment) = self.segments.iter().find(inside) {
+            let skip = skip(segment, address).unwrap_or(0);
+            self.want(segment.p_offset.saturating_add(skip), length.min(segment.p_filesz - skip));
+        }
+    }
+
+    /// What was looked for and is not at hand.
+    pub(super) fn missing(self) -> Vec<Range<u64>> {
+        self.missing.into_inner()
     }
 
     /// The gABI wants loaded segments in ascending order. Where they overlap, which bytes an
@@ -90,17 +132,24 @@ impl<'a> Image<'a> {
         }
     }
 
-    /// The bytes from a virtual address to the end of what the file gives for its segment.
+    /// The bytes from a virtual address to the end of what the file gives for its segment, or of
+    /// what is at hand of it.
     pub(super) fn at(&self, address: u64, what: &'static str) -> Result<&'a [u8], ElfError> {
-        let inside = |each: &&ProgramHeader| {
-            each.p_type == PT_LOAD
-                && address.checked_sub(each.p_vaddr).is_some_and(|skip| skip < each.p_filesz)
-        };
         let find = || {
-            let segment = self.segments.iter().find(inside)?;
-            let start = segment.p_offset.checked_add(address - segment.p_vaddr)?;
-            let end = segment.p_offset.checked_add(segment.p_filesz)?;
-            self.bytes.get(usize::try_from(start).ok()?..usize::try_from(end).ok()?)
+            let mut loads = self.segments.iter().filter(|each| each.p_type == PT_LOAD);
+            let (segment, skip) = loads.find_map(|each| Some((each, skip(each, address)?)))?;
+            let start = segment.p_offset.checked_add(skip)?;
+            let size = segment.p_filesz - skip;
+            if start.checked_add(size)? > self.source.length() {
+                return None;
+            }
+            let run = self.source.run(start);
+            let bytes = usize::try_from(size).ok().and_then(|size| run.get(..size)).unwrap_or(run);
+            if (bytes.len() as u64) < size {
+                let end = start + bytes.len() as u64;
+                self.want(end, MORE.min(size - bytes.len() as u64));
+            }
+            Some(bytes).filter(|bytes| !bytes.is_empty())
         };
         find().ok_or(ElfError::Outside { what, address })
     }
@@ -112,6 +161,7 @@ impl<'a> Image<'a> {
         length: u64,
         what: &'static str,
     ) -> Result<&'a [u8], ElfError> {
+        self.want_at(address, length);
         let bytes = self.at(address, what)?;
         let length = usize::try_from(length).ok();
         length.and_then(|length| bytes.get(..length)).ok_or(ElfError::Outside { what, address })
@@ -155,6 +205,36 @@ impl<'a> Image<'a> {
     pub(super) fn word_size(&self) -> usize {
         if self.is_64_bit() { 8 } else { 4 }
     }
+}
+
+/// How far into what the file gives for a segment an address is.
+fn skip(segment: &ProgramHeader, address: u64) -> Option<u64> {
+    address.checked_sub(segment.p_vaddr).filter(|&skip| skip < segment.p_filesz)
+}
+
+/// The parts of a file that its headers name and that are small or of use in any case: the dynamic
+/// section, notes, loaded segments of at most `small` bytes, and the section headers with as many
+/// bytes before them as `names` says. None if the headers make no sense.
+pub(super) fn named_parts(source: &dyn FileBytes, small: u64, names: u64) -> Vec<Range<u64>> {
+    let Ok(mut image) = Image::open(source) else {
+        return Vec::new();
+    };
+    if image.read_segments().is_err() {
+        return Vec::new();
+    }
+    let of_use = |each: &&ProgramHeader| match each.p_type {
+        PT_DYNAMIC | PT_INTERP | PT_NOTE | PT_LOAD => each.p_filesz <= small,
+        _ => false,
+    };
+    let part =
+        |each: &ProgramHeader| Some(each.p_offset..each.p_offset.checked_add(each.p_filesz)?);
+    let mut parts: Vec<_> = image.segments.iter().filter(of_use).filter_map(part).collect();
+    let header = &image.header;
+    let size = u64::from(header.e_shnum) * u64::from(header.e_shentsize);
+    if let Some(end) = header.e_shoff.checked_add(size).filter(|_| header.e_shoff != 0) {
+        parts.push(header.e_shoff.saturating_sub(names)..end);
+    }
+    parts
 }
 
 fn fixed<const N: usize>(bytes: &[u8], offset: usize) -> [u8; N] {

@@ -10,16 +10,19 @@
 mod comment;
 mod dynamic;
 mod image;
+mod source;
 mod symbols;
 mod versions;
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, ops::Range};
 
 use goblin::elf::{
     header::{ET_CORE, ET_DYN, ET_EXEC, ET_REL},
     program_header::{PF_W, PF_X, PT_DYNAMIC, PT_GNU_RELRO, PT_GNU_STACK, PT_INTERP, PT_LOAD},
 };
 use thiserror::Error;
+
+pub use source::{FileBytes, Keeper, Sparse};
 
 use dynamic::Dynamic;
 use image::{Image, MAX_NAME};
@@ -136,6 +139,15 @@ pub struct ElfFacts {
     pub compilers: Vec<String>,
 }
 
+/// How far reading has come.
+#[derive(Debug)]
+pub enum Reading {
+    /// To the end.
+    Done(Box<Result<ElfFacts, ElfError>>),
+    /// These parts of the file, by offset, are needed as well.
+    More(Vec<Range<u64>>),
+}
+
 /// Does a file that begins with these bytes claim to be ELF?
 pub fn is_elf(start: &[u8]) -> bool {
     start.starts_with(b"\x7fELF")
@@ -148,7 +160,29 @@ impl ElfFacts {
     /// [`ElfError`] if the file cannot be judged: then nothing is known of it, least of all that it
     /// needs nothing.
     pub fn parse(bytes: &[u8]) -> Result<Self, ElfError> {
-        let image = Image::parse(bytes)?;
+        match Self::read(&bytes) {
+            Reading::Done(result) => *result,
+            // Of a file that is there as a whole nothing can be missing.
+            Reading::More(_) => Err(ElfError::Header("unreadable")),
+        }
+    }
+
+    /// Reads an ELF file of which only parts are at hand.
+    pub fn read(source: &dyn FileBytes) -> Reading {
+        let mut image = match Image::open(source) {
+            Ok(image) => image,
+            Err(error) => return Reading::Done(Box::new(Err(error))),
+        };
+        let result = image.read_segments().and_then(|()| Self::of_image(&image));
+        let missing = image.missing();
+        if result.is_err() && !missing.is_empty() {
+            Reading::More(missing)
+        } else {
+            Reading::Done(Box::new(result))
+        }
+    }
+
+    fn of_image(image: &Image<'_>) -> Result<Self, ElfError> {
         let kind = match image.header.e_type {
             ET_REL => ElfKind::Object,
             ET_EXEC => ElfKind::Executable,
@@ -159,12 +193,13 @@ impl ElfFacts {
         let dynamic = match (kind, image.segment(PT_DYNAMIC)?) {
             // An object file has none yet, a static executable needs none.
             (ElfKind::Object, _) | (ElfKind::Executable, None) => None,
-            (_, Some(segment)) => Some(Dynamic::parse(&image, segment.p_vaddr)?),
+            (_, Some(segment)) => Some(Dynamic::parse(image, segment.p_vaddr)?),
             (ElfKind::Shared, None) => return Err(ElfError::Dynamic("none in a shared object")),
         };
-        let mut facts = Self::of_segments(&image, kind)?;
+        let mut facts = Self::of_segments(image, kind)?;
         if let Some(dynamic) = dynamic {
-            facts.read_dynamic(&image, &dynamic)?;
+            dynamic.want_tables(image);
+            facts.read_dynamic(image, &dynamic)?;
         }
         Ok(facts)
     }

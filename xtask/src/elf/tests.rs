@@ -1,4 +1,5 @@
 #![expect(clippy::unwrap_used, reason = "a test may stop at once")]
+#![expect(clippy::panic, reason = "a test may stop at once")]
 
 use std::{process::Command, sync::LazyLock};
 
@@ -68,6 +69,50 @@ fn section_headers_change_nothing() {
     with.compilers.clear();
     assert!(!without.version_needs.is_empty());
     assert_eq!(with, without);
+}
+
+/// Reads a file of which only the header is at hand at first, and what is asked for after that.
+fn from_parts(bytes: &[u8]) -> Result<ElfFacts, ElfError> {
+    let keep = |mut keeper: Keeper| {
+        bytes.chunks(1000).for_each(|piece| keeper.feed(piece));
+        keeper.finish()
+    };
+    let nothing = Keeper::new(bytes.len() as u64, 0).finish();
+    let mut kept = keep(Keeper::again(nothing, &[0..64]));
+    for _ in 0..8 {
+        match ElfFacts::read(&kept) {
+            Reading::Done(result) => return *result,
+            Reading::More(more) => kept = keep(Keeper::again(kept, &more)),
+        }
+    }
+    panic!("asked for parts without an end");
+}
+
+#[test]
+fn a_file_in_parts_is_read_like_the_whole() {
+    for style in ["-Wl,--hash-style=gnu", "-Wl,--hash-style=sysv", "-Wl,-z,noseparate-code"] {
+        let bytes = compile(MODULE, &["-shared", "-fPIC", "-g", style]);
+        let (mut parts, mut whole) =
+            (from_parts(&bytes).unwrap(), ElfFacts::parse(&bytes).unwrap());
+        // Only a hint, which is not asked for.
+        parts.compilers.clear();
+        whole.compilers.clear();
+        assert_eq!(parts, whole);
+    }
+    assert_eq!(from_parts(&SHARED[..5000]), ElfFacts::parse(&SHARED[..5000]));
+}
+
+#[test]
+fn of_a_large_file_its_start_and_what_its_headers_name_are_kept() {
+    let source = "char data[6 << 20] = {1}; int PyInit_large(void) { return data[5]; }";
+    let bytes = compile(source, &["-shared", "-fPIC"]);
+    let mut keeper = Keeper::new(bytes.len() as u64, 1 << 20);
+    bytes.chunks(60_000).for_each(|piece| keeper.feed(piece));
+    assert!(keeper.budget() < 5 << 20, "{}", keeper.budget());
+    let Reading::Done(facts) = ElfFacts::read(&keeper.finish()) else {
+        panic!("something is missing")
+    };
+    assert_eq!(*facts, ElfFacts::parse(&bytes));
 }
 
 #[test]
@@ -148,7 +193,9 @@ fn what_cannot_be_judged_is_an_error() {
 #[test]
 fn a_chain_of_version_needs_that_overlaps_itself_ends() {
     let mut bytes = SHARED.clone();
-    let image = Image::parse(&SHARED).unwrap();
+    let source = SHARED.as_slice();
+    let mut image = Image::open(&source).unwrap();
+    image.read_segments().unwrap();
     let dynamic =
         Dynamic::parse(&image, image.segment(PT_DYNAMIC).unwrap().unwrap().p_vaddr).unwrap();
     let address = dynamic.get(goblin::elf::dynamic::DT_VERNEED).unwrap();

@@ -1,0 +1,226 @@
+//! The bytes of a file, all of them or only those parts that its headers lead to: an ELF file may
+//! be larger than the memory that there is for it.
+
+use std::ops::Range;
+
+/// A file of which some bytes are at hand.
+pub trait FileBytes {
+    /// The file's length, in bytes.
+    fn length(&self) -> u64;
+
+    /// The bytes from `offset` on that are at hand in one piece; none if the first is not.
+    fn run(&self, offset: u64) -> &[u8];
+
+    /// Exactly `length` bytes from `offset`, if all of them are at hand.
+    fn get(&self, offset: u64, length: u64) -> Option<&[u8]> {
+        self.run(offset).get(..usize::try_from(length).ok()?)
+    }
+}
+
+impl FileBytes for [u8] {
+    fn length(&self) -> u64 {
+        self.len() as u64
+    }
+
+    fn run(&self, offset: u64) -> &[u8] {
+        usize::try_from(offset).ok().and_then(|offset| self.get(offset..)).unwrap_or_default()
+    }
+}
+
+impl FileBytes for &[u8] {
+    fn length(&self) -> u64 {
+        (**self).length()
+    }
+
+    fn run(&self, offset: u64) -> &[u8] {
+        (**self).run(offset)
+    }
+}
+
+/// Parts of a file, each with its offset.
+#[derive(Debug, Default)]
+pub struct Sparse {
+    length: u64,
+    /// In ascending order, apart from each other.
+    parts: Vec<(u64, Vec<u8>)>,
+}
+
+impl FileBytes for Sparse {
+    fn length(&self) -> u64 {
+        self.length
+    }
+
+    fn run(&self, offset: u64) -> &[u8] {
+        let after = self.parts.partition_point(|(start, _)| *start <= offset);
+        let part = after.checked_sub(1).and_then(|index| self.parts.get(index));
+        part.map_or(&[], |(start, bytes)| bytes.as_slice().run(offset - start))
+    }
+}
+
+/// Keeps the wanted parts of a file that comes by from its first byte to its last.
+#[derive(Debug)]
+pub struct Keeper {
+    wanted: Vec<Range<u64>>,
+    kept: Sparse,
+    at: u64,
+    /// Whether the parts that the program headers name are to be wanted too, once they are there.
+    follows_headers: bool,
+}
+
+/// The bytes at the start that are kept of a file too large to keep whole. Linkers put the tables
+/// of the loader there.
+const HEAD: u64 = 4 << 20;
+/// The bytes before the section headers that are kept as well: the names of the sections.
+const NAMES: u64 = 64 << 10;
+/// Loaded segments up to this size are kept whole: those that tools such as patchelf add to hold
+/// longer tables.
+const SMALL_SEGMENT: u64 = 2 << 20;
+/// By then the program headers have come by; linkers put them behind the file header.
+const HEADERS: u64 = 16 << 10;
+
+impl Keeper {
+    /// Keeps the whole file if it has at most `limit` bytes; of a larger one its start and what its
+    /// headers name.
+    pub fn new(length: u64, limit: u64) -> Self {
+        let whole = length <= limit;
+        let end = if whole { length } else { length.min(HEAD) };
+        let first = 0..end;
+        Self {
+            wanted: vec![first],
+            kept: Sparse { length, parts: Vec::new() },
+            at: 0,
+            follows_headers: !whole,
+        }
+    }
+
+    /// A second look at the file: keeps what is there already, and `more`.
+    pub fn again(kept: Sparse, more: &[Range<u64>]) -> Self {
+        let parts = kept.parts.iter().map(|(start, bytes)| *start..*start + bytes.len() as u64);
+        let wanted = parts.chain(more.iter().cloned()).collect();
+        let length = kept.length;
+        Self {
+            wanted: merged(wanted, length),
+            kept: Sparse { length, parts: Vec::new() },
+            at: 0,
+            follows_headers: false,
+        }
+    }
+
+    /// The number of bytes that are wanted.
+    pub fn budget(&self) -> u64 {
+        self.wanted.iter().map(|range| range.end - range.start).sum()
+    }
+
+    /// Has everything that is wanted come by?
+    pub fn is_done(&self) -> bool {
+        !self.follows_headers && self.wanted.last().is_none_or(|range| range.end <= self.at)
+    }
+
+    /// The next bytes of the file.
+    pub fn feed(&mut self, piece: &[u8]) {
+        let (start, end) = (self.at, self.at + piece.len() as u64);
+        self.at = end;
+        for index in 0..self.wanted.len() {
+            let range = self.wanted[index].clone();
+            let from = range.start.max(start);
+            let to = range.end.min(end);
+            if from < to {
+                self.keep(range, from, piece.get(part(from - start, to - start)));
+            }
+        }
+        if self.follows_headers && end >= HEADERS.min(self.kept.length) {
+            self.follows_headers = false;
+            let named = super::image::named_parts(&self.kept, SMALL_SEGMENT, NAMES);
+            let mut wanted = std::mem::take(&mut self.wanted);
+            // What has gone by is gone; the parser asks for it if it needs it.
+            wanted.extend(named.into_iter().filter(|range| range.start >= end));
+            self.wanted = merged(wanted, self.kept.length);
+        }
+    }
+
+    /// What was kept.
+    pub fn finish(self) -> Sparse {
+        self.kept
+    }
+
+    fn keep(&mut self, range: Range<u64>, from: u64, bytes: Option<&[u8]>) {
+        let bytes = bytes.unwrap_or_default();
+        match self.kept.parts.last_mut() {
+            Some((start, part)) if *start + part.len() as u64 == from => {
+                part.extend_from_slice(bytes);
+            }
+            _ => {
+                let size = usize::try_from(range.end - from).unwrap_or(0);
+                let mut part = Vec::with_capacity(size);
+                part.extend_from_slice(bytes);
+                self.kept.parts.push((from, part));
+            }
+        }
+    }
+}
+
+/// Two offsets within a piece, which is in memory.
+fn part(from: u64, to: u64) -> Range<usize> {
+    let index = |offset| usize::try_from(offset).unwrap_or(usize::MAX);
+    index(from)..index(to)
+}
+
+/// The ranges in ascending order, within the file, those that touch made one.
+fn merged(mut ranges: Vec<Range<u64>>, length: u64) -> Vec<Range<u64>> {
+    ranges.sort_by_key(|range| range.start);
+    let mut merged: Vec<Range<u64>> = Vec::new();
+    for range in ranges {
+        let (start, end) = (range.start, range.end.min(length));
+        match merged.last_mut() {
+            Some(last) if start <= last.end => last.end = last.end.max(end),
+            _ if start < end => merged.push(start..end),
+            _ => {}
+        }
+    }
+    merged
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_small_file_is_kept_whole() {
+        let mut keeper = Keeper::new(5, 5);
+        assert!(!keeper.is_done());
+        keeper.feed(b"he");
+        keeper.feed(b"llo");
+        assert!(keeper.is_done());
+        assert_eq!(keeper.finish().get(0, 5), Some(b"hello".as_slice()));
+    }
+
+    proptest! {
+        #[test]
+        fn wanted_parts_are_kept_whatever_the_pieces(
+            ranges in prop::collection::vec((0_u64..300, 0_u64..60), 0..8),
+            sizes in prop::collection::vec(1_usize..50, 1..40),
+        ) {
+            let file: Vec<u8> = (0..=255).collect();
+            let wanted: Vec<Range<u64>> = ranges.iter().map(|&(start, size)| start..start + size).collect();
+            let mut keeper = Keeper::again(Sparse { length: 256, parts: Vec::new() }, &wanted);
+            let mut rest = file.as_slice();
+            for size in sizes.into_iter().cycle() {
+                if rest.is_empty() {
+                    break;
+                }
+                let (piece, after) = rest.split_at(size.min(rest.len()));
+                keeper.feed(piece);
+                rest = after;
+            }
+            prop_assert!(keeper.is_done());
+            let kept = keeper.finish();
+            for (offset, byte) in file.iter().enumerate() {
+                let offset = offset as u64;
+                let is_wanted = wanted.iter().any(|range| range.contains(&offset));
+                prop_assert_eq!(kept.run(offset).first(), is_wanted.then_some(byte), "{}", offset);
+            }
+        }
+    }
+}
