@@ -14,12 +14,12 @@ use crate::{
 const MAX_CULPRITS: usize = 20;
 
 /// The facts of a wheel, in the form in which they are written to `audit.json`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct WheelFacts {
     /// File name.
     pub file: String,
-    /// SHA-256 of the file, in hexadecimal digits.
-    pub sha256: String,
+    /// SHA-256 of the file, in hexadecimal digits; `None` where only the floor was asked for.
+    pub sha256: Option<String>,
     /// Size of the file in bytes.
     pub size: u64,
     /// The platform tags in the file name, in order.
@@ -84,6 +84,11 @@ pub struct Culprit {
 }
 
 impl WheelFacts {
+    /// A file of which nothing but its name is known yet.
+    pub(super) fn of(file: String) -> Self {
+        Self { file, ..Self::default() }
+    }
+
     /// The lowest tag that the wheel's content allows on an architecture; `None` if only
     /// `linux_ARCH` is true of it, or nothing is known.
     ///

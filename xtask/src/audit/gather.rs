@@ -1,28 +1,22 @@
-//! Reading a wheel once, from the first byte to the last, into what the checks ask for.
+//! A wheel as the checks see it: what was read of it, and what is promised.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    io::Read,
-};
+use std::collections::{BTreeMap, BTreeSet};
 
 use camino::Utf8Path;
-use sha2::{Digest as _, Sha256};
 
 use super::{
-    AuditError, ElfReport, Promise, WheelFacts,
+    AuditError, Depth, ElfReport, Limit, Promise, WheelFacts,
     facts::{WheelNeeds, needs_of},
+    reading::{self, Found, Member},
 };
 use crate::{
-    elf::{ElfFacts, ElfKind, is_elf},
+    elf::{ElfFacts, ElfKind},
     policy::{Arch, Limits, PlatformTag, Policies, Requirements},
     wheel::{
-        ArchiveError, CoreMetadata, Digest, MAX_METADATA, MemberError, MetadataError, NameError,
-        Record, RecordError, WheelArchive, WheelFile, WheelName,
+        ArchiveError, CoreMetadata, Digest, MAX_METADATA, MetadataError, NameError, Record,
+        RecordError, WheelArchive, WheelFile, WheelName,
     },
 };
-
-/// Largest ELF file that is taken into memory. A larger one is reported as not judged.
-const MAX_ELF: u64 = 1 << 30;
 
 /// A wheel and what is promised of it: all that a check can see.
 pub(super) struct Subject<'a> {
@@ -85,8 +79,16 @@ impl Subject<'_> {
     /// of the target's, lowest first. That a file is for another architecture than the wheel is a
     /// matter of its own.
     pub(super) fn limits(&self, arch: Option<Arch>) -> Vec<Limits> {
-        let mut tags = self.claims();
-        tags.extend(self.promise.platform_tag);
+        let mut tags = match (self.promise.limit, arch) {
+            (Some(Limit::Glibc(version)), Some(arch)) => {
+                vec![PlatformTag::Manylinux(version, arch)]
+            }
+            (Some(Limit::Musl(version)), Some(arch)) => vec![PlatformTag::Musllinux(version, arch)],
+            _ => self.claims(),
+        };
+        if self.promise.limit.is_none() {
+            tags.extend(self.promise.platform_tag);
+        }
         tags.retain(|tag| tag.arch() == arch);
         tags.sort_by_key(|tag| (tag.glibc(), tag.musl(), tag.to_string()));
         // An alias and its number promise the same.
@@ -95,13 +97,17 @@ impl Subject<'_> {
     }
 }
 
-/// Reads the wheel at `path`.
-pub(super) fn gather<'a>(path: &Utf8Path, promise: &'a Promise) -> Result<Subject<'a>, AuditError> {
+/// Reads the wheel at `path`, as deep as asked.
+pub(super) fn gather<'a>(
+    path: &Utf8Path,
+    promise: &'a Promise,
+    depth: Depth,
+) -> Result<Subject<'a>, AuditError> {
     let file = path.file_name().ok_or_else(|| AuditError::NoFile(path.to_owned()))?.to_owned();
-    let digest = digest_of_file(path)?;
+    let digest = if depth == Depth::Floor { None } else { Some(reading::digest_of_file(path)?) };
     let name = WheelName::parse(&file);
     let archive = match WheelArchive::open(path) {
-        Ok(archive) => Ok(contents(archive)?),
+        Ok(archive) => Ok(reading::contents(&archive, depth)?),
         Err(ArchiveError::Io(error)) if error.kind() != std::io::ErrorKind::UnexpectedEof => {
             return Err(error.into());
         }
@@ -109,20 +115,28 @@ pub(super) fn gather<'a>(path: &Utf8Path, promise: &'a Promise) -> Result<Subjec
     };
     let tag_claim = name.iter().flat_map(|name| name.tags.platforms.clone()).collect();
     let facts = WheelFacts {
-        file,
-        sha256: digest.hex(),
-        size: digest.size,
+        sha256: digest.map(|digest| digest.hex()),
+        size: fs_err::metadata(path)?.len(),
         tag_claim,
-        floor: BTreeMap::new(),
-        build_glibc: None,
-        isa: None,
-        overall_tag: String::new(),
-        elf: Vec::new(),
-        needs: WheelNeeds::default(),
+        ..WheelFacts::of(file)
     };
     let mut subject = Subject { promise, facts, name, archive };
     summarise(&mut subject);
     Ok(subject)
+}
+
+/// What can be known of an ELF file that lies in no wheel.
+pub(super) fn gather_file<'a>(
+    path: &Utf8Path,
+    promise: &'a Promise,
+    facts: Result<ElfFacts, String>,
+) -> Subject<'a> {
+    let mut contents = Contents::default();
+    contents.elves.push(Elf::new(path.to_string(), facts));
+    let (name, archive) = (WheelName::parse(path.as_str()), Ok(contents));
+    let mut subject = Subject { promise, facts: WheelFacts::of(path.to_string()), name, archive };
+    summarise(&mut subject);
+    subject
 }
 
 /// Fills in what is known only when every file has been read.
@@ -170,84 +184,8 @@ fn libc_of(elves: &[Elf]) -> Option<bool> {
     })
 }
 
-fn digest_of_file(path: &Utf8Path) -> std::io::Result<Digest> {
-    let mut file = fs_err::File::open(path)?;
-    let (mut hash, mut size, mut buffer) = (Sha256::new(), 0, vec![0; 1 << 16]);
-    loop {
-        let count = file.read(&mut buffer)?;
-        if count == 0 {
-            return Ok(Digest { sha256: hash.finalize().into(), size });
-        }
-        hash.update(&buffer[..count]);
-        size += count as u64;
-    }
-}
-
-fn contents(mut archive: WheelArchive<fs_err::File>) -> Result<Contents, AuditError> {
-    let mut contents = Contents { problems: archive.problems().to_vec(), ..Contents::default() };
-    contents.dist_infos = archive
-        .entries()
-        .iter()
-        .filter_map(|entry| dist_info(&entry.name))
-        .map(str::to_owned)
-        .collect();
-    if contents.problems.iter().any(crate::wheel::ArchiveProblem::forbids_reading) {
-        return Ok(contents);
-    }
-    contents.is_read = true;
-    for index in 0..archive.entries().len() {
-        if archive.entries()[index].is_folder() {
-            continue;
-        }
-        let path = archive.entries()[index].name.clone();
-        match read_member(&mut archive, index, wants_text(&path)) {
-            Ok((digest, bytes)) => contents.add(path, digest, bytes),
-            Err(MemberError::Io(error)) => return Err(error.into()),
-            Err(error) => {
-                contents.damaged.insert(path, error.to_string());
-            }
-        }
-    }
-    super::brought::leave_out(&mut contents);
-    Ok(contents)
-}
-
-/// The bytes of a member, where they are of interest.
-enum Bytes {
-    Uninteresting,
-    Whole(Vec<u8>),
-    TooLarge,
-}
-
-/// Reads a member to its end, in pieces; keeps the bytes of ELF files, and if `wanted`.
-fn read_member(
-    archive: &mut WheelArchive<fs_err::File>,
-    index: usize,
-    wanted: bool,
-) -> Result<(Digest, Bytes), MemberError> {
-    let (mut hash, mut size) = (Sha256::new(), 0_u64);
-    let mut bytes = Bytes::Uninteresting;
-    archive.stream(index, &mut |piece| {
-        if size == 0 && (wanted || is_elf(piece)) {
-            bytes = Bytes::Whole(Vec::new());
-        }
-        let limit = if wanted { MAX_METADATA } else { MAX_ELF };
-        hash.update(piece);
-        size += piece.len() as u64;
-        match &mut bytes {
-            Bytes::Whole(_) if size > limit => bytes = Bytes::TooLarge,
-            Bytes::Whole(bytes) => bytes.extend_from_slice(piece),
-            Bytes::Uninteresting | Bytes::TooLarge => {}
-        }
-    })?;
-    if wanted && size == 0 {
-        bytes = Bytes::Whole(Vec::new());
-    }
-    Ok((Digest { sha256: hash.finalize().into(), size }, bytes))
-}
-
 /// The top folder of a path, if it is a `.dist-info`.
-fn dist_info(path: &str) -> Option<&str> {
+pub(super) fn dist_info(path: &str) -> Option<&str> {
     path.split_once('/').map(|(folder, _)| folder).filter(|folder| folder.ends_with(".dist-info"))
 }
 
@@ -255,40 +193,45 @@ fn dist_info(path: &str) -> Option<&str> {
 const TEXTS: [&str; 6] =
     ["/WHEEL", "/METADATA", "/RECORD", "/entry_points.txt", "/top_level.txt", "/direct_url.json"];
 
-fn wants_text(path: &str) -> bool {
+pub(super) fn wants_text(path: &str) -> bool {
     dist_info(path).is_some_and(|folder| TEXTS.contains(&&path[folder.len()..]))
 }
 
 impl Contents {
-    fn add(&mut self, path: String, digest: Digest, bytes: Bytes) {
-        match bytes {
-            Bytes::Whole(bytes) if wants_text(&path) => match path.rsplit('/').next() {
+    /// Takes in what reading a member gave.
+    pub(super) fn add(&mut self, path: String, member: Member) {
+        match member.found {
+            Found::Damaged(reason) => {
+                self.damaged.insert(path, reason);
+                return;
+            }
+            Found::Text(bytes) => match path.rsplit('/').next() {
                 Some("WHEEL") => self.wheel = Some(WheelFile::parse(&bytes)),
                 Some("METADATA") => self.metadata = Some(CoreMetadata::parse(&bytes)),
                 Some("RECORD") => self.record = Some(Record::parse(&bytes)),
                 _ => drop(self.texts.insert(path.clone(), bytes)),
             },
-            Bytes::TooLarge if wants_text(&path) => {
+            Found::TooLong => {
                 self.damaged
                     .insert(path.clone(), format!("larger than the limit of {MAX_METADATA} bytes"));
             }
-            Bytes::Whole(bytes) => {
-                let facts = ElfFacts::parse(&bytes).map_err(|error| error.to_string());
-                self.elves.push(Elf::new(path.clone(), facts));
-            }
-            Bytes::TooLarge => {
-                let reason = format!("larger than the limit of {MAX_ELF} bytes");
-                self.elves.push(Elf::new(path.clone(), Err(reason)));
-            }
-            Bytes::Uninteresting => {}
+            Found::Elf(facts) => self.elves.push(Elf::new(path.clone(), *facts)),
+            Found::Other => {}
         }
-        self.digests.insert(path, digest);
+        if let Some(digest) = member.digest {
+            self.digests.insert(path, digest);
+        }
     }
 }
 
 impl Elf {
-    fn new(path: String, facts: Result<ElfFacts, String>) -> Self {
+    pub(super) fn new(path: String, mut facts: Result<ElfFacts, String>) -> Self {
         let needs = facts.as_ref().map(requirements).unwrap_or_default();
+        if let Ok(facts) = &mut facts {
+            // A wheel may have thousands of files with thousands of symbols each: the others are
+            // of no use from here on.
+            facts.imports.retain(|import| import.need.is_some() || is_python(&import.name));
+        }
         let machine =
             |elf: &ElfFacts| Arch::from_elf(elf.machine, elf.is_64_bit, elf.little_endian);
         let arch = facts.as_ref().ok().and_then(machine);
@@ -299,6 +242,11 @@ impl Elf {
     pub(super) fn loadable(&self) -> Option<&ElfFacts> {
         self.facts.as_ref().ok().filter(|facts| facts.kind != ElfKind::Object)
     }
+}
+
+/// Is it a symbol of the interpreter?
+fn is_python(symbol: &str) -> bool {
+    symbol.starts_with("Py") || symbol.starts_with("_Py")
 }
 
 fn requirements(elf: &ElfFacts) -> Requirements {

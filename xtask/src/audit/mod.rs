@@ -10,21 +10,24 @@ mod checks;
 mod facts;
 mod finding;
 mod gather;
+mod reading;
 mod report;
 mod settings;
 
 use camino::{Utf8Path, Utf8PathBuf};
+use rayon::prelude::*;
 use serde::Serialize;
 use thiserror::Error;
 
 pub use checks::rules;
 pub use facts::{Culprit, ElfReport, WheelFacts};
 pub use finding::{Finding, Rule, Severity};
+pub use reading::MAX_WHOLE_ELF;
 pub use report::{FileAudit, Report, SCHEMA_VERSION, Unread};
-pub use settings::{Override, Settings};
+pub use settings::{Depth, Override, Settings};
 
 use crate::{
-    policy::{Arch, PlatformTag},
+    policy::{Arch, GlibcVersion, PlatformTag},
     wheel::Interpreter,
 };
 
@@ -35,11 +38,22 @@ pub struct Promise {
     pub platform_tag: Option<PlatformTag>,
     /// The architecture that was built for.
     pub arch: Option<Arch>,
+    /// The limit is this C library and nothing else, whatever the wheel's name promises.
+    pub limit: Option<Limit>,
     /// The interpreter that was built for.
     pub interpreter: Option<Interpreter>,
     /// An extension module was asked for, so a wheel without machine code is a build that failed
     /// silently.
     pub native: bool,
+}
+
+/// A C library that a wheel has to be content with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Limit {
+    /// glibc, and with it the libraries that the policies give such systems.
+    Glibc(GlibcVersion),
+    /// musl.
+    Musl(GlibcVersion),
 }
 
 /// Facts and findings: what `audit.json` holds of a wheel.
@@ -85,8 +99,9 @@ pub enum AuditError {
 
 /// Judges the wheel at `path`.
 ///
-/// Members are read one after the other, each checked against its declared size and checksum; in
-/// memory at one time is one ELF file at most, and of everything else a buffer.
+/// Each member is checked against its declared size and checksum while it passes by. In memory at
+/// one time are, for each thread, one ELF file of at most [`MAX_WHOLE_ELF`] bytes or the tables of a
+/// larger one, and of everything else a buffer.
 ///
 /// # Errors
 /// [`AuditError`] if the file cannot be read; anything else is a finding.
@@ -95,12 +110,46 @@ pub fn audit_wheel(
     promise: &Promise,
     settings: &Settings,
 ) -> Result<Audit, AuditError> {
-    let subject = gather::gather(path, promise)?;
-    let mut findings = checks::run(&subject);
+    let subject = gather::gather(path, promise, settings.depth)?;
+    let mut findings = checks::run(&subject, settings.depth);
     settings.apply(&mut findings);
     let failed = findings.iter().any(|finding| finding.severity == Severity::Error);
     let verdict = if failed { Verdict::Fail } else { Verdict::Pass };
     Ok(Audit { facts: subject.facts, verdict, findings })
+}
+
+/// Judges many wheels, on all cores; the results are in the order of the jobs. `done` is called
+/// after each.
+pub fn audit_wheels(
+    jobs: &[(Utf8PathBuf, Promise)],
+    settings: &Settings,
+    done: &(dyn Fn(&Utf8Path) + Sync),
+) -> Vec<Result<Audit, AuditError>> {
+    let audit = |(path, promise): &(Utf8PathBuf, Promise)| {
+        let result = audit_wheel(path, promise, settings);
+        done(path);
+        result
+    };
+    jobs.par_iter().with_max_len(1).map(audit).collect()
+}
+
+/// Judges an ELF file that lies in no wheel: a library, an executable.
+///
+/// # Errors
+/// [`AuditError`] if the file cannot be read; anything else is a finding.
+pub fn audit_file(
+    path: &Utf8Path,
+    promise: &Promise,
+    settings: &Settings,
+) -> Result<FileAudit, AuditError> {
+    let facts = reading::elf_file(path)?;
+    let subject = gather::gather_file(path, promise, facts);
+    let mut findings = checks::run(&subject, Depth::Floor);
+    settings.apply(&mut findings);
+    let failed = findings.iter().any(|finding| finding.severity == Severity::Error);
+    let verdict = if failed { Verdict::Fail } else { Verdict::Pass };
+    let facts = subject.facts.elf.into_iter().next();
+    Ok(FileAudit { facts, file: path.to_owned(), verdict, findings })
 }
 
 #[cfg(test)]

@@ -6,9 +6,24 @@ use glob::Pattern;
 
 use super::{Finding, Severity, checks};
 
+/// How much of a wheel is read.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Depth {
+    /// The ELF files alone, and of them what the loader reads: enough for the floor, and quick.
+    /// Whether anything is damaged stays unknown.
+    Floor,
+    /// Every byte, and all checks but those of the machine code.
+    Bytes,
+    /// The machine code as well.
+    #[default]
+    Code,
+}
+
 /// How to judge. The default judges each finding by its rule's own severity.
 #[derive(Debug, Clone, Default)]
 pub struct Settings {
+    /// How much of a wheel is read.
+    pub depth: Depth,
     /// The wheel is to be published: what the index of Python packages refuses is an error.
     pub publish: bool,
     /// Other severities than the rules' own, the later ones winning.

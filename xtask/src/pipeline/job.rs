@@ -214,6 +214,7 @@ fn promise(ctx: &Context<'_>, job: &Job, tag: &str) -> Result<Promise, PipelineE
         arch: Some(arch),
         interpreter: Some(job.interpreter),
         native: ctx.config.check.native,
+        limit: None,
     })
 }
 

@@ -7,7 +7,7 @@ use thiserror::Error;
 
 use super::{
     ArchiveError, ArchiveProblem, Digest, MAX_METADATA, MemberError, MetadataError, NameError,
-    Record, RecordError, WheelArchive, WheelFile, WheelName,
+    Record, RecordError, SharedFile, WheelArchive, WheelFile, WheelName,
     archive::{Content, write},
     tag,
 };
@@ -128,7 +128,7 @@ pub fn retag(
     Ok(target)
 }
 
-fn open(input: &Utf8Path, file_name: &str) -> Result<WheelArchive<fs_err::File>, RetagError> {
+fn open(input: &Utf8Path, file_name: &str) -> Result<WheelArchive<SharedFile>, RetagError> {
     let name = || file_name.to_owned();
     let archive =
         WheelArchive::open(input).map_err(|source| RetagError::Archive { name: name(), source })?;
@@ -140,7 +140,7 @@ fn open(input: &Utf8Path, file_name: &str) -> Result<WheelArchive<fs_err::File>,
 
 /// The metadata folder: its name may spell the distribution's otherwise than the file name does.
 fn dist_info(
-    archive: &WheelArchive<fs_err::File>,
+    archive: &WheelArchive<SharedFile>,
     name: &WheelName,
     file_name: &str,
 ) -> Result<String, RetagError> {
@@ -157,7 +157,7 @@ fn dist_info(
 }
 
 fn member(
-    archive: &mut WheelArchive<fs_err::File>,
+    archive: &mut WheelArchive<SharedFile>,
     file_name: &str,
     path: &str,
 ) -> Result<Vec<u8>, RetagError> {

@@ -11,7 +11,7 @@ mod record;
 mod tags;
 mod target;
 
-use super::{Finding, Rule, gather::Subject};
+use super::{Depth, Finding, Rule, gather::Subject};
 
 /// Some rules and the function that finds where they are broken.
 struct Check {
@@ -38,10 +38,14 @@ pub fn rules() -> impl Iterator<Item = &'static Rule> {
     CHECKS.iter().flat_map(|check| check.rules)
 }
 
-/// Runs every check; the findings come in no order.
-pub(super) fn run(subject: &Subject<'_>) -> Vec<Finding> {
+/// What can be said where only the loader's tables were read.
+const FLOOR_CHECKS: &[Check] = &[machine::CHECK, floor::CHECK];
+
+/// Runs every check that the depth allows; the findings come in no order.
+pub(super) fn run(subject: &Subject<'_>, depth: Depth) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for check in CHECKS {
+    let checks = if depth == Depth::Floor { FLOOR_CHECKS } else { CHECKS };
+    for check in checks {
         (check.find)(subject, &mut findings);
     }
     findings

@@ -7,15 +7,22 @@
 
 mod directory;
 mod problem;
+mod shared;
+mod stream;
 mod write;
 
-use std::io::{self, BufReader, Read, Seek, SeekFrom};
+use std::{
+    io::{self, Read, Seek, SeekFrom},
+    ops::ControlFlow,
+    sync::Arc,
+};
 
 use camino::Utf8Path;
-use flate2::{Crc, bufread::DeflateDecoder};
 use thiserror::Error;
 
 pub use problem::ArchiveProblem;
+pub use shared::SharedFile;
+use stream::Scratch;
 pub(super) use write::{Content, write};
 
 /// How members are compressed; a wheel may use no other methods.
@@ -84,14 +91,25 @@ impl Entry {
 #[derive(Debug)]
 pub struct WheelArchive<R> {
     reader: R,
-    entries: Vec<Entry>,
-    problems: Vec<ArchiveProblem>,
+    entries: Arc<[Entry]>,
+    problems: Arc<[ArchiveProblem]>,
+    scratch: Scratch,
 }
 
-impl WheelArchive<fs_err::File> {
+impl WheelArchive<SharedFile> {
     /// Opens an archive by its path.
     pub fn open(path: &Utf8Path) -> Result<Self, ArchiveError> {
-        Self::new(fs_err::File::open(path)?)
+        Self::new(SharedFile::open(path)?)
+    }
+
+    /// The same archive for another thread.
+    pub fn share(&self) -> Self {
+        Self {
+            reader: self.reader.clone(),
+            entries: Arc::clone(&self.entries),
+            problems: Arc::clone(&self.problems),
+            scratch: Scratch::default(),
+        }
     }
 }
 
@@ -103,7 +121,8 @@ impl<R: Read + Seek> WheelArchive<R> {
     /// [`Self::problems`].
     pub fn new(mut reader: R) -> Result<Self, ArchiveError> {
         let (entries, problems) = directory::read(&mut reader)?;
-        Ok(Self { reader, entries, problems })
+        let (entries, problems) = (entries.into(), problems.into());
+        Ok(Self { reader, entries, problems, scratch: Scratch::default() })
     }
 
     /// The members, in the order of the central directory.
@@ -124,24 +143,27 @@ impl<R: Read + Seek> WheelArchive<R> {
     /// Hands the content of a member to `sink`, piece by piece, and makes sure that it has the
     /// declared size and checksum. What `sink` got counts only if this succeeds.
     pub fn stream(&mut self, index: usize, sink: &mut dyn FnMut(&[u8])) -> Result<(), MemberError> {
+        self.stream_until(index, &mut |piece| {
+            sink(piece);
+            ControlFlow::Continue(())
+        })
+    }
+
+    /// As [`Self::stream`], until `sink` has had enough. Of a member that was not read to its end,
+    /// neither size nor checksum is known to be right.
+    pub fn stream_until(
+        &mut self,
+        index: usize,
+        sink: &mut dyn FnMut(&[u8]) -> ControlFlow<()>,
+    ) -> Result<(), MemberError> {
         let entry = self.entries.get(index).ok_or(MemberError::Damaged("no such member"))?;
         if entry.flags & directory::ENCRYPTED != 0 {
             return Err(MemberError::Damaged("encrypted"));
         }
         self.reader.seek(SeekFrom::Start(entry.data_offset))?;
-        let packed = BufReader::with_capacity(1 << 16, (&mut self.reader).take(entry.packed_size));
         match entry.method {
-            STORED => copy(packed, entry, sink),
-            DEFLATED => {
-                let mut decoder = DeflateDecoder::new(packed);
-                copy(&mut decoder, entry, sink)?;
-                // A second stream behind the end of the first is where other readers may go on.
-                if decoder.total_in() == entry.packed_size {
-                    Ok(())
-                } else {
-                    Err(MemberError::Damaged("bytes behind the end of the compressed data"))
-                }
-            }
+            STORED => self.scratch.copy(&mut self.reader, entry, sink),
+            DEFLATED => self.scratch.inflate(&mut self.reader, entry, sink),
             _ => Err(MemberError::Damaged("unsupported compression")),
         }
     }
@@ -160,47 +182,6 @@ impl<R: Read + Seek> WheelArchive<R> {
     fn packed(&mut self, entry: &Entry) -> io::Result<io::Take<&mut R>> {
         self.reader.seek(SeekFrom::Start(entry.data_offset))?;
         Ok((&mut self.reader).take(entry.packed_size))
-    }
-}
-
-/// Passes on exactly the declared bytes: never more than them, and none of them without being
-/// counted.
-fn copy(
-    mut from: impl Read,
-    entry: &Entry,
-    sink: &mut dyn FnMut(&[u8]),
-) -> Result<(), MemberError> {
-    let mut buffer = vec![0; 1 << 16];
-    let (mut crc, mut left) = (Crc::new(), entry.size);
-    loop {
-        let count = match from.read(&mut buffer) {
-            Ok(count) => count,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            Err(error)
-                if matches!(
-                    error.kind(),
-                    io::ErrorKind::InvalidInput
-                        | io::ErrorKind::InvalidData
-                        | io::ErrorKind::UnexpectedEof
-                ) =>
-            {
-                return Err(MemberError::Damaged("broken compressed data"));
-            }
-            Err(error) => return Err(error.into()),
-        };
-        let piece = &buffer[..count];
-        if piece.is_empty() {
-            break;
-        }
-        left =
-            left.checked_sub(count as u64).ok_or(MemberError::Damaged("larger than declared"))?;
-        crc.update(piece);
-        sink(piece);
-    }
-    match (left, crc.sum() == entry.crc32) {
-        (0, true) => Ok(()),
-        (0, false) => Err(MemberError::Damaged("wrong checksum")),
-        _ => Err(MemberError::Damaged("smaller than declared")),
     }
 }
 

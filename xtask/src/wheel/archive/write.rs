@@ -24,7 +24,7 @@ pub(in crate::wheel) fn write<R: Read + Seek>(
 ) -> io::Result<()> {
     let mut directory = Vec::new();
     let mut at = 0_u64;
-    for entry in archive.entries.clone() {
+    for entry in archive.entries.to_vec() {
         let (entry, packed) = match content(&entry) {
             Content::Same => (entry, None),
             Content::New(bytes) => {

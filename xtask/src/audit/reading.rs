@@ -1,0 +1,276 @@
+//! Reading a wheel: every member once, from its first byte to its last, in bounded memory.
+
+use std::{
+    io::Read,
+    ops::ControlFlow,
+    sync::{Mutex, PoisonError},
+};
+
+use camino::Utf8Path;
+use rayon::prelude::*;
+use sha2::{Digest as _, Sha256};
+
+use super::{
+    AuditError, Depth,
+    gather::{Contents, dist_info, wants_text},
+};
+use crate::{
+    elf::{ElfFacts, FileBytes as _, Keeper, Reading, Sparse, is_elf},
+    wheel::{ArchiveProblem, Digest, Entry, MAX_METADATA, MemberError, SharedFile, WheelArchive},
+};
+
+/// ELF files up to this size, in bytes, are held in memory as a whole; of larger ones only what the
+/// loader reads.
+pub const MAX_WHOLE_ELF: u64 = 40 << 20;
+/// The most that is held of a larger one, by one thread at a time. Real ones need less than half.
+const MAX_TABLES: u64 = 96 << 20;
+/// How often a large file is gone through at most. Real ones take two or three times.
+const MAX_PASSES: usize = 8;
+/// From this size of the archive on its members are read by several threads.
+const PARALLEL: u64 = 16 << 20;
+
+/// What reading a member gave.
+pub(super) struct Member {
+    /// `None` where it was not read to its end.
+    pub(super) digest: Option<Digest>,
+    pub(super) found: Found,
+}
+
+/// What a member is.
+pub(super) enum Found {
+    /// A file that some check reads as text.
+    Text(Vec<u8>),
+    /// Such a file, and larger than any real one.
+    TooLong,
+    /// An ELF file: its facts, or why there are none.
+    Elf(Box<Result<ElfFacts, String>>),
+    /// Any other file.
+    Other,
+    /// It cannot be read, for this reason.
+    Damaged(String),
+}
+
+impl Found {
+    fn elf(facts: Result<ElfFacts, String>) -> Self {
+        Self::Elf(Box::new(facts))
+    }
+}
+
+/// SHA-256 and size of a file.
+pub(super) fn digest_of_file(path: &Utf8Path) -> std::io::Result<Digest> {
+    let mut file = fs_err::File::open(path)?;
+    let (mut hash, mut size, mut buffer) = (Sha256::new(), 0, vec![0; 1 << 17]);
+    loop {
+        let count = file.read(&mut buffer)?;
+        if count == 0 {
+            return Ok(Digest { sha256: hash.finalize().into(), size });
+        }
+        hash.update(&buffer[..count]);
+        size += count as u64;
+    }
+}
+
+/// Reads every member.
+pub(super) fn contents(
+    archive: &WheelArchive<SharedFile>,
+    depth: Depth,
+) -> Result<Contents, AuditError> {
+    let mut contents = Contents { problems: archive.problems().to_vec(), ..Contents::default() };
+    let names = archive.entries().iter().filter_map(|entry| dist_info(&entry.name));
+    contents.dist_infos = names.map(str::to_owned).collect();
+    if contents.problems.iter().any(ArchiveProblem::forbids_reading) {
+        return Ok(contents);
+    }
+    contents.is_read = true;
+    let entries = archive.entries();
+    let files: Vec<usize> =
+        (0..entries.len()).filter(|&index| !entries[index].is_folder()).collect();
+    let packed = entries.iter().map(|entry| entry.packed_size).fold(0, u64::saturating_add);
+    let read = |archive: &mut WheelArchive<SharedFile>, index| member(archive, index, depth);
+    let members: Vec<Member> = if packed < PARALLEL {
+        let mut archive = archive.share();
+        files.iter().map(|&index| read(&mut archive, index)).collect::<Result<_, _>>()?
+    } else {
+        let members = files.par_iter().map_init(|| archive.share(), |own, &index| read(own, index));
+        members.collect::<Result<_, _>>()?
+    };
+    for (index, member) in files.into_iter().zip(members) {
+        contents.add(entries[index].name.clone(), member);
+    }
+    super::brought::leave_out(&mut contents);
+    Ok(contents)
+}
+
+/// Reads a member, as deep as asked.
+fn member(
+    archive: &mut WheelArchive<SharedFile>,
+    index: usize,
+    depth: Depth,
+) -> Result<Member, AuditError> {
+    let Some(entry) = archive.entries().get(index).cloned() else {
+        return Ok(Member { digest: None, found: Found::Other });
+    };
+    let mut pass = FirstPass::new(&entry, depth);
+    let result = archive.stream_until(index, &mut |piece| pass.feed(piece));
+    let whole = !pass.stopped;
+    match result.and_then(|()| pass.finish(archive, index)) {
+        Ok((digest, found)) => Ok(Member { digest: digest.filter(|_| whole), found }),
+        Err(MemberError::Io(error)) => Err(error.into()),
+        Err(error) => Ok(Member { digest: None, found: Found::Damaged(error.to_string()) }),
+    }
+}
+
+/// What is kept of a member while it passes by for the first time.
+struct FirstPass {
+    depth: Depth,
+    size: u64,
+    hash: Option<Sha256>,
+    keep: Keep,
+    /// It was not read to its end, since nothing more of it is wanted.
+    stopped: bool,
+}
+
+enum Keep {
+    /// Not known yet: the bytes so far, fewer than four.
+    Undecided(Vec<u8>),
+    Nothing,
+    Text(Vec<u8>),
+    TooLong,
+    Elf(Keeper),
+}
+
+impl FirstPass {
+    fn new(entry: &Entry, depth: Depth) -> Self {
+        let keep = if wants_text(&entry.name) {
+            Keep::Text(Vec::new())
+        } else {
+            Keep::Undecided(Vec::new())
+        };
+        let hash = (depth != Depth::Floor).then(Sha256::new);
+        Self { depth, size: entry.size, hash, keep, stopped: false }
+    }
+
+    fn feed(&mut self, piece: &[u8]) -> ControlFlow<()> {
+        if let Some(hash) = &mut self.hash {
+            hash.update(piece);
+        }
+        match &mut self.keep {
+            Keep::Undecided(start) if start.is_empty() && piece.len() >= 4 => self.decide(piece),
+            Keep::Undecided(start) => {
+                start.extend_from_slice(piece);
+                if start.len() >= 4 {
+                    let start = std::mem::take(start);
+                    self.decide(&start);
+                }
+            }
+            Keep::Text(text) if (text.len() + piece.len()) as u64 > MAX_METADATA => {
+                self.keep = Keep::TooLong;
+            }
+            Keep::Text(text) => text.extend_from_slice(piece),
+            Keep::Elf(keeper) => keeper.feed(piece),
+            Keep::Nothing | Keep::TooLong => {}
+        }
+        if self.depth != Depth::Floor {
+            return ControlFlow::Continue(());
+        }
+        let has_enough = match &self.keep {
+            Keep::Nothing | Keep::TooLong => true,
+            Keep::Elf(keeper) => keeper.is_done(),
+            Keep::Undecided(_) | Keep::Text(_) => false,
+        };
+        self.stopped = has_enough;
+        if has_enough { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+
+    fn decide(&mut self, start: &[u8]) {
+        self.keep = if is_elf(start) {
+            let mut keeper = Keeper::new(self.size, MAX_WHOLE_ELF);
+            keeper.feed(start);
+            Keep::Elf(keeper)
+        } else {
+            Keep::Nothing
+        };
+    }
+
+    fn finish(
+        self,
+        archive: &mut WheelArchive<SharedFile>,
+        index: usize,
+    ) -> Result<(Option<Digest>, Found), MemberError> {
+        let digest =
+            self.hash.map(|hash| Digest { sha256: hash.finalize().into(), size: self.size });
+        let found = match self.keep {
+            Keep::Undecided(start) if is_elf(&start) => {
+                Found::elf(Err("no more than a mark".into()))
+            }
+            Keep::Undecided(_) | Keep::Nothing => Found::Other,
+            Keep::Text(text) => Found::Text(text),
+            Keep::TooLong => Found::TooLong,
+            Keep::Elf(keeper) => {
+                let mut pass = |keeper: &mut Keeper| {
+                    archive.stream_until(index, &mut |piece| {
+                        keeper.feed(piece);
+                        if keeper.is_done() {
+                            ControlFlow::Break(())
+                        } else {
+                            ControlFlow::Continue(())
+                        }
+                    })
+                };
+                Found::elf(read_elf(keeper.finish(), &mut pass)?)
+            }
+        };
+        Ok((digest, found))
+    }
+}
+
+/// Reads an ELF file from what was kept of it, and where that is not enough, from what another
+/// `pass` over the file gives.
+fn read_elf<E>(
+    mut kept: Sparse,
+    pass: &mut dyn FnMut(&mut Keeper) -> Result<(), E>,
+) -> Result<Result<ElfFacts, String>, E> {
+    /// Held by the one thread that has more than its share in memory.
+    static LARGE: Mutex<()> = Mutex::new(());
+    let mut large = None;
+    for _ in 0..MAX_PASSES {
+        let more = match ElfFacts::read(&kept) {
+            Reading::Done(result) => return Ok((*result).map_err(|error| error.to_string())),
+            Reading::More(more) => more,
+        };
+        let mut keeper = Keeper::again(kept, &more);
+        if keeper.budget() > MAX_TABLES {
+            return Ok(Err("its tables are larger than those of any real file".into()));
+        }
+        if keeper.budget() > MAX_WHOLE_ELF && large.is_none() {
+            large = Some(LARGE.lock().unwrap_or_else(PoisonError::into_inner));
+        }
+        pass(&mut keeper)?;
+        kept = keeper.finish();
+    }
+    Ok(Err("its tables lead from one to the next without an end".into()))
+}
+
+/// Reads an ELF file that lies in no wheel.
+pub(super) fn elf_file(path: &Utf8Path) -> Result<Result<ElfFacts, String>, AuditError> {
+    let mut buffer = vec![0; 1 << 17];
+    let length = fs_err::metadata(path)?.len();
+    let mut pass = |keeper: &mut Keeper| -> std::io::Result<()> {
+        let mut file = fs_err::File::open(path)?;
+        while !keeper.is_done() {
+            let count = file.read(&mut buffer)?;
+            if count == 0 {
+                break;
+            }
+            keeper.feed(&buffer[..count]);
+        }
+        Ok(())
+    };
+    let mut first = Keeper::new(length, MAX_WHOLE_ELF);
+    pass(&mut first)?;
+    let kept = first.finish();
+    if !is_elf(kept.run(0)) {
+        return Ok(Err("it is neither a wheel nor an ELF file".into()));
+    }
+    Ok(read_elf(kept, &mut pass)?)
+}

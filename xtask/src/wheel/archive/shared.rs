@@ -1,0 +1,50 @@
+//! A file that several threads read at once, each at a place of its own.
+
+use std::{
+    io::{self, Read, Seek, SeekFrom},
+    sync::Arc,
+};
+
+use camino::Utf8Path;
+use fs_err::os::unix::fs::FileExt as _;
+
+/// One thread's view of an open file. Clones share the file and nothing else, so that what one
+/// thread reads is what the others read, whatever happens to the path.
+#[derive(Debug, Clone)]
+pub struct SharedFile {
+    file: Arc<fs_err::File>,
+    at: u64,
+    length: u64,
+}
+
+impl SharedFile {
+    pub(super) fn open(path: &Utf8Path) -> io::Result<Self> {
+        let file = fs_err::File::open(path)?;
+        let metadata = file.metadata()?;
+        if !metadata.is_file() {
+            let message = format!("`{path}` is no regular file");
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
+        }
+        Ok(Self { file: Arc::new(file), at: 0, length: metadata.len() })
+    }
+}
+
+impl Read for SharedFile {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.file.read_at(buffer, self.at)?;
+        self.at += count as u64;
+        Ok(count)
+    }
+}
+
+impl Seek for SharedFile {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        let target = match to {
+            SeekFrom::Start(offset) => Some(offset),
+            SeekFrom::End(offset) => self.length.checked_add_signed(offset),
+            SeekFrom::Current(offset) => self.at.checked_add_signed(offset),
+        };
+        self.at = target.ok_or(io::ErrorKind::InvalidInput)?;
+        Ok(self.at)
+    }
+}
