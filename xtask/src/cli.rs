@@ -27,6 +27,10 @@ pub struct Cli {
 pub enum Command {
     /// Build, audit and smoke-test wheels into `dist/`
     Wheels(commands::wheels::WheelsArgs),
+    /// Say what wheels and files need of the C library, and which symbols are to blame
+    CheckGlibc(commands::check_glibc::CheckGlibcArgs),
+    /// Check everything that can be wrong with wheels
+    Verify(commands::verify::VerifyArgs),
     /// Show what a target's build environment is
     BuildInfo(commands::build_info::BuildInfoArgs),
     /// Say what this machine has and lacks, each missing part with its cure
@@ -57,6 +61,8 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
     interrupt::install().context("could not install the handler for Ctrl-C")?;
     match command {
         Command::Wheels(args) => commands::wheels::run(&args),
+        Command::CheckGlibc(args) => commands::check_glibc::run(&args),
+        Command::Verify(args) => commands::verify::run(&args),
         Command::BuildInfo(args) => commands::build_info::run(&args),
         Command::Doctor(args) => {
             let (workspace, image) = Workspace::find_with_image()?;

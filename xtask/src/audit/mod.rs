@@ -10,6 +10,7 @@ mod checks;
 mod facts;
 mod finding;
 mod gather;
+mod inputs;
 mod reading;
 mod report;
 mod settings;
@@ -22,6 +23,7 @@ use thiserror::Error;
 pub use checks::rules;
 pub use facts::{Culprit, ElfReport, WheelFacts};
 pub use finding::{Finding, Rule, Severity};
+pub use inputs::{InputError, Inputs};
 pub use reading::MAX_WHOLE_ELF;
 pub use report::{FileAudit, Report, SCHEMA_VERSION, Unread};
 pub use settings::{Depth, Override, Settings};
@@ -131,6 +133,41 @@ pub fn audit_wheels(
         result
     };
     jobs.par_iter().with_max_len(1).map(audit).collect()
+}
+
+/// Judges all that was asked for, all of it by the same promise. `done` is called after each file.
+pub fn judge(
+    inputs: &Inputs,
+    promise: &Promise,
+    settings: &Settings,
+    done: &(dyn Fn(&Utf8Path) + Sync),
+) -> Report {
+    let jobs: Vec<_> = inputs.wheels.iter().map(|path| (path.clone(), promise.clone())).collect();
+    let mut unread = Vec::new();
+    let mut keep = |path: &Utf8Path, error: AuditError| {
+        unread.push(Unread { path: path.to_owned(), message: error.to_string() });
+    };
+    let mut wheels = Vec::new();
+    for (path, result) in inputs.wheels.iter().zip(audit_wheels(&jobs, settings, done)) {
+        match result {
+            Ok(audit) => wheels.push(audit),
+            Err(error) => keep(path, error),
+        }
+    }
+    let audit = |path: &Utf8PathBuf| {
+        let result = audit_file(path, promise, settings);
+        done(path);
+        result
+    };
+    let audits: Vec<_> = inputs.files.par_iter().with_max_len(1).map(audit).collect();
+    let mut files = Vec::new();
+    for (path, result) in inputs.files.iter().zip(audits) {
+        match result {
+            Ok(audit) => files.push(audit),
+            Err(error) => keep(path, error),
+        }
+    }
+    Report::new(wheels, files, Vec::new(), unread)
 }
 
 /// Judges an ELF file that lies in no wheel: a library, an executable.

@@ -1,15 +1,21 @@
 //! One file per subcommand: its arguments, a plan, a call into the rooms below, a report.
 
 pub mod build_info;
+pub mod check_glibc;
 pub mod ci;
 pub mod doctor;
 pub mod host_settings;
 pub mod setup;
+pub mod verify;
 pub mod wheels;
+
+use std::io::BufRead as _;
+use std::process::ExitCode;
 
 use anyhow::Context as _;
 use camino::Utf8PathBuf;
 
+use crate::audit::{Report, Verdict};
 use crate::config::{self, Config, Platform};
 use crate::engine::Engine;
 use crate::exec::Exec;
@@ -64,6 +70,40 @@ impl Workspace {
     pub(crate) fn engine(&self, exec: &Exec, builder: Option<String>) -> anyhow::Result<Engine> {
         let host = pipeline::prepare_host(exec, &self.work)?;
         Ok(Engine { exec: exec.clone(), root: self.root.clone(), host, builder })
+    }
+}
+
+/// The paths that a command was asked to look at: `dist/` of the workspace if none were typed, and
+/// for `-` those on stdin, one a line.
+pub(crate) fn asked_paths(typed: &[Utf8PathBuf]) -> anyhow::Result<Vec<Utf8PathBuf>> {
+    if typed.is_empty() {
+        let dist = Workspace::find()?.dist;
+        let hint = "build wheels with `cargo xtask wheels`, or name wheels, files or folders";
+        anyhow::ensure!(dist.is_dir(), "there is no `{dist}`\n\nhint: {hint}");
+        return Ok(vec![dist]);
+    }
+    let mut paths = Vec::new();
+    for path in typed {
+        if path == "-" {
+            for line in std::io::stdin().lock().lines() {
+                let line = line.context("stdin is no list of paths")?;
+                let line = line.trim_end_matches('\r');
+                paths.extend((!line.is_empty()).then(|| Utf8PathBuf::from(line)));
+            }
+            anyhow::ensure!(!paths.is_empty(), "stdin names no path");
+        } else {
+            paths.push(path.clone());
+        }
+    }
+    Ok(paths)
+}
+
+/// The exit status that a report stands for.
+pub(crate) fn exit_code(report: &Report) -> ExitCode {
+    match report.verdict {
+        _ if !report.unread.is_empty() => ExitCode::from(COULD_NOT_RUN),
+        Verdict::Pass => ExitCode::SUCCESS,
+        Verdict::Fail => ExitCode::from(FINDINGS),
     }
 }
 

@@ -5,9 +5,11 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "the one room that prints")]
 
+mod count;
 mod live;
 mod table;
 
+pub use count::Count;
 pub use live::{Detail, Live, Stage, Watch};
 pub use table::table;
 

@@ -1,0 +1,159 @@
+//! The paths that were asked for, made a list of files.
+
+use std::{collections::BTreeSet, io::Read as _};
+
+use camino::{Utf8Path, Utf8PathBuf};
+use thiserror::Error;
+use walkdir::WalkDir;
+
+use crate::elf::is_elf;
+
+/// What is to be looked at.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Inputs {
+    /// Wheels, in order, each once.
+    pub wheels: Vec<Utf8PathBuf>,
+    /// ELF files that lie in no wheel, and files that were named and are neither.
+    pub files: Vec<Utf8PathBuf>,
+    /// The folders among the paths that were asked for.
+    pub folders: Vec<Utf8PathBuf>,
+}
+
+/// Why there is nothing to look at.
+#[derive(Debug, Error)]
+pub enum InputError {
+    /// The path is not there, or cannot be read.
+    #[error("`{path}` cannot be read")]
+    Io {
+        /// The path as it was asked for, or one below it.
+        path: Utf8PathBuf,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// A check that had nothing to look at must not end well.
+    #[error(
+        "there is neither a wheel nor an ELF file in `{0}`\n\n\
+         hint: build wheels with `cargo xtask wheels`, or name what is to be looked at"
+    )]
+    Empty(Utf8PathBuf),
+    /// A device, a socket.
+    #[error("`{0}` is neither a file nor a folder")]
+    Special(Utf8PathBuf),
+    /// A name that cannot be printed.
+    #[error("`{0}` is not named in UTF-8")]
+    Name(String),
+}
+
+impl Inputs {
+    /// Files and folders, gone through to the ground; symbolic links in them are not followed.
+    ///
+    /// # Errors
+    /// [`InputError`] when a path cannot be read, or when there is nothing to judge in a folder.
+    pub fn find(paths: &[Utf8PathBuf]) -> Result<Self, InputError> {
+        let mut inputs = Self::default();
+        for path in paths {
+            inputs.add(path)?;
+        }
+        inputs.each_once();
+        Ok(inputs)
+    }
+
+    fn add(&mut self, path: &Utf8Path) -> Result<(), InputError> {
+        let metadata = std::fs::metadata(path).map_err(unread(path))?;
+        if metadata.is_dir() {
+            return self.add_folder(path);
+        }
+        if !metadata.is_file() {
+            return Err(InputError::Special(path.to_owned()));
+        }
+        match kind(path)? {
+            Kind::Wheel => self.wheels.push(path.to_owned()),
+            // One that was named is looked at, so that it is said what it is.
+            Kind::Elf | Kind::Other => self.files.push(path.to_owned()),
+        }
+        Ok(())
+    }
+
+    fn add_folder(&mut self, folder: &Utf8Path) -> Result<(), InputError> {
+        let before = self.wheels.len() + self.files.len();
+        for entry in WalkDir::new(folder).sort_by_file_name() {
+            let entry = entry.map_err(|error| unread(folder)(error.into()))?;
+            let Some(path) = Utf8Path::from_path(entry.path()) else {
+                return Err(InputError::Name(entry.path().display().to_string()));
+            };
+            if !entry.file_type().is_file() {
+                continue;
+            }
+            match kind(path)? {
+                Kind::Wheel => self.wheels.push(path.to_owned()),
+                Kind::Elf => self.files.push(path.to_owned()),
+                Kind::Other => {}
+            }
+        }
+        if self.wheels.len() + self.files.len() == before {
+            return Err(InputError::Empty(folder.to_owned()));
+        }
+        self.folders.push(folder.to_owned());
+        Ok(())
+    }
+
+    fn each_once(&mut self) {
+        let mut seen = BTreeSet::new();
+        self.wheels.retain(|path| seen.insert(path.clone()));
+        self.files.retain(|path| seen.insert(path.clone()));
+    }
+}
+
+enum Kind {
+    Wheel,
+    Elf,
+    Other,
+}
+
+fn unread(path: &Utf8Path) -> impl FnOnce(std::io::Error) -> InputError {
+    let path = path.to_owned();
+    |source| InputError::Io { path, source }
+}
+
+fn kind(path: &Utf8Path) -> Result<Kind, InputError> {
+    if path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("whl")) {
+        return Ok(Kind::Wheel);
+    }
+    let mut start = Vec::new();
+    let file = std::fs::File::open(path).map_err(unread(path))?;
+    file.take(4).read_to_end(&mut start).map_err(unread(path))?;
+    Ok(if is_elf(&start) { Kind::Elf } else { Kind::Other })
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test may stop at once")]
+
+    use super::*;
+
+    #[test]
+    fn folders_are_gone_through_and_each_file_is_taken_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = Utf8Path::from_path(folder.path()).unwrap();
+        fs_err::create_dir(root.join("deep")).unwrap();
+        for (name, bytes) in [("b.whl", ""), ("deep/a.so", "\x7fELF"), ("deep/notes.txt", "hello")]
+        {
+            fs_err::write(root.join(name), bytes).unwrap();
+        }
+        let inputs = Inputs::find(&[root.to_owned(), root.join("b.whl")]).unwrap();
+        assert_eq!(inputs.wheels, [root.join("b.whl")]);
+        assert_eq!(inputs.files, [root.join("deep/a.so")]);
+        assert_eq!(inputs.folders, [root]);
+        let named = Inputs::find(&[root.join("deep/notes.txt")]).unwrap();
+        assert_eq!(named.files, [root.join("deep/notes.txt")]);
+    }
+
+    #[test]
+    fn nothing_to_look_at_is_an_error_that_names_the_place() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = Utf8Path::from_path(folder.path()).unwrap();
+        let message = |path: Utf8PathBuf| Inputs::find(&[path]).unwrap_err().to_string();
+        assert!(message(root.to_owned()).contains(root.as_str()));
+        assert!(message(root.join("absent.whl")).contains("absent.whl"));
+    }
+}
