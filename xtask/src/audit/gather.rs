@@ -1,6 +1,9 @@
 //! A wheel as the checks see it: what was read of it, and what is promised.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use camino::Utf8Path;
 
@@ -78,7 +81,7 @@ impl Subject<'_> {
     /// What has to hold for files of an architecture: the limits of every tag in the file name and
     /// of the target's, lowest first. That a file is for another architecture than the wheel is a
     /// matter of its own.
-    pub(super) fn limits(&self, arch: Option<Arch>) -> Vec<Limits> {
+    pub(super) fn limits(&self, arch: Option<Arch>) -> Vec<Arc<Limits>> {
         let mut tags = match (self.promise.limit, arch) {
             (Some(Limit::Glibc(version)), Some(arch)) => {
                 vec![PlatformTag::Manylinux(version, arch)]
@@ -254,7 +257,7 @@ fn requirements(elf: &ElfFacts) -> Requirements {
     let libraries = elf.needed.iter().filter(|library| !Policies::is_loader(library));
     let libraries: BTreeSet<String> = libraries.cloned().collect();
     let mut symbols: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-    for library in &libraries {
+    for library in libraries.iter().filter(|library| Policies::builtin().has_bans(library)) {
         let strong = elf.imports.iter().filter(|import| !import.weak);
         let forbidden = strong.filter(|import| Policies::builtin().forbids(library, &import.name));
         let forbidden: BTreeSet<String> = forbidden.map(|import| import.name.clone()).collect();

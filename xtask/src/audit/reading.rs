@@ -16,7 +16,9 @@ use super::{
 };
 use crate::{
     elf::{ElfFacts, FileBytes as _, Keeper, Reading, Sparse, is_elf},
-    wheel::{ArchiveProblem, Digest, Entry, MAX_METADATA, MemberError, SharedFile, WheelArchive},
+    wheel::{
+        ArchiveProblem, Digest, Entry, MAX_METADATA, MemberError, Piece, SharedFile, WheelArchive,
+    },
 };
 
 /// ELF files up to this size, in bytes, are held in memory as a whole; of larger ones only what the
@@ -110,6 +112,16 @@ fn member(
     let Some(entry) = archive.entries().get(index).cloned() else {
         return Ok(Member { digest: None, found: Found::Other });
     };
+    if depth == Depth::Floor && !wants_text(&entry.name) {
+        match archive.start(index) {
+            Ok(start) if !is_elf(&start) => {
+                return Ok(Member { digest: None, found: Found::Other });
+            }
+            Err(MemberError::Io(error)) => return Err(error.into()),
+            // What is damaged is told of below.
+            Ok(_) | Err(_) => {}
+        }
+    }
     let mut pass = FirstPass::new(&entry, depth);
     let result = archive.stream_until(index, &mut |piece| pass.feed(piece));
     let whole = !pass.stopped;
@@ -150,24 +162,31 @@ impl FirstPass {
         Self { depth, size: entry.size, hash, keep, stopped: false }
     }
 
-    fn feed(&mut self, piece: &[u8]) -> ControlFlow<()> {
+    fn feed(&mut self, mut piece: Piece<'_>) -> ControlFlow<()> {
         if let Some(hash) = &mut self.hash {
-            hash.update(piece);
+            hash.update(&*piece);
         }
         match &mut self.keep {
-            Keep::Undecided(start) if start.is_empty() && piece.len() >= 4 => self.decide(piece),
+            Keep::Undecided(start) if start.is_empty() && piece.len() >= 4 => {
+                self.keep = match &mut piece {
+                    Piece::Whole(bytes) if is_elf(bytes) => {
+                        Keep::Elf(Keeper::whole(std::mem::take(bytes)))
+                    }
+                    piece => self.decide(piece),
+                };
+            }
             Keep::Undecided(start) => {
-                start.extend_from_slice(piece);
+                start.extend_from_slice(&piece);
                 if start.len() >= 4 {
                     let start = std::mem::take(start);
-                    self.decide(&start);
+                    self.keep = self.decide(&start);
                 }
             }
             Keep::Text(text) if (text.len() + piece.len()) as u64 > MAX_METADATA => {
                 self.keep = Keep::TooLong;
             }
-            Keep::Text(text) => text.extend_from_slice(piece),
-            Keep::Elf(keeper) => keeper.feed(piece),
+            Keep::Text(text) => text.extend_from_slice(&piece),
+            Keep::Elf(keeper) => keeper.feed(&piece),
             Keep::Nothing | Keep::TooLong => {}
         }
         if self.depth != Depth::Floor {
@@ -182,14 +201,14 @@ impl FirstPass {
         if has_enough { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     }
 
-    fn decide(&mut self, start: &[u8]) {
-        self.keep = if is_elf(start) {
+    fn decide(&self, start: &[u8]) -> Keep {
+        if is_elf(start) {
             let mut keeper = Keeper::new(self.size, MAX_WHOLE_ELF);
             keeper.feed(start);
             Keep::Elf(keeper)
         } else {
             Keep::Nothing
-        };
+        }
     }
 
     fn finish(
@@ -209,7 +228,7 @@ impl FirstPass {
             Keep::Elf(keeper) => {
                 let mut pass = |keeper: &mut Keeper| {
                     archive.stream_until(index, &mut |piece| {
-                        keeper.feed(piece);
+                        keeper.feed(&piece);
                         if keeper.is_done() {
                             ControlFlow::Break(())
                         } else {

@@ -174,10 +174,9 @@ impl<'a> Image<'a> {
         limit: usize,
         what: &'static str,
     ) -> Result<String, ElfError> {
-        let bytes = self.at(address, what)?;
-        let end = bytes.iter().take(limit).position(|&byte| byte == 0);
-        let end = end.ok_or(ElfError::Outside { what, address })?;
-        Ok(String::from_utf8_lossy(&bytes[..end]).into_owned())
+        let bytes = terminated(self.at(address, what)?, limit);
+        let bytes = bytes.ok_or(ElfError::Outside { what, address })?;
+        Ok(String::from_utf8_lossy(bytes).into_owned())
     }
 
     /// The number at `offset`; 0 outside, for callers that have checked the length.
@@ -205,6 +204,12 @@ impl<'a> Image<'a> {
     pub(super) fn word_size(&self) -> usize {
         if self.is_64_bit() { 8 } else { 4 }
     }
+}
+
+/// The bytes up to the first zero, fewer than `limit`.
+pub(super) fn terminated(bytes: &[u8], limit: usize) -> Option<&[u8]> {
+    let bytes = &bytes[..bytes.len().min(limit)];
+    memchr::memchr(0, bytes).map(|end| &bytes[..end])
 }
 
 /// How far into what the file gives for a segment an address is.
@@ -238,6 +243,8 @@ pub(super) fn named_parts(source: &dyn FileBytes, small: u64, names: u64) -> Vec
 }
 
 fn fixed<const N: usize>(bytes: &[u8], offset: usize) -> [u8; N] {
-    let slice = offset.checked_add(N).and_then(|end| bytes.get(offset..end));
-    slice.and_then(|slice| slice.try_into().ok()).unwrap_or([0; N])
+    match bytes.get(offset..).and_then(<[u8]>::first_chunk) {
+        Some(chunk) => *chunk,
+        None => [0; N],
+    }
 }

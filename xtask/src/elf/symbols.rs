@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use goblin::elf::{
     dynamic::{
         DT_GNU_HASH, DT_HASH, DT_JMPREL, DT_PLTREL, DT_PLTRELSZ, DT_REL, DT_RELA, DT_RELASZ,
-        DT_RELSZ, DT_SYMTAB, DT_VERSYM,
+        DT_RELSZ, DT_STRTAB, DT_SYMTAB, DT_VERSYM,
     },
     section_header::SHN_UNDEF,
     sym::STB_WEAK,
@@ -14,7 +14,7 @@ use goblin::elf::{
 use super::{
     ElfError, Import,
     dynamic::Dynamic,
-    image::{Image, MAX_SYMBOL},
+    image::{Image, MAX_SYMBOL, terminated},
 };
 
 /// All names together may take this many bytes; the largest real files stay below a tenth.
@@ -53,6 +53,7 @@ pub(super) fn read(
         }
         None => &[],
     };
+    let names = Names::of(image, dynamic);
     let mut budget = MAX_NAME_BYTES;
     for (index, entry) in table.chunks_exact(size).enumerate().skip(1) {
         let symbol = Symbol::parse(image, entry);
@@ -60,15 +61,37 @@ pub(super) fn read(
         let version = image.u16(versions, index * 2) & 0x7fff;
         let need = needs.get(&version).copied();
         let imported = u32::from(symbol.section) == SHN_UNDEF || need.is_some();
-        let name = dynamic.string(image, symbol.name, MAX_SYMBOL, "name of a symbol")?;
+        let name = names.get(symbol.name)?;
         budget = budget.checked_sub(name.len()).ok_or(ElfError::TooMany("symbols"))?;
         if imported && !name.is_empty() {
+            let name = String::from_utf8_lossy(name).into_owned();
             symbols.imports.push(Import { name, need, weak: symbol.info >> 4 == STB_WEAK });
-        } else if name.starts_with("PyInit_") || name.starts_with("_cffi_pypyinit_") {
-            symbols.module_inits.insert(name);
+        } else if name.starts_with(b"PyInit") || name.starts_with(b"_cffi_pypyinit_") {
+            symbols.module_inits.insert(String::from_utf8_lossy(name).into_owned());
         }
     }
     Ok(symbols)
+}
+
+/// The string table, looked up once for all symbols.
+struct Names<'a> {
+    bytes: &'a [u8],
+    address: u64,
+}
+
+impl<'a> Names<'a> {
+    fn of(image: &Image<'a>, dynamic: &Dynamic) -> Self {
+        let address = dynamic.get(DT_STRTAB).unwrap_or(0);
+        Self { bytes: image.at(address, "names of symbols").unwrap_or_default(), address }
+    }
+
+    fn get(&self, offset: u64) -> Result<&'a [u8], ElfError> {
+        let rest = usize::try_from(offset).ok().and_then(|offset| self.bytes.get(offset..));
+        rest.and_then(|rest| terminated(rest, MAX_SYMBOL)).ok_or(ElfError::Outside {
+            what: "name of a symbol",
+            address: self.address.saturating_add(offset),
+        })
+    }
 }
 
 impl Symbol {
@@ -145,7 +168,10 @@ fn relocation_count(
     let size = image.word_size() * if addends { 3 } else { 2 };
     let table = image.table(address, length, "relocations")?;
     let shift = if image.is_64_bit() { 32 } else { 8 };
-    let symbols =
-        table.chunks_exact(size).map(|entry| image.word(entry, image.word_size()) >> shift);
-    Ok(symbols.max().map_or(0, |highest| highest + 1))
+    let mut count = 0;
+    // Tables of some hundred thousand entries are common: a plain loop, quick without an optimiser.
+    for entry in table.chunks_exact(size) {
+        count = count.max((image.word(entry, image.word_size()) >> shift).saturating_add(1));
+    }
+    Ok(if table.is_empty() { 0 } else { count })
 }

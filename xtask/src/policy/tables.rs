@@ -11,7 +11,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::LazyLock,
+    sync::{Arc, LazyLock, Mutex, PoisonError},
 };
 
 use serde::Deserialize;
@@ -26,7 +26,12 @@ use super::{
 pub struct Policies {
     manylinux: Table,
     musllinux: Table,
+    /// The answers given so far: every file of a wheel asks for the same few tags.
+    known: Mutex<BTreeMap<PlatformTag, Option<Arc<Limits>>>>,
 }
+
+/// So many answers are kept. There are fewer tags that anybody uses.
+const MAX_KNOWN: usize = 1 << 9;
 
 /// What one tag allows on one architecture.
 #[derive(Debug, Clone)]
@@ -61,6 +66,7 @@ impl Policies {
         static BUILTIN: LazyLock<Policies> = LazyLock::new(|| Policies {
             manylinux: Table::load(include_str!("data/manylinux.toml")),
             musllinux: Table::load(include_str!("data/musllinux.toml")),
+            known: Mutex::default(),
         });
         &BUILTIN
     }
@@ -72,12 +78,21 @@ impl Policies {
 
     /// What `tag` allows; `None` if it promises nothing (`any`, `linux_ARCH`), or if no policy is
     /// that old or for that architecture (`manylinux1_aarch64`).
-    pub fn limits(&self, tag: PlatformTag) -> Option<Limits> {
-        match (tag.glibc(), tag.musl()) {
+    pub fn limits(&self, tag: PlatformTag) -> Option<Arc<Limits>> {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(limits) = known.get(&tag) {
+            return limits.clone();
+        }
+        let limits = match (tag.glibc(), tag.musl()) {
             (Some(glibc), _) => self.manylinux.limits(tag, glibc),
             (_, Some(musl)) => self.musllinux.limits(tag, musl),
             (None, None) => None,
+        };
+        let limits = limits.map(Arc::new);
+        if known.len() < MAX_KNOWN {
+            known.insert(tag, limits.clone());
         }
+        limits
     }
 
     /// The lowest `manylinux_X_Y` tag that the requirements allow, the one that the most systems
@@ -97,6 +112,12 @@ impl Policies {
         let newest = self.musllinux.policies.last()?.libc;
         let tag = PlatformTag::Musllinux(newest, arch);
         self.limits(tag).filter(|limits| limits.allow(needs)).map(|_| tag)
+    }
+
+    /// Does any policy forbid some symbol of this library?
+    pub fn has_bans(&self, library: &str) -> bool {
+        let mut bans = self.manylinux.forbidden.iter().chain(&self.musllinux.forbidden);
+        bans.any(|ban| ban.library == library)
     }
 
     /// Does any policy forbid this symbol of this library? Only then is its use of interest.

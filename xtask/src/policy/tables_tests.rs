@@ -12,7 +12,7 @@ fn lowest(arch: Arch, versions: &[&str]) -> Option<String> {
     tag.map(|tag| tag.to_string())
 }
 
-fn limits(tag: &str) -> Option<Limits> {
+fn limits(tag: &str) -> Option<Arc<Limits>> {
     Policies::builtin().limits(tag.parse().ok()?)
 }
 

@@ -16,7 +16,9 @@ mod tag;
 #[cfg(test)]
 pub(crate) mod testing;
 
-pub use archive::{ArchiveError, ArchiveProblem, Entry, MemberError, SharedFile, WheelArchive};
+pub use archive::{
+    ArchiveError, ArchiveProblem, Entry, MemberError, Piece, SharedFile, WheelArchive,
+};
 pub use extension::{ExtensionAbi, ExtensionSuffix};
 pub use interpreter::{Implementation, Interpreter, InterpreterError};
 pub use metadata::{CoreMetadata, Headers, MetadataError, WheelFile, same_name, same_version};

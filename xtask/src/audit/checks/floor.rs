@@ -1,5 +1,7 @@
 //! Does any file need a symbol version that the wheel's tags do not promise?
 
+use std::sync::Arc;
+
 use super::{Check, Finding, Rule, Subject, listing};
 use crate::{
     audit::{
@@ -51,10 +53,10 @@ fn find(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
 fn judge(
     path: &str,
     need: &Need<'_>,
-    limits: &[Limits],
-    newest: Option<&Limits>,
+    limits: &[Arc<Limits>],
+    newest: Option<&Arc<Limits>>,
 ) -> Option<Finding> {
-    let is = |verdict| move |limits: &&Limits| limits.version(need.version) == verdict;
+    let is = |verdict| move |limits: &&Arc<Limits>| limits.version(need.version) == verdict;
     if let Some(limits) = limits.iter().find(is(VersionVerdict::TooNew)) {
         let message = format!("{}, which `{}` does not promise", text(need), limits.tag());
         Some(FLOOR.broken(path, message))
@@ -67,7 +69,7 @@ fn judge(
 
 /// The newest policy for a file in a wheel with a `linux` tag: it promises nothing, and yet what no
 /// policy knows is on no system.
-fn newest_policy(subject: &Subject<'_>, elf: &Elf) -> Option<Limits> {
+fn newest_policy(subject: &Subject<'_>, elf: &Elf) -> Option<Arc<Limits>> {
     let policies = Policies::builtin();
     let arch = elf.arch.filter(|&arch| subject.claims().contains(&PlatformTag::Linux(arch)))?;
     policies.limits(PlatformTag::Manylinux(policies.newest_glibc(), arch))

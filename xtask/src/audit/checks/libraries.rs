@@ -1,6 +1,6 @@
 //! Is every needed library in the wheel, or on every system that the tags promise?
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use super::{Check, Finding, Rule, Subject, listing};
 use crate::{
@@ -52,7 +52,7 @@ fn find(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     }
 }
 
-fn absent(library: &str, limits: &[Limits]) -> Option<String> {
+fn absent(library: &str, limits: &[Arc<Limits>]) -> Option<String> {
     let tag = limits.iter().find(|limits| !limits.library(library))?.tag();
     let library = library.escape_debug();
     Some(format!("needs `{library}`, which is not in the wheel and which `{tag}` does not promise"))

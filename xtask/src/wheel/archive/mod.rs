@@ -22,6 +22,7 @@ use thiserror::Error;
 
 pub use problem::ArchiveProblem;
 pub use shared::SharedFile;
+pub use stream::Piece;
 use stream::Scratch;
 pub(super) use write::{Content, write};
 
@@ -144,7 +145,7 @@ impl<R: Read + Seek> WheelArchive<R> {
     /// declared size and checksum. What `sink` got counts only if this succeeds.
     pub fn stream(&mut self, index: usize, sink: &mut dyn FnMut(&[u8])) -> Result<(), MemberError> {
         self.stream_until(index, &mut |piece| {
-            sink(piece);
+            sink(&piece);
             ControlFlow::Continue(())
         })
     }
@@ -154,18 +155,37 @@ impl<R: Read + Seek> WheelArchive<R> {
     pub fn stream_until(
         &mut self,
         index: usize,
-        sink: &mut dyn FnMut(&[u8]) -> ControlFlow<()>,
+        sink: &mut dyn FnMut(Piece<'_>) -> ControlFlow<()>,
     ) -> Result<(), MemberError> {
+        let (entry, deflated) = self.seek_to(index)?;
+        if !deflated {
+            return self.scratch.copy(&mut self.reader, &entry, sink);
+        }
+        if !self.scratch.inflate_whole(&mut self.reader, &entry, sink)? {
+            self.reader.seek(SeekFrom::Start(entry.data_offset))?;
+            self.scratch.inflate(&mut self.reader, &entry, sink)?;
+        }
+        Ok(())
+    }
+
+    /// The first four bytes of a member, or all it has: what it claims to be. They are not checked
+    /// against anything.
+    pub fn start(&mut self, index: usize) -> Result<Vec<u8>, MemberError> {
+        let (entry, deflated) = self.seek_to(index)?;
+        self.scratch.start(&mut self.reader, &entry, deflated)
+    }
+
+    /// Goes to a member's packed bytes; says whether they are deflated.
+    fn seek_to(&mut self, index: usize) -> Result<(Entry, bool), MemberError> {
         let entry = self.entries.get(index).ok_or(MemberError::Damaged("no such member"))?;
         if entry.flags & directory::ENCRYPTED != 0 {
             return Err(MemberError::Damaged("encrypted"));
         }
-        self.reader.seek(SeekFrom::Start(entry.data_offset))?;
-        match entry.method {
-            STORED => self.scratch.copy(&mut self.reader, entry, sink),
-            DEFLATED => self.scratch.inflate(&mut self.reader, entry, sink),
-            _ => Err(MemberError::Damaged("unsupported compression")),
+        if !matches!(entry.method, STORED | DEFLATED) {
+            return Err(MemberError::Damaged("unsupported compression"));
         }
+        self.reader.seek(SeekFrom::Start(entry.data_offset))?;
+        Ok((entry.clone(), entry.method == DEFLATED))
     }
 
     /// The content of a member, if it has at most `limit` bytes.

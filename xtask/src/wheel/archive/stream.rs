@@ -4,17 +4,45 @@
 use std::{
     fmt,
     io::{self, Read},
-    ops::ControlFlow,
+    ops::{ControlFlow, Deref},
 };
 
-use flate2::{Crc, Decompress, FlushDecompress, Status};
+use flate2::{Decompress, FlushDecompress, Status};
+use libdeflater::Decompressor;
+use memchr::memmem;
 
 use super::{Entry, MemberError};
 
 const INPUT: usize = 64 << 10;
 const OUTPUT: usize = 128 << 10;
+/// Members up to this size, packed and unpacked, are inflated in one go, which is half as quick
+/// again. Larger ones are never in memory as a whole.
+pub(super) const WHOLE: u64 = 40 << 20;
 
-type Sink<'a> = &'a mut dyn FnMut(&[u8]) -> ControlFlow<()>;
+/// A buffer larger than this is given back after use.
+const KEPT: usize = 1 << 20;
+
+type Sink<'a> = &'a mut dyn FnMut(Piece<'_>) -> ControlFlow<()>;
+
+/// Some bytes of a member.
+#[derive(Debug)]
+pub enum Piece<'a> {
+    /// The next ones.
+    Part(&'a [u8]),
+    /// All of them, which may be taken.
+    Whole(&'a mut Vec<u8>),
+}
+
+impl Deref for Piece<'_> {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match self {
+            Self::Part(bytes) => bytes,
+            Self::Whole(bytes) => bytes,
+        }
+    }
+}
 
 /// What reading a member needs.
 #[derive(Default)]
@@ -22,6 +50,15 @@ pub(super) struct Scratch {
     input: Vec<u8>,
     output: Vec<u8>,
     inflater: Option<Decompress>,
+    whole: Whole,
+}
+
+/// What inflating a member in one go needs.
+#[derive(Default)]
+struct Whole {
+    packed: Vec<u8>,
+    bytes: Vec<u8>,
+    inflater: Option<Decompressor>,
 }
 
 impl fmt::Debug for Scratch {
@@ -33,13 +70,13 @@ impl fmt::Debug for Scratch {
 /// Counts what passes by: never more than declared, and none of it without being counted.
 struct Count<'a> {
     entry: &'a Entry,
-    crc: Crc,
+    crc: crc32fast::Hasher,
     left: u64,
 }
 
 impl<'a> Count<'a> {
     fn new(entry: &'a Entry) -> Self {
-        Self { entry, crc: Crc::new(), left: entry.size }
+        Self { entry, crc: crc32fast::Hasher::new(), left: entry.size }
     }
 
     fn add(&mut self, piece: &[u8]) -> Result<(), MemberError> {
@@ -51,8 +88,8 @@ impl<'a> Count<'a> {
         Ok(())
     }
 
-    fn end(&self) -> Result<(), MemberError> {
-        match (self.left, self.crc.sum() == self.entry.crc32) {
+    fn end(self) -> Result<(), MemberError> {
+        match (self.left, self.crc.finalize() == self.entry.crc32) {
             (0, true) => Ok(()),
             (0, false) => Err(MemberError::Damaged("wrong checksum")),
             _ => Err(MemberError::Damaged("smaller than declared")),
@@ -64,6 +101,28 @@ impl Scratch {
     fn prepare(&mut self) {
         self.input.resize(INPUT, 0);
         self.output.resize(OUTPUT, 0);
+    }
+
+    /// The first bytes of a member, four of them or all: `reader` is at its first packed byte.
+    pub(super) fn start(
+        &mut self,
+        reader: &mut impl Read,
+        entry: &Entry,
+        deflated: bool,
+    ) -> Result<Vec<u8>, MemberError> {
+        const ENOUGH: usize = 256;
+        let mut packed = Vec::new();
+        reader.take(entry.packed_size.min(ENOUGH as u64)).read_to_end(&mut packed)?;
+        if !deflated {
+            packed.truncate(4);
+            return Ok(packed);
+        }
+        let inflater = self.inflater.get_or_insert_with(|| Decompress::new(false));
+        inflater.reset(false);
+        let mut start = [0; 4];
+        let result = inflater.decompress(&packed, &mut start, FlushDecompress::None);
+        result.map_err(|_| MemberError::Damaged("broken compressed data"))?;
+        Ok(start[..size(inflater.total_out())].to_vec())
     }
 
     /// A stored member: `reader` is at its first byte.
@@ -79,11 +138,51 @@ impl Scratch {
         while left > 0 {
             let piece = read(reader, &mut self.output, &mut left)?;
             count.add(piece)?;
-            if sink(piece).is_break() {
+            if sink(Piece::Part(piece)).is_break() {
                 return Ok(());
             }
         }
         count.end()
+    }
+
+    /// A deflated member that is small enough for one go: `false` if it has to be read in pieces,
+    /// be it to say what is wrong with it. `reader` is at its first packed byte.
+    ///
+    /// The library checks size and checksum if the packed bytes look like a gzip file. That they end
+    /// where the stream does, it checks only as far as the trailer has to follow: so a trailer among
+    /// the packed bytes themselves is for the other way to judge.
+    pub(super) fn inflate_whole(
+        &mut self,
+        reader: &mut impl Read,
+        entry: &Entry,
+        sink: Sink<'_>,
+    ) -> Result<bool, MemberError> {
+        const HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff];
+        if entry.size.max(entry.packed_size) > WHOLE {
+            return Ok(false);
+        }
+        let Whole { packed, bytes, inflater } = &mut self.whole;
+        packed.clear();
+        packed.extend_from_slice(&HEADER);
+        reader.take(entry.packed_size).read_to_end(packed)?;
+        let low = u32::try_from(entry.size).unwrap_or_default();
+        let trailer = [entry.crc32.to_le_bytes(), low.to_le_bytes()].concat();
+        packed.extend_from_slice(&trailer);
+        let first = memmem::find(&packed[HEADER.len()..], &trailer);
+        if first != Some(size(entry.packed_size)) {
+            return Ok(false);
+        }
+        *bytes = vec![0; size(entry.size)];
+        let inflater = inflater.get_or_insert_with(Decompressor::new);
+        let is_good = inflater.gzip_decompress(packed, bytes).is_ok();
+        if packed.len() > KEPT {
+            // Who takes the bytes has work to do, in memory too.
+            *packed = Vec::new();
+        }
+        if is_good && !bytes.is_empty() {
+            let _ = sink(Piece::Whole(bytes));
+        }
+        Ok(is_good)
     }
 
     /// A deflated member: `reader` is at its first packed byte.
@@ -112,7 +211,7 @@ impl Scratch {
             let piece = self.output.get(..size(given)).unwrap_or_default();
             if !piece.is_empty() {
                 count.add(piece)?;
-                if sink(piece).is_break() {
+                if sink(Piece::Part(piece)).is_break() {
                     return Ok(());
                 }
             }
