@@ -18,6 +18,9 @@ pub(super) const MAX_SYMBOL: usize = 1 << 16;
 /// Longest other name that is read; libraries are found by path, and a path has an end.
 pub(super) const MAX_NAME: usize = 1 << 12;
 
+/// So many parts are asked for at once.
+const MAX_MISSING: usize = 1 << 10;
+
 /// How much more is asked for where it is not known how much is needed.
 const MORE: u64 = 1 << 20;
 
@@ -73,7 +76,10 @@ impl<'a> Image<'a> {
     fn want(&self, offset: u64, length: u64) {
         let end = offset.saturating_add(length);
         if end <= self.source.length() && self.source.get(offset, length).is_none() {
-            self.missing.borrow_mut().push(offset..end);
+            let (mut missing, wanted) = (self.missing.borrow_mut(), offset..end);
+            if missing.last() != Some(&wanted) && missing.len() < MAX_MISSING {
+                missing.push(wanted);
+            }
         }
     }
 

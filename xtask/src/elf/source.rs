@@ -69,7 +69,7 @@ pub struct Keeper {
 
 /// The bytes at the start that are kept of a file too large to keep whole. Linkers put the tables
 /// of the loader there.
-const HEAD: u64 = 4 << 20;
+const HEAD: u64 = 12 << 20;
 /// The bytes before the section headers that are kept as well: the names of the sections.
 const NAMES: u64 = 64 << 10;
 /// Loaded segments up to this size are kept whole: those that tools such as patchelf add to hold
