@@ -6,6 +6,8 @@
 //!   the `GLIBC_` numbers up to its own.
 //! - A glibc above the last policy (2.43) does the same with the last policy. Its newer libstdc++
 //!   and libgcc stay out: no source says what every such system has.
+//! - musl has no symbol versions. A file with a `GLIBC_` one was linked with glibc, and what it takes
+//!   from there musl may lack (`__snprintf_chk`): no musllinux tag allows it.
 //! - A `GLIBC_` name that is no number and in no policy (`GLIBC_PRIVATE`, `GLIBC_ABI_GNU2_TLS`) is
 //!   allowed nowhere.
 
@@ -38,6 +40,8 @@ const MAX_KNOWN: usize = 1 << 9;
 pub struct Limits {
     tag: PlatformTag,
     libraries: BTreeSet<String>,
+    built_in: Vec<String>,
+    libgcc: Vec<String>,
     versions: BTreeSet<String>,
     forbidden: BTreeMap<String, BTreeSet<String>>,
     /// The `GLIBC_` numbers that are allowed as well: above the first, up to the second. Empty for
@@ -52,7 +56,8 @@ pub struct Limits {
 pub enum VersionVerdict {
     /// Every system of the tag has it.
     Allowed,
-    /// Newer than what the tag promises, but known, or a plain number above what is known.
+    /// Newer than what the tag promises, but known, or a plain number above what is known; of glibc,
+    /// where the tag promises musl.
     TooNew,
     /// In no policy at all, so on no system for sure: `GLIBC_PRIVATE`, an unknown `GLIBC_ABI_...`.
     Unknown,
@@ -141,9 +146,13 @@ impl Limits {
 
     /// May a file need the symbol version `name` (`GLIBC_2.34`)?
     pub fn version(&self, name: &str) -> VersionVerdict {
-        // musl has no symbol versions, so its policies rate none.
-        if self.tag.musl().is_some() || split(name).is_none() {
+        let Some((prefix, _)) = split(name) else {
             return VersionVerdict::Unrated;
+        };
+        // musl has no symbol versions, so its policies rate none.
+        if self.tag.musl().is_some() {
+            let is_glibc = prefix == "GLIBC" && !self.libgcc.iter().any(|each| each == name);
+            return if is_glibc { VersionVerdict::TooNew } else { VersionVerdict::Unrated };
         }
         let (beyond_policy, beyond_tag) = match rated(name) {
             Some(("GLIBC", number)) => (number > self.between.0, number > self.between.1),
@@ -160,7 +169,11 @@ impl Limits {
 
     /// Is `name` (a `DT_NEEDED` entry) a library that every system of the tag has?
     pub fn library(&self, name: &str) -> bool {
-        is_loader(name) || self.libraries.contains(name)
+        let is_built_in = || {
+            let stem = name.strip_prefix("lib").and_then(|rest| rest.split_once('.'));
+            stem.is_some_and(|(stem, _)| self.built_in.iter().any(|each| each == stem))
+        };
+        is_loader(name) || self.libraries.contains(name) || is_built_in()
     }
 
     /// Is `symbol` of `library` one that the tag's systems do not reliably export?
@@ -186,6 +199,12 @@ impl Limits {
 struct Table {
     #[serde(rename = "source")]
     _source: String,
+    /// Libraries that the loader has in itself: what stands between `lib` and the first dot.
+    #[serde(default)]
+    built_in: Vec<String>,
+    /// Versions that look like glibc's and are not.
+    #[serde(default)]
+    libgcc: Vec<String>,
     #[serde(rename = "policy")]
     policies: Vec<Policy>,
     #[serde(default)]
@@ -234,6 +253,8 @@ impl Table {
         let mut limits = Limits {
             tag,
             libraries: BTreeSet::new(),
+            built_in: self.built_in.clone(),
+            libgcc: self.libgcc.clone(),
             versions: BTreeSet::new(),
             forbidden: BTreeMap::new(),
             between: (newest.into(), libc.into()),

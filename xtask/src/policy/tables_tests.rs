@@ -150,7 +150,28 @@ fn system_libraries_and_the_loader() {
         |name| Policies::builtin().musllinux(Arch::X86_64, &libraries(&[name])).map(String::from);
     assert_eq!(musl("libc.musl-x86_64.so.1").as_deref(), Some("musllinux_1_2_x86_64"));
     assert_eq!(musl("libc.so").as_deref(), Some("musllinux_1_2_x86_64"), "of cross compilers");
-    assert_eq!(musl("libc.so.6"), None);
+    assert_eq!(musl("libssl.so.3"), None);
+}
+
+#[test]
+fn musl_stands_in_for_the_parts_of_glibc() {
+    let built_for_either = |names: &[&str], versions: &[&str]| {
+        let mut needs = needs(versions);
+        needs.libraries = names.iter().map(|&each| each.to_owned()).collect();
+        Policies::builtin().musllinux(Arch::X86_64, &needs).map(String::from)
+    };
+    let tag = Some("musllinux_1_2_x86_64");
+    for name in ["libc.so.6", "libpthread.so.0", "libm.so.6", "libdl.so.2", "libutil.so.1"] {
+        assert_eq!(built_for_either(&[name], &[]).as_deref(), tag, "{name}");
+    }
+    for name in ["libresolv.so.2", "libcrypt.so.1", "libmvec.so.1", "libc", "c.so.6"] {
+        assert_eq!(built_for_either(&[name], &[]), None, "{name}");
+    }
+    assert_eq!(built_for_either(&["libc.so.6"], &["GLIBC_2.2.5"]), None, "linked with glibc");
+    assert_eq!(built_for_either(&["libc.so.6"], &["GLIBC_2.0"]).as_deref(), tag, "of libgcc_s");
+    assert_eq!(verdict("musllinux_1_2_x86_64", "GLIBC_2.2.5"), Some(VersionVerdict::TooNew));
+    let manylinux = limits("manylinux_2_41_x86_64").map(|limits| limits.library("libxnet.so.1"));
+    assert_eq!(manylinux, Some(false), "glibc has no such rule");
 }
 
 #[test]
