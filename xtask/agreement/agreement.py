@@ -466,7 +466,8 @@ def compare_tags(
             page.open(f"auditwheel was not asked about `{name}`; run `reference`")
         elif answer["tag"] is None:
             kind = "crash" if "crash" in answer else "refused"
-            silent.append((f"`{name}`", kind, f"`{answer[kind]}`", own))
+            reason = page.reason(kind, name)
+            silent.append((f"`{name}`", kind, f"`{answer[kind]}`", own, reason))
         elif answer["tag"] == own:
             equal += 1
         else:
@@ -486,7 +487,7 @@ def compare_tags(
         ],
     )
     page.table(("wheel", "auditwheel", "ours", "reason"), differing)
-    page.table(("wheel", "auditwheel", "its last line", "ours"), silent)
+    page.table(("wheel", "auditwheel", "its last line", "ours", "reason"), silent)
 
 
 def percent(part: int, whole: int) -> str:
@@ -560,6 +561,9 @@ def compare_contents(
             rows.append((code, len(said), "-", "-", "no rule of ours is about that"))
             continue
         own = {name for name, wheel in ours.items() if rules_like(wheel, pattern)}
+        if not own:
+            rows.append((f"{code}, {about}", len(said), 0, 0, "no finding of ours is about that"))
+            continue
         rows.append((f"{code}, {about}", len(said), len(said & own), len(own - said), ""))
         for name in sorted(said ^ own):
             page.reason(code, name)
