@@ -121,9 +121,12 @@ pub struct ElfFacts {
     pub version_needs: Vec<VersionNeed>,
     /// The symbols it takes from elsewhere, in table order.
     pub imports: Vec<Import>,
-    /// The Python modules it can start: names of its `PyInit_*` and `_cffi_pypyinit_*` functions,
-    /// in full.
+    /// The Python modules it can start: names of its `PyInit_*`, `PyModExport_*` and
+    /// `_cffi_pypyinit_*` functions, in full.
     pub module_inits: BTreeSet<String>,
+    /// What it offers under a name that begins like those of the interpreter, `Py` or `_Py`, and
+    /// is none of [`Self::module_inits`]. Other files of its wheel may take it from there.
+    pub python_exports: BTreeSet<String>,
     /// The loader has to write into code (`DT_TEXTREL`, `DF_TEXTREL`).
     pub text_relocations: bool,
     /// The file asks for an executable stack (`PT_GNU_STACK` with `PF_X`).
@@ -225,6 +228,7 @@ impl ElfFacts {
             version_needs: Vec::new(),
             imports: Vec::new(),
             module_inits: BTreeSet::new(),
+            python_exports: BTreeSet::new(),
             text_relocations: false,
             executable_stack: image
                 .segment(PT_GNU_STACK)?
@@ -254,6 +258,7 @@ impl ElfFacts {
         self.version_needs = needs.list;
         self.imports = symbols.imports;
         self.module_inits = symbols.module_inits;
+        self.python_exports = symbols.python_exports;
         Ok(())
     }
 }

@@ -20,11 +20,16 @@ use super::{
 /// All names together may take this many bytes; the largest real files stay below a tenth.
 const MAX_NAME_BYTES: usize = 64 << 20;
 
+/// How functions begin that start a module: PEP 3121, PEP 489 (`PyInitU_`), PEP 793
+/// (`PyModExport_`), and cffi's for `PyPy`.
+const INITS: [&[u8]; 3] = [b"PyInit", b"PyModExport", b"_cffi_pypyinit_"];
+
 /// What is of interest in the symbol table.
 #[derive(Default)]
 pub(super) struct Symbols {
     pub(super) imports: Vec<Import>,
     pub(super) module_inits: BTreeSet<String>,
+    pub(super) python_exports: BTreeSet<String>,
 }
 
 /// One entry of the symbol table.
@@ -66,8 +71,10 @@ pub(super) fn read(
         if imported && !name.is_empty() {
             let name = String::from_utf8_lossy(name).into_owned();
             symbols.imports.push(Import { name, need, weak: symbol.info >> 4 == STB_WEAK });
-        } else if name.starts_with(b"PyInit") || name.starts_with(b"_cffi_pypyinit_") {
+        } else if INITS.iter().any(|init| name.starts_with(init)) {
             symbols.module_inits.insert(String::from_utf8_lossy(name).into_owned());
+        } else if name.starts_with(b"Py") || name.starts_with(b"_Py") {
+            symbols.python_exports.insert(String::from_utf8_lossy(name).into_owned());
         }
     }
     Ok(symbols)

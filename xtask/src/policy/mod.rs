@@ -7,14 +7,20 @@
 
 mod arch;
 mod distributions;
+mod index;
 mod platform;
+mod releases;
 mod requirements;
+mod stable_abi;
 mod tables;
 mod version;
 
 pub use arch::{Arch, UnknownArch};
 pub use distributions::{Distribution, Libc, distributions};
+pub use index::Index;
 pub use platform::{ManylinuxAlias, PlatformTag, PlatformTagError};
+pub use releases::{LibcRelease, libc_release};
 pub use requirements::{Floor, Requirements};
+pub use stable_abi::StableAbi;
 pub use tables::{Limits, Policies, VersionVerdict};
 pub use version::{GlibcVersion, SymbolVersion, VersionError};

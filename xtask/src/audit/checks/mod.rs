@@ -8,6 +8,7 @@ mod libraries;
 mod machine;
 mod metadata;
 mod record;
+mod stable_abi;
 mod tags;
 mod target;
 
@@ -27,6 +28,7 @@ const CHECKS: &[Check] = &[
     tags::CHECK,
     target::CHECK,
     abi::CHECK,
+    stable_abi::CHECK,
     machine::CHECK,
     floor::CHECK,
     libraries::CHECK,

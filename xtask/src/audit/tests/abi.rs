@@ -1,0 +1,80 @@
+//! What modules ask of the interpreter.
+
+use super::*;
+
+/// A module that takes these symbols from the interpreter.
+fn python_module(name: &str, symbols: &[&str], flags: &[&str]) -> Vec<u8> {
+    let folder = Folder::new();
+    let calls: Vec<String> = symbols
+        .iter()
+        .map(|symbol| format!("extern void {symbol}(void); void *use_{symbol} = {symbol};"))
+        .collect();
+    let source = format!("{} void *{name}(void) {{ return 0; }}", calls.concat());
+    gcc(&folder, "module.so", &source, flags);
+    fs_err::read(folder.path().join("module.so")).unwrap()
+}
+
+fn stable(python: &str, symbols: &[&str]) -> Fixture {
+    let name = format!("pkg-1.0-{python}-abi3-manylinux_2_36_x86_64.whl");
+    Fixture::new(&name).with("_pkg.abi3.so", python_module("PyInit__pkg", symbols, &[]))
+}
+
+fn messages(fixture: &Fixture) -> Vec<String> {
+    let findings = audit(fixture, &Promise::default()).findings;
+    findings.iter().map(|finding| format!("{}: {}", finding.code, finding.message)).collect()
+}
+
+#[test]
+fn modules_that_keep_to_the_stable_interface_pass() {
+    let symbols = ["PyLong_FromLong", "_Py_Dealloc", "PyType_GetModule", "PyDict_New"];
+    assert_eq!(own(&stable("cp310", &symbols)), Vec::<&str>::new());
+    // What other files of the wheel offer is not the interpreter's; what is no name of its either.
+    let library = python_module("PyPkg_Helper", &[], &[]);
+    let fixture = stable("cp39", &["PyPkg_Helper", "Python_like"]);
+    assert_eq!(own(&fixture.with("libpkg.so", library)), Vec::<&str>::new());
+}
+
+#[test]
+fn symbols_outside_the_stable_interface_are_errors() {
+    assert_eq!(
+        messages(&stable("cp39", &["PyLong_FromLong", "PyUnicode_AsUTF8", "_PyDict_NewPresized"])),
+        [
+            "ABI001: uses `PyUnicode_AsUTF8`, `_PyDict_NewPresized`, not in the stable interface of any Python"
+        ]
+    );
+}
+
+#[test]
+fn symbols_newer_than_the_tag_are_errors() {
+    let symbols = ["PyObject_GetBuffer", "PyType_GetModule"];
+    assert_eq!(
+        messages(&stable("cp39", &symbols)),
+        [
+            "ABI002: uses `PyObject_GetBuffer`, `PyType_GetModule`, in the stable interface since Python 3.11, and the wheel is for 3.9"
+        ]
+    );
+    assert_eq!(own(&stable("cp311", &symbols)), Vec::<&str>::new());
+    // It installs on the lowest of its Python tags.
+    assert_eq!(own(&stable("cp39.cp311", &symbols)), ["ABI002"]);
+}
+
+#[test]
+fn weak_symbols_may_be_absent() {
+    let folder = Folder::new();
+    let source = "extern void PyUnicode_AsUTF8(void) __attribute__((weak)); void *f = PyUnicode_AsUTF8; void *PyInit__pkg(void) { return 0; }";
+    gcc(&folder, "weak.so", source, &[]);
+    let bytes = fs_err::read(folder.path().join("weak.so")).unwrap();
+    let fixture = Fixture::new("pkg-1.0-cp39-abi3-manylinux_2_36_x86_64.whl");
+    assert_eq!(own(&fixture.with("_pkg.abi3.so", bytes)), Vec::<&str>::new());
+}
+
+#[test]
+fn a_stable_suffix_in_a_wheel_of_one_interpreter_may_be_wrong_without_harm() {
+    let wheel = |symbols: &[&str]| {
+        let module = python_module("PyInit__pkg", symbols, &[]);
+        own(&Fixture::new(WHEEL).with("_pkg.abi3.so", module))
+    };
+    assert_eq!(wheel(&["PyLong_FromLong"]), Vec::<&str>::new());
+    assert_eq!(wheel(&["PyUnicode_AsUTF8"]), ["ABI003"]);
+    assert_eq!(wheel(&["PyObject_Vectorcall"]), ["ABI002"], "3.11 lacks what came with 3.12");
+}

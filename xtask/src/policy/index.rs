@@ -1,0 +1,81 @@
+//! What the index of Python packages takes on upload (`data/index.toml`).
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::LazyLock,
+};
+
+use serde::Deserialize;
+
+use super::{Arch, PlatformTag};
+
+/// The rules of the index that are facts about names and numbers.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Index {
+    #[serde(rename = "source")]
+    _source: String,
+    /// The largest file that a project may upload unless it was granted more, in bytes.
+    pub max_file_size: u64,
+    metadata_versions: BTreeSet<String>,
+    arches: BTreeMap<String, BTreeSet<Arch>>,
+}
+
+impl Index {
+    /// The rules compiled into this program.
+    pub fn builtin() -> &'static Self {
+        static BUILTIN: LazyLock<Index> = LazyLock::new(load);
+        &BUILTIN
+    }
+
+    /// Does it take wheels with this platform tag?
+    pub fn takes(&self, tag: PlatformTag) -> bool {
+        let Some(arch) = tag.arch() else { return true };
+        // `manylinux_2_17_x86_64` is of the sort `manylinux`, `manylinux1_x86_64` of its own.
+        let text = tag.to_string();
+        let sort = text.split('_').next().unwrap_or_default();
+        self.arches.get(sort).is_some_and(|arches| arches.contains(&arch))
+    }
+
+    /// Does it take metadata of this version (`2.4`)?
+    pub fn takes_metadata(&self, version: &str) -> bool {
+        self.metadata_versions.contains(version)
+    }
+}
+
+#[expect(clippy::expect_used, reason = "the file is compiled in, and a test reads it")]
+fn load() -> Index {
+    toml::from_str(include_str!("data/index.toml")).expect("the file is well-formed")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn defect_13_the_index_refuses_plain_linux_tags() {
+        let takes = |tag: &str| tag.parse().is_ok_and(|tag| Index::builtin().takes(tag));
+        for tag in [
+            "any",
+            "manylinux1_i686",
+            "manylinux2014_s390x",
+            "manylinux_2_31_riscv64",
+            "manylinux_2_17_ppc64",
+            "musllinux_1_2_aarch64",
+            "linux_armv7l",
+        ] {
+            assert!(takes(tag), "{tag}");
+        }
+        for tag in [
+            "linux_x86_64",
+            "linux_aarch64",
+            "manylinux1_aarch64",
+            "manylinux2014_riscv64",
+            "musllinux_1_2_ppc64",
+            "manylinux_2_38_loongarch64",
+        ] {
+            assert!(!takes(tag), "{tag}");
+        }
+        assert!(Index::builtin().takes_metadata("2.4") && !Index::builtin().takes_metadata("2.0"));
+    }
+}

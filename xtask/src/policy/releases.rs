@@ -1,0 +1,81 @@
+//! Which versions of the C libraries there are (`data/libc-releases.toml`).
+
+use std::sync::LazyLock;
+
+use serde::Deserialize;
+
+use super::{GlibcVersion, PlatformTag};
+
+/// Is there the C library that a tag names?
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LibcRelease {
+    /// It was released.
+    Known,
+    /// It is newer than the newest one known, and may have been released since.
+    Newer,
+    /// There is none, nor will there be for years.
+    Never,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    glibc: Range,
+    musl: Range,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Range {
+    oldest: GlibcVersion,
+    newest: GlibcVersion,
+    plausible: GlibcVersion,
+}
+
+impl Range {
+    fn judge(&self, version: GlibcVersion) -> LibcRelease {
+        if version < self.oldest || version > self.plausible {
+            LibcRelease::Never
+        } else if version > self.newest {
+            LibcRelease::Newer
+        } else {
+            LibcRelease::Known
+        }
+    }
+}
+
+/// Is there the C library that `tag` names? `None` if it names none.
+pub fn libc_release(tag: PlatformTag) -> Option<LibcRelease> {
+    static FILE: LazyLock<File> = LazyLock::new(load);
+    let glibc = tag.glibc().map(|version| FILE.glibc.judge(version));
+    glibc.or_else(|| tag.musl().map(|version| FILE.musl.judge(version)))
+}
+
+#[expect(clippy::expect_used, reason = "the file is compiled in, and a test reads it")]
+fn load() -> File {
+    toml::from_str(include_str!("data/libc-releases.toml")).expect("the file is well-formed")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_that_never_were_are_told_from_new_ones() {
+        let judge = |tag: &str| tag.parse().ok().and_then(libc_release);
+        for tag in ["manylinux1_x86_64", "manylinux_2_43_aarch64", "musllinux_1_1_x86_64"] {
+            assert_eq!(judge(tag), Some(LibcRelease::Known), "{tag}");
+        }
+        assert_eq!(judge("manylinux_2_45_x86_64"), Some(LibcRelease::Newer));
+        for tag in [
+            "manylinux_2_4_x86_64",
+            "manylinux_2_99_x86_64",
+            "manylinux_9_9_x86_64",
+            "musllinux_2_0_x86_64",
+            "musllinux_1_0_x86_64",
+        ] {
+            assert_eq!(judge(tag), Some(LibcRelease::Never), "{tag}");
+        }
+        assert_eq!(judge("linux_x86_64"), None);
+    }
+}
