@@ -1,0 +1,1 @@
+//! Which functions call an imported symbol.
