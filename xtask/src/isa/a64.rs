@@ -24,7 +24,11 @@ fn needs(word: u32) -> Option<(Feature, &'static str)> {
 
 /// Is it in the part of the encoding that is reserved for ever (`udf`), or in none (C4.1)?
 fn is_garbage(word: u32) -> bool {
-    word >> 16 == 0 || matches!(word >> 25 & 0xf, 1 | 3) || word >> 25 & 0xf == 0 && word >> 31 == 0
+    match word >> 25 & 0xf {
+        // With the highest bit it is SME.
+        0 => word >> 31 == 0,
+        group => matches!(group, 1 | 3),
+    }
 }
 
 /// `mrs` of `ID_AA64*_EL1` and their like, which Linux answers in the processor's place.

@@ -80,15 +80,9 @@ impl Walk<'_, '_> {
             return None;
         }
         let common = entry.start.checked_sub(back)?;
-        let encoding = match self.encodings.get(&common) {
-            Some(&encoding) => encoding,
-            None => {
-                let (range, _) = self.entry(common)?;
-                let encoding = encoding(self.elf, &self.bytes[range])?;
-                self.encodings.insert(common, encoding);
-                encoding
-            }
-        };
+        let known = self.encodings.get(&common).copied();
+        let encoding = known.or_else(|| encoding(self.elf, &self.bytes[self.entry(common)?.0]))?;
+        self.encodings.insert(common, encoding);
         let place = self.address.wrapping_add(entry.start as u64 + 4);
         let (start, size) = pointer(self.elf, body, 4, encoding, place)?;
         // The length has the format of the address, and is relative to nothing.

@@ -284,10 +284,10 @@ fn is_outline(name: &[u8]) -> bool {
 
 /// What the linker noted (x86-64 psABI, "Program Property").
 fn note(elf: &Elf<'_>) -> Option<Level> {
-    let segments = elf.segments.iter().filter(|each| matches!(each.kind, PT_NOTE | PT_PROPERTY));
+    let mut segments =
+        elf.segments.iter().filter(|each| matches!(each.kind, PT_NOTE | PT_PROPERTY));
     let found = segments
-        .filter_map(|each| property(elf.file.get(each.offset, each.size)?, elf.word_size()))
-        .next()?;
+        .find_map(|each| property(elf.file.get(each.offset, each.size)?, elf.word_size()))?;
     Level::of_note(found).filter(|_| elf.machine == Machine::X86_64)
 }
 

@@ -5,10 +5,9 @@ use std::{cmp::Ordering, fmt, str::FromStr};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use thiserror::Error;
 
-use super::feature::{
-    Feature::{self, *},
-    FeatureSet,
-};
+#[expect(clippy::enum_glob_use, reason = "tables of features are read by their names alone")]
+use super::feature::Feature::{self, *};
+use super::feature::FeatureSet;
 
 /// A machine whose code is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -217,8 +216,7 @@ impl fmt::Display for Level {
         let said = |each: &Feature| {
             !IMPLIES.iter().any(|(of, brings)| self.has(*of) && brings.contains(each))
         };
-        let extra: String =
-            rest.iter().filter(said).map(|each| format!("+{}", each.name())).collect();
+        let extra: String = rest.iter().filter(said).flat_map(|each| ["+", each.name()]).collect();
         f.pad(&format!("{name}{extra}"))
     }
 }

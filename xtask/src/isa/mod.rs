@@ -30,6 +30,7 @@ use std::{collections::BTreeSet, fmt};
 use serde::{Serialize, Serializer};
 use thiserror::Error;
 
+pub use callers::callers;
 pub use feature::{Feature, FeatureSet};
 pub use file::FileBytes;
 pub use layout::Layout;

@@ -2,11 +2,23 @@
 
 use std::collections::HashMap;
 
+#[expect(clippy::enum_glob_use, reason = "tables of features are read by their names alone")]
+use super::feature::Feature::{self, *};
 use super::{
-    Feature, FeatureSet, Place,
+    FeatureSet, Place,
     layout::{Layout, Span},
     x86::Class,
 };
+
+/// The features by which x86-64 levels above the first are told (v2, v3, v4).
+pub(super) const LEVELS: [FeatureSet; 3] = [
+    FeatureSet::of(&[Cx16, Sahf, Popcnt, Sse3, Ssse3, Sse41, Sse42]),
+    FeatureSet::of(&[Avx, Avx2, Bmi, Bmi2, F16c, Fma, Lzcnt, Movbe]),
+    FeatureSet::of(&[Avx512f, Avx512bw, Avx512cd, Avx512dq, Avx512vl]),
+];
+
+/// See [`Totals::parts`].
+pub(super) const PARTS: usize = 8;
 
 /// So many places are named per feature, one in each function.
 const MAX_PLACES: usize = 3;
@@ -82,6 +94,12 @@ pub(super) struct Totals {
     pub(super) vector: u64,
     /// Of them those that have such in AVX's encodings.
     pub(super) avx: u64,
+    /// Functions that use something of an x86-64 level above the first, per level.
+    pub(super) levels: [u64; 3],
+    /// The same along the file, in [`PARTS`] parts of as many pieces of code each: functions with
+    /// vector instructions of which none has AVX's encoding, and of them those that use something
+    /// of v2.
+    pub(super) parts: [[u64; 2]; PARTS],
     /// Bytes in functions, and elsewhere.
     pub(super) inside: u64,
     pub(super) outside: u64,
@@ -111,7 +129,11 @@ pub(super) struct Total {
 
 impl Totals {
     /// Takes a piece of code that has been decoded to its end.
-    pub(super) fn add(&mut self, run: &Run, span: &Span, layout: &Layout, all_unknown: bool) {
+    pub(super) fn add(&mut self, run: &Run, index: usize, layout: &Layout, all_unknown: bool) {
+        let Some(span) = layout.spans.get(index) else {
+            return;
+        };
+        let part = index * PARTS / layout.spans.len();
         let size = span.file.end - span.file.start;
         *(if span.is_function { &mut self.inside } else { &mut self.outside }) += size;
         self.garbage += run.garbage;
@@ -124,9 +146,7 @@ impl Totals {
         }
         self.asks |= run.asks;
         if span.is_function && is_clean {
-            self.functions += 1;
-            self.vector += u64::from(run.is_vector);
-            self.avx += u64::from(run.is_avx);
+            self.add_function(run, part);
         }
         for hit in &run.hits {
             let total = self.features.entry(hit.feature).or_default();
@@ -140,6 +160,24 @@ impl Totals {
                 total.outside += hit.count;
             }
             total.add_places(hit, span, layout, always);
+        }
+    }
+}
+
+impl Totals {
+    fn add_function(&mut self, run: &Run, part: usize) {
+        self.functions += 1;
+        self.vector += u64::from(run.is_vector);
+        self.avx += u64::from(run.is_avx);
+        let uses = |level: FeatureSet| {
+            run.hits.iter().any(|hit| level.holds(FeatureSet::of(&[hit.feature])))
+        };
+        for (count, level) in self.levels.iter_mut().zip(LEVELS) {
+            *count += u64::from(uses(level));
+        }
+        if let Some(part) = self.parts.get_mut(part).filter(|_| run.is_vector && !run.is_avx) {
+            part[0] += 1;
+            part[1] += u64::from(uses(LEVELS[0]));
         }
     }
 }

@@ -120,9 +120,7 @@ impl Scanner {
 
     /// The current span is over.
     fn close(&mut self) {
-        if let Some(span) = self.layout.spans.get(self.span) {
-            self.totals.add(&self.run, span, &self.layout, self.all_unknown);
-        }
+        self.totals.add(&self.run, self.span, &self.layout, self.all_unknown);
         self.run.clear();
         self.carry.clear();
         self.span += 1;

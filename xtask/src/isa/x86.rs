@@ -4,14 +4,9 @@ use std::sync::LazyLock;
 
 use iced_x86::{Code, CpuidFeature as Cpuid, Decoder, DecoderOptions, Instruction, Mnemonic};
 
-use super::{
-    Level, Machine,
-    feature::{
-        Feature::{self, *},
-        FeatureSet,
-    },
-    run::Run,
-};
+#[expect(clippy::enum_glob_use, reason = "tables of features are read by their names alone")]
+use super::feature::Feature::{self, *};
+use super::{Level, Machine, feature::FeatureSet, run::Run};
 
 /// The longest instruction in bytes (Intel SDM, volume 2, section 2.3.11).
 pub(super) const LONGEST: usize = 15;
