@@ -75,7 +75,6 @@ impl Layout {
         let mut functions = frames::functions(&elf);
         functions.sort_unstable_by_key(|each| (each.start, each.end));
         draft.add_symbols(&mut functions);
-        draft.add_initialisers(&mut functions, &code);
         // Of two functions at one address the longer one counts.
         functions.sort_unstable_by_key(|each| (each.start, std::cmp::Reverse(each.end)));
         functions.dedup_by_key(|each| each.start);
@@ -105,10 +104,6 @@ pub(super) struct Stretch {
 impl Stretch {
     fn end(&self) -> u64 {
         self.address.saturating_add(self.file.end - self.file.start)
-    }
-
-    fn holds(&self, address: u64) -> bool {
-        (self.address..self.end()).contains(&address)
     }
 }
 
@@ -205,20 +200,6 @@ impl Draft {
         functions.extend(known);
         functions.extend(more);
         functions.sort_unstable_by_key(|each| (each.start, each.end));
-    }
-
-    /// Adds what runs at load, up to the next function: no linker gives `_init` a size.
-    fn add_initialisers(&self, functions: &mut Vec<Range<u64>>, code: &[Stretch]) {
-        let mut more = Vec::new();
-        for &start in self.always.iter().filter(|&&start| !is_covered(functions, start)) {
-            let Some(stretch) = code.iter().find(|each| each.holds(start)) else {
-                continue;
-            };
-            let next = functions.partition_point(|each| each.start <= start);
-            let next = functions.get(next).map_or(u64::MAX, |each| each.start);
-            more.push(start..next.min(stretch.end()));
-        }
-        functions.extend(more);
     }
 
     /// Cuts code into functions and what lies between them.

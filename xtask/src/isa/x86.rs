@@ -173,6 +173,7 @@ const PRIVILEGED: &[Mnemonic] = &[
     Mnemonic::Iret,
     Mnemonic::Iretd,
     Mnemonic::Iretq,
+    Mnemonic::Swapgs,
     Mnemonic::Sysret,
     Mnemonic::Sysretq,
     Mnemonic::Into,
