@@ -1,0 +1,123 @@
+//! From counts to an answer.
+
+#[expect(clippy::enum_glob_use, reason = "tables of features are read by their names alone")]
+use super::feature::Feature::{self, *};
+use super::{
+    Certainty, Coverage, FeatureSet, FeatureUse, IsaFacts, Level, Question,
+    layout::Layout,
+    run::{LEVELS, Total, Totals},
+};
+
+pub(super) fn judge(layout: &Layout, totals: &Totals) -> IsaFacts {
+    let machine = layout.machine;
+    let mut asks = layout.asks.clone();
+    if totals.asks {
+        asks.insert(Question::Instruction);
+    }
+    let asks_for_more = asks.iter().any(|each| !is_for_atomics(each, totals));
+    let uses = Feature::all(machine).filter_map(|feature| {
+        let total = totals.features.get(&feature)?;
+        Some(FeatureUse {
+            feature,
+            certainty: certainty(feature, total, totals, asks_for_more),
+            functions: total.functions,
+            instructions: total.instructions,
+            outside: total.outside,
+            places: total.places.clone(),
+        })
+    });
+    let features: Vec<FeatureUse> = uses.collect();
+    let used = |least: Certainty| -> FeatureSet {
+        let sure = features.iter().filter(|each| each.certainty >= least);
+        sure.map(|each| each.feature).collect()
+    };
+    let noted = layout.note.map_or(FeatureSet::EMPTY, |note| note.features());
+    let level = |least| Level::of(machine, used(least)).with(noted);
+    IsaFacts {
+        machine,
+        required: level(Certainty::Throughout),
+        possible: level(Certainty::Outside),
+        note: layout.note,
+        asks,
+        functions: totals.functions,
+        outline_atomics: totals.guarded,
+        bytes: Coverage {
+            functions: totals.inside,
+            outside: totals.outside,
+            undecodable: totals.garbage,
+            doubtful: totals.doubtful,
+        },
+        features,
+    }
+}
+
+/// GCC's helpers for atomics bring a call of `__getauxval` into a file that asks for nothing else.
+fn is_for_atomics(question: &Question, totals: &Totals) -> bool {
+    totals.guarded > 0 && matches!(question, Question::Import(name) if name == "__getauxval")
+}
+
+/// The rules, first to last:
+///
+/// 1. Code outside of known functions proves nothing.
+/// 2. A file that never asks the processor needs what it uses. So does one in which a function
+///    uses it that runs in any case and does not itself ask.
+/// 3. A file that asks, and was evidently compiled for a level as a whole, needs it. See
+///    [`is_throughout`].
+/// 4. What else a file that asks uses is taken to be guarded.
+///
+/// They are about files, not about paths through them: code that is guarded by another library's
+/// answer counts as certain, and a file with one guarded function and another that forgot its guard
+/// counts as guarded.
+fn certainty(feature: Feature, total: &Total, totals: &Totals, asks: bool) -> Certainty {
+    if total.functions == 0 {
+        Certainty::Outside
+    } else if !asks || total.always > 0 {
+        Certainty::Certain
+    } else if is_throughout(feature, total, totals) {
+        Certainty::Throughout
+    } else {
+        Certainty::Guarded
+    }
+}
+
+/// Was all of the file compiled for a feature?
+///
+/// - For v3 compilers write all vector code in AVX's encodings, so at least nine tenths of the
+///   functions with vector code have them. Files that choose at run time stay below three quarters:
+///   they have code for those who do not have AVX.
+/// - For v4 that holds, and a third of that code uses AVX-512.
+/// - For v2 compilers use now one instruction and now another of it, wherever there is vector code:
+///   in a fifth to a half of the functions that have such (and no AVX), all along the file. Code
+///   chosen at run time lies together in few places, and makes up less.
+/// - Of other features nothing is known but how many functions use them: a tenth is too many for
+///   code that few processors get to run.
+fn is_throughout(feature: Feature, total: &Total, totals: &Totals) -> bool {
+    let [v2, v3, v4] = LEVELS.map(|level| level.holds(FeatureSet::of(&[feature])));
+    let avx = totals.vector >= ENOUGH && totals.avx * 10 >= totals.vector * 9;
+    if v4 {
+        avx && totals.levels[2] * 3 >= totals.avx
+    } else if v3 {
+        avx
+    } else if v2 {
+        avx || is_v2_throughout(totals)
+    } else {
+        OTHERS.holds(FeatureSet::of(&[feature]))
+            && totals.functions >= ENOUGH
+            && total.functions * 10 >= totals.functions
+    }
+}
+
+fn is_v2_throughout(totals: &Totals) -> bool {
+    let parts = || totals.parts.iter().filter(|part| part[0] > 0);
+    let [vector, uses] = [0, 1].map(|index| parts().map(|part| part[index]).sum::<u64>());
+    let with = parts().filter(|part| part[1] * 10 >= part[0]).count();
+    vector >= ENOUGH && uses * 5 >= vector && with * 4 >= parts().count() * 3
+}
+
+/// Of fewer functions shares say nothing.
+const ENOUGH: u64 = 8;
+/// What compilers use of their own accord, other than x86-64's levels.
+const OTHERS: FeatureSet = FeatureSet::of(&[
+    Mmx, Sse, Sse2, Crc, Lse, Rdma, Fp16, Dotprod, Fcma, Jscvt, Rcpc, Rcpc2, Pauth, Bf16, I8mm,
+    Fp16fml, Flagm, Flagm2, Frintts, Memtag, Sve, Sve2, Mops, Cssc, Lse128,
+]);

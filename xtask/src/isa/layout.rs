@@ -1,0 +1,293 @@
+//! Where a file's code lies, and what is known of it before a byte of it is decoded.
+
+use std::{
+    collections::{BTreeSet, HashSet},
+    ops::Range,
+};
+
+use super::{
+    IsaError, Level, Machine, Question,
+    file::{Elf, FileBytes, PT_NOTE, PT_PROPERTY, u32_at},
+    frames,
+    tables::{Dynamic, Names, Symbols},
+};
+
+/// Bytes between functions that are fewer than this only align the next one (GCC and LLVM align
+/// functions to 16).
+const PADDING: u64 = 16;
+const SHT_PROGBITS: u32 = 1;
+/// `SHF_ALLOC | SHF_EXECINSTR`.
+const CODE: u64 = 6;
+/// `NT_GNU_PROPERTY_TYPE_0` and `GNU_PROPERTY_X86_ISA_1_NEEDED` (x86-64 psABI).
+const PROPERTY: u32 = 5;
+const ISA_NEEDED: u32 = 0xc000_8002;
+/// More symbols and frames than that are not looked at.
+const MAX_FUNCTIONS: usize = 3 << 20;
+/// Linked files have about five sections of code.
+const MAX_STRETCHES: usize = 1 << 10;
+
+/// A piece of code: a function, or what lies between known functions.
+#[derive(Debug, Clone)]
+pub(super) struct Span {
+    /// Where in the file.
+    pub(super) file: Range<u64>,
+    /// Its virtual address.
+    pub(super) address: u64,
+    /// It begins and ends as a function does.
+    pub(super) is_function: bool,
+    /// It runs in any case: when the file is loaded, or when the module is imported.
+    pub(super) always: bool,
+    /// One of the compiler's helpers for atomics, which asks the processor (`__aarch64_cas1_acq`).
+    pub(super) outline: bool,
+}
+
+/// Where a file's code lies. It holds none of the file's bytes.
+#[derive(Debug, Clone)]
+pub struct Layout {
+    pub(super) machine: Machine,
+    /// In file order, not overlapping.
+    pub(super) spans: Vec<Span>,
+    pub(super) names: Names,
+    pub(super) note: Option<Level>,
+    pub(super) asks: BTreeSet<Question>,
+}
+
+impl Layout {
+    /// Reads headers and tables of a file; of the code itself nothing.
+    ///
+    /// # Errors
+    /// [`IsaError`] if no code can be found in it, or it is for a machine whose code is not read.
+    pub fn of(file: &dyn FileBytes) -> Result<Self, IsaError> {
+        let elf = Elf::parse(file)?;
+        let code = code(&elf)?;
+        let dynamic = Dynamic::parse(&elf);
+        let (full, known) = (Symbols::full(&elf), Symbols::dynamic(&elf, &dynamic));
+        let mut draft = Draft::default();
+        for table in [&full, &known].into_iter().flatten() {
+            draft.read_symbols(elf.machine, table);
+        }
+        if dynamic.relocations(&elf).any(|each| each.is_chosen(elf.machine)) {
+            draft.asks.insert(Question::Ifunc);
+        }
+        draft.always.extend(dynamic.initialisers(&elf));
+        draft.always.insert(elf.entry);
+        draft.names.sort();
+        let mut functions = frames::functions(&elf);
+        functions.sort_unstable_by_key(|each| (each.start, each.end));
+        draft.add_symbols(&mut functions);
+        // Of two functions at one address the longer one counts.
+        functions.sort_unstable_by_key(|each| (each.start, std::cmp::Reverse(each.end)));
+        functions.dedup_by_key(|each| each.start);
+        let spans = draft.spans(&functions, &code);
+        Ok(Self {
+            machine: elf.machine,
+            spans,
+            names: draft.names,
+            note: note(&elf),
+            asks: draft.asks,
+        })
+    }
+
+    /// The parts of the file that hold code, in order, not overlapping: what a [`super::Scanner`]
+    /// looks at.
+    pub fn code(&self) -> impl Iterator<Item = Range<u64>> {
+        self.spans.iter().map(|span| span.file.clone())
+    }
+}
+
+/// A stretch of code: where in the file, and its address.
+pub(super) struct Stretch {
+    file: Range<u64>,
+    address: u64,
+}
+
+impl Stretch {
+    fn end(&self) -> u64 {
+        self.address.saturating_add(self.file.end - self.file.start)
+    }
+}
+
+/// The code, by sections if they agree with what the loader maps, else all that it maps as code.
+fn code(elf: &Elf<'_>) -> Result<Vec<Stretch>, IsaError> {
+    let whole = |offset: u64, size: u64, address: u64| {
+        let end = offset.checked_add(size).filter(|&end| end <= elf.file.len())?;
+        address.checked_add(size)?;
+        Some(Stretch { file: offset..end, address })
+    };
+    let segments = || elf.segments.iter().filter(|each| each.is_code());
+    let mapped = |offset: u64, size: u64, address: u64| {
+        segments().any(|each| {
+            let skip = address.checked_sub(each.address);
+            skip.is_some_and(|skip| {
+                skip.checked_add(size).is_some_and(|end| end <= each.size)
+                    && each.offset.checked_add(skip) == Some(offset)
+            })
+        })
+    };
+    let is_code = |each: &&super::file::Section| {
+        each.kind == SHT_PROGBITS && each.flags & CODE == CODE && each.size > 0
+    };
+    let sections = elf.sections.iter().filter(is_code).map(|each| {
+        whole(each.offset, each.size, each.address)
+            .filter(|_| mapped(each.offset, each.size, each.address))
+    });
+    let by_section: Option<Vec<Stretch>> = sections.collect();
+    let mut found = match by_section.filter(|all| !all.is_empty()) {
+        Some(found) => found,
+        None => segments()
+            .map(|each| whole(each.offset, each.size, each.address))
+            .collect::<Option<_>>()
+            .ok_or(IsaError::Broken("program headers"))?,
+    };
+    found.retain(|each| !each.file.is_empty());
+    if found.len() > MAX_STRETCHES {
+        return Err(IsaError::Broken("headers: too many pieces of code"));
+    }
+    if found.is_empty() {
+        return Err(IsaError::NoCode);
+    }
+    found.sort_by_key(|each| (each.file.start, each.file.end));
+    let overlap = |pair: &[Stretch]| pair[1].file.start < pair[0].file.end;
+    if found.windows(2).any(overlap) {
+        return Err(IsaError::Broken("headers: code overlaps"));
+    }
+    Ok(found)
+}
+
+/// What is gathered before spans can be made.
+#[derive(Default)]
+struct Draft {
+    names: Names,
+    /// Functions by symbol.
+    sized: Vec<Range<u64>>,
+    always: HashSet<u64>,
+    outline: HashSet<u64>,
+    asks: BTreeSet<Question>,
+}
+
+impl Draft {
+    fn read_symbols(&mut self, machine: Machine, symbols: &Symbols<'_>) {
+        for symbol in symbols.iter().take(MAX_FUNCTIONS) {
+            if symbol.is_import() {
+                self.asks.extend(Question::of_import(machine, symbols.name(&symbol)));
+            }
+            if !symbol.is_function() {
+                continue;
+            }
+            let name = symbols.name(&symbol);
+            self.names.push(symbol.value, name);
+            if symbol.size > 0 {
+                self.sized.push(symbol.value..symbol.value.saturating_add(symbol.size));
+            }
+            if symbol.is_chosen() {
+                self.asks.insert(Question::Ifunc);
+            }
+            if runs_always(name) {
+                self.always.insert(symbol.value);
+            }
+            if is_outline(name) {
+                self.outline.insert(symbol.value);
+            }
+        }
+    }
+
+    /// Adds the functions that symbols tell of, where no frame does.
+    fn add_symbols(&mut self, functions: &mut Vec<Range<u64>>) {
+        let known = std::mem::take(functions);
+        self.sized.sort_unstable_by_key(|each| (each.start, each.end));
+        let outside = |each: &Range<u64>| !is_covered(&known, each.start);
+        let more: Vec<_> = self.sized.iter().filter(|each| outside(each)).cloned().collect();
+        functions.extend(known);
+        functions.extend(more);
+        functions.sort_unstable_by_key(|each| (each.start, each.end));
+    }
+
+    /// Cuts code into functions and what lies between them.
+    fn spans(&self, functions: &[Range<u64>], code: &[Stretch]) -> Vec<Span> {
+        let mut spans = Vec::new();
+        for stretch in code {
+            let mut at = stretch.address;
+            let first = functions.partition_point(|each| each.start < stretch.address);
+            for (index, function) in functions.iter().enumerate().skip(first) {
+                if function.start >= stretch.end() {
+                    break;
+                }
+                // Of functions that overlap each ends where the next begins.
+                let next = functions.get(index + 1).map_or(u64::MAX, |each| each.start);
+                let end = function.end.min(stretch.end()).min(next);
+                if function.start >= at && function.start < end {
+                    spans.extend(self.span(stretch, at..function.start, false));
+                    spans.extend(self.span(stretch, function.start..end, true));
+                    at = end;
+                }
+            }
+            spans.extend(self.span(stretch, at..stretch.end(), false));
+        }
+        spans
+    }
+
+    fn span(&self, stretch: &Stretch, range: Range<u64>, is_function: bool) -> Option<Span> {
+        let size = range.end.checked_sub(range.start)?;
+        if size == 0 || !is_function && size < PADDING {
+            return None;
+        }
+        let start = stretch.file.start + (range.start - stretch.address);
+        Some(Span {
+            file: start..start + size,
+            address: range.start,
+            is_function,
+            always: is_function && self.always.contains(&range.start),
+            outline: self.outline.contains(&range.start),
+        })
+    }
+}
+
+/// Does a sorted list of ranges cover an address? Of ranges that overlap the last one counts.
+fn is_covered(ranges: &[Range<u64>], address: u64) -> bool {
+    let next = ranges.partition_point(|each| each.start <= address);
+    next.checked_sub(1).is_some_and(|index| ranges[index].contains(&address))
+}
+
+/// Functions that run whenever the file is used: a module's initialiser, and those that the loader
+/// or the C runtime calls.
+fn runs_always(name: &[u8]) -> bool {
+    name.starts_with(b"PyInit_")
+        || name.starts_with(b"_cffi_pypyinit_")
+        || [b"_init" as &[u8], b"main", b"_start"].contains(&name)
+}
+
+/// The helpers of GCC's and LLVM's `-moutline-atomics`: `__aarch64_cas8_acq_rel`.
+fn is_outline(name: &[u8]) -> bool {
+    let kinds = [b"cas" as &[u8], b"swp", b"ldadd", b"ldclr", b"ldeor", b"ldset"];
+    let kind = name.strip_prefix(b"__aarch64_");
+    kind.is_some_and(|kind| kinds.iter().any(|each| kind.starts_with(each)))
+}
+
+/// What the linker noted (x86-64 psABI, "Program Property").
+fn note(elf: &Elf<'_>) -> Option<Level> {
+    let mut segments =
+        elf.segments.iter().filter(|each| matches!(each.kind, PT_NOTE | PT_PROPERTY));
+    let found = segments
+        .find_map(|each| property(elf.file.get(each.offset, each.size)?, elf.word_size()))?;
+    Level::of_note(found).filter(|_| elf.machine == Machine::X86_64)
+}
+
+/// The value of the property in a segment of notes.
+fn property(mut notes: &[u8], align: usize) -> Option<u32> {
+    while notes.len() >= 12 {
+        let [name, length, kind] = [0, 4, 8].map(|at| u32_at(notes, at));
+        let start = 12 + usize::try_from(name).ok()?.checked_next_multiple_of(4)?;
+        let end = start.checked_add(usize::try_from(length).ok()?)?;
+        let mut rest = notes.get(start..end)?;
+        while kind == PROPERTY && rest.len() >= 8 {
+            let size = usize::try_from(u32_at(rest, 4)).ok()?;
+            if u32_at(rest, 0) == ISA_NEEDED && size == 4 && rest.len() >= 12 {
+                return Some(u32_at(rest, 8));
+            }
+            let next = size.checked_next_multiple_of(align)?.checked_add(8)?;
+            rest = rest.get(next..).unwrap_or_default();
+        }
+        notes = notes.get(end.checked_next_multiple_of(align)?..).unwrap_or_default();
+    }
+    None
+}

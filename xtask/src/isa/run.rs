@@ -1,0 +1,201 @@
+//! What is counted while code is decoded: first for one function, then for the file.
+
+use std::collections::HashMap;
+
+#[expect(clippy::enum_glob_use, reason = "tables of features are read by their names alone")]
+use super::feature::Feature::{self, *};
+use super::{
+    FeatureSet, Place,
+    layout::{Layout, Span},
+    x86::Class,
+};
+
+/// The features by which x86-64 levels above the first are told (v2, v3, v4).
+pub(super) const LEVELS: [FeatureSet; 3] = [
+    FeatureSet::of(&[Cx16, Sahf, Popcnt, Sse3, Ssse3, Sse41, Sse42]),
+    FeatureSet::of(&[Avx, Avx2, Bmi, Bmi2, F16c, Fma, Lzcnt, Movbe]),
+    FeatureSet::of(&[Avx512f, Avx512bw, Avx512cd, Avx512dq, Avx512vl]),
+];
+
+/// See [`Totals::parts`].
+pub(super) const PARTS: usize = 8;
+
+/// So many places are named per feature, one in each function.
+const MAX_PLACES: usize = 3;
+
+/// The function, or the piece of code between functions, that is being decoded.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Run {
+    /// Per feature: instructions, and the first of them.
+    hits: Vec<Hit>,
+    garbage: u64,
+    asks: bool,
+    is_vector: bool,
+    is_avx: bool,
+    guarded: u64,
+    /// The instructions before this one, the latest last (A64 only).
+    pub(super) before: [u32; 3],
+}
+
+#[derive(Debug, Clone)]
+struct Hit {
+    feature: Feature,
+    count: u64,
+    first: (u64, String),
+}
+
+impl Run {
+    /// Takes an instruction into account: its class, what it needs that not every machine has, its
+    /// length in bytes, its address.
+    pub(super) fn note(
+        &mut self,
+        class: &Class,
+        needs: FeatureSet,
+        length: usize,
+        address: u64,
+        text: impl Fn() -> String,
+    ) {
+        if class.is_garbage {
+            self.garbage += length as u64;
+        }
+        self.asks |= class.asks;
+        self.is_vector |= class.is_vector;
+        self.is_avx |= class.is_avx;
+        for feature in needs.iter() {
+            let known = self.hits.iter().position(|each| each.feature == feature);
+            let index = known.unwrap_or_else(|| {
+                self.hits.push(Hit { feature, count: 0, first: (address, text()) });
+                self.hits.len() - 1
+            });
+            self.hits[index].count += 1;
+        }
+    }
+
+    /// Begins anew, and keeps the memory.
+    pub(super) fn clear(&mut self) {
+        let mut hits = std::mem::take(&mut self.hits);
+        hits.clear();
+        *self = Self { hits, ..Self::default() };
+    }
+
+    /// An instruction that runs only if the processor has it, as seen by the code around it.
+    pub(super) fn note_guarded(&mut self) {
+        self.guarded += 1;
+    }
+}
+
+/// What a whole file came to.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Totals {
+    pub(super) features: HashMap<Feature, Total>,
+    /// Functions that decode to the end.
+    pub(super) functions: u64,
+    /// Of them those with vector instructions.
+    pub(super) vector: u64,
+    /// Of them those that have such in AVX's encodings.
+    pub(super) avx: u64,
+    /// Functions that use something of an x86-64 level above the first, per level.
+    pub(super) levels: [u64; 3],
+    /// The same along the file, in [`PARTS`] parts of as many pieces of code each: functions with
+    /// vector instructions of which none has AVX's encoding, and of them those that use something
+    /// of v2.
+    pub(super) parts: [[u64; 2]; PARTS],
+    /// Bytes in functions, and elsewhere.
+    pub(super) inside: u64,
+    pub(super) outside: u64,
+    /// Bytes that are no instruction.
+    pub(super) garbage: u64,
+    /// Bytes of functions that are no code throughout.
+    pub(super) doubtful: u64,
+    /// An instruction asks the processor.
+    pub(super) asks: bool,
+    /// Instructions that only run if the processor has them.
+    pub(super) guarded: u64,
+}
+
+/// What a feature came to.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Total {
+    /// Functions that use it.
+    pub(super) functions: u64,
+    /// Of them those that run in any case.
+    pub(super) always: u64,
+    /// Instructions in functions.
+    pub(super) instructions: u64,
+    /// Instructions elsewhere, where all around them is code as well.
+    pub(super) outside: u64,
+    pub(super) places: Vec<Place>,
+}
+
+impl Totals {
+    /// Takes a piece of code that has been decoded to its end.
+    pub(super) fn add(&mut self, run: &Run, index: usize, layout: &Layout, all_unknown: bool) {
+        let Some(span) = layout.spans.get(index) else {
+            return;
+        };
+        let part = index * PARTS / layout.spans.len();
+        let size = span.file.end - span.file.start;
+        *(if span.is_function { &mut self.inside } else { &mut self.outside }) += size;
+        self.garbage += run.garbage;
+        self.guarded += run.guarded;
+        let is_clean = run.garbage == 0;
+        if !is_clean && !all_unknown {
+            // Data among the code: what it decodes to proves nothing.
+            self.doubtful += size;
+            return;
+        }
+        self.asks |= run.asks;
+        if span.is_function && is_clean {
+            self.add_function(run, part);
+        }
+        for hit in &run.hits {
+            let total = self.features.entry(hit.feature).or_default();
+            // A function that asks for itself may well branch round what it then does.
+            let always = span.always && !run.asks;
+            if span.is_function && is_clean {
+                total.functions += 1;
+                total.instructions += hit.count;
+                total.always += u64::from(always);
+            } else {
+                total.outside += hit.count;
+            }
+            total.add_places(hit, span, layout, always);
+        }
+    }
+}
+
+impl Totals {
+    fn add_function(&mut self, run: &Run, part: usize) {
+        self.functions += 1;
+        self.vector += u64::from(run.is_vector);
+        self.avx += u64::from(run.is_avx);
+        let uses = |level: FeatureSet| {
+            run.hits.iter().any(|hit| level.holds(FeatureSet::of(&[hit.feature])))
+        };
+        for (count, level) in self.levels.iter_mut().zip(LEVELS) {
+            *count += u64::from(uses(level));
+        }
+        if let Some(part) = self.parts.get_mut(part).filter(|_| run.is_vector && !run.is_avx) {
+            part[0] += 1;
+            part[1] += u64::from(uses(LEVELS[0]));
+        }
+    }
+}
+
+impl Total {
+    fn add_places(&mut self, hit: &Hit, span: &Span, layout: &Layout, first: bool) {
+        // What surely runs is what people want to see.
+        if first && self.always == 1 {
+            self.places.clear();
+        }
+        if self.places.len() < MAX_PLACES {
+            let function = span.is_function.then(|| layout.names.get(span.address)).flatten();
+            self.places.push(Place {
+                function,
+                start: span.is_function.then_some(span.address),
+                address: hit.first.0,
+                instruction: hit.first.1.clone(),
+            });
+        }
+    }
+}

@@ -1,0 +1,294 @@
+//! What the loader's tables and the symbol table say of code: names, relocations, initialisers.
+
+use std::{collections::BTreeMap, ops::Range};
+
+use super::{
+    Machine,
+    file::{Elf, PT_DYNAMIC, Section, u16_at, u32_at},
+};
+
+const DT_HASH: u64 = 4;
+const DT_STRTAB: u64 = 5;
+const DT_SYMTAB: u64 = 6;
+const DT_RELA: u64 = 7;
+const DT_RELASZ: u64 = 8;
+const DT_STRSZ: u64 = 10;
+const DT_INIT: u64 = 12;
+const DT_REL: u64 = 17;
+const DT_RELSZ: u64 = 18;
+const DT_PLTRELSZ: u64 = 2;
+const DT_PLTREL: u64 = 20;
+const DT_JMPREL: u64 = 23;
+const DT_INIT_ARRAY: u64 = 25;
+const DT_INIT_ARRAYSZ: u64 = 27;
+const DT_GNU_HASH: u64 = 0x6fff_fef5;
+const SHT_SYMTAB: u32 = 2;
+const SHT_DYNSYM: u32 = 11;
+
+/// A longer name is cut: it is for people to read.
+const MAX_NAME: u64 = 200;
+/// All names together take at most so many bytes of memory.
+const MAX_NAMES: usize = 64 << 20;
+/// More initialisers than any file has.
+const MAX_INITS: u64 = 1 << 16;
+
+/// An entry of a symbol table.
+pub(super) struct Symbol {
+    name: u32,
+    /// Address; 0 for an import.
+    pub(super) value: u64,
+    pub(super) size: u64,
+    info: u8,
+    section: u16,
+}
+
+impl Symbol {
+    pub(super) fn is_import(&self) -> bool {
+        self.section == 0
+    }
+
+    /// A function that is defined here.
+    pub(super) fn is_function(&self) -> bool {
+        !self.is_import() && matches!(self.info & 0xf, 2 | 10)
+    }
+
+    /// A function that is chosen at load (`STT_GNU_IFUNC`).
+    pub(super) fn is_chosen(&self) -> bool {
+        !self.is_import() && self.info & 0xf == 10
+    }
+}
+
+/// A symbol table with its names.
+pub(super) struct Symbols<'a> {
+    entries: &'a [u8],
+    names: &'a [u8],
+    wide: bool,
+}
+
+impl<'a> Symbols<'a> {
+    /// The full symbol table; it is not there in stripped files.
+    pub(super) fn full(elf: &Elf<'a>) -> Option<Self> {
+        Self::of_section(elf, elf.sections.iter().find(|each| each.kind == SHT_SYMTAB)?)
+    }
+
+    fn of_section(elf: &Elf<'a>, section: &Section) -> Option<Self> {
+        let names = elf.sections.get(usize::try_from(section.link).ok()?)?;
+        Some(Self {
+            entries: elf.file.get(section.offset, section.size)?,
+            names: elf.file.get(names.offset, names.size)?,
+            wide: elf.wide,
+        })
+    }
+
+    /// The symbols that the loader knows. How many there are the hash tables and the relocations
+    /// tell, or a section header.
+    pub(super) fn dynamic(elf: &Elf<'a>, dynamic: &Dynamic) -> Option<Self> {
+        let find = || {
+            let start = dynamic.get(DT_SYMTAB)?;
+            let count = dynamic.symbols(elf)?;
+            let names = dynamic.get(DT_STRTAB)?;
+            Some(Self {
+                entries: elf.at(start, count.checked_mul(if elf.wide { 24 } else { 16 })?)?,
+                names: elf.at(names, dynamic.get(DT_STRSZ)?)?,
+                wide: elf.wide,
+            })
+        };
+        let section = || elf.sections.iter().find(|each| each.kind == SHT_DYNSYM);
+        find().or_else(|| Self::of_section(elf, section()?))
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = Symbol> {
+        self.entries.chunks_exact(self.entry_size()).map(|entry| self.read(entry))
+    }
+
+    pub(super) fn get(&self, index: u64) -> Option<Symbol> {
+        let start = usize::try_from(index).ok()?.checked_mul(self.entry_size())?;
+        Some(self.read(self.entries.get(start..start.checked_add(self.entry_size())?)?))
+    }
+
+    fn entry_size(&self) -> usize {
+        if self.wide { 24 } else { 16 }
+    }
+
+    fn read(&self, entry: &[u8]) -> Symbol {
+        let byte = |at: usize| entry.get(at).copied().unwrap_or(0);
+        if self.wide {
+            Symbol {
+                name: u32_at(entry, 0),
+                info: byte(4),
+                section: u16_at(entry, 6),
+                value: super::file::u64_at(entry, 8),
+                size: super::file::u64_at(entry, 16),
+            }
+        } else {
+            Symbol {
+                name: u32_at(entry, 0),
+                value: u64::from(u32_at(entry, 4)),
+                size: u64::from(u32_at(entry, 8)),
+                info: byte(12),
+                section: u16_at(entry, 14),
+            }
+        }
+    }
+
+    /// The symbol's name, without what is too long of it.
+    pub(super) fn name(&self, symbol: &Symbol) -> &'a [u8] {
+        let start = usize::try_from(symbol.name).unwrap_or(usize::MAX);
+        let rest = self.names.get(start..).unwrap_or_default();
+        let rest = &rest[..rest.len().min(usize::try_from(MAX_NAME).unwrap_or(0))];
+        rest.iter().position(|&byte| byte == 0).map_or(rest, |end| &rest[..end])
+    }
+}
+
+/// The dynamic section's numbers; the last one counts, as in glibc. Empty where there is none.
+pub(super) struct Dynamic(BTreeMap<u64, u64>);
+
+impl Dynamic {
+    pub(super) fn parse(elf: &Elf<'_>) -> Self {
+        let find = || {
+            let segment = elf.segment(PT_DYNAMIC)?;
+            elf.at(segment.address, segment.size)
+        };
+        let entries = find().unwrap_or_default().chunks_exact(2 * elf.word_size());
+        let pairs = entries.map(|each| (elf.word(each, 0), elf.word(each, elf.word_size())));
+        Self(pairs.take_while(|pair| pair.0 != 0).collect())
+    }
+
+    fn get(&self, tag: u64) -> Option<u64> {
+        self.0.get(&tag).copied()
+    }
+
+    fn symbols(&self, elf: &Elf<'_>) -> Option<u64> {
+        let of_hash = || Some(u64::from(u32_at(elf.at(self.get(DT_HASH)?, 8)?, 4)));
+        let of_gnu = || gnu_hash(elf, self.get(DT_GNU_HASH)?);
+        let named = self.relocations(elf).map(|each| each.symbol + 1).max();
+        [of_hash(), of_gnu(), named].into_iter().flatten().max()
+    }
+
+    /// All relocations of the tables; packed ones (`DT_RELR`) need none here, since what they
+    /// relocate is in the file as it stands.
+    pub(super) fn relocations<'a>(&self, elf: &Elf<'a>) -> impl Iterator<Item = Relocation> + 'a {
+        let wide = elf.wide;
+        let plt = self.get(DT_PLTREL).unwrap_or(if wide { DT_RELA } else { DT_REL });
+        let tables = [
+            (DT_RELA, DT_RELASZ, true),
+            (DT_REL, DT_RELSZ, false),
+            (DT_JMPREL, DT_PLTRELSZ, plt == DT_RELA),
+        ];
+        let mut all = Vec::new();
+        for (start, size, addends) in tables {
+            let bytes = self.get(start).zip(self.get(size));
+            let bytes = bytes.and_then(|(start, size)| elf.at(start, size)).unwrap_or_default();
+            let entry = elf.word_size() * if addends { 3 } else { 2 };
+            all.push((bytes.chunks_exact(entry), addends));
+        }
+        let read = move |entry: &[u8], addends| Relocation::read(entry, wide, addends);
+        all.into_iter()
+            .flat_map(move |(entries, addends)| entries.map(move |entry| read(entry, addends)))
+    }
+
+    /// The functions that run when the file is loaded.
+    pub(super) fn initialisers(&self, elf: &Elf<'_>) -> Vec<u64> {
+        let mut found: Vec<u64> = self.get(DT_INIT).into_iter().collect();
+        let array = self.get(DT_INIT_ARRAY).zip(self.get(DT_INIT_ARRAYSZ));
+        let Some((start, size)) = array.filter(|&(_, size)| size / 4 <= MAX_INITS) else {
+            return found;
+        };
+        let slots = start..start.saturating_add(size);
+        let entries = elf.at(start, size).unwrap_or_default().chunks_exact(elf.word_size());
+        found.extend(entries.map(|entry| elf.word(entry, 0)));
+        // What is in the file does not count where a relocation says it anew.
+        let relative = self.relocations(elf).filter(|each| slots.contains(&each.slot));
+        found.extend(relative.filter_map(|each| each.addend));
+        found.retain(|&address| address != 0 && address != u64::MAX);
+        found
+    }
+}
+
+/// The number of symbols that a GNU hash table speaks of: the end of its last chain.
+fn gnu_hash(elf: &Elf<'_>, address: u64) -> Option<u64> {
+    let head = elf.at(address, 16)?;
+    let [buckets, first, bloom] = [0, 4, 8].map(|offset| u64::from(u32_at(head, offset)));
+    let start = address.checked_add(16)?.checked_add(bloom * elf.word_size() as u64)?;
+    let heads = elf.at(start, buckets * 4)?.chunks_exact(4);
+    let last = u64::from(heads.map(|head| u32_at(head, 0)).max().unwrap_or(0));
+    let Some(skip) = last.checked_sub(first).filter(|_| last != 0) else {
+        return Some(first);
+    };
+    let mut chain = start.checked_add(buckets * 4)?.checked_add(skip * 4)?;
+    for count in 1.. {
+        if u32_at(elf.at(chain, 4)?, 0) & 1 == 1 {
+            return Some(last + count);
+        }
+        chain += 4;
+    }
+    None
+}
+
+/// What the loader writes where.
+pub(super) struct Relocation {
+    pub(super) slot: u64,
+    pub(super) symbol: u64,
+    kind: u64,
+    /// What is added; `None` where the file has it in the slot.
+    pub(super) addend: Option<u64>,
+}
+
+impl Relocation {
+    fn read(entry: &[u8], wide: bool, addends: bool) -> Self {
+        let size = if wide { 8 } else { 4 };
+        let word = |at: usize| {
+            let whole = super::file::u64_at(entry, at);
+            if wide { whole } else { u64::from(u32_at(entry, at)) }
+        };
+        let (info, (shift, mask)) = (word(size), if wide { (32, 0xffff_ffff) } else { (8, 0xff) });
+        Self {
+            slot: word(0),
+            symbol: info >> shift,
+            kind: info & mask,
+            addend: addends.then(|| word(2 * size)),
+        }
+    }
+
+    /// The slot gets what a function answers at load (`R_*_IRELATIVE`).
+    pub(super) fn is_chosen(&self, machine: Machine) -> bool {
+        let kind = match machine {
+            Machine::X86_64 => 37,
+            Machine::I686 => 42,
+            Machine::Aarch64 => 1032,
+        };
+        self.kind == kind
+    }
+}
+
+/// Names by address, in little memory.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Names {
+    text: Vec<u8>,
+    places: Vec<(u64, Range<u32>)>,
+}
+
+impl Names {
+    pub(super) fn push(&mut self, address: u64, name: &[u8]) {
+        let start = self.text.len();
+        let end = start + name.len();
+        if end <= MAX_NAMES && !name.is_empty() {
+            self.text.extend_from_slice(name);
+            let [start, end] = [start, end].map(|each| u32::try_from(each).unwrap_or(0));
+            self.places.push((address, start..end));
+        }
+    }
+
+    /// To be called before the first [`Self::get`]. The first name of an address counts.
+    pub(super) fn sort(&mut self) {
+        self.places.sort_by_key(|place| place.0);
+        self.places.dedup_by_key(|place| place.0);
+    }
+
+    pub(super) fn get(&self, address: u64) -> Option<String> {
+        let found = self.places.binary_search_by_key(&address, |place| place.0).ok()?;
+        let range = &self.places.get(found)?.1;
+        let name = self.text.get(range.start as usize..range.end as usize)?;
+        Some(String::from_utf8_lossy(name).into_owned())
+    }
+}

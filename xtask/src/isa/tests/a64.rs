@@ -1,0 +1,101 @@
+//! arm64, without a compiler for it: instructions as GNU as assembles them.
+
+use super::*;
+
+/// Code of one function and what it needs; the assembly stands beside each word.
+fn scan_words(words: &[u32], imports: &[&str]) -> IsaFacts {
+    let code: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
+    let functions = [("f", 0, code.len() as u64)];
+    scan(&Build { machine: 183, code, functions: &functions, imports }.file()).unwrap()
+}
+
+const RET: u32 = 0xd65f_03c0; // ret
+
+#[test]
+fn each_extension_is_known_by_its_encoding() {
+    for (word, feature) in include!("a64_words.in") {
+        let facts = scan_words(&[word, RET], &[]);
+        let names: Vec<_> = facts.features.iter().map(|each| each.feature.name()).collect();
+        let expected: Vec<&str> = if feature.is_empty() { vec![] } else { vec![feature] };
+        assert_eq!(names, expected, "{word:#010x}");
+        assert_eq!(facts.bytes.undecodable, 0, "{word:#010x}");
+    }
+}
+
+#[test]
+fn what_a_file_uses_without_asking_is_certain() {
+    let facts = scan_words(&[0x88e0_fc41, RET], &[]); // casal w0, w1, [x2]
+    assert_eq!(facts.required, level("armv8-a+lse"));
+    assert_eq!(found(&facts, "lse"), Some(Certainty::Certain));
+    assert_eq!(facts.features[0].places[0].function.as_deref(), Some("f"));
+    assert_eq!(facts.features[0].places[0].address, CODE);
+    assert!(facts.beyond(&level("armv8.1-a")).is_empty());
+    assert_eq!(facts.beyond(&level("armv8-a+crc")).len(), 1);
+}
+
+#[test]
+fn a_file_that_asks_guards_what_few_functions_use() {
+    let code: Vec<u8> = std::iter::repeat_n(RET, 31)
+        .chain([0x4e82_9420]) // sdot v0.4s, v1.16b, v2.16b
+        .flat_map(u32::to_le_bytes)
+        .collect();
+    let names: Vec<String> = (0..32).map(|index| format!("f{index}")).collect();
+    let functions: Vec<_> = names.iter().zip(0..).map(|(name, at)| (&**name, at * 4, 4)).collect();
+    let build =
+        |imports| Build { machine: 183, code: code.clone(), functions: &functions, imports };
+    let asks = scan(&build(&["getauxval"]).file()).unwrap();
+    assert_eq!((asks.required, asks.possible), (level("armv8-a"), level("armv8-a+dotprod")));
+    let asks_not = scan(&build(&["malloc"]).file()).unwrap();
+    assert_eq!(asks_not.required, level("armv8-a+dotprod"));
+}
+
+/// The first instructions of libgcc's `__aarch64_cas4_acq_rel`, as GCC 12 has it.
+const OUTLINE: [u32; 6] = [
+    0xd503_245f, // bti c
+    0xb000_0090, // adrp x16, __aarch64_have_lse_atomics
+    0x3940_4210, // ldrb w16, [x16, #16]
+    0x3400_0070, // cbz w16, 12 further
+    0x88e0_fc41, // casal w0, w1, [x2]
+    RET,
+];
+
+#[test]
+fn helpers_for_atomics_are_no_need() {
+    let facts = scan_words(&OUTLINE, &["__getauxval"]);
+    assert_eq!((facts.required, facts.possible), (level("armv8-a"), level("armv8-a")));
+    assert_eq!(facts.outline_atomics, 1);
+    // Another register than the one that is asked about.
+    let mut other = OUTLINE;
+    other[3] = 0x3400_0071;
+    assert_eq!(scan_words(&other, &[]).required, level("armv8-a+lse"));
+}
+
+#[test]
+fn helpers_for_atomics_do_not_ask_for_the_rest() {
+    let code = [&OUTLINE[..], &[0x4e82_9420]].concat(); // sdot
+    assert_eq!(scan_words(&code, &["__getauxval"]).required, level("armv8-a+dotprod"));
+    assert_eq!(scan_words(&code, &["getauxval"]).required, level("armv8-a"));
+}
+
+#[test]
+fn helpers_are_known_by_name_as_well() {
+    let code: Vec<u8> = [0x88e0_fc41, RET].into_iter().flat_map(u32::to_le_bytes).collect();
+    let functions = [("__aarch64_cas4_acq_rel", 0, 8)];
+    let facts = scan(&Build { machine: 183, code, functions: &functions, imports: &[] }.file());
+    assert_eq!(facts.unwrap().required, level("armv8-a"));
+}
+
+#[test]
+fn data_in_a_function_makes_it_doubtful() {
+    let facts = scan_words(&[0x4e82_9420, RET, 0x0000_1234], &[]);
+    assert!(facts.features.is_empty());
+    assert_eq!((facts.bytes.undecodable, facts.bytes.doubtful), (4, 12));
+}
+
+#[test]
+fn calls_are_found_by_way_of_stubs_and_slots() {
+    // Needs relocations, which the small file does not have: an import nothing is known of.
+    let code: Vec<u8> = RET.to_le_bytes().to_vec();
+    let file = Build { machine: 183, code, functions: &[("f", 0, 4)], imports: &["getauxval"] };
+    assert_eq!(callers(&file.file(), &["getauxval"]).unwrap().len(), 0);
+}
