@@ -22,12 +22,14 @@ fn the_commands_and_the_exit_status_are_explained() {
     Usage: cargo xtask <COMMAND>
 
     Commands:
-      wheels      Build, audit and smoke-test wheels into `dist/`
-      build-info  Show what a target's build environment is
-      doctor      Say what this machine has and lacks, each missing part with its cure
-      setup       Install and start what is missing (apt systems)
-      ci          Run every check of this repository, then build a wheel with the real engine
-      help        Print this message or the help of the given subcommand(s)
+      wheels       Build, audit and smoke-test wheels into `dist/`
+      check-glibc  Say what wheels and files need of the C library, and which symbols are to blame
+      verify       Check everything that can be wrong with wheels
+      build-info   Show what a target's build environment is
+      doctor       Say what this machine has and lacks, each missing part with its cure
+      setup        Install and start what is missing (apt systems)
+      ci           Run every check of this repository, then build a wheel with the real engine
+      help         Print this message or the help of the given subcommand(s)
 
     Options:
       -h, --help     Print help

@@ -10,10 +10,11 @@ use camino::Utf8Path;
 use super::{
     AuditError, Depth, ElfReport, Limit, Promise, WheelFacts,
     facts::{WheelNeeds, needs_of},
-    reading::{self, Found, Member},
+    reading::{self, Found, Member, ReadElf},
 };
 use crate::{
     elf::{ElfFacts, ElfKind},
+    isa::{IsaFacts, Level},
     policy::{Arch, Limits, PlatformTag, Policies, Requirements},
     wheel::{
         ArchiveError, CoreMetadata, Digest, MAX_METADATA, MetadataError, NameError, Record,
@@ -54,6 +55,8 @@ pub(super) struct Elf {
     pub(super) path: String,
     /// The facts, or why there are none.
     pub(super) facts: Result<ElfFacts, String>,
+    /// What its code needs of the processor; `None` if that was not asked for.
+    pub(super) isa: Option<Result<IsaFacts, String>>,
     /// What it asks of the system, without what the wheel brings; nothing if it could not be
     /// judged.
     pub(super) needs: Requirements,
@@ -129,13 +132,9 @@ pub(super) fn gather<'a>(
 }
 
 /// What can be known of an ELF file that lies in no wheel.
-pub(super) fn gather_file<'a>(
-    path: &Utf8Path,
-    promise: &'a Promise,
-    facts: Result<ElfFacts, String>,
-) -> Subject<'a> {
+pub(super) fn gather_file<'a>(path: &Utf8Path, promise: &'a Promise, elf: ReadElf) -> Subject<'a> {
     let mut contents = Contents::default();
-    contents.elves.push(Elf::new(path.to_string(), facts));
+    contents.elves.push(Elf::new(path.to_string(), elf));
     let (name, archive) = (WheelName::parse(path.as_str()), Ok(contents));
     let mut subject = Subject { promise, facts: WheelFacts::of(path.to_string()), name, archive };
     summarise(&mut subject);
@@ -147,7 +146,14 @@ fn summarise(subject: &mut Subject<'_>) {
     let claims = subject.claims();
     let claimed = subject.promise.arch.or(claims.iter().find_map(PlatformTag::arch));
     let arch = claimed.or(subject.elves().iter().find_map(|elf| elf.arch));
-    let judged = |elf: &Elf| Some(ElfReport::new(&elf.path, elf.facts.as_ref().ok()?, &elf.needs));
+    let judged = |elf: &Elf| {
+        let mut report = ElfReport::new(&elf.path, elf.facts.as_ref().ok()?, &elf.needs);
+        report.isa = elf.level().map(|level| level.to_string());
+        Some(report)
+    };
+    let levels = subject.elves().iter().filter_map(Elf::level);
+    let isa = levels.reduce(|all, level| all.with(level.features()));
+    let isa = isa.map(|level| level.to_string());
     let reports = subject.elves().iter().filter_map(judged).collect();
     let claims_musl = claims.first().is_some_and(|tag| tag.musl().is_some());
     let is_musl = libc_of(subject.elves()).unwrap_or(claims_musl);
@@ -161,6 +167,7 @@ fn summarise(subject: &mut Subject<'_>) {
     let pure = subject.contents().is_some_and(|contents| contents.elves.is_empty());
     let facts = &mut subject.facts;
     facts.elf = reports;
+    facts.isa = isa;
     facts.floor = needs.requirements.floor();
     facts.needs = needs;
     facts.overall_tag = match arch {
@@ -218,7 +225,7 @@ impl Contents {
                 self.damaged
                     .insert(path.clone(), format!("larger than the limit of {MAX_METADATA} bytes"));
             }
-            Found::Elf(facts) => self.elves.push(Elf::new(path.clone(), *facts)),
+            Found::Elf(elf) => self.elves.push(Elf::new(path.clone(), *elf)),
             Found::Other => {}
         }
         if let Some(digest) = member.digest {
@@ -228,7 +235,8 @@ impl Contents {
 }
 
 impl Elf {
-    pub(super) fn new(path: String, mut facts: Result<ElfFacts, String>) -> Self {
+    pub(super) fn new(path: String, read: ReadElf) -> Self {
+        let ReadElf { mut facts, isa } = read;
         let needs = facts.as_ref().map(requirements).unwrap_or_default();
         if let Ok(facts) = &mut facts {
             // A wheel may have thousands of files with thousands of symbols each: the others are
@@ -238,7 +246,12 @@ impl Elf {
         let machine =
             |elf: &ElfFacts| Arch::from_elf(elf.machine, elf.is_64_bit, elf.little_endian);
         let arch = facts.as_ref().ok().and_then(machine);
-        Self { path, facts, needs, arch }
+        Self { path, facts, isa, needs, arch }
+    }
+
+    /// What its code needs in any case, where that is known.
+    fn level(&self) -> Option<Level> {
+        self.isa.as_ref()?.as_ref().ok().map(|facts| facts.required)
     }
 
     /// The facts of a file that the loader may load: judged, and no object file.

@@ -29,6 +29,7 @@ pub use report::{FileAudit, Report, SCHEMA_VERSION, Unread};
 pub use settings::{Depth, Override, Settings};
 
 use crate::{
+    isa::Level,
     policy::{Arch, GlibcVersion, PlatformTag},
     wheel::Interpreter,
 };
@@ -42,6 +43,8 @@ pub struct Promise {
     pub arch: Option<Arch>,
     /// The limit is this C library and nothing else, whatever the wheel's name promises.
     pub limit: Option<Limit>,
+    /// The instruction set levels that are enough, one for each machine.
+    pub isa: Vec<Level>,
     /// The interpreter that was built for.
     pub interpreter: Option<Interpreter>,
     /// An extension module was asked for, so a wheel without machine code is a build that failed
@@ -179,7 +182,7 @@ pub fn audit_file(
     promise: &Promise,
     settings: &Settings,
 ) -> Result<FileAudit, AuditError> {
-    let facts = reading::elf_file(path)?;
+    let facts = reading::elf_file(path, settings.depth)?;
     let subject = gather::gather_file(path, promise, facts);
     let mut findings = checks::run(&subject, Depth::Floor);
     settings.apply(&mut findings);

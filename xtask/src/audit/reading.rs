@@ -16,6 +16,7 @@ use super::{
 };
 use crate::{
     elf::{ElfFacts, FileBytes as _, Keeper, Reading, Sparse, is_elf},
+    isa::{self, IsaFacts},
     wheel::{
         ArchiveProblem, Digest, Entry, MAX_METADATA, MemberError, Piece, SharedFile, WheelArchive,
     },
@@ -45,17 +46,17 @@ pub(super) enum Found {
     /// Such a file, and larger than any real one.
     TooLong,
     /// An ELF file: its facts, or why there are none.
-    Elf(Box<Result<ElfFacts, String>>),
+    Elf(Box<ReadElf>),
     /// Any other file.
     Other,
     /// It cannot be read, for this reason.
     Damaged(String),
 }
 
-impl Found {
-    fn elf(facts: Result<ElfFacts, String>) -> Self {
-        Self::Elf(Box::new(facts))
-    }
+/// What an ELF file tells, or why it does not; of its code `None` where it was not asked for.
+pub(super) struct ReadElf {
+    pub(super) facts: Result<ElfFacts, String>,
+    pub(super) isa: Option<Result<IsaFacts, String>>,
 }
 
 /// SHA-256 and size of a file.
@@ -220,7 +221,8 @@ impl FirstPass {
             self.hash.map(|hash| Digest { sha256: hash.finalize().into(), size: self.size });
         let found = match self.keep {
             Keep::Undecided(start) if is_elf(&start) => {
-                Found::elf(Err("no more than a mark".into()))
+                let facts = Err("no more than a mark".into());
+                Found::Elf(Box::new(ReadElf { facts, isa: None }))
             }
             Keep::Undecided(_) | Keep::Nothing => Found::Other,
             Keep::Text(text) => Found::Text(text),
@@ -236,7 +238,7 @@ impl FirstPass {
                         }
                     })
                 };
-                Found::elf(read_elf(keeper.finish(), &mut pass)?)
+                Found::Elf(Box::new(read_elf(keeper.finish(), self.depth, &mut pass)?))
             }
         };
         Ok((digest, found))
@@ -247,19 +249,24 @@ impl FirstPass {
 /// `pass` over the file gives.
 fn read_elf<E>(
     mut kept: Sparse,
+    depth: Depth,
     pass: &mut dyn FnMut(&mut Keeper) -> Result<(), E>,
-) -> Result<Result<ElfFacts, String>, E> {
+) -> Result<ReadElf, E> {
     /// Held by the one thread that has more than its share in memory.
     static LARGE: Mutex<()> = Mutex::new(());
+    let judged = |facts, isa| Ok(ReadElf { facts, isa });
     let mut large = None;
     for _ in 0..MAX_PASSES {
         let more = match ElfFacts::read(&kept) {
-            Reading::Done(result) => return Ok((*result).map_err(|error| error.to_string())),
+            Reading::Done(result) => {
+                let isa = (depth == Depth::Code).then(|| code(&kept));
+                return judged((*result).map_err(|error| error.to_string()), isa);
+            }
             Reading::More(more) => more,
         };
-        let mut keeper = Keeper::again(kept, &more);
+        let mut keeper = Keeper::again(&kept, &more);
         if keeper.budget() > MAX_TABLES {
-            return Ok(Err("its tables are larger than those of any real file".into()));
+            return judged(Err("its tables are larger than those of any real file".into()), None);
         }
         if keeper.budget() > MAX_WHOLE_ELF && large.is_none() {
             large = Some(LARGE.lock().unwrap_or_else(PoisonError::into_inner));
@@ -267,11 +274,20 @@ fn read_elf<E>(
         pass(&mut keeper)?;
         kept = keeper.finish();
     }
-    Ok(Err("its tables lead from one to the next without an end".into()))
+    judged(Err("its tables lead from one to the next without an end".into()), None)
+}
+
+/// Reads the machine code of a file that is in memory as a whole.
+fn code(kept: &Sparse) -> Result<IsaFacts, String> {
+    let bytes = kept.run(0);
+    if (bytes.len() as u64) < kept.length() {
+        return Err(format!("the code of files over {} MiB is not read", MAX_WHOLE_ELF >> 20));
+    }
+    isa::scan(bytes).map_err(|error| error.to_string())
 }
 
 /// Reads an ELF file that lies in no wheel.
-pub(super) fn elf_file(path: &Utf8Path) -> Result<Result<ElfFacts, String>, AuditError> {
+pub(super) fn elf_file(path: &Utf8Path, depth: Depth) -> Result<ReadElf, AuditError> {
     let mut buffer = vec![0; 1 << 17];
     let length = fs_err::metadata(path)?.len();
     let mut pass = |keeper: &mut Keeper| -> std::io::Result<()> {
@@ -289,7 +305,8 @@ pub(super) fn elf_file(path: &Utf8Path) -> Result<Result<ElfFacts, String>, Audi
     pass(&mut first)?;
     let kept = first.finish();
     if !is_elf(kept.run(0)) {
-        return Ok(Err("it is neither a wheel nor an ELF file".into()));
+        let facts = Err("it is neither a wheel nor an ELF file".into());
+        return Ok(ReadElf { facts, isa: None });
     }
-    Ok(read_elf(kept, &mut pass)?)
+    Ok(read_elf(kept, depth, &mut pass)?)
 }

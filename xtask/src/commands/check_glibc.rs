@@ -48,7 +48,11 @@ pub fn run(args: &CheckGlibcArgs) -> anyhow::Result<ExitCode> {
     let count = Count::new(inputs.wheels.len() + inputs.files.len(), args.quiet);
     let found = audit::judge(&inputs, &promise, &settings, &|path| count.done(path.as_str()));
     count.finish();
-    report::json(&found)?;
+    if args.json {
+        report::json(&found)?;
+    } else {
+        report::data(&report::glibc_text(&found));
+    }
     Ok(exit_code(&found))
 }
 

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use camino::Utf8PathBuf;
 
-use super::{asked_paths, exit_code};
+use super::{Workspace, asked_paths, exit_code};
 use crate::audit::{self, Depth, Inputs, Promise, Settings};
 use crate::report::{self, Count};
 
@@ -37,9 +37,16 @@ pub fn run(args: &VerifyArgs) -> anyhow::Result<ExitCode> {
     let depth = if args.no_isa { Depth::Bytes } else { Depth::Code };
     let settings = Settings { depth, publish: args.publish, ..Settings::default() };
     let count = Count::new(inputs.wheels.len() + inputs.files.len(), args.quiet);
-    let found =
-        audit::judge(&inputs, &Promise::default(), &settings, &|path| count.done(path.as_str()));
+    // Wheels can be looked at where no `wheels.toml` is.
+    let config = Workspace::find().ok().map(|workspace| workspace.config()).transpose()?;
+    let isa = config.iter().flat_map(|config| config.check.isa.values().copied()).collect();
+    let promise = Promise { isa, ..Promise::default() };
+    let found = audit::judge(&inputs, &promise, &settings, &|path| count.done(path.as_str()));
     count.finish();
-    report::json(&found)?;
+    if args.json {
+        report::json(&found)?;
+    } else {
+        report::data(&report::verify_text(&found));
+    }
     Ok(exit_code(&found))
 }

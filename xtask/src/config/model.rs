@@ -8,6 +8,7 @@ use camino::Utf8PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::Target;
+use crate::isa::Level;
 use crate::wheel::Interpreter;
 
 /// A validated `wheels.toml`, with `wheels.local.toml` laid over it.
@@ -153,6 +154,10 @@ pub struct Check {
     /// Which platform tag a finished wheel carries.
     #[serde(default)]
     pub tag: TagPolicy,
+    /// The instruction set level that is enough, by architecture in the engine's words:
+    /// `amd64 = "x86-64-v2"`.
+    #[serde(default)]
+    pub isa: BTreeMap<String, Level>,
     /// Whether a wheel without a compiled extension is an error.
     #[serde(default)]
     pub native: bool,

@@ -86,7 +86,7 @@ impl Keeper {
         let end = if whole { length } else { length.min(HEAD) };
         let first = 0..end;
         Self {
-            wanted: vec![first],
+            wanted: std::iter::once(first).collect(),
             kept: Sparse { length, parts: Vec::new() },
             at: 0,
             follows_headers: !whole,
@@ -97,11 +97,16 @@ impl Keeper {
     pub fn whole(bytes: Vec<u8>) -> Self {
         let length = bytes.len() as u64;
         let kept = Sparse { length, parts: vec![(0, bytes)] };
-        Self { wanted: vec![0..length], kept, at: length, follows_headers: false }
+        Self {
+            wanted: std::iter::once(0..length).collect(),
+            kept,
+            at: length,
+            follows_headers: false,
+        }
     }
 
     /// A second look at the file: keeps what is there already, and `more`.
-    pub fn again(kept: Sparse, more: &[Range<u64>]) -> Self {
+    pub fn again(kept: &Sparse, more: &[Range<u64>]) -> Self {
         let parts = kept.parts.iter().map(|(start, bytes)| *start..*start + bytes.len() as u64);
         let wanted = parts.chain(more.iter().cloned()).collect();
         let length = kept.length;
@@ -211,7 +216,7 @@ mod tests {
         ) {
             let file: Vec<u8> = (0..=255).collect();
             let wanted: Vec<Range<u64>> = ranges.iter().map(|&(start, size)| start..start + size).collect();
-            let mut keeper = Keeper::again(Sparse { length: 256, parts: Vec::new() }, &wanted);
+            let mut keeper = Keeper::again(&Sparse { length: 256, parts: Vec::new() }, &wanted);
             let mut rest = file.as_slice();
             for size in sizes.into_iter().cycle() {
                 if rest.is_empty() {

@@ -78,11 +78,11 @@ fn from_parts(bytes: &[u8]) -> Result<ElfFacts, ElfError> {
         keeper.finish()
     };
     let nothing = Keeper::new(bytes.len() as u64, 0).finish();
-    let mut kept = keep(Keeper::again(nothing, &[0..64]));
+    let mut kept = keep(Keeper::again(&nothing, std::slice::from_ref(&(0..64))));
     for _ in 0..8 {
         match ElfFacts::read(&kept) {
             Reading::Done(result) => return *result,
-            Reading::More(more) => kept = keep(Keeper::again(kept, &more)),
+            Reading::More(more) => kept = keep(Keeper::again(&kept, &more)),
         }
     }
     panic!("asked for parts without an end");

@@ -1,7 +1,7 @@
 //! A64 instructions that not every Armv8.0 processor has (Arm ARM for A-profile, DDI 0487, chapter
 //! C4 "A64 instruction set encoding").
 
-#[expect(clippy::enum_glob_use, reason = "tables of features are read by their names alone")]
+#[allow(clippy::enum_glob_use, reason = "tables of features are read by their names alone")]
 use super::feature::Feature::{self, *};
 
 /// An instruction is of a row if its bits under the mask are the value. The first row that fits

@@ -1,6 +1,6 @@
 //! From counts to an answer.
 
-#[expect(clippy::enum_glob_use, reason = "tables of features are read by their names alone")]
+#[allow(clippy::enum_glob_use, reason = "tables of features are read by their names alone")]
 use super::feature::Feature::{self, *};
 use super::{
     Certainty, Coverage, FeatureSet, FeatureUse, IsaFacts, Level, Question,

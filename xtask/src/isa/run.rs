@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-#[expect(clippy::enum_glob_use, reason = "tables of features are read by their names alone")]
+#[allow(clippy::enum_glob_use, reason = "tables of features are read by their names alone")]
 use super::feature::Feature::{self, *};
 use super::{
     FeatureSet, Place,

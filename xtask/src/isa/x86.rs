@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use iced_x86::{Code, CpuidFeature as Cpuid, Decoder, DecoderOptions, Instruction, Mnemonic};
 
-#[expect(clippy::enum_glob_use, reason = "tables of features are read by their names alone")]
+#[allow(clippy::enum_glob_use, reason = "tables of features are read by their names alone")]
 use super::feature::Feature::{self, *};
 use super::{Level, Machine, feature::FeatureSet, run::Run};
 

@@ -215,6 +215,7 @@ fn promise(ctx: &Context<'_>, job: &Job, tag: &str) -> Result<Promise, PipelineE
         interpreter: Some(job.interpreter),
         native: ctx.config.check.native,
         limit: None,
+        isa: ctx.config.check.isa.values().copied().collect(),
     })
 }
 

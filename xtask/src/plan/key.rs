@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::Request;
 use crate::config::{Bootstrap, Config, Libc, Platform, Provider, Rust, Source, TagPolicy, Target};
 use crate::digest;
+use crate::isa::Level;
 use crate::wheel::Interpreter;
 
 /// Raised when the meaning of a key changes, so that no older result passes for a new one.
@@ -50,6 +51,7 @@ struct ProofInputs<'a> {
     version: &'a str,
     tag: TagPolicy,
     native: bool,
+    isa: &'a BTreeMap<String, Level>,
     smoke: Option<SmokeInputs<'a>>,
 }
 
@@ -102,6 +104,7 @@ pub(super) fn job_key(
         version: env!("CARGO_PKG_VERSION"),
         tag: check.tag,
         native: check.native,
+        isa: &check.isa,
         smoke,
     })
 }

@@ -8,10 +8,12 @@
 mod count;
 mod live;
 mod table;
+mod verdict;
 
 pub use count::Count;
 pub use live::{Detail, Live, Stage, Watch};
 pub use table::table;
+pub use verdict::{glibc_text, verify_text};
 
 use std::io::Write as _;
 

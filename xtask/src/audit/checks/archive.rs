@@ -41,7 +41,8 @@ const DATA_DESCRIPTORS: Rule = Rule::warning(
     "ARC009",
     "data-descriptors",
     "write the archive to a file and not to a stream; an index refuses it",
-);
+)
+.refused_by_index();
 const DAMAGED_MEMBER: Rule =
     Rule::error("ARC010", "damaged-member", "build or fetch the wheel again");
 

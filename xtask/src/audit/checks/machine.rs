@@ -25,6 +25,13 @@ fn find(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
                 continue;
             }
         };
+        if subject.promise.limit.is_some()
+            && elf.arch.is_some()
+            && subject.limits(elf.arch).is_empty()
+        {
+            let message = "no policy says what a C library that old has on this machine";
+            findings.push(UNJUDGED.broken(&elf.path, message));
+        }
         let (machine, wide, little) = (facts.machine, facts.is_64_bit, facts.little_endian);
         if let Some(arch) = arches.iter().find(|arch| !arch.runs_elf(machine, wide, little)) {
             let own = elf.arch.map_or_else(|| format!("machine {machine}"), |own| own.to_string());

@@ -4,6 +4,7 @@ mod abi;
 mod archive;
 mod floor;
 mod hardening;
+mod isa;
 mod libraries;
 mod machine;
 mod metadata;
@@ -33,6 +34,7 @@ const CHECKS: &[Check] = &[
     floor::CHECK,
     libraries::CHECK,
     hardening::CHECK,
+    isa::CHECK,
 ];
 
 /// Every rule that there is, for lists and reports.

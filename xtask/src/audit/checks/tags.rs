@@ -22,7 +22,8 @@ const NO_PROMISE: Rule = Rule::warning(
     "TAG004",
     "no-promise",
     "give the wheel the manylinux tag it fulfils; an index refuses `linux_*`",
-);
+)
+.refused_by_index();
 const MACHINE_CODE_FOR_ANY: Rule =
     Rule::error("TAG005", "machine-code-for-any", "give a wheel with machine code a platform tag");
 

@@ -136,3 +136,60 @@ fn musl_wheels_are_judged_by_their_libraries() {
         "glibc in a musl wheel"
     );
 }
+
+#[test]
+fn known_causes_of_a_floor_get_their_own_cure() {
+    for (symbol, version, cure) in [
+        ("__isoc23_strtol", "GLIBC_2.38", "before 2.38"),
+        ("other", "GLIBC_PRIVATE", "no private symbol"),
+        ("pthread_create", "GLIBC_2.34", "before 2.34"),
+    ] {
+        let wheel = Fixture::new("pkg-1.0-cp311-cp311-manylinux_2_28_x86_64.whl")
+            .with(MODULE, module(&[(symbol, version, "libc.so.6")], &[]));
+        let audit = audit(&wheel, &Promise::default());
+        assert!(audit.findings.iter().any(|finding| finding.cure.contains(cure)), "{version}");
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[test]
+fn defect_16_code_above_the_promised_level_names_instruction_function_and_file() {
+    let folder = Folder::new();
+    let source = "typedef float v8 __attribute__((vector_size(32)));\n\
+                  v8 PyInit__pkg(v8 a, v8 b) { return a * b; }";
+    gcc(&folder, "module.so", source, &["-mavx"]);
+    let wheel = native(fs_err::read(folder.path().join("module.so")).unwrap());
+    let judged = |level: &str| {
+        let promise = Promise { isa: vec![level.parse().unwrap()], ..Promise::default() };
+        audit(&wheel, &promise)
+    };
+    let above = judged("x86-64-v2");
+    let finding = above.findings.iter().find(|finding| finding.code == "ISA001").unwrap();
+    assert_eq!((above.verdict(), finding.path.as_str()), (Verdict::Fail, MODULE));
+    assert!(finding.message.contains("vmulps") && finding.message.contains("PyInit__pkg"));
+    assert_eq!(above.facts.isa.as_deref(), Some("x86-64-v3"));
+    assert_eq!(judged("x86-64-v3").verdict(), Verdict::Pass);
+}
+
+#[test]
+fn a_limit_takes_the_place_of_the_tags() {
+    let wheel = native(module(&[("strlcpy", "GLIBC_2.38", "libc.so.6")], &[]));
+    let limit = |minor| {
+        let limit = Some(Limit::Glibc(crate::policy::GlibcVersion::new(2, minor)));
+        codes(&wheel, &Promise { limit, ..Promise::default() })
+    };
+    assert_eq!(limit(37), ["ELF003"]);
+    assert!(limit(38).is_empty());
+    assert_eq!(limit(4), ["ELF001"], "no policy is that old");
+}
+
+#[test]
+fn what_an_index_refuses_is_an_error_when_publishing() {
+    let folder = Folder::new();
+    let path = wheel("pkg-1.0-cp311-cp311-linux_x86_64.whl").write(folder.path());
+    let verdict = |publish| {
+        let settings = Settings { publish, ..Settings::default() };
+        audit_wheel(&path, &Promise::default(), &settings).unwrap().verdict()
+    };
+    assert_eq!((verdict(false), verdict(true)), (Verdict::Pass, Verdict::Fail));
+}

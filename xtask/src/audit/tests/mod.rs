@@ -65,6 +65,7 @@ fn promise(tag: &str, interpreter: &str) -> Promise {
         interpreter: interpreter.parse().ok(),
         native: true,
         limit: None,
+        isa: Vec::new(),
     }
 }
 
@@ -104,7 +105,7 @@ fn a_good_wheel_passes_and_its_facts_are_told() {
         "GLIBC": "2.2.5"
       },
       "build_glibc": null,
-      "isa": null,
+      "isa": "x86-64-v1",
       "overall_tag": "manylinux_2_5_x86_64",
       "elf": [
         {
@@ -123,7 +124,7 @@ fn a_good_wheel_passes_and_its_facts_are_told() {
               "symbol": "malloc"
             }
           ],
-          "isa": null
+          "isa": "x86-64-v1"
         }
       ],
       "verdict": "pass",

@@ -104,6 +104,7 @@ impl WheelArchive<SharedFile> {
     }
 
     /// The same archive for another thread.
+    #[must_use]
     pub fn share(&self) -> Self {
         Self {
             reader: self.reader.clone(),

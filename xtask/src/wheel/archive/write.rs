@@ -1,7 +1,10 @@
 //! Writing an archive anew: the same members in the same order, in the one plainest form, so that
 //! the same input gives the same bytes.
 
-use std::io::{self, Read, Seek, Write};
+use std::{
+    io::{self, Read, Seek, Write},
+    sync::Arc,
+};
 
 use flate2::{Compression, Crc, write::DeflateEncoder};
 
@@ -24,7 +27,7 @@ pub(in crate::wheel) fn write<R: Read + Seek>(
 ) -> io::Result<()> {
     let mut directory = Vec::new();
     let mut at = 0_u64;
-    for entry in archive.entries.to_vec() {
+    for entry in Arc::clone(&archive.entries).iter().cloned() {
         let (entry, packed) = match content(&entry) {
             Content::Same => (entry, None),
             Content::New(bytes) => {
