@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     elf::{ElfFacts, FileBytes as _, Keeper, Reading, Sparse, is_elf},
-    isa::{self, IsaFacts},
+    isa::{self, IsaError, IsaFacts},
     wheel::{
         ArchiveProblem, Digest, Entry, MAX_METADATA, MemberError, Piece, SharedFile, WheelArchive,
     },
@@ -25,7 +25,8 @@ use crate::{
 /// ELF files up to this size, in bytes, are held in memory as a whole; of larger ones only what the
 /// loader reads.
 pub const MAX_WHOLE_ELF: u64 = 40 << 20;
-/// The most that is held of a larger one, by one thread at a time. Real ones need less than half.
+/// The most that is held of a larger one, by one thread at a time. All but a few
+/// real ones need less than half.
 const MAX_TABLES: u64 = 96 << 20;
 /// How often a large file is gone through at most. Real ones take two or three times.
 const MAX_PASSES: usize = 8;
@@ -259,14 +260,17 @@ fn read_elf<E>(
     for _ in 0..MAX_PASSES {
         let more = match ElfFacts::read(&kept) {
             Reading::Done(result) => {
-                let isa = (depth == Depth::Code).then(|| code(&kept));
+                let isa = if depth == Depth::Code { code(&kept) } else { None };
                 return judged((*result).map_err(|error| error.to_string()), isa);
             }
             Reading::More(more) => more,
         };
         let mut keeper = Keeper::again(&kept, &more);
         if keeper.budget() > MAX_TABLES {
-            return judged(Err("its tables are larger than those of any real file".into()), None);
+            return judged(
+                Err("its tables take more memory than there is for one file".into()),
+                None,
+            );
         }
         if keeper.budget() > MAX_WHOLE_ELF && large.is_none() {
             large = Some(LARGE.lock().unwrap_or_else(PoisonError::into_inner));
@@ -277,13 +281,17 @@ fn read_elf<E>(
     judged(Err("its tables lead from one to the next without an end".into()), None)
 }
 
-/// Reads the machine code of a file that is in memory as a whole.
-fn code(kept: &Sparse) -> Result<IsaFacts, String> {
+/// Reads the machine code of a file that is in memory as a whole; `None` if it has none.
+fn code(kept: &Sparse) -> Option<Result<IsaFacts, String>> {
     let bytes = kept.run(0);
     if (bytes.len() as u64) < kept.length() {
-        return Err(format!("the code of files over {} MiB is not read", MAX_WHOLE_ELF >> 20));
+        let limit = MAX_WHOLE_ELF >> 20;
+        return Some(Err(format!("the code of files over {limit} MiB is not read")));
     }
-    isa::scan(bytes).map_err(|error| error.to_string())
+    match isa::scan(bytes) {
+        Err(IsaError::NoCode) => None,
+        result => Some(result.map_err(|error| error.to_string())),
+    }
 }
 
 /// Reads an ELF file that lies in no wheel.

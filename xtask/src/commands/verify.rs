@@ -37,8 +37,9 @@ pub fn run(args: &VerifyArgs) -> anyhow::Result<ExitCode> {
     let depth = if args.no_isa { Depth::Bytes } else { Depth::Code };
     let settings = Settings { depth, publish: args.publish, ..Settings::default() };
     let count = Count::new(inputs.wheels.len() + inputs.files.len(), args.quiet);
-    // Wheels can be looked at where no `wheels.toml` is.
-    let config = Workspace::find().ok().map(|workspace| workspace.config()).transpose()?;
+    // What `wheels.toml` promises, it promises of this repository's own wheels.
+    let config = Workspace::find().ok().filter(|_| args.paths.is_empty());
+    let config = config.map(|workspace| workspace.config()).transpose()?;
     let isa = config.iter().flat_map(|config| config.check.isa.values().copied()).collect();
     let promise = Promise { isa, ..Promise::default() };
     let found = audit::judge(&inputs, &promise, &settings, &|path| count.done(path.as_str()));

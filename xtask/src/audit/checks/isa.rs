@@ -1,7 +1,10 @@
 //! Does any file use instructions that not every machine of the promise has?
 
 use super::{Check, Finding, Rule, Subject};
-use crate::isa::{Certainty, FeatureUse, IsaFacts, Level};
+use crate::{
+    isa::{Certainty, FeatureUse, IsaFacts, Level, Machine},
+    policy::Arch,
+};
 
 const ABOVE: Rule = Rule::error(
     "ISA001",
@@ -33,11 +36,23 @@ fn find(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
                     findings.extend(judge(&elf.path, facts, level));
                 }
             }
-            Some(Err(reason)) => findings.push(UNREAD.broken(&elf.path, reason)),
-            // Not asked for.
-            None => {}
+            Some(Err(reason)) if is_promised(subject, elf.arch) => {
+                findings.push(UNREAD.broken(&elf.path, reason));
+            }
+            // Not asked for, or nothing is promised for this machine.
+            Some(Err(_)) | None => {}
         }
     }
+}
+
+/// Is a level promised for this machine?
+fn is_promised(subject: &Subject<'_>, arch: Option<Arch>) -> bool {
+    subject.promise.isa.iter().any(|level| {
+        matches!(
+            (level.machine(), arch),
+            (Machine::X86_64, Some(Arch::X86_64)) | (Machine::Aarch64, Some(Arch::Aarch64))
+        )
+    })
 }
 
 fn judge(path: &str, facts: &IsaFacts, allowed: &Level) -> Option<Finding> {
