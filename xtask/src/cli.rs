@@ -29,7 +29,7 @@ pub enum Command {
     Wheels(commands::wheels::WheelsArgs),
     /// Say what wheels and files need of the C library, and which symbols are to blame
     CheckGlibc(commands::check_glibc::CheckGlibcArgs),
-    /// Check everything that can be wrong with wheels
+    /// Check wheels: archive, metadata, tags, ABI, libraries, machine code
     Verify(commands::verify::VerifyArgs),
     /// Show what a target's build environment is
     BuildInfo(commands::build_info::BuildInfoArgs),

@@ -26,7 +26,8 @@ pub struct WheelFacts {
     pub tag_claim: Vec<String>,
     /// The highest symbol version that any file needs, per prefix.
     pub floor: Floor,
-    /// The glibc (or musl) that the wheel was built on: `2.36`; `None` where nothing says.
+    /// The glibc (or musl) that the wheel was built on: `2.36`. Always `None` as yet: nothing reads
+    /// it.
     pub build_glibc: Option<String>,
     /// The instruction set level that the wheel needs: `x86-64-v2`; `None` where the machine code
     /// was not read.
@@ -77,8 +78,8 @@ pub struct Culprit {
     /// The symbol that needs it; none where the file needs the version itself, as with
     /// `GLIBC_ABI_DT_RELR`.
     pub symbol: Option<String>,
-    /// The functions that call it, where they were looked for: names, or addresses such as
-    /// `0x1139` in a stripped file.
+    /// The functions that call it: names, or addresses such as `0x1139` in a stripped file. Always
+    /// empty as yet: nothing looks for them.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub callers: Vec<String>,
 }

@@ -155,16 +155,18 @@ fn summarise(subject: &mut Subject<'_>) {
     let isa = levels.reduce(|all, level| all.with(level.features()));
     let isa = isa.map(|level| level.to_string());
     let reports = subject.elves().iter().filter_map(judged).collect();
-    let claims_musl = claims.first().is_some_and(|tag| tag.musl().is_some());
-    let is_musl = libc_of(subject.elves()).unwrap_or(claims_musl);
-    let is_unknown =
-        subject.contents().is_none() || subject.elves().iter().any(|elf| elf.facts.is_err());
+    // What the wheel says counts: a file for musl may name glibc's libraries, which musl's loader
+    // takes for its own (`ldso/dynlink.c`, `load_library`).
+    let claim = claims.iter().find(|tag| tag.musl().is_some() || tag.glibc().is_some());
+    let is_musl = claim.map_or_else(|| names_musl(subject.elves()), |tag| tag.musl().is_some());
+    let unread = subject.contents().is_none_or(|contents| !contents.damaged.is_empty());
+    let is_unknown = unread || subject.elves().iter().any(|elf| elf.facts.is_err());
     let mut needs = WheelNeeds { requirements: Requirements::default(), is_musl, is_unknown };
     // Files for another machine are an error of their own, and say nothing about this one.
     for elf in subject.elves().iter().filter(|elf| elf.arch == arch) {
         needs.requirements.extend(&elf.needs);
     }
-    let pure = subject.contents().is_some_and(|contents| contents.elves.is_empty());
+    let pure = !unread && subject.elves().is_empty();
     let facts = &mut subject.facts;
     facts.elf = reports;
     facts.isa = isa;
@@ -177,20 +179,11 @@ fn summarise(subject: &mut Subject<'_>) {
     };
 }
 
-/// Is the wheel linked with musl? `None` if no file says, as with static executables.
-fn libc_of(elves: &[Elf]) -> Option<bool> {
-    elves.iter().find_map(|elf| {
-        let facts = elf.facts.as_ref().ok()?;
-        let libraries = || facts.needed.iter().chain(&facts.interpreter);
-        let is_musl = |name: &String| {
-            name.starts_with("libc.musl-") || name.contains("ld-musl-") || name == "libc.so"
-        };
-        let is_glibc = |name: &String| name == "libc.so.6" || name.contains("ld-linux");
-        if libraries().any(is_musl) {
-            Some(true)
-        } else {
-            libraries().any(is_glibc).then_some(false)
-        }
+/// Does any file name musl's C library or loader?
+fn names_musl(elves: &[Elf]) -> bool {
+    let facts = elves.iter().filter_map(|elf| elf.facts.as_ref().ok());
+    facts.flat_map(|facts| facts.needed.iter().chain(&facts.interpreter)).any(|name| {
+        name.starts_with("libc.musl-") || name.contains("ld-musl-") || name == "libc.so"
     })
 }
 

@@ -184,7 +184,7 @@ pub fn audit_file(
 ) -> Result<FileAudit, AuditError> {
     let facts = reading::elf_file(path, settings.depth)?;
     let subject = gather::gather_file(path, promise, facts);
-    let mut findings = checks::run(&subject, Depth::Floor);
+    let mut findings = checks::run_file(&subject);
     settings.apply(&mut findings);
     let failed = findings.iter().any(|finding| finding.severity == Severity::Error);
     let verdict = if failed { Verdict::Fail } else { Verdict::Pass };

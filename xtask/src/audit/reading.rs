@@ -25,9 +25,9 @@ use crate::{
 /// ELF files up to this size, in bytes, are held in memory as a whole; of larger ones only what the
 /// loader reads.
 pub const MAX_WHOLE_ELF: u64 = 40 << 20;
-/// The most that is held of a larger one, by one thread at a time. All but a few
-/// real ones need less than half.
-const MAX_TABLES: u64 = 96 << 20;
+/// The most that is held of a larger one, by one thread at a time. All but one
+/// of the real ones that were tried need less than half.
+const MAX_TABLES: u64 = 128 << 20;
 /// How often a large file is gone through at most. Real ones take two or three times.
 const MAX_PASSES: usize = 8;
 /// From this size of the archive on its members are read by several threads.
@@ -275,6 +275,8 @@ fn read_elf<E>(
         if keeper.budget() > MAX_WHOLE_ELF && large.is_none() {
             large = Some(LARGE.lock().unwrap_or_else(PoisonError::into_inner));
         }
+        // Not both at a time.
+        drop(kept);
         pass(&mut keeper)?;
         kept = keeper.finish();
     }

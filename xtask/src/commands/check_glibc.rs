@@ -6,11 +6,11 @@ use std::process::ExitCode;
 use anyhow::bail;
 use camino::Utf8PathBuf;
 
-use super::{Workspace, asked_paths, exit_code};
-use crate::audit::{self, Depth, Inputs, Limit, Promise, Settings};
+use super::{Form, Workspace, asked_paths, judge_and_tell};
+use crate::audit::{Depth, Inputs, Limit, Promise, Settings};
 use crate::config;
 use crate::policy::{GlibcVersion, Libc, distributions};
-use crate::report::{self, Count};
+use crate::report;
 
 /// Arguments of `check-glibc`.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -45,15 +45,8 @@ pub fn run(args: &CheckGlibcArgs) -> anyhow::Result<ExitCode> {
     let inputs = Inputs::find(&asked_paths(&args.paths)?)?;
     let promise = Promise { limit, ..Promise::default() };
     let settings = Settings { depth: Depth::Floor, ..Settings::default() };
-    let count = Count::new(inputs.wheels.len() + inputs.files.len(), args.quiet);
-    let found = audit::judge(&inputs, &promise, &settings, &|path| count.done(path.as_str()));
-    count.finish();
-    if args.json {
-        report::json(&found)?;
-    } else {
-        report::data(&report::glibc_text(&found));
-    }
-    Ok(exit_code(&found))
+    let form = Form { json: args.json, quiet: args.quiet, text: report::glibc_text };
+    judge_and_tell(&inputs, &promise, &settings, &form)
 }
 
 /// The C library of a target of `wheels.toml`, or of a distribution that is known.

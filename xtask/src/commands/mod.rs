@@ -15,11 +15,12 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use camino::Utf8PathBuf;
 
-use crate::audit::{Report, Verdict};
+use crate::audit::{self, Inputs, Promise, Report, Settings, Verdict};
 use crate::config::{self, Config, Platform};
 use crate::engine::Engine;
 use crate::exec::Exec;
 use crate::pipeline;
+use crate::report::{self, Count};
 
 /// Exit status of a command that did its work and found something wrong.
 pub const FINDINGS: u8 = 1;
@@ -62,7 +63,7 @@ impl Workspace {
         let config = config::load(&self.root)?;
         if !config.overrides.is_empty() {
             let keys = config.overrides.join(", ");
-            crate::report::note(&format!("wheels.local.toml overrides: {keys}"));
+            report::note(&format!("wheels.local.toml overrides: {keys}"));
         }
         Ok(config)
     }
@@ -98,8 +99,34 @@ pub(crate) fn asked_paths(typed: &[Utf8PathBuf]) -> anyhow::Result<Vec<Utf8PathB
     Ok(paths)
 }
 
+/// Judges what was asked for, with progress, and tells it in the form asked for.
+pub(crate) fn judge_and_tell(
+    inputs: &Inputs,
+    promise: &Promise,
+    settings: &Settings,
+    form: &Form,
+) -> anyhow::Result<ExitCode> {
+    let count = Count::new(inputs.wheels.len() + inputs.files.len(), form.quiet);
+    let found = audit::judge(inputs, promise, settings, &|path| count.done(path.as_str()));
+    count.finish();
+    if form.json {
+        report::json(&found)?;
+    } else {
+        report::data(&(form.text)(&found));
+    }
+    Ok(exit_code(&found))
+}
+
+/// How a report is told.
+pub(crate) struct Form {
+    pub(crate) json: bool,
+    pub(crate) quiet: bool,
+    /// For people.
+    pub(crate) text: fn(&Report) -> String,
+}
+
 /// The exit status that a report stands for.
-pub(crate) fn exit_code(report: &Report) -> ExitCode {
+fn exit_code(report: &Report) -> ExitCode {
     match report.verdict {
         _ if !report.unread.is_empty() => ExitCode::from(COULD_NOT_RUN),
         Verdict::Pass => ExitCode::SUCCESS,

@@ -1,12 +1,12 @@
-//! `cargo xtask verify`: everything that can be wrong with wheels.
+//! `cargo xtask verify`: the checks that a wheel passes before it enters `dist/`, on any wheel.
 
 use std::process::ExitCode;
 
 use camino::Utf8PathBuf;
 
-use super::{Workspace, asked_paths, exit_code};
-use crate::audit::{self, Depth, Inputs, Promise, Settings};
-use crate::report::{self, Count};
+use super::{Form, Workspace, asked_paths, judge_and_tell};
+use crate::audit::{Depth, Inputs, Promise, Settings};
+use crate::report;
 
 /// Arguments of `verify`.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -17,7 +17,7 @@ pub struct VerifyArgs {
     /// The wheels are to be published: what an index refuses is an error
     #[arg(long)]
     pub publish: bool,
-    /// Leave the instruction set out, which takes most of the time
+    /// Leave the machine code unread, which takes about a third of the time
     #[arg(long)]
     pub no_isa: bool,
     /// Report on stdout as JSON
@@ -36,18 +36,11 @@ pub fn run(args: &VerifyArgs) -> anyhow::Result<ExitCode> {
     let inputs = Inputs::find(&asked_paths(&args.paths)?)?;
     let depth = if args.no_isa { Depth::Bytes } else { Depth::Code };
     let settings = Settings { depth, publish: args.publish, ..Settings::default() };
-    let count = Count::new(inputs.wheels.len() + inputs.files.len(), args.quiet);
     // What `wheels.toml` promises, it promises of this repository's own wheels.
     let config = Workspace::find().ok().filter(|_| args.paths.is_empty());
     let config = config.map(|workspace| workspace.config()).transpose()?;
     let isa = config.iter().flat_map(|config| config.check.isa.values().copied()).collect();
     let promise = Promise { isa, ..Promise::default() };
-    let found = audit::judge(&inputs, &promise, &settings, &|path| count.done(path.as_str()));
-    count.finish();
-    if args.json {
-        report::json(&found)?;
-    } else {
-        report::data(&report::verify_text(&found));
-    }
-    Ok(exit_code(&found))
+    let form = Form { json: args.json, quiet: args.quiet, text: report::verify_text };
+    judge_and_tell(&inputs, &promise, &settings, &form)
 }

@@ -8,6 +8,7 @@ use thiserror::Error;
 use toml::{Spanned, Table, Value};
 
 use super::{Bootstrap, Build, Check, Config, Family, Libc, Platform, Source, Target, Toolchain};
+use crate::isa::Machine;
 
 /// The configuration's file name at the workspace root.
 const MAIN: &str = "wheels.toml";
@@ -257,6 +258,21 @@ impl Checker<'_> {
         if let Some(module) = check.calls.keys().find(|module| !check.imports.contains(module)) {
             let message = format!("`check.calls` names `{module}`, which `imports` does not");
             return Err(self.at(start, message));
+        }
+        for (arch, level) in &check.isa {
+            let fits = match arch.as_str() {
+                "amd64" => level.machine() == Machine::X86_64,
+                "386" => level.machine() == Machine::I686,
+                "arm64" => level.machine() == Machine::Aarch64,
+                _ => false,
+            };
+            if !fits {
+                let message = format!(
+                    "`check.isa` gives `{arch}` the level `{level}`: it takes amd64, arm64 and 386, \
+                     each with a level of its own"
+                );
+                return Err(self.at(start, message));
+            }
         }
         Ok(check)
     }

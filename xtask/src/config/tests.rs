@@ -111,3 +111,18 @@ fn platforms_are_read_in_the_engines_words() {
     assert_eq!((platform.to_string().as_str(), platform.wheel_arch()), ("linux/arm64", "aarch64"));
     assert!("arm64".parse::<Platform>().is_err());
 }
+
+#[test]
+fn a_level_has_to_be_one_of_its_architecture() {
+    let with = |isa: &str| {
+        let text = GOOD.replace("[[target]]", &format!("[check]\nisa = {{ {isa} }}\n\n[[target]]"));
+        parse(Utf8Path::new("wheels.toml"), &text)
+    };
+    assert_eq!(with("amd64 = \"x86-64-v2\"").unwrap().check.isa.len(), 1);
+    // Each of these would check nothing, without a word.
+    for isa in ["amd64 = \"armv8-a\"", "x86_64 = \"x86-64-v2\"", "s390x = \"x86-64-v2\""] {
+        let error = with(isa).unwrap_err().to_string();
+        assert!(error.contains("line 8") && error.contains("check.isa"), "{error}");
+    }
+    assert!(with("amd64 = \"x86-64-v9\"").unwrap_err().to_string().contains("x86-64-v9"));
+}

@@ -17,7 +17,8 @@ use super::{
     image::{Image, MAX_SYMBOL, terminated},
 };
 
-/// All names together may take this many bytes; the largest real files stay below a tenth.
+/// The names that are kept may take this many bytes together; those of the largest real files take
+/// less than a tenth.
 const MAX_NAME_BYTES: usize = 64 << 20;
 
 /// How functions begin that start a module: PEP 3121, PEP 489 (`PyInitU_`), PEP 793
@@ -67,13 +68,18 @@ pub(super) fn read(
         let need = needs.get(&version).copied();
         let imported = u32::from(symbol.section) == SHN_UNDEF || need.is_some();
         let name = names.get(symbol.name)?;
-        budget = budget.checked_sub(name.len()).ok_or(ElfError::TooMany("symbols"))?;
+        let is_init = INITS.iter().any(|init| name.starts_with(init));
+        let is_python = name.starts_with(b"Py") || name.starts_with(b"_Py");
+        // The others, which may be most of a very large file's names, are not kept.
+        if imported || is_init || is_python {
+            budget = budget.checked_sub(name.len()).ok_or(ElfError::TooMany("symbols"))?;
+        }
         if imported && !name.is_empty() {
             let name = String::from_utf8_lossy(name).into_owned();
             symbols.imports.push(Import { name, need, weak: symbol.info >> 4 == STB_WEAK });
-        } else if INITS.iter().any(|init| name.starts_with(init)) {
+        } else if is_init {
             symbols.module_inits.insert(String::from_utf8_lossy(name).into_owned());
-        } else if name.starts_with(b"Py") || name.starts_with(b"_Py") {
+        } else if is_python {
             symbols.python_exports.insert(String::from_utf8_lossy(name).into_owned());
         }
     }

@@ -11,9 +11,11 @@ use std::{
 
 use iced_x86::{Code, Decoder, DecoderOptions, Instruction, Mnemonic, OpKind};
 
+use crate::elf::FileBytes;
+
 use super::{
     IsaError, Layout, Machine,
-    file::{Elf, FileBytes, u32_at},
+    file::{Elf, u32_at},
     layout::Span,
     tables::{Dynamic, Symbols},
 };

@@ -1,31 +1,7 @@
 //! The file as far as it is not code: headers and tables, by offset and by virtual address.
 
 use super::{IsaError, Machine};
-
-/// A file of which some bytes can be had at random; code need not be among them.
-pub trait FileBytes {
-    /// Length of the file in bytes.
-    fn len(&self) -> u64;
-
-    /// Is the file empty?
-    fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    /// `len` bytes from `offset`; `None` where the file does not have them, or they are not kept.
-    fn get(&self, offset: u64, len: u64) -> Option<&[u8]>;
-}
-
-impl FileBytes for &[u8] {
-    fn len(&self) -> u64 {
-        <[u8]>::len(self) as u64
-    }
-
-    fn get(&self, offset: u64, len: u64) -> Option<&[u8]> {
-        let start = usize::try_from(offset).ok()?;
-        <[u8]>::get(self, start..start.checked_add(usize::try_from(len).ok()?)?)
-    }
-}
+use crate::elf::FileBytes;
 
 pub(super) const PT_LOAD: u32 = 1;
 pub(super) const PT_DYNAMIC: u32 = 2;

@@ -5,9 +5,11 @@ use std::{
     ops::Range,
 };
 
+use crate::elf::FileBytes;
+
 use super::{
     IsaError, Level, Machine, Question,
-    file::{Elf, FileBytes, PT_NOTE, PT_PROPERTY, u32_at},
+    file::{Elf, PT_NOTE, PT_PROPERTY, u32_at},
     frames,
     tables::{Dynamic, Names, Symbols},
 };
@@ -110,7 +112,7 @@ impl Stretch {
 /// The code, by sections if they agree with what the loader maps, else all that it maps as code.
 fn code(elf: &Elf<'_>) -> Result<Vec<Stretch>, IsaError> {
     let whole = |offset: u64, size: u64, address: u64| {
-        let end = offset.checked_add(size).filter(|&end| end <= elf.file.len())?;
+        let end = offset.checked_add(size).filter(|&end| end <= elf.file.length())?;
         address.checked_add(size)?;
         Some(Stretch { file: offset..end, address })
     };

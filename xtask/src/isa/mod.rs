@@ -32,7 +32,6 @@ use thiserror::Error;
 
 pub use callers::callers;
 pub use feature::{Feature, FeatureSet};
-pub use file::FileBytes;
 pub use layout::Layout;
 pub use level::{Level, Machine, UnknownLevel};
 pub use scan::Scanner;

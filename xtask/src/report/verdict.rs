@@ -45,7 +45,6 @@ fn overview(report: &Report) -> String {
         vec![
             facts.file.escape_debug().to_string(),
             floor(&facts.floor),
-            facts.build_glibc.clone().unwrap_or_else(|| "unknown".into()),
             facts.overall_tag.clone(),
             facts.isa.clone().unwrap_or_else(|| "not read".into()),
             word(audit.verdict()),
@@ -56,7 +55,6 @@ fn overview(report: &Report) -> String {
         vec![
             audit.file.as_str().escape_debug().to_string(),
             facts.map_or_else(|| "unknown".into(), |facts| floor(&facts.floor)),
-            "unknown".into(),
             String::new(),
             facts.and_then(|facts| facts.isa.clone()).unwrap_or_else(|| "not read".into()),
             word(audit.verdict),
@@ -64,7 +62,7 @@ fn overview(report: &Report) -> String {
     };
     let rows: Vec<_> =
         report.wheels.iter().map(wheel).chain(report.files.iter().map(file)).collect();
-    table(&["file", "floor", "built on", "true tag", "isa", "verdict"], &rows)
+    table(&["file", "floor", "true tag", "isa", "verdict"], &rows)
 }
 
 fn floor(floor: &crate::policy::Floor) -> String {

@@ -42,13 +42,26 @@ pub fn rules() -> impl Iterator<Item = &'static Rule> {
     CHECKS.iter().flat_map(|check| check.rules)
 }
 
-/// What can be said where only the loader's tables were read.
-const FLOOR_CHECKS: &[Check] = &[machine::CHECK, floor::CHECK];
+/// What can be said where only the loader's tables were read. What could not be read or is for nobody
+/// has to be told there too: of an archive without readable files nothing is asked, and that is no
+/// sign of its being good.
+const FLOOR_CHECKS: &[Check] = &[archive::CHECK, tags::CHECK, machine::CHECK, floor::CHECK];
+
+/// What can be said of a file that lies in no wheel.
+const FILE_CHECKS: &[Check] = &[machine::CHECK, floor::CHECK, hardening::CHECK, isa::CHECK];
 
 /// Runs every check that the depth allows; the findings come in no order.
 pub(super) fn run(subject: &Subject<'_>, depth: Depth) -> Vec<Finding> {
+    all(if depth == Depth::Floor { FLOOR_CHECKS } else { CHECKS }, subject)
+}
+
+/// As [`run`], for a file that lies in no wheel.
+pub(super) fn run_file(subject: &Subject<'_>) -> Vec<Finding> {
+    all(FILE_CHECKS, subject)
+}
+
+fn all(checks: &[Check], subject: &Subject<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
-    let checks = if depth == Depth::Floor { FLOOR_CHECKS } else { CHECKS };
     for check in checks {
         (check.find)(subject, &mut findings);
     }

@@ -194,3 +194,20 @@ fn what_an_index_refuses_is_an_error_when_publishing() {
     };
     assert_eq!((verdict(false), verdict(true)), (Verdict::Pass, Verdict::Fail));
 }
+
+#[test]
+fn what_the_wheel_claims_decides_which_c_library_is_meant() {
+    // Linked without versions, as on musl, and yet against the name of glibc.
+    let folder = Folder::new();
+    gcc(&folder, "libc.so", "void f(void) {}", &["-Wl,-soname,libc.so.6"]);
+    let source = "extern void f(void); void *use = f; void *PyInit__pkg(void) { return 0; }";
+    gcc(&folder, "module.so", source, &["libc.so"]);
+    let module = fs_err::read(folder.path().join("module.so")).unwrap();
+    let tag = |name| {
+        audit(&Fixture::new(name).with(MODULE, module.clone()), &Promise::default())
+            .facts
+            .overall_tag
+    };
+    assert_eq!(tag("pkg-1.0-cp311-cp311-musllinux_1_2_x86_64.whl"), "musllinux_1_2_x86_64");
+    assert_eq!(tag("pkg-1.0-cp311-cp311-linux_x86_64.whl"), "manylinux_2_5_x86_64");
+}

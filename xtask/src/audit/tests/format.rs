@@ -75,3 +75,29 @@ fn platform_tags_without_a_policy_are_errors() {
         assert_eq!(own(&fixture), ["TAG003"], "{platform}");
     }
 }
+
+/// Only the floor is asked for, and still nothing that cannot be judged passes.
+#[test]
+fn a_floor_is_no_verdict_on_what_cannot_be_read() {
+    let folder = Folder::new();
+    let floor = Settings { depth: Depth::Floor, ..Settings::default() };
+    let judge = |name: &str, bytes: &[u8]| {
+        let path = folder.path().join(name);
+        fs_err::write(&path, bytes).unwrap();
+        let audit = audit_wheel(&path, &Promise::default(), &floor).unwrap();
+        let codes: Vec<_> = audit.findings.iter().map(|finding| finding.code).collect();
+        (audit.verdict(), codes, audit.facts.overall_tag)
+    };
+    let good = wheel(WHEEL).bytes();
+    assert_eq!(judge(WHEEL, &good).0, Verdict::Pass);
+    assert_eq!(judge(WHEEL, b"no archive at all").1, ["ARC001"]);
+    assert_eq!(judge("renamed.whl", &good).1, ["TAG001"]);
+    // The packed bytes of the module, which is the largest member by far.
+    let mut damaged = good.clone();
+    let at = damaged.windows(MODULE.len()).position(|part| part == MODULE.as_bytes()).unwrap();
+    let packed = at + MODULE.len() + 200;
+    damaged[packed..packed + 64].iter_mut().for_each(|byte| *byte ^= 0xff);
+    let (verdict, codes, tag) = judge(WHEEL, &damaged);
+    assert_eq!((verdict, codes.as_slice()), (Verdict::Fail, ["ARC010"].as_slice()));
+    assert_eq!(tag, "linux_x86_64", "nothing is known of it");
+}
