@@ -2,7 +2,7 @@
 
 use std::{
     io::Read,
-    ops::ControlFlow,
+    ops::{ControlFlow, Range},
     sync::{Mutex, PoisonError},
 };
 
@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     elf::{ElfFacts, FileBytes as _, Keeper, Reading, Sparse, is_elf},
-    isa::{self, IsaError, IsaFacts},
+    isa::{IsaError, IsaFacts, Layout, LayoutReading, Scanner},
     wheel::{
         ArchiveProblem, Digest, Entry, MAX_METADATA, MemberError, Piece, SharedFile, WheelArchive,
     },
@@ -25,8 +25,7 @@ use crate::{
 /// ELF files up to this size, in bytes, are held in memory as a whole; of larger ones only what the
 /// loader reads.
 pub const MAX_WHOLE_ELF: u64 = 40 << 20;
-/// The most that is held of a larger one, by one thread at a time. All but one
-/// of the real ones that were tried need less than half.
+/// The most that is held of a larger one, by one thread at a time.
 const MAX_TABLES: u64 = 128 << 20;
 /// How often a large file is gone through at most. Real ones take two or three times.
 const MAX_PASSES: usize = 8;
@@ -229,15 +228,8 @@ impl FirstPass {
             Keep::Text(text) => Found::Text(text),
             Keep::TooLong => Found::TooLong,
             Keep::Elf(keeper) => {
-                let mut pass = |keeper: &mut Keeper| {
-                    archive.stream_until(index, &mut |piece| {
-                        keeper.feed(&piece);
-                        if keeper.is_done() {
-                            ControlFlow::Break(())
-                        } else {
-                            ControlFlow::Continue(())
-                        }
-                    })
+                let mut pass = |take: &mut dyn FnMut(&[u8]) -> ControlFlow<()>| {
+                    archive.stream_until(index, &mut |piece| take(&piece))
                 };
                 Found::Elf(Box::new(read_elf(keeper.finish(), self.depth, &mut pass)?))
             }
@@ -246,73 +238,135 @@ impl FirstPass {
     }
 }
 
+/// Goes through a file from its first byte, until told to stop.
+type Pass<'a, E> = dyn FnMut(&mut dyn FnMut(&[u8]) -> ControlFlow<()>) -> Result<(), E> + 'a;
+
 /// Reads an ELF file from what was kept of it, and where that is not enough, from what another
 /// `pass` over the file gives.
-fn read_elf<E>(
-    mut kept: Sparse,
-    depth: Depth,
-    pass: &mut dyn FnMut(&mut Keeper) -> Result<(), E>,
-) -> Result<ReadElf, E> {
+fn read_elf<E>(mut kept: Sparse, depth: Depth, pass: &mut Pass<'_, E>) -> Result<ReadElf, E> {
     /// Held by the one thread that has more than its share in memory.
     static LARGE: Mutex<()> = Mutex::new(());
-    let judged = |facts, isa| Ok(ReadElf { facts, isa });
     let mut large = None;
+    let mut has_facts = None;
     for _ in 0..MAX_PASSES {
-        let more = match ElfFacts::read(&kept) {
-            Reading::Done(result) => {
-                let isa = if depth == Depth::Code { code(&kept) } else { None };
-                return judged((*result).map_err(|error| error.to_string()), isa);
+        let more = match Tables::read(&kept, depth, has_facts.take()) {
+            Tables::Done(facts, None) => return Ok(ReadElf { facts, isa: None }),
+            Tables::Done(facts, Some(layout)) => {
+                let isa = code(&kept, layout, pass)?;
+                return Ok(ReadElf { facts, isa });
             }
-            Reading::More(more) => more,
+            Tables::More { facts, parts } => {
+                has_facts = facts;
+                parts
+            }
         };
         let mut keeper = Keeper::again(&kept, &more);
         if keeper.budget() > MAX_TABLES {
-            return judged(
-                Err("its tables take more memory than there is for one file".into()),
-                None,
-            );
+            return Ok(unread(has_facts, "its tables take more memory than there is for one file"));
         }
         if keeper.budget() > MAX_WHOLE_ELF && large.is_none() {
             large = Some(LARGE.lock().unwrap_or_else(PoisonError::into_inner));
         }
         // Not both at a time.
         drop(kept);
-        pass(&mut keeper)?;
+        pass(&mut |piece| feed(&mut keeper, piece))?;
         kept = keeper.finish();
     }
-    judged(Err("its tables lead from one to the next without an end".into()), None)
+    Ok(unread(has_facts, "its tables lead from one to the next without an end"))
 }
 
-/// Reads the machine code of a file that is in memory as a whole; `None` if it has none.
-fn code(kept: &Sparse) -> Option<Result<IsaFacts, String>> {
-    let bytes = kept.run(0);
-    if (bytes.len() as u64) < kept.length() {
-        let limit = MAX_WHOLE_ELF >> 20;
-        return Some(Err(format!("the code of files over {limit} MiB is not read")));
+/// What is known of a file whose reading has to end here.
+fn unread(facts: Option<ElfFacts>, reason: &str) -> ReadElf {
+    match facts {
+        // Only of the code it is not known where it lies.
+        Some(facts) => ReadElf { facts: Ok(facts), isa: Some(Err(reason.into())) },
+        None => ReadElf { facts: Err(reason.into()), isa: None },
     }
-    match isa::scan(bytes) {
-        Err(IsaError::NoCode) => None,
-        result => Some(result.map_err(|error| error.to_string())),
+}
+
+fn feed(keeper: &mut Keeper, piece: &[u8]) -> ControlFlow<()> {
+    keeper.feed(piece);
+    if keeper.is_done() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+}
+
+/// How far the reading of a file's tables came.
+enum Tables {
+    /// The facts, and where the code is if it is asked for.
+    Done(Result<ElfFacts, String>, Option<Result<Box<Layout>, IsaError>>),
+    /// These parts of the file, by offset, are needed as well; the facts may be there already.
+    More { facts: Option<ElfFacts>, parts: Vec<Range<u64>> },
+}
+
+impl Tables {
+    /// Reads what the loader reads and, where code is asked for, what leads to it; both at once,
+    /// since each pass over a packed file unpacks it again.
+    fn read(kept: &Sparse, depth: Depth, facts: Option<ElfFacts>) -> Self {
+        let (facts, mut parts) = match facts.map_or_else(|| ElfFacts::read(kept), done) {
+            Reading::Done(result) => match *result {
+                Ok(facts) => (Some(facts), Vec::new()),
+                Err(error) => return Self::Done(Err(error.to_string()), None),
+            },
+            Reading::More(more) => (None, more),
+        };
+        let layout = (depth == Depth::Code).then(|| Layout::read(kept));
+        match (facts, layout) {
+            (Some(facts), None) => Self::Done(Ok(facts), None),
+            (Some(facts), Some(LayoutReading::Done(layout))) => Self::Done(Ok(facts), Some(layout)),
+            (facts, layout) => {
+                if let Some(LayoutReading::More(more)) = layout {
+                    parts.extend(more);
+                }
+                Self::More { facts, parts }
+            }
+        }
     }
+}
+
+fn done(facts: ElfFacts) -> Reading {
+    Reading::Done(Box::new(Ok(facts)))
+}
+
+/// Reads the machine code of a file: what is in memory if all of it is, else in one more pass;
+/// `None` if it has none.
+fn code<E>(
+    kept: &Sparse,
+    layout: Result<Box<Layout>, IsaError>,
+    pass: &mut Pass<'_, E>,
+) -> Result<Option<Result<IsaFacts, String>>, E> {
+    let mut scanner = match layout {
+        Ok(layout) => Scanner::new(*layout),
+        Err(IsaError::NoCode) => return Ok(None),
+        Err(error) => return Ok(Some(Err(error.to_string()))),
+    };
+    let whole = kept.run(0);
+    if whole.len() as u64 == kept.length() {
+        scanner.feed(0, whole);
+    } else {
+        let mut at = 0;
+        pass(&mut |piece| {
+            scanner.feed(at, piece);
+            at += piece.len() as u64;
+            ControlFlow::Continue(())
+        })?;
+    }
+    Ok(Some(scanner.finish().map_err(|error| error.to_string())))
 }
 
 /// Reads an ELF file that lies in no wheel.
 pub(super) fn elf_file(path: &Utf8Path, depth: Depth) -> Result<ReadElf, AuditError> {
     let mut buffer = vec![0; 1 << 17];
     let length = fs_err::metadata(path)?.len();
-    let mut pass = |keeper: &mut Keeper| -> std::io::Result<()> {
+    let mut pass = |take: &mut dyn FnMut(&[u8]) -> ControlFlow<()>| -> std::io::Result<()> {
         let mut file = fs_err::File::open(path)?;
-        while !keeper.is_done() {
+        loop {
             let count = file.read(&mut buffer)?;
-            if count == 0 {
-                break;
+            if count == 0 || take(&buffer[..count]).is_break() {
+                return Ok(());
             }
-            keeper.feed(&buffer[..count]);
         }
-        Ok(())
     };
     let mut first = Keeper::new(length, MAX_WHOLE_ELF);
-    pass(&mut first)?;
+    pass(&mut |piece| feed(&mut first, piece))?;
     let kept = first.finish();
     if !is_elf(kept.run(0)) {
         let facts = Err("it is neither a wheel nor an ELF file".into());

@@ -22,7 +22,7 @@ use goblin::elf::{
 };
 use thiserror::Error;
 
-pub use source::{FileBytes, Keeper, Sparse};
+pub use source::{Asking, FileBytes, Keeper, Sparse};
 
 use dynamic::Dynamic;
 use image::{Image, MAX_NAME};

@@ -159,11 +159,13 @@ impl<'a> Elf<'a> {
     /// All that the file has from a virtual address to the end of its segment.
     pub(super) fn rest(&self, address: u64) -> Option<&'a [u8]> {
         let (offset, left) = self.place(address)?;
-        self.file.get(offset, left).or_else(|| {
-            // A sparse file may not have the code that lies in the same segment.
-            let end = self.sections.iter().find(|each| each.address == address)?;
-            self.file.get(offset, end.size.min(left))
-        })
+        let at_hand = self.file.run(offset);
+        if let Some(all) = usize::try_from(left).ok().and_then(|left| at_hand.get(..left)) {
+            return Some(all);
+        }
+        // Of a sparse file no more is asked for than the section, where there is one.
+        let section = self.sections.iter().find(|each| each.address == address);
+        self.file.get(offset, section.map_or(left, |each| each.size.min(left)))
     }
 
     /// Bytes of an address in this file's class.

@@ -5,7 +5,7 @@ use std::{
     ops::Range,
 };
 
-use crate::elf::FileBytes;
+use crate::elf::{Asking, FileBytes};
 
 use super::{
     IsaError, Level, Machine, Question,
@@ -90,11 +90,32 @@ impl Layout {
         })
     }
 
+    /// As [`Self::of`], of a file of which not all is at hand.
+    pub fn read(file: &dyn FileBytes) -> LayoutReading {
+        let asking = Asking::new(file);
+        let result = Self::of(&asking);
+        let missing = asking.missing();
+        if missing.is_empty() {
+            LayoutReading::Done(result.map(Box::new))
+        } else {
+            LayoutReading::More(missing)
+        }
+    }
+
     /// The parts of the file that hold code, in order, not overlapping: what a [`super::Scanner`]
     /// looks at.
     pub fn code(&self) -> impl Iterator<Item = Range<u64>> {
         self.spans.iter().map(|span| span.file.clone())
     }
+}
+
+/// How far the reading of a [`Layout`] came.
+#[derive(Debug)]
+pub enum LayoutReading {
+    /// To the end.
+    Done(Result<Box<Layout>, IsaError>),
+    /// These parts of the file, by offset, are needed as well.
+    More(Vec<Range<u64>>),
 }
 
 /// A stretch of code: where in the file, and its address.

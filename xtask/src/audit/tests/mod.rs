@@ -5,6 +5,7 @@
 mod abi;
 mod elf;
 mod format;
+mod large;
 mod tags;
 
 use std::{process::Command, sync::LazyLock};
