@@ -67,6 +67,9 @@ pub struct Audit {
     /// What is in the wheel.
     #[serde(flatten)]
     pub facts: WheelFacts,
+    /// The path as it was asked for; `None` in `audit.json`, which lies beside the wheel.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub path: Option<Utf8PathBuf>,
     /// [`Audit::verdict`], for readers of the file.
     verdict: Verdict,
     /// What is wrong with it, worst first.
@@ -120,7 +123,7 @@ pub fn audit_wheel(
     settings.apply(&mut findings);
     let failed = findings.iter().any(|finding| finding.severity == Severity::Error);
     let verdict = if failed { Verdict::Fail } else { Verdict::Pass };
-    Ok(Audit { facts: subject.facts, verdict, findings })
+    Ok(Audit { facts: subject.facts, path: None, verdict, findings })
 }
 
 /// Judges many wheels, on all cores; the results are in the order of the jobs. `done` is called
@@ -153,7 +156,7 @@ pub fn judge(
     let mut wheels = Vec::new();
     for (path, result) in inputs.wheels.iter().zip(audit_wheels(&jobs, settings, done)) {
         match result {
-            Ok(audit) => wheels.push(audit),
+            Ok(audit) => wheels.push(Audit { path: Some(path.clone()), ..audit }),
             Err(error) => keep(path, error),
         }
     }
@@ -193,4 +196,4 @@ pub fn audit_file(
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

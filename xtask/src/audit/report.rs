@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::{Audit, ElfReport, Finding, Severity, Verdict};
 
-/// Version of the report's shape.
+/// Version of the report's shape, which `schema/report.schema.json` describes.
 pub const SCHEMA_VERSION: u32 = 1;
 
 /// Everything that a run of `check-glibc` or `verify` found.

@@ -6,6 +6,8 @@ mod abi;
 mod elf;
 mod format;
 mod large;
+pub(crate) mod report;
+pub(crate) mod schema;
 mod tags;
 
 use std::{process::Command, sync::LazyLock};
