@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::asks::Asks;
 use crate::{
     elf::ElfFacts,
     policy::{Arch, Floor, PlatformTag, Policies, Requirements, SymbolVersion},
@@ -48,6 +49,8 @@ pub(super) struct WheelNeeds {
     pub(super) is_musl: bool,
     /// There is a file that cannot be judged, so no promise is safe.
     pub(super) is_unknown: bool,
+    /// The same in full, for the matrix.
+    pub(super) asks: Asks,
 }
 
 /// The facts of an ELF file in a wheel.

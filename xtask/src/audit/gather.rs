@@ -9,6 +9,7 @@ use camino::Utf8Path;
 
 use super::{
     AuditError, Depth, ElfReport, Limit, Promise, WheelFacts,
+    asks::Asks,
     facts::{WheelNeeds, needs_of},
     reading::{self, Found, Member, ReadElf},
 };
@@ -161,7 +162,8 @@ fn summarise(subject: &mut Subject<'_>) {
     let is_musl = claim.map_or_else(|| names_musl(subject.elves()), |tag| tag.musl().is_some());
     let unread = subject.contents().is_none_or(|contents| !contents.damaged.is_empty());
     let is_unknown = unread || subject.elves().iter().any(|elf| elf.facts.is_err());
-    let mut needs = WheelNeeds { requirements: Requirements::default(), is_musl, is_unknown };
+    let asks = Asks::of(subject.elves(), arch);
+    let mut needs = WheelNeeds { requirements: Requirements::default(), is_musl, is_unknown, asks };
     // Files for another machine are an error of their own, and say nothing about this one.
     for elf in subject.elves().iter().filter(|elf| elf.arch == arch) {
         needs.requirements.extend(&elf.needs);
@@ -243,7 +245,7 @@ impl Elf {
     }
 
     /// What its code needs in any case, where that is known.
-    fn level(&self) -> Option<Level> {
+    pub(super) fn level(&self) -> Option<Level> {
         self.isa.as_ref()?.as_ref().ok().map(|facts| facts.required)
     }
 

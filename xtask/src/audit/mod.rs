@@ -5,12 +5,14 @@
 //! check, write its rules and its function in a file of its own and name it in the table of
 //! `checks`.
 
+mod asks;
 mod brought;
 mod checks;
 mod facts;
 mod finding;
 mod gather;
 mod inputs;
+mod matrix;
 mod reading;
 mod report;
 mod settings;
@@ -24,6 +26,7 @@ pub use checks::rules;
 pub use facts::{Culprit, ElfReport, WheelFacts};
 pub use finding::{Finding, Rule, Severity};
 pub use inputs::{InputError, Inputs};
+pub use matrix::{Cell, State};
 pub use reading::MAX_WHOLE_ELF;
 pub use report::{FileAudit, Report, SCHEMA_VERSION, Unread};
 pub use settings::{Depth, Override, Settings};

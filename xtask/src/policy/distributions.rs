@@ -1,10 +1,10 @@
-//! Which distribution carries which C library (`data/distributions.toml`).
+//! What each distribution carries: C library, libstdc++, machines (`data/distributions.toml`).
 
 use std::sync::LazyLock;
 
 use serde::Deserialize;
 
-use super::{GlibcVersion, SymbolVersion};
+use super::{Arch, GlibcVersion, SymbolVersion};
 
 /// One release of a distribution.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,6 +17,13 @@ pub struct Distribution {
     pub libc: Libc,
     /// The newest `GLIBCXX_` version of its libstdc++, where known.
     pub glibcxx: Option<SymbolVersion>,
+    /// The newest `CXXABI_` version of its libstdc++, where known.
+    pub cxxabi: Option<SymbolVersion>,
+    /// The machines that it is published for.
+    pub machines: Vec<Arch>,
+    /// The instruction set level that its own packages need (`x86-64-v2`), so that every machine it
+    /// runs on has it; the machine's first level if absent.
+    pub isa: Option<String>,
 }
 
 /// A C library with its version.
@@ -32,6 +39,21 @@ impl Distribution {
     /// Does its glibc fulfil a promise of `glibc`? Its libstdc++ is a limit of its own.
     pub fn has_glibc(&self, glibc: GlibcVersion) -> bool {
         matches!(self.libc, Libc::Glibc(own) if own >= glibc)
+    }
+}
+
+impl std::fmt::Display for Distribution {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {}", self.name, self.version)
+    }
+}
+
+impl std::fmt::Display for Libc {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Glibc(version) => write!(f, "glibc {version}"),
+            Self::Musl(version) => write!(f, "musl {version}"),
+        }
     }
 }
 
@@ -51,6 +73,7 @@ struct File {
 #[serde(deny_unknown_fields)]
 struct Family {
     name: String,
+    machines: Vec<Arch>,
     releases: Vec<Release>,
 }
 
@@ -61,13 +84,16 @@ struct Release {
     glibc: Option<GlibcVersion>,
     musl: Option<GlibcVersion>,
     glibcxx: Option<SymbolVersion>,
+    cxxabi: Option<SymbolVersion>,
+    machines: Option<Vec<Arch>>,
+    isa: Option<String>,
 }
 
 #[expect(clippy::expect_used, reason = "the file is compiled in, and a test reads it")]
 fn load() -> Vec<Distribution> {
     let file: File = toml::from_str(include_str!("data/distributions.toml"))
         .expect("data/distributions.toml is well-formed");
-    let release = |name: &str, release: Release| {
+    let release = |name: &str, machines: &[Arch], release: Release| {
         let glibc = release.glibc.map(Libc::Glibc);
         let libc = glibc.or(release.musl.map(Libc::Musl)).expect("each release has a C library");
         Distribution {
@@ -75,13 +101,16 @@ fn load() -> Vec<Distribution> {
             version: release.version,
             libc,
             glibcxx: release.glibcxx,
+            cxxabi: release.cxxabi,
+            machines: release.machines.unwrap_or_else(|| machines.to_owned()),
+            isa: release.isa,
         }
     };
     let families = file.distribution.into_iter();
     families
         .flat_map(|family| {
             let releases = family.releases.into_iter();
-            releases.map(|each| release(&family.name, each)).collect::<Vec<_>>()
+            releases.map(|each| release(&family.name, &family.machines, each)).collect::<Vec<_>>()
         })
         .collect()
 }

@@ -8,6 +8,7 @@
 mod arch;
 mod distributions;
 mod index;
+mod installer;
 mod platform;
 mod releases;
 mod requirements;
@@ -18,6 +19,7 @@ mod version;
 pub use arch::{Arch, UnknownArch};
 pub use distributions::{Distribution, Libc, distributions};
 pub use index::Index;
+pub use installer::installs;
 pub use platform::{ManylinuxAlias, PlatformTag, PlatformTagError};
 pub use releases::{LibcRelease, libc_release};
 pub use requirements::{Floor, Requirements};

@@ -6,6 +6,7 @@ mod abi;
 mod elf;
 mod format;
 mod large;
+mod matrix;
 pub(crate) mod report;
 pub(crate) mod schema;
 mod tags;
