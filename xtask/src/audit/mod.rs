@@ -29,7 +29,7 @@ pub use inputs::{InputError, Inputs};
 pub use matrix::{Cell, State};
 pub use reading::MAX_WHOLE_ELF;
 pub use report::{FileAudit, Report, SCHEMA_VERSION, Unread};
-pub use settings::{Depth, Override, Settings};
+pub use settings::{Depth, FAMILY, Override, Settings};
 
 use crate::{
     isa::Level,
@@ -123,7 +123,7 @@ pub fn audit_wheel(
 ) -> Result<Audit, AuditError> {
     let subject = gather::gather(path, promise, settings.depth)?;
     let mut findings = checks::run(&subject, settings.depth);
-    settings.apply(&mut findings);
+    settings.apply(&subject.facts.file, &mut findings);
     let failed = findings.iter().any(|finding| finding.severity == Severity::Error);
     let verdict = if failed { Verdict::Fail } else { Verdict::Pass };
     Ok(Audit { facts: subject.facts, path: None, verdict, findings })
@@ -191,7 +191,7 @@ pub fn audit_file(
     let facts = reading::elf_file(path, settings.depth)?;
     let subject = gather::gather_file(path, promise, facts);
     let mut findings = checks::run_file(&subject);
-    settings.apply(&mut findings);
+    settings.apply(path.as_str(), &mut findings);
     let failed = findings.iter().any(|finding| finding.severity == Severity::Error);
     let verdict = if failed { Verdict::Fail } else { Verdict::Pass };
     let facts = subject.facts.elf.into_iter().next();

@@ -2,9 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use glob::Pattern;
+use glob::{MatchOptions, Pattern};
 
 use super::{Finding, Severity, checks};
+
+/// So many letters of a code name the family.
+pub const FAMILY: usize = 3;
 
 /// How much of a wheel is read.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -33,10 +36,10 @@ pub struct Settings {
 /// Another severity for the findings of one rule, everywhere or for some paths.
 #[derive(Debug, Clone)]
 pub struct Override {
-    /// Code or name of the rule: `ELF009`, `executable-stack`.
+    /// Code or name of the rule, or the family: `ELF009`, `executable-stack`, `ELF`.
     pub rule: String,
     /// For which paths, with `*`, `**` and `?`; all of them if absent. Matched against the
-    /// finding's path.
+    /// finding's path and the file name of the wheel.
     pub path: Option<Pattern>,
     /// How bad it is then.
     pub severity: Severity,
@@ -45,16 +48,25 @@ pub struct Override {
 }
 
 impl Settings {
-    /// Gives each finding the severity that it has here, and sorts them anew.
-    pub(super) fn apply(&self, findings: &mut [Finding]) {
+    /// Gives each finding of `file` the severity that it has here, and sorts them anew. What an
+    /// index refuses it refuses for whatever reason, so that where the wheel is to be published
+    /// nothing makes less of it.
+    pub(super) fn apply(&self, file: &str, findings: &mut [Finding]) {
         let refused: BTreeMap<&str, bool> =
             checks::rules().map(|rule| (rule.code, rule.refused_by_index)).collect();
         for finding in findings.iter_mut() {
+            let mut fitting = self.overrides.iter().filter(|each| each.fits(file, finding));
+            let over = fitting.next_back();
             if self.publish && refused.get(finding.code).copied().unwrap_or_default() {
                 finding.severity = Severity::Error;
-            }
-            let mut fitting = self.overrides.iter().filter(|each| each.fits(finding));
-            if let Some(over) = fitting.next_back() {
+                if let Some(over) = over.filter(|over| over.severity != Severity::Error) {
+                    let word = over.severity.as_str();
+                    finding.message = format!(
+                        "{}; `{word}` in wheels.toml ({}) does not make an index take it",
+                        finding.message, over.reason
+                    );
+                }
+            } else if let Some(over) = over {
                 finding.severity = over.severity;
                 finding.reason = Some(over.reason.clone());
             }
@@ -64,8 +76,13 @@ impl Settings {
 }
 
 impl Override {
-    fn fits(&self, finding: &Finding) -> bool {
-        let path = || self.path.as_ref().is_none_or(|pattern| pattern.matches(&finding.path));
-        (self.rule == finding.code || self.rule == finding.rule) && path()
+    fn fits(&self, file: &str, finding: &Finding) -> bool {
+        let options = MatchOptions { require_literal_separator: true, ..MatchOptions::default() };
+        let matches = |pattern: &Pattern| {
+            [file, &finding.path].iter().any(|path| pattern.matches_with(path, options))
+        };
+        let family = finding.code.get(..FAMILY);
+        [Some(finding.code), Some(finding.rule), family].contains(&Some(self.rule.as_str()))
+            && self.path.as_ref().is_none_or(matches)
     }
 }

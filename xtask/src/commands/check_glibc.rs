@@ -6,11 +6,11 @@ use std::process::ExitCode;
 use anyhow::bail;
 use camino::Utf8PathBuf;
 
-use super::{Form, Workspace, asked_paths, judge_and_tell};
+use super::{Form, Workspace, asked_paths, judge_and_tell, own_config};
 use crate::audit::{Depth, Inputs, Limit, Promise, Settings};
 use crate::config;
 use crate::policy::{GlibcVersion, Libc, distributions};
-use crate::report;
+use crate::{pipeline, report};
 
 /// Arguments of `check-glibc`.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -44,7 +44,10 @@ pub fn run(args: &CheckGlibcArgs) -> anyhow::Result<ExitCode> {
     };
     let inputs = Inputs::find(&asked_paths(&args.paths)?)?;
     let promise = Promise { limit, ..Promise::default() };
-    let settings = Settings { depth: Depth::Floor, ..Settings::default() };
+    let config = own_config(&args.paths)?;
+    let own = config.as_ref().map(pipeline::settings).transpose()?.unwrap_or_default();
+    // Whether an index takes them is `verify`'s business.
+    let settings = Settings { depth: Depth::Floor, publish: false, ..own };
     let form = Form { json: args.json, quiet: args.quiet, text: report::glibc_text };
     judge_and_tell(&inputs, &promise, &settings, &form)
 }

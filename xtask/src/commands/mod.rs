@@ -61,6 +61,8 @@ impl Workspace {
 
     pub(crate) fn config(&self) -> anyhow::Result<Config> {
         let config = config::load(&self.root)?;
+        // Its codes are known only there.
+        pipeline::settings(&config)?;
         if !config.overrides.is_empty() {
             let keys = config.overrides.join(", ");
             report::note(&format!("wheels.local.toml overrides: {keys}"));
@@ -97,6 +99,13 @@ pub(crate) fn asked_paths(typed: &[Utf8PathBuf]) -> anyhow::Result<Vec<Utf8PathB
         }
     }
     Ok(paths)
+}
+
+/// `wheels.toml`, where no path was typed: what it promises and sets, it does for this repository's
+/// own wheels alone.
+pub(crate) fn own_config(typed: &[Utf8PathBuf]) -> anyhow::Result<Option<Config>> {
+    let workspace = if typed.is_empty() { Workspace::find().ok() } else { None };
+    workspace.map(|workspace| workspace.config()).transpose()
 }
 
 /// Judges what was asked for, with progress, and tells it in the form asked for.

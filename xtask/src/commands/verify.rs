@@ -4,9 +4,9 @@ use std::process::ExitCode;
 
 use camino::Utf8PathBuf;
 
-use super::{Form, Workspace, asked_paths, judge_and_tell};
+use super::{Form, asked_paths, judge_and_tell, own_config};
 use crate::audit::{Depth, Inputs, Promise, Settings};
-use crate::report;
+use crate::{pipeline, report};
 
 /// Arguments of `verify`.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -35,10 +35,9 @@ pub struct VerifyArgs {
 pub fn run(args: &VerifyArgs) -> anyhow::Result<ExitCode> {
     let inputs = Inputs::find(&asked_paths(&args.paths)?)?;
     let depth = if args.no_isa { Depth::Bytes } else { Depth::Code };
-    let settings = Settings { depth, publish: args.publish, ..Settings::default() };
-    // What `wheels.toml` promises, it promises of this repository's own wheels.
-    let config = Workspace::find().ok().filter(|_| args.paths.is_empty());
-    let config = config.map(|workspace| workspace.config()).transpose()?;
+    let config = own_config(&args.paths)?;
+    let own = config.as_ref().map(pipeline::settings).transpose()?.unwrap_or_default();
+    let settings = Settings { depth, publish: args.publish || own.publish, ..own };
     let isa = config.iter().flat_map(|config| config.check.isa.values().copied()).collect();
     let promise = Promise { isa, ..Promise::default() };
     let form = Form { json: args.json, quiet: args.quiet, text: report::verify_text };

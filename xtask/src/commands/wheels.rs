@@ -7,6 +7,7 @@ use anyhow::bail;
 
 use super::setup::{self, Asked};
 use super::{COULD_NOT_RUN, FINDINGS, Workspace, native_platform};
+use crate::audit::Settings;
 use crate::config::Config;
 use crate::engine::Engine;
 use crate::engine::base::Ways;
@@ -114,6 +115,7 @@ pub(super) fn build_and_report(
 /// What a run works with, once its words are understood.
 struct Session {
     config: Config,
+    settings: Settings,
     plan: Plan,
     source: PreparedSource,
     store: Store,
@@ -125,6 +127,7 @@ impl Session {
     /// Reads the configuration, plans, and takes `dist/` for this run.
     fn open(exec: &Exec, workspace: &Workspace, args: &WheelsArgs) -> anyhow::Result<Self> {
         let config = workspace.config()?;
+        let settings = pipeline::settings(&config)?;
         let native = native_platform();
         let mut request = plan::parse_words(&config, &args.words, args.all, &args.python, &native)?;
         request.smoke = !args.no_smoke;
@@ -142,7 +145,7 @@ impl Session {
         if lock.is_some() && store.recover()? {
             report::note("finished what an earlier run was killed in");
         }
-        Ok(Self { config, plan, source, store, _lock: lock })
+        Ok(Self { config, settings, plan, source, store, _lock: lock })
     }
 
     fn context<'a>(
@@ -153,6 +156,7 @@ impl Session {
     ) -> Context<'a> {
         Context {
             config: &self.config,
+            settings: self.settings.clone(),
             engine,
             store: &self.store,
             committing: Mutex::new(()),

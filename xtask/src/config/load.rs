@@ -176,9 +176,17 @@ struct Checker<'a> {
 
 impl Checker<'_> {
     fn at(&self, offset: usize, message: String) -> ConfigError {
+        ConfigError::Invalid { file: self.file.to_owned(), line: self.line(offset), message }
+    }
+
+    /// File and line, as errors name them.
+    fn place(&self, offset: usize) -> String {
+        format!("`{}`, line {}", self.file, self.line(offset))
+    }
+
+    fn line(&self, offset: usize) -> usize {
         let before = self.text.get(..offset).unwrap_or(self.text);
-        let line = before.matches('\n').count() + 1;
-        ConfigError::Invalid { file: self.file.to_owned(), line, message }
+        before.matches('\n').count() + 1
     }
 
     fn source(&self, raw: &Spanned<RawSource>) -> Result<Source, ConfigError> {
@@ -254,7 +262,10 @@ impl Checker<'_> {
     fn check(&self, check: Option<Spanned<Check>>) -> Result<Check, ConfigError> {
         let Some(check) = check else { return Ok(Check::default()) };
         let start = check.span().start;
-        let check = check.into_inner();
+        let mut check = check.into_inner();
+        for each in &mut check.overrides {
+            each.place = self.place(each.code.span().start);
+        }
         if let Some(module) = check.calls.keys().find(|module| !check.imports.contains(module)) {
             let message = format!("`check.calls` names `{module}`, which `imports` does not");
             return Err(self.at(start, message));

@@ -5,6 +5,7 @@
 
 mod load;
 mod model;
+mod overrides;
 mod target;
 
 #[cfg(test)]
@@ -14,6 +15,7 @@ pub use model::{
     Bootstrap, Build, Check, Config, Family, Libc, Platform, Provider, Rust, Source, TagPolicy,
     Toolchain,
 };
+pub use overrides::{PathPattern, Reason, RuleOverride, RuleSeverity};
 pub use target::{Target, TargetError, find_target, name_of_image};
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use std::str::FromStr;
 use camino::Utf8PathBuf;
 use serde::{Deserialize, Serialize};
 
-use super::Target;
+use super::{RuleOverride, Target};
 use crate::isa::Level;
 use crate::wheel::Interpreter;
 
@@ -161,6 +161,12 @@ pub struct Check {
     /// Whether a wheel without a compiled extension is an error.
     #[serde(default)]
     pub native: bool,
+    /// The wheels are for an index: what it refuses is an error.
+    #[serde(default)]
+    pub publish: bool,
+    /// Other severities than the rules' own (`[[check.override]]`), the later ones winning.
+    #[serde(default, rename = "override")]
+    pub overrides: Vec<RuleOverride>,
     /// Modules that the smoke test imports.
     #[serde(default)]
     pub imports: Vec<String>,

@@ -7,6 +7,7 @@ use std::time::Duration;
 use camino::{Utf8Path, Utf8PathBuf};
 use thiserror::Error;
 
+use crate::audit::Settings;
 use crate::config::Config;
 use crate::engine::host::{HostSettings, SECRET_LIMIT, ThisHost};
 use crate::engine::{Engine, EngineError};
@@ -18,6 +19,8 @@ use crate::store::{Store, StoreError};
 pub struct Context<'a> {
     /// The configuration.
     pub config: &'a Config,
+    /// How strictly it has wheels judged.
+    pub settings: Settings,
     /// The engine.
     pub engine: &'a Engine,
     /// `dist/`.

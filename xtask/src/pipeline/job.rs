@@ -164,8 +164,10 @@ fn audited(
     let target_tag = libc.platform_tag(arch);
     let promise = promise(ctx, job, &target_tag)?;
     // First the wheel as built, against what its target can give; only then is it given a name.
-    let first = audit_wheel(raw, &promise, &Settings::default()).map_err(|error| wrong(&error))?;
-    refuse_failed(&first, raw, |code| code != NOT_TAGGED_YET)?;
+    // What an index refuses in the name it has so far says nothing about the one it will get.
+    let unpublished = Settings { publish: false, ..ctx.settings.clone() };
+    let first = audit_wheel(raw, &promise, &unpublished).map_err(|error| wrong(&error))?;
+    refuse_failed(&first, raw, |code| !NOT_TAGGED_YET.contains(&code))?;
     let tag = match (ctx.config.check.tag, libc) {
         (TagPolicy::Linux, _) => format!("linux_{arch}"),
         // musl has no symbol versions: the floor is the musl it was built on (PEP 656).
@@ -184,8 +186,7 @@ fn audited(
         TagPolicy::Linux => self::promise(ctx, job, &tag)?,
         TagPolicy::Target | TagPolicy::Floor => promise,
     };
-    let audit =
-        audit_wheel(&path, &promise, &Settings::default()).map_err(|error| wrong(&error))?;
+    let audit = audit_wheel(&path, &promise, &ctx.settings).map_err(|error| wrong(&error))?;
     refuse_failed(&audit, &path, |_| true)?;
     Ok(Proved { path, audit })
 }
@@ -219,8 +220,9 @@ fn promise(ctx: &Context<'_>, job: &Job, tag: &str) -> Result<Promise, PipelineE
     })
 }
 
-/// The finding that a wheel as it was built cannot but give: it has not its target's tag yet.
-const NOT_TAGGED_YET: &str = "TAG101";
+/// What a wheel as it was built cannot but give: it has not its target's tag yet, and where its own
+/// promises nothing (TAG004), wheels.toml may call that an error.
+const NOT_TAGGED_YET: [&str; 2] = ["TAG101", "TAG004"];
 
 /// Fails where the audit has an error whose code `counts`.
 fn refuse_failed(

@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::Request;
-use crate::config::{Bootstrap, Config, Libc, Platform, Provider, Rust, Source, TagPolicy, Target};
+use crate::config::{
+    Bootstrap, Config, Libc, Platform, Provider, RuleOverride, RuleSeverity, Rust, Source,
+    TagPolicy, Target,
+};
 use crate::digest;
 use crate::isa::Level;
 use crate::wheel::Interpreter;
@@ -52,7 +55,20 @@ struct ProofInputs<'a> {
     tag: TagPolicy,
     native: bool,
     isa: &'a BTreeMap<String, Level>,
+    // Left out where nothing is set, so that this does not change the keys of those who set nothing.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    publish: bool,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    overrides: Vec<OverrideInputs<'a>>,
     smoke: Option<SmokeInputs<'a>>,
+}
+
+/// Without the reason, which no verdict depends on.
+#[derive(Serialize)]
+struct OverrideInputs<'a> {
+    code: &'a str,
+    path: Option<&'a str>,
+    severity: RuleSeverity,
 }
 
 #[derive(Serialize)]
@@ -105,8 +121,18 @@ pub(super) fn job_key(
         tag: check.tag,
         native: check.native,
         isa: &check.isa,
+        publish: check.publish,
+        overrides: check.overrides.iter().map(override_inputs).collect(),
         smoke,
     })
+}
+
+fn override_inputs(each: &RuleOverride) -> OverrideInputs<'_> {
+    OverrideInputs {
+        code: each.code.get_ref(),
+        path: each.path.as_ref().map(|pattern| pattern.0.as_str()),
+        severity: each.severity,
+    }
 }
 
 /// The smoke test's two build arguments: the modules, and the expressions as JSON.

@@ -89,6 +89,19 @@ fn keys_follow_what_goes_into_a_job_and_nothing_else() {
     assert_eq!(key(&|_, _| {}), (build.clone(), whole.clone()), "the same input, the same key");
     let (b, w) = key(&|config, _| config.check.native = true);
     assert!(b == build && w != whole, "another proof does not build again");
+    let (b, w) = key(&|config, _| config.check.publish = true);
+    assert!(b == build && w != whole, "what an index takes is another proof");
+    let overridden = |severity: &str, reason: &str| {
+        let over = format!(
+            "[[check.override]]\ncode = \"ELF\"\nseverity = \"{severity}\"\nreason = \"{reason}\"\n{CONFIG}"
+        );
+        let other = config::parse_text(Utf8Path::new("wheels.toml"), &over).unwrap();
+        key(&|config, _| config.check.overrides.clone_from(&other.check.overrides))
+    };
+    let (b, w) = overridden("note", "one");
+    assert!(b == build && w != whole, "other severities are another proof");
+    assert_ne!(w, overridden("error", "one").1);
+    assert_eq!(w, overridden("note", "two").1, "a reason proves nothing");
     let (b, w) = key(&|_, inputs| inputs.recipes = "x".to_owned());
     assert!(b != build && w != whole, "another script builds again");
     let (b, _) = key(&|config, _| {

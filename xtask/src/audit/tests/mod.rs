@@ -9,6 +9,7 @@ mod large;
 mod matrix;
 pub(crate) mod report;
 pub(crate) mod schema;
+mod settings;
 mod tags;
 
 use std::{process::Command, sync::LazyLock};

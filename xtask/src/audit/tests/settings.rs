@@ -1,0 +1,99 @@
+//! Other severities than the rules' own.
+
+use glob::Pattern;
+
+use super::*;
+
+fn over(rule: &str, path: Option<&str>, severity: Severity) -> Override {
+    let path = path.map(|path| Pattern::new(path).unwrap());
+    Override { rule: rule.to_owned(), path, severity, reason: format!("as {rule} says") }
+}
+
+/// The severity and the reason of the one finding of a rule, judged with these settings.
+fn judged(fixture: &Fixture, code: &str, publish: bool, overrides: &[Override]) -> Finding {
+    let folder = Folder::new();
+    let settings = Settings { publish, overrides: overrides.to_vec(), ..Settings::default() };
+    let path = fixture.write(folder.path());
+    let audit = audit_wheel(&path, &Promise::default(), &settings).unwrap();
+    let mut findings = audit.findings.into_iter().filter(|finding| finding.code == code);
+    let finding = findings.next().unwrap();
+    assert_eq!(findings.next(), None);
+    finding
+}
+
+/// A wheel whose one module, two folders deep, asks for an executable stack.
+fn with_stack() -> Fixture {
+    let module = module(&[("malloc", "GLIBC_2.2.5", "libc.so.6")], &["-z", "execstack"]);
+    Fixture::new(WHEEL).with(&format!("a/b/{MODULE}"), module)
+}
+
+#[test]
+fn codes_names_and_families_are_overridden_and_the_reason_is_kept() {
+    let wheel = with_stack();
+    let stack = |overrides: &[Override]| {
+        let finding = judged(&wheel, "ELF009", false, overrides);
+        (finding.severity, finding.reason.unwrap_or_default())
+    };
+    assert_eq!(stack(&[]), (Severity::Warning, String::new()));
+    for rule in ["ELF009", "executable-stack", "ELF"] {
+        let told = stack(&[over(rule, None, Severity::Ignored)]);
+        assert_eq!(told, (Severity::Ignored, format!("as {rule} says")));
+    }
+    assert_eq!(stack(&[over("ELF010", None, Severity::Error)]).0, Severity::Warning);
+    let both = [over("ELF", None, Severity::Ignored), over("ELF009", None, Severity::Error)];
+    assert_eq!(stack(&both).0, Severity::Error, "the later one wins");
+}
+
+#[test]
+fn an_override_decides_the_verdict() {
+    let folder = Folder::new();
+    let path = with_stack().write(folder.path());
+    let verdict = |overrides| {
+        let settings = Settings { overrides, ..Settings::default() };
+        audit_wheel(&path, &Promise::default(), &settings).unwrap().verdict()
+    };
+    assert_eq!(verdict(Vec::new()), Verdict::Pass);
+    assert_eq!(verdict(vec![over("ELF009", None, Severity::Error)]), Verdict::Fail);
+    let broken = module(&[("strlcpy", "GLIBC_2.38", "libc.so.6")], &[]);
+    let path = native(broken).write(folder.path());
+    let verdict = |overrides| {
+        let settings = Settings { overrides, ..Settings::default() };
+        audit_wheel(&path, &Promise::default(), &settings).unwrap().verdict()
+    };
+    assert_eq!(verdict(Vec::new()), Verdict::Fail);
+    assert_eq!(verdict(vec![over("ELF003", None, Severity::Ignored)]), Verdict::Pass);
+}
+
+#[test]
+fn a_path_is_matched_with_the_member_and_the_file_name() {
+    let wheel = with_stack();
+    for (path, fits) in [
+        ("a/b/*.so", true),
+        ("**/*.so", true),
+        ("a/**", true),
+        ("pkg-*-cp311-*.whl", true),
+        ("*.so", false),
+        ("a/*.so", false),
+        ("pkg-*-cp312-*.whl", false),
+    ] {
+        let settings = [over("ELF009", Some(path), Severity::Note)];
+        let severity = judged(&wheel, "ELF009", false, &settings).severity;
+        assert_eq!(severity == Severity::Note, fits, "{path}");
+    }
+}
+
+#[test]
+fn nothing_makes_an_index_take_what_it_refuses() {
+    let wheel = wheel("pkg-1.0-cp311-cp311-linux_x86_64.whl");
+    let told =
+        |publish, severity| judged(&wheel, "TAG004", publish, &[over("TAG", None, severity)]);
+    assert_eq!(told(false, Severity::Ignored).severity, Severity::Ignored);
+    let refused = told(true, Severity::Ignored);
+    assert_eq!((refused.severity, refused.reason), (Severity::Error, None));
+    assert!(
+        refused.message.contains("`ignored` in wheels.toml (as TAG says)"),
+        "{}",
+        refused.message
+    );
+    assert!(!told(true, Severity::Error).message.contains("wheels.toml"));
+}
