@@ -34,6 +34,7 @@ pub use settings::{Depth, FAMILY, Override, Settings};
 use crate::{
     isa::Level,
     policy::{Arch, GlibcVersion, PlatformTag},
+    store,
     wheel::Interpreter,
 };
 
@@ -176,7 +177,21 @@ pub fn judge(
             Err(error) => keep(path, error),
         }
     }
-    Report::new(wheels, files, Vec::new(), unread)
+    let mut findings =
+        if settings.depth == Depth::Floor { Vec::new() } else { together(inputs, &wheels) };
+    settings.apply_each(&mut findings);
+    Report::new(wheels, files, findings, unread)
+}
+
+/// What is wrong with the folders that were asked for.
+fn together(inputs: &Inputs, wheels: &[Audit]) -> Vec<Finding> {
+    let hash = |audit: &Audit| Some((audit.path.clone()?, audit.facts.sha256.clone()?));
+    let known = wheels.iter().filter_map(hash).collect();
+    let folder = |folder: &Utf8PathBuf| -> Vec<Finding> {
+        let problems = store::check(folder, &known);
+        problems.iter().map(|problem| checks::dist::finding(folder, problem)).collect()
+    };
+    inputs.folders.iter().flat_map(folder).collect()
 }
 
 /// Judges an ELF file that lies in no wheel: a library, an executable.

@@ -1,6 +1,6 @@
 //! How strictly to judge: what `wheels.toml` and the command line say beside what is promised.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use glob::{MatchOptions, Pattern};
 
@@ -52,27 +52,45 @@ impl Settings {
     /// index refuses it refuses for whatever reason, so that where the wheel is to be published
     /// nothing makes less of it.
     pub(super) fn apply(&self, file: &str, findings: &mut [Finding]) {
-        let refused: BTreeMap<&str, bool> =
-            checks::rules().map(|rule| (rule.code, rule.refused_by_index)).collect();
+        let refused = refused();
         for finding in findings.iter_mut() {
-            let mut fitting = self.overrides.iter().filter(|each| each.fits(file, finding));
-            let over = fitting.next_back();
-            if self.publish && refused.get(finding.code).copied().unwrap_or_default() {
-                finding.severity = Severity::Error;
-                if let Some(over) = over.filter(|over| over.severity != Severity::Error) {
-                    let word = over.severity.as_str();
-                    finding.message = format!(
-                        "{}; `{word}` in wheels.toml ({}) does not make an index take it",
-                        finding.message, over.reason
-                    );
-                }
-            } else if let Some(over) = over {
-                finding.severity = over.severity;
-                finding.reason = Some(over.reason.clone());
-            }
+            self.weigh(file, finding, &refused);
         }
         findings.sort();
     }
+
+    /// As [`Self::apply`], for findings that are of no one wheel, each with the path of its own file.
+    pub(super) fn apply_each(&self, findings: &mut [Finding]) {
+        let refused = refused();
+        for finding in findings.iter_mut() {
+            let file = finding.path.rsplit('/').next().unwrap_or_default().to_owned();
+            self.weigh(&file, finding, &refused);
+        }
+        findings.sort();
+    }
+
+    fn weigh(&self, file: &str, finding: &mut Finding, refused: &BTreeSet<&str>) {
+        let mut fitting = self.overrides.iter().filter(|each| each.fits(file, finding));
+        let over = fitting.next_back();
+        if self.publish && refused.contains(finding.code) {
+            finding.severity = Severity::Error;
+            if let Some(over) = over.filter(|over| over.severity != Severity::Error) {
+                let word = over.severity.as_str();
+                finding.message = format!(
+                    "{}; `{word}` in wheels.toml ({}) does not make an index take it",
+                    finding.message, over.reason
+                );
+            }
+        } else if let Some(over) = over {
+            finding.severity = over.severity;
+            finding.reason = Some(over.reason.clone());
+        }
+    }
+}
+
+/// The codes of what an index refuses.
+fn refused() -> BTreeSet<&'static str> {
+    checks::rules().filter(|rule| rule.refused_by_index).map(|rule| rule.code).collect()
 }
 
 impl Override {

@@ -115,7 +115,11 @@ fn findings(report: &Report) -> String {
         let Some(first) = same.first() else { continue };
         let others = same.len() - 1;
         let others = if others > 0 { format!(" and {others} more files") } else { String::new() };
-        let inside = if first.path == *file { String::new() } else { format!(": {}", first.path) };
+        let inside = match *file {
+            "" => first.path.clone(),
+            file if first.path == file => String::new(),
+            _ => format!(": {}", first.path),
+        };
         lines.push(format!(
             "{} {code}: {}{inside}{others}",
             severity.as_str(),

@@ -7,7 +7,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::manifest::{Entry, Kind, MANIFEST, Manifest, SCHEMA_VERSION};
+use super::manifest::{Entry, Kind, MANIFEST, Manifest};
 use crate::digest;
 
 /// What `dist/` and its manifest could not do.
@@ -104,16 +104,7 @@ impl Store {
             }
             Err(error) => return Err(error.into()),
         };
-        let wrong = |reason: String| StoreError::Manifest { path: path.clone(), reason };
-        let manifest: Manifest =
-            serde_json::from_slice(&text).map_err(|error| wrong(error.to_string()))?;
-        if manifest.schema_version != SCHEMA_VERSION {
-            let found = manifest.schema_version;
-            return Err(wrong(format!(
-                "schema version {found}, this xtask knows {SCHEMA_VERSION}"
-            )));
-        }
-        Ok(manifest)
+        Manifest::parse(&text).map_err(|reason| StoreError::Manifest { path, reason })
     }
 
     /// Whether the file of `entry` is in `dist/` with the size and hash that the manifest says.

@@ -94,6 +94,18 @@ impl Entry {
 }
 
 impl Manifest {
+    /// Reads a manifest.
+    ///
+    /// # Errors
+    /// Why it is not one of ours, in words.
+    pub fn parse(bytes: &[u8]) -> Result<Self, String> {
+        let manifest: Self = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
+        match manifest.schema_version {
+            SCHEMA_VERSION => Ok(manifest),
+            found => Err(format!("schema version {found}, this xtask knows {SCHEMA_VERSION}")),
+        }
+    }
+
     /// The wheel of one target, platform and interpreter.
     pub fn wheel(&self, target: &str, platform: &str, interpreter: &str) -> Option<&Entry> {
         self.files.iter().find(|entry| match &entry.kind {

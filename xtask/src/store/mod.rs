@@ -4,10 +4,12 @@
 //! wheel and its metadata a single step: whenever xtask is killed, `dist/` holds whole, audited
 //! files, and the next run finishes what was begun.
 
+mod check;
 mod commit;
 mod lock;
 mod manifest;
 
+pub use check::{DistFault, DistProblem, Known, check};
 pub use commit::{Change, Store, StoreError};
 pub use lock::{Lock, LockError};
 pub use manifest::{Entry, Kind, MANIFEST, Manifest, SCHEMA_VERSION, Smoke, WheelBuild};

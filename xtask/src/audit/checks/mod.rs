@@ -2,6 +2,7 @@
 
 mod abi;
 mod archive;
+pub(super) mod dist;
 mod floor;
 mod hardening;
 mod isa;
@@ -39,7 +40,7 @@ const CHECKS: &[Check] = &[
 
 /// Every rule that there is, for lists and reports.
 pub fn rules() -> impl Iterator<Item = &'static Rule> {
-    CHECKS.iter().flat_map(|check| check.rules)
+    CHECKS.iter().flat_map(|check| check.rules).chain(dist::RULES)
 }
 
 /// What can be said where only the loader's tables were read. What could not be read or is for nobody

@@ -1,0 +1,91 @@
+//! Files below a folder that is not trusted.
+
+use std::io::Read as _;
+
+use camino::{Utf8Component, Utf8Path};
+
+/// The largest list that is read, in bytes. A manifest has some hundred bytes a file.
+const MAX_LIST: u64 = 16 << 20;
+/// So many folders one level below are looked into.
+const MAX_FOLDERS: usize = 1000;
+
+/// What is at a path.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    /// A regular file, with its size in bytes.
+    File(u64),
+    /// A folder.
+    Folder,
+    /// Nothing.
+    Missing,
+    /// Something that is not to be opened, for this reason.
+    Unsafe(String),
+}
+
+/// Looks at `path` below `root`, without following a link on the way.
+pub(super) fn place(root: &Utf8Path, path: &str) -> Place {
+    let parts: Vec<Utf8Component<'_>> = Utf8Path::new(path).components().collect();
+    let plain = |part: &Utf8Component<'_>| matches!(part, Utf8Component::Normal(_));
+    if !parts.iter().all(plain) || path.contains(['\\', '\0']) {
+        return Place::Unsafe("the path leaves the folder; it was not followed".to_owned());
+    }
+    let (mut at, mut last) = (root.to_owned(), Place::Folder);
+    for part in parts {
+        at.push(part.as_str());
+        last = match std::fs::symlink_metadata(&at) {
+            Ok(found) if found.is_symlink() => {
+                return Place::Unsafe(
+                    "it is reached through a link, which was not followed".to_owned(),
+                );
+            }
+            Ok(found) if found.is_file() => Place::File(found.len()),
+            Ok(found) if found.is_dir() => Place::Folder,
+            Ok(_) => return Place::Unsafe("it is neither a file nor a folder".to_owned()),
+            // `a/b` where `a` is a file.
+            Err(_) => return Place::Missing,
+        };
+    }
+    last
+}
+
+/// The content of a list below `root`; `None` where it is not there, and an error in words where it
+/// is and cannot be read.
+pub(super) fn list(root: &Utf8Path, path: &str) -> Option<Result<Vec<u8>, String>> {
+    match place(root, path) {
+        Place::Missing => return None,
+        Place::Unsafe(reason) => return Some(Err(reason)),
+        Place::Folder => return Some(Err("it is a folder".to_owned())),
+        Place::File(size) if size > MAX_LIST => {
+            return Some(Err(format!(
+                "it has {size} bytes, and a list of ours at most {MAX_LIST}"
+            )));
+        }
+        Place::File(_) => {}
+    }
+    let mut bytes = Vec::new();
+    // It may have grown meanwhile.
+    let read = fs_err::File::open(root.join(path))
+        .and_then(|file| file.take(MAX_LIST).read_to_end(&mut bytes));
+    Some(read.map(|_| bytes).map_err(|error| error.to_string()))
+}
+
+/// The names of the folders right below `root`, in order.
+pub(super) fn folders(root: &Utf8Path) -> Vec<String> {
+    let Ok(entries) = std::fs::read_dir(root) else { return Vec::new() };
+    let folder = |entry: std::fs::DirEntry| {
+        let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
+        is_folder.then(|| entry.file_name().into_string().ok())?
+    };
+    let mut names: Vec<_> = entries.flatten().filter_map(folder).take(MAX_FOLDERS).collect();
+    names.sort();
+    names
+}
+
+/// Is there anything of this name, a dangling link too?
+pub(super) fn exists(path: &Utf8Path) -> bool {
+    std::fs::symlink_metadata(path).is_ok()
+}
+
+pub(super) fn is_wheel(path: &str) -> bool {
+    Utf8Path::new(path).extension().is_some_and(|end| end.eq_ignore_ascii_case("whl"))
+}
