@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::asks::Asks;
+use super::{Origin, asks::Asks};
 use crate::{
     elf::ElfFacts,
     policy::{Arch, Floor, PlatformTag, Policies, Requirements, SymbolVersion},
@@ -27,9 +27,10 @@ pub struct WheelFacts {
     pub tag_claim: Vec<String>,
     /// The highest symbol version that any file needs, per prefix.
     pub floor: Floor,
-    /// The glibc (or musl) that the wheel was built on: `2.36`. Always `None` as yet: nothing reads
-    /// it.
+    /// The glibc that the wheel was built on: `2.36`, or `musl 1.2`; `None` if nothing says.
     pub build_glibc: Option<String>,
+    /// What says so, and how sure it is.
+    pub build_origin: Option<Origin>,
     /// The instruction set level that the wheel needs: `x86-64-v2`; `None` where the machine code
     /// was not read.
     pub isa: Option<String>,

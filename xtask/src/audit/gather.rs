@@ -11,6 +11,7 @@ use super::{
     AuditError, Depth, ElfReport, Limit, Promise, WheelFacts,
     asks::Asks,
     facts::{WheelNeeds, needs_of},
+    origin::{self, Origin},
     reading::{self, Found, Member, ReadElf},
 };
 use crate::{
@@ -169,10 +170,13 @@ fn summarise(subject: &mut Subject<'_>) {
         needs.requirements.extend(&elf.needs);
     }
     let pure = !unread && subject.elves().is_empty();
+    subject.facts.floor = needs.requirements.floor();
+    let origin = origin::of_subject(subject, is_musl);
     let facts = &mut subject.facts;
+    facts.build_glibc = origin.as_ref().map(Origin::version);
+    facts.build_origin = origin;
     facts.elf = reports;
     facts.isa = isa;
-    facts.floor = needs.requirements.floor();
     facts.needs = needs;
     facts.overall_tag = match arch {
         _ if pure => PlatformTag::Any.to_string(),

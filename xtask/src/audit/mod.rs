@@ -13,6 +13,7 @@ mod finding;
 mod gather;
 mod inputs;
 mod matrix;
+mod origin;
 mod reading;
 mod report;
 mod settings;
@@ -27,13 +28,14 @@ pub use facts::{Culprit, ElfReport, WheelFacts};
 pub use finding::{Finding, Rule, Severity};
 pub use inputs::{InputError, Inputs};
 pub use matrix::{Cell, State};
+pub use origin::{Certainty, Origin};
 pub use reading::MAX_WHOLE_ELF;
 pub use report::{FileAudit, Report, SCHEMA_VERSION, Unread};
 pub use settings::{Depth, FAMILY, Override, Settings};
 
 use crate::{
     isa::Level,
-    policy::{Arch, GlibcVersion, PlatformTag},
+    policy::{Arch, GlibcVersion, Libc, PlatformTag},
     store,
     wheel::Interpreter,
 };
@@ -51,6 +53,8 @@ pub struct Promise {
     pub isa: Vec<Level>,
     /// The interpreter that was built for.
     pub interpreter: Option<Interpreter>,
+    /// The C library of the system that it was built on, where the build says.
+    pub built_on: Option<Libc>,
     /// An extension module was asked for, so a wheel without machine code is a build that failed
     /// silently.
     pub native: bool,
@@ -152,7 +156,11 @@ pub fn judge(
     settings: &Settings,
     done: &(dyn Fn(&Utf8Path) + Sync),
 ) -> Report {
-    let jobs: Vec<_> = inputs.wheels.iter().map(|path| (path.clone(), promise.clone())).collect();
+    let job = |path: &Utf8PathBuf| {
+        let built_on = promise.built_on.or_else(|| origin::beside(path));
+        (path.clone(), Promise { built_on, ..promise.clone() })
+    };
+    let jobs: Vec<_> = inputs.wheels.iter().map(job).collect();
     let mut unread = Vec::new();
     let mut keep = |path: &Utf8Path, error: AuditError| {
         unread.push(Unread { path: path.to_owned(), message: error.to_string() });

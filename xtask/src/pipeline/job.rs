@@ -15,7 +15,7 @@ use crate::config::{Libc, TagPolicy};
 use crate::digest;
 use crate::engine::base::BaseImage;
 use crate::plan::Job;
-use crate::policy::{Arch, PlatformTag};
+use crate::policy::{self, Arch, GlibcVersion, PlatformTag};
 use crate::report::{Stage, Watch};
 use crate::store::{Change, Entry, Kind, Manifest, Smoke, WheelBuild};
 use crate::wheel::{WheelName, retag};
@@ -162,7 +162,8 @@ fn audited(
     })?;
     let arch = job.platform.wheel_arch();
     let target_tag = libc.platform_tag(arch);
-    let promise = promise(ctx, job, &target_tag)?;
+    let built_on = Some(built_on(libc));
+    let promise = Promise { built_on, ..promise(ctx, job, &target_tag)? };
     // First the wheel as built, against what its target can give; only then is it given a name.
     // What an index refuses in the name it has so far says nothing about the one it will get.
     let unpublished = Settings { publish: false, ..ctx.settings.clone() };
@@ -183,7 +184,7 @@ fn audited(
         retag(raw, &folder, &tag).map_err(|error| wrong(&error))?
     };
     let promise = match ctx.config.check.tag {
-        TagPolicy::Linux => self::promise(ctx, job, &tag)?,
+        TagPolicy::Linux => Promise { built_on, ..self::promise(ctx, job, &tag)? },
         TagPolicy::Target | TagPolicy::Floor => promise,
     };
     let audit = audit_wheel(&path, &promise, &ctx.settings).map_err(|error| wrong(&error))?;
@@ -207,6 +208,14 @@ fn floor_text(audit: &Audit) -> String {
     audit.facts.floor.get("GLIBC").map_or_else(|| "none".to_owned(), ToString::to_string)
 }
 
+fn built_on(libc: Libc) -> policy::Libc {
+    let version = |major: u16, minor: u16| GlibcVersion::new(major.into(), minor.into());
+    match libc {
+        Libc::Glibc(major, minor) => policy::Libc::Glibc(version(major, minor)),
+        Libc::Musl(major, minor) => policy::Libc::Musl(version(major, minor)),
+    }
+}
+
 fn promise(ctx: &Context<'_>, job: &Job, tag: &str) -> Result<Promise, PipelineError> {
     let wrong = |error: &dyn std::fmt::Display| PipelineError::Wrong(error.to_string());
     let arch = Arch::from_platform(&job.platform.to_string()).map_err(|error| wrong(&error))?;
@@ -216,6 +225,7 @@ fn promise(ctx: &Context<'_>, job: &Job, tag: &str) -> Result<Promise, PipelineE
         interpreter: Some(job.interpreter),
         native: ctx.config.check.native,
         limit: None,
+        built_on: None,
         isa: ctx.config.check.isa.values().copied().collect(),
     })
 }

@@ -6,6 +6,7 @@
 //! `libz.so.1` that others have found.
 
 mod arch;
+mod compilers;
 mod distributions;
 mod index;
 mod installer;
@@ -17,6 +18,7 @@ mod tables;
 mod version;
 
 pub use arch::{Arch, UnknownArch};
+pub use compilers::{BuildSystem, Compiler};
 pub use distributions::{Distribution, Libc, distributions};
 pub use index::Index;
 pub use installer::installs;

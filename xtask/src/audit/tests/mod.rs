@@ -8,6 +8,7 @@ mod elf;
 mod format;
 mod large;
 mod matrix;
+mod origin;
 pub(crate) mod report;
 pub(crate) mod schema;
 mod settings;
@@ -71,6 +72,7 @@ fn promise(tag: &str, interpreter: &str) -> Promise {
         interpreter: interpreter.parse().ok(),
         native: true,
         limit: None,
+        built_on: None,
         isa: Vec::new(),
     }
 }
@@ -99,6 +101,7 @@ fn a_good_wheel_passes_and_its_facts_are_told() {
     assert_eq!((audit.findings.as_slice(), audit.verdict()), ([].as_slice(), Verdict::Pass));
     // The compiler of this machine has a part in these.
     (audit.facts.sha256, audit.facts.size) = (Some("…".to_owned()), 0);
+    (audit.facts.build_glibc, audit.facts.build_origin) = (None, None);
     insta::assert_snapshot!(serde_json::to_string_pretty(&audit).unwrap(), @r#"
     {
       "file": "pkg-1.0-cp311-cp311-manylinux_2_36_x86_64.whl",
@@ -111,6 +114,7 @@ fn a_good_wheel_passes_and_its_facts_are_told() {
         "GLIBC": "2.2.5"
       },
       "build_glibc": null,
+      "build_origin": null,
       "isa": "x86-64-v1",
       "overall_tag": "manylinux_2_5_x86_64",
       "elf": [

@@ -63,7 +63,7 @@ fn stable(folder: &Folder, report: &Report) -> String {
     let mut value = serde_json::to_value(report).unwrap();
     for wheel in value["wheels"].as_array_mut().unwrap() {
         (wheel["size"], wheel["sha256"]) = (0.into(), "…".into());
-        wheel["build_glibc"] = Value::Null;
+        (wheel["build_glibc"], wheel["build_origin"]) = (Value::Null, Value::Null);
         wheel["findings"].as_array_mut().unwrap().retain(|finding| finding["severity"] != "note");
     }
     serde_json::to_string_pretty(&value).unwrap().replace(folder.path().as_str(), "/at")
