@@ -1,16 +1,17 @@
 //! Does a wheel for the stable binary interface (PEP 384, `abi3`) keep to it? A symbol that is not
 //! in it may be gone in the next Python; one that was added later is missing in the older ones.
 //!
-//! The same question as that of `abi3audit`, with three differences: a weak symbol may be absent, so
-//! it does not count; what another file of the wheel offers is no symbol of the interpreter; and of
-//! several Python tags the lowest one counts, since the wheel is installed there.
+//! The same question as that of `abi3audit`, with four differences: a weak symbol may be absent, so
+//! it does not count; what another file of the wheel offers is no symbol of the interpreter; where a
+//! library of another wheel is needed, it may be the one that offers the symbol, so that nothing is
+//! proven; and of several Python tags the lowest one counts, since the wheel is installed there.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Check, Finding, Rule, Subject, listing};
 use crate::{
     audit::gather::Elf,
-    policy::StableAbi,
+    policy::{Arch, PlatformTag, Policies, StableAbi},
     wheel::{ExtensionAbi, ExtensionSuffix, Interpreter},
 };
 
@@ -30,7 +31,14 @@ const FALSE_SUFFIX: Rule = Rule::warning(
     "compile with `Py_LIMITED_API` defined, or give the file the suffix of its interpreter",
 );
 
-pub(super) const CHECK: Check = Check { rules: &[NOT_STABLE, NEWER_THAN_TAG, FALSE_SUFFIX], find };
+const UNPROVEN: Rule = Rule::warning(
+    "ABI004",
+    "unproven-stable-abi",
+    "make sure that the library of the other wheel offers these symbols, or use those of the stable interface",
+);
+
+pub(super) const CHECK: Check =
+    Check { rules: &[NOT_STABLE, NEWER_THAN_TAG, FALSE_SUFFIX, UNPROVEN], find };
 
 fn find(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     let Some(promised) = Promised::of(subject) else { return };
@@ -40,6 +48,7 @@ fn find(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
         .filter_map(|elf| elf.facts.as_ref().ok())
         .flat_map(|facts| facts.python_exports.iter().map(String::as_str))
         .collect();
+    let brought = brought(elves);
     for elf in elves {
         let suffix = ExtensionSuffix::parse(&elf.path).map(|suffix| suffix.abi);
         match (&promised, suffix) {
@@ -47,9 +56,61 @@ fn find(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
             (_, Some(ExtensionAbi::Interpreter(_))) | (Promised::Exact(_), None) => continue,
             _ => {}
         }
-        let symbols = Symbols::of(elf, &offered, promised.version());
+        let mut symbols = Symbols::of(elf, &offered, promised.version());
+        if !symbols.foreign.is_empty()
+            && let Some(library) = unknown_library(elf, &brought)
+        {
+            findings.push(unproven(&elf.path, &symbols.foreign, library));
+            symbols.foreign.clear();
+        }
         findings.extend(symbols.findings(&elf.path, &promised));
     }
+}
+
+fn unproven(path: &str, symbols: &[&str], library: &str) -> Finding {
+    let (names, library) = (listing(symbols), library.escape_debug());
+    let message = format!(
+        "uses {names}, not in the stable interface of any Python, unless `{library}` offers them, which is not in the wheel"
+    );
+    UNPROVEN.broken(path, message)
+}
+
+/// The ELF files of the wheel by file name and own name, as other files ask for them.
+fn brought(elves: &[Elf]) -> BTreeMap<&str, &Elf> {
+    let mut brought = BTreeMap::new();
+    for elf in elves {
+        let soname = elf.facts.as_ref().ok().and_then(|facts| facts.soname.as_deref());
+        brought
+            .extend(elf.path.rsplit('/').next().into_iter().chain(soname).map(|name| (name, elf)));
+    }
+    brought
+}
+
+/// A library that comes along with `elf`, directly or behind others, and is neither in the wheel nor
+/// the system's nor the interpreter's: the loader looks for symbols in all of them.
+fn unknown_library<'a>(elf: &'a Elf, brought: &BTreeMap<&str, &'a Elf>) -> Option<&'a str> {
+    let mut seen = BTreeSet::from([elf.path.as_str()]);
+    let mut left = vec![elf];
+    while let Some(elf) = left.pop() {
+        for library in elf.loadable().iter().flat_map(|facts| &facts.needed) {
+            match brought.get(library.as_str()) {
+                Some(next) if seen.insert(&next.path) => left.push(next),
+                Some(_) => {}
+                None if is_known(library, elf.arch) => {}
+                None => return Some(library),
+            }
+        }
+    }
+    None
+}
+
+/// Is it a library of the system, of which policies tell what it offers, or the interpreter's own?
+fn is_known(library: &str, arch: Option<Arch>) -> bool {
+    let policies = Policies::builtin();
+    let newest = |arch| policies.limits(PlatformTag::Manylinux(policies.newest_glibc(), arch));
+    Policies::is_loader(library)
+        || ["libpython", "libpypy", "libc."].iter().any(|own| library.starts_with(own))
+        || arch.and_then(newest).is_some_and(|limits| limits.library(library))
 }
 
 /// What the wheel is for.

@@ -44,6 +44,49 @@ fn symbols_outside_the_stable_interface_are_errors() {
     );
 }
 
+/// As with `PySide6`, whose modules take names like the interpreter's from `shiboken6`, another wheel.
+#[test]
+fn what_a_library_of_another_wheel_may_offer_is_not_proven_to_be_wrong() {
+    let needs = |library: &str| {
+        let folder = Folder::new();
+        let soname = format!("-Wl,-soname,{library}");
+        gcc(&folder, "stub.so", "void nothing(void) {}", &[&soname]);
+        let stub = folder.path().join("stub.so").into_string();
+        let symbols = ["PyDict_New", "PyDateTimeAPI"];
+        let module = python_module("PyInit__pkg", &symbols, &["-Wl,--no-as-needed", &stub]);
+        stable("cp39", &[]).with("_pkg.abi3.so", module)
+    };
+    let codes = |fixture: &Fixture| {
+        let findings = audit(fixture, &Promise::default()).findings;
+        let abi = findings.into_iter().filter(|finding| finding.code.starts_with("ABI"));
+        abi.map(|finding| (finding.code, finding.message)).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        codes(&needs("libother.so.1")),
+        [(
+            "ABI004",
+            "uses `PyDateTimeAPI`, not in the stable interface of any Python, unless `libother.so.1` offers them, which is not in the wheel".to_owned()
+        )]
+    );
+    // The system's libraries and the interpreter's own are known, and so is one of the wheel.
+    for library in ["libm.so.6", "libpython3.11.so.1.0", "libown.so"] {
+        let own = python_module("own", &[], &["-Wl,-soname,libown.so"]);
+        let found = codes(&needs(library).with("pkg/libown.so", own));
+        assert_eq!(
+            found.iter().map(|(code, _)| *code).collect::<Vec<_>>(),
+            ["ABI001"],
+            "{library}"
+        );
+    }
+    // One that comes along behind a library of the wheel.
+    let folder = Folder::new();
+    gcc(&folder, "stub.so", "void nothing(void) {}", &["-Wl,-soname,libother.so.1"]);
+    let stub = folder.path().join("stub.so").into_string();
+    let own = python_module("own", &[], &["-Wl,-soname,libown.so", "-Wl,--no-as-needed", &stub]);
+    let found = codes(&needs("libown.so").with("pkg/libown.so", own));
+    assert_eq!(found.iter().map(|(code, _)| *code).collect::<Vec<_>>(), ["ABI004"]);
+}
+
 #[test]
 fn symbols_newer_than_the_tag_are_errors() {
     let symbols = ["PyObject_GetBuffer", "PyType_GetModule"];
