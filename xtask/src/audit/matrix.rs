@@ -120,7 +120,8 @@ impl Audit {
         }
         let named = claim.iter().map(|tag| format!("`{}`", tag.escape_debug()));
         let named = named.collect::<Vec<_>>().join(", ");
-        Some(format!("{named} is not for {}", system.libc))
+        let is = if claim.len() == 1 { "is not" } else { "are not" };
+        Some(format!("{named} {is} for {}", system.libc))
     }
 }
 

@@ -6,7 +6,8 @@ use std::process::ExitCode;
 use anyhow::bail;
 use camino::Utf8PathBuf;
 
-use super::{Form, Workspace, asked_paths, judge_and_tell, own_config};
+use super::telling::{TellArgs, judge_and_tell};
+use super::{Workspace, asked_paths, own_config};
 use crate::audit::{Depth, Inputs, Limit, Promise, Settings};
 use crate::config;
 use crate::policy::{GlibcVersion, Libc, distributions};
@@ -24,12 +25,9 @@ pub struct CheckGlibcArgs {
     /// The system that has to be enough: `debian:12`, or a target of wheels.toml
     #[arg(long, value_name = "TARGET")]
     pub target: Option<String>,
-    /// Report on stdout as JSON
-    #[arg(long)]
-    pub json: bool,
-    /// Show no progress
-    #[arg(long, short)]
-    pub quiet: bool,
+    /// How to tell it
+    #[command(flatten)]
+    pub tell: TellArgs,
 }
 
 /// Reads the files and says what they need.
@@ -48,8 +46,7 @@ pub fn run(args: &CheckGlibcArgs) -> anyhow::Result<ExitCode> {
     let own = config.as_ref().map(pipeline::settings).transpose()?.unwrap_or_default();
     // Whether an index takes them is `verify`'s business.
     let settings = Settings { depth: Depth::Floor, publish: false, ..own };
-    let form = Form { json: args.json, quiet: args.quiet, text: report::glibc_text };
-    judge_and_tell(&inputs, &promise, &settings, &form)
+    judge_and_tell(&inputs, &promise, &settings, &args.tell, report::glibc_text)
 }
 
 /// The C library of a target of `wheels.toml`, or of a distribution that is known.

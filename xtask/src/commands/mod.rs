@@ -6,21 +6,20 @@ pub mod ci;
 pub mod doctor;
 pub mod host_settings;
 pub mod setup;
+pub mod telling;
 pub mod verify;
 pub mod wheels;
 
 use std::io::BufRead as _;
-use std::process::ExitCode;
 
 use anyhow::Context as _;
 use camino::Utf8PathBuf;
 
-use crate::audit::{self, Inputs, Promise, Report, Settings, Verdict};
 use crate::config::{self, Config, Platform};
 use crate::engine::Engine;
 use crate::exec::Exec;
 use crate::pipeline;
-use crate::report::{self, Count};
+use crate::report;
 
 /// Exit status of a command that did its work and found something wrong.
 pub const FINDINGS: u8 = 1;
@@ -106,41 +105,6 @@ pub(crate) fn asked_paths(typed: &[Utf8PathBuf]) -> anyhow::Result<Vec<Utf8PathB
 pub(crate) fn own_config(typed: &[Utf8PathBuf]) -> anyhow::Result<Option<Config>> {
     let workspace = if typed.is_empty() { Workspace::find().ok() } else { None };
     workspace.map(|workspace| workspace.config()).transpose()
-}
-
-/// Judges what was asked for, with progress, and tells it in the form asked for.
-pub(crate) fn judge_and_tell(
-    inputs: &Inputs,
-    promise: &Promise,
-    settings: &Settings,
-    form: &Form,
-) -> anyhow::Result<ExitCode> {
-    let count = Count::new(inputs.wheels.len() + inputs.files.len(), form.quiet);
-    let found = audit::judge(inputs, promise, settings, &|path| count.done(path.as_str()));
-    count.finish();
-    if form.json {
-        report::json(&found)?;
-    } else {
-        report::data(&(form.text)(&found));
-    }
-    Ok(exit_code(&found))
-}
-
-/// How a report is told.
-pub(crate) struct Form {
-    pub(crate) json: bool,
-    pub(crate) quiet: bool,
-    /// For people.
-    pub(crate) text: fn(&Report) -> String,
-}
-
-/// The exit status that a report stands for.
-fn exit_code(report: &Report) -> ExitCode {
-    match report.verdict {
-        _ if !report.unread.is_empty() => ExitCode::from(COULD_NOT_RUN),
-        Verdict::Pass => ExitCode::SUCCESS,
-        Verdict::Fail => ExitCode::from(FINDINGS),
-    }
 }
 
 /// The platform that this machine runs natively.

@@ -4,7 +4,8 @@ use std::process::ExitCode;
 
 use camino::Utf8PathBuf;
 
-use super::{Form, asked_paths, judge_and_tell, own_config};
+use super::telling::{TellArgs, judge_and_tell};
+use super::{asked_paths, own_config};
 use crate::audit::{Depth, Inputs, Promise, Settings};
 use crate::{pipeline, report};
 
@@ -20,12 +21,9 @@ pub struct VerifyArgs {
     /// Leave the machine code unread, which takes about a third of the time
     #[arg(long)]
     pub no_isa: bool,
-    /// Report on stdout as JSON
-    #[arg(long)]
-    pub json: bool,
-    /// Show no progress
-    #[arg(long, short)]
-    pub quiet: bool,
+    /// How to tell it
+    #[command(flatten)]
+    pub tell: TellArgs,
 }
 
 /// Reads the files, every byte of them, and says what is wrong.
@@ -40,6 +38,5 @@ pub fn run(args: &VerifyArgs) -> anyhow::Result<ExitCode> {
     let settings = Settings { depth, publish: args.publish || own.publish, ..own };
     let isa = config.iter().flat_map(|config| config.check.isa.values().copied()).collect();
     let promise = Promise { isa, ..Promise::default() };
-    let form = Form { json: args.json, quiet: args.quiet, text: report::verify_text };
-    judge_and_tell(&inputs, &promise, &settings, &form)
+    judge_and_tell(&inputs, &promise, &settings, &args.tell, report::verify_text)
 }

@@ -6,11 +6,14 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "the one room that prints")]
 
 mod count;
+mod html;
 mod live;
+mod summary;
 mod table;
 mod verdict;
 
 pub use count::Count;
+pub use html::html;
 pub use live::{Detail, Live, Stage, Watch};
 pub use table::table;
 pub use verdict::{glibc_text, verify_text};

@@ -1,0 +1,56 @@
+//! How `verify` and `check-glibc` judge and tell: what they have in common.
+
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use camino::Utf8PathBuf;
+
+use super::{COULD_NOT_RUN, FINDINGS};
+use crate::audit::{self, Inputs, Promise, Report, Settings, Verdict};
+use crate::report::{self, Count};
+
+/// How a report is told.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub struct TellArgs {
+    /// Report on stdout as JSON
+    #[arg(long)]
+    pub json: bool,
+    /// Also write the report as one page, with each wheel against each distribution
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<Utf8PathBuf>,
+    /// Show no progress
+    #[arg(long, short)]
+    pub quiet: bool,
+}
+
+/// Judges what was asked for, with progress, and tells it in the forms asked for, `text` being the
+/// one for people.
+pub(crate) fn judge_and_tell(
+    inputs: &Inputs,
+    promise: &Promise,
+    settings: &Settings,
+    tell: &TellArgs,
+    text: fn(&Report) -> String,
+) -> anyhow::Result<ExitCode> {
+    let count = Count::new(inputs.wheels.len() + inputs.files.len(), tell.quiet);
+    let found = audit::judge(inputs, promise, settings, &|path| count.done(path.as_str()));
+    count.finish();
+    if let Some(path) = &tell.html {
+        fs_err::write(path, report::html(&found)).context("the page cannot be written")?;
+    }
+    if tell.json {
+        report::json(&found)?;
+    } else {
+        report::data(&text(&found));
+    }
+    Ok(exit_code(&found))
+}
+
+/// The exit status that a report stands for.
+fn exit_code(report: &Report) -> ExitCode {
+    match report.verdict {
+        _ if !report.unread.is_empty() => ExitCode::from(COULD_NOT_RUN),
+        Verdict::Pass => ExitCode::SUCCESS,
+        Verdict::Fail => ExitCode::from(FINDINGS),
+    }
+}

@@ -1,0 +1,264 @@
+//! What the reports for people have in common: counts, grouped findings, a wheel in a few words.
+
+use std::collections::BTreeMap;
+
+use crate::audit::{Audit, Finding, Report, Severity, State, Verdict};
+use crate::policy::{Floor, PlatformTag};
+
+/// How much there is of everything.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Tally {
+    /// Wheels and files that could be read.
+    pub(super) judged: usize,
+    pub(super) good: usize,
+    pub(super) unread: usize,
+    pub(super) errors: usize,
+    pub(super) warnings: usize,
+    pub(super) notes: usize,
+    pub(super) ignored: usize,
+}
+
+impl Tally {
+    pub(super) fn of(report: &Report) -> Self {
+        let verdicts = report.wheels.iter().map(Audit::verdict);
+        let verdicts = verdicts.chain(report.files.iter().map(|file| file.verdict));
+        let (good, failed): (Vec<_>, Vec<_>) = verdicts.partition(|&each| each == Verdict::Pass);
+        let all: Vec<&Finding> = findings(report).map(|(_, finding)| finding).collect();
+        let count = |severity| all.iter().filter(|finding| finding.severity == severity).count();
+        Self {
+            judged: good.len() + failed.len(),
+            good: good.len(),
+            unread: report.unread.len(),
+            errors: count(Severity::Error),
+            warnings: count(Severity::Warning),
+            notes: count(Severity::Note),
+            ignored: count(Severity::Ignored),
+        }
+    }
+
+    /// "3 files: 2 good, 1 with errors; 1 error, 4 warnings, 2 notes"
+    pub(super) fn line(&self) -> String {
+        let failed = self.judged - self.good;
+        let unread = match self.unread {
+            0 => String::new(),
+            count => format!(", {count} unread"),
+        };
+        let ignored = match self.ignored {
+            0 => String::new(),
+            count => format!(", {count} ignored"),
+        };
+        format!(
+            "{}: {} good, {failed} with errors{unread}; {}, {}, {}{ignored}",
+            count(self.judged + self.unread, "file"),
+            self.good,
+            count(self.errors, "error"),
+            count(self.warnings, "warning"),
+            count(self.notes, "note")
+        )
+    }
+}
+
+/// "1 file", "2 files"
+pub(super) fn count(number: usize, noun: &str) -> String {
+    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
+}
+
+/// Every finding with the file that it is about; empty for one about several.
+pub(super) fn findings(report: &Report) -> impl Iterator<Item = (&str, &Finding)> {
+    let wheels = report.wheels.iter().map(|audit| (audit.facts.file.as_str(), &audit.findings));
+    let files = report.files.iter().map(|audit| (audit.file.as_str(), &audit.findings));
+    let several = std::iter::once(("", &report.findings));
+    let all = wheels.chain(files).chain(several);
+    all.flat_map(|(file, findings)| findings.iter().map(move |finding| (file, finding)))
+}
+
+/// All findings of one rule in one severity.
+pub(super) struct Group<'a> {
+    pub(super) severity: Severity,
+    pub(super) code: &'a str,
+    pub(super) rule: &'a str,
+    pub(super) items: Vec<Item<'a>>,
+}
+
+/// One message, and where it is true.
+pub(super) struct Item<'a> {
+    pub(super) message: &'a str,
+    pub(super) cure: &'a str,
+    pub(super) reason: Option<&'a str>,
+    pub(super) places: Vec<Place<'a>>,
+}
+
+/// A file that is judged, and what in it is meant: nothing if that is the file itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Place<'a> {
+    pub(super) file: &'a str,
+    pub(super) path: Option<&'a str>,
+}
+
+impl<'a> Item<'a> {
+    /// The places by file; nothing but the file where that itself is meant.
+    pub(super) fn by_file(&self) -> Vec<(&'a str, Vec<&'a str>)> {
+        let mut files: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+        for place in &self.places {
+            files.entry(place.file).or_default().extend(place.path);
+        }
+        files.into_iter().collect()
+    }
+}
+
+impl<'a> Group<'a> {
+    /// What is to be done, where that is the same for every message.
+    pub(super) fn cure(&self) -> Option<&'a str> {
+        let first = self.items.first()?;
+        let same = |item: &Item<'_>| item.reason.is_none() && item.cure == first.cure;
+        self.items.iter().all(same).then_some(first.cure)
+    }
+
+    pub(super) fn findings(&self) -> usize {
+        self.items.iter().map(|item| item.places.len()).sum()
+    }
+
+    /// The files that are judged, each once.
+    pub(super) fn files(&self) -> usize {
+        let places = self.items.iter().flat_map(|item| &item.places);
+        places.map(|place| place.file).collect::<std::collections::BTreeSet<_>>().len()
+    }
+}
+
+/// The findings by rule, worst first; within a rule what the most files have comes first.
+pub(super) fn groups(report: &Report) -> Vec<Group<'_>> {
+    type Messages<'a> = BTreeMap<(&'a str, &'a str, Option<&'a str>), Vec<Place<'a>>>;
+    let mut rules: BTreeMap<(Severity, &str, &str), Messages<'_>> = BTreeMap::new();
+    for (file, finding) in findings(report) {
+        let path = Some(finding.path.as_str()).filter(|path| *path != file && !path.is_empty());
+        let key = (finding.message.as_str(), finding.cure.as_ref(), finding.reason.as_deref());
+        let messages = rules.entry((finding.severity, finding.code, finding.rule)).or_default();
+        messages.entry(key).or_default().push(Place { file, path });
+    }
+    let mut groups = Vec::new();
+    for ((severity, code, rule), messages) in rules {
+        let item = |((message, cure, reason), places)| Item { message, cure, reason, places };
+        let mut items: Vec<Item<'_>> = messages.into_iter().map(item).collect();
+        items.sort_by_key(|item| std::cmp::Reverse(item.places.len()));
+        groups.push(Group { severity, code, rule, items });
+    }
+    groups
+}
+
+/// The four numbers of a wheel or file, each in a few words.
+pub(super) struct Numbers {
+    /// What the symbols need: "glibc 2.17", "none".
+    pub(super) floor: String,
+    /// The C library it was built on.
+    pub(super) built: String,
+    /// What the file name promises to be content with: "glibc 2.17", "nothing" for `linux_*`.
+    pub(super) claim: String,
+    /// The instruction set level.
+    pub(super) isa: String,
+}
+
+impl Numbers {
+    pub(super) fn of(audit: &Audit) -> Self {
+        let facts = &audit.facts;
+        let unread = if facts.elf.is_empty() { "none" } else { "not read" };
+        Self {
+            floor: floor(&facts.floor),
+            built: facts.build_glibc.clone().unwrap_or_else(|| {
+                if facts.elf.is_empty() { "none".to_owned() } else { "unknown".to_owned() }
+            }),
+            claim: claim(&facts.tag_claim),
+            isa: facts.isa.clone().unwrap_or_else(|| unread.to_owned()),
+        }
+    }
+}
+
+/// The floor of the C library: "glibc 2.17".
+pub(super) fn floor(floor: &Floor) -> String {
+    floor.get("GLIBC").map_or_else(|| "none".to_owned(), |version| format!("glibc {version}"))
+}
+
+/// What platform tags promise: the least of them counts, since each has to be true.
+pub(super) fn claim(tags: &[String]) -> String {
+    let parsed: Vec<PlatformTag> = tags.iter().filter_map(|tag| tag.parse().ok()).collect();
+    let glibc = parsed.iter().filter_map(PlatformTag::glibc).min();
+    let musl = parsed.iter().filter_map(PlatformTag::musl).min();
+    match (glibc, musl, parsed.first(), tags.first()) {
+        (Some(glibc), None, ..) => format!("glibc {glibc}"),
+        (None, Some(musl), ..) => format!("musl {musl}"),
+        (Some(glibc), Some(musl), ..) => format!("glibc {glibc}, musl {musl}"),
+        (None, None, Some(PlatformTag::Any), _) => "any".to_owned(),
+        (None, None, Some(_), _) => "linux".to_owned(),
+        (None, None, None, Some(other)) => visible(other),
+        (None, None, None, None) => "nothing".to_owned(),
+    }
+}
+
+/// "good" or "fail"
+pub(super) fn word(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Pass => "good",
+        Verdict::Fail => "fail",
+    }
+}
+
+/// A mark for a state, so that it is told without colour.
+pub(super) fn mark(state: State) -> &'static str {
+    match state {
+        State::Breaks => "✗",
+        State::Unknown => "?",
+        State::LoadsOnSome => "◐",
+        State::Withheld => "○",
+        State::Refused => "–",
+        State::Loads => "✓",
+        State::Absent => "·",
+    }
+}
+
+/// The name of the project that a wheel is of, as its file name has it.
+pub(super) fn project(file: &str) -> &str {
+    file.split('-').next().unwrap_or(file)
+}
+
+/// The text with everything that would not show, or would show something else, written as an escape:
+/// control characters, and those that change the direction of text (Unicode UAX 9).
+pub(super) fn visible(text: &str) -> String {
+    let shown = |character: char| {
+        // What has a width of its own is left as it is; `\` and quotes too, so that text which was
+        // escaped before stays as it is.
+        if matches!(character, '\\' | '"' | '\'') || !hides(character) {
+            character.to_string()
+        } else {
+            character.escape_unicode().to_string()
+        }
+    };
+    text.chars().map(shown).collect()
+}
+
+fn hides(character: char) -> bool {
+    character.is_control() || character.escape_debug().len() > 1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_would_not_show_is_written_out() {
+        let text = "a\u{202e}gpj.exe\u{7}\u{2028}\u{200b} é 漢 `\\u{7}` \"q\"";
+        let want = "a\\u{202e}gpj.exe\\u{7}\\u{2028}\\u{200b} é 漢 `\\u{7}` \"q\"";
+        assert_eq!(visible(text), want);
+        assert_eq!(visible(want), want, "once is enough");
+    }
+
+    #[test]
+    fn the_least_promise_counts() {
+        let claim =
+            |tags: &[&str]| claim(&tags.iter().map(|&tag| tag.to_owned()).collect::<Vec<_>>());
+        assert_eq!(claim(&["manylinux_2_28_x86_64", "manylinux2014_x86_64"]), "glibc 2.17");
+        assert_eq!(claim(&["musllinux_1_2_x86_64"]), "musl 1.2");
+        assert_eq!(claim(&["linux_x86_64"]), "linux");
+        assert_eq!(claim(&["any"]), "any");
+        assert_eq!(claim(&["win_amd64"]), "win_amd64");
+        assert_eq!(claim(&[]), "nothing");
+    }
+}
