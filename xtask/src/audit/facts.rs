@@ -82,8 +82,8 @@ pub struct Culprit {
     /// The symbol that needs it; none where the file needs the version itself, as with
     /// `GLIBC_ABI_DT_RELR`.
     pub symbol: Option<String>,
-    /// The functions that call it: names, or addresses such as `0x1139` in a stripped file. Always
-    /// empty as yet: nothing looks for them.
+    /// The functions that call it: names, or addresses such as `0x1139` in a stripped file. Looked
+    /// for where it is more than is promised, or nothing is promised.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub callers: Vec<String>,
 }

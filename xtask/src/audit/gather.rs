@@ -10,6 +10,7 @@ use camino::Utf8Path;
 use super::{
     AuditError, Depth, ElfReport, Limit, Promise, WheelFacts,
     asks::Asks,
+    blame::{self, Callers},
     facts::{WheelNeeds, needs_of},
     origin::{self, Origin},
     reading::{self, Found, Member, ReadElf},
@@ -64,6 +65,8 @@ pub(super) struct Elf {
     pub(super) needs: Requirements,
     /// The architecture it is for, if it is one of ours.
     pub(super) arch: Option<Arch>,
+    /// Who calls the symbols that are too new.
+    pub(super) callers: Callers,
 }
 
 impl Subject<'_> {
@@ -114,12 +117,18 @@ pub(super) fn gather<'a>(
     let file = path.file_name().ok_or_else(|| AuditError::NoFile(path.to_owned()))?.to_owned();
     let digest = if depth == Depth::Floor { None } else { Some(reading::digest_of_file(path)?) };
     let name = WheelName::parse(&file);
-    let archive = match WheelArchive::open(path) {
-        Ok(archive) => Ok(reading::contents(&archive, depth)?),
+    let opened = match WheelArchive::open(path) {
         Err(ArchiveError::Io(error)) if error.kind() != std::io::ErrorKind::UnexpectedEof => {
             return Err(error.into());
         }
-        Err(error) => Err(error),
+        opened => opened,
+    };
+    let (opened, archive) = match opened {
+        Ok(archive) => {
+            let contents = reading::contents(&archive, depth)?;
+            (Some(archive), Ok(contents))
+        }
+        Err(error) => (None, Err(error)),
     };
     let tag_claim = name.iter().flat_map(|name| name.tags.platforms.clone()).collect();
     let facts = WheelFacts {
@@ -130,16 +139,25 @@ pub(super) fn gather<'a>(
     };
     let mut subject = Subject { promise, facts, name, archive };
     summarise(&mut subject);
+    if let Some(archive) = opened {
+        blame::find(&mut subject, &archive);
+    }
     Ok(subject)
 }
 
 /// What can be known of an ELF file that lies in no wheel.
-pub(super) fn gather_file<'a>(path: &Utf8Path, promise: &'a Promise, elf: ReadElf) -> Subject<'a> {
+pub(super) fn gather_file<'a>(
+    path: &Utf8Path,
+    promise: &'a Promise,
+    elf: ReadElf,
+    depth: Depth,
+) -> Subject<'a> {
     let mut contents = Contents::default();
     contents.elves.push(Elf::new(path.to_string(), elf));
     let (name, archive) = (WheelName::parse(path.as_str()), Ok(contents));
     let mut subject = Subject { promise, facts: WheelFacts::of(path.to_string()), name, archive };
     summarise(&mut subject);
+    blame::find_in_file(&mut subject, depth);
     subject
 }
 
@@ -245,7 +263,7 @@ impl Elf {
         let machine =
             |elf: &ElfFacts| Arch::from_elf(elf.machine, elf.is_64_bit, elf.little_endian);
         let arch = facts.as_ref().ok().and_then(machine);
-        Self { path, facts, isa, needs, arch }
+        Self { path, facts, isa, needs, arch, callers: Callers::new() }
     }
 
     /// What its code needs in any case, where that is known.

@@ -6,6 +6,7 @@
 //! `checks`.
 
 mod asks;
+mod blame;
 mod brought;
 mod checks;
 mod facts;
@@ -212,7 +213,7 @@ pub fn audit_file(
     settings: &Settings,
 ) -> Result<FileAudit, AuditError> {
     let facts = reading::elf_file(path, settings.depth)?;
-    let subject = gather::gather_file(path, promise, facts);
+    let subject = gather::gather_file(path, promise, facts, settings.depth);
     let mut findings = checks::run_file(&subject);
     settings.apply(path.as_str(), &mut findings);
     let failed = findings.iter().any(|finding| finding.severity == Severity::Error);

@@ -178,3 +178,28 @@ fn a64_references(bytes: &[u8], address: u64, found: &mut dyn FnMut(Reference)) 
         landing = (word == 0xd503_245f).then_some(at);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn calls_and_stubs_of_arm64_are_known_by_their_encoding() {
+        let words: [u32; 6] = [
+            0x9400_0004, // bl 16 further
+            0xd65f_03c0, // ret
+            0xf940_0401, // ldr x1, [x0, #8], of a page that nothing has set
+            0xd503_201f, // nop
+            0xb000_0090, // adrp x16, 17 pages further
+            0xf947_d211, // ldr x17, [x16, #4000]
+        ];
+        let code: Vec<u8> = words.into_iter().flat_map(u32::to_le_bytes).collect();
+        let mut found = Vec::new();
+        a64_references(&code, 0x1000, &mut |each| found.push((each.at, each.target, each.stub)));
+        assert_eq!(
+            found,
+            [(0x1000, 0x1010, None), (0x1014, 0x12000 + 4000, Some(0x1010))],
+            "{found:#x?}"
+        );
+    }
+}

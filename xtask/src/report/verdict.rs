@@ -87,7 +87,12 @@ fn floor_of(prefix: &str, elf: &ElfReport) -> Option<String> {
         .filter(|culprit| culprit.version == highest)
         .map(|culprit| match &culprit.symbol {
             Some(symbol) => {
-                format!("`{}` of {}", symbol.escape_debug(), culprit.library.escape_debug())
+                let callers = called_by(&culprit.callers);
+                format!(
+                    "`{}` of {}{callers}",
+                    symbol.escape_debug(),
+                    culprit.library.escape_debug()
+                )
             }
             None => format!("the version itself of {}", culprit.library.escape_debug()),
         })
@@ -97,6 +102,14 @@ fn floor_of(prefix: &str, elf: &ElfReport) -> Option<String> {
     let named = symbols.into_iter().take(CULPRITS).collect::<Vec<_>>().join(", ");
     let path = elf.path.escape_debug();
     Some(format!("{prefix}{path}\n  needs {}; {highest} for {named}{more}", floors.join(", ")))
+}
+
+/// " (called by `parse` and 2 more)"
+fn called_by(callers: &[String]) -> String {
+    let Some((first, others)) = callers.split_first() else { return String::new() };
+    let more =
+        if others.is_empty() { String::new() } else { format!(" and {} more", others.len()) };
+    format!(" (called by `{}`{more})", first.escape_debug())
 }
 
 /// Every finding, worst first; one that many files have is told once.

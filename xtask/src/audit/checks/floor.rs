@@ -1,6 +1,6 @@
 //! Does any file need a symbol version that the wheel's tags do not promise?
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use super::{Check, Finding, Rule, Subject, listing};
 use crate::{
@@ -36,9 +36,7 @@ fn find(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
         };
         let (limits, newest) = (subject.limits(elf.arch), newest_policy(subject, elf));
         let needs = needs_of(facts);
-        findings.extend(
-            needs.iter().filter_map(|need| judge(&elf.path, need, &limits, newest.as_ref())),
-        );
+        findings.extend(needs.iter().filter_map(|need| judge(elf, need, &limits, newest.as_ref())));
         let has_node = facts.version_needs.iter().any(|need| need.version == "GLIBC_ABI_DT_RELR");
         let uses_glibc = facts.needed.iter().any(|library| library == "libc.so.6");
         if facts.relative_relocations && uses_glibc && !has_node {
@@ -51,21 +49,21 @@ fn find(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
 
 /// What is wrong with a need. The first tag that is broken, the lowest one, is named.
 fn judge(
-    path: &str,
+    elf: &Elf,
     need: &Need<'_>,
     limits: &[Arc<Limits>],
     newest: Option<&Arc<Limits>>,
 ) -> Option<Finding> {
     let is = |verdict| move |limits: &&Arc<Limits>| limits.version(need.version) == verdict;
     if let Some(limits) = limits.iter().find(is(VersionVerdict::TooNew)) {
-        let message = format!("{}, which `{}` does not promise", text(need), limits.tag());
-        let finding = FLOOR.broken(path, message);
+        let message = format!("{}, which `{}` does not promise", text(elf, need), limits.tag());
+        let finding = FLOOR.broken(&elf.path, message);
         Some(if let Some(cure) = cure(need) { finding.with_cure(cure) } else { finding })
     } else {
         let unknown = limits.iter().chain(newest).find(is(VersionVerdict::Unknown));
-        let message = || format!("{}, which no policy knows", text(need));
+        let message = || format!("{}, which no policy knows", text(elf, need));
         unknown.map(|_| {
-            let finding = UNKNOWN_VERSION.broken(path, message());
+            let finding = UNKNOWN_VERSION.broken(&elf.path, message());
             if let Some(cure) = cure(need) { finding.with_cure(cure) } else { finding }
         })
     }
@@ -100,12 +98,21 @@ fn newest_policy(subject: &Subject<'_>, elf: &Elf) -> Option<Arc<Limits>> {
     policies.limits(PlatformTag::Manylinux(policies.newest_glibc(), arch))
 }
 
-/// "needs `GLIBC_2.38` of `libc.so.6` for `__isoc23_strtol`"
-fn text(need: &Need<'_>) -> String {
+/// "needs `GLIBC_2.38` of `libc.so.6` for `__isoc23_strtol` (called by `parse`)"
+fn text(elf: &Elf, need: &Need<'_>) -> String {
     let symbols = if need.symbols.is_empty() {
         String::new()
     } else {
         format!(" for {}", listing(&need.symbols))
     };
-    format!("needs `{}` of `{}`{symbols}", need.version.escape_debug(), need.library.escape_debug())
+    let callers = need.symbols.iter().filter_map(|&symbol| elf.callers.get(symbol)).flatten();
+    let mut known = BTreeSet::new();
+    let callers: Vec<&String> = callers.filter(|caller| known.insert(*caller)).collect();
+    let callers = if callers.is_empty() {
+        String::new()
+    } else {
+        format!(" (called by {})", listing(&callers))
+    };
+    let (version, library) = (need.version.escape_debug(), need.library.escape_debug());
+    format!("needs `{version}` of `{library}`{symbols}{callers}")
 }
