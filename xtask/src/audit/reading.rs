@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     elf::{ElfFacts, FileBytes as _, Keeper, Reading, Sparse, is_elf},
-    isa::{IsaError, IsaFacts, Layout, LayoutReading, Scanner},
+    isa::{self, IsaError, IsaFacts, Layout, LayoutReading, Scanner},
     wheel::{
         ArchiveProblem, Digest, Entry, MAX_METADATA, MemberError, Piece, SharedFile, WheelArchive,
     },
@@ -150,6 +150,8 @@ enum Keep {
     Text(Vec<u8>),
     TooLong,
     Elf(Keeper),
+    /// An ELF file that was there as a whole.
+    Judged(Box<ReadElf>),
 }
 
 impl FirstPass {
@@ -163,15 +165,15 @@ impl FirstPass {
         Self { depth, size: entry.size, hash, keep, stopped: false }
     }
 
-    fn feed(&mut self, mut piece: Piece<'_>) -> ControlFlow<()> {
+    fn feed(&mut self, piece: Piece<'_>) -> ControlFlow<()> {
         if let Some(hash) = &mut self.hash {
             hash.update(&*piece);
         }
         match &mut self.keep {
             Keep::Undecided(start) if start.is_empty() && piece.len() >= 4 => {
-                self.keep = match &mut piece {
+                self.keep = match &piece {
                     Piece::Whole(bytes) if is_elf(bytes) => {
-                        Keep::Elf(Keeper::whole(std::mem::take(bytes)))
+                        Keep::Judged(Box::new(whole_elf(bytes, self.depth)))
                     }
                     piece => self.decide(piece),
                 };
@@ -188,13 +190,13 @@ impl FirstPass {
             }
             Keep::Text(text) => text.extend_from_slice(&piece),
             Keep::Elf(keeper) => keeper.feed(&piece),
-            Keep::Nothing | Keep::TooLong => {}
+            Keep::Nothing | Keep::TooLong | Keep::Judged(_) => {}
         }
         if self.depth != Depth::Floor {
             return ControlFlow::Continue(());
         }
         let has_enough = match &self.keep {
-            Keep::Nothing | Keep::TooLong => true,
+            Keep::Nothing | Keep::TooLong | Keep::Judged(_) => true,
             Keep::Elf(keeper) => keeper.is_done(),
             Keep::Undecided(_) | Keep::Text(_) => false,
         };
@@ -227,6 +229,7 @@ impl FirstPass {
             Keep::Undecided(_) | Keep::Nothing => Found::Other,
             Keep::Text(text) => Found::Text(text),
             Keep::TooLong => Found::TooLong,
+            Keep::Judged(elf) => Found::Elf(elf),
             Keep::Elf(keeper) => {
                 let mut pass = |take: &mut dyn FnMut(&[u8]) -> ControlFlow<()>| {
                     archive.stream_until(index, &mut |piece| take(&piece))
@@ -260,10 +263,9 @@ fn read_elf<E>(mut kept: Sparse, depth: Depth, pass: &mut Pass<'_, E>) -> Result
                 parts
             }
         };
-        let mut keeper = Keeper::again(&kept, &more);
-        if keeper.budget() > MAX_TABLES {
+        let Some(mut keeper) = within_budget(&kept, more) else {
             return Ok(unread(has_facts, "its tables take more memory than there is for one file"));
-        }
+        };
         if keeper.budget() > MAX_WHOLE_ELF && large.is_none() {
             large = Some(LARGE.lock().unwrap_or_else(PoisonError::into_inner));
         }
@@ -273,6 +275,18 @@ fn read_elf<E>(mut kept: Sparse, depth: Depth, pass: &mut Pass<'_, E>) -> Result
         kept = keeper.finish();
     }
     Ok(unread(has_facts, "its tables lead from one to the next without an end"))
+}
+
+/// Reads an ELF file that is in memory as a whole.
+fn whole_elf(bytes: &[u8], depth: Depth) -> ReadElf {
+    match ElfFacts::parse(bytes) {
+        Ok(facts) => {
+            let isa = (depth == Depth::Code).then(|| isa::scan(bytes));
+            let isa = isa.filter(|isa| *isa != Err(IsaError::NoCode));
+            ReadElf { facts: Ok(facts), isa: isa.map(|isa| isa.map_err(|error| error.to_string())) }
+        }
+        Err(error) => ReadElf { facts: Err(error.to_string()), isa: None },
+    }
 }
 
 /// What is known of a file whose reading has to end here.
@@ -294,14 +308,29 @@ enum Tables {
     /// The facts, and where the code is if it is asked for.
     Done(Result<ElfFacts, String>, Option<Result<Box<Layout>, IsaError>>),
     /// These parts of the file, by offset, are needed as well; the facts may be there already.
-    More { facts: Option<ElfFacts>, parts: Vec<Range<u64>> },
+    More { facts: Option<ElfFacts>, parts: Parts },
+}
+
+/// Parts of a file, by offset.
+struct Parts {
+    needed: Vec<Range<u64>>,
+    /// They can as well come later.
+    welcome: Vec<Range<u64>>,
+}
+
+/// Keeps what is there and as much more as there is memory for; `None` if that is not enough.
+fn within_budget(kept: &Sparse, parts: Parts) -> Option<Keeper> {
+    let fits = |keeper: &Keeper| keeper.budget() <= MAX_TABLES;
+    let Parts { needed, welcome } = parts;
+    let all = Keeper::again(kept, &[needed.as_slice(), &welcome].concat());
+    Some(all).filter(fits).or_else(|| Some(Keeper::again(kept, &needed)).filter(fits))
 }
 
 impl Tables {
     /// Reads what the loader reads and, where code is asked for, what leads to it; both at once,
     /// since each pass over a packed file unpacks it again.
     fn read(kept: &Sparse, depth: Depth, facts: Option<ElfFacts>) -> Self {
-        let (facts, mut parts) = match facts.map_or_else(|| ElfFacts::read(kept), done) {
+        let (facts, parts) = match facts.map_or_else(|| ElfFacts::read(kept), done) {
             Reading::Done(result) => match *result {
                 Ok(facts) => (Some(facts), Vec::new()),
                 Err(error) => return Self::Done(Err(error.to_string()), None),
@@ -313,9 +342,14 @@ impl Tables {
             (Some(facts), None) => Self::Done(Ok(facts), None),
             (Some(facts), Some(LayoutReading::Done(layout))) => Self::Done(Ok(facts), Some(layout)),
             (facts, layout) => {
-                if let Some(LayoutReading::More(more)) = layout {
-                    parts.extend(more);
-                }
+                let more = match layout {
+                    Some(LayoutReading::More(more)) => more,
+                    Some(LayoutReading::Done(_)) | None => Vec::new(),
+                };
+                let parts = match facts {
+                    Some(_) => Parts { needed: more, welcome: Vec::new() },
+                    None => Parts { needed: parts, welcome: more },
+                };
                 Self::More { facts, parts }
             }
         }

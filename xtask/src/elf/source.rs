@@ -134,18 +134,6 @@ impl Keeper {
         }
     }
 
-    /// Has the whole file, and needs no more of it.
-    pub fn whole(bytes: Vec<u8>) -> Self {
-        let length = bytes.len() as u64;
-        let kept = Sparse { length, parts: vec![(0, bytes)] };
-        Self {
-            wanted: std::iter::once(0..length).collect(),
-            kept,
-            at: length,
-            follows_headers: false,
-        }
-    }
-
     /// A second look at the file: keeps what is there already, and `more`.
     pub fn again(kept: &Sparse, more: &[Range<u64>]) -> Self {
         let parts = kept.parts.iter().map(|(start, bytes)| *start..*start + bytes.len() as u64);

@@ -58,6 +58,11 @@ impl Symbol {
     }
 }
 
+/// Larger tables of symbols that the loader does not need are left alone, so that a file with some
+/// hundred megabytes of them does not have to be in memory. They are for names alone; where functions
+/// begin is in the unwind information as well.
+const MAX_BYTES: u64 = 48 << 20;
+
 /// A symbol table with its names.
 pub(super) struct Symbols<'a> {
     entries: &'a [u8],
@@ -73,6 +78,9 @@ impl<'a> Symbols<'a> {
 
     fn of_section(elf: &Elf<'a>, section: &Section) -> Option<Self> {
         let names = elf.sections.get(usize::try_from(section.link).ok()?)?;
+        if section.size.saturating_add(names.size) > MAX_BYTES {
+            return None;
+        }
         Some(Self {
             entries: elf.file.get(section.offset, section.size)?,
             names: elf.file.get(names.offset, names.size)?,

@@ -32,27 +32,60 @@ fn their_code_is_read_as_it_passes_by() {
     assert_eq!(found[0], found[1]);
 }
 
-#[test]
-fn tables_without_an_end_are_no_pass() {
-    // A section of symbols that is said to be larger than any real one.
+/// The number of eight bytes at an offset.
+fn number(bytes: &[u8], at: usize) -> usize {
+    usize::try_from(u64::from_le_bytes(bytes[at..at + 8].try_into().unwrap())).unwrap()
+}
+
+fn set(bytes: &mut [u8], at: usize, value: u64) {
+    bytes[at..at + 8].copy_from_slice(&value.to_le_bytes());
+}
+
+/// What is found in a file that was changed and made larger than what is held in memory.
+fn found(change: impl Fn(&mut [u8])) -> Vec<(&'static str, String)> {
     let folder = Folder::new();
     let path = object(&folder, 1);
     let mut bytes = fs_err::read(&path).unwrap();
-    let number = |bytes: &[u8], at: usize| {
-        usize::try_from(u64::from_le_bytes(bytes[at..at + 8].try_into().unwrap())).unwrap()
-    };
-    let sections = number(&bytes, 0x28);
-    let mut headers = bytes[sections..].chunks_exact(64).enumerate();
-    let symbols = headers.find(|(_, header)| header[4..8] == [2, 0, 0, 0]).unwrap().0;
-    let at = sections + 64 * symbols;
-    bytes[at + 24..at + 32].copy_from_slice(&0_u64.to_le_bytes());
-    bytes[at + 32..at + 40].copy_from_slice(&(200_u64 << 20).to_le_bytes());
+    change(&mut bytes);
     fs_err::write(&path, bytes).unwrap();
     let file = fs_err::OpenOptions::new().write(true).open(&path).unwrap();
     file.set_len(MAX_WHOLE_ELF + (200 << 20)).unwrap();
     let settings = Settings { depth: Depth::Code, ..Settings::default() };
     let promise = Promise { isa: vec!["x86-64-v2".parse().unwrap()], ..Promise::default() };
     let audit = audit_file(&path, &promise, &settings).unwrap();
-    let codes: Vec<_> = audit.findings.iter().map(|finding| finding.code).collect();
-    assert_eq!(codes, ["ISA003"], "{:?}", audit.findings);
+    audit.findings.into_iter().map(|finding| (finding.code, finding.message)).collect()
+}
+
+#[cfg(target_arch = "x86_64")]
+#[test]
+fn symbols_that_nobody_needs_may_be_larger_than_memory() {
+    let found = found(|bytes| {
+        let sections = number(bytes, 0x28);
+        let mut headers = bytes[sections..].chunks_exact(64);
+        let symbols = headers.position(|header| header[4..8] == [2, 0, 0, 0]).unwrap();
+        set(bytes, sections + 64 * symbols + 24, 0);
+        set(bytes, sections + 64 * symbols + 32, 200 << 20);
+    });
+    assert!(matches!(&found[..], [("ISA001", _)]), "{found:?}");
+}
+
+#[cfg(target_pointer_width = "64")]
+#[test]
+fn tables_that_are_larger_than_memory_are_no_pass() {
+    let found = found(|bytes| {
+        let segments = bytes[64..].chunks_exact(56).take(usize::from(bytes[0x38]));
+        let kinds: Vec<u8> = segments.map(|header| header[0]).collect();
+        let place = |kind| 64 + 56 * kinds.iter().rposition(|&each| each == kind).unwrap();
+        let (load, dynamic) = (place(1), number(bytes, place(2) + 8));
+        let address = number(bytes, load + 16) as u64;
+        set(bytes, load + 32, 200 << 20);
+        set(bytes, load + 40, 200 << 20);
+        // The first two entries get to speak of relocations (`DT_RELA`, `DT_RELASZ`).
+        for (index, (tag, value)) in [(7, address), (8, 150 << 20)].into_iter().enumerate() {
+            set(bytes, dynamic + 16 * index, tag);
+            set(bytes, dynamic + 16 * index + 8, value);
+        }
+    });
+    let (code, message) = found.first().unwrap();
+    assert!(*code == "ELF001" && message.contains("memory"), "{found:?}");
 }

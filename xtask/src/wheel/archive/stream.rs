@@ -2,6 +2,7 @@
 //! reading needs is made once and used again.
 
 use std::{
+    cell::Cell,
     fmt,
     io::{self, Read},
     ops::{ControlFlow, Deref},
@@ -19,18 +20,18 @@ const OUTPUT: usize = 128 << 10;
 /// again. Larger ones are never in memory as a whole.
 pub(super) const WHOLE: u64 = 40 << 20;
 
-/// A buffer larger than this is given back after use.
-const KEPT: usize = 1 << 20;
+/// The most that both take together, so that two of them fit into what a thread may hold.
+const WHOLE_AND_PACKED: u64 = 56 << 20;
 
 type Sink<'a> = &'a mut dyn FnMut(Piece<'_>) -> ControlFlow<()>;
 
 /// Some bytes of a member.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub enum Piece<'a> {
     /// The next ones.
     Part(&'a [u8]),
-    /// All of them, which may be taken.
-    Whole(&'a mut Vec<u8>),
+    /// All of them.
+    Whole(&'a [u8]),
 }
 
 impl Deref for Piece<'_> {
@@ -38,15 +39,35 @@ impl Deref for Piece<'_> {
 
     fn deref(&self) -> &[u8] {
         match self {
-            Self::Part(bytes) => bytes,
-            Self::Whole(bytes) => bytes,
+            Self::Part(bytes) | Self::Whole(bytes) => bytes,
         }
     }
 }
 
-/// What reading a member needs.
+thread_local! {
+    /// What a thread has read members with before. To give large buffers back each time would not
+    /// give them to the system, but leave holes that nothing else fits into.
+    static USED: Cell<Option<Box<Buffers>>> = const { Cell::new(None) };
+}
+
+/// What reading a member needs, taken over from the archive that this thread has read before.
+pub(super) struct Scratch(Box<Buffers>);
+
+impl Default for Scratch {
+    fn default() -> Self {
+        Self(USED.take().unwrap_or_default())
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        // At the end of the thread there is nobody to keep it for.
+        let _ = USED.try_with(|used| used.set(Some(std::mem::take(&mut self.0))));
+    }
+}
+
 #[derive(Default)]
-pub(super) struct Scratch {
+struct Buffers {
     input: Vec<u8>,
     output: Vec<u8>,
     inflater: Option<Decompress>,
@@ -98,9 +119,10 @@ impl<'a> Count<'a> {
 }
 
 impl Scratch {
-    fn prepare(&mut self) {
-        self.input.resize(INPUT, 0);
-        self.output.resize(OUTPUT, 0);
+    fn prepare(&mut self) -> &mut Buffers {
+        self.0.input.resize(INPUT, 0);
+        self.0.output.resize(OUTPUT, 0);
+        &mut self.0
     }
 
     /// The first bytes of a member, four of them or all: `reader` is at its first packed byte.
@@ -117,7 +139,7 @@ impl Scratch {
             packed.truncate(4);
             return Ok(packed);
         }
-        let inflater = self.inflater.get_or_insert_with(|| Decompress::new(false));
+        let inflater = self.0.inflater.get_or_insert_with(|| Decompress::new(false));
         inflater.reset(false);
         let mut start = [0; 4];
         let result = inflater.decompress(&packed, &mut start, FlushDecompress::None);
@@ -132,11 +154,11 @@ impl Scratch {
         entry: &Entry,
         sink: Sink<'_>,
     ) -> Result<(), MemberError> {
-        self.prepare();
+        let output = &mut self.prepare().output;
         let mut count = Count::new(entry);
         let mut left = entry.packed_size;
         while left > 0 {
-            let piece = read(reader, &mut self.output, &mut left)?;
+            let piece = read(reader, output, &mut left)?;
             count.add(piece)?;
             if sink(Piece::Part(piece)).is_break() {
                 return Ok(());
@@ -158,11 +180,13 @@ impl Scratch {
         sink: Sink<'_>,
     ) -> Result<bool, MemberError> {
         const HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff];
-        if entry.size.max(entry.packed_size) > WHOLE {
+        let both = entry.size.saturating_add(entry.packed_size);
+        if entry.size > WHOLE || both > WHOLE_AND_PACKED {
             return Ok(false);
         }
-        let Whole { packed, bytes, inflater } = &mut self.whole;
+        let Whole { packed, bytes, inflater } = &mut self.0.whole;
         packed.clear();
+        make_room(packed, size(entry.packed_size) + 64, size(WHOLE_AND_PACKED) + 64);
         packed.extend_from_slice(&HEADER);
         reader.take(entry.packed_size).read_to_end(packed)?;
         let low = u32::try_from(entry.size).unwrap_or_default();
@@ -172,13 +196,10 @@ impl Scratch {
         if first != Some(size(entry.packed_size)) {
             return Ok(false);
         }
-        *bytes = vec![0; size(entry.size)];
+        make_room(bytes, size(entry.size), size(WHOLE));
+        bytes.resize(size(entry.size), 0);
         let inflater = inflater.get_or_insert_with(Decompressor::new);
         let is_good = inflater.gzip_decompress(packed, bytes).is_ok();
-        if packed.len() > KEPT {
-            // Who takes the bytes has work to do, in memory too.
-            *packed = Vec::new();
-        }
         if is_good && !bytes.is_empty() {
             let _ = sink(Piece::Whole(bytes));
         }
@@ -192,23 +213,23 @@ impl Scratch {
         entry: &Entry,
         sink: Sink<'_>,
     ) -> Result<(), MemberError> {
-        self.prepare();
-        let inflater = self.inflater.get_or_insert_with(|| Decompress::new(false));
+        let Buffers { input, output, inflater, .. } = self.prepare();
+        let inflater = inflater.get_or_insert_with(|| Decompress::new(false));
         inflater.reset(false);
         let mut count = Count::new(entry);
         let (mut left, mut packed) = (entry.packed_size, &[][..]);
         loop {
             if packed.is_empty() && left > 0 {
-                packed = read(reader, &mut self.input, &mut left)?;
+                packed = read(reader, input, &mut left)?;
             }
             let (before_in, before_out) = (inflater.total_in(), inflater.total_out());
             let status = inflater
-                .decompress(packed, &mut self.output, FlushDecompress::None)
+                .decompress(packed, output, FlushDecompress::None)
                 .map_err(|_| MemberError::Damaged("broken compressed data"))?;
             let (taken, given) =
                 (inflater.total_in() - before_in, inflater.total_out() - before_out);
             packed = packed.get(size(taken)..).unwrap_or_default();
-            let piece = self.output.get(..size(given)).unwrap_or_default();
+            let piece = output.get(..size(given)).unwrap_or_default();
             if !piece.is_empty() {
                 count.add(piece)?;
                 if sink(Piece::Part(piece)).is_break() {
@@ -228,6 +249,17 @@ impl Scratch {
             return Err(MemberError::Damaged("bytes behind the end of the compressed data"));
         }
         count.end()
+    }
+}
+
+/// Makes room for `count` bytes. A buffer that has to be large gets the room for `most` at once:
+/// the system gives memory only where it is written to, and a buffer that grows step by step leaves
+/// behind what it had before.
+fn make_room(buffer: &mut Vec<u8>, count: usize, most: usize) {
+    const SMALL: usize = 1 << 20;
+    if buffer.capacity() < count {
+        buffer.clear();
+        buffer.reserve_exact(if count <= SMALL { SMALL } else { most.max(count) });
     }
 }
 
