@@ -1,12 +1,15 @@
 //! The paths that were asked for, made a list of files.
 
-use std::{collections::BTreeSet, io::Read as _};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io::Read as _,
+};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use thiserror::Error;
 use walkdir::WalkDir;
 
-use crate::elf::is_elf;
+use crate::{elf::is_elf, wheel::Interpreter};
 
 /// What is to be looked at.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -17,6 +20,18 @@ pub struct Inputs {
     pub files: Vec<Utf8PathBuf>,
     /// The folders among the paths that were asked for.
     pub folders: Vec<Utf8PathBuf>,
+    /// What there ought to be, where these are the repository's own wheels. [`Self::find`] does not
+    /// know it.
+    pub asked: Option<Asked>,
+}
+
+/// The wheels that a repository is to make.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Asked {
+    /// The folder of each target and platform, by its name in `dist/`, with the interpreters.
+    pub folders: BTreeMap<String, Vec<Interpreter>>,
+    /// Name and version of the project, where they are known.
+    pub project: Option<(String, String)>,
 }
 
 /// Why there is nothing to look at.

@@ -27,7 +27,7 @@ use thiserror::Error;
 pub use checks::rules;
 pub use facts::{Culprit, ElfReport, WheelFacts};
 pub use finding::{Finding, Rule, Severity};
-pub use inputs::{InputError, Inputs};
+pub use inputs::{Asked, InputError, Inputs};
 pub use matrix::{Cell, State};
 pub use origin::{Certainty, Origin};
 pub use reading::MAX_WHOLE_ELF;
@@ -186,14 +186,17 @@ pub fn judge(
             Err(error) => keep(path, error),
         }
     }
-    let mut findings =
-        if settings.depth == Depth::Floor { Vec::new() } else { together(inputs, &wheels) };
+    let mut findings = Vec::new();
+    if settings.depth != Depth::Floor {
+        findings = folders(inputs, &wheels);
+        findings.extend(checks::set::findings(inputs, &wheels, settings.publish));
+    }
     settings.apply_each(&mut findings);
     Report::new(wheels, files, findings, unread)
 }
 
 /// What is wrong with the folders that were asked for.
-fn together(inputs: &Inputs, wheels: &[Audit]) -> Vec<Finding> {
+fn folders(inputs: &Inputs, wheels: &[Audit]) -> Vec<Finding> {
     let hash = |audit: &Audit| Some((audit.path.clone()?, audit.facts.sha256.clone()?));
     let known = wheels.iter().filter_map(hash).collect();
     let folder = |folder: &Utf8PathBuf| -> Vec<Finding> {

@@ -31,9 +31,10 @@ pub struct VerifyArgs {
 /// # Errors
 /// When there is nothing to look at.
 pub fn run(args: &VerifyArgs) -> anyhow::Result<ExitCode> {
-    let inputs = Inputs::find(&asked_paths(&args.paths)?)?;
+    let mut inputs = Inputs::find(&asked_paths(&args.paths)?)?;
     let depth = if args.no_isa { Depth::Bytes } else { Depth::Code };
     let config = own_config(&args.paths)?;
+    inputs.asked = config.as_ref().map(pipeline::asked);
     let own = config.as_ref().map(pipeline::settings).transpose()?.unwrap_or_default();
     let settings = Settings { depth, publish: args.publish || own.publish, ..own };
     let isa = config.iter().flat_map(|config| config.check.isa.values().copied()).collect();

@@ -19,5 +19,5 @@ pub use calls::commands;
 pub use env::{Context, PipelineError, prepare_host};
 pub use environment::{Place, environment};
 pub use run::{Failure, JobReport, Options, Outcome, RunReport, all_finished, run};
-pub use settings::{UnknownRule, settings};
+pub use settings::{UnknownRule, asked, settings};
 pub use source::{PreparedSource, inputs, prepare};

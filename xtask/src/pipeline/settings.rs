@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 
 use thiserror::Error;
 
-use crate::audit::{FAMILY, Override, Settings, Severity, rules};
-use crate::config::{Config, RuleOverride, RuleSeverity};
+use crate::audit::{Asked, FAMILY, Override, Settings, Severity, rules};
+use crate::config::{Config, RuleOverride, RuleSeverity, Source, Target};
 
 /// From this likeness on, by Jaro and Winkler, a word may be meant.
 const LIKE: f64 = 0.8;
@@ -29,6 +29,20 @@ pub struct UnknownRule {
 pub fn settings(config: &Config) -> Result<Settings, UnknownRule> {
     let overrides = config.check.overrides.iter().map(known).collect::<Result<_, _>>()?;
     Ok(Settings { publish: config.check.publish, overrides, ..Settings::default() })
+}
+
+/// The wheels that `wheels.toml` asks for.
+pub fn asked(config: &Config) -> Asked {
+    let pythons: Vec<_> = config.build.pythons.iter().map(|id| id.0).collect();
+    let folder = |target: &Target| {
+        target.platforms.iter().map(|platform| target.folder(platform)).collect::<Vec<_>>()
+    };
+    let folders = config.targets.iter().flat_map(folder);
+    let project = match &config.source {
+        Source::Sdist { name, version, .. } => Some((name.clone(), version.clone())),
+        Source::Path { .. } => None,
+    };
+    Asked { folders: folders.map(|folder| (folder, pythons.clone())).collect(), project }
 }
 
 fn known(each: &RuleOverride) -> Result<Override, UnknownRule> {

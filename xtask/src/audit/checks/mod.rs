@@ -10,11 +10,12 @@ mod libraries;
 mod machine;
 mod metadata;
 mod record;
+pub(super) mod set;
 mod stable_abi;
 mod tags;
 mod target;
 
-use super::{Depth, Finding, Rule, gather::Subject};
+use super::{Depth, Finding, Rule, Severity, gather::Subject};
 
 /// Some rules and the function that finds where they are broken.
 struct Check {
@@ -40,7 +41,7 @@ const CHECKS: &[Check] = &[
 
 /// Every rule that there is, for lists and reports.
 pub fn rules() -> impl Iterator<Item = &'static Rule> {
-    CHECKS.iter().flat_map(|check| check.rules).chain(dist::RULES)
+    CHECKS.iter().flat_map(|check| check.rules).chain(dist::RULES).chain(set::RULES)
 }
 
 /// What can be said where only the loader's tables were read. What could not be read or is for nobody

@@ -12,6 +12,7 @@ mod matrix;
 mod origin;
 pub(crate) mod report;
 pub(crate) mod schema;
+mod set;
 mod settings;
 mod tags;
 

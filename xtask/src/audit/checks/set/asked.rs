@@ -1,0 +1,62 @@
+//! What `wheels.toml` asks for, against what there is.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Finding, MISSING_TARGET, MISSING_WHEEL, Member, OTHER_VERSION, Severity, listing};
+use crate::{
+    audit::Asked,
+    wheel::{same_name, same_version},
+};
+
+pub(super) fn find(
+    asked: &Asked,
+    members: &[Member<'_>],
+    publish: bool,
+    findings: &mut Vec<Finding>,
+) {
+    let mut folders: BTreeMap<&str, Vec<&Member<'_>>> = BTreeMap::new();
+    for member in members {
+        let folder = member.audit.path.as_ref().and_then(|path| path.parent()?.file_name());
+        folders.entry(folder.unwrap_or_default()).or_default().push(member);
+    }
+    let mut absent = BTreeSet::new();
+    for (folder, interpreters) in &asked.folders {
+        let Some(wheels) = folders.get(folder.as_str()) else {
+            absent.insert(folder);
+            continue;
+        };
+        let tags: Vec<_> = wheels.iter().flat_map(|wheel| wheel.name.tags.expand()).collect();
+        let lacks = interpreters.iter().filter(|each| !tags.iter().any(|tag| each.accepts(tag)));
+        let lacks: Vec<String> = lacks.map(ToString::to_string).collect();
+        if !lacks.is_empty() {
+            let message = format!("has no wheel for {}, which wheels.toml names", listing(&lacks));
+            let mut finding = MISSING_WHEEL.broken(folder, message);
+            // Whoever builds for one interpreter looks at that; what is published cannot be added to
+            // for long.
+            if publish {
+                finding.severity = Severity::Error;
+            }
+            findings.push(finding);
+        }
+    }
+    if !absent.is_empty() {
+        let (absent, all): (Vec<_>, _) = (absent.into_iter().collect(), asked.folders.len());
+        let message = format!(
+            "of the {all} targets and platforms of wheels.toml {} have no wheel: {}",
+            absent.len(),
+            listing(&absent)
+        );
+        findings.push(MISSING_TARGET.broken("dist", message));
+    }
+    if let Some((project, version)) = &asked.project {
+        for member in members {
+            let name = &member.name;
+            let is_same =
+                same_name(&name.distribution, project) && same_version(&name.version, version);
+            if !is_same {
+                let message = format!("wheels.toml asks for `{project}` {version}");
+                findings.push(OTHER_VERSION.broken(member.path(), message));
+            }
+        }
+    }
+}

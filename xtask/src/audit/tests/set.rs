@@ -1,0 +1,174 @@
+//! Several wheels together.
+
+use super::*;
+
+/// Findings of some wheels, written to the folders that their paths name: code, severity, file name.
+fn judged(wheels: &[(&str, Fixture)], asked: Option<Asked>, publish: bool) -> Vec<Finding> {
+    let folder = Folder::new();
+    for (path, fixture) in wheels {
+        let place = folder.path().join(path);
+        fs_err::create_dir_all(&place).unwrap();
+        fixture.write(&place);
+    }
+    let mut inputs = Inputs::find(&[folder.path().to_owned()]).unwrap();
+    inputs.asked = asked;
+    let settings = Settings { depth: Depth::Bytes, publish, ..Settings::default() };
+    judge(&inputs, &Promise::default(), &settings, &|_| {}).findings
+}
+
+fn told(findings: &[Finding]) -> Vec<(&'static str, Severity, &str)> {
+    let name = |finding: &Finding| finding.path.rsplit('/').next().unwrap().len();
+    findings
+        .iter()
+        .map(|each| (each.code, each.severity, &each.path[each.path.len() - name(each)..]))
+        .collect()
+}
+
+/// `pkg` in a version for an interpreter, with its module.
+fn pkg(version: &str, python: &str) -> Fixture {
+    let number = python.trim_start_matches("cp");
+    let name = format!(
+        "pkg-{version}-{}-{python}-manylinux_2_36_x86_64.whl",
+        python.trim_end_matches('t')
+    );
+    Fixture::new(&name)
+        .with(&format!("pkg/_pkg.cpython-{number}-x86_64-linux-gnu.so"), PLAIN.clone())
+        .with("pkg/__init__.py", "")
+}
+
+fn asked(pythons: &[&str]) -> Asked {
+    let pythons: Vec<_> = pythons.iter().map(|python| python.parse().unwrap()).collect();
+    let folders = [("debian12-amd64".to_owned(), pythons)].into();
+    Asked { folders, project: Some(("pkg".into(), "1.0".into())) }
+}
+
+const HERE: &str = "debian12-amd64";
+
+#[test]
+fn wheels_that_are_alike_go_together() {
+    let wheels =
+        [(HERE, pkg("1.0", "cp311")), (HERE, pkg("1.0", "cp312")), (HERE, pkg("1.0", "cp314t"))];
+    assert_eq!(judged(&wheels, Some(asked(&["cp311", "cp312", "cp314t"])), true), []);
+    assert_eq!(judged(&wheels, None, true), []);
+}
+
+#[test]
+fn what_was_asked_for_has_to_be_there() {
+    let wheels = [(HERE, pkg("1.0", "cp311"))];
+    let all = asked(&["cp311", "cp314t"]);
+    assert_eq!(
+        told(&judged(&wheels, Some(all.clone()), false)),
+        [("SET001", Severity::Warning, HERE)]
+    );
+    let published = judged(&wheels, Some(all), true);
+    assert_eq!(told(&published), [("SET001", Severity::Error, HERE)]);
+    assert!(published[0].message.contains("`cp314t`"), "{}", published[0].message);
+    let mut more = asked(&["cp311"]);
+    more.folders.insert("rocky9-arm64".to_owned(), Vec::new());
+    let absent = judged(&wheels, Some(more), true);
+    assert_eq!(told(&absent), [("SET002", Severity::Warning, "dist")]);
+    assert!(absent[0].message.contains("1 have no wheel: `rocky9-arm64`"), "{}", absent[0].message);
+    let abi3 = Fixture::new("pkg-1.0-cp311-abi3-manylinux_2_36_x86_64.whl");
+    assert_eq!(
+        judged(&[(HERE, abi3)], Some(asked(&["cp311", "cp312"])), true),
+        [],
+        "one serves both"
+    );
+}
+
+#[test]
+fn two_targets_may_not_share_a_name() {
+    let other = pkg("1.0", "cp311").with("pkg/data", "of the other");
+    let name = "pkg-1.0-cp311-cp311-manylinux_2_36_x86_64.whl";
+    let wheels = [(HERE, pkg("1.0", "cp311")), ("rocky9-amd64", other)];
+    assert_eq!(
+        told(&judged(&wheels, Some(asked(&["cp311"])), false))[0],
+        ("SET003", Severity::Error, name)
+    );
+    assert_eq!(told(&judged(&wheels, None, false))[0], ("SET003", Severity::Warning, name));
+    let copies = [(HERE, pkg("1.0", "cp311")), ("rocky9-amd64", pkg("1.0", "cp311"))];
+    assert_eq!(
+        told(&judged(&copies, Some(asked(&["cp311"])), false)),
+        [("SET003", Severity::Note, name)]
+    );
+    assert_eq!(judged(&copies, None, false), []);
+}
+
+#[test]
+fn versions_are_alike_in_a_dist_and_noted_elsewhere() {
+    let wheels = [(HERE, pkg("1.0", "cp311")), (HERE, pkg("0.9", "cp312"))];
+    let old = "pkg-0.9-cp312-cp312-manylinux_2_36_x86_64.whl";
+    let own = judged(&wheels, Some(asked(&["cp311", "cp312"])), false);
+    assert_eq!(told(&own), [("SET004", Severity::Error, old)]);
+    let unknown = Asked { project: None, ..asked(&["cp311", "cp312"]) };
+    assert_eq!(told(&judged(&wheels, Some(unknown), false))[0].1, Severity::Error);
+    assert_eq!(told(&judged(&wheels, None, false))[0].0, "SET004");
+    assert!(judged(&wheels, None, false).iter().all(|each| each.severity == Severity::Note));
+    assert_eq!(
+        judged(&[(HERE, pkg("1.0", "cp311")), (HERE, pkg("1.0.0", "cp312"))], None, false).len(),
+        1
+    );
+    assert_eq!(
+        judged(&[(HERE, pkg("1.0-1", "cp311")), (HERE, pkg("1.0", "cp312"))], None, false),
+        []
+    );
+}
+
+#[test]
+fn a_wheel_that_lost_its_extension_stands_out() {
+    let bare =
+        Fixture::new("pkg-1.0-cp313-cp313-manylinux_2_36_x86_64.whl").with("pkg/__init__.py", "");
+    let wheels = [(HERE, pkg("1.0", "cp311")), (HERE, pkg("1.0", "cp312")), (HERE, bare)];
+    let own = judged(&wheels, Some(asked(&["cp311"])), false);
+    let name = "pkg-1.0-cp313-cp313-manylinux_2_36_x86_64.whl";
+    assert_eq!(told(&own)[0], ("SET006", Severity::Error, name));
+    assert!(own[0].message.contains("`pkg/_pkg`"), "{}", own[0].message);
+    assert!(own.iter().all(|each| each.path.ends_with(name)), "{own:?}");
+    assert!(judged(&wheels, None, false).iter().all(|each| each.severity == Severity::Warning));
+}
+
+#[test]
+fn sizes_and_files_are_compared_with_those_of_the_others() {
+    let noise: Vec<u8> =
+        (0..40_000_u32).flat_map(|each| each.wrapping_mul(2_654_435_761).to_le_bytes()).collect();
+    let large = |python: &str| pkg("1.0", python).with("pkg/table", noise.clone());
+    let wheels = [(HERE, large("cp311")), (HERE, large("cp312")), (HERE, pkg("1.0", "cp313"))];
+    let name = "pkg-1.0-cp313-cp313-manylinux_2_36_x86_64.whl";
+    let found = judged(&wheels, Some(asked(&["cp311"])), false);
+    assert_eq!(
+        told(&found),
+        [("SET005", Severity::Warning, name), ("SET007", Severity::Warning, name)]
+    );
+    assert!(found[1].message.contains("`pkg/table`"), "{}", found[1].message);
+    let alone = [
+        (HERE, pkg("1.0", "cp311")),
+        (HERE, pkg("1.0", "cp312")),
+        (HERE, pkg("1.0", "cp313").with("pkg/x", "")),
+    ];
+    let found = judged(&alone, None, false);
+    assert_eq!(told(&found), [("SET007", Severity::Note, name)]);
+    assert!(found[0].message.contains("it alone has `pkg/x`"), "{}", found[0].message);
+}
+
+#[test]
+fn pure_and_native_wheels_of_one_version_are_told() {
+    let pure = || Fixture::new("pkg-1.0-py3-none-any.whl");
+    let wheels = [(HERE, pkg("1.0", "cp311")), (HERE, pure())];
+    let own = judged(&wheels, Some(asked(&["cp311"])), false);
+    assert_eq!(told(&own), [("SET008", Severity::Warning, "pkg-1.0-py3-none-any.whl")]);
+    assert_eq!(judged(&wheels, None, false)[0].severity, Severity::Note);
+}
+
+#[test]
+fn wheels_for_other_systems_and_implementations_are_not_compared() {
+    let small = |name: &str| Fixture::new(name).with("pkg/__init__.py", "");
+    let wheels = [
+        (HERE, pkg("1.0", "cp311")),
+        (HERE, small("pkg-1.0-cp311-cp311-musllinux_1_2_x86_64.whl")),
+        (HERE, small("pkg-1.0-cp311-cp311-manylinux_2_36_aarch64.whl")),
+        (HERE, small("pkg-1.0-pp311-pypy311_pp73-manylinux_2_36_x86_64.whl")),
+        (HERE, small("pkg-1.0-cp311-cp311-win_amd64.whl")),
+        (HERE, small("other-1.0-cp311-cp311-manylinux_2_36_x86_64.whl")),
+    ];
+    assert_eq!(judged(&wheels, None, false), []);
+}
