@@ -61,6 +61,10 @@ impl Rule {
         Self { code, name, severity: Severity::Warning, cure, refused_by_index: false }
     }
 
+    pub(super) const fn note(code: &'static str, name: &'static str, cure: &'static str) -> Self {
+        Self { code, name, severity: Severity::Note, cure, refused_by_index: false }
+    }
+
     /// The same rule, one that the index holds uploads to.
     pub(super) const fn refused_by_index(mut self) -> Self {
         self.refused_by_index = true;

@@ -9,6 +9,7 @@ mod isa;
 mod libraries;
 mod machine;
 mod metadata;
+mod module_init;
 mod record;
 pub(super) mod set;
 mod stable_abi;
@@ -32,6 +33,7 @@ const CHECKS: &[Check] = &[
     target::CHECK,
     abi::CHECK,
     stable_abi::CHECK,
+    module_init::CHECK,
     machine::CHECK,
     floor::CHECK,
     libraries::CHECK,

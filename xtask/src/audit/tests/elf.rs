@@ -123,7 +123,7 @@ fn files_for_another_machine_are_errors() {
     let mut arm = PLAIN.clone();
     arm[18] = 183;
     assert_eq!(own(&native(arm)), ["ELF002"]);
-    let suffix = wheel(WHEEL).with("_other.cpython-311-aarch64-linux-gnu.so", PLAIN.clone());
+    let suffix = Fixture::new(WHEEL).with("_pkg.cpython-311-aarch64-linux-gnu.so", PLAIN.clone());
     assert_eq!(own(&suffix), ["TAG202"]);
 }
 

@@ -9,6 +9,7 @@ mod elf;
 mod format;
 mod large;
 mod matrix;
+mod module_init;
 mod origin;
 pub(crate) mod report;
 pub(crate) mod schema;

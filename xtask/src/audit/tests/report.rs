@@ -15,7 +15,7 @@ pub(crate) fn report(depth: Depth) -> (Folder, Report) {
     wheel(WHEEL).write(folder.path());
     let bad = module(&[("__isoc23_strtol", "GLIBC_2.38", "libc.so.6")], &["-z", "execstack"]);
     let name = "other-2.0-cp312-cp312-manylinux_2_28_x86_64.whl";
-    Fixture::new(name).with("_other.cpython-312-x86_64-linux-gnu.so", bad).write(folder.path());
+    Fixture::new(name).with("_pkg.cpython-312-x86_64-linux-gnu.so", bad).write(folder.path());
     Fixture::new("pure-1-py3-none-any.whl").with("pure/__init__.py", "").write(folder.path());
     fs_err::write(path("libplain.so"), &*PLAIN).unwrap();
     fs_err::write(path("notes.txt"), "hello").unwrap();

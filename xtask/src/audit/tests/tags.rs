@@ -50,7 +50,7 @@ fn a_cp314t_build_in_the_cp314_slot_is_an_error() {
         .with("_pkg.cpython-314t-x86_64-linux-gnu.so", PLAIN.clone());
     assert_eq!(codes(&right, &promise("manylinux_2_36_x86_64", "cp314t")), Vec::<&str>::new());
     assert_eq!(codes(&right, &promise("manylinux_2_36_x86_64", "cp314")), ["TAG102"]);
-    assert_eq!(own(&right.with("_x.abi3.so", PLAIN.clone())), ["TAG201"]);
+    assert_eq!(own(&right.with("_pkg.abi3.so", PLAIN.clone())), ["TAG201"]);
 }
 
 #[test]
@@ -67,7 +67,7 @@ fn suffixes_belong_to_the_tags() {
         ("py3-none", "cpython-311-x86_64-linux-gnu", true),
     ] {
         let fixture = Fixture::new(&format!("pkg-1.0-{tags}-manylinux_2_36_x86_64.whl"))
-            .with(&format!("_x.{suffix}.so"), PLAIN.clone());
+            .with(&format!("_pkg.{suffix}.so"), PLAIN.clone());
         assert_eq!(own(&fixture), if good { vec![] } else { vec!["TAG201"] }, "{suffix} in {tags}");
     }
 }

@@ -1,0 +1,83 @@
+//! Can the modules of a wheel be imported?
+
+use super::*;
+
+/// A library with these functions, which calls those.
+fn library(functions: &[&str], calls: &[&str]) -> Vec<u8> {
+    let folder = Folder::new();
+    let functions: Vec<String> =
+        functions.iter().map(|name| format!("void *{name}(void) {{ return 0; }} ")).collect();
+    let call = |name: &&str| format!("extern void {name}(void); void *use_{name} = {name}; ");
+    let calls: Vec<String> = calls.iter().map(call).collect();
+    let source = format!("{}{}", calls.concat(), functions.concat());
+    gcc(&folder, "library.so", &source, &[]);
+    fs_err::read(folder.path().join("library.so")).unwrap()
+}
+
+fn judge(tags: &str, path: &str, functions: &[&str], calls: &[&str]) -> Vec<&'static str> {
+    let fixture = Fixture::new(&format!("pkg-1.0-{tags}-manylinux_2_36_x86_64.whl"));
+    own(&fixture.with(path, library(functions, calls)))
+}
+
+const SUFFIX: &str = "cpython-311-x86_64-linux-gnu.so";
+
+#[test]
+fn modules_that_start_pass() {
+    for (tags, path, function) in [
+        ("cp311-cp311", format!("pkg/_x.{SUFFIX}"), "PyInit__x"),
+        ("cp311-cp311", format!("pkg/_x.{SUFFIX}"), "PyModExport__x"),
+        ("cp311-cp311", format!("pkg/__init__.{SUFFIX}"), "PyInit_pkg"),
+        ("cp311-cp311", "pkg-1.0.data/platlib/_x.cpython-311.so".to_owned(), "PyInit__x"),
+        ("cp311-abi3", "_x.abi3.so".to_owned(), "PyInit__x"),
+        ("pp311-pypy311_pp73", "_x.pypy311-pp73-x86_64-linux-gnu.so".to_owned(), "PyInit__x"),
+        (
+            "pp311-pypy311_pp73",
+            "_x.pypy311-pp73-x86_64-linux-gnu.so".to_owned(),
+            "_cffi_pypyinit__x",
+        ),
+        // PEP 489: `PyInitU_` and the name in punycode, `-` as `_`.
+        ("cp311-cp311", format!("pkg/_größe.{SUFFIX}"), "PyInitU__gre_bpa1l"),
+    ] {
+        assert_eq!(
+            judge(tags, &path, &[function, "other"], &["PyModule_Create2"]),
+            Vec::<&str>::new(),
+            "{path}"
+        );
+    }
+}
+
+#[test]
+fn modules_that_nothing_starts_are_errors() {
+    let path = format!("pkg/_x.{SUFFIX}");
+    let none = "has no function that starts the module, such as `PyInit__x`";
+    for (functions, calls, message) in [
+        (&[][..], &["PyModuleDef_Init"][..], none),
+        (&[][..], &["PyPyModule_Create2"][..], none),
+        (&[][..], &["PyImport_ImportModule", "PyLong_FromVoidPtr"][..], none),
+        (&["PyInit__y"][..], &[][..], "starts no module `_x`: it has `PyInit__y`"),
+        (&["_cffi_pypyinit__x"][..], &[][..], "starts no module `_x`: it has `_cffi_pypyinit__x`"),
+    ] {
+        let fixture = wheel(WHEEL).with(&path, library(functions, calls));
+        let findings = audit(&fixture, &Promise::default()).findings;
+        let found: Vec<_> =
+            findings.iter().map(|each| (each.code, each.message.as_str())).collect();
+        assert_eq!(found, [("ABI005", message)]);
+    }
+    assert_eq!(judge("cp311-cp311", &format!("_größe.{SUFFIX}"), &["PyInit_x"], &[]), ["ABI005"]);
+}
+
+#[test]
+fn libraries_are_no_modules() {
+    for path in ["pkg/libx.so", "pkg/_x.so", "pkg.libs/libx-1.2.so", "libx.abi3.so.6"] {
+        let calls = ["PyModule_Create2"];
+        assert_eq!(judge("cp311-cp311", path, &["x"], &calls), Vec::<&str>::new(), "{path}");
+    }
+    // For ctypes, for a debugger, for another module: all of them in one note.
+    let fixture = wheel(WHEEL)
+        .with(&format!("libx.{SUFFIX}"), library(&["x"], &[]))
+        .with(&format!("pkg/_y.{SUFFIX}"), library(&["y"], &["PyGILState_Ensure"]));
+    let findings = audit(&fixture, &Promise::default()).findings;
+    let found: Vec<_> = findings.iter().map(|each| (each.code, each.severity)).collect();
+    assert_eq!(found, [("ABI006", Severity::Note)]);
+    assert!(findings[0].message.contains("libx.") && findings[0].message.contains("pkg/_y."));
+}
