@@ -23,6 +23,8 @@ pub struct Inputs {
     /// What there ought to be, where these are the repository's own wheels. [`Self::find`] does not
     /// know it.
     pub asked: Option<Asked>,
+    /// Published wheels to compare with. [`Self::find`] leaves it empty.
+    pub like: Vec<Utf8PathBuf>,
 }
 
 /// The wheels that a repository is to make.

@@ -18,6 +18,9 @@ pub struct VerifyArgs {
     /// The wheels are to be published: what an index refuses is an error
     #[arg(long)]
     pub publish: bool,
+    /// Compare with published wheels of the same project
+    #[arg(long, value_name = "FOLDER-OR-WHEEL")]
+    pub like: Vec<Utf8PathBuf>,
     /// Leave the machine code unread, which takes about a third of the time
     #[arg(long)]
     pub no_isa: bool,
@@ -34,10 +37,24 @@ pub fn run(args: &VerifyArgs) -> anyhow::Result<ExitCode> {
     let mut inputs = Inputs::find(&asked_paths(&args.paths)?)?;
     let depth = if args.no_isa { Depth::Bytes } else { Depth::Code };
     let config = own_config(&args.paths)?;
+    inputs.like = published(&args.like)?;
     inputs.asked = config.as_ref().map(pipeline::asked);
     let own = config.as_ref().map(pipeline::settings).transpose()?.unwrap_or_default();
     let settings = Settings { depth, publish: args.publish || own.publish, ..own };
     let isa = config.iter().flat_map(|config| config.check.isa.values().copied()).collect();
     let promise = Promise { isa, ..Promise::default() };
     judge_and_tell(&inputs, &promise, &settings, &args.tell, report::verify_text)
+}
+
+/// The wheels of `--like`.
+fn published(paths: &[Utf8PathBuf]) -> anyhow::Result<Vec<Utf8PathBuf>> {
+    if paths.is_empty() {
+        return Ok(Vec::new());
+    }
+    let found = Inputs::find(paths)?;
+    if let Some(other) = found.files.iter().find(|file| paths.contains(file)) {
+        anyhow::bail!("`--like {other}` is no wheel\n\nhint: name wheels, or folders with wheels");
+    }
+    anyhow::ensure!(!found.wheels.is_empty(), "there is no wheel in what `--like` names");
+    Ok(found.wheels)
 }

@@ -14,6 +14,8 @@ pub(crate) struct Fixture {
     pub(crate) name: WheelName,
     pub(crate) files: Vec<(String, Vec<u8>)>,
     pub(crate) record: Option<String>,
+    /// What lies in a folder `scripts` is executable.
+    pub(crate) programs: bool,
 }
 
 impl Fixture {
@@ -39,7 +41,7 @@ impl Fixture {
         );
         let wheel =
             format!("Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: {purelib}\n{tags}");
-        let mut fixture = Self { name, files: Vec::new(), record: None };
+        let mut fixture = Self { name, files: Vec::new(), record: None, programs: true };
         let folder = fixture.name.dist_info();
         fixture.set(&format!("{folder}/METADATA"), metadata);
         fixture.set(&format!("{folder}/WHEEL"), wheel);
@@ -87,7 +89,9 @@ impl Fixture {
             self.record.clone().unwrap_or_else(|| self.record()).into_bytes(),
         );
         for (path, bytes) in self.files.iter().chain([&record]) {
-            zip.start_file(path.as_str(), options).unwrap();
+            let is_program = self.programs && path.contains("/scripts/");
+            let mode = if is_program { 0o755 } else { 0o644 };
+            zip.start_file(path.as_str(), options.unix_permissions(mode)).unwrap();
             zip.write_all(bytes).unwrap();
         }
         zip.finish().unwrap().into_inner()

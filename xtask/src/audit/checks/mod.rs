@@ -43,7 +43,12 @@ const CHECKS: &[Check] = &[
 
 /// Every rule that there is, for lists and reports.
 pub fn rules() -> impl Iterator<Item = &'static Rule> {
-    CHECKS.iter().flat_map(|check| check.rules).chain(dist::RULES).chain(set::RULES)
+    CHECKS
+        .iter()
+        .flat_map(|check| check.rules)
+        .chain(dist::RULES)
+        .chain(set::RULES)
+        .chain(set::like::RULES)
 }
 
 /// What can be said where only the loader's tables were read. What could not be read or is for nobody

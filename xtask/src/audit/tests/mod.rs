@@ -8,6 +8,7 @@ mod dist;
 mod elf;
 mod format;
 mod large;
+mod like;
 mod matrix;
 mod module_init;
 mod origin;

@@ -1,6 +1,7 @@
 //! Do several wheels go together: those of one project, and those that this repository is to make?
 
 mod asked;
+pub(super) mod like;
 mod shape;
 mod siblings;
 
@@ -89,6 +90,7 @@ pub(in crate::audit) fn findings(inputs: &Inputs, wheels: &[Audit], publish: boo
     if let Some(asked) = &inputs.asked {
         asked::find(asked, &members, publish, &mut findings);
     }
+    like::find(&inputs.like, &members, &mut findings);
     names(&members, is_own, &mut findings);
     let mut projects: BTreeMap<String, Vec<&Member<'_>>> = BTreeMap::new();
     for member in &members {

@@ -4,7 +4,10 @@ use std::collections::BTreeSet;
 
 use camino::Utf8Path;
 
-use crate::wheel::{ExtensionSuffix, WheelArchive};
+use crate::wheel::{ExtensionSuffix, Headers, SharedFile, WheelArchive};
+
+/// The longest `METADATA` or `entry_points.txt` that is compared, in bytes.
+const MAX_TEXT: u64 = 4 << 20;
 
 /// What is in a wheel, for comparing.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -13,27 +16,106 @@ pub(super) struct Shape {
     pub(super) modules: BTreeSet<String>,
     /// Other files, but the compiled bytecode.
     pub(super) files: BTreeSet<String>,
+    /// Those of [`Self::files`] that may be run: executable, and no shared library.
+    pub(super) programs: BTreeSet<String>,
+}
+
+/// What the metadata of a wheel says of itself, one line a fact, spelt alike.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Texts {
+    /// `console_scripts: flatc = autobahn._flatc:main`.
+    pub(super) entry_points: BTreeSet<String>,
+    /// `Requires-Dist` and `Requires-Python`.
+    pub(super) requirements: BTreeSet<String>,
 }
 
 impl Shape {
     /// Reads the directory of a wheel; `None` where that cannot be done, which the archive's own
     /// check tells of.
     pub(super) fn read(path: &Utf8Path) -> Option<Self> {
-        let archive = WheelArchive::open(path).ok()?;
-        let mut shape = Self::default();
-        for entry in archive.entries().iter().filter(|entry| !entry.is_folder()) {
-            shape.add(&entry.name);
-        }
-        Some(shape)
+        Some(Self::of(&WheelArchive::open(path).ok()?))
     }
 
-    fn add(&mut self, path: &str) {
+    /// As [`Self::read`], with the metadata.
+    pub(super) fn with_texts(path: &Utf8Path) -> Option<(Self, Texts)> {
+        let mut archive = WheelArchive::open(path).ok()?;
+        let shape = Self::of(&archive);
+        let mut texts = Texts::default();
+        if let Some(bytes) = text(&mut archive, ".dist-info/entry_points.txt") {
+            texts.entry_points = entry_points(&String::from_utf8_lossy(&bytes));
+        }
+        if let Some(bytes) = text(&mut archive, ".dist-info/METADATA") {
+            texts.requirements = requirements(&bytes);
+        }
+        Some((shape, texts))
+    }
+
+    fn of(archive: &WheelArchive<SharedFile>) -> Self {
+        let mut shape = Self::default();
+        for entry in archive.entries().iter().filter(|entry| !entry.is_folder()) {
+            shape.add(&entry.name, entry.unix_mode() & 0o111 != 0);
+        }
+        shape
+    }
+
+    fn add(&mut self, path: &str, is_executable: bool) {
         if let Some(module) = module(path) {
             self.modules.insert(module);
         } else if !path.contains("__pycache__/") {
-            self.files.insert(plain(path));
+            let path = plain(path);
+            if is_executable && !path.contains(".so") {
+                self.programs.insert(path.clone());
+            }
+            self.files.insert(path);
         }
     }
+}
+
+/// The content of the first member that is called so, without the version.
+fn text(archive: &mut WheelArchive<SharedFile>, name: &str) -> Option<Vec<u8>> {
+    let index = archive.entries().iter().position(|entry| plain(&entry.name) == name)?;
+    archive.read(index, MAX_TEXT).ok()
+}
+
+/// The lines of `entry_points.txt`, each with its section.
+fn entry_points(text: &str) -> BTreeSet<String> {
+    let (mut section, mut found) = (String::new(), BTreeSet::new());
+    for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
+        if let Some(name) = line.strip_prefix('[').and_then(|line| line.strip_suffix(']')) {
+            name.trim().clone_into(&mut section);
+        } else if let Some((name, object)) = line.split_once('=').filter(|_| !line.starts_with('#'))
+        {
+            let object: String = object.split_whitespace().collect();
+            found.insert(format!("{section}: {} = {object}", name.trim()));
+        }
+    }
+    found
+}
+
+/// `Requires-Dist` and `Requires-Python`, without what tools spell each in their own way: spaces,
+/// case, quotes, parentheses, the order of versions, underscores in names.
+fn requirements(bytes: &[u8]) -> BTreeSet<String> {
+    let headers = Headers::parse(bytes);
+    let mut found = BTreeSet::new();
+    for header in ["Requires-Dist", "Requires-Python"] {
+        for value in headers.all(header) {
+            let (what, marker) = value.split_once(';').unwrap_or((value, ""));
+            let spelt = |text: &str| {
+                let text = text.to_lowercase().replace('\'', "\"");
+                text.chars().filter(|each| !each.is_whitespace()).collect::<String>()
+            };
+            let what = spelt(what).replace(['(', ')'], "");
+            let end = what.find(['<', '>', '=', '!', '~', '[', '@']).unwrap_or(what.len());
+            let (name, versions) = what.split_at(end);
+            let mut versions: Vec<_> = versions.split(',').collect();
+            versions.sort_unstable();
+            let name = name.replace(['_', '.'], "-");
+            let marker = spelt(marker);
+            let marker = if marker.is_empty() { marker } else { format!("; {marker}") };
+            found.insert(format!("{header}: {name}{}{marker}", versions.join(",")));
+        }
+    }
+    found
 }
 
 /// The path of an extension module without its suffix. A shared library that lies beside modules, or
@@ -91,6 +173,18 @@ mod tests {
         ] {
             assert_eq!(module(path).as_deref(), expected, "{path}");
         }
+    }
+
+    #[test]
+    fn entry_points_and_requirements_are_spelt_alike() {
+        let text = "# a\n[console_scripts]\nrun = a.b : main\n\n[ x ]\nk=v\n";
+        let told: Vec<_> = entry_points(text).into_iter().collect();
+        assert_eq!(told, ["console_scripts: run = a.b:main", "x: k = v"]);
+        let one = b"Requires-Dist: My_Pkg (>=2, <3) ; extra == 'X'\nRequires-Python: >=3.11\n\nRequires-Dist: no\n";
+        let other = b"Requires-Dist: my-pkg<3,>=2; extra=='x'\nRequires-Python: >= 3.11\n";
+        assert_eq!(requirements(one), requirements(other));
+        assert_eq!(requirements(one).len(), 2);
+        assert_ne!(requirements(b"Requires-Dist: a>1\n"), requirements(b"Requires-Dist: a>2\n"));
     }
 
     #[test]
