@@ -15,9 +15,15 @@ pub struct TellArgs {
     /// Report on stdout as JSON
     #[arg(long)]
     pub json: bool,
+    /// Report on stdout as Markdown, for a job summary
+    #[arg(long, conflicts_with = "json")]
+    pub markdown: bool,
     /// Also write the report as one page, with each wheel against each distribution
     #[arg(long, value_name = "FILE")]
     pub html: Option<Utf8PathBuf>,
+    /// Also write the report for code scanning, as SARIF 2.1.0
+    #[arg(long, value_name = "FILE")]
+    pub sarif: Option<Utf8PathBuf>,
     /// Show no progress
     #[arg(long, short)]
     pub quiet: bool,
@@ -35,15 +41,28 @@ pub(crate) fn judge_and_tell(
     let count = Count::new(inputs.wheels.len() + inputs.files.len(), tell.quiet);
     let found = audit::judge(inputs, promise, settings, &|path| count.done(path.as_str()));
     count.finish();
-    if let Some(path) = &tell.html {
-        fs_err::write(path, report::html(&found)).context("the page cannot be written")?;
-    }
+    write_files(&found, tell)?;
     if tell.json {
         report::json(&found)?;
+    } else if tell.markdown {
+        report::data(&report::markdown(&found));
     } else {
         report::data(&text(&found));
     }
     Ok(exit_code(&found))
+}
+
+/// Writes what goes to files: before stdout, so that a report which ends well is whole.
+fn write_files(found: &Report, tell: &TellArgs) -> anyhow::Result<()> {
+    if let Some(path) = &tell.html {
+        fs_err::write(path, report::html(found)).context("the page cannot be written")?;
+    }
+    if let Some(path) = &tell.sarif {
+        let folder = Utf8PathBuf::try_from(std::env::current_dir()?)?;
+        let log = serde_json::to_vec_pretty(&report::sarif(found, &folder))?;
+        fs_err::write(path, log).context("the SARIF log cannot be written")?;
+    }
+    Ok(())
 }
 
 /// The exit status that a report stands for.

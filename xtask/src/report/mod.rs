@@ -8,6 +8,8 @@
 mod count;
 mod html;
 mod live;
+mod markdown;
+mod sarif;
 mod summary;
 mod table;
 mod verdict;
@@ -15,6 +17,8 @@ mod verdict;
 pub use count::Count;
 pub use html::html;
 pub use live::{Detail, Live, Stage, Watch};
+pub use markdown::markdown;
+pub use sarif::sarif;
 pub use table::table;
 pub use verdict::{glibc_text, verify_text};
 

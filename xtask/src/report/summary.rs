@@ -163,12 +163,22 @@ impl Numbers {
         let unread = if facts.elf.is_empty() { "none" } else { "not read" };
         Self {
             floor: floor(&facts.floor),
-            built: facts.build_glibc.clone().unwrap_or_else(|| {
-                if facts.elf.is_empty() { "none".to_owned() } else { "unknown".to_owned() }
-            }),
+            built: built(facts.build_glibc.as_deref(), facts.elf.is_empty()),
             claim: claim(&facts.tag_claim),
             isa: facts.isa.clone().unwrap_or_else(|| unread.to_owned()),
         }
+    }
+}
+
+/// "glibc 2.36", "musl 1.2"; a version alone is glibc's.
+fn built(on: Option<&str>, is_pure: bool) -> String {
+    match on {
+        Some(version) if version.starts_with(|first: char| first.is_ascii_digit()) => {
+            format!("glibc {version}")
+        }
+        Some(other) => other.to_owned(),
+        None if is_pure => "none".to_owned(),
+        None => "unknown".to_owned(),
     }
 }
 
@@ -212,6 +222,11 @@ pub(super) fn mark(state: State) -> &'static str {
         State::Loads => "✓",
         State::Absent => "·",
     }
+}
+
+/// Is it what is to be expected: it loads where it installs, and installs where it may?
+pub(super) fn is_plain(state: State) -> bool {
+    matches!(state, State::Loads | State::Refused | State::Absent)
 }
 
 /// The name of the project that a wheel is of, as its file name has it.

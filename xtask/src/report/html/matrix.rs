@@ -8,7 +8,7 @@ use super::more;
 use crate::{
     audit::{Cell, Report, State},
     policy::{Distribution, distributions},
-    report::summary::{count, mark, project, visible},
+    report::summary::{count, is_plain, mark, project, visible},
 };
 
 /// So many wheels are named before the table.
@@ -140,7 +140,7 @@ fn dangers(report: &Report, cells: &[Vec<Cell>]) -> Markup {
 
 fn row(file: &str, index: usize, cells: &[Vec<Cell>]) -> Markup {
     let cells = cells.get(index).map_or(&[] as &[Cell], Vec::as_slice);
-    let bad = cells.iter().any(|cell| !is_right(cell.state));
+    let bad = cells.iter().any(|cell| !is_plain(cell.state));
     // The project stands above.
     let rest = file.split_once('-').map_or(file, |(_, rest)| rest);
     let rest = rest.strip_suffix(".whl").unwrap_or(rest);
@@ -152,17 +152,12 @@ fn row(file: &str, index: usize, cells: &[Vec<Cell>]) -> Markup {
     }
 }
 
-/// Is there nothing to see about it?
-fn is_right(state: State) -> bool {
-    matches!(state, State::Loads | State::Refused | State::Absent)
-}
-
 /// One field. The reason stands with the wheel, where the link leads.
 fn field(cell: &Cell, system: &Distribution, index: usize) -> Markup {
     let (short, class) = words(cell.state);
     let label = || format!("{system}: {}", cell.state.as_str());
     html! {
-        @if is_right(cell.state) {
+        @if is_plain(cell.state) {
             td.(class) aria-label=(label()) { (mark(cell.state)) span.word { " " (short) } }
         } @else {
             td.(class) {

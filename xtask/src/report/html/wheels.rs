@@ -8,7 +8,7 @@ use super::{matrix::class, more};
 use crate::{
     audit::{Audit, Cell, Culprit, ElfReport, FileAudit, Report, State, Verdict},
     policy::distributions,
-    report::summary::{Numbers, count, floor, mark, visible, word},
+    report::summary::{Numbers, count, floor, is_plain, mark, visible, word},
 };
 
 /// So many ELF files of a wheel are shown.
@@ -30,10 +30,8 @@ pub(super) fn part(report: &Report, cells: &[Vec<Cell>]) -> Markup {
 
 fn wheel(audit: &Audit, cells: &[Cell], index: usize) -> Markup {
     let (facts, numbers) = (&audit.facts, Numbers::of(audit));
-    let is_worth_a_look = audit.verdict() == Verdict::Fail
-        || cells
-            .iter()
-            .any(|cell| !matches!(cell.state, State::Loads | State::Refused | State::Absent));
+    let is_worth_a_look =
+        audit.verdict() == Verdict::Fail || cells.iter().any(|cell| !is_plain(cell.state));
     let shown = facts.elf.iter().take(ELVES);
     html! {
         details id={ "w" (index) } data-name=(visible(&facts.file)) data-bad=[is_worth_a_look.then_some("1")] {

@@ -1,0 +1,274 @@
+//! The report for a job summary: GitHub-flavoured Markdown (its specification 0.29).
+
+use std::fmt::Write as _;
+
+use super::summary::{
+    Group, Item, Numbers, Tally, count, floor, groups, is_plain, mark, visible, word,
+};
+use crate::audit::{Audit, Cell, FileAudit, Report, State, Verdict};
+use crate::policy::{Distribution, distributions};
+
+/// A step's summary may hold 1 MiB; other commands of the step want some of it (GitHub's
+/// documentation of workflow commands, "Adding a job summary").
+const LIMIT: usize = 900 << 10;
+/// So many rows a table has at most.
+const ROWS: usize = 200;
+/// So many messages of a rule are told, so many files of a message, so many paths of a file.
+const MOST: (usize, usize, usize) = (12, 4, 3);
+/// So many characters of a name or message.
+const LONGEST: usize = 400;
+
+/// A line of verdict, the wheels with their four numbers, where they do not simply run, and the
+/// findings, worst first.
+pub fn markdown(report: &Report) -> String {
+    let mut page = Page::default();
+    let mark = if report.verdict == Verdict::Pass { "✓" } else { "✗" };
+    page.line(&format!("### {mark} {}", Tally::of(report).line()));
+    wheels(report, &mut page);
+    matrix(report, &mut page);
+    findings(report, &mut page);
+    page.text
+}
+
+/// What is written so far, never more than [`LIMIT`].
+#[derive(Default)]
+struct Page {
+    text: String,
+    is_full: bool,
+}
+
+impl Page {
+    fn line(&mut self, line: &str) {
+        if self.is_full {
+            return;
+        }
+        self.is_full = self.text.len() + line.len() > LIMIT;
+        let line = if self.is_full { "\nThe rest is cut; `--json` has it all." } else { line };
+        self.text.push_str(line);
+        self.text.push('\n');
+    }
+}
+
+fn wheels(report: &Report, page: &mut Page) {
+    page.line("\n| | file | floor | built on | promises | isa |\n|---|---|---|---|---|---|");
+    let mut wheels: Vec<&Audit> = report.wheels.iter().collect();
+    wheels.sort_by_key(|wheel| wheel.verdict() == Verdict::Pass);
+    for audit in wheels.iter().take(ROWS) {
+        let Numbers { floor, built, claim, isa } = Numbers::of(audit);
+        let cells = [floor, built, claim, isa].map(|cell| plain(&cell)).join(" | ");
+        page.line(&format!(
+            "| {} | {} | {cells} |",
+            badge(audit.verdict()),
+            code(&audit.facts.file)
+        ));
+    }
+    for audit in report.files.iter().take(ROWS) {
+        page.line(&file(audit));
+    }
+    let left = wheels.len().saturating_sub(ROWS) + report.files.len().saturating_sub(ROWS);
+    if left > 0 {
+        page.line(&format!("\nand {}", count(left, "more file")));
+    }
+}
+
+fn file(audit: &FileAudit) -> String {
+    let facts = audit.facts.as_ref();
+    let need = facts.map_or_else(|| "unknown".to_owned(), |facts| floor(&facts.floor));
+    let isa = facts.and_then(|facts| facts.isa.clone()).unwrap_or_else(|| "not read".to_owned());
+    let name = code(audit.file.as_str());
+    format!("| {} | {name} | {} | | | {} |", badge(audit.verdict), plain(&need), plain(&isa))
+}
+
+fn badge(verdict: Verdict) -> String {
+    let mark = if verdict == Verdict::Pass { "✓" } else { "✗" };
+    format!("{mark} {}", word(verdict))
+}
+
+/// The distributions on which some wheel does something unexpected, and those wheels.
+fn matrix(report: &Report, page: &mut Page) {
+    let rows = report.wheels.iter().map(|wheel| (wheel.facts.file.as_str(), wheel.systems()));
+    let rows: Vec<(&str, Vec<Cell>)> =
+        rows.filter(|(_, row)| row.iter().any(|cell| !is_plain(cell.state))).collect();
+    let is_wanted = |column: &usize| {
+        rows.iter().filter_map(|(_, row)| row.get(*column)).any(|cell| !is_plain(cell.state))
+    };
+    let columns: Vec<(usize, &Distribution)> =
+        distributions().iter().enumerate().filter(|(column, _)| is_wanted(column)).collect();
+    if columns.is_empty() {
+        return;
+    }
+    let heads: Vec<String> = columns.iter().map(|(_, system)| plain(&system.to_string())).collect();
+    page.line(&format!("\n#### Where they do not simply run\n\n| | {} |", heads.join(" | ")));
+    page.line(&format!("|---|{}", "---|".repeat(columns.len())));
+    for (file, row) in rows.iter().take(ROWS) {
+        let cells = columns.iter().filter_map(|(column, _)| row.get(*column));
+        let marks: Vec<&str> = cells.map(|cell| mark(cell.state)).collect();
+        page.line(&format!("| {} | {} |", code(file), marks.join(" | ")));
+    }
+    let left = rows.len().saturating_sub(ROWS);
+    if left > 0 {
+        page.line(&format!("\nand {}", count(left, "more wheel")));
+    }
+    let legend = [State::Breaks, State::Unknown, State::LoadsOnSome, State::Withheld];
+    let legend = legend.into_iter().chain([State::Refused, State::Loads, State::Absent]);
+    let legend: Vec<_> = legend.map(|it| format!("{} {}", mark(it), it.as_str())).collect();
+    page.line(&format!("\n{}", legend.join(" · ")));
+    for (file, row) in rows.iter().take(ROWS) {
+        let mut cells = row.iter().zip(distributions());
+        if let Some((cell, system)) = cells.find(|(cell, _)| cell.state == State::Breaks) {
+            let (file, reason) = (code(file), plain(&cell.reason));
+            page.line(&format!("\n**✗ {file} installs on {system} and does not load**: {reason}"));
+        }
+    }
+}
+
+fn findings(report: &Report, page: &mut Page) {
+    let groups = groups(report);
+    if groups.is_empty() && report.unread.is_empty() {
+        return;
+    }
+    page.line("\n#### Findings\n");
+    for unread in &report.unread {
+        let (path, message) = (code(unread.path.as_str()), plain(&unread.message));
+        page.line(&format!("- **error**: {path} cannot be read: {message}"));
+    }
+    for group in &groups {
+        rule(group, page);
+    }
+}
+
+fn rule(group: &Group<'_>, page: &mut Page) {
+    let (severity, code) = (group.severity.as_str(), group.code);
+    let (all, files) = (count(group.findings(), "finding"), count(group.files(), "file"));
+    page.line(&format!("- **{severity} {code}** {}: {all} in {files}", plain(group.rule)));
+    if let Some(cure) = group.cure() {
+        page.line(&format!("  - *Cure*: {}", plain(cure)));
+    }
+    for item in group.items.iter().take(MOST.0) {
+        page.line(&format!("  - {}{}", plain(item.message), places(item)));
+        match item.reason {
+            Some(reason) => page.line(&format!("    - *Set in wheels.toml*: {}", plain(reason))),
+            None if group.cure().is_none() => {
+                page.line(&format!("    - *Cure*: {}", plain(item.cure)));
+            }
+            None => {}
+        }
+    }
+    let left = group.items.len().saturating_sub(MOST.0);
+    if left > 0 {
+        page.line(&format!("  - and {}", count(left, "more message")));
+    }
+}
+
+/// ": `wheel`: `path`, `path` and 3 more; ..."
+fn places(item: &Item<'_>) -> String {
+    let files = item.by_file();
+    let mut text = String::new();
+    for (index, (file, paths)) in files.iter().take(MOST.1).enumerate() {
+        let inside: Vec<String> = paths.iter().take(MOST.2).map(|path| code(path)).collect();
+        let left = paths.len().saturating_sub(MOST.2);
+        let left = if left > 0 { format!(" and {left} more") } else { String::new() };
+        let file = if file.is_empty() { None } else { Some(code(file)) };
+        let inside = (!inside.is_empty()).then(|| inside.join(", "));
+        let both: Vec<String> = file.into_iter().chain(inside).collect();
+        let between = if index == 0 { " — " } else { "; " };
+        let _ = write!(text, "{between}{}{left}", both.join(": "));
+    }
+    let left = files.len().saturating_sub(MOST.1);
+    if left > 0 {
+        let _ = write!(text, " and {}", count(left, "more file"));
+    }
+    text
+}
+
+/// As code. Inside of the tags Markdown is still at work, so the text is escaped as any other.
+fn code(text: &str) -> String {
+    format!("<code>{}</code>", plain(text))
+}
+
+/// Text that says what it says, whatever Markdown or HTML stands in it.
+fn plain(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    let shown = visible(text);
+    for character in shown.chars().take(LONGEST) {
+        match character {
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '&' => escaped.push_str("&amp;"),
+            // In a table a backslash before it is taken away once more.
+            '|' => escaped.push_str("&#124;"),
+            // No mention of a user.
+            '@' => escaped.push_str("&#64;"),
+            '\\' | '`' | '*' | '_' | '[' | ']' | '#' | '~' | ':' => {
+                escaped.push('\\');
+                escaped.push(character);
+            }
+            _ => escaped.push(character),
+        }
+    }
+    if shown.chars().nth(LONGEST).is_some() {
+        escaped.push('…');
+    }
+    escaped
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test may stop at once")]
+
+    use super::*;
+    use crate::audit::{self, Depth, Finding};
+
+    #[test]
+    fn strange_text_stays_text() {
+        let strange = "a|b`c`<img src=x>\n# *x* [y](z) @user \\ &amp; ~~s~~ __isoc23";
+        let want = "a&#124;b\\`c\\`&lt;img src=x&gt;\\\\u{a}\\# \\*x\\* \\[y\\](z) &#64;user \\\\ \
+                    &amp;amp; \\~\\~s\\~\\~ \\_\\_isoc23";
+        assert_eq!(plain(strange), want);
+    }
+
+    #[test]
+    fn the_summary_says_everything_once() {
+        let (_folder, report) = audit::tests::report::report(Depth::Code);
+        let text = markdown(&report);
+        for words in [
+            "### ✗ 6 files: 3 good, 2 with errors, 1 unread; 2 errors",
+            "| ✓ good | <code>pkg-1.0-cp311-cp311-manylinux\\_2\\_36\\_x86\\_64.whl</code> | glibc 2.2.5 |",
+            "#### Where they do not simply run",
+            "| Debian 11 | Debian 12 |",
+            "**error ELF003** floor-above-promise: 1 finding in 1 file",
+            "\\_\\_isoc23\\_strtol",
+            "*Cure*: build on a system with glibc before 2.38",
+            "*Set in wheels.toml*: its author knows",
+            "cannot be read",
+        ] {
+            assert!(text.contains(words), "{words} is not in\n{text}");
+        }
+        // A table is one only without an empty line in it, and every row has as many cells.
+        let cells = |line: &str| line.matches('|').count();
+        let rows: Vec<&str> = text.lines().filter(|line| line.starts_with('|')).collect();
+        assert!(rows.iter().all(|row| [7, cells(rows.last().unwrap())].contains(&cells(row))));
+        let files = rows.iter().filter(|row| row.contains("libplain") || row.contains("notes"));
+        assert_eq!(files.count(), 2);
+    }
+
+    #[test]
+    fn the_summary_stays_within_what_is_allowed() {
+        let (_folder, mut report) = audit::tests::report::report(Depth::Floor);
+        let mut wheel = report.wheels.first().unwrap().clone();
+        wheel.facts.file = "|".repeat(4000);
+        let finding = report.files.iter().find_map(|file| file.findings.first()).unwrap().clone();
+        let finding = |index: usize| Finding {
+            message: format!("{index}{}", "`".repeat(3000)),
+            path: "_".repeat(3000),
+            code: ["ELF001", "ELF002", "ELF003"][index % 3],
+            ..finding.clone()
+        };
+        wheel.findings = (0..30).map(finding).collect();
+        report.wheels = (0..400).map(|_| wheel.clone()).collect();
+        report.unread = (0..400).map(|_| report.unread[0].clone()).collect();
+        let text = markdown(&report);
+        assert!(text.len() < 1 << 20, "{}", text.len());
+        assert!(text.contains("more file") && text.ends_with("`--json` has it all.\n"));
+    }
+}
