@@ -33,7 +33,9 @@ pub(super) const ROWS: &[Row] = &[
     row(0xffff_fc00, 0xf83f_9000, Ls64, "st64b"),
     row(0xffe0_fc00, 0xf820_b000, Ls64, "st64bv"),
     row(0xff20_0400, 0xf820_0400, Pauth, "ldraa"),
-    row(0xff20_0000, 0xd920_0000, Memtag, "stg"),
+    // Code that works with tags makes some (`irg`, `addg`); what only stores or loads them is the
+    // unwinder, which takes them off the stack of such code.
+    Row(0xff20_0000, 0xd920_0000, None, "stg"),
     row(0x3b20_0c00, 0x1900_0400, Mops, "cpyf"),
     // Data processing, immediate and register: C4.1.92, C4.1.95.
     row(0xffc0_c000, 0x9180_0000, Memtag, "addg"),
@@ -128,6 +130,11 @@ pub(super) const ROWS: &[Row] = &[
     row(0xdfc0_f400, 0x5f00_9000, Fp16, "fmul h"),
     // SVE and SME: C4.1.1, C4.1.36. Of SVE2 what has the major opcode to itself; the rest of it
     // counts as SVE.
+    // How long vectors are is what unwinders ask for the frames of other code, and what is behind
+    // SME's helpers for calls (AAPCS64); code that computes with vectors loads some as well.
+    Row(0xff30_fc00, 0x0420_e000, None, "cntd"),
+    Row(0xffff_f000, 0x04bf_5000, None, "rdvl"),
+    Row(0xffa0_f000, 0x0420_5000, None, "addvl"),
     row(0xff20_fc00, 0x4500_9800, Sve, "smmla z"),
     row(0xff00_0000, 0x4500_0000, Sve2, "sve2"),
     row(0x1e00_0000, 0x0400_0000, Sve, "sve"),

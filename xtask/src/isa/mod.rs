@@ -69,8 +69,9 @@ pub enum Question {
 }
 
 /// What the libraries of C and of compilers have for the question (glibc's `<sys/platform/x86.h>`,
-/// `<sys/auxv.h>`; GCC's `cpuinfo.c`; the BSDs' `elf_aux_info`).
-const QUESTIONS_X86: [&str; 7] = [
+/// `<sys/auxv.h>`; GCC's `cpuinfo.c`; the BSDs' `elf_aux_info`), and some much-used libraries that
+/// ask for others: `libavutil` of `FFmpeg`, OpenSSL's `libcrypto`, cpuinfo.
+const QUESTIONS_X86: [&str; 11] = [
     "__cpu_model",
     "__cpu_features2",
     "__cpu_indicator_init",
@@ -78,9 +79,21 @@ const QUESTIONS_X86: [&str; 7] = [
     "__get_cpuid_count",
     "__get_cpuid_max",
     "__x86_get_cpuid_feature_leaf",
+    "av_get_cpu_flags",
+    "OPENSSL_ia32cap_P",
+    "cpuinfo_initialize",
+    "cpuinfo_isa",
 ];
-const QUESTIONS_ARM: [&str; 4] =
-    ["getauxval", "__getauxval", "elf_aux_info", "__aarch64_cpu_features"];
+const QUESTIONS_ARM: [&str; 8] = [
+    "getauxval",
+    "__getauxval",
+    "elf_aux_info",
+    "__aarch64_cpu_features",
+    "av_get_cpu_flags",
+    "OPENSSL_armcap_P",
+    "cpuinfo_initialize",
+    "cpuinfo_isa",
+];
 
 impl Question {
     fn of_import(machine: Machine, name: &[u8]) -> Option<Self> {
