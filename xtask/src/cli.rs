@@ -31,6 +31,8 @@ pub enum Command {
     CheckGlibc(commands::check_glibc::CheckGlibcArgs),
     /// Check wheels: archive, metadata, tags, ABI, libraries, machine code
     Verify(commands::verify::VerifyArgs),
+    /// Keep the facts about platform tags up to date
+    Policy(commands::policy::PolicyArgs),
     /// Show what a target's build environment is
     BuildInfo(commands::build_info::BuildInfoArgs),
     /// Say what this machine has and lacks, each missing part with its cure
@@ -63,6 +65,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Wheels(args) => commands::wheels::run(&args),
         Command::CheckGlibc(args) => commands::check_glibc::run(&args),
         Command::Verify(args) => commands::verify::run(&args),
+        Command::Policy(args) => commands::policy::run(&args),
         Command::BuildInfo(args) => commands::build_info::run(&args),
         Command::Doctor(args) => {
             let (workspace, image) = Workspace::find_with_image()?;

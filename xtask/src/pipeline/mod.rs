@@ -3,6 +3,7 @@
 //! Each stage leaves its result in the job's own folder below `target/xtask/jobs/`, by rename, so
 //! that a later run takes up where this one ended, however it ended.
 
+mod auditwheel;
 mod build_info;
 mod calls;
 mod env;
@@ -14,6 +15,7 @@ mod smoke;
 mod source;
 mod work;
 
+pub use auditwheel::{AuditwheelPackage, PackageError, auditwheel};
 pub use build_info::BuildInfo;
 pub use calls::commands;
 pub use env::{Context, PipelineError, prepare_host};

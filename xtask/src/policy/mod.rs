@@ -11,6 +11,7 @@ mod distributions;
 mod index;
 mod installer;
 mod platform;
+pub mod refresh;
 mod releases;
 mod requirements;
 mod stable_abi;

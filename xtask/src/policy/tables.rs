@@ -196,7 +196,7 @@ impl Limits {
 /// One data file.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Table {
+pub(super) struct Table {
     #[serde(rename = "source")]
     _source: String,
     /// Libraries that the loader has in itself: what stands between `lib` and the first dot.
@@ -206,34 +206,33 @@ struct Table {
     #[serde(default)]
     libgcc: Vec<String>,
     #[serde(rename = "policy")]
-    policies: Vec<Policy>,
+    pub(super) policies: Vec<Policy>,
     #[serde(default)]
-    forbidden: Vec<Ban>,
+    pub(super) forbidden: Vec<Ban>,
 }
 
 /// What one policy adds to the one before it.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Policy {
+pub(super) struct Policy {
     #[serde(alias = "glibc", alias = "musl")]
-    libc: GlibcVersion,
-    #[serde(rename = "alias")]
-    _alias: Option<String>,
+    pub(super) libc: GlibcVersion,
+    pub(super) alias: Option<String>,
     #[serde(default)]
-    libraries: Vec<String>,
+    pub(super) libraries: Vec<String>,
     #[serde(default)]
-    arches: Vec<Arch>,
+    pub(super) arches: Vec<Arch>,
     #[serde(default)]
-    versions: BTreeMap<Arch, BTreeMap<String, Vec<String>>>,
+    pub(super) versions: BTreeMap<Arch, BTreeMap<String, Vec<String>>>,
 }
 
 /// Symbols that may not be used, until a policy lifts the ban.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Ban {
-    library: String,
-    until: Option<GlibcVersion>,
-    symbols: BTreeSet<String>,
+pub(super) struct Ban {
+    pub(super) library: String,
+    pub(super) until: Option<GlibcVersion>,
+    pub(super) symbols: BTreeSet<String>,
 }
 
 impl Table {

@@ -105,6 +105,45 @@ fn a_glibc_between_two_policies_takes_the_rest_from_below() {
 }
 
 #[test]
+fn every_gap_between_the_policies_follows_the_rule() {
+    // The glibc of a gap, the newest GLIBCXX and CXXABI of the policy below it, and those after them.
+    let gaps = [
+        (13, "3.4.13", "3.4.14", "1.3.3", "1.3.4"),
+        (29, "3.4.24", "3.4.25", "1.3.11", "1.3.12"),
+        (30, "3.4.24", "3.4.25", "1.3.11", "1.3.12"),
+        (32, "3.4.28", "3.4.29", "1.3.12", "1.3.13"),
+        (33, "3.4.28", "3.4.29", "1.3.12", "1.3.13"),
+        (42, "3.4.33", "3.4.34", "1.3.15", "1.3.16"),
+        (43, "3.4.33", "3.4.34", "1.3.15", "1.3.16"),
+    ];
+    for (minor, cxx, cxx_beyond, abi, abi_beyond) in gaps {
+        let tag = format!("manylinux_2_{minor}_x86_64");
+        for (version, expected) in [
+            (format!("GLIBC_2.{minor}"), VersionVerdict::Allowed),
+            (format!("GLIBC_2.{}", minor + 1), VersionVerdict::TooNew),
+            (format!("GLIBCXX_{cxx}"), VersionVerdict::Allowed),
+            (format!("GLIBCXX_{cxx_beyond}"), VersionVerdict::TooNew),
+            (format!("CXXABI_{abi}"), VersionVerdict::Allowed),
+            (format!("CXXABI_{abi_beyond}"), VersionVerdict::TooNew),
+        ] {
+            assert_eq!(verdict(&tag, &version), Some(expected), "{version} in {tag}");
+        }
+        let relr = if minor < 36 { VersionVerdict::TooNew } else { VersionVerdict::Allowed };
+        assert_eq!(verdict(&tag, "GLIBC_ABI_DT_RELR"), Some(relr), "{tag}");
+        // An installer takes any number; whether a wheel is given one is for the policies to say.
+        let named = lowest(Arch::X86_64, &[&format!("GLIBC_2.{minor}")]);
+        let next = [(13, 17), (29, 31), (30, 31), (32, 34), (33, 34), (42, 42), (43, 43)];
+        let next = next.iter().find(|each| each.0 == minor).map(|each| each.1).unwrap_or_default();
+        assert_eq!(named, Some(format!("manylinux_2_{next}_x86_64")));
+    }
+    let limits = limits("manylinux_2_33_x86_64");
+    let allows = |library| limits.as_ref().is_some_and(|limits| limits.library(library));
+    assert!(allows("libmvec.so.1") && !allows("libcrypt.so.1"), "libraries are those of 2_31");
+    let bans = limits.as_ref().is_some_and(|limits| limits.forbids("libz.so.1", "uncompress2"));
+    assert!(bans, "a ban that ends with 2_34 holds in the gap before it");
+}
+
+#[test]
 fn names_in_no_policy_are_allowed_nowhere() {
     for name in ["GLIBC_PRIVATE", "GLIBC_ABI_GNU2_TLS", "GLIBC_ABI_SOMETHING", "GLIBC_2.19"] {
         assert_eq!(verdict("manylinux_2_41_x86_64", name), Some(VersionVerdict::Unknown), "{name}");

@@ -1,0 +1,38 @@
+//! The project's own data file, as facts.
+
+use super::{Facts, Family, Policy, RefreshError};
+use crate::policy::tables::Table;
+
+/// Reads a data file: what each policy adds, made what each policy has.
+///
+/// # Errors
+/// [`RefreshError::Copy`] where it is not in that form.
+pub fn copy(family: Family, text: &str) -> Result<Facts, RefreshError> {
+    let table: Table = toml::from_str(text)
+        .map_err(|error| RefreshError::Copy(family.copy(), error.to_string()))?;
+    let mut policies: Vec<_> = table.policies.iter().collect();
+    policies.sort_by_key(|policy| policy.libc);
+    let (mut facts, mut all) = (Facts::new(), Policy::default());
+    for policy in policies {
+        all.aliases = policy.alias.iter().cloned().collect();
+        all.libraries.extend(policy.libraries.iter().cloned());
+        for arch in &policy.arches {
+            all.versions.entry(arch.to_string()).or_default();
+        }
+        for (arch, prefixes) in &policy.versions {
+            let own = all.versions.entry(arch.to_string()).or_default();
+            for (prefix, names) in prefixes {
+                own.entry(prefix.clone()).or_default().extend(names.iter().cloned());
+            }
+        }
+        all.forbidden.clear();
+        for ban in
+            table.forbidden.iter().filter(|ban| ban.until.is_none_or(|end| policy.libc < end))
+        {
+            let symbols = all.forbidden.entry(ban.library.clone()).or_default();
+            symbols.extend(ban.symbols.iter().cloned());
+        }
+        facts.insert(policy.libc, all.clone());
+    }
+    Ok(facts)
+}

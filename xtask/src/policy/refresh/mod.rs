@@ -1,0 +1,200 @@
+//! The policies as auditwheel publishes them (`auditwheel/policy/manylinux-policy.json` and
+//! `musllinux-policy.json`), held against this project's copy of them, and that copy written anew.
+
+mod compare;
+mod copy;
+mod text;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Deserialize;
+use thiserror::Error;
+
+use super::GlibcVersion;
+
+pub use compare::{Difference, Kind, differences};
+pub use copy::copy;
+pub use text::data_file;
+
+/// The longest policy file that is read, in bytes; today's has 127,035.
+pub const MAX_POLICY: u64 = 8 << 20;
+/// So many names a list may have, counted anew for each policy; today's has some 10,000.
+const MAX_NAMES: usize = 500_000;
+
+/// Why a text is no list of policies, or not one that can be used.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum RefreshError {
+    /// It is not in auditwheel's form.
+    #[error("not a policy file of auditwheel: {0}")]
+    Form(String),
+    /// Its policies cannot be written as what each adds to the one before it.
+    #[error(
+        "{0}\n\nhint: the data file holds what each policy adds, so its form has to change first"
+    )]
+    Shrinks(String),
+    /// An architecture that this program does not know.
+    #[error(
+        "`{0}` is no architecture that is known here\n\nhint: add it to `xtask/src/policy/arch.rs` first"
+    )]
+    Arch(String),
+    /// The copy is not in the form of the data files.
+    #[error("`{0}` cannot be read: {1}")]
+    Copy(&'static str, String),
+}
+
+/// Which C library a list of policies is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Family {
+    /// `manylinux_X_Y`.
+    Manylinux,
+    /// `musllinux_X_Y`.
+    Musllinux,
+}
+
+impl Family {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Manylinux, Self::Musllinux];
+
+    /// What the tags begin with.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Manylinux => "manylinux",
+            Self::Musllinux => "musllinux",
+        }
+    }
+
+    /// The key that the data file has for the C library's version.
+    fn libc(self) -> &'static str {
+        match self {
+            Self::Manylinux => "glibc",
+            Self::Musllinux => "musl",
+        }
+    }
+
+    /// The file in the auditwheel package, below `auditwheel/policy/`.
+    pub fn published(self) -> &'static str {
+        match self {
+            Self::Manylinux => "manylinux-policy.json",
+            Self::Musllinux => "musllinux-policy.json",
+        }
+    }
+
+    /// The project's copy, below `xtask/src/policy/data/`.
+    pub fn copy(self) -> &'static str {
+        match self {
+            Self::Manylinux => "manylinux.toml",
+            Self::Musllinux => "musllinux.toml",
+        }
+    }
+}
+
+/// Every policy of a list, each with all that it allows and forbids.
+pub type Facts = BTreeMap<GlibcVersion, Policy>;
+
+/// One policy.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Policy {
+    /// Older names: `manylinux2014`.
+    pub aliases: BTreeSet<String>,
+    /// Symbol versions by architecture and prefix. An architecture without any is there with none.
+    pub versions: BTreeMap<String, BTreeMap<String, BTreeSet<String>>>,
+    /// System libraries.
+    pub libraries: BTreeSet<String>,
+    /// Forbidden symbols by library.
+    pub forbidden: BTreeMap<String, BTreeSet<String>>,
+}
+
+#[derive(Deserialize)]
+struct Published {
+    name: String,
+    #[serde(default)]
+    aliases: BTreeSet<String>,
+    symbol_versions: BTreeMap<String, BTreeMap<String, BTreeSet<String>>>,
+    lib_whitelist: BTreeSet<String>,
+    #[serde(default)]
+    blacklist: BTreeMap<String, BTreeSet<String>>,
+}
+
+/// Reads a policy file of auditwheel. `linux`, which promises nothing, is left out.
+///
+/// # Errors
+/// [`RefreshError::Form`] where it is none, names a policy of another family, or one twice.
+pub fn published(family: Family, bytes: &[u8]) -> Result<Facts, RefreshError> {
+    let wrong = |text: String| RefreshError::Form(text);
+    if bytes.len() as u64 > MAX_POLICY {
+        return Err(wrong(format!("it has more than {MAX_POLICY} bytes")));
+    }
+    let list: Vec<Published> =
+        serde_json::from_slice(bytes).map_err(|error| wrong(error.to_string()))?;
+    let mut facts = Facts::new();
+    for each in list.into_iter().filter(|each| each.name != "linux") {
+        let version = version(family, &each.name).ok_or_else(|| {
+            wrong(format!("`{}` is no {} policy", each.name.escape_debug(), family.word()))
+        })?;
+        if let Some(name) = each.names().find(|name| !is_plain(name)) {
+            return Err(wrong(format!("`{}` is no name", name.escape_debug())));
+        }
+        if facts.insert(version, each.policy()).is_some() {
+            return Err(wrong(format!("there are two policies for {version}")));
+        }
+    }
+    if facts.is_empty() {
+        return Err(wrong("it names no policy".to_owned()));
+    }
+    if carry_over(&mut facts) { Ok(facts) } else { Err(wrong("it has too many names".to_owned())) }
+}
+
+impl Published {
+    /// Every word in it that reaches a data file.
+    fn names(&self) -> impl Iterator<Item = &String> {
+        let prefixes = self.symbol_versions.values().flatten();
+        let versions = prefixes.flat_map(|(prefix, all)| all.iter().chain([prefix]));
+        let banned = self.blacklist.iter().flat_map(|(library, all)| all.iter().chain([library]));
+        let others = self.symbol_versions.keys().chain(&self.lib_whitelist).chain(&self.aliases);
+        versions.chain(banned).chain(others)
+    }
+
+    fn policy(self) -> Policy {
+        let (mut versions, mut forbidden) = (self.symbol_versions, self.blacklist);
+        for prefixes in versions.values_mut() {
+            prefixes.retain(|_, all| !all.is_empty());
+        }
+        forbidden.retain(|_, symbols| !symbols.is_empty());
+        Policy { aliases: self.aliases, versions, libraries: self.lib_whitelist, forbidden }
+    }
+}
+
+/// An architecture that later policies no longer speak of (`ppc64` after `2_17`) keeps what it had: the
+/// system is still there, only nobody measured it anew. False where that takes too many names.
+fn carry_over(facts: &mut Facts) -> bool {
+    let (mut earlier, mut names) = (BTreeMap::new(), 0_usize);
+    for policy in facts.values_mut() {
+        for (arch, versions) in &earlier {
+            policy.versions.entry(String::clone(arch)).or_insert_with(|| BTreeMap::clone(versions));
+        }
+        let of_arch = |prefixes: &BTreeMap<String, BTreeSet<String>>| {
+            1 + prefixes.values().map(|all| 1 + all.len()).sum::<usize>()
+        };
+        names += policy.versions.values().map(of_arch).sum::<usize>();
+        if names > MAX_NAMES {
+            return false;
+        }
+        earlier.clone_from(&policy.versions);
+    }
+    true
+}
+
+/// The version in `manylinux_2_17`.
+fn version(family: Family, name: &str) -> Option<GlibcVersion> {
+    let rest = name.strip_prefix(family.word())?.strip_prefix('_')?;
+    rest.replacen('_', ".", 1).parse().ok()
+}
+
+/// Architectures, libraries, symbols and versions are words; nothing else reaches a data file.
+fn is_plain(text: &str) -> bool {
+    let plain = |each: char| each.is_ascii_alphanumeric() || "._+-@".contains(each);
+    !text.is_empty() && text.len() < 200 && text.chars().all(plain)
+}
+
+#[cfg(test)]
+mod tests;

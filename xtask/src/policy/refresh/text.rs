@@ -1,0 +1,168 @@
+//! The data file: what each policy adds to the one before it.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write as _,
+};
+
+use super::{Facts, Family, Policy, RefreshError};
+use crate::policy::{Arch, GlibcVersion, SymbolVersion};
+
+/// Lines are broken at this width.
+const WIDTH: usize = 110;
+
+/// The data file for `facts`, as published by auditwheel `release`. What stands before the first
+/// policy in the file so far, `before`, stays, with the release named anew.
+///
+/// # Errors
+/// [`RefreshError::Shrinks`] where a policy lacks what an older one has.
+pub fn data_file(
+    family: Family,
+    facts: &Facts,
+    release: &str,
+    before: &str,
+) -> Result<String, RefreshError> {
+    let mut text = head(before, release);
+    let mut earlier = Policy::default();
+    for (version, policy) in facts {
+        let tag = format!("{}_{}_{}", family.word(), version.major, version.minor);
+        grows(&tag, &earlier, policy)?;
+        if let Some(arch) = policy.versions.keys().find(|arch| arch.parse::<Arch>().is_err()) {
+            return Err(RefreshError::Arch(arch.clone()));
+        }
+        let _ = writeln!(text, "[[policy]]\n{} = \"{version}\"", family.libc());
+        if let Some(alias) = policy.aliases.first() {
+            let _ = writeln!(text, "alias = \"{alias}\"");
+        }
+        let added: Vec<_> = policy.libraries.difference(&earlier.libraries).cloned().collect();
+        list(&mut text, "libraries", &added);
+        let arches = policy.versions.keys().filter(|arch| !earlier.versions.contains_key(*arch));
+        list(&mut text, "arches", &arches.cloned().collect::<Vec<_>>());
+        for (arch, prefixes) in &policy.versions {
+            added_versions(&mut text, arch, earlier.versions.get(arch), prefixes);
+        }
+        text.push('\n');
+        earlier = policy.clone();
+    }
+    bans(&mut text, facts)?;
+    Ok(format!("{}\n", text.trim_end()))
+}
+
+/// The comments and settings at the top of the file.
+fn head(before: &str, release: &str) -> String {
+    let end = before.find("[[policy]]").unwrap_or(before.len());
+    let head = before.get(..end).unwrap_or_default();
+    let line = head.lines().find_map(|line| line.strip_prefix("source = \"auditwheel "));
+    match line.and_then(|line| line.strip_suffix('"')) {
+        Some(old) => head.replace(&format!("auditwheel {old}"), &format!("auditwheel {release}")),
+        None => format!("source = \"auditwheel {release}\"\n{head}\n"),
+    }
+}
+
+fn added_versions(
+    text: &mut String,
+    arch: &str,
+    earlier: Option<&BTreeMap<String, BTreeSet<String>>>,
+    prefixes: &BTreeMap<String, BTreeSet<String>>,
+) {
+    let mut lines = String::new();
+    for (prefix, all) in prefixes {
+        let before = earlier.and_then(|earlier| earlier.get(prefix));
+        let added = all.iter().filter(|name| before.is_none_or(|before| !before.contains(*name)));
+        let mut added: Vec<String> = added.cloned().collect();
+        // Numbers in their order, then the other names.
+        added.sort_by_key(|name| {
+            (
+                name.parse::<SymbolVersion>().is_err(),
+                name.parse::<SymbolVersion>().ok(),
+                name.clone(),
+            )
+        });
+        list(&mut lines, prefix, &added);
+    }
+    if !lines.is_empty() {
+        let _ = write!(text, "[policy.versions.{arch}]\n{lines}");
+    }
+}
+
+/// `key = ["a", "b"]`, on several lines where one is too short; nothing where there are no names.
+fn list(text: &mut String, key: &str, names: &[String]) {
+    if names.is_empty() {
+        return;
+    }
+    let quoted: Vec<String> = names.iter().map(|name| format!("\"{name}\"")).collect();
+    let line = format!("{key} = [{}]", quoted.join(", "));
+    if line.len() <= WIDTH {
+        let _ = writeln!(text, "{line}");
+        return;
+    }
+    let _ = write!(text, "{key} = [");
+    let mut width = WIDTH;
+    for name in quoted {
+        if width + name.len() + 2 > WIDTH {
+            text.push_str("\n   ");
+            width = 3;
+        }
+        let _ = write!(text, " {name},");
+        width += name.len() + 2;
+    }
+    text.push_str("\n]\n");
+}
+
+fn grows(tag: &str, earlier: &Policy, policy: &Policy) -> Result<(), RefreshError> {
+    let lost = |what: &str| {
+        RefreshError::Shrinks(format!("`{tag}` lacks {what}, which an older policy has"))
+    };
+    if let Some(library) = earlier.libraries.difference(&policy.libraries).next() {
+        return Err(lost(&format!("the library `{library}`")));
+    }
+    for (arch, prefixes) in &earlier.versions {
+        let Some(now) = policy.versions.get(arch) else {
+            return Err(lost(&format!("the architecture `{arch}`")));
+        };
+        for (prefix, all) in prefixes {
+            let missing = |name: &&String| !now.get(prefix).is_some_and(|now| now.contains(*name));
+            if let Some(name) = all.iter().find(missing) {
+                return Err(lost(&format!("`{prefix}_{name}` on {arch}")));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Each ban begins with the first policy and ends with one of them, or never.
+fn bans(text: &mut String, facts: &Facts) -> Result<(), RefreshError> {
+    let mut bans: BTreeMap<(&str, Option<GlibcVersion>), BTreeSet<&str>> = BTreeMap::new();
+    let mut seen: BTreeSet<(&str, &str)> = BTreeSet::new();
+    for policy in facts.values() {
+        for (library, symbols) in &policy.forbidden {
+            seen.extend(symbols.iter().map(|symbol| (library.as_str(), symbol.as_str())));
+        }
+    }
+    for (library, symbol) in seen {
+        let bans_it =
+            |policy: &Policy| policy.forbidden.get(library).is_some_and(|all| all.contains(symbol));
+        let until = facts.iter().find(|(_, policy)| !bans_it(policy)).map(|(version, _)| *version);
+        let later = |(version, policy): (&GlibcVersion, &Policy)| {
+            until.is_some_and(|until| *version >= until) && bans_it(policy)
+        };
+        if facts.iter().any(later) {
+            let what = format!("`{symbol}` of `{library}` is forbidden anew by a later policy");
+            return Err(RefreshError::Shrinks(what));
+        }
+        bans.entry((library, until)).or_default().insert(symbol);
+    }
+    // A ban without an end comes last.
+    let mut bans: Vec<_> = bans.into_iter().collect();
+    bans.sort_by_key(|((library, until), _)| (*library, until.is_none(), *until));
+    for ((library, until), symbols) in bans {
+        let _ = writeln!(text, "[[forbidden]]\nlibrary = \"{library}\"");
+        if let Some(until) = until {
+            let _ = writeln!(text, "until = \"{until}\"");
+        }
+        let symbols: Vec<_> = symbols.into_iter().map(str::to_owned).collect();
+        list(text, "symbols", &symbols);
+        text.push('\n');
+    }
+    Ok(())
+}
