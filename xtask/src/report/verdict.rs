@@ -1,79 +1,105 @@
 //! What an audit found, for people.
 
-use std::collections::BTreeMap;
-
-use crate::audit::{Audit, ElfReport, FileAudit, Finding, Report, Severity, Verdict};
-
+use super::summary::{Group, Item, Numbers, Tally, count, floor, groups, visible, word};
 use super::table;
+use crate::audit::{Audit, ElfReport, FileAudit, Report, State};
+use crate::policy::distributions;
 
 /// At most so many culprits are named per file; JSON has more of them.
 const CULPRITS: usize = 5;
+/// So many files of a wheel that set its floor; of many wheels one each.
+const FLOORS: usize = 3;
+/// So many wheels are many.
+const MANY: usize = 20;
+/// So many wheels that install where they do not load.
+const DANGERS: usize = 5;
+/// So many messages of a rule.
+const ITEMS: usize = 15;
+/// So many files with one message.
+const FILES: usize = 5;
+/// So many paths in one of them.
+const PATHS: usize = 2;
 
 /// A table of the wheels, the findings worst first, and one line of verdict.
 pub fn verify_text(report: &Report) -> String {
-    let mut parts = vec![overview(report)];
-    let findings = findings(report);
-    if !findings.is_empty() {
-        parts.push(findings);
-    }
-    parts.push(verdict(report));
-    parts.join("\n\n")
+    told(report, None, width())
 }
 
-/// As [`verify_text`], with what sets the floor of each file.
+/// As [`verify_text`], with what sets the floor of each wheel and file.
 pub fn glibc_text(report: &Report) -> String {
-    let mut parts = vec![overview(report)];
-    let in_wheels = report.wheels.iter().flat_map(|wheel| {
-        wheel.facts.elf.iter().filter_map(|elf| floor_of(&format!("{}: ", wheel.facts.file), elf))
-    });
-    let alone = report.files.iter().filter_map(|file| floor_of("", file.facts.as_ref()?));
-    let floors: Vec<String> = in_wheels.chain(alone).collect();
-    if !floors.is_empty() {
-        parts.push(floors.join("\n"));
-    }
-    let findings = findings(report);
-    if !findings.is_empty() {
-        parts.push(findings);
-    }
-    parts.push(verdict(report));
+    told(report, Some(floors(report)), width())
+}
+
+/// The columns of the terminal; `None` where what is told goes elsewhere.
+fn width() -> Option<usize> {
+    terminal_size::terminal_size_of(std::io::stdout()).map(|(width, _)| usize::from(width.0))
+}
+
+fn told(report: &Report, floors: Option<String>, width: Option<usize>) -> String {
+    let parts = [Some(overview(report, width)), floors, Some(findings(report)), dangers(report)];
+    let mut parts: Vec<String> = parts.into_iter().flatten().filter(|it| !it.is_empty()).collect();
+    parts.push(Tally::of(report).line());
     parts.join("\n\n")
 }
 
-fn overview(report: &Report) -> String {
-    let wheel = |audit: &Audit| {
-        let facts = &audit.facts;
-        vec![
-            facts.file.escape_debug().to_string(),
-            floor(&facts.floor),
-            facts.overall_tag.clone(),
-            facts.isa.clone().unwrap_or_else(|| "not read".into()),
-            word(audit.verdict()),
-        ]
-    };
-    let file = |audit: &FileAudit| {
-        let facts = audit.facts.as_ref();
-        vec![
-            audit.file.as_str().escape_debug().to_string(),
-            facts.map_or_else(|| "unknown".into(), |facts| floor(&facts.floor)),
-            String::new(),
-            facts.and_then(|facts| facts.isa.clone()).unwrap_or_else(|| "not read".into()),
-            word(audit.verdict),
-        ]
-    };
-    let rows: Vec<_> =
-        report.wheels.iter().map(wheel).chain(report.files.iter().map(file)).collect();
-    table(&["file", "floor", "true tag", "isa", "verdict"], &rows)
-}
+const HEAD: [&str; 6] = ["file", "floor", "built on", "promises", "isa", "verdict"];
 
-fn floor(floor: &crate::policy::Floor) -> String {
-    floor.get("GLIBC").map_or_else(|| "none".to_owned(), |version| format!("glibc {version}"))
-}
-
-fn word(verdict: Verdict) -> String {
-    match verdict {
-        Verdict::Pass => "good".to_owned(),
-        Verdict::Fail => "fail".to_owned(),
+/// A table, or where the terminal is too narrow for it, two lines for each file.
+fn overview(report: &Report, width: Option<usize>) -> String {
+    let rows = report.wheels.iter().map(wheel).chain(report.files.iter().map(file));
+    let rows: Vec<[String; 6]> = rows.collect();
+    if rows.is_empty() {
+        return String::new();
     }
+    let whole = table(&HEAD, &rows.iter().map(|row| row.to_vec()).collect::<Vec<_>>());
+    let widest = whole.lines().map(|line| line.chars().count()).max().unwrap_or_default();
+    if width.is_none_or(|width| widest <= width) {
+        return whole;
+    }
+    let lines = rows.iter().map(|[file, floor, built, claim, isa, verdict]| {
+        let mut numbers = vec![format!("floor {floor}"), format!("built on {built}")];
+        numbers.extend((!claim.is_empty()).then(|| format!("promises {claim}")));
+        numbers.push(format!("isa {isa}"));
+        format!("{verdict}  {file}\n      {}", numbers.join(", "))
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+fn wheel(audit: &Audit) -> [String; 6] {
+    let Numbers { floor, built, claim, isa } = Numbers::of(audit);
+    [visible(&audit.facts.file), floor, built, claim, isa, word(audit.verdict()).to_owned()]
+}
+
+fn file(audit: &FileAudit) -> [String; 6] {
+    let facts = audit.facts.as_ref();
+    [
+        visible(audit.file.as_str()),
+        facts.map_or_else(|| "unknown".to_owned(), |facts| floor(&facts.floor)),
+        "unknown".to_owned(),
+        String::new(),
+        facts.and_then(|facts| facts.isa.clone()).unwrap_or_else(|| "not read".to_owned()),
+        word(audit.verdict).to_owned(),
+    ]
+}
+
+/// What sets the floor of each wheel: the files in it that need the most.
+fn floors(report: &Report) -> String {
+    let most = if report.wheels.len() > MANY { 1 } else { FLOORS };
+    let mut lines = Vec::new();
+    for audit in &report.wheels {
+        let Some(highest) = audit.facts.floor.get("GLIBC") else { continue };
+        let is_highest = |elf: &&ElfReport| elf.floor.get("GLIBC") == Some(highest);
+        let prefix = format!("{}: ", visible(&audit.facts.file));
+        let setting = || audit.facts.elf.iter().filter(is_highest);
+        lines.extend(setting().take(most).filter_map(|elf| floor_of(&prefix, elf)));
+        let left = setting().count().saturating_sub(most);
+        if left > 0 {
+            lines.push(format!("  and {} need as much", count(left, "more file")));
+        }
+    }
+    let alone = report.files.iter().filter_map(|file| floor_of("", file.facts.as_ref()?));
+    lines.extend(alone);
+    lines.join("\n")
 }
 
 /// The floors of one file, and the symbols that set that of glibc.
@@ -112,60 +138,178 @@ fn called_by(callers: &[String]) -> String {
     format!(" (called by `{}`{more})", first.escape_debug())
 }
 
-/// Every finding, worst first; one that many files have is told once.
-fn findings(report: &Report) -> String {
-    let mut groups: BTreeMap<(Severity, &str, &str, String), Vec<&Finding>> = BTreeMap::new();
-    let wheels = report.wheels.iter().map(|audit| (audit.facts.file.as_str(), &audit.findings));
-    let files = report.files.iter().map(|audit| (audit.file.as_str(), &audit.findings));
-    for (file, all) in wheels.chain(files).chain([("", &report.findings)]) {
-        for finding in all {
-            let key = (finding.severity, finding.code, file, finding.message.clone());
-            groups.entry(key).or_default().push(finding);
-        }
-    }
-    let mut lines = Vec::new();
-    for ((severity, code, file, message), same) in &groups {
-        let Some(first) = same.first() else { continue };
-        let others = same.len() - 1;
-        let others = if others > 0 { format!(" and {others} more files") } else { String::new() };
-        let inside = match *file {
-            "" => first.path.clone(),
-            file if first.path == file => String::new(),
-            _ => format!(": {}", first.path),
-        };
-        lines.push(format!(
-            "{} {code}: {}{inside}{others}",
-            severity.as_str(),
-            file.escape_debug()
+/// The wheels that install where they do not load; `None` if there are none.
+fn dangers(report: &Report) -> Option<String> {
+    let mut all = Vec::new();
+    for audit in &report.wheels {
+        let cells = audit.systems().into_iter().zip(distributions());
+        let broken: Vec<_> = cells.filter(|(cell, _)| cell.state == State::Breaks).collect();
+        let Some((first, _)) = broken.first() else { continue };
+        let systems: Vec<String> = broken.iter().map(|(_, system)| system.to_string()).collect();
+        let (file, reason) = (visible(&audit.facts.file), visible(&first.reason));
+        all.push(format!(
+            "{file}\n  installs and does not load on {}\n  {reason}",
+            systems.join(", ")
         ));
-        lines.push(format!("  {message}"));
-        match &first.reason {
-            Some(reason) => lines.push(format!("  set in wheels.toml: {reason}")),
-            None => lines.push(format!("  cure: {}", first.cure)),
-        }
     }
+    let left = all.len().saturating_sub(DANGERS);
+    let more =
+        (left > 0).then(|| format!("and {}; `--html` shows them", count(left, "more wheel")));
+    let lines: Vec<String> = all.into_iter().take(DANGERS).chain(more).collect();
+    (!lines.is_empty()).then(|| lines.join("\n"))
+}
+
+/// Every finding, worst first; what many files have is told once.
+fn findings(report: &Report) -> String {
+    let mut lines = Vec::new();
     for unread in &report.unread {
-        let path = unread.path.as_str().escape_debug();
-        lines.push(format!("error: {path} cannot be read\n  {}", unread.message));
+        let (path, message) = (visible(unread.path.as_str()), visible(&unread.message));
+        lines.push(format!("error: {path} cannot be read\n  {message}"));
+    }
+    for group in groups(report) {
+        rule(&group, &mut lines);
     }
     lines.join("\n")
 }
 
-/// "3 files: 2 good, 1 fails; 1 error, 4 warnings, 2 notes"
-fn verdict(report: &Report) -> String {
-    let verdicts = report.wheels.iter().map(Audit::verdict);
-    let verdicts: Vec<_> = verdicts.chain(report.files.iter().map(|file| file.verdict)).collect();
-    let good = verdicts.iter().filter(|&&each| each == Verdict::Pass).count();
-    let of_wheels = report.wheels.iter().flat_map(|wheel| &wheel.findings);
-    let of_files = report.files.iter().flat_map(|file| &file.findings);
-    let all: Vec<_> = of_wheels.chain(of_files).chain(&report.findings).collect();
-    let count = |severity| all.iter().filter(|finding| finding.severity == severity).count();
-    format!(
-        "{} files: {good} good, {} with errors; {} errors, {} warnings, {} notes",
-        verdicts.len(),
-        verdicts.len() - good + report.unread.len(),
-        count(Severity::Error),
-        count(Severity::Warning),
-        count(Severity::Note)
-    )
+fn rule(group: &Group<'_>, lines: &mut Vec<String>) {
+    let (severity, code, rule) = (group.severity.as_str(), group.code, group.rule);
+    let (all, files) = (group.findings(), group.files());
+    let number = match (all, files) {
+        (1, _) => String::new(),
+        (_, 1) => format!(", {}", count(all, "finding")),
+        _ => format!(", {} in {}", count(all, "finding"), count(files, "file")),
+    };
+    lines.push(format!("{severity} {code} {rule}{number}"));
+    for item in group.items.iter().take(ITEMS) {
+        lines.push(format!("  {}", visible(item.message)));
+        lines.extend(places(item));
+        match item.reason {
+            Some(reason) => lines.push(format!("    set in wheels.toml: {}", visible(reason))),
+            None if group.cure().is_none() => {
+                lines.push(format!("    cure: {}", visible(item.cure)));
+            }
+            None => {}
+        }
+    }
+    let left = group.items.len().saturating_sub(ITEMS);
+    if left > 0 {
+        lines.push(format!("  and {}; `--json` has them all", count(left, "more message")));
+    }
+    if let Some(cure) = group.cure() {
+        lines.push(format!("  cure: {}", visible(cure)));
+    }
+}
+
+/// "    pkg.whl: a.so, b.so and 3 more", for the first files.
+fn places(item: &Item<'_>) -> Vec<String> {
+    let files = item.by_file();
+    let mut lines = Vec::new();
+    for (file, paths) in files.iter().take(FILES) {
+        let inside: Vec<String> = paths.iter().take(PATHS).map(|path| visible(path)).collect();
+        let left = paths.len().saturating_sub(PATHS);
+        let left = if left > 0 { format!(" and {left} more") } else { String::new() };
+        let file = Some(visible(file)).filter(|file| !file.is_empty());
+        let inside = (!inside.is_empty()).then(|| inside.join(", "));
+        let both: Vec<String> = file.into_iter().chain(inside).collect();
+        lines.push(format!("    {}{left}", both.join(": ")));
+    }
+    let left = files.len().saturating_sub(FILES);
+    if left > 0 {
+        lines.push(format!("    and {}", count(left, "more file")));
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test may stop at once")]
+
+    use super::*;
+    use crate::audit::{self, Depth};
+
+    fn sample(depth: Depth) -> (String, Report) {
+        let (folder, mut report) = audit::tests::report::report(depth);
+        for wheel in &mut report.wheels {
+            // The compiler of this machine has a part in these.
+            wheel.facts.build_glibc = None;
+            wheel.findings.retain(|finding| finding.severity != audit::Severity::Note);
+        }
+        for file in &mut report.files {
+            let name = file.file.file_name().unwrap().to_owned();
+            file.file = format!("/at/{name}").into();
+            file.findings.retain(|finding| finding.severity != audit::Severity::Note);
+        }
+        (folder.path().to_string(), report)
+    }
+
+    #[test]
+    fn people_read_a_table_then_the_findings_then_the_verdict() {
+        let (folder, report) = sample(Depth::Floor);
+        let text = told(&report, Some(floors(&report)), None).replace(&folder, "/at");
+        insta::assert_snapshot!(text, @r#"
+        file                                             floor        built on  promises    isa       verdict
+        other-2.0-cp312-cp312-manylinux_2_28_x86_64.whl  glibc 2.38   unknown   glibc 2.28  not read  fail
+        pkg-1.0-cp311-cp311-manylinux_2_36_x86_64.whl    glibc 2.2.5  unknown   glibc 2.36  not read  good
+        pure-1-py3-none-any.whl                          none         none      any         none      good
+        /at/libplain.so                                  glibc 2.2.5  unknown               not read  good
+        /at/notes.txt                                    unknown      unknown               not read  fail
+
+        other-2.0-cp312-cp312-manylinux_2_28_x86_64.whl: _pkg.cpython-312-x86_64-linux-gnu.so
+          needs GLIBC 2.38; GLIBC_2.38 for `__isoc23_strtol` of libc.so.6
+        pkg-1.0-cp311-cp311-manylinux_2_36_x86_64.whl: _pkg.cpython-311-x86_64-linux-gnu.so
+          needs GLIBC 2.2.5; GLIBC_2.2.5 for `malloc` of libc.so.6
+        /at/libplain.so
+          needs GLIBC 2.2.5; GLIBC_2.2.5 for `malloc` of libc.so.6
+
+        error: /at/gone.whl cannot be read
+          failed to open file `/at/gone.whl`: No such file or directory (os error 2)
+        error ELF001 unjudged
+          cannot be judged: it is neither a wheel nor an ELF file
+            /at/notes.txt: /at/notes.txt
+          cure: build the file anew; what the loader's tables do not say, nobody can vouch for
+        error ELF003 floor-above-promise
+          needs `GLIBC_2.38` of `libc.so.6` for `__isoc23_strtol`, which `manylinux_2_28_x86_64` does not promise
+            other-2.0-cp312-cp312-manylinux_2_28_x86_64.whl: _pkg.cpython-312-x86_64-linux-gnu.so
+          cure: build on a system with glibc before 2.38: newer headers redirect the strtol and scanf families to `__isoc23_*`, in C++ always
+
+        other-2.0-cp312-cp312-manylinux_2_28_x86_64.whl
+          installs and does not load on Debian 11, Debian 12, Ubuntu 20.04, Ubuntu 22.04, Enterprise Linux 8, Enterprise Linux 9, Amazon Linux 2023
+          needs `GLIBC_2.38` for `__isoc23_strtol` in `_pkg.cpython-312-x86_64-linux-gnu.so`; it has GLIBC_2.31
+
+        6 files: 3 good, 2 with errors, 1 unread; 2 errors, 0 warnings, 0 notes
+        "#);
+    }
+
+    #[test]
+    fn a_narrow_terminal_gets_lines_that_fit() {
+        let (folder, report) = sample(Depth::Floor);
+        let text = overview(&report, Some(76)).replace(&folder, "/at");
+        assert!(text.lines().all(|line| line.chars().count() <= 76), "{text}");
+        assert!(text.contains("fail  other-2.0"), "{text}");
+        assert!(text.contains("      floor glibc 2.38, built on unknown, promises glibc 2.28"));
+        let wide = overview(&report, Some(1000));
+        assert_eq!(wide, overview(&report, None));
+        assert!(wide.starts_with("file "));
+    }
+
+    #[test]
+    fn one_message_about_many_files_is_told_once() {
+        let (_, mut report) = sample(Depth::Floor);
+        let bad = report.wheels.iter().find(|wheel| wheel.facts.file.starts_with("other")).unwrap();
+        let mut bad = bad.clone();
+        let finding = bad.findings.first().unwrap().clone();
+        bad.findings = vec![finding; 10];
+        report.wheels = (0..500)
+            .map(|index| {
+                let mut wheel = bad.clone();
+                wheel.facts.file = format!("pkg-{index}-py3-none-any.whl");
+                wheel
+            })
+            .collect();
+        let text = findings(&report);
+        assert!(text.lines().count() < 40, "{text}");
+        assert!(text.contains("error ELF003 floor-above-promise, 5000 findings in 500 files"));
+        assert!(text.contains(" and 8 more") && text.contains("and 495 more files"), "{text}");
+    }
 }
