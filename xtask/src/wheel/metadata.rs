@@ -143,6 +143,8 @@ pub struct CoreMetadata {
     pub requires_python: Option<String>,
     /// `License-File` lines: paths below `.dist-info/licenses/` (PEP 639).
     pub license_files: Vec<String>,
+    /// `Requires-Dist` lines as they stand: `torch>=2.0; extra == "gpu"`.
+    pub requires_dist: Vec<String>,
 }
 
 impl CoreMetadata {
@@ -155,6 +157,7 @@ impl CoreMetadata {
             version: headers.one("Version")?.to_owned(),
             requires_python: headers.all("Requires-Python").next().map(str::to_owned),
             license_files: headers.all("License-File").map(str::to_owned).collect(),
+            requires_dist: headers.all("Requires-Dist").map(str::to_owned).collect(),
         })
     }
 }

@@ -9,6 +9,7 @@ mod elf;
 mod format;
 mod large;
 mod like;
+mod libraries;
 mod matrix;
 mod module_init;
 mod origin;

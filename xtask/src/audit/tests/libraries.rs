@@ -1,0 +1,44 @@
+//! Libraries that a wheel needs: on the system, in the wheel, in another one, or nowhere.
+
+use super::*;
+
+/// What is said of a wheel whose module needs a library, where METADATA has these lines.
+fn findings(library: &str, requires: &[&str]) -> Vec<Finding> {
+    let mut fixture = native(module(&[("f", "V_1", library)], &[]));
+    let metadata = fixture.name.dist_info() + "/METADATA";
+    let lines: Vec<String> =
+        requires.iter().map(|line| format!("Requires-Dist: {line}\n")).collect();
+    let lines = lines.concat();
+    fixture.set(&metadata, format!("Metadata-Version: 2.4\nName: pkg\nVersion: 1.0\n{lines}"));
+    let mut findings = audit(&fixture, &Promise::default()).findings;
+    findings.retain(|finding| finding.code.starts_with("ELF"));
+    findings
+}
+
+#[test]
+fn a_library_of_a_required_wheel_is_a_warning_that_names_it() {
+    let found = findings("libcublas.so.12", &["numpy", "nvidia-cublas-cu12==12.8; extra == 'gpu'"]);
+    assert_eq!(found.iter().map(|each| each.code).collect::<Vec<_>>(), ["ELF012"]);
+    let message = &found[0].message;
+    assert!(message.contains("`nvidia-cublas-cu12`") && message.contains("extra"), "{message}");
+    let found = findings("libshiboken6.abi3.so.6.12", &["shiboken6 (==6.12)"]);
+    assert_eq!((found[0].code, found[0].severity), ("ELF012", Severity::Warning));
+    assert!(!found[0].message.contains("extra"), "{}", found[0].message);
+}
+
+#[test]
+fn a_library_of_a_wheel_that_is_not_required_is_an_error_with_its_cure() {
+    let found = findings("libtorch_cpu.so", &["numpy", "torchvision"]);
+    assert_eq!((found[0].code, found[0].severity), ("ELF006", Severity::Error));
+    assert!(found[0].cure.contains("`torch`"), "{}", found[0].cure);
+    assert!(found[0].message.contains("(for `f`)"), "{}", found[0].message);
+    let found = findings("libpython3.11.so.1.0", &[]);
+    assert!(found[0].cure.contains("libpython"), "{}", found[0].cure);
+}
+
+#[test]
+fn a_library_of_a_driver_is_a_warning() {
+    let found = findings("libcuda.so.1", &[]);
+    assert_eq!(found.iter().map(|each| each.code).collect::<Vec<_>>(), ["ELF013"]);
+    assert!(found[0].message.contains("NVIDIA"), "{}", found[0].message);
+}
