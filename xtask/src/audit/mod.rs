@@ -17,6 +17,7 @@ mod matrix;
 mod origin;
 mod reading;
 mod report;
+mod search;
 mod settings;
 
 use camino::{Utf8Path, Utf8PathBuf};

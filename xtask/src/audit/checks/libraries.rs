@@ -7,6 +7,7 @@ use crate::{
     audit::{
         facts::{Need, needs_of},
         gather::Elf,
+        search,
     },
     policy::{Limits, PlatformTag, Provider, VersionVerdict},
 };
@@ -50,6 +51,7 @@ pub(super) const CHECK: Check = Check {
 
 fn find(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     let requires = Requirement::all(subject);
+    let tops = search::tops(subject.contents());
     for elf in subject.elves() {
         let Some(facts) = elf.loadable() else {
             continue;
@@ -58,7 +60,7 @@ fn find(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
         let needs = needs_of(facts);
         let absent = elf.needs.libraries.iter().filter_map(|library| {
             let tag = limits.iter().find(|limits| !limits.library(library))?.tag();
-            Some(absent(elf, &Absent { library, tag, needs: &needs, requires: &requires }))
+            Some(absent(elf, &Absent { library, tag, requires: &requires, tops: &tops }))
         });
         findings.extend(absent);
         // The lowest tag forbids the most.
@@ -82,8 +84,20 @@ struct Absent<'a> {
     library: &'a str,
     /// The lowest tag that does not promise it.
     tag: PlatformTag,
-    needs: &'a [Need<'a>],
     requires: &'a [Requirement<'a>],
+    /// What the wheel itself puts into `site-packages`.
+    tops: &'a BTreeSet<String>,
+}
+
+impl<'a> Absent<'a> {
+    /// A required project into whose package, of which this wheel has no part, the file's own
+    /// search path leads.
+    fn leads_to(&self, elf: &Elf) -> Option<&'a Requirement<'a>> {
+        let folders = search::own_folders(&elf.path, elf.loadable()?);
+        let tops = folders.iter().filter_map(|folder| folder.split('/').next());
+        let mut foreign = tops.filter(|&top| !self.tops.contains(top));
+        foreign.find_map(|top| self.requires.iter().find(|each| each.is_named_after(top)))
+    }
 }
 
 fn absent(elf: &Elf, lack: &Absent<'_>) -> Finding {
@@ -94,8 +108,8 @@ fn absent(elf: &Elf, lack: &Absent<'_>) -> Finding {
         return LIBRARY_OF_A_DRIVER.broken(&elf.path, message);
     }
     let projects = || provider.map(Provider::projects).unwrap_or_default();
-    let required =
-        lack.requires.iter().find(|each| provider.is_some_and(|all| all.is_project(each.project)));
+    let named = |each: &&Requirement<'_>| provider.is_some_and(|all| all.is_project(each.project));
+    let required = lack.requires.iter().find(named).or_else(|| lack.leads_to(elf));
     if let Some(required) = required {
         let required_how = if required.is_extra { "only with an extra" } else { "in any case" };
         let message = format!(
@@ -105,10 +119,9 @@ fn absent(elf: &Elf, lack: &Absent<'_>) -> Finding {
         );
         return LIBRARY_OF_ANOTHER_WHEEL.broken(&elf.path, message);
     }
-    let (tag, symbols) = (lack.tag, symbols_of(lack.library, lack.needs));
-    let message = format!(
-        "needs `{library}`{symbols}, which is not in the wheel and which `{tag}` does not promise"
-    );
+    let tag = lack.tag;
+    let message =
+        format!("needs `{library}`, which is not in the wheel and which `{tag}` does not promise");
     let finding = ABSENT_LIBRARY.broken(&elf.path, message);
     match projects().first() {
         Some(project) => finding.with_cure(format!(
@@ -119,13 +132,6 @@ fn absent(elf: &Elf, lack: &Absent<'_>) -> Finding {
         ),
         None => finding,
     }
-}
-
-/// " (for `SSL_new`)", where the library's versions tell which symbols are taken from it.
-fn symbols_of(library: &str, needs: &[Need<'_>]) -> String {
-    let own = needs.iter().filter(|need| need.library == library);
-    let symbols: Vec<&str> = own.flat_map(|need| need.symbols.iter().copied()).collect();
-    if symbols.is_empty() { String::new() } else { format!(" (for {})", listing(&symbols)) }
 }
 
 /// A project that METADATA requires.
@@ -143,6 +149,13 @@ impl<'a> Requirement<'a> {
         let mut all: Vec<Self> = lines.iter().map(|line| Self::parse(line)).collect();
         all.sort_by_key(|each| each.is_extra);
         all
+    }
+
+    /// Is a folder of packages the project's, as far as names tell: `nvidia` of `nvidia-cublas`?
+    fn is_named_after(&self, folder: &str) -> bool {
+        let [project, folder] =
+            [self.project, folder].map(|name| name.to_ascii_lowercase().replace(['_', '.'], "-"));
+        project.strip_prefix(&folder).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
     }
 
     /// The name ends where a version, an extra, an address or a marker begins (`PyPA` "Dependency

@@ -11,6 +11,7 @@ mod machine;
 mod metadata;
 mod module_init;
 mod record;
+mod search_path;
 pub(super) mod set;
 mod stable_abi;
 mod tags;
@@ -37,6 +38,7 @@ const CHECKS: &[Check] = &[
     machine::CHECK,
     floor::CHECK,
     libraries::CHECK,
+    search_path::CHECK,
     hardening::CHECK,
     isa::CHECK,
 ];

@@ -1,0 +1,129 @@
+//! Whether the loader finds what the wheel brings.
+
+use super::*;
+
+/// A library with its own name that needs others.
+fn library(soname: &str, needs: &[&str], flags: &[&str]) -> Vec<u8> {
+    let soname = format!("-Wl,-soname,{soname}");
+    let flags: Vec<&str> = std::iter::once(soname.as_str()).chain(flags.iter().copied()).collect();
+    using(needs, &flags)
+}
+
+fn using(needs: &[&str], flags: &[&str]) -> Vec<u8> {
+    let needs: Vec<(String, &str)> =
+        (0..).zip(needs).map(|(index, &name): (u32, _)| (format!("f{index}"), name)).collect();
+    let needs: Vec<(&str, &str, &str)> =
+        needs.iter().map(|(symbol, name)| (symbol.as_str(), "V_1", *name)).collect();
+    module(&needs, flags)
+}
+
+/// What is said of search paths, as file and library.
+fn lost(fixture: &Fixture) -> Vec<(String, String)> {
+    let findings = audit(fixture, &Promise::default()).findings;
+    let lost = findings.into_iter().filter(|finding| finding.code == "ELF011");
+    lost.map(|finding| {
+        let library = finding.message.split('`').nth(1).unwrap().to_owned();
+        (finding.path, library)
+    })
+    .collect()
+}
+
+const RUNPATH: [&str; 2] = ["-Wl,-rpath,$ORIGIN/pkg.libs", "-Wl,--enable-new-dtags"];
+const RPATH: [&str; 2] = ["-Wl,-rpath,$ORIGIN/pkg.libs", "-Wl,--disable-new-dtags"];
+
+#[test]
+fn a_library_is_found_where_a_search_path_leads() {
+    for flags in [RUNPATH, RPATH] {
+        let fixture = native(using(&["liba.so.1"], &flags))
+            .with("pkg.libs/liba.so.1", library("liba.so.1", &[], &[]));
+        assert_eq!(lost(&fixture), []);
+    }
+    let astray = native(using(&["liba.so.1"], &[]))
+        .with("pkg.libs/liba.so.1", library("liba.so.1", &[], &[]));
+    assert_eq!(lost(&astray), [(MODULE.to_owned(), "liba.so.1".to_owned())]);
+    let audit = audit(&astray, &Promise::default());
+    assert_eq!(audit.verdict(), Verdict::Pass, "the package may load it by itself");
+    assert!(audit.findings.iter().any(|each| each.cure.contains("'$ORIGIN/pkg.libs'")));
+}
+
+#[test]
+fn an_old_search_path_is_handed_down_and_a_new_one_is_not() {
+    let with = |flags: &[&str]| {
+        native(using(&["liba.so.1"], flags))
+            .with("pkg.libs/liba.so.1", library("liba.so.1", &["libb.so.1"], &[]))
+            .with("pkg.libs/libb.so.1", library("libb.so.1", &[], &[]))
+    };
+    let path = "pkg.libs/liba.so.1".to_owned();
+    assert_eq!(lost(&with(&RUNPATH)), [(path, "libb.so.1".to_owned())]);
+    assert_eq!(lost(&with(&RPATH)), []);
+}
+
+#[test]
+fn a_new_search_path_makes_the_loader_forget_the_old_ones() {
+    let elsewhere = ["-Wl,-rpath,$ORIGIN/nowhere", "-Wl,--enable-new-dtags"];
+    let fixture = native(using(&["liba.so.1"], &RPATH))
+        .with("pkg.libs/liba.so.1", library("liba.so.1", &["libb.so.1"], &elsewhere))
+        .with("pkg.libs/libb.so.1", library("libb.so.1", &[], &[]));
+    assert_eq!(lost(&fixture), [("pkg.libs/liba.so.1".to_owned(), "libb.so.1".to_owned())]);
+}
+
+#[test]
+fn what_is_loaded_already_is_found_by_its_own_name() {
+    let fixture = native(using(&["libb.so.1", "liba.so.1"], &RUNPATH))
+        .with("pkg.libs/liba.so.1", library("liba.so.1", &["libb.so.1"], &[]))
+        .with("pkg.libs/libb.so.1", library("libb.so.1", &[], &[]));
+    assert_eq!(lost(&fixture), []);
+}
+
+#[test]
+fn musl_hands_every_search_path_down() {
+    let libraries = |name: &str| {
+        Fixture::new(name)
+            .with("_pkg.abi3.so", using(&["liba.so.1"], &RUNPATH))
+            .with("pkg.libs/liba.so.1", library("liba.so.1", &["libb.so.1"], &[]))
+            .with("pkg.libs/libb.so.1", library("libb.so.1", &[], &[]))
+    };
+    assert_eq!(lost(&libraries("pkg-1.0-cp311-cp311-musllinux_1_2_x86_64.whl")), []);
+    assert_eq!(lost(&libraries(WHEEL)).len(), 1);
+}
+
+#[test]
+fn members_of_data_folders_are_where_they_are_installed() {
+    let fixture = native(using(&["liba.so.1"], &RUNPATH))
+        .with("pkg-1.0.data/platlib/pkg.libs/liba.so.1", library("liba.so.1", &[], &[]));
+    assert_eq!(lost(&fixture), []);
+    let tool = ["-Wl,-rpath,$ORIGIN/../lib", "-Wl,--enable-new-dtags"];
+    let fixture = wheel(WHEEL)
+        .with("pkg-1.0.data/scripts/tool", using(&["liba.so.1"], &tool))
+        .with("pkg-1.0.data/data/lib/liba.so.1", library("liba.so.1", &[], &[]));
+    assert_eq!(lost(&fixture), []);
+}
+
+#[test]
+fn files_that_need_each_other_come_to_an_end() {
+    let fixture = wheel(WHEEL)
+        .with("liba.so.1", library("liba.so.1", &["libb.so.1"], &["-Wl,-rpath,$ORIGIN"]))
+        .with("libb.so.1", library("libb.so.1", &["liba.so.1"], &[]));
+    assert_eq!(lost(&fixture), []);
+}
+
+#[test]
+fn a_search_path_into_a_required_wheel_makes_its_library_a_warning() {
+    let with = |requires: &str| {
+        let path = ["-Wl,-rpath,$ORIGIN/other_libs/lib", "-Wl,--enable-new-dtags"];
+        let mut fixture = native(using(&["liba.so.1"], &path));
+        let metadata = fixture.name.dist_info() + "/METADATA";
+        let text = format!("Metadata-Version: 2.4\nName: pkg\nVersion: 1.0\n{requires}\n");
+        fixture.set(&metadata, text);
+        own(&fixture)
+    };
+    assert_eq!(with("Requires-Dist: Other.Libs>=1"), ["ELF012"]);
+    assert_eq!(with("Requires-Dist: something"), ["ELF006"]);
+    // The wheel's own package is no other one's.
+    let path = ["-Wl,-rpath,$ORIGIN/lib", "-Wl,--enable-new-dtags"];
+    let mut own_path = wheel(WHEEL).with("pkg/_other.abi3.so", using(&["liba.so.1"], &path));
+    let metadata = own_path.name.dist_info() + "/METADATA";
+    own_path
+        .set(&metadata, "Metadata-Version: 2.4\nName: pkg\nVersion: 1.0\nRequires-Dist: pkg-lib\n");
+    assert!(own(&own_path).contains(&"ELF006"));
+}
