@@ -2,8 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use rayon::prelude::*;
-
 use super::shape::Shape;
 use super::{Finding, LOST_EXTENSION, Member, OTHER_FILES, SMALLER, Severity, listing, weighed};
 use crate::policy::PlatformTag;
@@ -19,14 +17,7 @@ pub(super) fn find(members: &[&Member<'_>], is_own: bool, findings: &mut Vec<Fin
     for kin in kins.values().filter(|kin| kin.len() > 1) {
         let kin = kin.get(..MAX_KIN).unwrap_or(kin);
         sizes(kin, findings);
-        let read = |member: &&Member<'_>| Shape::read(member.audit.path.as_ref()?);
-        let shapes: Vec<Option<Shape>> = kin.par_iter().map(read).collect();
-        let known: Vec<_> = kin
-            .iter()
-            .zip(&shapes)
-            .filter_map(|(each, shape)| Some((*each, shape.as_ref()?)))
-            .collect();
-        contents(&known, is_own, findings);
+        contents(kin, is_own, findings);
     }
 }
 
@@ -61,17 +52,25 @@ fn sizes(kin: &[&Member<'_>], findings: &mut Vec<Finding>) {
     }
 }
 
-fn contents(kin: &[(&Member<'_>, &Shape)], is_own: bool, findings: &mut Vec<Finding>) {
-    let modules = Counts::of(kin.iter().map(|(_, shape)| &shape.modules));
-    let files = Counts::of(kin.iter().map(|(_, shape)| &shape.files));
-    for (member, shape) in kin {
-        let lost = modules.lost(&shape.modules);
+fn contents(kin: &[&Member<'_>], is_own: bool, findings: &mut Vec<Finding>) {
+    let (mut known, mut modules, mut files) = (Vec::new(), Names::default(), Names::default());
+    for member in kin {
+        // One at a time: a wheel may have many names, and its siblings have the same ones.
+        let shape = member.audit.path.as_ref().and_then(|path| Shape::read(path));
+        if let Some(shape) = shape {
+            known.push(member);
+            modules.add(shape.modules);
+            files.add(shape.files);
+        }
+    }
+    for (index, member) in known.into_iter().enumerate() {
+        let lost = modules.lost(index);
         if !lost.is_empty() {
             let message = format!("its siblings have {}, and it lacks them", listing(&lost));
             let finding = LOST_EXTENSION.broken(member.path(), message);
             findings.push(weighed(finding, is_own, Severity::Warning));
         }
-        let (lost, alone) = (files.lost(&shape.files), files.alone(&shape.files));
+        let (lost, alone) = (files.lost(index), files.alone(index));
         let mut parts = Vec::new();
         if !lost.is_empty() {
             parts.push(format!("its siblings have {}, and it lacks them", listing(&lost)));
@@ -86,34 +85,45 @@ fn contents(kin: &[(&Member<'_>, &Shape)], is_own: bool, findings: &mut Vec<Find
     }
 }
 
-/// How many of some wheels have each name.
-struct Counts<'a> {
-    names: BTreeMap<&'a str, usize>,
-    wheels: usize,
+/// The names in several wheels, each held once, and who has them.
+#[derive(Default)]
+struct Names {
+    /// By name: the number that stands for it, and how many wheels have it.
+    counts: BTreeMap<String, (u32, usize)>,
+    /// The numbers that each wheel has, in order.
+    wheels: Vec<Vec<u32>>,
 }
 
-impl<'a> Counts<'a> {
-    fn of(wheels: impl Iterator<Item = &'a BTreeSet<String>>) -> Self {
-        let mut counts = Self { names: BTreeMap::new(), wheels: 0 };
-        for names in wheels {
-            counts.wheels += 1;
-            for name in names {
-                *counts.names.entry(name).or_default() += 1;
-            }
+impl Names {
+    fn add(&mut self, names: BTreeSet<String>) {
+        let mut own = Vec::with_capacity(names.len());
+        for name in names {
+            let next = u32::try_from(self.counts.len()).unwrap_or(u32::MAX);
+            let (number, count) = self.counts.entry(name).or_insert((next, 0));
+            *count += 1;
+            own.push(*number);
         }
-        counts
+        own.sort_unstable();
+        self.wheels.push(own);
+    }
+
+    fn has(&self, wheel: usize, number: u32) -> bool {
+        self.wheels.get(wheel).is_some_and(|own| own.binary_search(&number).is_ok())
     }
 
     /// What one of the wheels lacks and most of the others have.
-    fn lost(&self, own: &BTreeSet<String>) -> Vec<&'a str> {
-        let others = self.wheels.saturating_sub(1);
-        let names = self.names.iter().filter(|(name, _)| !own.contains(**name));
-        names.filter(|(_, count)| **count * 2 > others).map(|(name, _)| *name).collect()
+    fn lost(&self, wheel: usize) -> Vec<&str> {
+        let others = self.wheels.len().saturating_sub(1);
+        let common = self.counts.iter().filter(|(_, (_, count))| count * 2 > others);
+        let lost = common.filter(|(_, (number, _))| !self.has(wheel, *number));
+        lost.map(|(name, _)| name.as_str()).collect()
     }
 
     /// What one of at least three wheels has and no other.
-    fn alone(&self, own: &BTreeSet<String>) -> Vec<&'a str> {
-        let names = self.names.iter().filter(|(name, count)| **count == 1 && own.contains(**name));
-        names.filter(|_| self.wheels > 2).map(|(name, _)| *name).collect()
+    fn alone(&self, wheel: usize) -> Vec<&str> {
+        let single = self.counts.iter().filter(|(_, (_, count))| *count == 1);
+        let alone =
+            single.filter(|(_, (number, _))| self.wheels.len() > 2 && self.has(wheel, *number));
+        alone.map(|(name, _)| name.as_str()).collect()
     }
 }
