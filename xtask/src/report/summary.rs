@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::audit::{Audit, Finding, Report, Severity, State, Verdict};
+use crate::audit::{Audit, Certainty, Finding, Report, Severity, State, Verdict, WheelFacts};
 use crate::policy::{Floor, PlatformTag};
 
 /// How much there is of everything.
@@ -63,13 +63,13 @@ pub(super) fn count(number: usize, noun: &str) -> String {
     format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
 }
 
-/// Every finding with the file that it is about; empty for one about several.
+/// Every finding with the file that it is about; one about several files has a path of its own.
 pub(super) fn findings(report: &Report) -> impl Iterator<Item = (&str, &Finding)> {
     let wheels = report.wheels.iter().map(|audit| (audit.facts.file.as_str(), &audit.findings));
     let files = report.files.iter().map(|audit| (audit.file.as_str(), &audit.findings));
-    let several = std::iter::once(("", &report.findings));
-    let all = wheels.chain(files).chain(several);
-    all.flat_map(|(file, findings)| findings.iter().map(move |finding| (file, finding)))
+    let inside = wheels.chain(files);
+    let inside = inside.flat_map(|(file, all)| all.iter().map(move |finding| (file, finding)));
+    inside.chain(report.findings.iter().map(|finding| (finding.path.as_str(), finding)))
 }
 
 /// All findings of one rule in one severity.
@@ -163,23 +163,22 @@ impl Numbers {
         let unread = if facts.elf.is_empty() { "none" } else { "not read" };
         Self {
             floor: floor(&facts.floor),
-            built: built(facts.build_glibc.as_deref(), facts.elf.is_empty()),
+            built: built(facts),
             claim: claim(&facts.tag_claim),
             isa: facts.isa.clone().unwrap_or_else(|| unread.to_owned()),
         }
     }
 }
 
-/// "glibc 2.36", "musl 1.2"; a version alone is glibc's.
-fn built(on: Option<&str>, is_pure: bool) -> String {
-    match on {
-        Some(version) if version.starts_with(|first: char| first.is_ascii_digit()) => {
-            format!("glibc {version}")
-        }
-        Some(other) => other.to_owned(),
-        None if is_pure => "none".to_owned(),
-        None => "unknown".to_owned(),
-    }
+/// "glibc 2.36", "musl 1.2", and with a question mark where that is a guess.
+fn built(facts: &WheelFacts) -> String {
+    let Some(version) = &facts.build_glibc else {
+        return if facts.elf.is_empty() { "none" } else { "unknown" }.to_owned();
+    };
+    let name = if version.starts_with("musl") { "" } else { "glibc " };
+    let guess =
+        facts.build_origin.as_ref().map(|origin| origin.certainty) == Some(Certainty::Guess);
+    format!("{name}{version}{}", if guess { "?" } else { "" })
 }
 
 /// The floor of the C library: "glibc 2.17".
@@ -255,7 +254,24 @@ fn hides(character: char) -> bool {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test may stop at once")]
+
     use super::*;
+    use crate::audit::{self, Depth};
+
+    #[test]
+    fn findings_about_several_wheels_count_by_what_they_name() {
+        let (_folder, mut report) = audit::tests::report::report(Depth::Floor);
+        let one = report.wheels.iter().find_map(|wheel| wheel.findings.first()).unwrap().clone();
+        report.wheels.clear();
+        let named = |path: &str| Finding { path: path.to_owned(), ..one.clone() };
+        report.findings = vec![named("a.whl"), named("b.whl")];
+        let groups = groups(&report);
+        let group = groups.iter().find(|group| group.code == one.code).unwrap();
+        assert_eq!((group.findings(), group.files()), (2, 2));
+        let files = group.items.first().unwrap().by_file();
+        assert_eq!(files, [("a.whl", Vec::new()), ("b.whl", Vec::new())]);
+    }
 
     #[test]
     fn what_would_not_show_is_written_out() {

@@ -41,7 +41,7 @@ fn wheel(audit: &Audit, cells: &[Cell], index: usize) -> Markup {
             }
             dl.facts {
                 (fact("Floor: what the symbols need", &numbers.floor))
-                (fact("Built on", &numbers.built))
+                (fact("Built on", &built(audit, &numbers)))
                 (fact("The name promises", &format!("{} ({})", numbers.claim, facts.tag_claim.join(", "))))
                 (fact("Instruction set", &numbers.isa))
                 (fact("True tag", &facts.overall_tag))
@@ -55,6 +55,13 @@ fn wheel(audit: &Audit, cells: &[Cell], index: usize) -> Markup {
             (more(facts.elf.len(), ELVES, "file"))
         }
     }
+}
+
+/// With what says so.
+fn built(audit: &Audit, numbers: &Numbers) -> String {
+    let origin = audit.facts.build_origin.as_ref();
+    origin
+        .map_or_else(|| numbers.built.clone(), |it| format!("{} ({})", numbers.built, it.evidence))
 }
 
 fn in_short(numbers: &Numbers) -> String {
