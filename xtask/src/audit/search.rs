@@ -11,7 +11,7 @@ use std::{
 };
 
 use super::gather::{Contents, Elf};
-use crate::elf::ElfFacts;
+use crate::{elf::ElfFacts, policy::is_build_folder};
 
 /// Where wheels are installed, below a prefix that may be anything.
 const SITE: &str = "/lib/python/site-packages";
@@ -69,8 +69,53 @@ pub(super) fn tops(contents: Option<&Contents>) -> BTreeSet<String> {
     files.filter_map(top).collect()
 }
 
+/// An entry of a search path, by where it leads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Entry<'a> {
+    /// Into this wheel or another one.
+    Package(&'a str),
+    /// Into a folder of the machine that built it.
+    Build(&'a str),
+    /// Into some other folder by its absolute path.
+    System(&'a str),
+    /// Relative to the file, and out of all packages.
+    Outside(&'a str),
+    /// Into the folder that the process is in, or one below it.
+    Caller(&'a str),
+}
+
+impl<'a> Entry<'a> {
+    fn of(text: &'a str, folder: &str) -> Self {
+        if text.starts_with("$ORIGIN") || text.starts_with("${ORIGIN}") {
+            let is_package = |place: &str| {
+                let rest = place.strip_prefix(SITE);
+                rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+            };
+            let place = place(text, folder);
+            // What is installed elsewhere has its libraries elsewhere, too.
+            let inside = place.is_some_and(|place| is_package(&place) || !is_package(folder));
+            if inside { Self::Package(text) } else { Self::Outside(text) }
+        } else if text.starts_with('/') {
+            if is_build_folder(text) { Self::Build(text) } else { Self::System(text) }
+        } else if text.starts_with('$') {
+            Self::System(text)
+        } else {
+            Self::Caller(text)
+        }
+    }
+}
+
+/// The entries of the search path that counts for a file. An empty path is none (glibc,
+/// `decompose_rpath`).
+pub(super) fn entries<'a>(path: &str, facts: &'a ElfFacts) -> impl Iterator<Item = Entry<'a>> {
+    let folder = parent(&installed(path)).to_owned();
+    let text = facts.runpath.as_deref().or(facts.rpath.as_deref()).filter(|text| !text.is_empty());
+    let entries = text.into_iter().flat_map(|text| text.split(':'));
+    entries.map(move |entry| Entry::of(entry, &folder))
+}
+
 /// Where a member of a wheel is once it is installed (`PyPA` "Binary distribution format", spreading).
-pub(super) fn installed(path: &str) -> String {
+fn installed(path: &str) -> String {
     let parts = path
         .split_once('/')
         .filter(|(top, _)| top.rsplit_once('.').is_some_and(|(_, end)| end == "data"));
@@ -91,7 +136,7 @@ fn places(path: Option<&str>, folder: &str) -> Vec<String> {
 }
 
 /// One folder of a search path, if it is given by `$ORIGIN` and below the prefix.
-pub(super) fn place(entry: &str, folder: &str) -> Option<String> {
+fn place(entry: &str, folder: &str) -> Option<String> {
     let rest = ["$ORIGIN", "${ORIGIN}"].iter().find_map(|mark| entry.strip_prefix(mark))?;
     if !rest.is_empty() && !rest.starts_with('/') || rest.contains('$') {
         return None;

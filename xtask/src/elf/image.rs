@@ -72,6 +72,11 @@ impl<'a> Image<'a> {
         bytes
     }
 
+    /// The length of the file, in bytes.
+    pub(super) fn length(&self) -> u64 {
+        self.source.length()
+    }
+
     /// Notes that these bytes are of use, if the file has them and they are not at hand.
     fn want(&self, offset: u64, length: u64) {
         let end = offset.saturating_add(length);

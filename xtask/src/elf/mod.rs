@@ -7,9 +7,9 @@
 //! be had, the answer is an error, never an empty list. Any bytes end in one or the other, in time
 //! and memory bounded by the file's size.
 
-mod comment;
 mod dynamic;
 mod image;
+mod sections;
 mod source;
 mod symbols;
 mod versions;
@@ -26,6 +26,7 @@ pub use source::{Asking, FileBytes, Keeper, Sparse};
 
 use dynamic::Dynamic;
 use image::{Image, MAX_NAME};
+use sections::Sections;
 
 /// Why a file cannot be judged.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -140,6 +141,8 @@ pub struct ElfFacts {
     pub relative_relocations: bool,
     /// What compiled it, as the compilers say (`.comment`); empty if nothing says. A hint, no fact.
     pub compilers: Vec<String>,
+    /// Bytes of the sections for debuggers, as the section headers say. A hint, no fact.
+    pub debug_bytes: u64,
 }
 
 /// How far reading has come.
@@ -215,6 +218,7 @@ impl ElfFacts {
             .transpose()?;
         let relro = image.segment(PT_GNU_RELRO)?.map_or(Relro::None, |_| Relro::Partial);
         let both = PF_W | PF_X;
+        let sections = Sections::read(image);
         Ok(Self {
             machine: image.header.e_machine,
             is_64_bit: image.is_64_bit(),
@@ -239,7 +243,8 @@ impl ElfFacts {
                 .any(|each| each.p_type == PT_LOAD && each.p_flags & both == both),
             relro,
             relative_relocations: false,
-            compilers: comment::compilers(image),
+            compilers: sections.as_ref().map(Sections::compilers).unwrap_or_default(),
+            debug_bytes: sections.as_ref().map_or(0, Sections::debug_bytes),
         })
     }
 

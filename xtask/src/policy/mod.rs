@@ -6,8 +6,10 @@
 //! `libz.so.1` that others have found.
 
 mod arch;
+mod causes;
 mod compilers;
 mod distributions;
+mod folders;
 mod index;
 mod installer;
 mod platform;
@@ -20,8 +22,10 @@ mod tables;
 mod version;
 
 pub use arch::{Arch, UnknownArch};
+pub use causes::cure_of;
 pub use compilers::{BuildSystem, Compiler};
 pub use distributions::{Distribution, Libc, distributions};
+pub use folders::is_build_folder;
 pub use index::Index;
 pub use installer::installs;
 pub use platform::{ManylinuxAlias, PlatformTag, PlatformTagError};

@@ -8,7 +8,7 @@ use crate::{
         facts::{Need, needs_of},
         gather::Elf,
     },
-    policy::{Limits, PlatformTag, Policies, VersionVerdict},
+    policy::{Limits, PlatformTag, Policies, VersionVerdict, cure_of},
 };
 
 const FLOOR: Rule = Rule::error(
@@ -58,35 +58,22 @@ fn judge(
     if let Some(limits) = limits.iter().find(is(VersionVerdict::TooNew)) {
         let message = format!("{}, which `{}` does not promise", text(elf, need), limits.tag());
         let finding = FLOOR.broken(&elf.path, message);
-        Some(if let Some(cure) = cure(need) { finding.with_cure(cure) } else { finding })
+        Some(if let Some(cure) = cure_of(need.version, &need.symbols) {
+            finding.with_cure(cure)
+        } else {
+            finding
+        })
     } else {
         let unknown = limits.iter().chain(newest).find(is(VersionVerdict::Unknown));
         let message = || format!("{}, which no policy knows", text(elf, need));
         unknown.map(|_| {
             let finding = UNKNOWN_VERSION.broken(&elf.path, message());
-            if let Some(cure) = cure(need) { finding.with_cure(cure) } else { finding }
+            if let Some(cure) = cure_of(need.version, &need.symbols) {
+                finding.with_cure(cure)
+            } else {
+                finding
+            }
         })
-    }
-}
-
-/// What to do where the cause is known (glibc's release notes of 2.34, 2.36 and 2.38; the options are
-/// those of GCC and GNU ld).
-fn cure(need: &Need<'_>) -> Option<&'static str> {
-    if need.symbols.iter().any(|symbol| symbol.starts_with("__isoc23_")) {
-        return Some(
-            "build on a system with glibc before 2.38: newer headers redirect the strtol and scanf \
-             families to `__isoc23_*`, in C++ always",
-        );
-    }
-    match need.version {
-        "GLIBC_ABI_DT_RELR" => Some("link with `-Wl,-z,nopack-relative-relocs`"),
-        "GLIBC_ABI_GNU2_TLS" => Some("compile with `-mtls-dialect=gnu`"),
-        "GLIBC_PRIVATE" => Some("use no private symbol of the C library; each release has others"),
-        "GLIBC_2.34" => Some(
-            "link on a system with glibc before 2.34: since then the symbols of start-up, threads \
-             and dlopen are bound to 2.34",
-        ),
-        _ => None,
     }
 }
 

@@ -1,6 +1,8 @@
-//! Does a file ask for memory that can be written and run at once?
+//! Does a file ask for memory that can be written and run at once, or leave open what the loader
+//! could close?
 
-use super::{Check, Finding, Rule, Subject};
+use super::{Check, Finding, Rule, Subject, listing};
+use crate::elf::{ElfFacts, Relro};
 
 const EXECUTABLE_STACK: Rule = Rule::warning(
     "ELF009",
@@ -12,19 +14,89 @@ const TEXT_RELOCATIONS: Rule = Rule::warning(
     "text-relocations",
     "compile everything with `-fPIC`; hardened systems refuse to load the file",
 );
+const WRITABLE_CODE: Rule = Rule::warning(
+    "ELF014",
+    "writable-code",
+    "link without `-N`, `--omagic` or a linker script that puts code and data into one segment",
+);
+const NO_RELRO: Rule =
+    Rule::note("ELF019", "no-relro", "link with `-Wl,-z,relro`, which costs nothing");
+const LAZY_BINDING: Rule = Rule::note(
+    "ELF020",
+    "lazy-binding",
+    "link with `-Wl,-z,now`, so that the table of called functions is read-only as well",
+);
+const DEBUG_INFORMATION: Rule = Rule::note(
+    "ELF021",
+    "debug-information",
+    "link with `-Wl,--strip-debug`, or strip the files, if nobody is to debug them",
+);
 
-pub(super) const CHECK: Check = Check { rules: &[EXECUTABLE_STACK, TEXT_RELOCATIONS], find };
+pub(super) const CHECK: Check = Check {
+    rules: &[
+        EXECUTABLE_STACK,
+        TEXT_RELOCATIONS,
+        WRITABLE_CODE,
+        NO_RELRO,
+        LAZY_BINDING,
+        DEBUG_INFORMATION,
+    ],
+    find,
+};
+
+/// Less debug information than that, in bytes, is not worth a word.
+const MIN_DEBUG: u64 = 1 << 20;
 
 fn find(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
-    for elf in subject.elves() {
-        let Some(facts) = elf.loadable() else {
-            continue;
-        };
+    let loadable = || subject.elves().iter().filter_map(|elf| Some((&*elf.path, elf.loadable()?)));
+    for (path, facts) in loadable() {
         if facts.executable_stack {
-            findings.push(EXECUTABLE_STACK.broken(&elf.path, "asks for an executable stack"));
+            findings.push(EXECUTABLE_STACK.broken(path, "asks for an executable stack"));
         }
         if facts.text_relocations {
-            findings.push(TEXT_RELOCATIONS.broken(&elf.path, "has relocations in its code"));
+            findings.push(TEXT_RELOCATIONS.broken(path, "has relocations in its code"));
+        }
+        if facts.writable_code {
+            findings.push(WRITABLE_CODE.broken(path, "has code in memory that can be written to"));
         }
     }
+    // How a whole wheel was linked is told once.
+    let linked: Vec<(&str, &ElfFacts)> = loadable().filter(|(_, facts)| is_linked(facts)).collect();
+    let mut note = |rule: &Rule, relro, what: &str| {
+        let files = linked.iter().filter(|(_, facts)| facts.relro == relro);
+        let files: Vec<&str> = files.map(|(path, _)| *path).collect();
+        if !files.is_empty() {
+            let (count, all) = (files.len(), linked.len());
+            let message = format!("{count} of {all} files {what}: {}", listing(&files));
+            findings.push(rule.broken(&subject.facts.file, message));
+        }
+    };
+    note(&NO_RELRO, Relro::None, "leave the loader's tables writable");
+    note(&LAZY_BINDING, Relro::Partial, "leave the table of called functions writable");
+    findings.extend(debug_information(subject));
+}
+
+/// Has the file tables that can be protected? A static executable has none.
+fn is_linked(facts: &ElfFacts) -> bool {
+    !facts.needed.is_empty() || facts.soname.is_some() || !facts.imports.is_empty()
+}
+
+fn debug_information(subject: &Subject<'_>) -> Option<Finding> {
+    let sizes = subject.elves().iter().filter_map(|elf| {
+        let size = elf.facts.as_ref().ok()?.debug_bytes;
+        (size > 0).then_some((size, elf.path.as_str()))
+    });
+    let mut sizes: Vec<(u64, &str)> = sizes.collect();
+    sizes.sort_by_key(|&(size, path)| (std::cmp::Reverse(size), path));
+    let total = sizes.iter().fold(0_u64, |sum, (size, _)| sum.saturating_add(*size));
+    if total < MIN_DEBUG {
+        return None;
+    }
+    let files: Vec<&str> = sizes.iter().map(|(_, path)| *path).collect();
+    let message = format!(
+        "{} MB of debug information, unpacked, in {}",
+        total.div_ceil(1_000_000),
+        listing(&files)
+    );
+    Some(DEBUG_INFORMATION.broken(&subject.facts.file, message))
 }

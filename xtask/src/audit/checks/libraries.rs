@@ -127,6 +127,9 @@ fn absent(elf: &Elf, lack: &Absent<'_>) -> Finding {
         Some(project) => finding.with_cure(format!(
             "name `{project}`, whose wheels bring it, in `Requires-Dist`, or put it into the wheel"
         )),
+        None if lack.library.contains('/') => finding.with_cure(
+            "give the library a name of its own (`-Wl,-soname`), and link by that: it was linked by path",
+        ),
         None if lack.library.starts_with("libpython") => finding.with_cure(
             "link no module against `libpython`: the interpreter that imports it has those symbols",
         ),

@@ -1,17 +1,61 @@
-//! Does the loader find the libraries that the wheel brings?
+//! Does the loader find the libraries that the wheel brings, and nothing that it should not?
+
+use std::collections::BTreeSet;
 
 use super::{Check, Finding, Rule, Subject};
-use crate::audit::search;
+use crate::audit::search::{self, Entry};
 
 const OFF_THE_PATH: Rule = Rule::warning(
     "ELF011",
     "library-off-the-path",
     "set a search path that leads there, or let `auditwheel repair` do it",
 );
+const BUILD_PATH: Rule = Rule::warning(
+    "ELF015",
+    "search-path-of-the-build",
+    "link without `-Wl,-rpath` of a build folder, or take it away with `patchelf --remove-rpath`: on the user's \
+     machine anybody may own that folder",
+);
+const ABSOLUTE_PATH: Rule = Rule::note(
+    "ELF016",
+    "absolute-search-path",
+    "look for libraries relative to the file, with `$ORIGIN`",
+);
+const OUTSIDE: Rule = Rule::note(
+    "ELF017",
+    "search-path-outside",
+    "look for libraries in the wheel or in wheels that it requires; what lies around them is not known",
+);
+const CALLERS_PATH: Rule = Rule::warning(
+    "ELF018",
+    "search-path-of-the-caller",
+    "take the relative or empty entry out of the search path: it means the folder that the user happens to be in",
+);
 
-pub(super) const CHECK: Check = Check { rules: &[OFF_THE_PATH], find };
+pub(super) const CHECK: Check =
+    Check { rules: &[OFF_THE_PATH, BUILD_PATH, ABSOLUTE_PATH, OUTSIDE, CALLERS_PATH], find };
 
 fn find(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
+    off_path(subject, findings);
+    for elf in subject.elves() {
+        let Some(facts) = elf.loadable() else { continue };
+        let known: BTreeSet<Entry<'_>> = search::entries(&elf.path, facts).collect();
+        for entry in known {
+            let (rule, text, what) = match entry {
+                Entry::Package(_) => continue,
+                Entry::Build(text) => (&BUILD_PATH, text, "a folder of the machine that built it"),
+                Entry::System(text) => (&ABSOLUTE_PATH, text, "a folder of the system"),
+                Entry::Outside(text) => (&OUTSIDE, text, "a folder outside of all packages"),
+                Entry::Caller(text) => (&CALLERS_PATH, text, "the current folder or one below it"),
+            };
+            let text = text.escape_debug();
+            findings
+                .push(rule.broken(&elf.path, format!("looks for libraries in `{text}`, {what}")));
+        }
+    }
+}
+
+fn off_path(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     let Some(contents) = subject.contents() else { return };
     for lost in search::off_path(contents, subject.facts.needs.is_musl) {
         let arch = contents.elves.iter().find(|elf| elf.path == lost.path).and_then(|elf| elf.arch);
@@ -25,8 +69,8 @@ fn find(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
             "needs `{library}`, which is in the wheel as `{place}`, where no search path of the file \
              leads: it is found only if something else has loaded it before"
         );
-        let cure =
-            format!("link with `-Wl,-rpath,'{}'`, or load it first", lost.wanted.escape_debug());
+        let wanted = lost.wanted.escape_debug();
+        let cure = format!("link with `-Wl,-rpath,'{wanted}'`, or load it first");
         findings.push(OFF_THE_PATH.broken(lost.path, message).with_cure(cure));
     }
 }

@@ -7,6 +7,7 @@ mod blame;
 mod dist;
 mod elf;
 mod format;
+mod hardening;
 mod large;
 mod libraries;
 mod like;
@@ -34,7 +35,16 @@ fn gcc(folder: &Folder, output: &str, source: &str, flags: &[&str]) {
     let mut command = Command::new("gcc");
     command
         .current_dir(folder.path())
-        .args(["-shared", "-fPIC", "-nostdlib", "-fno-builtin", "input.c", "-o", output])
+        .args([
+            "-shared",
+            "-fPIC",
+            "-nostdlib",
+            "-fno-builtin",
+            "-Wl,-z,relro,-z,now",
+            "input.c",
+            "-o",
+            output,
+        ])
         .args(flags);
     assert!(command.status().unwrap().success(), "{command:?}");
 }
