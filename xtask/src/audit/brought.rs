@@ -8,8 +8,9 @@ use super::gather::Contents;
 /// system.
 pub(super) fn leave_out(contents: &mut Contents) {
     let own = contents.elves.iter().filter_map(|elf| elf.facts.as_ref().ok()?.soname.clone());
-    let files =
-        contents.digests.keys().filter_map(|path| path.rsplit('/').next()).map(str::to_owned);
+    // Of wheels of which only the floor is asked, other files have no digest.
+    let paths = contents.digests.keys().chain(contents.elves.iter().map(|elf| &elf.path));
+    let files = paths.filter_map(|path| path.rsplit('/').next()).map(str::to_owned);
     let brought: BTreeSet<String> = own.chain(files).collect();
     for elf in &mut contents.elves {
         elf.needs.libraries.retain(|library| !brought.contains(library));

@@ -77,6 +77,14 @@ fn judge(
     }
 }
 
+/// A name in bounds: those of C++ and Rust templates, mangled, fill pages.
+fn shortened(name: &str) -> String {
+    const MOST: usize = 80;
+    let mut rest = name.chars();
+    let start: String = rest.by_ref().take(MOST).collect();
+    if rest.next().is_some() { format!("{start}…") } else { start }
+}
+
 /// The newest policy for a file in a wheel with a `linux` tag: it promises nothing, and yet what no
 /// policy knows is on no system.
 fn newest_policy(subject: &Subject<'_>, elf: &Elf) -> Option<Arc<Limits>> {
@@ -94,7 +102,8 @@ fn text(elf: &Elf, need: &Need<'_>) -> String {
     };
     let callers = need.symbols.iter().filter_map(|&symbol| elf.callers.get(symbol)).flatten();
     let mut known = BTreeSet::new();
-    let callers: Vec<&String> = callers.filter(|caller| known.insert(*caller)).collect();
+    let callers: Vec<String> =
+        callers.filter(|caller| known.insert(*caller)).map(|name| shortened(name)).collect();
     let callers = if callers.is_empty() {
         String::new()
     } else {

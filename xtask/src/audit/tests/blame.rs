@@ -6,6 +6,10 @@ use super::*;
 
 /// Takes `symbol` in a version of `libc.so.6`, and calls it in one of two functions.
 fn calling(symbol: &str, version: &str) -> Vec<u8> {
+    called_by("guilty", symbol, version)
+}
+
+fn called_by(caller: &str, symbol: &str, version: &str) -> Vec<u8> {
     let folder = Folder::new();
     let path = |name: &str| folder.path().join(name);
     fs_err::write(path("libc.map"), format!("{version} {{ global: {symbol}; }};")).unwrap();
@@ -13,7 +17,7 @@ fn calling(symbol: &str, version: &str) -> Vec<u8> {
     gcc(&folder, "libc.so", &format!("int {symbol}(void) {{ return 1; }}"), &flags);
     let source = format!(
         "extern int {symbol}(void);\n\
-         int guilty(void) {{ return {symbol}() + 1; }}\n\
+         int {caller}(void) {{ return {symbol}() + 1; }}\n\
          int innocent(void) {{ return 2; }}\n\
          void *PyInit__pkg(void) {{ return 0; }}"
     );
@@ -70,4 +74,13 @@ fn a_file_in_no_wheel_names_them_too() {
     assert_eq!(named(Depth::Floor, Some(Limit::Glibc(GlibcVersion::new(2, 36)))), ["guilty"]);
     assert_eq!(named(Depth::Code, None), ["guilty"]);
     assert!(named(Depth::Floor, None).is_empty(), "a folder may hold thousands");
+}
+
+#[test]
+fn long_names_are_cut_in_messages_and_whole_in_the_report() {
+    let name = "_ZN".repeat(60);
+    let audit = audit(&native(called_by(&name, "strlcpy", "GLIBC_2.38")), &Promise::default());
+    let message = &audit.findings[0].message;
+    assert!(message.contains("…`") && !message.contains(&name), "{message}");
+    assert_eq!(audit.facts.elf[0].culprits[0].callers, [name]);
 }

@@ -36,6 +36,20 @@ fn a_library_of_a_wheel_that_is_not_required_is_an_error_with_its_cure() {
 }
 
 #[test]
+fn a_library_without_a_name_of_its_own_is_brought_at_every_depth() {
+    let needs = [("f", "V_1", "libfoo.so.1")];
+    let fixture =
+        native(module(&needs, &["-Wl,-rpath,$ORIGIN"])).with("libfoo.so.1", PLAIN.clone());
+    let folder = Folder::new();
+    let path = fixture.write(folder.path());
+    for depth in [Depth::Floor, Depth::Bytes] {
+        let settings = Settings { depth, ..Settings::default() };
+        let audit = audit_wheel(&path, &Promise::default(), &settings).unwrap();
+        assert_eq!(audit.facts.overall_tag, "manylinux_2_5_x86_64", "{depth:?}");
+    }
+}
+
+#[test]
 fn a_library_of_a_driver_is_a_warning() {
     let found = findings("libcuda.so.1", &[]);
     assert_eq!(found.iter().map(|each| each.code).collect::<Vec<_>>(), ["ELF013"]);
