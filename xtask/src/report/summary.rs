@@ -162,7 +162,12 @@ impl Numbers {
         let facts = &audit.facts;
         let unread = if facts.elf.is_empty() { "none" } else { "not read" };
         Self {
-            floor: floor(&facts.floor),
+            floor: if is_for_musl(&facts.tag_claim) {
+                // libgcc has a version that is called `GLIBC_2.0` there too.
+                "none".to_owned()
+            } else {
+                floor(&facts.floor)
+            },
             built: built(facts),
             claim: claim(&facts.tag_claim),
             isa: facts.isa.clone().unwrap_or_else(|| unread.to_owned()),
@@ -184,6 +189,11 @@ fn built(facts: &WheelFacts) -> String {
 /// The floor of the C library: "glibc 2.17".
 pub(super) fn floor(floor: &Floor) -> String {
     floor.get("GLIBC").map_or_else(|| "none".to_owned(), |version| format!("glibc {version}"))
+}
+
+fn is_for_musl(tags: &[String]) -> bool {
+    let musl = |tag: &String| matches!(tag.parse(), Ok(PlatformTag::Musllinux(..)));
+    !tags.is_empty() && tags.iter().all(musl)
 }
 
 /// What platform tags promise: the least of them counts, since each has to be true.
