@@ -38,7 +38,7 @@ pub use settings::{Depth, FAMILY, Override, Settings};
 use crate::{
     isa::Level,
     policy::{Arch, GlibcVersion, Libc, PlatformTag},
-    store,
+    store::{self, DistFault, DistProblem},
     wheel::Interpreter,
 };
 
@@ -201,7 +201,16 @@ fn folders(inputs: &Inputs, wheels: &[Audit]) -> Vec<Finding> {
     let hash = |audit: &Audit| Some((audit.path.clone()?, audit.facts.sha256.clone()?));
     let known = wheels.iter().filter_map(hash).collect();
     let folder = |folder: &Utf8PathBuf| -> Vec<Finding> {
-        let problems = store::check(folder, &known);
+        let mut problems = store::check(folder, &known);
+        // Other folders of wheels need none.
+        let is_told = problems.iter().any(|problem| problem.fault == DistFault::Manifest);
+        if inputs.asked.is_some() && !folder.join(store::MANIFEST).exists() && !is_told {
+            problems.push(DistProblem {
+                fault: DistFault::Manifest,
+                path: store::MANIFEST.to_owned(),
+                message: "there is none, so that nobody knows what belongs here".to_owned(),
+            });
+        }
         problems.iter().map(|problem| checks::dist::finding(folder, problem)).collect()
     };
     inputs.folders.iter().flat_map(folder).collect()

@@ -76,3 +76,14 @@ fn such_findings_are_overridden_by_the_name_of_their_file() {
     assert_eq!(severities("audit.json"), [Severity::Note; 2]);
     assert_eq!(severities("*.whl"), [Severity::Error; 2]);
 }
+
+#[test]
+fn an_own_dist_has_a_manifest_and_other_folders_need_none() {
+    let folder = Folder::new();
+    wheel(WHEEL).write(folder.path());
+    let settings = Settings { depth: Depth::Bytes, ..Settings::default() };
+    let mut inputs = Inputs::find(&[folder.path().to_owned()]).unwrap();
+    assert_eq!(codes_of(&judge(&inputs, &Promise::default(), &settings, &|_| {})), [""; 0]);
+    inputs.asked = Some(Asked::default());
+    assert_eq!(codes_of(&judge(&inputs, &Promise::default(), &settings, &|_| {})), ["DST001"]);
+}
