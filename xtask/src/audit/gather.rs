@@ -51,6 +51,8 @@ pub(super) struct Contents {
     pub(super) record: Option<Result<Record, RecordError>>,
     /// Other small files of the `.dist-info` folders, by path: `entry_points.txt` and the like.
     pub(super) texts: BTreeMap<String, Vec<u8>>,
+    /// Bills of materials that are no JSON, with the reason.
+    pub(super) broken_sboms: BTreeMap<String, String>,
 }
 
 /// An ELF file of the wheel.
@@ -224,6 +226,12 @@ pub(super) fn wants_text(path: &str) -> bool {
     dist_info(path).is_some_and(|folder| TEXTS.contains(&&path[folder.len()..]))
 }
 
+/// Is it a bill of materials in JSON (PEP 770)?
+pub(super) fn is_sbom(path: &str) -> bool {
+    let rest = dist_info(path).and_then(|folder| path.get(folder.len()..));
+    rest.is_some_and(|rest| rest.starts_with("/sboms/") && rest.strip_suffix(".json").is_some())
+}
+
 impl Contents {
     /// Takes in what reading a member gave.
     pub(super) fn add(&mut self, path: String, member: Member) {
@@ -231,6 +239,11 @@ impl Contents {
             Found::Damaged(reason) => {
                 self.damaged.insert(path, reason);
                 return;
+            }
+            Found::Text(bytes) if is_sbom(&path) => {
+                if let Err(error) = serde_json::from_slice::<serde::de::IgnoredAny>(&bytes) {
+                    self.broken_sboms.insert(path.clone(), error.to_string());
+                }
             }
             Found::Text(bytes) => match path.rsplit('/').next() {
                 Some("WHEEL") => self.wheel = Some(WheelFile::parse(&bytes)),

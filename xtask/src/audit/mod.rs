@@ -13,6 +13,7 @@ mod facts;
 mod finding;
 mod gather;
 mod inputs;
+mod library;
 mod matrix;
 mod origin;
 mod reading;

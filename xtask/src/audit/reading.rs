@@ -12,7 +12,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::{
     AuditError, Depth,
-    gather::{Contents, dist_info, wants_text},
+    gather::{Contents, dist_info, is_sbom, wants_text},
 };
 use crate::{
     elf::{ElfFacts, FileBytes as _, Keeper, Reading, Sparse, is_elf},
@@ -27,6 +27,8 @@ use crate::{
 pub const MAX_WHOLE_ELF: u64 = 40 << 20;
 /// The most that is held of a larger one, by one thread at a time.
 const MAX_TABLES: u64 = 128 << 20;
+/// The largest bill of materials that is read, in bytes; real ones have some hundred KiB.
+const MAX_SBOM: u64 = 8 << 20;
 /// How often a large file is gone through at most. Real ones take two or three times.
 const MAX_PASSES: usize = 8;
 /// From this size of the archive on its members are read by several threads.
@@ -156,7 +158,9 @@ enum Keep {
 
 impl FirstPass {
     fn new(entry: &Entry, depth: Depth) -> Self {
-        let keep = if wants_text(&entry.name) {
+        // A larger one is left alone: nothing depends on it.
+        let is_sbom = depth != Depth::Floor && entry.size <= MAX_SBOM && is_sbom(&entry.name);
+        let keep = if is_sbom || wants_text(&entry.name) {
             Keep::Text(Vec::new())
         } else {
             Keep::Undecided(Vec::new())

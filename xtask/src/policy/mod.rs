@@ -8,6 +8,7 @@
 mod arch;
 mod causes;
 mod compilers;
+mod core_metadata;
 mod distributions;
 mod folders;
 mod index;
@@ -24,6 +25,7 @@ mod version;
 pub use arch::{Arch, UnknownArch};
 pub use causes::cure_of;
 pub use compilers::{BuildSystem, Compiler};
+pub use core_metadata::{CoreFields, MetadataVersion, metadata_version};
 pub use distributions::{Distribution, Libc, distributions};
 pub use folders::is_build_folder;
 pub use index::Index;

@@ -1,5 +1,6 @@
 //! `WHEEL` (binary distribution format) and `METADATA` (core metadata): the header lines of both.
 
+use pep440_rs::Version;
 use thiserror::Error;
 
 use super::Tag;
@@ -58,6 +59,11 @@ impl Headers {
     pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
         let lines = self.lines.iter().filter(move |(each, _)| each.eq_ignore_ascii_case(name));
         lines.map(|(_, value)| value.as_str())
+    }
+
+    /// The names of all headers, in order, each as it is written.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.lines.iter().map(|(name, _)| name.as_str())
     }
 
     /// The value of a header that stands once.
@@ -145,19 +151,28 @@ pub struct CoreMetadata {
     pub license_files: Vec<String>,
     /// `Requires-Dist` lines as they stand: `torch>=2.0; extra == "gpu"`.
     pub requires_dist: Vec<String>,
+    /// All header lines.
+    pub headers: Headers,
 }
 
 impl CoreMetadata {
     /// Reads a `METADATA` file.
     pub fn parse(bytes: &[u8]) -> Result<Self, MetadataError> {
         let headers = Headers::parse(bytes);
+        let one = |name| headers.one(name).map(str::to_owned);
+        let (metadata_version, name) = (one("Metadata-Version")?, one("Name")?);
+        let version = one("Version")?;
+        let requires_python = headers.all("Requires-Python").next().map(str::to_owned);
+        let license_files = headers.all("License-File").map(str::to_owned).collect();
+        let requires_dist = headers.all("Requires-Dist").map(str::to_owned).collect();
         Ok(Self {
-            metadata_version: headers.one("Metadata-Version")?.to_owned(),
-            name: headers.one("Name")?.to_owned(),
-            version: headers.one("Version")?.to_owned(),
-            requires_python: headers.all("Requires-Python").next().map(str::to_owned),
-            license_files: headers.all("License-File").map(str::to_owned).collect(),
-            requires_dist: headers.all("Requires-Dist").map(str::to_owned).collect(),
+            metadata_version,
+            name,
+            version,
+            requires_python,
+            license_files,
+            requires_dist,
+            headers,
         })
     }
 }
@@ -171,10 +186,13 @@ pub fn same_name(left: &str, right: &str) -> bool {
     words(left) == words(right)
 }
 
-/// Are these two spellings of one version, as far as file names and metadata differ in practice:
-/// case, a leading `v`, separators, leading zeros (`PyPA` "Version specifiers", normalisation)?
+/// Are these two spellings of one version (`PyPA` "Version specifiers", PEP 440): `1.0`, `v1.0.0`
+/// and `1.00`? Of what is no version of PEP 440 the words and numbers are compared.
 pub fn same_version(left: &str, right: &str) -> bool {
-    normal_version(left) == normal_version(right)
+    match (left.parse::<Version>(), right.parse::<Version>()) {
+        (Ok(left), Ok(right)) => left == right,
+        _ => normal_version(left) == normal_version(right),
+    }
 }
 
 fn normal_version(version: &str) -> Vec<String> {

@@ -6,6 +6,7 @@
 //! code and of what a tag promises.
 
 mod archive;
+mod entry_points;
 mod extension;
 mod interpreter;
 mod metadata;
@@ -19,6 +20,7 @@ pub(crate) mod testing;
 pub use archive::{
     ArchiveError, ArchiveProblem, Entry, MemberError, Piece, SharedFile, WheelArchive,
 };
+pub use entry_points::{EntryPoint, EntryPointsError, entry_points, is_identifier};
 pub use extension::{ExtensionAbi, ExtensionSuffix};
 pub use interpreter::{Implementation, Interpreter, InterpreterError};
 pub use metadata::{CoreMetadata, Headers, MetadataError, WheelFile, same_name, same_version};

@@ -2,7 +2,10 @@
 
 mod abi;
 mod archive;
+mod core_metadata;
 pub(super) mod dist;
+mod dist_info;
+mod entry_points;
 mod floor;
 mod hardening;
 mod isa;
@@ -30,6 +33,9 @@ const CHECKS: &[Check] = &[
     archive::CHECK,
     record::CHECK,
     metadata::CHECK,
+    core_metadata::CHECK,
+    dist_info::CHECK,
+    entry_points::CHECK,
     tags::CHECK,
     target::CHECK,
     abi::CHECK,

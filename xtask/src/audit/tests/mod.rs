@@ -12,6 +12,7 @@ mod large;
 mod libraries;
 mod like;
 mod matrix;
+mod metadata;
 mod module_init;
 mod origin;
 pub(crate) mod report;

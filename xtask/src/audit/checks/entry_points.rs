@@ -1,0 +1,67 @@
+//! Can installers make the scripts that `entry_points.txt` asks for, and will they find what to run?
+
+use std::collections::BTreeSet;
+
+use super::{Check, Finding, Rule, Subject};
+use crate::{
+    audit::library,
+    wheel::{EntryPoint, entry_points},
+};
+
+const UNREADABLE: Rule = Rule::error(
+    "MET023",
+    "entry-points",
+    "write `[console_scripts]` and below it lines such as `run = pkg.cli:main`",
+);
+const MALFORMED: Rule = Rule::warning(
+    "MET024",
+    "malformed-entry-point",
+    "write entry points as `name = module:object`",
+);
+const ABSENT_MODULE: Rule = Rule::warning(
+    "MET025",
+    "absent-entry-point",
+    "put the module into the wheel, or take the entry point out",
+);
+
+pub(super) const CHECK: Check = Check { rules: &[UNREADABLE, MALFORMED, ABSENT_MODULE], find };
+
+fn find(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
+    let Some(contents) = subject.contents() else { return };
+    let texts = contents.texts.iter().filter(|(path, _)| path.ends_with("/entry_points.txt"));
+    for (path, bytes) in texts {
+        match entry_points(bytes) {
+            Err(error) => findings.push(UNREADABLE.broken(path, error.to_string())),
+            Ok(points) => {
+                let modules = library::modules(contents.digests.keys().map(String::as_str));
+                findings.extend(points.iter().filter_map(|point| judge(path, point, &modules)));
+            }
+        }
+    }
+}
+
+fn judge(path: &str, point: &EntryPoint, modules: &BTreeSet<String>) -> Option<Finding> {
+    let (name, value) = (point.name.escape_debug(), point.value.escape_debug());
+    if point.is_script() && (point.name.is_empty() || point.name.contains(['/', '\\', '\0'])) {
+        let message = format!("`{name}` is no name for a script");
+        return Some(UNREADABLE.broken(path, message));
+    }
+    let Some((module, object)) = point.reference() else {
+        let rule = if point.is_script() { &UNREADABLE } else { &MALFORMED };
+        return Some(rule.broken(path, format!("`{name} = {value}` names no `module:object`")));
+    };
+    if point.is_script() && object.is_none() {
+        let message = format!("the script `{name} = {value}` names no object to call");
+        return Some(UNREADABLE.broken(path, message));
+    }
+    // What is of another package altogether may come with a dependency.
+    let top = module.split('.').next().unwrap_or(module);
+    let is_absent = modules.contains(top) && !modules.contains(module);
+    is_absent.then(|| {
+        let message = format!(
+            "`{name} = {value}` is in `{}`, and the wheel lacks `{module}`",
+            point.group.escape_debug()
+        );
+        ABSENT_MODULE.broken(path, message)
+    })
+}

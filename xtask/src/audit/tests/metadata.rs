@@ -1,0 +1,153 @@
+//! `METADATA`, `WHEEL`, entry points, and what else lies in the folders of a wheel's metadata.
+
+use super::*;
+
+const FOLDER: &str = "pkg-1.0.dist-info";
+
+/// The codes for a wheel whose `METADATA` has these lines behind name and version.
+fn metadata(version: &str, lines: &str) -> Vec<&'static str> {
+    let text = format!("Metadata-Version: {version}\nName: pkg\nVersion: 1.0\n{lines}");
+    own(&wheel(WHEEL).with(&format!("{FOLDER}/METADATA"), text))
+}
+
+fn with(files: &[(&str, &str)]) -> Vec<&'static str> {
+    own(&files.iter().fold(wheel(WHEEL), |fixture, (path, text)| fixture.with(path, *text)))
+}
+
+const GOOD: [&str; 0] = [];
+
+#[test]
+fn fields_belong_to_the_version_of_the_metadata() {
+    assert_eq!(metadata("2.1", "Provides-Extra: x\nrequires-dist: a\nX-Own: b\n"), GOOD);
+    assert_eq!(metadata("1.1", "Requires-Dist: a\n"), ["MET007"]);
+    assert_eq!(metadata("2.3", "License-Expression: MIT\n"), ["MET007"]);
+    // As setuptools wrote it for years.
+    assert_eq!(metadata("2.1", "License-File: LICENSE\n"), GOOD);
+    for version in ["2.0", "3.0", "2.9", "two"] {
+        assert_eq!(metadata(version, "Requires-Dist: a\n"), ["MET006"], "{version}");
+    }
+    assert_eq!(metadata("2.4", "License-Expression: MIT\nLicense: MIT\n"), ["MET014"]);
+}
+
+#[test]
+fn names_versions_and_requirements_are_what_installers_read() {
+    let wheel = |name: &str, version: &str| {
+        let text = format!("Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n");
+        own(&wheel(WHEEL).with(&format!("{FOLDER}/METADATA"), text))
+    };
+    assert_eq!(wheel("PKG", "v1.0.0"), GOOD);
+    assert_eq!(wheel("-pkg", "1.0"), ["MET009"]);
+    assert_eq!(wheel("pkg", "1.0-final-x"), ["MET004", "MET008"]);
+    let local = "pkg-1.0+cu12-cp311-cp311-manylinux_2_36_x86_64.whl";
+    assert_eq!(own(&super::wheel(local)), ["MET012"]);
+    for python in [">=3.9", ">=3.9,<4", "~=3.9", ">=3.6, !=3.7.*,", "==3.*"] {
+        assert_eq!(metadata("2.1", &format!("Requires-Python: {python}\n")), GOOD, "{python}");
+    }
+    for python in ["3.9", ">=3.9.*", "=>3.9", ">=three"] {
+        assert_eq!(
+            metadata("2.1", &format!("Requires-Python: {python}\n")),
+            ["MET010"],
+            "{python}"
+        );
+    }
+    let direct = "Requires-Dist: a @ https://example.org/a.whl\n";
+    assert_eq!(metadata("2.1", direct), ["MET013"]);
+    assert_eq!(metadata("2.1", "Requires-Dist: a ; os_name == '@'\n"), GOOD);
+}
+
+#[test]
+fn each_licence_file_is_where_it_is_said_to_be() {
+    let text = "Metadata-Version: 2.4\nName: pkg\nVersion: 1.0\nLicense-File: LICENSE\nLicense-File: a/COPYING\n";
+    let metadata = (format!("{FOLDER}/METADATA"), format!("{FOLDER}/licenses/LICENSE"));
+    let other = format!("{FOLDER}/licenses/a/COPYING");
+    let files = [(metadata.0.as_str(), text), (metadata.1.as_str(), ""), (other.as_str(), "")];
+    assert_eq!(with(&files), GOOD);
+    assert_eq!(with(&files[..2]), ["MET011"]);
+    assert_eq!(with(&[files[0], files[1], (&format!("{FOLDER}/a/COPYING"), "")]), ["MET011"]);
+}
+
+#[test]
+fn what_an_index_refuses_is_an_error_where_the_wheel_is_published() {
+    let folder = Folder::new();
+    let fixture = wheel("pkg-1.0+local-cp311-cp311-manylinux_2_36_x86_64.whl");
+    let path = fixture.write(folder.path());
+    let publish = Settings { publish: true, ..Settings::default() };
+    let audit = audit_wheel(&path, &Promise::default(), &publish).unwrap();
+    assert_eq!(audit.verdict(), Verdict::Fail);
+    assert_eq!(audit.findings[0].code, "MET012");
+}
+
+#[test]
+fn the_wheel_file_has_the_build_and_version_of_its_wheel() {
+    let text = |version: &str, build: &str| {
+        format!(
+            "Wheel-Version: {version}\nRoot-Is-Purelib: false\nTag: cp311-cp311-manylinux_2_36_x86_64\n{build}"
+        )
+    };
+    let path = format!("{FOLDER}/WHEEL");
+    let numbered = "pkg-1.0-2-cp311-cp311-manylinux_2_36_x86_64.whl";
+    assert_eq!(own(&wheel(numbered).with(&path, text("1.0", "Build: 2\n"))), GOOD);
+    assert_eq!(own(&wheel(numbered).with(&path, text("1.0", ""))), ["MET016"]);
+    assert_eq!(own(&wheel(WHEEL).with(&path, text("1.0", "Build: 2\n"))), ["MET016"]);
+    assert_eq!(own(&wheel(WHEEL).with(&path, text("1.1", ""))), ["MET015"]);
+}
+
+#[test]
+fn entry_points_lead_somewhere() {
+    let points = |text: &str| {
+        with(&[
+            (&format!("{FOLDER}/entry_points.txt"), text),
+            ("pkg/__init__.py", ""),
+            ("pkg/cli.py", ""),
+            ("pkg-1.0.data/platlib/_more.py", ""),
+            ("pkg/data/x.pc", ""),
+        ])
+    };
+    for text in [
+        "",
+        "[console_scripts]\nrun = pkg.cli:main\nmore = _more:main.run [extra]\n",
+        "[own.group]\nany = pkg.data\nnative = _pkg\n",
+        // Of a dependency, perhaps.
+        "[console_scripts]\nrun = other.cli:main\n",
+    ] {
+        assert_eq!(points(text), GOOD, "{text}");
+    }
+    for text in [
+        "run = pkg.cli:main",
+        "[console_scripts]\nrun\n",
+        "[console_scripts]\nrun = pkg.cli\n",
+        "[gui_scripts]\nrun = pkg/cli.py:main\n",
+        "[console_scripts]\n../run = pkg.cli:main\n",
+    ] {
+        assert_eq!(points(text), ["MET023"], "{text}");
+    }
+    assert_eq!(points("[own.group]\nany = not a module\n"), ["MET024"]);
+    assert_eq!(points("[console_scripts]\nrun = pkg.gone:main\n"), ["MET025"]);
+}
+
+#[test]
+fn bills_of_materials_are_json() {
+    let sbom = |name: &str, text: &str| with(&[(&format!("{FOLDER}/sboms/{name}"), text)]);
+    assert_eq!(sbom("pkg.cdx.json", "{\"bomFormat\": \"CycloneDX\"}"), GOOD);
+    assert_eq!(sbom("pkg.cdx.json", "{\"bomFormat\": "), ["MET017"]);
+    assert_eq!(sbom("pkg.spdx", "SPDXVersion: SPDX-2.3"), GOOD);
+}
+
+#[test]
+fn what_others_write_has_no_place_in_a_wheel() {
+    assert_eq!(with(&[(&format!("{FOLDER}/licenses/INSTALLER"), "x")]), GOOD);
+    assert_eq!(with(&[(&format!("{FOLDER}/INSTALLER"), "pip")]), ["MET018"]);
+    assert_eq!(with(&[(&format!("{FOLDER}/direct_url.json"), "{}")]), ["MET018"]);
+    assert_eq!(with(&[("pkg.egg-info/PKG-INFO", "")]), ["MET019"]);
+    assert_eq!(with(&[(&format!("{FOLDER}/RECORD.jws"), "")]), ["MET022"]);
+}
+
+#[test]
+fn data_lies_in_the_folders_that_installers_know() {
+    assert_eq!(with(&[("pkg-1.0.data/scripts/run", ""), ("pkg-1.0.data/data/a/b", "")]), GOOD);
+    assert_eq!(with(&[("Pkg-1.0.0.data/headers/x.h", "")]), GOOD);
+    assert_eq!(with(&[("pkg-1.0.data/include/x.h", "")]), ["MET020"]);
+    assert_eq!(with(&[("pkg-1.0.data/x.h", "")]), ["MET020"]);
+    assert_eq!(with(&[("other-1.0.data/data/x", "")]), ["MET021"]);
+    assert_eq!(with(&[("notes.data", "")]), GOOD, "a file");
+}

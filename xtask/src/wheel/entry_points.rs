@@ -1,0 +1,125 @@
+//! `entry_points.txt` (`PyPA` "Entry points specification"): sections that name groups, and in each
+//! `name = module:object` lines.
+
+use thiserror::Error;
+
+/// Why an `entry_points.txt` cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum EntryPointsError {
+    /// The bytes are no UTF-8.
+    #[error("it is not UTF-8")]
+    Encoding,
+    /// A line outside any section.
+    #[error("line {0} stands in no section")]
+    NoSection(usize),
+    /// A line that is neither a section nor has a name and a value.
+    #[error("line {0} is no `name = module:object`")]
+    NoValue(usize),
+}
+
+/// One entry point.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EntryPoint {
+    /// The section: `console_scripts`.
+    pub group: String,
+    /// What it is called; of a script, the name of the file that is installed.
+    pub name: String,
+    /// What stands behind the `=`, in full.
+    pub value: String,
+}
+
+impl EntryPoint {
+    /// Does an installer make a script of it?
+    pub fn is_script(&self) -> bool {
+        ["console_scripts", "gui_scripts"].contains(&self.group.as_str())
+    }
+
+    /// Module and object of the value, `("pkg.cli", Some("main"))`; `None` where it is no reference
+    /// to an object. Extras in brackets behind it are passed over.
+    pub fn reference(&self) -> Option<(&str, Option<&str>)> {
+        let value = self.value.split('[').next().unwrap_or_default();
+        let dotted = |text: &str| text.split('.').all(is_identifier);
+        let (module, object) = match value.split_once(':') {
+            Some((module, object)) => (module.trim(), Some(object.trim())),
+            None => (value.trim(), None),
+        };
+        (dotted(module) && object.is_none_or(dotted)).then_some((module, object))
+    }
+}
+
+/// Could it be a name in Python? Near enough: letters of any script, digits not in front, `_`.
+pub fn is_identifier(text: &str) -> bool {
+    let mut letters = text.chars();
+    let first = letters.next().is_some_and(|first| first == '_' || first.is_alphabetic());
+    first && letters.all(|each| each == '_' || each.is_alphanumeric())
+}
+
+/// Reads the file as `importlib.metadata` does: lines are trimmed, those that begin with `#` or `;`
+/// are comments.
+///
+/// # Errors
+/// [`EntryPointsError`] with the number of the line, counted from 1.
+pub fn entry_points(bytes: &[u8]) -> Result<Vec<EntryPoint>, EntryPointsError> {
+    let text = std::str::from_utf8(bytes).map_err(|_| EntryPointsError::Encoding)?;
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let mut group: Option<&str> = None;
+    let mut points = Vec::new();
+    for (number, line) in text.lines().enumerate().map(|(index, line)| (index + 1, line.trim())) {
+        if line.is_empty() || line.starts_with(['#', ';']) {
+            continue;
+        }
+        if let Some(name) = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+            group = Some(name.trim());
+            continue;
+        }
+        let group = group.ok_or(EntryPointsError::NoSection(number))?.to_owned();
+        let (name, value) = line.split_once('=').ok_or(EntryPointsError::NoValue(number))?;
+        let (name, value) = (name.trim().to_owned(), value.trim().to_owned());
+        points.push(EntryPoint { group, name, value });
+    }
+    Ok(points)
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test may stop at once")]
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn sections_names_and_references_are_read() {
+        let text = "# a comment\n[console_scripts]\nrun = pkg.cli:main\n  fmt=pkg:a.b [extra]\r\n\n[pkg.plugins]\nx = pkg\ny = no module\n";
+        let points = entry_points(text.as_bytes()).unwrap();
+        let found: Vec<_> = points
+            .iter()
+            .map(|each| (each.name.as_str(), each.is_script(), each.reference()))
+            .collect();
+        assert_eq!(
+            found,
+            [
+                ("run", true, Some(("pkg.cli", Some("main")))),
+                ("fmt", true, Some(("pkg", Some("a.b")))),
+                ("x", false, Some(("pkg", None))),
+                ("y", false, None),
+            ]
+        );
+    }
+
+    #[test]
+    fn broken_lines_are_named() {
+        assert_eq!(entry_points(b"a = b"), Err(EntryPointsError::NoSection(1)));
+        assert_eq!(entry_points(b"[a]\n\nb"), Err(EntryPointsError::NoValue(3)));
+        assert_eq!(entry_points(b"\xff"), Err(EntryPointsError::Encoding));
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+            if let Ok(points) = entry_points(&bytes) {
+                prop_assert!(points.iter().all(|point| point.reference().is_none_or(|(module, _)| !module.is_empty())));
+            }
+        }
+    }
+}
