@@ -13,6 +13,16 @@ pub(super) fn is_data_folder(top: &str) -> bool {
     top.strip_suffix(".data").is_some()
 }
 
+/// Is it the metadata of an older format?
+pub(super) fn is_egg_info(top: &str) -> bool {
+    top == "EGG-INFO" || top.strip_suffix(".egg-info").is_some()
+}
+
+/// Does it lie in the folder of the wheel's metadata?
+pub(super) fn is_metadata(member: &str) -> bool {
+    dist_info(member).is_some()
+}
+
 /// The path of a member below `site-packages`; `None` of metadata, scripts and the like.
 pub(super) fn path(member: &str) -> Option<&str> {
     let (top, rest) = member.split_once('/').unwrap_or(("", member));

@@ -96,7 +96,16 @@ pub enum RecordProblem {
     /// A row without a hash, for a file that needs one.
     #[error("`{path}` has no hash in `RECORD`")]
     NoHash { path: String },
-    /// md5 and sha1 are forbidden; of the others only sha256 is in use.
+    /// Better than sha256, and so in order, but not looked at.
+    #[error("`{path}` has a hash of the sort `{algorithm}` in `RECORD`, which was not checked")]
+    Unchecked { path: String, algorithm: String },
+    /// A path that leads out of the folder that the wheel is unpacked to.
+    #[error("`RECORD` lists `{path}`, which leads out of the wheel")]
+    Outside { path: String },
+    /// `RECORD` cannot know its own hash.
+    #[error("`{path}` lists itself with a hash, which cannot be right")]
+    OwnHash { path: String },
+    /// md5, sha1 and sha224 are forbidden, and others unknown.
     #[error("`{path}` has a hash of the forbidden or unknown sort `{algorithm}` in `RECORD`")]
     Algorithm { path: String, algorithm: String },
     /// The content is another one.
@@ -116,6 +125,9 @@ impl RecordProblem {
             | Self::Repeated { path }
             | Self::NoHash { path }
             | Self::Algorithm { path, .. }
+            | Self::Unchecked { path, .. }
+            | Self::Outside { path }
+            | Self::OwnHash { path }
             | Self::Hash { path, .. }
             | Self::Size { path, .. } => path,
         }
@@ -175,6 +187,13 @@ impl Record {
                 problems.push(RecordProblem::Repeated { path });
                 continue;
             }
+            if leads_outside(&row.path) {
+                problems.push(RecordProblem::Outside { path });
+                continue;
+            }
+            if row.path == own_path && row.hash.is_some() {
+                problems.push(RecordProblem::OwnHash { path: path.clone() });
+            }
             match files.get(&row.path) {
                 None => problems.push(RecordProblem::Absent { path }),
                 Some(_) if is_exempt(&row.path, own_path) => {}
@@ -193,6 +212,10 @@ impl RecordRow {
         let path = self.path.clone();
         match &self.hash {
             None => problems.push(RecordProblem::NoHash { path }),
+            Some((algorithm, _)) if BETTER.contains(&algorithm.as_str()) => {
+                let algorithm = algorithm.clone();
+                problems.push(RecordProblem::Unchecked { path, algorithm });
+            }
             Some((algorithm, _)) if algorithm != "sha256" => {
                 let algorithm = algorithm.clone();
                 problems.push(RecordProblem::Algorithm { path, algorithm });
@@ -211,6 +234,17 @@ impl RecordRow {
             });
         }
     }
+}
+
+/// "sha256 or better" is asked for, and of the algorithms that every Python has (`hashlib`,
+/// `algorithms_guaranteed`) these are; in use is none of them.
+const BETTER: [&str; 7] =
+    ["sha384", "sha512", "sha3_256", "sha3_384", "sha3_512", "blake2b", "blake2s"];
+
+/// Absolute, with a drive, or up and out.
+fn leads_outside(path: &str) -> bool {
+    let drive = matches!(path.as_bytes(), [letter, b':', ..] if letter.is_ascii_alphabetic());
+    drive || path.starts_with(['/', '\\']) || path.split(['/', '\\']).any(|part| part == "..")
 }
 
 /// `RECORD` cannot hold its own hash; signatures of it are made after it.
@@ -345,6 +379,27 @@ mod tests {
             verify(&format!("a,{EMPTY}=,0"), &[("a", b"")]).as_slice(),
             [RecordProblem::Hash { .. }]
         ));
+    }
+
+    #[test]
+    fn rows_that_cannot_be_right_are_found() {
+        for path in ["/etc/passwd", "../a", "a/../../b", "\\\\host\\a", "C:\\a", "c:a"] {
+            assert_eq!(
+                verify(&format!("{path},{EMPTY},0"), &[]),
+                [RecordProblem::Outside { path: path.to_owned() }]
+            );
+        }
+        let own = "d/RECORD".to_owned();
+        assert_eq!(
+            verify(&format!("d/RECORD,{EMPTY},0"), &[("d/RECORD", b"")]),
+            [RecordProblem::OwnHash { path: own }]
+        );
+        let (path, algorithm) = ("a".to_owned(), "sha512".to_owned());
+        assert_eq!(
+            verify("a,sha512=x,0", &[("a", b"")]),
+            [RecordProblem::Unchecked { path, algorithm }]
+        );
+        assert_eq!(verify(&format!("..a/b..,{EMPTY},0"), &[("..a/b..", b"")]), []);
     }
 
     #[test]

@@ -96,7 +96,7 @@ fn find(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     }
     let tops: BTreeSet<&str> =
         contents.digests.keys().filter_map(|path| path.split('/').next()).collect();
-    for top in tops.iter().filter(|top| top.ends_with(".egg-info") || **top == "EGG-INFO") {
+    for top in tops.iter().filter(|top| library::is_egg_info(top)) {
         findings.push(STRAY_METADATA.broken(top, "metadata of an older format"));
     }
     data_folders(contents, subject.name.as_ref().ok(), &tops, findings);

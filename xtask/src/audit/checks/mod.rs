@@ -2,6 +2,7 @@
 
 mod abi;
 mod archive;
+mod contents;
 mod core_metadata;
 pub(super) mod dist;
 mod dist_info;
@@ -36,6 +37,7 @@ const CHECKS: &[Check] = &[
     core_metadata::CHECK,
     dist_info::CHECK,
     entry_points::CHECK,
+    contents::CHECK,
     tags::CHECK,
     target::CHECK,
     abi::CHECK,

@@ -22,9 +22,25 @@ const MISMATCH: Rule = Rule::error(
 );
 const NO_HASH: Rule = Rule::error("REC005", "no-usable-hash", "record every file with its sha256");
 const REPEATED: Rule = Rule::error("REC006", "repeated-row", "list every file once");
+const OUTSIDE: Rule = Rule::error(
+    "REC007",
+    "row-outside",
+    "list files by their paths in the archive; an installer would remove what is not the wheel's",
+);
+const OWN_HASH: Rule =
+    Rule::warning("REC008", "own-hash", "list `RECORD` itself without hash and size");
+const UNCHECKED: Rule = Rule::warning(
+    "REC009",
+    "unchecked-hash",
+    "record every file with its sha256, which every reader checks",
+);
 
-pub(super) const CHECK: Check =
-    Check { rules: &[UNREADABLE, UNLISTED, ABSENT, MISMATCH, NO_HASH, REPEATED], find };
+pub(super) const CHECK: Check = Check {
+    rules: &[
+        UNREADABLE, UNLISTED, ABSENT, MISMATCH, NO_HASH, REPEATED, OUTSIDE, OWN_HASH, UNCHECKED,
+    ],
+    find,
+};
 
 fn find(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     let Some(contents) = subject.contents() else {
@@ -55,6 +71,9 @@ fn rule(problem: &RecordProblem) -> &'static Rule {
         RecordProblem::Absent { .. } => &ABSENT,
         RecordProblem::Repeated { .. } => &REPEATED,
         RecordProblem::NoHash { .. } | RecordProblem::Algorithm { .. } => &NO_HASH,
+        RecordProblem::Outside { .. } => &OUTSIDE,
+        RecordProblem::OwnHash { .. } => &OWN_HASH,
+        RecordProblem::Unchecked { .. } => &UNCHECKED,
         RecordProblem::Hash { .. } | RecordProblem::Size { .. } => &MISMATCH,
     }
 }

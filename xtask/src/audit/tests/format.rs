@@ -31,12 +31,16 @@ fn record_has_to_vouch_for_every_file() {
     assert_eq!(own(&with("gone.py,sha256=x,1\n")), ["REC002", "REC003"]);
     assert_eq!(own(&with("\"")), ["REC001"]);
     assert_eq!(own(&with(&format!("{MODULE},md5=x,1\n"))), ["REC002", "REC004", "REC005"]);
+    assert_eq!(own(&with("../gone.py,sha256=x,1\n")), ["REC002", "REC007"]);
+    let own_row = "pkg-1.0.dist-info/RECORD,sha256=x,1\n";
+    assert_eq!(own(&with(own_row)), ["REC002", "REC008"]);
+    assert_eq!(own(&with(&format!("{MODULE},sha512=x,\n"))), ["REC002", "REC009"]);
 }
 
 #[test]
 fn archives_that_cannot_be_trusted_fail() {
-    assert_eq!(own(&wheel(WHEEL).with("../evil.py", "")), ["ARC002"]);
-    assert_eq!(own(&wheel(WHEEL).with("PKG.py", "").with("pkg.py", "")), ["ARC004"]);
+    assert_eq!(own(&wheel(WHEEL).with("../evil.py", "")), ["ARC002", "MET032", "REC007"]);
+    assert_eq!(own(&wheel(WHEEL).with("pkg/A.py", "").with("pkg/a.py", "")), ["ARC004"]);
     assert_eq!(own(&wheel(WHEEL).with("zeros", vec![0; 66 << 20])), ["ARC008"]);
     let folder = Folder::new();
     let path = folder.path().join(WHEEL);
@@ -71,7 +75,7 @@ fn defect_12_wheels_without_a_wheel_name_are_errors() {
 #[test]
 fn platform_tags_without_a_policy_are_errors() {
     for platform in ["manylinux1_aarch64", "macosx_11_0_arm64", "manylinux_2_4_x86_64"] {
-        let fixture = Fixture::new(&format!("pkg-1.0-py3-none-{platform}.whl"));
+        let fixture = Fixture::new(&format!("pkg-1.0-py3-none-{platform}.whl")).with("pkg.py", "");
         assert_eq!(own(&fixture), ["TAG003"], "{platform}");
     }
 }

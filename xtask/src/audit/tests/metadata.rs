@@ -149,5 +149,5 @@ fn data_lies_in_the_folders_that_installers_know() {
     assert_eq!(with(&[("pkg-1.0.data/include/x.h", "")]), ["MET020"]);
     assert_eq!(with(&[("pkg-1.0.data/x.h", "")]), ["MET020"]);
     assert_eq!(with(&[("other-1.0.data/data/x", "")]), ["MET021"]);
-    assert_eq!(with(&[("notes.data", "")]), GOOD, "a file");
+    assert_eq!(with(&[("notes.data", "")]), ["MET035"], "a file");
 }

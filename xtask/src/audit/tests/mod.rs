@@ -4,6 +4,7 @@
 
 mod abi;
 mod blame;
+mod contents;
 mod dist;
 mod elf;
 mod format;

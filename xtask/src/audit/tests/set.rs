@@ -107,8 +107,12 @@ fn versions_are_alike_in_a_dist_and_noted_elsewhere() {
     assert_eq!(told(&judged(&wheels, None, false))[0].0, "SET004");
     assert!(judged(&wheels, None, false).iter().all(|each| each.severity == Severity::Note));
     assert_eq!(
-        judged(&[(HERE, pkg("1.0", "cp311")), (HERE, pkg("1.0.0", "cp312"))], None, false).len(),
+        judged(&[(HERE, pkg("1.0", "cp311")), (HERE, pkg("1.0.1", "cp312"))], None, false).len(),
         1
+    );
+    assert_eq!(
+        judged(&[(HERE, pkg("1.0", "cp311")), (HERE, pkg("1.0.0", "cp312"))], None, false),
+        []
     );
     assert_eq!(
         judged(&[(HERE, pkg("1.0-1", "cp311")), (HERE, pkg("1.0", "cp312"))], None, false),

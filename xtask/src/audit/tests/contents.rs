@@ -1,0 +1,79 @@
+//! What lands in `site-packages`.
+
+use super::*;
+
+const GOOD: [&str; 0] = [];
+
+/// The codes for a wheel with a good package and these files.
+fn with(files: &[&str]) -> Vec<&'static str> {
+    let start = Fixture::new("pkg-1.0-py3-none-any.whl").with("pkg/__init__.py", "");
+    own(&files.iter().fold(start, |fixture, path| fixture.with(path, "x")))
+}
+
+#[test]
+fn a_package_with_its_data_is_good() {
+    assert_eq!(
+        with(&["pkg/data/a b.txt", "pkg/py.typed", "pkg.libs/libx-1.so.2", "pkg.pth"]),
+        GOOD
+    );
+    assert_eq!(with(&["pkg-1.0.data/scripts/run-it.py", "pkg-1.0.data/data/share/x"]), GOOD);
+}
+
+#[test]
+fn bytecode_has_no_place_in_a_wheel() {
+    assert_eq!(with(&["pkg/__pycache__/a.cpython-311.pyc", "pkg/a.pyo"]), ["MET030"]);
+    assert_eq!(with(&["pkg/pyc", "pkg/a.pyc.txt"]), GOOD);
+}
+
+#[test]
+fn copies_are_worth_a_note_when_they_cost_something() {
+    let wheel = |size: usize| {
+        let fixture = Fixture::new("pkg-1.0-py3-none-any.whl").with("pkg/a.py", vec![b'#'; size]);
+        own(&fixture.with("pkg/b.py", vec![b'#'; size]))
+    };
+    assert_eq!(wheel(64 << 10), ["MET031"]);
+    assert_eq!(wheel((64 << 10) - 1), GOOD);
+}
+
+#[test]
+fn modules_have_names_that_can_be_imported() {
+    for path in ["pkg/a-b.py", "pkg/2d.py", "pkg/is/x.py", "pkg/my tests/x.py", "pkg/1_x.abi3.so"] {
+        assert_eq!(with(&[path]), ["MET032"], "{path}");
+    }
+    assert_eq!(with(&["pkg/größe.py", "pkg/_1.py", "pkg/a-b.txt", "pkg/match.py"]), GOOD);
+}
+
+#[test]
+fn what_lies_at_the_top_belongs_to_the_project() {
+    assert_eq!(with(&["tests/x.py"]), ["MET033", "MET038"]);
+    assert_eq!(with(&["test.py"]), ["MET033", "MET038"]);
+    assert_eq!(with(&["README.md"]), ["MET035"]);
+    assert_eq!(with(&["__init__.py"]), ["MET036"]);
+    assert_eq!(with(&["other/x.txt"]), ["MET037", "MET038"]);
+    assert_eq!(with(&["other/x.py"]), ["MET038"]);
+    assert_eq!(with(&["pkg-1.0.data/purelib/other/x.py"]), ["MET038"]);
+    assert_eq!(with(&["_other.py", "pkg-stubs/__init__.pyi"]), ["MET038"]);
+    assert_eq!(with(&["_other.py"]), GOOD);
+}
+
+#[test]
+fn a_wheel_of_nothing_but_metadata_is_told_of() {
+    let name = "pkg-1.0-py3-none-any.whl";
+    assert_eq!(own(&Fixture::new(name)), ["MET034"]);
+    assert_eq!(own(&Fixture::new(name).with("pkg-1.0.data/scripts/run", "")), GOOD);
+}
+
+#[test]
+fn a_wheel_above_the_limit_of_an_index_is_told_of() {
+    let folder = Folder::new();
+    let path = wheel(WHEEL).write(folder.path());
+    let file = fs_err::OpenOptions::new().write(true).open(&path).unwrap();
+    let codes = |size: u64| {
+        file.set_len(size).unwrap();
+        let audit = audit_wheel(&path, &Promise::default(), &Settings::default()).unwrap();
+        audit.findings.iter().map(|finding| finding.code).collect::<Vec<_>>()
+    };
+    // The rest of the file, a hole, is no archive.
+    assert!(codes(100 << 20).iter().all(|code| *code != "MET039"));
+    assert!(codes((100 << 20) + 1).contains(&"MET039"));
+}

@@ -1,0 +1,42 @@
+//! Names that say something about how a wheel was packed (`data/layout.toml`).
+
+use std::{collections::BTreeSet, sync::LazyLock};
+
+use serde::Deserialize;
+
+/// Names of files and folders.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LayoutNames {
+    #[serde(rename = "source")]
+    _source: String,
+    /// Those at the top of many a project's folder, which do not belong into `site-packages`.
+    pub common: BTreeSet<String>,
+    /// The keywords of Python, under which no module can be imported.
+    pub keywords: BTreeSet<String>,
+}
+
+impl LayoutNames {
+    /// The names compiled into this program.
+    pub fn builtin() -> &'static Self {
+        static BUILTIN: LazyLock<LayoutNames> = LazyLock::new(load);
+        &BUILTIN
+    }
+}
+
+#[expect(clippy::expect_used, reason = "the file is compiled in, and a test reads it")]
+fn load() -> LayoutNames {
+    toml::from_str(include_str!("data/layout.toml")).expect("the file is well-formed")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_file_is_read() {
+        let names = LayoutNames::builtin();
+        assert!(names.common.contains("tests") && !names.common.contains("numpy"));
+        assert!(names.keywords.contains("import") && names.keywords.len() == 35);
+    }
+}
