@@ -1,7 +1,7 @@
 //! Does each extension module's suffix belong to the tags of the wheel? One that does not is never
 //! imported, by any interpreter that installs the wheel.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Check, Finding, Rule, Subject};
 use crate::{
@@ -19,12 +19,33 @@ const OTHER_MACHINE: Rule = Rule::error(
     "suffix-of-another-machine",
     "build in an environment of the target's architecture",
 );
+const ONE_INTERPRETER: Rule = Rule::warning(
+    "TAG203",
+    "module-of-one-interpreter",
+    "tag the wheel for the interpreter that it was built with, or put modules for all others into it",
+);
+const OTHER_LIBC: Rule = Rule::error(
+    "TAG204",
+    "suffix-of-another-c-library",
+    "build in an environment with glibc; no interpreter there imports the file",
+);
+const DEAD_MODULE: Rule = Rule::warning(
+    "TAG205",
+    "dead-module",
+    "build each wheel in a clean folder; the file is left over from another interpreter",
+);
 
-pub(super) const CHECK: Check = Check { rules: &[OTHER_ABI, OTHER_MACHINE], find };
+pub(super) const CHECK: Check =
+    Check { rules: &[OTHER_ABI, OTHER_MACHINE, ONE_INTERPRETER, OTHER_LIBC, DEAD_MODULE], find };
 
 fn find(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     let Ok(name) = &subject.name else { return };
     let (tags, claims) = (name.tags.expand(), subject.claims());
+    let fits =
+        |path: &str| ExtensionSuffix::parse(path).is_some_and(|suffix| belongs(suffix.abi, &tags));
+    let paths = subject.elves().iter().map(|elf| elf.path.as_str());
+    let good: BTreeSet<&str> = paths.filter(|path| fits(path)).map(stem).collect();
+    let mut own = BTreeMap::new();
     for elf in subject.elves() {
         let Some(suffix) = ExtensionSuffix::parse(&elf.path) else {
             continue;
@@ -36,7 +57,19 @@ fn find(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
             };
             let message =
                 format!("the file name says `{abi}`, and the wheel is for `{}`", name.tags);
-            findings.push(OTHER_ABI.broken(&elf.path, message));
+            // Where the right one lies beside it, nothing is missing.
+            let is_dead = good.contains(stem(&elf.path));
+            let rule = if is_dead { &DEAD_MODULE } else { &OTHER_ABI };
+            findings.push(rule.broken(&elf.path, message));
+        }
+        if let ExtensionAbi::Interpreter(interpreter) = suffix.abi {
+            own.entry(interpreter).or_insert(&elf.path);
+        }
+        // The reverse is no sign of anything: on musl too older interpreters say `gnu`.
+        let is_musl = suffix.platform.as_deref().is_some_and(|own| own.contains("-linux-musl"));
+        if is_musl && !claims.is_empty() && claims.iter().all(|claim| claim.glibc().is_some()) {
+            let message = format!("the file name says musl, and the wheel is for `{}`", name.tags);
+            findings.push(OTHER_LIBC.broken(&elf.path, message));
         }
         let machine = suffix.platform.as_deref().and_then(machine);
         if let Some(machine) = machine
@@ -49,6 +82,22 @@ fn find(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
             findings.push(OTHER_MACHINE.broken(&elf.path, message));
         }
     }
+    if let Some((interpreter, path)) = own.first_key_value().filter(|_| own.len() == 1)
+        && tags.iter().all(|tag| tag.abi == "none" && tag.python.strip_prefix("py").is_some())
+    {
+        let message = format!(
+            "the wheel is for every Python of `{}`, and its modules are for `{interpreter}` alone",
+            name.tags
+        );
+        findings.push(ONE_INTERPRETER.broken(path, message));
+    }
+}
+
+/// The path of a module without its suffix.
+fn stem(path: &str) -> &str {
+    let file = path.rfind('/').map_or(0, |slash| slash + 1);
+    let dot = path.get(file..).and_then(|name| name.find('.'));
+    dot.and_then(|dot| path.get(..file + dot)).unwrap_or(path)
 }
 
 /// Can an interpreter that installs a wheel with one of these tags import a module with this

@@ -9,6 +9,7 @@ mod dist_info;
 mod entry_points;
 mod floor;
 mod hardening;
+mod installable;
 mod isa;
 mod libraries;
 mod machine;
@@ -18,6 +19,7 @@ mod record;
 mod search_path;
 pub(super) mod set;
 mod stable_abi;
+mod tag_words;
 mod tags;
 mod target;
 
@@ -39,6 +41,8 @@ const CHECKS: &[Check] = &[
     entry_points::CHECK,
     contents::CHECK,
     tags::CHECK,
+    tag_words::CHECK,
+    installable::CHECK,
     target::CHECK,
     abi::CHECK,
     stable_abi::CHECK,

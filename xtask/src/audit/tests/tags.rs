@@ -50,7 +50,7 @@ fn a_cp314t_build_in_the_cp314_slot_is_an_error() {
         .with("_pkg.cpython-314t-x86_64-linux-gnu.so", PLAIN.clone());
     assert_eq!(codes(&right, &promise("manylinux_2_36_x86_64", "cp314t")), Vec::<&str>::new());
     assert_eq!(codes(&right, &promise("manylinux_2_36_x86_64", "cp314")), ["TAG102"]);
-    assert_eq!(own(&right.with("_pkg.abi3.so", PLAIN.clone())), ["TAG201"]);
+    assert_eq!(own(&right.with("sub/_pkg.abi3.so", PLAIN.clone())), ["TAG201"]);
 }
 
 #[test]
@@ -64,7 +64,6 @@ fn suffixes_belong_to_the_tags() {
         ("pp311-pypy311_pp73", "pypy311-pp73-x86_64-linux-gnu", true),
         ("pp311-pypy311_pp73", "abi3", false),
         ("cp311-cp311", "pypy311-pp73-x86_64-linux-gnu", false),
-        ("py3-none", "cpython-311-x86_64-linux-gnu", true),
     ] {
         let fixture = Fixture::new(&format!("pkg-1.0-{tags}-manylinux_2_36_x86_64.whl"))
             .with(&format!("_pkg.{suffix}.so"), PLAIN.clone());
@@ -84,4 +83,114 @@ fn defect_12_retagged_wheels_of_two_targets_differ_in_name_and_pass_for_their_ow
         names.push(audit.facts.file);
     }
     assert_ne!(names[0], names[1]);
+}
+
+#[test]
+fn left_over_modules_are_told_from_missing_ones() {
+    let module = |path: &str| wheel(WHEEL).with(path, PLAIN.clone());
+    let other = "_pkg.cpython-312-x86_64-linux-gnu.so";
+    assert_eq!(own(&module(other)), ["TAG205"], "the right one lies beside it");
+    assert_eq!(own(&module(&format!("pkg/{other}"))), ["TAG201"]);
+    assert_eq!(own(&Fixture::new(WHEEL).with(other, PLAIN.clone())), ["TAG201"]);
+}
+
+#[test]
+fn a_wheel_for_every_python_has_modules_for_every_python() {
+    let name = "pkg-1.0-py3-none-manylinux_2_36_x86_64.whl";
+    let one = Fixture::new(name).with(MODULE, PLAIN.clone());
+    assert_eq!(own(&one), ["TAG203"]);
+    let two = one.with("_pkg.cpython-312-x86_64-linux-gnu.so", PLAIN.clone());
+    assert_eq!(own(&two), Vec::<&str>::new());
+    assert_eq!(own(&Fixture::new(name).with("_pkg.abi3.so", PLAIN.clone())), Vec::<&str>::new());
+    let cp = "pkg-1.0-cp311-none-manylinux_2_36_x86_64.whl";
+    assert_eq!(own(&Fixture::new(cp).with(MODULE, PLAIN.clone())), Vec::<&str>::new());
+}
+
+#[test]
+fn modules_for_musl_are_never_imported_with_glibc() {
+    let module = "_pkg.cpython-311-x86_64-linux-musl.so";
+    assert_eq!(own(&Fixture::new(WHEEL).with(module, PLAIN.clone())), ["TAG204"]);
+    for platform in ["musllinux_1_2_x86_64", "linux_x86_64"] {
+        let name = format!("pkg-1.0-cp311-cp311-{platform}.whl");
+        let codes = own(&Fixture::new(&name).with(module, PLAIN.clone()));
+        assert!(!codes.contains(&"TAG204"), "{platform}");
+    }
+}
+
+#[test]
+fn platforms_are_ones_that_exist_and_that_an_index_takes() {
+    for (platform, code) in [
+        ("manylinux_2_36_x86_64", None),
+        ("manylinux_2_39_riscv64", None),
+        ("manylinux_2_99_x86_64", Some("TAG006")),
+        ("manylinux_2_44_x86_64", Some("TAG007")),
+        ("manylinux_2_36_loongarch64", Some("TAG008")),
+        ("any.manylinux_2_36_x86_64", Some("TAG011")),
+        ("manylinux_2_36_x86_64.manylinux_2_36_x86_64", Some("TAG010")),
+    ] {
+        let name = format!("pkg-1.0-py3-none-{platform}.whl");
+        let mut codes = own(&Fixture::new(&name).with("pkg.py", ""));
+        // There is no machine code in it.
+        codes.retain(|code| *code != "TAG107");
+        assert_eq!(codes, Vec::from_iter(code), "{platform}");
+    }
+}
+
+#[test]
+fn python_and_abi_tags_name_one_interpreter() {
+    for (tags, code) in [
+        ("cp311-cp311", None),
+        ("cp37-cp37m", None),
+        ("cp314-cp314t", None),
+        ("cp39.cp310-cp39.cp310", None),
+        ("cp36.cp37-abi3", None),
+        ("pp311-pypy311_pp73", None),
+        ("graalpy311-graalpy242_311_native", None),
+        ("py2.py3-none", None),
+        ("cp311-cp312", Some("TAG104")),
+        ("cp314-cp313t", Some("TAG104")),
+        ("py3-abi3", Some("TAG104")),
+        ("py3-cp311", Some("TAG104")),
+        ("cp311-pypy311_pp73", Some("TAG104")),
+        ("cp314t-none", Some("TAG009")),
+        ("py3-nine", Some("TAG009")),
+    ] {
+        let name = format!("pkg-1.0-{tags}-manylinux_2_36_x86_64.whl");
+        let codes = own(&Fixture::new(&name).with("libpkg.so", PLAIN.clone()));
+        assert_eq!(codes, Vec::from_iter(code), "{tags}");
+    }
+}
+
+#[test]
+fn the_python_that_is_asked_for_is_one_that_installs_the_wheel() {
+    let wheel = |tags: &str, python: &str| {
+        let name = format!("pkg-1.0-{tags}-manylinux_2_36_x86_64.whl");
+        let text =
+            format!("Metadata-Version: 2.1\nName: pkg\nVersion: 1.0\nRequires-Python: {python}\n");
+        let fixture = Fixture::new(&name).with("libpkg.so", PLAIN.clone());
+        own(&fixture.with("pkg-1.0.dist-info/METADATA", text))
+    };
+    for (tags, python, good) in [
+        ("cp311-cp311", ">=3.9", true),
+        ("cp311-cp311", ">=3.11.4,!=3.11.5", true),
+        ("cp311-cp311", "<3.11.1", true),
+        ("cp38.cp311-cp38.cp311", ">=3.9", true),
+        ("cp38-abi3", ">=3.9", true),
+        ("py3-none", ">=3.9", true),
+        ("cp38-cp38", ">=3.9", false),
+        ("cp38.cp37-none", ">=3.9", false),
+        ("pp310-pypy310_pp73", "!=3.10.*", false),
+    ] {
+        let wanted = if good { vec![] } else { vec!["TAG105"] };
+        assert_eq!(wheel(tags, python), wanted, "{tags} {python}");
+    }
+}
+
+#[test]
+fn wheels_without_machine_code_need_no_platform() {
+    let codes = |tags: &str| own(&Fixture::new(&format!("pkg-1.0-{tags}.whl")).with("pkg.py", ""));
+    assert_eq!(codes("cp311-cp311-manylinux_2_36_x86_64"), ["TAG106"]);
+    assert_eq!(codes("cp39-abi3-manylinux_2_36_x86_64"), ["TAG106"]);
+    assert_eq!(codes("py3-none-manylinux_2_36_x86_64"), ["TAG107"]);
+    assert_eq!(codes("py3-none-any"), Vec::<&str>::new());
 }
