@@ -33,6 +33,8 @@ pub enum Command {
     Verify(commands::verify::VerifyArgs),
     /// Keep the facts about platform tags up to date
     Policy(commands::policy::PolicyArgs),
+    /// Show what hosted CI builds on which machine
+    Matrix(commands::matrix::MatrixArgs),
     /// Show what a target's build environment is
     BuildInfo(commands::build_info::BuildInfoArgs),
     /// Say what this machine has and lacks, each missing part with its cure
@@ -66,6 +68,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::CheckGlibc(args) => commands::check_glibc::run(&args),
         Command::Verify(args) => commands::verify::run(&args),
         Command::Policy(args) => commands::policy::run(&args),
+        Command::Matrix(args) => commands::matrix::run(&args),
         Command::BuildInfo(args) => commands::build_info::run(&args),
         Command::Doctor(args) => {
             let (workspace, image) = Workspace::find_with_image()?;

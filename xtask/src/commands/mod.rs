@@ -5,6 +5,7 @@ pub mod check_glibc;
 pub mod ci;
 pub mod doctor;
 pub mod host_settings;
+pub mod matrix;
 pub mod policy;
 pub mod setup;
 pub mod telling;

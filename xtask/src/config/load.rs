@@ -7,7 +7,9 @@ use serde::Deserialize;
 use thiserror::Error;
 use toml::{Spanned, Table, Value};
 
-use super::{Bootstrap, Build, Check, Config, Family, Libc, Platform, Source, Target, Toolchain};
+use super::{
+    Bootstrap, Build, Check, Ci, Config, Family, Libc, Platform, Source, Target, Toolchain,
+};
 use crate::isa::Machine;
 
 /// The configuration's file name at the workspace root.
@@ -50,6 +52,8 @@ struct RawConfig {
     toolchain: Toolchain,
     #[serde(default)]
     check: Option<Spanned<Check>>,
+    #[serde(default)]
+    ci: Option<Spanned<Ci>>,
     #[serde(default)]
     target: Vec<Spanned<RawTarget>>,
 }
@@ -165,8 +169,10 @@ pub(crate) fn parse(file: &Utf8Path, text: &str) -> Result<Config, ConfigError> 
         }
         targets.push(target);
     }
+    let ci = checker.ci(raw.ci, &targets)?;
     let build = raw.build.into_inner();
-    Ok(Config { source, build, toolchain: raw.toolchain, check, targets, overrides: Vec::new() })
+    let toolchain = raw.toolchain;
+    Ok(Config { source, build, toolchain, check, ci, targets, overrides: Vec::new() })
 }
 
 struct Checker<'a> {
@@ -187,6 +193,19 @@ impl Checker<'_> {
     fn line(&self, offset: usize) -> usize {
         let before = self.text.get(..offset).unwrap_or(self.text);
         before.matches('\n').count() + 1
+    }
+
+    fn ci(&self, raw: Option<Spanned<Ci>>, targets: &[Target]) -> Result<Ci, ConfigError> {
+        let Some(raw) = raw else { return Ok(Ci::default()) };
+        let (start, ci) = (raw.span().start, raw.into_inner());
+        let known = |word: &&String| targets.iter().any(|t| t.name == **word || t.image == **word);
+        if let Some(word) = ci.targets.iter().find(|word| !known(word)) {
+            let names: Vec<_> = targets.iter().map(|target| target.name.as_str()).collect();
+            let message =
+                format!("`[ci] targets` names `{word}`, which is no target ({})", names.join(", "));
+            return Err(self.at(start, message));
+        }
+        Ok(ci)
     }
 
     fn source(&self, raw: &Spanned<RawSource>) -> Result<Source, ConfigError> {

@@ -3,11 +3,13 @@
 //! Everything that can be wrong with them is said here, with the file and the line, before
 //! anything is planned. The rooms above get values that hold.
 
+mod ci;
 mod load;
 mod model;
 mod overrides;
 mod target;
 
+pub use ci::{Ci, Runner};
 #[cfg(test)]
 pub(crate) use load::parse as parse_text;
 pub use load::{ConfigError, load};

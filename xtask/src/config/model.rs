@@ -7,7 +7,7 @@ use std::str::FromStr;
 use camino::Utf8PathBuf;
 use serde::{Deserialize, Serialize};
 
-use super::{RuleOverride, Target};
+use super::{Ci, RuleOverride, Target};
 use crate::isa::Level;
 use crate::wheel::Interpreter;
 
@@ -22,6 +22,8 @@ pub struct Config {
     pub toolchain: Toolchain,
     /// What a finished wheel has to prove.
     pub check: Check,
+    /// What hosted CI builds, and on what.
+    pub ci: Ci,
     /// The systems that are built for, in the file's order.
     pub targets: Vec<Target>,
     /// The keys that `wheels.local.toml` overrides, as dotted paths.

@@ -126,3 +126,12 @@ fn a_level_has_to_be_one_of_its_architecture() {
     }
     assert!(with("amd64 = \"x86-64-v9\"").unwrap_err().to_string().contains("x86-64-v9"));
 }
+
+#[test]
+fn what_ci_builds_has_to_be_there() {
+    let good = format!("{GOOD}\n[ci]\ntargets = [\"debian:12\"]\nemulate = [\"linux/arm64\"]");
+    assert_eq!(parse(Utf8Path::new("wheels.toml"), &good).unwrap().ci.targets, ["debian:12"]);
+    let wrong = good.replace("\"debian:12\"]\nemulate", "\"debain\"]\nemulate");
+    let error = parse(Utf8Path::new("wheels.toml"), &wrong).unwrap_err().to_string();
+    assert!(error.contains("line ") && error.contains("debain"), "{error}");
+}

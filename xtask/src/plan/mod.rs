@@ -6,9 +6,11 @@
 //! asked for.
 
 mod key;
+mod matrix;
 mod request;
 
 pub use key::{Inputs, smoke_inputs};
+pub use matrix::{MatrixEntry, NoRunner, matrix};
 pub use request::{PlanError, Request, parse_words};
 
 use serde::Serialize;

@@ -118,3 +118,28 @@ fn defect_03_and_12_no_two_jobs_share_a_scope_or_a_folder() {
     let keys: std::collections::BTreeSet<_> = plan.jobs.iter().map(|job| &job.key).collect();
     assert_eq!((slugs.len(), keys.len()), (plan.jobs.len(), plan.jobs.len()));
 }
+
+#[test]
+fn the_matrix_has_a_machine_for_each_target_and_platform() {
+    let all = |ci: &str, words: &[&str]| {
+        let text = format!("{CONFIG}\n[ci]\n{ci}");
+        let config = config::parse_text(Utf8Path::new("wheels.toml"), &text).unwrap();
+        let words: Vec<String> = words.iter().map(|&word| word.to_owned()).collect();
+        let native = "linux/amd64".parse().unwrap();
+        let request = parse_words(&config, &words, words.is_empty(), &[], &native).unwrap();
+        let line = |each: &MatrixEntry| format!("{} {} {}", each.name, each.runner, each.emulated);
+        matrix(&config, &request).map(|all| all.iter().map(line).collect::<Vec<_>>())
+    };
+    let native = [
+        "debian12-amd64 ubuntu-24.04 false",
+        "debian12-arm64 ubuntu-24.04-arm false",
+        "rocky9-amd64 ubuntu-24.04 false",
+    ];
+    assert_eq!(all("", &[]).unwrap(), native);
+    let emulated = all("emulate = [\"linux/arm64\"]", &["debian:12", "linux/arm64"]);
+    assert_eq!(emulated.unwrap(), ["debian12-arm64 ubuntu-24.04 true"]);
+    let own = all("runners = { \"linux/amd64\" = \"big\" }", &["rocky9"]);
+    assert_eq!(own.unwrap(), ["rocky9-amd64 big false"]);
+    let error = all("", &["debian:12", "linux/s390x"]).unwrap_err().to_string();
+    assert!(error.contains("linux/s390x") && error.contains("emulate"), "{error}");
+}
