@@ -45,6 +45,8 @@ fn find(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
         |path: &str| ExtensionSuffix::parse(path).is_some_and(|suffix| belongs(suffix.abi, &tags));
     let paths = subject.elves().iter().map(|elf| elf.path.as_str());
     let good: BTreeSet<&str> = paths.filter(|path| fits(path)).map(stem).collect();
+    // Beside modules for all of them, one that is for some is no sign of a wrong build.
+    let has_stable = tags.iter().any(|tag| tag.abi == "abi3") && !good.is_empty();
     let mut own = BTreeMap::new();
     for elf in subject.elves() {
         let Some(suffix) = ExtensionSuffix::parse(&elf.path) else {
@@ -59,7 +61,15 @@ fn find(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
                 format!("the file name says `{abi}`, and the wheel is for `{}`", name.tags);
             // Where the right one lies beside it, nothing is missing.
             let is_dead = good.contains(stem(&elf.path));
-            let rule = if is_dead { &DEAD_MODULE } else { &OTHER_ABI };
+            let rule = match suffix.abi {
+                _ if is_dead => &DEAD_MODULE,
+                ExtensionAbi::Interpreter(own)
+                    if has_stable && tags.iter().any(|tag| own.accepts(tag)) =>
+                {
+                    &ONE_INTERPRETER
+                }
+                _ => &OTHER_ABI,
+            };
             findings.push(rule.broken(&elf.path, message));
         }
         if let ExtensionAbi::Interpreter(interpreter) = suffix.abi {

@@ -8,7 +8,7 @@ use super::{Check, Finding, Rule, Subject, listing};
 use crate::{
     audit::{gather::Contents, library},
     policy::{Index, LayoutNames},
-    wheel::is_identifier,
+    wheel::{is_identifier, same_name},
 };
 
 const BYTECODE: Rule = Rule::warning(
@@ -97,7 +97,8 @@ fn find(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     let modules = members().filter(|path| !is_importable(path));
     group(&NOT_IMPORTABLE, "no `import` statement can name", modules, findings);
     findings.extend(duplicates(contents));
-    tops(contents, findings);
+    let own = subject.name.as_ref().map_or("", |name| name.distribution.as_str());
+    tops(contents, own, findings);
 }
 
 /// One finding for all these paths, at the first of them.
@@ -146,8 +147,8 @@ fn duplicates(contents: &Contents) -> Option<Finding> {
     })
 }
 
-/// What lies at the top of `site-packages`.
-fn tops(contents: &Contents, findings: &mut Vec<Finding>) {
+/// What lies at the top of `site-packages`; `own` is the distribution's name.
+fn tops(contents: &Contents, own: &str, findings: &mut Vec<Finding>) {
     let (mut files, mut folders) = (BTreeSet::new(), BTreeMap::<&str, bool>::new());
     for path in contents.digests.keys().filter_map(|path| library::path(path)) {
         let has_python = |file: &str| library::module_name(file).is_some();
@@ -163,7 +164,10 @@ fn tops(contents: &Contents, findings: &mut Vec<Finding>) {
     folders.retain(|top, _| top.strip_suffix(".libs").is_none() && !library::is_egg_info(top));
     let names = &LayoutNames::builtin().common;
     let common = folders.keys().chain(&files).copied();
-    let common = common.filter(|top| names.contains(library::module_name(top).unwrap_or(top)));
+    let common = common.filter(|top| {
+        let name = library::module_name(top).unwrap_or(top);
+        names.contains(name) && !same_name(name, own)
+    });
     group(&COMMON_NAME, "a name that many projects have", common, findings);
     let is_plain = |file: &&str| {
         library::module_name(file).is_none()

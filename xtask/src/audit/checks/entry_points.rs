@@ -56,7 +56,11 @@ fn judge(path: &str, point: &EntryPoint, modules: &BTreeSet<String>) -> Option<F
     }
     // What is of another package altogether may come with a dependency.
     let top = module.split('.').next().unwrap_or(module);
-    let is_absent = modules.contains(top) && !modules.contains(module);
+    // Outside of scripts `package.object` is in use where `package:object` is meant.
+    let parent = module.rsplit_once('.').filter(|_| object.is_none()).map(|(parent, _)| parent);
+    let is_absent = modules.contains(top)
+        && !modules.contains(module)
+        && parent.is_none_or(|parent| !modules.contains(parent));
     is_absent.then(|| {
         let message = format!(
             "`{name} = {value}` is in `{}`, and the wheel lacks `{module}`",

@@ -47,6 +47,8 @@ fn modules_have_names_that_can_be_imported() {
 fn what_lies_at_the_top_belongs_to_the_project() {
     assert_eq!(with(&["tests/x.py"]), ["MET033", "MET038"]);
     assert_eq!(with(&["test.py"]), ["MET033", "MET038"]);
+    let named_so = Fixture::new("build-1.0-py3-none-any.whl").with("build/__init__.py", "");
+    assert_eq!(own(&named_so), GOOD);
     assert_eq!(with(&["README.md"]), ["MET035"]);
     assert_eq!(with(&["__init__.py"]), ["MET036"]);
     assert_eq!(with(&["other/x.txt"]), ["MET037", "MET038"]);

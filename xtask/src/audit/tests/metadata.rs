@@ -106,7 +106,7 @@ fn entry_points_lead_somewhere() {
     for text in [
         "",
         "[console_scripts]\nrun = pkg.cli:main\nmore = _more:main.run [extra]\n",
-        "[own.group]\nany = pkg.data\nnative = _pkg\n",
+        "[own.group]\nany = pkg.data\nnative = _pkg\nobject = pkg.cli.Object\n",
         // Of a dependency, perhaps.
         "[console_scripts]\nrun = other.cli:main\n",
     ] {
@@ -123,6 +123,7 @@ fn entry_points_lead_somewhere() {
     }
     assert_eq!(points("[own.group]\nany = not a module\n"), ["MET024"]);
     assert_eq!(points("[console_scripts]\nrun = pkg.gone:main\n"), ["MET025"]);
+    assert_eq!(points("[own.group]\nany = pkg.gone.deeper\n"), ["MET025"]);
 }
 
 #[test]

@@ -95,6 +95,16 @@ fn left_over_modules_are_told_from_missing_ones() {
 }
 
 #[test]
+fn a_module_for_one_python_beside_those_for_all_is_no_error() {
+    let name = "pkg-1.0-cp310-abi3-manylinux_2_36_x86_64.whl";
+    let stable = || Fixture::new(name).with("_pkg.abi3.so", PLAIN.clone());
+    assert_eq!(own(&stable().with(&format!("fast/{MODULE}"), PLAIN.clone())), ["TAG203"]);
+    assert_eq!(own(&Fixture::new(name).with(MODULE, PLAIN.clone())), ["TAG201"]);
+    let older = "fast/_pkg.cpython-39-x86_64-linux-gnu.so";
+    assert_eq!(own(&stable().with(older, PLAIN.clone())), ["TAG201"]);
+}
+
+#[test]
 fn a_wheel_for_every_python_has_modules_for_every_python() {
     let name = "pkg-1.0-py3-none-manylinux_2_36_x86_64.whl";
     let one = Fixture::new(name).with(MODULE, PLAIN.clone());
