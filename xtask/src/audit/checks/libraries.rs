@@ -185,7 +185,9 @@ fn forbidden((library, symbols): (&String, &BTreeSet<String>), limits: &Limits) 
     (!symbols.is_empty()).then(text)
 }
 
-/// A library that is missing altogether is reported as that.
+/// A library that is missing altogether is reported as that. musl's loader pays no heed to versions.
 fn is_unrated(need: &Need<'_>, limits: &Limits) -> bool {
-    limits.library(need.library) && limits.version(need.version) == VersionVerdict::Unrated
+    limits.tag().musl().is_none()
+        && limits.library(need.library)
+        && limits.version(need.version) == VersionVerdict::Unrated
 }

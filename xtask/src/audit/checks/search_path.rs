@@ -48,9 +48,13 @@ fn find(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
                 Entry::Outside(text) => (&OUTSIDE, text, "a folder outside of all packages"),
                 Entry::Caller(text) => (&CALLERS_PATH, text, "the current folder or one below it"),
             };
-            let text = text.escape_debug();
+            let place = if text.is_empty() {
+                "an empty place".to_owned()
+            } else {
+                format!("`{}`", text.escape_debug())
+            };
             findings
-                .push(rule.broken(&elf.path, format!("looks for libraries in `{text}`, {what}")));
+                .push(rule.broken(&elf.path, format!("looks for libraries in {place}, {what}")));
         }
     }
 }

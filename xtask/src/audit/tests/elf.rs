@@ -78,6 +78,9 @@ fn libraries_have_to_be_on_the_system_or_in_the_wheel() {
     assert_eq!(own(&inside), ["ELF011"], "it is there, though no search path leads to it");
     // A library of the system in versions that no policy speaks of.
     assert_eq!(own(&native(module(&[("f", "FOO_1", "libexpat.so.1")], &[]))), ["ELF008"]);
+    let name = "pkg-1.0-cp311-cp311-musllinux_1_2_x86_64.whl";
+    let zlib = module(&[("deflate", "ZLIB_1.2.0", "libz.so.1")], &[]);
+    assert_eq!(own(&Fixture::new(name).with("_pkg.abi3.so", zlib)), Vec::<&str>::new());
 }
 
 #[test]
