@@ -1,6 +1,8 @@
 //! The suffix of an extension module's file name, which names the binary interface it was compiled
 //! for (PEP 3149, PEP 384, and `EXT_SUFFIX` of each interpreter's `sysconfig`).
 
+use std::fmt;
+
 use super::Interpreter;
 
 /// What a file name such as `_nvx.cpython-311-x86_64-linux-gnu.so` says of itself.
@@ -19,6 +21,15 @@ pub enum ExtensionAbi {
     Interpreter(Interpreter),
     /// `abi3`: the stable one.
     Stable,
+}
+
+impl fmt::Display for ExtensionAbi {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Interpreter(interpreter) => interpreter.fmt(f),
+            Self::Stable => f.write_str("abi3"),
+        }
+    }
 }
 
 impl ExtensionSuffix {
@@ -52,11 +63,7 @@ mod tests {
 
     fn read(path: &str) -> Option<(String, Option<String>)> {
         let suffix = ExtensionSuffix::parse(path)?;
-        let abi = match suffix.abi {
-            ExtensionAbi::Interpreter(interpreter) => interpreter.to_string(),
-            ExtensionAbi::Stable => "abi3".to_owned(),
-        };
-        Some((abi, suffix.platform))
+        Some((suffix.abi.to_string(), suffix.platform))
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Check, Finding, Rule, Subject};
 use crate::{
     policy::{Arch, PlatformTag},
-    wheel::{ExtensionAbi, ExtensionSuffix, Interpreter, Tag},
+    wheel::{ExtensionAbi, ExtensionSuffix, Interpreter, Tag, WheelName},
 };
 
 const OTHER_ABI: Rule = Rule::error(
@@ -53,16 +53,9 @@ fn find(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
             continue;
         };
         if !belongs(suffix.abi, &tags) {
-            let abi = match suffix.abi {
-                ExtensionAbi::Interpreter(interpreter) => interpreter.to_string(),
-                ExtensionAbi::Stable => "abi3".to_owned(),
-            };
-            let message =
-                format!("the file name says `{abi}`, and the wheel is for `{}`", name.tags);
             // Where the right one lies beside it, nothing is missing.
-            let is_dead = good.contains(stem(&elf.path));
             let rule = match suffix.abi {
-                _ if is_dead => &DEAD_MODULE,
+                _ if good.contains(stem(&elf.path)) => &DEAD_MODULE,
                 ExtensionAbi::Interpreter(own)
                     if has_stable && tags.iter().any(|tag| own.accepts(tag)) =>
                 {
@@ -70,27 +63,17 @@ fn find(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
                 }
                 _ => &OTHER_ABI,
             };
-            findings.push(rule.broken(&elf.path, message));
+            findings.push(rule.broken(&elf.path, contradiction(&suffix.abi.to_string(), name)));
         }
         if let ExtensionAbi::Interpreter(interpreter) = suffix.abi {
             own.entry(interpreter).or_insert(&elf.path);
         }
-        // The reverse is no sign of anything: on musl too older interpreters say `gnu`.
-        let is_musl = suffix.platform.as_deref().is_some_and(|own| own.contains("-linux-musl"));
-        if is_musl && !claims.is_empty() && claims.iter().all(|claim| claim.glibc().is_some()) {
-            let message = format!("the file name says musl, and the wheel is for `{}`", name.tags);
-            findings.push(OTHER_LIBC.broken(&elf.path, message));
-        }
-        let machine = suffix.platform.as_deref().and_then(machine);
-        if let Some(machine) = machine
-            && claims.iter().filter_map(PlatformTag::arch).any(|arch| !machine.contains(&arch))
-        {
-            let message = format!(
-                "the file name says `{}`, and the wheel is for `{}`",
-                machine[0], name.tags
-            );
-            findings.push(OTHER_MACHINE.broken(&elf.path, message));
-        }
+        let found = foreign_system(&suffix, &claims);
+        findings.extend(
+            found
+                .into_iter()
+                .map(|(rule, said)| rule.broken(&elf.path, contradiction(&said, name))),
+        );
     }
     if let Some((interpreter, path)) = own.first_key_value().filter(|_| own.len() == 1)
         && tags.iter().all(|tag| tag.abi == "none" && tag.python.strip_prefix("py").is_some())
@@ -101,6 +84,31 @@ fn find(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
         );
         findings.push(ONE_INTERPRETER.broken(path, message));
     }
+}
+
+fn contradiction(said: &str, name: &WheelName) -> String {
+    format!("the file name says `{said}`, and the wheel is for `{}`", name.tags)
+}
+
+/// What the suffix says of the system that the wheel does not: the rule that it breaks, and the word.
+fn foreign_system(
+    suffix: &ExtensionSuffix,
+    claims: &[PlatformTag],
+) -> Vec<(&'static Rule, String)> {
+    let mut found = Vec::new();
+    let Some(platform) = &suffix.platform else { return found };
+    // The reverse is no sign of anything: on musl too older interpreters say `gnu`.
+    let is_glibc = !claims.is_empty() && claims.iter().all(|claim| claim.glibc().is_some());
+    if is_glibc && platform.contains("-linux-musl") {
+        found.push((&OTHER_LIBC, "musl".to_owned()));
+    }
+    let machines = machine(platform).unwrap_or_default();
+    if let Some(first) = machines.first()
+        && claims.iter().filter_map(PlatformTag::arch).any(|arch| !machines.contains(&arch))
+    {
+        found.push((&OTHER_MACHINE, first.to_string()));
+    }
+    found
 }
 
 /// The path of a module without its suffix.

@@ -1,7 +1,10 @@
 //! Do `WHEEL` and `METADATA` say what the file name says?
 
 use super::{Check, Finding, Rule, Subject};
-use crate::wheel::{WheelName, same_name, same_version};
+use crate::{
+    audit::gather::Contents,
+    wheel::{CoreMetadata, WheelName, same_name, same_version},
+};
 
 const DIST_INFO: Rule =
     Rule::error("MET001", "dist-info", "have one `.dist-info` folder, named like the wheel");
@@ -45,24 +48,7 @@ fn find(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
             );
         }
     }
-    match &contents.wheel {
-        None => findings.push(WHEEL_FILE.broken(file, "the wheel has no readable `WHEEL`")),
-        Some(Err(error)) => findings.push(WHEEL_FILE.broken(file, format!("`WHEEL`: {error}"))),
-        Some(Ok(wheel)) => {
-            let (major, minor) = wheel.wheel_version;
-            if major != 1 {
-                let message =
-                    format!("`Wheel-Version: {major}.{minor}` is one that installers refuse");
-                findings.push(WHEEL_FILE.broken(file, message));
-            }
-            if wheel.root_is_purelib && !contents.elves.is_empty() {
-                findings.push(PURELIB.broken(
-                    file,
-                    "`WHEEL` says `Root-Is-Purelib: true`, and there is machine code in it",
-                ));
-            }
-        }
-    }
+    findings.extend(wheel_file(contents, file));
     match (&contents.metadata, &subject.name) {
         (None, _) => {
             findings.push(METADATA_FILE.broken(file, "the wheel has no readable `METADATA`"));
@@ -70,32 +56,43 @@ fn find(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
         (Some(Err(error)), _) => {
             findings.push(METADATA_FILE.broken(file, format!("`METADATA`: {error}")));
         }
-        (Some(Ok(metadata)), Ok(name)) => {
-            for (what, inside, outside, same) in [
-                (
-                    "Name",
-                    &metadata.name,
-                    &name.distribution,
-                    same_name(&metadata.name, &name.distribution),
-                ),
-                (
-                    "Version",
-                    &metadata.version,
-                    &name.version,
-                    same_version(&metadata.version, &name.version),
-                ),
-            ] {
-                if !same {
-                    let message = format!(
-                        "`METADATA` says `{what}: {}`, the file name `{outside}`",
-                        inside.escape_debug()
-                    );
-                    findings.push(NAME_OR_VERSION.broken(file, message));
-                }
-            }
-        }
+        (Some(Ok(metadata)), Ok(name)) => findings.extend(other_names(metadata, name, file)),
         (Some(Ok(_)), Err(_)) => {}
     }
+}
+
+/// What is wrong with `WHEEL`, if anything.
+fn wheel_file(contents: &Contents, file: &str) -> Option<Finding> {
+    let message = match &contents.wheel {
+        None => "the wheel has no readable `WHEEL`".to_owned(),
+        Some(Err(error)) => format!("`WHEEL`: {error}"),
+        Some(Ok(wheel)) if wheel.wheel_version.0 != 1 => {
+            let (major, minor) = wheel.wheel_version;
+            format!("`Wheel-Version: {major}.{minor}` is one that installers refuse")
+        }
+        Some(Ok(wheel)) if wheel.root_is_purelib && !contents.elves.is_empty() => {
+            let message = "`WHEEL` says `Root-Is-Purelib: true`, and there is machine code in it";
+            return Some(PURELIB.broken(file, message));
+        }
+        Some(Ok(_)) => return None,
+    };
+    Some(WHEEL_FILE.broken(file, message))
+}
+
+/// Where name and version of the metadata are not those of the file name.
+fn other_names(metadata: &CoreMetadata, name: &WheelName, file: &str) -> Vec<Finding> {
+    let has_name = same_name(&metadata.name, &name.distribution);
+    let has_version = same_version(&metadata.version, &name.version);
+    let other = [
+        ("Name", &metadata.name, &name.distribution, has_name),
+        ("Version", &metadata.version, &name.version, has_version),
+    ];
+    let other = other.into_iter().filter(|(.., same)| !same).map(|(what, inside, outside, _)| {
+        let inside = inside.escape_debug();
+        let message = format!("`METADATA` says `{what}: {inside}`, the file name `{outside}`");
+        NAME_OR_VERSION.broken(file, message)
+    });
+    other.collect()
 }
 
 fn misnamed(folder: &str, name: &WheelName) -> Option<Finding> {
