@@ -41,6 +41,8 @@ pub enum Command {
     Doctor(commands::doctor::DoctorArgs),
     /// Install and start what is missing (apt systems)
     Setup(commands::setup::SetupArgs),
+    /// Emulate foreign architectures: install, status, uninstall
+    Binfmt(commands::binfmt::BinfmtArgs),
     /// Run every check of this repository, then build a wheel with the real engine
     Ci(commands::ci::CiArgs),
     /// Print what builds inherit from this machine (for pasting a `--dry-run`)
@@ -78,6 +80,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
             let (workspace, image) = Workspace::find_with_image()?;
             commands::setup::run(&args, &Exec::real(), &workspace.root, &image)
         }
+        Command::Binfmt(args) => commands::binfmt::run(&args, &Exec::real()),
         Command::Ci(args) => commands::ci::run(&args),
         Command::HostSettings(args) => commands::host_settings::run(&args),
     }

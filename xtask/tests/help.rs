@@ -30,6 +30,7 @@ fn the_commands_and_the_exit_status_are_explained() {
       build-info   Show what a target's build environment is
       doctor       Say what this machine has and lacks, each missing part with its cure
       setup        Install and start what is missing (apt systems)
+      binfmt       Emulate foreign architectures: install, status, uninstall
       ci           Run every check of this repository, then build a wheel with the real engine
       help         Print this message or the help of the given subcommand(s)
 

@@ -81,7 +81,7 @@ mod tests {
                                      cure: cargo xtask setup
         builder             unknown  no `docker buildx` to ask
         emulator arm64      missing  `/proc/sys/fs/binfmt_misc` is not mounted
-                                     cure: cargo xtask setup --emulate arm64
+                                     cure: cargo xtask binfmt install arm64
         container registry  unknown  no `docker buildx` to ask with
         mmdebstrap          missing  makes base images where no registry answers
                                      cure: cargo xtask setup

@@ -95,18 +95,10 @@ fn mend(
     dry_run: bool,
 ) -> anyhow::Result<Diagnosis> {
     let plan = setup::plan(&before.facts, wants, &Folders::of(&machine.workspace))?;
-    if plan.is_empty() {
-        report::note("nothing to set up: this machine has what it needs");
+    let idle = "nothing to set up: this machine has what it needs";
+    if !carry_out(&plan, exec, idle, dry_run)? {
         return Ok(before);
     }
-    if dry_run {
-        // Our own files alone, so that the commands can be pasted.
-        setup::draft(&plan)?;
-        report::data(&plan.script());
-        return Ok(before);
-    }
-    announce(&plan);
-    setup::apply(&plan, exec, &mut |event| tell(event))?;
     let after = doctor::examine(exec, machine, image);
     let missing = after.missing(wants);
     if !missing.is_empty() {
@@ -115,8 +107,34 @@ fn mend(
     Ok(after)
 }
 
+/// Carries `plan` out after saying what it will do; with `dry_run` it prints the commands instead,
+/// and `idle` where there is nothing to do. Returns whether anything was done.
+///
+/// # Errors
+/// What stood in the way.
+pub(crate) fn carry_out(
+    plan: &SetupPlan,
+    exec: &Exec,
+    idle: &str,
+    dry_run: bool,
+) -> anyhow::Result<bool> {
+    if plan.is_empty() {
+        report::note(idle);
+        return Ok(false);
+    }
+    if dry_run {
+        // Our own files alone, so that the commands can be pasted.
+        setup::draft(plan)?;
+        report::data(&plan.script());
+        return Ok(false);
+    }
+    announce(plan);
+    setup::apply(plan, exec, &mut |event| tell(event))?;
+    Ok(true)
+}
+
 fn announce(plan: &SetupPlan) {
-    report::note("setup will");
+    report::note("this will");
     for (index, line) in plan.describe().iter().enumerate() {
         report::note(&format!("  {}. {line}", index + 1));
     }

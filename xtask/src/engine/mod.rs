@@ -1,10 +1,12 @@
 //! Driving the container engine: base images, builds, progress, failures.
 //!
-//! Architecture invariant: nothing here knows what a wheel or an ELF file is.
+//! Architecture invariant: nothing here knows what a wheel or an ELF file is, beyond the header by
+//! which the kernel knows a foreign program ([`binfmt`]).
 
 pub mod archive;
 pub mod bake;
 pub mod base;
+pub mod binfmt;
 pub mod bootstrap;
 pub mod doctor;
 pub mod failure;

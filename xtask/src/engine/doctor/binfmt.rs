@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use camino::Utf8PathBuf;
+
 use super::machine::Machine;
 
 /// Where the kernel shows what it knows.
@@ -14,17 +16,24 @@ pub struct Arch {
     pub name: &'static str,
     /// As QEMU names it.
     pub qemu: &'static str,
-    /// `e_machine` of its ELF files.
-    machine: u16,
+    /// Its ELF files.
+    elf: Elf,
 }
 
+/// What tells an architecture's ELF files from others: `EI_CLASS` (1 for 32 bits, 2 for 64) and
+/// `e_machine`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Elf(u8, u16);
+
 /// The architectures that wheels are built for (`elf.h`, `EM_*`).
-const ARCHES: [Arch; 5] = [
-    Arch { name: "amd64", qemu: "x86_64", machine: 62 },
-    Arch { name: "arm64", qemu: "aarch64", machine: 183 },
-    Arch { name: "ppc64le", qemu: "ppc64le", machine: 21 },
-    Arch { name: "riscv64", qemu: "riscv64", machine: 243 },
-    Arch { name: "s390x", qemu: "s390x", machine: 22 },
+const ARCHES: [Arch; 7] = [
+    Arch { name: "amd64", qemu: "x86_64", elf: Elf(2, 62) },
+    Arch { name: "arm64", qemu: "aarch64", elf: Elf(2, 183) },
+    Arch { name: "386", qemu: "i386", elf: Elf(1, 3) },
+    Arch { name: "arm", qemu: "arm", elf: Elf(1, 40) },
+    Arch { name: "ppc64le", qemu: "ppc64le", elf: Elf(2, 21) },
+    Arch { name: "riscv64", qemu: "riscv64", elf: Elf(2, 243) },
+    Arch { name: "s390x", qemu: "s390x", elf: Elf(2, 22) },
 ];
 
 impl Arch {
@@ -33,9 +42,20 @@ impl Arch {
         ARCHES.iter().find(|arch| arch.name == name)
     }
 
+    /// Every architecture.
+    pub fn all() -> impl Iterator<Item = &'static Self> {
+        ARCHES.iter()
+    }
+
     /// Every architecture's name.
     pub fn names() -> impl Iterator<Item = &'static str> {
         ARCHES.iter().map(|arch| arch.name)
+    }
+
+    /// Whether a machine of the architecture `host` runs its programs itself. An arm64 that also
+    /// runs arm is not known by its name.
+    pub fn is_native(&self, host: &str) -> bool {
+        self.name == host || (host == "amd64" && self.name == "386")
     }
 
     /// The registration that comes with the distribution's emulator.
@@ -65,21 +85,24 @@ impl Binfmt {
 /// A registered emulator.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Handler {
+    /// Its registration's name, e.g. `qemu-aarch64`.
+    pub name: String,
     /// Its path.
     pub interpreter: String,
     /// Whether it is switched on.
     pub enabled: bool,
     /// Whether the kernel keeps it open (flag `F`): only then it is there inside a container.
     pub fixed: bool,
-    machine: u16,
+    elf: Elf,
 }
 
 impl Handler {
-    fn works(&self) -> bool {
+    /// Whether containers can be run with it.
+    pub fn works(&self) -> bool {
         self.enabled && self.fixed
     }
 
-    /// Reads an entry of [`MOUNT`]; `None` where it is not for 64-bit ELF files of one machine.
+    /// Reads an entry of [`MOUNT`]; `None` where it is not for ELF files of one machine.
     fn parse(text: &str) -> Option<Self> {
         let mut handler = Self { enabled: text.lines().next()? == "enabled", ..Self::default() };
         let mut offset_is_zero = false;
@@ -88,34 +111,40 @@ impl Handler {
                 Some(("interpreter", path)) => path.clone_into(&mut handler.interpreter),
                 Some(("flags:", flags)) => handler.fixed = flags.contains('F'),
                 Some(("offset", offset)) => offset_is_zero = offset == "0",
-                Some(("magic", magic)) => handler.machine = machine(magic)?,
+                Some(("magic", magic)) => handler.elf = elf(magic)?,
                 _ => {}
             }
         }
-        (offset_is_zero && handler.machine != 0).then_some(handler)
+        (offset_is_zero && handler.elf != Elf::default()).then_some(handler)
     }
 }
 
-/// `e_machine` in the hexadecimal start of an ELF file.
-fn machine(magic: &str) -> Option<u16> {
+/// What the hexadecimal start of an ELF file is of.
+fn elf(magic: &str) -> Option<Elf> {
     let byte = |at: usize| u8::from_str_radix(magic.get(at * 2..at * 2 + 2)?, 16).ok();
-    if !magic.starts_with("7f454c4602") {
+    if !magic.starts_with("7f454c46") {
         return None;
     }
     let pair = [byte(18)?, byte(19)?];
-    Some(if byte(5)? == 2 { u16::from_be_bytes(pair) } else { u16::from_le_bytes(pair) })
+    let machine = if byte(5)? == 2 { u16::from_be_bytes(pair) } else { u16::from_le_bytes(pair) };
+    Some(Elf(byte(4)?, machine))
+}
+
+/// Every emulator that the kernel of `host` knows, sorted by name.
+pub(crate) fn handlers(host: &Machine) -> Vec<(&'static Arch, Handler)> {
+    let read = |path: Utf8PathBuf| {
+        let handler = Handler::parse(&fs_err::read_to_string(&path).ok()?)?;
+        let arch = ARCHES.iter().find(|arch| arch.elf == handler.elf)?;
+        Some((arch, Handler { name: path.file_name()?.to_owned(), ..handler }))
+    };
+    host.files_in(MOUNT).into_iter().filter_map(read).collect()
 }
 
 /// Reads the state of `host`.
 pub(super) fn read(host: &Machine) -> Binfmt {
-    let mut handlers: BTreeMap<&'static str, Handler> = BTreeMap::new();
-    for path in host.files_in(MOUNT) {
-        let Ok(text) = fs_err::read_to_string(&path) else { continue };
-        let Some(handler) = Handler::parse(&text) else { continue };
-        let Some(arch) = ARCHES.iter().find(|arch| arch.machine == handler.machine) else {
-            continue;
-        };
-        let known = handlers.entry(arch.name).or_default();
+    let mut best: BTreeMap<&'static str, Handler> = BTreeMap::new();
+    for (arch, handler) in handlers(host) {
+        let known = best.entry(arch.name).or_default();
         if !known.works() {
             *known = handler;
         }
@@ -123,7 +152,7 @@ pub(super) fn read(host: &Machine) -> Binfmt {
     let installed = ARCHES.iter().filter(|arch| host.has(&arch.registration()));
     Binfmt {
         mounted: host.has(&format!("{MOUNT}/status")),
-        handlers,
+        handlers: best,
         installed: installed.map(|arch| arch.name).collect(),
     }
 }
@@ -141,10 +170,12 @@ mod tests {
     #[test]
     fn a_handler_is_known_by_its_magic_and_not_by_its_name() {
         let handler = Handler::parse(ARM64).unwrap();
-        assert_eq!(handler.machine, 183);
+        assert_eq!(handler.elf, Elf(2, 183));
         assert!(handler.works());
         let s390x = ARM64.replace("0201010000", "0202010000").replace("0200b700", "00020016");
-        assert_eq!(Handler::parse(&s390x).unwrap().machine, 22);
+        assert_eq!(Handler::parse(&s390x).unwrap().elf, Elf(2, 22));
+        let arm = ARM64.replace("0201010000", "0101010000").replace("b700", "2800");
+        assert_eq!(Handler::parse(&arm).unwrap().elf, Elf(1, 40));
         let python =
             "enabled\ninterpreter /usr/bin/python3.11\nflags: \noffset 0\nmagic a70d0d0a\n";
         assert_eq!(Handler::parse(python), None);

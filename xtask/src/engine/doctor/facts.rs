@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use camino::Utf8PathBuf;
 
-use super::binfmt::Binfmt;
+use super::binfmt::{Arch, Binfmt};
 use super::docker::{self, Builder, Client, EngineState, Version, first_line};
 use super::machine::{Apt, CaBundle, Machine, OsRelease};
 use crate::exec::{Captured, Exec, ExecError, Step};
@@ -165,7 +165,12 @@ impl Facts {
 
     /// Whether containers of `arch` run here, natively or emulated.
     pub fn runs(&self, arch: &str) -> bool {
-        arch == self.arch || self.binfmt.runs(arch)
+        self.is_native(arch) || self.binfmt.runs(arch)
+    }
+
+    /// Whether this machine runs programs of `arch` itself.
+    pub fn is_native(&self, arch: &str) -> bool {
+        arch == self.arch || Arch::find(arch).is_some_and(|arch| arch.is_native(self.arch))
     }
 
     /// The architectures that wheels are usually built for and that are foreign here.

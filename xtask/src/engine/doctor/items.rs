@@ -176,10 +176,10 @@ fn builder(facts: &Facts) -> Item {
 /// Whether containers of `arch` run here.
 pub(super) fn emulator(facts: &Facts, arch: &str) -> Item {
     let name = format!("emulator {arch}");
-    if arch == facts.arch {
+    if facts.is_native(arch) {
         return Item::new(&name, State::Ok, "native");
     }
-    let cure = format!("cargo xtask setup --emulate {arch}");
+    let cure = format!("cargo xtask binfmt install {arch}");
     let missing = |detail: &str| Item::new(&name, State::Missing, detail).cure(cure);
     match facts.binfmt.handlers.get(arch) {
         _ if Arch::find(arch).is_none() => Item::new(&name, State::Missing, "no emulator is known"),

@@ -138,7 +138,7 @@ mod tests {
         {"name":"image store","state":"ok","required":false,"detail":"containerd: every platform side by side","cure":null}
         {"name":"buildx","state":"ok","required":true,"detail":"0.13.1","cure":null}
         {"name":"builder","state":"ok","required":false,"detail":"default, driver docker","cure":null}
-        {"name":"emulator arm64","state":"missing","required":false,"detail":"`/proc/sys/fs/binfmt_misc` is not mounted","cure":"cargo xtask setup --emulate arm64"}
+        {"name":"emulator arm64","state":"missing","required":false,"detail":"`/proc/sys/fs/binfmt_misc` is not mounted","cure":"cargo xtask binfmt install arm64"}
         {"name":"container registry","state":"warning","required":false,"detail":"registry.example: no such host; base images are made from packages","cure":null}
         {"name":"mmdebstrap","state":"ok","required":true,"detail":"/usr/bin/mmdebstrap","cure":null}
         {"name":"arch-test","state":"missing","required":false,"detail":"mmdebstrap needs it for foreign platforms","cure":"cargo xtask setup --emulate arm64"}

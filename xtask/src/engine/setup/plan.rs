@@ -50,14 +50,51 @@ pub fn plan(facts: &Facts, wants: &Wants, folders: &Folders) -> Result<SetupPlan
         plan.actions.push(start(facts, folders, fresh));
     }
     plan.actions.extend(emulation(facts, &foreign));
-    plan.denied = match facts.access {
+    plan.denied = denied(facts);
+    Ok(plan)
+}
+
+fn denied(facts: &Facts) -> Option<(&'static str, &'static str)> {
+    match facts.access {
         Access::Root | Access::Sudo => None,
         Access::SudoAsks => {
             Some(("`sudo` asks for a password", "`sudo -v` first, then the same command again"))
         }
         Access::None => Some(("neither root nor `sudo`", "ask who looks after this machine")),
-    };
-    Ok(plan)
+    }
+}
+
+impl SetupPlan {
+    /// A plan of single commands that only root may run.
+    pub(crate) fn as_root(facts: &Facts) -> Self {
+        Self { denied: denied(facts), ..Self::default() }
+    }
+
+    /// Adds the installation of `packages`, where there are any.
+    ///
+    /// # Errors
+    /// Where there is no apt, or no source for it.
+    pub(crate) fn install(
+        &mut self,
+        facts: &Facts,
+        packages: &BTreeSet<&'static str>,
+        folders: &Folders,
+    ) -> Result<(), SetupError> {
+        if !packages.is_empty() {
+            self.actions.extend(installation(facts, packages, folders, None)?);
+        }
+        Ok(())
+    }
+
+    /// Adds a command that root runs.
+    pub(crate) fn root_runs(&mut self, facts: &Facts, what: String, step: Step) {
+        self.actions.push(Action::new(what, Kind::Run(elevate(facts, step))));
+    }
+
+    /// Adds a command that this user runs.
+    pub(crate) fn user_runs(&mut self, what: String, step: Step) {
+        self.actions.push(Action::new(what, Kind::Run(step)));
+    }
 }
 
 /// What is missing of client, engine and buildx.
@@ -128,7 +165,7 @@ fn lacks(facts: &Facts) -> Result<Lacks, SetupError> {
 
 /// The architectures asked for that do not run here yet.
 fn foreign(facts: &Facts, wants: &Wants) -> Result<Vec<&'static Arch>, SetupError> {
-    let lacking = wants.emulators.iter().filter(|arch| *arch != facts.arch);
+    let lacking = wants.emulators.iter().filter(|arch| !facts.is_native(arch));
     let find = |name: &String| {
         Arch::find(name).ok_or_else(|| SetupError::NotOurs {
             what: format!("no emulator for `{name}` is known"),
