@@ -83,7 +83,9 @@ pub fn run(args: &BinfmtArgs, exec: &Exec) -> anyhow::Result<ExitCode> {
             let status = binfmt::examine(exec, &machine, &all(arches))?;
             for row in &status.architectures {
                 for other in row.emulators.iter().filter(|one| !one.is_own()) {
-                    report::note(&format!("`{}` of {} stays", other.name, other.by));
+                    let how = other.image_removal();
+                    let how = how.map_or_else(String::new, |how| format!(" (`{how}` removes it)"));
+                    report::note(&format!("`{}` of {} stays{how}", other.name, other.by));
                 }
             }
             let plan = binfmt::uninstall(&machine, &facts(), &status);

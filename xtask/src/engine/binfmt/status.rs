@@ -3,15 +3,19 @@
 use serde::Serialize;
 
 use super::OWN;
+use super::formats::FORMATS;
 use super::trial::{self, Trial};
 use crate::engine::doctor::Machine;
 use crate::engine::doctor::binfmt::{self, Arch, Handler, MOUNT};
-use crate::exec::Exec;
+use crate::exec::{Exec, Step};
 
 /// Raised when a field of [`Status`] changes its meaning.
 const SCHEMA_VERSION: u32 = 1;
 /// The packages that bring emulators on systems with dpkg.
 const PACKAGES: [&str; 3] = ["qemu-user-static", "qemu-user-binfmt", "qemu-user"];
+
+/// Who registered an emulator that is not in this machine's own file system.
+const BY_IMAGE: &str = "a container image";
 
 /// Emulation on a machine.
 #[derive(Debug, Clone, Serialize)]
@@ -61,6 +65,15 @@ impl Emulator {
     /// Whether `cargo xtask binfmt` registered it.
     pub fn is_own(&self) -> bool {
         self.name.starts_with(OWN)
+    }
+
+    /// The command that removes what the image registered, where it did.
+    pub fn image_removal(&self) -> Option<String> {
+        let command = || {
+            let args = ["run", "--privileged", "--rm", FORMATS.image.as_str(), "--uninstall"];
+            Step::new("docker", args).arg(self.name.as_str()).to_string()
+        };
+        (self.by == BY_IMAGE).then(command)
     }
 }
 
@@ -166,6 +179,6 @@ fn owner(machine: &Machine, handler: &Handler) -> String {
     match PACKAGES.iter().find(brought) {
         Some(package) => format!("package {package}"),
         None if machine.has(&handler.interpreter) => "another program".to_owned(),
-        None => "a container image".to_owned(),
+        None => BY_IMAGE.to_owned(),
     }
 }

@@ -84,6 +84,9 @@ fn who_registered_an_emulator_is_told() {
     assert_eq!(by(entry("xtask-aarch64")), "cargo xtask binfmt");
     assert_eq!(by(entry("qemu-aarch64")), "a container image");
     assert_eq!(by(entry("qemu-aarch64").programs(&[program])), "another program");
+    let image = row(&entry("qemu-aarch64"), &fails()).emulators[0].image_removal().unwrap();
+    assert!(image.ends_with(" --uninstall qemu-aarch64"), "{image}");
+    assert_eq!(row(&entry("xtask-aarch64"), &fails()).emulators[0].image_removal(), None);
     let packaged = entry("qemu-aarch64").file(list, &format!("/.\n{program}\n"));
     assert_eq!(by(packaged), "package qemu-user-static");
 }
