@@ -94,7 +94,6 @@ pub struct WheelArchive<R> {
     reader: R,
     entries: Arc<[Entry]>,
     problems: Arc<[ArchiveProblem]>,
-    scratch: Scratch,
 }
 
 impl WheelArchive<SharedFile> {
@@ -110,7 +109,6 @@ impl WheelArchive<SharedFile> {
             reader: self.reader.clone(),
             entries: Arc::clone(&self.entries),
             problems: Arc::clone(&self.problems),
-            scratch: Scratch::default(),
         }
     }
 }
@@ -124,7 +122,7 @@ impl<R: Read + Seek> WheelArchive<R> {
     pub fn new(mut reader: R) -> Result<Self, ArchiveError> {
         let (entries, problems) = directory::read(&mut reader)?;
         let (entries, problems) = (entries.into(), problems.into());
-        Ok(Self { reader, entries, problems, scratch: Scratch::default() })
+        Ok(Self { reader, entries, problems })
     }
 
     /// The members, in the order of the central directory.
@@ -160,11 +158,12 @@ impl<R: Read + Seek> WheelArchive<R> {
     ) -> Result<(), MemberError> {
         let (entry, deflated) = self.seek_to(index)?;
         if !deflated {
-            return self.scratch.copy(&mut self.reader, &entry, sink);
+            return Scratch::of_thread().copy(&mut self.reader, &entry, sink);
         }
-        if !self.scratch.inflate_whole(&mut self.reader, &entry, sink)? {
+        let mut scratch = Scratch::of_thread();
+        if !scratch.inflate_whole(&mut self.reader, &entry, sink)? {
             self.reader.seek(SeekFrom::Start(entry.data_offset))?;
-            self.scratch.inflate(&mut self.reader, &entry, sink)?;
+            scratch.inflate(&mut self.reader, &entry, sink)?;
         }
         Ok(())
     }
@@ -173,7 +172,7 @@ impl<R: Read + Seek> WheelArchive<R> {
     /// against anything.
     pub fn start(&mut self, index: usize) -> Result<Vec<u8>, MemberError> {
         let (entry, deflated) = self.seek_to(index)?;
-        self.scratch.start(&mut self.reader, &entry, deflated)
+        Scratch::of_thread().start(&mut self.reader, &entry, deflated)
     }
 
     /// Goes to a member's packed bytes; says whether they are deflated.

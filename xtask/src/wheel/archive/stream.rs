@@ -50,11 +50,11 @@ thread_local! {
     static USED: Cell<Option<Box<Buffers>>> = const { Cell::new(None) };
 }
 
-/// What reading a member needs, taken over from the archive that this thread has read before.
+/// What reading a member needs, taken over from the member that this thread has read before.
 pub(super) struct Scratch(Box<Buffers>);
 
-impl Default for Scratch {
-    fn default() -> Self {
+impl Scratch {
+    pub(super) fn of_thread() -> Self {
         Self(USED.take().unwrap_or_default())
     }
 }
