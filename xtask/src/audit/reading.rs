@@ -117,7 +117,8 @@ fn member(
     };
     if depth == Depth::Floor && !wants_text(&entry.name) {
         match archive.start(index) {
-            Ok(start) if !is_elf(&start) => {
+            // Fewer bytes than that may come of much packed data.
+            Ok(start) if !is_elf(&start) && start.len() as u64 >= entry.size.min(4) => {
                 return Ok(Member { digest: None, found: Found::Other });
             }
             Err(MemberError::Io(error)) => return Err(error.into()),

@@ -15,6 +15,8 @@ use super::{
 
 /// Packed relative relocations (gABI, 2018); goblin has no name for it.
 const DT_RELR: u64 = 36;
+/// The library that the file only stands for (Sun's extension to the gABI): the loader needs it too.
+const DT_FILTER: u64 = 0x7fff_ffff;
 /// Largest symbol table that is asked for without knowing that it is one.
 const MAX_GUESS: u64 = 16 << 20;
 /// No linker makes a file with more needed libraries.
@@ -34,10 +36,10 @@ impl Dynamic {
             let (tag, value) = (image.word(entry, 0), image.word(entry, image.word_size()));
             match tag {
                 DT_NULL => return Ok(dynamic),
-                DT_NEEDED if dynamic.needed.len() == MAX_NEEDED => {
+                DT_NEEDED | DT_FILTER if dynamic.needed.len() == MAX_NEEDED => {
                     return Err(ElfError::TooMany("needed libraries"));
                 }
-                DT_NEEDED => dynamic.needed.push(value),
+                DT_NEEDED | DT_FILTER => dynamic.needed.push(value),
                 _ => drop(dynamic.values.insert(tag, value)),
             }
         }

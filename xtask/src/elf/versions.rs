@@ -44,15 +44,9 @@ pub(super) fn needs(image: &Image<'_>, dynamic: &Dynamic) -> Result<Needs, ElfEr
             "library of a version need",
         )?;
         let first = advance(at, image.u32(entry, 8));
-        if image.u16(entry, 2) > 0 {
-            read_versions(
-                image,
-                dynamic,
-                bytes.get(first..).ok_or_else(outside)?,
-                &library,
-                &mut needs,
-            )?;
-        }
+        // The loader reads at least one, whatever the entry says of their number.
+        let versions = bytes.get(first..).ok_or_else(outside)?;
+        read_versions(image, dynamic, versions, &library, &mut needs)?;
         match image.u32(entry, 12) {
             0 => return Ok(needs),
             next => at = advance(at, next),

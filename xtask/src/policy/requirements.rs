@@ -69,16 +69,50 @@ impl SymbolVersion {
     }
 }
 
+/// The names of glibc's loaders (its `shlib-versions` files).
+const LOADERS: [&str; 14] = [
+    "ld-linux-x86-64.so.2",
+    "ld-linux-x32.so.2",
+    "ld-linux.so.2",
+    "ld-linux-aarch64.so.1",
+    "ld-linux-aarch64_be.so.1",
+    "ld-linux.so.3",
+    "ld-linux-armhf.so.3",
+    "ld64.so.1",
+    "ld64.so.2",
+    "ld.so.1",
+    "ld-linux-riscv64-lp64.so.1",
+    "ld-linux-riscv64-lp64d.so.1",
+    "ld-linux-loongarch-lp64d.so.1",
+    "ld-linux-loongarch-lp64s.so.1",
+];
+
 /// Is this the dynamic loader (`ld-linux-x86-64.so.2`, `ld64.so.1`, `ld-musl-x86_64.so.1`)? It is
 /// there wherever the file can be loaded at all.
 pub(super) fn is_loader(library: &str) -> bool {
-    library.starts_with("ld-linux")
-        || library.starts_with("ld64.so.")
-        || library.starts_with("ld.so.")
-        || library.starts_with("ld-musl-")
+    let musl = library.strip_prefix("ld-musl-").and_then(|rest| rest.strip_suffix(".so.1"));
+    let is_word = |arch: &str| arch.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    LOADERS.contains(&library) || musl.is_some_and(is_word)
 }
 
 /// The name under which musl's C library is needed on an architecture.
 pub(super) fn musl_libc(arch: Arch) -> String {
     format!("libc.musl-{}.so.1", arch.musl_name())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_loaders_are_loaders() {
+        for name in ["ld-linux-x86-64.so.2", "ld64.so.2", "ld-musl-x86_64.so.1"] {
+            assert!(is_loader(name), "{name}");
+        }
+        for name in
+            ["ld-linux-evil.so", "ld-linux-x86-64.so.3", "ld-musl-../evil.so.1", "libc.so.6"]
+        {
+            assert!(!is_loader(name), "{name}");
+        }
+    }
 }

@@ -31,4 +31,4 @@ pub use tag::{Tag, TagSet};
 
 /// Largest `RECORD`, `WHEEL` or `METADATA` that is read, in bytes. The largest real ones have some
 /// MiB.
-pub const MAX_METADATA: u64 = 32 << 20;
+pub const MAX_METADATA: u64 = 8 << 20;

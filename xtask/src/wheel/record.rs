@@ -39,6 +39,11 @@ impl Digest {
     }
 }
 
+/// Four times as many files as an archive without zip64 has room for.
+const MAX_ROWS: usize = 1 << 18;
+/// Of more problems nobody reads the last.
+const MAX_PROBLEMS: usize = 1_000;
+
 /// Why a `RECORD` cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum RecordError {
@@ -48,6 +53,9 @@ pub enum RecordError {
     /// A quoted field does not end, or does not end with its quotes.
     #[error("line {0} of `RECORD` has a broken quotation")]
     Quotation(usize),
+    /// More rows than any wheel has files.
+    #[error("`RECORD` has more than {MAX_ROWS} rows")]
+    TooMany,
     /// Not three fields.
     #[error("line {0} of `RECORD` has not three fields")]
     Fields(usize),
@@ -146,6 +154,9 @@ impl Record {
         let mut rows = Vec::new();
         for (number, line) in lines.enumerate().map(|(index, line)| (index + 1, line)) {
             if !line.is_empty() {
+                if rows.len() == MAX_ROWS {
+                    return Err(RecordError::TooMany);
+                }
                 rows.push(row(line, number)?);
             }
         }
@@ -182,6 +193,9 @@ impl Record {
         let mut problems = Vec::new();
         let mut seen = BTreeSet::new();
         for row in &self.rows {
+            if problems.len() >= MAX_PROBLEMS {
+                return problems;
+            }
             let path = row.path.clone();
             if !seen.insert(row.path.as_str()) {
                 problems.push(RecordProblem::Repeated { path });
@@ -202,7 +216,9 @@ impl Record {
         }
         let unlisted =
             files.keys().filter(|path| !seen.contains(path.as_str()) && !is_exempt(path, own_path));
-        problems.extend(unlisted.map(|path| RecordProblem::Unlisted { path: path.clone() }));
+        problems.extend(
+            unlisted.take(MAX_PROBLEMS).map(|path| RecordProblem::Unlisted { path: path.clone() }),
+        );
         problems
     }
 }
@@ -412,6 +428,14 @@ mod tests {
         assert_eq!(error("a,sha256,"), Some(RecordError::Hash(1)));
         assert_eq!(error("a,,+1"), Some(RecordError::Size(1)));
         assert_eq!(Record::parse(b"\xff,,"), Err(RecordError::Encoding));
+    }
+
+    #[test]
+    fn what_nobody_reads_is_not_kept() {
+        let many = "a,,\n".repeat(MAX_ROWS);
+        let record = Record::parse(many.as_bytes()).unwrap();
+        assert_eq!(record.verify(&BTreeMap::new(), "RECORD").len(), MAX_PROBLEMS);
+        assert_eq!(Record::parse(format!("{many}a,,").as_bytes()), Err(RecordError::TooMany));
     }
 
     proptest! {

@@ -48,7 +48,7 @@ fn find(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
         .filter_map(|elf| elf.facts.as_ref().ok())
         .flat_map(|facts| facts.python_exports.iter().map(String::as_str))
         .collect();
-    let brought = brought(elves);
+    let unknown = unknown_libraries(elves);
     for elf in elves {
         let suffix = ExtensionSuffix::parse(&elf.path).map(|suffix| suffix.abi);
         match (&promised, suffix) {
@@ -58,7 +58,7 @@ fn find(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
         }
         let mut symbols = Symbols::of(elf, &offered, promised.version());
         if !symbols.foreign.is_empty()
-            && let Some(library) = unknown_library(elf, &brought)
+            && let Some(library) = unknown.get(elf.path.as_str())
         {
             findings.push(unproven(&elf.path, &symbols.foreign, library));
             symbols.foreign.clear();
@@ -86,22 +86,36 @@ fn brought(elves: &[Elf]) -> BTreeMap<&str, &Elf> {
     brought
 }
 
-/// A library that comes along with `elf`, directly or behind others, and is neither in the wheel nor
-/// the system's nor the interpreter's: the loader looks for symbols in all of them.
-fn unknown_library<'a>(elf: &'a Elf, brought: &BTreeMap<&str, &'a Elf>) -> Option<&'a str> {
-    let mut seen = BTreeSet::from([elf.path.as_str()]);
-    let mut left = vec![elf];
-    while let Some(elf) = left.pop() {
+/// For each file, by its path, a library that comes along with it, directly or behind others, and is
+/// neither in the wheel nor the system's nor the interpreter's: the loader looks for symbols in all of
+/// them. Each need is looked at once, however many files there are.
+fn unknown_libraries(elves: &[Elf]) -> BTreeMap<&str, &str> {
+    let brought = brought(elves);
+    let mut known: BTreeMap<(&str, Option<Arch>), bool> = BTreeMap::new();
+    let mut users: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    let mut unknown = BTreeMap::new();
+    for elf in elves {
         for library in elf.loadable().iter().flat_map(|facts| &facts.needed) {
-            match brought.get(library.as_str()) {
-                Some(next) if seen.insert(&next.path) => left.push(next),
-                Some(_) => {}
-                None if is_known(library, elf.arch) => {}
-                None => return Some(library),
+            if let Some(other) = brought.get(library.as_str()) {
+                users.entry(&other.path).or_default().push(&elf.path);
+            } else if !*known
+                .entry((library, elf.arch))
+                .or_insert_with(|| is_known(library, elf.arch))
+            {
+                unknown.entry(elf.path.as_str()).or_insert(library.as_str());
             }
         }
     }
-    None
+    let mut left: Vec<(&str, &str)> =
+        unknown.iter().map(|(&path, &library)| (path, library)).collect();
+    while let Some((path, library)) = left.pop() {
+        for user in users.remove(path).unwrap_or_default() {
+            if unknown.insert(user, library).is_none() {
+                left.push((user, library));
+            }
+        }
+    }
+    unknown
 }
 
 /// Is it a library of the system, of which policies tell what it offers, or the interpreter's own?
