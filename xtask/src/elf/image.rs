@@ -22,7 +22,7 @@ pub(super) const MAX_NAME: usize = 1 << 12;
 const MAX_MISSING: usize = 1 << 10;
 
 /// How much more is asked for where it is not known how much is needed.
-const MORE: u64 = 1 << 20;
+const MORE: u64 = 8 << 20;
 
 /// An ELF file with its program headers.
 pub(super) struct Image<'a> {

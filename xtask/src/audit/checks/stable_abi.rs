@@ -201,7 +201,10 @@ impl<'a> Symbols<'a> {
                 "uses {names}, in the stable interface since Python {}.{}, and the wheel is for {major}.{minor}",
                 needed.0, needed.1
             );
-            findings.push(NEWER_THAN_TAG.broken(path, message));
+            // One interpreter may well have had it before it was part of the stable interface.
+            let is_stable = matches!(promised, Promised::Stable(_));
+            let rule = if is_stable { &NEWER_THAN_TAG } else { &FALSE_SUFFIX };
+            findings.push(rule.broken(path, message));
         }
         findings
     }
