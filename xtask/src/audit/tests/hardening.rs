@@ -56,7 +56,7 @@ fn search_paths_that_are_the_builds_or_the_callers_are_told() {
         let flag = format!("-Wl,-rpath,{path}");
         codes_of(&[&flag, "-Wl,--enable-new-dtags"])
     };
-    for path in ["/home/me/pkg/build/lib", "/tmp/x", "/build/lib", "/root/.conda/lib"] {
+    for path in ["/home/me/pkg/build/lib", "/tmp/x", "/build/lib", "/builds/me/lib"] {
         assert_eq!(with(path), ["ELF015"], "{path}");
     }
     for path in ["/usr/local/lib", "/opt/intel/lib"] {
