@@ -2,11 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use super::{facts::needs_of, gather::Elf};
+use super::{
+    alien,
+    facts::needs_of,
+    gather::Elf,
+    loading::{Role, Roles, is_linux_module},
+};
 use crate::{
-    elf::ElfFacts,
+    elf::{ElfFacts, Refusal},
     isa::Level,
-    policy::Arch,
+    policy::{Arch, Policies},
     wheel::{ExtensionAbi, ExtensionSuffix},
 };
 
@@ -22,6 +27,8 @@ pub(super) struct Asks {
     pub(super) level: Option<Level>,
     /// Symbol versions of libraries that the wheel does not bring.
     pub(super) versions: BTreeMap<String, Ask>,
+    /// Versions of glibc's loader itself, which counts for no floor.
+    pub(super) loader_versions: BTreeMap<String, Ask>,
     /// The libraries themselves.
     pub(super) libraries: BTreeMap<String, Ask>,
     /// The loaders that executables name.
@@ -30,6 +37,10 @@ pub(super) struct Asks {
     pub(super) glibc_module: Option<String>,
     /// One for musl.
     pub(super) musl_module: Option<String>,
+    /// Modules, and libraries that files need, which a loader refuses, for each reason the first.
+    pub(super) refused: BTreeMap<Refusal, String>,
+    /// A module for Linux that is no ELF file, and what it is.
+    pub(super) alien: Option<(String, &'static str)>,
     /// There are files with machine code, and all of them are for other machines: one of them.
     pub(super) foreign: Option<String>,
 }
@@ -58,12 +69,34 @@ impl Asks {
         for &(elf, facts) in &own {
             asks.add(elf, facts);
         }
+        asks.add_refused(elves);
         let levels = own.iter().filter_map(|(elf, _)| elf.level());
         asks.level = levels.reduce(|all, level| all.with(level.features()));
         let other = if arch.is_none() { own.first() } else { None };
         let other = other.or_else(|| foreign.first().filter(|_| own.is_empty()));
         asks.foreign = other.map(|(elf, _)| elf.path.clone());
         asks
+    }
+
+    /// Notes what is no machine code at all.
+    pub(super) fn add_aliens(&mut self, aliens: &[(String, alien::Kind)]) {
+        let found = aliens.iter().find(|(path, _)| is_linux_module(path));
+        self.alien = found.map(|(path, kind)| (path.clone(), kind.as_str()));
+    }
+
+    fn add_refused(&mut self, elves: &[Elf]) {
+        let roles = Roles::of(elves);
+        for elf in elves.iter().filter(|elf| elf.arch == self.arch) {
+            let Ok(facts) = &elf.facts else { continue };
+            if facts.refusals.is_empty()
+                || !matches!(roles.role(elf, facts), Role::Module | Role::Needed)
+            {
+                continue;
+            }
+            for &refusal in &facts.refusals {
+                self.refused.entry(refusal).or_insert_with(|| elf.path.clone());
+            }
+        }
     }
 
     fn add(&mut self, elf: &Elf, facts: &ElfFacts) {
@@ -73,6 +106,12 @@ impl Asks {
                 let ask = || Ask::of(path, need.symbols.first());
                 self.versions.entry(need.version.to_owned()).or_insert_with(ask);
             }
+        }
+        let of_loader =
+            |need: &&crate::elf::VersionNeed| !need.weak && Policies::is_loader(&need.library);
+        for need in facts.version_needs.iter().filter(of_loader) {
+            let ask = || Ask::of(path, None);
+            self.loader_versions.entry(need.version.clone()).or_insert_with(ask);
         }
         for library in &elf.needs.libraries {
             self.libraries.entry(library.clone()).or_insert_with(|| Ask::of(path, None));

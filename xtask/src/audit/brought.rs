@@ -2,18 +2,37 @@
 
 use std::collections::BTreeSet;
 
-use super::gather::Contents;
+use super::gather::{Contents, Elf};
+use crate::elf::ElfKind;
+
+/// The machine that a file is for, whether or not it is one of ours; `None` if it cannot be judged.
+type Machine = Option<(u16, bool, bool)>;
 
 /// A library that lies in the wheel, under its file name or its own name, is not asked of the
-/// system.
+/// system: a shared object for the same machine, whatever else has its name. One that cannot be
+/// judged counts as such, since that is an error already.
 pub(super) fn leave_out(contents: &mut Contents) {
-    let own = contents.elves.iter().filter_map(|elf| elf.facts.as_ref().ok()?.soname.clone());
-    // Of wheels of which only the floor is asked, other files have no digest.
-    let paths = contents.digests.keys().chain(contents.elves.iter().map(|elf| &elf.path));
-    let files = paths.filter_map(|path| path.rsplit('/').next()).map(str::to_owned);
-    let brought: BTreeSet<String> = own.chain(files).collect();
+    let brought: BTreeSet<(Machine, String)> = contents.elves.iter().flat_map(names).collect();
     for elf in &mut contents.elves {
-        elf.needs.libraries.retain(|library| !brought.contains(library));
-        elf.needs.symbols.retain(|library, _| !brought.contains(library));
+        let own = machine(elf);
+        let has =
+            |name: &String| [own, None].iter().any(|&each| brought.contains(&(each, name.clone())));
+        elf.needs.libraries.retain(|library| !has(library));
+        elf.needs.symbols.retain(|library, _| !has(library));
     }
+}
+
+fn machine(elf: &Elf) -> Machine {
+    let facts = elf.facts.as_ref().ok()?;
+    Some((facts.machine, facts.is_64_bit, facts.little_endian))
+}
+
+/// The names under which a file is a library, each with its machine.
+fn names(elf: &Elf) -> impl Iterator<Item = (Machine, String)> {
+    let facts = elf.facts.as_ref().ok();
+    let is_library = facts.is_none_or(|facts| facts.kind == ElfKind::Shared);
+    let own = facts.and_then(|facts| facts.soname.clone());
+    let file = elf.path.rsplit('/').next().map(str::to_owned);
+    let machine = machine(elf);
+    own.into_iter().chain(file).filter(move |_| is_library).map(move |name| (machine, name))
 }

@@ -8,7 +8,7 @@ use std::{
 use camino::Utf8Path;
 
 use super::{
-    AuditError, Depth, ElfReport, Limit, Promise, WheelFacts,
+    AuditError, Depth, ElfReport, Limit, Promise, WheelFacts, alien,
     asks::Asks,
     blame::{self, Callers},
     facts::{WheelNeeds, needs_of},
@@ -46,6 +46,8 @@ pub(super) struct Contents {
     /// The `.dist-info` folders at the top.
     pub(super) dist_infos: BTreeSet<String>,
     pub(super) elves: Vec<Elf>,
+    /// Files that are named like extension modules and are no ELF files, in the archive's order.
+    pub(super) aliens: Vec<(String, alien::Kind)>,
     pub(super) wheel: Option<Result<WheelFile, MetadataError>>,
     pub(super) metadata: Option<Result<CoreMetadata, MetadataError>>,
     pub(super) record: Option<Result<Record, RecordError>>,
@@ -76,6 +78,11 @@ impl Subject<'_> {
     pub(super) fn claims(&self) -> Vec<PlatformTag> {
         let platforms = self.name.iter().flat_map(|name| &name.tags.platforms);
         platforms.filter_map(|text| text.parse().ok()).collect()
+    }
+
+    /// Is it for musl alone?
+    pub(super) fn is_musl(&self) -> bool {
+        self.facts.needs.is_musl && self.claims().iter().all(|tag| tag.glibc().is_none())
     }
 
     /// The ELF files; none if the archive cannot be read.
@@ -127,7 +134,10 @@ pub(super) fn gather<'a>(
     };
     let (opened, archive) = match opened {
         Ok(archive) => {
-            let contents = reading::contents(&archive, depth)?;
+            let mut contents = reading::contents(&archive, depth)?;
+            if contents.is_read {
+                alien::find(&archive, &mut contents)?;
+            }
             (Some(archive), Ok(contents))
         }
         Err(error) => (None, Err(error)),
@@ -182,14 +192,18 @@ fn summarise(subject: &mut Subject<'_>) {
     let claim = claims.iter().find(|tag| tag.musl().is_some() || tag.glibc().is_some());
     let is_musl = claim.map_or_else(|| names_musl(subject.elves()), |tag| tag.musl().is_some());
     let unread = subject.contents().is_none_or(|contents| !contents.damaged.is_empty());
-    let is_unknown = unread || subject.elves().iter().any(|elf| elf.facts.is_err());
-    let asks = Asks::of(subject.elves(), arch);
+    let mut asks = Asks::of(subject.elves(), arch);
+    if claims.iter().any(|tag| tag.arch().is_some()) {
+        asks.add_aliens(subject.contents().map_or(&[], |contents| &contents.aliens));
+    }
+    let is_unknown =
+        unread || asks.alien.is_some() || subject.elves().iter().any(|elf| elf.facts.is_err());
     let mut needs = WheelNeeds { requirements: Requirements::default(), is_musl, is_unknown, asks };
     // Files for another machine are an error of their own, and say nothing about this one.
     for elf in subject.elves().iter().filter(|elf| elf.arch == arch) {
         needs.requirements.extend(&elf.needs);
     }
-    let pure = !unread && subject.elves().is_empty();
+    let pure = !unread && subject.elves().is_empty() && needs.asks.alien.is_none();
     subject.facts.floor = needs.requirements.floor();
     let origin = origin::of_subject(subject, is_musl);
     let facts = &mut subject.facts;

@@ -9,6 +9,7 @@ use super::{
     asks::{Ask, Asks},
 };
 use crate::{
+    elf::Refusal,
     isa::Level,
     policy::{
         Distribution, GlibcVersion, Libc, PlatformTag, Policies, SymbolVersion, VersionVerdict,
@@ -81,9 +82,12 @@ impl Audit {
             return cell(State::Absent, format!("{system} is not published for {arch}"));
         }
         let claims = || self.facts.tag_claim.iter().map(|tag| tag.parse::<PlatformTag>());
-        let loading = if self.facts.needs.is_unknown {
+        let is_for_others = claims().all(|tag| tag.is_err());
+        let loading = if let Some((path, what)) = asks.alien.as_ref().filter(|_| !is_for_others) {
+            Loading::Fails(format!("`{}` is {what}", path.escape_debug()))
+        } else if self.facts.needs.is_unknown {
             Loading::Unsure("a file in it cannot be judged".to_owned())
-        } else if claims().all(|tag| tag.is_err()) {
+        } else if is_for_others {
             Loading::Unsure("it is for another system".to_owned())
         } else {
             loading(asks, system)
@@ -135,11 +139,30 @@ fn loading(asks: &Asks, system: &Distribution) -> Loading {
         return Loading::Fails(format!("`{}` is for another machine", path.escape_debug()));
     }
     let Some(arch) = asks.arch else { return Loading::Works };
+    let refused = refused(asks, system.libc);
+    if let Some(Loading::Fails(reason)) = refused {
+        return Loading::Fails(reason);
+    }
     let found = match system.libc {
         Libc::Glibc(glibc) => on_glibc(asks, system, glibc, PlatformTag::Manylinux(glibc, arch)),
         Libc::Musl(musl) => on_musl(asks, PlatformTag::Musllinux(musl, arch)),
     };
-    found.or_else(|| processor(asks, system)).unwrap_or(Loading::Works)
+    found.or(refused).or_else(|| processor(asks, system)).unwrap_or(Loading::Works)
+}
+
+/// A module or library that the loader does not take for what its header says.
+fn refused(asks: &Asks, libc: Libc) -> Option<Loading> {
+    /// From here on programs are refused; distributions have taken that over into older ones.
+    const REFUSES_PROGRAMS: GlibcVersion = GlibcVersion::new(2, 30);
+    let counts = |refusal: &Refusal| matches!(libc, Libc::Glibc(_)) || refusal.is_musls();
+    let (refusal, path) = asks.refused.iter().find(|(refusal, _)| counts(refusal))?;
+    let reason = format!("`{}` {refusal}", path.escape_debug());
+    Some(match (refusal, libc) {
+        (Refusal::Program, Libc::Glibc(own)) if own < REFUSES_PROGRAMS => Loading::Unsure(reason),
+        // musl loads it where its addresses happen to be free.
+        (Refusal::Executable, Libc::Musl(_)) => Loading::Unsure(reason),
+        _ => Loading::Fails(reason),
+    })
 }
 
 fn on_glibc(
@@ -156,6 +179,16 @@ fn on_glibc(
     }
     if let Some(path) = &asks.musl_module {
         return Some(Loading::Fails(only_for(path, "musl")));
+    }
+    let own = SymbolVersion::from(glibc);
+    for (name, ask) in &asks.loader_versions {
+        let version = SymbolVersion::of_name(name);
+        if version.is_some_and(|(prefix, asked)| prefix == "GLIBC" && asked > own) {
+            let text = text(name, ask);
+            return Some(Loading::Fails(format!(
+                "needs {text} of the loader, which has GLIBC_{own}"
+            )));
+        }
     }
     let mut unsure = None;
     for (name, ask) in &asks.versions {

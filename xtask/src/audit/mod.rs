@@ -5,6 +5,7 @@
 //! check, write its rules and its function in a file of its own and name it in the table of
 //! `checks`.
 
+mod alien;
 mod asks;
 mod blame;
 mod brought;
@@ -14,6 +15,7 @@ mod finding;
 mod gather;
 mod inputs;
 mod library;
+mod loading;
 mod matrix;
 mod origin;
 mod reading;

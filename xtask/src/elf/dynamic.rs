@@ -116,6 +116,11 @@ impl Dynamic {
         self.get(DT_RELR).is_some()
     }
 
+    /// `DT_FLAGS_1`.
+    pub(super) fn flags_1(&self) -> u64 {
+        self.get(DT_FLAGS_1).unwrap_or(0)
+    }
+
     pub(super) fn binds_now(&self) -> bool {
         self.get(DT_BIND_NOW).is_some()
             || self.has_flag(DT_FLAGS, DF_BIND_NOW)

@@ -9,6 +9,7 @@
 
 mod dynamic;
 mod image;
+mod refusal;
 mod sections;
 mod source;
 mod symbols;
@@ -22,6 +23,7 @@ use goblin::elf::{
 };
 use thiserror::Error;
 
+pub use refusal::Refusal;
 pub use source::{Asking, FileBytes, Keeper, Sparse};
 
 use dynamic::Dynamic;
@@ -108,6 +110,8 @@ pub struct ElfFacts {
     pub little_endian: bool,
     /// What sort of file.
     pub kind: ElfKind,
+    /// Why glibc does not load it into a running process, by its own header and flags alone.
+    pub refusals: Vec<Refusal>,
     /// The loader an executable asks for (`PT_INTERP`).
     pub interpreter: Option<String>,
     /// The name it goes by among other files (`DT_SONAME`).
@@ -224,6 +228,7 @@ impl ElfFacts {
             is_64_bit: image.is_64_bit(),
             little_endian: image.little_endian(),
             kind,
+            refusals: refusal::of_header(&image.header, kind),
             interpreter,
             soname: None,
             needed: Vec::new(),
@@ -253,6 +258,7 @@ impl ElfFacts {
         self.needed = dynamic.needed(image)?;
         self.rpath = dynamic.rpath(image)?;
         self.runpath = dynamic.runpath(image)?;
+        self.refusals.extend(refusal::of_flags(dynamic.flags_1()));
         self.text_relocations = dynamic.has_text_relocations();
         self.relative_relocations = dynamic.has_relative_relocations();
         if self.relro == Relro::Partial && dynamic.binds_now() {

@@ -12,6 +12,7 @@ mod hardening;
 mod installable;
 mod isa;
 mod libraries;
+mod loadable;
 mod machine;
 mod metadata;
 mod module_init;
@@ -49,6 +50,7 @@ const CHECKS: &[Check] = &[
     module_init::CHECK,
     machine::CHECK,
     floor::CHECK,
+    loadable::CHECK,
     libraries::CHECK,
     search_path::CHECK,
     hardening::CHECK,
@@ -68,10 +70,12 @@ pub fn rules() -> impl Iterator<Item = &'static Rule> {
 /// What can be said where only the loader's tables were read. What could not be read or is for nobody
 /// has to be told there too: of an archive without readable files nothing is asked, and that is no
 /// sign of its being good.
-const FLOOR_CHECKS: &[Check] = &[archive::CHECK, tags::CHECK, machine::CHECK, floor::CHECK];
+const FLOOR_CHECKS: &[Check] =
+    &[archive::CHECK, tags::CHECK, machine::CHECK, floor::CHECK, loadable::CHECK];
 
 /// What can be said of a file that lies in no wheel.
-const FILE_CHECKS: &[Check] = &[machine::CHECK, floor::CHECK, hardening::CHECK, isa::CHECK];
+const FILE_CHECKS: &[Check] =
+    &[machine::CHECK, floor::CHECK, loadable::CHECK, hardening::CHECK, isa::CHECK];
 
 /// Runs every check that the depth allows; the findings come in no order.
 pub(super) fn run(subject: &Subject<'_>, depth: Depth) -> Vec<Finding> {

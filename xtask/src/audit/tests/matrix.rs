@@ -47,6 +47,24 @@ fn the_dangerous_wheel_installs_and_names_the_symbol_that_keeps_it_from_loading(
 }
 
 #[test]
+fn the_loader_has_versions_of_its_own() {
+    let rseq = [("__rseq_offset", "GLIBC_2.35", "ld-linux-x86-64.so.2")];
+    let wheel = tagged("manylinux_2_28_x86_64", module(&rseq, &[]));
+    assert_cell(&wheel, "Enterprise Linux 9", State::Breaks, &["`GLIBC_2.35`", "GLIBC_2.34"]);
+    assert_cell(&wheel, "Debian 12", State::Loads, &[]);
+}
+
+#[test]
+fn what_the_loader_refuses_loads_nowhere() {
+    let mut foreign = PLAIN.clone();
+    foreign[7] = 9;
+    let wheel = tagged("manylinux_2_28_x86_64", foreign);
+    assert_cell(&wheel, "Debian 12", State::Breaks, &["EI_OSABI", MODULE]);
+    let empty = tagged("manylinux_2_28_x86_64", Vec::new());
+    assert_cell(&empty, "Debian 12", State::Breaks, &["an empty file", MODULE]);
+}
+
+#[test]
 fn libstdcxx_is_a_limit_of_its_own() {
     let wheel =
         |version| tagged("manylinux_2_17_x86_64", module(&[("f", version, "libstdc++.so.6")], &[]));

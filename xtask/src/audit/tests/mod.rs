@@ -12,6 +12,7 @@ mod hardening;
 mod large;
 mod libraries;
 mod like;
+mod loadable;
 mod matrix;
 mod metadata;
 mod module_init;

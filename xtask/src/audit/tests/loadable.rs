@@ -1,0 +1,184 @@
+//! Files that a loader does not take for what their headers say, and files that are no machine code.
+
+use super::*;
+
+const LIBRARY: &str = "pkg.libs/libx-1.so.2";
+
+/// The file with one byte of its header changed.
+fn patched(bytes: &[u8], at: usize, byte: u8) -> Vec<u8> {
+    let mut bytes = bytes.to_vec();
+    bytes[at] = byte;
+    bytes
+}
+
+/// What a compiler makes of the module with these flags instead of `-shared`.
+fn built(flags: &[&str]) -> Vec<u8> {
+    let folder = Folder::new();
+    let source = "void *PyInit__pkg(void) { return 0; } void _start(void) {}";
+    fs_err::write(folder.path().join("input.c"), source).unwrap();
+    let mut command = Command::new("gcc");
+    command.current_dir(folder.path()).args(["-nostdlib", "input.c", "-o", "output"]).args(flags);
+    assert!(command.status().unwrap().success(), "{command:?}");
+    fs_err::read(folder.path().join("output")).unwrap()
+}
+
+/// The codes of errors and warnings, at both depths.
+#[track_caller]
+fn judge(fixture: &Fixture) -> Vec<&'static str> {
+    let folder = Folder::new();
+    let path = fixture.write(folder.path());
+    let codes = |depth| {
+        let settings = Settings { depth, ..Settings::default() };
+        let audit = audit_wheel(&path, &Promise::default(), &settings).unwrap();
+        let findings = audit.findings.into_iter().filter(|it| it.severity != Severity::Note);
+        let mut codes: Vec<_> = findings.map(|finding| finding.code).collect();
+        codes.dedup();
+        codes
+    };
+    let own = ["ELF022", "ELF023", "ELF024", "ELF025", "ELF026"];
+    let shallow = codes(Depth::Floor);
+    let mut deep = codes(Depth::Bytes);
+    deep.retain(|code| own.contains(code));
+    assert_eq!(shallow, deep, "`check-glibc` and `verify` differ");
+    shallow
+}
+
+const NONE: [&str; 0] = [];
+
+#[test]
+fn modules_that_dlopen_refuses_are_errors() {
+    assert_eq!(judge(&wheel(WHEEL)), NONE);
+    for flags in [["-c"].as_slice(), &["-no-pie", "-static"], &["-pie", "-fPIE"]] {
+        assert_eq!(judge(&native(built(flags))), ["ELF022"], "{flags:?}");
+        let plain = wheel(WHEEL).with("pkg/_x.so", built(flags));
+        assert_eq!(judge(&plain), ["ELF022"], "{flags:?}");
+        // Programs are none of it.
+        assert_eq!(judge(&wheel(WHEEL).with("pkg/bin/run", built(flags))), NONE, "{flags:?}");
+    }
+    let unopened = module(&[], &["-Wl,-z,nodlopen"]);
+    assert_eq!(judge(&native(unopened)), ["ELF022"]);
+}
+
+#[test]
+fn the_identification_is_one_that_the_loader_takes() {
+    // EI_OSABI, EI_ABIVERSION, EI_PAD (elf(5)); 3 is GNU, 9 is FreeBSD, 64 is ARM.
+    for (at, byte, good) in [
+        (7, 0, true),
+        (7, 3, true),
+        (7, 9, false),
+        (7, 64, false),
+        (8, 1, false),
+        (9, 1, false),
+        (15, 1, false),
+        (20, 2, false),
+    ] {
+        let wheel = native(patched(&PLAIN, at, byte));
+        assert_eq!(judge(&wheel), if good { vec![] } else { vec!["ELF022"] }, "{at} {byte}");
+    }
+    let unique = patched(&patched(&PLAIN, 7, 3), 8, 1);
+    assert_eq!(judge(&native(unique)), NONE);
+}
+
+#[test]
+fn musl_looks_at_less() {
+    let name = "pkg-1.0-cp311-cp311-musllinux_1_2_x86_64.whl";
+    let of = |module: Vec<u8>| judge(&Fixture::new(name).with("_pkg.abi3.so", module));
+    let bare = module(&[], &[]);
+    assert_eq!(of(patched(&bare, 7, 9)), NONE);
+    assert_eq!(of(built(&["-pie", "-fPIE"])), NONE);
+    assert_eq!(of(built(&["-c"])), ["ELF022"]);
+}
+
+#[test]
+fn libraries_count_where_a_file_needs_them() {
+    let broken = patched(&PLAIN, 7, 9);
+    let unneeded = wheel(WHEEL).with(LIBRARY, broken.clone());
+    assert_eq!(judge(&unneeded), ["ELF023"]);
+    let needs = [("f", "V_1", "libx-1.so.2")];
+    let user = module(&needs, &["-Wl,-rpath,$ORIGIN/pkg.libs"]);
+    assert_eq!(judge(&native(user.clone()).with(LIBRARY, broken)), ["ELF022"]);
+    assert_eq!(judge(&native(user).with(LIBRARY, PLAIN.clone())), NONE);
+}
+
+#[test]
+fn what_only_has_the_name_of_a_library_brings_none() {
+    let user = module(&[("f", "V_1", "libx-1.so.2")], &["-Wl,-rpath,$ORIGIN/pkg.libs"]);
+    let with = |bytes: Vec<u8>| own(&native(user.clone()).with(LIBRARY, bytes));
+    assert_eq!(with(PLAIN.clone()), NONE);
+    assert_eq!(
+        own(&native(user.clone()).with("pkg/doc/libx-1.so.2", "a text")),
+        ["ELF006", "MET037"]
+    );
+    assert!(with(patched(&PLAIN, 18, 183)).contains(&"ELF006"), "for another machine");
+    assert!(with(built(&["-c"])).contains(&"ELF006"), "an object file");
+}
+
+#[test]
+fn versions_of_the_loader_itself_are_held_against_the_promise() {
+    let fixture = native(module(&[("f", "GLIBC_2.99", "ld-linux-x86-64.so.2")], &[]));
+    assert_eq!(judge(&fixture), ["ELF024"]);
+    let audit = audit(&fixture, &Promise::default());
+    let message = &audit.findings[0].message;
+    assert!(message.contains("`GLIBC_2.99`") && message.contains("`f`"), "{message}");
+    assert_eq!(audit.facts.overall_tag, "manylinux_2_5_x86_64", "as auditwheel has it");
+    let old = module(&[("__tls_get_addr", "GLIBC_2.3", "ld-linux-x86-64.so.2")], &[]);
+    assert_eq!(judge(&native(old)), NONE);
+    let rseq = [("__rseq_offset", "GLIBC_2.35", "ld-linux-x86-64.so.2")];
+    let at = |minor: u32| {
+        let name = format!("pkg-1.0-cp311-cp311-manylinux_2_{minor}_x86_64.whl");
+        judge(&Fixture::new(&name).with(MODULE, module(&rseq, &[])))
+    };
+    assert_eq!(at(34), ["ELF024"]);
+    assert_eq!(at(35), NONE);
+    let name = "pkg-1.0-cp311-cp311-musllinux_1_2_x86_64.whl";
+    let musl = judge(&Fixture::new(name).with("_pkg.abi3.so", module(&rseq, &[])));
+    assert!(!musl.contains(&"ELF024"), "musl has no versions");
+}
+
+#[test]
+fn modules_that_are_no_machine_code_are_errors() {
+    let pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n";
+    for (bytes, word) in [
+        (b"".as_slice(), "empty"),
+        (pointer.as_bytes(), "git-lfs"),
+        (b"\xcf\xfa\xed\xfe\x07\0\0\x01", "macOS"),
+        (b"MZ\x90\0\x03", "Windows"),
+        (b"!<arch>\nx", "archive"),
+        (b"void", "text"),
+    ] {
+        let fixture = native(bytes.to_vec());
+        assert_eq!(judge(&fixture), ["ELF025"], "{word}");
+        let audit = audit(&fixture, &Promise::default());
+        let found = audit.findings.iter().find(|each| each.code == "ELF025").unwrap();
+        assert!(found.message.contains(word), "{}", found.message);
+        assert_eq!(audit.facts.overall_tag, "linux_x86_64");
+        assert_eq!(judge(&wheel(WHEEL).with("pkg/_x.so", bytes)), ["ELF026"], "{word}");
+    }
+    assert_eq!(judge(&wheel(WHEEL).with("pkg/libx.so", "INPUT(libx.so.1)")), NONE);
+}
+
+#[test]
+fn modules_for_other_systems_are_no_fault_where_they_are_meant() {
+    let mach = b"\xcf\xfa\xed\xfe\x07\0\0\x01".as_slice();
+    let pure = || Fixture::new("pkg-1.0-py3-none-any.whl").with("pkg/__init__.py", "");
+    for path in ["pkg/_x.so", "pkg/_x.abi3.so", "pkg/_x.cpython-311-darwin.so"] {
+        assert_eq!(judge(&pure().with(path, mach)), NONE, "{path}");
+        assert_eq!(judge(&pure().with(path, "")), ["ELF026"], "{path}");
+    }
+    let darwin = wheel(WHEEL).with("pkg/_x.cpython-311-darwin.so", mach);
+    assert_eq!(judge(&darwin), ["ELF026"]);
+}
+
+#[test]
+fn bare_files_are_judged_by_their_names() {
+    let folder = Folder::new();
+    let judge = |name: &str, bytes: Vec<u8>| {
+        let path = folder.path().join(name);
+        fs_err::write(&path, bytes).unwrap();
+        audit_file(&path, &Promise::default(), &Settings::default()).unwrap().verdict
+    };
+    let program = built(&["-pie", "-fPIE"]);
+    assert_eq!(judge("run", program.clone()), Verdict::Pass);
+    assert_eq!(judge(MODULE, program), Verdict::Fail);
+    assert_eq!(judge("_x.so", PLAIN.clone()), Verdict::Pass);
+}

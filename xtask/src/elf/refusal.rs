@@ -1,0 +1,88 @@
+//! What of a file's own header and flags keeps a loader from loading it into a running process.
+//!
+//! Source: glibc 2.26 to 2.41, `elf/dl-load.c` (`open_verify`, `_dl_map_object_from_fd`),
+//! `sysdeps/gnu/ldsodefs.h` and `libc-abis`; musl 1.2, `ldso/dynlink.c` (`map_library`).
+
+use std::fmt;
+
+use goblin::elf::{
+    dynamic::{DF_1_NOOPEN, DF_1_PIE},
+    header::{EI_ABIVERSION, EI_OSABI, ELFOSABI_GNU, ELFOSABI_SYSV, Header},
+};
+
+use super::ElfKind;
+
+/// Where the unused bytes of the identification begin (`EI_PAD`).
+const PADDING: usize = 9;
+/// The newest version of the GNU interface that every glibc takes: that of unique symbols
+/// (`libc-abis`).
+const MAX_GNU: u8 = 1;
+
+/// A reason for which glibc does not load a file into a running process, whatever else is right.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Refusal {
+    /// `ET_REL`: it was never linked.
+    Object,
+    /// `ET_EXEC`: it wants addresses of its own, which may be taken.
+    Executable,
+    /// `DF_1_PIE`: it is a program. glibc looks at this from 2.30 on.
+    Program,
+    /// `DF_1_NOOPEN`: it says so itself.
+    NoOpen,
+    /// `EI_OSABI` is that of another system.
+    OsAbi(u8),
+    /// `EI_ABIVERSION` is one that not every glibc takes.
+    AbiVersion(u8),
+    /// The identification has bytes where there have to be none.
+    Padding,
+    /// `e_version` is not 1.
+    Version(u32),
+}
+
+impl Refusal {
+    /// Does musl refuse it as well, or may it?
+    pub fn is_musls(self) -> bool {
+        matches!(self, Self::Object | Self::Executable)
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Object => f.write_str("is an object file, which was never linked (`ET_REL`)"),
+            Self::Executable => f.write_str("is an executable at a fixed address (`ET_EXEC`)"),
+            Self::Program => f.write_str("is a position-independent executable (`DF_1_PIE`)"),
+            Self::NoOpen => f.write_str("is marked as not to be opened (`DF_1_NOOPEN`)"),
+            Self::OsAbi(number) => {
+                write!(f, "is for another system (`EI_OSABI` {number}, not 0 or 3)")
+            }
+            Self::AbiVersion(number) => {
+                write!(f, "has an interface of version {number} (`EI_ABIVERSION`)")
+            }
+            Self::Padding => f.write_str("has bytes in the padding of its identification"),
+            Self::Version(number) => write!(f, "has the version {number} (`e_version`, not 1)"),
+        }
+    }
+}
+
+/// What the header says; the flags are in the dynamic section.
+pub(super) fn of_header(header: &Header, kind: ElfKind) -> Vec<Refusal> {
+    let ident = &header.e_ident;
+    let (system, version) = (ident[EI_OSABI], ident[EI_ABIVERSION]);
+    let takes_version = version == 0 || system == ELFOSABI_GNU && version <= MAX_GNU;
+    let all = [
+        (kind == ElfKind::Object, Refusal::Object),
+        (kind == ElfKind::Executable, Refusal::Executable),
+        (!matches!(system, ELFOSABI_SYSV | ELFOSABI_GNU), Refusal::OsAbi(system)),
+        (!takes_version, Refusal::AbiVersion(version)),
+        (ident.iter().skip(PADDING).any(|&byte| byte != 0), Refusal::Padding),
+        (header.e_version != 1, Refusal::Version(header.e_version)),
+    ];
+    all.into_iter().filter(|(holds, _)| *holds).map(|(_, refusal)| refusal).collect()
+}
+
+/// What `DT_FLAGS_1` says.
+pub(super) fn of_flags(flags: u64) -> impl Iterator<Item = Refusal> {
+    let all = [(DF_1_PIE, Refusal::Program), (DF_1_NOOPEN, Refusal::NoOpen)];
+    all.into_iter().filter(move |(flag, _)| flags & flag != 0).map(|(_, refusal)| refusal)
+}
