@@ -33,6 +33,8 @@ pub enum Command {
     Verify(commands::verify::VerifyArgs),
     /// Keep the facts about platform tags up to date
     Policy(commands::policy::PolicyArgs),
+    /// Make the `dist/` folders of many machines one
+    Collect(commands::collect::CollectArgs),
     /// Show what hosted CI builds on which machine
     Matrix(commands::matrix::MatrixArgs),
     /// Show what a target's build environment is
@@ -70,6 +72,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::CheckGlibc(args) => commands::check_glibc::run(&args),
         Command::Verify(args) => commands::verify::run(&args),
         Command::Policy(args) => commands::policy::run(&args),
+        Command::Collect(args) => commands::collect::run(&args),
         Command::Matrix(args) => commands::matrix::run(&args),
         Command::BuildInfo(args) => commands::build_info::run(&args),
         Command::Doctor(args) => {

@@ -15,5 +15,6 @@ pub mod pipeline;
 pub mod plan;
 pub mod policy;
 pub mod report;
+pub mod ship;
 pub mod store;
 pub mod wheel;

@@ -32,6 +32,8 @@ pub struct Inputs {
 pub struct Asked {
     /// The folder of each target and platform, by its name in `dist/`, with the interpreters.
     pub folders: BTreeMap<String, Vec<Interpreter>>,
+    /// The folders whose wheels are not published, and may be called as others are.
+    pub unpublished: BTreeSet<String>,
     /// Name and version of the project, where they are known.
     pub project: Option<(String, String)>,
 }

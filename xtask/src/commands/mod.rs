@@ -4,6 +4,7 @@ pub mod binfmt;
 pub mod build_info;
 pub mod check_glibc;
 pub mod ci;
+pub mod collect;
 pub mod doctor;
 pub mod host_settings;
 pub mod matrix;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::Platform;
+use super::{Platform, Word};
 
 /// `[ci]`: what `cargo xtask matrix` spreads over a hosted CI's machines.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
@@ -21,6 +21,8 @@ pub struct Ci {
     /// as long.
     #[serde(default)]
     pub emulate: Vec<Platform>,
+    /// The default branch, whose wheels are released; `main` where absent.
+    pub branch: Option<Word>,
 }
 
 /// Where a platform is built.

@@ -8,7 +8,7 @@ use thiserror::Error;
 use toml::{Spanned, Table, Value};
 
 use super::{
-    Bootstrap, Build, Check, Ci, Config, Family, Libc, Platform, Source, Target, Toolchain,
+    Bootstrap, Build, Check, Ci, Config, Family, Libc, Platform, Publish, Source, Target, Toolchain,
 };
 use crate::isa::Machine;
 
@@ -55,6 +55,8 @@ struct RawConfig {
     #[serde(default)]
     ci: Option<Spanned<Ci>>,
     #[serde(default)]
+    publish: Option<Spanned<Publish>>,
+    #[serde(default)]
     target: Vec<Spanned<RawTarget>>,
 }
 
@@ -85,8 +87,7 @@ struct RawTarget {
 /// # Errors
 /// [`ConfigError`], which names the file and, where a value is wrong, its line.
 pub fn load(root: &Utf8Path) -> Result<Config, ConfigError> {
-    let main = root.join(MAIN);
-    let text = fs_err::read_to_string(&main).map_err(ConfigError::Read)?;
+    let text = fs_err::read_to_string(root.join(MAIN)).map_err(ConfigError::Read)?;
     // The main file has to hold by itself, so that its errors carry its own lines.
     let config = parse(Utf8Path::new(MAIN), &text)?;
     let local = root.join(LOCAL);
@@ -95,6 +96,15 @@ pub fn load(root: &Utf8Path) -> Result<Config, ConfigError> {
     }
     let local_text = fs_err::read_to_string(&local).map_err(ConfigError::Read)?;
     overlay(&text, &local_text)
+}
+
+/// Reads `wheels.toml` alone: what does not depend on the machine.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_committed(root: &Utf8Path) -> Result<Config, ConfigError> {
+    let text = fs_err::read_to_string(root.join(MAIN)).map_err(ConfigError::Read)?;
+    parse(Utf8Path::new(MAIN), &text)
 }
 
 fn toml_error(file: &str, error: &impl ToString) -> ConfigError {
@@ -169,10 +179,12 @@ pub(crate) fn parse(file: &Utf8Path, text: &str) -> Result<Config, ConfigError> 
         }
         targets.push(target);
     }
-    let ci = checker.ci(raw.ci, &targets)?;
+    let ci = checker.named(raw.ci, "ci", &targets, |ci| &ci.targets)?;
+    let publish = checker.named(raw.publish, "publish", &targets, |publish| &publish.targets)?;
     let build = raw.build.into_inner();
     let toolchain = raw.toolchain;
-    Ok(Config { source, build, toolchain, check, ci, targets, overrides: Vec::new() })
+    let overrides = Vec::new();
+    Ok(Config { source, build, toolchain, check, ci, publish, targets, overrides })
 }
 
 struct Checker<'a> {
@@ -195,17 +207,25 @@ impl Checker<'_> {
         before.matches('\n').count() + 1
     }
 
-    fn ci(&self, raw: Option<Spanned<Ci>>, targets: &[Target]) -> Result<Ci, ConfigError> {
-        let Some(raw) = raw else { return Ok(Ci::default()) };
-        let (start, ci) = (raw.span().start, raw.into_inner());
-        let known = |word: &&String| targets.iter().any(|t| t.name == **word || t.image == **word);
-        if let Some(word) = ci.targets.iter().find(|word| !known(word)) {
+    /// A table that names targets, each of which has to be there.
+    fn named<T: Default>(
+        &self,
+        raw: Option<Spanned<T>>,
+        name: &str,
+        targets: &[Target],
+        words: impl Fn(&T) -> &Vec<String>,
+    ) -> Result<T, ConfigError> {
+        let Some(raw) = raw else { return Ok(T::default()) };
+        let (start, table) = (raw.span().start, raw.into_inner());
+        let known = |word: &&String| targets.iter().any(|target| target.is_called(word));
+        if let Some(word) = words(&table).iter().find(|word| !known(word)) {
             let names: Vec<_> = targets.iter().map(|target| target.name.as_str()).collect();
+            let names = names.join(", ");
             let message =
-                format!("`[ci] targets` names `{word}`, which is no target ({})", names.join(", "));
+                format!("`[{name}] targets` names `{word}`, which is no target ({names})");
             return Err(self.at(start, message));
         }
-        Ok(ci)
+        Ok(table)
     }
 
     fn source(&self, raw: &Spanned<RawSource>) -> Result<Source, ConfigError> {

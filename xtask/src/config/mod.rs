@@ -7,17 +7,19 @@ mod ci;
 mod load;
 mod model;
 mod overrides;
+mod publish;
 mod target;
 
 pub use ci::{Ci, Runner};
 #[cfg(test)]
 pub(crate) use load::parse as parse_text;
-pub use load::{ConfigError, load};
+pub use load::{ConfigError, load, load_committed};
 pub use model::{
     Bootstrap, Build, Check, Config, Family, Libc, Platform, Provider, Rust, Source, TagPolicy,
     Toolchain,
 };
 pub use overrides::{PathPattern, Reason, RuleOverride, RuleSeverity};
+pub use publish::{Publish, Word};
 pub use target::{Target, TargetError, find_target, name_of_image};
 
 #[cfg(test)]

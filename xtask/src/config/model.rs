@@ -7,7 +7,7 @@ use std::str::FromStr;
 use camino::Utf8PathBuf;
 use serde::{Deserialize, Serialize};
 
-use super::{Ci, RuleOverride, Target};
+use super::{Ci, Publish, RuleOverride, Target};
 use crate::isa::Level;
 use crate::wheel::Interpreter;
 
@@ -24,6 +24,8 @@ pub struct Config {
     pub check: Check,
     /// What hosted CI builds, and on what.
     pub ci: Ci,
+    /// Which wheels are published, and how.
+    pub publish: Publish,
     /// The systems that are built for, in the file's order.
     pub targets: Vec<Target>,
     /// The keys that `wheels.local.toml` overrides, as dotted paths.

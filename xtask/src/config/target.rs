@@ -27,6 +27,11 @@ pub struct Target {
 }
 
 impl Target {
+    /// Whether `word` is its name or its image.
+    pub fn is_called(&self, word: &str) -> bool {
+        self.name == word || self.image == word
+    }
+
     /// The folder of this target below `dist/`: `debian12-amd64`.
     pub fn folder(&self, platform: &Platform) -> String {
         format!("{}-{}", self.name, platform.engine_arch())
@@ -54,7 +59,7 @@ pub enum TargetError {
 /// # Errors
 /// [`TargetError`] when `word` cannot be an image reference.
 pub fn find_target(config: &Config, word: &str) -> Result<Target, TargetError> {
-    if let Some(target) = config.targets.iter().find(|t| t.name == word || t.image == word) {
+    if let Some(target) = config.targets.iter().find(|t| t.is_called(word)) {
         return Ok(target.clone());
     }
     if !is_image_reference(word) {

@@ -69,11 +69,28 @@ impl BuildInfo {
         }
     }
 
+    /// What makes the environment of `other` another one, `image` or `source`, with the value that
+    /// each has; `None` where both are of one environment.
+    pub fn other_environment(&self, other: &Self) -> Option<(&'static str, String, String)> {
+        // An image is its digest, whatever each machine calls it.
+        let value = |info: &Self, field: &str| {
+            let value = info.rest.get(field).cloned().unwrap_or_default();
+            value.get("digest").cloned().unwrap_or(value)
+        };
+        let differs = |field: &&str| value(self, field) != value(other, field);
+        let text = |value: serde_json::Value| match value {
+            serde_json::Value::String(text) => text,
+            other => other.to_string(),
+        };
+        let field = ["image", "source"].into_iter().find(|field| differs(field))?;
+        Some((field, text(value(self, field)), text(value(other, field))))
+    }
+
     /// This report with the interpreters of `earlier` added, where both are of one environment.
     #[must_use]
     pub fn joined(mut self, earlier: Option<&Self>) -> Self {
-        let same = |field: &str, other: &Self| self.rest.get(field) == other.rest.get(field);
-        let Some(earlier) = earlier.filter(|e| same("image", e) && same("source", e)) else {
+        let Some(earlier) = earlier.filter(|earlier| self.other_environment(earlier).is_none())
+        else {
             return self;
         };
         let list = |info: &Self| {

@@ -42,7 +42,8 @@ pub fn asked(config: &Config) -> Asked {
         Source::Sdist { name, version, .. } => Some((name.clone(), version.clone())),
         Source::Path { .. } => None,
     };
-    Asked { folders: folders.map(|folder| (folder, pythons.clone())).collect(), project }
+    let folders = folders.map(|folder| (folder, pythons.clone())).collect();
+    Asked { folders, unpublished: config.unpublished_folders(), project }
 }
 
 fn known(each: &RuleOverride) -> Result<Override, UnknownRule> {

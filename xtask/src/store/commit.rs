@@ -120,19 +120,53 @@ impl Store {
     /// # Errors
     /// When a file cannot be written or moved; the next [`Self::recover`] finishes what was begun.
     pub fn commit(&self, folder: &str, change: &Change) -> Result<(), StoreError> {
+        self.commit_all(&[(folder, change)])
+    }
+
+    /// Carries out the changes of several folders as one: all of them happen, or none.
+    ///
+    /// # Errors
+    /// As [`Self::commit`].
+    pub fn commit_all(&self, changes: &[(&str, &Change)]) -> Result<(), StoreError> {
         // A change that failed half way comes first, or its files would be in no manifest.
         if self.journal().exists() {
             self.recover()?;
         }
         let staging = self.staging();
         remove_folder(&staging)?;
-        fs_err::create_dir_all(&staging)?;
         let mut manifest = self.manifest()?;
         // What someone took out of `dist/` is no longer promised by checksums and manifest.
         manifest.files.retain(|entry| self.dist.join(&entry.path).exists());
-        let mut moves = Vec::new();
+        let mut journal = Journal { moves: Vec::new(), removes: Vec::new() };
+        for (folder, change) in changes {
+            self.stage(folder, change, &mut manifest, &mut journal)?;
+        }
+        fs_err::create_dir_all(&staging)?;
+        let mut text = serde_json::to_vec_pretty(&manifest).map_err(std::io::Error::from)?;
+        text.push(b'\n');
+        let staged = write_synced(&staging.join(MANIFEST), &text)?;
+        journal.moves.push((staged, self.dist.join(MANIFEST)));
+        let text = serde_json::to_vec(&journal).map_err(std::io::Error::from)?;
+        let draft = write_synced(&self.work.join("journal.draft"), &text)?;
+        // From this rename on the change happens, whatever becomes of this process.
+        fs_err::rename(draft, self.journal())?;
+        carry_out(&journal)?;
+        self.finish()
+    }
+
+    /// Lays the files of one folder ready and notes what is to become of them.
+    fn stage(
+        &self,
+        folder: &str,
+        change: &Change,
+        manifest: &mut Manifest,
+        journal: &mut Journal,
+    ) -> Result<(), StoreError> {
+        let (staging, home) = (self.staging().join(folder), self.dist.join(folder));
+        fs_err::create_dir_all(&staging)?;
         let below = |name: &str| format!("{folder}/{name}");
         manifest.files.retain(|entry| !change.replaced.iter().any(|n| below(n) == entry.path));
+        let mut names = vec!["SHA256SUMS"];
         for (file, kind) in &change.files {
             let name = file.file_name().unwrap_or_default();
             let staged = staging.join(name);
@@ -141,30 +175,21 @@ impl Store {
             let new = entry(&below(name), &staged, kind.clone())?;
             manifest.take_over(folder, &new);
             manifest.put(new);
-            moves.push((staged, self.dist.join(folder).join(name)));
+            journal.moves.push((staged, home.join(name)));
+            names.push(name);
         }
         for (name, bytes) in &change.metadata {
             let staged = write_synced(&staging.join(name), bytes)?;
             manifest.put(entry(&below(name), &staged, Kind::Metadata)?);
-            moves.push((staged, self.dist.join(folder).join(name)));
+            journal.moves.push((staged, home.join(name)));
+            names.push(name);
         }
-        let sums = write_synced(&staging.join("SHA256SUMS"), &checksums(&manifest, folder))?;
+        let sums = write_synced(&staging.join("SHA256SUMS"), &checksums(manifest, folder))?;
         manifest.put(entry(&below("SHA256SUMS"), &sums, Kind::Metadata)?);
-        moves.push((sums, self.dist.join(folder).join("SHA256SUMS")));
-        let mut text = serde_json::to_vec_pretty(&manifest).map_err(std::io::Error::from)?;
-        text.push(b'\n');
-        let staged = write_synced(&staging.join(MANIFEST), &text)?;
-        moves.push((staged, self.dist.join(MANIFEST)));
-        let kept = |name: &&String| !moves.iter().any(|(_, to)| to.file_name() == Some(name));
-        let replaced = change.replaced.iter().filter(kept);
-        let removes = replaced.map(|name| self.dist.join(folder).join(name)).collect();
-        let journal = Journal { moves, removes };
-        let text = serde_json::to_vec(&journal).map_err(std::io::Error::from)?;
-        let draft = write_synced(&self.work.join("journal.draft"), &text)?;
-        // From this rename on the change happens, whatever becomes of this process.
-        fs_err::rename(draft, self.journal())?;
-        carry_out(&journal)?;
-        self.finish()
+        journal.moves.push((sums, home.join("SHA256SUMS")));
+        let replaced = change.replaced.iter().filter(|name| !names.contains(&name.as_str()));
+        journal.removes.extend(replaced.map(|name| home.join(name)));
+        Ok(())
     }
 
     fn finish(&self) -> Result<(), StoreError> {

@@ -108,7 +108,8 @@ fn a_change_that_was_cut_off_anywhere_is_finished_or_never_was() {
         fs_err::remove_file(f.store.dist().join("t")).unwrap();
         fs_err::create_dir_all(f.store.dist().join("t")).unwrap();
         for name in ["a.whl", "build-info.txt", "SHA256SUMS"].iter().take(moved) {
-            fs_err::rename(staging.join(name), f.store.dist().join("t").join(name)).unwrap();
+            fs_err::rename(staging.join("t").join(name), f.store.dist().join("t").join(name))
+                .unwrap();
         }
         assert!(f.store.recover().unwrap());
         assert_eq!(names(&f.store.dist().join("t")), expected, "cut off after {moved} moves");
@@ -116,6 +117,22 @@ fn a_change_that_was_cut_off_anywhere_is_finished_or_never_was() {
         assert!(manifest.files.iter().all(|entry| f.store.holds(entry)));
         assert!(!staging.exists() && !f.store.recover().unwrap());
     }
+}
+
+#[test]
+fn folders_that_are_changed_together_change_all_or_not_at_all() {
+    let f = fixture();
+    let (one, two) = (change(&f, "a.whl", "A", &[]), change(&f, "a.whl", "A", &[]));
+    // The second folder cannot be made: the first one's files wait for it behind the journal.
+    fs_err::create_dir_all(f.store.dist()).unwrap();
+    fs_err::write(f.store.dist().join("u"), "").unwrap();
+    assert!(f.store.commit_all(&[("t", &one), ("u", &two)]).is_err());
+    assert_eq!(f.store.manifest().unwrap(), Manifest::default(), "nothing is promised yet");
+    fs_err::remove_file(f.store.dist().join("u")).unwrap();
+    assert!(f.store.recover().unwrap());
+    let manifest = f.store.manifest().unwrap();
+    assert_eq!(manifest.files.len(), 6, "{manifest:?}");
+    assert!(manifest.files.iter().all(|entry| f.store.holds(entry)));
 }
 
 #[test]

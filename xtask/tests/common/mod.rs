@@ -6,6 +6,8 @@
     reason = "a test fails by panicking; not each uses all"
 )]
 
+pub(crate) mod machine;
+
 use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::{Command, Output};

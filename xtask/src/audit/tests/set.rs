@@ -41,7 +41,7 @@ fn pkg(version: &str, python: &str) -> Fixture {
 fn asked(pythons: &[&str]) -> Asked {
     let pythons: Vec<_> = pythons.iter().map(|python| python.parse().unwrap()).collect();
     let folders = [("debian12-amd64".to_owned(), pythons)].into();
-    Asked { folders, project: Some(("pkg".into(), "1.0".into())) }
+    Asked { folders, project: Some(("pkg".into(), "1.0".into())), ..Asked::default() }
 }
 
 const HERE: &str = "debian12-amd64";
@@ -88,6 +88,9 @@ fn two_targets_may_not_share_a_name() {
         ("SET003", Severity::Error, name)
     );
     assert_eq!(told(&judged(&wheels, None, false))[0], ("SET003", Severity::Warning, name));
+    let one = Asked { unpublished: ["rocky9-amd64".to_owned()].into(), ..asked(&["cp311"]) };
+    let told_of_one = judged(&wheels, Some(one), true);
+    assert!(told_of_one.iter().all(|each| each.code != "SET003"), "{told_of_one:?}");
     let copies = [(HERE, pkg("1.0", "cp311")), ("rocky9-amd64", pkg("1.0", "cp311"))];
     assert_eq!(
         told(&judged(&copies, Some(asked(&["cp311"])), false)),

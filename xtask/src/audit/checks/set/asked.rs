@@ -16,8 +16,7 @@ pub(super) fn find(
 ) {
     let mut folders: BTreeMap<&str, Vec<&Member<'_>>> = BTreeMap::new();
     for member in members {
-        let folder = member.audit.path.as_ref().and_then(|path| path.parent()?.file_name());
-        folders.entry(folder.unwrap_or_default()).or_default().push(member);
+        folders.entry(member.folder()).or_default().push(member);
     }
     let mut absent = BTreeSet::new();
     for (folder, interpreters) in &asked.folders {

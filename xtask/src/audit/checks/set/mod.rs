@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Finding, Rule, Severity, listing};
 use crate::{
-    audit::{Audit, Inputs},
+    audit::{Asked, Audit, Inputs},
     wheel::{WheelName, same_version},
 };
 
@@ -28,7 +28,8 @@ const MISSING_TARGET: Rule = Rule::warning(
 const ONE_NAME: Rule = Rule::error(
     "SET003",
     "one-name",
-    "give each target a tag of its own (`tag = \"target\"`): only one of the files can be published",
+    "only one of the files can be published: give each target a tag of its own (`tag = \"target\"`), or \
+     name one of the targets in `[publish] targets`",
 );
 const OTHER_VERSION: Rule =
     Rule::error("SET004", "other-version", "take the old wheels away, or build them again");
@@ -72,6 +73,12 @@ impl Member<'_> {
         self.audit.path.as_ref().map_or(&self.audit.facts.file, |path| path.as_str())
     }
 
+    /// The name of the folder that it is in.
+    fn folder(&self) -> &str {
+        let folder = self.audit.path.as_ref().and_then(|path| path.parent()?.file_name());
+        folder.unwrap_or_default()
+    }
+
     fn is_pure(&self) -> bool {
         self.name.tags.platforms == ["any"]
     }
@@ -91,7 +98,7 @@ pub(in crate::audit) fn findings(inputs: &Inputs, wheels: &[Audit], publish: boo
         asked::find(asked, &members, publish, &mut findings);
     }
     like::find(&inputs.like, &members, &mut findings);
-    names(&members, is_own, &mut findings);
+    names(&members, inputs.asked.as_ref(), &mut findings);
     let mut projects: BTreeMap<String, Vec<&Member<'_>>> = BTreeMap::new();
     for member in &members {
         projects.entry(member.project()).or_default().push(member);
@@ -118,9 +125,13 @@ fn weighed(mut finding: Finding, is_own: bool, elsewhere: Severity) -> Finding {
 }
 
 /// Files of one name in several folders: only one of them can be published.
-fn names(members: &[Member<'_>], is_own: bool, findings: &mut Vec<Finding>) {
+fn names(members: &[Member<'_>], asked: Option<&Asked>, findings: &mut Vec<Finding>) {
+    let is_own = asked.is_some();
+    // A target that is not published may have what another one has.
+    let is_published =
+        |member: &&Member<'_>| asked.is_none_or(|it| !it.unpublished.contains(member.folder()));
     let mut names: BTreeMap<&str, Vec<&Member<'_>>> = BTreeMap::new();
-    for member in members {
+    for member in members.iter().filter(is_published) {
         names.entry(&member.audit.facts.file).or_default().push(member);
     }
     for same in names.values().filter(|same| same.len() > 1) {

@@ -1,0 +1,309 @@
+//! What becomes of several manifests when their folders are made one.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use camino::Utf8Path;
+use serde::Serialize;
+
+use crate::config::Platform;
+use crate::store::{Entry, Kind, Manifest, Smoke, WheelBuild};
+use crate::wheel::WheelName;
+
+/// The largest file of metadata that is taken over, in bytes.
+const MAX_METADATA: u64 = 16 << 20;
+
+/// A `dist/` that takes part: this machine's own, or one that was brought.
+#[derive(Debug)]
+pub(super) struct Side<'a> {
+    pub(super) folder: &'a Utf8Path,
+    pub(super) manifest: &'a Manifest,
+}
+
+/// Two things that cannot both be in one `dist/`, or one that can be in none.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Clash {
+    /// The file or folder below `dist/`.
+    pub path: String,
+    /// What is wrong.
+    pub message: String,
+    /// What to do about it.
+    pub hint: &'static str,
+}
+
+impl Clash {
+    pub(super) fn new(path: &str, message: String, hint: &'static str) -> Self {
+        Self { path: path.to_owned(), message, hint }
+    }
+}
+
+/// What becomes of a wheel that was brought.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum State {
+    /// It is new here.
+    Added,
+    /// It was here already.
+    Same,
+    /// It takes the place of another one.
+    Replaced,
+}
+
+impl State {
+    /// The word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Added => "added",
+            Self::Same => "same",
+            Self::Replaced => "replaced",
+        }
+    }
+}
+
+/// A wheel that was brought.
+#[derive(Debug, Clone)]
+pub(super) struct Brought {
+    pub(super) entry: Entry,
+    /// The side that it is copied from.
+    pub(super) side: usize,
+    pub(super) state: State,
+}
+
+/// One target's folder, as it is to become.
+#[derive(Debug, Default)]
+pub(super) struct Folder {
+    /// By file name.
+    pub(super) wheels: BTreeMap<String, Brought>,
+    /// The sides that have the folder's metadata, by file name, in their order.
+    pub(super) metadata: BTreeMap<String, Vec<(usize, Entry)>>,
+    /// Wheels of this machine that give way.
+    pub(super) replaced: Vec<String>,
+    /// Wheels of this machine that stay.
+    pub(super) kept: BTreeMap<String, Entry>,
+}
+
+impl Folder {
+    /// Whether anything in it is new.
+    pub(super) fn changes(&self) -> bool {
+        self.wheels.values().any(|wheel| wheel.state != State::Same)
+    }
+}
+
+const OTHER_BYTES: &str = "build each target, platform and interpreter on one machine, or leave one \
+                           of the folders out";
+const OWN: &str = "`--replace` lets what was brought take the place of what is there";
+const STRANGE: &str = "bring a `dist/` as `cargo xtask wheels` left it";
+
+/// The folders that `sides` make together.
+///
+/// # Errors
+/// Everything in them that cannot be in one `dist/`.
+pub(super) fn merge(sides: &[Side<'_>]) -> Result<BTreeMap<String, Folder>, Vec<Clash>> {
+    let mut folders: BTreeMap<String, Folder> = BTreeMap::new();
+    let mut clashes = Vec::new();
+    for (index, side) in sides.iter().enumerate() {
+        for entry in &side.manifest.files {
+            match placed(entry) {
+                Err(reason) => clashes.push(Clash::new(&entry.path, reason, STRANGE)),
+                Ok((folder, name)) => {
+                    let folder = folders.entry(folder.to_owned()).or_default();
+                    match &entry.kind {
+                        Kind::Wheel { .. } => take(folder, name, entry, index, sides, &mut clashes),
+                        Kind::Metadata => {
+                            let all = folder.metadata.entry(name.to_owned()).or_default();
+                            all.push((index, entry.clone()));
+                        }
+                    }
+                }
+            }
+        }
+    }
+    // A folder without a wheel is what an earlier state of some machine left.
+    folders.retain(|_, folder| !folder.wheels.is_empty());
+    if clashes.is_empty() { Ok(folders) } else { Err(clashes) }
+}
+
+/// Folder and file name of an entry, where both are what the store would have made them.
+fn placed(entry: &Entry) -> Result<(&str, &str), String> {
+    let parts: Vec<&str> = entry.path.split('/').collect();
+    let [folder, name] = parts.as_slice() else {
+        return Err("it is not in the folder of a target".to_owned());
+    };
+    let plain = |part: &str| {
+        !part.is_empty()
+            && !part.starts_with(['.', '-'])
+            && part.chars().all(|c| c.is_ascii_graphic() && c != '\\')
+    };
+    if !plain(folder) || !plain(name) {
+        return Err("it has a name that no build of ours gives".to_owned());
+    }
+    let is_wheel = name.to_ascii_lowercase().ends_with(".whl");
+    match &entry.kind {
+        Kind::Metadata if is_wheel => {
+            return Err("it is a wheel that the manifest calls metadata".to_owned());
+        }
+        Kind::Metadata if entry.size > MAX_METADATA => {
+            return Err(format!("it is metadata of {} bytes", entry.size));
+        }
+        Kind::Metadata => {}
+        Kind::Wheel { target, platform, builds, .. } => {
+            WheelName::parse(name).map_err(|error| error.to_string())?;
+            let platform: Platform = platform.parse()?;
+            let home = format!("{target}-{}", platform.engine_arch());
+            if home != *folder {
+                return Err(format!("the manifest says it is of `{home}`"));
+            }
+            if builds.is_empty() {
+                return Err("the manifest names no interpreter for it".to_owned());
+            }
+        }
+    }
+    Ok((folder, name))
+}
+
+fn take(
+    folder: &mut Folder,
+    name: &str,
+    entry: &Entry,
+    index: usize,
+    sides: &[Side<'_>],
+    clashes: &mut Vec<Clash>,
+) {
+    let place = |index: usize| sides.get(index).map_or("", |side| side.folder.as_str());
+    if let Some(known) = folder.wheels.get_mut(name) {
+        if known.entry.sha256 == entry.sha256 {
+            join_builds(&mut known.entry, entry.builds());
+        } else {
+            let message =
+                format!("`{}` and `{}` have other bytes for it", place(known.side), place(index));
+            clashes.push(Clash::new(&entry.path, message, OTHER_BYTES));
+        }
+        return;
+    }
+    for build in entry.builds() {
+        let same = |other: &&Brought| other.entry.build(&build.interpreter).is_some();
+        if let Some(other) = folder.wheels.values().find(same) {
+            let message = format!(
+                "`{}` has it for {}, and `{}` has `{}`",
+                place(index),
+                build.interpreter,
+                place(other.side),
+                other.entry.path
+            );
+            clashes.push(Clash::new(&entry.path, message, OTHER_BYTES));
+        }
+    }
+    let brought = Brought { entry: entry.clone(), side: index, state: State::Added };
+    folder.wheels.insert(name.to_owned(), brought);
+}
+
+/// Adds the builds that `entry` has not, a smoke test that passed winning; whether any was added.
+fn join_builds(entry: &mut Entry, more: &[WheelBuild]) -> bool {
+    let Kind::Wheel { builds, .. } = &mut entry.kind else { return false };
+    let mut changed = false;
+    for build in more {
+        let known = builds.iter_mut().find(|known| known.interpreter == build.interpreter);
+        if let Some(known) = known {
+            if known.smoke == Smoke::Skipped && build.smoke == Smoke::Passed {
+                *known = build.clone();
+                changed = true;
+            }
+        } else {
+            builds.push(build.clone());
+            changed = true;
+        }
+    }
+    builds.sort_by(|a, b| a.interpreter.cmp(&b.interpreter));
+    changed
+}
+
+/// Holds `folders` against what this machine's `dist/` has: `own`, whose wheels are whole.
+///
+/// # Errors
+/// What is there already with other bytes, unless it may be replaced.
+pub(super) fn against_own(
+    folders: &mut BTreeMap<String, Folder>,
+    own: &Manifest,
+    replace: bool,
+) -> Result<(), Vec<Clash>> {
+    let mut clashes = Vec::new();
+    for (name, folder) in folders.iter_mut() {
+        let wheels = own.folder(name).filter(|entry| !entry.builds().is_empty());
+        for entry in wheels {
+            match one_own(folder, entry) {
+                Some(message) if !replace => clashes.push(Clash::new(&entry.path, message, OWN)),
+                _ => {}
+            }
+        }
+    }
+    if clashes.is_empty() { Ok(()) } else { Err(clashes) }
+}
+
+/// What becomes of one wheel of this machine; in words, where it has to give way.
+fn one_own(folder: &mut Folder, own: &Entry) -> Option<String> {
+    let name = own.path.rsplit('/').next().unwrap_or_default().to_owned();
+    if let Some(brought) = folder.wheels.get_mut(&name) {
+        if brought.entry.sha256 != own.sha256 {
+            brought.state = State::Replaced;
+            return Some("it is there already, with other bytes".to_owned());
+        }
+        let mut joined = own.clone();
+        let is_more = join_builds(&mut joined, brought.entry.builds());
+        brought.entry = joined;
+        brought.state = if is_more { State::Replaced } else { State::Same };
+        return None;
+    }
+    let interpreters: BTreeSet<&str> =
+        own.builds().iter().map(|b| b.interpreter.as_str()).collect();
+    let has = |brought: &Brought, it: &str| brought.entry.build(it).is_some();
+    let taken: Vec<&&str> = interpreters
+        .iter()
+        .filter(|it| folder.wheels.values().any(|brought| has(brought, it)))
+        .collect();
+    let Some(first) = taken.first().map(|it| (**it).to_owned()) else {
+        folder.kept.insert(name, own.clone());
+        return None;
+    };
+    if taken.len() == interpreters.len() {
+        folder.replaced.push(name);
+    } else {
+        folder.kept.insert(name, own.clone());
+    }
+    for brought in folder.wheels.values_mut().filter(|brought| has(brought, &first)) {
+        brought.state = State::Replaced;
+    }
+    Some(format!("it is the wheel for {first} there, and another one was brought"))
+}
+
+/// Wheels of one name and other bytes in several folders, but for the `unpublished` ones. `own` counts
+/// too.
+pub(super) fn one_name(
+    folders: &BTreeMap<String, Folder>,
+    own: &Manifest,
+    unpublished: &BTreeSet<String>,
+) -> Vec<Clash> {
+    const HINT: &str = "an index takes a file name once: `[publish] targets` in wheels.toml names \
+                        the targets whose wheels go there, one for each C library";
+    let mut names: BTreeMap<&str, BTreeMap<&str, &str>> = BTreeMap::new();
+    let is_published =
+        |path: &str| path.split_once('/').is_some_and(|(f, _)| !unpublished.contains(f));
+    let gone = |path: &str| {
+        let (folder, name) = path.split_once('/').unwrap_or_default();
+        let folder = folders.get(folder);
+        folder.is_some_and(|f| f.replaced.iter().any(|r| r == name) || f.wheels.contains_key(name))
+    };
+    let own = own.files.iter().filter(|entry| !entry.builds().is_empty() && !gone(&entry.path));
+    let brought = folders.values().flat_map(|folder| folder.wheels.values()).map(|b| &b.entry);
+    for entry in own.chain(brought).filter(|entry| is_published(&entry.path)) {
+        let name = entry.path.rsplit('/').next().unwrap_or_default();
+        names.entry(name).or_default().insert(&entry.path, &entry.sha256);
+    }
+    let differ = |all: &BTreeMap<&str, &str>| all.values().collect::<BTreeSet<_>>().len() > 1;
+    let clash = |all: BTreeMap<&str, &str>| {
+        let mut paths = all.keys();
+        let first = paths.next().copied().unwrap_or_default();
+        let others: Vec<_> = paths.map(|path| format!("`{path}`")).collect();
+        let message = format!("{} has the same name and other bytes", others.join(", "));
+        Clash::new(first, message, HINT)
+    };
+    names.into_values().filter(differ).map(clash).collect()
+}
