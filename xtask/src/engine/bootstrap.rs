@@ -1,6 +1,9 @@
 //! A base image made from the distribution's own packages, for machines where no container
 //! registry answers: mmdebstrap makes the root file system, we make an image of it.
 
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
 use camino::Utf8Path;
 use serde::Serialize;
 
@@ -13,7 +16,23 @@ use crate::exec::{ExecError, Step};
 /// Repository name of the images we make; no registry of that name exists, so none is asked.
 const REPOSITORY: &str = "xtask-wheels/os";
 /// Raised when images are made in another way, so that older ones are not taken for new ones.
-const RECIPE: u32 = 1;
+const RECIPE: u32 = 2;
+/// Makes the file system merged from the start where the suite is; without it a package does so in
+/// the end, which brings the whole of Perl along (mmdebstrap(1), `hooks/merged-usr`).
+const MERGED_HOOK: &str = "/usr/share/mmdebstrap/hooks/maybe-merged-usr";
+/// What dpkg is told, then and in the image: what nobody reads in a container costs minutes where
+/// every file is written by an emulated dpkg. Copyright files stay.
+const DPKG_OPTIONS: [&str; 5] = [
+    "force-unsafe-io",
+    "path-exclude=/usr/share/doc/*",
+    "path-include=/usr/share/doc/*/copyright",
+    "path-exclude=/usr/share/locale/*",
+    "path-exclude=/usr/share/man/*",
+];
+/// How long nothing is said between two reports from within a phase.
+const QUIET: Duration = Duration::from_secs(10);
+/// How many of the tool's last lines are shown where it fails, and how long each may be.
+const TAIL: (usize, usize) = (15, 4096);
 
 #[derive(Serialize)]
 struct Ingredients<'a> {
@@ -54,10 +73,15 @@ pub(super) fn present(
 
 /// The mmdebstrap call that writes `target`'s root file system to `rootfs`.
 fn step(bootstrap: &Bootstrap, platform: &Platform, rootfs: &Utf8Path) -> Step {
-    let mut step = Step::new("mmdebstrap", ["--variant=minbase", "--format=tar"])
-        .arg(format!("--architectures={}", platform.debian_arch()))
-        // Without certificates nothing in the container could speak HTTPS.
-        .arg("--include=ca-certificates")
+    let mut step = Step::new("mmdebstrap", ["--variant=minbase", "--format=tar", "--verbose"])
+        .arg(format!("--architectures={}", platform.debian_arch()));
+    if Utf8Path::new(MERGED_HOOK).exists() {
+        step = step.arg(format!("--hook-dir={MERGED_HOOK}"));
+    }
+    for option in DPKG_OPTIONS {
+        step = step.arg(format!("--dpkgopt={option}"));
+    }
+    step = step
         .arg(&bootstrap.suite)
         .arg(rootfs.as_str())
         // The same packages give the same bytes, and so the same digest.
@@ -88,19 +112,7 @@ pub(super) fn make(
         .map(|path| (folder, path))?;
     let (rootfs, image) = (folder.1.join("rootfs.tar"), folder.1.join("image.tar"));
     say(&format!("mmdebstrap {} {}", bootstrap.suite, platform.debian_arch()));
-    engine.exec.read(&step(bootstrap, platform, &rootfs)).map_err(|error| match error {
-        ExecError::NotFound { program } => EngineError::Base(format!(
-            "`{program}` is needed to make `{}` without a registry\n\n\
-             hint: `cargo xtask setup` installs it",
-            target.image
-        )),
-        ExecError::Failed { stderr, .. } => EngineError::Base(format!(
-            "mmdebstrap could not make `{}` for {platform}:\n{}",
-            target.image,
-            last_lines(&stderr, 15)
-        )),
-        other => EngineError::Exec(other),
-    })?;
+    run(engine, target, platform, &step(bootstrap, platform, &rootfs), say)?;
     let reference = reference(bootstrap, platform);
     let digest = archive::write(&rootfs, &image, platform, &reference)?;
     say(&format!("loading {reference}"));
@@ -119,9 +131,80 @@ fn remove_leftovers(work: &Utf8Path) -> std::io::Result<()> {
     Ok(())
 }
 
-fn last_lines(text: &str, count: usize) -> String {
-    let lines: Vec<_> = text.lines().collect();
-    lines[lines.len().saturating_sub(count)..].join("\n")
+/// Runs the tool, and says what it is doing.
+fn run(
+    engine: &Engine,
+    target: &Target,
+    platform: &Platform,
+    step: &Step,
+    say: &mut dyn FnMut(&str),
+) -> Result<(), EngineError> {
+    let mut account = Account::new(Instant::now());
+    let mut line = |_, line: &[u8]| {
+        if let Some(text) = account.line(&String::from_utf8_lossy(line), Instant::now()) {
+            say(&text);
+        }
+    };
+    let finished = engine.exec.lines(step, TAIL.1, &mut line).map_err(|error| match error {
+        ExecError::NotFound { program } => EngineError::Base(format!(
+            "`{program}` is needed to make `{}` without a registry\n\n\
+             hint: `cargo xtask setup` installs it",
+            target.image
+        )),
+        other => EngineError::Exec(other),
+    })?;
+    if finished.success {
+        return Ok(());
+    }
+    Err(EngineError::Base(format!(
+        "mmdebstrap could not make `{}` for {platform}:\n{}",
+        target.image,
+        Vec::from(account.tail).join("\n")
+    )))
+}
+
+/// What mmdebstrap has done so far, told by what it prints.
+struct Account {
+    unpacked: u32,
+    set_up: u32,
+    said: Instant,
+    tail: VecDeque<String>,
+}
+
+impl Account {
+    fn new(now: Instant) -> Self {
+        Self { unpacked: 0, set_up: 0, said: now, tail: VecDeque::new() }
+    }
+
+    /// Takes one line of it; what is to be said now, if anything.
+    fn line(&mut self, line: &str, now: Instant) -> Option<String> {
+        let line = line.trim_end();
+        if self.tail.len() == TAIL.0 {
+            self.tail.pop_front();
+        }
+        self.tail.push_back(line.to_owned());
+        let text = if let Some(phase) = line.strip_prefix("I: ") {
+            // Its own conditions and folders are nobody's business; each phase ends in dots.
+            phase.strip_suffix("...").map(str::to_owned)
+        } else if line.starts_with("Unpacking ") {
+            self.unpacked += 1;
+            self.due(now).then(|| format!("{} packages unpacked", self.unpacked))
+        } else if let Some(rest) = line.strip_prefix("Setting up ") {
+            self.set_up += 1;
+            let name = rest.split([' ', ':']).next().unwrap_or_default();
+            self.due(now).then(|| format!("{} packages set up, now {name}", self.set_up))
+        } else {
+            None
+        };
+        if text.is_some() {
+            self.said = now;
+        }
+        text
+    }
+
+    fn due(&self, now: Instant) -> bool {
+        now.duration_since(self.said) >= QUIET
+    }
 }
 
 #[cfg(test)]
@@ -141,5 +224,43 @@ mod tests {
             assert!(tag.len() <= 128 && tag.starts_with(|c: char| c.is_ascii_alphanumeric()));
             assert!(tag.chars().all(|c| c.is_ascii_alphanumeric() || "_.-".contains(c)), "{tag}");
         }
+    }
+    #[test]
+    fn a_bootstrap_tells_its_phases_and_what_takes_long_within_them() {
+        let start = Instant::now();
+        let mut account = Account::new(start);
+        let mut told = Vec::new();
+        let lines = [
+            (0, "I: automatically chosen mode: root"),
+            (1, "I: downloading packages with apt..."),
+            (9, "Get:1 http://a.example bookworm/main arm64 libc6 [2.1 MB]"),
+            (9, "I: installing essential packages..."),
+            (10, "Unpacking libc6:arm64 (2.36-9) ..."),
+            (20, "Unpacking dpkg (1.21) ..."),
+            (21, "Setting up libc6:arm64 (2.36-9) ..."),
+            (35, "Setting up dpkg (1.21) ..."),
+        ];
+        for (second, line) in lines {
+            told.extend(account.line(line, start + Duration::from_secs(second)));
+        }
+        assert_eq!(
+            told,
+            [
+                "downloading packages with apt",
+                "installing essential packages",
+                "2 packages unpacked",
+                "2 packages set up, now dpkg",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_bootstrap_that_fails_shows_its_last_lines() {
+        let mut account = Account::new(Instant::now());
+        for number in 0..100 {
+            account.line(&format!("E: line {number}"), Instant::now());
+        }
+        assert_eq!(account.tail.len(), TAIL.0);
+        assert_eq!(account.tail.back().map(String::as_str), Some("E: line 99"));
     }
 }
