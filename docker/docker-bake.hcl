@@ -119,6 +119,13 @@ target "build-info" {
   }
 }
 
+# The interpreters of a target with its compilers and tools, as an image: stands for the stages
+# `base` and `interpreter` where it is given as their named contexts.
+target "base-image" {
+  inherits = ["_common"]
+  target   = "interpreter"
+}
+
 # Does the one wheel in the folder WHEEL_CONTEXT work in a clean image?
 target "smoke" {
   inherits = ["_common"]

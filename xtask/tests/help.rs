@@ -95,8 +95,25 @@ fn wheels_explains_its_words_and_switches() {
 
               [default: auto]
 
+          --engine-host <[PLATFORM=]ENGINE>
+              The engine: an address (`ssh://user@host`) or a docker context, for every platform or
+              (`linux/arm64=ssh://user@host`) for one
+
           --builder <NAME>
               buildx builder to use; the current one where absent, and never switched
+
+          --network <NETWORK>
+              Network of the build steps; the engine's own where absent
+
+              Possible values:
+              - host: That of the engine's machine
+
+          --cache-from <CACHE>
+              Read this build cache: `type=local,src=DIR`, `type=registry,ref=NAME`, `type=gha`; each
+              job has its own scope in it
+
+          --cache-to <CACHE>
+              Write this build cache: `type=local,dest=DIR`, `type=registry,ref=NAME`, `type=gha`
 
           --no-wait
               Fail at once where another run holds `dist/`

@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use super::engine_args::EngineArgs;
 use super::{Workspace, native_platform, setup};
 use crate::exec::Exec;
 use crate::pipeline;
@@ -21,9 +22,9 @@ pub struct BuildInfoArgs {
     /// How base images may be had
     #[arg(long, value_enum, default_value_t)]
     pub base: crate::engine::base::Ways,
-    /// buildx builder to use; the current one where absent, and never switched
-    #[arg(long, value_name = "NAME")]
-    pub builder: Option<String>,
+    /// Which engine builds
+    #[command(flatten)]
+    pub engine: EngineArgs,
 }
 
 /// Builds the `build-info` target and prints what it says.
@@ -39,7 +40,7 @@ pub fn run(args: &BuildInfoArgs) -> anyhow::Result<ExitCode> {
     let _lock = Lock::take(&workspace.work, true, |holder| {
         report::note(&format!("waiting for another run ({holder})"));
     })?;
-    let engine = workspace.engine(&exec, args.builder.clone())?;
+    let engine = args.engine.engine(&exec, &workspace, &config)?;
     let image = request.targets.first().map_or("", |(target, _)| &target.image);
     setup::engine_platforms(&engine, &workspace.root, image)?;
     let live = Live::new(Detail::Steps);

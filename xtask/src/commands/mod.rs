@@ -6,6 +6,7 @@ pub mod check_glibc;
 pub mod ci;
 pub mod collect;
 pub mod doctor;
+pub mod engine_args;
 pub mod host_settings;
 pub mod matrix;
 pub mod policy;
@@ -20,8 +21,6 @@ use anyhow::Context as _;
 use camino::Utf8PathBuf;
 
 use crate::config::{self, Config, Platform};
-use crate::engine::Engine;
-use crate::exec::Exec;
 use crate::pipeline;
 use crate::report;
 
@@ -71,11 +70,6 @@ impl Workspace {
             report::note(&format!("wheels.local.toml overrides: {keys}"));
         }
         Ok(config)
-    }
-
-    pub(crate) fn engine(&self, exec: &Exec, builder: Option<String>) -> anyhow::Result<Engine> {
-        let host = pipeline::prepare_host(exec, &self.work)?;
-        Ok(Engine { exec: exec.clone(), root: self.root.clone(), host, builder })
     }
 }
 

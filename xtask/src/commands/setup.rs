@@ -171,7 +171,9 @@ pub fn engine_platforms(
     if matches!(known, Err(EngineError::Exec(ExecError::Interrupted))) {
         bail!(ExecError::Interrupted);
     }
-    if known.is_err() || !engine.is_new_enough() {
+    // Another machine's engine is not mended from here: its own words have to do.
+    let ours = engine.client.endpoint.is_none();
+    if ours && (known.is_err() || !engine.is_new_enough()) {
         let diagnosis = doctor::examine(&engine.exec, &Machine::this(workspace), image);
         let missing = diagnosis.missing(&Wants { engine: true, ..Wants::default() });
         if !missing.is_empty() && !interrupt::asked() {

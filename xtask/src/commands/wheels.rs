@@ -5,6 +5,7 @@ use std::sync::Mutex;
 
 use anyhow::bail;
 
+use super::engine_args::{self, EngineArgs};
 use super::setup::{self, Asked};
 use super::{COULD_NOT_RUN, FINDINGS, Workspace, native_platform};
 use crate::audit::Settings;
@@ -56,9 +57,9 @@ pub struct WheelsArgs {
     /// How base images may be had
     #[arg(long, value_enum, default_value_t)]
     pub base: Ways,
-    /// buildx builder to use; the current one where absent, and never switched
-    #[arg(long, value_name = "NAME")]
-    pub builder: Option<String>,
+    /// Which engine builds, and what it keeps
+    #[command(flatten)]
+    pub engine: EngineArgs,
     /// Fail at once where another run holds `dist/`
     #[arg(long)]
     pub no_wait: bool,
@@ -177,7 +178,7 @@ fn build(
     args: &WheelsArgs,
 ) -> anyhow::Result<Option<RunReport>> {
     let session = Session::open(exec, workspace, args)?;
-    let engine = workspace.engine(exec, args.builder.clone())?;
+    let engine = args.engine.engine(exec, workspace, &session.config)?;
     let context = session.context(&engine, workspace, args);
     if args.dry_run {
         if args.setup {
@@ -196,6 +197,7 @@ fn build(
             mend(exec, workspace, &session.plan, false)?;
         }
         runnable(&engine, workspace, &session.plan)?;
+        engine_args::announce(&engine)?;
     }
     let parallel = args.jobs.unwrap_or_else(default_jobs);
     let options = Options { parallel, fail_fast: args.fail_fast, ways: args.base };

@@ -8,7 +8,8 @@ use thiserror::Error;
 use toml::{Spanned, Table, Value};
 
 use super::{
-    Bootstrap, Build, Check, Ci, Config, Family, Libc, Platform, Publish, Source, Target, Toolchain,
+    BaseImages, Bootstrap, Build, Cache, Check, Ci, Config, EngineSettings, Family, Libc, Platform,
+    Publish, Source, Target, Toolchain,
 };
 use crate::isa::Machine;
 
@@ -56,6 +57,12 @@ struct RawConfig {
     ci: Option<Spanned<Ci>>,
     #[serde(default)]
     publish: Option<Spanned<Publish>>,
+    #[serde(default)]
+    engine: EngineSettings,
+    #[serde(default)]
+    cache: Option<Spanned<Cache>>,
+    #[serde(default, rename = "base-image")]
+    base_image: BaseImages,
     #[serde(default)]
     target: Vec<Spanned<RawTarget>>,
 }
@@ -181,10 +188,24 @@ pub(crate) fn parse(file: &Utf8Path, text: &str) -> Result<Config, ConfigError> 
     }
     let ci = checker.named(raw.ci, "ci", &targets, |ci| &ci.targets)?;
     let publish = checker.named(raw.publish, "publish", &targets, |publish| &publish.targets)?;
+    let cache = checker.cache(raw.cache)?;
     let build = raw.build.into_inner();
     let toolchain = raw.toolchain;
+    let (engine, base_images) = (raw.engine, raw.base_image);
     let overrides = Vec::new();
-    Ok(Config { source, build, toolchain, check, ci, publish, targets, overrides })
+    Ok(Config {
+        source,
+        build,
+        toolchain,
+        check,
+        ci,
+        publish,
+        engine,
+        cache,
+        base_images,
+        targets,
+        overrides,
+    })
 }
 
 struct Checker<'a> {
@@ -226,6 +247,13 @@ impl Checker<'_> {
             return Err(self.at(start, message));
         }
         Ok(table)
+    }
+
+    fn cache(&self, raw: Option<Spanned<Cache>>) -> Result<Cache, ConfigError> {
+        let Some(raw) = raw else { return Ok(Cache::default()) };
+        let (start, cache) = (raw.span().start, raw.into_inner());
+        cache.lacking().map_or(Ok(()), |message| Err(self.at(start, message)))?;
+        Ok(cache)
     }
 
     fn source(&self, raw: &Spanned<RawSource>) -> Result<Source, ConfigError> {

@@ -3,14 +3,20 @@
 //! Everything that can be wrong with them is said here, with the file and the line, before
 //! anything is planned. The rooms above get values that hold.
 
+mod base_images;
+mod cache;
 mod ci;
+mod engine;
 mod load;
 mod model;
 mod overrides;
 mod publish;
 mod target;
 
+pub use base_images::BaseImages;
+pub use cache::{Cache, CacheKind, CacheSpec};
 pub use ci::{Ci, Runner};
+pub use engine::{EngineSettings, Network};
 #[cfg(test)]
 pub(crate) use load::parse as parse_text;
 pub use load::{ConfigError, load, load_committed};

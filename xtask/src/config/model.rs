@@ -7,7 +7,7 @@ use std::str::FromStr;
 use camino::Utf8PathBuf;
 use serde::{Deserialize, Serialize};
 
-use super::{Ci, Publish, RuleOverride, Target};
+use super::{BaseImages, Cache, Ci, EngineSettings, Publish, RuleOverride, Target};
 use crate::isa::Level;
 use crate::wheel::Interpreter;
 
@@ -26,6 +26,12 @@ pub struct Config {
     pub ci: Ci,
     /// Which wheels are published, and how.
     pub publish: Publish,
+    /// Which engine builds.
+    pub engine: EngineSettings,
+    /// Build caches outside of the engine.
+    pub cache: Cache,
+    /// Where pre-built base images lie.
+    pub base_images: BaseImages,
     /// The systems that are built for, in the file's order.
     pub targets: Vec<Target>,
     /// The keys that `wheels.local.toml` overrides, as dotted paths.

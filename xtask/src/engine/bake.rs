@@ -7,12 +7,17 @@ use std::collections::BTreeMap;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
+use super::cache;
+use super::client::Client;
 use super::host::{HostSettings, csv_field};
-use crate::config::Platform;
+use crate::config::{Cache, Platform};
 use crate::exec::Step;
 
 /// The bake file, relative to the workspace root.
 pub const BAKE_FILE: &str = "docker/docker-bake.hcl";
+
+/// What is laid over it where the steps have the network of the engine's machine.
+const HOST_NETWORK_FILE: &str = "docker/host-network.yaml";
 
 /// What one bake call is to make.
 #[derive(Debug, Clone)]
@@ -31,18 +36,42 @@ pub struct Bake<'a> {
     pub metadata: Option<&'a Utf8Path>,
     /// Whether cached results may not be used.
     pub no_cache: bool,
-    /// The builder to use; the current one where it is `None`. It is never switched.
-    pub builder: Option<&'a str>,
+    /// What is kept in caches outside of the engine.
+    pub cached: Cached,
     /// `rawjson` for us, `plain` where a person pastes the line.
     pub progress: &'a str,
 }
 
+/// What a call reads from and writes to the caches that were configured: the scope is that of one
+/// job, so that no two of them overwrite each other's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Cached {
+    /// Nothing.
+    No,
+    /// What the scope holds is read.
+    Read(String),
+    /// It is read, and written afterwards.
+    ReadAndWritten(String),
+}
+
 impl Bake<'_> {
     /// The call, to be run in the workspace `root`.
-    pub fn step(&self, root: &Utf8Path, host: &HostSettings) -> Step {
+    pub(super) fn step(
+        &self,
+        client: &Client,
+        root: &Utf8Path,
+        host: &HostSettings,
+        cache: &Cache,
+    ) -> Step {
         let target = self.target;
-        let mut step = Step::new("docker", ["buildx", "bake", "--file", BAKE_FILE]).cwd(root);
-        if let Some(builder) = self.builder {
+        let mut step = client.step(["buildx", "bake", "--file", BAKE_FILE]).cwd(root);
+        if client.host_network {
+            step = step.arg("--file").arg(HOST_NETWORK_FILE);
+        }
+        if client.host_network && client.asks_leave {
+            step = step.arg("--allow").arg("network.host");
+        }
+        if let Some(builder) = &client.builder {
             step = step.arg("--builder").arg(builder);
         }
         step = step.arg("--progress").arg(self.progress);
@@ -63,6 +92,8 @@ impl Bake<'_> {
             "{target}.output=type=local,{}",
             csv_field(&format!("dest={}", self.output))
         ));
+        let attributes = cache::attributes(cache, &self.cached, root);
+        sets.extend(attributes.into_iter().map(|attribute| format!("{target}.{attribute}")));
         sets.extend(host.secrets().into_iter().map(|secret| format!("{target}.secrets={secret}")));
         for set in sets {
             step = step.arg("--set").arg(set);

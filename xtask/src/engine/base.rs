@@ -61,6 +61,7 @@ pub fn resolve(
     work: &Utf8Path,
     say: &mut dyn FnMut(&str),
 ) -> Result<BaseImage, EngineError> {
+    let engine = &engine.on(platform);
     let pinned = target.digest.get(platform).map(String::as_str);
     if ways == Ways::Auto {
         if let Some(image) = local(engine, &target.image, pinned, platform)? {
@@ -107,15 +108,16 @@ pub fn resolve(
 
 /// The base image that the engine has already, without asking anyone else.
 pub fn present(engine: &Engine, target: &Target, platform: &Platform) -> Option<BaseImage> {
+    let engine = &engine.on(platform);
     let pinned = target.digest.get(platform).map(String::as_str);
     let local = local(engine, &target.image, pinned, platform).ok().flatten();
     local.or_else(|| bootstrap::present(engine, target, platform).ok().flatten())
 }
 
 /// The pull of a base image, as a printed plan shows it.
-pub fn pull_step(target: &Target, platform: &Platform) -> Step {
+pub fn pull_step(engine: &Engine, target: &Target, platform: &Platform) -> Step {
     let image = unresolved(target, platform).reference;
-    Step::new("docker", ["pull", "--platform", &platform.to_string(), &image])
+    engine.client.on(platform).step(["pull", "--platform", &platform.to_string(), &image])
 }
 
 /// The base image as a printed plan names it before anything was asked.
@@ -155,7 +157,7 @@ fn local(
     platform: &Platform,
 ) -> Result<Option<BaseImage>, EngineError> {
     let reference = pinned.map_or_else(|| image.to_owned(), |digest| by_digest(image, digest));
-    let step = Step::new("docker", ["image", "inspect", "--format", "{{json .}}", &reference]);
+    let step = engine.client.step(["image", "inspect", "--format", "{{json .}}", &reference]);
     let text = match engine.query(&step) {
         Ok(text) => text,
         Err(error @ (EngineError::Gone { .. } | EngineError::Exec(_))) => return Err(error),
@@ -182,7 +184,7 @@ fn by_digest(image: &str, digest: &str) -> String {
 fn ask(engine: &Engine, image: &str, pinned: Option<&str>) -> Result<Answer, EngineError> {
     let reference = pinned.map_or_else(|| image.to_owned(), |digest| by_digest(image, digest));
     let args = ["buildx", "imagetools", "inspect", "--format", "{{json .Manifest}}", &reference];
-    let step = Step::new("docker", args).timeout(ASK_LIMIT);
+    let step = engine.client.step(args).timeout(ASK_LIMIT);
     match engine.query(&step) {
         Ok(text) => {
             #[derive(Deserialize)]
@@ -221,7 +223,7 @@ fn pull(
     let reference = by_digest(image, digest);
     let platform = platform.to_string();
     let args = ["pull", "--quiet", "--platform", &platform, &reference];
-    let step = Step::new("docker", args).timeout(PULL_LIMIT);
+    let step = engine.client.step(args).timeout(PULL_LIMIT);
     engine.query(&step).map_err(|error| match error {
         EngineError::Client { said, .. } => EngineError::Base(format!(
             "pulling `{reference}` for {platform} failed: {said}\n\n\

@@ -60,7 +60,7 @@ pub(super) fn present(
 ) -> Result<Option<BaseImage>, EngineError> {
     let Some(bootstrap) = &target.bootstrap else { return Ok(None) };
     let reference = reference(bootstrap, platform);
-    let step = Step::new("docker", ["image", "inspect", "--format", "{{.Id}}", &reference]);
+    let step = engine.client.step(["image", "inspect", "--format", "{{.Id}}", &reference]);
     match engine.query(&step) {
         Ok(id) => {
             let digest = id.trim().to_owned();
@@ -116,7 +116,7 @@ pub(super) fn make(
     let reference = reference(bootstrap, platform);
     let digest = archive::write(&rootfs, &image, platform, &reference)?;
     say(&format!("loading {reference}"));
-    engine.query(&Step::new("docker", ["load", "--quiet"]).stdin(&image))?;
+    engine.query(&engine.client.step(["load", "--quiet"]).stdin(&image))?;
     Ok(BaseImage { reference, digest, origin: Origin::Bootstrapped })
 }
 

@@ -48,6 +48,9 @@ pub enum EngineError {
     /// A file of ours could not be read or written.
     #[error("{0}")]
     Io(#[from] std::io::Error),
+    /// What was asked for cannot work with this engine.
+    #[error("{0}")]
+    Unusable(String),
     /// The base image cannot be had.
     #[error("{0}")]
     Base(String),
@@ -72,7 +75,7 @@ impl EngineError {
 
     /// Whether the machine could not do it, rather than the package being at fault.
     pub fn could_not_run(&self) -> bool {
-        self.ends_run() || matches!(self, Self::Base(_))
+        self.ends_run() || matches!(self, Self::Base(_) | Self::Unusable(_))
     }
 
     /// Whether further jobs on the same engine can only fail in the same way.

@@ -8,6 +8,9 @@ pub mod bake;
 pub mod base;
 pub mod binfmt;
 pub mod bootstrap;
+pub mod builder;
+pub mod cache;
+pub mod client;
 pub mod doctor;
 pub mod failure;
 pub mod host;
@@ -22,9 +25,11 @@ use std::io::Write as _;
 use camino::{Utf8Path, Utf8PathBuf};
 
 use self::bake::Bake;
+use self::builder::Builder;
+use self::client::Client;
 use self::host::HostSettings;
 use self::progress::{Event, Progress};
-use crate::config::Platform;
+use crate::config::{Cache, Platform};
 use crate::exec::{Exec, ExecError, Step};
 
 /// Longest line of the client's output that is taken in one piece.
@@ -41,35 +46,50 @@ pub struct Engine {
     pub root: Utf8PathBuf,
     /// What the containers inherit while they build.
     pub host: HostSettings,
-    /// The builder to use; the current one where it is `None`.
-    pub builder: Option<String>,
+    /// How it is reached.
+    pub client: Client,
+    /// The caches that builds use beside the engine's own.
+    pub cache: Cache,
 }
 
 impl Engine {
-    /// The platforms that the builder can run, natively or emulated.
+    /// The engine that `platform` is built on.
+    #[must_use]
+    pub fn on(&self, platform: &Platform) -> Self {
+        Self { client: self.client.on(platform), ..self.clone() }
+    }
+
+    /// The platforms that can be built for, natively or emulated, on any of the engines.
     pub fn platforms(&self) -> Result<Vec<Platform>, EngineError> {
-        let mut step = Step::new("docker", ["buildx", "inspect", "--bootstrap"]);
-        if let Some(builder) = &self.builder {
-            step = step.arg(builder);
+        let mut platforms = self.builder()?.platforms;
+        for platform in self.client.nodes.keys() {
+            // Asked, not believed: a machine that is away has to be said before anything begins.
+            let node = self.on(platform).builder()?;
+            platforms.retain(|known| known != platform);
+            platforms.extend(node.platforms.into_iter().filter(|known| known == platform));
+        }
+        Ok(platforms)
+    }
+
+    /// The builder, as it describes itself.
+    pub fn builder(&self) -> Result<Builder, EngineError> {
+        let mut step = self.client.step(["buildx", "inspect", "--bootstrap"]);
+        if let Some(name) = &self.client.builder {
+            step = step.arg(name);
         }
         let text = self.query(&step)?;
-        let platforms = text
-            .lines()
-            .filter_map(|line| line.trim().strip_prefix("Platforms:"))
-            .flat_map(|list| list.split(','))
-            .filter_map(|word| word.trim().trim_end_matches('*').parse().ok());
-        Ok(platforms.collect())
+        Ok(Builder::read(&text))
     }
 
     /// Whether client and buildx are new enough; `false` also where they do not answer.
     pub fn is_new_enough(&self) -> bool {
-        let version = Step::new("docker", ["version", "--format", "{{json .}}"]);
+        let version = self.client.step(["version", "--format", "{{json .}}"]);
         let (_, state) = doctor::docker::read_version(&self.exec.capture(&version));
         let engine = match state {
             doctor::docker::EngineState::Answers(server) => server.is_new_enough(),
             _ => false,
         };
-        let buildx = self.exec.read(&Step::new("docker", ["buildx", "version"]));
+        let buildx = self.exec.read(&self.client.step(["buildx", "version"]));
         let buildx = buildx.ok().and_then(|text| doctor::docker::read_buildx(&text));
         engine && buildx.is_some_and(|found| found >= doctor::docker::OLDEST_BUILDX)
     }
@@ -85,6 +105,12 @@ impl Engine {
         })
     }
 
+    /// The call that carries out `bake`.
+    pub fn bake_step(&self, bake: &Bake<'_>) -> Step {
+        let client = self.client.on(bake.platform);
+        bake.step(&client, &self.root, &self.host, &self.cache)
+    }
+
     /// Carries out one bake call. Everything it prints goes to `log` as text, without the host's
     /// settings; `on_event` sees it as it happens.
     ///
@@ -96,7 +122,7 @@ impl Engine {
         log: &Utf8Path,
         on_event: &mut dyn FnMut(&Event),
     ) -> Result<(), EngineError> {
-        let step = bake.step(&self.root, &self.host);
+        let step = self.bake_step(bake);
         if let Some(folder) = log.parent() {
             fs_err::create_dir_all(folder)?;
         }
@@ -137,6 +163,9 @@ impl Engine {
             Event::Failed { name, error } => {
                 Event::Failed { name, error: self.host.redact(&error) }
             }
+            Event::NoCache { name, error } => {
+                Event::NoCache { name, error: self.host.redact(&error) }
+            }
             other => other,
         }
     }
@@ -147,7 +176,9 @@ fn log_line(event: &Event) -> String {
         Event::Started { name } => format!("=> {name}"),
         Event::Done { name, cached: true } => format!("== {name} (cached)"),
         Event::Done { name, cached: false } => format!("== {name}"),
-        Event::Failed { name, error } => format!("!! {name}: {error}"),
+        Event::Failed { name, error } | Event::NoCache { name, error } => {
+            format!("!! {name}: {error}")
+        }
         Event::Output { line, .. } => format!("   {line}"),
         Event::Said(text) => text.clone(),
     }

@@ -64,6 +64,13 @@ pub enum Event {
         /// What BuildKit says of it.
         error: String,
     },
+    /// A cache outside of the engine could not be read or written; the build goes on without it.
+    NoCache {
+        /// What was tried, e.g. `exporting cache to registry`.
+        name: String,
+        /// What BuildKit says of it.
+        error: String,
+    },
     /// A step printed a line.
     Output {
         /// The step's name.
@@ -163,6 +170,10 @@ impl Progress {
             return;
         }
         let error = clean(&vertex.error);
+        if is_cache(&name) {
+            events.push(Event::NoCache { name, error });
+            return;
+        }
         // Steps that were running beside the failed one end as cancelled; they are not the cause.
         let cancelled = error.contains("context canceled");
         if self.failed.is_none() || !cancelled {
@@ -202,6 +213,14 @@ impl Progress {
 fn said(line: &[u8]) -> Vec<Event> {
     let text = clean(&String::from_utf8_lossy(line));
     if text.trim().is_empty() { Vec::new() } else { vec![Event::Said(text)] }
+}
+
+/// Whether a step is `BuildKit`'s reading or writing of a cache (moby/buildkit, `cache/remotecache`,
+/// `solver/llbsolver`), which never is why a build fails, unless it was asked to be one.
+fn is_cache(name: &str) -> bool {
+    ["importing cache manifest from ", "exporting cache to ", "preparing build cache for export"]
+        .iter()
+        .any(|start| name.starts_with(start))
 }
 
 fn is_cancelled(error: &str) -> bool {

@@ -96,3 +96,15 @@ proptest! {
         prop_assert!(progress.failed().is_none_or(|step| step.error == clean(&error)));
     }
 }
+
+#[test]
+fn a_cache_that_cannot_be_had_is_told_and_is_not_why_a_build_fails() {
+    let (progress, events) = feed(&[
+        r#"{"vertexes":[{"digest":"a","name":"importing cache manifest from r.example/c:x","started":"t","completed":"u","error":"500 Internal Server Error"}]}"#,
+        r#"{"vertexes":[{"digest":"b","name":"B","started":"t","completed":"u","error":"exit code: 1"}]}"#,
+        r#"{"vertexes":[{"digest":"c","name":"exporting cache to registry","started":"t","completed":"u","error":"429"}]}"#,
+    ]);
+    assert_eq!(progress.failed().map(|step| step.name), Some("B".to_owned()));
+    let told = events.iter().filter(|event| matches!(event, Event::NoCache { .. })).count();
+    assert_eq!(told, 2, "{events:?}");
+}

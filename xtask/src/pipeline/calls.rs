@@ -7,7 +7,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use super::env::Context;
 use super::source::{PreparedSource, SOURCE_DATE_EPOCH};
 use crate::config::{Config, Target};
-use crate::engine::bake::Bake;
+use crate::engine::bake::{Bake, Cached};
 use crate::engine::base::{self, BaseImage};
 use crate::plan::{Job, Plan, smoke_inputs};
 
@@ -76,7 +76,7 @@ pub(super) fn build<'a>(
         output: export,
         metadata: None,
         no_cache: ctx.no_cache,
-        builder: ctx.engine.builder.as_deref(),
+        cached: Cached::ReadAndWritten(job.slug()),
         progress: "rawjson",
     }
 }
@@ -102,7 +102,8 @@ pub(super) fn smoke<'a>(
         output,
         metadata: None,
         no_cache: ctx.no_cache,
-        builder: ctx.engine.builder.as_deref(),
+        // What it adds is small, and would take the place of what the build left there.
+        cached: Cached::Read(job.slug()),
         progress,
     }
 }
@@ -114,18 +115,18 @@ pub fn commands(ctx: &Context<'_>, plan: &Plan) -> String {
     for job in &plan.jobs {
         lines.push(format!("# {} -> dist/{}", job.title(), job.folder()));
         let base = base::present(ctx.engine, &job.target, &job.platform).unwrap_or_else(|| {
-            lines.push(base::pull_step(&job.target, &job.platform).to_string());
+            lines.push(base::pull_step(ctx.engine, &job.target, &job.platform).to_string());
             base::unresolved(&job.target, &job.platform)
         });
         let export = ctx.work.join("jobs").join(job.slug()).join("export");
         let mut bake = build(ctx, job, &base, &export);
         bake.progress = "plain";
-        lines.push(bake.step(&ctx.engine.root, &ctx.engine.host).to_string());
+        lines.push(ctx.engine.bake_step(&bake).to_string());
         lines.push("# then xtask audits the wheel, gives it its tag, and tests it:".to_owned());
         let wheel = ctx.work.join("jobs").join(job.slug()).join("smoke-wheel");
         let output = ctx.work.join("jobs").join(job.slug()).join("smoke");
         let bake = smoke(ctx, job, &base, wheel, &output, "plain");
-        lines.push(bake.step(&ctx.engine.root, &ctx.engine.host).to_string());
+        lines.push(ctx.engine.bake_step(&bake).to_string());
     }
     lines.join("\n")
 }

@@ -9,7 +9,7 @@ use super::calls::environment_args;
 use super::env::PipelineError;
 use crate::config::{Config, Platform, Target};
 use crate::engine::Engine;
-use crate::engine::bake::Bake;
+use crate::engine::bake::{Bake, Cached};
 use crate::engine::base::{self, Ways};
 use crate::report::{Stage, Watch};
 
@@ -50,7 +50,7 @@ pub fn environment(
         output: &output,
         metadata: None,
         no_cache: false,
-        builder: engine.builder.as_deref(),
+        cached: Cached::No,
         progress: "rawjson",
     };
     watch.stage(&folder, Stage::Build);

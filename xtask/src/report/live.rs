@@ -140,6 +140,9 @@ impl Watch for Live {
             Event::Failed { name, error } if !error.contains("context canceled") => {
                 self.show(job, &format!("{} failed", short_name(name)));
             }
+            Event::NoCache { name, error } => {
+                self.line(&format!("[{job}] warning: without this cache: {name}: {error}"));
+            }
             Event::Output { line, .. } if self.detail == Detail::Verbose => {
                 self.line(&format!("[{job}]   {line}"));
             }

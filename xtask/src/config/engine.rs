@@ -1,0 +1,32 @@
+//! `[engine]`: which engine builds, for those who cannot take the one that answers by itself.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use super::Platform;
+
+/// `[engine]`. Mostly a matter of one machine, and so of `wheels.local.toml`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EngineSettings {
+    /// The program that builds; `docker` where absent.
+    pub tool: Option<String>,
+    /// The engine, as an address or a context.
+    pub host: Option<String>,
+    /// Engines for single platforms: `{ "linux/arm64" = "ssh://user@arm-box" }`.
+    #[serde(default)]
+    pub hosts: BTreeMap<Platform, String>,
+    /// The buildx builder.
+    pub builder: Option<String>,
+    /// The network of build steps: the engine's own where absent.
+    pub network: Option<Network>,
+}
+
+/// The network of build steps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Network {
+    /// That of the engine's machine.
+    Host,
+}

@@ -1,0 +1,174 @@
+//! Caches and engines that were asked for: what reaches the engine's client, and what is said where
+//! they cannot work, with a script in the engine's place.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod common;
+
+use common::{Ran, Workspace};
+
+const WHEELS: [&str; 3] = ["wheels", "debian:12", "linux/amd64"];
+
+fn configure(w: &Workspace, lines: &str) {
+    let path = w.root.join("wheels.toml");
+    let toml = fs_err::read_to_string(&path).unwrap();
+    fs_err::write(path, format!("{lines}\n{toml}")).unwrap();
+}
+
+fn calls(w: &Workspace) -> String {
+    fs_err::read_to_string(w.fake.join("log")).unwrap_or_default()
+}
+
+#[test]
+fn defect_03_each_job_reads_and_writes_a_scope_of_its_own() {
+    let w = Workspace::new();
+    configure(&w, "[cache]\nfrom = [\"r.example/cache\"]\nto = [\"type=local,dest=../cache\"]");
+    let args = [&WHEELS[..], &["--python", "cp311,cp313"]].concat();
+    w.run(&args).code(0).says(&["cache from registry r.example/cache", "cache to local ../cache"]);
+    let calls = calls(&w);
+    for python in ["cp311", "cp313"] {
+        let scope = format!("debian12-amd64-{python}");
+        let to = format!(
+            "wheel-builder.cache-to=type=local,dest=../cache/{scope},mode=max,ignore-error=true"
+        );
+        let from = format!("wheel-builder.cache-from=type=registry,ref=r.example/cache:{scope} ");
+        assert_eq!(calls.matches(&to).count(), 1, "{to} in {calls}");
+        assert_eq!(calls.matches(&from).count(), 1, "{from} in {calls}");
+        assert!(
+            calls.contains(&format!("smoke.cache-from=type=registry,ref=r.example/cache:{scope}"))
+        );
+    }
+    assert!(!calls.contains("smoke.cache-to"), "the smoke test overwrites the build's: {calls}");
+}
+
+#[test]
+fn the_command_line_outranks_the_file() {
+    let w = Workspace::new();
+    configure(&w, "[cache]\nfrom = [\"r.example/cache\"]");
+    let args = [&WHEELS[..], &["--cache-from", "other.example/c:v1"]].concat();
+    w.run(&args).code(0).says(&["cache from registry other.example/c:v1"]);
+    assert!(calls(&w).contains("ref=other.example/c:v1-debian12-amd64-cp311"));
+    assert!(!calls(&w).contains("r.example/cache"));
+}
+
+/// A cache that cannot work is said before anything is built.
+#[track_caller]
+fn refused(w: &Workspace, switches: &[&str], words: &[&str]) {
+    let ran = w.run(&[&WHEELS[..], switches].concat()).code(2).says(words);
+    assert!(ran.stderr.contains("hint: ") || !words.contains(&"hint"), "{}", ran.stderr);
+    assert_eq!(w.bakes("wheel-builder"), 0);
+}
+
+#[test]
+fn defect_19_a_cache_that_cannot_work_is_an_error_before_anything_begins() {
+    let w = Workspace::new();
+    let gha = ["ACTIONS_RUNTIME_TOKEN and ACTIONS_RESULTS_URL is not set", "hint: GitHub"];
+    refused(&w, &["--cache-to", "type=gha"], &gha);
+    refused(&w, &["--cache-from", "type=gha"], &gha);
+    refused(&w, &["--cache-to", "type=s3,bucket=b"], &["`s3` is no type of cache"]);
+    refused(&w, &["--cache-to", "type=local,src=c"], &["type=local", "needs `dest=`"]);
+    fs_err::write(w.root.join("file"), "").unwrap();
+    refused(&w, &["--cache-to", "type=local,dest=file/c"], &["cannot be written"]);
+    configure(&w, "[cache]\nto = [\"type=nowhere\"]");
+    refused(&w, &[], &["wheels.toml", "line 2", "`nowhere` is no type of cache"]);
+}
+
+#[test]
+fn defect_19_an_engine_that_exports_no_cache_is_said_to_be_one() {
+    let w = Workspace::new();
+    let classic = r#"{"ServerVersion":"28.2.2","DriverStatus":[["Backing Filesystem","extfs"]]}"#;
+    fs_err::write(w.fake.join("info.json"), classic).unwrap();
+    let to = ["--cache-to", "r.example/c"];
+    w.on("inspect", "printf 'Name: default\\nDriver: docker\\nPlatforms: linux/amd64\\n'");
+    refused(&w, &to, &["driver `docker`", "classic store", "containerd-snapshotter"]);
+    w.on("inspect", "printf 'Name: b\\nDriver: remote\\nPlatforms: linux/amd64\\n'");
+    w.run(&[&WHEELS[..], &to, &["--builder", "b"]].concat()).code(0);
+    assert!(calls(&w).contains("buildx bake --file docker/docker-bake.hcl --builder b "));
+}
+
+#[test]
+fn githubs_cache_works_where_its_token_is() {
+    let w = Workspace::new();
+    let mut command = w.command(&[&WHEELS[..], &["--cache-to", "type=gha"]].concat());
+    command.env("ACTIONS_RUNTIME_TOKEN", "hunter2").env("ACTIONS_RESULTS_URL", "https://x.example");
+    let ran = Ran::of(command.output().unwrap()).code(0);
+    assert!(!ran.stderr.contains("hunter2") && !calls(&w).contains("hunter2"));
+    assert!(calls(&w).contains("cache-to=type=gha,scope=debian12-amd64-cp311,mode=max"));
+}
+
+#[test]
+fn a_cache_whose_registry_fails_is_told_and_costs_no_wheel() {
+    let w = Workspace::new();
+    w.on(
+        "bake",
+        r#"mkdir -p "$dest"
+        progress "importing cache manifest from r.example/c" "500 Internal Server Error"
+        case $target in
+        smoke) echo '{}' >"$dest/smoke.json" ;;
+        *) cp "$FAKE"/export/* "$dest/"; progress "exporting cache to registry" "429 Too Many Requests" ;;
+        esac"#,
+    );
+    let args = [&WHEELS[..], &["--cache-from", "r.example/c", "--cache-to", "r.example/c"]];
+    w.run(&args.concat()).code(0).says(&[
+        "without this cache: importing cache manifest from r.example/c: 500",
+        "without this cache: exporting cache to registry: 429 Too Many Requests",
+    ]);
+}
+
+#[test]
+fn a_platform_is_built_on_the_engine_that_was_named_for_it() {
+    let w = Workspace::new();
+    let toml = fs_err::read_to_string(w.root.join("wheels.toml")).unwrap();
+    let both = toml.replace("[\"linux/amd64\"]", "[\"linux/amd64\", \"linux/arm64\"]");
+    fs_err::write(w.root.join("wheels.toml"), both).unwrap();
+    // The engine here runs amd64 alone; the other one is arm64 and has no image yet.
+    w.on(
+        "inspect",
+        r#"echo "inspect at ${DOCKER_HOST-}" >>"$FAKE/hosts"
+        case ${DOCKER_HOST-} in ssh:*) echo "Platforms: linux/arm64" ;; *) echo "Platforms: linux/amd64" ;; esac"#,
+    );
+    w.on(
+        "image",
+        r#"case ${DOCKER_HOST-} in ssh:*) arch=arm64 ;; *) arch=amd64 ;; esac
+        echo '{"Architecture":"'$arch'","Id":"sha256:1","RepoDigests":["debian@sha256:2"]}'"#,
+    );
+    w.on(
+        "bake",
+        r#"echo "$target at ${DOCKER_HOST-here}: $*" >>"$FAKE/hosts"; mkdir -p "$dest"
+        case $target in smoke) echo '{}' >"$dest/smoke.json" ;; *) cp "$FAKE"/export/* "$dest/" ;; esac"#,
+    );
+    let args = ["wheels", "debian:12", "--engine-host", "linux/arm64=ssh://me@arm-box"];
+    w.run(&args).code(0).says(&["engine for linux/arm64: ssh://me@arm-box"]);
+    let hosts = fs_err::read_to_string(w.fake.join("hosts")).unwrap();
+    let at = |line: &str| hosts.lines().any(|l| l.starts_with(line));
+    assert!(at("wheel-builder at ssh://me@arm-box: ") && at("smoke at ssh://me@arm-box: "));
+    assert!(at("wheel-builder at here: ") && at("smoke at here: "), "{hosts}");
+    for line in hosts.lines().filter(|line| line.contains("at ssh")) {
+        assert!(!line.contains("platform=linux/amd64"), "{line}");
+    }
+}
+
+#[test]
+fn an_engine_far_away_that_does_not_answer_ends_the_run_in_its_own_words() {
+    let w = Workspace::new();
+    w.on("inspect", "echo 'ERROR: error during connect: ssh: no route to arm-box' >&2; exit 1");
+    let args = [&WHEELS[..], &["--engine-host", "ssh://me@arm-box"]].concat();
+    w.run(&args).code(2).says(&["does not answer", "no route to arm-box"]);
+    let wrong = [&WHEELS[..], &["--engine-host", "ftp://x"]].concat();
+    w.run(&wrong).code(2).says(&["`ftp://x` names no engine"]);
+}
+
+#[test]
+fn the_network_of_the_machine_is_given_to_the_steps_and_newer_clients_are_told_that_it_is_meant() {
+    let w = Workspace::new();
+    let args = [&WHEELS[..], &["--network", "host"]].concat();
+    w.run(&args).code(0);
+    let laid_over = "--file docker/docker-bake.hcl --file docker/host-network.yaml";
+    let calls_now = calls(&w);
+    assert_eq!(calls_now.matches(&format!("{laid_over} --allow network.host ")).count(), 2);
+    w.on("buildx-version", "echo 'github.com/docker/buildx v0.13.1 x'");
+    w.run(&[&args[..], &["--force"]].concat()).code(0);
+    let later = calls(&w);
+    assert_eq!(later[calls_now.len()..].matches(laid_over).count(), 2);
+    assert!(!later[calls_now.len()..].contains("--allow"));
+    w.run(&[&WHEELS[..], &["--network", "none"]].concat()).code(2);
+}
