@@ -17,4 +17,5 @@ pub mod policy;
 pub mod report;
 pub mod ship;
 pub mod store;
+pub(crate) mod text;
 pub mod wheel;

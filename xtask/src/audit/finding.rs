@@ -4,6 +4,8 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
+use crate::text::shown;
+
 /// How bad a finding is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -77,8 +79,8 @@ impl Rule {
             severity: self.severity,
             code: self.code,
             rule: self.name,
-            path: path.escape_debug().to_string(),
-            message: message.into(),
+            path: shown(path).to_string(),
+            message: cut(message.into()),
             cure: Cow::Borrowed(self.cure),
             reason: None,
         }
@@ -111,4 +113,15 @@ impl Finding {
         self.cure = cure.into();
         self
     }
+}
+
+/// A message in bounds, however long what it names is.
+fn cut(mut message: String) -> String {
+    const MOST: usize = 4096;
+    if let Some(end) = message.char_indices().map(|(at, _)| at).find(|&at| at >= MOST) {
+        message.truncate(end);
+        message.push('…');
+        message.shrink_to_fit();
+    }
+    message
 }

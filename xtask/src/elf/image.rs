@@ -1,6 +1,9 @@
 //! The file as the loader maps it: bytes by virtual address, every access within bounds.
 
-use std::{cell::RefCell, ops::Range};
+use std::{
+    cell::{Cell, RefCell},
+    ops::Range,
+};
 
 use goblin::{
     container::{Container, Ctx, Endian},
@@ -11,12 +14,19 @@ use goblin::{
     },
 };
 
-use super::{ElfError, source::FileBytes};
+use super::{
+    ElfError,
+    loads::{self, Load},
+    source::FileBytes,
+};
 
 /// Longest name of a symbol that is read: mangled C++ names reach some thousand bytes.
 pub(super) const MAX_SYMBOL: usize = 1 << 16;
 /// Longest other name that is read; libraries are found by path, and a path has an end.
 pub(super) const MAX_NAME: usize = 1 << 12;
+
+/// Linkers make about ten loaded segments; every look-up goes through them.
+const MAX_LOADS: usize = 128;
 
 /// So many parts are asked for at once.
 const MAX_MISSING: usize = 1 << 10;
@@ -29,6 +39,9 @@ pub(super) struct Image<'a> {
     source: &'a dyn FileBytes,
     pub(super) header: Header,
     pub(super) segments: Vec<ProgramHeader>,
+    loads: Vec<Load>,
+    /// The address that was looked up last, with what was found: names come from one table.
+    last: Cell<Option<(u64, (u64, u64))>>,
     /// What was looked for and is not at hand, though the file has it.
     missing: RefCell<Vec<Range<u64>>>,
 }
@@ -41,7 +54,8 @@ impl<'a> Image<'a> {
         if !matches!(header.e_ident[EI_CLASS], 1 | 2) || !matches!(header.e_ident[EI_DATA], 1 | 2) {
             return Err(ElfError::Header("unknown class or byte order"));
         }
-        Ok(Self { source, header, segments: Vec::new(), missing: RefCell::default() })
+        let (segments, loads, missing) = (Vec::new(), Vec::new(), RefCell::default());
+        Ok(Self { source, header, segments, loads, last: Cell::new(None), missing })
     }
 
     /// Reads the program headers.
@@ -60,6 +74,7 @@ impl<'a> Image<'a> {
             .ok_or(ElfError::Segments("outside the file"))?;
         self.segments = ProgramHeader::parse(table, 0, count, self.context())
             .map_err(|_| ElfError::Segments("unreadable"))?;
+        self.loads = self.segments.iter().filter_map(Load::of).collect();
         self.check_loads()
     }
 
@@ -90,12 +105,21 @@ impl<'a> Image<'a> {
 
     /// Notes that `length` bytes from a virtual address will be of use.
     pub(super) fn want_at(&self, address: u64, length: u64) {
-        let inside =
-            |each: &&ProgramHeader| each.p_type == PT_LOAD && skip(each, address).is_some();
-        if let Some(segment) = self.segments.iter().find(inside) {
-            let skip = skip(segment, address).unwrap_or(0);
-            self.want(segment.p_offset.saturating_add(skip), length.min(segment.p_filesz - skip));
+        if let Some((offset, count)) = self.place(address) {
+            self.want(offset, length.min(count));
         }
+    }
+
+    /// Where a virtual address lies in the file, and how many bytes follow it there.
+    fn place(&self, address: u64) -> Option<(u64, u64)> {
+        if let Some((start, (offset, count))) = self.last.get()
+            && let Some(skip) = address.checked_sub(start).filter(|&skip| skip < count)
+        {
+            return Some((offset + skip, count - skip));
+        }
+        let found = loads::place(&self.loads, self.source.length(), address)?;
+        self.last.set(Some((address, found)));
+        Some(found)
     }
 
     /// What was looked for and is not at hand.
@@ -106,6 +130,9 @@ impl<'a> Image<'a> {
     /// The gABI wants loaded segments in ascending order. Where they overlap, which bytes an
     /// address has depends on who maps them: such a file has no one meaning.
     fn check_loads(&self) -> Result<(), ElfError> {
+        if self.loads.len() > MAX_LOADS {
+            return Err(ElfError::TooMany("loaded segments"));
+        }
         let mut last = 0;
         for load in self.segments.iter().filter(|each| each.p_type == PT_LOAD) {
             let end = load
@@ -146,23 +173,15 @@ impl<'a> Image<'a> {
     /// The bytes from a virtual address to the end of what the file gives for its segment, or of
     /// what is at hand of it.
     pub(super) fn at(&self, address: u64, what: &'static str) -> Result<&'a [u8], ElfError> {
-        let find = || {
-            let mut loads = self.segments.iter().filter(|each| each.p_type == PT_LOAD);
-            let (segment, skip) = loads.find_map(|each| Some((each, skip(each, address)?)))?;
-            let start = segment.p_offset.checked_add(skip)?;
-            let size = segment.p_filesz - skip;
-            if start.checked_add(size)? > self.source.length() {
-                return None;
-            }
-            let run = self.source.run(start);
-            let bytes = usize::try_from(size).ok().and_then(|size| run.get(..size)).unwrap_or(run);
-            if (bytes.len() as u64) < size {
-                let end = start + bytes.len() as u64;
-                self.want(end, MORE.min(size - bytes.len() as u64));
-            }
-            Some(bytes).filter(|bytes| !bytes.is_empty())
-        };
-        find().ok_or(ElfError::Outside { what, address })
+        let outside = ElfError::Outside { what, address };
+        let (start, size) = self.place(address).ok_or(outside.clone())?;
+        let run = self.source.run(start);
+        let bytes = usize::try_from(size).ok().and_then(|size| run.get(..size)).unwrap_or(run);
+        let at_hand = bytes.len() as u64;
+        if at_hand < size {
+            self.want(start + at_hand, MORE.min(size - at_hand));
+        }
+        if bytes.is_empty() { Err(outside) } else { Ok(bytes) }
     }
 
     /// `length` bytes from a virtual address.
@@ -221,11 +240,6 @@ impl<'a> Image<'a> {
 pub(super) fn terminated(bytes: &[u8], limit: usize) -> Option<&[u8]> {
     let bytes = &bytes[..bytes.len().min(limit)];
     memchr::memchr(0, bytes).map(|end| &bytes[..end])
-}
-
-/// How far into what the file gives for a segment an address is.
-fn skip(segment: &ProgramHeader, address: u64) -> Option<u64> {
-    address.checked_sub(segment.p_vaddr).filter(|&skip| skip < segment.p_filesz)
 }
 
 /// The parts of a file that its headers name and that are small or of use in any case: the dynamic

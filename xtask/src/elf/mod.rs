@@ -9,6 +9,7 @@
 
 mod dynamic;
 mod image;
+mod loads;
 mod refusal;
 mod sections;
 mod source;
@@ -23,6 +24,7 @@ use goblin::elf::{
 };
 use thiserror::Error;
 
+pub(crate) use loads::{Load, place};
 pub use refusal::Refusal;
 pub use source::{Asking, FileBytes, Keeper, Sparse};
 

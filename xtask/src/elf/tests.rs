@@ -177,6 +177,93 @@ fn an_object_file_asks_nothing_of_the_loader() {
     assert_eq!(facts.kind, ElfKind::Object);
 }
 
+/// A file with tables behind its end, loaded by segments of their own as tools such as patchelf do
+/// it. Headers that nothing depends on here make room for them.
+struct Patched {
+    bytes: Vec<u8>,
+    /// Where the tables begin in memory.
+    address: usize,
+    /// Where in the file.
+    offset: usize,
+}
+
+impl Patched {
+    fn new() -> Self {
+        let mut bytes = SHARED.clone();
+        bytes.resize(bytes.len().next_multiple_of(4096), 0);
+        let offset = bytes.len();
+        Self { bytes, address: offset + (1 << 30), offset }
+    }
+
+    fn number(&self, at: usize) -> usize {
+        usize::try_from(u64::from_le_bytes(self.bytes[at..at + 8].try_into().unwrap())).unwrap()
+    }
+
+    fn set(&mut self, at: usize, value: usize) {
+        self.bytes[at..at + 8].copy_from_slice(&(value as u64).to_le_bytes());
+    }
+
+    /// Where the program header of a kind is.
+    fn header(&self, kind: u32) -> usize {
+        let mut all = (64..).step_by(56).take(usize::from(self.bytes[0x38]));
+        all.find(|&at| self.bytes[at..at + 4] == kind.to_le_bytes()).unwrap()
+    }
+
+    /// Where the entry of the dynamic section with a tag is.
+    fn entry(&self, tag: usize) -> usize {
+        let start = self.number(self.header(PT_DYNAMIC) + 8);
+        (start..).step_by(16).find(|&at| self.number(at) == tag).unwrap()
+    }
+
+    /// Loads bytes of the tables, by the header that stood for something else.
+    fn load(&mut self, kind: u32, skip: usize, size: usize) {
+        let at = self.header(kind);
+        self.bytes[at..at + 4].copy_from_slice(&PT_LOAD.to_le_bytes());
+        let (offset, address) = (self.offset + skip, self.address + skip);
+        for (field, value) in [(8, offset), (16, address), (32, size), (40, size)] {
+            self.set(at + field, value);
+        }
+    }
+}
+
+#[test]
+fn a_dynamic_section_behind_its_segment_on_the_same_page_is_read() {
+    let mut file = Patched::new();
+    let at = file.header(PT_DYNAMIC);
+    let (start, size) = (file.number(at + 8), file.number(at + 32));
+    file.bytes.resize(file.offset + 0x928, 0);
+    file.bytes.extend_from_within(start..start + size);
+    file.set(at + 8, file.offset + 0x928);
+    file.set(at + 16, file.address + 0x928);
+    file.load(PT_GNU_STACK, 0, 0x910);
+    let facts = ElfFacts::parse(&file.bytes).unwrap();
+    assert_eq!(facts.imports, ElfFacts::parse(&SHARED).unwrap().imports);
+    // Of a segment that is longer in memory the rest is zeros.
+    let mut longer = file;
+    let loads = (64..).step_by(56).take(usize::from(longer.bytes[0x38]));
+    let load =
+        loads.filter(|&at| longer.bytes[at..at + 4] == PT_LOAD.to_le_bytes()).last().unwrap();
+    longer.set(load + 40, 0x2000);
+    let outside = ElfFacts::parse(&longer.bytes);
+    assert!(matches!(outside, Err(ElfError::Outside { .. })), "{outside:?}");
+}
+
+#[test]
+fn a_string_table_may_lie_in_two_segments() {
+    let mut file = Patched::new();
+    let (entry, size) = (file.entry(5), file.number(file.entry(10) + 8));
+    // The first segment maps the file's start at address 0.
+    let start = file.number(entry + 8);
+    let skip = 0x1000 - size / 2;
+    file.bytes.resize(file.offset + skip, 0);
+    file.bytes.extend_from_within(start..start + size);
+    file.set(entry + 8, file.address + skip);
+    file.load(PT_GNU_STACK, 0, 0x1000);
+    file.load(PT_GNU_RELRO, 0x1000, size);
+    let facts = ElfFacts::parse(&file.bytes).unwrap();
+    assert_eq!(facts.imports, ElfFacts::parse(&SHARED).unwrap().imports);
+}
+
 #[test]
 fn what_cannot_be_judged_is_an_error() {
     assert!(ElfFacts::parse(b"").is_err());

@@ -1,7 +1,7 @@
 //! The file as far as it is not code: headers and tables, by offset and by virtual address.
 
 use super::{IsaError, Machine};
-use crate::elf::FileBytes;
+use crate::elf::{self, FileBytes, Load};
 
 pub(super) const PT_LOAD: u32 = 1;
 pub(super) const PT_DYNAMIC: u32 = 2;
@@ -20,9 +20,15 @@ pub(super) struct Segment {
     pub(super) offset: u64,
     pub(super) address: u64,
     pub(super) size: u64,
+    in_memory: u64,
 }
 
 impl Segment {
+    fn load(&self) -> Option<Load> {
+        let Self { offset, address, size: in_file, in_memory, .. } = *self;
+        (self.kind == PT_LOAD).then_some(Load { offset, address, in_file, in_memory })
+    }
+
     /// Is it code that the loader maps?
     pub(super) fn is_code(&self) -> bool {
         self.kind == PT_LOAD && self.flags & PF_X != 0
@@ -48,6 +54,7 @@ pub(super) struct Elf<'a> {
     pub(super) wide: bool,
     pub(super) entry: u64,
     pub(super) segments: Vec<Segment>,
+    loads: Vec<Load>,
     /// Empty where there are none, or they make no sense.
     pub(super) sections: Vec<Section>,
     names: u16,
@@ -79,10 +86,12 @@ impl<'a> Elf<'a> {
             wide,
             entry: word(header, 0x18, wide),
             segments: Vec::new(),
+            loads: Vec::new(),
             sections: Vec::new(),
             names: u16_at(header, if wide { 0x3e } else { 0x32 }),
         };
         elf.segments = elf.read_segments(header).ok_or(IsaError::Broken("program headers"))?;
+        elf.loads = elf.segments.iter().filter_map(Segment::load).collect();
         elf.sections = elf.read_sections(header).unwrap_or_default();
         Ok(elf)
     }
@@ -103,6 +112,7 @@ impl<'a> Elf<'a> {
             offset: word(entry, if wide { 8 } else { 4 }, wide),
             address: word(entry, if wide { 16 } else { 8 }, wide),
             size: word(entry, if wide { 32 } else { 16 }, wide),
+            in_memory: word(entry, if wide { 40 } else { 20 }, wide),
         };
         Some(table.chunks_exact(usize::try_from(size).ok()?).map(read).collect())
     }
@@ -144,10 +154,7 @@ impl<'a> Elf<'a> {
 
     /// Where a virtual address lies in the file, and how many bytes the file has from there.
     pub(super) fn place(&self, address: u64) -> Option<(u64, u64)> {
-        self.segments.iter().filter(|each| each.kind == PT_LOAD).find_map(|each| {
-            let skip = address.checked_sub(each.address).filter(|&skip| skip < each.size)?;
-            Some((each.offset.checked_add(skip)?, each.size - skip))
-        })
+        elf::place(&self.loads, self.file.length(), address)
     }
 
     /// `len` bytes from a virtual address.

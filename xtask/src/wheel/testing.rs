@@ -105,6 +105,49 @@ impl Fixture {
     }
 }
 
+/// The archive with a member whose packed data begins with blocks of no bytes, as many as said: legal,
+/// and who looks at the start of the packed data alone sees nothing of what it is.
+pub(crate) fn behind_empty_blocks(archive: &[u8], name: &str, count: usize) -> Vec<u8> {
+    let number = |at: usize| u32::from_le_bytes(archive[at..at + 4].try_into().unwrap()) as usize;
+    let short = |at: usize| u16::from_le_bytes(archive[at..at + 2].try_into().unwrap()) as usize;
+    // Not the last block, stored, of length 0.
+    let blocks = [0, 0, 0, 0xff, 0xff].repeat(count);
+    let longer = |at: usize| u32::try_from(number(at) + blocks.len()).unwrap().to_le_bytes();
+    let (mut output, mut at, mut border) = (Vec::new(), 0, usize::MAX);
+    while archive[at..].starts_with(b"PK\x03\x04") {
+        let data = at + 30 + short(at + 26) + short(at + 28);
+        let end = data + number(at + 18);
+        let is_meant = archive[at + 30..].starts_with(name.as_bytes());
+        let start = output.len();
+        output.extend_from_slice(&archive[at..data]);
+        if is_meant {
+            output[start + 18..start + 22].copy_from_slice(&longer(at + 18));
+            output.extend_from_slice(&blocks);
+            border = at;
+        }
+        output.extend_from_slice(&archive[data..end]);
+        at = end;
+    }
+    while archive[at..].starts_with(b"PK\x01\x02") {
+        let (start, end) = (output.len(), at + 46 + short(at + 28) + short(at + 30));
+        output.extend_from_slice(&archive[at..end]);
+        match number(at + 42).cmp(&border) {
+            std::cmp::Ordering::Less => {}
+            std::cmp::Ordering::Equal => {
+                output[start + 20..start + 24].copy_from_slice(&longer(at + 20));
+            }
+            std::cmp::Ordering::Greater => {
+                output[start + 42..start + 46].copy_from_slice(&longer(at + 42));
+            }
+        }
+        at = end;
+    }
+    let start = output.len();
+    output.extend_from_slice(&archive[at..]);
+    output[start + 16..start + 20].copy_from_slice(&longer(at + 16));
+    output
+}
+
 /// A folder that goes with the test.
 pub(crate) struct Folder(tempfile::TempDir);
 

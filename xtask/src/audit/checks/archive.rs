@@ -45,6 +45,11 @@ const DATA_DESCRIPTORS: Rule = Rule::warning(
 .refused_by_index();
 const DAMAGED_MEMBER: Rule =
     Rule::error("ARC010", "damaged-member", "build or fetch the wheel again");
+const MORE_PROBLEMS: Rule = Rule::error(
+    "ARC030",
+    "more-problems",
+    "mend what is told first; so much is wrong that the rest is not told",
+);
 
 pub(super) const CHECK: Check = Check {
     rules: &[
@@ -58,6 +63,7 @@ pub(super) const CHECK: Check = Check {
         BOMB,
         DATA_DESCRIPTORS,
         DAMAGED_MEMBER,
+        MORE_PROBLEMS,
     ],
     find,
 };
@@ -90,5 +96,6 @@ fn rule(problem: &ArchiveProblem) -> &'static Rule {
         ArchiveProblem::Method { .. } | ArchiveProblem::Encrypted { .. } => &UNSUPPORTED_PACKING,
         ArchiveProblem::Bomb { .. } => &BOMB,
         ArchiveProblem::DataDescriptors { .. } => &DATA_DESCRIPTORS,
+        ArchiveProblem::More { .. } => &MORE_PROBLEMS,
     }
 }

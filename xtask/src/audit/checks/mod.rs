@@ -25,6 +25,7 @@ mod tags;
 mod target;
 
 use super::{Depth, Finding, Rule, Severity, gather::Subject};
+use crate::text::shown;
 
 /// Some rules and the function that finds where they are broken.
 struct Check {
@@ -99,7 +100,7 @@ fn all(checks: &[Check], subject: &Subject<'_>) -> Vec<Finding> {
 fn listing<S: AsRef<str>>(names: &[S]) -> String {
     let (first, rest) = names.split_at(names.len().min(3));
     let first: Vec<String> =
-        first.iter().map(|name| format!("`{}`", name.as_ref().escape_debug())).collect();
+        first.iter().map(|name| format!("`{}`", shown(name.as_ref()))).collect();
     let others = if rest.is_empty() { String::new() } else { format!(" and {} more", rest.len()) };
     format!("{}{others}", first.join(", "))
 }

@@ -216,3 +216,31 @@ fn what_the_wheel_claims_decides_which_c_library_is_meant() {
     assert_eq!(tag("pkg-1.0-cp311-cp311-musllinux_1_2_x86_64.whl"), "musllinux_1_2_x86_64");
     assert_eq!(tag("pkg-1.0-cp311-cp311-linux_x86_64.whl"), "manylinux_2_5_x86_64");
 }
+
+#[test]
+fn a_file_behind_empty_blocks_is_read_for_its_floor_too() {
+    let module = module(&[("strtol", "GLIBC_2.38", "libc.so.6")], &[]);
+    let bytes = native(module).bytes();
+    for count in [1, 51, 52, 1_000, 30_000] {
+        let bytes = crate::wheel::testing::behind_empty_blocks(&bytes, MODULE, count);
+        let folder = Folder::new();
+        let path = folder.path().join(WHEEL);
+        fs_err::write(&path, bytes).unwrap();
+        for depth in [Depth::Floor, Depth::Bytes] {
+            let settings = Settings { depth, ..Settings::default() };
+            let audit = audit_wheel(&path, &Promise::default(), &settings).unwrap();
+            let codes: Vec<_> = audit.findings.iter().map(|finding| finding.code).collect();
+            assert_eq!(codes, ["ELF003"], "{count} {depth:?}");
+        }
+    }
+}
+
+#[test]
+fn the_library_that_a_file_stands_for_is_a_need() {
+    let filter = module(&[], &["-Wl,--filter=libstrange.so.1"]);
+    let audit = audit(&native(filter), &Promise::default());
+    let absent = audit.findings.iter().find(|finding| finding.code == "ELF006").unwrap();
+    assert!(absent.message.contains("`libstrange.so.1`"), "{}", absent.message);
+    // The loader goes on without an auxiliary one (glibc, `elf/dl-deps.c`).
+    assert_eq!(own(&native(module(&[], &["-Wl,--auxiliary=libstrange.so.1"]))), Vec::<&str>::new());
+}

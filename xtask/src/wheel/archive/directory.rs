@@ -5,7 +5,7 @@ use std::io::{Read, Seek, SeekFrom};
 
 use super::{
     ArchiveError, ArchiveProblem, DEFLATED, Entry, STORED,
-    problem::{bomb, colliding_names, printable, unsafe_name},
+    problem::{Problems, bomb, colliding_names, printable, unsafe_name},
 };
 
 /// General purpose flags.
@@ -13,8 +13,9 @@ pub(super) const ENCRYPTED: u16 = 1 | 1 << 6 | 1 << 13;
 pub(super) const UTF8: u16 = 1 << 11;
 const DESCRIPTOR: u16 = 1 << 3;
 
-/// Largest central directory that is read.
-const MAX_DIRECTORY: u64 = 64 << 20;
+/// Largest central directory that is read, in bytes: with as many members as an archive can have, 180
+/// for each. That of tensorflow has 1.8 MB.
+const MAX_DIRECTORY: u64 = 12 << 20;
 /// The record at the end: 22 bytes and a comment of at most 64 KiB.
 const END_SIZE: usize = 22;
 const MAX_COMMENT: u64 = 0xffff;
@@ -25,7 +26,7 @@ type Found = (Vec<Entry>, Vec<ArchiveProblem>);
 pub(super) fn read<R: Read + Seek>(reader: &mut R) -> Result<Found, ArchiveError> {
     let length = reader.seek(SeekFrom::End(0))?;
     let end = End::find(reader, length)?;
-    let mut problems = Vec::new();
+    let mut problems = Problems::default();
     reader.seek(SeekFrom::Start(end.directory_offset))?;
     let mut bytes = vec![0; usize::try_from(end.directory_size).unwrap_or(0)];
     reader.read_exact(&mut bytes)?;
@@ -41,17 +42,16 @@ pub(super) fn read<R: Read + Seek>(reader: &mut R) -> Result<Found, ArchiveError
             "the directory has another number of members than it says",
         ));
     }
-    let mut ends = Vec::new();
-    for entry in &mut entries {
-        ends.push(local(reader, entry, end.directory_offset, &mut problems)?);
+    drop(bytes);
+    for entry in &entries {
         problems.extend(of_entry(entry));
     }
-    problems.extend(layout(&entries, &ends, &end, length));
-    problems.extend(colliding_names(&entries));
+    layout(reader, &mut entries, &end, length, &mut problems)?;
+    colliding_names(&entries, &mut problems);
     problems.extend(descriptors(&entries));
     let total = |size: fn(&Entry) -> u64| entries.iter().map(size).fold(0, u64::saturating_add);
     problems.extend(bomb(total(|entry| entry.packed_size), total(|entry| entry.size)));
-    Ok((entries, problems))
+    Ok((entries, problems.finish()))
 }
 
 /// The record at the end of the file.
@@ -89,9 +89,10 @@ impl End {
         if u16(record, 4) != 0 || u16(record, 6) != 0 || u16(record, 8) != end.count {
             return Err(ArchiveError::Malformed("it has several parts"));
         }
-        if end.directory_size > MAX_DIRECTORY
-            || end.directory_offset + end.directory_size > end.offset
-        {
+        if end.directory_size > MAX_DIRECTORY {
+            return Err(ArchiveError::Malformed("its directory is larger than any real one"));
+        }
+        if end.directory_offset + end.directory_size > end.offset {
             return Err(ArchiveError::Malformed("the directory is not where it should be"));
         }
         Ok(end)
@@ -101,7 +102,7 @@ impl End {
 /// Reads one entry of the central directory; gives it and what follows.
 fn central<'a>(
     bytes: &'a [u8],
-    problems: &mut Vec<ArchiveProblem>,
+    problems: &mut Problems,
 ) -> Result<(Entry, &'a [u8]), ArchiveError> {
     const SIZE: usize = 46;
     let malformed = ArchiveError::Malformed("an entry of the directory is broken");
@@ -145,7 +146,7 @@ fn local<R: Read + Seek>(
     reader: &mut R,
     entry: &mut Entry,
     limit: u64,
-    problems: &mut Vec<ArchiveProblem>,
+    problems: &mut Problems,
 ) -> Result<u64, ArchiveError> {
     const SIZE: usize = 30;
     let malformed = ArchiveError::Malformed("a member is not where the directory says");
@@ -189,7 +190,7 @@ fn descriptor<R: Read + Seek>(
     entry: &Entry,
     at: u64,
     limit: u64,
-    problems: &mut Vec<ArchiveProblem>,
+    problems: &mut Problems,
 ) -> Result<u64, ArchiveError> {
     reader.seek(SeekFrom::Start(at))?;
     let mut bytes = Vec::new();
@@ -278,30 +279,34 @@ fn of_entry(entry: &Entry) -> Vec<ArchiveProblem> {
 }
 
 /// Members have to lie one behind the other from the first byte to the directory, and the directory
-/// up to the end.
-fn layout(entries: &[Entry], ends: &[u64], end: &End, length: u64) -> Vec<ArchiveProblem> {
-    let mut problems = Vec::new();
-    let mut order: Vec<(&Entry, u64)> = entries.iter().zip(ends.iter().copied()).collect();
-    order.sort_by_key(|(entry, _)| entry.header_offset);
-    let mut stray = |from: u64, to: u64| {
-        if from < to {
-            problems.push(ArchiveProblem::StrayBytes { offset: from, count: to - from });
-        }
+/// up to the end. Reads each member's own header on the way; not of those that lie in another
+/// member, of which there may be thousands in the same few bytes.
+fn layout<R: Read + Seek>(
+    reader: &mut R,
+    entries: &mut [Entry],
+    end: &End,
+    length: u64,
+    problems: &mut Problems,
+) -> Result<(), ArchiveError> {
+    let mut order: Vec<usize> = (0..entries.len()).collect();
+    order.sort_by_key(|&index| entries.get(index).map(|entry| entry.header_offset));
+    let stray = |from: u64, to: u64| {
+        (from < to).then(|| ArchiveProblem::StrayBytes { offset: from, count: to - from })
     };
     let mut at = 0;
-    let mut overlaps = Vec::new();
-    for (entry, end) in order {
-        stray(at, entry.header_offset);
+    for index in order {
+        let Some(entry) = entries.get_mut(index) else { continue };
+        problems.extend(stray(at, entry.header_offset));
         if entry.header_offset < at {
-            overlaps.push(ArchiveProblem::Overlap { name: printable(&entry.name) });
+            problems.push(ArchiveProblem::Overlap { name: printable(&entry.name) });
+        } else {
+            at = local(reader, entry, end.directory_offset, problems)?;
         }
-        at = at.max(end);
     }
-    stray(at, end.directory_offset);
-    stray(end.directory_offset + end.directory_size, end.offset);
-    stray(end.offset + END_SIZE as u64, length);
-    problems.extend(overlaps);
-    problems
+    problems.extend(stray(at, end.directory_offset));
+    problems.extend(stray(end.directory_offset + end.directory_size, end.offset));
+    problems.extend(stray(end.offset + END_SIZE as u64, length));
+    Ok(())
 }
 
 fn descriptors(entries: &[Entry]) -> Option<ArchiveProblem> {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use thiserror::Error;
 
 use super::Entry;
+use crate::text::shown;
 
 /// A way in which an archive is dangerous, ambiguous or refused by others. `name` is always a
 /// member's name, escaped for printing.
@@ -50,6 +51,43 @@ pub enum ArchiveProblem {
     /// Members whose sizes stand behind their data: legal in a zip file, refused on upload.
     #[error("`{name}` and {others} others have their sizes behind their data")]
     DataDescriptors { name: String, others: usize },
+    /// More than a thousand, so that the others are not told one by one.
+    #[error("{count} more problems of its members are not told")]
+    More { count: usize },
+}
+
+/// So many problems of an archive are told. One is enough for a verdict.
+pub(super) const MAX_PROBLEMS: usize = 1_000;
+
+/// The problems of an archive, in bounds.
+#[derive(Default)]
+pub(super) struct Problems {
+    told: Vec<ArchiveProblem>,
+    untold: usize,
+}
+
+impl Problems {
+    pub(super) fn push(&mut self, problem: ArchiveProblem) {
+        // What others depend on is kept in any case: there is one for each sort of them.
+        let is_new = |told: &[ArchiveProblem]| !told.iter().any(ArchiveProblem::forbids_reading);
+        if self.told.len() < MAX_PROBLEMS || problem.forbids_reading() && is_new(&self.told) {
+            self.told.push(problem);
+        } else {
+            self.untold += 1;
+        }
+    }
+
+    pub(super) fn extend(&mut self, problems: impl IntoIterator<Item = ArchiveProblem>) {
+        problems.into_iter().for_each(|problem| self.push(problem));
+    }
+
+    /// All that is to be told.
+    pub(super) fn finish(mut self) -> Vec<ArchiveProblem> {
+        if self.untold > 0 {
+            self.told.push(ArchiveProblem::More { count: self.untold });
+        }
+        self.told
+    }
 }
 
 impl ArchiveProblem {
@@ -64,9 +102,9 @@ impl ArchiveProblem {
     }
 }
 
-/// A name as it can be printed: control characters escaped.
+/// A name as it can be printed: control characters escaped, of a long one its start.
 pub(super) fn printable(name: &str) -> String {
-    name.escape_debug().to_string()
+    shown(name).to_string()
 }
 
 /// Why a name must not be unpacked.
@@ -98,19 +136,17 @@ fn is_invisible(each: char) -> bool {
 
 /// Names that are equal, or equal on a system where case does not count, or that are in each
 /// other's way.
-pub(super) fn colliding_names(entries: &[Entry]) -> Vec<ArchiveProblem> {
-    let mut problems = Vec::new();
+pub(super) fn colliding_names(entries: &[Entry], problems: &mut Problems) {
     let mut folded: BTreeMap<String, &str> = BTreeMap::new();
     for entry in entries {
         let path = entry.name.trim_end_matches('/');
+        let Some(other) = folded.insert(path.to_lowercase(), path) else { continue };
         let name = printable(&entry.name);
-        match folded.insert(path.to_lowercase(), path) {
-            Some(other) if other == path => problems.push(ArchiveProblem::Duplicate { name }),
-            Some(other) => {
-                problems.push(ArchiveProblem::CaseCollision { name, other: printable(other) });
-            }
-            None => {}
-        }
+        problems.push(if other == path {
+            ArchiveProblem::Duplicate { name }
+        } else {
+            ArchiveProblem::CaseCollision { name, other: printable(other) }
+        });
     }
     for entry in entries.iter().filter(|entry| !entry.is_folder()) {
         let below = format!("{}/", entry.name.to_lowercase());
@@ -118,7 +154,6 @@ pub(super) fn colliding_names(entries: &[Entry]) -> Vec<ArchiveProblem> {
             problems.push(ArchiveProblem::FileAndFolder { name: printable(&entry.name) });
         }
     }
-    problems
 }
 
 /// Is this more than a real wheel ever packs? The figures are those of the index of Python

@@ -261,3 +261,64 @@ proptest! {
         }
     }
 }
+
+/// Counts what is read.
+struct Counting<'a>(Cursor<&'a [u8]>, u64);
+
+impl Read for Counting<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.0.read(buffer)?;
+        self.1 += count as u64;
+        Ok(count)
+    }
+}
+
+impl Seek for Counting<'_> {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.0.seek(to)
+    }
+}
+
+#[test]
+fn a_header_that_thousands_of_entries_share_is_read_once() {
+    const COUNT: u16 = 10_000;
+    let bytes = stored(&["a".repeat(0xff00).as_str()]);
+    let directory = central(&bytes, 0);
+    let end = find(&bytes, b"PK\x05\x06")[0];
+    let mut entry = bytes[directory..end].to_vec();
+    // They need not have the name that the header has.
+    entry[28..30].copy_from_slice(&1_u16.to_le_bytes());
+    entry.truncate(47);
+    let mut tail = bytes[end..].to_vec();
+    tail[8..10].copy_from_slice(&COUNT.to_le_bytes());
+    tail[10..12].copy_from_slice(&COUNT.to_le_bytes());
+    tail[12..16].copy_from_slice(&(u32::from(COUNT) * 47).to_le_bytes());
+    let bytes = [&bytes[..directory], &entry.repeat(usize::from(COUNT)), &tail].concat();
+    let mut reader = Counting(Cursor::new(&bytes), 0);
+    let (_, problems) = directory::read(&mut reader).unwrap();
+    assert!(reader.1 < 3 * bytes.len() as u64, "{} bytes of {}", reader.1, bytes.len());
+    assert!(problems.iter().any(ArchiveProblem::forbids_reading));
+    assert!(problems.len() <= problem::MAX_PROBLEMS + 2, "{}", problems.len());
+    assert!(matches!(problems.last(), Some(ArchiveProblem::More { count }) if *count > 10_000));
+}
+
+#[test]
+fn long_names_are_told_in_short() {
+    let names: Vec<String> =
+        (0..50).map(|each| format!("{each}{}", "\u{1}".repeat(0xf000))).collect();
+    let problems = problems(&stored(&names.iter().map(String::as_str).collect::<Vec<_>>()));
+    let told: usize = problems.iter().map(|problem| problem.to_string().len()).sum();
+    assert!(problems.len() >= 50 && told < 3_000 * problems.len(), "{told}");
+}
+
+#[test]
+fn a_directory_larger_than_any_real_one_is_not_read() {
+    let mut bytes = stored(&["a"]);
+    let (directory, end) = (central(&bytes, 0), find(&bytes, b"PK\x05\x06")[0]);
+    let size = 13 << 20;
+    bytes.splice(end..end, vec![0; size - (end - directory)]);
+    let end = end + size - (end - directory);
+    let bytes = with(&bytes, end + 12, &u32::try_from(size).unwrap().to_le_bytes());
+    let error = open(&bytes).unwrap_err().to_string();
+    assert!(error.contains("larger than any real one"), "{error}");
+}

@@ -1,0 +1,132 @@
+//! Which bytes of the file lie at which address once it is loaded.
+//!
+//! Loaders map whole pages, one segment after the other, each over what is there already, and fill
+//! with zeros what is behind a segment's bytes only if it is longer in memory (glibc,
+//! `elf/dl-map-segments.h`; Linux, `fs/binfmt_elf.c`). So bytes behind the end of a segment, on its
+//! last page, are there as well: tools that add headers and tables to a file count on it.
+
+use goblin::elf::program_header::{PT_LOAD, ProgramHeader};
+
+/// The smallest page of the machines that wheels are for. Where pages are larger more is mapped.
+const PAGE: u64 = 4096;
+/// So many segments that lie one behind the other are taken for one. Linkers make about ten.
+const MAX_JOINED: usize = 128;
+
+/// A segment that is loaded.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Load {
+    /// Where its bytes begin in the file.
+    pub(crate) offset: u64,
+    /// Where they begin in memory.
+    pub(crate) address: u64,
+    /// How many there are in the file.
+    pub(crate) in_file: u64,
+    /// How many in memory.
+    pub(crate) in_memory: u64,
+}
+
+impl Load {
+    /// `None` if the segment is of another kind.
+    pub(super) fn of(segment: &ProgramHeader) -> Option<Self> {
+        (segment.p_type == PT_LOAD).then_some(Self {
+            offset: segment.p_offset,
+            address: segment.p_vaddr,
+            in_file: segment.p_filesz,
+            in_memory: segment.p_memsz,
+        })
+    }
+
+    /// The first address that it maps.
+    fn start(&self) -> u64 {
+        self.address - self.address % PAGE
+    }
+
+    /// The first address behind what it maps of the file.
+    fn end(&self) -> u64 {
+        let end = self.address.saturating_add(self.in_file);
+        let is_longer = self.in_memory > self.in_file;
+        if is_longer { end } else { end.checked_next_multiple_of(PAGE).unwrap_or(end) }
+    }
+
+    fn maps(&self, address: u64) -> bool {
+        self.in_file > 0 && (self.start()..self.end()).contains(&address)
+    }
+
+    /// Where in the file the byte at an address lies; `None` if it is none of it.
+    fn offset_of(&self, address: u64) -> Option<u64> {
+        let start = self.address.min(self.offset);
+        // Both move together, so that one may be before the segment's own bytes.
+        (self.offset - start).checked_add(address)?.checked_sub(self.address - start)
+    }
+}
+
+/// Where in the file the byte at an address is, and how many bytes follow it without a gap in
+/// either. `loads` are in the order of the program headers, `length` is the file's.
+pub(crate) fn place(loads: &[Load], length: u64, address: u64) -> Option<(u64, u64)> {
+    let mut at = loads.iter().rposition(|load| load.maps(address))?;
+    let offset = loads.get(at)?.offset_of(address)?;
+    let mut end = address;
+    for _ in 0..MAX_JOINED {
+        let load = loads.get(at)?;
+        let later = loads.get(at + 1..).unwrap_or_default();
+        // What is mapped later covers what was there.
+        let next = later.iter().filter(|each| each.in_file > 0 && each.start() > end);
+        let next = next.map(Load::start).min().unwrap_or(u64::MAX);
+        end = load.end().min(next);
+        let Some(follows) = loads.iter().rposition(|each| each.maps(end)) else { break };
+        if loads.get(follows)?.offset_of(end) != load.offset_of(end) {
+            break;
+        }
+        at = follows;
+    }
+    let count = (end - address).min(length.checked_sub(offset)?);
+    (count > 0).then_some((offset, count))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load(offset: u64, address: u64, in_file: u64, in_memory: u64) -> Load {
+        Load { offset, address, in_file, in_memory }
+    }
+
+    #[test]
+    fn the_rest_of_a_segments_last_page_is_mapped() {
+        let loads = [load(0, 0x1000, 0x910, 0x910), load(0x2000, 0x2000, 0x10, 0x10)];
+        assert_eq!(place(&loads, 0x3000, 0x1928), Some((0x928, 0x6d8)));
+        assert_eq!(place(&loads, 0x950, 0x1928), Some((0x928, 0x28)));
+        assert_eq!(place(&loads, 0x920, 0x1928), None);
+        assert_eq!(place(&loads, 0x9000, 0x3000), None);
+    }
+
+    #[test]
+    fn behind_the_bytes_of_a_segment_that_is_longer_in_memory_are_zeros() {
+        let loads = [load(0, 0x1000, 0x910, 0x920)];
+        assert_eq!(place(&loads, 0x3000, 0x190f), Some((0x90f, 1)));
+        assert_eq!(place(&loads, 0x3000, 0x1910), None);
+    }
+
+    #[test]
+    fn the_start_of_a_segments_first_page_is_mapped() {
+        let loads = [load(0x185c, 0x2085c, 0x10, 0x10)];
+        assert_eq!(place(&loads, 0x3000, 0x20000), Some((0x1000, 0x1000)));
+        // There is nothing in the file to map there.
+        assert_eq!(place(&[load(0x10, 0x2085c, 0x10, 0x10)], 0x3000, 0x20000), None);
+    }
+
+    #[test]
+    fn segments_that_lie_one_behind_the_other_are_one() {
+        let loads = [load(0, 0x1000, 0x1000, 0x1000), load(0x1000, 0x2000, 0x1234, 0x2000)];
+        assert_eq!(place(&loads, 0x9000, 0x1800), Some((0x800, 0x1a34)));
+        let apart = [load(0, 0x1000, 0x1000, 0x1000), load(0x3000, 0x2000, 0x1234, 0x2000)];
+        assert_eq!(place(&apart, 0x9000, 0x1800), Some((0x800, 0x800)));
+    }
+
+    #[test]
+    fn of_two_segments_on_a_page_the_later_one_counts() {
+        let loads = [load(0, 0x1000, 0x1100, 0x1100), load(0x5200, 0x2200, 0x100, 0x100)];
+        assert_eq!(place(&loads, 0x9000, 0x2000), Some((0x5000, 0x1000)));
+        assert_eq!(place(&loads, 0x9000, 0x1f00), Some((0xf00, 0x100)));
+    }
+}
