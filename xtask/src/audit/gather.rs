@@ -269,7 +269,7 @@ impl Contents {
                 self.damaged
                     .insert(path.clone(), format!("larger than the limit of {MAX_METADATA} bytes"));
             }
-            Found::Elf(elf) => self.elves.push(Elf::new(path.clone(), *elf)),
+            Found::Elf(elf) => self.elves.push(*elf),
             Found::Other => {}
         }
         if let Some(digest) = member.digest {
@@ -286,6 +286,7 @@ impl Elf {
             // A wheel may have thousands of files with thousands of symbols each: the others are
             // of no use from here on.
             facts.imports.retain(|import| import.need.is_some() || is_python(&import.name));
+            facts.imports.shrink_to_fit();
         }
         let machine =
             |elf: &ElfFacts| Arch::from_elf(elf.machine, elf.is_64_bit, elf.little_endian);

@@ -49,8 +49,17 @@ pub(super) fn module_name(file: &str) -> Option<&str> {
 
 /// The dotted names of all modules and packages of a wheel with these members. A folder without a
 /// module is a package too, one of the namespace kind: `numpy` names such a one in an entry point.
-pub(super) fn modules<'a>(members: impl Iterator<Item = &'a str>) -> BTreeSet<String> {
-    let mut modules = BTreeSet::new();
+/// Only those that are `wanted`: of long paths all together would take many times the paths' memory.
+pub(super) fn modules<'a>(
+    members: impl Iterator<Item = &'a str>,
+    wanted: &BTreeSet<&str>,
+) -> BTreeSet<String> {
+    let (mut modules, mut last) = (BTreeSet::new(), String::new());
+    let mut add = |name: &str| {
+        if wanted.contains(name) {
+            modules.insert(name.to_owned());
+        }
+    };
     let is_sane = |path: &&str| path.split('/').count() <= MAX_DEPTH;
     for path in members.filter_map(path).filter(is_sane) {
         let (folder, file) = path.rsplit_once('/').unwrap_or(("", path));
@@ -58,9 +67,15 @@ pub(super) fn modules<'a>(members: impl Iterator<Item = &'a str>) -> BTreeSet<St
         // Compiled without its source it is a module as well.
         if let Some(name) = module_name(file).or_else(|| file.strip_suffix(".pyc")) {
             let dot = if package.is_empty() { "" } else { "." };
-            modules.insert(format!("{package}{dot}{name}"));
+            add(&format!("{package}{dot}{name}"));
         }
-        while !package.is_empty() && modules.insert(package.clone()) {
+        // The files of a package come one after the other.
+        if package == last {
+            continue;
+        }
+        last.clone_from(&package);
+        while !package.is_empty() {
+            add(&package);
             package.truncate(package.rfind('.').unwrap_or(0));
         }
     }
@@ -101,7 +116,10 @@ mod tests {
     fn modules_and_the_packages_around_them() {
         let members =
             ["ns/pkg/cli.py", "ns/pkg/__init__.py", "a-1.data/platlib/_x.abi3.so", "data/x.pc"];
-        let found: Vec<String> = modules(members.into_iter()).into_iter().collect();
-        assert_eq!(found, ["_x", "data", "ns", "ns.pkg", "ns.pkg.__init__", "ns.pkg.cli"]);
+        let all = ["_x", "data", "ns", "ns.pkg", "ns.pkg.__init__", "ns.pkg.cli"];
+        let wanted = all.into_iter().chain(["ns.other", "n"]).collect();
+        let found: Vec<String> = modules(members.into_iter(), &wanted).into_iter().collect();
+        assert_eq!(found, all);
+        assert!(modules(members.into_iter(), &BTreeSet::from(["cli"])).is_empty());
     }
 }

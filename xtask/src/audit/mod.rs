@@ -9,6 +9,7 @@ mod alien;
 mod asks;
 mod blame;
 mod brought;
+mod budget;
 mod checks;
 mod facts;
 mod finding;

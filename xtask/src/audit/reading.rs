@@ -12,7 +12,8 @@ use sha2::{Digest as _, Sha256};
 
 use super::{
     AuditError, Depth,
-    gather::{Contents, dist_info, is_sbom, wants_text},
+    budget::Budget,
+    gather::{Contents, Elf, dist_info, is_sbom, wants_text},
 };
 use crate::{
     elf::{ElfFacts, FileBytes as _, Keeper, Reading, Sparse, is_elf},
@@ -24,7 +25,7 @@ use crate::{
 
 /// ELF files up to this size, in bytes, are held in memory as a whole; of larger ones only what the
 /// loader reads.
-pub const MAX_WHOLE_ELF: u64 = 40 << 20;
+pub const MAX_WHOLE_ELF: u64 = 24 << 20;
 /// The most that is held of a larger one, by one thread at a time.
 const MAX_TABLES: u64 = 128 << 20;
 /// The largest bill of materials that is read, in bytes; real ones have some hundred KiB.
@@ -48,7 +49,7 @@ pub(super) enum Found {
     /// Such a file, and larger than any real one.
     TooLong,
     /// An ELF file: its facts, or why there are none.
-    Elf(Box<ReadElf>),
+    Elf(Box<Elf>),
     /// Any other file.
     Other,
     /// It cannot be read, for this reason.
@@ -91,7 +92,9 @@ pub(super) fn contents(
     let files: Vec<usize> =
         (0..entries.len()).filter(|&index| !entries[index].is_folder()).collect();
     let packed = entries.iter().map(|entry| entry.packed_size).fold(0, u64::saturating_add);
-    let read = |archive: &mut WheelArchive<SharedFile>, index| member(archive, index, depth);
+    let budget = Budget::new();
+    let read =
+        |archive: &mut WheelArchive<SharedFile>, index| member(archive, index, depth, &budget);
     let members: Vec<Member> = if packed < PARALLEL {
         let mut archive = archive.share();
         files.iter().map(|&index| read(&mut archive, index)).collect::<Result<_, _>>()?
@@ -102,6 +105,7 @@ pub(super) fn contents(
     for (index, member) in files.into_iter().zip(members) {
         contents.add(entries[index].name.clone(), member);
     }
+    budget.settle(&mut contents.elves);
     super::brought::leave_out(&mut contents);
     Ok(contents)
 }
@@ -111,6 +115,7 @@ fn member(
     archive: &mut WheelArchive<SharedFile>,
     index: usize,
     depth: Depth,
+    budget: &Budget,
 ) -> Result<Member, AuditError> {
     let Some(entry) = archive.entries().get(index).cloned() else {
         return Ok(Member { digest: None, found: Found::Other });
@@ -130,7 +135,12 @@ fn member(
     let result = archive.stream_until(index, &mut |piece| pass.feed(piece));
     let whole = !pass.stopped;
     match result.and_then(|()| pass.finish(archive, index)) {
-        Ok((digest, found)) => Ok(Member { digest: digest.filter(|_| whole), found }),
+        Ok((digest, mut found)) => {
+            if let Found::Elf(elf) = &mut found {
+                budget.charge(elf);
+            }
+            Ok(Member { digest: digest.filter(|_| whole), found })
+        }
         Err(MemberError::Io(error)) => Err(error.into()),
         Err(error) => Ok(Member { digest: None, found: Found::Damaged(error.to_string()) }),
     }
@@ -226,20 +236,21 @@ impl FirstPass {
     ) -> Result<(Option<Digest>, Found), MemberError> {
         let digest =
             self.hash.map(|hash| Digest { sha256: hash.finalize().into(), size: self.size });
+        let path = archive.entries().get(index).map(|entry| entry.name.clone()).unwrap_or_default();
+        let elf = |read| Found::Elf(Box::new(Elf::new(path, read)));
         let found = match self.keep {
             Keep::Undecided(start) if is_elf(&start) => {
-                let facts = Err("no more than a mark".into());
-                Found::Elf(Box::new(ReadElf { facts, isa: None }))
+                elf(ReadElf { facts: Err("no more than a mark".into()), isa: None })
             }
             Keep::Undecided(_) | Keep::Nothing => Found::Other,
             Keep::Text(text) => Found::Text(text),
             Keep::TooLong => Found::TooLong,
-            Keep::Judged(elf) => Found::Elf(elf),
+            Keep::Judged(read) => elf(*read),
             Keep::Elf(keeper) => {
                 let mut pass = |take: &mut dyn FnMut(&[u8]) -> ControlFlow<()>| {
                     archive.stream_until(index, &mut |piece| take(&piece))
                 };
-                Found::Elf(Box::new(read_elf(keeper.finish(), self.depth, &mut pass)?))
+                elf(read_elf(keeper.finish(), self.depth, &mut pass)?)
             }
         };
         Ok((digest, found))

@@ -21,6 +21,8 @@ const DT_FILTER: u64 = 0x7fff_ffff;
 const MAX_GUESS: u64 = 16 << 20;
 /// No linker makes a file with more needed libraries.
 const MAX_NEEDED: usize = 1 << 12;
+/// All their names together take at most so many bytes.
+const MAX_NEEDED_BYTES: usize = 1 << 20;
 
 /// The entries of the dynamic section. For a tag that comes twice the last one counts, as in glibc.
 pub(super) struct Dynamic {
@@ -90,10 +92,15 @@ impl Dynamic {
     }
 
     pub(super) fn needed(&self, image: &Image<'_>) -> Result<Vec<String>, ElfError> {
-        self.needed
-            .iter()
-            .map(|&offset| self.string(image, offset, MAX_NAME, "name of a needed library"))
-            .collect()
+        let (mut names, mut left) = (Vec::new(), MAX_NEEDED_BYTES);
+        for &offset in &self.needed {
+            let name = self.string(image, offset, MAX_NAME, "name of a needed library")?;
+            left = left
+                .checked_sub(name.len())
+                .ok_or(ElfError::TooMany("bytes in the names of needed libraries"))?;
+            names.push(name);
+        }
+        Ok(names)
     }
 
     pub(super) fn soname(&self, image: &Image<'_>) -> Result<Option<String>, ElfError> {

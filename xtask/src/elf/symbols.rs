@@ -18,8 +18,10 @@ use super::{
 };
 
 /// The names that are kept may take this many bytes together; those of the largest real files take
-/// less than a tenth.
-const MAX_NAME_BYTES: usize = 64 << 20;
+/// less than a third.
+const MAX_NAME_BYTES: usize = 16 << 20;
+/// What a name takes beside its letters.
+const OVERHEAD: usize = 64;
 
 /// How functions begin that start a module: PEP 3121, PEP 489 (`PyInitU_`), PEP 793
 /// (`PyModExport_`), and cffi's for `PyPy`.
@@ -67,13 +69,16 @@ pub(super) fn read(
         let version = image.u16(versions, index * 2) & 0x7fff;
         let need = needs.get(&version).copied();
         let imported = u32::from(symbol.section) == SHN_UNDEF || need.is_some();
-        let name = names.get(symbol.name)?;
+        let name = names.start(symbol.name)?;
         let is_init = INITS.iter().any(|init| name.starts_with(init));
         let is_python = name.starts_with(b"Py") || name.starts_with(b"_Py");
         // The others, which may be most of a very large file's names, are not kept.
-        if imported || is_init || is_python {
-            budget = budget.checked_sub(name.len()).ok_or(ElfError::TooMany("symbols"))?;
+        if !(imported || is_init || is_python) {
+            continue;
         }
+        let name = names.get(symbol.name)?;
+        let size = name.len() + OVERHEAD;
+        budget = budget.checked_sub(size).ok_or(ElfError::TooMany("symbols"))?;
         if imported && !name.is_empty() {
             let name = String::from_utf8_lossy(name).into_owned();
             symbols.imports.push(Import { name, need, weak: symbol.info >> 4 == STB_WEAK });
@@ -98,12 +103,19 @@ impl<'a> Names<'a> {
         Self { bytes: image.at(address, "names of symbols").unwrap_or_default(), address }
     }
 
+    /// A name, and whatever comes behind it.
+    fn start(&self, offset: u64) -> Result<&'a [u8], ElfError> {
+        let start = usize::try_from(offset).ok().and_then(|offset| self.bytes.get(offset..));
+        start.filter(|start| !start.is_empty()).ok_or_else(|| self.outside(offset))
+    }
+
     fn get(&self, offset: u64) -> Result<&'a [u8], ElfError> {
-        let rest = usize::try_from(offset).ok().and_then(|offset| self.bytes.get(offset..));
-        rest.and_then(|rest| terminated(rest, MAX_SYMBOL)).ok_or(ElfError::Outside {
-            what: "name of a symbol",
-            address: self.address.saturating_add(offset),
-        })
+        terminated(self.start(offset)?, MAX_SYMBOL).ok_or_else(|| self.outside(offset))
+    }
+
+    fn outside(&self, offset: u64) -> ElfError {
+        let address = self.address.saturating_add(offset);
+        ElfError::Outside { what: "name of a symbol", address }
     }
 }
 

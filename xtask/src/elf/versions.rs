@@ -12,6 +12,8 @@ use super::{
 
 /// Real files need some dozens.
 const MAX_NEEDS: usize = 1 << 12;
+/// All names together take at most so many bytes; those of real files take some thousand.
+const MAX_BYTES: usize = 1 << 20;
 /// `Elfxx_Verneed` and `Elfxx_Vernaux` have the same size in both classes.
 const ENTRY: usize = 16;
 
@@ -20,6 +22,7 @@ const ENTRY: usize = 16;
 pub(super) struct Needs {
     pub(super) list: Vec<VersionNeed>,
     pub(super) by_index: BTreeMap<u16, usize>,
+    bytes: usize,
 }
 
 /// Reads the chain to its end, as the loader does, whatever `DT_VERNEEDNUM` says. Offsets only lead
@@ -76,6 +79,10 @@ fn read_versions(
             MAX_NAME,
             "name of a version need",
         )?;
+        needs.bytes += library.len() + version.len();
+        if needs.bytes > MAX_BYTES {
+            return Err(ElfError::TooMany("bytes in the names of version needs"));
+        }
         needs.by_index.insert(image.u16(entry, 6) & 0x7fff, needs.list.len());
         needs.list.push(VersionNeed {
             library: library.to_owned(),

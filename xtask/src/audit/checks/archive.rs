@@ -84,7 +84,7 @@ fn find(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
 
 fn rule(problem: &ArchiveProblem) -> &'static Rule {
     match problem {
-        ArchiveProblem::UnsafeName { .. } => &UNSAFE_NAME,
+        ArchiveProblem::UnsafeName { .. } | ArchiveProblem::LongName { .. } => &UNSAFE_NAME,
         ArchiveProblem::SpecialFile { .. } => &SPECIAL_FILE,
         ArchiveProblem::Duplicate { .. }
         | ArchiveProblem::CaseCollision { .. }

@@ -33,11 +33,22 @@ fn find(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
         match entry_points(bytes) {
             Err(error) => findings.push(UNREADABLE.broken(path, error.to_string())),
             Ok(points) => {
-                let modules = library::modules(contents.digests.keys().map(String::as_str));
+                let wanted = points.iter().flat_map(names).collect();
+                let members = contents.digests.keys().map(String::as_str);
+                let modules = library::modules(members, &wanted);
                 findings.extend(points.iter().filter_map(|point| judge(path, point, &modules)));
             }
         }
     }
+}
+
+/// The modules that an entry point speaks of, and the packages around them that count.
+fn names(point: &EntryPoint) -> impl Iterator<Item = &str> {
+    let module = point.reference().map(|(module, _)| module);
+    module.into_iter().flat_map(|module| {
+        let parent = module.rsplit_once('.').map(|(parent, _)| parent);
+        [Some(module), parent, module.split('.').next()].into_iter().flatten()
+    })
 }
 
 fn judge(path: &str, point: &EntryPoint, modules: &BTreeSet<String>) -> Option<Finding> {

@@ -63,6 +63,7 @@ pub fn rules() -> impl Iterator<Item = &'static Rule> {
     CHECKS
         .iter()
         .flat_map(|check| check.rules)
+        .chain([&MORE_FINDINGS])
         .chain(dist::RULES)
         .chain(set::RULES)
         .chain(set::like::RULES)
@@ -89,11 +90,50 @@ pub(super) fn run_file(subject: &Subject<'_>) -> Vec<Finding> {
 }
 
 fn all(checks: &[Check], subject: &Subject<'_>) -> Vec<Finding> {
-    let mut findings = Vec::new();
+    let (mut findings, mut untold) = (Vec::new(), Untold::default());
     for check in checks {
         (check.find)(subject, &mut findings);
+        untold.leave_out(&mut findings);
     }
+    findings.extend(untold.finding(&subject.facts.file));
     findings
+}
+
+/// So many findings of a wheel are told. One error is enough for a verdict, and the worst of
+/// published wheels comes to some hundred.
+const MAX_FINDINGS: usize = 4_000;
+
+const MORE_FINDINGS: Rule = Rule::error(
+    "MET040",
+    "more-findings",
+    "mend what is told first; so much is wrong that the rest is not told",
+);
+
+/// Findings that there is no room for.
+#[derive(Default)]
+struct Untold {
+    count: usize,
+    /// The worst of them.
+    severity: Option<Severity>,
+}
+
+impl Untold {
+    /// Keeps the worst.
+    fn leave_out(&mut self, findings: &mut Vec<Finding>) {
+        if findings.len() > MAX_FINDINGS {
+            findings.sort();
+            let rest = findings.split_off(MAX_FINDINGS);
+            self.count += rest.len();
+            self.severity = rest.iter().map(|each| each.severity).chain(self.severity).min();
+            findings.shrink_to_fit();
+        }
+    }
+
+    fn finding(&self, file: &str) -> Option<Finding> {
+        let severity = self.severity?;
+        let message = format!("{} more findings are not told", self.count);
+        Some(Finding { severity, ..MORE_FINDINGS.broken(file, message) })
+    }
 }
 
 /// Names in back-ticks, the first three of them and the number of the others.

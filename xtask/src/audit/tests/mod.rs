@@ -14,6 +14,7 @@ mod libraries;
 mod like;
 mod loadable;
 mod matrix;
+mod memory;
 mod metadata;
 mod module_init;
 mod origin;

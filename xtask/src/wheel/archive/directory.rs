@@ -5,7 +5,7 @@ use std::io::{Read, Seek, SeekFrom};
 
 use super::{
     ArchiveError, ArchiveProblem, DEFLATED, Entry, STORED,
-    problem::{Problems, bomb, colliding_names, printable, unsafe_name},
+    problem::{MAX_PATH, Problems, bomb, colliding_names, printable, unsafe_name},
 };
 
 /// General purpose flags.
@@ -255,6 +255,9 @@ fn of_entry(entry: &Entry) -> Vec<ArchiveProblem> {
     const TYPE: u32 = 0o170_000;
     let name = || printable(&entry.name);
     let mut problems = Vec::new();
+    if entry.name.len() > MAX_PATH {
+        problems.push(ArchiveProblem::LongName { name: name(), length: entry.name.len() });
+    }
     if let Some(reason) = unsafe_name(&entry.name) {
         problems.push(ArchiveProblem::UnsafeName { name: name(), reason });
     }

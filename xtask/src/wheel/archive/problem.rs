@@ -15,6 +15,9 @@ pub enum ArchiveProblem {
     /// A name that leads out of the folder it is unpacked to, or differs between systems.
     #[error("`{name}` is an unsafe name: {reason}")]
     UnsafeName { name: String, reason: &'static str },
+    /// A name that no system takes for a path, and that costs memory wherever it is named.
+    #[error("`{name}` is a name of {length} bytes, which no system takes")]
+    LongName { name: String, length: usize },
     /// A symbolic link, device or the like.
     #[error("`{name}` is no regular file: its mode is {mode:o}")]
     SpecialFile { name: String, mode: u32 },
@@ -56,6 +59,9 @@ pub enum ArchiveProblem {
     More { count: usize },
 }
 
+/// Linux takes no longer path (`PATH_MAX`); other systems less.
+pub(super) const MAX_PATH: usize = 4096;
+
 /// So many problems of an archive are told. One is enough for a verdict.
 pub(super) const MAX_PROBLEMS: usize = 1_000;
 
@@ -96,9 +102,10 @@ impl ArchiveProblem {
         matches!(self, Self::DataDescriptors { .. })
     }
 
-    /// Would reading the members' content cost more than the archive's size lets one expect?
+    /// Would reading the members' content, or telling of it, cost more than the archive's size lets one
+    /// expect?
     pub fn forbids_reading(&self) -> bool {
-        matches!(self, Self::Bomb { .. } | Self::Overlap { .. })
+        matches!(self, Self::Bomb { .. } | Self::Overlap { .. } | Self::LongName { .. })
     }
 }
 

@@ -18,10 +18,10 @@ const INPUT: usize = 64 << 10;
 const OUTPUT: usize = 128 << 10;
 /// Members up to this size, packed and unpacked, are inflated in one go, which is half as quick
 /// again. Larger ones are never in memory as a whole.
-pub(super) const WHOLE: u64 = 40 << 20;
+pub(super) const WHOLE: u64 = 24 << 20;
 
-/// The most that both take together, so that two of them fit into what a thread may hold.
-const WHOLE_AND_PACKED: u64 = 56 << 20;
+/// The most that both take together: half of what a thread may hold.
+const WHOLE_AND_PACKED: u64 = 32 << 20;
 
 type Sink<'a> = &'a mut dyn FnMut(Piece<'_>) -> ControlFlow<()>;
 
@@ -77,8 +77,9 @@ struct Buffers {
 /// What inflating a member in one go needs.
 #[derive(Default)]
 struct Whole {
-    packed: Vec<u8>,
-    bytes: Vec<u8>,
+    /// The packed bytes of a member, and behind them the unpacked ones: in one buffer, so that what
+    /// the one has needed the other can use.
+    both: Vec<u8>,
     inflater: Option<Decompressor>,
 }
 
@@ -180,24 +181,32 @@ impl Scratch {
         sink: Sink<'_>,
     ) -> Result<bool, MemberError> {
         const HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff];
+        const TRAILER: usize = 8;
         let both = entry.size.saturating_add(entry.packed_size);
         if entry.size > WHOLE || both > WHOLE_AND_PACKED {
+            // Who reads a large member may need room for its tables.
+            self.0.whole.both = Vec::new();
             return Ok(false);
         }
-        let Whole { packed, bytes, inflater } = &mut self.0.whole;
-        packed.clear();
-        make_room(packed, size(entry.packed_size) + 64, size(WHOLE_AND_PACKED) + 64);
-        packed.extend_from_slice(&HEADER);
-        reader.take(entry.packed_size).read_to_end(packed)?;
+        let Whole { both, inflater } = &mut self.0.whole;
+        let (packed_size, size) = (size(entry.packed_size), size(entry.size));
+        let start = HEADER.len() + packed_size + TRAILER;
+        make_room(both, start + size);
+        let (packed, bytes) = both.split_at_mut(start);
+        let (header, rest) = packed.split_at_mut(HEADER.len());
+        header.copy_from_slice(&HEADER);
+        match reader.read_exact(&mut rest[..packed_size]) {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(false),
+            Err(error) => return Err(error.into()),
+        }
         let low = u32::try_from(entry.size).unwrap_or_default();
         let trailer = [entry.crc32.to_le_bytes(), low.to_le_bytes()].concat();
-        packed.extend_from_slice(&trailer);
-        let first = memmem::find(&packed[HEADER.len()..], &trailer);
-        if first != Some(size(entry.packed_size)) {
+        rest[packed_size..].copy_from_slice(&trailer);
+        if memmem::find(rest, &trailer) != Some(packed_size) {
             return Ok(false);
         }
-        make_room(bytes, size(entry.size), size(WHOLE));
-        bytes.resize(size(entry.size), 0);
+        let bytes = &mut bytes[..size];
         let inflater = inflater.get_or_insert_with(Decompressor::new);
         let is_good = inflater.gzip_decompress(packed, bytes).is_ok();
         if is_good && !bytes.is_empty() {
@@ -252,14 +261,18 @@ impl Scratch {
     }
 }
 
-/// Makes room for `count` bytes. A buffer that has to be large gets the room for `most` at once:
-/// the system gives memory only where it is written to, and a buffer that grows step by step leaves
-/// behind what it had before.
-fn make_room(buffer: &mut Vec<u8>, count: usize, most: usize) {
+/// Makes room for `count` bytes. A buffer that has to be large gets all the room there is at once: the
+/// system gives memory only where it is written to, and a buffer that grows step by step leaves behind
+/// what it had before.
+fn make_room(buffer: &mut Vec<u8>, count: usize) {
     const SMALL: usize = 1 << 20;
     if buffer.capacity() < count {
-        buffer.clear();
+        *buffer = Vec::new();
+        let most = size(WHOLE_AND_PACKED) + 64;
         buffer.reserve_exact(if count <= SMALL { SMALL } else { most.max(count) });
+    }
+    if buffer.len() < count {
+        buffer.resize(count, 0);
     }
 }
 
