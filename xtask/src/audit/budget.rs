@@ -3,11 +3,8 @@
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use super::gather::Elf;
-use crate::{
-    elf::ElfFacts,
-    policy::{Policies, Requirements},
-};
+use super::{gather::Elf, reading::ReadElf};
+use crate::{elf::ElfFacts, policy::Policies};
 
 /// What may be held of one wheel, in bytes, as far as it can be reckoned. Of published wheels the one
 /// with most, vtk, takes a fifth.
@@ -38,32 +35,26 @@ impl Budget {
         self.is_spent.load(Ordering::Relaxed)
     }
 
-    /// Takes a file into account; forgets what there is no room for.
-    pub(super) fn charge(&self, elf: &mut Elf) {
+    /// Takes a file into account; `false` if there is no room for it.
+    pub(super) fn charge(&self, elf: &Elf) -> bool {
         let weight = weight(elf);
         let take = |left: usize| left.checked_sub(weight);
         let taken = self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take);
-        if taken.is_err() || self.is_spent() {
+        if taken.is_err() {
             self.is_spent.store(true, Ordering::Relaxed);
-            forget(elf);
         }
-    }
-
-    /// Where there was too much, forgets all: otherwise it would depend on the order in which
-    /// threads came by which files are judged.
-    pub(super) fn settle(&self, elves: &mut [Elf]) {
-        if self.is_spent() {
-            elves.iter_mut().for_each(forget);
-        }
+        !self.is_spent()
     }
 }
 
-fn forget(elf: &mut Elf) {
+/// What stands for all ELF files of a wheel where there was too much: which of them were judged would
+/// depend on the order in which threads came by. `first` is the first of so many.
+pub(super) fn too_much(first: String, count: usize) -> Elf {
     let mib = MOST >> 20;
-    elf.facts = Err(format!(
-        "the names in the ELF files of the wheel take more than {mib} MiB, so that none of them was judged"
-    ));
-    (elf.isa, elf.arch, elf.needs) = (None, None, Requirements::default());
+    let reason = format!(
+        "what the {count} ELF files of the wheel name takes more than {mib} MiB, so that none of them was judged"
+    );
+    Elf::new(first, ReadElf { facts: Err(reason), isa: None })
 }
 
 /// About how many bytes are held for a file.

@@ -270,7 +270,7 @@ impl Contents {
                     .insert(path.clone(), format!("larger than the limit of {MAX_METADATA} bytes"));
             }
             Found::Elf(elf) => self.elves.push(*elf),
-            Found::Other => {}
+            Found::Unjudged | Found::Other => {}
         }
         if let Some(digest) = member.digest {
             self.digests.insert(path, digest);

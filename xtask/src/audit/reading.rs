@@ -12,7 +12,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::{
     AuditError, Depth,
-    budget::Budget,
+    budget::{self, Budget},
     gather::{Contents, Elf, dist_info, is_sbom, wants_text},
 };
 use crate::{
@@ -50,6 +50,8 @@ pub(super) enum Found {
     TooLong,
     /// An ELF file: its facts, or why there are none.
     Elf(Box<Elf>),
+    /// An ELF file of a wheel that has more in them than may be held.
+    Unjudged,
     /// Any other file.
     Other,
     /// It cannot be read, for this reason.
@@ -102,10 +104,15 @@ pub(super) fn contents(
         let members = files.par_iter().map_init(|| archive.share(), |own, &index| read(own, index));
         members.collect::<Result<_, _>>()?
     };
+    let is_elf = |member: &Member| matches!(member.found, Found::Elf(_) | Found::Unjudged);
+    let first = members.iter().position(is_elf).and_then(|at| files.get(at)).copied();
+    let count = members.iter().filter(|member| is_elf(member)).count();
     for (index, member) in files.into_iter().zip(members) {
         contents.add(entries[index].name.clone(), member);
     }
-    budget.settle(&mut contents.elves);
+    if let Some(first) = first.filter(|_| budget.is_spent()) {
+        contents.elves = vec![budget::too_much(entries[first].name.clone(), count)];
+    }
     super::brought::leave_out(&mut contents);
     Ok(contents)
 }
@@ -131,13 +138,13 @@ fn member(
             Ok(_) | Err(_) => {}
         }
     }
-    let mut pass = FirstPass::new(&entry, depth);
+    let mut pass = FirstPass::new(&entry, depth, budget.is_spent());
     let result = archive.stream_until(index, &mut |piece| pass.feed(piece));
     let whole = !pass.stopped;
     match result.and_then(|()| pass.finish(archive, index)) {
         Ok((digest, mut found)) => {
-            if let Found::Elf(elf) = &mut found {
-                budget.charge(elf);
+            if matches!(&found, Found::Elf(elf) if !budget.charge(elf)) {
+                found = Found::Unjudged;
             }
             Ok(Member { digest: digest.filter(|_| whole), found })
         }
@@ -152,6 +159,8 @@ struct FirstPass {
     size: u64,
     hash: Option<Sha256>,
     keep: Keep,
+    /// No ELF file is judged any more.
+    is_spent: bool,
     /// It was not read to its end, since nothing more of it is wanted.
     stopped: bool,
 }
@@ -163,12 +172,14 @@ enum Keep {
     Text(Vec<u8>),
     TooLong,
     Elf(Keeper),
+    /// An ELF file that is not.
+    Unjudged,
     /// An ELF file that was there as a whole.
     Judged(Box<ReadElf>),
 }
 
 impl FirstPass {
-    fn new(entry: &Entry, depth: Depth) -> Self {
+    fn new(entry: &Entry, depth: Depth, is_spent: bool) -> Self {
         // A larger one is left alone: nothing depends on it.
         let is_sbom = depth != Depth::Floor && entry.size <= MAX_SBOM && is_sbom(&entry.name);
         let keep = if is_sbom || wants_text(&entry.name) {
@@ -177,7 +188,7 @@ impl FirstPass {
             Keep::Undecided(Vec::new())
         };
         let hash = (depth != Depth::Floor).then(Sha256::new);
-        Self { depth, size: entry.size, hash, keep, stopped: false }
+        Self { depth, size: entry.size, hash, keep, is_spent, stopped: false }
     }
 
     fn feed(&mut self, piece: Piece<'_>) -> ControlFlow<()> {
@@ -187,7 +198,7 @@ impl FirstPass {
         match &mut self.keep {
             Keep::Undecided(start) if start.is_empty() && piece.len() >= 4 => {
                 self.keep = match &piece {
-                    Piece::Whole(bytes) if is_elf(bytes) => {
+                    Piece::Whole(bytes) if is_elf(bytes) && !self.is_spent => {
                         Keep::Judged(Box::new(whole_elf(bytes, self.depth)))
                     }
                     piece => self.decide(piece),
@@ -205,13 +216,13 @@ impl FirstPass {
             }
             Keep::Text(text) => text.extend_from_slice(&piece),
             Keep::Elf(keeper) => keeper.feed(&piece),
-            Keep::Nothing | Keep::TooLong | Keep::Judged(_) => {}
+            Keep::Nothing | Keep::TooLong | Keep::Unjudged | Keep::Judged(_) => {}
         }
         if self.depth != Depth::Floor {
             return ControlFlow::Continue(());
         }
         let has_enough = match &self.keep {
-            Keep::Nothing | Keep::TooLong | Keep::Judged(_) => true,
+            Keep::Nothing | Keep::TooLong | Keep::Unjudged | Keep::Judged(_) => true,
             Keep::Elf(keeper) => keeper.is_done(),
             Keep::Undecided(_) | Keep::Text(_) => false,
         };
@@ -220,7 +231,9 @@ impl FirstPass {
     }
 
     fn decide(&self, start: &[u8]) -> Keep {
-        if is_elf(start) {
+        if is_elf(start) && self.is_spent {
+            Keep::Unjudged
+        } else if is_elf(start) {
             let mut keeper = Keeper::new(self.size, MAX_WHOLE_ELF);
             keeper.feed(start);
             Keep::Elf(keeper)
@@ -245,6 +258,7 @@ impl FirstPass {
             Keep::Undecided(_) | Keep::Nothing => Found::Other,
             Keep::Text(text) => Found::Text(text),
             Keep::TooLong => Found::TooLong,
+            Keep::Unjudged => Found::Unjudged,
             Keep::Judged(read) => elf(*read),
             Keep::Elf(keeper) => {
                 let mut pass = |take: &mut dyn FnMut(&[u8]) -> ControlFlow<()>| {

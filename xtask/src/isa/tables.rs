@@ -58,10 +58,10 @@ impl Symbol {
     }
 }
 
-/// Larger tables of symbols that the loader does not need are left alone, so that a file with some
+/// Larger tables of symbols that the loader does not need are left alone, so that a file with a
 /// hundred megabytes of them does not have to be in memory. They are for names alone; where functions
 /// begin is in the unwind information as well.
-const MAX_BYTES: u64 = 48 << 20;
+const MAX_BYTES: u64 = 16 << 20;
 
 /// A symbol table with its names.
 pub(super) struct Symbols<'a> {
