@@ -15,7 +15,7 @@ const SPECIAL_FILE: Rule =
 const COLLIDING_NAMES: Rule = Rule::error(
     "ARC004",
     "colliding-names",
-    "give each member one name that also differs without regard to case",
+    "give each member one name that also differs without regard to case, accents' form and an end in dots",
 );
 const AMBIGUOUS_HEADERS: Rule = Rule::error(
     "ARC005",
@@ -50,6 +50,11 @@ const MORE_PROBLEMS: Rule = Rule::error(
     "more-problems",
     "mend what is told first; so much is wrong that the rest is not told",
 );
+const SPECIAL_MODE: Rule = Rule::warning(
+    "ARC011",
+    "special-mode",
+    "take the bit off before the wheel is packed; an installer may keep it",
+);
 
 pub(super) const CHECK: Check = Check {
     rules: &[
@@ -64,6 +69,7 @@ pub(super) const CHECK: Check = Check {
         DATA_DESCRIPTORS,
         DAMAGED_MEMBER,
         MORE_PROBLEMS,
+        SPECIAL_MODE,
     ],
     find,
 };
@@ -86,8 +92,9 @@ fn rule(problem: &ArchiveProblem) -> &'static Rule {
     match problem {
         ArchiveProblem::UnsafeName { .. } | ArchiveProblem::LongName { .. } => &UNSAFE_NAME,
         ArchiveProblem::SpecialFile { .. } => &SPECIAL_FILE,
+        ArchiveProblem::SpecialMode { .. } => &SPECIAL_MODE,
         ArchiveProblem::Duplicate { .. }
-        | ArchiveProblem::CaseCollision { .. }
+        | ArchiveProblem::Collision { .. }
         | ArchiveProblem::FileAndFolder { .. } => &COLLIDING_NAMES,
         ArchiveProblem::HeaderMismatch { .. } | ArchiveProblem::ExtraField { .. } => {
             &AMBIGUOUS_HEADERS

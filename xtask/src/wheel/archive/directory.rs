@@ -5,6 +5,7 @@ use std::io::{Read, Seek, SeekFrom};
 
 use super::{
     ArchiveError, ArchiveProblem, DEFLATED, Entry, STORED,
+    extra::{self, wide},
     problem::{MAX_PATH, Problems, bomb, colliding_names, printable, unsafe_name},
 };
 
@@ -137,7 +138,7 @@ fn central<'a>(
         let reason = "it has letters of an unknown encoding";
         problems.push(ArchiveProblem::UnsafeName { name: printable(&entry.name), reason });
     }
-    problems.extend(extra_problem(&entry.name, extra));
+    problems.extend(extra::problem(&entry.name, extra, sizes));
     Ok((entry, rest))
 }
 
@@ -165,8 +166,9 @@ fn local<R: Read + Seek>(
     let mut variable = vec![0; name_size + extra_size];
     reader.read_exact(&mut variable)?;
     let (name, extra) = variable.split_at(name_size);
-    problems.extend(extra_problem(&entry.name, extra));
-    let [size, packed_size, _] = wide(extra, [u32(&header, 22), u32(&header, 18), 0]);
+    let sizes = [u32(&header, 22), u32(&header, 18)];
+    problems.extend(extra::problem(&entry.name, extra, sizes));
+    let [size, packed_size] = wide(extra, sizes);
     let deferred = entry.flags & DESCRIPTOR != 0;
     let agrees = |found: u64, wanted: u64| found == wanted || (deferred && found == 0);
     let fields = [
@@ -214,42 +216,6 @@ fn descriptor<R: Read + Seek>(
     Ok(at)
 }
 
-/// Sizes of more than 32 bits, from the extra field that holds them (id 1): those that are all
-/// ones, in order.
-fn wide(extra: &[u8], short: [u32; 3]) -> [u64; 3] {
-    let field = extra_fields(extra).find(|(id, _)| *id == 1).map_or(&[][..], |(_, data)| data);
-    let mut parts = field.chunks_exact(8);
-    short.map(|value| {
-        let part = if value == u32::MAX { parts.next() } else { None };
-        let part = part.and_then(|part| part.try_into().ok());
-        part.map_or(u64::from(value), u64::from_le_bytes)
-    })
-}
-
-/// The extra fields: id and data. A broken one ends the list.
-fn extra_fields(bytes: &[u8]) -> impl Iterator<Item = (u16, &[u8])> {
-    let mut rest = bytes;
-    std::iter::from_fn(move || {
-        let size = usize::from(u16(rest, 2));
-        let field = (u16(rest, 0), rest.get(4..4 + size)?);
-        rest = &rest[4 + size..];
-        Some(field)
-    })
-}
-
-fn extra_problem(name: &str, extra: &[u8]) -> Option<ArchiveProblem> {
-    const UNICODE_PATH: u16 = 0x7075;
-    let used: usize = extra_fields(extra).map(|(_, data)| 4 + data.len()).sum();
-    let reason = if extra_fields(extra).any(|(id, _)| id == UNICODE_PATH) {
-        "gives it another name"
-    } else if used != extra.len() {
-        "is broken"
-    } else {
-        return None;
-    };
-    Some(ArchiveProblem::ExtraField { name: printable(name), reason })
-}
-
 /// What is wrong with one member by itself.
 fn of_entry(entry: &Entry) -> Vec<ArchiveProblem> {
     const TYPE: u32 = 0o170_000;
@@ -261,15 +227,26 @@ fn of_entry(entry: &Entry) -> Vec<ArchiveProblem> {
     if let Some(reason) = unsafe_name(&entry.name) {
         problems.push(ArchiveProblem::UnsafeName { name: name(), reason });
     }
-    if entry.is_folder() && entry.size > 0 {
+    // Deflated, nothing has two bytes. The checksum is that of what nobody reads.
+    let is_filled = entry.size > 0 || entry.packed_size > 2 || entry.crc32 != 0;
+    if entry.is_folder() && is_filled {
         problems.push(ArchiveProblem::UnsafeName {
             name: name(),
             reason: "it is a folder with content",
         });
     }
     let mode = entry.unix_mode();
-    if !matches!(mode & TYPE, 0 | 0o100_000 | 0o040_000) {
+    let is_plain = match mode & TYPE {
+        0 | 0o100_000 => true,
+        0o040_000 => entry.is_folder(),
+        _ => false,
+    };
+    if !is_plain {
         problems.push(ArchiveProblem::SpecialFile { name: name(), mode });
+    }
+    // A folder's bits say who owns what is made in it.
+    if !entry.is_folder() && mode & 0o7000 != 0 {
+        problems.push(ArchiveProblem::SpecialMode { name: name(), mode });
     }
     if !matches!(entry.method, STORED | DEFLATED) {
         problems.push(ArchiveProblem::Method { name: name(), method: entry.method });
@@ -320,7 +297,7 @@ fn descriptors(entries: &[Entry]) -> Option<ArchiveProblem> {
 
 /// Numbers in a zip file are little-endian. 0 outside the bytes, for callers that have checked the
 /// length.
-fn u16(bytes: &[u8], at: usize) -> u16 {
+pub(super) fn u16(bytes: &[u8], at: usize) -> u16 {
     let slice = bytes.get(at..at + 2).and_then(|slice| slice.try_into().ok());
     u16::from_le_bytes(slice.unwrap_or_default())
 }

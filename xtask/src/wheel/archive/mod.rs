@@ -6,6 +6,7 @@
 //! is among it. Nothing is ever unpacked to a path.
 
 mod directory;
+mod extra;
 mod problem;
 mod shared;
 mod stream;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use thiserror::Error;
+use unicode_normalization::UnicodeNormalization as _;
 
 use super::Entry;
 use crate::text::shown;
@@ -21,12 +22,16 @@ pub enum ArchiveProblem {
     /// A symbolic link, device or the like.
     #[error("`{name}` is no regular file: its mode is {mode:o}")]
     SpecialFile { name: String, mode: u32 },
+    /// A file that runs with the rights of its owner or group, or stays in memory.
+    #[error("`{name}` has the mode {mode:o}, with set-user-ID, set-group-ID or sticky bit")]
+    SpecialMode { name: String, mode: u32 },
     /// Two members with one name: readers differ on which counts.
     #[error("`{name}` is in the archive more than once")]
     Duplicate { name: String },
-    /// Two names that are one file where case does not count.
-    #[error("`{name}` and `{other}` differ only in case")]
-    CaseCollision { name: String, other: String },
+    /// Two names that are one file where case, the composition of letters or an end in dots or blanks
+    /// do not count (macOS, Windows).
+    #[error("`{name}` and `{other}` differ only in {difference}")]
+    Collision { name: String, other: String, difference: &'static str },
     /// A file that is a folder of another.
     #[error("`{name}` is both a file and a folder")]
     FileAndFolder { name: String },
@@ -147,19 +152,43 @@ pub(super) fn colliding_names(entries: &[Entry], problems: &mut Problems) {
     let mut folded: BTreeMap<String, &str> = BTreeMap::new();
     for entry in entries {
         let path = entry.name.trim_end_matches('/');
-        let Some(other) = folded.insert(path.to_lowercase(), path) else { continue };
+        let Some(other) = folded.insert(fold(path), path) else { continue };
         let name = printable(&entry.name);
         problems.push(if other == path {
             ArchiveProblem::Duplicate { name }
         } else {
-            ArchiveProblem::CaseCollision { name, other: printable(other) }
+            let difference = difference(path, other);
+            ArchiveProblem::Collision { name, other: printable(other), difference }
         });
     }
     for entry in entries.iter().filter(|entry| !entry.is_folder()) {
-        let below = format!("{}/", entry.name.to_lowercase());
+        let below = format!("{}/", fold(&entry.name));
         if folded.range(below.clone()..).next().is_some_and(|(next, _)| next.starts_with(&below)) {
             problems.push(ArchiveProblem::FileAndFolder { name: printable(&entry.name) });
         }
+    }
+}
+
+/// The name as systems see it on which case does not count, nor the form of a letter with an accent,
+/// nor dots and blanks at the end (Unicode UAX 15; Microsoft, "Naming Files, Paths, and Namespaces").
+fn fold(path: &str) -> String {
+    let lower = path.to_lowercase();
+    let part = |part: &str| -> String {
+        let part = part.trim_end_matches(['.', ' ']);
+        if part.is_ascii() { part.to_owned() } else { part.nfc().collect() }
+    };
+    lower.split('/').map(part).collect::<Vec<_>>().join("/")
+}
+
+/// In what two names that fold alike differ.
+fn difference(left: &str, right: &str) -> &'static str {
+    let composed = |path: &str| -> String { path.nfc().collect() };
+    if left.to_lowercase() == right.to_lowercase() {
+        "case"
+    } else if composed(left) == composed(right) {
+        "how their letters are composed"
+    } else {
+        "case, in how letters are composed, or in dots and blanks at an end"
     }
 }
 

@@ -94,12 +94,88 @@ fn names_that_collide_are_found() {
     assert_eq!(problems(&twice), [ArchiveProblem::Duplicate { name: "ab".into() }]);
     assert!(matches!(
         problems(&stored(&["ab", "AB"])).as_slice(),
-        [ArchiveProblem::CaseCollision { .. }]
+        [ArchiveProblem::Collision { difference: "case", .. }]
     ));
     assert!(matches!(
         problems(&stored(&["ab", "ab.py", "ab/c"])).as_slice(),
         [ArchiveProblem::FileAndFolder { .. }]
     ));
+}
+
+#[test]
+fn names_that_are_one_file_elsewhere_collide() {
+    for (left, right) in [
+        ("gr\u{f6}\u{df}e.py", "gro\u{308}\u{df}e.py"),
+        ("GR\u{d6}.py", "gro\u{308}.py"),
+        ("ab.", "ab"),
+        ("ab ", "ab"),
+        ("a./b.py", "a/b.py"),
+    ] {
+        let found = problems(&stored(&[left, right]));
+        assert!(matches!(found.as_slice(), [ArchiveProblem::Collision { .. }]), "{found:?}");
+    }
+    let folder = problems(&stored(&["gr\u{f6}", "gro\u{308}/a"]));
+    assert!(matches!(folder.as_slice(), [ArchiveProblem::FileAndFolder { .. }]), "{folder:?}");
+    assert_eq!(problems(&stored(&["a.b", "a", "ab", ".a", "\u{f6}", "o"])), []);
+}
+
+/// The archive with another Unix mode for its only member.
+fn with_mode(bytes: &[u8], mode: u16) -> Vec<u8> {
+    with(bytes, central(bytes, 0) + 40, &mode.to_le_bytes())
+}
+
+#[test]
+fn modes_are_those_of_plain_files() {
+    let bytes = stored(&["run"]);
+    for mode in [0, 0o644, 0o755, 0o100_644, 0o100_777] {
+        assert_eq!(problems(&with_mode(&bytes, mode)), [], "{mode:o}");
+    }
+    for mode in [0o104_755, 0o102_755, 0o101_644, 0o4755] {
+        let found = problems(&with_mode(&bytes, mode));
+        assert!(matches!(found.as_slice(), [ArchiveProblem::SpecialMode { .. }]), "{mode:o}");
+    }
+    // A pipe, a device, a folder by mode alone, a block device, a link, a socket.
+    for kind in [0o010_000, 0o020_000, 0o040_000, 0o060_000, 0o120_000, 0o140_000] {
+        let found = problems(&with_mode(&bytes, kind | 0o644));
+        assert!(matches!(found.as_slice(), [ArchiveProblem::SpecialFile { .. }]), "{kind:o}");
+    }
+}
+
+#[test]
+fn folders_hold_nothing_themselves() {
+    let options = SimpleFileOptions::default().compression_method(CompressionMethod::Stored);
+    let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
+    zip.add_directory("ab", options.unix_permissions(0o2755)).unwrap();
+    let plain = zip.finish().unwrap().into_inner();
+    assert_eq!(problems(&plain), []);
+    let filled = replace(&stored(&["abc"]), b"abc", b"ab/");
+    let is_unsafe = |found: &[ArchiveProblem]| {
+        matches!(found, [ArchiveProblem::UnsafeName { reason: "it is a folder with content", .. }])
+    };
+    assert!(is_unsafe(&problems(&filled)));
+    // Seven packed bytes that unpack to nothing, it is said.
+    let at = central(&filled, 0);
+    let hidden = with(&with(&filled, 22, &[0; 4]), at + 24, &[0; 4]);
+    let hidden = with(&with(&hidden, 14, &[0; 4]), at + 16, &[0; 4]);
+    assert!(is_unsafe(&problems(&hidden)));
+}
+
+#[test]
+fn sizes_in_a_needless_field_are_the_same() {
+    let bytes = stored(&["abc"]);
+    let extended = |size: u8| {
+        let mut changed = bytes.clone();
+        let (at, mut field) = (central(&bytes, 0), vec![1, 0, 8, 0]);
+        field.extend([size, 0, 0, 0, 0, 0, 0, 0]);
+        changed[at + 30] = 12;
+        changed.splice(at + 49..at + 49, field);
+        let end = changed.len() - 22;
+        changed[end + 12] += 12;
+        problems(&changed)
+    };
+    assert_eq!(extended(7), []);
+    let reason = "gives it other sizes";
+    assert_eq!(extended(9), [ArchiveProblem::ExtraField { name: "abc".into(), reason }]);
 }
 
 #[test]
