@@ -54,7 +54,14 @@ pub enum Command {
 
 /// Runs the command line; what it returns is the process's exit status.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) if error.use_stderr() && has_hidden_arguments() => {
+            crate::report::note(error.render().to_string().trim_end());
+            return ExitCode::from(COULD_NOT_RUN);
+        }
+        Err(error) => error.exit(),
+    };
     match run(cli.command) {
         Ok(code) => code,
         Err(error) => {
@@ -62,6 +69,11 @@ pub fn main() -> ExitCode {
             ExitCode::from(COULD_NOT_RUN)
         }
     }
+}
+
+/// Is there a control character in what was typed? The message about it must not hand it on.
+fn has_hidden_arguments() -> bool {
+    std::env::args_os().any(|argument| argument.to_string_lossy().contains(char::is_control))
 }
 
 /// Runs one subcommand; an error is what kept it from running, what it found is in the exit code.

@@ -11,7 +11,7 @@
 //! | 13, 18 | `audit/tests/`, `policy/`: what an index refuses and what runs where are judged from facts |
 //! | 20 | `e2e/build.rs`, `pipeline/source.rs` |
 //! | 14 | there are no release notes yet; nothing here passes a quoted heredoc to a shell |
-//! | 16 | `-march=native` needs the ISA check by disassembly, which is not there yet |
+//! | 16 | `audit/tests/elf.rs` (code above the promised level, found by disassembly) |
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use camino::{Utf8Path, Utf8PathBuf};

@@ -20,6 +20,8 @@ pub struct Inputs {
     pub files: Vec<Utf8PathBuf>,
     /// The folders among the paths that were asked for.
     pub folders: Vec<Utf8PathBuf>,
+    /// Symbolic links to folders, in those folders: they may lead anywhere, and are not followed.
+    pub left_out: Vec<Utf8PathBuf>,
     /// What there ought to be, where these are the repository's own wheels. [`Self::find`] does not
     /// know it.
     pub asked: Option<Asked>,
@@ -42,7 +44,7 @@ pub struct Asked {
 #[derive(Debug, Error)]
 pub enum InputError {
     /// The path is not there, or cannot be read.
-    #[error("`{path}` cannot be read")]
+    #[error("`{}` cannot be read", .path.as_str().escape_debug())]
     Io {
         /// The path as it was asked for, or one below it.
         path: Utf8PathBuf,
@@ -51,20 +53,22 @@ pub enum InputError {
     },
     /// A check that had nothing to look at must not end well.
     #[error(
-        "there is neither a wheel nor an ELF file in `{0}`\n\n\
-         hint: build wheels with `cargo xtask wheels`, or name what is to be looked at"
+        "there is neither a wheel nor an ELF file in `{}`\n\n\
+         hint: build wheels with `cargo xtask wheels`, or name what is to be looked at",
+        .0.as_str().escape_debug()
     )]
     Empty(Utf8PathBuf),
     /// A device, a socket.
-    #[error("`{0}` is neither a file nor a folder")]
+    #[error("`{}` is neither a file nor a folder", .0.as_str().escape_debug())]
     Special(Utf8PathBuf),
     /// A name that cannot be printed.
-    #[error("`{0}` is not named in UTF-8")]
+    #[error("`{}` is not named in UTF-8", .0.escape_debug())]
     Name(String),
 }
 
 impl Inputs {
-    /// Files and folders, gone through to the ground; symbolic links in them are not followed.
+    /// Files and folders, gone through to the ground. Symbolic links in them are followed to files,
+    /// and not to folders.
     ///
     /// # Errors
     /// [`InputError`] when a path cannot be read, or when there is nothing to judge in a folder.
@@ -100,7 +104,18 @@ impl Inputs {
             let Some(path) = Utf8Path::from_path(entry.path()) else {
                 return Err(InputError::Name(entry.path().display().to_string()));
             };
-            if !entry.file_type().is_file() {
+            if entry.file_type().is_symlink() {
+                match std::fs::metadata(path) {
+                    Ok(target) if target.is_file() => {}
+                    Ok(target) => {
+                        self.left_out.extend(target.is_dir().then(|| path.to_owned()));
+                        continue;
+                    }
+                    // A wheel that is not there has to be told of; of others nothing is known.
+                    Err(_) if is_wheel(path) => {}
+                    Err(_) => continue,
+                }
+            } else if !entry.file_type().is_file() {
                 continue;
             }
             match kind(path)? {
@@ -134,8 +149,13 @@ fn unread(path: &Utf8Path) -> impl FnOnce(std::io::Error) -> InputError {
     |source| InputError::Io { path, source }
 }
 
+/// Does it go by the name of a wheel?
+fn is_wheel(path: &Utf8Path) -> bool {
+    path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("whl"))
+}
+
 fn kind(path: &Utf8Path) -> Result<Kind, InputError> {
-    if path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("whl")) {
+    if is_wheel(path) {
         return Ok(Kind::Wheel);
     }
     let mut start = Vec::new();
@@ -165,6 +185,33 @@ mod tests {
         assert_eq!(inputs.folders, [root]);
         let named = Inputs::find(&[root.join("deep/notes.txt")]).unwrap();
         assert_eq!(named.files, [root.join("deep/notes.txt")]);
+    }
+
+    #[test]
+    fn links_to_files_are_followed_and_those_to_folders_told_of() {
+        let (folder, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let root = Utf8Path::from_path(folder.path()).unwrap();
+        let elsewhere = Utf8Path::from_path(other.path()).unwrap();
+        fs_err::write(elsewhere.join("a.whl"), "").unwrap();
+        fs_err::write(elsewhere.join("b"), "\x7fELF").unwrap();
+        let link = |target: Utf8PathBuf, name: &str| {
+            std::os::unix::fs::symlink(target, root.join(name)).unwrap();
+        };
+        link(elsewhere.join("a.whl"), "link.whl");
+        link(elsewhere.join("b"), "link.so");
+        link(elsewhere.to_owned(), "folder");
+        link(elsewhere.join("absent"), "gone.whl");
+        link(elsewhere.join("absent"), "gone.txt");
+        let inputs = Inputs::find(&[root.to_owned()]).unwrap();
+        assert_eq!(inputs.wheels, [root.join("gone.whl"), root.join("link.whl")]);
+        assert_eq!(inputs.files, [root.join("link.so")]);
+        assert_eq!(inputs.left_out, [root.join("folder")]);
+    }
+
+    #[test]
+    fn messages_show_the_control_characters_of_a_path() {
+        let message = Inputs::find(&["a\u{1b}[2J\nb.whl".into()]).unwrap_err().to_string();
+        assert_eq!(message, "`a\\u{1b}[2J\\nb.whl` cannot be read");
     }
 
     #[test]

@@ -115,7 +115,7 @@ pub enum AuditError {
     #[error(transparent)]
     Io(#[from] std::io::Error),
     /// The path has no file name.
-    #[error("`{0}` is no file")]
+    #[error("`{}` is no file", .0.as_str().escape_debug())]
     NoFile(Utf8PathBuf),
 }
 

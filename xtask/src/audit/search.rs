@@ -14,7 +14,7 @@ use super::gather::{Contents, Elf};
 use crate::{elf::ElfFacts, policy::is_build_folder};
 
 /// Where wheels are installed, below a prefix that may be anything.
-const SITE: &str = "/lib/python/site-packages";
+pub(super) const SITE: &str = "/lib/python/site-packages";
 /// More places than that are not looked at for a wheel.
 const MAX_LOOKUPS: usize = 1 << 20;
 /// The files that load a file reach no further back.
@@ -115,7 +115,7 @@ pub(super) fn entries<'a>(path: &str, facts: &'a ElfFacts) -> impl Iterator<Item
 }
 
 /// Where a member of a wheel is once it is installed (`PyPA` "Binary distribution format", spreading).
-fn installed(path: &str) -> String {
+pub(super) fn installed(path: &str) -> String {
     let parts = path
         .split_once('/')
         .filter(|(top, _)| top.rsplit_once('.').is_some_and(|(_, end)| end == "data"));
@@ -123,9 +123,18 @@ fn installed(path: &str) -> String {
     match spread {
         Some(("purelib" | "platlib", rest)) => format!("{SITE}/{rest}"),
         Some(("scripts", rest)) => format!("/bin/{rest}"),
-        Some(("data", rest)) => format!("/{rest}"),
+        Some(("headers", rest)) => format!("/include/{rest}"),
+        Some(("data", rest)) => {
+            let part = |part| if is_versioned(part) { "python" } else { part };
+            format!("/{}", rest.split('/').map(part).collect::<Vec<_>>().join("/"))
+        }
         _ => format!("{SITE}/{path}"),
     }
+}
+
+/// Is it the name of a folder in which one version of Python has its modules?
+fn is_versioned(part: &str) -> bool {
+    part.starts_with("python3.")
 }
 
 /// The folders of a search path that are relative to the file in `folder`. Others are not the
@@ -146,7 +155,7 @@ fn place(entry: &str, folder: &str) -> Option<String> {
         match part {
             "" | "." => {}
             ".." => drop(parts.pop()?),
-            part if part.starts_with("python3.") => parts.push("python"),
+            part if is_versioned(part) => parts.push("python"),
             part => parts.push(part),
         }
     }

@@ -130,8 +130,8 @@ fn run_step(
     let mut print = |stream, line: &[u8]| {
         let line = String::from_utf8_lossy(line);
         match stream {
-            Stream::Stdout => report::data(&line),
-            Stream::Stderr => report::note(&line),
+            Stream::Stdout => report::relay(&line, false),
+            Stream::Stderr => report::relay(&line, true),
         }
     };
     match exec.lines(&step, 1 << 20, &mut print) {

@@ -39,6 +39,10 @@ pub(crate) fn judge_and_tell(
     text: fn(&Report) -> String,
 ) -> anyhow::Result<ExitCode> {
     let count = Count::new(inputs.wheels.len() + inputs.files.len(), tell.quiet);
+    for path in &inputs.left_out {
+        let path = path.as_str().escape_debug();
+        report::note(&format!("`{path}` is a link to a folder, and left out"));
+    }
     let found = audit::judge(inputs, promise, settings, &|path| count.done(path.as_str()));
     count.finish();
     write_files(&found, tell)?;
@@ -59,7 +63,7 @@ fn write_files(found: &Report, tell: &TellArgs) -> anyhow::Result<()> {
     }
     if let Some(path) = &tell.sarif {
         let folder = Utf8PathBuf::try_from(std::env::current_dir()?)?;
-        let log = serde_json::to_vec_pretty(&report::sarif(found, &folder))?;
+        let log = report::json_text(&report::sarif(found, &folder))?;
         fs_err::write(path, log).context("the SARIF log cannot be written")?;
     }
     Ok(())

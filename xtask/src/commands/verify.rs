@@ -53,6 +53,7 @@ fn published(paths: &[Utf8PathBuf]) -> anyhow::Result<Vec<Utf8PathBuf>> {
     }
     let found = Inputs::find(paths)?;
     if let Some(other) = found.files.iter().find(|file| paths.contains(file)) {
+        let other = other.as_str().escape_debug();
         anyhow::bail!("`--like {other}` is no wheel\n\nhint: name wheels, or folders with wheels");
     }
     anyhow::ensure!(!found.wheels.is_empty(), "there is no wheel in what `--like` names");

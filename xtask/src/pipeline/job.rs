@@ -16,7 +16,7 @@ use crate::digest;
 use crate::engine::base::BaseImage;
 use crate::plan::Job;
 use crate::policy::{self, Arch, GlibcVersion, PlatformTag};
-use crate::report::{Stage, Watch};
+use crate::report::{self, Stage, Watch};
 use crate::store::{Change, Entry, Kind, Manifest, Smoke, WheelBuild};
 use crate::wheel::{WheelName, retag};
 
@@ -350,7 +350,6 @@ fn joined_audits(
     wheels.insert(file(&this), this);
     let all: Vec<_> = wheels.into_values().collect();
     let value = json!({ "schema_version": 1, "wheels": all });
-    let mut text = serde_json::to_vec_pretty(&value).map_err(std::io::Error::from)?;
-    text.push(b'\n');
-    Ok(text)
+    let text = report::json_text(&value).map_err(std::io::Error::from)?;
+    Ok((text + "\n").into_bytes())
 }

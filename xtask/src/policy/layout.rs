@@ -12,6 +12,8 @@ pub struct LayoutNames {
     _source: String,
     /// Those at the top of many a project's folder, which do not belong into `site-packages`.
     pub common: BTreeSet<String>,
+    /// Names that Windows keeps for devices, with any suffix, in lower case.
+    pub reserved: BTreeSet<String>,
     /// The keywords of Python, under which no module can be imported.
     pub keywords: BTreeSet<String>,
 }
@@ -38,5 +40,6 @@ mod tests {
         let names = LayoutNames::builtin();
         assert!(names.common.contains("tests") && !names.common.contains("numpy"));
         assert!(names.keywords.contains("import") && names.keywords.len() == 35);
+        assert!(names.reserved.contains("con") && names.reserved.len() == 30);
     }
 }

@@ -9,6 +9,7 @@ mod count;
 mod html;
 mod live;
 mod markdown;
+mod plain;
 mod sarif;
 mod summary;
 mod table;
@@ -26,9 +27,10 @@ use std::io::Write as _;
 
 use serde::Serialize;
 
-/// Prints `text` and a newline on stdout; a reader that has gone away (`| head`) is no error.
+/// Prints `text` and a newline on stdout; a reader that has gone away (`| head`) is no error. Control
+/// characters but for line breaks and tabs are written out.
 pub fn data(text: &str) {
-    let _ = writeln!(std::io::stdout().lock(), "{text}");
+    let _ = writeln!(std::io::stdout().lock(), "{}", plain::printable(text));
 }
 
 /// Prints `value` as indented JSON on stdout.
@@ -36,21 +38,44 @@ pub fn data(text: &str) {
 /// # Errors
 /// When `value` cannot be expressed as JSON (a map whose keys are no strings).
 pub fn json<T: Serialize>(value: &T) -> serde_json::Result<()> {
-    data(&serde_json::to_string_pretty(value)?);
+    data(&json_text(value)?);
     Ok(())
 }
 
-/// Prints one line about what happens on stderr.
+/// `value` as indented JSON in which every control character is escaped, those too that JSON would
+/// allow.
+///
+/// # Errors
+/// When `value` cannot be expressed as JSON.
+pub fn json_text<T: Serialize>(value: &T) -> serde_json::Result<String> {
+    Ok(plain::json(serde_json::to_string_pretty(value)?))
+}
+
+/// Prints one line about what happens on stderr. Control characters but for line breaks and tabs are
+/// written out.
 pub fn note(text: &str) {
-    let _ = writeln!(std::io::stderr().lock(), "{text}");
+    let _ = writeln!(std::io::stderr().lock(), "{}", plain::printable(text));
+}
+
+/// Passes on a line of a tool that was run for the user, colours and all, where the tool put it.
+pub fn relay(line: &str, is_error: bool) {
+    let _ = if is_error {
+        writeln!(std::io::stderr().lock(), "{line}")
+    } else {
+        writeln!(std::io::stdout().lock(), "{line}")
+    };
 }
 
 /// Prints a failure and its causes on stderr, the way every command ends that could not run.
 pub fn error(error: &anyhow::Error) {
-    let mut text = format!("error: {error}");
-    for cause in error.chain().skip(1) {
-        // `{error}` of a wrapped error often repeats its cause; say each thing once.
-        let cause = cause.to_string();
+    let mut causes = error.chain().map(|cause| {
+        let text = cause.to_string();
+        // Those of the system have one line, unless a path in it has more.
+        if cause.is::<std::io::Error>() { summary::visible(&text) } else { text }
+    });
+    let mut text = format!("error: {}", causes.next().unwrap_or_default());
+    for cause in causes {
+        // The text of a wrapped error often repeats its cause; say each thing once.
         if !text.contains(&cause) {
             text.push_str("\n  because: ");
             text.push_str(&cause);

@@ -3,7 +3,7 @@
 use pep440_rs::Version;
 use thiserror::Error;
 
-use super::Tag;
+use super::{Headers, Tag};
 
 /// Why a metadata file cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -24,59 +24,6 @@ pub enum MetadataError {
     },
 }
 
-/// The header lines of an e-mail-like file, in order. What is no UTF-8 is replaced: old metadata is
-/// in all sorts of encodings, and what is checked is ASCII.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Headers {
-    lines: Vec<(String, String)>,
-}
-
-impl Headers {
-    /// Reads up to the first empty line; what follows is the description. Lines that begin with
-    /// white space continue the one before, lines without a colon are left out. In time and memory
-    /// linear in the input.
-    pub fn parse(bytes: &[u8]) -> Self {
-        let text = String::from_utf8_lossy(bytes);
-        let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
-        let mut lines: Vec<(String, String)> = Vec::new();
-        for line in text.split('\n').map(|line| line.strip_suffix('\r').unwrap_or(line)) {
-            if line.is_empty() {
-                break;
-            }
-            if line.starts_with([' ', '\t']) {
-                if let Some((_, value)) = lines.last_mut() {
-                    value.push('\n');
-                    value.push_str(line.trim());
-                }
-            } else if let Some((name, value)) = line.split_once(':') {
-                lines.push((name.trim().to_owned(), value.trim().to_owned()));
-            }
-        }
-        Self { lines }
-    }
-
-    /// Every value of a header, whose name is compared without regard to case.
-    pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
-        let lines = self.lines.iter().filter(move |(each, _)| each.eq_ignore_ascii_case(name));
-        lines.map(|(_, value)| value.as_str())
-    }
-
-    /// The names of all headers, in order, each as it is written.
-    pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.lines.iter().map(|(name, _)| name.as_str())
-    }
-
-    /// The value of a header that stands once.
-    pub fn one(&self, name: &'static str) -> Result<&str, MetadataError> {
-        let mut all = self.all(name);
-        match (all.next().filter(|value| !value.is_empty()), all.next()) {
-            (None, _) => Err(MetadataError::Missing(name)),
-            (Some(_), Some(_)) => Err(MetadataError::Repeated(name)),
-            (Some(value), None) => Ok(value),
-        }
-    }
-}
-
 /// The `WHEEL` file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WheelFile {
@@ -90,6 +37,8 @@ pub struct WheelFile {
     pub tags: Vec<String>,
     /// `Build`, the build tag.
     pub build: Option<String>,
+    /// All header lines.
+    pub headers: Headers,
 }
 
 impl WheelFile {
@@ -114,7 +63,7 @@ impl WheelFile {
         }
         let generator = headers.all("Generator").next().map(str::to_owned);
         let build = headers.all("Build").next().map(str::to_owned);
-        Ok(Self { wheel_version, generator, root_is_purelib, tags, build })
+        Ok(Self { wheel_version, generator, root_is_purelib, tags, build, headers })
     }
 
     /// The file with its `Tag` lines replaced, where the first of them stood; all else stays as it

@@ -8,6 +8,7 @@
 mod archive;
 mod entry_points;
 mod extension;
+mod headers;
 mod interpreter;
 mod metadata;
 mod name;
@@ -22,8 +23,9 @@ pub use archive::{
 };
 pub use entry_points::{EntryPoint, EntryPointsError, entry_points, is_identifier};
 pub use extension::{ExtensionAbi, ExtensionSuffix};
+pub use headers::{Cut, Headers};
 pub use interpreter::{Implementation, Interpreter, InterpreterError};
-pub use metadata::{CoreMetadata, Headers, MetadataError, WheelFile, same_name, same_version};
+pub use metadata::{CoreMetadata, MetadataError, WheelFile, same_name, same_version};
 pub use name::{NameError, WheelName};
 pub use record::{Digest, Record, RecordError, RecordProblem, RecordRow};
 pub use retag::{RetagError, retag};

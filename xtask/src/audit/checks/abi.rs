@@ -112,7 +112,7 @@ fn foreign_system(
 }
 
 /// The path of a module without its suffix.
-fn stem(path: &str) -> &str {
+pub(super) fn stem(path: &str) -> &str {
     let file = path.rfind('/').map_or(0, |slash| slash + 1);
     let dot = path.get(file..).and_then(|name| name.find('.'));
     dot.and_then(|dot| path.get(..file + dot)).unwrap_or(path)

@@ -4,11 +4,13 @@ mod abi;
 mod archive;
 mod contents;
 mod core_metadata;
+mod covered_tags;
 pub(super) mod dist;
 mod dist_info;
 mod entry_points;
 mod floor;
 mod hardening;
+mod headers;
 mod installable;
 mod isa;
 mod libraries;
@@ -16,6 +18,7 @@ mod loadable;
 mod machine;
 mod metadata;
 mod module_init;
+mod placement;
 mod record;
 mod search_path;
 pub(super) mod set;
@@ -38,15 +41,18 @@ const CHECKS: &[Check] = &[
     archive::CHECK,
     record::CHECK,
     metadata::CHECK,
+    headers::CHECK,
     core_metadata::CHECK,
     dist_info::CHECK,
     entry_points::CHECK,
     contents::CHECK,
+    placement::CHECK,
     tags::CHECK,
     tag_words::CHECK,
     installable::CHECK,
     target::CHECK,
     abi::CHECK,
+    covered_tags::CHECK,
     stable_abi::CHECK,
     module_init::CHECK,
     machine::CHECK,

@@ -66,6 +66,60 @@ fn a_wheel_of_nothing_but_metadata_is_told_of() {
 }
 
 #[test]
+fn each_file_lands_in_a_place_of_its_own() {
+    assert_eq!(with(&["pkg-1.0.data/purelib/pkg/a.py", "pkg/b.py"]), GOOD);
+    for files in [
+        ["pkg-1.0.data/purelib/pkg/a.py", "pkg/a.py"],
+        ["pkg-1.0.data/platlib/pkg/a.py", "pkg-1.0.data/purelib/pkg/a.py"],
+        ["pkg-1.0.data/data/bin/run", "pkg-1.0.data/scripts/run"],
+        ["pkg-1.0.data/data/lib/python3.11/site-packages/pkg/a.py", "pkg/a.py"],
+        ["pkg-1.0.data/purelib/pkg/a", "pkg/a/b.py"],
+        ["pkg-1.0.data/purelib/pkg/a/b.py", "pkg/a"],
+    ] {
+        assert_eq!(with(&files), ["MET043"], "{files:?}");
+    }
+}
+
+#[test]
+fn metadata_comes_from_the_metadata_folder_alone() {
+    for path in [
+        "pkg-1.0.data/purelib/other-1.0.dist-info/METADATA",
+        "pkg-1.0.data/platlib/pkg-1.0.dist-info/extra.txt",
+        "pkg-1.0.data/data/lib/python3.11/site-packages/other-1.0.dist-info/METADATA",
+    ] {
+        let codes = with(&[path]);
+        assert!(codes.contains(&"MET044"), "{path}: {codes:?}");
+    }
+    let own = with(&["pkg-1.0.data/purelib/pkg-1.0.dist-info/METADATA"]);
+    assert!(own.contains(&"MET043") && own.contains(&"MET044"), "{own:?}");
+    assert_eq!(with(&["pkg-1.0.data/data/share/x.dist-info/y"]), GOOD);
+}
+
+#[test]
+fn names_are_ones_that_windows_takes() {
+    for path in [
+        "pkg/con.txt",
+        "pkg/AUX",
+        "pkg/nul.tar.gz",
+        "pkg/lpt\u{b9}",
+        "pkg/a.",
+        "pkg/a ",
+        "pkg/b./c.txt",
+        "pkg/a:b",
+        "pkg/what?",
+        "pkg/com1 .txt",
+    ] {
+        assert_eq!(with(&[path]), ["MET045"], "{path}");
+        assert_eq!(
+            own(&wheel(WHEEL).with("pkg/__init__.py", "").with(path, "x")),
+            ["MET046"],
+            "{path}"
+        );
+    }
+    assert_eq!(with(&["pkg/console.py", "pkg/.con", "pkg/com.py", "pkg/com10", "pkg/a b"]), GOOD);
+}
+
+#[test]
 fn a_wheel_above_the_limit_of_an_index_is_told_of() {
     let folder = Folder::new();
     let path = wheel(WHEEL).write(folder.path());

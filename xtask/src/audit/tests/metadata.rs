@@ -30,6 +30,31 @@ fn fields_belong_to_the_version_of_the_metadata() {
 }
 
 #[test]
+fn headers_end_where_python_ends_them() {
+    // What follows is read by nobody, and looks as if it were.
+    for lines in
+        ["no colon\nRequires-Dist: a\n", "Requires-Dist : a\n", "Summary: x\ny\nLicense-File: L\n"]
+    {
+        assert_eq!(metadata("2.1", lines), ["MET047"], "{lines:?}");
+    }
+    assert_eq!(metadata("2.1", "What it does.\nMore: of it.\n"), ["MET041"]);
+    assert_eq!(metadata("2.1", "\nWhat it does.\nName : x\n"), GOOD);
+    assert_eq!(metadata("2.1", "Summary: x\n  Name: y\n"), GOOD);
+    assert_eq!(metadata("2.1", "Summary: x\rKeywords: y\n"), ["MET042"]);
+    assert_eq!(metadata("2.1", "Summary: x\u{c}Name: y\n"), ["MET042"]);
+    assert_eq!(metadata("2.1", "Summary: x\r\n\r\ny\rz\u{c}\n"), GOOD);
+    let whole = |text: &str| with(&[(&format!("{FOLDER}/METADATA"), text)]);
+    // Hidden from who splits at line feeds alone.
+    assert_eq!(whole("Metadata-Version: 2.1\nName: pkg\rName: evil\nVersion: 1.0\n"), ["MET003"]);
+    assert_eq!(whole("Metadata-Version: 2.1\nName : pkg\nVersion: 1.0\n"), ["MET003"]);
+    assert_eq!(whole("\u{feff}Metadata-Version: 2.1\nName: pkg\nVersion: 1.0\n"), ["MET003"]);
+    let of_wheel = |text: &str| with(&[(&format!("{FOLDER}/WHEEL"), text)]);
+    let good =
+        "Wheel-Version: 1.0\nRoot-Is-Purelib: false\nTag: cp311-cp311-manylinux_2_36_x86_64\n";
+    assert_eq!(of_wheel(&format!("{good}Build : 2\n")), ["MET047"]);
+}
+
+#[test]
 fn names_versions_and_requirements_are_what_installers_read() {
     let wheel = |name: &str, version: &str| {
         let text = format!("Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n");

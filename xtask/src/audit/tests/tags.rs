@@ -117,6 +117,31 @@ fn a_wheel_for_every_python_has_modules_for_every_python() {
 }
 
 #[test]
+fn each_interpreter_of_a_set_has_its_modules() {
+    let wheel = |tags: &str, suffixes: &[&str]| {
+        let name = format!("pkg-1.0-{tags}-manylinux_2_36_x86_64.whl");
+        let add =
+            |fixture: Fixture, path: &&str| fixture.with(&format!("{path}.so"), PLAIN.clone());
+        own(&suffixes.iter().fold(Fixture::new(&name), add))
+    };
+    let of = |minor: u8| format!("_pkg.cpython-{minor}-x86_64-linux-gnu");
+    let (old, new) = (of(11).replace("-11-", "-311-"), of(12).replace("-12-", "-312-"));
+    let sub = format!("pkg/{old}");
+    let good = Vec::<&str>::new();
+    for tags in ["cp311.cp312-cp311.cp312", "cp311.cp312-none"] {
+        assert_eq!(wheel(tags, &[&old, &new]), good, "{tags}");
+        assert_eq!(wheel(tags, &["_pkg.abi3"]), good, "{tags}");
+        assert_eq!(wheel(tags, &["libpkg"]), good, "{tags}");
+        assert_eq!(wheel(tags, &[&old]), ["TAG206"], "{tags}");
+        assert_eq!(wheel(tags, &[&old, &new, &sub]), ["TAG207"], "{tags}");
+        // One that any interpreter tries.
+        assert_eq!(wheel(tags, &[&old, "pkg/_pkg"]), ["TAG207"], "{tags}");
+    }
+    assert_eq!(wheel("cp311-cp311", &[&old]), good);
+    assert_eq!(wheel("cp310.cp311-abi3", &["_pkg.abi3"]), good);
+}
+
+#[test]
 fn modules_for_musl_are_never_imported_with_glibc() {
     let module = "_pkg.cpython-311-x86_64-linux-musl.so";
     assert_eq!(own(&Fixture::new(WHEEL).with(module, PLAIN.clone())), ["TAG204"]);
