@@ -6,9 +6,10 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use super::{gather::Elf, reading::ReadElf};
 use crate::{elf::ElfFacts, policy::Policies};
 
-/// What may be held of one wheel, in bytes, as far as it can be reckoned. Of published wheels the one
-/// with most, vtk, takes a fifth.
-const MOST: usize = 24 << 20;
+/// What may be held of one wheel, in bytes, as far as it can be reckoned: about twice what it really
+/// takes. Of some 600 published wheels the one with most, `pyside6_essentials` with 285 files, comes to 21
+/// MiB.
+const MOST: usize = 48 << 20;
 /// What is held of a file in any case, and of each thing beside its name.
 const FILE: usize = 2_048;
 const IMPORT: usize = 96;

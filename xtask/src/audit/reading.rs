@@ -285,7 +285,7 @@ fn read_elf<E>(mut kept: Sparse, depth: Depth, pass: &mut Pass<'_, E>) -> Result
         let more = match Tables::read(&kept, depth, has_facts.take()) {
             Tables::Done(facts, None) => return Ok(ReadElf { facts, isa: None }),
             Tables::Done(facts, Some(layout)) => {
-                let isa = code(&kept, layout, pass)?;
+                let isa = code(kept, layout, pass)?;
                 return Ok(ReadElf { facts, isa });
             }
             Tables::More { facts, parts } => {
@@ -393,7 +393,7 @@ fn done(facts: ElfFacts) -> Reading {
 /// Reads the machine code of a file: what is in memory if all of it is, else in one more pass;
 /// `None` if it has none.
 fn code<E>(
-    kept: &Sparse,
+    kept: Sparse,
     layout: Result<Box<Layout>, IsaError>,
     pass: &mut Pass<'_, E>,
 ) -> Result<Option<Result<IsaFacts, String>>, E> {
@@ -406,6 +406,7 @@ fn code<E>(
     if whole.len() as u64 == kept.length() {
         scanner.feed(0, whole);
     } else {
+        drop(kept);
         let mut at = 0;
         pass(&mut |piece| {
             scanner.feed(at, piece);

@@ -27,8 +27,8 @@ const SHT_DYNSYM: u32 = 11;
 
 /// A longer name is cut: it is for people to read.
 const MAX_NAME: u64 = 200;
-/// All names together take at most so many bytes of memory.
-const MAX_NAMES: usize = 64 << 20;
+/// All names together take at most so many bytes of memory: three places are named for each feature.
+const MAX_NAMES: usize = 8 << 20;
 /// More initialisers than any file has.
 const MAX_INITS: u64 = 1 << 16;
 
