@@ -11,6 +11,7 @@ import os
 import shlex
 import statistics
 import sys
+import tempfile
 from pathlib import Path
 from typing import Callable
 
@@ -24,50 +25,71 @@ from reference import AUDITWHEEL, TOOLS, Tools, answers, concerns, reference
 
 def speed(args: argparse.Namespace) -> int:
     """Prints the CPU seconds of auditwheel, of our commands and of what only reads."""
-    wheels, tools = wheels_in(args.folder), Tools(args.folder, args.tools)
+    tools, wheels = Tools(args.folder, args.tools), wheels_in(args.folder)
+    if not args.sample:
+        return measure(args, tools, args.folder, wheels)
+    with tempfile.TemporaryDirectory(dir=args.folder, prefix=".sample-") as scratch:
+        # Spread evenly over the names, so that the same list gives the same sample.
+        step = max(len(wheels) / args.sample, 1)
+        wheels = [wheels[int(index * step)] for index in range(min(args.sample, len(wheels)))]
+        for wheel in wheels:
+            os.link(wheel, Path(scratch) / wheel.name)
+        return measure(args, tools, Path(scratch), wheels)
+
+
+def measure(args: argparse.Namespace, tools: Tools, folder: Path, wheels: list[Path]) -> int:
+    """Runs everything in turns, so that what else the machine does costs all of them alike."""
+    commands = [("only reads", each) for each in args.baseline]
+    commands += [("ours", each) for each in args.ours]
+    runs: dict[tuple[str, str], list[Run]] = {command: [] for command in commands}
     asked = [wheel for wheel in wheels if concerns(AUDITWHEEL, wheel)]
-    size = sum(wheel.stat().st_size for wheel in wheels)
-    rows: list[tuple[str, list[Run]]] = []
-    for kind, templates in (("only reads", args.baseline), ("ours", args.ours)):
-        for template in templates:
-            rows.append((f"{kind}: `{template}`", measure(template, args.folder, args.times)))
     if args.cached:
         version, theirs = answers(tools, AUDITWHEEL, args.folder)
         asked = [wheel for wheel in asked if wheel.name in theirs]
-        total, how = sum(each["cpu"] for each in theirs.values()), "kept from an earlier run"
+        total, how = sum(theirs[wheel.name]["cpu"] for wheel in asked), "kept from `reference`"
     else:
         version, total, how = tools.version(AUDITWHEEL), 0.0, "this run"
-        for number, wheel in enumerate(asked, 1):
-            total += run([*tools.command(AUDITWHEEL), "show", str(wheel)]).cpu
-            if number % 50 == 0:
-                note(f"auditwheel: {number} of {len(asked)} wheels")
+    for turn in range(args.times):
+        note(f"turn {turn + 1} of {args.times}")
+        for command in commands:
+            runs[command].append(once(command[1], folder))
+        if not args.cached:
+            for wheel in asked[turn :: args.times]:
+                total += run([*tools.command(AUDITWHEEL), "show", str(wheel)]).cpu
+    limit = min((median(runs[each]) for each in commands if each[0] == "only reads"), default=0.0)
+    size = sum(wheel.stat().st_size for wheel in wheels)
     page = Page([])
     page.line(f"{len(wheels)} wheels, {size / 1e6:.0f} MB, {os.cpu_count()} cores.\n")
     name = f"`auditwheel show`, {version}, one process for each of {len(asked)} wheels ({how})"
-    table = [(name, f"{total:.1f}", "-", "1.0", "-")]
-    for name, runs in rows:
-        cpu = statistics.median(each.cpu for each in runs)
-        spread = f"{min(each.cpu for each in runs):.2f} to {max(each.cpu for each in runs):.2f}"
-        peak = max(each.peak for each in runs) / 1024
-        ratio = f"{total / cpu:.1f}" if cpu else "-"
-        table.append((name, f"{cpu:.2f}", spread, ratio, f"{peak:.0f} MiB"))
-    page.table(
-        ("command", "CPU seconds, median", f"of {args.times} runs", "times less", "peak memory"),
-        table,
-    )
+    table = [(name, f"{total:.1f}", "-", "1.0", "-", "-")]
+    for kind, template in commands:
+        each = runs[kind, template]
+        cpu = median(each)
+        spread = f"{min(one.cpu for one in each):.2f} to {max(one.cpu for one in each):.2f}"
+        peak = max(one.peak for one in each) / 1024
+        ratios = (quotient(total, cpu, 1), quotient(cpu, limit, 2))
+        table.append((f"{kind}: `{template}`", f"{cpu:.2f}", spread, *ratios, f"{peak:.0f} MiB"))
+    head = ("command", "CPU seconds, median", f"of {args.times} runs", "times less", "of reading")
+    page.table((*head, "peak memory"), table)
     print("\n".join(page.lines))
     return 0
 
 
-def measure(template: str, folder: Path, times: int) -> list[Run]:
-    """Runs a command over and over. Statuses 0 and 1 are good: 1 means findings."""
+def quotient(dividend: float, divisor: float, digits: int) -> str:
+    return f"{dividend / divisor:.{digits}f}" if divisor else "-"
+
+
+def median(runs: list[Run]) -> float:
+    return statistics.median(each.cpu for each in runs)
+
+
+def once(template: str, folder: Path) -> Run:
+    """Runs a command. Statuses 0 and 1 are good: 1 means findings."""
     command = [part.replace("{folder}", str(folder.resolve())) for part in shlex.split(template)]
-    runs = []
-    for _ in range(times):
-        runs.append(run(command))
-        if runs[-1].status not in (0, 1):
-            raise Fault(f"`{shlex.join(command)}`: {last_line(runs[-1].stderr)}")
-    return runs
+    result = run(command)
+    if result.status not in (0, 1):
+        raise Fault(f"`{shlex.join(command)}`: {last_line(result.stderr)}")
+    return result
 
 
 # The command line
@@ -106,6 +128,7 @@ def arguments() -> argparse.ArgumentParser:
     sub.add_argument("--cached", action="store_true", help="auditwheel's time from `reference`")
     for name, what in (("--ours", "a command of ours"), ("--baseline", "one that only reads")):
         sub.add_argument(name, action="append", default=[], metavar="COMMAND", help=what)
+    sub.add_argument("--sample", type=int, metavar="N", help="only so many of the wheels")
     sub.add_argument("--times", type=int, default=3, metavar="N", help="runs of each command")
     return parser
 
