@@ -24,7 +24,8 @@ fn a_library_of_a_required_wheel_is_a_warning_that_names_it() {
     let found = findings("libshiboken6.abi3.so.6.12", &["shiboken6 (==6.12)"]);
     assert_eq!((found[0].code, found[0].severity), ("ELF012", Severity::Warning));
     assert!(!found[0].message.contains("extra"), "{}", found[0].message);
-    for (library, project) in [("libeckit_geo.so", "eckitlib"), ("libz3.so.5.3", "z3-solver==5.3")] {
+    for (library, project) in [("libeckit_geo.so", "eckitlib"), ("libz3.so.5.3", "z3-solver==5.3")]
+    {
         assert_eq!(findings(library, &[project])[0].code, "ELF012", "{library}");
     }
 }
