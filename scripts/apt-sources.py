@@ -1,13 +1,15 @@
 """Small questions of source-archive.sh that shell answers badly.
 
-apt-sources.py pin FILE SERIES   `VERSION SHA256` pinned for a Python series, or nothing
+apt-sources.py pins FILE SERIES  `VERSION SHA256` for each version pinned for a Python series
 apt-sources.py pool              the URI of the distribution's mirror
+apt-sources.py kin FOLDER        the URIs of the distribution's kin, from python-apt's templates
 apt-sources.py suites            deb-src lines of that mirror for this and newer suites
 apt-sources.py newest PACKAGE    reads `apt-cache showsrc`; `VERSION FILE SHA256` or nothing
 """
 
 import glob
 import json
+import os
 import re
 import sys
 
@@ -69,6 +71,28 @@ def mirror():
     sys.exit("the image's apt sources name no mirror of its release")
 
 
+def kin(folder):
+    """Debian and Ubuntu keep upstream's archives unchanged, so that for a file whose hash is known
+    each is a mirror of the other. python-apt-common says where they are."""
+    own = os_release().get("ID")
+    for name in ("Debian", "Ubuntu"):
+        if name.lower() == own:
+            continue
+        try:
+            with open(os.path.join(folder, name + ".info")) as file:
+                stanzas = re.split(r"\n\s*\n", file.read())
+        except OSError:
+            continue
+        uris = []
+        for kind in ("deb-src", "deb"):
+            for stanza in stanzas:
+                if re.search("^RepositoryType: {}$".format(kind), stanza, re.M):
+                    uris += re.findall(r"^BaseURI: (https?://\S+)$", stanza, re.M)
+        # The first is the development series: that of the archive itself.
+        if uris:
+            print(uris[0].rstrip("/"))
+
+
 def newest(package):
     best = None
     for stanza in re.split(r"\n\s*\n", sys.stdin.read()):
@@ -92,13 +116,14 @@ def newest(package):
 
 def main():
     command = sys.argv[1]
-    if command == "pin":
+    if command == "pins":
         with open(sys.argv[2]) as file:
-            pin = json.load(file)["sources"].get(sys.argv[3])
-        if pin:
-            print(pin["version"], pin["sha256"])
+            for pin in json.load(file)["sources"].get(sys.argv[3], []):
+                print(pin["version"], pin["sha256"])
     elif command == "pool":
         print(mirror()[0])
+    elif command == "kin":
+        kin(sys.argv[2])
     elif command == "suites":
         uri, own, options = mirror()
         bracket = "[{}] ".format(options) if options else ""

@@ -2,11 +2,11 @@
 # Finds CPython's source archive: source-archive.sh SERIES FOLDER leaves FOLDER/archive
 # and FOLDER/detail, or fails with one line in PY_REASON that names every place.
 #
-# The pinned version (python-sources.json) is looked for, by its hash, at the mirror of
-# the host's settings, upstream, and in the pool of the distribution's own mirror: Debian
-# and Ubuntu keep upstream's archive unchanged. Pools forget versions, so the last place
-# is the newest version in the signed source index of this and newer suites; its hash
-# comes from there.
+# Each pinned version (python-sources.json) is looked for, by its hash, at the mirror of
+# the host's settings, upstream, in the pool of the distribution's own mirror and in that of
+# its kin: Debian and Ubuntu keep upstream's archive unchanged. Pools forget versions, so the
+# last place is the newest version in the signed source index of this and newer suites; its
+# hash comes from there.
 set -eu
 here=$(dirname "$0")
 # shellcheck source=scripts/trust.sh
@@ -30,50 +30,90 @@ found() {
     echo "source archive: $1"
     exit 0
 }
+missing() {
+    echo "$reasons" >"$PY_REASON"
+    exit 1
+}
 
-pin=$(python3 "$here/apt-sources.py" pin "$here/python-sources.json" "$series")
-version=${pin% *}
-sha256=${pin#* }
-if [ -z "$pin" ]; then
-    note "no $series is pinned in docker/python-sources.json"
-else
-    file=$version/Python-$version.tar.xz
+# upstream VERSION SHA256: from the host's mirror, or from upstream.
+upstream() {
+    file=$1/Python-$1.tar.xz
     if [ -n "${PYTHON_SOURCE_MIRROR:-}" ]; then
-        if python3 "$here/fetch.py" "${PYTHON_SOURCE_MIRROR%/}/$file" "$archive" "$sha256" 2>"$why"; then
-            found "Python-$version.tar.xz sha256:$sha256 (mirror)"
+        if python3 "$here/fetch.py" "${PYTHON_SOURCE_MIRROR%/}/$file" "$archive" "$2" 2>"$why"; then
+            found "Python-$1.tar.xz sha256:$2 (mirror)"
         fi
         note "mirror: $(tail -n 1 "$why")"
     fi
-    if python3 "$here/fetch.py" "https://www.python.org/ftp/python/$file" "$archive" "$sha256" 2>"$why"; then
-        found "Python-$version.tar.xz sha256:$sha256 (upstream)"
+    [ -z "$upstream_is_silent" ] || return 0
+    if python3 "$here/fetch.py" "https://www.python.org/ftp/python/$file" "$archive" "$2" 2>"$why"; then
+        found "Python-$1.tar.xz sha256:$2 (upstream)"
     fi
     note "$(tail -n 1 "$why")"
-fi
-
-if [ "$(pkg_family)" != apt ]; then
-    echo "$reasons" >"$PY_REASON"
-    exit 1
-fi
-
-# The image's own sources name the mirror; no host stands here.
-python3 "$here/apt-sources.py" suites >/tmp/suites.list 2>"$why" || {
-    echo "$reasons; $(tail -n 1 "$why")" >"$PY_REASON"
-    exit 1
+    # A host that does not answer is not waited for again.
+    grep -q ': HTTP ' "$why" || upstream_is_silent=yes
 }
-if [ -n "$pin" ]; then
-    pool=$(python3 "$here/apt-sources.py" pool)
-    file=python${series}_$version.orig.tar.xz
+
+# from_pool URI WHOSE VERSION SHA256: from the pool of a distribution's mirror.
+from_pool() {
+    file=python${series}_$3.orig.tar.xz
     if pkg_apt /usr/lib/apt/apt-helper -o Acquire::Retries=0 download-file \
-        "$pool/pool/main/p/python$series/$file" "$archive" "SHA256:$sha256" >"$why" 2>&1; then
-        found "$file sha256:$sha256 (pool of the distribution's mirror, hash pinned)"
+        "$1/pool/main/p/python$series/$file" "$archive" "SHA256:$4" >"$why" 2>&1; then
+        found "$file sha256:$4 (pool of $2, hash pinned)"
     fi
     # apt-helper keeps what had another hash.
     rm -f "$archive" "$archive".*
     if grep -q '404' "$why"; then
-        note "the distribution's pool has no $file"
+        note "the pool of $2 has no $file"
     else
-        note "the distribution's pool: $(grep '^E:' "$why" | redact | tail -n 1)"
+        note "the pool of $2: $(grep '^E:' "$why" | redact | tail -n 1)"
     fi
+}
+
+# kin_uris: where the archives of the distribution's kin are; nothing where that is not known.
+kin_uris() {
+    kin_templates=/usr/share/python-apt/templates
+    if [ ! -d "$kin_templates" ]; then
+        mkdir -p /tmp/kin
+        pkg_lock
+        if (
+            pkg_refresh && cd /tmp/kin && pkg_apt apt-get -q download python-apt-common &&
+                dpkg-deb -x python-apt-common_*.deb .
+        ) >"$why" 2>&1; then
+            kin_templates=/tmp/kin$kin_templates
+        else
+            echo "note: python-apt-common, which says where they are: $(tail -n 1 "$why" | redact)" >&2
+        fi
+        pkg_unlock
+    fi
+    python3 "$here/apt-sources.py" kin "$kin_templates"
+}
+
+family=$(pkg_family)
+python3 "$here/apt-sources.py" pins "$here/python-sources.json" "$series" >/tmp/pins
+if [ ! -s /tmp/pins ]; then
+    note "no $series is pinned in docker/python-sources.json"
+fi
+upstream_is_silent=
+while read -r version sha256; do
+    upstream "$version" "$sha256"
+done </tmp/pins
+
+[ "$family" = apt ] || missing
+
+# The image's own sources name the mirror; no host stands here.
+if ! python3 "$here/apt-sources.py" suites >/tmp/suites.list 2>"$why"; then
+    note "$(tail -n 1 "$why")"
+    missing
+fi
+if [ -s /tmp/pins ]; then
+    own=$(python3 "$here/apt-sources.py" pool)
+    kin=$(kin_uris)
+    while read -r version sha256; do
+        from_pool "$own" "the distribution's mirror" "$version" "$sha256"
+        for uri in $kin; do
+            from_pool "$uri" "a kindred distribution's mirror" "$version" "$sha256"
+        done
+    done </tmp/pins
 fi
 
 suites=$(awk '{ for (i = 2; i < NF; i++) if ($i ~ /:/) { print $(i + 1); break } }' /tmp/suites.list | tr '\n' ' ')
@@ -91,8 +131,7 @@ mkdir -p "$XTASK_CACHE/apt/source-lists/partial"
 pkg_lock
 if ! pkg_sources apt-get -q update >"$why" 2>&1; then
     note "source index of ${suites% }: $(grep '^[EW]:' "$why" | redact | head -n 1)"
-    echo "$reasons" >"$PY_REASON"
-    exit 1
+    missing
 fi
 newest=$(pkg_sources apt-cache showsrc --only-source "python$series" 2>"$why" |
     python3 "$here/apt-sources.py" newest "python$series")
@@ -110,5 +149,4 @@ else
     note "the source index of ${suites% } has no python$series"
 fi
 pkg_unlock
-echo "$reasons" >"$PY_REASON"
-exit 1
+missing

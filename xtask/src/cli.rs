@@ -35,6 +35,8 @@ pub enum Command {
     Policy(commands::policy::PolicyArgs),
     /// Make the `dist/` folders of many machines one
     Collect(commands::collect::CollectArgs),
+    /// Ask registries for the digests of base images and write them into wheels.toml
+    Pin(commands::pin::PinArgs),
     /// Show what hosted CI builds on which machine
     Matrix(commands::matrix::MatrixArgs),
     /// Show what a target's build environment is
@@ -85,6 +87,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Verify(args) => commands::verify::run(&args),
         Command::Policy(args) => commands::policy::run(&args),
         Command::Collect(args) => commands::collect::run(&args),
+        Command::Pin(args) => commands::pin::run(&args),
         Command::Matrix(args) => commands::matrix::run(&args),
         Command::BuildInfo(args) => commands::build_info::run(&args),
         Command::Doctor(args) => {

@@ -27,6 +27,7 @@ fn the_commands_and_the_exit_status_are_explained() {
       verify       Check wheels: archive, metadata, tags, ABI, libraries, machine code
       policy       Keep the facts about platform tags up to date
       collect      Make the `dist/` folders of many machines one
+      pin          Ask registries for the digests of base images and write them into wheels.toml
       matrix       Show what hosted CI builds on which machine
       build-info   Show what a target's build environment is
       doctor       Say what this machine has and lacks, each missing part with its cure

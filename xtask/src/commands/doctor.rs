@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use camino::Utf8Path;
 
+use crate::config::{self, Config, Platform};
 use crate::engine::doctor::{self, Diagnosis, Item, Machine, State};
 use crate::exec::Exec;
 use crate::report;
@@ -27,13 +28,36 @@ pub fn run(
     workspace: &Utf8Path,
     image: &str,
 ) -> anyhow::Result<ExitCode> {
-    let diagnosis = doctor::examine(exec, &Machine::this(workspace), image);
+    let mut diagnosis = doctor::examine(exec, &Machine::this(workspace), image);
+    diagnosis.items.push(pins(&config::load(workspace)?));
     if args.json {
         report::json(&diagnosis)?;
     } else {
         report::data(&table(&diagnosis));
     }
     Ok(if diagnosis.ready { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Which base images are pinned by their digests, of those that `config` builds in.
+fn pins(config: &Config) -> Item {
+    let (mut pinned, mut loose, mut targets) = (0, Vec::new(), Vec::new());
+    for target in &config.targets {
+        let unpinned = |platform: &&Platform| !target.digest.contains_key(platform);
+        let open: Vec<_> = target.platforms.iter().filter(unpinned).collect();
+        pinned += target.platforms.len() - open.len();
+        if !open.is_empty() {
+            targets.push(target.name.as_str());
+        }
+        loose.extend(open.into_iter().map(|platform| target.folder(platform)));
+    }
+    let all = pinned + loose.len();
+    let (state, detail, cure) = if loose.is_empty() {
+        (State::Ok, format!("all {all} pinned by digest"), None)
+    } else {
+        let detail = format!("{pinned} of {all} pinned by digest, not: {}", loose.join(", "));
+        (State::Warning, detail, Some(format!("cargo xtask pin {}", targets.join(" "))))
+    };
+    Item { name: "base images".to_owned(), state, required: false, detail, cure }
 }
 
 /// The findings for people.
@@ -63,8 +87,25 @@ fn verdict(diagnosis: &Diagnosis) -> String {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test may stop at once")]
+
     use super::*;
     use crate::engine::doctor::fixture;
+
+    #[test]
+    fn images_without_a_digest_are_named_with_their_cure() {
+        let text = "[source]\npath = \".\"\n[build]\npythons = [\"cp311\"]\n[[target]]\nname = \"a\"\n\
+            image = \"debian:12\"\nplatforms = [\"linux/amd64\", \"linux/arm64\"]\n";
+        let item = |text: &str| pins(&config::parse_text("wheels.toml".into(), text).unwrap());
+        let found = item(text);
+        assert_eq!(found.detail, "0 of 2 pinned by digest, not: a-amd64, a-arm64");
+        assert_eq!(found.cure.as_deref(), Some("cargo xtask pin a"));
+        let digest = format!("\"sha256:{}\"", "0".repeat(64));
+        let both = format!(
+            "{text}digest = {{ \"linux/amd64\" = {digest}, \"linux/arm64\" = {digest} }}\n"
+        );
+        assert_eq!((item(&both).state, item(&both).cure), (State::Ok, None));
+    }
 
     #[test]
     fn the_table_names_each_lack_with_its_cure_and_ends_with_the_verdict() {

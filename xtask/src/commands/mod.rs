@@ -9,6 +9,7 @@ pub mod doctor;
 pub mod engine_args;
 pub mod host_settings;
 pub mod matrix;
+pub mod pin;
 pub mod policy;
 pub mod setup;
 pub mod telling;

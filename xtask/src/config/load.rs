@@ -7,6 +7,7 @@ use serde::Deserialize;
 use thiserror::Error;
 use toml::{Spanned, Table, Value};
 
+use super::image_name;
 use super::{
     BaseImages, Bootstrap, Build, Cache, Check, Ci, Config, EngineSettings, Family, Libc, Platform,
     Publish, Source, Target, Toolchain,
@@ -384,7 +385,7 @@ impl Checker<'_> {
         Ok(Target {
             libc: self.libc(&raw.name, raw.glibc.as_ref(), raw.musl.as_ref())?,
             name: raw.name.into_inner(),
-            image: raw.image.into_inner(),
+            image: image_name(raw.image.get_ref()).image,
             family: raw.family,
             platforms: raw.platforms,
             digest,

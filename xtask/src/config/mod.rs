@@ -9,7 +9,9 @@ mod ci;
 mod engine;
 mod load;
 mod model;
+mod names;
 mod overrides;
+mod pins;
 mod publish;
 mod target;
 
@@ -24,7 +26,9 @@ pub use model::{
     Bootstrap, Build, Check, Config, Family, Libc, Platform, Provider, Rust, Source, TagPolicy,
     Toolchain,
 };
+pub use names::{ImageName, image_name};
 pub use overrides::{PathPattern, Reason, RuleOverride, RuleSeverity};
+pub use pins::{Pins, with_pins};
 pub use publish::{Publish, Word};
 pub use target::{Target, TargetError, find_target, name_of_image};
 

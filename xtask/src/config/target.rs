@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use thiserror::Error;
 
-use super::{Bootstrap, Config, Family, Libc, Platform};
+use super::{Bootstrap, Config, Family, Libc, Platform, image_name};
 use crate::digest;
 
 /// One system that wheels are built in.
@@ -12,7 +12,7 @@ use crate::digest;
 pub struct Target {
     /// Short name; with the architecture it names the folder below `dist/`.
     pub name: String,
-    /// Image reference as users type it, e.g. `debian:12`.
+    /// Image reference, where it is maintained: `debian:12`, `rockylinux/rockylinux:9`.
     pub image: String,
     /// Package family; read from the image itself where it is `None`.
     pub family: Option<Family>,
@@ -27,9 +27,9 @@ pub struct Target {
 }
 
 impl Target {
-    /// Whether `word` is its name or its image.
+    /// Whether `word` is its name, or its image under any of the names that it is known by.
     pub fn is_called(&self, word: &str) -> bool {
-        self.name == word || self.image == word
+        self.name == word || self.image == word || self.image == image_name(word).image
     }
 
     /// The folder of this target below `dist/`: `debian12-amd64`.
@@ -63,12 +63,13 @@ pub fn find_target(config: &Config, word: &str) -> Result<Target, TargetError> {
         return Ok(target.clone());
     }
     if !is_image_reference(word) {
-        let known: Vec<_> = config.targets.iter().map(|t| t.image.as_str()).collect();
+        let known: Vec<_> = config.targets.iter().map(|t| image_name(&t.image).known).collect();
         return Err(TargetError::NotAnImage { word: word.to_owned(), known: known.join(", ") });
     }
+    let name = image_name(word);
     Ok(Target {
-        name: name_of_image(word),
-        image: word.to_owned(),
+        name: name_of_image(&name.known),
+        image: name.image,
         family: None,
         libc: None,
         platforms: Vec::new(),

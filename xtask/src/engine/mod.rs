@@ -16,6 +16,7 @@ pub mod failure;
 pub mod host;
 pub mod image;
 pub mod progress;
+pub mod registry;
 pub mod setup;
 
 pub use failure::EngineError;

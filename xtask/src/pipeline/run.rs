@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::env::{Context, PipelineError};
 use super::job::{self, Done};
 use crate::engine::EngineError;
-use crate::engine::base::{self, BaseImage, Ways};
+use crate::engine::base::{self, BaseImage, Origin, Ways};
 use crate::plan::{Job, Plan};
 use crate::report::Watch;
 use crate::store::{Entry, StoreError};
@@ -224,6 +224,15 @@ fn bases(
         );
         if let Ok(base) = &base {
             say(&format!("base image {} ({})", base.reference, base.origin.as_str()));
+            let follows_tag =
+                base.origin == Origin::Pulled && !job.target.digest.contains_key(&job.platform);
+            if follows_tag {
+                let name = &job.target.name;
+                say(&format!(
+                    "no digest is pinned for it, the next pull may bring another; `cargo xtask pin \
+                     {name}` writes the one of today into wheels.toml"
+                ));
+            }
         }
         let log = logs.join(format!("{}.log", job.slug()));
         bases.insert(folder, base.map_err(|error| failure(&error.into(), log)));

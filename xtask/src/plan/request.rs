@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use crate::config::{Config, Platform, Target, TargetError, find_target};
+use crate::config::{Config, Platform, Target, TargetError, find_target, image_name};
 use crate::wheel::Interpreter;
 
 /// What one run is asked to make.
@@ -69,8 +69,8 @@ pub fn parse_words(
         }
     }
     if targets.is_empty() {
-        let known: Vec<_> = config.targets.iter().map(|t| t.image.as_str()).collect();
-        let first = known.first().copied().unwrap_or("debian:12").to_owned();
+        let known: Vec<_> = config.targets.iter().map(|t| image_name(&t.image).known).collect();
+        let first = known.first().map_or("debian:12", String::as_str).to_owned();
         return Err(PlanError::NoTarget { known: known.join(", "), first });
     }
     let with_platforms = |target: Target| {

@@ -13,7 +13,10 @@ use crate::engine::doctor::binfmt::Arch;
 pub(super) struct Formats {
     /// The image that registers emulators through an engine.
     pub(super) image: String,
-    formats: BTreeMap<String, Format>,
+    /// The digest of its index, by which it is taken.
+    pub(super) digest: Option<String>,
+    #[serde(rename = "formats")]
+    by_arch: BTreeMap<String, Format>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -31,11 +34,19 @@ fn load() -> Formats {
 }
 
 impl Formats {
+    /// The image as the engine is told of it: with its digest where one is pinned.
+    pub(super) fn reference(&self) -> String {
+        match &self.digest {
+            Some(digest) => format!("{}@{digest}", self.image),
+            None => self.image.clone(),
+        }
+    }
+
     /// The line that registers `interpreter` for `arch` as `name`, as the kernel takes it
     /// (`Documentation/admin-guide/binfmt-misc.rst`). Flag `F`: the kernel opens the emulator once
     /// and for all, so that containers need no copy of it.
     pub(super) fn line(&self, arch: &Arch, name: &str, interpreter: &str) -> Option<String> {
-        let Format { magic, mask } = self.formats.get(arch.name)?;
+        let Format { magic, mask } = self.by_arch.get(arch.name)?;
         Some(format!(":{name}:M::{}:{}:{interpreter}:F", escaped(magic), escaped(mask)))
     }
 }
@@ -73,14 +84,14 @@ mod tests {
     #[test]
     fn each_format_fits_the_programs_of_its_architecture_alone() {
         for arch in Arch::all() {
-            let format = &FORMATS.formats[arch.name];
+            let format = &FORMATS.by_arch[arch.name];
             assert_eq!((format.magic.len(), format.mask.len()), (40, 40), "{}", arch.name);
             for other in Arch::all() {
                 let file = program::of(other.name).unwrap();
                 assert_eq!(fits(format, &file), arch == other, "{} {}", arch.name, other.name);
             }
         }
-        assert_eq!(FORMATS.formats.len(), Arch::all().count());
+        assert_eq!(FORMATS.by_arch.len(), Arch::all().count());
     }
 
     #[test]
@@ -89,7 +100,7 @@ mod tests {
             let mut file = program::of(arch.name).unwrap();
             let e_type = if arch.name == "s390x" { 17 } else { 16 };
             file[e_type] = 3;
-            assert!(fits(&FORMATS.formats[arch.name], &file), "{}", arch.name);
+            assert!(fits(&FORMATS.by_arch[arch.name], &file), "{}", arch.name);
         }
     }
 

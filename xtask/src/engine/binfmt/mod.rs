@@ -10,12 +10,31 @@ mod program;
 mod status;
 mod trial;
 
+use self::formats::FORMATS;
 pub use plan::{install, uninstall};
 pub use status::{Emulator, Row, State, Status, examine};
 pub use trial::Trial;
 
 /// How the names of our own registrations begin: what begins otherwise is never touched.
 pub const OWN: &str = "xtask-";
+
+/// The file of the workspace that has the image and its digest.
+pub const FILE: &str = "xtask/src/engine/binfmt/formats.toml";
+
+/// The image that registers emulators through an engine, and the digest of its index, where pinned.
+pub fn image() -> (&'static str, Option<&'static str>) {
+    (&FORMATS.image, FORMATS.digest.as_deref())
+}
+
+/// The text of [`FILE`] with another digest, and all else as it is.
+///
+/// # Errors
+/// Where `text` is no TOML.
+pub fn with_digest(text: &str, digest: &str) -> Result<String, String> {
+    let mut document: toml_edit::DocumentMut = text.parse().map_err(|error| format!("{error}"))?;
+    document["digest"] = toml_edit::value(digest);
+    Ok(document.to_string())
+}
 
 /// How an emulator is had.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]

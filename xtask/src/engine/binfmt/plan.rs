@@ -102,12 +102,15 @@ fn by_image(exec: &Exec, facts: &Facts, lacking: &[&Row]) -> Result<SetupPlan, S
         ));
     }
     let names = lacking.iter().map(|row| row.arch).collect::<Vec<_>>().join(",");
-    let image = FORMATS.image.as_str();
-    let args = ["run", "--privileged", "--rm", image, "--install", &names];
+    let image = FORMATS.reference();
+    let args = ["run", "--privileged", "--rm", &image, "--install", &names];
     let step = Step::new("docker", args)
         .hint("where no registry answers, `--way package` takes the distribution's emulators");
     let mut plan = SetupPlan::default();
-    plan.user_runs(format!("register emulators for {names} with the image `{image}`"), step);
+    plan.user_runs(
+        format!("register emulators for {names} with the image `{}`", FORMATS.image),
+        step,
+    );
     Ok(plan)
 }
 

@@ -70,7 +70,8 @@ impl Emulator {
     /// The command that removes what the image registered, where it did.
     pub fn image_removal(&self) -> Option<String> {
         let command = || {
-            let args = ["run", "--privileged", "--rm", FORMATS.image.as_str(), "--uninstall"];
+            let image = FORMATS.reference();
+            let args = ["run", "--privileged", "--rm", &image, "--uninstall"];
             Step::new("docker", args).arg(self.name.as_str()).to_string()
         };
         (self.by == BY_IMAGE).then(command)

@@ -132,7 +132,9 @@ fn what_is_there_is_not_done_again() {
 
 #[test]
 fn the_image_is_taken_where_the_package_cannot_be() {
-    let image = "docker run --privileged --rm tonistiigi/binfmt:qemu-v9.2.2 --install arm64";
+    let (name, digest) = image();
+    let image = format!("{name}@{}", digest.unwrap());
+    let image = format!("docker run --privileged --rm {image} --install arm64");
     let last = |machine: &Fixture, way: Way| {
         planned(machine, way).unwrap().lines().last().unwrap().to_owned()
     };

@@ -1,0 +1,174 @@
+//! What a container registry has, asked through the engine's client, so that its logins, mirrors and
+//! proxies count. Nothing is pulled.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use super::{Engine, EngineError};
+use crate::config::Platform;
+use crate::exec::ExecError;
+
+/// How long a registry may take to answer a question.
+const ASK_LIMIT: Duration = Duration::from_secs(30);
+
+/// An image as its registry has it now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Published {
+    /// The digest of what the reference names: of an index, or of the one manifest there is.
+    pub digest: String,
+    /// The digest of each platform's manifest.
+    pub platforms: BTreeMap<Platform, String>,
+}
+
+/// Why nothing is known of an image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Unknown {
+    /// The registry answered, and does not have it.
+    Refused(String),
+    /// The registry did not answer, or not with sense.
+    Silent(String),
+}
+
+#[derive(Deserialize)]
+struct Manifest {
+    digest: String,
+    #[serde(default)]
+    manifests: Vec<Entry>,
+}
+
+#[derive(Deserialize)]
+struct Entry {
+    digest: String,
+    platform: Option<Place>,
+}
+
+/// A platform as image indexes and configurations write it (OCI image index specification).
+#[derive(Deserialize)]
+struct Place {
+    os: String,
+    architecture: String,
+    #[serde(default)]
+    variant: String,
+}
+
+impl Place {
+    /// In our words; `None` for what cannot be built for, attestations (`unknown/unknown`) included.
+    fn platform(&self) -> Option<Platform> {
+        let variant = match self.variant.as_str() {
+            "" => String::new(),
+            variant => format!("/{variant}"),
+        };
+        format!("{}/{}{variant}", self.os, self.architecture).parse().ok()
+    }
+}
+
+/// Asks the registry of `image` what it has under that name.
+///
+/// # Errors
+/// [`EngineError`] where it cannot be asked: no client, interrupted. What the registry did not say is
+/// [`Unknown`].
+pub fn published(engine: &Engine, image: &str) -> Result<Result<Published, Unknown>, EngineError> {
+    let manifest = match ask(engine, "{{json .Manifest}}", image)? {
+        Ok(text) => text,
+        Err(unknown) => return Ok(Err(unknown)),
+    };
+    let manifest: Manifest = match serde_json::from_str(&manifest) {
+        Ok(manifest) => manifest,
+        Err(error) => {
+            return Ok(Err(Unknown::Silent(format!("its answer makes no sense: {error}"))));
+        }
+    };
+    if manifest.manifests.is_empty() {
+        // One image and no index: its platform stands in its own configuration.
+        let config = ask(engine, "{{json .Image}}", image)?;
+        return Ok(config.map(|config| single(&manifest.digest, &config)));
+    }
+    Ok(Ok(index(manifest)))
+}
+
+fn ask(engine: &Engine, format: &str, image: &str) -> Result<Result<String, Unknown>, EngineError> {
+    let args = ["buildx", "imagetools", "inspect", "--format", format, image];
+    match engine.query(&engine.client.step(args).timeout(ASK_LIMIT)) {
+        Ok(text) => Ok(Ok(text)),
+        Err(EngineError::Exec(ExecError::TimedOut { .. })) => {
+            Ok(Err(Unknown::Silent(format!("no answer within {} s", ASK_LIMIT.as_secs()))))
+        }
+        Err(error @ EngineError::Exec(_)) => Err(error),
+        Err(EngineError::Client { said, .. } | EngineError::Gone { said }) => Ok(Err(told(&said))),
+        Err(other) => Ok(Err(Unknown::Silent(other.to_string()))),
+    }
+}
+
+/// What the client's last words mean.
+fn told(said: &str) -> Unknown {
+    const HAS_NOT: [&str; 4] =
+        ["not found", "MANIFEST_UNKNOWN", "manifest unknown", "404 Not Found"];
+    let said = said.trim_start_matches("ERROR: ").trim().to_owned();
+    if HAS_NOT.iter().any(|word| said.contains(word)) {
+        Unknown::Refused(said)
+    } else {
+        Unknown::Silent(said)
+    }
+}
+
+fn index(manifest: Manifest) -> Published {
+    let named = |entry: Entry| Some((entry.platform?.platform()?, entry.digest));
+    let platforms = manifest.manifests.into_iter().filter_map(named).collect();
+    Published { digest: manifest.digest, platforms }
+}
+
+fn single(digest: &str, config: &str) -> Published {
+    let place = serde_json::from_str::<Place>(config).ok().and_then(|place| place.platform());
+    let platforms = place.map(|platform| (platform, digest.to_owned())).into_iter().collect();
+    Published { digest: digest.to_owned(), platforms }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use super::*;
+
+    fn platform(text: &str) -> Platform {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn an_index_gives_each_platforms_manifest() {
+        let text = r#"{"schemaVersion": 2, "digest": "sha256:aa", "size": 1, "manifests": [
+            {"digest": "sha256:01", "platform": {"architecture": "amd64", "os": "linux"}},
+            {"digest": "sha256:02", "platform": {"architecture": "unknown", "os": "unknown"}},
+            {"digest": "sha256:03", "platform": {"architecture": "arm64", "os": "linux", "variant": "v8"}},
+            {"digest": "sha256:04", "platform": {"architecture": "arm", "os": "linux", "variant": "v5"}},
+            {"digest": "sha256:05", "platform": {"architecture": "arm", "os": "linux", "variant": "v7"}},
+            {"digest": "sha256:06", "platform": {"architecture": "amd64", "os": "windows"}}]}"#;
+        let found = index(serde_json::from_str(text).unwrap());
+        assert_eq!(found.digest, "sha256:aa");
+        let expected = [("linux/amd64", "01"), ("linux/arm", "05"), ("linux/arm64", "03")];
+        let expected = expected.map(|(name, id)| (platform(name), format!("sha256:{id}")));
+        assert_eq!(found.platforms, BTreeMap::from(expected));
+    }
+
+    #[test]
+    fn a_single_image_is_of_the_platform_that_it_says() {
+        let text = r#"{"architecture": "arm64", "os": "linux", "rootfs": {}}"#;
+        let expected = BTreeMap::from([(platform("linux/arm64"), "sha256:aa".to_owned())]);
+        assert_eq!(single("sha256:aa", text).platforms, expected);
+        assert_eq!(single("sha256:aa", "{}").platforms, BTreeMap::new());
+    }
+
+    #[test]
+    fn what_a_registry_lacks_is_told_from_a_registry_that_says_nothing() {
+        for said in [
+            "ERROR: docker.io/library/debian:99: not found",
+            "ERROR: httpReadSeeker: failed open: 404 Not Found",
+        ] {
+            assert!(matches!(told(said), Unknown::Refused(_)), "{said}");
+        }
+        for said in ["ERROR: dial tcp: i/o timeout", "ERROR: 500 Internal Server Error"] {
+            assert!(matches!(told(said), Unknown::Silent(_)), "{said}");
+        }
+    }
+}
