@@ -37,6 +37,14 @@ pub enum Command {
     Collect(commands::collect::CollectArgs),
     /// Ask registries for the digests of base images and write them into wheels.toml
     Pin(commands::pin::PinArgs),
+    /// Fill a folder with the published wheels, for installers or an upload
+    Index(commands::index::IndexArgs),
+    /// Print the notes of a release of what is in `dist/`
+    ReleaseNotes(commands::release::NotesArgs),
+    /// Make a GitHub release of what is in `dist/`, or bring it up to date (`gh`)
+    Release(commands::release::ReleaseArgs),
+    /// Write the hosted workflow from wheels.toml, or check it
+    Workflow(commands::workflow::WorkflowArgs),
     /// Show what hosted CI builds on which machine
     Matrix(commands::matrix::MatrixArgs),
     /// Show what a target's build environment is
@@ -88,6 +96,10 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Policy(args) => commands::policy::run(&args),
         Command::Collect(args) => commands::collect::run(&args),
         Command::Pin(args) => commands::pin::run(&args),
+        Command::Index(args) => commands::index::run(&args),
+        Command::ReleaseNotes(args) => commands::release::notes(&args),
+        Command::Release(args) => commands::release::run(&args),
+        Command::Workflow(args) => commands::workflow::run(&args),
         Command::Matrix(args) => commands::matrix::run(&args),
         Command::BuildInfo(args) => commands::build_info::run(&args),
         Command::Doctor(args) => {

@@ -76,7 +76,7 @@ fn the_folders_of_many_machines_become_one_that_verify_accepts() {
     let bench = bench();
     bench.all();
     let ran = bench.collect(&[]).code(0);
-    assert!(ran.stdout.contains("4 wheels of 2 folders are in"), "{}", ran.stdout);
+    assert!(ran.stdout.contains("4 wheels of 2 folders: now in"), "{}", ran.stdout);
     assert_eq!(
         bench.workspace.dist(),
         [
@@ -117,14 +117,14 @@ fn what_is_missing_is_named_and_the_rest_is_kept() {
     bench.machine("one", "debian12", "cp311", "a");
     let said = "no wheel for rocky9 linux/amd64: cp311, cp313";
     let ran = bench.collect(&[]).code(1).says(&["debian12 linux/amd64: cp313", said, "--partial"]);
-    assert!(ran.stdout.contains("1 wheels of 1 folders are in"), "{}", ran.stdout);
+    assert!(ran.stdout.contains("1 wheel of 1 folder: now in"), "{}", ran.stdout);
     let ran = bench.collect(&["--partial", "--json"]).code(0);
     let told: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
     assert_eq!(told["missing"][1]["interpreters"], serde_json::json!(["cp311", "cp313"]));
     assert_eq!(told["wheels"][0]["state"], "same");
     assert_eq!(told["verify"]["verdict"], "pass", "{told}");
     let ran = bench.collect(&["--markdown"]).code(1);
-    assert!(ran.stdout.starts_with("### ✗ 1 wheels") && ran.stdout.contains("- missing: rocky9"));
+    assert!(ran.stdout.starts_with("### ✗ 1 wheel ") && ran.stdout.contains("- missing: rocky9"));
 }
 
 #[test]

@@ -5,12 +5,13 @@
 //! |---|---|
 //! | 1, 4, 15 | `e2e/bake.rs` (and 15 in `pipeline/source.rs`) |
 //! | 2, 9, 11 | `fake_engine.rs` |
-//! | 3, 12 | `plan/tests.rs`, `store/tests.rs` |
+//! | 3, 12 | `plan/tests.rs`, `store/tests.rs`; 12 also in `collect.rs` |
 //! | 5 | `engine/bootstrap.rs` |
 //! | 8 | `pipeline/build_info.rs`, and `scripts/build-info.py` refuses an empty field |
 //! | 13, 18 | `audit/tests/`, `policy/`: what an index refuses and what runs where are judged from facts |
 //! | 20 | `e2e/build.rs`, `pipeline/source.rs` |
-//! | 14 | there are no release notes yet; nothing here passes a quoted heredoc to a shell |
+//! | 13 | also `ship.rs` and `workflows.rs`: what is handed to an upload has been judged as an index would |
+//! | 14 | `ship.rs`: the notes are what the manifest says |
 //! | 16 | `audit/tests/elf.rs` (code above the promised level, found by disassembly) |
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 

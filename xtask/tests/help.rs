@@ -22,19 +22,23 @@ fn the_commands_and_the_exit_status_are_explained() {
     Usage: cargo xtask <COMMAND>
 
     Commands:
-      wheels       Build, audit and smoke-test wheels into `dist/`
-      check-glibc  Say what wheels and files need of the C library, and which symbols are to blame
-      verify       Check wheels: archive, metadata, tags, ABI, libraries, machine code
-      policy       Keep the facts about platform tags up to date
-      collect      Make the `dist/` folders of many machines one
-      pin          Ask registries for the digests of base images and write them into wheels.toml
-      matrix       Show what hosted CI builds on which machine
-      build-info   Show what a target's build environment is
-      doctor       Say what this machine has and lacks, each missing part with its cure
-      setup        Install and start what is missing (apt systems)
-      binfmt       Emulate foreign architectures: install, status, uninstall
-      ci           Run every check of this repository, then build a wheel with the real engine
-      help         Print this message or the help of the given subcommand(s)
+      wheels         Build, audit and smoke-test wheels into `dist/`
+      check-glibc    Say what wheels and files need of the C library, and which symbols are to blame
+      verify         Check wheels: archive, metadata, tags, ABI, libraries, machine code
+      policy         Keep the facts about platform tags up to date
+      collect        Make the `dist/` folders of many machines one
+      pin            Ask registries for the digests of base images and write them into wheels.toml
+      index          Fill a folder with the published wheels, for installers or an upload
+      release-notes  Print the notes of a release of what is in `dist/`
+      release        Make a GitHub release of what is in `dist/`, or bring it up to date (`gh`)
+      workflow       Write the hosted workflow from wheels.toml, or check it
+      matrix         Show what hosted CI builds on which machine
+      build-info     Show what a target's build environment is
+      doctor         Say what this machine has and lacks, each missing part with its cure
+      setup          Install and start what is missing (apt systems)
+      binfmt         Emulate foreign architectures: install, status, uninstall
+      ci             Run every check of this repository, then build a wheel with the real engine
+      help           Print this message or the help of the given subcommand(s)
 
     Options:
       -h, --help     Print help

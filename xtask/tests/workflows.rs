@@ -41,6 +41,83 @@ fn actions_are_pinned_by_commit_and_permissions_are_least() {
     }
 }
 
+/// The text of each job, by its name.
+fn jobs(text: &str) -> Vec<(&str, &str)> {
+    let (_, jobs) = text.split_once("\njobs:\n").unwrap();
+    let starts: Vec<usize> = jobs
+        .match_indices("\n  ")
+        .map(|(at, _)| at + 1)
+        .chain([0])
+        .filter(|&at| jobs[at..].starts_with("  ") && !jobs[at + 2..].starts_with([' ', '#']))
+        .collect();
+    let mut starts: Vec<usize> = starts.into_iter().collect();
+    starts.sort_unstable();
+    let ends = starts.iter().skip(1).copied().chain([jobs.len()]);
+    let job = |(start, end): (&usize, usize)| {
+        let text = &jobs[*start..end];
+        (text.trim_start().split(':').next().unwrap(), text)
+    };
+    starts.iter().zip(ends).map(job).collect()
+}
+
+#[test]
+fn each_permission_is_in_one_job_and_none_of_ours_runs_beside_the_identity() {
+    let (_, text) = workflows().pop().unwrap();
+    let jobs = jobs(&text);
+    let names: Vec<_> = jobs.iter().map(|(name, _)| *name).collect();
+    assert_eq!(names, ["plan", "build", "collect", "release", "publish"]);
+    let with = |permission: &str| {
+        let with = jobs.iter().filter(|(_, text)| text.contains(permission));
+        with.map(|(name, _)| *name).collect::<Vec<_>>()
+    };
+    assert_eq!(with("contents: write"), ["release"]);
+    assert_eq!(with("id-token: write"), ["publish"]);
+    assert_eq!(with("github.token"), ["release"]);
+    assert_eq!(with("environment: "), ["publish"]);
+    assert_eq!(text.matches(": write").count(), 2, "no other permission");
+    let (_, publish) = jobs.last().unwrap();
+    assert!(!publish.contains("run:") && !publish.contains("checkout"), "{publish}");
+    assert!(publish.contains("attestations: true") && publish.contains("needs: release"));
+    assert!(publish.contains("github.ref_type == 'tag'"), "{publish}");
+    // Nothing is compiled while the token is there.
+    let (_, release) = jobs[3];
+    let before = release.split("GH_TOKEN").next().unwrap();
+    assert!(before.contains("cargo xtask release-notes"), "{release}");
+}
+
+#[test]
+fn defect_13_what_an_index_would_refuse_stops_the_run_before_the_upload() {
+    let (_, text) = workflows().pop().unwrap();
+    let runs = values(&text, "run:");
+    let at = |part: &str| runs.iter().position(|run| run.contains(part)).unwrap();
+    assert!(at("collect target/collect") < at("verify --publish"));
+    assert!(at("verify --publish") < at("index target/upload --flat --publish"));
+    let upload = text.find("name: upload\n").unwrap();
+    assert!(text.find("index target/upload").unwrap() < upload, "checked, then handed over");
+}
+
+#[test]
+fn the_workflow_is_what_wheels_toml_asks_for() {
+    let root = Utf8Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let config = xtask::config::load_committed(root).unwrap();
+    let text = fs_err::read_to_string(root.join(xtask::ship::workflow::PATH)).unwrap();
+    let hint = "`cargo xtask workflow write` brings it up to date";
+    assert!(xtask::ship::workflow::workflow(&config) == text, "{hint}");
+}
+
+#[test]
+fn an_action_has_one_pin() {
+    let mut pins = std::collections::BTreeMap::new();
+    for (name, text) in workflows() {
+        for action in values(&text, "uses:") {
+            let (action, pin) = action.split_once('@').unwrap();
+            let known = pins.entry(action.to_owned()).or_insert_with(|| pin.to_owned());
+            assert_eq!(known, pin, "{name}: {action}");
+        }
+    }
+    assert_eq!(pins.len(), 4, "{pins:?}");
+}
+
 #[test]
 fn defect_19_no_workflow_counts_on_a_cache_that_may_silently_be_off() {
     for (name, text) in workflows() {

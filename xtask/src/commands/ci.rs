@@ -8,6 +8,7 @@ use anyhow::Context as _;
 
 use super::setup::{self, Asked};
 use super::wheels::{self, WheelsArgs};
+use super::workflow::{self, WorkflowAction, WorkflowArgs};
 use super::{FINDINGS, Workspace};
 use crate::exec::{Exec, ExecError, Step, Stream};
 use crate::report;
@@ -83,6 +84,7 @@ pub fn run(args: &CiArgs) -> anyhow::Result<ExitCode> {
         let Check { name, step, optional } = check;
         results.push(timed(name, || run_step(&exec, &workspace, step, optional))?);
     }
+    results.push(timed("workflow", is_workflow_current)?);
     if args.no_engine {
         report::note("engine: left out (`--no-engine`)");
     } else {
@@ -103,6 +105,12 @@ pub fn run(args: &CiArgs) -> anyhow::Result<ExitCode> {
     report::data(&report::table(&["check", "time", "result"], &rows));
     let failed = results.iter().any(|(_, result, _)| result == FAILED);
     Ok(ExitCode::from(if failed { FINDINGS } else { 0 }))
+}
+
+/// Whether the hosted workflow is what wheels.toml asks for.
+fn is_workflow_current() -> anyhow::Result<String> {
+    let current = workflow::run(&WorkflowArgs { action: WorkflowAction::Check })?;
+    Ok(if current == ExitCode::SUCCESS { "passed" } else { FAILED }.to_owned())
 }
 
 const FAILED: &str = "FAILED";

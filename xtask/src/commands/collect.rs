@@ -87,7 +87,7 @@ fn verify(config: &Config, workspace: &Workspace) -> anyhow::Result<Report> {
     Ok(audit::judge(&inputs, &promise, &settings, &|_| {}))
 }
 
-fn row(wheel: &Collected) -> Vec<String> {
+fn row(wheel: &Collected, accepted: bool) -> Vec<String> {
     let smoke = match wheel.smoke {
         Smoke::Passed => "passed",
         Smoke::Skipped => "skipped",
@@ -99,21 +99,23 @@ fn row(wheel: &Collected) -> Vec<String> {
         wheel.path.rsplit('/').next().unwrap_or_default().to_owned(),
         smoke.to_owned(),
         wheel.from.to_string(),
-        wheel.state.as_str().to_owned(),
+        if accepted { wheel.state.as_str() } else { "refused" }.to_owned(),
     ]
 }
 
 const HEAD: [&str; 7] = ["target", "platform", "python", "wheel", "smoke", "from", "state"];
 
 fn table(collection: &Collection) -> String {
-    let rows: Vec<_> = collection.wheels.iter().map(row).collect();
+    let accepted = collection.accepted();
+    let rows: Vec<_> = collection.wheels.iter().map(|wheel| row(wheel, accepted)).collect();
     format!("{}\n\n{}", report::table(&HEAD, &rows), closing(collection))
 }
 
 fn closing(collection: &Collection) -> String {
-    let (wheels, inputs) = (collection.wheels.len(), collection.inputs.len());
-    let what = if collection.accepted() { "are in" } else { "were refused, nothing changed in" };
-    format!("{wheels} wheels of {inputs} folders {what} {}", collection.dist)
+    let wheels = report::counted(collection.wheels.len(), "wheel");
+    let inputs = report::counted(collection.inputs.len(), "folder");
+    let what = if collection.accepted() { "now in" } else { "refused, nothing changed in" };
+    format!("{wheels} of {inputs}: {what} {}", collection.dist)
 }
 
 fn markdown(collection: &Collection) -> String {
@@ -122,7 +124,9 @@ fn markdown(collection: &Collection) -> String {
         format!("### {mark} {}", closing(collection)),
         format!("\n| {} |\n|{}", HEAD.join(" | "), "---|".repeat(HEAD.len())),
     ];
-    lines.extend(collection.wheels.iter().map(|wheel| format!("| {} |", row(wheel).join(" | "))));
+    let accepted = collection.accepted();
+    let cells = |wheel: &Collected| format!("| {} |", row(wheel, accepted).join(" | "));
+    lines.extend(collection.wheels.iter().map(cells));
     let missing = collection.missing.iter().map(|each| format!("- missing: {}", lacks(each)));
     let problems = collection.problems.iter();
     let problems = problems.map(|it| format!("- `{}/{}`: {}", it.folder, it.path, it.message));
@@ -156,6 +160,9 @@ fn complain(collection: &Collection, verify: Option<&Report>, partial: bool) {
     }
     if let Some(found) = verify.filter(|found| found.verdict == Verdict::Fail) {
         report::note(&report::verify_text(found));
+    }
+    if !collection.accepted() {
+        return;
     }
     let word = if partial { "note" } else { "error" };
     for missing in &collection.missing {

@@ -8,13 +8,16 @@ pub mod collect;
 pub mod doctor;
 pub mod engine_args;
 pub mod host_settings;
+pub mod index;
 pub mod matrix;
 pub mod pin;
 pub mod policy;
+pub mod release;
 pub mod setup;
 pub mod telling;
 pub mod verify;
 pub mod wheels;
+pub mod workflow;
 
 use std::io::BufRead as _;
 

@@ -6,7 +6,7 @@ use camino::Utf8PathBuf;
 
 use super::telling::{TellArgs, judge_and_tell};
 use super::{asked_paths, own_config};
-use crate::audit::{Depth, Inputs, Promise, Settings};
+use crate::audit::{Asked, Depth, Inputs, Promise, Settings};
 use crate::{pipeline, report};
 
 /// Arguments of `verify`.
@@ -21,6 +21,9 @@ pub struct VerifyArgs {
     /// Compare with published wheels of the same project
     #[arg(long, value_name = "FOLDER-OR-WHEEL")]
     pub like: Vec<Utf8PathBuf>,
+    /// Of what wheels.toml asks for only these folders: `debian12-amd64`
+    #[arg(long, value_name = "NAME", conflicts_with = "paths")]
+    pub only: Vec<String>,
     /// Leave the machine code unread, which takes about a third of the time
     #[arg(long)]
     pub no_isa: bool,
@@ -38,12 +41,26 @@ pub fn run(args: &VerifyArgs) -> anyhow::Result<ExitCode> {
     let depth = if args.no_isa { Depth::Bytes } else { Depth::Code };
     let config = own_config(&args.paths)?;
     inputs.like = published(&args.like)?;
-    inputs.asked = config.as_ref().map(pipeline::asked);
+    inputs.asked =
+        config.as_ref().map(|config| narrowed(pipeline::asked(config), &args.only)).transpose()?;
     let own = config.as_ref().map(pipeline::settings).transpose()?.unwrap_or_default();
     let settings = Settings { depth, publish: args.publish || own.publish, ..own };
     let isa = config.iter().flat_map(|config| config.check.isa.values().copied()).collect();
     let promise = Promise { isa, ..Promise::default() };
     judge_and_tell(&inputs, &promise, &settings, &args.tell, report::verify_text)
+}
+
+/// What was asked for, of the folders of `--only`.
+fn narrowed(mut asked: Asked, only: &[String]) -> anyhow::Result<Asked> {
+    if only.is_empty() {
+        return Ok(asked);
+    }
+    if let Some(other) = only.iter().find(|name| !asked.folders.contains_key(*name)) {
+        let known: Vec<_> = asked.folders.into_keys().collect();
+        anyhow::bail!("`--only {other}` is no folder of wheels.toml ({})", known.join(", "));
+    }
+    asked.folders.retain(|name, _| only.contains(name));
+    Ok(asked)
 }
 
 /// The wheels of `--like`.

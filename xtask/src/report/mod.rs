@@ -20,6 +20,7 @@ pub use html::html;
 pub use live::{Detail, Live, Stage, Watch};
 pub use markdown::markdown;
 pub use sarif::sarif;
+pub use summary::count as counted;
 pub use table::table;
 pub use verdict::{glibc_text, verify_text};
 

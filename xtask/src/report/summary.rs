@@ -59,7 +59,7 @@ impl Tally {
 }
 
 /// "1 file", "2 files"
-pub(super) fn count(number: usize, noun: &str) -> String {
+pub fn count(number: usize, noun: &str) -> String {
     format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
 }
 

@@ -1,0 +1,130 @@
+//! The notes of a release: what is in it and whom it is for, from the manifest and the build reports
+//! alone, so that the same wheels give the same notes (defects 14 and 18).
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+
+use super::published::Wheel;
+use crate::pipeline::BuildInfo;
+use crate::policy::{Arch, Distribution, PlatformTag, distributions, installs};
+use crate::report::counted;
+
+/// GitHub takes 125,000 characters; a table of files is left out before that.
+const LIMIT: usize = 100_000;
+
+/// The version that all `wheels` have; `None` where they have several.
+pub fn version(wheels: &[Wheel]) -> Option<&str> {
+    let versions: BTreeSet<&str> = wheels.iter().map(|wheel| wheel.name.version.as_str()).collect();
+    versions.first().copied().filter(|_| versions.len() == 1)
+}
+
+/// The notes in Markdown. `infos` are the build reports by folder.
+pub fn notes(wheels: &[Wheel], infos: &BTreeMap<String, BuildInfo>) -> String {
+    let mut text = String::new();
+    let mut projects: BTreeSet<String> = BTreeSet::new();
+    for wheel in wheels {
+        projects.insert(format!("{} {}", wheel.name.distribution, wheel.name.version));
+    }
+    let projects: Vec<_> = projects.into_iter().collect();
+    let number = counted(wheels.len(), "wheel");
+    let _ = writeln!(text, "{number} of {}.", projects.join(", "));
+    let newest =
+        infos.values().map(|info| info.date.as_str()).max().filter(|date| !date.is_empty());
+    if let Some(date) = newest {
+        let _ = writeln!(text, "Built by {date}.");
+    }
+    let folders = folders(wheels);
+    systems(&folders, infos, &mut text);
+    let short = text.len();
+    files(wheels, &mut text);
+    if text.len() > LIMIT {
+        text.truncate(short);
+        text.push_str("\n`SHA256SUMS` has the digest of each file.\n");
+    }
+    text
+}
+
+/// The wheels by folder, in the order of the wheels.
+fn folders(wheels: &[Wheel]) -> Vec<(&str, Vec<&Wheel>)> {
+    let mut folders: Vec<(&str, Vec<&Wheel>)> = Vec::new();
+    for wheel in wheels {
+        match folders.iter_mut().find(|(folder, _)| *folder == wheel.folder()) {
+            Some((_, all)) => all.push(wheel),
+            None => folders.push((wheel.folder(), vec![wheel])),
+        }
+    }
+    folders
+}
+
+fn systems(
+    folders: &[(&str, Vec<&Wheel>)],
+    infos: &BTreeMap<String, BuildInfo>,
+    text: &mut String,
+) {
+    text.push_str(
+        "\n| built in | platform | C library | interpreters | an installer takes it on |\n\
+         |---|---|---|---|---|\n",
+    );
+    let all: Vec<&Wheel> = folders.iter().flat_map(|(_, wheels)| wheels.iter().copied()).collect();
+    for (folder, wheels) in folders {
+        let Some(first) = wheels.first() else { continue };
+        let info = infos.get(*folder);
+        let fact = |name: &str| info.and_then(|info| info.rest.get(name)?.as_str());
+        let libc = first.libc.or_else(|| info.and_then(BuildInfo::libc));
+        let libc = libc.map_or_else(|| "unknown".to_owned(), |libc| libc.to_string());
+        let builds = wheels.iter().flat_map(|wheel| wheel.entry.builds());
+        let pythons: BTreeSet<&str> = builds.map(|build| build.interpreter.as_str()).collect();
+        let pythons = pythons.into_iter().collect::<Vec<_>>().join(", ");
+        let arch = Arch::from_platform(&first.platform.to_string()).ok();
+        let on = arch.map(|arch| taken_on(wheels, &all, arch)).unwrap_or_default();
+        let os = fact("os").unwrap_or(&first.target);
+        let _ = writeln!(text, "| {os} | {} | {libc} | {pythons} | {on} |", first.platform);
+    }
+}
+
+/// The distributions on which an installer prefers one of `own` among `all`, for at least one of the
+/// interpreters: it takes the tag with the newest C library (PEP 600, "Package installers").
+fn taken_on(own: &[&Wheel], all: &[&Wheel], arch: Arch) -> String {
+    let best = |wheel: &Wheel, system: &Distribution| {
+        let tags = wheel.name.tags.platforms.iter().filter_map(|tag| tag.parse().ok());
+        let taken = tags.filter(|tag: &PlatformTag| installs(*tag, system.libc, arch));
+        taken.map(|tag| (tag.glibc(), tag.musl())).max()
+    };
+    let rival = |wheel: &Wheel, other: &Wheel| {
+        wheel.entry.builds().iter().any(|build| other.entry.build(&build.interpreter).is_some())
+    };
+    let prefers = |system: &&Distribution| {
+        let is_best = |wheel: &&&Wheel| {
+            let rivals = all.iter().filter(|other| rival(wheel, other));
+            let rank = best(wheel, system);
+            rank.is_some() && rank == rivals.filter_map(|other| best(other, system)).max()
+        };
+        system.machines.contains(&arch) && own.iter().any(|wheel| is_best(&wheel))
+    };
+    let mut names: Vec<(&str, Vec<&str>)> = Vec::new();
+    for system in distributions().iter().filter(prefers) {
+        match names.iter_mut().find(|(name, _)| *name == system.name) {
+            Some((_, versions)) => versions.push(&system.version),
+            None => names.push((&system.name, vec![&system.version])),
+        }
+    }
+    let names = names.iter().map(|(name, versions)| format!("{name} {}", versions.join(", ")));
+    names.collect::<Vec<_>>().join("; ")
+}
+
+fn files(wheels: &[Wheel], text: &mut String) {
+    text.push_str("\n| file | size | SHA-256 |\n|---|---|---|\n");
+    for wheel in wheels {
+        let size = size(wheel.entry.size);
+        let _ = writeln!(text, "| `{}` | {size} | `{}` |", wheel.file(), wheel.entry.sha256);
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a size for people, to one decimal")]
+fn size(bytes: u64) -> String {
+    if bytes < 100_000 {
+        format!("{:.1} kB", bytes as f64 / 1e3)
+    } else {
+        format!("{:.1} MB", bytes as f64 / 1e6)
+    }
+}
