@@ -9,6 +9,7 @@ pub mod interrupt;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -202,6 +203,9 @@ pub enum ExecError {
     /// xtask itself was asked to stop (Ctrl-C, SIGTERM).
     #[error("interrupted")]
     Interrupted,
+    /// It was stopped because the rest of its run has ended ([`Exec::stop`]).
+    #[error("stopped: the run has ended")]
+    Stopped,
 }
 
 fn tail_of(stderr: &str) -> String {
@@ -261,10 +265,11 @@ impl Captured {
 /// A stand-in for the operating system: answers a step as the test wishes.
 pub type Fake = Arc<dyn Fn(&Step) -> Result<Captured, ExecError> + Send + Sync>;
 
-/// Starts processes, or does not.
+/// Starts processes, or does not. Clones belong together: [`Exec::stop`] reaches what each of them runs.
 #[derive(Clone)]
 pub struct Exec {
     fake: Option<Fake>,
+    stopped: Arc<AtomicBool>,
 }
 
 impl fmt::Debug for Exec {
@@ -276,14 +281,19 @@ impl fmt::Debug for Exec {
 impl Exec {
     /// Runs commands for real.
     pub fn real() -> Self {
-        Self { fake: None }
+        Self { fake: None, stopped: Arc::default() }
     }
 
     /// Asks `fake` instead of the operating system.
     pub fn fake(
         fake: impl Fn(&Step) -> Result<Captured, ExecError> + Send + Sync + 'static,
     ) -> Self {
-        Self { fake: Some(Arc::new(fake)) }
+        Self { fake: Some(Arc::new(fake)), stopped: Arc::default() }
+    }
+
+    /// Has every step that runs end, and starts none from here on: each is [`ExecError::Stopped`].
+    pub fn stop(&self) {
+        self.stopped.store(true, Ordering::SeqCst);
     }
 
     /// Runs `step` to its end and returns what it printed, whatever its status.
@@ -293,7 +303,7 @@ impl Exec {
         }
         let mut stdout = Vec::new();
         let mut stderr = Vec::new();
-        let status = child::run(step, &mut |stream, chunk| {
+        let status = child::run(step, &self.stopped, &mut |stream, chunk| {
             let sink = match stream {
                 Stream::Stdout => &mut stdout,
                 Stream::Stderr => &mut stderr,
@@ -339,7 +349,9 @@ impl Exec {
             return Ok(Finished { success: captured.success, status: captured.status });
         }
         let mut cutter = LineCutter::new(max_line);
-        let status = child::run(step, &mut |stream, chunk| cutter.push(stream, chunk, on_line))?;
+        let status = child::run(step, &self.stopped, &mut |stream, chunk| {
+            cutter.push(stream, chunk, on_line);
+        })?;
         cutter.finish(on_line);
         Ok(Finished { success: status.success(), status: status.to_string() })
     }

@@ -61,7 +61,8 @@ fn wheels_explains_its_words_and_switches() {
 
     Options:
           --all
-              Every target of wheels.toml
+              Every target of wheels.toml; what cannot run on this machine is reported, and the rest is
+              built
 
           --python <TAG>
               Interpreters, e.g. `cp311,cp314t`; all of wheels.toml where absent
@@ -76,10 +77,10 @@ fn wheels_explains_its_words_and_switches() {
               Report on stdout as JSON
 
           --jobs <N>
-              Jobs at the same time
+              Jobs at the same time; as many as cores and memory allow where absent
 
           --fail-fast
-              Stop at the first failure
+              Stop at the first failure, and the jobs that are running too
 
           --force
               Build again what is there already

@@ -53,7 +53,24 @@ pub struct Engine {
     pub cache: Cache,
 }
 
+/// What the machine has that an engine runs on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Capacity {
+    /// Processor cores.
+    pub cores: usize,
+    /// Memory in bytes.
+    pub memory: u64,
+}
+
 impl Engine {
+    /// What the engine says its machine has; `None` where it does not say.
+    pub fn capacity(&self) -> Option<Capacity> {
+        let format = "{{.NCPU}} {{.MemTotal}}";
+        let text = self.query(&self.client.step(["info", "--format", format])).ok()?;
+        let (cores, memory) = text.trim().split_once(' ')?;
+        Some(Capacity { cores: cores.parse().ok()?, memory: memory.parse().ok()? })
+    }
+
     /// The engine that `platform` is built on.
     #[must_use]
     pub fn on(&self, platform: &Platform) -> Self {

@@ -3,6 +3,7 @@
 use std::io::{ErrorKind, Read};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
 use std::time::{Duration, Instant};
 
@@ -16,13 +17,17 @@ const GRACE: Duration = Duration::from_secs(10);
 /// How often the wait looks at the clock and the interrupt flag.
 const TICK: Duration = Duration::from_millis(50);
 
-/// Runs `step` to its end, handing chunks of its output to `sink` as they come.
+/// Runs `step` to its end, or until `stopped`, handing chunks of its output to `sink` as they come.
 pub(super) fn run(
     step: &Step,
+    stopped: &AtomicBool,
     sink: &mut dyn FnMut(Stream, &[u8]),
 ) -> Result<ExitStatus, ExecError> {
     if interrupt::asked() {
         return Err(ExecError::Interrupted);
+    }
+    if stopped.load(Ordering::SeqCst) {
+        return Err(ExecError::Stopped);
     }
     let mut command = command(step)?;
     command.stdin(input(step)?).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -30,7 +35,7 @@ pub(super) fn run(
     let (sender, receiver) = sync_channel(64);
     forward(child.stdout.take(), Stream::Stdout, sender.clone());
     forward(child.stderr.take(), Stream::Stderr, sender);
-    let mut stopper = Stopper::new(step);
+    let mut stopper = Stopper::new(step, stopped);
     loop {
         match receiver.recv_timeout(TICK) {
             Ok((stream, chunk)) => sink(stream, &chunk),
@@ -126,17 +131,37 @@ where
 
 /// Watches the clock and the interrupt flag for one child, and stops it: SIGINT first, SIGKILL
 /// after [`GRACE`].
-struct Stopper {
+struct Stopper<'a> {
     deadline: Option<Instant>,
+    stopped: &'a AtomicBool,
     asked_at: Option<Instant>,
-    interrupted: bool,
+    cause: Cause,
     killed: bool,
 }
 
-impl Stopper {
-    fn new(step: &Step) -> Self {
+/// Why a child was asked to end.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Cause {
+    Interrupt,
+    Stop,
+    Deadline,
+}
+
+impl<'a> Stopper<'a> {
+    fn new(step: &Step, stopped: &'a AtomicBool) -> Self {
         let deadline = step.timeout.map(|limit| Instant::now() + limit);
-        Self { deadline, asked_at: None, interrupted: false, killed: false }
+        Self { deadline, stopped, asked_at: None, cause: Cause::Deadline, killed: false }
+    }
+
+    /// Why the child has to end, where it has to.
+    fn cause(&self) -> Option<Cause> {
+        if interrupt::asked() {
+            return Some(Cause::Interrupt);
+        }
+        if self.stopped.load(Ordering::SeqCst) {
+            return Some(Cause::Stop);
+        }
+        self.deadline.is_some_and(|at| Instant::now() >= at).then_some(Cause::Deadline)
     }
 
     fn stopping(&self) -> bool {
@@ -146,8 +171,8 @@ impl Stopper {
     fn look(&mut self, child: &mut Child) {
         match self.asked_at {
             None => {
-                self.interrupted = interrupt::asked();
-                if self.interrupted || self.deadline.is_some_and(|at| Instant::now() >= at) {
+                if let Some(cause) = self.cause() {
+                    self.cause = cause;
                     self.asked_at = Some(Instant::now());
                     signal(child, Signal::INT);
                 }
@@ -162,13 +187,14 @@ impl Stopper {
 
     fn verdict(&self, step: &Step) -> Option<ExecError> {
         self.asked_at?;
-        if self.interrupted {
-            return Some(ExecError::Interrupted);
-        }
-        Some(ExecError::TimedOut {
-            command: step.to_string(),
-            limit: step.timeout.unwrap_or_default(),
-            hint: step.hint.clone(),
+        Some(match self.cause {
+            Cause::Interrupt => ExecError::Interrupted,
+            Cause::Stop => ExecError::Stopped,
+            Cause::Deadline => ExecError::TimedOut {
+                command: step.to_string(),
+                limit: step.timeout.unwrap_or_default(),
+                hint: step.hint.clone(),
+            },
         })
     }
 }

@@ -45,6 +45,19 @@ fn a_step_that_hangs_is_stopped_at_its_limit() {
 }
 
 #[test]
+fn a_stop_reaches_what_clones_run_and_lets_nothing_begin() {
+    let exec = Exec::real();
+    let clone = exec.clone();
+    let running = std::thread::spawn(move || clone.capture(&sh("sleep 60")));
+    std::thread::sleep(Duration::from_millis(100));
+    exec.stop();
+    let error = running.join().unwrap().unwrap_err();
+    assert!(matches!(error, ExecError::Stopped), "{error}");
+    assert!(matches!(exec.capture(&sh("true")), Err(ExecError::Stopped)));
+    assert!(Exec::real().capture(&sh("true")).is_ok());
+}
+
+#[test]
 fn lines_come_whole_from_both_streams_and_long_ones_in_pieces() {
     let mut seen = Vec::new();
     let step = sh("printf 'a\\nb'; printf 'longer than eight\\n' >&2");

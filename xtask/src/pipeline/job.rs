@@ -27,22 +27,6 @@ pub(super) struct Done {
     pub(super) fresh: bool,
 }
 
-/// The wheel of `job` that is in `dist/` already, if it is the one that would be built now.
-pub(super) fn finished(ctx: &Context<'_>, job: &Job) -> Result<Option<Done>, PipelineError> {
-    let manifest = ctx.store.manifest()?;
-    let platform = job.platform.to_string();
-    let entry = manifest.wheel(&job.target.name, &platform, &job.interpreter.to_string());
-    let interpreter = job.interpreter.to_string();
-    let same = |entry: &&Entry| entry.build(&interpreter).is_some_and(|b| b.job == job.key);
-    let whole = |entry: &&Entry| {
-        // The metadata beside it counts too: a folder without its checksums is not done.
-        let folder = job.folder();
-        let mut metadata = manifest.folder(&folder).filter(|e| e.kind == Kind::Metadata);
-        ctx.store.holds(entry) && metadata.all(|e| ctx.store.holds(e))
-    };
-    Ok(entry.filter(same).filter(whole).cloned().map(|entry| Done { entry, fresh: false }))
-}
-
 /// Makes the wheel of `job` in `base` and commits it to `dist/`.
 pub(super) fn run(
     ctx: &Context<'_>,

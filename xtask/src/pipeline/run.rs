@@ -1,178 +1,173 @@
-//! All jobs of a run: side by side as far as asked, and one that fails does not stop the others.
+//! All jobs of a run: side by side as far as there is room, and one that fails does not stop the others.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Mutex;
 use std::time::Instant;
 
 use camino::{Utf8Path, Utf8PathBuf};
-use serde::Serialize;
 
 use super::env::{Context, PipelineError};
 use super::job::{self, Done};
-use crate::engine::EngineError;
+use super::outcome::{Failure, JobReport, Outcome, RunReport, failure};
+use super::room::{self, Room};
+use super::schedule::{Next, Schedule, Waiting};
+use super::survey::{Survey, Warnings};
+use crate::config::Platform;
 use crate::engine::base::{self, BaseImage, Origin, Ways};
 use crate::plan::{Job, Plan};
 use crate::report::Watch;
-use crate::store::{Entry, StoreError};
 
-/// How one job ended.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase", tag = "outcome")]
-pub enum Outcome {
-    /// The wheel was made now.
-    Built {
-        /// The wheel in `dist/`.
-        wheel: Entry,
-    },
-    /// The wheel was there already, made from the same things.
-    Unchanged {
-        /// The wheel in `dist/`.
-        wheel: Entry,
-    },
-    /// No wheel.
-    Failed(Failure),
-}
-
-/// Why a job gave no wheel, as people and programs read it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Failure {
-    /// What went wrong.
-    pub message: String,
-    /// The build step that failed, where it was one.
-    pub step: Option<String>,
-    /// The last lines that step printed.
-    pub tail: Vec<String>,
-    /// The job's log.
-    pub log: Utf8PathBuf,
-    /// What to do about it.
-    pub hint: Option<String>,
-    /// Whether the machine could not run it, rather than the package being at fault.
-    pub could_not_run: bool,
-    /// Whether no other job could do better.
-    #[serde(skip)]
-    pub ends_run: bool,
-}
-
-/// One job's part of the report.
-#[derive(Debug, Clone, Serialize)]
-pub struct JobReport {
-    /// Target name.
-    pub target: String,
-    /// Platform in the engine's words.
-    pub platform: String,
-    /// Interpreter tag.
-    pub interpreter: String,
-    /// Wall time in seconds.
-    pub seconds: f64,
-    /// How it ended.
-    #[serde(flatten)]
-    pub outcome: Outcome,
-}
-
-/// What a run did.
-#[derive(Debug, Clone, Serialize)]
-pub struct RunReport {
-    /// Version of this shape.
-    pub schema_version: u32,
-    /// Folder of the results.
-    pub dist: Utf8PathBuf,
-    /// Every job, in the plan's order.
-    pub jobs: Vec<JobReport>,
-    /// Wall time in seconds.
-    pub seconds: f64,
-}
-
-impl RunReport {
-    /// Whether every job has its wheel.
-    pub fn success(&self) -> bool {
-        self.jobs.iter().all(|job| !matches!(job.outcome, Outcome::Failed(_)))
-    }
-
-    /// Whether something could not be run at all, rather than being found wrong.
-    pub fn could_not_run(&self) -> bool {
-        self.jobs.iter().any(|job| matches!(&job.outcome, Outcome::Failed(f) if f.could_not_run))
-    }
-}
-
-type Bases = BTreeMap<String, Result<BaseImage, Failure>>;
+/// Base images that are looked for at the same time, at least: one that has to be made from packages may
+/// take minutes, and the others must not wait for it.
+const BASES: usize = 2;
 
 /// How a run is carried out.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Options {
-    /// Jobs at the same time, at least one.
-    pub parallel: usize,
-    /// Whether the first failure ends the run.
+    /// How much is done at the same time.
+    pub room: Room,
+    /// Whether the first failure ends the run, jobs that are running included.
     pub fail_fast: bool,
     /// How base images may be had.
     pub ways: Ways,
+    /// The platforms that run without emulation.
+    pub native: BTreeSet<Platform>,
+    /// Platforms that nothing here runs, each with why and its cure: their jobs fail at once.
+    pub refused: BTreeMap<Platform, (String, String)>,
 }
 
-/// Carries out `plan`. What is in `dist/` already is left alone; the rest is built.
+/// A base image, or why there is none and the log that says so.
+type Base = Result<BaseImage, Box<Failure>>;
+
+/// What the workers of a run share.
+struct Run<'a> {
+    ctx: &'a Context<'a>,
+    plan: &'a Plan,
+    options: &'a Options,
+    watch: &'a dyn Watch,
+    schedule: Schedule<Base>,
+    /// Of each folder with jobs, the place of its first one in the plan.
+    bases: Mutex<VecDeque<usize>>,
+    results: Mutex<BTreeMap<usize, (Outcome, f64)>>,
+}
+
+/// Carries out `plan`. What is in `dist/` already, by `survey`, is left alone; the rest is built.
 ///
 /// # Errors
-/// When `dist/` itself cannot be read; failures of jobs are in the report.
+/// When xtask's own folder cannot be written; failures of jobs are in the report.
 pub fn run(
     ctx: &Context<'_>,
     plan: &Plan,
-    options: Options,
+    survey: Survey,
+    options: &Options,
     watch: &dyn Watch,
 ) -> Result<RunReport, PipelineError> {
     let start = Instant::now();
-    let logs = ctx.work.join("logs");
-    fs_err::create_dir_all(&logs)?;
-    let mut reports: BTreeMap<usize, JobReport> = BTreeMap::new();
-    let mut open: VecDeque<(usize, &Job)> = VecDeque::new();
-    for (index, job) in plan.jobs.iter().enumerate() {
-        let done = if ctx.force { None } else { job::finished(ctx, job)? };
-        match done {
-            Some(done) => {
-                reports.insert(index, report(job, start, Outcome::Unchanged { wheel: done.entry }));
+    fs_err::create_dir_all(ctx.work.join("logs"))?;
+    let mut results = BTreeMap::new();
+    let (mut waiting, mut bases) = (Vec::new(), VecDeque::new());
+    for (index, (job, done)) in plan.jobs.iter().zip(survey.done).enumerate() {
+        if let Some(wheel) = done {
+            results.insert(index, (Outcome::Unchanged { wheel }, 0.0));
+        } else if let Some((why, cure)) = options.refused.get(&job.platform) {
+            results.insert(index, (refused(&log(ctx, job), why, cure), 0.0));
+        } else {
+            let folder = job.folder();
+            if !waiting.iter().any(|other: &Waiting| other.folder == folder) {
+                bases.push_back(index);
             }
-            None => open.push_back((index, job)),
+            let memory = room::memory(!options.native.contains(&job.platform));
+            waiting.push(Waiting { index, folder, memory });
         }
     }
-    let bases = bases(ctx, &open, options, &logs, watch);
-    let queue = Mutex::new(open);
-    let results = Mutex::new(&mut reports);
-    let stop = std::sync::atomic::AtomicBool::new(false);
+    let workers = options.room.jobs.min(waiting.len());
+    let seekers = options.room.jobs.max(BASES).min(bases.len());
+    let schedule = Schedule::new(waiting, options.room);
+    let (bases, results) = (Mutex::new(bases), Mutex::new(results));
+    let run = Run { ctx, plan, options, watch, schedule, bases, results };
     std::thread::scope(|scope| {
-        for _ in 0..options.parallel.max(1) {
-            scope.spawn(|| {
-                loop {
-                    let next = locked(&queue).pop_front();
-                    let Some((index, job)) = next else { break };
-                    let stopped = stop.load(std::sync::atomic::Ordering::SeqCst);
-                    let outcome = one(ctx, job, &bases, &logs, stopped, watch);
-                    let (outcome, seconds) = outcome;
-                    if let Outcome::Failed(failure) = &outcome
-                        && (options.fail_fast || failure.ends_run)
-                    {
-                        stop.store(true, std::sync::atomic::Ordering::SeqCst);
-                    }
-                    watch.ended(&job.title(), &outcome_word(&outcome), seconds);
-                    let mut job_report = report(job, start, outcome);
-                    job_report.seconds = seconds;
-                    locked(&results).insert(index, job_report);
-                }
-            });
-        }
+        (0..seekers).for_each(|_| drop(scope.spawn(|| run.seek())));
+        (0..workers).for_each(|_| drop(scope.spawn(|| run.work())));
     });
-    let seconds = start.elapsed().as_secs_f64();
+    let results = run.results.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let mut warnings = Warnings::new(ctx.store);
+    let report =
+        |(index, (outcome, seconds))| report(&plan.jobs[index], outcome, seconds, &mut warnings);
+    let jobs = results.into_iter().map(report).collect();
     let dist = ctx.store.dist().to_owned();
-    Ok(RunReport { schema_version: 1, dist, jobs: reports.into_values().collect(), seconds })
+    Ok(RunReport { schema_version: 1, dist, jobs, seconds: start.elapsed().as_secs_f64() })
 }
 
-/// Whether every job of `plan` is done already, so that no engine is needed.
-///
-/// # Errors
-/// When `dist/` cannot be read.
-pub fn all_finished(ctx: &Context<'_>, plan: &Plan) -> Result<bool, PipelineError> {
-    for job in &plan.jobs {
-        if job::finished(ctx, job)?.is_none() {
-            return Ok(false);
+impl Run<'_> {
+    /// Gets base images until each folder has its own.
+    fn seek(&self) {
+        // Taken in a statement of its own: the queue must not stay locked while the image is looked for.
+        let next = || locked(&self.bases).pop_front().filter(|_| !self.schedule.stopped());
+        while let Some(index) = next() {
+            let job = &self.plan.jobs[index];
+            self.schedule.base(&job.folder(), self.base(job));
         }
     }
-    Ok(true)
+
+    fn base(&self, job: &Job) -> Base {
+        let folder = job.folder();
+        let mut say = |text: &str| self.watch.note(&format!("{folder}: {text}"));
+        // A folder each: two that are made at the same time must not clear away each other's files.
+        let work = self.ctx.work.join("base").join(&folder);
+        let (engine, ways) = (self.ctx.engine, self.options.ways);
+        let base = base::resolve(engine, &job.target, &job.platform, ways, &work, &mut say);
+        if let Ok(base) = &base {
+            say(&format!("base image {} ({})", base.reference, base.origin.as_str()));
+            let pinned = job.target.digest.contains_key(&job.platform);
+            if base.origin == Origin::Pulled && !pinned {
+                let name = &job.target.name;
+                say(&format!(
+                    "no digest is pinned for it, the next pull may bring another; `cargo xtask pin \
+                     {name}` writes the one of today into wheels.toml"
+                ));
+            }
+        }
+        base.map_err(|error| Box::new(failure(&error.into(), log(self.ctx, job))))
+    }
+
+    /// Carries out jobs until none is left.
+    fn work(&self) {
+        while let Some(next) = self.schedule.next() {
+            let start = Instant::now();
+            let (waiting, outcome) = match next {
+                Next::Run(waiting, base) => {
+                    let outcome = one(self.ctx, &self.plan.jobs[waiting.index], base, self.watch);
+                    self.judge(&outcome);
+                    self.schedule.ended(&waiting);
+                    (waiting, outcome)
+                }
+                Next::Skip(waiting) => {
+                    let log = log(self.ctx, &self.plan.jobs[waiting.index]);
+                    let message = "not begun: an earlier failure ended the run";
+                    (waiting, Outcome::Failed(Failure::left_out(message, log)))
+                }
+            };
+            let seconds = start.elapsed().as_secs_f64();
+            let title = self.plan.jobs[waiting.index].title();
+            self.watch.ended(&title, &outcome_word(&outcome), seconds);
+            locked(&self.results).insert(waiting.index, (outcome, seconds));
+        }
+    }
+
+    /// Ends the run where `outcome` is a reason to.
+    fn judge(&self, outcome: &Outcome) {
+        let Outcome::Failed(failure) = outcome else { return };
+        if self.options.fail_fast || failure.ends_run {
+            self.schedule.stop();
+        }
+        if self.options.fail_fast {
+            self.ctx.engine.exec.stop();
+        }
+    }
+}
+
+fn log(ctx: &Context<'_>, job: &Job) -> Utf8PathBuf {
+    ctx.work.join("logs").join(format!("{}.log", job.slug()))
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
@@ -188,98 +183,62 @@ fn outcome_word(outcome: &Outcome) -> String {
     }
 }
 
-fn report(job: &Job, start: Instant, outcome: Outcome) -> JobReport {
+fn report(job: &Job, outcome: Outcome, seconds: f64, warnings: &mut Warnings<'_>) -> JobReport {
+    let warnings = match &outcome {
+        Outcome::Built { wheel } | Outcome::Unchanged { wheel } => Some(warnings.of(wheel)),
+        Outcome::Failed(_) => None,
+    };
     JobReport {
         target: job.target.name.clone(),
         platform: job.platform.to_string(),
         interpreter: job.interpreter.to_string(),
-        seconds: start.elapsed().as_secs_f64(),
+        seconds,
+        warnings,
         outcome,
     }
 }
 
-/// The base image of every target and platform that still has jobs.
-fn bases(
-    ctx: &Context<'_>,
-    open: &VecDeque<(usize, &Job)>,
-    options: Options,
-    logs: &Utf8Path,
-    watch: &dyn Watch,
-) -> Bases {
-    let mut bases = Bases::new();
-    let mut seen = BTreeSet::new();
-    for (_, job) in open {
-        let folder = job.folder();
-        if !seen.insert(folder.clone()) {
-            continue;
-        }
-        let mut say = |text: &str| watch.note(&format!("{folder}: {text}"));
-        let base = base::resolve(
-            ctx.engine,
-            &job.target,
-            &job.platform,
-            options.ways,
-            &ctx.work.join("base"),
-            &mut say,
-        );
-        if let Ok(base) = &base {
-            say(&format!("base image {} ({})", base.reference, base.origin.as_str()));
-            let follows_tag =
-                base.origin == Origin::Pulled && !job.target.digest.contains_key(&job.platform);
-            if follows_tag {
-                let name = &job.target.name;
-                say(&format!(
-                    "no digest is pinned for it, the next pull may bring another; `cargo xtask pin \
-                     {name}` writes the one of today into wheels.toml"
-                ));
-            }
-        }
-        let log = logs.join(format!("{}.log", job.slug()));
-        bases.insert(folder, base.map_err(|error| failure(&error.into(), log)));
-    }
-    bases
+/// A job whose platform nothing here runs.
+fn refused(log: &Utf8Path, why: &str, cure: &str) -> Outcome {
+    let failure = Failure {
+        hint: Some(cure.to_owned()),
+        could_not_run: true,
+        consequence: false,
+        ..Failure::left_out(why, log.to_owned())
+    };
+    begin_log(log).map_or_else(
+        |error| Outcome::Failed(self::failure(&error, log.to_owned())),
+        |()| {
+            append_reason(&failure);
+            Outcome::Failed(failure)
+        },
+    )
 }
 
-/// Runs one job, from a clean log; its outcome and wall time in seconds.
-fn one(
-    ctx: &Context<'_>,
-    job: &Job,
-    bases: &Bases,
-    logs: &Utf8Path,
-    stopped: bool,
-    watch: &dyn Watch,
-) -> (Outcome, f64) {
-    let start = Instant::now();
-    let log = logs.join(format!("{}.log", job.slug()));
-    // An old log beside a new failure would send its reader astray.
-    if let Err(error) = fs_err::write(&log, "") {
-        return (Outcome::Failed(failure(&error.into(), log)), 0.0);
+/// An old log beside a new failure would send its reader astray.
+fn begin_log(log: &Utf8Path) -> Result<(), PipelineError> {
+    Ok(fs_err::write(log, "")?)
+}
+
+/// Runs one job, from a clean log.
+fn one(ctx: &Context<'_>, job: &Job, base: Base, watch: &dyn Watch) -> Outcome {
+    let log = log(ctx, job);
+    if let Err(error) = begin_log(&log) {
+        return Outcome::Failed(failure(&error, log));
     }
-    let outcome = match bases.get(&job.folder()) {
-        _ if stopped => Outcome::Failed(Failure {
-            message: "not begun: an earlier failure ended the run".to_owned(),
-            step: None,
-            tail: Vec::new(),
-            log,
-            hint: None,
-            could_not_run: false,
-            ends_run: false,
-        }),
-        Some(Ok(base)) => match job::run(ctx, job, base, &log, watch) {
+    let outcome = match base {
+        Ok(base) => match job::run(ctx, job, &base, &log, watch) {
             Ok(Done { entry, fresh: true }) => Outcome::Built { wheel: entry },
             Ok(Done { entry, fresh: false }) => Outcome::Unchanged { wheel: entry },
             Err(error) => Outcome::Failed(failure(&error, log)),
         },
-        Some(Err(failure)) => Outcome::Failed(failure.clone()),
-        None => Outcome::Failed(failure(
-            &PipelineError::Wrong(format!("no base image was looked for for {}", job.folder())),
-            log,
-        )),
+        // Each has a log of its own, whichever job the base image was looked for for.
+        Err(failure) => Outcome::Failed(Failure { log, ..*failure }),
     };
     if let Outcome::Failed(failure) = &outcome {
         append_reason(failure);
     }
-    (outcome, start.elapsed().as_secs_f64())
+    outcome
 }
 
 /// Ends the log with the reason, so that it says by itself why there is no wheel.
@@ -288,34 +247,4 @@ fn append_reason(failure: &Failure) {
     let log = fs_err::OpenOptions::new().append(true).open(&failure.log);
     // A log that cannot be written must not hide the failure it is about.
     let _ = log.and_then(|mut log| writeln!(log, "\nno wheel: {}", failure.message));
-}
-
-fn failure(error: &PipelineError, log: Utf8PathBuf) -> Failure {
-    let engine = error.engine();
-    let step = engine.and_then(EngineError::step);
-    let full = disk_full(error);
-    let message = match &full {
-        Some(said) => format!("the disk is full: {said}"),
-        None => error.to_string(),
-    };
-    Failure {
-        message,
-        step: step.map(|step| step.name.clone()),
-        tail: step.map(|step| step.tail.clone()).unwrap_or_default(),
-        log,
-        hint: engine.and_then(EngineError::hint).map(str::to_owned),
-        could_not_run: full.is_some() || engine.is_some_and(EngineError::could_not_run),
-        ends_run: full.is_some() || engine.is_some_and(EngineError::ends_run),
-    }
-}
-
-/// What the system said, where our own write met a full disk.
-fn disk_full(error: &PipelineError) -> Option<String> {
-    let (PipelineError::Io(io)
-    | PipelineError::Store(StoreError::Io(io))
-    | PipelineError::Engine(EngineError::Io(io))) = error
-    else {
-        return None;
-    };
-    (io.kind() == std::io::ErrorKind::StorageFull).then(|| io.to_string())
 }

@@ -54,6 +54,18 @@ fn a_target_and_a_platform_give_a_job_for_each_interpreter() {
 }
 
 #[test]
+fn words_come_in_any_order_and_as_often_as_one_likes() {
+    assert_eq!(
+        titles(&["linux/arm64", "debian:12", "linux/amd64", "debian12", "linux/arm64"], &["cp311"]),
+        ["debian12-arm64 cp311", "debian12-amd64 cp311"]
+    );
+    assert_eq!(
+        titles(&["rockylinux:9", "debian:12", "rocky9"], &["cp311", "cp311"]),
+        ["rocky9-amd64 cp311", "debian12-amd64 cp311", "debian12-arm64 cp311"]
+    );
+}
+
+#[test]
 fn an_image_that_is_not_listed_is_built_for_this_machine() {
     assert_eq!(titles(&["fedora:43"], &["cp314t"]), ["fedora43-amd64 cp314t"]);
 }

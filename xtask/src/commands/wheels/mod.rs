@@ -1,5 +1,8 @@
 //! `cargo xtask wheels`: build, audit, smoke-test.
 
+mod tell;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::process::ExitCode;
 use std::sync::Mutex;
 
@@ -9,14 +12,14 @@ use super::engine_args::{self, EngineArgs};
 use super::setup::{self, Asked};
 use super::{COULD_NOT_RUN, FINDINGS, Workspace, native_platform};
 use crate::audit::Settings;
-use crate::config::Config;
+use crate::config::{Config, Platform};
 use crate::engine::Engine;
 use crate::engine::base::Ways;
 use crate::exec::Exec;
-use crate::pipeline::{self, Context, JobReport, Options, Outcome, PreparedSource, RunReport};
+use crate::pipeline::{self, Context, Options, PreparedSource, Room, RunReport, Survey};
 use crate::plan::{self, Plan};
 use crate::report::{self, Detail, Live};
-use crate::store::{Entry, Kind, Lock, Smoke, Store};
+use crate::store::{Lock, Store};
 
 /// Arguments of `wheels`.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -24,7 +27,7 @@ pub struct WheelsArgs {
     /// Base images or target names, and platforms: `debian:12 linux/amd64`
     #[arg(value_name = "TARGET|PLATFORM")]
     pub words: Vec<String>,
-    /// Every target of wheels.toml
+    /// Every target of wheels.toml; what cannot run on this machine is reported, and the rest is built
     #[arg(long)]
     pub all: bool,
     /// Interpreters, e.g. `cp311,cp314t`; all of wheels.toml where absent
@@ -39,10 +42,10 @@ pub struct WheelsArgs {
     /// Report on stdout as JSON
     #[arg(long)]
     pub json: bool,
-    /// Jobs at the same time
+    /// Jobs at the same time; as many as cores and memory allow where absent
     #[arg(long, value_name = "N")]
     pub jobs: Option<usize>,
-    /// Stop at the first failure
+    /// Stop at the first failure, and the jobs that are running too
     #[arg(long)]
     pub fail_fast: bool,
     /// Build again what is there already
@@ -72,6 +75,12 @@ pub struct WheelsArgs {
 }
 
 impl WheelsArgs {
+    /// Whether what this machine cannot run is to be told at the end, and not a reason to begin nothing:
+    /// so for "everything", which nobody expects of one machine, and not for what was named.
+    fn may_lack(&self) -> bool {
+        self.all && !self.words.iter().any(|word| word.starts_with("linux/"))
+    }
+
     fn detail(&self) -> Detail {
         match (self.quiet, self.verbose) {
             (true, _) => Detail::Quiet,
@@ -103,9 +112,11 @@ pub(super) fn build_and_report(
     if args.json {
         report::json(&report)?;
     } else {
-        report::data(&table(&report));
+        report::data(&tell::table(&report));
     }
-    report.jobs.iter().filter_map(explain).for_each(|text| report::note(&text));
+    for text in tell::failures(&report) {
+        report::note(&text);
+    }
     Ok(match (report.success(), report.could_not_run()) {
         (true, _) => 0,
         (false, false) => FINDINGS,
@@ -192,21 +203,33 @@ fn build(
         return Ok(None);
     }
     let live = Live::new(args.detail());
-    if args.force || !pipeline::all_finished(&context, &session.plan)? {
+    let survey = pipeline::survey(&context, &session.plan)?;
+    let mut options = Options {
+        room: Room::asked(args.jobs.unwrap_or(1)),
+        fail_fast: args.fail_fast,
+        ways: args.base,
+        native: native_platforms(&engine),
+        refused: BTreeMap::new(),
+    };
+    if !survey.all_done() {
         if args.setup {
             mend(exec, workspace, &session.plan, false)?;
         }
-        runnable(&engine, workspace, &session.plan)?;
+        options.refused = refused(&engine, workspace, &session.plan, &survey)?;
+        if !args.may_lack() {
+            runnable(&options.refused, &session.plan)?;
+        }
+        if args.jobs.is_none() {
+            options.room = Room::of(&engine);
+        }
         engine_args::announce(&engine)?;
     }
-    let parallel = args.jobs.unwrap_or_else(default_jobs);
-    let options = Options { parallel, fail_fast: args.fail_fast, ways: args.base };
-    Ok(Some(pipeline::run(&context, &session.plan, options, &live)?))
+    Ok(Some(pipeline::run(&context, &session.plan, survey, &options, &live)?))
 }
 
-/// As many jobs as cores: each is mostly one compiler at a time.
-fn default_jobs() -> usize {
-    std::thread::available_parallelism().map_or(2, std::num::NonZero::get)
+/// The platforms that run without emulation: this machine's, and those that have an engine of their own.
+fn native_platforms(engine: &Engine) -> BTreeSet<Platform> {
+    engine.client.nodes.keys().cloned().chain([native_platform()]).collect()
 }
 
 /// `--setup`: gives the machine what it lacks for `plan`.
@@ -226,81 +249,40 @@ fn first_image(plan: &Plan) -> &str {
     plan.jobs.first().map_or("debian:12", |job| &job.target.image)
 }
 
-/// Sees that the engine is there and runs every platform of `plan`, before anything is begun
-/// (defect 11); what is missing is named with its cure.
-fn runnable(engine: &Engine, workspace: &Workspace, plan: &Plan) -> anyhow::Result<()> {
+/// The platforms of jobs to be done that nothing here runs, each with why and its cure; and sees that
+/// the engine is there, before anything is begun (defect 11).
+fn refused(
+    engine: &Engine,
+    workspace: &Workspace,
+    plan: &Plan,
+    survey: &Survey,
+) -> anyhow::Result<BTreeMap<Platform, (String, String)>> {
     let known = setup::engine_platforms(engine, &workspace.root, first_image(plan))?;
     let native = native_platform();
-    for job in &plan.jobs {
-        let platform = &job.platform;
+    let mut refused = BTreeMap::new();
+    for platform in survey.open(plan).map(|job| &job.platform) {
         if *platform != native && !known.contains(platform) {
-            bail!(
-                "nothing here runs {platform}: no emulator is registered and the builder has no \
-                 node of that platform\n\nhint: `cargo xtask setup --emulate {}`",
-                platform.engine_arch()
+            let why = format!(
+                "nothing here runs {platform}: no emulator is registered and the builder has no node of \
+                 that platform"
             );
+            let cure = format!("`cargo xtask setup --emulate {}`", platform.engine_arch());
+            refused.insert(platform.clone(), (why, cure));
         }
     }
-    Ok(())
+    Ok(refused)
 }
 
-fn table(report: &RunReport) -> String {
-    let mut rows = Vec::new();
-    for job in &report.jobs {
-        let place = [job.target.clone(), job.platform.clone(), job.interpreter.clone()];
-        let (facts, verdict) = match &job.outcome {
-            Outcome::Built { wheel } => (wheel_cells(wheel, &job.interpreter), "built"),
-            Outcome::Unchanged { wheel } => (wheel_cells(wheel, &job.interpreter), "unchanged"),
-            Outcome::Failed(_) => (["-", "-", "-", "-"].map(str::to_owned), "FAILED"),
-        };
-        let time = format!("{:.1} s", job.seconds);
-        rows.push(place.into_iter().chain(facts).chain([time, verdict.to_owned()]).collect());
-    }
-    let head = ["target", "platform", "python", "floor", "tag", "size", "smoke", "time", "outcome"];
-    let good = report.jobs.iter().filter(|job| !matches!(job.outcome, Outcome::Failed(_))).count();
-    format!(
-        "{}\n\n{good} of {} wheels in {} after {:.1} s",
-        report::table(&head, &rows),
-        report.jobs.len(),
-        report.dist,
-        report.seconds
-    )
-}
-
-/// Floor, tag, size, smoke test.
-fn wheel_cells(entry: &Entry, interpreter: &str) -> [String; 4] {
-    let name = entry.path.rsplit('/').next().unwrap_or_default();
-    let tag = name.trim_end_matches(".whl").rsplit('-').next().unwrap_or_default().to_owned();
-    let size = format!("{:.1} MB", to_mb(entry.size));
-    match &entry.kind {
-        Kind::Wheel { floor, .. } => {
-            let smoke = match entry.build(interpreter).map(|build| build.smoke) {
-                Some(Smoke::Passed) => "passed",
-                Some(Smoke::Skipped) | None => "skipped",
-            };
-            [floor.clone(), tag, size, smoke.to_owned()]
-        }
-        Kind::Metadata => [String::new(), tag, size, String::new()],
-    }
-}
-
-#[expect(clippy::cast_precision_loss, reason = "a size for people, to one decimal")]
-fn to_mb(bytes: u64) -> f64 {
-    bytes as f64 / 1e6
-}
-
-/// What went wrong in a failed job: the step, its last lines, the log, what to do.
-fn explain(job: &JobReport) -> Option<String> {
-    let Outcome::Failed(failure) = &job.outcome else { return None };
-    let title = format!("{} {} {}", job.target, job.platform, job.interpreter);
-    let mut text = format!("\nerror: {title}: {}", failure.message);
-    for line in &failure.tail {
-        text.push_str("\n  | ");
-        text.push_str(line);
-    }
-    if let Some(hint) = &failure.hint {
-        text.push_str("\n\nhint: ");
-        text.push_str(hint);
-    }
-    Some(format!("{text}\nlog: {}", failure.log))
+/// An error where a platform that was asked for is among the `refused`: who names what is to be built wants
+/// to know at once that it cannot be.
+fn runnable(refused: &BTreeMap<Platform, (String, String)>, plan: &Plan) -> anyhow::Result<()> {
+    let Some((why, cure)) = refused.values().next() else { return Ok(()) };
+    let mut others: Vec<_> = plan.jobs.iter().map(|job| job.platform.to_string()).collect();
+    others.retain(|platform| !refused.keys().any(|refused| refused.to_string() == *platform));
+    others.dedup();
+    let else_ = match others.as_slice() {
+        [] => String::new(),
+        _ => format!("; name `{}` to build no more than that", others.join(" ")),
+    };
+    bail!("{why}\n\nhint: {cure}{else_}")
 }

@@ -1,0 +1,159 @@
+//! The end of a run: a table of all jobs, then what failed and why.
+
+use crate::pipeline::{Failure, JobReport, Outcome, RunReport};
+use crate::report;
+use crate::store::{Entry, Kind, Smoke};
+
+const HEAD: [&str; 10] =
+    ["target", "platform", "python", "floor", "tag", "size", "smoke", "time", "outcome", "verdict"];
+
+/// The table of all jobs, and how many wheels there are.
+pub(super) fn table(report: &RunReport) -> String {
+    let rows: Vec<_> = report.jobs.iter().map(row).collect();
+    let good = report.jobs.iter().filter(|job| job.failure().is_none()).count();
+    format!(
+        "{}\n\n{good} of {} wheels in {} after {:.1} s",
+        report::table(&HEAD, &rows),
+        report.jobs.len(),
+        report.dist,
+        report.seconds
+    )
+}
+
+fn row(job: &JobReport) -> Vec<String> {
+    let place = [job.target.clone(), job.platform.clone(), job.interpreter.clone()];
+    let (facts, outcome) = match &job.outcome {
+        Outcome::Built { wheel } => (wheel_cells(wheel, &job.interpreter), "built"),
+        Outcome::Unchanged { wheel } => (wheel_cells(wheel, &job.interpreter), "unchanged"),
+        Outcome::Failed(_) => (["-", "-", "-", "-"].map(str::to_owned), "FAILED"),
+    };
+    let verdict = match job.warnings {
+        None => "-".to_owned(),
+        Some(0) => "pass".to_owned(),
+        Some(1) => "pass, 1 warning".to_owned(),
+        Some(count) => format!("pass, {count} warnings"),
+    };
+    let end = [format!("{:.1} s", job.seconds), outcome.to_owned(), verdict];
+    place.into_iter().chain(facts).chain(end).collect()
+}
+
+/// Floor, tag, size, smoke test.
+fn wheel_cells(entry: &Entry, interpreter: &str) -> [String; 4] {
+    let name = entry.path.rsplit('/').next().unwrap_or_default();
+    let tag = name.trim_end_matches(".whl").rsplit('-').next().unwrap_or_default().to_owned();
+    let size = format!("{:.1} MB", to_mb(entry.size));
+    match &entry.kind {
+        Kind::Wheel { floor, .. } => {
+            let smoke = match entry.build(interpreter).map(|build| build.smoke) {
+                Some(Smoke::Passed) => "passed",
+                Some(Smoke::Skipped) | None => "skipped",
+            };
+            [floor.clone(), tag, size, smoke.to_owned()]
+        }
+        Kind::Metadata => [String::new(), tag, size, String::new()],
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a size for people, to one decimal")]
+fn to_mb(bytes: u64) -> f64 {
+    bytes as f64 / 1e6
+}
+
+/// What went wrong, each cause once with all the jobs that it kept from their wheels: the step, its last
+/// lines, the log, what to do.
+pub(super) fn failures(report: &RunReport) -> Vec<String> {
+    let mut causes: Vec<(&Failure, Vec<&JobReport>)> = Vec::new();
+    for job in &report.jobs {
+        let Some(failure) = job.failure() else { continue };
+        let same = |other: &&mut (&Failure, _)| {
+            other.0.message == failure.message && other.0.tail == failure.tail
+        };
+        match causes.iter_mut().find(same) {
+            Some((_, jobs)) => jobs.push(job),
+            None => causes.push((failure, vec![job])),
+        }
+    }
+    // Those that are no cause by themselves come first: the reason stands last, where it is read.
+    causes.sort_by_key(|(failure, _)| !failure.consequence);
+    causes.iter().map(|(failure, jobs)| explain(failure, jobs)).collect()
+}
+
+fn explain(failure: &Failure, jobs: &[&JobReport]) -> String {
+    let mut text = format!("\nerror: {}: {}", titles(jobs), failure.message);
+    for line in &failure.tail {
+        text.push_str("\n  | ");
+        text.push_str(line);
+    }
+    if let Some(hint) = &failure.hint {
+        text.push_str("\n\nhint: ");
+        text.push_str(hint);
+    }
+    if failure.consequence {
+        return text;
+    }
+    let more = if jobs.len() > 1 { " (and those beside it)" } else { "" };
+    format!("{text}\nlog: {}{more}", failure.log)
+}
+
+/// `debian12 linux/amd64 cp311, cp313; debian13 linux/amd64 cp313`
+fn titles(jobs: &[&JobReport]) -> String {
+    let mut places: Vec<(String, Vec<&str>)> = Vec::new();
+    for job in jobs {
+        let place = format!("{} {}", job.target, job.platform);
+        match places.last_mut() {
+            Some((last, pythons)) if *last == place => pythons.push(&job.interpreter),
+            _ => places.push((place, vec![&job.interpreter])),
+        }
+    }
+    let place = |(place, pythons): &(String, Vec<&str>)| format!("{place} {}", pythons.join(", "));
+    places.iter().map(place).collect::<Vec<_>>().join("; ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn job(target: &str, python: &str, failure: Failure) -> JobReport {
+        JobReport {
+            target: target.to_owned(),
+            platform: "linux/amd64".to_owned(),
+            interpreter: python.to_owned(),
+            seconds: 1.0,
+            warnings: None,
+            outcome: Outcome::Failed(failure),
+        }
+    }
+
+    fn failure(message: &str) -> Failure {
+        Failure {
+            message: message.to_owned(),
+            step: None,
+            tail: vec!["last line".to_owned()],
+            log: "logs/a.log".into(),
+            hint: None,
+            could_not_run: false,
+            ends_run: false,
+            consequence: message.starts_with("not begun"),
+        }
+    }
+
+    #[test]
+    fn a_cause_is_told_once_with_all_that_it_cost_and_the_reason_stands_last() {
+        let jobs = vec![
+            job("rocky9", "cp311", failure("no base image")),
+            job("rocky9", "cp313", failure("no base image")),
+            job("debian12", "cp311", failure("not begun")),
+            job("alma9", "cp311", failure("no base image")),
+        ];
+        let report = RunReport { schema_version: 1, dist: "dist".into(), jobs, seconds: 1.0 };
+        insta::assert_snapshot!(failures(&report).join("\n"), @"
+
+        error: debian12 linux/amd64 cp311: not begun
+          | last line
+
+        error: rocky9 linux/amd64 cp311, cp313; alma9 linux/amd64 cp311: no base image
+          | last line
+        log: logs/a.log (and those beside it)
+        ");
+    }
+}

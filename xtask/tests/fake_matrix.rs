@@ -1,0 +1,136 @@
+//! Several targets, platforms and interpreters in one run, with a script in the engine's place.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod common;
+
+use common::Workspace;
+
+/// A second target, whose base image is there as well.
+const DEBIAN_13: &str = "[[target]]\nname = \"debian13\"\nimage = \"debian:13\"\nfamily = \"apt\"\n\
+    glibc = \"2.36\"\nplatforms = [\"linux/amd64\", \"linux/arm64\"]\n";
+
+/// The answer that each bake call gives as usual.
+const ANSWER: &str = r#"mkdir -p "$dest"; case $target in
+    smoke) echo '{}' >"$dest/smoke.json" ;;
+    *) cp "$FAKE"/export/* "$dest/" ;;
+    esac"#;
+
+fn two_targets() -> Workspace {
+    let w = Workspace::new();
+    add(&w, DEBIAN_13);
+    w
+}
+
+fn add(w: &Workspace, target: &str) {
+    let path = w.root.join("wheels.toml");
+    let toml = fs_err::read_to_string(&path).unwrap();
+    fs_err::write(path, toml + target).unwrap();
+}
+
+/// A script for a bake call that ends well only if the call for another word, `other`, has begun.
+fn meets(own: &str, other: &str) -> String {
+    format!(
+        "case \"$*\" in *TARGET_NAME={own}*) touch \"$FAKE/{own}\"
+        n=0; until [ -e \"$FAKE/{other}\" ]; do
+            n=$((n + 1)); [ $n -lt 200 ] || exit 1; sleep 0.05
+        done ;; esac\n"
+    )
+}
+
+#[test]
+fn jobs_of_several_targets_run_at_the_same_time() {
+    let w = two_targets();
+    w.on("bake", &(meets("debian12", "debian13") + &meets("debian13", "debian12") + ANSWER));
+    let ran = w.run(&["wheels", "debian:13", "debian:12", "linux/amd64", "--jobs", "2"]).code(0);
+    let rows: Vec<_> = ran.stdout.lines().map(|line| line.split("  ").next().unwrap()).collect();
+    assert_eq!(rows[..3], ["target", "debian13", "debian12"], "{}", ran.stdout);
+    assert!(ran.stdout.contains("2 of 2 wheels"), "{}", ran.stdout);
+    assert!(ran.stdout.lines().nth(1).unwrap().ends_with("built    pass"), "{}", ran.stdout);
+}
+
+#[test]
+fn no_more_jobs_run_than_were_asked_for() {
+    let w = two_targets();
+    let alone = "mkdir \"$FAKE/alone\" || exit 1; sleep 0.2; rmdir \"$FAKE/alone\"\n";
+    w.on("bake", &(alone.to_owned() + ANSWER));
+    w.run(&["wheels", "debian:12", "debian:13", "linux/amd64", "--jobs", "1"]).code(0);
+}
+
+#[test]
+fn a_base_image_that_takes_long_holds_up_no_other_target() {
+    let w = two_targets();
+    // The image of one target comes only once the other's wheel is being built.
+    w.on(
+        "image",
+        r#"case "$*" in *debian:12*) n=0; until [ -e "$FAKE/built" ]; do
+            n=$((n + 1)); [ $n -lt 200 ] || exit 1; sleep 0.05
+        done ;; esac
+        echo '{"Architecture":"amd64","Id":"sha256:1","RepoDigests":["debian@sha256:2"]}'"#,
+    );
+    w.on("bake", &("touch \"$FAKE/built\"\n".to_owned() + ANSWER));
+    w.run(&["wheels", "debian:12", "debian:13", "linux/amd64", "--jobs", "1"]).code(0);
+}
+
+#[test]
+fn fail_fast_stops_what_runs_and_begins_nothing_more() {
+    let w = two_targets();
+    w.on(
+        "bake",
+        r#"case "$*" in
+        *TARGET_NAME=debian13*) echo $$ >"$FAKE/pid"; exec sleep 60 ;;
+        *) n=0; until [ -e "$FAKE/pid" ]; do
+               n=$((n + 1)); [ $n -lt 200 ] || break; sleep 0.05
+           done
+           say "[x] RUN y" "boom"; progress "[x] RUN y" "exit code: 1"; exit 1 ;;
+        esac"#,
+    );
+    let args = ["wheels", "debian:12", "debian:13", "linux/amd64", "--fail-fast", "--jobs"];
+    let started = std::time::Instant::now();
+    let ran = w.run(&[&args[..], &["2"]].concat()).code(1);
+    assert!(started.elapsed().as_secs() < 30, "the running job was waited for");
+    let pid = fs_err::read_to_string(w.fake.join("pid")).unwrap();
+    assert!(!camino::Utf8Path::new("/proc").join(pid.trim()).exists(), "the client is still there");
+    let ran = ran.says(&["debian13 linux/amd64 cp311: stopped: an earlier failure"]);
+    let last = ran.stderr.rsplit("\nerror: ").next().unwrap();
+    assert!(last.contains("debian12 linux/amd64 cp311") && last.contains("boom"), "{}", ran.stderr);
+    w.on("bake", r#"say "[x] RUN y" "boom"; progress "[x] RUN y" "exit code: 1"; exit 1"#);
+    w.run(&[&args[..], &["1"]].concat()).code(1).says(&["linux/amd64 cp311: not begun", "boom"]);
+}
+
+#[test]
+fn all_builds_what_can_run_here_and_names_what_cannot() {
+    let w = two_targets();
+    w.on("inspect", "echo 'Platforms: linux/amd64, linux/386'");
+    let ran = w.run(&["wheels", "--all"]).code(1);
+    assert!(ran.stdout.contains("2 of 3 wheels"), "{}", ran.stdout);
+    let ran =
+        ran.says(&["debian13 linux/arm64 cp311: nothing here runs linux/arm64", "--emulate arm64"]);
+    assert_eq!(ran.stderr.matches("\nerror: ").count(), 1, "{}", ran.stderr);
+    // What was named is refused before anything begins.
+    let ran = w.run(&["wheels", "debian:13", "--force"]).code(2);
+    ran.says(&["nothing here runs linux/arm64", "name `linux/amd64` to build no more than that"]);
+    // What is there already needs nothing to run it.
+    w.run(&["wheels", "debian:13", "linux/amd64"]).code(0);
+}
+
+#[test]
+fn nothing_changed_takes_no_engine_and_no_time_whatever_the_number_of_wheels() {
+    let w = Workspace::new();
+    let target = |n| {
+        format!(
+            "[[target]]\nname = \"t{n}\"\nimage = \"t:{n}\"\nglibc = \"2.36\"\n\
+             platforms = [\"linux/amd64\"]\n"
+        )
+    };
+    let targets: Vec<String> = (0..12).map(target).collect();
+    add(&w, &targets.concat());
+    let args = ["wheels", "--all", "--python", "cp311,cp312,cp313,cp314"];
+    w.run(&args).code(0);
+    let calls = fs_err::read_to_string(w.fake.join("log")).unwrap();
+    let started = std::time::Instant::now();
+    let ran = w.run(&args).code(0);
+    let took = started.elapsed();
+    assert_eq!(ran.stdout.matches("unchanged").count(), 13 * 4, "{}", ran.stdout);
+    assert_eq!(fs_err::read_to_string(w.fake.join("log")).unwrap(), calls);
+    assert!(took.as_secs_f64() < 1.0, "{took:?}");
+}
