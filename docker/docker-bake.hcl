@@ -37,6 +37,9 @@ variable "WHEEL_CONTEXT" { default = "target/xtask/wheel" }
 variable "SMOKE_IMPORTS" { default = "" }
 variable "SMOKE_CALLS" { default = "{}" }
 
+variable "SHELL_PARENT" { default = "interpreter" }
+variable "SHELL_FILES" { default = "files-build" }
+
 variable "OUTPUT" { default = "target/xtask/output" }
 
 function "words" {
@@ -137,5 +140,25 @@ target "smoke" {
   args = {
     SMOKE_IMPORTS = join(" ", words(SMOKE_IMPORTS))
     SMOKE_CALLS   = SMOKE_CALLS
+  }
+}
+
+# The state before the step whose stage SHELL_PARENT comes before, as an image to be run with
+# `docker run --interactive --tty`; SHELL_FILES is the stage with that step's scripts.
+target "shell" {
+  inherits = ["_common"]
+  target   = "shell"
+  output   = ["type=docker"]
+  args = {
+    SHELL_PARENT       = SHELL_PARENT
+    SHELL_FILES        = SHELL_FILES
+    SOURCE_KIND        = "none"
+    RECIPE             = RECIPE
+    JUSTFILE           = JUSTFILE
+    BUILD_ENV          = BUILD_ENV
+    BUILD_REQUIREMENTS = BUILD_REQUIREMENTS
+    SOURCE_DATE_EPOCH  = SOURCE_DATE_EPOCH
+    SMOKE_IMPORTS      = join(" ", words(SMOKE_IMPORTS))
+    SMOKE_CALLS        = SMOKE_CALLS
   }
 }

@@ -49,6 +49,8 @@ pub enum Command {
     Matrix(commands::matrix::MatrixArgs),
     /// Show what a target's build environment is
     BuildInfo(commands::build_info::BuildInfoArgs),
+    /// Open the builder of a target as the build sees it, also where a build step failed
+    Shell(commands::shell::ShellArgs),
     /// Say what this machine has and lacks, each missing part with its cure
     Doctor(commands::doctor::DoctorArgs),
     /// Install and start what is missing (apt systems)
@@ -102,6 +104,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Workflow(args) => commands::workflow::run(&args),
         Command::Matrix(args) => commands::matrix::run(&args),
         Command::BuildInfo(args) => commands::build_info::run(&args),
+        Command::Shell(args) => commands::shell::run(&args),
         Command::Doctor(args) => {
             let (workspace, image) = Workspace::find_with_image()?;
             commands::doctor::run(&args, &Exec::real(), &workspace.root, &image)

@@ -78,6 +78,17 @@ impl Step {
         self
     }
 
+    /// Adds arguments.
+    #[must_use]
+    pub fn args<I, S>(mut self, args: I) -> Self
+    where
+        I: IntoIterator<Item = S>,
+        S: Into<String>,
+    {
+        self.args.extend(args.into_iter().map(Into::into));
+        self
+    }
+
     /// Adds an environment variable that may be shown.
     #[must_use]
     pub fn env(mut self, name: &str, value: impl Into<String>) -> Self {
@@ -354,6 +365,15 @@ impl Exec {
         })?;
         cutter.finish(on_line);
         Ok(Finished { success: status.success(), status: status.to_string() })
+    }
+
+    /// Runs `step` with xtask's own terminal, input and output, and returns its exit status; that of a
+    /// process that a signal ended is 128 and the signal's number, as shells say it.
+    pub fn attach(&self, step: &Step) -> Result<u8, ExecError> {
+        match &self.fake {
+            Some(fake) => fake(step).map(|captured| u8::from(!captured.success)),
+            None => child::attach(step),
+        }
     }
 
     /// Starts `step` as a process that outlives xtask, its output going to `log`; returns its id.

@@ -34,6 +34,7 @@ fn the_commands_and_the_exit_status_are_explained() {
       workflow       Write the hosted workflow from wheels.toml, or check it
       matrix         Show what hosted CI builds on which machine
       build-info     Show what a target's build environment is
+      shell          Open the builder of a target as the build sees it, also where a build step failed
       doctor         Say what this machine has and lacks, each missing part with its cure
       setup          Install and start what is missing (apt systems)
       binfmt         Emulate foreign architectures: install, status, uninstall

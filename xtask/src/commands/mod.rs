@@ -14,6 +14,7 @@ pub mod pin;
 pub mod policy;
 pub mod release;
 pub mod setup;
+pub mod shell;
 pub mod telling;
 pub mod verify;
 pub mod wheels;

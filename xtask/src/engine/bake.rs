@@ -30,8 +30,8 @@ pub struct Bake<'a> {
     pub args: BTreeMap<&'static str, String>,
     /// Named contexts: name to folder.
     pub contexts: BTreeMap<&'static str, Utf8PathBuf>,
-    /// Folder that receives the result.
-    pub output: &'a Utf8Path,
+    /// What receives the result.
+    pub output: Output<'a>,
     /// File that receives the digests, where they are wanted.
     pub metadata: Option<&'a Utf8Path>,
     /// Whether cached results may not be used.
@@ -52,6 +52,27 @@ pub enum Cached {
     Read(String),
     /// It is read, and written afterwards.
     ReadAndWritten(String),
+}
+
+/// What receives the result of a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Output<'a> {
+    /// A folder on this machine.
+    Folder(&'a Utf8Path),
+    /// The engine, as an image of this name.
+    Image(&'a str),
+}
+
+impl Output<'_> {
+    /// The value of bake's `output` attribute.
+    fn attribute(self) -> String {
+        match self {
+            Self::Folder(folder) => {
+                format!("type=local,{}", csv_field(&format!("dest={folder}")))
+            }
+            Self::Image(name) => format!("type=docker,name={name}"),
+        }
+    }
 }
 
 impl Bake<'_> {
@@ -88,10 +109,7 @@ impl Bake<'_> {
         for (name, folder) in &self.contexts {
             sets.push(format!("{target}.contexts.{name}={folder}"));
         }
-        sets.push(format!(
-            "{target}.output=type=local,{}",
-            csv_field(&format!("dest={}", self.output))
-        ));
+        sets.push(format!("{target}.output={}", self.output.attribute()));
         let attributes = cache::attributes(cache, &self.cached, root);
         sets.extend(attributes.into_iter().map(|attribute| format!("{target}.{attribute}")));
         sets.extend(host.secrets().into_iter().map(|secret| format!("{target}.secrets={secret}")));

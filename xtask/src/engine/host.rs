@@ -164,6 +164,20 @@ impl HostSettings {
         TEXT_SECRETS.iter().filter_map(with_text).collect()
     }
 
+    /// All secrets that hold something, as the files that a step finds below `/run/secrets`: name and
+    /// contents.
+    ///
+    /// # Errors
+    /// When the bundle of certificates cannot be read.
+    pub fn secret_files(&self) -> std::io::Result<Vec<(&'static str, Vec<u8>)>> {
+        let mut files = Vec::new();
+        if let Some(bundle) = &self.ca {
+            files.push(("ca", fs_err::read(bundle)?));
+        }
+        files.extend(self.texts().into_iter().map(|(id, _, text, _)| (id, text.into_bytes())));
+        Ok(files)
+    }
+
     /// The values of bake's `secrets` attribute.
     pub(super) fn secrets(&self) -> Vec<String> {
         let ca = self.ca.iter().map(|path| format!("id=ca,{}", csv_field(&format!("src={path}"))));

@@ -1,14 +1,14 @@
 //! Starting, reading, stopping: the mechanics below [`super::Exec`].
 
 use std::io::{ErrorKind, Read};
-use std::os::unix::process::CommandExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt as _};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
 use std::time::{Duration, Instant};
 
 use camino::Utf8Path;
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
 use super::{EnvValue, ExecError, Step, Stream, interrupt};
 
@@ -58,6 +58,32 @@ pub(super) fn run(
         stopper.look(&mut child);
     };
     stopper.verdict(step).map_or(Ok(status), Err)
+}
+
+/// Runs `step` in the place of xtask, as far as the terminal goes: in its process group, so that keys such
+/// as Ctrl-C and Ctrl-Z are the child's. One that is asked to end by other means is told so once.
+pub(super) fn attach(step: &Step) -> Result<u8, ExecError> {
+    let mut command = command(step)?;
+    command.process_group(rustix::process::getpgrp().as_raw_nonzero().get());
+    command.stdin(Stdio::inherit()).stdout(Stdio::inherit()).stderr(Stdio::inherit());
+    let mut child = command.spawn().map_err(|source| start_error(step, source))?;
+    let mut told = false;
+    let status = loop {
+        match child.try_wait() {
+            Ok(Some(status)) => break status,
+            Ok(None) => std::thread::sleep(TICK),
+            Err(source) => return Err(start_error(step, source)),
+        }
+        // In a terminal the child had the signal already; one more of this kind does no harm.
+        if interrupt::asked() && !told {
+            told = true;
+            let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+            // An error means that it is gone already, which is what was wanted.
+            let _ = pid.map(|pid| kill_process(pid, Signal::TERM));
+        }
+    };
+    let code = status.code().or_else(|| status.signal().map(|signal| 128 + signal));
+    Ok(code.and_then(|code| u8::try_from(code).ok()).unwrap_or(u8::MAX))
 }
 
 /// Starts `step` in a session of its own, with its output in `log`.

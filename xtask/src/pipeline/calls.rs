@@ -6,15 +6,16 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use super::env::Context;
 use super::source::{PreparedSource, SOURCE_DATE_EPOCH};
+use super::state::State;
 use crate::config::{Config, Target};
-use crate::engine::bake::{Bake, Cached};
+use crate::engine::bake::{Bake, Cached, Output};
 use crate::engine::base::{self, BaseImage};
 use crate::plan::{Job, Plan, smoke_inputs};
 
 /// The arguments that every bake target of a job shares.
-fn common_args(ctx: &Context<'_>, job: &Job, base: &BaseImage) -> BTreeMap<&'static str, String> {
-    let build = &ctx.config.build;
-    let mut args = environment_args(ctx.config, &job.target, base);
+fn common_args(config: &Config, job: &Job, base: &BaseImage) -> BTreeMap<&'static str, String> {
+    let build = &config.build;
+    let mut args = environment_args(config, &job.target, base);
     let providers: Vec<_> = build.providers.iter().map(|provider| provider.as_str()).collect();
     args.insert("PROVIDERS", providers.join(" "));
     args.insert("PYTHONS", job.interpreter.to_string());
@@ -40,6 +41,77 @@ pub(super) fn environment_args(
     ])
 }
 
+/// The arguments that decide how a wheel is built.
+fn build_args(config: &Config) -> BTreeMap<&'static str, String> {
+    let build = &config.build;
+    let env: Vec<_> = build.env.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    // Named within `docker/`, where the configuration has it lie.
+    let requirements = build.requirements.as_ref().and_then(|path| path.file_name());
+    BTreeMap::from([
+        ("RECIPE", build.recipe.clone()),
+        ("BUILD_ENV", env.join("\n")),
+        ("BUILD_REQUIREMENTS", requirements.unwrap_or_default().to_owned()),
+        ("SOURCE_DATE_EPOCH", SOURCE_DATE_EPOCH.to_string()),
+    ])
+}
+
+/// The arguments of the smoke test.
+fn smoke_args(config: &Config) -> [(&'static str, String); 2] {
+    let (imports, calls) = smoke_inputs(config);
+    [("SMOKE_IMPORTS", imports), ("SMOKE_CALLS", calls)]
+}
+
+/// Adds to `args` what names the source; returns the bake target that builds it, and its contexts.
+fn source(
+    source: &PreparedSource,
+    args: &mut BTreeMap<&'static str, String>,
+) -> (&'static str, BTreeMap<&'static str, Utf8PathBuf>) {
+    match source {
+        PreparedSource::Sdist { spec, sha256 } => {
+            args.insert("SDIST", spec.clone());
+            args.insert("SDIST_SHA256", sha256.clone());
+            ("wheel-builder", BTreeMap::new())
+        }
+        PreparedSource::Packed { folder, .. } => {
+            ("wheel-builder-local", BTreeMap::from([("package", folder.clone())]))
+        }
+    }
+}
+
+/// The bake call that makes an image of what `job` is before the step of `state`.
+pub(super) fn shell<'a>(
+    place: &super::shell::Place<'a>,
+    job: &'a Job,
+    base: &BaseImage,
+    state: &State,
+    image: &'a str,
+) -> Bake<'a> {
+    let mut args = common_args(place.config, job, base);
+    args.extend(build_args(place.config));
+    args.extend(smoke_args(place.config));
+    let (target, mut contexts) = source(place.source, &mut args);
+    if state.source {
+        let kind = if target == "wheel-builder" { "sdist" } else { "local" };
+        args.insert("SOURCE_KIND", kind.to_owned());
+    }
+    if state.wheel {
+        contexts.insert("wheel", place.work.join("jobs").join(job.slug()).join("smoke-wheel"));
+    }
+    args.insert("SHELL_PARENT", state.parent.to_owned());
+    args.insert("SHELL_FILES", state.files.to_owned());
+    Bake {
+        target: "shell",
+        platform: &job.platform,
+        args,
+        contexts,
+        output: Output::Image(image),
+        metadata: None,
+        no_cache: false,
+        cached: Cached::Read(job.slug()),
+        progress: "rawjson",
+    }
+}
+
 /// The bake call that builds `job` into `export`.
 pub(super) fn build<'a>(
     ctx: &'a Context<'_>,
@@ -47,33 +119,15 @@ pub(super) fn build<'a>(
     base: &BaseImage,
     export: &'a Utf8Path,
 ) -> Bake<'a> {
-    let mut args = common_args(ctx, job, base);
-    let build = &ctx.config.build;
-    let env: Vec<_> = build.env.iter().map(|(name, value)| format!("{name}={value}")).collect();
-    args.insert("RECIPE", build.recipe.clone());
-    args.insert("BUILD_ENV", env.join("\n"));
-    // Named within `docker/`, where the configuration has it lie.
-    let requirements = build.requirements.as_ref().and_then(|path| path.file_name());
-    args.insert("BUILD_REQUIREMENTS", requirements.unwrap_or_default().to_owned());
-    args.insert("SOURCE_DATE_EPOCH", SOURCE_DATE_EPOCH.to_string());
-    let mut contexts = BTreeMap::new();
-    let target = match ctx.source {
-        PreparedSource::Sdist { spec, sha256 } => {
-            args.insert("SDIST", spec.clone());
-            args.insert("SDIST_SHA256", sha256.clone());
-            "wheel-builder"
-        }
-        PreparedSource::Packed { folder, .. } => {
-            contexts.insert("package", folder.clone());
-            "wheel-builder-local"
-        }
-    };
+    let mut args = common_args(ctx.config, job, base);
+    args.extend(build_args(ctx.config));
+    let (target, contexts) = source(ctx.source, &mut args);
     Bake {
         target,
         platform: &job.platform,
         args,
         contexts,
-        output: export,
+        output: Output::Folder(export),
         metadata: None,
         no_cache: ctx.no_cache,
         cached: Cached::ReadAndWritten(job.slug()),
@@ -90,16 +144,14 @@ pub(super) fn smoke<'a>(
     output: &'a Utf8Path,
     progress: &'a str,
 ) -> Bake<'a> {
-    let mut args = common_args(ctx, job, base);
-    let (imports, calls) = smoke_inputs(ctx.config);
-    args.insert("SMOKE_IMPORTS", imports);
-    args.insert("SMOKE_CALLS", calls);
+    let mut args = common_args(ctx.config, job, base);
+    args.extend(smoke_args(ctx.config));
     Bake {
         target: "smoke",
         platform: &job.platform,
         args,
         contexts: BTreeMap::from([("wheel", wheel)]),
-        output,
+        output: Output::Folder(output),
         metadata: None,
         no_cache: ctx.no_cache,
         // What it adds is small, and would take the place of what the build left there.

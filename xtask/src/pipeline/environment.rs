@@ -9,7 +9,7 @@ use super::calls::environment_args;
 use super::env::PipelineError;
 use crate::config::{Config, Platform, Target};
 use crate::engine::Engine;
-use crate::engine::bake::{Bake, Cached};
+use crate::engine::bake::{Bake, Cached, Output};
 use crate::engine::base::{self, Ways};
 use crate::report::{Stage, Watch};
 
@@ -47,7 +47,7 @@ pub fn environment(
         platform: place.platform,
         args: environment_args(config, place.target, &base),
         contexts: BTreeMap::new(),
-        output: &output,
+        output: Output::Folder(&output),
         metadata: None,
         no_cache: false,
         cached: Cached::No,

@@ -14,8 +14,10 @@ mod room;
 mod run;
 mod schedule;
 mod settings;
+mod shell;
 mod smoke;
 mod source;
+mod state;
 mod survey;
 mod work;
 
@@ -28,5 +30,7 @@ pub use outcome::{Failure, JobReport, Outcome, RunReport};
 pub use room::Room;
 pub use run::{Options, run};
 pub use settings::{UnknownRule, asked, settings};
+pub use shell::{Place as ShellPlace, ShellImage, last_failed, shell_image};
 pub use source::{PreparedSource, inputs, prepare};
+pub use state::{BUILDER, Failed, STATES, State};
 pub use survey::{Survey, survey};

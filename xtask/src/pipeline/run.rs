@@ -11,7 +11,9 @@ use super::job::{self, Done};
 use super::outcome::{Failure, JobReport, Outcome, RunReport, failure};
 use super::room::{self, Room};
 use super::schedule::{Next, Schedule, Waiting};
+use super::state::stage_of;
 use super::survey::{Survey, Warnings};
+use super::work::Workspace;
 use crate::config::Platform;
 use crate::engine::base::{self, BaseImage, Origin, Ways};
 use crate::plan::{Job, Plan};
@@ -220,10 +222,19 @@ fn begin_log(log: &Utf8Path) -> Result<(), PipelineError> {
     Ok(fs_err::write(log, "")?)
 }
 
+/// Remembers the step that `failure` happened in, where it was one.
+fn remember(ctx: &Context<'_>, job: &Job, failure: &Failure) {
+    let Some(stage) = failure.step.as_deref().and_then(stage_of) else { return };
+    // What cannot be remembered must not hide the failure itself.
+    let _ = Workspace::new(&ctx.work, job).and_then(|workspace| workspace.failed(job, stage));
+}
+
 /// Runs one job, from a clean log.
 fn one(ctx: &Context<'_>, job: &Job, base: Base, watch: &dyn Watch) -> Outcome {
     let log = log(ctx, job);
-    if let Err(error) = begin_log(&log) {
+    let begun = begin_log(&log)
+        .and_then(|()| Ok(Workspace::new(&ctx.work, job).and_then(|folder| folder.begin())?));
+    if let Err(error) = begun {
         return Outcome::Failed(failure(&error, log));
     }
     let outcome = match base {
@@ -237,6 +248,7 @@ fn one(ctx: &Context<'_>, job: &Job, base: Base, watch: &dyn Watch) -> Outcome {
     };
     if let Outcome::Failed(failure) = &outcome {
         append_reason(failure);
+        remember(ctx, job, failure);
     }
     outcome
 }

@@ -6,6 +6,7 @@ use std::io;
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::{Deserialize, Serialize};
 
+use super::state::Failed;
 use crate::digest;
 use crate::engine::base::{BaseImage, Origin};
 use crate::plan::Job;
@@ -48,6 +49,25 @@ impl Workspace {
         }
         let export = tempfile::Builder::new().prefix("export-").tempdir_in(&self.folder)?;
         Utf8PathBuf::try_from(export.keep()).map_err(io::Error::other)
+    }
+
+    /// Remembers at which stage `job` failed, for `shell --last-failed`.
+    pub(super) fn failed(&self, job: &Job, stage: &str) -> io::Result<()> {
+        let failed = Failed {
+            image: job.target.image.clone(),
+            platform: job.platform.to_string(),
+            interpreter: job.interpreter.to_string(),
+            stage: stage.to_owned(),
+        };
+        fs_err::write(self.folder.join("failed.json"), serde_json::to_vec_pretty(&failed)?)
+    }
+
+    /// Forgets an earlier failure.
+    pub(super) fn begin(&self) -> io::Result<()> {
+        match fs_err::remove_file(self.folder.join("failed.json")) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
     }
 
     pub(super) fn built_folder(&self) -> Utf8PathBuf {

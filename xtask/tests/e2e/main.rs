@@ -8,5 +8,6 @@ mod interrupt;
 mod managed;
 mod registry;
 mod secrets;
+mod shell;
 mod sources;
 mod workspace;

@@ -91,6 +91,9 @@ fn explain(failure: &Failure, jobs: &[&JobReport]) -> String {
     if failure.consequence {
         return text;
     }
+    if failure.step.is_some() && failure.hint.is_none() {
+        text.push_str("\n\nhint: `cargo xtask shell --last-failed` stands before that step");
+    }
     let more = if jobs.len() > 1 { " (and those beside it)" } else { "" };
     format!("{text}\nlog: {}{more}", failure.log)
 }

@@ -1,0 +1,139 @@
+//! `cargo xtask shell`: a container that stands where a build stands.
+
+use std::io::IsTerminal as _;
+use std::process::ExitCode;
+
+use anyhow::{Context as _, bail, ensure};
+
+use super::engine_args::EngineArgs;
+use super::{Workspace, native_platform, setup};
+use crate::config::{Config, Platform};
+use crate::engine::base::Ways;
+use crate::exec::Exec;
+use crate::pipeline::{self, BUILDER, Failed, PreparedSource, STATES, ShellPlace, State};
+use crate::plan::{self, Job};
+use crate::report::{self, Detail, Live};
+use crate::store::Lock;
+
+/// Arguments of `shell`.
+#[derive(Debug, clap::Args)]
+pub struct ShellArgs {
+    /// Base image or target name, and a platform: `debian:12 linux/arm64`
+    #[arg(value_name = "TARGET|PLATFORM", required_unless_present = "last_failed")]
+    pub words: Vec<String>,
+    /// Interpreter, e.g. `cp311`; the first of wheels.toml where absent
+    #[arg(long, value_name = "TAG")]
+    pub python: Option<String>,
+    /// Stand before the build step that failed last (of the target and platform, where they are named)
+    #[arg(long)]
+    pub last_failed: bool,
+    /// How base images may be had
+    #[arg(long, value_enum, default_value_t)]
+    pub base: Ways,
+    /// Which engine builds, and what it keeps
+    #[command(flatten)]
+    pub engine: EngineArgs,
+    /// Command to run in the place of a shell
+    #[arg(last = true, value_name = "CMD")]
+    pub command: Vec<String>,
+}
+
+/// Makes the image, runs it, and passes its exit status on.
+///
+/// # Errors
+/// When what is asked for is not one place, or the image cannot be made.
+pub fn run(args: &ShellArgs) -> anyhow::Result<ExitCode> {
+    let (exec, workspace) = (Exec::real(), Workspace::find()?);
+    let config = workspace.config()?;
+    // While the image is made, as for a build; a shell may stay open while others build.
+    let lock = Lock::take(&workspace.work, true, |holder| {
+        report::note(&format!("waiting for another run ({holder})"));
+    })?;
+    let source = pipeline::prepare(&config, &exec, &workspace.root, &workspace.work)?;
+    let (job, state) = asked(&config, &workspace, &source, args)?;
+    let engine = args.engine.engine(&exec, &workspace, &config)?;
+    runs(&engine, &workspace, &job)?;
+    let work = &workspace.work;
+    let place =
+        ShellPlace { config: &config, engine: &engine, source: &source, work, ways: args.base };
+    let live = Live::new(Detail::Steps);
+    let image = pipeline::shell_image(&place, &job, &state, &live)?;
+    drop(lock);
+    let terminal = std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
+    report::note(&format!("this is {}, before `{}`", job.title(), state.command));
+    Ok(ExitCode::from(exec.attach(&image.step(terminal, &args.command))?))
+}
+
+/// The one job and state that are asked for.
+fn asked(
+    config: &Config,
+    workspace: &Workspace,
+    source: &PreparedSource,
+    args: &ShellArgs,
+) -> anyhow::Result<(Job, State)> {
+    let mut words = args.words.clone();
+    let mut python = args.python.clone();
+    let mut state = BUILDER;
+    if args.last_failed {
+        let failed = failure(config, workspace, args)?;
+        state = *STATES.iter().find(|state| state.stage == failed.stage).with_context(|| {
+            format!(
+                "the step of stage `{}`, which failed last, is in the Dockerfile no more",
+                failed.stage
+            )
+        })?;
+        words = vec![failed.image, failed.platform];
+        python = Some(failed.interpreter);
+    }
+    let native = native_platform();
+    if !words.iter().any(|word| word.starts_with("linux/")) {
+        words.push(native.to_string());
+    }
+    let first = config.build.pythons.first().map(|id| id.0.to_string());
+    let python: Vec<String> = python.or(first).into_iter().collect();
+    let request = plan::parse_words(config, &words, false, &python, &native)?;
+    let inputs = pipeline::inputs(config, &workspace.root, source)?;
+    let mut jobs = plan::plan(config, &request, &inputs).jobs;
+    ensure!(
+        jobs.len() == 1,
+        "a shell is opened in one place, these are {}: {}\n\n\
+         hint: name one target, one platform and one interpreter",
+        jobs.len(),
+        jobs.iter().map(Job::title).collect::<Vec<_>>().join(", ")
+    );
+    Ok((jobs.remove(0), state))
+}
+
+/// The failure that `--last-failed` means.
+fn failure(config: &Config, workspace: &Workspace, args: &ShellArgs) -> anyhow::Result<Failed> {
+    let (platforms, images): (Vec<_>, Vec<_>) =
+        args.words.iter().partition(|word| word.starts_with("linux/"));
+    let images: Vec<String> = images
+        .into_iter()
+        .map(|word| crate::config::find_target(config, word).map(|target| target.image))
+        .collect::<Result<_, _>>()?;
+    let wanted = |failed: &Failed| {
+        (images.is_empty() || images.contains(&failed.image))
+            && (platforms.is_empty() || platforms.iter().any(|word| **word == failed.platform))
+            && args.python.as_ref().is_none_or(|python| *python == failed.interpreter)
+    };
+    pipeline::last_failed(&workspace.work, wanted).with_context(|| {
+        "no build step has failed, as far as `target/xtask/` knows\n\n\
+         hint: without `--last-failed` the shell stands before the build of the wheel"
+            .to_owned()
+    })
+}
+
+/// Sees that the engine is there and runs the platform of `job`.
+fn runs(engine: &crate::engine::Engine, workspace: &Workspace, job: &Job) -> anyhow::Result<()> {
+    let known = setup::engine_platforms(engine, &workspace.root, &job.target.image)?;
+    let platform: &Platform = &job.platform;
+    if *platform != native_platform() && !known.contains(platform) {
+        bail!(
+            "nothing here runs {platform}: no emulator is registered\n\n\
+             hint: `cargo xtask setup --emulate {}`",
+            platform.engine_arch()
+        );
+    }
+    Ok(())
+}

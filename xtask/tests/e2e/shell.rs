@@ -1,0 +1,49 @@
+//! The builder as the build sees it, and the state before a step that failed.
+
+use crate::workspace::{Workspace, ran, sh};
+
+fn images() -> String {
+    sh("docker", &["image", "ls", "--format", "{{.Repository}}:{{.Tag}}", "xtask-wheels/shell"])
+}
+
+#[test]
+fn a_shell_has_what_the_build_has_and_leaves_nothing_behind() {
+    let w = Workspace::new(|toml| toml);
+    let before = images();
+    // The environment of the build, its tools, the source; and what the build does succeeds by hand.
+    let script = "test -f pyproject.toml && test \"$AUTOBAHN_USE_NVX\" = 1 && just --version && \
+        python --version && test -r /run/secrets/ca && exit 7";
+    let args = ["shell", "debian:12", "linux/amd64", "--python", "cp311", "--", "sh", "-c", script];
+    let mut command = w.command(&args);
+    command.env("PIP_TRUSTED_HOST", "canary-shell-9e1f.example");
+    let (stdout, stderr) = ran(&command.output().unwrap(), 7);
+    assert!(stdout.contains("just ") && stdout.contains("Python 3.11"), "{stdout}");
+    assert!(stderr.contains("before `sh /xtask/build.sh`"), "{stderr}");
+    assert_eq!(images(), before, "the image of the shell is still there");
+}
+
+#[test]
+fn after_a_failed_build_the_shell_stands_before_the_failed_step() {
+    let w = Workspace::of_package(
+        "sdist = \"markupsafe==3.0.2\"\n\
+         sha256 = \"ee55d3edf80167e48ea11a923c7386f4669df67d7994554387f84e7d8b0a2bf0\"",
+        "",
+    );
+    let path = w.root.join("wheels.toml");
+    let toml = fs_err::read_to_string(&path).unwrap();
+    let toml = toml.replace("[check]", "env = { CC = \"/bin/false\", CFLAGS = \"-O1\" }\n[check]");
+    fs_err::write(&path, toml).unwrap();
+    let (_, stderr) = w.run(&["wheels", "debian:12", "linux/amd64"], 1);
+    // Without its compiler the package gives a wheel without code, which the audit refuses; a recipe that
+    // is not there is a step that fails.
+    assert!(stderr.contains("the audit refuses"), "{stderr}");
+    let toml =
+        fs_err::read_to_string(&path).unwrap().replace("[build]", "[build]\nrecipe = \"no\"");
+    fs_err::write(&path, toml).unwrap();
+    let (_, stderr) = w.run(&["wheels", "debian:12", "linux/amd64"], 1);
+    assert!(stderr.contains("cargo xtask shell --last-failed"), "{stderr}");
+    let args =
+        ["shell", "--last-failed", "--", "sh", "-c", "sh /xtask/build.sh || echo \"failed: $?\""];
+    let (stdout, _) = w.run(&args, 0);
+    assert!(stdout.contains("failed: 1"), "the step fails by hand as it did: {stdout}");
+}
