@@ -10,12 +10,14 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import NamedTuple, Optional
+from typing import NamedTuple
 
 from processes import Fault, last_line, note
 
 HERE = Path(__file__).resolve().parent
 WHEELS = HERE / "wheels.txt"
+# So many wheels are asked of pip at once: starting it takes longer than most downloads.
+PER_CALL = 12
 
 
 class Row(NamedTuple):
@@ -110,26 +112,45 @@ def fetch(args: argparse.Namespace) -> int:
             failed.append(f"{path.name}: has another SHA-256 than the list says; remove it")
     note(f"{len(present)} wheels are there, {len(missing)} are to be fetched")
     with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
-        for row, error in pool.map(lambda row: (row, download(row, args.folder)), missing):
-            if error:
-                failed.append(f"{row.requirement} {row.tags}: {error}")
+        for faults in pool.map(lambda rows: download(rows, args.folder), calls(missing)):
+            failed += faults
     for line in failed:
         note(line)
     return 1 if failed else 0
 
 
-def download(row: Row, folder: Path) -> Optional[str]:
-    """Fetches one wheel; returns what went wrong. Nothing unchecked gets into the folder."""
+def calls(rows: list[Row]) -> list[list[Row]]:
+    """Rows that one call of pip can bring: of the same tags, and no project twice."""
+    groups: dict[tuple[str, ...], list[list[Row]]] = {}
+    for row in rows:
+        project = row.requirement.partition("==")[0]
+        lists = groups.setdefault(tuple(row.selectors()), [])
+        for some in lists:
+            if len(some) < PER_CALL and all(
+                project != each.requirement.partition("==")[0] for each in some
+            ):
+                some.append(row)
+                break
+        else:
+            lists.append([row])
+    return [some for lists in groups.values() for some in lists]
+
+
+def download(rows: list[Row], folder: Path) -> list[str]:
+    """Fetches wheels with one call of pip; returns what went wrong. Where that brings nothing, since
+    one of them is gone, each is asked for alone. Nothing unchecked gets into the folder."""
+    wanted = {row.key: row for row in rows}
     with tempfile.TemporaryDirectory(dir=folder, prefix=".fetch-") as scratch:
         command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "download", "--quiet"]
         command += ["--no-deps", "--only-binary=:all:", "--ignore-requires-python", "--no-cache-dir"]
-        command += [*row.selectors(), "--dest", scratch, row.requirement]
+        command += [*rows[0].selectors(), "--dest", scratch, *(row.requirement for row in rows)]
         result = subprocess.run(command, capture_output=True, text=True, check=False)
-        if result.returncode:
-            return last_line(result.stderr) or f"pip ended with status {result.returncode}"
         for path in Path(scratch).glob("*.whl"):
-            if sha256_of(path) != row.sha256:
-                return f"pip brought `{path.name}`, whose SHA-256 is not that of the list"
-            path.rename(folder / path.name)
-            return None
-    return "pip brought no wheel"
+            row = wanted.get(row_of(path))
+            if row and sha256_of(path) == row.sha256:
+                path.rename(folder / path.name)
+                del wanted[row.key]
+    if len(rows) > 1 and wanted:
+        return [fault for row in wanted.values() for fault in download([row], folder)]
+    reason = last_line(result.stderr) or "pip brought another wheel than the list has"
+    return [f"{row.requirement} {row.tags}: {reason}" for row in wanted.values()]
