@@ -1,11 +1,17 @@
 //! The real engine, real packages. `cargo xtask ci` runs these; they need the network.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[cfg(feature = "e2e-full")]
+#[path = "../common/mod.rs"]
+mod common;
+
 mod bake;
 mod build;
 mod interpreters;
 mod interrupt;
 mod managed;
+#[cfg(feature = "e2e-full")]
+mod pip;
 mod registry;
 mod secrets;
 mod shell;
