@@ -36,6 +36,7 @@ variable "SOURCE_DATE_EPOCH" { default = "" }
 variable "WHEEL_CONTEXT" { default = "target/xtask/wheel" }
 variable "SMOKE_IMPORTS" { default = "" }
 variable "SMOKE_CALLS" { default = "{}" }
+variable "SMOKE_WITHOUT" { default = "" }
 
 variable "SHELL_PARENT" { default = "interpreter" }
 variable "SHELL_FILES" { default = "files-build" }
@@ -140,6 +141,7 @@ target "smoke" {
   args = {
     SMOKE_IMPORTS = join(" ", words(SMOKE_IMPORTS))
     SMOKE_CALLS   = SMOKE_CALLS
+    SMOKE_WITHOUT = join(" ", words(SMOKE_WITHOUT))
   }
 }
 

@@ -122,9 +122,20 @@ pkg_candidate() {
                 awk '$1 == "Candidate:" && $2 != "(none)" { print $2 }'
             ;;
         dnf)
-            # An unknown name makes some versions fail and others print nothing.
-            { pkg_dnf repoquery --quiet --latest-limit=1 --qf '%{version}-%{release}\n' "$1" ||
-                echo; } 2>/dev/null | awk 'NF { last = $1 } END { if (last) print last }'
+            # An unknown name makes some versions fail and others print nothing. microdnf knows
+            # no formats: it says NAME-[EPOCH:]VERSION-RELEASE.ARCH.
+            if command -v dnf >/dev/null; then
+                { pkg_dnf repoquery --quiet --latest-limit=1 --qf '%{version}-%{release}\n' "$1" ||
+                    echo; } 2>/dev/null | awk 'NF { last = $1 } END { if (last) print last }'
+            else
+                { pkg_dnf repoquery "$1" || echo; } 2>/dev/null | awk -v name="$1-" '
+                    index($1, name) == 1 && (rest = substr($1, length(name) + 1)) ~ /^[0-9]/ {
+                        sub(/\.[^.]*$/, "", rest)
+                        sub(/^[0-9]+:/, "", rest)
+                        last = rest
+                    }
+                    END { if (last) print last }'
+            fi
             ;;
         apk)
             apk policy "$1" --cache-dir "$XTASK_CACHE/apk" 2>/dev/null |
@@ -139,7 +150,7 @@ pkg_version() {
     case $(pkg_family) in
         apt) dpkg-query --show --showformat='${Version}\n' "$1" ;;
         dnf) rpm -q --qf '%{VERSION}-%{RELEASE}\n' "$1" ;;
-        apk) apk list --installed "$1" 2>/dev/null | awk '{ sub(/^.*-/, "", $1) } NR == 1 { print $1 }' ;;
+        apk) apk list --installed "$1" 2>/dev/null | awk -v name="$1-" 'NR == 1 { print substr($1, length(name) + 1) }' ;;
     esac
 }
 
@@ -153,7 +164,8 @@ pkg_owner() {
                 dpkg-query --search "/usr$1" 2>/dev/null; } |
                 awk -F: 'NR == 1 { print $1; found = 1 } END { exit !found }'
             ;;
-        dnf) rpm -qf --qf '%{NAME}\n' "$1" ;;
+        # It says on stdout that there is none, which is no name.
+        dnf) pkg_names=$(rpm -qf --qf '%{NAME}\n' "$1") && echo "$pkg_names" ;;
         apk) apk info --quiet --who-owns "$1" | sed 's/-[0-9][^-]*-r[0-9]*$//' ;;
     esac
 }

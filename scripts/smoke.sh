@@ -24,8 +24,20 @@ fi
 # The pinned pip, not the one an interpreter happens to carry. Dependencies come as wheels
 # only: there is no compiler here, and there shall be none.
 pip="/tmp/venv/bin/python /opt/toolchain/pip"
-# shellcheck disable=SC2086 # two words
-$pip install --no-compile --only-binary :all: "$wheel"
+if [ -n "${SMOKE_WITHOUT:-}" ]; then
+    # The interpreter brings these itself, in another version than the wheel asks for.
+    echo "without $SMOKE_WITHOUT, which the wheel requires"
+    # shellcheck disable=SC2086 # words
+    PYTHONPATH=/opt/toolchain /tmp/venv/bin/python -B "$here/smoke-requirements.py" "$wheel" $SMOKE_WITHOUT \
+        >/tmp/requirements.txt
+    # shellcheck disable=SC2086 # two words
+    $pip install --no-compile --no-deps "$wheel"
+    # shellcheck disable=SC2086 # two words
+    $pip install --no-compile --only-binary :all: --requirement /tmp/requirements.txt
+else
+    # shellcheck disable=SC2086 # two words
+    $pip install --no-compile --only-binary :all: "$wheel"
+fi
 PIP_VERSION=$($pip --version | cut -d' ' -f2)
 export PIP_VERSION
 cd /tmp

@@ -375,11 +375,10 @@ impl Checker<'_> {
                 return Err(self.at(digest.span().start, message));
             }
         }
-        if let Some(bootstrap) = raw.bootstrap.as_ref().filter(|b| b.get_ref().tool != "mmdebstrap")
+        if let Some(bootstrap) = &raw.bootstrap
+            && let Some(flaw) = bootstrap.get_ref().flaw()
         {
-            let tool = &bootstrap.get_ref().tool;
-            let message = format!("`{tool}` is no bootstrap tool that is known (mmdebstrap)");
-            return Err(self.at(bootstrap.span().start, message));
+            return Err(self.at(bootstrap.span().start, format!("`bootstrap`: {flaw}")));
         }
         let digest = raw.digest.into_iter().map(|(k, v)| (k, v.into_inner())).collect();
         Ok(Target {

@@ -85,6 +85,13 @@ pub struct Build {
 #[serde(try_from = "String")]
 pub struct InterpreterId(pub Interpreter);
 
+impl Check {
+    /// The requirements that the smoke test with `interpreter` does without.
+    pub fn left_out(&self, interpreter: Interpreter) -> &[String] {
+        self.smoke_without.get(&InterpreterId(interpreter)).map_or(&[], Vec::as_slice)
+    }
+}
+
 impl TryFrom<String> for InterpreterId {
     type Error = String;
 
@@ -183,6 +190,10 @@ pub struct Check {
     /// Python expressions that must be true, by module; `m` is the imported module.
     #[serde(default)]
     pub calls: BTreeMap<String, Vec<String>>,
+    /// Requirements of the wheel that the smoke test does without, by interpreter: what the
+    /// interpreter brings itself, in another version than the wheel asks for.
+    #[serde(default)]
+    pub smoke_without: BTreeMap<InterpreterId, Vec<String>>,
 }
 
 /// Which platform tag a finished wheel carries.
@@ -253,12 +264,72 @@ impl fmt::Display for Libc {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Bootstrap {
-    /// The tool; `mmdebstrap` is the one there is.
-    pub tool: String,
-    /// The distribution's suite, e.g. `bookworm`.
+    /// The tool that fetches and unpacks the packages.
+    pub tool: BootstrapTool,
+    /// The distribution's suite (`bookworm`), or its release version for `dnf` (`9`).
     pub suite: String,
     /// The mirror to take it from; the tool's own default where it is absent.
     pub mirror: Option<String>,
+    /// Parts of an apt archive (`main`, `universe`); the tool's default where absent.
+    // What is empty is left out, so that it changes no key and no image's name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub components: Vec<String>,
+    /// What the packages' signatures are checked with: a key ring for `mmdebstrap`, whose own is taken
+    /// where absent, an armoured key for `dnf`. A path on this machine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keyring: Option<Utf8PathBuf>,
+    /// Base URLs of RPM repositories; `$basearch` and `$releasever` stand in them for themselves.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub repositories: Vec<String>,
+    /// The packages that an RPM system is made of; what they need comes with them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub packages: Vec<String>,
+}
+
+/// What makes a root file system out of a distribution's packages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum BootstrapTool {
+    /// Debian, Ubuntu.
+    Mmdebstrap,
+    /// RHEL and what is rebuilt from it.
+    Dnf,
+}
+
+impl BootstrapTool {
+    /// Its program.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Mmdebstrap => "mmdebstrap",
+            Self::Dnf => "dnf",
+        }
+    }
+}
+
+impl Bootstrap {
+    /// What is wrong with it: what its tool lacks, or does not take.
+    pub(super) fn flaw(&self) -> Option<&'static str> {
+        let rpm = !self.repositories.is_empty() || !self.packages.is_empty();
+        match self.tool {
+            BootstrapTool::Mmdebstrap if rpm => {
+                Some("`mmdebstrap` takes no `repositories` and no `packages`, it has a `mirror`")
+            }
+            BootstrapTool::Dnf if self.mirror.is_some() || !self.components.is_empty() => {
+                Some("`dnf` takes no `mirror` and no `components`, it has `repositories`")
+            }
+            BootstrapTool::Dnf
+                if self.repositories.is_empty()
+                    || self.packages.is_empty()
+                    || self.keyring.is_none() =>
+            {
+                Some(
+                    "`dnf` needs `repositories`, `packages` and a `keyring`, without which nothing \
+                     says whose packages they are",
+                )
+            }
+            _ => None,
+        }
+    }
 }
 
 /// A platform in the engine's words: `linux/amd64`, `linux/arm64`.
@@ -296,6 +367,16 @@ impl Platform {
             "386" => "i386",
             "arm" => "armhf",
             "ppc64le" => "ppc64el",
+            other => other,
+        }
+    }
+}
+
+impl Platform {
+    /// The architecture in RPM's words: `x86_64`, `aarch64`, `armv7hl`.
+    pub fn rpm_arch(&self) -> &'static str {
+        match self.wheel_arch() {
+            "armv7l" => "armv7hl",
             other => other,
         }
     }

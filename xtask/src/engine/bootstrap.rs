@@ -1,5 +1,7 @@
 //! A base image made from the distribution's own packages, for machines where no container
-//! registry answers: mmdebstrap makes the root file system, we make an image of it.
+//! registry answers: mmdebstrap or dnf makes the root file system, we make an image of it.
+
+mod dnf;
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -9,7 +11,7 @@ use serde::Serialize;
 
 use super::image::{BaseImage, Origin};
 use super::{Engine, EngineError, archive};
-use crate::config::{Bootstrap, Platform, Target};
+use crate::config::{Bootstrap, BootstrapTool, Platform, Target};
 use crate::digest;
 use crate::exec::{ExecError, Step};
 
@@ -75,13 +77,21 @@ pub(super) fn present(
 fn step(bootstrap: &Bootstrap, platform: &Platform, rootfs: &Utf8Path) -> Step {
     let mut step = Step::new("mmdebstrap", ["--variant=minbase", "--format=tar", "--verbose"])
         .arg(format!("--architectures={}", platform.debian_arch()));
-    if Utf8Path::new(MERGED_HOOK).exists() {
+    // It counts on a package of Debian's: with Ubuntu's, which have a key ring of their own, it fails.
+    if bootstrap.keyring.is_none() && Utf8Path::new(MERGED_HOOK).exists() {
         step = step.arg(format!("--hook-dir={MERGED_HOOK}"));
     }
     for option in DPKG_OPTIONS {
         step = step.arg(format!("--dpkgopt={option}"));
     }
     step = step
+        .args((!bootstrap.components.is_empty()).then(|| {
+            // The default is `main`, which on Ubuntu has no pip.
+            format!("--components={}", bootstrap.components.join(","))
+        }))
+        .args(bootstrap.keyring.as_ref().map(|keyring| format!("--keyring={keyring}")))
+        // Of priority `required` in Debian alone.
+        .args(bootstrap.keyring.as_ref().map(|_| "--include=apt"))
         .arg(&bootstrap.suite)
         .arg(rootfs.as_str())
         // The same packages give the same bytes, and so the same digest.
@@ -111,13 +121,45 @@ pub(super) fn make(
         .map_err(|error| EngineError::Base(error.to_string()))
         .map(|path| (folder, path))?;
     let (rootfs, image) = (folder.1.join("rootfs.tar"), folder.1.join("image.tar"));
-    say(&format!("mmdebstrap {} {}", bootstrap.suite, platform.debian_arch()));
-    run(engine, target, platform, &step(bootstrap, platform, &rootfs), say)?;
+    if let Some(keyring) = bootstrap.keyring.as_ref().filter(|path| !path.exists()) {
+        return Err(EngineError::Base(format!(
+            "`{keyring}` is not there, and without it nothing says whose the packages of `{}` are\n\n\
+             hint: {}",
+            target.image,
+            keyring_hint(keyring)
+        )));
+    }
+    say(&format!("{} {} {}", bootstrap.tool.as_str(), bootstrap.suite, platform.debian_arch()));
+    match bootstrap.tool {
+        BootstrapTool::Mmdebstrap => {
+            run(engine, target, platform, &step(bootstrap, platform, &rootfs), say)?;
+        }
+        BootstrapTool::Dnf => {
+            for (name, text) in dnf::files(bootstrap) {
+                let path = folder.1.join(name);
+                path.parent().map_or(Ok(()), fs_err::create_dir_all)?;
+                fs_err::write(path, text)?;
+            }
+            for step in dnf::steps(bootstrap, platform, &folder.1, &rootfs) {
+                run(engine, target, platform, &step, say)?;
+            }
+        }
+    }
     let reference = reference(bootstrap, platform);
     let digest = archive::write(&rootfs, &image, platform, &reference)?;
     say(&format!("loading {reference}"));
     engine.query(&engine.client.step(["load", "--quiet"]).stdin(&image))?;
     Ok(BaseImage { reference, digest, origin: Origin::Bootstrapped })
+}
+
+/// Where a key ring comes from.
+fn keyring_hint(keyring: &Utf8Path) -> &'static str {
+    match keyring.file_name() {
+        Some("ubuntu-archive-keyring.gpg") => {
+            "the package `ubuntu-keyring` has it, in Ubuntu and from Debian 13 on"
+        }
+        _ => "the distribution publishes its key; `keyring` in wheels.toml says where it lies here",
+    }
 }
 
 /// Takes away what runs that were killed left half made; callers hold the lock.
@@ -157,7 +199,8 @@ fn run(
         return Ok(());
     }
     Err(EngineError::Base(format!(
-        "mmdebstrap could not make `{}` for {platform}:\n{}",
+        "`{}` could not make `{}` for {platform}:\n{}",
+        step.program,
         target.image,
         Vec::from(account.tail).join("\n")
     )))
@@ -214,8 +257,15 @@ mod tests {
     #[test]
     fn defect_05_the_tag_of_a_base_image_is_a_valid_reference() {
         for suite in ["bookworm", "noble", "stable/updates", "odd name"] {
-            let bootstrap =
-                Bootstrap { tool: "mmdebstrap".into(), suite: suite.into(), mirror: None };
+            let bootstrap = Bootstrap {
+                tool: BootstrapTool::Mmdebstrap,
+                suite: suite.into(),
+                mirror: None,
+                components: Vec::new(),
+                keyring: None,
+                repositories: Vec::new(),
+                packages: Vec::new(),
+            };
             let platform = "linux/arm64".parse().unwrap_or_else(|error| unreachable!("{error}"));
             let reference = reference(&bootstrap, &platform);
             let (repository, tag) = reference.split_once(':').unwrap_or_default();

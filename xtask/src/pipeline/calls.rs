@@ -146,6 +146,10 @@ pub(super) fn smoke<'a>(
 ) -> Bake<'a> {
     let mut args = common_args(ctx.config, job, base);
     args.extend(smoke_args(ctx.config));
+    let without = ctx.config.check.left_out(job.interpreter);
+    if !without.is_empty() {
+        args.insert("SMOKE_WITHOUT", without.join(" "));
+    }
     Bake {
         target: "smoke",
         platform: &job.platform,

@@ -28,6 +28,14 @@ pub(super) fn run(
     let context = workspace.fresh("smoke-wheel")?;
     fs_err::copy(wheel, context.join(name))?;
     let output = workspace.fresh("smoke")?;
+    let without = ctx.config.check.left_out(job.interpreter);
+    if !without.is_empty() {
+        let names = without.join(", ");
+        watch.note(&format!(
+            "{title}: smoke test without {names}, as `[check.smoke_without]` says; pip by itself would \
+             not install this wheel there"
+        ));
+    }
     let bake = calls::smoke(ctx, job, base, context, &output, "rawjson");
     let file = name.to_owned();
     ctx.engine

@@ -75,6 +75,8 @@ struct OverrideInputs<'a> {
 struct SmokeInputs<'a> {
     imports: &'a [String],
     calls: &'a BTreeMap<String, Vec<String>>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    without: &'a [String],
 }
 
 pub(super) fn build_key(
@@ -109,11 +111,15 @@ pub(super) fn job_key(
     config: &Config,
     request: &Request,
     target: &Target,
+    interpreter: Interpreter,
     build_key: &str,
 ) -> String {
     let check = &config.check;
-    let smoke =
-        request.smoke.then_some(SmokeInputs { imports: &check.imports, calls: &check.calls });
+    let smoke = request.smoke.then_some(SmokeInputs {
+        imports: &check.imports,
+        calls: &check.calls,
+        without: check.left_out(interpreter),
+    });
     hash(&ProofInputs {
         build: build_key,
         libc: target.libc,

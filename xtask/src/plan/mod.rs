@@ -109,7 +109,7 @@ pub fn plan(config: &Config, request: &Request, inputs: &Inputs) -> Plan {
                     target: target.clone(),
                     platform: platform.clone(),
                     interpreter,
-                    key: key::job_key(config, request, target, &build_key),
+                    key: key::job_key(config, request, target, interpreter, &build_key),
                     build_key,
                 });
             }

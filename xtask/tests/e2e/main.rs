@@ -5,6 +5,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod alpine;
 mod bake;
 mod build;
 mod interpreters;
@@ -13,6 +14,7 @@ mod managed;
 #[cfg(feature = "e2e-full")]
 mod pip;
 mod registry;
+mod rpm;
 mod secrets;
 mod shell;
 mod sources;

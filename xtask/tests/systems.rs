@@ -1,0 +1,79 @@
+//! The systems of this repository's own `wheels.toml`: what would be built in each, without an engine.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod common;
+
+use common::Workspace;
+
+/// A workspace with the repository's own targets.
+fn workspace() -> Workspace {
+    let w = Workspace::new();
+    let repository = camino::Utf8Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let toml = fs_err::read_to_string(repository.join("wheels.toml")).unwrap();
+    let toml = toml.replace("requirements = \"docker/build-requirements.txt\"\n", "");
+    fs_err::write(w.root.join("wheels.toml"), toml).unwrap();
+    w
+}
+
+#[test]
+fn each_system_has_its_image_family_and_folder() {
+    let w = workspace();
+    w.on("image", "exit 1");
+    let words = ["rocky:9", "alma:9", "ubuntu:noble", "alpine:3.22", "debian:bullseye"];
+    let args = [&["wheels"], &words[..], &["--python", "cp312", "--dry-run", "--json"]].concat();
+    let plan: serde_json::Value = serde_json::from_str(&w.run(&args).code(0).stdout).unwrap();
+    let line = |job: &serde_json::Value| {
+        let words = ["folder", "image", "platform", "interpreter"];
+        words.map(|word| job[word].as_str().unwrap().to_owned()).join(" ")
+    };
+    let lines: Vec<_> = plan["jobs"].as_array().unwrap().iter().map(line).collect();
+    insta::assert_snapshot!(lines.join("\n"), @r"
+    rocky9-amd64 rockylinux/rockylinux:9 linux/amd64 cp312
+    rocky9-arm64 rockylinux/rockylinux:9 linux/arm64 cp312
+    alma9-amd64 almalinux:9 linux/amd64 cp312
+    alma9-arm64 almalinux:9 linux/arm64 cp312
+    ubuntu24.04-amd64 ubuntu:24.04 linux/amd64 cp312
+    ubuntu24.04-arm64 ubuntu:24.04 linux/arm64 cp312
+    alpine3.22-amd64 alpine:3.22 linux/amd64 cp312
+    alpine3.22-arm64 alpine:3.22 linux/arm64 cp312
+    debian11-amd64 debian:11 linux/amd64 cp312
+    debian11-arm64 debian:11 linux/arm64 cp312
+    ");
+}
+
+#[test]
+fn a_pinned_image_is_built_in_by_its_digest() {
+    let w = workspace();
+    w.on("image", "exit 1");
+    let config = fs_err::read_to_string(w.root.join("wheels.toml")).unwrap();
+    let config: toml::Table = toml::from_str(&config).unwrap();
+    for target in config["target"].as_array().unwrap() {
+        let (name, image) = (target["name"].as_str().unwrap(), target["image"].as_str().unwrap());
+        let Some(pins) = target.get("digest") else {
+            assert_eq!(name, "debian11", "no public list had a digest of it");
+            continue;
+        };
+        for platform in ["linux/amd64", "linux/arm64"] {
+            let args = ["wheels", name, platform, "--python", "cp312", "--dry-run"];
+            let plan = w.run(&args).code(0).stdout;
+            let repository = image.split(':').next().unwrap();
+            let pinned = format!("{repository}@{}", pins[platform].as_str().unwrap());
+            assert!(
+                plan.contains(&format!("docker pull --platform {platform} {pinned}")),
+                "{plan}"
+            );
+            assert!(plan.contains(&format!(".args.BASE_IMAGE={pinned}")), "{plan}");
+        }
+    }
+}
+
+#[test]
+fn pypy_is_tested_without_what_it_brings_itself() {
+    let w = workspace();
+    let plan = |python: &str| {
+        let args = ["wheels", "debian:13", "linux/amd64", "--python", python, "--dry-run"];
+        w.run(&args).code(0).stdout
+    };
+    assert!(plan("pp311").contains("SMOKE_WITHOUT=cffi"), "{}", plan("pp311"));
+    assert!(!plan("cp313").contains("SMOKE_WITHOUT"));
+}
