@@ -42,10 +42,13 @@ pub fn environment(
     let output = work.join("build-info").join(&folder);
     fs_err::create_dir_all(&output)?;
     let log = work.join("logs").join(format!("{folder}-build-info.log"));
+    let mut args = environment_args(config, place.target, &base);
+    // None: the bake file's own default is one that the target need not have.
+    args.insert("PYTHONS", String::new());
     let bake = Bake {
         target: "build-info",
         platform: place.platform,
-        args: environment_args(config, place.target, &base),
+        args,
         contexts: BTreeMap::new(),
         output: Output::Folder(&output),
         metadata: None,
