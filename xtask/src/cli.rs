@@ -51,6 +51,8 @@ pub enum Command {
     BuildInfo(commands::build_info::BuildInfoArgs),
     /// Open the builder of a target as the build sees it, also where a build step failed
     Shell(commands::shell::ShellArgs),
+    /// Build base images beforehand: build, push, list
+    BaseImage(commands::base_image::BaseImageArgs),
     /// Say what this machine has and lacks, each missing part with its cure
     Doctor(commands::doctor::DoctorArgs),
     /// Install and start what is missing (apt systems)
@@ -105,6 +107,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Matrix(args) => commands::matrix::run(&args),
         Command::BuildInfo(args) => commands::build_info::run(&args),
         Command::Shell(args) => commands::shell::run(&args),
+        Command::BaseImage(args) => commands::base_image::run(&args),
         Command::Doctor(args) => {
             let (workspace, image) = Workspace::find_with_image()?;
             commands::doctor::run(&args, &Exec::real(), &workspace.root, &image)

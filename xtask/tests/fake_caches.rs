@@ -80,9 +80,13 @@ fn defect_19_an_engine_that_exports_no_cache_is_said_to_be_one() {
     let to = ["--cache-to", "r.example/c"];
     w.on("inspect", "printf 'Name: default\\nDriver: docker\\nPlatforms: linux/amd64\\n'");
     refused(&w, &to, &["driver `docker`", "classic store", "containerd-snapshotter"]);
+    // Another driver's builder exports caches, and pulls its base image itself.
     w.on("inspect", "printf 'Name: b\\nDriver: remote\\nPlatforms: linux/amd64\\n'");
+    w.on("image", "echo 'Error: No such image' >&2; exit 1");
+    w.on("imagetools", r#"echo '{"digest":"sha256:2","manifests":[]}'"#);
     w.run(&[&WHEELS[..], &to, &["--builder", "b"]].concat()).code(0);
     assert!(calls(&w).contains("buildx bake --file docker/docker-bake.hcl --builder b "));
+    assert!(calls(&w).contains("BASE_IMAGE=debian@sha256:2 ") && !calls(&w).contains("\npull "));
 }
 
 #[test]

@@ -27,7 +27,8 @@ fn a_shell_stands_before_the_build_and_passes_the_exit_status_on() {
         "shell.args.SHELL_FILES=files-build",
         "shell.args.SOURCE_KIND=sdist",
         "shell.args.PYTHONS=cp311",
-        "shell.output=type=docker,name=xtask-wheels/shell:debian12-amd64-cp311-",
+        "shell.output=type=docker ",
+        "shell.tags=xtask-wheels/shell:debian12-amd64-cp311-",
     ] {
         assert!(bake.contains(part), "{part}: {bake}");
     }

@@ -35,6 +35,7 @@ fn the_commands_and_the_exit_status_are_explained() {
       matrix         Show what hosted CI builds on which machine
       build-info     Show what a target's build environment is
       shell          Open the builder of a target as the build sees it, also where a build step failed
+      base-image     Build base images beforehand: build, push, list
       doctor         Say what this machine has and lacks, each missing part with its cure
       setup          Install and start what is missing (apt systems)
       binfmt         Emulate foreign architectures: install, status, uninstall
@@ -101,6 +102,13 @@ fn wheels_explains_its_words_and_switches() {
               - bootstrap: Made from the distribution's packages, or an error
 
               [default: auto]
+
+          --engine <ENGINE>
+              The program that builds; docker where it is there, else podman
+
+              Possible values:
+              - docker: `docker` with buildx
+              - podman: `podman build`
 
           --engine-host <[PLATFORM=]ENGINE>
               The engine: an address (`ssh://user@host`) or a docker context, for every platform or

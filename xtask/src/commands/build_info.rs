@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use super::engine_args::EngineArgs;
+use super::engine_args::{self, EngineArgs};
 use super::{Workspace, native_platform, setup};
 use crate::exec::Exec;
 use crate::pipeline;
@@ -43,6 +43,7 @@ pub fn run(args: &BuildInfoArgs) -> anyhow::Result<ExitCode> {
     let engine = args.engine.engine(&exec, &workspace, &config)?;
     let image = request.targets.first().map_or("", |(target, _)| &target.image);
     setup::engine_platforms(&engine, &workspace.root, image)?;
+    engine_args::announce(&engine)?;
     let live = Live::new(Detail::Steps);
     let mut all = Vec::new();
     for (target, platforms) in &request.targets {

@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use anyhow::Context as _;
 
 use super::Workspace;
-use crate::config::{Cache, CacheSpec, Config, Network, Platform};
-use crate::engine::client::{Client, Endpoint, Tool};
+use crate::config::{Cache, CacheSpec, Config, Network, Platform, Tool};
+use crate::engine::client::{Client, Endpoint};
 use crate::engine::doctor::docker::{self, Version};
 use crate::engine::host::ThisHost;
-use crate::engine::{Engine, cache};
+use crate::engine::{Engine, cache, podman};
 use crate::exec::Exec;
 use crate::report;
 
@@ -19,6 +19,9 @@ const FIRST_TO_ASK: Version = Version::new(0, 17, 0);
 /// Which engine builds, and what it keeps. Each outranks `[engine]` and `[cache]` of wheels.toml.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct EngineArgs {
+    /// The program that builds; docker where it is there, else podman
+    #[arg(long, value_enum)]
+    pub engine: Option<Tool>,
     /// The engine: an address (`ssh://user@host`) or a docker context, for every platform or
     /// (`linux/arm64=ssh://user@host`) for one
     #[arg(long, value_name = "[PLATFORM=]ENGINE")]
@@ -51,7 +54,7 @@ impl EngineArgs {
     ) -> anyhow::Result<Engine> {
         let host = crate::pipeline::prepare_host(exec, &workspace.work)?;
         let mut client = self.client(config)?;
-        if client.host_network {
+        if client.host_network && client.tool.has_builders() {
             let said = exec.read(&client.step(["buildx", "version"])).unwrap_or_default();
             client.asks_leave = docker::read_buildx(&said) >= Some(FIRST_TO_ASK);
         }
@@ -79,7 +82,7 @@ impl EngineArgs {
         }
         let builder = self.builder.clone().or_else(|| settings.builder.clone());
         let host_network = self.network.or(settings.network).is_some();
-        let tool = Tool::default();
+        let tool = self.engine.or(settings.tool).unwrap_or_else(Tool::found);
         Ok(Client { tool, endpoint, nodes, builder, host_network, asks_leave: false })
     }
 
@@ -104,6 +107,10 @@ pub(crate) fn announce(engine: &Engine) -> anyhow::Result<()> {
     }
     for (platform, endpoint) in &engine.client.nodes {
         report::note(&format!("engine for {platform}: {endpoint}"));
+    }
+    if !engine.client.tool.has_builders() {
+        report::note(&format!("engine: {}", engine.client.tool.program()));
+        podman::check(engine)?;
     }
     cache::check(engine, &ThisHost)?;
     for line in cache::describe(&engine.cache) {

@@ -1,5 +1,6 @@
 //! One file per subcommand: its arguments, a plan, a call into the rooms below, a report.
 
+pub mod base_image;
 pub mod binfmt;
 pub mod build_info;
 pub mod check_glibc;

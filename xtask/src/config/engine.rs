@@ -11,7 +11,7 @@ use super::Platform;
 #[serde(deny_unknown_fields)]
 pub struct EngineSettings {
     /// The program that builds; `docker` where absent.
-    pub tool: Option<String>,
+    pub tool: Option<Tool>,
     /// The engine, as an address or a context.
     pub host: Option<String>,
     /// Engines for single platforms: `{ "linux/arm64" = "ssh://user@arm-box" }`.
@@ -21,6 +21,17 @@ pub struct EngineSettings {
     pub builder: Option<String>,
     /// The network of build steps: the engine's own where absent.
     pub network: Option<Network>,
+}
+
+/// The programs that can carry builds out.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Tool {
+    /// `docker` with buildx.
+    #[default]
+    Docker,
+    /// `podman build`.
+    Podman,
 }
 
 /// The network of build steps.

@@ -18,7 +18,7 @@ mod target;
 pub use base_images::BaseImages;
 pub use cache::{Cache, CacheKind, CacheSpec};
 pub use ci::{Ci, Runner};
-pub use engine::{EngineSettings, Network};
+pub use engine::{EngineSettings, Network, Tool};
 #[cfg(test)]
 pub(crate) use load::parse as parse_text;
 pub use load::{ConfigError, load, load_committed};

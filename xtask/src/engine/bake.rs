@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use camino::{Utf8Path, Utf8PathBuf};
+use camino::Utf8Path;
 
 use super::cache;
 use super::client::Client;
@@ -28,9 +28,9 @@ pub struct Bake<'a> {
     pub platform: &'a Platform,
     /// Build arguments.
     pub args: BTreeMap<&'static str, String>,
-    /// Named contexts: name to folder.
-    pub contexts: BTreeMap<&'static str, Utf8PathBuf>,
-    /// What receives the result.
+    /// Named contexts: name to folder, image or layout.
+    pub contexts: BTreeMap<String, String>,
+    /// Where the result goes.
     pub output: Output<'a>,
     /// File that receives the digests, where they are wanted.
     pub metadata: Option<&'a Utf8Path>,
@@ -54,23 +54,44 @@ pub enum Cached {
     ReadAndWritten(String),
 }
 
-/// What receives the result of a call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Where the result of a call goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Output<'a> {
-    /// A folder on this machine.
+    /// Its files, into a folder.
     Folder(&'a Utf8Path),
-    /// The engine, as an image of this name.
-    Image(&'a str),
+    /// It becomes an image.
+    Image(Image<'a>),
+}
+
+/// An image that a call makes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Image<'a> {
+    /// Its reference.
+    pub reference: &'a str,
+    /// Whether it is pushed to the registry that the reference names; else the engine keeps it.
+    pub pushed: bool,
+    /// What it says of itself.
+    pub labels: BTreeMap<&'static str, String>,
 }
 
 impl Output<'_> {
-    /// The value of bake's `output` attribute.
-    fn attribute(self) -> String {
+    fn attributes(&self) -> Vec<String> {
         match self {
             Self::Folder(folder) => {
-                format!("type=local,{}", csv_field(&format!("dest={folder}")))
+                vec![format!("output=type=local,{}", csv_field(&format!("dest={folder}")))]
             }
-            Self::Image(name) => format!("type=docker,name={name}"),
+            Self::Image(image) => {
+                let kind = if image.pushed { "type=image,push=true" } else { "type=docker" };
+                let mut attributes = vec![
+                    format!("output={kind}"),
+                    format!("tags={}", image.reference),
+                    // Nothing but the image under its name; the labels say where it comes from.
+                    "attest=type=provenance,disabled=true".to_owned(),
+                ];
+                let labels = image.labels.iter();
+                attributes.extend(labels.map(|(name, value)| format!("labels.{name}={value}")));
+                attributes
+            }
         }
     }
 }
@@ -106,10 +127,11 @@ impl Bake<'_> {
         for (name, value) in &self.args {
             sets.push(format!("{target}.args.{name}={value}"));
         }
-        for (name, folder) in &self.contexts {
-            sets.push(format!("{target}.contexts.{name}={folder}"));
+        for (name, place) in &self.contexts {
+            sets.push(format!("{target}.contexts.{name}={place}"));
         }
-        sets.push(format!("{target}.output={}", self.output.attribute()));
+        let attributes = self.output.attributes();
+        sets.extend(attributes.into_iter().map(|attribute| format!("{target}.{attribute}")));
         let attributes = cache::attributes(cache, &self.cached, root);
         sets.extend(attributes.into_iter().map(|attribute| format!("{target}.{attribute}")));
         sets.extend(host.secrets().into_iter().map(|secret| format!("{target}.secrets={secret}")));

@@ -6,9 +6,9 @@ use std::time::Duration;
 use camino::Utf8Path;
 use serde::Deserialize;
 
-use super::bootstrap;
 pub use super::image::{BaseImage, Origin};
 use super::{Engine, EngineError};
+use super::{bootstrap, layout};
 use crate::config::{Platform, Target};
 use crate::exec::{ExecError, Step};
 
@@ -62,6 +62,23 @@ pub fn resolve(
     say: &mut dyn FnMut(&str),
 ) -> Result<BaseImage, EngineError> {
     let engine = &engine.on(platform);
+    let image = find(engine, target, platform, ways, work, say)?;
+    if image.origin == Origin::Pulled || !image.contexts.is_empty() || engine.sees_local_images()? {
+        return Ok(image);
+    }
+    say(&format!("handing {} to a builder that does not see the engine's images", image.reference));
+    let layout = layout::of_image(engine, &image.reference, &image.digest)?;
+    Ok(layout.stand_for(image))
+}
+
+fn find(
+    engine: &Engine,
+    target: &Target,
+    platform: &Platform,
+    ways: Ways,
+    work: &Utf8Path,
+    say: &mut dyn FnMut(&str),
+) -> Result<BaseImage, EngineError> {
     let pinned = target.digest.get(platform).map(String::as_str);
     if ways == Ways::Auto {
         if let Some(image) = local(engine, &target.image, pinned, platform)? {
@@ -76,7 +93,16 @@ pub fn resolve(
     }
     let mut reasons = Vec::new();
     if ways != Ways::Bootstrap {
-        match ask(engine, &target.image, pinned)? {
+        let answer = if engine.client.tool.has_builders() {
+            ask(engine, &target.image, pinned)?
+        } else {
+            say(&format!("pulling {} ({platform})", target.image));
+            match pull_unasked(engine, target, pinned, platform)? {
+                Ok(image) => return Ok(image),
+                Err(answer) => answer,
+            }
+        };
+        match answer {
             Answer::Digest(digest) => {
                 say(&format!("pulling {} ({platform})", target.image));
                 return pull(engine, &target.image, &digest, platform);
@@ -126,7 +152,7 @@ pub fn unresolved(target: &Target, platform: &Platform) -> BaseImage {
     let reference =
         digest.map_or_else(|| target.image.clone(), |digest| by_digest(&target.image, digest));
     let digest = digest.cloned().unwrap_or_else(|| "unpinned".to_owned());
-    BaseImage { reference, digest, origin: Origin::Pulled }
+    BaseImage::new(reference, digest, Origin::Pulled)
 }
 
 fn refused(target: &Target, pinned: Option<&str>, said: &str) -> EngineError {
@@ -160,6 +186,8 @@ fn local(
     let step = engine.client.step(["image", "inspect", "--format", "{{json .}}", &reference]);
     let text = match engine.query(&step) {
         Ok(text) => text,
+        // A builder elsewhere needs no engine here; without one, there is no image here either.
+        Err(EngineError::Gone { .. }) if !engine.sees_local_images()? => return Ok(None),
         Err(error @ (EngineError::Gone { .. } | EngineError::Exec(_))) => return Err(error),
         Err(_) => return Ok(None),
     };
@@ -170,7 +198,7 @@ fn local(
     let digests = found.repo_digests.unwrap_or_default();
     let digest = digests.iter().find_map(|entry| entry.split_once('@')).map(|(_, d)| d.to_owned());
     let digest = digest.unwrap_or(found.id);
-    Ok(Some(BaseImage { reference, digest, origin: Origin::Local }))
+    Ok(Some(BaseImage::new(reference, digest, Origin::Local)))
 }
 
 /// `image` pinned to `digest`, its tag left out: `debian@sha256:…`.
@@ -205,12 +233,45 @@ fn ask(engine: &Engine, image: &str, pinned: Option<&str>) -> Result<Answer, Eng
                 EngineError::Client { said, .. } | EngineError::Gone { said } => said.clone(),
                 other => other.to_string(),
             };
-            let said = said.trim_start_matches("ERROR: ").trim().to_owned();
-            let has_not = ["not found", "MANIFEST_UNKNOWN", "manifest unknown", "404 Not Found"];
-            let refused = has_not.iter().any(|word| said.contains(word));
-            Ok(if refused { Answer::Refused(said) } else { Answer::Silent(said) })
+            Ok(told(&said))
         }
     }
+}
+
+/// Pulls without asking first, with a program that cannot ask; what the registry said where that failed.
+/// Without a pinned digest it makes a tag, which only happens where the engine has none of that name, or
+/// where a pull was asked for.
+fn pull_unasked(
+    engine: &Engine,
+    target: &Target,
+    pinned: Option<&str>,
+    platform: &Platform,
+) -> Result<Result<BaseImage, Answer>, EngineError> {
+    let image = &target.image;
+    let reference = pinned.map_or_else(|| image.clone(), |digest| by_digest(image, digest));
+    let wanted = platform.to_string();
+    let args = ["pull", "--quiet", "--platform", &wanted, &reference];
+    match engine.query(&engine.client.step(args).timeout(PULL_LIMIT)) {
+        Ok(_) => {
+            let image = local(engine, image, pinned, platform)?.ok_or_else(|| {
+                EngineError::Base(format!("`{reference}` was pulled and is not for {platform}"))
+            })?;
+            Ok(Ok(BaseImage { origin: Origin::Pulled, ..image }))
+        }
+        Err(EngineError::Exec(ExecError::TimedOut { .. })) => {
+            Ok(Err(Answer::Silent(format!("no answer within {} s", PULL_LIMIT.as_secs()))))
+        }
+        Err(EngineError::Client { said, .. } | EngineError::Gone { said }) => Ok(Err(told(&said))),
+        Err(error) => Err(error),
+    }
+}
+
+/// What a registry's refusal means.
+fn told(said: &str) -> Answer {
+    let said = said.trim_start_matches("ERROR: ").trim_start_matches("Error: ").trim().to_owned();
+    let has_not = ["not found", "MANIFEST_UNKNOWN", "manifest unknown", "404 Not Found"];
+    let refused = has_not.iter().any(|word| said.contains(word));
+    if refused { Answer::Refused(said) } else { Answer::Silent(said) }
 }
 
 /// Pulls by digest, so that no tag of the user's is made or moved.
@@ -221,6 +282,10 @@ fn pull(
     platform: &Platform,
 ) -> Result<BaseImage, EngineError> {
     let reference = by_digest(image, digest);
+    if !engine.sees_local_images()? {
+        // The builder pulls it into its own store.
+        return Ok(BaseImage::new(reference, digest, Origin::Pulled));
+    }
     let platform = platform.to_string();
     let args = ["pull", "--quiet", "--platform", &platform, &reference];
     let step = engine.client.step(args).timeout(PULL_LIMIT);
@@ -231,7 +296,7 @@ fn pull(
         )),
         other => other,
     })?;
-    Ok(BaseImage { reference, digest: digest.to_owned(), origin: Origin::Pulled })
+    Ok(BaseImage::new(reference, digest, Origin::Pulled))
 }
 
 #[cfg(test)]

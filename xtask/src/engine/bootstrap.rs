@@ -10,6 +10,7 @@ use camino::Utf8Path;
 use serde::Serialize;
 
 use super::image::{BaseImage, Origin};
+use super::layout::{self, Layout};
 use super::{Engine, EngineError, archive};
 use crate::config::{Bootstrap, BootstrapTool, Platform, Target};
 use crate::digest;
@@ -62,11 +63,17 @@ pub(super) fn present(
 ) -> Result<Option<BaseImage>, EngineError> {
     let Some(bootstrap) = &target.bootstrap else { return Ok(None) };
     let reference = reference(bootstrap, platform);
-    let step = engine.client.step(["image", "inspect", "--format", "{{.Id}}", &reference]);
+    let step = engine.client.step([
+        "image",
+        "inspect",
+        "--format",
+        engine.client.tool.digest_format(),
+        &reference,
+    ]);
     match engine.query(&step) {
-        Ok(id) => {
-            let digest = id.trim().to_owned();
-            Ok(Some(BaseImage { reference, digest, origin: Origin::Bootstrapped }))
+        Ok(id) => Ok(Some(BaseImage::new(reference, id.trim(), Origin::Bootstrapped))),
+        Err(EngineError::Gone { .. }) if !engine.sees_local_images()? => {
+            Ok(Layout::present(engine, &reference).map(|layout| handed_in(&layout, reference)))
         }
         Err(error @ (EngineError::Gone { .. } | EngineError::Exec(_))) => Err(error),
         Err(_) => Ok(None),
@@ -147,9 +154,24 @@ pub(super) fn make(
     }
     let reference = reference(bootstrap, platform);
     let digest = archive::write(&rootfs, &image, platform, &reference)?;
+    if !engine.sees_local_images()? {
+        let layout = layout::unpack(engine, &image, &reference)?;
+        return Ok(handed_in(&layout, reference));
+    }
     say(&format!("loading {reference}"));
     engine.query(&engine.client.step(["load", "--quiet"]).stdin(&image))?;
-    Ok(BaseImage { reference, digest, origin: Origin::Bootstrapped })
+    if !engine.client.tool.has_builders() {
+        // It writes a manifest of its own.
+        return present(engine, target, platform)?.ok_or_else(|| {
+            EngineError::Base(format!("`{reference}` was loaded and is not there"))
+        });
+    }
+    Ok(BaseImage::new(reference, digest, Origin::Bootstrapped))
+}
+
+/// An image that no engine of this machine has, for a builder elsewhere.
+fn handed_in(layout: &Layout, reference: String) -> BaseImage {
+    layout.stand_for(BaseImage::new(reference, layout.digest(), Origin::Bootstrapped))
 }
 
 /// Where a key ring comes from.

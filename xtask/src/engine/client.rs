@@ -9,23 +9,48 @@ use std::str::FromStr;
 
 use serde::Deserialize;
 
-use crate::config::Platform;
+use super::podman;
+use super::progress::{Follow, Progress};
+use crate::config::{Platform, Tool};
 use crate::exec::Step;
 
-/// The programs that can carry builds out.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, clap::ValueEnum)]
-#[serde(rename_all = "lowercase")]
-pub enum Tool {
-    /// `docker` with buildx.
-    #[default]
-    Docker,
-}
-
 impl Tool {
+    /// docker where `PATH` has it, else podman where it has that.
+    pub fn found() -> Self {
+        let folders = std::env::var_os("PATH").unwrap_or_default();
+        let has = |tool: Self| {
+            std::env::split_paths(&folders).any(|folder| folder.join(tool.program()).is_file())
+        };
+        if !has(Self::Docker) && has(Self::Podman) { Self::Podman } else { Self::Docker }
+    }
+
     /// The program's name.
     pub fn program(self) -> &'static str {
         match self {
             Self::Docker => "docker",
+            Self::Podman => "podman",
+        }
+    }
+
+    /// Whether it has bake, builders of several drivers, and what comes with them: caches outside of
+    /// the engine, registries that are asked without pulling, images in the place of stages.
+    pub fn has_builders(self) -> bool {
+        self == Self::Docker
+    }
+
+    /// What stands for the digest of an image in its `image inspect --format`.
+    pub(super) fn digest_format(self) -> &'static str {
+        match self {
+            Self::Docker => "{{.Id}}",
+            Self::Podman => "{{.Digest}}",
+        }
+    }
+
+    /// Follows what it prints during a build.
+    pub(super) fn follow(self) -> Box<dyn Follow> {
+        match self {
+            Self::Docker => Box::new(Progress::default()),
+            Self::Podman => Box::new(podman::Progress::default()),
         }
     }
 }

@@ -1,5 +1,7 @@
 //! What a base image is, whichever way it came.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 /// Where a base image came from.
@@ -34,4 +36,15 @@ pub struct BaseImage {
     pub digest: String,
     /// Where it came from.
     pub origin: Origin,
+    /// The named contexts that a build has to be given with it: the image itself, where the builder
+    /// does not see those of the engine, and what was built on it beforehand.
+    pub contexts: BTreeMap<String, String>,
+}
+
+impl BaseImage {
+    /// An image that builders find by its reference.
+    pub fn new(reference: impl Into<String>, digest: impl Into<String>, origin: Origin) -> Self {
+        let (reference, digest) = (reference.into(), digest.into());
+        Self { reference, digest, origin, contexts: BTreeMap::new() }
+    }
 }

@@ -15,6 +15,9 @@ pub mod doctor;
 pub mod failure;
 pub mod host;
 pub mod image;
+pub mod layout;
+pub mod podman;
+pub mod prebuilt;
 pub mod progress;
 pub mod registry;
 pub mod setup;
@@ -29,7 +32,7 @@ use self::bake::Bake;
 use self::builder::Builder;
 use self::client::Client;
 use self::host::HostSettings;
-use self::progress::{Event, Progress};
+use self::progress::Event;
 use crate::config::{Cache, Platform};
 use crate::exec::{Exec, ExecError, Step};
 
@@ -79,6 +82,9 @@ impl Engine {
 
     /// The platforms that can be built for, natively or emulated, on any of the engines.
     pub fn platforms(&self) -> Result<Vec<Platform>, EngineError> {
+        if !self.client.tool.has_builders() {
+            return podman::platforms(self);
+        }
         let mut platforms = self.builder()?.platforms;
         for platform in self.client.nodes.keys() {
             // Asked, not believed: a machine that is away has to be said before anything begins.
@@ -99,8 +105,19 @@ impl Engine {
         Ok(Builder::read(&text))
     }
 
+    /// Whether builds see the images that the engine has.
+    ///
+    /// # Errors
+    /// When there is no such builder.
+    pub fn sees_local_images(&self) -> Result<bool, EngineError> {
+        Ok(!self.client.tool.has_builders() || self.builder()?.sees_local_images())
+    }
+
     /// Whether client and buildx are new enough; `false` also where they do not answer.
     pub fn is_new_enough(&self) -> bool {
+        if !self.client.tool.has_builders() {
+            return true; // Its own check says more.
+        }
         let version = self.client.step(["version", "--format", "{{json .}}"]);
         let (_, state) = doctor::docker::read_version(&self.exec.capture(&version));
         let engine = match state {
@@ -109,7 +126,10 @@ impl Engine {
         };
         let buildx = self.exec.read(&self.client.step(["buildx", "version"]));
         let buildx = buildx.ok().and_then(|text| doctor::docker::read_buildx(&text));
-        engine && buildx.is_some_and(|found| found >= doctor::docker::OLDEST_BUILDX)
+        // A builder elsewhere needs no engine here.
+        let elsewhere = || self.builder().is_ok_and(|builder| !builder.is_the_engines_own());
+        (engine || elsewhere())
+            && buildx.is_some_and(|found| found >= doctor::docker::OLDEST_BUILDX)
     }
 
     /// Runs a short question to the engine; a failure is named for what it is.
@@ -124,9 +144,16 @@ impl Engine {
     }
 
     /// The call that carries out `bake`.
-    pub fn bake_step(&self, bake: &Bake<'_>) -> Step {
+    ///
+    /// # Errors
+    /// [`EngineError::Unusable`] for what the program cannot do.
+    pub fn bake_step(&self, bake: &Bake<'_>) -> Result<Step, EngineError> {
         let client = self.client.on(bake.platform);
-        bake.step(&client, &self.root, &self.host, &self.cache)
+        if client.tool.has_builders() {
+            Ok(bake.step(&client, &self.root, &self.host, &self.cache))
+        } else {
+            podman::step(bake, &client, &self.root, &self.host)
+        }
     }
 
     /// Carries out one bake call. Everything it prints goes to `log` as text, without the host's
@@ -140,13 +167,13 @@ impl Engine {
         log: &Utf8Path,
         on_event: &mut dyn FnMut(&Event),
     ) -> Result<(), EngineError> {
-        let step = self.bake_step(bake);
+        let step = self.bake_step(bake)?;
         if let Some(folder) = log.parent() {
             fs_err::create_dir_all(folder)?;
         }
         let mut file = fs_err::OpenOptions::new().create(true).append(true).open(log)?;
         writeln!(file, "$ {step}")?;
-        let mut progress = Progress::default();
+        let mut progress = self.client.tool.follow();
         let mut said: Vec<String> = Vec::new();
         let mut log_error = None;
         let finished = self.exec.lines(&step, MAX_LINE, &mut |_, line| {

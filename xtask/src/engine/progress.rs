@@ -111,6 +111,24 @@ pub struct FailedStep {
     pub tail: Vec<String>,
 }
 
+/// Follows what the client prints during one build.
+pub trait Follow {
+    /// Takes one line of its output; whatever it is, it ends in events.
+    fn line(&mut self, line: &[u8]) -> Vec<Event>;
+    /// The step at which the build failed, if one did.
+    fn failed(&self) -> Option<FailedStep>;
+}
+
+impl Follow for Progress {
+    fn line(&mut self, line: &[u8]) -> Vec<Event> {
+        Progress::line(self, line)
+    }
+
+    fn failed(&self) -> Option<FailedStep> {
+        Progress::failed(self)
+    }
+}
+
 impl Progress {
     /// Takes one line of the client's standard error; whatever it is, it ends in events.
     pub fn line(&mut self, line: &[u8]) -> Vec<Event> {

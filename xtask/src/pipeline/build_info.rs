@@ -86,6 +86,19 @@ impl BuildInfo {
         Some((field, text(value(self, field)), text(value(other, field))))
     }
 
+    /// This report, with the pre-built image that `interpreter` was taken from noted beside it.
+    #[must_use]
+    pub fn built_on(mut self, interpreter: &str, prebuilt: Option<&str>) -> Self {
+        let list = self.rest.get_mut("interpreters").and_then(|list| list.as_array_mut());
+        let of_it = list.into_iter().flatten().filter(|entry| entry["id"] == interpreter);
+        for entry in of_it.filter_map(serde_json::Value::as_object_mut) {
+            if let Some(image) = prebuilt {
+                entry.insert("base_image".to_owned(), image.into());
+            }
+        }
+        self
+    }
+
     /// This report with the interpreters of `earlier` added, where both are of one environment.
     #[must_use]
     pub fn joined(mut self, earlier: Option<&Self>) -> Self {

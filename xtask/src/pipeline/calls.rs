@@ -4,16 +4,21 @@ use std::collections::BTreeMap;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
+use super::base_images;
 use super::env::Context;
 use super::source::{PreparedSource, SOURCE_DATE_EPOCH};
 use super::state::State;
 use crate::config::{Config, Target};
-use crate::engine::bake::{Bake, Cached, Output};
+use crate::engine::bake::{Bake, Cached, Image, Output};
 use crate::engine::base::{self, BaseImage};
 use crate::plan::{Job, Plan, smoke_inputs};
 
 /// The arguments that every bake target of a job shares.
-fn common_args(config: &Config, job: &Job, base: &BaseImage) -> BTreeMap<&'static str, String> {
+pub(super) fn common_args(
+    config: &Config,
+    job: &Job,
+    base: &BaseImage,
+) -> BTreeMap<&'static str, String> {
     let build = &config.build;
     let mut args = environment_args(config, &job.target, base);
     let providers: Vec<_> = build.providers.iter().map(|provider| provider.as_str()).collect();
@@ -65,7 +70,7 @@ fn smoke_args(config: &Config) -> [(&'static str, String); 2] {
 fn source(
     source: &PreparedSource,
     args: &mut BTreeMap<&'static str, String>,
-) -> (&'static str, BTreeMap<&'static str, Utf8PathBuf>) {
+) -> (&'static str, BTreeMap<String, String>) {
     match source {
         PreparedSource::Sdist { spec, sha256 } => {
             args.insert("SDIST", spec.clone());
@@ -73,7 +78,8 @@ fn source(
             ("wheel-builder", BTreeMap::new())
         }
         PreparedSource::Packed { folder, .. } => {
-            ("wheel-builder-local", BTreeMap::from([("package", folder.clone())]))
+            let package = ("package".to_owned(), folder.to_string());
+            ("wheel-builder-local", BTreeMap::from([package]))
         }
     }
 }
@@ -90,12 +96,14 @@ pub(super) fn shell<'a>(
     args.extend(build_args(place.config));
     args.extend(smoke_args(place.config));
     let (target, mut contexts) = source(place.source, &mut args);
+    contexts.extend(base.contexts.clone());
     if state.source {
         let kind = if target == "wheel-builder" { "sdist" } else { "local" };
         args.insert("SOURCE_KIND", kind.to_owned());
     }
     if state.wheel {
-        contexts.insert("wheel", place.work.join("jobs").join(job.slug()).join("smoke-wheel"));
+        let wheel = place.work.join("jobs").join(job.slug()).join("smoke-wheel");
+        contexts.insert("wheel".to_owned(), wheel.into());
     }
     args.insert("SHELL_PARENT", state.parent.to_owned());
     args.insert("SHELL_FILES", state.files.to_owned());
@@ -104,7 +112,7 @@ pub(super) fn shell<'a>(
         platform: &job.platform,
         args,
         contexts,
-        output: Output::Image(image),
+        output: Output::Image(Image { reference: image, pushed: false, labels: BTreeMap::new() }),
         metadata: None,
         no_cache: false,
         cached: Cached::Read(job.slug()),
@@ -121,7 +129,8 @@ pub(super) fn build<'a>(
 ) -> Bake<'a> {
     let mut args = common_args(ctx.config, job, base);
     args.extend(build_args(ctx.config));
-    let (target, contexts) = source(ctx.source, &mut args);
+    let (target, mut contexts) = source(ctx.source, &mut args);
+    contexts.extend(base.contexts.clone());
     Bake {
         target,
         platform: &job.platform,
@@ -150,11 +159,13 @@ pub(super) fn smoke<'a>(
     if !without.is_empty() {
         args.insert("SMOKE_WITHOUT", without.join(" "));
     }
+    let mut contexts = base.contexts.clone();
+    contexts.insert("wheel".to_owned(), wheel.into());
     Bake {
         target: "smoke",
         platform: &job.platform,
         args,
-        contexts: BTreeMap::from([("wheel", wheel)]),
+        contexts,
         output: Output::Folder(output),
         metadata: None,
         no_cache: ctx.no_cache,
@@ -175,14 +186,19 @@ pub fn commands(ctx: &Context<'_>, plan: &Plan) -> String {
             base::unresolved(&job.target, &job.platform)
         });
         let export = ctx.work.join("jobs").join(job.slug()).join("export");
+        let base = base_images::at_hand(ctx, job, &base).unwrap_or(base);
         let mut bake = build(ctx, job, &base, &export);
         bake.progress = "plain";
-        lines.push(ctx.engine.bake_step(&bake).to_string());
+        lines.push(printed(ctx, &bake));
         lines.push("# then xtask audits the wheel, gives it its tag, and tests it:".to_owned());
         let wheel = ctx.work.join("jobs").join(job.slug()).join("smoke-wheel");
         let output = ctx.work.join("jobs").join(job.slug()).join("smoke");
         let bake = smoke(ctx, job, &base, wheel, &output, "plain");
-        lines.push(ctx.engine.bake_step(&bake).to_string());
+        lines.push(printed(ctx, &bake));
     }
     lines.join("\n")
+}
+
+fn printed(ctx: &Context<'_>, bake: &Bake<'_>) -> String {
+    ctx.engine.bake_step(bake).map_or_else(|error| format!("# {error}"), |step| step.to_string())
 }

@@ -10,6 +10,7 @@ use thiserror::Error;
 use crate::audit::Settings;
 use crate::config::Config;
 use crate::engine::host::{HostSettings, SECRET_LIMIT, ThisHost};
+use crate::engine::prebuilt::Finder;
 use crate::engine::{Engine, EngineError};
 use crate::exec::{Exec, Step};
 use crate::store::{Store, StoreError};
@@ -29,6 +30,8 @@ pub struct Context<'a> {
     pub committing: Mutex<()>,
     /// xtask's own folder, `target/xtask`.
     pub work: Utf8PathBuf,
+    /// Looks for base images that were built beforehand.
+    pub prebuilt: Finder,
     /// Where the source comes from.
     pub source: &'a super::PreparedSource,
     /// Keys of all jobs of the run.

@@ -1,7 +1,5 @@
 //! The environment of a target by itself, without building anything in it.
 
-use std::collections::BTreeMap;
-
 use camino::Utf8Path;
 
 use super::build_info::BuildInfo;
@@ -49,7 +47,7 @@ pub fn environment(
         target: "build-info",
         platform: place.platform,
         args,
-        contexts: BTreeMap::new(),
+        contexts: base.contexts.clone(),
         output: Output::Folder(&output),
         metadata: None,
         no_cache: false,

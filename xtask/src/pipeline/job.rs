@@ -5,6 +5,7 @@ use std::time::SystemTime;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
+use super::base_images;
 use super::build_info::BuildInfo;
 use super::calls;
 use super::env::{Context, PipelineError};
@@ -14,6 +15,7 @@ use crate::audit::{Audit, Finding, Promise, Settings, Severity, audit_wheel};
 use crate::config::{Libc, TagPolicy};
 use crate::digest;
 use crate::engine::base::BaseImage;
+use crate::engine::prebuilt::Prebuilt;
 use crate::plan::Job;
 use crate::policy::{self, Arch, GlibcVersion, PlatformTag};
 use crate::report::{self, Stage, Watch};
@@ -37,15 +39,18 @@ pub(super) fn run(
 ) -> Result<Done, PipelineError> {
     let title = job.title();
     let workspace = Workspace::new(&ctx.work, job)?;
+    let (base, prebuilt) = base_images::prepared(ctx, job, base, watch)?;
+    let (base, prebuilt) = (&base, prebuilt.as_ref());
     let built = match workspace.built(&job.build_key).filter(|_| !ctx.force) {
         Some(built) => {
             watch.note(&format!("{title}: built by an earlier run, taking it up from there"));
             built
         }
-        None => build(ctx, job, base, &workspace, log, watch)?,
+        None => build(ctx, job, base, prebuilt, &workspace, log, watch)?,
     };
     watch.stage(&title, Stage::Audit);
     let info = build_info(&workspace, job)?;
+    let info = info.built_on(&job.interpreter.to_string(), built.prebuilt.as_deref());
     let raw = pick_wheel(&workspace, &built, job)?;
     let wheel = audited(ctx, job, &info, &raw, &workspace)?;
     let smoke = if ctx.smoke {
@@ -64,6 +69,7 @@ fn build(
     ctx: &Context<'_>,
     job: &Job,
     base: &BaseImage,
+    prebuilt: Option<&Prebuilt>,
     workspace: &Workspace,
     log: &Utf8Path,
     watch: &dyn Watch,
@@ -73,7 +79,7 @@ fn build(
     let export = workspace.new_export()?;
     let bake = calls::build(ctx, job, base, &export);
     ctx.engine.bake(&bake, log, &mut |event| watch.event(&title, event))?;
-    Ok(workspace.keep(&export, &job.build_key, base)?)
+    Ok(workspace.keep(&export, &job.build_key, base, prebuilt)?)
 }
 
 fn build_info(workspace: &Workspace, job: &Job) -> Result<BuildInfo, PipelineError> {

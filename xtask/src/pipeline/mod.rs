@@ -4,6 +4,7 @@
 //! that a later run takes up where this one ended, however it ended.
 
 mod auditwheel;
+mod base_images;
 mod build_info;
 mod calls;
 mod env;
@@ -22,6 +23,7 @@ mod survey;
 mod work;
 
 pub use auditwheel::{AuditwheelPackage, PackageError, auditwheel};
+pub use base_images::{Made, Making, current as current_base_images, make_all};
 pub use build_info::BuildInfo;
 pub use calls::commands;
 pub use env::{Context, PipelineError, prepare_host};

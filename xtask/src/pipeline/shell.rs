@@ -97,8 +97,10 @@ impl ShellImage {
 impl Drop for ShellImage {
     fn drop(&mut self) {
         // Its layers stay in the build cache. Where this fails `clean --images` finds it.
-        let _ =
-            self.engine.exec.capture(&Step::new("docker", ["image", "rm", "--force", &self.name]));
+        let _ = self
+            .engine
+            .exec
+            .capture(&self.engine.client.step(["image", "rm", "--force", &self.name]));
     }
 }
 

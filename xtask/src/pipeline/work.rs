@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::state::Failed;
 use crate::digest;
 use crate::engine::base::{BaseImage, Origin};
+use crate::engine::prebuilt::Prebuilt;
 use crate::plan::Job;
 
 /// What the build left, and what it was built for.
@@ -22,6 +23,9 @@ pub(super) struct Built {
     pub(super) digest: String,
     /// Where it came from.
     pub(super) origin: Origin,
+    /// The pre-built base image that it was built on, where there was one.
+    #[serde(default)]
+    pub(super) prebuilt: Option<String>,
     /// The files, with their hashes.
     pub(super) files: Vec<(String, String)>,
 }
@@ -87,7 +91,13 @@ impl Workspace {
 
     /// Takes over what was exported and marks it with the key. The mark comes last: without it, or
     /// with another key, the folder counts for nothing.
-    pub(super) fn keep(&self, export: &Utf8Path, key: &str, base: &BaseImage) -> io::Result<Built> {
+    pub(super) fn keep(
+        &self,
+        export: &Utf8Path,
+        key: &str,
+        base: &BaseImage,
+        prebuilt: Option<&Prebuilt>,
+    ) -> io::Result<Built> {
         let mut files = Vec::new();
         for entry in fs_err::read_dir(export)? {
             let path = Utf8PathBuf::try_from(entry?.path()).map_err(io::Error::other)?;
@@ -111,6 +121,7 @@ impl Workspace {
             image: base.reference.clone(),
             digest: base.digest.clone(),
             origin: base.origin,
+            prebuilt: prebuilt.map(|image| format!("{}@{}", image.reference, image.digest)),
             files,
         };
         let draft = self.folder.join("built.json.draft");

@@ -7,10 +7,12 @@
 
 mod key;
 mod matrix;
+mod recipe;
 mod request;
 
 pub use key::{Inputs, smoke_inputs};
 pub use matrix::{MatrixEntry, NoRunner, matrix};
+pub use recipe::{Recipe, recipe};
 pub use request::{PlanError, Request, parse_words};
 
 use serde::Serialize;

@@ -53,6 +53,9 @@ impl Workspace {
         }
         fs_err::write(root.join("wheels.toml"), WHEELS_TOML).unwrap();
         fs_err::write(root.join("docker/docker-bake.hcl"), "").unwrap();
+        let dockerfile = "FROM debian:12 AS base\nCOPY scripts/a.sh /\nFROM base AS interpreter\n";
+        fs_err::write(root.join("docker/Dockerfile.wheels"), dockerfile).unwrap();
+        fs_err::write(root.join("scripts/a.sh"), "true\n").unwrap();
         let script = include_str!("../fixtures/fake-docker.sh");
         fs_err::create_dir_all(top.join("bin")).unwrap();
         let docker = top.join("bin/docker");

@@ -35,6 +35,37 @@ fn defect_01_every_target_exports_a_stage_made_for_it() {
 }
 
 #[test]
+fn podman_makes_the_same_stages_of_the_same_arguments() {
+    for (target, stage, source) in xtask::engine::podman::TARGETS {
+        let printed = print(target, &[]);
+        assert_eq!(printed["target"], stage, "{target}");
+        let fixed = printed["args"]["SOURCE_KIND"].as_str();
+        assert_eq!(fixed, source, "{target}");
+    }
+}
+
+#[test]
+fn the_network_of_the_machine_reaches_every_target_and_changes_nothing_else() {
+    let text = fs_err::read_to_string(repository().join("docker/docker-bake.hcl")).unwrap();
+    let laid_over = fs_err::read_to_string(repository().join("docker/host-network.yaml")).unwrap();
+    let targets = text.lines().filter_map(|line| line.strip_prefix("target \"")?.split('"').next());
+    for target in targets.filter(|name| !name.starts_with('_')) {
+        assert!(laid_over.contains(&format!("\n  {target}: ")), "{target}");
+        let output = Command::new("docker")
+            .args(["buildx", "bake", "--file", "docker/docker-bake.hcl"])
+            .args(["--file", "docker/host-network.yaml", "--print", target])
+            .current_dir(repository())
+            .output()
+            .unwrap();
+        let whole: Value = serde_json::from_str(&ran(&output, 0).0).unwrap();
+        let mut with = whole["target"][target].clone();
+        // Newer clients show it.
+        with.as_object_mut().unwrap().remove("network");
+        assert_eq!(with, print(target, &[]), "{target}");
+    }
+}
+
+#[test]
 fn defect_04_every_variable_can_be_set_from_the_environment() {
     let text = fs_err::read_to_string(repository().join("docker/docker-bake.hcl")).unwrap();
     let names: Vec<&str> = text

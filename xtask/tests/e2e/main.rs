@@ -8,6 +8,9 @@ mod common;
 mod alpine;
 mod bake;
 mod build;
+mod engines;
+#[cfg(feature = "e2e-full")]
+mod engines_full;
 mod interpreters;
 mod interrupt;
 mod managed;

@@ -10,14 +10,14 @@ use camino::{Utf8Path, Utf8PathBuf};
 use crate::workspace::{Workspace, debian_12, sh};
 
 /// Debian's `docker-registry`, on a free port of the loopback interface, stopped at the end.
-struct Registry {
+pub(crate) struct Registry {
     child: Child,
-    port: u16,
+    pub(crate) port: u16,
     _dir: tempfile::TempDir,
 }
 
 impl Registry {
-    fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let folder = Utf8PathBuf::try_from(dir.path().to_owned()).unwrap();
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();

@@ -15,6 +15,7 @@ use crate::audit::Settings;
 use crate::config::{Config, Platform};
 use crate::engine::Engine;
 use crate::engine::base::Ways;
+use crate::engine::prebuilt::Finder;
 use crate::exec::Exec;
 use crate::pipeline::{self, Context, Options, PreparedSource, Room, RunReport, Survey};
 use crate::plan::{self, Plan};
@@ -173,6 +174,7 @@ impl Session {
             store: &self.store,
             committing: Mutex::new(()),
             work: workspace.work.clone(),
+            prebuilt: Finder::new(self.config.base_images.repository.as_deref()),
             source: &self.source,
             keys: self.plan.jobs.iter().map(|job| job.key.clone()).collect(),
             no_cache: args.no_cache,

@@ -1,0 +1,219 @@
+//! Engines other than the one of this machine, base images and caches that go from one to the other
+//! through a registry, and podman. Minutes each: `cargo xtask ci --full`.
+
+use std::io::{Read as _, Write as _};
+use std::net::Shutdown;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use crate::engines::{CP311, build_log};
+use crate::registry::Registry;
+use crate::workspace::{Workspace, debian_12, ran, sh};
+
+/// A second engine of this machine with everything of its own, stopped at the end. It has a bridge of
+/// its own, too: without any (`--bridge=none`) `dockerd` removes the one of the first engine.
+struct Second {
+    child: Child,
+    folder: Utf8PathBuf,
+    bridge: String,
+    _dir: tempfile::TempDir,
+}
+
+impl Second {
+    fn start() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = Utf8PathBuf::try_from(dir.path().canonicalize().unwrap()).unwrap();
+        let bridge = format!("xtask{}", std::process::id());
+        sh("ip", &["link", "add", &bridge, "type", "bridge"]);
+        sh("ip", &["addr", "add", "10.213.77.1/24", "dev", &bridge]);
+        let features = r#"{"features": {"containerd-snapshotter": true}}"#;
+        fs_err::write(folder.join("daemon.json"), features).unwrap();
+        let child = Command::new("dockerd")
+            .args(["--config-file", folder.join("daemon.json").as_str()])
+            .args(["--data-root", folder.join("data").as_str()])
+            .args(["--exec-root", folder.join("exec").as_str()])
+            .args(["--pidfile", folder.join("pid").as_str()])
+            .args(["--host", &format!("unix://{folder}/docker.sock")])
+            .args(["--bridge", &bridge, "--iptables=false", "--ip6tables=false"])
+            .stdout(Stdio::null())
+            .stderr(fs_err::File::create(folder.join("log")).unwrap().into_parts().0)
+            .spawn()
+            .unwrap();
+        let second = Self { child, folder, bridge, _dir: dir };
+        let start = Instant::now();
+        while !second.docker(&["info"]).status.success() {
+            let log = fs_err::read_to_string(second.folder.join("log")).unwrap_or_default();
+            assert!(start.elapsed() < Duration::from_secs(60), "no second engine:\n{log}");
+            std::thread::sleep(Duration::from_millis(200));
+        }
+        second
+    }
+
+    fn host(&self) -> String {
+        format!("unix://{}/docker.sock", self.folder)
+    }
+
+    fn docker(&self, args: &[&str]) -> std::process::Output {
+        Command::new("docker").args(args).env("DOCKER_HOST", self.host()).output().unwrap()
+    }
+}
+
+impl Drop for Second {
+    fn drop(&mut self) {
+        // SIGTERM, so that it takes its containerd and its mounts with it.
+        let _ = Command::new("kill").arg(self.child.id().to_string()).status();
+        let _ = self.child.wait();
+        let _ = Command::new("ip").args(["link", "del", &self.bridge]).status();
+    }
+}
+
+/// The builder inside an engine, offered as a `buildkitd` of its own: what the driver `remote` speaks is
+/// what `dockerd` speaks behind its `/grpc` (docker/docker, `api/server/router/grpc`).
+fn offer_builder(engine: &Utf8Path, socket: &Utf8Path) {
+    let listener = UnixListener::bind(socket).unwrap();
+    let engine = engine.to_owned();
+    std::thread::spawn(move || {
+        for client in listener.incoming().take(1000) {
+            let (Ok(client), engine) = (client, engine.clone()) else { continue };
+            std::thread::spawn(move || relay(client, &engine));
+        }
+    });
+}
+
+fn relay(client: UnixStream, engine: &Utf8Path) {
+    let Ok(mut server) = UnixStream::connect(engine) else { return };
+    let upgrade = "POST /grpc HTTP/1.1\r\nHost: d\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n";
+    server.write_all(upgrade.as_bytes()).unwrap();
+    let mut head = Vec::new();
+    let mut byte = [0];
+    while !head.ends_with(b"\r\n\r\n") && server.read(&mut byte).unwrap_or(0) == 1 {
+        head.push(byte[0]);
+    }
+    let copy = |mut from: UnixStream, mut to: UnixStream| {
+        let _ = std::io::copy(&mut from, &mut to);
+        let _ = to.shutdown(Shutdown::Write);
+    };
+    let (up, down) = (client.try_clone().unwrap(), server.try_clone().unwrap());
+    let other = std::thread::spawn(move || copy(up, down));
+    copy(server, client);
+    let _ = other.join();
+}
+
+/// A workspace whose Debian 12 is `image`, and which makes none itself.
+fn pulling(image: &str) -> Workspace {
+    Workspace::new(|toml| {
+        let toml = toml.replace("image = \"debian:12\"\n", &format!("image = \"{image}\"\n"));
+        let lines = toml.lines().filter(|line| !line.contains("suite = \"bookworm\""));
+        lines.collect::<Vec<_>>().join("\n")
+    })
+}
+
+fn target(args: &[&'static str]) -> Vec<&'static str> {
+    args.iter().map(|&word| if word == "debian:12" { "debian12" } else { word }).collect()
+}
+
+/// Only root starts engines.
+fn may_start_engines() -> bool {
+    rustix::process::geteuid().is_root()
+}
+
+#[test]
+fn a_second_engine_gets_base_images_and_caches_from_the_registry() {
+    if !may_start_engines() {
+        return;
+    }
+    let registry = Registry::start();
+    let image = format!("127.0.0.1:{}/debian:12", registry.port);
+    sh("docker", &["tag", &debian_12(), &image]);
+    sh("docker", &["push", "--quiet", &image]);
+    sh("docker", &["image", "rm", &image]);
+    let cache = format!("127.0.0.1:{}/cache", registry.port);
+    let bases = format!("127.0.0.1:{}/bases", registry.port);
+
+    let first = pulling(&image);
+    let args = [&target(&CP311)[..], &["--cache-to", &cache]].concat();
+    first.run(&args, 0);
+    let push = ["base-image", "push", "debian12", "linux/amd64", "--python", "cp311"];
+    first.run(&[&push[..], &["--to", &bases]].concat(), 0);
+
+    let second = Second::start();
+    let host = second.host();
+    // From the cache: not one step of the build runs.
+    let w = pulling(&image);
+    let with = ["--engine-host", &host, "--cache-from", &cache];
+    let (_, stderr) = w.run(&[&target(&CP311)[..], &with, &["--no-smoke"]].concat(), 0);
+    assert!(!stderr.contains("without this cache"), "{stderr}");
+    let log = build_log(&w);
+    for step in ["system-packages.sh", "toolchain.sh", "interpreter.sh", "build.sh"] {
+        let line = log.lines().find(|line| line.starts_with("== ") && line.contains(step));
+        assert!(line.is_some_and(|line| line.ends_with("(cached)")), "{step}: {log}");
+    }
+    // From the base image: its stages are not built, and the rest is.
+    ran(&second.docker(&["builder", "prune", "--all", "--force"]), 0);
+    let w = pulling(&image);
+    let toml = fs_err::read_to_string(w.root.join("wheels.toml")).unwrap();
+    let toml = format!("{toml}\n[base-image]\nrepository = \"{bases}\"\n");
+    fs_err::write(w.root.join("wheels.toml"), toml).unwrap();
+    let with = ["--engine-host", &host, "--network", "host"];
+    let (_, stderr) = w.run(&[&target(&CP311)[..], &with].concat(), 0);
+    assert!(stderr.contains(&format!("using the base image {bases}:debian12-amd64-cp311-")));
+    assert!(!build_log(&w).contains("system-packages.sh"));
+    let info = w.json("debian12-amd64/build-info.json");
+    assert_eq!(info["image"]["origin"], "pulled");
+    assert_eq!(w.wheels("debian12-amd64").len(), 1);
+}
+
+#[test]
+fn a_builder_that_does_not_see_the_engines_images_builds_from_layouts() {
+    if !may_start_engines() {
+        return;
+    }
+    let second = Second::start();
+    let socket = second.folder.join("buildkit.sock");
+    offer_builder(&second.folder.join("docker.sock"), &socket);
+    let config = second.folder.join("buildx");
+    let docker = |args: &[&str]| {
+        let mut command = Command::new("docker");
+        ran(&command.args(args).env("BUILDX_CONFIG", config.as_str()).output().unwrap(), 0).0
+    };
+    docker(&[
+        "buildx",
+        "create",
+        "--name",
+        "far",
+        "--driver",
+        "remote",
+        &format!("unix://{socket}"),
+    ]);
+    let w = Workspace::new(|toml| toml);
+    let with = ["--builder", "far", "--network", "host"];
+    let mut command = w.command(&[&CP311[..], &with].concat());
+    let output = command.env("BUILDX_CONFIG", config.as_str()).output().unwrap();
+    let (stdout, stderr) = ran(&output, 0);
+    assert!(stderr.contains("to a builder that does not see the engine's images"), "{stderr}");
+    assert!(stdout.contains("passed"), "{stdout}");
+    let info = w.json("debian12-amd64/build-info.json");
+    assert!(info["image"]["digest"].as_str().unwrap().starts_with("sha256:"));
+    let current = docker(&["buildx", "inspect"]);
+    assert!(current.contains("Driver:        docker\n"), "defect 21: {current}");
+}
+
+#[test]
+fn podman_builds_the_same_wheel() {
+    // Not every machine has it, and none needs it.
+    if !Utf8Path::new("/usr/bin/podman").exists() {
+        return;
+    }
+    let by_docker = Workspace::new(|toml| toml);
+    by_docker.run(&CP311, 0);
+    let w = Workspace::new(|toml| toml);
+    let with = ["--engine", "podman", "--network", "host"];
+    let (stdout, _) = w.run(&[&CP311[..], &with].concat(), 0);
+    assert!(stdout.contains("passed"), "{stdout}");
+    let name = &w.wheels("debian12-amd64")[0];
+    let wheel = |w: &Workspace| fs_err::read(w.dist().join("debian12-amd64").join(name)).unwrap();
+    assert!(wheel(&w) == wheel(&by_docker), "the two differ");
+}

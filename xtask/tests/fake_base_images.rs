@@ -1,0 +1,218 @@
+//! Base images that were built beforehand, and builders that do not see the engine's images, with a
+//! script in the engine's place.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod common;
+
+use common::Workspace;
+
+const WHEELS: [&str; 3] = ["wheels", "debian:12", "linux/amd64"];
+const BUILD: [&str; 4] = ["base-image", "build", "debian:12", "linux/amd64"];
+const PUSH: [&str; 4] = ["base-image", "push", "debian:12", "linux/amd64"];
+
+/// An engine that has `debian:12` and keeps what is built as an image.
+const KEEPS: &str = r#"for arg; do last=$arg; done
+    case $last in
+    xtask-base/*) [ -e "$FAKE/kept" ] && grep -qxF "$last" "$FAKE/kept" || { echo "Error: No such image" >&2; exit 1; }
+        echo '{"Architecture":"amd64","Id":"sha256:9"}' ;;
+    *) echo '{"Architecture":"amd64","Id":"sha256:1","RepoDigests":["debian@sha256:2"]}' ;;
+    esac"#;
+const BAKES: &str = r#"case $target in
+    base-image) echo "{\"base-image\":{\"containerimage.digest\":\"sha256:9\"}}" >"$metadata"
+        printf '%s\n' "$tag" >>"$FAKE/kept" ;;
+    smoke) mkdir -p "$dest"; echo '{}' >"$dest/smoke.json" ;;
+    *) mkdir -p "$dest"; cp "$FAKE"/export/* "$dest/" ;;
+    esac"#;
+
+fn workspace() -> Workspace {
+    let w = Workspace::new();
+    w.on("image", KEEPS);
+    w.on(
+        "bake",
+        &format!(
+            "for arg; do case $arg in base-image.tags=*) tag=${{arg#*tags=}} ;; esac
+                case ${{before-}} in --metadata-file) metadata=$arg ;; esac; before=$arg; done\n{BAKES}"
+        ),
+    );
+    w
+}
+
+fn calls(w: &Workspace) -> Vec<String> {
+    let log = fs_err::read_to_string(w.fake.join("log")).unwrap_or_default();
+    log.lines().filter(|line| line.contains("buildx bake")).map(str::to_owned).collect()
+}
+
+fn configure(w: &Workspace, lines: &str) {
+    let path = w.root.join("wheels.toml");
+    let toml = fs_err::read_to_string(&path).unwrap();
+    fs_err::write(path, format!("{lines}\n{toml}")).unwrap();
+}
+
+#[test]
+fn a_base_image_is_built_once_and_stands_for_its_stages() {
+    let w = workspace();
+    let first = w.run(&BUILD).code(0);
+    assert!(first.stdout.contains("xtask-base/debian12-amd64:cp311-"), "{}", first.stdout);
+    let second = w.run(&BUILD).code(0);
+    assert!(second.stdout.contains("unchanged"), "{}", second.stdout);
+    assert_eq!(w.bakes("base-image"), 1);
+    w.run(&WHEELS).code(0).says(&["using the base image xtask-base/debian12-amd64:cp311-"]);
+    for target in ["wheel-builder", "smoke"] {
+        let calls = calls(&w);
+        let call = calls.iter().find(|call| call.ends_with(target)).unwrap();
+        for stage in ["base", "interpreter"] {
+            let context =
+                format!("{target}.contexts.{stage}=docker-image://xtask-base/debian12-amd64:");
+            assert!(call.contains(&context), "{context} in {call}");
+        }
+        // What it stands on is still what was resolved.
+        assert!(
+            call.contains("args.BASE_IMAGE=debian:12 ") && call.contains("BASE_DIGEST=sha256:2 ")
+        );
+    }
+    let info = fs_err::read_to_string(w.root.join("dist/debian12-amd64/build-info.json")).unwrap();
+    assert!(info.contains("\"base_image\": \"xtask-base/debian12-amd64:cp311-"), "{info}");
+    let before = calls(&w).len();
+    w.run(&[&WHEELS[..], &["--force", "--no-cache"]].concat()).code(0);
+    assert!(calls(&w)[before..].iter().all(|call| !call.contains("xtask-base")), "`--no-cache`");
+}
+
+#[test]
+fn another_recipe_base_or_setting_is_another_image_and_the_rest_is_not() {
+    let w = workspace();
+    let reference = || {
+        let ran = w.run(&[&BUILD[..], &["--json"]].concat()).code(0);
+        let made: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
+        made[0]["reference"].as_str().unwrap().to_owned()
+    };
+    let mut seen = vec![reference()];
+    fs_err::write(w.root.join("scripts/b.sh"), "no part of the stage").unwrap();
+    configure(&w, "[check]\nnative = true");
+    assert_eq!(reference(), seen[0], "what is not in the image does not change its name");
+    fs_err::write(w.root.join("scripts/a.sh"), "false\n").unwrap();
+    seen.push(reference());
+    configure(&w, "[toolchain]\nrust = \"distro\"");
+    seen.push(reference());
+    let other_base = KEEPS.replace("sha256:2", "sha256:3");
+    w.on("image", &other_base);
+    seen.push(reference());
+    let different: std::collections::BTreeSet<_> = seen.iter().collect();
+    assert_eq!(different.len(), seen.len(), "{seen:?}");
+}
+
+#[test]
+fn a_base_image_of_a_registry_is_used_by_its_digest() {
+    let w = workspace();
+    configure(&w, "[base-image]\nrepository = \"127.0.0.1:5000/base\"");
+    w.on("imagetools", r#"echo '{"digest":"sha256:7","manifests":[]}'"#);
+    let ran = w.run(&WHEELS).code(0);
+    let ran = ran.says(&["using the base image 127.0.0.1:5000/base:debian12-amd64-cp311-"]);
+    assert!(ran.stderr.contains("(sha256:7)"), "{}", ran.stderr);
+    let call = calls(&w).into_iter().find(|call| call.ends_with("wheel-builder")).unwrap();
+    let (_, image) =
+        call.split_once("contexts.interpreter=docker-image://127.0.0.1:5000/base:").unwrap();
+    assert!(image.split(' ').next().unwrap().ends_with("@sha256:7"), "{image}");
+}
+
+#[test]
+fn a_registry_that_fails_is_told_once_and_everything_is_built_as_without_it() {
+    for answer in ["500 Internal Server Error", "429 Too Many Requests"] {
+        let w = workspace();
+        configure(&w, "[base-image]\nrepository = \"127.0.0.1:5000/base\"");
+        w.on("imagetools", &format!("echo 'ERROR: unexpected status: {answer}' >&2; exit 1"));
+        let args = [&WHEELS[..], &["--python", "cp311,cp313", "--jobs", "1"]].concat();
+        let ran = w.run(&args).code(0).says(&["warning: `127.0.0.1:5000/base`", answer]);
+        assert_eq!(ran.stderr.matches("warning: `127.0.0.1:5000/base`").count(), 1);
+        let log = fs_err::read_to_string(w.fake.join("log")).unwrap();
+        assert_eq!(log.matches("buildx imagetools").count(), 1, "{log}");
+    }
+    let w = workspace();
+    configure(&w, "[base-image]\nrepository = \"127.0.0.1:5000/base\"");
+    w.on("imagetools", "echo 'ERROR: 127.0.0.1:5000/base:x: not found' >&2; exit 1");
+    w.run(&WHEELS).code(0).says(&["no base image `127.0.0.1:5000/base:debian12-amd64-cp311-"]);
+}
+
+#[test]
+fn a_push_names_the_registry_that_did_not_take_it() {
+    let w = workspace();
+    let to = [&PUSH[..], &["--to", "127.0.0.1:5000/base"]].concat();
+    w.on("imagetools", "echo 'ERROR: 127.0.0.1:5000/base:x: not found' >&2; exit 1");
+    w.on(
+        "bake",
+        "echo 'ERROR: failed to push 127.0.0.1:5000/base:x: unexpected status: 429 Too Many Requests' >&2
+        exit 1",
+    );
+    let words =
+        ["`127.0.0.1:5000/base` did not take the base image", "429", "hint: `docker login`"];
+    w.run(&to).code(2).says(&words);
+    w.on("imagetools", "echo 'ERROR: unexpected status: 500 Internal Server Error' >&2; exit 1");
+    w.run(&to).code(2).says(&["does not answer as a registry does", "500"]);
+    w.run(&PUSH).code(2).says(&["no registry was named to push to", "--to registry.example"]);
+    let wrong = [&PUSH[..], &["--to", "base:latest"]].concat();
+    w.run(&wrong).code(2).says(&["`base:latest` is no repository of a registry"]);
+}
+
+#[test]
+fn a_push_makes_the_image_in_the_registry_and_no_tag_of_the_users() {
+    let w = workspace();
+    w.on("imagetools", "echo 'ERROR: 127.0.0.1:5000/base:x: not found' >&2; exit 1");
+    w.run(&[&PUSH[..], &["--to", "127.0.0.1:5000/base"]].concat()).code(0);
+    let call = calls(&w).remove(0);
+    assert!(call.contains("base-image.output=type=image,push=true "), "{call}");
+    assert!(call.contains("base-image.tags=127.0.0.1:5000/base:debian12-amd64-cp311-"), "{call}");
+    assert!(call.contains("labels.org.opencontainers.image.base.digest=sha256:2 "), "{call}");
+}
+
+#[test]
+fn the_images_of_the_engine_are_listed_with_what_they_are_good_for() {
+    let w = workspace();
+    w.run(&BUILD).code(0);
+    let kept = fs_err::read_to_string(w.fake.join("kept")).unwrap();
+    let (repository, tag) = kept.trim().split_once(':').unwrap();
+    let line =
+        |tag: &str| format!(r#"echo '{{"Repository":"{repository}","Tag":"{tag}","Size":"1MB"}}'"#);
+    w.on("images", &format!("{}; {}", line("cp311-0123"), line(tag)));
+    let list = w.run(&["base-image", "list"]).code(0).stdout;
+    let state = |tag: &str| list.lines().find(|line| line.contains(tag)).unwrap().to_owned();
+    assert!(state(tag).ends_with("used by wheels"), "{list}");
+    assert!(state("cp311-0123").ends_with("of an earlier state"), "{list}");
+}
+
+/// An engine whose builder is elsewhere: it hands over its image as an archive.
+fn elsewhere(w: &Workspace) {
+    w.on("inspect", "printf 'Name: far\\nDriver: remote\\nPlatforms: linux/amd64\\n'");
+    w.on(
+        "save",
+        r#"layout=$FAKE/layout; mkdir -p "$layout"; echo '{}' >"$layout/oci-layout"
+        echo '{"manifests":[{"digest":"sha256:5"}]}' >"$layout/index.json"
+        tar -C "$layout" -cf "$3" oci-layout index.json"#,
+    );
+}
+
+#[test]
+fn a_builder_that_does_not_see_the_engines_images_is_handed_a_layout() {
+    let w = workspace();
+    elsewhere(&w);
+    let args = [&WHEELS[..], &["--builder", "far"]].concat();
+    w.run(&args).code(0).says(&["handing debian:12 to a builder that does not see"]);
+    for target in ["wheel-builder", "smoke"] {
+        let calls = calls(&w);
+        let call = calls.iter().find(|call| call.ends_with(target)).unwrap();
+        let context = format!("{target}.contexts.debian:12=oci-layout://{}", w.root);
+        assert!(call.contains(&context) && call.contains("@sha256:5 "), "{call}");
+    }
+    let log = fs_err::read_to_string(w.fake.join("log")).unwrap();
+    assert_eq!(log.matches("save --output").count(), 1, "once for all: {log}");
+    w.run(&[&BUILD[..], &["--builder", "far"]].concat())
+        .code(2)
+        .says(&["does not see", "base-image push"]);
+}
+
+#[test]
+fn an_engine_that_cannot_hand_over_a_layout_is_said_to_be_too_old() {
+    let w = workspace();
+    elsewhere(&w);
+    w.on("save", r#"echo '[]' >"$FAKE/manifest.json"; tar -C "$FAKE" -cf "$3" manifest.json"#);
+    let args = [&WHEELS[..], &["--builder", "far"]].concat();
+    w.run(&args).code(2).says(&["cannot hand one over as an OCI layout", "since 25.0"]);
+}

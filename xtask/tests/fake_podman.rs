@@ -1,0 +1,124 @@
+//! podman in docker's place, with a script that stands for it.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod common;
+
+use std::os::unix::fs::PermissionsExt as _;
+
+use common::Workspace;
+
+const WHEELS: [&str; 3] = ["wheels", "debian:12", "linux/amd64"];
+
+const PODMAN: &str = r#"#!/bin/sh
+echo "$*" >>"$FAKE/podman-log"
+case "$1" in
+version) echo "${VERSION:-4.3.1}" ;;
+info) echo amd64 ;;
+image) echo '{"Architecture":"amd64","Id":"1","RepoDigests":["docker.io/library/debian@sha256:2"]}' ;;
+build)
+	for arg; do
+		case $arg in
+		type=local,dest=*) dest=${arg#*dest=} ;;
+		--target=*) target=${arg#*=} ;;
+		esac
+	done
+	if [ -e "$FAKE/fail" ]; then
+		echo '[2/3] STEP 2/2: RUN sh /xtask/build.sh'
+		echo 'cc: no such file'
+		echo 'Error: building at STEP "RUN sh /xtask/build.sh": while running runtime: exit status 1' >&2
+		exit 1
+	fi
+	echo "[1/1] STEP 1/1: RUN fake"
+	mkdir -p "$dest"
+	case $target in
+	smoke) echo '{}' >"$dest/smoke.json" ;;
+	*) cp "$FAKE"/export/* "$dest/" ;;
+	esac
+	;;
+*) echo "Error: unrecognized command $*" >&2 && exit 125 ;;
+esac
+"#;
+
+/// A machine with podman and, unless it is kept, without docker.
+fn workspace(keep_docker: bool) -> Workspace {
+    let w = Workspace::new();
+    let bin = w.fake.with_file_name("bin");
+    fs_err::write(bin.join("podman"), PODMAN).unwrap();
+    let mode = std::fs::Permissions::from_mode(0o755);
+    fs_err::set_permissions(bin.join("podman"), mode).unwrap();
+    if !keep_docker {
+        fs_err::remove_file(bin.join("docker")).unwrap();
+    }
+    w
+}
+
+fn run(w: &Workspace, switches: &[&str]) -> common::Ran {
+    let mut command = w.command(&[&WHEELS[..], switches].concat());
+    // Nothing but the fakes and what they need: this machine may have a docker of its own.
+    let bin = w.fake.with_file_name("bin");
+    for tool in ["sh", "mkdir", "cp", "cat", "git"] {
+        let path = ["/usr/bin", "/bin"].map(|dir| camino::Utf8PathBuf::from(dir).join(tool));
+        if let Some(path) = path.into_iter().find(|path| path.exists()) {
+            let _ = std::os::unix::fs::symlink(path, bin.join(tool));
+        }
+    }
+    command.env("PATH", bin.as_str());
+    common::Ran::of(command.output().unwrap())
+}
+
+fn builds(w: &Workspace) -> Vec<String> {
+    let log = fs_err::read_to_string(w.fake.join("podman-log")).unwrap_or_default();
+    log.lines().filter(|line| line.starts_with("build ")).map(str::to_owned).collect()
+}
+
+#[test]
+fn where_there_is_no_docker_the_same_wheel_is_built_by_podman() {
+    let w = workspace(false);
+    let ran = run(&w, &[]).code(0).says(&["engine: podman"]);
+    assert!(ran.stdout.contains("1 of 1 wheels"), "{}", ran.stdout);
+    let builds = builds(&w);
+    assert_eq!(builds.len(), 2, "the build and the smoke test: {builds:?}");
+    for (build, words) in builds.iter().zip([
+        ["--target=output", "--build-arg SOURCE_KIND=sdist", "--build-arg PYTHONS=cp311"],
+        ["--target=smoke", "--build-context wheel=", "--build-arg BASE_DIGEST=sha256:2"],
+    ]) {
+        for word in words {
+            assert!(build.contains(word), "{word} in {build}");
+        }
+    }
+}
+
+#[test]
+fn where_both_are_there_docker_builds_unless_podman_is_asked_for() {
+    let w = workspace(true);
+    run(&w, &["--engine", "podman"]).code(0);
+    assert_eq!((builds(&w).len(), w.bakes("wheel-builder")), (2, 0));
+    run(&w, &["--force"]).code(0);
+    assert_eq!((builds(&w).len(), w.bakes("wheel-builder")), (2, 1));
+}
+
+#[test]
+fn what_podman_lacks_is_said_before_anything_begins() {
+    let w = workspace(false);
+    for (switches, word) in [
+        (["--cache-to", "r.example/c"], "`--cache-to`"),
+        (["--cache-from", "r.example/c"], "`--cache-from`"),
+        (["--builder", "b"], "`--builder`"),
+        (["--engine-host", "ssh://me@box"], "`CONTAINER_HOST`"),
+    ] {
+        run(&w, &switches).code(2).says(&["podman has nothing for", word]);
+    }
+    assert!(builds(&w).is_empty());
+    let old = PODMAN.replace("4.3.1", "3.0.1");
+    fs_err::write(w.fake.with_file_name("bin/podman"), old).unwrap();
+    run(&w, &[]).code(2).says(&["podman 3.0.1 was found, 4.2.0 or later is needed"]);
+}
+
+#[test]
+fn a_step_that_fails_is_named_as_with_docker() {
+    let w = workspace(false);
+    fs_err::write(w.fake.join("fail"), "").unwrap();
+    run(&w, &[])
+        .code(1)
+        .says(&["step `[2/3] RUN sh /xtask/build.sh` failed: exit status 1", "cc: no such file"]);
+}
