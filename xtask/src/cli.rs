@@ -59,6 +59,8 @@ pub enum Command {
     Setup(commands::setup::SetupArgs),
     /// Emulate foreign architectures: install, status, uninstall
     Binfmt(commands::binfmt::BinfmtArgs),
+    /// Remove what xtask made: work folders, `dist/`, images, build cache
+    Clean(commands::clean::CleanArgs),
     /// Run every check of this repository, then build a wheel with the real engine
     Ci(commands::ci::CiArgs),
     /// Print what builds inherit from this machine (for pasting a `--dry-run`)
@@ -117,6 +119,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
             commands::setup::run(&args, &Exec::real(), &workspace.root, &image)
         }
         Command::Binfmt(args) => commands::binfmt::run(&args, &Exec::real()),
+        Command::Clean(args) => commands::clean::run(&args),
         Command::Ci(args) => commands::ci::run(&args),
         Command::HostSettings(args) => commands::host_settings::run(&args),
     }

@@ -41,8 +41,8 @@ fn defect_02_no_failure_is_swallowed() {
         assert!(!text.contains("|| true"), "{path}");
         let is_script = path.extension() == Some("sh");
         let sets = text.lines().any(|line| line.starts_with("set -eu"));
-        let sourced = ["trust.sh", "packages.sh", "build-env.sh", "accelerate.sh"];
-        let sourced = sourced.contains(&path.file_name().unwrap());
+        let sourced =
+            ["trust.sh", "packages.sh", "build-env.sh"].contains(&path.file_name().unwrap());
         assert!(!is_script || sets || sourced, "{path} goes on after a failure");
     }
 }
@@ -108,4 +108,55 @@ fn defect_17_everything_fetched_is_pinned() {
             assert_eq!(pin["sha256"].as_str().map(str::len), Some(64), "{series}");
         }
     }
+}
+
+/// Every number has a test of its own, or its line in the table at the top of this file.
+#[test]
+fn every_numbered_defect_is_accounted_for() {
+    let mut numbers = std::collections::BTreeSet::new();
+    let walk = walkdir::WalkDir::new(root().join("xtask/src")).into_iter();
+    let walk = walk.chain(walkdir::WalkDir::new(root().join("xtask/tests"))).map(Result::unwrap);
+    for entry in walk.filter(|entry| entry.path().extension().is_some_and(|ext| ext == "rs")) {
+        let text = fs_err::read_to_string(entry.path()).unwrap();
+        for name in text.split("fn defect_").skip(1) {
+            let words =
+                name.split('_').take_while(|word| *word == "and" || word.parse::<u8>().is_ok());
+            numbers.extend(words.filter_map(|word| word.parse::<u8>().ok()));
+        }
+    }
+    let table = include_str!("defects.rs").lines().filter_map(|line| line.strip_prefix("//! | "));
+    for cells in table {
+        let first = cells.split('|').next().unwrap();
+        numbers.extend(first.split(',').filter_map(|number| number.trim().parse::<u8>().ok()));
+    }
+    let missing: Vec<_> = (1..=21).filter(|number| !numbers.contains(number)).collect();
+    assert!(missing.is_empty(), "{missing:?}");
+}
+
+/// The rows of the table that says what replaces what.
+fn replacements(path: &str) -> Vec<String> {
+    let text = fs_err::read_to_string(root().join(path)).unwrap();
+    let (_, rest) = text.split_once("| before | now |\n").unwrap();
+    rest.lines().skip(1).take_while(|line| line.starts_with('|')).map(str::to_owned).collect()
+}
+
+#[test]
+fn each_function_of_the_old_script_has_its_command() {
+    assert!(!root().join("scripts/test-docker-builds.sh").exists());
+    let rows = replacements("README.md");
+    assert_eq!(rows, replacements("CHANGELOG.md"), "the two tables differ");
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_xtask")).arg("--help").output();
+    let help = String::from_utf8(output.unwrap().stdout).unwrap();
+    let known: Vec<_> = help.lines().filter_map(|line| line.split_whitespace().next()).collect();
+    let mut used = 0;
+    for row in &rows {
+        for call in row.split("cargo xtask ").skip(1) {
+            let word = call.split([' ', '`']).next().unwrap();
+            assert!(known.contains(&word), "`cargo xtask {word}` is no command: {row}");
+            used += 1;
+        }
+    }
+    assert!(used > 15, "{rows:?}");
+    let troubles = rows.iter().filter(|row| row.contains("| troubleshooting: "));
+    assert!(troubles.count() >= 5, "{rows:?}");
 }

@@ -3,6 +3,8 @@
 
 mod common;
 
+use std::process::Stdio;
+
 use common::Workspace;
 
 /// The one call of the engine that begins with `start`.
@@ -77,4 +79,73 @@ fn a_shell_is_opened_in_one_place() {
     w.run(&["shell", "debian:12", "debian:13"]).code(2).says(&["these are 2", "name one target"]);
     w.on("inspect", "echo 'Platforms: linux/amd64'");
     w.run(&["shell", "debian:12", "linux/arm64"]).code(2).says(&["nothing here runs linux/arm64"]);
+}
+
+#[test]
+fn clean_removes_what_is_ours_and_says_what() {
+    let w = Workspace::new();
+    w.run(&["wheels", "debian:12", "linux/amd64"]).code(0);
+    fs_err::write(w.root.join("dist/debian12-amd64/notes.txt"), "mine").unwrap();
+    fs_err::create_dir_all(w.root.join("target/xtask/engine")).unwrap();
+    w.on("images", "printf 'debian:12\\t117MB\\nxtask-wheels/os:x\\t164MB\\n'");
+    w.on(
+        "du",
+        r#"printf 'ID:\t\taaa\nReclaimable:\ttrue\nSize:\t\t5MB\nDescription:\tlocal source for context\n\n'
+        [ -e "$FAKE/pruned" ] || printf 'ID:\t\tbbb\nReclaimable:\ttrue\nSize:\t\t7MB\nDescription:\tmount / from exec /bin/sh -c sh /xtask/build.sh\n\n'"#,
+    );
+    w.on("prune", "touch \"$FAKE/pruned\"");
+    let before = common::files(&w.root);
+    let ran = w.run(&["clean", "--all", "--dry-run"]).code(0);
+    assert_eq!(common::files(&w.root), before, "a dry run removes nothing");
+    for word in ["/jobs (", "/logs (", "6 files of ", "image xtask-wheels/os:x (164MB)", "(7MB)"] {
+        assert!(ran.stdout.contains(word), "{word}: {}", ran.stdout);
+    }
+    assert!(!ran.stdout.contains("debian:12") && !ran.stdout.contains("5MB"), "{}", ran.stdout);
+    let ran = w.run(&["clean", "--all"]).code(1).says(&["files that are not ours: they stay"]);
+    assert!(ran.stdout.contains("removed image xtask-wheels/os:x"), "{}", ran.stdout);
+    assert_eq!(w.dist(), ["debian12-amd64/notes.txt"]);
+    assert_eq!(common::files(&w.root.join("target/xtask")), ["lock"]);
+    assert!(
+        w.root.join("target/xtask/engine").is_dir(),
+        "an engine's own files are no work of ours"
+    );
+    let log = fs_err::read_to_string(w.fake.join("log")).unwrap();
+    let calls: Vec<_> = log.lines().filter(|l| l.contains("prune") || l.contains("rm ")).collect();
+    assert_eq!(calls, ["image rm xtask-wheels/os:x", "buildx prune --force --filter id=(bbb)"]);
+}
+
+#[test]
+fn clean_without_a_switch_asks_no_engine_and_leaves_dist_alone() {
+    let w = Workspace::new();
+    w.run(&["wheels", "debian:12", "linux/amd64"]).code(0);
+    let calls = fs_err::read_to_string(w.fake.join("log")).unwrap();
+    w.run(&["clean"]).code(0);
+    assert_eq!(fs_err::read_to_string(w.fake.join("log")).unwrap(), calls);
+    assert_eq!(w.dist().len(), 6);
+    let ran = w.run(&["wheels", "debian:12", "linux/amd64"]).code(0);
+    assert!(ran.stdout.contains("unchanged"), "{}", ran.stdout);
+}
+
+#[test]
+fn clean_removes_nothing_while_another_run_works() {
+    let w = Workspace::new();
+    w.on("bake", "echo $$ >\"$FAKE/pid\"; exec sleep 60");
+    let mut command = w.command(&["wheels", "debian:12", "linux/amd64"]);
+    let mut first = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    for _ in 0..200 {
+        if w.fake.join("pid").exists() {
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    let ran = w.run(&["clean", "--all"]).code(2);
+    ran.says(&[
+        &format!("another run is working here (process {}", first.id()),
+        "nothing was removed",
+    ]);
+    assert!(w.root.join("target/xtask/jobs").is_dir());
+    let status =
+        std::process::Command::new("kill").args(["-s", "INT", &first.id().to_string()]).status();
+    assert!(status.unwrap().success());
+    first.wait().unwrap();
 }

@@ -39,6 +39,7 @@ fn the_commands_and_the_exit_status_are_explained() {
       doctor         Say what this machine has and lacks, each missing part with its cure
       setup          Install and start what is missing (apt systems)
       binfmt         Emulate foreign architectures: install, status, uninstall
+      clean          Remove what xtask made: work folders, `dist/`, images, build cache
       ci             Run every check of this repository, then build a wheel with the real engine
       help           Print this message or the help of the given subcommand(s)
 
@@ -102,13 +103,6 @@ fn wheels_explains_its_words_and_switches() {
               - bootstrap: Made from the distribution's packages, or an error
 
               [default: auto]
-
-          --accelerate
-              Have emulated compilers' work done by native ones, wherever the result is the same to the
-              byte; this is so by default, and said aloud where it cannot be
-
-          --no-accelerate
-              Compile for foreign platforms under emulation
 
           --engine <ENGINE>
               The program that builds; docker where it is there, else podman

@@ -5,6 +5,7 @@ pub mod binfmt;
 pub mod build_info;
 pub mod check_glibc;
 pub mod ci;
+pub mod clean;
 pub mod collect;
 pub mod doctor;
 pub mod engine_args;

@@ -10,6 +10,7 @@ pub mod binfmt;
 pub mod bootstrap;
 pub mod builder;
 pub mod cache;
+pub mod clean;
 pub mod client;
 pub mod doctor;
 pub mod failure;

@@ -248,9 +248,15 @@ fn move_file(from: &Utf8Path, to: &Utf8Path) -> std::io::Result<()> {
     match fs_err::rename(from, to) {
         Err(error) if error.kind() == std::io::ErrorKind::CrossesDevices => {
             let draft = to.with_file_name(format!(".{}.part", to.file_name().unwrap_or_default()));
-            fs_err::copy(from, &draft)?;
-            fs_err::File::open(&draft)?.sync_all()?;
-            fs_err::rename(&draft, to)?;
+            let copied = fs_err::copy(from, &draft).and_then(|_| {
+                fs_err::File::open(&draft)?.sync_all()?;
+                fs_err::rename(&draft, to)
+            });
+            if copied.is_err() {
+                // Half a file would only take more of what a full disk has too little of.
+                let _ = fs_err::remove_file(&draft);
+            }
+            copied?;
             fs_err::remove_file(from)
         }
         result => result,

@@ -1,0 +1,197 @@
+//! `cargo xtask clean`: removes what xtask made, and only that.
+
+use std::process::ExitCode;
+
+use anyhow::bail;
+use camino::{Utf8Path, Utf8PathBuf};
+
+use super::engine_args::EngineArgs;
+use super::{FINDINGS, Workspace};
+use crate::engine::clean::Owned;
+use crate::engine::{Engine, EngineError};
+use crate::exec::Exec;
+use crate::report;
+use crate::store::{Lock, LockError, MANIFEST, Store};
+
+/// The folders of `target/xtask/` that runs fill; what is not named here (the lock, an engine's own
+/// files) stays.
+const FOLDERS: [&str; 9] =
+    ["jobs", "logs", "base", "source", "build-info", "host", "shell", "commit", "output"];
+
+/// Arguments of `clean`.
+#[derive(Debug, clap::Args)]
+pub struct CleanArgs {
+    /// The files of `dist/` that its manifest names
+    #[arg(long)]
+    pub dist: bool,
+    /// What our build steps left in the engine's build cache
+    #[arg(long)]
+    pub cache: bool,
+    /// The images that we made: base images made from packages, those with interpreters
+    #[arg(long)]
+    pub images: bool,
+    /// All of these, and what goes without a switch: the work folders below `target/xtask/`
+    #[arg(long)]
+    pub all: bool,
+    /// Say what would go, and remove nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Which engine is meant
+    #[command(flatten)]
+    pub engine: EngineArgs,
+}
+
+/// Removes, under the lock, what is asked for, and says what and how much it was.
+///
+/// # Errors
+/// When another run holds the lock, or the engine does not answer.
+pub fn run(args: &CleanArgs) -> anyhow::Result<ExitCode> {
+    let (exec, workspace) = (Exec::real(), Workspace::find()?);
+    let _lock = match Lock::take(&workspace.work, false, |_| {}) {
+        Err(LockError::Held { holder }) => bail!(
+            "another run is working here ({holder}), nothing was removed\n\n\
+             hint: wait for it to end, or stop it"
+        ),
+        taken => taken?,
+    };
+    let mut cleaner = Cleaner { dry_run: args.dry_run, failed: false };
+    let nothing_named = !(args.dist || args.cache || args.images);
+    // First what a killed run had promised, or the journal would speak of files that are gone.
+    let store = Store::new(&workspace.dist, &workspace.work);
+    if !args.dry_run && store.recover()? {
+        report::note("finished what an earlier run was killed in");
+    }
+    if args.all || args.dist {
+        cleaner.dist(&workspace, &store)?;
+    }
+    if args.all || args.cache || args.images {
+        let engine = args.engine.engine(&exec, &workspace, &workspace.config()?)?;
+        if args.all || args.images {
+            cleaner.images(&engine)?;
+        }
+        if args.all || args.cache {
+            cleaner.cache(&engine, &workspace)?;
+        }
+    }
+    // Last: what asks the engine writes into one of them.
+    if args.all || nothing_named {
+        for folder in FOLDERS {
+            cleaner.folder(&workspace.work.join(folder))?;
+        }
+    }
+    Ok(ExitCode::from(if cleaner.failed { FINDINGS } else { 0 }))
+}
+
+struct Cleaner {
+    dry_run: bool,
+    failed: bool,
+}
+
+impl Cleaner {
+    fn say(&self, what: &str) {
+        let verb = if self.dry_run { "would remove" } else { "removed" };
+        report::data(&format!("{verb} {what}"));
+    }
+
+    fn folder(&self, folder: &Utf8Path) -> std::io::Result<()> {
+        if !folder.is_dir() {
+            return Ok(());
+        }
+        let (files, bytes) = size(folder);
+        if !self.dry_run {
+            fs_err::remove_dir_all(folder)?;
+        }
+        self.say(&format!("{folder} ({files} files, {})", megabytes(bytes)));
+        Ok(())
+    }
+
+    /// What the manifest names, the manifest last; what else lies in `dist/` was put there by someone.
+    fn dist(&mut self, workspace: &Workspace, store: &Store) -> anyhow::Result<()> {
+        let manifest = store.manifest()?;
+        let mut paths: Vec<Utf8PathBuf> =
+            manifest.files.iter().map(|entry| workspace.dist.join(&entry.path)).collect();
+        paths.push(workspace.dist.join(MANIFEST));
+        paths.retain(|path| path.is_file());
+        let bytes =
+            paths.iter().filter_map(|path| fs_err::metadata(path).ok()).map(|m| m.len()).sum();
+        if paths.is_empty() {
+            return Ok(());
+        }
+        if !self.dry_run {
+            for path in &paths {
+                fs_err::remove_file(path)?;
+                // Only where nothing else is left in it.
+                let _ = path.parent().map(std::fs::remove_dir);
+            }
+            let _ = std::fs::remove_dir(&workspace.dist);
+        }
+        self.say(&format!("{} files of {} ({})", paths.len(), workspace.dist, megabytes(bytes)));
+        if !self.dry_run && workspace.dist.is_dir() {
+            self.failed = true;
+            report::note(&format!("`{}` holds files that are not ours: they stay", workspace.dist));
+        }
+        Ok(())
+    }
+
+    fn images(&mut self, engine: &Engine) -> Result<(), EngineError> {
+        for image in engine.own_images()? {
+            let removed = if self.dry_run { Ok(()) } else { engine.remove_image(&image) };
+            match removed {
+                Ok(()) => self.say(&format!("image {} ({})", image.id, image.size)),
+                Err(error @ EngineError::Client { .. }) => {
+                    self.failed = true;
+                    report::note(&format!("image {} stays: {error}", image.id));
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    fn cache(&mut self, engine: &Engine, workspace: &Workspace) -> anyhow::Result<()> {
+        let tool = engine.client.tool;
+        if !tool.has_builders() {
+            let program = tool.program();
+            report::note(&format!(
+                "build cache: {program} keeps it as images without a name, which may be anybody's: they stay"
+            ));
+            return Ok(());
+        }
+        let dockerfile = fs_err::read_to_string(workspace.root.join("docker/Dockerfile.wheels"))?;
+        let found = engine.own_cache(&dockerfile)?;
+        if !self.dry_run {
+            for step in engine.prune_steps(&found) {
+                engine.query(&step)?;
+            }
+        }
+        let left = if self.dry_run { Vec::new() } else { engine.own_cache(&dockerfile)? };
+        let stays = |record: &&Owned| left.iter().any(|other| other.id == record.id);
+        for record in found.iter().filter(|record| !stays(record)) {
+            self.say(&format!("build cache: {} ({})", brief(&record.what), record.size));
+        }
+        let stay = found.iter().filter(stays).count();
+        if stay > 0 {
+            self.failed = true;
+            report::note(&format!("{stay} records of the build cache are in use: they stay"));
+        }
+        Ok(())
+    }
+}
+
+/// A description in one line of bearable length.
+fn brief(what: &str) -> String {
+    let text = what.split_whitespace().collect::<Vec<_>>().join(" ");
+    text.chars().take(100).collect()
+}
+
+/// Files and bytes below `folder`.
+fn size(folder: &Utf8Path) -> (usize, u64) {
+    let walk = walkdir::WalkDir::new(folder).into_iter().filter_map(Result::ok);
+    let files = walk.filter_map(|entry| entry.metadata().ok()).filter(std::fs::Metadata::is_file);
+    files.fold((0, 0), |(files, bytes), meta| (files + 1, bytes + meta.len()))
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a size for people, to one decimal")]
+fn megabytes(bytes: u64) -> String {
+    format!("{:.1} MB", bytes as f64 / 1e6)
+}
