@@ -11,6 +11,7 @@ mod build;
 mod engines;
 #[cfg(feature = "e2e-full")]
 mod engines_full;
+mod faults;
 mod interpreters;
 mod interrupt;
 mod managed;

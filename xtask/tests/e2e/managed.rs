@@ -23,7 +23,7 @@ COPY --from=pack /python.tar.gz /
 ";
 
 /// Serves the files of `folder` on the loopback interface; the port.
-fn serve(folder: &Utf8Path) -> u16 {
+pub(crate) fn serve(folder: &Utf8Path) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     let folder = folder.to_owned();

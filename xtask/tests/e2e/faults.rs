@@ -1,0 +1,68 @@
+//! Faults on purpose, with the real engine: the steps in the containers, and the hosts they ask.
+
+use std::net::TcpListener;
+
+use crate::workspace::{Workspace, ran, sh};
+
+#[test]
+fn an_interpreter_that_does_not_compile_is_named_and_the_others_are_kept() {
+    let w = Workspace::new(|toml| {
+        toml.replace(
+            "providers = [\"distro\", \"managed\", \"source\"]",
+            "providers = [\"distro\", \"source\"]",
+        )
+    });
+    // A source archive whose `configure` fails, under a version that nobody else has, at a mirror.
+    let mirror = w.root.join("mirror/3.13.99");
+    fs_err::create_dir_all(mirror.join("Python-3.13.99")).unwrap();
+    fs_err::write(
+        mirror.join("Python-3.13.99/configure"),
+        "#!/bin/sh\necho broken compiler >&2\nexit 1\n",
+    )
+    .unwrap();
+    let script = format!(
+        "cd {mirror} && chmod +x Python-3.13.99/configure && tar -cJf Python-3.13.99.tar.xz Python-3.13.99 && sha256sum Python-3.13.99.tar.xz"
+    );
+    let sha256 = sh("sh", &["-c", &script])[..64].to_owned();
+    let pins = w.root.join("docker/python-sources.json");
+    let mut json: serde_json::Value =
+        serde_json::from_slice(&fs_err::read(&pins).unwrap()).unwrap();
+    let pin = serde_json::json!({ "version": "3.13.99", "sha256": sha256 });
+    // A series has one pin, or several.
+    let several = json["sources"]["3.13"].is_array();
+    json["sources"]["3.13"] = if several { serde_json::json!([pin]) } else { pin };
+    fs_err::write(&pins, serde_json::to_vec(&json).unwrap()).unwrap();
+    let port = crate::managed::serve(&w.root.join("mirror"));
+    let args =
+        ["wheels", "debian:12", "linux/amd64", "--python", "cp311,cp313", "--network", "host"];
+    let mut command = w.command(&args);
+    command.env("PYTHON_SOURCE_MIRROR", format!("http://127.0.0.1:{port}"));
+    command.env("no_proxy", "127.0.0.1").env("NO_PROXY", "127.0.0.1");
+    let (stdout, stderr) = ran(&command.output().unwrap(), 1);
+    assert!(stdout.contains("1 of 2 wheels"), "{stdout}\n{stderr}");
+    assert!(stderr.contains("no provider gives cp313") && stderr.contains("source: "), "{stderr}");
+    assert_eq!(w.wheels("debian12-amd64").len(), 1);
+}
+
+#[test]
+fn an_index_that_does_not_answer_ends_in_an_error_that_says_so() {
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = silent.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        let held: Vec<_> = silent.incoming().take(20).collect();
+        drop(held);
+    });
+    // A source that no earlier build has fetched.
+    let w = Workspace::of_package(
+        &format!("sdist = \"markupsafe==3.0.1\"\nsha256 = \"{}\"", "0".repeat(64)),
+        "",
+    );
+    let mut command = w.command(&["wheels", "debian:12", "linux/amd64", "--network", "host"]);
+    command.env("PIP_INDEX_URL", format!("http://127.0.0.1:{port}/simple"));
+    command.env("PIP_DEFAULT_TIMEOUT", "3").env("PIP_RETRIES", "1");
+    command.env("no_proxy", "127.0.0.1").env("NO_PROXY", "127.0.0.1");
+    let (_, stderr) = ran(&command.output().unwrap(), 1);
+    assert!(stderr.contains("timed out") || stderr.contains("Timeout"), "{stderr}");
+    // Whichever step asks the index first: the one with the tools, or the one that fetches the source.
+    assert!(stderr.contains("127.0.0.1") && stderr.contains("failed: exit code: 1"), "{stderr}");
+}

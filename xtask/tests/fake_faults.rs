@@ -1,0 +1,119 @@
+//! Faults of the machine and of others, on purpose, with a script in the engine's place.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod common;
+
+use std::process::Command;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use common::Workspace;
+
+const WHEELS: [&str; 3] = ["wheels", "debian:12", "linux/amd64"];
+
+/// A file system of the test's own with little room, gone at the end.
+struct Small(Utf8PathBuf);
+
+impl Small {
+    /// `None` where the user may mount nothing, which is anyone but root.
+    fn mount(folder: &Utf8Path) -> Option<Self> {
+        fs_err::create_dir_all(folder).unwrap();
+        let args = ["-t", "tmpfs", "-o", "size=64k", "tmpfs", folder.as_str()];
+        let mounted =
+            Command::new("mount").args(args).output().is_ok_and(|ran| ran.status.success());
+        mounted.then(|| Self(folder.to_owned()))
+    }
+}
+
+impl Drop for Small {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg(self.0.as_str()).status();
+    }
+}
+
+/// Bytes that no archive makes smaller.
+fn noise(length: usize) -> Vec<u8> {
+    let mut state = 88_172_645_463_325_252_u64;
+    let next = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state.to_le_bytes()[0]
+    };
+    std::iter::repeat_with(next).take(length).collect()
+}
+
+#[test]
+fn a_full_disk_under_dist_or_target_leaves_dist_whole_and_the_next_run_ends_well() {
+    for place in ["dist", "target/xtask"] {
+        let w = Workspace::new();
+        w.export(&common::wheel(
+            "demo-1.0-py3-none-any.whl",
+            true,
+            &[("demo/__init__.py", b""), ("demo/data.bin", &noise(300_000))],
+        ));
+        let Some(small) = Small::mount(&w.root.join(place)) else { return };
+        let ran = w.run(&WHEELS).code(2);
+        assert!(ran.stderr.to_lowercase().contains("no space left on"), "{place}: {}", ran.stderr);
+        assert!(!w.dist().iter().any(|name| name.contains(".whl")), "{place}: {:?}", w.dist());
+        drop(small);
+        w.run(&WHEELS).code(0);
+        assert_eq!(w.dist().len(), 6, "{place}");
+    }
+}
+
+#[test]
+fn a_registry_that_wants_no_more_questions_is_named_with_its_answer() {
+    for answer in ["429 Too Many Requests", "500 Internal Server Error", "503 Service Unavailable"]
+    {
+        let w = Workspace::new();
+        w.on("image", "echo 'Error: No such image' >&2; exit 1");
+        w.on(
+            "imagetools",
+            &format!("echo 'ERROR: unexpected status from HEAD request: {answer}' >&2; exit 1"),
+        );
+        w.run(&WHEELS)
+            .code(2)
+            .says(&[&format!("registry: unexpected status from HEAD request: {answer}")]);
+        assert_eq!(w.bakes("wheel-builder"), 0);
+    }
+}
+
+#[test]
+fn an_engine_that_is_killed_in_the_middle_costs_no_wheel_that_is_there() {
+    let w = Workspace::new();
+    let both = [&WHEELS[..], &["--python", "cp311,cp313", "--jobs", "1"]].concat();
+    let export = r#"mkdir -p "$dest"; case $target in
+        smoke) echo '{}' >"$dest/smoke.json" ;; *) cp "$FAKE"/export/* "$dest/" ;; esac"#;
+    w.on(
+        "bake",
+        &format!(
+            "case \"$*\" in *PYTHONS=cp313*) progress '[x]' 'error reading from server: EOF'
+             echo 'ERROR: error reading from server: EOF' >&2; exit 1 ;; esac; {export}"
+        ),
+    );
+    let ran = w.run(&both).code(2).says(&["the container engine does not answer"]);
+    assert!(ran.stdout.contains("1 of 2 wheels"), "{}", ran.stdout);
+    w.as_usual("bake");
+    let ran = w.run(&both).code(0);
+    assert!(ran.stdout.contains("unchanged") && ran.stdout.contains("built"), "{}", ran.stdout);
+}
+
+#[test]
+fn a_second_run_waits_for_the_first_and_then_finds_its_wheels() {
+    let w = Workspace::new();
+    let slow = r#"touch "$FAKE/began"; sleep 1; mkdir -p "$dest"; case $target in
+        smoke) echo '{}' >"$dest/smoke.json" ;; *) cp "$FAKE"/export/* "$dest/" ;; esac"#;
+    w.on("bake", slow);
+    let first = w.command(&WHEELS).stdout(std::process::Stdio::null()).spawn().unwrap();
+    for _ in 0..200 {
+        if w.fake.join("began").exists() {
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    let ran =
+        w.run(&WHEELS).code(0).says(&[&format!("waiting for another run (process {}", first.id())]);
+    assert!(ran.stdout.contains("unchanged"), "{}", ran.stdout);
+    assert!(first.wait_with_output().unwrap().status.success());
+    assert_eq!(w.bakes("wheel-builder"), 1);
+}
