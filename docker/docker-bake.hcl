@@ -13,6 +13,10 @@ variable "BASE_DIGEST" { default = "none" }
 variable "BASE_ORIGIN" { default = "unknown" }
 variable "TARGET_NAME" { default = "none" }
 variable "CACHE_SCOPE" { default = "" }
+# Compile for an emulated platform with programs of this machine's own: "on" or "off". They come
+# from NATIVE_IMAGE, the target's image for this machine's platform; BASE_IMAGE where empty.
+variable "ACCELERATE" { default = "off" }
+variable "NATIVE_IMAGE" { default = "" }
 variable "PLATFORMS" { default = "" }
 
 variable "PYTHONS" { default = "cp311" }
@@ -61,6 +65,8 @@ target "_common" {
   args = {
     BASE_IMAGE      = BASE_IMAGE
     CACHE_SCOPE     = CACHE_SCOPE != "" ? CACHE_SCOPE : BASE_IMAGE
+    ACCELERATE      = ACCELERATE
+    NATIVE_IMAGE    = NATIVE_IMAGE != "" ? NATIVE_IMAGE : BASE_IMAGE
     RUST            = RUST
     RUST_VERSION    = RUST_VERSION
     RUSTUP_VERSION  = RUSTUP_VERSION

@@ -6,6 +6,8 @@ set -eu
 here=$(dirname "$0")
 # shellcheck source=scripts/trust.sh
 . "$here/trust.sh"
+# shellcheck source=scripts/accelerate.sh
+. "$here/accelerate.sh"
 
 if [ -z "${PYTHONS:-}" ]; then
     echo "error: PYTHONS is empty, no wheel was asked for" >&2
@@ -14,6 +16,7 @@ fi
 
 # shellcheck source=scripts/build-env.sh
 . "$here/build-env.sh"
+accelerate wheel
 
 # Whose recipe? JUSTFILE says `source` or `bundled`; `auto` takes the source's own when it
 # can do this job: just can read it (a source archive may lack files that it imports), it

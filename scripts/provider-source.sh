@@ -7,6 +7,8 @@ here=$(dirname "$0")
 . "$here/trust.sh"
 # shellcheck source=scripts/packages.sh
 . "$here/packages.sh"
+# shellcheck source=scripts/accelerate.sh
+. "$here/accelerate.sh"
 
 refuse() {
     echo "$1" >"$PY_REASON"
@@ -49,6 +51,7 @@ failed() {
     tail -n 40 "$log" >&2
     refuse "$1 failed: $(grep -i 'error' "$log" | tail -n 1)"
 }
+accelerate interpreter
 echo "compiling with $(nproc) jobs"
 began=$(date +%s)
 ./configure -q "$@" >"$log" 2>&1 || failed configure
@@ -69,5 +72,9 @@ find "$PY_HOME" -type f -name '*.a' -exec rm -f {} +
 find "$PY_HOME" -type f \( -name '*.so' -o -path "*/bin/python$PY_SERIES*" ! -name '*-config' \) \
     -exec strip --strip-debug {} +
 
-cp "$archive/detail" "$PY_HOME/detail"
+detail=$(cat "$archive/detail")
+if [ -n "$acc_used" ]; then
+    detail="$detail, compiled for it by $(acc_fact platform) gcc $(acc_fact compiler)"
+fi
+echo "$detail" >"$PY_HOME/detail"
 pkg_runtime "$PY_HOME" | tr '\n' ' ' >"$PY_HOME/runtime"

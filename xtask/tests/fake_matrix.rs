@@ -103,8 +103,10 @@ fn all_builds_what_can_run_here_and_names_what_cannot() {
     w.on("inspect", "echo 'Platforms: linux/amd64, linux/386'");
     let ran = w.run(&["wheels", "--all"]).code(1);
     assert!(ran.stdout.contains("2 of 3 wheels"), "{}", ran.stdout);
-    let ran =
-        ran.says(&["debian13 linux/arm64 cp311: nothing here runs linux/arm64", "--emulate arm64"]);
+    let ran = ran.says(&[
+        "debian13 linux/arm64 cp311: nothing here runs linux/arm64",
+        "binfmt install arm64",
+    ]);
     assert_eq!(ran.stderr.matches("\nerror: ").count(), 1, "{}", ran.stderr);
     // What was named is refused before anything begins.
     let ran = w.run(&["wheels", "debian:13", "--force"]).code(2);

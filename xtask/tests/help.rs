@@ -104,6 +104,13 @@ fn wheels_explains_its_words_and_switches() {
 
               [default: auto]
 
+          --accelerate
+              Have emulated compilers' work done by native ones, wherever the result is the same to the
+              byte; this is so by default, and said aloud where it cannot be
+
+          --no-accelerate
+              Compile for foreign platforms under emulation
+
           --engine <ENGINE>
               The program that builds; docker where it is there, else podman
 

@@ -39,12 +39,15 @@ pub struct BaseImage {
     /// The named contexts that a build has to be given with it: the image itself, where the builder
     /// does not see those of the engine, and what was built on it beforehand.
     pub contexts: BTreeMap<String, String>,
+    /// The same system's image for the engine's own platform, where an emulated compiler's work may be
+    /// done by programs from there.
+    pub native: Option<String>,
 }
 
 impl BaseImage {
     /// An image that builders find by its reference.
     pub fn new(reference: impl Into<String>, digest: impl Into<String>, origin: Origin) -> Self {
         let (reference, digest) = (reference.into(), digest.into());
-        Self { reference, digest, origin, contexts: BTreeMap::new() }
+        Self { reference, digest, origin, contexts: BTreeMap::new(), native: None }
     }
 }

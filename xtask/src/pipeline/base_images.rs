@@ -28,9 +28,17 @@ const DOCKERFILE: &str = "docker/Dockerfile.wheels";
 const STAGE: &str = "interpreter";
 /// Target of the bake file.
 const BAKE_TARGET: &str = "base-image";
-/// Arguments that say where a base comes from and change nothing of what is built on it.
-const NO_INGREDIENTS: [&str; 5] =
-    ["BASE_IMAGE", "BASE_DIGEST", "BASE_ORIGIN", "TARGET_NAME", "CACHE_SCOPE"];
+/// Arguments that say where a base comes from, or how fast it is built on, and change nothing of what an
+/// interpreter is good for.
+const NO_INGREDIENTS: [&str; 7] = [
+    "BASE_IMAGE",
+    "BASE_DIGEST",
+    "BASE_ORIGIN",
+    "TARGET_NAME",
+    "CACHE_SCOPE",
+    "ACCELERATE",
+    "NATIVE_IMAGE",
+];
 
 /// The hash of what the stages are made of: their own text, the files they take, and the bake file,
 /// which sets their arguments.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
+use super::accelerate;
 use super::base_images;
 use super::env::Context;
 use super::source::{PreparedSource, SOURCE_DATE_EPOCH};
@@ -24,6 +25,11 @@ pub(super) fn common_args(
     let providers: Vec<_> = build.providers.iter().map(|provider| provider.as_str()).collect();
     args.insert("PROVIDERS", providers.join(" "));
     args.insert("PYTHONS", job.interpreter.to_string());
+    // The smoke test too: it takes the interpreter that the build made, and must not make another.
+    if let Some(native) = &base.native {
+        args.insert("ACCELERATE", "on".to_owned());
+        args.insert("NATIVE_IMAGE", native.clone());
+    }
     args
 }
 
@@ -181,10 +187,11 @@ pub fn commands(ctx: &Context<'_>, plan: &Plan) -> String {
     let mut lines = Vec::new();
     for job in &plan.jobs {
         lines.push(format!("# {} -> dist/{}", job.title(), job.folder()));
-        let base = base::present(ctx.engine, &job.target, &job.platform).unwrap_or_else(|| {
+        let mut base = base::present(ctx.engine, &job.target, &job.platform).unwrap_or_else(|| {
             lines.push(base::pull_step(ctx.engine, &job.target, &job.platform).to_string());
             base::unresolved(&job.target, &job.platform)
         });
+        base.native = accelerate::planned_image(ctx, job);
         let export = ctx.work.join("jobs").join(job.slug()).join("export");
         let base = base_images::at_hand(ctx, job, &base).unwrap_or(base);
         let mut bake = build(ctx, job, &base, &export);

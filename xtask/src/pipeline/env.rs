@@ -7,6 +7,7 @@ use std::time::Duration;
 use camino::{Utf8Path, Utf8PathBuf};
 use thiserror::Error;
 
+use super::accelerate::Accelerate;
 use crate::audit::Settings;
 use crate::config::Config;
 use crate::engine::host::{HostSettings, SECRET_LIMIT, ThisHost};
@@ -42,6 +43,8 @@ pub struct Context<'a> {
     pub force: bool,
     /// Whether wheels are smoke-tested.
     pub smoke: bool,
+    /// Whether native compilers may do an emulated compiler's work.
+    pub accelerate: Accelerate,
 }
 
 /// Why a job gave no wheel.

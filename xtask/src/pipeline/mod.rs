@@ -3,6 +3,7 @@
 //! Each stage leaves its result in the job's own folder below `target/xtask/jobs/`, by rename, so
 //! that a later run takes up where this one ended, however it ended.
 
+mod accelerate;
 mod auditwheel;
 mod base_images;
 mod build_info;
@@ -22,6 +23,7 @@ mod state;
 mod survey;
 mod work;
 
+pub use accelerate::{Accelerate, Wish};
 pub use auditwheel::{AuditwheelPackage, PackageError, auditwheel};
 pub use base_images::{Made, Making, current as current_base_images, make_all};
 pub use build_info::BuildInfo;

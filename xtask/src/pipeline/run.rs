@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
+use super::accelerate;
 use super::env::{Context, PipelineError};
 use super::job::{self, Done};
 use super::outcome::{Failure, JobReport, Outcome, RunReport, failure};
@@ -129,6 +130,7 @@ impl Run<'_> {
                 ));
             }
         }
+        let base = base.map(|base| accelerate::with_native(self.ctx, job, base, ways, &mut say));
         base.map_err(|error| Box::new(failure(&error.into(), log(self.ctx, job))))
     }
 

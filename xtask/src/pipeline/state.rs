@@ -103,7 +103,8 @@ mod tests {
         let mut stages = BTreeMap::new();
         let mut current = (String::new(), String::new());
         for line in text.lines() {
-            let words: Vec<&str> = line.split_whitespace().collect();
+            let words = line.split_whitespace().filter(|word| !word.starts_with("--platform="));
+            let words: Vec<&str> = words.collect();
             if let ["FROM", parent, "AS", name] = words.as_slice() {
                 current = ((*name).to_owned(), (*parent).to_owned());
             } else if words.first() == Some(&"RUN") {
@@ -125,7 +126,10 @@ mod tests {
         let known = STATES.map(|state| {
             (state.stage.to_owned(), (state.parent.to_owned(), state.files.to_owned()))
         });
-        assert_eq!(stages(), BTreeMap::from(known));
+        let mut stages = stages();
+        // On the engine's own platform, in none of the job's containers.
+        assert!(stages.remove("native-build").is_some());
+        assert_eq!(stages, BTreeMap::from(known));
     }
 
     #[test]

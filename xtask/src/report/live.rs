@@ -143,6 +143,10 @@ impl Watch for Live {
             Event::NoCache { name, error } => {
                 self.line(&format!("[{job}] warning: without this cache: {name}: {error}"));
             }
+            // What a script of ours has to say to whoever waits for it.
+            Event::Output { line, .. } if line.starts_with("xtask: ") => {
+                self.line(&format!("[{job}] {}", &line["xtask: ".len()..]));
+            }
             Event::Output { line, .. } if self.detail == Detail::Verbose => {
                 self.line(&format!("[{job}]   {line}"));
             }

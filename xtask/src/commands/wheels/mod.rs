@@ -17,7 +17,9 @@ use crate::engine::Engine;
 use crate::engine::base::Ways;
 use crate::engine::prebuilt::Finder;
 use crate::exec::Exec;
-use crate::pipeline::{self, Context, Options, PreparedSource, Room, RunReport, Survey};
+use crate::pipeline::{
+    self, Accelerate, Context, Options, PreparedSource, Room, RunReport, Survey, Wish,
+};
 use crate::plan::{self, Plan};
 use crate::report::{self, Detail, Live};
 use crate::store::{Lock, Store};
@@ -61,6 +63,13 @@ pub struct WheelsArgs {
     /// How base images may be had
     #[arg(long, value_enum, default_value_t)]
     pub base: Ways,
+    /// Have emulated compilers' work done by native ones, wherever the result is the same to the byte;
+    /// this is so by default, and said aloud where it cannot be
+    #[arg(long, overrides_with = "no_accelerate")]
+    pub accelerate: bool,
+    /// Compile for foreign platforms under emulation
+    #[arg(long, overrides_with = "accelerate")]
+    pub no_accelerate: bool,
     /// Which engine builds, and what it keeps
     #[command(flatten)]
     pub engine: EngineArgs,
@@ -80,6 +89,14 @@ impl WheelsArgs {
     /// so for "everything", which nobody expects of one machine, and not for what was named.
     fn may_lack(&self) -> bool {
         self.all && !self.words.iter().any(|word| word.starts_with("linux/"))
+    }
+
+    fn wish(&self) -> Wish {
+        match (self.accelerate, self.no_accelerate) {
+            (true, _) => Wish::Asked,
+            (_, true) => Wish::Never,
+            _ => Wish::Default,
+        }
     }
 
     fn detail(&self) -> Detail {
@@ -180,6 +197,7 @@ impl Session {
             no_cache: args.no_cache,
             force: args.force,
             smoke: !args.no_smoke,
+            accelerate: Accelerate { wish: args.wish(), native: native_platform() },
         }
     }
 }
@@ -268,7 +286,7 @@ fn refused(
                 "nothing here runs {platform}: no emulator is registered and the builder has no node of \
                  that platform"
             );
-            let cure = format!("`cargo xtask setup --emulate {}`", platform.engine_arch());
+            let cure = format!("`cargo xtask binfmt install {}`", platform.engine_arch());
             refused.insert(platform.clone(), (why, cure));
         }
     }

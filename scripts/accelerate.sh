@@ -1,0 +1,182 @@
+# shellcheck shell=sh
+# shellcheck disable=SC2034 # acc_used is for those who source this
+# Sourced in an emulated container: has its compiler's work done by the native programs in
+# /xtask-native (native-tools.sh), where that gives the same bytes.
+#
+# The emulated compiler driver stays in charge: it reads the options, decides what is searched
+# where, and starts cc1, as and ld as always. It finds ours first, through COMPILER_PATH, in a
+# folder that is named after its own machine and version: no other compiler looks there. Where
+# the variable is lost on the way, the work is done emulated, as it would be without this.
+
+# accelerate wheel|interpreter: sets the environment and acc_used, or says why not; never fails. What is
+# compiled into a wheel has to be the same to the byte, so that the compilers have to be the same
+# to the last patch. An interpreter that is compiled here only builds and tests wheels: the same
+# release of the compiler is enough.
+accelerate() {
+    acc_native=/xtask-native
+    acc_used=
+    # Nothing is there where acceleration was not asked for.
+    [ -e "$acc_native/versions" ] || [ -e "$acc_native/reason" ] || return 0
+    acc_dir=/tmp/xtask-accelerate
+    rm -rf "$acc_dir"
+    mkdir -p "$acc_dir/check"
+    if acc_reason=$(acc_refusal "$1"); then
+        COMPILER_PATH=$acc_dir${COMPILER_PATH:+:$COMPILER_PATH}
+        export COMPILER_PATH
+        acc_used=yes
+        echo "xtask: accelerated: the compiler's work for this $1 is done by $(acc_fact platform) programs"
+    else
+        rm -rf "$acc_dir"
+        echo "xtask: not accelerated, this $1 is compiled under emulation: $acc_reason"
+    fi
+}
+
+acc_fact() {
+    sed -n "s/^$1=//p" "$acc_native/versions"
+}
+
+# acc_version PROGRAM: the first line of its version without its name.
+acc_version() {
+    acc_line=$("$1" --version) || return 1
+    acc_line=$(printf '%s\n' "$acc_line" | head -n 1)
+    echo "${acc_line#* }"
+}
+
+# acc_refusal KIND: why not, and fails; or lays the programs out.
+acc_refusal() {
+    if [ -e "$acc_native/reason" ]; then
+        cat "$acc_native/reason"
+        return 1
+    fi
+    if ! command -v gcc >/dev/null; then
+        echo "the target has no gcc"
+        return 1
+    fi
+    if [ "$(gcc -dumpmachine)" != "$(acc_fact machine)" ]; then
+        echo "its gcc is for $(gcc -dumpmachine), the native one for $(acc_fact machine)"
+        return 1
+    fi
+    if [ "$(gcc -dumpfullversion)" != "$(acc_fact release)" ]; then
+        echo "its compiler is $(acc_version gcc), the native one $(acc_fact compiler)"
+        return 1
+    fi
+    if [ "$1" = wheel ]; then
+        for acc_pair in gcc:compiler as:assembler ld:linker; do
+            acc_own=$(acc_version "${acc_pair%:*}")
+            acc_other=$(acc_fact "${acc_pair#*:}")
+            if [ "$acc_own" != "$acc_other" ]; then
+                echo "its ${acc_pair#*:} is $acc_own, the native one $acc_other"
+                return 1
+            fi
+        done
+    fi
+    acc_lay_out && acc_same "$1"
+}
+
+# acc_searched LANGUAGE: the folders that are searched for headers, in their order.
+acc_searched() {
+    gcc -x "$1" -E -v /dev/null 2>&1 >/dev/null |
+        awk '/^#include </ { on = 1; next } /^End of search/ { on = 0 } on { print $1 }'
+}
+
+acc_lay_out() {
+    acc_cc1=$(gcc -print-prog-name=cc1)
+    acc_version_dir=$(dirname "$acc_cc1")
+    acc_suffix=$(basename "$(dirname "$acc_version_dir")")/$(basename "$acc_version_dir")
+    acc_tools=$acc_dir/$acc_suffix
+    mkdir -p "$acc_tools"
+    ln -s "$acc_native/compiler/as" "$acc_native/compiler/lto1" "$acc_tools/"
+    # A cross compiler searches folders of its own. It is told to search those that the emulated
+    # one would, in the same order and by the same names, which end up in objects. Whatever
+    # touches that search or needs a plug-in of the compiler goes to the emulated one.
+    for acc_pair in cc1:c cc1plus:c++; do
+        acc_tool=${acc_pair%:*}
+        acc_own=$(gcc -print-prog-name="$acc_tool")
+        # Without a C++ compiler there is nothing to stand in for.
+        [ -x "$acc_own" ] || continue
+        acc_flags=-nostdinc
+        for acc_folder in $(acc_searched "${acc_pair#*:}"); do
+            acc_flags="$acc_flags -isystem $acc_folder"
+        done
+        cat >"$acc_tools/$acc_tool" <<EOF
+#!$acc_native/bin/dash
+own() { exec $acc_own "\$@"; }
+flags="$acc_flags"
+[ -z "\${C_INCLUDE_PATH:-}\${CPLUS_INCLUDE_PATH:-}\${OBJC_INCLUDE_PATH:-}" ] || own "\$@"
+for arg; do
+    case \$arg in
+        -nostdinc) flags= ;;
+        -nostdinc++ | -isysroot* | --sysroot* | -iprefix* | -iwithprefix* | -stdlib=* | -fplugin* | @*)
+            own "\$@" ;;
+    esac
+done
+exec $acc_native/compiler/$acc_tool "\$@" \$flags
+EOF
+        chmod +x "$acc_tools/$acc_tool"
+    done
+    # The plug-in that the linker is given is a library of the driver's own platform. And where a
+    # library is missed, the native linker may only have looked less far than the emulated one.
+    acc_own=$(gcc -print-prog-name=ld)
+    acc_own=$(command -v "$acc_own")
+    acc_plugin=$(gcc -print-file-name=liblto_plugin.so)
+    # Since GCC 12 it lies beside the programs.
+    [ -e "$acc_plugin" ] || acc_plugin=$acc_version_dir/liblto_plugin.so
+    cat >"$acc_tools/ld" <<EOF
+#!$acc_native/bin/dash
+native() {
+    left=\$#
+    while [ "\$left" -gt 0 ]; do
+        arg=\$1
+        shift
+        [ "\$arg" != $acc_plugin ] || arg=$acc_native/compiler/liblto_plugin.so
+        set -- "\$@" "\$arg"
+        left=\$((left - 1))
+    done
+    $acc_native/compiler/ld "\$@"
+}
+said=$acc_dir/ld-\$\$
+native "\$@" 2>"\$said"
+status=\$?
+if $acc_native/bin/grep -q 'try using -rpath' "\$said"; then
+    $acc_native/bin/rm -f "\$said"
+    exec $acc_own "\$@"
+fi
+$acc_native/bin/cat "\$said" >&2
+$acc_native/bin/rm -f "\$said"
+exit "\$status"
+EOF
+    chmod +x "$acc_tools/ld"
+}
+
+# acc_same KIND: whether the samples give what the emulated compiler makes of them.
+acc_same() {
+    for acc_language in c c++; do
+        acc_before=$(acc_searched "$acc_language")
+        acc_after=$(COMPILER_PATH=$acc_dir acc_searched "$acc_language")
+        if [ "$acc_before" != "$acc_after" ]; then
+            echo "the native compiler for $acc_language searches other folders"
+            return 1
+        fi
+    done
+    [ "$1" = wheel ] || return 0
+    # shellcheck disable=SC2154 # here is the caller's
+    for acc_sample in "$here/accelerate-sample.c" "$here/accelerate-sample.cc"; do
+        for acc_flags in "-O2" "-O3 -g -fPIC -fstack-protector-strong"; do
+            for acc_who in emulated native; do
+                # The flags are words on purpose.
+                # shellcheck disable=SC2086
+                (
+                    [ "$acc_who" = emulated ] || export COMPILER_PATH="$acc_dir"
+                    gcc $acc_flags -c "$acc_sample" -o "$acc_dir/check/$acc_who.o"
+                ) >"$acc_dir/check/said" 2>&1 || {
+                    echo "the sample does not compile: $(tail -n 1 "$acc_dir/check/said")"
+                    return 1
+                }
+            done
+            if ! cmp -s "$acc_dir/check/emulated.o" "$acc_dir/check/native.o"; then
+                echo "the native compiler makes other code of ${acc_sample##*/} ($acc_flags)"
+                return 1
+            fi
+        done
+    done
+}

@@ -1,0 +1,98 @@
+//! Native compilers for emulated platforms: when they are asked for, and that nothing fails without.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod common;
+
+use common::Workspace;
+
+const DIGEST: &str = "sha256:1111111111111111111111111111111111111111111111111111111111111111";
+
+/// A workspace whose registry has the image for every platform, and whose engine has none.
+fn workspace() -> Workspace {
+    let w = Workspace::new();
+    let toml = fs_err::read_to_string(w.root.join("wheels.toml")).unwrap();
+    let both = toml.replace("[\"linux/amd64\"]", "[\"linux/amd64\", \"linux/arm64\"]");
+    fs_err::write(w.root.join("wheels.toml"), both).unwrap();
+    w.on("image", "echo 'Error: No such image' >&2; exit 1");
+    w.on("imagetools", &format!("echo '{{\"digest\":\"{DIGEST}\"}}'"));
+    w.on("pull", "exit 0");
+    let info = common::BUILD_INFO.replace("linux/amd64", "linux/arm64");
+    fs_err::write(w.fake.join("export/build-info.json"), info).unwrap();
+    w
+}
+
+/// The `--set` values of acceleration in each bake call of a printed plan.
+fn settings(text: &str) -> Vec<Vec<String>> {
+    let calls = text.lines().filter(|line| line.contains("buildx bake"));
+    let ours = |line: &str| {
+        let words = line.split_whitespace().filter_map(|word| word.split_once(".args."));
+        let words = words.map(|(_, word)| word.trim_end_matches('\''));
+        let words = words.filter(|w| w.starts_with("ACCELERATE") || w.starts_with("NATIVE_IMAGE"));
+        words.map(str::to_owned).collect()
+    };
+    calls.map(ours).collect()
+}
+
+#[test]
+fn jobs_for_a_foreign_platform_have_the_native_image_in_every_call() {
+    let w = workspace();
+    let plan = |more: &[&str]| {
+        let words = [&["wheels", "debian:12", "--dry-run"], more].concat();
+        settings(&w.run(&words).code(0).stdout)
+    };
+    let on = vec!["ACCELERATE=on".to_owned(), "NATIVE_IMAGE=debian:12".to_owned()];
+    // The build and the smoke test of a job.
+    assert_eq!(plan(&["linux/arm64"]), [on.clone(), on.clone()]);
+    assert_eq!(plan(&["linux/arm64", "--no-accelerate", "--accelerate"]), [on.clone(), on]);
+    let off: [Vec<String>; 2] = [vec![], vec![]];
+    assert_eq!(plan(&["linux/amd64", "--accelerate"]), off);
+    assert_eq!(plan(&["linux/arm64", "--no-accelerate"]), off);
+    assert_eq!(plan(&["linux/arm64", "--builder", "other"]), off);
+    assert_eq!(plan(&["linux/arm64", "--engine-host", "linux/arm64=ssh://me@box"]), off);
+}
+
+#[test]
+fn both_images_are_got_and_what_the_container_says_of_it_is_told() {
+    let w = workspace();
+    w.on(
+        "bake",
+        r#"mkdir -p "$dest"
+        case $target in
+        smoke) echo '{}' >"$dest/smoke.json" ;;
+        *) cp "$FAKE"/export/* "$dest/"
+           say "[wheel-builder 1/1] RUN sh" "xtask: not accelerated: its compiler is another" ;;
+        esac"#,
+    );
+    let words = ["wheels", "debian:12", "linux/arm64"];
+    w.run(&words).code(0).says(&["not accelerated: its compiler is another"]);
+    let log = fs_err::read_to_string(w.fake.join("log")).unwrap();
+    for platform in ["linux/arm64", "linux/amd64"] {
+        let pull = format!("pull --quiet --platform {platform} debian@{DIGEST}");
+        assert!(log.contains(&pull), "{pull} is not in:\n{log}");
+    }
+    let native = format!(".args.NATIVE_IMAGE=debian@{DIGEST}");
+    assert_eq!(log.lines().filter(|line| line.contains(&native)).count(), 2, "{log}");
+}
+
+#[test]
+fn a_native_image_that_cannot_be_had_costs_speed_alone() {
+    let w = workspace();
+    let refuse = "case $* in *linux/amd64*) echo 'no amd64 today' >&2; exit 1 ;; esac";
+    w.on("pull", refuse);
+    let words = ["wheels", "debian:12", "linux/arm64"];
+    w.run(&words).code(0).says(&["not accelerated: pulling", "no amd64 today"]);
+    let log = fs_err::read_to_string(w.fake.join("log")).unwrap();
+    assert!(!log.contains("ACCELERATE"), "{log}");
+}
+
+#[test]
+fn a_family_without_cross_compilers_is_told_to_those_who_ask() {
+    let w = workspace();
+    let toml = fs_err::read_to_string(w.root.join("wheels.toml")).unwrap();
+    fs_err::write(w.root.join("wheels.toml"), toml.replace("\"apt\"", "\"dnf\"")).unwrap();
+    let words = ["wheels", "debian:12", "linux/arm64"];
+    let said = w.run(&words).code(0).stderr;
+    assert!(!said.contains("accelerated"), "{said}");
+    let words = ["wheels", "debian:12", "linux/arm64", "--force", "--accelerate"];
+    w.run(&words).code(0).says(&["not accelerated: the family dnf has no cross compilers"]);
+}
