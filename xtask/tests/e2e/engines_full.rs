@@ -106,7 +106,10 @@ fn relay(client: UnixStream, engine: &Utf8Path) {
 fn pulling(image: &str) -> Workspace {
     Workspace::new(|toml| {
         let toml = toml.replace("image = \"debian:12\"\n", &format!("image = \"{image}\"\n"));
-        let lines = toml.lines().filter(|line| !line.contains("suite = \"bookworm\""));
+        // Neither made here nor pinned to what other registries have.
+        let kept =
+            |line: &&str| !line.contains("suite = \"bookworm\"") && !line.starts_with("digest.");
+        let lines = toml.lines().filter(kept);
         lines.collect::<Vec<_>>().join("\n")
     })
 }
@@ -198,7 +201,9 @@ fn a_builder_that_does_not_see_the_engines_images_builds_from_layouts() {
     let info = w.json("debian12-amd64/build-info.json");
     assert!(info["image"]["digest"].as_str().unwrap().starts_with("sha256:"));
     let current = docker(&["buildx", "inspect"]);
-    assert!(current.contains("Driver:        docker\n"), "defect 21: {current}");
+    let driver = current.lines().find(|line| line.starts_with("Driver:"));
+    let driver = driver.and_then(|line| line.split_whitespace().last());
+    assert_eq!(driver, Some("docker"), "defect 21: {current}");
 }
 
 #[test]
