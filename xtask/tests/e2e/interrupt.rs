@@ -10,8 +10,9 @@ const WHEELS: [&str; 6] = ["wheels", "debian:12", "linux/amd64", "--python", "cp
 /// A workspace whose containers can be told from those of any other build on the same engine: the
 /// target's name is in their environment.
 fn workspace(name: &str) -> Workspace {
-    let name = format!("name = \"{}\"", scope(name));
-    Workspace::new(|toml| toml.replace("name = \"debian12\"", &name))
+    let name = format!("\"{}\"", scope(name));
+    // Also where `[ci]` and `[publish]` name the target.
+    Workspace::new(|toml| toml.replace("\"debian12\"", &name))
 }
 
 fn scope(name: &str) -> String {
@@ -21,9 +22,11 @@ fn scope(name: &str) -> String {
 /// Starts a build and waits until a step of it runs in a container.
 fn start(w: &Workspace, name: &str) -> std::process::Child {
     let mut command = w.command(&WHEELS);
-    let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     let start = Instant::now();
     while steps_running(name) == 0 {
+        let ended = child.try_wait().unwrap();
+        assert!(ended.is_none(), "it ended before a step began: {ended:?}");
         assert!(start.elapsed() < Duration::from_secs(120), "no step began");
         std::thread::sleep(Duration::from_millis(100));
     }
