@@ -29,8 +29,10 @@ pub fn recipe(dockerfile: &str, stage: &str) -> Option<Recipe> {
     while let Some(name) = open.pop() {
         let Some(found) = find(name) else { continue };
         for word in found.instructions.iter().flat_map(|line| stages_named(line)) {
-            if find(word).is_some() && wanted.insert(word) {
-                open.push(word);
+            for stage in stages.iter().filter(|stage| may_be(word, stage.name)) {
+                if wanted.insert(stage.name) {
+                    open.push(stage.name);
+                }
             }
         }
     }
@@ -40,6 +42,15 @@ pub fn recipe(dockerfile: &str, stage: &str) -> Option<Recipe> {
         recipe.files.extend(stage.instructions.iter().flat_map(|line| copied(line)));
     }
     Some(recipe)
+}
+
+/// Whether `word` may mean the stage `name`: where a variable ends the word, each stage that begins as it
+/// does. A word that is nothing but a variable is an image.
+fn may_be(word: &str, name: &str) -> bool {
+    match word.split_once('$') {
+        Some((start, _)) => !start.is_empty() && name.starts_with(start),
+        None => word == name,
+    }
 }
 
 /// One line for each instruction.
@@ -135,6 +146,14 @@ mod tests {
         assert!(recipe.instructions.contains(&"RUN y".to_owned()));
         assert!(!recipe.instructions.contains(&"RUN z".to_owned()), "{recipe:?}");
         assert!(super::recipe(DOCKERFILE, "none").is_none());
+    }
+
+    #[test]
+    fn a_stage_that_a_variable_names_may_be_each_of_them() {
+        let text = "FROM scratch AS kind-on\nCOPY on.sh /\nFROM scratch AS kind-off\nCOPY off.sh /\n\
+            FROM kind-${KIND} AS kind\nFROM ${BASE} AS interpreter\nCOPY --from=kind / /\n";
+        let files: Vec<_> = recipe(text, "interpreter").unwrap().files.into_iter().collect();
+        assert_eq!(files, ["off.sh", "on.sh"]);
     }
 
     #[test]
