@@ -101,8 +101,10 @@ pub fn step(
         step = step.arg("--no-cache");
     }
     let fixed = source.map(|kind| format!("SOURCE_KIND={kind}"));
+    // A default alone is not enough for the name of a stage: older ones look it up before that.
+    let off = (!bake.args.contains_key("ACCELERATE")).then(|| "ACCELERATE=off".to_owned());
     let own = bake.args.iter().map(|(name, value)| format!("{name}={value}"));
-    for argument in fixed.into_iter().chain(own) {
+    for argument in fixed.into_iter().chain(off).chain(own) {
         step = step.arg("--build-arg").arg(argument);
     }
     for (name, place) in &bake.contexts {
