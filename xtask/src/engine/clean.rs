@@ -1,6 +1,6 @@
 //! What of an engine's images and build cache is ours, and how it goes.
 //!
-//! Ours is what carries our names: images below [`REPOSITORIES`], and cache records that `BuildKit` describes
+//! Ours is what carries our names: images below `REPOSITORIES`, and cache records that `BuildKit` describes
 //! by a step of our Dockerfile. What it describes in a way that any build shares (`local source for
 //! context`) is left to the engine's own clean-up.
 
