@@ -31,6 +31,15 @@ accelerate() {
     fi
 }
 
+# acc_end: what is compiled from here on is compiled under emulation.
+acc_end() {
+    acc_used=
+    COMPILER_PATH=${COMPILER_PATH#"$acc_dir"}
+    COMPILER_PATH=${COMPILER_PATH#:}
+    [ -n "$COMPILER_PATH" ] || unset COMPILER_PATH
+    rm -rf "$acc_dir"
+}
+
 acc_fact() {
     sed -n "s/^$1=//p" "$acc_native/versions"
 }
@@ -118,9 +127,6 @@ EOF
     # library is missed, the native linker may only have looked less far than the emulated one.
     acc_own=$(gcc -print-prog-name=ld)
     acc_own=$(command -v "$acc_own")
-    acc_plugin=$(gcc -print-file-name=liblto_plugin.so)
-    # Since GCC 12 it lies beside the programs.
-    [ -e "$acc_plugin" ] || acc_plugin=$acc_version_dir/liblto_plugin.so
     cat >"$acc_tools/ld" <<EOF
 #!$acc_native/bin/dash
 native() {
@@ -128,7 +134,9 @@ native() {
     while [ "\$left" -gt 0 ]; do
         arg=\$1
         shift
-        [ "\$arg" != $acc_plugin ] || arg=$acc_native/compiler/liblto_plugin.so
+        case \$arg in
+            */liblto_plugin.so) arg=$acc_native/compiler/liblto_plugin.so ;;
+        esac
         set -- "\$@" "\$arg"
         left=\$((left - 1))
     done
@@ -158,25 +166,46 @@ acc_same() {
             return 1
         fi
     done
-    [ "$1" = wheel ] || return 0
-    # shellcheck disable=SC2154 # here is the caller's
-    for acc_sample in "$here/accelerate-sample.c" "$here/accelerate-sample.cc"; do
-        for acc_flags in "-O2" "-O3 -g -fPIC -fstack-protector-strong"; do
-            for acc_who in emulated native; do
-                # The flags are words on purpose.
-                # shellcheck disable=SC2086
-                (
-                    [ "$acc_who" = emulated ] || export COMPILER_PATH="$acc_dir"
-                    gcc $acc_flags -c "$acc_sample" -o "$acc_dir/check/$acc_who.o"
-                ) >"$acc_dir/check/said" 2>&1 || {
-                    echo "the sample does not compile: $(tail -n 1 "$acc_dir/check/said")"
-                    return 1
-                }
-            done
-            if ! cmp -s "$acc_dir/check/emulated.o" "$acc_dir/check/native.o"; then
-                echo "the native compiler makes other code of ${acc_sample##*/} ($acc_flags)"
-                return 1
-            fi
-        done
+    if [ "$1" != wheel ]; then
+        # Whether it works at all, down to the linker.
+        echo 'int main(void) { return 0; }' >"$acc_dir/check/main.c"
+        if ! COMPILER_PATH=$acc_dir gcc -O2 "$acc_dir/check/main.c" -o "$acc_dir/check/main" \
+            >"$acc_dir/check/said" 2>&1; then
+            echo "the native programs do not work here: $(tail -n 1 "$acc_dir/check/said")"
+            return 1
+        fi
+        return 0
+    fi
+    # Both languages at once: the emulated halves take seconds.
+    acc_sample c "$acc_dir/check" &
+    acc_sample cc "$acc_dir/check" &
+    wait
+    for acc_language in c cc; do
+        if [ ! -e "$acc_dir/check/$acc_language.same" ]; then
+            echo "of accelerate-sample.$acc_language: $(tail -n 1 "$acc_dir/check/$acc_language.said")"
+            return 1
+        fi
     done
 }
+
+# acc_sample SUFFIX FOLDER: compiles and links the sample both ways; FOLDER/SUFFIX.same if the results
+# are, else FOLDER/SUFFIX.said says why not.
+acc_sample() (
+    cd "$2" || return
+    # The names are the same for both, as are the paths that end up in debug information.
+    mkdir -p "$1-emulated" "$1-native"
+    for acc_who in emulated native; do
+        [ "$acc_who" = emulated ] || export COMPILER_PATH="$acc_dir"
+        # shellcheck disable=SC2154 # here is the caller's
+        gcc -O3 -g -fPIC -fstack-protector-strong -c "$here/accelerate-sample.$1" \
+            -o "$1-$acc_who/sample.o" >"$1.said" 2>&1 || return
+        gcc -shared "$1-$acc_who/sample.o" -o "$1-$acc_who/sample.so" >"$1.said" 2>&1 || return
+    done
+    for acc_file in sample.o sample.so; do
+        if ! cmp -s "$1-emulated/$acc_file" "$1-native/$acc_file"; then
+            echo "the native programs make another $acc_file" >"$1.said"
+            return
+        fi
+    done
+    : >"$1.same"
+)

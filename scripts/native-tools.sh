@@ -34,10 +34,9 @@ esac
 [ "$(pkg_family)" = apt ] || refuse "this distribution has no cross compilers"
 package=g++-$(echo "$triple" | tr _ -)
 pkg_refresh
-for name in "$package" patchelf; do
-    [ -n "$(pkg_candidate "$name")" ] || refuse "the release has no package $name for linux/$BUILDARCH"
-done
-pkg_install "$package" patchelf
+[ -n "$(pkg_candidate "$package")" ] ||
+    refuse "the release has no package $package for linux/$BUILDARCH"
+pkg_install "$package" make
 
 mkdir -p "$native/bin" "$native/lib" "$native/compiler"
 # What the emulated driver starts, by the names it starts it with.
@@ -48,27 +47,53 @@ cp -L "$("$triple-gcc" -print-file-name=liblto_plugin.so)" "$native/compiler/"
 for tool in as ld; do
     cp -L "$(command -v "$triple-$tool")" "$native/compiler/$tool"
 done
-# What the wrappers around them are written in.
-for tool in dash cat grep rm; do
-    cp -L "$(command -v "$tool")" "$native/bin/$tool"
+# What the wrappers around them are written in, and what configure and make start by the
+# thousand. None of them says or cares what machine it runs on, as uname does, which is not here.
+for tool in awk basename cat chmod cmp comm cp cut dash date diff dirname echo env expr false find \
+    grep head install join ln ls make mkdir mktemp mv paste printf readlink rm rmdir sed sleep sort \
+    tail tee test touch tr true uniq wc xargs; do
+    for folder in /usr/bin /bin; do
+        # By its folder: some are words of the shell as well.
+        if [ -x "$folder/$tool" ]; then
+            cp -L "$folder/$tool" "$native/bin/$tool"
+            break
+        fi
+    done
 done
+ln -s dash "$native/bin/sh"
 
 ldd "$native"/compiler/* "$native"/bin/* | awk '$2 == "=>" && $3 ~ /^\// { print $3 }' | sort -u |
     while read -r library; do
         cp -L "$library" "$native/lib/"
     done
+
+# replace FROM TO FILE: in place and by a text of the same length, so that nothing in FILE moves;
+# tools that rewrite ELF files have been seen to break large ones.
+replace() {
+    LC_ALL=C sed -i "0,/$(echo "$1" | sed 's/[.\/]/\\&/g')/s//$(echo "$2" | sed 's/\//\\&/g')/" "$3"
+    LC_ALL=C grep -qaF "$2" "$3" || refuse "${3##*/} cannot be made to find $2"
+}
+# stretch PREFIX SUFFIX TEXT: a path as long as TEXT, with as many slashes as that takes.
+stretch() {
+    path=$1
+    while [ $((${#path} + ${#2})) -lt ${#3} ]; do
+        path=$path/
+    done
+    echo "$path$2"
+}
+# Each program names its loader, and the loader has the folders that it searches built in.
 loader=$(ldd "$native/bin/dash" | awk '$1 ~ /^\// { print $1 }')
-cp -L "$loader" "$native/lib/"
-loader=${loader##*/}
-for file in "$native"/compiler/* "$native"/bin/* "$native"/lib/*; do
-    case ${file##*/} in
-        # The C library finds its own parts, and its loader may not be touched.
-        "$loader" | libc.so.*) ;;
-        *.so | *.so.*) patchelf --force-rpath --set-rpath "$mounted/lib" "$file" ;;
-        *)
-            patchelf --set-interpreter "$mounted/lib/$loader" --force-rpath --set-rpath "$mounted/lib" "$file"
-            ;;
+cp -L "$loader" "$native/ld"
+for file in "$native"/compiler/* "$native"/bin/*; do
+    case $file in
+        *.so) ;;
+        *) [ -L "$file" ] || replace "$loader" "$(stretch "$mounted/" ld "$loader")" "$file" ;;
     esac
+done
+machine=$(ldd "$native/bin/dash" | awk '$1 == "libc.so.6" { print $3 }')
+machine=$(basename "$(dirname "$machine")")
+for folder in "/usr/lib/$machine/" "/lib/$machine/"; do
+    replace "$folder" "$(stretch "$mounted/lib" / "$folder")" "$native/ld"
 done
 
 # What accelerate.sh compares: `(Debian 14.2.0-19) 14.2.0` and the like.

@@ -30,13 +30,6 @@ case $(pkg_family) in
 esac
 pkg_install "$@" || refuse "installing the libraries to compile it against failed"
 
-# One folder for every build: paths end up in debug information.
-tree=/build/cpython
-rm -rf "$tree"
-mkdir -p "$tree"
-tar -xf "$archive/archive" -C "$tree" --strip-components=1
-cd "$tree"
-
 # No profile-guided or link-time optimisation: they cost ten times the minutes, and an
 # interpreter that only builds and tests wheels gives them back nowhere. Nor does it need
 # debug information (OPT below). Extensions inherit compiler flags through sysconfig, which
@@ -46,21 +39,64 @@ set -- --prefix="$PY_HOME" --without-ensurepip --disable-test-modules --without-
 if [ "$PY_THREADING" = free ]; then
     set -- "$@" --disable-gil
 fi
+# One folder for every build: paths end up in debug information.
+tree=/build/cpython
 log=/tmp/compile.log
+shell=/bin/sh
+
+# failed STEP: tells why, and fails.
 failed() {
     tail -n 40 "$log" >&2
-    refuse "$1 failed: $(grep -i 'error' "$log" | tail -n 1)"
+    echo "$1 failed: $(grep -i 'error' "$log" | tail -n 1)" >"$PY_REASON"
+    return 1
 }
+
+# compile ARGUMENT...: configures with these, compiles and installs.
+compile() {
+    rm -rf "$tree" "$PY_HOME"
+    mkdir -p "$tree"
+    tar -xf "$archive/archive" -C "$tree" --strip-components=1 >"$log" 2>&1 || failed unpacking || return
+    cd "$tree" || return
+    began=$(date +%s)
+    "$shell" ./configure -q "$@" >"$log" 2>&1 || failed configure || return
+    configured=$(date +%s)
+    set --
+    if [ -n "$acc_used" ]; then
+        options=$(sed -n 's,^SHELL=[[:blank:]]*/bin/sh,,p' Makefile)
+        set -- SHELL="$shell$options" INSTALL="$acc_native/bin/install -c" MKDIR_P="$acc_native/bin/mkdir -p"
+    fi
+    make -s -j"$(nproc)" "$@" OPT="-DNDEBUG -fwrapv -O2" >"$log" 2>&1 || failed make || return
+    # The bytecode would be three quarters of the layer, and what is needed of it is made
+    # in use. The step cannot be switched off, only turned into nothing.
+    make -s install "$@" COMPILEALL_OPTS=--help >"$log" 2>&1 || failed "make install" || return
+    if [ -n "$acc_used" ] && named=$(grep -rl -e "$acc_native" -e "$acc_dir" "$PY_HOME"); then
+        echo "native programs are named in $(echo "$named" | head -n 1)" >"$PY_REASON"
+        return 1
+    fi
+    echo "configured in $((configured - began)) s, compiled and installed in $(($(date +%s) - configured)) s"
+}
+
+# accelerated ARGUMENT...: compiles with native programs, where they can.
+accelerated() (
+    [ -n "$acc_used" ] || exit
+    # configure and make start thousands of small programs, which are native ones then. Where they
+    # lie here nobody finds them later: configure must not write that down.
+    PATH=$acc_native/bin:$PATH
+    shell=$acc_native/bin/sh
+    export CONFIG_SHELL="$shell" INSTALL="/usr/bin/install -c" MKDIR_P="/usr/bin/mkdir -p"
+    compile "$@"
+)
+
 accelerate interpreter
 echo "compiling with $(nproc) jobs"
-began=$(date +%s)
-./configure -q "$@" >"$log" 2>&1 || failed configure
-configured=$(date +%s)
-make -s -j"$(nproc)" OPT="-DNDEBUG -fwrapv -O2" >"$log" 2>&1 || failed make
-# The bytecode would be three quarters of the layer, and what is needed of it is made
-# in use. The step cannot be switched off, only turned into nothing.
-make -s install COMPILEALL_OPTS=--help >"$log" 2>&1 || failed "make install"
-echo "configured in $((configured - began)) s, compiled and installed in $(($(date +%s) - configured)) s"
+if ! accelerated "$@"; then
+    if [ -n "$acc_used" ]; then
+        echo "xtask: not accelerated, this interpreter is compiled under emulation: $(cat "$PY_REASON")"
+        acc_end
+    fi
+    compile "$@" || exit 1
+    rm -f "$PY_REASON"
+fi
 cd /
 rm -rf "$tree"
 rmdir /build 2>/dev/null || echo "/build is in use"

@@ -12,7 +12,7 @@ use crate::engine::base::Ways;
 use crate::engine::prebuilt::{self, Kept};
 use crate::engine::{Engine, EngineError};
 use crate::exec::Exec;
-use crate::pipeline::{self, Made, Making, PipelineError};
+use crate::pipeline::{self, Accelerate, Made, Making, PipelineError};
 use crate::plan::{self, Plan};
 use crate::report::{self, Detail, Live};
 use crate::store::Lock;
@@ -136,6 +136,7 @@ fn build(
         ways: args.base,
         repository,
         force: args.force,
+        accelerate: &Accelerate::by_default(native_platform()),
     };
     let results = pipeline::make_all(&making, &plan, &live);
     let made: Vec<&Made> = results.iter().filter_map(|result| result.as_ref().ok()).collect();

@@ -157,7 +157,9 @@ fn run_step(
 fn build(exec: &Exec, workspace: &Workspace, args: &CiArgs) -> anyhow::Result<String> {
     if args.setup {
         // Also where the wheel is there already: the tests that follow need the engine.
-        let asked = Asked { bootstrap: true, ..Asked::default() };
+        // Tests for arm64 are among those that take long.
+        let emulators = args.full.then(|| "arm64".to_owned()).into_iter().collect();
+        let asked = Asked { bootstrap: true, emulators, ..Asked::default() };
         setup::ensure(exec, &workspace.root, "debian:12", &asked, false)?;
     }
     let words = ["debian:12", "linux/amd64"].map(str::to_owned).to_vec();

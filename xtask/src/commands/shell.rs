@@ -10,7 +10,9 @@ use super::{Workspace, native_platform, setup};
 use crate::config::{Config, Platform};
 use crate::engine::base::Ways;
 use crate::exec::Exec;
-use crate::pipeline::{self, BUILDER, Failed, PreparedSource, STATES, ShellPlace, State};
+use crate::pipeline::{
+    self, Accelerate, BUILDER, Failed, PreparedSource, STATES, ShellPlace, State,
+};
 use crate::plan::{self, Job};
 use crate::report::{self, Detail, Live};
 use crate::store::Lock;
@@ -54,8 +56,14 @@ pub fn run(args: &ShellArgs) -> anyhow::Result<ExitCode> {
     let engine = args.engine.engine(&exec, &workspace, &config)?;
     runs(&engine, &workspace, &job)?;
     let work = &workspace.work;
-    let place =
-        ShellPlace { config: &config, engine: &engine, source: &source, work, ways: args.base };
+    let place = ShellPlace {
+        config: &config,
+        engine: &engine,
+        source: &source,
+        work,
+        ways: args.base,
+        accelerate: &Accelerate::by_default(native_platform()),
+    };
     let live = Live::new(Detail::Steps);
     let image = pipeline::shell_image(&place, &job, &state, &live)?;
     drop(lock);
@@ -89,9 +97,11 @@ fn asked(
     if !words.iter().any(|word| word.starts_with("linux/")) {
         words.push(native.to_string());
     }
-    let first = config.build.pythons.first().map(|id| id.0.to_string());
-    let python: Vec<String> = python.or(first).into_iter().collect();
-    let request = plan::parse_words(config, &words, false, &python, &native)?;
+    let python: Vec<String> = python.into_iter().collect();
+    let mut request = plan::parse_words(config, &words, false, &python, &native)?;
+    for (target, _) in &mut request.targets {
+        target.pythons.truncate(1);
+    }
     let inputs = pipeline::inputs(config, &workspace.root, source)?;
     let mut jobs = plan::plan(config, &request, &inputs).jobs;
     ensure!(

@@ -9,8 +9,8 @@ use toml::{Spanned, Table, Value};
 
 use super::image_name;
 use super::{
-    BaseImages, Bootstrap, Build, Cache, Check, Ci, Config, EngineSettings, Family, Libc, Platform,
-    Publish, Source, Target, Toolchain,
+    BaseImages, Bootstrap, Build, Cache, Check, Ci, Config, EngineSettings, Family, InterpreterId,
+    Libc, Platform, Publish, Source, Target, Toolchain,
 };
 use crate::isa::Machine;
 
@@ -85,6 +85,7 @@ struct RawTarget {
     glibc: Option<Spanned<String>>,
     musl: Option<Spanned<String>>,
     platforms: Vec<Platform>,
+    pythons: Option<Vec<InterpreterId>>,
     #[serde(default)]
     digest: BTreeMap<Platform, Spanned<String>>,
     bootstrap: Option<Spanned<Bootstrap>>,
@@ -181,7 +182,7 @@ pub(crate) fn parse(file: &Utf8Path, text: &str) -> Result<Config, ConfigError> 
     let mut targets = Vec::new();
     for target in raw.target {
         let line = target.span().start;
-        let target = checker.target(target.into_inner())?;
+        let target = checker.target(target.into_inner(), &raw.build.get_ref().pythons)?;
         if !names.insert(target.name.clone()) {
             return Err(checker.at(line, format!("there are two targets named `{}`", target.name)));
         }
@@ -356,7 +357,8 @@ impl Checker<'_> {
         Ok(check)
     }
 
-    fn target(&self, raw: RawTarget) -> Result<Target, ConfigError> {
+    /// `pythons` are those of `[build]`.
+    fn target(&self, raw: RawTarget, pythons: &[InterpreterId]) -> Result<Target, ConfigError> {
         let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || ".-".contains(c);
         let name = raw.name.get_ref();
         if name.is_empty() || name.starts_with(['.', '-']) || !name.chars().all(plain) {
@@ -366,6 +368,11 @@ impl Checker<'_> {
         }
         if raw.platforms.is_empty() {
             let message = format!("target `{name}` has no platforms");
+            return Err(self.at(raw.name.span().start, message));
+        }
+        if raw.pythons.as_ref().is_some_and(Vec::is_empty) {
+            let message =
+                format!("target `{name}` has no interpreters: without `pythons` it has all");
             return Err(self.at(raw.name.span().start, message));
         }
         for digest in raw.digest.values() {
@@ -387,6 +394,7 @@ impl Checker<'_> {
             image: image_name(raw.image.get_ref()).image,
             family: raw.family,
             platforms: raw.platforms,
+            pythons: raw.pythons.unwrap_or_else(|| pythons.to_vec()),
             digest,
             bootstrap: raw.bootstrap.map(Spanned::into_inner),
         })

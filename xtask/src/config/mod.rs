@@ -23,8 +23,8 @@ pub use engine::{EngineSettings, Network, Tool};
 pub(crate) use load::parse as parse_text;
 pub use load::{ConfigError, load, load_committed};
 pub use model::{
-    Bootstrap, BootstrapTool, Build, Check, Config, Family, Libc, Platform, Provider, Rust, Source,
-    TagPolicy, Toolchain,
+    Bootstrap, BootstrapTool, Build, Check, Config, Family, InterpreterId, Libc, Platform,
+    Provider, Rust, Source, TagPolicy, Toolchain,
 };
 pub use names::{ImageName, image_name};
 pub use overrides::{PathPattern, Reason, RuleOverride, RuleSeverity};

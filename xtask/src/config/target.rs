@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use thiserror::Error;
 
-use super::{Bootstrap, Config, Family, Libc, Platform, image_name};
+use super::{Bootstrap, Config, Family, InterpreterId, Libc, Platform, image_name};
 use crate::digest;
 
 /// One system that wheels are built in.
@@ -20,6 +20,9 @@ pub struct Target {
     pub libc: Option<Libc>,
     /// The platforms that it is built for unless the command line narrows them.
     pub platforms: Vec<Platform>,
+    /// The interpreters that it is built for unless the command line narrows them: its own, else those of
+    /// `[build]`.
+    pub pythons: Vec<InterpreterId>,
     /// Pinned manifest digest (`sha256:…`) by platform.
     pub digest: BTreeMap<Platform, String>,
     /// How to make the image where no registry answers.
@@ -73,6 +76,7 @@ pub fn find_target(config: &Config, word: &str) -> Result<Target, TargetError> {
         family: None,
         libc: None,
         platforms: Vec::new(),
+        pythons: config.build.pythons.clone(),
         digest: BTreeMap::new(),
         bootstrap: None,
     })

@@ -1,8 +1,10 @@
 //! Native compilers for emulated platforms: whether a job may have them, and the image that they come
 //! from. Inside the container `scripts/accelerate.sh` has the last word.
 
-use super::env::Context;
+use camino::Utf8Path;
+
 use crate::config::{Family, Platform};
+use crate::engine::Engine;
 use crate::engine::base::{self, BaseImage, Ways};
 use crate::plan::Job;
 
@@ -27,12 +29,17 @@ pub enum Wish {
 }
 
 impl Accelerate {
+    /// Where it is known to work, as when nothing is asked for.
+    pub fn by_default(native: Platform) -> Self {
+        Self { wish: Wish::Default, native }
+    }
+
     /// Whether `job` has use for it; the reason why not, where there is one to tell.
-    fn wanted(&self, ctx: &Context<'_>, job: &Job) -> Result<bool, String> {
+    fn wanted(&self, engine: &Engine, job: &Job) -> Result<bool, String> {
         if self.wish == Wish::Never || job.platform == self.native {
             return Ok(false);
         }
-        let client = &ctx.engine.client;
+        let client = &engine.client;
         if client.nodes.contains_key(&job.platform) {
             return Err(format!("{} has an engine of its own", job.platform));
         }
@@ -47,55 +54,62 @@ impl Accelerate {
             None => Err(format!("nothing says which family `{}` is of", job.target.image)),
         }
     }
-}
 
-/// `base`, with the image of `job`'s target for the engine's own platform where compilers of that platform
-/// may be used for `job`; it is got as a base image is. `say` is told why there is none.
-pub(super) fn with_native(
-    ctx: &Context<'_>,
-    job: &Job,
-    base: BaseImage,
-    ways: Ways,
-    say: &mut dyn FnMut(&str),
-) -> BaseImage {
-    match native_image(ctx, job, ways, say) {
-        None => base,
-        Some(image) => {
-            let contexts = base.contexts.into_iter().chain(image.contexts).collect();
-            BaseImage { native: Some(image.reference), contexts, ..base }
-        }
+    /// The image that [`Seek::onto`] would add, without asking anyone but the engine: for a printed plan.
+    pub(super) fn planned_image(&self, engine: &Engine, job: &Job) -> Option<String> {
+        let native = &self.native;
+        (self.wanted(engine, job) == Ok(true)).then(|| {
+            base::present(engine, &job.target, native)
+                .unwrap_or_else(|| base::unresolved(&job.target, native))
+                .reference
+        })
     }
 }
 
-fn native_image(
-    ctx: &Context<'_>,
-    job: &Job,
-    ways: Ways,
-    say: &mut dyn FnMut(&str),
-) -> Option<BaseImage> {
-    let native = &ctx.accelerate.native;
-    let image = ctx.accelerate.wanted(ctx, job).and_then(|wanted| {
-        if !wanted {
-            return Ok(None);
-        }
-        let work = ctx.work.join("base").join(format!("native-{}", job.folder()));
-        let image = base::resolve(ctx.engine, &job.target, native, ways, &work, say);
-        image.map(Some).map_err(|error| error.to_string())
-    });
-    image.unwrap_or_else(|why| {
-        if ctx.accelerate.wish == Wish::Asked || ctx.accelerate.wanted(ctx, job) == Ok(true) {
-            say(&format!("not accelerated: {why}"));
-        }
-        None
-    })
+/// How the native image of a target is looked for.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Seek<'a> {
+    /// The engine.
+    pub(super) engine: &'a Engine,
+    /// What is wanted.
+    pub(super) accelerate: &'a Accelerate,
+    /// How base images may be had.
+    pub(super) ways: Ways,
+    /// xtask's own folder, `target/xtask`.
+    pub(super) work: &'a Utf8Path,
 }
 
-/// The image of [`with_native`], without asking anyone but the engine: for a printed plan.
-pub(super) fn planned_image(ctx: &Context<'_>, job: &Job) -> Option<String> {
-    let native = &ctx.accelerate.native;
-    (ctx.accelerate.wanted(ctx, job) == Ok(true)).then(|| {
-        base::present(ctx.engine, &job.target, native)
-            .unwrap_or_else(|| base::unresolved(&job.target, native))
-            .reference
-    })
+impl Seek<'_> {
+    /// `base`, with the image of `job`'s target for the engine's own platform where compilers of that
+    /// platform may be used for `job`; it is got as a base image is. `say` is told why there is none.
+    pub(super) fn onto(self, job: &Job, base: BaseImage, say: &mut dyn FnMut(&str)) -> BaseImage {
+        match self.image(job, say) {
+            None => base,
+            Some(image) => {
+                let contexts = base.contexts.into_iter().chain(image.contexts).collect();
+                BaseImage { native: Some(image.reference), contexts, ..base }
+            }
+        }
+    }
+
+    fn image(self, job: &Job, say: &mut dyn FnMut(&str)) -> Option<BaseImage> {
+        let Self { engine, accelerate, ways, work } = self;
+        let wanted = accelerate.wanted(engine, job);
+        let tell = accelerate.wish == Wish::Asked || wanted == Ok(true);
+        let image = wanted.and_then(|wanted| {
+            if !wanted {
+                return Ok(None);
+            }
+            // A folder of its own: two that are made at the same time must not clear away each other's files.
+            let work = work.join("base").join(format!("native-{}", job.folder()));
+            let image = base::resolve(engine, &job.target, &accelerate.native, ways, &work, say);
+            image.map(Some).map_err(|error| error.to_string())
+        });
+        image.unwrap_or_else(|why| {
+            if tell {
+                say(&format!("not accelerated: {why}"));
+            }
+            None
+        })
+    }
 }

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use camino::Utf8Path;
 use serde::Serialize;
 
+use super::accelerate::{Accelerate, Seek};
 use super::calls;
 use super::env::{Context, PipelineError};
 use crate::config::{Config, Platform};
@@ -137,6 +138,8 @@ pub struct Making<'a> {
     pub repository: Option<&'a str>,
     /// Whether what is there already is made again.
     pub force: bool,
+    /// Whether native compilers may do an emulated compiler's work.
+    pub accelerate: &'a Accelerate,
 }
 
 /// One base image that was made, or was there.
@@ -174,6 +177,9 @@ pub fn make_all(
             let images = making.work.join("base");
             let (engine, ways) = (making.engine, making.ways);
             let base = base::resolve(engine, &job.target, &job.platform, ways, &images, &mut say);
+            let (accelerate, work) = (making.accelerate, making.work);
+            let seek = Seek { engine, accelerate, ways, work };
+            let base = base.map(|base| seek.onto(job, base, &mut say));
             bases.insert(folder.clone(), base.map_err(|error| error.to_string()));
         }
         let base = match bases.get(&folder) {

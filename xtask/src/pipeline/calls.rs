@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::accelerate;
 use super::base_images;
 use super::env::Context;
 use super::source::{PreparedSource, SOURCE_DATE_EPOCH};
@@ -191,7 +190,7 @@ pub fn commands(ctx: &Context<'_>, plan: &Plan) -> String {
             lines.push(base::pull_step(ctx.engine, &job.target, &job.platform).to_string());
             base::unresolved(&job.target, &job.platform)
         });
-        base.native = accelerate::planned_image(ctx, job);
+        base.native = ctx.accelerate.planned_image(ctx.engine, job);
         let export = ctx.work.join("jobs").join(job.slug()).join("export");
         let base = base_images::at_hand(ctx, job, &base).unwrap_or(base);
         let mut bake = build(ctx, job, &base, &export);

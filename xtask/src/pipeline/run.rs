@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::accelerate;
+use super::accelerate::Seek;
 use super::env::{Context, PipelineError};
 use super::job::{self, Done};
 use super::outcome::{Failure, JobReport, Outcome, RunReport, failure};
@@ -130,7 +130,9 @@ impl Run<'_> {
                 ));
             }
         }
-        let base = base.map(|base| accelerate::with_native(self.ctx, job, base, ways, &mut say));
+        let (accelerate, work) = (&self.ctx.accelerate, self.ctx.work.as_path());
+        let seek = Seek { engine, accelerate, ways, work };
+        let base = base.map(|base| seek.onto(job, base, &mut say));
         base.map_err(|error| Box::new(failure(&error.into(), log(self.ctx, job))))
     }
 

@@ -33,16 +33,16 @@ pub fn settings(config: &Config) -> Result<Settings, UnknownRule> {
 
 /// The wheels that `wheels.toml` asks for.
 pub fn asked(config: &Config) -> Asked {
-    let pythons: Vec<_> = config.build.pythons.iter().map(|id| id.0).collect();
     let folder = |target: &Target| {
-        target.platforms.iter().map(|platform| target.folder(platform)).collect::<Vec<_>>()
+        let pythons: Vec<_> = target.pythons.iter().map(|id| id.0).collect();
+        let one = |platform| (target.folder(platform), pythons.clone());
+        target.platforms.iter().map(one).collect::<Vec<_>>()
     };
-    let folders = config.targets.iter().flat_map(folder);
+    let folders = config.targets.iter().flat_map(folder).collect();
     let project = match &config.source {
         Source::Sdist { name, version, .. } => Some((name.clone(), version.clone())),
         Source::Path { .. } => None,
     };
-    let folders = folders.map(|folder| (folder, pythons.clone())).collect();
     Asked { folders, unpublished: config.unpublished_folders(), project }
 }
 

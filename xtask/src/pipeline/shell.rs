@@ -6,6 +6,7 @@
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::Deserialize as _;
 
+use super::accelerate::{Accelerate, Seek};
 use super::calls;
 use super::env::PipelineError;
 use super::source::PreparedSource;
@@ -33,6 +34,8 @@ pub struct Place<'a> {
     pub work: &'a Utf8Path,
     /// How base images may be had.
     pub ways: Ways,
+    /// Whether native compilers may do an emulated compiler's work: as in the build, whose steps are taken.
+    pub accelerate: &'a Accelerate,
 }
 
 /// An image to run a shell from; it is removed with this.
@@ -60,6 +63,9 @@ pub fn shell_image(
     // Shells run where the platform is built.
     let engine = place.engine.on(&job.platform);
     let base = base::resolve(&engine, &job.target, &job.platform, place.ways, &images, &mut say)?;
+    let (ways, accelerate, work) = (place.ways, place.accelerate, place.work);
+    let seek = Seek { engine: place.engine, accelerate, ways, work };
+    let base = seek.onto(job, base, &mut say);
     // One name for each shell: one that ends must not take the image of another away.
     let name = format!("{REPOSITORY}:{}-{}", job.slug(), std::process::id());
     let log = place.work.join("logs").join(format!("{}-shell.log", job.slug()));

@@ -104,8 +104,10 @@ impl Plan {
 pub fn plan(config: &Config, request: &Request, inputs: &Inputs) -> Plan {
     let mut jobs = Vec::new();
     for (target, platforms) in &request.targets {
+        let own: Vec<_> = target.pythons.iter().map(|id| id.0).collect();
+        let pythons = if request.pythons.is_empty() { &own } else { &request.pythons };
         for platform in platforms {
-            for &interpreter in &request.pythons {
+            for &interpreter in pythons {
                 let build_key = key::build_key(config, inputs, target, platform, interpreter);
                 jobs.push(Job {
                     target: target.clone(),

@@ -10,7 +10,7 @@ use crate::wheel::Interpreter;
 pub struct Request {
     /// Targets in the order they were named, each with its platforms.
     pub targets: Vec<(Target, Vec<Platform>)>,
-    /// Interpreters.
+    /// The interpreters that were named; none means each target's own.
     pub pythons: Vec<Interpreter>,
     /// Whether each wheel is smoke-tested before it counts as done.
     pub smoke: bool,
@@ -42,7 +42,7 @@ pub enum PlanError {
 }
 
 /// Reads `words`: each is a platform (`linux/…`) or a target. Without a platform, a listed target
-/// has its own and any other image the `native` one. `pythons` empty means the configuration's.
+/// has its own and any other image the `native` one. `pythons` empty means each target's own.
 ///
 /// # Errors
 /// [`PlanError`], which names the word and how it is mended.
@@ -83,13 +83,13 @@ pub fn parse_words(
     };
     Ok(Request {
         targets: targets.into_iter().map(with_platforms).collect(),
-        pythons: parse_pythons(config, pythons)?,
+        pythons: parse_pythons(pythons)?,
         smoke: true,
     })
 }
 
-/// Interpreters asked for on the command line, comma-separated or repeated, or the configuration's.
-fn parse_pythons(config: &Config, words: &[String]) -> Result<Vec<Interpreter>, PlanError> {
+/// Interpreters asked for on the command line, comma-separated or repeated.
+fn parse_pythons(words: &[String]) -> Result<Vec<Interpreter>, PlanError> {
     let mut pythons = Vec::new();
     for word in words.iter().flat_map(|word| word.split(',')).filter(|word| !word.is_empty()) {
         let python: Interpreter = word.parse().map_err(|error| {
@@ -103,9 +103,6 @@ fn parse_pythons(config: &Config, words: &[String]) -> Result<Vec<Interpreter>, 
     if pythons.is_empty() && !words.is_empty() {
         let message = "`--python` names no interpreter (an unset variable?)";
         return Err(PlanError::Interpreter(message.to_owned()));
-    }
-    if pythons.is_empty() {
-        pythons = config.build.pythons.iter().map(|id| id.0).collect();
     }
     Ok(pythons)
 }

@@ -54,6 +54,27 @@ fn a_target_and_a_platform_give_a_job_for_each_interpreter() {
 }
 
 #[test]
+fn a_target_may_have_interpreters_of_its_own() {
+    let text = CONFIG.replace("name = \"rocky9\"", "name = \"rocky9\"\npythons = [\"pp311\"]");
+    let config = config::parse_text(Utf8Path::new("wheels.toml"), &text).unwrap();
+    let native = "linux/amd64".parse().unwrap();
+    let titles = |pythons: &[String]| {
+        let words = ["debian:12", "rocky:9", "linux/amd64"].map(str::to_owned);
+        let request = parse_words(&config, &words, false, pythons, &native).unwrap();
+        plan(&config, &request, &Inputs::default()).jobs.iter().map(Job::title).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        titles(&[]),
+        ["debian12-amd64 cp311", "debian12-amd64 cp314t", "rocky9-amd64 pp311"]
+    );
+    // What is named counts for all.
+    assert_eq!(titles(&["cp311".to_owned()]), ["debian12-amd64 cp311", "rocky9-amd64 cp311"]);
+    let none = text.replace("[\"pp311\"]", "[]");
+    let error = config::parse_text(Utf8Path::new("wheels.toml"), &none).unwrap_err().to_string();
+    assert!(error.contains("target `rocky9` has no interpreters"), "{error}");
+}
+
+#[test]
 fn words_come_in_any_order_and_as_often_as_one_likes() {
     assert_eq!(
         titles(&["linux/arm64", "debian:12", "linux/amd64", "debian12", "linux/arm64"], &["cp311"]),

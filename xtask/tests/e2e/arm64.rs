@@ -1,0 +1,102 @@
+//! Emulated platforms. Minutes each, and an emulator is needed: `cargo xtask ci --full`.
+
+use crate::workspace::Workspace;
+
+/// A package with a C and a C++ extension that include what such code includes.
+fn lay_out(root: &camino::Utf8Path) {
+    let pyproject = "[build-system]\nrequires = [\"setuptools>=77\"]\n\
+        build-backend = \"setuptools.build_meta\"\n\
+        [project]\nname = \"twofold\"\nversion = \"1.0\"\n\
+        [tool.setuptools]\npy-modules = []\next-modules = [\
+        { name = \"plain\", sources = [\"plain.c\"], extra-compile-args = [\"-fstack-protector-strong\"] },\
+        { name = \"templated\", sources = [\"templated.cc\"] }]\n";
+    let module = |name: &str| {
+        format!(
+            "static PyMethodDef methods[] = {{{{\"answer\", answer, METH_VARARGS, 0}}, {{0, 0, 0, 0}}}};\n\
+             static PyModuleDef module = {{PyModuleDef_HEAD_INIT, \"{name}\", 0, -1, methods, 0, 0, 0, 0}};\n\
+             PyMODINIT_FUNC PyInit_{name}(void) {{ return PyModule_Create(&module); }}\n"
+        )
+    };
+    let plain = "#include <Python.h>\n#include <assert.h>\n#include <math.h>\n#include <string.h>\n\
+        static PyObject *answer(PyObject *self, PyObject *args) {\n\
+            const char *text; Py_ssize_t size; double sum = 0;\n\
+            if (!PyArg_ParseTuple(args, \"s#\", &text, &size)) return 0;\n\
+            char copy[size + 1]; memcpy(copy, text, size + 1); assert(copy[size] == 0);\n\
+            for (Py_ssize_t i = 0; i < size; i++) sum += sqrt(copy[i] * 1.5);\n\
+            return PyFloat_FromDouble(sum); }\n";
+    let templated = "#include <Python.h>\n#include <algorithm>\n#include <map>\n#include <string>\n#include <vector>\n\
+        static PyObject *answer(PyObject *self, PyObject *args) {\n\
+            const char *text; if (!PyArg_ParseTuple(args, \"s\", &text)) return 0;\n\
+            std::map<char, std::vector<size_t>> at; std::string s(text);\n\
+            for (size_t i = 0; i < s.size(); i++) at[s[i]].push_back(i);\n\
+            try { return PyLong_FromSize_t(at.at('a').back()); }\n\
+            catch (const std::exception &e) { PyErr_SetString(PyExc_ValueError, e.what()); return 0; } }\n";
+    fs_err::write(root.join("pyproject.toml"), pyproject).unwrap();
+    fs_err::write(root.join("plain.c"), format!("{plain}{}", module("plain"))).unwrap();
+    fs_err::write(root.join("templated.cc"), format!("{templated}{}", module("templated")))
+        .unwrap();
+}
+
+#[test]
+fn autobahn_is_built_for_arm64_in_debian_12_and_runs_there() {
+    let w = Workspace::new(|toml| toml);
+    let (stdout, stderr) = w.run(&["wheels", "debian:12", "linux/arm64", "--python", "cp311"], 0);
+    assert!(stdout.contains("passed"), "{stdout}");
+    // Its compiler has a patch that the cross compilers lack.
+    assert!(stderr.contains("not accelerated, this wheel"), "{stderr}");
+    let name = "autobahn-26.10.2-cp311-cp311-manylinux_2_36_aarch64.whl";
+    assert_eq!(w.wheels("debian12-arm64"), [name]);
+}
+
+#[test]
+fn acceleration_changes_no_byte_of_a_wheel() {
+    let toml = "[source]\npath = \".\"\n[build]\npythons = [\"cp313\"]\nproviders = [\"distro\"]\n\
+        [check]\nnative = true\nimports = [\"plain\", \"templated\"]\n\
+        calls = { plain = [\"m.answer('abc') > 30\"], templated = [\"m.answer('abca') == 3\"] }\n\
+        [[target]]\nname = \"debian13\"\nimage = \"debian:13\"\nfamily = \"apt\"\nglibc = \"2.41\"\n\
+        platforms = [\"linux/arm64\"]\n\
+        bootstrap = { tool = \"mmdebstrap\", suite = \"trixie\" }\n";
+    let w = Workspace::new(|_| toml.to_owned());
+    lay_out(&w.root);
+    let name = "twofold-1.0-cp313-cp313-manylinux_2_41_aarch64.whl";
+    let mut wheels = Vec::new();
+    for switch in ["--accelerate", "--no-accelerate"] {
+        let (_, stderr) = w.run(&["wheels", "debian:13", "linux/arm64", "--force", switch], 0);
+        let native = stderr.contains("accelerated: the compiler's work for this wheel");
+        assert_eq!(native, switch == "--accelerate", "{stderr}");
+        wheels.push(fs_err::read(w.dist().join("debian13-arm64").join(name)).unwrap());
+    }
+    assert!(wheels[0] == wheels[1], "{name} is another one when it is compiled natively");
+}
+
+#[test]
+fn an_interpreter_is_compiled_by_native_programs_and_runs_emulated() {
+    let w = Workspace::new(|toml| {
+        toml.replace("[\"distro\", \"managed\", \"source\"]", "[\"source\"]")
+    });
+    let (_, stderr) = w.run(&["wheels", "debian:12", "linux/arm64", "--python", "cp313"], 0);
+    assert!(stderr.contains("accelerated: the compiler's work for this interpreter"), "{stderr}");
+    let info = w.json("debian12-arm64/build-info.json");
+    let provider = info["interpreters"][0].to_string();
+    assert!(provider.contains("compiled for it by linux/"), "{provider}");
+}
+
+#[test]
+fn an_interpreter_that_native_programs_do_not_compile_is_compiled_under_emulation() {
+    let w = Workspace::new(|toml| {
+        toml.replace("[\"distro\", \"managed\", \"source\"]", "[\"source\"]")
+    });
+    // A source archive that knows which of both it meets, and is no interpreter.
+    let archive = "mkdir -p /tmp/fake/python && cd /tmp/fake || exit 1\n\
+        cat >python/configure <<'EOF'\n\
+        case ${CONFIG_SHELL:-} in ?*) echo 'error: not with native programs' >&2; exit 1 ;; esac\n\
+        echo \"error: ${COMPILER_PATH:-emulated}\" >&2; exit 1\n\
+        EOF\n\
+        mkdir -p \"$2\" && tar -cf \"$2/archive\" python && echo fake >\"$2/detail\"\n";
+    fs_err::write(w.root.join("scripts/source-archive.sh"), archive).unwrap();
+    let (_, stderr) = w.run(&["wheels", "debian:12", "linux/arm64", "--python", "cp313"], 1);
+    let refused = "not accelerated, this interpreter is compiled under emulation: configure failed: \
+                   error: not with native programs";
+    assert!(stderr.contains(refused), "{stderr}");
+    assert!(stderr.contains("source: configure failed: error: emulated"), "{stderr}");
+}
