@@ -16,8 +16,8 @@ use super::{
     gather::{Contents, Elf, dist_info, is_sbom, wants_text},
 };
 use crate::{
-    elf::{ElfFacts, FileBytes as _, Keeper, Reading, Sparse, is_elf},
-    isa::{self, IsaError, IsaFacts, Layout, LayoutReading, Scanner},
+    elf::{ElfFacts, FileBytes as _, Keeper, Missing, Reading, Sieve, Sparse, is_elf},
+    isa::{self, IsaError, IsaFacts, Outline, OutlineReading, Scanner},
     wheel::{
         ArchiveProblem, Digest, Entry, MAX_METADATA, MemberError, Piece, SharedFile, WheelArchive,
     },
@@ -28,8 +28,11 @@ use crate::{
 pub const MAX_WHOLE_ELF: u64 = 24 << 20;
 /// The most that is held of a larger one, by one thread at a time.
 const MAX_TABLES: u64 = 128 << 20;
+/// As much is held at once to save going through a file once more.
+const MAX_WELCOME: u64 = 80 << 20;
 /// The largest bill of materials that is read, in bytes; real ones have some hundred KiB.
 const MAX_SBOM: u64 = 8 << 20;
+const TOO_LARGE: &str = "its tables take more memory than there is for one file";
 /// How often a large file is gone through at most. Real ones take two or three times.
 const MAX_PASSES: usize = 8;
 /// From this size of the archive on its members are read by several threads.
@@ -171,7 +174,7 @@ enum Keep {
     Nothing,
     Text(Vec<u8>),
     TooLong,
-    Elf(Keeper),
+    Elf(Box<Keeper>),
     /// An ELF file that is not.
     Unjudged,
     /// An ELF file that was there as a whole.
@@ -236,7 +239,7 @@ impl FirstPass {
         } else if is_elf(start) {
             let mut keeper = Keeper::new(self.size, MAX_WHOLE_ELF);
             keeper.feed(start);
-            Keep::Elf(keeper)
+            Keep::Elf(Box::new(keeper))
         } else {
             Keep::Nothing
         }
@@ -280,12 +283,17 @@ fn read_elf<E>(mut kept: Sparse, depth: Depth, pass: &mut Pass<'_, E>) -> Result
     /// Held by the one thread that has more than its share in memory.
     static LARGE: Mutex<()> = Mutex::new(());
     let mut large = None;
+    let mut hold = |keeper: &Keeper| {
+        if keeper.budget() > MAX_WHOLE_ELF && large.is_none() {
+            large = Some(LARGE.lock().unwrap_or_else(PoisonError::into_inner));
+        }
+    };
     let mut has_facts = None;
     for _ in 0..MAX_PASSES {
         let more = match Tables::read(&kept, depth, has_facts.take()) {
             Tables::Done(facts, None) => return Ok(ReadElf { facts, isa: None }),
-            Tables::Done(facts, Some(layout)) => {
-                let isa = code(kept, layout, pass)?;
+            Tables::Done(facts, Some(outline)) => {
+                let isa = code(kept, outline, &mut hold, pass)?;
                 return Ok(ReadElf { facts, isa });
             }
             Tables::More { facts, parts } => {
@@ -293,12 +301,10 @@ fn read_elf<E>(mut kept: Sparse, depth: Depth, pass: &mut Pass<'_, E>) -> Result
                 parts
             }
         };
-        let Some(mut keeper) = within_budget(&kept, more) else {
-            return Ok(unread(has_facts, "its tables take more memory than there is for one file"));
+        let Some(mut keeper) = within_budget(&mut kept, more) else {
+            return Ok(unread(has_facts, TOO_LARGE));
         };
-        if keeper.budget() > MAX_WHOLE_ELF && large.is_none() {
-            large = Some(LARGE.lock().unwrap_or_else(PoisonError::into_inner));
-        }
+        hold(&keeper);
         // Not both at a time.
         drop(kept);
         pass(&mut |piece| feed(&mut keeper, piece))?;
@@ -336,7 +342,7 @@ fn feed(keeper: &mut Keeper, piece: &[u8]) -> ControlFlow<()> {
 /// How far the reading of a file's tables came.
 enum Tables {
     /// The facts, and where the code is if it is asked for.
-    Done(Result<ElfFacts, String>, Option<Result<Box<Layout>, IsaError>>),
+    Done(Result<ElfFacts, String>, Option<Result<Box<Outline>, IsaError>>),
     /// These parts of the file, by offset, are needed as well; the facts may be there already.
     More { facts: Option<ElfFacts>, parts: Parts },
 }
@@ -344,41 +350,46 @@ enum Tables {
 /// Parts of a file, by offset.
 struct Parts {
     needed: Vec<Range<u64>>,
+    names: Option<Sieve>,
     /// They can as well come later.
     welcome: Vec<Range<u64>>,
 }
 
 /// Keeps what is there and as much more as there is memory for; `None` if that is not enough.
-fn within_budget(kept: &Sparse, parts: Parts) -> Option<Keeper> {
-    let fits = |keeper: &Keeper| keeper.budget() <= MAX_TABLES;
-    let Parts { needed, welcome } = parts;
+fn within_budget(kept: &mut Sparse, parts: Parts) -> Option<Keeper> {
+    let Parts { needed, names, welcome } = parts;
     let all = Keeper::again(kept, &[needed.as_slice(), &welcome].concat());
-    Some(all).filter(fits).or_else(|| Some(Keeper::again(kept, &needed)).filter(fits))
+    let keeper = if all.budget() <= MAX_WELCOME { all } else { Keeper::again(kept, &needed) };
+    Some(keeper.sifting(names, kept)).filter(|keeper| keeper.budget() <= MAX_TABLES)
 }
 
 impl Tables {
     /// Reads what the loader reads and, where code is asked for, what leads to it; both at once,
     /// since each pass over a packed file unpacks it again.
     fn read(kept: &Sparse, depth: Depth, facts: Option<ElfFacts>) -> Self {
-        let (facts, parts) = match facts.map_or_else(|| ElfFacts::read(kept), done) {
+        let (facts, missing) = match facts.map_or_else(|| ElfFacts::read(kept), done) {
             Reading::Done(result) => match *result {
-                Ok(facts) => (Some(facts), Vec::new()),
+                Ok(facts) => (Some(facts), Missing::default()),
                 Err(error) => return Self::Done(Err(error.to_string()), None),
             },
             Reading::More(more) => (None, more),
         };
-        let layout = (depth == Depth::Code).then(|| Layout::read(kept));
-        match (facts, layout) {
+        let outline = (depth == Depth::Code).then(|| Outline::read(kept));
+        match (facts, outline) {
             (Some(facts), None) => Self::Done(Ok(facts), None),
-            (Some(facts), Some(LayoutReading::Done(layout))) => Self::Done(Ok(facts), Some(layout)),
-            (facts, layout) => {
-                let more = match layout {
-                    Some(LayoutReading::More(more)) => more,
-                    Some(LayoutReading::Done(_)) | None => Vec::new(),
+            (Some(facts), Some(OutlineReading::Done(outline))) => {
+                Self::Done(Ok(facts), Some(outline))
+            }
+            (facts, outline) => {
+                let more = match outline {
+                    Some(OutlineReading::More(more)) => more,
+                    Some(OutlineReading::Done(Ok(outline))) => Vec::from_iter(outline.frames()),
+                    Some(OutlineReading::Done(Err(_))) | None => Vec::new(),
                 };
+                let Missing { parts, names } = missing;
                 let parts = match facts {
-                    Some(_) => Parts { needed: more, welcome: Vec::new() },
-                    None => Parts { needed: parts, welcome: more },
+                    Some(_) => Parts { needed: more, names, welcome: Vec::new() },
+                    None => Parts { needed: parts, names, welcome: more },
                 };
                 Self::More { facts, parts }
             }
@@ -390,30 +401,49 @@ fn done(facts: ElfFacts) -> Reading {
     Reading::Done(Box::new(Ok(facts)))
 }
 
-/// Reads the machine code of a file: what is in memory if all of it is, else in one more pass;
-/// `None` if it has none.
+/// Reads the machine code of a file: what is in memory if all of it is, else in one more pass, and
+/// one before that where it is not yet known where its functions lie; `None` if it has none.
 fn code<E>(
-    kept: Sparse,
-    layout: Result<Box<Layout>, IsaError>,
+    mut kept: Sparse,
+    outline: Result<Box<Outline>, IsaError>,
+    hold: &mut dyn FnMut(&Keeper),
     pass: &mut Pass<'_, E>,
 ) -> Result<Option<Result<IsaFacts, String>>, E> {
-    let mut scanner = match layout {
-        Ok(layout) => Scanner::new(*layout),
+    let mut outline = match outline {
+        Ok(outline) => *outline,
         Err(IsaError::NoCode) => return Ok(None),
         Err(error) => return Ok(Some(Err(error.to_string()))),
     };
-    let whole = kept.run(0);
-    if whole.len() as u64 == kept.length() {
-        scanner.feed(0, whole);
-    } else {
-        drop(kept);
-        let mut at = 0;
-        pass(&mut |piece| {
-            scanner.feed(at, piece);
-            at += piece.len() as u64;
-            ControlFlow::Continue(())
-        })?;
+    let whole = kept.run(0).len() as u64 == kept.length();
+    if let Some(part) = outline.frames() {
+        let size = part.end - part.start;
+        if kept.get(part.start, size).is_none() {
+            // What was read before is of no more use.
+            let nothing = Sparse::nothing(kept.length());
+            let mut keeper = Keeper::again(&nothing, std::slice::from_ref(&part));
+            drop(kept);
+            if keeper.budget() > MAX_TABLES {
+                return Ok(Some(Err(TOO_LARGE.into())));
+            }
+            hold(&keeper);
+            pass(&mut |piece| feed(&mut keeper, piece))?;
+            kept = keeper.finish();
+        }
+        outline.read_frames(kept.get(part.start, size).unwrap_or_default());
     }
+    if whole {
+        let mut scanner = Scanner::new(outline.layout());
+        scanner.feed(0, kept.run(0));
+        return Ok(Some(scanner.finish().map_err(|error| error.to_string())));
+    }
+    drop(kept);
+    let mut scanner = Scanner::new(outline.layout());
+    let mut at = 0;
+    pass(&mut |piece| {
+        scanner.feed(at, piece);
+        at += piece.len() as u64;
+        ControlFlow::Continue(())
+    })?;
     Ok(Some(scanner.finish().map_err(|error| error.to_string())))
 }
 

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use goblin::elf::dynamic::{
     DF_1_NOW, DF_BIND_NOW, DF_TEXTREL, DT_BIND_NOW, DT_FLAGS, DT_FLAGS_1, DT_GNU_HASH, DT_HASH,
     DT_JMPREL, DT_NEEDED, DT_NULL, DT_PLTRELSZ, DT_REL, DT_RELA, DT_RELASZ, DT_RELSZ, DT_RPATH,
-    DT_RUNPATH, DT_SONAME, DT_STRSZ, DT_STRTAB, DT_SYMTAB, DT_TEXTREL, DT_VERNEED, DT_VERSYM,
+    DT_RUNPATH, DT_SONAME, DT_STRSZ, DT_STRTAB, DT_SYMTAB, DT_TEXTREL, DT_VERDEF, DT_VERNEED,
+    DT_VERSYM,
 };
 
 use super::{
@@ -19,6 +20,8 @@ const DT_RELR: u64 = 36;
 const DT_FILTER: u64 = 0x7fff_ffff;
 /// Largest symbol table that is asked for without knowing that it is one.
 const MAX_GUESS: u64 = 16 << 20;
+/// Larger string tables are not held as a whole.
+pub(crate) const MAX_STRINGS: u64 = 32 << 20;
 /// No linker makes a file with more needed libraries.
 const MAX_NEEDED: usize = 1 << 12;
 /// All their names together take at most so many bytes.
@@ -49,17 +52,17 @@ impl Dynamic {
     }
 
     /// Asks for every table at once that is going to be read, so that a large file need not be gone
-    /// through once for each. The length of the symbol table is a guess: linkers put the string
-    /// table behind it.
+    /// through once for each.
     pub(super) fn want_tables(&self, image: &Image<'_>) {
-        let known = [(DT_STRTAB, DT_STRSZ), (DT_RELA, DT_RELASZ), (DT_REL, DT_RELSZ)];
-        for (table, size) in known.into_iter().chain([(DT_JMPREL, DT_PLTRELSZ)]) {
+        let known = [(DT_RELA, DT_RELASZ), (DT_REL, DT_RELSZ), (DT_JMPREL, DT_PLTRELSZ)];
+        let strings = Some((DT_STRTAB, DT_STRSZ)).filter(|_| !self.has_many_strings());
+        for (table, size) in known.into_iter().chain(strings) {
             if let (Some(address), Some(size)) = (self.get(table), self.get(size)) {
                 image.want_at(address, size);
             }
         }
-        if let (Some(symbols), Some(strings)) = (self.get(DT_SYMTAB), self.get(DT_STRTAB)) {
-            let size = strings.saturating_sub(symbols).min(MAX_GUESS);
+        if let (Some(symbols), Some(size)) = (self.get(DT_SYMTAB), self.symbol_bytes()) {
+            let size = size.min(MAX_GUESS);
             image.want_at(symbols, size);
             if let Some(address) = self.get(DT_VERSYM) {
                 image.want_at(address, size / 12);
@@ -70,6 +73,33 @@ impl Dynamic {
                 image.want_at(address, 1 << 16);
             }
         }
+    }
+
+    /// How many bytes the symbol table has at most, since another table begins there. It may well
+    /// have fewer.
+    pub(super) fn symbol_bytes(&self) -> Option<u64> {
+        let start = self.get(DT_SYMTAB)?;
+        let tables = [
+            DT_STRTAB,
+            DT_VERSYM,
+            DT_GNU_HASH,
+            DT_HASH,
+            DT_VERDEF,
+            DT_VERNEED,
+            DT_RELA,
+            DT_REL,
+            DT_JMPREL,
+        ];
+        tables
+            .iter()
+            .filter_map(|&table| self.get(table)?.checked_sub(start))
+            .filter(|&size| size > 0)
+            .min()
+    }
+
+    /// Is the string table too large to be held for a few names in it?
+    pub(super) fn has_many_strings(&self) -> bool {
+        self.get(DT_STRSZ).is_some_and(|size| size > MAX_STRINGS)
     }
 
     /// The value of a tag.

@@ -15,8 +15,9 @@ use goblin::{
 };
 
 use super::{
-    ElfError,
+    ElfError, Missing,
     loads::{self, Load},
+    sieve::{Sieve, Sifted},
     source::FileBytes,
 };
 
@@ -43,7 +44,9 @@ pub(super) struct Image<'a> {
     /// The address that was looked up last, with what was found: names come from one table.
     last: Cell<Option<(u64, (u64, u64))>>,
     /// What was looked for and is not at hand, though the file has it.
-    missing: RefCell<Vec<Range<u64>>>,
+    missing: RefCell<Missing>,
+    /// A text is not at hand, and was taken to be empty for now.
+    lacks_text: Cell<bool>,
 }
 
 impl<'a> Image<'a> {
@@ -55,7 +58,8 @@ impl<'a> Image<'a> {
             return Err(ElfError::Header("unknown class or byte order"));
         }
         let (segments, loads, missing) = (Vec::new(), Vec::new(), RefCell::default());
-        Ok(Self { source, header, segments, loads, last: Cell::new(None), missing })
+        let (last, lacks_text) = (Cell::new(None), Cell::new(false));
+        Ok(Self { source, header, segments, loads, last, missing, lacks_text })
     }
 
     /// Reads the program headers.
@@ -96,7 +100,8 @@ impl<'a> Image<'a> {
     fn want(&self, offset: u64, length: u64) {
         let end = offset.saturating_add(length);
         if end <= self.source.length() && self.source.get(offset, length).is_none() {
-            let (mut missing, wanted) = (self.missing.borrow_mut(), offset..end);
+            let missing = &mut self.missing.borrow_mut().parts;
+            let wanted = offset..end;
             if missing.last() != Some(&wanted) && missing.len() < MAX_MISSING {
                 missing.push(wanted);
             }
@@ -123,8 +128,29 @@ impl<'a> Image<'a> {
     }
 
     /// What was looked for and is not at hand.
-    pub(super) fn missing(self) -> Vec<Range<u64>> {
+    pub(super) fn missing(self) -> Missing {
         self.missing.into_inner()
+    }
+
+    /// Was any text taken to be empty because it is not at hand?
+    pub(super) fn lacks_text(&self) -> bool {
+        self.lacks_text.get()
+    }
+
+    /// The part of the file that is mapped from an address on.
+    pub(super) fn mapped(&self, address: u64) -> Option<Range<u64>> {
+        self.place(address).map(|(offset, count)| offset..offset + count)
+    }
+
+    /// The names that were looked for in the table at an address, if they were.
+    pub(super) fn sifted(&self, address: u64) -> Option<&'a Sifted> {
+        let start = self.place(address)?.0;
+        self.source.names().filter(|names| names.table().start == start)
+    }
+
+    /// Asks for names.
+    pub(super) fn sift(&self, sieve: Sieve) {
+        self.missing.borrow_mut().names = Some(sieve);
     }
 
     /// The gABI wants loaded segments in ascending order. Where they overlap, which bytes an
@@ -175,13 +201,19 @@ impl<'a> Image<'a> {
     pub(super) fn at(&self, address: u64, what: &'static str) -> Result<&'a [u8], ElfError> {
         let outside = ElfError::Outside { what, address };
         let (start, size) = self.place(address).ok_or(outside.clone())?;
-        let run = self.source.run(start);
-        let bytes = usize::try_from(size).ok().and_then(|size| run.get(..size)).unwrap_or(run);
+        let bytes = self.at_hand(address).unwrap_or_default();
         let at_hand = bytes.len() as u64;
         if at_hand < size {
             self.want(start + at_hand, MORE.min(size - at_hand));
         }
         if bytes.is_empty() { Err(outside) } else { Ok(bytes) }
+    }
+
+    /// What is at hand from a virtual address on, as far as the file gives it.
+    pub(super) fn at_hand(&self, address: u64) -> Option<&'a [u8]> {
+        let (start, size) = self.place(address)?;
+        let run = self.source.run(start);
+        Some(usize::try_from(size).ok().and_then(|size| run.get(..size)).unwrap_or(run))
     }
 
     /// `length` bytes from a virtual address.
@@ -191,22 +223,35 @@ impl<'a> Image<'a> {
         length: u64,
         what: &'static str,
     ) -> Result<&'a [u8], ElfError> {
-        self.want_at(address, length);
-        let bytes = self.at(address, what)?;
-        let length = usize::try_from(length).ok();
-        length.and_then(|length| bytes.get(..length)).ok_or(ElfError::Outside { what, address })
+        let outside = ElfError::Outside { what, address };
+        let (start, count) = self.place(address).ok_or(outside.clone())?;
+        if length > count {
+            return Err(outside);
+        }
+        self.file(start, length).ok_or(outside)
     }
 
-    /// The zero-terminated text at `address`, of less than `limit` bytes.
+    /// The zero-terminated text at `address`, of less than `limit` bytes; empty for now where it is
+    /// not at hand, so that all texts can be asked for at once.
     pub(super) fn text(
         &self,
         address: u64,
         limit: usize,
         what: &'static str,
     ) -> Result<String, ElfError> {
-        let bytes = terminated(self.at(address, what)?, limit);
-        let bytes = bytes.ok_or(ElfError::Outside { what, address })?;
-        Ok(String::from_utf8_lossy(bytes).into_owned())
+        let outside = || ElfError::Outside { what, address };
+        let (start, size) = self.place(address).ok_or_else(outside)?;
+        let run = self.at_hand(address).unwrap_or_default();
+        if let Some(bytes) = terminated(run, limit) {
+            return Ok(String::from_utf8_lossy(bytes).into_owned());
+        }
+        let whole = size.min(limit as u64);
+        if run.len() as u64 >= whole {
+            return Err(outside());
+        }
+        self.want(start, whole);
+        self.lacks_text.set(true);
+        Ok(String::new())
     }
 
     /// The number at `offset`; 0 outside, for callers that have checked the length.

@@ -12,6 +12,7 @@ mod image;
 mod loads;
 mod refusal;
 mod sections;
+mod sieve;
 mod source;
 mod symbols;
 mod versions;
@@ -24,8 +25,10 @@ use goblin::elf::{
 };
 use thiserror::Error;
 
+pub(crate) use dynamic::MAX_STRINGS;
 pub(crate) use loads::{Load, place};
 pub use refusal::Refusal;
+pub use sieve::{Sieve, Sifted};
 pub use source::{Asking, FileBytes, Keeper, Sparse};
 
 use dynamic::Dynamic;
@@ -156,8 +159,17 @@ pub struct ElfFacts {
 pub enum Reading {
     /// To the end.
     Done(Box<Result<ElfFacts, ElfError>>),
-    /// These parts of the file, by offset, are needed as well.
-    More(Vec<Range<u64>>),
+    /// This is needed as well.
+    More(Missing),
+}
+
+/// What is needed of a file and is not at hand.
+#[derive(Debug, Default)]
+pub struct Missing {
+    /// Parts of the file, by offset.
+    pub parts: Vec<Range<u64>>,
+    /// Names out of a string table that is too large to be held.
+    pub names: Option<Sieve>,
 }
 
 /// Does a file that begins with these bytes claim to be ELF?
@@ -186,8 +198,9 @@ impl ElfFacts {
             Err(error) => return Reading::Done(Box::new(Err(error))),
         };
         let result = image.read_segments().and_then(|()| Self::of_image(&image));
+        let is_incomplete = result.is_err() || image.lacks_text();
         let missing = image.missing();
-        if result.is_err() && !missing.is_empty() {
+        if is_incomplete && (!missing.parts.is_empty() || missing.names.is_some()) {
             Reading::More(missing)
         } else {
             Reading::Done(Box::new(result))

@@ -3,6 +3,8 @@
 
 use std::{cell::RefCell, ops::Range};
 
+use super::sieve::{Sieve, Sifted};
+
 /// A file of which some bytes are at hand.
 pub trait FileBytes {
     /// The file's length, in bytes.
@@ -14,6 +16,12 @@ pub trait FileBytes {
     /// Exactly `length` bytes from `offset`, if all of them are at hand.
     fn get(&self, offset: u64, length: u64) -> Option<&[u8]> {
         self.run(offset).get(..usize::try_from(length).ok()?)
+    }
+
+    /// The names that were looked for in a string table of which no more is at hand. A name that
+    /// lies in its part of the file and is not among them is none of those that anybody wants.
+    fn names(&self) -> Option<&Sifted> {
+        None
     }
 }
 
@@ -67,6 +75,10 @@ impl FileBytes for Asking<'_> {
         self.file.run(offset)
     }
 
+    fn names(&self) -> Option<&Sifted> {
+        self.file.names()
+    }
+
     fn get(&self, offset: u64, length: u64) -> Option<&[u8]> {
         let found = self.file.get(offset, length);
         let end = offset.checked_add(length).filter(|&end| end <= self.length());
@@ -82,8 +94,25 @@ impl FileBytes for Asking<'_> {
 #[derive(Debug, Default)]
 pub struct Sparse {
     length: u64,
-    /// In ascending order, apart from each other.
-    parts: Vec<(u64, Vec<u8>)>,
+    /// The bytes of all parts, one behind the other.
+    bytes: Vec<u8>,
+    /// Where in the file a part begins, and where in `bytes`; both ascending.
+    parts: Vec<(u64, usize)>,
+    names: Option<Sifted>,
+}
+
+impl Sparse {
+    /// A file of which nothing is at hand.
+    pub fn nothing(length: u64) -> Self {
+        Self { length, ..Self::default() }
+    }
+
+    /// A part, with its place in the file.
+    fn part(&self, index: usize) -> Option<(u64, &[u8])> {
+        let &(start, from) = self.parts.get(index)?;
+        let to = self.parts.get(index + 1).map_or(self.bytes.len(), |next| next.1);
+        Some((start, self.bytes.get(from..to)?))
+    }
 }
 
 impl FileBytes for Sparse {
@@ -93,8 +122,12 @@ impl FileBytes for Sparse {
 
     fn run(&self, offset: u64) -> &[u8] {
         let after = self.parts.partition_point(|(start, _)| *start <= offset);
-        let part = after.checked_sub(1).and_then(|index| self.parts.get(index));
-        part.map_or(&[], |(start, bytes)| bytes.as_slice().run(offset - start))
+        let part = after.checked_sub(1).and_then(|index| self.part(index));
+        part.map_or(&[], |(start, bytes)| bytes.run(offset - start))
+    }
+
+    fn names(&self) -> Option<&Sifted> {
+        self.names.as_ref()
     }
 }
 
@@ -104,6 +137,7 @@ pub struct Keeper {
     wanted: Vec<Range<u64>>,
     kept: Sparse,
     at: u64,
+    sieve: Option<Sieve>,
     /// Whether the parts that the program headers name are to be wanted too, once they are there.
     follows_headers: bool,
 }
@@ -116,6 +150,13 @@ const NAMES: u64 = 64 << 10;
 /// Loaded segments up to this size are kept whole: those that tools such as patchelf add to hold
 /// longer tables.
 const SMALL_SEGMENT: u64 = 2 << 20;
+/// Room that is made for the parts of a large file at least. The C library gives a piece of memory of
+/// more than 32 MiB back to the system as soon as it is let go (`M_MMAP_THRESHOLD`, mallopt(3)); smaller
+/// ones leave holes that the next one, being larger, does not fit into. What is not written to costs
+/// nothing.
+const ROOM: usize = 33 << 20;
+/// Up to that much is taken from what is there anyway.
+const SMALL: usize = 1 << 20;
 /// By then the program headers have come by; linkers put them behind the file header.
 const HEADERS: u64 = 16 << 10;
 
@@ -128,45 +169,62 @@ impl Keeper {
         let first = 0..end;
         Self {
             wanted: std::iter::once(first).collect(),
-            kept: Sparse { length, parts: Vec::new() },
+            kept: Sparse::nothing(length),
             at: 0,
+            sieve: None,
             follows_headers: !whole,
         }
     }
 
     /// A second look at the file: keeps what is there already, and `more`.
     pub fn again(kept: &Sparse, more: &[Range<u64>]) -> Self {
-        let parts = kept.parts.iter().map(|(start, bytes)| *start..*start + bytes.len() as u64);
+        let parts = (0..kept.parts.len()).filter_map(|index| kept.part(index));
+        let parts = parts.map(|(start, bytes)| start..start + bytes.len() as u64);
         let wanted = parts.chain(more.iter().cloned()).collect();
         let length = kept.length;
         Self {
             wanted: merged(wanted, length),
-            kept: Sparse { length, parts: Vec::new() },
+            kept: Sparse::nothing(length),
             at: 0,
+            sieve: None,
             follows_headers: false,
         }
     }
 
+    /// Looks for names as well; what was found before is taken over.
+    #[must_use]
+    pub fn sifting(mut self, sieve: Option<Sieve>, kept: &mut Sparse) -> Self {
+        self.kept.names = kept.names.take().filter(|_| sieve.is_none());
+        self.sieve = sieve;
+        self
+    }
+
     /// The number of bytes that are wanted.
     pub fn budget(&self) -> u64 {
-        self.wanted.iter().map(|range| range.end - range.start).sum()
+        let parts = self.wanted.iter().map(|range| range.end - range.start).sum::<u64>();
+        parts + self.sieve.as_ref().map_or(0, Sieve::size)
     }
 
     /// Has everything that is wanted come by?
     pub fn is_done(&self) -> bool {
-        !self.follows_headers && self.wanted.last().is_none_or(|range| range.end <= self.at)
+        !self.follows_headers
+            && self.wanted.last().is_none_or(|range| range.end <= self.at)
+            && self.sieve.as_ref().is_none_or(Sieve::is_done)
     }
 
     /// The next bytes of the file.
     pub fn feed(&mut self, piece: &[u8]) {
         let (start, end) = (self.at, self.at + piece.len() as u64);
         self.at = end;
+        if let Some(sieve) = &mut self.sieve {
+            sieve.feed(start, piece);
+        }
         for index in 0..self.wanted.len() {
             let range = self.wanted[index].clone();
             let from = range.start.max(start);
             let to = range.end.min(end);
             if from < to {
-                self.keep(range, from, piece.get(part(from - start, to - start)));
+                self.keep(from, piece.get(part(from - start, to - start)));
             }
         }
         if self.follows_headers && end >= HEADERS.min(self.kept.length) {
@@ -181,22 +239,24 @@ impl Keeper {
 
     /// What was kept.
     pub fn finish(self) -> Sparse {
-        self.kept
+        let Self { mut kept, sieve, .. } = self;
+        if let Some(sieve) = sieve {
+            kept.names = Some(sieve.finish());
+        }
+        kept
     }
 
-    fn keep(&mut self, range: Range<u64>, from: u64, bytes: Option<&[u8]>) {
+    fn keep(&mut self, from: u64, bytes: Option<&[u8]>) {
         let bytes = bytes.unwrap_or_default();
-        match self.kept.parts.last_mut() {
-            Some((start, part)) if *start + part.len() as u64 == from => {
-                part.extend_from_slice(bytes);
-            }
-            _ => {
-                let size = usize::try_from(range.end - from).unwrap_or(0);
-                let mut part = Vec::with_capacity(size);
-                part.extend_from_slice(bytes);
-                self.kept.parts.push((from, part));
-            }
+        if self.kept.bytes.capacity() == 0 {
+            let size = usize::try_from(self.budget()).unwrap_or(0);
+            self.kept.bytes.reserve_exact(if size < SMALL { size } else { size.max(ROOM) });
         }
+        let last = self.kept.parts.len().checked_sub(1).and_then(|index| self.kept.part(index));
+        if last.is_none_or(|(start, part)| start + part.len() as u64 != from) {
+            self.kept.parts.push((from, self.kept.bytes.len()));
+        }
+        self.kept.bytes.extend_from_slice(bytes);
     }
 }
 
@@ -245,7 +305,7 @@ mod tests {
         ) {
             let file: Vec<u8> = (0..=255).collect();
             let wanted: Vec<Range<u64>> = ranges.iter().map(|&(start, size)| start..start + size).collect();
-            let mut keeper = Keeper::again(&Sparse { length: 256, parts: Vec::new() }, &wanted);
+            let mut keeper = Keeper::again(&Sparse::nothing(256), &wanted);
             let mut rest = file.as_slice();
             for size in sizes.into_iter().cycle() {
                 if rest.is_empty() {

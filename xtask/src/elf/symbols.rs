@@ -1,11 +1,14 @@
 //! The dynamic symbol table, whose length no entry of the dynamic section gives.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::Range,
+};
 
 use goblin::elf::{
     dynamic::{
         DT_GNU_HASH, DT_HASH, DT_JMPREL, DT_PLTREL, DT_PLTRELSZ, DT_REL, DT_RELA, DT_RELASZ,
-        DT_RELSZ, DT_STRTAB, DT_SYMTAB, DT_VERSYM,
+        DT_RELSZ, DT_STRSZ, DT_STRTAB, DT_SYMTAB, DT_VERSYM,
     },
     section_header::SHN_UNDEF,
     sym::STB_WEAK,
@@ -15,6 +18,7 @@ use super::{
     ElfError, Import,
     dynamic::Dynamic,
     image::{Image, MAX_SYMBOL, terminated},
+    sieve::{Sieve, Sifted},
 };
 
 /// The names that are kept may take this many bytes together; those of the largest real files take
@@ -22,6 +26,8 @@ use super::{
 const MAX_NAME_BYTES: usize = 16 << 20;
 /// What a name takes beside its letters.
 const OVERHEAD: usize = 64;
+
+const NAMES: &str = "name of a symbol";
 
 /// How functions begin that start a module: PEP 3121, PEP 489 (`PyInitU_`), PEP 793
 /// (`PyModExport_`), and cffi's for `PyPy`.
@@ -52,8 +58,14 @@ pub(super) fn read(
     let Some(address) = dynamic.get(DT_SYMTAB) else {
         return Ok(symbols);
     };
-    let count = count(image, dynamic)?;
-    let size = if image.is_64_bit() { 24 } else { 16 };
+    let count = match count(image, dynamic) {
+        Ok(count) => count,
+        Err(error) => {
+            let _ = sift_early(image, dynamic, needs);
+            return Err(error);
+        }
+    };
+    let size = entry_size(image);
     let table = image.table(address, count.saturating_mul(size as u64), "symbol table")?;
     let versions = match dynamic.get(DT_VERSYM) {
         Some(address) => {
@@ -61,14 +73,13 @@ pub(super) fn read(
         }
         None => &[],
     };
-    let names = Names::of(image, dynamic);
+    let names = Names::of(image, dynamic, count);
+    let entries = || entries(image, table, versions, needs);
+    if names.are_to_be_sifted(entries().map(|(symbol, ..)| symbol.name)) {
+        return Err(names.sift(image, entries()));
+    }
     let mut budget = MAX_NAME_BYTES;
-    for (index, entry) in table.chunks_exact(size).enumerate().skip(1) {
-        let symbol = Symbol::parse(image, entry);
-        // A copied variable is defined here and yet bound to a version of elsewhere.
-        let version = image.u16(versions, index * 2) & 0x7fff;
-        let need = needs.get(&version).copied();
-        let imported = u32::from(symbol.section) == SHN_UNDEF || need.is_some();
+    for (symbol, need, imported) in entries() {
         let name = names.start(symbol.name)?;
         let is_init = INITS.iter().any(|init| name.starts_with(init));
         let is_python = name.starts_with(b"Py") || name.starts_with(b"_Py");
@@ -91,31 +102,115 @@ pub(super) fn read(
     Ok(symbols)
 }
 
+/// Asks for names before it is known how many symbols there are, if the tables that tell it are not at
+/// hand and the symbols are: each pass over a large file costs its share.
+fn sift_early(image: &Image<'_>, dynamic: &Dynamic, needs: &BTreeMap<u16, usize>) -> Option<()> {
+    let names = Names::of(image, dynamic, 0);
+    if !dynamic.has_many_strings() || names.sifted.is_some() {
+        return None;
+    }
+    let part = |address: u64, length: usize| image.at_hand(address)?.get(..length);
+    let length = usize::try_from(dynamic.symbol_bytes()?).ok()?;
+    let table = part(dynamic.get(DT_SYMTAB)?, length)?;
+    let versions = match dynamic.get(DT_VERSYM) {
+        Some(address) => part(address, length / entry_size(image) * 2)?,
+        None => &[],
+    };
+    names.sift(image, entries(image, table, versions, needs));
+    Some(())
+}
+
+/// The symbols of a table but for the first, which is none; what version need they are bound to, and
+/// whether they are taken from elsewhere.
+fn entries(
+    image: &Image<'_>,
+    table: &[u8],
+    versions: &[u8],
+    needs: &BTreeMap<u16, usize>,
+) -> impl Iterator<Item = (Symbol, Option<usize>, bool)> {
+    table.chunks_exact(entry_size(image)).enumerate().skip(1).map(|(index, entry)| {
+        let symbol = Symbol::parse(image, entry);
+        // A copied variable is defined here and yet bound to a version of elsewhere.
+        let version = image.u16(versions, index * 2) & 0x7fff;
+        let need = needs.get(&version).copied();
+        let is_imported = u32::from(symbol.section) == SHN_UNDEF || need.is_some();
+        (symbol, need, is_imported)
+    })
+}
+
+/// Bytes of an entry of the symbol table.
+fn entry_size(image: &Image<'_>) -> usize {
+    if image.is_64_bit() { 24 } else { 16 }
+}
+
 /// The string table, looked up once for all symbols.
 struct Names<'a> {
+    /// As much of it as is at hand.
     bytes: &'a [u8],
     address: u64,
+    /// Where it lies in the file.
+    place: Range<u64>,
+    /// It is too large to be held, and was gone through for the names that are of interest.
+    sifted: Option<&'a Sifted>,
+    /// It is small enough, and has been asked for.
+    is_awaited: bool,
 }
 
 impl<'a> Names<'a> {
-    fn of(image: &Image<'a>, dynamic: &Dynamic) -> Self {
+    /// The names of so many symbols.
+    fn of(image: &Image<'a>, dynamic: &Dynamic, symbols: u64) -> Self {
         let address = dynamic.get(DT_STRTAB).unwrap_or(0);
-        Self { bytes: image.at(address, "names of symbols").unwrap_or_default(), address }
+        let sifted = image.sifted(address).filter(|sifted| sifted.asked() as u64 + 1 >= symbols);
+        let is_large = dynamic.has_many_strings();
+        let bytes = if is_large { image.at_hand(address) } else { image.at(address, NAMES).ok() };
+        let (bytes, place) = (bytes.unwrap_or_default(), image.mapped(address).unwrap_or_default());
+        let size = dynamic.get(DT_STRSZ).unwrap_or(0).min(place.end - place.start);
+        let is_awaited = !is_large && (bytes.len() as u64) < size;
+        Self { bytes, address, place, sifted, is_awaited }
     }
 
-    /// A name, and whatever comes behind it.
+    /// Is there a name that the file has, and of which it is not known what it is?
+    fn are_to_be_sifted(&self, mut starts: impl Iterator<Item = u64>) -> bool {
+        let size = self.place.end - self.place.start;
+        self.sifted.is_none()
+            && !self.is_awaited
+            && size > self.bytes.len() as u64
+            && starts.any(|start| start < size && self.get(start).is_err())
+    }
+
+    /// Asks for the names of symbols; of those that are taken from elsewhere whatever they are.
+    fn sift(
+        &self,
+        image: &Image<'a>,
+        entries: impl Iterator<Item = (Symbol, Option<usize>, bool)>,
+    ) -> ElfError {
+        let start = |symbol: Symbol| u32::try_from(symbol.name).unwrap_or_default();
+        let starts = entries.map(|(symbol, _, is_imported)| (start(symbol), is_imported));
+        image.sift(Sieve::new(self.place.clone(), starts.collect()));
+        self.outside(0)
+    }
+
+    /// A name, and whatever comes behind it; of one that nobody wants it may be nothing.
     fn start(&self, offset: u64) -> Result<&'a [u8], ElfError> {
+        if let Some(sifted) = self.sifted {
+            let place = self.place.start.checked_add(offset);
+            let place = place.filter(|place| self.place.contains(place));
+            return Ok(sifted.at(place.ok_or_else(|| self.outside(offset))?));
+        }
         let start = usize::try_from(offset).ok().and_then(|offset| self.bytes.get(offset..));
         start.filter(|start| !start.is_empty()).ok_or_else(|| self.outside(offset))
     }
 
     fn get(&self, offset: u64) -> Result<&'a [u8], ElfError> {
-        terminated(self.start(offset)?, MAX_SYMBOL).ok_or_else(|| self.outside(offset))
+        terminated(self.start(offset)?, MAX_SYMBOL).ok_or_else(|| match self.sifted {
+            Some(sifted) if sifted.is_full() => ElfError::TooMany("symbols"),
+            _ => self.outside(offset),
+        })
     }
 
     fn outside(&self, offset: u64) -> ElfError {
         let address = self.address.saturating_add(offset);
-        ElfError::Outside { what: "name of a symbol", address }
+        ElfError::Outside { what: NAMES, address }
     }
 }
 

@@ -82,7 +82,9 @@ fn from_parts(bytes: &[u8]) -> Result<ElfFacts, ElfError> {
     for _ in 0..8 {
         match ElfFacts::read(&kept) {
             Reading::Done(result) => return *result,
-            Reading::More(more) => kept = keep(Keeper::again(&kept, &more)),
+            Reading::More(more) => {
+                kept = keep(Keeper::again(&kept, &more.parts).sifting(more.names, &mut kept));
+            }
         }
     }
     panic!("asked for parts without an end");
@@ -102,6 +104,75 @@ fn a_file_in_parts_is_read_like_the_whole() {
         assert_eq!(parts, whole);
     }
     assert_eq!(from_parts(&SHARED[..5000]), ElfFacts::parse(&SHARED[..5000]));
+}
+
+/// A shared object with 36 MiB of names, among which lie those of imports and of a module's start.
+fn with_long_names() -> Vec<u8> {
+    let long = "x".repeat(60_000);
+    let numbers: Vec<String> = (0..630).map(|number| number.to_string()).collect();
+    let source = format!(
+        "{MODULE}\n__asm__(\".irp number,{}\\n.globl {long}\\\\number\\n{long}\\\\number:\\n.endr\");",
+        numbers.join(",")
+    );
+    compile(&source, &["-shared", "-fPIC", "-fno-builtin", "-s"])
+}
+
+/// The places in the file of the sections with these names.
+fn sections(bytes: &[u8], names: &[&str]) -> Vec<Range<u64>> {
+    let elf = goblin::elf::Elf::parse(bytes).unwrap();
+    let named = |name: &&str| {
+        let is_it =
+            |each: &&goblin::elf::SectionHeader| elf.shdr_strtab.get_at(each.sh_name) == Some(name);
+        let section = elf.section_headers.iter().find(is_it).unwrap();
+        section.sh_offset..section.sh_offset + section.sh_size
+    };
+    names.iter().map(named).collect()
+}
+
+#[test]
+fn of_long_names_those_of_interest_are_kept_as_they_pass_by() {
+    let mut bytes = with_long_names();
+    let found = sections(&bytes, &[".dynsym", ".dynstr", ".rela.dyn", ".dynamic"]);
+    let [symbols, names, relocations, dynamic] = &found[..] else { panic!() };
+    assert!(names.end - names.start > MAX_STRINGS);
+    let whole = ElfFacts::parse(&bytes).unwrap();
+    assert!(whole.imports.iter().any(|each| each.name == "memcpy"));
+    let parts = [0..names.start, names.end..relocations.start, relocations.end..bytes.len() as u64];
+    let keep = |bytes: &[u8], mut keeper: Keeper| {
+        bytes.chunks(1 << 16).for_each(|piece| keeper.feed(piece));
+        keeper.finish()
+    };
+    let read = |bytes: &[u8]| {
+        let nothing = Keeper::new(bytes.len() as u64, 0).finish();
+        let mut kept = keep(bytes, Keeper::again(&nothing, &parts));
+        for pass in 0..8 {
+            let more = match ElfFacts::read(&kept) {
+                Reading::Done(facts) => return (pass, *facts),
+                Reading::More(more) => more,
+            };
+            let keeper = Keeper::again(&kept, &more.parts).sifting(more.names, &mut kept);
+            assert!(keeper.budget() < MAX_STRINGS, "{}", keeper.budget());
+            kept = keep(bytes, keeper);
+        }
+        panic!("asked for parts without an end");
+    };
+    // All is asked for at once, though it is the relocations that tell how many symbols there are.
+    assert_eq!(read(&bytes), (1, Ok(whole.clone())));
+    // Some table seems to lie within that of the symbols (the entry takes the place of the last one).
+    let (at, inside) = (usize::try_from(dynamic.end).unwrap() - 32, symbols.start + 24);
+    assert_eq!(bytes[at..at + 32], [0; 32]);
+    bytes[at..at + 8].copy_from_slice(&0x6fff_fffc_u64.to_le_bytes());
+    bytes[at + 8..at + 16].copy_from_slice(&inside.to_le_bytes());
+    let end = (0..).map(|entry| usize::try_from(dynamic.start).unwrap() + 16 * entry);
+    for place in end
+        .take_while(|&place| place < at)
+        .filter(|&place| bytes[place..place + 16] == [0; 16])
+        .collect::<Vec<_>>()
+    {
+        // An entry that means nothing (`DT_LOOS`).
+        bytes[place..place + 8].copy_from_slice(&0x6000_000d_u64.to_le_bytes());
+    }
+    assert_eq!(read(&bytes), (2, Ok(whole)));
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! The file as far as it is not code: headers and tables, by offset and by virtual address.
 
+use std::ops::Range;
+
 use super::{IsaError, Machine};
 use crate::elf::{self, FileBytes, Load};
 
@@ -163,16 +165,14 @@ impl<'a> Elf<'a> {
         if len <= left { self.file.get(offset, len) } else { None }
     }
 
-    /// All that the file has from a virtual address to the end of its segment.
-    pub(super) fn rest(&self, address: u64) -> Option<&'a [u8]> {
+    /// The part of the file from a virtual address to the end of its segment; of a file of which not
+    /// all is at hand to that of its section, where there is one.
+    pub(super) fn rest(&self, address: u64) -> Option<Range<u64>> {
         let (offset, left) = self.place(address)?;
-        let at_hand = self.file.run(offset);
-        if let Some(all) = usize::try_from(left).ok().and_then(|left| at_hand.get(..left)) {
-            return Some(all);
-        }
-        // Of a sparse file no more is asked for than the section, where there is one.
-        let section = self.sections.iter().find(|each| each.address == address);
-        self.file.get(offset, section.map_or(left, |each| each.size.min(left)))
+        let is_at_hand = self.file.run(offset).len() as u64 >= left;
+        let section = self.sections.iter().find(|each| each.address == address && !is_at_hand);
+        let size = section.map_or(left, |each| each.size.min(left));
+        Some(offset..offset + size)
     }
 
     /// Bytes of an address in this file's class.

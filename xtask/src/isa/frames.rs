@@ -6,58 +6,72 @@ use std::{collections::HashMap, ops::Range};
 
 use super::file::{Elf, PT_GNU_EH_FRAME, u16_at, u32_at, u64_at};
 
+/// The version, four bytes on how things are encoded, and a pointer.
+const HEADER: u64 = 12;
 /// `DW_EH_PE_pcrel`.
 const PC_RELATIVE: u8 = 0x10;
 /// Most frames that are read; the largest libraries have less than half.
 const MAX_FRAMES: usize = 2 << 20;
 
-/// The address ranges of all functions with unwind information, in file order. What cannot be read
-/// is left out.
-pub(super) fn functions(elf: &Elf<'_>) -> Vec<Range<u64>> {
-    let Some((address, bytes)) = section(elf) else {
-        return Vec::new();
-    };
-    let mut walk = Walk { elf, address, bytes, encodings: HashMap::new() };
-    let (mut functions, mut at) = (Vec::new(), 0);
-    while let Some((entry, next)) = walk.entry(at)
-        && functions.len() < MAX_FRAMES
-    {
-        functions.extend(walk.function(entry).filter(|range| !range.is_empty()));
-        at = next;
-    }
-    functions
+/// Where the frames of a file are.
+#[derive(Debug, Clone)]
+pub(super) struct Frames {
+    /// Their virtual address.
+    address: u64,
+    /// The part of the file that they are in.
+    pub(super) file: Range<u64>,
+    wide: bool,
 }
 
-/// The address and the bytes of `.eh_frame`. The program headers come first, since they are what
-/// the unwinder goes by.
-fn section<'a>(elf: &Elf<'a>) -> Option<(u64, &'a [u8])> {
-    let by_header = || {
-        let header = elf.segment(PT_GNU_EH_FRAME)?;
-        let bytes = elf.at(header.address, header.size)?;
-        // The version, and how the pointer to the frames is encoded.
-        let (1, encoding) = (*bytes.first()?, *bytes.get(1)?) else {
-            return None;
+impl Frames {
+    /// Finds `.eh_frame`. The program headers come first, since they are what the unwinder goes by.
+    pub(super) fn find(elf: &Elf<'_>) -> Option<Self> {
+        let by_header = || {
+            let header = elf.segment(PT_GNU_EH_FRAME)?;
+            // Behind the pointer is a table of what the frames say themselves.
+            let bytes = elf.at(header.address, header.size.min(HEADER))?;
+            // The version, and how the pointer to the frames is encoded.
+            let (1, encoding) = (*bytes.first()?, *bytes.get(1)?) else {
+                return None;
+            };
+            let place = header.address.wrapping_add(4);
+            let (address, _) = pointer(elf.wide, bytes, 4, encoding, place)?;
+            Some((address, elf.rest(address)?))
         };
-        let (pointer, _) = pointer(elf, bytes, 4, encoding, header.address.wrapping_add(4))?;
-        Some((pointer, elf.rest(pointer)?))
-    };
-    let by_section = || {
-        let named = |each: &&_| elf.is_named(each, b".eh_frame\0");
-        let section = elf.sections.iter().find(named)?;
-        Some((section.address, elf.file.get(section.offset, section.size)?))
-    };
-    by_header().or_else(by_section)
+        let by_section = || {
+            let named = |each: &&_| elf.is_named(each, b".eh_frame\0");
+            let section = elf.sections.iter().find(named)?;
+            Some((section.address, section.offset..section.offset.checked_add(section.size)?))
+        };
+        let (address, file) = by_header().or_else(by_section)?;
+        Some(Self { address, file, wide: elf.wide })
+    }
+
+    /// The address ranges of all functions with unwind information, in file order; `bytes` are the
+    /// part of the file that holds it. What cannot be read is left out.
+    pub(super) fn functions(&self, bytes: &[u8]) -> Vec<Range<u64>> {
+        let Self { address, wide, .. } = *self;
+        let mut walk = Walk { wide, address, bytes, encodings: HashMap::new() };
+        let (mut functions, mut at) = (Vec::new(), 0);
+        while let Some((entry, next)) = walk.entry(at)
+            && functions.len() < MAX_FRAMES
+        {
+            functions.extend(walk.function(entry).filter(|range| !range.is_empty()));
+            at = next;
+        }
+        functions
+    }
 }
 
-struct Walk<'a, 'b> {
-    elf: &'b Elf<'a>,
+struct Walk<'a> {
+    wide: bool,
     address: u64,
     bytes: &'a [u8],
     /// How functions' addresses are encoded, by the offset of the common entry (CIE).
     encodings: HashMap<usize, u8>,
 }
 
-impl Walk<'_, '_> {
+impl Walk<'_> {
     /// The bytes of the entry at an offset, by their range, and the offset of the one after it.
     fn entry(&self, at: usize) -> Option<(Range<usize>, usize)> {
         let (start, length) = match u32_at(self.bytes.get(at..at.checked_add(4)?)?, 0) {
@@ -81,18 +95,18 @@ impl Walk<'_, '_> {
         }
         let common = entry.start.checked_sub(back)?;
         let known = self.encodings.get(&common).copied();
-        let encoding = known.or_else(|| encoding(self.elf, &self.bytes[self.entry(common)?.0]))?;
+        let encoding = known.or_else(|| encoding(self.wide, &self.bytes[self.entry(common)?.0]))?;
         self.encodings.insert(common, encoding);
         let place = self.address.wrapping_add(entry.start as u64 + 4);
-        let (start, size) = pointer(self.elf, body, 4, encoding, place)?;
+        let (start, size) = pointer(self.wide, body, 4, encoding, place)?;
         // The length has the format of the address, and is relative to nothing.
-        let (length, _) = pointer(self.elf, body, 4 + size, encoding & 0x7, 0)?;
+        let (length, _) = pointer(self.wide, body, 4 + size, encoding & 0x7, 0)?;
         Some(start..start.checked_add(length)?)
     }
 }
 
 /// How a common entry (after its length) encodes functions' addresses.
-fn encoding(elf: &Elf<'_>, body: &[u8]) -> Option<u8> {
+fn encoding(wide: bool, body: &[u8]) -> Option<u8> {
     let version = *body.get(4)?;
     let augmentation = body.get(5..)?;
     let end = augmentation.iter().take(16).position(|&byte| byte == 0)?;
@@ -110,7 +124,7 @@ fn encoding(elf: &Elf<'_>, body: &[u8]) -> Option<u8> {
             b'L' => at += 1,
             b'P' => {
                 let encoding = *body.get(at)?;
-                at += 1 + pointer(elf, body, at + 1, encoding & 0xf, 0)?.1;
+                at += 1 + pointer(wide, body, at + 1, encoding & 0xf, 0)?.1;
             }
             _ => {}
         }
@@ -125,21 +139,15 @@ fn after_leb128(bytes: &[u8], at: usize) -> Option<usize> {
 }
 
 /// An encoded pointer and its length in bytes; `place` is its own address.
-fn pointer(
-    elf: &Elf<'_>,
-    bytes: &[u8],
-    at: usize,
-    encoding: u8,
-    place: u64,
-) -> Option<(u64, usize)> {
+fn pointer(wide: bool, bytes: &[u8], at: usize, encoding: u8, place: u64) -> Option<(u64, usize)> {
     let rest = bytes.get(at..)?;
     let signed = encoding & 0x8 != 0;
     let (value, size) = match encoding & 0x7 {
-        0 => (elf.word(rest, 0), elf.word_size()),
+        0 if wide => (u64_at(rest, 0), 8),
         2 if signed => (i64::from(u16_at(rest, 0).cast_signed()).cast_unsigned(), 2),
         2 => (u64::from(u16_at(rest, 0)), 2),
         3 if signed => (i64::from(u32_at(rest, 0).cast_signed()).cast_unsigned(), 4),
-        3 => (u64::from(u32_at(rest, 0)), 4),
+        0 | 3 => (u64::from(u32_at(rest, 0)), 4),
         4 => (u64_at(rest, 0), 8),
         _ => return None,
     };
@@ -151,6 +159,6 @@ fn pointer(
         PC_RELATIVE => value.wrapping_add(place),
         _ => return None,
     };
-    let value = if elf.wide { value } else { value & u64::from(u32::MAX) };
+    let value = if wide { value } else { value & u64::from(u32::MAX) };
     Some((value, size))
 }

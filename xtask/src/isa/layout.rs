@@ -10,7 +10,7 @@ use crate::elf::{Asking, FileBytes};
 use super::{
     IsaError, Level, Machine, Question,
     file::{Elf, PT_NOTE, PT_PROPERTY, u32_at},
-    frames,
+    frames::Frames,
     tables::{Dynamic, Names, Symbols},
 };
 
@@ -60,6 +60,34 @@ impl Layout {
     /// # Errors
     /// [`IsaError`] if no code can be found in it, or it is for a machine whose code is not read.
     pub fn of(file: &dyn FileBytes) -> Result<Self, IsaError> {
+        let mut outline = Outline::of(file)?;
+        if let Some(part) = outline.frames() {
+            outline.read_frames(file.get(part.start, part.end - part.start).unwrap_or_default());
+        }
+        Ok(outline.layout())
+    }
+
+    /// The parts of the file that hold code, in order, not overlapping: what a [`super::Scanner`]
+    /// looks at.
+    pub fn code(&self) -> impl Iterator<Item = Range<u64>> {
+        self.spans.iter().map(|span| span.file.clone())
+    }
+}
+
+/// What is known of a file's code before its frames are read: a large file's tables and its frames
+/// need not be in memory at the same time.
+#[derive(Debug)]
+pub struct Outline {
+    machine: Machine,
+    code: Vec<Stretch>,
+    note: Option<Level>,
+    draft: Draft,
+    frames: Option<Frames>,
+    functions: Vec<Range<u64>>,
+}
+
+impl Outline {
+    fn of(file: &dyn FileBytes) -> Result<Self, IsaError> {
         let elf = Elf::parse(file)?;
         let code = code(&elf)?;
         let dynamic = Dynamic::parse(&elf);
@@ -74,51 +102,59 @@ impl Layout {
         draft.always.extend(dynamic.initialisers(&elf));
         draft.always.insert(elf.entry);
         draft.names.sort();
-        let mut functions = frames::functions(&elf);
+        let (note, frames) = (note(&elf), Frames::find(&elf));
+        Ok(Self { machine: elf.machine, code, note, draft, frames, functions: Vec::new() })
+    }
+
+    /// As [`Layout::of`], but for the frames, of a file of which not all is at hand.
+    pub fn read(file: &dyn FileBytes) -> OutlineReading {
+        let asking = Asking::new(file);
+        let result = Self::of(&asking);
+        let mut missing = asking.missing();
+        if missing.is_empty() {
+            return OutlineReading::Done(result.map(Box::new));
+        }
+        // Most likely there, even if what says so for sure is missing.
+        missing.extend(result.ok().and_then(|outline| outline.frames()));
+        OutlineReading::More(missing)
+    }
+
+    /// The part of the file that [`Self::read_frames`] needs; `None` if it has none.
+    pub fn frames(&self) -> Option<Range<u64>> {
+        self.frames.as_ref().map(|frames| frames.file.clone())
+    }
+
+    /// Takes in where functions lie.
+    pub fn read_frames(&mut self, bytes: &[u8]) {
+        if let Some(frames) = &self.frames {
+            self.functions = frames.functions(bytes);
+        }
+    }
+
+    /// Puts it all together.
+    pub fn layout(self) -> Layout {
+        let Self { machine, code, note, mut draft, mut functions, .. } = self;
         functions.sort_unstable_by_key(|each| (each.start, each.end));
         draft.add_symbols(&mut functions);
         // Of two functions at one address the longer one counts.
         functions.sort_unstable_by_key(|each| (each.start, std::cmp::Reverse(each.end)));
         functions.dedup_by_key(|each| each.start);
         let spans = draft.spans(&functions, &code);
-        Ok(Self {
-            machine: elf.machine,
-            spans,
-            names: draft.names,
-            note: note(&elf),
-            asks: draft.asks,
-        })
-    }
-
-    /// As [`Self::of`], of a file of which not all is at hand.
-    pub fn read(file: &dyn FileBytes) -> LayoutReading {
-        let asking = Asking::new(file);
-        let result = Self::of(&asking);
-        let missing = asking.missing();
-        if missing.is_empty() {
-            LayoutReading::Done(result.map(Box::new))
-        } else {
-            LayoutReading::More(missing)
-        }
-    }
-
-    /// The parts of the file that hold code, in order, not overlapping: what a [`super::Scanner`]
-    /// looks at.
-    pub fn code(&self) -> impl Iterator<Item = Range<u64>> {
-        self.spans.iter().map(|span| span.file.clone())
+        Layout { machine, spans, names: draft.names, note, asks: draft.asks }
     }
 }
 
-/// How far the reading of a [`Layout`] came.
+/// How far the reading of an [`Outline`] came.
 #[derive(Debug)]
-pub enum LayoutReading {
+pub enum OutlineReading {
     /// To the end.
-    Done(Result<Box<Layout>, IsaError>),
+    Done(Result<Box<Outline>, IsaError>),
     /// These parts of the file, by offset, are needed as well.
     More(Vec<Range<u64>>),
 }
 
 /// A stretch of code: where in the file, and its address.
+#[derive(Debug)]
 pub(super) struct Stretch {
     file: Range<u64>,
     address: u64,
@@ -178,7 +214,7 @@ fn code(elf: &Elf<'_>) -> Result<Vec<Stretch>, IsaError> {
 }
 
 /// What is gathered before spans can be made.
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Draft {
     names: Names,
     /// Functions by symbol.
@@ -217,17 +253,16 @@ impl Draft {
     /// Adds the functions that symbols tell of, where no frame does.
     fn add_symbols(&mut self, functions: &mut Vec<Range<u64>>) {
         let known = std::mem::take(functions);
-        self.sized.sort_unstable_by_key(|each| (each.start, each.end));
-        let outside = |each: &Range<u64>| !is_covered(&known, each.start);
-        let more: Vec<_> = self.sized.iter().filter(|each| outside(each)).cloned().collect();
+        self.sized.retain(|each| !is_covered(&known, each.start));
         functions.extend(known);
-        functions.extend(more);
+        functions.append(&mut self.sized);
         functions.sort_unstable_by_key(|each| (each.start, each.end));
     }
 
     /// Cuts code into functions and what lies between them.
     fn spans(&self, functions: &[Range<u64>], code: &[Stretch]) -> Vec<Span> {
-        let mut spans = Vec::new();
+        // Hardly anything lies between functions: the room is for a few hundred thousand.
+        let mut spans = Vec::with_capacity(functions.len() + 2 * code.len());
         for stretch in code {
             let mut at = stretch.address;
             let first = functions.partition_point(|each| each.start < stretch.address);

@@ -32,7 +32,7 @@ use thiserror::Error;
 
 pub use callers::callers;
 pub use feature::{Feature, FeatureSet};
-pub use layout::{Layout, LayoutReading};
+pub use layout::{Layout, Outline, OutlineReading};
 pub use level::{Level, Machine, UnknownLevel};
 pub use scan::Scanner;
 

@@ -6,6 +6,7 @@ use super::{
     Machine,
     file::{Elf, PT_DYNAMIC, Section, u16_at, u32_at},
 };
+use crate::elf::{FileBytes, MAX_STRINGS, Sifted};
 
 const DT_HASH: u64 = 4;
 const DT_STRTAB: u64 = 5;
@@ -66,8 +67,38 @@ const MAX_BYTES: u64 = 16 << 20;
 /// A symbol table with its names.
 pub(super) struct Symbols<'a> {
     entries: &'a [u8],
-    names: &'a [u8],
+    names: Texts<'a>,
     wide: bool,
+}
+
+/// The names of symbols, by their place in the file.
+struct Texts<'a> {
+    file: &'a dyn FileBytes,
+    place: Range<u64>,
+    sifted: Option<&'a Sifted>,
+}
+
+impl<'a> Texts<'a> {
+    /// `None` if they are not at hand. Of a large table it is enough what is there of it: it was gone
+    /// through for the names that are of interest.
+    fn of(file: &'a dyn FileBytes, offset: u64, size: u64) -> Option<Self> {
+        let place = offset..offset.checked_add(size)?;
+        let sifted = file.names().filter(|names| names.table().start == offset);
+        if sifted.is_none() && size <= MAX_STRINGS {
+            file.get(offset, size)?;
+        }
+        Some(Self { file, place, sifted })
+    }
+
+    fn at(&self, place: u64) -> &'a [u8] {
+        let Some(offset) = self.place.start.checked_add(place).filter(|at| *at < self.place.end)
+        else {
+            return &[];
+        };
+        let found = self.sifted.map_or_else(|| self.file.run(offset), |names| names.at(offset));
+        let most = (self.place.end - offset).min(MAX_NAME);
+        &found[..found.len().min(usize::try_from(most).unwrap_or(0))]
+    }
 }
 
 impl<'a> Symbols<'a> {
@@ -83,7 +114,7 @@ impl<'a> Symbols<'a> {
         }
         Some(Self {
             entries: elf.file.get(section.offset, section.size)?,
-            names: elf.file.get(names.offset, names.size)?,
+            names: Texts::of(elf.file, names.offset, names.size)?,
             wide: elf.wide,
         })
     }
@@ -94,10 +125,11 @@ impl<'a> Symbols<'a> {
         let find = || {
             let start = dynamic.get(DT_SYMTAB)?;
             let count = dynamic.symbols(elf)?;
-            let names = dynamic.get(DT_STRTAB)?;
+            let size = dynamic.get(DT_STRSZ)?;
+            let (names, _) = elf.place(dynamic.get(DT_STRTAB)?).filter(|place| size <= place.1)?;
             Some(Self {
                 entries: elf.at(start, count.checked_mul(if elf.wide { 24 } else { 16 })?)?,
-                names: elf.at(names, dynamic.get(DT_STRSZ)?)?,
+                names: Texts::of(elf.file, names, size)?,
                 wide: elf.wide,
             })
         };
@@ -141,9 +173,7 @@ impl<'a> Symbols<'a> {
 
     /// The symbol's name, without what is too long of it.
     pub(super) fn name(&self, symbol: &Symbol) -> &'a [u8] {
-        let start = usize::try_from(symbol.name).unwrap_or(usize::MAX);
-        let rest = self.names.get(start..).unwrap_or_default();
-        let rest = &rest[..rest.len().min(usize::try_from(MAX_NAME).unwrap_or(0))];
+        let rest = self.names.at(u64::from(symbol.name));
         rest.iter().position(|&byte| byte == 0).map_or(rest, |end| &rest[..end])
     }
 }
