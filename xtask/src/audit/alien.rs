@@ -3,7 +3,7 @@
 
 use std::ops::ControlFlow;
 
-use super::{gather::Contents, loading::is_module_name};
+use super::loading::is_module_name;
 use crate::wheel::{MemberError, SharedFile, WheelArchive};
 
 /// So much of a file tells what it is.
@@ -77,18 +77,17 @@ impl Kind {
     }
 }
 
-/// Looks at every such file of a wheel whose members were read.
+/// Looks at every such file of a wheel whose members were read, in the archive's order, but for those
+/// of which it is known what they are.
 pub(super) fn find(
     archive: &WheelArchive<SharedFile>,
-    contents: &mut Contents,
-) -> std::io::Result<()> {
-    let is_known: std::collections::BTreeSet<&str> =
-        contents.elves.iter().map(|elf| elf.path.as_str()).collect();
+    is_known: &dyn Fn(&str) -> bool,
+) -> std::io::Result<Vec<(String, Kind)>> {
     let mut own = archive.share();
     let mut found = Vec::new();
     for (index, entry) in archive.entries().iter().enumerate() {
         let path = entry.name.as_str();
-        if !is_module_name(path) || is_known.contains(path) || contents.damaged.contains_key(path) {
+        if !is_module_name(path) || is_known(path) {
             continue;
         }
         if found.len() == MAX_ALIENS {
@@ -107,8 +106,7 @@ pub(super) fn find(
             Err(_) => {}
         }
     }
-    contents.aliens = found;
-    Ok(())
+    Ok(found)
 }
 
 #[cfg(test)]

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use super::{
     alien,
-    facts::needs_of,
-    gather::Elf,
+    judged::Elf,
     loading::{Role, Roles, is_linux_module},
+    needs::needs_of,
 };
 use crate::{
     elf::{ElfFacts, Refusal},

@@ -3,13 +3,9 @@
 //! That takes reading a file's code, so it is asked only where the answer is of use: of files that
 //! need more than is promised, and of wheels to which nothing is promised.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use super::{
-    Depth, MAX_WHOLE_ELF,
-    facts::needs_of,
-    gather::{Elf, Subject},
-};
+use super::{Depth, MAX_WHOLE_ELF, judged::Elf, needs::needs_of, subject::Subject};
 use crate::{
     elf::ElfFacts,
     isa,
@@ -25,9 +21,6 @@ const MAX_BYTES: u64 = 64 << 20;
 const MAX_SYMBOLS: usize = 32;
 /// At most so many callers are told of a symbol.
 const MAX_CALLERS: usize = 8;
-
-/// The callers of symbols, by symbol.
-pub(super) type Callers = BTreeMap<String, Vec<String>>;
 
 /// Finds the callers of what is too new in a wheel's files.
 pub(super) fn find(subject: &mut Subject<'_>, archive: &WheelArchive<SharedFile>) {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::gather::{Contents, Elf};
+use super::judged::Elf;
 use crate::elf::ElfKind;
 
 /// The machine that a file is for, whether or not it is one of ours; `None` if it cannot be judged.
@@ -11,9 +11,9 @@ type Machine = Option<(u16, bool, bool)>;
 /// A library that lies in the wheel, under its file name or its own name, is not asked of the
 /// system: a shared object for the same machine, whatever else has its name. One that cannot be
 /// judged counts as such, since that is an error already.
-pub(super) fn leave_out(contents: &mut Contents) {
-    let brought: BTreeSet<(Machine, String)> = contents.elves.iter().flat_map(names).collect();
-    for elf in &mut contents.elves {
+pub(super) fn leave_out(elves: &mut [Elf]) {
+    let brought: BTreeSet<(Machine, String)> = elves.iter().flat_map(names).collect();
+    for elf in elves {
         let own = machine(elf);
         let has =
             |name: &String| [own, None].iter().any(|&each| brought.contains(&(each, name.clone())));

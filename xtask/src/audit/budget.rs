@@ -3,7 +3,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use super::{gather::Elf, reading::ReadElf};
+use super::judged::{Elf, ReadElf};
 use crate::{elf::ElfFacts, policy::Policies};
 
 /// What may be held of one wheel, in bytes, as far as it can be reckoned: about twice what it really

@@ -4,7 +4,11 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::{Origin, asks::Asks};
+use super::{
+    asks::Asks,
+    needs::{Need, needs_of},
+    origin::Origin,
+};
 use crate::{
     elf::ElfFacts,
     policy::{Arch, Floor, PlatformTag, Policies, Requirements, SymbolVersion},
@@ -138,7 +142,7 @@ fn culprits(elf: &ElfFacts, floor: &Floor) -> Vec<Culprit> {
         };
         if let Some(left) = left.get_mut(prefix).filter(|_| floor.get(prefix) == Some(&version)) {
             let before = culprits.len();
-            culprits.extend(need.culprits().take(*left));
+            culprits.extend(of_need(&need).take(*left));
             *left -= culprits.len() - before;
         }
     }
@@ -146,45 +150,14 @@ fn culprits(elf: &ElfFacts, floor: &Floor) -> Vec<Culprit> {
     culprits
 }
 
-/// A version need of a file with the symbols bound to it.
-pub(super) struct Need<'a> {
-    pub(super) library: &'a str,
-    pub(super) version: &'a str,
-    /// In alphabetical order.
-    pub(super) symbols: Vec<&'a str>,
-}
-
-impl Need<'_> {
-    fn culprits(&self) -> impl Iterator<Item = Culprit> {
-        let culprit = |symbol: Option<&str>| Culprit {
-            version: self.version.to_owned(),
-            library: self.library.to_owned(),
-            symbol: symbol.map(str::to_owned),
-            callers: Vec::new(),
-        };
-        let itself = self.symbols.is_empty().then(|| culprit(None));
-        self.symbols.iter().map(move |symbol| culprit(Some(symbol))).chain(itself)
-    }
-}
-
-/// The version needs that count: not those towards the loader, and not those flagged weak, without
-/// which the loader goes on.
-pub(super) fn needs_of(elf: &ElfFacts) -> Vec<Need<'_>> {
-    let mut symbols: BTreeMap<usize, Vec<&str>> = BTreeMap::new();
-    for import in &elf.imports {
-        if let Some(need) = import.need {
-            symbols.entry(need).or_default().push(&import.name);
-        }
-    }
-    let counts = |(_, need): &(usize, &crate::elf::VersionNeed)| {
-        !need.weak && !Policies::is_loader(&need.library)
+/// A need, as what sets a floor.
+fn of_need(need: &Need<'_>) -> impl Iterator<Item = Culprit> {
+    let culprit = |symbol: Option<&str>| Culprit {
+        version: need.version.to_owned(),
+        library: need.library.to_owned(),
+        symbol: symbol.map(str::to_owned),
+        callers: Vec::new(),
     };
-    let needs = elf.version_needs.iter().enumerate().filter(counts);
-    needs
-        .map(|(index, need)| {
-            let mut symbols = symbols.remove(&index).unwrap_or_default();
-            symbols.sort_unstable();
-            Need { library: &need.library, version: &need.version, symbols }
-        })
-        .collect()
+    let itself = need.symbols.is_empty().then(|| culprit(None));
+    need.symbols.iter().map(move |symbol| culprit(Some(symbol))).chain(itself)
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::gather::dist_info;
+use super::members::dist_info;
 
 /// Packages in packages deeper than this are passed over: no real ones are, and each level is a name
 /// of its own.

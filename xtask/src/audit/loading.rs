@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use super::gather::Elf;
+use super::judged::Elf;
 use crate::{
     elf::{ElfFacts, Refusal},
     policy::Arch,

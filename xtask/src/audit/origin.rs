@@ -10,7 +10,7 @@ use std::{collections::BTreeSet, io::Read as _};
 use camino::Utf8Path;
 use serde::{Deserialize, Serialize};
 
-use super::gather::Subject;
+use super::judged::Elf;
 use crate::policy::{BuildSystem, Compiler, GlibcVersion, Libc, SymbolVersion};
 
 /// How sure it is what a wheel was built on.
@@ -52,20 +52,25 @@ impl Origin {
     }
 }
 
-/// What the wheel of a subject was built on, as far as anything says.
-pub(super) fn of_subject(subject: &Subject<'_>, is_musl: bool) -> Option<Origin> {
-    let known = subject.promise.built_on.map(Origin::known);
-    known.or_else(|| of_compilers(subject, is_musl))
+/// What a wheel with these files and this floor of glibc was built on, as far as anything says; what the
+/// build itself says counts.
+pub(super) fn of_wheel(
+    built_on: Option<Libc>,
+    elves: &[Elf],
+    floor: Option<&SymbolVersion>,
+    is_musl: bool,
+) -> Option<Origin> {
+    built_on.map(Origin::known).or_else(|| of_compilers(elves, floor, is_musl))
 }
 
 /// The newest of what the files' compilers name: all files came together there.
-fn of_compilers(subject: &Subject<'_>, is_musl: bool) -> Option<Origin> {
+fn of_compilers(elves: &[Elf], floor: Option<&SymbolVersion>, is_musl: bool) -> Option<Origin> {
     // Libraries that were brought from elsewhere may have been built anywhere.
-    let own = subject.elves().iter().filter(|elf| !is_grafted(&elf.path));
+    let own = elves.iter().filter(|elf| !is_grafted(&elf.path));
     let facts = own.filter_map(|elf| elf.facts.as_ref().ok());
     let lines: BTreeSet<&str> =
         facts.flat_map(|facts| &facts.compilers).map(String::as_str).collect();
-    of_lines(&lines, subject.facts.floor.get("GLIBC"), is_musl)
+    of_lines(&lines, floor, is_musl)
 }
 
 /// Does a path lie in the folder that auditwheel puts libraries into?

@@ -11,15 +11,18 @@ use rayon::prelude::*;
 use sha2::{Digest as _, Sha256};
 
 use super::{
-    AuditError, Depth,
+    AuditError, Depth, brought,
     budget::{self, Budget},
-    gather::{Contents, Elf, dist_info, is_sbom, wants_text},
+    contents::Contents,
+    judged::{Elf, ReadElf},
+    members::{dist_info, is_sbom, wants_text},
 };
 use crate::{
     elf::{ElfFacts, FileBytes as _, Keeper, Missing, Reading, Sieve, Sparse, is_elf},
     isa::{self, IsaError, IsaFacts, Outline, OutlineReading, Scanner},
     wheel::{
-        ArchiveProblem, Digest, Entry, MAX_METADATA, MemberError, Piece, SharedFile, WheelArchive,
+        ArchiveProblem, CoreMetadata, Digest, Entry, MAX_METADATA, MemberError, Piece, Record,
+        SharedFile, WheelArchive, WheelFile,
     },
 };
 
@@ -59,12 +62,6 @@ pub(super) enum Found {
     Other,
     /// It cannot be read, for this reason.
     Damaged(String),
-}
-
-/// What an ELF file tells, or why it does not; of its code `None` where it was not asked for.
-pub(super) struct ReadElf {
-    pub(super) facts: Result<ElfFacts, String>,
-    pub(super) isa: Option<Result<IsaFacts, String>>,
 }
 
 /// SHA-256 and size of a file.
@@ -116,8 +113,40 @@ pub(super) fn contents(
     if let Some(first) = first.filter(|_| budget.is_spent()) {
         contents.elves = vec![budget::too_much(entries[first].name.clone(), count)];
     }
-    super::brought::leave_out(&mut contents);
+    brought::leave_out(&mut contents.elves);
     Ok(contents)
+}
+
+impl Contents {
+    /// Takes in what reading a member gave.
+    fn add(&mut self, path: String, member: Member) {
+        match member.found {
+            Found::Damaged(reason) => {
+                self.damaged.insert(path, reason);
+                return;
+            }
+            Found::Text(bytes) if is_sbom(&path) => {
+                if let Err(error) = serde_json::from_slice::<serde::de::IgnoredAny>(&bytes) {
+                    self.broken_sboms.insert(path.clone(), error.to_string());
+                }
+            }
+            Found::Text(bytes) => match path.rsplit('/').next() {
+                Some("WHEEL") => self.wheel = Some(WheelFile::parse(&bytes)),
+                Some("METADATA") => self.metadata = Some(CoreMetadata::parse(&bytes)),
+                Some("RECORD") => self.record = Some(Record::parse(&bytes)),
+                _ => drop(self.texts.insert(path.clone(), bytes)),
+            },
+            Found::TooLong => {
+                self.damaged
+                    .insert(path.clone(), format!("larger than the limit of {MAX_METADATA} bytes"));
+            }
+            Found::Elf(elf) => self.elves.push(*elf),
+            Found::Unjudged | Found::Other => {}
+        }
+        if let Some(digest) = member.digest {
+            self.digests.insert(path, digest);
+        }
+    }
 }
 
 /// Reads a member, as deep as asked.

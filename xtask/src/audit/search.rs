@@ -10,7 +10,7 @@ use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
 };
 
-use super::gather::{Contents, Elf};
+use super::{contents::Contents, judged::Elf};
 use crate::{elf::ElfFacts, policy::is_build_folder};
 
 /// Where wheels are installed, below a prefix that may be anything.

@@ -21,8 +21,6 @@ use super::{
     source::FileBytes,
 };
 
-/// Longest name of a symbol that is read: mangled C++ names reach some thousand bytes.
-pub(super) const MAX_SYMBOL: usize = 1 << 16;
 /// Longest other name that is read; libraries are found by path, and a path has an end.
 pub(super) const MAX_NAME: usize = 1 << 12;
 

@@ -9,6 +9,7 @@
 
 mod dynamic;
 mod image;
+mod keeper;
 mod loads;
 mod refusal;
 mod sections;
@@ -26,10 +27,11 @@ use goblin::elf::{
 use thiserror::Error;
 
 pub(crate) use dynamic::MAX_STRINGS;
+pub use keeper::Keeper;
 pub(crate) use loads::{Load, place};
 pub use refusal::Refusal;
 pub use sieve::{Sieve, Sifted};
-pub use source::{Asking, FileBytes, Keeper, Sparse};
+pub use source::{Asking, FileBytes, Sparse};
 
 use dynamic::Dynamic;
 use image::{Image, MAX_NAME};

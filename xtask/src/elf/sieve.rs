@@ -2,7 +2,8 @@
 
 use std::ops::Range;
 
-use super::image::MAX_SYMBOL;
+/// Longest name of a symbol that is read: mangled C++ names reach some thousand bytes.
+pub(super) const MAX_SYMBOL: usize = 1 << 16;
 
 /// What is found of a table takes at most so many bytes.
 const MAX_FOUND: usize = 32 << 20;

@@ -17,8 +17,8 @@ use goblin::elf::{
 use super::{
     ElfError, Import,
     dynamic::Dynamic,
-    image::{Image, MAX_SYMBOL, terminated},
-    sieve::{Sieve, Sifted},
+    image::{Image, terminated},
+    sieve::{MAX_SYMBOL, Sieve, Sifted},
 };
 
 /// The names that are kept may take this many bytes together; those of the largest real files take

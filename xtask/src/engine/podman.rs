@@ -7,9 +7,9 @@ use camino::Utf8Path;
 
 use super::bake::{Bake, Output};
 use super::client::Client;
-use super::doctor::Machine;
 use super::doctor::binfmt::Arch;
 use super::doctor::docker::Version;
+use super::doctor::{Machine, binfmt};
 use super::host::{HostSettings, csv_field};
 use super::progress::{Event, FailedStep, Follow};
 use super::{Engine, EngineError};
@@ -63,7 +63,7 @@ pub fn check(engine: &Engine) -> Result<(), EngineError> {
 pub fn platforms(engine: &Engine) -> Result<Vec<Platform>, EngineError> {
     let text = engine.query(&engine.client.step(["info", "--format", "{{.Host.Arch}}"]))?;
     let native: Option<Platform> = format!("linux/{}", text.trim()).parse().ok();
-    let binfmt = Machine::this(&engine.root).binfmt();
+    let binfmt = binfmt::read(&Machine::this(&engine.root));
     let emulated = Arch::names().filter(|arch| binfmt.runs(arch));
     let emulated = emulated.filter_map(|arch| format!("linux/{arch}").parse().ok());
     Ok(native.into_iter().chain(emulated).collect())

@@ -4,9 +4,9 @@ use std::sync::LazyLock;
 
 use super::{
     a64_table::{ROWS, Row},
+    class::{Class, PLAIN},
     feature::{Feature, FeatureSet},
     run::Run,
-    x86::{Class, PLAIN},
 };
 
 /// The rows that may fit an instruction, by its highest byte. Most code has none to look at.

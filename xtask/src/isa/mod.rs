@@ -14,6 +14,7 @@
 mod a64;
 mod a64_table;
 mod callers;
+mod class;
 mod feature;
 mod file;
 mod frames;

@@ -6,8 +6,8 @@ use std::collections::HashMap;
 use super::feature::Feature::{self, *};
 use super::{
     FeatureSet, Place,
+    class::Class,
     layout::{Layout, Span},
-    x86::Class,
 };
 
 /// The features by which x86-64 levels above the first are told (v2, v3, v4).

@@ -6,33 +6,15 @@ use iced_x86::{Code, CpuidFeature as Cpuid, Decoder, DecoderOptions, Instruction
 
 #[allow(clippy::enum_glob_use, reason = "tables of features are read by their names alone")]
 use super::feature::Feature::{self, *};
-use super::{Level, Machine, feature::FeatureSet, run::Run};
+use super::{
+    Level, Machine,
+    class::{Class, PLAIN},
+    feature::FeatureSet,
+    run::Run,
+};
 
 /// The longest instruction in bytes (Intel SDM, volume 2, section 2.3.11).
 pub(super) const LONGEST: usize = 15;
-
-/// What an instruction says of the code that it stands in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Class {
-    pub(super) needs: FeatureSet,
-    /// No compiler makes it, so what was decoded is no code.
-    pub(super) is_garbage: bool,
-    /// It asks the processor what it can do.
-    pub(super) asks: bool,
-    /// It works on vector registers, in the old encoding or in that of AVX.
-    pub(super) is_vector: bool,
-    /// In that of AVX.
-    pub(super) is_avx: bool,
-}
-
-/// What nothing follows from.
-pub(super) const PLAIN: Class = Class {
-    needs: FeatureSet::EMPTY,
-    is_garbage: false,
-    asks: false,
-    is_vector: false,
-    is_avx: false,
-};
 
 /// The feature of ours that a CPUID feature of the decoder's is (Intel SDM, volume 1, section 5).
 const FEATURES: &[(Cpuid, Feature)] = &[

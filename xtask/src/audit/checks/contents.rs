@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Check, Finding, Rule, Subject, listing};
 use crate::{
-    audit::{gather::Contents, library},
+    audit::{contents::Contents, library},
     policy::{Index, LayoutNames},
     wheel::{is_identifier, same_name},
 };

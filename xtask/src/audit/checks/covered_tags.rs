@@ -69,7 +69,7 @@ fn loads(abi: ExtensionAbi, interpreter: Interpreter) -> bool {
     }
 }
 
-fn starts_modules(elf: &crate::audit::gather::Elf) -> bool {
+fn starts_modules(elf: &crate::audit::judged::Elf) -> bool {
     let starts = elf.facts.as_ref().is_ok_and(|facts| !facts.module_inits.is_empty());
     starts && elf.path.strip_suffix(".so").is_some()
 }

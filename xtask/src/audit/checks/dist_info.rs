@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{Check, Finding, Rule, Subject, listing};
 use crate::{
-    audit::{gather::Contents, library},
+    audit::{contents::Contents, library},
     wheel::{WheelName, same_name, same_version},
 };
 

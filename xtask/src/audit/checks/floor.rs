@@ -5,8 +5,8 @@ use std::{collections::BTreeSet, sync::Arc};
 use super::{Check, Finding, Rule, Subject, listing};
 use crate::{
     audit::{
-        facts::{Need, needs_of},
-        gather::Elf,
+        judged::Elf,
+        needs::{Need, needs_of},
     },
     policy::{Limits, PlatformTag, Policies, VersionVerdict, cure_of},
 };

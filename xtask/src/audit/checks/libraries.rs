@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use super::{Check, Finding, Rule, Subject, listing};
 use crate::{
     audit::{
-        facts::{Need, needs_of},
-        gather::Elf,
+        judged::Elf,
+        needs::{Need, needs_of},
         search,
     },
     policy::{Limits, PlatformTag, Provider, VersionVerdict},

@@ -5,7 +5,7 @@ use super::{Check, Finding, Rule, Subject, listing};
 use crate::{
     audit::{
         alien::Kind,
-        gather::Elf,
+        judged::Elf,
         loading::{Role, Roles, is_linux_module, refusal},
     },
     elf::{ElfFacts, VersionNeed},

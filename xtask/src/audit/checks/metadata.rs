@@ -2,7 +2,7 @@
 
 use super::{Check, Finding, Rule, Subject};
 use crate::{
-    audit::gather::Contents,
+    audit::contents::Contents,
     wheel::{CoreMetadata, WheelName, same_name, same_version},
 };
 

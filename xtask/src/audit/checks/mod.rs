@@ -27,7 +27,7 @@ mod tag_words;
 mod tags;
 mod target;
 
-use super::{Depth, Finding, Rule, Severity, gather::Subject};
+use super::{Depth, Finding, Rule, Severity, subject::Subject};
 use crate::text::shown;
 
 /// Some rules and the function that finds where they are broken.

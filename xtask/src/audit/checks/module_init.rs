@@ -10,7 +10,7 @@
 
 use super::{Check, Finding, Rule, Subject, listing};
 use crate::{
-    audit::gather::Elf,
+    audit::judged::Elf,
     elf::{ElfFacts, ElfKind},
     wheel::{ExtensionAbi, ExtensionSuffix},
 };

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Check, Finding, Rule, Subject, listing};
 use crate::{
-    audit::gather::Elf,
+    audit::judged::Elf,
     policy::{Arch, PlatformTag, Policies, StableAbi},
     wheel::{ExtensionAbi, ExtensionSuffix, Interpreter},
 };

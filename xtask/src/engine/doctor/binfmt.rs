@@ -140,8 +140,8 @@ pub(crate) fn handlers(host: &Machine) -> Vec<(&'static Arch, Handler)> {
     host.files_in(MOUNT).into_iter().filter_map(read).collect()
 }
 
-/// Reads the state of `host`.
-pub(super) fn read(host: &Machine) -> Binfmt {
+/// The emulators that the kernel of `host` knows.
+pub fn read(host: &Machine) -> Binfmt {
     let mut best: BTreeMap<&'static str, Handler> = BTreeMap::new();
     for (arch, handler) in handlers(host) {
         let known = best.entry(arch.name).or_default();

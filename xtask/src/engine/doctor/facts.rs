@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use camino::Utf8PathBuf;
 
-use super::binfmt::{Arch, Binfmt};
+use super::binfmt::{self, Arch, Binfmt};
 use super::docker::{self, Builder, Client, EngineState, Version, first_line};
 use super::machine::{Apt, CaBundle, Machine, OsRelease};
 use crate::exec::{Captured, Exec, ExecError, Step};
@@ -146,7 +146,7 @@ impl Facts {
             buildx,
             builder,
             upstream_packages: upstream.iter().any(|name| machine.has_package(name)),
-            binfmt: machine.binfmt(),
+            binfmt: binfmt::read(machine),
             programs: programs.collect(),
             apt: machine.apt(),
             registry,

@@ -5,7 +5,6 @@ use std::os::unix::fs::PermissionsExt;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::binfmt::{self, Binfmt};
 use crate::engine::host::{self, Host};
 use crate::engine::setup::sources::{self, Source};
 
@@ -155,11 +154,6 @@ impl Machine {
     /// Whether systemd runs this machine (and is not merely installed).
     pub fn systemd(&self) -> bool {
         self.has("/run/systemd/system")
-    }
-
-    /// The emulators that the kernel knows.
-    pub fn binfmt(&self) -> Binfmt {
-        binfmt::read(self)
     }
 
     /// Apt and its sources, where this is an apt system.

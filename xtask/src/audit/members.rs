@@ -1,0 +1,20 @@
+//! Which members of a wheel are read as text.
+
+/// The top folder of a path, if it is a `.dist-info`.
+pub(super) fn dist_info(path: &str) -> Option<&str> {
+    path.split_once('/').map(|(folder, _)| folder).filter(|folder| folder.ends_with(".dist-info"))
+}
+
+/// The files of `.dist-info` that some check reads.
+const TEXTS: [&str; 6] =
+    ["/WHEEL", "/METADATA", "/RECORD", "/entry_points.txt", "/top_level.txt", "/direct_url.json"];
+
+pub(super) fn wants_text(path: &str) -> bool {
+    dist_info(path).is_some_and(|folder| TEXTS.contains(&&path[folder.len()..]))
+}
+
+/// Is it a bill of materials in JSON (PEP 770)?
+pub(super) fn is_sbom(path: &str) -> bool {
+    let rest = dist_info(path).and_then(|folder| path.get(folder.len()..));
+    rest.is_some_and(|rest| rest.starts_with("/sboms/") && rest.strip_suffix(".json").is_some())
+}

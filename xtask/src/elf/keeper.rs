@@ -1,0 +1,195 @@
+//! What is kept of a file that is too large to be held, while it passes by.
+
+use std::ops::Range;
+
+use super::{
+    image::named_parts,
+    sieve::Sieve,
+    source::{FileBytes as _, Sparse},
+};
+
+/// Keeps the wanted parts of a file that comes by from its first byte to its last.
+#[derive(Debug)]
+pub struct Keeper {
+    wanted: Vec<Range<u64>>,
+    kept: Sparse,
+    at: u64,
+    sieve: Option<Sieve>,
+    /// Whether the parts that the program headers name are to be wanted too, once they are there.
+    follows_headers: bool,
+}
+
+/// The bytes at the start that are kept of a file too large to keep whole. Linkers put the tables
+/// of the loader there.
+const HEAD: u64 = 12 << 20;
+/// The bytes before the section headers that are kept as well: the names of the sections.
+const NAMES: u64 = 64 << 10;
+/// Loaded segments up to this size are kept whole: those that tools such as patchelf add to hold
+/// longer tables.
+const SMALL_SEGMENT: u64 = 2 << 20;
+/// Room that is made for the parts of a large file at least. The C library gives a piece of memory of
+/// more than 32 MiB back to the system as soon as it is let go (`M_MMAP_THRESHOLD`, mallopt(3)); smaller
+/// ones leave holes that the next one, being larger, does not fit into. What is not written to costs
+/// nothing.
+const ROOM: usize = 33 << 20;
+/// Up to that much is taken from what is there anyway.
+const SMALL: usize = 1 << 20;
+/// By then the program headers have come by; linkers put them behind the file header.
+const HEADERS: u64 = 16 << 10;
+
+impl Keeper {
+    /// Keeps the whole file if it has at most `limit` bytes; of a larger one its start and what its
+    /// headers name.
+    pub fn new(length: u64, limit: u64) -> Self {
+        let whole = length <= limit;
+        let end = if whole { length } else { length.min(HEAD) };
+        let first = 0..end;
+        Self {
+            wanted: std::iter::once(first).collect(),
+            kept: Sparse::nothing(length),
+            at: 0,
+            sieve: None,
+            follows_headers: !whole,
+        }
+    }
+
+    /// A second look at the file: keeps what is there already, and `more`.
+    pub fn again(kept: &Sparse, more: &[Range<u64>]) -> Self {
+        let wanted = kept.ranges().chain(more.iter().cloned()).collect();
+        let length = kept.length();
+        Self {
+            wanted: merged(wanted, length),
+            kept: Sparse::nothing(length),
+            at: 0,
+            sieve: None,
+            follows_headers: false,
+        }
+    }
+
+    /// Looks for names as well; what was found before is taken over.
+    #[must_use]
+    pub fn sifting(mut self, sieve: Option<Sieve>, kept: &mut Sparse) -> Self {
+        self.kept.set_names(kept.take_names().filter(|_| sieve.is_none()));
+        self.sieve = sieve;
+        self
+    }
+
+    /// The number of bytes that are wanted.
+    pub fn budget(&self) -> u64 {
+        let parts = self.wanted.iter().map(|range| range.end - range.start).sum::<u64>();
+        parts + self.sieve.as_ref().map_or(0, Sieve::size)
+    }
+
+    /// Has everything that is wanted come by?
+    pub fn is_done(&self) -> bool {
+        !self.follows_headers
+            && self.wanted.last().is_none_or(|range| range.end <= self.at)
+            && self.sieve.as_ref().is_none_or(Sieve::is_done)
+    }
+
+    /// The next bytes of the file.
+    pub fn feed(&mut self, piece: &[u8]) {
+        let (start, end) = (self.at, self.at + piece.len() as u64);
+        self.at = end;
+        if let Some(sieve) = &mut self.sieve {
+            sieve.feed(start, piece);
+        }
+        for index in 0..self.wanted.len() {
+            let range = self.wanted[index].clone();
+            let from = range.start.max(start);
+            let to = range.end.min(end);
+            if from < to {
+                self.keep(from, piece.get(part(from - start, to - start)));
+            }
+        }
+        if self.follows_headers && end >= HEADERS.min(self.kept.length()) {
+            self.follows_headers = false;
+            let named = named_parts(&self.kept, SMALL_SEGMENT, NAMES);
+            let mut wanted = std::mem::take(&mut self.wanted);
+            // What has gone by is gone; the parser asks for it if it needs it.
+            wanted.extend(named.into_iter().filter(|range| range.start >= end));
+            self.wanted = merged(wanted, self.kept.length());
+        }
+    }
+
+    /// What was kept.
+    pub fn finish(self) -> Sparse {
+        let Self { mut kept, sieve, .. } = self;
+        if let Some(sieve) = sieve {
+            kept.set_names(Some(sieve.finish()));
+        }
+        kept
+    }
+
+    fn keep(&mut self, from: u64, bytes: Option<&[u8]>) {
+        let size = usize::try_from(self.budget()).unwrap_or(0);
+        self.kept.reserve(if size < SMALL { size } else { size.max(ROOM) });
+        self.kept.add(from, bytes.unwrap_or_default());
+    }
+}
+
+/// Two offsets within a piece, which is in memory.
+fn part(from: u64, to: u64) -> Range<usize> {
+    let index = |offset| usize::try_from(offset).unwrap_or(usize::MAX);
+    index(from)..index(to)
+}
+
+/// The ranges in ascending order, within the file, those that touch made one.
+fn merged(mut ranges: Vec<Range<u64>>, length: u64) -> Vec<Range<u64>> {
+    ranges.sort_by_key(|range| range.start);
+    let mut merged: Vec<Range<u64>> = Vec::new();
+    for range in ranges {
+        let (start, end) = (range.start, range.end.min(length));
+        match merged.last_mut() {
+            Some(last) if start <= last.end => last.end = last.end.max(end),
+            _ if start < end => merged.push(start..end),
+            _ => {}
+        }
+    }
+    merged
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_small_file_is_kept_whole() {
+        let mut keeper = Keeper::new(5, 5);
+        assert!(!keeper.is_done());
+        keeper.feed(b"he");
+        keeper.feed(b"llo");
+        assert!(keeper.is_done());
+        assert_eq!(keeper.finish().get(0, 5), Some(b"hello".as_slice()));
+    }
+
+    proptest! {
+        #[test]
+        fn wanted_parts_are_kept_whatever_the_pieces(
+            ranges in prop::collection::vec((0_u64..300, 0_u64..60), 0..8),
+            sizes in prop::collection::vec(1_usize..50, 1..40),
+        ) {
+            let file: Vec<u8> = (0..=255).collect();
+            let wanted: Vec<Range<u64>> = ranges.iter().map(|&(start, size)| start..start + size).collect();
+            let mut keeper = Keeper::again(&Sparse::nothing(256), &wanted);
+            let mut rest = file.as_slice();
+            for size in sizes.into_iter().cycle() {
+                if rest.is_empty() {
+                    break;
+                }
+                let (piece, after) = rest.split_at(size.min(rest.len()));
+                keeper.feed(piece);
+                rest = after;
+            }
+            prop_assert!(keeper.is_done());
+            let kept = keeper.finish();
+            for (offset, byte) in file.iter().enumerate() {
+                let offset = offset as u64;
+                let is_wanted = wanted.iter().any(|range| range.contains(&offset));
+                prop_assert_eq!(kept.run(offset).first(), is_wanted.then_some(byte), "{}", offset);
+            }
+        }
+    }
+}
