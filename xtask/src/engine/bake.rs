@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use camino::Utf8Path;
 
-use super::cache;
+use super::cache::{self, Cached};
 use super::client::Client;
 use super::host::{HostSettings, csv_field};
 use crate::config::{Cache, Platform};
@@ -40,18 +40,6 @@ pub struct Bake<'a> {
     pub cached: Cached,
     /// `rawjson` for us, `plain` where a person pastes the line.
     pub progress: &'a str,
-}
-
-/// What a call reads from and writes to the caches that were configured: the scope is that of one
-/// job, so that no two of them overwrite each other's.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Cached {
-    /// Nothing.
-    No,
-    /// What the scope holds is read.
-    Read(String),
-    /// It is read, and written afterwards.
-    ReadAndWritten(String),
 }
 
 /// Where the result of a call goes.

@@ -2,11 +2,22 @@
 
 use camino::Utf8Path;
 
-use super::bake::Cached;
 use super::doctor::docker;
 use super::host::{Host, csv_field};
 use super::{Engine, EngineError};
 use crate::config::{Cache, CacheKind, CacheSpec};
+
+/// What a call reads from and writes to the caches that were configured: the scope is that of one
+/// job, so that no two of them overwrite each other's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Cached {
+    /// Nothing.
+    No,
+    /// What the scope holds is read.
+    Read(String),
+    /// It is read, and written afterwards.
+    ReadAndWritten(String),
+}
 
 /// What GitHub's cache cannot be used without; a plain `run:` step has neither (docs.docker.com,
 /// "GitHub Actions cache").

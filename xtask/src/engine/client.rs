@@ -9,7 +9,7 @@ use std::str::FromStr;
 
 use serde::Deserialize;
 
-use super::podman;
+use super::podman_progress;
 use super::progress::{Follow, Progress};
 use crate::config::{Platform, Tool};
 use crate::exec::Step;
@@ -50,7 +50,7 @@ impl Tool {
     pub(super) fn follow(self) -> Box<dyn Follow> {
         match self {
             Self::Docker => Box::new(Progress::default()),
-            Self::Podman => Box::new(podman::Progress::default()),
+            Self::Podman => Box::new(podman_progress::Progress::default()),
         }
     }
 }

@@ -18,6 +18,7 @@ pub mod host;
 pub mod image;
 pub mod layout;
 pub mod podman;
+mod podman_progress;
 pub mod prebuilt;
 pub mod progress;
 pub mod registry;

@@ -4,14 +4,13 @@ use std::collections::BTreeMap;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::base_images;
 use super::env::Context;
 use super::source::{PreparedSource, SOURCE_DATE_EPOCH};
-use super::state::State;
 use crate::config::{Config, Target};
-use crate::engine::bake::{Bake, Cached, Image, Output};
-use crate::engine::base::{self, BaseImage};
-use crate::plan::{Job, Plan, smoke_inputs};
+use crate::engine::bake::{Bake, Output};
+use crate::engine::base::BaseImage;
+use crate::engine::cache::Cached;
+use crate::plan::{Job, smoke_inputs};
 
 /// The arguments that every bake target of a job shares.
 pub(super) fn common_args(
@@ -52,7 +51,7 @@ pub(super) fn environment_args(
 }
 
 /// The arguments that decide how a wheel is built.
-fn build_args(config: &Config) -> BTreeMap<&'static str, String> {
+pub(super) fn build_args(config: &Config) -> BTreeMap<&'static str, String> {
     let build = &config.build;
     let env: Vec<_> = build.env.iter().map(|(name, value)| format!("{name}={value}")).collect();
     // Named within `docker/`, where the configuration has it lie.
@@ -66,13 +65,13 @@ fn build_args(config: &Config) -> BTreeMap<&'static str, String> {
 }
 
 /// The arguments of the smoke test.
-fn smoke_args(config: &Config) -> [(&'static str, String); 2] {
+pub(super) fn smoke_args(config: &Config) -> [(&'static str, String); 2] {
     let (imports, calls) = smoke_inputs(config);
     [("SMOKE_IMPORTS", imports), ("SMOKE_CALLS", calls)]
 }
 
 /// Adds to `args` what names the source; returns the bake target that builds it, and its contexts.
-fn source(
+pub(super) fn source(
     source: &PreparedSource,
     args: &mut BTreeMap<&'static str, String>,
 ) -> (&'static str, BTreeMap<String, String>) {
@@ -86,42 +85,6 @@ fn source(
             let package = ("package".to_owned(), folder.to_string());
             ("wheel-builder-local", BTreeMap::from([package]))
         }
-    }
-}
-
-/// The bake call that makes an image of what `job` is before the step of `state`.
-pub(super) fn shell<'a>(
-    place: &super::shell::Place<'a>,
-    job: &'a Job,
-    base: &BaseImage,
-    state: &State,
-    image: &'a str,
-) -> Bake<'a> {
-    let mut args = common_args(place.config, job, base);
-    args.extend(build_args(place.config));
-    args.extend(smoke_args(place.config));
-    let (target, mut contexts) = source(place.source, &mut args);
-    contexts.extend(base.contexts.clone());
-    if state.source {
-        let kind = if target == "wheel-builder" { "sdist" } else { "local" };
-        args.insert("SOURCE_KIND", kind.to_owned());
-    }
-    if state.wheel {
-        let wheel = place.work.join("jobs").join(job.slug()).join("smoke-wheel");
-        contexts.insert("wheel".to_owned(), wheel.into());
-    }
-    args.insert("SHELL_PARENT", state.parent.to_owned());
-    args.insert("SHELL_FILES", state.files.to_owned());
-    Bake {
-        target: "shell",
-        platform: &job.platform,
-        args,
-        contexts,
-        output: Output::Image(Image { reference: image, pushed: false, labels: BTreeMap::new() }),
-        metadata: None,
-        no_cache: false,
-        cached: Cached::Read(job.slug()),
-        progress: "rawjson",
     }
 }
 
@@ -178,33 +141,4 @@ pub(super) fn smoke<'a>(
         cached: Cached::Read(job.slug()),
         progress,
     }
-}
-
-/// The commands that a run of `plan` would use, ready to paste. The base image is the one that the
-/// engine has, or else the one that would be pulled.
-pub fn commands(ctx: &Context<'_>, plan: &Plan) -> String {
-    let mut lines = Vec::new();
-    for job in &plan.jobs {
-        lines.push(format!("# {} -> dist/{}", job.title(), job.folder()));
-        let mut base = base::present(ctx.engine, &job.target, &job.platform).unwrap_or_else(|| {
-            lines.push(base::pull_step(ctx.engine, &job.target, &job.platform).to_string());
-            base::unresolved(&job.target, &job.platform)
-        });
-        base.native = ctx.accelerate.planned_image(ctx.engine, job);
-        let export = ctx.work.join("jobs").join(job.slug()).join("export");
-        let base = base_images::at_hand(ctx, job, &base).unwrap_or(base);
-        let mut bake = build(ctx, job, &base, &export);
-        bake.progress = "plain";
-        lines.push(printed(ctx, &bake));
-        lines.push("# then xtask audits the wheel, gives it its tag, and tests it:".to_owned());
-        let wheel = ctx.work.join("jobs").join(job.slug()).join("smoke-wheel");
-        let output = ctx.work.join("jobs").join(job.slug()).join("smoke");
-        let bake = smoke(ctx, job, &base, wheel, &output, "plain");
-        lines.push(printed(ctx, &bake));
-    }
-    lines.join("\n")
-}
-
-fn printed(ctx: &Context<'_>, bake: &Bake<'_>) -> String {
-    ctx.engine.bake_step(bake).map_or_else(|error| format!("# {error}"), |step| step.to_string())
 }

@@ -7,8 +7,9 @@ use super::calls::environment_args;
 use super::env::PipelineError;
 use crate::config::{Config, Platform, Target};
 use crate::engine::Engine;
-use crate::engine::bake::{Bake, Cached, Output};
+use crate::engine::bake::{Bake, Output};
 use crate::engine::base::{self, Ways};
+use crate::engine::cache::Cached;
 use crate::report::{Stage, Watch};
 
 /// Where to look.

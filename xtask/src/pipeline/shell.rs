@@ -3,6 +3,8 @@
 //!
 //! The engine keeps no container of a step that failed. What the step started from it has in its cache.
 
+use std::collections::BTreeMap;
+
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::Deserialize as _;
 
@@ -13,7 +15,9 @@ use super::source::PreparedSource;
 use super::state::{Failed, State};
 use crate::config::Config;
 use crate::engine::Engine;
-use crate::engine::base::{self, Ways};
+use crate::engine::bake::{Bake, Image, Output};
+use crate::engine::base::{self, BaseImage, Ways};
+use crate::engine::cache::Cached;
 use crate::exec::Step;
 use crate::plan::Job;
 use crate::report::{Stage, Watch};
@@ -69,7 +73,7 @@ pub fn shell_image(
     // One name for each shell: one that ends must not take the image of another away.
     let name = format!("{REPOSITORY}:{}-{}", job.slug(), std::process::id());
     let log = place.work.join("logs").join(format!("{}-shell.log", job.slug()));
-    let bake = calls::shell(place, job, &base, state, &name);
+    let bake = call(place, job, &base, state, &name);
     watch.stage(&title, Stage::Build);
     let start = std::time::Instant::now();
     engine.bake(&bake, &log, &mut |event| watch.event(&title, event))?;
@@ -146,4 +150,40 @@ pub fn last_failed(work: &Utf8Path, wanted: impl Fn(&Failed) -> bool) -> Option<
         wanted(&failed).then_some((when, failed))
     });
     failures.max_by_key(|(when, _)| *when).map(|(_, failed)| failed)
+}
+
+/// The bake call that makes an image of what `job` is before the step of `state`.
+fn call<'a>(
+    place: &Place<'a>,
+    job: &'a Job,
+    base: &BaseImage,
+    state: &State,
+    image: &'a str,
+) -> Bake<'a> {
+    let mut args = calls::common_args(place.config, job, base);
+    args.extend(calls::build_args(place.config));
+    args.extend(calls::smoke_args(place.config));
+    let (target, mut contexts) = calls::source(place.source, &mut args);
+    contexts.extend(base.contexts.clone());
+    if state.source {
+        let kind = if target == "wheel-builder" { "sdist" } else { "local" };
+        args.insert("SOURCE_KIND", kind.to_owned());
+    }
+    if state.wheel {
+        let wheel = place.work.join("jobs").join(job.slug()).join("smoke-wheel");
+        contexts.insert("wheel".to_owned(), wheel.into());
+    }
+    args.insert("SHELL_PARENT", state.parent.to_owned());
+    args.insert("SHELL_FILES", state.files.to_owned());
+    Bake {
+        target: "shell",
+        platform: &job.platform,
+        args,
+        contexts,
+        output: Output::Image(Image { reference: image, pushed: false, labels: BTreeMap::new() }),
+        metadata: None,
+        no_cache: false,
+        cached: Cached::Read(job.slug()),
+        progress: "rawjson",
+    }
 }

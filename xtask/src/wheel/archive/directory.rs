@@ -5,6 +5,7 @@ use std::io::{Read, Seek, SeekFrom};
 
 use super::{
     ArchiveError, ArchiveProblem, DEFLATED, Entry, STORED,
+    bytes::{u16, u32},
     extra::{self, wide},
     problem::{MAX_PATH, Problems, bomb, colliding_names, printable, unsafe_name},
 };
@@ -293,16 +294,4 @@ fn descriptors(entries: &[Entry]) -> Option<ArchiveProblem> {
     let mut with = entries.iter().filter(|entry| entry.flags & DESCRIPTOR != 0);
     let name = printable(&with.next()?.name);
     Some(ArchiveProblem::DataDescriptors { name, others: with.count() })
-}
-
-/// Numbers in a zip file are little-endian. 0 outside the bytes, for callers that have checked the
-/// length.
-pub(super) fn u16(bytes: &[u8], at: usize) -> u16 {
-    let slice = bytes.get(at..at + 2).and_then(|slice| slice.try_into().ok());
-    u16::from_le_bytes(slice.unwrap_or_default())
-}
-
-fn u32(bytes: &[u8], at: usize) -> u32 {
-    let slice = bytes.get(at..at + 4).and_then(|slice| slice.try_into().ok());
-    u32::from_le_bytes(slice.unwrap_or_default())
 }

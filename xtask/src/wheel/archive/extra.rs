@@ -2,7 +2,7 @@
 //! about.
 
 use super::{
-    directory::u16,
+    bytes::u16,
     problem::{ArchiveProblem, printable},
 };
 

@@ -5,6 +5,7 @@
 //! reports it. What the index of Python packages checks on upload (warehouse, `utils/zipfiles.py`)
 //! is among it. Nothing is ever unpacked to a path.
 
+mod bytes;
 mod directory;
 mod extra;
 mod problem;

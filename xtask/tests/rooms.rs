@@ -1,0 +1,111 @@
+//! How the source hangs together: what ARCHITECTURE.md says of rooms, as far as imports show it.
+
+#![expect(clippy::unwrap_used, reason = "a test may stop at once")]
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use walkdir::WalkDir;
+
+/// Rooms that start no process and print nothing, and what they therefore do without.
+const PURE: [&str; 6] = ["wheel", "elf", "isa", "policy", "audit", "plan"];
+const IMPURE: [&str; 6] = ["exec", "engine", "pipeline", "commands", "ship", "cli"];
+
+/// The source files by folder and name, without comments and tests.
+fn files() -> Vec<(String, String, String)> {
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/src");
+    let files = WalkDir::new(root).sort_by_file_name().into_iter().map(Result::unwrap);
+    let sources = files.filter(|file| file.path().extension().is_some_and(|end| end == "rs"));
+    let read = |file: walkdir::DirEntry| {
+        let text = fs_err::read_to_string(file.path()).unwrap();
+        let text = text.split("#[cfg(test)]\nmod ").next().unwrap().to_owned();
+        let code = text.lines().filter(|line| !line.trim_start().starts_with("//"));
+        let folder = file.path().parent().unwrap().strip_prefix(root).unwrap();
+        let name = file.path().file_stem().unwrap().to_str().unwrap().to_owned();
+        (folder.to_str().unwrap().to_owned(), name, code.collect::<Vec<_>>().join("\n"))
+    };
+    let is_test = |(folder, name, _): &(String, String, String)| {
+        folder.split('/').any(|part| part == "tests")
+            || name.ends_with("tests")
+            || ["testing", "fixture"].contains(&name.as_str())
+    };
+    sources.map(read).filter(|file| !is_test(file)).collect()
+}
+
+/// The first names of all paths that begin with `start`, be they in braces.
+fn roots(code: &str, start: &str) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    for (at, _) in code.match_indices(start) {
+        // `super::super::x` is another module's.
+        if code[..at].ends_with("super::") || code[..at].ends_with(char::is_alphanumeric) {
+            continue;
+        }
+        let (mut depth, mut is_first) = (0, true);
+        for word in
+            code[at + start.len()..].split_inclusive(|c: char| !c.is_alphanumeric() && c != '_')
+        {
+            let name = word.trim_end_matches(|c: char| !c.is_alphanumeric() && c != '_');
+            if is_first && !name.is_empty() {
+                found.insert(name.to_owned());
+                is_first = false;
+            }
+            match word.chars().last() {
+                Some('{') => depth += 1,
+                Some('}') => depth -= 1,
+                Some(',') if depth == 1 => is_first = true,
+                _ => {}
+            }
+            if depth < 1 && (!name.is_empty() || word.ends_with('}')) {
+                break;
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn paths_are_found_in_source() {
+    let code =
+        "use super::{\n    a::{self, b}, c,\n};\nuse super::d::E;\nsuper::super::f(); super::g();";
+    assert_eq!(
+        roots(code, "super::").into_iter().collect::<Vec<_>>(),
+        ["a", "c", "d", "g", "super"]
+    );
+}
+
+#[test]
+fn pure_rooms_import_nothing_that_acts() {
+    for (folder, name, code) in files() {
+        let room = folder.split('/').next().unwrap();
+        if PURE.contains(&room) {
+            let found = roots(&code, "crate::");
+            let impure: Vec<_> = IMPURE.iter().filter(|each| found.contains(**each)).collect();
+            assert!(impure.is_empty(), "{folder}/{name}.rs imports {impure:?}");
+            for word in ["std::process", "std::net", "println!", "xshell"] {
+                assert!(!code.contains(word), "{folder}/{name}.rs has `{word}`");
+            }
+        }
+    }
+}
+
+#[test]
+fn no_files_of_a_folder_import_each_other_in_a_circle() {
+    let mut folders: BTreeMap<String, BTreeMap<String, BTreeSet<String>>> = BTreeMap::new();
+    for (folder, name, code) in files() {
+        if !["mod", "lib", "main"].contains(&name.as_str()) {
+            folders.entry(folder).or_default().insert(name, roots(&code, "super::"));
+        }
+    }
+    for (folder, mut imports) in folders {
+        // What imports none of those that are left is no part of a circle.
+        loop {
+            let left: BTreeSet<String> = imports.keys().cloned().collect();
+            let before = imports.len();
+            imports
+                .retain(|name, roots| roots.iter().any(|root| root != name && left.contains(root)));
+            if imports.len() == before {
+                break;
+            }
+        }
+        assert!(imports.is_empty(), "in `{folder}` there is a circle among {:?}", imports.keys());
+    }
+}
