@@ -10,6 +10,7 @@ public interface; they hold still because pip is pinned by hash.
 import hashlib
 import json
 import os
+import shutil
 import sys
 
 from pip._internal.cli.status_codes import SUCCESS
@@ -33,6 +34,32 @@ class FetchCommand(DownloadCommand):
         return SUCCESS
 
 
+def sha256_of(path):
+    with open(path, "rb") as file:
+        return hashlib.sha256(file.read()).hexdigest()
+
+
+def from_cache(kept, expected, folder):
+    """The archive that another target of this engine fetched, copied to the folder; None if none did."""
+    for name in os.listdir(kept) if os.path.isdir(kept) else []:
+        path = os.path.join(kept, name)
+        if sha256_of(path) == expected:
+            print("{} is in the cache".format(name))
+            return shutil.copyfile(path, os.path.join(folder, name))
+    return None
+
+
+def fetched(requirement, folder):
+    """The archive from the index."""
+    command = FetchCommand("fetch", "Fetch one source archive.")
+    status = command.main(
+        ["--no-deps", "--no-binary", ":all:", "--progress-bar", "off", "--dest", folder, requirement]
+    )
+    if status != SUCCESS:
+        sys.exit("error: {} was not fetched".format(requirement))
+    return command.fetched
+
+
 def main():
     requirement, expected, folder = sys.argv[1:]
     name, separator, version = requirement.partition("==")
@@ -40,28 +67,28 @@ def main():
         sys.exit("error: SDIST is `{}`, wanted name==version".format(requirement))
     os.makedirs(folder, exist_ok=True)
 
-    command = FetchCommand("fetch", "Fetch one source archive.")
-    status = command.main(
-        ["--no-deps", "--no-binary", ":all:", "--progress-bar", "off", "--dest", folder, requirement]
-    )
-    if status != SUCCESS:
-        sys.exit("error: {} was not fetched".format(requirement))
-
-    with open(command.fetched, "rb") as file:
-        sha256 = hashlib.sha256(file.read()).hexdigest()
-    if sha256 != expected:
-        os.unlink(command.fetched)
-        sys.exit(
-            "error: {} is not the archive that was asked for\n"
-            "  expected sha256 {}\n  fetched  sha256 {}".format(os.path.basename(command.fetched), expected, sha256)
-        )
+    kept = os.path.join(os.environ["XTASK_CACHE"], "sdist", expected)
+    path = from_cache(kept, expected, folder)
+    if path is None:
+        path = fetched(requirement, folder)
+        sha256 = sha256_of(path)
+        if sha256 != expected:
+            os.unlink(path)
+            sys.exit(
+                "error: {} is not the archive that was asked for\n"
+                "  expected sha256 {}\n  fetched  sha256 {}".format(os.path.basename(path), expected, sha256)
+            )
+        # Whole or not at all: a step can be stopped at any moment.
+        os.makedirs(kept, exist_ok=True)
+        shutil.copyfile(path, kept + ".part")
+        os.replace(kept + ".part", os.path.join(kept, os.path.basename(path)))
     with open(os.path.join(folder, "source.json"), "w") as out:
         json.dump(
             {
                 "kind": "sdist",
                 "name": requirement,
-                "file": os.path.basename(command.fetched),
-                "sha256": sha256,
+                "file": os.path.basename(path),
+                "sha256": expected,
             },
             out,
             indent=2,

@@ -116,7 +116,8 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         }
         Command::Setup(args) => {
             let (workspace, image) = Workspace::find_with_image()?;
-            commands::setup::run(&args, &Exec::real(), &workspace.root, &image)
+            let targets = workspace.config()?.targets;
+            commands::setup::run(&args, &Exec::real(), &workspace.root, &image, &targets)
         }
         Command::Binfmt(args) => commands::binfmt::run(&args, &Exec::real()),
         Command::Clean(args) => commands::clean::run(&args),

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::bail;
 use camino::Utf8Path;
 
-use crate::config::Platform;
+use crate::config::{Bootstrap, Platform, Target};
 use crate::engine::doctor::facts::Reach;
 use crate::engine::doctor::{self, Diagnosis, Item, Machine};
 use crate::engine::setup::{self, Event, Folders, SetupPlan, Wants};
@@ -31,7 +31,7 @@ pub struct SetupArgs {
     pub json: bool,
 }
 
-/// Gives this machine what it lacks; `image` is the first target's base image.
+/// Gives this machine what it lacks for `targets`; `image` is the first one's base image.
 ///
 /// # Errors
 /// When something cannot be installed or started.
@@ -40,9 +40,12 @@ pub fn run(
     exec: &Exec,
     workspace: &Utf8Path,
     image: &str,
+    targets: &[Target],
 ) -> anyhow::Result<ExitCode> {
+    let bootstraps = targets.iter().filter_map(|target| target.bootstrap.clone()).collect();
     let emulators = args.emulate.iter().cloned().collect();
-    let asked = Asked { emulators, bootstrap: true, permanent: args.permanent };
+    let permanent = args.permanent;
+    let asked = Asked { emulators, bootstrap: true, bootstraps, permanent };
     let after = ensure(exec, workspace, image, &asked, args.dry_run)?;
     if args.json {
         report::json(&after)?;
@@ -57,6 +60,8 @@ pub struct Asked {
     pub emulators: BTreeSet<String>,
     /// Whether base images may have to be made from packages, where no registry answers.
     pub bootstrap: bool,
+    /// How those of the targets asked for are.
+    pub bootstraps: Vec<Bootstrap>,
     /// Whether `/etc/apt` may learn the borrowed release.
     pub permanent: bool,
 }
@@ -80,6 +85,7 @@ pub fn ensure(
         // Before there is a client nobody can ask the registry, and a second round costs more
         // than the small package.
         bootstrap: asked.bootstrap && before.facts.registry != Reach::Yes,
+        bootstraps: asked.bootstraps.clone(),
         emulators: asked.emulators.clone(),
         permanent: asked.permanent,
     };

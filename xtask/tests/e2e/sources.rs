@@ -19,6 +19,29 @@ fn another_package_needs_nothing_but_another_wheels_toml() {
 }
 
 #[test]
+fn the_source_archive_is_fetched_once_for_all_targets() {
+    let w = Workspace::of_package(MARKUPSAFE, CHECK);
+    let toml = fs_err::read_to_string(w.root.join("wheels.toml")).unwrap();
+    let again = "[[target]]\nname = \"debian13\"\nimage = \"debian:13\"\npythons = [\"cp313\"]\n\
+        family = \"apt\"\nglibc = \"2.41\"\nplatforms = [\"linux/amd64\"]\n\
+        bootstrap = { tool = \"mmdebstrap\", suite = \"trixie\" }\n";
+    fs_err::write(w.root.join("wheels.toml"), format!("{toml}{again}")).unwrap();
+    // A step that the engine has not seen.
+    let script = w.root.join("scripts/fetch-sdist.py");
+    let text = fs_err::read_to_string(&script).unwrap();
+    let nonce = w.root.to_string();
+    fs_err::write(&script, format!("{text}# {nonce}\n")).unwrap();
+    w.run(&["wheels", "debian:12", "debian:13", "linux/amd64"], 0);
+    let log =
+        |name: &str| fs_err::read_to_string(w.root.join("target/xtask/logs").join(name)).unwrap();
+    let both = log("debian12-amd64-cp311.log") + &log("debian13-amd64-cp313.log");
+    let kept = both.matches("markupsafe-3.0.2.tar.gz is in the cache").count();
+    // Twice where an earlier run left it there.
+    assert!(kept >= 1, "{both}");
+    assert_eq!(kept + both.matches("Downloading markupsafe").count(), 2, "{both}");
+}
+
+#[test]
 fn a_source_archive_with_another_hash_is_refused_and_both_are_named() {
     let wrong = "0".repeat(64);
     let right = "ee55d3edf80167e48ea11a923c7386f4669df67d7994554387f84e7d8b0a2bf0";

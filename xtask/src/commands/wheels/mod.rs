@@ -256,9 +256,12 @@ fn native_platforms(engine: &Engine) -> BTreeSet<Platform> {
 fn mend(exec: &Exec, workspace: &Workspace, plan: &Plan, dry_run: bool) -> anyhow::Result<()> {
     let native = native_platform();
     let foreign = plan.jobs.iter().map(|job| &job.platform).filter(|&platform| *platform != native);
+    let bootstraps: Vec<_> =
+        plan.jobs.iter().filter_map(|job| job.target.bootstrap.clone()).collect();
     let asked = Asked {
         emulators: foreign.map(|platform| platform.engine_arch().to_owned()).collect(),
-        bootstrap: plan.jobs.iter().any(|job| job.target.bootstrap.is_some()),
+        bootstrap: !bootstraps.is_empty(),
+        bootstraps,
         permanent: false,
     };
     setup::ensure(exec, &workspace.root, first_image(plan), &asked, dry_run)?;

@@ -16,8 +16,10 @@ const LIMIT: Duration = Duration::from_secs(5);
 /// Where the engine keeps its data unless it says otherwise.
 const ENGINE_DATA: &str = "/var/lib/docker";
 /// The programs that are looked up; none of them is started.
-const PROGRAMS: [&str; 7] =
-    ["dockerd", "git", "just", "shellcheck", "hadolint", "mmdebstrap", "arch-test"];
+const PROGRAMS: [&str; 8] =
+    ["dockerd", "git", "just", "shellcheck", "hadolint", "mmdebstrap", "arch-test", "dnf"];
+/// What Ubuntu's packages are signed with, where the package `ubuntu-keyring` puts it.
+pub const UBUNTU_KEYRING: &str = "/usr/share/keyrings/ubuntu-archive-keyring.gpg";
 
 /// How this user gets at what only root may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,6 +96,8 @@ pub struct Facts {
     pub binfmt: Binfmt,
     /// The programs that were found, with their paths.
     pub programs: BTreeMap<&'static str, Utf8PathBuf>,
+    /// Whether [`UBUNTU_KEYRING`] is there.
+    pub ubuntu_keyring: bool,
     /// Apt, where there is one.
     pub apt: Option<Apt>,
     /// The registry of the first target's image.
@@ -148,6 +152,7 @@ impl Facts {
             upstream_packages: upstream.iter().any(|name| machine.has_package(name)),
             binfmt: binfmt::read(machine),
             programs: programs.collect(),
+            ubuntu_keyring: machine.has(UBUNTU_KEYRING),
             apt: machine.apt(),
             registry,
             index: index.unwrap_or(Reach::Untried("the question failed")),

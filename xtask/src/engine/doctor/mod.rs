@@ -161,7 +161,7 @@ mod tests {
             engine: true,
             bootstrap: true,
             emulators: BTreeSet::from(["arm64".to_owned(), "amd64".to_owned()]),
-            permanent: false,
+            ..Wants::default()
         };
         let missing: Vec<_> = bare.missing(&wants).into_iter().map(|item| item.name).collect();
         assert!(!bare.ready);

@@ -19,6 +19,7 @@ pub use self::apply::{Event, apply, draft};
 pub use self::apt::{Forecast, Obstacle};
 pub use self::error::SetupError;
 pub use self::plan::plan;
+use crate::config::Bootstrap;
 use crate::exec::{Step, quote};
 
 /// How long an engine may take until it answers.
@@ -31,6 +32,8 @@ pub struct Wants {
     pub engine: bool,
     /// The tool that makes base images from packages.
     pub bootstrap: bool,
+    /// How the base images asked for are made from packages, which may take more than that tool.
+    pub bootstraps: Vec<Bootstrap>,
     /// Architectures, as container platforms name them, whose programs have to run.
     pub emulators: BTreeSet<String>,
     /// Whether `/etc/apt` may learn the borrowed release, so that later updates reach its packages.

@@ -6,9 +6,10 @@ use camino::Utf8Path;
 
 use super::apt::{self, Borrowed, Folder};
 use super::{Action, Folders, Kind, START_LIMIT, SetupError, SetupPlan, Wants, daemon, sources};
+use crate::config::{Bootstrap, BootstrapTool};
 use crate::engine::doctor::binfmt::{Arch, MOUNT};
 use crate::engine::doctor::docker::{EngineState, OLDEST_BUILDX, OLDEST_ENGINE};
-use crate::engine::doctor::facts::{Access, Buildx, Facts};
+use crate::engine::doctor::facts::{Access, Buildx, Facts, UBUNTU_KEYRING};
 use crate::engine::doctor::items::{ENGINE_DOCS, buildx_cure, too_old};
 use crate::engine::doctor::machine::ADMIN_PATH;
 use crate::exec::{EnvValue, Step};
@@ -27,6 +28,9 @@ pub fn plan(facts: &Facts, wants: &Wants, folders: &Folders) -> Result<SetupPlan
     let mut packages: BTreeSet<&'static str> = engine.packages.clone();
     if wants.bootstrap && !facts.has("mmdebstrap") {
         packages.insert("mmdebstrap");
+    }
+    if wants.bootstrap {
+        packages.extend(wants.bootstraps.iter().flat_map(|bootstrap| beside(facts, bootstrap)));
     }
     for arch in &foreign {
         if !facts.binfmt.installed.contains(arch.name) && !facts.runs(arch.name) {
@@ -52,6 +56,23 @@ pub fn plan(facts: &Facts, wants: &Wants, folders: &Folders) -> Result<SetupPlan
     plan.actions.extend(emulation(facts, &foreign));
     plan.denied = denied(facts);
     Ok(plan)
+}
+
+/// What `bootstrap` takes that is missing here and that this distribution has.
+fn beside(facts: &Facts, bootstrap: &Bootstrap) -> Vec<&'static str> {
+    let mut packages = Vec::new();
+    if bootstrap.tool == BootstrapTool::Dnf && !facts.has("dnf") {
+        packages.push("dnf");
+    }
+    // Debian has it since 13.
+    let old = facts.os.id == "debian" && facts.os.version.parse::<u32>().is_ok_and(|v| v < 13);
+    if bootstrap.keyring.as_ref().is_some_and(|path| path == UBUNTU_KEYRING)
+        && !facts.ubuntu_keyring
+        && !old
+    {
+        packages.push("ubuntu-keyring");
+    }
+    packages
 }
 
 fn denied(facts: &Facts) -> Option<(&'static str, &'static str)> {

@@ -157,6 +157,26 @@ fn debian_13_takes_everything_from_its_own_release() {
 }
 
 #[test]
+fn what_base_images_are_made_with_comes_along_where_the_distribution_has_it() {
+    let bootstrap = |text: &str| toml::from_str::<Bootstrap>(text).unwrap();
+    let ubuntu = "tool = 'mmdebstrap'\nsuite = 'noble'\n\
+                  keyring = '/usr/share/keyrings/ubuntu-archive-keyring.gpg'";
+    let el = "tool = 'dnf'\nsuite = '9'\nrepositories = ['https://repo']\nkeyring = '/key'\npackages = ['dnf']";
+    let installed = |machine: &Fixture, text: &str| {
+        let wants = Wants { bootstraps: vec![bootstrap(text)], ..wants() };
+        let plan = planned(machine, &fixture::no_engine(), &wants).unwrap();
+        plan.describe().into_iter().find(|line| line.starts_with("install ")).unwrap()
+    };
+    let trixie = fixture::debian_13();
+    assert!(installed(&trixie, ubuntu).ends_with("mmdebstrap, ubuntu-keyring"));
+    assert!(installed(&trixie, el).contains("dnf, "));
+    let keyring = "/usr/share/keyrings/ubuntu-archive-keyring.gpg";
+    assert!(!installed(&fixture::debian_13().file(keyring, "x"), ubuntu).contains("keyring"));
+    // It has none: the bootstrap says what to do.
+    assert!(!installed(&fixture::debian_12(), ubuntu).contains("keyring"));
+}
+
+#[test]
 fn ubuntu_takes_everything_from_its_own_release_with_universe() {
     let machine = fixture::ubuntu_24();
     insta::assert_snapshot!(script(&machine, &fixture::no_engine(), &wants()), @r"
