@@ -40,11 +40,11 @@ pkg_install "$package" make
 
 mkdir -p "$native/bin" "$native/lib" "$native/compiler"
 # What the emulated driver starts, by the names it starts it with.
-for tool in cc1 cc1plus lto1; do
+for tool in cc1 cc1plus collect2 lto1; do
     cp -L "$("$triple-gcc" -print-prog-name="$tool")" "$native/compiler/$tool"
 done
 cp -L "$("$triple-gcc" -print-file-name=liblto_plugin.so)" "$native/compiler/"
-for tool in as ld; do
+for tool in as ld gcc; do
     cp -L "$(command -v "$triple-$tool")" "$native/compiler/$tool"
 done
 # What the wrappers around them are written in, and what configure and make start by the

@@ -81,7 +81,7 @@ accelerated() (
     [ -n "$acc_used" ] || exit
     # configure and make start thousands of small programs, which are native ones then. Where they
     # lie here nobody finds them later: configure must not write that down.
-    PATH=$acc_native/bin:$PATH
+    PATH=$acc_dir/bin:$acc_native/bin:$PATH
     shell=$acc_native/bin/sh
     export CONFIG_SHELL="$shell" INSTALL="/usr/bin/install -c" MKDIR_P="/usr/bin/mkdir -p"
     compile "$@"
