@@ -86,16 +86,9 @@ const WHEELS: [&str; 5] = ["wheels", "debian12", "linux/amd64", "--python", "cp3
 
 #[test]
 fn a_base_image_is_pulled_by_its_digest_and_a_wrong_digest_is_an_error() {
-    let base = debian_12();
     let registry = Registry::start();
     let image = format!("127.0.0.1:{}/debian:12", registry.port);
-    sh("docker", &["tag", &base, &image]);
-    sh("docker", &["push", "--quiet", &image]);
-    let digest =
-        sh("docker", &["image", "inspect", "--format", "{{index .RepoDigests 0}}", &image]);
-    let digest = digest.trim().split_once('@').unwrap().1.to_owned();
-    sh("docker", &["image", "rm", &image]);
-
+    let digest = push(&image);
     let w = workspace(&image, Some(&digest), false);
     let (_, stderr) = w.run(&WHEELS, 0);
     assert!(stderr.contains("pulling"), "{stderr}");
@@ -110,6 +103,44 @@ fn a_base_image_is_pulled_by_its_digest_and_a_wrong_digest_is_an_error() {
     assert!(!w.dist().exists(), "a pin that does not hold is no reason to build in another image");
     let _ = Command::new("docker").args(["image", "rm", &format!("{image}@{digest}")]).output();
 }
+
+/// Pushes this machine's Debian 12 as `image`; its digest.
+fn push(image: &str) -> String {
+    sh("docker", &["tag", &debian_12(), image]);
+    sh("docker", &["push", "--quiet", image]);
+    let digest = sh("docker", &["image", "inspect", "--format", "{{index .RepoDigests 0}}", image]);
+    sh("docker", &["image", "rm", image]);
+    digest.trim().split_once('@').unwrap().1.to_owned()
+}
+
+#[cfg(feature = "e2e-full")]
+#[test]
+fn pin_writes_what_a_registry_has_and_says_what_one_that_fails_said() {
+    let registry = Registry::start();
+    let image = format!("127.0.0.1:{}/debian:12", registry.port);
+    let digest = push(&image);
+    let w = workspace(&image, None, false);
+    let pin = ["pin", "debian12", "linux/amd64"];
+    let (stdout, _) = w.run(&[&pin[..], &["--check"]].concat(), 1);
+    assert!(stdout.contains("not pinned"), "{stdout}");
+    w.run(&pin, 0);
+    let toml = fs_err::read_to_string(w.root.join("wheels.toml")).unwrap();
+    assert!(toml.contains(&format!("digest.\"linux/amd64\" = \"{digest}\"")), "{toml}");
+    w.run(&[&pin[..], &["--check"]].concat(), 0);
+    let (stdout, _) = w.run(&["pin", "debian12", "linux/arm64"], 1);
+    assert!(stdout.contains("it has none for linux/arm64"), "{stdout}");
+    drop(registry);
+    let (stdout, _) = w.run(&pin, 2);
+    assert!(stdout.contains("connection refused"), "{stdout}");
+    for (answer, word) in [(Some(BROKEN), "500"), (None, "no answer within 30 s")] {
+        let w = workspace(&format!("127.0.0.1:{}/debian:12", server(answer)), None, false);
+        let (stdout, _) = w.run(&pin, 2);
+        assert!(stdout.contains("no answer") && stdout.contains(word), "{stdout}");
+    }
+}
+
+const BROKEN: &str =
+    "HTTP/1.1 500 Internal Server Error\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
 
 /// Answers every request with `answer`, or with nothing at all.
 fn server(answer: Option<&'static str>) -> u16 {
@@ -133,9 +164,7 @@ fn server(answer: Option<&'static str>) -> u16 {
 
 #[test]
 fn a_registry_that_is_broken_or_silent_is_named_and_the_image_is_bootstrapped_instead() {
-    let broken =
-        "HTTP/1.1 500 Internal Server Error\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
-    for (answer, word) in [(Some(broken), "500"), (None, "no answer within")] {
+    for (answer, word) in [(Some(BROKEN), "500"), (None, "no answer within")] {
         let image = format!("127.0.0.1:{}/debian:12", server(answer));
         let w = workspace(&image, None, false);
         let (_, stderr) = w.run(&WHEELS, 2);
