@@ -3,6 +3,7 @@
 `cargo fuzz run TARGET`. Only what is small is taken, since a fuzzer learns little from large files."""
 
 import hashlib
+import json
 import sys
 import zipfile
 from pathlib import Path
@@ -10,6 +11,17 @@ from pathlib import Path
 CORPUS = Path(__file__).resolve().parent / "corpus"
 MOST = 96 << 10
 PER_TARGET = 300
+PARTS = ("METADATA", "WHEEL", "RECORD", "entry_points.txt")
+
+
+def dist(name: str, digest: str, size: int) -> bytes:
+    """A manifest and checksums, as `dist` takes them."""
+    path = "here-x86_64/" + name
+    build = {"interpreter": "cp311", "job": "0", "smoke": "passed"}
+    entry = {"path": path, "sha256": digest, "size": size, "kind": "wheel", "target": "here"}
+    entry |= {"platform": "linux/amd64", "verdict": "pass", "builds": [build], "floor": "none"}
+    manifest = json.dumps({"schema_version": 1, "files": [entry]}).encode()
+    return b"\n--\n".join([manifest, f"{digest}  {name}".encode(), b"{}", b""])
 
 
 def main() -> None:
@@ -28,13 +40,16 @@ def main() -> None:
         take("wheel_name", path.name.encode())
         if path.stat().st_size <= MOST:
             take("archive", path.read_bytes())
+            take("verify", path.read_bytes())
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        take("dist", dist(path.name, digest, path.stat().st_size))
         with zipfile.ZipFile(path) as archive:
             parts: dict[str, bytes] = {}
             for info in archive.infolist():
                 if info.file_size > MOST:
                     continue
                 name = info.filename.rsplit("/", 1)[-1]
-                if ".dist-info/" in info.filename and name in ("METADATA", "WHEEL", "RECORD"):
+                if ".dist-info/" in info.filename and name in PARTS:
                     parts[name] = archive.read(info)
                 elif ".so" in name:
                     parts["elf"] = archive.read(info)
@@ -43,6 +58,7 @@ def main() -> None:
             take("record", parts.get("RECORD", b""))
             take("metadata", parts.get("METADATA", b""))
             take("metadata", parts.get("WHEEL", b""))
+            take("entry_points", parts.get("entry_points.txt", b""))
             order = ("METADATA", "WHEEL", "RECORD", "elf")
             take("audit", b"--\n".join(parts.get(name, b"") + b"\n" for name in order))
     print(", ".join(f"{target}: {count}" for target, count in sorted(taken.items())))

@@ -10,7 +10,7 @@ fuzz_target!(|bytes: &[u8]| {
         for event in progress.line(line) {
             let text = match &event {
                 Event::Started { name } | Event::Done { name, .. } => name,
-                Event::Failed { error, .. } => error,
+                Event::Failed { error, .. } | Event::NoCache { error, .. } => error,
                 Event::Output { line, .. } => line,
                 Event::Said(text) => text,
             };

@@ -15,28 +15,34 @@ pub enum EntryPointsError {
     /// A line that is neither a section nor has a name and a value.
     #[error("line {0} is no `name = module:object`")]
     NoValue(usize),
+    /// More than any wheel has.
+    #[error("it has more than {MAX_POINTS} entry points")]
+    TooMany,
 }
+
+/// So many entry points are read. Wheels with hundreds are rare.
+const MAX_POINTS: usize = 1 << 12;
 
 /// One entry point.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct EntryPoint {
+pub struct EntryPoint<'a> {
     /// The section: `console_scripts`.
-    pub group: String,
+    pub group: &'a str,
     /// What it is called; of a script, the name of the file that is installed.
-    pub name: String,
+    pub name: &'a str,
     /// What stands behind the `=`, in full.
-    pub value: String,
+    pub value: &'a str,
 }
 
-impl EntryPoint {
+impl<'a> EntryPoint<'a> {
     /// Does an installer make a script of it?
     pub fn is_script(&self) -> bool {
-        ["console_scripts", "gui_scripts"].contains(&self.group.as_str())
+        ["console_scripts", "gui_scripts"].contains(&self.group)
     }
 
     /// Module and object of the value, `("pkg.cli", Some("main"))`; `None` where it is no reference
     /// to an object. Extras in brackets behind it are passed over.
-    pub fn reference(&self) -> Option<(&str, Option<&str>)> {
+    pub fn reference(&self) -> Option<(&'a str, Option<&'a str>)> {
         let value = self.value.split('[').next().unwrap_or_default();
         let dotted = |text: &str| text.split('.').all(is_identifier);
         let (module, object) = match value.split_once(':') {
@@ -59,7 +65,7 @@ pub fn is_identifier(text: &str) -> bool {
 ///
 /// # Errors
 /// [`EntryPointsError`] with the number of the line, counted from 1.
-pub fn entry_points(bytes: &[u8]) -> Result<Vec<EntryPoint>, EntryPointsError> {
+pub fn entry_points(bytes: &[u8]) -> Result<Vec<EntryPoint<'_>>, EntryPointsError> {
     let text = std::str::from_utf8(bytes).map_err(|_| EntryPointsError::Encoding)?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut group: Option<&str> = None;
@@ -72,10 +78,12 @@ pub fn entry_points(bytes: &[u8]) -> Result<Vec<EntryPoint>, EntryPointsError> {
             group = Some(name.trim());
             continue;
         }
-        let group = group.ok_or(EntryPointsError::NoSection(number))?.to_owned();
+        let group = group.ok_or(EntryPointsError::NoSection(number))?;
         let (name, value) = line.split_once('=').ok_or(EntryPointsError::NoValue(number))?;
-        let (name, value) = (name.trim().to_owned(), value.trim().to_owned());
-        points.push(EntryPoint { group, name, value });
+        if points.len() == MAX_POINTS {
+            return Err(EntryPointsError::TooMany);
+        }
+        points.push(EntryPoint { group, name: name.trim(), value: value.trim() });
     }
     Ok(points)
 }
@@ -92,10 +100,8 @@ mod tests {
     fn sections_names_and_references_are_read() {
         let text = "# a comment\n[console_scripts]\nrun = pkg.cli:main\n  fmt=pkg:a.b [extra]\r\n\n[pkg.plugins]\nx = pkg\ny = no module\n";
         let points = entry_points(text.as_bytes()).unwrap();
-        let found: Vec<_> = points
-            .iter()
-            .map(|each| (each.name.as_str(), each.is_script(), each.reference()))
-            .collect();
+        let found: Vec<_> =
+            points.iter().map(|each| (each.name, each.is_script(), each.reference())).collect();
         assert_eq!(
             found,
             [
@@ -112,6 +118,10 @@ mod tests {
         assert_eq!(entry_points(b"a = b"), Err(EntryPointsError::NoSection(1)));
         assert_eq!(entry_points(b"[a]\n\nb"), Err(EntryPointsError::NoValue(3)));
         assert_eq!(entry_points(b"\xff"), Err(EntryPointsError::Encoding));
+        let many = format!("[a]\n{}", "b = c\n".repeat(MAX_POINTS));
+        assert_eq!(entry_points(many.as_bytes()).unwrap().len(), MAX_POINTS);
+        let more = format!("{many}b = c\n");
+        assert_eq!(entry_points(more.as_bytes()), Err(EntryPointsError::TooMany));
     }
 
     proptest! {

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::{Check, Finding, Rule, Subject};
 use crate::{
     audit::library,
+    text::shown,
     wheel::{EntryPoint, entry_points},
 };
 
@@ -43,7 +44,7 @@ fn find(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
 }
 
 /// The modules that an entry point speaks of, and the packages around them that count.
-fn names(point: &EntryPoint) -> impl Iterator<Item = &str> {
+fn names<'a>(point: &EntryPoint<'a>) -> impl Iterator<Item = &'a str> {
     let module = point.reference().map(|(module, _)| module);
     module.into_iter().flat_map(|module| {
         let parent = module.rsplit_once('.').map(|(parent, _)| parent);
@@ -51,8 +52,8 @@ fn names(point: &EntryPoint) -> impl Iterator<Item = &str> {
     })
 }
 
-fn judge(path: &str, point: &EntryPoint, modules: &BTreeSet<String>) -> Option<Finding> {
-    let (name, value) = (point.name.escape_debug(), point.value.escape_debug());
+fn judge(path: &str, point: &EntryPoint<'_>, modules: &BTreeSet<String>) -> Option<Finding> {
+    let (name, value) = (shown(point.name), shown(point.value));
     if point.is_script() && (point.name.is_empty() || point.name.contains(['/', '\\', '\0'])) {
         let message = format!("`{name}` is no name for a script");
         return Some(UNREADABLE.broken(path, message));
@@ -74,8 +75,9 @@ fn judge(path: &str, point: &EntryPoint, modules: &BTreeSet<String>) -> Option<F
         && parent.is_none_or(|parent| !modules.contains(parent));
     is_absent.then(|| {
         let message = format!(
-            "`{name} = {value}` is in `{}`, and the wheel lacks `{module}`",
-            point.group.escape_debug()
+            "`{name} = {value}` is in `{}`, and the wheel lacks `{}`",
+            shown(point.group),
+            shown(module)
         );
         ABSENT_MODULE.broken(path, message)
     })

@@ -1,0 +1,14 @@
+//! Any bytes are an `entry_points.txt` or are refused; a reference never names nothing.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use xtask::wheel::entry_points;
+
+fuzz_target!(|bytes: &[u8]| {
+    for point in entry_points(bytes).unwrap_or_default() {
+        if let Some((module, object)) = point.reference() {
+            assert!(!module.is_empty() && object != Some(""));
+        }
+        assert!(!point.name.contains('\n') && !point.group.contains('\n'));
+    }
+});
