@@ -27,6 +27,11 @@ const MAX_NEEDED: usize = 1 << 12;
 /// All their names together take at most so many bytes.
 const MAX_NEEDED_BYTES: usize = 1 << 20;
 
+/// Is it a tag of the gABI's own range or of GNU's? Whoever makes a file can invent a million others.
+pub(crate) fn is_known(tag: u64) -> bool {
+    tag < 64 || (0x6fff_fe00..=0x6fff_ffff).contains(&tag)
+}
+
 /// The entries of the dynamic section. For a tag that comes twice the last one counts, as in glibc.
 pub(super) struct Dynamic {
     values: BTreeMap<u64, u64>,
@@ -45,7 +50,8 @@ impl Dynamic {
                     return Err(ElfError::TooMany("needed libraries"));
                 }
                 DT_NEEDED | DT_FILTER => dynamic.needed.push(value),
-                _ => drop(dynamic.values.insert(tag, value)),
+                _ if is_known(tag) => drop(dynamic.values.insert(tag, value)),
+                _ => {}
             }
         }
         Err(ElfError::Dynamic("no end"))

@@ -27,6 +27,7 @@ use goblin::elf::{
 use thiserror::Error;
 
 pub(crate) use dynamic::MAX_STRINGS;
+pub(crate) use dynamic::is_known as is_known_tag;
 pub use keeper::Keeper;
 pub(crate) use loads::{Load, place};
 pub use refusal::Refusal;

@@ -6,7 +6,7 @@ use super::{
     Machine,
     file::{Elf, PT_DYNAMIC, Section, u16_at, u32_at},
 };
-use crate::elf::{FileBytes, MAX_STRINGS, Sifted};
+use crate::elf::{FileBytes, MAX_STRINGS, Sifted, is_known_tag};
 
 const DT_HASH: u64 = 4;
 const DT_STRTAB: u64 = 5;
@@ -189,7 +189,8 @@ impl Dynamic {
         };
         let entries = find().unwrap_or_default().chunks_exact(2 * elf.word_size());
         let pairs = entries.map(|each| (elf.word(each, 0), elf.word(each, elf.word_size())));
-        Self(pairs.take_while(|pair| pair.0 != 0).collect())
+        let pairs = pairs.take_while(|pair| pair.0 != 0);
+        Self(pairs.filter(|pair| is_known_tag(pair.0)).collect())
     }
 
     fn get(&self, tag: u64) -> Option<u64> {

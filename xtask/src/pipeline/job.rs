@@ -277,12 +277,11 @@ fn commit(
     let old = old.filter(|entry| entry.path == path || entry.builds().len() == 1);
     let old_name = old.and_then(|entry| entry.path.rsplit('/').next()).map(str::to_owned);
     let audits = joined_audits(&folder, &wheel.audit, old_name.as_deref())?;
-    let mut json = serde_json::to_vec_pretty(&info).map_err(std::io::Error::from)?;
-    json.push(b'\n');
+    let json = report::json_text(&info).map_err(std::io::Error::from)? + "\n";
     let change = Change {
         files: vec![(wheel.path.clone(), kind.clone())],
         metadata: vec![
-            ("build-info.json".to_owned(), json),
+            ("build-info.json".to_owned(), json.into_bytes()),
             ("build-info.txt".to_owned(), info.text().into_bytes()),
             ("audit.json".to_owned(), audits),
         ],

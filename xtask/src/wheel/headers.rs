@@ -13,6 +13,7 @@ pub struct Headers {
     lines: Vec<(String, String)>,
     cut: Option<Cut>,
     has_odd_breaks: bool,
+    has_more: bool,
 }
 
 /// Headers that end at a line which is not empty.
@@ -28,6 +29,8 @@ pub struct Cut {
 const SHOWN: usize = 60;
 /// So many lost names are kept.
 const MAX_LOST: usize = 16;
+/// So many headers are kept. Packages with the most extras have some thousand.
+const MAX_HEADERS: usize = 1 << 14;
 
 impl Headers {
     /// Reads up to the first line that is no header; what follows is the description. In time and
@@ -72,6 +75,10 @@ impl Headers {
         match header(line) {
             // Without a name it is left out.
             Some(("", _)) => true,
+            Some(_) if self.lines.len() == MAX_HEADERS => {
+                self.has_more = true;
+                true
+            }
             Some((name, value)) => {
                 self.lines.push((name.to_owned(), value.trim().to_owned()));
                 *is_open = true;
@@ -90,6 +97,11 @@ impl Headers {
     /// of Unicode with a header behind it?
     pub fn has_odd_breaks(&self) -> bool {
         self.has_odd_breaks
+    }
+
+    /// Are there more than are kept? Then nothing that depends on all of them can be said.
+    pub fn has_more(&self) -> bool {
+        self.has_more
     }
 
     /// Every value of a header, whose name is compared without regard to case.
@@ -171,6 +183,14 @@ mod tests {
 
     fn names(text: &str) -> Vec<String> {
         Headers::parse(text.as_bytes()).names().map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn what_no_package_has_is_not_kept() {
+        let many = "A: 1\n".repeat(MAX_HEADERS);
+        assert!(!Headers::parse(many.as_bytes()).has_more());
+        let more = Headers::parse(format!("{many}B: 2\n C: 3\n").as_bytes());
+        assert!(more.has_more() && more.names().count() == MAX_HEADERS);
     }
 
     /// Each line of what is expected was seen with `email.message_from_string` of Python 3.13.

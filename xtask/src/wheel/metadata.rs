@@ -4,6 +4,7 @@ use pep440_rs::Version;
 use thiserror::Error;
 
 use super::{Headers, Tag};
+use crate::text::shown;
 
 /// Why a metadata file cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -15,13 +16,22 @@ pub enum MetadataError {
     #[error("`{0}` is given more than once")]
     Repeated(&'static str),
     /// A header has a value that the format does not know.
-    #[error("`{header}: {}` is not understood", .value.escape_debug())]
+    #[error("`{header}: {}` is not understood", shown(.value))]
     Value {
         /// The header.
         header: &'static str,
         /// Its value.
         value: String,
     },
+    /// More headers than any package has.
+    #[error("it has more headers than any package has")]
+    TooMany,
+}
+
+/// The headers of a file, if that is all of them.
+fn all_headers(bytes: &[u8]) -> Result<Headers, MetadataError> {
+    let headers = Headers::parse(bytes);
+    if headers.has_more() { Err(MetadataError::TooMany) } else { Ok(headers) }
 }
 
 /// The `WHEEL` file.
@@ -44,7 +54,7 @@ pub struct WheelFile {
 impl WheelFile {
     /// Reads a `WHEEL` file.
     pub fn parse(bytes: &[u8]) -> Result<Self, MetadataError> {
-        let headers = Headers::parse(bytes);
+        let headers = all_headers(bytes)?;
         let version = headers.one("Wheel-Version")?;
         let purelib = headers.one("Root-Is-Purelib")?;
         let wrong = |header, value: &str| MetadataError::Value { header, value: value.to_owned() };
@@ -107,7 +117,7 @@ pub struct CoreMetadata {
 impl CoreMetadata {
     /// Reads a `METADATA` file.
     pub fn parse(bytes: &[u8]) -> Result<Self, MetadataError> {
-        let headers = Headers::parse(bytes);
+        let headers = all_headers(bytes)?;
         let one = |name| headers.one(name).map(str::to_owned);
         let (metadata_version, name) = (one("Metadata-Version")?, one("Name")?);
         let version = one("Version")?;

@@ -39,8 +39,8 @@ impl Digest {
     }
 }
 
-/// Four times as many files as an archive without zip64 has room for.
-const MAX_ROWS: usize = 1 << 18;
+/// Twice as many files as an archive without zip64 has room for.
+const MAX_ROWS: usize = 1 << 17;
 /// Of more problems nobody reads the last.
 const MAX_PROBLEMS: usize = 1_000;
 

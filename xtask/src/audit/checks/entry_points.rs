@@ -1,10 +1,10 @@
 //! Can installers make the scripts that `entry_points.txt` asks for, and will they find what to run?
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Check, Finding, Rule, Subject};
 use crate::{
-    audit::library,
+    audit::{contents::Contents, library, search},
     text::shown,
     wheel::{EntryPoint, entry_points},
 };
@@ -25,7 +25,14 @@ const ABSENT_MODULE: Rule = Rule::warning(
     "put the module into the wheel, or take the entry point out",
 );
 
-pub(super) const CHECK: Check = Check { rules: &[UNREADABLE, MALFORMED, ABSENT_MODULE], find };
+const SCRIPT_TWICE: Rule = Rule::error(
+    "MET048",
+    "script-twice",
+    "have one script of each name; some installers keep one of them, others refuse the wheel",
+);
+
+pub(super) const CHECK: Check =
+    Check { rules: &[UNREADABLE, MALFORMED, ABSENT_MODULE, SCRIPT_TWICE], find };
 
 fn find(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     let Some(contents) = subject.contents() else { return };
@@ -38,7 +45,28 @@ fn find(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
                 let members = contents.digests.keys().map(String::as_str);
                 let modules = library::modules(members, &wanted);
                 findings.extend(points.iter().filter_map(|point| judge(path, point, &modules)));
+                twice(contents, path, &points, findings);
             }
+        }
+    }
+}
+
+/// Scripts whose place is taken: by a file of the wheel, or by one of the other group.
+fn twice(contents: &Contents, path: &str, points: &[EntryPoint<'_>], findings: &mut Vec<Finding>) {
+    let mut places: BTreeMap<String, String> = BTreeMap::new();
+    for member in contents.digests.keys() {
+        let place = search::installed(member);
+        if place.starts_with("/bin/") {
+            places.insert(place, format!("`{}`", shown(member)));
+        }
+    }
+    for point in points.iter().filter(|point| point.is_script()) {
+        let (group, place) = (point.group, format!("/bin/{}", point.name));
+        let itself = format!("the one of `{group}`");
+        // Of one group the last one of a name counts.
+        if let Some(other) = places.insert(place, itself.clone()).filter(|other| *other != itself) {
+            let message = format!("the script `{}` lands where {other} lands", shown(point.name));
+            findings.push(SCRIPT_TWICE.broken(path, message));
         }
     }
 }

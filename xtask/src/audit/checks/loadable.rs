@@ -9,7 +9,7 @@ use crate::{
         loading::{Role, Roles, is_linux_module, refusal},
     },
     elf::{ElfFacts, VersionNeed},
-    policy::{Arch, PlatformTag, Policies, SymbolVersion, cure_of},
+    policy::{Arch, GlibcVersion, PlatformTag, Policies, SymbolVersion, cure_of, loader_lacks},
 };
 
 const NOT_LOADABLE: Rule = Rule::error(
@@ -27,6 +27,11 @@ const OF_THE_LOADER: Rule = Rule::error(
     "loader-above-promise",
     "build on the target's own system or an older one: the loader there lacks the version",
 );
+const NOT_OF_THE_LOADER: Rule = Rule::error(
+    "ELF027",
+    "loader-lacks-version",
+    "link against the target's own C library; the loader itself has few versions",
+);
 const NO_ELF: Rule = Rule::error(
     "ELF025",
     "module-no-elf",
@@ -38,8 +43,10 @@ const LIBRARY_NO_ELF: Rule = Rule::warning(
     "leave it out of wheels for Linux, or name it for what it is",
 );
 
-pub(super) const CHECK: Check =
-    Check { rules: &[NOT_LOADABLE, LIBRARY, OF_THE_LOADER, NO_ELF, LIBRARY_NO_ELF], find };
+pub(super) const CHECK: Check = Check {
+    rules: &[NOT_LOADABLE, LIBRARY, OF_THE_LOADER, NOT_OF_THE_LOADER, NO_ELF, LIBRARY_NO_ELF],
+    find,
+};
 
 fn find(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     let roles = Roles::of(subject.elves());
@@ -76,35 +83,65 @@ fn refused(elf: &Elf, facts: &ElfFacts, roles: &Roles<'_>, is_musl: bool) -> Opt
 /// `_dl_check_map_versions`: it is one of the loaded objects) and refuses a file whose need is not
 /// flagged weak.
 fn needs_of_loader(subject: &Subject<'_>, elf: &Elf, facts: &ElfFacts) -> Vec<Finding> {
+    if subject.is_musl() {
+        return Vec::new();
+    }
     let limits = subject.limits(elf.arch);
     let lowest = limits.iter().find_map(|limits| Some((limits.tag(), limits.tag().glibc()?)));
-    let Some((tag, glibc)) = lowest else { return Vec::new() };
-    let own = SymbolVersion::from(glibc);
-    let is_above = |need: &&VersionNeed| {
-        let version = SymbolVersion::of_name(&need.version);
-        !need.weak
-            && Policies::is_loader(&need.library)
-            && version.is_some_and(|(prefix, version)| prefix == "GLIBC" && version > own)
-    };
-    let above = facts.version_needs.iter().enumerate().filter(|(_, need)| is_above(need));
+    let is_meant = |need: &VersionNeed| !need.weak && Policies::is_loader(&need.library);
     let finding = |(index, need): (usize, &VersionNeed)| {
+        if !is_meant(need) {
+            return None;
+        }
+        let (rule, why) = not_of_loader(need, elf.arch, lowest)?;
         let symbols = facts.imports.iter().filter(|import| import.need == Some(index));
         let mut symbols: Vec<&str> = symbols.map(|import| import.name.as_str()).collect();
         symbols.sort_unstable();
         let named =
             if symbols.is_empty() { String::new() } else { format!(" for {}", listing(&symbols)) };
         let (version, library) = (need.version.escape_debug(), need.library.escape_debug());
-        let message = format!(
-            "needs `{version}` of the loader `{library}` itself{named}, which `{tag}` does not \
-             promise: it is no part of the floor, and an older loader refuses the file all the same"
-        );
-        let finding = OF_THE_LOADER.broken(&elf.path, message);
-        match cure_of(&need.version, &symbols) {
-            Some(cure) => finding.with_cure(cure),
-            None => finding,
+        let message = format!("needs `{version}` of the loader `{library}` itself{named}, {why}");
+        let finding = rule.broken(&elf.path, message);
+        // What is wrong with a version that the loader never had is the library that it is asked of.
+        match cure_of(&need.version, &symbols)
+            .filter(|_| rule.code == OF_THE_LOADER.code || is_private(need))
+        {
+            Some(cure) => Some(finding.with_cure(cure)),
+            None => Some(finding),
         }
     };
-    above.map(finding).collect()
+    facts.version_needs.iter().enumerate().filter_map(finding).collect()
+}
+
+fn is_private(need: &VersionNeed) -> bool {
+    need.version == "GLIBC_PRIVATE"
+}
+
+/// Why systems have no such version of the loader, if that is so; `lowest` is what is promised.
+fn not_of_loader(
+    need: &VersionNeed,
+    arch: Option<Arch>,
+    lowest: Option<(PlatformTag, GlibcVersion)>,
+) -> Option<(&'static Rule, String)> {
+    if is_private(need) {
+        return Some((&NOT_OF_THE_LOADER, "which changes with each release of it".to_owned()));
+    }
+    let (_, version) =
+        SymbolVersion::of_name(&need.version).filter(|(prefix, _)| *prefix == "GLIBC")?;
+    match lowest {
+        Some((tag, glibc)) if version > SymbolVersion::from(glibc) => Some((
+            &OF_THE_LOADER,
+            format!(
+                "which `{tag}` does not promise: it is no part of the floor, and an older loader \
+                 refuses the file all the same"
+            ),
+        )),
+        _ if loader_lacks(arch?, &version) => {
+            let why = "which it has on no system: it refuses the file".to_owned();
+            Some((&NOT_OF_THE_LOADER, why))
+        }
+        _ => None,
+    }
 }
 
 /// Modules that are no ELF files. What a wheel for every system brings for others is no fault.

@@ -35,7 +35,7 @@ fn judge(fixture: &Fixture) -> Vec<&'static str> {
         codes.dedup();
         codes
     };
-    let own = ["ELF022", "ELF023", "ELF024", "ELF025", "ELF026"];
+    let own = ["ELF022", "ELF023", "ELF024", "ELF025", "ELF026", "ELF027"];
     let shallow = codes(Depth::Floor);
     let mut deep = codes(Depth::Bytes);
     deep.retain(|code| own.contains(code));
@@ -133,6 +133,31 @@ fn versions_of_the_loader_itself_are_held_against_the_promise() {
     let name = "pkg-1.0-cp311-cp311-musllinux_1_2_x86_64.whl";
     let musl = judge(&Fixture::new(name).with("_pkg.abi3.so", module(&rseq, &[])));
     assert!(!musl.contains(&"ELF024"), "musl has no versions");
+}
+
+#[test]
+fn versions_that_the_loader_has_on_no_system_are_errors() {
+    let of = |version: &str, name: &str| {
+        let needs = [("f", version, "ld-linux-x86-64.so.2")];
+        judge(&Fixture::new(name).with(MODULE, module(&needs, &[])))
+    };
+    // The C library has it, and is not asked.
+    for version in ["GLIBC_2.17", "GLIBC_2.14", "GLIBC_PRIVATE"] {
+        assert_eq!(of(version, WHEEL), ["ELF027"], "{version}");
+        let needs = [("f", version, "ld-linux-x86-64.so.2")];
+        let bare = Fixture::new("pkg-1.0-cp311-cp311-linux_x86_64.whl");
+        let bare = own(&bare.with(MODULE, module(&needs, &[])));
+        assert!(bare.contains(&"ELF027"), "{version}: {bare:?}");
+        let musl = of(version, "pkg-1.0-cp311-cp311-musllinux_1_2_x86_64.whl");
+        assert!(!musl.contains(&"ELF027"), "{version}: {musl:?}");
+    }
+    for version in ["GLIBC_2.2.5", "GLIBC_2.3", "GLIBC_2.35"] {
+        assert_eq!(of(version, WHEEL), NONE, "{version}");
+    }
+    let private = native(module(&[("f", "GLIBC_PRIVATE", "ld-linux-x86-64.so.2")], &[]));
+    let audit = audit(&private, &Promise::default());
+    let cure = &audit.findings.iter().find(|each| each.code == "ELF027").unwrap().cure;
+    assert!(cure.contains("private symbol"), "{cure}");
 }
 
 #[test]

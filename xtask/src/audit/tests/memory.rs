@@ -1,74 +1,10 @@
 //! Wheels that are small and would take much memory: names that lie in the same few bytes.
 
-use super::*;
+#[path = "../../../tests/common/tables.rs"]
+mod made;
 
-/// A shared object with nothing but tables: so many symbols that are bound to a version, and version
-/// needs; each name is a part of one long one.
-fn tables(symbols: usize, name: usize, needs: usize) -> Vec<u8> {
-    fn words(values: &[usize]) -> Vec<u8> {
-        values.iter().flat_map(|&value| (value as u64).to_le_bytes()).collect()
-    }
-    fn halves(values: &[usize]) -> Vec<u8> {
-        values.iter().flat_map(|&value| u32::try_from(value).unwrap().to_le_bytes()).collect()
-    }
-    fn shorts(values: &[usize]) -> Vec<u8> {
-        values.iter().flat_map(|&value| u16::try_from(value).unwrap().to_le_bytes()).collect()
-    }
-    const HEADERS: usize = 64 + 2 * 56;
-    let strings = [b"\0libc.so.6\0", "a".repeat(name).as_bytes(), b"\0"].concat();
-    let (library, names) = (1, 11);
-    let symbol = |index: usize| {
-        let entry = halves(&[names + index % name]);
-        [entry, vec![0x12, 0, 0, 0], words(&[0, 0])].concat()
-    };
-    let table: Vec<u8> = [vec![0; 24], (0..symbols).flat_map(symbol).collect()].concat();
-    let versions = shorts(
-        &[0].into_iter().chain((0..symbols).map(|index| 2 + index % needs)).collect::<Vec<_>>(),
-    );
-    let need = |index: usize| {
-        let next = if index + 1 == needs { 0 } else { 16 };
-        let number = shorts(&[0, 2 + index]);
-        [halves(&[0]), number, halves(&[names + name - 1 - index % name.min(4_000), next])].concat()
-    };
-    let first = [shorts(&[1, needs]), halves(&[library, 16, 0])].concat();
-    let needs: Vec<u8> = [first, (0..needs).flat_map(need).collect()].concat();
-    let hash = halves(&[1, symbols + 1]);
-    let mut at = HEADERS;
-    let mut body = Vec::new();
-    let places = [table, versions, needs, strings.clone(), hash].map(|part| {
-        body.resize(at - HEADERS, 0);
-        let place = at;
-        body.extend(part);
-        at = (HEADERS + body.len()).next_multiple_of(8);
-        place
-    });
-    body.resize(at - HEADERS, 0);
-    let [table, versions, needs, text, hash] = places;
-    let dynamic = [
-        (1, library),
-        (5, text),
-        (10, strings.len()),
-        (6, table),
-        (4, hash),
-        (0x6fff_fff0, versions),
-        (0x6fff_fffe, needs),
-        (0, 0),
-    ];
-    body.extend(dynamic.iter().flat_map(|&(tag, value)| words(&[tag, value])));
-    let (size, length) = (dynamic.len() * 16, HEADERS + body.len());
-    let header = [
-        b"\x7fELF\x02\x01\x01".to_vec(),
-        vec![0; 9],
-        shorts(&[3, 62]),
-        halves(&[1]),
-        words(&[0, 64, 0]),
-        halves(&[0]),
-        shorts(&[64, 56, 2, 64, 0, 0]),
-    ];
-    let load = [halves(&[1, 4]), words(&[0, 0, 0, length, length, 4096])].concat();
-    let dynamic = [halves(&[2, 4]), words(&[at, at, at, size, size, 8])].concat();
-    [header.concat(), load, dynamic, body].concat()
-}
+use super::*;
+use made::tables;
 
 fn module_name(index: usize) -> String {
     format!("pkg/m{index}.cpython-311-x86_64-linux-gnu.so")

@@ -118,6 +118,26 @@ fn the_wheel_file_has_the_build_and_version_of_its_wheel() {
 }
 
 #[test]
+fn scripts_have_a_place_of_their_own() {
+    let with = |script: &str, text: &str| {
+        let points = format!("{FOLDER}/entry_points.txt");
+        let wheel = wheel(WHEEL).with(script, "#!python\n").with(&points, text);
+        own(&wheel.with("pkg/__init__.py", "").with("pkg/cli.py", ""))
+    };
+    let run = "[console_scripts]\nrun = pkg.cli:main\n";
+    assert_eq!(with("pkg-1.0.data/scripts/run", run), ["MET048"]);
+    assert_eq!(with("pkg-1.0.data/data/bin/run", run), ["MET048"]);
+    assert_eq!(with("pkg-1.0.data/scripts/other", run), GOOD);
+    assert_eq!(with("pkg/run", run), GOOD);
+    let both = format!("{run}[gui_scripts]\nrun = pkg.cli:main\n");
+    assert_eq!(with("pkg/run", &both), ["MET048"]);
+    // Other groups make no scripts; of one group the last line counts.
+    let plugin = "[own.group]\nrun = pkg.cli:main\n[own.other]\nrun = pkg.cli:main\n";
+    assert_eq!(with("pkg-1.0.data/scripts/run", plugin), GOOD);
+    assert_eq!(with("pkg/run", &format!("{run}run = pkg.cli:other\n")), GOOD);
+}
+
+#[test]
 fn entry_points_lead_somewhere() {
     let points = |text: &str| {
         with(&[

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::merge::{Clash, Folder, Side, State};
 use crate::pipeline::BuildInfo;
+use crate::report;
 use crate::store::{Change, Entry};
 
 const AUDIT: &str = "audit.json";
@@ -43,9 +44,8 @@ pub(super) fn change(
         }
         several => {
             let joined = joined_info(name, several, gives_way)?;
-            let mut json = serde_json::to_vec_pretty(&joined).unwrap_or_default();
-            json.push(b'\n');
-            metadata.push((INFO.to_owned(), json));
+            let json = report::json_text(&joined).unwrap_or_default() + "\n";
+            metadata.push((INFO.to_owned(), json.into_bytes()));
             metadata.push(("build-info.txt".to_owned(), joined.text().into_bytes()));
         }
     }
@@ -121,10 +121,8 @@ fn joined_audits(
         }
     }
     let all: Vec<_> = wheels.into_values().collect();
-    let mut text = serde_json::to_vec_pretty(&json!({ "schema_version": 1, "wheels": all }))
-        .unwrap_or_default();
-    text.push(b'\n');
-    Ok(text)
+    let value = json!({ "schema_version": 1, "wheels": all });
+    Ok((report::json_text(&value).unwrap_or_default() + "\n").into_bytes())
 }
 
 /// A file of metadata that this version does not know: one for the folder, or none.
