@@ -23,6 +23,7 @@ mod matrix;
 mod members;
 mod needs;
 mod origin;
+mod passes;
 mod reading;
 mod report;
 mod search;
@@ -40,7 +41,7 @@ pub use finding::{Finding, Rule, Severity};
 pub use inputs::{Asked, InputError, Inputs};
 pub use matrix::{Cell, State};
 pub use origin::{Certainty, Origin};
-pub use reading::MAX_WHOLE_ELF;
+pub use passes::MAX_WHOLE_ELF;
 pub use report::{FileAudit, Report, SCHEMA_VERSION, Unread};
 pub use settings::{Depth, FAMILY, Override, Settings};
 
@@ -234,7 +235,7 @@ pub fn audit_file(
     promise: &Promise,
     settings: &Settings,
 ) -> Result<FileAudit, AuditError> {
-    let facts = reading::elf_file(path, settings.depth)?;
+    let facts = passes::elf_file(path, settings.depth)?;
     let subject = gather::gather_file(path, promise, facts, settings.depth);
     let mut findings = checks::run_file(&subject);
     settings.apply(path.as_str(), &mut findings);
