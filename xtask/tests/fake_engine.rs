@@ -234,6 +234,19 @@ fn a_registry_that_has_not_the_pinned_digest_is_no_reason_to_build_in_another_im
 }
 
 #[test]
+fn packages_that_an_image_of_an_unknown_family_does_not_get_are_told() {
+    let w = Workspace::new();
+    let toml = fs_err::read_to_string(w.root.join("wheels.toml")).unwrap();
+    let packages = "[build]\nsystem_packages = { apt = [\"libsnappy-dev\"] }\n";
+    fs_err::write(w.root.join("wheels.toml"), toml.replace("[build]\n", packages)).unwrap();
+    w.run(&["wheels", "my-own:1", "linux/amd64"])
+        .code(0)
+        .says(&["`[build] system_packages` are left out", "family `my-own:1` is of"]);
+    let listed = w.run(&["wheels", "debian:12", "linux/amd64"]).code(0);
+    assert!(!listed.stderr.contains("left out"), "{}", listed.stderr);
+}
+
+#[test]
 fn without_any_way_to_a_base_image_every_way_is_named_with_its_reason() {
     let w = Workspace::new();
     w.on("image", "echo 'Error: No such image' >&2; exit 1");

@@ -129,6 +129,13 @@ impl Run<'_> {
                      {name}` writes the one of today into wheels.toml"
                 ));
             }
+            if job.target.family.is_none() && !self.ctx.config.build.system_packages.is_empty() {
+                say(&format!(
+                    "the packages of `[build] system_packages` are left out: nothing says which family \
+                     `{}` is of; a `[[target]]` in wheels.toml does",
+                    job.target.image
+                ));
+            }
         }
         let (accelerate, work) = (&self.ctx.accelerate, self.ctx.work.as_path());
         let seek = Seek { engine, accelerate, ways, work };
