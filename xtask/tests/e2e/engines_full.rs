@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::engines::{CP311, build_log};
+use crate::interrupt;
 use crate::registry::Registry;
 use crate::workspace::{Workspace, debian_12, ran, sh};
 
@@ -167,6 +168,41 @@ fn a_second_engine_gets_base_images_and_caches_from_the_registry() {
     let info = w.json("debian12-amd64/build-info.json");
     assert_eq!(info["image"]["origin"], "pulled");
     assert_eq!(w.wheels("debian12-amd64").len(), 1);
+}
+
+#[test]
+fn an_engine_that_is_killed_in_the_middle_is_said_to_be_gone_and_leaves_no_wheel() {
+    if !may_start_engines() {
+        return;
+    }
+    let mut second = Second::start();
+    let w = interrupt::workspace("gone");
+    let said = w.root.with_file_name("said");
+    let host = second.host();
+    let args = [&CP311[..], &["--engine-host", &host, "--network", "host"]].concat();
+    let mut command = w.command(&args);
+    let file = fs_err::File::create(&said).unwrap().into_parts().0;
+    let mut child = interrupt::started(command.stdout(Stdio::null()).stderr(file), "gone");
+    second.child.kill().unwrap();
+    second.child.wait().unwrap();
+    let code = child.wait().unwrap().code();
+    let said = fs_err::read_to_string(said).unwrap();
+    // What it leaves behind when it has no time to clear up.
+    let containerd = fs_err::read_to_string(second.folder.join("exec/containerd/containerd.pid"));
+    for process in interrupt::steps("gone").into_iter().chain(containerd) {
+        let _ = Command::new("kill").args(["-9", process.trim()]).output();
+    }
+    let mounts = fs_err::read_to_string("/proc/mounts").unwrap();
+    for place in mounts.lines().filter_map(|line| line.split(' ').nth(1)) {
+        if place.starts_with(second.folder.as_str()) {
+            let _ = Command::new("umount").args(["--lazy", place]).output();
+        }
+    }
+    assert_eq!(code, Some(2), "{said}");
+    assert!(said.contains("the container engine does not answer"), "{said}");
+    assert!(!w.dist().join("manifest.json").exists());
+    // Nothing of it stands in the way.
+    w.run(&CP311, 0);
 }
 
 #[test]

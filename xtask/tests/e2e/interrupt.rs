@@ -1,6 +1,6 @@
 //! Ctrl-C and kill, with a real build under way.
 
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::workspace::{Workspace, sh};
@@ -9,7 +9,7 @@ const WHEELS: [&str; 6] = ["wheels", "debian:12", "linux/amd64", "--python", "cp
 
 /// A workspace whose containers can be told from those of any other build on the same engine: the
 /// target's name is in their environment.
-fn workspace(name: &str) -> Workspace {
+pub(crate) fn workspace(name: &str) -> Workspace {
     let name = format!("\"{}\"", scope(name));
     // Also where `[ci]` and `[publish]` name the target.
     Workspace::new(|toml| toml.replace("\"debian12\"", &name))
@@ -19,10 +19,13 @@ fn scope(name: &str) -> String {
     format!("{name}-{}", std::process::id())
 }
 
-/// Starts a build and waits until a step of it runs in a container.
 fn start(w: &Workspace, name: &str) -> std::process::Child {
-    let mut command = w.command(&WHEELS);
-    let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    started(w.command(&WHEELS).stdout(Stdio::null()).stderr(Stdio::null()), name)
+}
+
+/// Starts a build and waits until a step of it runs in a container.
+pub(crate) fn started(command: &mut Command, name: &str) -> std::process::Child {
+    let mut child = command.spawn().unwrap();
     let start = Instant::now();
     while steps_running(name) == 0 {
         let ended = child.try_wait().unwrap();
@@ -36,14 +39,22 @@ fn start(w: &Workspace, name: &str) -> std::process::Child {
 /// How many processes run now in containers of this test's. The host's `/proc` has them all, but
 /// only root may read whose they are; anyone else takes every build's for the test's own.
 fn steps_running(name: &str) -> usize {
+    steps(name).len()
+}
+
+/// Their numbers.
+pub(crate) fn steps(name: &str) -> Vec<String> {
     let (file, word) = if rustix::process::geteuid().is_root() {
         ("environ", format!("CACHE_SCOPE={}\0", scope(name)))
     } else {
         ("cmdline", "\0/xtask/".to_owned())
     };
     let processes = fs_err::read_dir("/proc").unwrap().filter_map(Result::ok);
-    let texts = processes.filter_map(|entry| fs_err::read(entry.path().join(file)).ok());
-    texts.filter(|text| memchr::memmem::find(text, word.as_bytes()).is_some()).count()
+    let is_step = |entry: &fs_err::DirEntry| {
+        let text = fs_err::read(entry.path().join(file)).unwrap_or_default();
+        memchr::memmem::find(&text, word.as_bytes()).is_some()
+    };
+    processes.filter(is_step).map(|entry| entry.file_name().into_string().unwrap()).collect()
 }
 
 fn gone_within(name: &str, limit: Duration) -> bool {
