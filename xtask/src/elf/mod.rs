@@ -276,6 +276,7 @@ impl ElfFacts {
         self.needed = dynamic.needed(image)?;
         self.rpath = dynamic.rpath(image)?;
         self.runpath = dynamic.runpath(image)?;
+        self.refusals.extend(refusal::of_segments(&image.segments, image.length()));
         self.refusals.extend(refusal::of_flags(dynamic.flags_1()));
         self.text_relocations = dynamic.has_text_relocations();
         self.relative_relocations = dynamic.has_relative_relocations();

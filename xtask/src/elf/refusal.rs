@@ -8,12 +8,15 @@ use std::fmt;
 use goblin::elf::{
     dynamic::{DF_1_NOOPEN, DF_1_PIE},
     header::{EI_ABIVERSION, EI_OSABI, ELFOSABI_GNU, ELFOSABI_SYSV, Header},
+    program_header::{PT_LOAD, ProgramHeader},
 };
 
 use super::ElfKind;
 
 /// Where the unused bytes of the identification begin (`EI_PAD`).
 const PADDING: usize = 9;
+/// The smallest page of the machines that wheels are for, in bytes.
+const PAGE: u64 = 4096;
 /// The newest version of the GNU interface that every glibc takes: that of unique symbols
 /// (`libc-abis`).
 const MAX_GNU: u8 = 1;
@@ -37,12 +40,18 @@ pub enum Refusal {
     Padding,
     /// `e_version` is not 1.
     Version(u32),
+    /// A loaded segment does not lie in the file as pages do. glibc before 2.35 also looks at
+    /// `p_align`.
+    Misaligned,
+    /// A loaded segment goes on behind the end of the file: it is mapped, and who reads there dies
+    /// (`SIGBUS`).
+    Truncated,
 }
 
 impl Refusal {
     /// Does musl refuse it as well, or may it?
     pub fn is_musls(self) -> bool {
-        matches!(self, Self::Object | Self::Executable)
+        matches!(self, Self::Object | Self::Executable | Self::Truncated)
     }
 }
 
@@ -60,6 +69,10 @@ impl fmt::Display for Refusal {
                 write!(f, "has an interface of version {number} (`EI_ABIVERSION`)")
             }
             Self::Padding => f.write_str("has bytes in the padding of its identification"),
+            Self::Misaligned => {
+                f.write_str("has a segment that does not lie as pages of memory do")
+            }
+            Self::Truncated => f.write_str("ends before its last segment does"),
             Self::Version(number) => write!(f, "has the version {number} (`e_version`, not 1)"),
         }
     }
@@ -79,6 +92,23 @@ pub(super) fn of_header(header: &Header, kind: ElfKind) -> Vec<Refusal> {
         (header.e_version != 1, Refusal::Version(header.e_version)),
     ];
     all.into_iter().filter(|(holds, _)| *holds).map(|(_, refusal)| refusal).collect()
+}
+
+/// What the program headers say of a file of so many bytes.
+pub(super) fn of_segments(
+    segments: &[ProgramHeader],
+    length: u64,
+) -> impl Iterator<Item = Refusal> + use<> {
+    let any = |fault: &dyn Fn(&ProgramHeader) -> bool| {
+        segments.iter().any(|each| each.p_type == PT_LOAD && each.p_filesz > 0 && fault(each))
+    };
+    let misaligned = any(&|each| {
+        each.p_vaddr.wrapping_sub(each.p_offset) % PAGE != 0 || each.p_align % PAGE != 0
+    });
+    let truncated =
+        any(&|each| each.p_offset.checked_add(each.p_filesz).is_none_or(|end| end > length));
+    let all = [(misaligned, Refusal::Misaligned), (truncated, Refusal::Truncated)];
+    all.into_iter().filter(|(holds, _)| *holds).map(|(_, refusal)| refusal)
 }
 
 /// What `DT_FLAGS_1` says.

@@ -31,11 +31,23 @@ const SCRIPT_TWICE: Rule = Rule::error(
     "have one script of each name; some installers keep one of them, others refuse the wheel",
 );
 
+const INTERPRETER: Rule = Rule::error(
+    "MET049",
+    "script-named-like-interpreter",
+    "give the script another name; installing it replaces the environment's own interpreter",
+);
+
 pub(super) const CHECK: Check =
-    Check { rules: &[UNREADABLE, MALFORMED, ABSENT_MODULE, SCRIPT_TWICE], find };
+    Check { rules: &[UNREADABLE, MALFORMED, ABSENT_MODULE, SCRIPT_TWICE, INTERPRETER], find };
 
 fn find(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     let Some(contents) = subject.contents() else { return };
+    for member in contents.digests.keys() {
+        let place = search::installed(member);
+        if place.strip_prefix("/bin/").is_some_and(is_interpreter) {
+            findings.push(INTERPRETER.broken(member, "lands where the interpreter is"));
+        }
+    }
     let texts = contents.texts.iter().filter(|(path, _)| path.ends_with("/entry_points.txt"));
     for (path, bytes) in texts {
         match entry_points(bytes) {
@@ -71,6 +83,13 @@ fn twice(contents: &Contents, path: &str, points: &[EntryPoint<'_>], findings: &
     }
 }
 
+/// `python`, `python3`, `python3.11`, `pythonw`: what an environment's interpreter is called.
+fn is_interpreter(name: &str) -> bool {
+    let name = name.strip_suffix(".exe").unwrap_or(name);
+    let rest = name.strip_prefix("pythonw").or_else(|| name.strip_prefix("python"));
+    rest.is_some_and(|rest| rest.chars().all(|each| each == '.' || each.is_ascii_digit()))
+}
+
 /// The modules that an entry point speaks of, and the packages around them that count.
 fn names<'a>(point: &EntryPoint<'a>) -> impl Iterator<Item = &'a str> {
     let module = point.reference().map(|(module, _)| module);
@@ -82,9 +101,14 @@ fn names<'a>(point: &EntryPoint<'a>) -> impl Iterator<Item = &'a str> {
 
 fn judge(path: &str, point: &EntryPoint<'_>, modules: &BTreeSet<String>) -> Option<Finding> {
     let (name, value) = (shown(point.name), shown(point.value));
-    if point.is_script() && (point.name.is_empty() || point.name.contains(['/', '\\', '\0'])) {
+    let is_path = ["", ".", ".."].contains(&point.name) || point.name.contains(['/', '\\', '\0']);
+    if point.is_script() && is_path {
         let message = format!("`{name}` is no name for a script");
         return Some(UNREADABLE.broken(path, message));
+    }
+    if point.is_script() && is_interpreter(point.name) {
+        let message = format!("the script `{name}` lands where the interpreter is");
+        return Some(INTERPRETER.broken(path, message));
     }
     let Some((module, object)) = point.reference() else {
         let rule = if point.is_script() { &UNREADABLE } else { &MALFORMED };

@@ -80,6 +80,25 @@ fn the_identification_is_one_that_the_loader_takes() {
 }
 
 #[test]
+fn segments_lie_as_pages_do_and_within_the_file() {
+    let number = |at: usize| u64::from_le_bytes(PLAIN[at..at + 8].try_into().unwrap());
+    let mut headers = (0..usize::from(PLAIN[56])).map(|index| 64 + 56 * index);
+    let last = headers.rfind(|&at| PLAIN[at..at + 4] == [1, 0, 0, 0]).unwrap();
+    let with = |values: &[(usize, u64)]| {
+        let mut bytes = PLAIN.clone();
+        for &(at, value) in values {
+            bytes[last + at..last + at + 8].copy_from_slice(&value.to_le_bytes());
+        }
+        judge(&native(bytes))
+    };
+    assert_eq!(with(&[(48, 1 << 16)]), NONE);
+    assert_eq!(with(&[(48, 2048)]), ["ELF022"]);
+    let left = PLAIN.len() as u64 - number(last + 8);
+    assert_eq!(with(&[(32, left), (40, left)]), NONE);
+    assert_eq!(with(&[(32, left + 1), (40, left + 1)]), ["ELF022"]);
+}
+
+#[test]
 fn musl_looks_at_less() {
     let name = "pkg-1.0-cp311-cp311-musllinux_1_2_x86_64.whl";
     let of = |module: Vec<u8>| judge(&Fixture::new(name).with("_pkg.abi3.so", module));

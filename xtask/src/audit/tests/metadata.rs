@@ -129,6 +129,17 @@ fn scripts_have_a_place_of_their_own() {
     assert_eq!(with("pkg-1.0.data/data/bin/run", run), ["MET048"]);
     assert_eq!(with("pkg-1.0.data/scripts/other", run), GOOD);
     assert_eq!(with("pkg/run", run), GOOD);
+    for name in ["python", "python3", "python3.11", "pythonw"] {
+        let points = format!("[console_scripts]\n{name} = pkg.cli:main\n");
+        assert_eq!(with("pkg/run", &points), ["MET049"], "{name}");
+        assert_eq!(with(&format!("pkg-1.0.data/scripts/{name}"), ""), ["MET049"], "{name}");
+    }
+    assert_eq!(with("pkg-1.0.data/scripts/python-run", ""), GOOD);
+    assert_eq!(with("pkg/python", ""), GOOD);
+    for name in [".", ".."] {
+        let points = format!("[console_scripts]\n{name} = pkg.cli:main\n");
+        assert_eq!(with("pkg/run", &points), ["MET023"], "{name}");
+    }
     let both = format!("{run}[gui_scripts]\nrun = pkg.cli:main\n");
     assert_eq!(with("pkg/run", &both), ["MET048"]);
     // Other groups make no scripts; of one group the last line counts.
