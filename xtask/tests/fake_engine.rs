@@ -390,3 +390,13 @@ fn signal(name: &str, pid: &str) {
     let status = std::process::Command::new("kill").args(["-s", name, pid]).status().unwrap();
     assert!(status.success());
 }
+
+#[test]
+fn a_number_of_jobs_is_one_at_least() {
+    let w = Workspace::new();
+    for number in ["0", "x", "-1"] {
+        let option = format!("--jobs={number}");
+        let args = [&WHEELS[..], &[option.as_str()]].concat();
+        w.run(&args).code(2).says(&["a whole number from 1 on"]);
+    }
+}

@@ -104,7 +104,7 @@ fn rows() {
 
 #[test]
 fn entries_of_a_dynamic_section() {
-    let (_, codes) = verdict(modules(1, &tables::many_entries(1_000_000)));
+    let (_, codes) = verdict(modules(1, &tables::many_entries(1_400_000)));
     assert!(!codes.iter().any(|code| code == "ELF001"), "{codes:?}");
 }
 

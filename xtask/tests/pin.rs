@@ -77,6 +77,13 @@ fn a_registry_that_says_nothing_is_told_from_one_that_has_no_such_image() {
         w.on("imagetools", script);
         let ran = w.run(&["pin", "debian:12"]).code(code);
         assert!(ran.stdout.contains(word), "{word} is not in:\n{}", ran.stdout);
+        if code == 2 {
+            assert!(
+                ran.stderr.contains("no registry answered: nothing was compared"),
+                "{}",
+                ran.stderr
+            );
+        }
     }
     w.on("imagetools", INDEX);
     let ran = w.run(&["pin", "debian:12", "linux/arm64"]).code(1);

@@ -295,7 +295,12 @@ fn closing(rows: &[Row], mode: Mode, written: &[String]) -> String {
     let is_new = |row: &&Row| matches!(row.state, State::Unpinned | State::Outdated);
     let count = rows.iter().filter(is_new).count();
     let files: Vec<_> = written.iter().map(|file| format!("`{file}`")).collect();
+    let silent = rows.iter().filter(|row| row.state == State::Silent).count();
     match (mode, count) {
+        (_, 0) if silent == rows.len() => "\nno registry answered: nothing was compared".to_owned(),
+        (_, 0) if silent > 0 => {
+            format!("\n{silent} were not compared; of the others no digest is new")
+        }
         (_, 0) => "\nno digest is new".to_owned(),
         (Mode::Write, count) => format!("\n{count} digests written into {}", files.join(" and ")),
         (Mode::DryRun, count) => format!("\n{count} digests would be written"),

@@ -55,6 +55,17 @@ pub enum TargetError {
         /// The targets there are.
         known: String,
     },
+    /// The word is nearly the name of a target's image.
+    #[error(
+        "`{word}` is no target of wheels.toml, and nearly `{meant}`, which is one\n\n\
+         hint: if it is an image of its own, write it with its registry: `docker.io/library/{word}`"
+    )]
+    Misspelt {
+        /// What was typed.
+        word: String,
+        /// What there is.
+        meant: String,
+    },
 }
 
 /// The target that `word` means: one of the configuration, by name or image, or else any image.
@@ -69,6 +80,9 @@ pub fn find_target(config: &Config, word: &str) -> Result<Target, TargetError> {
         let known: Vec<_> = config.targets.iter().map(|t| image_name(&t.image).known).collect();
         return Err(TargetError::NotAnImage { word: word.to_owned(), known: known.join(", ") });
     }
+    if let Some(meant) = misspelt(config, word) {
+        return Err(TargetError::Misspelt { word: word.to_owned(), meant });
+    }
     let name = image_name(word);
     Ok(Target {
         name: name_of_image(&name.known),
@@ -80,6 +94,20 @@ pub fn find_target(config: &Config, word: &str) -> Result<Target, TargetError> {
         digest: BTreeMap::new(),
         bootstrap: None,
     })
+}
+
+/// The target whose image's name, without the tag, `word` has but for a slip of the finger.
+fn misspelt(config: &Config, word: &str) -> Option<String> {
+    let name = |image: &str| image.split(':').next().unwrap_or(image).to_owned();
+    let known = config.targets.iter().map(|target| image_name(&target.image).known);
+    let near = |known: &String| {
+        let distance = strsim::damerau_levenshtein(&name(known), &name(word));
+        (1..=2).contains(&distance) && distance < name(word).len() / 2
+    };
+    let mut near: Vec<String> = known.filter(near).collect();
+    // The one with the same tag, if there is one.
+    near.sort_by_key(|known| strsim::damerau_levenshtein(known, word));
+    near.into_iter().next()
 }
 
 /// Whether `word` has the form of an image reference that names a tag or a digest, which is what

@@ -17,6 +17,7 @@ use super::survey::{Survey, Warnings};
 use super::work::Workspace;
 use crate::config::Platform;
 use crate::engine::base::{self, BaseImage, Origin, Ways};
+use crate::exec::interrupt;
 use crate::plan::{Job, Plan};
 use crate::report::Watch;
 
@@ -156,7 +157,11 @@ impl Run<'_> {
                 }
                 Next::Skip(waiting) => {
                     let log = log(self.ctx, &self.plan.jobs[waiting.index]);
-                    let message = "not begun: an earlier failure ended the run";
+                    let message = if interrupt::asked() {
+                        "not begun: the run was interrupted"
+                    } else {
+                        "not begun: an earlier failure ended the run"
+                    };
                     (waiting, Outcome::Failed(Failure::left_out(message, log)))
                 }
             };

@@ -107,6 +107,21 @@ fn wrong_words_are_named_with_their_cure() {
     hint: `cargo xtask wheels debian:12 linux/amd64`, or `--all` for every one of them
     ");
     assert!(message(&["debian:12"], &["python3.11"]).contains("`cp311`"));
+    assert!(message(&["debian:12"], &["3.13"]).contains("did you mean `cp313`?"));
+    for absent in ["cp399", "cp31", "cp27"] {
+        assert!(message(&["debian:12"], &[absent]).contains("which there is not"), "{absent}");
+    }
+    insta::assert_snapshot!(message(&["debain:12"], &[]), @r"
+    `debain:12` is no target of wheels.toml, and nearly `debian:12`, which is one
+
+    hint: if it is an image of its own, write it with its registry: `docker.io/library/debain:12`
+    ");
+    assert!(message(&["rockylinx:9"], &[]).contains("nearly `rockylinux:9`"));
+    for own in
+        ["debian:14", "docker.io/library/debain:12", "fedora:43", "registry.example/debian:12"]
+    {
+        assert!(request(&[own], &[]).is_ok(), "{own}");
+    }
 }
 
 #[test]

@@ -29,8 +29,15 @@ fn find(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
             && elf.arch.is_some()
             && subject.limits(elf.arch).is_empty()
         {
-            let message = "no policy says what a C library that old has on this machine";
-            findings.push(UNJUDGED.broken(&elf.path, message));
+            let needs = elf
+                .needs
+                .floor()
+                .get("GLIBC")
+                .map_or_else(String::new, |version| format!("needs `GLIBC_{version}`, and "));
+            let message = format!("{needs}no tag speaks of a C library as old as the limit");
+            let cure = "give a limit that tags can name on this architecture: glibc 2.5 on x86_64, \
+                        2.17 on most others, or newer";
+            findings.push(UNJUDGED.broken(&elf.path, message).with_cure(cure));
         }
         let (machine, wide, little) = (facts.machine, facts.is_64_bit, facts.little_endian);
         if let Some(arch) = arches.iter().find(|arch| !arch.runs_elf(machine, wide, little)) {

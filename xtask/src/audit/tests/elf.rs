@@ -187,6 +187,10 @@ fn a_limit_takes_the_place_of_the_tags() {
     assert_eq!(limit(37), ["ELF003"]);
     assert!(limit(38).is_empty());
     assert_eq!(limit(4), ["ELF001"], "no policy is that old");
+    let limit = Some(Limit::Glibc(GlibcVersion::new(2, 4)));
+    let finding = audit(&wheel, &Promise { limit, ..Promise::default() }).findings.remove(0);
+    assert!(finding.message.contains("needs `GLIBC_2.38`"), "{}", finding.message);
+    assert!(finding.cure.contains("limit"), "{}", finding.cure);
 }
 
 #[test]

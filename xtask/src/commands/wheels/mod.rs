@@ -46,7 +46,7 @@ pub struct WheelsArgs {
     #[arg(long)]
     pub json: bool,
     /// Jobs at the same time; as many as cores and memory allow where absent
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = jobs)]
     pub jobs: Option<usize>,
     /// Stop at the first failure, and the jobs that are running too
     #[arg(long)]
@@ -270,6 +270,12 @@ fn mend(exec: &Exec, workspace: &Workspace, plan: &Plan, dry_run: bool) -> anyho
 
 fn first_image(plan: &Plan) -> &str {
     plan.jobs.first().map_or("debian:12", |job| &job.target.image)
+}
+
+/// Reads `--jobs`.
+fn jobs(text: &str) -> Result<usize, String> {
+    let count = text.parse().ok().filter(|&count: &usize| count > 0);
+    count.ok_or_else(|| "it is a whole number from 1 on".to_owned())
 }
 
 /// The platforms of jobs to be done that nothing here runs, each with why and its cure; and sees that

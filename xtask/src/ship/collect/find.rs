@@ -20,6 +20,11 @@ pub enum FindError {
     /// What was named is a file.
     #[error("`{0}` is no folder\n\nhint: name the `dist/` of a machine, or a folder with several")]
     NoFolder(Utf8PathBuf),
+    /// What was named is not there.
+    #[error(
+        "there is no folder `{0}`\n\nhint: name the `dist/` of a machine, or a folder with several"
+    )]
+    Absent(Utf8PathBuf),
     /// Nothing in it is a `dist/`.
     #[error(
         "there is no `{MANIFEST}` in `{0}` or in a folder right below it\n\n\
@@ -43,6 +48,9 @@ pub fn find(paths: &[Utf8PathBuf]) -> Result<Vec<Utf8PathBuf>, FindError> {
     let mut found: Vec<Utf8PathBuf> = Vec::new();
     let mut seen = std::collections::BTreeSet::new();
     for path in paths {
+        if !path.exists() {
+            return Err(FindError::Absent(path.clone()));
+        }
         if !fs_err::metadata(path)?.is_dir() {
             return Err(FindError::NoFolder(path.clone()));
         }
