@@ -6,7 +6,7 @@ use crate::wheel::ArchiveProblem;
 const UNREADABLE: Rule = Rule::error(
     "ARC001",
     "unreadable-archive",
-    "build the wheel again; the file is no plain zip archive",
+    "fetch or build the wheel again; the file is no whole and plain zip archive",
 );
 const UNSAFE_NAME: Rule =
     Rule::error("ARC002", "unsafe-name", "give members plain relative paths with forward slashes");

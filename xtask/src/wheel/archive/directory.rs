@@ -56,6 +56,18 @@ pub(super) fn read<R: Read + Seek>(reader: &mut R) -> Result<Found, ArchiveError
     Ok((entries, problems.finish()))
 }
 
+/// What a file is that lacks the record at the end of an archive.
+fn without_end<R: Read + Seek>(reader: &mut R) -> Result<&'static str, ArchiveError> {
+    reader.seek(SeekFrom::Start(0))?;
+    let mut start = Vec::new();
+    reader.take(4).read_to_end(&mut start)?;
+    Ok(match start.as_slice() {
+        [] => "the file is empty",
+        b"PK\x03\x04" => "it is cut short, its directory, which lies at the end, is missing",
+        _ => "it does not begin as one, and has no directory at its end",
+    })
+}
+
 /// The record at the end of the file.
 struct End {
     offset: u64,
@@ -72,7 +84,9 @@ impl End {
         reader.take(END_SIZE as u64 + MAX_COMMENT).read_to_end(&mut tail)?;
         let signature = |window: &[u8]| window.starts_with(b"PK\x05\x06");
         let at = tail.windows(END_SIZE).rposition(signature);
-        let at = at.ok_or(ArchiveError::Malformed("no end of a directory"))?;
+        let Some(at) = at else {
+            return Err(ArchiveError::Malformed(without_end(reader)?));
+        };
         let record = &tail[at..];
         let end = Self {
             offset: start + at as u64,

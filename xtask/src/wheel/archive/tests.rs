@@ -398,3 +398,16 @@ fn a_directory_larger_than_any_real_one_is_not_read() {
     let error = open(&bytes).unwrap_err().to_string();
     assert!(error.contains("larger than any real one"), "{error}");
 }
+
+#[test]
+fn what_is_no_archive_at_all_is_called_what_it_is() {
+    let whole = stored(&["pkg/a.py"]);
+    for (bytes, word) in [
+        (&b""[..], "empty"),
+        (&whole[..whole.len() - 30], "cut short"),
+        (b"<html>not found</html>", "does not begin as one"),
+    ] {
+        let error = open(bytes).unwrap_err().to_string();
+        assert!(error.contains(word), "{error}");
+    }
+}
