@@ -80,7 +80,11 @@ pub struct Build {
     pub system_packages: BTreeMap<Family, Vec<String>>,
 }
 
-/// An interpreter as the configuration names it (`cp311`, `cp314t`, `pp311`).
+/// The releases of Python 3 for which anybody builds wheels, those of the years to come among them.
+const SERIES: std::ops::RangeInclusive<u8> = 6..=20;
+
+/// An interpreter as people ask for it (`cp311`, `cp314t`, `pp311`), in the configuration and on the
+/// command line: one that there is, or may be soon.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(try_from = "String")]
 pub struct InterpreterId(pub Interpreter);
@@ -96,7 +100,19 @@ impl TryFrom<String> for InterpreterId {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
-        text.parse().map(Self).map_err(|error| format!("{error}"))
+        let interpreter: Interpreter =
+            text.parse().map_err(|error| match text.split_once('.') {
+                Some(("3", minor)) if minor.parse::<u8>().is_ok() => {
+                    format!("{error}: did you mean `cp3{minor}`?")
+                }
+                _ => format!("{error}"),
+            })?;
+        let (major, minor) = interpreter.python_version();
+        if major == 3 && SERIES.contains(&minor) {
+            Ok(Self(interpreter))
+        } else {
+            Err(format!("`{text}` is Python {major}.{minor}, which there is not"))
+        }
     }
 }
 

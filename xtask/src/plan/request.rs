@@ -2,7 +2,9 @@
 
 use thiserror::Error;
 
-use crate::config::{Config, Platform, Target, TargetError, find_target, image_name};
+use crate::config::{
+    Config, InterpreterId, Platform, Target, TargetError, find_target, image_name,
+};
 use crate::wheel::Interpreter;
 
 /// What one run is asked to make.
@@ -88,29 +90,15 @@ pub fn parse_words(
     })
 }
 
-/// The releases of Python 3 for which anybody builds wheels, those of the years to come among them.
-const SERIES: std::ops::RangeInclusive<u8> = 6..=20;
-
 /// Interpreters asked for on the command line, comma-separated or repeated.
 fn parse_pythons(words: &[String]) -> Result<Vec<Interpreter>, PlanError> {
     let mut pythons = Vec::new();
     for word in words.iter().flat_map(|word| word.split(',')).filter(|word| !word.is_empty()) {
-        let python: Interpreter = word.parse().map_err(|error| {
-            let hint = match word.split_once('.') {
-                Some(("3", minor)) if minor.parse::<u8>().is_ok() => {
-                    format!("hint: did you mean `cp3{minor}`?")
-                }
-                _ => "hint: interpreters are written like `cp311`, `cp314t` or `pp311`".to_owned(),
-            };
+        let python = InterpreterId::try_from(word.to_owned()).map_err(|error| {
+            let hint = "hint: interpreters are written like `cp311`, `cp314t` or `pp311`";
             PlanError::Interpreter(format!("{error}\n\n{hint}"))
         })?;
-        let (major, minor) = python.python_version();
-        if major != 3 || !SERIES.contains(&minor) {
-            let hint = "hint: interpreters are written like `cp311`, `cp314t` or `pp311`";
-            let message =
-                format!("`{word}` is Python {major}.{minor}, which there is not\n\n{hint}");
-            return Err(PlanError::Interpreter(message));
-        }
+        let python = python.0;
         if !pythons.contains(&python) {
             pythons.push(python);
         }

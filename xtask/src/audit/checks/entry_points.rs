@@ -42,9 +42,9 @@ pub(super) const CHECK: Check =
 
 fn find(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     let Some(contents) = subject.contents() else { return };
-    for member in contents.digests.keys() {
-        let place = search::installed(member);
-        if place.strip_prefix("/bin/").is_some_and(is_interpreter) {
+    let scripts = scripts(contents);
+    for (name, member) in &scripts {
+        if is_interpreter(name) {
             findings.push(INTERPRETER.broken(member, "lands where the interpreter is"));
         }
     }
@@ -57,26 +57,38 @@ fn find(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
                 let members = contents.digests.keys().map(String::as_str);
                 let modules = library::modules(members, &wanted);
                 findings.extend(points.iter().filter_map(|point| judge(path, point, &modules)));
-                twice(contents, path, &points, findings);
+                twice(&scripts, path, &points, findings);
             }
         }
     }
 }
 
-/// Scripts whose place is taken: by a file of the wheel, or by one of the other group.
-fn twice(contents: &Contents, path: &str, points: &[EntryPoint<'_>], findings: &mut Vec<Finding>) {
-    let mut places: BTreeMap<String, String> = BTreeMap::new();
-    for member in contents.digests.keys() {
+/// The files of the wheel that land among the scripts, by their names there.
+fn scripts(contents: &Contents) -> BTreeMap<String, &str> {
+    let script = |member| {
         let place = search::installed(member);
-        if place.starts_with("/bin/") {
-            places.insert(place, format!("`{}`", shown(member)));
-        }
-    }
+        Some((place.strip_prefix("/bin/")?.to_owned(), member))
+    };
+    contents.digests.keys().filter_map(|member| script(member.as_str())).collect()
+}
+
+/// Scripts whose place is taken: by a file of the wheel, or by one of the other group.
+fn twice(
+    scripts: &BTreeMap<String, &str>,
+    path: &str,
+    points: &[EntryPoint<'_>],
+    findings: &mut Vec<Finding>,
+) {
+    let mut places: BTreeMap<&str, String> = scripts
+        .iter()
+        .map(|(name, member)| (name.as_str(), format!("`{}`", shown(member))))
+        .collect();
     for point in points.iter().filter(|point| point.is_script()) {
-        let (group, place) = (point.group, format!("/bin/{}", point.name));
-        let itself = format!("the one of `{group}`");
+        let itself = format!("the one of `{}`", point.group);
         // Of one group the last one of a name counts.
-        if let Some(other) = places.insert(place, itself.clone()).filter(|other| *other != itself) {
+        if let Some(other) =
+            places.insert(point.name, itself.clone()).filter(|other| *other != itself)
+        {
             let message = format!("the script `{}` lands where {other} lands", shown(point.name));
             findings.push(SCRIPT_TWICE.broken(path, message));
         }
