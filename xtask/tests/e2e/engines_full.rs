@@ -28,7 +28,10 @@ impl Second {
         let dir = tempfile::tempdir().unwrap();
         let folder = Utf8PathBuf::try_from(dir.path().canonicalize().unwrap()).unwrap();
         let bridge = format!("xtask{}", std::process::id());
-        sh("ip", &["link", "add", &bridge, "type", "bridge"]);
+        // With an address of its own: else it takes that of whatever container comes, and the
+        // others lose the network.
+        let address = ["address", "02:42:0a:d5:4d:01"];
+        sh("ip", &[&["link", "add", &bridge][..], &address, &["type", "bridge"]].concat());
         sh("ip", &["addr", "add", "10.213.77.1/24", "dev", &bridge]);
         let features = r#"{"features": {"containerd-snapshotter": true}}"#;
         fs_err::write(folder.join("daemon.json"), features).unwrap();

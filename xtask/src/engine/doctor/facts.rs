@@ -16,8 +16,10 @@ const LIMIT: Duration = Duration::from_secs(5);
 /// Where the engine keeps its data unless it says otherwise.
 const ENGINE_DATA: &str = "/var/lib/docker";
 /// The programs that are looked up; none of them is started.
-const PROGRAMS: [&str; 8] =
-    ["dockerd", "git", "just", "shellcheck", "hadolint", "mmdebstrap", "arch-test", "dnf"];
+const PROGRAMS: [&str; 9] =
+    ["dockerd", "git", "just", "shellcheck", "hadolint", "mmdebstrap", "arch-test", "dnf", "ip"];
+/// What the kernel tells of the bridge to which the engine ties its containers.
+pub(crate) const BRIDGE: &str = "/sys/class/net/docker0";
 /// What Ubuntu's packages are signed with, where the package `ubuntu-keyring` puts it.
 pub const UBUNTU_KEYRING: &str = "/usr/share/keyrings/ubuntu-archive-keyring.gpg";
 
@@ -86,6 +88,13 @@ pub struct Facts {
     pub daemon_json: bool,
     /// Whether the engine's data holds images in the classic store.
     pub classic_store: bool,
+    /// Whether the engine's bridge takes a new hardware address when containers come and go.
+    ///
+    /// Linux gives a bridge the lowest address of its ports unless it was given one itself
+    /// (`NET_ADDR_SET`, 3, in `addr_assign_type`); the engine gives it none, and udev, which
+    /// does, does not run everywhere. Containers that know the old address lose the network for
+    /// up to half a minute (the same fault: containers/netavark#833, lxc/lxc#604).
+    pub bridge_wanders: bool,
     /// The client's build plugin.
     pub buildx: Buildx,
     /// The builder in use.
@@ -147,6 +156,10 @@ impl Facts {
             engine,
             daemon_json: machine.has("/etc/docker/daemon.json"),
             classic_store: machine.has(&format!("{ENGINE_DATA}/overlay2")),
+            bridge_wanders: fs_err::read_to_string(
+                machine.at(&format!("{BRIDGE}/addr_assign_type")),
+            )
+            .is_ok_and(|kind| kind.trim() != "3"),
             buildx,
             builder,
             upstream_packages: upstream.iter().any(|name| machine.has_package(name)),

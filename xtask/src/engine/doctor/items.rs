@@ -33,6 +33,7 @@ impl Item {
 pub(super) fn judge(facts: &Facts) -> Vec<Item> {
     let mut items = vec![system(facts), access(facts), client(facts), engine(facts)];
     items.extend(image_store(facts));
+    items.extend(bridge(facts));
     items.extend([buildx(facts), builder(facts)]);
     items.extend(facts.foreign().into_iter().map(|arch| emulator(facts, arch)));
     items.extend([registry(facts), mmdebstrap(facts), arch_test(facts), index(facts)]);
@@ -113,6 +114,15 @@ fn engine(facts: &Facts) -> Item {
 /// The sentence about an engine that cannot do the work.
 pub(crate) fn too_old(server: &Server) -> String {
     format!("docker {} found, {OLDEST_ENGINE} or later needed", server.version)
+}
+
+/// Only where there is something to say: an engine elsewhere, or one with other networks, is none
+/// of our business.
+fn bridge(facts: &Facts) -> Option<Item> {
+    let detail = "`docker0` changes its address when a container comes or goes: others lose the \
+                  network for up to half a minute";
+    (facts.bridge_wanders && facts.engine_elsewhere().is_none())
+        .then(|| Item::new("engine network", State::Warning, detail).cure("cargo xtask setup"))
 }
 
 fn image_store(facts: &Facts) -> Option<Item> {

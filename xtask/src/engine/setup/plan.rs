@@ -9,7 +9,7 @@ use super::{Action, Folders, Kind, START_LIMIT, SetupError, SetupPlan, Wants, da
 use crate::config::{Bootstrap, BootstrapTool};
 use crate::engine::doctor::binfmt::{Arch, MOUNT};
 use crate::engine::doctor::docker::{EngineState, OLDEST_BUILDX, OLDEST_ENGINE};
-use crate::engine::doctor::facts::{Access, Buildx, Facts, UBUNTU_KEYRING};
+use crate::engine::doctor::facts::{Access, BRIDGE, Buildx, Facts, UBUNTU_KEYRING};
 use crate::engine::doctor::items::{ENGINE_DOCS, buildx_cure, too_old};
 use crate::engine::doctor::machine::ADMIN_PATH;
 use crate::exec::{EnvValue, Step};
@@ -17,6 +17,10 @@ use crate::exec::{EnvValue, Step};
 /// The client's question that only an engine can answer. Not `info`: docker 26 ends it with
 /// status 0 when there is no engine.
 const QUESTION: [&str; 3] = ["version", "--format", "{{.Server.Version}}"];
+
+/// The hardware address that the engine's bridge keeps: the locally administered one that docker
+/// itself once derived from its first network's gateway, 172.17.0.1.
+const BRIDGE_ADDRESS: &str = "02:42:ac:11:00:01";
 
 /// What is to be done on the machine that `facts` describe until it has what `wants` asks for.
 ///
@@ -41,6 +45,10 @@ pub fn plan(facts: &Facts, wants: &Wants, folders: &Folders) -> Result<SetupPlan
             packages.insert("arch-test");
         }
     }
+    let steady = wants.engine && steadies_bridge(facts, &engine);
+    if steady && !facts.has("ip") {
+        packages.insert("iproute2");
+    }
     let mut plan = SetupPlan::default();
     let fresh = packages.contains("docker.io") && !facts.daemon_json && !facts.classic_store;
     if !packages.is_empty() {
@@ -52,6 +60,9 @@ pub fn plan(facts: &Facts, wants: &Wants, folders: &Folders) -> Result<SetupPlan
     }
     if engine.start {
         plan.actions.push(start(facts, folders, fresh));
+    }
+    if steady {
+        plan.actions.push(steady_bridge(facts));
     }
     plan.actions.extend(emulation(facts, &foreign));
     plan.denied = denied(facts);
@@ -337,6 +348,30 @@ fn start(facts: &Facts, folders: &Folders, has_config: bool) -> Action {
     action.folders = vec![folders.engine.clone()];
     action.files = files;
     action
+}
+
+/// Whether the engine's bridge is to get an address of its own: it has none now, or is made by an
+/// engine that is started where no udev looks after it. The program for it is fetched where it is
+/// all that is amiss, or where the engine is fetched too; a start alone needs no network.
+fn steadies_bridge(facts: &Facts, engine: &Lacks) -> bool {
+    if facts.engine_elsewhere().is_some() {
+        return false;
+    }
+    let can_have = facts.has("ip") || (facts.apt.is_some() && !engine.packages.is_empty());
+    let started = engine.start && !facts.systemd && can_have;
+    started || (facts.bridge_wanders && (can_have || facts.apt.is_some()))
+}
+
+/// Gives the engine's bridge an address of its own ([`Facts::bridge_wanders`] says why). Whether
+/// there will be such a bridge, and what it has, is known only once the engine runs.
+fn steady_bridge(facts: &Facts) -> Action {
+    let ip = facts.programs.get("ip").map_or("ip", |path| path.as_str());
+    let script = format!(
+        "test ! -e {BRIDGE} || grep -qx 3 {BRIDGE}/addr_assign_type || \
+         {ip} link set dev docker0 address {BRIDGE_ADDRESS}"
+    );
+    let step = elevate(facts, Step::new("sh", ["-c", &script]));
+    Action::new("give the engine's network an address that stays", Kind::Run(step))
 }
 
 /// Tells the kernel about the emulators that the packages brought.

@@ -34,14 +34,16 @@ fn a_fresh_debian_12_borrows_the_engine_from_the_next_release() {
     # (with /w/target/xtask/apt/preferences)
     LC_ALL=C apt-get --config-file=/w/target/xtask/apt/apt.conf update
     # ask apt what the installation would change, and stop if that is not harmless
-    LC_ALL=C apt-get --config-file=/w/target/xtask/apt/apt.conf --simulate install docker-buildx/trixie docker-cli/trixie docker.io/trixie mmdebstrap
+    LC_ALL=C apt-get --config-file=/w/target/xtask/apt/apt.conf --simulate install docker-buildx/trixie docker-cli/trixie docker.io/trixie iproute2 mmdebstrap
     # write `/etc/docker/daemon.json`: images of every platform side by side
     # (with /w/target/xtask/engine/daemon.json)
     install -D --mode=0644 /w/target/xtask/engine/daemon.json /etc/docker/daemon.json
-    # install docker-buildx/trixie, docker-cli/trixie, docker.io/trixie, mmdebstrap
-    DEBIAN_FRONTEND=noninteractive LC_ALL=C NEEDRESTART_SUSPEND=1 apt-get --config-file=/w/target/xtask/apt/apt.conf --yes --no-remove install docker-buildx/trixie docker-cli/trixie docker.io/trixie mmdebstrap
+    # install docker-buildx/trixie, docker-cli/trixie, docker.io/trixie, iproute2, mmdebstrap
+    DEBIAN_FRONTEND=noninteractive LC_ALL=C NEEDRESTART_SUSPEND=1 apt-get --config-file=/w/target/xtask/apt/apt.conf --yes --no-remove install docker-buildx/trixie docker-cli/trixie docker.io/trixie iproute2 mmdebstrap
     # start the engine, its log in `/w/target/xtask/engine/dockerd.log` (no systemd here: not again at boot)
     PATH=/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin setsid dockerd > /w/target/xtask/engine/dockerd.log 2>&1 &
+    # give the engine's network an address that stays
+    sh -c 'test ! -e /sys/class/net/docker0 || grep -qx 3 /sys/class/net/docker0/addr_assign_type || ip link set dev docker0 address 02:42:ac:11:00:01'
     ");
 }
 
@@ -130,8 +132,9 @@ fn a_client_alone_gets_an_engine_and_keeps_the_client() {
         "fetch the package lists of `bookworm` and of `trixie`, whose engine is newer, into `/w/target/xtask/apt`",
         "ask apt what the installation would change, and stop if that is not harmless",
         "write `/etc/docker/daemon.json`: images of every platform side by side",
-        "install docker-buildx/trixie, docker.io/trixie",
+        "install docker-buildx/trixie, docker.io/trixie, iproute2",
         "start the engine, its log in `/w/target/xtask/engine/dockerd.log` (no systemd here: not again at boot)",
+        "give the engine's network an address that stays",
     ]
     "#);
 }
@@ -207,6 +210,30 @@ fn a_machine_that_is_fine_is_not_touched() {
     assert!(
         planned(&fixture::rocky_9(), &fixture::no_engine(), &Wants::default()).unwrap().is_empty()
     );
+}
+
+#[test]
+fn the_bridge_of_an_engine_gets_an_address_that_stays() {
+    let kind = "/sys/class/net/docker0/addr_assign_type";
+    let fine = |kind_of: &str| {
+        let machine = fixture::debian_12().programs(&["/usr/bin/docker", "/usr/bin/mmdebstrap"]);
+        machine.programs(&["/usr/sbin/ip"]).file(kind, kind_of)
+    };
+    let text = script(&fine("1\n"), &fixture::fine(), &wants());
+    insta::assert_snapshot!(text, @r"
+    # give the engine's network an address that stays
+    sh -c 'test ! -e /sys/class/net/docker0 || grep -qx 3 /sys/class/net/docker0/addr_assign_type || /usr/sbin/ip link set dev docker0 address 02:42:ac:11:00:01'
+    ");
+    assert!(planned(&fine("3\n"), &fixture::fine(), &wants()).unwrap().is_empty());
+    // An engine elsewhere does not use it.
+    let elsewhere = fine("1\n").var("DOCKER_HOST", "tcp://far.example");
+    assert!(planned(&elsewhere, &fixture::fine(), &wants()).unwrap().is_empty());
+    let item = |kind_of: &str| {
+        let items = fine(kind_of).diagnosis(&fixture::fine()).items;
+        items.into_iter().find(|item| item.name == "engine network")
+    };
+    assert_eq!(item("1\n").unwrap().cure.as_deref(), Some("cargo xtask setup"));
+    assert_eq!(item("3\n"), None);
 }
 
 #[test]
@@ -338,14 +365,16 @@ fn sudo_stands_before_what_only_root_may_do() {
     # (with /w/target/xtask/apt/preferences)
     LC_ALL=C apt-get --config-file=/w/target/xtask/apt/apt.conf update
     # ask apt what the installation would change, and stop if that is not harmless
-    LC_ALL=C apt-get --config-file=/w/target/xtask/apt/apt.conf --simulate install docker-buildx/trixie docker-cli/trixie docker.io/trixie mmdebstrap
+    LC_ALL=C apt-get --config-file=/w/target/xtask/apt/apt.conf --simulate install docker-buildx/trixie docker-cli/trixie docker.io/trixie iproute2 mmdebstrap
     # write `/etc/docker/daemon.json`: images of every platform side by side
     # (with /w/target/xtask/engine/daemon.json)
     sudo -n install -D --mode=0644 /w/target/xtask/engine/daemon.json /etc/docker/daemon.json
-    # install docker-buildx/trixie, docker-cli/trixie, docker.io/trixie, mmdebstrap
-    sudo -n env DEBIAN_FRONTEND=noninteractive LC_ALL=C NEEDRESTART_SUSPEND=1 apt-get --config-file=/w/target/xtask/apt/apt.conf --yes --no-remove install docker-buildx/trixie docker-cli/trixie docker.io/trixie mmdebstrap
+    # install docker-buildx/trixie, docker-cli/trixie, docker.io/trixie, iproute2, mmdebstrap
+    sudo -n env DEBIAN_FRONTEND=noninteractive LC_ALL=C NEEDRESTART_SUSPEND=1 apt-get --config-file=/w/target/xtask/apt/apt.conf --yes --no-remove install docker-buildx/trixie docker-cli/trixie docker.io/trixie iproute2 mmdebstrap
     # start the engine, its log in `/w/target/xtask/engine/dockerd.log` (no systemd here: not again at boot)
     setsid sudo -n env PATH=/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin dockerd > /w/target/xtask/engine/dockerd.log 2>&1 &
+    # give the engine's network an address that stays
+    sudo -n sh -c 'test ! -e /sys/class/net/docker0 || grep -qx 3 /sys/class/net/docker0/addr_assign_type || ip link set dev docker0 address 02:42:ac:11:00:01'
     ");
 }
 
@@ -384,9 +413,10 @@ fn a_plan_is_carried_out_in_order() {
         ("apt-get", Captured::ok("Inst tini (0.19.0-1 Debian:13.1/stable [amd64])\n")),
         ("install", Captured::ok("")),
         ("docker version", Captured::ok("26.1.5")),
+        ("sh -c", Captured::ok("")),
     ]);
     let events = applied(&fixture::debian_12(), &exec).unwrap();
-    assert_eq!(events, ["fetch", "1 new", "ask", "write", "install", "start"]);
+    assert_eq!(events, ["fetch", "1 new", "ask", "write", "install", "start", "give"]);
 }
 
 #[test]
@@ -395,7 +425,7 @@ fn failures_of_apt_are_named_with_its_last_lines_and_a_hint() {
     let lock =
         "E: Could not get lock /var/lib/dpkg/lock-frontend. It is held by process 812 (apt-get)";
     insta::assert_snapshot!(applied(&fresh, &failing("--yes", lock)).unwrap_err(), @r"
-    another process is installing packages: `DEBIAN_FRONTEND=noninteractive LC_ALL=C NEEDRESTART_SUSPEND=1 apt-get --config-file=/w/target/xtask/apt/apt.conf --yes --no-remove install docker-buildx/trixie docker-cli/trixie docker.io/trixie mmdebstrap` said
+    another process is installing packages: `DEBIAN_FRONTEND=noninteractive LC_ALL=C NEEDRESTART_SUSPEND=1 apt-get --config-file=/w/target/xtask/apt/apt.conf --yes --no-remove install docker-buildx/trixie docker-cli/trixie docker.io/trixie iproute2 mmdebstrap` said
     E: Could not get lock /var/lib/dpkg/lock-frontend. It is held by process 812 (apt-get)
 
     hint: wait until it is done, then run the same command again; `fuser /var/lib/dpkg/lock-frontend` as root names it
@@ -439,10 +469,11 @@ fn without_privileges_nothing_is_run_and_the_commands_are_named() {
     insta::assert_snapshot!(applied(&machine, &exec).unwrap_err(), @r"
     neither root nor `sudo`; as root, these would do:
       LC_ALL=C apt-get --config-file=/w/target/xtask/apt/apt.conf update
-      LC_ALL=C apt-get --config-file=/w/target/xtask/apt/apt.conf --simulate install docker-buildx/trixie docker-cli/trixie docker.io/trixie mmdebstrap
+      LC_ALL=C apt-get --config-file=/w/target/xtask/apt/apt.conf --simulate install docker-buildx/trixie docker-cli/trixie docker.io/trixie iproute2 mmdebstrap
       install -D --mode=0644 /w/target/xtask/engine/daemon.json /etc/docker/daemon.json
-      DEBIAN_FRONTEND=noninteractive LC_ALL=C NEEDRESTART_SUSPEND=1 apt-get --config-file=/w/target/xtask/apt/apt.conf --yes --no-remove install docker-buildx/trixie docker-cli/trixie docker.io/trixie mmdebstrap
+      DEBIAN_FRONTEND=noninteractive LC_ALL=C NEEDRESTART_SUSPEND=1 apt-get --config-file=/w/target/xtask/apt/apt.conf --yes --no-remove install docker-buildx/trixie docker-cli/trixie docker.io/trixie iproute2 mmdebstrap
       PATH=/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin dockerd
+      sh -c 'test ! -e /sys/class/net/docker0 || grep -qx 3 /sys/class/net/docker0/addr_assign_type || ip link set dev docker0 address 02:42:ac:11:00:01'
 
     hint: ask who looks after this machine
     ");
