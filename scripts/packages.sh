@@ -114,6 +114,15 @@ pkg_install() {
     return "$pkg_status"
 }
 
+# pkg_no_pypy_compile: Debian's PyPy compiles its whole library when it is installed, which takes minutes under
+# emulation; what is needed of it is compiled in use.
+pkg_no_pypy_compile() {
+    if [ "$(pkg_family)" = apt ] && [ ! -L /usr/bin/pypy3compile ]; then
+        dpkg-divert --quiet --local --rename --add /usr/bin/pypy3compile
+        ln -s /bin/true /usr/bin/pypy3compile
+    fi
+}
+
 # pkg_candidate NAME: the version that would be installed; empty when there is none.
 pkg_candidate() {
     case $(pkg_family) in

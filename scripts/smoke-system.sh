@@ -7,11 +7,8 @@ here=$(dirname "$0")
 # shellcheck source=scripts/packages.sh
 . "$here/packages.sh"
 
-# Debian's PyPy compiles its whole library when it is installed, which takes minutes under emulation; what
-# is needed of it is compiled in use.
-if [ "$(pkg_family)" = apt ] && ls -d /opt/python/pp* >/dev/null 2>&1; then
-    dpkg-divert --quiet --local --rename --add /usr/bin/pypy3compile
-    ln -s /bin/true /usr/bin/pypy3compile
+if ls -d /opt/python/pp* >/dev/null 2>&1; then
+    pkg_no_pypy_compile
 fi
 
 # The list was written by the interpreter itself, one name a line after the key; there is
