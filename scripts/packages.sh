@@ -38,6 +38,7 @@ pkg_unlock() {
 pkg_apt() {
     if [ ! -f "$trust_dir/apt.conf" ]; then
         mkdir -p "$XTASK_CACHE/apt/archives/partial" "$XTASK_CACHE/apt/lists/partial"
+        pkg_no_bytecode
         {
             echo "Dir::Cache \"$XTASK_CACHE/apt\";"
             echo "Dir::Cache::Archives \"$XTASK_CACHE/apt/archives\";"
@@ -50,6 +51,7 @@ pkg_apt() {
             echo 'APT::Update::Error-Mode "any";'
             echo 'Dpkg::Use-Pty "false";'
             echo "Dpkg::Options { \"--log=$trust_dir/dpkg.log\"; };"
+            echo "DPkg::Path \"$trust_dir/bin:/usr/sbin:/usr/bin:/sbin:/bin\";"
             if [ -n "${XTASK_CA:-}" ]; then
                 echo "Acquire::https::CAInfo \"$XTASK_CA\";"
             fi
@@ -64,6 +66,52 @@ pkg_apt() {
     DEBIAN_FRONTEND=noninteractive "$pkg_command" -c "$trust_dir/apt.conf" "$@"
 }
 
+# pkg_no_bytecode: lays out what the scripts of Debian's packages find first. They compile all of
+# Python's library when it is installed, in each container anew, which takes longer under emulation
+# than all the rest. python3.N's own script asks dpkg for its files: it hears of none, and
+# pkg_bytecode does it. What else there is, and PyPy's library, is compiled in use.
+pkg_no_bytecode() {
+    mkdir -p "$trust_dir/bin"
+    printf '#!/bin/sh\nexit 0\n' >"$trust_dir/bin/py3compile"
+    ln -s py3compile "$trust_dir/bin/pypy3compile"
+    cat >"$trust_dir/bin/dpkg" <<EOF
+#!/bin/sh
+case "\$1 \${2:-}" in
+    "-L libpython3."*) echo "\$2" >>$trust_dir/bytecode ;;
+    *) exec /usr/bin/dpkg "\$@" ;;
+esac
+EOF
+    chmod +x "$trust_dir/bin/py3compile" "$trust_dir/bin/dpkg"
+}
+
+# pkg_bytecode: the bytecode of the packages that asked for it: from the cache, or compiled here, for
+# every container to come. It holds the dates of its sources, which are the package's own.
+pkg_bytecode() {
+    [ -f "$trust_dir/bytecode" ] || return 0
+    mkdir -p "$XTASK_CACHE/bytecode"
+    while read -r pkg_name; do
+        # shellcheck disable=SC2016 # dpkg-query's own variables
+        pkg_kept=$(dpkg-query --show --showformat='${Package}_${Version}_${Architecture}' "$pkg_name")
+        pkg_kept=$XTASK_CACHE/bytecode/$pkg_kept.tar
+        if [ ! -f "$pkg_kept" ]; then
+            pkg_python=${pkg_name#lib}
+            pkg_python=${pkg_python%%-*}
+            dpkg -L "$pkg_name" | grep "^/usr/lib/$pkg_python/.*\.py$" >"$trust_dir/sources"
+            xargs -P "$(nproc)" -n 50 "$pkg_python" -E -S "/usr/lib/$pkg_python/py_compile.py" \
+                <"$trust_dir/sources"
+            while read -r pkg_source; do
+                pkg_module=${pkg_source##*/}
+                ls "${pkg_source%/*}/__pycache__/${pkg_module%.py}".*.pyc
+            done <"$trust_dir/sources" >"$trust_dir/compiled"
+            tar -cf "$pkg_kept.$$" -T "$trust_dir/compiled" --absolute-names
+            mv "$pkg_kept.$$" "$pkg_kept"
+        else
+            tar -xf "$pkg_kept" --absolute-names
+        fi
+    done <"$trust_dir/bytecode"
+    rm "$trust_dir/bytecode"
+}
+
 pkg_dnf() {
     pkg_tool=dnf
     command -v dnf >/dev/null || pkg_tool=microdnf
@@ -76,18 +124,32 @@ pkg_dnf() {
     "$pkg_tool" -y "$@"
 }
 
-# pkg_refresh: brings the package lists up to date, once a step.
+# pkg_refresh: brings the package lists up to date; within an hour, those of another step are.
 pkg_refresh() {
     case $(pkg_family) in
         apt)
-            if [ ! -f "$trust_dir/apt-updated" ]; then
+            # Other sources in the same cache are other lists.
+            pkg_fresh=$XTASK_CACHE/apt/fresh-$(cat /etc/apt/sources.list /etc/apt/sources.list.d/* 2>/dev/null |
+                cksum | tr ' ' '-')
+            if [ -z "$(find "$pkg_fresh" -mmin -60 2>/dev/null)" ]; then
                 pkg_apt apt-get -q update
-                touch "$trust_dir/apt-updated"
+                touch "$pkg_fresh" "$trust_dir/apt-updated"
             fi
             ;;
         # dnf and apk look for themselves when they install.
         *) ;;
     esac
+}
+
+# pkg_apt_install NAME ...: once more with new lists where those at hand name what is gone.
+pkg_apt_install() {
+    pkg_refresh || return
+    if ! pkg_apt apt-get -q install --yes "$@"; then
+        [ ! -f "$trust_dir/apt-updated" ] || return 1
+        rm "$pkg_fresh"
+        echo "once more, with new package lists"
+        pkg_refresh && pkg_apt apt-get -q install --yes "$@"
+    fi
 }
 
 # pkg_install NAME ...: no upgrade of what is already there.
@@ -97,7 +159,7 @@ pkg_install() {
     pkg_status=0
     case $(pkg_family) in
         apt)
-            { pkg_refresh && pkg_apt apt-get -q install --yes "$@"; } || pkg_status=$?
+            { pkg_apt_install "$@" && pkg_bytecode; } || pkg_status=$?
             # dpkg and ldconfig leave dated logs and caches: noise in a layer.
             rm -rf /var/log/apt /var/log/dpkg.log /var/log/alternatives.log /var/cache/ldconfig/aux-cache
             ;;
@@ -112,15 +174,6 @@ pkg_install() {
     esac
     pkg_unlock
     return "$pkg_status"
-}
-
-# pkg_no_pypy_compile: Debian's PyPy compiles its whole library when it is installed, which takes minutes under
-# emulation; what is needed of it is compiled in use.
-pkg_no_pypy_compile() {
-    if [ "$(pkg_family)" = apt ] && [ ! -L /usr/bin/pypy3compile ]; then
-        dpkg-divert --quiet --local --rename --add /usr/bin/pypy3compile
-        ln -s /bin/true /usr/bin/pypy3compile
-    fi
 }
 
 # pkg_candidate NAME: the version that would be installed; empty when there is none.

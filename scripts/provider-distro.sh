@@ -63,9 +63,6 @@ case $family-$package in
     dnf-*) headers=$package-devel ;;
     apk-*) headers=$package-dev ;;
 esac
-if [ "$PY_KIND" = pypy ]; then
-    pkg_no_pypy_compile
-fi
 pkg_install "$package" "$headers" || refuse "installing $package and $headers failed"
 
 # The program has the name of the package everywhere but for free-threaded builds.

@@ -7,10 +7,6 @@ here=$(dirname "$0")
 # shellcheck source=scripts/packages.sh
 . "$here/packages.sh"
 
-if ls -d /opt/python/pp* >/dev/null 2>&1; then
-    pkg_no_pypy_compile
-fi
-
 # The list was written by the interpreter itself, one name a line after the key; there is
 # no Python here yet to read JSON with.
 # shellcheck disable=SC2046 # words on purpose

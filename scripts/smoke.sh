@@ -21,24 +21,24 @@ fi
 
 # The program itself and not our link to it, as a user would call it.
 "$(readlink -f "$1")" -m venv --without-pip /tmp/venv
-# The pinned pip, not the one an interpreter happens to carry. Dependencies come as wheels
-# only: there is no compiler here, and there shall be none.
-pip="/tmp/venv/bin/python /opt/toolchain/pip"
+# Dependencies come as wheels only: there is no compiler here, and there shall be none. uv fetches
+# them, in a tenth of the time that pip takes under emulation.
+set -- /opt/toolchain/bin/uv pip install --no-config --quiet --python /tmp/venv/bin/python --only-binary :all:
 if [ -n "${SMOKE_WITHOUT:-}" ]; then
     # The interpreter brings these itself, in another version than the wheel asks for.
     echo "without $SMOKE_WITHOUT, which the wheel requires"
     # shellcheck disable=SC2086 # words
-    PYTHONPATH=/opt/toolchain /tmp/venv/bin/python -B "$here/smoke-requirements.py" "$wheel" $SMOKE_WITHOUT \
+    PYTHONPATH=$(pip_home) /tmp/venv/bin/python "$here/smoke-requirements.py" "$wheel" $SMOKE_WITHOUT \
         >/tmp/requirements.txt
-    # shellcheck disable=SC2086 # two words
-    $pip install --no-compile --no-deps "$wheel"
-    # shellcheck disable=SC2086 # two words
-    $pip install --no-compile --only-binary :all: --requirement /tmp/requirements.txt
+    "$@" --requirement /tmp/requirements.txt
 else
-    # shellcheck disable=SC2086 # two words
-    $pip install --no-compile --only-binary :all: "$wheel"
+    "$@" "$wheel"
 fi
-PIP_VERSION=$($pip --version | cut -d' ' -f2)
-export PIP_VERSION
+# The wheel itself is installed by the users' pip: the pinned one, not the one that an interpreter
+# happens to carry.
+/tmp/venv/bin/python "$(pip_home)/pip" install --no-compile --no-index --no-deps --force-reinstall "$wheel"
+set -- /opt/toolchain/pip-*.dist-info
+PIP_VERSION=${1##*/pip-}
+export PIP_VERSION="${PIP_VERSION%.dist-info}"
 cd /tmp
 /tmp/venv/bin/python -I "$here/smoke.py" "$wheel" /smoke

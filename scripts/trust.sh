@@ -149,3 +149,16 @@ fi
 redact() {
     sed 's#://[^/@ ]*@#://****@#g'
 }
+
+# pip_home: the folder of the pinned pip, in the cache: its bytecode can stay there, which a read-only
+# /opt/toolchain cannot hold. An emulated pip spends most of its time on compiling itself otherwise.
+pip_home() {
+    pip_kept=$XTASK_CACHE/pip-home-$(cat /opt/toolchain/pip-*.dist-info/RECORD | cksum | tr ' ' '-')
+    if [ ! -d "$pip_kept" ]; then
+        mkdir -p "$pip_kept.$$"
+        cp -R /opt/toolchain/pip /opt/toolchain/pip-*.dist-info "$pip_kept.$$"
+        # Another step may have been faster.
+        mv -T "$pip_kept.$$" "$pip_kept" 2>/dev/null || rm -rf "$pip_kept.$$"
+    fi
+    echo "$pip_kept"
+}

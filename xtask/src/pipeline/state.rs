@@ -28,7 +28,7 @@ pub const STATES: [State; 9] = [
         "fetch-sdist",
         "base",
         "files-source",
-        "PYTHONPATH=/opt/toolchain python3 -B /xtask/fetch-sdist.py \"$SDIST\" \"$SDIST_SHA256\" /tmp/source",
+        "PYTHONPATH=/opt/toolchain python3 /xtask/fetch-sdist.py \"$SDIST\" \"$SDIST_SHA256\" /tmp/source",
     ),
     state("take-local", "base", "files-source", "python3 -B /xtask/take-local.py"),
     BUILDER,
