@@ -51,12 +51,20 @@ failed() {
     return 1
 }
 
+# tell: says every minute how far the compiler is; minutes without a word look like a hang.
+tell() {
+    while sleep 60; do
+        echo "xtask: $PY_ID: $(find "$tree" -name '*.o' | wc -l) files are compiled"
+    done
+}
+
 # compile ARGUMENT...: configures with these, compiles and installs.
 compile() {
     rm -rf "$tree" "$PY_HOME"
     mkdir -p "$tree"
     tar -xf "$archive/archive" -C "$tree" --strip-components=1 >"$log" 2>&1 || failed unpacking || return
     cd "$tree" || return
+    echo "xtask: $PY_ID is compiled from source, which takes minutes"
     began=$(date +%s)
     "$shell" ./configure -q "$@" >"$log" 2>&1 || failed configure || return
     configured=$(date +%s)
@@ -65,7 +73,12 @@ compile() {
         options=$(sed -n 's,^SHELL=[[:blank:]]*/bin/sh,,p' Makefile)
         set -- SHELL="$shell$options" INSTALL="$acc_native/bin/install -c" MKDIR_P="$acc_native/bin/mkdir -p"
     fi
-    make -s -j"$(nproc)" "$@" OPT="-DNDEBUG -fwrapv -O2" >"$log" 2>&1 || failed make || return
+    tell &
+    teller=$!
+    compiled=0
+    make -s -j"$(nproc)" "$@" OPT="-DNDEBUG -fwrapv -O2" >"$log" 2>&1 || compiled=$?
+    kill "$teller"
+    [ "$compiled" = 0 ] || failed make || return
     # The bytecode would be three quarters of the layer, and what is needed of it is made
     # in use. The step cannot be switched off, only turned into nothing.
     make -s install "$@" COMPILEALL_OPTS=--help >"$log" 2>&1 || failed "make install" || return

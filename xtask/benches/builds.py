@@ -44,7 +44,10 @@ class Workspace:
             line = f'name = "{target}"\n'
             toml = toml.replace(line, f"{line}pythons = {json.dumps(own)}\n")
         (self.root / "wheels.toml").write_text(toml)
-        self.interpreter = (self.root / "scripts/interpreter.sh").read_text()
+        # What each step runs, from the interpreters on: a changed one alone would leave the smoke test cached
+        # where the interpreter comes out as it was.
+        steps = ("interpreter.sh", "build.sh", "smoke-system.sh", "smoke.sh")
+        self.scripts = {self.root / "scripts" / name: (self.root / "scripts" / name).read_text() for name in steps}
 
     def call(self, *words):
         """Runs xtask; wall and processor seconds."""
@@ -60,8 +63,8 @@ class Workspace:
 
     def anew(self):
         """Everything from the interpreters on counts as changed."""
-        text = f"{self.interpreter}# {time.time_ns()}\n"
-        (self.root / "scripts/interpreter.sh").write_text(text)
+        for path, text in self.scripts.items():
+            path.write_text(f"{text}# {time.time_ns()}\n")
 
     def compiling(self, slug):
         """The seconds that configuring and compiling the interpreter took."""

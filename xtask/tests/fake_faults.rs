@@ -99,6 +99,25 @@ fn an_engine_that_is_killed_in_the_middle_costs_no_wheel_that_is_there() {
 }
 
 #[test]
+fn a_wheel_of_two_versions_of_the_recipes_is_not_kept() {
+    let w = Workspace::new();
+    let script = w.root.join("scripts/build.sh");
+    let export = r#"mkdir -p "$dest"; case $target in
+        smoke) echo '{}' >"$dest/smoke.json" ;; *) cp "$FAKE"/export/* "$dest/" ;; esac"#;
+    for target in ["wheel-builder", "smoke"] {
+        fs_err::create_dir_all(script.parent().unwrap()).unwrap();
+        fs_err::write(&script, "").unwrap();
+        w.on("bake", &format!("{export}; [ $target != {target} ] || echo '# edited' >>{script}"));
+        let ran =
+            w.run(&WHEELS).code(1).says(&["changed while this job ran", "hint: run the same"]);
+        assert!(ran.stdout.contains("0 of 1 wheels"), "{}", ran.stdout);
+        assert!(!w.dist().iter().any(|name| name.contains(".whl")), "{:?}", w.dist());
+    }
+    w.as_usual("bake");
+    w.run(&WHEELS).code(0);
+}
+
+#[test]
 fn a_second_run_waits_for_the_first_and_then_finds_its_wheels() {
     let w = Workspace::new();
     let slow = r#"touch "$FAKE/began"; sleep 1; mkdir -p "$dest"; case $target in

@@ -36,6 +36,8 @@ pub struct Asked {
     pub folders: BTreeMap<String, Vec<Interpreter>>,
     /// The folders whose wheels are not published, and may be called as others are.
     pub unpublished: BTreeSet<String>,
+    /// The folders that hosted CI does not make: nobody misses them where they are not.
+    pub optional: BTreeSet<String>,
     /// Name and version of the project, where they are known.
     pub project: Option<(String, String)>,
 }

@@ -52,10 +52,16 @@ impl Workspace {
             Some(dir) => dir,
             None => Utf8PathBuf::try_from(std::env::current_dir()?)?,
         };
-        let root = start
-            .ancestors()
-            .find(|dir| dir.join("wheels.toml").is_file())
-            .with_context(|| format!("there is no wheels.toml in `{start}` or above it"))?;
+        let root =
+            start.ancestors().find(|dir| dir.join("wheels.toml").is_file()).with_context(|| {
+                // cargo names the folder of xtask itself, which nobody expects a wheels.toml in.
+                let shown = if start.ends_with("xtask") { start.parent() } else { None };
+                format!(
+                    "there is no wheels.toml in `{}` or above it\n\n\
+                     hint: it says what is built; README.md shows one",
+                    shown.unwrap_or(&start)
+                )
+            })?;
         let work = root.join("target/xtask");
         Ok(Self { root: root.to_owned(), work, dist: root.join("dist") })
     }

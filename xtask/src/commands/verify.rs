@@ -60,6 +60,7 @@ fn narrowed(mut asked: Asked, only: &[String]) -> anyhow::Result<Asked> {
         anyhow::bail!("`--only {other}` is no folder of wheels.toml ({})", known.join(", "));
     }
     asked.folders.retain(|name, _| only.contains(name));
+    asked.optional.clear();
     Ok(asked)
 }
 

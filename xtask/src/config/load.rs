@@ -117,7 +117,29 @@ pub fn load_committed(root: &Utf8Path) -> Result<Config, ConfigError> {
 }
 
 fn toml_error(file: &str, error: &impl ToString) -> ConfigError {
-    ConfigError::Toml { file: file.into(), error: error.to_string().trim_end().to_owned() }
+    let said = error.to_string().trim_end().to_owned();
+    let hint = wrong_type(&said).map(|hint| format!("\n\nhint: {hint}"));
+    let error = said + hint.as_deref().unwrap_or_default();
+    ConfigError::Toml { file: file.into(), error }
+}
+
+/// How a value of the wrong type is written, where serde's words (`invalid type: floating point
+/// `2.36`, expected a string`) tell it.
+fn wrong_type(error: &str) -> Option<String> {
+    let (found, expected) =
+        error.split_once("invalid type: ")?.1.lines().next()?.split_once(", expected ")?;
+    let value = found.split_once(['`', '"'])?.1.trim_end_matches(['`', '"']);
+    if expected.starts_with("a sequence") {
+        return Some(format!("write a list: [\"{value}\"]"));
+    }
+    let is_number = found.starts_with("integer") || found.starts_with("floating point");
+    match expected {
+        "a boolean" => Some("write true or false, without quotes".to_owned()),
+        _ if expected.contains("string") || (is_number && !expected.contains("integer")) => {
+            Some(format!("write it in quotes: \"{value}\""))
+        }
+        _ => None,
+    }
 }
 
 /// Lays `local` over `main`, table by table; `[[target]]` entries are matched by their name.

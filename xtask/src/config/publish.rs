@@ -60,18 +60,20 @@ impl Config {
         self.named(&self.publish.targets, self.ci_targets())
     }
 
-    /// The folders below `dist/` whose wheels are published.
-    pub fn published_folders(&self) -> BTreeSet<String> {
-        let targets = self.published_targets().into_iter();
-        targets.flat_map(|target| target.platforms.iter().map(|it| target.folder(it))).collect()
-    }
-
     /// The folders below `dist/` of targets that are not published.
     pub fn unpublished_folders(&self) -> BTreeSet<String> {
-        let all = self.targets.iter();
-        let all = all.flat_map(|target| target.platforms.iter().map(|it| target.folder(it)));
-        let published = self.published_folders();
-        all.filter(|folder| !published.contains(folder)).collect()
+        self.folders_without(&self.published_targets())
+    }
+
+    /// The folders below `dist/` of targets that hosted CI does not build.
+    pub fn folders_beside_ci(&self) -> BTreeSet<String> {
+        self.folders_without(&self.ci_targets())
+    }
+
+    fn folders_without(&self, targets: &[&Target]) -> BTreeSet<String> {
+        let others = self.targets.iter();
+        let others = others.filter(|one| !targets.iter().any(|target| target.name == one.name));
+        others.flat_map(|target| target.platforms.iter().map(|it| target.folder(it))).collect()
     }
 
     /// The targets that `words` name, in the order of the words; `default` where there is no word.

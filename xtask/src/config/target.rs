@@ -46,14 +46,19 @@ impl Target {
 pub enum TargetError {
     /// The word is no image reference and no target's name.
     #[error(
-        "`{word}` is neither a target of wheels.toml ({known}) nor an image reference\n\n\
-         hint: images are written like `debian:12`, platforms like `linux/amd64`"
+        "`{word}` is neither a target of wheels.toml ({known}) nor an image reference\n\nhint: {}",
+        .meant.as_ref().map_or_else(
+            || "images are written like `debian:12`, platforms like `linux/amd64`".to_owned(),
+            |meant| format!("did you mean `{meant}`?"),
+        )
     )]
     NotAnImage {
         /// What was typed.
         word: String,
         /// The targets there are.
         known: String,
+        /// What may have been meant: a platform by its machine alone, or a target with a slip.
+        meant: Option<String>,
     },
     /// The word is nearly the name of a target's image.
     #[error(
@@ -78,7 +83,8 @@ pub fn find_target(config: &Config, word: &str) -> Result<Target, TargetError> {
     }
     if !is_image_reference(word) {
         let known: Vec<_> = config.targets.iter().map(|t| image_name(&t.image).known).collect();
-        return Err(TargetError::NotAnImage { word: word.to_owned(), known: known.join(", ") });
+        let (word, known) = (word.to_owned(), known.join(", "));
+        return Err(TargetError::NotAnImage { meant: meant(config, &word), word, known });
     }
     if let Some(meant) = misspelt(config, word) {
         return Err(TargetError::Misspelt { word: word.to_owned(), meant });
@@ -94,6 +100,21 @@ pub fn find_target(config: &Config, word: &str) -> Result<Target, TargetError> {
         digest: BTreeMap::new(),
         bootstrap: None,
     })
+}
+
+/// What a word may mean that is no target and no image: `arm64` or `aarch64`, `debain12`.
+fn meant(config: &Config, word: &str) -> Option<String> {
+    let arch = match word {
+        "x86_64" => "amd64",
+        "aarch64" => "arm64",
+        other => other,
+    };
+    if let Ok(platform) = format!("linux/{arch}").parse::<Platform>() {
+        return Some(platform.to_string());
+    }
+    let distance = |target: &&Target| strsim::damerau_levenshtein(&target.name, word);
+    let near = config.targets.iter().min_by_key(distance)?;
+    (distance(&near) <= 2).then(|| image_name(&near.image).known)
 }
 
 /// The target whose image's name, without the tag, `word` has but for a slip of the finger.

@@ -57,6 +57,21 @@ fn what_is_wrong_is_named_with_its_line() {
 }
 
 #[test]
+fn a_value_of_the_wrong_type_is_answered_with_how_it_is_written() {
+    for (from, to, cure) in [
+        ("\"2.36\"", "2.36", "hint: write it in quotes: \"2.36\""),
+        ("[\"cp311\"]", "\"cp311\"", "hint: write a list: [\"cp311\"]"),
+        ("[\"linux/amd64\"]", "\"linux/amd64\"", "hint: write a list: [\"linux/amd64\"]"),
+        ("\"debian12\"", "12", "hint: write it in quotes: \"12\""),
+    ] {
+        let said = error(from, to);
+        assert!(said.ends_with(cure), "{to}: {said}");
+    }
+    let said = error("glibc", "publish = \"yes\"\nglibc");
+    assert!(!said.contains("in quotes"), "{said}");
+}
+
+#[test]
 fn a_source_outside_the_repository_is_refused() {
     let sdist = "sdist = \"autobahn==26.10.2\"\n";
     let hash = GOOD.lines().nth(2).unwrap();

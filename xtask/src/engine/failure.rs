@@ -10,8 +10,9 @@ pub enum EngineError {
     /// The engine does not answer.
     #[error(
         "the container engine does not answer: {said}\n\n\
-         hint: `cargo xtask setup` installs and starts what is missing, `cargo xtask doctor` says \
-         what there is"
+         hint: `cargo xtask setup` installs and starts what is missing on this machine, `cargo xtask \
+         doctor` says what there is; an engine that `--engine-host`, `DOCKER_HOST` or a context names \
+         has to be started where it is"
     )]
     Gone {
         /// What its client said.
@@ -127,6 +128,12 @@ pub(super) fn diagnose(status: &str, step: Option<FailedStep>, said: &[String]) 
             let hint = advice(&step);
             EngineError::Step { step: Box::new(step), hint }
         }
+        None if last.contains("no builder ") && last.contains(" found") => {
+            EngineError::Unusable(format!(
+                "{last}\n\nhint: `docker buildx ls` lists those that there are; without `--builder` the \
+                 engine's own builds"
+            ))
+        }
         None => EngineError::Client { status: status.to_owned(), said: last },
     }
 }
@@ -179,6 +186,13 @@ mod tests {
         let error = diagnose("1", None, &said.map(str::to_owned));
         assert!(matches!(error, EngineError::Gone { .. }), "{error}");
         assert!(error.ends_run());
+    }
+
+    #[test]
+    fn a_builder_that_there_is_not_is_answered_with_those_that_there_are() {
+        let error = diagnose("1", None, &["ERROR: no builder \"nosuch\" found".to_owned()]);
+        assert!(error.to_string().contains("docker buildx ls"), "{error}");
+        assert!(matches!(diagnose("1", None, &[]), EngineError::Client { .. }));
     }
 
     #[test]

@@ -10,6 +10,7 @@ use thiserror::Error;
 use super::accelerate::Accelerate;
 use crate::audit::Settings;
 use crate::config::Config;
+use crate::digest;
 use crate::engine::host::{HostSettings, SECRET_LIMIT, ThisHost};
 use crate::engine::prebuilt::Finder;
 use crate::engine::{Engine, EngineError};
@@ -31,6 +32,10 @@ pub struct Context<'a> {
     pub committing: Mutex<()>,
     /// xtask's own folder, `target/xtask`.
     pub work: Utf8PathBuf,
+    /// The repository.
+    pub root: Utf8PathBuf,
+    /// SHA-256 of Dockerfile, bake file and scripts, as they were when the run was planned.
+    pub recipes: String,
     /// Looks for base images that were built beforehand.
     pub prebuilt: Finder,
     /// Where the source comes from.
@@ -45,6 +50,25 @@ pub struct Context<'a> {
     pub smoke: bool,
     /// Whether native compilers may do an emulated compiler's work.
     pub accelerate: Accelerate,
+}
+
+impl Context<'_> {
+    /// Fails where the recipes are no longer those that the run was planned for. Each call of the
+    /// engine reads them anew: what was made of two versions of them would stand for neither.
+    ///
+    /// # Errors
+    /// [`PipelineError::Recipes`]; also when they cannot be read.
+    pub fn same_recipes(&self) -> Result<(), PipelineError> {
+        if recipes(&self.root)? == self.recipes { Ok(()) } else { Err(PipelineError::Recipes) }
+    }
+}
+
+/// SHA-256 of the Dockerfile, the bake file and the scripts of the repository `root`.
+///
+/// # Errors
+/// When one of them cannot be read.
+pub(super) fn recipes(root: &Utf8Path) -> std::io::Result<String> {
+    digest::of_folders(root, &["docker", "scripts"])
 }
 
 /// Why a job gave no wheel.
@@ -62,6 +86,13 @@ pub enum PipelineError {
     /// What the build left is not what was asked for.
     #[error("{0}")]
     Wrong(String),
+    /// `docker/` or `scripts/` changed meanwhile.
+    #[error(
+        "`docker/` or `scripts/` changed while this job ran, so that its wheel would be made of two \
+         versions of them; it was thrown away\n\n\
+         hint: run the same command again; steps that no change touches come from the engine's cache"
+    )]
+    Recipes,
     /// The audit found errors.
     #[error("the audit refuses `{file}`:\n{findings}")]
     Audit {

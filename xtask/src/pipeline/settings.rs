@@ -43,7 +43,8 @@ pub fn asked(config: &Config) -> Asked {
         Source::Sdist { name, version, .. } => Some((name.clone(), version.clone())),
         Source::Path { .. } => None,
     };
-    Asked { folders, unpublished: config.unpublished_folders(), project }
+    let (unpublished, optional) = (config.unpublished_folders(), config.folders_beside_ci());
+    Asked { folders, unpublished, optional, project }
 }
 
 fn known(each: &RuleOverride) -> Result<Override, UnknownRule> {

@@ -84,7 +84,7 @@ pub fn prepare(
 pub fn inputs(config: &Config, root: &Utf8Path, source: &PreparedSource) -> io::Result<Inputs> {
     let requirements = config.build.requirements.as_ref();
     Ok(Inputs {
-        recipes: digest::of_folders(root, &["docker", "scripts"])?,
+        recipes: super::env::recipes(root)?,
         requirements: requirements
             .map(|path| {
                 digest::of_file(&root.join(path)).map_err(|error| {

@@ -98,8 +98,15 @@ fn wrong_words_are_named_with_their_cure() {
     insta::assert_snapshot!(message(&["debain12"], &[]), @r"
     `debain12` is neither a target of wheels.toml (debian:12, rockylinux:9) nor an image reference
 
-    hint: images are written like `debian:12`, platforms like `linux/amd64`
+    hint: did you mean `debian:12`?
     ");
+    for (word, meant) in [
+        ("amd64", "did you mean `linux/amd64`?"),
+        ("aarch64", "did you mean `linux/arm64`?"),
+        ("everything", "images are written like `debian:12`, platforms like `linux/amd64`"),
+    ] {
+        assert!(message(&["debian:12", word], &[]).ends_with(meant), "{word}");
+    }
     insta::assert_snapshot!(message(&["debian:12", "linux/amd46"], &[]), @"`linux/amd46` is no platform that can be built for (known: linux/amd64, linux/arm64, linux/386, linux/arm, linux/ppc64le, linux/s390x, linux/riscv64)");
     insta::assert_snapshot!(message(&["linux/amd64"], &[]), @r"
     no target was named (wheels.toml has debian:12, rockylinux:9)

@@ -70,6 +70,10 @@ fn what_was_asked_for_has_to_be_there() {
     let absent = judged(&wheels, Some(more), true);
     assert_eq!(told(&absent), [("SET002", Severity::Warning, "dist")]);
     assert!(absent[0].message.contains("1 have no wheel: `rocky9-arm64`"), "{}", absent[0].message);
+    let mut elsewhere = asked(&["cp311"]);
+    elsewhere.folders.insert("rocky9-arm64".to_owned(), Vec::new());
+    elsewhere.optional.insert("rocky9-arm64".to_owned());
+    assert_eq!(judged(&wheels, Some(elsewhere), true), [], "CI does not build it");
     let abi3 = Fixture::new("pkg-1.0-cp311-abi3-manylinux_2_36_x86_64.whl");
     assert_eq!(
         judged(&[(HERE, abi3)], Some(asked(&["cp311", "cp312"])), true),

@@ -148,6 +148,7 @@ struct Session {
     settings: Settings,
     plan: Plan,
     source: PreparedSource,
+    recipes: String,
     store: Store,
     /// None for a dry run, which changes nothing.
     _lock: Option<Lock>,
@@ -175,7 +176,7 @@ impl Session {
         if lock.is_some() && store.recover()? {
             report::note("finished what an earlier run was killed in");
         }
-        Ok(Self { config, settings, plan, source, store, _lock: lock })
+        Ok(Self { config, settings, plan, source, recipes: inputs.recipes, store, _lock: lock })
     }
 
     fn context<'a>(
@@ -191,6 +192,8 @@ impl Session {
             store: &self.store,
             committing: Mutex::new(()),
             work: workspace.work.clone(),
+            root: workspace.root.clone(),
+            recipes: self.recipes.clone(),
             prebuilt: Finder::new(self.config.base_images.repository.as_deref()),
             source: &self.source,
             keys: self.plan.jobs.iter().map(|job| job.key.clone()).collect(),

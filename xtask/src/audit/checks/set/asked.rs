@@ -21,7 +21,9 @@ pub(super) fn find(
     let mut absent = BTreeSet::new();
     for (folder, interpreters) in &asked.folders {
         let Some(wheels) = folders.get(folder.as_str()) else {
-            absent.insert(folder);
+            if !asked.optional.contains(folder) {
+                absent.insert(folder);
+            }
             continue;
         };
         let tags: Vec<_> = wheels.iter().flat_map(|wheel| wheel.name.tags.expand()).collect();
@@ -39,7 +41,8 @@ pub(super) fn find(
         }
     }
     if !absent.is_empty() {
-        let (absent, all): (Vec<_>, _) = (absent.into_iter().collect(), asked.folders.len());
+        let absent: Vec<_> = absent.into_iter().collect();
+        let all = asked.folders.keys().filter(|folder| !asked.optional.contains(*folder)).count();
         let message = format!(
             "of the {all} targets and platforms of wheels.toml {} have no wheel: {}",
             absent.len(),
