@@ -129,6 +129,11 @@ pub(super) fn failure(error: &PipelineError, log: Utf8PathBuf) -> Failure {
     if matches!(engine, Some(EngineError::Exec(ExecError::Stopped))) {
         return Failure::left_out("stopped: an earlier failure ended the run", log);
     }
+    if matches!(engine, Some(EngineError::Exec(ExecError::Interrupted))) {
+        // Nothing failed: whoever pressed the keys knows why there is no wheel.
+        let stopped = Failure::left_out(&error.to_string(), log);
+        return Failure { could_not_run: true, ends_run: true, ..stopped };
+    }
     let full = disk_full(error);
     let message = match &full {
         Some(said) => format!("the disk is full: {said}"),

@@ -25,7 +25,10 @@ fn row(job: &JobReport) -> Vec<String> {
     let (facts, outcome) = match &job.outcome {
         Outcome::Built { wheel } => (wheel_cells(wheel, &job.interpreter), "built"),
         Outcome::Unchanged { wheel } => (wheel_cells(wheel, &job.interpreter), "unchanged"),
-        Outcome::Failed(_) => (["-", "-", "-", "-"].map(str::to_owned), "FAILED"),
+        Outcome::Failed(failure) => {
+            let word = if failure.consequence { "stopped" } else { "FAILED" };
+            (["-", "-", "-", "-"].map(str::to_owned), word)
+        }
     };
     let verdict = match job.warnings {
         None => "-".to_owned(),
