@@ -24,7 +24,8 @@ if [ -n "${BUILD_REQUIREMENTS:-}" ]; then
     fi
     set -- "$@" --build-constraints "$constraints" --require-hashes
 fi
-uv build "$@" "$tree"
+# shellcheck disable=SC2086 # an option, or none
+uv build ${XTASK_NO_INDEX:-} "$@" "$tree"
 
 # Complete wheels only: the folder of the results never holds half a file.
 mv "/build/dist-$id"/*.whl "$XTASK_DIST/"

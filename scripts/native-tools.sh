@@ -33,7 +33,9 @@ case $TARGETARCH in
 esac
 [ "$(pkg_family)" = apt ] || refuse "this distribution has no cross compilers"
 package=g++-$(echo "$triple" | tr _ -)
+pkg_lock
 pkg_refresh
+pkg_unlock
 [ -n "$(pkg_candidate "$package")" ] ||
     refuse "the release has no package $package for linux/$BUILDARCH"
 pkg_install "$package" make
@@ -108,5 +110,7 @@ version() {
     echo "assembler=$(version "$triple-as")"
     echo "linker=$(version "$triple-ld")"
     echo "machine=$("$triple-gcc" -dumpmachine)"
+    # The versions do not tell every change.
+    echo "programs=$(cat "$native"/compiler/* "$native"/lib/* "$native/ld" | cksum)"
     echo "platform=linux/$BUILDARCH"
 } | tee "$native/versions"

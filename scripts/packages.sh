@@ -85,7 +85,8 @@ EOF
 }
 
 # pkg_bytecode: the bytecode of the packages that asked for it: from the cache, or compiled here, for
-# every container to come. It holds the dates of its sources, which are the package's own.
+# every container to come. It holds the dates of its sources, which are the package's own. Its only
+# failure is to be slow.
 pkg_bytecode() {
     [ -f "$trust_dir/bytecode" ] || return 0
     mkdir -p "$XTASK_CACHE/bytecode"
@@ -93,20 +94,25 @@ pkg_bytecode() {
         # shellcheck disable=SC2016 # dpkg-query's own variables
         pkg_kept=$(dpkg-query --show --showformat='${Package}_${Version}_${Architecture}' "$pkg_name")
         pkg_kept=$XTASK_CACHE/bytecode/$pkg_kept.tar
-        if [ ! -f "$pkg_kept" ]; then
-            pkg_python=${pkg_name#lib}
-            pkg_python=${pkg_python%%-*}
-            dpkg -L "$pkg_name" | grep "^/usr/lib/$pkg_python/.*\.py$" >"$trust_dir/sources"
-            xargs -P "$(nproc)" -n 50 "$pkg_python" -E -S "/usr/lib/$pkg_python/py_compile.py" \
-                <"$trust_dir/sources"
-            while read -r pkg_source; do
-                pkg_module=${pkg_source##*/}
-                ls "${pkg_source%/*}/__pycache__/${pkg_module%.py}".*.pyc
-            done <"$trust_dir/sources" >"$trust_dir/compiled"
-            tar -cf "$pkg_kept.$$" -T "$trust_dir/compiled" --absolute-names
-            mv "$pkg_kept.$$" "$pkg_kept"
+        if [ -f "$pkg_kept" ] && tar -xf "$pkg_kept" --absolute-names; then
+            continue
+        fi
+        # Not there, or damaged. The compiler replaces whole files, and without bytecode all works too.
+        rm -f "$pkg_kept"
+        pkg_python=${pkg_name#lib}
+        pkg_python=${pkg_python%%-*}
+        dpkg -L "$pkg_name" | grep "^/usr/lib/$pkg_python/.*\.py$" >"$trust_dir/sources"
+        xargs -P "$(nproc)" -n 50 "$pkg_python" -E -S "/usr/lib/$pkg_python/py_compile.py" \
+            <"$trust_dir/sources" || continue
+        while read -r pkg_source; do
+            pkg_module=${pkg_source##*/}
+            ls "${pkg_source%/*}/__pycache__/${pkg_module%.py}".*.pyc
+        done <"$trust_dir/sources" >"$trust_dir/compiled"
+        # Under the lock of the package manager: nobody else writes it.
+        if tar -cf "$pkg_kept.new" -T "$trust_dir/compiled" --absolute-names; then
+            mv "$pkg_kept.new" "$pkg_kept"
         else
-            tar -xf "$pkg_kept" --absolute-names
+            rm -f "$pkg_kept.new"
         fi
     done <"$trust_dir/bytecode"
     rm "$trust_dir/bytecode"
@@ -132,11 +138,21 @@ pkg_refresh() {
             pkg_fresh=$XTASK_CACHE/apt/fresh-$(cat /etc/apt/sources.list /etc/apt/sources.list.d/* 2>/dev/null |
                 cksum | tr ' ' '-')
             if [ -z "$(find "$pkg_fresh" -mmin -60 2>/dev/null)" ]; then
-                pkg_apt apt-get -q update
+                # Those of other sources vanish with an update.
+                rm -f "$XTASK_CACHE"/apt/fresh-*
+                pkg_apt apt-get -q update || return
                 touch "$pkg_fresh" "$trust_dir/apt-updated"
             fi
             ;;
-        # dnf and apk look for themselves when they install.
+        # `apk policy` knows what is in the cache, and fetches nothing.
+        apk)
+            if [ ! -f "$trust_dir/apk-updated" ]; then
+                mkdir -p "$XTASK_CACHE/apk"
+                apk update --quiet --cache-dir "$XTASK_CACHE/apk" || return
+                touch "$trust_dir/apk-updated"
+            fi
+            ;;
+        # dnf looks for itself.
         *) ;;
     esac
 }
@@ -146,7 +162,7 @@ pkg_apt_install() {
     pkg_refresh || return
     if ! pkg_apt apt-get -q install --yes "$@"; then
         [ ! -f "$trust_dir/apt-updated" ] || return 1
-        rm "$pkg_fresh"
+        rm -f "$pkg_fresh"
         echo "once more, with new package lists"
         pkg_refresh && pkg_apt apt-get -q install --yes "$@"
     fi

@@ -15,7 +15,7 @@ refuse() {
 family=$(pkg_family)
 # shellcheck source=/dev/null
 name=$(. /etc/os-release && echo "${PRETTY_NAME:-this distribution}")
-if [ "$family" = apt ]; then
+if [ "$family" != dnf ]; then
     # Another step may write the same cache.
     pkg_lock
     pkg_refresh || refuse "the package lists of $name cannot be fetched"

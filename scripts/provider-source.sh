@@ -53,7 +53,8 @@ failed() {
 
 # tell: says every minute how far the compiler is; minutes without a word look like a hang.
 tell() {
-    while sleep 60; do
+    # What outlives its end for a moment keeps no pipe open.
+    while sleep 60 >/dev/null 2>&1; do
         echo "xtask: $PY_ID: $(find "$tree" -name '*.o' | wc -l) files are compiled"
     done
 }

@@ -23,20 +23,26 @@ fi
 "$(readlink -f "$1")" -m venv --without-pip /tmp/venv
 # Dependencies come as wheels only: there is no compiler here, and there shall be none. uv fetches
 # them, in a tenth of the time that pip takes under emulation.
-set -- /opt/toolchain/bin/uv pip install --no-config --quiet --python /tmp/venv/bin/python --only-binary :all:
+pip_dir=$(pip_home)
+# shellcheck disable=SC2086 # words
+PYTHONPATH=$pip_dir /tmp/venv/bin/python "$here/smoke-requirements.py" "$wheel" ${SMOKE_WITHOUT:-} \
+    >/tmp/requirements.txt
+# shellcheck disable=SC2086 # an option, or none
+if ! /opt/toolchain/bin/uv pip install --no-config --quiet ${XTASK_NO_INDEX:-} \
+    --python /tmp/venv/bin/python --only-binary :all: --requirement /tmp/requirements.txt; then
+    # It does not see what PyPy brings outside of the environment, and some indexes refuse it.
+    echo "uv could not, pip is asked"
+    /tmp/venv/bin/python "$pip_dir/pip" install --no-compile --only-binary :all: --requirement /tmp/requirements.txt
+fi
+# The wheel itself is installed by the users' pip, which has to find every requirement met: the pinned
+# one, not the one that an interpreter happens to carry.
+set -- --no-compile --no-index
 if [ -n "${SMOKE_WITHOUT:-}" ]; then
     # The interpreter brings these itself, in another version than the wheel asks for.
     echo "without $SMOKE_WITHOUT, which the wheel requires"
-    # shellcheck disable=SC2086 # words
-    PYTHONPATH=$(pip_home) /tmp/venv/bin/python "$here/smoke-requirements.py" "$wheel" $SMOKE_WITHOUT \
-        >/tmp/requirements.txt
-    "$@" --requirement /tmp/requirements.txt
-else
-    "$@" "$wheel"
+    set -- "$@" --no-deps
 fi
-# The wheel itself is installed by the users' pip: the pinned one, not the one that an interpreter
-# happens to carry.
-/tmp/venv/bin/python "$(pip_home)/pip" install --no-compile --no-index --no-deps --force-reinstall "$wheel"
+/tmp/venv/bin/python "$pip_dir/pip" install "$@" "$wheel"
 set -- /opt/toolchain/pip-*.dist-info
 PIP_VERSION=${1##*/pip-}
 export PIP_VERSION="${PIP_VERSION%.dist-info}"

@@ -33,7 +33,9 @@ case ${RUST:-none} in
             apt)
                 # A stable release keeps its rustc but may carry newer ones beside it
                 # (rustc-web, rustc-1.80): take the newest.
+                pkg_lock
                 pkg_refresh
+                pkg_unlock
                 rustc=$(for name in $(pkg_apt apt-cache pkgnames rustc); do
                     case $name in
                         rustc | rustc-web | rustc-[0-9]*) echo "$(pkg_candidate "$name") $name" ;;

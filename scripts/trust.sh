@@ -88,6 +88,7 @@ if [ -f "$trust_secrets/pip_conf" ]; then
     : "${PIP_EXTRA_INDEX_URL:=$(trust_pip_setting extra-index-url)}"
     : "${PIP_TRUSTED_HOST:=$(trust_pip_setting trusted-host)}"
     : "${PIP_FIND_LINKS:=$(trust_pip_setting find-links)}"
+    : "${PIP_NO_INDEX:=$(trust_pip_setting no-index)}"
 fi
 
 # uv reads neither pip.conf nor pip's variables, and an index that only pip knows
@@ -120,11 +121,23 @@ else
 fi
 if [ -n "${PIP_FIND_LINKS:-}" ]; then
     export PIP_FIND_LINKS
-    : "${UV_FIND_LINKS:=$PIP_FIND_LINKS}"
+    # pip separates them by blanks, uv by commas.
+    : "${UV_FIND_LINKS:=$(printf '%s' "$PIP_FIND_LINKS" | tr -s ' \t\n' ',')}"
     export UV_FIND_LINKS
 else
     unset PIP_FIND_LINKS
 fi
+
+# For uv, which has no variable for it: an option, or nothing.
+XTASK_NO_INDEX=
+case ${PIP_NO_INDEX:-} in
+    1 | [Tt]* | [Yy]* | [Oo][Nn])
+        export PIP_NO_INDEX
+        XTASK_NO_INDEX=--no-index
+        ;;
+    *) unset PIP_NO_INDEX ;;
+esac
+export XTASK_NO_INDEX
 
 # Nothing asks questions in a build, and pip's advice about root or newer versions
 # is noise there.
@@ -155,10 +168,15 @@ redact() {
 pip_home() {
     pip_kept=$XTASK_CACHE/pip-home-$(cat /opt/toolchain/pip-*.dist-info/RECORD | cksum | tr ' ' '-')
     if [ ! -d "$pip_kept" ]; then
-        mkdir -p "$pip_kept.$$"
-        cp -R /opt/toolchain/pip /opt/toolchain/pip-*.dist-info "$pip_kept.$$"
+        mkdir -p "$XTASK_CACHE"
+        # Not named after the process: in every container it has the same number.
+        pip_new=$(mktemp -d "$pip_kept.XXXXXX") || return
+        if ! cp -R /opt/toolchain/pip /opt/toolchain/pip-*.dist-info "$pip_new"; then
+            rm -rf "$pip_new"
+            return 1
+        fi
         # Another step may have been faster.
-        mv -T "$pip_kept.$$" "$pip_kept" 2>/dev/null || rm -rf "$pip_kept.$$"
+        mv -T "$pip_new" "$pip_kept" 2>/dev/null || rm -rf "$pip_new"
     fi
     echo "$pip_kept"
 }

@@ -10,6 +10,7 @@ mod alpine;
 mod arm64;
 mod bake;
 mod build;
+mod caches;
 mod engines;
 #[cfg(feature = "e2e-full")]
 mod engines_full;
