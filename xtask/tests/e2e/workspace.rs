@@ -104,3 +104,24 @@ pub(crate) fn debian_12() -> String {
     let info: serde_json::Value = serde_json::from_str(&stdout).unwrap();
     info[0]["image"]["reference"].as_str().unwrap().to_owned()
 }
+
+/// Runs `fixture`, a shell script, in Debian 12 with `package`, without network, started by `shell` and
+/// with further `options` of `docker run`; our scripts are in `/xtask`.
+#[track_caller]
+pub(crate) fn run_in_debian_12(package: &str, fixture: &str, shell: &[&str], options: &[&str]) {
+    let dir = tempfile::tempdir().unwrap();
+    let dockerfile = format!(
+        "FROM {}\nRUN apt-get -q update && DEBIAN_FRONTEND=noninteractive apt-get -q install --yes \
+         --no-install-recommends {package}\n",
+        debian_12()
+    );
+    fs_err::write(dir.path().join("Dockerfile"), dockerfile).unwrap();
+    let folder = dir.path().display().to_string();
+    let image = sh("docker", &["build", "--quiet", &folder]).trim().to_owned();
+    let script = dir.path().join("test.sh");
+    fs_err::write(&script, fixture).unwrap();
+    let scripts = format!("{}/scripts:/xtask:ro", repository());
+    let test = format!("{}:/test.sh:ro", script.display());
+    let args = ["run", "--rm", "--network=none", "--volume", &scripts, "--volume", &test];
+    sh("docker", &[&args[..], options, &[&image], shell, &["/test.sh"]].concat());
+}
