@@ -91,8 +91,8 @@ pub struct Facts {
     /// Whether the engine's bridge takes a new hardware address when containers come and go.
     ///
     /// Linux gives a bridge the lowest address of its ports unless it was given one itself
-    /// (`NET_ADDR_SET`, 3, in `addr_assign_type`); the engine gives it none, and udev, which
-    /// does, does not run everywhere. Containers that know the old address lose the network for
+    /// (`NET_ADDR_SET`, 3, in `addr_assign_type`). The engine does so for a bridge that it makes,
+    /// and takes one that is there, from whatever time before, as it is. Containers that know the old address lose the network for
     /// up to half a minute (the same fault: containers/netavark#833, lxc/lxc#604).
     pub bridge_wanders: bool,
     /// The client's build plugin.
