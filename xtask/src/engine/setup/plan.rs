@@ -351,8 +351,9 @@ fn start(facts: &Facts, folders: &Folders, has_config: bool) -> Action {
 }
 
 /// Whether the engine's bridge is to get an address of its own: it has none now, or belongs to an
-/// engine that is started where no udev looks after it and may yet get a bridge without. The program for it is fetched where it is
-/// all that is amiss, or where the engine is fetched too; a start alone needs no network.
+/// engine that is started where no udev looks after it and may yet get a bridge without. The
+/// program for it is fetched where it is all that is amiss, or where the engine is fetched too; a
+/// start alone needs no network.
 fn steadies_bridge(facts: &Facts, engine: &Lacks) -> bool {
     if facts.engine_elsewhere().is_some() {
         return false;
