@@ -160,3 +160,16 @@ fn a_wrong_switch_exits_with_could_not_run() {
         .unwrap();
     assert_eq!(output.status.code(), Some(2));
 }
+
+#[test]
+fn switches_of_another_command_are_answered_with_it() {
+    for switch in ["--max", "--target"] {
+        let output = std::process::Command::new(env!("CARGO_BIN_EXE_xtask"))
+            .args(["verify", switch, "2.17", "some.whl"])
+            .output()
+            .unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{said}");
+        assert!(said.contains(switch) && said.contains("cargo xtask check-glibc --max"), "{said}");
+    }
+}

@@ -166,8 +166,8 @@ impl Cleaner {
         }
         let left = if self.dry_run { Vec::new() } else { engine.own_cache(&dockerfile)? };
         let stays = |record: &&Owned| left.iter().any(|other| other.id == record.id);
-        for record in found.iter().filter(|record| !stays(record)) {
-            self.say(&format!("build cache: {} ({})", brief(&record.what), record.size));
+        for line in told(found.iter().filter(|record| !stays(record))) {
+            self.say(&line);
         }
         let stay = found.iter().filter(stays).count();
         if stay > 0 {
@@ -176,6 +176,26 @@ impl Cleaner {
         }
         Ok(())
     }
+}
+
+/// A line for each step that left records, in their order: a step leaves one each time that it is run.
+fn told<'a>(records: impl Iterator<Item = &'a Owned>) -> Vec<String> {
+    let mut steps: Vec<(String, Vec<&str>)> = Vec::new();
+    for record in records {
+        let what = brief(&record.what);
+        match steps.iter_mut().find(|(name, _)| *name == what) {
+            Some((_, sizes)) => sizes.push(&record.size),
+            None => steps.push((what, vec![&record.size])),
+        }
+    }
+    let line = |(what, sizes): (String, Vec<&str>)| match sizes.as_slice() {
+        [size] => format!("build cache: {what} ({size})"),
+        sizes => {
+            let first = sizes.first().unwrap_or(&"");
+            format!("build cache, {} times: {what} ({first}, ...)", sizes.len())
+        }
+    };
+    steps.into_iter().map(line).collect()
 }
 
 /// A description in one line of bearable length.

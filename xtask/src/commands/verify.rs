@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use camino::Utf8PathBuf;
+use clap::builder::UnknownArgumentValueParser;
 
 use super::telling::{TellArgs, judge_and_tell};
 use super::{asked_paths, own_config};
@@ -27,9 +28,23 @@ pub struct VerifyArgs {
     /// Leave the machine code unread, which takes about a third of the time
     #[arg(long)]
     pub no_isa: bool,
+    /// What other commands take, and this one reads in each wheel's own name
+    #[arg(long, hide = true, value_parser = limits_elsewhere())]
+    pub max: Option<String>,
+    /// As `max`
+    #[arg(long, hide = true, value_parser = limits_elsewhere())]
+    pub target: Option<String>,
     /// How to tell it
     #[command(flatten)]
     pub tell: TellArgs,
+}
+
+/// Answers `--max` and `--target` with the command that has them.
+fn limits_elsewhere() -> UnknownArgumentValueParser {
+    UnknownArgumentValueParser::suggest(
+        "`verify` holds a wheel against what its own name promises; \
+         `cargo xtask check-glibc --max 2.36` or `--target debian:12` against another limit",
+    )
 }
 
 /// Reads the files, every byte of them, and says what is wrong.

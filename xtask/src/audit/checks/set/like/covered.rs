@@ -10,6 +10,9 @@ use crate::{
     wheel::WheelName,
 };
 
+/// What to do where more is built than was published.
+const GAINED: &str = "nothing, if their users are to have wheels from now on";
+
 /// An interpreter on a sort of system: `cp311-cp311 on glibc x86_64`, with the oldest C library.
 type Covered = BTreeMap<(String, String), GlibcVersion>;
 
@@ -43,7 +46,7 @@ pub(super) fn find(members: &[Member<'_>], published: &[Published], findings: &m
         if !gained.is_empty() {
             let message =
                 format!("these wheels are for {}, and no published one is", listing(&gained));
-            let mut finding = UNCOVERED.broken(place, message);
+            let mut finding = UNCOVERED.broken(place, message).with_cure(GAINED);
             finding.severity = Severity::Note;
             findings.push(finding);
         }
