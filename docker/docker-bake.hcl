@@ -13,11 +13,15 @@ variable "BASE_DIGEST" { default = "none" }
 variable "BASE_ORIGIN" { default = "unknown" }
 variable "TARGET_NAME" { default = "none" }
 variable "CACHE_SCOPE" { default = "" }
+# Whose code is run: packages that do not trust each other share no cache.
+variable "PACKAGE_SCOPE" { default = "package" }
 # Compile for an emulated platform with programs of this machine's own: "on" or "off". They come
 # from NATIVE_IMAGE, the target's image for this machine's platform; BASE_IMAGE where empty.
 variable "ACCELERATE" { default = "off" }
 variable "NATIVE_IMAGE" { default = "" }
 variable "PLATFORMS" { default = "" }
+# The processor that QEMU is to be, as in `qemu-aarch64 -cpu help`; its own choice where empty.
+variable "QEMU_CPU" { default = "" }
 
 variable "PYTHONS" { default = "cp311" }
 variable "PROVIDERS" { default = "distro managed source" }
@@ -65,8 +69,10 @@ target "_common" {
   args = {
     BASE_IMAGE      = BASE_IMAGE
     CACHE_SCOPE     = CACHE_SCOPE != "" ? CACHE_SCOPE : BASE_IMAGE
+    PACKAGE_SCOPE   = PACKAGE_SCOPE
     ACCELERATE      = ACCELERATE
     NATIVE_IMAGE    = NATIVE_IMAGE != "" ? NATIVE_IMAGE : BASE_IMAGE
+    QEMU_CPU        = QEMU_CPU != "" ? QEMU_CPU : null
     RUST            = RUST
     RUST_VERSION    = RUST_VERSION
     RUSTUP_VERSION  = RUSTUP_VERSION

@@ -33,6 +33,12 @@ def version_of(*command):
     return match.group(0) if match else "none"
 
 
+def pip_version():
+    """By its metadata: it compiles itself whenever it is started from here."""
+    folders = glob.glob("/opt/toolchain/pip-*.dist-info")
+    return os.path.basename(folders[0])[len("pip-") : -len(".dist-info")] if folders else "none"
+
+
 def os_release():
     with open("/etc/os-release") as file:
         fields = dict(line.strip().split("=", 1) for line in file if "=" in line and not line.startswith("#"))
@@ -101,7 +107,7 @@ def gather():
             "ld": version_of("ld", "--version"),
             "just": version_of("just", "--version"),
             "uv": version_of("uv", "--version"),
-            "pip": version_of("python3", "/opt/toolchain/pip", "--version"),
+            "pip": pip_version(),
             "python3": version_of("python3", "--version"),
             "rust": version_of("rustc", "--version"),
         },

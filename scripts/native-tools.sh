@@ -40,7 +40,7 @@ pkg_unlock
     refuse "the release has no package $package for linux/$BUILDARCH"
 pkg_install "$package" make
 
-mkdir -p "$native/bin" "$native/lib" "$native/compiler"
+mkdir -p "$native/bin" "$native/lib" "$native/compiler" "$native/packages"
 # What the emulated driver starts, by the names it starts it with.
 for tool in cc1 cc1plus collect2 lto1; do
     cp -L "$("$triple-gcc" -print-prog-name="$tool")" "$native/compiler/$tool"
@@ -63,8 +63,13 @@ for tool in awk basename cat chmod cmp comm cp cut dash date diff dirname echo e
     done
 done
 ln -s dash "$native/bin/sh"
+# What packages.sh has stand in for apt, and for what dpkg starts by its name.
+for tool in apt-get apt-cache dpkg-deb tar; do
+    cp -L "$(command -v "$tool")" "$native/packages/$tool"
+done
+pkg_native_versions >"$native/packages/versions"
 
-ldd "$native"/compiler/* "$native"/bin/* | awk '$2 == "=>" && $3 ~ /^\// { print $3 }' | sort -u |
+ldd "$native"/compiler/* "$native"/bin/* "$native"/packages/[!v]* | awk '$2 == "=>" && $3 ~ /^\// { print $3 }' | sort -u |
     while read -r library; do
         cp -L "$library" "$native/lib/"
     done
@@ -86,9 +91,9 @@ stretch() {
 # Each program names its loader, and the loader has the folders that it searches built in.
 loader=$(ldd "$native/bin/dash" | awk '$1 ~ /^\// { print $1 }')
 cp -L "$loader" "$native/ld"
-for file in "$native"/compiler/* "$native"/bin/*; do
+for file in "$native"/compiler/* "$native"/bin/* "$native"/packages/*; do
     case $file in
-        *.so) ;;
+        *.so | */versions) ;;
         *) [ -L "$file" ] || replace "$loader" "$(stretch "$mounted/" ld "$loader")" "$file" ;;
     esac
 done

@@ -51,7 +51,9 @@ pkg_apt() {
             echo 'APT::Update::Error-Mode "any";'
             echo 'Dpkg::Use-Pty "false";'
             echo "Dpkg::Options { \"--log=$trust_dir/dpkg.log\"; };"
-            echo "DPkg::Path \"$trust_dir/bin:/usr/sbin:/usr/bin:/sbin:/bin\";"
+            # Nobody is there to be asked.
+            echo '#clear DPkg::Pre-Install-Pkgs;'
+            pkg_native_conf
             if [ -n "${XTASK_CA:-}" ]; then
                 echo "Acquire::https::CAInfo \"$XTASK_CA\";"
             fi
@@ -63,7 +65,35 @@ pkg_apt() {
     fi
     pkg_command=$1
     shift
+    if [ -e "$trust_dir/native" ] && [ -x "$pkg_native/$pkg_command" ]; then
+        pkg_command=$pkg_native/$pkg_command
+    fi
     DEBIAN_FRONTEND=noninteractive "$pkg_command" -c "$trust_dir/apt.conf" "$@"
+}
+
+# pkg_native_conf: apt's configuration where the programs of the build platform (native-tools.sh) stand in
+# for apt and what dpkg starts; only where they are of the same version. dpkg itself, apt's downloads and
+# the scripts of packages stay the emulated ones.
+pkg_native=/xtask-native/packages
+pkg_native_conf() {
+    pkg_path=/usr/sbin:/usr/bin:/sbin:/bin
+    if [ -e "$pkg_native/versions" ] && [ "$(pkg_native_versions)" = "$(cat "$pkg_native/versions")" ]; then
+        : >"$trust_dir/native"
+        pkg_path=$pkg_native:/xtask-native/bin:$pkg_path
+        pkg_own=$(dpkg --print-architecture)
+        echo "APT::Architecture \"$pkg_own\";"
+        echo "#clear APT::Architectures;"
+        for pkg_name in $pkg_own $(dpkg --print-foreign-architectures); do
+            echo "APT::Architectures:: \"$pkg_name\";"
+        done
+    fi
+    echo "DPkg::Path \"$trust_dir/bin:$pkg_path\";"
+}
+
+# pkg_native_versions: of the packages that the programs are from.
+pkg_native_versions() {
+    # shellcheck disable=SC2016 # dpkg-query's own variables
+    dpkg-query --show --showformat='${Package} ${Version}\n' apt dpkg tar
 }
 
 # pkg_no_bytecode: lays out what the scripts of Debian's packages find first. They compile all of

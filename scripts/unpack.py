@@ -43,12 +43,20 @@ def link_target(parts, name, target):
             refuse(name, "link out of the archive to `{}`".format(target))
 
 
+# Folders that are known to be none but themselves; what is one never becomes a link.
+known = set()
+
+
 def write(destination, parts, data, mode):
     path = os.path.join(destination, *parts)
     parent = os.path.dirname(path)
-    os.makedirs(parent, exist_ok=True)
-    # A link that an earlier entry made must not carry this one elsewhere.
-    if os.path.realpath(parent) != parent or os.path.islink(path):
+    if parent not in known:
+        os.makedirs(parent, exist_ok=True)
+        # A link that an earlier entry made must not carry this one elsewhere.
+        if os.path.realpath(parent) != parent:
+            refuse("/".join(parts), "would be written through a link")
+        known.add(parent)
+    if os.path.islink(path):
         refuse("/".join(parts), "would be written through a link")
     with open(path, "wb") as out:
         shutil.copyfileobj(data, out)

@@ -21,13 +21,13 @@ fn workspace() -> Workspace {
     w
 }
 
-/// The `--set` values of acceleration in each bake call of a printed plan.
-fn settings(text: &str) -> Vec<Vec<String>> {
+/// The values of the arguments that begin with one of `names` in each bake call of a printed plan.
+fn settings(text: &str, names: &[&str]) -> Vec<Vec<String>> {
     let calls = text.lines().filter(|line| line.contains("buildx bake"));
     let ours = |line: &str| {
         let words = line.split_whitespace().filter_map(|word| word.split_once(".args."));
         let words = words.map(|(_, word)| word.trim_end_matches('\''));
-        let words = words.filter(|w| w.starts_with("ACCELERATE") || w.starts_with("NATIVE_IMAGE"));
+        let words = words.filter(|word| names.iter().any(|name| word.starts_with(name)));
         words.map(str::to_owned).collect()
     };
     calls.map(ours).collect()
@@ -38,7 +38,7 @@ fn jobs_for_a_foreign_platform_have_the_native_image_in_every_call() {
     let w = workspace();
     let plan = |more: &[&str]| {
         let words = [&["wheels", "debian:12", "--dry-run"], more].concat();
-        settings(&w.run(&words).code(0).stdout)
+        settings(&w.run(&words).code(0).stdout, &["ACCELERATE", "NATIVE_IMAGE"])
     };
     let on = vec!["ACCELERATE=on".to_owned(), "NATIVE_IMAGE=debian:12".to_owned()];
     // The build and the smoke test of a job.
@@ -49,6 +49,47 @@ fn jobs_for_a_foreign_platform_have_the_native_image_in_every_call() {
     assert_eq!(plan(&["linux/arm64", "--no-accelerate"]), off);
     assert_eq!(plan(&["linux/arm64", "--builder", "other"]), off);
     assert_eq!(plan(&["linux/arm64", "--engine-host", "linux/arm64=ssh://me@box"]), off);
+}
+
+#[test]
+fn an_emulated_processor_has_what_wheels_may_need() {
+    let w = workspace();
+    let plan = |platform: &str, more: &[&str]| {
+        let words = [&["wheels", "debian:12", platform, "--dry-run"], more].concat();
+        settings(&w.run(&words).code(0).stdout, &["QEMU_CPU"])
+    };
+    let all = vec!["QEMU_CPU=max,pauth-impdef=on".to_owned()];
+    assert_eq!(plan("linux/arm64", &[]), [all.clone(), all.clone()], "nothing is promised");
+    let toml = fs_err::read_to_string(w.root.join("wheels.toml")).unwrap();
+    let promise = |isa: &str| {
+        let text = format!("{toml}\n[check]\nisa = {{ arm64 = \"{isa}\" }}\n");
+        fs_err::write(w.root.join("wheels.toml"), text).unwrap();
+    };
+    promise("armv8.2-a");
+    assert_eq!(plan("linux/arm64", &[]), [all.clone(), all]);
+    promise("armv8-a");
+    let first = vec!["QEMU_CPU=cortex-a72".to_owned()];
+    // Where the platform is native nothing reads it, and the layers are to be the same.
+    let elsewhere = ["--engine-host", "linux/arm64=ssh://me@box"];
+    assert_eq!(plan("linux/arm64", &[]), [first.clone(), first.clone()]);
+    assert_eq!(plan("linux/arm64", &elsewhere), [first.clone(), first]);
+    assert_eq!(plan("linux/amd64", &[]), [Vec::<String>::new(), vec![]]);
+}
+
+#[test]
+fn without_caches_the_smoke_test_takes_the_interpreter_that_was_built() {
+    let w = workspace();
+    let text =
+        w.run(&["wheels", "debian:12", "linux/amd64", "--dry-run", "--no-cache"]).code(0).stdout;
+    let calls: Vec<_> = text.lines().filter(|line| line.contains("buildx bake")).collect();
+    assert_eq!(calls.len(), 2, "{text}");
+    let (build, smoke) = (calls[0], calls[1]);
+    assert!(build.contains(" --no-cache ") && !build.contains("no-cache-filter"), "{build}");
+    assert!(smoke.contains("smoke.no-cache-filter=smoke-system,smoke-run"), "{smoke}");
+    assert!(!smoke.contains(" --no-cache "), "{smoke}");
+    for call in calls {
+        assert!(call.contains(".args.PACKAGE_SCOPE=sdist-"), "{call}");
+    }
 }
 
 #[test]

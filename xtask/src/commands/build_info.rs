@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use super::engine_args::{self, EngineArgs};
 use super::{Workspace, native_platform, setup};
 use crate::exec::Exec;
-use crate::pipeline;
+use crate::pipeline::{self, Accelerate};
 use crate::plan;
 use crate::report::{self, Detail, Live};
 use crate::store::Lock;
@@ -45,13 +45,19 @@ pub fn run(args: &BuildInfoArgs) -> anyhow::Result<ExitCode> {
     setup::engine_platforms(&engine, &workspace.root, image)?;
     engine_args::announce(&engine)?;
     let live = Live::new(Detail::Steps);
+    let accelerate = Accelerate::by_default(native.clone());
     let mut all = Vec::new();
     for (target, platforms) in &request.targets {
         let typed = args.words.iter().any(|word| word.starts_with("linux/"));
         // One environment is what a person wants to see, unless more were typed.
         let platforms = if typed { platforms.clone() } else { vec![native.clone()] };
         for platform in platforms {
-            let place = pipeline::Place { target, platform: &platform, ways: args.base };
+            let place = pipeline::Place {
+                target,
+                platform: &platform,
+                ways: args.base,
+                accelerate: &accelerate,
+            };
             all.push(pipeline::environment(&config, &engine, &place, &workspace.work, &live)?);
         }
     }

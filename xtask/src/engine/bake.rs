@@ -34,12 +34,23 @@ pub struct Bake<'a> {
     pub output: Output<'a>,
     /// File that receives the digests, where they are wanted.
     pub metadata: Option<&'a Utf8Path>,
-    /// Whether cached results may not be used.
-    pub no_cache: bool,
+    /// What is made anew although a cache has it.
+    pub anew: Anew,
     /// What is kept in caches outside of the engine.
     pub cached: Cached,
     /// `rawjson` for us, `plain` where a person pastes the line.
     pub progress: &'a str,
+}
+
+/// What a call makes anew although a cache has it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Anew {
+    /// Nothing.
+    Nothing,
+    /// Everything.
+    All,
+    /// These stages; podman, which has no word for it, everything.
+    Stages(&'static [&'static str]),
 }
 
 /// Where the result of a call goes.
@@ -108,10 +119,14 @@ impl Bake<'_> {
         if let Some(metadata) = self.metadata {
             step = step.arg("--metadata-file").arg(metadata.as_str());
         }
-        if self.no_cache {
-            step = step.arg("--no-cache");
-        }
         let mut sets = vec![format!("{target}.platform={}", self.platform)];
+        match self.anew {
+            Anew::Nothing => {}
+            Anew::All => step = step.arg("--no-cache"),
+            Anew::Stages(names) => {
+                sets.push(format!("{target}.no-cache-filter={}", names.join(",")));
+            }
+        }
         for (name, value) in &self.args {
             sets.push(format!("{target}.args.{name}={value}"));
         }

@@ -15,6 +15,7 @@ use super::{Engine, EngineError, archive};
 use crate::config::{Bootstrap, BootstrapTool, Platform, Target};
 use crate::digest;
 use crate::exec::{ExecError, Step};
+use crate::isa;
 
 /// Repository name of the images we make; no registry of that name exists, so none is asked.
 const REPOSITORY: &str = "xtask-wheels/os";
@@ -203,6 +204,10 @@ fn run(
     step: &Step,
     say: &mut dyn FnMut(&str),
 ) -> Result<(), EngineError> {
+    let step = &match isa::distribution_processor(platform.engine_arch()) {
+        Some(processor) => step.clone().env(isa::QEMU_CPU, processor),
+        None => step.clone(),
+    };
     let mut account = Account::new(Instant::now());
     let mut line = |_, line: &[u8]| {
         if let Some(text) = account.line(&String::from_utf8_lossy(line), Instant::now()) {

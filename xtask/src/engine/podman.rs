@@ -5,7 +5,7 @@
 
 use camino::Utf8Path;
 
-use super::bake::{Bake, Output};
+use super::bake::{Anew, Bake, Output};
 use super::client::Client;
 use super::doctor::binfmt::Arch;
 use super::doctor::docker::Version;
@@ -94,7 +94,7 @@ pub fn step(
     if client.host_network {
         step = step.arg("--network=host");
     }
-    if bake.no_cache {
+    if bake.anew != Anew::Nothing {
         step = step.arg("--no-cache");
     }
     let fixed = source.map(|kind| format!("SOURCE_KIND={kind}"));

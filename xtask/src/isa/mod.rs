@@ -15,6 +15,7 @@ mod a64;
 mod a64_table;
 mod callers;
 mod class;
+mod emulated;
 mod feature;
 mod file;
 mod frames;
@@ -32,6 +33,7 @@ use serde::{Serialize, Serializer};
 use thiserror::Error;
 
 pub use callers::callers;
+pub use emulated::{QEMU_CPU, distribution_processor, emulated_processor};
 pub use feature::{Feature, FeatureSet};
 pub use layout::{Layout, Outline, OutlineReading};
 pub use level::{Level, Machine, UnknownLevel};

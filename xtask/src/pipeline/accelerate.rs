@@ -1,14 +1,14 @@
-//! Native compilers for emulated platforms: whether a job may have them, and the image that they come
-//! from. Inside the container `scripts/accelerate.sh` has the last word.
+//! Native compilers and apt for emulated platforms: whether a job may have them, and the image that they
+//! come from. Inside the container `scripts/accelerate.sh` and `scripts/packages.sh` have the last word.
 
 use camino::Utf8Path;
 
-use crate::config::{Family, Platform};
+use crate::config::{Family, Platform, Target};
 use crate::engine::Engine;
 use crate::engine::base::{self, BaseImage, Ways};
 use crate::plan::Job;
 
-/// Whether compilers of the engine's own platform may do an emulated compiler's work.
+/// Whether programs of the engine's own platform may do an emulated compiler's or apt's work.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Accelerate {
     /// What was asked for.
@@ -34,31 +34,36 @@ impl Accelerate {
         Self { wish: Wish::Default, native }
     }
 
-    /// Whether `job` has use for it; the reason why not, where there is one to tell.
-    fn wanted(&self, engine: &Engine, job: &Job) -> Result<bool, String> {
-        if self.wish == Wish::Never || job.platform == self.native {
+    /// Whether builds for `platform` have use for it; the reason why not, where there is one to tell.
+    fn wanted(
+        &self,
+        engine: &Engine,
+        target: &Target,
+        platform: &Platform,
+    ) -> Result<bool, String> {
+        if self.wish == Wish::Never || *platform == self.native {
             return Ok(false);
         }
         let client = &engine.client;
-        if client.nodes.contains_key(&job.platform) {
-            return Err(format!("{} has an engine of its own", job.platform));
+        if client.nodes.contains_key(platform) {
+            return Err(format!("{platform} has an engine of its own"));
         }
         // Nothing is known of their platform; who asks says that it is this machine's.
         let elsewhere = client.builder.is_some() || client.endpoint.is_some();
         if self.wish == Wish::Default && (elsewhere || !client.tool.has_builders()) {
             return Ok(false);
         }
-        match job.target.family {
+        match target.family {
             Some(Family::Apt) => Ok(true),
             Some(family) => Err(format!("the family {family} has no cross compilers")),
-            None => Err(format!("nothing says which family `{}` is of", job.target.image)),
+            None => Err(format!("nothing says which family `{}` is of", target.image)),
         }
     }
 
     /// The image that [`Seek::onto`] would add, without asking anyone but the engine: for a printed plan.
     pub(super) fn planned_image(&self, engine: &Engine, job: &Job) -> Option<String> {
         let native = &self.native;
-        (self.wanted(engine, job) == Ok(true)).then(|| {
+        (self.wanted(engine, &job.target, &job.platform) == Ok(true)).then(|| {
             base::present(engine, &job.target, native)
                 .unwrap_or_else(|| base::unresolved(&job.target, native))
                 .reference
@@ -80,10 +85,16 @@ pub(super) struct Seek<'a> {
 }
 
 impl Seek<'_> {
-    /// `base`, with the image of `job`'s target for the engine's own platform where compilers of that
-    /// platform may be used for `job`; it is got as a base image is. `say` is told why there is none.
-    pub(super) fn onto(self, job: &Job, base: BaseImage, say: &mut dyn FnMut(&str)) -> BaseImage {
-        match self.image(job, say) {
+    /// `base`, with the image of `target` for the engine's own platform where programs of that platform
+    /// may be used for `platform`; it is got as a base image is. `say` is told why there is none.
+    pub(super) fn onto(
+        self,
+        target: &Target,
+        platform: &Platform,
+        base: BaseImage,
+        say: &mut dyn FnMut(&str),
+    ) -> BaseImage {
+        match self.image(target, platform, say) {
             None => base,
             Some(image) => {
                 let contexts = base.contexts.into_iter().chain(image.contexts).collect();
@@ -92,17 +103,22 @@ impl Seek<'_> {
         }
     }
 
-    fn image(self, job: &Job, say: &mut dyn FnMut(&str)) -> Option<BaseImage> {
+    fn image(
+        self,
+        target: &Target,
+        platform: &Platform,
+        say: &mut dyn FnMut(&str),
+    ) -> Option<BaseImage> {
         let Self { engine, accelerate, ways, work } = self;
-        let wanted = accelerate.wanted(engine, job);
+        let wanted = accelerate.wanted(engine, target, platform);
         let tell = accelerate.wish == Wish::Asked || wanted == Ok(true);
         let image = wanted.and_then(|wanted| {
             if !wanted {
                 return Ok(None);
             }
             // A folder of its own: two that are made at the same time must not clear away each other's files.
-            let work = work.join("base").join(format!("native-{}", job.folder()));
-            let image = base::resolve(engine, &job.target, &accelerate.native, ways, &work, say);
+            let work = work.join("base").join(format!("native-{}", target.folder(platform)));
+            let image = base::resolve(engine, target, &accelerate.native, ways, &work, say);
             image.map(Some).map_err(|error| error.to_string())
         });
         image.unwrap_or_else(|why| {

@@ -14,11 +14,12 @@ use super::calls;
 use super::env::{Context, PipelineError};
 use crate::config::{Config, Platform};
 use crate::digest;
-use crate::engine::bake::{BAKE_FILE, Bake, Image, Output};
+use crate::engine::bake::{Anew, BAKE_FILE, Bake, Image, Output};
 use crate::engine::base::{self, BaseImage, Ways};
 use crate::engine::cache::Cached;
 use crate::engine::prebuilt::{self, Name, Prebuilt};
 use crate::engine::{Engine, EngineError};
+use crate::isa;
 use crate::plan::{self, Job, Plan};
 use crate::report::{Stage, Watch};
 
@@ -32,7 +33,7 @@ const STAGE: &str = "interpreter";
 const BAKE_TARGET: &str = "base-image";
 /// Arguments that say where a base comes from, or how fast it is built on, and change nothing of what an
 /// interpreter is good for.
-const NO_INGREDIENTS: [&str; 7] = [
+const NO_INGREDIENTS: [&str; 8] = [
     "BASE_IMAGE",
     "BASE_DIGEST",
     "BASE_ORIGIN",
@@ -40,6 +41,7 @@ const NO_INGREDIENTS: [&str; 7] = [
     "CACHE_SCOPE",
     "ACCELERATE",
     "NATIVE_IMAGE",
+    isa::QEMU_CPU,
 ];
 
 /// The hash of what the stages are made of: their own text, the files they take, and the bake file,
@@ -180,7 +182,7 @@ pub fn make_all(
             let base = base::resolve(engine, &job.target, &job.platform, ways, &images, &mut say);
             let (accelerate, work) = (making.accelerate, making.work);
             let seek = Seek { engine, accelerate, ways, work };
-            let base = base.map(|base| seek.onto(job, base, &mut say));
+            let base = base.map(|base| seek.onto(&job.target, &job.platform, base, &mut say));
             bases.insert(folder.clone(), base.map_err(|error| error.to_string()));
         }
         let base = match bases.get(&folder) {
@@ -238,7 +240,7 @@ fn make(
         contexts: base.contexts.clone(),
         output: Output::Image(image),
         metadata: Some(&metadata),
-        no_cache: false,
+        anew: Anew::Nothing,
         cached: Cached::Read(job.slug()),
         progress: "rawjson",
     };

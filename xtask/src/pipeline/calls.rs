@@ -6,11 +6,15 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use super::env::Context;
 use super::source::{PreparedSource, SOURCE_DATE_EPOCH};
-use crate::config::{Config, Target};
-use crate::engine::bake::{Bake, Output};
+use crate::config::{Config, Platform, Target};
+use crate::engine::bake::{Anew, Bake, Output};
 use crate::engine::base::BaseImage;
 use crate::engine::cache::Cached;
+use crate::isa::{QEMU_CPU, emulated_processor};
 use crate::plan::{Job, smoke_inputs};
+
+/// The stages of the smoke test alone.
+const SMOKE_STAGES: [&str; 2] = ["smoke-system", "smoke-run"];
 
 /// The arguments that every bake target of a job shares.
 pub(super) fn common_args(
@@ -19,15 +23,10 @@ pub(super) fn common_args(
     base: &BaseImage,
 ) -> BTreeMap<&'static str, String> {
     let build = &config.build;
-    let mut args = environment_args(config, &job.target, base);
+    let mut args = environment_args(config, &job.target, &job.platform, base);
     let providers: Vec<_> = build.providers.iter().map(|provider| provider.as_str()).collect();
     args.insert("PROVIDERS", providers.join(" "));
     args.insert("PYTHONS", job.interpreter.to_string());
-    // The smoke test too: it takes the interpreter that the build made, and must not make another.
-    if let Some(native) = &base.native {
-        args.insert("ACCELERATE", "on".to_owned());
-        args.insert("NATIVE_IMAGE", native.clone());
-    }
     args
 }
 
@@ -35,10 +34,15 @@ pub(super) fn common_args(
 pub(super) fn environment_args(
     config: &Config,
     target: &Target,
+    platform: &Platform,
     base: &BaseImage,
 ) -> BTreeMap<&'static str, String> {
+    let arch = platform.engine_arch();
+    // Where the platform is native nothing reads it: the layers are the same for both.
+    let processor = emulated_processor(arch, config.check.isa.get(arch));
+    let processor = processor.map(|name| (QEMU_CPU, name.to_owned()));
     let packages = target.family.and_then(|family| config.build.system_packages.get(&family));
-    BTreeMap::from([
+    let args = [
         ("BASE_IMAGE", base.reference.clone()),
         ("BASE_DIGEST", base.digest.clone()),
         ("BASE_ORIGIN", base.origin.as_str().to_owned()),
@@ -47,7 +51,14 @@ pub(super) fn environment_args(
         ("CACHE_SCOPE", target.name.clone()),
         ("SYSTEM_PACKAGES", packages.map(|list| list.join(" ")).unwrap_or_default()),
         ("RUST", config.toolchain.rust.as_str().to_owned()),
-    ])
+    ];
+    let mut args: BTreeMap<_, _> = args.into_iter().chain(processor).collect();
+    // For all: the smoke test takes the interpreter that the build made, and must not make another.
+    if let Some(native) = &base.native {
+        args.insert("ACCELERATE", "on".to_owned());
+        args.insert("NATIVE_IMAGE", native.clone());
+    }
+    args
 }
 
 /// The arguments that decide how a wheel is built.
@@ -96,6 +107,7 @@ pub(super) fn build<'a>(
     export: &'a Utf8Path,
 ) -> Bake<'a> {
     let mut args = common_args(ctx.config, job, base);
+    args.insert("PACKAGE_SCOPE", ctx.source.scope());
     args.extend(build_args(ctx.config));
     let (target, mut contexts) = source(ctx.source, &mut args);
     contexts.extend(base.contexts.clone());
@@ -106,7 +118,7 @@ pub(super) fn build<'a>(
         contexts,
         output: Output::Folder(export),
         metadata: None,
-        no_cache: ctx.no_cache,
+        anew: if ctx.no_cache { Anew::All } else { Anew::Nothing },
         cached: Cached::ReadAndWritten(job.slug()),
         progress: "rawjson",
     }
@@ -122,6 +134,7 @@ pub(super) fn smoke<'a>(
     progress: &'a str,
 ) -> Bake<'a> {
     let mut args = common_args(ctx.config, job, base);
+    args.insert("PACKAGE_SCOPE", ctx.source.scope());
     args.extend(smoke_args(ctx.config));
     let without = ctx.config.check.left_out(job.interpreter);
     if !without.is_empty() {
@@ -136,7 +149,8 @@ pub(super) fn smoke<'a>(
         contexts,
         output: Output::Folder(output),
         metadata: None,
-        no_cache: ctx.no_cache,
+        // The interpreter is the one that the build has just made.
+        anew: if ctx.no_cache { Anew::Stages(&SMOKE_STAGES) } else { Anew::Nothing },
         // What it adds is small, and would take the place of what the build left there.
         cached: Cached::Read(job.slug()),
         progress,

@@ -2,12 +2,13 @@
 
 use camino::Utf8Path;
 
+use super::accelerate::{Accelerate, Seek};
 use super::build_info::BuildInfo;
 use super::calls::environment_args;
 use super::env::PipelineError;
 use crate::config::{Config, Platform, Target};
 use crate::engine::Engine;
-use crate::engine::bake::{Bake, Output};
+use crate::engine::bake::{Anew, Bake, Output};
 use crate::engine::base::{self, Ways};
 use crate::engine::cache::Cached;
 use crate::report::{Stage, Watch};
@@ -21,6 +22,8 @@ pub struct Place<'a> {
     pub platform: &'a Platform,
     /// How its base image may be had.
     pub ways: Ways,
+    /// Whether native programs may do an emulated one's work: as in a build, whose stages are taken.
+    pub accelerate: &'a Accelerate,
 }
 
 /// Builds the `build-info` target of the bake file and returns what it reports.
@@ -37,21 +40,24 @@ pub fn environment(
     let folder = place.target.folder(place.platform);
     let mut say = |text: &str| watch.note(&format!("{folder}: {text}"));
     let images = work.join("base");
-    let base = base::resolve(engine, place.target, place.platform, place.ways, &images, &mut say)?;
+    let Place { target, platform, ways, accelerate } = *place;
+    let base = base::resolve(engine, target, platform, ways, &images, &mut say)?;
+    let seek = Seek { engine, accelerate, ways, work };
+    let base = seek.onto(target, platform, base, &mut say);
     let output = work.join("build-info").join(&folder);
     fs_err::create_dir_all(&output)?;
     let log = work.join("logs").join(format!("{folder}-build-info.log"));
-    let mut args = environment_args(config, place.target, &base);
+    let mut args = environment_args(config, target, platform, &base);
     // None: the bake file's own default is one that the target need not have.
     args.insert("PYTHONS", String::new());
     let bake = Bake {
         target: "build-info",
-        platform: place.platform,
+        platform,
         args,
         contexts: base.contexts.clone(),
         output: Output::Folder(&output),
         metadata: None,
-        no_cache: false,
+        anew: Anew::Nothing,
         cached: Cached::No,
         progress: "rawjson",
     };

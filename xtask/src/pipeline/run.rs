@@ -140,7 +140,7 @@ impl Run<'_> {
         }
         let (accelerate, work) = (&self.ctx.accelerate, self.ctx.work.as_path());
         let seek = Seek { engine, accelerate, ways, work };
-        let base = base.map(|base| seek.onto(job, base, &mut say));
+        let base = base.map(|base| seek.onto(&job.target, &job.platform, base, &mut say));
         base.map_err(|error| Box::new(failure(&error.into(), log(self.ctx, job))))
     }
 

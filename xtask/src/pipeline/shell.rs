@@ -15,10 +15,11 @@ use super::source::PreparedSource;
 use super::state::{Failed, State};
 use crate::config::Config;
 use crate::engine::Engine;
-use crate::engine::bake::{Bake, Image, Output};
+use crate::engine::bake::{Anew, Bake, Image, Output};
 use crate::engine::base::{self, BaseImage, Ways};
 use crate::engine::cache::Cached;
 use crate::exec::Step;
+use crate::isa::QEMU_CPU;
 use crate::plan::Job;
 use crate::report::{Stage, Watch};
 
@@ -48,6 +49,8 @@ pub struct ShellImage {
     engine: Engine,
     name: String,
     platform: String,
+    /// What an emulated one runs on, as [`QEMU_CPU`] names it.
+    processor: Option<String>,
     secrets: Option<tempfile::TempDir>,
 }
 
@@ -69,17 +72,18 @@ pub fn shell_image(
     let base = base::resolve(&engine, &job.target, &job.platform, place.ways, &images, &mut say)?;
     let (ways, accelerate, work) = (place.ways, place.accelerate, place.work);
     let seek = Seek { engine: place.engine, accelerate, ways, work };
-    let base = seek.onto(job, base, &mut say);
+    let base = seek.onto(&job.target, &job.platform, base, &mut say);
     // One name for each shell: one that ends must not take the image of another away.
     let name = format!("{REPOSITORY}:{}-{}", job.slug(), std::process::id());
     let log = place.work.join("logs").join(format!("{}-shell.log", job.slug()));
     let bake = call(place, job, &base, state, &name);
+    let processor = bake.args.get(QEMU_CPU).cloned();
     watch.stage(&title, Stage::Build);
     let start = std::time::Instant::now();
     engine.bake(&bake, &log, &mut |event| watch.event(&title, event))?;
     watch.ended(&title, "ready", start.elapsed().as_secs_f64());
     let secrets = write_secrets(&engine, place.work)?;
-    Ok(ShellImage { engine, name, platform: job.platform.to_string(), secrets })
+    Ok(ShellImage { engine, name, platform: job.platform.to_string(), processor, secrets })
 }
 
 impl ShellImage {
@@ -94,6 +98,9 @@ impl ShellImage {
         step = step.args(["--platform", &self.platform, "--tmpfs", "/tmp:exec,mode=1777"]);
         if self.engine.client.host_network {
             step = step.args(["--network", "host"]);
+        }
+        if let Some(processor) = &self.processor {
+            step = step.arg("--env").arg(format!("{QEMU_CPU}={processor}"));
         }
         if let Some(folder) = &self.secrets {
             let folder = folder.path().display();
@@ -182,7 +189,7 @@ fn call<'a>(
         contexts,
         output: Output::Image(Image { reference: image, pushed: false, labels: BTreeMap::new() }),
         metadata: None,
-        no_cache: false,
+        anew: Anew::Nothing,
         cached: Cached::Read(job.slug()),
         progress: "rawjson",
     }

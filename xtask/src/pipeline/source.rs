@@ -49,7 +49,33 @@ pub enum PreparedSource {
         folder: Utf8PathBuf,
         /// SHA-256 of the archive.
         sha256: String,
+        /// The project's name, or the folder's where it says none.
+        project: String,
     },
+}
+
+impl PreparedSource {
+    /// Whose code it is, as a word for the names of caches: an index decides who may use a name there, so
+    /// that a folder's says nothing of it.
+    pub(super) fn scope(&self) -> String {
+        let (kind, name) = match self {
+            Self::Sdist { spec, .. } => ("sdist", spec.split("==").next().unwrap_or_default()),
+            Self::Packed { project, .. } => ("path", project.as_str()),
+        };
+        let plain = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' };
+        format!("{kind}-{}", name.chars().map(plain).collect::<String>())
+    }
+}
+
+/// The name that `pyproject.toml` of `tree` gives the project, or the folder's own.
+fn project(tree: &Utf8Path) -> String {
+    let text = fs_err::read_to_string(tree.join("pyproject.toml")).unwrap_or_default();
+    let named = text.parse::<toml::Table>().ok().and_then(|table| {
+        let name = table.get("project")?.get("name")?.as_str()?;
+        Some(name.to_owned())
+    });
+    let folder = || tree.canonicalize_utf8().ok()?.file_name().map(str::to_owned);
+    named.or_else(folder).unwrap_or_default()
 }
 
 /// Prepares the source that `config` names; archives go below `work`.
@@ -125,7 +151,7 @@ fn pack(
         fs_err::rename(draft.keep(), &folder)?;
     }
     remove_others(&sources, &sha256)?;
-    Ok(PreparedSource::Packed { folder, sha256 })
+    Ok(PreparedSource::Packed { folder, sha256, project: project(tree) })
 }
 
 /// Archives of earlier states of the tree; callers hold the lock.
@@ -242,6 +268,7 @@ mod tests {
         fs_err::write(tree.join("target/xtask/x"), "changed").unwrap();
         assert_eq!(pack(&exec, &tree, &tree, &work).unwrap(), first);
         let PreparedSource::Packed { folder, .. } = &first else { unreachable!() };
+        assert!(first.scope().starts_with("path-"), "{}", first.scope());
         let mut archive = tar::Archive::new(fs_err::File::open(folder.join("source.tar")).unwrap());
         let names: Vec<_> = archive
             .entries()
@@ -252,6 +279,21 @@ mod tests {
         fs_err::write(tree.join("src/a.py"), "changed").unwrap();
         assert_ne!(pack(&exec, &tree, &tree, &work).unwrap(), first);
         assert!(!folder.exists(), "archives of earlier states go");
+    }
+
+    #[test]
+    fn caches_are_named_after_the_project() {
+        let dir = tempfile::tempdir().unwrap();
+        let tree = Utf8PathBuf::try_from(dir.path().join("My.Folder")).unwrap();
+        fs_err::create_dir_all(&tree).unwrap();
+        assert_eq!(project(&tree), "My.Folder");
+        fs_err::write(tree.join("pyproject.toml"), "[project]\nname = \"Own_Name\"\n").unwrap();
+        let (folder, sha256) = (tree.clone(), String::new());
+        let packed = PreparedSource::Packed { folder, sha256, project: project(&tree) };
+        assert_eq!(packed.scope(), "path-own-name");
+        let spec = "own-name==1".to_owned();
+        let sdist = PreparedSource::Sdist { spec, sha256: String::new() };
+        assert_eq!(sdist.scope(), "sdist-own-name");
     }
 
     #[test]
