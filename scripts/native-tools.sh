@@ -64,7 +64,7 @@ for tool in awk basename cat chmod cmp comm cp cut dash date diff dirname echo e
 done
 ln -s dash "$native/bin/sh"
 # What packages.sh has stand in for apt, and for what dpkg starts by its name.
-for tool in apt-get apt-cache dpkg-deb tar; do
+for tool in apt-get apt-cache dpkg-deb dpkg-split tar; do
     cp -L "$(command -v "$tool")" "$native/packages/$tool"
 done
 pkg_native_versions >"$native/packages/versions"

@@ -156,9 +156,8 @@ fn run_step(
 /// The main job, as its user types it.
 fn build(exec: &Exec, workspace: &Workspace, args: &CiArgs) -> anyhow::Result<String> {
     if args.setup {
-        // Also where the wheel is there already: the tests that follow need the engine.
-        // Tests for arm64 are among those that take long.
-        let emulators = args.full.then(|| "arm64".to_owned()).into_iter().collect();
+        // Also where the wheel is there already: the tests that follow need the engine, and some arm64.
+        let emulators = ["arm64".to_owned()].into();
         let asked = Asked { bootstrap: true, emulators, ..Asked::default() };
         setup::ensure(exec, &workspace.root, "debian:12", &asked, false)?;
     }

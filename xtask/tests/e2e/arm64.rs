@@ -1,4 +1,5 @@
-//! Emulated platforms. Minutes each, and an emulator is needed: `cargo xtask ci --full`.
+//! Emulated platforms, for which an emulator is needed: `cargo xtask setup --emulate arm64`. Interpreters take
+//! minutes each: `cargo xtask ci --full`.
 
 use crate::workspace::Workspace;
 
@@ -70,6 +71,7 @@ fn acceleration_changes_no_byte_of_a_wheel() {
 }
 
 #[test]
+#[cfg(feature = "e2e-full")]
 fn an_interpreter_is_compiled_by_native_programs_and_runs_emulated() {
     let w = Workspace::new(|toml| {
         toml.replace("[\"distro\", \"managed\", \"source\"]", "[\"source\"]")
@@ -82,6 +84,7 @@ fn an_interpreter_is_compiled_by_native_programs_and_runs_emulated() {
 }
 
 #[test]
+#[cfg(feature = "e2e-full")]
 fn an_interpreter_that_native_programs_do_not_compile_is_compiled_under_emulation() {
     let w = Workspace::new(|toml| {
         toml.replace("[\"distro\", \"managed\", \"source\"]", "[\"source\"]")

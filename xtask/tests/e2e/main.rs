@@ -6,7 +6,6 @@
 mod common;
 
 mod alpine;
-#[cfg(feature = "e2e-full")]
 mod arm64;
 mod bake;
 mod build;
