@@ -159,12 +159,7 @@ impl Cleaner {
         }
         let dockerfile = fs_err::read_to_string(workspace.root.join("docker/Dockerfile.wheels"))?;
         let found = engine.own_cache(&dockerfile)?;
-        if !self.dry_run {
-            for step in engine.prune_steps(&found) {
-                engine.query(&step)?;
-            }
-        }
-        let left = if self.dry_run { Vec::new() } else { engine.own_cache(&dockerfile)? };
+        let left = if self.dry_run { Vec::new() } else { pruned(engine, &dockerfile, &found)? };
         let stays = |record: &&Owned| left.iter().any(|other| other.id == record.id);
         for line in told(found.iter().filter(|record| !stays(record))) {
             self.say(&line);
@@ -175,6 +170,26 @@ impl Cleaner {
             report::note(&format!("{stay} records of the build cache are in use: they stay"));
         }
         Ok(())
+    }
+}
+
+/// Removes `records`; those that are still there. One goes after those that were made of it, which may be
+/// named in a later call: so once more, as long as that removes any.
+fn pruned(
+    engine: &Engine,
+    dockerfile: &str,
+    records: &[Owned],
+) -> Result<Vec<Owned>, EngineError> {
+    let mut left = records.to_vec();
+    loop {
+        let before = left.len();
+        for step in engine.prune_steps(&left) {
+            engine.query(&step)?;
+        }
+        left = engine.own_cache(dockerfile)?;
+        if left.is_empty() || left.len() >= before {
+            return Ok(left);
+        }
     }
 }
 
