@@ -96,11 +96,20 @@ fn clean_removes_what_is_ours_and_says_what() {
         [ -e "$FAKE/pruned" ] || record ccc"#,
     );
     // The first is what the second was made of, and goes after it.
-    w.on("prune", "[ ! -e \"$FAKE/pruned\" ] || touch \"$FAKE/pruned-twice\"; touch \"$FAKE/pruned\"");
+    w.on(
+        "prune",
+        "[ ! -e \"$FAKE/pruned\" ] || touch \"$FAKE/pruned-twice\"; touch \"$FAKE/pruned\"",
+    );
     let before = common::files(&w.root);
     let ran = w.run(&["clean", "--all", "--dry-run"]).code(0);
     assert_eq!(common::files(&w.root), before, "a dry run removes nothing");
-    for word in ["/jobs (", "/logs (", "6 files of ", "image xtask-wheels/os:x (164MB)", "2 times: mount / from"] {
+    for word in [
+        "/jobs (",
+        "/logs (",
+        "6 files of ",
+        "image xtask-wheels/os:x (164MB)",
+        "2 times: mount / from",
+    ] {
         assert!(ran.stdout.contains(word), "{word}: {}", ran.stdout);
     }
     assert!(!ran.stdout.contains("debian:12") && !ran.stdout.contains("5MB"), "{}", ran.stdout);

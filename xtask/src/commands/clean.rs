@@ -175,11 +175,7 @@ impl Cleaner {
 
 /// Removes `records`; those that are still there. One goes after those that were made of it, which may be
 /// named in a later call: so once more, as long as that removes any.
-fn pruned(
-    engine: &Engine,
-    dockerfile: &str,
-    records: &[Owned],
-) -> Result<Vec<Owned>, EngineError> {
+fn pruned(engine: &Engine, dockerfile: &str, records: &[Owned]) -> Result<Vec<Owned>, EngineError> {
     let mut left = records.to_vec();
     loop {
         let before = left.len();

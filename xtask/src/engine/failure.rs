@@ -161,6 +161,15 @@ fn advice(step: &FailedStep) -> Option<String> {
     if any(&["exec format error", "Exec format error"]) {
         return Some("nothing on this machine runs that platform: `cargo xtask doctor`".to_owned());
     }
+    // 128 and the number of the signal; QEMU says it in words.
+    if any(&["Illegal instruction"]) || step.error.contains("exit code: 132") {
+        return Some(
+            "a program needs what its processor does not have; an emulated one has what `[check] isa` \
+             promises for its architecture, so that a wheel that needs more fails here, and a system \
+             that needs more wants another level there"
+                .to_owned(),
+        );
+    }
     None
 }
 
@@ -199,6 +208,15 @@ mod tests {
     fn a_network_error_inside_a_container_is_not_the_engines() {
         let error = diagnose("1", step(&["pip: connection reset by peer"], "exit code: 1"), &[]);
         assert!(matches!(error, EngineError::Step { .. }), "{error}");
+    }
+
+    #[test]
+    fn a_processor_that_lacks_something_is_named() {
+        let said = "qemu: uncaught target signal 4 (Illegal instruction) - core dumped";
+        for failed in [step(&[said], "exit code: 1"), step(&[], "exit code: 132")] {
+            let error = diagnose("1", failed, &[]);
+            assert!(error.hint().is_some_and(|hint| hint.contains("[check] isa")), "{error}");
+        }
     }
 
     #[test]
