@@ -21,7 +21,9 @@ variable "ACCELERATE" { default = "off" }
 variable "NATIVE_IMAGE" { default = "" }
 variable "PLATFORMS" { default = "" }
 # The processor that QEMU is to be, as in `qemu-aarch64 -cpu help`; its own choice where empty.
-variable "QEMU_CPU" { default = "" }
+variable "XTASK_QEMU_CPU" { default = "" }
+# Stages that are made anew although the cache has them.
+variable "XTASK_ANEW" { default = "" }
 
 variable "PYTHONS" { default = "cp311" }
 variable "PROVIDERS" { default = "distro managed source" }
@@ -66,13 +68,15 @@ target "_common" {
   context    = "."
   dockerfile = "docker/Dockerfile.wheels"
   platforms  = words(PLATFORMS)
+
+  no-cache-filter = words(XTASK_ANEW)
   args = {
     BASE_IMAGE      = BASE_IMAGE
     CACHE_SCOPE     = CACHE_SCOPE != "" ? CACHE_SCOPE : BASE_IMAGE
     PACKAGE_SCOPE   = PACKAGE_SCOPE
     ACCELERATE      = ACCELERATE
     NATIVE_IMAGE    = NATIVE_IMAGE != "" ? NATIVE_IMAGE : BASE_IMAGE
-    QEMU_CPU        = QEMU_CPU != "" ? QEMU_CPU : null
+    QEMU_CPU        = XTASK_QEMU_CPU != "" ? XTASK_QEMU_CPU : null
     RUST            = RUST
     RUST_VERSION    = RUST_VERSION
     RUSTUP_VERSION  = RUSTUP_VERSION
@@ -174,5 +178,17 @@ target "shell" {
     SOURCE_DATE_EPOCH  = SOURCE_DATE_EPOCH
     SMOKE_IMPORTS      = join(" ", words(SMOKE_IMPORTS))
     SMOKE_CALLS        = SMOKE_CALLS
+  }
+}
+
+# The same before the smoke test, with the wheel in the folder WHEEL_CONTEXT.
+target "shell-smoke" {
+  inherits = ["shell"]
+  target   = "shell-smoke"
+  contexts = {
+    wheel = WHEEL_CONTEXT
+  }
+  args = {
+    SMOKE_WITHOUT = join(" ", words(SMOKE_WITHOUT))
   }
 }

@@ -4,6 +4,8 @@
 # each interpreter of PYTHONS.
 set -eu
 here=$(dirname "$0")
+# A shell may stand in the folder that is made anew.
+cd /
 # shellcheck source=scripts/trust.sh
 . "$here/trust.sh"
 # shellcheck source=scripts/accelerate.sh

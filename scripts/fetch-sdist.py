@@ -18,6 +18,8 @@ from pip._internal.commands.download import DownloadCommand
 from pip._internal.exceptions import CommandError
 from pip._internal.network.download import Downloader
 from pip._internal.req.constructors import install_req_from_line
+from pip._vendor.packaging.utils import InvalidSdistFilename, canonicalize_name, parse_sdist_filename
+from pip._vendor.packaging.version import InvalidVersion, Version
 
 
 class FetchCommand(DownloadCommand):
@@ -37,6 +39,19 @@ class FetchCommand(DownloadCommand):
 def sha256_of(path):
     with open(path, "rb") as file:
         return hashlib.sha256(file.read()).hexdigest()
+
+
+def is_archive_of(file, name, version):
+    """Whether a source archive is, by its own name, the one that was asked for."""
+    for suffix in (".tar.bz2", ".tar.xz", ".tgz"):
+        if file.endswith(suffix):
+            file = file[: -len(suffix)] + ".tar.gz"
+    try:
+        own_name, own_version = parse_sdist_filename(file)
+        return own_name == canonicalize_name(name) and own_version == Version(version)
+    except (InvalidSdistFilename, InvalidVersion):
+        # Names from before PEP 625 may hold anything; its hash is that of the configuration.
+        return True
 
 
 def from_cache(kept, expected, folder):
@@ -82,6 +97,12 @@ def main():
         os.makedirs(kept, exist_ok=True)
         shutil.copyfile(path, kept + ".part")
         os.replace(kept + ".part", os.path.join(kept, os.path.basename(path)))
+    if not is_archive_of(os.path.basename(path), name, version):
+        sys.exit(
+            "error: the sha256 is that of {}, and {} is asked for: change both in wheels.toml, or none".format(
+                os.path.basename(path), requirement
+            )
+        )
     with open(os.path.join(folder, "source.json"), "w") as out:
         json.dump(
             {

@@ -63,13 +63,17 @@ for tool in awk basename cat chmod cmp comm cp cut dash date diff dirname echo e
     done
 done
 ln -s dash "$native/bin/sh"
-# What packages.sh has stand in for apt, and for what dpkg starts by its name.
+# What packages.sh has stand in for apt, and for what dpkg and the scripts of packages start by its
+# name. No make: where there is none, none is to be found.
 for tool in apt-get apt-cache dpkg-deb dpkg-split tar; do
     cp -L "$(command -v "$tool")" "$native/packages/$tool"
 done
-pkg_native_versions >"$native/packages/versions"
+for file in "$native"/bin/*; do
+    tool=${file##*/}
+    [ "$tool" = make ] || ln -s "../bin/$tool" "$native/packages/$tool"
+done
 
-ldd "$native"/compiler/* "$native"/bin/* "$native"/packages/[!v]* | awk '$2 == "=>" && $3 ~ /^\// { print $3 }' | sort -u |
+ldd "$native"/compiler/* "$native"/bin/* "$native"/packages/* | awk '$2 == "=>" && $3 ~ /^\// { print $3 }' | sort -u |
     while read -r library; do
         cp -L "$library" "$native/lib/"
     done
@@ -83,6 +87,7 @@ replace() {
 # stretch PREFIX SUFFIX TEXT: a path as long as TEXT, with as many slashes as that takes.
 stretch() {
     path=$1
+    [ $((${#path} + ${#2})) -le ${#3} ] || refuse "$path$2 does not fit where $3 stands"
     while [ $((${#path} + ${#2})) -lt ${#3} ]; do
         path=$path/
     done
@@ -93,7 +98,7 @@ loader=$(ldd "$native/bin/dash" | awk '$1 ~ /^\// { print $1 }')
 cp -L "$loader" "$native/ld"
 for file in "$native"/compiler/* "$native"/bin/* "$native"/packages/*; do
     case $file in
-        *.so | */versions) ;;
+        *.so) ;;
         *) [ -L "$file" ] || replace "$loader" "$(stretch "$mounted/" ld "$loader")" "$file" ;;
     esac
 done
@@ -102,6 +107,20 @@ machine=$(basename "$(dirname "$machine")")
 for folder in "/usr/lib/$machine/" "/lib/$machine/"; do
     replace "$folder" "$(stretch "$mounted/lib" / "$folder")" "$native/ld"
 done
+
+# What looks up users, which no program names: glibc before 2.34 does that in a library of its own.
+for library in "/lib/$machine/libnss_files.so.2" "/usr/lib/$machine/libnss_files.so.2"; do
+    [ ! -e "$library" ] || cp -L "$library" "$native/lib/"
+done
+# Do they run where they will be?
+ln -s "$native" "$mounted"
+for tool in compiler/gcc compiler/as bin/sed packages/apt-get packages/dpkg-deb packages/tar; do
+    said=$("$mounted/$tool" --version 2>&1) || refuse "$tool does not run: $said"
+done
+rm "$mounted"
+# A refusal in a subshell has ended nothing else.
+[ ! -e "$native/reason" ] || exit 0
+pkg_native_versions >"$native/packages/versions"
 
 # What accelerate.sh compares: `(Debian 14.2.0-19) 14.2.0` and the like.
 version() {

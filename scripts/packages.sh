@@ -77,9 +77,10 @@ pkg_apt() {
 pkg_native=/xtask-native/packages
 pkg_native_conf() {
     pkg_path=/usr/sbin:/usr/bin:/sbin:/bin
+    # The last that is written where nothing is amiss.
     if [ -e "$pkg_native/versions" ] && [ "$(pkg_native_versions)" = "$(cat "$pkg_native/versions")" ]; then
         : >"$trust_dir/native"
-        pkg_path=$pkg_native:/xtask-native/bin:$pkg_path
+        pkg_path=$pkg_native:$pkg_path
         pkg_own=$(dpkg --print-architecture)
         echo "APT::Architecture \"$pkg_own\";"
         echo "#clear APT::Architectures;"
@@ -88,6 +89,15 @@ pkg_native_conf() {
         done
     fi
     echo "DPkg::Path \"$trust_dir/bin:$pkg_path\";"
+}
+
+# pkg_nothing_native: fails where a package wrote down where it found a program of the mount.
+pkg_nothing_native() {
+    [ -e "$trust_dir/native" ] || return 0
+    if "$pkg_native/grep" -rlsF /xtask-native/ /etc; then
+        echo "error: a package remembers a program that is only mounted here; use --no-accelerate" >&2
+        return 1
+    fi
 }
 
 # pkg_native_versions: of the packages that the programs are from.
@@ -205,7 +215,7 @@ pkg_install() {
     pkg_status=0
     case $(pkg_family) in
         apt)
-            { pkg_apt_install "$@" && pkg_bytecode; } || pkg_status=$?
+            { pkg_apt_install "$@" && pkg_bytecode && pkg_nothing_native; } || pkg_status=$?
             # dpkg and ldconfig leave dated logs and caches: noise in a layer.
             rm -rf /var/log/apt /var/log/dpkg.log /var/log/alternatives.log /var/cache/ldconfig/aux-cache
             ;;

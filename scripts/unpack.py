@@ -47,15 +47,21 @@ def link_target(parts, name, target):
 known = set()
 
 
+def make_folder(path, name):
+    """The folder `path` below the destination, for the entry `name`."""
+    if path in known:
+        return
+    # A link that an earlier entry made must not carry this one elsewhere.
+    if os.path.realpath(path) != path:
+        refuse(name, "would be written through a link")
+    os.makedirs(path, exist_ok=True)
+    known.add(path)
+
+
 def write(destination, parts, data, mode):
     path = os.path.join(destination, *parts)
     parent = os.path.dirname(path)
-    if parent not in known:
-        os.makedirs(parent, exist_ok=True)
-        # A link that an earlier entry made must not carry this one elsewhere.
-        if os.path.realpath(parent) != parent:
-            refuse("/".join(parts), "would be written through a link")
-        known.add(parent)
+    make_folder(parent, "/".join(parts))
     if os.path.islink(path):
         refuse("/".join(parts), "would be written through a link")
     with open(path, "wb") as out:
@@ -72,12 +78,10 @@ def unpack_tar(archive, destination, strip):
                 continue
             path = os.path.join(destination, *parts)
             if member.isdir():
-                os.makedirs(path, exist_ok=True)
-                if os.path.realpath(path) != path:
-                    refuse(member.name, "would be written through a link")
+                make_folder(path, member.name)
             elif member.issym():
                 link_target(parts, member.name, member.linkname)
-                os.makedirs(os.path.dirname(path), exist_ok=True)
+                make_folder(os.path.dirname(path), member.name)
                 os.symlink(member.linkname, path)
             elif member.isfile() or member.islnk():
                 if member.islnk():

@@ -136,3 +136,15 @@ fn a_second_run_waits_for_the_first_and_then_finds_its_wheels() {
     assert!(first.wait_with_output().unwrap().status.success());
     assert_eq!(w.bakes("wheel-builder"), 1);
 }
+
+#[test]
+fn a_file_of_the_tool_that_is_missing_is_named_before_anything_begins() {
+    for name in ["docker/docker-bake.hcl", "scripts/a.sh"] {
+        let w = Workspace::new();
+        fs_err::remove_file(w.root.join(name)).unwrap();
+        let missing = format!("`{name}` is not there");
+        w.run(&["wheels", "debian:12", "linux/amd64"]).code(2).says(&[&missing, "Into another"]);
+        let log = fs_err::read_to_string(w.fake.join("log")).unwrap_or_default();
+        assert!(!log.contains("buildx bake"), "{log}");
+    }
+}

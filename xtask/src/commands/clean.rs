@@ -191,19 +191,20 @@ fn pruned(engine: &Engine, dockerfile: &str, records: &[Owned]) -> Result<Vec<Ow
 
 /// A line for each step that left records, in their order: a step leaves one each time that it is run.
 fn told<'a>(records: impl Iterator<Item = &'a Owned>) -> Vec<String> {
-    let mut steps: Vec<(String, Vec<&str>)> = Vec::new();
+    let mut steps: Vec<(&str, Vec<&str>)> = Vec::new();
     for record in records {
-        let what = brief(&record.what);
-        match steps.iter_mut().find(|(name, _)| *name == what) {
+        match steps.iter_mut().find(|(name, _)| *name == record.what) {
             Some((_, sizes)) => sizes.push(&record.size),
-            None => steps.push((what, vec![&record.size])),
+            None => steps.push((&record.what, vec![&record.size])),
         }
     }
-    let line = |(what, sizes): (String, Vec<&str>)| match sizes.as_slice() {
-        [size] => format!("build cache: {what} ({size})"),
-        sizes => {
-            let first = sizes.first().unwrap_or(&"");
-            format!("build cache, {} times: {what} ({first}, ...)", sizes.len())
+    let line = |(what, sizes): (&str, Vec<&str>)| {
+        let what = brief(what);
+        match sizes.as_slice() {
+            [first, _, ..] => {
+                format!("build cache, {} times: {what} ({first}, ...)", sizes.len())
+            }
+            sizes => format!("build cache: {what} ({})", sizes.concat()),
         }
     };
     steps.into_iter().map(line).collect()
@@ -212,7 +213,10 @@ fn told<'a>(records: impl Iterator<Item = &'a Owned>) -> Vec<String> {
 /// A description in one line of bearable length.
 fn brief(what: &str) -> String {
     let text = what.split_whitespace().collect::<Vec<_>>().join(" ");
-    text.chars().take(100).collect()
+    // The name of a cache mount stands last, behind its step.
+    let (step, id) = text.split_once(" with id ").unwrap_or((&text, ""));
+    let gap = if id.is_empty() { "" } else { " " };
+    format!("{}{gap}{id}", step.chars().take(100).collect::<String>())
 }
 
 /// Files and bytes below `folder`.

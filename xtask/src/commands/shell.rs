@@ -4,18 +4,20 @@ use std::io::IsTerminal as _;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, bail, ensure};
+use camino::Utf8Path;
 
 use super::engine_args::EngineArgs;
 use super::{Workspace, native_platform, setup};
 use crate::config::{Config, Platform};
+use crate::engine::EngineError;
 use crate::engine::base::Ways;
 use crate::exec::Exec;
 use crate::pipeline::{
-    self, Accelerate, BUILDER, Failed, PreparedSource, STATES, ShellPlace, State,
+    self, Accelerate, BUILDER, Failed, PipelineError, PreparedSource, STATES, ShellPlace, State,
 };
 use crate::plan::{self, Job};
 use crate::report::{self, Detail, Live};
-use crate::store::Lock;
+use crate::store::{Lock, Store};
 
 /// Arguments of `shell`.
 #[derive(Debug, clap::Args)]
@@ -23,7 +25,8 @@ pub struct ShellArgs {
     /// Base image or target name, and a platform: `debian:12 linux/arm64`
     #[arg(value_name = "TARGET|PLATFORM", required_unless_present = "last_failed")]
     pub words: Vec<String>,
-    /// Interpreter, e.g. `cp311`; the first of wheels.toml where absent
+    /// Interpreter, e.g. `cp311`; where absent the first of wheels.toml, of those that `dist/` has a wheel for
+    /// if there are any
     #[arg(long, value_name = "TAG")]
     pub python: Option<String>,
     /// Stand before the build step that failed last (of the target and platform, where they are named)
@@ -65,7 +68,8 @@ pub fn run(args: &ShellArgs) -> anyhow::Result<ExitCode> {
         accelerate: &Accelerate::by_default(native_platform()),
     };
     let live = Live::new(Detail::Steps);
-    let image = pipeline::shell_image(&place, &job, &state, &live)?;
+    let image = pipeline::shell_image(&place, &job, &state, &live)
+        .map_err(|error| explained(error, args, &job, work))?;
     drop(lock);
     let terminal = std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
     report::note(&format!("this is {}, before `{}`", job.title(), state.command));
@@ -99,7 +103,13 @@ fn asked(
     }
     let python: Vec<String> = python.into_iter().collect();
     let mut request = plan::parse_words(config, &words, false, &python, &native)?;
-    for (target, _) in &mut request.targets {
+    for (target, platforms) in &mut request.targets {
+        let built = platforms.first().map(|platform| built(workspace, &target.folder(platform)));
+        let built = built.unwrap_or_default();
+        let first = target.pythons.iter().position(|it| built.contains(&it.0.to_string()));
+        if let Some(first) = first {
+            target.pythons.swap(0, first);
+        }
         target.pythons.truncate(1);
     }
     let inputs = pipeline::inputs(config, &workspace.root, source)?;
@@ -112,6 +122,29 @@ fn asked(
         jobs.iter().map(Job::title).collect::<Vec<_>>().join(", ")
     );
     Ok((jobs.remove(0), state))
+}
+
+/// The interpreters that `dist/` has wheels for in `folder`; none where it cannot be read.
+fn built(workspace: &Workspace, folder: &str) -> Vec<String> {
+    let manifest = Store::new(&workspace.dist, &workspace.work).manifest().unwrap_or_default();
+    let ours = manifest.files.iter().filter(|entry| entry.path.starts_with(&format!("{folder}/")));
+    ours.flat_map(|entry| entry.builds().iter().map(|build| build.interpreter.clone())).collect()
+}
+
+/// A failure with what its step said last, its advice and its log, and whose choice the interpreter was.
+fn explained(error: PipelineError, args: &ShellArgs, job: &Job, work: &Utf8Path) -> anyhow::Error {
+    let Some(step) = error.engine().and_then(EngineError::step) else { return error.into() };
+    let mut parts = vec![error.to_string()];
+    parts.extend(step.tail.iter().map(|line| format!("  | {line}")));
+    parts.extend(error.engine().and_then(EngineError::hint).map(|hint| format!("\nhint: {hint}")));
+    if args.python.is_none() && !args.last_failed {
+        let interpreter = job.interpreter;
+        parts.push(format!(
+            "\nhint: {interpreter} is the first that wheels.toml asks for; `--python` names another"
+        ));
+    }
+    parts.push(format!("log: {}", work.join("logs").join(format!("{}-shell.log", job.slug()))));
+    anyhow::Error::msg(parts.join("\n"))
 }
 
 /// The failure that `--last-failed` means.

@@ -63,10 +63,15 @@ pub fn run(args: &WorkflowArgs) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     if mode == Mode::Check {
-        let line = found.as_deref().map_or(1, |found| first_difference(found, &text));
-        let what = if found.is_some() { "is another one" } else { "is not there" };
+        let what = found.as_deref().map_or_else(
+            || "is not there".to_owned(),
+            |found| {
+                let line = first_difference(found, &text);
+                format!("is another one than wheels.toml asks for (line {line})")
+            },
+        );
         report::note(&format!(
-            "error: `{}` {what} than wheels.toml asks for (line {line})\n\n\
+            "error: `{}` {what}\n\n\
              hint: `cargo xtask workflow write`; what is to stay is changed in \
              `xtask/src/ship/workflow/`",
             workflow::PATH

@@ -133,6 +133,9 @@ fn wrong_type(error: &str) -> Option<String> {
         return Some(format!("write a list: [\"{value}\"]"));
     }
     let is_number = found.starts_with("integer") || found.starts_with("floating point");
+    if let Some(name) = expected.strip_prefix("struct ") {
+        return Some(format!("write a table: `[{}]`, and settings below it", name.to_lowercase()));
+    }
     match expected {
         "a boolean" => Some("write true or false, without quotes".to_owned()),
         _ if expected.contains("string") || (is_number && !expected.contains("integer")) => {

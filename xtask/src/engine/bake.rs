@@ -119,14 +119,13 @@ impl Bake<'_> {
         if let Some(metadata) = self.metadata {
             step = step.arg("--metadata-file").arg(metadata.as_str());
         }
-        let mut sets = vec![format!("{target}.platform={}", self.platform)];
         match self.anew {
             Anew::Nothing => {}
             Anew::All => step = step.arg("--no-cache"),
-            Anew::Stages(names) => {
-                sets.push(format!("{target}.no-cache-filter={}", names.join(",")));
-            }
+            // buildx takes `--set TARGET.no-cache-filter` and does nothing with it (0.13).
+            Anew::Stages(names) => step = step.env("XTASK_ANEW", names.join(",")),
         }
+        let mut sets = vec![format!("{target}.platform={}", self.platform)];
         for (name, value) in &self.args {
             sets.push(format!("{target}.args.{name}={value}"));
         }

@@ -204,9 +204,10 @@ fn run(
     step: &Step,
     say: &mut dyn FnMut(&str),
 ) -> Result<(), EngineError> {
+    let own = std::env::var_os(isa::QEMU_CPU).is_some();
     let step = &match isa::distribution_processor(platform.engine_arch()) {
-        Some(processor) => step.clone().env(isa::QEMU_CPU, processor),
-        None => step.clone(),
+        Some(processor) if !own => step.clone().env(isa::QEMU_CPU, processor),
+        _ => step.clone(),
     };
     let mut account = Account::new(Instant::now());
     let mut line = |_, line: &[u8]| {

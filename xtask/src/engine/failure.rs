@@ -161,6 +161,13 @@ fn advice(step: &FailedStep) -> Option<String> {
     if any(&["exec format error", "Exec format error"]) {
         return Some("nothing on this machine runs that platform: `cargo xtask doctor`".to_owned());
     }
+    if any(&["unable to find CPU model", "can't apply global"]) {
+        return Some(
+            "the emulator is too old for the processor that `[check] isa` asks for, or for one that \
+             `QEMU_CPU` names: QEMU 6.0 has all; `cargo xtask binfmt status` says whose it is"
+                .to_owned(),
+        );
+    }
     // 128 and the number of the signal; QEMU says it in words.
     if any(&["Illegal instruction"]) || step.error.contains("exit code: 132") {
         return Some(

@@ -76,9 +76,11 @@ pub(super) fn build_args(config: &Config) -> BTreeMap<&'static str, String> {
 }
 
 /// The arguments of the smoke test.
-pub(super) fn smoke_args(config: &Config) -> [(&'static str, String); 2] {
+pub(super) fn smoke_args(config: &Config, job: &Job) -> Vec<(&'static str, String)> {
     let (imports, calls) = smoke_inputs(config);
-    [("SMOKE_IMPORTS", imports), ("SMOKE_CALLS", calls)]
+    let without = config.check.left_out(job.interpreter);
+    let without = (!without.is_empty()).then(|| ("SMOKE_WITHOUT", without.join(" ")));
+    [("SMOKE_IMPORTS", imports), ("SMOKE_CALLS", calls)].into_iter().chain(without).collect()
 }
 
 /// Adds to `args` what names the source; returns the bake target that builds it, and its contexts.
@@ -135,11 +137,7 @@ pub(super) fn smoke<'a>(
 ) -> Bake<'a> {
     let mut args = common_args(ctx.config, job, base);
     args.insert("PACKAGE_SCOPE", ctx.source.scope());
-    args.extend(smoke_args(ctx.config));
-    let without = ctx.config.check.left_out(job.interpreter);
-    if !without.is_empty() {
-        args.insert("SMOKE_WITHOUT", without.join(" "));
-    }
+    args.extend(smoke_args(ctx.config, job));
     let mut contexts = base.contexts.clone();
     contexts.insert("wheel".to_owned(), wheel.into());
     Bake {

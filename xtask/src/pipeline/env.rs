@@ -11,6 +11,7 @@ use super::accelerate::Accelerate;
 use crate::audit::Settings;
 use crate::config::Config;
 use crate::digest;
+use crate::engine::bake::BAKE_FILE;
 use crate::engine::host::{HostSettings, SECRET_LIMIT, ThisHost};
 use crate::engine::prebuilt::Finder;
 use crate::engine::{Engine, EngineError};
@@ -68,7 +69,28 @@ impl Context<'_> {
 /// # Errors
 /// When one of them cannot be read.
 pub(super) fn recipes(root: &Utf8Path) -> std::io::Result<String> {
+    let dockerfile = "docker/Dockerfile.wheels";
+    let text = fs_err::read_to_string(root.join(dockerfile)).unwrap_or_default();
+    let needed = [dockerfile, BAKE_FILE].into_iter().chain(copied(&text));
+    if let Some(name) = { needed }.find(|name| !root.join(name).is_file()) {
+        return Err(std::io::Error::other(format!(
+            "`{name}` is not there, and builds need it\n\n\
+             hint: `docker/` and `scripts/` belong to this tool as a whole, see \"Into another repository\" in \
+             its README"
+        )));
+    }
     digest::of_folders(root, &["docker", "scripts"])
+}
+
+/// The files that a Dockerfile copies from the workspace, those aside that a variable or a pattern names.
+fn copied(dockerfile: &str) -> impl Iterator<Item = &str> {
+    let lines = dockerfile.lines().filter_map(|line| line.strip_prefix("COPY "));
+    let own = lines.filter(|line| !line.starts_with("--from"));
+    let names = own.flat_map(|line| {
+        let words: Vec<_> = line.split_whitespace().collect();
+        words.into_iter().rev().skip(1)
+    });
+    names.filter(|name| !name.contains(['$', '*']))
 }
 
 /// Why a job gave no wheel.

@@ -234,15 +234,16 @@ fn refuse_failed(
 ) -> Result<(), PipelineError> {
     let is_error = |finding: &&Finding| finding.severity == Severity::Error && counts(finding.code);
     let errors = audit.findings.iter().filter(is_error);
+    let wheel = path.file_name().unwrap_or_default();
+    // The wheel itself is named above them.
+    let member =
+        |f: &Finding| if f.path == wheel { String::new() } else { format!("{}: ", f.path) };
     let lines: Vec<_> =
-        errors.map(|f| format!("  {}: {} ({})", f.code, f.message, f.cure)).collect();
+        errors.map(|f| format!("  {}: {}{} ({})", f.code, member(f), f.message, f.cure)).collect();
     if lines.is_empty() {
         return Ok(());
     }
-    Err(PipelineError::Audit {
-        file: path.file_name().unwrap_or_default().to_owned(),
-        findings: lines.join("\n"),
-    })
+    Err(PipelineError::Audit { file: wheel.to_owned(), findings: lines.join("\n") })
 }
 
 fn commit(

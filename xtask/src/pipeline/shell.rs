@@ -169,7 +169,7 @@ fn call<'a>(
 ) -> Bake<'a> {
     let mut args = calls::common_args(place.config, job, base);
     args.extend(calls::build_args(place.config));
-    args.extend(calls::smoke_args(place.config));
+    args.extend(calls::smoke_args(place.config, job));
     let (target, mut contexts) = calls::source(place.source, &mut args);
     contexts.extend(base.contexts.clone());
     if state.source {
@@ -183,7 +183,7 @@ fn call<'a>(
     args.insert("SHELL_PARENT", state.parent.to_owned());
     args.insert("SHELL_FILES", state.files.to_owned());
     Bake {
-        target: "shell",
+        target: if state.wheel { "shell-smoke" } else { "shell" },
         platform: &job.platform,
         args,
         contexts,

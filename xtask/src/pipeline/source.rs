@@ -15,6 +15,10 @@ use crate::plan::Inputs;
 
 /// 2020-02-02, the time that build backends give to entries whose own time should not matter.
 pub(super) const SOURCE_DATE_EPOCH: u64 = 1_580_601_600;
+/// Characters of a project's name in the name of a cache.
+const SCOPE_LENGTH: usize = 40;
+/// Bytes of a `pyproject.toml` that are read for the project's name.
+const LARGEST_PYPROJECT: u64 = 1 << 20;
 /// What belongs to this tool at the workspace root, and so to no package.
 const OURS: [&str; 5] = ["target", "dist", "xtask", "wheels.toml", "wheels.local.toml"];
 /// Folders that no package is built from, for trees that git does not know.
@@ -49,7 +53,7 @@ pub enum PreparedSource {
         folder: Utf8PathBuf,
         /// SHA-256 of the archive.
         sha256: String,
-        /// The project's name, or the folder's where it says none.
+        /// The project's name, or the folder's path where it says none.
         project: String,
     },
 }
@@ -63,18 +67,27 @@ impl PreparedSource {
             Self::Packed { project, .. } => ("path", project.as_str()),
         };
         let plain = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' };
-        format!("{kind}-{}", name.chars().map(plain).collect::<String>())
+        // Short, and different where only what is left out differs.
+        let short: String = name.chars().take(SCOPE_LENGTH).map(plain).collect();
+        let hash = digest::of_bytes(name.as_bytes());
+        format!("{kind}-{short}-{}", &hash[..8])
     }
 }
 
-/// The name that `pyproject.toml` of `tree` gives the project, or the folder's own.
+/// The name that `pyproject.toml` of `tree` gives the project, or the folder's whole path.
 fn project(tree: &Utf8Path) -> String {
-    let text = fs_err::read_to_string(tree.join("pyproject.toml")).unwrap_or_default();
+    let path = tree.join("pyproject.toml");
+    // The tree may be anybody's: no link, no device, and not so much that it fills the memory.
+    let plain = path.symlink_metadata().is_ok_and(|meta| meta.is_file());
+    let mut text = String::new();
+    if let Some(file) = plain.then(|| fs_err::File::open(&path).ok()).flatten() {
+        let _ = file.take(LARGEST_PYPROJECT).read_to_string(&mut text);
+    }
     let named = text.parse::<toml::Table>().ok().and_then(|table| {
         let name = table.get("project")?.get("name")?.as_str()?;
         Some(name.to_owned())
     });
-    let folder = || tree.canonicalize_utf8().ok()?.file_name().map(str::to_owned);
+    let folder = || tree.canonicalize_utf8().ok().map(|path| path.to_string());
     named.or_else(folder).unwrap_or_default()
 }
 
@@ -286,14 +299,21 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let tree = Utf8PathBuf::try_from(dir.path().join("My.Folder")).unwrap();
         fs_err::create_dir_all(&tree).unwrap();
-        assert_eq!(project(&tree), "My.Folder");
+        assert!(project(&tree).ends_with("/My.Folder"));
         fs_err::write(tree.join("pyproject.toml"), "[project]\nname = \"Own_Name\"\n").unwrap();
         let (folder, sha256) = (tree.clone(), String::new());
         let packed = PreparedSource::Packed { folder, sha256, project: project(&tree) };
-        assert_eq!(packed.scope(), "path-own-name");
-        let spec = "own-name==1".to_owned();
-        let sdist = PreparedSource::Sdist { spec, sha256: String::new() };
-        assert_eq!(sdist.scope(), "sdist-own-name");
+        assert!(packed.scope().starts_with("path-own-name-"), "{}", packed.scope());
+        let sdist = |name: &str| {
+            let (spec, sha256) = (format!("{name}==1"), String::new());
+            PreparedSource::Sdist { spec, sha256 }.scope()
+        };
+        assert!(sdist("own-name").starts_with("sdist-own-name-"));
+        assert_ne!(sdist("日本"), sdist("中国"));
+        assert!(sdist(&"x".repeat(100_000)).len() < 64);
+        fs_err::remove_file(tree.join("pyproject.toml")).unwrap();
+        std::os::unix::fs::symlink("/dev/zero", tree.join("pyproject.toml")).unwrap();
+        assert!(project(&tree).ends_with("/My.Folder"), "a link is not followed");
     }
 
     #[test]

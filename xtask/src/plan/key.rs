@@ -10,7 +10,7 @@ use crate::config::{
     TagPolicy, Target,
 };
 use crate::digest;
-use crate::isa::Level;
+use crate::isa::{Level, emulated_processor};
 use crate::wheel::Interpreter;
 
 /// Raised when the meaning of a key changes, so that no older result passes for a new one.
@@ -45,6 +45,9 @@ struct BuildInputs<'a> {
     env: &'a BTreeMap<String, String>,
     system_packages: &'a [String],
     rust: Rust,
+    /// What an emulated build runs on: a build may ask its processor what it can do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    processor: Option<&'static str>,
 }
 
 #[derive(Serialize)]
@@ -88,6 +91,7 @@ pub(super) fn build_key(
 ) -> String {
     let build = &config.build;
     let packages = target.family.and_then(|family| build.system_packages.get(&family));
+    let arch = platform.engine_arch();
     hash(&BuildInputs {
         schema: SCHEMA,
         recipes: &inputs.recipes,
@@ -104,6 +108,7 @@ pub(super) fn build_key(
         env: &build.env,
         system_packages: packages.map_or(&[], Vec::as_slice),
         rust: config.toolchain.rust,
+        processor: emulated_processor(arch, config.check.isa.get(arch)),
     })
 }
 

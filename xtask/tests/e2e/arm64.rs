@@ -47,6 +47,7 @@ fn build_anew(w: &Workspace) {
 }
 
 #[test]
+#[cfg_attr(target_arch = "aarch64", ignore = "nothing is emulated there")]
 fn autobahn_is_built_for_arm64_in_debian_12_and_runs_there() {
     let w = Workspace::new(|toml| toml);
     build_anew(&w);
@@ -59,6 +60,7 @@ fn autobahn_is_built_for_arm64_in_debian_12_and_runs_there() {
 }
 
 #[test]
+#[cfg_attr(target_arch = "aarch64", ignore = "nothing is emulated there")]
 fn acceleration_changes_no_byte_of_a_wheel() {
     let toml = "[source]\npath = \".\"\n[build]\npythons = [\"cp313\"]\nproviders = [\"distro\"]\n\
         [check]\nnative = true\nimports = [\"plain\", \"templated\"]\n\
@@ -83,6 +85,7 @@ fn acceleration_changes_no_byte_of_a_wheel() {
 }
 
 #[test]
+#[cfg_attr(target_arch = "aarch64", ignore = "nothing is emulated there")]
 #[cfg(feature = "e2e-full")]
 fn an_interpreter_is_compiled_by_native_programs_and_runs_emulated() {
     let w = Workspace::new(|toml| {
@@ -95,6 +98,7 @@ fn an_interpreter_is_compiled_by_native_programs_and_runs_emulated() {
 }
 
 #[test]
+#[cfg_attr(target_arch = "aarch64", ignore = "nothing is emulated there")]
 #[cfg(feature = "e2e-full")]
 fn an_interpreter_that_native_programs_do_not_compile_is_compiled_under_emulation() {
     let w = Workspace::new(|toml| {

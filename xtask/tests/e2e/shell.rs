@@ -42,8 +42,45 @@ fn after_a_failed_build_the_shell_stands_before_the_failed_step() {
     fs_err::write(&path, toml).unwrap();
     let (_, stderr) = w.run(&["wheels", "debian:12", "linux/amd64"], 1);
     assert!(stderr.contains("cargo xtask shell --last-failed"), "{stderr}");
-    let args =
-        ["shell", "--last-failed", "--", "sh", "-c", "sh /xtask/build.sh || echo \"failed: $?\""];
+    let args = [
+        "shell",
+        "--last-failed",
+        "--",
+        "sh",
+        "-c",
+        "sh /xtask/build.sh 2>&1 || echo \"failed: $?\"",
+    ];
     let (stdout, _) = w.run(&args, 0);
     assert!(stdout.contains("failed: 1"), "the step fails by hand as it did: {stdout}");
+    assert!(stdout.contains("recipe `no`"), "for the same reason: {stdout}");
+}
+
+#[test]
+fn after_a_failed_smoke_test_the_shell_has_the_wheel() {
+    let w = Workspace::of_package(
+        "sdist = \"markupsafe==3.0.2\"\n\
+         sha256 = \"ee55d3edf80167e48ea11a923c7386f4669df67d7994554387f84e7d8b0a2bf0\"",
+        "imports = [\"markupsafe._speedups\"]\n\
+         calls = { \"markupsafe._speedups\" = [\"m._escape_inner('<') == 'no'\"] }",
+    );
+    w.run(&["wheels", "debian:12", "linux/amd64"], 1);
+    let script = "ls /wheel && sh /xtask/smoke.sh 2>&1 || echo \"failed: $?\"";
+    let (stdout, _) = w.run(&["shell", "--last-failed", "--", "sh", "-c", script], 0);
+    assert!(stdout.contains("arkup") && stdout.contains(".whl"), "{stdout}");
+    assert!(stdout.contains("FAIL") && stdout.contains("failed: 1"), "{stdout}");
+}
+
+#[test]
+fn a_shell_that_has_no_interpreter_says_why_and_whose_choice_it_was() {
+    let w = Workspace::new(|toml| {
+        let toml = toml.replace(
+            "providers = [\"distro\", \"managed\", \"source\"]",
+            "providers = [\"distro\"]",
+        );
+        toml.replace("pythons = [\"cp311\"", "pythons = [\"cp39\"")
+    });
+    let (_, stderr) = w.run(&["shell", "debian:12", "linux/amd64", "--", "true"], 2);
+    for said in ["no provider gives cp39", "`--python` names another", "-shell.log"] {
+        assert!(stderr.contains(said), "{said}: {stderr}");
+    }
 }

@@ -2,7 +2,7 @@
 
 use camino::Utf8Path;
 
-use crate::workspace::{Workspace, sh};
+use crate::workspace::{Workspace, run_in_debian_12, sh};
 
 const WHEELS: [&str; 3] = ["wheels", "debian:12", "linux/amd64"];
 const MARKUPSAFE: &str = "sdist = \"markupsafe==3.0.2\"\n\
@@ -48,6 +48,27 @@ fn a_source_archive_with_another_hash_is_refused_and_both_are_named() {
     let w = Workspace::of_package(&MARKUPSAFE.replace(right, &wrong), CHECK);
     let (_, stderr) = w.run(&WHEELS, 1);
     assert!(stderr.contains(right) && stderr.contains(&wrong), "{stderr}");
+}
+
+#[test]
+fn a_hash_of_another_version_is_refused() {
+    // The archive is there, which is taken by its hash.
+    let w = Workspace::of_package(MARKUPSAFE, CHECK);
+    w.run(&WHEELS, 0);
+    let toml = fs_err::read_to_string(w.root.join("wheels.toml")).unwrap();
+    for other in ["markupsafe==3.0.3", "markupunsafe==3.0.2"] {
+        let text = toml.replace("markupsafe==3.0.2", other);
+        fs_err::write(w.root.join("wheels.toml"), text).unwrap();
+        let (_, stderr) = w.run(&WHEELS, 1);
+        let said =
+            format!("the sha256 is that of markupsafe-3.0.2.tar.gz, and {other} is asked for");
+        assert!(stderr.contains(&said), "{stderr}");
+    }
+}
+
+#[test]
+fn nothing_of_an_archive_lands_outside_of_its_folder() {
+    run_in_debian_12("python3", include_str!("../fixtures/archives.sh"), &["sh"], &[]);
 }
 
 /// A package with an extension, in the repository itself.

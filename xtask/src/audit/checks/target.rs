@@ -10,7 +10,8 @@ const OTHER_INTERPRETER: Rule =
 const NO_EXTENSION: Rule = Rule::error(
     "TAG103",
     "no-extension",
-    "look in the build's log for a compiler error that was swallowed",
+    "look in the build's log for a compiler error that was swallowed; a package that has no extension says \
+     `native = false` in `[check]`",
 );
 
 pub(super) const CHECK: Check =
