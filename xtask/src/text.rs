@@ -1,4 +1,4 @@
-//! Names that strangers chose, as they can be shown.
+//! What is shown: names that strangers chose, sizes.
 
 use std::fmt::{self, Write as _};
 
@@ -19,6 +19,16 @@ impl fmt::Display for Shown<'_> {
         let start = end.and_then(|end| self.0.get(..end));
         write!(f, "{}", start.unwrap_or(self.0).escape_debug())?;
         if start.is_some() { f.write_char('…') } else { Ok(()) }
+    }
+}
+
+/// The size of a file for people, to one decimal.
+#[expect(clippy::cast_precision_loss, reason = "a size for people, to one decimal")]
+pub(crate) fn file_size(bytes: u64) -> String {
+    if bytes < 100_000 {
+        format!("{:.1} kB", bytes as f64 / 1e3)
+    } else {
+        format!("{:.1} MB", bytes as f64 / 1e6)
     }
 }
 

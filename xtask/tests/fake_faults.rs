@@ -148,3 +148,15 @@ fn a_file_of_the_tool_that_is_missing_is_named_before_anything_begins() {
         assert!(!log.contains("buildx bake"), "{log}");
     }
 }
+
+#[test]
+fn a_wheel_of_an_earlier_build_that_stays_is_told() {
+    let w = Workspace::new();
+    w.run(&WHEELS).code(0);
+    let before = w.dist();
+    fs_err::write(w.root.join("scripts/a.sh"), "false\n").unwrap();
+    w.on("bake", "say \"[wheel-builder 1/1] RUN sh\" 'error: no'; exit 1");
+    let ran = w.run(&WHEELS).code(1);
+    ran.says(&["debian12-amd64/demo-1.0-py3-none-any.whl is still the wheel of an earlier build"]);
+    assert_eq!(w.dist(), before, "nothing is lost");
+}

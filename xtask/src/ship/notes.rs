@@ -8,6 +8,7 @@ use super::published::Wheel;
 use crate::pipeline::BuildInfo;
 use crate::policy::{Arch, Distribution, PlatformTag, distributions, installs};
 use crate::report::counted;
+use crate::text;
 
 /// GitHub takes 125,000 characters; a table of files is left out before that.
 const LIMIT: usize = 100_000;
@@ -115,16 +116,7 @@ fn taken_on(own: &[&Wheel], all: &[&Wheel], arch: Arch) -> String {
 fn files(wheels: &[Wheel], text: &mut String) {
     text.push_str("\n| file | size | SHA-256 |\n|---|---|---|\n");
     for wheel in wheels {
-        let size = size(wheel.entry.size);
+        let size = text::file_size(wheel.entry.size);
         let _ = writeln!(text, "| `{}` | {size} | `{}` |", wheel.file(), wheel.entry.sha256);
-    }
-}
-
-#[expect(clippy::cast_precision_loss, reason = "a size for people, to one decimal")]
-fn size(bytes: u64) -> String {
-    if bytes < 100_000 {
-        format!("{:.1} kB", bytes as f64 / 1e3)
-    } else {
-        format!("{:.1} MB", bytes as f64 / 1e6)
     }
 }

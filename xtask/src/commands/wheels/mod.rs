@@ -132,8 +132,11 @@ pub(super) fn build_and_report(
     } else {
         report::data(&tell::table(&report));
     }
-    for text in tell::failures(&report) {
-        report::note(&text);
+    if !report.success() {
+        let manifest = Store::new(&workspace.dist, &workspace.work).manifest().unwrap_or_default();
+        for text in tell::left_over(&report, &manifest).iter().chain(&tell::failures(&report)) {
+            report::note(text);
+        }
     }
     Ok(match (report.success(), report.could_not_run()) {
         (true, _) => 0,

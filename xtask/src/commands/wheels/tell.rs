@@ -2,7 +2,8 @@
 
 use crate::pipeline::{Failure, JobReport, Outcome, RunReport};
 use crate::report;
-use crate::store::{Entry, Kind, Smoke};
+use crate::store::{Entry, Kind, Manifest, Smoke};
+use crate::text;
 
 const HEAD: [&str; 10] =
     ["target", "platform", "python", "floor", "tag", "size", "smoke", "time", "outcome", "verdict"];
@@ -44,7 +45,7 @@ fn row(job: &JobReport) -> Vec<String> {
 fn wheel_cells(entry: &Entry, interpreter: &str) -> [String; 4] {
     let name = entry.path.rsplit('/').next().unwrap_or_default();
     let tag = name.trim_end_matches(".whl").rsplit('-').next().unwrap_or_default().to_owned();
-    let size = format!("{:.1} MB", to_mb(entry.size));
+    let size = text::file_size(entry.size);
     match &entry.kind {
         Kind::Wheel { floor, .. } => {
             let smoke = match entry.build(interpreter).map(|build| build.smoke) {
@@ -55,11 +56,6 @@ fn wheel_cells(entry: &Entry, interpreter: &str) -> [String; 4] {
         }
         Kind::Metadata => [String::new(), tag, size, String::new()],
     }
-}
-
-#[expect(clippy::cast_precision_loss, reason = "a size for people, to one decimal")]
-fn to_mb(bytes: u64) -> f64 {
-    bytes as f64 / 1e6
 }
 
 /// What went wrong, each cause once with all the jobs that it kept from their wheels: the step, its last
@@ -79,6 +75,24 @@ pub(super) fn failures(report: &RunReport) -> Vec<String> {
     // Those that are no cause by themselves come first: the reason stands last, where it is read.
     causes.sort_by_key(|(failure, _)| !failure.consequence);
     causes.iter().map(|(failure, jobs)| explain(failure, jobs)).collect()
+}
+
+/// The wheels of `manifest` that stay although the job that would have replaced them failed.
+pub(super) fn left_over(report: &RunReport, manifest: &Manifest) -> Vec<String> {
+    let failed = report.jobs.iter().filter(|job| job.failure().is_some());
+    let old = failed.filter_map(|job| {
+        let of_it = |entry: &&Entry| match &entry.kind {
+            Kind::Wheel { target, platform, .. } => {
+                *target == job.target
+                    && *platform == job.platform
+                    && entry.build(&job.interpreter).is_some()
+            }
+            Kind::Metadata => false,
+        };
+        let entry = manifest.files.iter().find(of_it)?;
+        Some(format!("{} is still the wheel of an earlier build", report.dist.join(&entry.path)))
+    });
+    old.collect()
 }
 
 fn explain(failure: &Failure, jobs: &[&JobReport]) -> String {
