@@ -58,7 +58,8 @@ impl Workspace {
                 let shown = if start.ends_with("xtask") { start.parent() } else { None };
                 format!(
                     "there is no wheels.toml in `{}` or above it\n\n\
-                     hint: it says what is built; README.md shows one",
+                     hint: it says what is built; the one of this tool's own repository is commented, to be \
+                     copied and changed",
                     shown.unwrap_or(&start)
                 )
             })?;
