@@ -18,6 +18,14 @@ fn another_package_needs_nothing_but_another_wheels_toml() {
     assert!(w.wheels("debian12-amd64")[0].eq_ignore_ascii_case(name));
 }
 
+/// Makes the step that fetches the archive one that the engine has not seen.
+fn fetch_anew(w: &Workspace) {
+    let script = w.root.join("scripts/fetch-sdist.py");
+    let text = fs_err::read_to_string(&script).unwrap();
+    let nonce = w.root.to_string();
+    fs_err::write(&script, format!("{text}# {nonce}\n")).unwrap();
+}
+
 #[test]
 fn the_source_archive_is_fetched_once_for_all_targets() {
     let w = Workspace::of_package(MARKUPSAFE, CHECK);
@@ -26,11 +34,7 @@ fn the_source_archive_is_fetched_once_for_all_targets() {
         family = \"apt\"\nglibc = \"2.41\"\nplatforms = [\"linux/amd64\"]\n\
         bootstrap = { tool = \"mmdebstrap\", suite = \"trixie\" }\n";
     fs_err::write(w.root.join("wheels.toml"), format!("{toml}{again}")).unwrap();
-    // A step that the engine has not seen.
-    let script = w.root.join("scripts/fetch-sdist.py");
-    let text = fs_err::read_to_string(&script).unwrap();
-    let nonce = w.root.to_string();
-    fs_err::write(&script, format!("{text}# {nonce}\n")).unwrap();
+    fetch_anew(&w);
     w.run(&["wheels", "debian:12", "debian:13", "linux/amd64"], 0);
     let log =
         |name: &str| fs_err::read_to_string(w.root.join("target/xtask/logs").join(name)).unwrap();
@@ -52,8 +56,10 @@ fn a_source_archive_with_another_hash_is_refused_and_both_are_named() {
 
 #[test]
 fn a_hash_of_another_version_is_refused() {
-    // The archive is there, which is taken by its hash.
     let w = Workspace::of_package(MARKUPSAFE, CHECK);
+    // Now the archive is in the cache, and is taken from there by its hash; a step that the engine has
+    // done before would put none there.
+    fetch_anew(&w);
     w.run(&WHEELS, 0);
     let toml = fs_err::read_to_string(w.root.join("wheels.toml")).unwrap();
     for other in ["markupsafe==3.0.3", "markupunsafe==3.0.2"] {
