@@ -46,6 +46,9 @@ def is_archive_of(file, name, version):
     for suffix in (".tar.bz2", ".tar.xz", ".tgz"):
         if file.endswith(suffix):
             file = file[: -len(suffix)] + ".tar.gz"
+    # `name-1.0-1` is name 1.0-1, and reads like name-1.0 1.
+    if canonicalize_name(file[: -len(".tar.gz")]) == canonicalize_name("{}-{}".format(name, version)):
+        return True
     try:
         own_name, own_version = parse_sdist_filename(file)
         return own_name == canonicalize_name(name) and own_version == Version(version)

@@ -12,6 +12,7 @@ use crate::engine::{Engine, EngineError};
 use crate::exec::Exec;
 use crate::report;
 use crate::store::{Lock, LockError, MANIFEST, Store};
+use crate::text::file_size;
 
 /// The folders of `target/xtask/` that runs fill; what is not named here (the lock, an engine's own
 /// files) stays.
@@ -101,7 +102,7 @@ impl Cleaner {
         if !self.dry_run {
             fs_err::remove_dir_all(folder)?;
         }
-        self.say(&format!("{folder} ({files} files, {})", megabytes(bytes)));
+        self.say(&format!("{folder} ({files} files, {})", file_size(bytes)));
         Ok(())
     }
 
@@ -125,7 +126,7 @@ impl Cleaner {
             }
             let _ = std::fs::remove_dir(&workspace.dist);
         }
-        self.say(&format!("{} files of {} ({})", paths.len(), workspace.dist, megabytes(bytes)));
+        self.say(&format!("{} files of {} ({})", paths.len(), workspace.dist, file_size(bytes)));
         if !self.dry_run && workspace.dist.is_dir() {
             self.failed = true;
             report::note(&format!("`{}` holds files that are not ours: they stay", workspace.dist));
@@ -224,9 +225,4 @@ fn size(folder: &Utf8Path) -> (usize, u64) {
     let walk = walkdir::WalkDir::new(folder).into_iter().filter_map(Result::ok);
     let files = walk.filter_map(|entry| entry.metadata().ok()).filter(std::fs::Metadata::is_file);
     files.fold((0, 0), |(files, bytes), meta| (files + 1, bytes + meta.len()))
-}
-
-#[expect(clippy::cast_precision_loss, reason = "a size for people, to one decimal")]
-fn megabytes(bytes: u64) -> String {
-    format!("{:.1} MB", bytes as f64 / 1e6)
 }
