@@ -105,11 +105,11 @@ fn wheels_explains_its_words_and_switches() {
               [default: auto]
 
           --accelerate
-              Have emulated compilers' work done by native ones, wherever the result is the same to the
-              byte; this is so by default, and said aloud where it cannot be
+              Have emulated compilers' and apt's work done by native ones, wherever the result is the
+              same; this is so by default, and said aloud where it cannot be
 
           --no-accelerate
-              Compile for foreign platforms under emulation
+              Compile and install packages for foreign platforms under emulation
 
           --engine <ENGINE>
               The program that builds; docker where it is there, else podman

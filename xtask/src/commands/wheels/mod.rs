@@ -63,11 +63,11 @@ pub struct WheelsArgs {
     /// How base images may be had
     #[arg(long, value_enum, default_value_t)]
     pub base: Ways,
-    /// Have emulated compilers' work done by native ones, wherever the result is the same to the byte;
+    /// Have emulated compilers' and apt's work done by native ones, wherever the result is the same;
     /// this is so by default, and said aloud where it cannot be
     #[arg(long, overrides_with = "no_accelerate")]
     pub accelerate: bool,
-    /// Compile for foreign platforms under emulation
+    /// Compile and install packages for foreign platforms under emulation
     #[arg(long, overrides_with = "accelerate")]
     pub no_accelerate: bool,
     /// Which engine builds, and what it keeps
