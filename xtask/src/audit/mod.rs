@@ -52,6 +52,9 @@ use crate::{
     wheel::Interpreter,
 };
 
+/// The version of all that judges wheels, rules and data: `build.rs` makes it of their files.
+pub const RULES_VERSION: &str = env!("XTASK_RULES");
+
 /// What the wheel is expected to be, beside what its name says. The default expects nothing more.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Promise {

@@ -211,6 +211,7 @@ fn built_on(libc: Libc) -> policy::Libc {
 fn promise(ctx: &Context<'_>, job: &Job, tag: &str) -> Result<Promise, PipelineError> {
     let wrong = |error: &dyn std::fmt::Display| PipelineError::Wrong(error.to_string());
     let arch = Arch::from_platform(&job.platform.to_string()).map_err(|error| wrong(&error))?;
+    let own_level = ctx.config.check.isa.get(job.platform.engine_arch());
     Ok(Promise {
         platform_tag: Some(tag.parse::<PlatformTag>().map_err(|error| wrong(&error))?),
         arch: Some(arch),
@@ -218,7 +219,7 @@ fn promise(ctx: &Context<'_>, job: &Job, tag: &str) -> Result<Promise, PipelineE
         native: ctx.config.check.native,
         limit: None,
         built_on: None,
-        isa: ctx.config.check.isa.values().copied().collect(),
+        isa: own_level.copied().into_iter().collect(),
     })
 }
 

@@ -8,6 +8,7 @@ use std::io::{self, Read as _};
 
 use camino::{Utf8Path, Utf8PathBuf};
 
+use crate::audit::RULES_VERSION;
 use crate::config::{Config, Source};
 use crate::digest;
 use crate::exec::{Exec, Step};
@@ -123,6 +124,7 @@ pub fn prepare(
 pub fn inputs(config: &Config, root: &Utf8Path, source: &PreparedSource) -> io::Result<Inputs> {
     let requirements = config.build.requirements.as_ref();
     Ok(Inputs {
+        rules: RULES_VERSION,
         recipes: super::env::recipes(root)?,
         requirements: requirements
             .map(|path| {

@@ -14,12 +14,14 @@ use crate::isa::{Level, emulated_processor};
 use crate::wheel::Interpreter;
 
 /// Raised when the meaning of a key changes, so that no older result passes for a new one.
-const SCHEMA: u32 = 1;
+const SCHEMA: u32 = 2;
 
 /// What a plan needs to know of the working tree; read by the caller, since this room reads no
 /// files.
 #[derive(Debug, Clone, Default)]
 pub struct Inputs {
+    /// The version of the rules that wheels are judged by.
+    pub rules: &'static str,
     /// SHA-256 over `docker/` and `scripts/`: the recipes that run inside the containers.
     pub recipes: String,
     /// SHA-256 of the pinned build requirements, where there are some.
@@ -55,9 +57,11 @@ struct ProofInputs<'a> {
     build: &'a str,
     libc: Option<Libc>,
     version: &'a str,
+    rules: &'a str,
     tag: TagPolicy,
     native: bool,
-    isa: &'a BTreeMap<String, Level>,
+    /// What the job's own architecture may need; that of others is no matter of this wheel.
+    isa: Option<&'a Level>,
     // Left out where nothing is set, so that this does not change the keys of those who set nothing.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     publish: bool,
@@ -115,7 +119,8 @@ pub(super) fn build_key(
 pub(super) fn job_key(
     config: &Config,
     request: &Request,
-    target: &Target,
+    inputs: &Inputs,
+    (target, platform): (&Target, &Platform),
     interpreter: Interpreter,
     build_key: &str,
 ) -> String {
@@ -129,9 +134,10 @@ pub(super) fn job_key(
         build: build_key,
         libc: target.libc,
         version: env!("CARGO_PKG_VERSION"),
+        rules: inputs.rules,
         tag: check.tag,
         native: check.native,
-        isa: &check.isa,
+        isa: check.isa.get(platform.engine_arch()),
         publish: check.publish,
         overrides: check.overrides.iter().map(override_inputs).collect(),
         smoke,

@@ -109,11 +109,12 @@ pub fn plan(config: &Config, request: &Request, inputs: &Inputs) -> Plan {
         for platform in platforms {
             for &interpreter in pythons {
                 let build_key = key::build_key(config, inputs, target, platform, interpreter);
+                let place = (target, platform);
                 jobs.push(Job {
                     target: target.clone(),
                     platform: platform.clone(),
                     interpreter,
-                    key: key::job_key(config, request, target, interpreter, &build_key),
+                    key: key::job_key(config, request, inputs, place, interpreter, &build_key),
                     build_key,
                 });
             }

@@ -157,6 +157,14 @@ fn keys_follow_what_goes_into_a_job_and_nothing_else() {
     assert!(b == build && w != whole, "other severities are another proof");
     assert_ne!(w, overridden("error", "one").1);
     assert_eq!(w, overridden("note", "two").1, "a reason proves nothing");
+    let (b, w) = key(&|_, inputs| inputs.rules = "x");
+    assert!(b == build && w != whole, "other rules judge again and build nothing");
+    let isa = |arch: &str| {
+        let level = if arch == "amd64" { "x86-64-v3" } else { "armv8.2-a" };
+        key(&|config, _| drop(config.check.isa.insert(arch.to_owned(), level.parse().unwrap())))
+    };
+    assert!(isa("amd64").0 == build && isa("amd64").1 != whole, "other processors, another proof");
+    assert_eq!(isa("arm64"), (build.clone(), whole.clone()), "another architecture's processors");
     let (b, w) = key(&|_, inputs| inputs.recipes = "x".to_owned());
     assert!(b != build && w != whole, "another script builds again");
     let (b, _) = key(&|config, _| {

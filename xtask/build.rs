@@ -1,0 +1,15 @@
+//! Gives the program `XTASK_RULES`: a version of all that judges wheels.
+
+#[path = "build/rules.rs"]
+mod rules;
+
+use std::path::Path;
+
+fn main() -> std::io::Result<()> {
+    let source = Path::new("src");
+    for room in rules::ROOMS {
+        println!("cargo::rerun-if-changed=src/{room}");
+    }
+    println!("cargo::rustc-env=XTASK_RULES={}", rules::version(source)?);
+    Ok(())
+}
