@@ -4,14 +4,14 @@ use std::hash::{DefaultHasher, Hasher as _};
 use std::path::{Path, PathBuf};
 
 /// The folders below `src/` that a verdict depends on.
-pub const ROOMS: [&str; 5] = ["audit", "elf", "isa", "policy", "wheel"];
+pub(crate) const ROOMS: [&str; 5] = ["audit", "elf", "isa", "policy", "wheel"];
 
 /// The version of the rules in the folder `source`. Another release of Rust may hash in another way:
 /// wheels are then judged again, and nothing else happens.
 ///
 /// # Errors
 /// When a file cannot be read.
-pub fn version(source: &Path) -> std::io::Result<String> {
+pub(crate) fn version(source: &Path) -> std::io::Result<String> {
     let mut hasher = DefaultHasher::new();
     for room in ROOMS {
         let mut files = Vec::new();

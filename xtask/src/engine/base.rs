@@ -4,18 +4,19 @@
 use std::time::Duration;
 
 use camino::Utf8Path;
-use serde::Deserialize;
 
 pub use super::image::{BaseImage, Origin};
+use super::local::{self, by_digest};
+use super::registry::{self, Unknown};
 use super::{Engine, EngineError};
 use super::{bootstrap, layout};
 use crate::config::{Platform, Target};
 use crate::exec::{ExecError, Step};
 
-/// How long a registry may take to answer a question.
-const ASK_LIMIT: Duration = Duration::from_secs(30);
 /// How long a pull may take; base images have some 30 to 100 MB.
 const PULL_LIMIT: Duration = Duration::from_secs(900);
+/// How long the engine may take to say what it has, where nothing depends on its answer.
+const LOOK_LIMIT: Duration = Duration::from_secs(2);
 
 /// Which ways to a base image may be gone (`--base`).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -27,25 +28,6 @@ pub enum Ways {
     Pull,
     /// Made from the distribution's packages, or an error.
     Bootstrap,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Inspected {
-    architecture: String,
-    id: String,
-    #[serde(default)]
-    repo_digests: Option<Vec<String>>,
-}
-
-/// What a registry said when asked for an image.
-enum Answer {
-    /// It has the image, with this digest.
-    Digest(String),
-    /// It answered, and does not have it.
-    Refused(String),
-    /// It did not answer, or not with sense.
-    Silent(String),
 }
 
 /// Gets the base image of `target` for `platform`. `say` is told what takes time; `work` is a
@@ -93,22 +75,10 @@ fn find(
     }
     let mut reasons = Vec::new();
     if ways != Ways::Bootstrap {
-        let answer = if engine.client.tool.has_builders() {
-            ask(engine, &target.image, pinned)?
-        } else {
-            say(&format!("pulling {} ({platform})", target.image));
-            match pull_unasked(engine, target, pinned, platform)? {
-                Ok(image) => return Ok(image),
-                Err(answer) => answer,
-            }
-        };
-        match answer {
-            Answer::Digest(digest) => {
-                say(&format!("pulling {} ({platform})", target.image));
-                return pull(engine, &target.image, &digest, platform);
-            }
-            Answer::Refused(said) => return Err(refused(target, pinned, &said)),
-            Answer::Silent(said) => reasons.push(format!("registry: {said}")),
+        match from_registry(engine, target, pinned, platform, say)? {
+            Ok(image) => return Ok(image),
+            Err(Unknown::Refused(said)) => return Err(refused(target, pinned, &said)),
+            Err(Unknown::Silent(said)) => reasons.push(format!("registry: {said}")),
         }
     }
     if ways == Ways::Pull {
@@ -119,25 +89,68 @@ fn find(
         if let Some(image) = bootstrap::present(engine, target, platform)? {
             return Ok(image);
         }
-        say(&format!("no registry gives {}, making it from its packages", target.image));
-        return bootstrap::make(engine, target, platform, work, say);
+        let why = reasons.first().map(|reason| format!("{reason}; ")).unwrap_or_default();
+        say(&format!("{why}making {} from its packages", target.image));
+        return bootstrap::make(engine, target, platform, work, say)
+            .map_err(|error| with_reasons(error, target, platform, reasons));
     }
-    Err(EngineError::Base(format!(
-        "no base image for `{}` on {platform}\n  {}\n\n\
-         hint: `docker pull {}` by hand shows the registry's answer; a `bootstrap` entry in \
+    let hint = format!(
+        "`docker pull {}` by hand shows the registry's answer; a `bootstrap` entry in \
          wheels.toml makes the image from the distribution's packages",
-        target.image,
-        reasons.join("\n  "),
         target.image
-    )))
+    );
+    Err(no_image(target, platform, &reasons, &hint))
+}
+
+/// `error` of the last way, after the `reasons` why the earlier ones failed.
+fn with_reasons(
+    error: EngineError,
+    target: &Target,
+    platform: &Platform,
+    mut reasons: Vec<String>,
+) -> EngineError {
+    let stopped = matches!(error, EngineError::Exec(ExecError::Interrupted | ExecError::Stopped));
+    if reasons.is_empty() || stopped || error.ends_run() {
+        return error;
+    }
+    let text = error.to_string();
+    let (said, hint) = text.split_once("\n\nhint: ").unwrap_or((
+        &text,
+        "`cargo xtask doctor` says what this machine lacks to make images from packages",
+    ));
+    reasons.push(format!("bootstrap: {}", said.replace('\n', "\n  ")));
+    no_image(target, platform, &reasons, hint)
+}
+
+/// Every way that was tried, with its reason.
+fn no_image(target: &Target, platform: &Platform, reasons: &[String], hint: &str) -> EngineError {
+    EngineError::Base(format!(
+        "no base image for `{}` on {platform}\n  {}\n\nhint: {hint}",
+        target.image,
+        reasons.join("\n  ")
+    ))
 }
 
 /// The base image that the engine has already, without asking anyone else.
 pub fn present(engine: &Engine, target: &Target, platform: &Platform) -> Option<BaseImage> {
+    at_hand(engine, target, platform).ok().flatten()
+}
+
+/// As [`present`]; an engine that does not answer, or not soon, is an error.
+///
+/// # Errors
+/// When the engine does not say what it has.
+pub fn at_hand(
+    engine: &Engine,
+    target: &Target,
+    platform: &Platform,
+) -> Result<Option<BaseImage>, EngineError> {
     let engine = &engine.on(platform);
     let pinned = target.digest.get(platform).map(String::as_str);
-    let local = local(engine, &target.image, pinned, platform).ok().flatten();
-    local.or_else(|| bootstrap::present(engine, target, platform).ok().flatten())
+    if let Some(image) = local::find(engine, &target.image, pinned, platform, Some(LOOK_LIMIT))? {
+        return Ok(Some(image));
+    }
+    bootstrap::at_hand(engine, target, platform, Some(LOOK_LIMIT))
 }
 
 /// The pull of a base image, as a printed plan shows it.
@@ -175,67 +188,45 @@ fn refused(target: &Target, pinned: Option<&str>, said: &str) -> EngineError {
     ))
 }
 
-/// The image as the engine has it, if it is there for `platform` and with the pinned digest.
+/// The image as the engine has it, if there is an engine here.
 fn local(
     engine: &Engine,
     image: &str,
     pinned: Option<&str>,
     platform: &Platform,
 ) -> Result<Option<BaseImage>, EngineError> {
-    let reference = pinned.map_or_else(|| image.to_owned(), |digest| by_digest(image, digest));
-    let step = engine.client.step(["image", "inspect", "--format", "{{json .}}", &reference]);
-    let text = match engine.query(&step) {
-        Ok(text) => text,
+    match local::find(engine, image, pinned, platform, None) {
         // A builder elsewhere needs no engine here; without one, there is no image here either.
-        Err(EngineError::Gone { .. }) if !engine.sees_local_images()? => return Ok(None),
-        Err(error @ (EngineError::Gone { .. } | EngineError::Exec(_))) => return Err(error),
-        Err(_) => return Ok(None),
+        Err(EngineError::Gone { .. }) if !engine.sees_local_images()? => Ok(None),
+        found => found,
+    }
+}
+
+/// The image from its registry, or what the registry said.
+fn from_registry(
+    engine: &Engine,
+    target: &Target,
+    pinned: Option<&str>,
+    platform: &Platform,
+    say: &mut dyn FnMut(&str),
+) -> Result<Result<BaseImage, Unknown>, EngineError> {
+    let image = &target.image;
+    if !engine.client.tool.has_builders() {
+        say(&format!("pulling {image} ({platform})"));
+        return pull_unasked(engine, target, pinned, platform);
+    }
+    let reference = pinned.map_or_else(|| image.clone(), |digest| by_digest(image, digest));
+    let published = match registry::named(engine, &reference)? {
+        Ok(published) => published,
+        Err(unknown) => return Ok(Err(unknown)),
     };
-    let Ok(found) = serde_json::from_str::<Inspected>(&text) else { return Ok(None) };
-    if found.architecture != platform.engine_arch() {
-        return Ok(None);
+    say(&format!("pulling {image} ({platform})"));
+    let manifest = published.platforms.get(platform);
+    if let Some(manifest) = manifest {
+        local::remember(engine, image, &published.digest, platform, manifest)?;
     }
-    let digests = found.repo_digests.unwrap_or_default();
-    let digest = digests.iter().find_map(|entry| entry.split_once('@')).map(|(_, d)| d.to_owned());
-    let digest = digest.unwrap_or(found.id);
-    Ok(Some(BaseImage::new(reference, digest, Origin::Local)))
-}
-
-/// `image` pinned to `digest`, its tag left out: `debian@sha256:…`.
-fn by_digest(image: &str, digest: &str) -> String {
-    let slash = image.rfind('/').map_or(0, |at| at + 1);
-    let name = image[slash..].split([':', '@']).next().unwrap_or_default();
-    format!("{}{name}@{digest}", &image[..slash])
-}
-
-/// Asks the registry for the image without moving any of it.
-fn ask(engine: &Engine, image: &str, pinned: Option<&str>) -> Result<Answer, EngineError> {
-    let reference = pinned.map_or_else(|| image.to_owned(), |digest| by_digest(image, digest));
-    let args = ["buildx", "imagetools", "inspect", "--format", "{{json .Manifest}}", &reference];
-    let step = engine.client.step(args).timeout(ASK_LIMIT);
-    match engine.query(&step) {
-        Ok(text) => {
-            #[derive(Deserialize)]
-            struct Manifest {
-                digest: String,
-            }
-            Ok(serde_json::from_str::<Manifest>(&text).map_or_else(
-                |error| Answer::Silent(format!("its answer makes no sense: {error}")),
-                |manifest| Answer::Digest(manifest.digest),
-            ))
-        }
-        Err(EngineError::Exec(ExecError::TimedOut { .. })) => {
-            Ok(Answer::Silent(format!("no answer within {} s", ASK_LIMIT.as_secs())))
-        }
-        Err(error @ EngineError::Exec(_)) => Err(error),
-        Err(error) => {
-            let said = match &error {
-                EngineError::Client { said, .. } | EngineError::Gone { said } => said.clone(),
-                other => other.to_string(),
-            };
-            Ok(told(&said))
-        }
-    }
+    let name = by_digest(image, manifest.unwrap_or(&published.digest));
+    pull(engine, BaseImage::new(name, published.digest, Origin::Pulled), platform)
 }
 
 /// Pulls without asking first, with a program that cannot ask; what the registry said where that failed.
@@ -246,7 +237,7 @@ fn pull_unasked(
     target: &Target,
     pinned: Option<&str>,
     platform: &Platform,
-) -> Result<Result<BaseImage, Answer>, EngineError> {
+) -> Result<Result<BaseImage, Unknown>, EngineError> {
     let image = &target.image;
     let reference = pinned.map_or_else(|| image.clone(), |digest| by_digest(image, digest));
     let wanted = platform.to_string();
@@ -259,44 +250,40 @@ fn pull_unasked(
             Ok(Ok(BaseImage { origin: Origin::Pulled, ..image }))
         }
         Err(EngineError::Exec(ExecError::TimedOut { .. })) => {
-            Ok(Err(Answer::Silent(format!("no answer within {} s", PULL_LIMIT.as_secs()))))
+            Ok(Err(Unknown::Silent(format!("no answer within {} s", PULL_LIMIT.as_secs()))))
         }
-        Err(EngineError::Client { said, .. } | EngineError::Gone { said }) => Ok(Err(told(&said))),
+        Err(EngineError::Client { said, .. } | EngineError::Gone { said }) => {
+            Ok(Err(registry::told(&said)))
+        }
         Err(error) => Err(error),
     }
 }
 
-/// What a registry's refusal means.
-fn told(said: &str) -> Answer {
-    let said = said.trim_start_matches("ERROR: ").trim_start_matches("Error: ").trim().to_owned();
-    let has_not = ["not found", "MANIFEST_UNKNOWN", "manifest unknown", "404 Not Found"];
-    let refused = has_not.iter().any(|word| said.contains(word));
-    if refused { Answer::Refused(said) } else { Answer::Silent(said) }
-}
-
-/// Pulls by digest, so that no tag of the user's is made or moved.
+/// Pulls by digest, so that no tag of the user's is made or moved. What it says where it fails is a reason
+/// like any other: a registry that names an image may still refuse to give it, now or for a while.
 fn pull(
     engine: &Engine,
-    image: &str,
-    digest: &str,
+    image: BaseImage,
     platform: &Platform,
-) -> Result<BaseImage, EngineError> {
-    let reference = by_digest(image, digest);
+) -> Result<Result<BaseImage, Unknown>, EngineError> {
     if !engine.sees_local_images()? {
         // The builder pulls it into its own store.
-        return Ok(BaseImage::new(reference, digest, Origin::Pulled));
+        return Ok(Ok(image));
     }
+    let reference = &image.reference;
     let platform = platform.to_string();
-    let args = ["pull", "--quiet", "--platform", &platform, &reference];
-    let step = engine.client.step(args).timeout(PULL_LIMIT);
-    engine.query(&step).map_err(|error| match error {
-        EngineError::Client { said, .. } => EngineError::Base(format!(
-            "pulling `{reference}` for {platform} failed: {said}\n\n\
-             hint: `--base bootstrap` makes the image from the distribution's packages instead"
-        )),
-        other => other,
-    })?;
-    Ok(BaseImage::new(reference, digest, Origin::Pulled))
+    let args = ["pull", "--quiet", "--platform", &platform, reference];
+    let silent = |said: &str| {
+        Ok(Err(Unknown::Silent(format!("pulling `{reference}` for {platform} failed: {said}"))))
+    };
+    match engine.query(&engine.client.step(args).timeout(PULL_LIMIT)) {
+        Ok(_) => Ok(Ok(image)),
+        Err(EngineError::Client { said, .. } | EngineError::Gone { said }) => silent(&said),
+        Err(EngineError::Exec(ExecError::TimedOut { .. })) => {
+            silent(&format!("no end within {} s", PULL_LIMIT.as_secs()))
+        }
+        Err(error) => Err(error),
+    }
 }
 
 #[cfg(test)]

@@ -1,1 +1,130 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::sync::{Arc, Mutex};
+
+use super::*;
+use crate::engine::client::Client;
+use crate::engine::host::HostSettings;
+use crate::exec::{Captured, Exec};
+
+const TOML: &str = r#"
+[source]
+sdist = "a==1"
+sha256 = "6c69fca89106567060941c5568e67a5369738813d883db4e3d62b76f0a2c497e"
+[build]
+pythons = ["cp311"]
+[[target]]
+name = "debian12"
+image = "debian:12"
+digest."linux/arm64" = "sha256:1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d"
+family = "apt"
+glibc = "2.36"
+platforms = ["linux/amd64", "linux/arm64"]
+bootstrap = { tool = "mmdebstrap", suite = "bookworm" }
+"#;
+
+/// What a machine without images does: how its registry answers a question and a pull, and whether an
+/// image was made of packages before.
+#[derive(Default)]
+struct Machine {
+    asked: Option<Result<&'static str, &'static str>>,
+    pulled: Option<&'static str>,
+    made: bool,
+}
+
+/// Resolves `debian:12` on `machine`, and the references that were pulled.
+fn resolved(machine: Machine, platform: &str) -> (Result<BaseImage, EngineError>, Vec<String>) {
+    let pulls = Arc::new(Mutex::new(Vec::new()));
+    let seen = Arc::clone(&pulls);
+    let exec = Exec::fake(move |step| {
+        let last = step.args.last().cloned().unwrap_or_default();
+        let said = |text: Option<&str>| text.map_or_else(|| Captured::ok(""), Captured::failed);
+        let text = step.to_string();
+        Ok(if step.program != "docker" {
+            return Err(ExecError::NotFound { program: step.program.clone() });
+        } else if text.contains("imagetools") {
+            match machine.asked.unwrap() {
+                Ok(text) => Captured::ok(text),
+                Err(text) => Captured::failed(text),
+            }
+        } else if text.contains(" pull ") {
+            seen.lock().unwrap().push(last);
+            said(machine.pulled)
+        } else if text.contains("buildx inspect") {
+            Captured::ok("Name: default\nDriver: docker\nPlatforms: linux/amd64")
+        } else if machine.made && last.contains("xtask-wheels/os") {
+            Captured::ok("sha256:made")
+        } else {
+            Captured::failed("Error: No such image")
+        })
+    });
+    let folder = tempfile::tempdir().unwrap();
+    let root = Utf8Path::from_path(folder.path()).unwrap();
+    let engine = Engine {
+        exec,
+        root: root.to_owned(),
+        host: HostSettings::default(),
+        client: Client::default(),
+        cache: crate::config::Cache::default(),
+    };
+    let config = crate::config::parse_text("wheels.toml".into(), TOML).unwrap();
+    let platform = platform.parse().unwrap();
+    let target = &config.targets[0];
+    let image = resolve(&engine, target, &platform, Ways::Auto, root, &mut |_| {});
+    let pulls = pulls.lock().unwrap().clone();
+    (image, pulls)
+}
+
+const INDEX: &str = r#"{"digest": "sha256:1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d", "manifests": [
+    {"digest": "sha256:aa", "platform": {"os": "linux", "architecture": "amd64"}},
+    {"digest": "sha256:bb", "platform": {"os": "linux", "architecture": "arm64"}}]}"#;
+
+#[test]
+fn of_an_index_the_platforms_own_image_is_pulled_and_counts_under_the_index() {
+    for (platform, manifest) in [("linux/amd64", "sha256:aa"), ("linux/arm64", "sha256:bb")] {
+        let machine = Machine { asked: Some(Ok(INDEX)), ..Machine::default() };
+        let (image, pulls) = resolved(machine, platform);
+        let image = image.unwrap();
+        assert_eq!(pulls, [format!("debian@{manifest}")]);
+        assert_eq!(
+            (image.reference, image.digest),
+            (
+                pulls[0].clone(),
+                "sha256:1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d"
+                    .to_owned()
+            )
+        );
+    }
+}
+
+#[test]
+fn a_credential_helper_that_is_missing_is_no_registry_without_the_image() {
+    let helper = "ERROR: error getting credentials - err: exec: \"docker-credential-desktop\": \
+                  executable file not found in $PATH, out: ``";
+    for platform in ["linux/amd64", "linux/arm64"] {
+        let machine = Machine { asked: Some(Err(helper)), made: true, ..Machine::default() };
+        let image = resolved(machine, platform).0.unwrap();
+        assert_eq!((image.origin, &*image.digest), (Origin::Bootstrapped, "sha256:made"));
+    }
+    let absent = "ERROR: docker.io/library/debian@sha256:1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d: not found";
+    let machine = Machine { asked: Some(Err(absent)), made: true, ..Machine::default() };
+    assert!(matches!(resolved(machine, "linux/arm64").0, Err(EngineError::Base(_))));
+}
+
+#[test]
+fn each_way_that_failed_is_named_with_its_reason() {
+    let limit = "429 Too Many Requests";
+    let asked = Machine { asked: Some(Err(limit)), ..Machine::default() };
+    let pulled = Machine { asked: Some(Ok(INDEX)), pulled: Some(limit), ..Machine::default() };
+    for machine in [asked, pulled] {
+        let error = resolved(machine, "linux/amd64").0.unwrap_err();
+        let text = error.to_string();
+        assert!(matches!(error, EngineError::Base(_)), "{text}");
+        for part in [limit, "mmdebstrap", "cargo xtask setup"] {
+            assert!(text.contains(part), "{part}: {text}");
+        }
+        assert_eq!(text.matches("hint: ").count(), 1, "{text}");
+    }
+    let again = Machine { asked: Some(Ok(INDEX)), pulled: Some(limit), made: true };
+    assert_eq!(resolved(again, "linux/amd64").0.map(|it| it.origin).unwrap(), Origin::Bootstrapped);
+}

@@ -62,20 +62,31 @@ pub(super) fn present(
     target: &Target,
     platform: &Platform,
 ) -> Result<Option<BaseImage>, EngineError> {
+    match at_hand(engine, target, platform, None) {
+        Err(EngineError::Gone { .. }) if !engine.sees_local_images()? => {
+            let reference = target.bootstrap.as_ref().map(|it| reference(it, platform));
+            Ok(reference.and_then(|reference| {
+                Layout::present(engine, &reference).map(|layout| handed_in(&layout, reference))
+            }))
+        }
+        found => found,
+    }
+}
+
+/// The image of an earlier run in the engine itself, asked for no longer than `limit`.
+pub(super) fn at_hand(
+    engine: &Engine,
+    target: &Target,
+    platform: &Platform,
+    limit: Option<Duration>,
+) -> Result<Option<BaseImage>, EngineError> {
     let Some(bootstrap) = &target.bootstrap else { return Ok(None) };
     let reference = reference(bootstrap, platform);
-    let step = engine.client.step([
-        "image",
-        "inspect",
-        "--format",
-        engine.client.tool.digest_format(),
-        &reference,
-    ]);
+    let format = engine.client.tool.digest_format();
+    let mut step = engine.client.step(["image", "inspect", "--format", format, &reference]);
+    step.timeout = limit;
     match engine.query(&step) {
         Ok(id) => Ok(Some(BaseImage::new(reference, id.trim(), Origin::Bootstrapped))),
-        Err(EngineError::Gone { .. }) if !engine.sees_local_images()? => {
-            Ok(Layout::present(engine, &reference).map(|layout| handed_in(&layout, reference)))
-        }
         Err(error @ (EngineError::Gone { .. } | EngineError::Exec(_))) => Err(error),
         Err(_) => Ok(None),
     }
@@ -154,20 +165,17 @@ pub(super) fn make(
         }
     }
     let reference = reference(bootstrap, platform);
-    let digest = archive::write(&rootfs, &image, platform, &reference)?;
+    archive::write(&rootfs, &image, platform, &reference)?;
     if !engine.sees_local_images()? {
         let layout = layout::unpack(engine, &image, &reference)?;
         return Ok(handed_in(&layout, reference));
     }
     say(&format!("loading {reference}"));
     engine.query(&engine.client.step(["load", "--quiet"]).stdin(&image))?;
-    if !engine.client.tool.has_builders() {
-        // It writes a manifest of its own.
-        return present(engine, target, platform)?.ok_or_else(|| {
-            EngineError::Base(format!("`{reference}` was loaded and is not there"))
-        });
-    }
-    Ok(BaseImage::new(reference, digest, Origin::Bootstrapped))
+    // The digest is the engine's from the first: some write a manifest of their own, or name images by
+    // their configuration.
+    at_hand(engine, target, platform, None)?
+        .ok_or_else(|| EngineError::Base(format!("`{reference}` was loaded and is not there")))
 }
 
 /// An image that no engine of this machine has, for a builder elsewhere.

@@ -17,6 +17,7 @@ pub mod failure;
 pub mod host;
 pub mod image;
 pub mod layout;
+mod local;
 pub mod podman;
 mod podman_progress;
 pub mod prebuilt;

@@ -70,22 +70,31 @@ impl Place {
 /// [`EngineError`] where it cannot be asked: no client, interrupted. What the registry did not say is
 /// [`Unknown`].
 pub fn published(engine: &Engine, image: &str) -> Result<Result<Published, Unknown>, EngineError> {
-    let manifest = match ask(engine, "{{json .Manifest}}", image)? {
-        Ok(text) => text,
+    let found = match named(engine, image)? {
+        Ok(found) => found,
         Err(unknown) => return Ok(Err(unknown)),
     };
-    let manifest: Manifest = match serde_json::from_str(&manifest) {
-        Ok(manifest) => manifest,
-        Err(error) => {
-            return Ok(Err(Unknown::Silent(format!("its answer makes no sense: {error}"))));
-        }
-    };
-    if manifest.manifests.is_empty() {
+    if found.platforms.is_empty() {
         // One image and no index: its platform stands in its own configuration.
         let config = ask(engine, "{{json .Image}}", image)?;
-        return Ok(config.map(|config| single(&manifest.digest, &config)));
+        return Ok(config.map(|config| single(&found.digest, &config)));
     }
-    Ok(Ok(index(manifest)))
+    Ok(Ok(found))
+}
+
+/// As [`published`], with one question: the platform of an image without an index stays unknown.
+///
+/// # Errors
+/// As [`published`].
+pub(super) fn named(
+    engine: &Engine,
+    image: &str,
+) -> Result<Result<Published, Unknown>, EngineError> {
+    let read = |text: String| {
+        let manifest = serde_json::from_str(&text).map(index);
+        manifest.map_err(|error| Unknown::Silent(format!("its answer makes no sense: {error}")))
+    };
+    Ok(ask(engine, "{{json .Manifest}}", image)?.and_then(read))
 }
 
 fn ask(engine: &Engine, format: &str, image: &str) -> Result<Result<String, Unknown>, EngineError> {
@@ -101,16 +110,29 @@ fn ask(engine: &Engine, format: &str, image: &str) -> Result<Result<String, Unkn
     }
 }
 
-/// What the client's last words mean.
-fn told(said: &str) -> Unknown {
-    const HAS_NOT: [&str; 4] =
-        ["not found", "MANIFEST_UNKNOWN", "manifest unknown", "404 Not Found"];
-    let said = said.trim_start_matches("ERROR: ").trim().to_owned();
-    if HAS_NOT.iter().any(|word| said.contains(word)) {
+/// What the client's last words mean. Much can be `not found` beside an image (a credential helper, a
+/// host, a file of certificates), so that only a registry's own words count: an error code of its protocol
+/// (OCI distribution specification, "Error Codes"), its status for a manifest, or the client's words for it
+/// about a reference.
+pub(super) fn told(said: &str) -> Unknown {
+    let said = said.trim_start_matches("ERROR: ").trim_start_matches("Error: ").trim().to_owned();
+    let lower = said.to_ascii_lowercase().replace('_', " ");
+    let code = ["manifest unknown", "name unknown"].iter().any(|code| lower.contains(code));
+    let status = lower.contains("/manifests/") && lower.contains("404 not found");
+    if code || status || said.lines().any(names_absent_image) {
         Unknown::Refused(said)
     } else {
         Unknown::Silent(said)
     }
+}
+
+/// Whether `line` ends like `docker.io/library/debian:99: not found`.
+fn names_absent_image(line: &str) -> bool {
+    let subject = line.trim_end().strip_suffix(": not found");
+    let last = subject.and_then(|subject| subject.split_whitespace().last());
+    last.is_some_and(|word| {
+        word.contains('/') && word.contains([':', '@']) && !word.contains("://")
+    })
 }
 
 fn index(manifest: Manifest) -> Published {
@@ -163,11 +185,28 @@ mod tests {
     fn what_a_registry_lacks_is_told_from_a_registry_that_says_nothing() {
         for said in [
             "ERROR: docker.io/library/debian:99: not found",
-            "ERROR: httpReadSeeker: failed open: 404 Not Found",
+            "ERROR: failed to resolve source metadata for docker.io/library/debian:99: \
+             docker.io/library/debian:99: not found",
+            "ERROR: unexpected status from HEAD request to https://registry.example/v2/a/manifests/99: \
+             404 Not Found",
+            "Error: reading manifest 99 in registry.example/a: manifest unknown",
+            "Error response from daemon: manifest for a:99 not found: manifest unknown",
+            "NAME_UNKNOWN: repository name not known to registry",
         ] {
             assert!(matches!(told(said), Unknown::Refused(_)), "{said}");
         }
-        for said in ["ERROR: dial tcp: i/o timeout", "ERROR: 500 Internal Server Error"] {
+        for said in [
+            "ERROR: dial tcp: i/o timeout",
+            "ERROR: 500 Internal Server Error",
+            "ERROR: error getting credentials - err: exec: \"docker-credential-desktop\": executable file \
+             not found in $PATH, out: ``",
+            "ERROR: docker-credential-pass: command not found",
+            "ERROR: dial tcp: lookup registry.example: host not found",
+            "ERROR: Get \"https://registry.example/v2/\": not found",
+            "ERROR: failed to fetch oauth token: unexpected status from GET request to \
+             https://auth.example/token: 404 Not Found",
+            "ERROR: 429 Too Many Requests - toomanyrequests: You have reached your pull rate limit",
+        ] {
             assert!(matches!(told(said), Unknown::Silent(_)), "{said}");
         }
     }
