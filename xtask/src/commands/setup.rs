@@ -101,11 +101,19 @@ fn mend(
     dry_run: bool,
 ) -> anyhow::Result<Diagnosis> {
     let plan = setup::plan(&before.facts, wants, &Folders::of(&machine.workspace))?;
-    let idle = "nothing to set up: this machine has what it needs";
-    if !carry_out(&plan, exec, idle, dry_run)? {
+    if plan.is_empty() {
+        let after = complete(before, wants)?;
+        report::note("nothing to set up: this machine has what it needs");
+        return Ok(after);
+    }
+    if !carry_out(&plan, exec, "", dry_run)? {
         return Ok(before);
     }
-    let after = doctor::examine(exec, machine, image);
+    complete(doctor::examine(exec, machine, image), wants)
+}
+
+/// `after`, where it lacks nothing of what `wants` asks for.
+fn complete(after: Diagnosis, wants: &Wants) -> anyhow::Result<Diagnosis> {
     let missing = after.missing(wants);
     if !missing.is_empty() {
         bail!("still missing after the set-up:\n{}", lines(&missing));

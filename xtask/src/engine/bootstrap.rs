@@ -187,7 +187,7 @@ fn handed_in(layout: &Layout, reference: String) -> BaseImage {
 fn keyring_hint(keyring: &Utf8Path) -> &'static str {
     match keyring.file_name() {
         Some("ubuntu-archive-keyring.gpg") => {
-            "the package `ubuntu-keyring` has it, in Ubuntu and from Debian 13 on"
+            "`cargo xtask setup` installs `ubuntu-keyring`, where Debian 12 or later or Ubuntu has it"
         }
         _ => "the distribution publishes its key; `keyring` in wheels.toml says where it lies here",
     }

@@ -9,6 +9,7 @@ use camino::Utf8PathBuf;
 use super::binfmt::{self, Arch, Binfmt};
 use super::docker::{self, Builder, Client, EngineState, Version, first_line};
 use super::machine::{Apt, CaBundle, Machine, OsRelease};
+use crate::config::Bootstrap;
 use crate::exec::{Captured, Exec, ExecError, Step};
 
 /// How long one question may take.
@@ -124,6 +125,12 @@ pub struct Facts {
 }
 
 impl Facts {
+    /// Whether `bootstrap` checks signatures against Ubuntu's keys, and they are not here.
+    pub(crate) fn lacks_keyring(&self, bootstrap: &Bootstrap) -> bool {
+        let wanted = bootstrap.keyring.as_ref().is_some_and(|path| path == UBUNTU_KEYRING);
+        wanted && !self.ubuntu_keyring
+    }
+
     /// Looks at `machine`; `image` is the one whose registry is tried. Questions that wait are
     /// asked at the same time, each for a few seconds at most.
     pub fn gather(exec: &Exec, machine: &Machine, image: &str) -> Self {

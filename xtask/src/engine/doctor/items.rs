@@ -2,7 +2,7 @@
 
 use super::binfmt::{Arch, MOUNT};
 use super::docker::{EngineState, OLDEST_BUILDX, OLDEST_ENGINE, Server};
-use super::facts::{Access, Buildx, Facts, Reach, Space};
+use super::facts::{Access, Buildx, Facts, Reach, Space, UBUNTU_KEYRING};
 use super::{Item, State};
 use crate::engine::host::SECRET_LIMIT;
 
@@ -228,6 +228,11 @@ fn mmdebstrap(facts: &Facts) -> Item {
     };
     item.required = matches!(facts.registry, Reach::No(_));
     item
+}
+
+/// The keys that base images of Ubuntu are checked against, where they are not here.
+pub(super) fn ubuntu_keyring() -> Item {
+    Item::new("ubuntu-keyring", State::Missing, format!("`{UBUNTU_KEYRING}` does not exist"))
 }
 
 fn arch_test(facts: &Facts) -> Item {

@@ -96,6 +96,9 @@ impl Diagnosis {
         let mut missing: Vec<Item> =
             self.items.iter().filter(|item| names.contains(&item.name)).cloned().collect();
         missing.extend(wants.emulators.iter().map(|arch| items::emulator(&self.facts, arch)));
+        if wants.bootstrap && wants.bootstraps.iter().any(|how| self.facts.lacks_keyring(how)) {
+            missing.push(items::ubuntu_keyring());
+        }
         missing.retain(|item| item.state == State::Missing);
         missing
     }
@@ -110,6 +113,7 @@ pub fn examine(exec: &Exec, machine: &Machine, image: &str) -> Diagnosis {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+    use super::fixture::Fixture;
     use super::*;
 
     #[test]
@@ -167,6 +171,25 @@ mod tests {
         assert!(!bare.ready);
         assert_eq!(missing, ["client", "engine", "buildx", "mmdebstrap", "emulator arm64"]);
         assert!(bare.missing(&Wants::default()).is_empty());
+    }
+
+    #[test]
+    fn a_keyring_that_a_base_image_is_checked_with_counts_as_missing() {
+        let noble = "tool = 'mmdebstrap'\nsuite = 'noble'\n\
+                     keyring = '/usr/share/keyrings/ubuntu-archive-keyring.gpg'";
+        let wants = Wants {
+            bootstrap: true,
+            bootstraps: vec![toml::from_str(noble).unwrap()],
+            ..Wants::default()
+        };
+        let machine = || fixture::debian_12().programs(&["/usr/bin/mmdebstrap"]);
+        let names = |machine: Fixture| {
+            let missing = machine.diagnosis(&fixture::fine()).missing(&wants);
+            missing.into_iter().map(|item| item.name).collect::<Vec<_>>()
+        };
+        assert_eq!(names(machine()), ["ubuntu-keyring"]);
+        let key = "/usr/share/keyrings/ubuntu-archive-keyring.gpg";
+        assert!(names(machine().file(key, "x")).is_empty());
     }
 
     #[test]

@@ -21,9 +21,10 @@ pub(super) struct Borrowed {
 }
 
 /// Debian 12's own engine is 20.10, without buildx; Debian 13's runs on it (it needs glibc 2.34).
+/// Debian 12 has no `ubuntu-keyring`; Debian 13's is a package of files alone.
 const BORROWED: [Borrowed; 1] = [Borrowed { codename: "bookworm", from: "trixie" }];
 
-/// The release that engine packages are borrowed from on this machine.
+/// The release that packages are borrowed from on this machine.
 pub(super) fn borrowed(facts: &Facts) -> Option<Borrowed> {
     let fits =
         |borrowed: &Borrowed| facts.os.id == "debian" && facts.os.codename == borrowed.codename;

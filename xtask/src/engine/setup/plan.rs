@@ -9,7 +9,7 @@ use super::{Action, Folders, Kind, START_LIMIT, SetupError, SetupPlan, Wants, da
 use crate::config::{Bootstrap, BootstrapTool};
 use crate::engine::doctor::binfmt::{Arch, MOUNT};
 use crate::engine::doctor::docker::{EngineState, OLDEST_BUILDX, OLDEST_ENGINE};
-use crate::engine::doctor::facts::{Access, BRIDGE, Buildx, Facts, UBUNTU_KEYRING};
+use crate::engine::doctor::facts::{Access, BRIDGE, Buildx, Facts};
 use crate::engine::doctor::items::{ENGINE_DOCS, buildx_cure, too_old};
 use crate::engine::doctor::machine::ADMIN_PATH;
 use crate::exec::{EnvValue, Step};
@@ -55,7 +55,7 @@ pub fn plan(facts: &Facts, wants: &Wants, folders: &Folders) -> Result<SetupPlan
         let config = fresh.then(|| place_config(facts, folders));
         plan.actions.extend(installation(facts, &packages, folders, config)?);
     }
-    if wants.permanent && packages.iter().any(|name| is_engine(name)) {
+    if wants.permanent && packages.iter().any(|name| is_borrowed(name)) {
         plan.actions.extend(make_permanent(facts, folders));
     }
     if engine.start {
@@ -69,19 +69,18 @@ pub fn plan(facts: &Facts, wants: &Wants, folders: &Folders) -> Result<SetupPlan
     Ok(plan)
 }
 
-/// What `bootstrap` takes that is missing here and that this distribution has.
+/// The package with the keys of Ubuntu's archive.
+const KEYRING: &str = "ubuntu-keyring";
+
+/// What `bootstrap` takes that is missing here and that this distribution has or borrows.
 fn beside(facts: &Facts, bootstrap: &Bootstrap) -> Vec<&'static str> {
     let mut packages = Vec::new();
     if bootstrap.tool == BootstrapTool::Dnf && !facts.has("dnf") {
         packages.push("dnf");
     }
-    // Debian has it since 13.
-    let old = facts.os.id == "debian" && facts.os.version.parse::<u32>().is_ok_and(|v| v < 13);
-    if bootstrap.keyring.as_ref().is_some_and(|path| path == UBUNTU_KEYRING)
-        && !facts.ubuntu_keyring
-        && !old
-    {
-        packages.push("ubuntu-keyring");
+    // Debian has it since 13, and 12 borrows it from there.
+    if facts.lacks_keyring(bootstrap) && !is_too_old(facts) {
+        packages.push(KEYRING);
     }
     packages
 }
@@ -207,9 +206,14 @@ fn foreign(facts: &Facts, wants: &Wants) -> Result<Vec<&'static Arch>, SetupErro
     lacking.map(find).collect()
 }
 
-/// Whether a package belongs to the engine, which may come from a borrowed release.
+/// Whether a package belongs to the engine.
 fn is_engine(package: &str) -> bool {
     package.starts_with("docker")
+}
+
+/// Whether a package comes from the borrowed release where the machine has one.
+fn is_borrowed(package: &str) -> bool {
+    is_engine(package) || package == KEYRING
 }
 
 /// The actions that install `packages`; `config` is what a new engine is to find when it comes,
@@ -229,11 +233,12 @@ fn installation(
     if engine && is_too_old(facts) {
         return Err(SetupError::OldSystem { system: facts.os.name.clone(), docs: ENGINE_DOCS });
     }
-    let borrowed = if engine { apt::borrowed(facts) } else { None };
+    let borrows = packages.iter().any(|name| is_borrowed(name));
+    let borrowed = if borrows { apt::borrowed(facts) } else { None };
     let names = names(facts, packages, borrowed);
     let folder = Folder(&folders.apt);
     let from = borrowed.map_or_else(String::new, |release| {
-        format!(" and of `{}`, whose engine is newer", release.from)
+        format!(" and of `{}` for what `{}` lacks", release.from, release.codename)
     });
     let what =
         format!("fetch the package lists of `{}`{from}, into `{}`", facts.os.codename, folders.apt);
@@ -270,7 +275,7 @@ fn names(
         names.insert("docker.io");
     }
     let full = |name: &&str| match borrowed {
-        Some(release) if is_engine(name) => format!("{name}/{}", release.from),
+        Some(release) if is_borrowed(name) => format!("{name}/{}", release.from),
         _ => (*name).to_owned(),
     };
     names.iter().map(full).collect()
