@@ -11,7 +11,7 @@ use common::{BUILD_INFO, Ran, Workspace, pure_wheel};
 const WHEELS: [&str; 3] = ["wheels", "debian:12", "linux/amd64"];
 
 #[test]
-fn a_wheel_is_built_once_and_a_second_run_calls_no_engine() {
+fn a_wheel_is_built_once_and_a_second_run_needs_no_engine() {
     let w = Workspace::new();
     let first = w.run(&WHEELS).code(0);
     assert!(first.stdout.contains("1 of 1 wheels"), "{}", first.stdout);
@@ -29,7 +29,95 @@ fn a_wheel_is_built_once_and_a_second_run_calls_no_engine() {
     let calls = fs_err::read_to_string(w.fake.join("log")).unwrap();
     let second = w.run(&WHEELS).code(0);
     assert!(second.stdout.contains("unchanged"), "{}", second.stdout);
+    // The image is not pinned: the engine is asked what it has, and nobody else.
+    let log = fs_err::read_to_string(w.fake.join("log")).unwrap();
+    let more: Vec<_> = log.strip_prefix(&calls).unwrap().lines().collect();
+    assert_eq!(more, ["image inspect --format {{json .}} debian:12"]);
+    w.on("image", "echo 'Cannot connect to the Docker daemon' >&2; exit 1");
+    let without = w.run(&WHEELS).code(0);
+    assert!(without.stdout.contains("unchanged"), "{}", without.stdout);
+}
+
+/// Has the engine's `debian:12` be of `digest`.
+fn has_image(w: &Workspace, digest: &str) {
+    let digests = format!("[\"mirror.example/debian@sha256:0\",\"debian@{digest}\"]");
+    let text =
+        format!("{{\"Architecture\":\"amd64\",\"Id\":\"{digest}\",\"RepoDigests\":{digests}}}");
+    w.on("image", &format!("case $* in *xtask-base*) exit 1 ;; esac; echo '{text}'"));
+}
+
+/// Of each job of a run that ended well its interpreter and what became of it.
+fn outcomes(w: &Workspace, words: &[&str]) -> Vec<(String, String)> {
+    let ran = w.run(&[words, &["--json"]].concat()).code(0);
+    let report: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
+    let text = |value: &serde_json::Value| value.as_str().unwrap().to_owned();
+    let jobs = report["jobs"].as_array().unwrap().iter();
+    jobs.map(|job| (text(&job["interpreter"]), text(&job["outcome"]))).collect()
+}
+
+#[test]
+fn a_wheel_of_another_base_image_than_the_one_of_now_is_built_again() {
+    let w = Workspace::new();
+    let outcome = |digest: &str| {
+        has_image(&w, digest);
+        outcomes(&w, &WHEELS).remove(0).1
+    };
+    assert_eq!(outcome("sha256:2"), "built");
+    assert_eq!(outcome("sha256:2"), "unchanged");
+    assert_eq!(outcome("sha256:3"), "built");
+    assert_eq!((outcome("sha256:3"), w.bakes("wheel-builder")), ("unchanged".to_owned(), 2));
+    // Of an earlier run, and of an image that is not the base any more: not taken up.
+    fs_err::remove_dir_all(w.root.join("dist")).unwrap();
+    assert_eq!((outcome("sha256:2"), w.bakes("wheel-builder")), ("built".to_owned(), 3));
+}
+
+#[test]
+fn a_pinned_image_that_a_wheel_was_made_in_is_asked_nobody_about() {
+    let w = Workspace::new();
+    let digest = format!("sha256:{}", "1".repeat(64));
+    let toml = fs_err::read_to_string(w.root.join("wheels.toml")).unwrap();
+    let more = format!(
+        "digest = {{ \"linux/amd64\" = \"{digest}\" }}\n\
+         bootstrap = {{ tool = \"mmdebstrap\", suite = \"bookworm\" }}\n"
+    );
+    fs_err::write(w.root.join("wheels.toml"), toml + &more).unwrap();
+    // No registry answers, and an image was made of packages.
+    w.on("imagetools", "echo 'ERROR: i/o timeout' >&2; exit 1");
+    w.on("image", "case $* in *xtask-wheels/os*) echo sha256:made ;; *) exit 1 ;; esac");
+    let outcome = |words: &[&str]| outcomes(&w, &[&WHEELS[..], words].concat()).remove(0).1;
+    assert_eq!((outcome(&[]), outcome(&[])), ("built".to_owned(), "unchanged".to_owned()));
+    // The pinned one is there now: what was made in the other is not what it would be.
+    has_image(&w, &digest);
+    assert_eq!(outcome(&[]), "built");
+    let calls = fs_err::read_to_string(w.fake.join("log")).unwrap();
+    assert_eq!(outcome(&[]), "unchanged");
     assert_eq!(fs_err::read_to_string(w.fake.join("log")).unwrap(), calls);
+    w.on("image", "case $* in *xtask-wheels/os*) echo sha256:made ;; *) exit 1 ;; esac");
+    assert_eq!(outcome(&["--base", "bootstrap"]), "built", "what is asked for explicitly");
+}
+
+#[test]
+fn wheels_beside_one_that_is_built_are_held_against_its_base_image() {
+    let w = Workspace::new();
+    let registry = |digit: &str| {
+        let digest = format!("sha256:{}", digit.repeat(64));
+        w.on("imagetools", &format!("echo '{{\"digest\":\"{digest}\"}}'"));
+    };
+    w.on("image", "exit 1");
+    w.on("pull", "true");
+    registry("1");
+    let all = |pythons: &str| outcomes(&w, &[&WHEELS[..], &["--python", pythons]].concat());
+    let expected = |jobs: &[(&str, &str)]| {
+        jobs.iter().map(|&(it, word)| (it.to_owned(), word.to_owned())).collect::<Vec<_>>()
+    };
+    assert_eq!(all("cp311"), expected(&[("cp311", "built")]));
+    let one_more = all("cp311,cp312");
+    assert_eq!(one_more, expected(&[("cp311", "unchanged"), ("cp312", "built")]));
+    // The tag has moved, which only the registry knows.
+    registry("2");
+    assert_eq!(all("cp311,cp312"), expected(&[("cp311", "unchanged"), ("cp312", "unchanged")]));
+    let moved = all("cp311,cp312,cp313");
+    assert_eq!(moved, expected(&[("cp311", "built"), ("cp312", "built"), ("cp313", "built")]));
 }
 
 #[test]

@@ -133,7 +133,7 @@ fn no_image(target: &Target, platform: &Platform, reasons: &[String], hint: &str
 
 /// The base image that the engine has already, without asking anyone else.
 pub fn present(engine: &Engine, target: &Target, platform: &Platform) -> Option<BaseImage> {
-    at_hand(engine, target, platform).ok().flatten()
+    at_hand(engine, target, platform, Ways::Auto).ok().flatten()
 }
 
 /// As [`present`]; an engine that does not answer, or not soon, is an error.
@@ -144,13 +144,20 @@ pub fn at_hand(
     engine: &Engine,
     target: &Target,
     platform: &Platform,
+    ways: Ways,
 ) -> Result<Option<BaseImage>, EngineError> {
     let engine = &engine.on(platform);
+    let (image, limit) = (&target.image, Some(LOOK_LIMIT));
     let pinned = target.digest.get(platform).map(String::as_str);
-    if let Some(image) = local::find(engine, &target.image, pinned, platform, Some(LOOK_LIMIT))? {
+    if ways != Ways::Bootstrap
+        && let Some(image) = local::find(engine, image, pinned, platform, limit)?
+    {
         return Ok(Some(image));
     }
-    bootstrap::at_hand(engine, target, platform, Some(LOOK_LIMIT))
+    if ways == Ways::Pull {
+        return Ok(None);
+    }
+    bootstrap::at_hand(engine, target, platform, limit)
 }
 
 /// The pull of a base image, as a printed plan shows it.

@@ -19,7 +19,7 @@ use crate::engine::prebuilt::Prebuilt;
 use crate::plan::Job;
 use crate::policy::{self, Arch, GlibcVersion, PlatformTag};
 use crate::report::{self, Stage, Watch};
-use crate::store::{Change, Entry, Kind, Manifest, Smoke, WheelBuild};
+use crate::store::{BaseUsed, Change, Entry, Kind, Manifest, Smoke, WheelBuild};
 use crate::wheel::{WheelName, retag};
 
 /// A finished job's wheel.
@@ -41,7 +41,7 @@ pub(super) fn run(
     let workspace = Workspace::new(&ctx.work, job)?;
     let (base, prebuilt) = base_images::prepared(ctx, job, base, watch)?;
     let (base, prebuilt) = (&base, prebuilt.as_ref());
-    let built = match workspace.built(&job.build_key).filter(|_| !ctx.force) {
+    let built = match workspace.built(&job.build_key, &base.digest).filter(|_| !ctx.force) {
         Some(built) => {
             watch.note(&format!("{title}: built by an earlier run, taking it up from there"));
             built
@@ -62,7 +62,7 @@ pub(super) fn run(
         Smoke::Skipped
     };
     watch.stage(&title, Stage::Commit);
-    let entry = commit(ctx, job, info, &wheel, smoke)?;
+    let entry = commit(ctx, job, base, info, &wheel, smoke)?;
     Ok(Done { entry, fresh: true })
 }
 
@@ -250,6 +250,7 @@ fn refuse_failed(
 fn commit(
     ctx: &Context<'_>,
     job: &Job,
+    base: &BaseImage,
     mut info: BuildInfo,
     wheel: &Proved,
     smoke: Smoke,
@@ -267,7 +268,14 @@ fn commit(
     let path = format!("{}/{name}", job.folder());
     let interpreter = job.interpreter.to_string();
     let mut builds = shared_builds(ctx, &manifest, &path, &sha256, &interpreter)?;
-    builds.push(WheelBuild { interpreter: interpreter.clone(), job: job.key.clone(), smoke });
+    let base = BaseUsed { digest: base.digest.clone(), origin: base.origin.as_str().to_owned() };
+    let job_key = job.key.clone();
+    builds.push(WheelBuild {
+        interpreter: interpreter.clone(),
+        job: job_key,
+        base: Some(base),
+        smoke,
+    });
     builds.sort_by(|a, b| a.interpreter.cmp(&b.interpreter));
     let kind = Kind::Wheel {
         target: job.target.name.clone(),

@@ -13,13 +13,14 @@ use super::outcome::{Failure, JobReport, Outcome, RunReport, failure};
 use super::room::{self, Room};
 use super::schedule::{Next, Schedule, Waiting};
 use super::state::stage_of;
-use super::survey::{Survey, Warnings};
+use super::survey::{Survey, Warnings, made_in};
 use super::work::Workspace;
 use crate::config::Platform;
 use crate::engine::base::{self, BaseImage, Origin, Ways};
 use crate::exec::interrupt;
 use crate::plan::{Job, Plan};
 use crate::report::Watch;
+use crate::store::Entry;
 
 /// Base images that are looked for at the same time, at least: one that has to be made from packages may
 /// take minutes, and the others must not wait for it.
@@ -50,6 +51,8 @@ struct Run<'a> {
     options: &'a Options,
     watch: &'a dyn Watch,
     schedule: Schedule<Base>,
+    /// Of each job the wheel that is in `dist/`, unless its base image turns out to be another now.
+    done: Vec<Option<Entry>>,
     /// Of each folder with jobs, the place of its first one in the plan.
     bases: Mutex<VecDeque<usize>>,
     results: Mutex<BTreeMap<usize, (Outcome, f64)>>,
@@ -70,8 +73,11 @@ pub fn run(
     fs_err::create_dir_all(ctx.work.join("logs"))?;
     let mut results = BTreeMap::new();
     let (mut waiting, mut bases) = (Vec::new(), VecDeque::new());
-    for (index, (job, done)) in plan.jobs.iter().zip(survey.done).enumerate() {
-        if let Some(wheel) = done {
+    let open: BTreeSet<String> = survey.open(plan).map(Job::folder).collect();
+    for (index, (job, done)) in plan.jobs.iter().zip(&survey.done).enumerate() {
+        // Where the base image is looked for anyway, it is held against that of the wheels that are there.
+        let asked = open.contains(&job.folder()) && !options.refused.contains_key(&job.platform);
+        if let Some(wheel) = done.clone().filter(|_| !asked) {
             results.insert(index, (Outcome::Unchanged { wheel }, 0.0));
         } else if let Some((why, cure)) = options.refused.get(&job.platform) {
             results.insert(index, (refused(&log(ctx, job), why, cure), 0.0));
@@ -88,7 +94,8 @@ pub fn run(
     let seekers = options.room.jobs.max(BASES).min(bases.len());
     let schedule = Schedule::new(waiting, options.room);
     let (bases, results) = (Mutex::new(bases), Mutex::new(results));
-    let run = Run { ctx, plan, options, watch, schedule, bases, results };
+    let done = survey.done;
+    let run = Run { ctx, plan, options, watch, schedule, done, bases, results };
     std::thread::scope(|scope| {
         (0..seekers).for_each(|_| drop(scope.spawn(|| run.seek())));
         (0..workers).for_each(|_| drop(scope.spawn(|| run.work())));
@@ -150,7 +157,10 @@ impl Run<'_> {
             let start = Instant::now();
             let (waiting, outcome) = match next {
                 Next::Run(waiting, base) => {
-                    let outcome = one(self.ctx, &self.plan.jobs[waiting.index], base, self.watch);
+                    let outcome = self.unchanged(waiting.index, base.as_ref().ok());
+                    let outcome = outcome.unwrap_or_else(|| {
+                        one(self.ctx, &self.plan.jobs[waiting.index], base, self.watch)
+                    });
                     self.judge(&outcome);
                     self.schedule.ended(&waiting);
                     (waiting, outcome)
@@ -162,7 +172,9 @@ impl Run<'_> {
                     } else {
                         "not begun: an earlier failure ended the run"
                     };
-                    (waiting, Outcome::Failed(Failure::left_out(message, log)))
+                    let outcome = self.unchanged(waiting.index, None);
+                    let left_out = || Outcome::Failed(Failure::left_out(message, log));
+                    (waiting, outcome.unwrap_or_else(left_out))
                 }
             };
             let seconds = start.elapsed().as_secs_f64();
@@ -170,6 +182,13 @@ impl Run<'_> {
             self.watch.ended(&title, &outcome_word(&outcome), seconds);
             locked(&self.results).insert(waiting.index, (outcome, seconds));
         }
+    }
+
+    /// The wheel of a job that is in `dist/`, unless it was made in another image than `base`.
+    fn unchanged(&self, index: usize, base: Option<&BaseImage>) -> Option<Outcome> {
+        let wheel = self.done[index].clone()?;
+        let same = base.is_none_or(|base| made_in(&wheel, &self.plan.jobs[index], base));
+        same.then_some(Outcome::Unchanged { wheel })
     }
 
     /// Ends the run where `outcome` is a reason to.

@@ -6,8 +6,10 @@ use rayon::prelude::*;
 use serde::Deserialize;
 
 use super::env::{Context, PipelineError};
+use crate::engine::Engine;
+use crate::engine::base::{self, BaseImage, Origin, Ways};
 use crate::plan::{Job, Plan};
-use crate::store::{Entry, Kind, Manifest, Store};
+use crate::store::{BaseUsed, Entry, Kind, Manifest, Store};
 
 /// Of each job of a plan, in its order, the wheel that is there already.
 #[derive(Debug, Clone)]
@@ -27,17 +29,25 @@ impl Survey {
     }
 }
 
-/// Looks which jobs of `plan` have their wheel in `dist/`, made from the same things and whole. Each file
-/// is read once, whatever the number of jobs that it matters to.
+/// Looks which jobs of `plan` have their wheel in `dist/`, made from the same things, in the base image that
+/// `ways` would give as far as this machine knows, and whole. Each file is read once, whatever the number of
+/// jobs that it matters to.
 ///
 /// # Errors
 /// When the manifest is there and cannot be read.
-pub fn survey(ctx: &Context<'_>, plan: &Plan) -> Result<Survey, PipelineError> {
+pub fn survey(ctx: &Context<'_>, plan: &Plan, ways: Ways) -> Result<Survey, PipelineError> {
     if ctx.force {
         return Ok(Survey { done: vec![None; plan.jobs.len()] });
     }
     let manifest = ctx.store.manifest()?;
-    let candidates: Vec<_> = plan.jobs.iter().map(|job| candidate(&manifest, job)).collect();
+    let mut candidates: Vec<_> = plan.jobs.iter().map(|job| candidate(&manifest, job)).collect();
+    let bases = bases(ctx.engine, plan, &candidates, ways);
+    for (job, candidate) in plan.jobs.iter().zip(&mut candidates) {
+        let wheel = candidate.as_ref().and_then(|entries| entries.first());
+        if wheel.is_some_and(|wheel| !fits(wheel, job, ways, bases.get(&job.folder()))) {
+            *candidate = None;
+        }
+    }
     let needed: BTreeSet<&str> =
         candidates.iter().flatten().flatten().map(|e| e.path.as_str()).collect();
     let needed: Vec<&Entry> =
@@ -64,6 +74,56 @@ fn candidate<'a>(manifest: &'a Manifest, job: &Job) -> Option<Vec<&'a Entry>> {
     let beside = manifest.files.iter().filter(|entry| entry.path.starts_with(&below));
     let metadata = beside.filter(|entry| entry.kind == Kind::Metadata);
     Some(std::iter::once(wheel).chain(metadata).collect())
+}
+
+/// The base image that `wheel` was made in for `job`.
+fn base_used<'a>(wheel: &'a Entry, job: &Job) -> Option<&'a BaseUsed> {
+    wheel.build(&job.interpreter.to_string())?.base.as_ref()
+}
+
+/// Whether `wheel` was made for `job` in the very image `base`.
+pub(super) fn made_in(wheel: &Entry, job: &Job, base: &BaseImage) -> bool {
+    base_used(wheel, job).is_some_and(|used| used.digest == base.digest)
+}
+
+/// Whether `job` pins the image that `wheel` was made in: then nobody has to be asked.
+fn is_pinned(wheel: &Entry, job: &Job) -> bool {
+    let pinned = job.target.digest.get(&job.platform);
+    base_used(wheel, job).is_some_and(|used| Some(&used.digest) == pinned)
+}
+
+/// Whether `wheel` was made as `ways` allow, and in the image that is `at_hand`, where there is one.
+fn fits(wheel: &Entry, job: &Job, ways: Ways, at_hand: Option<&BaseImage>) -> bool {
+    let made = base_used(wheel, job).map(|used| used.origin == Origin::Bootstrapped.as_str());
+    let allowed = match ways {
+        Ways::Auto => made.is_some(),
+        Ways::Pull => made == Some(false),
+        Ways::Bootstrap => made == Some(true),
+    };
+    allowed && (is_pinned(wheel, job) || at_hand.is_none_or(|base| made_in(wheel, job, base)))
+}
+
+/// Of each folder with a candidate whose image is not pinned, the image that the engine has for it now.
+/// Engines are asked side by side, and one that does not answer in time is left alone: no registry is asked,
+/// and nothing needs an engine.
+fn bases(
+    engine: &Engine,
+    plan: &Plan,
+    candidates: &[Option<Vec<&Entry>>],
+    ways: Ways,
+) -> BTreeMap<String, BaseImage> {
+    let pairs = plan.jobs.iter().zip(candidates);
+    let wheel = |entries: &Vec<&Entry>| entries.first().copied().cloned();
+    let open = pairs.filter_map(|(job, entries)| {
+        let wheel = entries.as_ref().and_then(wheel)?;
+        (!is_pinned(&wheel, job)).then(|| (job.folder(), job))
+    });
+    let open: BTreeMap<String, &Job> = open.collect();
+    let found = open.into_par_iter().filter_map(|(folder, job)| {
+        let image = base::at_hand(engine, &job.target, &job.platform, ways).ok()??;
+        Some((folder, image))
+    });
+    found.collect()
 }
 
 /// How many warnings the audits in `dist/` hold, each folder's read once.

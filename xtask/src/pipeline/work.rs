@@ -130,8 +130,8 @@ impl Workspace {
         Ok(result)
     }
 
-    /// What an earlier run built for `key`, if all of it is there unchanged.
-    pub(super) fn built(&self, key: &str) -> Option<Built> {
+    /// What an earlier run built for `key` in the base image of `digest`, if all of it is there unchanged.
+    pub(super) fn built(&self, key: &str, digest: &str) -> Option<Built> {
         let text = fs_err::read(self.folder.join("built.json")).ok()?;
         let built: Built = serde_json::from_slice(&text).ok()?;
         let folder = self.built_folder();
@@ -139,6 +139,6 @@ impl Workspace {
             .files
             .iter()
             .all(|(name, hash)| digest::of_file(&folder.join(name)).is_ok_and(|h| h == *hash));
-        (built.key == key && intact).then_some(built)
+        (built.key == key && built.digest == digest && intact).then_some(built)
     }
 }

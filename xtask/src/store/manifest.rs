@@ -64,8 +64,20 @@ pub struct WheelBuild {
     pub interpreter: String,
     /// Key of the job that made it.
     pub job: String,
+    /// The base image that it was made in; without it, it counts as made in another.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base: Option<BaseUsed>,
     /// What the smoke test with this interpreter said.
     pub smoke: Smoke,
+}
+
+/// The base image that a wheel was really made in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BaseUsed {
+    /// Its digest.
+    pub digest: String,
+    /// Where it came from, in the words of `build-info.json`.
+    pub origin: String,
 }
 
 /// Outcome of a wheel's smoke test.

@@ -12,7 +12,7 @@ mod manifest;
 pub use check::{DistFault, DistProblem, Known, check};
 pub use commit::{Change, Store, StoreError};
 pub use lock::{Lock, LockError};
-pub use manifest::{Entry, Kind, MANIFEST, Manifest, SCHEMA_VERSION, Smoke, WheelBuild};
+pub use manifest::{BaseUsed, Entry, Kind, MANIFEST, Manifest, SCHEMA_VERSION, Smoke, WheelBuild};
 
 #[cfg(test)]
 mod tests;

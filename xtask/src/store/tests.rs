@@ -32,6 +32,7 @@ fn kind(job: &str) -> Kind {
         builds: vec![WheelBuild {
             interpreter: "cp311".into(),
             job: job.into(),
+            base: None,
             smoke: Smoke::Passed,
         }],
         floor: "2.4".into(),

@@ -20,6 +20,7 @@ pub(crate) fn add(
     let build = |it: &&str| WheelBuild {
         interpreter: (*it).to_owned(),
         job: digest::of_bytes(bytes),
+        base: None,
         smoke: Smoke::Passed,
     };
     let kind = Kind::Wheel {

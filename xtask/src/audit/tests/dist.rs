@@ -10,8 +10,12 @@ fn judged(depth: Depth, overrides: Vec<Override>, spoil: impl Fn(&Utf8Path)) -> 
     fs_err::create_dir(&work).unwrap();
     let path = wheel(WHEEL).write(&work);
     let audit = audit_wheel(&path, &Promise::default(), &Settings::default()).unwrap();
-    let builds =
-        vec![WheelBuild { interpreter: "cp311".into(), job: "key".into(), smoke: Smoke::Passed }];
+    let builds = vec![WheelBuild {
+        interpreter: "cp311".into(),
+        job: "key".into(),
+        base: None,
+        smoke: Smoke::Passed,
+    }];
     let (target, platform) = ("debian12".to_owned(), "linux/amd64".to_owned());
     let info = serde_json::json!({"schema_version": 1, "target": target, "platform": platform});
     let audits = serde_json::json!({"schema_version": 1, "wheels": [audit]});

@@ -229,7 +229,7 @@ fn build(
         return Ok(None);
     }
     let live = Live::new(args.detail());
-    let survey = pipeline::survey(&context, &session.plan)?;
+    let survey = pipeline::survey(&context, &session.plan, args.base)?;
     let mut options = Options {
         room: Room::asked(args.jobs.unwrap_or(1)),
         fail_fast: args.fail_fast,

@@ -21,8 +21,12 @@ fn dist() -> Dist {
     fs_err::create_dir_all(&work).unwrap();
     let wheel = work.join("a-1-py3-none-any.whl");
     fs_err::write(&wheel, "bytes").unwrap();
-    let builds =
-        vec![WheelBuild { interpreter: "cp311".into(), job: "k".into(), smoke: Smoke::Passed }];
+    let builds = vec![WheelBuild {
+        interpreter: "cp311".into(),
+        job: "k".into(),
+        base: None,
+        smoke: Smoke::Passed,
+    }];
     let (target, platform) = ("debian12".to_owned(), "linux/amd64".to_owned());
     let info = json!({"schema_version": 1, "target": target, "platform": platform});
     let kind =
