@@ -57,6 +57,9 @@ pkg_apt() {
             if [ -n "${XTASK_CA:-}" ]; then
                 echo "Acquire::https::CAInfo \"$XTASK_CA\";"
             fi
+            if [ -f "$trust_secrets/apt_auth" ]; then
+                echo "Dir::Etc::netrc \"$trust_secrets/apt_auth\";"
+            fi
             if [ -f "$trust_secrets/apt_conf" ]; then
                 cat "$trust_secrets/apt_conf"
             fi

@@ -19,22 +19,25 @@ export XTASK_CACHE
 
 # The values are taken as they stand, without any shell expansion, and only for
 # names that the tools in here are known to read: a settings file can neither run
-# code nor change PATH or LD_PRELOAD.
+# code nor change PATH or LD_PRELOAD. The host sends exactly these (xtask/src/engine/host/names.rs),
+# and has already told pip and uv of each other's indexes.
 if [ -f "$trust_secrets/settings" ]; then
     # `|| [ -n ... ]` also reads a last line that has no newline.
     while IFS= read -r trust_line || [ -n "$trust_line" ]; do
         case ${trust_line%%=*} in
-            http_proxy | https_proxy | ftp_proxy | no_proxy | all_proxy | \
-                HTTP_PROXY | HTTPS_PROXY | FTP_PROXY | NO_PROXY | ALL_PROXY | \
-                PIP_INDEX_URL | PIP_EXTRA_INDEX_URL | PIP_TRUSTED_HOST | PIP_FIND_LINKS | \
-                PIP_NO_INDEX | PIP_PROXY | PIP_DEFAULT_TIMEOUT | PIP_TIMEOUT | PIP_RETRIES | \
+            http_proxy | https_proxy | ftp_proxy | no_proxy | all_proxy | HTTP_PROXY | \
+                HTTPS_PROXY | FTP_PROXY | NO_PROXY | ALL_PROXY | PIP_INDEX_URL | \
+                PIP_EXTRA_INDEX_URL | PIP_TRUSTED_HOST | PIP_FIND_LINKS | PIP_NO_INDEX | \
+                PIP_PROXY | PIP_DEFAULT_TIMEOUT | PIP_TIMEOUT | PIP_RETRIES | \
                 UV_DEFAULT_INDEX | UV_INDEX | UV_INDEX_* | UV_EXTRA_INDEX_URL | UV_FIND_LINKS | \
-                UV_INSECURE_HOST | UV_NO_INDEX | UV_OFFLINE | \
-                UV_HTTP_TIMEOUT | UV_HTTP_RETRIES | \
-                UV_PYTHON_INSTALL_MIRROR | UV_PYPY_INSTALL_MIRROR | UV_PYTHON_DOWNLOADS_JSON_URL | \
-                PYTHON_SOURCE_MIRROR | \
-                RUSTUP_DIST_SERVER | RUSTUP_UPDATE_ROOT | \
-                CARGO_HTTP_* | CARGO_NET_* | CARGO_REGISTRIES_* | CARGO_REGISTRY_* | CARGO_SOURCE_*)
+                UV_INSECURE_HOST | UV_NO_INDEX | UV_OFFLINE | UV_HTTP_TIMEOUT | \
+                UV_HTTP_CONNECT_TIMEOUT | UV_HTTP_RETRIES | UV_PYTHON_INSTALL_MIRROR | \
+                UV_PYPY_INSTALL_MIRROR | UV_PYTHON_DOWNLOADS_JSON_URL | PYTHON_SOURCE_MIRROR | \
+                RUSTUP_DIST_SERVER | RUSTUP_UPDATE_ROOT | CARGO_HTTP_PROXY | \
+                CARGO_HTTP_TIMEOUT | CARGO_HTTP_MULTIPLEXING | CARGO_HTTP_CHECK_REVOKE | \
+                CARGO_HTTP_LOW_SPEED_LIMIT | CARGO_NET_RETRY | CARGO_NET_OFFLINE | \
+                CARGO_REGISTRIES_*_INDEX | CARGO_REGISTRIES_*_PROTOCOL | \
+                CARGO_REGISTRIES_*_TOKEN)
                 # The name is one of the above, so `export` sees no surprise.
                 export "${trust_line%%=*}=${trust_line#*=}"
                 ;;
@@ -58,84 +61,10 @@ if [ -f "$trust_secrets/netrc" ]; then
     export NETRC="$trust_secrets/netrc"
 fi
 
-# pip_setting NAME: the value of NAME in the host's pip.conf, several lines joined
-# by blanks. [install] and [download] outrank [global], as in pip.
-trust_pip_setting() {
-    awk -v want="$1" '
-        /^[ \t]*[#;]/ { next }
-        /^\[/ { section = $0; gsub(/[][ \t\r]/, "", section); key = ""; next }
-        /^[ \t]/ { if (key == want) { sub(/^[ \t]+/, ""); found[section] = found[section] " " $0 } next }
-        {
-            split_at = match($0, /[=:]/)
-            if (!split_at) next
-            key = substr($0, 1, split_at - 1)
-            gsub(/[ \t]/, "", key); gsub(/_/, "-", key)
-            if (key != want) next
-            value = substr($0, split_at + 1)
-            sub(/^[ \t]+/, "", value); sub(/[ \t\r]+$/, "", value)
-            found[section] = value
-        }
-        END {
-            out = ("install" in found) ? found["install"] : ("download" in found) ? found["download"] : found["global"]
-            sub(/^[ \t]+/, "", out)
-            print out
-        }' "$trust_secrets/pip_conf"
-}
-
-if [ -f "$trust_secrets/pip_conf" ]; then
-    export PIP_CONFIG_FILE="$trust_secrets/pip_conf"
-    : "${PIP_INDEX_URL:=$(trust_pip_setting index-url)}"
-    : "${PIP_EXTRA_INDEX_URL:=$(trust_pip_setting extra-index-url)}"
-    : "${PIP_TRUSTED_HOST:=$(trust_pip_setting trusted-host)}"
-    : "${PIP_FIND_LINKS:=$(trust_pip_setting find-links)}"
-    : "${PIP_NO_INDEX:=$(trust_pip_setting no-index)}"
-fi
-
-# uv reads neither pip.conf nor pip's variables, and an index that only pip knows
-# would make the two disagree about where a package comes from.
-if [ -n "${PIP_INDEX_URL:-}" ]; then
-    export PIP_INDEX_URL
-    if [ -z "${UV_DEFAULT_INDEX:-}${UV_INDEX_URL:-}" ]; then
-        export UV_DEFAULT_INDEX="$PIP_INDEX_URL"
-    fi
-else
-    unset PIP_INDEX_URL
-fi
-if [ -n "${PIP_EXTRA_INDEX_URL:-}" ]; then
-    export PIP_EXTRA_INDEX_URL
-    if [ -z "${UV_INDEX:-}${UV_EXTRA_INDEX_URL:-}" ]; then
-        export UV_INDEX="$PIP_EXTRA_INDEX_URL"
-        # pip takes the best version of all indexes; uv's default would stop at the
-        # first index that knows the name at all.
-        export UV_INDEX_STRATEGY="${UV_INDEX_STRATEGY:-unsafe-best-match}"
-    fi
-else
-    unset PIP_EXTRA_INDEX_URL
-fi
-if [ -n "${PIP_TRUSTED_HOST:-}" ]; then
-    export PIP_TRUSTED_HOST
-    : "${UV_INSECURE_HOST:=$PIP_TRUSTED_HOST}"
-    export UV_INSECURE_HOST
-else
-    unset PIP_TRUSTED_HOST
-fi
-if [ -n "${PIP_FIND_LINKS:-}" ]; then
-    export PIP_FIND_LINKS
-    # pip separates them by blanks, uv by commas.
-    : "${UV_FIND_LINKS:=$(printf '%s' "$PIP_FIND_LINKS" | tr -s ' \t\n' ',')}"
-    export UV_FIND_LINKS
-else
-    unset PIP_FIND_LINKS
-fi
-
-# For uv, which has no variable for it: an option, or nothing.
+# For uv, whose builds have no variable for it: an option, or nothing.
 XTASK_NO_INDEX=
 case ${PIP_NO_INDEX:-} in
-    1 | [Tt]* | [Yy]* | [Oo][Nn])
-        export PIP_NO_INDEX
-        XTASK_NO_INDEX=--no-index
-        ;;
-    *) unset PIP_NO_INDEX ;;
+    1 | [Tt]* | [Yy]* | [Oo][Nn]) XTASK_NO_INDEX=--no-index ;;
 esac
 export XTASK_NO_INDEX
 

@@ -11,7 +11,7 @@ use crate::report;
 /// Arguments of `host-settings`.
 #[derive(Debug, clap::Args)]
 pub struct HostSettingsArgs {
-    /// Which secret: settings, netrc, `cargo_config` or `apt_conf`
+    /// Which secret: settings, netrc, `cargo_config`, `apt_conf` or `apt_auth`
     pub secret: String,
 }
 
@@ -23,7 +23,7 @@ pub fn run(args: &HostSettingsArgs) -> anyhow::Result<ExitCode> {
     let dump = Exec::real().read(&Step::new("apt-config", ["dump", "Acquire"])).unwrap_or_default();
     let host = HostSettings::gather(&ThisHost, &dump);
     let text = host.text(&args.secret).with_context(|| {
-        format!("`{}` is none of settings, netrc, cargo_config, apt_conf", args.secret)
+        format!("`{}` is none of settings, netrc, cargo_config, apt_conf, apt_auth", args.secret)
     })?;
     report::data(text.trim_end());
     Ok(ExitCode::SUCCESS)

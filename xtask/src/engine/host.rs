@@ -8,37 +8,9 @@ use std::collections::BTreeMap;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-/// Environment variables that are handed on as they are.
-const HANDED_ON: [&str; 24] = [
-    "http_proxy",
-    "https_proxy",
-    "no_proxy",
-    "all_proxy",
-    "HTTP_PROXY",
-    "HTTPS_PROXY",
-    "NO_PROXY",
-    "ALL_PROXY",
-    "PIP_INDEX_URL",
-    "PIP_EXTRA_INDEX_URL",
-    "PIP_TRUSTED_HOST",
-    "PIP_PROXY",
-    "PIP_DEFAULT_TIMEOUT",
-    "PIP_RETRIES",
-    "UV_DEFAULT_INDEX",
-    "UV_INDEX",
-    "UV_INDEX_URL",
-    "UV_EXTRA_INDEX_URL",
-    "UV_INSECURE_HOST",
-    "UV_PYTHON_INSTALL_MIRROR",
-    "UV_PYPY_INSTALL_MIRROR",
-    "UV_PYTHON_DOWNLOADS_JSON_URL",
-    "PYTHON_SOURCE_MIRROR",
-    "RUSTUP_DIST_SERVER",
-];
-
-/// Keys of pip's configuration file that mean the same inside a container; paths do not.
-const PIP_KEYS: [&str; 6] =
-    ["index-url", "extra-index-url", "trusted-host", "proxy", "timeout", "retries"];
+mod apt;
+mod indexes;
+mod names;
 
 /// Where systems keep the bundle of certificates they trust.
 const CA_BUNDLES: [&str; 5] = [
@@ -54,17 +26,22 @@ pub const SECRET_LIMIT: u64 = 500 * 1024;
 
 /// Secrets that are no files, and the variable through which each reaches the engine's client. Not
 /// files, because newer clients refuse to read files outside the workspace unasked.
-pub const TEXT_SECRETS: [(&str, &str); 4] = [
+pub const TEXT_SECRETS: [(&str, &str); 5] = [
     ("settings", "XTASK_HOST_SETTINGS"),
     ("netrc", "XTASK_HOST_NETRC"),
     ("cargo_config", "XTASK_HOST_CARGO_CONFIG"),
     ("apt_conf", "XTASK_HOST_APT_CONF"),
+    ("apt_auth", "XTASK_HOST_APT_AUTH"),
 ];
 
 /// Reads a machine: its environment and its files. A test gives its own.
 pub trait Host {
     /// The value of an environment variable.
     fn var(&self, name: &str) -> Option<String>;
+    /// The names of all environment variables.
+    fn names(&self) -> Vec<String>;
+    /// The files in a folder, sorted; none where it cannot be read.
+    fn list(&self, folder: &Utf8Path) -> Vec<Utf8PathBuf>;
     /// The text of a file, where it is there and can be read.
     fn read(&self, path: &Utf8Path) -> Option<String>;
     /// The size of a file in bytes, where it is there.
@@ -78,6 +55,17 @@ pub struct ThisHost;
 impl Host for ThisHost {
     fn var(&self, name: &str) -> Option<String> {
         std::env::var(name).ok().filter(|value| !value.is_empty())
+    }
+
+    fn names(&self) -> Vec<String> {
+        std::env::vars_os().filter_map(|(name, _)| name.into_string().ok()).collect()
+    }
+
+    fn list(&self, folder: &Utf8Path) -> Vec<Utf8PathBuf> {
+        let Ok(entries) = folder.read_dir_utf8() else { return Vec::new() };
+        let mut paths: Vec<_> = entries.filter_map(|entry| Some(entry.ok()?.into_path())).collect();
+        paths.sort();
+        paths
     }
 
     fn read(&self, path: &Utf8Path) -> Option<String> {
@@ -102,6 +90,8 @@ pub struct HostSettings {
     pub settings: BTreeMap<String, String>,
     /// apt's configuration lines (proxies), where this machine has some.
     pub apt_conf: String,
+    /// apt's passwords (`auth.conf`); empty where there are none.
+    pub apt_auth: String,
 }
 
 /// Names only: the values may hold passwords.
@@ -119,21 +109,49 @@ impl HostSettings {
         let home = host.var("HOME").map(Utf8PathBuf::from);
         let in_home = |path: &str| home.as_ref().map(|home| home.join(path));
         let text = |path: Option<Utf8PathBuf>| path.and_then(|path| host.read(&path));
-        let mut settings = pip_settings(host, home.as_deref());
-        for name in HANDED_ON {
-            if let Some(value) = host.var(name) {
-                settings.insert(name.to_owned(), one_line(&value));
-            }
-        }
+        let config = host.var("XDG_CONFIG_HOME").map(Utf8PathBuf::from).or(in_home(".config"));
         let cargo_home = host.var("CARGO_HOME").map(Utf8PathBuf::from).or(in_home(".cargo"));
+        // cargo still reads the names without an ending, and prefers them.
+        let of_cargo = |names: [&str; 2]| {
+            let dir = cargo_home.as_ref()?;
+            names.iter().find_map(|name| host.read(&dir.join(name)))
+        };
+        let mut settings = indexes::pip(host, config.as_deref());
+        settings.extend(indexes::uv(host, config.as_deref()));
+        let credentials = of_cargo(["credentials", "credentials.toml"]).unwrap_or_default();
+        settings.extend(cargo_tokens(&credentials));
+        for name in host.names().into_iter().filter(|name| names::inherited(name)) {
+            let Some(value) = host.var(&name) else { continue };
+            let mut value = one_line(&value);
+            // uv asks those of the environment first, then those of its files.
+            if let Some(more) = settings.get(&name).filter(|_| name == "UV_INDEX") {
+                value = format!("{value} {more}");
+            }
+            settings.insert(name, value);
+        }
+        indexes::bridge(&mut settings);
         let netrc = host.var("NETRC").map(Utf8PathBuf::from).or(in_home(".netrc"));
         Self {
             ca: ca_bundle(host),
             netrc: text(netrc).unwrap_or_default(),
-            cargo_config: text(cargo_home.map(|dir| dir.join("config.toml"))).unwrap_or_default(),
+            cargo_config: of_cargo(["config", "config.toml"]).unwrap_or_default(),
             settings,
-            apt_conf: apt_proxies(apt_dump),
+            apt_conf: apt::proxies(apt_dump),
+            apt_auth: apt::auth(host),
         }
+    }
+
+    /// The names of the proxies in here that a container cannot reach: its loopback address is its own.
+    pub fn loopback_proxies(&self) -> Vec<&str> {
+        let proxy = |name: &str| name.to_lowercase().ends_with("_proxy");
+        let set = self.settings.iter().filter(|(name, value)| proxy(name) && is_loopback(value));
+        let names = set.map(|(name, _)| name.as_str());
+        let mut found: Vec<&str> =
+            names.filter(|name| !name.eq_ignore_ascii_case("no_proxy")).collect();
+        if self.apt_conf.split('"').any(is_loopback) {
+            found.push("apt's Acquire::http::Proxy");
+        }
+        found
     }
 
     /// The settings as `KEY=VALUE` lines: what the secret `settings` holds.
@@ -150,6 +168,7 @@ impl HostSettings {
             "netrc" => Some(self.netrc.clone()),
             "cargo_config" => Some(self.cargo_config.clone()),
             "apt_conf" => Some(self.apt_conf.clone()),
+            "apt_auth" => Some(self.apt_auth.clone()),
             _ => None,
         }
     }
@@ -204,6 +223,10 @@ impl HostSettings {
         let mut needles: Vec<String> =
             self.settings.values().flat_map(|value| urls(value)).collect();
         needles.extend(urls(&self.apt_conf));
+        let secret = |name: &str| name.ends_with("_PASSWORD") || name.ends_with("_TOKEN");
+        let secrets =
+            self.settings.iter().filter(|(name, value)| secret(name) && !value.is_empty());
+        needles.extend(secrets.map(|(_, value)| value.clone()));
         needles.sort_by_key(|needle| std::cmp::Reverse(needle.len()));
         needles.dedup();
         needles
@@ -250,61 +273,30 @@ pub(super) fn ca_bundle(host: &impl Host) -> Option<Utf8PathBuf> {
     named.chain(CA_BUNDLES.map(Utf8PathBuf::from)).find(|path| host.size(path).is_some())
 }
 
-/// What pip's configuration files say, as pip's environment variables: global file first, the
-/// user's over it, the one that `PIP_CONFIG_FILE` names last (pip documentation, "Configuration").
-fn pip_settings(host: &impl Host, home: Option<&Utf8Path>) -> BTreeMap<String, String> {
-    let mut files = vec![Utf8PathBuf::from("/etc/pip.conf")];
-    if let Some(home) = home {
-        files.push(home.join(".pip/pip.conf"));
-        files.push(home.join(".config/pip/pip.conf"));
-    }
-    files.extend(host.var("PIP_CONFIG_FILE").map(Utf8PathBuf::from));
-    let mut settings = BTreeMap::new();
-    for text in files.iter().filter_map(|file| host.read(file)) {
-        for (key, value) in ini_values(&text, &["global", "install", "download"]) {
-            if PIP_KEYS.contains(&key.as_str()) {
-                let name = format!("PIP_{}", key.to_uppercase().replace('-', "_"));
-                settings.insert(name, one_line(&value));
-            }
-        }
-    }
-    settings
-}
-
-/// The keys of some sections of an INI file, continuation lines joined (Python's `configparser`).
-fn ini_values(text: &str, sections: &[&str]) -> Vec<(String, String)> {
-    let mut values: Vec<(String, String)> = Vec::new();
-    let (mut inside, mut open) = (false, false);
-    for line in text.lines() {
-        let trimmed = line.trim();
-        if trimmed.is_empty() || trimmed.starts_with(['#', ';']) {
-            continue;
-        }
-        if let Some(name) = trimmed.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
-            inside = sections.contains(&name);
-            open = false;
-        } else if !inside {
-        } else if line.starts_with([' ', '\t']) && open {
-            if let Some((_, value)) = values.last_mut() {
-                value.push(' ');
-                value.push_str(trimmed);
-            }
-        } else if let Some((key, value)) = trimmed.split_once(['=', ':']) {
-            let key = key.trim().to_lowercase().replace('_', "-");
-            values.push((key, value.trim().to_owned()));
-            open = true;
-        }
-    }
-    values
-}
-
-/// The proxy lines of `apt-config dump`; timeouts and the like are this machine's own affair.
-fn apt_proxies(dump: &str) -> String {
-    let proxy = |line: &&str| {
-        let key = line.split_whitespace().next().unwrap_or_default().to_lowercase();
-        key.starts_with("acquire::http") && key.contains("proxy") && !line.ends_with("\"\";")
+/// The tokens of `credentials.toml` as cargo's variables. That of the public registry only publishes.
+fn cargo_tokens(text: &str) -> BTreeMap<String, String> {
+    let table = text.parse::<toml::Table>().unwrap_or_default();
+    let registries = table.get("registries").and_then(toml::Value::as_table);
+    let token = |(name, entry): (&String, &toml::Value)| {
+        let name = name.to_uppercase().replace('-', "_");
+        let token = entry.get("token")?.as_str()?.to_owned();
+        let variable = format!("CARGO_REGISTRIES_{name}_TOKEN");
+        names::inherited(&variable).then_some((variable, token))
     };
-    dump.lines().filter(proxy).fold(String::new(), |text, line| format!("{text}{line}\n"))
+    registries.into_iter().flatten().filter_map(token).collect()
+}
+
+/// Whether a URL, or a proxy written without its scheme, names this machine itself.
+pub(crate) fn is_loopback(url: &str) -> bool {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let host = authority.rsplit('@').next().unwrap_or_default();
+    let host = match host.strip_prefix('[') {
+        Some(rest) => rest.split(']').next().unwrap_or_default(),
+        None => host.split(':').next().unwrap_or_default(),
+    };
+    let by_name = host.eq_ignore_ascii_case("localhost") || host.ends_with(".localhost");
+    by_name || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 #[cfg(test)]

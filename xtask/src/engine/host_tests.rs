@@ -13,6 +13,15 @@ impl Host for Machine {
         self.vars.get(name).map(|value| (*value).to_owned())
     }
 
+    fn names(&self) -> Vec<String> {
+        self.vars.keys().map(|name| (*name).to_owned()).collect()
+    }
+
+    fn list(&self, folder: &Utf8Path) -> Vec<Utf8PathBuf> {
+        let inside = |path: &&str| Utf8Path::new(path).parent() == Some(folder);
+        self.files.keys().copied().filter(inside).map(Utf8PathBuf::from).collect()
+    }
+
     fn read(&self, path: &Utf8Path) -> Option<String> {
         self.files.get(path.as_str()).map(|text| (*text).to_owned())
     }
@@ -49,15 +58,19 @@ fn pip_files_are_merged_in_pips_order_and_the_environment_wins() {
         settings.lines(),
         "PIP_EXTRA_INDEX_URL=https://a.example/ https://b.example/\n\
          PIP_INDEX_URL=https://u:pw@user.example/simple\n\
-         PIP_TIMEOUT=9\nPIP_TRUSTED_HOST=env.example\n"
+         PIP_TIMEOUT=9\nPIP_TRUSTED_HOST=env.example\n\
+         UV_DEFAULT_INDEX=https://u:pw@user.example/simple\n\
+         UV_INDEX=https://a.example/ https://b.example/\n\
+         UV_INDEX_STRATEGY=unsafe-best-match\nUV_INSECURE_HOST=env.example\n"
     );
 }
 
 #[test]
 fn only_proxies_of_apt_are_handed_on() {
     let dump = "Acquire \"\";\nAcquire::http::Proxy \"http://proxy.example:3128\";\n\
-                Acquire::https::Proxy \"\";\nAcquire::Check-Date \"false\";\n";
-    assert_eq!(apt_proxies(dump), "Acquire::http::Proxy \"http://proxy.example:3128\";\n");
+                Acquire::https::Proxy \"\";\n\
+                Acquire::http::Proxy-Auto-Detect \"/usr/bin/find-proxy\";\nAcquire::Check-Date \"false\";\n";
+    assert_eq!(apt::proxies(dump), "Acquire::http::Proxy \"http://proxy.example:3128\";\n");
 }
 
 #[test]
@@ -82,4 +95,115 @@ fn the_bundle_that_the_environment_names_comes_first() {
     let settings = HostSettings::gather(&machine, "");
     assert_eq!(settings.ca.as_deref(), Some(Utf8Path::new("/my.pem")));
     assert_eq!(settings.secrets(), ["id=ca,src=/my.pem"]);
+}
+
+/// The settings of a machine with these variables and files.
+fn settings_of<const V: usize, const F: usize>(
+    vars: [(&'static str, &'static str); V],
+    files: [(&'static str, &'static str); F],
+) -> BTreeMap<String, String> {
+    let machine = Machine { vars: BTreeMap::from(vars), files: BTreeMap::from(files) };
+    HostSettings::gather(&machine, "").settings
+}
+
+#[test]
+fn a_named_index_of_uv_travels_with_its_password_and_pip_gets_both() {
+    let settings = settings_of(
+        [
+            ("UV_INDEX", "corp-x=https://pkgs.example/simple"),
+            ("UV_INDEX_CORP_X_USERNAME", "me"),
+            ("UV_INDEX_CORP_X_PASSWORD", "a/b@c"),
+            ("UV_DEFAULT_INDEX", "https://all.example/simple"),
+            ("UV_PUBLISH_TOKEN", "made-up"),
+        ],
+        [],
+    );
+    assert_eq!(settings["UV_INDEX_CORP_X_PASSWORD"], "a/b@c");
+    let shown = HostSettings { settings: settings.clone(), ..HostSettings::default() }
+        .redact("password a/b@c or a%2Fb%40c");
+    assert!(!shown.contains("a/b@c") && !shown.contains("a%2Fb%40c"), "{shown}");
+    assert_eq!(settings["PIP_INDEX_URL"], "https://all.example/simple");
+    assert_eq!(settings["PIP_EXTRA_INDEX_URL"], "https://me:a%2Fb%40c@pkgs.example/simple");
+    assert!(!settings.contains_key("UV_PUBLISH_TOKEN"));
+}
+
+#[test]
+fn uv_toml_is_read_the_users_over_the_systems_and_the_environment_wins() {
+    let user = "no-index = false\nfind-links = [\"/here\", \"https://flat.example/w\"]\n\
+        [[index]]\nname = \"a\"\nurl = \"https://a.example/\"\n\
+        [[index]]\nname = \"only\"\nurl = \"https://only.example/\"\nexplicit = true\n\
+        [[index]]\nurl = \"https://default.example/\"\ndefault = true\n";
+    let system = "index-strategy = \"first-index\"\nallow-insecure-host = [\"h.example\"]\n\
+        [[index]]\nurl = \"https://b.example/\"\n";
+    let files = [("/x/uv/uv.toml", user), ("/etc/uv/uv.toml", system)];
+    let settings = settings_of([("XDG_CONFIG_HOME", "/x")], files);
+    assert_eq!(settings["UV_INDEX"], "a=https://a.example/ https://b.example/");
+    assert_eq!(settings["PIP_EXTRA_INDEX_URL"], "https://a.example/ https://b.example/");
+    assert_eq!(settings["PIP_INDEX_URL"], "https://default.example/");
+    assert_eq!(settings["PIP_FIND_LINKS"], "https://flat.example/w");
+    assert_eq!(settings["PIP_TRUSTED_HOST"], "h.example");
+    assert_eq!(settings["UV_INDEX_STRATEGY"], "first-index");
+    let vars = [("XDG_CONFIG_HOME", "/x"), ("UV_INDEX_URL", "https://env.example/")];
+    let settings = settings_of(vars, files);
+    assert_eq!(settings["PIP_INDEX_URL"], "https://env.example/");
+    assert!(!settings.contains_key("UV_DEFAULT_INDEX"));
+    let named = settings_of([("XDG_CONFIG_HOME", "/x"), ("UV_CONFIG_FILE", "/n")], files);
+    assert!(named.is_empty(), "a named file stands for all others");
+}
+
+#[test]
+fn pip_reads_the_folders_of_the_desktop_standard() {
+    let files = [
+        ("/etc/xdg/pip/pip.conf", "[install]\nindex-url = https://install.example/\n"),
+        ("/x/pip/pip.conf", "[global]\nindex-url = https://global.example/\nretries = 7\n"),
+        ("/named", "[global]\nretries = 9\n"),
+    ];
+    let settings = settings_of([("XDG_CONFIG_HOME", "/x")], files);
+    assert_eq!(settings["PIP_INDEX_URL"], "https://install.example/", "as pip: install wins");
+    assert_eq!(settings["PIP_RETRIES"], "7");
+    let named = [("XDG_CONFIG_HOME", "/x"), ("PIP_CONFIG_FILE", "/named")];
+    assert_eq!(settings_of(named, files)["PIP_RETRIES"], "9");
+    let none = [("XDG_CONFIG_HOME", "/x"), ("PIP_CONFIG_FILE", "/dev/null")];
+    assert!(settings_of(none, files).is_empty());
+}
+
+#[test]
+fn tokens_of_cargos_registries_travel_and_the_one_that_publishes_does_not() {
+    let text = "[registry]\ntoken = \"publish\"\n[registries.my-corp]\ntoken = \"made-up\"\n";
+    let settings = settings_of([("HOME", "/h")], [("/h/.cargo/credentials.toml", text)]);
+    assert_eq!(
+        settings,
+        BTreeMap::from([("CARGO_REGISTRIES_MY_CORP_TOKEN".to_owned(), "made-up".to_owned())])
+    );
+}
+
+#[test]
+fn apts_passwords_travel_as_a_secret_of_their_own() {
+    let files = BTreeMap::from([
+        ("/etc/apt/auth.conf", "machine a.example login me password made-up\n"),
+        ("/etc/apt/auth.conf.d/b.conf", "machine b.example login me password made-up-too"),
+        ("/etc/apt/auth.conf.d/b.bak", "machine old.example login me password old"),
+    ]);
+    let settings = HostSettings::gather(&Machine { files, ..Machine::default() }, "");
+    assert!(settings.apt_auth.contains("a.example") && settings.apt_auth.contains("made-up-too\n"));
+    assert!(!settings.apt_auth.contains("old.example"));
+    assert_eq!(settings.secrets(), ["id=apt_auth,env=XTASK_HOST_APT_AUTH"]);
+}
+
+#[test]
+fn a_proxy_on_this_machines_own_address_is_known_for_it() {
+    for url in ["http://127.0.0.1:3128", "localhost:8080", "http://me:pw@[::1]:1/", "127.3.2.1:1"] {
+        assert!(is_loopback(url), "{url}");
+    }
+    for url in ["http://proxy.example:3128", "http://10.0.0.1", "http://127.0.0.1.example", ""] {
+        assert!(!is_loopback(url), "{url}");
+    }
+    let vars = BTreeMap::from([
+        ("https_proxy", "http://127.0.0.1:3128"),
+        ("no_proxy", "localhost"),
+        ("all_proxy", "http://proxy.example:1"),
+    ]);
+    let dump = "Acquire::http::Proxy \"http://[::1]:3142\";\n";
+    let settings = HostSettings::gather(&Machine { vars, ..Machine::default() }, dump);
+    assert_eq!(settings.loopback_proxies(), ["https_proxy", "apt's Acquire::http::Proxy"]);
 }

@@ -82,6 +82,17 @@ impl Host for Machine {
         Self::var(self, name).map(str::to_owned)
     }
 
+    fn names(&self) -> Vec<String> {
+        self.vars.keys().cloned().collect()
+    }
+
+    fn list(&self, folder: &Utf8Path) -> Vec<Utf8PathBuf> {
+        let paths = self.files_in(folder.as_str());
+        // As this machine names them.
+        let named = |path: Utf8PathBuf| Some(folder.join(path.file_name()?));
+        paths.into_iter().filter_map(named).collect()
+    }
+
     fn read(&self, path: &Utf8Path) -> Option<String> {
         fs_err::read_to_string(self.at(path.as_str())).ok()
     }

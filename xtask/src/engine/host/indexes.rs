@@ -1,0 +1,275 @@
+//! The package indexes of this machine: what pip's and uv's files and variables say, and the same
+//! for the tool that has no word about it.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use super::{Host, one_line};
+
+type Settings = BTreeMap<String, String>;
+
+/// Keys of pip's configuration file that mean the same inside a container; paths do not.
+const PIP_KEYS: [&str; 8] = [
+    "index-url",
+    "extra-index-url",
+    "trusted-host",
+    "find-links",
+    "no-index",
+    "proxy",
+    "timeout",
+    "retries",
+];
+
+/// Keys of `uv.toml` that are one word each, and their variables.
+const UV_KEYS: [(&str, &str); 6] = [
+    ("index-url", "UV_INDEX_URL"),
+    ("index-strategy", "UV_INDEX_STRATEGY"),
+    ("no-index", "UV_NO_INDEX"),
+    ("offline", "UV_OFFLINE"),
+    ("python-install-mirror", "UV_PYTHON_INSTALL_MIRROR"),
+    ("pypy-install-mirror", "UV_PYPY_INSTALL_MIRROR"),
+];
+
+/// What pip's configuration files say, as pip's environment variables: the files of the system, then
+/// the user's, the environment's and the one that `PIP_CONFIG_FILE` names (pip documentation,
+/// "Configuration").
+pub(super) fn pip(host: &impl Host, config: Option<&Utf8Path>) -> Settings {
+    let mut files: Vec<Utf8PathBuf> =
+        folders(host).iter().map(|folder| folder.join("pip/pip.conf")).collect();
+    files.push("/etc/pip.conf".into());
+    let named = host.var("PIP_CONFIG_FILE").map(Utf8PathBuf::from);
+    if named.as_ref().is_some_and(|file| file == "/dev/null") {
+        return Settings::new();
+    }
+    // A file that the environment names stands for the user's.
+    if named.as_ref().is_none_or(|file| host.size(file).is_none()) {
+        files.extend(host.var("HOME").map(|home| Utf8PathBuf::from(home).join(".pip/pip.conf")));
+        files.extend(config.map(|config| config.join("pip/pip.conf")));
+    }
+    files.extend(host.var("VIRTUAL_ENV").map(|home| Utf8PathBuf::from(home).join("pip.conf")));
+    files.extend(named);
+    let texts: Vec<String> = files.iter().filter_map(|file| host.read(file)).collect();
+    let mut settings = Settings::new();
+    // The section of a command outranks the global one, in whichever file.
+    for section in ["global", "download", "install"] {
+        for (key, value) in texts.iter().flat_map(|text| ini_values(text, section)) {
+            if PIP_KEYS.contains(&key.as_str()) {
+                let name = format!("PIP_{}", key.to_uppercase().replace('-', "_"));
+                settings.insert(name, one_line(&value));
+            }
+        }
+    }
+    settings
+}
+
+/// The configuration folders of the system, those that count less first.
+fn folders(host: &impl Host) -> Vec<Utf8PathBuf> {
+    let dirs = host.var("XDG_CONFIG_DIRS").unwrap_or_else(|| "/etc/xdg".to_owned());
+    dirs.split(':').rev().filter(|dir| !dir.is_empty()).map(Utf8PathBuf::from).collect()
+}
+
+/// The keys of one section of an INI file, continuation lines joined (Python's `configparser`).
+fn ini_values(text: &str, section: &str) -> Vec<(String, String)> {
+    let mut values: Vec<(String, String)> = Vec::new();
+    let (mut inside, mut open) = (false, false);
+    for line in text.lines() {
+        let trimmed = line.trim();
+        if trimmed.is_empty() || trimmed.starts_with(['#', ';']) {
+            continue;
+        }
+        if let Some(name) = trimmed.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+            inside = name == section;
+            open = false;
+        } else if !inside {
+        } else if line.starts_with([' ', '\t']) && open {
+            if let Some((_, value)) = values.last_mut() {
+                value.push(' ');
+                value.push_str(trimmed);
+            }
+        } else if let Some((key, value)) = trimmed.split_once(['=', ':']) {
+            let key = key.trim().to_lowercase().replace('_', "-");
+            values.push((key, value.trim().to_owned()));
+            open = true;
+        }
+    }
+    values
+}
+
+/// What `uv.toml` says, as uv's environment variables: the system's file, the user's over it, or the
+/// one that `UV_CONFIG_FILE` names alone (uv documentation, "Configuration files").
+pub(super) fn uv(host: &impl Host, config: Option<&Utf8Path>) -> Settings {
+    let no_config = host.var("UV_NO_CONFIG").is_some_and(|value| is_true(&value));
+    let read = |path: Utf8PathBuf| host.read(&path)?.parse::<toml::Table>().ok();
+    let files: Vec<toml::Table> = if let Some(named) = host.var("UV_CONFIG_FILE") {
+        read(named.into()).into_iter().collect()
+    } else if no_config {
+        Vec::new()
+    } else {
+        let mut system: Vec<Utf8PathBuf> =
+            folders(host).iter().rev().map(|folder| folder.join("uv/uv.toml")).collect();
+        system.push("/etc/uv/uv.toml".into());
+        let user = config.and_then(|config| read(config.join("uv/uv.toml")));
+        // The user's first: of two lists, its entries come first.
+        user.into_iter().chain(system.into_iter().find_map(read)).collect()
+    };
+    let mut settings = Settings::new();
+    for table in files {
+        for (name, value) in uv_file(&table) {
+            let list = matches!(name, "UV_INDEX" | "UV_EXTRA_INDEX_URL" | "UV_INSECURE_HOST");
+            match settings.get_mut(name) {
+                Some(known) if list => *known = format!("{known} {value}"),
+                Some(known) if name == "UV_FIND_LINKS" => *known = format!("{known},{value}"),
+                Some(_) => {}
+                None => drop(settings.insert(name.to_owned(), value)),
+            }
+        }
+    }
+    // Whichever of the two names the environment uses, it outranks the files.
+    if host.var("UV_DEFAULT_INDEX").or(host.var("UV_INDEX_URL")).is_some() {
+        settings.retain(|name, _| name != "UV_DEFAULT_INDEX" && name != "UV_INDEX_URL");
+    }
+    settings
+}
+
+/// The variables that mean what one `uv.toml` says.
+fn uv_file(table: &toml::Table) -> Vec<(&'static str, String)> {
+    let words = |key: &str| -> Vec<&str> {
+        let list = table.get(key).and_then(toml::Value::as_array);
+        list.into_iter().flatten().filter_map(toml::Value::as_str).collect()
+    };
+    let mut found = Vec::new();
+    for (key, variable) in UV_KEYS {
+        match table.get(key) {
+            Some(toml::Value::String(text)) => found.push((variable, text.clone())),
+            Some(toml::Value::Boolean(yes)) => found.push((variable, yes.to_string())),
+            _ => {}
+        }
+    }
+    let (mut index, mut links) = (Vec::new(), words("find-links").join(","));
+    for entry in table.get("index").and_then(toml::Value::as_array).into_iter().flatten() {
+        let text = |key: &str| entry.get(key).and_then(toml::Value::as_str);
+        let set = |key: &str| entry.get(key).and_then(toml::Value::as_bool) == Some(true);
+        let Some(url) = text("url") else { continue };
+        let named = text("name").map_or_else(|| url.to_owned(), |name| format!("{name}={url}"));
+        if set("explicit") {
+            // For packages that name it in a project's own table only.
+        } else if text("format") == Some("flat") {
+            let _ = write!(links, "{}{url}", if links.is_empty() { "" } else { "," });
+        } else if set("default") {
+            found.push(("UV_DEFAULT_INDEX", named));
+        } else {
+            index.push(named);
+        }
+    }
+    let lists = [
+        ("UV_INDEX", index.join(" ")),
+        ("UV_EXTRA_INDEX_URL", words("extra-index-url").join(" ")),
+        ("UV_INSECURE_HOST", words("allow-insecure-host").join(" ")),
+        ("UV_FIND_LINKS", links),
+    ];
+    found.extend(lists.into_iter().filter(|(_, value)| !value.is_empty()));
+    found
+}
+
+/// Gives each of pip and uv what only the other one knows, so that both take packages from the same
+/// places.
+pub(super) fn bridge(settings: &mut Settings) {
+    keep_urls(settings);
+    let known = settings.clone();
+    let get = |name: &str| known.get(name).map(String::as_str).filter(|value| !value.is_empty());
+    let pip_url = |word: &str| with_credentials(word, &known);
+    let mut give = |name: &str, value: Option<String>| {
+        if let Some(value) = value.filter(|value| !value.is_empty()) {
+            settings.insert(name.to_owned(), value);
+        }
+    };
+    let uv_default = get("UV_DEFAULT_INDEX").or(get("UV_INDEX_URL"));
+    match (get("PIP_INDEX_URL"), uv_default) {
+        (Some(url), None) => give("UV_DEFAULT_INDEX", Some(url.to_owned())),
+        (None, Some(index)) => give("PIP_INDEX_URL", Some(pip_url(index))),
+        _ => {}
+    }
+    let uv_more = [get("UV_INDEX"), get("UV_EXTRA_INDEX_URL")].into_iter().flatten();
+    let uv_more: Vec<&str> = uv_more.flat_map(str::split_whitespace).collect();
+    match get("PIP_EXTRA_INDEX_URL") {
+        Some(urls) if uv_more.is_empty() => {
+            give("UV_INDEX", Some(urls.to_owned()));
+            // pip takes the best version of all indexes; uv's default stops at the first index that
+            // knows the name at all.
+            let strategy = get("UV_INDEX_STRATEGY").unwrap_or("unsafe-best-match");
+            give("UV_INDEX_STRATEGY", Some(strategy.to_owned()));
+        }
+        None => {
+            let urls: Vec<String> = uv_more.into_iter().map(pip_url).collect();
+            give("PIP_EXTRA_INDEX_URL", Some(urls.join(" ")));
+        }
+        Some(_) => {}
+    }
+    for (one, other) in [("PIP_TRUSTED_HOST", "UV_INSECURE_HOST"), ("PIP_NO_INDEX", "UV_NO_INDEX")]
+    {
+        match (get(one), get(other)) {
+            (Some(value), None) => give(other, Some(value.to_owned())),
+            (None, Some(value)) => give(one, Some(value.to_owned())),
+            _ => {}
+        }
+    }
+    // pip separates them by blanks, uv by commas.
+    match (get("PIP_FIND_LINKS"), get("UV_FIND_LINKS")) {
+        (Some(links), None) => give("UV_FIND_LINKS", Some(links.replace(' ', ","))),
+        (None, Some(links)) => give("PIP_FIND_LINKS", Some(links.replace(',', " "))),
+        _ => {}
+    }
+}
+
+/// Takes out the folders of this machine, which no container sees.
+fn keep_urls(settings: &mut Settings) {
+    for (name, between) in [("PIP_FIND_LINKS", " "), ("UV_FIND_LINKS", ",")] {
+        let Some(links) = settings.remove(name) else { continue };
+        let remote = |link: &&str| link.starts_with("http://") || link.starts_with("https://");
+        let links: Vec<&str> = links.split([' ', ',']).filter(remote).collect();
+        if !links.is_empty() {
+            settings.insert(name.to_owned(), links.join(between));
+        }
+    }
+}
+
+/// uv's `NAME=URL` or `URL` as pip reads it: without the name, and with the user and the password
+/// that `UV_INDEX_NAME_USERNAME` and `UV_INDEX_NAME_PASSWORD` hold for it.
+fn with_credentials(index: &str, settings: &Settings) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "_-.".contains(c);
+    let Some((name, url)) = index.split_once('=').filter(|(name, _)| name.chars().all(plain))
+    else {
+        return index.to_owned();
+    };
+    let upper: String = name
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' })
+        .collect();
+    let get = |what: &str| settings.get(&format!("UV_INDEX_{upper}_{what}"));
+    let (user, password) = (get("USERNAME"), get("PASSWORD"));
+    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
+    let authority = rest.split('/').next().unwrap_or_default();
+    if authority.contains('@') || (user.is_none() && password.is_none()) {
+        return url.to_owned();
+    }
+    let text = |value: Option<&String>| encoded(value.map_or("", String::as_str));
+    format!("{scheme}://{}:{}@{rest}", text(user), text(password))
+}
+
+/// Percent-encodes what a user or a password may hold and a URL may not (RFC 3986, 2.3).
+fn encoded(text: &str) -> String {
+    text.bytes().fold(String::new(), |mut out, byte| {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            let _ = write!(out, "%{byte:02X}");
+        }
+        out
+    })
+}
+
+fn is_true(value: &str) -> bool {
+    ["1", "true", "yes", "on", "y", "t"].contains(&value.to_lowercase().as_str())
+}
