@@ -3,6 +3,22 @@
 # source that the step has in a build, then the command, or a shell.
 set -eu
 here=$(dirname "$0")
+
+# The secrets come over a connection of their own once the container runs.
+if [ -n "${XTASK_AWAIT_SECRETS-}" ]; then
+    tries=0
+    until [ -e /run/secrets/.complete ]; do
+        tries=$((tries + 1))
+        if [ "$tries" -gt 600 ]; then
+            echo "error: the secrets of the build did not reach the container within a minute" >&2
+            exit 120
+        fi
+        sleep 0.1
+    done
+    rm -f /run/secrets/.complete
+    unset XTASK_AWAIT_SECRETS
+fi
+
 # shellcheck source=scripts/trust.sh
 . "$here/trust.sh"
 

@@ -18,7 +18,17 @@ fn call(w: &Workspace, start: &str) -> String {
 #[test]
 fn a_shell_stands_before_the_build_and_passes_the_exit_status_on() {
     let w = Workspace::new();
-    w.on("run", "ls -l \"$FAKE\" >/dev/null; exit 7");
+    // A container that runs after a while, and goes on when it has its secrets.
+    w.on(
+        "run",
+        r#"sleep 0.3; touch "$FAKE/runs"; n=0
+        until [ -e "$FAKE/got-.complete" ] || [ $n -gt 100 ]; do n=$((n + 1)); sleep 0.1; done; exit 7"#,
+    );
+    w.on(
+        "exec",
+        r#"[ -e "$FAKE/runs" ] || { echo "Error: No such container" >&2; exit 1; }
+        for word; do case $word in /run/secrets/*) cat >"$FAKE/got-${word##*/}" ;; esac; done"#,
+    );
     let mut command = w.command(&["shell", "debian:12", "--", "sh", "-c", "exit 7"]);
     command.env("PIP_INDEX_URL", "https://me:hunter2x@index.example/simple");
     let ran = common::Ran::of(command.output().unwrap()).code(7);
@@ -34,19 +44,40 @@ fn a_shell_stands_before_the_build_and_passes_the_exit_status_on() {
     ] {
         assert!(bake.contains(part), "{part}: {bake}");
     }
-    let run = call(&w, "run --rm --interactive --platform linux/amd64");
+    let run = call(&w, "run --rm --interactive --name ");
+    assert!(run.ends_with(" sh -c exit 7") && run.contains(" --tmpfs /run/secrets:"), "{run}");
     assert!(
-        run.ends_with(" sh -c exit 7") && run.contains("target=/run/secrets,readonly"),
-        "{run}"
+        !run.contains("--mount") && !run.contains("--volume"),
+        "nothing of this machine: {run}"
     );
+    let settings = fs_err::read_to_string(w.fake.join("got-settings")).unwrap();
+    assert!(settings.contains("PIP_INDEX_URL=https://me:hunter2x@index.example/simple"));
+    let log = fs_err::read_to_string(w.fake.join("log")).unwrap();
+    let container = run.split("--name ").nth(1).unwrap().split(' ').next().unwrap();
+    let puts: Vec<_> = log.lines().filter(|line| line.starts_with("exec ")).collect();
+    assert!(puts.iter().all(|put| put.contains(container)), "{puts:?}");
+    assert!(puts.last().unwrap().contains("/run/secrets/.complete"), "the mark comes last");
     let image = run.split(' ').find(|word| word.starts_with("xtask-wheels/shell:")).unwrap();
     assert_eq!(call(&w, "image rm"), format!("image rm --force {image}"));
-    // The secrets were files while it ran, in a folder of their own, and are so no more.
-    let folder = run.split("source=").nth(1).unwrap().split(',').next().unwrap();
-    assert!(!camino::Utf8Path::new(folder).exists(), "{folder}");
     for text in [ran.stdout, ran.stderr, fs_err::read_to_string(w.fake.join("log")).unwrap()] {
         assert!(!text.contains("hunter2x"), "{text}");
     }
+}
+
+#[test]
+fn a_container_that_gets_no_secrets_is_an_error_and_no_status_of_the_command() {
+    let w = Workspace::new();
+    w.on("run", "sleep 0.3; exit 120");
+    w.on("exec", "echo 'Error: exec is not allowed' >&2; exit 1");
+    let shell = |variable: &str| {
+        let mut command = w.command(&["shell", "debian:12"]);
+        command.env(variable, "https://index.example/simple");
+        common::Ran::of(command.output().unwrap())
+    };
+    shell("PIP_INDEX_URL").code(2).says(&["exec is not allowed"]);
+    w.as_usual("exec");
+    w.on("run", "exit 3");
+    shell("PIP_INDEX_URL").code(3);
 }
 
 #[test]

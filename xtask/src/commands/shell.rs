@@ -73,7 +73,7 @@ pub fn run(args: &ShellArgs) -> anyhow::Result<ExitCode> {
     drop(lock);
     let terminal = std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
     report::note(&format!("this is {}, before `{}`", job.title(), state.command));
-    Ok(ExitCode::from(exec.attach(&image.step(terminal, &args.command))?))
+    Ok(ExitCode::from(image.run(terminal, &args.command)?))
 }
 
 /// The one job and state that are asked for.

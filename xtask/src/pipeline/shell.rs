@@ -4,20 +4,22 @@
 //! The engine keeps no container of a step that failed. What the step started from it has in its cache.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use camino::{Utf8Path, Utf8PathBuf};
+use camino::Utf8Path;
 use serde::Deserialize as _;
 
 use super::accelerate::{Accelerate, Seek};
 use super::calls;
 use super::env::PipelineError;
+use super::handed::Handed;
 use super::source::PreparedSource;
 use super::state::{Failed, State};
 use crate::config::Config;
-use crate::engine::Engine;
 use crate::engine::bake::{Anew, Bake, Image, Output};
 use crate::engine::base::{self, BaseImage, Ways};
 use crate::engine::cache::Cached;
+use crate::engine::{Engine, EngineError};
 use crate::exec::Step;
 use crate::isa::QEMU_CPU;
 use crate::plan::Job;
@@ -25,6 +27,8 @@ use crate::report::{Stage, Watch};
 
 /// Repository name of the images that shells are run from; they go when the shell ends.
 const REPOSITORY: &str = "xtask-wheels/shell";
+/// The status by which `scripts/shell.sh` says that no secrets came.
+const NO_SECRETS: u8 = 120;
 
 /// What a shell is made with.
 #[derive(Debug, Clone, Copy)]
@@ -48,10 +52,11 @@ pub struct Place<'a> {
 pub struct ShellImage {
     engine: Engine,
     name: String,
+    container: String,
     platform: String,
     /// What an emulated one runs on, as [`QEMU_CPU`] names it.
     processor: Option<String>,
-    secrets: Option<tempfile::TempDir>,
+    secrets: Handed,
 }
 
 /// Makes the image of what `job` is before the step of `state`.
@@ -74,7 +79,8 @@ pub fn shell_image(
     let seek = Seek { engine: place.engine, accelerate, ways, work };
     let base = seek.onto(&job.target, &job.platform, base, &mut say);
     // One name for each shell: one that ends must not take the image of another away.
-    let name = format!("{REPOSITORY}:{}-{}", job.slug(), std::process::id());
+    let own = format!("{}-{}", job.slug(), std::process::id());
+    let (name, container) = (format!("{REPOSITORY}:{own}"), format!("xtask-shell-{own}"));
     let log = place.work.join("logs").join(format!("{}-shell.log", job.slug()));
     let bake = call(place, job, &base, state, &name);
     let processor = bake.args.get(QEMU_CPU).cloned();
@@ -82,15 +88,34 @@ pub fn shell_image(
     let start = std::time::Instant::now();
     engine.bake(&bake, &log, &mut |event| watch.event(&title, event))?;
     watch.ended(&title, "ready", start.elapsed().as_secs_f64());
-    let secrets = write_secrets(&engine, place.work)?;
-    Ok(ShellImage { engine, name, platform: job.platform.to_string(), processor, secrets })
+    let secrets = Handed::of(&engine)?;
+    let platform = job.platform.to_string();
+    Ok(ShellImage { engine, name, container, platform, processor, secrets })
 }
 
 impl ShellImage {
-    /// The call that runs `command` in it, or a shell where it is empty; with a `terminal` where there is
-    /// one.
-    pub fn step(&self, terminal: bool, command: &[String]) -> Step {
+    /// Runs `command` in it, or a shell where it is empty; with a `terminal` where there is one. Returns its
+    /// exit status.
+    ///
+    /// # Errors
+    /// When the client cannot be started, or the container did not get its secrets.
+    pub fn run(&self, terminal: bool, command: &[String]) -> Result<u8, PipelineError> {
+        let ended = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            let handed = scope.spawn(|| self.secrets.over(&self.engine, &self.container, &ended));
+            let status = self.engine.exec.attach(&self.step(terminal, command));
+            ended.store(true, Ordering::SeqCst);
+            let (status, handed) = (status.map_err(EngineError::from)?, handed.join());
+            match handed {
+                Ok(Err(error)) if status == NO_SECRETS => Err(error.into()),
+                _ => Ok(status),
+            }
+        })
+    }
+
+    fn step(&self, terminal: bool, command: &[String]) -> Step {
         let mut step = self.engine.client.step(["run", "--rm", "--interactive"]);
+        step = step.args(["--name", &self.container]);
         if terminal {
             step = step.arg("--tty");
         }
@@ -102,12 +127,7 @@ impl ShellImage {
         if let Some(processor) = &self.processor {
             step = step.arg("--env").arg(format!("{QEMU_CPU}={processor}"));
         }
-        if let Some(folder) = &self.secrets {
-            let folder = folder.path().display();
-            step = step.arg("--mount");
-            step = step.arg(format!("type=bind,source={folder},target=/run/secrets,readonly"));
-        }
-        step.arg(&self.name).args(command)
+        self.secrets.place(step).arg(&self.name).args(command)
     }
 }
 
@@ -119,31 +139,6 @@ impl Drop for ShellImage {
             .exec
             .capture(&self.engine.client.step(["image", "rm", "--force", &self.name]));
     }
-}
-
-/// The secrets of a build as files in a folder that nobody else may enter: in memory where the user has a
-/// place of that kind, and gone when the shell ends. `None` where there are none.
-fn write_secrets(
-    engine: &Engine,
-    work: &Utf8Path,
-) -> Result<Option<tempfile::TempDir>, PipelineError> {
-    use fs_err::os::unix::fs::OpenOptionsExt as _;
-    use std::io::Write as _;
-    let files = engine.host.secret_files()?;
-    if files.is_empty() {
-        return Ok(None);
-    }
-    let memory = std::env::var("XDG_RUNTIME_DIR").ok().map(Utf8PathBuf::from);
-    let parent = memory.filter(|folder| folder.is_dir()).unwrap_or_else(|| work.join("shell"));
-    fs_err::create_dir_all(&parent)?;
-    // Of mode 0700, as `tempfile` makes all of its folders.
-    let folder = tempfile::Builder::new().prefix("xtask-shell-").tempdir_in(&parent)?;
-    for (name, contents) in files {
-        let mut options = fs_err::OpenOptions::new();
-        options.write(true).create_new(true).mode(if name == "ca" { 0o444 } else { 0o400 });
-        options.open(folder.path().join(name))?.write_all(&contents)?;
-    }
-    Ok(Some(folder))
 }
 
 /// The newest failure of a build step below `work` that `wanted` agrees to.

@@ -1,0 +1,100 @@
+//! What a container gets to know of this machine while it runs: secrets, written through the engine's own
+//! connection to a file system in its memory. So they reach an engine on another machine, one with user
+//! namespaces and one on a system with SELinux, and are in no layer and in no file of this machine.
+
+use std::io::Write as _;
+use std::os::fd::AsRawFd as _;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use camino::Utf8PathBuf;
+use rustix::fs::MemfdFlags;
+
+use crate::engine::{Engine, EngineError};
+use crate::exec::Step;
+
+/// Where steps of a build have their secrets.
+const FOLDER: &str = "/run/secrets";
+/// How long it takes from one try to the next: the container has to run first.
+const PAUSE: Duration = Duration::from_millis(100);
+/// Writes what it reads to the file `$1`, of mode `$2`.
+const PUT: &str = r#"umask 077 && cat >"$1" && chmod "$2" "$1""#;
+/// What `scripts/shell.sh` waits for.
+const COMPLETE: &str = ".complete";
+
+/// The secrets of a build, for one container.
+#[derive(Debug)]
+pub(super) struct Handed {
+    secrets: Vec<Secret>,
+}
+
+/// A secret as a file that is nowhere but in memory; nothing that is printed shows what is in it.
+#[derive(Debug)]
+struct Secret {
+    name: &'static str,
+    mode: &'static str,
+    file: std::fs::File,
+}
+
+impl Handed {
+    /// What the builds of `engine` get.
+    ///
+    /// # Errors
+    /// When the bundle of certificates cannot be read.
+    pub(super) fn of(engine: &Engine) -> std::io::Result<Self> {
+        let secret = |(name, contents): (&'static str, Vec<u8>)| {
+            let mode = if name == "ca" { "0444" } else { "0400" };
+            Secret::new(name, mode, &contents)
+        };
+        let mut secrets: Vec<_> =
+            engine.host.secret_files()?.into_iter().map(secret).collect::<Result<_, _>>()?;
+        if !secrets.is_empty() {
+            secrets.push(Secret::new(COMPLETE, "0400", b"")?);
+        }
+        Ok(Self { secrets })
+    }
+
+    /// `step`, which runs a container by `scripts/shell.sh`, with a place for them that it waits at.
+    pub(super) fn place(&self, step: Step) -> Step {
+        if self.secrets.is_empty() {
+            return step;
+        }
+        let memory = format!("{FOLDER}:mode=0755");
+        step.args(["--tmpfs", &memory, "--env", "XTASK_AWAIT_SECRETS=1"])
+    }
+
+    /// Writes them into `container`, as soon as it runs and unless it has `ended`.
+    ///
+    /// # Errors
+    /// Why the container did not get them.
+    pub(super) fn over(
+        &self,
+        engine: &Engine,
+        container: &str,
+        ended: &AtomicBool,
+    ) -> Result<(), EngineError> {
+        loop {
+            match self.secrets.iter().try_for_each(|secret| secret.put(engine, container)) {
+                Err(error) if matches!(error, EngineError::Exec(_)) => return Err(error),
+                Err(_) if !ended.load(Ordering::SeqCst) => std::thread::sleep(PAUSE),
+                done => return done,
+            }
+        }
+    }
+}
+
+impl Secret {
+    fn new(name: &'static str, mode: &'static str, contents: &[u8]) -> std::io::Result<Self> {
+        let mut file: std::fs::File = rustix::fs::memfd_create(name, MemfdFlags::CLOEXEC)?.into();
+        file.write_all(contents)?;
+        Ok(Self { name, mode, file })
+    }
+
+    fn put(&self, engine: &Engine, container: &str) -> Result<(), EngineError> {
+        let target = format!("{FOLDER}/{}", self.name);
+        // Opened anew by its name, it is read from its beginning.
+        let file = Utf8PathBuf::from(format!("/proc/self/fd/{}", self.file.as_raw_fd()));
+        let words = ["exec", "--interactive", container, "sh", "-c", PUT, "sh", &target, self.mode];
+        engine.query(&engine.client.step(words).stdin(&file)).map(drop)
+    }
+}
