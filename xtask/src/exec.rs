@@ -8,6 +8,7 @@ pub mod interrupt;
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::process::ExitStatus;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -312,6 +313,16 @@ impl Exec {
         if let Some(fake) = &self.fake {
             return fake(step);
         }
+        let (status, stdout, stderr) = self.capture_bytes(step)?;
+        Ok(Captured {
+            success: status.success(),
+            status: status.to_string(),
+            stdout: String::from_utf8_lossy(&stdout).into_owned(),
+            stderr,
+        })
+    }
+
+    fn capture_bytes(&self, step: &Step) -> Result<(ExitStatus, Vec<u8>, String), ExecError> {
         let mut stdout = Vec::new();
         let mut stderr = Vec::new();
         let status = child::run(step, &self.stopped, &mut |stream, chunk| {
@@ -322,12 +333,7 @@ impl Exec {
             let room = CAPTURE_LIMIT.saturating_sub(sink.len());
             sink.extend_from_slice(&chunk[..chunk.len().min(room)]);
         })?;
-        Ok(Captured {
-            success: status.success(),
-            status: status.to_string(),
-            stdout: String::from_utf8_lossy(&stdout).into_owned(),
-            stderr: String::from_utf8_lossy(&stderr).into_owned(),
-        })
+        Ok((status, stdout, String::from_utf8_lossy(&stderr).into_owned()))
     }
 
     /// Runs `step` and returns its standard output; any other status than 0 is an error.
@@ -336,13 +342,24 @@ impl Exec {
         if captured.success {
             return Ok(captured.stdout);
         }
-        let start = floor_char(&captured.stderr, captured.stderr.len().saturating_sub(ERROR_TAIL));
-        Err(ExecError::Failed {
-            command: step.to_string(),
-            status: captured.status,
-            stderr: captured.stderr[start..].to_owned(),
-            hint: step.hint.clone(),
-        })
+        Err(failed(step, captured.status, &captured.stderr))
+    }
+
+    /// Runs `step` and returns its standard output, byte by byte; any other status than 0 is an error, and
+    /// so is more output than is kept.
+    pub fn read_bytes(&self, step: &Step) -> Result<Vec<u8>, ExecError> {
+        if self.fake.is_some() {
+            return self.read(step).map(String::into_bytes);
+        }
+        let (status, stdout, stderr) = self.capture_bytes(step)?;
+        if !status.success() {
+            return Err(failed(step, status.to_string(), &stderr));
+        }
+        if stdout.len() >= CAPTURE_LIMIT {
+            let status = format!("its output exceeds {CAPTURE_LIMIT} bytes");
+            return Err(failed(step, status, &stderr));
+        }
+        Ok(stdout)
     }
 
     /// Runs `step`, handing each line of its output (without the newline) to `on_line` as it
@@ -382,6 +399,16 @@ impl Exec {
             Some(fake) => fake(step).map(|_| 0),
             None => child::detach(step, log),
         }
+    }
+}
+
+fn failed(step: &Step, status: String, stderr: &str) -> ExecError {
+    let start = floor_char(stderr, stderr.len().saturating_sub(ERROR_TAIL));
+    ExecError::Failed {
+        command: step.to_string(),
+        status,
+        stderr: stderr[start..].to_owned(),
+        hint: step.hint.clone(),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Starting, reading, stopping: the mechanics below [`super::Exec`].
 
 use std::io::{ErrorKind, Read};
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::process::{CommandExt, ExitStatusExt as _};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -67,6 +68,7 @@ pub(super) fn attach(step: &Step) -> Result<u8, ExecError> {
     command.process_group(rustix::process::getpgrp().as_raw_nonzero().get());
     command.stdin(Stdio::inherit()).stdout(Stdio::inherit()).stderr(Stdio::inherit());
     let mut child = command.spawn().map_err(|source| start_error(step, source))?;
+    let _attached = interrupt::Attached::new();
     let mut told = false;
     let status = loop {
         match child.try_wait() {
@@ -104,6 +106,11 @@ fn command(step: &Step) -> Result<Command, ExecError> {
     let shell = xshell::Shell::new()
         .map_err(|error| start_error(step, std::io::Error::other(error.to_string())))?;
     let mut cmd = shell.cmd(&step.program).args(&step.args);
+    // A git hook, a rebase or `git -c` sets them for its own repository; git is to find the one of the
+    // folder that it runs in, whoever starts it.
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.as_bytes().starts_with(b"GIT_")) {
+        cmd = cmd.env_remove(name);
+    }
     for (name, value) in &step.env {
         let (EnvValue::Plain(value) | EnvValue::Secret { value, .. }) = value;
         cmd = cmd.env(name, value);

@@ -4,14 +4,18 @@
 //! packed here, once: what git would commit, at fixed times and in a fixed order, so that the same
 //! tree is the same archive and nothing else of the folder reaches the build.
 
+use std::ffi::OsStr;
 use std::io::{self, Read as _};
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
 
 use camino::{Utf8Path, Utf8PathBuf};
+use fs_err::os::unix::fs::OpenOptionsExt as _;
 
 use crate::audit::RULES_VERSION;
 use crate::config::{Config, Source};
 use crate::digest;
-use crate::exec::{Exec, Step};
+use crate::exec::{Exec, ExecError, Step, interrupt};
 use crate::plan::Inputs;
 
 /// 2020-02-02, the time that build backends give to entries whose own time should not matter.
@@ -79,9 +83,8 @@ impl PreparedSource {
 fn project(tree: &Utf8Path) -> String {
     let path = tree.join("pyproject.toml");
     // The tree may be anybody's: no link, no device, and not so much that it fills the memory.
-    let plain = path.symlink_metadata().is_ok_and(|meta| meta.is_file());
     let mut text = String::new();
-    if let Some(file) = plain.then(|| fs_err::File::open(&path).ok()).flatten() {
+    if let Ok(file) = open(path.as_std_path()) {
         let _ = file.take(LARGEST_PYPROJECT).read_to_string(&mut text);
     }
     let named = text.parse::<toml::Table>().ok().and_then(|table| {
@@ -155,7 +158,10 @@ fn pack(
     // Ours: they are no part of the package, and two of them grow while this runs.
     let ours = OURS.map(|name| root.join(name));
     let mut names = files(exec, tree)?;
-    names.retain(|name| !ours.iter().any(|path| tree.join(name).starts_with(path)));
+    names.retain(|name| {
+        let path = tree.as_std_path().join(name);
+        !ours.iter().any(|ours| path.starts_with(ours))
+    });
     for name in names {
         add(&mut tar, tree, &name)?;
     }
@@ -181,42 +187,81 @@ fn remove_others(sources: &Utf8Path, kept: &str) -> io::Result<()> {
 }
 
 /// The files of `tree`, sorted: what git tracks or would, else, in a folder that is in no git
-/// repository, all but what no package needs.
-fn files(exec: &Exec, tree: &Utf8Path) -> io::Result<Vec<String>> {
-    let mut names = if tree.ancestors().any(|folder| folder.join(".git").exists()) {
-        git_files(exec, tree)?
-    } else {
-        walk(tree)?
-    };
+/// repository, all but what no package needs. Names are bytes, as the system has them.
+fn files(exec: &Exec, tree: &Utf8Path) -> io::Result<Vec<PathBuf>> {
+    let mut is_tracked = false;
+    for folder in tree.ancestors() {
+        // A `.git` that cannot be read is an error: a walk would pack what git ignores.
+        is_tracked = is_tracked || is_there(folder.join(".git").as_std_path())?;
+    }
+    let mut names =
+        if is_tracked { git_files(exec, tree.as_std_path())? } else { walk(tree.as_std_path())? };
     names.sort();
     names.dedup();
     Ok(names)
 }
 
-fn git_files(exec: &Exec, tree: &Utf8Path) -> io::Result<Vec<String>> {
+/// Whether `path` exists; only an error that proves its absence counts as absent.
+fn is_there(path: &Path) -> io::Result<bool> {
+    Ok(metadata(path)?.is_some())
+}
+
+/// The metadata of `path` itself, not of what a link points to; `None` if it does not exist.
+fn metadata(path: &Path) -> io::Result<Option<std::fs::Metadata>> {
+    match fs_err::symlink_metadata(path) {
+        Ok(meta) => Ok(Some(meta)),
+        // The second one: a parent folder gave way to a file.
+        Err(error)
+            if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) =>
+        {
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Whether a folder on the way from `tree` to `name` is a link, which git does not follow.
+fn is_beyond_link(tree: &Path, name: &Path) -> io::Result<bool> {
+    for folder in name.ancestors().skip(1).filter(|folder| !folder.as_os_str().is_empty()) {
+        if metadata(&tree.join(folder))?.is_some_and(|meta| meta.is_symlink()) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+fn git_files(exec: &Exec, tree: &Path) -> io::Result<Vec<PathBuf>> {
     let args = ["ls-files", "-z", "--cached", "--others", "--exclude-standard"];
+    let folder = Utf8Path::from_path(tree)
+        .ok_or_else(|| io::Error::other(format!("{} is not UTF-8", tree.display())))?;
     // Without git's word, files that it ignores (secrets among them) would be packed.
     let hint = format!(
         "git has to say which files belong to the package; for another user's folder, \
-         `git config --global --add safe.directory {tree}`"
+         `git config --global --add safe.directory {folder}`"
     );
-    let list = exec.read(&Step::new("git", args).cwd(tree).hint(hint)).map_err(io::Error::other)?;
+    let step = Step::new("git", args).cwd(folder).hint(hint);
+    let list = exec.read_bytes(&step).map_err(io::Error::other)?;
     let mut names = Vec::new();
-    for name in list.split('\0').filter(|name| !name.is_empty()) {
+    for name in list.split(|byte| *byte == 0).filter(|name| !name.is_empty()) {
+        go_on()?;
+        let is_folder = name.ends_with(b"/");
+        let name = Path::new(OsStr::from_bytes(name));
         let path = tree.join(name);
-        match path.symlink_metadata() {
+        match metadata(&path)? {
             // Tracked and deleted, but listed all the same.
-            Err(_) => {}
-            Ok(meta) if !meta.is_dir() => names.push(name.to_owned()),
+            None => {}
+            Some(_) if is_beyond_link(tree, name)? => {}
+            Some(meta) if !meta.is_dir() => names.push(name.to_owned()),
             // Another repository that lies here untracked.
-            Ok(_) if name.ends_with('/') => {}
-            Ok(_) if path.join(".git").exists() => {
-                names.extend(git_files(exec, &path)?.into_iter().map(|n| format!("{name}/{n}")));
+            Some(_) if is_folder => {}
+            Some(_) if is_there(&path.join(".git"))? => {
+                names.extend(git_files(exec, &path)?.into_iter().map(|inner| name.join(inner)));
             }
-            Ok(_) => {
+            Some(_) => {
                 return Err(io::Error::other(format!(
-                    "`{path}` is a git submodule that is not checked out\n\n\
-                     hint: `git submodule update --init --recursive`"
+                    "`{}` is a git submodule that is not checked out\n\n\
+                     hint: `git submodule update --init --recursive`",
+                    path.display()
                 )));
             }
         }
@@ -224,129 +269,75 @@ fn git_files(exec: &Exec, tree: &Utf8Path) -> io::Result<Vec<String>> {
     Ok(names)
 }
 
-fn walk(tree: &Utf8Path) -> io::Result<Vec<String>> {
+fn walk(tree: &Path) -> io::Result<Vec<PathBuf>> {
     let wanted = |entry: &walkdir::DirEntry| {
         !entry.file_type().is_dir() || !NEVER.iter().any(|name| entry.file_name() == *name)
     };
     let walk = walkdir::WalkDir::new(tree).min_depth(1).into_iter().filter_entry(wanted);
     let mut names = Vec::new();
     for entry in walk {
+        go_on()?;
         let entry = entry?;
-        let path = Utf8Path::from_path(entry.path())
-            .ok_or_else(|| io::Error::other(format!("{} is not UTF-8", entry.path().display())))?;
-        if !entry.file_type().is_dir() {
-            names.push(path.strip_prefix(tree).unwrap_or(path).to_string());
+        // As git does: what is neither a file nor a link is never part of a tree.
+        if entry.file_type().is_file() || entry.file_type().is_symlink() {
+            names.push(entry.path().strip_prefix(tree).unwrap_or(entry.path()).to_owned());
         }
     }
     Ok(names)
 }
 
-fn add<W: io::Write>(tar: &mut tar::Builder<W>, tree: &Utf8Path, name: &str) -> io::Result<()> {
+/// An error as soon as xtask was asked to stop.
+fn go_on() -> io::Result<()> {
+    // Not `ErrorKind::Interrupted`, after which readers try again.
+    if interrupt::asked() { Err(io::Error::other(ExecError::Interrupted)) } else { Ok(()) }
+}
+
+/// A file that gives up when xtask was asked to stop.
+struct Watched<R>(R);
+
+impl<R: io::Read> io::Read for Watched<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        go_on()?;
+        self.0.read(buffer)
+    }
+}
+
+fn add<W: io::Write>(tar: &mut tar::Builder<W>, tree: &Utf8Path, name: &Path) -> io::Result<()> {
     use std::os::unix::fs::PermissionsExt as _;
-    let path = tree.join(name);
-    let meta = path.symlink_metadata()?;
+    go_on()?;
+    let path = tree.as_std_path().join(name);
     let mut header = tar::Header::new_gnu();
     header.set_mtime(SOURCE_DATE_EPOCH);
-    if meta.is_symlink() {
+    if fs_err::symlink_metadata(&path)?.is_symlink() {
         header.set_entry_type(tar::EntryType::Symlink);
         header.set_size(0);
         header.set_mode(0o777);
         return tar.append_link(&mut header, name, fs_err::read_link(&path)?);
     }
+    let file = open(&path)?;
+    let meta = file.metadata()?;
     header.set_size(meta.len());
     let executable = meta.permissions().mode() & 0o111 != 0;
     header.set_mode(if executable { 0o755 } else { 0o644 });
     // No more than was said, should the file grow meanwhile.
-    tar.append_data(&mut header, name, fs_err::File::open(&path)?.take(meta.len()))
+    tar.append_data(&mut header, name, Watched(file.take(meta.len())))
+}
+
+/// Opens a regular file. What it has become meanwhile (a FIFO, a link) neither blocks nor leads elsewhere.
+fn open(path: &Path) -> io::Result<fs_err::File> {
+    let flags = rustix::fs::OFlags::NONBLOCK | rustix::fs::OFlags::NOFOLLOW;
+    let flags = i32::try_from(flags.bits()).map_err(io::Error::other)?;
+    let file = fs_err::OpenOptions::new().read(true).custom_flags(flags).open(path)?;
+    if file.metadata()?.is_file() {
+        return Ok(file);
+    }
+    Err(io::Error::other(format!(
+        "`{}` is not a regular file, so it cannot be part of the source\n\n\
+         hint: remove it, or `git rm --cached` it",
+        path.display()
+    )))
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-    use super::*;
-    use crate::exec::Captured;
-
-    #[test]
-    fn defect_15_and_20_the_archive_holds_the_tree_once_and_nothing_of_our_own() {
-        let dir = tempfile::tempdir().unwrap();
-        let root = Utf8PathBuf::try_from(dir.path().to_owned()).unwrap();
-        let (tree, work) = (root.join("tree"), root.join("work"));
-        for name in ["src/a.py", "pyproject.toml", ".git/config", ".venv/x", "dist/old.whl"] {
-            fs_err::create_dir_all(tree.join(name).parent().unwrap()).unwrap();
-            fs_err::write(tree.join(name), name).unwrap();
-        }
-        let exec = Exec::fake(|_| Ok(Captured::ok("pyproject.toml\0src/a.py\0target/xtask/x\0")));
-        fs_err::create_dir_all(tree.join("target/xtask")).unwrap();
-        fs_err::write(tree.join("target/xtask/x"), "ours").unwrap();
-        let first = pack(&exec, &tree, &tree, &work).unwrap();
-        fs_err::write(tree.join("target/xtask/x"), "changed").unwrap();
-        assert_eq!(pack(&exec, &tree, &tree, &work).unwrap(), first);
-        let PreparedSource::Packed { folder, .. } = &first else { unreachable!() };
-        assert!(first.scope().starts_with("path-"), "{}", first.scope());
-        let mut archive = tar::Archive::new(fs_err::File::open(folder.join("source.tar")).unwrap());
-        let names: Vec<_> = archive
-            .entries()
-            .unwrap()
-            .map(|entry| entry.unwrap().path().unwrap().display().to_string())
-            .collect();
-        assert_eq!(names, ["pyproject.toml", "src/a.py"]);
-        fs_err::write(tree.join("src/a.py"), "changed").unwrap();
-        assert_ne!(pack(&exec, &tree, &tree, &work).unwrap(), first);
-        assert!(!folder.exists(), "archives of earlier states go");
-    }
-
-    #[test]
-    fn caches_are_named_after_the_project() {
-        let dir = tempfile::tempdir().unwrap();
-        let tree = Utf8PathBuf::try_from(dir.path().join("My.Folder")).unwrap();
-        fs_err::create_dir_all(&tree).unwrap();
-        assert!(project(&tree).ends_with("/My.Folder"));
-        fs_err::write(tree.join("pyproject.toml"), "[project]\nname = \"Own_Name\"\n").unwrap();
-        let (folder, sha256) = (tree.clone(), String::new());
-        let packed = PreparedSource::Packed { folder, sha256, project: project(&tree) };
-        assert!(packed.scope().starts_with("path-own-name-"), "{}", packed.scope());
-        let sdist = |name: &str| {
-            let (spec, sha256) = (format!("{name}==1"), String::new());
-            PreparedSource::Sdist { spec, sha256 }.scope()
-        };
-        assert!(sdist("own-name").starts_with("sdist-own-name-"));
-        assert_ne!(sdist("日本"), sdist("中国"));
-        assert!(sdist(&"x".repeat(100_000)).len() < 64);
-        fs_err::remove_file(tree.join("pyproject.toml")).unwrap();
-        std::os::unix::fs::symlink("/dev/zero", tree.join("pyproject.toml")).unwrap();
-        assert!(project(&tree).ends_with("/My.Folder"), "a link is not followed");
-    }
-
-    #[test]
-    fn a_git_that_fails_is_an_error_and_a_folder_without_one_is_walked() {
-        let dir = tempfile::tempdir().unwrap();
-        let tree = Utf8PathBuf::try_from(dir.path().to_owned()).unwrap();
-        for name in ["a.py", ".venv/x", "build/y"] {
-            fs_err::create_dir_all(tree.join(name).parent().unwrap()).unwrap();
-            fs_err::write(tree.join(name), name).unwrap();
-        }
-        let exec = Exec::fake(|_| Ok(Captured::failed("fatal: detected dubious ownership")));
-        assert_eq!(files(&exec, &tree).unwrap(), ["a.py"]);
-        fs_err::create_dir_all(tree.join(".git")).unwrap();
-        let error = files(&exec, &tree).unwrap_err().to_string();
-        assert!(error.contains("dubious ownership") && error.contains("safe.directory"), "{error}");
-    }
-
-    #[test]
-    fn submodules_are_part_of_the_tree() {
-        let dir = tempfile::tempdir().unwrap();
-        let tree = Utf8PathBuf::try_from(dir.path().to_owned()).unwrap();
-        for name in ["a.py", "vendor/b.h", "vendor/.git/x", ".git/x"] {
-            fs_err::create_dir_all(tree.join(name).parent().unwrap()).unwrap();
-            fs_err::write(tree.join(name), name).unwrap();
-        }
-        let exec = Exec::fake(|step| {
-            let inside = step.cwd.as_ref().is_some_and(|dir| dir.ends_with("vendor"));
-            Ok(Captured::ok(if inside { "b.h\0" } else { "a.py\0vendor\0" }))
-        });
-        assert_eq!(files(&exec, &tree).unwrap(), ["a.py", "vendor/b.h"]);
-        fs_err::remove_dir_all(tree.join("vendor/.git")).unwrap();
-        assert!(files(&exec, &tree).unwrap_err().to_string().contains("submodule"));
-    }
-}
+#[path = "source_tests.rs"]
+mod tests;

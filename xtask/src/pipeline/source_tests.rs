@@ -1,0 +1,162 @@
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use super::*;
+use crate::exec::Captured;
+
+#[test]
+fn defect_15_and_20_the_archive_holds_the_tree_once_and_nothing_of_our_own() {
+    let dir = tempfile::tempdir().unwrap();
+    let root = Utf8PathBuf::try_from(dir.path().to_owned()).unwrap();
+    let (tree, work) = (root.join("tree"), root.join("work"));
+    for name in ["src/a.py", "pyproject.toml", ".git/config", ".venv/x", "dist/old.whl"] {
+        fs_err::create_dir_all(tree.join(name).parent().unwrap()).unwrap();
+        fs_err::write(tree.join(name), name).unwrap();
+    }
+    let exec = Exec::fake(|_| Ok(Captured::ok("pyproject.toml\0src/a.py\0target/xtask/x\0")));
+    fs_err::create_dir_all(tree.join("target/xtask")).unwrap();
+    fs_err::write(tree.join("target/xtask/x"), "ours").unwrap();
+    let first = pack(&exec, &tree, &tree, &work).unwrap();
+    fs_err::write(tree.join("target/xtask/x"), "changed").unwrap();
+    assert_eq!(pack(&exec, &tree, &tree, &work).unwrap(), first);
+    let PreparedSource::Packed { folder, .. } = &first else { unreachable!() };
+    assert!(first.scope().starts_with("path-"), "{}", first.scope());
+    let mut archive = tar::Archive::new(fs_err::File::open(folder.join("source.tar")).unwrap());
+    let names: Vec<_> = archive
+        .entries()
+        .unwrap()
+        .map(|entry| entry.unwrap().path().unwrap().display().to_string())
+        .collect();
+    assert_eq!(names, ["pyproject.toml", "src/a.py"]);
+    fs_err::write(tree.join("src/a.py"), "changed").unwrap();
+    assert_ne!(pack(&exec, &tree, &tree, &work).unwrap(), first);
+    assert!(!folder.exists(), "archives of earlier states go");
+}
+
+#[test]
+fn caches_are_named_after_the_project() {
+    let dir = tempfile::tempdir().unwrap();
+    let tree = Utf8PathBuf::try_from(dir.path().join("My.Folder")).unwrap();
+    fs_err::create_dir_all(&tree).unwrap();
+    assert!(project(&tree).ends_with("/My.Folder"));
+    fs_err::write(tree.join("pyproject.toml"), "[project]\nname = \"Own_Name\"\n").unwrap();
+    let (folder, sha256) = (tree.clone(), String::new());
+    let packed = PreparedSource::Packed { folder, sha256, project: project(&tree) };
+    assert!(packed.scope().starts_with("path-own-name-"), "{}", packed.scope());
+    let sdist = |name: &str| {
+        let (spec, sha256) = (format!("{name}==1"), String::new());
+        PreparedSource::Sdist { spec, sha256 }.scope()
+    };
+    assert!(sdist("own-name").starts_with("sdist-own-name-"));
+    assert_ne!(sdist("日本"), sdist("中国"));
+    assert!(sdist(&"x".repeat(100_000)).len() < 64);
+    fs_err::remove_file(tree.join("pyproject.toml")).unwrap();
+    std::os::unix::fs::symlink("/dev/zero", tree.join("pyproject.toml")).unwrap();
+    assert!(project(&tree).ends_with("/My.Folder"), "a link is not followed");
+}
+
+#[test]
+fn a_git_that_fails_is_an_error_and_a_folder_without_one_is_walked() {
+    let dir = tempfile::tempdir().unwrap();
+    let tree = Utf8PathBuf::try_from(dir.path().to_owned()).unwrap();
+    for name in ["a.py", ".venv/x", "build/y"] {
+        fs_err::create_dir_all(tree.join(name).parent().unwrap()).unwrap();
+        fs_err::write(tree.join(name), name).unwrap();
+    }
+    let exec = Exec::fake(|_| Ok(Captured::failed("fatal: detected dubious ownership")));
+    assert_eq!(files(&exec, &tree).unwrap(), [Path::new("a.py")]);
+    fs_err::create_dir_all(tree.join(".git")).unwrap();
+    let error = files(&exec, &tree).unwrap_err().to_string();
+    assert!(error.contains("dubious ownership") && error.contains("safe.directory"), "{error}");
+}
+
+#[test]
+fn submodules_are_part_of_the_tree() {
+    let dir = tempfile::tempdir().unwrap();
+    let tree = Utf8PathBuf::try_from(dir.path().to_owned()).unwrap();
+    for name in ["a.py", "vendor/b.h", "vendor/.git/x", ".git/x"] {
+        fs_err::create_dir_all(tree.join(name).parent().unwrap()).unwrap();
+        fs_err::write(tree.join(name), name).unwrap();
+    }
+    let exec = Exec::fake(|step| {
+        let inside = step.cwd.as_ref().is_some_and(|dir| dir.ends_with("vendor"));
+        Ok(Captured::ok(if inside { "b.h\0" } else { "a.py\0vendor\0" }))
+    });
+    assert_eq!(files(&exec, &tree).unwrap(), ["a.py", "vendor/b.h"].map(Path::new));
+    fs_err::remove_dir_all(tree.join("vendor/.git")).unwrap();
+    assert!(files(&exec, &tree).unwrap_err().to_string().contains("submodule"));
+}
+
+/// A repository with files of these names, all of them tracked.
+fn repository(names: &[&[u8]]) -> (tempfile::TempDir, Utf8PathBuf) {
+    let dir = tempfile::tempdir().unwrap();
+    let tree = Utf8PathBuf::try_from(dir.path().to_owned()).unwrap();
+    git(&tree, &["init", "--quiet"]);
+    for name in names {
+        let path = tree.as_std_path().join(OsStr::from_bytes(name));
+        fs_err::create_dir_all(path.parent().unwrap()).unwrap();
+        fs_err::write(path, name).unwrap();
+    }
+    git(&tree, &["add", "--all"]);
+    (dir, tree)
+}
+
+fn git(tree: &Utf8Path, args: &[&str]) {
+    Exec::real().read(&Step::new("git", args.iter().copied()).cwd(tree)).unwrap();
+}
+
+fn packed(tree: &Utf8Path) -> io::Result<Vec<Vec<u8>>> {
+    let work = tempfile::tempdir().unwrap();
+    let work = Utf8PathBuf::try_from(work.path().to_owned()).unwrap();
+    let PreparedSource::Packed { folder, .. } = pack(&Exec::real(), tree, tree, &work)? else {
+        unreachable!()
+    };
+    let mut archive = tar::Archive::new(fs_err::File::open(folder.join("source.tar")).unwrap());
+    let names = archive.entries().unwrap().map(|entry| entry.unwrap().path_bytes().into_owned());
+    Ok(names.collect())
+}
+
+#[test]
+fn names_are_bytes_and_a_deleted_file_alone_is_left_out() {
+    let (_dir, tree) = repository(&[b"a.py", b"caf\xe9.txt", b"gone.py", b"was/folder.py"]);
+    fs_err::remove_file(tree.join("gone.py")).unwrap();
+    fs_err::remove_dir_all(tree.join("was")).unwrap();
+    fs_err::write(tree.join("was"), "a file now").unwrap();
+    let names = packed(&tree).unwrap();
+    assert_eq!(names, [b"a.py".to_vec(), b"caf\xe9.txt".to_vec(), b"was".to_vec()]);
+}
+
+#[test]
+fn an_error_other_than_not_found_is_no_deletion() {
+    // Too long a name fails for root, too.
+    let dir = tempfile::tempdir().unwrap();
+    let tree = Utf8PathBuf::try_from(dir.path().to_owned()).unwrap();
+    fs_err::create_dir_all(tree.join(".git")).unwrap();
+    let name = "x".repeat(300);
+    let exec = Exec::fake(move |_| Ok(Captured::ok(&format!("{name}\0"))));
+    let error = files(&exec, &tree).unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::InvalidFilename, "{error}");
+}
+
+#[test]
+fn nothing_is_read_through_a_folder_that_is_a_link() {
+    let (_dir, tree) = repository(&[b"a/secret.py", b"b.py"]);
+    fs_err::remove_dir_all(tree.join("a")).unwrap();
+    let elsewhere = tempfile::tempdir().unwrap();
+    fs_err::write(elsewhere.path().join("secret.py"), "secret").unwrap();
+    std::os::unix::fs::symlink(elsewhere.path(), tree.join("a")).unwrap();
+    assert_eq!(packed(&tree).unwrap(), [b"a".to_vec(), b"b.py".to_vec()]);
+}
+
+#[test]
+fn a_fifo_in_the_tree_blocks_nothing() {
+    let (_dir, tree) = repository(&[b"a.py", b"pipe"]);
+    fs_err::remove_file(tree.join("pipe")).unwrap();
+    Exec::real()
+        .read(&Step::new("mkfifo", [tree.join("pipe"), tree.join("pyproject.toml")]))
+        .unwrap();
+    let error = packed(&tree).unwrap_err().to_string();
+    assert!(error.contains("pipe"), "{error}");
+    assert!(project(&tree).starts_with('/'));
+    fs_err::remove_dir_all(tree.join(".git")).unwrap();
+    assert_eq!(packed(&tree).unwrap(), [b"a.py".to_vec()]);
+}
