@@ -6,7 +6,9 @@
 # A provider is a script provider-NAME.sh, called with the id in PY_ID, PY_KIND
 # (cpython, pypy), PY_SERIES (3.14), PY_THREADING (gil, free), and the folder PY_HOME. It
 # leaves PY_HOME/bin/python and, as one line each, PY_HOME/detail and PY_HOME/runtime;
-# or it fails and leaves one line in PY_REASON.
+# or it leaves one line in PY_REASON and fails: with 1 where it does not have the interpreter or nobody
+# reaches its host, and the next provider is asked; with another status where it is broken, which is an
+# error, because another provider would give another interpreter without a word.
 set -eu
 here=$(dirname "$0")
 # shellcheck source=scripts/trust.sh
@@ -43,9 +45,9 @@ attempt() {
     mkdir -p "$PY_HOME/bin"
     if [ ! -f "$here/provider-$1.sh" ]; then
         refuse "unknown provider, known are distro, managed, source"
-        return 1
+        return 2
     fi
-    sh "$here/provider-$1.sh" || return 1
+    sh "$here/provider-$1.sh" || return
     "$PY_HOME/bin/python" -B "$here/check-interpreter.py" "$PY_ID" "$1" "$PY_HOME" 2>"$PY_REASON.check" || {
         cat "$PY_REASON.check" >&2
         refuse "$(tail -n 1 "$PY_REASON.check")"
@@ -72,14 +74,21 @@ for PY_ID in ${PYTHONS:-}; do
     for provider in ${PROVIDERS:-distro managed source}; do
         echo "$PY_ID: asking provider $provider"
         rm -f "$PY_REASON"
-        if attempt "$provider"; then
+        status=0
+        attempt "$provider" || status=$?
+        if [ "$status" = 0 ]; then
             provided=$provider
             break
         fi
         if [ ! -s "$PY_REASON" ]; then
             refuse "failed without a word"
+            status=2
         fi
         echo "  $provider: $(head -n 1 "$PY_REASON")" | tee -a /tmp/answers
+        if [ "$status" != 1 ]; then
+            echo "  $provider failed, so no other provider is asked" | tee -a /tmp/answers
+            break
+        fi
     done
     if [ -n "$provided" ]; then
         echo "$PY_ID: provided by $provided"

@@ -36,7 +36,8 @@ package=g++-$(echo "$triple" | tr _ -)
 pkg_lock
 pkg_refresh
 pkg_unlock
-[ -n "$(pkg_candidate "$package")" ] ||
+version=$(pkg_candidate "$package") || refuse "the package manager fails when asked for $package"
+[ -n "$version" ] ||
     refuse "the release has no package $package for linux/$BUILDARCH"
 pkg_install "$package" make
 

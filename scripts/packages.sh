@@ -173,6 +173,17 @@ pkg_dnf() {
     "$pkg_tool" -y "$@"
 }
 
+# pkg_again COMMAND ...: up to three times, for what downloads and does not retry by itself. apt is
+# configured to, dnf, pip, uv and cargo do by default.
+pkg_again() {
+    for pkg_pause in 1 3; do
+        ! "$@" || return 0
+        echo "failed, once more in $pkg_pause s: $1" >&2
+        sleep "$pkg_pause"
+    done
+    "$@"
+}
+
 # pkg_refresh: brings the package lists up to date; within an hour, those of another step are.
 pkg_refresh() {
     case $(pkg_family) in
@@ -191,7 +202,7 @@ pkg_refresh() {
         apk)
             if [ ! -f "$trust_dir/apk-updated" ]; then
                 mkdir -p "$XTASK_CACHE/apk"
-                apk update --quiet --cache-dir "$XTASK_CACHE/apk" || return
+                pkg_again apk update --quiet --cache-dir "$XTASK_CACHE/apk" || return
                 touch "$trust_dir/apk-updated"
             fi
             ;;
@@ -228,42 +239,59 @@ pkg_install() {
             ;;
         apk)
             mkdir -p "$XTASK_CACHE/apk"
-            apk add --cache-dir "$XTASK_CACHE/apk" --update-cache --no-progress "$@" || pkg_status=$?
+            # What cannot be resolved is not asked for again.
+            {
+                pkg_refresh &&
+                    apk add --cache-dir "$XTASK_CACHE/apk" --simulate --quiet "$@" &&
+                    pkg_again apk add --cache-dir "$XTASK_CACHE/apk" --no-progress "$@"
+            } || pkg_status=$?
             ;;
     esac
     pkg_unlock
     return "$pkg_status"
 }
 
-# pkg_candidate NAME: the version that would be installed; empty when there is none.
-pkg_candidate() {
-    case $(pkg_family) in
-        apt)
-            pkg_apt apt-cache policy "$1" |
-                awk '$1 == "Candidate:" && $2 != "(none)" { print $2 }'
-            ;;
+# pkg_candidate NAME: the version that would be installed; empty when there is none. Fails, with the
+# package manager's words, when it cannot tell. Under the lock: another step may write the lists.
+pkg_candidate() (
+    pkg_lock
+    pkg_said=$trust_dir/candidate
+    pkg_kind=$(pkg_family) || exit
+    case $pkg_kind in
+        apt) pkg_apt apt-cache policy "$1" ;;
         dnf)
-            # An unknown name makes some versions fail and others print nothing. microdnf knows
-            # no formats: it says NAME-[EPOCH:]VERSION-RELEASE.ARCH.
+            # microdnf knows no formats: it says NAME-[EPOCH:]VERSION-RELEASE.ARCH.
             if command -v dnf >/dev/null; then
-                { pkg_dnf repoquery --quiet --latest-limit=1 --qf '%{version}-%{release}\n' "$1" ||
-                    echo; } 2>/dev/null | awk 'NF { last = $1 } END { if (last) print last }'
+                pkg_dnf repoquery --quiet --latest-limit=1 --qf '%{version}-%{release}\n' "$1"
             else
-                { pkg_dnf repoquery "$1" || echo; } 2>/dev/null | awk -v name="$1-" '
-                    index($1, name) == 1 && (rest = substr($1, length(name) + 1)) ~ /^[0-9]/ {
-                        sub(/\.[^.]*$/, "", rest)
-                        sub(/^[0-9]+:/, "", rest)
-                        last = rest
-                    }
-                    END { if (last) print last }'
+                pkg_kind=microdnf
+                pkg_dnf repoquery "$1"
             fi
             ;;
-        apk)
-            apk policy "$1" --cache-dir "$XTASK_CACHE/apk" 2>/dev/null |
-                awk '/^  [0-9]/ { sub(/:$/, "", $1); print $1; exit }'
+        apk) apk policy "$1" --cache-dir "$XTASK_CACHE/apk" ;;
+    esac >"$pkg_said" 2>"$pkg_said.err" || {
+        # An unknown name makes some versions of dnf fail and others print nothing.
+        case $pkg_kind in
+            *dnf) ! grep -qiE 'no (package|match)|unable to find a match' "$pkg_said.err" || exit 0 ;;
+        esac
+        redact <"$pkg_said.err" | tail -n 5 >&2
+        exit 1
+    }
+    case $pkg_kind in
+        apt) awk '$1 == "Candidate:" && $2 != "(none)" { print $2 }' "$pkg_said" ;;
+        dnf) awk 'NF { last = $1 } END { if (last) print last }' "$pkg_said" ;;
+        microdnf)
+            awk -v name="$1-" '
+                index($1, name) == 1 && (rest = substr($1, length(name) + 1)) ~ /^[0-9]/ {
+                    sub(/\.[^.]*$/, "", rest)
+                    sub(/^[0-9]+:/, "", rest)
+                    last = rest
+                }
+                END { if (last) print last }' "$pkg_said"
             ;;
+        apk) awk '/^  [0-9]/ { sub(/:$/, "", $1); print $1; exit }' "$pkg_said" ;;
     esac
-}
+)
 
 # pkg_version NAME: the version that is installed.
 pkg_version() {

@@ -12,13 +12,19 @@ refuse() {
     exit 1
 }
 
+# Something else than that there is no such package.
+broken() {
+    echo "$1" >"$PY_REASON"
+    exit 2
+}
+
 family=$(pkg_family)
 # shellcheck source=/dev/null
 name=$(. /etc/os-release && echo "${PRETTY_NAME:-this distribution}")
 if [ "$family" != dnf ]; then
     # Another step may write the same cache.
     pkg_lock
-    pkg_refresh || refuse "the package lists of $name cannot be fetched"
+    pkg_refresh || broken "the package lists of $name cannot be fetched"
     pkg_unlock
 fi
 
@@ -33,7 +39,7 @@ esac
 package=
 seen=
 for candidate in $candidates; do
-    version=$(pkg_candidate "$candidate")
+    version=$(pkg_candidate "$candidate") || broken "the package manager of $name fails when asked for $candidate"
     [ -n "$version" ] || continue
     case $candidate in
         *"$PY_SERIES"*) ;;
@@ -63,7 +69,7 @@ case $family-$package in
     dnf-*) headers=$package-devel ;;
     apk-*) headers=$package-dev ;;
 esac
-pkg_install "$package" "$headers" || refuse "installing $package and $headers failed"
+pkg_install "$package" "$headers" || broken "installing $package and $headers failed"
 
 # The program has the name of the package everywhere but for free-threaded builds.
 program=
@@ -73,7 +79,7 @@ for try in "$package" "python${PY_SERIES}t" "python$PY_SERIES" "$PY_KIND$PY_SERI
         break
     fi
 done
-[ -n "$program" ] || refuse "package $package has no program that could be found"
+[ -n "$program" ] || broken "package $package has no program that could be found"
 
 ln -s "$program" "$PY_HOME/bin/python"
 ln -s "$program" "$PY_HOME/bin/python$PY_SERIES"

@@ -13,11 +13,12 @@ if [ "$PY_THREADING" = free ]; then
     request=$request+freethreaded
 fi
 
-# A host that does not answer must not hold the build up: another provider comes next.
+# A host that does not answer must not hold the build up for long: another provider comes next.
 # uv rewrites paths inside the build for the folder it is installed in, so it is
 # installed where it stays.
 if ! UV_PYTHON_DOWNLOADS=manual \
-    UV_HTTP_TIMEOUT="${UV_HTTP_TIMEOUT:-15}" UV_HTTP_CONNECT_TIMEOUT=5 UV_HTTP_RETRIES=0 \
+    UV_HTTP_TIMEOUT="${UV_HTTP_TIMEOUT:-15}" UV_HTTP_CONNECT_TIMEOUT="${UV_HTTP_CONNECT_TIMEOUT:-5}" \
+    UV_HTTP_RETRIES="${UV_HTTP_RETRIES:-2}" \
     UV_PYTHON_INSTALL_DIR="$PY_HOME/managed" UV_PYTHON_CACHE_DIR="" NO_COLOR=1 \
     uv python install --no-config --no-bin "$request" >/tmp/managed.log 2>&1; then
     # uv's own reason, which it spreads over a line for each cause; the one that only
@@ -28,7 +29,11 @@ if ! UV_PYTHON_DOWNLOADS=manual \
             out = out (out == "" ? "" : ": ") $0
         }
         END { if (out == "") out = "uv python install failed"; print out }' >"$PY_REASON"
-    exit 1
+    # No such build, or no way to its host. All else is a failure that no other provider may hide.
+    if grep -qiE 'no download|client error|error sending request|connect|dns|timed out|offline' /tmp/managed.log; then
+        exit 1
+    fi
+    exit 2
 fi
 redact </tmp/managed.log
 
@@ -52,7 +57,7 @@ for program in "$@"; do
 done
 if [ ! -x "$PY_HOME/bin/python" ]; then
     echo "uv installed no program for $request" >"$PY_REASON"
-    exit 1
+    exit 2
 fi
 build=$(readlink "$PY_HOME/bin/python")
 build=${build#../managed/}

@@ -15,6 +15,12 @@ refuse() {
     exit 1
 }
 
+# Something else than that there is no such archive.
+broken() {
+    echo "$1" >"$PY_REASON"
+    exit 2
+}
+
 [ "$PY_KIND" = cpython ] || refuse "$PY_KIND is not compiled here"
 case $PY_SERIES-$PY_THREADING in
     3.?-free | 3.1[0-2]-free) refuse "free-threaded builds begin with 3.13" ;;
@@ -28,7 +34,7 @@ case $(pkg_family) in
     dnf) set -- bzip2-devel libffi-devel libzstd-devel openssl-devel sqlite-devel xz-devel zlib-devel ;;
     apk) set -- bzip2-dev libffi-dev openssl-dev sqlite-dev xz-dev zlib-dev zstd-dev ;;
 esac
-pkg_install "$@" || refuse "installing the libraries to compile it against failed"
+pkg_install "$@" || broken "installing the libraries to compile it against failed"
 
 # No profile-guided or link-time optimisation: they cost ten times the minutes, and an
 # interpreter that only builds and tests wheels gives them back nowhere. Nor does it need
@@ -108,7 +114,7 @@ if ! accelerated "$@"; then
         echo "xtask: not accelerated, this interpreter is compiled under emulation: $(cat "$PY_REASON")"
         acc_end
     fi
-    compile "$@" || exit 1
+    compile "$@" || exit 2
     rm -f "$PY_REASON"
 fi
 cd /

@@ -56,7 +56,8 @@ upstream() {
 # from_pool URI WHOSE VERSION SHA256: from the pool of a distribution's mirror.
 from_pool() {
     file=python${series}_$3.orig.tar.xz
-    if pkg_apt /usr/lib/apt/apt-helper -o Acquire::Retries=0 download-file \
+    if pkg_apt /usr/lib/apt/apt-helper -o Acquire::Retries=2 -o Acquire::http::Timeout=10 \
+        -o Acquire::https::Timeout=10 download-file \
         "$1/pool/main/p/python$series/$file" "$archive" "SHA256:$4" >"$why" 2>&1; then
         found "$file sha256:$4 (pool of $2, hash pinned)"
     fi

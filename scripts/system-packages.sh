@@ -36,11 +36,16 @@ case ${RUST:-none} in
                 pkg_lock
                 pkg_refresh
                 pkg_unlock
-                rustc=$(for name in $(pkg_apt apt-cache pkgnames rustc); do
+                for name in $(pkg_apt apt-cache pkgnames rustc); do
                     case $name in
-                        rustc | rustc-web | rustc-[0-9]*) echo "$(pkg_candidate "$name") $name" ;;
+                        *-dbg | *-doc) ;;
+                        rustc | rustc-web | rustc-[0-9]*)
+                            version=$(pkg_candidate "$name")
+                            echo "$version $name" >>/tmp/rustc
+                            ;;
                     esac
-                done | sort -V | awk 'NF == 2 && $2 !~ /-(dbg|doc)$/ { last = $2 } END { print last }')
+                done
+                rustc=$(sort -V /tmp/rustc | awk 'NF == 2 { last = $2 } END { print last }')
                 set -- "$@" "$rustc" "cargo${rustc#rustc}"
                 ;;
             dnf | apk) set -- "$@" rust cargo ;;

@@ -8,3 +8,9 @@ fn what_is_kept_between_steps_may_be_old_damaged_or_written_at_once() {
     // Its steps have process numbers of their own.
     run_in_debian_12("python3", fixture, &["sh"], &["--privileged"]);
 }
+
+#[test]
+fn a_download_is_tried_again_where_the_server_fails_twice() {
+    let fixture = include_str!("../fixtures/retries.sh");
+    run_in_debian_12("python3 python3-pip", fixture, &["sh"], &[]);
+}

@@ -1,0 +1,72 @@
+//! Downloads of a build step from a server that fails, without an engine; tests/e2e/caches.rs has more.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::TcpListener;
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use sha2::Digest as _;
+
+const BODY: &str = "made up";
+
+/// A server that answers each request with the next of `answers`; its address and its counter.
+fn server(answers: Vec<String>) -> (String, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}/file", listener.local_addr().unwrap());
+    let asked = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&asked);
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let Ok(mut stream) = stream else { return };
+            let request = BufReader::new(stream.try_clone().unwrap());
+            for line in request.lines() {
+                if line.unwrap_or_default().is_empty() {
+                    break;
+                }
+            }
+            let count = counter.fetch_add(1, Ordering::SeqCst);
+            let answer = answers.get(count).or(answers.last()).unwrap();
+            let _ = stream.write_all(answer.as_bytes());
+        }
+    });
+    (address, asked)
+}
+
+fn status(code: &str) -> String {
+    format!("HTTP/1.1 {code}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+}
+
+fn ok(length: usize) -> String {
+    format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{BODY}")
+}
+
+/// Whether `fetch.py` fetches the file from a server with these answers, and how often it asked.
+fn fetch(answers: Vec<String>) -> (bool, usize) {
+    let dir = tempfile::tempdir().unwrap();
+    let (address, asked) = server(answers);
+    let sha256: String =
+        sha2::Sha256::digest(BODY).iter().map(|byte| format!("{byte:02x}")).collect();
+    let mut command = Command::new("python3");
+    command.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/../scripts/fetch.py"));
+    command.arg(address).arg(dir.path().join("file")).arg(sha256).env("no_proxy", "127.0.0.1");
+    let fetched = command.status().unwrap().success();
+    assert_eq!(fetched, dir.path().join("file").exists());
+    (fetched, asked.load(Ordering::SeqCst))
+}
+
+#[test]
+fn a_server_that_fails_twice_is_asked_a_third_time() {
+    let busy = status("503 Busy");
+    assert_eq!(fetch(vec![busy.clone(), busy, ok(BODY.len())]), (true, 3));
+    // A connection that breaks, at once or on the way.
+    assert_eq!(fetch(vec![String::new(), ok(BODY.len() + 9), ok(BODY.len())]), (true, 3));
+}
+
+#[test]
+fn a_server_that_goes_on_failing_or_has_no_such_file_is_left_alone() {
+    assert_eq!(fetch(vec![status("503 Busy")]), (false, 3));
+    assert_eq!(fetch(vec![status("404 None")]), (false, 1));
+}
