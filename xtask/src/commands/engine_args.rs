@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use anyhow::Context as _;
 
 use super::Workspace;
-use crate::config::{Cache, CacheSpec, Config, Network, Platform, Tool};
+use crate::config::{Cache, CacheSpec, Config, Network, Platform, Tool, words};
 use crate::engine::client::{Client, Endpoint};
 use crate::engine::doctor::docker::{self, Version};
 use crate::engine::host::ThisHost;
@@ -27,7 +27,7 @@ pub struct EngineArgs {
     #[arg(long, value_name = "[PLATFORM=]ENGINE")]
     pub engine_host: Vec<String>,
     /// buildx builder to use; the current one where absent, and never switched
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = builder)]
     pub builder: Option<String>,
     /// Network of the build steps; the engine's own where absent
     #[arg(long, value_enum)]
@@ -95,6 +95,12 @@ impl EngineArgs {
             to: or(&self.cache_to, &config.cache.to),
         }
     }
+}
+
+/// A builder's name as a word of the command line.
+fn builder(text: &str) -> Result<String, String> {
+    words::BUILDER.check(text)?;
+    Ok(text.to_owned())
 }
 
 /// Says which engines and caches are in use, and sees that the caches can work.

@@ -2,11 +2,14 @@
 
 use serde::Deserialize;
 
+use super::words;
+
 /// `[base-image]`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct BaseImages {
     /// The repository of a registry that they are pushed to and looked for in:
     /// `registry.example/wheels-base`.
+    #[serde(default, deserialize_with = "words::image")]
     pub repository: Option<String>,
 }

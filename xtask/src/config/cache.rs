@@ -131,6 +131,12 @@ impl FromStr for CacheSpec {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
+        if text.starts_with('-') || text.contains(|c: char| c == '"' || c.is_control()) {
+            let text = text.escape_default();
+            return Err(format!(
+                "the cache `{text}` begins with `-`, or holds a quote or control character"
+            ));
+        }
         let known = "known are `type=local`, `type=registry` and `type=gha`";
         if !text.is_empty() && !text.contains(['=', ',', ' ']) {
             let fields = vec![("ref".to_owned(), text.to_owned())];

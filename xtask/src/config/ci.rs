@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::{Platform, Word};
+use super::{Platform, Word, words};
 
 /// `[ci]`: what `cargo xtask matrix` spreads over a hosted CI's machines.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
@@ -15,7 +15,7 @@ pub struct Ci {
     pub targets: Vec<String>,
     /// The runner whose machine a platform is native to: `{ "linux/arm64" = "ubuntu-24.04-arm" }`.
     /// Those of [`Ci::runner`] need not be named.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "words::label")]
     pub runners: BTreeMap<Platform, String>,
     /// The platforms that are emulated on the runner of `linux/amd64`, though it takes several times
     /// as long.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::Platform;
+use super::{Platform, words};
 
 /// `[engine]`. Mostly a matter of one machine, and so of `wheels.local.toml`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
@@ -13,11 +13,13 @@ pub struct EngineSettings {
     /// The program that builds; `docker` where absent.
     pub tool: Option<Tool>,
     /// The engine, as an address or a context.
+    #[serde(default, deserialize_with = "words::engine")]
     pub host: Option<String>,
     /// Engines for single platforms: `{ "linux/arm64" = "ssh://user@arm-box" }`.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "words::engine")]
     pub hosts: BTreeMap<Platform, String>,
     /// The buildx builder.
+    #[serde(default, deserialize_with = "words::builder")]
     pub builder: Option<String>,
     /// The network of build steps: the engine's own where absent.
     pub network: Option<Network>,

@@ -7,11 +7,11 @@ use serde::Deserialize;
 use thiserror::Error;
 use toml::{Spanned, Table, Value};
 
-use super::image_name;
 use super::{
     BaseImages, Bootstrap, Build, Cache, Check, Ci, Config, EngineSettings, Family, InterpreterId,
     Libc, Platform, Publish, Source, Target, Toolchain,
 };
+use super::{image_name, words};
 use crate::isa::Machine;
 
 /// The configuration's file name at the workspace root.
@@ -318,7 +318,8 @@ impl Checker<'_> {
     ) -> Result<Source, ConfigError> {
         let word = |c: char| c.is_ascii_alphanumeric() || "._-+!".contains(c);
         let parts = sdist.get_ref().split_once("==").filter(|(name, version)| {
-            !name.is_empty() && !version.is_empty() && name.chars().chain(version.chars()).all(word)
+            let starts = |text: &str| text.starts_with(|c: char| c.is_ascii_alphanumeric());
+            starts(name) && starts(version) && name.chars().chain(version.chars()).all(word)
         });
         let Some((name, version)) = parts else {
             let message = format!("`{}` is not of the form `name==version`", sdist.get_ref());
@@ -347,8 +348,11 @@ impl Checker<'_> {
         if let Some(name) = build.env.keys().find(|name| !is_env_name(name)) {
             return Err(self.at(start, format!("`{name}` is no name of an environment variable")));
         }
-        if let Some((name, _)) = build.env.iter().find(|(_, value)| value.contains('\n')) {
-            return Err(self.at(start, format!("the value of `{name}` holds a newline")));
+        if let Some((name, _)) =
+            build.env.iter().find(|(_, value)| value.contains(['\n', '\r', '\0']))
+        {
+            let message = format!("the value of `{name}` holds a newline or a NUL");
+            return Err(self.at(start, message));
         }
         Ok(())
     }
@@ -391,6 +395,9 @@ impl Checker<'_> {
                 format!("`{name}` is no target name: lower-case letters, digits, `.` and `-`");
             return Err(self.at(raw.name.span().start, message));
         }
+        words::IMAGE
+            .check(raw.image.get_ref())
+            .map_err(|message| self.at(raw.image.span().start, message))?;
         if raw.platforms.is_empty() {
             let message = format!("target `{name}` has no platforms");
             return Err(self.at(raw.name.span().start, message));

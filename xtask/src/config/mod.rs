@@ -14,6 +14,7 @@ mod overrides;
 mod pins;
 mod publish;
 mod target;
+pub mod words;
 
 pub use base_images::BaseImages;
 pub use cache::{Cache, CacheKind, CacheSpec};

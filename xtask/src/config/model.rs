@@ -7,7 +7,7 @@ use std::str::FromStr;
 use camino::Utf8PathBuf;
 use serde::{Deserialize, Serialize};
 
-use super::{BaseImages, Cache, Ci, EngineSettings, Publish, RuleOverride, Target};
+use super::{BaseImages, Cache, Ci, EngineSettings, Publish, RuleOverride, Target, words};
 use crate::isa::Level;
 use crate::wheel::Interpreter;
 
@@ -63,7 +63,7 @@ pub enum Source {
 #[serde(deny_unknown_fields)]
 pub struct Build {
     /// The just recipe that builds every requested interpreter's wheel into `dist/`.
-    #[serde(default = "default_recipe")]
+    #[serde(default = "default_recipe", deserialize_with = "words::recipe")]
     pub recipe: String,
     /// The interpreters that are built unless `--python` narrows them.
     pub pythons: Vec<InterpreterId>,
@@ -76,7 +76,7 @@ pub struct Build {
     #[serde(default)]
     pub env: BTreeMap<String, String>,
     /// Further system packages, by family.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "words::package")]
     pub system_packages: BTreeMap<Family, Vec<String>>,
 }
 
@@ -201,14 +201,14 @@ pub struct Check {
     #[serde(default, rename = "override")]
     pub overrides: Vec<RuleOverride>,
     /// Modules that the smoke test imports.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "words::module")]
     pub imports: Vec<String>,
     /// Python expressions that must be true, by module; `m` is the imported module.
     #[serde(default)]
     pub calls: BTreeMap<String, Vec<String>>,
     /// Requirements of the wheel that the smoke test does without, by interpreter: what the
     /// interpreter brings itself, in another version than the wheel asks for.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "words::project")]
     pub smoke_without: BTreeMap<InterpreterId, Vec<String>>,
 }
 
@@ -283,22 +283,24 @@ pub struct Bootstrap {
     /// The tool that fetches and unpacks the packages.
     pub tool: BootstrapTool,
     /// The distribution's suite (`bookworm`), or its release version for `dnf` (`9`).
+    #[serde(deserialize_with = "words::suite")]
     pub suite: String,
     /// The mirror to take it from; the tool's own default where it is absent.
+    #[serde(default, deserialize_with = "words::value")]
     pub mirror: Option<String>,
     /// Parts of an apt archive (`main`, `universe`); the tool's default where absent.
     // What is empty is left out, so that it changes no key and no image's name.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, deserialize_with = "words::suite", skip_serializing_if = "Vec::is_empty")]
     pub components: Vec<String>,
     /// What the packages' signatures are checked with: a key ring for `mmdebstrap`, whose own is taken
     /// where absent, an armoured key for `dnf`. A path on this machine.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub keyring: Option<Utf8PathBuf>,
     /// Base URLs of RPM repositories; `$basearch` and `$releasever` stand in them for themselves.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, deserialize_with = "words::value", skip_serializing_if = "Vec::is_empty")]
     pub repositories: Vec<String>,
     /// The packages that an RPM system is made of; what they need comes with them.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, deserialize_with = "words::package", skip_serializing_if = "Vec::is_empty")]
     pub packages: Vec<String>,
 }
 

@@ -150,3 +150,46 @@ fn what_ci_builds_has_to_be_there() {
     let error = parse(Utf8Path::new("wheels.toml"), &wrong).unwrap_err().to_string();
     assert!(error.contains("line ") && error.contains("debain"), "{error}");
 }
+
+#[test]
+fn no_word_of_the_configuration_is_an_option_or_more_than_a_word() {
+    let image = error("image = \"debian:12\"", "image = \"--evil\"");
+    assert!(image.contains("line 10") && image.contains("--evil"), "{image}");
+    let after = |line: &str| {
+        error(
+            "platforms = [\"linux/amd64\"]\n",
+            &format!("platforms = [\"linux/amd64\"]\n{line}\n"),
+        )
+    };
+    for table in [
+        "[ci]\nrunners = { \"linux/amd64\" = \"x\\n    steps: [evil]\" }",
+        "[ci]\nrunners = { \"linux/amd64\" = \"${{ evil }}\" }",
+        "[engine]\nbuilder = \"--evil\"",
+        "[engine]\nhost = \"ssh://-oProxyCommand=evil\"",
+        "[engine]\nhosts = { \"linux/arm64\" = \"-evil\" }",
+        "[base-image]\nrepository = \"--evil\"",
+        "[cache]\nfrom = [\"--evil\"]",
+        "[cache]\nto = [\"type=local,dest=/x\\nevil\"]",
+        "bootstrap = { tool = \"mmdebstrap\", suite = \"--evil\" }",
+        "bootstrap = { tool = \"mmdebstrap\", suite = \"bookworm\", mirror = \"--evil\" }",
+        "bootstrap = { tool = \"mmdebstrap\", suite = \"bookworm\", components = [\"a b\"] }",
+    ] {
+        let error = after(table);
+        let line = if table.starts_with('[') { "line 15" } else { "line 14" };
+        // A table of its own is blamed on its own line.
+        let place = error.contains(line) || error.contains("line 14");
+        let named = error.contains("evil") || error.contains("a b");
+        assert!(place && named, "{table}: {error}");
+    }
+    for line in [
+        "recipe = \"--evil\"",
+        "system_packages = { apt = [\"-evil\"] }",
+        "system_packages = { apt = [\"a;evil *\"] }",
+    ] {
+        let error = error("pythons = [\"cp311\"]", &format!("pythons = [\"cp311\"]\n{line}"));
+        assert!(error.contains("line 7") && error.contains("evil"), "{error}");
+    }
+    for sdist in ["--evil==1", "autobahn==-1"] {
+        assert!(error("autobahn==26.10.2", sdist).contains("line 2"), "{sdist}");
+    }
+}

@@ -11,7 +11,7 @@ use serde::Deserialize;
 
 use super::podman_progress;
 use super::progress::{Follow, Progress};
-use crate::config::{Platform, Tool};
+use crate::config::{Platform, Tool, words};
 use crate::exec::Step;
 
 impl Tool {
@@ -72,6 +72,7 @@ impl FromStr for Endpoint {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
+        words::check_engine(text)?;
         let context = |c: char| c.is_ascii_alphanumeric() || "_.+-".contains(c);
         match text.split_once("://") {
             Some((scheme, rest)) if SCHEMES.contains(&scheme) && !rest.is_empty() => {
@@ -165,7 +166,16 @@ mod tests {
             assert_eq!(text.parse(), Ok(Endpoint::Host(text.to_owned())));
         }
         assert_eq!("arm-box".parse(), Ok(Endpoint::Context("arm-box".to_owned())));
-        for wrong in ["", "http://x", "ssh://", "a b", "unix:/x"] {
+        for wrong in [
+            "-x",
+            "ssh://-oProxyCommand=x",
+            "ssh://me@-x",
+            "",
+            "http://x",
+            "ssh://",
+            "a b",
+            "unix:/x",
+        ] {
             assert!(wrong.parse::<Endpoint>().is_err(), "{wrong}");
         }
     }

@@ -31,13 +31,21 @@ fn pins() -> &'static BTreeMap<String, Pin> {
     &PINS
 }
 
+/// `word` as YAML takes it for a string: the configuration allows letters, digits, `.`, `_`, `-` and `/`.
+fn yaml(word: &str) -> String {
+    const OTHER: [&str; 9] = ["true", "false", "yes", "no", "on", "off", "null", "y", "n"];
+    let is_plain = word.starts_with(|c: char| c.is_ascii_alphabetic())
+        && !OTHER.contains(&word.to_ascii_lowercase().as_str());
+    if is_plain { word.to_owned() } else { format!("\"{word}\"") }
+}
+
 /// The workflow for `config`.
 pub fn workflow(config: &Config) -> String {
     let runner = "linux/amd64".parse::<Platform>().ok().and_then(|it| config.ci.runner(&it));
     let runner = runner.map_or_else(|| "ubuntu-24.04".to_owned(), |runner| runner.label);
     let branch = config.ci.branch.as_ref().map_or("main", |branch| branch.0.as_str());
     let publish = config.publish.environment.as_ref();
-    let publish = publish.map(|name| PUBLISH.replace("<environment>", &name.0));
+    let publish = publish.map(|name| PUBLISH.replace("<environment>", &yaml(&name.0)));
     // What decides about the wheels of a source archive; the package's own files could be any.
     let paths = match config.source {
         Source::Sdist { .. } => {
@@ -52,8 +60,8 @@ pub fn workflow(config: &Config) -> String {
         .replace("<path>", PATH)
         .replace("<emulate>\n", emulate)
         .replace("<publish>\n", &publish.unwrap_or_default())
-        .replace("<branch>", branch)
-        .replace("<runner>", &runner);
+        .replace("<branch>", &yaml(branch))
+        .replace("<runner>", &yaml(&runner));
     for (name, pin) in pins() {
         let whole = format!("{name}@{} # {}", pin.commit, pin.version);
         text = text.replace(&format!("<{name}>"), &whole);
@@ -99,6 +107,15 @@ mod tests {
             assert!(whole.contains(part), "{part}\n{whole}");
         }
         assert!(whole.contains("environment: index") && whole.contains("runs-on: big"), "{whole}");
+    }
+
+    #[test]
+    fn words_stay_strings_in_yaml() {
+        for (word, expected) in
+            [("big", "big"), ("on", "\"on\""), ("42", "\"42\""), ("Null", "\"Null\"")]
+        {
+            assert_eq!(yaml(word), expected);
+        }
     }
 
     #[test]
