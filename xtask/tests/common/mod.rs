@@ -7,6 +7,7 @@
 )]
 
 pub(crate) mod machine;
+pub(crate) mod skip;
 
 use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;

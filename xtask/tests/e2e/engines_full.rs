@@ -12,6 +12,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use crate::engines::{CP311, build_log};
 use crate::interrupt;
 use crate::registry::Registry;
+use crate::skip::unless_skipped;
 use crate::workspace::{Workspace, debian_12, ran, sh};
 
 /// A second engine of this machine with everything of its own, stopped at the end. It has a bridge of
@@ -123,8 +124,9 @@ fn target(args: &[&'static str]) -> Vec<&'static str> {
 }
 
 /// Only root starts engines.
+#[track_caller]
 fn may_start_engines() -> bool {
-    rustix::process::geteuid().is_root()
+    unless_skipped(rustix::process::geteuid().is_root(), "only root starts a second engine")
 }
 
 #[test]
@@ -248,7 +250,7 @@ fn a_builder_that_does_not_see_the_engines_images_builds_from_layouts() {
 #[test]
 fn podman_builds_the_same_wheel() {
     // Not every machine has it, and none needs it.
-    if !Utf8Path::new("/usr/bin/podman").exists() {
+    if !unless_skipped(Utf8Path::new("/usr/bin/podman").exists(), "podman is not installed") {
         return;
     }
     let by_docker = Workspace::new(|toml| toml);

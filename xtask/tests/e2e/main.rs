@@ -23,5 +23,7 @@ mod registry;
 mod rpm;
 mod secrets;
 mod shell;
+#[path = "../common/skip.rs"]
+mod skip;
 mod sources;
 mod workspace;

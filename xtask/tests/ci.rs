@@ -1,0 +1,90 @@
+//! `cargo xtask ci` with a script in cargo's place.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod common;
+
+use std::os::unix::fs::PermissionsExt as _;
+
+use common::{Ran, Workspace};
+
+/// A workspace that passes every check, without the tools of the machine.
+fn workspace() -> Workspace {
+    let w = Workspace::new();
+    program(&w, "cargo", "[ ! -e \"$FAKE/cargo\" ] || . \"$FAKE/cargo\"");
+    fs_err::create_dir_all(w.root.join("xtask")).unwrap();
+    fs_err::write(w.root.join("xtask/check-tools.txt"), "").unwrap();
+    w.run(&["workflow", "write"]).code(0);
+    w
+}
+
+fn program(w: &Workspace, name: &str, script: &str) {
+    let path = w.fake.with_file_name("bin").join(name);
+    fs_err::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
+    fs_err::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+fn ci(w: &Workspace, args: &[&str]) -> Ran {
+    let mut command = w.command(&[&["ci"], args].concat());
+    command.env("PATH", w.fake.with_file_name("bin").as_str());
+    Ran::of(command.output().unwrap())
+}
+
+/// The checks of the table that were skipped, wholly or in part.
+fn skipped(ran: &Ran) -> Vec<&str> {
+    let rows = ran.stdout.lines().filter(|line| line.contains("skipped"));
+    rows.map(|row| row.split("  ").next().unwrap()).collect()
+}
+
+#[test]
+fn a_tool_that_is_missing_is_skipped_by_name_and_fails_a_strict_run() {
+    let w = workspace();
+    let ran = ci(&w, &["--no-engine"]).code(0);
+    assert_eq!(skipped(&ran), ["shellcheck", "hadolint", "engine"]);
+    program(&w, "shellcheck", "exit 0");
+    program(&w, "hadolint", "exit 0");
+    let ran = ci(&w, &["--no-engine"]).code(0);
+    assert_eq!(skipped(&ran), ["engine"]);
+    let ran = ci(&w, &["--no-engine", "--strict"]).code(1);
+    assert_eq!(skipped(&ran), ["engine"]);
+}
+
+#[test]
+fn what_a_test_skips_is_in_the_table_with_its_reason() {
+    let w = workspace();
+    program(&w, "shellcheck", "exit 0");
+    program(&w, "hadolint", "exit 0");
+    let test = "[ $1 != test ] || echo 'xtask test skipped: a.rs:1: not root' >&2";
+    fs_err::write(w.fake.join("cargo"), test).unwrap();
+    let ran = ci(&w, &["--no-engine"]).code(0);
+    assert_eq!(skipped(&ran), ["tests", "", "engine"]);
+    assert!(ran.stdout.contains("skipped: a.rs:1: not root"), "{}", ran.stdout);
+}
+
+/// No test ends early without a word: what it cannot do goes through `unless_skipped`.
+#[test]
+fn no_test_returns_before_its_end_without_a_word() {
+    let root = camino::Utf8Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
+    let mut silent = Vec::new();
+    for entry in walkdir::WalkDir::new(root).into_iter().map(Result::unwrap) {
+        if entry.path().extension().is_none_or(|extension| extension != "rs") {
+            continue;
+        }
+        let text = fs_err::read_to_string(entry.path()).unwrap();
+        for test in text.split("#[test]\n").skip(1) {
+            let body = test.split("\n}\n").next().unwrap();
+            let lines = body.lines().map(str::trim).filter(|line| !line.starts_with("//"));
+            let lines: Vec<_> = lines.collect();
+            for (at, line) in lines.iter().enumerate() {
+                // One that a check comes before is the child of a test that starts itself.
+                let asks = at > 0 && lines[at - 1].starts_with("if ");
+                let leaves = (asks && *line == "return;") || line.ends_with("else { return };");
+                let said = ["unless_skipped(", "may_start_engines()", "Small::mount("];
+                let before = lines[at.saturating_sub(1)..=at].concat();
+                if leaves && !said.iter().any(|word| before.contains(word)) {
+                    silent.push(format!("{}: {line}", entry.path().display()));
+                }
+            }
+        }
+    }
+    assert!(silent.is_empty(), "{silent:#?}");
+}
