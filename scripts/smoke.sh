@@ -19,20 +19,25 @@ if [ $# -ne 1 ] || [ ! -x "$1" ]; then
     exit 1
 fi
 
+# The environment is on disk: /tmp is memory, and dependencies may have gigabytes. Nothing of it stays.
+room=/var/tmp/xtask-smoke
+venv=$room/venv
+mkdir -p "$room/tmp"
+trap 'rm -rf "$room"' EXIT
 # The program itself and not our link to it, as a user would call it.
-"$(readlink -f "$1")" -m venv --without-pip /tmp/venv
+"$(readlink -f "$1")" -m venv --without-pip "$venv"
 # Dependencies come as wheels only: there is no compiler here, and there shall be none. uv fetches
 # them, in a tenth of the time that pip takes under emulation.
 pip_dir=$(pip_home)
 # shellcheck disable=SC2086 # words
-PYTHONPATH=$pip_dir /tmp/venv/bin/python "$here/smoke-requirements.py" "$wheel" ${SMOKE_WITHOUT:-} \
-    >/tmp/requirements.txt
+PYTHONPATH=$pip_dir "$venv/bin/python" "$here/smoke-requirements.py" "$wheel" ${SMOKE_WITHOUT:-} \
+    >"$room/requirements.txt"
 # shellcheck disable=SC2086 # an option, or none
-if ! /opt/toolchain/bin/uv pip install --no-config --quiet ${XTASK_NO_INDEX:-} \
-    --python /tmp/venv/bin/python --only-binary :all: --requirement /tmp/requirements.txt; then
+if ! TMPDIR=$room/tmp /opt/toolchain/bin/uv pip install --no-config --quiet ${XTASK_NO_INDEX:-} \
+    --python "$venv/bin/python" --only-binary :all: --requirement "$room/requirements.txt"; then
     # It does not see what PyPy brings outside of the environment, and some indexes refuse it.
     echo "uv could not, pip is asked"
-    /tmp/venv/bin/python "$pip_dir/pip" install --no-compile --only-binary :all: --requirement /tmp/requirements.txt
+    TMPDIR=$room/tmp "$venv/bin/python" "$pip_dir/pip" install --no-compile --only-binary :all: --requirement "$room/requirements.txt"
 fi
 # The wheel itself is installed by the users' pip, which has to find every requirement met: the pinned
 # one, not the one that an interpreter happens to carry.
@@ -42,9 +47,9 @@ if [ -n "${SMOKE_WITHOUT:-}" ]; then
     echo "without $SMOKE_WITHOUT, which the wheel requires"
     set -- "$@" --no-deps
 fi
-/tmp/venv/bin/python "$pip_dir/pip" install "$@" "$wheel"
+TMPDIR=$room/tmp "$venv/bin/python" "$pip_dir/pip" install "$@" "$wheel"
 set -- /opt/toolchain/pip-*.dist-info
 PIP_VERSION=${1##*/pip-}
 export PIP_VERSION="${PIP_VERSION%.dist-info}"
 cd /tmp
-/tmp/venv/bin/python -I "$here/smoke.py" "$wheel" /smoke
+"$venv/bin/python" -I "$here/smoke.py" "$wheel" /smoke

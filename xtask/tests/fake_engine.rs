@@ -285,12 +285,19 @@ fn a_target_whose_image_has_another_c_library_is_refused() {
 }
 
 #[test]
-fn a_full_disk_is_called_that() {
+fn words_that_a_package_prints_fail_its_job_only() {
     let w = Workspace::new();
     w.on(
         "bake",
         r#"say "[x]" "cc: fatal error: No space left on device"; progress "[x]" "exit code: 1"; exit 1"#,
     );
+    w.run(&WHEELS).code(1).says(&["/var/tmp"]);
+}
+
+#[test]
+fn a_full_disk_of_the_engine_is_called_that() {
+    let w = Workspace::new();
+    w.on("bake", r#"progress "[x]" "failed to copy: write /x: no space left on device"; exit 1"#);
     w.run(&WHEELS).code(2).says(&["no space is left on the engine's disk", "docker buildx prune"]);
 }
 

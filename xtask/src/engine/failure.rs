@@ -110,19 +110,29 @@ const GONE: [&str; 7] = [
 /// Words by which anything says that the disk is full.
 const FULL: [&str; 2] = ["no space left on device", "No space left on device"];
 
-/// Names the cause of a failed call from the failed step, if there was one, and what was said.
+/// Names the cause of a failed call by where its words come from. What a step printed never speaks for the
+/// engine: only the solver's account of the step, and the client where no step ended by itself, do.
 pub(super) fn diagnose(status: &str, step: Option<FailedStep>, said: &[String]) -> EngineError {
-    let last = said.iter().rev().find(|line| !line.trim().is_empty()).cloned().unwrap_or_default();
-    let tail = step.iter().flat_map(|step| step.tail.iter().chain([&step.error]));
-    if let Some(line) = tail.chain(said).find(|line| FULL.iter().any(|word| line.contains(word))) {
-        return EngineError::DiskFull { said: line.trim().to_owned() };
-    }
-    let engine_words = step.iter().map(|step| &step.error).chain(said);
-    for line in engine_words {
-        if GONE.iter().any(|word| line.contains(word)) {
-            return EngineError::Gone { said: line.trim().to_owned() };
+    let step = match step {
+        // The client repeats the step's output, so that its words count for nothing here.
+        Some(step) if ended_by_itself(&step) => {
+            let hint = advice(&step);
+            return EngineError::Step { step: Box::new(step), hint };
         }
+        other => other,
+    };
+    let engine_words = || step.iter().map(|step| &step.error).chain(said);
+    let found = |words: &[&str]| {
+        let line = engine_words().find(|line| words.iter().any(|word| line.contains(word)))?;
+        Some(line.trim().to_owned())
+    };
+    if let Some(said) = found(&FULL) {
+        return EngineError::DiskFull { said };
     }
+    if let Some(said) = found(&GONE) {
+        return EngineError::Gone { said };
+    }
+    let last = said.iter().rev().find(|line| !line.trim().is_empty()).cloned().unwrap_or_default();
     match step {
         Some(step) => {
             let hint = advice(&step);
@@ -136,6 +146,19 @@ pub(super) fn diagnose(status: &str, step: Option<FailedStep>, said: &[String]) 
         }
         None => EngineError::Client { status: status.to_owned(), said: last },
     }
+}
+
+/// Whether the step's program ran and ended with a status of its own (`exit code: 1` of `BuildKit`,
+/// `exit status 1` of podman).
+fn ended_by_itself(step: &FailedStep) -> bool {
+    ["exit code: ", "exit status "].iter().any(|start| reason(&step.error).starts_with(start))
+}
+
+/// Whether the step ended with this status.
+fn exited(step: &FailedStep, code: u8) -> bool {
+    let status = reason(&step.error).trim_start_matches(|c: char| !c.is_ascii_digit());
+    let digits = status.split(|c: char| !c.is_ascii_digit()).next();
+    ended_by_itself(step) && digits.and_then(|digits| digits.parse().ok()) == Some(code)
 }
 
 fn advice(step: &FailedStep) -> Option<String> {
@@ -168,8 +191,39 @@ fn advice(step: &FailedStep) -> Option<String> {
                 .to_owned(),
         );
     }
+    if any(&["no space left on device", "No space left on device"]) {
+        return Some(
+            "a file system of this step is full. `/tmp` and `/dev/shm` of a step live in memory: write \
+             large files below `/var/tmp`, or give the engine more memory. `docker system df` shows \
+             what the engine's disk holds"
+                .to_owned(),
+        );
+    }
+    let killed =
+        ["Killed signal terminated program", "signal: 9, SIGKILL", "died with <Signals.SIGKILL"];
+    if any(&killed) || step.tail.iter().any(|line| line.trim() == "Killed") || exited(step, 137) {
+        return Some(
+            "the system killed a program, most likely for want of memory: run fewer jobs at once \
+             (`--jobs 1`), let the package compile with fewer processes (`MAKEFLAGS=-j1`, \
+             `CARGO_BUILD_JOBS=1`), or give the engine more memory"
+                .to_owned(),
+        );
+    }
+    let crashed = [
+        "internal compiler error",
+        "the compiler unexpectedly panicked",
+        "PLEASE submit a bug report",
+    ];
+    if any(&crashed) || exited(step, 139) {
+        return Some(
+            "the compiler itself crashed: the platform's memory or its emulator is the likely cause. \
+             Try `--jobs 1`; for an emulated platform try a machine of that architecture or a newer \
+             QEMU (`cargo xtask binfmt status`)"
+                .to_owned(),
+        );
+    }
     // 128 and the number of the signal; QEMU says it in words.
-    if any(&["Illegal instruction"]) || step.error.contains("exit code: 132") {
+    if any(&["Illegal instruction"]) || exited(step, 132) {
         return Some(
             "a program needs what its processor does not have; an emulated one has what `[check] isa` \
              promises for its architecture, so that a wheel that needs more fails here, and a system \
@@ -191,9 +245,42 @@ mod tests {
     }
 
     #[test]
-    fn a_full_disk_is_called_a_full_disk() {
-        let error = diagnose("1", step(&["cc: error", "write: No space left on device"], "1"), &[]);
-        assert!(matches!(error, EngineError::DiskFull { .. }), "{error}");
+    fn only_the_engines_own_words_end_the_run() {
+        for words in FULL.iter().chain(&GONE) {
+            let printed = format!("cc: {words}");
+            let failed =
+                step(&[&printed], r#"process "x" did not complete successfully: exit code: 1"#);
+            let repeated = [format!("0.1 {printed}"), "ERROR: failed to solve".to_owned()];
+            let error = diagnose("1", failed, &repeated);
+            assert!(matches!(error, EngineError::Step { .. }) && !error.ends_run(), "{error}");
+            for failed in [step(&[], &format!("failed to copy: {words}")), None] {
+                let said = [format!("ERROR: failed to solve: {words}")];
+                assert!(diagnose("1", failed, &said).ends_run(), "{words}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_full_file_system_a_kill_and_a_crash_have_hints() {
+        let hint = |tail: &[&str], error: &str| {
+            let error = diagnose("1", step(tail, error), &[]);
+            assert!(!error.ends_run(), "{error}");
+            error.hint().unwrap_or_default().to_owned()
+        };
+        assert!(hint(&["write: No space left on device"], "exit code: 1").contains("/tmp"));
+        let kill = "g++: fatal error: Killed signal terminated program cc1plus";
+        for (tail, status) in
+            [(kill, "exit code: 1"), ("", "exit code: 137"), ("Killed", "exit status 2")]
+        {
+            assert!(hint(&[tail], status).contains("--jobs"), "{tail} {status}");
+        }
+        for (tail, status) in
+            [("a.c:1: internal compiler error: x", "exit code: 1"), ("", "exit code: 139")]
+        {
+            assert!(hint(&[tail], status).contains("emulat"), "{tail} {status}");
+        }
+        assert!(hint(&["Killed"], "exit code: 1").contains("memory"));
+        assert_eq!(hint(&[], "exit code: 1"), "");
     }
 
     #[test]

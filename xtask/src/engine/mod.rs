@@ -13,6 +13,7 @@ pub mod cache;
 pub mod clean;
 pub mod client;
 pub mod doctor;
+mod excerpt;
 pub mod failure;
 pub mod host;
 pub mod image;

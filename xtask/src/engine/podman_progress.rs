@@ -1,16 +1,14 @@
 //! What podman prints of a build, read as its progress.
 
-use super::progress::{Event, FailedStep, Follow};
-
-/// How many of a step's last output lines are kept for the message of its failure.
-const TAIL_LINES: usize = 40;
+use super::progress::{Event, FailedStep, Follow, Recent};
 
 /// Follows one build by what podman prints (containers/buildah, `imagebuildah/stage_executor.go`).
 #[derive(Debug, Default)]
 pub(super) struct Progress {
     /// The step under way, and whether it is a stage's first line only.
     current: Option<String>,
-    tail: Vec<String>,
+    output: Recent,
+    /// podman's own error, which is the last line; a step may print such lines, too.
     error: Option<String>,
 }
 
@@ -25,33 +23,30 @@ impl Follow for Progress {
             let mut events: Vec<Event> = self.done(false).into_iter().collect();
             let name = format!("[{stage}] {instruction}");
             self.current = Some(name.clone());
-            self.tail.clear();
+            self.output = Recent::default();
+            self.error = None;
             events.push(Event::Started { name });
             return events;
         }
         if let Some(rest) = text.strip_prefix("--> ") {
             return self.done(rest.starts_with("Using cache")).into_iter().collect();
         }
-        if let Some(error) = text.strip_prefix("Error: ") {
-            self.error = Some(reason(error).to_owned());
-            let said = Event::Said(text.clone());
-            let failed = self
-                .current
-                .clone()
-                .map(|name| Event::Failed { name, error: reason(error).to_owned() });
-            return [Some(said), failed].into_iter().flatten().collect();
+        let Some(name) = self.current.clone() else {
+            return vec![Event::Said(text)];
+        };
+        if let Some(before) = self.error.take() {
+            self.output.keep(&format!("Error: {before}"));
         }
-        let Some(name) = self.current.clone() else { return vec![Event::Said(text)] };
-        if self.tail.len() == TAIL_LINES {
-            self.tail.remove(0);
+        match text.strip_prefix("Error: ") {
+            Some(error) => self.error = Some(reason(error).to_owned()),
+            None => self.output.keep(&text),
         }
-        self.tail.push(text.chars().take(2000).collect());
         vec![Event::Output { name, line: text }]
     }
 
     fn failed(&self) -> Option<FailedStep> {
         let (name, error) = (self.current.clone()?, self.error.clone()?);
-        Some(FailedStep { name, error, tail: self.tail.clone() })
+        Some(FailedStep { name, error, tail: self.output.excerpt() })
     }
 }
 
@@ -122,5 +117,17 @@ mod tests {
         let failed = progress.failed();
         assert_eq!(failed.as_ref().map(|step| step.error.as_str()), Some("exit status 1"));
         assert_eq!(failed.map(|step| step.tail), Some(vec!["error: no wheel".to_owned()]));
+    }
+
+    #[test]
+    fn only_the_last_line_is_podmans_own_error() {
+        let (progress, events) = feed(&[
+            "[1/2] STEP 2/2: RUN make",
+            "Error: no space left on device",
+            "Error: building at STEP \"RUN make\": while running runtime: exit status 1",
+        ]);
+        let failed = progress.failed();
+        assert_eq!(failed.map(|step| step.error), Some("exit status 1".to_owned()));
+        assert!(!events.iter().any(|event| matches!(event, Event::Said(_))), "{events:?}");
     }
 }

@@ -1,14 +1,14 @@
 //! BuildKit's machine-readable progress: one JSON object a line (`--progress=rawjson`, moby/buildkit
 //! `client.SolveStatus`), reduced to what a person and a log want to know.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 
-/// How many of a step's last output lines are kept for the message of its failure.
-const TAIL_LINES: usize = 40;
+/// Maximum number of bytes of a running step's output that are searched for its error.
+const MAX_OUTPUT: usize = 4 * 1024 * 1024;
 /// Largest report that is taken; one step's output comes in many.
 const MAX_REPORT: usize = 8 * 1024 * 1024;
 /// How many steps are followed; a build of ours has some forty.
@@ -88,7 +88,32 @@ struct Step {
     started: bool,
     ended: bool,
     partial: String,
-    tail: Vec<String>,
+    output: Recent,
+}
+
+/// The last output of a step, for the message of its failure.
+#[derive(Debug, Default)]
+pub(super) struct Recent {
+    lines: VecDeque<String>,
+    bytes: usize,
+}
+
+impl Recent {
+    /// Takes one more line.
+    pub(super) fn keep(&mut self, line: &str) {
+        let line: String = line.chars().take(2000).collect();
+        self.bytes += line.len() + 1;
+        self.lines.push_back(line);
+        while self.bytes > MAX_OUTPUT {
+            let Some(first) = self.lines.pop_front() else { break };
+            self.bytes -= first.len() + 1;
+        }
+    }
+
+    /// The lines that show the error.
+    pub(super) fn excerpt(&self) -> Vec<String> {
+        super::excerpt::excerpt(&self.lines.iter().cloned().collect::<Vec<_>>())
+    }
 }
 
 /// Follows one build.
@@ -107,7 +132,7 @@ pub struct FailedStep {
     pub name: String,
     /// What BuildKit says of it.
     pub error: String,
-    /// The last lines it printed.
+    /// The lines it printed that show the error, or else the last ones.
     pub tail: Vec<String>,
 }
 
@@ -180,10 +205,11 @@ impl Progress {
         step.ended = true;
         if !step.partial.is_empty() {
             let line = std::mem::take(&mut step.partial);
-            step.keep(&line);
+            step.output.keep(&line);
             events.push(Event::Output { name: name.clone(), line });
         }
         if vertex.error.is_empty() {
+            step.output = Recent::default();
             events.push(Event::Done { name, cached: vertex.cached });
             return;
         }
@@ -210,7 +236,7 @@ impl Progress {
         while let Some(at) = step.partial.find('\n') {
             let line = clean(step.partial[..at].trim_end_matches('\r'));
             step.partial.drain(..=at);
-            step.keep(&line);
+            step.output.keep(&line);
             events.push(Event::Output { name: step.name.clone(), line });
         }
         // A progress bar without newlines must not grow for ever.
@@ -222,7 +248,7 @@ impl Progress {
     /// The step at which the build failed, if one did.
     pub fn failed(&self) -> Option<FailedStep> {
         let (digest, name, error) = self.failed.clone()?;
-        let tail = self.steps.get(&digest).map(|step| step.tail.clone()).unwrap_or_default();
+        let tail = self.steps.get(&digest).map(|step| step.output.excerpt()).unwrap_or_default();
         Some(FailedStep { name, error, tail })
     }
 }
@@ -243,15 +269,6 @@ fn is_cache(name: &str) -> bool {
 
 fn is_cancelled(error: &str) -> bool {
     error.contains("context canceled")
-}
-
-impl Step {
-    fn keep(&mut self, line: &str) {
-        if self.tail.len() == TAIL_LINES {
-            self.tail.remove(0);
-        }
-        self.tail.push(line.chars().take(2000).collect());
-    }
 }
 
 /// `text` without the control characters that could repaint a terminal.

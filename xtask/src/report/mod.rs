@@ -71,8 +71,9 @@ pub fn relay(line: &str, is_error: bool) {
 pub fn error(error: &anyhow::Error) {
     let mut causes = error.chain().map(|cause| {
         let text = cause.to_string();
-        // Those of the system have one line, unless a path in it has more.
-        if cause.is::<std::io::Error>() { summary::visible(&text) } else { text }
+        // Those of the system have one line, unless a path in it has more. Our own have several.
+        let systems = cause.downcast_ref().is_some_and(is_systems);
+        if systems { summary::visible(&text) } else { text }
     });
     let mut text = format!("error: {}", causes.next().unwrap_or_default());
     for cause in causes {
@@ -83,4 +84,22 @@ pub fn error(error: &anyhow::Error) {
         }
     }
     note(&text);
+}
+
+/// Whether an error is the system's, with or without the path that `fs_err` adds, and no message of ours: the
+/// system has no errors of the kind `Other` (std, `io::ErrorKind`).
+fn is_systems(error: &std::io::Error) -> bool {
+    error.kind() != std::io::ErrorKind::Other
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_errors_of_the_system_are_escaped_whole() {
+        assert!(fs_err::read("/no/such\nfile").is_err_and(|error| is_systems(&error)));
+        assert!(is_systems(&std::io::Error::from_raw_os_error(2)));
+        assert!(!is_systems(&std::io::Error::other("what happened\n\nhint: what to do")));
+    }
 }

@@ -1,0 +1,115 @@
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use proptest::prelude::*;
+
+use super::*;
+
+/// The excerpt of `error` as uv reports a failed build: indented, between noise before and after.
+fn of(error: &str) -> Vec<String> {
+    let mut lines = vec![
+        "  × Failed to build `demo @ file:///source`".to_owned(),
+        "  ├─▶ The build backend returned an error".to_owned(),
+        "  ╰─▶ Call to `setuptools.build_meta.build_wheel` failed (exit status: 1)".to_owned(),
+        "      [stdout]".to_owned(),
+    ];
+    lines.extend((0..200).map(|number| format!("      copying a/{number}.py -> build/a")));
+    lines.push("      [stderr]".to_owned());
+    lines.extend(error.lines().map(|line| format!("      {line}")));
+    lines.push(String::new());
+    lines.extend((0..100).map(|number| format!("      gcc -c other{number}.c")));
+    lines.push("      error: command '/usr/bin/gcc' failed with exit code 1".to_owned());
+    lines.push("      hint: This usually indicates a problem with the package.".to_owned());
+    excerpt(&lines)
+}
+
+/// Each log's error, whole, is the excerpt.
+fn whole(error: &str) {
+    assert_eq!(of(error).join("\n").trim_end(), error.trim_end());
+}
+
+#[test]
+fn compilers_say_what_they_miss() {
+    whole(
+        "src/demo.c:3:10: fatal error: nope.h: No such file or directory\n\
+         \x20   3 | #include <nope.h>\n\
+         \x20     |          ^~~~~~~~",
+    );
+    whole(
+        "In file included from src/a.hpp:1,\n\
+         \x20                from src/a.cpp:2:\n\
+         src/b.hpp: In function 'int f()':\n\
+         src/b.hpp:7:12: error: 'x' was not declared in this scope\n\
+         \x20   7 |     return x;\n\
+         \x20     |            ^",
+    );
+    whole("src/a.c:1:5: error: use of undeclared identifier 'y'\n    return y;\n           ^");
+}
+
+#[test]
+fn rustc_shows_its_error_and_not_the_summary() {
+    let error = "error[E0425]: cannot find value `x` in this scope\n\
+                 \x20--> src/lib.rs:2:5\n\
+                 \x20 |\n\
+                 2 |     x\n\
+                 \x20 |     ^ not found in this scope";
+    whole(error);
+    let log: Vec<String> = format!("Compiling demo\n{error}\n\nerror: could not compile `demo`")
+        .lines()
+        .map(str::to_owned)
+        .collect();
+    assert_eq!(excerpt(&log).join("\n"), error);
+}
+
+#[test]
+fn build_systems_say_what_they_miss() {
+    whole(
+        "CMake Error at CMakeLists.txt:3 (find_package):\n\
+         \x20 By not providing \"FindFoo.cmake\" in CMAKE_MODULE_PATH this project has\n\n\
+         \x20 Could not find a package configuration file provided by \"Foo\".",
+    );
+    whole(
+        "../meson.build:5:9: ERROR: Dependency \"openblas\" not found, tried pkgconfig and cmake",
+    );
+}
+
+#[test]
+fn linkers_and_loaders_say_what_they_miss() {
+    whole("/usr/bin/ld: cannot find -lfoo: No such file or directory");
+    whole("/usr/bin/ld: a.o: in function `f':\na.c:(.text+0x5): undefined reference to `g'");
+    whole("gen: error while loading shared libraries: libz.so.9: cannot open shared object file");
+    whole("g++: fatal error: Killed signal terminated program cc1plus");
+    whole("a.c:1:1: internal compiler error: Segmentation fault");
+}
+
+#[test]
+fn python_shows_the_exception_unless_a_compiler_says_more() {
+    let cause = "Traceback (most recent call last):\n\
+                 \x20 File \"setup.py\", line 3, in <module>\n\
+                 \x20   import numpy\n\
+                 ModuleNotFoundError: No module named 'numpy'";
+    whole(cause);
+    let report = "Traceback (most recent call last):\n\
+                  \x20 File \"run.py\", line 9, in run\n\
+                  subprocess.CalledProcessError: Command 'ninja' returned non-zero";
+    assert_eq!(of(&format!("{cause}\n\n{report}")).join("\n"), cause);
+    let compiler = "a.c:1:1: error: expected ';'";
+    assert_eq!(of(&format!("{report}\n\n{compiler}")).join("\n"), compiler);
+}
+
+#[test]
+fn output_without_a_known_error_ends_in_its_last_lines() {
+    let mut lines: Vec<String> = (0..100).map(|number| format!("line {number}")).collect();
+    lines.push("hint: Build failures usually indicate a problem with the package".to_owned());
+    let shown = excerpt(&lines);
+    assert_eq!((shown.len(), shown.last().unwrap().as_str()), (LAST_LINES, "line 99"));
+    assert_eq!(excerpt(&[]), Vec::<String>::new());
+}
+
+proptest! {
+    #[test]
+    fn no_output_makes_it_panic(
+        lines in proptest::collection::vec("[ é|]{0,3}(Traceback .most recent call last.:|a: error: b|CMake Error: |.{0,9})", 0..60)
+    ) {
+        prop_assert!(excerpt(&lines).len() <= LAST_LINES);
+    }
+}
