@@ -25,7 +25,7 @@ bootstrap = { tool = "mmdebstrap", suite = "bookworm" }
 
 /// What a machine without images does: how its registry answers a question and a pull, and whether an
 /// image was made of packages before.
-#[derive(Default)]
+#[derive(Clone, Copy, Default)]
 struct Machine {
     asked: Option<Result<&'static str, &'static str>>,
     pulled: Option<&'static str>,

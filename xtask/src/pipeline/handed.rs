@@ -1,6 +1,6 @@
 //! What a container gets to know of this machine while it runs: secrets, written through the engine's own
 //! connection to a file system in its memory. So they reach an engine on another machine, one with user
-//! namespaces and one on a system with SELinux, and are in no layer and in no file of this machine.
+//! namespaces and one on a system with `SELinux`, and are in no layer and in no file of this machine.
 
 use std::io::Write as _;
 use std::os::fd::AsRawFd as _;
