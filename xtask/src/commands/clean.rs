@@ -1,5 +1,6 @@
 //! `cargo xtask clean`: removes what xtask made, and only that.
 
+use std::collections::BTreeSet;
 use std::process::ExitCode;
 
 use anyhow::bail;
@@ -11,7 +12,7 @@ use crate::engine::clean::Owned;
 use crate::engine::{Engine, EngineError};
 use crate::exec::Exec;
 use crate::report;
-use crate::store::{Lock, LockError, MANIFEST, Store};
+use crate::store::{Lock, LockError, MANIFEST, Place, Store, place};
 use crate::text::file_size;
 
 /// The folders of `target/xtask/` that runs fill; what is not named here (the lock, an engine's own
@@ -106,15 +107,28 @@ impl Cleaner {
         Ok(())
     }
 
+    fn refused(&mut self, name: &str, reason: &str) {
+        self.failed = true;
+        report::note(&format!("`{}` stays: {reason}", name.escape_debug()));
+    }
+
     /// What the manifest names, the manifest last; what else lies in `dist/` was put there by someone.
     fn dist(&mut self, workspace: &Workspace, store: &Store) -> anyhow::Result<()> {
         let manifest = store.manifest()?;
-        let mut paths: Vec<Utf8PathBuf> =
-            manifest.files.iter().map(|entry| workspace.dist.join(&entry.path)).collect();
-        paths.push(workspace.dist.join(MANIFEST));
-        paths.retain(|path| path.is_file());
-        let bytes =
-            paths.iter().filter_map(|path| fs_err::metadata(path).ok()).map(|m| m.len()).sum();
+        let (mut paths, mut bytes): (Vec<Utf8PathBuf>, u64) = (Vec::new(), 0);
+        let names: BTreeSet<&str> =
+            manifest.files.iter().map(|entry| entry.path.as_str()).collect();
+        for name in names.into_iter().filter(|name| *name != MANIFEST).chain([MANIFEST]) {
+            match place(&workspace.dist, name) {
+                Place::File(size) => {
+                    paths.push(workspace.dist.join(name));
+                    bytes += size;
+                }
+                Place::Missing => {}
+                Place::Folder => self.refused(name, "it is a folder"),
+                Place::Unsafe(reason) => self.refused(name, &reason),
+            }
+        }
         if paths.is_empty() {
             return Ok(());
         }

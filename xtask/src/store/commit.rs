@@ -1,14 +1,20 @@
 //! How files enter and leave `dist/`.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
-use std::io::Write as _;
+use std::io::{ErrorKind, Write as _};
+use std::os::unix::fs::PermissionsExt as _;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use super::files::{Place, place};
 use super::manifest::{Entry, Kind, MANIFEST, Manifest};
 use crate::digest;
+
+/// Mode of every file that enters `dist/`, whatever a build gave it.
+const FILE_MODE: u32 = 0o644;
 
 /// What `dist/` and its manifest could not do.
 #[derive(Debug, Error)]
@@ -16,6 +22,17 @@ pub enum StoreError {
     /// A file could not be read, written or moved.
     #[error("{0}")]
     Io(#[from] std::io::Error),
+    /// A manifest or journal names a file that is not below its folder.
+    #[error(
+        "`{path}` is not followed: {reason}\n\n\
+         hint: replace links in `dist/` and `target/xtask/` with folders"
+    )]
+    Unsafe {
+        /// The path as it is named.
+        path: String,
+        /// Why it is not followed.
+        reason: String,
+    },
     /// The manifest is not one of ours.
     #[error(
         "`{path}` is no manifest of ours: {reason}\n\n\
@@ -49,8 +66,10 @@ pub struct Change {
 
 #[derive(Serialize, Deserialize)]
 struct Journal {
-    moves: Vec<(Utf8PathBuf, Utf8PathBuf)>,
-    removes: Vec<Utf8PathBuf>,
+    /// Paths below the staging folder, which are the same below `dist/`.
+    moves: Vec<String>,
+    /// Paths below `dist/`.
+    removes: Vec<String>,
 }
 
 impl Store {
@@ -78,14 +97,18 @@ impl Store {
     /// # Errors
     /// When a file cannot be moved.
     pub fn recover(&self) -> Result<bool, StoreError> {
-        let Ok(text) = fs_err::read(self.journal()) else {
-            // Without a journal, what lies in staging was never promised to anyone.
-            remove_folder(&self.staging())?;
-            return Ok(false);
+        let text = match fs_err::read(self.journal()) {
+            Ok(text) => text,
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                // Without a journal, what lies in staging was never promised to anyone.
+                remove_folder(&self.staging())?;
+                return Ok(false);
+            }
+            Err(error) => return Err(error.into()),
         };
         // The journal is written by rename, so one that cannot be read is not ours to follow.
         if let Ok(journal) = serde_json::from_slice::<Journal>(&text) {
-            carry_out(&journal)?;
+            self.carry_out(&journal)?;
         }
         self.finish()?;
         Ok(true)
@@ -99,7 +122,7 @@ impl Store {
         let path = self.dist.join(MANIFEST);
         let text = match fs_err::read(&path) {
             Ok(text) => text,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            Err(error) if error.kind() == ErrorKind::NotFound => {
                 return Ok(Manifest::default());
             }
             Err(error) => return Err(error.into()),
@@ -109,9 +132,8 @@ impl Store {
 
     /// Whether the file of `entry` is in `dist/` with the size and hash that the manifest says.
     pub fn holds(&self, entry: &Entry) -> bool {
-        let path = self.dist.join(&entry.path);
-        let size = fs_err::metadata(&path).map(|meta| meta.len()).ok();
-        size == Some(entry.size) && digest::of_file(&path).is_ok_and(|hash| hash == entry.sha256)
+        place(&self.dist, &entry.path) == Place::File(entry.size)
+            && digest::of_file(&self.dist.join(&entry.path)).is_ok_and(|hash| hash == entry.sha256)
     }
 
     /// Carries out `change` in the target's `folder`: new files in, replaced ones out, checksums
@@ -129,14 +151,11 @@ impl Store {
     /// As [`Self::commit`].
     pub fn commit_all(&self, changes: &[(&str, &Change)]) -> Result<(), StoreError> {
         // A change that failed half way comes first, or its files would be in no manifest.
-        if self.journal().exists() {
-            self.recover()?;
-        }
+        self.recover()?;
         let staging = self.staging();
-        remove_folder(&staging)?;
         let mut manifest = self.manifest()?;
         // What someone took out of `dist/` is no longer promised by checksums and manifest.
-        manifest.files.retain(|entry| self.dist.join(&entry.path).exists());
+        manifest.files.retain(|entry| matches!(place(&self.dist, &entry.path), Place::File(_)));
         let mut journal = Journal { moves: Vec::new(), removes: Vec::new() };
         for (folder, change) in changes {
             self.stage(folder, change, &mut manifest, &mut journal)?;
@@ -144,13 +163,18 @@ impl Store {
         fs_err::create_dir_all(&staging)?;
         let mut text = serde_json::to_vec_pretty(&manifest).map_err(std::io::Error::from)?;
         text.push(b'\n');
-        let staged = write_synced(&staging.join(MANIFEST), &text)?;
-        journal.moves.push((staged, self.dist.join(MANIFEST)));
+        write_synced(&staging.join(MANIFEST), &text)?;
+        journal.moves.push(MANIFEST.to_owned());
+        for (folder, _) in changes {
+            sync_folder(&staging.join(folder))?;
+        }
+        sync_folder(&staging)?;
         let text = serde_json::to_vec(&journal).map_err(std::io::Error::from)?;
         let draft = write_synced(&self.work.join("journal.draft"), &text)?;
         // From this rename on the change happens, whatever becomes of this process.
         fs_err::rename(draft, self.journal())?;
-        carry_out(&journal)?;
+        sync_folder(&self.work)?;
+        self.carry_out(&journal)?;
         self.finish()
     }
 
@@ -162,7 +186,7 @@ impl Store {
         manifest: &mut Manifest,
         journal: &mut Journal,
     ) -> Result<(), StoreError> {
-        let (staging, home) = (self.staging().join(folder), self.dist.join(folder));
+        let staging = self.staging().join(folder);
         fs_err::create_dir_all(&staging)?;
         let below = |name: &str| format!("{folder}/{name}");
         manifest.files.retain(|entry| !change.replaced.iter().any(|n| below(n) == entry.path));
@@ -171,29 +195,59 @@ impl Store {
             let name = file.file_name().unwrap_or_default();
             let staged = staging.join(name);
             fs_err::copy(file, &staged)?;
-            fs_err::File::open(&staged)?.sync_all()?;
+            let copy = fs_err::File::open(&staged)?;
+            copy.set_permissions(std::fs::Permissions::from_mode(FILE_MODE))?;
+            copy.sync_all()?;
             let new = entry(&below(name), &staged, kind.clone())?;
             manifest.take_over(folder, &new);
             manifest.put(new);
-            journal.moves.push((staged, home.join(name)));
+            journal.moves.push(below(name));
             names.push(name);
         }
         for (name, bytes) in &change.metadata {
             let staged = write_synced(&staging.join(name), bytes)?;
             manifest.put(entry(&below(name), &staged, Kind::Metadata)?);
-            journal.moves.push((staged, home.join(name)));
+            journal.moves.push(below(name));
             names.push(name);
         }
         let sums = write_synced(&staging.join("SHA256SUMS"), &checksums(manifest, folder))?;
         manifest.put(entry(&below("SHA256SUMS"), &sums, Kind::Metadata)?);
-        journal.moves.push((sums, home.join("SHA256SUMS")));
+        journal.moves.push(below("SHA256SUMS"));
         let replaced = change.replaced.iter().filter(|name| !names.contains(&name.as_str()));
-        journal.removes.extend(replaced.map(|name| home.join(name)));
+        journal.removes.extend(replaced.map(|name| below(name)));
+        Ok(())
+    }
+
+    fn carry_out(&self, journal: &Journal) -> Result<(), StoreError> {
+        let mut folders = BTreeSet::from([self.dist.clone()]);
+        for path in &journal.moves {
+            let (from, to) = (inside(&self.staging(), path)?, inside(&self.dist, path)?);
+            // A file that is no longer in staging was moved before the kill.
+            if !from.try_exists()? {
+                continue;
+            }
+            if let Some(folder) = to.parent() {
+                fs_err::create_dir_all(folder)?;
+                folders.insert(folder.to_owned());
+            }
+            move_file(&from, &to)?;
+        }
+        for path in &journal.removes {
+            match fs_err::remove_file(inside(&self.dist, path)?) {
+                Err(error) if error.kind() != ErrorKind::NotFound => return Err(error.into()),
+                _ => {}
+            }
+        }
+        // The journal goes only when what it promises is durable.
+        for folder in folders.iter().filter(|folder| folder.is_dir()) {
+            sync_folder(folder)?;
+        }
         Ok(())
     }
 
     fn finish(&self) -> Result<(), StoreError> {
         fs_err::remove_file(self.journal())?;
+        sync_folder(&self.work)?;
         remove_folder(&self.staging())
     }
 }
@@ -222,32 +276,40 @@ fn write_synced(path: &Utf8Path, bytes: &[u8]) -> Result<Utf8PathBuf, StoreError
     Ok(path.to_owned())
 }
 
-fn carry_out(journal: &Journal) -> Result<(), StoreError> {
-    for (from, to) in &journal.moves {
-        // A file that is no longer in staging was moved before the kill.
-        if !from.exists() {
-            continue;
+/// Makes the names in a folder durable, where its file system can.
+fn sync_folder(path: &Utf8Path) -> std::io::Result<()> {
+    match fs_err::File::open(path)?.sync_all() {
+        Err(error) if matches!(error.kind(), ErrorKind::InvalidInput | ErrorKind::Unsupported) => {
+            Ok(())
         }
-        if let Some(folder) = to.parent() {
-            fs_err::create_dir_all(folder)?;
-        }
-        move_file(from, to)?;
+        result => result,
     }
-    for path in &journal.removes {
-        match fs_err::remove_file(path) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
-            _ => {}
-        }
+}
+
+/// `path` below `root`, where nothing on the way to it is a link. What is there itself may be anything
+/// but a folder: it is replaced or removed, never opened.
+fn inside(root: &Utf8Path, path: &str) -> Result<Utf8PathBuf, StoreError> {
+    let refused =
+        |reason: &str| Err(StoreError::Unsafe { path: path.to_owned(), reason: reason.to_owned() });
+    let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
+    if matches!(name, "" | "." | "..") || path.starts_with('/') {
+        return refused("it is no name of a file");
     }
-    Ok(())
+    match place(root, folder) {
+        Place::Folder | Place::Missing => Ok(root.join(path)),
+        Place::File(_) => refused("a file is in its folder's place"),
+        Place::Unsafe(reason) => refused(&reason),
+    }
 }
 
 /// Renames; where `dist/` is another file system, copies beside the place first, so that the name
 /// itself still appears in one step.
 fn move_file(from: &Utf8Path, to: &Utf8Path) -> std::io::Result<()> {
     match fs_err::rename(from, to) {
-        Err(error) if error.kind() == std::io::ErrorKind::CrossesDevices => {
+        Err(error) if error.kind() == ErrorKind::CrossesDevices => {
             let draft = to.with_file_name(format!(".{}.part", to.file_name().unwrap_or_default()));
+            // A copy would follow a link of this name.
+            let _ = fs_err::remove_file(&draft);
             let copied = fs_err::copy(from, &draft).and_then(|_| {
                 fs_err::File::open(&draft)?.sync_all()?;
                 fs_err::rename(&draft, to)
@@ -265,7 +327,7 @@ fn move_file(from: &Utf8Path, to: &Utf8Path) -> std::io::Result<()> {
 
 fn remove_folder(path: &Utf8Path) -> Result<(), StoreError> {
     match fs_err::remove_dir_all(path) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error.into()),
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error.into()),
         _ => Ok(()),
     }
 }

@@ -111,9 +111,14 @@ impl Manifest {
     /// # Errors
     /// Why it is not one of ours, in words.
     pub fn parse(bytes: &[u8]) -> Result<Self, String> {
-        let manifest: Self = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
+        let mut manifest: Self =
+            serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
         match manifest.schema_version {
-            SCHEMA_VERSION => Ok(manifest),
+            SCHEMA_VERSION => {
+                // `put` relies on the order.
+                manifest.files.sort_by(|a, b| a.path.cmp(&b.path));
+                Ok(manifest)
+            }
             found => Err(format!("schema version {found}, this xtask knows {SCHEMA_VERSION}")),
         }
     }
@@ -147,8 +152,9 @@ impl Manifest {
 
     /// Puts `entry` in the place of the one with its path, or adds it; keeps the order.
     pub(super) fn put(&mut self, entry: Entry) {
-        self.files.retain(|other| other.path != entry.path);
-        self.files.push(entry);
-        self.files.sort_by(|a, b| a.path.cmp(&b.path));
+        match self.files.binary_search_by(|other| other.path.cmp(&entry.path)) {
+            Ok(index) => self.files[index] = entry,
+            Err(index) => self.files.insert(index, entry),
+        }
     }
 }

@@ -1,7 +1,6 @@
 //! Is `dist/` still what its manifest and checksums say? For folders that anyone may have changed:
 //! nothing outside of the folder is opened, no link is followed, and lists are read up to a limit.
 
-mod files;
 mod proofs;
 mod sums;
 
@@ -10,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use camino::{Utf8Path, Utf8PathBuf};
 use walkdir::WalkDir;
 
+use super::files;
 use super::manifest::{Entry, Kind, MANIFEST, Manifest};
 use files::Place;
 

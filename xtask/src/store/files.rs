@@ -1,5 +1,7 @@
-//! Files below a folder that is not trusted.
+//! Files below a folder that is not trusted. Every path that a manifest, a journal or a list of checksums
+//! names goes through [`place`].
 
+use std::io::ErrorKind::{NotADirectory, NotFound};
 use std::io::Read as _;
 
 use camino::{Utf8Component, Utf8Path};
@@ -11,7 +13,7 @@ const MAX_FOLDERS: usize = 1000;
 
 /// What is at a path.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Place {
+pub enum Place {
     /// A regular file, with its size in bytes.
     File(u64),
     /// A folder.
@@ -23,7 +25,7 @@ pub(super) enum Place {
 }
 
 /// Looks at `path` below `root`, without following a link on the way.
-pub(super) fn place(root: &Utf8Path, path: &str) -> Place {
+pub fn place(root: &Utf8Path, path: &str) -> Place {
     let parts: Vec<Utf8Component<'_>> = Utf8Path::new(path).components().collect();
     let plain = |part: &Utf8Component<'_>| matches!(part, Utf8Component::Normal(_));
     if !parts.iter().all(plain) || path.contains(['\\', '\0']) {
@@ -41,8 +43,11 @@ pub(super) fn place(root: &Utf8Path, path: &str) -> Place {
             Ok(found) if found.is_file() => Place::File(found.len()),
             Ok(found) if found.is_dir() => Place::Folder,
             Ok(_) => return Place::Unsafe("it is neither a file nor a folder".to_owned()),
-            // `a/b` where `a` is a file.
-            Err(_) => return Place::Missing,
+            // The second: `a/b` where `a` is a file.
+            Err(error) if matches!(error.kind(), NotFound | NotADirectory) => {
+                return Place::Missing;
+            }
+            Err(error) => return Place::Unsafe(format!("it cannot be examined: {error}")),
         };
     }
     last
