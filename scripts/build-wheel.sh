@@ -24,8 +24,26 @@ if [ -n "${BUILD_REQUIREMENTS:-}" ]; then
     fi
     set -- "$@" --build-constraints "$constraints" --require-hashes
 fi
+# toolchain_lacks_rust: fails where there is one.
+toolchain_lacks_rust() {
+    ! command -v cargo >/dev/null
+}
+rust_key="set \`rust = \"distro\"\` or \`rust = \"rustup\"\` in [toolchain] of wheels.toml"
+# It would fetch a Rust of its own over the network, which nothing pins.
+export MATURIN_NO_INSTALL_RUST=1
+project=$tree/pyproject.toml
+if toolchain_lacks_rust && grep -qE "^ *build-backend *= *[\"']maturin[\"']" "$project" 2>/dev/null; then
+    echo "error: the package is built with Rust, and the toolchain has none: $rust_key" >&2
+    exit 1
+fi
 # shellcheck disable=SC2086 # an option, or none
-uv build ${XTASK_NO_INDEX:-} "$@" "$tree"
+uv build ${XTASK_NO_INDEX:-} "$@" "$tree" || {
+    status=$?
+    if toolchain_lacks_rust && grep -qsE 'setuptools.rust|maturin|puccinialin' "$project" "$tree/setup.py"; then
+        echo "error: the build failed, and may need Rust, which the toolchain has not: $rust_key" >&2
+    fi
+    exit "$status"
+}
 
 # Complete wheels only: the folder of the results never holds half a file.
 mv "/build/dist-$id"/*.whl "$XTASK_DIST/"

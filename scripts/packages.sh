@@ -332,3 +332,16 @@ pkg_runtime() {
         esac
     done | sort -u
 }
+
+# py_config FILE ...: provides the first program that is there as `python3-config` of the interpreter in
+# PY_HOME. Not as a link: it looks for headers and libraries beside the folder that it was called in.
+py_config() {
+    for py_program in "$@"; do
+        [ -x "$py_program" ] || continue
+        for py_name in python3-config "python$PY_SERIES-config"; do
+            printf '#!/bin/sh\nexec %s "$@"\n' "$py_program" >"$PY_HOME/bin/$py_name"
+            chmod 755 "$PY_HOME/bin/$py_name"
+        done
+        return
+    done
+}

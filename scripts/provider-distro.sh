@@ -83,5 +83,6 @@ done
 
 ln -s "$program" "$PY_HOME/bin/python"
 ln -s "$program" "$PY_HOME/bin/python$PY_SERIES"
+py_config "/usr/bin/${program##*/}-config" "/usr/bin/python$PY_SERIES-config"
 echo "$package $(pkg_version "$package")" >"$PY_HOME/detail"
 echo "$package" >"$PY_HOME/runtime"

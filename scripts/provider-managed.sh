@@ -68,6 +68,7 @@ for folder in lib lib64 include; do
         ln -s "managed/${build%%/*}/$folder" "$PY_HOME/$folder"
     fi
 done
+py_config "$PY_HOME/managed/${build%/*}/python$PY_SERIES"*-config
 rm -rf "$PY_HOME/managed/.temp" "$PY_HOME/managed/.lock" "$PY_HOME/managed/.gitignore"
 echo "${build%%/*}, installed by $(uv --version)" >"$PY_HOME/detail"
 pkg_runtime "$PY_HOME" | tr '\n' ' ' >"$PY_HOME/runtime"

@@ -54,6 +54,14 @@ impl EngineArgs {
     ) -> anyhow::Result<Engine> {
         let host = crate::pipeline::prepare_host(exec, &workspace.work)?;
         let mut client = self.client(config)?;
+        let unreachable = host.loopback_proxies();
+        if !client.host_network && !unreachable.is_empty() {
+            report::note(&format!(
+                "warning: {} is on a loopback address, which no container reaches\n\n\
+                 hint: use an address that containers reach, or `--network host`",
+                unreachable.join(", ")
+            ));
+        }
         if client.host_network && client.tool.has_builders() {
             let said = exec.read(&client.step(["buildx", "version"])).unwrap_or_default();
             client.asks_leave = docker::read_buildx(&said) >= Some(FIRST_TO_ASK);

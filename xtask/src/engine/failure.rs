@@ -174,6 +174,14 @@ fn advice(step: &FailedStep) -> Option<String> {
     if any(&["no provider gives"]) {
         return None;
     }
+    if any(&["no trusted hash was provided"]) {
+        return Some(
+            "the build backend asks for more than the file of `[build] requirements` pins: add the \
+             package and write the file anew with `uv pip compile --generate-hashes`, or take the \
+             key `requirements` out"
+                .to_owned(),
+        );
+    }
     if any(&["Temporary failure resolving", "Name or service not known", "Could not resolve"]) {
         return Some(
             "the container resolves no names: is the network up, and does the engine's network \

@@ -37,6 +37,6 @@ pub use room::Room;
 pub use run::{Options, run};
 pub use settings::{UnknownRule, asked, settings};
 pub use shell::{Place as ShellPlace, ShellImage, last_failed, shell_image};
-pub use source::{PreparedSource, inputs, prepare};
+pub use source::{ExcludedInterpreter, PreparedSource, check_requires_python, inputs, prepare};
 pub use state::{BUILDER, Failed, STATES, State};
 pub use survey::{Survey, survey};

@@ -11,12 +11,14 @@ use std::path::{Path, PathBuf};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use fs_err::os::unix::fs::OpenOptionsExt as _;
+use pep440_rs::VersionSpecifiers;
 
 use crate::audit::RULES_VERSION;
 use crate::config::{Config, Source};
 use crate::digest;
 use crate::exec::{Exec, ExecError, Step, interrupt};
 use crate::plan::Inputs;
+use crate::wheel::{Interpreter, allows};
 
 /// 2020-02-02, the time that build backends give to entries whose own time should not matter.
 pub(super) const SOURCE_DATE_EPOCH: u64 = 1_580_601_600;
@@ -79,18 +81,60 @@ impl PreparedSource {
     }
 }
 
-/// The name that `pyproject.toml` of `tree` gives the project, or the folder's whole path.
-fn project(tree: &Utf8Path) -> String {
+/// The table `[project]` in `pyproject.toml` of `tree`, where there is one.
+fn project_table(tree: &Utf8Path) -> Option<toml::Table> {
     let path = tree.join("pyproject.toml");
     // The tree may be anybody's: no link, no device, and not so much that it fills the memory.
     let mut text = String::new();
     if let Ok(file) = open(path.as_std_path()) {
         let _ = file.take(LARGEST_PYPROJECT).read_to_string(&mut text);
     }
-    let named = text.parse::<toml::Table>().ok().and_then(|table| {
-        let name = table.get("project")?.get("name")?.as_str()?;
-        Some(name.to_owned())
-    });
+    text.parse::<toml::Table>().ok()?.remove("project")?.as_table().cloned()
+}
+
+/// Which versions of Python the package in `tree` is for, in its own words.
+fn requires_python(tree: &Utf8Path) -> Option<String> {
+    Some(project_table(tree)?.get("requires-python")?.as_str()?.to_owned())
+}
+
+/// Refuses an interpreter that the package excludes, before anything is built. A source archive of the
+/// index says so inside the build.
+///
+/// # Errors
+/// When one of `pythons` is excluded; the message has the package's own words.
+pub fn check_requires_python(
+    config: &Config,
+    root: &Utf8Path,
+    pythons: impl IntoIterator<Item = Interpreter>,
+) -> Result<(), ExcludedInterpreter> {
+    let Source::Path { path } = &config.source else { return Ok(()) };
+    let Some(requires) = requires_python(&root.join(path)) else { return Ok(()) };
+    // Not ours to judge: the build backend says what is wrong with it.
+    let Ok(specifiers) = requires.parse::<VersionSpecifiers>() else { return Ok(()) };
+    let excluded = |python: &Interpreter| !allows(&specifiers, python.python_version());
+    match pythons.into_iter().find(excluded) {
+        Some(interpreter) => Err(ExcludedInterpreter { interpreter, requires }),
+        None => Ok(()),
+    }
+}
+
+/// An interpreter that the package does not support.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "`{interpreter}` is excluded by the package: `requires-python = \"{}\"` in its pyproject.toml\n\n\
+     hint: take `{interpreter}` out of `pythons` in wheels.toml, or choose others with `--python`",
+    requires.escape_debug()
+)]
+pub struct ExcludedInterpreter {
+    /// The interpreter.
+    pub interpreter: Interpreter,
+    /// What the package says.
+    pub requires: String,
+}
+
+/// The name that `pyproject.toml` of `tree` gives the project, or the folder's whole path.
+fn project(tree: &Utf8Path) -> String {
+    let named = project_table(tree).and_then(|table| Some(table.get("name")?.as_str()?.to_owned()));
     let folder = || tree.canonicalize_utf8().ok().map(|path| path.to_string());
     named.or_else(folder).unwrap_or_default()
 }

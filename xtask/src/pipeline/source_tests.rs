@@ -160,3 +160,26 @@ fn a_fifo_in_the_tree_blocks_nothing() {
     fs_err::remove_dir_all(tree.join(".git")).unwrap();
     assert_eq!(packed(&tree).unwrap(), [b"a.py".to_vec()]);
 }
+
+#[test]
+fn an_interpreter_that_the_package_excludes_is_refused_with_its_words() {
+    let dir = tempfile::tempdir().unwrap();
+    let root = Utf8Path::from_path(dir.path()).unwrap();
+    let config = crate::config::parse_text(
+        "wheels.toml".into(),
+        "[source]\npath = \".\"\n[build]\npythons = [\"cp311\"]\n[[target]]\nname = \"a\"\n\
+         image = \"debian:12\"\nplatforms = [\"linux/amd64\"]\n",
+    )
+    .unwrap();
+    let check = |ids: &[&str]| {
+        check_requires_python(&config, root, ids.iter().map(|id| id.parse().unwrap()))
+    };
+    check(&["cp38"]).unwrap();
+    let text = "[project]\nname = \"a\"\nrequires-python = \">=3.10.2,<3.14\"\n";
+    fs_err::write(root.join("pyproject.toml"), text).unwrap();
+    check(&["cp310", "cp313t", "pp311"]).unwrap();
+    for id in ["cp39", "cp314"] {
+        let refused = check(&["cp311", id]).unwrap_err();
+        assert_eq!((&*refused.interpreter.to_string(), &*refused.requires), (id, ">=3.10.2,<3.14"));
+    }
+}

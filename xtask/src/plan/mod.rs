@@ -15,6 +15,8 @@ pub use matrix::{MatrixEntry, NoRunner, matrix};
 pub use recipe::{Recipe, recipe};
 pub use request::{PlanError, Request, parse_words};
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 
 use crate::config::{Config, Platform, Target};
@@ -97,6 +99,14 @@ impl Plan {
             key: job.key.clone(),
         };
         PlanView { schema_version: 1, jobs: self.jobs.iter().map(view).collect() }
+    }
+}
+
+impl Request {
+    /// Every interpreter that is asked for, once.
+    pub fn interpreters(&self) -> BTreeSet<Interpreter> {
+        let own = self.targets.iter().flat_map(|(target, _)| target.pythons.iter().map(|id| id.0));
+        if self.pythons.is_empty() { own.collect() } else { self.pythons.iter().copied().collect() }
     }
 }
 

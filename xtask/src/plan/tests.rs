@@ -179,8 +179,8 @@ fn keys_follow_what_goes_into_a_job_and_nothing_else() {
 fn defect_03_and_12_no_two_jobs_share_a_scope_or_a_folder() {
     let plan =
         plan(&config(), &request(&["debian:12", "rockylinux:9"], &[]).unwrap(), &Inputs::default());
-    let slugs: std::collections::BTreeSet<_> = plan.jobs.iter().map(Job::slug).collect();
-    let keys: std::collections::BTreeSet<_> = plan.jobs.iter().map(|job| &job.key).collect();
+    let slugs: BTreeSet<_> = plan.jobs.iter().map(Job::slug).collect();
+    let keys: BTreeSet<_> = plan.jobs.iter().map(|job| &job.key).collect();
     assert_eq!((slugs.len(), keys.len()), (plan.jobs.len(), plan.jobs.len()));
 }
 

@@ -2,6 +2,7 @@
 
 use std::{fmt, str::FromStr};
 
+use pep440_rs::{Version, VersionSpecifiers};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -32,6 +33,13 @@ pub struct Interpreter {
     "`{0}` names no interpreter: `cp311`, `cp314t` (free-threaded, from 3.13 on) or `pp311` is wanted"
 )]
 pub struct InterpreterError(String);
+
+/// Is there a release of this version that the specifiers allow? No minor version has had as many as
+/// are tried.
+pub fn allows(specifiers: &VersionSpecifiers, (major, minor): (u8, u8)) -> bool {
+    let version = |micro| Version::new([u64::from(major), u64::from(minor), micro]);
+    (0..40).any(|micro| specifiers.contains(&version(micro)))
+}
 
 impl Interpreter {
     /// Language version: `(3, 11)`.

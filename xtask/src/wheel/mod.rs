@@ -24,7 +24,7 @@ pub use archive::{
 pub use entry_points::{EntryPoint, EntryPointsError, entry_points, is_identifier};
 pub use extension::{ExtensionAbi, ExtensionSuffix};
 pub use headers::{Cut, Headers};
-pub use interpreter::{Implementation, Interpreter, InterpreterError};
+pub use interpreter::{Implementation, Interpreter, InterpreterError, allows};
 pub use metadata::{CoreMetadata, MetadataError, WheelFile, same_name, same_version};
 pub use name::{NameError, WheelName};
 pub use record::{Digest, Record, RecordError, RecordProblem, RecordRow};

@@ -1,9 +1,12 @@
 //! Is there an interpreter that installs the wheel, and does it need the one that it asks for?
 
-use pep440_rs::{Version, VersionSpecifiers};
+use pep440_rs::VersionSpecifiers;
 
 use super::{Check, Finding, Rule, Subject, listing};
-use crate::{policy::PlatformTag, wheel::Tag};
+use crate::{
+    policy::PlatformTag,
+    wheel::{Tag, allows},
+};
 
 const UNINSTALLABLE: Rule = Rule::error(
     "TAG104",
@@ -87,11 +90,4 @@ fn only_version(tag: &Tag) -> Option<(u8, u8)> {
     let (major, minor) = version.split_at_checked(1)?;
     let is_stable = tag.abi.strip_prefix("abi").is_some();
     (!is_stable).then_some((major.parse().ok()?, minor.parse().ok()?))
-}
-
-/// Is there a release of this version that the specifiers allow? No minor version has had as many as
-/// are tried.
-fn allows(specifiers: &VersionSpecifiers, (major, minor): (u8, u8)) -> bool {
-    let version = |micro| Version::new([u64::from(major), u64::from(minor), micro]);
-    (0..40).any(|micro| specifiers.contains(&version(micro)))
 }

@@ -165,6 +165,7 @@ impl Session {
         let native = native_platform();
         let mut request = plan::parse_words(&config, &args.words, args.all, &args.python, &native)?;
         request.smoke = !args.no_smoke;
+        pipeline::check_requires_python(&config, &workspace.root, request.interpreters())?;
         fs_err::create_dir_all(&workspace.work)?;
         let take = || {
             Lock::take(&workspace.work, !args.no_wait, |holder| {

@@ -118,6 +118,8 @@ pub struct Facts {
     pub ca_bundle: Option<CaBundle>,
     /// Names of the proxy variables that are set.
     pub proxies: Vec<String>,
+    /// Those among them that no container reaches.
+    pub loopback_proxies: Vec<String>,
     /// Room for images.
     pub engine_space: Space,
     /// Room for results.
@@ -178,6 +180,7 @@ impl Facts {
             index: index.unwrap_or(Reach::Untried("the question failed")),
             ca_bundle: machine.ca_bundle(),
             proxies: machine.proxies(),
+            loopback_proxies: machine.loopback_proxies(),
             engine_space: space(data),
             workspace_space: space(machine.workspace.clone()),
         }

@@ -204,6 +204,12 @@ impl Machine {
         set.filter(|name| self.var(name).is_some()).collect()
     }
 
+    /// The names of the proxies on this machine's own address, which is another one in a container.
+    pub fn loopback_proxies(&self) -> Vec<String> {
+        let host = host::HostSettings::gather(self, "");
+        host.loopback_proxies().into_iter().map(str::to_owned).collect()
+    }
+
     /// Whether a package of this name is installed by dpkg.
     pub fn has_package(&self, name: &str) -> bool {
         self.has(&format!("/var/lib/dpkg/info/{name}.list"))

@@ -215,4 +215,17 @@ mod tests {
         assert_eq!(state("certificates"), State::Warning);
         assert_eq!(state("workspace disk"), State::Warning);
     }
+
+    #[test]
+    fn a_proxy_that_no_container_reaches_is_a_warning() {
+        let item = |url: &str| {
+            let diagnosis =
+                fixture::debian_12().var("https_proxy", url).diagnosis(&fixture::fine());
+            diagnosis.items.into_iter().find(|item| item.name == "proxies").unwrap()
+        };
+        let found = item("http://me:secret@127.0.0.1:3128");
+        assert_eq!(found.state, State::Warning);
+        assert!(found.cure.is_some() && !found.detail.contains("secret"), "{found:?}");
+        assert_eq!(item("http://proxy.example:3128").state, State::Ok);
+    }
 }
