@@ -46,6 +46,7 @@ impl BuildInfo {
                 serde_json::Value::Null => true,
                 serde_json::Value::String(text) => text.trim().is_empty(),
                 serde_json::Value::Object(map) => map.values().any(empty),
+                serde_json::Value::Array(list) => list.iter().any(empty),
                 _ => false,
             }
         }
@@ -172,8 +173,28 @@ mod tests {
     #[test]
     fn defect_08_a_report_with_an_empty_field_is_refused() {
         let whole = serde_json::json!({"schema_version": 1, "target": "debian12",
-            "platform": "linux/amd64", "image": {"reference": "debian:12", "digest": ""}});
-        assert_eq!(info(&whole).unwrap_err(), "build-info.json: `image` is empty");
+            "platform": "linux/amd64", "image": {"reference": "debian:12", "digest": "sha256:1"},
+            "libc": {"family": "glibc", "version": "2.36"}, "source": {"sha256": "6c69"},
+            "interpreters": [{"id": "cp311", "version": "3.11.2"}]});
+        info(&whole).unwrap();
+        let fields = [
+            "/target",
+            "/platform",
+            "/image/reference",
+            "/image/digest",
+            "/libc/version",
+            "/source/sha256",
+            "/interpreters/0/version",
+        ];
+        for field in fields {
+            for nothing in [serde_json::json!(""), serde_json::json!(" ")] {
+                let mut report = whole.clone();
+                *report.pointer_mut(field).unwrap() = nothing;
+                let error = info(&report).unwrap_err();
+                let name = field.split('/').nth(1).unwrap();
+                assert!(error.contains(&format!("`{name}` is empty")), "{field}: {error}");
+            }
+        }
     }
 
     #[test]
