@@ -11,6 +11,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 mod apt;
 mod indexes;
 mod names;
+mod redact;
 
 /// Where systems keep the bundle of certificates they trust.
 const CA_BUNDLES: [&str; 5] = [
@@ -206,30 +207,7 @@ impl HostSettings {
 
     /// `text` without any of the settings' values, their credentials and their hosts.
     pub fn redact(&self, text: &str) -> String {
-        let mut clean = text.to_owned();
-        for needle in self.needles() {
-            if clean.contains(&needle) {
-                clean = clean.replace(&needle, "****");
-            }
-        }
-        clean
-    }
-
-    /// What must not be shown, longest first so that a part does not hide the whole.
-    fn needles(&self) -> Vec<String> {
-        let urls = |text: &str| -> Vec<String> {
-            text.split_whitespace().flat_map(|word| word.split('"')).flat_map(url_parts).collect()
-        };
-        let mut needles: Vec<String> =
-            self.settings.values().flat_map(|value| urls(value)).collect();
-        needles.extend(urls(&self.apt_conf));
-        let secret = |name: &str| name.ends_with("_PASSWORD") || name.ends_with("_TOKEN");
-        let secrets =
-            self.settings.iter().filter(|(name, value)| secret(name) && !value.is_empty());
-        needles.extend(secrets.map(|(_, value)| value.clone()));
-        needles.sort_by_key(|needle| std::cmp::Reverse(needle.len()));
-        needles.dedup();
-        needles
+        redact::redact(text, &redact::needles(self))
     }
 }
 
@@ -240,25 +218,6 @@ pub(super) fn csv_field(field: &str) -> String {
     } else {
         field.to_owned()
     }
-}
-
-/// A URL, and of it the authority with and without credentials and the credentials by themselves.
-fn url_parts(word: &str) -> Vec<String> {
-    // Proxies are often written without a scheme, with credentials all the same.
-    let rest = match word.split_once("://") {
-        Some((_, rest)) => rest,
-        None if word.contains('@') => word,
-        None => return Vec::new(),
-    };
-    let authority = rest.split(['/', '?', ';']).next().unwrap_or(rest);
-    let mut parts = vec![word.trim_end_matches([';', '/']).to_owned(), authority.to_owned()];
-    if let Some((user, host)) = authority.rsplit_once('@') {
-        parts.push(host.to_owned());
-        parts.extend(user.split_once(':').map(|(_, password)| password.to_owned()));
-    }
-    // A short word such as a port-less `proxy` would blot out half a log.
-    parts.retain(|part| part.len() >= 6);
-    parts
 }
 
 fn one_line(value: &str) -> String {

@@ -259,7 +259,7 @@ fn with_credentials(index: &str, settings: &Settings) -> String {
 }
 
 /// Percent-encodes what a user or a password may hold and a URL may not (RFC 3986, 2.3).
-fn encoded(text: &str) -> String {
+pub(super) fn encoded(text: &str) -> String {
     text.bytes().fold(String::new(), |mut out, byte| {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
             out.push(char::from(byte));

@@ -1,0 +1,225 @@
+//! Keeps what the containers were handed in secret out of logs and messages.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD};
+
+use super::HostSettings;
+use super::indexes::encoded;
+
+/// Length below which a secret is hidden only where it is a word of its own: inside of words it would blot
+/// out half a log.
+const SHORT: usize = 6;
+/// What stands in the place of a secret.
+const HIDDEN: &str = "****";
+
+/// `text` without the `needles`.
+pub(super) fn redact(text: &str, needles: &[String]) -> String {
+    let mut clean = text.to_owned();
+    for needle in needles.iter().filter(|needle| !needle.is_empty()) {
+        if clean.contains(needle.as_str()) {
+            clean = if needle.len() < SHORT {
+                without_word(&clean, needle)
+            } else {
+                clean.replace(needle, HIDDEN)
+            };
+        }
+    }
+    clean
+}
+
+/// `text` without `word` where neither a letter nor a digit is beside it.
+fn without_word(text: &str, word: &str) -> String {
+    let (mut clean, mut rest) = (String::with_capacity(text.len()), text);
+    let mut before = None;
+    while let Some((head, tail)) = rest.split_once(word) {
+        let left = head.chars().next_back().or(before);
+        let joined = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
+        let is_word = !joined(left) && !joined(tail.chars().next());
+        clean.push_str(head);
+        clean.push_str(if is_word { HIDDEN } else { word });
+        before = word.chars().next_back();
+        rest = tail;
+    }
+    clean + rest
+}
+
+/// What must not be shown, longest first so that a part does not hide the whole.
+pub(super) fn needles(settings: &HostSettings) -> Vec<String> {
+    let mut needles = Vec::new();
+    let texts = settings.settings.values().chain([&settings.apt_conf, &settings.cargo_config]);
+    for word in texts.flat_map(|text| text.split([' ', '\t', '\n', '"', '\''])) {
+        url(word, &mut needles);
+    }
+    for (name, value) in &settings.settings {
+        let of_user = name.strip_suffix("_PASSWORD").map(|name| format!("{name}_USERNAME"));
+        let user = of_user.and_then(|name| settings.settings.get(&name));
+        if name.ends_with("_PASSWORD") || name.ends_with("_TOKEN") {
+            credentials(user.map_or("", String::as_str), value, &mut needles);
+        }
+    }
+    netrc(&settings.netrc, &mut needles);
+    netrc(&settings.apt_auth, &mut needles);
+    if let Ok(table) = settings.cargo_config.parse::<toml::Table>() {
+        tokens(&toml::Value::Table(table), &mut needles);
+    }
+    needles.retain(|needle| !needle.is_empty());
+    needles.sort_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
+    needles.dedup();
+    needles
+}
+
+/// A password in every form in which a tool may print it, by itself and with its user.
+fn credentials(user: &str, password: &str, needles: &mut Vec<String>) {
+    if password.is_empty() {
+        return;
+    }
+    let (user, plain) = (decoded(user), decoded(password));
+    for password in [password, plain.as_str()] {
+        needles.push(password.to_owned());
+        needles.push(encoded(password));
+        // `Authorization: Basic` (RFC 7617).
+        let pair = format!("{user}:{password}");
+        let engines = [STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD];
+        needles.extend(engines.iter().map(|engine| engine.encode(&pair)));
+    }
+}
+
+/// A URL, and of it the authority with and without credentials and the credentials by themselves.
+fn url(word: &str, needles: &mut Vec<String>) {
+    // Proxies are often written without a scheme, with credentials all the same; an index may have a name.
+    let rest = match word.split_once("://") {
+        Some((_, rest)) => rest,
+        None if word.contains('@') => word,
+        None => return,
+    };
+    let authority = rest.split(['/', '?', ';']).next().unwrap_or(rest);
+    let mut parts = vec![word.trim_end_matches([';', '/']), authority];
+    if let Some((user_info, host)) = authority.rsplit_once('@') {
+        parts.push(host);
+        match user_info.split_once(':') {
+            Some((user, password)) => credentials(user, password, needles),
+            // A token takes the place of the user.
+            None => credentials("", user_info, needles),
+        }
+    }
+    // A short host such as a port-less `proxy` would blot out half a log.
+    needles.extend(parts.into_iter().filter(|part| part.len() >= SHORT).map(str::to_owned));
+}
+
+/// The passwords of a `.netrc` (GNU inetutils manual, "The .netrc file"), which apt's `auth.conf` resembles.
+fn netrc(text: &str, needles: &mut Vec<String>) {
+    let mut words = text.split_whitespace();
+    let mut user = String::new();
+    while let Some(word) = words.next() {
+        match word {
+            "machine" | "default" => user.clear(),
+            "login" => user = unquoted(words.next().unwrap_or_default()),
+            "password" | "account" => {
+                credentials(&user, &unquoted(words.next().unwrap_or_default()), needles);
+            }
+            _ => {}
+        }
+    }
+}
+
+fn unquoted(word: &str) -> String {
+    word.trim_matches('"').to_owned()
+}
+
+/// The values of cargo's configuration whose key says that they are secret.
+fn tokens(value: &toml::Value, needles: &mut Vec<String>) {
+    let toml::Value::Table(table) = value else { return };
+    for (key, value) in table {
+        let key = key.to_lowercase();
+        let secret = ["token", "password", "secret-key"].iter().any(|word| key.ends_with(word));
+        match value {
+            toml::Value::String(text) if secret => credentials("", text, needles),
+            other => tokens(other, needles),
+        }
+    }
+}
+
+/// `text` with its percent-encoded bytes decoded (RFC 3986, 2.1); itself where they are not UTF-8.
+fn decoded(text: &str) -> String {
+    let bytes = text.as_bytes();
+    let (mut output, mut at) = (Vec::with_capacity(bytes.len()), 0);
+    while let Some(&byte) = bytes.get(at) {
+        let hex = text.get(at + 1..at + 3).filter(|_| byte == b'%');
+        if let Some(value) = hex.and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
+            output.push(value);
+            at += 3;
+        } else {
+            output.push(byte);
+            at += 1;
+        }
+    }
+    String::from_utf8(output).unwrap_or_else(|_| text.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings() -> HostSettings {
+        HostSettings {
+            netrc: "machine a.example login me password netpw1\nmachine b.example\n login x\n password k3y\n"
+                .to_owned(),
+            apt_auth: "machine apt.example login apt password aptsecret".to_owned(),
+            cargo_config: "[registries.corp]\nindex = \"sparse+https://cargo.example/index/\"\n\
+                 token = \"Bearer c4rgo-t0ken\"\n"
+                .to_owned(),
+            settings: [
+                ("PIP_INDEX_URL", "https://user:p%40ss%2Fw@index.example/simple"),
+                ("UV_INDEX_URL", "https://onlytoken@other.example/simple"),
+                ("HTTP_PROXY", "http://u:pw1@proxy.example:3128"),
+                ("CARGO_REGISTRIES_X_TOKEN", "tok"),
+            ]
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .collect(),
+            ..HostSettings::default()
+        }
+    }
+
+    #[test]
+    fn no_secret_of_any_file_or_variable_is_shown_in_any_form() {
+        let settings = settings();
+        let pair = |text: &str| STANDARD.encode(text);
+        for secret in [
+            "netpw1",
+            "k3y",
+            "aptsecret",
+            "Bearer c4rgo-t0ken",
+            "p%40ss%2Fw",
+            "p@ss/w",
+            "onlytoken",
+            "pw1",
+            "tok",
+            &pair("me:netpw1"),
+            &pair("user:p@ss/w"),
+            &pair("u:pw1"),
+            &pair("apt:aptsecret"),
+        ] {
+            for text in [format!("got '{secret}' twice: {secret}"), format!("url=//x:{secret}@h")] {
+                let clean = settings.redact(&text);
+                assert!(!clean.contains(secret), "{secret}: {clean}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_short_secret_is_hidden_as_a_word_only() {
+        let needles = ["tok".to_owned(), "a".to_owned()];
+        let text = "token tok, tok_x \"tok\" stoke";
+        assert_eq!(redact(text, &needles), "token ****, ****_x \"****\" stoke");
+        assert_eq!(redact("", &[String::new()]), "");
+    }
+
+    #[test]
+    fn what_is_no_encoding_is_left_as_it_is() {
+        for text in ["100%", "%zz", "%é", "a%4"] {
+            assert_eq!(decoded(text), text);
+        }
+        assert_eq!(decoded("p%40%C3%A9"), "p@é");
+    }
+}
