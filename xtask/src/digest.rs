@@ -1,7 +1,7 @@
 //! SHA-256 in lower-case hexadecimal, of bytes, files and folders.
 
 use std::fmt::Write as _;
-use std::io::{self, Read as _};
+use std::io;
 
 use camino::Utf8Path;
 use sha2::{Digest, Sha256};
@@ -24,11 +24,18 @@ pub fn of_bytes(bytes: &[u8]) -> String {
 /// # Errors
 /// When it cannot be read; the error names it.
 pub fn of_file(path: &Utf8Path) -> io::Result<String> {
-    let mut file = fs_err::File::open(path)?;
+    of_reader(fs_err::File::open(path)?)
+}
+
+/// SHA-256 of what `reader` yields, 64 hexadecimal digits; read in pieces.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn of_reader(mut reader: impl io::Read) -> io::Result<String> {
     let mut hasher = Sha256::new();
     let mut buffer = vec![0; 1 << 20];
     loop {
-        match file.read(&mut buffer)? {
+        match reader.read(&mut buffer)? {
             0 => return Ok(hex(&hasher.finalize())),
             count => hasher.update(&buffer[..count]),
         }

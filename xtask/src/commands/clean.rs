@@ -12,7 +12,7 @@ use crate::engine::clean::Owned;
 use crate::engine::{Engine, EngineError};
 use crate::exec::Exec;
 use crate::report;
-use crate::store::{Lock, LockError, MANIFEST, Place, Store, place};
+use crate::store::{Lock, LockError, MANIFEST, Place, Store, place, remove_folder};
 use crate::text::file_size;
 
 /// The folders of `target/xtask/` that runs fill; what is not named here (the lock, an engine's own
@@ -101,7 +101,7 @@ impl Cleaner {
         }
         let (files, bytes) = size(folder);
         if !self.dry_run {
-            fs_err::remove_dir_all(folder)?;
+            remove_folder(folder)?;
         }
         self.say(&format!("{folder} ({files} files, {})", file_size(bytes)));
         Ok(())

@@ -6,6 +6,7 @@ use super::accelerate::{Accelerate, Seek};
 use super::build_info::BuildInfo;
 use super::calls::environment_args;
 use super::env::PipelineError;
+use super::export;
 use crate::config::{Config, Platform, Target};
 use crate::engine::Engine;
 use crate::engine::bake::{Anew, Bake, Output};
@@ -65,6 +66,6 @@ pub fn environment(
     let start = std::time::Instant::now();
     engine.bake(&bake, &log, &mut |event| watch.event(&folder, event))?;
     watch.ended(&folder, "build-info", start.elapsed().as_secs_f64());
-    let text = fs_err::read(output.join("build-info.json"))?;
+    let text = export::report(&output, "build-info.json")?;
     BuildInfo::parse(&text).map_err(PipelineError::Wrong)
 }

@@ -9,6 +9,7 @@ use super::base_images;
 use super::build_info::BuildInfo;
 use super::calls;
 use super::env::{Context, PipelineError};
+use super::export;
 use super::smoke;
 use super::work::{Built, Workspace};
 use crate::audit::{Audit, Finding, Promise, Settings, Severity, audit_wheel};
@@ -85,7 +86,7 @@ fn build(
 }
 
 fn build_info(workspace: &Workspace, job: &Job) -> Result<BuildInfo, PipelineError> {
-    let text = fs_err::read(workspace.built_folder().join("build-info.json"))?;
+    let text = export::report(&workspace.built_folder(), "build-info.json")?;
     let info = BuildInfo::parse(&text).map_err(PipelineError::Wrong)?;
     if let (Some(said), Some(found)) = (job.target.libc, info.libc())
         && said != found

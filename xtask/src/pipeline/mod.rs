@@ -10,6 +10,7 @@ mod build_info;
 mod calls;
 mod env;
 mod environment;
+mod export;
 mod handed;
 mod job;
 mod outcome;

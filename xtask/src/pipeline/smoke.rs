@@ -7,9 +7,9 @@
 
 use camino::Utf8Path;
 
-use super::calls;
 use super::env::{Context, PipelineError};
 use super::work::Workspace;
+use super::{calls, export};
 use crate::engine::base::BaseImage;
 use crate::plan::Job;
 use crate::report::Watch;
@@ -41,7 +41,7 @@ pub(super) fn run(
     ctx.engine
         .bake(&bake, log, &mut |event| watch.event(&title, event))
         .map_err(|source| PipelineError::Smoke { file, source })?;
-    if !output.join("smoke.json").is_file() {
+    if export::report(&output, "smoke.json").is_err() {
         let message = format!("the smoke test of `{name}` ended well but left no smoke.json");
         return Err(PipelineError::Wrong(message));
     }

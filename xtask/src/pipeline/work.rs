@@ -6,11 +6,13 @@ use std::io;
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::{Deserialize, Serialize};
 
+use super::export;
 use super::state::Failed;
 use crate::digest;
 use crate::engine::base::{BaseImage, Origin};
 use crate::engine::prebuilt::Prebuilt;
 use crate::plan::Job;
+use crate::store;
 
 /// What the build left, and what it was built for.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -48,7 +50,9 @@ impl Workspace {
         for entry in fs_err::read_dir(&self.folder)? {
             let entry = entry?;
             if entry.file_name().to_string_lossy().starts_with("export-") {
-                fs_err::remove_dir_all(entry.path())?;
+                store::remove_folder(
+                    &self.folder.join(entry.file_name().to_string_lossy().as_ref()),
+                )?;
             }
         }
         let export = tempfile::Builder::new().prefix("export-").tempdir_in(&self.folder)?;
@@ -81,10 +85,7 @@ impl Workspace {
     /// A folder that holds nothing but what is put there now.
     pub(super) fn fresh(&self, name: &str) -> io::Result<Utf8PathBuf> {
         let folder = self.folder.join(name);
-        match fs_err::remove_dir_all(&folder) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
+        store::remove_folder(&folder)?;
         fs_err::create_dir_all(&folder)?;
         Ok(folder)
     }
@@ -98,15 +99,7 @@ impl Workspace {
         base: &BaseImage,
         prebuilt: Option<&Prebuilt>,
     ) -> io::Result<Built> {
-        let mut files = Vec::new();
-        for entry in fs_err::read_dir(export)? {
-            let path = Utf8PathBuf::try_from(entry?.path()).map_err(io::Error::other)?;
-            if path.is_file() {
-                let name = path.file_name().unwrap_or_default().to_owned();
-                files.push((name, digest::of_file(&path)?));
-            }
-        }
-        files.sort();
+        let files = export::files(export)?;
         let mark = self.folder.join("built.json");
         let built = self.built_folder();
         match fs_err::remove_file(&mark) {

@@ -9,7 +9,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::files::{Place, place};
+use super::files::{Place, place, remove_folder};
 use super::manifest::{Entry, Kind, MANIFEST, Manifest};
 use crate::digest;
 
@@ -248,7 +248,7 @@ impl Store {
     fn finish(&self) -> Result<(), StoreError> {
         fs_err::remove_file(self.journal())?;
         sync_folder(&self.work)?;
-        remove_folder(&self.staging())
+        Ok(remove_folder(&self.staging())?)
     }
 }
 
@@ -322,12 +322,5 @@ fn move_file(from: &Utf8Path, to: &Utf8Path) -> std::io::Result<()> {
             fs_err::remove_file(from)
         }
         result => result,
-    }
-}
-
-fn remove_folder(path: &Utf8Path) -> Result<(), StoreError> {
-    match fs_err::remove_dir_all(path) {
-        Err(error) if error.kind() != ErrorKind::NotFound => Err(error.into()),
-        _ => Ok(()),
     }
 }

@@ -1,8 +1,9 @@
 //! Files below a folder that is not trusted. Every path that a manifest, a journal or a list of checksums
 //! names goes through [`place`].
 
-use std::io::ErrorKind::{NotADirectory, NotFound};
+use std::io::ErrorKind::{NotADirectory, NotFound, PermissionDenied};
 use std::io::Read as _;
+use std::os::unix::fs::PermissionsExt as _;
 
 use camino::{Utf8Component, Utf8Path};
 
@@ -51,6 +52,34 @@ pub fn place(root: &Utf8Path, path: &str) -> Place {
         };
     }
     last
+}
+
+/// Removes a folder, if there is one, with what is in it: folders without permissions, too, which code of
+/// a package may have left.
+///
+/// # Errors
+/// When something in it cannot be removed.
+pub fn remove_folder(path: &Utf8Path) -> std::io::Result<()> {
+    match fs_err::remove_dir_all(path) {
+        Err(error) if error.kind() == NotFound => Ok(()),
+        Err(error) if error.kind() == PermissionDenied => {
+            open_up(path.as_std_path())?;
+            fs_err::remove_dir_all(path)
+        }
+        result => result,
+    }
+}
+
+/// Lets the owner into each folder; links are not followed.
+fn open_up(folder: &std::path::Path) -> std::io::Result<()> {
+    fs_err::set_permissions(folder, std::fs::Permissions::from_mode(0o700))?;
+    for entry in fs_err::read_dir(folder)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            open_up(&entry.path())?;
+        }
+    }
+    Ok(())
 }
 
 /// The content of a list below `root`; `None` where it is not there, and an error in words where it

@@ -12,7 +12,7 @@ mod manifest;
 
 pub use check::{DistFault, DistProblem, Known, check};
 pub use commit::{Change, Store, StoreError};
-pub use files::{Place, place};
+pub use files::{Place, place, remove_folder};
 pub use lock::{Lock, LockError};
 pub use manifest::{BaseUsed, Entry, Kind, MANIFEST, Manifest, SCHEMA_VERSION, Smoke, WheelBuild};
 

@@ -196,3 +196,54 @@ fn a_held_lock_names_its_holder() {
     drop(held);
     Lock::take(&folder, false, |_| {}).unwrap();
 }
+
+#[test]
+fn a_journal_moves_and_removes_nothing_outside_of_dist() {
+    for path in ["../own.txt", "/tmp/own.txt", "t/../../own.txt", "link/own.txt", ".."] {
+        let f = fixture();
+        fs_err::create_dir_all(f.store.dist()).unwrap();
+        fs_err::write(f.root.join("own.txt"), "own").unwrap();
+        std::os::unix::fs::symlink(&f.root, f.store.dist().join("link")).unwrap();
+        let journal = serde_json::json!({ "moves": [], "removes": [path] });
+        fs_err::write(f.root.join("target/xtask/journal.json"), journal.to_string()).unwrap();
+        let error = f.store.recover().unwrap_err();
+        assert!(matches!(error, StoreError::Unsafe { .. }), "{path}: {error}");
+        assert_eq!(fs_err::read_to_string(f.root.join("own.txt")).unwrap(), "own");
+    }
+}
+
+#[test]
+fn a_journal_that_cannot_be_read_keeps_what_it_promises() {
+    let f = fixture();
+    let staged = f.root.join("target/xtask/commit/a.whl");
+    fs_err::create_dir_all(staged.parent().unwrap()).unwrap();
+    fs_err::write(&staged, "A").unwrap();
+    // Reading a folder is an error other than NotFound, for root, too.
+    fs_err::create_dir_all(f.root.join("target/xtask/journal.json")).unwrap();
+    assert!(f.store.recover().is_err());
+    assert!(staged.exists());
+}
+
+#[test]
+fn files_enter_dist_with_a_plain_mode() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let f = fixture();
+    let change = change(&f, "a.whl", "A", &[]);
+    let mode = std::fs::Permissions::from_mode(0o4777);
+    fs_err::set_permissions(f.root.join("a.whl"), mode).unwrap();
+    f.store.commit("t", &change).unwrap();
+    let mode = fs_err::metadata(f.store.dist().join("t/a.whl")).unwrap().permissions().mode();
+    assert_eq!(mode & 0o7777, 0o644);
+}
+
+#[test]
+fn a_folder_without_permissions_goes() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let f = fixture();
+    let folder = f.root.join("export");
+    fs_err::create_dir_all(folder.join("shut/deep")).unwrap();
+    let shut = std::fs::Permissions::from_mode(0);
+    fs_err::set_permissions(folder.join("shut"), shut).unwrap();
+    remove_folder(&folder).unwrap();
+    assert!(!folder.exists());
+}
