@@ -34,7 +34,7 @@ pub(super) fn excerpt(output: &[String]) -> Vec<String> {
         let start = end.saturating_sub(LAST_LINES);
         found = output.get(start..end).unwrap_or_default().to_vec();
     }
-    dedent(found)
+    dedent(&found)
 }
 
 /// What only errors of compilers, linkers, loaders and build systems have.
@@ -158,7 +158,7 @@ fn indent(line: &str) -> usize {
 }
 
 /// `lines` without the indentation that all of them have.
-fn dedent(lines: Vec<String>) -> Vec<String> {
+fn dedent(lines: &[String]) -> Vec<String> {
     let full = lines.iter().filter(|line| !line.trim().is_empty());
     let common = full.map(|line| indent(line)).min().unwrap_or_default();
     lines.iter().map(|line| line.get(common..).unwrap_or_default().to_owned()).collect()

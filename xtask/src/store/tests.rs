@@ -242,7 +242,7 @@ fn a_folder_without_permissions_goes() {
     let f = fixture();
     let folder = f.root.join("export");
     fs_err::create_dir_all(folder.join("shut/deep")).unwrap();
-    let shut = std::fs::Permissions::from_mode(0);
+    let shut = std::fs::Permissions::from_mode(0o0);
     fs_err::set_permissions(folder.join("shut"), shut).unwrap();
     remove_folder(&folder).unwrap();
     assert!(!folder.exists());
