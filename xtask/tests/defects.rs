@@ -86,7 +86,7 @@ fn defect_06_the_toolchain_ends_by_running_every_tool() {
     }
 }
 
-/// What the dnf branch may ask for by name: packages of EL 9's BaseOS and AppStream repositories that
+/// What the dnf branch may ask for by name: packages of EL 9's base and application repositories that
 /// conflict with nothing of its base image. `curl` does with curl-minimal, `snappy-devel` is in CRB.
 const EL_9: [&str; 15] = [
     "ca-certificates",

@@ -47,8 +47,7 @@ fn ok(length: usize) -> String {
 fn fetch(answers: Vec<String>) -> (bool, usize) {
     let dir = tempfile::tempdir().unwrap();
     let (address, asked) = server(answers);
-    let sha256: String =
-        sha2::Sha256::digest(BODY).iter().map(|byte| format!("{byte:02x}")).collect();
+    let sha256 = xtask::digest::of_bytes(BODY.as_bytes());
     let mut command = Command::new("python3");
     command.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/../scripts/fetch.py"));
     command.arg(address).arg(dir.path().join("file")).arg(sha256).env("no_proxy", "127.0.0.1");

@@ -9,10 +9,10 @@ use std::time::{Duration, Instant};
 
 use camino::{Utf8Path, Utf8PathBuf};
 
+use crate::common::skip::unless_skipped;
 use crate::engines::{CP311, build_log};
 use crate::interrupt;
 use crate::registry::Registry;
-use crate::skip::unless_skipped;
 use crate::workspace::{Workspace, debian_12, ran, sh};
 
 /// A second engine of this machine with everything of its own, stopped at the end. It has a bridge of

@@ -1,8 +1,8 @@
 //! The real engine, real packages. `cargo xtask ci` runs these; they need the network.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-#[cfg(feature = "e2e-full")]
 #[path = "../common/mod.rs"]
+#[cfg_attr(not(feature = "e2e-full"), allow(dead_code, reason = "the full tests use all of it"))]
 mod common;
 
 mod alpine;
@@ -23,7 +23,5 @@ mod registry;
 mod rpm;
 mod secrets;
 mod shell;
-#[path = "../common/skip.rs"]
-mod skip;
 mod sources;
 mod workspace;

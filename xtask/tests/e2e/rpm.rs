@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt as _;
 
 use camino::Utf8PathBuf;
 
-use crate::skip::unless_skipped;
+use crate::common::skip::unless_skipped;
 use crate::workspace::{Workspace, debian_12, repository, sh};
 
 /// The packages that the scripts ask for by name, and some programs of theirs.
