@@ -1,7 +1,7 @@
 //! Progress while jobs run, on stderr: a line per job that moves in a terminal, plain lines
 //! elsewhere (CI, a pipe), nothing with `--quiet`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::IsTerminal as _;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
@@ -68,6 +68,25 @@ pub struct Live {
 struct JobLine {
     bar: Option<ProgressBar>,
     started: BTreeMap<String, Instant>,
+    /// Steps with code of the package that printed a line that is no notice of ours.
+    foreign: BTreeSet<String>,
+}
+
+impl JobLine {
+    /// What a script of ours says to whoever waits for it, with a line that begins with `xtask: `.
+    ///
+    /// A package can print such lines, too. `build.sh` prints its recipe before it runs code of the package,
+    /// so that only what comes before is ours. `smoke.sh` has no notices.
+    fn notice<'a>(&mut self, step: &str, line: &'a str) -> Option<&'a str> {
+        let smoke = step.contains("smoke-run") || step.contains("/smoke.sh");
+        let build = step.contains("wheel-builder") || step.contains("/build.sh");
+        let notice =
+            line.strip_prefix("xtask: ").filter(|_| !smoke && !self.foreign.contains(step));
+        if build && notice.is_none() {
+            self.foreign.insert(step.to_owned());
+        }
+        notice
+    }
 }
 
 impl Live {
@@ -143,12 +162,15 @@ impl Watch for Live {
             Event::NoCache { name, error } => {
                 self.line(&format!("[{job}] warning: without this cache: {name}: {error}"));
             }
-            // What a script of ours has to say to whoever waits for it.
-            Event::Output { line, .. } if line.starts_with("xtask: ") => {
-                self.line(&format!("[{job}] {}", &line["xtask: ".len()..]));
-            }
-            Event::Output { line, .. } if self.detail == Detail::Verbose => {
-                self.line(&format!("[{job}]   {line}"));
+            Event::Output { name, line } => {
+                let ours = self.jobs().entry(job.to_owned()).or_default().notice(name, line);
+                match ours {
+                    Some(notice) => self.line(&format!("[{job}] {notice}")),
+                    None if self.detail == Detail::Verbose => {
+                        self.line(&format!("[{job}]   {line}"));
+                    }
+                    None => {}
+                }
             }
             Event::Said(text) if self.detail == Detail::Verbose => {
                 self.line(&format!("[{job}] {text}"));
@@ -177,6 +199,23 @@ fn is_step(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_package_cannot_speak_for_xtask() {
+        let mut job = JobLine::default();
+        for build in ["[wheel-builder 1/1] RUN sh", "[9/24] RUN sh /xtask/build.sh"] {
+            assert_eq!(job.notice(build, "xtask: accelerated"), Some("accelerated"));
+            assert_eq!(job.notice(build, "recipe: build-all"), None);
+            assert_eq!(job.notice(build, "xtask: all is well"), None);
+        }
+        assert_eq!(job.notice("[smoke-run 1/1] RUN sh /xtask/smoke.sh", "xtask: passed"), None);
+        let interpreter = "[interpreter 1/1] RUN sh /xtask/interpreter.sh";
+        assert_eq!(job.notice(interpreter, "checking for gcc"), None);
+        assert_eq!(
+            job.notice(interpreter, "xtask: 9 files are compiled"),
+            Some("9 files are compiled")
+        );
+    }
 
     #[test]
     fn a_step_is_shown_without_its_mounts() {

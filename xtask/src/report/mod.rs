@@ -49,7 +49,7 @@ pub fn json<T: Serialize>(value: &T) -> serde_json::Result<()> {
 /// # Errors
 /// When `value` cannot be expressed as JSON.
 pub fn json_text<T: Serialize>(value: &T) -> serde_json::Result<String> {
-    Ok(plain::json(serde_json::to_string_pretty(value)?))
+    Ok(plain::json(&serde_json::to_string_pretty(value)?))
 }
 
 /// Prints one line about what happens on stderr. Control characters but for line breaks and tabs are
@@ -58,8 +58,10 @@ pub fn note(text: &str) {
     let _ = writeln!(std::io::stderr().lock(), "{}", plain::printable(text));
 }
 
-/// Passes on a line of a tool that was run for the user, colours and all, where the tool put it.
+/// Passes on a line of a tool that was run for the user, colours and all, where the tool put it;
+/// commands to CI runners are none of its.
 pub fn relay(line: &str, is_error: bool) {
+    let line = plain::without_commands(line);
     let _ = if is_error {
         writeln!(std::io::stderr().lock(), "{line}")
     } else {

@@ -23,12 +23,39 @@ pub(super) fn printable(text: &str) -> String {
             character.to_string()
         }
     };
-    if text.chars().any(is_hidden) { text.chars().map(shown).collect() } else { text.to_owned() }
+    let text = without_commands(text);
+    if text.chars().any(is_hidden) { text.chars().map(shown).collect() } else { text }
+}
+
+/// The text with a space in what CI runners take for commands to them: `::` at the start of a line, and
+/// `##[` and `##vso[` anywhere (actions/runner, `ActionCommand.cs`). xtask gives no such commands.
+pub(super) fn without_commands(text: &str) -> String {
+    let inert = |line: &str| {
+        let line = line.replace("##[", "# #[").replace("##vso[", "# #vso[");
+        let rest = line.trim_start();
+        let blank = line.len() - rest.len();
+        if rest.starts_with("::") {
+            format!(
+                "{}: :{}",
+                line.get(..blank).unwrap_or_default(),
+                rest.get(2..).unwrap_or_default()
+            )
+        } else {
+            line
+        }
+    };
+    text.split('\n')
+        .map(|line| line.split('\r').map(inert).collect::<Vec<_>>().join("\r"))
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 /// The same content with each such character as `\u202e`: outside of strings JSON has none but line
 /// breaks, and those in strings are escaped already.
-pub(super) fn json(text: String) -> String {
+///
+/// What CI runners take for a command anywhere in a line is escaped, too.
+pub(super) fn json(text: &str) -> String {
+    let text = text.replace("##[", "#\\u0023[").replace("##vso[", "#\\u0023vso[");
     let is_layout = |character: char| character.is_ascii_control() && character != '\u{7f}';
     if !text.chars().any(|character| is_hidden(character) && !is_layout(character)) {
         return text;
@@ -58,13 +85,30 @@ mod tests {
     #[test]
     fn json_shows_what_it_holds_and_holds_the_same() {
         let value = serde_json::json!({ NAME: [NAME, 1] });
-        let text = json(serde_json::to_string_pretty(&value).unwrap());
+        let text = json(&serde_json::to_string_pretty(&value).unwrap());
         assert_eq!(serde_json::from_str::<serde_json::Value>(&text).unwrap(), value);
         assert!(text.chars().all(|each| each == '\n' || !is_hidden(each)), "{text}");
         assert!(
             text.contains("\\u009b") && text.contains("\\u202e") && text.contains("é"),
             "{text}"
         );
+    }
+
+    #[test]
+    fn no_line_is_a_command_to_a_ci_runner() {
+        for (text, want) in [
+            ("::error::x\n  ::set-env name=a::b", ": :error::x\n  : :set-env name=a::b"),
+            ("a ##[error]x ##vso[task]y", "a # #[error]x # #vso[task]y"),
+            ("a\r::warning::x", "a\\u{d}: :warning::x"),
+            ("std::io ## [a]\n", "std::io ## [a]\n"),
+        ] {
+            assert_eq!(printable(text), want);
+        }
+        let value = serde_json::json!(["::x", "##[error]y"]);
+        let text = json(&serde_json::to_string_pretty(&value).unwrap());
+        assert!(!text.contains("##["), "{text}");
+        assert_eq!(printable(&text), text);
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&text).unwrap(), value);
     }
 
     #[test]
