@@ -8,8 +8,6 @@ use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use sha2::Digest as _;
-
 const BODY: &str = "made up";
 
 /// A server that answers each request with the next of `answers`; its address and its counter.

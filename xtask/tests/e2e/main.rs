@@ -2,7 +2,6 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 #[path = "../common/mod.rs"]
-#[cfg_attr(not(feature = "e2e-full"), allow(dead_code, reason = "the full tests use all of it"))]
 mod common;
 
 mod alpine;
