@@ -284,3 +284,72 @@ fn defect_12_targets_with_one_c_library_are_told_apart_or_one_is_published() {
     bench.collect(&[]).code(0);
     bench.workspace.run(&["verify", "--publish"]).code(0);
 }
+
+/// Replaces `old` by `new` in the manifest of machine `name`.
+fn forge(bench: &Bench, name: &str, old: &str, new: &str) {
+    let manifest = bench.brought.join(name).join("manifest.json");
+    let text = fs_err::read_to_string(&manifest).unwrap();
+    assert!(text.contains(old), "{text}");
+    fs_err::write(&manifest, text.replace(old, new)).unwrap();
+}
+
+#[test]
+fn what_wheels_toml_does_not_have_is_refused() {
+    for (target, python) in [("debian13", "cp311"), ("debian12", "cp312")] {
+        let bench = bench();
+        bench.machine("one", target, python, "a");
+        bench.collect(&["--partial"]).code(1);
+        assert_eq!(bench.workspace.dist(), [""; 0], "{target} {python}");
+    }
+    let bench = bench();
+    bench.machine("one", "debian12", "cp311", "a");
+    forge(&bench, "one", "\"cp311\"", "\"evil\"");
+    bench.collect(&["--partial"]).code(1);
+    assert_eq!(bench.workspace.dist(), [""; 0]);
+}
+
+#[test]
+fn a_file_that_no_build_writes_is_refused() {
+    let bench = bench();
+    let one = bench.machine("one", "debian12", "cp311", "a");
+    let (home, text) = (one.join("debian12-amd64"), b"true\n");
+    fs_err::write(home.join("install.sh"), text).unwrap();
+    let hash = xtask::digest::of_bytes(text);
+    let sums = home.join("SHA256SUMS");
+    let list = fs_err::read_to_string(&sums).unwrap() + &format!("{hash}  install.sh\n");
+    fs_err::write(&sums, &list).unwrap();
+    let manifest = fs_err::read_to_string(one.join("manifest.json")).unwrap();
+    let mut manifest: serde_json::Value = serde_json::from_str(&manifest).unwrap();
+    let files = manifest["files"].as_array_mut().unwrap();
+    for entry in files.iter_mut().filter(|entry| entry["path"] == "debian12-amd64/SHA256SUMS") {
+        entry["sha256"] = xtask::digest::of_bytes(list.as_bytes()).into();
+        entry["size"] = list.len().into();
+    }
+    files.push(serde_json::json!({"path": "debian12-amd64/install.sh", "sha256": hash,
+        "size": text.len(), "kind": "metadata"}));
+    fs_err::write(one.join("manifest.json"), manifest.to_string()).unwrap();
+    bench.collect(&["--partial"]).code(1).says(&["install.sh"]);
+    assert_eq!(bench.workspace.dist(), [""; 0]);
+}
+
+#[test]
+fn audits_are_made_here_and_a_smoke_test_is_the_other_machines_claim() {
+    let bench = bench();
+    bench.machine("one", "debian12", "cp311", "a");
+    forge(&bench, "one", "\"floor\": \"none\"", "\"floor\": \"0.0\"");
+    let ran = bench.collect(&["--partial", "--json"]).code(0);
+    let told: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
+    assert_eq!(told["wheels"][0]["claimed"], true);
+    let dist = bench.workspace.root.join("dist");
+    let read = |name: &str| -> serde_json::Value {
+        serde_json::from_slice(&fs_err::read(dist.join(name)).unwrap()).unwrap()
+    };
+    // The machine's own audit has no findings at all.
+    let audit = read("debian12-amd64/audit.json");
+    assert!(audit["wheels"][0]["findings"].is_array(), "{audit}");
+    let manifest = read("manifest.json");
+    let wheels = manifest["files"].as_array().unwrap().iter();
+    let wheel = wheels.filter(|entry| entry["kind"] == "wheel").next_back().unwrap();
+    assert_eq!(wheel["builds"][0]["claimed"], true);
+    assert_eq!(wheel["floor"], "none");
+}

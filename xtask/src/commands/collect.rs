@@ -92,12 +92,13 @@ fn row(wheel: &Collected, accepted: bool) -> Vec<String> {
         Smoke::Passed => "passed",
         Smoke::Skipped => "skipped",
     };
+    let smoke = if wheel.claimed { format!("{smoke} (claimed)") } else { smoke.to_owned() };
     vec![
         wheel.target.clone(),
         wheel.platform.clone(),
         wheel.interpreters.join(", "),
         wheel.path.rsplit('/').next().unwrap_or_default().to_owned(),
-        smoke.to_owned(),
+        smoke,
         wheel.from.to_string(),
         if accepted { wheel.state.as_str() } else { "refused" }.to_owned(),
     ]

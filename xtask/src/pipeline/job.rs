@@ -197,7 +197,7 @@ fn floor_tag(audit: &Audit, arch: &str, raw: &Utf8Path) -> Result<String, Pipeli
 }
 
 /// The C library version that the wheel's symbols need, for tables: `2.4`, or `none`.
-fn floor_text(audit: &Audit) -> String {
+pub(crate) fn floor_text(audit: &Audit) -> String {
     audit.facts.floor.get("GLIBC").map_or_else(|| "none".to_owned(), ToString::to_string)
 }
 
@@ -276,6 +276,7 @@ fn commit(
         job: job_key,
         base: Some(base),
         smoke,
+        claimed: false,
     });
     builds.sort_by(|a, b| a.interpreter.cmp(&b.interpreter));
     let kind = Kind::Wheel {
@@ -298,10 +299,17 @@ fn commit(
             ("build-info.txt".to_owned(), info.text().into_bytes()),
             ("audit.json".to_owned(), audits),
         ],
+        judged: judged(&wheel),
         replaced: old_name.into_iter().collect(),
     };
     ctx.store.commit(&job.folder(), &change)?;
     Ok(Entry { path, sha256, size: fs_err::metadata(&wheel.path)?.len(), kind })
+}
+
+/// The hash of what was judged, by the file's name.
+fn judged(wheel: &Proved) -> BTreeMap<String, String> {
+    let facts = &wheel.audit.facts;
+    facts.sha256.iter().map(|hash| (facts.file.clone(), hash.clone())).collect()
 }
 
 /// The other interpreters that have this very wheel already. Where one of this run has it with other

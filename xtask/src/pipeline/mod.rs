@@ -32,6 +32,7 @@ pub use base_images::{Made, Making, current as current_base_images, make_all};
 pub use build_info::BuildInfo;
 pub use env::{Context, PipelineError, prepare_host};
 pub use environment::{Place, environment};
+pub(crate) use job::floor_text;
 pub use outcome::{Failure, JobReport, Outcome, RunReport};
 pub use printed::commands;
 pub use room::Room;

@@ -1,6 +1,6 @@
 //! How files enter and leave `dist/`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::io::{ErrorKind, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
@@ -33,6 +33,15 @@ pub enum StoreError {
         /// Why it is not followed.
         reason: String,
     },
+    /// A file is not the one that was judged.
+    #[error(
+        "`{path}` changed while it was judged; nothing was taken\n\n\
+         hint: run the command again when nothing writes there"
+    )]
+    Changed {
+        /// The file.
+        path: Utf8PathBuf,
+    },
     /// The manifest is not one of ours.
     #[error(
         "`{path}` is no manifest of ours: {reason}\n\n\
@@ -60,6 +69,8 @@ pub struct Change {
     pub files: Vec<(Utf8PathBuf, Kind)>,
     /// Metadata to be written: name and contents.
     pub metadata: Vec<(String, Vec<u8>)>,
+    /// SHA-256 of the files that were judged, by name: one with other bytes is refused.
+    pub judged: BTreeMap<String, String>,
     /// Names in the folder that give way to the new files.
     pub replaced: Vec<String>,
 }
@@ -199,6 +210,9 @@ impl Store {
             copy.set_permissions(std::fs::Permissions::from_mode(FILE_MODE))?;
             copy.sync_all()?;
             let new = entry(&below(name), &staged, kind.clone())?;
+            if change.judged.get(name).is_some_and(|judged| *judged != new.sha256) {
+                return Err(StoreError::Changed { path: file.clone() });
+            }
             manifest.take_over(folder, &new);
             manifest.put(new);
             journal.moves.push(below(name));

@@ -69,6 +69,9 @@ pub struct WheelBuild {
     pub base: Option<BaseUsed>,
     /// What the smoke test with this interpreter said.
     pub smoke: Smoke,
+    /// Whether another machine's manifest says so, and nothing here has checked it (`collect`).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub claimed: bool,
 }
 
 /// The base image that a wheel was really made in.

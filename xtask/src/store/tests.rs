@@ -34,6 +34,7 @@ fn kind(job: &str) -> Kind {
             job: job.into(),
             base: None,
             smoke: Smoke::Passed,
+            claimed: false,
         }],
         floor: "2.4".into(),
     }
@@ -43,6 +44,7 @@ fn change(f: &Fixture, name: &str, contents: &str, replaced: &[&str]) -> Change 
     Change {
         files: vec![(wheel(&f.root, name, contents), kind("key"))],
         metadata: vec![("build-info.txt".into(), b"info\n".to_vec())],
+        judged: std::collections::BTreeMap::new(),
         replaced: replaced.iter().map(|&name| name.to_owned()).collect(),
     }
 }
@@ -246,4 +248,14 @@ fn a_folder_without_permissions_goes() {
     fs_err::set_permissions(folder.join("shut"), shut).unwrap();
     remove_folder(&folder).unwrap();
     assert!(!folder.exists());
+}
+
+#[test]
+fn a_file_that_is_not_the_one_that_was_judged_is_refused() {
+    let f = fixture();
+    let mut change = change(&f, "a.whl", "other bytes", &[]);
+    change.judged.insert("a.whl".to_owned(), crate::digest::of_bytes(b"judged"));
+    let error = f.store.commit("t", &change).unwrap_err();
+    assert!(matches!(error, StoreError::Changed { .. }), "{error}");
+    assert_eq!(f.store.manifest().unwrap(), Manifest::default());
 }

@@ -22,6 +22,7 @@ pub(crate) fn add(
         job: digest::of_bytes(bytes),
         base: None,
         smoke: Smoke::Passed,
+        claimed: false,
     };
     let kind = Kind::Wheel {
         target: target.to_owned(),
@@ -51,6 +52,7 @@ pub(crate) fn add(
             ("build-info.json".to_owned(), info.to_string().into_bytes()),
             ("build-info.txt".to_owned(), b"target\n".to_vec()),
         ],
+        judged: std::collections::BTreeMap::new(),
         replaced: Vec::new(),
     };
     Store::new(dist, &work).commit(&folder, &change).unwrap();

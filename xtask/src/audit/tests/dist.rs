@@ -15,6 +15,7 @@ fn judged(depth: Depth, overrides: Vec<Override>, spoil: impl Fn(&Utf8Path)) -> 
         job: "key".into(),
         base: None,
         smoke: Smoke::Passed,
+        claimed: false,
     }];
     let (target, platform) = ("debian12".to_owned(), "linux/amd64".to_owned());
     let info = serde_json::json!({"schema_version": 1, "target": target, "platform": platform});
@@ -27,6 +28,7 @@ fn judged(depth: Depth, overrides: Vec<Override>, spoil: impl Fn(&Utf8Path)) -> 
             ("audit.json".into(), audits.to_string().into_bytes()),
             ("build-info.json".into(), info.to_string().into_bytes()),
         ],
+        judged: std::collections::BTreeMap::new(),
         replaced: Vec::new(),
     };
     let dist = folder.path().join("dist");

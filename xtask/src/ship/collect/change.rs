@@ -7,19 +7,23 @@ use camino::Utf8PathBuf;
 use serde_json::{Value, json};
 
 use super::merge::{Clash, Folder, Side, State};
+use crate::audit::Audit;
+use crate::digest;
 use crate::pipeline::BuildInfo;
 use crate::report;
 use crate::store::{Change, Entry};
 
 const AUDIT: &str = "audit.json";
 const INFO: &str = "build-info.json";
-/// What the store or this module writes anew.
-const WRITTEN: [&str; 4] = [AUDIT, INFO, "build-info.txt", "SHA256SUMS"];
 const ENVIRONMENTS: &str = "build all interpreters of a target in the same image and from the same \
                             source: pin the image's digest in wheels.toml";
 
-/// The change for `folder`, whose name is `name`. What `gives_way` says of an environment counts for
-/// nothing where another of `sides` says something else.
+/// Audits made here, by the path of their wheel below `dist/`.
+pub(super) type Audits = BTreeMap<String, Audit>;
+
+/// The change for `folder`, whose name is `name`; `own_side` is this machine's, `fresh` the audits of what
+/// is new. With `replace`, what the own side says of an environment counts for nothing where another of
+/// `sides` says something else.
 ///
 /// # Errors
 /// Metadata that cannot be read, or that contradicts itself.
@@ -27,13 +31,16 @@ pub(super) fn change(
     name: &str,
     folder: &Folder,
     sides: &[Side<'_>],
-    gives_way: Option<usize>,
+    own_side: usize,
+    replace: bool,
+    fresh: &Audits,
 ) -> Result<Change, Vec<Clash>> {
+    let gives_way = replace.then_some(own_side);
     let read = |file: &str| -> Result<Vec<(usize, Vec<u8>)>, Vec<Clash>> {
         let all = folder.metadata.get(file).map(Vec::as_slice).unwrap_or_default();
         all.iter().map(|(side, entry)| Ok((*side, bytes(sides, *side, entry)?))).collect()
     };
-    let (info, audits) = (read(INFO)?, read(AUDIT)?);
+    let info = read(INFO)?;
     let mut metadata = Vec::new();
     match info.as_slice() {
         // One machine's report stays as it is, to the byte.
@@ -49,28 +56,32 @@ pub(super) fn change(
             metadata.push(("build-info.txt".to_owned(), joined.text().into_bytes()));
         }
     }
-    let audit = match audits.as_slice() {
-        [(_, only)] => only.clone(),
-        several => joined_audits(name, folder, several)?,
-    };
-    metadata.push((AUDIT.to_owned(), audit));
-    for (file, entries) in folder.metadata.iter().filter(|(f, _)| !WRITTEN.contains(&f.as_str())) {
-        metadata.push((file.clone(), other(name, file, entries, sides)?));
-    }
-    let new = folder.wheels.values().filter(|wheel| wheel.state != State::Same);
+    let audits = read(AUDIT)?;
+    let own: Vec<&[u8]> = audits
+        .iter()
+        .filter(|(side, _)| *side == own_side)
+        .map(|(_, own)| own.as_slice())
+        .collect();
+    metadata.push((AUDIT.to_owned(), joined_audits(name, folder, &own, fresh)?));
+    let new = || folder.wheels.iter().filter(|(_, wheel)| wheel.state != State::Same);
+    let judged = new().map(|(file, wheel)| (file.clone(), wheel.entry.sha256.clone())).collect();
     let place = |side: usize| sides.get(side).map(|side| side.folder.to_owned());
-    let files: Vec<(Utf8PathBuf, _)> = new
-        .filter_map(|wheel| {
+    let files: Vec<(Utf8PathBuf, _)> = new()
+        .filter_map(|(_, wheel)| {
             Some((place(wheel.side)?.join(&wheel.entry.path), wheel.entry.kind.clone()))
         })
         .collect();
-    Ok(Change { files, metadata, replaced: folder.replaced.clone() })
+    Ok(Change { files, metadata, judged, replaced: folder.replaced.clone() })
 }
 
 fn bytes(sides: &[Side<'_>], side: usize, entry: &Entry) -> Result<Vec<u8>, Vec<Clash>> {
     let root = sides.get(side).map(|side| side.folder.to_owned()).unwrap_or_default();
-    fs_err::read(root.join(&entry.path))
-        .map_err(|error| vec![Clash::new(&entry.path, error.to_string(), "bring it again")])
+    let wrong = |message: String| vec![Clash::new(&entry.path, message, "bring it again")];
+    let bytes = fs_err::read(root.join(&entry.path)).map_err(|error| wrong(error.to_string()))?;
+    if digest::of_bytes(&bytes) != entry.sha256 {
+        return Err(wrong("it changed while it was checked".to_owned()));
+    }
+    Ok(bytes)
 }
 
 /// The reports of several machines about one environment.
@@ -98,21 +109,24 @@ fn joined_info(
         .ok_or_else(|| clash("it is in no folder that was brought".to_owned()))
 }
 
-/// The audits of the folder's wheels, whoever made them.
+/// The audits of the folder's wheels: those made just now, and this machine's earlier ones of what stays.
+/// What another machine's audit says counts for nothing.
 fn joined_audits(
     name: &str,
     folder: &Folder,
-    all: &[(usize, Vec<u8>)],
+    own: &[&[u8]],
+    fresh: &Audits,
 ) -> Result<Vec<u8>, Vec<Clash>> {
+    let wrong = |error: serde_json::Error| {
+        vec![Clash::new(&format!("{name}/{AUDIT}"), error.to_string(), "build its wheels again")]
+    };
     let mut wheels: BTreeMap<String, Value> = BTreeMap::new();
     let hash = |file: &str| {
-        let brought = folder.wheels.get(file).map(|wheel| &wheel.entry);
-        brought.or_else(|| folder.kept.get(file)).map(|entry| entry.sha256.as_str())
+        let stays = folder.wheels.get(file).map(|wheel| &wheel.entry);
+        stays.or_else(|| folder.kept.get(file)).map(|entry| entry.sha256.as_str())
     };
-    for (_, bytes) in all {
-        let value: Value = serde_json::from_slice(bytes).map_err(|error| {
-            vec![Clash::new(&format!("{name}/{AUDIT}"), error.to_string(), "bring it again")]
-        })?;
+    for bytes in own {
+        let value: Value = serde_json::from_slice(bytes).map_err(wrong)?;
         for wheel in value["wheels"].as_array().into_iter().flatten() {
             let file = wheel["file"].as_str().unwrap_or_default();
             if hash(file).is_some_and(|hash| wheel["sha256"].as_str() == Some(hash)) {
@@ -120,23 +134,12 @@ fn joined_audits(
             }
         }
     }
+    for (file, wheel) in &folder.wheels {
+        if let Some(audit) = fresh.get(&wheel.entry.path) {
+            wheels.insert(file.clone(), serde_json::to_value(audit).map_err(wrong)?);
+        }
+    }
     let all: Vec<_> = wheels.into_values().collect();
     let value = json!({ "schema_version": 1, "wheels": all });
     Ok((report::json_text(&value).unwrap_or_default() + "\n").into_bytes())
-}
-
-/// A file of metadata that this version does not know: one for the folder, or none.
-fn other(
-    name: &str,
-    file: &str,
-    entries: &[(usize, Entry)],
-    sides: &[Side<'_>],
-) -> Result<Vec<u8>, Vec<Clash>> {
-    let path = format!("{name}/{file}");
-    let Some((side, first)) = entries.first() else { return Ok(Vec::new()) };
-    if entries.iter().any(|(_, entry)| entry.sha256 != first.sha256) {
-        let message = "several machines have it, with other bytes".to_owned();
-        return Err(vec![Clash::new(&path, message, "bring the folder of one machine")]);
-    }
-    bytes(sides, *side, first)
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use camino::Utf8Path;
 use serde::Serialize;
 
-use crate::config::Platform;
+use crate::config::{Config, Platform};
 use crate::store::{Entry, Kind, Manifest, Smoke, WheelBuild};
 use crate::wheel::WheelName;
 
@@ -88,6 +88,8 @@ impl Folder {
     }
 }
 
+/// What the store and a build write beside the wheels; nothing else is let in.
+const METADATA: [&str; 4] = ["audit.json", "build-info.json", "build-info.txt", "SHA256SUMS"];
 const OTHER_BYTES: &str = "build each target, platform and interpreter on one machine, or leave one \
                            of the folders out";
 const OWN: &str = "`--replace` lets what was brought take the place of what is there";
@@ -97,12 +99,15 @@ const STRANGE: &str = "bring a `dist/` as `cargo xtask wheels` left it";
 ///
 /// # Errors
 /// Everything in them that cannot be in one `dist/`.
-pub(super) fn merge(sides: &[Side<'_>]) -> Result<BTreeMap<String, Folder>, Vec<Clash>> {
+pub(super) fn merge(
+    config: &Config,
+    sides: &[Side<'_>],
+) -> Result<BTreeMap<String, Folder>, Vec<Clash>> {
     let mut folders: BTreeMap<String, Folder> = BTreeMap::new();
     let mut clashes = Vec::new();
     for (index, side) in sides.iter().enumerate() {
         for entry in &side.manifest.files {
-            match placed(entry) {
+            match placed(entry).and_then(|place| known(config, entry).map(|()| place)) {
                 Err(reason) => clashes.push(Clash::new(&entry.path, reason, STRANGE)),
                 Ok((folder, name)) => {
                     let folder = folders.entry(folder.to_owned()).or_default();
@@ -120,6 +125,26 @@ pub(super) fn merge(sides: &[Side<'_>]) -> Result<BTreeMap<String, Folder>, Vec<
     // A folder without a wheel is what an earlier state of some machine left.
     folders.retain(|_, folder| !folder.wheels.is_empty());
     if clashes.is_empty() { Ok(folders) } else { Err(clashes) }
+}
+
+/// Refuses what `wheels.toml` does not have: another target, platform or interpreter.
+fn known(config: &Config, entry: &Entry) -> Result<(), String> {
+    let Kind::Wheel { target: name, platform, builds, .. } = &entry.kind else { return Ok(()) };
+    let Some(target) = config.targets.iter().find(|target| target.name == *name) else {
+        return Err(format!("wheels.toml has no target `{name}`"));
+    };
+    if !target.platforms.iter().any(|known| known.to_string() == *platform) {
+        return Err(format!("wheels.toml does not build `{name}` for `{platform}`"));
+    }
+    let has = |build: &&WheelBuild| {
+        target.pythons.iter().any(|known| known.0.to_string() == build.interpreter)
+    };
+    builds.iter().find(|build| !has(build)).map_or(Ok(()), |build| {
+        Err(format!(
+            "wheels.toml does not build `{name}` for the interpreter `{}`",
+            build.interpreter
+        ))
+    })
 }
 
 /// Folder and file name of an entry, where both are what the store would have made them.
@@ -143,6 +168,9 @@ fn placed(entry: &Entry) -> Result<(&str, &str), String> {
         }
         Kind::Metadata if entry.size > MAX_METADATA => {
             return Err(format!("it is metadata of {} bytes", entry.size));
+        }
+        Kind::Metadata if !METADATA.contains(name) => {
+            return Err("no build of ours writes a file of this name".to_owned());
         }
         Kind::Metadata => {}
         Kind::Wheel { target, platform, builds, .. } => {
@@ -171,7 +199,7 @@ fn take(
     let place = |index: usize| sides.get(index).map_or("", |side| side.folder.as_str());
     if let Some(known) = folder.wheels.get_mut(name) {
         if known.entry.sha256 == entry.sha256 {
-            join_builds(&mut known.entry, entry.builds());
+            join_builds(&mut known.entry, claimed(entry).builds());
         } else {
             let message =
                 format!("`{}` and `{}` have other bytes for it", place(known.side), place(index));
@@ -192,8 +220,18 @@ fn take(
             clashes.push(Clash::new(&entry.path, message, OTHER_BYTES));
         }
     }
-    let brought = Brought { entry: entry.clone(), side: index, state: State::Added };
+    let entry = claimed(entry);
+    let brought = Brought { entry, side: index, state: State::Added };
     folder.wheels.insert(name.to_owned(), brought);
+}
+
+/// `entry` as far as its machine says so: a smoke test cannot be repeated here.
+fn claimed(entry: &Entry) -> Entry {
+    let mut entry = entry.clone();
+    if let Kind::Wheel { builds, .. } = &mut entry.kind {
+        builds.iter_mut().for_each(|build| build.claimed = true);
+    }
+    entry
 }
 
 /// Adds the builds that `entry` has not, a smoke test that passed winning; whether any was added.

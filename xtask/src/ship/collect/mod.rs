@@ -21,6 +21,7 @@ use crate::pipeline::{self, UnknownRule};
 use crate::policy::Arch;
 use crate::store::{self, Kind, Known, Manifest, Smoke, Store, StoreError};
 
+use change::Audits;
 pub use find::{FindError, find};
 use merge::{Brought, Folder, Side};
 pub use merge::{Clash, State};
@@ -87,6 +88,8 @@ pub struct Collected {
     pub interpreters: Vec<String>,
     /// Whether each of them passed the smoke test.
     pub smoke: Smoke,
+    /// Whether that is what the other machine says: it was not repeated here.
+    pub claimed: bool,
     /// The folder that it came from.
     pub from: Utf8PathBuf,
     /// What became of it.
@@ -198,7 +201,7 @@ impl Work<'_> {
         // A file that is damaged gives way to a whole one without a word.
         own.files.retain(|entry| self.store.holds(entry));
         let unpublished = self.config.unpublished_folders();
-        let merged = merge::merge(&sides).and_then(|mut merged| {
+        let merged = merge::merge(self.config, &sides).and_then(|mut merged| {
             merge::against_own(&mut merged, &own, replace)?;
             let same = merge::one_name(&merged, &own, &unpublished);
             if same.is_empty() { Ok(merged) } else { Err(same) }
@@ -211,13 +214,21 @@ impl Work<'_> {
             }
         };
         collection.wheels = self.told(&merged);
-        self.judge(&merged, collection)?;
+        let fresh = self.judge(&merged, collection)?;
+        for wheel in merged.values_mut().flat_map(|folder| folder.wheels.values_mut()) {
+            if let Kind::Wheel { verdict, floor, .. } = &mut wheel.entry.kind
+                && let Some(audit) = fresh.get(&wheel.entry.path)
+            {
+                "pass".clone_into(verdict);
+                *floor = pipeline::floor_text(audit);
+            }
+        }
         let own_side = sides.len();
         sides.push(Side { folder: self.store.dist(), manifest: &own });
         let mut changes = Vec::new();
         for (name, folder) in merged.iter_mut().filter(|(_, folder)| folder.changes()) {
             add_own(name, folder, own_side, &own);
-            match change::change(name, folder, &sides, replace.then_some(own_side)) {
+            match change::change(name, folder, &sides, own_side, replace, &fresh) {
                 Ok(change) => changes.push((name.as_str(), change)),
                 Err(clashes) => collection.clashes.extend(clashes),
             }
@@ -244,6 +255,7 @@ impl Work<'_> {
                     target: target.clone(),
                     platform: platform.clone(),
                     interpreters: builds.iter().map(|build| build.interpreter.clone()).collect(),
+                    claimed: builds.iter().any(|build| build.claimed),
                     smoke: if skipped { Smoke::Skipped } else { Smoke::Passed },
                     from: self.folders.get(wheel.side).cloned().unwrap_or_default(),
                     state: wheel.state,
@@ -257,7 +269,8 @@ impl Work<'_> {
         &self,
         merged: &BTreeMap<String, Folder>,
         collection: &mut Collection,
-    ) -> Result<(), CollectError> {
+    ) -> Result<Audits, CollectError> {
+        let mut fresh = Audits::new();
         let settings = pipeline::settings(self.config)?;
         let new = merged.values().flat_map(|folder| folder.wheels.values());
         let new: Vec<&Brought> = new.filter(|wheel| wheel.state != State::Same).collect();
@@ -273,11 +286,17 @@ impl Work<'_> {
                 message,
             };
             match result {
-                Ok(audit) => collection.problems.extend(errors(&audit).map(problem)),
+                Ok(audit) if audit.facts.sha256.as_ref() != Some(&wheel.entry.sha256) => {
+                    collection.problems.push(problem("it changed while it was judged".to_owned()));
+                }
+                Ok(audit) => {
+                    collection.problems.extend(errors(&audit).map(problem));
+                    fresh.insert(wheel.entry.path.clone(), audit);
+                }
                 Err(error) => collection.problems.push(problem(error.to_string())),
             }
         }
-        Ok(())
+        Ok(fresh)
     }
 }
 
@@ -300,7 +319,7 @@ fn errors(audit: &Audit) -> impl Iterator<Item = String> {
     errors.map(|finding| format!("{}: {} ({})", finding.code, finding.message, finding.cure))
 }
 
-/// What a wheel of this target has to be; less where `wheels.toml` does not know the target.
+/// What a wheel of this target has to be.
 fn promise(config: &Config, kind: &Kind) -> Promise {
     let isa = config.check.isa.values().copied().collect();
     let promise = Promise { isa, native: config.check.native, ..Promise::default() };

@@ -26,6 +26,7 @@ fn dist() -> Dist {
         job: "k".into(),
         base: None,
         smoke: Smoke::Passed,
+        claimed: false,
     }];
     let (target, platform) = ("debian12".to_owned(), "linux/amd64".to_owned());
     let info = json!({"schema_version": 1, "target": target, "platform": platform});
@@ -39,6 +40,7 @@ fn dist() -> Dist {
             ("audit.json".into(), audit.to_string().into_bytes()),
             ("build-info.json".into(), info.to_string().into_bytes()),
         ],
+        judged: BTreeMap::new(),
         replaced: Vec::new(),
     };
     Store::new(&root.join("dist"), &work).commit("debian12-amd64", &change).unwrap();
