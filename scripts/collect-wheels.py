@@ -13,20 +13,28 @@ import sys
 
 
 def serves(python_tags, abi_tags, python_id):
+    """Whether `python_id` (cp311, cp314t, pp311) accepts one of the tags, as installers do.
+
+    The same rule as `Interpreter::accepts`; a test compares both with `packaging`.
+    """
+    return any(accepts(python_id, python, abi) for python in python_tags for abi in abi_tags)
+
+
+def accepts(python_id, python, abi):
     series = python_id.rstrip("t")
+    threaded = python_id.endswith("t")
+    pypy = series.startswith("pp")
     minor = int(series[3:])
-    for python in python_tags:
-        for abi in abi_tags:
-            if python == series and (abi == python_id or (abi.startswith("pypy") and series.startswith("pp"))):
-                return True
-            if abi == "none" and (python == series or re.fullmatch(r"py3|py2\.py3", python)):
-                return True
-            # The stable ABI reaches upwards, and not to free-threaded builds.
-            stable = re.fullmatch(r"cp3(\d+)", python)
-            if abi == "abi3" and stable and python_id == series and series.startswith("cp"):
-                if int(stable.group(1)) <= minor:
-                    return True
-    return False
+    own = abi.startswith("pypy{}_pp".format(series[2:])) if pypy else abi == python_id
+    if python == series and (own or abi == "none"):
+        return True
+    tag = re.match(r"(py|cp)3(0|[1-9][0-9]*)$", python)
+    earlier = int(tag.group(2)) if tag and int(tag.group(2)) <= minor else None
+    if abi == "none":
+        return python == "py3" or (pypy and python == "pp3") or (python[:2] == "py" and earlier is not None)
+    # The stable ABI reaches upwards, and the one of free-threaded builds is another.
+    stable = "abi3t" if threaded else "abi3"
+    return not pypy and abi == stable and python[:2] == "cp" and earlier is not None and earlier >= 2
 
 
 def main():

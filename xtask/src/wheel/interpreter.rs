@@ -78,20 +78,26 @@ impl Interpreter {
 
     /// Is a wheel with this tag one for this interpreter: built for exactly its binary interface,
     /// for the stable one of an earlier version, or of pure Python? The platform is not looked at.
+    /// `scripts/collect-wheels.py` repeats this rule in the container; `tests/tags.rs` compares both with
+    /// Python's `packaging`.
     pub fn accepts(&self, tag: &Tag) -> bool {
         let (major, minor) = self.version;
         if tag.python == self.python_tag() && self.has_abi(&tag.abi) {
             return true;
         }
         match tag.abi.as_str() {
-            // The stable interface of the free-threaded build is another one (PEP 703, PEP 803).
-            "abi3" => {
+            // The stable interface of the free-threaded build is another one (PEP 703, PEP 803); 3.2 is
+            // the first version with one (PEP 384).
+            "abi3" | "abi3t" => {
                 !self.is_pypy()
-                    && !self.free_threaded
+                    && self.free_threaded == (tag.abi == "abi3t")
                     && is_at_most(&tag.python, "cp", major, minor)
+                    && !["cp30", "cp31"].contains(&tag.python.as_str())
             }
             "none" => {
-                tag.python == format!("py{major}") || is_at_most(&tag.python, "py", major, minor)
+                tag.python == format!("py{major}")
+                    || (self.is_pypy() && tag.python == format!("pp{major}"))
+                    || is_at_most(&tag.python, "py", major, minor)
             }
             _ => false,
         }
