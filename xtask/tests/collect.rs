@@ -348,8 +348,8 @@ fn audits_are_made_here_and_a_smoke_test_is_the_other_machines_claim() {
     let audit = read("debian12-amd64/audit.json");
     assert!(audit["wheels"][0]["findings"].is_array(), "{audit}");
     let manifest = read("manifest.json");
-    let wheels = manifest["files"].as_array().unwrap().iter();
-    let wheel = wheels.filter(|entry| entry["kind"] == "wheel").next_back().unwrap();
+    let mut files = manifest["files"].as_array().unwrap().iter();
+    let wheel = files.find(|entry| entry["kind"] == "wheel").unwrap();
     assert_eq!(wheel["builds"][0]["claimed"], true);
     assert_eq!(wheel["floor"], "none");
 }

@@ -1,5 +1,5 @@
 //! What stops xtask, and what its children inherit.
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use std::process::Command;
 use std::time::{Duration, Instant};

@@ -299,7 +299,7 @@ fn commit(
             ("build-info.txt".to_owned(), info.text().into_bytes()),
             ("audit.json".to_owned(), audits),
         ],
-        judged: judged(&wheel),
+        judged: judged(wheel),
         replaced: old_name.into_iter().collect(),
     };
     ctx.store.commit(&job.folder(), &change)?;

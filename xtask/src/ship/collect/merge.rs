@@ -229,7 +229,9 @@ fn take(
 fn claimed(entry: &Entry) -> Entry {
     let mut entry = entry.clone();
     if let Kind::Wheel { builds, .. } = &mut entry.kind {
-        builds.iter_mut().for_each(|build| build.claimed = true);
+        for build in builds {
+            build.claimed = true;
+        }
     }
     entry
 }
