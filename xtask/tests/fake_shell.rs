@@ -132,7 +132,7 @@ fn clean_removes_what_is_ours_and_says_what() {
         "[ ! -e \"$FAKE/pruned\" ] || touch \"$FAKE/pruned-twice\"; touch \"$FAKE/pruned\"",
     );
     let before = common::files(&w.root);
-    let ran = w.run(&["clean", "--all", "--dry-run"]).code(0);
+    let ran = w.run(&["clean", "--all", "--everywhere", "--dry-run"]).code(0);
     assert_eq!(common::files(&w.root), before, "a dry run removes nothing");
     for word in [
         "/jobs (",
@@ -144,7 +144,10 @@ fn clean_removes_what_is_ours_and_says_what() {
         assert!(ran.stdout.contains(word), "{word}: {}", ran.stdout);
     }
     assert!(!ran.stdout.contains("debian:12") && !ran.stdout.contains("5MB"), "{}", ran.stdout);
-    let ran = w.run(&["clean", "--all"]).code(1).says(&["files that are not ours: they stay"]);
+    let ran = w
+        .run(&["clean", "--all", "--everywhere"])
+        .code(1)
+        .says(&["files that are not ours: they stay"]);
     assert!(ran.stdout.contains("removed image xtask-wheels/os:x"), "{}", ran.stdout);
     assert_eq!(w.dist(), ["debian12-amd64/notes.txt"]);
     assert_eq!(common::files(&w.root.join("target/xtask")), ["lock"]);
@@ -157,6 +160,27 @@ fn clean_removes_what_is_ours_and_says_what() {
     let prune = "buildx prune --force --filter";
     let (both, one) = (format!("{prune} id=(bbb|ccc)"), format!("{prune} id=(bbb)"));
     assert_eq!(calls, ["image rm xtask-wheels/os:x", &both, &one]);
+}
+
+#[test]
+fn clean_leaves_what_checkouts_share_unless_everywhere_is_said() {
+    let w = Workspace::new();
+    w.on("images", "printf 'xtask-wheels/os:x\\t164MB\\n'");
+    w.run(&["wheels", "debian:12", "linux/amd64"]).code(0);
+    let log = || fs_err::read_to_string(w.fake.join("log")).unwrap();
+    let before = log();
+    for switches in [&["--images"][..], &["--cache", "--dist"], &["--everywhere"]] {
+        w.run(&[&["clean"][..], switches].concat()).code(2);
+        assert_eq!(w.dist().len(), 6, "{switches:?}");
+    }
+    for switches in [&["--all", "--dry-run"][..], &["--all"]] {
+        let ran = w.run(&[&["clean"][..], switches].concat()).code(0).says(&["`--everywhere`"]);
+        assert!(!ran.stdout.contains("image "), "{}", ran.stdout);
+    }
+    assert_eq!(log(), before, "the engine is asked for nothing");
+    assert!(w.dist().is_empty());
+    let ran = w.run(&["clean", "--images", "--everywhere"]).code(0);
+    assert_eq!(ran.stdout.trim(), "removed image xtask-wheels/os:x (164MB)");
 }
 
 #[test]

@@ -26,15 +26,19 @@ pub struct CleanArgs {
     /// The files of `dist/` that its manifest names
     #[arg(long)]
     pub dist: bool,
-    /// What our build steps left in the engine's build cache
+    /// What our build steps left in the engine's build cache; with `--everywhere`
     #[arg(long)]
     pub cache: bool,
-    /// The images that we made: base images made from packages, those with interpreters
+    /// The images that we made (base images, those with interpreters); with `--everywhere`
     #[arg(long)]
     pub images: bool,
-    /// All of these, and what goes without a switch: the work folders below `target/xtask/`
+    /// `dist/` and what goes without a switch (the work folders below `target/xtask/`); with
+    /// `--everywhere` images and build cache, too
     #[arg(long)]
     pub all: bool,
+    /// Include what the engine keeps for every checkout alike: images and build cache
+    #[arg(long)]
+    pub everywhere: bool,
     /// Say what would go, and remove nothing
     #[arg(long)]
     pub dry_run: bool,
@@ -43,11 +47,33 @@ pub struct CleanArgs {
     pub engine: EngineArgs,
 }
 
+impl CleanArgs {
+    /// An image or a cache record does not tell which checkout made it, and several use the same: they go
+    /// only where that is said.
+    fn check(&self) -> anyhow::Result<()> {
+        let shared = self.cache || self.images;
+        if shared && !self.everywhere {
+            bail!(
+                "every checkout shares images and build cache, nothing was removed\n\n\
+                 hint: add `--everywhere` to remove them for all"
+            );
+        }
+        if self.everywhere && !(shared || self.all) {
+            bail!(
+                "`--everywhere` does not say what is to go, nothing was removed\n\n\
+                 hint: add `--images`, `--cache` or `--all`"
+            );
+        }
+        Ok(())
+    }
+}
+
 /// Removes, under the lock, what is asked for, and says what and how much it was.
 ///
 /// # Errors
 /// When another run holds the lock, or the engine does not answer.
 pub fn run(args: &CleanArgs) -> anyhow::Result<ExitCode> {
+    args.check()?;
     let (exec, workspace) = (Exec::real(), Workspace::find()?);
     let _lock = match Lock::take(&workspace.work, false, |_| {}) {
         Err(LockError::Held { holder }) => bail!(
@@ -66,7 +92,11 @@ pub fn run(args: &CleanArgs) -> anyhow::Result<ExitCode> {
     if args.all || args.dist {
         cleaner.dist(&workspace, &store)?;
     }
-    if args.all || args.cache || args.images {
+    if args.all && !args.everywhere {
+        report::note(
+            "images and build cache stay: every checkout shares them; `--everywhere` includes them",
+        );
+    } else if args.all || args.cache || args.images {
         let engine = args.engine.engine(&exec, &workspace, &workspace.config()?)?;
         if args.all || args.images {
             cleaner.images(&engine)?;

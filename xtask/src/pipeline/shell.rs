@@ -133,7 +133,7 @@ impl ShellImage {
 
 impl Drop for ShellImage {
     fn drop(&mut self) {
-        // Its layers stay in the build cache. Where this fails `clean --images` finds it.
+        // Its layers stay in the build cache. Where this fails `clean --images --everywhere` finds it.
         let _ = self
             .engine
             .exec
