@@ -116,7 +116,7 @@ fn all_builds_what_can_run_here_and_names_what_cannot() {
 }
 
 #[test]
-fn nothing_changed_takes_no_engine_and_no_time_whatever_the_number_of_wheels() {
+fn nothing_changed_takes_a_look_at_each_image_and_no_time_whatever_the_number_of_wheels() {
     let w = Workspace::new();
     let target = |n| {
         format!(
@@ -133,6 +133,10 @@ fn nothing_changed_takes_no_engine_and_no_time_whatever_the_number_of_wheels() {
     let ran = w.run(&args).code(0);
     let took = started.elapsed();
     assert_eq!(ran.stdout.matches("unchanged").count(), 13 * 4, "{}", ran.stdout);
-    assert_eq!(fs_err::read_to_string(w.fake.join("log")).unwrap(), calls);
+    // An image without a pinned digest may have been rebuilt: the engine is asked once for each.
+    let log = fs_err::read_to_string(w.fake.join("log")).unwrap();
+    let (asked, other): (Vec<_>, Vec<_>) =
+        log[calls.len()..].lines().partition(|call| call.starts_with("image inspect "));
+    assert_eq!((asked.len(), other), (13, vec![]));
     assert!(took.as_secs_f64() < 1.0, "{took:?}");
 }

@@ -13,7 +13,7 @@ const STATUS: i32 = 130;
 
 /// Installs the handler for SIGINT, SIGTERM and SIGHUP: the first one asks every running step to
 /// stop in good order, a second one ends xtask at once. Without a second one, xtask ends after
-/// [`LIMIT`], whatever it waits for: the system may block a thread that opens or reads a file.
+/// `LIMIT`, whatever it waits for: the system may block a thread that opens or reads a file.
 ///
 /// # Errors
 /// When the system refuses the handler, or one is there already.
