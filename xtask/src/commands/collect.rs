@@ -122,17 +122,26 @@ fn closing(collection: &Collection) -> String {
 fn markdown(collection: &Collection) -> String {
     let mark = if collection.accepted() && collection.missing.is_empty() { "✓" } else { "✗" };
     let mut lines = vec![
-        format!("### {mark} {}", closing(collection)),
+        format!("### {mark} {}", report::markdown_text(&closing(collection))),
         format!("\n| {} |\n|{}", HEAD.join(" | "), "---|".repeat(HEAD.len())),
     ];
     let accepted = collection.accepted();
-    let cells = |wheel: &Collected| format!("| {} |", row(wheel, accepted).join(" | "));
+    let text = |text: &str| report::markdown_text(text);
+    let cells = |wheel: &Collected| {
+        let cells: Vec<_> = row(wheel, accepted).iter().map(|cell| text(cell)).collect();
+        format!("| {} |", cells.join(" | "))
+    };
     lines.extend(collection.wheels.iter().map(cells));
-    let missing = collection.missing.iter().map(|each| format!("- missing: {}", lacks(each)));
+    let missing =
+        collection.missing.iter().map(|each| format!("- missing: {}", text(&lacks(each))));
     let problems = collection.problems.iter();
-    let problems = problems.map(|it| format!("- `{}/{}`: {}", it.folder, it.path, it.message));
+    let problems = problems.map(|it| {
+        let place = format!("{}/{}", it.folder, it.path);
+        format!("- {}: {}", text(&place), text(&it.message))
+    });
     let clashes = collection.clashes.iter();
-    let clashes = clashes.map(|it| format!("- `{}`: {}; {}", it.path, it.message, it.hint));
+    let clashes =
+        clashes.map(|it| format!("- {}: {}; {}", text(&it.path), text(&it.message), text(it.hint)));
     let mut rest: Vec<String> = missing.chain(problems).chain(clashes).collect();
     if let Some(first) = rest.first_mut() {
         first.insert(0, '\n');

@@ -55,6 +55,14 @@ pub fn run(args: &VerifyArgs) -> anyhow::Result<ExitCode> {
     let mut inputs = Inputs::find(&asked_paths(&args.paths)?)?;
     let depth = if args.no_isa { Depth::Bytes } else { Depth::Code };
     let config = own_config(&args.paths)?;
+    if !args.only.is_empty() {
+        let of_it = |path: &Utf8PathBuf| {
+            let folder = path.parent().and_then(|folder| folder.file_name());
+            folder.is_some_and(|folder| args.only.iter().any(|name| name == folder))
+        };
+        inputs.wheels.retain(of_it);
+        inputs.files.retain(of_it);
+    }
     inputs.like = published(&args.like)?;
     inputs.asked =
         config.as_ref().map(|config| narrowed(pipeline::asked(config), &args.only)).transpose()?;

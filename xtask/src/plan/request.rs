@@ -33,7 +33,7 @@ pub enum PlanError {
     /// Nothing was named.
     #[error(
         "no target was named (wheels.toml has {known})\n\n\
-         hint: `cargo xtask wheels {first} linux/amd64`, or `--all` for every one of them"
+         hint: name a target and a platform, for example `{first} linux/amd64`, or `--all` for every one of them"
     )]
     NoTarget {
         /// The images of the configuration.
@@ -41,6 +41,12 @@ pub enum PlanError {
         /// The first of them.
         first: String,
     },
+    /// `--all` beside a target.
+    #[error(
+        "`--all` already selects every target, `{0}` too\n\n\
+         hint: remove `--all` to build `{0}` alone, or remove `{0}`"
+    )]
+    AllAndTarget(String),
 }
 
 /// Reads `words`: each is a platform (`linux/…`) or a target. Without a platform, a listed target
@@ -57,6 +63,9 @@ pub fn parse_words(
 ) -> Result<Request, PlanError> {
     let mut platforms: Vec<Platform> = Vec::new();
     let mut targets: Vec<Target> = if all { config.targets.clone() } else { Vec::new() };
+    if let Some(word) = words.iter().find(|word| all && !word.starts_with("linux/")) {
+        return Err(PlanError::AllAndTarget(word.clone()));
+    }
     for word in words {
         if word.starts_with("linux/") {
             let platform = word.parse().map_err(PlanError::Platform)?;

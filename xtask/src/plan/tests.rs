@@ -41,6 +41,19 @@ fn titles(words: &[&str], pythons: &[&str]) -> Vec<String> {
 }
 
 #[test]
+fn all_beside_a_target_is_refused() {
+    let parse = |words: &[&str]| {
+        let words: Vec<_> = words.iter().map(|&word| word.to_owned()).collect();
+        parse_words(&config(), &words, true, &[], &"linux/amd64".parse().unwrap())
+    };
+    assert_eq!(
+        parse(&["linux/amd64", "debian:12"]).unwrap_err(),
+        PlanError::AllAndTarget("debian:12".to_owned())
+    );
+    assert!(parse(&["linux/amd64"]).is_ok() && parse(&[]).is_ok());
+}
+
+#[test]
 fn a_target_and_a_platform_give_a_job_for_each_interpreter() {
     assert_eq!(
         titles(&["debian:12", "linux/amd64"], &[]),
@@ -111,7 +124,7 @@ fn wrong_words_are_named_with_their_cure() {
     insta::assert_snapshot!(message(&["linux/amd64"], &[]), @r"
     no target was named (wheels.toml has debian:12, rockylinux:9)
 
-    hint: `cargo xtask wheels debian:12 linux/amd64`, or `--all` for every one of them
+    hint: name a target and a platform, for example `debian:12 linux/amd64`, or `--all` for every one of them
     ");
     assert!(message(&["debian:12"], &["python3.11"]).contains("`cp311`"));
     assert!(message(&["debian:12"], &["3.13"]).contains("did you mean `cp313`?"));

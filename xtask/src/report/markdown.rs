@@ -187,7 +187,7 @@ fn code(text: &str) -> String {
 }
 
 /// Text that says what it says, whatever Markdown or HTML stands in it.
-fn plain(text: &str) -> String {
+pub fn plain(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     let shown = visible(text);
     for character in shown.chars().take(LONGEST) {

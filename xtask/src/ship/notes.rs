@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use super::published::Wheel;
 use crate::pipeline::BuildInfo;
 use crate::policy::{Arch, Distribution, PlatformTag, distributions, installs};
-use crate::report::counted;
+use crate::report::{counted, markdown_text};
 use crate::text;
 
 /// GitHub takes 125,000 characters; a table of files is left out before that.
@@ -28,11 +28,11 @@ pub fn notes(wheels: &[Wheel], infos: &BTreeMap<String, BuildInfo>) -> String {
     }
     let projects: Vec<_> = projects.into_iter().collect();
     let number = counted(wheels.len(), "wheel");
-    let _ = writeln!(text, "{number} of {}.", projects.join(", "));
+    let _ = writeln!(text, "{number} of {}.", markdown_text(&projects.join(", ")));
     let newest =
         infos.values().map(|info| info.date.as_str()).max().filter(|date| !date.is_empty());
     if let Some(date) = newest {
-        let _ = writeln!(text, "Built by {date}.");
+        let _ = writeln!(text, "Built by {}.", markdown_text(date));
     }
     let folders = folders(wheels);
     systems(&folders, infos, &mut text);
@@ -78,8 +78,10 @@ fn systems(
         let pythons = pythons.into_iter().collect::<Vec<_>>().join(", ");
         let arch = Arch::from_platform(&first.platform.to_string()).ok();
         let on = arch.map(|arch| taken_on(wheels, &all, arch)).unwrap_or_default();
-        let os = fact("os").unwrap_or(&first.target);
-        let _ = writeln!(text, "| {os} | {} | {libc} | {pythons} | {on} |", first.platform);
+        let os = markdown_text(fact("os").unwrap_or(&first.target));
+        let platform = markdown_text(&first.platform.to_string());
+        let pythons = markdown_text(&pythons);
+        let _ = writeln!(text, "| {os} | {platform} | {libc} | {pythons} | {on} |");
     }
 }
 
