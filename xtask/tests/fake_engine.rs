@@ -324,7 +324,7 @@ fn a_registry_that_has_not_the_pinned_digest_is_no_reason_to_build_in_another_im
     fs_err::write(w.root.join("wheels.toml"), toml + &pin).unwrap();
     w.on("image", "echo 'Error: No such image' >&2; exit 1");
     w.on("imagetools", "echo \"ERROR: docker.io/library/debian@sha256:0: not found\" >&2; exit 1");
-    w.run(&WHEELS).code(2).says(&["no `debian:12` with the pinned digest", "correct `digest`"]);
+    w.run(&WHEELS).code(2).says(&["no `debian:12` with the pinned digest", "correct `digest."]);
     assert_eq!(w.bakes("wheel-builder"), 0);
 }
 

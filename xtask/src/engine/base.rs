@@ -77,7 +77,7 @@ fn find(
     if ways != Ways::Bootstrap {
         match from_registry(engine, target, pinned, platform, say)? {
             Ok(image) => return Ok(image),
-            Err(Unknown::Refused(said)) => return Err(refused(target, pinned, &said)),
+            Err(Unknown::Refused(said)) => return Err(refused(target, pinned, platform, &said)),
             Err(Unknown::Silent(said)) => reasons.push(format!("registry: {said}")),
         }
     }
@@ -175,20 +175,22 @@ pub fn unresolved(target: &Target, platform: &Platform) -> BaseImage {
     BaseImage::new(reference, digest, Origin::Pulled)
 }
 
-fn refused(target: &Target, pinned: Option<&str>, said: &str) -> EngineError {
+fn refused(target: &Target, pinned: Option<&str>, platform: &Platform, said: &str) -> EngineError {
     let image = &target.image;
     EngineError::Base(pinned.map_or_else(
         || {
             format!(
-                "the registry has no image `{image}`: {said}\n\n\
-                 hint: is the name right? an image of a private registry needs `docker login`"
+                "the registry has no image `{image}` for {platform}: {said}\n\n\
+                 hint: is the name right, and is the image published for {platform}? an image of a \
+                 private registry needs `docker login`"
             )
         },
         |digest| {
             format!(
-                "the registry has no `{image}` with the pinned digest `{digest}`: {said}\n\n\
-                 hint: correct `digest` of target `{}` in wheels.toml, or take it out to follow \
-                 the tag",
+                "the registry has no `{image}` with the pinned digest `{digest}` for {platform}: \
+                 {said}\n\n\
+                 hint: correct `digest.\"{platform}\"` of target `{}` in wheels.toml, or take it \
+                 out to follow the tag",
                 target.name
             )
         },
@@ -227,12 +229,17 @@ fn from_registry(
         Ok(published) => published,
         Err(unknown) => return Ok(Err(unknown)),
     };
-    say(&format!("pulling {image} ({platform})"));
     let manifest = published.platforms.get(platform);
-    if let Some(manifest) = manifest {
-        local::remember(engine, image, &published.digest, platform, manifest)?;
+    if manifest.is_none() && !published.platforms.is_empty() {
+        let others: Vec<_> = published.platforms.keys().map(ToString::to_string).collect();
+        let said = format!("its index has {} only", others.join(", "));
+        return Ok(Err(Unknown::Refused(said)));
     }
-    let name = by_digest(image, manifest.unwrap_or(&published.digest));
+    say(&format!("pulling {image} ({platform})"));
+    // Without an index it is the one image that there is.
+    let manifest = manifest.unwrap_or(&published.digest);
+    local::remember(engine, image, &published.digest, platform, manifest)?;
+    let name = by_digest(image, manifest);
     pull(engine, BaseImage::new(name, published.digest, Origin::Pulled), platform)
 }
 
@@ -266,8 +273,8 @@ fn pull_unasked(
     }
 }
 
-/// Pulls by digest, so that no tag of the user's is made or moved. What it says where it fails is a reason
-/// like any other: a registry that names an image may still refuse to give it, now or for a while.
+/// Pulls by digest, so that no tag of the user's is made or moved. A registry that names an image may still
+/// not have it for `platform`, or refuse to give it for a while.
 fn pull(
     engine: &Engine,
     image: BaseImage,
@@ -278,19 +285,29 @@ fn pull(
         return Ok(Ok(image));
     }
     let reference = &image.reference;
-    let platform = platform.to_string();
-    let args = ["pull", "--quiet", "--platform", &platform, reference];
-    let silent = |said: &str| {
-        Ok(Err(Unknown::Silent(format!("pulling `{reference}` for {platform} failed: {said}"))))
-    };
-    match engine.query(&engine.client.step(args).timeout(PULL_LIMIT)) {
-        Ok(_) => Ok(Ok(image)),
-        Err(EngineError::Client { said, .. } | EngineError::Gone { said }) => silent(&said),
-        Err(EngineError::Exec(ExecError::TimedOut { .. })) => {
-            silent(&format!("no end within {} s", PULL_LIMIT.as_secs()))
+    let wanted = platform.to_string();
+    let args = ["pull", "--quiet", "--platform", &wanted, reference];
+    let failed = |said: &str| format!("pulling `{reference}` for {platform} failed: {said}");
+    let unknown = match engine.query(&engine.client.step(args).timeout(PULL_LIMIT)) {
+        Ok(_) => match local::architecture(engine, reference)? {
+            // Some engines take the only image that there is, whatever it is for.
+            Some(other) if other != platform.engine_arch() => {
+                Unknown::Refused(format!("the image is for {other}"))
+            }
+            _ => return Ok(Ok(image)),
+        },
+        Err(EngineError::Client { said, .. } | EngineError::Gone { said }) => {
+            match registry::told(&said) {
+                Unknown::Refused(said) => Unknown::Refused(failed(&said)),
+                Unknown::Silent(said) => Unknown::Silent(failed(&said)),
+            }
         }
-        Err(error) => Err(error),
-    }
+        Err(EngineError::Exec(ExecError::TimedOut { .. })) => {
+            Unknown::Silent(failed(&format!("no end within {} s", PULL_LIMIT.as_secs())))
+        }
+        Err(error) => return Err(error),
+    };
+    Ok(Err(unknown))
 }
 
 #[cfg(test)]

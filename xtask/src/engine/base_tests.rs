@@ -29,6 +29,8 @@ bootstrap = { tool = "mmdebstrap", suite = "bookworm" }
 struct Machine {
     asked: Option<Result<&'static str, &'static str>>,
     pulled: Option<&'static str>,
+    /// The architecture of what was pulled.
+    is_for: Option<&'static str>,
     made: bool,
 }
 
@@ -52,6 +54,8 @@ fn resolved(machine: Machine, platform: &str) -> (Result<BaseImage, EngineError>
             said(machine.pulled)
         } else if text.contains("buildx inspect") {
             Captured::ok("Name: default\nDriver: docker\nPlatforms: linux/amd64")
+        } else if let Some(arch) = machine.is_for.filter(|_| seen.lock().unwrap().contains(&last)) {
+            Captured::ok(&format!(r#"{{"Architecture": "{arch}", "Id": "sha256:id"}}"#))
         } else if machine.made && last.contains("xtask-wheels/os") {
             Captured::ok("sha256:made")
         } else {
@@ -125,6 +129,32 @@ fn each_way_that_failed_is_named_with_its_reason() {
         }
         assert_eq!(text.matches("hint: ").count(), 1, "{text}");
     }
-    let again = Machine { asked: Some(Ok(INDEX)), pulled: Some(limit), made: true };
+    let again =
+        Machine { asked: Some(Ok(INDEX)), pulled: Some(limit), made: true, ..Machine::default() };
     assert_eq!(resolved(again, "linux/amd64").0.map(|it| it.origin).unwrap(), Origin::Bootstrapped);
+}
+
+#[test]
+fn an_image_that_is_not_for_the_platform_is_an_error_and_no_reason_to_make_another() {
+    let only_amd64 = r#"{"digest": "sha256:1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d", "manifests": [
+        {"digest": "sha256:aa", "platform": {"os": "linux", "architecture": "amd64"}}]}"#;
+    let only_windows = r#"{"digest": "sha256:1d", "manifests": [
+        {"digest": "sha256:aa", "platform": {"os": "windows", "architecture": "amd64"}}]}"#;
+    let one = r#"{"digest": "sha256:1d"}"#;
+    let no_match = "Error response from daemon: no matching manifest for linux/arm64 in the manifest \
+                    list entries";
+    let of = |asked, pulled, is_for| Machine { asked: Some(Ok(asked)), pulled, is_for, made: true };
+    for (machine, pulls) in [
+        (of(only_amd64, None, None), 0),
+        (of(only_windows, Some(no_match), None), 1),
+        (of(one, Some(no_match), None), 1),
+        (of(one, None, Some("amd64")), 1),
+    ] {
+        let (image, pulled) = resolved(machine, "linux/arm64");
+        let error = image.map(|image| image.origin).unwrap_err();
+        assert!(matches!(error, EngineError::Base(_)), "{error}");
+        assert_eq!(pulled.len(), pulls, "{error}");
+    }
+    let image = resolved(of(one, None, Some("arm64")), "linux/arm64").0.unwrap();
+    assert_eq!((image.origin, &*image.digest), (Origin::Pulled, "sha256:1d"));
 }

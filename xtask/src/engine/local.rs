@@ -4,6 +4,7 @@
 //! index, which many platforms share, the one of this platform is pulled and remembered: an engine with
 //! the classic image store keeps one image for a reference, so that two platforms would take turns.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use camino::Utf8PathBuf;
@@ -23,6 +24,14 @@ struct Inspected {
     repo_digests: Option<Vec<String>>,
 }
 
+/// The architecture of `reference` as the engine has it.
+pub(super) fn architecture(
+    engine: &Engine,
+    reference: &str,
+) -> Result<Option<String>, EngineError> {
+    Ok(inspect(engine, reference, None)?.map(|found| found.architecture))
+}
+
 /// The image as the engine has it, if it is there for `platform` and with the pinned digest; no question
 /// takes longer than `limit`.
 pub(super) fn find(
@@ -33,7 +42,9 @@ pub(super) fn find(
     limit: Option<Duration>,
 ) -> Result<Option<BaseImage>, EngineError> {
     let pinned = pinned.or_else(|| image.split_once('@').map(|(_, digest)| digest));
-    let manifest = pinned.and_then(|index| recall(engine, image, index, platform));
+    let manifest = pinned.and_then(|index| {
+        recall(engine, image, index, platform).filter(|manifest| manifest != index)
+    });
     let references = match pinned {
         None => vec![image.to_owned()],
         Some(index) => manifest
@@ -46,7 +57,7 @@ pub(super) fn find(
     for reference in references {
         let found = inspect(engine, &reference, limit)?;
         if let Some(found) = found.filter(|found| found.architecture == platform.engine_arch()) {
-            let digest = pinned.map_or_else(|| identity(image, found), str::to_owned);
+            let digest = pinned.map_or_else(|| identity(engine, image, found), str::to_owned);
             return Ok(Some(BaseImage::new(reference, digest, Origin::Local)));
         }
     }
@@ -68,13 +79,16 @@ fn inspect(
 }
 
 /// The digest that a tag stands for: its repository's. An image may have others' too, of mirrors that it
-/// was pulled from, and one that was made here has none.
-fn identity(image: &str, found: Inspected) -> String {
+/// was pulled from, and one that was made here has none. A pull by the digest of one platform's image adds that
+/// digest to those of the index; it counts only where there is no other.
+fn identity(engine: &Engine, image: &str, found: Inspected) -> String {
     let own = familiar(repository(image));
     let digests = found.repo_digests.unwrap_or_default();
     let named = digests.iter().filter_map(|entry| entry.split_once('@'));
-    let ours = named.filter(|(name, _)| familiar(name) == own).map(|(_, digest)| digest.to_owned());
-    ours.min().unwrap_or(found.id)
+    let ours = named.filter(|(name, _)| familiar(name) == own).map(|(_, digest)| digest);
+    let manifests = manifests(engine);
+    let first = ours.min_by_key(|&digest| (manifests.contains(digest), digest));
+    first.map_or(found.id, str::to_owned)
 }
 
 /// `image` without tag and digest.
@@ -95,14 +109,25 @@ pub(super) fn by_digest(image: &str, digest: &str) -> String {
     format!("{}@{digest}", repository(image))
 }
 
+/// Where the digests of the platforms' images are kept, one file each.
+fn memories(engine: &Engine) -> Utf8PathBuf {
+    engine.root.join("target/xtask/base/manifests")
+}
+
 /// Where the digest of a platform's image in an index is kept. It can never be another.
 fn memory(engine: &Engine, image: &str, index: &str, platform: &Platform) -> Utf8PathBuf {
     let key = format!("{} {platform}", by_digest(image, index));
     let name = &digest::of_bytes(key.as_bytes())[..32];
-    engine.root.join("target/xtask/base/manifests").join(name)
+    memories(engine).join(name)
 }
 
-/// Remembers which image of an index `platform` has.
+/// Every digest that is remembered as one platform's image, and so is no index.
+fn manifests(engine: &Engine) -> BTreeSet<String> {
+    let entries = memories(engine).read_dir_utf8().into_iter().flatten().filter_map(Result::ok);
+    entries.filter_map(|entry| fs_err::read_to_string(entry.path()).ok()).collect()
+}
+
+/// Remembers which image of an index `platform` has; of a digest that is no index, itself.
 pub(super) fn remember(
     engine: &Engine,
     image: &str,

@@ -81,6 +81,31 @@ fn platforms_of_one_pinned_index_are_kept_apart() {
 }
 
 #[test]
+fn a_pull_by_the_digest_of_one_platform_leaves_an_image_its_identity() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = camino::Utf8Path::from_path(folder.path()).unwrap();
+    let digest = |digit: &str| format!("sha256:{}", digit.repeat(64));
+    let platform = "linux/amd64".parse().unwrap();
+    // The hashes' order says nothing about which of them is the index.
+    for (index, manifest) in [(digest("a"), digest("b")), (digest("d"), digest("c"))] {
+        let [first, second] =
+            [&index, &manifest].map(|it| format!("docker.io/library/debian@{it}"));
+        let seen = |digests: &[&str]| {
+            let text = inspected("amd64", digests);
+            let engine = engine(root, &[("debian:12", &text)]);
+            found(&engine, "debian:12", None, "linux/amd64").unwrap().1
+        };
+        let before = seen(&[&first]);
+        remember(&engine(root, &[]), "debian:12", &index, &platform, &manifest).unwrap();
+        assert_eq!(
+            [before, seen(&[&first, &second]), seen(&[&second, &first])],
+            [(); 3].map(|()| index.clone())
+        );
+        assert_eq!(seen(&[&second]), manifest, "the only one there is");
+    }
+}
+
+#[test]
 fn a_repository_is_a_reference_without_tag_and_digest() {
     for (image, name) in [
         ("debian", "debian"),

@@ -13,6 +13,17 @@ use crate::exec::ExecError;
 /// How long a registry may take to answer a question.
 const ASK_LIMIT: Duration = Duration::from_secs(30);
 
+/// How clients say that an image is for other platforms: docker for an index and for one image, BuildKit and
+/// containerd, podman for an index of either kind.
+const OTHER_PLATFORM: [&str; 6] = [
+    "no matching manifest for ",
+    "does not match the specified platform",
+    "does not provide the specified platform",
+    "no match for platform in manifest",
+    "no image found in image index for architecture",
+    "no image found in manifest list for architecture",
+];
+
 /// An image as its registry has it now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Published {
@@ -25,7 +36,7 @@ pub struct Published {
 /// Why nothing is known of an image.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Unknown {
-    /// The registry answered, and does not have it.
+    /// The registry answered, and does not have it, or not for the platform.
     Refused(String),
     /// The registry did not answer, or not with sense.
     Silent(String),
@@ -113,13 +124,14 @@ fn ask(engine: &Engine, format: &str, image: &str) -> Result<Result<String, Unkn
 /// What the client's last words mean. Much can be `not found` beside an image (a credential helper, a
 /// host, a file of certificates), so that only a registry's own words count: an error code of its protocol
 /// (OCI distribution specification, "Error Codes"), its status for a manifest, or the client's words for it
-/// about a reference.
+/// about a reference or a platform.
 pub(super) fn told(said: &str) -> Unknown {
     let said = said.trim_start_matches("ERROR: ").trim_start_matches("Error: ").trim().to_owned();
     let lower = said.to_ascii_lowercase().replace('_', " ");
     let code = ["manifest unknown", "name unknown"].iter().any(|code| lower.contains(code));
     let status = lower.contains("/manifests/") && lower.contains("404 not found");
-    if code || status || said.lines().any(names_absent_image) {
+    let other = OTHER_PLATFORM.iter().any(|words| lower.contains(words));
+    if code || status || other || said.lines().any(names_absent_image) {
         Unknown::Refused(said)
     } else {
         Unknown::Silent(said)
@@ -192,6 +204,12 @@ mod tests {
             "Error: reading manifest 99 in registry.example/a: manifest unknown",
             "Error response from daemon: manifest for a:99 not found: manifest unknown",
             "NAME_UNKNOWN: repository name not known to registry",
+            "Error response from daemon: no matching manifest for linux/arm64/v8 in the manifest list \
+             entries: no match for platform in manifest: not found",
+            "Error: choosing an image from manifest list docker://a:1: no image found in image index for \
+             architecture \"arm64\", variant \"v8\", OS \"linux\"",
+            "image with reference a:1 was found but does not match the specified platform: wanted \
+             linux/arm64, actual: linux/amd64",
         ] {
             assert!(matches!(told(said), Unknown::Refused(_)), "{said}");
         }
