@@ -2,14 +2,20 @@
 
 use super::progress::{Event, FailedStep, Follow, Recent};
 
+/// How podman begins the error of a step (containers/buildah, `imagebuildah/stage_executor.go`).
+const OF_STEP: &str = "building at STEP ";
+
 /// Follows one build by what podman prints (containers/buildah, `imagebuildah/stage_executor.go`).
 #[derive(Debug, Default)]
 pub(super) struct Progress {
     /// The step under way, and whether it is a stage's first line only.
     current: Option<String>,
     output: Recent,
-    /// podman's own error, which is the last line; a step may print such lines, too.
+    /// An error as podman writes them, in the last line; a step may print such lines, too.
     error: Option<String>,
+    /// The error that names a step. It comes through another pipe than the steps do, so that it may be read
+    /// before the last of their lines.
+    of_step: Option<String>,
 }
 
 impl Follow for Progress {
@@ -31,6 +37,13 @@ impl Follow for Progress {
         if let Some(rest) = text.strip_prefix("--> ") {
             return self.done(rest.starts_with("Using cache")).into_iter().collect();
         }
+        if let Some(error) = text.strip_prefix("Error: ").filter(|it| it.starts_with(OF_STEP)) {
+            self.of_step = Some(reason(error).to_owned());
+            let name = self.current.clone();
+            return vec![
+                name.map_or(Event::Said(text.clone()), |name| Event::Output { name, line: text }),
+            ];
+        }
         let Some(name) = self.current.clone() else {
             return vec![Event::Said(text)];
         };
@@ -45,8 +58,8 @@ impl Follow for Progress {
     }
 
     fn failed(&self) -> Option<FailedStep> {
-        let (name, error) = (self.current.clone()?, self.error.clone()?);
-        Some(FailedStep { name, error, tail: self.output.excerpt() })
+        let error = self.of_step.as_ref().or(self.error.as_ref())?.clone();
+        Some(FailedStep { name: self.current.clone()?, error, tail: self.output.excerpt() })
     }
 }
 
@@ -117,6 +130,24 @@ mod tests {
         let failed = progress.failed();
         assert_eq!(failed.as_ref().map(|step| step.error.as_str()), Some("exit status 1"));
         assert_eq!(failed.map(|step| step.tail), Some(vec!["error: no wheel".to_owned()]));
+    }
+
+    #[test]
+    fn podmans_error_counts_wherever_it_is_read() {
+        let lines =
+            ["[1/2] STEP 1/2: FROM debian:12", "[1/2] STEP 2/2: RUN make", "cc: no such file"];
+        let error = "Error: building at STEP \"RUN make\": while running runtime: exit status 1";
+        for at in 0..=lines.len() {
+            let mut lines = lines.to_vec();
+            lines.insert(at, error);
+            let failed = feed(&lines).0.failed();
+            let expected = FailedStep {
+                name: "[1/2] RUN make".to_owned(),
+                error: "exit status 1".to_owned(),
+                tail: vec!["cc: no such file".to_owned()],
+            };
+            assert_eq!(failed, Some(expected), "{lines:?}");
+        }
     }
 
     #[test]
