@@ -60,6 +60,97 @@ fn what_a_test_skips_is_in_the_table_with_its_reason() {
     assert!(ran.stdout.contains("skipped: a.rs:1: not root"), "{}", ran.stdout);
 }
 
+/// As [`workspace`], with an engine, and Ubuntu's target with every key by which an archive is found.
+fn workspace_with_engine() -> (Workspace, camino::Utf8PathBuf) {
+    let w = workspace();
+    for name in ["shellcheck", "hadolint"] {
+        program(&w, name, "exit 0");
+    }
+    for tool in ["base64", "cat", "cp", "mkdir"] {
+        let folders = ["/usr/bin", "/bin"].map(camino::Utf8Path::new);
+        let path = folders.map(|folder| folder.join(tool)).into_iter().find(|path| path.exists());
+        let link = w.fake.with_file_name("bin").join(tool);
+        std::os::unix::fs::symlink(path.unwrap(), link).unwrap();
+    }
+    let keyring = w.fake.join("keys.gpg");
+    fs_err::write(&keyring, "").unwrap();
+    let target = format!(
+        r#"[[target]]
+name = "ubuntu24.04"
+image = "ubuntu:24.04"
+family = "apt"
+glibc = "2.36"
+platforms = ["linux/amd64"]
+[target.bootstrap]
+tool = "mmdebstrap"
+suite = "noble"
+components = ["main", "universe"]
+keyring = "{keyring}"
+mirror = "http://mirror.example/ubuntu"
+"#
+    );
+    let toml = fs_err::read_to_string(w.root.join("wheels.toml")).unwrap();
+    fs_err::write(w.root.join("wheels.toml"), toml + &target).unwrap();
+    w.run(&["workflow", "write"]).code(0);
+    (w, keyring)
+}
+
+/// The result of `check` in the table.
+fn result<'a>(ran: &'a Ran, check: &str) -> &'a str {
+    let rows = ran.stdout.lines().map(|row| row.split("  ").filter(|cell| !cell.is_empty()));
+    let mut rows = rows.filter(|row| row.clone().next() == Some(check));
+    rows.next().and_then(|mut row| row.nth(2)).map(str::trim).unwrap_or_default()
+}
+
+#[test]
+fn ubuntus_wheel_is_skipped_only_where_the_archive_is_out_of_reach() {
+    let (w, keyring) = workspace_with_engine();
+    let ran = ci(&w, &[]).code(0);
+    assert!(result(&ran, "wheels ubuntu").starts_with("skipped: `mmdebstrap` is not installed"));
+    let says = |line: &str| {
+        program(
+            &w,
+            "mmdebstrap",
+            &format!("echo \"$*\" >\"$FAKE/mm\"; echo \"{line}\" >&2; exit 25"),
+        );
+    };
+    says("E: Failed to fetch http://mirror.example/InRelease  Could not resolve 'mirror.example'");
+    let ran = ci(&w, &[]).code(0);
+    let expected = "skipped: Ubuntu's archive does not answer: E: Failed to fetch ";
+    assert!(result(&ran, "wheels ubuntu").starts_with(expected), "{}", ran.stdout);
+    ci(&w, &["--strict"]).code(1);
+    // What is asked is what the image would be made of.
+    let called = fs_err::read_to_string(w.fake.join("mm")).unwrap();
+    let words = ["--components=main,universe", &format!("--keyring={keyring}"), "noble"];
+    for word in words.into_iter().chain(["http://mirror.example/ubuntu"]) {
+        assert!(called.split_whitespace().any(|it| it == word), "{word}: {called}");
+    }
+    says("E: The repository 'http://mirror.example noble Release' does not have a Release file.");
+    let ran = ci(&w, &[]).code(1);
+    assert_eq!((result(&ran, "wheels ubuntu"), result(&ran, "end to end")), ("FAILED", "passed"));
+    assert!(ran.stderr.contains("does not have a Release file"), "{}", ran.stderr);
+    program(&w, "mmdebstrap", "exit 0");
+    assert_eq!(result(&ci(&w, &[]).code(0), "wheels ubuntu"), "passed");
+    fs_err::remove_file(&keyring).unwrap();
+    assert!(result(&ci(&w, &[]).code(0), "wheels ubuntu").contains(keyring.as_str()));
+}
+
+#[test]
+fn a_machine_that_cannot_be_set_up_fails_its_checks_and_has_a_table() {
+    let (w, _) = workspace_with_engine();
+    // No program on PATH could install or start anything.
+    w.on("version", "echo 'Cannot connect to the Docker daemon' >&2; exit 1");
+    let ran = ci(&w, &["--setup"]).code(1);
+    for (check, expected) in [
+        ("tools", "passed"),
+        ("wheels", "FAILED"),
+        ("wheels ubuntu", "FAILED"),
+        ("end to end", "passed"),
+    ] {
+        assert_eq!(result(&ran, check), expected, "{check}: {}", ran.stdout);
+    }
+}
+
 /// No test ends early without a word: what it cannot do goes through `unless_skipped`.
 #[test]
 fn no_test_returns_before_its_end_without_a_word() {

@@ -92,34 +92,39 @@ pub(super) fn at_hand(
     }
 }
 
+/// A call of mmdebstrap with `options` and the packages of `bootstrap`, which writes to `output`.
+fn mmdebstrap(bootstrap: &Bootstrap, options: Vec<String>, output: &str) -> Step {
+    // The default is `main`, which on Ubuntu has no pip.
+    let components = bootstrap.components.join(",");
+    Step::new("mmdebstrap", options)
+        .args((!components.is_empty()).then(|| format!("--components={components}")))
+        .args(bootstrap.keyring.as_ref().map(|keyring| format!("--keyring={keyring}")))
+        .args([bootstrap.suite.as_str(), output])
+        .args(bootstrap.mirror.as_deref())
+        .hint("`cargo xtask doctor` says whether the bootstrap tools are there")
+}
+
+/// The mmdebstrap call that reads the package lists of `bootstrap`, and downloads nothing else.
+pub fn lists_step(bootstrap: &Bootstrap) -> Step {
+    // What it prints is read.
+    let options = ["--simulate", "--variant=extract"].map(str::to_owned).to_vec();
+    mmdebstrap(bootstrap, options, "/dev/null").env("LC_ALL", "C")
+}
+
 /// The mmdebstrap call that writes `target`'s root file system to `rootfs`.
 fn step(bootstrap: &Bootstrap, platform: &Platform, rootfs: &Utf8Path) -> Step {
-    let mut step = Step::new("mmdebstrap", ["--variant=minbase", "--format=tar", "--verbose"])
-        .arg(format!("--architectures={}", platform.debian_arch()));
+    let mut options =
+        ["--variant=minbase", "--format=tar", "--verbose"].map(str::to_owned).to_vec();
+    options.push(format!("--architectures={}", platform.debian_arch()));
     // It counts on a package of Debian's: with Ubuntu's, which have a key ring of their own, it fails.
     if bootstrap.keyring.is_none() && Utf8Path::new(MERGED_HOOK).exists() {
-        step = step.arg(format!("--hook-dir={MERGED_HOOK}"));
+        options.push(format!("--hook-dir={MERGED_HOOK}"));
     }
-    for option in DPKG_OPTIONS {
-        step = step.arg(format!("--dpkgopt={option}"));
-    }
-    step = step
-        .args((!bootstrap.components.is_empty()).then(|| {
-            // The default is `main`, which on Ubuntu has no pip.
-            format!("--components={}", bootstrap.components.join(","))
-        }))
-        .args(bootstrap.keyring.as_ref().map(|keyring| format!("--keyring={keyring}")))
-        // Of priority `required` in Debian alone.
-        .args(bootstrap.keyring.as_ref().map(|_| "--include=apt"))
-        .arg(&bootstrap.suite)
-        .arg(rootfs.as_str())
-        // The same packages give the same bytes, and so the same digest.
-        .env("SOURCE_DATE_EPOCH", "1")
-        .hint("`cargo xtask doctor` says whether the bootstrap tools are there");
-    if let Some(mirror) = &bootstrap.mirror {
-        step = step.arg(mirror);
-    }
-    step
+    options.extend(DPKG_OPTIONS.iter().map(|option| format!("--dpkgopt={option}")));
+    // Of priority `required` in Debian alone.
+    options.extend(bootstrap.keyring.as_ref().map(|_| "--include=apt".to_owned()));
+    // The same packages give the same bytes, and so the same digest.
+    mmdebstrap(bootstrap, options, rootfs.as_str()).env("SOURCE_DATE_EPOCH", "1")
 }
 
 /// Makes the image and loads it into the engine.

@@ -17,7 +17,8 @@ use super::wheels::{self, WheelsArgs};
 use super::workflow::{self, WorkflowAction, WorkflowArgs};
 use super::{FINDINGS, Workspace};
 use crate::config::find_target;
-use crate::exec::{Exec, ExecError, Step, Stream};
+use crate::engine::bootstrap;
+use crate::exec::{Exec, ExecError, Step, Stream, interrupt};
 use crate::report;
 
 /// Arguments of `ci`.
@@ -90,13 +91,15 @@ fn checks(scripts: &[String], tools: &Utf8Path) -> Vec<Check> {
 /// Runs the subcommand.
 ///
 /// # Errors
-/// When a check could not be run at all; one that fails is in the exit code.
+/// When there is no workspace, or xtask was interrupted; a check that fails, or cannot be run, is in the exit
+/// code.
 pub fn run(args: &CiArgs) -> anyhow::Result<ExitCode> {
     let (exec, workspace) = (Exec::real(), Workspace::find()?);
     let mut results = Vec::new();
     let (scripts, tools) = (shell_scripts(&workspace)?, tools::folder(&workspace)?);
     if args.setup {
-        tools::install(&exec, &workspace, &tools)?;
+        let install = || tools::install(&exec, &workspace, &tools).map(|()| Outcome::of(true));
+        results.push(timed("tools", install)?);
     }
     for Check { name, step, optional } in checks(&scripts, &tools) {
         results.push(timed(name, || run_step(&exec, &workspace, step, optional))?);
@@ -132,7 +135,14 @@ fn timed(
 ) -> anyhow::Result<Checked> {
     report::note(&format!("\n==> {name}"));
     let start = Instant::now();
-    let outcome = check().with_context(|| format!("check `{name}` could not be run"))?;
+    let outcome = match check().with_context(|| format!("check `{name}` could not be run")) {
+        Ok(outcome) => outcome,
+        Err(error) if interrupt::asked() => return Err(error),
+        Err(error) => {
+            report::error(&error);
+            Outcome::Failed
+        }
+    };
     if let Outcome::Skipped(reason) = &outcome {
         report::note(&format!("skipped: {reason}"));
     }
@@ -181,29 +191,36 @@ fn build(exec: &Exec, workspace: &Workspace, args: &CiArgs) -> anyhow::Result<Ou
 fn build_ubuntu(exec: &Exec, workspace: &Workspace, args: &CiArgs) -> anyhow::Result<Outcome> {
     const TARGET: &str = "ubuntu:24.04";
     let target = find_target(&workspace.config()?, TARGET)?;
-    let Some(bootstrap) = target.bootstrap else {
+    let Some(packages) = target.bootstrap else {
         return Ok(Outcome::Skipped(format!("`{TARGET}` has no key `bootstrap` in wheels.toml")));
     };
     if args.setup {
-        let bootstraps = vec![bootstrap.clone()];
+        let bootstraps = vec![packages.clone()];
         let asked = Asked { bootstrap: true, bootstraps, ..Asked::default() };
         setup::ensure(exec, &workspace.root, TARGET, &asked, false)?;
     }
-    // Reads the package lists, from the archive that mmdebstrap itself takes, and unpacks nothing.
-    let keyring = bootstrap.keyring.iter().map(|path| format!("--keyring={path}"));
-    let simulate = Step::new("mmdebstrap", ["--simulate", "--variant=extract"])
-        .args(keyring)
-        .args([bootstrap.suite.as_str(), "/dev/null"])
-        .timeout(ARCHIVE_LIMIT);
-    let reason = match exec.capture(&simulate) {
+    let absent = |what: &str| {
+        let reason = format!("`{what}` is not installed; `cargo xtask ci --setup` installs it");
+        Ok(Outcome::Skipped(reason))
+    };
+    if let Some(keyring) = packages.keyring.as_ref().filter(|path| !path.exists()) {
+        return absent(keyring.as_str());
+    }
+    let lists = bootstrap::lists_step(&packages).timeout(ARCHIVE_LIMIT);
+    let silence = match exec.capture(&lists) {
         Ok(said) if said.success => return wheel(exec, workspace, TARGET, "cp312"),
         Ok(said) => {
-            said.stderr.lines().rfind(|line| line.starts_with("E: ")).unwrap_or_default().to_owned()
+            let Some(line) = outcome::unreachable(&said.stderr) else {
+                said.stderr.lines().for_each(|line| report::relay(line, true));
+                return Ok(Outcome::Failed);
+            };
+            line.to_owned()
         }
-        Err(error @ (ExecError::NotFound { .. } | ExecError::TimedOut { .. })) => error.to_string(),
+        Err(error @ ExecError::TimedOut { .. }) => error.to_string(),
+        Err(ExecError::NotFound { program }) => return absent(&program),
         Err(error) => return Err(error.into()),
     };
-    Ok(Outcome::Skipped(format!("Ubuntu's archive does not answer: {reason}")))
+    Ok(Outcome::Skipped(format!("Ubuntu's archive does not answer: {silence}")))
 }
 
 fn wheel(

@@ -62,6 +62,15 @@ pub(super) fn skipped(line: &str) -> Option<&str> {
     line.split_once(SKIPPED).map(|(_, reason)| reason.trim())
 }
 
+/// The line of apt's that says that an archive cannot be reached. What the archive answers, such as that it has
+/// no such file, is no such line.
+pub(super) fn unreachable(stderr: &str) -> Option<&str> {
+    let line = stderr.lines().find(|line| line.starts_with("E: Failed to fetch "))?;
+    // apt writes a status with two spaces behind it.
+    let refused = line.split_whitespace().any(|word| matches!(word, "404" | "410"));
+    (!refused).then_some(line)
+}
+
 /// Whether a run with these `results` is good; with `strict` a check that did not run is as bad as one
 /// that failed.
 pub(super) fn is_good(results: &[Checked], strict: bool) -> bool {
@@ -96,6 +105,30 @@ mod tests {
         assert_eq!(skipped("xtask test skipped: a.rs:1: why"), Some("a.rs:1: why"));
         assert_eq!(skipped("test a ... xtask test skipped: why"), Some("why"));
         assert_eq!(skipped("test skipped ... ok"), None);
+    }
+
+    #[test]
+    fn an_archive_that_answers_is_not_out_of_reach() {
+        let url = "http://archive.example/dists/noble/InRelease";
+        for reason in [
+            "Could not resolve 'archive.example'",
+            "Could not connect to archive.example:80 (192.0.2.1). - connect (111: Connection refused)",
+            "503  Service Unavailable [IP: 192.0.2.1 80]",
+        ] {
+            let line = format!("E: Failed to fetch {url}  {reason}");
+            assert_eq!(
+                unreachable(&format!("I: running apt-get update...\n{line}\nE: x")),
+                Some(&*line)
+            );
+        }
+        for said in [
+            "E: The repository 'http://archive.example nosuite Release' does not have a Release file.",
+            "E: Failed to fetch http://archive.example/main/Packages  404  Not Found [IP: 192.0.2.1 80]",
+            "E: keyring \"/k.gpg\" does not exist",
+            "",
+        ] {
+            assert_eq!(unreachable(said), None, "{said}");
+        }
     }
 
     #[test]
