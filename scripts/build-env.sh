@@ -32,6 +32,15 @@ rm -rf /build
 mkdir -p "$XTASK_DIST"
 python3 "$here/unpack.py" /source "$XTASK_SOURCE"
 
+# Backends that find no Rust fetch one over the network, which nothing pins: maturin asks for puccinialin,
+# other packages require it themselves.
+if ! command -v cargo >/dev/null; then
+    export MATURIN_NO_INSTALL_RUST=1
+    echo 'puccinialin<0' >/build/no-rust.txt
+    export UV_BUILD_CONSTRAINT="${UV_BUILD_CONSTRAINT:-/build/no-rust.txt}"
+    export PIP_CONSTRAINT="${PIP_CONSTRAINT:-/build/no-rust.txt}"
+fi
+
 # A recipe of the source's own finds the interpreters on PATH by their versions.
 for id in $PYTHONS; do
     PATH=/opt/python/$id/bin:$PATH

@@ -29,8 +29,6 @@ toolchain_lacks_rust() {
     ! command -v cargo >/dev/null
 }
 rust_key="set \`rust = \"distro\"\` or \`rust = \"rustup\"\` in [toolchain] of wheels.toml"
-# It would fetch a Rust of its own over the network, which nothing pins.
-export MATURIN_NO_INSTALL_RUST=1
 project=$tree/pyproject.toml
 if toolchain_lacks_rust && grep -qE "^ *build-backend *= *[\"']maturin[\"']" "$project" 2>/dev/null; then
     echo "error: the package is built with Rust, and the toolchain has none: $rust_key" >&2

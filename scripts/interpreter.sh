@@ -6,9 +6,10 @@
 # A provider is a script provider-NAME.sh, called with the id in PY_ID, PY_KIND
 # (cpython, pypy), PY_SERIES (3.14), PY_THREADING (gil, free), and the folder PY_HOME. It
 # leaves PY_HOME/bin/python and, as one line each, PY_HOME/detail and PY_HOME/runtime;
-# or it leaves one line in PY_REASON and fails: with 1 where it does not have the interpreter or nobody
-# reaches its host, and the next provider is asked; with another status where it is broken, which is an
-# error, because another provider would give another interpreter without a word.
+# or it leaves one line in PY_REASON and fails: with 1 where it does not have the interpreter, and the
+# next provider is asked; with 3 where nobody reaches its host, and the next provider is asked and the
+# reason reported in the end; with another status where it is broken, which is an error, because another
+# provider would give another interpreter without a word.
 set -eu
 here=$(dirname "$0")
 # shellcheck source=scripts/trust.sh
@@ -61,6 +62,7 @@ missing=0
 export PY_ID PY_KIND PY_SERIES PY_THREADING PY_HOME PY_REASON
 PY_REASON=/tmp/reason
 : >/tmp/report
+: >/tmp/unreached
 
 for PY_ID in ${PYTHONS:-}; do
     if ! parse "$PY_ID"; then
@@ -71,6 +73,7 @@ for PY_ID in ${PYTHONS:-}; do
     PY_HOME=/opt/python/$PY_ID
     provided=
     : >/tmp/answers
+    : >/tmp/passed
     for provider in ${PROVIDERS:-distro managed source}; do
         echo "$PY_ID: asking provider $provider"
         rm -f "$PY_REASON"
@@ -85,13 +88,16 @@ for PY_ID in ${PYTHONS:-}; do
             status=2
         fi
         echo "  $provider: $(head -n 1 "$PY_REASON")" | tee -a /tmp/answers
-        if [ "$status" != 1 ]; then
+        if [ "$status" = 3 ]; then
+            echo "$provider cannot be reached: $(head -n 1 "$PY_REASON")" >>/tmp/passed
+        elif [ "$status" != 1 ]; then
             echo "  $provider failed, so no other provider is asked" | tee -a /tmp/answers
             break
         fi
     done
     if [ -n "$provided" ]; then
         echo "$PY_ID: provided by $provided"
+        sed "s#^#xtask: $PY_ID: from provider $provided, #" /tmp/passed >>/tmp/unreached
     else
         rm -rf "$PY_HOME"
         missing=1
@@ -102,5 +108,6 @@ for PY_ID in ${PYTHONS:-}; do
     fi
 done
 
+cat /tmp/unreached
 cat /tmp/report >&2
 exit "$missing"

@@ -184,6 +184,22 @@ pkg_again() {
     "$@"
 }
 
+# reached LOG, unreachable LOG: whether the host of a download that failed answered, and whether nobody
+# reaches it. A host that refuses (401, 403, 407, 429, a certificate) is a failure to report, and no
+# reason to do without it. Addresses do not count: they can hold any word.
+without_urls() {
+    sed 's#[a-z+]*://[^ )`]*#URL#g' "$1"
+}
+reached() {
+    without_urls "$1" | grep -qiE '(^|[^0-9])(40[137]|429) +[a-z]|proxy auth|certificate|GPG error|not signed'
+}
+unreachable() {
+    ! reached "$1" && without_urls "$1" | grep -qiE "error sending request|(tcp connect|dns|dns lookup|network) error|\
+timed out|network connectivity is disabled|(could not|couldn't|unable to|failed to) (connect|resolve)|\
+temporary (failure|error)|cannot initiate the connection|connection (failed|refused)|network is unreachable|\
+curl error \((6|7|28)\)"
+}
+
 # pkg_refresh: brings the package lists up to date; within an hour, those of another step are.
 pkg_refresh() {
     case $(pkg_family) in

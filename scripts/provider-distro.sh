@@ -18,13 +18,30 @@ broken() {
     exit 2
 }
 
+# logged COMMAND ...: keeps in $log, too, what it prints.
+log=/tmp/distro.log
+logged() {
+    rm -f "$log.done"
+    { "$@" 2>&1 && : >"$log.done"; } | redact | tee "$log"
+    [ -e "$log.done" ]
+}
+
+# failed WHAT: with the reason that $log has.
+failed() {
+    reason=$(grep -iE '^ *(E|W|Err|error)[: ]' "$log" | tail -n 1)
+    [ -n "$reason" ] || reason=$(tail -n 1 "$log")
+    echo "$1${reason:+: $reason}" >"$PY_REASON"
+    ! unreachable "$log" || exit 3
+    exit 2
+}
+
 family=$(pkg_family)
 # shellcheck source=/dev/null
 name=$(. /etc/os-release && echo "${PRETTY_NAME:-this distribution}")
 if [ "$family" != dnf ]; then
     # Another step may write the same cache.
     pkg_lock
-    pkg_refresh || broken "the package lists of $name cannot be fetched"
+    logged pkg_refresh || failed "the package lists of $name cannot be fetched"
     pkg_unlock
 fi
 
@@ -39,7 +56,7 @@ esac
 package=
 seen=
 for candidate in $candidates; do
-    version=$(pkg_candidate "$candidate") || broken "the package manager of $name fails when asked for $candidate"
+    version=$(pkg_candidate "$candidate" 2>"$log") || failed "the package manager of $name fails when asked for $candidate"
     [ -n "$version" ] || continue
     case $candidate in
         *"$PY_SERIES"*) ;;
@@ -69,7 +86,7 @@ case $family-$package in
     dnf-*) headers=$package-devel ;;
     apk-*) headers=$package-dev ;;
 esac
-pkg_install "$package" "$headers" || broken "installing $package and $headers failed"
+logged pkg_install "$package" "$headers" || failed "installing $package and $headers failed"
 
 # The program has the name of the package everywhere but for free-threaded builds.
 program=

@@ -29,10 +29,11 @@ if ! UV_PYTHON_DOWNLOADS=manual \
             out = out (out == "" ? "" : ": ") $0
         }
         END { if (out == "") out = "uv python install failed"; print out }' >"$PY_REASON"
-    # No such build, or no way to its host. All else is a failure that no other provider may hide.
-    if grep -qiE 'no download|client error|error sending request|connect|dns|timed out|offline' /tmp/managed.log; then
+    # All else is a failure that no other provider may hide.
+    if without_urls /tmp/managed.log | grep -qiE 'no download found|\((404|410) '; then
         exit 1
     fi
+    ! unreachable /tmp/managed.log || exit 3
     exit 2
 fi
 redact </tmp/managed.log

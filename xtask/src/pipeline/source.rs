@@ -97,8 +97,8 @@ fn requires_python(tree: &Utf8Path) -> Option<String> {
     Some(project_table(tree)?.get("requires-python")?.as_str()?.to_owned())
 }
 
-/// Refuses an interpreter that the package excludes, before anything is built. A source archive of the
-/// index says so inside the build.
+/// Refuses an interpreter that the package excludes, before anything is built. `requires-python.py` does it for
+/// a source archive of the index, which only the build has.
 ///
 /// # Errors
 /// When one of `pythons` is excluded; the message has the package's own words.
