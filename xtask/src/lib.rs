@@ -10,6 +10,7 @@ pub mod digest;
 pub mod elf;
 pub mod engine;
 pub mod exec;
+pub mod files;
 pub mod isa;
 pub mod pipeline;
 pub mod plan;

@@ -168,3 +168,63 @@ fn a_wheel_of_an_earlier_build_that_stays_is_told() {
     ran.says(&["debian12-amd64/demo-1.0-py3-none-any.whl is still the wheel of an earlier build"]);
     assert_eq!(w.dist(), before, "nothing is lost");
 }
+
+/// Puts something that is no regular file in the place of `path`.
+fn spoil(path: &Utf8Path, with: &str) {
+    let _ = fs_err::remove_file(path);
+    if with == "fifo" {
+        assert!(Command::new("mkfifo").arg(path).status().unwrap().success());
+    } else {
+        std::os::unix::fs::symlink(with, path).unwrap();
+    }
+}
+
+/// Runs the program, for a minute and in 2 GB at most; its exit status. 124 and 134 are neither's end.
+fn bounded(w: &Workspace, args: &[&str]) -> Option<i32> {
+    let program = w.command(args);
+    let mut command = Command::new("/usr/bin/prlimit");
+    command.args(["--as=2000000000", "--", "timeout", "60"]).arg(program.get_program());
+    command.args(program.get_args()).current_dir(&w.root).env_clear();
+    for (name, value) in program.get_envs() {
+        command.env(name, value.unwrap());
+    }
+    command.output().unwrap().status.code()
+}
+
+#[test]
+fn lists_that_are_links_or_fifos_are_refused_in_bounded_time_and_memory() {
+    for with in ["fifo", "/dev/zero"] {
+        for name in ["dist/manifest.json", "target/xtask/journal.json"] {
+            let w = Workspace::new();
+            w.run(&WHEELS).code(0);
+            spoil(&w.root.join(name), with);
+            let codes = [&WHEELS[..], &["clean", "--dist"], &["collect", "dist"]];
+            for args in codes {
+                let code = bounded(&w, args);
+                assert!(matches!(code, Some(1 | 2)), "{with} {name} {args:?}: {code:?}");
+            }
+        }
+        for name in ["audit.json", "build-info.json"] {
+            let w = Workspace::new();
+            w.run(&WHEELS).code(0);
+            spoil(&w.root.join("dist/debian12-amd64").join(name), with);
+            for args in [&["verify"][..], &["index", "out"], &["collect", "dist"]] {
+                let code = bounded(&w, args);
+                assert!(matches!(code, Some(1 | 2)), "{with} {name} {args:?}: {code:?}");
+            }
+            // A build anew puts a whole file in its place.
+            let code = bounded(&w, &[&WHEELS[..], &["--force"]].concat());
+            assert!(matches!(code, Some(0..=2)), "{with} {name}: {code:?}");
+        }
+        let w = Workspace::new();
+        w.run(&WHEELS).code(0);
+        let jobs = fs_err::read_dir(w.root.join("target/xtask/jobs")).unwrap();
+        let job = Utf8PathBuf::try_from(jobs.map(Result::unwrap).next().unwrap().path()).unwrap();
+        spoil(&job.join("built.json"), with);
+        fs_err::remove_dir_all(w.root.join("dist")).unwrap();
+        assert_eq!(bounded(&w, &WHEELS), Some(0), "{with}");
+        spoil(&job.join("failed.json"), with);
+        let code = bounded(&w, &["shell", "--last-failed"]);
+        assert!(matches!(code, Some(1 | 2)), "{with}: {code:?}");
+    }
+}

@@ -11,6 +11,7 @@ use camino::Utf8Path;
 use serde::{Deserialize, Serialize};
 
 use super::judged::Elf;
+use crate::files;
 use crate::policy::{BuildSystem, Compiler, GlibcVersion, Libc, SymbolVersion};
 
 /// How sure it is what a wheel was built on.
@@ -115,7 +116,7 @@ pub(super) fn beside(wheel: &Utf8Path) -> Option<Libc> {
     /// A few pages; real ones have one.
     const MAX_INFO: u64 = 1 << 20;
     let mut text = Vec::new();
-    let file = fs_err::File::open(wheel.with_file_name("build-info.json")).ok()?;
+    let file = files::open(&wheel.with_file_name("build-info.json")).ok()?;
     file.take(MAX_INFO).read_to_end(&mut text).ok()?;
     let info: BuildInfo = serde_json::from_slice(&text).ok()?;
     let mut parts = info.libc.version.split('.').map(|part| part.parse::<u32>().ok());

@@ -11,14 +11,27 @@ use super::{FINDINGS, Workspace};
 use crate::engine::clean::Owned;
 use crate::engine::{Engine, EngineError};
 use crate::exec::Exec;
+use crate::files::{Place, place, remove_folder};
 use crate::report;
-use crate::store::{Lock, LockError, MANIFEST, Place, Store, place, remove_folder};
+use crate::store::{Lock, LockError, MANIFEST, Store};
 use crate::text::file_size;
 
 /// The folders of `target/xtask/` that runs fill; what is not named here (the lock, an engine's own
 /// files) stays.
-const FOLDERS: [&str; 9] =
-    ["jobs", "logs", "base", "source", "build-info", "host", "shell", "commit", "output"];
+const FOLDERS: [&str; 12] = [
+    "auditwheel",
+    "base",
+    "build-info",
+    "commit",
+    "host",
+    "jobs",
+    "logs",
+    "output",
+    "release",
+    "shell",
+    "source",
+    "tools",
+];
 
 /// Arguments of `clean`.
 #[derive(Debug, clap::Args)]
@@ -126,7 +139,12 @@ impl Cleaner {
     }
 
     fn folder(&self, folder: &Utf8Path) -> std::io::Result<()> {
-        if !folder.is_dir() {
+        let Ok(found) = std::fs::symlink_metadata(folder) else { return Ok(()) };
+        if found.is_symlink() {
+            if !self.dry_run {
+                fs_err::remove_file(folder)?;
+            }
+            self.say(&format!("{folder} (a link; what it leads to stays)"));
             return Ok(());
         }
         let (files, bytes) = size(folder);
@@ -168,10 +186,11 @@ impl Cleaner {
                 // Only where nothing else is left in it.
                 let _ = path.parent().map(std::fs::remove_dir);
             }
+            // A link that the user made stays, and its folder, too.
             let _ = std::fs::remove_dir(&workspace.dist);
         }
         self.say(&format!("{} files of {} ({})", paths.len(), workspace.dist, file_size(bytes)));
-        if !self.dry_run && workspace.dist.is_dir() {
+        if !self.dry_run && holds_anything(&workspace.dist) {
             self.failed = true;
             report::note(&format!("`{}` holds files that are not ours: they stay", workspace.dist));
         }
@@ -262,6 +281,10 @@ fn brief(what: &str) -> String {
     let (step, id) = text.split_once(" with id ").unwrap_or((&text, ""));
     let gap = if id.is_empty() { "" } else { " " };
     format!("{}{gap}{id}", step.chars().take(100).collect::<String>())
+}
+
+fn holds_anything(folder: &Utf8Path) -> bool {
+    std::fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some())
 }
 
 /// Files and bytes below `folder`.

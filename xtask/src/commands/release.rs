@@ -8,8 +8,8 @@ use anyhow::Context as _;
 use camino::Utf8PathBuf;
 
 use super::{FINDINGS, Workspace};
-use crate::digest;
 use crate::exec::Exec;
+use crate::files::{self, remove_folder};
 use crate::pipeline::BuildInfo;
 use crate::report;
 use crate::ship::notes;
@@ -91,9 +91,7 @@ pub fn run(args: &ReleaseArgs) -> anyhow::Result<ExitCode> {
         );
         return Ok(ExitCode::SUCCESS);
     }
-    if folder.exists() {
-        fs_err::remove_dir_all(&folder)?;
-    }
+    remove_folder(&folder)?;
     published::fill(&out, &files)?;
     fs_err::write(&notes, text)?;
     let existing = release::existing(&exec, &workspace.root, &release)?;
@@ -114,8 +112,9 @@ fn infos(store: &Store, wheels: &[Wheel]) -> anyhow::Result<BTreeMap<String, Bui
     let mut infos = BTreeMap::new();
     for folder in wheels.iter().map(Wheel::folder) {
         if !infos.contains_key(folder) {
-            let path = store.dist().join(folder).join("build-info.json");
-            let info = BuildInfo::parse(&fs_err::read(&path)?);
+            let path = format!("{folder}/build-info.json");
+            let text = store.read(&path)?.with_context(|| format!("`{path}` is missing"))?;
+            let info = BuildInfo::parse(&text);
             let info = info.map_err(anyhow::Error::msg).with_context(|| format!("`{path}`"))?;
             infos.insert(folder.to_owned(), info);
         }
@@ -128,7 +127,7 @@ fn infos(store: &Store, wheels: &[Wheel]) -> anyhow::Result<BTreeMap<String, Bui
 fn assets(store: &Store, wheels: &[Wheel]) -> anyhow::Result<BTreeMap<String, Content>> {
     let mut files = published::copies(store, wheels);
     let mut copy = |name: String, from: Utf8PathBuf| -> anyhow::Result<()> {
-        let sha256 = digest::of_file(&from)?;
+        let sha256 = files::sha256(&from)?;
         files.insert(name, Content::Copy { from, sha256 });
         Ok(())
     };

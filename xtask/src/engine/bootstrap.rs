@@ -6,7 +6,7 @@ mod dnf;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use camino::Utf8Path;
+use camino::{Utf8Path, Utf8PathBuf};
 use serde::Serialize;
 
 use super::image::{BaseImage, Origin};
@@ -15,6 +15,7 @@ use super::{Engine, EngineError, archive};
 use crate::config::{Bootstrap, BootstrapTool, Platform, Target};
 use crate::digest;
 use crate::exec::{ExecError, Step};
+use crate::files::remove_folder;
 use crate::isa;
 
 /// Repository name of the images we make; no registry of that name exists, so none is asked.
@@ -141,7 +142,7 @@ pub(super) fn make(
     fs_err::create_dir_all(work)?;
     remove_leftovers(work)?;
     let folder = tempfile::Builder::new().prefix("base-").tempdir_in(work)?;
-    let folder = camino::Utf8PathBuf::try_from(folder.path().to_owned())
+    let folder = Utf8PathBuf::try_from(folder.path().to_owned())
         .map_err(|error| EngineError::Base(error.to_string()))
         .map(|path| (folder, path))?;
     let (rootfs, image) = (folder.1.join("rootfs.tar"), folder.1.join("image.tar"));
@@ -203,7 +204,7 @@ fn remove_leftovers(work: &Utf8Path) -> std::io::Result<()> {
     for entry in fs_err::read_dir(work)? {
         let entry = entry?;
         if entry.file_name().to_string_lossy().starts_with("base-") {
-            fs_err::remove_dir_all(entry.path())?;
+            remove_folder(&Utf8PathBuf::try_from(entry.path()).map_err(std::io::Error::other)?)?;
         }
     }
     Ok(())

@@ -7,6 +7,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use thiserror::Error;
 
 use crate::exec::{Exec, Step};
+use crate::files::remove_folder;
 use crate::policy::refresh::{Family, MAX_POLICY};
 use crate::wheel::{WheelArchive, WheelName};
 
@@ -67,7 +68,7 @@ pub fn auditwheel(
     }
     let folder = work.join("auditwheel");
     // An older download would be read in place of the new one.
-    let _ = fs_err::remove_dir_all(&folder);
+    remove_folder(&folder).map_err(|error| PackageError::NotFound(error.to_string()))?;
     let arguments =
         ["-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:", "--dest"];
     let arguments = arguments.iter().copied().chain([folder.as_str(), "auditwheel"]);

@@ -2,11 +2,11 @@
 //! opened, no link is followed, and number and size are bounded.
 
 use std::io::{self, Read as _};
-use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::fs::PermissionsExt as _;
 
 use camino::Utf8Path;
 
-use crate::digest;
+use crate::{digest, files};
 
 /// Maximum number of files of one build: a wheel, its build information, and some room.
 const MAX_FILES: usize = 100;
@@ -59,28 +59,18 @@ pub(super) fn report(export: &Utf8Path, name: &str) -> io::Result<Vec<u8>> {
 }
 
 /// Opens a regular file of an export.
-fn open(export: &Utf8Path, name: &str) -> io::Result<std::fs::File> {
+fn open(export: &Utf8Path, name: &str) -> io::Result<fs_err::File> {
     let path = export.join(name);
     if !fs_err::symlink_metadata(&path)?.is_file() {
         return Err(refused(name, "is not a regular file"));
     }
-    // Neither a link nor a FIFO that took its place meanwhile is followed or waited for.
-    let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
-    let open = || {
-        std::fs::OpenOptions::new().read(true).custom_flags(flags.bits().cast_signed()).open(&path)
-    };
-    let file = match open() {
+    match files::open(&path) {
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
             fs_err::set_permissions(&path, std::fs::Permissions::from_mode(MODE))?;
-            open()
+            files::open(&path)
         }
         result => result,
-    };
-    let file = file.map_err(|error| io::Error::new(error.kind(), format!("`{path}`: {error}")))?;
-    if !file.metadata()?.is_file() {
-        return Err(refused(name, "is not a regular file"));
     }
-    Ok(file)
 }
 
 fn refused(name: &str, reason: &str) -> io::Error {

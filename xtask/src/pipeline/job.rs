@@ -259,8 +259,7 @@ fn commit(
     let name = wheel.path.file_name().unwrap_or_default().to_owned();
     // Metadata of the folder is read, joined and written: one job at a time.
     let _guard = ctx.committing.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    let folder = ctx.store.dist().join(job.folder());
-    let earlier = fs_err::read(folder.join("build-info.json")).ok();
+    let earlier = ctx.store.read(&format!("{}/build-info.json", job.folder()))?;
     let earlier = earlier.and_then(|text| BuildInfo::parse(&text).ok());
     info.date = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
     let info = info.joined(earlier.as_ref());
@@ -290,7 +289,8 @@ fn commit(
     let old = manifest.wheel(&job.target.name, &job.platform.to_string(), &interpreter);
     let old = old.filter(|entry| entry.path == path || entry.builds().len() == 1);
     let old_name = old.and_then(|entry| entry.path.rsplit('/').next()).map(str::to_owned);
-    let audits = joined_audits(&folder, &wheel.audit, old_name.as_deref())?;
+    let earlier = ctx.store.read(&format!("{}/audit.json", job.folder()))?;
+    let audits = joined_audits(earlier, &wheel.audit, old_name.as_deref())?;
     let json = report::json_text(&info).map_err(std::io::Error::from)? + "\n";
     let change = Change {
         files: vec![(wheel.path.clone(), kind.clone())],
@@ -339,14 +339,13 @@ fn shared_builds(
     }
 }
 
-/// The folder's `audit.json` with this wheel's audit in it and the replaced wheel's out of it.
+/// `earlier`, the folder's `audit.json`, with this wheel's audit in it and the replaced wheel's out of it.
 fn joined_audits(
-    folder: &Utf8Path,
+    earlier: Option<Vec<u8>>,
     audit: &Audit,
     replaced: Option<&str>,
 ) -> Result<Vec<u8>, PipelineError> {
     use serde_json::{Value, json};
-    let earlier = fs_err::read(folder.join("audit.json")).ok();
     let earlier = earlier.and_then(|text| serde_json::from_slice::<Value>(&text).ok());
     let mut wheels: BTreeMap<String, Value> = BTreeMap::new();
     let file = |value: &Value| value["file"].as_str().unwrap_or_default().to_owned();

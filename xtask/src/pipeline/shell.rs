@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use camino::Utf8Path;
+use camino::{Utf8Path, Utf8PathBuf};
 use serde::Deserialize as _;
 
 use super::accelerate::{Accelerate, Seek};
@@ -21,6 +21,7 @@ use crate::engine::base::{self, BaseImage, Ways};
 use crate::engine::cache::Cached;
 use crate::engine::{Engine, EngineError};
 use crate::exec::Step;
+use crate::files;
 use crate::isa::QEMU_CPU;
 use crate::plan::Job;
 use crate::report::{Stage, Watch};
@@ -145,9 +146,9 @@ impl Drop for ShellImage {
 pub fn last_failed(work: &Utf8Path, wanted: impl Fn(&Failed) -> bool) -> Option<Failed> {
     let folders = fs_err::read_dir(work.join("jobs")).ok()?;
     let failures = folders.filter_map(|folder| {
-        let path = folder.ok()?.path().join("failed.json");
-        let when = fs_err::metadata(&path).ok()?.modified().ok()?;
-        let text = fs_err::read(&path).ok()?;
+        let folder = Utf8PathBuf::try_from(folder.ok()?.path()).ok()?;
+        let text = files::list(&folder, "failed.json")?.ok()?;
+        let when = fs_err::metadata(folder.join("failed.json")).ok()?.modified().ok()?;
         let failed = Failed::deserialize(&mut serde_json::Deserializer::from_slice(&text)).ok()?;
         wanted(&failed).then_some((when, failed))
     });

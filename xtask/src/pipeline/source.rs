@@ -17,6 +17,7 @@ use crate::audit::RULES_VERSION;
 use crate::config::{Config, Source};
 use crate::digest;
 use crate::exec::{Exec, ExecError, Step, interrupt};
+use crate::files::remove_folder;
 use crate::plan::Inputs;
 use crate::wheel::{Interpreter, allows};
 
@@ -224,7 +225,7 @@ fn remove_others(sources: &Utf8Path, kept: &str) -> io::Result<()> {
     for entry in fs_err::read_dir(sources)? {
         let entry = entry?;
         if entry.file_name() != kept {
-            fs_err::remove_dir_all(entry.path())?;
+            remove_folder(&Utf8PathBuf::try_from(entry.path()).map_err(io::Error::other)?)?;
         }
     }
     Ok(())

@@ -158,8 +158,8 @@ impl<'a> Warnings<'a> {
         let (folder, name) = wheel.path.split_once('/').unwrap_or_default();
         let store = self.store;
         let wheels = self.folders.entry(folder.to_owned()).or_insert_with(|| {
-            let text = fs_err::read(store.dist().join(folder).join("audit.json"));
-            let audits = text.ok().and_then(|text| serde_json::from_slice::<Audits>(&text).ok());
+            let text = store.read(&format!("{folder}/audit.json")).ok().flatten();
+            let audits = text.and_then(|text| serde_json::from_slice::<Audits>(&text).ok());
             let count = |audited: Audited| {
                 let warnings = audited.findings.iter().filter(|found| found.severity == "warning");
                 (audited.file, warnings.count())

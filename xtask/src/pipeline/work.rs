@@ -8,11 +8,10 @@ use serde::{Deserialize, Serialize};
 
 use super::export;
 use super::state::Failed;
-use crate::digest;
 use crate::engine::base::{BaseImage, Origin};
 use crate::engine::prebuilt::Prebuilt;
+use crate::files;
 use crate::plan::Job;
-use crate::store;
 
 /// What the build left, and what it was built for.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -50,7 +49,7 @@ impl Workspace {
         for entry in fs_err::read_dir(&self.folder)? {
             let entry = entry?;
             if entry.file_name().to_string_lossy().starts_with("export-") {
-                store::remove_folder(
+                files::remove_folder(
                     &self.folder.join(entry.file_name().to_string_lossy().as_ref()),
                 )?;
             }
@@ -85,7 +84,7 @@ impl Workspace {
     /// A folder that holds nothing but what is put there now.
     pub(super) fn fresh(&self, name: &str) -> io::Result<Utf8PathBuf> {
         let folder = self.folder.join(name);
-        store::remove_folder(&folder)?;
+        files::remove_folder(&folder)?;
         fs_err::create_dir_all(&folder)?;
         Ok(folder)
     }
@@ -125,13 +124,13 @@ impl Workspace {
 
     /// What an earlier run built for `key` in the base image of `digest`, if all of it is there unchanged.
     pub(super) fn built(&self, key: &str, digest: &str) -> Option<Built> {
-        let text = fs_err::read(self.folder.join("built.json")).ok()?;
+        let text = files::list(&self.folder, "built.json")?.ok()?;
         let built: Built = serde_json::from_slice(&text).ok()?;
         let folder = self.built_folder();
         let intact = built
             .files
             .iter()
-            .all(|(name, hash)| digest::of_file(&folder.join(name)).is_ok_and(|h| h == *hash));
+            .all(|(name, hash)| files::sha256(&folder.join(name)).is_ok_and(|h| h == *hash));
         (built.key == key && built.digest == digest && intact).then_some(built)
     }
 }

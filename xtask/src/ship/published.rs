@@ -6,9 +6,9 @@ use camino::{Utf8Path, Utf8PathBuf};
 use thiserror::Error;
 
 use crate::config::{Config, Libc, Platform};
-use crate::digest;
 use crate::store::{self, Entry, Kind, Known, Manifest, Smoke, Store, StoreError};
 use crate::wheel::WheelName;
+use crate::{digest, files};
 
 /// Why nothing can be published.
 #[derive(Debug, Error)]
@@ -195,7 +195,7 @@ pub fn fill(folder: &Utf8Path, files: &BTreeMap<String, Content>) -> Result<(), 
         match content {
             Content::Text(text) => fs_err::write(&draft, text)?,
             Content::Copy { from, sha256 } => {
-                fs_err::copy(from, &draft)?;
+                files::copy(from, &draft)?;
                 if digest::of_file(&draft)? != *sha256 {
                     fs_err::remove_file(&draft)?;
                     let message = "it changed while it was copied".to_owned();

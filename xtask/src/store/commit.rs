@@ -9,12 +9,13 @@ use camino::{Utf8Path, Utf8PathBuf};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::files::{Place, place, remove_folder};
 use super::manifest::{Entry, Kind, MANIFEST, Manifest};
-use crate::digest;
+use crate::files::{self, Place, place, remove_folder};
 
 /// Mode of every file that enters `dist/`, whatever a build gave it.
 const FILE_MODE: u32 = 0o644;
+/// The journal's name in xtask's own folder.
+const JOURNAL: &str = "journal.json";
 
 /// What `dist/` and its manifest could not do.
 #[derive(Debug, Error)]
@@ -24,8 +25,8 @@ pub enum StoreError {
     Io(#[from] std::io::Error),
     /// A manifest or journal names a file that is not below its folder.
     #[error(
-        "`{path}` is not followed: {reason}\n\n\
-         hint: replace links in `dist/` and `target/xtask/` with folders"
+        "`{path}` cannot be used: {reason}\n\n\
+         hint: replace it by a regular file or folder, or remove it"
     )]
     Unsafe {
         /// The path as it is named.
@@ -95,7 +96,7 @@ impl Store {
     }
 
     fn journal(&self) -> Utf8PathBuf {
-        self.work.join("journal.json")
+        self.work.join(JOURNAL)
     }
 
     fn staging(&self) -> Utf8PathBuf {
@@ -108,14 +109,10 @@ impl Store {
     /// # Errors
     /// When a file cannot be moved.
     pub fn recover(&self) -> Result<bool, StoreError> {
-        let text = match fs_err::read(self.journal()) {
-            Ok(text) => text,
-            Err(error) if error.kind() == ErrorKind::NotFound => {
-                // Without a journal, what lies in staging was never promised to anyone.
-                remove_folder(&self.staging())?;
-                return Ok(false);
-            }
-            Err(error) => return Err(error.into()),
+        let Some(text) = read(&self.work, JOURNAL)? else {
+            // Without a journal, what lies in staging was never promised to anyone.
+            remove_folder(&self.staging())?;
+            return Ok(false);
         };
         // The journal is written by rename, so one that cannot be read is not ours to follow.
         if let Ok(journal) = serde_json::from_slice::<Journal>(&text) {
@@ -131,20 +128,22 @@ impl Store {
     /// When it is there and is not one of ours.
     pub fn manifest(&self) -> Result<Manifest, StoreError> {
         let path = self.dist.join(MANIFEST);
-        let text = match fs_err::read(&path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == ErrorKind::NotFound => {
-                return Ok(Manifest::default());
-            }
-            Err(error) => return Err(error.into()),
-        };
+        let Some(text) = read(&self.dist, MANIFEST)? else { return Ok(Manifest::default()) };
         Manifest::parse(&text).map_err(|reason| StoreError::Manifest { path, reason })
+    }
+
+    /// The contents of a report or list in `dist/`; `None` where it is not there.
+    ///
+    /// # Errors
+    /// When something else is in its place, or it cannot be read.
+    pub fn read(&self, path: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        read(&self.dist, path)
     }
 
     /// Whether the file of `entry` is in `dist/` with the size and hash that the manifest says.
     pub fn holds(&self, entry: &Entry) -> bool {
         place(&self.dist, &entry.path) == Place::File(entry.size)
-            && digest::of_file(&self.dist.join(&entry.path)).is_ok_and(|hash| hash == entry.sha256)
+            && files::sha256(&self.dist.join(&entry.path)).is_ok_and(|hash| hash == entry.sha256)
     }
 
     /// Carries out `change` in the target's `folder`: new files in, replaced ones out, checksums
@@ -200,34 +199,36 @@ impl Store {
         let staging = self.staging().join(folder);
         fs_err::create_dir_all(&staging)?;
         let below = |name: &str| format!("{folder}/{name}");
-        manifest.files.retain(|entry| !change.replaced.iter().any(|n| below(n) == entry.path));
-        let mut names = vec!["SHA256SUMS"];
+        let gone: BTreeSet<_> = change.replaced.iter().map(|name| below(name)).collect();
+        manifest.files.retain(|entry| !gone.contains(&entry.path));
+        let mut new = Vec::new();
+        let mut names = BTreeSet::from(["SHA256SUMS"]);
         for (file, kind) in &change.files {
             let name = file.file_name().unwrap_or_default();
             let staged = staging.join(name);
-            fs_err::copy(file, &staged)?;
+            files::copy(file, &staged)?;
             let copy = fs_err::File::open(&staged)?;
             copy.set_permissions(std::fs::Permissions::from_mode(FILE_MODE))?;
             copy.sync_all()?;
-            let new = entry(&below(name), &staged, kind.clone())?;
-            if change.judged.get(name).is_some_and(|judged| *judged != new.sha256) {
+            let wheel = entry(&below(name), &staged, kind.clone())?;
+            if change.judged.get(name).is_some_and(|judged| *judged != wheel.sha256) {
                 return Err(StoreError::Changed { path: file.clone() });
             }
-            manifest.take_over(folder, &new);
-            manifest.put(new);
+            new.push(wheel);
             journal.moves.push(below(name));
-            names.push(name);
+            names.insert(name);
         }
         for (name, bytes) in &change.metadata {
             let staged = write_synced(&staging.join(name), bytes)?;
-            manifest.put(entry(&below(name), &staged, Kind::Metadata)?);
+            new.push(entry(&below(name), &staged, Kind::Metadata)?);
             journal.moves.push(below(name));
-            names.push(name);
+            names.insert(name);
         }
+        manifest.put(folder, new);
         let sums = write_synced(&staging.join("SHA256SUMS"), &checksums(manifest, folder))?;
-        manifest.put(entry(&below("SHA256SUMS"), &sums, Kind::Metadata)?);
+        manifest.put(folder, vec![entry(&below("SHA256SUMS"), &sums, Kind::Metadata)?]);
         journal.moves.push(below("SHA256SUMS"));
-        let replaced = change.replaced.iter().filter(|name| !names.contains(&name.as_str()));
+        let replaced = change.replaced.iter().filter(|name| !names.contains(name.as_str()));
         journal.removes.extend(replaced.map(|name| below(name)));
         Ok(())
     }
@@ -280,7 +281,13 @@ fn checksums(manifest: &Manifest, folder: &str) -> Vec<u8> {
 
 fn entry(path: &str, file: &Utf8Path, kind: Kind) -> Result<Entry, StoreError> {
     let size = fs_err::metadata(file)?.len();
-    Ok(Entry { path: path.to_owned(), sha256: digest::of_file(file)?, size, kind })
+    Ok(Entry { path: path.to_owned(), sha256: files::sha256(file)?, size, kind })
+}
+
+/// A list of ours below `root`, without following a link or waiting for a FIFO.
+fn read(root: &Utf8Path, path: &str) -> Result<Option<Vec<u8>>, StoreError> {
+    let refused = |reason| StoreError::Unsafe { path: root.join(path).into_string(), reason };
+    files::list(root, path).transpose().map_err(refused)
 }
 
 fn write_synced(path: &Utf8Path, bytes: &[u8]) -> Result<Utf8PathBuf, StoreError> {

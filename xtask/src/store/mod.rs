@@ -6,13 +6,11 @@
 
 mod check;
 mod commit;
-mod files;
 mod lock;
 mod manifest;
 
 pub use check::{DistFault, DistProblem, Known, check};
 pub use commit::{Change, Store, StoreError};
-pub use files::{Place, place, remove_folder};
 pub use lock::{Lock, LockError};
 pub use manifest::{BaseUsed, Entry, Kind, MANIFEST, Manifest, SCHEMA_VERSION, Smoke, WheelBuild};
 

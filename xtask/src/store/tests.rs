@@ -246,7 +246,7 @@ fn a_folder_without_permissions_goes() {
     fs_err::create_dir_all(folder.join("shut/deep")).unwrap();
     let shut = std::fs::Permissions::from_mode(0o0);
     fs_err::set_permissions(folder.join("shut"), shut).unwrap();
-    remove_folder(&folder).unwrap();
+    crate::files::remove_folder(&folder).unwrap();
     assert!(!folder.exists());
 }
 

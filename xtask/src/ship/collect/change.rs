@@ -8,10 +8,10 @@ use serde_json::{Value, json};
 
 use super::merge::{Clash, Folder, Side, State};
 use crate::audit::Audit;
-use crate::digest;
 use crate::pipeline::BuildInfo;
 use crate::report;
 use crate::store::{Change, Entry};
+use crate::{digest, files};
 
 const AUDIT: &str = "audit.json";
 const INFO: &str = "build-info.json";
@@ -71,13 +71,14 @@ pub(super) fn change(
             Some((place(wheel.side)?.join(&wheel.entry.path), wheel.entry.kind.clone()))
         })
         .collect();
-    Ok(Change { files, metadata, judged, replaced: folder.replaced.clone() })
+    Ok(Change { files, metadata, judged, replaced: folder.replaced.iter().cloned().collect() })
 }
 
 fn bytes(sides: &[Side<'_>], side: usize, entry: &Entry) -> Result<Vec<u8>, Vec<Clash>> {
     let root = sides.get(side).map(|side| side.folder.to_owned()).unwrap_or_default();
     let wrong = |message: String| vec![Clash::new(&entry.path, message, "bring it again")];
-    let bytes = fs_err::read(root.join(&entry.path)).map_err(|error| wrong(error.to_string()))?;
+    let bytes = files::list(&root, &entry.path);
+    let bytes = bytes.unwrap_or_else(|| Err("it is not there".to_owned())).map_err(wrong)?;
     if digest::of_bytes(&bytes) != entry.sha256 {
         return Err(wrong("it changed while it was checked".to_owned()));
     }

@@ -73,10 +73,12 @@ pub(super) struct Brought {
 pub(super) struct Folder {
     /// By file name.
     pub(super) wheels: BTreeMap<String, Brought>,
+    /// The file name of each interpreter's wheel.
+    by_interpreter: BTreeMap<String, String>,
     /// The sides that have the folder's metadata, by file name, in their order.
     pub(super) metadata: BTreeMap<String, Vec<(usize, Entry)>>,
     /// Wheels of this machine that give way.
-    pub(super) replaced: Vec<String>,
+    pub(super) replaced: BTreeSet<String>,
     /// Wheels of this machine that stay.
     pub(super) kept: BTreeMap<String, Entry>,
 }
@@ -85,6 +87,20 @@ impl Folder {
     /// Whether anything in it is new.
     pub(super) fn changes(&self) -> bool {
         self.wheels.values().any(|wheel| wheel.state != State::Same)
+    }
+
+    /// Notes the interpreters of the wheel of this name.
+    fn index(&mut self, name: &str) {
+        let Some(wheel) = self.wheels.get(name) else { return };
+        for build in wheel.entry.builds() {
+            let known = self.by_interpreter.entry(build.interpreter.clone());
+            known.or_insert_with(|| name.to_owned());
+        }
+    }
+
+    /// The wheel for an interpreter.
+    fn wheel_for(&self, interpreter: &str) -> Option<&Brought> {
+        self.wheels.get(self.by_interpreter.get(interpreter)?)
     }
 }
 
@@ -183,6 +199,10 @@ fn placed(entry: &Entry) -> Result<(&str, &str), String> {
             if builds.is_empty() {
                 return Err("the manifest names no interpreter for it".to_owned());
             }
+            let names: BTreeSet<_> = builds.iter().map(|build| &build.interpreter).collect();
+            if names.len() < builds.len() {
+                return Err("the manifest names an interpreter twice for it".to_owned());
+            }
         }
     }
     Ok((folder, name))
@@ -200,6 +220,7 @@ fn take(
     if let Some(known) = folder.wheels.get_mut(name) {
         if known.entry.sha256 == entry.sha256 {
             join_builds(&mut known.entry, claimed(entry).builds());
+            folder.index(name);
         } else {
             let message =
                 format!("`{}` and `{}` have other bytes for it", place(known.side), place(index));
@@ -208,8 +229,7 @@ fn take(
         return;
     }
     for build in entry.builds() {
-        let same = |other: &&Brought| other.entry.build(&build.interpreter).is_some();
-        if let Some(other) = folder.wheels.values().find(same) {
+        if let Some(other) = folder.wheel_for(&build.interpreter) {
             let message = format!(
                 "`{}` has it for {}, and `{}` has `{}`",
                 place(index),
@@ -223,6 +243,7 @@ fn take(
     let entry = claimed(entry);
     let brought = Brought { entry, side: index, state: State::Added };
     folder.wheels.insert(name.to_owned(), brought);
+    folder.index(name);
 }
 
 /// `entry` as far as its machine says so: a smoke test cannot be repeated here.
@@ -290,25 +311,24 @@ fn one_own(folder: &mut Folder, own: &Entry) -> Option<String> {
         let is_more = join_builds(&mut joined, brought.entry.builds());
         brought.entry = joined;
         brought.state = if is_more { State::Replaced } else { State::Same };
+        folder.index(&name);
         return None;
     }
     let interpreters: BTreeSet<&str> =
         own.builds().iter().map(|b| b.interpreter.as_str()).collect();
-    let has = |brought: &Brought, it: &str| brought.entry.build(it).is_some();
-    let taken: Vec<&&str> = interpreters
-        .iter()
-        .filter(|it| folder.wheels.values().any(|brought| has(brought, it)))
-        .collect();
+    let taken = interpreters.iter().filter(|it| folder.wheel_for(it).is_some());
+    let taken: Vec<&&str> = taken.collect();
     let Some(first) = taken.first().map(|it| (**it).to_owned()) else {
         folder.kept.insert(name, own.clone());
         return None;
     };
     if taken.len() == interpreters.len() {
-        folder.replaced.push(name);
+        folder.replaced.insert(name);
     } else {
         folder.kept.insert(name, own.clone());
     }
-    for brought in folder.wheels.values_mut().filter(|brought| has(brought, &first)) {
+    let new = folder.by_interpreter.get(&first);
+    if let Some(brought) = new.and_then(|new| folder.wheels.get_mut(new)) {
         brought.state = State::Replaced;
     }
     Some(format!("it is the wheel for {first} there, and another one was brought"))
@@ -329,7 +349,7 @@ pub(super) fn one_name(
     let gone = |path: &str| {
         let (folder, name) = path.split_once('/').unwrap_or_default();
         let folder = folders.get(folder);
-        folder.is_some_and(|f| f.replaced.iter().any(|r| r == name) || f.wheels.contains_key(name))
+        folder.is_some_and(|f| f.replaced.contains(name) || f.wheels.contains_key(name))
     };
     let own = own.files.iter().filter(|entry| !entry.builds().is_empty() && !gone(&entry.path));
     let brought = folders.values().flat_map(|folder| folder.wheels.values()).map(|b| &b.entry);
@@ -347,3 +367,7 @@ pub(super) fn one_name(
     };
     names.into_values().filter(differ).map(clash).collect()
 }
+
+#[cfg(test)]
+#[path = "merge_tests.rs"]
+mod tests;

@@ -9,9 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use camino::{Utf8Path, Utf8PathBuf};
 use walkdir::WalkDir;
 
-use super::files;
 use super::manifest::{Entry, Kind, MANIFEST, Manifest};
-use files::Place;
+use crate::files::{self, Place};
 
 /// The list of checksums in each target's folder.
 const SUMS: &str = "SHA256SUMS";
@@ -184,7 +183,7 @@ impl Checker<'_> {
         if let Some(hash) = self.known.get(&path) {
             return Ok(hash.clone());
         }
-        let read = || crate::digest::of_file(&path).map_err(|error| error.to_string());
+        let read = || files::sha256(&path).map_err(|error| error.to_string());
         self.digests.entry(path.clone()).or_insert_with(read).clone()
     }
 

@@ -6,7 +6,8 @@ use serde::Deserialize;
 
 use super::super::manifest::{Entry, Kind};
 use super::sums::Sums;
-use super::{Checker, DistFault, files};
+use super::{Checker, DistFault};
+use crate::files;
 
 const AUDIT: &str = "audit.json";
 const INFO: &str = "build-info.json";

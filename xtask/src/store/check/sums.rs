@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::super::manifest::Entry;
-use super::files::{self, Place};
 use super::{Checker, DistFault, SUMS};
+use crate::files::{self, Place};
 
 /// SHA-256 by the name of the file.
 pub(super) type Sums = BTreeMap<String, String>;

@@ -1,11 +1,14 @@
-//! Files below a folder that is not trusted. Every path that a manifest, a journal or a list of checksums
-//! names goes through [`place`].
+//! Files that others may have written: containers, packages, other machines. Every path that a manifest, a
+//! journal or a list of checksums names goes through [`place`], and every such file through [`open`].
 
 use std::io::ErrorKind::{NotADirectory, NotFound, PermissionDenied};
-use std::io::Read as _;
+use std::io::{self, Read as _};
 use std::os::unix::fs::PermissionsExt as _;
 
 use camino::{Utf8Component, Utf8Path};
+use fs_err::os::unix::fs::OpenOptionsExt as _;
+
+use crate::digest;
 
 /// The largest list that is read, in bytes. A manifest has some hundred bytes a file.
 const MAX_LIST: u64 = 16 << 20;
@@ -54,12 +57,47 @@ pub fn place(root: &Utf8Path, path: &str) -> Place {
     last
 }
 
+/// Opens a regular file. A link is not followed, and nothing waits for the other end of a FIFO.
+///
+/// # Errors
+/// When anything else is there, or the file cannot be opened; the error names it.
+pub fn open(path: &Utf8Path) -> io::Result<fs_err::File> {
+    let refused = || io::Error::other(format!("`{path}` is not a regular file"));
+    if !fs_err::symlink_metadata(path)?.is_file() {
+        return Err(refused());
+    }
+    // It may have become something else meanwhile.
+    let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
+    let flags = flags.bits().cast_signed();
+    let file = fs_err::OpenOptions::new().read(true).custom_flags(flags).open(path)?;
+    if file.metadata()?.is_file() { Ok(file) } else { Err(refused()) }
+}
+
+/// SHA-256 of a regular file.
+///
+/// # Errors
+/// As [`open`].
+pub fn sha256(path: &Utf8Path) -> io::Result<String> {
+    digest::of_reader(open(path)?)
+}
+
+/// Copies the contents of a regular file, without its mode.
+///
+/// # Errors
+/// As [`open`], or when the copy cannot be written.
+pub fn copy(from: &Utf8Path, to: &Utf8Path) -> io::Result<()> {
+    let file = open(from)?;
+    let length = file.metadata()?.len();
+    // No more than there was at first, should it grow meanwhile.
+    io::copy(&mut file.take(length), &mut fs_err::File::create(to)?).map(|_| ())
+}
+
 /// Removes a folder, if there is one, with what is in it: folders without permissions, too, which code of
 /// a package may have left.
 ///
 /// # Errors
 /// When something in it cannot be removed.
-pub fn remove_folder(path: &Utf8Path) -> std::io::Result<()> {
+pub fn remove_folder(path: &Utf8Path) -> io::Result<()> {
     match fs_err::remove_dir_all(path) {
         Err(error) if error.kind() == NotFound => Ok(()),
         Err(error) if error.kind() == PermissionDenied => {
@@ -71,7 +109,7 @@ pub fn remove_folder(path: &Utf8Path) -> std::io::Result<()> {
 }
 
 /// Lets the owner into each folder; links are not followed.
-fn open_up(folder: &std::path::Path) -> std::io::Result<()> {
+fn open_up(folder: &std::path::Path) -> io::Result<()> {
     fs_err::set_permissions(folder, std::fs::Permissions::from_mode(0o700))?;
     for entry in fs_err::read_dir(folder)? {
         let entry = entry?;
@@ -84,7 +122,7 @@ fn open_up(folder: &std::path::Path) -> std::io::Result<()> {
 
 /// The content of a list below `root`; `None` where it is not there, and an error in words where it
 /// is and cannot be read.
-pub(super) fn list(root: &Utf8Path, path: &str) -> Option<Result<Vec<u8>, String>> {
+pub fn list(root: &Utf8Path, path: &str) -> Option<Result<Vec<u8>, String>> {
     match place(root, path) {
         Place::Missing => return None,
         Place::Unsafe(reason) => return Some(Err(reason)),
@@ -98,13 +136,12 @@ pub(super) fn list(root: &Utf8Path, path: &str) -> Option<Result<Vec<u8>, String
     }
     let mut bytes = Vec::new();
     // It may have grown meanwhile.
-    let read = fs_err::File::open(root.join(path))
-        .and_then(|file| file.take(MAX_LIST).read_to_end(&mut bytes));
+    let read = open(&root.join(path)).and_then(|file| file.take(MAX_LIST).read_to_end(&mut bytes));
     Some(read.map(|_| bytes).map_err(|error| error.to_string()))
 }
 
 /// The names of the folders right below `root`, in order.
-pub(super) fn folders(root: &Utf8Path) -> Vec<String> {
+pub fn folders(root: &Utf8Path) -> Vec<String> {
     let Ok(entries) = std::fs::read_dir(root) else { return Vec::new() };
     let folder = |entry: std::fs::DirEntry| {
         let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
@@ -116,10 +153,47 @@ pub(super) fn folders(root: &Utf8Path) -> Vec<String> {
 }
 
 /// Is there anything of this name, a dangling link too?
-pub(super) fn exists(path: &Utf8Path) -> bool {
+pub fn exists(path: &Utf8Path) -> bool {
     std::fs::symlink_metadata(path).is_ok()
 }
 
-pub(super) fn is_wheel(path: &str) -> bool {
+/// Whether the path has the name of a wheel.
+pub fn is_wheel(path: &str) -> bool {
     Utf8Path::new(path).extension().is_some_and(|end| end.eq_ignore_ascii_case("whl"))
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use camino::Utf8PathBuf;
+
+    use super::*;
+
+    #[test]
+    fn only_a_regular_file_is_opened_and_nothing_is_waited_for() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = Utf8PathBuf::try_from(dir.path().to_owned()).unwrap();
+        fs_err::write(root.join("file"), "text").unwrap();
+        let link = |target: &str, name: &str| {
+            std::os::unix::fs::symlink(target, root.join(name)).unwrap();
+        };
+        link("file", "link");
+        link("/dev/zero", "endless");
+        let fifo = root.join("fifo");
+        let (kind, mode) = (rustix::fs::FileType::Fifo, rustix::fs::Mode::RWXU);
+        rustix::fs::mknodat(rustix::fs::CWD, fifo.as_str(), kind, mode, 0).unwrap();
+        fs_err::create_dir(root.join("folder")).unwrap();
+        for name in ["link", "endless", "fifo", "folder"] {
+            let path = root.join(name);
+            assert!(open(&path).is_err(), "{name}");
+            assert!(sha256(&path).is_err(), "{name}");
+            assert!(copy(&path, &root.join("copy")).is_err(), "{name}");
+            assert!(matches!(list(&root, name), Some(Err(_))), "{name}");
+        }
+        assert_eq!(list(&root, "absent"), None);
+        assert_eq!(list(&root, "file"), Some(Ok(b"text".to_vec())));
+        std::fs::File::create(root.join("large")).unwrap().set_len(MAX_LIST + 1).unwrap();
+        assert!(matches!(list(&root, "large"), Some(Err(_))));
+    }
 }

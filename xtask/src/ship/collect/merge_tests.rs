@@ -1,0 +1,57 @@
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::time::{Duration, Instant};
+
+use super::*;
+
+/// `count` wheels of one folder, each for an interpreter of its own.
+fn many(count: usize, version: &str) -> Manifest {
+    let file = |i: usize| {
+        serde_json::json!({
+            "path": format!("debian12-amd64/demo-{version}.{i}-py3-none-any.whl"),
+            "sha256": "0".repeat(64), "size": 1, "kind": "wheel", "target": "debian12",
+            "platform": "linux/amd64", "verdict": "pass", "floor": "none",
+            "builds": [{"interpreter": format!("cp{i}"), "job": "j", "smoke": "passed"}],
+        })
+    };
+    let files: Vec<_> = (0..count).map(file).collect();
+    serde_json::from_value(serde_json::json!({"schema_version": 1, "files": files})).unwrap()
+}
+
+/// How long it takes to merge `count` wheels and to hold them against as many of this machine.
+fn merging(count: usize) -> Duration {
+    let (brought, own) = (many(count, "2"), many(count, "1"));
+    let sides = [Side { folder: Utf8Path::new("a"), manifest: &brought }];
+    let mut clashes = Vec::new();
+    let start = Instant::now();
+    let mut folder = Folder::default();
+    for entry in &brought.files {
+        let (_, name) = entry.path.split_once('/').unwrap();
+        take(&mut folder, name, entry, 0, &sides, &mut clashes);
+    }
+    assert!(clashes.is_empty());
+    let mut folders = BTreeMap::from([("debian12-amd64".to_owned(), folder)]);
+    against_own(&mut folders, &own, true).unwrap();
+    assert!(one_name(&folders, &own, &BTreeSet::new()).is_empty());
+    let took = start.elapsed();
+    assert_eq!(folders["debian12-amd64"].replaced.len(), count);
+    assert!(folders["debian12-amd64"].wheels.values().all(|wheel| wheel.state == State::Replaced));
+    took
+}
+
+#[test]
+fn ten_times_the_wheels_cost_about_ten_times_the_time() {
+    // The best of several: other processes may take the processor away.
+    let best = |count| (0..3).map(|_| merging(count)).min().unwrap();
+    let (few, many) = (best(2_000), best(20_000));
+    assert!(many < few * 30, "{few:?}, and {many:?} for ten times as many");
+}
+
+#[test]
+fn an_interpreter_is_named_once_for_a_wheel() {
+    let mut entry = many(1, "1").files.remove(0);
+    assert!(placed(&entry).is_ok());
+    let Kind::Wheel { builds, .. } = &mut entry.kind else { unreachable!() };
+    builds.push(builds[0].clone());
+    assert!(placed(&entry).is_err());
+}
