@@ -5,7 +5,7 @@ mod common;
 
 use std::os::unix::fs::symlink;
 
-use common::Workspace;
+use common::{Workspace, files};
 use serde_json::json;
 
 #[test]
@@ -56,4 +56,77 @@ fn clean_removes_nothing_outside_of_dist_whatever_the_manifest_names() {
     fs_err::write(dist.join("manifest.json"), manifest.to_string()).unwrap();
     w.run(&["clean", "--dist"]).code(1);
     assert!(emptied.is_dir());
+}
+
+/// The folders below `target/xtask/` that the source fills.
+fn work_folders() -> std::collections::BTreeSet<String> {
+    let mut found = std::collections::BTreeSet::new();
+    for file in walkdir::WalkDir::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src")) {
+        let file = file.unwrap();
+        let text = fs_err::read_to_string(file.path()).unwrap_or_default();
+        for (_, rest) in
+            text.match_indices("work.join(\"").map(|(at, it)| (at, &text[at + it.len()..]))
+        {
+            let name: String =
+                rest.chars().take_while(|c| c.is_ascii_lowercase() || *c == '-').collect();
+            if rest[name.len()..].starts_with(['"', '/']) {
+                found.insert(name);
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn every_folder_that_runs_fill_goes() {
+    let w = Workspace::new();
+    let work = w.root.join("target/xtask");
+    let names = work_folders();
+    for name in ["jobs", "release", "tools"] {
+        assert!(names.contains(name), "{names:?}");
+    }
+    for name in &names {
+        fs_err::create_dir_all(work.join(name)).unwrap();
+    }
+    w.run(&["clean"]).code(0);
+    let left: Vec<_> = names.iter().filter(|name| work.join(name).exists()).collect();
+    assert!(left.is_empty(), "{left:?}");
+}
+
+#[test]
+fn a_link_among_the_work_folders_goes_and_what_it_leads_to_stays() {
+    let w = Workspace::new();
+    let (work, theirs) = (w.root.join("target/xtask"), w.root.join("theirs"));
+    fs_err::create_dir_all(&work).unwrap();
+    fs_err::create_dir_all(&theirs).unwrap();
+    fs_err::write(theirs.join("file"), "mine").unwrap();
+    symlink(&theirs, work.join("jobs")).unwrap();
+    w.run(&["clean"]).code(0);
+    assert!(!work.join("jobs").is_symlink());
+    assert!(theirs.join("file").is_file());
+}
+
+/// Every command follows a `dist` that is a link, since the user configured it.
+#[test]
+fn a_dist_that_is_a_link_is_a_dist() {
+    let w = Workspace::new();
+    let elsewhere = w.root.with_file_name("elsewhere");
+    fs_err::create_dir(&elsewhere).unwrap();
+    symlink(&elsewhere, w.root.join("dist")).unwrap();
+    w.run(&["wheels", "debian:12", "linux/amd64"]).code(0);
+    let built = files(&elsewhere);
+    assert!(built.contains(&"manifest.json".to_owned()), "{built:?}");
+    let ran = w.run(&["verify", "--json"]).code(0);
+    let told: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
+    assert_eq!(told["wheels"].as_array().unwrap().len(), 1, "{told}");
+    assert!(!ran.stderr.contains("skipped"), "{}", ran.stderr);
+    let named = w.root.join("dist");
+    let dist = named.as_str();
+    w.run(&["check-glibc", dist]).code(0);
+    let out = w.root.with_file_name("out");
+    w.run(&["index", out.as_str()]).code(0);
+    w.run(&["collect", "--partial", dist]).code(0);
+    w.run(&["clean", "--dist"]).code(0);
+    assert_eq!(files(&elsewhere), [""; 0]);
+    assert!(named.is_symlink(), "the link is the user's");
 }

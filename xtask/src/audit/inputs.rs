@@ -20,8 +20,10 @@ pub struct Inputs {
     pub files: Vec<Utf8PathBuf>,
     /// The folders among the paths that were asked for.
     pub folders: Vec<Utf8PathBuf>,
-    /// Symbolic links to folders, in those folders: they may lead anywhere, and are not followed.
+    /// Symbolic links in those folders: they may lead anywhere, and are not followed.
     pub left_out: Vec<Utf8PathBuf>,
+    /// Those of them that have the name of a wheel, which nobody may take for a judged one.
+    pub linked: Vec<Utf8PathBuf>,
     /// What there ought to be, where these are the repository's own wheels. [`Self::find`] does not
     /// know it.
     pub asked: Option<Asked>,
@@ -69,8 +71,8 @@ pub enum InputError {
 }
 
 impl Inputs {
-    /// Files and folders, gone through to the ground. Symbolic links in them are followed to files,
-    /// and not to folders.
+    /// Files and folders, gone through to the ground. A path that was named may be a link; those below
+    /// a folder are not followed.
     ///
     /// # Errors
     /// [`InputError`] when a path cannot be read, or when there is nothing to judge in a folder.
@@ -100,23 +102,18 @@ impl Inputs {
     }
 
     fn add_folder(&mut self, folder: &Utf8Path) -> Result<(), InputError> {
-        let before = self.wheels.len() + self.files.len();
-        for entry in WalkDir::new(folder).sort_by_file_name() {
+        let count = |inputs: &Self| inputs.wheels.len() + inputs.files.len() + inputs.linked.len();
+        let before = count(self);
+        // The folder itself may be a link.
+        for entry in WalkDir::new(folder).min_depth(1).sort_by_file_name() {
             let entry = entry.map_err(|error| unread(folder)(error.into()))?;
             let Some(path) = Utf8Path::from_path(entry.path()) else {
                 return Err(InputError::Name(entry.path().display().to_string()));
             };
             if entry.file_type().is_symlink() {
-                match std::fs::metadata(path) {
-                    Ok(target) if target.is_file() => {}
-                    Ok(target) => {
-                        self.left_out.extend(target.is_dir().then(|| path.to_owned()));
-                        continue;
-                    }
-                    // A wheel that is not there has to be told of; of others nothing is known.
-                    Err(_) if is_wheel(path) => {}
-                    Err(_) => continue,
-                }
+                let list = if is_wheel(path) { &mut self.linked } else { &mut self.left_out };
+                list.push(path.to_owned());
+                continue;
             } else if !entry.file_type().is_file() {
                 continue;
             }
@@ -126,7 +123,7 @@ impl Inputs {
                 Kind::Other => {}
             }
         }
-        if self.wheels.len() + self.files.len() == before {
+        if count(self) == before {
             return Err(InputError::Empty(folder.to_owned()));
         }
         self.folders.push(folder.to_owned());
@@ -190,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn links_to_files_are_followed_and_those_to_folders_told_of() {
+    fn a_named_link_is_followed_and_none_below_it() {
         let (folder, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let root = Utf8Path::from_path(folder.path()).unwrap();
         let elsewhere = Utf8Path::from_path(other.path()).unwrap();
@@ -205,9 +202,15 @@ mod tests {
         link(elsewhere.join("absent"), "gone.whl");
         link(elsewhere.join("absent"), "gone.txt");
         let inputs = Inputs::find(&[root.to_owned()]).unwrap();
-        assert_eq!(inputs.wheels, [root.join("gone.whl"), root.join("link.whl")]);
-        assert_eq!(inputs.files, [root.join("link.so")]);
-        assert_eq!(inputs.left_out, [root.join("folder")]);
+        assert!(inputs.wheels.is_empty() && inputs.files.is_empty());
+        assert_eq!(inputs.linked, [root.join("gone.whl"), root.join("link.whl")]);
+        assert_eq!(inputs.left_out, ["folder", "gone.txt", "link.so"].map(|name| root.join(name)));
+        // What was named itself is followed, and not said to be left out.
+        let inputs = Inputs::find(&[root.join("folder"), root.join("link.so")]).unwrap();
+        assert_eq!(inputs.wheels, [root.join("folder/a.whl")]);
+        assert_eq!(inputs.files, [root.join("folder/b"), root.join("link.so")]);
+        assert_eq!(inputs.folders, [root.join("folder")]);
+        assert!(inputs.left_out.is_empty() && inputs.linked.is_empty());
     }
 
     #[test]

@@ -176,7 +176,11 @@ pub fn judge(
         (path.clone(), Promise { built_on, ..promise.clone() })
     };
     let jobs: Vec<_> = inputs.wheels.iter().map(job).collect();
-    let mut unread = Vec::new();
+    let linked = |path: &Utf8PathBuf| {
+        let message = "it is a link below a folder, which is not followed: name the wheel itself";
+        Unread { path: path.clone(), message: message.to_owned() }
+    };
+    let mut unread: Vec<_> = inputs.linked.iter().map(linked).collect();
     let mut keep = |path: &Utf8Path, error: AuditError| {
         unread.push(Unread { path: path.to_owned(), message: error.to_string() });
     };

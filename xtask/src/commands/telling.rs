@@ -9,6 +9,9 @@ use super::{COULD_NOT_RUN, FINDINGS};
 use crate::audit::{self, Inputs, Promise, Report, Settings, Verdict};
 use crate::report::{self, Count};
 
+/// Maximum number of skipped links that are named.
+const MAX_LINKS: usize = 5;
+
 /// How a report is told.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct TellArgs {
@@ -39,9 +42,12 @@ pub(crate) fn judge_and_tell(
     text: fn(&Report) -> String,
 ) -> anyhow::Result<ExitCode> {
     let count = Count::new(inputs.wheels.len() + inputs.files.len(), tell.quiet);
-    for path in &inputs.left_out {
+    for path in inputs.left_out.iter().take(MAX_LINKS) {
         let path = path.as_str().escape_debug();
-        report::note(&format!("`{path}` is a link to a folder, and left out"));
+        report::note(&format!("`{path}` is a link below a folder: skipped"));
+    }
+    if let more @ 1.. = inputs.left_out.len().saturating_sub(MAX_LINKS) {
+        report::note(&format!("skipped {} more", report::counted(more, "link")));
     }
     let found = audit::judge(inputs, promise, settings, &|path| count.done(path.as_str()));
     count.finish();
