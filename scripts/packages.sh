@@ -174,7 +174,7 @@ pkg_dnf() {
 }
 
 # pkg_again COMMAND ...: up to three times, for what downloads and does not retry by itself. apt is
-# configured to, dnf, pip, uv and cargo do by default.
+# configured to, pip, uv and cargo do by default; dnf gives up where its only mirror answers 503.
 pkg_again() {
     for pkg_pause in 1 3; do
         ! "$@" || return 0
@@ -250,7 +250,7 @@ pkg_install() {
             rm -rf /var/log/apt /var/log/dpkg.log /var/log/alternatives.log /var/cache/ldconfig/aux-cache
             ;;
         dnf)
-            pkg_dnf install "$@" || pkg_status=$?
+            pkg_again pkg_dnf install "$@" || pkg_status=$?
             rm -rf /var/log/dnf* /var/log/hawkey.log
             ;;
         apk)
@@ -278,10 +278,10 @@ pkg_candidate() (
         dnf)
             # microdnf knows no formats: it says NAME-[EPOCH:]VERSION-RELEASE.ARCH.
             if command -v dnf >/dev/null; then
-                pkg_dnf repoquery --quiet --latest-limit=1 --qf '%{version}-%{release}\n' "$1"
+                pkg_again pkg_dnf repoquery --quiet --latest-limit=1 --qf '%{version}-%{release}\n' "$1"
             else
                 pkg_kind=microdnf
-                pkg_dnf repoquery "$1"
+                pkg_again pkg_dnf repoquery "$1"
             fi
             ;;
         apk) apk policy "$1" --cache-dir "$XTASK_CACHE/apk" ;;

@@ -108,7 +108,7 @@ fn both_images_are_got_and_what_the_container_says_of_it_is_told() {
     w.run(&words).code(0).says(&["not accelerated: its compiler is another"]);
     let log = fs_err::read_to_string(w.fake.join("log")).unwrap();
     for platform in ["linux/arm64", "linux/amd64"] {
-        let pull = format!("pull --quiet --platform {platform} debian@{DIGEST}");
+        let pull = format!("pull --quiet --platform {platform} -- debian@{DIGEST}");
         assert!(log.contains(&pull), "{pull} is not in:\n{log}");
     }
     let native = format!(".args.NATIVE_IMAGE=debian@{DIGEST}");

@@ -32,7 +32,7 @@ fn a_wheel_is_built_once_and_a_second_run_needs_no_engine() {
     // The image is not pinned: the engine is asked what it has, and nobody else.
     let log = fs_err::read_to_string(w.fake.join("log")).unwrap();
     let more: Vec<_> = log.strip_prefix(&calls).unwrap().lines().collect();
-    assert_eq!(more, ["image inspect --format {{json .}} debian:12"]);
+    assert_eq!(more, ["image inspect --format {{json .}} -- debian:12"]);
     w.on("image", "echo 'Cannot connect to the Docker daemon' >&2; exit 1");
     let without = w.run(&WHEELS).code(0);
     assert!(without.stdout.contains("unchanged"), "{}", without.stdout);
@@ -414,7 +414,7 @@ fn a_dry_run_prints_what_would_be_run_and_runs_none_of_it() {
     assert_eq!((w.bakes("wheel-builder"), w.dist().len()), (0, 0));
     let lines: Vec<_> = ran.stdout.lines().collect();
     assert_eq!(lines[0], "# debian12-amd64 cp311 -> dist/debian12-amd64");
-    assert_eq!(lines[1], "docker pull --platform linux/amd64 debian:12");
+    assert_eq!(lines[1], "docker pull --platform linux/amd64 -- debian:12");
     assert!(lines[2].contains("docker buildx bake --file docker/docker-bake.hcl"), "{}", lines[2]);
     assert!(lines[2].contains("--set wheel-builder.args.BASE_IMAGE=debian:12 "), "{}", lines[2]);
 }

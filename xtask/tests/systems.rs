@@ -59,7 +59,7 @@ fn a_pinned_image_is_built_in_by_its_digest() {
             let repository = image.split(':').next().unwrap();
             let pinned = format!("{repository}@{}", pins[platform].as_str().unwrap());
             assert!(
-                plan.contains(&format!("docker pull --platform {platform} {pinned}")),
+                plan.contains(&format!("docker pull --platform {platform} -- {pinned}")),
                 "{plan}"
             );
             assert!(plan.contains(&format!(".args.BASE_IMAGE={pinned}")), "{plan}");

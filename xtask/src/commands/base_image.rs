@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::engine_args::{self, EngineArgs};
 use super::{COULD_NOT_RUN, FINDINGS, Workspace, native_platform, setup};
-use crate::config::Config;
+use crate::config::{Config, words};
 use crate::engine::base::Ways;
 use crate::engine::prebuilt::{self, Kept};
 use crate::engine::{Engine, EngineError};
@@ -65,7 +65,7 @@ struct MakeArgs {
 #[derive(Debug, clap::Args)]
 struct PushArgs {
     /// Where to: `registry.example/wheels-base`; `[base-image] repository` of wheels.toml where absent
-    #[arg(long, value_name = "REGISTRY/NAME")]
+    #[arg(long, value_name = "REGISTRY/NAME", value_parser = repository)]
     to: Option<String>,
     /// What is built
     #[command(flatten)]
@@ -101,6 +101,11 @@ pub fn run(args: &BaseImageArgs) -> anyhow::Result<ExitCode> {
         }
         Command::List(list) => show(&exec, &workspace, &config, list),
     }
+}
+
+fn repository(text: &str) -> Result<String, String> {
+    words::IMAGE.check(text)?;
+    Ok(text.to_owned())
 }
 
 fn build(
@@ -211,4 +216,15 @@ fn show(
     let rows: Vec<_> = lines.iter().map(row).collect();
     report::data(&report::table(&["image", "base", "size", "state"], &rows));
     Ok(ExitCode::SUCCESS)
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn a_repository_is_no_option() {
+        assert!(super::repository("registry.example:5000/wheels-base").is_ok());
+        for text in ["--evil", "", "a,push=true", "a b"] {
+            assert!(super::repository(text).is_err(), "{text}");
+        }
+    }
 }

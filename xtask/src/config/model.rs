@@ -71,6 +71,7 @@ pub struct Build {
     #[serde(default = "default_providers")]
     pub providers: Vec<Provider>,
     /// Hash-locked requirements of the build backend, relative to the workspace root.
+    #[serde(default, deserialize_with = "words::file")]
     pub requirements: Option<Utf8PathBuf>,
     /// Environment of the build.
     #[serde(default)]
@@ -294,7 +295,7 @@ pub struct Bootstrap {
     pub components: Vec<String>,
     /// What the packages' signatures are checked with: a key ring for `mmdebstrap`, whose own is taken
     /// where absent, an armoured key for `dnf`. A path on this machine.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "words::value", skip_serializing_if = "Option::is_none")]
     pub keyring: Option<Utf8PathBuf>,
     /// Base URLs of RPM repositories; `$basearch` and `$releasever` stand in them for themselves.
     #[serde(default, deserialize_with = "words::value", skip_serializing_if = "Vec::is_empty")]

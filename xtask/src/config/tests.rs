@@ -173,6 +173,8 @@ fn no_word_of_the_configuration_is_an_option_or_more_than_a_word() {
         "bootstrap = { tool = \"mmdebstrap\", suite = \"--evil\" }",
         "bootstrap = { tool = \"mmdebstrap\", suite = \"bookworm\", mirror = \"--evil\" }",
         "bootstrap = { tool = \"mmdebstrap\", suite = \"bookworm\", components = [\"a b\"] }",
+        "bootstrap = { tool = \"mmdebstrap\", suite = \"bookworm\", keyring = \"--evil\" }",
+        "bootstrap = { tool = \"mmdebstrap\", suite = \"bookworm\", keyring = \"/k\\nevil=1\" }",
     ] {
         let error = after(table);
         let line = if table.starts_with('[') { "line 15" } else { "line 14" };
@@ -183,6 +185,8 @@ fn no_word_of_the_configuration_is_an_option_or_more_than_a_word() {
     }
     for line in [
         "recipe = \"--evil\"",
+        "requirements = \"docker/--evil$(x)\"",
+        "requirements = \"--evil/docker\"",
         "system_packages = { apt = [\"-evil\"] }",
         "system_packages = { apt = [\"a;evil *\"] }",
     ] {

@@ -20,6 +20,8 @@ pub const BUILDER: Rule = Rule { what: "builder", first: "", more: "._-" };
 pub const LABEL: Rule = Rule { what: "runner's label", first: "", more: "._-" };
 /// An image reference or a repository of a registry.
 pub const IMAGE: Rule = Rule { what: "image reference", first: "", more: "._-/:@" };
+/// A file of requirements below the workspace, which a `COPY` and a shell of a container name.
+pub const FILE: Rule = Rule { what: "file for `requirements`", first: "", more: "._-/" };
 /// A recipe of a justfile.
 pub const RECIPE: Rule = Rule { what: "just recipe", first: "_", more: "_-:" };
 /// A package of a distribution, perhaps with its version, architecture or capability.
@@ -93,6 +95,12 @@ impl Strings for String {
     }
 }
 
+impl Strings for camino::Utf8PathBuf {
+    fn each(&self, check: &dyn Fn(&str) -> Result<(), String>) -> Result<(), String> {
+        check(self.as_str())
+    }
+}
+
 impl<T: Strings> Strings for Option<T> {
     fn each(&self, check: &dyn Fn(&str) -> Result<(), String>) -> Result<(), String> {
         self.as_ref().map_or(Ok(()), |it| it.each(check))
@@ -134,6 +142,8 @@ readers! {
     label: |text| LABEL.check(text);
     /// [`IMAGE`].
     image: |text| IMAGE.check(text);
+    /// [`FILE`].
+    file: |text| FILE.check(text);
     /// [`RECIPE`].
     recipe: |text| RECIPE.check(text);
     /// [`PACKAGE`].

@@ -163,7 +163,7 @@ pub fn at_hand(
 /// The pull of a base image, as a printed plan shows it.
 pub fn pull_step(engine: &Engine, target: &Target, platform: &Platform) -> Step {
     let image = unresolved(target, platform).reference;
-    engine.client.on(platform).step(["pull", "--platform", &platform.to_string(), &image])
+    engine.client.on(platform).step(["pull", "--platform", &platform.to_string(), "--", &image])
 }
 
 /// The base image as a printed plan names it before anything was asked.
@@ -255,7 +255,7 @@ fn pull_unasked(
     let image = &target.image;
     let reference = pinned.map_or_else(|| image.clone(), |digest| by_digest(image, digest));
     let wanted = platform.to_string();
-    let args = ["pull", "--quiet", "--platform", &wanted, &reference];
+    let args = ["pull", "--quiet", "--platform", &wanted, "--", &reference];
     match engine.query(&engine.client.step(args).timeout(PULL_LIMIT)) {
         Ok(_) => {
             let image = local(engine, image, pinned, platform)?.ok_or_else(|| {
@@ -286,7 +286,7 @@ fn pull(
     }
     let reference = &image.reference;
     let wanted = platform.to_string();
-    let args = ["pull", "--quiet", "--platform", &wanted, reference];
+    let args = ["pull", "--quiet", "--platform", &wanted, "--", reference];
     let failed = |said: &str| format!("pulling `{reference}` for {platform} failed: {said}");
     let unknown = match engine.query(&engine.client.step(args).timeout(PULL_LIMIT)) {
         Ok(_) => match local::architecture(engine, reference)? {

@@ -84,7 +84,7 @@ pub(super) fn at_hand(
     let Some(bootstrap) = &target.bootstrap else { return Ok(None) };
     let reference = reference(bootstrap, platform);
     let format = engine.client.tool.digest_format();
-    let mut step = engine.client.step(["image", "inspect", "--format", format, &reference]);
+    let mut step = engine.client.step(["image", "inspect", "--format", format, "--", &reference]);
     step.timeout = limit;
     match engine.query(&step) {
         Ok(id) => Ok(Some(BaseImage::new(reference, id.trim(), Origin::Bootstrapped))),

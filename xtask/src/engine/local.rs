@@ -69,7 +69,8 @@ fn inspect(
     reference: &str,
     limit: Option<Duration>,
 ) -> Result<Option<Inspected>, EngineError> {
-    let mut step = engine.client.step(["image", "inspect", "--format", "{{json .}}", reference]);
+    let mut step =
+        engine.client.step(["image", "inspect", "--format", "{{json .}}", "--", reference]);
     step.timeout = limit;
     match engine.query(&step) {
         Ok(text) => Ok(serde_json::from_str(&text).ok()),

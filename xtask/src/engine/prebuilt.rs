@@ -148,7 +148,7 @@ pub fn local(
     platform: &Platform,
 ) -> Result<Option<Prebuilt>, EngineError> {
     let reference = name.local();
-    let step = engine.client.step(["image", "inspect", "--format", "{{json .}}", &reference]);
+    let step = engine.client.step(["image", "inspect", "--format", "{{json .}}", "--", &reference]);
     let text = match engine.query(&step) {
         Ok(text) => text,
         Err(error @ (EngineError::Gone { .. } | EngineError::Exec(_))) => return Err(error),
@@ -259,7 +259,7 @@ pub fn kept(engine: &Engine) -> Result<Vec<Kept>, EngineError> {
         let format = format!(
             "{{{{index .Config.Labels \"{BASE_NAME}\"}}}}@{{{{index .Config.Labels \"{BASE_DIGEST}\"}}}}"
         );
-        let step = engine.client.step(["image", "inspect", "--format", &format, &reference]);
+        let step = engine.client.step(["image", "inspect", "--format", &format, "--", &reference]);
         let base = engine.query(&step).unwrap_or_default().trim().to_owned();
         kept.push(Kept { reference, base, size: image.size });
     }

@@ -1,6 +1,6 @@
 //! What the scripts keep between steps, when it is old, damaged or written by several at once.
 
-use crate::workspace::run_in_debian_12;
+use crate::workspace::{repository, run_in_debian_12, sh};
 
 #[test]
 fn what_is_kept_between_steps_may_be_old_damaged_or_written_at_once() {
@@ -12,5 +12,12 @@ fn what_is_kept_between_steps_may_be_old_damaged_or_written_at_once() {
 #[test]
 fn a_download_is_tried_again_where_the_server_fails_twice() {
     let fixture = include_str!("../fixtures/retries.sh");
-    run_in_debian_12("python3 python3-pip", fixture, &["sh"], &[]);
+    let dir = tempfile::tempdir().unwrap();
+    let requirements = format!("{}/docker/toolchain-requirements.txt", repository());
+    let pinned = fs_err::read_to_string(requirements).unwrap();
+    let uv = pinned.split_whitespace().find(|word| word.starts_with("uv==")).unwrap();
+    let target = dir.path().display().to_string();
+    sh("python3", &["-m", "pip", "install", "--quiet", "--no-deps", "--target", &target, uv]);
+    let volume = format!("{target}:/uv:ro");
+    run_in_debian_12("python3 python3-pip", fixture, &["sh"], &["--volume", &volume]);
 }

@@ -249,7 +249,7 @@ fn ask_buildx(exec: &Exec, has_client: bool, image: &str) -> (Buildx, Option<Bui
     };
     let (builder, registry) = thread::scope(|scope| {
         let builder = scope.spawn(|| ask(exec, "docker", &["buildx", "inspect"]));
-        let registry = ask(exec, "docker", &["buildx", "imagetools", "inspect", image]);
+        let registry = ask(exec, "docker", &["buildx", "imagetools", "inspect", "--", image]);
         (builder.join(), registry)
     });
     let builder = builder.ok().and_then(Result::ok);
