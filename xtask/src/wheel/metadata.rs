@@ -145,6 +145,17 @@ pub fn same_name(left: &str, right: &str) -> bool {
     words(left) == words(right)
 }
 
+/// A version, equal for all spellings of it and made to be looked up.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct VersionKey(Result<Version, Vec<String>>);
+
+impl VersionKey {
+    /// The key of a version as it is written.
+    pub fn of(version: &str) -> Self {
+        Self(version.parse().map_err(|_| normal_version(version)))
+    }
+}
+
 /// Are these two spellings of one version (`PyPA` "Version specifiers", PEP 440): `1.0`, `v1.0.0`
 /// and `1.00`? Of what is no version of PEP 440 the words and numbers are compared.
 pub fn same_version(left: &str, right: &str) -> bool {

@@ -25,7 +25,7 @@ pub use entry_points::{EntryPoint, EntryPointsError, entry_points, is_identifier
 pub use extension::{ExtensionAbi, ExtensionSuffix};
 pub use headers::{Cut, Headers};
 pub use interpreter::{Implementation, Interpreter, InterpreterError, allows};
-pub use metadata::{CoreMetadata, MetadataError, WheelFile, same_name, same_version};
+pub use metadata::{CoreMetadata, MetadataError, VersionKey, WheelFile, same_name, same_version};
 pub use name::{NameError, WheelName};
 pub use record::{Digest, Record, RecordError, RecordProblem, RecordRow};
 pub use retag::{RetagError, retag};
