@@ -26,11 +26,15 @@ pub(super) fn excerpt(output: &[String]) -> Vec<String> {
         }
     }
     found.truncate(MAX_LINES);
+    let end = output.iter().rposition(|line| !is_noise(line)).map_or(0, |last| last + 1);
+    // An error that is the last line, and the only one, often sums up what the lines before it report.
+    let last = output.get(..end).and_then(<[_]>::last);
     if found.is_empty() {
         found = traceback(output);
+    } else if matches!(&*found, [only] if Some(only) == last) {
+        found.clear();
     }
     if found.is_empty() {
-        let end = output.iter().rposition(|line| !is_noise(line)).map_or(0, |last| last + 1);
         let start = end.saturating_sub(LAST_LINES);
         found = output.get(start..end).unwrap_or_default().to_vec();
     }

@@ -97,6 +97,16 @@ fn python_shows_the_exception_unless_a_compiler_says_more() {
 }
 
 #[test]
+fn an_error_that_sums_up_is_shown_with_what_it_sums_up() {
+    let log = [
+        "WARNING: Retrying after connection broken by 'ReadTimeoutError': Read timed out.",
+        "ERROR: No matching distribution found for demo==1.0",
+        "error: demo==1.0 was not fetched",
+    ];
+    assert_eq!(excerpt(&log.map(str::to_owned)), log);
+}
+
+#[test]
 fn output_without_a_known_error_ends_in_its_last_lines() {
     let mut lines: Vec<String> = (0..100).map(|number| format!("line {number}")).collect();
     lines.push("hint: Build failures usually indicate a problem with the package".to_owned());
