@@ -48,7 +48,7 @@ fn what_is_wrong_is_named_with_its_line() {
     );
     insta::assert_snapshot!(
         error("name = \"debian12\"", "name = \"Debian 12\""),
-        @"`wheels.toml`, line 9: `Debian 12` is no target name: lower-case letters, digits, `.` and `-`"
+        @"`wheels.toml`, line 9: `Debian 12` is no target name: lower-case letters and digits, with `.` or `-` between them"
     );
     let unknown = error("pythons", "phytons");
     assert!(unknown.contains("line 6") && unknown.contains("phytons"), "{unknown}");

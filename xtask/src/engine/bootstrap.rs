@@ -54,7 +54,9 @@ fn reference(bootstrap: &Bootstrap, platform: &Platform) -> String {
     let hash = digest::of_bytes(&text);
     let plain = |c: &char| c.is_ascii_alphanumeric() || ".-".contains(*c);
     let suite: String = bootstrap.suite.chars().filter(plain).take(40).collect();
-    format!("{REPOSITORY}:{suite}-{}-{}", platform.engine_arch(), &hash[..12])
+    let tag = format!("{suite}-{}-{}", platform.engine_arch(), &hash[..12]);
+    // A tag begins with a letter or digit.
+    format!("{REPOSITORY}:{}", tag.trim_start_matches(['.', '-']))
 }
 
 /// The image of an earlier run, if the engine still has it.
@@ -294,29 +296,89 @@ impl Account {
 
 #[cfg(test)]
 mod tests {
+    use super::super::prebuilt::Name;
     use super::*;
+    use crate::config::{self, InterpreterId};
 
-    #[test]
-    fn defect_05_the_tag_of_a_base_image_is_a_valid_reference() {
-        for suite in ["bookworm", "noble", "stable/updates", "odd name"] {
-            let bootstrap = Bootstrap {
-                tool: BootstrapTool::Mmdebstrap,
-                suite: suite.into(),
-                mirror: None,
-                components: Vec::new(),
-                keyring: None,
-                repositories: Vec::new(),
-                packages: Vec::new(),
-            };
-            let platform = "linux/arm64".parse().unwrap_or_else(|error| unreachable!("{error}"));
-            let reference = reference(&bootstrap, &platform);
-            let (repository, tag) = reference.split_once(':').unwrap_or_default();
-            assert_eq!(repository, REPOSITORY);
-            // distribution/reference: tag = [\w][\w.-]{0,127}
-            assert!(tag.len() <= 128 && tag.starts_with(|c: char| c.is_ascii_alphanumeric()));
-            assert!(tag.chars().all(|c| c.is_ascii_alphanumeric() || "_.-".contains(c)), "{tag}");
+    /// What distribution/reference calls a name with a tag, without a host.
+    fn is_reference(text: &str) -> bool {
+        let Some((repository, tag)) = text.split_once(':') else { return false };
+        let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+        // path-component = alphanumeric (separator alphanumeric)*; separator = [_.] | __ | -+
+        let component = |part: &str| {
+            let separators = part.split(plain).filter(|separator| !separator.is_empty());
+            let is_one = |it: &str| matches!(it, "." | "_" | "__") || it.chars().all(|c| c == '-');
+            part.starts_with(plain) && part.ends_with(plain) && separators.into_iter().all(is_one)
+        };
+        // tag = [\w][\w.-]{0,127}
+        let word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        repository.split('/').all(component)
+            && tag.len() <= 128
+            && tag.starts_with(word)
+            && tag.chars().all(|c| word(c) || ".-".contains(c))
+    }
+
+    fn of_suite(suite: &str) -> Bootstrap {
+        Bootstrap {
+            tool: BootstrapTool::Mmdebstrap,
+            suite: suite.into(),
+            mirror: None,
+            components: Vec::new(),
+            keyring: None,
+            repositories: Vec::new(),
+            packages: Vec::new(),
         }
     }
+
+    /// The names that images get for a target called `name`, for each platform and interpreter.
+    fn names(target: &Target, name: &str, pythons: &[InterpreterId]) -> Vec<String> {
+        let mut names = Vec::new();
+        for platform in &target.platforms {
+            let own = target.bootstrap.clone().unwrap_or_else(|| of_suite(&target.image));
+            names.extend([&own, &of_suite(&target.image)].map(|it| reference(it, platform)));
+            for python in pythons {
+                let folder = format!("{name}-{}", platform.engine_arch());
+                let (interpreter, key) = (python.0.to_string(), digest::of_bytes(name.as_bytes()));
+                let built = Name { folder, interpreter, key };
+                names.extend([built.local(), built.within("r.example/base").split_off(10)]);
+            }
+        }
+        names
+    }
+
+    #[test]
+    fn defect_05_every_name_of_an_image_is_a_valid_reference_on_every_target() {
+        assert!(
+            !is_reference("name:debian:12") && !is_reference("a..b:1") && is_reference("a/b:1")
+        );
+        let root = Utf8Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Utf8Path::new("/"));
+        let text = fs_err::read_to_string(root.join("wheels.toml")).unwrap_or_default();
+        let parse = |text: &str| config::parse_text(Utf8Path::new("wheels.toml"), text);
+        let shipped = parse(&text).unwrap_or_else(|error| unreachable!("{error}"));
+        assert!(shipped.targets.len() > 5);
+        for target in &shipped.targets {
+            for name in names(target, &target.name, &shipped.build.pythons) {
+                assert!(is_reference(&name), "{name}");
+            }
+        }
+        for suite in ["stable/updates", "odd name", ".hidden", "debian:12", "-x", ""] {
+            let name = reference(&of_suite(suite), &shipped.targets[0].platforms[0]);
+            assert!(is_reference(&name), "{name}");
+        }
+        // A name that the file may give a target makes good references, or is refused.
+        for name in
+            ["a", "a.b-c", "a--b", "9", "a..b", "a.", "a-", "a.-b", "a-.b", ".a", "-a", "a_b"]
+        {
+            let named = parse(&text.replacen("name = \"alma9\"", &format!("name = \"{name}\""), 1));
+            let Ok(config) = named else { continue };
+            let target = config.targets.iter().find(|target| target.name == name);
+            let all = target.map(|target| names(target, name, &config.build.pythons));
+            for reference in all.unwrap_or_default() {
+                assert!(is_reference(&reference), "{reference}");
+            }
+        }
+    }
+
     #[test]
     fn a_bootstrap_tells_its_phases_and_what_takes_long_within_them() {
         let start = Instant::now();
