@@ -4,10 +4,11 @@
 //! | defect | where |
 //! |---|---|
 //! | 1, 4, 15 | `e2e/bake.rs` (and 15 in `pipeline/source.rs`) |
-//! | 2, 9, 11 | `fake_engine.rs` |
+//! | 2, 11 | `fake_engine.rs` |
+//! | 9, 21 | `fake_defects.rs` |
 //! | 3, 12 | `plan/tests.rs`, `store/tests.rs`; 12 also in `collect.rs` |
 //! | 5 | `engine/bootstrap.rs` |
-//! | 8 | `pipeline/build_info.rs`, and `scripts/build-info.py` refuses an empty field |
+//! | 8 | also `pipeline/build_info.rs` |
 //! | 13, 18 | `audit/tests/`, `policy/`: what an index refuses and what runs where are judged from facts |
 //! | 20 | `e2e/build.rs`, `pipeline/source.rs` |
 //! | 13 | also `ship.rs` and `workflows.rs`: what is handed to an upload has been judged as an index would |
@@ -122,6 +123,115 @@ fn defect_07_the_dnf_branch_asks_for_nothing_that_a_bare_el_9_lacks_or_has_in_an
     }
 }
 
+/// The lines of one stage of the Dockerfile.
+fn stage(name: &str) -> String {
+    let text = fs_err::read_to_string(root().join("docker/Dockerfile.wheels")).unwrap();
+    let begin = text.lines().position(|line| line.ends_with(&format!(" AS {name}"))).unwrap();
+    let lines = text.lines().skip(begin + 1).take_while(|line| !line.starts_with("FROM "));
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn defect_08_the_stage_declares_every_argument_that_the_metadata_tells() {
+    let script = fs_err::read_to_string(root().join("scripts/build-info.py")).unwrap();
+    let asked = script.split("os.environ[\"").skip(1).filter_map(|rest| rest.split('"').next());
+    let asked: Vec<_> = asked.collect();
+    assert!(asked.contains(&"BASE_IMAGE"), "{asked:?}");
+    let stage = stage("build-info-run");
+    for name in asked {
+        let declared = stage.lines().any(|line| {
+            let argument = line.strip_prefix("ARG ").map(|it| it.split('=').next().unwrap_or(it));
+            argument == Some(name)
+        });
+        assert!(
+            declared
+                || stage.contains(&format!("    {name}=\"$TARGETPLATFORM\""))
+                || stage.contains(&format!(" {name}=\"$")),
+            "{name}: {stage}"
+        );
+    }
+}
+
+/// Runs Python `code` in `scripts/`, with `env`; the exit status and all that was said.
+fn python(code: &str, env: &[(&str, &str)]) -> (Option<i32>, String) {
+    let mut command = std::process::Command::new("python3");
+    command.args(["-B", "-c", code]).envs(env.iter().copied()).current_dir(root().join("scripts"));
+    let output = command.output().unwrap();
+    let said = [output.stdout, output.stderr].concat();
+    (output.status.code(), String::from_utf8_lossy(&said).into_owned())
+}
+
+#[test]
+fn defect_08_metadata_without_a_value_ends_the_build_and_is_not_written() {
+    let code = r#"
+import importlib.util, os, sys
+spec = importlib.util.spec_from_file_location("info", "build-info.py")
+info = importlib.util.module_from_spec(spec); spec.loader.exec_module(info)
+info.ask = lambda *command: "glibc 2.36" if command[0] == "getconf" else "p 1.0"
+info.pip_version = lambda: "1.0"
+info.os_release = lambda: "Some OS"
+sys.argv = ["build-info.py", os.environ["OUT"]]
+info.main()
+"#;
+    let dir = tempfile::tempdir().unwrap();
+    let folder = Utf8Path::from_path(dir.path()).unwrap().join("out");
+    let whole = [
+        ("TARGET_NAME", "debian12"),
+        ("PLATFORM", "linux/amd64"),
+        ("BASE_IMAGE", "debian:12"),
+        ("BASE_DIGEST", "sha256:1"),
+        ("BASE_ORIGIN", "pulled"),
+        ("OUT", folder.as_str()),
+    ];
+    for empty in whole.iter().map(|(name, _)| *name).filter(|name| *name != "OUT") {
+        let env = whole.map(|(name, value)| (name, if name == empty { "" } else { value }));
+        let (code, said) = python(code, &env);
+        assert!(code == Some(1) && said.contains("without a value"), "{empty}: {said}");
+        assert!(!folder.exists(), "{empty}");
+    }
+    let (code, said) = python(code, &whole);
+    assert!(code == Some(0) && folder.join("build-info.json").exists(), "{said}");
+}
+
+#[test]
+fn defect_09_a_check_that_fails_fails_the_smoke_test() {
+    let code = r#"
+import importlib.util, os, sys
+spec = importlib.util.spec_from_file_location("smoke", "smoke.py")
+smoke = importlib.util.module_from_spec(spec); spec.loader.exec_module(smoke)
+import json
+smoke.files_of = lambda wheel: {os.path.realpath(json.__file__)}
+sys.argv = ["smoke.py", "demo-1.0-py3-none-any.whl", os.environ["OUT"]]
+smoke.main()
+"#;
+    let dir = tempfile::tempdir().unwrap();
+    let folder = dir.path().to_str().unwrap();
+    let run = |imports: &str, calls: &str| {
+        let env = [
+            ("SMOKE_IMPORTS", imports),
+            ("SMOKE_CALLS", calls),
+            ("OUT", folder),
+            ("PIP_VERSION", "1"),
+        ];
+        python(code, &env)
+    };
+    let (code, said) = run("json", r#"{"json": ["m.loads('1') == 1"]}"#);
+    assert_eq!(code, Some(0), "{said}");
+    for (imports, calls) in [
+        ("no_such_module", "{}"),
+        // Not of this wheel.
+        ("ast", "{}"),
+        ("json", r#"{"json": ["m.loads('1') == 2"]}"#),
+        ("json", r#"{"json": ["raise SystemExit(0)", "True"]}"#),
+    ] {
+        let (code, said) = run(imports, calls);
+        assert_eq!(code, Some(1), "{imports} {calls}: {said}");
+    }
+    // The script ends with it, so that its status is the step's.
+    let script = fs_err::read_to_string(root().join("scripts/smoke.sh")).unwrap();
+    assert!(script.trim_end().ends_with("-I \"$here/smoke.py\" \"$wheel\" /smoke"), "{script}");
+}
+
 #[test]
 fn defect_10_every_module_that_is_imported_has_a_function_called() {
     let text = fs_err::read_to_string(root().join("wheels.toml")).unwrap();
@@ -183,6 +293,67 @@ fn defect_17_everything_fetched_is_pinned() {
         for pin in pins.as_array().unwrap() {
             assert_eq!(pin["sha256"].as_str().map(str::len), Some(64), "{series}");
         }
+    }
+}
+
+/// What is written by hand and read by people, with what `--help` says.
+fn documents() -> Vec<(String, String)> {
+    let names = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", "wheels.toml"];
+    let mut paths: Vec<_> = names.iter().map(|name| root().join(name)).collect();
+    for folder in ["docs", "docker", "scripts", "xtask/src/commands"] {
+        let walk = walkdir::WalkDir::new(root().join(folder)).into_iter().map(Result::unwrap);
+        let files = walk.filter(|entry| entry.file_type().is_file());
+        paths.extend(files.map(|entry| Utf8PathBuf::try_from(entry.into_path()).unwrap()));
+    }
+    paths
+        .into_iter()
+        .map(|path| (path.to_string(), fs_err::read_to_string(&path).unwrap()))
+        .collect()
+}
+
+/// The versions of glibc that a line tells: `2.36` behind a word for it.
+fn glibc_versions(line: &str) -> Vec<xtask::policy::GlibcVersion> {
+    let line = line.to_lowercase().replace("manylinux_2_", "glibc 2.");
+    let words = ["glibc", "floor"];
+    if !words.iter().any(|word| line.contains(word)) {
+        return Vec::new();
+    }
+    let numbers = line.split(|c: char| !c.is_ascii_digit() && c != '.');
+    let numbers = numbers.map(|number| number.trim_matches('.'));
+    let versions = numbers.filter_map(|number| {
+        let (major, minor) = number.split_once('.')?;
+        let minor = minor.parse().ok()?;
+        (major == "2").then(|| xtask::policy::GlibcVersion::new(2, minor))
+    });
+    versions.collect()
+}
+
+/// The sentences of `line` and the next that say something of a system that its facts deny.
+fn denied(text: &str) -> Vec<String> {
+    // What stands between fences was printed by the program.
+    let prose = text.split("```").step_by(2).collect::<Vec<_>>().join("\n");
+    let lines: Vec<_> = prose.lines().collect();
+    let pairs = lines.iter().zip(lines.iter().skip(1).chain([&""]));
+    let mut all = Vec::new();
+    for (line, next) in pairs {
+        let both = format!("{line} {next}");
+        for system in xtask::policy::distributions() {
+            let names = both.contains(&system.to_string());
+            let lacks = |version: &xtask::policy::GlibcVersion| !system.has_glibc(*version);
+            if names && glibc_versions(&both).iter().any(lacks) {
+                all.push(both.trim().to_owned());
+            }
+        }
+    }
+    all
+}
+
+#[test]
+fn defect_18_no_document_says_by_hand_what_the_table_denies() {
+    assert_eq!(denied("With floor 2.36 it runs on\nUbuntu 22.04 (2.35).").len(), 1);
+    assert!(denied("With floor 2.36 it runs on\nUbuntu 24.04.").is_empty());
+    for (path, text) in documents() {
+        assert_eq!(denied(&text), [""; 0], "{path}");
     }
 }
 

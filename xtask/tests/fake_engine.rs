@@ -239,24 +239,6 @@ fn defect_02_a_failed_interpreter_fails_the_run_by_name_and_the_others_are_kept(
 }
 
 #[test]
-fn defect_09_a_failed_smoke_test_fails_the_run_and_lets_nothing_into_dist() {
-    let w = Workspace::new();
-    w.on(
-        "bake",
-        r#"case "$*" in
-        *smoke) say "[smoke-run] RUN y" "ImportError: no module named demo"
-            progress "[smoke-run] RUN y" "exit code: 1"; exit 1 ;;
-        *) mkdir -p "$dest"; cp "$FAKE"/export/* "$dest/" ;;
-        esac"#,
-    );
-    w.run(&WHEELS).code(1).says(&["smoke test of `demo-1.0-py3-none-any.whl`", "ImportError"]);
-    assert!(w.dist().is_empty(), "{:?}", w.dist());
-    w.as_usual("bake");
-    w.run(&WHEELS).code(0);
-    assert_eq!(w.bakes("wheel-builder"), 1, "the built wheel is taken up, not built again");
-}
-
-#[test]
 fn a_wheel_without_the_extension_that_was_asked_for_is_refused() {
     let w = Workspace::new();
     let toml = fs_err::read_to_string(w.root.join("wheels.toml")).unwrap();
@@ -386,23 +368,6 @@ fn settings_of_the_host_reach_the_client_and_no_file_of_ours() {
     for text in shown.into_iter().chain(written) {
         let text: String = text;
         assert!(!text.contains("hunter2x") && !text.contains("index.example"), "{text}");
-    }
-}
-
-#[test]
-fn defect_21_no_builder_is_switched_and_no_tag_made() {
-    let w = Workspace::new();
-    w.run(&WHEELS).code(0);
-    let log = fs_err::read_to_string(w.fake.join("log")).unwrap();
-    // Whatever else is called may change what is the user's.
-    let known =
-        ["version", "info", "buildx version", "buildx inspect", "buildx bake", "image inspect"];
-    for call in log.lines() {
-        let is_known = known.iter().any(|known| {
-            call.split(' ').eq(known.split(' ')) || call.starts_with(&format!("{known} "))
-        });
-        assert!(is_known, "{call}");
-        assert!(!["--use", ".tags="].iter().any(|word| call.contains(word)), "{call}");
     }
 }
 

@@ -100,6 +100,20 @@ fn defect_14_release_notes_are_what_the_manifest_says() {
     );
 }
 
+/// What the notes say of a wheel with floor 2.36 is what the table of systems says.
+#[test]
+fn defect_18_the_notes_name_a_system_only_where_its_facts_allow_it() {
+    let w = released();
+    fs_err::write(w.root.join("wheels.toml"), TOML.replace(", \"rocky9\"]", "]")).unwrap();
+    let notes = w.run(&["release-notes"]).code(0).stdout;
+    let row = notes.lines().find(|line| line.starts_with("| debian12 ")).unwrap();
+    for system in xtask::policy::distributions().iter().filter(|it| it.name == "Ubuntu") {
+        let has = system.has_glibc(xtask::policy::GlibcVersion::new(2, 36));
+        let ubuntu = row.split(';').find(|part| part.contains("Ubuntu")).unwrap();
+        assert_eq!(ubuntu.contains(&system.version), has, "{system}: {row}");
+    }
+}
+
 #[test]
 fn a_tag_becomes_a_release_with_every_file_and_its_checksum() {
     let w = released();

@@ -173,28 +173,31 @@ mod tests {
     #[test]
     fn defect_08_a_report_with_an_empty_field_is_refused() {
         let whole = serde_json::json!({"schema_version": 1, "target": "debian12",
-            "platform": "linux/amd64", "image": {"reference": "debian:12", "digest": "sha256:1"},
-            "libc": {"family": "glibc", "version": "2.36"}, "source": {"sha256": "6c69"},
-            "interpreters": [{"id": "cp311", "version": "3.11.2"}]});
-        info(&whole).unwrap();
+            "platform": "linux/amd64", "os": "Debian", "tools": {"gcc": "12.2"},
+            "image": {"reference": "debian:12", "digest": "sha256:1"},
+            "interpreters": [{"id": "cp311", "version": "3.11"}]});
+        assert!(info(&whole).is_ok());
         let fields = [
             "/target",
             "/platform",
+            "/os",
             "/image/reference",
             "/image/digest",
-            "/libc/version",
-            "/source/sha256",
+            "/tools/gcc",
             "/interpreters/0/version",
         ];
         for field in fields {
-            for nothing in [serde_json::json!(""), serde_json::json!(" ")] {
-                let mut report = whole.clone();
-                *report.pointer_mut(field).unwrap() = nothing;
-                let error = info(&report).unwrap_err();
-                let name = field.split('/').nth(1).unwrap();
-                assert!(error.contains(&format!("`{name}` is empty")), "{field}: {error}");
+            for nothing in ["", " \n"] {
+                let mut lacking = whole.clone();
+                *lacking.pointer_mut(field).unwrap() = nothing.into();
+                let top = field.split('/').nth(1).unwrap();
+                let error = format!("build-info.json: `{top}` is empty");
+                assert_eq!(info(&lacking).unwrap_err(), error, "{field}");
             }
         }
+        let mut lacking = whole;
+        lacking["image"]["digest"] = serde_json::Value::Null;
+        assert!(info(&lacking).is_err());
     }
 
     #[test]

@@ -37,6 +37,25 @@ fn a_wheel_that_keeps_its_promise_loads_where_it_installs() {
 }
 
 #[test]
+fn defect_18_every_system_is_judged_by_its_own_glibc() {
+    for minor in [28, 34, 36, 39] {
+        let version = format!("GLIBC_2.{minor}");
+        let wheel = tagged(
+            &format!("manylinux_2_{minor}_x86_64"),
+            module(&[("f", version.as_str(), "libc.so.6")], &[]),
+        );
+        let floor = GlibcVersion::new(2, minor);
+        for system in distributions() {
+            let cell = wheel.on(system);
+            let wanted = system.has_glibc(floor) && system.machines.contains(&Arch::X86_64);
+            assert_eq!(cell.state == State::Loads, wanted, "2.{minor}, {system}: {}", cell.reason);
+        }
+    }
+    let old = tagged("manylinux_2_36_x86_64", module(&[("f", "GLIBC_2.36", "libc.so.6")], &[]));
+    assert_cell(&old, "Ubuntu 22.04", State::Refused, &["glibc 2.35"]);
+}
+
+#[test]
 fn the_dangerous_wheel_installs_and_names_the_symbol_that_keeps_it_from_loading() {
     let needs = [("__isoc23_strtol", "GLIBC_2.38", "libc.so.6")];
     let wheel = tagged("linux_x86_64", module(&needs, &[]));
