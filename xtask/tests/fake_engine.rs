@@ -208,7 +208,7 @@ fn json_is_all_there_is_on_stdout() {
     let w = Workspace::new();
     let ran = w.run(&[&WHEELS[..], &["--json"]].concat()).code(0);
     let report: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
-    assert_eq!(report["schema_version"], 1);
+    assert_eq!(report["schema_version"], 2);
     assert_eq!(report["jobs"][0]["outcome"], "built");
     let path = &report["jobs"][0]["wheel"]["path"];
     assert_eq!(path, "debian12-amd64/demo-1.0-py3-none-any.whl");

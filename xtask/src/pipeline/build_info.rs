@@ -144,6 +144,9 @@ fn write_fact(text: &mut String, name: &str, value: &serde_json::Value, depth: u
                 write_fact(text, name, value, depth + 1);
             }
         }
+        Value::Array(list) if list.is_empty() => {
+            let _ = writeln!(text, "{indent}{name}: none");
+        }
         Value::Array(list) => {
             let _ = writeln!(text, "{indent}{name}:");
             for item in list {

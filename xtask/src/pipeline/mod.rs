@@ -33,7 +33,7 @@ pub use build_info::BuildInfo;
 pub use env::{Context, PipelineError, prepare_host};
 pub use environment::{Place, environment};
 pub(crate) use job::floor_text;
-pub use outcome::{Failure, JobReport, Outcome, RunReport};
+pub use outcome::{Failure, Findings, JobReport, Outcome, RunReport, Warning};
 pub use printed::commands;
 pub use room::Room;
 pub use run::{Options, run};

@@ -1,7 +1,7 @@
 //! How jobs end, as people and programs read it.
 
 use camino::Utf8PathBuf;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::env::PipelineError;
 use crate::engine::EngineError;
@@ -49,6 +49,28 @@ pub struct Failure {
     pub consequence: bool,
 }
 
+/// What the audit of a wheel found, apart from notes.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Findings {
+    /// Each finding of severity `warning`.
+    pub warnings: Vec<Warning>,
+    /// Number of findings that `[[check.override]]` ignores.
+    pub ignored: usize,
+}
+
+/// A finding of severity `warning`, as `audit.json` has it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Warning {
+    /// The rule's code: `ELF003`.
+    pub code: String,
+    /// The member of the archive, or the wheel's own file name.
+    pub path: String,
+    /// What is wrong.
+    pub message: String,
+    /// What to do about it.
+    pub cure: String,
+}
+
 /// One job's part of the report.
 #[derive(Debug, Clone, Serialize)]
 pub struct JobReport {
@@ -60,8 +82,8 @@ pub struct JobReport {
     pub interpreter: String,
     /// Wall time in seconds; what a wait for the base image took is not in it.
     pub seconds: f64,
-    /// Warnings of the wheel's audit; `None` where there is no wheel.
-    pub warnings: Option<usize>,
+    /// What the audit found that does not refuse the wheel; `None` without a wheel.
+    pub findings: Option<Findings>,
     /// How it ended.
     #[serde(flatten)]
     pub outcome: Outcome,

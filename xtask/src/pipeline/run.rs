@@ -13,7 +13,7 @@ use super::outcome::{Failure, JobReport, Outcome, RunReport, failure};
 use super::room::{self, Room};
 use super::schedule::{Next, Schedule, Waiting};
 use super::state::stage_of;
-use super::survey::{Survey, Warnings, made_in};
+use super::survey::{Audits, Survey, made_in};
 use super::work::Workspace;
 use crate::config::Platform;
 use crate::engine::base::{self, BaseImage, Origin, Ways};
@@ -101,12 +101,12 @@ pub fn run(
         (0..workers).for_each(|_| drop(scope.spawn(|| run.work())));
     });
     let results = run.results.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
-    let mut warnings = Warnings::new(ctx.store);
+    let mut audits = Audits::new(ctx.store);
     let report =
-        |(index, (outcome, seconds))| report(&plan.jobs[index], outcome, seconds, &mut warnings);
+        |(index, (outcome, seconds))| report(&plan.jobs[index], outcome, seconds, &mut audits);
     let jobs = results.into_iter().map(report).collect();
     let dist = ctx.store.dist().to_owned();
-    Ok(RunReport { schema_version: 1, dist, jobs, seconds: start.elapsed().as_secs_f64() })
+    Ok(RunReport { schema_version: 2, dist, jobs, seconds: start.elapsed().as_secs_f64() })
 }
 
 impl Run<'_> {
@@ -220,9 +220,9 @@ fn outcome_word(outcome: &Outcome) -> String {
     }
 }
 
-fn report(job: &Job, outcome: Outcome, seconds: f64, warnings: &mut Warnings<'_>) -> JobReport {
-    let warnings = match &outcome {
-        Outcome::Built { wheel } | Outcome::Unchanged { wheel } => Some(warnings.of(wheel)),
+fn report(job: &Job, outcome: Outcome, seconds: f64, audits: &mut Audits<'_>) -> JobReport {
+    let findings = match &outcome {
+        Outcome::Built { wheel } | Outcome::Unchanged { wheel } => Some(audits.of(wheel)),
         Outcome::Failed(_) => None,
     };
     JobReport {
@@ -230,7 +230,7 @@ fn report(job: &Job, outcome: Outcome, seconds: f64, warnings: &mut Warnings<'_>
         platform: job.platform.to_string(),
         interpreter: job.interpreter.to_string(),
         seconds,
-        warnings,
+        findings,
         outcome,
     }
 }

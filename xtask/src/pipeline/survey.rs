@@ -6,6 +6,7 @@ use rayon::prelude::*;
 use serde::Deserialize;
 
 use super::env::{Context, PipelineError};
+use super::outcome::{Findings, Warning};
 use crate::engine::Engine;
 use crate::engine::base::{self, BaseImage, Origin, Ways};
 use crate::plan::{Job, Plan};
@@ -126,14 +127,14 @@ fn bases(
     found.collect()
 }
 
-/// How many warnings the audits in `dist/` hold, each folder's read once.
-pub(super) struct Warnings<'a> {
+/// What the audits in `dist/` found, each folder's read once.
+pub(super) struct Audits<'a> {
     store: &'a Store,
-    folders: BTreeMap<String, BTreeMap<String, usize>>,
+    folders: BTreeMap<String, BTreeMap<String, Findings>>,
 }
 
 #[derive(Deserialize)]
-struct Audits {
+struct AuditFile {
     wheels: Vec<Audited>,
 }
 
@@ -146,26 +147,37 @@ struct Audited {
 #[derive(Deserialize)]
 struct Found {
     severity: String,
+    #[serde(flatten)]
+    warning: Warning,
 }
 
-impl<'a> Warnings<'a> {
+impl<'a> Audits<'a> {
     pub(super) fn new(store: &'a Store) -> Self {
         Self { store, folders: BTreeMap::new() }
     }
 
-    /// The warnings of one wheel; none where its audit cannot be read, which is `verify`'s business.
-    pub(super) fn of(&mut self, wheel: &Entry) -> usize {
+    /// The findings of one wheel; none if its audit cannot be read, which `verify` reports.
+    pub(super) fn of(&mut self, wheel: &Entry) -> Findings {
         let (folder, name) = wheel.path.split_once('/').unwrap_or_default();
         let store = self.store;
         let wheels = self.folders.entry(folder.to_owned()).or_insert_with(|| {
             let text = store.read(&format!("{folder}/audit.json")).ok().flatten();
-            let audits = text.and_then(|text| serde_json::from_slice::<Audits>(&text).ok());
-            let count = |audited: Audited| {
-                let warnings = audited.findings.iter().filter(|found| found.severity == "warning");
-                (audited.file, warnings.count())
-            };
-            audits.map(|audits| audits.wheels.into_iter().map(count).collect()).unwrap_or_default()
+            let audits = text.and_then(|text| serde_json::from_slice::<AuditFile>(&text).ok());
+            let wheels = audits.map(|audits| audits.wheels).unwrap_or_default();
+            wheels.into_iter().map(|audited| (audited.file, counted(audited.findings))).collect()
         });
-        wheels.get(name).copied().unwrap_or_default()
+        wheels.get(name).cloned().unwrap_or_default()
     }
+}
+
+fn counted(found: Vec<Found>) -> Findings {
+    let mut findings = Findings::default();
+    for Found { severity, warning } in found {
+        match severity.as_str() {
+            "warning" => findings.warnings.push(warning),
+            "ignored" => findings.ignored += 1,
+            _ => {}
+        }
+    }
+    findings
 }

@@ -132,6 +132,9 @@ pub(super) fn build_and_report(
     } else {
         report::data(&tell::table(&report));
     }
+    for text in tell::warnings(&report) {
+        report::note(&text);
+    }
     if !report.success() {
         let manifest = Store::new(&workspace.dist, &workspace.work).manifest().unwrap_or_default();
         for text in tell::left_over(&report, &manifest).iter().chain(&tell::failures(&report)) {

@@ -1,6 +1,9 @@
 //! The end of a run: a table of all jobs, then what failed and why.
 
-use crate::pipeline::{Failure, JobReport, Outcome, RunReport};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+
+use crate::pipeline::{Failure, Findings, JobReport, Outcome, RunReport, Warning};
 use crate::report;
 use crate::store::{Entry, Kind, Manifest, Smoke};
 use crate::text;
@@ -31,14 +34,37 @@ fn row(job: &JobReport) -> Vec<String> {
             (["-", "-", "-", "-"].map(str::to_owned), word)
         }
     };
-    let verdict = match job.warnings {
-        None => "-".to_owned(),
-        Some(0) => "pass".to_owned(),
-        Some(1) => "pass, 1 warning".to_owned(),
-        Some(count) => format!("pass, {count} warnings"),
-    };
+    let verdict = job.findings.as_ref().map_or_else(|| "-".to_owned(), verdict);
     let end = [format!("{:.1} s", job.seconds), outcome.to_owned(), verdict];
     place.into_iter().chain(facts).chain(end).collect()
+}
+
+/// "pass, 1 warning, 2 ignored"
+fn verdict(findings: &Findings) -> String {
+    let mut text = "pass".to_owned();
+    if !findings.warnings.is_empty() {
+        let _ = write!(text, ", {}", report::counted(findings.warnings.len(), "warning"));
+    }
+    if findings.ignored > 0 {
+        let _ = write!(text, ", {} ignored", findings.ignored);
+    }
+    text
+}
+
+/// The warnings, each once with all the jobs that have it.
+pub(super) fn warnings(report: &RunReport) -> Vec<String> {
+    let mut found: BTreeMap<&Warning, Vec<&JobReport>> = BTreeMap::new();
+    for job in &report.jobs {
+        let warnings = job.findings.iter().flat_map(|findings| &findings.warnings);
+        for warning in warnings.collect::<BTreeSet<_>>() {
+            found.entry(warning).or_default().push(job);
+        }
+    }
+    let text = |(warning, jobs): (&Warning, Vec<&JobReport>)| {
+        let Warning { code, path, message, cure } = warning;
+        format!("\nwarning: {}: {code}: {path}: {message}\nhint: {cure}", titles(&jobs))
+    };
+    found.into_iter().map(text).collect()
 }
 
 /// Floor, tag, size, smoke test.
@@ -139,7 +165,7 @@ mod tests {
             platform: "linux/amd64".to_owned(),
             interpreter: python.to_owned(),
             seconds: 1.0,
-            warnings: None,
+            findings: None,
             outcome: Outcome::Failed(failure),
         }
     }
@@ -155,6 +181,36 @@ mod tests {
             ends_run: false,
             consequence: message.starts_with("not begun"),
         }
+    }
+
+    #[test]
+    fn a_warning_is_shown_once_with_its_jobs_and_what_is_ignored_is_counted() {
+        let warning = |path: &str| Warning {
+            code: "ELF012".to_owned(),
+            path: path.to_owned(),
+            message: "needs libx.so.1".to_owned(),
+            cure: "ship it".to_owned(),
+        };
+        let with = |python, warnings, ignored| JobReport {
+            findings: Some(Findings { warnings, ignored }),
+            ..job("debian12", python, failure(""))
+        };
+        let jobs = vec![
+            with("cp311", vec![warning("a.so"), warning("b.so")], 0),
+            with("cp313", vec![warning("a.so")], 2),
+            job("rocky9", "cp311", failure("no base image")),
+        ];
+        assert_eq!(
+            jobs[1].findings.as_ref().map(verdict).as_deref(),
+            Some("pass, 1 warning, 2 ignored")
+        );
+        let report = RunReport { schema_version: 2, dist: "dist".into(), jobs, seconds: 1.0 };
+        let told = warnings(&report);
+        assert_eq!(told.len(), 2, "{told:?}");
+        for part in ["cp311, cp313", "ELF012", "a.so", "needs libx.so.1"] {
+            assert!(told[0].contains(part), "{part} is not in {}", told[0]);
+        }
+        assert!(told[1].contains("b.so") && !told[1].contains("cp313"), "{}", told[1]);
     }
 
     #[test]
