@@ -89,8 +89,8 @@ fn defect_14_release_notes_are_what_the_manifest_says() {
 
     | file | size | SHA-256 |
     |---|---|---|
-    | `demo-1.0-cp311-cp311-manylinux_2_36_x86_64.whl` | 1.1 kB | `DEBIAN` |
-    | `demo-1.0-cp311-cp311-manylinux_2_34_x86_64.whl` | 1.1 kB | `ROCKY` |
+    | <code>demo-1.0-cp311-cp311-manylinux\_2\_36\_x86\_64.whl</code> | 1.1 kB | <code>DEBIAN</code> |
+    | <code>demo-1.0-cp311-cp311-manylinux\_2\_34\_x86\_64.whl</code> | 1.1 kB | <code>ROCKY</code> |
     ");
     assert!(!ran.stdout.contains('$') && !ran.stdout.contains("date"), "{}", ran.stdout);
     assert_eq!(
@@ -176,6 +176,11 @@ fn what_cannot_be_released_is_said_before_anything_is_done() {
     w.run(&["release", "refs/tags/v1.0", "--commit", "main"]).code(2).says(&["is no commit"]);
     let dry = ["release", "refs/tags/v1.0", "--commit", COMMIT, "--dry-run"];
     let ran = w.run(&dry).code(0);
+    assert!(!ran.stderr.contains("no wheel for"), "{}", ran.stderr);
+    let toml = w.root.join("wheels.toml");
+    fs_err::write(&toml, TOML.replace("pythons = [", "pythons = [\"cp312\", ")).unwrap();
+    w.run(&dry).code(0).says(&["warning: there is no wheel for rocky9 linux/amd64: cp312"]);
+    fs_err::write(&toml, TOML).unwrap();
     assert!(ran.stdout.contains("gh release create v1.0 --verify-tag"), "{}", ran.stdout);
     fs_err::write(w.root.join("dist/debian12-amd64").join(DEBIAN), "x").unwrap();
     release(&w, "refs/tags/v1.0").code(2).says(&[DEBIAN, "cargo xtask verify"]);
@@ -254,5 +259,7 @@ fn verify_may_look_at_one_machines_part() {
     assert!(all.stdout.contains("SET002"), "{}", all.stdout);
     let one = w.run(&["verify", "--only", "rocky9-amd64"]).code(0);
     assert!(!one.stdout.contains("SET0"), "{}", one.stdout);
+    // A check that had nothing to look at must not end well.
+    w.run(&["verify", "--only", "debian12-amd64"]).code(2);
     w.run(&["verify", "--only", "rocky8"]).code(2).says(&["`--only rocky8` is no folder"]);
 }

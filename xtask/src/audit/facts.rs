@@ -54,6 +54,8 @@ pub(super) struct WheelNeeds {
     pub(super) is_musl: bool,
     /// There is a file that cannot be judged, so no promise is safe.
     pub(super) is_unknown: bool,
+    /// The file is no readable archive, so no installer takes it.
+    pub(super) is_unreadable: bool,
     /// The same in full, for the matrix.
     pub(super) asks: Asks,
 }
@@ -93,6 +95,11 @@ pub struct Culprit {
 }
 
 impl WheelFacts {
+    /// Whether a part of the wheel was not read, so that the floor may be higher than what is known.
+    pub fn is_unknown(&self) -> bool {
+        self.needs.is_unknown
+    }
+
     /// A file of which nothing but its name is known yet.
     pub(super) fn of(file: String) -> Self {
         Self { file, ..Self::default() }

@@ -105,7 +105,9 @@ fn summarise(subject: &mut Subject<'_>) {
     }
     let is_unknown =
         unread || asks.alien.is_some() || subject.elves().iter().any(|elf| elf.facts.is_err());
-    let mut needs = WheelNeeds { requirements: Requirements::default(), is_musl, is_unknown, asks };
+    let is_unreadable = subject.contents().is_none();
+    let requirements = Requirements::default();
+    let mut needs = WheelNeeds { requirements, is_musl, is_unknown, is_unreadable, asks };
     // Files for another machine are an error of their own, and say nothing about this one.
     for elf in subject.elves().iter().filter(|elf| elf.arch == arch) {
         needs.requirements.extend(&elf.needs);

@@ -16,7 +16,7 @@ use crate::{elf::is_elf, wheel::Interpreter};
 pub struct Inputs {
     /// Wheels, in order, each once.
     pub wheels: Vec<Utf8PathBuf>,
-    /// ELF files that lie in no wheel, and files that were named and are neither.
+    /// ELF files that lie in no wheel, and named files that go by the name of a library.
     pub files: Vec<Utf8PathBuf>,
     /// The folders among the paths that were asked for.
     pub folders: Vec<Utf8PathBuf>,
@@ -62,6 +62,13 @@ pub enum InputError {
         .0.as_str().escape_debug()
     )]
     Empty(Utf8PathBuf),
+    /// A named file that is neither a wheel nor an ELF file.
+    #[error(
+        "`{}` is neither a wheel nor an ELF file\n\n\
+         hint: name a file that ends in `.whl`, an ELF file, or a folder that holds some",
+        .0.as_str().escape_debug()
+    )]
+    Other(Utf8PathBuf),
     /// A device, a socket.
     #[error("`{}` is neither a file nor a folder", .0.as_str().escape_debug())]
     Special(Utf8PathBuf),
@@ -95,8 +102,10 @@ impl Inputs {
         }
         match kind(path)? {
             Kind::Wheel => self.wheels.push(path.to_owned()),
-            // One that was named is looked at, so that it is said what it is.
-            Kind::Elf | Kind::Other => self.files.push(path.to_owned()),
+            Kind::Elf => self.files.push(path.to_owned()),
+            // A damaged library is judged, so that its fault has a code.
+            Kind::Other if is_library(path) => self.files.push(path.to_owned()),
+            Kind::Other => return Err(InputError::Other(path.to_owned())),
         }
         Ok(())
     }
@@ -153,6 +162,11 @@ fn is_wheel(path: &Utf8Path) -> bool {
     path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("whl"))
 }
 
+/// Does it go by the name of a library: `_x.abi3.so`, `libz.so.1`?
+fn is_library(path: &Utf8Path) -> bool {
+    path.file_name().is_some_and(|name| name.split('.').skip(1).any(|part| part == "so"))
+}
+
 fn kind(path: &Utf8Path) -> Result<Kind, InputError> {
     if is_wheel(path) {
         return Ok(Kind::Wheel);
@@ -182,8 +196,12 @@ mod tests {
         assert_eq!(inputs.wheels, [root.join("b.whl")]);
         assert_eq!(inputs.files, [root.join("deep/a.so")]);
         assert_eq!(inputs.folders, [root]);
-        let named = Inputs::find(&[root.join("deep/notes.txt")]).unwrap();
-        assert_eq!(named.files, [root.join("deep/notes.txt")]);
+        let other = root.join("deep/notes.txt");
+        let error = Inputs::find(std::slice::from_ref(&other)).unwrap_err();
+        assert!(matches!(error, InputError::Other(path) if path == other));
+        let damaged = root.join("deep/libz.so.1");
+        fs_err::write(&damaged, "no ELF file").unwrap();
+        assert_eq!(Inputs::find(std::slice::from_ref(&damaged)).unwrap().files, [damaged]);
     }
 
     #[test]

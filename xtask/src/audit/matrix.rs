@@ -108,6 +108,9 @@ impl Audit {
 
     /// Why an installer does not take it, if so.
     fn is_refused(&self, system: &Distribution) -> Option<String> {
+        if self.facts.needs.is_unreadable {
+            return Some("its archive cannot be read".to_owned());
+        }
         let claim = &self.facts.tag_claim;
         if claim.is_empty() {
             return Some("its file name is none of a wheel".to_owned());

@@ -62,9 +62,7 @@ fn is_publishable(config: &Config, store: &Store, wheels: &[Wheel]) -> anyhow::R
         report::note(&report::verify_text(&found));
     }
     for missing in collect::missing(config, store)? {
-        let (target, platform) = (&missing.target, &missing.platform);
-        let list = missing.interpreters.join(", ");
-        report::note(&format!("error: there is no wheel for {target} {platform}: {list}"));
+        report::note(&format!("error: {missing}"));
         good = false;
     }
     for wheel in wheels.iter().filter(|wheel| wheel.is_untested()) {

@@ -12,9 +12,9 @@ use crate::exec::Exec;
 use crate::files::{self, remove_folder};
 use crate::pipeline::BuildInfo;
 use crate::report;
-use crate::ship::notes;
 use crate::ship::published::{self, Content, Wheel};
 use crate::ship::release::{self, Assets, Release};
+use crate::ship::{collect, notes};
 use crate::store::{MANIFEST, Store};
 
 /// Arguments of `release-notes`.
@@ -63,6 +63,9 @@ pub fn run(args: &ReleaseArgs) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::from(FINDINGS));
     };
     release.fits(version)?;
+    for missing in collect::missing(&config, &store)? {
+        report::note(&format!("warning: {missing}"));
+    }
     let folder = workspace.work.join("release");
     let text = notes::notes(&wheels, &infos(&store, &wheels)?);
     let files = assets(&store, &wheels)?;

@@ -68,6 +68,11 @@ pub fn run(args: &VerifyArgs) -> anyhow::Result<ExitCode> {
         config.as_ref().map(|config| narrowed(pipeline::asked(config), &args.only)).transpose()?;
     let own = config.as_ref().map(pipeline::settings).transpose()?.unwrap_or_default();
     let settings = Settings { depth, publish: args.publish || own.publish, ..own };
+    anyhow::ensure!(
+        !(inputs.wheels.is_empty() && inputs.files.is_empty() && inputs.linked.is_empty()),
+        "there is nothing to verify in {}\n\nhint: `cargo xtask wheels` builds the wheels of a folder",
+        args.only.join(", ")
+    );
     let isa = config.iter().flat_map(|config| config.check.isa.values().copied()).collect();
     let promise = Promise { isa, ..Promise::default() };
     judge_and_tell(&inputs, &promise, &settings, &args.tell, report::verify_text)

@@ -182,7 +182,7 @@ fn places(item: &Item<'_>) -> String {
 }
 
 /// As code. Inside of the tags Markdown is still at work, so the text is escaped as any other.
-fn code(text: &str) -> String {
+pub fn code(text: &str) -> String {
     format!("<code>{}</code>", plain(text))
 }
 
@@ -248,7 +248,7 @@ mod tests {
         let cells = |line: &str| line.matches('|').count();
         let rows: Vec<&str> = text.lines().filter(|line| line.starts_with('|')).collect();
         assert!(rows.iter().all(|row| [7, cells(rows.last().unwrap())].contains(&cells(row))));
-        let files = rows.iter().filter(|row| row.contains("libplain") || row.contains("notes"));
+        let files = rows.iter().filter(|row| row.contains("libplain") || row.contains("libbad"));
         assert_eq!(files.count(), 2);
     }
 

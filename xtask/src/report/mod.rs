@@ -18,7 +18,7 @@ mod verdict;
 pub use count::Count;
 pub use html::html;
 pub use live::{Detail, Live, Stage, Watch};
-pub use markdown::{markdown, plain as markdown_text};
+pub use markdown::{code as markdown_code, markdown, plain as markdown_text};
 pub use sarif::sarif;
 pub use summary::count as counted;
 pub use table::table;

@@ -11,6 +11,8 @@ pub(super) struct Tally {
     /// Wheels and files that could be read.
     pub(super) judged: usize,
     pub(super) good: usize,
+    /// Errors that are about several files, or about one that is missing.
+    pub(super) errors_beside: usize,
     pub(super) unread: usize,
     pub(super) errors: usize,
     pub(super) warnings: usize,
@@ -28,6 +30,11 @@ impl Tally {
         Self {
             judged: good.len() + failed.len(),
             good: good.len(),
+            errors_beside: report
+                .findings
+                .iter()
+                .filter(|finding| finding.severity == Severity::Error)
+                .count(),
             unread: report.unread.len(),
             errors: count(Severity::Error),
             warnings: count(Severity::Warning),
@@ -36,7 +43,7 @@ impl Tally {
         }
     }
 
-    /// "3 files: 2 good, 1 with errors; 1 error, 4 warnings, 2 notes"
+    /// "3 files: 2 good, 1 with errors; 2 errors (1 about the set of files), 4 warnings, 2 notes"
     pub(super) fn line(&self) -> String {
         let failed = self.judged - self.good;
         let unread = match self.unread {
@@ -47,8 +54,12 @@ impl Tally {
             0 => String::new(),
             count => format!(", {count} ignored"),
         };
+        let beside = match self.errors_beside {
+            0 => String::new(),
+            count => format!(" ({count} about the set of files)"),
+        };
         format!(
-            "{}: {} good, {failed} with errors{unread}; {}, {}, {}{ignored}",
+            "{}: {} good, {failed} with errors{unread}; {}{beside}, {}, {}{ignored}",
             count(self.judged + self.unread, "file"),
             self.good,
             count(self.errors, "error"),
@@ -160,11 +171,17 @@ pub(super) struct Numbers {
 impl Numbers {
     pub(super) fn of(audit: &Audit) -> Self {
         let facts = &audit.facts;
-        let unread = if facts.elf.is_empty() { "none" } else { "not read" };
+        let unread = match (facts.is_unknown(), facts.elf.is_empty()) {
+            (true, _) => "unknown",
+            (false, true) => "none",
+            (false, false) => "not read",
+        };
         Self {
             floor: if is_for_musl(&facts.tag_claim) {
                 // libgcc has a version that is called `GLIBC_2.0` there too.
                 "none".to_owned()
+            } else if !facts.floor.contains_key("GLIBC") && facts.is_unknown() {
+                "unknown".to_owned()
             } else {
                 floor(&facts.floor)
             },
@@ -178,7 +195,8 @@ impl Numbers {
 /// "glibc 2.36", "musl 1.2", and with a question mark where that is a guess.
 fn built(facts: &WheelFacts) -> String {
     let Some(version) = &facts.build_glibc else {
-        return if facts.elf.is_empty() { "none" } else { "unknown" }.to_owned();
+        let is_pure = facts.elf.is_empty() && !facts.is_unknown();
+        return if is_pure { "none" } else { "unknown" }.to_owned();
     };
     let name = if version.starts_with("musl") { "" } else { "glibc " };
     let guess =

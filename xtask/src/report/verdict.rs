@@ -253,7 +253,7 @@ mod tests {
         pkg-1.0-cp311-cp311-manylinux_2_36_x86_64.whl    glibc 2.2.5  unknown   glibc 2.36  not read  good
         pure-1-py3-none-any.whl                          none         none      any         none      good
         /at/libplain.so                                  glibc 2.2.5  unknown               not read  good
-        /at/notes.txt                                    unknown      unknown               not read  fail
+        /at/libbad.so                                    unknown      unknown               not read  fail
 
         other-2.0-cp312-cp312-manylinux_2_28_x86_64.whl: _pkg.cpython-312-x86_64-linux-gnu.so
           needs GLIBC 2.38; GLIBC_2.38 for `__isoc23_strtol` of libc.so.6
@@ -266,7 +266,7 @@ mod tests {
           failed to open file `/at/gone.whl`: No such file or directory (os error 2)
         error ELF001 unjudged
           cannot be judged: it is neither a wheel nor an ELF file
-            /at/notes.txt: /at/notes.txt
+            /at/libbad.so: /at/libbad.so
           cure: build the file anew; what the loader's tables do not say, nobody can vouch for
         error ELF003 floor-above-promise
           needs `GLIBC_2.38` of `libc.so.6` for `__isoc23_strtol`, which `manylinux_2_28_x86_64` does not promise

@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use super::published::Wheel;
 use crate::pipeline::BuildInfo;
 use crate::policy::{Arch, Distribution, PlatformTag, distributions, installs};
-use crate::report::{counted, markdown_text};
+use crate::report::{counted, markdown_code, markdown_text};
 use crate::text;
 
 /// GitHub takes 125,000 characters; a table of files is left out before that.
@@ -119,6 +119,72 @@ fn files(wheels: &[Wheel], text: &mut String) {
     text.push_str("\n| file | size | SHA-256 |\n|---|---|---|\n");
     for wheel in wheels {
         let size = text::file_size(wheel.entry.size);
-        let _ = writeln!(text, "| `{}` | {size} | `{}` |", wheel.file(), wheel.entry.sha256);
+        let (file, sha256) = (markdown_code(wheel.file()), markdown_code(&wheel.entry.sha256));
+        let _ = writeln!(text, "| {file} | {size} | {sha256} |");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::store::{Entry, Kind, Smoke, WheelBuild};
+    use crate::wheel::WheelName;
+
+    /// The notes of one wheel, with `text` wherever a stranger may have written.
+    fn notes_with(text: &str) -> String {
+        let file = "demo-1.0-cp311-cp311-manylinux_2_36_x86_64.whl";
+        let build = WheelBuild {
+            interpreter: text.to_owned(),
+            job: String::new(),
+            base: None,
+            smoke: Smoke::Passed,
+            claimed: true,
+        };
+        let kind = Kind::Wheel {
+            target: text.to_owned(),
+            platform: "linux/amd64".to_owned(),
+            verdict: "pass".to_owned(),
+            builds: vec![build],
+            floor: text.to_owned(),
+        };
+        let path = format!("a/{}", text.replace('/', "-"));
+        let entry = Entry { path, sha256: text.to_owned(), size: 1, kind };
+        let wheel = Wheel {
+            entry,
+            name: WheelName { distribution: text.to_owned(), ..WheelName::parse(file).unwrap() },
+            target: text.to_owned(),
+            platform: "linux/amd64".parse().unwrap(),
+            libc: None,
+        };
+        let info = BuildInfo {
+            schema_version: 1,
+            target: text.to_owned(),
+            platform: "linux/amd64".to_owned(),
+            date: text.to_owned(),
+            rest: [("os".to_owned(), text.into())].into(),
+        };
+        notes(&[wheel], &[("a".to_owned(), info)].into())
+    }
+
+    /// What Markdown makes of a text, apart from its words: lines, cells, code.
+    fn shape(text: &str) -> Vec<(usize, usize)> {
+        let of_line = |line: &str| (line.matches('|').count(), line.matches('<').count());
+        text.lines().map(of_line).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn no_word_of_a_stranger_changes_the_form_of_the_notes(text in "[a|`<>\\[\\]()#@:\n\r!*_~&\\\\-]{1,40}") {
+            let notes = notes_with(&text);
+            prop_assert_eq!(shape(&notes), shape(&notes_with("a")));
+            for sign in ["`", "@", "]("] {
+                let bare = notes.replace(&format!("\\{sign}"), "");
+                prop_assert!(!bare.contains(sign), "{} in {}", sign, notes);
+            }
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! The format: archive, `RECORD`, metadata and file name.
 
 use super::*;
+use crate::audit::{Cell, State};
 
 #[test]
 fn metadata_has_to_agree_with_the_file_name() {
@@ -53,6 +54,10 @@ fn archives_that_cannot_be_trusted_fail() {
     };
     assert_eq!(damage(b"no archive"), ["ARC001"]);
     assert_eq!(damage(&bytes[..bytes.len() / 2]), ["ARC001"]);
+    let unread = audit_wheel(&path, &Promise::default(), &Settings::default()).unwrap();
+    assert!(unread.facts.is_unknown());
+    let is_refused = |cell: &Cell| [State::Refused, State::Absent].contains(&cell.state);
+    assert!(unread.systems().iter().all(is_refused));
     // The first member's data begins behind its header and name.
     let first = 30 + usize::from(bytes[26]);
     bytes[first + 4] ^= 0xff;

@@ -18,8 +18,8 @@ pub(crate) fn report(depth: Depth) -> (Folder, Report) {
     Fixture::new(name).with("_pkg.cpython-312-x86_64-linux-gnu.so", bad).write(folder.path());
     Fixture::new("pure-1-py3-none-any.whl").with("pure/__init__.py", "").write(folder.path());
     fs_err::write(path("libplain.so"), &*PLAIN).unwrap();
-    fs_err::write(path("notes.txt"), "hello").unwrap();
-    let paths = [folder.path().to_owned(), path("notes.txt")];
+    fs_err::write(path("libbad.so"), "hello").unwrap();
+    let paths = [folder.path().to_owned(), path("libbad.so")];
     let mut inputs = Inputs::find(&paths).unwrap();
     inputs.wheels.push(path("gone.whl"));
     let settings = Settings {

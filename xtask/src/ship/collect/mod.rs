@@ -118,6 +118,13 @@ pub struct Missing {
     pub interpreters: Vec<String>,
 }
 
+impl std::fmt::Display for Missing {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let list = self.interpreters.join(", ");
+        write!(f, "there is no wheel for {} {}: {list}", self.target, self.platform)
+    }
+}
+
 impl Collection {
     /// Whether `dist/` took what was brought.
     pub fn accepted(&self) -> bool {
