@@ -88,8 +88,20 @@ pub fn ensure(
         bootstraps: asked.bootstraps.clone(),
         emulators: asked.emulators.clone(),
         permanent: asked.permanent,
+        pip: false,
     };
     mend(exec, &machine, image, before, &wants, dry_run)
+}
+
+/// Installs pip for the machine's own Python where it is missing.
+///
+/// # Errors
+/// When it cannot be installed.
+pub fn ensure_pip(exec: &Exec, workspace: &Utf8Path, image: &str) -> anyhow::Result<()> {
+    let machine = Machine::this(workspace);
+    let before = doctor::examine(exec, &machine, image);
+    let wants = Wants { pip: true, ..Wants::default() };
+    mend(exec, &machine, image, before, &wants, false).map(|_| ())
 }
 
 fn mend(

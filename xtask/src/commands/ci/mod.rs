@@ -64,6 +64,11 @@ fn checks(scripts: &[String], tools: &Utf8Path) -> Vec<Check> {
     let flags = ["--shell=sh", "--external-sources"];
     let shellcheck: Vec<&str> =
         flags.into_iter().chain(scripts.iter().map(String::as_str)).collect();
+    let packaging = tools::package(tools, "packaging");
+    let mut tests = Step::new("cargo", ["test", "--workspace"]);
+    if let Some(folder) = packaging {
+        tests = tests.env("PYTHONPATH", folder.as_str());
+    }
     let tool =
         |name, args: &[&str]| Check::new(name, &tools::program(tools, name), args).optional();
     vec![
@@ -73,7 +78,7 @@ fn checks(scripts: &[String], tools: &Utf8Path) -> Vec<Check> {
             "cargo",
             &["clippy", "--workspace", "--all-targets", "--all-features", "--", "-D", "warnings"],
         ),
-        Check::new("tests", "cargo", &["test", "--workspace"]),
+        Check { name: "tests", step: tests, optional: false },
         Check {
             step: Step::new(
                 "cargo",
@@ -170,7 +175,7 @@ fn run_step(
         Ok(finished) if finished.success => Ok(Outcome::Passed { skipped }),
         Ok(_) => Ok(Outcome::Failed),
         Err(ExecError::NotFound { program }) if optional => Ok(Outcome::Skipped(format!(
-            "`{program}` is not installed; `cargo xtask ci --setup` installs it"
+            "`{program}` is not installed; `cargo xtask ci --setup` installs it where the index has it"
         ))),
         Err(error) => Err(error.into()),
     }

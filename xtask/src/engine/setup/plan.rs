@@ -33,6 +33,9 @@ pub fn plan(facts: &Facts, wants: &Wants, folders: &Folders) -> Result<SetupPlan
     if wants.bootstrap && !facts.has("mmdebstrap") {
         packages.insert("mmdebstrap");
     }
+    if wants.pip && !facts.has("pip3") {
+        packages.insert("python3-pip");
+    }
     if wants.bootstrap {
         packages.extend(wants.bootstraps.iter().flat_map(|bootstrap| beside(facts, bootstrap)));
     }

@@ -480,3 +480,12 @@ fn without_privileges_nothing_is_run_and_the_commands_are_named() {
     hint: ask who looks after this machine
     ");
 }
+
+#[test]
+fn pip_is_installed_where_it_is_missing() {
+    let only = Wants { pip: true, ..Wants::default() };
+    let plan = |machine: &Fixture| planned(machine, &fixture::fine(), &only).unwrap();
+    let done = plan(&fixture::debian_12()).describe();
+    assert!(done.contains(&"install python3-pip".to_owned()), "{done:?}");
+    assert!(plan(&fixture::debian_12().programs(&["/usr/bin/pip3"])).is_empty());
+}
