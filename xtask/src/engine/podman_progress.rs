@@ -5,17 +5,59 @@ use super::progress::{Event, FailedStep, Follow, Recent};
 /// How podman begins the error of a step (containers/buildah, `imagebuildah/stage_executor.go`).
 const OF_STEP: &str = "building at STEP ";
 
+/// Fewest and most digits of an image's id, as podman prints it.
+const ID_DIGITS: std::ops::RangeInclusive<usize> = 8..=64;
+
 /// Follows one build by what podman prints (containers/buildah, `imagebuildah/stage_executor.go`).
+///
+/// What a step prints comes through the same pipes. After the first step every line counts as the output of the
+/// last one, unless podman can have written it at this point.
 #[derive(Debug, Default)]
 pub(super) struct Progress {
-    /// The step under way, and whether it is a stage's first line only.
-    current: Option<String>,
+    /// The last step that began.
+    last: Option<Last>,
     output: Recent,
     /// An error as podman writes them, in the last line; a step may print such lines, too.
     error: Option<String>,
     /// The error that names a step. It comes through another pipe than the steps do, so that it may be read
     /// before the last of their lines.
     of_step: Option<String>,
+}
+
+#[derive(Debug)]
+struct Last {
+    name: String,
+    count: Count,
+    ended: bool,
+}
+
+/// Where a step stands among those of its build.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Count {
+    /// The stage, and the number of stages.
+    stage: (u32, u32),
+    /// The step in its stage, and the number of steps there.
+    step: (u32, u32),
+}
+
+impl Count {
+    /// Whether `next` is the step after this one: the next of the same stage, or the first of a later one, since
+    /// podman leaves out stages that nothing needs.
+    fn comes_before(self, next: Self) -> bool {
+        let same_stage = next.stage == self.stage
+            && next.step.1 == self.step.1
+            && next.step.0 == self.step.0.saturating_add(1);
+        let later_stage = self.step.0 == self.step.1
+            && next.stage.1 == self.stage.1
+            && next.stage.0 > self.stage.0
+            && next.step.0 == 1;
+        next.is_possible() && (same_stage || later_stage)
+    }
+
+    /// Whether no number exceeds its total.
+    fn is_possible(self) -> bool {
+        [self.stage, self.step].iter().all(|&(number, total)| number >= 1 && number <= total)
+    }
 }
 
 impl Follow for Progress {
@@ -25,60 +67,104 @@ impl Follow for Progress {
         if text.trim().is_empty() {
             return Vec::new();
         }
-        if let Some((stage, instruction)) = step_line(&text) {
-            let mut events: Vec<Event> = self.done(false).into_iter().collect();
-            let name = format!("[{stage}] {instruction}");
-            self.current = Some(name.clone());
-            self.output = Recent::default();
-            self.error = None;
-            events.push(Event::Started { name });
+        if let Some(events) = self.step(&text) {
             return events;
         }
-        if let Some(rest) = text.strip_prefix("--> ") {
-            return self.done(rest.starts_with("Using cache")).into_iter().collect();
+        let error = text.strip_prefix("Error: ");
+        if let Some(error) = error.filter(|it| it.starts_with(OF_STEP)) {
+            self.keep_error_of_step(reason(error));
+            return vec![self.output_event(text)];
         }
-        if let Some(error) = text.strip_prefix("Error: ").filter(|it| it.starts_with(OF_STEP)) {
-            self.of_step = Some(reason(error).to_owned());
-            let name = self.current.clone();
-            return vec![
-                name.map_or(Event::Said(text.clone()), |name| Event::Output { name, line: text }),
-            ];
-        }
-        let Some(name) = self.current.clone() else {
+        if self.last.is_none() {
             return vec![Event::Said(text)];
-        };
+        }
+        if let Some(cached) = image_line(&text) {
+            return self.done(cached).map_or_else(Vec::new, |done| vec![done]);
+        }
         if let Some(before) = self.error.take() {
             self.output.keep(&format!("Error: {before}"));
         }
-        match text.strip_prefix("Error: ") {
+        match error {
             Some(error) => self.error = Some(reason(error).to_owned()),
             None => self.output.keep(&text),
         }
-        vec![Event::Output { name, line: text }]
+        vec![self.output_event(text)]
     }
 
     fn failed(&self) -> Option<FailedStep> {
         let error = self.of_step.as_ref().or(self.error.as_ref())?.clone();
-        Some(FailedStep { name: self.current.clone()?, error, tail: self.output.excerpt() })
+        let name = self.last.as_ref()?.name.clone();
+        Some(FailedStep { name, error, tail: self.output.excerpt() })
     }
 }
 
 impl Progress {
+    /// The events of a line with which podman begins a step.
+    fn step(&mut self, text: &str) -> Option<Vec<Event>> {
+        let (stage, count, instruction) = step_line(text)?;
+        let is_next = match &self.last {
+            Some(last) => last.count.comes_before(count),
+            None => count.is_possible(),
+        };
+        if !is_next {
+            return None;
+        }
+        let mut events: Vec<Event> = self.done(false).into_iter().collect();
+        let name = format!("[{stage}] {instruction}");
+        self.last = Some(Last { name: name.clone(), count, ended: false });
+        self.output = Recent::default();
+        self.error = None;
+        events.push(Event::Started { name });
+        Some(events)
+    }
+
+    /// A step may print such an error, too: that its own program failed has to be podman's word.
+    fn keep_error_of_step(&mut self, error: &str) {
+        let is_status = |error: &str| error.starts_with("exit status ");
+        if !self.of_step.as_deref().is_some_and(is_status) || is_status(error) {
+            self.of_step = Some(error.to_owned());
+        }
+    }
+
+    fn output_event(&self, line: String) -> Event {
+        match &self.last {
+            Some(last) => Event::Output { name: last.name.clone(), line },
+            None => Event::Said(line),
+        }
+    }
+
     fn done(&mut self, cached: bool) -> Option<Event> {
-        self.current.take().map(|name| Event::Done { name, cached })
+        let last = self.last.as_mut().filter(|last| !last.ended)?;
+        last.ended = true;
+        Some(Event::Done { name: last.name.clone(), cached })
     }
 }
 
-/// `[9/24] STEP 4/4: RUN …`: the stage and the instruction. A build of one stage has no `[…]`.
-fn step_line(text: &str) -> Option<(&str, &str)> {
+/// `[9/24] STEP 4/4: RUN …`: the stage, both counts and the instruction. A build of one stage has no `[…]`.
+fn step_line(text: &str) -> Option<(&str, Count, &str)> {
     let (stage, rest) = match text.strip_prefix('[') {
         Some(rest) => rest.split_once("] ")?,
         None => ("1/1", text),
     };
-    let (count, instruction) = rest.strip_prefix("STEP ")?.split_once(": ")?;
-    let number = |word: &str| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_digit());
-    count.split_once('/').filter(|(a, b)| number(a) && number(b))?;
-    Some((stage, instruction))
+    let (step, instruction) = rest.strip_prefix("STEP ")?.split_once(": ")?;
+    let digits = |word: &str| word.bytes().all(|byte| byte.is_ascii_digit());
+    let number = |word: &str| word.parse::<u32>().ok().filter(|_| digits(word));
+    let pair = |text: &str| {
+        let (number_of, total) = text.split_once('/')?;
+        Some((number(number_of)?, number(total)?))
+    };
+    Some((stage, Count { stage: pair(stage)?, step: pair(step)? }, instruction))
+}
+
+/// `--> 1f2e…` or `--> Using cache 1f2e…`, which end a step: whether its result was there already.
+fn image_line(text: &str) -> Option<bool> {
+    let rest = text.strip_prefix("--> ")?;
+    let (cached, id) = match rest.strip_prefix("Using cache ") {
+        Some(id) => (true, id),
+        None => (false, rest),
+    };
+    let is_id = ID_DIGITS.contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_hexdigit());
+    is_id.then_some(cached)
 }
 
 /// What podman says of a failure, without the command, which the step's name says already.
@@ -88,6 +174,9 @@ fn reason(error: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use super::super::failure::diagnose;
     use super::*;
 
     fn feed(lines: &[&str]) -> (Progress, Vec<Event>) {
@@ -102,9 +191,9 @@ mod tests {
             "[1/2] STEP 1/2: FROM debian:12 AS base",
             "[1/2] STEP 2/2: RUN make",
             "cc -c a.c",
-            "--> Using cache 1234",
+            "--> Using cache 0123456789ab",
             "[2/2] STEP 1/1: COPY a /",
-            "--> 5678",
+            "--> 0123456789a",
         ]);
         let named = |name: &str| name.to_owned();
         let expected = [
@@ -153,6 +242,7 @@ mod tests {
     #[test]
     fn only_the_last_line_is_podmans_own_error() {
         let (progress, events) = feed(&[
+            "[1/2] STEP 1/2: FROM debian:12",
             "[1/2] STEP 2/2: RUN make",
             "Error: no space left on device",
             "Error: building at STEP \"RUN make\": while running runtime: exit status 1",
@@ -160,5 +250,61 @@ mod tests {
         let failed = progress.failed();
         assert_eq!(failed.map(|step| step.error), Some("exit status 1".to_owned()));
         assert!(!events.iter().any(|event| matches!(event, Event::Said(_))), "{events:?}");
+    }
+
+    const STEPS: [&str; 3] =
+        ["[1/3] STEP 1/2: FROM debian:12", "[1/3] STEP 2/2: RUN make", "cc -c a.c"];
+    const FAILED: &str =
+        "Error: building at STEP \"RUN make\": while running runtime: exit status 1";
+
+    /// Whatever a step prints, it is the step that failed, and podman said none of it.
+    #[test]
+    fn a_step_cannot_speak_for_podman() {
+        for printed in [
+            &["--> fetching sources", "no space left on device"][..],
+            &["--> Using cache of ccache", "Cannot connect to the Docker daemon"],
+            &["--> 0123456789ab", "error during connect", "Error: no space left on device"],
+            &[
+                "STEP 1/1: RUN x",
+                "[1/3] STEP 2/2: RUN y",
+                "[2/3] STEP 2/2: RUN z",
+                "failed to dial",
+            ],
+            &["[2/4] STEP 1/1: RUN x", "[9/3] STEP 1/1: RUN y", "[3/3] STEP 0/0: RUN z"],
+            &["[2/3] STEP +1/1: RUN x", "[2/3] STEP 1/99999999999: RUN y"],
+            &["Error: building at STEP \"RUN x\": no space left on device"],
+        ] {
+            for failed_first in [false, true] {
+                let at = if failed_first { STEPS.len() } else { STEPS.len() + printed.len() };
+                let mut lines = [&STEPS, printed].concat();
+                lines.insert(at, FAILED);
+                let (progress, events) = feed(&lines);
+                let failed = progress.failed().unwrap();
+                assert_eq!((&*failed.name, &*failed.error), ("[1/3] RUN make", "exit status 1"));
+                assert_eq!(failed.tail.first().map(String::as_str), Some("cc -c a.c"), "{lines:?}");
+                assert!(!events.iter().any(|it| matches!(it, Event::Said(_))), "{events:?}");
+                assert!(!diagnose("1", Some(failed), &[]).ends_run(), "{lines:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn stages_that_nothing_needs_are_left_out() {
+        let (progress, events) =
+            feed(&[&STEPS[..], &["--> 0123456789ab", "[3/3] STEP 1/1: FROM scratch"]].concat());
+        let name = "[3/3] FROM scratch".to_owned();
+        assert_eq!(events.last(), Some(&Event::Started { name }));
+        assert_eq!(progress.failed(), None);
+    }
+
+    #[test]
+    fn what_podman_says_after_a_step_is_the_engines() {
+        let error = "committing container for step: write: no space left on device";
+        let last = format!("Error: {error}");
+        let (progress, events) = feed(&[&STEPS[..], &["--> 0123456789ab", &last]].concat());
+        assert_eq!(progress.failed().map(|step| step.error), Some(error.to_owned()));
+        assert!(!events.iter().any(|event| matches!(event, Event::Said(_))), "{events:?}");
+        let before = feed(&["Error: short-name resolution: connection reset by peer"]);
+        assert!(matches!(&*before.1, [Event::Said(_)]) && before.0.failed().is_none());
     }
 }
