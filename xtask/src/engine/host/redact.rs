@@ -106,36 +106,94 @@ fn url(word: &str, needles: &mut Vec<String>) {
     needles.extend(parts.into_iter().filter(|part| part.len() >= SHORT).map(str::to_owned));
 }
 
-/// The passwords of a `.netrc` (GNU inetutils manual, "The .netrc file"), which apt's `auth.conf` resembles.
+/// The passwords of a `.netrc` (GNU inetutils manual, "The .netrc file"), which apt's `auth.conf` resembles. Each
+/// as Python reads it, and as readers that know no quotes do.
 fn netrc(text: &str, needles: &mut Vec<String>) {
-    let mut words = text.split_whitespace();
-    let mut user = String::new();
-    while let Some(word) = words.next() {
-        match word {
-            "machine" | "default" => user.clear(),
-            "login" => user = unquoted(words.next().unwrap_or_default()),
+    let mut rest = text;
+    let mut user = Token::default();
+    while let Some(token) = token(&mut rest) {
+        match &*token.value {
+            "machine" | "default" => user = Token::default(),
+            "login" => user = self::token(&mut rest).unwrap_or_default(),
             "password" | "account" => {
-                credentials(&user, &unquoted(words.next().unwrap_or_default()), needles);
+                let Some(secret) = self::token(&mut rest) else { return };
+                credentials(&user.value, &secret.value, needles);
+                for word in secret.raw.split_whitespace() {
+                    credentials(user.raw, word, needles);
+                    credentials(&user.value, word.trim_matches('"'), needles);
+                }
+            }
+            word if word.starts_with('#') => {
+                rest = rest.split_once('\n').map_or("", |(_, rest)| rest);
             }
             _ => {}
         }
     }
 }
 
-fn unquoted(word: &str) -> String {
-    word.trim_matches('"').to_owned()
+/// A word of a `.netrc`.
+#[derive(Default)]
+struct Token<'a> {
+    /// As it is written.
+    raw: &'a str,
+    /// What it means.
+    value: String,
 }
+
+/// Takes the next word off `rest`: in quotes it may hold blanks, and a backslash takes the next character's meaning
+/// (Python, `netrc._netrclex`).
+fn token<'a>(rest: &mut &'a str) -> Option<Token<'a>> {
+    let text = rest.trim_start_matches([' ', '\t', '\r', '\n']);
+    if text.is_empty() {
+        return None;
+    }
+    let quoted = text.starts_with('"');
+    let mut chars = text.char_indices().skip(usize::from(quoted));
+    let (mut value, mut end) = (String::new(), text.len());
+    while let Some((at, char)) = chars.next() {
+        match char {
+            '"' if quoted => {
+                end = at + 1;
+                break;
+            }
+            ' ' | '\t' | '\r' | '\n' if !quoted => {
+                end = at;
+                break;
+            }
+            '\\' => value.extend(chars.next().map(|(_, char)| char)),
+            _ => value.push(char),
+        }
+    }
+    let (raw, after) = text.split_at(end);
+    *rest = after;
+    Some(Token { raw, value })
+}
+
+/// Words in the key of a setting whose value is secret.
+const SECRET_KEYS: [&str; 6] = ["token", "password", "passwd", "secret", "credential", "api_key"];
 
 /// The values of cargo's configuration whose key says that they are secret.
 fn tokens(value: &toml::Value, needles: &mut Vec<String>) {
     let toml::Value::Table(table) = value else { return };
     for (key, value) in table {
-        let key = key.to_lowercase();
-        let secret = ["token", "password", "secret-key"].iter().any(|word| key.ends_with(word));
-        match value {
-            toml::Value::String(text) if secret => credentials("", text, needles),
-            other => tokens(other, needles),
+        let key = key.to_lowercase().replace('-', "_");
+        // `credential-provider` names a program.
+        let secret = SECRET_KEYS.iter().any(|word| key.contains(word)) && !key.contains("provider");
+        if secret {
+            strings(value, needles);
+        } else {
+            tokens(value, needles);
         }
+    }
+}
+
+/// All texts in `value`: `[env]` may have `NAME = { value = "...", force = true }`.
+fn strings(value: &toml::Value, needles: &mut Vec<String>) {
+    match value {
+        toml::Value::String(text) => credentials("", text, needles),
+        toml::Value::Array(values) => values.iter().for_each(|value| strings(value, needles)),
+        toml::Value::Table(table) => table.values().for_each(|value| strings(value, needles)),
+        _ => {}
     }
 }
 
@@ -162,11 +220,14 @@ mod tests {
 
     fn settings() -> HostSettings {
         HostSettings {
-            netrc: "machine a.example login me password netpw1\nmachine b.example\n login x\n password k3y\n"
+            netrc: "machine a.example login me password netpw1\nmachine b.example\n login x\n password k3y\n\
+                 # password of.mine\nmachine c.example login \"a b\" password \"two w\\\"rds\\\\\"\n\
+                 machine d.example login d password es\\caped\ndefault password l4st"
                 .to_owned(),
             apt_auth: "machine apt.example login apt password aptsecret".to_owned(),
             cargo_config: "[registries.corp]\nindex = \"sparse+https://cargo.example/index/\"\n\
-                 token = \"Bearer c4rgo-t0ken\"\n"
+                 token = \"Bearer c4rgo-t0ken\"\n[env]\nDB_PASSWORD = 'env v4lue'\n\
+                 MY_SECRET = { value = \"t4ble\", force = true }\nPAGER = \"shown\"\n"
                 .to_owned(),
             settings: [
                 ("PIP_INDEX_URL", "https://user:p%40ss%2Fw@index.example/simple"),
@@ -195,6 +256,13 @@ mod tests {
             "onlytoken",
             "pw1",
             "tok",
+            "two w\"rds\\",
+            "es\\caped",
+            "escaped",
+            "l4st",
+            "env v4lue",
+            "t4ble",
+            &pair("a b:two w\"rds\\"),
             &pair("me:netpw1"),
             &pair("user:p@ss/w"),
             &pair("u:pw1"),
@@ -205,6 +273,19 @@ mod tests {
                 assert!(!clean.contains(secret), "{secret}: {clean}");
             }
         }
+        let plain = "PAGER=shown of.mine login me machine force";
+        assert_eq!(settings.redact(plain), plain);
+    }
+
+    /// Python's own reader is the reference for what a password is.
+    #[test]
+    fn words_of_a_netrc_are_those_that_python_reads() {
+        let text = "a \"b c\" \"d\\\"e\\\\\" f\\ g\th\"i \"\" \"open";
+        let (mut rest, mut values) = (text, Vec::new());
+        while let Some(token) = token(&mut rest) {
+            values.push(token.value);
+        }
+        assert_eq!(values, ["a", "b c", "d\"e\\", "f g", "h\"i", "", "open"]);
     }
 
     #[test]
