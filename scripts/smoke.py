@@ -5,6 +5,8 @@ SMOKE_CALLS: JSON, {"module": ["check", ...]}. A check is Python whose last stat
 an expression that must be true. It sees the module as `m`, and `ffi` and `lib` where the
 module has them; checks of one module share their names, in order.
 
+A check also fails if it switches the GIL on in an interpreter that runs without.
+
 Prints a line for each check, writes FOLDER/smoke.json, and fails if one did.
 """
 
@@ -16,10 +18,32 @@ import os
 import platform
 import sys
 import traceback
+import warnings
 
 
 def reason(error):
     return traceback.format_exception_only(type(error), error)[-1].strip()
+
+
+def gil_is_on():
+    return getattr(sys, "_is_gil_enabled", lambda: True)()
+
+
+def keeping_gil_off(action):
+    """What `action` returns, unless it switches the GIL on; the interpreter then names the module in a warning."""
+    if gil_is_on():
+        return action()
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        result = action()
+    if not gil_is_on():
+        return result
+    # Its second sentence is about how to run without the GIL all the same.
+    said = [str(warning.message).partition(". ")[0] for warning in caught if "global interpreter lock" in str(warning.message)]
+    raise RuntimeError(
+        "switched the GIL on: {}; hint: set the slot `Py_mod_gil` to `Py_MOD_GIL_NOT_USED` in the module, or take this "
+        "interpreter out of `pythons`".format(said[0] if said else "the interpreter does not say which module did")
+    )
 
 
 def files_of(wheel):
@@ -55,7 +79,7 @@ def main():
 
     def record(kind, subject, action):
         try:
-            detail, ok = action() or "", True
+            detail, ok = keeping_gil_off(action) or "", True
         # Whatever a check raises is its result, SystemExit included.
         except BaseException as error:
             detail, ok = reason(error), False
@@ -88,7 +112,7 @@ def main():
                 "schema_version": 1,
                 "wheel": os.path.basename(wheel),
                 "python": "{} {}".format(platform.python_implementation(), platform.python_version()),
-                "gil": getattr(sys, "_is_gil_enabled", lambda: True)(),
+                "gil": gil_is_on(),
                 "machine": platform.machine(),
                 "pip": os.environ["PIP_VERSION"],
                 "packages": {d.metadata["Name"]: d.version for d in importlib.metadata.distributions()},
