@@ -13,6 +13,8 @@ import re
 import subprocess
 import sys
 
+import extension_sources
+
 SCHEMA_VERSION = 1
 
 
@@ -116,6 +118,8 @@ def gather():
     }
     if os.path.exists("/source/source.json"):
         info["source"] = read_json("/source/source.json")
+        # Not in `source`: two reports of one source are of one environment, whoever judged it.
+        info["extension_sources"] = extension_sources.of_source("/source")
     return info
 
 
@@ -131,6 +135,7 @@ def text(info):
         yield "{}: {}".format(tool, version)
     if "source" in info:
         yield "Source: {name} ({kind}), {file}, sha256 {sha256}".format(**info["source"])
+        yield "Extension Sources: {}".format("; ".join(info["extension_sources"]) or "none")
     for interpreter in info["interpreters"]:
         yield "Interpreter: {id} {version}, provider {provider}: {detail}".format(**interpreter)
     yield "Packages: {}".format(len(info["packages"]))

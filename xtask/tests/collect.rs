@@ -3,7 +3,7 @@
 
 mod common;
 
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
 use common::{Ran, Workspace, machine, wheel};
 
 const TARGETS: &str = r#"
@@ -245,26 +245,48 @@ fn interpreters_of_one_target_may_come_from_several_machines() {
     apart.workspace.run(&["verify"]).code(0);
 }
 
+/// Replaces `from` in the build-info.json of debian12 in `dist`, and what the lists there say of the file.
+fn edit_info(dist: &Utf8Path, from: &str, to: &str) {
+    let names = ["debian12-amd64/build-info.json", "debian12-amd64/SHA256SUMS"];
+    let [info, sums] = names.map(|name| dist.join(name));
+    let old = fs_err::read_to_string(&info).unwrap();
+    let new = old.replace(from, to);
+    let hash = |text: &str| xtask::digest::of_bytes(text.as_bytes());
+    let listed = fs_err::read_to_string(&sums).unwrap().replace(&hash(&old), &hash(&new));
+    fs_err::write(&info, new).unwrap();
+    fs_err::write(&sums, listed).unwrap();
+    let manifest = fs_err::read(dist.join("manifest.json")).unwrap();
+    let mut manifest: serde_json::Value = serde_json::from_slice(&manifest).unwrap();
+    for entry in manifest["files"].as_array_mut().unwrap() {
+        if names.contains(&entry["path"].as_str().unwrap()) {
+            let bytes = fs_err::read(dist.join(entry["path"].as_str().unwrap())).unwrap();
+            entry["sha256"] = xtask::digest::of_bytes(&bytes).into();
+            entry["size"] = bytes.len().into();
+        }
+    }
+    fs_err::write(dist.join("manifest.json"), manifest.to_string()).unwrap();
+}
+
+#[test]
+fn a_pure_wheel_of_a_source_with_an_extension_is_refused_unless_allowed() {
+    let bench = bench();
+    let pure = wheel("demo-1.0-py3-none-any.whl", true, &[("demo/__init__.py", b"")]);
+    let dist = machine::add(&bench.brought.join("one"), "debian12", &["cp311"], &pure);
+    let found = "\"extension_sources\":[\"setup.py: ext_modules\"],\"image\"";
+    edit_info(&dist, "\"image\"", found);
+    bench.collect(&["--partial"]).code(1).says(&["TAG103", "setup.py: ext_modules"]);
+    assert_eq!(bench.workspace.dist(), [""; 0]);
+    let toml = format!("{TARGETS}\n[check]\nnative = false\n");
+    fs_err::write(bench.workspace.root.join("wheels.toml"), toml).unwrap();
+    bench.collect(&["--partial"]).code(0);
+}
+
 #[test]
 fn builds_in_other_images_are_no_one_environment() {
     let bench = bench();
     bench.machine("one", "debian12", "cp311", "a");
     let two = bench.machine("two", "debian12", "cp313", "a");
-    let path = two.join("debian12-amd64/build-info.json");
-    let old = fs_err::read_to_string(&path).unwrap();
-    let new = old.replace("sha256:1", "sha256:2");
-    for list in ["manifest.json", "debian12-amd64/SHA256SUMS"] {
-        let text = fs_err::read_to_string(two.join(list)).unwrap();
-        let hash = |text: &str| xtask::digest::of_bytes(text.as_bytes());
-        fs_err::write(two.join(list), text.replace(&hash(&old), &hash(&new))).unwrap();
-    }
-    fs_err::write(&path, new).unwrap();
-    // The checksums are a file of the manifest too.
-    let manifest = fs_err::read_to_string(two.join("manifest.json")).unwrap();
-    let mut manifest: serde_json::Value = serde_json::from_str(&manifest).unwrap();
-    let sums = fs_err::read(two.join("debian12-amd64/SHA256SUMS")).unwrap();
-    manifest["files"][0]["sha256"] = xtask::digest::of_bytes(&sums).into();
-    fs_err::write(two.join("manifest.json"), manifest.to_string()).unwrap();
+    edit_info(&two, "sha256:1", "sha256:2");
     bench.collect(&["--partial"]).code(1).says(&["different images: sha256:1 and sha256:2", "pin"]);
 }
 

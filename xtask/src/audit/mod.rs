@@ -70,9 +70,9 @@ pub struct Promise {
     pub interpreter: Option<Interpreter>,
     /// The C library of the system that it was built on, where the build says.
     pub built_on: Option<Libc>,
-    /// An extension module was asked for, so a wheel without machine code is a build that failed
-    /// silently.
-    pub native: bool,
+    /// What calls for an extension module, as a clause for messages, if anything does: then a wheel without machine code is a
+    /// build that failed silently.
+    pub native: Option<String>,
 }
 
 /// A C library that a wheel has to be content with.

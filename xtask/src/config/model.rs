@@ -192,9 +192,10 @@ pub struct Check {
     /// `amd64 = "x86-64-v2"`.
     #[serde(default)]
     pub isa: BTreeMap<String, Level>,
-    /// Whether a wheel without a compiled extension is an error.
+    /// Whether a wheel without a compiled extension is an error. Unset, the source decides: it is
+    /// one where the source builds an extension.
     #[serde(default)]
-    pub native: bool,
+    pub native: Option<bool>,
     /// The wheels are for an index: what it refuses is an error.
     #[serde(default)]
     pub publish: bool,

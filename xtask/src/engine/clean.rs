@@ -167,7 +167,7 @@ mod tests {
             "mount / from exec /bin/sh -c sh /xtask/build.sh",
             "cached mount /var/cache/xtask from exec /bin/sh -c sh /xtask/x.sh with id \"/xtask-a-amd64\"",
             "[output 1/2] COPY --from=wheel-builder /wheels /",
-            "[files-info 1/1] COPY scripts/build-info.py /",
+            "[files-info 1/1] COPY scripts/build-info.py scripts/extension_sources.py /",
             "[files-build 4/4] COPY docker/build-requirements.txt* /",
         ] {
             assert!(is_ours(ours, &steps), "{ours}");

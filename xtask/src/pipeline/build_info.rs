@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::config::Libc;
 
 /// The report of one container, and of a target's folder once it is completed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BuildInfo {
     /// Version of this shape.
     pub schema_version: u32,
@@ -67,6 +67,21 @@ impl BuildInfo {
             "glibc" => Some(Libc::Glibc(major, minor)),
             "musl" => Some(Libc::Musl(major, minor)),
             _ => None,
+        }
+    }
+
+    /// What in the source calls for an extension module, if `wanted` (`[check] native`) leaves it to the
+    /// source; the key itself if that is set to true.
+    pub fn calls_for_extension(&self, wanted: Option<bool>) -> Option<String> {
+        match wanted {
+            Some(true) => Some("`native = true` in `[check]` requires an extension".to_owned()),
+            Some(false) => None,
+            None => {
+                let found = self.rest.get("extension_sources")?.as_array()?;
+                let lines: Vec<_> = found.iter().filter_map(serde_json::Value::as_str).collect();
+                (!lines.is_empty())
+                    .then(|| format!("its source builds an extension ({})", lines.join(", ")))
+            }
         }
     }
 

@@ -156,7 +156,7 @@ fn audited(
     let arch = job.platform.wheel_arch();
     let target_tag = libc.platform_tag(arch);
     let built_on = Some(built_on(libc));
-    let promise = Promise { built_on, ..promise(ctx, job, &target_tag)? };
+    let promise = Promise { built_on, ..promise(ctx, job, info, &target_tag)? };
     // First the wheel as built, against what its target can give; only then is it given a name.
     // What an index refuses in the name it has so far says nothing about the one it will get.
     let unpublished = Settings { publish: false, ..ctx.settings.clone() };
@@ -177,7 +177,7 @@ fn audited(
         retag(raw, &folder, &tag).map_err(|error| wrong(&error))?
     };
     let promise = match ctx.config.check.tag {
-        TagPolicy::Linux => Promise { built_on, ..self::promise(ctx, job, &tag)? },
+        TagPolicy::Linux => Promise { built_on, ..self::promise(ctx, job, info, &tag)? },
         TagPolicy::Target | TagPolicy::Floor => promise,
     };
     let audit = audit_wheel(&path, &promise, &ctx.settings).map_err(|error| wrong(&error))?;
@@ -209,7 +209,12 @@ fn built_on(libc: Libc) -> policy::Libc {
     }
 }
 
-fn promise(ctx: &Context<'_>, job: &Job, tag: &str) -> Result<Promise, PipelineError> {
+fn promise(
+    ctx: &Context<'_>,
+    job: &Job,
+    info: &BuildInfo,
+    tag: &str,
+) -> Result<Promise, PipelineError> {
     let wrong = |error: &dyn std::fmt::Display| PipelineError::Wrong(error.to_string());
     let arch = Arch::from_platform(&job.platform.to_string()).map_err(|error| wrong(&error))?;
     let own_level = ctx.config.check.isa.get(job.platform.engine_arch());
@@ -217,7 +222,7 @@ fn promise(ctx: &Context<'_>, job: &Job, tag: &str) -> Result<Promise, PipelineE
         platform_tag: Some(tag.parse::<PlatformTag>().map_err(|error| wrong(&error))?),
         arch: Some(arch),
         interpreter: Some(job.interpreter),
-        native: ctx.config.check.native,
+        native: info.calls_for_extension(ctx.config.check.native),
         limit: None,
         built_on: None,
         isa: own_level.copied().into_iter().collect(),

@@ -59,7 +59,7 @@ struct ProofInputs<'a> {
     version: &'a str,
     rules: &'a str,
     tag: TagPolicy,
-    native: bool,
+    native: Option<bool>,
     /// What the job's own architecture may need; that of others is no matter of this wheel.
     isa: Option<&'a Level>,
     // Left out where nothing is set, so that this does not change the keys of those who set nothing.

@@ -155,8 +155,10 @@ fn keys_follow_what_goes_into_a_job_and_nothing_else() {
     };
     let (build, whole) = key(&|_, _| {});
     assert_eq!(key(&|_, _| {}), (build.clone(), whole.clone()), "the same input, the same key");
-    let (b, w) = key(&|config, _| config.check.native = true);
-    assert!(b == build && w != whole, "another proof does not build again");
+    let native = |wanted| key(&|config, _| config.check.native = Some(wanted));
+    let ((b, with), (c, without)) = (native(true), native(false));
+    assert!(b == build && c == build, "another proof does not build again");
+    assert!(with != whole && without != whole && with != without, "unset is a promise of its own");
     let (b, w) = key(&|config, _| config.check.publish = true);
     assert!(b == build && w != whole, "what an index takes is another proof");
     let overridden = |severity: &str, reason: &str| {

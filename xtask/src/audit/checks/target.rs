@@ -10,8 +10,8 @@ const OTHER_INTERPRETER: Rule =
 const NO_EXTENSION: Rule = Rule::error(
     "TAG103",
     "no-extension",
-    "look in the build's log for a compiler error that was swallowed; a package that has no extension says \
-     `native = false` in `[check]`",
+    "look in the build's log for a compiler error that was swallowed; if the package works without its \
+     extension, set `native = false` in `[check]` of wheels.toml",
 );
 
 pub(super) const CHECK: Check =
@@ -42,11 +42,12 @@ fn find(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     }
     let is_pure = claims.contains(&PlatformTag::Any)
         || subject.contents().is_some_and(|contents| contents.elves.is_empty());
-    if promise.native && is_pure {
-        findings.push(NO_EXTENSION.broken(
-            file,
-            "an extension module was asked for, and the wheel is one without machine code",
-        ));
+    if let Some(evidence) = &promise.native
+        && is_pure
+    {
+        let evidence = evidence.escape_debug();
+        let message = format!("the wheel has no machine code, although {evidence}");
+        findings.push(NO_EXTENSION.broken(file, message));
     }
 }
 

@@ -90,7 +90,7 @@ fn promise(tag: &str, interpreter: &str) -> Promise {
         platform_tag: tag.parse().ok(),
         arch: Some(Arch::X86_64),
         interpreter: interpreter.parse().ok(),
-        native: true,
+        native: Some("it was asked for".to_owned()),
         limit: None,
         built_on: None,
         isa: Vec::new(),

@@ -14,7 +14,7 @@ use crate::store::{Change, Entry};
 use crate::{digest, files};
 
 const AUDIT: &str = "audit.json";
-const INFO: &str = "build-info.json";
+pub(super) const INFO: &str = "build-info.json";
 const ENVIRONMENTS: &str = "build all interpreters of a target in the same image and from the same \
                             source: pin the image's digest in wheels.toml";
 

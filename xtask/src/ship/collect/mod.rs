@@ -11,13 +11,14 @@ mod merge;
 
 use std::collections::BTreeMap;
 
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
 use serde::Serialize;
 use thiserror::Error;
 
 use crate::audit::{Audit, Promise, Severity, audit_wheels};
 use crate::config::{Config, Platform, TagPolicy};
-use crate::pipeline::{self, UnknownRule};
+use crate::files;
+use crate::pipeline::{self, BuildInfo, UnknownRule};
 use crate::policy::Arch;
 use crate::store::{self, Kind, Known, Manifest, Smoke, Store, StoreError};
 
@@ -283,7 +284,10 @@ impl Work<'_> {
         let new: Vec<&Brought> = new.filter(|wheel| wheel.state != State::Same).collect();
         let place = |wheel: &Brought| self.folders.get(wheel.side).cloned().unwrap_or_default();
         let job = |wheel: &&Brought| {
-            (place(wheel).join(&wheel.entry.path), promise(self.config, &wheel.entry.kind))
+            let (root, path) = (place(wheel), &wheel.entry.path);
+            let native = calls_for_extension(self.config, &root, path);
+            let promise = Promise { native, ..promise(self.config, &wheel.entry.kind) };
+            (root.join(path), promise)
         };
         let jobs: Vec<_> = new.iter().map(job).collect();
         for (wheel, result) in new.iter().zip(audit_wheels(&jobs, &settings, &|_| {})) {
@@ -326,10 +330,19 @@ fn errors(audit: &Audit) -> impl Iterator<Item = String> {
     errors.map(|finding| format!("{}: {} ({})", finding.code, finding.message, finding.cure))
 }
 
+/// What calls for an extension module in the wheel at `path` below `root`. A report that cannot be
+/// read is refused where the folder's metadata is joined.
+fn calls_for_extension(config: &Config, root: &Utf8Path, path: &str) -> Option<String> {
+    let path = Utf8Path::new(path).with_file_name(change::INFO);
+    let text = files::list(root, path.as_str()).and_then(Result::ok).unwrap_or_default();
+    let info = BuildInfo::parse(&text).unwrap_or_default();
+    info.calls_for_extension(config.check.native)
+}
+
 /// What a wheel of this target has to be.
 fn promise(config: &Config, kind: &Kind) -> Promise {
     let isa = config.check.isa.values().copied().collect();
-    let promise = Promise { isa, native: config.check.native, ..Promise::default() };
+    let promise = Promise { isa, ..Promise::default() };
     let Kind::Wheel { target, platform, builds, .. } = kind else { return promise };
     let Ok(platform) = platform.parse::<Platform>() else { return promise };
     let libc = config.targets.iter().find(|each| each.name == *target).and_then(|each| each.libc);

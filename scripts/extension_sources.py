@@ -1,0 +1,112 @@
+"""Does a source archive build an extension module? Judged from its files, without running any of them.
+
+`evidence` is a pure function. It is cautious: C files alone prove nothing, since tests, documents and
+vendored code have them, too. What the build is told to compile does.
+"""
+
+import json
+import os
+import re
+import tarfile
+import zipfile
+
+# The files at the top that configure a build.
+TEXTS = ("pyproject.toml", "setup.py", "build.py", "hatch_build.py")
+LARGEST_TEXT = 1 << 20
+# Folders whose files do not reach a wheel, with or without `_` before and `s` after.
+ASIDE = ("test", "testing", "doc", "example", "sample", "demo", "benchmark", "bench", "fixture", "testdata")
+COMPILED = (".c", ".cc", ".cpp", ".cxx", ".f", ".f90", ".pyx", ".rs")
+# Build backends that compile, and the files that they compile or are configured by.
+BACKENDS = (
+    ("maturin", ("Cargo.toml",)),
+    ("scikit_build_core", ("CMakeLists.txt",)),
+    ("mesonpy", COMPILED),
+)
+# `ext_modules = X`, `ext_modules=X`, `kwargs["ext_modules"] = X` and `"ext_modules": X`, with X not empty.
+ASSIGNED = re.compile(
+    r"\b(ext_modules|cffi_modules|rust_extensions)[\"']?\s*\]?\s*(?:=(?!=)|:)"
+    r"(?!\s*(?:\[\s*\]|\(\s*\)|None\b|[\"']{2}))"
+)
+# A key or a table of pyproject.toml, at the start of its line.
+CONFIGURED = re.compile(
+    r"^\s*(?:\[\[?[^\]\n]*\b(ext[-_]modules|cffi[-_]modules)\b[^\]\n]*\]\]?|(ext[-_]modules|cffi[-_]modules)\s*=(?!\s*\[\s*\]))",
+    re.MULTILINE,
+)
+# A Hatch hook that compiles, and what one says of a wheel that is not pure.
+HATCH_HOOK = re.compile(r"^\s*\[tool\.hatch\.build\.(?:targets\.wheel\.)?hooks\.(cython|mypyc|cmake|scikit-build)\b", re.MULTILINE)
+HATCH_NOT_PURE = re.compile(r"[\"'](?:pure_python[\"']\s*\]?\s*[=:]\s*False|infer_tag[\"']\s*\]?\s*[=:]\s*True)\b")
+
+
+def without_comments(text):
+    """The text without lines that are comments and nothing else."""
+    return "\n".join(line for line in text.splitlines() if not line.lstrip().startswith("#"))
+
+
+def is_aside(path):
+    folders = [folder.lower().strip("_") for folder in path.split("/")[:-1]]
+    return any(folder in ASIDE or folder.rstrip("s") in ASIDE for folder in folders)
+
+
+def evidence(names, texts):
+    """What says that the archive builds an extension, as lines for people; empty where nothing does.
+
+    names: paths of the archive's files, below its top. texts: those of TEXTS that it has.
+    """
+    names = sorted(name for name in names if not is_aside(name))
+    texts = {name: without_comments(text) for name, text in texts.items()}
+    project = texts.get("pyproject.toml", "")
+    found = []
+    backend = re.search(r"^\s*build-backend\s*=\s*[\"']([\w.:-]+)", project, re.MULTILINE)
+    backend = backend.group(1) if backend else ""
+    for name, files in BACKENDS:
+        if backend.split(".")[0] == name:
+            # A suffix begins with a dot, anything else is a whole name.
+            own = [path for path in names if path.split("/")[-1].endswith(files)]
+            found += ["pyproject.toml: build-backend {}, with {}".format(backend, path) for path in own[:1]]
+    key = CONFIGURED.search(project)
+    if key:
+        found.append("pyproject.toml: {}".format(key.group(1) or key.group(2)))
+    hook = HATCH_HOOK.search(project)
+    if hook:
+        found.append("pyproject.toml: hook {}".format(hook.group(1)))
+    if "tool.hatch." in project and HATCH_NOT_PURE.search(texts.get("hatch_build.py", "")):
+        found.append("hatch_build.py: a wheel that is not pure")
+    # Poetry's build script; any other `build.py` has its own meaning.
+    scripts = ["setup.py"] + (["build.py"] if backend.startswith("poetry") else [])
+    for script in scripts:
+        assigned = ASSIGNED.search(texts.get(script, ""))
+        if assigned:
+            found.append("{}: {}".format(script, assigned.group(1)))
+    found += [path for path in names if path.endswith(".pyx")][:1]
+    return found
+
+
+def members(archive):
+    """The name of each regular file of an archive, with a function that reads its first bytes."""
+    if zipfile.is_zipfile(archive):
+        with zipfile.ZipFile(archive) as bundle:
+            for entry in bundle.infolist():
+                if not entry.is_dir():
+                    yield entry.filename, lambda entry=entry: bundle.open(entry).read(LARGEST_TEXT)
+        return
+    with tarfile.open(archive) as tar:
+        for entry in tar:
+            if entry.isfile():
+                yield entry.name, lambda entry=entry: tar.extractfile(entry).read(LARGEST_TEXT)
+
+
+def of_source(folder):
+    """`evidence` of the archive that FOLDER/source.json names."""
+    with open(os.path.join(folder, "source.json")) as file:
+        source = json.load(file)
+    # As unpack.py does.
+    strip = 1 if source["kind"] == "sdist" else 0
+    names, texts = [], {}
+    for name, read in members(os.path.join(folder, source["file"])):
+        path = "/".join([part for part in name.split("/") if part not in ("", ".")][strip:])
+        if not path:
+            continue
+        names.append(path)
+        if path in TEXTS:
+            texts[path] = read().decode("utf-8", "replace")
+    return evidence(names, texts)
