@@ -4,42 +4,59 @@
 vendored code have them, too. What the build is told to compile does.
 """
 
+import io
 import json
 import os
 import re
 import tarfile
+import tokenize
 import zipfile
 
 # The files at the top that configure a build.
 TEXTS = ("pyproject.toml", "setup.py", "build.py", "hatch_build.py")
 LARGEST_TEXT = 1 << 20
-# Folders whose files do not reach a wheel, with or without `_` before and `s` after.
-ASIDE = ("test", "testing", "doc", "example", "sample", "demo", "benchmark", "bench", "fixture", "testdata")
+# Folders whose files the package's own build does not compile, with or without `_` before and `s` after.
+ASIDE = (
+    *("test", "testing", "testdata", "fixture", "benchmark", "bench", "doc", "example", "sample", "demo"),
+    *("vendor", "vendored", "third_party", "third-party", "thirdparty", "3rdparty", "extern", "external", "subproject"),
+)
 COMPILED = (".c", ".cc", ".cpp", ".cxx", ".f", ".f90", ".pyx", ".rs")
 # Build backends that compile, and the files that they compile or are configured by.
 BACKENDS = (
     ("maturin", ("Cargo.toml",)),
     ("scikit_build_core", ("CMakeLists.txt",)),
     ("mesonpy", COMPILED),
+    ("py_build_cmake", ("CMakeLists.txt",)),
 )
 # `ext_modules = X`, `ext_modules=X`, `kwargs["ext_modules"] = X` and `"ext_modules": X`, with X not empty.
 ASSIGNED = re.compile(
-    r"\b(ext_modules|cffi_modules|rust_extensions)[\"']?\s*\]?\s*(?:=(?!=)|:)"
+    r"\b(ext_modules|cffi_modules|rust_extensions)[\"']?[ \t]{0,9}\]?[ \t]{0,9}(?:=(?!=)|:)"
     r"(?!\s*(?:\[\s*\]|\(\s*\)|None\b|[\"']{2}))"
 )
 # A key or a table of pyproject.toml, at the start of its line.
 CONFIGURED = re.compile(
-    r"^\s*(?:\[\[?[^\]\n]*\b(ext[-_]modules|cffi[-_]modules)\b[^\]\n]*\]\]?|(ext[-_]modules|cffi[-_]modules)\s*=(?!\s*\[\s*\]))",
+    r"^[ \t]*(?:\[\[?[^\]\n]*\b(ext[-_]modules|cffi[-_]modules)\b[^\]\n]*\]\]?|(ext[-_]modules|cffi[-_]modules)\s*=(?!\s*\[\s*\]))",
     re.MULTILINE,
 )
 # A Hatch hook that compiles, and what one says of a wheel that is not pure.
-HATCH_HOOK = re.compile(r"^\s*\[tool\.hatch\.build\.(?:targets\.wheel\.)?hooks\.(cython|mypyc|cmake|scikit-build)\b", re.MULTILINE)
+HATCH_HOOK = re.compile(r"^[ \t]*\[tool\.hatch\.build\.(?:targets\.wheel\.)?hooks\.(cython|mypyc|cmake|scikit-build)\b", re.MULTILINE)
 HATCH_NOT_PURE = re.compile(r"[\"'](?:pure_python[\"']\s*\]?\s*[=:]\s*False|infer_tag[\"']\s*\]?\s*[=:]\s*True)\b")
 
 
-def without_comments(text):
-    """The text without lines that are comments and nothing else."""
-    return "\n".join(line for line in text.splitlines() if not line.lstrip().startswith("#"))
+def without_comments(name, text):
+    """The text without comments and, in Python, without strings of several lines; where Python cannot read
+    it, without lines that are comments and nothing else."""
+    lines = text.splitlines()
+    if name.endswith(".py"):
+        try:
+            tokens = list(tokenize.generate_tokens(io.StringIO(text).readline))
+        except (tokenize.TokenError, SyntaxError):
+            tokens = []
+        for token in reversed(tokens):
+            (first, start), (last, end) = token.start, token.end
+            if token.type == tokenize.COMMENT or (token.type == tokenize.STRING and token.string[-3:] in ('"""', "'''")):
+                lines[first - 1 : last] = [lines[first - 1][:start] + lines[last - 1][end:]]
+    return "\n".join(line for line in lines if not line.lstrip().startswith("#"))
 
 
 def is_aside(path):
@@ -53,10 +70,10 @@ def evidence(names, texts):
     names: paths of the archive's files, below its top. texts: those of TEXTS that it has.
     """
     names = sorted(name for name in names if not is_aside(name))
-    texts = {name: without_comments(text) for name, text in texts.items()}
+    texts = {name: without_comments(name, text) for name, text in texts.items()}
     project = texts.get("pyproject.toml", "")
     found = []
-    backend = re.search(r"^\s*build-backend\s*=\s*[\"']([\w.:-]+)", project, re.MULTILINE)
+    backend = re.search(r"^[ \t]*build-backend\s*=\s*[\"']([\w.:-]+)", project, re.MULTILINE)
     backend = backend.group(1) if backend else ""
     for name, files in BACKENDS:
         if backend.split(".")[0] == name:

@@ -5,7 +5,8 @@ SMOKE_CALLS: JSON, {"module": ["check", ...]}. A check is Python whose last stat
 an expression that must be true. It sees the module as `m`, and `ffi` and `lib` where the
 module has them; checks of one module share their names, in order.
 
-A check also fails if it switches the GIL on in an interpreter that runs without.
+A check also fails if it switches the GIL on in an interpreter that runs without. A free-threaded
+interpreter that has it on before any import proves nothing, and fails, too.
 
 Prints a line for each check, writes FOLDER/smoke.json, and fails if one did.
 """
@@ -17,6 +18,7 @@ import json
 import os
 import platform
 import sys
+import sysconfig
 import traceback
 import warnings
 
@@ -27,6 +29,16 @@ def reason(error):
 
 def gil_is_on():
     return getattr(sys, "_is_gil_enabled", lambda: True)()
+
+
+def begin_without_gil():
+    if sysconfig.get_config_var("Py_GIL_DISABLED") and gil_is_on():
+        asked = os.environ.get("PYTHON_GIL")
+        raise RuntimeError(
+            "the GIL is on before any import{}; hint: do not set `PYTHON_GIL` or `-X gil`".format(
+                " (PYTHON_GIL={})".format(asked) if asked else ""
+            )
+        )
 
 
 def keeping_gil_off(action):
@@ -94,6 +106,8 @@ def main():
         modules[name], origin = import_from(name, files)
         return origin
 
+    if sysconfig.get_config_var("Py_GIL_DISABLED"):
+        record("gil", "off before any import", begin_without_gil)
     for name in imports + [name for name in calls if name not in imports]:
         record("import", name, lambda: import_one(name))
     for name, expressions in calls.items():

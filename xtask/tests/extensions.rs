@@ -8,7 +8,9 @@
 
 mod common;
 
-use std::process::Command;
+use std::io::ErrorKind;
+use std::process::{Command, Output};
+use std::time::{Duration, Instant};
 
 use common::{BUILD_INFO, Workspace};
 use serde_json::json;
@@ -51,22 +53,31 @@ fn allowing_pure_wheels_judges_again_and_builds_nothing() {
     w.run(&WHEELS).code(1).says(&["TAG103"]);
 }
 
+/// The output of `python`, or `None`, and a word about it, where there is none.
+fn output(python: &mut Command) -> Option<Output> {
+    match python.output() {
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            eprintln!("skipped: there is no python3 on PATH");
+            None
+        }
+        ran => Some(ran.unwrap()),
+    }
+}
+
 /// What `scripts/extension_sources.py` finds in a source with these files.
 fn evidence(files: &[(&str, &str)]) -> Option<Vec<String>> {
     let code = "import json, sys\n\
         sys.path.insert(0, sys.argv[1])\n\
         import extension_sources as e\n\
-        files = json.loads(sys.argv[2])\n\
+        files = json.load(open(sys.argv[2]))\n\
         texts = {name: text for name, text in files if name in e.TEXTS}\n\
         print(json.dumps(e.evidence([name for name, _ in files], texts)))";
     let scripts = concat!(env!("CARGO_MANIFEST_DIR"), "/../scripts");
-    let ran = Command::new("python3")
-        .args(["-B", "-c", code, scripts, &json!(files).to_string()])
-        .output();
-    let Ok(ran) = ran else {
-        eprintln!("skipped: there is no python3 on PATH");
-        return None;
-    };
+    // An argument has a limit that a large file exceeds.
+    let list = tempfile::NamedTempFile::new().unwrap();
+    fs_err::write(list.path(), json!(files).to_string()).unwrap();
+    let mut python = Command::new("python3");
+    let ran = output(python.args(["-B", "-c", code, scripts]).arg(list.path()))?;
     assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
     Some(serde_json::from_slice(&ran.stdout).unwrap())
 }
@@ -79,11 +90,12 @@ fn backend(name: &str) -> String {
 fn what_builds_an_extension_is_found() {
     let (maturin, scikit, meson) =
         (backend("maturin"), backend("scikit_build_core.build"), backend("mesonpy"));
-    let poetry = backend("poetry.core.masonry.api");
+    let (poetry, cmake) = (backend("poetry.core.masonry.api"), backend("py_build_cmake.build"));
     let cases: &[&[(&str, &str)]] = &[
         &[("pyproject.toml", &maturin), ("Cargo.toml", "")],
         &[("pyproject.toml", &scikit), ("CMakeLists.txt", "")],
         &[("pyproject.toml", &meson), ("meson.build", ""), ("src/a.f90", "")],
+        &[("pyproject.toml", &cmake), ("CMakeLists.txt", "")],
         &[("pyproject.toml", &poetry), ("build.py", "setup_kwargs.update(ext_modules=mods)")],
         &[("pyproject.toml", "[tool.setuptools]\next-modules = [\n  {name = \"a\"},\n]\n")],
         &[("pyproject.toml", "[[tool.setuptools.ext-modules]]\nname = \"a\"\n")],
@@ -98,6 +110,7 @@ fn what_builds_an_extension_is_found() {
         &[("setup.py", "setup(rust_extensions=[RustExtension('a')])")],
         &[("setup.py", "kwargs[\"ext_modules\"] = cythonize('a.pyx')")],
         &[("setup.py", "setup(**{'ext_modules': mods})")],
+        &[("setup.py", "if True:\n  setup(\n  ext_modules=mods)  # \"\"\"\n !")],
         &[("a/fast.pyx", "")],
     ];
     for files in cases {
@@ -124,6 +137,12 @@ fn what_builds_none_is_not_taken_for_an_extension() {
         &[("pyproject.toml", &meson), ("meson.build", ""), ("tests/a.c", "")],
         &[("pyproject.toml", &scikit), ("a/__init__.py", ""), ("tests/CMakeLists.txt", "")],
         &[("pyproject.toml", &maturin)],
+        &[("pyproject.toml", &maturin), ("vendor/a/Cargo.toml", "")],
+        &[("a/_vendor/fast.pyx", ""), ("third_party/fast.pyx", ""), ("extern/b/fast.pyx", "")],
+        &[(
+            "setup.py",
+            "\"\"\"Pass\next_modules=mods to setup.\"\"\"\nsetup()  # ext_modules=mods",
+        )],
         &[("build.py", "setup(ext_modules=mods)"), ("pyproject.toml", &hatch)],
         &[("vendor/setup.py", "setup(ext_modules=mods)")],
         &[
@@ -135,6 +154,17 @@ fn what_builds_none_is_not_taken_for_an_extension() {
         let Some(found) = evidence(files) else { return };
         assert_eq!(found, [""; 0], "{files:?}");
     }
+}
+
+#[test]
+fn files_of_blanks_cost_linear_time() {
+    let (lines, spaces) = ("\n".repeat(60_000), " ".repeat(60_000));
+    let setup = format!("ext_modules{spaces}x");
+    let began = Instant::now();
+    let Some(found) = evidence(&[("pyproject.toml", &lines), ("setup.py", &setup)]) else { return };
+    assert_eq!(found, [""; 0]);
+    // Quadratic time is more than half a minute.
+    assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
 }
 
 #[test]
@@ -158,9 +188,8 @@ fn archives_are_read_below_their_own_top() {
             print(json.dumps(said(kind, file)))";
     let folder = tempfile::tempdir().unwrap();
     let scripts = concat!(env!("CARGO_MANIFEST_DIR"), "/../scripts");
-    let ran = Command::new("python3").args(["-B", "-c", code, scripts]).arg(folder.path()).output();
-    let Ok(ran) = ran else {
-        eprintln!("skipped: there is no python3 on PATH");
+    let mut python = Command::new("python3");
+    let Some(ran) = output(python.args(["-B", "-c", code, scripts]).arg(folder.path())) else {
         return;
     };
     assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
