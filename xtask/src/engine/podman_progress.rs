@@ -1,5 +1,7 @@
 //! What podman prints of a build, read as its progress.
 
+use std::collections::BTreeMap;
+
 use super::progress::{Event, FailedStep, Follow, Recent};
 
 /// How podman begins the error of a step (containers/buildah, `imagebuildah/stage_executor.go`).
@@ -16,6 +18,9 @@ const ID_DIGITS: std::ops::RangeInclusive<usize> = 8..=64;
 pub(super) struct Progress {
     /// The last step that began.
     last: Option<Last>,
+    /// The last step of each stage that began. podman begins stages in any order, leaves out those that nothing
+    /// needs, and suspends one that copies from another.
+    counts: BTreeMap<u32, Count>,
     output: Recent,
     /// An error as podman writes them, in the last line; a step may print such lines, too.
     error: Option<String>,
@@ -27,7 +32,6 @@ pub(super) struct Progress {
 #[derive(Debug)]
 struct Last {
     name: String,
-    count: Count,
     ended: bool,
 }
 
@@ -38,26 +42,6 @@ struct Count {
     stage: (u32, u32),
     /// The step in its stage, and the number of steps there.
     step: (u32, u32),
-}
-
-impl Count {
-    /// Whether `next` is the step after this one: the next of the same stage, or the first of a later one, since
-    /// podman leaves out stages that nothing needs.
-    fn comes_before(self, next: Self) -> bool {
-        let same_stage = next.stage == self.stage
-            && next.step.1 == self.step.1
-            && next.step.0 == self.step.0.saturating_add(1);
-        let later_stage = self.step.0 == self.step.1
-            && next.stage.1 == self.stage.1
-            && next.stage.0 > self.stage.0
-            && next.step.0 == 1;
-        next.is_possible() && (same_stage || later_stage)
-    }
-
-    /// Whether no number exceeds its total.
-    fn is_possible(self) -> bool {
-        [self.stage, self.step].iter().all(|&(number, total)| number >= 1 && number <= total)
-    }
 }
 
 impl Follow for Progress {
@@ -102,20 +86,29 @@ impl Progress {
     /// The events of a line with which podman begins a step.
     fn step(&mut self, text: &str) -> Option<Vec<Event>> {
         let (stage, count, instruction) = step_line(text)?;
-        let is_next = match &self.last {
-            Some(last) => last.count.comes_before(count),
-            None => count.is_possible(),
-        };
-        if !is_next {
+        if !self.may_begin(count) {
             return None;
         }
         let mut events: Vec<Event> = self.done(false).into_iter().collect();
         let name = format!("[{stage}] {instruction}");
-        self.last = Some(Last { name: name.clone(), count, ended: false });
+        self.last = Some(Last { name: name.clone(), ended: false });
+        self.counts.insert(count.stage.0, count);
         self.output = Recent::default();
         self.error = None;
         events.push(Event::Started { name });
         Some(events)
+    }
+
+    /// Whether podman can begin this step now: the next of its stage, with the totals that it planned.
+    fn may_begin(&self, next: Count) -> bool {
+        let possible =
+            [next.stage, next.step].iter().all(|&(number, total)| number >= 1 && number <= total);
+        let stages = self.counts.values().next().map_or(next.stage.1, |count| count.stage.1);
+        let (before, steps) =
+            self.counts.get(&next.stage.0).map_or((0, next.step.1), |count| count.step);
+        // The first line that is read may be of a build that is under way.
+        let in_order = self.counts.is_empty() || next.step.0 == before.saturating_add(1);
+        possible && next.stage.1 == stages && next.step.1 == steps && in_order
     }
 
     /// A step may print such an error, too: that its own program failed has to be podman's word.
@@ -288,12 +281,29 @@ mod tests {
         }
     }
 
+    /// As podman 4.3 prints it: stages in any order, some never, and one that waits for another.
     #[test]
-    fn stages_that_nothing_needs_are_left_out() {
-        let (progress, events) =
-            feed(&[&STEPS[..], &["--> 0123456789ab", "[3/3] STEP 1/1: FROM scratch"]].concat());
-        let name = "[3/3] FROM scratch".to_owned();
-        assert_eq!(events.last(), Some(&Event::Started { name }));
+    fn stages_come_in_any_order() {
+        let (progress, events) = feed(&[
+            "[2/4] STEP 1/2: FROM scratch AS a",
+            "[2/4] STEP 2/2: RUN a",
+            "--> Using cache 6e758a124d536373fdf98094956bd09552971e73b384d36dda2da2a2b005b2f9",
+            "--> 6e758a124d5",
+            "[4/4] STEP 1/3: FROM scratch",
+            "[4/4] STEP 2/3: COPY --from=b /bin/sh /",
+            "[3/4] STEP 1/1: FROM 6e758a124d53 AS b",
+            "--> dbb889d8405",
+            "[4/4] STEP 3/3: RUN c",
+            "[4/4] COMMIT",
+            "--> 177227c60b4",
+        ]);
+        let names = events.iter().filter_map(|event| match event {
+            Event::Started { name } => Some(name.split(' ').take(2).collect::<Vec<_>>().join(" ")),
+            _ => None,
+        });
+        let expected =
+            ["[2/4] FROM", "[2/4] RUN", "[4/4] FROM", "[4/4] COPY", "[3/4] FROM", "[4/4] RUN"];
+        assert_eq!(names.collect::<Vec<_>>(), expected);
         assert_eq!(progress.failed(), None);
     }
 
