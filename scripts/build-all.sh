@@ -1,7 +1,7 @@
 #!/bin/sh
 # Builds a wheel for each interpreter of PYTHONS at the same time, as many as there are
 # cores, each with its own copy of the source and its own log. Fails at the end and names
-# those that failed; what the others built stays in XTASK_DIST.
+# those that failed: each has said why above. What the others built stays in XTASK_DIST.
 set -eu
 
 logs=/build/log
@@ -30,9 +30,5 @@ for id in $PYTHONS; do
 done
 if [ -n "$failed" ]; then
     echo "error: no wheel was built for:$failed" >&2
-    for id in $failed; do
-        # just's own last word says no more than that the recipe failed.
-        echo "  $id: $(grep -i error "$logs/$id.log" | grep -v '^error: recipe ' | tail -n 1)" >&2
-    done
     exit 1
 fi

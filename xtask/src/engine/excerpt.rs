@@ -1,6 +1,8 @@
 //! Finds the error in the output of a failed step: the lines of the compiler, the linker, the loader or
 //! Python that say what went wrong, wherever they are.
 
+use std::ops::Range;
+
 /// Maximum number of lines in an excerpt that has an error.
 const MAX_LINES: usize = 24;
 /// Number of last lines in an excerpt where no error is recognized.
@@ -10,39 +12,119 @@ const MAX_LEAD: usize = 6;
 
 /// The lines that show the error in a step's `output`; the last lines where none is recognized.
 ///
-/// The first errors of compilers, linkers and build systems come before tracebacks of Python, which mostly
-/// report that a compiler failed. Of several tracebacks the last counts that is no such report.
+/// The errors of compilers, linkers and build systems count, and the last traceback of Python, unless it reports
+/// that another program failed. The last of them is what ended the step, and earlier ones get the lines it leaves.
 pub(super) fn excerpt(output: &[String]) -> Vec<String> {
-    let mut found = Vec::new();
-    let mut at = 0;
-    while at < output.len() && found.len() < MAX_LINES {
-        if output.get(at).is_some_and(|line| is_error(line)) {
+    let output: Vec<String> = output.iter().map(|line| untagged(line).to_owned()).collect();
+    let groups = groups(&output);
+    let end = output.iter().rposition(|line| !is_noise(line)).map_or(0, |last| last + 1);
+    let mut shown = Vec::new();
+    let limit = if groups.len() > 1 { MAX_LINES / 2 } else { MAX_LINES };
+    let mut left = MAX_LINES;
+    for group in groups.iter().rev() {
+        let lines = group.first(limit.min(left));
+        left -= lines.len();
+        shown.push(lines);
+    }
+    shown.reverse();
+    let mut lines: Vec<usize> = shown.into_iter().flatten().collect();
+    // An error that is the last line, and the only one, often sums up what the lines before it report.
+    if lines.is_empty() || matches!(&*lines, [only] if only + 1 == end) {
+        lines = (end.saturating_sub(LAST_LINES)..end).collect();
+    }
+    let lines = lines.into_iter().filter_map(|at| output.get(at).cloned());
+    dedent(&lines.collect::<Vec<_>>())
+}
+
+/// A line without the interpreter's name, such as `[cp311] `, which `build-all.sh` puts before each.
+fn untagged(line: &str) -> &str {
+    let rest = line.strip_prefix('[').and_then(|rest| rest.split_once(']'));
+    let is_id = |name: &str| {
+        let digits = name.strip_prefix("cp").or(name.strip_prefix("pp")).unwrap_or_default();
+        let digits = digits.strip_suffix('t').unwrap_or(digits);
+        !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
+    };
+    match rest {
+        Some((name, text)) if is_id(name) => text.strip_prefix(' ').unwrap_or(text),
+        _ => line,
+    }
+}
+
+/// The lines that one run of a tool says of its failure.
+struct Group {
+    /// Their numbers, rising.
+    lines: Vec<usize>,
+    is_traceback: bool,
+}
+
+impl Group {
+    /// The numbers of `count` lines: the first errors of a compiler cause the others, and the exception ends a
+    /// traceback.
+    fn first(&self, count: usize) -> Vec<usize> {
+        let skip = if self.is_traceback { self.lines.len().saturating_sub(count) } else { 0 };
+        self.lines.iter().copied().skip(skip).take(count).collect()
+    }
+}
+
+/// What may have ended the step, in the order of the output.
+fn groups(output: &[String]) -> Vec<Group> {
+    let survived = output.iter().rposition(|line| is_survived(line)).map_or(0, |at| at + 1);
+    let (reports, causes): (Vec<_>, Vec<_>) = tracebacks(output)
+        .into_iter()
+        .filter(|block| block.start >= survived)
+        .partition(|block| is_report(output.get(block.clone()).unwrap_or_default()));
+    let mut groups = errors(output, survived, &causes);
+    let group = |block: &Range<usize>| Group { lines: block.clone().collect(), is_traceback: true };
+    groups.extend(causes.last().map(group));
+    if groups.is_empty() {
+        groups.extend(reports.last().map(group));
+    }
+    groups.sort_by_key(|group| group.lines.first().copied());
+    groups
+}
+
+/// The errors from line `start` on that are in none of the `tracebacks`; those that nothing but further
+/// diagnostics separates are one group.
+fn errors(output: &[String], start: usize, tracebacks: &[Range<usize>]) -> Vec<Group> {
+    let mut groups: Vec<Group> = Vec::new();
+    let (mut at, mut joined) = (start, false);
+    while let Some(line) = output.get(at) {
+        if is_error(line) && !tracebacks.iter().any(|block| block.contains(&at)) {
             let end = block_end(output, at);
-            let lead = lead(output, at).max(at.saturating_sub(MAX_LEAD));
-            found.extend(output.get(lead..end).unwrap_or_default().iter().cloned());
-            at = end;
+            let lead = lead(output, at).max(at.saturating_sub(MAX_LEAD)).max(start);
+            match groups.last_mut().filter(|_| joined) {
+                Some(group) => group.lines.extend(lead..end),
+                None => groups.push(Group { lines: (lead..end).collect(), is_traceback: false }),
+            }
+            (at, joined) = (end, true);
         } else {
+            joined = joined && is_diagnostic(line);
             at += 1;
         }
     }
-    found.truncate(MAX_LINES);
-    let end = output.iter().rposition(|line| !is_noise(line)).map_or(0, |last| last + 1);
-    // An error that is the last line, and the only one, often sums up what the lines before it report.
-    let last = output.get(..end).and_then(<[_]>::last);
-    if found.is_empty() {
-        found = traceback(output);
-    } else if matches!(&*found, [only] if Some(only) == last) {
-        found.clear();
-    }
-    if found.is_empty() {
-        let start = end.saturating_sub(LAST_LINES);
-        found = output.get(start..end).unwrap_or_default().to_vec();
-    }
-    dedent(&found)
+    groups
 }
 
-/// What only errors of compilers, linkers, loaders and build systems have.
-const ERRORS: [&str; 17] = [
+/// Whether a line can stand between two errors of one run of a compiler.
+fn is_diagnostic(line: &str) -> bool {
+    let text = line.trim_start();
+    let words = [": warning: ", ": note: ", ": At top level:"];
+    text.is_empty()
+        || indent(line) > 0
+        || is_lead(text)
+        || is_quote(text)
+        || text.starts_with('|')
+        || words.iter().any(|words| text.contains(words))
+}
+
+/// Whether setuptools goes on after a failure: the extension is an optional one.
+fn is_survived(line: &str) -> bool {
+    line.split_once("building extension \"").is_some_and(|(_, rest)| rest.contains("\" failed: "))
+}
+
+/// What only errors of compilers, linkers, loaders and build systems have, and what hints are given for
+/// (`failure.rs`).
+const ERRORS: [&str; 23] = [
     ": error: ",
     ": fatal error: ",
     ": internal compiler error: ",
@@ -60,13 +142,25 @@ const ERRORS: [&str; 17] = [
     "Error loading shared library ",
     "Error relocating ",
     "Error compiling Cython file:",
+    "signal: 9, SIGKILL",
+    "No space left on device",
+    "no space left on device",
+    "Illegal instruction",
+    "certificate verify failed",
+    "the compiler unexpectedly panicked",
 ];
 
 /// Reports that another program failed, which are no cause by themselves.
-const CONSEQUENCES: [&str; 7] = [
+const CONSEQUENCES: [&str; 13] = [
     "collect2: error: ld returned",
     "linker command failed",
     "error: command '",
+    "error: Command '",
+    "error: Failed to build ",
+    "error: recipe `",
+    "error: no wheel was built for:",
+    "  cause: The build backend returned an error",
+    "  cause: Call to `",
     "error: subprocess-exited-with-error",
     "error: could not compile ",
     "error: aborting due to ",
@@ -77,8 +171,13 @@ fn is_error(line: &str) -> bool {
     let text = line.trim_start();
     let rustc = text.starts_with("error[E") || (text.starts_with("error: ") && line == text);
     let cmake = text.starts_with("CMake Error at ") || text.starts_with("CMake Error: ");
-    let known = rustc || cmake || ERRORS.iter().any(|words| text.contains(words));
-    known && !CONSEQUENCES.iter().any(|words| text.contains(words))
+    let killed = text.trim_end() == "Killed";
+    let known = rustc || cmake || killed || ERRORS.iter().any(|words| text.contains(words));
+    known && !is_consequence(line)
+}
+
+fn is_consequence(line: &str) -> bool {
+    CONSEQUENCES.iter().any(|words| line.contains(words))
 }
 
 /// Where the lines end that belong to the error at `at`: they are indented deeper, quote the source, or
@@ -108,15 +207,15 @@ fn block_end(output: &[String], at: usize) -> usize {
 
 /// Where the lines begin that lead to the error at `at`: `In file included from`, `In function`.
 fn lead(output: &[String], at: usize) -> usize {
-    let leads = |line: &&String| {
-        let text = line.trim_start();
-        text.starts_with("In file included from ")
-            || text.starts_with("from ")
-            || text.contains(": In ")
-            || text.contains(": in function `")
-    };
     let before = output.get(..at).unwrap_or_default();
-    at - before.iter().rev().take_while(leads).count()
+    at - before.iter().rev().take_while(|line| is_lead(line.trim_start())).count()
+}
+
+fn is_lead(text: &str) -> bool {
+    text.starts_with("In file included from ")
+        || text.starts_with("from ")
+        || text.contains(": In ")
+        || text.contains(": in function `")
 }
 
 /// `   12 | code`, as gcc, clang and rustc quote a line.
@@ -125,36 +224,35 @@ fn is_quote(text: &str) -> bool {
     digits.len() < text.len() && digits.trim_start().starts_with('|')
 }
 
-/// The last traceback of Python that is no report of another program's failure, or else the last.
-fn traceback(output: &[String]) -> Vec<String> {
-    let starts = output
-        .iter()
-        .enumerate()
-        .filter(|(_, line)| line.trim_start().starts_with("Traceback (most recent call last):"));
-    let blocks: Vec<&[String]> = starts
-        .map(|(start, first)| {
-            let base = indent(first);
-            let rest = output.get(start + 1..).unwrap_or_default();
-            let frames = rest.iter().take_while(|line| indent(line) > base).count();
-            // The exception itself may have several lines.
-            let message = rest.iter().skip(frames).take_while(|line| !line.trim().is_empty());
-            let end = start + 1 + frames + message.take(MAX_LINES / 2).count();
-            output.get(start..end).unwrap_or_default()
-        })
-        .collect();
-    let reports_another =
-        |block: &&[String]| block.iter().any(|line| line.contains("CalledProcessError"));
-    let cause = blocks.iter().rev().find(|block| !reports_another(block)).or(blocks.last());
-    let cause = cause.copied().unwrap_or_default();
-    cause.get(cause.len().saturating_sub(MAX_LINES)..).unwrap_or_default().to_vec()
+/// Where Python's tracebacks are.
+fn tracebacks(output: &[String]) -> Vec<Range<usize>> {
+    let is_start = |line: &str| line.trim_start().starts_with("Traceback (most recent call last):");
+    let starts = output.iter().enumerate().filter(|(_, line)| is_start(line));
+    let block = |(start, first): (usize, &String)| {
+        let base = indent(first);
+        let rest = output.get(start + 1..).unwrap_or_default();
+        let frames = rest.iter().take_while(|line| indent(line) > base).count();
+        // The exception itself may have several lines.
+        let is_message = |line: &&String| !line.trim().is_empty() && !is_consequence(line);
+        let message = rest.iter().skip(frames).take_while(is_message).take(MAX_LINES / 2).count();
+        start..start + 1 + frames + message
+    };
+    starts.map(block).collect()
 }
 
-/// Whether a line at the end says nothing: empty, or uv's advice for every failure.
+/// Whether a traceback reports that another program failed, which has said why itself.
+fn is_report(traceback: &[String]) -> bool {
+    let names = ["CalledProcessError", "CompileError", "LinkError", "DistutilsExecError"];
+    let has = |word: &str| traceback.iter().any(|line| line.contains(word));
+    names.into_iter().any(has) && !has("died with <Signals.")
+}
+
+/// Whether a line at the end says nothing: empty, a report of another's failure, or uv's advice for all of them.
 fn is_noise(line: &str) -> bool {
     let text = line.trim();
     let advice =
         ["hint: This usually indicates a problem", "hint: Build failures usually indicate"];
-    text.is_empty() || advice.iter().any(|start| text.starts_with(start))
+    text.is_empty() || is_consequence(line) || advice.iter().any(|start| text.starts_with(start))
 }
 
 fn indent(line: &str) -> usize {

@@ -96,6 +96,92 @@ fn python_shows_the_exception_unless_a_compiler_says_more() {
     assert_eq!(of(&format!("{report}\n\n{compiler}")).join("\n"), compiler);
 }
 
+/// What setuptools prints where it goes on without an optional extension.
+const SURVIVED: &str = "bad.c:2:35: error: expected ';' before '}' token\n\
+     \x20   2 | static int broken(void) { return 1 }\n\
+     warning: build_ext: building extension \"demo._bad\" failed: command '/usr/bin/gcc' failed\n\
+     \n\
+     building 'demo._good' extension";
+
+#[test]
+fn a_failure_that_the_build_survived_is_no_cause() {
+    let exception = "Traceback (most recent call last):\n\
+                     \x20 File \"<string>\", line 6, in run\n\
+                     ModuleNotFoundError: No module named 'nosuchmodule'";
+    assert_eq!(of(&format!("{SURVIVED}\n{exception}")).join("\n"), exception);
+    let compiler = "a.c:1:1: error: expected ';'";
+    assert_eq!(of(&format!("{SURVIVED}\n{compiler}")).join("\n"), compiler);
+}
+
+#[test]
+fn the_last_of_several_errors_is_shown_whole_and_an_earlier_one_beside_it() {
+    let cascade = (0..40).map(|at| format!("a.c:{at}:1: error: x\na.c:{at}:1: warning: y"));
+    let cascade = cascade.collect::<Vec<_>>().join("\n");
+    let first = of(&cascade);
+    assert_eq!((first.len(), &*first[0]), (MAX_LINES, "a.c:0:1: error: x"));
+    let exception = "Traceback (most recent call last):\n  File \"x\"\nValueError: z";
+    let both = of(&format!("{cascade}\ngcc -c b.c\n{exception}"));
+    assert_eq!((both.len(), &*both[0]), (MAX_LINES / 2 + 3, "a.c:0:1: error: x"));
+    assert!(both.join("\n").ends_with(exception), "{both:#?}");
+}
+
+#[test]
+fn an_interpreters_name_before_each_line_is_left_out() {
+    for (line, expected) in [
+        ("[cp311] a", "a"),
+        ("[cp314t]  a", " a"),
+        ("[pp311]", ""),
+        ("[cpx] a", "[cpx] a"),
+        ("[cp] a", "[cp] a"),
+        ("[ 33%] a", "[ 33%] a"),
+    ] {
+        assert_eq!(untagged(line), expected);
+    }
+    let log = "Building wheel...\n\
+        Traceback (most recent call last):\n\
+        \x20 File \"<string>\", line 1, in <module>\n\
+        ModuleNotFoundError: No module named 'nosuchmodule'\n\
+        error: Failed to build `/build/cp311`\n\
+        \x20 cause: The build backend returned an error\n\
+        \x20 cause: Call to `setuptools.build_meta.build_wheel` failed (exit status: 1)\n\
+        \n\
+        hint: Build failures usually indicate a problem with the package\n\
+        error: recipe `build` failed on line 11 with exit code 2";
+    let mut lines: Vec<_> = log.lines().map(|line| format!("[cp311] {line}")).collect();
+    lines.push("error: no wheel was built for: cp311".to_owned());
+    lines.push("error: recipe `build-all` failed on line 7 with exit code 1".to_owned());
+    let expected: Vec<_> = log.lines().skip(1).take(3).collect();
+    assert_eq!(excerpt(&lines), expected);
+}
+
+/// Each line for which `failure.rs` has a hint, between lines that say less.
+#[test]
+fn what_has_a_hint_is_shown() {
+    let report = "Traceback (most recent call last):\n\
+                  \x20 File \"run.py\", line 9, in run\n\
+                  subprocess.CalledProcessError: Command 'cargo' returned non-zero";
+    for line in [
+        "process didn't exit successfully: `rustc` (signal: 9, SIGKILL: kill)",
+        "Killed",
+        "cp: error writing 'x': No space left on device",
+        "qemu: uncaught target signal 4 (Illegal instruction) - core dumped",
+        "error: the compiler unexpectedly panicked. this is a bug.",
+    ] {
+        let shown = of(&format!("{line}\n\n{report}"));
+        assert!(shown.iter().any(|it| it.trim() == line), "{line}: {shown:#?}");
+    }
+    whole(
+        "Traceback (most recent call last):\n\
+         \x20 File \"run.py\", line 9, in run\n\
+         subprocess.CalledProcessError: Command 'cc' died with <Signals.SIGKILL: 9>.",
+    );
+    whole(
+        "Traceback (most recent call last):\n\
+         \x20 File \"run.py\", line 9, in run\n\
+         OSError: [Errno 28] No space left on device",
+    );
+}
+
 #[test]
 fn an_error_that_sums_up_is_shown_with_what_it_sums_up() {
     let log = [

@@ -66,3 +66,57 @@ fn an_index_that_does_not_answer_ends_in_an_error_that_says_so() {
     // Whichever step asks the index first: the one with the tools, or the one that fetches the source.
     assert!(stderr.contains("127.0.0.1") && stderr.contains("failed: exit code: 1"), "{stderr}");
 }
+
+const SETUP: &str = r#"
+from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
+
+OPTIONAL = False
+
+class Build(build_ext):
+    def run(self):
+        super().run()
+        import nosuchmodule
+
+setup(packages=["demo"], cmdclass={"build_ext": Build},
+      ext_modules=[Extension("demo._bad", ["bad.c"], optional=OPTIONAL)])
+"#;
+
+/// What xtask says of a build of this package that fails: the lines of the step, and what follows them.
+fn failed_build(setup: &str) -> (String, String) {
+    let w = Workspace::of_package("path = \".\"", "");
+    let pyproject = "[build-system]\nrequires = [\"setuptools\"]\n\
+        build-backend = \"setuptools.build_meta\"\n[project]\nname = \"demo\"\nversion = \"1\"\n";
+    fs_err::create_dir(w.root.join("demo")).unwrap();
+    for (name, text) in [
+        ("pyproject.toml", pyproject),
+        ("setup.py", setup),
+        ("demo/__init__.py", ""),
+        ("bad.c", "int broken(void) { return 1 }\n"),
+    ] {
+        fs_err::write(w.root.join(name), text).unwrap();
+    }
+    sh("git", &["-C", w.root.as_str(), "init", "--quiet"]);
+    let (_, stderr) = w.run(&["wheels", "debian:12", "linux/amd64", "--python", "cp311"], 1);
+    let (_, said) = stderr.split_once("\nerror: ").unwrap();
+    let is_shown = |line: &&str| line.starts_with("  | ");
+    let shown: Vec<_> = said.lines().skip(1).take_while(is_shown).collect();
+    let after = said.lines().skip(1 + shown.len()).collect::<Vec<_>>().join("\n");
+    (shown.join("\n"), after)
+}
+
+#[test]
+fn a_failed_build_ends_with_the_compilers_error_the_log_and_a_hint() {
+    let (shown, after) = failed_build(SETUP);
+    let last = shown.lines().last().unwrap();
+    assert!(shown.contains("bad.c:1:28: error: ") && shown.contains("| int broken(void)"));
+    assert!(last.trim_matches(['|', ' ']) == ";", "{shown}");
+    assert!(after.starts_with("log: /") && after.contains("\n\nhint: "), "{after}");
+}
+
+#[test]
+fn an_optional_extension_that_fails_first_does_not_hide_the_cause() {
+    let (shown, _) = failed_build(&SETUP.replace("OPTIONAL = False", "OPTIONAL = True"));
+    assert!(shown.ends_with("ModuleNotFoundError: No module named 'nosuchmodule'"), "{shown}");
+    assert!(!shown.contains("bad.c"), "{shown}");
+}

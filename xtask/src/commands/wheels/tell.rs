@@ -122,23 +122,25 @@ pub(super) fn left_over(report: &RunReport, manifest: &Manifest) -> Vec<String> 
 }
 
 fn explain(failure: &Failure, jobs: &[&JobReport]) -> String {
-    let mut text = format!("\nerror: {}: {}", titles(jobs), failure.message);
+    let (message, own_hint) = match failure.message.split_once("\n\nhint: ") {
+        Some((message, hint)) => (message, Some(hint)),
+        None => (&*failure.message, None),
+    };
+    let mut text = format!("\nerror: {}: {message}", titles(jobs));
     for line in &failure.tail {
         text.push_str("\n  | ");
         text.push_str(line);
     }
-    if let Some(hint) = &failure.hint {
-        text.push_str("\n\nhint: ");
-        text.push_str(hint);
+    if !failure.consequence {
+        let more = if jobs.len() > 1 { " (and those beside it)" } else { "" };
+        let _ = write!(text, "\nlog: {}{more}", failure.log);
     }
-    if failure.consequence {
-        return text;
+    let of_step = "`cargo xtask shell --last-failed` stands before that step";
+    let of_step = (failure.step.is_some() && !failure.consequence).then_some(of_step);
+    if let Some(hint) = own_hint.or(failure.hint.as_deref()).or(of_step) {
+        let _ = write!(text, "\n\nhint: {hint}");
     }
-    if failure.step.is_some() && failure.hint.is_none() {
-        text.push_str("\n\nhint: `cargo xtask shell --last-failed` stands before that step");
-    }
-    let more = if jobs.len() > 1 { " (and those beside it)" } else { "" };
-    format!("{text}\nlog: {}{more}", failure.log)
+    text
 }
 
 /// `debian12 linux/amd64 cp311, cp313; debian13 linux/amd64 cp313`
@@ -157,6 +159,8 @@ fn titles(jobs: &[&JobReport]) -> String {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
     use super::*;
 
     fn job(target: &str, python: &str, failure: Failure) -> JobReport {
@@ -231,5 +235,19 @@ mod tests {
           | last line
         log: logs/a.log (and those beside it)
         ");
+    }
+
+    #[test]
+    fn the_excerpt_the_log_and_the_hint_come_in_this_order() {
+        let own = failure("the audit refuses it\n\nhint: change the key");
+        let of_step = Failure { step: Some("RUN x".to_owned()), ..failure("step failed") };
+        let advice = Failure { hint: Some("more memory".to_owned()), ..of_step.clone() };
+        for (failure, hint) in [(own, "change"), (of_step, "--last-failed"), (advice, "memory")] {
+            let text = explain(&failure, &[&job("debian12", "cp311", failure.clone())]);
+            let (before, log) = text.split_once("\nlog: logs/a.log\n\n").unwrap();
+            assert!(before.ends_with("  | last line") && !before.contains("hint: "), "{text}");
+            assert!(log.starts_with("hint: ") && log.contains(hint), "{text}");
+            assert_eq!(text.matches("hint: ").count(), 1, "{text}");
+        }
     }
 }
