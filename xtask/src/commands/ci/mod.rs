@@ -65,7 +65,7 @@ fn checks(scripts: &[String], tools: &Utf8Path) -> Vec<Check> {
     let shellcheck: Vec<&str> =
         flags.into_iter().chain(scripts.iter().map(String::as_str)).collect();
     let packaging = tools::package(tools, "packaging");
-    let mut tests = Step::new("cargo", ["test", "--workspace"]);
+    let mut tests = Step::new("cargo", ["test", "--workspace", "--no-fail-fast"]);
     if let Some(folder) = packaging {
         tests = tests.env("PYTHONPATH", folder.as_str());
     }
