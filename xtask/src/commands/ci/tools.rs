@@ -1,11 +1,13 @@
 //! The programs that check scripts and the Dockerfile: pinned wheels in a folder of the workspace, or
 //! what the machine has.
 
+use std::collections::BTreeMap;
+
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::super::{Workspace, setup};
 use crate::digest;
-use crate::exec::{Exec, Step};
+use crate::exec::{Exec, ExecError, Step, interrupt};
 use crate::report;
 
 /// The versions and hashes, relative to the workspace.
@@ -30,25 +32,49 @@ pub(super) fn package(folder: &Utf8Path, name: &str) -> Option<Utf8PathBuf> {
     Some(folder.join(name)).filter(|path| path.is_dir())
 }
 
-/// Installs the pinned tools into `folder`, and nothing anywhere else. Where that fails it prints why:
-/// the checks are then skipped, unless the machine has the tools.
+/// Why pinned tools are not installed, by the name of their requirement.
+#[derive(Debug, Default)]
+pub(super) struct Missing(BTreeMap<String, String>);
+
+impl Missing {
+    /// Why the check with `program`, which is not on PATH either, is skipped.
+    pub(super) fn reason(&self, program: &str) -> String {
+        match self.0.iter().find(|(name, _)| name.starts_with(program)) {
+            Some((name, why)) => {
+                format!("`{program}` is not on PATH, and pip did not install `{name}`: {why}")
+            }
+            None => format!("`{program}` is not installed; `cargo xtask ci --setup` installs it"),
+        }
+    }
+}
+
+/// Installs the pinned tools into `folder`, and nothing anywhere else. Where that fails, the checks are skipped for
+/// the reason returned, unless the machine has the tools.
 ///
 /// # Errors
 /// When xtask was interrupted, or the folder cannot be written.
-pub(super) fn install(exec: &Exec, workspace: &Workspace, folder: &Utf8Path) -> anyhow::Result<()> {
+pub(super) fn install(
+    exec: &Exec,
+    workspace: &Workspace,
+    folder: &Utf8Path,
+) -> anyhow::Result<Missing> {
+    let mut missing = Missing::default();
     let pins = fs_err::read_to_string(workspace.root.join(PINS))?;
+    let requirements = requirements(&pins);
     let is_here = exec.capture(&Step::new("python3", ["-m", "pip", "--version"]));
-    if !is_here.is_ok_and(|said| said.success) {
+    if !requirements.is_empty() && !is_here.is_ok_and(|said| said.success) {
         match setup::ensure_pip(exec, &workspace.root, "debian:12") {
-            Err(error) if crate::exec::interrupt::asked() => return Err(error),
+            Err(error) if interrupt::asked() => return Err(error),
             Err(error) => {
+                let why = format!("there is no pip: {}", first_line(&error.to_string()));
                 report::note(&format!("pip is not installed: {error}"));
-                return Ok(());
+                let all = requirements.into_iter().map(|(name, _)| (name, why.clone()));
+                return Ok(Missing(all.collect()));
             }
             Ok(()) => {}
         }
     }
-    for (name, requirement) in requirements(&pins) {
+    for (name, requirement) in requirements {
         // Each alone, since not every machine has a wheel of each.
         let (place, draft) = (folder.join(&name), folder.join(format!("{name}.txt")));
         if place.exists() {
@@ -65,11 +91,25 @@ pub(super) fn install(exec: &Exec, workspace: &Workspace, folder: &Utf8Path) -> 
             .env("PIP_ROOT_USER_ACTION", "ignore");
         match exec.read(&step) {
             Ok(_) => fs_err::rename(fresh.path(), &place)?,
-            Err(error) if crate::exec::interrupt::asked() => return Err(error.into()),
-            Err(error) => report::note(&format!("`{name}` is not installed: {error}")),
+            Err(error) if interrupt::asked() => return Err(error.into()),
+            Err(error) => {
+                report::note(&format!("`{name}` is not installed: {error}"));
+                missing.0.insert(name, pips_reason(&error));
+            }
         }
     }
-    Ok(())
+    Ok(missing)
+}
+
+/// The last error in what pip printed, or else that of starting it.
+fn pips_reason(error: &ExecError) -> String {
+    let stderr = if let ExecError::Failed { stderr, .. } = error { stderr } else { "" };
+    let reason = stderr.lines().rev().find_map(|line| line.strip_prefix("ERROR: "));
+    reason.map_or_else(|| first_line(&error.to_string()).to_owned(), str::to_owned)
+}
+
+fn first_line(text: &str) -> &str {
+    text.lines().next().unwrap_or_default()
 }
 
 /// The requirements in the text of a requirements file, each with its name.
