@@ -8,11 +8,11 @@ use common::Workspace;
 /// An index with both of the platforms.
 const INDEX: &str = r#"
 case "$*" in
-*"{{json .Manifest}} debian:12")
+*"{{json .Manifest}} -- debian:12")
     echo '{"digest": "sha256:1111111111111111111111111111111111111111111111111111111111111111", "manifests": [
         {"digest": "sha256:2222222222222222222222222222222222222222222222222222222222222222",
          "platform": {"os": "linux", "architecture": "amd64"}}]}' ;;
-*"{{json .Manifest}} tonistiigi/binfmt"*)
+*"{{json .Manifest}} -- tonistiigi/binfmt"*)
     echo '{"digest": "sha256:3333333333333333333333333333333333333333333333333333333333333333", "manifests": [
         {"digest": "sha256:4444444444444444444444444444444444444444444444444444444444444444",
          "platform": {"os": "linux", "architecture": "amd64"}}]}' ;;
