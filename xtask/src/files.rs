@@ -35,6 +35,10 @@ pub fn place(root: &Utf8Path, path: &str) -> Place {
     if !parts.iter().all(plain) || path.contains(['\\', '\0']) {
         return Place::Unsafe("the path leaves the folder; it was not followed".to_owned());
     }
+    // Each file has one name, or a list could have it twice.
+    if !path.is_empty() && path.split('/').any(|part| matches!(part, "" | ".")) {
+        return Place::Unsafe("the path has a part that names nothing".to_owned());
+    }
     let (mut at, mut last) = (root.to_owned(), Place::Folder);
     for part in parts {
         at.push(part.as_str());
@@ -169,6 +173,19 @@ mod tests {
     use camino::Utf8PathBuf;
 
     use super::*;
+
+    #[test]
+    fn a_file_has_one_name() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = Utf8PathBuf::try_from(dir.path().to_owned()).unwrap();
+        fs_err::create_dir(root.join("a")).unwrap();
+        fs_err::write(root.join("a/b"), "").unwrap();
+        assert_eq!(place(&root, "a/b"), Place::File(0));
+        assert_eq!(place(&root, ""), Place::Folder);
+        for other in ["a//b", "a/./b", "./a/b", "a/b/", "a/b/.", "/a/b", "a/../a/b"] {
+            assert!(matches!(place(&root, other), Place::Unsafe(_)), "{other}");
+        }
+    }
 
     #[test]
     fn only_a_regular_file_is_opened_and_nothing_is_waited_for() {

@@ -375,3 +375,28 @@ fn audits_are_made_here_and_a_smoke_test_is_the_other_machines_claim() {
     assert_eq!(wheel["builds"][0]["claimed"], true);
     assert_eq!(wheel["floor"], "none");
 }
+
+#[test]
+fn a_wheel_counts_only_for_interpreters_that_take_it() {
+    let bench = bench();
+    let strange = demo("cp311", "2_36", "a");
+    let folder = bench.brought.join("one");
+    machine::add(&folder, "debian12", &["cp311", "cp313"], &strange);
+    bench.collect(&["--partial"]).code(1).says(&["cp313"]);
+    assert_eq!(bench.workspace.dist(), [""; 0]);
+    // A pure wheel is for both.
+    fs_err::remove_dir_all(&folder).unwrap();
+    let pure = wheel("demo-1.0-py3-none-any.whl", true, &[("demo/__init__.py", b"")]);
+    machine::add(&folder, "debian12", &["cp311", "cp313"], &pure);
+    bench.collect(&["--partial"]).code(0);
+}
+
+#[test]
+fn the_text_of_a_report_says_what_the_report_says() {
+    let bench = bench();
+    bench.machine("one", "debian12", "cp311", "a");
+    bench.collect(&["--partial"]).code(0);
+    let text = bench.workspace.root.join("dist/debian12-amd64/build-info.txt");
+    let text = fs_err::read_to_string(text).unwrap();
+    assert!(text.contains("platform: linux/amd64") && text.contains("cp311"), "{text}");
+}

@@ -15,6 +15,7 @@ use crate::{digest, files};
 
 const AUDIT: &str = "audit.json";
 pub(super) const INFO: &str = "build-info.json";
+const INFO_TEXT: &str = "build-info.txt";
 const ENVIRONMENTS: &str = "build all interpreters of a target in the same image and from the same \
                             source: pin the image's digest in wheels.toml";
 
@@ -43,17 +44,19 @@ pub(super) fn change(
     let info = read(INFO)?;
     let mut metadata = Vec::new();
     match info.as_slice() {
-        // One machine's report stays as it is, to the byte.
+        // One machine's report stays as it is, to the byte; its text is written anew, so that it says the same.
         [(_, only)] => {
+            let info = BuildInfo::parse(only).map_err(|wrong| {
+                vec![Clash::new(&format!("{name}/{INFO}"), wrong, ENVIRONMENTS)]
+            })?;
             metadata.push((INFO.to_owned(), only.clone()));
-            let text = read("build-info.txt")?;
-            metadata.extend(text.into_iter().map(|(_, text)| ("build-info.txt".to_owned(), text)));
+            metadata.push((INFO_TEXT.to_owned(), info.text().into_bytes()));
         }
         several => {
             let joined = joined_info(name, several, gives_way)?;
             let json = report::json_text(&joined).unwrap_or_default() + "\n";
             metadata.push((INFO.to_owned(), json.into_bytes()));
-            metadata.push(("build-info.txt".to_owned(), joined.text().into_bytes()));
+            metadata.push((INFO_TEXT.to_owned(), joined.text().into_bytes()));
         }
     }
     let audits = read(AUDIT)?;

@@ -143,7 +143,8 @@ pub(super) fn merge(
     if clashes.is_empty() { Ok(folders) } else { Err(clashes) }
 }
 
-/// Refuses what `wheels.toml` does not have: another target, platform or interpreter.
+/// Refuses what `wheels.toml` does not have, another target, platform or interpreter, and an interpreter that
+/// does not take the wheel.
 fn known(config: &Config, entry: &Entry) -> Result<(), String> {
     let Kind::Wheel { target: name, platform, builds, .. } = &entry.kind else { return Ok(()) };
     let Some(target) = config.targets.iter().find(|target| target.name == *name) else {
@@ -152,15 +153,20 @@ fn known(config: &Config, entry: &Entry) -> Result<(), String> {
     if !target.platforms.iter().any(|known| known.to_string() == *platform) {
         return Err(format!("wheels.toml does not build `{name}` for `{platform}`"));
     }
-    let has = |build: &&WheelBuild| {
-        target.pythons.iter().any(|known| known.0.to_string() == build.interpreter)
-    };
-    builds.iter().find(|build| !has(build)).map_or(Ok(()), |build| {
-        Err(format!(
-            "wheels.toml does not build `{name}` for the interpreter `{}`",
-            build.interpreter
-        ))
-    })
+    let file = entry.path.rsplit('/').next().unwrap_or_default();
+    let tags = WheelName::parse(file).map_err(|error| error.to_string())?.tags.expand();
+    for WheelBuild { interpreter, .. } in builds {
+        let python = target.pythons.iter().find(|known| known.0.to_string() == *interpreter);
+        let Some(python) = python else {
+            return Err(format!(
+                "wheels.toml does not build `{name}` for the interpreter `{interpreter}`"
+            ));
+        };
+        if !tags.iter().any(|tag| python.0.accepts(tag)) {
+            return Err(format!("the manifest says it is for `{interpreter}`, its name does not"));
+        }
+    }
+    Ok(())
 }
 
 /// Folder and file name of an entry, where both are what the store would have made them.
