@@ -190,15 +190,21 @@ pub fn code(text: &str) -> String {
 pub fn plain(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     let shown = visible(text);
-    for character in shown.chars().take(LONGEST) {
+    let mut characters = shown.chars().take(LONGEST).peekable();
+    while let Some(character) = characters.next() {
         match character {
             '<' => escaped.push_str("&lt;"),
             '>' => escaped.push_str("&gt;"),
             '&' => escaped.push_str("&amp;"),
             // In a table a backslash before it is taken away once more.
             '|' => escaped.push_str("&#124;"),
-            // No mention of a user.
-            '@' => escaped.push_str("&#64;"),
+            // No mention of a user, no reference to an issue, no link: GitHub looks for them after escapes are
+            // read, so that only a character between helps (github/cmark-gfm, issue 181).
+            '@' => escaped.push_str("&#64;&#8203;"),
+            '#' if characters.peek().is_some_and(char::is_ascii_digit) => {
+                escaped.push_str("\\#&#8203;");
+            }
+            '.' if escaped.to_ascii_lowercase().ends_with("www") => escaped.push_str("&#8203;."),
             '\\' | '`' | '*' | '_' | '[' | ']' | '#' | '~' | ':' => {
                 escaped.push('\\');
                 escaped.push(character);
@@ -222,9 +228,11 @@ mod tests {
     #[test]
     fn strange_text_stays_text() {
         let strange = "a|b`c`<img src=x>\n# *x* [y](z) @user \\ &amp; ~~s~~ __isoc23";
-        let want = "a&#124;b\\`c\\`&lt;img src=x&gt;\\\\u{a}\\# \\*x\\* \\[y\\](z) &#64;user \\\\ \
+        let want = "a&#124;b\\`c\\`&lt;img src=x&gt;\\\\u{a}\\# \\*x\\* \\[y\\](z) &#64;&#8203;user \\\\ \
                     &amp;amp; \\~\\~s\\~\\~ \\_\\_isoc23";
         assert_eq!(plain(strange), want);
+        // Each is one for GitHub although it is escaped or an entity.
+        assert_eq!(plain("see #12 C# www.a.example"), "see \\#&#8203;12 C\\# www&#8203;.a.example");
     }
 
     #[test]
