@@ -124,7 +124,7 @@ fn is_survived(line: &str) -> bool {
 
 /// What only errors of compilers, linkers, loaders and build systems have, and what hints are given for
 /// (`failure.rs`).
-const ERRORS: [&str; 23] = [
+const ERRORS: [&str; 20] = [
     ": error: ",
     ": fatal error: ",
     ": internal compiler error: ",
@@ -132,9 +132,6 @@ const ERRORS: [&str; 23] = [
     "undefined reference to `",
     ": multiple definition of `",
     "ld: cannot find ",
-    "ld: error: ",
-    "ld.lld: error: ",
-    "rust-lld: error: ",
     "mold: fatal: ",
     "error: linking with `",
     "error while loading shared libraries: ",

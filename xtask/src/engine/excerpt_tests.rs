@@ -182,6 +182,80 @@ fn what_has_a_hint_is_shown() {
     );
 }
 
+/// A line of each tool, by exactly one recognizer of each list, so that none can be taken away.
+#[test]
+fn each_recognizer_is_needed() {
+    let errors = [
+        "a.c:1:1: error: x",
+        "a.c:1:1: fatal error: x.h: No such file",
+        "a.c:1:1: internal compiler error: in f",
+        "../meson.build:5:9: ERROR: Dependency not found",
+        "a.c:(.text+0x5): undefined reference to `g'",
+        "ld: b.o:(.data+0x0): multiple definition of `x'; a.o: first defined here",
+        "/usr/bin/ld: cannot find -lfoo",
+        "mold: fatal: library not found: foo",
+        "   error: linking with `cc` failed: exit status: 1",
+        "gen: error while loading shared libraries: libz.so.9: cannot open",
+        "python: symbol lookup error: a.so: undefined symbol: f",
+        "Error loading shared library libz.so.1: No such file (needed by gen)",
+        "Error relocating gen: f: symbol not found",
+        "Error compiling Cython file:",
+        "process didn't exit successfully: `rustc` (signal: 9, SIGKILL: kill)",
+        "cp: cannot write: No space left on device",
+        "write x: no space left on device",
+        "qemu: uncaught target signal 4 (Illegal instruction) - core dumped",
+        "curl: (60) SSL: certificate verify failed",
+        "note: the compiler unexpectedly panicked",
+    ];
+    assert_eq!(errors.len(), ERRORS.len());
+    for (line, words) in errors.into_iter().zip(ERRORS) {
+        let by: Vec<_> = ERRORS.iter().filter(|words| line.contains(**words)).collect();
+        assert_eq!(by, [&words], "{line}");
+        whole(line.trim_start());
+    }
+    for line in ["error[E0425]: x", "error: x", "CMake Error at a:1:", "CMake Error: x", "Killed"] {
+        assert!(is_error(line) && !ERRORS.iter().any(|words| line.contains(words)), "{line}");
+    }
+    let consequences = [
+        "collect2: error: ld returned 1 exit status",
+        "clang: error: linker command failed with exit code 1",
+        "error: command '/usr/bin/gcc' failed with exit code 1",
+        "error: Command '['gcc', '-O2']' returned non-zero exit status 1.",
+        "error: Failed to build `/build/cp311`",
+        "error: recipe `build` failed on line 11 with exit code 2",
+        "error: no wheel was built for: cp311",
+        "  cause: The build backend returned an error",
+        "  cause: Call to `x` failed: error: y",
+        "error: subprocess-exited-with-error",
+        "error: could not compile `demo` (lib) due to 1 previous error",
+        "error: aborting due to 1 previous error",
+        "error: metadata-generation-failed",
+    ];
+    assert_eq!(consequences.len(), CONSEQUENCES.len());
+    for (line, words) in consequences.into_iter().zip(CONSEQUENCES) {
+        let by: Vec<_> = CONSEQUENCES.iter().filter(|words| line.contains(**words)).collect();
+        assert_eq!(by, [&words], "{line}");
+        let log = ["a.c:1:1: error: x", "gcc -c b.c", line, ""].map(str::to_owned);
+        assert_eq!(excerpt(&log), ["a.c:1:1: error: x"], "{line}");
+    }
+}
+
+/// The reports of several tools that a compiler failed, none of which hides why.
+#[test]
+fn a_traceback_that_reports_a_failure_is_no_cause() {
+    let compiler = "a.c:1:1: error: x";
+    for exception in [
+        "subprocess.CalledProcessError: Command 'ninja' returned non-zero exit status 1.",
+        "distutils.errors.CompileError: command 'gcc' failed with exit code 1",
+        "setuptools._distutils.errors.LinkError: command 'gcc' failed with exit code 1",
+        "distutils.errors.DistutilsExecError: command 'gcc' failed with exit code 1",
+    ] {
+        let report = format!("Traceback (most recent call last):\n  File \"x\"\n{exception}");
+        assert_eq!(of(&format!("{compiler}\ngcc -c b.c\n{report}")), [compiler], "{exception}");
+        whole(&report);
+    }
+}
+
 #[test]
 fn an_error_that_sums_up_is_shown_with_what_it_sums_up() {
     let log = [
