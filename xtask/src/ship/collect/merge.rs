@@ -102,6 +102,19 @@ impl Folder {
     fn wheel_for(&self, interpreter: &str) -> Option<&Brought> {
         self.wheels.get(self.by_interpreter.get(interpreter)?)
     }
+
+    /// Each interpreter of `builds` for which the folder has another wheel than the one of this name.
+    fn rivals<'a>(
+        &'a self,
+        name: &'a str,
+        builds: &'a [WheelBuild],
+    ) -> impl Iterator<Item = (&'a str, &'a Brought)> {
+        builds.iter().filter_map(move |build| {
+            let other = self.by_interpreter.get(&build.interpreter)?;
+            let other = (other != name).then(|| self.wheels.get(other)).flatten()?;
+            Some((build.interpreter.as_str(), other))
+        })
+    }
 }
 
 /// What the store and a build write beside the wheels; nothing else is let in.
@@ -223,6 +236,16 @@ fn take(
     clashes: &mut Vec<Clash>,
 ) {
     let place = |index: usize| sides.get(index).map_or("", |side| side.folder.as_str());
+    // Also for a wheel that is known already: this side may have it for more interpreters.
+    for (interpreter, other) in folder.rivals(name, entry.builds()) {
+        let message = format!(
+            "`{}` has it for {interpreter}, and `{}` has `{}`",
+            place(index),
+            place(other.side),
+            other.entry.path
+        );
+        clashes.push(Clash::new(&entry.path, message, OTHER_BYTES));
+    }
     if let Some(known) = folder.wheels.get_mut(name) {
         if known.entry.sha256 == entry.sha256 {
             join_builds(&mut known.entry, claimed(entry).builds());
@@ -233,18 +256,6 @@ fn take(
             clashes.push(Clash::new(&entry.path, message, OTHER_BYTES));
         }
         return;
-    }
-    for build in entry.builds() {
-        if let Some(other) = folder.wheel_for(&build.interpreter) {
-            let message = format!(
-                "`{}` has it for {}, and `{}` has `{}`",
-                place(index),
-                build.interpreter,
-                place(other.side),
-                other.entry.path
-            );
-            clashes.push(Clash::new(&entry.path, message, OTHER_BYTES));
-        }
     }
     let entry = claimed(entry);
     let brought = Brought { entry, side: index, state: State::Added };
@@ -314,11 +325,26 @@ fn one_own(folder: &mut Folder, own: &Entry) -> Option<String> {
             return Some("it is there already, with other bytes".to_owned());
         }
         let mut joined = own.clone();
+        let rivals: BTreeMap<String, String> = folder
+            .rivals(&name, own.builds())
+            .map(|(interpreter, other)| (interpreter.to_owned(), other.entry.path.clone()))
+            .collect();
+        if let Kind::Wheel { builds, .. } = &mut joined.kind {
+            builds.retain(|build| !rivals.contains_key(&build.interpreter));
+        }
+        let brought = folder.wheels.get_mut(&name)?;
         let is_more = join_builds(&mut joined, brought.entry.builds());
         brought.entry = joined;
         brought.state = if is_more { State::Replaced } else { State::Same };
         folder.index(&name);
-        return None;
+        for path in rivals.values() {
+            let file = path.rsplit('/').next().unwrap_or_default();
+            if let Some(wheel) = folder.wheels.get_mut(file) {
+                wheel.state = State::Replaced;
+            }
+        }
+        let (interpreter, other) = rivals.first_key_value()?;
+        return Some(format!("it is the wheel for {interpreter} there, and `{other}` was brought"));
     }
     let interpreters: BTreeSet<&str> =
         own.builds().iter().map(|b| b.interpreter.as_str()).collect();

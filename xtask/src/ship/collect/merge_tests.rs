@@ -54,3 +54,54 @@ fn an_interpreter_is_named_once_for_a_wheel() {
     builds.push(builds[0].clone());
     assert!(placed(&entry).is_err());
 }
+
+/// A wheel of one folder, for these interpreters.
+fn wheel(name: &str, sha256: &str, interpreters: &[&str]) -> Entry {
+    let mut entry = many(1, "1").files.remove(0);
+    entry.path = format!("debian12-amd64/{name}");
+    sha256.clone_into(&mut entry.sha256);
+    let Kind::Wheel { builds, .. } = &mut entry.kind else { unreachable!() };
+    let build = builds.remove(0);
+    builds.extend(
+        interpreters.iter().map(|it| WheelBuild { interpreter: (*it).to_owned(), ..build.clone() }),
+    );
+    entry
+}
+
+/// What `entries` make together, each of a machine of its own.
+fn taken(entries: &[Entry]) -> (Folder, Vec<Clash>) {
+    let manifest = Manifest::default();
+    let sides = ["a", "b", "c"].map(|at| Side { folder: Utf8Path::new(at), manifest: &manifest });
+    let (mut folder, mut clashes) = (Folder::default(), Vec::new());
+    for (index, entry) in entries.iter().enumerate() {
+        let (_, name) = entry.path.split_once('/').unwrap();
+        take(&mut folder, name, entry, index, &sides, &mut clashes);
+    }
+    (folder, clashes)
+}
+
+const STABLE: &str = "demo-1.0-cp311-abi3-linux_x86_64.whl";
+const OTHER: &str = "demo-1.0-cp312-cp312-linux_x86_64.whl";
+
+#[test]
+fn a_known_wheel_takes_no_interpreter_from_another_wheel() {
+    let both = wheel(STABLE, "1", &["cp311", "cp312"]);
+    let one = [wheel(STABLE, "1", &["cp311"]), wheel(OTHER, "2", &["cp312"])];
+    assert!(taken(&one).1.is_empty());
+    let (_, clashes) = taken(&[&one[..], std::slice::from_ref(&both)].concat());
+    assert_eq!(clashes.len(), 1, "{clashes:?}");
+
+    // The same where the wheel is this machine's own.
+    let own = Manifest { files: vec![both], ..Manifest::default() };
+    for (replace, state) in [(false, None), (true, Some(State::Replaced))] {
+        let mut folders = BTreeMap::from([("debian12-amd64".to_owned(), taken(&one).0)]);
+        let result = against_own(&mut folders, &own, replace);
+        assert_eq!(result.is_ok(), replace);
+        let wheels = &folders["debian12-amd64"].wheels;
+        if let Some(state) = state {
+            assert_eq!(wheels[OTHER].state, state);
+            assert_eq!(wheels[STABLE].state, State::Same);
+            assert!(wheels[STABLE].entry.build("cp312").is_none());
+        }
+    }
+}
