@@ -160,6 +160,13 @@ pub fn prepare(
                 let message = format!("`path = \"{path}\"` in wheels.toml: `{tree}` is no folder");
                 return Err(io::Error::other(message));
             }
+            if !tree.canonicalize_utf8()?.starts_with(root.canonicalize_utf8()?) {
+                let message = format!(
+                    "`path = \"{path}\"` in wheels.toml: a link leads out of the repository\n\n\
+                     hint: name a folder of the repository itself"
+                );
+                return Err(io::Error::other(message));
+            }
             pack(exec, root, &tree, work)
         }
     }
@@ -276,6 +283,8 @@ fn is_beyond_link(tree: &Path, name: &Path) -> io::Result<bool> {
 }
 
 fn git_files(exec: &Exec, tree: &Path) -> io::Result<Vec<PathBuf>> {
+    // A repository's own settings may name a program that tells git what changed: a stranger's program.
+    let settings = ["-c", "core.fsmonitor=false"];
     let args = ["ls-files", "-z", "--cached", "--others", "--exclude-standard"];
     let folder = Utf8Path::from_path(tree)
         .ok_or_else(|| io::Error::other(format!("{} is not UTF-8", tree.display())))?;
@@ -284,7 +293,7 @@ fn git_files(exec: &Exec, tree: &Path) -> io::Result<Vec<PathBuf>> {
         "git has to say which files belong to the package; for another user's folder, \
          `git config --global --add safe.directory {folder}`"
     );
-    let step = Step::new("git", args).cwd(folder).hint(hint);
+    let step = Step::new("git", settings).args(args).cwd(folder).hint(hint);
     let list = exec.read_bytes(&step).map_err(io::Error::other)?;
     let mut names = Vec::new();
     for name in list.split(|byte| *byte == 0).filter(|name| !name.is_empty()) {

@@ -183,3 +183,29 @@ fn an_interpreter_that_the_package_excludes_is_refused_with_its_words() {
         assert_eq!((&*refused.interpreter.to_string(), &*refused.requires), (id, ">=3.10.2,<3.14"));
     }
 }
+
+#[test]
+fn no_program_of_a_repository_runs() {
+    let (_dir, tree) = repository(&[b"a.py"]);
+    git(&tree, &["config", "core.fsmonitor", "touch ran; false"]);
+    assert_eq!(packed(&tree).unwrap(), [b"a.py".to_vec()]);
+    assert!(!tree.join("ran").exists());
+}
+
+#[test]
+fn a_link_leads_to_no_source_outside_of_the_repository() {
+    let (_dir, root) = repository(&[b"inside/a.py"]);
+    let (_other, elsewhere) = repository(&[b"secret.py"]);
+    std::os::unix::fs::symlink(&elsewhere, root.join("outside")).unwrap();
+    std::os::unix::fs::symlink("inside", root.join("link")).unwrap();
+    let work = root.join("target/xtask");
+    for (path, good) in [("inside", true), ("link", true), ("outside", false)] {
+        let text = format!(
+            "[source]\npath = \"{path}\"\n[build]\npythons = [\"cp311\"]\n[[target]]\nname = \"a\"\n\
+             image = \"debian:12\"\nplatforms = [\"linux/amd64\"]\n"
+        );
+        let config = crate::config::parse_text("wheels.toml".into(), &text).unwrap();
+        let prepared = prepare(&config, &Exec::real(), &root, &work);
+        assert_eq!(prepared.is_ok(), good, "{path}: {prepared:?}");
+    }
+}
