@@ -42,7 +42,8 @@ pub fn of_reader(mut reader: impl io::Read) -> io::Result<String> {
     }
 }
 
-/// SHA-256 over the names and contents of all files below `folders`, each relative to `root`.
+/// SHA-256 over the names and contents of all files below `folders`, each relative to `root`, and over the
+/// targets of links among them.
 ///
 /// # Errors
 /// When one of them cannot be read.
@@ -55,12 +56,57 @@ pub fn of_folders(root: &Utf8Path, folders: &[&str]) -> io::Result<String> {
             let path = Utf8Path::from_path(entry.path()).ok_or_else(|| {
                 io::Error::other(format!("{} is not UTF-8", entry.path().display()))
             })?;
-            if !entry.file_type().is_file() {
-                continue;
-            }
             let name = path.strip_prefix(root).unwrap_or(path);
-            hasher.update(format!("{name}\n{}\n", of_file(path)?));
+            let is_link = entry.file_type().is_symlink();
+            if is_link {
+                let target = fs_err::read_link(path)?;
+                hasher.update(format!("{name} -> {}\n", target.display()));
+            }
+            // Who reads a file through a link gets what it leads to; a folder or device has no such content.
+            let is_file = if is_link { path.is_file() } else { entry.file_type().is_file() };
+            if is_file {
+                hasher.update(format!("{name}\n{}\n", of_file(path)?));
+            }
         }
     }
     Ok(hex(&hasher.finalize()))
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use camino::Utf8PathBuf;
+
+    use super::*;
+
+    #[test]
+    fn a_file_behind_a_link_counts() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = Utf8PathBuf::try_from(dir.path().to_owned()).unwrap();
+        fs_err::create_dir(root.join("docker")).unwrap();
+        fs_err::write(root.join("docker/a"), "a").unwrap();
+        let hash = || of_folders(&root, &["docker"]).unwrap();
+        let mut hashes = vec![hash()];
+        let link = |target: &str, name: &str| {
+            let name = root.join("docker").join(name);
+            let _ = fs_err::remove_file(&name);
+            std::os::unix::fs::symlink(target, name).unwrap();
+        };
+        for change in 0..5 {
+            match change {
+                0 => fs_err::write(root.join("shared"), "1").unwrap(),
+                1 => link("../shared", "b"),
+                2 => fs_err::write(root.join("shared"), "2").unwrap(),
+                3 => link("/dev/zero", "b"),
+                _ => link("nowhere", "b"),
+            }
+            hashes.push(hash());
+        }
+        assert_eq!(hashes.remove(0), hashes[0], "what is beside the folders does not count");
+        let number = hashes.len();
+        hashes.sort();
+        hashes.dedup();
+        assert_eq!(hashes.len(), number);
+    }
 }
