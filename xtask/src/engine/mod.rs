@@ -196,10 +196,8 @@ impl Engine {
             }
         })?;
         if !finished.success {
-            let step = progress.failed().map(|mut step| {
-                step.tail.iter_mut().for_each(|line| *line = self.host.redact(line));
-                step
-            });
+            let redact = |text: &str| self.host.redact(text);
+            let step = progress.failed().map(|step| step.redacted(redact));
             return Err(failure::diagnose(&finished.status, step, &said));
         }
         log_error.map_or(Ok(()), |error| Err(error.into()))

@@ -9,6 +9,11 @@ use serde::Deserialize;
 
 /// Maximum number of bytes of a running step's output that are searched for its error.
 const MAX_OUTPUT: usize = 4 * 1024 * 1024;
+/// Maximum number of characters of one line that are kept. Far more than are shown: what is cut before secrets are
+/// removed may end with half of one.
+const MAX_KEPT: usize = 64 * 1024;
+/// Maximum number of characters of one line that are shown.
+const MAX_SHOWN: usize = 2000;
 /// Largest report that is taken; one step's output comes in many.
 const MAX_REPORT: usize = 8 * 1024 * 1024;
 /// How many steps are followed; a build of ours has some forty.
@@ -101,7 +106,7 @@ pub(super) struct Recent {
 impl Recent {
     /// Takes one more line.
     pub(super) fn keep(&mut self, line: &str) {
-        let line: String = line.chars().take(2000).collect();
+        let line: String = line.chars().take(MAX_KEPT).collect();
         self.bytes += line.len() + 1;
         self.lines.push_back(line);
         while self.bytes > MAX_OUTPUT {
@@ -134,6 +139,17 @@ pub struct FailedStep {
     pub error: String,
     /// The lines it printed that show the error, or else the last ones.
     pub tail: Vec<String>,
+}
+
+impl FailedStep {
+    /// Itself without secrets, which `redact` removes, and with lines of a length for people.
+    pub(super) fn redacted(mut self, redact: impl Fn(&str) -> String) -> Self {
+        self.error = redact(&self.error);
+        for line in &mut self.tail {
+            *line = redact(line).chars().take(MAX_SHOWN).collect();
+        }
+        self
+    }
 }
 
 /// Follows what the client prints during one build.

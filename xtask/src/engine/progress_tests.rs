@@ -108,3 +108,16 @@ fn a_cache_that_cannot_be_had_is_told_and_is_not_why_a_build_fails() {
     let told = events.iter().filter(|event| matches!(event, Event::NoCache { .. })).count();
     assert_eq!(told, 2, "{events:?}");
 }
+
+#[test]
+fn no_part_of_a_secret_is_left_where_a_long_line_is_cut() {
+    let line = format!("{}s3cretword and more\n", "x".repeat(MAX_SHOWN - 5));
+    let (progress, _) = feed(&[
+        r#"{"vertexes":[{"digest":"a","name":"A","started":"t"}]}"#,
+        &format!(r#"{{"logs":[{{"vertex":"a","data":"{}"}}]}}"#, STANDARD.encode(line)),
+        r#"{"vertexes":[{"digest":"a","started":"t","completed":"u","error":"s3cretword"}]}"#,
+    ]);
+    let step = progress.failed().unwrap().redacted(|text| text.replace("s3cretword", "****"));
+    assert_eq!(step.error, "****");
+    assert_eq!(step.tail, [format!("{}**** ", "x".repeat(MAX_SHOWN - 5))]);
+}
