@@ -28,10 +28,10 @@ pub(super) fn printable(text: &str) -> String {
 }
 
 /// The text with a space in what CI runners take for commands to them: `::` at the start of a line, and
-/// `##[` and `##vso[` anywhere (actions/runner, `ActionCommand.cs`). xtask gives no such commands.
+/// `##[`, `##vso[` and `##teamcity[` anywhere (actions/runner, `ActionCommand.cs`). xtask gives no such commands.
 pub(super) fn without_commands(text: &str) -> String {
     let inert = |line: &str| {
-        let line = line.replace("##[", "# #[").replace("##vso[", "# #vso[");
+        let line = with_hashes_apart(line, "# #");
         let rest = line.trim_start();
         let blank = line.len() - rest.len();
         if rest.starts_with("::") {
@@ -50,12 +50,30 @@ pub(super) fn without_commands(text: &str) -> String {
         .join("\n")
 }
 
+/// The text with `apart` in the place of each `##` that a bracket follows, or a word and a bracket.
+fn with_hashes_apart(text: &str, apart: &str) -> String {
+    let (mut output, mut rest) = (String::with_capacity(text.len()), text);
+    while let Some((before, after)) = rest.split_once("##") {
+        output.push_str(before);
+        if after.trim_start_matches(|c: char| c.is_ascii_alphabetic()).starts_with('[') {
+            output.push_str(apart);
+            rest = after;
+        } else {
+            // The second one may be the first of another pair.
+            output.push('#');
+            rest = rest.get(before.len() + 1..).unwrap_or_default();
+        }
+    }
+    output.push_str(rest);
+    output
+}
+
 /// The same content with each such character as `\u202e`: outside of strings JSON has none but line
 /// breaks, and those in strings are escaped already.
 ///
 /// What CI runners take for a command anywhere in a line is escaped, too.
 pub(super) fn json(text: &str) -> String {
-    let text = text.replace("##[", "#\\u0023[").replace("##vso[", "#\\u0023vso[");
+    let text = with_hashes_apart(text, "#\\u0023");
     let is_layout = |character: char| character.is_ascii_control() && character != '\u{7f}';
     if !text.chars().any(|character| is_hidden(character) && !is_layout(character)) {
         return text;
@@ -99,14 +117,15 @@ mod tests {
         for (text, want) in [
             ("::error::x\n  ::set-env name=a::b", ": :error::x\n  : :set-env name=a::b"),
             ("a ##[error]x ##vso[task]y", "a # #[error]x # #vso[task]y"),
+            ("###[x] ##teamcity[y ##a b[ ##", "## #[x] # #teamcity[y ##a b[ ##"),
             ("a\r::warning::x", "a\\u{d}: :warning::x"),
             ("std::io ## [a]\n", "std::io ## [a]\n"),
         ] {
             assert_eq!(printable(text), want);
         }
-        let value = serde_json::json!(["::x", "##[error]y"]);
+        let value = serde_json::json!(["::x", "##[error]y", "###teamcity[z"]);
         let text = json(&serde_json::to_string_pretty(&value).unwrap());
-        assert!(!text.contains("##["), "{text}");
+        assert!(!text.contains("##[") && !text.contains("##t"), "{text}");
         assert_eq!(printable(&text), text);
         assert_eq!(serde_json::from_str::<serde_json::Value>(&text).unwrap(), value);
     }
