@@ -114,10 +114,12 @@ impl Store {
             remove_folder(&self.staging())?;
             return Ok(false);
         };
-        // The journal is written by rename, so one that cannot be read is not ours to follow.
-        if let Ok(journal) = serde_json::from_slice::<Journal>(&text) {
-            self.carry_out(&journal)?;
-        }
+        // It is written by rename, so it is whole or another version's. What it promises is not thrown away.
+        let journal: Journal = serde_json::from_slice(&text).map_err(|error| {
+            let reason = format!("it is no journal that this xtask knows: {error}");
+            StoreError::Unsafe { path: self.journal().into_string(), reason }
+        })?;
+        self.carry_out(&journal)?;
         self.finish()?;
         Ok(true)
     }

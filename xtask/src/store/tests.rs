@@ -220,8 +220,15 @@ fn a_journal_that_cannot_be_read_keeps_what_it_promises() {
     let staged = f.root.join("target/xtask/commit/a.whl");
     fs_err::create_dir_all(staged.parent().unwrap()).unwrap();
     fs_err::write(&staged, "A").unwrap();
+    let journal = f.root.join("target/xtask/journal.json");
+    for text in ["", "{\"moves\":[\"a.whl\"", "{\"version\":2,\"steps\":[]}"] {
+        fs_err::write(&journal, text).unwrap();
+        assert!(f.store.recover().is_err(), "{text}");
+        assert!(staged.exists() && journal.exists(), "{text}");
+    }
+    fs_err::remove_file(&journal).unwrap();
     // Reading a folder is an error other than NotFound, for root, too.
-    fs_err::create_dir_all(f.root.join("target/xtask/journal.json")).unwrap();
+    fs_err::create_dir_all(&journal).unwrap();
     assert!(f.store.recover().is_err());
     assert!(staged.exists());
 }
