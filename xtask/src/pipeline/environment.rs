@@ -12,6 +12,7 @@ use crate::engine::Engine;
 use crate::engine::bake::{Anew, Bake, Output};
 use crate::engine::base::{self, Ways};
 use crate::engine::cache::Cached;
+use crate::files;
 use crate::report::{Stage, Watch};
 
 /// Where to look.
@@ -46,6 +47,7 @@ pub fn environment(
     let seek = Seek { engine, accelerate, ways, work };
     let base = seek.onto(target, platform, base, &mut say);
     let output = work.join("build-info").join(&folder);
+    files::remove_folder(&output)?;
     fs_err::create_dir_all(&output)?;
     let log = work.join("logs").join(format!("{folder}-build-info.log"));
     let mut args = environment_args(config, target, platform, &base);
