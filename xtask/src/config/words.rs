@@ -47,7 +47,7 @@ impl Rule {
         }
         let more: Vec<_> = self.more.chars().map(|c| format!("`{c}`")).collect();
         Err(format!(
-            "`{}` is not a {}: it begins with a letter or digit, and holds letters, digits and {}",
+            "`{}` is no {}: it begins with a letter or digit, and holds letters, digits and {}",
             text.escape_default(),
             self.what,
             more.join(" ")
