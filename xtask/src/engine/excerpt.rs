@@ -124,8 +124,9 @@ fn is_survived(line: &str) -> bool {
 
 /// What only errors of compilers, linkers, loaders and build systems have, and what hints are given for
 /// (`failure.rs`).
-const ERRORS: [&str; 20] = [
+const ERRORS: [&str; 23] = [
     ": error: ",
+    ": Error: ",
     ": fatal error: ",
     ": internal compiler error: ",
     ": ERROR: ",
@@ -139,6 +140,8 @@ const ERRORS: [&str; 20] = [
     "Error loading shared library ",
     "Error relocating ",
     "Error compiling Cython file:",
+    "*** No rule to make target ",
+    ": command not found",
     "signal: 9, SIGKILL",
     "No space left on device",
     "no space left on device",
@@ -169,12 +172,18 @@ fn is_error(line: &str) -> bool {
     let rustc = text.starts_with("error[E") || (text.starts_with("error: ") && line == text);
     let cmake = text.starts_with("CMake Error at ") || text.starts_with("CMake Error: ");
     let killed = text.trim_end() == "Killed";
-    let known = rustc || cmake || killed || ERRORS.iter().any(|words| text.contains(words));
+    // `sh: 1: swig: not found`, `make: swig: No such file or directory`
+    let absent = text.contains("sh: ") && text.ends_with(": not found")
+        || text.starts_with("make") && text.ends_with(": No such file or directory");
+    let known =
+        rustc || cmake || killed || absent || ERRORS.iter().any(|words| text.contains(words));
     known && !is_consequence(line)
 }
 
+/// A command that could not be started, or was killed, has printed nothing itself.
 fn is_consequence(line: &str) -> bool {
-    CONSEQUENCES.iter().any(|words| line.contains(words))
+    let is_cause = line.contains("' failed: ") || line.contains("' died with <Signals.");
+    !is_cause && CONSEQUENCES.iter().any(|words| line.contains(words))
 }
 
 /// Where the lines end that belong to the error at `at`: they are indented deeper, quote the source, or
@@ -190,6 +199,7 @@ fn block_end(output: &[String], at: usize) -> usize {
             || text.starts_with('|')
             || text.starts_with("= note: ")
             || text.contains(": note: ")
+            || paragraphs && text.starts_with("Call Stack (most recent call first):")
             || is_quote(text);
         if text.is_empty() && paragraphs {
             continue;
@@ -202,7 +212,8 @@ fn block_end(output: &[String], at: usize) -> usize {
     end
 }
 
-/// Where the lines begin that lead to the error at `at`: `In file included from`, `In function`.
+/// Where the lines begin that lead to the error at `at`: `In file included from`, `In function`, and for a
+/// template where the package uses it.
 fn lead(output: &[String], at: usize) -> usize {
     let before = output.get(..at).unwrap_or_default();
     at - before.iter().rev().take_while(|line| is_lead(line.trim_start())).count()
@@ -213,6 +224,10 @@ fn is_lead(text: &str) -> bool {
         || text.starts_with("from ")
         || text.contains(": In ")
         || text.contains(": in function `")
+        || text.contains(":   required ")
+        || text.contains(":   recursively required ")
+        || text.contains(":   [ skipping ")
+        || text.ends_with(": Assembler messages:")
 }
 
 /// `   12 | code`, as gcc, clang and rustc quote a line.

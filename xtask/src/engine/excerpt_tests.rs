@@ -46,6 +46,37 @@ fn compilers_say_what_they_miss() {
 }
 
 #[test]
+fn an_error_in_a_template_shows_where_the_package_uses_it() {
+    whole(
+        "/usr/include/c++/12/bits/stl_algo.h: In instantiation of 'void std::__sort(_Iter, _Iter)':\n\
+         /usr/include/c++/12/bits/stl_algo.h:4820:18:   required from 'void std::sort(_Iter, _Iter)'\n\
+         src/a.cpp:7:93:   required from here\n\
+         /usr/include/c++/12/bits/stl_algo.h:1938:50: error: no match for 'operator-'\n\
+         \x201938 |                                 std::__lg(__last - __first) * 2,\n\
+         \x20     |                                           ~~~~~~~^~~~~~~~~",
+    );
+    let deep = "a.h:3:1:   recursively required from 'f<1>()'\n\
+                a.h:3:1:   [ skipping 7 instantiation contexts, use -ftemplate-backtrace-limit=0 to disable ]\n\
+                a.h:3:1:   required from 'f<9>()'\na.cpp:4:2:   required from here\na.h:1:1: error: x";
+    whole(deep);
+}
+
+#[test]
+fn a_program_that_is_absent_is_named() {
+    for line in [
+        "error: command 'swig' failed: No such file or directory",
+        "error: Command '['swig', '-python']' died with <Signals.SIGKILL: 9>.",
+        "/bin/sh: 1: swig: not found",
+        "make[1]: swig: No such file or directory",
+    ] {
+        let mut log = vec![line.to_owned()];
+        log.extend((0..100).map(|number| format!("removing build/{number}")));
+        log.push("error: Failed to build `/build/cp311`".to_owned());
+        assert_eq!(excerpt(&log), [line]);
+    }
+}
+
+#[test]
 fn rustc_shows_its_error_and_not_the_summary() {
     let error = "error[E0425]: cannot find value `x` in this scope\n\
                  \x20--> src/lib.rs:2:5\n\
@@ -65,8 +96,12 @@ fn build_systems_say_what_they_miss() {
     whole(
         "CMake Error at CMakeLists.txt:3 (find_package):\n\
          \x20 By not providing \"FindFoo.cmake\" in CMAKE_MODULE_PATH this project has\n\n\
-         \x20 Could not find a package configuration file provided by \"Foo\".",
+         \x20 Could not find a package configuration file provided by \"Foo\".\n\
+         Call Stack (most recent call first):\n\
+         \x20 CMakeLists.txt:3 (find_package)",
     );
+    whole("a.c: Assembler messages:\na.c:1: Error: no such instruction: `frobnicate %rax'");
+    whole("make: *** No rule to make target 'foo.o', needed by 'libfoo.a'.  Stop.");
     whole(
         "../meson.build:5:9: ERROR: Dependency \"openblas\" not found, tried pkgconfig and cmake",
     );
@@ -187,6 +222,7 @@ fn what_has_a_hint_is_shown() {
 fn each_recognizer_is_needed() {
     let errors = [
         "a.c:1:1: error: x",
+        "a.s:1: Error: no such instruction: `x'",
         "a.c:1:1: fatal error: x.h: No such file",
         "a.c:1:1: internal compiler error: in f",
         "../meson.build:5:9: ERROR: Dependency not found",
@@ -200,6 +236,8 @@ fn each_recognizer_is_needed() {
         "Error loading shared library libz.so.1: No such file (needed by gen)",
         "Error relocating gen: f: symbol not found",
         "Error compiling Cython file:",
+        "make: *** No rule to make target 'a.o', needed by 'a.so'.  Stop.",
+        "build.sh: line 3: swig: command not found",
         "process didn't exit successfully: `rustc` (signal: 9, SIGKILL: kill)",
         "cp: cannot write: No space left on device",
         "write x: no space left on device",
