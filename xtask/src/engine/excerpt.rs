@@ -124,7 +124,7 @@ fn is_survived(line: &str) -> bool {
 
 /// What only errors of compilers, linkers, loaders and build systems have, and what hints are given for
 /// (`failure.rs`).
-const ERRORS: [&str; 23] = [
+const ERRORS: [&str; 25] = [
     ": error: ",
     ": Error: ",
     ": fatal error: ",
@@ -142,6 +142,8 @@ const ERRORS: [&str; 23] = [
     "Error compiling Cython file:",
     "*** No rule to make target ",
     ": command not found",
+    " panicked at ",
+    "error occurred in cc-rs: ",
     "signal: 9, SIGKILL",
     "No space left on device",
     "no space left on device",
@@ -187,24 +189,28 @@ fn is_consequence(line: &str) -> bool {
 }
 
 /// Where the lines end that belong to the error at `at`: they are indented deeper, quote the source, or
-/// continue the report of the same tool. `CMake` separates its paragraphs by empty lines.
+/// continue the report of the same tool. `CMake` and cargo separate their paragraphs by empty lines. What a build
+/// script of cargo printed counts by itself.
 fn block_end(output: &[String], at: usize) -> usize {
     let Some(first) = output.get(at) else { return at };
     let base = indent(first);
-    let paragraphs = first.trim_start().starts_with("CMake Error");
+    let start = first.trim_start();
+    let paragraphs = start.starts_with("CMake Error") || start.starts_with("error: failed to ");
+    let panic = start.contains(" panicked at ");
     let mut end = at + 1;
     for (index, line) in output.iter().enumerate().skip(at + 1) {
         let text = line.trim_start();
         let belongs = indent(line) > base
+            || panic && !text.starts_with("note: ")
             || text.starts_with('|')
             || text.starts_with("= note: ")
             || text.contains(": note: ")
-            || paragraphs && text.starts_with("Call Stack (most recent call first):")
+            || paragraphs && (text.starts_with("Call Stack (") || text == "Caused by:")
             || is_quote(text);
         if text.is_empty() && paragraphs {
             continue;
         }
-        if text.is_empty() || !belongs {
+        if text.is_empty() || !belongs || text == "--- stdout" || text == "--- stderr" {
             break;
         }
         end = index + 1;

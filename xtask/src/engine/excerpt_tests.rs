@@ -92,6 +92,24 @@ fn rustc_shows_its_error_and_not_the_summary() {
 }
 
 #[test]
+fn cargo_shows_why_a_build_script_failed() {
+    let script = "error: failed to run custom build command for `openssl-sys v0.9.1`\n\n\
+                  Caused by:\n\
+                  \x20 process didn't exit successfully: `/build/build-script-build` (exit status: 101)\n";
+    let printed = "  cargo:rerun-if-changed=x\n".repeat(50);
+    let panic = "  thread 'main' (80) panicked at build.rs:1:90:\n\
+                 \x20 Could not find directory of OpenSSL installation";
+    let lines = |log: &str| log.lines().map(str::to_owned).collect::<Vec<_>>();
+    let log =
+        format!("{script}  --- stdout\n{printed}\n  --- stderr\n\n{panic}\n  note: x\nfailed");
+    assert_eq!(excerpt(&lines(&log)).join("\n"), format!("{script}{panic}"));
+    let manifest = "error: failed to parse manifest at `/build/Cargo.toml`\n\n\
+                    Caused by:\n\
+                    \x20 no targets specified in the manifest";
+    assert_eq!(excerpt(&lines(&format!("{manifest}\nfailed"))).join("\n"), manifest);
+}
+
+#[test]
 fn build_systems_say_what_they_miss() {
     whole(
         "CMake Error at CMakeLists.txt:3 (find_package):\n\
@@ -238,6 +256,8 @@ fn each_recognizer_is_needed() {
         "Error compiling Cython file:",
         "make: *** No rule to make target 'a.o', needed by 'a.so'.  Stop.",
         "build.sh: line 3: swig: command not found",
+        "thread 'main' panicked at build.rs:1:9:",
+        "error occurred in cc-rs: command did not execute successfully",
         "process didn't exit successfully: `rustc` (signal: 9, SIGKILL: kill)",
         "cp: cannot write: No space left on device",
         "write x: no space left on device",
