@@ -33,7 +33,7 @@ pub enum PlanError {
     /// Nothing was named.
     #[error(
         "no target was named (wheels.toml has {known})\n\n\
-         hint: name a target and a platform, for example `{first} linux/amd64`, or `--all` for every one of them"
+         hint: name a target and a platform, for example `{first} linux/amd64`"
     )]
     NoTarget {
         /// The images of the configuration.

@@ -124,7 +124,7 @@ fn wrong_words_are_named_with_their_cure() {
     insta::assert_snapshot!(message(&["linux/amd64"], &[]), @r"
     no target was named (wheels.toml has debian:12, rockylinux:9)
 
-    hint: name a target and a platform, for example `debian:12 linux/amd64`, or `--all` for every one of them
+    hint: name a target and a platform, for example `debian:12 linux/amd64`
     ");
     assert!(message(&["debian:12"], &["python3.11"]).contains("`cp311`"));
     assert!(message(&["debian:12"], &["3.13"]).contains("did you mean `cp313`?"));
