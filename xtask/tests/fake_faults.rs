@@ -228,3 +228,15 @@ fn lists_that_are_links_or_fifos_are_refused_in_bounded_time_and_memory() {
         assert!(matches!(code, Some(1 | 2)), "{with}: {code:?}");
     }
 }
+
+#[test]
+fn a_report_of_an_environment_goes_into_a_new_folder() {
+    let w = Workspace::new();
+    let folder = w.root.join("target/xtask/build-info/debian12-amd64");
+    fs_err::create_dir_all(&folder).unwrap();
+    let other = w.root.join("other");
+    fs_err::write(&other, "other").unwrap();
+    std::os::unix::fs::symlink(&other, folder.join("build-info.json")).unwrap();
+    w.run(&["build-info", "debian:12", "linux/amd64"]).code(0);
+    assert_eq!(fs_err::read_to_string(&other).unwrap(), "other");
+}
