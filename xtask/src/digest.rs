@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::io;
 
 use camino::Utf8Path;
+use fs_err::os::unix::fs::OpenOptionsExt as _;
 use sha2::{Digest, Sha256};
 
 /// `bytes` in lower-case hexadecimal.
@@ -19,12 +20,18 @@ pub fn of_bytes(bytes: &[u8]) -> String {
     hex(&Sha256::digest(bytes))
 }
 
-/// SHA-256 of a file, 64 hexadecimal digits; read in pieces.
+/// SHA-256 of a regular file, 64 hexadecimal digits; read in pieces. A link is followed.
 ///
 /// # Errors
-/// When it cannot be read; the error names it.
+/// When it is anything else, or cannot be read; the error names it.
 pub fn of_file(path: &Utf8Path) -> io::Result<String> {
-    of_reader(fs_err::File::open(path)?)
+    // A FIFO would block, and a device may never end.
+    let flags = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
+    let file = fs_err::OpenOptions::new().read(true).custom_flags(flags).open(path)?;
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::other(format!("`{path}` is not a regular file")));
+    }
+    of_reader(file)
 }
 
 /// SHA-256 of what `reader` yields, 64 hexadecimal digits; read in pieces.
@@ -79,6 +86,22 @@ mod tests {
     use camino::Utf8PathBuf;
 
     use super::*;
+
+    #[test]
+    fn only_a_regular_file_has_a_hash() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = Utf8PathBuf::try_from(dir.path().to_owned()).unwrap();
+        let fifo = root.join("fifo");
+        let (kind, mode) = (rustix::fs::FileType::Fifo, rustix::fs::Mode::RWXU);
+        rustix::fs::mknodat(rustix::fs::CWD, fifo.as_str(), kind, mode, 0).unwrap();
+        std::os::unix::fs::symlink("/dev/zero", root.join("endless")).unwrap();
+        fs_err::write(root.join("file"), "a").unwrap();
+        std::os::unix::fs::symlink("file", root.join("link")).unwrap();
+        for name in ["fifo", "endless", "."] {
+            assert!(of_file(&root.join(name)).is_err(), "{name}");
+        }
+        assert_eq!(of_file(&root.join("link")).unwrap(), of_bytes(b"a"));
+    }
 
     #[test]
     fn a_file_behind_a_link_counts() {
