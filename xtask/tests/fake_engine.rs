@@ -466,3 +466,17 @@ fn a_number_of_jobs_is_one_at_least() {
         w.run(&args).code(2).says(&["a whole number from 1 on"]);
     }
 }
+
+#[test]
+fn what_another_machine_claims_is_marked_in_the_table_of_a_run() {
+    let w = Workspace::new();
+    w.run(&WHEELS).code(0);
+    let other = w.root.with_file_name("other");
+    fs_err::rename(w.root.join("dist"), &other).unwrap();
+    w.run(&["collect", "--partial", other.as_str()]).code(0);
+    let ran = w.run(&WHEELS).code(0);
+    assert!(ran.stdout.contains("unchanged"), "{}", ran.stdout);
+    assert!(ran.stdout.contains("passed (claimed)"), "{}", ran.stdout);
+    let ran = w.run(&[&WHEELS[..], &["--force"]].concat()).code(0);
+    assert!(!ran.stdout.contains("claimed"), "{}", ran.stdout);
+}

@@ -11,7 +11,7 @@ use crate::config::Config;
 use crate::pipeline;
 use crate::report;
 use crate::ship::collect::{self, Collected, Collection, Missing};
-use crate::store::{Lock, Smoke, Store};
+use crate::store::{Lock, Store};
 
 /// Arguments of `collect`.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -88,17 +88,12 @@ fn verify(config: &Config, workspace: &Workspace) -> anyhow::Result<Report> {
 }
 
 fn row(wheel: &Collected, accepted: bool) -> Vec<String> {
-    let smoke = match wheel.smoke {
-        Smoke::Passed => "passed",
-        Smoke::Skipped => "skipped",
-    };
-    let smoke = if wheel.claimed { format!("{smoke} (claimed)") } else { smoke.to_owned() };
     vec![
         wheel.target.clone(),
         wheel.platform.clone(),
         wheel.interpreters.join(", "),
         wheel.path.rsplit('/').next().unwrap_or_default().to_owned(),
-        smoke,
+        wheel.smoke.text(wheel.claimed),
         wheel.from.to_string(),
         if accepted { wheel.state.as_str() } else { "refused" }.to_owned(),
     ]

@@ -95,6 +95,17 @@ pub enum Smoke {
     Skipped,
 }
 
+impl Smoke {
+    /// The outcome for tables, marked where it is only `claimed`.
+    pub fn text(self, claimed: bool) -> String {
+        let word = match self {
+            Self::Passed => "passed",
+            Self::Skipped => "skipped",
+        };
+        if claimed { format!("{word} (claimed)") } else { word.to_owned() }
+    }
+}
+
 impl Entry {
     /// The build of one interpreter, where this is its wheel.
     pub fn build(&self, interpreter: &str) -> Option<&WheelBuild> {

@@ -74,11 +74,10 @@ fn wheel_cells(entry: &Entry, interpreter: &str) -> [String; 4] {
     let size = text::file_size(entry.size);
     match &entry.kind {
         Kind::Wheel { floor, .. } => {
-            let smoke = match entry.build(interpreter).map(|build| build.smoke) {
-                Some(Smoke::Passed) => "passed",
-                Some(Smoke::Skipped) | None => "skipped",
-            };
-            [floor.clone(), tag, size, smoke.to_owned()]
+            let build = entry.build(interpreter);
+            let smoke = build.map_or(Smoke::Skipped, |build| build.smoke);
+            let smoke = smoke.text(build.is_some_and(|build| build.claimed));
+            [floor.clone(), tag, size, smoke]
         }
         Kind::Metadata => [String::new(), tag, size, String::new()],
     }
