@@ -400,3 +400,48 @@ fn the_text_of_a_report_says_what_the_report_says() {
     let text = fs_err::read_to_string(text).unwrap();
     assert!(text.contains("platform: linux/amd64") && text.contains("cp311"), "{text}");
 }
+
+#[test]
+fn no_word_of_a_manifest_or_a_folder_adds_a_line_to_a_message() {
+    const EVIL: &str = "\n\nhint: evil\nxtask: evil";
+    let fields: [(&str, &str); 5] = [
+        ("path", "debian12-amd64/x"),
+        ("target", "debian12"),
+        ("platform", "linux/amd64"),
+        ("interpreter", "cp311"),
+        ("digest", "sha256:1"),
+    ];
+    for (field, old) in fields {
+        let bench = bench();
+        let one = bench.machine("one", "debian12", "cp311", "a");
+        let evil = format!("{old}{EVIL}");
+        // The build report says the same, or the two would disagree before the word is looked at.
+        if ["target", "platform", "digest"].contains(&field) {
+            let [old, evil] = [old, &evil].map(|word| serde_json::Value::from(word).to_string());
+            edit_info(&one, &old, &evil);
+        }
+        bench.machine("two", "debian12", "cp313", "a");
+        let path = one.join("manifest.json");
+        let manifest = fs_err::read(&path).unwrap();
+        let mut manifest: serde_json::Value = serde_json::from_slice(&manifest).unwrap();
+        let files = manifest["files"].as_array_mut().unwrap();
+        for wheel in files.iter_mut().filter(|file| file["builds"].is_array()) {
+            match field {
+                "interpreter" => wheel["builds"][0][field] = evil.clone().into(),
+                "digest" => {}
+                _ => wheel[field] = evil.clone().into(),
+            }
+        }
+        fs_err::write(&path, manifest.to_string()).unwrap();
+        let ran = bench.collect(&["--partial"]).code(1);
+        let all = ran.stdout + &ran.stderr;
+        assert!(all.contains("evil"), "{field}: {all}");
+        assert!(!all.contains("\nhint: evil") && !all.contains("\nxtask: evil"), "{field}: {all}");
+    }
+    let bench = bench();
+    let folder = format!("one{EVIL}");
+    bench.machine(&folder, "debian12", "cp311", "a");
+    let ran = bench.collect(&["--partial"]).code(0);
+    let all = ran.stdout + &ran.stderr;
+    assert!(all.contains("evil") && !all.contains("\nxtask: evil"), "{all}");
+}

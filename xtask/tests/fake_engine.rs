@@ -480,3 +480,26 @@ fn what_another_machine_claims_is_marked_in_the_table_of_a_run() {
     let ran = w.run(&[&WHEELS[..], &["--force"]].concat()).code(0);
     assert!(!ran.stdout.contains("claimed"), "{}", ran.stdout);
 }
+
+#[test]
+fn a_file_name_adds_no_line_to_a_message() {
+    let w = Workspace::new();
+    fs_err::remove_file(w.fake.join("export/demo-1.0-py3-none-any.whl")).unwrap();
+    fs_err::write(w.fake.join("export/a\n\nhint: evil\nxtask: evil.whl"), "").unwrap();
+    let ran = w.run(&WHEELS).code(1);
+    assert!(ran.stderr.contains("evil"), "{}", ran.stderr);
+    assert!(!ran.stderr.contains("\nhint: evil"), "{}", ran.stderr);
+    assert!(!ran.stderr.contains("\nxtask: evil"), "{}", ran.stderr);
+}
+
+#[test]
+fn a_member_adds_no_line_to_a_message() {
+    // A module that cannot be read, under a name of several lines.
+    let name = "demo/a\n\nhint: evil\nxtask: evil.so";
+    let w = Workspace::new();
+    w.export(&common::wheel("demo-1.0-py3-none-any.whl", true, &[(name, b"\x7fELF")]));
+    let ran = w.run(&WHEELS).code(1);
+    assert!(ran.stderr.contains("evil"), "{}", ran.stderr);
+    assert!(!ran.stderr.contains("\nhint: evil"), "{}", ran.stderr);
+    assert!(!ran.stderr.contains("\nxtask: evil"), "{}", ran.stderr);
+}

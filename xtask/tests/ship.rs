@@ -159,7 +159,7 @@ fn the_pre_release_is_brought_up_to_date_in_place() {
         "release view release upload release delete-asset api --method release edit",
         "{calls}"
     );
-    assert!(calls.contains("delete-asset wheels-latest demo-0.9.whl --yes"), "{calls}");
+    assert!(calls.contains("delete-asset --yes -- wheels-latest demo-0.9.whl"), "{calls}");
     assert!(calls.contains(&format!("sha={COMMIT}")), "{calls}");
     // A failure leaves what is there, and says what to look at.
     fs_err::write(w.fake.join("gh.fails"), "").unwrap();

@@ -12,6 +12,7 @@ use crate::pipeline;
 use crate::report;
 use crate::ship::collect::{self, Collected, Collection, Missing};
 use crate::store::{Lock, Store};
+use crate::text::shown;
 
 /// Arguments of `collect`.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -94,7 +95,7 @@ fn row(wheel: &Collected, accepted: bool) -> Vec<String> {
         wheel.interpreters.join(", "),
         wheel.path.rsplit('/').next().unwrap_or_default().to_owned(),
         wheel.smoke.text(wheel.claimed),
-        wheel.from.to_string(),
+        shown(wheel.from.as_str()).to_string(),
         if accepted { wheel.state.as_str() } else { "refused" }.to_owned(),
     ]
 }
@@ -152,7 +153,8 @@ fn lacks(missing: &Missing) -> String {
 /// What went wrong, in an order that ends with what to do.
 fn complain(collection: &Collection, verify: Option<&Report>, partial: bool) {
     for problem in &collection.problems {
-        report::note(&format!("error: `{}/{}`: {}", problem.folder, problem.path, problem.message));
+        let (folder, path) = (shown(problem.folder.as_str()), shown(&problem.path));
+        report::note(&format!("error: `{folder}/{path}`: {}", problem.message));
     }
     if !collection.problems.is_empty() {
         report::note("\nhint: bring these folders again, or build them again; nothing was taken");
@@ -160,7 +162,9 @@ fn complain(collection: &Collection, verify: Option<&Report>, partial: bool) {
     for clash in &collection.clashes {
         report::note(&format!(
             "error: `{}`: {}\n\nhint: {}",
-            clash.path, clash.message, clash.hint
+            shown(&clash.path),
+            clash.message,
+            clash.hint
         ));
     }
     if let Some(found) = verify.filter(|found| found.verdict == Verdict::Fail) {

@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 use serde::{Deserialize, Serialize};
 
 use crate::config::Libc;
+use crate::text::shown;
 
 /// The report of one container, and of a target's folder once it is completed.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,7 +35,7 @@ impl BuildInfo {
         let info: Self = serde_json::from_slice(text)
             .map_err(|error| format!("build-info.json cannot be read: {error}"))?;
         match info.empty_field() {
-            Some(field) => Err(format!("build-info.json: `{field}` is empty")),
+            Some(field) => Err(format!("build-info.json: `{}` is empty", shown(&field))),
             None => Ok(info),
         }
     }
@@ -79,8 +80,9 @@ impl BuildInfo {
             None => {
                 let found = self.rest.get("extension_sources")?.as_array()?;
                 let lines: Vec<_> = found.iter().filter_map(serde_json::Value::as_str).collect();
-                (!lines.is_empty())
-                    .then(|| format!("its source builds an extension ({})", lines.join(", ")))
+                (!lines.is_empty()).then(|| {
+                    format!("its source builds an extension ({})", shown(&lines.join(", ")))
+                })
             }
         }
     }

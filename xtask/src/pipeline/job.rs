@@ -21,6 +21,7 @@ use crate::plan::Job;
 use crate::policy::{self, Arch, GlibcVersion, PlatformTag};
 use crate::report::{self, Stage, Watch};
 use crate::store::{BaseUsed, Change, Entry, Kind, Manifest, Smoke, WheelBuild};
+use crate::text::shown;
 use crate::wheel::{WheelName, retag};
 
 /// A finished job's wheel.
@@ -125,15 +126,20 @@ fn pick_wheel(
         [] => Err(PipelineError::Wrong(format!(
             "the build gave no wheel for {} (it gave: {})",
             job.interpreter,
-            if wheels.is_empty() { "nothing".to_owned() } else { wheels.join(", ") }
+            if wheels.is_empty() { "nothing".to_owned() } else { names(&wheels) }
         ))),
         several => Err(PipelineError::Wrong(format!(
             "the build gave {} wheels for {}, one was asked for: {}",
             several.len(),
             job.interpreter,
-            several.iter().map(|name| **name).collect::<Vec<_>>().join(", ")
+            names(&several.iter().map(|name| **name).collect::<Vec<_>>())
         ))),
     }
+}
+
+/// The names of files that a package chose.
+fn names(files: &[&str]) -> String {
+    files.iter().map(|name| shown(name).to_string()).collect::<Vec<_>>().join(", ")
 }
 
 /// A wheel that passed the audit, under its final name.

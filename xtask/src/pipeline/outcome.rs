@@ -7,6 +7,7 @@ use super::env::PipelineError;
 use crate::engine::EngineError;
 use crate::exec::ExecError;
 use crate::store::{Entry, StoreError};
+use crate::text::shown;
 
 /// How one job ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -159,6 +160,7 @@ pub(super) fn failure(error: &PipelineError, log: Utf8PathBuf) -> Failure {
     let full = disk_full(error);
     let message = match &full {
         Some(said) => format!("the disk is full: {said}"),
+        None if is_systems(error) => shown(&error.to_string()).to_string(),
         None => error.to_string(),
     };
     Failure {
@@ -171,6 +173,11 @@ pub(super) fn failure(error: &PipelineError, log: Utf8PathBuf) -> Failure {
         ends_run: full.is_some() || engine.is_some_and(EngineError::ends_run),
         consequence: false,
     }
+}
+
+/// Whether the system reports it, in one line that may name a file as a package called it.
+fn is_systems(error: &PipelineError) -> bool {
+    matches!(error, PipelineError::Io(io) if io.kind() != std::io::ErrorKind::Other)
 }
 
 /// What the system said, where our own write met a full disk.

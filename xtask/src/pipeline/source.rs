@@ -19,6 +19,7 @@ use crate::digest;
 use crate::exec::{Exec, ExecError, Step, interrupt};
 use crate::files::remove_folder;
 use crate::plan::Inputs;
+use crate::text::shown;
 use crate::wheel::{Interpreter, allows};
 
 /// 2020-02-02, the time that build backends give to entries whose own time should not matter.
@@ -315,7 +316,7 @@ fn git_files(exec: &Exec, tree: &Path) -> io::Result<Vec<PathBuf>> {
                 return Err(io::Error::other(format!(
                     "`{}` is a git submodule that is not checked out\n\n\
                      hint: `git submodule update --init --recursive`",
-                    path.display()
+                    shown(&path.to_string_lossy())
                 )));
             }
         }
@@ -388,7 +389,7 @@ fn open(path: &Path) -> io::Result<fs_err::File> {
     Err(io::Error::other(format!(
         "`{}` is not a regular file, so it cannot be part of the source\n\n\
          hint: remove it, or `git rm --cached` it",
-        path.display()
+        shown(&path.to_string_lossy())
     )))
 }
 

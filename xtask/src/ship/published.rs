@@ -7,6 +7,7 @@ use thiserror::Error;
 
 use crate::config::{Config, Libc, Platform};
 use crate::store::{self, Entry, Kind, Known, Manifest, Smoke, Store, StoreError};
+use crate::text::shown;
 use crate::wheel::WheelName;
 use crate::{digest, files};
 
@@ -21,8 +22,9 @@ pub enum PublishError {
     Io(#[from] std::io::Error),
     /// `dist/` is not what its manifest says.
     #[error(
-        "`{path}` in `dist/`: {message}\n\n\
-         hint: `cargo xtask verify` says all that is wrong; build or collect anew"
+        "`{}` in `dist/`: {message}\n\n\
+         hint: `cargo xtask verify` says all that is wrong; build or collect anew",
+        shown(.path)
     )]
     Damaged {
         /// The file.
@@ -48,12 +50,13 @@ pub enum PublishError {
         other: String,
     },
     /// The manifest has a path that is none of ours.
-    #[error("`{0}` in the manifest is no wheel of ours")]
+    #[error("`{}` in the manifest is no wheel of ours", shown(.0))]
     Strange(String),
     /// A folder holds what would not be overwritten.
     #[error(
-        "`{folder}` holds `{name}` already, which is not one of the files that belong there\n\n\
-         hint: name an empty folder, or one that does not exist yet"
+        "`{folder}` holds `{}` already, which is not one of the files that belong there\n\n\
+         hint: name an empty folder, or one that does not exist yet",
+        shown(.name)
     )]
     Occupied {
         /// The folder.

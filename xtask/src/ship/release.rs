@@ -183,7 +183,7 @@ pub fn steps(
             let upload = gh(root, ["release", "upload", tag, "--clobber"]);
             let mut steps = vec![with(upload, files())];
             for old in existing.iter().filter(|name| !assets.files.contains(name)) {
-                steps.push(gh(root, ["release", "delete-asset", tag, old, "--yes"]));
+                steps.push(gh(root, ["release", "delete-asset", "--yes", "--", tag, old]));
             }
             let reference = format!("repos/{{owner}}/{{repo}}/git/refs/tags/{tag}");
             let sha = format!("sha={commit}");
@@ -249,7 +249,7 @@ mod tests {
         let old = ["a.whl".to_owned(), "old.whl".to_owned()];
         insta::assert_snapshot!(lines(&rolling, Some(&old)), @r"
         gh release upload wheels-latest --clobber out/SHA256SUMS out/a.whl
-        gh release delete-asset wheels-latest old.whl --yes
+        gh release delete-asset --yes -- wheels-latest old.whl
         gh api --method PATCH 'repos/{owner}/{repo}/git/refs/tags/wheels-latest' -f sha=0123456789abcdef0123456789abcdef01234567 -F force=true --silent
         gh release edit wheels-latest --prerelease --title 'demo 1.0' --notes-file notes.md
         ");

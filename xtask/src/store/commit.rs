@@ -11,6 +11,7 @@ use thiserror::Error;
 
 use super::manifest::{Entry, Kind, MANIFEST, Manifest};
 use crate::files::{self, Place, place, remove_folder};
+use crate::text::shown;
 
 /// Mode of every file that enters `dist/`, whatever a build gave it.
 const FILE_MODE: u32 = 0o644;
@@ -25,8 +26,9 @@ pub enum StoreError {
     Io(#[from] std::io::Error),
     /// A manifest or journal names a file that is not below its folder.
     #[error(
-        "`{path}` cannot be used: {reason}\n\n\
-         hint: replace it by a regular file or folder, or remove it"
+        "`{}` cannot be used: {reason}\n\n\
+         hint: replace it by a regular file or folder, or remove it",
+        shown(.path)
     )]
     Unsafe {
         /// The path as it is named.
@@ -36,8 +38,9 @@ pub enum StoreError {
     },
     /// A file is not the one that was judged.
     #[error(
-        "`{path}` changed while it was judged; nothing was taken\n\n\
-         hint: run the command again when nothing writes there"
+        "`{}` changed while it was judged; nothing was taken\n\n\
+         hint: run the command again when nothing writes there",
+        shown(.path.as_str())
     )]
     Changed {
         /// The file.

@@ -115,7 +115,8 @@ pub(super) fn left_over(report: &RunReport, manifest: &Manifest) -> Vec<String> 
             Kind::Metadata => false,
         };
         let entry = manifest.files.iter().find(of_it)?;
-        Some(format!("{} is still the wheel of an earlier build", report.dist.join(&entry.path)))
+        let path = report.dist.join(text::shown(&entry.path).to_string());
+        Some(format!("{path} is still the wheel of an earlier build"))
     });
     old.collect()
 }

@@ -11,6 +11,7 @@ use crate::audit::Audit;
 use crate::pipeline::BuildInfo;
 use crate::report;
 use crate::store::{Change, Entry};
+use crate::text::shown;
 use crate::{digest, files};
 
 const AUDIT: &str = "audit.json";
@@ -102,6 +103,7 @@ fn joined_info(
         let other = joined.as_ref().and_then(|(_, earlier)| info.other_environment(earlier));
         let counts = joined.as_ref().is_some_and(|(earlier, _)| Some(*earlier) != gives_way);
         if let Some((what, this, earlier)) = other.filter(|_| counts) {
+            let (earlier, this) = (shown(&earlier), shown(&this));
             let message = format!("builds with different {what}s: {earlier} and {this}");
             return Err(clash(message));
         }

@@ -5,6 +5,7 @@ use thiserror::Error;
 use walkdir::WalkDir;
 
 use crate::store::MANIFEST;
+use crate::text::shown;
 
 /// So many folders right below a named one are looked into.
 const MAX_FOLDERS: usize = 1000;
@@ -33,8 +34,9 @@ pub enum FindError {
     Empty(Utf8PathBuf),
     /// Wheels that nobody vouches for.
     #[error(
-        "`{0}` holds wheels and no `{MANIFEST}`: nothing says what they are and whether they are whole\n\n\
-         hint: bring a machine's whole `dist/`; an artifact for each machine, not merged into one folder"
+        "`{}` holds wheels and no `{MANIFEST}`: nothing says what they are and whether they are whole\n\n\
+         hint: bring a machine's whole `dist/`; an artifact for each machine, not merged into one folder",
+        shown(.0.as_str())
     )]
     Half(Utf8PathBuf),
 }

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::config::{Config, Platform};
 use crate::store::{Entry, Kind, Manifest, Smoke, WheelBuild};
+use crate::text::shown;
 use crate::wheel::WheelName;
 
 /// The largest file of metadata that is taken over, in bytes.
@@ -161,10 +162,10 @@ pub(super) fn merge(
 fn known(config: &Config, entry: &Entry) -> Result<(), String> {
     let Kind::Wheel { target: name, platform, builds, .. } = &entry.kind else { return Ok(()) };
     let Some(target) = config.targets.iter().find(|target| target.name == *name) else {
-        return Err(format!("wheels.toml has no target `{name}`"));
+        return Err(format!("wheels.toml has no target `{}`", shown(name)));
     };
     if !target.platforms.iter().any(|known| known.to_string() == *platform) {
-        return Err(format!("wheels.toml does not build `{name}` for `{platform}`"));
+        return Err(format!("wheels.toml does not build `{name}` for `{}`", shown(platform)));
     }
     let file = entry.path.rsplit('/').next().unwrap_or_default();
     let tags = WheelName::parse(file).map_err(|error| error.to_string())?.tags.expand();
@@ -172,7 +173,8 @@ fn known(config: &Config, entry: &Entry) -> Result<(), String> {
         let python = target.pythons.iter().find(|known| known.0.to_string() == *interpreter);
         let Some(python) = python else {
             return Err(format!(
-                "wheels.toml does not build `{name}` for the interpreter `{interpreter}`"
+                "wheels.toml does not build `{name}` for the interpreter `{}`",
+                shown(interpreter)
             ));
         };
         if !tags.iter().any(|tag| python.0.accepts(tag)) {
@@ -210,10 +212,11 @@ fn placed(entry: &Entry) -> Result<(&str, &str), String> {
         Kind::Metadata => {}
         Kind::Wheel { target, platform, builds, .. } => {
             WheelName::parse(name).map_err(|error| error.to_string())?;
-            let platform: Platform = platform.parse()?;
+            let platform: Platform =
+                platform.parse().map_err(|error: String| shown(&error).to_string())?;
             let home = format!("{target}-{}", platform.engine_arch());
             if home != *folder {
-                return Err(format!("the manifest says it is of `{home}`"));
+                return Err(format!("the manifest says it is of `{}`", shown(&home)));
             }
             if builds.is_empty() {
                 return Err("the manifest names no interpreter for it".to_owned());
@@ -235,7 +238,8 @@ fn take(
     sides: &[Side<'_>],
     clashes: &mut Vec<Clash>,
 ) {
-    let place = |index: usize| sides.get(index).map_or("", |side| side.folder.as_str());
+    let place =
+        |index: usize| shown(sides.get(index).map_or("", |side| side.folder.as_str())).to_string();
     // Also for a wheel that is known already: this side may have it for more interpreters.
     for (interpreter, other) in folder.rivals(name, entry.builds()) {
         let message = format!(
