@@ -284,7 +284,8 @@ fn is_beyond_link(tree: &Path, name: &Path) -> io::Result<bool> {
 }
 
 fn git_files(exec: &Exec, tree: &Path) -> io::Result<Vec<PathBuf>> {
-    // A repository's own settings may name a program that tells git what changed: a stranger's program.
+    // A repository's own settings may name programs of a stranger: one that tells git what changed, and those that
+    // fetch what a partial clone lacks.
     let settings = ["-c", "core.fsmonitor=false"];
     let args = ["ls-files", "-z", "--cached", "--others", "--exclude-standard"];
     let folder = Utf8Path::from_path(tree)
@@ -294,7 +295,12 @@ fn git_files(exec: &Exec, tree: &Path) -> io::Result<Vec<PathBuf>> {
         "git has to say which files belong to the package; for another user's folder, \
          `git config --global --add safe.directory {folder}`"
     );
-    let step = Step::new("git", settings).args(args).cwd(folder).hint(hint);
+    let step = Step::new("git", settings)
+        .args(args)
+        .env("GIT_NO_LAZY_FETCH", "1")
+        .env("GIT_ALLOW_PROTOCOL", "none")
+        .cwd(folder)
+        .hint(hint);
     let list = exec.read_bytes(&step).map_err(io::Error::other)?;
     let mut names = Vec::new();
     for name in list.split(|byte| *byte == 0).filter(|name| !name.is_empty()) {

@@ -186,9 +186,31 @@ fn an_interpreter_that_the_package_excludes_is_refused_with_its_words() {
 
 #[test]
 fn no_program_of_a_repository_runs() {
-    let (_dir, tree) = repository(&[b"a.py"]);
-    git(&tree, &["config", "core.fsmonitor", "touch ran; false"]);
-    assert_eq!(packed(&tree).unwrap(), [b"a.py".to_vec()]);
+    let (_dir, tree) = repository(&[b"a.py", b".gitignore"]);
+    // git reads the list of what it ignores from its own store where the file is gone, and fetches it where the
+    // store does not have it.
+    git(&tree, &["add", "--force", ".gitignore"]);
+    git(&tree, &["update-index", "--skip-worktree", ".gitignore"]);
+    fs_err::remove_file(tree.join(".gitignore")).unwrap();
+    for entry in fs_err::read_dir(tree.join(".git/objects")).unwrap() {
+        fs_err::remove_dir_all(entry.unwrap().path()).unwrap();
+    }
+    fs_err::create_dir(tree.join(".git/objects/pack")).unwrap();
+    fs_err::write(tree.join("b.py"), "untracked").unwrap();
+    let settings = [
+        ("core.fsmonitor", "touch ran; false"),
+        ("core.repositoryFormatVersion", "1"),
+        ("extensions.partialClone", "origin"),
+        ("remote.origin.promisor", "true"),
+        ("remote.origin.url", tree.as_str()),
+        ("remote.origin.fetch", "+refs/*:refs/*"),
+        ("remote.origin.uploadPack", "touch ran; false"),
+        ("protocol.file.allow", "always"),
+    ];
+    for (name, value) in settings {
+        git(&tree, &["config", name, value]);
+    }
+    assert_eq!(packed(&tree).unwrap(), [b"a.py".to_vec(), b"b.py".to_vec()]);
     assert!(!tree.join("ran").exists());
 }
 
