@@ -31,6 +31,10 @@ pub struct IndexArgs {
 /// # Errors
 /// When `dist/` is damaged, two wheels share a name, or the folder cannot be filled.
 pub fn run(args: &IndexArgs) -> anyhow::Result<ExitCode> {
+    anyhow::ensure!(
+        !args.folder.as_str().is_empty(),
+        "no folder was named (an unset variable?)\n\nhint: name an empty folder, or one that does not exist yet"
+    );
     let workspace = Workspace::find()?;
     let config = workspace.config()?;
     let store = Store::new(&workspace.dist, &workspace.work);

@@ -83,20 +83,47 @@ impl PreparedSource {
     }
 }
 
-/// The table `[project]` in `pyproject.toml` of `tree`, where there is one.
-fn project_table(tree: &Utf8Path) -> Option<toml::Table> {
-    let path = tree.join("pyproject.toml");
+/// The text of a file at the top of `tree`; empty where there is none.
+fn settings_of(tree: &Utf8Path, name: &str) -> String {
     // The tree may be anybody's: no link, no device, and not so much that it fills the memory.
     let mut text = String::new();
-    if let Ok(file) = open(path.as_std_path()) {
+    if let Ok(file) = open(tree.join(name).as_std_path()) {
         let _ = file.take(LARGEST_PYPROJECT).read_to_string(&mut text);
     }
-    text.parse::<toml::Table>().ok()?.remove("project")?.as_table().cloned()
+    text
 }
 
-/// Which versions of Python the package in `tree` is for, in its own words.
-fn requires_python(tree: &Utf8Path) -> Option<String> {
-    Some(project_table(tree)?.get("requires-python")?.as_str()?.to_owned())
+/// The table `[project]` in `pyproject.toml` of `tree`, where there is one.
+fn project_table(tree: &Utf8Path) -> Option<toml::Table> {
+    let pyproject = settings_of(tree, "pyproject.toml").parse::<toml::Table>().ok()?;
+    pyproject.get("project")?.as_table().cloned()
+}
+
+/// Which versions of Python the package in `tree` is for, in its own words, and where it says so.
+fn requires_python(tree: &Utf8Path) -> Option<(String, &'static str)> {
+    let pyproject = settings_of(tree, "pyproject.toml").parse::<toml::Table>().ok()?;
+    if let Some(project) = pyproject.get("project") {
+        let requires = project.get("requires-python")?.as_str()?.to_owned();
+        return Some((requires, "`requires-python` in its pyproject.toml"));
+    }
+    // Without `[project]`, setuptools reads its own file. Other backends do not.
+    let backend = pyproject.get("build-system").and_then(|table| table.get("build-backend"));
+    if backend.is_some_and(|name| name.as_str().is_none_or(|name| !name.starts_with("setuptools.")))
+    {
+        return None;
+    }
+    let requires = option(&settings_of(tree, "setup.cfg"), "python_requires")?;
+    Some((requires, "`python_requires` in its setup.cfg"))
+}
+
+/// The value of a key in the section `[options]` of a `setup.cfg`.
+fn option(text: &str, key: &str) -> Option<String> {
+    let lines = text.lines().skip_while(|line| line.trim_end() != "[options]").skip(1);
+    let of_key = |line: &str| {
+        let (name, value) = line.split_once(['=', ':'])?;
+        (name.trim_end().replace('-', "_") == key).then(|| value.trim().to_owned())
+    };
+    lines.take_while(|line| !line.starts_with('[')).find_map(of_key)
 }
 
 /// Refuses an interpreter that the package excludes, before anything is built. `requires-python.py` does it for
@@ -110,12 +137,12 @@ pub fn check_requires_python(
     pythons: impl IntoIterator<Item = Interpreter>,
 ) -> Result<(), ExcludedInterpreter> {
     let Source::Path { path } = &config.source else { return Ok(()) };
-    let Some(requires) = requires_python(&root.join(path)) else { return Ok(()) };
+    let Some((requires, place)) = requires_python(&root.join(path)) else { return Ok(()) };
     // Not ours to judge: the build backend says what is wrong with it.
     let Ok(specifiers) = requires.parse::<VersionSpecifiers>() else { return Ok(()) };
     let excluded = |python: &Interpreter| !allows(&specifiers, python.python_version());
     match pythons.into_iter().find(excluded) {
-        Some(interpreter) => Err(ExcludedInterpreter { interpreter, requires }),
+        Some(interpreter) => Err(ExcludedInterpreter { interpreter, requires, place }),
         None => Ok(()),
     }
 }
@@ -123,7 +150,7 @@ pub fn check_requires_python(
 /// An interpreter that the package does not support.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "`{interpreter}` is excluded by the package: `requires-python = \"{}\"` in its pyproject.toml\n\n\
+    "`{interpreter}` is excluded by the package: {place} is `{}`\n\n\
      hint: take `{interpreter}` out of `pythons` in wheels.toml, or choose others with `--python`",
     requires.escape_debug()
 )]
@@ -132,6 +159,8 @@ pub struct ExcludedInterpreter {
     pub interpreter: Interpreter,
     /// What the package says.
     pub requires: String,
+    /// Where it says so.
+    pub place: &'static str,
 }
 
 /// The name that `pyproject.toml` of `tree` gives the project, or the folder's whole path.

@@ -182,6 +182,19 @@ fn an_interpreter_that_the_package_excludes_is_refused_with_its_words() {
         let refused = check(&["cp311", id]).unwrap_err();
         assert_eq!((&*refused.interpreter.to_string(), &*refused.requires), (id, ">=3.10.2,<3.14"));
     }
+    fs_err::remove_file(root.join("pyproject.toml")).unwrap();
+    let options = "[metadata]\npython_requires = >=3.99\n[options]\npython_requires = >=3.12\n";
+    fs_err::write(root.join("setup.cfg"), options).unwrap();
+    let refused = check(&["cp311"]).unwrap_err().to_string();
+    assert!(refused.contains("`python_requires` in its setup.cfg is `>=3.12`"), "{refused}");
+    check(&["cp312"]).unwrap();
+    // setuptools alone reads it, and only without `[project]`.
+    for other in
+        ["[build-system]\nbuild-backend = \"flit_core.buildapi\"\n", "[project]\nname = \"a\"\n"]
+    {
+        fs_err::write(root.join("pyproject.toml"), other).unwrap();
+        check(&["cp311"]).unwrap();
+    }
 }
 
 #[test]

@@ -182,8 +182,12 @@ pub enum Content {
 /// # Errors
 /// [`PublishError`]
 pub fn fill(folder: &Utf8Path, files: &BTreeMap<String, Content>) -> Result<(), PublishError> {
-    let walk = walkdir::WalkDir::new(folder).min_depth(1).into_iter();
-    for entry in walk.filter_map(Result::ok).filter(|entry| !entry.file_type().is_dir()) {
+    fs_err::create_dir_all(folder)?;
+    for entry in walkdir::WalkDir::new(folder).min_depth(1) {
+        let entry = entry.map_err(std::io::Error::from)?;
+        if entry.file_type().is_dir() {
+            continue;
+        }
         let path = entry.path().strip_prefix(folder).unwrap_or(entry.path());
         let name = path.to_string_lossy().into_owned();
         if !files.contains_key(&name) || !entry.file_type().is_file() {

@@ -135,7 +135,7 @@ fn who_is_covered_is_told_once_a_project() {
 fn nothing_to_compare_with_is_said_with_what_there_is() {
     let other = Fixture::new("other-1.0-py3-none-any.whl");
     let found = compared(&[pkg(NAME)], &[other]);
-    assert_eq!(short(&found), [("SET101", Severity::Warning)]);
+    assert_eq!(short(&found), [("SET101", Severity::Error)]);
     assert!(found[0].2.contains("no wheel of `pkg`") && found[0].2.contains("`other`"));
     let folder = Folder::new();
     let (ours, broken) = (pkg(NAME).write(folder.path()), folder.path().join("x").join(NAME));

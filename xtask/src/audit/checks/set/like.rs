@@ -13,7 +13,8 @@ use crate::{
     wheel::{WheelName, same_name, same_version},
 };
 
-const NOTHING_ALIKE: Rule = Rule::warning(
+// An error: who asks for a comparison does not take it for made where none was.
+const NOTHING_ALIKE: Rule = Rule::error(
     "SET101",
     "nothing-to-compare",
     "give `--like` a folder with published wheels of this project",
