@@ -54,7 +54,7 @@ impl EngineArgs {
     ) -> anyhow::Result<Engine> {
         let host = crate::pipeline::prepare_host(exec, &workspace.work)?;
         let mut client = self.client(config)?;
-        let unreachable = host.loopback_proxies();
+        let unreachable = host.loopback_settings();
         if !client.host_network && !unreachable.is_empty() {
             report::note(&format!(
                 "warning: {} is on a loopback address, which no container reaches\n\n\

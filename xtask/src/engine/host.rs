@@ -142,13 +142,16 @@ impl HostSettings {
         }
     }
 
-    /// The names of the proxies in here that a container cannot reach: its loopback address is its own.
-    pub fn loopback_proxies(&self) -> Vec<&str> {
-        let proxy = |name: &str| name.to_lowercase().ends_with("_proxy");
-        let set = self.settings.iter().filter(|(name, value)| proxy(name) && is_loopback(value));
-        let names = set.map(|(name, _)| name.as_str());
-        let mut found: Vec<&str> =
-            names.filter(|name| !name.eq_ignore_ascii_case("no_proxy")).collect();
+    /// The names of the proxies and indexes in here that a container cannot reach: its loopback address is its own.
+    pub fn loopback_settings(&self) -> Vec<&str> {
+        // A proxy may be written without its scheme; an index of uv has its name before the address.
+        let is_local = |(name, value): (&String, &String)| match name.to_lowercase() {
+            name if name == "no_proxy" => false,
+            name if name.ends_with("_proxy") => is_loopback(value),
+            _ => value.split_whitespace().any(|word| word.contains("://") && is_loopback(word)),
+        };
+        let set = self.settings.iter().filter(|&setting| is_local(setting));
+        let mut found: Vec<&str> = set.map(|(name, _)| name.as_str()).collect();
         if self.apt_conf.split('"').any(is_loopback) {
             found.push("apt's Acquire::http::Proxy");
         }

@@ -191,7 +191,7 @@ fn apts_passwords_travel_as_a_secret_of_their_own() {
 }
 
 #[test]
-fn a_proxy_on_this_machines_own_address_is_known_for_it() {
+fn a_proxy_or_an_index_on_this_machines_own_address_is_known_for_it() {
     for url in ["http://127.0.0.1:3128", "localhost:8080", "http://me:pw@[::1]:1/", "127.3.2.1:1"] {
         assert!(is_loopback(url), "{url}");
     }
@@ -202,8 +202,15 @@ fn a_proxy_on_this_machines_own_address_is_known_for_it() {
         ("https_proxy", "http://127.0.0.1:3128"),
         ("no_proxy", "localhost"),
         ("all_proxy", "http://proxy.example:1"),
+        ("PIP_INDEX_URL", "http://localhost:3141/root/pypi/+simple/"),
+        ("PIP_TRUSTED_HOST", "localhost"),
+        ("UV_INDEX", "far=https://index.example/simple near=http://127.0.0.1:3141/simple"),
     ]);
     let dump = "Acquire::http::Proxy \"http://[::1]:3142\";\n";
     let settings = HostSettings::gather(&Machine { vars, ..Machine::default() }, dump);
-    assert_eq!(settings.loopback_proxies(), ["https_proxy", "apt's Acquire::http::Proxy"]);
+    let found = settings.loopback_settings();
+    // pip and uv share their indexes.
+    let (pip, uv) = (["PIP_EXTRA_INDEX_URL", "PIP_INDEX_URL"], ["UV_DEFAULT_INDEX", "UV_INDEX"]);
+    let proxies = ["https_proxy", "apt's Acquire::http::Proxy"];
+    assert_eq!(found, [pip, uv, proxies].concat());
 }

@@ -129,7 +129,7 @@ pub struct Facts {
     /// Names of the proxy variables that are set.
     pub proxies: Vec<String>,
     /// Those among them that no container reaches.
-    pub loopback_proxies: Vec<String>,
+    pub loopback_settings: Vec<String>,
     /// Room for images.
     pub engine_space: Space,
     /// Room for results.
@@ -190,7 +190,7 @@ impl Facts {
             index: index.unwrap_or(Reach::Untried("the question failed")),
             ca_bundle: machine.ca_bundle(),
             proxies: machine.proxies(),
-            loopback_proxies: machine.loopback_proxies(),
+            loopback_settings: machine.loopback_settings(),
             engine_space: space(data),
             workspace_space: space(machine.workspace.clone()),
         }

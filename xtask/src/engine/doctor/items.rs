@@ -273,11 +273,11 @@ fn ca_bundle(facts: &Facts) -> Item {
 }
 
 fn proxies(facts: &Facts) -> Item {
-    if !facts.loopback_proxies.is_empty() {
-        let names = facts.loopback_proxies.join(", ");
+    if !facts.loopback_settings.is_empty() {
+        let names = facts.loopback_settings.join(", ");
         let detail = format!("{names}: on a loopback address, which no container reaches");
         return Item::new("proxies", State::Warning, detail)
-            .cure("cargo xtask wheels --network host, or a proxy address that containers reach");
+            .cure("cargo xtask wheels --network host, or an address that containers reach");
     }
     let names = facts.proxies.join(", ");
     Item::new("proxies", State::Ok, if names.is_empty() { "none".to_owned() } else { names })

@@ -205,9 +205,9 @@ impl Machine {
     }
 
     /// The names of the proxies on this machine's own address, which is another one in a container.
-    pub fn loopback_proxies(&self) -> Vec<String> {
+    pub fn loopback_settings(&self) -> Vec<String> {
         let host = host::HostSettings::gather(self, "");
-        host.loopback_proxies().into_iter().map(str::to_owned).collect()
+        host.loopback_settings().into_iter().map(str::to_owned).collect()
     }
 
     /// Whether a package of this name is installed by dpkg.
