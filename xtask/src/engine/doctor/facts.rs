@@ -128,7 +128,7 @@ pub struct Facts {
     pub ca_bundle: Option<CaBundle>,
     /// Names of the proxy variables that are set.
     pub proxies: Vec<String>,
-    /// Those among them that no container reaches.
+    /// Names of the inherited proxies and indexes that no container reaches.
     pub loopback_settings: Vec<String>,
     /// Room for images.
     pub engine_space: Space,

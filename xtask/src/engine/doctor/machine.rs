@@ -204,7 +204,7 @@ impl Machine {
         set.filter(|name| self.var(name).is_some()).collect()
     }
 
-    /// The names of the proxies on this machine's own address, which is another one in a container.
+    /// The names of the proxies and indexes on a loopback address, which is another one in a container.
     pub fn loopback_settings(&self) -> Vec<String> {
         let host = host::HostSettings::gather(self, "");
         host.loopback_settings().into_iter().map(str::to_owned).collect()
