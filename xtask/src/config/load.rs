@@ -7,6 +7,7 @@ use serde::Deserialize;
 use thiserror::Error;
 use toml::{Spanned, Table, Value};
 
+use super::origin::{Merged, line_of};
 use super::{
     BaseImages, Bootstrap, Build, Cache, Check, Ci, Config, EngineSettings, Family, InterpreterId,
     Libc, Platform, Publish, Source, Target, Toolchain,
@@ -15,9 +16,9 @@ use super::{image_name, words};
 use crate::isa::Machine;
 
 /// The configuration's file name at the workspace root.
-const MAIN: &str = "wheels.toml";
+pub(super) const MAIN: &str = "wheels.toml";
 /// The file that overrides it on one machine.
-const LOCAL: &str = "wheels.local.toml";
+pub(super) const LOCAL: &str = "wheels.local.toml";
 
 /// Why the configuration does not hold.
 #[derive(Debug, Error)]
@@ -152,9 +153,19 @@ fn overlay(main: &str, local: &str) -> Result<Config, ConfigError> {
     let mut overrides = Vec::new();
     merge(&mut merged, over, "", &mut overrides);
     let text = toml::to_string(&merged).map_err(|error| toml_error(LOCAL, &error))?;
-    // Lines of the merged text mean nothing to anyone: say which keys the local file touched.
-    let blame = format!("{MAIN} with {LOCAL} laid over it ({})", overrides.join(", "));
-    let mut config = parse(Utf8Path::new(&blame), &text)?;
+    // For what neither file has: which keys the local file touched.
+    let file = format!("{MAIN} with {LOCAL} laid over it ({})", overrides.join(", "));
+    let checker = Checker {
+        file: Utf8Path::new(&file),
+        text: &text,
+        merged: Some(Merged { main, local, text: &text }),
+    };
+    let raw = toml::from_str(&text).map_err(|error: toml::de::Error| {
+        let said = error.message().to_owned();
+        let hint = wrong_type(&said).map(|hint| format!("\n\nhint: {hint}")).unwrap_or_default();
+        checker.at(error.span().map_or(0, |span| span.start), said + &hint)
+    })?;
+    let mut config = checker.config(raw)?;
     config.overrides = overrides;
     Ok(config)
 }
@@ -198,61 +209,62 @@ fn merge_targets(into: &mut Vec<Value>, over: Vec<Value>, overrides: &mut Vec<St
 
 /// Parses and validates one configuration text; `file` is what errors call it.
 pub(crate) fn parse(file: &Utf8Path, text: &str) -> Result<Config, ConfigError> {
-    let raw: RawConfig = toml::from_str(text).map_err(|error| toml_error(file.as_str(), &error))?;
-    let checker = Checker { file, text };
-    let source = checker.source(&raw.source)?;
-    checker.build(&raw.build)?;
-    let check = checker.check(raw.check)?;
-    let mut names = BTreeSet::new();
-    let mut targets = Vec::new();
-    for target in raw.target {
-        let line = target.span().start;
-        let target = checker.target(target.into_inner(), &raw.build.get_ref().pythons)?;
-        if !names.insert(target.name.clone()) {
-            return Err(checker.at(line, format!("there are two targets named `{}`", target.name)));
-        }
-        targets.push(target);
-    }
-    let ci = checker.named(raw.ci, "ci", &targets, |ci| &ci.targets)?;
-    let publish = checker.named(raw.publish, "publish", &targets, |publish| &publish.targets)?;
-    let cache = checker.cache(raw.cache)?;
-    let build = raw.build.into_inner();
-    let toolchain = raw.toolchain;
-    let (engine, base_images) = (raw.engine, raw.base_image);
-    let overrides = Vec::new();
-    Ok(Config {
-        source,
-        build,
-        toolchain,
-        check,
-        ci,
-        publish,
-        engine,
-        cache,
-        base_images,
-        targets,
-        overrides,
-    })
+    let raw = toml::from_str(text).map_err(|error| toml_error(file.as_str(), &error))?;
+    Checker { file, text, merged: None }.config(raw)
 }
 
 struct Checker<'a> {
     file: &'a Utf8Path,
     text: &'a str,
+    /// What `text` was merged from, if it was.
+    merged: Option<Merged<'a>>,
 }
 
 impl Checker<'_> {
+    fn config(&self, raw: RawConfig) -> Result<Config, ConfigError> {
+        let source = self.source(&raw.source)?;
+        self.build(&raw.build)?;
+        let check = self.check(raw.check)?;
+        let mut names = BTreeSet::new();
+        let mut targets = Vec::new();
+        for target in raw.target {
+            let line = target.span().start;
+            let target = self.target(target.into_inner(), &raw.build.get_ref().pythons)?;
+            if !names.insert(target.name.clone()) {
+                return Err(self.at(line, format!("there are two targets named `{}`", target.name)));
+            }
+            targets.push(target);
+        }
+        Ok(Config {
+            source,
+            check,
+            ci: self.named(raw.ci, "ci", &targets, |ci| &ci.targets)?,
+            publish: self.named(raw.publish, "publish", &targets, |publish| &publish.targets)?,
+            cache: self.cache(raw.cache)?,
+            build: raw.build.into_inner(),
+            toolchain: raw.toolchain,
+            engine: raw.engine,
+            base_images: raw.base_image,
+            targets,
+            overrides: Vec::new(),
+        })
+    }
+
     fn at(&self, offset: usize, message: String) -> ConfigError {
-        ConfigError::Invalid { file: self.file.to_owned(), line: self.line(offset), message }
+        let (file, line) = self.origin(offset);
+        ConfigError::Invalid { file, line, message }
     }
 
     /// File and line, as errors name them.
     fn place(&self, offset: usize) -> String {
-        format!("`{}`, line {}", self.file, self.line(offset))
+        let (file, line) = self.origin(offset);
+        format!("`{file}`, line {line}")
     }
 
-    fn line(&self, offset: usize) -> usize {
-        let before = self.text.get(..offset).unwrap_or(self.text);
-        before.matches('\n').count() + 1
+    fn origin(&self, offset: usize) -> (Utf8PathBuf, usize) {
+        let line = line_of(self.text, offset);
+        let origin = self.merged.as_ref().and_then(|merged| merged.origin(line));
+        origin.unwrap_or_else(|| (self.file.to_owned(), line))
     }
 
     /// A table that names targets, each of which has to be there.

@@ -10,6 +10,7 @@ mod engine;
 mod load;
 mod model;
 mod names;
+mod origin;
 mod overrides;
 mod pins;
 mod publish;

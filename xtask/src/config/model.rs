@@ -393,6 +393,20 @@ impl Platform {
 }
 
 impl Platform {
+    /// What `arch` may mean: another name of an architecture, or one with a slip of the finger.
+    pub fn meant(arch: &str) -> Option<Self> {
+        let platform = |arch: &str| Self { arch: arch.to_owned() };
+        let by_name = |(engine, wheel): &&(&str, &str)| {
+            arch == *wheel || arch == *engine || arch == platform(engine).debian_arch()
+        };
+        let distance = |engine: &str| strsim::damerau_levenshtein(engine, arch);
+        let near = || {
+            let near = PLATFORMS.iter().min_by_key(|(engine, _)| distance(engine))?;
+            (distance(near.0) == 1).then_some(near)
+        };
+        PLATFORMS.iter().find(by_name).or_else(near).map(|(engine, _)| platform(engine))
+    }
+
     /// The architecture in RPM's words: `x86_64`, `aarch64`, `armv7hl`.
     pub fn rpm_arch(&self) -> &'static str {
         match self.wheel_arch() {
@@ -423,7 +437,12 @@ impl FromStr for Platform {
         if PLATFORMS.iter().any(|(engine, _)| *engine == arch) {
             Ok(Self { arch: arch.to_owned() })
         } else {
-            Err(format!("`{text}` is no platform that can be built for (known: {})", known()))
+            let meant = Self::meant(arch).map(|meant| format!(": did you mean `{meant}`?"));
+            let meant = meant.unwrap_or_default();
+            Err(format!(
+                "`{text}` is no platform that can be built for (known: {}){meant}",
+                known()
+            ))
         }
     }
 }

@@ -104,12 +104,7 @@ pub fn find_target(config: &Config, word: &str) -> Result<Target, TargetError> {
 
 /// What a word may mean that is no target and no image: `arm64` or `aarch64`, `debain12`.
 fn meant(config: &Config, word: &str) -> Option<String> {
-    let arch = match word {
-        "x86_64" => "amd64",
-        "aarch64" => "arm64",
-        other => other,
-    };
-    if let Ok(platform) = format!("linux/{arch}").parse::<Platform>() {
+    if let Some(platform) = Platform::meant(word) {
         return Some(platform.to_string());
     }
     let distance = |target: &&Target| strsim::damerau_levenshtein(&target.name, word);

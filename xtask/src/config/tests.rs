@@ -104,8 +104,46 @@ fn the_local_file_overrides_and_says_so() {
     assert_eq!(config.targets[0].image, "mirror.example/debian:12");
     assert_eq!(config.targets[0].libc, Some(Libc::Glibc(2, 36)));
     fs_err::write(root.join("wheels.local.toml"), "[build]\npythons = []\n").unwrap();
-    let error = load(&root).unwrap_err().to_string();
-    assert!(error.contains("wheels.local.toml laid over it (build.pythons)"), "{error}");
+    assert!(load(&root).is_err());
+}
+
+#[test]
+fn what_is_wrong_in_the_local_file_is_named_with_its_own_line() {
+    let dir = tempfile::tempdir().unwrap();
+    let root = Utf8PathBuf::try_from(dir.path().to_owned()).unwrap();
+    fs_err::write(root.join("wheels.toml"), GOOD).unwrap();
+    for (local, line) in [
+        ("\n[build]\n# a remark\nphytons = [\"cp313\"]\n", 4),
+        ("\n\n[build]\npythons = []\n", 3),
+        ("[build]\npythons = \"cp313\"\n", 2),
+        ("[check]\ntag = \"linux\"\n\n[biuld]\n", 4),
+        ("[check]\nnative = true\n[[target]]\nname = \"debian12\"\nglibc = \"latest\"\n", 5),
+        ("[[target]]\nname = \"new\"\n", 1),
+        ("[ci]\ntargets = [\"nosuch\"]\n", 1),
+    ] {
+        fs_err::write(root.join("wheels.local.toml"), local).unwrap();
+        match load(&root).unwrap_err() {
+            ConfigError::Invalid { file, line: found, .. } => {
+                assert_eq!((file.as_str(), found), ("wheels.local.toml", line), "{local}");
+            }
+            other => panic!("{local}: {other}"),
+        }
+    }
+}
+
+#[test]
+fn an_override_has_the_place_that_it_has_in_its_own_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let root = Utf8PathBuf::try_from(dir.path().to_owned()).unwrap();
+    let rule = "[[check.override]]\ncode = \"ELF009\"\nseverity = \"note\"\nreason = \"it is\"\n";
+    let line = GOOD.lines().count() + 2;
+    fs_err::write(root.join("wheels.toml"), format!("{GOOD}{rule}")).unwrap();
+    let local = "\n[check]\ntag = \"linux\"\n";
+    fs_err::write(root.join("wheels.local.toml"), local).unwrap();
+    let place = |root: &Utf8Path| load(root).unwrap().check.overrides[0].place.clone();
+    assert_eq!(place(&root), format!("`wheels.toml`, line {line}"));
+    fs_err::write(root.join("wheels.local.toml"), format!("{local}{rule}")).unwrap();
+    assert_eq!(place(&root), "`wheels.local.toml`, line 5");
 }
 
 #[test]
@@ -125,6 +163,16 @@ fn platforms_are_read_in_the_engines_words() {
     let platform: Platform = "linux/arm64/v8".parse().unwrap();
     assert_eq!((platform.to_string().as_str(), platform.wheel_arch()), ("linux/arm64", "aarch64"));
     assert!("arm64".parse::<Platform>().is_err());
+    for (slip, meant) in [
+        ("linux/amd46", "`linux/amd64`?"),
+        ("linux/x86_64", "`linux/amd64`?"),
+        ("linux/aarch64", "`linux/arm64`?"),
+        ("linux/armhf", "`linux/arm`?"),
+    ] {
+        let error = slip.parse::<Platform>().unwrap_err();
+        assert!(error.ends_with(meant), "{error}");
+    }
+    assert!(!"linux/sparc".parse::<Platform>().unwrap_err().contains('?'));
 }
 
 #[test]
