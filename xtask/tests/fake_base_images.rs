@@ -216,3 +216,28 @@ fn an_engine_that_cannot_hand_over_a_layout_is_said_to_be_too_old() {
     let args = [&WHEELS[..], &["--builder", "far"]].concat();
     w.run(&args).code(2).says(&["cannot hand one over as an OCI layout", "since 25.0"]);
 }
+
+#[test]
+fn a_base_image_that_cannot_begin_is_told_from_one_that_is_missing_beside_others() {
+    let w = workspace();
+    let no_base = "case $* in *alpine*) exit 1 ;; esac; ";
+    w.on("image", &format!("{no_base}{KEEPS}"));
+    w.on("imagetools", "echo 'ERROR: dial tcp: no such host' >&2; exit 1");
+    let command = ["base-image", "build", "linux/amd64", "alpine:3.22"];
+    w.run(&command).code(2).says(&["no base image for `alpine:3.22`"]);
+    let both = w.run(&[&command[..], &["debian:12"]].concat()).code(1);
+    assert!(both.stdout.contains("xtask-base/debian12-amd64"), "{}", both.stdout);
+}
+
+#[test]
+fn of_all_base_images_those_of_platforms_that_run_here_are_built() {
+    let w = workspace();
+    let path = w.root.join("wheels.toml");
+    let toml = fs_err::read_to_string(&path).unwrap();
+    let both = toml.replace("[\"linux/amd64\"]", "[\"linux/amd64\", \"linux/arm64\"]");
+    fs_err::write(path, both).unwrap();
+    w.on("inspect", "echo 'Platforms: linux/amd64'");
+    let ran = w.run(&["base-image", "build", "--all"]).code(1);
+    assert!(ran.stdout.contains("xtask-base/debian12-amd64"), "{}", ran.stdout);
+    ran.says(&["nothing here runs linux/arm64"]);
+}

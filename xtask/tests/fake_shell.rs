@@ -109,7 +109,13 @@ fn a_shell_is_opened_in_one_place() {
     let w = Workspace::new();
     w.run(&["shell", "debian:12", "debian:13"]).code(2).says(&["these are 2", "name one target"]);
     w.on("inspect", "echo 'Platforms: linux/amd64'");
-    w.run(&["shell", "debian:12", "linux/arm64"]).code(2).says(&["nothing here runs linux/arm64"]);
+    for command in [&["shell"][..], &["build-info"], &["base-image", "build"], &["wheels"]] {
+        let ran = w.run(&[command, &["debian:12", "linux/arm64"]].concat()).code(2);
+        ran.says(&["nothing here runs linux/arm64", "hint: `cargo xtask binfmt install arm64`"]);
+    }
+    assert_eq!(w.bakes(""), 0, "nothing is begun");
+    let ran = w.run(&["shell", "debian:12", "true"]).code(2);
+    ran.says(&["`true` is neither", "`cargo xtask shell debian:12 -- true`"]);
 }
 
 #[test]

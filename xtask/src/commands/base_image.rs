@@ -1,5 +1,6 @@
 //! `cargo xtask base-image`: base images that are built before they are needed.
 
+use std::collections::BTreeSet;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
@@ -125,10 +126,17 @@ fn build(
         report::note(&format!("waiting for another run ({holder})"));
     })?;
     // Its jobs are those of `wheels`, whatever is built with them.
-    let plan = plan::plan(config, &request, &plan::Inputs::default());
+    let mut plan = plan::plan(config, &request, &plan::Inputs::default());
     let engine = args.engine.engine(exec, workspace, config)?;
     let image = plan.jobs.first().map_or("", |job| &job.target.image);
-    setup::engine_platforms(&engine, &workspace.root, image)?;
+    let platforms = plan.jobs.iter().map(|job| &job.platform);
+    let left_out = if args.all && !args.words.iter().any(|word| word.starts_with("linux/")) {
+        setup::unrunnable(&engine, &workspace.root, image, platforms)?
+    } else {
+        setup::require_platforms(&engine, &workspace.root, image, platforms)?;
+        BTreeSet::new()
+    };
+    plan.jobs.retain(|job| !left_out.contains(&job.platform));
     engine_args::announce(&engine)?;
     if repository.is_none() {
         prebuilt::can_keep(&engine)?;
@@ -143,7 +151,11 @@ fn build(
         force: args.force,
         accelerate: &Accelerate::by_default(native_platform()),
     };
-    let results = pipeline::make_all(&making, &plan, &live);
+    let mut results = pipeline::make_all(&making, &plan, &live);
+    results.extend(left_out.iter().map(|platform| {
+        let (why, cure) = setup::nothing_runs(platform);
+        Err(EngineError::Unusable(format!("{why}\n\nhint: {cure}")).into())
+    }));
     let made: Vec<&Made> = results.iter().filter_map(|result| result.as_ref().ok()).collect();
     if args.json {
         report::json(&made)?;
@@ -154,7 +166,10 @@ fn build(
         report::note(&format!("\nerror: {error}"));
     }
     let errors = || results.iter().filter_map(|result| result.as_ref().err());
-    let could_not = errors().filter_map(PipelineError::engine).any(EngineError::could_not_run);
+    let any = |is: fn(&EngineError) -> bool| errors().filter_map(PipelineError::engine).any(is);
+    // As for `wheels`: one that cannot be had beside others that are there is one that is missing.
+    let could_not =
+        any(EngineError::ends_run) || made.is_empty() && any(EngineError::could_not_run);
     Ok(ExitCode::from(match errors().next() {
         None => 0,
         Some(_) if could_not => COULD_NOT_RUN,

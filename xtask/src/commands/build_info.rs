@@ -13,7 +13,8 @@ use crate::store::Lock;
 /// Arguments of `build-info`.
 #[derive(Debug, clap::Args)]
 pub struct BuildInfoArgs {
-    /// Base image or target name, and platforms: `debian:12`
+    /// Base images or target names, and platforms: `debian:12 linux/arm64`; without a platform, this
+    /// machine's
     #[arg(value_name = "TARGET|PLATFORM", required = true)]
     pub words: Vec<String>,
     /// Report on stdout as JSON
@@ -41,23 +42,23 @@ pub fn run(args: &BuildInfoArgs) -> anyhow::Result<ExitCode> {
         report::note(&format!("waiting for another run ({holder})"));
     })?;
     let engine = args.engine.engine(&exec, &workspace, &config)?;
+    let typed = args.words.iter().any(|word| word.starts_with("linux/"));
+    // One environment is what a person wants to see, unless more were typed.
+    let own = [native.clone()];
+    let places = request.targets.iter().map(|(target, platforms)| {
+        (target, if typed { platforms.as_slice() } else { own.as_slice() })
+    });
     let image = request.targets.first().map_or("", |(target, _)| &target.image);
-    setup::engine_platforms(&engine, &workspace.root, image)?;
+    let platforms = places.clone().flat_map(|(_, platforms)| platforms);
+    setup::require_platforms(&engine, &workspace.root, image, platforms)?;
     engine_args::announce(&engine)?;
     let live = Live::new(Detail::Steps);
     let accelerate = Accelerate::by_default(native.clone());
     let mut all = Vec::new();
-    for (target, platforms) in &request.targets {
-        let typed = args.words.iter().any(|word| word.starts_with("linux/"));
-        // One environment is what a person wants to see, unless more were typed.
-        let platforms = if typed { platforms.clone() } else { vec![native.clone()] };
+    for (target, platforms) in places {
         for platform in platforms {
-            let place = pipeline::Place {
-                target,
-                platform: &platform,
-                ways: args.base,
-                accelerate: &accelerate,
-            };
+            let place =
+                pipeline::Place { target, platform, ways: args.base, accelerate: &accelerate };
             all.push(pipeline::environment(&config, &engine, &place, &workspace.work, &live)?);
         }
     }

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use anyhow::bail;
 use camino::Utf8Path;
 
+use super::native_platform;
 use crate::config::{Bootstrap, Platform, Target};
 use crate::engine::doctor::facts::Reach;
 use crate::engine::doctor::{self, Diagnosis, Item, Machine};
@@ -210,6 +211,48 @@ pub fn engine_platforms(
         }
     }
     Ok(known?)
+}
+
+/// Why nothing here runs `platform`, and its cure.
+pub fn nothing_runs(platform: &Platform) -> (String, String) {
+    let why = format!(
+        "nothing here runs {platform}: no emulator is registered and the builder has no node of that \
+         platform"
+    );
+    (why, format!("`cargo xtask binfmt install {}`", platform.engine_arch()))
+}
+
+/// Those of `platforms` that nothing here runs; and sees that the engine is there, before anything is
+/// begun.
+///
+/// # Errors
+/// As [`engine_platforms`].
+pub fn unrunnable<'a>(
+    engine: &Engine,
+    workspace: &Utf8Path,
+    image: &str,
+    platforms: impl IntoIterator<Item = &'a Platform>,
+) -> anyhow::Result<BTreeSet<Platform>> {
+    let (known, native) = (engine_platforms(engine, workspace, image)?, native_platform());
+    let runs = |platform: &&Platform| **platform == native || known.contains(platform);
+    Ok(platforms.into_iter().filter(|platform| !runs(platform)).cloned().collect())
+}
+
+/// Sees that the engine is there and runs each of `platforms`.
+///
+/// # Errors
+/// As [`engine_platforms`], and where there is a platform that nothing here runs.
+pub fn require_platforms<'a>(
+    engine: &Engine,
+    workspace: &Utf8Path,
+    image: &str,
+    platforms: impl IntoIterator<Item = &'a Platform>,
+) -> anyhow::Result<()> {
+    if let Some(platform) = unrunnable(engine, workspace, image, platforms)?.first() {
+        let (why, cure) = nothing_runs(platform);
+        bail!("{why}\n\nhint: {cure}");
+    }
+    Ok(())
 }
 
 /// One line per missing part, with the command that mends it.

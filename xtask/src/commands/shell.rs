@@ -3,19 +3,19 @@
 use std::io::IsTerminal as _;
 use std::process::ExitCode;
 
-use anyhow::{Context as _, bail, ensure};
+use anyhow::{Context as _, ensure};
 use camino::Utf8Path;
 
 use super::engine_args::EngineArgs;
 use super::{Workspace, native_platform, setup};
-use crate::config::{Config, Platform};
+use crate::config::{Config, TargetError};
 use crate::engine::EngineError;
 use crate::engine::base::Ways;
 use crate::exec::Exec;
 use crate::pipeline::{
     self, Accelerate, BUILDER, Failed, PipelineError, PreparedSource, STATES, ShellPlace, State,
 };
-use crate::plan::{self, Job};
+use crate::plan::{self, Job, PlanError};
 use crate::report::{self, Detail, Live};
 use crate::store::{Lock, Store};
 
@@ -57,7 +57,7 @@ pub fn run(args: &ShellArgs) -> anyhow::Result<ExitCode> {
     let source = pipeline::prepare(&config, &exec, &workspace.root, &workspace.work)?;
     let (job, state) = asked(&config, &workspace, &source, args)?;
     let engine = args.engine.engine(&exec, &workspace, &config)?;
-    runs(&engine, &workspace, &job)?;
+    setup::require_platforms(&engine, &workspace.root, &job.target.image, [&job.platform])?;
     let work = &workspace.work;
     let place = ShellPlace {
         config: &config,
@@ -102,7 +102,8 @@ fn asked(
         words.push(native.to_string());
     }
     let python: Vec<String> = python.into_iter().collect();
-    let mut request = plan::parse_words(config, &words, false, &python, &native)?;
+    let mut request = plan::parse_words(config, &words, false, &python, &native)
+        .map_err(|error| with_command(error, &args.words))?;
     for (target, platforms) in &mut request.targets {
         let built = platforms.first().map(|platform| built(workspace, &target.folder(platform)));
         let built = built.unwrap_or_default();
@@ -122,6 +123,21 @@ fn asked(
         jobs.iter().map(Job::title).collect::<Vec<_>>().join(", ")
     );
     Ok((jobs.remove(0), state))
+}
+
+/// `error`, with the place of a command where it may be one that was taken for a target.
+fn with_command(error: PlanError, words: &[String]) -> anyhow::Error {
+    if let PlanError::Target(TargetError::NotAnImage { word, meant: None, .. }) = &error
+        && let Some(at) = words.iter().position(|typed| typed == word).filter(|&at| at > 0)
+    {
+        let (place, command) = words.split_at(at);
+        let (place, command) = (place.join(" "), command.join(" "));
+        return anyhow::anyhow!(
+            "`{word}` is neither a target of wheels.toml nor an image reference\n\n\
+             hint: a command stands after `--`: `cargo xtask shell {place} -- {command}`"
+        );
+    }
+    error.into()
 }
 
 /// The interpreters that `dist/` has wheels for in `folder`; none where it cannot be read.
@@ -165,18 +181,4 @@ fn failure(config: &Config, workspace: &Workspace, args: &ShellArgs) -> anyhow::
          hint: without `--last-failed` the shell stands before the build of the wheel"
             .to_owned()
     })
-}
-
-/// Sees that the engine is there and runs the platform of `job`.
-fn runs(engine: &crate::engine::Engine, workspace: &Workspace, job: &Job) -> anyhow::Result<()> {
-    let known = setup::engine_platforms(engine, &workspace.root, &job.target.image)?;
-    let platform: &Platform = &job.platform;
-    if *platform != native_platform() && !known.contains(platform) {
-        bail!(
-            "nothing here runs {platform}: no emulator is registered\n\n\
-             hint: `cargo xtask setup --emulate {}`",
-            platform.engine_arch()
-        );
-    }
-    Ok(())
 }

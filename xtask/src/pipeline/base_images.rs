@@ -188,7 +188,8 @@ pub fn make_all(
         let base = match bases.get(&folder) {
             Some(Ok(base)) => base,
             Some(Err(said)) => {
-                results.push(Err(PipelineError::Wrong(format!("{}: {said}", job.title()))));
+                let said = format!("{}: {said}", job.title());
+                results.push(Err(EngineError::Base(said).into()));
                 continue;
             }
             None => continue,

@@ -23,8 +23,10 @@ pub fn commands(ctx: &Context<'_>, plan: &Plan) -> String {
         let mut bake = build(ctx, job, &base, &export);
         bake.progress = "plain";
         lines.push(printed(ctx, &bake));
-        lines.push("# then xtask audits the wheel, gives it its tag, and tests it:".to_owned());
         let wheel = ctx.work.join("jobs").join(job.slug()).join("smoke-wheel");
+        lines.push(format!(
+            "# then xtask audits the wheel, gives it its tag, copies it into {wheel}/ and tests it:"
+        ));
         let output = ctx.work.join("jobs").join(job.slug()).join("smoke");
         let bake = smoke(ctx, job, &base, wheel, &output, "plain");
         lines.push(printed(ctx, &bake));

@@ -296,20 +296,10 @@ fn refused(
     plan: &Plan,
     survey: &Survey,
 ) -> anyhow::Result<BTreeMap<Platform, (String, String)>> {
-    let known = setup::engine_platforms(engine, &workspace.root, first_image(plan))?;
-    let native = native_platform();
-    let mut refused = BTreeMap::new();
-    for platform in survey.open(plan).map(|job| &job.platform) {
-        if *platform != native && !known.contains(platform) {
-            let why = format!(
-                "nothing here runs {platform}: no emulator is registered and the builder has no node of \
-                 that platform"
-            );
-            let cure = format!("`cargo xtask binfmt install {}`", platform.engine_arch());
-            refused.insert(platform.clone(), (why, cure));
-        }
-    }
-    Ok(refused)
+    let platforms = survey.open(plan).map(|job| &job.platform);
+    let refused = setup::unrunnable(engine, &workspace.root, first_image(plan), platforms)?;
+    let why = |platform: Platform| (platform.clone(), setup::nothing_runs(&platform));
+    Ok(refused.into_iter().map(why).collect())
 }
 
 /// An error where a platform that was asked for is among the `refused`: who names what is to be built wants
