@@ -61,7 +61,7 @@ fn refused(w: &Workspace, switches: &[&str], words: &[&str]) {
 #[test]
 fn defect_19_a_cache_that_cannot_work_is_an_error_before_anything_begins() {
     let w = Workspace::new();
-    let gha = ["ACTIONS_RUNTIME_TOKEN and ACTIONS_RESULTS_URL is not set", "hint: GitHub"];
+    let gha = ["ACTIONS_RUNTIME_TOKEN and ACTIONS_RESULTS_URL are not set", "hint: GitHub"];
     refused(&w, &["--cache-to", "type=gha"], &gha);
     refused(&w, &["--cache-from", "type=gha"], &gha);
     refused(&w, &["--cache-to", "type=s3,bucket=b"], &["`s3` is no type of cache"]);

@@ -122,3 +122,11 @@ fn a_step_that_fails_is_named_as_with_docker() {
         .code(1)
         .says(&["step `[2/3] RUN sh /xtask/build.sh` failed: exit status 1", "cc: no such file"]);
 }
+
+#[test]
+fn a_podman_that_is_not_there_is_answered_with_a_way_out() {
+    let w = workspace(true);
+    fs_err::remove_file(w.fake.with_file_name("bin").join("podman")).unwrap();
+    let ran = run(&w, &["--engine", "podman"]).code(2);
+    ran.says(&["`podman` is not installed", "hint: install podman"]);
+}

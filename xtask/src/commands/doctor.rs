@@ -135,9 +135,15 @@ mod tests {
         engine disk         ok       40 GiB free at `/var/lib/docker`
         workspace disk      ok       40 GiB free at `/repo`
         git                 missing  optional: stamps the metadata with the commit
+                                     cure: https://git-scm.com/downloads
+        gh                  missing  optional: makes releases for `cargo xtask release`
+                                     cure: https://cli.github.com
         just                missing  optional: runs `docker/justfile` by hand; containers bring their own
+                                     cure: cargo install just
         shellcheck          missing  optional: checks `scripts/` in `cargo xtask ci`
+                                     cure: cargo xtask ci --setup
         hadolint            missing  optional: checks the Dockerfile in `cargo xtask ci`
+                                     cure: cargo xtask ci --setup
 
         not ready, missing: client, engine, buildx
         ");

@@ -94,11 +94,16 @@ fn find(
         return bootstrap::make(engine, target, platform, work, say)
             .map_err(|error| with_reasons(error, target, platform, reasons));
     }
-    let hint = format!(
-        "`docker pull {}` by hand shows the registry's answer; a `bootstrap` entry in \
-         wheels.toml makes the image from the distribution's packages",
-        target.image
-    );
+    let by_hand = format!("`docker pull {}` by hand shows the registry's answer", target.image);
+    let entry =
+        "a `bootstrap` entry in wheels.toml makes the image from the distribution's packages";
+    let hint = match ways {
+        Ways::Pull if target.bootstrap.is_some() => format!(
+            "{by_hand}; leave `--base pull` out to make the image from the distribution's packages"
+        ),
+        Ways::Bootstrap => format!("{entry}; leave `--base bootstrap` out to pull it"),
+        Ways::Pull | Ways::Auto => format!("{by_hand}; {entry}"),
+    };
     Err(no_image(target, platform, &reasons, &hint))
 }
 

@@ -36,6 +36,16 @@ struct Machine {
 
 /// Resolves `debian:12` on `machine`, and the references that were pulled.
 fn resolved(machine: Machine, platform: &str) -> (Result<BaseImage, EngineError>, Vec<String>) {
+    resolved_of(TOML, Ways::Auto, machine, platform)
+}
+
+/// As [`resolved`], of the first target of `toml`.
+fn resolved_of(
+    toml: &str,
+    ways: Ways,
+    machine: Machine,
+    platform: &str,
+) -> (Result<BaseImage, EngineError>, Vec<String>) {
     let pulls = Arc::new(Mutex::new(Vec::new()));
     let seen = Arc::clone(&pulls);
     let exec = Exec::fake(move |step| {
@@ -71,10 +81,10 @@ fn resolved(machine: Machine, platform: &str) -> (Result<BaseImage, EngineError>
         client: Client::default(),
         cache: crate::config::Cache::default(),
     };
-    let config = crate::config::parse_text("wheels.toml".into(), TOML).unwrap();
+    let config = crate::config::parse_text("wheels.toml".into(), toml).unwrap();
     let platform = platform.parse().unwrap();
     let target = &config.targets[0];
-    let image = resolve(&engine, target, &platform, Ways::Auto, root, &mut |_| {});
+    let image = resolve(&engine, target, &platform, ways, root, &mut |_| {});
     let pulls = pulls.lock().unwrap().clone();
     (image, pulls)
 }
@@ -157,4 +167,21 @@ fn an_image_that_is_not_for_the_platform_is_an_error_and_no_reason_to_make_anoth
     }
     let image = resolved(of(one, None, Some("arm64")), "linux/arm64").0.unwrap();
     assert_eq!((image.origin, &*image.digest), (Origin::Pulled, "sha256:1d"));
+}
+
+#[test]
+fn the_advice_names_the_switch_that_stands_in_the_way_and_nothing_that_is_there() {
+    let silent = Machine { asked: Some(Err("429 Too Many Requests")), ..Machine::default() };
+    let without = TOML.lines().filter(|line| !line.starts_with("bootstrap"));
+    let without = without.collect::<Vec<_>>().join("\n");
+    for (toml, ways, has, has_not) in [
+        (TOML, Ways::Pull, "`--base pull` out", "`bootstrap` entry"),
+        (&*without, Ways::Pull, "`bootstrap` entry", "`--base"),
+        (&*without, Ways::Auto, "`bootstrap` entry", "`--base"),
+        (&*without, Ways::Bootstrap, "`--base bootstrap` out", "docker pull"),
+    ] {
+        let error = resolved_of(toml, ways, silent, "linux/amd64").0.unwrap_err().to_string();
+        let hint = error.split_once("hint: ").unwrap().1;
+        assert!(hint.contains(has) && !hint.contains(has_not), "{ways:?}: {hint}");
+    }
 }

@@ -103,11 +103,14 @@ fn check_gha(spec: &CacheSpec, host: &impl Host) -> Result<(), EngineError> {
         return Ok(());
     }
     Err(EngineError::Unusable(format!(
-        "the cache `type=gha` cannot work here: {} is not set\n\n\
+        "the cache `type=gha` cannot work here: {} not set\n\n\
          hint: GitHub gives it to actions and not to `run:` steps; a step with \
          `actions/github-script` can hand it on with `core.exportVariable`. Elsewhere use \
          `type=registry` or `type=local`",
-        missing.join(" and ")
+        match missing.as_slice() {
+            [one] => format!("{one} is"),
+            more => format!("{} are", more.join(" and ")),
+        }
     )))
 }
 

@@ -124,7 +124,7 @@ pub(super) fn diagnose(status: &str, step: Option<FailedStep>, said: &[String]) 
     let engine_words = || step.iter().map(|step| &step.error).chain(said);
     let found = |words: &[&str]| {
         let line = engine_words().find(|line| words.iter().any(|word| line.contains(word)))?;
-        Some(line.trim().to_owned())
+        Some(without_level(line).to_owned())
     };
     if let Some(said) = found(&FULL) {
         return EngineError::DiskFull { said };
@@ -132,7 +132,8 @@ pub(super) fn diagnose(status: &str, step: Option<FailedStep>, said: &[String]) 
     if let Some(said) = found(&GONE) {
         return EngineError::Gone { said };
     }
-    let last = said.iter().rev().find(|line| !line.trim().is_empty()).cloned().unwrap_or_default();
+    let last = said.iter().rev().find(|line| !line.trim().is_empty());
+    let last = last.map(|line| without_level(line).to_owned()).unwrap_or_default();
     match step {
         Some(step) => {
             let hint = advice(&step);
@@ -146,6 +147,15 @@ pub(super) fn diagnose(status: &str, step: Option<FailedStep>, said: &[String]) 
         }
         None => EngineError::Client { status: status.to_owned(), said: last },
     }
+}
+
+/// What the client said, without the `ERROR: ` that it puts before it: ours comes before that.
+fn without_level(line: &str) -> &str {
+    let line = line.trim();
+    ["ERROR: ", "error: ", "Error: "]
+        .iter()
+        .find_map(|level| line.strip_prefix(level))
+        .unwrap_or(line)
 }
 
 /// Whether the step's program ran and ended with a status of its own (`exit code: 1` of `BuildKit`,
@@ -173,6 +183,20 @@ fn advice(step: &FailedStep) -> Option<String> {
     }
     if any(&["no provider gives"]) {
         return None;
+    }
+    if any(&["is excluded by the package: `Requires-Python"]) {
+        return Some(
+            "take the interpreter out of `pythons` in wheels.toml, or choose others with `--python`"
+                .to_owned(),
+        );
+    }
+    if step.tail.iter().any(|line| line.to_lowercase().contains("justfile does not contain recipe"))
+    {
+        return Some(
+            "`[build] recipe` in wheels.toml names the recipe: one of the source's justfile, or of \
+             `docker/justfile` (`build-all` by default)"
+                .to_owned(),
+        );
     }
     if any(&["no trusted hash was provided"]) {
         return Some(
@@ -292,6 +316,21 @@ mod tests {
     }
 
     #[test]
+    fn what_the_configuration_asks_for_in_vain_is_named_with_its_key() {
+        let hint = |line: &str| {
+            let error = diagnose("1", step(&[line], "exit code: 1"), &[]);
+            error.hint().unwrap_or_default().to_owned()
+        };
+        let excluded =
+            "error: `cp310` is excluded by the package: `Requires-Python: >=3.11` in a.tar.gz";
+        assert!(hint(excluded).contains("`pythons`"));
+        for word in ["Justfile", "justfile"] {
+            let said = format!("error: {word} does not contain recipe `nope`");
+            assert!(hint(&said).contains("`[build] recipe`"), "{said}");
+        }
+    }
+
+    #[test]
     fn an_engine_that_went_away_is_said_to_be_gone() {
         let said = ["ERROR: rpc error: code = Unavailable desc = error reading from server: EOF"];
         let error = diagnose("1", None, &said.map(str::to_owned));
@@ -303,6 +342,7 @@ mod tests {
     fn a_builder_that_there_is_not_is_answered_with_those_that_there_are() {
         let error = diagnose("1", None, &["ERROR: no builder \"nosuch\" found".to_owned()]);
         assert!(error.to_string().contains("docker buildx ls"), "{error}");
+        assert!(!error.to_string().contains("ERROR: "), "{error}");
         assert!(matches!(diagnose("1", None, &[]), EngineError::Client { .. }));
     }
 

@@ -13,7 +13,7 @@ use super::doctor::{Machine, binfmt};
 use super::host::{HostSettings, csv_field};
 use super::{Engine, EngineError};
 use crate::config::Platform;
-use crate::exec::Step;
+use crate::exec::{ExecError, Step};
 
 /// The oldest that can do the work: the first with named contexts (podman 4.2 release notes).
 pub const OLDEST: Version = Version::new(4, 2, 0);
@@ -58,7 +58,13 @@ pub fn check(engine: &Engine) -> Result<(), EngineError> {
 
 /// The platforms that podman can run: this machine's own, and those that the kernel emulates.
 pub fn platforms(engine: &Engine) -> Result<Vec<Platform>, EngineError> {
-    let text = engine.query(&engine.client.step(["info", "--format", "{{.Host.Arch}}"]))?;
+    let info = engine.client.step(["info", "--format", "{{.Host.Arch}}"]);
+    let text = engine.query(&info).map_err(|error| match error {
+        EngineError::Exec(error @ ExecError::NotFound { .. }) => EngineError::Unusable(format!(
+            "{error}\n\nhint: install podman {OLDEST} or later, or build with docker (`--engine docker`)"
+        )),
+        other => other,
+    })?;
     let native: Option<Platform> = format!("linux/{}", text.trim()).parse().ok();
     let binfmt = binfmt::read(&Machine::this(&engine.root));
     let emulated = Arch::names().filter(|arch| binfmt.runs(arch));

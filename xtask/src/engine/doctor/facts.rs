@@ -17,9 +17,10 @@ const LIMIT: Duration = Duration::from_secs(5);
 /// Where the engine keeps its data unless it says otherwise.
 const ENGINE_DATA: &str = "/var/lib/docker";
 /// The programs that are looked up; none of them is started.
-const PROGRAMS: [&str; 10] = [
+const PROGRAMS: [&str; 11] = [
     "dockerd",
     "git",
+    "gh",
     "just",
     "shellcheck",
     "hadolint",

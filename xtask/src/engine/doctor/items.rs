@@ -9,6 +9,8 @@ use crate::engine::host::SECRET_LIMIT;
 const GIB: u64 = 1024 * 1024 * 1024;
 /// Less than this and a build may not fit.
 const LITTLE_SPACE: u64 = 5 * GIB;
+/// What installs the linters of `ci`.
+const CI_TOOLS: &str = "cargo xtask ci --setup";
 /// Where an engine comes from on systems that `setup` does not know.
 pub(crate) const ENGINE_DOCS: &str = "https://docs.docker.com/engine/install/";
 
@@ -24,7 +26,7 @@ impl Item {
     }
 
     fn cure(mut self, command: impl Into<String>) -> Self {
-        self.cure = Some(command.into());
+        self.cure = (self.state != State::Ok).then(|| command.into());
         self
     }
 }
@@ -41,10 +43,14 @@ pub(super) fn judge(facts: &Facts) -> Vec<Item> {
     items.push(space("engine disk", &facts.engine_space));
     items.push(space("workspace disk", &facts.workspace_space));
     items.extend([
-        tool(facts, "git", "stamps the metadata with the commit"),
-        tool(facts, "just", "runs `docker/justfile` by hand; containers bring their own"),
-        tool(facts, "shellcheck", "checks `scripts/` in `cargo xtask ci`"),
-        tool(facts, "hadolint", "checks the Dockerfile in `cargo xtask ci`"),
+        tool(facts, "git", "stamps the metadata with the commit")
+            .cure("https://git-scm.com/downloads"),
+        tool(facts, "gh", "makes releases for `cargo xtask release`")
+            .cure("https://cli.github.com"),
+        tool(facts, "just", "runs `docker/justfile` by hand; containers bring their own")
+            .cure("cargo install just"),
+        tool(facts, "shellcheck", "checks `scripts/` in `cargo xtask ci`").cure(CI_TOOLS),
+        tool(facts, "hadolint", "checks the Dockerfile in `cargo xtask ci`").cure(CI_TOOLS),
     ]);
     items
 }

@@ -152,9 +152,10 @@ mod tests {
         {"name":"engine disk","state":"ok","required":false,"detail":"40 GiB free at `/var/lib/docker`","cure":null}
         {"name":"workspace disk","state":"ok","required":false,"detail":"40 GiB free at `/repo`","cure":null}
         {"name":"git","state":"ok","required":false,"detail":"/usr/bin/git","cure":null}
-        {"name":"just","state":"missing","required":false,"detail":"optional: runs `docker/justfile` by hand; containers bring their own","cure":null}
-        {"name":"shellcheck","state":"missing","required":false,"detail":"optional: checks `scripts/` in `cargo xtask ci`","cure":null}
-        {"name":"hadolint","state":"missing","required":false,"detail":"optional: checks the Dockerfile in `cargo xtask ci`","cure":null}
+        {"name":"gh","state":"missing","required":false,"detail":"optional: makes releases for `cargo xtask release`","cure":"https://cli.github.com"}
+        {"name":"just","state":"missing","required":false,"detail":"optional: runs `docker/justfile` by hand; containers bring their own","cure":"cargo install just"}
+        {"name":"shellcheck","state":"missing","required":false,"detail":"optional: checks `scripts/` in `cargo xtask ci`","cure":"cargo xtask ci --setup"}
+        {"name":"hadolint","state":"missing","required":false,"detail":"optional: checks the Dockerfile in `cargo xtask ci`","cure":"cargo xtask ci --setup"}
         "#);
     }
 
