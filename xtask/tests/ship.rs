@@ -64,6 +64,19 @@ fn release(w: &Workspace, reference: &str) -> Ran {
     w.run(&["release", reference, "--commit", COMMIT])
 }
 
+#[test]
+fn without_wheels_the_cause_is_that_none_were_built() {
+    let w = released();
+    fs_err::remove_dir_all(w.root.join("dist")).unwrap();
+    for command in [&["index", "out"][..], &["release-notes"]] {
+        w.run(command).code(2).says(&["there is no wheel in `dist/`", "`cargo xtask wheels"]);
+    }
+    release(&w, "refs/heads/main").code(2).says(&["there is no wheel in `dist/`"]);
+    // Words are read before anything is looked at.
+    let short = w.run(&["release", "refs/heads/main", "--commit", "0123abc"]).code(2);
+    short.says(&["`0123abc` is no commit", "git rev-parse HEAD"]);
+}
+
 fn calls(w: &Workspace) -> String {
     let log = fs_err::read_to_string(w.fake.join("gh.log")).unwrap_or_default();
     log.replace(w.root.as_str(), "")

@@ -15,7 +15,8 @@ use crate::{pipeline, report};
 /// Arguments of `index`.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct IndexArgs {
-    /// An empty folder, or one that does not exist yet
+    /// An empty folder, one that does not exist yet, or one that an earlier `index` filled with the same
+    /// files
     #[arg(value_name = "FOLDER")]
     pub folder: Utf8PathBuf,
     /// Nothing but the wheels: what an upload takes

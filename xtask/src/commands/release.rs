@@ -56,6 +56,7 @@ pub fn run(args: &ReleaseArgs) -> anyhow::Result<ExitCode> {
     let (exec, workspace) = (Exec::real(), Workspace::find()?);
     let config = workspace.config()?;
     let release = Release::of(&args.reference, &config)?;
+    release::check_commit(&args.commit)?;
     let store = Store::new(&workspace.dist, &workspace.work);
     let wheels = published::wheels(&config, &store)?;
     let Some(version) = notes::version(&wheels) else {

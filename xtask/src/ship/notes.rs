@@ -32,7 +32,7 @@ pub fn notes(wheels: &[Wheel], infos: &BTreeMap<String, BuildInfo>) -> String {
     let newest =
         infos.values().map(|info| info.date.as_str()).max().filter(|date| !date.is_empty());
     if let Some(date) = newest {
-        let _ = writeln!(text, "Built by {}.", markdown_text(date));
+        let _ = writeln!(text, "Built until {}.", markdown_text(date));
     }
     let folders = folders(wheels);
     systems(&folders, infos, &mut text);

@@ -32,7 +32,10 @@ pub enum PublishError {
         /// What is wrong with it.
         message: String,
     },
-    /// There is nothing to publish.
+    /// Nothing was built.
+    #[error("there is no wheel in `dist/`\n\nhint: build wheels with `cargo xtask wheels TARGET`")]
+    Empty,
+    /// Nothing of what was built is published.
     #[error(
         "no wheel of a published target is in `dist/`\n\n\
          hint: `[publish] targets` in wheels.toml says which targets are published"
@@ -148,7 +151,12 @@ pub fn select(config: &Config, manifest: &Manifest) -> Result<Vec<Wheel>, Publis
         }
     }
     wheels.retain(|wheel| !repeated.contains(&wheel.entry.path));
-    if wheels.is_empty() { Err(PublishError::Nothing) } else { Ok(wheels) }
+    if !wheels.is_empty() {
+        return Ok(wheels);
+    }
+    let is_wheel = |entry: &Entry| matches!(entry.kind, Kind::Wheel { .. });
+    let any = manifest.files.iter().any(is_wheel);
+    Err(if any { PublishError::Nothing } else { PublishError::Empty })
 }
 
 fn wheel(config: &Config, entry: &Entry, target: &str, platform: &str) -> Option<Wheel> {

@@ -49,7 +49,10 @@ pub enum ReleaseError {
         version: String,
     },
     /// A commit is no commit.
-    #[error("`{0}` is no commit: 40 hexadecimal digits")]
+    #[error(
+        "`{0}` is no commit: 40 hexadecimal digits\n\n\
+         hint: `--commit \"$(git rev-parse HEAD)\"` names the commit that is checked out"
+    )]
     Commit(String),
     /// `gh` failed.
     #[error(transparent)]
@@ -149,6 +152,17 @@ pub fn existing(
     }
 }
 
+/// Sees that `commit` is the full name of one.
+///
+/// # Errors
+/// [`ReleaseError::Commit`]
+pub fn check_commit(commit: &str) -> Result<(), ReleaseError> {
+    if commit.len() == 40 && commit.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return Ok(());
+    }
+    Err(ReleaseError::Commit(commit.to_owned()))
+}
+
 /// The commands that make the release, `existing` being what [`existing()`] found.
 ///
 /// # Errors
@@ -160,9 +174,7 @@ pub fn steps(
     existing: Option<&[String]>,
 ) -> Result<Vec<Step>, ReleaseError> {
     let Assets { commit, title, notes, .. } = assets;
-    if commit.len() != 40 || !commit.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        return Err(ReleaseError::Commit(commit.clone()));
-    }
+    check_commit(commit)?;
     let tag = release.tag();
     let files = || assets.files.iter().map(|name| assets.folder.join(name).into_string());
     let text = ["--title", title, "--notes-file", notes.as_str()];
