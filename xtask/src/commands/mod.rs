@@ -106,6 +106,13 @@ pub(crate) fn asked_paths(typed: &[Utf8PathBuf]) -> anyhow::Result<Vec<Utf8PathB
             }
             anyhow::ensure!(!paths.is_empty(), "stdin names no path");
         } else {
+            anyhow::ensure!(
+                path.symlink_metadata().is_ok(),
+                "there is no `{}`\n\n\
+                 hint: name wheels, ELF files or folders; without a path it is `dist/`, of which `verify \
+                 --only debian12-amd64` takes one folder",
+                path.as_str().escape_debug()
+            );
             paths.push(path.clone());
         }
     }

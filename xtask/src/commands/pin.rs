@@ -1,5 +1,6 @@
 //! `cargo xtask pin`: asks registries for digests and writes them into `wheels.toml`.
 
+use std::collections::BTreeSet;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
@@ -107,6 +108,9 @@ pub fn run(args: &PinArgs) -> anyhow::Result<ExitCode> {
     } else {
         report::data(&table(&rows));
         report::note(&closing(&rows, mode, &written));
+        if let Some(text) = silence(&rows) {
+            report::note(&text);
+        }
     }
     Ok(ExitCode::from(status(&rows, mode)))
 }
@@ -276,7 +280,9 @@ fn table(rows: &[Row]) -> String {
                 .as_ref()
                 .map_or_else(|| "-".to_owned(), |digest| digest.chars().take(19).collect())
         };
-        let found = row.said.clone().unwrap_or_else(|| short(&row.found));
+        // The reason is the same for many: `silence` has it once.
+        let said = row.said.clone().filter(|_| row.state != State::Silent);
+        let found = said.unwrap_or_else(|| short(&row.found));
         vec![
             row.target.clone(),
             platform,
@@ -288,6 +294,19 @@ fn table(rows: &[Row]) -> String {
     };
     let head = ["target", "platform", "image", "pinned", "state", "registry"];
     report::table(&head, &rows.iter().map(row).collect::<Vec<_>>())
+}
+
+/// Why registries did not answer, each reason once.
+fn silence(rows: &[Row]) -> Option<String> {
+    let silent = rows.iter().filter(|row| row.state == State::Silent);
+    let reasons: BTreeSet<&str> = silent.filter_map(|row| row.said.as_deref()).collect();
+    let reasons: Vec<_> = reasons.iter().map(|said| format!("no answer: {said}")).collect();
+    (!reasons.is_empty()).then(|| {
+        format!(
+            "\n{}\n\nhint: `cargo xtask doctor` says whether a registry is in reach",
+            reasons.join("\n")
+        )
+    })
 }
 
 /// What was done, or what would be.
@@ -370,8 +389,8 @@ mod tests {
         target    platform     image      pinned              state      registry
         debian12  linux/amd64  debian:12  sha256:linux/amd64  current    sha256:linux/amd64
         debian12  linux/arm64  debian:12  -                   not there  it has none for linux/arm64
-        debian12  linux/amd64  debian:12  -                   no answer  no answer within 30 s
-        debian12  linux/arm64  debian:12  -                   no answer  no answer within 30 s
+        debian12  linux/amd64  debian:12  -                   no answer  -
+        debian12  linux/arm64  debian:12  -                   no answer  -
         ");
     }
 }

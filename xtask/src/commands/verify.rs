@@ -85,7 +85,13 @@ fn narrowed(mut asked: Asked, only: &[String]) -> anyhow::Result<Asked> {
     }
     if let Some(other) = only.iter().find(|name| !asked.folders.contains_key(*name)) {
         let known: Vec<_> = asked.folders.into_keys().collect();
-        anyhow::bail!("`--only {other}` is no folder of wheels.toml ({})", known.join(", "));
+        let distance = |name: &&String| strsim::damerau_levenshtein(name, other);
+        let of_target = known.iter().find(|name| name.starts_with(&format!("{other}-")));
+        let near = known.iter().min_by_key(distance).filter(|near| distance(near) <= 2);
+        let meant = of_target.or(near);
+        let meant = meant
+            .map_or_else(String::new, |meant| format!("\n\nhint: did you mean `--only {meant}`?"));
+        anyhow::bail!("`--only {other}` is no folder of wheels.toml ({}){meant}", known.join(", "));
     }
     asked.folders.retain(|name, _| only.contains(name));
     asked.optional.clear();

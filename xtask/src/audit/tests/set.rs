@@ -73,7 +73,14 @@ fn what_was_asked_for_has_to_be_there() {
     let mut elsewhere = asked(&["cp311"]);
     elsewhere.folders.insert("rocky9-arm64".to_owned(), Vec::new());
     elsewhere.optional.insert("rocky9-arm64".to_owned());
-    assert_eq!(judged(&wheels, Some(elsewhere), true), [], "CI does not build it");
+    assert_eq!(judged(&wheels, Some(elsewhere.clone()), true), [], "CI does not build it");
+    assert!(!absent[0].message.contains("`[ci] targets`"), "all of them are meant");
+    elsewhere.folders.insert("rocky9-amd64".to_owned(), Vec::new());
+    let of_ci = judged(&wheels, Some(elsewhere), true);
+    assert!(
+        of_ci[0].message.contains("the 2 targets and platforms of `[ci] targets`"),
+        "{of_ci:?}"
+    );
     let abi3 = Fixture::new("pkg-1.0-cp311-abi3-manylinux_2_36_x86_64.whl");
     assert_eq!(
         judged(&[(HERE, abi3)], Some(asked(&["cp311", "cp312"])), true),

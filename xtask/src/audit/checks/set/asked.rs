@@ -43,8 +43,10 @@ pub(super) fn find(
     if !absent.is_empty() {
         let absent: Vec<_> = absent.into_iter().collect();
         let all = asked.folders.keys().filter(|folder| !asked.optional.contains(*folder)).count();
+        // With optional folders, those that are missed are hosted CI's.
+        let whose = if asked.optional.is_empty() { "of" } else { "of `[ci] targets` in" };
         let message = format!(
-            "of the {all} targets and platforms of wheels.toml {} have no wheel: {}",
+            "of the {all} targets and platforms {whose} wheels.toml {} have no wheel: {}",
             absent.len(),
             listing(&absent)
         );

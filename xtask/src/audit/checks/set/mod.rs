@@ -23,7 +23,7 @@ const MISSING_WHEEL: Rule = Rule::warning(
 const MISSING_TARGET: Rule = Rule::warning(
     "SET002",
     "missing-target",
-    "build it with `cargo xtask wheels`, or take it out of wheels.toml",
+    "build it with `cargo xtask wheels`, or take it out of `[ci] targets` or wheels.toml",
 );
 const ONE_NAME: Rule = Rule::error(
     "SET003",
