@@ -132,11 +132,12 @@ fn wheels_explains_its_words_and_switches() {
               - host: That of the engine's machine
 
           --cache-from <CACHE>
-              Read this build cache: `type=local,src=DIR`, `type=registry,ref=NAME`, `type=gha`; each
-              job has its own scope in it
+              Read this build cache: `type=local,src=DIR`, `type=registry,ref=NAME` (or NAME alone),
+              `type=gha`; each job has its own scope in it
 
           --cache-to <CACHE>
-              Write this build cache: `type=local,dest=DIR`, `type=registry,ref=NAME`, `type=gha`
+              Write this build cache: `type=local,dest=DIR`, `type=registry,ref=NAME` (or NAME alone),
+              `type=gha`
 
           --no-wait
               Fail at once where another run holds `dist/`

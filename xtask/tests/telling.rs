@@ -39,3 +39,29 @@ fn one_thing_is_printed_and_what_cannot_be_written_is_an_error() {
     let ran = workspace.run(&["verify", wheel, "--html", "no/such/folder.html"]).code(2);
     ran.says(&["the page cannot be written", "no/such/folder.html"]);
 }
+
+#[test]
+fn what_was_not_meant_as_a_path_is_answered_with_what_was() {
+    let w = Workspace::new();
+    w.run(&["wheels", "debian:12", "linux/amd64"]).code(0);
+    for path in ["debian:12", "nope.whl"] {
+        let ran = w.run(&["verify", path]).code(2);
+        ran.says(&[&format!("there is no `{path}`"), "hint: ", "--only"]);
+    }
+    for only in ["debian12", "debian12-adm64"] {
+        let ran = w.run(&["verify", "--only", only]).code(2);
+        ran.says(&["did you mean `--only debian12-amd64`?"]);
+    }
+}
+
+#[test]
+fn each_secret_is_printed_by_its_name_the_certificates_too() {
+    let w = Workspace::new();
+    let bundle = w.fake.join("bundle.pem");
+    fs_err::write(&bundle, "a certificate").unwrap();
+    let mut command = w.command(&["host-settings", "ca"]);
+    command.env("SSL_CERT_FILE", bundle.as_str());
+    let ran = common::Ran::of(command.output().unwrap()).code(0);
+    assert_eq!(ran.stdout, "a certificate\n");
+    w.run(&["host-settings", "nosuch"]).code(2);
+}

@@ -32,11 +32,11 @@ pub struct EngineArgs {
     /// Network of the build steps; the engine's own where absent
     #[arg(long, value_enum)]
     pub network: Option<Network>,
-    /// Read this build cache: `type=local,src=DIR`, `type=registry,ref=NAME`, `type=gha`; each job
-    /// has its own scope in it
+    /// Read this build cache: `type=local,src=DIR`, `type=registry,ref=NAME` (or NAME alone), `type=gha`;
+    /// each job has its own scope in it
     #[arg(long, value_name = "CACHE")]
     pub cache_from: Vec<CacheSpec>,
-    /// Write this build cache: `type=local,dest=DIR`, `type=registry,ref=NAME`, `type=gha`
+    /// Write this build cache: `type=local,dest=DIR`, `type=registry,ref=NAME` (or NAME alone), `type=gha`
     #[arg(long, value_name = "CACHE")]
     pub cache_to: Vec<CacheSpec>,
 }

@@ -11,7 +11,7 @@ use crate::report;
 /// Arguments of `host-settings`.
 #[derive(Debug, clap::Args)]
 pub struct HostSettingsArgs {
-    /// Which secret: settings, netrc, `cargo_config`, `apt_conf` or `apt_auth`
+    /// Which secret: ca, settings, netrc, `cargo_config`, `apt_conf` or `apt_auth`
     pub secret: String,
 }
 
@@ -22,8 +22,16 @@ pub struct HostSettingsArgs {
 pub fn run(args: &HostSettingsArgs) -> anyhow::Result<ExitCode> {
     let dump = Exec::real().read(&Step::new("apt-config", ["dump", "Acquire"])).unwrap_or_default();
     let host = HostSettings::gather(&ThisHost, &dump);
-    let text = host.text(&args.secret).with_context(|| {
-        format!("`{}` is none of settings, netrc, cargo_config, apt_conf, apt_auth", args.secret)
+    let text = match (args.secret.as_str(), &host.ca) {
+        ("ca", Some(bundle)) => Some(fs_err::read_to_string(bundle)?),
+        ("ca", None) => Some(String::new()),
+        (secret, _) => host.text(secret),
+    };
+    let text = text.with_context(|| {
+        format!(
+            "`{}` is none of ca, settings, netrc, cargo_config, apt_conf, apt_auth",
+            args.secret
+        )
     })?;
     report::data(text.trim_end());
     Ok(ExitCode::SUCCESS)
