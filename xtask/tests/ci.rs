@@ -155,7 +155,11 @@ fn ubuntus_wheel_is_skipped_only_where_the_archive_is_out_of_reach() {
     assert_eq!((result(&ran, "wheels ubuntu"), result(&ran, "end to end")), ("FAILED", "passed"));
     assert!(ran.stderr.contains("does not have a Release file"), "{}", ran.stderr);
     program(&w, "mmdebstrap", "exit 0");
-    assert_eq!(result(&ci(&w, &[]).code(0), "wheels ubuntu"), "passed");
+    let ran = ci(&w, &["--strict"]).code(0);
+    assert_eq!(result(&ran, "wheels ubuntu"), "passed");
+    assert!(ran.stdout.contains("not requested (`--full`)"), "{}", ran.stdout);
+    let ran = ci(&w, &["--strict", "--full"]).code(0);
+    assert!(!ran.stdout.contains("not requested"), "{}", ran.stdout);
     fs_err::remove_file(&keyring).unwrap();
     assert!(result(&ci(&w, &[]).code(0), "wheels ubuntu").contains(keyring.as_str()));
 }

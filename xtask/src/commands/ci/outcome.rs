@@ -14,6 +14,8 @@ pub(super) enum Outcome {
     Failed,
     /// It did not run, and why.
     Skipped(String),
+    /// It runs with this option only.
+    NotRequested(&'static str),
 }
 
 impl Outcome {
@@ -30,6 +32,7 @@ impl fmt::Display for Outcome {
             Self::Passed { skipped } => write!(f, "passed, {} skipped", skipped.len()),
             Self::Failed => f.write_str("FAILED"),
             Self::Skipped(reason) => write!(f, "skipped: {reason}"),
+            Self::NotRequested(option) => write!(f, "not requested (`{option}`)"),
         }
     }
 }
@@ -46,7 +49,8 @@ impl Checked {
     /// The rows of the table: the check's own, and one for each test that skipped something.
     pub(super) fn rows(&self) -> Vec<Vec<String>> {
         let row = |name: &str, time: String, result: String| vec![name.to_owned(), time, result];
-        let time = format!("{:.1} s", self.seconds);
+        let ran = !matches!(self.outcome, Outcome::NotRequested(_));
+        let time = if ran { format!("{:.1} s", self.seconds) } else { String::new() };
         let mut rows = vec![row(self.name, time, self.outcome.to_string())];
         if let Outcome::Passed { skipped } = &self.outcome {
             let of_test = |reason: &String| row("", String::new(), format!("skipped: {reason}"));
@@ -71,13 +75,14 @@ pub(super) fn unreachable(stderr: &str) -> Option<&str> {
     (!refused).then_some(line)
 }
 
-/// Whether a run with these `results` is good; with `strict` a check that did not run is as bad as one
-/// that failed.
+/// Whether a run with these `results` is good; with `strict` a requested check that did not run is as bad as
+/// one that failed.
 pub(super) fn is_good(results: &[Checked], strict: bool) -> bool {
     results.iter().all(|checked| match &checked.outcome {
         Outcome::Passed { skipped } => !strict || skipped.is_empty(),
         Outcome::Failed => false,
         Outcome::Skipped(_) => !strict,
+        Outcome::NotRequested(_) => true,
     })
 }
 
@@ -98,6 +103,14 @@ mod tests {
         assert!(is_good(&tool, false) && !is_good(&tool, true));
         assert!(is_good(&test, false) && !is_good(&test, true));
         assert!(!is_good(&checked(Outcome::Failed), false));
+        let full = checked(Outcome::NotRequested("--full"));
+        assert!(is_good(&full, false) && is_good(&full, true));
+    }
+
+    #[test]
+    fn a_check_that_was_not_requested_has_a_row_that_names_its_option() {
+        let [full] = checked(Outcome::NotRequested("--full"));
+        assert_eq!(full.rows(), [["tests", "", "not requested (`--full`)"]]);
     }
 
     #[test]
