@@ -112,7 +112,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::BaseImage(args) => commands::base_image::run(&args),
         Command::Doctor(args) => {
             let (workspace, image) = Workspace::find_with_image()?;
-            commands::doctor::run(&args, &Exec::real(), &workspace.root, &image)
+            commands::doctor::run(&args, &Exec::real(), &workspace, &image)
         }
         Command::Setup(args) => {
             let (workspace, image) = Workspace::find_with_image()?;

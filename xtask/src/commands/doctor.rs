@@ -3,12 +3,15 @@
 use std::fmt::Write as _;
 use std::process::ExitCode;
 
-use camino::Utf8Path;
-
+use super::Workspace;
+use super::ci::tools;
 use crate::config::{self, Config, Platform};
 use crate::engine::doctor::{self, Diagnosis, Item, Machine, State};
 use crate::exec::Exec;
 use crate::report;
+
+/// The linters that `ci --setup` installs in a folder of its own.
+const LINTERS: [&str; 2] = ["shellcheck", "hadolint"];
 
 /// Arguments of `cargo xtask doctor`.
 #[derive(Debug, Clone, clap::Args)]
@@ -22,20 +25,32 @@ pub struct DoctorArgs {
 ///
 /// # Errors
 /// When the findings cannot be expressed as JSON.
-pub fn run(
+pub(crate) fn run(
     args: &DoctorArgs,
     exec: &Exec,
-    workspace: &Utf8Path,
+    workspace: &Workspace,
     image: &str,
 ) -> anyhow::Result<ExitCode> {
-    let mut diagnosis = doctor::examine(exec, &Machine::this(workspace), image);
-    diagnosis.items.push(pins(&config::load(workspace)?));
+    let mut diagnosis = doctor::examine(exec, &Machine::this(&workspace.root), image);
+    own_linters(&mut diagnosis.items, workspace);
+    diagnosis.items.push(pins(&config::load(&workspace.root)?));
     if args.json {
         report::json(&diagnosis)?;
     } else {
         report::data(&table(&diagnosis));
     }
     Ok(if diagnosis.ready { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Finds what `ci --setup` installed, which is on no PATH.
+fn own_linters(items: &mut [Item], workspace: &Workspace) {
+    let Ok(folder) = tools::folder(workspace) else { return };
+    for item in items.iter_mut().filter(|item| LINTERS.contains(&&*item.name)) {
+        let program = tools::program(&folder, &item.name);
+        if item.state == State::Missing && program != item.name {
+            (item.state, item.detail, item.cure) = (State::Ok, program, None);
+        }
+    }
 }
 
 /// Which base images are pinned by their digests, of those that `config` builds in.

@@ -299,7 +299,8 @@ fn table(rows: &[Row]) -> String {
 /// Why registries did not answer, each reason once.
 fn silence(rows: &[Row]) -> Option<String> {
     let silent = rows.iter().filter(|row| row.state == State::Silent);
-    let reasons: BTreeSet<&str> = silent.filter_map(|row| row.said.as_deref()).collect();
+    let reasons: BTreeSet<&str> =
+        silent.filter_map(|row| row.said.as_deref()).map(reason).collect();
     let reasons: Vec<_> = reasons.iter().map(|said| format!("no answer: {said}")).collect();
     (!reasons.is_empty()).then(|| {
         format!(
@@ -307,6 +308,12 @@ fn silence(rows: &[Row]) -> Option<String> {
             reasons.join("\n")
         )
     })
+}
+
+/// What a client said, without the address that it asked: that has the image's name in it.
+fn reason(said: &str) -> &str {
+    let request = said.strip_prefix("failed to do request: ");
+    request.and_then(|request| Some(request.split_once("\": ")?.1)).unwrap_or(said)
 }
 
 /// What was done, or what would be.
@@ -351,6 +358,21 @@ mod tests {
     fn published(platforms: &[&str]) -> Published {
         let digests = platforms.iter().map(|p| (platform(p), format!("sha256:{p}"))).collect();
         Published { digest: "sha256:index".to_owned(), platforms: digests }
+    }
+
+    #[test]
+    fn a_reason_that_is_the_same_for_all_images_is_given_once() {
+        let silent = |name: &str| {
+            let url = format!("https://registry.example/v2/{name}/manifests/12");
+            let said = format!("failed to do request: Head \"{url}\": dial tcp: no such host");
+            rows(&debian(None), &Err(Unknown::Silent(said)))
+        };
+        let mut all = silent("debian");
+        all.extend(silent("ubuntu"));
+        let text = silence(&all).unwrap();
+        assert_eq!(text.matches("no such host").count(), 1, "{text}");
+        assert!(text.contains("dial tcp") && text.contains("hint: "), "{text}");
+        assert_eq!(silence(&rows(&debian(None), &Err(Unknown::Refused("no".to_owned())))), None);
     }
 
     #[test]

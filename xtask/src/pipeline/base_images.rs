@@ -183,18 +183,19 @@ pub fn make_all(
             let (accelerate, work) = (making.accelerate, making.work);
             let seek = Seek { engine, accelerate, ways, work };
             let base = base.map(|base| seek.onto(&job.target, &job.platform, base, &mut say));
-            bases.insert(folder.clone(), base.map_err(|error| error.to_string()));
+            let base = base.map_err(|error| {
+                let error = if error.ends_run() {
+                    error
+                } else {
+                    EngineError::Base(format!("{folder}: {error}"))
+                };
+                results.push(Err(error.into()));
+            });
+            bases.insert(folder.clone(), base.ok());
         }
-        let base = match bases.get(&folder) {
-            Some(Ok(base)) => base,
-            Some(Err(said)) => {
-                let said = format!("{}: {said}", job.title());
-                results.push(Err(EngineError::Base(said).into()));
-                continue;
-            }
-            None => continue,
-        };
-        results.push(make(making, job, base, watch));
+        if let Some(Some(base)) = bases.get(&folder) {
+            results.push(make(making, job, base, watch));
+        }
     }
     results
 }

@@ -2,7 +2,7 @@
 //! real thing with the real engine.
 
 mod outcome;
-mod tools;
+pub(super) mod tools;
 
 use std::process::ExitCode;
 use std::time::{Duration, Instant};

@@ -14,14 +14,14 @@ use crate::report;
 const PINS: &str = "xtask/check-tools.txt";
 
 /// The folder of the tools that [`PINS`] names now, whether it is there or not.
-pub(super) fn folder(workspace: &Workspace) -> std::io::Result<Utf8PathBuf> {
+pub(in crate::commands) fn folder(workspace: &Workspace) -> std::io::Result<Utf8PathBuf> {
     let pins = fs_err::read(workspace.root.join(PINS))?;
     let hash = digest::of_bytes(&pins);
     Ok(workspace.work.join("tools").join(&hash[..12]))
 }
 
 /// The tool's path in `folder`, or its name for one of the machine's own.
-pub(super) fn program(folder: &Utf8Path, name: &str) -> String {
+pub(in crate::commands) fn program(folder: &Utf8Path, name: &str) -> String {
     let wheels = folder.read_dir_utf8().into_iter().flatten().filter_map(Result::ok);
     let mut paths = wheels.map(|wheel| wheel.path().join("bin").join(name));
     paths.find(|path| path.is_file()).map_or_else(|| name.to_owned(), Utf8PathBuf::into_string)
