@@ -7,18 +7,13 @@ use serde::Deserialize;
 use thiserror::Error;
 use toml::{Spanned, Table, Value};
 
-use super::origin::{Merged, line_of};
+use super::origin::{LOCAL, MAIN, Merged, line_of};
 use super::{
     BaseImages, Bootstrap, Build, Cache, Check, Ci, Config, EngineSettings, Family, InterpreterId,
     Libc, Platform, Publish, Source, Target, Toolchain,
 };
 use super::{image_name, words};
 use crate::isa::Machine;
-
-/// The configuration's file name at the workspace root.
-pub(super) const MAIN: &str = "wheels.toml";
-/// The file that overrides it on one machine.
-pub(super) const LOCAL: &str = "wheels.local.toml";
 
 /// Why the configuration does not hold.
 #[derive(Debug, Error)]

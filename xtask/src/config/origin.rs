@@ -3,7 +3,10 @@
 use camino::Utf8PathBuf;
 use toml::de::{DeTable, DeValue};
 
-use super::load::{LOCAL, MAIN};
+/// The configuration's file name at the workspace root.
+pub(super) const MAIN: &str = "wheels.toml";
+/// The file that overrides it on one machine.
+pub(super) const LOCAL: &str = "wheels.local.toml";
 
 /// `wheels.toml` with `wheels.local.toml` laid over it.
 pub(super) struct Merged<'a> {

@@ -120,7 +120,7 @@ fn wrong_words_are_named_with_their_cure() {
     ] {
         assert!(message(&["debian:12", word], &[]).ends_with(meant), "{word}");
     }
-    insta::assert_snapshot!(message(&["debian:12", "linux/amd46"], &[]), @"`linux/amd46` is no platform that can be built for (known: linux/amd64, linux/arm64, linux/386, linux/arm, linux/ppc64le, linux/s390x, linux/riscv64)");
+    insta::assert_snapshot!(message(&["debian:12", "linux/amd46"], &[]), @"`linux/amd46` is no platform that can be built for (known: linux/amd64, linux/arm64, linux/386, linux/arm, linux/ppc64le, linux/s390x, linux/riscv64): did you mean `linux/amd64`?");
     insta::assert_snapshot!(message(&["linux/amd64"], &[]), @r"
     no target was named (wheels.toml has debian:12, rockylinux:9)
 
