@@ -77,6 +77,31 @@ pub fn open(path: &Utf8Path) -> io::Result<fs_err::File> {
     if file.metadata()?.is_file() { Ok(file) } else { Err(refused()) }
 }
 
+/// The text of a file of the user's own, of at most `limit` bytes. Links are followed: settings are often kept
+/// elsewhere. Nothing waits for the other end of a FIFO.
+///
+/// # Errors
+/// When anything but a regular file is there, or it is larger, or is no UTF-8.
+pub fn text(path: &Utf8Path, limit: u64) -> io::Result<String> {
+    let refused = || io::Error::other("it is not a regular file");
+    if !std::fs::metadata(path)?.is_file() {
+        return Err(refused());
+    }
+    let flags = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
+    let mut options = std::fs::OpenOptions::new();
+    let file =
+        std::os::unix::fs::OpenOptionsExt::custom_flags(options.read(true), flags).open(path)?;
+    if !file.metadata()?.is_file() {
+        return Err(refused());
+    }
+    let mut bytes = Vec::new();
+    file.take(limit + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > limit {
+        return Err(io::Error::other(format!("it has more than {limit} bytes")));
+    }
+    String::from_utf8(bytes).map_err(|_| io::Error::other("it is not UTF-8"))
+}
+
 /// SHA-256 of a regular file.
 ///
 /// # Errors
@@ -208,6 +233,11 @@ mod tests {
             assert!(copy(&path, &root.join("copy")).is_err(), "{name}");
             assert!(matches!(list(&root, name), Some(Err(_))), "{name}");
         }
+        for name in ["endless", "fifo", "folder"] {
+            assert!(text(&root.join(name), 9).is_err(), "{name}");
+        }
+        assert_eq!(text(&root.join("link"), 4).unwrap(), "text");
+        assert!(text(&root.join("link"), 3).is_err());
         assert_eq!(list(&root, "absent"), None);
         assert_eq!(list(&root, "file"), Some(Ok(b"text".to_vec())));
         std::fs::File::create(root.join("large")).unwrap().set_len(MAX_LIST + 1).unwrap();

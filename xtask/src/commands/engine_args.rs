@@ -62,6 +62,17 @@ impl EngineArgs {
                 unreachable.join(", ")
             ));
         }
+        for problem in &host.problems {
+            report::note(&format!("warning: {problem}"));
+        }
+        let paths = host.path_settings();
+        if !paths.is_empty() {
+            report::note(&format!(
+                "warning: {} is a path of this machine, which no container has\n\n\
+                 hint: use an address that containers reach",
+                paths.join(", ")
+            ));
+        }
         if client.host_network && client.tool.has_builders() {
             let said = exec.read(&client.step(["buildx", "version"])).unwrap_or_default();
             client.asks_leave = docker::read_buildx(&said) >= Some(FIRST_TO_ASK);

@@ -33,6 +33,6 @@ pub fn run(args: &HostSettingsArgs) -> anyhow::Result<ExitCode> {
             args.secret
         )
     })?;
-    report::data(text.trim_end());
+    report::data(text.trim_end_matches('\n'));
     Ok(ExitCode::SUCCESS)
 }

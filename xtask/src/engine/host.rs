@@ -4,11 +4,16 @@
 //! All of it travels as build secrets, because an index URL may hold a password: nothing of it
 //! reaches a layer, and [`HostSettings::redact`] keeps it out of logs.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::io::{self, ErrorKind};
 
 use camino::{Utf8Path, Utf8PathBuf};
 
+use crate::files;
+
 mod apt;
+mod cargo;
 mod indexes;
 mod names;
 mod redact;
@@ -24,6 +29,9 @@ const CA_BUNDLES: [&str; 5] = [
 
 /// The largest secret that BuildKit takes (moby/buildkit, `session/secrets`, `MaxSecretSize`).
 pub const SECRET_LIMIT: u64 = 500 * 1024;
+
+/// The largest variable that Linux hands to a program, with its name (`MAX_ARG_STRLEN`).
+pub const VARIABLE_LIMIT: usize = 128 * 1024;
 
 /// Secrets that are no files, and the variable through which each reaches the engine's client. Not
 /// files, because newer clients refuse to read files outside the workspace unasked.
@@ -43,8 +51,11 @@ pub trait Host {
     fn names(&self) -> Vec<String>;
     /// The files in a folder, sorted; none where it cannot be read.
     fn list(&self, folder: &Utf8Path) -> Vec<Utf8PathBuf>;
-    /// The text of a file, where it is there and can be read.
-    fn read(&self, path: &Utf8Path) -> Option<String>;
+    /// The text of a file.
+    ///
+    /// # Errors
+    /// When it is not there, or is no text, or is too large for a secret.
+    fn read(&self, path: &Utf8Path) -> io::Result<String>;
     /// The size of a file in bytes, where it is there.
     fn size(&self, path: &Utf8Path) -> Option<u64>;
 }
@@ -69,12 +80,67 @@ impl Host for ThisHost {
         paths
     }
 
-    fn read(&self, path: &Utf8Path) -> Option<String> {
-        fs_err::read_to_string(path).ok()
+    fn read(&self, path: &Utf8Path) -> io::Result<String> {
+        files::text(path, SECRET_LIMIT)
     }
 
     fn size(&self, path: &Utf8Path) -> Option<u64> {
         fs_err::metadata(path).ok().filter(std::fs::Metadata::is_file).map(|meta| meta.len())
+    }
+}
+
+/// A machine, and what of its settings cannot be read.
+struct Reader<'h> {
+    host: &'h dyn Host,
+    problems: RefCell<Vec<String>>,
+}
+
+impl Reader<'_> {
+    fn var(&self, name: &str) -> Option<String> {
+        self.host.var(name)
+    }
+
+    /// The text of a file; nothing where there is no such file, or where it cannot be read, which is noted.
+    fn read(&self, path: &Utf8Path) -> Option<String> {
+        let missing = |error: &io::Error| {
+            matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory)
+        };
+        match self.host.read(path) {
+            Ok(text) => Some(text),
+            Err(error) if missing(&error) => None,
+            Err(error) => {
+                self.note(path, &error.to_string());
+                None
+            }
+        }
+    }
+
+    /// As [`Self::read`]; a file that this user may not read is none.
+    fn read_if_allowed(&self, path: &Utf8Path) -> Option<String> {
+        match self.host.read(path) {
+            Err(error) if error.kind() == ErrorKind::PermissionDenied => None,
+            _ => self.read(path),
+        }
+    }
+
+    /// The table in a file, as [`Self::read`].
+    fn table(&self, path: &Utf8Path) -> Option<toml::Table> {
+        let text = self.read(path)?;
+        // The error's own text shows the line, which may hold a password.
+        let failed = |error: toml::de::Error| {
+            let before = error.span().and_then(|span| text.get(..span.start));
+            let line = before.map_or(1, |before| before.matches('\n').count() + 1);
+            self.note(path, &format!("line {line}: {}", error.message()));
+        };
+        text.parse().map_err(failed).ok()
+    }
+
+    fn note(&self, path: &Utf8Path, reason: &str) {
+        let problem = format!("`{path}` is not inherited: {reason}");
+        let mut problems = self.problems.borrow_mut();
+        if !problems.contains(&problem) {
+            problems.push(problem);
+        }
     }
 }
 
@@ -93,6 +159,8 @@ pub struct HostSettings {
     pub apt_conf: String,
     /// apt's passwords (`auth.conf`); empty where there are none.
     pub apt_auth: String,
+    /// The files that are there and cannot be read, each with the reason.
+    pub problems: Vec<String>,
 }
 
 /// Names only: the values may hold passwords.
@@ -107,39 +175,53 @@ impl HostSettings {
     /// Gathers the settings of `host`; `apt_dump` is what `apt-config dump Acquire` printed there,
     /// or nothing.
     pub fn gather(host: &impl Host, apt_dump: &str) -> Self {
+        let host = Reader { host, problems: RefCell::default() };
         let home = host.var("HOME").map(Utf8PathBuf::from);
         let in_home = |path: &str| home.as_ref().map(|home| home.join(path));
-        let text = |path: Option<Utf8PathBuf>| path.and_then(|path| host.read(&path));
         let config = host.var("XDG_CONFIG_HOME").map(Utf8PathBuf::from).or(in_home(".config"));
         let cargo_home = host.var("CARGO_HOME").map(Utf8PathBuf::from).or(in_home(".cargo"));
-        // cargo still reads the names without an ending, and prefers them.
-        let of_cargo = |names: [&str; 2]| {
-            let dir = cargo_home.as_ref()?;
-            names.iter().find_map(|name| host.read(&dir.join(name)))
-        };
-        let mut settings = indexes::pip(host, config.as_deref());
-        settings.extend(indexes::uv(host, config.as_deref()));
-        let credentials = of_cargo(["credentials", "credentials.toml"]).unwrap_or_default();
-        settings.extend(cargo_tokens(&credentials));
-        for name in host.names().into_iter().filter(|name| names::inherited(name)) {
-            let Some(value) = host.var(&name) else { continue };
-            let mut value = one_line(&value);
+        let mut settings = indexes::pip(&host, config.as_deref());
+        settings.extend(indexes::uv(&host, config.as_deref()));
+        settings.extend(cargo::tokens(&host, cargo_home.as_deref()));
+        for name in host.host.names().into_iter().filter(|name| names::inherited(name)) {
+            let Some(mut value) = host.var(&name) else { continue };
             // uv asks those of the environment first, then those of its files.
             if let Some(more) = settings.get(&name).filter(|_| name == "UV_INDEX") {
                 value = format!("{value} {more}");
             }
             settings.insert(name, value);
         }
+        for value in settings.values_mut() {
+            *value = one_line(value);
+        }
         indexes::bridge(&mut settings);
         let netrc = host.var("NETRC").map(Utf8PathBuf::from).or(in_home(".netrc"));
         Self {
-            ca: ca_bundle(host),
-            netrc: text(netrc).unwrap_or_default(),
-            cargo_config: of_cargo(["config", "config.toml"]).unwrap_or_default(),
+            ca: ca_bundle(host.host),
+            netrc: netrc.and_then(|path| host.read(&path)).unwrap_or_default(),
+            cargo_config: cargo::config(&host, cargo_home.as_deref()),
             settings,
             apt_conf: apt::proxies(apt_dump),
-            apt_auth: apt::auth(host),
+            apt_auth: apt::auth(&host),
+            problems: host.problems.into_inner(),
         }
+    }
+
+    /// The names of the indexes and mirrors in here that are paths of this machine.
+    pub fn path_settings(&self) -> Vec<&str> {
+        let is_address = |name: &str| {
+            let ends = ["_INDEX", "_INDEX_URL", "_MIRROR", "_JSON_URL", "_SERVER", "_ROOT"];
+            ends.iter().any(|end| name.ends_with(end)) && !name.ends_with("_NO_INDEX")
+        };
+        let is_path = |word: &str| {
+            let address = word.rsplit('=').next().unwrap_or(word);
+            word.contains("file:") || address.starts_with(['/', '.', '~'])
+        };
+        let found = self
+            .settings
+            .iter()
+            .filter(|(name, value)| is_address(name) && value.split_whitespace().any(is_path));
+        found.map(|(name, _)| name.as_str()).collect()
     }
 
     /// The names of the proxies and indexes in here that a container cannot reach: its loopback address is its own.
@@ -192,7 +274,7 @@ impl HostSettings {
     ///
     /// # Errors
     /// When the bundle of certificates cannot be read.
-    pub fn secret_files(&self) -> std::io::Result<Vec<(&'static str, Vec<u8>)>> {
+    pub fn secret_files(&self) -> io::Result<Vec<(&'static str, Vec<u8>)>> {
         let mut files = Vec::new();
         if let Some(bundle) = &self.ca {
             files.push(("ca", fs_err::read(bundle)?));
@@ -223,29 +305,22 @@ pub(super) fn csv_field(field: &str) -> String {
     }
 }
 
+/// The lines of `value` as one. A password may hold several blanks.
 fn one_line(value: &str) -> String {
-    value.split_whitespace().collect::<Vec<_>>().join(" ")
+    let lines = value.lines().map(str::trim).filter(|line| !line.is_empty());
+    if value.contains(['\n', '\r']) {
+        lines.collect::<Vec<_>>().join(" ")
+    } else {
+        value.to_owned()
+    }
 }
 
 /// The bundle of certificates that containers are handed: what the environment names, else the
 /// system's.
-pub(super) fn ca_bundle(host: &impl Host) -> Option<Utf8PathBuf> {
+pub(super) fn ca_bundle(host: &dyn Host) -> Option<Utf8PathBuf> {
     let named = ["SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "PIP_CERT"];
     let named = named.iter().filter_map(|name| host.var(name)).map(Utf8PathBuf::from);
     named.chain(CA_BUNDLES.map(Utf8PathBuf::from)).find(|path| host.size(path).is_some())
-}
-
-/// The tokens of `credentials.toml` as cargo's variables. That of the public registry only publishes.
-fn cargo_tokens(text: &str) -> BTreeMap<String, String> {
-    let table = text.parse::<toml::Table>().unwrap_or_default();
-    let registries = table.get("registries").and_then(toml::Value::as_table);
-    let token = |(name, entry): (&String, &toml::Value)| {
-        let name = name.to_uppercase().replace('-', "_");
-        let token = entry.get("token")?.as_str()?.to_owned();
-        let variable = format!("CARGO_REGISTRIES_{name}_TOKEN");
-        names::inherited(&variable).then_some((variable, token))
-    };
-    registries.into_iter().flatten().filter_map(token).collect()
 }
 
 /// Whether a URL, or a proxy written without its scheme, names this machine itself.

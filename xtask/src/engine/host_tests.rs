@@ -2,6 +2,9 @@
 
 use super::*;
 
+/// The text of a file that cannot be read.
+const UNREADABLE: &str = "\0";
+
 #[derive(Default)]
 struct Machine {
     vars: BTreeMap<&'static str, &'static str>,
@@ -22,8 +25,12 @@ impl Host for Machine {
         self.files.keys().copied().filter(inside).map(Utf8PathBuf::from).collect()
     }
 
-    fn read(&self, path: &Utf8Path) -> Option<String> {
-        self.files.get(path.as_str()).map(|text| (*text).to_owned())
+    fn read(&self, path: &Utf8Path) -> io::Result<String> {
+        match self.files.get(path.as_str()) {
+            Some(&UNREADABLE) => Err(ErrorKind::PermissionDenied.into()),
+            Some(text) => Ok((*text).to_owned()),
+            None => Err(ErrorKind::NotFound.into()),
+        }
     }
 
     fn size(&self, path: &Utf8Path) -> Option<u64> {
@@ -182,10 +189,12 @@ fn apts_passwords_travel_as_a_secret_of_their_own() {
     let files = BTreeMap::from([
         ("/etc/apt/auth.conf", "machine a.example login me password made-up\n"),
         ("/etc/apt/auth.conf.d/b.conf", "machine b.example login me password made-up-too"),
+        ("/etc/apt/auth.conf.d/90c", "machine c.example login me password made-up-three"),
         ("/etc/apt/auth.conf.d/b.bak", "machine old.example login me password old"),
     ]);
     let settings = HostSettings::gather(&Machine { files, ..Machine::default() }, "");
     assert!(settings.apt_auth.contains("a.example") && settings.apt_auth.contains("made-up-too\n"));
+    assert!(settings.apt_auth.contains("made-up-three"));
     assert!(!settings.apt_auth.contains("old.example"));
     assert_eq!(settings.secrets(), ["id=apt_auth,env=XTASK_HOST_APT_AUTH"]);
 }
@@ -213,4 +222,93 @@ fn a_proxy_or_an_index_on_this_machines_own_address_is_known_for_it() {
     let (pip, uv) = (["PIP_EXTRA_INDEX_URL", "PIP_INDEX_URL"], ["UV_DEFAULT_INDEX", "UV_INDEX"]);
     let proxies = ["https_proxy", "apt's Acquire::http::Proxy"];
     assert_eq!(found, [pip, uv, proxies].concat());
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_a_problem_and_shows_nothing() {
+    let files = BTreeMap::from([
+        ("/etc/pip.conf", UNREADABLE),
+        ("/etc/apt/auth.conf", UNREADABLE),
+        ("/h/.netrc", UNREADABLE),
+        ("/h/.config/uv/uv.toml", "offline = true\nindex-url = https://me:made-up@a.example\n"),
+        ("/h/.cargo/credentials.toml", "[registries.a]\ntoken = made-up\n"),
+    ]);
+    let vars = BTreeMap::from([("HOME", "/h")]);
+    let settings = HostSettings::gather(&Machine { vars, files }, "");
+    let problems = settings.problems.join("\n");
+    let expected = [
+        "`/etc/pip.conf` is not inherited: permission denied",
+        "`/h/.netrc` is not inherited: permission denied",
+        "`/h/.config/uv/uv.toml` is not inherited: line 2: ",
+        "`/h/.cargo/credentials.toml` is not inherited: line 2: ",
+    ];
+    for problem in expected {
+        assert!(problems.contains(problem), "{problem}: {problems}");
+    }
+    assert_eq!(settings.problems.len(), expected.len(), "{problems}");
+    assert!(!problems.contains("made-up"), "{problems}");
+}
+
+#[test]
+fn cargos_configuration_travels_without_programs_flags_and_paths() {
+    let text = "[build]\nrustc-wrapper = \"sccache\"\nrustflags = [\"-Ctarget-cpu=native\"]\n\
+        [env]\nA = \"b\"\n[registry]\ntoken = \"publish\"\n\
+        [http]\ncainfo = \"/ca.pem\"\nproxy = \"http://p.example:1\"\n\
+        [registries.corp]\nindex = \"sparse+https://c.example/\"\ncredential-provider = \"x\"\n\
+        [source.crates-io]\nreplace-with = \"vendored\"\n[source.vendored]\ndirectory = \"/v\"\n\
+        [source.a]\nreplace-with = \"b\"\n[source.b]\nregistry = \"https://b.example\"\n";
+    let files = BTreeMap::from([("/h/.cargo/config.toml", text)]);
+    let settings =
+        HostSettings::gather(&Machine { files, vars: BTreeMap::from([("HOME", "/h")]) }, "");
+    let expected = "[http]\nproxy = \"http://p.example:1\"\n\n\
+        [registries.corp]\nindex = \"sparse+https://c.example/\"\n\n\
+        [source.a]\nreplace-with = \"b\"\n\n[source.b]\nregistry = \"https://b.example\"\n";
+    assert_eq!(settings.cargo_config, expected);
+}
+
+#[test]
+fn the_table_of_uv_pip_comes_before_the_rest() {
+    let text = "index-url = \"https://top.example/\"\nextra-index-url = [\"https://t.example/\"]\n\
+        [pip]\nindex-url = \"https://pip.example/\"\nextra-index-url = [\"https://p.example/\"]\n";
+    let settings = settings_of([("XDG_CONFIG_HOME", "/x")], [("/x/uv/uv.toml", text)]);
+    assert_eq!(settings["UV_INDEX_URL"], "https://pip.example/");
+    assert_eq!(settings["PIP_INDEX_URL"], "https://pip.example/");
+    assert_eq!(settings["UV_EXTRA_INDEX_URL"], "https://p.example/ https://t.example/");
+}
+
+#[test]
+fn a_value_travels_as_it_is_and_lines_become_one() {
+    let settings = settings_of(
+        [
+            ("UV_INDEX_A_PASSWORD", "a  b "),
+            ("UV_INDEX_A_USERNAME", "me\n"),
+            ("PIP_EXTRA_INDEX_URL", "\n https://a.example/\r\n https://b.example/\n"),
+        ],
+        [("/etc/pip.conf", "[global] ; mine\r\n--retries = 2\r\n")],
+    );
+    assert_eq!(settings["UV_INDEX_A_PASSWORD"], "a  b ");
+    assert_eq!(settings["UV_INDEX_A_USERNAME"], "me");
+    assert_eq!(settings["PIP_EXTRA_INDEX_URL"], "https://a.example/ https://b.example/");
+    assert_eq!(settings["PIP_RETRIES"], "2");
+}
+
+#[test]
+fn an_index_that_is_a_path_of_this_machine_is_known_for_it() {
+    let vars = BTreeMap::from([
+        ("PIP_INDEX_URL", "file:///srv/simple"),
+        ("UV_INDEX", "https://a.example/ corp=/srv/b"),
+        ("UV_PYTHON_DOWNLOADS_JSON_URL", "./list.json"),
+        ("UV_PYTHON_INSTALL_MIRROR", "https://m.example/a"),
+        ("UV_NO_INDEX", "/"),
+        ("NO_PROXY", ".example"),
+    ]);
+    let settings = HostSettings::gather(&Machine { vars, ..Machine::default() }, "");
+    let expected = [
+        "PIP_EXTRA_INDEX_URL",
+        "PIP_INDEX_URL",
+        "UV_DEFAULT_INDEX",
+        "UV_INDEX",
+        "UV_PYTHON_DOWNLOADS_JSON_URL",
+    ];
+    assert_eq!(settings.path_settings(), expected);
 }

@@ -12,7 +12,7 @@ use crate::audit::Settings;
 use crate::config::Config;
 use crate::digest;
 use crate::engine::bake::BAKE_FILE;
-use crate::engine::host::{HostSettings, SECRET_LIMIT, ThisHost};
+use crate::engine::host::{HostSettings, SECRET_LIMIT, TEXT_SECRETS, ThisHost, VARIABLE_LIMIT};
 use crate::engine::prebuilt::Finder;
 use crate::engine::{Engine, EngineError};
 use crate::exec::{Exec, Step};
@@ -153,6 +153,17 @@ pub fn prepare_host(exec: &Exec, work: &Utf8Path) -> std::io::Result<HostSetting
     // No apt, no apt proxies.
     let dump = exec.read(&step).unwrap_or_default();
     let mut host = HostSettings::gather(&ThisHost, &dump);
+    for (secret, variable) in TEXT_SECRETS {
+        let size = host.text(secret).map_or(0, |text| text.len());
+        // With the `=`, and the NUL at the end.
+        if size + variable.len() + 2 > VARIABLE_LIMIT {
+            return Err(std::io::Error::other(format!(
+                "the inherited settings for the secret `{secret}` have {size} bytes, and a program takes \
+                 {VARIABLE_LIMIT} in a variable\n\n\
+                 hint: let `NETRC`, `CARGO_HOME` or the tool's own variable name a file with what the build needs"
+            )));
+        }
+    }
     if let Some(bundle) = &host.ca {
         let contents = fs_err::read(bundle)?;
         if contents.len() as u64 > SECRET_LIMIT {

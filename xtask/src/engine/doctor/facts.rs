@@ -131,6 +131,8 @@ pub struct Facts {
     pub proxies: Vec<String>,
     /// Names of the inherited proxies and indexes that no container reaches.
     pub loopback_settings: Vec<String>,
+    /// The settings that containers cannot use, each with the reason.
+    pub unusable_settings: Vec<String>,
     /// Room for images.
     pub engine_space: Space,
     /// Room for results.
@@ -192,6 +194,7 @@ impl Facts {
             ca_bundle: machine.ca_bundle(),
             proxies: machine.proxies(),
             loopback_settings: machine.loopback_settings(),
+            unusable_settings: machine.unusable_settings(),
             engine_space: space(data),
             workspace_space: space(machine.workspace.clone()),
         }

@@ -40,6 +40,10 @@ pub(super) fn judge(facts: &Facts) -> Vec<Item> {
     items.extend(facts.foreign().into_iter().map(|arch| emulator(facts, arch)));
     items.extend([registry(facts), mmdebstrap(facts), arch_test(facts), index(facts)]);
     items.extend([ca_bundle(facts), proxies(facts)]);
+    if !facts.unusable_settings.is_empty() {
+        let detail = facts.unusable_settings.join("; ");
+        items.push(Item::new("inherited settings", State::Warning, detail));
+    }
     items.push(space("engine disk", &facts.engine_space));
     items.push(space("workspace disk", &facts.workspace_space));
     items.extend([

@@ -7,6 +7,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::engine::host::{self, Host};
 use crate::engine::setup::sources::{self, Source};
+use crate::files;
 
 /// Where daemons and administration tools live, whatever a user's `PATH` says.
 pub(crate) const ADMIN_PATH: &str = "/usr/local/sbin:/usr/sbin:/sbin";
@@ -93,8 +94,8 @@ impl Host for Machine {
         paths.into_iter().filter_map(named).collect()
     }
 
-    fn read(&self, path: &Utf8Path) -> Option<String> {
-        fs_err::read_to_string(self.at(path.as_str())).ok()
+    fn read(&self, path: &Utf8Path) -> std::io::Result<String> {
+        files::text(&self.at(path.as_str()), host::SECRET_LIMIT)
     }
 
     fn size(&self, path: &Utf8Path) -> Option<u64> {
@@ -208,6 +209,15 @@ impl Machine {
     pub fn loopback_settings(&self) -> Vec<String> {
         let host = host::HostSettings::gather(self, "");
         host.loopback_settings().into_iter().map(str::to_owned).collect()
+    }
+
+    /// The files of settings that containers do not inherit though they are there, each with the reason, and the
+    /// names of the indexes that are paths of this machine.
+    pub fn unusable_settings(&self) -> Vec<String> {
+        let host = host::HostSettings::gather(self, "");
+        let paths = host.path_settings().into_iter();
+        let paths = paths.map(|name| format!("{name} is a path of this machine"));
+        paths.chain(host.problems.iter().cloned()).collect()
     }
 
     /// Whether a package of this name is installed by dpkg.

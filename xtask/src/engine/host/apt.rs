@@ -2,7 +2,7 @@
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::Host;
+use super::Reader;
 
 /// The proxy lines of `apt-config dump`; timeouts and the like are this machine's own affair, and a
 /// program that finds a proxy is not in a container.
@@ -17,11 +17,13 @@ pub(super) fn proxies(dump: &str) -> String {
     dump.lines().filter(proxy).fold(String::new(), |text, line| format!("{text}{line}\n"))
 }
 
-/// apt's passwords: `auth.conf` and the files of `auth.conf.d`, joined.
-pub(super) fn auth(host: &impl Host) -> String {
+/// apt's passwords: `auth.conf` and the files of `auth.conf.d`, joined. apt reads those without an ending, too
+/// (apt, `GetListOfFilesInDir`).
+pub(super) fn auth(host: &Reader<'_>) -> String {
     let mut files = vec![Utf8PathBuf::from("/etc/apt/auth.conf")];
-    let parts = host.list(Utf8Path::new("/etc/apt/auth.conf.d"));
-    files.extend(parts.into_iter().filter(|path| path.extension() == Some("conf")));
-    let texts = files.iter().filter_map(|file| host.read(file));
+    let parts = host.host.list(Utf8Path::new("/etc/apt/auth.conf.d"));
+    files.extend(parts.into_iter().filter(|path| matches!(path.extension(), None | Some("conf"))));
+    // Only root may read some of them, as is usual: that is no problem of every run.
+    let texts = files.iter().filter_map(|file| host.read_if_allowed(file));
     texts.fold(String::new(), |all, text| format!("{all}{}\n", text.trim_end()))
 }

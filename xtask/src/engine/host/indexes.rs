@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::{Host, one_line};
+use super::Reader;
 
 type Settings = BTreeMap<String, String>;
 
@@ -23,19 +23,20 @@ const PIP_KEYS: [&str; 8] = [
 ];
 
 /// Keys of `uv.toml` that are one word each, and their variables.
-const UV_KEYS: [(&str, &str); 6] = [
+const UV_KEYS: [(&str, &str); 7] = [
     ("index-url", "UV_INDEX_URL"),
     ("index-strategy", "UV_INDEX_STRATEGY"),
     ("no-index", "UV_NO_INDEX"),
     ("offline", "UV_OFFLINE"),
     ("python-install-mirror", "UV_PYTHON_INSTALL_MIRROR"),
     ("pypy-install-mirror", "UV_PYPY_INSTALL_MIRROR"),
+    ("python-downloads-json-url", "UV_PYTHON_DOWNLOADS_JSON_URL"),
 ];
 
 /// What pip's configuration files say, as pip's environment variables: the files of the system, then
 /// the user's, the environment's and the one that `PIP_CONFIG_FILE` names (pip documentation,
 /// "Configuration").
-pub(super) fn pip(host: &impl Host, config: Option<&Utf8Path>) -> Settings {
+pub(super) fn pip(host: &Reader<'_>, config: Option<&Utf8Path>) -> Settings {
     let mut files: Vec<Utf8PathBuf> =
         folders(host).iter().map(|folder| folder.join("pip/pip.conf")).collect();
     files.push("/etc/pip.conf".into());
@@ -44,7 +45,7 @@ pub(super) fn pip(host: &impl Host, config: Option<&Utf8Path>) -> Settings {
         return Settings::new();
     }
     // A file that the environment names stands for the user's.
-    if named.as_ref().is_none_or(|file| host.size(file).is_none()) {
+    if named.as_ref().is_none_or(|file| host.host.size(file).is_none()) {
         files.extend(host.var("HOME").map(|home| Utf8PathBuf::from(home).join(".pip/pip.conf")));
         files.extend(config.map(|config| config.join("pip/pip.conf")));
     }
@@ -57,7 +58,8 @@ pub(super) fn pip(host: &impl Host, config: Option<&Utf8Path>) -> Settings {
         for (key, value) in texts.iter().flat_map(|text| ini_values(text, section)) {
             if PIP_KEYS.contains(&key.as_str()) {
                 let name = format!("PIP_{}", key.to_uppercase().replace('-', "_"));
-                settings.insert(name, one_line(&value));
+                let words: Vec<&str> = value.split_whitespace().collect();
+                settings.insert(name, words.join(" "));
             }
         }
     }
@@ -65,7 +67,7 @@ pub(super) fn pip(host: &impl Host, config: Option<&Utf8Path>) -> Settings {
 }
 
 /// The configuration folders of the system, those that count less first.
-fn folders(host: &impl Host) -> Vec<Utf8PathBuf> {
+fn folders(host: &Reader<'_>) -> Vec<Utf8PathBuf> {
     let dirs = host.var("XDG_CONFIG_DIRS").unwrap_or_else(|| "/etc/xdg".to_owned());
     dirs.split(':').rev().filter(|dir| !dir.is_empty()).map(Utf8PathBuf::from).collect()
 }
@@ -79,7 +81,9 @@ fn ini_values(text: &str, section: &str) -> Vec<(String, String)> {
         if trimmed.is_empty() || trimmed.starts_with(['#', ';']) {
             continue;
         }
-        if let Some(name) = trimmed.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+        // What follows the last bracket counts for nothing.
+        let header = trimmed.strip_prefix('[').and_then(|rest| rest.rsplit_once(']'));
+        if let Some((name, _)) = header {
             inside = name == section;
             open = false;
         } else if !inside {
@@ -90,6 +94,7 @@ fn ini_values(text: &str, section: &str) -> Vec<(String, String)> {
             }
         } else if let Some((key, value)) = trimmed.split_once(['=', ':']) {
             let key = key.trim().to_lowercase().replace('_', "-");
+            let key = key.strip_prefix("--").unwrap_or(&key).to_owned();
             values.push((key, value.trim().to_owned()));
             open = true;
         }
@@ -99,24 +104,29 @@ fn ini_values(text: &str, section: &str) -> Vec<(String, String)> {
 
 /// What `uv.toml` says, as uv's environment variables: the system's file, the user's over it, or the
 /// one that `UV_CONFIG_FILE` names alone (uv documentation, "Configuration files").
-pub(super) fn uv(host: &impl Host, config: Option<&Utf8Path>) -> Settings {
+pub(super) fn uv(host: &Reader<'_>, config: Option<&Utf8Path>) -> Settings {
     let no_config = host.var("UV_NO_CONFIG").is_some_and(|value| is_true(&value));
-    let read = |path: Utf8PathBuf| host.read(&path)?.parse::<toml::Table>().ok();
     let files: Vec<toml::Table> = if let Some(named) = host.var("UV_CONFIG_FILE") {
-        read(named.into()).into_iter().collect()
+        let named = Utf8PathBuf::from(named);
+        if host.host.size(&named).is_none() {
+            host.note(&named, "`UV_CONFIG_FILE` names it, and it is no file");
+        }
+        host.table(&named).into_iter().collect()
     } else if no_config {
         Vec::new()
     } else {
         let mut system: Vec<Utf8PathBuf> =
             folders(host).iter().rev().map(|folder| folder.join("uv/uv.toml")).collect();
         system.push("/etc/uv/uv.toml".into());
-        let user = config.and_then(|config| read(config.join("uv/uv.toml")));
+        let user = config.and_then(|config| host.table(&config.join("uv/uv.toml")));
         // The user's first: of two lists, its entries come first.
-        user.into_iter().chain(system.into_iter().find_map(read)).collect()
+        user.into_iter().chain(system.iter().find_map(|file| host.table(file))).collect()
     };
+    // `uv pip`, which the steps use, has a table of its own, which comes before the rest.
+    let of_pip = files.iter().filter_map(|table| table.get("pip")?.as_table());
     let mut settings = Settings::new();
-    for table in files {
-        for (name, value) in uv_file(&table) {
+    for table in of_pip.chain(&files) {
+        for (name, value) in uv_file(table) {
             let list = matches!(name, "UV_INDEX" | "UV_EXTRA_INDEX_URL" | "UV_INSECURE_HOST");
             match settings.get_mut(name) {
                 Some(known) if list => *known = format!("{known} {value}"),

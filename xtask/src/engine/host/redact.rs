@@ -51,8 +51,15 @@ pub(super) fn needles(settings: &HostSettings) -> Vec<String> {
         url(word, &mut needles);
     }
     for (name, value) in &settings.settings {
-        let of_user = name.strip_suffix("_PASSWORD").map(|name| format!("{name}_USERNAME"));
-        let user = of_user.and_then(|name| settings.settings.get(&name));
+        let beside = |one: &str, other: &str| {
+            let other = name.strip_suffix(one).map(|name| format!("{name}{other}"));
+            other.and_then(|name| settings.settings.get(&name))
+        };
+        let user = beside("_PASSWORD", "_USERNAME");
+        if name.ends_with("_USERNAME") && beside("_USERNAME", "_PASSWORD").is_none() {
+            // A token takes the place of the user.
+            credentials("", value, &mut needles);
+        }
         if name.ends_with("_PASSWORD") || name.ends_with("_TOKEN") {
             credentials(user.map_or("", String::as_str), value, &mut needles);
         }
@@ -97,9 +104,9 @@ fn url(word: &str, needles: &mut Vec<String>) {
     if let Some((user_info, host)) = authority.rsplit_once('@') {
         parts.push(host);
         match user_info.split_once(':') {
-            Some((user, password)) => credentials(user, password, needles),
+            Some((user, password)) if !password.is_empty() => credentials(user, password, needles),
             // A token takes the place of the user.
-            None => credentials("", user_info, needles),
+            _ => credentials("", user_info.trim_end_matches(':'), needles),
         }
     }
     // A short host such as a port-less `proxy` would blot out half a log.
@@ -232,6 +239,8 @@ mod tests {
             settings: [
                 ("PIP_INDEX_URL", "https://user:p%40ss%2Fw@index.example/simple"),
                 ("UV_INDEX_URL", "https://onlytoken@other.example/simple"),
+                ("UV_EXTRA_INDEX_URL", "https://t0ken-user:@third.example/simple"),
+                ("UV_INDEX_CORP_USERNAME", "lone-t0ken"),
                 ("HTTP_PROXY", "http://u:pw1@proxy.example:3128"),
                 ("CARGO_REGISTRIES_X_TOKEN", "tok"),
             ]
@@ -254,6 +263,8 @@ mod tests {
             "p%40ss%2Fw",
             "p@ss/w",
             "onlytoken",
+            "t0ken-user",
+            "lone-t0ken",
             "pw1",
             "tok",
             "two w\"rds\\",
