@@ -4,8 +4,9 @@ check-interpreter.py ID PROVIDER HOME
 
 Compares what the interpreter says of itself with the request, checks that it can do
 what building and installing need, and writes HOME/provider.json. The last line of
-stderr says what is wrong. A provider's word is not enough: a free-threaded build in
-the place of an ordinary one gives wheels that carry the wrong tag.
+stderr says what is wrong, and begins with "gave " where it is another interpreter. A
+provider's word is not enough: a free-threaded build in the place of an ordinary one
+gives wheels that carry the wrong tag.
 """
 
 import importlib

@@ -51,8 +51,12 @@ attempt() {
     sh "$here/provider-$1.sh" || return
     "$PY_HOME/bin/python" -B "$here/check-interpreter.py" "$PY_ID" "$1" "$PY_HOME" 2>"$PY_REASON.check" || {
         cat "$PY_REASON.check" >&2
-        refuse "$(tail -n 1 "$PY_REASON.check")"
-        return 1
+        # Another interpreter than the one asked for is none; one that does not work is broken.
+        checked=2
+        grep -q '^gave ' "$PY_REASON.check" && checked=1
+        reason=$(tail -n 1 "$PY_REASON.check")
+        refuse "${reason:-the interpreter does not run}"
+        return "$checked"
     }
     rm "$PY_HOME/detail" "$PY_HOME/runtime"
 }

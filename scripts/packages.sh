@@ -197,7 +197,7 @@ unreachable() {
     ! reached "$1" && without_urls "$1" | grep -qiE "error sending request|(tcp connect|dns|dns lookup|network) error|\
 timed out|network connectivity is disabled|(could not|couldn't|unable to|failed to) (connect|resolve)|\
 temporary (failure|error)|cannot initiate the connection|connection (failed|refused)|network is unreachable|\
-curl error \((6|7|28)\)"
+curl error \((6|7|28)\)|no answer within|name or service not known|no route to host"
 }
 
 # pkg_refresh: brings the package lists up to date; within an hour, those of another step are.

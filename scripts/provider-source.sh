@@ -27,7 +27,7 @@ case $PY_SERIES-$PY_THREADING in
 esac
 
 archive=/tmp/python-source
-sh "$here/source-archive.sh" "$PY_SERIES" "$archive" || exit 1
+sh "$here/source-archive.sh" "$PY_SERIES" "$archive" || exit
 
 case $(pkg_family) in
     apt) set -- libbz2-dev libffi-dev liblzma-dev libsqlite3-dev libssl-dev libzstd-dev zlib1g-dev ;;

@@ -21,9 +21,18 @@ mkdir -p "$folder"
 archive=$folder/archive
 why=/tmp/source-why
 reasons=
+worst=1
 
+# note REASON [LOG]: a place that does not have it; with LOG, for a reason that may be another one.
 note() {
     reasons="$reasons${reasons:+; }$1"
+    if [ -z "${2:-}" ] || grep -qE 'HTTP (404|410) |(^|[^0-9])(404|410) +Not Found' "$2"; then
+        return
+    elif ! unreachable "$2"; then
+        worst=2
+    elif [ "$worst" = 1 ]; then
+        worst=3
+    fi
 }
 found() {
     echo "$1" >"$folder/detail"
@@ -32,7 +41,7 @@ found() {
 }
 missing() {
     echo "$reasons" >"$PY_REASON"
-    exit 1
+    exit "$worst"
 }
 
 # upstream VERSION SHA256: from the host's mirror, or from upstream.
@@ -42,13 +51,13 @@ upstream() {
         if python3 "$here/fetch.py" "${PYTHON_SOURCE_MIRROR%/}/$file" "$archive" "$2" 2>"$why"; then
             found "Python-$1.tar.xz sha256:$2 (mirror)"
         fi
-        note "mirror: $(tail -n 1 "$why")"
+        note "mirror: $(tail -n 1 "$why")" "$why"
     fi
     [ -z "$upstream_is_silent" ] || return 0
     if python3 "$here/fetch.py" "https://www.python.org/ftp/python/$file" "$archive" "$2" 2>"$why"; then
         found "Python-$1.tar.xz sha256:$2 (upstream)"
     fi
-    note "$(tail -n 1 "$why")"
+    note "$(tail -n 1 "$why")" "$why"
     # A host that does not answer is not waited for again.
     grep -q ': HTTP ' "$why" || upstream_is_silent=yes
 }
@@ -66,7 +75,7 @@ from_pool() {
     if grep -q '404' "$why"; then
         note "the pool of $2 has no $file"
     else
-        note "the pool of $2: $(grep '^E:' "$why" | redact | tail -n 1)"
+        note "the pool of $2: $(grep '^E:' "$why" | redact | tail -n 1)" "$why"
     fi
 }
 
@@ -131,7 +140,7 @@ pkg_sources() {
 mkdir -p "$XTASK_CACHE/apt/source-lists/partial"
 pkg_lock
 if ! pkg_sources apt-get -q update >"$why" 2>&1; then
-    note "source index of ${suites% }: $(grep '^[EW]:' "$why" | redact | head -n 1)"
+    note "source index of ${suites% }: $(grep '^[EW]:' "$why" | redact | head -n 1)" "$why"
     missing
 fi
 newest=$(pkg_sources apt-cache showsrc --only-source "python$series" 2>"$why" |
@@ -145,7 +154,7 @@ if [ -n "$newest" ]; then
         mv "$folder/$2" "$archive"
         found "$2 sha256:$3 (newest in the signed source index of ${suites% })"
     fi
-    note "python$series $1 of the source index: $(grep '^E:' "$why" | redact | tail -n 1)"
+    note "python$series $1 of the source index: $(grep '^E:' "$why" | redact | tail -n 1)" "$why"
 else
     note "the source index of ${suites% } has no python$series"
 fi

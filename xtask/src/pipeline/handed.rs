@@ -17,8 +17,8 @@ use crate::exec::Step;
 const FOLDER: &str = "/run/secrets";
 /// How long it takes from one try to the next: the container has to run first.
 const PAUSE: Duration = Duration::from_millis(100);
-/// Writes what it reads to the file `$1`, of mode `$2`.
-const PUT: &str = r#"umask 077 && cat >"$1" && chmod "$2" "$1""#;
+/// Writes what it reads to the file `$1`, of mode `$2`; nobody sees a part of it.
+const PUT: &str = r#"umask 077 && cat >"$1.new" && chmod "$2" "$1.new" && mv "$1.new" "$1""#;
 /// What `scripts/shell.sh` waits for.
 const COMPLETE: &str = ".complete";
 
@@ -96,5 +96,38 @@ impl Secret {
         let file = Utf8PathBuf::from(format!("/proc/self/fd/{}", self.file.as_raw_fd()));
         let words = ["exec", "--interactive", container, "sh", "-c", PUT, "sh", &target, self.mode];
         engine.query(&engine.client.step(words).stdin(&file)).map(drop)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use std::os::unix::fs::PermissionsExt as _;
+    use std::process::{Command, Stdio};
+
+    use super::*;
+
+    /// The container goes on at the first sight of `.complete`, and removes it.
+    #[test]
+    fn a_secret_is_there_whole_or_not_at_all() {
+        let dir = tempfile::tempdir().unwrap();
+        let target = dir.path().join("settings");
+        let mut put = Command::new("sh");
+        put.args(["-c", PUT, "sh"]).arg(&target).arg("0400").stdin(Stdio::piped());
+        let mut child = put.spawn().unwrap();
+        let mut input = child.stdin.take().unwrap();
+        input.write_all(b"A=").unwrap();
+        while dir.path().read_dir().unwrap().next().is_none() {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        assert!(!target.exists(), "it is visible before it is whole");
+        input.write_all(b"b").unwrap();
+        drop(input);
+        assert!(child.wait().unwrap().success());
+        assert_eq!(fs_err::read_to_string(&target).unwrap(), "A=b");
+        let mode = fs_err::metadata(&target).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o400);
+        assert_eq!(dir.path().read_dir().unwrap().count(), 1, "nothing else is left");
     }
 }

@@ -1,6 +1,14 @@
 //! Interpreters and their providers.
 
-use crate::workspace::Workspace;
+use crate::workspace::{Workspace, repository, run_in_debian_12};
+
+#[test]
+fn a_provider_that_is_broken_is_not_passed_over() {
+    let sources = format!("{}/docker/python-sources.json:/sources.json:ro", repository());
+    let fixture = include_str!("../fixtures/providers.sh");
+    let options = ["--volume", &sources, "--env", "SOURCES=/sources.json"];
+    run_in_debian_12("python3", fixture, &["sh"], &options);
+}
 
 #[test]
 fn an_interpreter_that_nobody_gives_is_named_with_every_providers_reason() {
