@@ -12,8 +12,19 @@ toolchain=/opt/toolchain
 
 # Hash-checked, nothing but wheels, nothing but what the file lists. --no-compile:
 # bytecode holds time stamps, and would make two equal layers differ.
-python3 -m pip install --quiet --no-compile --no-deps --only-binary :all: --require-hashes \
-    --target "$toolchain" --requirement "$here/toolchain-requirements.txt"
+# An older pip takes a download that broke off for a whole one, which has another hash.
+log=/tmp/toolchain.log
+tries=3
+until python3 -m pip install --quiet --no-compile --no-deps --only-binary :all: --require-hashes \
+    --target "$toolchain" --requirement "$here/toolchain-requirements.txt" 2>"$log"; do
+    cat "$log" >&2
+    tries=$((tries - 1))
+    if [ "$tries" = 0 ] || ! grep -qE 'DO NOT MATCH THE HASHES|IncompleteRead|ConnectionResetError' "$log"; then
+        exit 1
+    fi
+    sleep 1
+done
+cat "$log" >&2
 ln -sf "$toolchain/bin/just" "$toolchain/bin/uv" /usr/local/bin/
 
 rust_tools=
