@@ -62,8 +62,29 @@ fn each_secret_is_printed_by_its_name_the_certificates_too() {
     let mut command = w.command(&["host-settings", "ca"]);
     command.env("SSL_CERT_FILE", bundle.as_str());
     let ran = common::Ran::of(command.output().unwrap()).code(0);
-    assert_eq!(ran.stdout, "a certificate\n");
+    assert_eq!(ran.stdout, "a certificate");
+    // A step gets every byte of it.
+    let netrc = "machine a.example\r\n\tlogin me password \u{1}\r\n";
+    fs_err::write(w.fake.join(".netrc"), netrc).unwrap();
+    assert_eq!(w.run(&["host-settings", "netrc"]).code(0).stdout, netrc);
     w.run(&["host-settings", "nosuch"]).code(2);
+}
+
+#[test]
+fn settings_that_cannot_be_read_are_reported_and_nothing_waits_for_them() {
+    let w = Workspace::new();
+    let folder = w.fake.join(".config/pip");
+    fs_err::create_dir_all(&folder).unwrap();
+    let fifo = folder.join("pip.conf");
+    let made = std::process::Command::new("mkfifo").arg(fifo.as_str()).status().unwrap();
+    assert!(made.success());
+    let expected = format!("`{fifo}` is not inherited: it is not a regular file");
+    w.run(&["wheels", "debian:12", "linux/amd64", "--dry-run"]).code(0).says(&[&expected]);
+    assert!(w.run(&["doctor"]).stdout.contains("inherited settings"));
+    // More than a variable holds is an error that names the secret.
+    fs_err::write(w.fake.join(".netrc"), "machine a.example\n".repeat(10_000)).unwrap();
+    let ran = w.run(&["wheels", "debian:12", "linux/amd64"]).code(2);
+    ran.says(&["the secret `netrc` have 180000 bytes", "hint: "]);
 }
 
 #[test]

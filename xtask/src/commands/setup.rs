@@ -114,9 +114,18 @@ fn mend(
     dry_run: bool,
 ) -> anyhow::Result<Diagnosis> {
     let plan = setup::plan(&before.facts, wants, &Folders::of(&machine.workspace))?;
+    let keys = setup::missing_keys(wants, |path| machine.has(path));
+    if !keys.is_empty() {
+        report::note(&format!(
+            "warning: no package here brings {}, so no base image can be made from packages that it signs\n\n\
+             hint: the distribution publishes its key; `keyring` in wheels.toml says where it lies here",
+            keys.join(", ")
+        ));
+    }
     if plan.is_empty() {
         let after = complete(before, wants)?;
-        report::note("nothing to set up: this machine has what it needs");
+        let all = if keys.is_empty() { "what it needs" } else { "the rest of what it needs" };
+        report::note(&format!("nothing to set up: this machine has {all}"));
         return Ok(after);
     }
     if !carry_out(&plan, exec, "", dry_run)? {

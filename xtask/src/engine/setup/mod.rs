@@ -18,7 +18,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 pub use self::apply::{Event, apply, draft};
 pub use self::apt::{Forecast, Obstacle};
 pub use self::error::SetupError;
-pub use self::plan::plan;
+pub use self::plan::{missing_keys, plan};
 use crate::config::Bootstrap;
 use crate::exec::{Step, quote};
 

@@ -9,7 +9,7 @@ use super::{Action, Folders, Kind, START_LIMIT, SetupError, SetupPlan, Wants, da
 use crate::config::{Bootstrap, BootstrapTool};
 use crate::engine::doctor::binfmt::{Arch, MOUNT};
 use crate::engine::doctor::docker::{EngineState, OLDEST_BUILDX, OLDEST_ENGINE};
-use crate::engine::doctor::facts::{Access, BRIDGE, Buildx, Facts};
+use crate::engine::doctor::facts::{Access, BRIDGE, Buildx, Facts, UBUNTU_KEYRING};
 use crate::engine::doctor::items::{ENGINE_DOCS, buildx_cure, too_old};
 use crate::engine::doctor::machine::ADMIN_PATH;
 use crate::exec::{EnvValue, Step};
@@ -86,6 +86,15 @@ fn beside(facts: &Facts, bootstrap: &Bootstrap) -> Vec<&'static str> {
         packages.push(KEYRING);
     }
     packages
+}
+
+/// The keys that the base images of `wants` are checked against, that this machine does not have, and that no
+/// package known here brings.
+pub fn missing_keys(wants: &Wants, has: impl Fn(&str) -> bool) -> Vec<String> {
+    let bootstraps = wants.bootstraps.iter().filter(|_| wants.bootstrap);
+    let keys: BTreeSet<_> = bootstraps.filter_map(|how| how.keyring.as_ref()).collect();
+    let missing = keys.into_iter().filter(|key| *key != UBUNTU_KEYRING && !has(key.as_str()));
+    missing.map(|key| format!("`{key}`")).collect()
 }
 
 fn denied(facts: &Facts) -> Option<(&'static str, &'static str)> {

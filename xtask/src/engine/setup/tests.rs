@@ -182,6 +182,20 @@ fn what_base_images_are_made_with_comes_along_where_the_distribution_has_it() {
 }
 
 #[test]
+fn a_key_that_no_package_brings_is_missing_and_not_nothing_to_set_up() {
+    let bootstrap = |key: &str| {
+        let text = format!("tool = 'mmdebstrap'\nsuite = 'noble'\nkeyring = '{key}'");
+        toml::from_str::<Bootstrap>(&text).unwrap()
+    };
+    let ubuntu = "/usr/share/keyrings/ubuntu-archive-keyring.gpg";
+    let bootstraps = ["/mine.gpg", "/there.gpg", "/mine.gpg", ubuntu].map(bootstrap).to_vec();
+    let wants = Wants { bootstraps, ..wants() };
+    let missing = |wants: &Wants| missing_keys(wants, |path| path == "/there.gpg");
+    assert_eq!(missing(&wants), ["`/mine.gpg`"]);
+    assert_eq!(missing(&Wants { bootstrap: false, ..wants }), [""; 0]);
+}
+
+#[test]
 fn ubuntu_takes_everything_from_its_own_release_with_universe() {
     let machine = fixture::ubuntu_24();
     insta::assert_snapshot!(script(&machine, &fixture::no_engine(), &wants()), @r"
