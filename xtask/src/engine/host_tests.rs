@@ -312,3 +312,15 @@ fn an_index_that_is_a_path_of_this_machine_is_known_for_it() {
     ];
     assert_eq!(settings.path_settings(), expected);
 }
+
+/// The depth of a line decides what it belongs to, as for Python's `configparser`.
+#[test]
+fn a_pip_conf_may_be_indented() {
+    let text = "[global]\n  index-url = https://a.example/\n  retries = 3\n  # a list\n  extra-index-url =\n\
+        \x20   https://b.example/\n    [install]\n  timeout = 4\n[list]\n  timeout = 5\n";
+    let settings = settings_of([], [("/etc/pip.conf", text)]);
+    assert_eq!(settings["PIP_INDEX_URL"], "https://a.example/");
+    assert_eq!(settings["PIP_RETRIES"], "3");
+    assert_eq!(settings["PIP_EXTRA_INDEX_URL"], "https://b.example/ [install]");
+    assert_eq!(settings["PIP_TIMEOUT"], "4");
+}

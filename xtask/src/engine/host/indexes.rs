@@ -75,27 +75,33 @@ fn folders(host: &Reader<'_>) -> Vec<Utf8PathBuf> {
 /// The keys of one section of an INI file, continuation lines joined (Python's `configparser`).
 fn ini_values(text: &str, section: &str) -> Vec<(String, String)> {
     let mut values: Vec<(String, String)> = Vec::new();
-    let (mut inside, mut open) = (false, false);
+    let (mut inside, mut open, mut level) = (false, false, 0);
     for line in text.lines() {
         let trimmed = line.trim();
         if trimmed.is_empty() || trimmed.starts_with(['#', ';']) {
             continue;
         }
+        let indent = line.len() - line.trim_start().len();
+        // Deeper than the key, it goes on with its value, whatever it looks like.
+        if open && indent > level {
+            if let Some((_, value)) = values.last_mut().filter(|_| inside) {
+                value.push(' ');
+                value.push_str(trimmed);
+            }
+            continue;
+        }
+        level = indent;
         // What follows the last bracket counts for nothing.
         let header = trimmed.strip_prefix('[').and_then(|rest| rest.rsplit_once(']'));
         if let Some((name, _)) = header {
             inside = name == section;
             open = false;
-        } else if !inside {
-        } else if line.starts_with([' ', '\t']) && open {
-            if let Some((_, value)) = values.last_mut() {
-                value.push(' ');
-                value.push_str(trimmed);
-            }
         } else if let Some((key, value)) = trimmed.split_once(['=', ':']) {
-            let key = key.trim().to_lowercase().replace('_', "-");
-            let key = key.strip_prefix("--").unwrap_or(&key).to_owned();
-            values.push((key, value.trim().to_owned()));
+            if inside {
+                let key = key.trim().to_lowercase().replace('_', "-");
+                let key = key.strip_prefix("--").unwrap_or(&key).to_owned();
+                values.push((key, value.trim().to_owned()));
+            }
             open = true;
         }
     }
