@@ -167,7 +167,7 @@ fn build(
     }
     let errors = || results.iter().filter_map(|result| result.as_ref().err());
     let any = |is: fn(&EngineError) -> bool| errors().filter_map(PipelineError::engine).any(is);
-    // As for `wheels`: one that cannot be had beside others that are there is one that is missing.
+    // As for `wheels`: if another image was made, one whose base image is missing counts as a finding.
     let could_not =
         any(EngineError::ends_run) || made.is_empty() && any(EngineError::could_not_run);
     Ok(ExitCode::from(match errors().next() {

@@ -304,7 +304,7 @@ fn silence(rows: &[Row]) -> Option<String> {
     let reasons: Vec<_> = reasons.iter().map(|said| format!("no answer: {said}")).collect();
     (!reasons.is_empty()).then(|| {
         format!(
-            "\n{}\n\nhint: `cargo xtask doctor` says whether a registry is in reach",
+            "\n{}\n\nhint: `cargo xtask doctor` says whether a registry answers",
             reasons.join("\n")
         )
     })

@@ -211,7 +211,7 @@ fn a_proxy_or_an_index_on_this_machines_own_address_is_known_for_it() {
         ("https_proxy", "http://127.0.0.1:3128"),
         ("no_proxy", "localhost"),
         ("all_proxy", "http://proxy.example:1"),
-        ("PIP_INDEX_URL", "http://localhost:3141/root/pypi/+simple/"),
+        ("PIP_INDEX_URL", "http://localhost:3141/team/dev/+simple/"),
         ("PIP_TRUSTED_HOST", "localhost"),
         ("UV_INDEX", "far=https://index.example/simple near=http://127.0.0.1:3141/simple"),
     ]);
