@@ -1,5 +1,22 @@
-//! `cargo xtask`: see the library.
+//! `cargo xtask` in this repository: the tool, and the commands that its developers add.
 
-fn main() -> std::process::ExitCode {
-    xtask::cli::main()
+mod ci;
+mod policy;
+
+use std::process::ExitCode;
+
+/// The developers' own commands.
+#[derive(Debug, clap::Subcommand)]
+enum Developer {
+    /// Keep the facts about platform tags up to date
+    Policy(policy::PolicyArgs),
+    /// Run every check of this repository, then build a wheel with the real engine
+    Ci(ci::CiArgs),
+}
+
+fn main() -> ExitCode {
+    wheel_build::main_with(|command| match command {
+        Developer::Policy(args) => policy::run(&args),
+        Developer::Ci(args) => ci::run(&args),
+    })
 }

@@ -1,6 +1,7 @@
 //! `cargo xtask ci` with a script in cargo's place.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "../crates/wheel-build/tests/common/mod.rs"]
 mod common;
 
 use std::os::unix::fs::PermissionsExt as _;

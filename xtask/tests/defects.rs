@@ -313,7 +313,7 @@ fn defect_17_everything_fetched_is_pinned() {
 fn documents() -> Vec<(String, String)> {
     let names = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", "wheels.toml"];
     let mut paths: Vec<_> = names.iter().map(|name| root().join(name)).collect();
-    for folder in ["docs", "docker", "scripts", "xtask/src/commands"] {
+    for folder in ["docs", "docker", "scripts", "xtask/crates/wheel-build/src/commands"] {
         let walk = walkdir::WalkDir::new(root().join(folder)).into_iter().map(Result::unwrap);
         let files = walk.filter(|entry| entry.file_type().is_file());
         paths.extend(files.map(|entry| Utf8PathBuf::try_from(entry.into_path()).unwrap()));
@@ -325,7 +325,7 @@ fn documents() -> Vec<(String, String)> {
 }
 
 /// The versions of glibc that a line tells: `2.36` behind a word for it.
-fn glibc_versions(line: &str) -> Vec<xtask::policy::GlibcVersion> {
+fn glibc_versions(line: &str) -> Vec<wheel_audit::policy::GlibcVersion> {
     let line = line.to_lowercase().replace("manylinux_2_", "glibc 2.");
     let words = ["glibc", "floor"];
     if !words.iter().any(|word| line.contains(word)) {
@@ -336,7 +336,7 @@ fn glibc_versions(line: &str) -> Vec<xtask::policy::GlibcVersion> {
     let versions = numbers.filter_map(|number| {
         let (major, minor) = number.split_once('.')?;
         let minor = minor.parse().ok()?;
-        (major == "2").then(|| xtask::policy::GlibcVersion::new(2, minor))
+        (major == "2").then(|| wheel_audit::policy::GlibcVersion::new(2, minor))
     });
     versions.collect()
 }
@@ -350,9 +350,9 @@ fn denied(text: &str) -> Vec<String> {
     let mut all = Vec::new();
     for (line, next) in pairs {
         let both = format!("{line} {next}");
-        for system in xtask::policy::distributions() {
+        for system in wheel_audit::policy::distributions() {
             let names = both.contains(&system.to_string());
-            let lacks = |version: &xtask::policy::GlibcVersion| !system.has_glibc(*version);
+            let lacks = |version: &wheel_audit::policy::GlibcVersion| !system.has_glibc(*version);
             if names && glibc_versions(&both).iter().any(lacks) {
                 all.push(both.trim().to_owned());
             }
@@ -374,8 +374,9 @@ fn defect_18_no_document_says_by_hand_what_the_table_denies() {
 #[test]
 fn every_numbered_defect_is_accounted_for() {
     let mut numbers = std::collections::BTreeSet::new();
-    let walk = walkdir::WalkDir::new(root().join("xtask/src")).into_iter();
-    let walk = walk.chain(walkdir::WalkDir::new(root().join("xtask/tests"))).map(Result::unwrap);
+    let folders = ["xtask/src", "xtask/tests", "xtask/crates"].map(|folder| root().join(folder));
+    let walk = folders.into_iter().flat_map(|folder| walkdir::WalkDir::new(folder).into_iter());
+    let walk = walk.map(Result::unwrap);
     for entry in walk.filter(|entry| entry.path().extension().is_some_and(|ext| ext == "rs")) {
         let text = fs_err::read_to_string(entry.path()).unwrap();
         for name in text.split("fn defect_").skip(1) {

@@ -1,6 +1,7 @@
 //! The systems of this repository's own `wheels.toml`: what would be built in each, without an engine.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "../crates/wheel-build/tests/common/mod.rs"]
 mod common;
 
 use common::Workspace;

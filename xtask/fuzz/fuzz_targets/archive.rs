@@ -5,7 +5,7 @@
 use std::io::Cursor;
 
 use libfuzzer_sys::fuzz_target;
-use xtask::wheel::{ArchiveProblem, WheelArchive};
+use wheel_audit::wheel::{ArchiveProblem, WheelArchive};
 
 const LIMIT: u64 = 1 << 20;
 

@@ -5,7 +5,7 @@
 use std::io::{Cursor, Write as _};
 
 use libfuzzer_sys::fuzz_target;
-use xtask::audit::{Depth, Promise, Settings, audit_wheel};
+use wheel_audit::audit::{Depth, Promise, Settings, audit_wheel};
 use zip::{ZipWriter, write::SimpleFileOptions};
 
 const NAMES: [&str; 6] = [

@@ -4,7 +4,8 @@
 
 use camino::Utf8Path;
 use libfuzzer_sys::fuzz_target;
-use xtask::store::{self, Manifest};
+use wheel_build::store;
+use wheel_audit::dist::Manifest;
 
 const NAMES: [&str; 4] = [
     store::MANIFEST,

@@ -3,7 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use xtask::elf::ElfFacts;
+use wheel_audit::elf::ElfFacts;
 
 fuzz_target!(|bytes: &[u8]| {
     let Ok(mut facts) = ElfFacts::parse(bytes) else {

@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use xtask::wheel::entry_points;
+use wheel_audit::wheel::entry_points;
 
 fuzz_target!(|bytes: &[u8]| {
     for point in entry_points(bytes).unwrap_or_default() {

@@ -4,6 +4,6 @@
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {
-    let _ = xtask::isa::scan(bytes);
-    let _ = xtask::isa::callers(bytes, &["memcpy"]);
+    let _ = wheel_audit::isa::scan(bytes);
+    let _ = wheel_audit::isa::callers(bytes, &["memcpy"]);
 });

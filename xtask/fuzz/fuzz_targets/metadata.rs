@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use xtask::wheel::{CoreMetadata, Headers, WheelFile, same_version};
+use wheel_audit::wheel::{CoreMetadata, Headers, WheelFile, same_version};
 
 fuzz_target!(|bytes: &[u8]| {
     let _ = Headers::parse(bytes);

@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use xtask::policy::refresh::{Family, copy, data_file, differences, published};
+use wheel_audit::policy::{refresh::Family, refresh::copy, refresh::data_file, refresh::differences, refresh::published};
 
 fuzz_target!(|bytes: &[u8]| {
     for family in Family::ALL {

@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use xtask::engine::progress::{Event, Progress};
+use wheel_build::engine::{progress::Event, progress::Progress};
 
 fuzz_target!(|bytes: &[u8]| {
     let mut progress = Progress::default();

@@ -4,10 +4,8 @@
 
 use camino::Utf8Path;
 use libfuzzer_sys::fuzz_target;
-use xtask::{
-    audit::{Depth, Inputs, Promise, Settings, judge},
-    report,
-};
+use wheel_audit::audit::{Depth, Inputs, Promise, Settings, judge};
+use wheel_audit::report;
 
 const NAME: &str = "pkg-1.0-cp311-cp311-manylinux_2_17_x86_64.whl";
 

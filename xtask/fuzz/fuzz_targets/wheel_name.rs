@@ -2,10 +2,8 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use xtask::{
-    policy::PlatformTag,
-    wheel::{ExtensionSuffix, Interpreter, WheelName},
-};
+use wheel_audit::policy::PlatformTag;
+use wheel_audit::wheel::{ExtensionSuffix, Interpreter, WheelName};
 
 fuzz_target!(|text: &str| {
     if let Ok(name) = WheelName::parse(text) {

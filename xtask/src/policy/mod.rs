@@ -1,43 +1,243 @@
-//! What platform tags promise: architectures, tags, the manylinux and musllinux policies, and the
-//! C library of each distribution.
-//!
-//! The facts are data files under `data/`, each naming its source; the code here only reads them.
-//! This room knows nothing of archives or ELF files: it judges names such as `GLIBC_2.34` and
-//! `libz.so.1` that others have found.
+//! `cargo xtask policy`: the facts about tags, and where they come from.
 
-mod arch;
-mod causes;
-mod compilers;
-mod core_metadata;
-mod distributions;
-mod folders;
-mod index;
-mod installer;
-mod layout;
-mod loader;
-mod platform;
-mod providers;
-pub mod refresh;
-mod releases;
-mod requirements;
-mod stable_abi;
-mod tables;
-mod version;
+mod auditwheel;
+mod refresh;
+#[cfg(test)]
+#[allow(dead_code, reason = "made for the tests of another crate")]
+#[path = "../../crates/wheel-audit/src/wheel/testing.rs"]
+mod testing;
 
-pub use arch::{Arch, UnknownArch};
-pub use causes::cure_of;
-pub use compilers::{BuildSystem, Compiler};
-pub use core_metadata::{CoreFields, MetadataVersion, metadata_version};
-pub use distributions::{Distribution, Libc, distributions};
-pub use folders::is_build_folder;
-pub use index::Index;
-pub use installer::installs;
-pub use layout::LayoutNames;
-pub use loader::loader_lacks;
-pub use platform::{ManylinuxAlias, PlatformTag, PlatformTagError};
-pub use providers::Provider;
-pub use releases::{LibcRelease, libc_release};
-pub use requirements::{Floor, Requirements};
-pub use stable_abi::StableAbi;
-pub use tables::{Limits, Policies, VersionVerdict};
-pub use version::{GlibcVersion, SymbolVersion, VersionError};
+use std::process::ExitCode;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use serde::Serialize;
+
+use wheel_audit::report;
+use wheel_build::own::{Exec, FINDINGS, Workspace};
+
+use self::auditwheel::{AuditwheelPackage, auditwheel};
+use self::refresh::{Difference, Facts, Family, Kind};
+
+/// Where the data files lie in the workspace.
+const DATA: &str = "xtask/crates/wheel-audit/src/policy/data";
+/// Version of the report's shape.
+const SCHEMA_VERSION: u32 = 1;
+
+/// Arguments of `policy`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct PolicyArgs {
+    /// What to do with the facts.
+    #[command(subcommand)]
+    pub action: PolicyAction,
+}
+
+/// What to do with the facts.
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum PolicyAction {
+    /// Hold the manylinux and musllinux policies against auditwheel's, and take over what is new
+    Refresh(RefreshArgs),
+}
+
+/// Arguments of `policy refresh`.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub(crate) struct RefreshArgs {
+    /// Change nothing; exit with 1 where the project's copy is another
+    #[arg(long)]
+    pub check: bool,
+    /// A wheel of auditwheel, the folder it is in, or where it is installed; found or downloaded
+    /// where absent
+    #[arg(long, value_name = "PATH")]
+    pub from: Option<Utf8PathBuf>,
+    /// Report on stdout as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Everything that `policy refresh` has to say.
+#[derive(Debug, Serialize)]
+struct Refreshed {
+    schema_version: u32,
+    /// The release of auditwheel.
+    auditwheel: String,
+    /// Where it was found.
+    source: Utf8PathBuf,
+    differences: Vec<Difference>,
+    /// The data files that were written anew.
+    written: Vec<Utf8PathBuf>,
+}
+
+/// Does what was asked.
+///
+/// # Errors
+/// When there is no auditwheel, or a file cannot be read or written.
+pub(crate) fn run(args: &PolicyArgs) -> anyhow::Result<ExitCode> {
+    let PolicyAction::Refresh(args) = &args.action;
+    let workspace = Workspace::find()?;
+    let package = auditwheel(&Exec::real(), args.from.as_deref(), &workspace.work)?;
+    let told = refresh(&package, &workspace.root.join(DATA), args.check)?;
+    if args.json {
+        report::json(&told)?;
+    } else {
+        report::data(&text(&told));
+    }
+    let is_behind = args.check && !told.differences.is_empty();
+    Ok(if is_behind { ExitCode::from(FINDINGS) } else { ExitCode::SUCCESS })
+}
+
+/// Compares, and writes what differs unless this is only a check. Nothing is written before
+/// everything could be.
+fn refresh(package: &AuditwheelPackage, data: &Utf8Path, check: bool) -> anyhow::Result<Refreshed> {
+    let (mut differences, mut texts) = (Vec::new(), Vec::new());
+    for (family, bytes) in &package.policies {
+        let path = data.join(family.copy());
+        let before = fs_err::read_to_string(&path)?;
+        let published = refresh::published(*family, bytes)?;
+        let found = refresh::differences(*family, &published, &refresh::copy(*family, &before)?);
+        if !found.is_empty() && !check {
+            texts.push((path, rewritten(*family, &published, package, &before)?));
+        }
+        differences.extend(found);
+    }
+    for (path, text) in &texts {
+        let draft = path.with_extension("toml.draft");
+        fs_err::write(&draft, text)?;
+        fs_err::rename(draft, path)?;
+    }
+    Ok(Refreshed {
+        schema_version: SCHEMA_VERSION,
+        auditwheel: package.version.clone(),
+        source: package.path.clone(),
+        differences,
+        written: texts.into_iter().map(|(path, _)| path).collect(),
+    })
+}
+
+/// The new text of a data file, once it has been seen to say what was published.
+fn rewritten(
+    family: Family,
+    published: &Facts,
+    package: &AuditwheelPackage,
+    before: &str,
+) -> anyhow::Result<String> {
+    let text = refresh::data_file(family, published, &package.version, before)?;
+    let left = refresh::differences(family, published, &refresh::copy(family, &text)?);
+    let kinds: Vec<_> = left.iter().map(line).collect();
+    anyhow::ensure!(left.is_empty(), "the data file cannot say this:\n{}", kinds.join("\n"));
+    Ok(text)
+}
+
+fn text(told: &Refreshed) -> String {
+    let mut lines =
+        vec![format!("auditwheel {} in `{}`", told.auditwheel, told.source), String::new()];
+    lines.extend(told.differences.iter().map(line));
+    let count = told.differences.len();
+    lines.push(match (count, told.written.as_slice()) {
+        (0, _) => "the project's copy has all of it and nothing else".to_owned(),
+        (_, []) => format!("\n{count} differences; `cargo xtask policy refresh` takes them over"),
+        (_, written) => {
+            let files: Vec<_> = written.iter().map(|path| format!("`{path}`")).collect();
+            format!("\n{count} differences taken over into {}; run the tests", files.join(" and "))
+        }
+    });
+    lines.join("\n")
+}
+
+/// One line for people, such as `manylinux_2_42: x86_64 GLIBC versions: the copy lacks 2.42`.
+fn line(difference: &Difference) -> String {
+    let kind = match difference.kind {
+        Kind::Tag => "tag",
+        Kind::Alias => "older names",
+        Kind::Architecture => "architectures",
+        Kind::Version => "versions",
+        Kind::Library => "libraries",
+        Kind::Symbol => "forbidden symbols",
+    };
+    let of = if difference.of.is_empty() { String::new() } else { format!("{} ", difference.of) };
+    let mut parts = Vec::new();
+    for (word, names) in [("lacks", &difference.lacking), ("has beyond it", &difference.beyond)] {
+        if !names.is_empty() {
+            parts.push(format!("{word} {}", names.join(", ")));
+        }
+    }
+    format!("{}: {of}{kind}: the copy {}", difference.policy, parts.join("; "))
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test may stop at once")]
+
+    use super::testing::Folder;
+    use super::*;
+
+    /// Copies of the data files, and a package with one policy of each family.
+    fn prepared() -> (Folder, AuditwheelPackage) {
+        let folder = Folder::new();
+        for (family, libc, version) in
+            [(Family::Manylinux, "glibc", "2.5"), (Family::Musllinux, "musl", "1.1")]
+        {
+            let text = format!(
+                "# of auditwheel 6.0\nsource = \"auditwheel 6.0\"\n\n[[policy]]\n{libc} = \"{version}\"\n\
+                 libraries = [\"libc.so\"]\narches = [\"x86_64\"]\n"
+            );
+            fs_err::write(folder.path().join(family.copy()), text).unwrap();
+        }
+        let policy = |name: &str, versions: &str| {
+            format!(
+                r#"[{{"name": "{name}", "symbol_versions": {{"x86_64": {versions}}}, "lib_whitelist": ["libc.so"]}}]"#
+            )
+            .into_bytes()
+        };
+        let policies = vec![
+            (Family::Manylinux, policy("manylinux_2_5", r#"{"GLIBC": ["2.5"]}"#)),
+            (Family::Musllinux, policy("musllinux_1_1", "{}")),
+        ];
+        let package = AuditwheelPackage { version: "6.9".into(), path: "/a/b".into(), policies };
+        (folder, package)
+    }
+
+    #[test]
+    fn a_check_changes_nothing_and_a_refresh_mends() {
+        let (folder, package) = prepared();
+        let path = folder.path().join(Family::Manylinux.copy());
+        let before = fs_err::read_to_string(&path).unwrap();
+        let told = refresh(&package, folder.path(), true).unwrap();
+        insta::assert_snapshot!(text(&told), @r"
+        auditwheel 6.9 in `/a/b`
+
+        manylinux_2_5: x86_64 GLIBC versions: the copy lacks 2.5
+
+        1 differences; `cargo xtask policy refresh` takes them over
+        ");
+        assert_eq!(fs_err::read_to_string(&path).unwrap(), before);
+        let told = refresh(&package, folder.path(), false).unwrap();
+        assert_eq!(told.written, std::slice::from_ref(&path), "the other has no need");
+        insta::assert_snapshot!(fs_err::read_to_string(&path).unwrap(), @r#"
+        # of auditwheel 6.9
+        source = "auditwheel 6.9"
+
+        [[policy]]
+        glibc = "2.5"
+        libraries = ["libc.so"]
+        arches = ["x86_64"]
+        [policy.versions.x86_64]
+        GLIBC = ["2.5"]
+        "#);
+        let again = refresh(&package, folder.path(), true).unwrap();
+        assert_eq!(again.differences, []);
+        assert!(text(&again).contains("has all of it"));
+    }
+
+    #[test]
+    fn what_cannot_be_said_leaves_both_files_as_they_are() {
+        let (folder, mut package) = prepared();
+        let read =
+            |family: Family| fs_err::read_to_string(folder.path().join(family.copy())).unwrap();
+        let before = Family::ALL.map(read);
+        let two = r#"[{"name": "musllinux_1_1", "symbol_versions": {"x86_64": {}}, "lib_whitelist": ["libc.so"]},
+            {"name": "musllinux_1_2", "symbol_versions": {"x86_64": {}}, "lib_whitelist": []}]"#;
+        package.policies[1].1 = two.into();
+        let message = refresh(&package, folder.path(), false).unwrap_err().to_string();
+        assert!(message.contains("`libc.so`"), "{message}");
+        assert_eq!(Family::ALL.map(read), before);
+    }
+}

@@ -1,7 +1,7 @@
 //! The real engine, real packages. `cargo xtask ci` runs these; they need the network.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-#[path = "../common/mod.rs"]
+#[path = "../../crates/wheel-build/tests/common/mod.rs"]
 mod common;
 
 mod alpine;

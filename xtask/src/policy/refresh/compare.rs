@@ -8,7 +8,7 @@ use super::{Facts, Family, Policy};
 
 /// Something that only one of the two lists has.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Difference {
+pub(crate) struct Difference {
     /// The policy's tag: `manylinux_2_42`.
     pub policy: String,
     /// What it is.
@@ -24,7 +24,7 @@ pub struct Difference {
 /// What the names of a [`Difference`] are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Kind {
+pub(crate) enum Kind {
     /// The tag itself.
     Tag,
     /// Older names of the tag.
@@ -40,7 +40,7 @@ pub enum Kind {
 }
 
 /// Compares the published policies with the copy, policy by policy.
-pub fn differences(family: Family, published: &Facts, copy: &Facts) -> Vec<Difference> {
+pub(crate) fn differences(family: Family, published: &Facts, copy: &Facts) -> Vec<Difference> {
     let mut found = Vec::new();
     // Of a tag that only one list has what it adds to the tag before it is enough.
     let mut before = Policy::default();

@@ -1,13 +1,48 @@
 //! The project's own data file, as facts.
 
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Deserialize;
+use wheel_audit::policy::{Arch, GlibcVersion};
+
 use super::{Facts, Family, Policy, RefreshError};
-use crate::policy::tables::Table;
+
+/// One data file, as far as auditwheel's lists have it.
+#[derive(Debug, Deserialize)]
+struct Table {
+    #[serde(rename = "policy")]
+    policies: Vec<Added>,
+    #[serde(default)]
+    forbidden: Vec<Ban>,
+}
+
+/// What one policy adds to the one before it.
+#[derive(Debug, Deserialize)]
+struct Added {
+    #[serde(alias = "glibc", alias = "musl")]
+    libc: GlibcVersion,
+    alias: Option<String>,
+    #[serde(default)]
+    libraries: Vec<String>,
+    #[serde(default)]
+    arches: Vec<Arch>,
+    #[serde(default)]
+    versions: BTreeMap<Arch, BTreeMap<String, Vec<String>>>,
+}
+
+/// Symbols that may not be used, until a policy lifts the ban.
+#[derive(Debug, Deserialize)]
+struct Ban {
+    library: String,
+    until: Option<GlibcVersion>,
+    symbols: BTreeSet<String>,
+}
 
 /// Reads a data file: what each policy adds, made what each policy has.
 ///
 /// # Errors
 /// [`RefreshError::Copy`] where it is not in that form.
-pub fn copy(family: Family, text: &str) -> Result<Facts, RefreshError> {
+pub(crate) fn copy(family: Family, text: &str) -> Result<Facts, RefreshError> {
     let table: Table = toml::from_str(text)
         .map_err(|error| RefreshError::Copy(family.copy(), error.to_string()))?;
     let mut policies: Vec<_> = table.policies.iter().collect();

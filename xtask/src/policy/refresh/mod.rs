@@ -10,20 +10,20 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Deserialize;
 use thiserror::Error;
 
-use super::GlibcVersion;
+use wheel_audit::policy::GlibcVersion;
 
-pub use compare::{Difference, Kind, differences};
-pub use copy::copy;
-pub use text::data_file;
+pub(super) use compare::{Difference, Kind, differences};
+pub(super) use copy::copy;
+pub(super) use text::data_file;
 
 /// The longest policy file that is read, in bytes; today's has 127,035.
-pub const MAX_POLICY: u64 = 8 << 20;
+pub(super) const MAX_POLICY: u64 = 8 << 20;
 /// So many names a list may have, counted anew for each policy; today's has some 10,000.
 const MAX_NAMES: usize = 500_000;
 
 /// Why a text is no list of policies, or not one that can be used.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum RefreshError {
+pub(super) enum RefreshError {
     /// It is not in auditwheel's form.
     #[error("not a policy file of auditwheel: {0}")]
     Form(String),
@@ -34,7 +34,7 @@ pub enum RefreshError {
     Shrinks(String),
     /// An architecture that this program does not know.
     #[error(
-        "`{0}` is no architecture that is known here\n\nhint: add it to `xtask/src/policy/arch.rs` first"
+        "`{0}` is no architecture that is known here\n\nhint: add it to `xtask/crates/wheel-audit/src/policy/arch.rs` first"
     )]
     Arch(String),
     /// The copy is not in the form of the data files.
@@ -44,7 +44,7 @@ pub enum RefreshError {
 
 /// Which C library a list of policies is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Family {
+pub(super) enum Family {
     /// `manylinux_X_Y`.
     Manylinux,
     /// `musllinux_X_Y`.
@@ -53,10 +53,10 @@ pub enum Family {
 
 impl Family {
     /// Both.
-    pub const ALL: [Self; 2] = [Self::Manylinux, Self::Musllinux];
+    pub(super) const ALL: [Self; 2] = [Self::Manylinux, Self::Musllinux];
 
     /// What the tags begin with.
-    pub fn word(self) -> &'static str {
+    pub(super) fn word(self) -> &'static str {
         match self {
             Self::Manylinux => "manylinux",
             Self::Musllinux => "musllinux",
@@ -72,15 +72,15 @@ impl Family {
     }
 
     /// The file in the auditwheel package, below `auditwheel/policy/`.
-    pub fn published(self) -> &'static str {
+    pub(super) fn published(self) -> &'static str {
         match self {
             Self::Manylinux => "manylinux-policy.json",
             Self::Musllinux => "musllinux-policy.json",
         }
     }
 
-    /// The project's copy, below `xtask/src/policy/data/`.
-    pub fn copy(self) -> &'static str {
+    /// The project's copy, below `xtask/crates/wheel-audit/src/policy/data/`.
+    pub(super) fn copy(self) -> &'static str {
         match self {
             Self::Manylinux => "manylinux.toml",
             Self::Musllinux => "musllinux.toml",
@@ -89,11 +89,11 @@ impl Family {
 }
 
 /// Every policy of a list, each with all that it allows and forbids.
-pub type Facts = BTreeMap<GlibcVersion, Policy>;
+pub(super) type Facts = BTreeMap<GlibcVersion, Policy>;
 
 /// One policy.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Policy {
+pub(super) struct Policy {
     /// Older names: `manylinux2014`.
     pub aliases: BTreeSet<String>,
     /// Symbol versions by architecture and prefix. An architecture without any is there with none.
@@ -119,7 +119,7 @@ struct Published {
 ///
 /// # Errors
 /// [`RefreshError::Form`] where it is none, names a policy of another family, or one twice.
-pub fn published(family: Family, bytes: &[u8]) -> Result<Facts, RefreshError> {
+pub(super) fn published(family: Family, bytes: &[u8]) -> Result<Facts, RefreshError> {
     let wrong = |text: String| RefreshError::Form(text);
     if bytes.len() as u64 > MAX_POLICY {
         return Err(wrong(format!("it has more than {MAX_POLICY} bytes")));

@@ -4,8 +4,8 @@ use serde_json::{Value, json};
 
 use super::*;
 
-const MANYLINUX: &str = include_str!("../data/manylinux.toml");
-const MUSLLINUX: &str = include_str!("../data/musllinux.toml");
+const MANYLINUX: &str = include_str!("../../../crates/wheel-audit/src/policy/data/manylinux.toml");
+const MUSLLINUX: &str = include_str!("../../../crates/wheel-audit/src/policy/data/musllinux.toml");
 
 fn data(family: Family) -> &'static str {
     match family {

@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{Facts, Family, Policy, RefreshError};
-use crate::policy::{Arch, GlibcVersion, SymbolVersion};
+use wheel_audit::policy::{Arch, GlibcVersion, SymbolVersion};
 
 /// Lines are broken at this width.
 const WIDTH: usize = 110;
@@ -16,7 +16,7 @@ const WIDTH: usize = 110;
 ///
 /// # Errors
 /// [`RefreshError::Shrinks`] where a policy lacks what an older one has.
-pub fn data_file(
+pub(crate) fn data_file(
     family: Family,
     facts: &Facts,
     release: &str,

@@ -1,0 +1,118 @@
+//! Who is to blame for a floor: the functions that call the symbols that set it.
+//!
+//! That takes reading a file's code, so it is asked only where the answer is of use: of files that
+//! need more than is promised, and of wheels to which nothing is promised.
+
+use std::collections::BTreeSet;
+
+use super::{Depth, MAX_WHOLE_ELF, judged::Elf, needs::needs_of, subject::Subject};
+use crate::elf::ElfFacts;
+use crate::isa;
+use crate::policy::{Arch, Limits, VersionVerdict};
+use crate::wheel::{SharedFile, WheelArchive};
+
+/// So many files of a wheel are looked into. What is built alike has the same callers.
+const MAX_FILES: usize = 8;
+/// At most so many of their bytes are read.
+const MAX_BYTES: u64 = 64 << 20;
+/// At most so many symbols are looked for in a file.
+const MAX_SYMBOLS: usize = 32;
+/// At most so many callers are told of a symbol.
+const MAX_CALLERS: usize = 8;
+
+/// Finds the callers of what is too new in a wheel's files.
+pub(super) fn find(subject: &mut Subject<'_>, archive: &WheelArchive<SharedFile>) {
+    let mut archive = archive.share();
+    let mut read = |path: &str, limit| {
+        let index = archive.position(path)?;
+        archive.read(index, limit).ok()
+    };
+    search(subject, true, &mut read);
+}
+
+/// As [`find`], in a file that lies in no wheel.
+pub(super) fn find_in_file(subject: &mut Subject<'_>, depth: Depth) {
+    let mut read = |path: &str, limit| {
+        let size = fs_err::metadata(path).ok()?.len();
+        if size > limit { None } else { fs_err::read(path).ok() }
+    };
+    // A folder may hold thousands of files to which nothing is promised.
+    search(subject, depth == Depth::Code, &mut read);
+}
+
+type Read<'a> = dyn FnMut(&str, u64) -> Option<Vec<u8>> + 'a;
+
+fn search(subject: &mut Subject<'_>, without_limits: bool, read: &mut Read<'_>) {
+    let blamed: Vec<(usize, Vec<String>)> = (0..)
+        .zip(subject.elves())
+        .filter_map(|(index, elf)| Some((index, blamed(subject, elf, without_limits)?)))
+        .take(MAX_FILES)
+        .collect();
+    let mut left = MAX_BYTES;
+    for (index, symbols) in blamed {
+        let Some(elf) = subject.archive.as_mut().ok().and_then(|all| all.elves.get_mut(index))
+        else {
+            continue;
+        };
+        let Some(bytes) = read(&elf.path, left.min(MAX_WHOLE_ELF)) else { continue };
+        left = left.saturating_sub(bytes.len() as u64);
+        let symbols: Vec<&str> = symbols.iter().map(String::as_str).collect();
+        // Where the code cannot be read there is nobody to name.
+        let mut callers = isa::callers(&bytes, &symbols).unwrap_or_default();
+        callers.retain(|_, names| !names.is_empty());
+        for names in callers.values_mut() {
+            names.truncate(MAX_CALLERS);
+        }
+        elf.callers = callers;
+    }
+    name_in_report(subject);
+}
+
+/// The symbols of a file whose callers are of interest; `None` if there are none.
+fn blamed(subject: &Subject<'_>, elf: &Elf, without_limits: bool) -> Option<Vec<String>> {
+    let facts = elf.loadable()?;
+    if !matches!(elf.arch, Some(Arch::X86_64 | Arch::Aarch64)) {
+        return None;
+    }
+    let limits = subject.limits(elf.arch);
+    let symbols: BTreeSet<&str> = if limits.is_empty() {
+        if without_limits { floor_symbols(subject, elf, facts) } else { BTreeSet::new() }
+    } else {
+        let too_new = |limits: &Limits, version: &str| {
+            matches!(limits.version(version), VersionVerdict::TooNew | VersionVerdict::Unknown)
+        };
+        let needs = needs_of(facts).into_iter();
+        let beyond = needs.filter(|need| limits.iter().any(|each| too_new(each, need.version)));
+        beyond.flat_map(|need| need.symbols).collect()
+    };
+    let symbols: Vec<String> = symbols.into_iter().take(MAX_SYMBOLS).map(str::to_owned).collect();
+    (!symbols.is_empty()).then_some(symbols)
+}
+
+/// The symbols that set the floor of glibc, in the files that set the wheel's.
+fn floor_symbols<'a>(subject: &Subject<'_>, elf: &Elf, facts: &'a ElfFacts) -> BTreeSet<&'a str> {
+    let highest = subject.facts.floor.get("GLIBC");
+    let Some(version) = highest.filter(|&floor| elf.needs.floor().get("GLIBC") == Some(floor))
+    else {
+        return BTreeSet::new();
+    };
+    let name = format!("GLIBC_{version}");
+    needs_of(facts)
+        .into_iter()
+        .filter(|need| need.version == name)
+        .flat_map(|n| n.symbols)
+        .collect()
+}
+
+/// Puts the callers beside the culprits.
+fn name_in_report(subject: &mut Subject<'_>) {
+    let Ok(contents) = &subject.archive else { return };
+    for elf in contents.elves.iter().filter(|elf| !elf.callers.is_empty()) {
+        for report in subject.facts.elf.iter_mut().filter(|report| report.path == elf.path) {
+            for culprit in &mut report.culprits {
+                let callers = culprit.symbol.as_ref().and_then(|symbol| elf.callers.get(symbol));
+                culprit.callers = callers.cloned().unwrap_or_default();
+            }
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! Does each extension module's suffix belong to the tags of the wheel? One that does not is never
+//! imported, by any interpreter that installs the wheel.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Check, Finding, Rule, Subject};
+use crate::policy::{Arch, PlatformTag};
+use crate::wheel::{ExtensionAbi, ExtensionSuffix, Interpreter, Tag, WheelName};
+
+const OTHER_ABI: Rule = Rule::error(
+    "TAG201",
+    "suffix-of-another-interpreter",
+    "build each wheel with its own interpreter, in a clean folder",
+);
+const OTHER_MACHINE: Rule = Rule::error(
+    "TAG202",
+    "suffix-of-another-machine",
+    "build in an environment of the target's architecture",
+);
+const ONE_INTERPRETER: Rule = Rule::warning(
+    "TAG203",
+    "module-of-one-interpreter",
+    "tag the wheel for the interpreter that it was built with, or put modules for all others into it",
+);
+const OTHER_LIBC: Rule = Rule::error(
+    "TAG204",
+    "suffix-of-another-c-library",
+    "build in an environment with glibc; no interpreter there imports the file",
+);
+const DEAD_MODULE: Rule = Rule::warning(
+    "TAG205",
+    "dead-module",
+    "build each wheel in a clean folder; the file is left over from another interpreter",
+);
+
+pub(super) const CHECK: Check =
+    Check { rules: &[OTHER_ABI, OTHER_MACHINE, ONE_INTERPRETER, OTHER_LIBC, DEAD_MODULE], find };
+
+fn find(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
+    let Ok(name) = &subject.name else { return };
+    let (tags, claims) = (name.tags.expand(), subject.claims());
+    let fits =
+        |path: &str| ExtensionSuffix::parse(path).is_some_and(|suffix| belongs(suffix.abi, &tags));
+    let paths = subject.elves().iter().map(|elf| elf.path.as_str());
+    let good: BTreeSet<&str> = paths.filter(|path| fits(path)).map(stem).collect();
+    // Beside modules for all of them, one that is for some is no sign of a wrong build.
+    let has_stable = tags.iter().any(|tag| tag.abi == "abi3") && !good.is_empty();
+    let mut own = BTreeMap::new();
+    for elf in subject.elves() {
+        let Some(suffix) = ExtensionSuffix::parse(&elf.path) else {
+            continue;
+        };
+        if !belongs(suffix.abi, &tags) {
+            // Where the right one lies beside it, nothing is missing.
+            let rule = match suffix.abi {
+                _ if good.contains(stem(&elf.path)) => &DEAD_MODULE,
+                ExtensionAbi::Interpreter(own)
+                    if has_stable && tags.iter().any(|tag| own.accepts(tag)) =>
+                {
+                    &ONE_INTERPRETER
+                }
+                _ => &OTHER_ABI,
+            };
+            findings.push(rule.broken(&elf.path, contradiction(&suffix.abi.to_string(), name)));
+        }
+        if let ExtensionAbi::Interpreter(interpreter) = suffix.abi {
+            own.entry(interpreter).or_insert(&elf.path);
+        }
+        let found = foreign_system(&suffix, &claims);
+        findings.extend(
+            found
+                .into_iter()
+                .map(|(rule, said)| rule.broken(&elf.path, contradiction(&said, name))),
+        );
+    }
+    if let Some((interpreter, path)) = own.first_key_value().filter(|_| own.len() == 1)
+        && tags.iter().all(|tag| tag.abi == "none" && tag.python.strip_prefix("py").is_some())
+    {
+        let message = format!(
+            "the wheel is for every Python of `{}`, and its modules are for `{interpreter}` alone",
+            name.tags
+        );
+        findings.push(ONE_INTERPRETER.broken(path, message));
+    }
+}
+
+fn contradiction(said: &str, name: &WheelName) -> String {
+    format!("the file name says `{said}`, and the wheel is for `{}`", name.tags)
+}
+
+/// What the suffix says of the system that the wheel does not: the rule that it breaks, and the word.
+fn foreign_system(
+    suffix: &ExtensionSuffix,
+    claims: &[PlatformTag],
+) -> Vec<(&'static Rule, String)> {
+    let mut found = Vec::new();
+    let Some(platform) = &suffix.platform else { return found };
+    // The reverse is no sign of anything: on musl too older interpreters say `gnu`.
+    let is_glibc = !claims.is_empty() && claims.iter().all(|claim| claim.glibc().is_some());
+    if is_glibc && platform.contains("-linux-musl") {
+        found.push((&OTHER_LIBC, "musl".to_owned()));
+    }
+    let machines = machine(platform).unwrap_or_default();
+    if let Some(first) = machines.first()
+        && claims.iter().filter_map(PlatformTag::arch).any(|arch| !machines.contains(&arch))
+    {
+        found.push((&OTHER_MACHINE, first.to_string()));
+    }
+    found
+}
+
+/// The path of a module without its suffix.
+pub(super) fn stem(path: &str) -> &str {
+    let file = path.rfind('/').map_or(0, |slash| slash + 1);
+    let dot = path.get(file..).and_then(|name| name.find('.'));
+    dot.and_then(|dot| path.get(..file + dot)).unwrap_or(path)
+}
+
+/// Can an interpreter that installs a wheel with one of these tags import a module with this
+/// interface? Wheels without an ABI tag may bring modules for several interpreters.
+fn belongs(abi: ExtensionAbi, tags: &BTreeSet<Tag>) -> bool {
+    tags.iter().any(|tag| match abi {
+        _ if tag.abi == "none" => true,
+        ExtensionAbi::Interpreter(interpreter) => tag.abi != "abi3" && interpreter.accepts(tag),
+        // Only CPython with its lock takes the stable interface.
+        ExtensionAbi::Stable => {
+            let exact = tag.abi.parse::<Interpreter>();
+            tag.abi == "abi3" || exact.is_ok_and(|interpreter| !interpreter.is_free_threaded())
+        }
+    })
+}
+
+/// The architectures that the machine of a suffix can mean, after the multiarch names of Debian,
+/// which `CPython` uses.
+fn machine(platform: &str) -> Option<Vec<Arch>> {
+    match platform.split('-').next()? {
+        "i386" => Some(vec![Arch::I686]),
+        "arm" => Some(vec![Arch::Armv7l, Arch::Armv6l]),
+        "powerpc64le" => Some(vec![Arch::Ppc64le]),
+        "powerpc64" => Some(vec![Arch::Ppc64]),
+        other => other.parse().ok().map(|arch| vec![arch]),
+    }
+}

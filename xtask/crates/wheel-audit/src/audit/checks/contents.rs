@@ -1,0 +1,191 @@
+//! Does the wheel hold what one would expect to land in `site-packages`, and nothing that was swept
+//! up by accident? Most of these questions are those of check-wheel-contents; what is right for many
+//! packages is but a note here.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Check, Finding, Rule, Subject, listing};
+use crate::audit::contents::Contents;
+use crate::audit::library;
+use crate::policy::{Index, LayoutNames};
+use crate::wheel::{is_identifier, same_name};
+
+const BYTECODE: Rule = Rule::warning(
+    "MET030",
+    "compiled-bytecode",
+    "leave `.pyc` and `.pyo` files out; installers compile for the interpreter that is there",
+);
+const DUPLICATES: Rule = Rule::note(
+    "MET031",
+    "duplicate-content",
+    "keep one of the files; a wheel can hold no links, so that each copy counts in full",
+);
+const NOT_IMPORTABLE: Rule = Rule::note(
+    "MET032",
+    "not-importable",
+    "rename what is to be imported; folders and files have to be identifiers",
+);
+const COMMON_NAME: Rule = Rule::warning(
+    "MET033",
+    "common-name",
+    "leave it out or move it into the package; other projects install the same name",
+);
+const EMPTY: Rule = Rule::warning(
+    "MET034",
+    "empty-wheel",
+    "tell the build backend where the packages are; there is nothing but metadata",
+);
+const STRAY_FILE: Rule = Rule::note(
+    "MET035",
+    "stray-top-file",
+    "move it into the package; it lands beside all other packages",
+);
+const INIT_AT_TOP: Rule = Rule::warning(
+    "MET036",
+    "init-at-the-top",
+    "tell the build backend which folder is the package; its content was packed without it",
+);
+const NO_PYTHON: Rule =
+    Rule::note("MET037", "folder-without-python", "move data into the package that uses it");
+const SEVERAL_NAMES: Rule = Rule::note(
+    "MET038",
+    "several-names",
+    "look whether each is meant to be installed; two projects with one name overwrite each other",
+);
+const TOO_LARGE: Rule = Rule::warning(
+    "MET039",
+    "larger-than-an-index-takes",
+    "leave out debug information and test data, or ask the index for a higher limit",
+);
+
+pub(super) const CHECK: Check = Check {
+    rules: &[
+        BYTECODE,
+        DUPLICATES,
+        NOT_IMPORTABLE,
+        COMMON_NAME,
+        EMPTY,
+        STRAY_FILE,
+        INIT_AT_TOP,
+        NO_PYTHON,
+        SEVERAL_NAMES,
+        TOO_LARGE,
+    ],
+    find,
+};
+
+/// Copies that cost less than this, in bytes, are not worth a word.
+const MIN_WASTE: u64 = 64 << 10;
+
+fn find(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
+    let file = &subject.facts.file;
+    let limit = Index::builtin().max_file_size;
+    if subject.facts.size > limit {
+        let (size, limit) = (subject.facts.size >> 20, limit >> 20);
+        let message = format!("has {size} MiB, and an index takes {limit} MiB unless it was asked");
+        findings.push(TOO_LARGE.broken(file, message));
+    }
+    let Some(contents) = subject.contents() else { return };
+    let members = || contents.digests.keys().map(String::as_str);
+    if members().all(library::is_metadata) {
+        findings.push(EMPTY.broken(file, "holds nothing but metadata"));
+        return;
+    }
+    let bytecode = members().filter(|path| is_bytecode(path));
+    group(&BYTECODE, "compiled for one interpreter", bytecode, findings);
+    let modules = members().filter(|path| !is_importable(path));
+    group(&NOT_IMPORTABLE, "no `import` statement can name", modules, findings);
+    findings.extend(duplicates(contents));
+    let own = subject.name.as_ref().map_or("", |name| name.distribution.as_str());
+    tops(contents, own, findings);
+}
+
+/// One finding for all these paths, at the first of them.
+fn group<'a>(
+    rule: &Rule,
+    what: &str,
+    paths: impl Iterator<Item = &'a str>,
+    findings: &mut Vec<Finding>,
+) {
+    let paths: Vec<&str> = paths.collect();
+    if let Some(first) = paths.first() {
+        findings.push(rule.broken(first, format!("{what}: {}", listing(&paths))));
+    }
+}
+
+fn is_bytecode(path: &str) -> bool {
+    [".pyc", ".pyo"].iter().any(|suffix| path.strip_suffix(suffix).is_some())
+}
+
+/// Can it be imported, if it is a module at all?
+fn is_importable(path: &str) -> bool {
+    let Some(path) = library::path(path) else { return true };
+    let (folder, file) = path.rsplit_once('/').unwrap_or(("", path));
+    let Some(name) = library::module_name(file) else { return true };
+    let keywords = &LayoutNames::builtin().keywords;
+    let folders = folder.split('/').filter(|folder| !folder.is_empty());
+    folders.chain([name]).all(|name| is_identifier(name) && !keywords.contains(name))
+}
+
+fn duplicates(contents: &Contents) -> Option<Finding> {
+    let mut same: BTreeMap<([u8; 32], u64), Vec<&str>> = BTreeMap::new();
+    for (path, digest) in &contents.digests {
+        same.entry((digest.sha256, digest.size)).or_default().push(path);
+    }
+    let waste = |size: u64, paths: &[&str]| size.saturating_mul(paths.len() as u64 - 1);
+    let mut all: Vec<(u64, &Vec<&str>)> =
+        same.iter().map(|((_, size), paths)| (waste(*size, paths), paths)).collect();
+    all.sort_by(|left, right| right.cmp(left));
+    let total = all.iter().fold(0, |sum: u64, (waste, _)| sum.saturating_add(*waste));
+    let (_, worst) = all.first()?;
+    (total >= MIN_WASTE).then(|| {
+        let kib = total >> 10;
+        let first = worst.first().copied().unwrap_or_default();
+        let message = format!("{kib} KiB of copies, the most by {}", listing(worst));
+        DUPLICATES.broken(first, message)
+    })
+}
+
+/// What lies at the top of `site-packages`; `own` is the distribution's name.
+fn tops(contents: &Contents, own: &str, findings: &mut Vec<Finding>) {
+    let (mut files, mut folders) = (BTreeSet::new(), BTreeMap::<&str, bool>::new());
+    for path in contents.digests.keys().filter_map(|path| library::path(path)) {
+        let has_python = |file: &str| library::module_name(file).is_some();
+        match path.split_once('/') {
+            None => drop(files.insert(path)),
+            Some((top, rest)) => {
+                let file = rest.rsplit('/').next().unwrap_or(rest);
+                *folders.entry(top).or_default() |= has_python(file);
+            }
+        }
+    }
+    // Grafted libraries lie in the one (auditwheel, `repair.py`), and of the other another rule tells.
+    folders.retain(|top, _| top.strip_suffix(".libs").is_none() && !library::is_egg_info(top));
+    let names = &LayoutNames::builtin().common;
+    let common = folders.keys().chain(&files).copied();
+    let common = common.filter(|top| {
+        let name = library::module_name(top).unwrap_or(top);
+        names.contains(name) && !same_name(name, own)
+    });
+    group(&COMMON_NAME, "a name that many projects have", common, findings);
+    let is_plain = |file: &&str| {
+        library::module_name(file).is_none()
+            && file.strip_suffix(".pth").is_none()
+            && !is_bytecode(file)
+    };
+    let stray = files.iter().copied().filter(is_plain);
+    group(&STRAY_FILE, "no module", stray, findings);
+    if files.contains("__init__.py") {
+        let message = "makes a package of `site-packages` itself";
+        findings.push(INIT_AT_TOP.broken("__init__.py", message));
+    }
+    let is_stubs = |top: &str| top.strip_suffix("-stubs").is_some();
+    let without = folders.iter().filter(|(top, has_python)| !**has_python && !is_stubs(top));
+    group(&NO_PYTHON, "no Python in", without.map(|(top, _)| *top), findings);
+    let modules = files.iter().filter_map(|file| library::module_name(file));
+    let names: BTreeSet<&str> = folders.keys().copied().chain(modules).collect();
+    let public = || names.iter().copied().filter(|name| !name.starts_with('_'));
+    if public().count() > 1 {
+        group(&SEVERAL_NAMES, "more than one name to import", public(), findings);
+    }
+}

@@ -1,0 +1,163 @@
+//! Does `METADATA` keep to its own version, and say what an index and installers understand?
+
+use pep440_rs::{Version, VersionSpecifiers};
+
+use super::{Check, Finding, Rule, Subject, listing};
+use crate::policy::{CoreFields, Index, metadata_version};
+use crate::wheel::CoreMetadata;
+
+const UNKNOWN_VERSION: Rule = Rule::warning(
+    "MET006",
+    "unknown-metadata-version",
+    "write metadata of a version that indexes take, 2.1 to 2.4",
+)
+.refused_by_index();
+const LATER_FIELD: Rule = Rule::warning(
+    "MET007",
+    "field-of-later-version",
+    "raise `Metadata-Version` to the one that has the field, or leave the field out",
+);
+const INVALID_VERSION: Rule = Rule::error(
+    "MET008",
+    "invalid-version",
+    "give the project a version of PEP 440; pip refuses any other",
+)
+.refused_by_index();
+const INVALID_NAME: Rule = Rule::error(
+    "MET009",
+    "invalid-name",
+    "name the project with ASCII letters, digits, `-`, `_` and `.`, a letter or digit at both ends",
+)
+.refused_by_index();
+const REQUIRES_PYTHON: Rule = Rule::warning(
+    "MET010",
+    "invalid-requires-python",
+    "write `Requires-Python` as version specifiers of PEP 440, such as `>=3.9`",
+)
+.refused_by_index();
+const ABSENT_LICENCE: Rule = Rule::warning(
+    "MET011",
+    "absent-licence",
+    "put each `License-File` below `.dist-info/licenses/`, where PEP 639 wants it",
+)
+.refused_by_index();
+const LOCAL_VERSION: Rule = Rule::note(
+    "MET012",
+    "local-version",
+    "leave out what follows the `+`; such versions are for local use",
+)
+.refused_by_index();
+const DIRECT_DEPENDENCY: Rule =
+    Rule::note("MET013", "direct-dependency", "depend on a released version by its name")
+        .refused_by_index();
+const TWO_LICENCES: Rule = Rule::warning(
+    "MET014",
+    "two-licences",
+    "leave out `License`, which `License-Expression` replaces (PEP 639)",
+);
+
+pub(super) const CHECK: Check = Check {
+    rules: &[
+        UNKNOWN_VERSION,
+        LATER_FIELD,
+        INVALID_VERSION,
+        INVALID_NAME,
+        REQUIRES_PYTHON,
+        ABSENT_LICENCE,
+        LOCAL_VERSION,
+        DIRECT_DEPENDENCY,
+        TWO_LICENCES,
+    ],
+    find,
+};
+
+fn find(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
+    let Some(contents) = subject.contents() else { return };
+    // Where there are several folders, another rule says so.
+    let (Some(Ok(metadata)), Some(folder)) = (&contents.metadata, contents.dist_infos.first())
+    else {
+        return;
+    };
+    let path = format!("{folder}/METADATA");
+    let mut found: Vec<(&Rule, String)> = Vec::new();
+    names_and_versions(metadata, &mut found);
+    fields(metadata, &mut found);
+    if metadata_version(&metadata.metadata_version).is_some_and(|version| version >= (2, 4)) {
+        let is_there = |file: &&String| contents.digests.contains_key(&licence(folder, file));
+        let absent: Vec<&String> =
+            metadata.license_files.iter().filter(|file| !is_there(file)).collect();
+        if !absent.is_empty() {
+            let message = format!("`{folder}/licenses/` lacks {}", listing(&absent));
+            found.push((&ABSENT_LICENCE, message));
+        }
+    }
+    findings.extend(found.into_iter().map(|(rule, message)| rule.broken(&path, message)));
+}
+
+fn licence(folder: &str, file: &str) -> String {
+    format!("{folder}/licenses/{}", file.strip_prefix("./").unwrap_or(file))
+}
+
+fn names_and_versions(metadata: &CoreMetadata, found: &mut Vec<(&Rule, String)>) {
+    let CoreMetadata { metadata_version, name, version, .. } = metadata;
+    if !Index::builtin().takes_metadata(metadata_version) {
+        let text = metadata_version.escape_debug();
+        found.push((
+            &UNKNOWN_VERSION,
+            format!("`Metadata-Version: {text}` is none that an index takes"),
+        ));
+    }
+    if !is_name(name) {
+        found.push((&INVALID_NAME, format!("`Name: {}` is no valid name", name.escape_debug())));
+    }
+    let shown = version.escape_debug();
+    match version.parse::<Version>() {
+        Err(_) => found.push((&INVALID_VERSION, format!("`Version: {shown}` is none of PEP 440"))),
+        Ok(parsed) if !parsed.local().is_empty() => {
+            found.push((&LOCAL_VERSION, format!("`Version: {shown}` is a local version")));
+        }
+        Ok(_) => {}
+    }
+    if let Some(python) = &metadata.requires_python
+        && python.trim_end_matches([',', ' ']).parse::<VersionSpecifiers>().is_err()
+    {
+        let text = python.escape_debug();
+        found.push((&REQUIRES_PYTHON, format!("`Requires-Python: {text}` is not understood")));
+    }
+}
+
+fn fields(metadata: &CoreMetadata, found: &mut Vec<(&Rule, String)>) {
+    let (table, headers) = (CoreFields::builtin(), &metadata.headers);
+    if let Some(own) = metadata_version(&metadata.metadata_version).filter(|&own| table.has(own)) {
+        let is_later = |name: &&str| table.added(name).is_some_and(|added| added > own);
+        let mut later: Vec<&str> = headers.names().filter(is_later).collect();
+        later.sort_unstable();
+        later.dedup();
+        if !later.is_empty() {
+            let (major, minor) = own;
+            let names = listing(&later);
+            let message = format!("has {names}, which `Metadata-Version: {major}.{minor}` lacks");
+            found.push((&LATER_FIELD, message));
+        }
+    }
+    let has = |name: &str| headers.all(name).next().is_some();
+    if has("License-Expression") && has("License") {
+        found.push((&TWO_LICENCES, "has both `License-Expression` and `License`".into()));
+    }
+    // `name @ https://...`; in a marker behind the `;` an `@` means nothing.
+    let direct = headers.all("Requires-Dist").filter(|requirement| {
+        requirement.split(';').next().is_some_and(|before| before.contains('@'))
+    });
+    let direct: Vec<&str> = direct.collect();
+    if !direct.is_empty() {
+        found.push((&DIRECT_DEPENDENCY, format!("depends on a place: {}", listing(&direct))));
+    }
+}
+
+/// PEP 508: `^([A-Z0-9]|[A-Z0-9][A-Z0-9._-]*[A-Z0-9])$`, without regard to case.
+fn is_name(name: &str) -> bool {
+    let plain = |each: char| each.is_ascii_alphanumeric();
+    name.starts_with(plain)
+        && name.ends_with(plain)
+        && name.chars().all(|each| plain(each) || "._-".contains(each))
+}

@@ -1,0 +1,71 @@
+//! Are the files of a `dist/` those that its manifest, checksums and proofs speak of?
+
+use camino::Utf8Path;
+
+use super::{Finding, Rule};
+use crate::dist::{DistFault, DistProblem};
+
+const BUILD: &str = "build again with `cargo xtask wheels`, which writes what `dist/` lacks";
+const REMOVE: &str = "take the file away, or build it with `cargo xtask wheels`";
+
+const MANIFEST: Rule = Rule::error("DST001", "unreadable-manifest", BUILD);
+const MISSING: Rule = Rule::error("DST002", "missing-file", BUILD);
+const HASH: Rule = Rule::error("DST003", "other-bytes", "fetch or build the file again");
+const SIZE: Rule = Rule::error("DST004", "other-size", "fetch or build the file again");
+const UNLISTED: Rule = Rule::error("DST005", "unlisted-wheel", REMOVE);
+const UNSAFE: Rule = Rule::error(
+    "DST006",
+    "path-outside",
+    "trust nothing in this folder; lists of ours name plain files below it",
+);
+const SUMS: Rule = Rule::error("DST007", "unreadable-checksums", BUILD);
+const SUMS_DISAGREE: Rule = Rule::error("DST008", "checksums-disagree", BUILD);
+const PROOF_MISSING: Rule = Rule::error("DST009", "missing-proof", BUILD);
+const PROOF_UNREADABLE: Rule = Rule::error("DST010", "unreadable-proof", BUILD);
+const PROOF_DISAGREES: Rule = Rule::error("DST011", "proof-disagrees", BUILD);
+const LISTED_TWICE: Rule = Rule::error("DST012", "listed-twice", BUILD);
+const UNPROVED: Rule =
+    Rule::warning("DST013", "wheel-without-checksum", "write the checksums anew, with every wheel");
+const ABSENT: Rule =
+    Rule::warning("DST014", "checksum-without-file", "fetch the file, if it was meant to be here");
+
+pub(in crate::audit) const RULES: &[Rule] = &[
+    MANIFEST,
+    MISSING,
+    HASH,
+    SIZE,
+    UNLISTED,
+    UNSAFE,
+    SUMS,
+    SUMS_DISAGREE,
+    PROOF_MISSING,
+    PROOF_UNREADABLE,
+    PROOF_DISAGREES,
+    LISTED_TWICE,
+    UNPROVED,
+    ABSENT,
+];
+
+/// What is wrong in `folder`.
+pub(in crate::audit) fn finding(folder: &Utf8Path, problem: &DistProblem) -> Finding {
+    rule(problem.fault).broken(folder.join(&problem.path).as_str(), problem.message.clone())
+}
+
+fn rule(fault: DistFault) -> &'static Rule {
+    match fault {
+        DistFault::Manifest => &MANIFEST,
+        DistFault::Missing => &MISSING,
+        DistFault::Hash => &HASH,
+        DistFault::Size => &SIZE,
+        DistFault::Unlisted => &UNLISTED,
+        DistFault::Unsafe => &UNSAFE,
+        DistFault::Sums => &SUMS,
+        DistFault::SumsDisagree => &SUMS_DISAGREE,
+        DistFault::ProofMissing => &PROOF_MISSING,
+        DistFault::ProofUnreadable => &PROOF_UNREADABLE,
+        DistFault::ProofDisagrees => &PROOF_DISAGREES,
+        DistFault::ListedTwice => &LISTED_TWICE,
+        DistFault::Unproved => &UNPROVED,
+        DistFault::Absent => &ABSENT,
+    }
+}

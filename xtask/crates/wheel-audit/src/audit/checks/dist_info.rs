@@ -1,0 +1,141 @@
+//! What belongs into the metadata and data folders of a wheel, and what does not?
+
+use std::collections::BTreeSet;
+
+use super::{Check, Finding, Rule, Subject, listing};
+use crate::audit::contents::Contents;
+use crate::audit::library;
+use crate::wheel::{WheelName, same_name, same_version};
+
+const MINOR_VERSION: Rule = Rule::warning(
+    "MET015",
+    "later-wheel-version",
+    "write `Wheel-Version: 1.0`; installers warn of any other",
+);
+const BUILD_TAG: Rule = Rule::warning(
+    "MET016",
+    "build-tag",
+    "retag the wheel with a tool instead of renaming it, so that `Build` and file name agree",
+);
+const BROKEN_SBOM: Rule =
+    Rule::warning("MET017", "broken-sbom", "write the bill of materials anew; it is no JSON");
+const INSTALLER_FILE: Rule = Rule::warning(
+    "MET018",
+    "installer-file",
+    "leave out what an installer writes; pack a built project, not an installed one",
+);
+const STRAY_METADATA: Rule = Rule::warning(
+    "MET019",
+    "stray-metadata",
+    "leave out the `.egg-info`; installers write it beside the `.dist-info` and tools take it for a second project",
+);
+const DATA_SCHEME: Rule = Rule::error(
+    "MET020",
+    "unknown-data-scheme",
+    "put data into `purelib`, `platlib`, `headers`, `scripts` or `data`; pip refuses any other",
+);
+const DATA_FOLDER: Rule =
+    Rule::warning("MET021", "data-folder-name", "name the folder `NAME-VERSION.data`");
+const SIGNATURE: Rule = Rule::note(
+    "MET022",
+    "withdrawn-signature",
+    "leave it out; signatures in wheels are withdrawn, and nothing reads them",
+);
+
+pub(super) const CHECK: Check = Check {
+    rules: &[
+        MINOR_VERSION,
+        BUILD_TAG,
+        BROKEN_SBOM,
+        INSTALLER_FILE,
+        STRAY_METADATA,
+        DATA_SCHEME,
+        DATA_FOLDER,
+        SIGNATURE,
+    ],
+    find,
+};
+
+/// The folders below `NAME-VERSION.data` (binary distribution format, "The .data directory").
+const SCHEMES: [&str; 5] = ["purelib", "platlib", "headers", "scripts", "data"];
+
+/// What installers write into `.dist-info` (`PyPA` "Recording installed projects").
+const OF_INSTALLERS: [&str; 3] = ["INSTALLER", "REQUESTED", "direct_url.json"];
+
+const SIGNATURES: [&str; 2] = ["RECORD.jws", "RECORD.p7s"];
+
+fn find(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
+    let Some(contents) = subject.contents() else { return };
+    let file = &subject.facts.file;
+    if let (Some(Ok(wheel)), Ok(name)) = (&contents.wheel, &subject.name) {
+        let (major, minor) = wheel.wheel_version;
+        if major == 1 && minor > 0 {
+            let message = format!("`Wheel-Version: 1.{minor}` is later than any there is");
+            findings.push(MINOR_VERSION.broken(file, message));
+        }
+        if wheel.build != name.build {
+            let (inside, outside) = (shown(wheel.build.as_ref()), shown(name.build.as_ref()));
+            let message = format!("`WHEEL` says {inside} for the build, the file name {outside}");
+            findings.push(BUILD_TAG.broken(file, message));
+        }
+    }
+    for (path, reason) in &contents.broken_sboms {
+        findings.push(BROKEN_SBOM.broken(path, reason));
+    }
+    for folder in &contents.dist_infos {
+        let own = |name: &&str| contents.digests.contains_key(&format!("{folder}/{name}"));
+        for name in OF_INSTALLERS.iter().filter(|name| own(name)) {
+            let path = format!("{folder}/{name}");
+            findings.push(INSTALLER_FILE.broken(&path, "is what an installer writes"));
+        }
+        for name in SIGNATURES.iter().filter(|name| own(name)) {
+            let path = format!("{folder}/{name}");
+            findings.push(SIGNATURE.broken(&path, "signs what nothing verifies"));
+        }
+    }
+    let tops: BTreeSet<&str> =
+        contents.digests.keys().filter_map(|path| path.split('/').next()).collect();
+    for top in tops.iter().filter(|top| library::is_egg_info(top)) {
+        findings.push(STRAY_METADATA.broken(top, "metadata of an older format"));
+    }
+    data_folders(contents, subject.name.as_ref().ok(), &tops, findings);
+}
+
+fn shown(build: Option<&String>) -> String {
+    build.map_or_else(|| "nothing".to_owned(), |build| format!("`{}`", build.escape_debug()))
+}
+
+fn data_folders(
+    contents: &Contents,
+    name: Option<&WheelName>,
+    tops: &BTreeSet<&str>,
+    findings: &mut Vec<Finding>,
+) {
+    for folder in tops.iter().filter(|top| library::is_data_folder(top)) {
+        // A file of that name is none of an installer's business.
+        let below = contents.digests.keys().filter_map(|path| path.split_once('/'));
+        let below: Vec<&str> =
+            below.filter(|(top, _)| top == folder).map(|(_, path)| path).collect();
+        if below.is_empty() {
+            continue;
+        }
+        let is_known =
+            |path: &str| path.split_once('/').is_some_and(|(scheme, _)| SCHEMES.contains(&scheme));
+        let others: Vec<&&str> = below.iter().filter(|path| !is_known(path)).collect();
+        if !others.is_empty() {
+            let message = format!("holds {}, which has no place there", listing(&others));
+            findings.push(DATA_SCHEME.broken(folder, message));
+        }
+        if let Some(name) = name.filter(|name| !is_named(folder, name)) {
+            let own = name.dist_info().replace(".dist-info", ".data");
+            let message = format!("is not named like the wheel, `{own}`");
+            findings.push(DATA_FOLDER.broken(folder, message));
+        }
+    }
+}
+
+fn is_named(folder: &str, name: &WheelName) -> bool {
+    let stem = folder.strip_suffix(".data").unwrap_or(folder);
+    let (distribution, version) = stem.rsplit_once('-').unwrap_or((stem, ""));
+    same_name(distribution, &name.distribution) && same_version(version, &name.version)
+}

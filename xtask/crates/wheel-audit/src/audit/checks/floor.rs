@@ -1,0 +1,110 @@
+//! Does any file need a symbol version that the wheel's tags do not promise?
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use super::{Check, Finding, Rule, Subject, listing};
+use crate::audit::judged::Elf;
+use crate::audit::needs::{Need, needs_of};
+use crate::policy::{Limits, PlatformTag, Policies, VersionVerdict, cure_of};
+
+const FLOOR: Rule = Rule::error(
+    "ELF003",
+    "floor-above-promise",
+    "build on the target's own system or an older one, or promise a newer one",
+);
+const UNKNOWN_VERSION: Rule = Rule::error(
+    "ELF004",
+    "unknown-version",
+    "link against the public interface; no system promises this version",
+);
+const RELR: Rule = Rule::error(
+    "ELF005",
+    "relr-without-its-version",
+    "link with `-z pack-relative-relocs` of a linker that adds `GLIBC_ABI_DT_RELR`, or without it",
+);
+
+pub(super) const CHECK: Check = Check { rules: &[FLOOR, UNKNOWN_VERSION, RELR], find };
+
+fn find(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
+    for elf in subject.elves() {
+        let Some(facts) = elf.loadable() else {
+            continue;
+        };
+        let (limits, newest) = (subject.limits(elf.arch), newest_policy(subject, elf));
+        let needs = needs_of(facts);
+        findings.extend(needs.iter().filter_map(|need| judge(elf, need, &limits, newest.as_ref())));
+        let has_node = facts.version_needs.iter().any(|need| need.version == "GLIBC_ABI_DT_RELR");
+        let uses_glibc = facts.needed.iter().any(|library| library == "libc.so.6");
+        if facts.relative_relocations && uses_glibc && !has_node {
+            let message = "has packed relative relocations and does not need `GLIBC_ABI_DT_RELR`: \
+                           systems before glibc 2.36 load it and crash";
+            findings.push(RELR.broken(&elf.path, message));
+        }
+    }
+}
+
+/// What is wrong with a need. The first tag that is broken, the lowest one, is named.
+fn judge(
+    elf: &Elf,
+    need: &Need<'_>,
+    limits: &[Arc<Limits>],
+    newest: Option<&Arc<Limits>>,
+) -> Option<Finding> {
+    let is = |verdict| move |limits: &&Arc<Limits>| limits.version(need.version) == verdict;
+    if let Some(limits) = limits.iter().find(is(VersionVerdict::TooNew)) {
+        let message = format!("{}, which `{}` does not promise", text(elf, need), limits.tag());
+        let finding = FLOOR.broken(&elf.path, message);
+        Some(if let Some(cure) = cure_of(need.version, &need.symbols) {
+            finding.with_cure(cure)
+        } else {
+            finding
+        })
+    } else {
+        let unknown = limits.iter().chain(newest).find(is(VersionVerdict::Unknown));
+        let message = || format!("{}, which no policy knows", text(elf, need));
+        unknown.map(|_| {
+            let finding = UNKNOWN_VERSION.broken(&elf.path, message());
+            if let Some(cure) = cure_of(need.version, &need.symbols) {
+                finding.with_cure(cure)
+            } else {
+                finding
+            }
+        })
+    }
+}
+
+/// A name in bounds: those of C++ and Rust templates, mangled, fill pages.
+fn shortened(name: &str) -> String {
+    const MOST: usize = 80;
+    let mut rest = name.chars();
+    let start: String = rest.by_ref().take(MOST).collect();
+    if rest.next().is_some() { format!("{start}…") } else { start }
+}
+
+/// The newest policy for a file in a wheel with a `linux` tag: it promises nothing, and yet what no
+/// policy knows is on no system.
+fn newest_policy(subject: &Subject<'_>, elf: &Elf) -> Option<Arc<Limits>> {
+    let policies = Policies::builtin();
+    let arch = elf.arch.filter(|&arch| subject.claims().contains(&PlatformTag::Linux(arch)))?;
+    policies.limits(PlatformTag::Manylinux(policies.newest_glibc(), arch))
+}
+
+/// "needs `GLIBC_2.38` of `libc.so.6` for `__isoc23_strtol` (called by `parse`)"
+fn text(elf: &Elf, need: &Need<'_>) -> String {
+    let symbols = if need.symbols.is_empty() {
+        String::new()
+    } else {
+        format!(" for {}", listing(&need.symbols))
+    };
+    let callers = need.symbols.iter().filter_map(|&symbol| elf.callers.get(symbol)).flatten();
+    let mut known = BTreeSet::new();
+    let callers: Vec<String> =
+        callers.filter(|caller| known.insert(*caller)).map(|name| shortened(name)).collect();
+    let callers = if callers.is_empty() {
+        String::new()
+    } else {
+        format!(" (called by {})", listing(&callers))
+    };
+    let (version, library) = (need.version.escape_debug(), need.library.escape_debug());
+    format!("needs `{version}` of `{library}`{symbols}{callers}")
+}

@@ -1,0 +1,161 @@
+//! Does a loader take each module and library for what its own header says? One that it refuses has
+//! a floor that nobody ever reaches.
+
+use super::{Check, Finding, Rule, Subject, listing};
+use crate::audit::alien::Kind;
+use crate::audit::judged::Elf;
+use crate::audit::loading::{Role, Roles, is_linux_module, refusal};
+use crate::elf::{ElfFacts, VersionNeed};
+use crate::policy::{
+    Arch, GlibcVersion, PlatformTag, Policies, SymbolVersion, cure_of, loader_lacks,
+};
+
+const NOT_LOADABLE: Rule = Rule::error(
+    "ELF022",
+    "not-loadable",
+    "link it as a shared object (`-shared`); no program, and nothing for another system, can be imported",
+);
+const LIBRARY: Rule = Rule::warning(
+    "ELF023",
+    "library-not-loadable",
+    "link it as a shared object (`-shared`), or give a program a name without `.so`",
+);
+const OF_THE_LOADER: Rule = Rule::error(
+    "ELF024",
+    "loader-above-promise",
+    "build on the target's own system or an older one: the loader there lacks the version",
+);
+const NOT_OF_THE_LOADER: Rule = Rule::error(
+    "ELF027",
+    "loader-lacks-version",
+    "link against the target's own C library; the loader itself has few versions",
+);
+const NO_ELF: Rule = Rule::error(
+    "ELF025",
+    "module-no-elf",
+    "build the module, or fetch its content (`git lfs pull`), before the wheel is packed",
+);
+const LIBRARY_NO_ELF: Rule = Rule::warning(
+    "ELF026",
+    "library-no-elf",
+    "leave it out of wheels for Linux, or name it for what it is",
+);
+
+pub(super) const CHECK: Check = Check {
+    rules: &[NOT_LOADABLE, LIBRARY, OF_THE_LOADER, NOT_OF_THE_LOADER, NO_ELF, LIBRARY_NO_ELF],
+    find,
+};
+
+fn find(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
+    let roles = Roles::of(subject.elves());
+    let claims = subject.claims();
+    let is_musl = subject.is_musl();
+    let arches: Vec<Arch> = claims.iter().filter_map(PlatformTag::arch).collect();
+    for elf in subject.elves() {
+        let Ok(facts) = &elf.facts else { continue };
+        // A file for another machine is an error of its own, or meant for another machine.
+        if !arches.is_empty() && elf.arch.is_none_or(|arch| !arches.contains(&arch)) {
+            continue;
+        }
+        findings.extend(refused(elf, facts, &roles, is_musl));
+        findings.extend(needs_of_loader(subject, elf, facts));
+    }
+    aliens(subject, &claims, findings);
+}
+
+fn refused(elf: &Elf, facts: &ElfFacts, roles: &Roles<'_>, is_musl: bool) -> Option<Finding> {
+    let refusal = refusal(facts, is_musl)?;
+    let (rule, what) = match roles.role(elf, facts) {
+        Role::Module => (&NOT_LOADABLE, "no interpreter can import it"),
+        Role::Needed => {
+            (&NOT_LOADABLE, "the loader refuses it, and with it the files that need it")
+        }
+        Role::Library => (&LIBRARY, "the loader does not load it into a program"),
+        Role::Other => return None,
+    };
+    Some(rule.broken(&elf.path, format!("{refusal}: {what}")))
+}
+
+/// Version needs towards the loader itself are left out of the floor, as auditwheel does; glibc's
+/// loader holds them against its own versions all the same (`elf/dl-version.c`,
+/// `_dl_check_map_versions`: it is one of the loaded objects) and refuses a file whose need is not
+/// flagged weak.
+fn needs_of_loader(subject: &Subject<'_>, elf: &Elf, facts: &ElfFacts) -> Vec<Finding> {
+    if subject.is_musl() {
+        return Vec::new();
+    }
+    let limits = subject.limits(elf.arch);
+    let lowest = limits.iter().find_map(|limits| Some((limits.tag(), limits.tag().glibc()?)));
+    let is_meant = |need: &VersionNeed| !need.weak && Policies::is_loader(&need.library);
+    let finding = |(index, need): (usize, &VersionNeed)| {
+        if !is_meant(need) {
+            return None;
+        }
+        let (rule, why) = not_of_loader(need, elf.arch, lowest)?;
+        let symbols = facts.imports.iter().filter(|import| import.need == Some(index));
+        let mut symbols: Vec<&str> = symbols.map(|import| import.name.as_str()).collect();
+        symbols.sort_unstable();
+        let named =
+            if symbols.is_empty() { String::new() } else { format!(" for {}", listing(&symbols)) };
+        let (version, library) = (need.version.escape_debug(), need.library.escape_debug());
+        let message = format!("needs `{version}` of the loader `{library}` itself{named}, {why}");
+        let finding = rule.broken(&elf.path, message);
+        // What is wrong with a version that the loader never had is the library that it is asked of.
+        match cure_of(&need.version, &symbols)
+            .filter(|_| rule.code == OF_THE_LOADER.code || is_private(need))
+        {
+            Some(cure) => Some(finding.with_cure(cure)),
+            None => Some(finding),
+        }
+    };
+    facts.version_needs.iter().enumerate().filter_map(finding).collect()
+}
+
+fn is_private(need: &VersionNeed) -> bool {
+    need.version == "GLIBC_PRIVATE"
+}
+
+/// Why systems have no such version of the loader, if that is so; `lowest` is what is promised.
+fn not_of_loader(
+    need: &VersionNeed,
+    arch: Option<Arch>,
+    lowest: Option<(PlatformTag, GlibcVersion)>,
+) -> Option<(&'static Rule, String)> {
+    if is_private(need) {
+        return Some((&NOT_OF_THE_LOADER, "which changes with each release of it".to_owned()));
+    }
+    let (_, version) =
+        SymbolVersion::of_name(&need.version).filter(|(prefix, _)| *prefix == "GLIBC")?;
+    match lowest {
+        Some((tag, glibc)) if version > SymbolVersion::from(glibc) => Some((
+            &OF_THE_LOADER,
+            format!(
+                "which `{tag}` does not promise: it is no part of the floor, and an older loader \
+                 refuses the file all the same"
+            ),
+        )),
+        _ if loader_lacks(arch?, &version) => {
+            let why = "which it has on no system: it refuses the file".to_owned();
+            Some((&NOT_OF_THE_LOADER, why))
+        }
+        _ => None,
+    }
+}
+
+/// Modules that are no ELF files. What a wheel for every system brings for others is no fault.
+fn aliens(subject: &Subject<'_>, claims: &[PlatformTag], findings: &mut Vec<Finding>) {
+    let Some(contents) = subject.contents() else { return };
+    let is_for_linux = claims.iter().any(|claim| claim.arch().is_some());
+    for (path, kind) in &contents.aliens {
+        let is_unbuilt = matches!(kind, Kind::Empty | Kind::LfsPointer);
+        if *kind == Kind::LinkerScript || !is_for_linux && !is_unbuilt {
+            continue;
+        }
+        let (rule, what) = if is_for_linux && is_linux_module(path) {
+            (&NO_ELF, "no interpreter on Linux can import it")
+        } else {
+            (&LIBRARY_NO_ELF, "it cannot be loaded on Linux")
+        };
+        findings.push(rule.broken(path, format!("is {}: {what}", kind.as_str())));
+    }
+}

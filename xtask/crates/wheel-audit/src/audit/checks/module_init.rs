@@ -1,0 +1,115 @@
+//! Can the extension modules be imported: does each offer the function that starts it? One whose
+//! function was lost (hidden by a linker script or `-fvisibility=hidden`, renamed after the build)
+//! fails at import with "dynamic module does not define module export function".
+//!
+//! The names are those of PEP 3121 and PEP 489 (`PyInit_`, `PyInitU_`), PEP 793 (`PyModExport_`),
+//! and cffi's for `PyPy`. Only files with the suffix of an interpreter are judged: what is called
+//! `libfoo.so` is loaded by other means more often than not. Even of those some are no modules
+//! (pycryptodome's ciphers, ddtrace's `libdd_wrapper`, memray's `_inject`): they do not call what
+//! makes one.
+
+use super::{Check, Finding, Rule, Subject, listing};
+use crate::audit::judged::Elf;
+use crate::elf::{ElfFacts, ElfKind};
+use crate::wheel::{ExtensionAbi, ExtensionSuffix};
+
+const NO_INIT: Rule = Rule::error(
+    "ABI005",
+    "module-without-init",
+    "export `PyInit_NAME`, NAME being that of the file; look for a file renamed after the build, and for hidden symbols",
+);
+const NO_MODULE: Rule = Rule::note(
+    "ABI006",
+    "module-suffix-without-module",
+    "name a library that is no module `NAME.so`, without the suffix of an interpreter",
+);
+
+/// Whoever makes a module calls one of these; `PyPy` puts a `Py` of its own before them.
+const MAKERS: [&str; 5] = [
+    "PyModuleDef_Init",
+    "PyModule_Create2",
+    "PyModule_FromDefAndSpec2",
+    "PyModule_New",
+    "PyModule_NewObject",
+];
+
+/// cffi's modules have `_cffi_backend` make them, and call these to that end.
+const CFFI: [&str; 2] = ["PyImport_ImportModule", "PyLong_FromVoidPtr"];
+
+pub(super) const CHECK: Check = Check { rules: &[NO_INIT, NO_MODULE], find };
+
+fn find(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
+    let mut others = Vec::new();
+    for elf in subject.elves() {
+        match judge(elf) {
+            Start::None(message) => findings.push(NO_INIT.broken(&elf.path, message)),
+            Start::NoModule => others.push(&elf.path),
+            Start::Found => {}
+        }
+    }
+    if let Some(first) = others.first() {
+        let message = format!(
+            "named like an extension module without being one, so that they cannot be imported: {}",
+            listing(&others)
+        );
+        findings.push(NO_MODULE.broken(first, message));
+    }
+}
+
+/// What a file that is named like a module does about it.
+enum Start {
+    /// It starts it, or is not named so.
+    Found,
+    /// It does not, and should: the message.
+    None(String),
+    /// It is a library for ctypes, for a debugger, or for other libraries.
+    NoModule,
+}
+
+fn judge(elf: &Elf) -> Start {
+    let Some(suffix) = ExtensionSuffix::parse(&elf.path) else { return Start::Found };
+    let Some(facts) = elf.loadable().filter(|facts| facts.kind == ElfKind::Shared) else {
+        return Start::Found;
+    };
+    let name = module_name(&elf.path);
+    if starts(facts, name, suffix.abi) {
+        return Start::Found;
+    }
+    let (name, others) = (name.escape_debug(), Vec::from_iter(&facts.module_inits));
+    if !others.is_empty() {
+        return Start::None(format!("starts no module `{name}`: it has {}", listing(&others)));
+    }
+    let calls = |function: &str| facts.imports.iter().any(|import| import.name == function);
+    let makes = MAKERS.iter().any(|maker| calls(maker) || calls(&format!("Py{maker}")));
+    if makes || CFFI.iter().all(|function| calls(function)) {
+        return Start::None(format!(
+            "has no function that starts the module, such as `PyInit_{name}`"
+        ));
+    }
+    Start::NoModule
+}
+
+/// The last part of the name under which a file is imported; for `pkg/__init__.abi3.so` that is
+/// `pkg`.
+fn module_name(path: &str) -> &str {
+    let (folder, file) = path.rsplit_once('/').unwrap_or(("", path));
+    let name = file.split('.').next().unwrap_or(file);
+    let package = folder.rsplit('/').next().filter(|package| !package.is_empty());
+    if name == "__init__" { package.unwrap_or(name) } else { name }
+}
+
+fn starts(facts: &ElfFacts, name: &str, abi: ExtensionAbi) -> bool {
+    let has = |prefix: &str| {
+        let rest = |init: &String| init.strip_prefix(prefix).map(str::to_owned);
+        facts.module_inits.iter().filter_map(rest).any(|rest| rest == name)
+    };
+    if !name.is_ascii() {
+        // The name stands there in punycode; a file starts one module as good as always.
+        return facts
+            .module_inits
+            .iter()
+            .any(|init| init.starts_with("PyInitU_") || init.starts_with("PyModExportU_"));
+    }
+    let is_pypy = matches!(abi, ExtensionAbi::Interpreter(own) if own.is_pypy());
+    has("PyInit_") || has("PyModExport_") || is_pypy && has("_cffi_pypyinit_")
+}

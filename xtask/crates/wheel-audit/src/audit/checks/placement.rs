@@ -1,0 +1,92 @@
+//! Does each file land in a place of its own when the wheel is installed?
+
+use std::collections::BTreeMap;
+
+use super::{Check, Finding, Rule, Subject, listing};
+use crate::audit::{library, search};
+use crate::policy::{LayoutNames, PlatformTag};
+
+const ONE_PLACE: Rule = Rule::error(
+    "MET043",
+    "members-in-one-place",
+    "pack each file once; which of two remains depends on the installer",
+);
+const SECOND_DIST_INFO: Rule = Rule::error(
+    "MET044",
+    "dist-info-in-data",
+    "leave metadata out of `NAME-VERSION.data`; it lands beside or in the wheel's own",
+);
+const WINDOWS: Rule = Rule::warning(
+    "MET045",
+    "name-windows-refuses",
+    "rename it; on Windows the wheel cannot be unpacked",
+);
+const WINDOWS_ON_LINUX: Rule = Rule::note(
+    "MET046",
+    "name-only-for-linux",
+    "rename it where the same files are packed for Windows as well",
+);
+
+pub(super) const CHECK: Check =
+    Check { rules: &[ONE_PLACE, SECOND_DIST_INFO, WINDOWS, WINDOWS_ON_LINUX], find };
+
+fn find(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
+    let Some(contents) = subject.contents() else { return };
+    let mut places: BTreeMap<String, &str> = BTreeMap::new();
+    for member in contents.digests.keys() {
+        let place = search::installed(member);
+        if !library::is_metadata(member) && is_dist_info(&place) {
+            findings.push(SECOND_DIST_INFO.broken(member, "lands among the installed metadata"));
+        }
+        if let Some(other) = places.insert(place, member) {
+            findings.push(together(member, other));
+        }
+    }
+    // That a file is a folder in the archive itself is told of there.
+    for (place, member) in &places {
+        let below = format!("{place}/");
+        let mut inside =
+            places.range(below.clone()..).take_while(|(next, _)| next.starts_with(&below));
+        let is_other = |inside: &str| !inside.starts_with(&format!("{member}/"));
+        if let Some((_, inside)) = inside.next().filter(|(_, inside)| is_other(inside)) {
+            let inside = inside.escape_debug();
+            let message = format!("lands where `{inside}` needs a folder");
+            findings.push(ONE_PLACE.broken(member, message));
+        }
+    }
+    let claims = subject.claims();
+    let is_for_linux = !claims.is_empty()
+        && claims.len() == subject.facts.tag_claim.len()
+        && claims.iter().all(|claim| *claim != PlatformTag::Any);
+    let rule = if is_for_linux { &WINDOWS_ON_LINUX } else { &WINDOWS };
+    let refused: Vec<&str> =
+        contents.digests.keys().map(String::as_str).filter(|path| is_refused(path)).collect();
+    if let Some(first) = refused.first() {
+        findings
+            .push(rule.broken(first, format!("no file name on Windows: {}", listing(&refused))));
+    }
+}
+
+fn together(member: &str, other: &str) -> Finding {
+    ONE_PLACE.broken(member, format!("lands where `{}` lands", other.escape_debug()))
+}
+
+/// Is it below a `.dist-info` of `site-packages`?
+fn is_dist_info(place: &str) -> bool {
+    let inside = place.strip_prefix(search::SITE).and_then(|rest| rest.strip_prefix('/'));
+    inside.is_some_and(library::is_metadata)
+}
+
+/// A name with a part that Windows refuses or changes (Microsoft, "Naming Files, Paths, and
+/// Namespaces"). Backslashes and control characters are unsafe anywhere, and told of with the archive.
+fn is_refused(path: &str) -> bool {
+    let reserved = &LayoutNames::builtin().reserved;
+    // Those two are unsafe anywhere.
+    let mut parts = path.split('/').filter(|part| ![".", ".."].contains(part));
+    parts.any(|part| {
+        let stem = part.split('.').next().unwrap_or(part).trim_end();
+        part.ends_with(['.', ' '])
+            || part.contains(['<', '>', ':', '"', '|', '?', '*'])
+            || reserved.contains(&stem.to_lowercase())
+    })
+}

@@ -1,0 +1,94 @@
+//! For whom are the published wheels, and for whom ours?
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{
+    Finding, Member, NEWER_LIBC, Published, Severity, UNCOVERED, is_same_project, listing,
+};
+use crate::policy::{GlibcVersion, PlatformTag};
+use crate::wheel::WheelName;
+
+/// What to do where more is built than was published.
+const GAINED: &str = "nothing, if their users are to have wheels from now on";
+
+/// An interpreter on a sort of system: `cp311-cp311 on glibc x86_64`, with the oldest C library.
+type Covered = BTreeMap<(String, String), GlibcVersion>;
+
+/// Tells once for each project what it covers.
+pub(super) fn find(members: &[Member<'_>], published: &[Published], findings: &mut Vec<Finding>) {
+    let mut projects: BTreeMap<String, Vec<&Member<'_>>> = BTreeMap::new();
+    for member in members {
+        projects.entry(member.project()).or_default().push(member);
+    }
+    for ours in projects.values() {
+        let Some(first) = ours.first() else { continue };
+        let theirs = published.iter().filter(|each| is_same_project(&first.name, &each.name));
+        let theirs = covered(theirs.map(|each| &each.name));
+        let own = covered(ours.iter().map(|member| &member.name));
+        // Wheels for any platform leave nobody out.
+        if theirs.is_empty() || ours.iter().any(|member| member.is_pure()) {
+            continue;
+        }
+        let missing = |from: &Covered, to: &Covered| -> Vec<String> {
+            let keys = from.keys().filter(|key| !is_covered(key, to));
+            keys.map(|(tag, system)| format!("{tag} on {system}")).collect()
+        };
+        let place = first.name.distribution.as_str();
+        let lost = missing(&theirs, &own);
+        if !lost.is_empty() {
+            let message =
+                format!("published wheels are for {}, and none of these is", listing(&lost));
+            findings.push(UNCOVERED.broken(place, message));
+        }
+        let gained = missing(&own, &theirs);
+        if !gained.is_empty() {
+            let message =
+                format!("these wheels are for {}, and no published one is", listing(&gained));
+            let mut finding = UNCOVERED.broken(place, message).with_cure(GAINED);
+            finding.severity = Severity::Note;
+            findings.push(finding);
+        }
+        newer(place, &own, &theirs, findings);
+    }
+}
+
+/// One of the stable ABI serves every later interpreter; so much is known of the others.
+fn is_covered(key: &(String, String), by: &Covered) -> bool {
+    by.contains_key(key)
+        || by.keys().any(|(tag, system)| *system == key.1 && tag.ends_with("-abi3"))
+}
+
+fn covered<'a>(names: impl Iterator<Item = &'a WheelName>) -> Covered {
+    let mut covered = Covered::new();
+    for name in names {
+        for tag in name.tags.expand() {
+            let Ok(platform) = tag.platform.parse::<PlatformTag>() else { continue };
+            let (libc, version) = match (platform.glibc(), platform.musl()) {
+                (Some(version), _) => ("glibc", version),
+                (_, Some(version)) => ("musl", version),
+                (None, None) => ("glibc", GlibcVersion::new(0, 0)),
+            };
+            let Some(arch) = platform.arch() else { continue };
+            let key = (format!("{}-{}", tag.python, tag.abi), format!("{libc} {arch}"));
+            let oldest = covered.entry(key).or_insert(version);
+            *oldest = version.min(*oldest);
+        }
+    }
+    covered
+}
+
+/// Systems that the published wheels reach and ours do not, since their C library is older.
+fn newer(place: &str, own: &Covered, theirs: &Covered, findings: &mut Vec<Finding>) {
+    let mut told = BTreeSet::new();
+    for (key, version) in own {
+        // `linux_ARCH` promises no version.
+        let before = theirs.get(key).filter(|before| *before < version && before.major > 0);
+        let Some(before) = before else { continue };
+        told.insert(format!("{} {version} (published: {before})", key.1));
+    }
+    if !told.is_empty() {
+        let told: Vec<_> = told.into_iter().collect();
+        let message = format!("these wheels install from {} on", listing(&told));
+        findings.push(NEWER_LIBC.broken(place, message));
+    }
+}

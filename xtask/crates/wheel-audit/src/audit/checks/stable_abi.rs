@@ -1,0 +1,215 @@
+//! Does a wheel for the stable binary interface (PEP 384, `abi3`) keep to it? A symbol that is not
+//! in it may be gone in the next Python; one that was added later is missing in the older ones.
+//!
+//! The same question as that of `abi3audit`, with four differences: a weak symbol may be absent, so
+//! it does not count; what another file of the wheel offers is no symbol of the interpreter; where a
+//! library of another wheel is needed, it may be the one that offers the symbol, so that nothing is
+//! proven; and of several Python tags the lowest one counts, since the wheel is installed there.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Check, Finding, Rule, Subject, listing};
+use crate::audit::judged::Elf;
+use crate::policy::{Arch, PlatformTag, Policies, StableAbi};
+use crate::wheel::{ExtensionAbi, ExtensionSuffix, Interpreter};
+
+const NOT_STABLE: Rule = Rule::error(
+    "ABI001",
+    "not-in-stable-abi",
+    "compile with `Py_LIMITED_API` defined, or give the wheel the ABI tag of its interpreter",
+);
+const NEWER_THAN_TAG: Rule = Rule::error(
+    "ABI002",
+    "newer-than-tag",
+    "define `Py_LIMITED_API` as the version of the Python tag, or raise the tag",
+);
+const FALSE_SUFFIX: Rule = Rule::warning(
+    "ABI003",
+    "false-stable-suffix",
+    "compile with `Py_LIMITED_API` defined, or give the file the suffix of its interpreter",
+);
+
+const UNPROVEN: Rule = Rule::warning(
+    "ABI004",
+    "unproven-stable-abi",
+    "make sure that the library of the other wheel offers these symbols, or use those of the stable interface",
+);
+
+pub(super) const CHECK: Check =
+    Check { rules: &[NOT_STABLE, NEWER_THAN_TAG, FALSE_SUFFIX, UNPROVEN], find };
+
+fn find(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
+    let Some(promised) = Promised::of(subject) else { return };
+    let elves = subject.elves();
+    let offered: BTreeSet<&str> = elves
+        .iter()
+        .filter_map(|elf| elf.facts.as_ref().ok())
+        .flat_map(|facts| facts.python_exports.iter().map(String::as_str))
+        .collect();
+    let unknown = unknown_libraries(elves);
+    for elf in elves {
+        let suffix = ExtensionSuffix::parse(&elf.path).map(|suffix| suffix.abi);
+        match (&promised, suffix) {
+            // That such a file is in the wheel at all is another rule's matter.
+            (_, Some(ExtensionAbi::Interpreter(_))) | (Promised::Exact(_), None) => continue,
+            _ => {}
+        }
+        let mut symbols = Symbols::of(elf, &offered, promised.version());
+        if !symbols.foreign.is_empty()
+            && let Some(library) = unknown.get(elf.path.as_str())
+        {
+            findings.push(unproven(&elf.path, &symbols.foreign, library));
+            symbols.foreign.clear();
+        }
+        findings.extend(symbols.findings(&elf.path, &promised));
+    }
+}
+
+fn unproven(path: &str, symbols: &[&str], library: &str) -> Finding {
+    let (names, library) = (listing(symbols), library.escape_debug());
+    let message = format!(
+        "uses {names}, not in the stable interface of any Python, unless `{library}` offers them, which is not in the wheel"
+    );
+    UNPROVEN.broken(path, message)
+}
+
+/// The ELF files of the wheel by file name and own name, as other files ask for them.
+fn brought(elves: &[Elf]) -> BTreeMap<&str, &Elf> {
+    let mut brought = BTreeMap::new();
+    for elf in elves {
+        let soname = elf.facts.as_ref().ok().and_then(|facts| facts.soname.as_deref());
+        brought
+            .extend(elf.path.rsplit('/').next().into_iter().chain(soname).map(|name| (name, elf)));
+    }
+    brought
+}
+
+/// For each file, by its path, a library that comes along with it, directly or behind others, and is
+/// neither in the wheel nor the system's nor the interpreter's: the loader looks for symbols in all of
+/// them. Each need is looked at once, however many files there are.
+fn unknown_libraries(elves: &[Elf]) -> BTreeMap<&str, &str> {
+    let brought = brought(elves);
+    let mut known: BTreeMap<(&str, Option<Arch>), bool> = BTreeMap::new();
+    let mut users: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    let mut unknown = BTreeMap::new();
+    for elf in elves {
+        for library in elf.loadable().iter().flat_map(|facts| &facts.needed) {
+            if let Some(other) = brought.get(library.as_str()) {
+                users.entry(&other.path).or_default().push(&elf.path);
+            } else if !*known
+                .entry((library, elf.arch))
+                .or_insert_with(|| is_known(library, elf.arch))
+            {
+                unknown.entry(elf.path.as_str()).or_insert(library.as_str());
+            }
+        }
+    }
+    let mut left: Vec<(&str, &str)> =
+        unknown.iter().map(|(&path, &library)| (path, library)).collect();
+    while let Some((path, library)) = left.pop() {
+        for user in users.remove(path).unwrap_or_default() {
+            if unknown.insert(user, library).is_none() {
+                left.push((user, library));
+            }
+        }
+    }
+    unknown
+}
+
+/// Is it a library of the system, of which policies tell what it offers, or the interpreter's own?
+fn is_known(library: &str, arch: Option<Arch>) -> bool {
+    let policies = Policies::builtin();
+    let newest = |arch| policies.limits(PlatformTag::Manylinux(policies.newest_glibc(), arch));
+    Policies::is_loader(library)
+        || ["libpython", "libpypy", "libc."].iter().any(|own| library.starts_with(own))
+        || arch.and_then(newest).is_some_and(|limits| limits.library(library))
+}
+
+/// What the wheel is for.
+enum Promised {
+    /// The stable interface from this version of Python on.
+    Stable((u8, u8)),
+    /// No interpreter's interface in particular, or that of exactly this version.
+    Exact(Option<(u8, u8)>),
+}
+
+impl Promised {
+    fn of(subject: &Subject<'_>) -> Option<Self> {
+        let tags = subject.name.as_ref().ok()?.tags.expand();
+        let version = |python: &str| Some(python.parse::<Interpreter>().ok()?.python_version());
+        let stable = tags.iter().filter(|tag| tag.abi == "abi3" || tag.abi == "abi3t");
+        if let Some(lowest) = stable.filter_map(|tag| version(&tag.python)).min() {
+            return Some(Self::Stable(lowest));
+        }
+        let exact = tags.iter().filter(|tag| tag.abi != "none");
+        Some(Self::Exact(exact.filter_map(|tag| version(&tag.python)).min()))
+    }
+
+    fn version(&self) -> Option<(u8, u8)> {
+        match *self {
+            Self::Stable(version) => Some(version),
+            Self::Exact(version) => version,
+        }
+    }
+}
+
+/// The symbols of a file that break a promise.
+#[derive(Default)]
+struct Symbols<'a> {
+    foreign: Vec<&'a str>,
+    newer: Vec<String>,
+    /// What it would take to have them all.
+    needed: (u8, u8),
+}
+
+impl<'a> Symbols<'a> {
+    fn of(elf: &'a Elf, offered: &BTreeSet<&str>, promised: Option<(u8, u8)>) -> Self {
+        let mut symbols = Self::default();
+        let Some(facts) = elf.loadable() else { return symbols };
+        let strong = facts.imports.iter().filter(|import| !import.weak);
+        let names: BTreeSet<&str> = strong.map(|import| import.name.as_str()).collect();
+        for name in names {
+            if !is_python(name) || offered.contains(name) {
+                continue;
+            }
+            match StableAbi::builtin().added(name) {
+                None => symbols.foreign.push(name),
+                Some(added) if promised.is_some_and(|promised| added > promised) => {
+                    symbols.newer.push(name.to_owned());
+                    symbols.needed = symbols.needed.max(added);
+                }
+                Some(_) => {}
+            }
+        }
+        symbols
+    }
+
+    fn findings(self, path: &str, promised: &Promised) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        if !self.foreign.is_empty() {
+            let names = listing(&self.foreign);
+            let rule =
+                if matches!(promised, Promised::Stable(_)) { &NOT_STABLE } else { &FALSE_SUFFIX };
+            let message = format!("uses {names}, not in the stable interface of any Python");
+            findings.push(rule.broken(path, message));
+        }
+        if let Some((major, minor)) = promised.version().filter(|_| !self.newer.is_empty()) {
+            let (names, needed) = (listing(&self.newer), self.needed);
+            let message = format!(
+                "uses {names}, in the stable interface since Python {}.{}, and the wheel is for {major}.{minor}",
+                needed.0, needed.1
+            );
+            // One interpreter may well have had it before it was part of the stable interface.
+            let is_stable = matches!(promised, Promised::Stable(_));
+            let rule = if is_stable { &NEWER_THAN_TAG } else { &FALSE_SUFFIX };
+            findings.push(rule.broken(path, message));
+        }
+        findings
+    }
+}
+
+/// Is it named like a symbol of the interpreter, `PyLong_FromLong` or `_Py_Dealloc`?
+fn is_python(name: &str) -> bool {
+    let rest = name.strip_prefix('_').unwrap_or(name).strip_prefix("Py");
+    rest.is_some_and(|rest| rest.starts_with(|each: char| each == '_' || each.is_ascii_uppercase()))
+}

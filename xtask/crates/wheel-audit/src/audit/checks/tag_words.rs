@@ -1,0 +1,99 @@
+//! Does each word of the tags mean something: C libraries that exist, platforms that an index takes,
+//! and interpreters that there are?
+
+use std::collections::BTreeSet;
+
+use super::{Check, Finding, Rule, Subject, listing};
+use crate::policy::{Index, LibcRelease, PlatformTag, Policies, libc_release};
+use crate::wheel::{TagSet, WheelName};
+
+const NO_SUCH_LIBC: Rule = Rule::error(
+    "TAG006",
+    "no-such-libc",
+    "name a C library that there is; no system will ever take this tag",
+);
+const LATER_LIBC: Rule = Rule::warning(
+    "TAG007",
+    "later-libc",
+    "look whether that C library is released; the newest that is known here is older",
+);
+const REFUSED_PLATFORM: Rule = Rule::warning(
+    "TAG008",
+    "refused-platform",
+    "use a platform tag that the index takes for this architecture, or leave the wheel to another place",
+)
+.refused_by_index();
+const MALFORMED: Rule = Rule::warning(
+    "TAG009",
+    "malformed-tag",
+    "write `cp311-cp311`, `cp314-cp314t`, `cp39-abi3`, `pp311-pypy311_pp73` or `py3-none`",
+);
+const REPEATED: Rule =
+    Rule::warning("TAG010", "repeated-tag", "name each part of a compressed set once");
+const BESIDE_ANY: Rule = Rule::warning(
+    "TAG011",
+    "platform-beside-any",
+    "leave the other platforms out; a wheel for `any` installs everywhere already",
+);
+
+pub(super) const CHECK: Check = Check {
+    rules: &[NO_SUCH_LIBC, LATER_LIBC, REFUSED_PLATFORM, MALFORMED, REPEATED, BESIDE_ANY],
+    find,
+};
+
+fn find(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
+    let Ok(WheelName { tags, .. }) = &subject.name else { return };
+    let (file, claims) = (&subject.facts.file, subject.claims());
+    let found = claims.iter().filter_map(|&claim| judge(claim));
+    findings.extend(found.map(|(rule, message)| rule.broken(file, message)));
+    if claims.contains(&PlatformTag::Any) && tags.platforms.len() > 1 {
+        let message = format!("is for {}, and so for every platform", listing(&tags.platforms));
+        findings.push(BESIDE_ANY.broken(file, message));
+    }
+    let malformed = malformed(tags);
+    if !malformed.is_empty() {
+        let message = format!("{} names no interpreter and no interface", listing(&malformed));
+        findings.push(MALFORMED.broken(file, message));
+    }
+    for part in [&tags.pythons, &tags.abis, &tags.platforms] {
+        let each: BTreeSet<&String> = part.iter().collect();
+        if each.len() < part.len() {
+            let message = format!("`{}` names a part more than once", part.join("."));
+            findings.push(REPEATED.broken(file, message));
+        }
+    }
+}
+
+/// What is wrong with a platform. Where no policy stands behind it, another rule says so.
+fn judge(claim: PlatformTag) -> Option<(&'static Rule, String)> {
+    if matches!(claim, PlatformTag::Any | PlatformTag::Linux(_)) {
+        return None;
+    }
+    Policies::builtin().limits(claim)?;
+    match libc_release(claim) {
+        Some(LibcRelease::Never) => {
+            return Some((&NO_SUCH_LIBC, format!("there is no C library of `{claim}`")));
+        }
+        Some(LibcRelease::Newer) => {
+            return Some((&LATER_LIBC, format!("the C library of `{claim}` is not known")));
+        }
+        Some(LibcRelease::Known) | None => {}
+    }
+    let refused = !Index::builtin().takes(claim);
+    refused.then(|| (&REFUSED_PLATFORM, format!("no index takes `{claim}`")))
+}
+
+/// Python and ABI tags that are none: a name and a number are wanted (PEP 425).
+fn malformed(tags: &TagSet) -> Vec<&String> {
+    let letters = |tag: &str| tag.chars().take_while(char::is_ascii_lowercase).count();
+    let is_python = |tag: &str| {
+        let number = tag.get(letters(tag)..).unwrap_or_default();
+        letters(tag) > 0 && !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())
+    };
+    let is_abi = |tag: &str| {
+        let number = tag.get(letters(tag)..).unwrap_or_default();
+        tag == "none" || letters(tag) > 0 && number.starts_with(|each: char| each.is_ascii_digit())
+    };
+    let pythons = tags.pythons.iter().filter(|tag| !is_python(tag));
+    pythons.chain(tags.abis.iter().filter(|tag| !is_abi(tag))).collect()
+}

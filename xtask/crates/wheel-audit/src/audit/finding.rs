@@ -1,0 +1,127 @@
+//! Findings, and the rules that they break.
+
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
+
+use crate::text::shown;
+
+/// How bad a finding is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// The wheel does not do what it promises, or nobody can say whether it does.
+    Error,
+    /// It works, and should be better.
+    Warning,
+    /// Good to know.
+    Note,
+    /// Known and accepted, for a reason that `wheels.toml` gives.
+    Ignored,
+}
+
+impl Severity {
+    /// The word that reports and `wheels.toml` use.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+            Self::Note => "note",
+            Self::Ignored => "ignored",
+        }
+    }
+}
+
+/// A rule that wheels have to keep. Codes and names never change their meaning.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Rule {
+    /// Family and number: `ELF003`. Families are `ARC`, `REC`, `MET`, `TAG`, `ABI`, `ELF`, `ISA`,
+    /// `SET` and `DST` (archive, RECORD, metadata, tags, interpreter ABI, ELF, instruction set,
+    /// several wheels together, the files of `dist/`).
+    pub code: &'static str,
+    /// A few words: `floor-above-promise`.
+    pub name: &'static str,
+    /// How bad it is to break the rule.
+    pub severity: Severity,
+    /// What to do about it, in one line. A finding may know better.
+    pub cure: &'static str,
+    /// The index of Python packages refuses a file that breaks it (warehouse, `forklift/legacy.py`
+    /// and `utils/zipfiles.py`), so that it is an error where the wheel is to be published.
+    pub refused_by_index: bool,
+}
+
+impl Rule {
+    pub(super) const fn error(code: &'static str, name: &'static str, cure: &'static str) -> Self {
+        Self { code, name, severity: Severity::Error, cure, refused_by_index: false }
+    }
+
+    pub(super) const fn warning(
+        code: &'static str,
+        name: &'static str,
+        cure: &'static str,
+    ) -> Self {
+        Self { code, name, severity: Severity::Warning, cure, refused_by_index: false }
+    }
+
+    pub(super) const fn note(code: &'static str, name: &'static str, cure: &'static str) -> Self {
+        Self { code, name, severity: Severity::Note, cure, refused_by_index: false }
+    }
+
+    /// The same rule, one that the index holds uploads to.
+    pub(super) const fn refused_by_index(mut self) -> Self {
+        self.refused_by_index = true;
+        self
+    }
+
+    /// The finding that `path` breaks this rule.
+    pub(super) fn broken(&self, path: &str, message: impl Into<String>) -> Finding {
+        Finding {
+            severity: self.severity,
+            code: self.code,
+            rule: self.name,
+            path: shown(path).to_string(),
+            message: cut(message.into()),
+            cure: Cow::Borrowed(self.cure),
+            reason: None,
+        }
+    }
+}
+
+/// One thing that is wrong with a wheel. Findings sort worst first, then by code, path and message.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Finding {
+    /// How bad it is.
+    pub severity: Severity,
+    /// The rule's code: `ELF003`.
+    pub code: &'static str,
+    /// The rule's name: `floor-above-promise`.
+    pub rule: &'static str,
+    /// The member of the archive, or the wheel's own file name.
+    pub path: String,
+    /// What is wrong, with the names of what is involved.
+    pub message: String,
+    /// What to do about it, in one line.
+    pub cure: Cow<'static, str>,
+    /// Why the severity is not the rule's own, where `wheels.toml` has set another.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+impl Finding {
+    /// The same finding with a cure for its very cause.
+    pub(super) fn with_cure(mut self, cure: impl Into<Cow<'static, str>>) -> Self {
+        self.cure = cure.into();
+        self
+    }
+}
+
+/// A message in bounds, however long what it names is.
+fn cut(mut message: String) -> String {
+    const MOST: usize = 4096;
+    if let Some(end) = message.char_indices().map(|(at, _)| at).find(|&at| at >= MOST) {
+        message.truncate(end);
+        message.push('…');
+        message.shrink_to_fit();
+    }
+    message
+}

@@ -1,0 +1,136 @@
+//! From a wheel to what the checks see of it.
+
+use std::collections::BTreeSet;
+
+use camino::Utf8Path;
+
+use super::{
+    AuditError, Depth, ElfReport, Promise, WheelFacts, alien,
+    asks::Asks,
+    blame,
+    contents::Contents,
+    facts::WheelNeeds,
+    judged::{Elf, ReadElf},
+    origin::{self, Origin},
+    reading,
+    subject::Subject,
+};
+use crate::policy::{PlatformTag, Requirements};
+use crate::wheel::{ArchiveError, WheelArchive, WheelName};
+
+/// Reads the wheel at `path`, as deep as asked.
+pub(super) fn gather<'a>(
+    path: &Utf8Path,
+    promise: &'a Promise,
+    depth: Depth,
+) -> Result<Subject<'a>, AuditError> {
+    let file = path.file_name().ok_or_else(|| AuditError::NoFile(path.to_owned()))?.to_owned();
+    let digest = if depth == Depth::Floor { None } else { Some(reading::digest_of_file(path)?) };
+    let name = WheelName::parse(&file);
+    let opened = match WheelArchive::open(path) {
+        Err(ArchiveError::Io(error)) if error.kind() != std::io::ErrorKind::UnexpectedEof => {
+            return Err(error.into());
+        }
+        opened => opened,
+    };
+    let (opened, archive) = match opened {
+        Ok(archive) => {
+            let mut contents = reading::contents(&archive, depth)?;
+            if contents.is_read {
+                let judged: BTreeSet<&str> =
+                    contents.elves.iter().map(|elf| elf.path.as_str()).collect();
+                let is_known =
+                    |path: &str| judged.contains(path) || contents.damaged.contains_key(path);
+                contents.aliens = alien::find(&archive, &is_known)?;
+            }
+            (Some(archive), Ok(contents))
+        }
+        Err(error) => (None, Err(error)),
+    };
+    let tag_claim = name.iter().flat_map(|name| name.tags.platforms.clone()).collect();
+    let facts = WheelFacts {
+        sha256: digest.map(|digest| digest.hex()),
+        size: fs_err::metadata(path)?.len(),
+        tag_claim,
+        ..WheelFacts::of(file)
+    };
+    let mut subject = Subject { promise, facts, name, archive };
+    summarise(&mut subject);
+    if let Some(archive) = opened {
+        blame::find(&mut subject, &archive);
+    }
+    Ok(subject)
+}
+
+/// What can be known of an ELF file that lies in no wheel.
+pub(super) fn gather_file<'a>(
+    path: &Utf8Path,
+    promise: &'a Promise,
+    elf: ReadElf,
+    depth: Depth,
+) -> Subject<'a> {
+    let mut contents = Contents::default();
+    contents.elves.push(Elf::new(path.to_string(), elf));
+    let (name, archive) = (WheelName::parse(path.as_str()), Ok(contents));
+    let mut subject = Subject { promise, facts: WheelFacts::of(path.to_string()), name, archive };
+    summarise(&mut subject);
+    blame::find_in_file(&mut subject, depth);
+    subject
+}
+
+/// Fills in what is known only when every file has been read.
+fn summarise(subject: &mut Subject<'_>) {
+    let claims = subject.claims();
+    let claimed = subject.promise.arch.or(claims.iter().find_map(PlatformTag::arch));
+    let arch = claimed.or(subject.elves().iter().find_map(|elf| elf.arch));
+    let judged = |elf: &Elf| {
+        let mut report = ElfReport::new(&elf.path, elf.facts.as_ref().ok()?, &elf.needs);
+        report.isa = elf.level().map(|level| level.to_string());
+        Some(report)
+    };
+    let levels = subject.elves().iter().filter_map(Elf::level);
+    let isa = levels.reduce(|all, level| all.with(level.features()));
+    let isa = isa.map(|level| level.to_string());
+    let reports = subject.elves().iter().filter_map(judged).collect();
+    // What the wheel says counts: a file for musl may name glibc's libraries, which musl's loader
+    // takes for its own (`ldso/dynlink.c`, `load_library`).
+    let claim = claims.iter().find(|tag| tag.musl().is_some() || tag.glibc().is_some());
+    let is_musl = claim.map_or_else(|| names_musl(subject.elves()), |tag| tag.musl().is_some());
+    let unread = subject.contents().is_none_or(|contents| !contents.damaged.is_empty());
+    let mut asks = Asks::of(subject.elves(), arch);
+    if claims.iter().any(|tag| tag.arch().is_some()) {
+        asks.add_aliens(subject.contents().map_or(&[], |contents| &contents.aliens));
+    }
+    let is_unknown =
+        unread || asks.alien.is_some() || subject.elves().iter().any(|elf| elf.facts.is_err());
+    let is_unreadable = subject.contents().is_none();
+    let requirements = Requirements::default();
+    let mut needs = WheelNeeds { requirements, is_musl, is_unknown, is_unreadable, asks };
+    // Files for another machine are an error of their own, and say nothing about this one.
+    for elf in subject.elves().iter().filter(|elf| elf.arch == arch) {
+        needs.requirements.extend(&elf.needs);
+    }
+    let pure = !unread && subject.elves().is_empty() && needs.asks.alien.is_none();
+    subject.facts.floor = needs.requirements.floor();
+    let floor = subject.facts.floor.get("GLIBC");
+    let origin = origin::of_wheel(subject.promise.built_on, subject.elves(), floor, is_musl);
+    let facts = &mut subject.facts;
+    facts.build_glibc = origin.as_ref().map(Origin::version);
+    facts.build_origin = origin;
+    facts.elf = reports;
+    facts.isa = isa;
+    facts.needs = needs;
+    facts.overall_tag = match arch {
+        _ if pure => PlatformTag::Any.to_string(),
+        Some(arch) => facts.floor_tag(arch).unwrap_or(PlatformTag::Linux(arch)).to_string(),
+        None => "unknown".to_owned(),
+    };
+}
+
+/// Does any file name musl's C library or loader?
+fn names_musl(elves: &[Elf]) -> bool {
+    let facts = elves.iter().filter_map(|elf| elf.facts.as_ref().ok());
+    facts.flat_map(|facts| facts.needed.iter().chain(&facts.interpreter)).any(|name| {
+        name.starts_with("libc.musl-") || name.contains("ld-musl-") || name == "libc.so"
+    })
+}

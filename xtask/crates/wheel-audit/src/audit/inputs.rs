@@ -1,0 +1,249 @@
+//! The paths that were asked for, made a list of files.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io::Read as _,
+};
+
+use camino::{Utf8Path, Utf8PathBuf};
+use thiserror::Error;
+use walkdir::WalkDir;
+
+use crate::elf::is_elf;
+use crate::wheel::Interpreter;
+
+/// What is to be looked at.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Inputs {
+    /// Wheels, in order, each once.
+    pub wheels: Vec<Utf8PathBuf>,
+    /// ELF files that lie in no wheel, and named files that go by the name of a library.
+    pub files: Vec<Utf8PathBuf>,
+    /// The folders among the paths that were asked for.
+    pub folders: Vec<Utf8PathBuf>,
+    /// Symbolic links in those folders: they may lead anywhere, and are not followed.
+    pub left_out: Vec<Utf8PathBuf>,
+    /// Those of them that have the name of a wheel, which nobody may take for a judged one.
+    pub linked: Vec<Utf8PathBuf>,
+    /// What there ought to be, where these are the repository's own wheels. [`Self::find`] does not
+    /// know it.
+    pub asked: Option<Asked>,
+    /// Published wheels to compare with. [`Self::find`] leaves it empty.
+    pub like: Vec<Utf8PathBuf>,
+}
+
+/// The wheels that a repository is to make.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Asked {
+    /// The folder of each target and platform, by its name in `dist/`, with the interpreters.
+    pub folders: BTreeMap<String, Vec<Interpreter>>,
+    /// The folders whose wheels are not published, and may be called as others are.
+    pub unpublished: BTreeSet<String>,
+    /// The folders that hosted CI does not make: nobody misses them where they are not.
+    pub optional: BTreeSet<String>,
+    /// Name and version of the project, where they are known.
+    pub project: Option<(String, String)>,
+}
+
+/// Why there is nothing to look at.
+#[derive(Debug, Error)]
+pub enum InputError {
+    /// The path is not there, or cannot be read.
+    #[error("`{}` cannot be read", .path.as_str().escape_debug())]
+    Io {
+        /// The path as it was asked for, or one below it.
+        path: Utf8PathBuf,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// A check that had nothing to look at must not end well.
+    #[error(
+        "there is neither a wheel nor an ELF file in `{}`\n\n\
+         hint: build wheels with `cargo xtask wheels`, or name what is to be looked at",
+        .0.as_str().escape_debug()
+    )]
+    Empty(Utf8PathBuf),
+    /// A named file that is neither a wheel nor an ELF file.
+    #[error(
+        "`{}` is neither a wheel nor an ELF file\n\n\
+         hint: name a file that ends in `.whl`, an ELF file, or a folder that holds some",
+        .0.as_str().escape_debug()
+    )]
+    Other(Utf8PathBuf),
+    /// A device, a socket.
+    #[error("`{}` is neither a file nor a folder", .0.as_str().escape_debug())]
+    Special(Utf8PathBuf),
+    /// A name that cannot be printed.
+    #[error("`{}` is not named in UTF-8", .0.escape_debug())]
+    Name(String),
+}
+
+impl Inputs {
+    /// Files and folders, gone through to the ground. A path that was named may be a link; those below
+    /// a folder are not followed.
+    ///
+    /// # Errors
+    /// [`InputError`] when a path cannot be read, or when there is nothing to judge in a folder.
+    pub fn find(paths: &[Utf8PathBuf]) -> Result<Self, InputError> {
+        let mut inputs = Self::default();
+        for path in paths {
+            inputs.add(path)?;
+        }
+        inputs.each_once();
+        Ok(inputs)
+    }
+
+    fn add(&mut self, path: &Utf8Path) -> Result<(), InputError> {
+        let metadata = std::fs::metadata(path).map_err(unread(path))?;
+        if metadata.is_dir() {
+            return self.add_folder(path);
+        }
+        if !metadata.is_file() {
+            return Err(InputError::Special(path.to_owned()));
+        }
+        match kind(path)? {
+            Kind::Wheel => self.wheels.push(path.to_owned()),
+            Kind::Elf => self.files.push(path.to_owned()),
+            // A damaged library is judged, so that its fault has a code.
+            Kind::Other if is_library(path) => self.files.push(path.to_owned()),
+            Kind::Other => return Err(InputError::Other(path.to_owned())),
+        }
+        Ok(())
+    }
+
+    fn add_folder(&mut self, folder: &Utf8Path) -> Result<(), InputError> {
+        let count = |inputs: &Self| inputs.wheels.len() + inputs.files.len() + inputs.linked.len();
+        let before = count(self);
+        // The folder itself may be a link.
+        for entry in WalkDir::new(folder).min_depth(1).sort_by_file_name() {
+            let entry = entry.map_err(|error| unread(folder)(error.into()))?;
+            let Some(path) = Utf8Path::from_path(entry.path()) else {
+                return Err(InputError::Name(entry.path().display().to_string()));
+            };
+            if entry.file_type().is_symlink() {
+                let list = if is_wheel(path) { &mut self.linked } else { &mut self.left_out };
+                list.push(path.to_owned());
+                continue;
+            } else if !entry.file_type().is_file() {
+                continue;
+            }
+            match kind(path)? {
+                Kind::Wheel => self.wheels.push(path.to_owned()),
+                Kind::Elf => self.files.push(path.to_owned()),
+                Kind::Other => {}
+            }
+        }
+        if count(self) == before {
+            return Err(InputError::Empty(folder.to_owned()));
+        }
+        self.folders.push(folder.to_owned());
+        Ok(())
+    }
+
+    fn each_once(&mut self) {
+        let mut seen = BTreeSet::new();
+        self.wheels.retain(|path| seen.insert(path.clone()));
+        self.files.retain(|path| seen.insert(path.clone()));
+    }
+}
+
+enum Kind {
+    Wheel,
+    Elf,
+    Other,
+}
+
+fn unread(path: &Utf8Path) -> impl FnOnce(std::io::Error) -> InputError {
+    let path = path.to_owned();
+    |source| InputError::Io { path, source }
+}
+
+/// Does it go by the name of a wheel?
+fn is_wheel(path: &Utf8Path) -> bool {
+    path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("whl"))
+}
+
+/// Does it go by the name of a library: `_x.abi3.so`, `libz.so.1`?
+fn is_library(path: &Utf8Path) -> bool {
+    path.file_name().is_some_and(|name| name.split('.').skip(1).any(|part| part == "so"))
+}
+
+fn kind(path: &Utf8Path) -> Result<Kind, InputError> {
+    if is_wheel(path) {
+        return Ok(Kind::Wheel);
+    }
+    let mut start = Vec::new();
+    let file = std::fs::File::open(path).map_err(unread(path))?;
+    file.take(4).read_to_end(&mut start).map_err(unread(path))?;
+    Ok(if is_elf(&start) { Kind::Elf } else { Kind::Other })
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test may stop at once")]
+
+    use super::*;
+
+    #[test]
+    fn folders_are_gone_through_and_each_file_is_taken_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = Utf8Path::from_path(folder.path()).unwrap();
+        fs_err::create_dir(root.join("deep")).unwrap();
+        for (name, bytes) in [("b.whl", ""), ("deep/a.so", "\x7fELF"), ("deep/notes.txt", "hello")]
+        {
+            fs_err::write(root.join(name), bytes).unwrap();
+        }
+        let inputs = Inputs::find(&[root.to_owned(), root.join("b.whl")]).unwrap();
+        assert_eq!(inputs.wheels, [root.join("b.whl")]);
+        assert_eq!(inputs.files, [root.join("deep/a.so")]);
+        assert_eq!(inputs.folders, [root]);
+        let other = root.join("deep/notes.txt");
+        let error = Inputs::find(std::slice::from_ref(&other)).unwrap_err();
+        assert!(matches!(error, InputError::Other(path) if path == other));
+        let damaged = root.join("deep/libz.so.1");
+        fs_err::write(&damaged, "no ELF file").unwrap();
+        assert_eq!(Inputs::find(std::slice::from_ref(&damaged)).unwrap().files, [damaged]);
+    }
+
+    #[test]
+    fn a_named_link_is_followed_and_none_below_it() {
+        let (folder, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let root = Utf8Path::from_path(folder.path()).unwrap();
+        let elsewhere = Utf8Path::from_path(other.path()).unwrap();
+        fs_err::write(elsewhere.join("a.whl"), "").unwrap();
+        fs_err::write(elsewhere.join("b"), "\x7fELF").unwrap();
+        let link = |target: Utf8PathBuf, name: &str| {
+            std::os::unix::fs::symlink(target, root.join(name)).unwrap();
+        };
+        link(elsewhere.join("a.whl"), "link.whl");
+        link(elsewhere.join("b"), "link.so");
+        link(elsewhere.to_owned(), "folder");
+        link(elsewhere.join("absent"), "gone.whl");
+        link(elsewhere.join("absent"), "gone.txt");
+        let inputs = Inputs::find(&[root.to_owned()]).unwrap();
+        assert!(inputs.wheels.is_empty() && inputs.files.is_empty());
+        assert_eq!(inputs.linked, [root.join("gone.whl"), root.join("link.whl")]);
+        assert_eq!(inputs.left_out, ["folder", "gone.txt", "link.so"].map(|name| root.join(name)));
+        // What was named itself is followed, and not said to be left out.
+        let inputs = Inputs::find(&[root.join("folder"), root.join("link.so")]).unwrap();
+        assert_eq!(inputs.wheels, [root.join("folder/a.whl")]);
+        assert_eq!(inputs.files, [root.join("folder/b"), root.join("link.so")]);
+        assert_eq!(inputs.folders, [root.join("folder")]);
+        assert!(inputs.left_out.is_empty() && inputs.linked.is_empty());
+    }
+
+    #[test]
+    fn messages_show_the_control_characters_of_a_path() {
+        let message = Inputs::find(&["a\u{1b}[2J\nb.whl".into()]).unwrap_err().to_string();
+        assert_eq!(message, "`a\\u{1b}[2J\\nb.whl` cannot be read");
+    }
+
+    #[test]
+    fn nothing_to_look_at_is_an_error_that_names_the_place() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = Utf8Path::from_path(folder.path()).unwrap();
+        let message = |path: Utf8PathBuf| Inputs::find(&[path]).unwrap_err().to_string();
+        assert!(message(root.to_owned()).contains(root.as_str()));
+        assert!(message(root.join("absent.whl")).contains("absent.whl"));
+    }
+}

@@ -1,0 +1,81 @@
+//! An ELF file of a wheel, and what it asks of the system.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::needs::needs_of;
+use crate::elf::{ElfFacts, ElfKind};
+use crate::isa::{IsaFacts, Level};
+use crate::policy::{Arch, Policies, Requirements};
+
+/// The callers of symbols, by symbol.
+pub(super) type Callers = BTreeMap<String, Vec<String>>;
+
+/// What an ELF file tells, or why it does not; of its code `None` where it was not asked for.
+pub(super) struct ReadElf {
+    pub(super) facts: Result<ElfFacts, String>,
+    pub(super) isa: Option<Result<IsaFacts, String>>,
+}
+
+/// An ELF file of the wheel.
+pub(super) struct Elf {
+    pub(super) path: String,
+    /// The facts, or why there are none.
+    pub(super) facts: Result<ElfFacts, String>,
+    /// What its code needs of the processor; `None` if that was not asked for.
+    pub(super) isa: Option<Result<IsaFacts, String>>,
+    /// What it asks of the system, without what the wheel brings; nothing if it could not be
+    /// judged.
+    pub(super) needs: Requirements,
+    /// The architecture it is for, if it is one of ours.
+    pub(super) arch: Option<Arch>,
+    /// Who calls the symbols that are too new.
+    pub(super) callers: Callers,
+}
+
+impl Elf {
+    pub(super) fn new(path: String, read: ReadElf) -> Self {
+        let ReadElf { mut facts, isa } = read;
+        let needs = facts.as_ref().map(requirements).unwrap_or_default();
+        if let Ok(facts) = &mut facts {
+            // A wheel may have thousands of files with thousands of symbols each: the others are
+            // of no use from here on.
+            facts.imports.retain(|import| import.need.is_some() || is_python(&import.name));
+            facts.imports.shrink_to_fit();
+        }
+        let machine =
+            |elf: &ElfFacts| Arch::from_elf(elf.machine, elf.is_64_bit, elf.little_endian);
+        let arch = facts.as_ref().ok().and_then(machine);
+        Self { path, facts, isa, needs, arch, callers: Callers::new() }
+    }
+
+    /// What its code needs in any case, where that is known.
+    pub(super) fn level(&self) -> Option<Level> {
+        self.isa.as_ref()?.as_ref().ok().map(|facts| facts.required)
+    }
+
+    /// The facts of a file that the loader may load: judged, and no object file.
+    pub(super) fn loadable(&self) -> Option<&ElfFacts> {
+        self.facts.as_ref().ok().filter(|facts| facts.kind != ElfKind::Object)
+    }
+}
+
+/// Is it a symbol of the interpreter?
+fn is_python(symbol: &str) -> bool {
+    symbol.starts_with("Py") || symbol.starts_with("_Py")
+}
+
+fn requirements(elf: &ElfFacts) -> Requirements {
+    let versions = needs_of(elf).iter().map(|need| need.version.to_owned()).collect();
+    let libraries = elf.needed.iter().filter(|library| !Policies::is_loader(library));
+    let libraries: BTreeSet<String> = libraries.cloned().collect();
+    let mut symbols: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for library in libraries.iter().filter(|library| Policies::builtin().has_bans(library)) {
+        let strong = elf.imports.iter().filter(|import| !import.weak);
+        let forbidden = strong.filter(|import| Policies::builtin().forbids(library, &import.name));
+        let forbidden: BTreeSet<String> = forbidden.map(|import| import.name.clone()).collect();
+        if !forbidden.is_empty() {
+            symbols.insert(library.clone(), forbidden);
+        }
+    }
+    Requirements { versions, libraries, symbols }
+}

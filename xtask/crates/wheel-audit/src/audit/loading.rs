@@ -1,0 +1,81 @@
+//! Which files of a wheel a loader is asked to load, and which of those it does not take for what
+//! their own headers say.
+
+use std::collections::BTreeSet;
+
+use super::judged::Elf;
+use crate::elf::{ElfFacts, Refusal};
+use crate::policy::Arch;
+use crate::wheel::{ExtensionSuffix, is_identifier};
+
+/// What a file is loaded as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Role {
+    /// Python imports it.
+    Module,
+    /// A file of the wheel needs it.
+    Needed,
+    /// It is named like a library, and may be loaded by its path.
+    Library,
+    /// A program, or anything else.
+    Other,
+}
+
+/// The libraries that files of a wheel need, for each machine.
+pub(super) struct Roles<'a> {
+    needed: BTreeSet<(Option<Arch>, &'a str)>,
+}
+
+impl<'a> Roles<'a> {
+    pub(super) fn of(elves: &'a [Elf]) -> Self {
+        let facts = elves.iter().filter_map(|elf| Some((elf, elf.facts.as_ref().ok()?)));
+        let needed = facts
+            .flat_map(|(elf, facts)| facts.needed.iter().map(|name| (elf.arch, name.as_str())));
+        Self { needed: needed.collect() }
+    }
+
+    /// What this file is loaded as.
+    pub(super) fn role(&self, elf: &Elf, facts: &ElfFacts) -> Role {
+        let file = file_name(&elf.path);
+        let names = facts.soname.as_deref().into_iter().chain([file]);
+        if is_module_name(&elf.path)
+            || !facts.module_inits.is_empty() && file.strip_suffix(".so").is_some()
+        {
+            Role::Module
+        } else if names.into_iter().any(|name| self.needed.contains(&(elf.arch, name))) {
+            Role::Needed
+        } else if is_library_name(file) {
+            Role::Library
+        } else {
+            Role::Other
+        }
+    }
+}
+
+/// Is it named as Python looks for modules: with the suffix of an interpreter, or `NAME.so`? What
+/// begins with `lib` is a library more often than not.
+pub(super) fn is_module_name(path: &str) -> bool {
+    let plain = file_name(path).strip_suffix(".so");
+    let is_plain = |name: &str| is_identifier(name) && name.strip_prefix("lib").is_none();
+    ExtensionSuffix::parse(path).is_some() || plain.is_some_and(is_plain)
+}
+
+/// Is it named for interpreters on Linux, and those alone?
+pub(super) fn is_linux_module(path: &str) -> bool {
+    let is_linux = |platform: &String| platform.contains("-linux");
+    ExtensionSuffix::parse(path).is_some_and(|suffix| suffix.platform.as_ref().is_none_or(is_linux))
+}
+
+/// `libx.so`, `libx.so.1`?
+fn is_library_name(file: &str) -> bool {
+    file.strip_suffix(".so").is_some() || file.contains(".so.")
+}
+
+fn file_name(path: &str) -> &str {
+    path.rsplit('/').next().unwrap_or(path)
+}
+
+/// Why the loader of a C library does not take the file, if so.
+pub(super) fn refusal(facts: &ElfFacts, is_musl: bool) -> Option<Refusal> {
+    facts.refusals.iter().copied().find(|refusal| !is_musl || refusal.is_musls())
+}

@@ -1,0 +1,35 @@
+//! The symbol versions that a file needs, each with the symbols that are bound to it.
+
+use std::collections::BTreeMap;
+
+use crate::elf::{ElfFacts, VersionNeed};
+use crate::policy::Policies;
+
+/// A version need of a file with the symbols bound to it.
+pub(super) struct Need<'a> {
+    pub(super) library: &'a str,
+    pub(super) version: &'a str,
+    /// In alphabetical order.
+    pub(super) symbols: Vec<&'a str>,
+}
+
+/// The version needs that count: not those towards the loader, and not those flagged weak, without
+/// which the loader goes on.
+pub(super) fn needs_of(elf: &ElfFacts) -> Vec<Need<'_>> {
+    let mut symbols: BTreeMap<usize, Vec<&str>> = BTreeMap::new();
+    for import in &elf.imports {
+        if let Some(need) = import.need {
+            symbols.entry(need).or_default().push(&import.name);
+        }
+    }
+    let counts =
+        |(_, need): &(usize, &VersionNeed)| !need.weak && !Policies::is_loader(&need.library);
+    let needs = elf.version_needs.iter().enumerate().filter(counts);
+    needs
+        .map(|(index, need)| {
+            let mut symbols = symbols.remove(&index).unwrap_or_default();
+            symbols.sort_unstable();
+            Need { library: &need.library, version: &need.version, symbols }
+        })
+        .collect()
+}

@@ -1,0 +1,226 @@
+//! Reading an ELF file that may be too large to be held: gone through from its first byte to its last as
+//! often as its tables and its code take.
+
+use std::{
+    io::Read,
+    ops::{ControlFlow, Range},
+    sync::{Mutex, PoisonError},
+};
+
+use camino::Utf8Path;
+
+use super::{AuditError, Depth, judged::ReadElf};
+use crate::elf::{ElfFacts, FileBytes as _, Keeper, Missing, Reading, Sieve, Sparse, is_elf};
+use crate::isa::{self, IsaError, IsaFacts, Outline, OutlineReading, Scanner};
+
+/// ELF files up to this size, in bytes, are held in memory as a whole; of larger ones only what the
+/// loader reads.
+pub const MAX_WHOLE_ELF: u64 = 24 << 20;
+/// The most that is held of a larger one, by one thread at a time.
+const MAX_TABLES: u64 = 128 << 20;
+/// As much is held at once to save going through a file once more.
+const MAX_WELCOME: u64 = 80 << 20;
+const TOO_LARGE: &str = "its tables take more memory than there is for one file";
+/// How often a large file is gone through at most. Real ones take two or three times.
+const MAX_PASSES: usize = 8;
+
+/// Goes through a file from its first byte, until told to stop.
+pub(super) type Pass<'a, E> =
+    dyn FnMut(&mut dyn FnMut(&[u8]) -> ControlFlow<()>) -> Result<(), E> + 'a;
+
+/// Reads an ELF file from what was kept of it, and where that is not enough, from what another
+/// `pass` over the file gives.
+pub(super) fn read_elf<E>(
+    mut kept: Sparse,
+    depth: Depth,
+    pass: &mut Pass<'_, E>,
+) -> Result<ReadElf, E> {
+    /// Held by the one thread that has more than its share in memory.
+    static LARGE: Mutex<()> = Mutex::new(());
+    let mut large = None;
+    let mut hold = |keeper: &Keeper| {
+        if keeper.budget() > MAX_WHOLE_ELF && large.is_none() {
+            large = Some(LARGE.lock().unwrap_or_else(PoisonError::into_inner));
+        }
+    };
+    let mut has_facts = None;
+    for _ in 0..MAX_PASSES {
+        let more = match Tables::read(&kept, depth, has_facts.take()) {
+            Tables::Done(facts, None) => return Ok(ReadElf { facts, isa: None }),
+            Tables::Done(facts, Some(outline)) => {
+                let isa = code(kept, outline, &mut hold, pass)?;
+                return Ok(ReadElf { facts, isa });
+            }
+            Tables::More { facts, parts } => {
+                has_facts = facts;
+                parts
+            }
+        };
+        let Some(mut keeper) = within_budget(&mut kept, more) else {
+            return Ok(unread(has_facts, TOO_LARGE));
+        };
+        hold(&keeper);
+        // Not both at a time.
+        drop(kept);
+        pass(&mut |piece| feed(&mut keeper, piece))?;
+        kept = keeper.finish();
+    }
+    Ok(unread(has_facts, "its tables lead from one to the next without an end"))
+}
+
+/// Reads an ELF file that is in memory as a whole.
+pub(super) fn whole_elf(bytes: &[u8], depth: Depth) -> ReadElf {
+    match ElfFacts::parse(bytes) {
+        Ok(facts) => {
+            let isa = (depth == Depth::Code).then(|| isa::scan(bytes));
+            let isa = isa.filter(|isa| *isa != Err(IsaError::NoCode));
+            ReadElf { facts: Ok(facts), isa: isa.map(|isa| isa.map_err(|error| error.to_string())) }
+        }
+        Err(error) => ReadElf { facts: Err(error.to_string()), isa: None },
+    }
+}
+
+/// What is known of a file whose reading has to end here.
+fn unread(facts: Option<ElfFacts>, reason: &str) -> ReadElf {
+    match facts {
+        // Only of the code it is not known where it lies.
+        Some(facts) => ReadElf { facts: Ok(facts), isa: Some(Err(reason.into())) },
+        None => ReadElf { facts: Err(reason.into()), isa: None },
+    }
+}
+
+fn feed(keeper: &mut Keeper, piece: &[u8]) -> ControlFlow<()> {
+    keeper.feed(piece);
+    if keeper.is_done() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+}
+
+/// How far the reading of a file's tables came.
+enum Tables {
+    /// The facts, and where the code is if it is asked for.
+    Done(Result<ElfFacts, String>, Option<Result<Box<Outline>, IsaError>>),
+    /// These parts of the file, by offset, are needed as well; the facts may be there already.
+    More { facts: Option<ElfFacts>, parts: Parts },
+}
+
+/// Parts of a file, by offset.
+struct Parts {
+    needed: Vec<Range<u64>>,
+    names: Option<Sieve>,
+    /// They can as well come later.
+    welcome: Vec<Range<u64>>,
+}
+
+/// Keeps what is there and as much more as there is memory for; `None` if that is not enough.
+fn within_budget(kept: &mut Sparse, parts: Parts) -> Option<Keeper> {
+    let Parts { needed, names, welcome } = parts;
+    let all = Keeper::again(kept, &[needed.as_slice(), &welcome].concat());
+    let keeper = if all.budget() <= MAX_WELCOME { all } else { Keeper::again(kept, &needed) };
+    Some(keeper.sifting(names, kept)).filter(|keeper| keeper.budget() <= MAX_TABLES)
+}
+
+impl Tables {
+    /// Reads what the loader reads and, where code is asked for, what leads to it; both at once,
+    /// since each pass over a packed file unpacks it again.
+    fn read(kept: &Sparse, depth: Depth, facts: Option<ElfFacts>) -> Self {
+        let (facts, missing) = match facts.map_or_else(|| ElfFacts::read(kept), done) {
+            Reading::Done(result) => match *result {
+                Ok(facts) => (Some(facts), Missing::default()),
+                Err(error) => return Self::Done(Err(error.to_string()), None),
+            },
+            Reading::More(more) => (None, more),
+        };
+        let outline = (depth == Depth::Code).then(|| Outline::read(kept));
+        match (facts, outline) {
+            (Some(facts), None) => Self::Done(Ok(facts), None),
+            (Some(facts), Some(OutlineReading::Done(outline))) => {
+                Self::Done(Ok(facts), Some(outline))
+            }
+            (facts, outline) => {
+                let more = match outline {
+                    Some(OutlineReading::More(more)) => more,
+                    Some(OutlineReading::Done(Ok(outline))) => Vec::from_iter(outline.frames()),
+                    Some(OutlineReading::Done(Err(_))) | None => Vec::new(),
+                };
+                let Missing { parts, names } = missing;
+                let parts = match facts {
+                    Some(_) => Parts { needed: more, names, welcome: Vec::new() },
+                    None => Parts { needed: parts, names, welcome: more },
+                };
+                Self::More { facts, parts }
+            }
+        }
+    }
+}
+
+fn done(facts: ElfFacts) -> Reading {
+    Reading::Done(Box::new(Ok(facts)))
+}
+
+/// Reads the machine code of a file: what is in memory if all of it is, else in one more pass, and
+/// one before that where it is not yet known where its functions lie; `None` if it has none.
+fn code<E>(
+    mut kept: Sparse,
+    outline: Result<Box<Outline>, IsaError>,
+    hold: &mut dyn FnMut(&Keeper),
+    pass: &mut Pass<'_, E>,
+) -> Result<Option<Result<IsaFacts, String>>, E> {
+    let mut outline = match outline {
+        Ok(outline) => *outline,
+        Err(IsaError::NoCode) => return Ok(None),
+        Err(error) => return Ok(Some(Err(error.to_string()))),
+    };
+    let whole = kept.run(0).len() as u64 == kept.length();
+    if let Some(part) = outline.frames() {
+        let size = part.end - part.start;
+        if kept.get(part.start, size).is_none() {
+            // What was read before is of no more use.
+            let nothing = Sparse::nothing(kept.length());
+            let mut keeper = Keeper::again(&nothing, std::slice::from_ref(&part));
+            drop(kept);
+            if keeper.budget() > MAX_TABLES {
+                return Ok(Some(Err(TOO_LARGE.into())));
+            }
+            hold(&keeper);
+            pass(&mut |piece| feed(&mut keeper, piece))?;
+            kept = keeper.finish();
+        }
+        outline.read_frames(kept.get(part.start, size).unwrap_or_default());
+    }
+    if whole {
+        let mut scanner = Scanner::new(outline.layout());
+        scanner.feed(0, kept.run(0));
+        return Ok(Some(scanner.finish().map_err(|error| error.to_string())));
+    }
+    drop(kept);
+    let mut scanner = Scanner::new(outline.layout());
+    let mut at = 0;
+    pass(&mut |piece| {
+        scanner.feed(at, piece);
+        at += piece.len() as u64;
+        ControlFlow::Continue(())
+    })?;
+    Ok(Some(scanner.finish().map_err(|error| error.to_string())))
+}
+
+/// Reads an ELF file that lies in no wheel.
+pub(super) fn elf_file(path: &Utf8Path, depth: Depth) -> Result<ReadElf, AuditError> {
+    let mut buffer = vec![0; 1 << 17];
+    let length = fs_err::metadata(path)?.len();
+    let mut pass = |take: &mut dyn FnMut(&[u8]) -> ControlFlow<()>| -> std::io::Result<()> {
+        let mut file = fs_err::File::open(path)?;
+        loop {
+            let count = file.read(&mut buffer)?;
+            if count == 0 || take(&buffer[..count]).is_break() {
+                return Ok(());
+            }
+        }
+    };
+    let mut first = Keeper::new(length, MAX_WHOLE_ELF);
+    pass(&mut |piece| feed(&mut first, piece))?;
+    let kept = first.finish();
+    if !is_elf(kept.run(0)) {
+        let facts = Err("it is neither a wheel nor an ELF file".into());
+        return Ok(ReadElf { facts, isa: None });
+    }
+    Ok(read_elf(kept, depth, &mut pass)?)
+}

@@ -1,0 +1,288 @@
+//! Reading a wheel: every member once, from its first byte to its last, in bounded memory.
+
+use std::{io::Read, ops::ControlFlow};
+
+use camino::Utf8Path;
+use rayon::prelude::*;
+use sha2::{Digest as _, Sha256};
+
+use super::{
+    AuditError, Depth, brought,
+    budget::{self, Budget},
+    contents::Contents,
+    judged::{Elf, ReadElf},
+    members::{dist_info, is_sbom, wants_text},
+    passes::{MAX_WHOLE_ELF, read_elf, whole_elf},
+};
+use crate::elf::{Keeper, is_elf};
+use crate::wheel::{
+    ArchiveProblem, CoreMetadata, Digest, Entry, MAX_METADATA, MemberError, Piece, Record,
+    SharedFile, WheelArchive, WheelFile,
+};
+
+/// The largest bill of materials that is read, in bytes; real ones have some hundred KiB.
+const MAX_SBOM: u64 = 8 << 20;
+/// From this size of the archive on its members are read by several threads.
+const PARALLEL: u64 = 16 << 20;
+
+/// What reading a member gave.
+pub(super) struct Member {
+    /// `None` where it was not read to its end.
+    pub(super) digest: Option<Digest>,
+    pub(super) found: Found,
+}
+
+/// What a member is.
+pub(super) enum Found {
+    /// A file that some check reads as text.
+    Text(Vec<u8>),
+    /// Such a file, and larger than any real one.
+    TooLong,
+    /// An ELF file: its facts, or why there are none.
+    Elf(Box<Elf>),
+    /// An ELF file of a wheel that has more in them than may be held.
+    Unjudged,
+    /// Any other file.
+    Other,
+    /// It cannot be read, for this reason.
+    Damaged(String),
+}
+
+/// SHA-256 and size of a file.
+pub(super) fn digest_of_file(path: &Utf8Path) -> std::io::Result<Digest> {
+    let mut file = fs_err::File::open(path)?;
+    let (mut hash, mut size, mut buffer) = (Sha256::new(), 0, vec![0; 1 << 17]);
+    loop {
+        let count = file.read(&mut buffer)?;
+        if count == 0 {
+            return Ok(Digest { sha256: hash.finalize().into(), size });
+        }
+        hash.update(&buffer[..count]);
+        size += count as u64;
+    }
+}
+
+/// Reads every member.
+pub(super) fn contents(
+    archive: &WheelArchive<SharedFile>,
+    depth: Depth,
+) -> Result<Contents, AuditError> {
+    let mut contents = Contents { problems: archive.problems().to_vec(), ..Contents::default() };
+    let names = archive.entries().iter().filter_map(|entry| dist_info(&entry.name));
+    contents.dist_infos = names.map(str::to_owned).collect();
+    if contents.problems.iter().any(ArchiveProblem::forbids_reading) {
+        return Ok(contents);
+    }
+    contents.is_read = true;
+    let entries = archive.entries();
+    let files: Vec<usize> =
+        (0..entries.len()).filter(|&index| !entries[index].is_folder()).collect();
+    let packed = entries.iter().map(|entry| entry.packed_size).fold(0, u64::saturating_add);
+    let budget = Budget::new();
+    let read =
+        |archive: &mut WheelArchive<SharedFile>, index| member(archive, index, depth, &budget);
+    let members: Vec<Member> = if packed < PARALLEL {
+        let mut archive = archive.share();
+        files.iter().map(|&index| read(&mut archive, index)).collect::<Result<_, _>>()?
+    } else {
+        let members = files.par_iter().map_init(|| archive.share(), |own, &index| read(own, index));
+        members.collect::<Result<_, _>>()?
+    };
+    let is_elf = |member: &Member| matches!(member.found, Found::Elf(_) | Found::Unjudged);
+    let first = members.iter().position(is_elf).and_then(|at| files.get(at)).copied();
+    let count = members.iter().filter(|member| is_elf(member)).count();
+    for (index, member) in files.into_iter().zip(members) {
+        contents.add(entries[index].name.clone(), member);
+    }
+    if let Some(first) = first.filter(|_| budget.is_spent()) {
+        contents.elves = vec![budget::too_much(entries[first].name.clone(), count)];
+    }
+    brought::leave_out(&mut contents.elves);
+    Ok(contents)
+}
+
+impl Contents {
+    /// Takes in what reading a member gave.
+    fn add(&mut self, path: String, member: Member) {
+        match member.found {
+            Found::Damaged(reason) => {
+                self.damaged.insert(path, reason);
+                return;
+            }
+            Found::Text(bytes) if is_sbom(&path) => {
+                if let Err(error) = serde_json::from_slice::<serde::de::IgnoredAny>(&bytes) {
+                    self.broken_sboms.insert(path.clone(), error.to_string());
+                }
+            }
+            Found::Text(bytes) => match path.rsplit('/').next() {
+                Some("WHEEL") => self.wheel = Some(WheelFile::parse(&bytes)),
+                Some("METADATA") => self.metadata = Some(CoreMetadata::parse(&bytes)),
+                Some("RECORD") => self.record = Some(Record::parse(&bytes)),
+                _ => drop(self.texts.insert(path.clone(), bytes)),
+            },
+            Found::TooLong => {
+                self.damaged
+                    .insert(path.clone(), format!("larger than the limit of {MAX_METADATA} bytes"));
+            }
+            Found::Elf(elf) => self.elves.push(*elf),
+            Found::Unjudged | Found::Other => {}
+        }
+        if let Some(digest) = member.digest {
+            self.digests.insert(path, digest);
+        }
+    }
+}
+
+/// Reads a member, as deep as asked.
+fn member(
+    archive: &mut WheelArchive<SharedFile>,
+    index: usize,
+    depth: Depth,
+    budget: &Budget,
+) -> Result<Member, AuditError> {
+    let Some(entry) = archive.entries().get(index).cloned() else {
+        return Ok(Member { digest: None, found: Found::Other });
+    };
+    if depth == Depth::Floor && !wants_text(&entry.name) {
+        match archive.start(index) {
+            // Fewer bytes than that may come of much packed data.
+            Ok(start) if !is_elf(&start) && start.len() as u64 >= entry.size.min(4) => {
+                return Ok(Member { digest: None, found: Found::Other });
+            }
+            Err(MemberError::Io(error)) => return Err(error.into()),
+            // What is damaged is told of below.
+            Ok(_) | Err(_) => {}
+        }
+    }
+    let mut pass = FirstPass::new(&entry, depth, budget.is_spent());
+    let result = archive.stream_until(index, &mut |piece| pass.feed(piece));
+    let whole = !pass.stopped;
+    match result.and_then(|()| pass.finish(archive, index)) {
+        Ok((digest, mut found)) => {
+            if matches!(&found, Found::Elf(elf) if !budget.charge(elf)) {
+                found = Found::Unjudged;
+            }
+            Ok(Member { digest: digest.filter(|_| whole), found })
+        }
+        Err(MemberError::Io(error)) => Err(error.into()),
+        Err(error) => Ok(Member { digest: None, found: Found::Damaged(error.to_string()) }),
+    }
+}
+
+/// What is kept of a member while it passes by for the first time.
+struct FirstPass {
+    depth: Depth,
+    size: u64,
+    hash: Option<Sha256>,
+    keep: Keep,
+    /// No ELF file is judged any more.
+    is_spent: bool,
+    /// It was not read to its end, since nothing more of it is wanted.
+    stopped: bool,
+}
+
+enum Keep {
+    /// Not known yet: the bytes so far, fewer than four.
+    Undecided(Vec<u8>),
+    Nothing,
+    Text(Vec<u8>),
+    TooLong,
+    Elf(Box<Keeper>),
+    /// An ELF file that is not.
+    Unjudged,
+    /// An ELF file that was there as a whole.
+    Judged(Box<ReadElf>),
+}
+
+impl FirstPass {
+    fn new(entry: &Entry, depth: Depth, is_spent: bool) -> Self {
+        // A larger one is left alone: nothing depends on it.
+        let is_sbom = depth != Depth::Floor && entry.size <= MAX_SBOM && is_sbom(&entry.name);
+        let keep = if is_sbom || wants_text(&entry.name) {
+            Keep::Text(Vec::new())
+        } else {
+            Keep::Undecided(Vec::new())
+        };
+        let hash = (depth != Depth::Floor).then(Sha256::new);
+        Self { depth, size: entry.size, hash, keep, is_spent, stopped: false }
+    }
+
+    fn feed(&mut self, piece: Piece<'_>) -> ControlFlow<()> {
+        if let Some(hash) = &mut self.hash {
+            hash.update(&*piece);
+        }
+        match &mut self.keep {
+            Keep::Undecided(start) if start.is_empty() && piece.len() >= 4 => {
+                self.keep = match &piece {
+                    Piece::Whole(bytes) if is_elf(bytes) && !self.is_spent => {
+                        Keep::Judged(Box::new(whole_elf(bytes, self.depth)))
+                    }
+                    piece => self.decide(piece),
+                };
+            }
+            Keep::Undecided(start) => {
+                start.extend_from_slice(&piece);
+                if start.len() >= 4 {
+                    let start = std::mem::take(start);
+                    self.keep = self.decide(&start);
+                }
+            }
+            Keep::Text(text) if (text.len() + piece.len()) as u64 > MAX_METADATA => {
+                self.keep = Keep::TooLong;
+            }
+            Keep::Text(text) => text.extend_from_slice(&piece),
+            Keep::Elf(keeper) => keeper.feed(&piece),
+            Keep::Nothing | Keep::TooLong | Keep::Unjudged | Keep::Judged(_) => {}
+        }
+        if self.depth != Depth::Floor {
+            return ControlFlow::Continue(());
+        }
+        let has_enough = match &self.keep {
+            Keep::Nothing | Keep::TooLong | Keep::Unjudged | Keep::Judged(_) => true,
+            Keep::Elf(keeper) => keeper.is_done(),
+            Keep::Undecided(_) | Keep::Text(_) => false,
+        };
+        self.stopped = has_enough;
+        if has_enough { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+
+    fn decide(&self, start: &[u8]) -> Keep {
+        if is_elf(start) && self.is_spent {
+            Keep::Unjudged
+        } else if is_elf(start) {
+            let mut keeper = Keeper::new(self.size, MAX_WHOLE_ELF);
+            keeper.feed(start);
+            Keep::Elf(Box::new(keeper))
+        } else {
+            Keep::Nothing
+        }
+    }
+
+    fn finish(
+        self,
+        archive: &mut WheelArchive<SharedFile>,
+        index: usize,
+    ) -> Result<(Option<Digest>, Found), MemberError> {
+        let digest =
+            self.hash.map(|hash| Digest { sha256: hash.finalize().into(), size: self.size });
+        let path = archive.entries().get(index).map(|entry| entry.name.clone()).unwrap_or_default();
+        let elf = |read| Found::Elf(Box::new(Elf::new(path, read)));
+        let found = match self.keep {
+            Keep::Undecided(start) if is_elf(&start) => {
+                elf(ReadElf { facts: Err("no more than a mark".into()), isa: None })
+            }
+            Keep::Undecided(_) | Keep::Nothing => Found::Other,
+            Keep::Text(text) => Found::Text(text),
+            Keep::TooLong => Found::TooLong,
+            Keep::Unjudged => Found::Unjudged,
+            Keep::Judged(read) => elf(*read),
+            Keep::Elf(keeper) => {
+                let mut pass = |take: &mut dyn FnMut(&[u8]) -> ControlFlow<()>| {
+                    archive.stream_until(index, &mut |piece| take(&piece))
+                };
+                elf(read_elf(keeper.finish(), self.depth, &mut pass)?)
+            }
+        };
+        Ok((digest, found))
+    }
+}

@@ -1,0 +1,59 @@
+//! A wheel as the checks see it: what was read of it, and what is promised.
+
+use std::sync::Arc;
+
+use super::{Limit, Promise, WheelFacts, contents::Contents, judged::Elf};
+use crate::policy::{Arch, Limits, PlatformTag, Policies};
+use crate::wheel::{ArchiveError, NameError, WheelName};
+
+/// A wheel and what is promised of it: all that a check can see.
+pub(super) struct Subject<'a> {
+    pub(super) promise: &'a Promise,
+    pub(super) facts: WheelFacts,
+    pub(super) name: Result<WheelName, NameError>,
+    pub(super) archive: Result<Contents, ArchiveError>,
+}
+
+impl Subject<'_> {
+    /// The platform tags in the file name that are understood, in order.
+    pub(super) fn claims(&self) -> Vec<PlatformTag> {
+        let platforms = self.name.iter().flat_map(|name| &name.tags.platforms);
+        platforms.filter_map(|text| text.parse().ok()).collect()
+    }
+
+    /// Is it for musl alone?
+    pub(super) fn is_musl(&self) -> bool {
+        self.facts.needs.is_musl && self.claims().iter().all(|tag| tag.glibc().is_none())
+    }
+
+    /// The ELF files; none if the archive cannot be read.
+    pub(super) fn elves(&self) -> &[Elf] {
+        self.archive.as_ref().map_or(&[], |contents| &contents.elves)
+    }
+
+    /// The content, where it was read.
+    pub(super) fn contents(&self) -> Option<&Contents> {
+        self.archive.as_ref().ok().filter(|contents| contents.is_read)
+    }
+
+    /// What has to hold for files of an architecture: the limits of every tag in the file name and
+    /// of the target's, lowest first. That a file is for another architecture than the wheel is a
+    /// matter of its own.
+    pub(super) fn limits(&self, arch: Option<Arch>) -> Vec<Arc<Limits>> {
+        let mut tags = match (self.promise.limit, arch) {
+            (Some(Limit::Glibc(version)), Some(arch)) => {
+                vec![PlatformTag::Manylinux(version, arch)]
+            }
+            (Some(Limit::Musl(version)), Some(arch)) => vec![PlatformTag::Musllinux(version, arch)],
+            _ => self.claims(),
+        };
+        if self.promise.limit.is_none() {
+            tags.extend(self.promise.platform_tag);
+        }
+        tags.retain(|tag| tag.arch() == arch);
+        tags.sort_by_key(|tag| (tag.glibc(), tag.musl(), tag.to_string()));
+        // An alias and its number promise the same.
+        tags.dedup_by_key(|tag| (tag.glibc(), tag.musl()));
+        tags.into_iter().filter_map(|tag| Policies::builtin().limits(tag)).collect()
+    }
+}

@@ -1,0 +1,63 @@
+//! `check-glibc`: what wheels and files need of the system's C library, and who is to blame.
+
+use std::process::ExitCode;
+
+use anyhow::bail;
+use camino::Utf8PathBuf;
+
+use super::telling::{TellArgs, judge_and_tell};
+use crate::audit::{Depth, Inputs, Limit, Promise, Settings};
+use crate::policy::{Distribution, GlibcVersion, Libc, distributions};
+use crate::report;
+
+/// Arguments of `check-glibc`.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub struct CheckGlibcArgs {
+    /// Wheels, ELF files, folders; `-` reads a list from stdin
+    #[arg(value_name = "PATH")]
+    pub paths: Vec<Utf8PathBuf>,
+    /// The newest glibc that may be needed: `2.36`; a wheel's own tag where absent
+    #[arg(long, value_name = "VERSION", conflicts_with = "target")]
+    pub max: Option<GlibcVersion>,
+    /// The system that has to be enough: `debian:12`
+    #[arg(long, value_name = "TARGET")]
+    pub target: Option<String>,
+    /// How to tell it
+    #[command(flatten)]
+    pub tell: TellArgs,
+}
+
+/// Reads the files and says what they need; `limit` is that of `--target`.
+///
+/// # Errors
+/// When there is nothing to look at.
+pub fn check_glibc(
+    args: &CheckGlibcArgs,
+    inputs: &Inputs,
+    settings: Settings,
+    limit: Option<Limit>,
+) -> anyhow::Result<ExitCode> {
+    let limit = args.max.map(Limit::Glibc).or(limit);
+    let promise = Promise { limit, ..Promise::default() };
+    // Whether an index takes them is the business of `verify`.
+    let settings = Settings { depth: Depth::Floor, publish: false, ..settings };
+    judge_and_tell(inputs, &promise, &settings, &args.tell, report::glibc_text)
+}
+
+/// The C library of the distribution `word`, named as its base image: `debian:12`.
+///
+/// # Errors
+/// When it is not known.
+pub fn limit_of(word: &str) -> anyhow::Result<Limit> {
+    let image =
+        word.replace("rockylinux", "enterprise linux").replace("almalinux", "enterprise linux");
+    let named =
+        |each: &&Distribution| format!("{}:{}", each.name.to_lowercase(), each.version) == image;
+    match distributions().iter().find(named).map(|each| each.libc) {
+        Some(Libc::Glibc(version)) => Ok(Limit::Glibc(version)),
+        Some(Libc::Musl(version)) => Ok(Limit::Musl(version)),
+        None => bail!(
+            "nothing says which C library `{word}` has\n\nhint: give its version, as in `--max 2.36`"
+        ),
+    }
+}

@@ -1,0 +1,110 @@
+//! The commands that look at wheels: for the program `wheel-audit`, and for `cargo xtask`.
+
+mod check_glibc;
+mod rules;
+mod telling;
+mod verify;
+
+use std::io::BufRead as _;
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use camino::Utf8PathBuf;
+use clap::{Parser, Subcommand};
+
+pub use check_glibc::{CheckGlibcArgs, check_glibc, limit_of};
+pub use rules::{RulesArgs, rules};
+pub use telling::TellArgs;
+pub use verify::{VerifyArgs, verify};
+
+use crate::audit::{Inputs, Settings};
+use crate::report;
+
+/// Exit status of a command that did its work and found something wrong.
+pub const FINDINGS: u8 = 1;
+/// Exit status of a command that could not run.
+pub const COULD_NOT_RUN: u8 = 2;
+
+/// Reads Python wheels and ELF files, and says on which Linux systems they load.
+#[derive(Debug, Parser)]
+#[command(version, after_help = "Exit status: 0 good, 1 findings, 2 could not run.")]
+struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Check wheels: archive, metadata, tags, ABI, libraries, machine code
+    Verify(VerifyArgs),
+    /// Say what wheels and files need of the C library, and which symbols are to blame
+    CheckGlibc(CheckGlibcArgs),
+    /// List the rules: code, name, severity, and how to fix what breaks them
+    Rules(RulesArgs),
+}
+
+/// Runs the process's command line as the program `wheel-audit`.
+pub fn main() -> ExitCode {
+    let run = || match parse::<Cli>()?.command {
+        Command::Verify(args) => {
+            verify(&args, inputs(&args.paths)?, Settings::default(), Vec::new())
+        }
+        Command::CheckGlibc(args) => {
+            let limit = args.target.as_deref().map(limit_of).transpose()?;
+            check_glibc(&args, &inputs(&args.paths)?, Settings::default(), limit)
+        }
+        Command::Rules(args) => rules(&args),
+    };
+    run().unwrap_or_else(|error| {
+        report::error(&error);
+        ExitCode::from(COULD_NOT_RUN)
+    })
+}
+
+/// Reads the process's command line; ends the process where it asks for help or is wrong.
+///
+/// # Errors
+/// When what is wrong has a control character, which the message would hand on to a terminal.
+pub fn parse<C: Parser>() -> anyhow::Result<C> {
+    C::try_parse().or_else(|error| {
+        let is_hidden =
+            |argument: std::ffi::OsString| argument.to_string_lossy().contains(char::is_control);
+        if error.use_stderr() && std::env::args_os().any(is_hidden) {
+            let text = error.render().to_string();
+            anyhow::bail!("{}", text.trim_start_matches("error: ").trim_end());
+        }
+        error.exit()
+    })
+}
+
+/// The files at `paths`; `-` reads a list of paths from stdin.
+///
+/// # Errors
+/// When none is named, or there is nothing to look at.
+pub fn inputs(paths: &[Utf8PathBuf]) -> anyhow::Result<Inputs> {
+    anyhow::ensure!(
+        !paths.is_empty(),
+        "no path is named\n\nhint: name wheels, ELF files or folders"
+    );
+    let mut found = Vec::new();
+    for path in paths {
+        if path == "-" {
+            for line in std::io::stdin().lock().lines() {
+                let line = line.context("stdin is no list of paths")?;
+                let line = line.trim_end_matches('\r');
+                found.extend((!line.is_empty()).then(|| Utf8PathBuf::from(line)));
+            }
+            anyhow::ensure!(!found.is_empty(), "stdin names no path");
+        } else {
+            anyhow::ensure!(
+                path.symlink_metadata().is_ok(),
+                "there is no `{}`\n\nhint: name wheels, ELF files or folders",
+                path.as_str().escape_debug()
+            );
+            found.push(path.clone());
+        }
+    }
+    Ok(Inputs::find(&found)?)
+}

@@ -1,0 +1,85 @@
+//! How `verify` and `check-glibc` judge and tell: what they have in common.
+
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use camino::Utf8PathBuf;
+
+use super::{COULD_NOT_RUN, FINDINGS};
+use crate::audit::{self, Inputs, Promise, Report, Settings, Verdict};
+use crate::report::{self, Count};
+
+/// Maximum number of skipped links that are named.
+const MAX_LINKS: usize = 5;
+
+/// How a report is told.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub struct TellArgs {
+    /// Report on stdout as JSON
+    #[arg(long)]
+    pub json: bool,
+    /// Report on stdout as Markdown, for a job summary
+    #[arg(long, conflicts_with = "json")]
+    pub markdown: bool,
+    /// Also write the report as one page, with each wheel against each distribution
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<Utf8PathBuf>,
+    /// Also write the report for code scanning, as SARIF 2.1.0
+    #[arg(long, value_name = "FILE")]
+    pub sarif: Option<Utf8PathBuf>,
+    /// Show no progress
+    #[arg(long, short)]
+    pub quiet: bool,
+}
+
+/// Judges what was asked for, with progress, and tells it in the forms asked for, `text` being the
+/// one for people.
+pub(super) fn judge_and_tell(
+    inputs: &Inputs,
+    promise: &Promise,
+    settings: &Settings,
+    tell: &TellArgs,
+    text: fn(&Report) -> String,
+) -> anyhow::Result<ExitCode> {
+    let count = Count::new(inputs.wheels.len() + inputs.files.len(), tell.quiet);
+    for path in inputs.left_out.iter().take(MAX_LINKS) {
+        let path = path.as_str().escape_debug();
+        report::note(&format!("`{path}` is a link below a folder: skipped"));
+    }
+    if let more @ 1.. = inputs.left_out.len().saturating_sub(MAX_LINKS) {
+        report::note(&format!("skipped {} more", report::counted(more, "link")));
+    }
+    let found = audit::judge(inputs, promise, settings, &|path| count.done(path.as_str()));
+    count.finish();
+    write_files(&found, tell)?;
+    if tell.json {
+        report::json(&found)?;
+    } else if tell.markdown {
+        report::data(&report::markdown(&found));
+    } else {
+        report::data(&text(&found));
+    }
+    Ok(exit_code(&found))
+}
+
+/// Writes what goes to files: before stdout, so that a report which ends well is whole.
+fn write_files(found: &Report, tell: &TellArgs) -> anyhow::Result<()> {
+    if let Some(path) = &tell.html {
+        fs_err::write(path, report::html(found)).context("the page cannot be written")?;
+    }
+    if let Some(path) = &tell.sarif {
+        let folder = Utf8PathBuf::try_from(std::env::current_dir()?)?;
+        let log = report::json_text(&report::sarif(found, &folder))?;
+        fs_err::write(path, log).context("the SARIF log cannot be written")?;
+    }
+    Ok(())
+}
+
+/// The exit status that a report stands for.
+fn exit_code(report: &Report) -> ExitCode {
+    match report.verdict {
+        _ if !report.unread.is_empty() => ExitCode::from(COULD_NOT_RUN),
+        Verdict::Pass => ExitCode::SUCCESS,
+        Verdict::Fail => ExitCode::from(FINDINGS),
+    }
+}

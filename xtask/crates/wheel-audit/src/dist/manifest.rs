@@ -1,0 +1,248 @@
+//! `dist/manifest.json`: every file of every target once.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// Version of the manifest's shape.
+pub const SCHEMA_VERSION: u32 = 1;
+/// Its name in `dist/`.
+pub const MANIFEST: &str = "manifest.json";
+
+/// What `dist/` holds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// Version of this shape.
+    pub schema_version: u32,
+    /// The files, sorted by path.
+    pub files: Vec<Entry>,
+}
+
+impl Default for Manifest {
+    fn default() -> Self {
+        Self { schema_version: SCHEMA_VERSION, files: Vec::new() }
+    }
+}
+
+/// One file of `dist/`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    /// Relative to `dist/`, with `/`.
+    pub path: String,
+    /// SHA-256, 64 hexadecimal digits.
+    pub sha256: String,
+    /// Bytes.
+    pub size: u64,
+    /// What it is.
+    #[serde(flatten)]
+    pub kind: Kind,
+}
+
+/// What a file of `dist/` is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "lowercase")]
+pub enum Kind {
+    /// A wheel.
+    Wheel {
+        /// Target name.
+        target: String,
+        /// Platform in the engine's words.
+        platform: String,
+        /// `pass`: nothing else is let in.
+        verdict: String,
+        /// The interpreters it was built for: several share one abi3 or pure wheel.
+        builds: Vec<WheelBuild>,
+        /// glibc (or musl) that its symbols need, or `none`.
+        floor: String,
+    },
+    /// Build information, audit, checksums.
+    Metadata,
+}
+
+/// One interpreter's build of a wheel.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WheelBuild {
+    /// Interpreter tag.
+    pub interpreter: String,
+    /// Key of the job that made it.
+    pub job: String,
+    /// The base image that it was made in; without it, it counts as made in another.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base: Option<BaseUsed>,
+    /// What the smoke test with this interpreter said.
+    pub smoke: Smoke,
+    /// Whether another machine's manifest says so, and nothing here has checked it (`collect`).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub claimed: bool,
+}
+
+/// The base image that a wheel was really made in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BaseUsed {
+    /// Its digest.
+    pub digest: String,
+    /// Where it came from, in the words of `build-info.json`.
+    pub origin: String,
+}
+
+/// Outcome of a wheel's smoke test.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Smoke {
+    /// Installed and ran in a clean container.
+    Passed,
+    /// Left out on request (`--no-smoke`).
+    Skipped,
+}
+
+impl Smoke {
+    /// The outcome for tables, marked where it is only `claimed`.
+    pub fn text(self, claimed: bool) -> String {
+        let word = match self {
+            Self::Passed => "passed",
+            Self::Skipped => "skipped",
+        };
+        if claimed { format!("{word} (claimed)") } else { word.to_owned() }
+    }
+}
+
+impl Entry {
+    /// The build of one interpreter, where this is its wheel.
+    pub fn build(&self, interpreter: &str) -> Option<&WheelBuild> {
+        self.builds().iter().find(|build| build.interpreter == interpreter)
+    }
+
+    /// The interpreters that this wheel was built for; none where it is no wheel.
+    pub fn builds(&self) -> &[WheelBuild] {
+        match &self.kind {
+            Kind::Wheel { builds, .. } => builds,
+            Kind::Metadata => &[],
+        }
+    }
+}
+
+impl Manifest {
+    /// Reads a manifest.
+    ///
+    /// # Errors
+    /// Why it is not one of ours, in words.
+    pub fn parse(bytes: &[u8]) -> Result<Self, String> {
+        let mut manifest: Self =
+            serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
+        match manifest.schema_version {
+            SCHEMA_VERSION => {
+                manifest.files.sort_by(|a, b| a.path.cmp(&b.path));
+                Ok(manifest)
+            }
+            found => Err(format!("schema version {found}, this xtask knows {SCHEMA_VERSION}")),
+        }
+    }
+
+    /// The wheel of one target, platform and interpreter.
+    pub fn wheel(&self, target: &str, platform: &str, interpreter: &str) -> Option<&Entry> {
+        self.files.iter().find(|entry| match &entry.kind {
+            Kind::Wheel { target: t, platform: p, .. } => {
+                t == target && p == platform && entry.build(interpreter).is_some()
+            }
+            Kind::Metadata => false,
+        })
+    }
+
+    /// The entries below one target's folder.
+    pub fn folder<'a>(&'a self, folder: &'a str) -> impl Iterator<Item = &'a Entry> {
+        self.files.iter().filter(move |entry| {
+            entry.path.split_once('/').is_some_and(|(first, _)| first == folder)
+        })
+    }
+
+    /// Puts the entries of `new`, all of `folder`, in the place of those with their paths, or adds them.
+    /// They take their interpreters away from the folder's other wheels.
+    pub fn put(&mut self, folder: &str, new: Vec<Entry>) {
+        let new: BTreeMap<String, Entry> =
+            new.into_iter().map(|entry| (entry.path.clone(), entry)).collect();
+        let mut owners: BTreeMap<String, String> = BTreeMap::new();
+        for entry in new.values() {
+            let builds = entry.builds().iter();
+            owners.extend(builds.map(|build| (build.interpreter.clone(), entry.path.clone())));
+        }
+        self.files.retain(|entry| !new.contains_key(&entry.path));
+        self.files.extend(new.into_values());
+        self.files.sort_by(|a, b| a.path.cmp(&b.path));
+        let below = format!("{folder}/");
+        for entry in self.files.iter_mut().filter(|entry| entry.path.starts_with(&below)) {
+            let Entry { path, kind: Kind::Wheel { builds, .. }, .. } = entry else { continue };
+            builds.retain(|build| owners.get(&build.interpreter).is_none_or(|owner| owner == path));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use std::time::{Duration, Instant};
+
+    use super::*;
+
+    fn wheel(path: &str, interpreters: &[String]) -> Entry {
+        let build = |interpreter: &String| WheelBuild {
+            interpreter: interpreter.clone(),
+            job: "job".into(),
+            base: None,
+            smoke: Smoke::Passed,
+            claimed: false,
+        };
+        let kind = Kind::Wheel {
+            target: "t".into(),
+            platform: "linux/amd64".into(),
+            verdict: "pass".into(),
+            builds: interpreters.iter().map(build).collect(),
+            floor: "none".into(),
+        };
+        Entry { path: path.into(), sha256: "0".repeat(64), size: 1, kind }
+    }
+
+    /// `count` wheels of one folder, each for an interpreter of its own.
+    fn many(count: usize, version: &str) -> Vec<Entry> {
+        let entry = |i| wheel(&format!("t/demo-{version}.{i}.whl"), &[format!("cp{i}")]);
+        (0..count).map(entry).collect()
+    }
+
+    #[test]
+    fn new_wheels_take_their_interpreters_from_the_others_of_their_folder() {
+        let names = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>();
+        let mut manifest = Manifest::default();
+        manifest.put("t", vec![wheel("t/b", &names(&["cp311", "cp312"]))]);
+        manifest.put("u", vec![wheel("u/b", &names(&["cp311"]))]);
+        manifest.put("t", vec![wheel("t/a", &names(&["cp312"]))]);
+        let found = |entry: &Entry| {
+            let builds = entry.builds().iter().map(|build| build.interpreter.clone());
+            (entry.path.clone(), builds.collect::<Vec<_>>())
+        };
+        let expected = [("t/a", "cp312"), ("t/b", "cp311"), ("u/b", "cp311")];
+        let expected = expected.map(|(path, it)| (path.to_owned(), vec![it.to_owned()]));
+        assert_eq!(manifest.files.iter().map(found).collect::<Vec<_>>(), expected);
+        manifest.put("t", vec![wheel("t/a", &names(&["cp313"]))]);
+        assert_eq!(manifest.files.len(), 3);
+        assert!(manifest.wheel("t", "linux/amd64", "cp312").is_none());
+    }
+
+    fn putting(count: usize) -> Duration {
+        let mut manifest = Manifest::default();
+        manifest.put("t", many(count, "1"));
+        let new = many(count, "2");
+        let start = Instant::now();
+        manifest.put("t", new);
+        let took = start.elapsed();
+        assert_eq!(manifest.files.len(), 2 * count);
+        assert_eq!(manifest.files.iter().filter(|entry| entry.builds().is_empty()).count(), count);
+        took
+    }
+
+    #[test]
+    fn ten_times_the_entries_cost_about_ten_times_the_time() {
+        // Other processes may take the processor away, but not each time.
+        let is_linear = |_| putting(20_000) < putting(2_000) * 40;
+        assert!((0..10).any(is_linear));
+    }
+}

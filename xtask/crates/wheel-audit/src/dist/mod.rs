@@ -1,0 +1,7 @@
+//! The manifest and the checksums of a folder of wheels, and whether the files still are what these say.
+
+mod check;
+mod manifest;
+
+pub use check::{DistFault, DistProblem, Known, check};
+pub use manifest::{BaseUsed, Entry, Kind, MANIFEST, Manifest, SCHEMA_VERSION, Smoke, WheelBuild};

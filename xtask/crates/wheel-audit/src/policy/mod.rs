@@ -1,0 +1,42 @@
+//! What platform tags promise: architectures, tags, the manylinux and musllinux policies, and the
+//! C library of each distribution.
+//!
+//! The facts are data files under `data/`, each naming its source; the code here only reads them.
+//! This room knows nothing of archives or ELF files: it judges names such as `GLIBC_2.34` and
+//! `libz.so.1` that others have found.
+
+mod arch;
+mod causes;
+mod compilers;
+mod core_metadata;
+mod distributions;
+mod folders;
+mod index;
+mod installer;
+mod layout;
+mod loader;
+mod platform;
+mod providers;
+mod releases;
+mod requirements;
+mod stable_abi;
+mod tables;
+mod version;
+
+pub use arch::{Arch, UnknownArch};
+pub use causes::cure_of;
+pub use compilers::{BuildSystem, Compiler};
+pub use core_metadata::{CoreFields, MetadataVersion, metadata_version};
+pub use distributions::{Distribution, Libc, distributions};
+pub use folders::is_build_folder;
+pub use index::Index;
+pub use installer::installs;
+pub use layout::LayoutNames;
+pub use loader::loader_lacks;
+pub use platform::{ManylinuxAlias, PlatformTag, PlatformTagError};
+pub use providers::Provider;
+pub use releases::{LibcRelease, libc_release};
+pub use requirements::{Floor, Requirements};
+pub use stable_abi::StableAbi;
+pub use tables::{Limits, Policies, VersionVerdict};
+pub use version::{GlibcVersion, SymbolVersion, VersionError};

@@ -1,0 +1,105 @@
+//! What people and programs read: the only room that writes to stdout and stderr.
+//!
+//! Data (tables, JSON, printed commands) goes to stdout, all else (progress, notes, errors) to
+//! stderr, so that `cargo xtask ... --json | jq` always works.
+
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "the one room that prints")]
+
+mod count;
+mod html;
+mod markdown;
+mod plain;
+mod sarif;
+mod summary;
+mod table;
+mod verdict;
+
+pub use count::Count;
+pub use html::html;
+pub use markdown::{code as markdown_code, markdown, plain as markdown_text};
+pub use sarif::sarif;
+pub use summary::count as counted;
+pub use table::table;
+pub use verdict::{glibc_text, verify_text};
+
+use std::io::Write as _;
+
+use serde::Serialize;
+
+/// Prints `text` and a newline on stdout; a reader that has gone away (`| head`) is no error. Control
+/// characters but for line breaks and tabs are written out.
+pub fn data(text: &str) {
+    let _ = writeln!(std::io::stdout().lock(), "{}", plain::printable(text));
+}
+
+/// Prints `value` as indented JSON on stdout.
+///
+/// # Errors
+/// When `value` cannot be expressed as JSON (a map whose keys are no strings).
+pub fn json<T: Serialize>(value: &T) -> serde_json::Result<()> {
+    data(&json_text(value)?);
+    Ok(())
+}
+
+/// `value` as indented JSON in which every control character is escaped, those too that JSON would
+/// allow.
+///
+/// # Errors
+/// When `value` cannot be expressed as JSON.
+pub fn json_text<T: Serialize>(value: &T) -> serde_json::Result<String> {
+    Ok(plain::json(&serde_json::to_string_pretty(value)?))
+}
+
+/// Prints one line about what happens on stderr. Control characters but for line breaks and tabs are
+/// written out.
+pub fn note(text: &str) {
+    let _ = writeln!(std::io::stderr().lock(), "{}", plain::printable(text));
+}
+
+/// Passes on a line of a tool that was run for the user, colours and all, where the tool put it;
+/// commands to CI runners are none of its.
+pub fn relay(line: &str, is_error: bool) {
+    let line = plain::without_commands(line);
+    let _ = if is_error {
+        writeln!(std::io::stderr().lock(), "{line}")
+    } else {
+        writeln!(std::io::stdout().lock(), "{line}")
+    };
+}
+
+/// Prints a failure and its causes on stderr, the way every command ends that could not run.
+pub fn error(error: &anyhow::Error) {
+    let mut causes = error.chain().map(|cause| {
+        let text = cause.to_string();
+        // Those of the system have one line, unless a path in it has more. Our own have several.
+        let systems = cause.downcast_ref().is_some_and(is_systems);
+        if systems { summary::visible(&text) } else { text }
+    });
+    let mut text = format!("error: {}", causes.next().unwrap_or_default());
+    for cause in causes {
+        // The text of a wrapped error often repeats its cause; say each thing once.
+        if !text.contains(&cause) {
+            text.push_str("\n  because: ");
+            text.push_str(&cause);
+        }
+    }
+    note(&text);
+}
+
+/// Whether an error is the system's, with or without the path that `fs_err` adds, and no message of ours: the
+/// system has no errors of the kind `Other` (std, `io::ErrorKind`).
+fn is_systems(error: &std::io::Error) -> bool {
+    error.kind() != std::io::ErrorKind::Other
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_errors_of_the_system_are_escaped_whole() {
+        assert!(fs_err::read("/no/such\nfile").is_err_and(|error| is_systems(&error)));
+        assert!(is_systems(&std::io::Error::from_raw_os_error(2)));
+        assert!(!is_systems(&std::io::Error::other("what happened\n\nhint: what to do")));
+    }
+}

@@ -1,0 +1,46 @@
+//! What is shown: names that strangers chose, sizes.
+
+use std::fmt::{self, Write as _};
+
+/// So many characters of a name are shown. Paths in real wheels have some two hundred at most.
+const MOST: usize = 400;
+
+/// A name with its control characters escaped, and of a long one its start: escaped it may be ten
+/// times as long as it is.
+pub fn shown(name: &str) -> impl fmt::Display {
+    Shown(name)
+}
+
+struct Shown<'a>(&'a str);
+
+impl fmt::Display for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let end = self.0.char_indices().nth(MOST).map(|(at, _)| at);
+        let start = end.and_then(|end| self.0.get(..end));
+        write!(f, "{}", start.unwrap_or(self.0).escape_debug())?;
+        if start.is_some() { f.write_char('…') } else { Ok(()) }
+    }
+}
+
+/// The size of a file for people, to one decimal.
+#[expect(clippy::cast_precision_loss, reason = "a size for people, to one decimal")]
+pub fn file_size(bytes: u64) -> String {
+    if bytes < 100_000 {
+        format!("{:.1} kB", bytes as f64 / 1e3)
+    } else {
+        format!("{:.1} MB", bytes as f64 / 1e6)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_cut_before_they_are_escaped() {
+        assert_eq!(shown("a\u{202e}b").to_string(), "a\\u{202e}b");
+        assert_eq!(shown(&"é".repeat(MOST)).to_string(), "é".repeat(MOST));
+        let long = shown(&"\u{1}".repeat(1 << 16)).to_string();
+        assert_eq!(long, format!("{}…", "\\u{1}".repeat(MOST)));
+    }
+}

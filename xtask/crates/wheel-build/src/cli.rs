@@ -1,0 +1,133 @@
+//! The command line.
+
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use clap::{Parser, Subcommand};
+
+use crate::commands::{self, COULD_NOT_RUN, Workspace};
+use crate::exec::{Exec, interrupt};
+use wheel_audit::report;
+
+/// Builds Python wheels inside the Linux systems their users run, proves and ships them.
+#[derive(Debug, Parser)]
+#[command(
+    name = "cargo xtask",
+    bin_name = "cargo xtask",
+    version,
+    after_help = "Exit status: 0 good, 1 findings or a missing wheel, 2 could not run."
+)]
+struct Cli<Own: Subcommand> {
+    /// What to do.
+    #[command(subcommand)]
+    command: Command<Own>,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+enum Command<Own: Subcommand> {
+    /// Build, audit and smoke-test wheels into `dist/`
+    Wheels(commands::wheels::WheelsArgs),
+    /// Say what wheels and files need of the C library, and which symbols are to blame
+    CheckGlibc(wheel_audit::cli::CheckGlibcArgs),
+    /// Check wheels: archive, metadata, tags, ABI, libraries, machine code
+    Verify(commands::verify::VerifyArgs),
+    /// Make the `dist/` folders of many machines one
+    Collect(commands::collect::CollectArgs),
+    /// Ask registries for the digests of base images and write them into wheels.toml
+    Pin(commands::pin::PinArgs),
+    /// Fill a folder with the published wheels, for installers or an upload
+    Index(commands::index::IndexArgs),
+    /// Print the notes of a release of what is in `dist/`
+    ReleaseNotes(commands::release::NotesArgs),
+    /// Make a GitHub release of what is in `dist/`, or bring it up to date (`gh`)
+    Release(commands::release::ReleaseArgs),
+    /// Write the hosted workflow from wheels.toml, or check it
+    Workflow(commands::workflow::WorkflowArgs),
+    /// Show what hosted CI builds on which machine
+    Matrix(commands::matrix::MatrixArgs),
+    /// Show what a target's build environment is
+    BuildInfo(commands::build_info::BuildInfoArgs),
+    /// Open the builder of a target as the build sees it, also where a build step failed
+    Shell(commands::shell::ShellArgs),
+    /// Build base images beforehand: build, push, list
+    BaseImage(commands::base_image::BaseImageArgs),
+    /// Say what this machine has and lacks, each missing part with its cure
+    Doctor(commands::doctor::DoctorArgs),
+    /// Install and start what is missing (apt systems)
+    Setup(commands::setup::SetupArgs),
+    /// Emulate foreign architectures: install, status, uninstall
+    Binfmt(commands::binfmt::BinfmtArgs),
+    /// Remove what xtask made: work folders, `dist/`, images, build cache
+    Clean(commands::clean::CleanArgs),
+    /// The repository's own.
+    #[command(flatten)]
+    Own(Own),
+    /// Print what builds inherit from this machine (for pasting a `--dry-run`)
+    #[command(hide = true)]
+    HostSettings(commands::host_settings::HostSettingsArgs),
+}
+
+/// No command of a repository's own.
+#[derive(Debug, Subcommand)]
+enum None {}
+
+/// Runs the process's command line; what it returns is the exit status.
+pub fn main() -> ExitCode {
+    main_with(|none: None| match none {})
+}
+
+/// As [`main`], with further commands of a repository's own, which `run` carries out.
+pub fn main_with<Own: Subcommand>(run: impl FnOnce(Own) -> anyhow::Result<ExitCode>) -> ExitCode {
+    let run = || {
+        let cli: Cli<Own> = wheel_audit::cli::parse()?;
+        interrupt::install().context("could not install the handler for Ctrl-C")?;
+        carry_out(cli.command, run)
+    };
+    run().unwrap_or_else(|error| {
+        report::error(&error);
+        ExitCode::from(COULD_NOT_RUN)
+    })
+}
+
+/// Runs a command line of the tool, given without the program's name, in this process; what it found is in the exit
+/// status.
+///
+/// # Errors
+/// When it could not run.
+pub fn run(words: &[&str]) -> anyhow::Result<ExitCode> {
+    let words = ["cargo xtask"].iter().chain(words);
+    let cli = Cli::<None>::try_parse_from(words)?;
+    carry_out(cli.command, |none| match none {})
+}
+
+/// Runs one subcommand; an error is what kept it from running, what it found is in the exit code.
+fn carry_out<Own: Subcommand>(
+    command: Command<Own>,
+    own: impl FnOnce(Own) -> anyhow::Result<ExitCode>,
+) -> anyhow::Result<ExitCode> {
+    match command {
+        Command::Wheels(args) => commands::wheels::run(&args),
+        Command::CheckGlibc(args) => commands::check_glibc::run(&args),
+        Command::Verify(args) => commands::verify::run(&args),
+        Command::Collect(args) => commands::collect::run(&args),
+        Command::Pin(args) => commands::pin::run(&args),
+        Command::Index(args) => commands::index::run(&args),
+        Command::ReleaseNotes(args) => commands::release::notes(&args),
+        Command::Release(args) => commands::release::run(&args),
+        Command::Workflow(args) => commands::workflow::run(&args),
+        Command::Matrix(args) => commands::matrix::run(&args),
+        Command::BuildInfo(args) => commands::build_info::run(&args),
+        Command::Shell(args) => commands::shell::run(&args),
+        Command::BaseImage(args) => commands::base_image::run(&args),
+        Command::Doctor(args) => {
+            let (workspace, image) = Workspace::find_with_image()?;
+            commands::doctor::run(&args, &Exec::real(), &workspace, &image)
+        }
+        Command::Setup(args) => commands::setup::run(&args, &Exec::real()),
+        Command::Binfmt(args) => commands::binfmt::run(&args, &Exec::real()),
+        Command::Clean(args) => commands::clean::run(&args),
+        Command::Own(command) => own(command),
+        Command::HostSettings(args) => commands::host_settings::run(&args),
+    }
+}

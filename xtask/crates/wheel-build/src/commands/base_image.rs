@@ -1,0 +1,246 @@
+//! `cargo xtask base-image`: base images that are built before they are needed.
+
+use std::collections::BTreeSet;
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use serde::Serialize;
+
+use super::engine_args::{self, EngineArgs};
+use super::{COULD_NOT_RUN, FINDINGS, Workspace, native_platform, setup};
+use crate::config::{Config, words};
+use crate::engine::base::Ways;
+use crate::engine::prebuilt::{self, Kept};
+use crate::engine::{Engine, EngineError};
+use crate::exec::Exec;
+use crate::live::{Detail, Live};
+use crate::pipeline::{self, Accelerate, Made, Making, PipelineError};
+use crate::plan::{self, Plan};
+use crate::store::Lock;
+use wheel_audit::report;
+
+/// Arguments of `base-image`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct BaseImageArgs {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    /// Keep a target with its compilers, tools and interpreters as images of the engine's
+    Build(MakeArgs),
+    /// Build, and push to a registry
+    Push(PushArgs),
+    /// Show the images that the engine has, and whether `wheels` would use them now
+    List(ListArgs),
+}
+
+#[derive(Debug, clap::Args)]
+struct MakeArgs {
+    /// Base images or target names, and platforms: `debian:12 linux/amd64`
+    #[arg(value_name = "TARGET|PLATFORM")]
+    words: Vec<String>,
+    /// Every target of wheels.toml
+    #[arg(long)]
+    all: bool,
+    /// Interpreters, e.g. `cp311,cp314t`; all of wheels.toml where absent
+    #[arg(long, value_name = "TAG")]
+    python: Vec<String>,
+    /// Build again what is there already
+    #[arg(long)]
+    force: bool,
+    /// How base images may be had
+    #[arg(long, value_enum, default_value_t)]
+    base: Ways,
+    /// Which engine builds
+    #[command(flatten)]
+    engine: EngineArgs,
+    /// Report on stdout as JSON
+    #[arg(long)]
+    json: bool,
+    /// Show what the build steps print
+    #[arg(long, short)]
+    verbose: bool,
+}
+
+#[derive(Debug, clap::Args)]
+struct PushArgs {
+    /// Where to: `registry.example/wheels-base`; `[base-image] repository` of wheels.toml where absent
+    #[arg(long, value_name = "REGISTRY/NAME", value_parser = repository)]
+    to: Option<String>,
+    /// What is built
+    #[command(flatten)]
+    make: MakeArgs,
+}
+
+#[derive(Debug, clap::Args)]
+struct ListArgs {
+    /// Report on stdout as JSON
+    #[arg(long)]
+    json: bool,
+    /// Which engine has them
+    #[command(flatten)]
+    engine: EngineArgs,
+}
+
+/// Runs the subcommand.
+///
+/// # Errors
+/// When nothing could be begun, or the engine does not answer.
+pub(crate) fn run(args: &BaseImageArgs) -> anyhow::Result<ExitCode> {
+    let (exec, workspace) = (Exec::real(), Workspace::find()?);
+    let config = workspace.config()?;
+    match &args.command {
+        Command::Build(make) => build(&exec, &workspace, &config, make, None),
+        Command::Push(push) => {
+            let to = push.to.as_deref().or(config.base_images.repository.as_deref());
+            let to = to.context(
+                "no registry was named to push to\n\nhint: `--to registry.example/wheels-base`, or \
+                 `repository` in `[base-image]` of wheels.toml",
+            )?;
+            build(&exec, &workspace, &config, &push.make, Some(to))
+        }
+        Command::List(list) => show(&exec, &workspace, &config, list),
+    }
+}
+
+fn repository(text: &str) -> Result<String, String> {
+    words::IMAGE.check(text)?;
+    Ok(text.to_owned())
+}
+
+fn build(
+    exec: &Exec,
+    workspace: &Workspace,
+    config: &Config,
+    args: &MakeArgs,
+    repository: Option<&str>,
+) -> anyhow::Result<ExitCode> {
+    if let Some(repository) = repository {
+        prebuilt::check_repository(repository).map_err(anyhow::Error::msg)?;
+    }
+    let native = native_platform();
+    let request = plan::parse_words(config, &args.words, args.all, &args.python, &native)?;
+    fs_err::create_dir_all(&workspace.work)?;
+    let _lock = Lock::take(&workspace.work, true, |holder| {
+        report::note(&format!("waiting for another run ({holder})"));
+    })?;
+    // Its jobs are those of `wheels`, whatever is built with them.
+    let mut plan = plan::plan(config, &request, &plan::Inputs::default());
+    let engine = args.engine.engine(exec, workspace, config)?;
+    let image = plan.jobs.first().map_or("", |job| &job.target.image);
+    let platforms = plan.jobs.iter().map(|job| &job.platform);
+    let left_out = if args.all && !args.words.iter().any(|word| word.starts_with("linux/")) {
+        setup::unrunnable(&engine, &workspace.root, image, platforms)?
+    } else {
+        setup::require_platforms(&engine, &workspace.root, image, platforms)?;
+        BTreeSet::new()
+    };
+    plan.jobs.retain(|job| !left_out.contains(&job.platform));
+    engine_args::announce(&engine)?;
+    if repository.is_none() {
+        prebuilt::can_keep(&engine)?;
+    }
+    let live = Live::new(if args.verbose { Detail::Verbose } else { Detail::Steps });
+    let making = Making {
+        config,
+        engine: &engine,
+        work: &workspace.work,
+        ways: args.base,
+        repository,
+        force: args.force,
+        accelerate: &Accelerate::by_default(native_platform()),
+    };
+    let mut results = pipeline::make_all(&making, &plan, &live);
+    results.extend(left_out.iter().map(|platform| {
+        let (why, cure) = setup::nothing_runs(platform);
+        Err(EngineError::Unusable(format!("{why}\n\nhint: {cure}")).into())
+    }));
+    let made: Vec<&Made> = results.iter().filter_map(|result| result.as_ref().ok()).collect();
+    if args.json {
+        report::json(&made)?;
+    } else if !made.is_empty() {
+        report::data(&table(&made));
+    }
+    for error in results.iter().filter_map(|result| result.as_ref().err()) {
+        report::note(&format!("\nerror: {error}"));
+    }
+    let errors = || results.iter().filter_map(|result| result.as_ref().err());
+    let any = |is: fn(&EngineError) -> bool| errors().filter_map(PipelineError::engine).any(is);
+    // As for `wheels`: if another image was made, one whose base image is missing counts as a finding.
+    let could_not =
+        any(EngineError::ends_run) || made.is_empty() && any(EngineError::could_not_run);
+    Ok(ExitCode::from(match errors().next() {
+        None => 0,
+        Some(_) if could_not => COULD_NOT_RUN,
+        Some(_) => FINDINGS,
+    }))
+}
+
+fn table(made: &[&Made]) -> String {
+    let row = |made: &&Made| {
+        let outcome = if made.unchanged { "unchanged" } else { "built" };
+        vec![
+            made.target.clone(),
+            made.platform.clone(),
+            made.interpreter.clone(),
+            made.reference.clone(),
+            made.digest.chars().take(19).collect(),
+            outcome.to_owned(),
+        ]
+    };
+    let head = ["target", "platform", "python", "image", "digest", "outcome"];
+    report::table(&head, &made.iter().map(row).collect::<Vec<_>>())
+}
+
+/// One line of `list`.
+#[derive(Debug, Serialize)]
+struct Line {
+    #[serde(flatten)]
+    kept: Kept,
+    /// Whether `wheels` would use it now.
+    current: bool,
+}
+
+fn show(
+    exec: &Exec,
+    workspace: &Workspace,
+    config: &Config,
+    args: &ListArgs,
+) -> anyhow::Result<ExitCode> {
+    let engine: Engine = args.engine.engine(exec, workspace, config)?;
+    let kept = prebuilt::kept(&engine)?;
+    let request = plan::parse_words(config, &[], true, &[], &native_platform())?;
+    let plan: Plan = plan::plan(config, &request, &plan::Inputs::default());
+    let current = pipeline::current_base_images(config, &engine, &plan)?;
+    let line = |kept: Kept| Line { current: current.contains(&kept.reference), kept };
+    let lines: Vec<Line> = kept.into_iter().map(line).collect();
+    if args.json {
+        report::json(&lines)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    if lines.is_empty() {
+        report::note("the engine has no base images that were built beforehand");
+        return Ok(ExitCode::SUCCESS);
+    }
+    let row = |line: &Line| {
+        let current = if line.current { "used by wheels" } else { "of an earlier state" };
+        let kept = &line.kept;
+        vec![kept.reference.clone(), kept.base.clone(), kept.size.clone(), current.to_owned()]
+    };
+    let rows: Vec<_> = lines.iter().map(row).collect();
+    report::data(&report::table(&["image", "base", "size", "state"], &rows));
+    Ok(ExitCode::SUCCESS)
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn a_repository_is_no_option() {
+        assert!(super::repository("registry.example:5000/wheels-base").is_ok());
+        for text in ["--evil", "", "a,push=true", "a b"] {
+            assert!(super::repository(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,180 @@
+//! `cargo xtask binfmt`: emulation for just the architectures that are asked for.
+
+use std::fmt::Write as _;
+use std::process::ExitCode;
+
+use anyhow::bail;
+
+use super::{FINDINGS, Workspace, setup};
+use crate::config::Platform;
+use crate::engine::binfmt::{self, Row, Status, Way};
+use crate::engine::doctor::binfmt::Arch;
+use crate::engine::doctor::{Facts, Machine};
+use crate::exec::Exec;
+use wheel_audit::report;
+
+/// Arguments of `cargo xtask binfmt`.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct BinfmtArgs {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: BinfmtCommand,
+}
+
+/// What to do.
+#[derive(Debug, Clone, clap::Subcommand)]
+pub(crate) enum BinfmtCommand {
+    /// Register emulators with the kernel, until the next boot
+    Install {
+        /// Architectures: `arm64`, `riscv64`, `linux/s390x`
+        #[arg(required = true, value_name = "ARCH", value_parser = arch)]
+        arches: Vec<&'static Arch>,
+        /// Where the emulators come from
+        #[arg(long, value_enum, default_value = "auto")]
+        way: Way,
+        /// Print the exact commands and run none
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Say what is registered by whom, and run a foreign program with it
+    Status {
+        /// Architectures; all where absent
+        #[arg(value_name = "ARCH", value_parser = arch)]
+        arches: Vec<&'static Arch>,
+        /// Print JSON instead of a table
+        #[arg(long)]
+        json: bool,
+    },
+    /// Remove what `install` registered itself, and nothing else
+    Uninstall {
+        /// Architectures; all where absent
+        #[arg(value_name = "ARCH", value_parser = arch)]
+        arches: Vec<&'static Arch>,
+        /// Print the exact commands and run none
+        #[arg(long)]
+        dry_run: bool,
+    },
+}
+
+/// Reads `arm64`, `linux/arm64` or `linux/arm64/v8`.
+fn arch(word: &str) -> Result<&'static Arch, String> {
+    let bare = word.strip_prefix("linux/").unwrap_or(word);
+    let platform = format!("linux/{bare}").parse::<Platform>().ok();
+    platform.and_then(|platform| Arch::find(platform.engine_arch())).ok_or_else(|| {
+        let known = Arch::names().collect::<Vec<_>>().join(", ");
+        format!("no emulator for `{word}` is known; known are {known}")
+    })
+}
+
+/// Carries the subcommand out on this machine.
+///
+/// # Errors
+/// When an emulator cannot be registered or removed.
+pub(crate) fn run(args: &BinfmtArgs, exec: &Exec) -> anyhow::Result<ExitCode> {
+    let (workspace, image) = Workspace::find_with_image()?;
+    let machine = Machine::this(&workspace.root);
+    let facts = || Facts::gather(exec, &machine, &image);
+    match &args.command {
+        BinfmtCommand::Install { arches, way, dry_run } => {
+            install(exec, &machine, &facts(), arches, *way, *dry_run)
+        }
+        BinfmtCommand::Status { arches, json } => status(exec, &machine, arches, *json),
+        BinfmtCommand::Uninstall { arches, dry_run } => {
+            let status = binfmt::examine(exec, &machine, &all(arches))?;
+            for row in &status.architectures {
+                for other in row.emulators.iter().filter(|one| !one.is_own()) {
+                    let how = other.image_removal();
+                    let how = how.map_or_else(String::new, |how| format!(" (`{how}` removes it)"));
+                    report::note(&format!("`{}` of {} stays{how}", other.name, other.by));
+                }
+            }
+            let plan = binfmt::uninstall(&machine, &facts(), &status);
+            setup::carry_out(&plan, exec, "nothing to remove", *dry_run)?;
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+fn all(arches: &[&'static Arch]) -> Vec<&'static Arch> {
+    if arches.is_empty() { Arch::all().collect() } else { arches.to_vec() }
+}
+
+fn install(
+    exec: &Exec,
+    machine: &Machine,
+    facts: &Facts,
+    arches: &[&'static Arch],
+    way: Way,
+    dry_run: bool,
+) -> anyhow::Result<ExitCode> {
+    let before = binfmt::examine(exec, machine, arches)?;
+    for row in before.architectures.iter().filter(|row| row.state.is_good()) {
+        report::note(&line(row));
+    }
+    let plan = binfmt::install(exec, machine, facts, &before, way)?;
+    if !setup::carry_out(&plan, exec, "nothing to install", dry_run)? {
+        return Ok(ExitCode::SUCCESS);
+    }
+    let after = binfmt::examine(exec, machine, arches)?;
+    let bad: Vec<_> = after.architectures.iter().filter(|row| !row.state.is_good()).collect();
+    if !bad.is_empty() {
+        let lines = bad.into_iter().map(line).collect::<Vec<_>>().join("\n  ");
+        bail!("still not emulated after the installation:\n  {lines}");
+    }
+    report::data(&table(&after));
+    Ok(ExitCode::SUCCESS)
+}
+
+fn status(
+    exec: &Exec,
+    machine: &Machine,
+    arches: &[&'static Arch],
+    json: bool,
+) -> anyhow::Result<ExitCode> {
+    let status = binfmt::examine(exec, machine, &all(arches))?;
+    if json {
+        report::json(&status)?;
+    } else {
+        report::data(&table(&status));
+    }
+    let good = arches.is_empty() || status.architectures.iter().all(|row| row.state.is_good());
+    Ok(if good { ExitCode::SUCCESS } else { ExitCode::from(FINDINGS) })
+}
+
+fn table(status: &Status) -> String {
+    let mut text = status.architectures.iter().map(line).collect::<Vec<_>>().join("\n");
+    if !status.mounted {
+        text.push_str("\n\nthe kernel's list of emulators is not mounted (`install` mounts it)");
+    } else if !status.enabled {
+        text.push_str(
+            "\n\nemulation is switched off as a whole; on again, as root: \
+             `echo 1 > /proc/sys/fs/binfmt_misc/status`",
+        );
+    }
+    text
+}
+
+fn line(row: &Row) -> String {
+    let mut text = format!("{:8} {:9}", row.arch, row.state.as_str());
+    for emulator in &row.emulators {
+        let _ = write!(text, " {} by {}: {};", emulator.name, emulator.by, emulator.interpreter);
+    }
+    let _ = write!(text, " {}", row.why.as_deref().unwrap_or_default());
+    text.trim_end_matches([' ', ';']).to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use super::*;
+
+    #[test]
+    fn architectures_are_read_as_platforms_name_them() {
+        for word in ["arm64", "linux/arm64", "linux/arm64/v8", "arm64/v8"] {
+            assert_eq!(arch(word).unwrap().name, "arm64", "{word}");
+        }
+        assert_eq!(arch("linux/386").unwrap().qemu, "i386");
+        assert!(arch("aarch64").unwrap_err().contains("known are amd64, arm64, 386, arm"));
+    }
+}

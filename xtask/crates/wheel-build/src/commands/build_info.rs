@@ -1,0 +1,73 @@
+//! `cargo xtask build-info`: what a target's build environment is.
+
+use std::process::ExitCode;
+
+use super::engine_args::{self, EngineArgs};
+use super::{Workspace, native_platform, setup};
+use crate::exec::Exec;
+use crate::live::{Detail, Live};
+use crate::pipeline::{self, Accelerate};
+use crate::plan;
+use crate::store::Lock;
+use wheel_audit::report;
+
+/// Arguments of `build-info`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct BuildInfoArgs {
+    /// Base images or target names, and platforms: `debian:12 linux/arm64`; without a platform, this
+    /// machine's
+    #[arg(value_name = "TARGET|PLATFORM", required = true)]
+    pub words: Vec<String>,
+    /// Report on stdout as JSON
+    #[arg(long)]
+    pub json: bool,
+    /// How base images may be had
+    #[arg(long, value_enum, default_value_t)]
+    pub base: crate::engine::base::Ways,
+    /// Which engine builds
+    #[command(flatten)]
+    pub engine: EngineArgs,
+}
+
+/// Builds the `build-info` target and prints what it says.
+///
+/// # Errors
+/// When the engine cannot build it.
+pub(crate) fn run(args: &BuildInfoArgs) -> anyhow::Result<ExitCode> {
+    let (exec, workspace) = (Exec::real(), Workspace::find()?);
+    let config = workspace.config()?;
+    let native = native_platform();
+    let request = plan::parse_words(&config, &args.words, false, &[], &native)?;
+    // A base image may have to be made, which two runs must not do in one folder.
+    let _lock = Lock::take(&workspace.work, true, |holder| {
+        report::note(&format!("waiting for another run ({holder})"));
+    })?;
+    let engine = args.engine.engine(&exec, &workspace, &config)?;
+    let typed = args.words.iter().any(|word| word.starts_with("linux/"));
+    // One environment is what a person wants to see, unless more were typed.
+    let own = [native.clone()];
+    let places = request.targets.iter().map(|(target, platforms)| {
+        (target, if typed { platforms.as_slice() } else { own.as_slice() })
+    });
+    let image = request.targets.first().map_or("", |(target, _)| &target.image);
+    let platforms = places.clone().flat_map(|(_, platforms)| platforms);
+    setup::require_platforms(&engine, &workspace.root, image, platforms)?;
+    engine_args::announce(&engine)?;
+    let live = Live::new(Detail::Steps);
+    let accelerate = Accelerate::by_default(native.clone());
+    let mut all = Vec::new();
+    for (target, platforms) in places {
+        for platform in platforms {
+            let place =
+                pipeline::Place { target, platform, ways: args.base, accelerate: &accelerate };
+            all.push(pipeline::environment(&config, &engine, &place, &workspace.work, &live)?);
+        }
+    }
+    if args.json {
+        report::json(&all)?;
+    } else {
+        let texts: Vec<_> = all.iter().map(pipeline::BuildInfo::text).collect();
+        report::data(texts.join("\n").trim_end());
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,39 @@
+//! `cargo xtask check-glibc`: what wheels and files need of the system's C library, and who is to
+//! blame.
+
+use std::process::ExitCode;
+
+use wheel_audit::audit::Limit;
+use wheel_audit::cli::{self, CheckGlibcArgs};
+use wheel_audit::policy::GlibcVersion;
+
+use super::{Workspace, asked_inputs, own_config};
+use crate::{config, pipeline};
+
+/// Reads the files and says what they need.
+///
+/// # Errors
+/// When there is nothing to look at.
+pub(crate) fn run(args: &CheckGlibcArgs) -> anyhow::Result<ExitCode> {
+    let limit = match args.target.as_deref() {
+        Some(word) => of_config(word)?
+            .map_or_else(|| cli::limit_of(word).map(Some), |limit| Ok(Some(limit)))?,
+        None => None,
+    };
+    let inputs = asked_inputs(&args.paths)?;
+    let own = own_config(&args.paths)?.as_ref().map(pipeline::settings).transpose()?;
+    cli::check_glibc(args, &inputs, own.unwrap_or_default(), limit)
+}
+
+/// The C library of a target of `wheels.toml`, where there is one.
+fn of_config(word: &str) -> anyhow::Result<Option<Limit>> {
+    // Wheels can be looked at where no `wheels.toml` is.
+    let Ok(workspace) = Workspace::find() else { return Ok(None) };
+    let config = workspace.config()?;
+    let libc = config::find_target(&config, word)?.libc;
+    let version = |major: u16, minor: u16| GlibcVersion::new(major.into(), minor.into());
+    Ok(libc.map(|libc| match libc {
+        config::Libc::Glibc(major, minor) => Limit::Glibc(version(major, minor)),
+        config::Libc::Musl(major, minor) => Limit::Musl(version(major, minor)),
+    }))
+}

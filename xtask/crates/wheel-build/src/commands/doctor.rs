@@ -1,0 +1,150 @@
+//! `cargo xtask doctor`: what this machine has and lacks, and the command that mends each lack.
+
+use std::fmt::Write as _;
+use std::process::ExitCode;
+
+use super::Workspace;
+use crate::config::{self, Config, Platform};
+use crate::engine::doctor::{self, Diagnosis, Item, Machine, State};
+use crate::exec::Exec;
+use wheel_audit::report;
+
+/// Arguments of `cargo xtask doctor`.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct DoctorArgs {
+    /// Print JSON instead of a table
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Looks at this machine and prints what it found; `image` is the first target's base image.
+///
+/// # Errors
+/// When the findings cannot be expressed as JSON.
+pub(crate) fn run(
+    args: &DoctorArgs,
+    exec: &Exec,
+    workspace: &Workspace,
+    image: &str,
+) -> anyhow::Result<ExitCode> {
+    let mut diagnosis = doctor::examine(exec, &Machine::this(&workspace.root), image);
+    diagnosis.items.push(pins(&config::load(&workspace.root)?));
+    if args.json {
+        report::json(&diagnosis)?;
+    } else {
+        report::data(&table(&diagnosis));
+    }
+    Ok(if diagnosis.ready { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Which base images are pinned by their digests, of those that `config` builds in.
+fn pins(config: &Config) -> Item {
+    let (mut pinned, mut loose, mut targets) = (0, Vec::new(), Vec::new());
+    for target in &config.targets {
+        let unpinned = |platform: &&Platform| !target.digest.contains_key(platform);
+        let open: Vec<_> = target.platforms.iter().filter(unpinned).collect();
+        pinned += target.platforms.len() - open.len();
+        if !open.is_empty() {
+            targets.push(target.name.as_str());
+        }
+        loose.extend(open.into_iter().map(|platform| target.folder(platform)));
+    }
+    let all = pinned + loose.len();
+    let (state, detail, cure) = if loose.is_empty() {
+        (State::Ok, format!("all {all} pinned by digest"), None)
+    } else {
+        let detail = format!("{pinned} of {all} pinned by digest, not: {}", loose.join(", "));
+        (State::Warning, detail, Some(format!("cargo xtask pin {}", targets.join(" "))))
+    };
+    Item { name: "base images".to_owned(), state, required: false, detail, cure }
+}
+
+/// The findings for people.
+fn table(diagnosis: &Diagnosis) -> String {
+    let width = diagnosis.items.iter().map(|item| item.name.len()).max().unwrap_or(0);
+    let mut text = String::new();
+    for item in &diagnosis.items {
+        let _ = writeln!(text, "{:width$}  {:7}  {}", item.name, item.state.as_str(), item.detail);
+        if let Some(cure) = &item.cure {
+            let _ = writeln!(text, "{:width$}  {:7}  cure: {cure}", "", "");
+        }
+    }
+    text.push('\n');
+    text.push_str(&verdict(diagnosis));
+    text
+}
+
+fn verdict(diagnosis: &Diagnosis) -> String {
+    let lacks = |item: &&Item| item.required && item.state == State::Missing;
+    let names: Vec<_> = diagnosis.items.iter().filter(lacks).map(|item| &*item.name).collect();
+    if names.is_empty() {
+        "ready: `cargo xtask wheels` can run".to_owned()
+    } else {
+        format!("not ready, missing: {}", names.join(", "))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test may stop at once")]
+
+    use super::*;
+    use crate::engine::doctor::fixture;
+
+    #[test]
+    fn images_without_a_digest_are_named_with_their_cure() {
+        let text = "[source]\npath = \".\"\n[build]\npythons = [\"cp311\"]\n[[target]]\nname = \"a\"\n\
+            image = \"debian:12\"\nplatforms = [\"linux/amd64\", \"linux/arm64\"]\n";
+        let item = |text: &str| pins(&config::parse_text("wheels.toml".into(), text).unwrap());
+        let found = item(text);
+        assert_eq!(found.detail, "0 of 2 pinned by digest, not: a-amd64, a-arm64");
+        assert_eq!(found.cure.as_deref(), Some("cargo xtask pin a"));
+        let digest = format!("\"sha256:{}\"", "0".repeat(64));
+        let both = format!(
+            "{text}digest = {{ \"linux/amd64\" = {digest}, \"linux/arm64\" = {digest} }}\n"
+        );
+        assert_eq!((item(&both).state, item(&both).cure), (State::Ok, None));
+    }
+
+    #[test]
+    fn the_table_names_each_lack_with_its_cure_and_ends_with_the_verdict() {
+        let fixture = fixture::debian_12();
+        let diagnosis = fixture.diagnosis(&fixture::no_engine());
+        insta::assert_snapshot!(table(&diagnosis), @r"
+        system              ok       Debian GNU/Linux 12 (bookworm), linux/amd64, without systemd
+        privileges          ok       root
+        client              missing  no `docker` on PATH
+                                     cure: cargo xtask setup
+        engine              missing  not installed
+                                     cure: cargo xtask setup
+        buildx              missing  not installed
+                                     cure: cargo xtask setup
+        builder             unknown  no `docker buildx` to ask
+        emulator arm64      missing  `/proc/sys/fs/binfmt_misc` is not mounted
+                                     cure: cargo xtask binfmt install arm64
+        container registry  unknown  no `docker buildx` to ask with
+        mmdebstrap          missing  makes base images where no registry answers
+                                     cure: cargo xtask setup
+        arch-test           missing  mmdebstrap needs it for foreign platforms
+                                     cure: cargo xtask setup --emulate arm64
+        python index        unknown  no `python3` to ask with
+        certificates        warning  no bundle: containers use their own
+                                     cure: sudo apt-get install ca-certificates
+        proxies             ok       none
+        engine disk         ok       40 GiB free at `/var/lib/docker`
+        workspace disk      ok       40 GiB free at `/repo`
+        git                 missing  optional: stamps the metadata with the commit
+                                     cure: https://git-scm.com/downloads
+        gh                  missing  optional: makes releases for `cargo xtask release`
+                                     cure: https://cli.github.com
+        just                missing  optional: runs `docker/justfile` by hand; containers bring their own
+                                     cure: cargo install just
+        shellcheck          missing  optional: checks `scripts/` in `cargo xtask ci`
+                                     cure: cargo xtask ci --setup
+        hadolint            missing  optional: checks the Dockerfile in `cargo xtask ci`
+                                     cure: cargo xtask ci --setup
+
+        not ready, missing: client, engine, buildx
+        ");
+    }
+}

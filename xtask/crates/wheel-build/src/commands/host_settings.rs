@@ -1,0 +1,44 @@
+//! `cargo xtask host-settings`: the secrets of a pasted `--dry-run`.
+
+use std::io::{IsTerminal as _, Write as _};
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+
+use crate::engine::host::{HostSettings, ThisHost};
+use crate::exec::{Exec, Step};
+use wheel_audit::report;
+
+/// Arguments of `host-settings`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct HostSettingsArgs {
+    /// Which secret: ca, settings, netrc, `cargo_config`, `apt_conf` or `apt_auth`
+    pub secret: String,
+}
+
+/// Prints one secret; it may hold passwords, so this is for a shell's `$(...)`, not for a log.
+///
+/// # Errors
+/// When there is no secret of that name.
+pub(crate) fn run(args: &HostSettingsArgs) -> anyhow::Result<ExitCode> {
+    let dump = Exec::real().read(&Step::new("apt-config", ["dump", "Acquire"])).unwrap_or_default();
+    let host = HostSettings::gather(&ThisHost, &dump);
+    let text = match (args.secret.as_str(), &host.ca) {
+        ("ca", Some(bundle)) => Some(fs_err::read_to_string(bundle)?),
+        ("ca", None) => Some(String::new()),
+        (secret, _) => host.text(secret),
+    };
+    let text = text.with_context(|| {
+        format!(
+            "`{}` is none of ca, settings, netrc, cargo_config, apt_conf, apt_auth",
+            args.secret
+        )
+    })?;
+    if std::io::stdout().is_terminal() {
+        report::data(text.trim_end_matches('\n'));
+    } else {
+        // For a step, which gets every byte as it is. A reader that has gone away is no error.
+        let _ = std::io::stdout().lock().write_all(text.as_bytes());
+    }
+    Ok(ExitCode::SUCCESS)
+}

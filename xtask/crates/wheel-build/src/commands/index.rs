@@ -1,0 +1,84 @@
+//! `cargo xtask index`: a folder that installers, or an upload, take wheels from.
+
+use std::process::ExitCode;
+
+use camino::Utf8PathBuf;
+
+use super::{FINDINGS, Workspace};
+use crate::config::Config;
+use crate::pipeline;
+use crate::ship::published::{self, Wheel};
+use crate::ship::{collect, index};
+use crate::store::Store;
+use wheel_audit::audit::{self, Inputs, Promise, Settings, Verdict};
+use wheel_audit::report;
+
+/// Arguments of `index`.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub(crate) struct IndexArgs {
+    /// An empty folder, one that does not exist yet, or one that an earlier `index` filled with the same
+    /// files
+    #[arg(value_name = "FOLDER")]
+    pub folder: Utf8PathBuf,
+    /// Nothing but the wheels: what an upload takes
+    #[arg(long)]
+    pub flat: bool,
+    /// Refuse what an index would refuse, what is missing, and what no smoke test has seen
+    #[arg(long)]
+    pub publish: bool,
+}
+
+/// Fills the folder with the published wheels of `dist/`.
+///
+/// # Errors
+/// When `dist/` is damaged, two wheels share a name, or the folder cannot be filled.
+pub(crate) fn run(args: &IndexArgs) -> anyhow::Result<ExitCode> {
+    anyhow::ensure!(
+        !args.folder.as_str().is_empty(),
+        "no folder was named (an unset variable?)\n\nhint: name an empty folder, or one that does not exist yet"
+    );
+    let workspace = Workspace::find()?;
+    let config = workspace.config()?;
+    let store = Store::new(&workspace.dist, &workspace.work);
+    let wheels = published::wheels(&config, &store)?;
+    if args.publish && !is_publishable(&config, &store, &wheels)? {
+        return Ok(ExitCode::from(FINDINGS));
+    }
+    let mut files = published::copies(&store, &wheels);
+    if !args.flat {
+        files.extend(index::pages(store.dist(), &wheels)?);
+    }
+    published::fill(&args.folder, &files)?;
+    let pages = if args.flat { "" } else { ", and the pages of an index in `simple/`" };
+    report::data(&format!("{} in {}{pages}", report::counted(wheels.len(), "wheel"), args.folder));
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Says what keeps the wheels from being published (defect 13): an upload that is refused half way
+/// cannot be taken back.
+fn is_publishable(config: &Config, store: &Store, wheels: &[Wheel]) -> anyhow::Result<bool> {
+    let mut inputs = Inputs::find(&[store.dist().to_owned()])?;
+    inputs.asked = Some(pipeline::asked(config));
+    let isa = config.check.isa.values().copied().collect();
+    let promise = Promise { isa, ..Promise::default() };
+    let settings = Settings { publish: true, ..pipeline::settings(config)? };
+    let found = audit::judge(&inputs, &promise, &settings, &|_| {});
+    let mut good = found.verdict == Verdict::Pass;
+    if !good {
+        report::note(&report::verify_text(&found));
+    }
+    for missing in collect::missing(config, store)? {
+        report::note(&format!("error: {missing}"));
+        good = false;
+    }
+    for wheel in wheels.iter().filter(|wheel| wheel.is_untested()) {
+        report::note(&format!("error: `{}` was not smoke-tested", wheel.entry.path));
+        good = false;
+    }
+    if !good {
+        report::note(
+            "\nhint: nothing was written: build or collect what is wrong or missing first",
+        );
+    }
+    Ok(good)
+}

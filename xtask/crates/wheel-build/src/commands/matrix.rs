@@ -1,0 +1,58 @@
+//! `cargo xtask matrix`: what hosted CI builds on which machine.
+
+use std::process::ExitCode;
+
+use super::{Workspace, native_platform};
+use crate::plan::{self, MatrixEntry};
+use wheel_audit::report;
+
+/// Arguments of `matrix`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct MatrixArgs {
+    /// Targets and platforms, as for `wheels`; those of `[ci]` in wheels.toml where absent
+    #[arg(value_name = "TARGET|PLATFORM")]
+    pub words: Vec<String>,
+    /// Report on stdout as JSON
+    #[arg(long, conflicts_with = "github")]
+    pub json: bool,
+    /// One line for a workflow: `cargo xtask matrix --github >> "$GITHUB_OUTPUT"`
+    #[arg(long)]
+    pub github: bool,
+}
+
+/// Prints the matrix.
+///
+/// # Errors
+/// When a word is no target, or no machine is known for a platform.
+pub(crate) fn run(args: &MatrixArgs) -> anyhow::Result<ExitCode> {
+    let config = Workspace::find()?.config()?;
+    let is_platform = |word: &String| word.starts_with("linux/");
+    let mut words = args.words.clone();
+    let mut all = false;
+    if words.iter().all(is_platform) {
+        all = config.ci.targets.is_empty();
+        words.extend(config.ci.targets.iter().cloned());
+    }
+    let request = plan::parse_words(&config, &words, all, &[], &native_platform())?;
+    let entries = plan::matrix(&config, &request)?;
+    if args.github {
+        let include = serde_json::json!({ "include": entries });
+        report::data(&format!("matrix={include}"));
+    } else if args.json {
+        report::json(&entries)?;
+    } else {
+        let row = |entry: &MatrixEntry| {
+            let how = if entry.emulated { "emulated" } else { "native" };
+            vec![
+                entry.name.clone(),
+                entry.image.clone(),
+                entry.platform.clone(),
+                entry.runner.clone(),
+                how.to_owned(),
+            ]
+        };
+        let rows: Vec<_> = entries.iter().map(row).collect();
+        report::data(&report::table(&["name", "image", "platform", "runner", "runs it"], &rows));
+    }
+    Ok(ExitCode::SUCCESS)
+}

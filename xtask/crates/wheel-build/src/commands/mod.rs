@@ -1,0 +1,121 @@
+//! One file per subcommand: its arguments, a plan, a call into the rooms below, a report.
+
+pub(crate) mod base_image;
+pub(crate) mod binfmt;
+pub(crate) mod build_info;
+pub(crate) mod check_glibc;
+pub(crate) mod clean;
+pub(crate) mod collect;
+pub(crate) mod doctor;
+pub(crate) mod engine_args;
+pub(crate) mod host_settings;
+pub(crate) mod index;
+pub(crate) mod matrix;
+pub(crate) mod pin;
+pub(crate) mod release;
+pub(crate) mod setup;
+pub(crate) mod shell;
+pub(crate) mod verify;
+pub(crate) mod wheels;
+pub(crate) mod workflow;
+
+use anyhow::Context as _;
+use camino::Utf8PathBuf;
+
+use crate::config::{self, Config, Platform};
+use crate::pipeline;
+use wheel_audit::audit::Inputs;
+use wheel_audit::cli::inputs;
+use wheel_audit::report;
+
+pub use wheel_audit::cli::{COULD_NOT_RUN, FINDINGS};
+
+/// The workspace that a command works in.
+pub struct Workspace {
+    /// The folder with `wheels.toml`.
+    pub root: Utf8PathBuf,
+    /// Where xtask works: `target/xtask`.
+    pub work: Utf8PathBuf,
+    /// What was built and proved: `dist`.
+    pub dist: Utf8PathBuf,
+}
+
+impl Workspace {
+    /// The workspace of this xtask: the folder with `wheels.toml` above that of the manifest that cargo names.
+    ///
+    /// # Errors
+    /// When no folder above has one.
+    pub fn find() -> anyhow::Result<Self> {
+        // Set by `cargo run`, so also right for a binary that was built elsewhere.
+        let manifest = std::env::var("CARGO_MANIFEST_DIR").ok().map(Utf8PathBuf::from);
+        let start = match manifest {
+            Some(dir) => dir,
+            None => Utf8PathBuf::try_from(std::env::current_dir()?)?,
+        };
+        let root =
+            start.ancestors().find(|dir| dir.join("wheels.toml").is_file()).with_context(|| {
+                // cargo names the folder of xtask itself, which nobody expects a wheels.toml in.
+                let shown = if start.ends_with("xtask") { start.parent() } else { None };
+                format!(
+                    "there is no wheels.toml in `{}` or above it\n\n\
+                     hint: it says what is built; the one of this tool's own repository is commented, to be \
+                     copied and changed",
+                    shown.unwrap_or(&start)
+                )
+            })?;
+        let work = root.join("target/xtask");
+        Ok(Self { root: root.to_owned(), work, dist: root.join("dist") })
+    }
+
+    /// The workspace, and the image of its first target: the one that a registry is asked for when
+    /// nothing else was named.
+    pub(crate) fn find_with_image() -> anyhow::Result<(Self, String)> {
+        let workspace = Self::find()?;
+        let image = workspace.config()?.targets.first().map(|target| target.image.clone());
+        Ok((workspace, image.unwrap_or_else(|| "debian:12".to_owned())))
+    }
+
+    pub(crate) fn config(&self) -> anyhow::Result<Config> {
+        let config = config::load(&self.root)?;
+        // Its codes are known only there.
+        pipeline::settings(&config)?;
+        if !config.overrides.is_empty() {
+            let keys = config.overrides.join(", ");
+            report::note(&format!("wheels.local.toml overrides: {keys}"));
+        }
+        Ok(config)
+    }
+}
+
+/// The files that a command was asked to look at: those of `dist/` where no path was typed.
+pub(crate) fn asked_inputs(typed: &[Utf8PathBuf]) -> anyhow::Result<Inputs> {
+    if typed.is_empty() {
+        let dist = Workspace::find()?.dist;
+        let hint = "build wheels with `cargo xtask wheels`, or name wheels, files or folders";
+        anyhow::ensure!(dist.is_dir(), "there is no `{dist}`\n\nhint: {hint}");
+        return Ok(Inputs::find(&[dist])?);
+    }
+    inputs(typed)
+}
+
+/// `wheels.toml`, where no path was typed: what it promises and sets, it does for this repository's
+/// own wheels alone.
+pub(crate) fn own_config(typed: &[Utf8PathBuf]) -> anyhow::Result<Option<Config>> {
+    let workspace = if typed.is_empty() { Workspace::find().ok() } else { None };
+    workspace.map(|workspace| workspace.config()).transpose()
+}
+
+/// The platform that this machine runs natively.
+pub(crate) fn native_platform() -> Platform {
+    let arch = match std::env::consts::ARCH {
+        "x86_64" => "linux/amd64",
+        "aarch64" => "linux/arm64",
+        "x86" => "linux/386",
+        "powerpc64" => "linux/ppc64le",
+        "s390x" => "linux/s390x",
+        "riscv64" => "linux/riscv64",
+        _ => "linux/arm",
+    };
+    // Each of the words above is one that parses; see the test below.
+    arch.parse().unwrap_or_else(|message: String| unreachable!("{message}"))
+}

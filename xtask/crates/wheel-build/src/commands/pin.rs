@@ -1,0 +1,418 @@
+//! `cargo xtask pin`: asks registries for digests and writes them into `wheels.toml`.
+
+use std::collections::BTreeSet;
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use camino::Utf8Path;
+use rayon::prelude::*;
+use serde::Serialize;
+
+use super::engine_args::EngineArgs;
+use super::{COULD_NOT_RUN, FINDINGS, Workspace, native_platform};
+use crate::config::{self, Config, Pins, Platform, Target};
+use crate::engine::binfmt;
+use crate::engine::registry::{self, Published, Unknown};
+use crate::engine::{Engine, EngineError};
+use crate::exec::Exec;
+use crate::plan;
+use wheel_audit::report;
+
+/// Version of the report's shape.
+const SCHEMA_VERSION: u32 = 1;
+
+/// Arguments of `pin`.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub(crate) struct PinArgs {
+    /// Targets and platforms, as for `wheels`; all of wheels.toml and the binfmt image where absent
+    #[arg(value_name = "TARGET|PLATFORM")]
+    pub words: Vec<String>,
+    /// Change nothing; exit with 1 where a digest is missing or no longer what the tag names
+    #[arg(long, conflicts_with = "dry_run")]
+    pub check: bool,
+    /// Change nothing; say what would be written
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Report on stdout as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// What is done with the digests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Mode {
+    Write,
+    Check,
+    DryRun,
+}
+
+/// How a pin stands to what the registry has now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum State {
+    /// It is what the tag names.
+    Current,
+    /// The tag names another image now.
+    Outdated,
+    /// Nothing is pinned.
+    Unpinned,
+    /// The registry answered, and has no such image or none for this platform.
+    Refused,
+    /// The registry did not answer.
+    Silent,
+}
+
+/// One image for one platform; the binfmt image is one for all.
+#[derive(Debug, Clone, Serialize)]
+struct Row {
+    /// The target's name; `binfmt` for that image.
+    target: String,
+    image: String,
+    platform: Option<Platform>,
+    /// What the configuration has.
+    pinned: Option<String>,
+    /// What the registry has.
+    found: Option<String>,
+    state: State,
+    /// What the registry said where it has nothing.
+    said: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct Report<'a> {
+    schema_version: u32,
+    images: &'a [Row],
+    /// The files that were written anew.
+    written: Vec<String>,
+}
+
+/// Does what was asked.
+///
+/// # Errors
+/// Where nothing can be asked or written; what registries did not say is in the report.
+pub(crate) fn run(args: &PinArgs) -> anyhow::Result<ExitCode> {
+    let (exec, workspace) = (Exec::real(), Workspace::find()?);
+    let config = workspace.config()?;
+    let mode = match (args.check, args.dry_run) {
+        (true, _) => Mode::Check,
+        (_, true) => Mode::DryRun,
+        _ => Mode::Write,
+    };
+    let wanted = wanted(&config, &args.words)?;
+    let engine = EngineArgs::default().engine(&exec, &workspace, &config)?;
+    let rows = ask(&engine, &wanted)?;
+    let written = if mode == Mode::Write { write(&workspace.root, &rows)? } else { Vec::new() };
+    if args.json {
+        let schema_version = SCHEMA_VERSION;
+        report::json(&Report { schema_version, images: &rows, written })?;
+    } else {
+        report::data(&table(&rows));
+        report::note(&closing(&rows, mode, &written));
+        if let Some(text) = silence(&rows) {
+            report::note(&text);
+        }
+    }
+    Ok(ExitCode::from(status(&rows, mode)))
+}
+
+/// An image to be asked for, and the rows that its answer fills.
+#[derive(Debug)]
+struct Wanted {
+    image: String,
+    /// Platforms with what is pinned for them; none for an image that is taken as a whole.
+    platforms: Vec<(Platform, Option<String>)>,
+    target: String,
+    whole: Option<String>,
+}
+
+/// The images that `words` name: targets of the configuration with their platforms.
+fn wanted(config: &Config, words: &[String]) -> anyhow::Result<Vec<Wanted>> {
+    let no_target = words.iter().all(|word| word.starts_with("linux/"));
+    let request = plan::parse_words(config, words, no_target, &[], &native_platform())?;
+    let mut wanted = Vec::new();
+    for (target, platforms) in &request.targets {
+        let listed = config.targets.iter().any(|listed| listed.name == target.name);
+        let hint = "a digest is written into a `[[target]]` of wheels.toml; give it one first";
+        anyhow::ensure!(listed, "`{}` is no target of wheels.toml\n\nhint: {hint}", target.image);
+        wanted.push(of_target(target, platforms));
+    }
+    if words.is_empty() {
+        let (image, digest) = binfmt::image();
+        let (image, whole) = (image.to_owned(), digest.map(str::to_owned));
+        wanted.push(Wanted { image, platforms: Vec::new(), target: "binfmt".to_owned(), whole });
+    }
+    Ok(wanted)
+}
+
+fn of_target(target: &Target, platforms: &[Platform]) -> Wanted {
+    let pinned = |platform: &Platform| (platform.clone(), target.digest.get(platform).cloned());
+    Wanted {
+        image: target.image.clone(),
+        platforms: platforms.iter().map(pinned).collect(),
+        target: target.name.clone(),
+        whole: None,
+    }
+}
+
+/// Asks for all of them at once: a registry that does not answer costs its time once.
+fn ask(engine: &Engine, wanted: &[Wanted]) -> anyhow::Result<Vec<Row>> {
+    let answers: Result<Vec<_>, EngineError> = wanted
+        .par_iter()
+        .map(|wanted| Ok(rows(wanted, &registry::published(engine, &wanted.image)?)))
+        .collect();
+    Ok(answers?.into_iter().flatten().collect())
+}
+
+fn rows(wanted: &Wanted, answer: &Result<Published, Unknown>) -> Vec<Row> {
+    let row = |platform: Option<&Platform>, pinned: &Option<String>| {
+        let found = match (answer, platform) {
+            (Ok(published), None) => Ok(published.digest.clone()),
+            (Ok(published), Some(platform)) => published
+                .platforms
+                .get(platform)
+                .cloned()
+                .ok_or_else(|| (State::Refused, format!("it has none for {platform}"))),
+            (Err(Unknown::Refused(said)), _) => Err((State::Refused, said.clone())),
+            (Err(Unknown::Silent(said)), _) => Err((State::Silent, said.clone())),
+        };
+        let state = match (&found, pinned) {
+            (Ok(found), Some(pinned)) if found == pinned => State::Current,
+            // A digest of the whole index holds for each of its platforms.
+            (Ok(_), Some(pinned))
+                if answer.as_ref().is_ok_and(|published| published.digest == *pinned) =>
+            {
+                State::Current
+            }
+            (Ok(_), Some(_)) => State::Outdated,
+            (Ok(_), None) => State::Unpinned,
+            (Err((state, _)), _) => *state,
+        };
+        let (found, said) = found.map_or_else(|(_, said)| (None, Some(said)), |d| (Some(d), None));
+        Row {
+            target: wanted.target.clone(),
+            image: wanted.image.clone(),
+            platform: platform.cloned(),
+            pinned: pinned.clone(),
+            found,
+            state,
+            said,
+        }
+    };
+    if wanted.platforms.is_empty() {
+        vec![row(None, &wanted.whole)]
+    } else {
+        wanted.platforms.iter().map(|(platform, pinned)| row(Some(platform), pinned)).collect()
+    }
+}
+
+/// Writes what is new; the files that were changed, relative to `root`.
+fn write(root: &Utf8Path, rows: &[Row]) -> anyhow::Result<Vec<String>> {
+    let is_new = |row: &&Row| matches!(row.state, State::Unpinned | State::Outdated);
+    let (mut pins, mut binfmt_digest) = (Pins::new(), None);
+    for row in rows.iter().filter(is_new) {
+        match (&row.platform, &row.found) {
+            (Some(platform), Some(found)) => {
+                let of_target = pins.entry(row.target.clone()).or_default();
+                of_target.insert(platform.clone(), found.clone());
+            }
+            (None, Some(found)) => binfmt_digest = Some(found.clone()),
+            (_, None) => {}
+        }
+    }
+    let mut written = Vec::new();
+    if !pins.is_empty() {
+        let before = fs_err::read_to_string(root.join("wheels.toml"))?;
+        let text = config::with_pins(&before, &pins).map_err(anyhow::Error::msg)?;
+        replace(root, "wheels.toml", &text, &mut written)?;
+        // Read as every other command will read it.
+        config::load(root).context("wheels.toml was written and does not hold")?;
+    }
+    if let Some(digest) = binfmt_digest
+        && root.join(binfmt::FILE).is_file()
+    {
+        let before = fs_err::read_to_string(root.join(binfmt::FILE))?;
+        let text = binfmt::with_digest(&before, &digest).map_err(anyhow::Error::msg)?;
+        replace(root, binfmt::FILE, &text, &mut written)?;
+    }
+    Ok(written)
+}
+
+/// Puts `text` in the place of the file `name` by renaming.
+fn replace(
+    root: &Utf8Path,
+    name: &str,
+    text: &str,
+    written: &mut Vec<String>,
+) -> anyhow::Result<()> {
+    let path = root.join(name);
+    let draft = path.with_extension("toml.draft");
+    fs_err::write(&draft, text)?;
+    fs_err::rename(draft, path)?;
+    written.push(name.to_owned());
+    Ok(())
+}
+
+fn status(rows: &[Row], mode: Mode) -> u8 {
+    let any = |states: &[State]| rows.iter().any(|row| states.contains(&row.state));
+    if any(&[State::Silent]) {
+        COULD_NOT_RUN
+    } else if any(&[State::Refused])
+        || mode == Mode::Check && any(&[State::Unpinned, State::Outdated])
+    {
+        FINDINGS
+    } else {
+        0
+    }
+}
+
+fn table(rows: &[Row]) -> String {
+    let row = |row: &Row| {
+        let platform = row.platform.as_ref().map_or_else(|| "all".to_owned(), Platform::to_string);
+        let state = match row.state {
+            State::Current => "current",
+            State::Outdated => "outdated",
+            State::Unpinned => "not pinned",
+            State::Refused => "not there",
+            State::Silent => "no answer",
+        };
+        let short = |digest: &Option<String>| {
+            digest
+                .as_ref()
+                .map_or_else(|| "-".to_owned(), |digest| digest.chars().take(19).collect())
+        };
+        // The reason is the same for many: `silence` has it once.
+        let said = row.said.clone().filter(|_| row.state != State::Silent);
+        let found = said.unwrap_or_else(|| short(&row.found));
+        vec![
+            row.target.clone(),
+            platform,
+            row.image.clone(),
+            short(&row.pinned),
+            state.to_owned(),
+            found,
+        ]
+    };
+    let head = ["target", "platform", "image", "pinned", "state", "registry"];
+    report::table(&head, &rows.iter().map(row).collect::<Vec<_>>())
+}
+
+/// Why registries did not answer, each reason once.
+fn silence(rows: &[Row]) -> Option<String> {
+    let silent = rows.iter().filter(|row| row.state == State::Silent);
+    let reasons: BTreeSet<&str> =
+        silent.filter_map(|row| row.said.as_deref()).map(reason).collect();
+    let reasons: Vec<_> = reasons.iter().map(|said| format!("no answer: {said}")).collect();
+    (!reasons.is_empty()).then(|| {
+        format!(
+            "\n{}\n\nhint: `cargo xtask doctor` says whether a registry answers",
+            reasons.join("\n")
+        )
+    })
+}
+
+/// What a client said, without the address that it asked: that has the image's name in it.
+fn reason(said: &str) -> &str {
+    let request = said.strip_prefix("failed to do request: ");
+    request.and_then(|request| Some(request.split_once("\": ")?.1)).unwrap_or(said)
+}
+
+/// What was done, or what would be.
+fn closing(rows: &[Row], mode: Mode, written: &[String]) -> String {
+    let is_new = |row: &&Row| matches!(row.state, State::Unpinned | State::Outdated);
+    let count = rows.iter().filter(is_new).count();
+    let files: Vec<_> = written.iter().map(|file| format!("`{file}`")).collect();
+    let silent = rows.iter().filter(|row| row.state == State::Silent).count();
+    match (mode, count) {
+        (_, 0) if silent == rows.len() => "\nno registry answered: nothing was compared".to_owned(),
+        (_, 0) if silent > 0 => {
+            format!("\n{silent} were not compared; of the others no digest is new")
+        }
+        (_, 0) => "\nno digest is new".to_owned(),
+        (Mode::Write, count) => format!("\n{count} digests written into {}", files.join(" and ")),
+        (Mode::DryRun, count) => format!("\n{count} digests would be written"),
+        (Mode::Check, count) => {
+            format!(
+                "\n{count} digests are missing or outdated\n\nhint: `cargo xtask pin` writes them"
+            )
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use super::*;
+
+    fn platform(text: &str) -> Platform {
+        text.parse().unwrap()
+    }
+
+    fn debian(pinned: Option<&str>) -> Wanted {
+        let pinned = pinned.map(str::to_owned);
+        let platforms = vec![(platform("linux/amd64"), pinned), (platform("linux/arm64"), None)];
+        let (image, target) = ("debian:12".to_owned(), "debian12".to_owned());
+        Wanted { image, platforms, target, whole: None }
+    }
+
+    fn published(platforms: &[&str]) -> Published {
+        let digests = platforms.iter().map(|p| (platform(p), format!("sha256:{p}"))).collect();
+        Published { digest: "sha256:index".to_owned(), platforms: digests }
+    }
+
+    #[test]
+    fn a_reason_that_is_the_same_for_all_images_is_given_once() {
+        let silent = |name: &str| {
+            let url = format!("https://registry.example/v2/{name}/manifests/12");
+            let said = format!("failed to do request: Head \"{url}\": dial tcp: no such host");
+            rows(&debian(None), &Err(Unknown::Silent(said)))
+        };
+        let mut all = silent("debian");
+        all.extend(silent("ubuntu"));
+        let text = silence(&all).unwrap();
+        assert_eq!(text.matches("no such host").count(), 1, "{text}");
+        assert!(text.contains("dial tcp") && text.contains("hint: "), "{text}");
+        assert_eq!(silence(&rows(&debian(None), &Err(Unknown::Refused("no".to_owned())))), None);
+    }
+
+    #[test]
+    fn a_pin_is_current_outdated_or_missing() {
+        let answer = Ok(published(&["linux/amd64", "linux/arm64"]));
+        let states = |pinned, answer: &Result<Published, Unknown>| {
+            rows(&debian(pinned), answer).iter().map(|row| row.state).collect::<Vec<_>>()
+        };
+        assert_eq!(states(Some("sha256:linux/amd64"), &answer), [State::Current, State::Unpinned]);
+        assert_eq!(states(Some("sha256:index"), &answer), [State::Current, State::Unpinned]);
+        assert_eq!(states(Some("sha256:x"), &answer), [State::Outdated, State::Unpinned]);
+        let one = Ok(published(&["linux/amd64"]));
+        assert_eq!(states(None, &one), [State::Unpinned, State::Refused]);
+        let silent = Err(Unknown::Silent("500".to_owned()));
+        assert_eq!(states(None, &silent), [State::Silent, State::Silent]);
+    }
+
+    #[test]
+    fn the_exit_status_says_whether_something_is_left_to_do() {
+        let of =
+            |answer: &Result<Published, Unknown>, mode| status(&rows(&debian(None), answer), mode);
+        let good = Ok(published(&["linux/amd64", "linux/arm64"]));
+        let modes = [Mode::Write, Mode::Check, Mode::DryRun];
+        assert_eq!(modes.map(|mode| of(&good, mode)), [0, FINDINGS, 0]);
+        let less = Ok(published(&["linux/amd64"]));
+        assert_eq!(modes.map(|mode| of(&less, mode)), [FINDINGS; 3]);
+        let silent = Err(Unknown::Silent("500".to_owned()));
+        assert_eq!(modes.map(|mode| of(&silent, mode)), [COULD_NOT_RUN; 3]);
+    }
+
+    #[test]
+    fn the_table_names_what_each_registry_said() {
+        let mut all = rows(&debian(Some("sha256:linux/amd64")), &Ok(published(&["linux/amd64"])));
+        all.extend(rows(&debian(None), &Err(Unknown::Silent("no answer within 30 s".to_owned()))));
+        insta::assert_snapshot!(table(&all), @r"
+        target    platform     image      pinned              state      registry
+        debian12  linux/amd64  debian:12  sha256:linux/amd64  current    sha256:linux/amd64
+        debian12  linux/arm64  debian:12  -                   not there  it has none for linux/arm64
+        debian12  linux/amd64  debian:12  -                   no answer  -
+        debian12  linux/arm64  debian:12  -                   no answer  -
+        ");
+    }
+}

@@ -1,0 +1,154 @@
+//! `cargo xtask release-notes` and `cargo xtask release`: what is released, told and done.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use camino::Utf8PathBuf;
+
+use super::{FINDINGS, Workspace};
+use crate::exec::Exec;
+use crate::pipeline::BuildInfo;
+use crate::ship::published::{self, Content, Wheel};
+use crate::ship::release::{self, Assets, Release};
+use crate::ship::{collect, notes};
+use crate::store::Store;
+use wheel_audit::dist::MANIFEST;
+use wheel_audit::files::{self, remove_folder};
+use wheel_audit::report;
+
+/// Arguments of `release-notes`.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub(crate) struct NotesArgs {}
+
+/// Arguments of `release`.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct ReleaseArgs {
+    /// Git reference: `refs/tags/v1.0`, or `refs/heads/main` for the pre-release that follows it
+    #[arg(value_name = "REF")]
+    pub reference: String,
+    /// The commit that the wheels were built from
+    #[arg(long, value_name = "SHA")]
+    pub commit: String,
+    /// Print the exact commands and run none
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// Prints the notes.
+///
+/// # Errors
+/// When `dist/` is damaged or holds nothing to publish.
+pub(crate) fn notes(_: &NotesArgs) -> anyhow::Result<ExitCode> {
+    let workspace = Workspace::find()?;
+    let config = workspace.config()?;
+    let store = Store::new(&workspace.dist, &workspace.work);
+    let wheels = published::wheels(&config, &store)?;
+    report::data(notes::notes(&wheels, &infos(&store, &wheels)?).trim_end());
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Makes the release, or brings the one that is there up to date.
+///
+/// # Errors
+/// When `dist/` cannot be released, or `gh` fails.
+pub(crate) fn run(args: &ReleaseArgs) -> anyhow::Result<ExitCode> {
+    let (exec, workspace) = (Exec::real(), Workspace::find()?);
+    let config = workspace.config()?;
+    let release = Release::of(&args.reference, &config)?;
+    release::check_commit(&args.commit)?;
+    let store = Store::new(&workspace.dist, &workspace.work);
+    let wheels = published::wheels(&config, &store)?;
+    let Some(version) = notes::version(&wheels) else {
+        report::note("error: the wheels in `dist/` are of several versions\n\nhint: build anew");
+        return Ok(ExitCode::from(FINDINGS));
+    };
+    release.fits(version)?;
+    for missing in collect::missing(&config, &store)? {
+        report::note(&format!("warning: {missing}"));
+    }
+    let folder = workspace.work.join("release");
+    let text = notes::notes(&wheels, &infos(&store, &wheels)?);
+    let files = assets(&store, &wheels)?;
+    let (notes, out) = (folder.join("notes.md"), folder.join("files"));
+    let project = wheels.first().map_or("wheels", |wheel| wheel.name.distribution.as_str());
+    let title = match &release {
+        Release::Tag(_) => format!("{project} {version}"),
+        Release::Rolling(_) => {
+            let short = args.commit.get(..12).unwrap_or(&args.commit);
+            format!("{project} {version}, wheels of {short}")
+        }
+    };
+    let assets = Assets {
+        commit: args.commit.clone(),
+        title,
+        notes: notes.clone(),
+        folder: out.clone(),
+        files: files.keys().cloned().collect(),
+    };
+    if args.dry_run {
+        for step in release::steps(&workspace.root, &release, &assets, None)? {
+            report::data(&step.to_string());
+        }
+        report::note(
+            "note: this is what makes a new release; one that is there is brought up to date",
+        );
+        return Ok(ExitCode::SUCCESS);
+    }
+    remove_folder(&folder)?;
+    published::fill(&out, &files)?;
+    fs_err::write(&notes, text)?;
+    let existing = release::existing(&exec, &workspace.root, &release)?;
+    for step in release::steps(&workspace.root, &release, &assets, existing.as_deref())? {
+        report::note(&step.to_string());
+        exec.read(&step)?;
+    }
+    report::data(&format!(
+        "{} in the release `{}`",
+        report::counted(files.len(), "file"),
+        release.tag()
+    ));
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The build reports of the wheels' folders.
+fn infos(store: &Store, wheels: &[Wheel]) -> anyhow::Result<BTreeMap<String, BuildInfo>> {
+    let mut infos = BTreeMap::new();
+    for folder in wheels.iter().map(Wheel::folder) {
+        if !infos.contains_key(folder) {
+            let path = format!("{folder}/build-info.json");
+            let text = store.read(&path)?.with_context(|| format!("`{path}` is missing"))?;
+            let info = BuildInfo::parse(&text);
+            let info = info.map_err(anyhow::Error::msg).with_context(|| format!("`{path}`"))?;
+            infos.insert(folder.to_owned(), info);
+        }
+    }
+    Ok(infos)
+}
+
+/// The files of the release: the wheels, what proves them, by folder, the manifest, and the checksums
+/// of all of these.
+fn assets(store: &Store, wheels: &[Wheel]) -> anyhow::Result<BTreeMap<String, Content>> {
+    let mut files = published::copies(store, wheels);
+    let mut copy = |name: String, from: Utf8PathBuf| -> anyhow::Result<()> {
+        let sha256 = files::sha256(&from)?;
+        files.insert(name, Content::Copy { from, sha256 });
+        Ok(())
+    };
+    for folder in wheels.iter().map(Wheel::folder).collect::<std::collections::BTreeSet<_>>() {
+        for proof in ["build-info", "audit"] {
+            let from = store.dist().join(folder).join(format!("{proof}.json"));
+            copy(format!("{proof}-{folder}.json"), from)?;
+        }
+    }
+    copy(MANIFEST.to_owned(), store.dist().join(MANIFEST))?;
+    let mut sums = String::new();
+    for (name, content) in &files {
+        if let Content::Copy { sha256, .. } = content {
+            let _ = writeln!(sums, "{sha256}  {name}");
+        }
+    }
+    files.insert("SHA256SUMS".to_owned(), Content::Text(sums));
+    Ok(files)
+}

@@ -1,0 +1,185 @@
+//! `cargo xtask shell`: a container that stands where a build stands.
+
+use std::io::IsTerminal as _;
+use std::process::ExitCode;
+
+use anyhow::{Context as _, ensure};
+use camino::Utf8Path;
+
+use super::engine_args::EngineArgs;
+use super::{Workspace, native_platform, setup};
+use crate::config::{Config, TargetError};
+use crate::engine::EngineError;
+use crate::engine::base::Ways;
+use crate::exec::Exec;
+use crate::live::{Detail, Live};
+use crate::pipeline::{
+    self, Accelerate, BUILDER, Failed, PipelineError, PreparedSource, STATES, ShellPlace, State,
+};
+use crate::plan::{self, Job, PlanError};
+use crate::store::{Lock, Store};
+use wheel_audit::report;
+
+/// Arguments of `shell`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct ShellArgs {
+    /// Base image or target name, and a platform: `debian:12 linux/arm64`
+    #[arg(value_name = "TARGET|PLATFORM", required_unless_present = "last_failed")]
+    pub words: Vec<String>,
+    /// Interpreter, e.g. `cp311`; where absent the first of wheels.toml, of those that `dist/` has a wheel for
+    /// if there are any
+    #[arg(long, value_name = "TAG")]
+    pub python: Option<String>,
+    /// Stand before the build step that failed last (of the target and platform, where they are named)
+    #[arg(long)]
+    pub last_failed: bool,
+    /// How base images may be had
+    #[arg(long, value_enum, default_value_t)]
+    pub base: Ways,
+    /// Which engine builds, and what it keeps
+    #[command(flatten)]
+    pub engine: EngineArgs,
+    /// Command to run in the place of a shell
+    #[arg(last = true, value_name = "CMD")]
+    pub command: Vec<String>,
+}
+
+/// Makes the image, runs it, and passes its exit status on.
+///
+/// # Errors
+/// When what is asked for is not one place, or the image cannot be made.
+pub(crate) fn run(args: &ShellArgs) -> anyhow::Result<ExitCode> {
+    let (exec, workspace) = (Exec::real(), Workspace::find()?);
+    let config = workspace.config()?;
+    // While the image is made, as for a build; a shell may stay open while others build.
+    let lock = Lock::take(&workspace.work, true, |holder| {
+        report::note(&format!("waiting for another run ({holder})"));
+    })?;
+    let source = pipeline::prepare(&config, &exec, &workspace.root, &workspace.work)?;
+    let (job, state) = asked(&config, &workspace, &source, args)?;
+    let engine = args.engine.engine(&exec, &workspace, &config)?;
+    setup::require_platforms(&engine, &workspace.root, &job.target.image, [&job.platform])?;
+    let work = &workspace.work;
+    let place = ShellPlace {
+        config: &config,
+        engine: &engine,
+        source: &source,
+        work,
+        ways: args.base,
+        accelerate: &Accelerate::by_default(native_platform()),
+    };
+    let live = Live::new(Detail::Steps);
+    let image = pipeline::shell_image(&place, &job, &state, &live)
+        .map_err(|error| explained(error, args, &job, work))?;
+    drop(lock);
+    let terminal = std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
+    report::note(&format!("this is {}, before `{}`", job.title(), state.command));
+    Ok(ExitCode::from(image.run(terminal, &args.command)?))
+}
+
+/// The one job and state that are asked for.
+fn asked(
+    config: &Config,
+    workspace: &Workspace,
+    source: &PreparedSource,
+    args: &ShellArgs,
+) -> anyhow::Result<(Job, State)> {
+    let mut words = args.words.clone();
+    let mut python = args.python.clone();
+    let mut state = BUILDER;
+    if args.last_failed {
+        let failed = failure(config, workspace, args)?;
+        state = *STATES.iter().find(|state| state.stage == failed.stage).with_context(|| {
+            format!(
+                "the step of stage `{}`, which failed last, is in the Dockerfile no more",
+                failed.stage
+            )
+        })?;
+        words = vec![failed.image, failed.platform];
+        python = Some(failed.interpreter);
+    }
+    let native = native_platform();
+    if !words.iter().any(|word| word.starts_with("linux/")) {
+        words.push(native.to_string());
+    }
+    let python: Vec<String> = python.into_iter().collect();
+    let mut request = plan::parse_words(config, &words, false, &python, &native)
+        .map_err(|error| with_command(error, &args.words))?;
+    for (target, platforms) in &mut request.targets {
+        let built = platforms.first().map(|platform| built(workspace, &target.folder(platform)));
+        let built = built.unwrap_or_default();
+        let first = target.pythons.iter().position(|it| built.contains(&it.0.to_string()));
+        if let Some(first) = first {
+            target.pythons.swap(0, first);
+        }
+        target.pythons.truncate(1);
+    }
+    let inputs = pipeline::inputs(config, &workspace.root, source)?;
+    let mut jobs = plan::plan(config, &request, &inputs).jobs;
+    ensure!(
+        jobs.len() == 1,
+        "a shell is opened in one place, these are {}: {}\n\n\
+         hint: name one target, one platform and one interpreter",
+        jobs.len(),
+        jobs.iter().map(Job::title).collect::<Vec<_>>().join(", ")
+    );
+    Ok((jobs.remove(0), state))
+}
+
+/// `error`, with the place of a command where it may be one that was taken for a target.
+fn with_command(error: PlanError, words: &[String]) -> anyhow::Error {
+    if let PlanError::Target(TargetError::NotAnImage { word, meant: None, .. }) = &error
+        && let Some(at) = words.iter().position(|typed| typed == word).filter(|&at| at > 0)
+    {
+        let (place, command) = words.split_at(at);
+        let (place, command) = (place.join(" "), command.join(" "));
+        return anyhow::anyhow!(
+            "`{word}` is neither a target of wheels.toml nor an image reference\n\n\
+             hint: a command stands after `--`: `cargo xtask shell {place} -- {command}`"
+        );
+    }
+    error.into()
+}
+
+/// The interpreters that `dist/` has wheels for in `folder`; none where it cannot be read.
+fn built(workspace: &Workspace, folder: &str) -> Vec<String> {
+    let manifest = Store::new(&workspace.dist, &workspace.work).manifest().unwrap_or_default();
+    let ours = manifest.files.iter().filter(|entry| entry.path.starts_with(&format!("{folder}/")));
+    ours.flat_map(|entry| entry.builds().iter().map(|build| build.interpreter.clone())).collect()
+}
+
+/// A failure with what its step said last, its advice and its log, and whose choice the interpreter was.
+fn explained(error: PipelineError, args: &ShellArgs, job: &Job, work: &Utf8Path) -> anyhow::Error {
+    let Some(step) = error.engine().and_then(EngineError::step) else { return error.into() };
+    let mut parts = vec![error.to_string()];
+    parts.extend(step.tail.iter().map(|line| format!("  | {line}")));
+    parts.extend(error.engine().and_then(EngineError::hint).map(|hint| format!("\nhint: {hint}")));
+    if args.python.is_none() && !args.last_failed {
+        let interpreter = job.interpreter;
+        parts.push(format!(
+            "\nhint: {interpreter} is the first that wheels.toml asks for; `--python` names another"
+        ));
+    }
+    parts.push(format!("log: {}", work.join("logs").join(format!("{}-shell.log", job.slug()))));
+    anyhow::Error::msg(parts.join("\n"))
+}
+
+/// The failure that `--last-failed` means.
+fn failure(config: &Config, workspace: &Workspace, args: &ShellArgs) -> anyhow::Result<Failed> {
+    let (platforms, images): (Vec<_>, Vec<_>) =
+        args.words.iter().partition(|word| word.starts_with("linux/"));
+    let images: Vec<String> = images
+        .into_iter()
+        .map(|word| crate::config::find_target(config, word).map(|target| target.image))
+        .collect::<Result<_, _>>()?;
+    let wanted = |failed: &Failed| {
+        (images.is_empty() || images.contains(&failed.image))
+            && (platforms.is_empty() || platforms.iter().any(|word| **word == failed.platform))
+            && args.python.as_ref().is_none_or(|python| *python == failed.interpreter)
+    };
+    pipeline::last_failed(&workspace.work, wanted).with_context(|| {
+        "no build step has failed, as far as `target/xtask/` knows\n\n\
+         hint: without `--last-failed` the shell stands before the build of the wheel"
+            .to_owned()
+    })
+}

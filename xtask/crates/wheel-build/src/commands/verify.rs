@@ -1,0 +1,69 @@
+//! `cargo xtask verify`: the checks that a wheel passes before it enters `dist/`, on any wheel.
+
+use std::process::ExitCode;
+
+use camino::Utf8PathBuf;
+use wheel_audit::audit::Asked;
+use wheel_audit::cli;
+
+use super::{asked_inputs, own_config};
+use crate::pipeline;
+
+/// Arguments of `verify`.
+#[derive(Debug, Clone, clap::Args)]
+#[group(skip)]
+pub(crate) struct VerifyArgs {
+    /// What to check, and how.
+    #[command(flatten)]
+    pub(crate) verify: cli::VerifyArgs,
+    /// Of what wheels.toml asks for only these folders: `debian12-amd64`
+    #[arg(long, value_name = "NAME", conflicts_with = "paths")]
+    pub(crate) only: Vec<String>,
+}
+
+/// Reads the files, every byte of them, and says what is wrong.
+///
+/// # Errors
+/// When there is nothing to look at.
+pub(crate) fn run(args: &VerifyArgs) -> anyhow::Result<ExitCode> {
+    let mut inputs = asked_inputs(&args.verify.paths)?;
+    let config = own_config(&args.verify.paths)?;
+    if !args.only.is_empty() {
+        let of_it = |path: &Utf8PathBuf| {
+            let folder = path.parent().and_then(|folder| folder.file_name());
+            folder.is_some_and(|folder| args.only.iter().any(|name| name == folder))
+        };
+        inputs.wheels.retain(of_it);
+        inputs.files.retain(of_it);
+    }
+    inputs.asked =
+        config.as_ref().map(|config| narrowed(pipeline::asked(config), &args.only)).transpose()?;
+    anyhow::ensure!(
+        !(inputs.wheels.is_empty() && inputs.files.is_empty() && inputs.linked.is_empty()),
+        "there is nothing to verify in {}\n\nhint: `cargo xtask wheels` builds the wheels of a folder",
+        args.only.join(", ")
+    );
+    let own = config.as_ref().map(pipeline::settings).transpose()?.unwrap_or_default();
+    let isa = config.iter().flat_map(|config| config.check.isa.values().copied()).collect();
+    cli::verify(&args.verify, inputs, own, isa)
+}
+
+/// What was asked for, of the folders of `--only`.
+fn narrowed(mut asked: Asked, only: &[String]) -> anyhow::Result<Asked> {
+    if only.is_empty() {
+        return Ok(asked);
+    }
+    if let Some(other) = only.iter().find(|name| !asked.folders.contains_key(*name)) {
+        let known: Vec<_> = asked.folders.into_keys().collect();
+        let distance = |name: &&String| strsim::damerau_levenshtein(name, other);
+        let of_target = known.iter().find(|name| name.starts_with(&format!("{other}-")));
+        let near = known.iter().min_by_key(distance).filter(|near| distance(near) <= 2);
+        let meant = of_target.or(near);
+        let meant = meant
+            .map_or_else(String::new, |meant| format!("\n\nhint: did you mean `--only {meant}`?"));
+        anyhow::bail!("`--only {other}` is no folder of wheels.toml ({}){meant}", known.join(", "));
+    }
+    asked.folders.retain(|name, _| only.contains(name));
+    asked.optional.clear();
+    Ok(asked)
+}

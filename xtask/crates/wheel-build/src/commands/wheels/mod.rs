@@ -1,0 +1,318 @@
+//! `cargo xtask wheels`: build, audit, smoke-test.
+
+mod tell;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::process::ExitCode;
+use std::sync::Mutex;
+
+use anyhow::bail;
+
+use super::engine_args::{self, EngineArgs};
+use super::setup::{self, Asked};
+use super::{COULD_NOT_RUN, FINDINGS, Workspace, native_platform};
+use crate::config::{Config, Platform};
+use crate::engine::Engine;
+use crate::engine::base::Ways;
+use crate::engine::prebuilt::Finder;
+use crate::exec::Exec;
+use crate::live::{Detail, Live};
+use crate::pipeline::{
+    self, Accelerate, Context, Options, PreparedSource, Room, RunReport, Survey, Wish,
+};
+use crate::plan::{self, Plan};
+use crate::store::{Lock, Store};
+use wheel_audit::audit::Settings;
+use wheel_audit::report;
+
+/// Arguments of `wheels`.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub(crate) struct WheelsArgs {
+    /// Base images or target names, and platforms: `debian:12 linux/amd64`
+    #[arg(value_name = "TARGET|PLATFORM")]
+    pub words: Vec<String>,
+    /// Every target of wheels.toml; what cannot run on this machine is reported, and the rest is built
+    #[arg(long)]
+    pub all: bool,
+    /// Interpreters, e.g. `cp311,cp314t`; all of wheels.toml where absent
+    #[arg(long, value_name = "TAG")]
+    pub python: Vec<String>,
+    /// First install and start what is missing on this machine
+    #[arg(long)]
+    pub setup: bool,
+    /// Print the exact commands and run none of them
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Report on stdout as JSON
+    #[arg(long)]
+    pub json: bool,
+    /// Jobs at the same time; as many as cores and memory allow where absent
+    #[arg(long, value_name = "N", value_parser = jobs)]
+    pub jobs: Option<usize>,
+    /// Stop at the first failure, and the jobs that are running too
+    #[arg(long)]
+    pub fail_fast: bool,
+    /// Build again what is there already
+    #[arg(long)]
+    pub force: bool,
+    /// Let the engine use none of its cached results
+    #[arg(long)]
+    pub no_cache: bool,
+    /// Leave the smoke test out
+    #[arg(long)]
+    pub no_smoke: bool,
+    /// How base images may be had
+    #[arg(long, value_enum, default_value_t)]
+    pub base: Ways,
+    /// Have emulated compilers' and apt's work done by native ones, wherever the result is the same;
+    /// this is so by default, and said aloud where it cannot be
+    #[arg(long, overrides_with = "no_accelerate")]
+    pub accelerate: bool,
+    /// Compile and install packages for foreign platforms under emulation
+    #[arg(long, overrides_with = "accelerate")]
+    pub no_accelerate: bool,
+    /// Which engine builds, and what it keeps
+    #[command(flatten)]
+    pub engine: EngineArgs,
+    /// Fail at once where another run holds `dist/`
+    #[arg(long)]
+    pub no_wait: bool,
+    /// Show what the build steps print
+    #[arg(long, short)]
+    pub verbose: bool,
+    /// Show no progress
+    #[arg(long, short, conflicts_with = "verbose")]
+    pub quiet: bool,
+}
+
+impl WheelsArgs {
+    /// Whether what this machine cannot run is to be told at the end, and not a reason to begin nothing:
+    /// so for "everything", which nobody expects of one machine, and not for what was named.
+    fn may_lack(&self) -> bool {
+        self.all && !self.words.iter().any(|word| word.starts_with("linux/"))
+    }
+
+    fn wish(&self) -> Wish {
+        match (self.accelerate, self.no_accelerate) {
+            (true, _) => Wish::Asked,
+            (_, true) => Wish::Never,
+            _ => Wish::Default,
+        }
+    }
+
+    fn detail(&self) -> Detail {
+        match (self.quiet, self.verbose) {
+            (true, _) => Detail::Quiet,
+            (_, true) => Detail::Verbose,
+            _ => Detail::Steps,
+        }
+    }
+}
+
+/// Runs the subcommand.
+///
+/// # Errors
+/// When nothing could be begun: a wrong word, a missing engine, a lock that is held.
+pub(crate) fn run(args: &WheelsArgs) -> anyhow::Result<ExitCode> {
+    let (exec, workspace) = (Exec::real(), Workspace::find()?);
+    Ok(ExitCode::from(build_and_report(&exec, &workspace, args)?))
+}
+
+/// Builds, reports, and returns the exit status.
+///
+/// # Errors
+/// As [`run`].
+pub(super) fn build_and_report(
+    exec: &Exec,
+    workspace: &Workspace,
+    args: &WheelsArgs,
+) -> anyhow::Result<u8> {
+    let Some(report) = build(exec, workspace, args)? else { return Ok(0) };
+    if args.json {
+        report::json(&report)?;
+    } else {
+        report::data(&tell::table(&report));
+    }
+    for text in tell::warnings(&report) {
+        report::note(&text);
+    }
+    if !report.success() {
+        let manifest = Store::new(&workspace.dist, &workspace.work).manifest().unwrap_or_default();
+        for text in tell::left_over(&report, &manifest).iter().chain(&tell::failures(&report)) {
+            report::note(text);
+        }
+    }
+    Ok(match (report.success(), report.could_not_run()) {
+        (true, _) => 0,
+        (false, false) => FINDINGS,
+        (false, true) => COULD_NOT_RUN,
+    })
+}
+
+/// What a run works with, once its words are understood.
+struct Session {
+    config: Config,
+    settings: Settings,
+    plan: Plan,
+    source: PreparedSource,
+    recipes: String,
+    store: Store,
+    /// None for a dry run, which changes nothing.
+    _lock: Option<Lock>,
+}
+
+impl Session {
+    /// Reads the configuration, plans, and takes `dist/` for this run.
+    fn open(exec: &Exec, workspace: &Workspace, args: &WheelsArgs) -> anyhow::Result<Self> {
+        let config = workspace.config()?;
+        let settings = pipeline::settings(&config)?;
+        let native = native_platform();
+        let mut request = plan::parse_words(&config, &args.words, args.all, &args.python, &native)?;
+        request.smoke = !args.no_smoke;
+        pipeline::check_requires_python(&config, &workspace.root, request.interpreters())?;
+        fs_err::create_dir_all(&workspace.work)?;
+        let take = || {
+            Lock::take(&workspace.work, !args.no_wait, |holder| {
+                report::note(&format!("waiting for another run ({holder})"));
+            })
+        };
+        let lock = if args.dry_run { None } else { Some(take()?) };
+        let source = pipeline::prepare(&config, exec, &workspace.root, &workspace.work)?;
+        let inputs = pipeline::inputs(&config, &workspace.root, &source)?;
+        let plan = plan::plan(&config, &request, &inputs);
+        let store = Store::new(&workspace.dist, &workspace.work);
+        if lock.is_some() && store.recover()? {
+            report::note("finished what an earlier run was killed in");
+        }
+        Ok(Self { config, settings, plan, source, recipes: inputs.recipes, store, _lock: lock })
+    }
+
+    fn context<'a>(
+        &'a self,
+        engine: &'a Engine,
+        workspace: &Workspace,
+        args: &WheelsArgs,
+    ) -> Context<'a> {
+        Context {
+            config: &self.config,
+            settings: self.settings.clone(),
+            engine,
+            store: &self.store,
+            committing: Mutex::new(()),
+            work: workspace.work.clone(),
+            root: workspace.root.clone(),
+            recipes: self.recipes.clone(),
+            prebuilt: Finder::new(self.config.base_images.repository.as_deref()),
+            source: &self.source,
+            keys: self.plan.jobs.iter().map(|job| job.key.clone()).collect(),
+            no_cache: args.no_cache,
+            force: args.force,
+            smoke: !args.no_smoke,
+            accelerate: Accelerate { wish: args.wish(), native: native_platform() },
+        }
+    }
+}
+
+/// Plans and carries out; `None` where `--dry-run` printed instead.
+fn build(
+    exec: &Exec,
+    workspace: &Workspace,
+    args: &WheelsArgs,
+) -> anyhow::Result<Option<RunReport>> {
+    let session = Session::open(exec, workspace, args)?;
+    let engine = args.engine.engine(exec, workspace, &session.config)?;
+    let context = session.context(&engine, workspace, args);
+    if args.dry_run {
+        if args.setup {
+            mend(exec, workspace, &session.plan, true)?;
+        }
+        if args.json {
+            report::json(&session.plan.view())?;
+        } else {
+            report::data(&pipeline::commands(&context, &session.plan));
+        }
+        return Ok(None);
+    }
+    let live = Live::new(args.detail());
+    let survey = pipeline::survey(&context, &session.plan, args.base)?;
+    let mut options = Options {
+        room: Room::asked(args.jobs.unwrap_or(1)),
+        fail_fast: args.fail_fast,
+        ways: args.base,
+        native: native_platforms(&engine),
+        refused: BTreeMap::new(),
+    };
+    if !survey.all_done() {
+        if args.setup {
+            mend(exec, workspace, &session.plan, false)?;
+        }
+        options.refused = refused(&engine, workspace, &session.plan, &survey)?;
+        if !args.may_lack() {
+            runnable(&options.refused, &session.plan)?;
+        }
+        if args.jobs.is_none() {
+            options.room = Room::of(&engine);
+        }
+        engine_args::announce(&engine)?;
+    }
+    Ok(Some(pipeline::run(&context, &session.plan, survey, &options, &live)?))
+}
+
+/// The platforms that run without emulation: this machine's, and those that have an engine of their own.
+fn native_platforms(engine: &Engine) -> BTreeSet<Platform> {
+    engine.client.nodes.keys().cloned().chain([native_platform()]).collect()
+}
+
+/// `--setup`: gives the machine what it lacks for `plan`.
+fn mend(exec: &Exec, workspace: &Workspace, plan: &Plan, dry_run: bool) -> anyhow::Result<()> {
+    let native = native_platform();
+    let foreign = plan.jobs.iter().map(|job| &job.platform).filter(|&platform| *platform != native);
+    let bootstraps: Vec<_> =
+        plan.jobs.iter().filter_map(|job| job.target.bootstrap.clone()).collect();
+    let asked = Asked {
+        emulators: foreign.map(|platform| platform.engine_arch().to_owned()).collect(),
+        bootstrap: !bootstraps.is_empty(),
+        bootstraps,
+        permanent: false,
+    };
+    setup::ensure(exec, &workspace.root, first_image(plan), &asked, dry_run)?;
+    Ok(())
+}
+
+fn first_image(plan: &Plan) -> &str {
+    plan.jobs.first().map_or("debian:12", |job| &job.target.image)
+}
+
+/// Reads `--jobs`.
+fn jobs(text: &str) -> Result<usize, String> {
+    let count = text.parse().ok().filter(|&count: &usize| count > 0);
+    count.ok_or_else(|| "it is a whole number from 1 on".to_owned())
+}
+
+/// The platforms of jobs to be done that nothing here runs, each with why and its cure; and sees that
+/// the engine is there, before anything is begun (defect 11).
+fn refused(
+    engine: &Engine,
+    workspace: &Workspace,
+    plan: &Plan,
+    survey: &Survey,
+) -> anyhow::Result<BTreeMap<Platform, (String, String)>> {
+    let platforms = survey.open(plan).map(|job| &job.platform);
+    let refused = setup::unrunnable(engine, &workspace.root, first_image(plan), platforms)?;
+    let why = |platform: Platform| (platform.clone(), setup::nothing_runs(&platform));
+    Ok(refused.into_iter().map(why).collect())
+}
+
+/// An error where a platform that was asked for is among the `refused`: who names what is to be built wants
+/// to know at once that it cannot be.
+fn runnable(refused: &BTreeMap<Platform, (String, String)>, plan: &Plan) -> anyhow::Result<()> {
+    let Some((why, cure)) = refused.values().next() else { return Ok(()) };
+    let mut others: Vec<_> = plan.jobs.iter().map(|job| job.platform.to_string()).collect();
+    others.retain(|platform| !refused.keys().any(|refused| refused.to_string() == *platform));
+    others.dedup();
+    let else_ = match others.as_slice() {
+        [] => String::new(),
+        _ => format!("; name `{}` to build no more than that", others.join(" ")),
+    };
+    bail!("{why}\n\nhint: {cure}{else_}")
+}

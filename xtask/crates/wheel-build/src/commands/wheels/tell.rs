@@ -1,0 +1,253 @@
+//! The end of a run: a table of all jobs, then what failed and why.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+
+use crate::pipeline::{Failure, Findings, JobReport, Outcome, RunReport, Warning};
+use wheel_audit::dist::{Entry, Kind, Manifest, Smoke};
+use wheel_audit::report;
+use wheel_audit::text;
+
+const HEAD: [&str; 10] =
+    ["target", "platform", "python", "floor", "tag", "size", "smoke", "time", "outcome", "verdict"];
+
+/// The table of all jobs, and how many wheels there are.
+pub(super) fn table(report: &RunReport) -> String {
+    let rows: Vec<_> = report.jobs.iter().map(row).collect();
+    let good = report.jobs.iter().filter(|job| job.failure().is_none()).count();
+    format!(
+        "{}\n\n{good} of {} wheels in {} after {:.1} s",
+        report::table(&HEAD, &rows),
+        report.jobs.len(),
+        report.dist,
+        report.seconds
+    )
+}
+
+fn row(job: &JobReport) -> Vec<String> {
+    let place = [job.target.clone(), job.platform.clone(), job.interpreter.clone()];
+    let (facts, outcome) = match &job.outcome {
+        Outcome::Built { wheel } => (wheel_cells(wheel, &job.interpreter), "built"),
+        Outcome::Unchanged { wheel } => (wheel_cells(wheel, &job.interpreter), "unchanged"),
+        Outcome::Failed(failure) => {
+            let word = if failure.consequence { "stopped" } else { "FAILED" };
+            (["-", "-", "-", "-"].map(str::to_owned), word)
+        }
+    };
+    let verdict = job.findings.as_ref().map_or_else(|| "-".to_owned(), verdict);
+    let end = [format!("{:.1} s", job.seconds), outcome.to_owned(), verdict];
+    place.into_iter().chain(facts).chain(end).collect()
+}
+
+/// "pass, 1 warning, 2 ignored"
+fn verdict(findings: &Findings) -> String {
+    let mut text = "pass".to_owned();
+    if !findings.warnings.is_empty() {
+        let _ = write!(text, ", {}", report::counted(findings.warnings.len(), "warning"));
+    }
+    if findings.ignored > 0 {
+        let _ = write!(text, ", {} ignored", findings.ignored);
+    }
+    text
+}
+
+/// The warnings, each once with all the jobs that have it.
+pub(super) fn warnings(report: &RunReport) -> Vec<String> {
+    let mut found: BTreeMap<&Warning, Vec<&JobReport>> = BTreeMap::new();
+    for job in &report.jobs {
+        let warnings = job.findings.iter().flat_map(|findings| &findings.warnings);
+        for warning in warnings.collect::<BTreeSet<_>>() {
+            found.entry(warning).or_default().push(job);
+        }
+    }
+    let text = |(warning, jobs): (&Warning, Vec<&JobReport>)| {
+        let Warning { code, path, message, cure } = warning;
+        format!("\nwarning: {}: {code}: {path}: {message}\nhint: {cure}", titles(&jobs))
+    };
+    found.into_iter().map(text).collect()
+}
+
+/// Floor, tag, size, smoke test.
+fn wheel_cells(entry: &Entry, interpreter: &str) -> [String; 4] {
+    let name = entry.path.rsplit('/').next().unwrap_or_default();
+    let tag = name.trim_end_matches(".whl").rsplit('-').next().unwrap_or_default().to_owned();
+    let size = text::file_size(entry.size);
+    match &entry.kind {
+        Kind::Wheel { floor, .. } => {
+            let build = entry.build(interpreter);
+            let smoke = build.map_or(Smoke::Skipped, |build| build.smoke);
+            let smoke = smoke.text(build.is_some_and(|build| build.claimed));
+            [floor.clone(), tag, size, smoke]
+        }
+        Kind::Metadata => [String::new(), tag, size, String::new()],
+    }
+}
+
+/// What went wrong, each cause once with all the jobs that it kept from their wheels: the step, its last
+/// lines, the log, what to do.
+pub(super) fn failures(report: &RunReport) -> Vec<String> {
+    let mut causes: Vec<(&Failure, Vec<&JobReport>)> = Vec::new();
+    for job in &report.jobs {
+        let Some(failure) = job.failure() else { continue };
+        let same = |other: &&mut (&Failure, _)| {
+            other.0.message == failure.message && other.0.tail == failure.tail
+        };
+        match causes.iter_mut().find(same) {
+            Some((_, jobs)) => jobs.push(job),
+            None => causes.push((failure, vec![job])),
+        }
+    }
+    // Those that are no cause by themselves come first: the reason stands last, where it is read.
+    causes.sort_by_key(|(failure, _)| !failure.consequence);
+    causes.iter().map(|(failure, jobs)| explain(failure, jobs)).collect()
+}
+
+/// The wheels of `manifest` that stay although the job that would have replaced them failed.
+pub(super) fn left_over(report: &RunReport, manifest: &Manifest) -> Vec<String> {
+    let failed = report.jobs.iter().filter(|job| job.failure().is_some());
+    let old = failed.filter_map(|job| {
+        let of_it = |entry: &&Entry| match &entry.kind {
+            Kind::Wheel { target, platform, .. } => {
+                *target == job.target
+                    && *platform == job.platform
+                    && entry.build(&job.interpreter).is_some()
+            }
+            Kind::Metadata => false,
+        };
+        let entry = manifest.files.iter().find(of_it)?;
+        let path = report.dist.join(text::shown(&entry.path).to_string());
+        Some(format!("{path} is still the wheel of an earlier build"))
+    });
+    old.collect()
+}
+
+fn explain(failure: &Failure, jobs: &[&JobReport]) -> String {
+    let (message, own_hint) = match failure.message.split_once("\n\nhint: ") {
+        Some((message, hint)) => (message, Some(hint)),
+        None => (&*failure.message, None),
+    };
+    let mut text = format!("\nerror: {}: {message}", titles(jobs));
+    for line in &failure.tail {
+        text.push_str("\n  | ");
+        text.push_str(line);
+    }
+    if !failure.consequence {
+        let more = if jobs.len() > 1 { " (and those beside it)" } else { "" };
+        let _ = write!(text, "\nlog: {}{more}", failure.log);
+    }
+    let of_step = "`cargo xtask shell --last-failed` stands before that step";
+    let of_step = (failure.step.is_some() && !failure.consequence).then_some(of_step);
+    if let Some(hint) = own_hint.or(failure.hint.as_deref()).or(of_step) {
+        let _ = write!(text, "\n\nhint: {hint}");
+    }
+    text
+}
+
+/// `debian12 linux/amd64 cp311, cp313; debian13 linux/amd64 cp313`
+fn titles(jobs: &[&JobReport]) -> String {
+    let mut places: Vec<(String, Vec<&str>)> = Vec::new();
+    for job in jobs {
+        let place = format!("{} {}", job.target, job.platform);
+        match places.last_mut() {
+            Some((last, pythons)) if *last == place => pythons.push(&job.interpreter),
+            _ => places.push((place, vec![&job.interpreter])),
+        }
+    }
+    let place = |(place, pythons): &(String, Vec<&str>)| format!("{place} {}", pythons.join(", "));
+    places.iter().map(place).collect::<Vec<_>>().join("; ")
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use super::*;
+
+    fn job(target: &str, python: &str, failure: Failure) -> JobReport {
+        JobReport {
+            target: target.to_owned(),
+            platform: "linux/amd64".to_owned(),
+            interpreter: python.to_owned(),
+            seconds: 1.0,
+            findings: None,
+            outcome: Outcome::Failed(failure),
+        }
+    }
+
+    fn failure(message: &str) -> Failure {
+        Failure {
+            message: message.to_owned(),
+            step: None,
+            tail: vec!["last line".to_owned()],
+            log: "logs/a.log".into(),
+            hint: None,
+            could_not_run: false,
+            ends_run: false,
+            consequence: message.starts_with("not begun"),
+        }
+    }
+
+    #[test]
+    fn a_warning_is_shown_once_with_its_jobs_and_what_is_ignored_is_counted() {
+        let warning = |path: &str| Warning {
+            code: "ELF012".to_owned(),
+            path: path.to_owned(),
+            message: "needs libx.so.1".to_owned(),
+            cure: "ship it".to_owned(),
+        };
+        let with = |python, warnings, ignored| JobReport {
+            findings: Some(Findings { warnings, ignored }),
+            ..job("debian12", python, failure(""))
+        };
+        let jobs = vec![
+            with("cp311", vec![warning("a.so"), warning("b.so")], 0),
+            with("cp313", vec![warning("a.so")], 2),
+            job("rocky9", "cp311", failure("no base image")),
+        ];
+        assert_eq!(
+            jobs[1].findings.as_ref().map(verdict).as_deref(),
+            Some("pass, 1 warning, 2 ignored")
+        );
+        let report = RunReport { schema_version: 2, dist: "dist".into(), jobs, seconds: 1.0 };
+        let told = warnings(&report);
+        assert_eq!(told.len(), 2, "{told:?}");
+        for part in ["cp311, cp313", "ELF012", "a.so", "needs libx.so.1"] {
+            assert!(told[0].contains(part), "{part} is not in {}", told[0]);
+        }
+        assert!(told[1].contains("b.so") && !told[1].contains("cp313"), "{}", told[1]);
+    }
+
+    #[test]
+    fn a_cause_is_told_once_with_all_that_it_cost_and_the_reason_stands_last() {
+        let jobs = vec![
+            job("rocky9", "cp311", failure("no base image")),
+            job("rocky9", "cp313", failure("no base image")),
+            job("debian12", "cp311", failure("not begun")),
+            job("alma9", "cp311", failure("no base image")),
+        ];
+        let report = RunReport { schema_version: 1, dist: "dist".into(), jobs, seconds: 1.0 };
+        insta::assert_snapshot!(failures(&report).join("\n"), @"
+
+        error: debian12 linux/amd64 cp311: not begun
+          | last line
+
+        error: rocky9 linux/amd64 cp311, cp313; alma9 linux/amd64 cp311: no base image
+          | last line
+        log: logs/a.log (and those beside it)
+        ");
+    }
+
+    #[test]
+    fn the_excerpt_the_log_and_the_hint_come_in_this_order() {
+        let own = failure("the audit refuses it\n\nhint: change the key");
+        let of_step = Failure { step: Some("RUN x".to_owned()), ..failure("step failed") };
+        let advice = Failure { hint: Some("more memory".to_owned()), ..of_step.clone() };
+        for (failure, hint) in [(own, "change"), (of_step, "--last-failed"), (advice, "memory")] {
+            let text = explain(&failure, &[&job("debian12", "cp311", failure.clone())]);
+            let (before, log) = text.split_once("\nlog: logs/a.log\n\n").unwrap();
+            assert!(before.ends_with("  | last line") && !before.contains("hint: "), "{text}");
+            assert!(log.starts_with("hint: ") && log.contains(hint), "{text}");
+            assert_eq!(text.matches("hint: ").count(), 1, "{text}");
+        }
+    }
+}

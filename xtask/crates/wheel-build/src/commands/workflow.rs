@@ -1,0 +1,92 @@
+//! `cargo xtask workflow`: the hosted workflow, written from wheels.toml.
+
+use std::process::ExitCode;
+
+use super::{FINDINGS, Workspace};
+use crate::config;
+use crate::ship::workflow;
+use wheel_audit::report;
+
+/// Arguments of `workflow`.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct WorkflowArgs {
+    /// What to do with it.
+    #[command(subcommand)]
+    pub action: WorkflowAction,
+}
+
+/// What to do with the workflow.
+#[derive(Debug, Clone, clap::Subcommand)]
+pub(crate) enum WorkflowAction {
+    /// Write it
+    Write {
+        /// Print it and write nothing
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Exit with 1 where the file is not what would be written
+    Check,
+}
+
+/// What becomes of a generated file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Mode {
+    Write,
+    Check,
+    DryRun,
+}
+
+/// Writes, checks or prints the workflow.
+///
+/// # Errors
+/// When wheels.toml does not hold, or the file cannot be read or written.
+pub(crate) fn run(args: &WorkflowArgs) -> anyhow::Result<ExitCode> {
+    let mode = match args.action {
+        WorkflowAction::Write { dry_run: false } => Mode::Write,
+        WorkflowAction::Write { dry_run: true } => Mode::DryRun,
+        WorkflowAction::Check => Mode::Check,
+    };
+    let workspace = Workspace::find()?;
+    // What one machine overrides is none of the hosted one's business.
+    let text = workflow::workflow(&config::load_committed(&workspace.root)?);
+    let path = workspace.root.join(workflow::PATH);
+    if mode == Mode::DryRun {
+        report::data(text.trim_end());
+        return Ok(ExitCode::SUCCESS);
+    }
+    let found = match fs_err::read_to_string(&path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+        result => Some(result?),
+    };
+    if found.as_ref() == Some(&text) {
+        report::data(&format!("`{}` is what wheels.toml asks for", workflow::PATH));
+        return Ok(ExitCode::SUCCESS);
+    }
+    if mode == Mode::Check {
+        let what = found.as_deref().map_or_else(
+            || "is not there".to_owned(),
+            |found| {
+                let line = first_difference(found, &text);
+                format!("is another one than wheels.toml asks for (line {line})")
+            },
+        );
+        report::note(&format!(
+            "error: `{}` {what}\n\n\
+             hint: `cargo xtask workflow write`; what is to stay is changed in \
+             `xtask/crates/wheel-build/src/ship/workflow/`",
+            workflow::PATH
+        ));
+        return Ok(ExitCode::from(FINDINGS));
+    }
+    if let Some(folder) = path.parent() {
+        fs_err::create_dir_all(folder)?;
+    }
+    fs_err::write(&path, text)?;
+    report::data(&format!("wrote `{}`", workflow::PATH));
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The first line that differs, counted from 1.
+fn first_difference(one: &str, other: &str) -> usize {
+    1 + one.lines().zip(other.lines()).take_while(|(one, other)| one == other).count()
+}

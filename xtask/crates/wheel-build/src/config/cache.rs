@@ -1,0 +1,234 @@
+//! `[cache]`: build caches outside of the engine, each job with a scope of its own.
+
+use std::fmt;
+use std::str::FromStr;
+
+use camino::Utf8Path;
+use serde::Deserialize;
+
+/// `[cache]`: where build caches come from and go to.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Cache {
+    /// Read before a job is built: `type=registry,ref=registry.example/cache`.
+    #[serde(default)]
+    pub from: Vec<CacheSpec>,
+    /// Written when a job was built: `type=local,dest=../cache`.
+    #[serde(default)]
+    pub to: Vec<CacheSpec>,
+}
+
+impl Cache {
+    /// What is wrong with it: a cache that does not say where it is.
+    pub(crate) fn lacking(&self) -> Option<String> {
+        let say = |specs: &[CacheSpec], from: bool| {
+            let lacks = |spec: &CacheSpec| Some((spec.kind, spec.lacks(from)?));
+            specs.iter().find_map(lacks).map(|(kind, field)| {
+                let list = if from { "from" } else { "to" };
+                format!("a `type={kind}` cache to go {list} needs `{field}=`")
+            })
+        };
+        say(&self.from, true).or_else(|| say(&self.to, false))
+    }
+}
+
+/// Where a cache lies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum CacheKind {
+    /// A folder of this machine.
+    Local,
+    /// A repository of a container registry.
+    Registry,
+    /// The cache of GitHub Actions.
+    Gha,
+}
+
+/// One cache in buildx's own words: `type=local,src=DIR`, `type=registry,ref=NAME`, `type=gha`; a
+/// word without `=` is a registry's reference. The scope of a job is filled in.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub(crate) struct CacheSpec {
+    /// Where it lies.
+    pub kind: CacheKind,
+    fields: Vec<(String, String)>,
+}
+
+impl CacheSpec {
+    /// The value of a field, e.g. `ref`.
+    pub(crate) fn field(&self, name: &str) -> Option<&str> {
+        self.fields.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+
+    /// The field that says where it lies, for reading (`from`) or for writing.
+    pub(crate) fn place(&self, from: bool) -> Option<&str> {
+        match self.kind {
+            CacheKind::Local => self.field(if from { "src" } else { "dest" }),
+            CacheKind::Registry => self.field("ref"),
+            CacheKind::Gha => None,
+        }
+    }
+
+    /// What is wrong with it as a cache to read (`from`) or to write; the field that it lacks.
+    pub(crate) fn lacks(&self, from: bool) -> Option<&'static str> {
+        let field = match (self.kind, from) {
+            (CacheKind::Gha, _) => return None,
+            (CacheKind::Registry, _) => "ref",
+            (CacheKind::Local, true) => "src",
+            (CacheKind::Local, false) => "dest",
+        };
+        self.field(field).is_none_or(str::is_empty).then_some(field)
+    }
+
+    /// The fields of this cache for the job with this `scope`, so that no two jobs share one:
+    /// a folder within a local cache, a tag of a registry's repository, a scope of GitHub's.
+    pub(crate) fn scoped(&self, scope: &str) -> Vec<String> {
+        let mut fields = vec![format!("type={}", self.kind)];
+        let mut has_scope = false;
+        for (key, value) in &self.fields {
+            let value = match (self.kind, key.as_str()) {
+                (CacheKind::Local, "src" | "dest") => Utf8Path::new(value).join(scope).to_string(),
+                (CacheKind::Registry, "ref") => tagged(value, scope),
+                (CacheKind::Gha, "scope") => {
+                    has_scope = true;
+                    format!("{value}-{scope}")
+                }
+                _ => value.clone(),
+            };
+            fields.push(format!("{key}={value}"));
+        }
+        if self.kind == CacheKind::Gha && !has_scope {
+            fields.push(format!("scope={scope}"));
+        }
+        fields
+    }
+
+    /// The fields of [`Self::scoped`] for writing. All stages are kept, since the last one holds
+    /// nothing but the wheel, and a cache that cannot be written costs no wheel; both unless it says
+    /// otherwise itself.
+    pub(crate) fn scoped_to(&self, scope: &str) -> Vec<String> {
+        let mut fields = self.scoped(scope);
+        for (key, value) in [("mode", "max"), ("ignore-error", "true")] {
+            if self.field(key).is_none() {
+                fields.push(format!("{key}={value}"));
+            }
+        }
+        fields
+    }
+}
+
+/// The reference of `scope` within the repository of `reference`; one that is named by its digest
+/// stays what it is.
+fn tagged(reference: &str, scope: &str) -> String {
+    let name = reference.rfind('/').map_or(0, |at| at + 1);
+    match &reference[name..] {
+        last if last.contains('@') => reference.to_owned(),
+        last if last.contains(':') => format!("{reference}-{scope}"),
+        _ => format!("{reference}:{scope}"),
+    }
+}
+
+impl FromStr for CacheSpec {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text.starts_with('-') || text.contains(|c: char| c == '"' || c.is_control()) {
+            let text = text.escape_default();
+            return Err(format!(
+                "the cache `{text}` begins with `-`, or holds a quote or control character"
+            ));
+        }
+        let known = "known are `type=local`, `type=registry` and `type=gha`";
+        if !text.is_empty() && !text.contains(['=', ',', ' ']) {
+            let fields = vec![("ref".to_owned(), text.to_owned())];
+            return Ok(Self { kind: CacheKind::Registry, fields });
+        }
+        let mut kind = None;
+        let mut fields = Vec::new();
+        for part in text.split(',') {
+            match part.trim().split_once('=') {
+                Some(("type", word)) => kind = Some(word.to_owned()),
+                Some((key, value)) if !key.is_empty() => {
+                    fields.push((key.to_owned(), value.to_owned()));
+                }
+                _ => return Err(format!("`{part}` in the cache `{text}` is no `key=value`")),
+            }
+        }
+        let kind = match kind.as_deref() {
+            Some("local") => CacheKind::Local,
+            Some("registry") => CacheKind::Registry,
+            Some("gha") => CacheKind::Gha,
+            Some(other) => {
+                return Err(format!("`{other}` is no type of cache that is known: {known}"));
+            }
+            None => return Err(format!("the cache `{text}` has no `type=`: {known}")),
+        };
+        Ok(Self { kind, fields })
+    }
+}
+
+impl TryFrom<String> for CacheSpec {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
+    }
+}
+
+impl fmt::Display for CacheKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Local => "local",
+            Self::Registry => "registry",
+            Self::Gha => "gha",
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use super::*;
+
+    fn scoped(text: &str, scope: &str) -> String {
+        text.parse::<CacheSpec>().unwrap().scoped(scope).join(",")
+    }
+
+    #[test]
+    fn defect_03_each_job_has_a_scope_of_its_own_in_every_kind_of_cache() {
+        for (text, one) in [
+            ("type=local,dest=/c", "type=local,dest=/c/debian12-amd64-cp311"),
+            (
+                "type=registry,ref=127.0.0.1:5000/cache",
+                "type=registry,ref=127.0.0.1:5000/cache:debian12-amd64-cp311",
+            ),
+            ("r.example/c:main", "type=registry,ref=r.example/c:main-debian12-amd64-cp311"),
+            ("type=gha", "type=gha,scope=debian12-amd64-cp311"),
+            ("type=gha,scope=ci", "type=gha,scope=ci-debian12-amd64-cp311"),
+        ] {
+            assert_eq!(scoped(text, "debian12-amd64-cp311"), one);
+            assert_ne!(scoped(text, "debian12-arm64-cp311"), one);
+        }
+        let pinned = "type=registry,ref=r.example/c@sha256:1";
+        assert_eq!(scoped(pinned, "x"), pinned);
+    }
+
+    #[test]
+    fn a_cache_holds_every_stage_and_costs_no_wheel_unless_it_says_so() {
+        let to = |text: &str| text.parse::<CacheSpec>().unwrap().scoped_to("s").join(",");
+        assert_eq!(to("type=gha"), "type=gha,scope=s,mode=max,ignore-error=true");
+        let own = "type=local,dest=/c,mode=min,ignore-error=false";
+        assert_eq!(to(own), own.replace("/c", "/c/s"));
+    }
+
+    #[test]
+    fn what_is_no_cache_is_said() {
+        let wrong = |text: &str| text.parse::<CacheSpec>().unwrap_err();
+        assert!(wrong("type=s3,bucket=b").contains("`s3` is no type of cache"));
+        assert!(wrong("ref=x").contains("has no `type=`"));
+        assert!(wrong("type=local,oops").contains("`oops`"));
+        assert!(wrong("").contains("no `key=value`"));
+        let local: CacheSpec = "type=local,src=/c".parse().unwrap();
+        assert_eq!((local.lacks(true), local.lacks(false)), (None, Some("dest")));
+    }
+}

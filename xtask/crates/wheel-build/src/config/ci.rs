@@ -1,0 +1,54 @@
+//! `[ci]`: what hosted CI builds, and on what.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use super::{Platform, Word, words};
+
+/// `[ci]`: what `cargo xtask matrix` spreads over a hosted CI's machines.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Ci {
+    /// The targets, by name or image; all of them where absent.
+    #[serde(default)]
+    pub targets: Vec<String>,
+    /// The runner whose machine a platform is native to: `{ "linux/arm64" = "ubuntu-24.04-arm" }`.
+    /// Those of [`Ci::runner`] need not be named.
+    #[serde(default, deserialize_with = "words::label")]
+    pub runners: BTreeMap<Platform, String>,
+    /// The platforms that are emulated on the runner of `linux/amd64`, though it takes several times
+    /// as long.
+    #[serde(default)]
+    pub emulate: Vec<Platform>,
+    /// The default branch, whose wheels are released; `main` where absent.
+    pub branch: Option<Word>,
+}
+
+/// Where a platform is built.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Runner {
+    /// The label that the CI knows the machine by.
+    pub label: String,
+    /// Whether it has to emulate the platform.
+    pub emulated: bool,
+}
+
+impl Ci {
+    /// Where `platform` is built: the configured runner, else GitHub's own native one (its
+    /// documentation, "GitHub-hosted runners reference"); `None` where no machine is known and none
+    /// is to emulate it.
+    pub(crate) fn runner(&self, platform: &Platform) -> Option<Runner> {
+        let native = |arch: &str| {
+            let named = self.runners.iter().find(|(platform, _)| platform.engine_arch() == arch);
+            named.map(|(_, label)| label.as_str()).or(match arch {
+                "amd64" => Some("ubuntu-24.04"),
+                "arm64" => Some("ubuntu-24.04-arm"),
+                _ => None,
+            })
+        };
+        let emulated = self.emulate.contains(platform);
+        let label = native(if emulated { "amd64" } else { platform.engine_arch() })?;
+        Some(Runner { label: label.to_owned(), emulated })
+    }
+}

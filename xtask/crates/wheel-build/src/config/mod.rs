@@ -1,0 +1,38 @@
+//! `wheels.toml` and `wheels.local.toml`: read, merged, validated.
+//!
+//! Everything that can be wrong with them is said here, with the file and the line, before
+//! anything is planned. The rooms above get values that hold.
+
+mod base_images;
+mod cache;
+mod ci;
+mod engine;
+mod load;
+mod model;
+mod names;
+mod origin;
+mod overrides;
+mod pins;
+mod publish;
+mod target;
+pub(crate) mod words;
+
+pub(crate) use base_images::BaseImages;
+pub(crate) use cache::{Cache, CacheKind, CacheSpec};
+pub(crate) use ci::Ci;
+pub(crate) use engine::{EngineSettings, Network, Tool};
+#[cfg(test)]
+pub(crate) use load::parse as parse_text;
+pub(crate) use load::{load, load_committed};
+pub(crate) use model::{
+    Bootstrap, BootstrapTool, Build, Check, Config, Family, InterpreterId, Libc, Platform,
+    Provider, Rust, Source, TagPolicy, Toolchain,
+};
+pub(crate) use names::image_name;
+pub(crate) use overrides::{RuleOverride, RuleSeverity};
+pub(crate) use pins::{Pins, with_pins};
+pub(crate) use publish::{Publish, Word};
+pub(crate) use target::{Target, TargetError, find_target};
+
+#[cfg(test)]
+mod tests;

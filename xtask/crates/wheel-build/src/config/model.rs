@@ -1,0 +1,462 @@
+//! The shape of the configuration, one type per table.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
+
+use camino::Utf8PathBuf;
+use serde::{Deserialize, Serialize};
+
+use super::{BaseImages, Cache, Ci, EngineSettings, Publish, RuleOverride, Target, words};
+use wheel_audit::isa::Level;
+use wheel_audit::wheel::Interpreter;
+
+/// A validated `wheels.toml`, with `wheels.local.toml` laid over it.
+#[derive(Debug, Clone)]
+pub(crate) struct Config {
+    /// Where the package comes from.
+    pub source: Source,
+    /// How it is built.
+    pub build: Build,
+    /// What is installed beside the compiler.
+    pub toolchain: Toolchain,
+    /// What a finished wheel has to prove.
+    pub check: Check,
+    /// What hosted CI builds, and on what.
+    pub ci: Ci,
+    /// Which wheels are published, and how.
+    pub publish: Publish,
+    /// Which engine builds.
+    pub engine: EngineSettings,
+    /// Build caches outside of the engine.
+    pub cache: Cache,
+    /// Where pre-built base images lie.
+    pub base_images: BaseImages,
+    /// The systems that are built for, in the file's order.
+    pub targets: Vec<Target>,
+    /// The keys that `wheels.local.toml` overrides, as dotted paths.
+    pub overrides: Vec<String>,
+}
+
+/// Where the package's source comes from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase", tag = "kind")]
+pub(crate) enum Source {
+    /// A source archive of the Python index.
+    Sdist {
+        /// Project name as the index knows it.
+        name: String,
+        /// Exact version.
+        version: String,
+        /// SHA-256 of the archive, 64 lower-case hexadecimal digits.
+        sha256: String,
+    },
+    /// A folder of this repository.
+    Path {
+        /// Relative to the workspace root.
+        path: Utf8PathBuf,
+    },
+}
+
+/// `[build]`: how the wheels are built.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Build {
+    /// The just recipe that builds every requested interpreter's wheel into `dist/`.
+    #[serde(default = "default_recipe", deserialize_with = "words::recipe")]
+    pub recipe: String,
+    /// The interpreters that are built unless `--python` narrows them.
+    pub pythons: Vec<InterpreterId>,
+    /// Where interpreters come from, in the order they are tried.
+    #[serde(default = "default_providers")]
+    pub providers: Vec<Provider>,
+    /// Hash-locked requirements of the build backend, relative to the workspace root.
+    #[serde(default, deserialize_with = "words::file")]
+    pub requirements: Option<Utf8PathBuf>,
+    /// Environment of the build.
+    #[serde(default)]
+    pub env: BTreeMap<String, String>,
+    /// Further system packages, by family.
+    #[serde(default, deserialize_with = "words::package")]
+    pub system_packages: BTreeMap<Family, Vec<String>>,
+}
+
+/// The releases of Python 3 for which anybody builds wheels, those of the years to come among them.
+const SERIES: std::ops::RangeInclusive<u8> = 6..=20;
+
+/// An interpreter as people ask for it (`cp311`, `cp314t`, `pp311`), in the configuration and on the
+/// command line: one that there is, or may be soon.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(try_from = "String")]
+pub(crate) struct InterpreterId(pub Interpreter);
+
+impl Check {
+    /// The requirements that the smoke test with `interpreter` does without.
+    pub(crate) fn left_out(&self, interpreter: Interpreter) -> &[String] {
+        self.smoke_without.get(&InterpreterId(interpreter)).map_or(&[], Vec::as_slice)
+    }
+}
+
+impl TryFrom<String> for InterpreterId {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let interpreter: Interpreter =
+            text.parse().map_err(|error| match text.split_once('.') {
+                Some(("3", minor)) if minor.parse::<u8>().is_ok() => {
+                    format!("{error}: did you mean `cp3{minor}`?")
+                }
+                _ => format!("{error}"),
+            })?;
+        let (major, minor) = interpreter.python_version();
+        if major == 3 && SERIES.contains(&minor) {
+            Ok(Self(interpreter))
+        } else {
+            Err(format!("`{text}` is Python {major}.{minor}, which there is not"))
+        }
+    }
+}
+
+fn default_recipe() -> String {
+    "build-all".to_owned()
+}
+
+fn default_providers() -> Vec<Provider> {
+    vec![Provider::Distro, Provider::Managed, Provider::Source]
+}
+
+/// Who gives an interpreter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Provider {
+    /// The target's own packages.
+    Distro,
+    /// uv's builds, from their default host or a mirror.
+    Managed,
+    /// The upstream source archive, compiled in the target.
+    Source,
+}
+
+impl Provider {
+    /// The word that the configuration and the container scripts use.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Distro => "distro",
+            Self::Managed => "managed",
+            Self::Source => "source",
+        }
+    }
+}
+
+/// `[toolchain]`: what is installed beside the compiler.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Toolchain {
+    /// Where Rust comes from.
+    #[serde(default)]
+    pub rust: Rust,
+}
+
+/// Where the container's Rust comes from.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Rust {
+    /// No Rust: the default, since most packages need none.
+    #[default]
+    None,
+    /// The newest of the distribution's packages.
+    Distro,
+    /// rustup, pinned by version and hash.
+    Rustup,
+}
+
+impl Rust {
+    /// The word that the container scripts use.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Distro => "distro",
+            Self::Rustup => "rustup",
+        }
+    }
+}
+
+/// `[check]`: what a finished wheel has to prove.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Check {
+    /// Which platform tag a finished wheel carries.
+    #[serde(default)]
+    pub tag: TagPolicy,
+    /// The instruction set level that is enough, by architecture in the engine's words:
+    /// `amd64 = "x86-64-v2"`.
+    #[serde(default)]
+    pub isa: BTreeMap<String, Level>,
+    /// Whether a wheel without a compiled extension is an error. Unset, the source decides: it is
+    /// one where the source builds an extension.
+    #[serde(default)]
+    pub native: Option<bool>,
+    /// The wheels are for an index: what it refuses is an error.
+    #[serde(default)]
+    pub publish: bool,
+    /// Other severities than the rules' own (`[[check.override]]`), the later ones winning.
+    #[serde(default, rename = "override")]
+    pub overrides: Vec<RuleOverride>,
+    /// Modules that the smoke test imports.
+    #[serde(default, deserialize_with = "words::module")]
+    pub imports: Vec<String>,
+    /// Python expressions that must be true, by module; `m` is the imported module.
+    #[serde(default)]
+    pub calls: BTreeMap<String, Vec<String>>,
+    /// Requirements of the wheel that the smoke test does without, by interpreter: what the
+    /// interpreter brings itself, in another version than the wheel asks for.
+    #[serde(default, deserialize_with = "words::project")]
+    pub smoke_without: BTreeMap<InterpreterId, Vec<String>>,
+}
+
+/// Which platform tag a finished wheel carries.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum TagPolicy {
+    /// `manylinux_<libc of the target>`: one index serves each system its own build.
+    #[default]
+    Target,
+    /// What the symbols need, as auditwheel would say.
+    Floor,
+    /// `linux_<arch>`, as built; no index takes it.
+    Linux,
+}
+
+/// How a target's packages are installed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Family {
+    /// Debian, Ubuntu.
+    Apt,
+    /// RHEL, Rocky, Alma, Fedora.
+    Dnf,
+    /// Alpine.
+    Apk,
+}
+
+impl fmt::Display for Family {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Apt => "apt",
+            Self::Dnf => "dnf",
+            Self::Apk => "apk",
+        })
+    }
+}
+
+/// A target's C library, which decides its platform tag (PEP 600, PEP 656).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Libc {
+    /// GNU C library, major and minor version.
+    Glibc(u16, u16),
+    /// musl, major and minor version.
+    Musl(u16, u16),
+}
+
+impl Libc {
+    /// The platform tag of a wheel built for this C library on `arch` (`x86_64`, `aarch64`).
+    pub(crate) fn platform_tag(self, arch: &str) -> String {
+        match self {
+            Self::Glibc(major, minor) => format!("manylinux_{major}_{minor}_{arch}"),
+            Self::Musl(major, minor) => format!("musllinux_{major}_{minor}_{arch}"),
+        }
+    }
+}
+
+impl fmt::Display for Libc {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Glibc(major, minor) => write!(f, "glibc {major}.{minor}"),
+            Self::Musl(major, minor) => write!(f, "musl {major}.{minor}"),
+        }
+    }
+}
+
+/// How a base image is made where no registry answers.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Bootstrap {
+    /// The tool that fetches and unpacks the packages.
+    pub tool: BootstrapTool,
+    /// The distribution's suite (`bookworm`), or its release version for `dnf` (`9`).
+    #[serde(deserialize_with = "words::suite")]
+    pub suite: String,
+    /// The mirror to take it from; the tool's own default where it is absent.
+    #[serde(default, deserialize_with = "words::value")]
+    pub mirror: Option<String>,
+    /// Parts of an apt archive (`main`, `universe`); the tool's default where absent.
+    // What is empty is left out, so that it changes no key and no image's name.
+    #[serde(default, deserialize_with = "words::suite", skip_serializing_if = "Vec::is_empty")]
+    pub components: Vec<String>,
+    /// What the packages' signatures are checked with: a key ring for `mmdebstrap`, whose own is taken
+    /// where absent, an armoured key for `dnf`. A path on this machine.
+    #[serde(default, deserialize_with = "words::value", skip_serializing_if = "Option::is_none")]
+    pub keyring: Option<Utf8PathBuf>,
+    /// Base URLs of RPM repositories; `$basearch` and `$releasever` stand in them for themselves.
+    #[serde(default, deserialize_with = "words::value", skip_serializing_if = "Vec::is_empty")]
+    pub repositories: Vec<String>,
+    /// The packages that an RPM system is made of; what they need comes with them.
+    #[serde(default, deserialize_with = "words::package", skip_serializing_if = "Vec::is_empty")]
+    pub packages: Vec<String>,
+}
+
+/// What makes a root file system out of a distribution's packages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum BootstrapTool {
+    /// Debian, Ubuntu.
+    Mmdebstrap,
+    /// RHEL and what is rebuilt from it.
+    Dnf,
+}
+
+impl BootstrapTool {
+    /// Its program.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Mmdebstrap => "mmdebstrap",
+            Self::Dnf => "dnf",
+        }
+    }
+}
+
+impl Bootstrap {
+    /// What is wrong with it: what its tool lacks, or does not take.
+    pub(super) fn flaw(&self) -> Option<&'static str> {
+        let rpm = !self.repositories.is_empty() || !self.packages.is_empty();
+        match self.tool {
+            BootstrapTool::Mmdebstrap if rpm => {
+                Some("`mmdebstrap` takes no `repositories` and no `packages`, it has a `mirror`")
+            }
+            BootstrapTool::Dnf if self.mirror.is_some() || !self.components.is_empty() => {
+                Some("`dnf` takes no `mirror` and no `components`, it has `repositories`")
+            }
+            BootstrapTool::Dnf
+                if self.repositories.is_empty()
+                    || self.packages.is_empty()
+                    || self.keyring.is_none() =>
+            {
+                Some(
+                    "`dnf` needs `repositories`, `packages` and a `keyring`, without which nothing \
+                     says whose packages they are",
+                )
+            }
+            _ => None,
+        }
+    }
+}
+
+/// A platform in the engine's words: `linux/amd64`, `linux/arm64`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Platform {
+    arch: String,
+}
+
+/// The platforms that can be built for, with the architecture's name in wheel tags and in Debian.
+const PLATFORMS: [(&str, &str); 7] = [
+    ("amd64", "x86_64"),
+    ("arm64", "aarch64"),
+    ("386", "i686"),
+    ("arm", "armv7l"),
+    ("ppc64le", "ppc64le"),
+    ("s390x", "s390x"),
+    ("riscv64", "riscv64"),
+];
+
+impl Platform {
+    /// The architecture in the engine's words: `amd64`, `arm64`.
+    pub fn engine_arch(&self) -> &str {
+        &self.arch
+    }
+
+    /// The architecture in a wheel's platform tag: `x86_64`, `aarch64`.
+    pub fn wheel_arch(&self) -> &'static str {
+        PLATFORMS.iter().find(|(engine, _)| *engine == self.arch).map_or("unknown", |(_, w)| w)
+    }
+
+    /// The architecture in Debian's words: `amd64`, `arm64`, `i386`, `armhf`, `ppc64el`.
+    pub fn debian_arch(&self) -> &str {
+        match self.arch.as_str() {
+            "386" => "i386",
+            "arm" => "armhf",
+            "ppc64le" => "ppc64el",
+            other => other,
+        }
+    }
+}
+
+impl Platform {
+    /// What `arch` may mean: another name of an architecture, or one with a slip of the finger.
+    pub fn meant(arch: &str) -> Option<Self> {
+        let platform = |arch: &str| Self { arch: arch.to_owned() };
+        let by_name = |(engine, wheel): &&(&str, &str)| {
+            arch == *wheel || arch == *engine || arch == platform(engine).debian_arch()
+        };
+        let distance = |engine: &str| strsim::damerau_levenshtein(engine, arch);
+        let near = || {
+            let near = PLATFORMS.iter().min_by_key(|(engine, _)| distance(engine))?;
+            (distance(near.0) == 1).then_some(near)
+        };
+        PLATFORMS.iter().find(by_name).or_else(near).map(|(engine, _)| platform(engine))
+    }
+
+    /// The architecture in RPM's words: `x86_64`, `aarch64`, `armv7hl`.
+    pub fn rpm_arch(&self) -> &'static str {
+        match self.wheel_arch() {
+            "armv7l" => "armv7hl",
+            other => other,
+        }
+    }
+}
+
+impl fmt::Display for Platform {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "linux/{}", self.arch)
+    }
+}
+
+impl FromStr for Platform {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let known = || PLATFORMS.map(|(arch, _)| format!("linux/{arch}")).join(", ");
+        let arch = text.strip_prefix("linux/").unwrap_or_default();
+        // `linux/arm64/v8` and `linux/arm/v7` are the same platforms written out.
+        let arch = match arch {
+            "arm64/v8" => "arm64",
+            "arm/v7" => "arm",
+            other => other,
+        };
+        if PLATFORMS.iter().any(|(engine, _)| *engine == arch) {
+            Ok(Self { arch: arch.to_owned() })
+        } else {
+            let meant = Self::meant(arch).map(|meant| format!(": did you mean `{meant}`?"));
+            let meant = meant.unwrap_or_default();
+            Err(format!(
+                "`{text}` is no platform that can be built for (known: {}){meant}",
+                known()
+            ))
+        }
+    }
+}
+
+impl TryFrom<String> for Platform {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
+    }
+}
+
+impl From<Platform> for String {
+    fn from(platform: Platform) -> Self {
+        platform.to_string()
+    }
+}

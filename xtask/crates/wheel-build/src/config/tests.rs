@@ -1,0 +1,242 @@
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use super::load::ConfigError;
+use super::load::parse;
+use super::target::name_of_image;
+use super::*;
+
+const GOOD: &str = r#"[source]
+sdist = "autobahn==26.10.2"
+sha256 = "6c69fca89106567060941c5568e67a5369738813d883db4e3d62b76f0a2c497e"
+
+[build]
+pythons = ["cp311"]
+
+[[target]]
+name = "debian12"
+image = "debian:12"
+family = "apt"
+glibc = "2.36"
+platforms = ["linux/amd64"]
+"#;
+
+fn error(from: &str, to: &str) -> String {
+    assert!(GOOD.contains(from), "{from}");
+    parse(Utf8Path::new("wheels.toml"), &GOOD.replace(from, to)).unwrap_err().to_string()
+}
+
+#[test]
+fn what_is_wrong_is_named_with_its_line() {
+    insta::assert_snapshot!(
+        error("autobahn==26.10.2", "autobahn"),
+        @"`wheels.toml`, line 2: `autobahn` is not of the form `name==version`"
+    );
+    insta::assert_snapshot!(
+        error("6c69fca8", "xyz"),
+        @"`wheels.toml`, line 3: `sha256` is not 64 lower-case hexadecimal digits"
+    );
+    insta::assert_snapshot!(
+        error("\"2.36\"", "\"latest\""),
+        @"`wheels.toml`, line 12: `latest` is no version like \"2.36\""
+    );
+    insta::assert_snapshot!(
+        error("name = \"debian12\"", "name = \"Debian 12\""),
+        @"`wheels.toml`, line 9: `Debian 12` is no target name: lower-case letters and digits, with `.` or `-` between them"
+    );
+    let unknown = error("pythons", "phytons");
+    assert!(unknown.contains("line 6") && unknown.contains("phytons"), "{unknown}");
+    let python = error("cp311", "python3.11");
+    assert!(python.contains("line 6") && python.contains("python3.11"), "{python}");
+}
+
+#[test]
+fn a_value_of_the_wrong_type_is_answered_with_how_it_is_written() {
+    for (from, to, cure) in [
+        ("\"2.36\"", "2.36", "hint: write it in quotes: \"2.36\""),
+        ("[\"cp311\"]", "\"cp311\"", "hint: write a list: [\"cp311\"]"),
+        ("[\"linux/amd64\"]", "\"linux/amd64\"", "hint: write a list: [\"linux/amd64\"]"),
+        ("\"debian12\"", "12", "hint: write it in quotes: \"12\""),
+    ] {
+        let said = error(from, to);
+        assert!(said.ends_with(cure), "{to}: {said}");
+    }
+    let said = error("glibc", "publish = \"yes\"\nglibc");
+    assert!(!said.contains("in quotes"), "{said}");
+}
+
+#[test]
+fn a_source_outside_the_repository_is_refused() {
+    let sdist = "sdist = \"autobahn==26.10.2\"\n";
+    let hash = GOOD.lines().nth(2).unwrap();
+    for path in ["../other", "/etc"] {
+        let text = GOOD.replace(hash, "").replace(sdist, &format!("path = \"{path}\"\n"));
+        let error = parse(Utf8Path::new("wheels.toml"), &text).unwrap_err().to_string();
+        assert!(
+            error.contains("line 2") && error.contains("a folder of this repository"),
+            "{error}"
+        );
+    }
+}
+
+#[test]
+fn an_sdist_without_its_hash_is_refused() {
+    let hash = GOOD.lines().nth(2).unwrap();
+    assert!(error(hash, "").contains("`sdist` needs its `sha256`"));
+}
+
+#[test]
+fn the_local_file_overrides_and_says_so() {
+    let dir = tempfile::tempdir().unwrap();
+    let root = Utf8PathBuf::try_from(dir.path().to_owned()).unwrap();
+    fs_err::write(root.join("wheels.toml"), GOOD).unwrap();
+    let local = "[build]\npythons = [\"cp313\"]\n\
+                 [[target]]\nname = \"debian12\"\nimage = \"mirror.example/debian:12\"\n";
+    fs_err::write(root.join("wheels.local.toml"), local).unwrap();
+    let config = load(&root).unwrap();
+    assert_eq!(config.overrides, ["build.pythons", "target.debian12.image"]);
+    assert_eq!(config.targets[0].image, "mirror.example/debian:12");
+    assert_eq!(config.targets[0].libc, Some(Libc::Glibc(2, 36)));
+    fs_err::write(root.join("wheels.local.toml"), "[build]\npythons = []\n").unwrap();
+    assert!(load(&root).is_err());
+}
+
+#[test]
+fn what_is_wrong_in_the_local_file_is_named_with_its_own_line() {
+    let dir = tempfile::tempdir().unwrap();
+    let root = Utf8PathBuf::try_from(dir.path().to_owned()).unwrap();
+    fs_err::write(root.join("wheels.toml"), GOOD).unwrap();
+    for (local, line) in [
+        ("\n[build]\n# a remark\nphytons = [\"cp313\"]\n", 4),
+        ("\n\n[build]\npythons = []\n", 3),
+        ("[build]\npythons = \"cp313\"\n", 2),
+        ("[check]\ntag = \"linux\"\n\n[biuld]\n", 4),
+        ("[check]\nnative = true\n[[target]]\nname = \"debian12\"\nglibc = \"latest\"\n", 5),
+        ("[[target]]\nname = \"new\"\n", 1),
+        ("[ci]\ntargets = [\"nosuch\"]\n", 1),
+    ] {
+        fs_err::write(root.join("wheels.local.toml"), local).unwrap();
+        let error = load(&root).unwrap_err();
+        let place = match &error {
+            ConfigError::Invalid { file, line, .. } => Some((file.as_str(), *line)),
+            _ => None,
+        };
+        assert_eq!(place, Some(("wheels.local.toml", line)), "{local}: {error}");
+    }
+}
+
+#[test]
+fn an_override_has_the_place_that_it_has_in_its_own_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let root = Utf8PathBuf::try_from(dir.path().to_owned()).unwrap();
+    let rule = "[[check.override]]\ncode = \"ELF009\"\nseverity = \"note\"\nreason = \"it is\"\n";
+    let line = GOOD.lines().count() + 2;
+    fs_err::write(root.join("wheels.toml"), format!("{GOOD}{rule}")).unwrap();
+    let local = "\n[check]\ntag = \"linux\"\n";
+    fs_err::write(root.join("wheels.local.toml"), local).unwrap();
+    let place = |root: &Utf8Path| load(root).unwrap().check.overrides[0].place.clone();
+    assert_eq!(place(&root), format!("`wheels.toml`, line {line}"));
+    fs_err::write(root.join("wheels.local.toml"), format!("{local}{rule}")).unwrap();
+    assert_eq!(place(&root), "`wheels.local.toml`, line 5");
+}
+
+#[test]
+fn names_made_of_images_are_valid_and_never_shared() {
+    assert_eq!(name_of_image("debian:11"), "debian11");
+    assert_eq!(name_of_image("ubuntu:24.04"), "ubuntu24.04");
+    let (a, b) = (name_of_image("a.example/x/debian:12"), name_of_image("b.example/x/debian:12"));
+    assert_ne!(a, b);
+    for name in [a, b, name_of_image("Registry.example:5000/p/q@sha256:00ff")] {
+        let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || ".-".contains(c);
+        assert!(name.chars().all(plain), "{name}");
+    }
+}
+
+#[test]
+fn platforms_are_read_in_the_engines_words() {
+    let platform: Platform = "linux/arm64/v8".parse().unwrap();
+    assert_eq!((platform.to_string().as_str(), platform.wheel_arch()), ("linux/arm64", "aarch64"));
+    assert!("arm64".parse::<Platform>().is_err());
+    for (slip, meant) in [
+        ("linux/amd46", "`linux/amd64`?"),
+        ("linux/x86_64", "`linux/amd64`?"),
+        ("linux/aarch64", "`linux/arm64`?"),
+        ("linux/armhf", "`linux/arm`?"),
+    ] {
+        let error = slip.parse::<Platform>().unwrap_err();
+        assert!(error.ends_with(meant), "{error}");
+    }
+    assert!(!"linux/sparc".parse::<Platform>().unwrap_err().contains('?'));
+}
+
+#[test]
+fn a_level_has_to_be_one_of_its_architecture() {
+    let with = |isa: &str| {
+        let text = GOOD.replace("[[target]]", &format!("[check]\nisa = {{ {isa} }}\n\n[[target]]"));
+        parse(Utf8Path::new("wheels.toml"), &text)
+    };
+    assert_eq!(with("amd64 = \"x86-64-v2\"").unwrap().check.isa.len(), 1);
+    // Each of these would check nothing, without a word.
+    for isa in ["amd64 = \"armv8-a\"", "x86_64 = \"x86-64-v2\"", "s390x = \"x86-64-v2\""] {
+        let error = with(isa).unwrap_err().to_string();
+        assert!(error.contains("line 8") && error.contains("check.isa"), "{error}");
+    }
+    assert!(with("amd64 = \"x86-64-v9\"").unwrap_err().to_string().contains("x86-64-v9"));
+}
+
+#[test]
+fn what_ci_builds_has_to_be_there() {
+    let good = format!("{GOOD}\n[ci]\ntargets = [\"debian:12\"]\nemulate = [\"linux/arm64\"]");
+    assert_eq!(parse(Utf8Path::new("wheels.toml"), &good).unwrap().ci.targets, ["debian:12"]);
+    let wrong = good.replace("\"debian:12\"]\nemulate", "\"debain\"]\nemulate");
+    let error = parse(Utf8Path::new("wheels.toml"), &wrong).unwrap_err().to_string();
+    assert!(error.contains("line ") && error.contains("debain"), "{error}");
+}
+
+#[test]
+fn no_word_of_the_configuration_is_an_option_or_more_than_a_word() {
+    let image = error("image = \"debian:12\"", "image = \"--evil\"");
+    assert!(image.contains("line 10") && image.contains("--evil"), "{image}");
+    let after = |line: &str| {
+        error(
+            "platforms = [\"linux/amd64\"]\n",
+            &format!("platforms = [\"linux/amd64\"]\n{line}\n"),
+        )
+    };
+    for table in [
+        "[ci]\nrunners = { \"linux/amd64\" = \"x\\n    steps: [evil]\" }",
+        "[ci]\nrunners = { \"linux/amd64\" = \"${{ evil }}\" }",
+        "[engine]\nbuilder = \"--evil\"",
+        "[engine]\nhost = \"ssh://-oProxyCommand=evil\"",
+        "[engine]\nhosts = { \"linux/arm64\" = \"-evil\" }",
+        "[base-image]\nrepository = \"--evil\"",
+        "[cache]\nfrom = [\"--evil\"]",
+        "[cache]\nto = [\"type=local,dest=/x\\nevil\"]",
+        "bootstrap = { tool = \"mmdebstrap\", suite = \"--evil\" }",
+        "bootstrap = { tool = \"mmdebstrap\", suite = \"bookworm\", mirror = \"--evil\" }",
+        "bootstrap = { tool = \"mmdebstrap\", suite = \"bookworm\", components = [\"a b\"] }",
+        "bootstrap = { tool = \"mmdebstrap\", suite = \"bookworm\", keyring = \"--evil\" }",
+        "bootstrap = { tool = \"mmdebstrap\", suite = \"bookworm\", keyring = \"/k\\nevil=1\" }",
+    ] {
+        let error = after(table);
+        let line = if table.starts_with('[') { "line 15" } else { "line 14" };
+        // A table of its own is blamed on its own line.
+        let place = error.contains(line) || error.contains("line 14");
+        let named = error.contains("evil") || error.contains("a b");
+        assert!(place && named, "{table}: {error}");
+    }
+    for line in [
+        "recipe = \"--evil\"",
+        "requirements = \"docker/--evil$(x)\"",
+        "requirements = \"--evil/docker\"",
+        "system_packages = { apt = [\"-evil\"] }",
+        "system_packages = { apt = [\"a;evil *\"] }",
+    ] {
+        let error = error("pythons = [\"cp311\"]", &format!("pythons = [\"cp311\"]\n{line}"));
+        assert!(error.contains("line 7") && error.contains("evil"), "{error}");
+    }
+    for sdist in ["--evil==1", "autobahn==-1"] {
+        assert!(error("autobahn==26.10.2", sdist).contains("line 2"), "{sdist}");
+    }
+}

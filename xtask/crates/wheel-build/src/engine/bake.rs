@@ -1,0 +1,148 @@
+//! One `docker buildx bake` call: its command line.
+//!
+//! The bake file is the one a person uses by hand; xtask only sets its arguments, contexts,
+//! secrets and output, each as a `--set` that `--dry-run` prints.
+
+use std::collections::BTreeMap;
+
+use camino::Utf8Path;
+
+use super::cache::{self, Cached};
+use super::client::Client;
+use super::host::{HostSettings, csv_field};
+use crate::config::{Cache, Platform};
+use crate::exec::Step;
+
+/// The bake file, relative to the workspace root.
+pub(crate) const BAKE_FILE: &str = "docker/docker-bake.hcl";
+
+/// What is laid over it where the steps have the network of the engine's machine.
+const HOST_NETWORK_FILE: &str = "docker/host-network.yaml";
+
+/// What one bake call is to make.
+#[derive(Debug, Clone)]
+pub(crate) struct Bake<'a> {
+    /// Target of the bake file: `wheel-builder`, `wheel-builder-local`, `build-info`, `smoke`.
+    pub target: &'a str,
+    /// Platform it is made for.
+    pub platform: &'a Platform,
+    /// Build arguments.
+    pub args: BTreeMap<&'static str, String>,
+    /// Named contexts: name to folder, image or layout.
+    pub contexts: BTreeMap<String, String>,
+    /// Where the result goes.
+    pub output: Output<'a>,
+    /// File that receives the digests, where they are wanted.
+    pub metadata: Option<&'a Utf8Path>,
+    /// What is made anew although a cache has it.
+    pub anew: Anew,
+    /// What is kept in caches outside of the engine.
+    pub cached: Cached,
+    /// `rawjson` for us, `plain` where a person pastes the line.
+    pub progress: &'a str,
+}
+
+/// What a call makes anew although a cache has it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Anew {
+    /// Nothing.
+    Nothing,
+    /// Everything.
+    All,
+    /// These stages; podman, which has no word for it, everything.
+    Stages(&'static [&'static str]),
+}
+
+/// Where the result of a call goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Output<'a> {
+    /// Its files, into a folder.
+    Folder(&'a Utf8Path),
+    /// It becomes an image.
+    Image(Image<'a>),
+}
+
+/// An image that a call makes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Image<'a> {
+    /// Its reference.
+    pub reference: &'a str,
+    /// Whether it is pushed to the registry that the reference names; else the engine keeps it.
+    pub pushed: bool,
+    /// What it says of itself.
+    pub labels: BTreeMap<&'static str, String>,
+}
+
+impl Output<'_> {
+    fn attributes(&self) -> Vec<String> {
+        match self {
+            Self::Folder(folder) => {
+                vec![format!("output=type=local,{}", csv_field(&format!("dest={folder}")))]
+            }
+            Self::Image(image) => {
+                let kind = if image.pushed { "type=image,push=true" } else { "type=docker" };
+                let mut attributes = vec![
+                    format!("output={kind}"),
+                    format!("tags={}", image.reference),
+                    // Nothing but the image under its name; the labels say where it comes from.
+                    "attest=type=provenance,disabled=true".to_owned(),
+                ];
+                let labels = image.labels.iter();
+                attributes.extend(labels.map(|(name, value)| format!("labels.{name}={value}")));
+                attributes
+            }
+        }
+    }
+}
+
+impl Bake<'_> {
+    /// The call, to be run in the workspace `root`.
+    pub(super) fn step(
+        &self,
+        client: &Client,
+        root: &Utf8Path,
+        host: &HostSettings,
+        cache: &Cache,
+    ) -> Step {
+        let target = self.target;
+        let mut step = client.step(["buildx", "bake", "--file", BAKE_FILE]).cwd(root);
+        if client.host_network {
+            step = step.arg("--file").arg(HOST_NETWORK_FILE);
+        }
+        if client.host_network && client.asks_leave {
+            step = step.arg("--allow").arg("network.host");
+        }
+        if let Some(builder) = &client.builder {
+            step = step.arg("--builder").arg(builder);
+        }
+        step = step.arg("--progress").arg(self.progress);
+        if let Some(metadata) = self.metadata {
+            step = step.arg("--metadata-file").arg(metadata.as_str());
+        }
+        match self.anew {
+            Anew::Nothing => {}
+            Anew::All => step = step.arg("--no-cache"),
+            // buildx takes `--set TARGET.no-cache-filter` and does nothing with it (0.13).
+            Anew::Stages(names) => step = step.env("XTASK_ANEW", names.join(",")),
+        }
+        let mut sets = vec![format!("{target}.platform={}", self.platform)];
+        for (name, value) in &self.args {
+            sets.push(format!("{target}.args.{name}={value}"));
+        }
+        for (name, place) in &self.contexts {
+            sets.push(format!("{target}.contexts.{name}={place}"));
+        }
+        let attributes = self.output.attributes();
+        sets.extend(attributes.into_iter().map(|attribute| format!("{target}.{attribute}")));
+        let attributes = cache::attributes(cache, &self.cached, root);
+        sets.extend(attributes.into_iter().map(|attribute| format!("{target}.{attribute}")));
+        sets.extend(host.secrets().into_iter().map(|secret| format!("{target}.secrets={secret}")));
+        for set in sets {
+            step = step.arg("--set").arg(set);
+        }
+        for (_, variable, text, shown) in host.texts() {
+            step = step.secret_env(variable, text, &shown);
+        }
+        step.arg(target)
+    }
+}

@@ -1,0 +1,172 @@
+//! What registering or removing emulators takes.
+
+use std::collections::BTreeSet;
+
+use super::formats::FORMATS;
+use super::status::{Row, State, Status};
+use super::{OWN, Way};
+use crate::engine::doctor::Machine;
+use crate::engine::doctor::binfmt::{Arch, MOUNT};
+use crate::engine::doctor::docker::EngineState;
+use crate::engine::doctor::facts::{Access, Facts};
+use crate::engine::setup::{Folders, SetupError, SetupPlan};
+use crate::exec::{Exec, Step, quote};
+
+/// The package of emulators that need no library of the machine.
+const PACKAGE: &str = "qemu-user-static";
+
+/// What is to be done until containers of each architecture of `status` run.
+///
+/// # Errors
+/// Where the kernel, the user or the engine does not allow it.
+pub(crate) fn install(
+    exec: &Exec,
+    machine: &Machine,
+    facts: &Facts,
+    status: &Status,
+    way: Way,
+) -> Result<SetupPlan, SetupError> {
+    let lacking: Vec<_> = status.architectures.iter().filter(|row| !row.state.is_good()).collect();
+    if lacking.is_empty() {
+        return Ok(SetupPlan::default());
+    }
+    if let Some(row) = lacking.iter().find(|row| row.arch == status.machine) {
+        let what = format!("programs of this machine's own architecture, {}, do not run", row.arch);
+        return Err(refused(what, row.why.clone().unwrap_or_default()));
+    }
+    if !has_kernel_support(machine) {
+        let what = "this kernel has no `binfmt_misc`, without which nothing can be emulated";
+        let hint = "a kernel built with CONFIG_BINFMT_MISC has it; inside a container or a virtual \
+                    machine that is the kernel outside";
+        return Err(refused(what.to_owned(), hint.to_owned()));
+    }
+    match chosen(machine, facts, &lacking, way) {
+        Way::Image => by_image(exec, facts, &lacking),
+        _ => by_package(machine, facts, &lacking),
+    }
+}
+
+fn refused(what: String, hint: String) -> SetupError {
+    SetupError::NotOurs { what, hint }
+}
+
+/// Whether the kernel has `binfmt_misc`, built in or as a module that can be loaded.
+fn has_kernel_support(machine: &Machine) -> bool {
+    let read = |path: &str| fs_err::read_to_string(machine.at(path)).unwrap_or_default();
+    if machine.has(MOUNT) || read("/proc/filesystems").contains("binfmt_misc") {
+        return true;
+    }
+    let release = read("/proc/sys/kernel/osrelease");
+    read(&format!("/lib/modules/{}/modules.dep", release.trim())).contains("/binfmt_misc.ko")
+}
+
+fn program(arch: &Arch) -> String {
+    format!("/usr/bin/qemu-{}-static", arch.qemu)
+}
+
+/// The way to go: the one asked for, or the first of the two that is open to this user.
+fn chosen(machine: &Machine, facts: &Facts, lacking: &[&Row], way: Way) -> Way {
+    if way != Way::Auto {
+        return way;
+    }
+    let there = lacking.iter().all(|row| machine.has(&program(row.known)));
+    let root = matches!(facts.access, Access::Root | Access::Sudo);
+    let engine = matches!(facts.engine, EngineState::Answers(_));
+    if (root && (there || facts.apt.is_some())) || !engine || facts.engine_elsewhere().is_some() {
+        Way::Package
+    } else {
+        Way::Image
+    }
+}
+
+/// Through the engine: its privileged container registers the emulators that it brings.
+fn by_image(exec: &Exec, facts: &Facts, lacking: &[&Row]) -> Result<SetupPlan, SetupError> {
+    match &facts.engine {
+        EngineState::Answers(_) => {}
+        EngineState::Denied => {
+            let hint = "`sudo usermod -aG docker \"$USER\"` lets it, from the next login on";
+            let what = "this user may not talk to the engine";
+            return Err(refused(what.to_owned(), hint.to_owned()));
+        }
+        EngineState::Silent(_) | EngineState::Unasked => {
+            let hint = "`cargo xtask setup` starts one; `--way package` needs none";
+            return Err(refused("no engine answers".to_owned(), hint.to_owned()));
+        }
+    }
+    let question = Step::new("docker", ["info", "--format", "{{json .SecurityOptions}}"]);
+    if exec.read(&question)?.contains("name=rootless") {
+        let what = "the engine is rootless: its containers may not register emulators";
+        return Err(refused(
+            what.to_owned(),
+            "`--way package`, as root, needs no engine".to_owned(),
+        ));
+    }
+    let names = lacking.iter().map(|row| row.arch).collect::<Vec<_>>().join(",");
+    let image = FORMATS.reference();
+    let args = ["run", "--privileged", "--rm", &image, "--install", &names];
+    let step = Step::new("docker", args)
+        .hint("where no registry answers, `--way package` takes the distribution's emulators");
+    let mut plan = SetupPlan::default();
+    plan.user_runs(
+        format!("register emulators for {names} with the image `{}`", FORMATS.image),
+        step,
+    );
+    Ok(plan)
+}
+
+/// With the distribution's emulators, registered by us.
+fn by_package(machine: &Machine, facts: &Facts, lacking: &[&Row]) -> Result<SetupPlan, SetupError> {
+    let mut plan = SetupPlan::as_root(facts);
+    if lacking.iter().any(|row| !machine.has(&program(row.known))) {
+        plan.install(facts, &BTreeSet::from([PACKAGE]), &Folders::of(&machine.workspace))?;
+    }
+    if !machine.has(MOUNT) {
+        let step = Step::new("modprobe", ["binfmt_misc"])
+            .hint("inside a container, the machine outside has to load it");
+        plan.root_runs(facts, "load the kernel's module `binfmt_misc`".to_owned(), step);
+    }
+    let mount = machine.at(MOUNT);
+    if !facts.binfmt.mounted {
+        let step = Step::new("mount", ["-t", "binfmt_misc", "binfmt_misc", mount.as_str()])
+            .hint("a container may mount it only with `--privileged`");
+        plan.root_runs(facts, format!("mount `{mount}`"), step);
+    }
+    for row in lacking {
+        let arch = row.known;
+        let name = format!("{OWN}{}", arch.qemu);
+        if row.emulators.iter().any(|one| one.name == name) {
+            remove(machine, facts, &name, &mut plan);
+        }
+        let Some(line) = FORMATS.line(arch, &name, &program(arch)) else { continue };
+        let write =
+            format!("printf %s {} > {}", quote(&line), quote(mount.join("register").as_str()));
+        // Where systemd runs, the package registers its own on installation.
+        let others = mount.join(format!("qemu-{}", arch.qemu));
+        let script = if row.state == State::Absent {
+            format!("test -e {} || {write}", quote(others.as_str()))
+        } else {
+            write
+        };
+        let step = Step::new("sh", ["-c", &script])
+            .hint("the kernel takes it from root outside of containers alone");
+        plan.root_runs(facts, format!("register the emulator for {} as `{name}`", row.arch), step);
+    }
+    Ok(plan)
+}
+
+/// What is to be done until no emulator of ours is registered for the architectures of `status`.
+/// Those of others stay, and so do the package and the mount.
+pub(crate) fn uninstall(machine: &Machine, facts: &Facts, status: &Status) -> SetupPlan {
+    let mut plan = SetupPlan::as_root(facts);
+    let all = status.architectures.iter().flat_map(|row| &row.emulators);
+    for emulator in all.filter(|emulator| emulator.is_own()) {
+        remove(machine, facts, &emulator.name, &mut plan);
+    }
+    plan
+}
+
+fn remove(machine: &Machine, facts: &Facts, name: &str, plan: &mut SetupPlan) {
+    let entry = machine.at(MOUNT).join(name);
+    let script = format!("printf %s -1 > {}", quote(entry.as_str()));
+    plan.root_runs(facts, format!("remove `{name}`"), Step::new("sh", ["-c", &script]));
+}

@@ -1,0 +1,122 @@
+//! Running a foreign program, to see whether it runs.
+
+use std::io::{ErrorKind, Write as _};
+use std::os::unix::fs::PermissionsExt as _;
+use std::thread;
+use std::time::Duration;
+
+use camino::Utf8Path;
+
+use super::program;
+use crate::exec::{Captured, Exec, ExecError, Step};
+
+/// How long the program may take; emulators start within a fraction of a second.
+const LIMIT: Duration = Duration::from_secs(20);
+/// How often a file that is still open elsewhere is tried again.
+const TRIES: usize = 20;
+
+/// How a foreign program fared.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Trial {
+    /// It ran to its end.
+    Ran,
+    /// It did not, and why.
+    Failed(String),
+}
+
+/// Runs a program of `arch` in a folder of its own.
+///
+/// # Errors
+/// When xtask was interrupted, or the program cannot be written.
+pub(super) fn run(exec: &Exec, arch: &str) -> anyhow::Result<Trial> {
+    let Some(bytes) = program::of(arch) else {
+        return Ok(Trial::Failed("no program of this architecture is known".to_owned()));
+    };
+    let folder = tempfile::Builder::new().prefix("xtask-binfmt").tempdir()?;
+    let Some(folder) = Utf8Path::from_path(folder.path()).map(Utf8Path::to_owned) else {
+        anyhow::bail!("the folder for temporary files has a name that is no UTF-8");
+    };
+    let path = folder.join("program");
+    let mut file = fs_err::File::create(&path)?;
+    file.write_all(&bytes)?;
+    file.set_permissions(std::fs::Permissions::from_mode(0o755))?;
+    drop(file);
+    let step = Step::new(path.as_str(), [""; 0]).timeout(LIMIT);
+    let mut answer = exec.capture(&step);
+    for _ in 0..TRIES {
+        // A process that another thread is just starting may still hold it.
+        let busy = matches!(&answer, Err(ExecError::Start { source, .. })
+            if source.kind() == ErrorKind::ExecutableFileBusy);
+        if !busy {
+            break;
+        }
+        thread::sleep(Duration::from_millis(10));
+        answer = exec.capture(&step);
+    }
+    judge(answer, &folder)
+}
+
+fn judge(answer: Result<Captured, ExecError>, folder: &Utf8Path) -> anyhow::Result<Trial> {
+    let failed = |why: String| Ok(Trial::Failed(why));
+    match answer {
+        Ok(said) if said.status == format!("exit status: {}", program::STATUS) => Ok(Trial::Ran),
+        Ok(said) => {
+            let last = said.stderr.lines().last().unwrap_or_default().trim();
+            let gap = if last.is_empty() { "" } else { ": " };
+            failed(format!("a test program ended with {}{gap}{last}", said.status))
+        }
+        Err(ExecError::Interrupted) => Err(ExecError::Interrupted.into()),
+        // It is there: what the kernel misses is the emulator.
+        Err(ExecError::NotFound { .. }) => failed("the registered emulator is gone".to_owned()),
+        Err(ExecError::Start { source, .. }) if source.kind() == ErrorKind::PermissionDenied => {
+            let folder = folder.parent().unwrap_or(folder);
+            failed(format!("`{folder}` does not let programs run (TMPDIR names another folder)"))
+        }
+        Err(ExecError::Start { source, .. }) => {
+            failed(format!("a test program was not started: {source}"))
+        }
+        Err(error) => failed(error.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use super::*;
+
+    fn ended(status: &str) -> Exec {
+        let said = Captured { status: status.to_owned(), ..Captured::failed("qemu: no such CPU") };
+        Exec::fake(move |_| Ok(said.clone()))
+    }
+
+    #[test]
+    fn a_program_of_this_machines_own_architecture_runs() {
+        let own = match std::env::consts::ARCH {
+            "x86_64" => "amd64",
+            "aarch64" => "arm64",
+            "powerpc64" => "ppc64le",
+            "x86" => "386",
+            other => other,
+        };
+        assert_eq!(run(&Exec::real(), own).unwrap(), Trial::Ran);
+    }
+
+    #[test]
+    fn only_the_status_of_the_program_itself_counts() {
+        assert_eq!(run(&ended("exit status: 42"), "arm64").unwrap(), Trial::Ran);
+        let zero = run(&ended("exit status: 0"), "arm64").unwrap();
+        let why = "a test program ended with exit status: 0: qemu: no such CPU";
+        assert_eq!(zero, Trial::Failed(why.to_owned()));
+        let start = |kind: ErrorKind| {
+            let answer = Err(ExecError::Start { program: "x".to_owned(), source: kind.into() });
+            match judge(answer, Utf8Path::new("/t/x")).unwrap() {
+                Trial::Failed(why) => why,
+                Trial::Ran => "ran".to_owned(),
+            }
+        };
+        assert!(start(ErrorKind::PermissionDenied).starts_with("`/t` does not let programs run"));
+        assert!(start(ErrorKind::InvalidData).starts_with("a test program was not started"));
+        assert!(judge(Err(ExecError::Interrupted), Utf8Path::new("/t")).is_err());
+    }
+}

@@ -1,0 +1,433 @@
+//! A base image made from the distribution's own packages, for machines where no container
+//! registry answers: mmdebstrap or dnf makes the root file system, we make an image of it.
+
+mod dnf;
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use camino::{Utf8Path, Utf8PathBuf};
+use serde::Serialize;
+
+use super::image::{BaseImage, Origin};
+use super::layout::{self, Layout};
+use super::{Engine, EngineError, archive};
+use crate::config::{Bootstrap, BootstrapTool, Platform, Target};
+use crate::exec::{ExecError, Step};
+use wheel_audit::digest;
+use wheel_audit::files::remove_folder;
+use wheel_audit::isa;
+
+/// Repository name of the images we make; no registry of that name exists, so none is asked.
+const REPOSITORY: &str = "xtask-wheels/os";
+/// Raised when images are made in another way, so that older ones are not taken for new ones.
+const RECIPE: u32 = 2;
+/// Makes the file system merged from the start where the suite is; without it a package does so in
+/// the end, which brings the whole of Perl along (mmdebstrap(1), `hooks/merged-usr`).
+const MERGED_HOOK: &str = "/usr/share/mmdebstrap/hooks/maybe-merged-usr";
+/// What dpkg is told, then and in the image: what nobody reads in a container costs minutes where
+/// every file is written by an emulated dpkg. Copyright files stay.
+const DPKG_OPTIONS: [&str; 5] = [
+    "force-unsafe-io",
+    "path-exclude=/usr/share/doc/*",
+    "path-include=/usr/share/doc/*/copyright",
+    "path-exclude=/usr/share/locale/*",
+    "path-exclude=/usr/share/man/*",
+];
+/// How long nothing is said between two reports from within a phase.
+const QUIET: Duration = Duration::from_secs(10);
+/// How many of the tool's last lines are shown where it fails, and how long each may be.
+const TAIL: (usize, usize) = (15, 4096);
+
+#[derive(Serialize)]
+struct Ingredients<'a> {
+    recipe: u32,
+    bootstrap: &'a Bootstrap,
+    platform: &'a Platform,
+}
+
+/// The image reference of a bootstrapped base: made of what goes into it, and of nothing else, so that
+/// targets made of the same packages share one image.
+fn reference(bootstrap: &Bootstrap, platform: &Platform) -> String {
+    let ingredients = Ingredients { recipe: RECIPE, bootstrap, platform };
+    let text = serde_json::to_vec(&ingredients).unwrap_or_default();
+    let hash = digest::of_bytes(&text);
+    let plain = |c: &char| c.is_ascii_alphanumeric() || ".-".contains(*c);
+    let suite: String = bootstrap.suite.chars().filter(plain).take(40).collect();
+    let tag = format!("{suite}-{}-{}", platform.engine_arch(), &hash[..12]);
+    // A tag begins with a letter or digit.
+    format!("{REPOSITORY}:{}", tag.trim_start_matches(['.', '-']))
+}
+
+/// The image of an earlier run, if the engine still has it.
+pub(super) fn present(
+    engine: &Engine,
+    target: &Target,
+    platform: &Platform,
+) -> Result<Option<BaseImage>, EngineError> {
+    match at_hand(engine, target, platform, None) {
+        Err(EngineError::Gone { .. }) if !engine.sees_local_images()? => {
+            let reference = target.bootstrap.as_ref().map(|it| reference(it, platform));
+            Ok(reference.and_then(|reference| {
+                Layout::present(engine, &reference).map(|layout| handed_in(&layout, reference))
+            }))
+        }
+        found => found,
+    }
+}
+
+/// The image of an earlier run in the engine itself, asked for no longer than `limit`.
+pub(super) fn at_hand(
+    engine: &Engine,
+    target: &Target,
+    platform: &Platform,
+    limit: Option<Duration>,
+) -> Result<Option<BaseImage>, EngineError> {
+    let Some(bootstrap) = &target.bootstrap else { return Ok(None) };
+    let reference = reference(bootstrap, platform);
+    let format = engine.client.tool.digest_format();
+    let mut step = engine.client.step(["image", "inspect", "--format", format, "--", &reference]);
+    step.timeout = limit;
+    match engine.query(&step) {
+        Ok(id) => Ok(Some(BaseImage::new(reference, id.trim(), Origin::Bootstrapped))),
+        Err(error @ (EngineError::Gone { .. } | EngineError::Exec(_))) => Err(error),
+        Err(_) => Ok(None),
+    }
+}
+
+/// A call of mmdebstrap with `options` and the packages of `bootstrap`, which writes to `output`.
+fn mmdebstrap(bootstrap: &Bootstrap, options: Vec<String>, output: &str) -> Step {
+    // The default is `main`, which on Ubuntu has no pip.
+    let components = bootstrap.components.join(",");
+    Step::new("mmdebstrap", options)
+        .args((!components.is_empty()).then(|| format!("--components={components}")))
+        .args(bootstrap.keyring.as_ref().map(|keyring| format!("--keyring={keyring}")))
+        .args([bootstrap.suite.as_str(), output])
+        .args(bootstrap.mirror.as_deref())
+        .hint("`cargo xtask doctor` says whether the bootstrap tools are there")
+}
+
+/// The mmdebstrap call that reads the package lists of `bootstrap`, and downloads nothing else.
+pub(crate) fn lists_step(bootstrap: &Bootstrap) -> Step {
+    // What it prints is read.
+    let options = ["--simulate", "--variant=extract"].map(str::to_owned).to_vec();
+    mmdebstrap(bootstrap, options, "/dev/null").env("LC_ALL", "C")
+}
+
+/// The mmdebstrap call that writes `target`'s root file system to `rootfs`.
+fn step(bootstrap: &Bootstrap, platform: &Platform, rootfs: &Utf8Path) -> Step {
+    let mut options =
+        ["--variant=minbase", "--format=tar", "--verbose"].map(str::to_owned).to_vec();
+    options.push(format!("--architectures={}", platform.debian_arch()));
+    // It counts on a package of Debian's: with Ubuntu's, which have a key ring of their own, it fails.
+    if bootstrap.keyring.is_none() && Utf8Path::new(MERGED_HOOK).exists() {
+        options.push(format!("--hook-dir={MERGED_HOOK}"));
+    }
+    options.extend(DPKG_OPTIONS.iter().map(|option| format!("--dpkgopt={option}")));
+    // Of priority `required` in Debian alone.
+    options.extend(bootstrap.keyring.as_ref().map(|_| "--include=apt".to_owned()));
+    // The same packages give the same bytes, and so the same digest.
+    mmdebstrap(bootstrap, options, rootfs.as_str()).env("SOURCE_DATE_EPOCH", "1")
+}
+
+/// Makes the image and loads it into the engine.
+pub(super) fn make(
+    engine: &Engine,
+    target: &Target,
+    platform: &Platform,
+    work: &Utf8Path,
+    say: &mut dyn FnMut(&str),
+) -> Result<BaseImage, EngineError> {
+    let Some(bootstrap) = &target.bootstrap else {
+        return Err(EngineError::Base(format!("target `{}` has no `bootstrap`", target.name)));
+    };
+    fs_err::create_dir_all(work)?;
+    remove_leftovers(work)?;
+    let folder = tempfile::Builder::new().prefix("base-").tempdir_in(work)?;
+    let folder = Utf8PathBuf::try_from(folder.path().to_owned())
+        .map_err(|error| EngineError::Base(error.to_string()))
+        .map(|path| (folder, path))?;
+    let (rootfs, image) = (folder.1.join("rootfs.tar"), folder.1.join("image.tar"));
+    if let Some(keyring) = bootstrap.keyring.as_ref().filter(|path| !path.exists()) {
+        return Err(EngineError::Base(format!(
+            "`{keyring}` is not there, and without it nothing says whose the packages of `{}` are\n\n\
+             hint: {}",
+            target.image,
+            keyring_hint(keyring)
+        )));
+    }
+    say(&format!("{} {} {}", bootstrap.tool.as_str(), bootstrap.suite, platform.debian_arch()));
+    match bootstrap.tool {
+        BootstrapTool::Mmdebstrap => {
+            run(engine, target, platform, &step(bootstrap, platform, &rootfs), say)?;
+        }
+        BootstrapTool::Dnf => {
+            for (name, text) in dnf::files(bootstrap) {
+                let path = folder.1.join(name);
+                path.parent().map_or(Ok(()), fs_err::create_dir_all)?;
+                fs_err::write(path, text)?;
+            }
+            for step in dnf::steps(bootstrap, platform, &folder.1, &rootfs) {
+                run(engine, target, platform, &step, say)?;
+            }
+        }
+    }
+    let reference = reference(bootstrap, platform);
+    archive::write(&rootfs, &image, platform, &reference)?;
+    if !engine.sees_local_images()? {
+        let layout = layout::unpack(engine, &image, &reference)?;
+        return Ok(handed_in(&layout, reference));
+    }
+    say(&format!("loading {reference}"));
+    engine.query(&engine.client.step(["load", "--quiet"]).stdin(&image))?;
+    // The digest is the engine's from the first: some write a manifest of their own, or name images by
+    // their configuration.
+    at_hand(engine, target, platform, None)?
+        .ok_or_else(|| EngineError::Base(format!("`{reference}` was loaded and is not there")))
+}
+
+/// An image that no engine of this machine has, for a builder elsewhere.
+fn handed_in(layout: &Layout, reference: String) -> BaseImage {
+    layout.stand_for(BaseImage::new(reference, layout.digest(), Origin::Bootstrapped))
+}
+
+/// Where a key ring comes from.
+fn keyring_hint(keyring: &Utf8Path) -> &'static str {
+    match keyring.file_name() {
+        Some("ubuntu-archive-keyring.gpg") => {
+            "`cargo xtask setup` installs `ubuntu-keyring`, where Debian 12 or later or Ubuntu has it"
+        }
+        _ => "the distribution publishes its key; `keyring` in wheels.toml says where it lies here",
+    }
+}
+
+/// Takes away what runs that were killed left half made; callers hold the lock.
+fn remove_leftovers(work: &Utf8Path) -> std::io::Result<()> {
+    for entry in fs_err::read_dir(work)? {
+        let entry = entry?;
+        if entry.file_name().to_string_lossy().starts_with("base-") {
+            remove_folder(&Utf8PathBuf::try_from(entry.path()).map_err(std::io::Error::other)?)?;
+        }
+    }
+    Ok(())
+}
+
+/// Runs the tool, and says what it is doing.
+fn run(
+    engine: &Engine,
+    target: &Target,
+    platform: &Platform,
+    step: &Step,
+    say: &mut dyn FnMut(&str),
+) -> Result<(), EngineError> {
+    let own = std::env::var_os(isa::QEMU_CPU).is_some();
+    let step = &match isa::distribution_processor(platform.engine_arch()) {
+        Some(processor) if !own => step.clone().env(isa::QEMU_CPU, processor),
+        _ => step.clone(),
+    };
+    let mut account = Account::new(Instant::now());
+    let mut line = |_, line: &[u8]| {
+        if let Some(text) = account.line(&String::from_utf8_lossy(line), Instant::now()) {
+            say(&text);
+        }
+    };
+    let finished = engine.exec.lines(step, TAIL.1, &mut line).map_err(|error| match error {
+        ExecError::NotFound { program } => EngineError::Base(format!(
+            "`{program}` is needed to make `{}` without a registry\n\n\
+             hint: `cargo xtask setup` installs it",
+            target.image
+        )),
+        other => EngineError::Exec(other),
+    })?;
+    if finished.success {
+        return Ok(());
+    }
+    Err(EngineError::Base(format!(
+        "`{}` could not make `{}` for {platform}:\n{}",
+        step.program,
+        target.image,
+        Vec::from(account.tail).join("\n")
+    )))
+}
+
+/// What mmdebstrap has done so far, told by what it prints.
+struct Account {
+    unpacked: u32,
+    set_up: u32,
+    said: Instant,
+    tail: VecDeque<String>,
+}
+
+impl Account {
+    fn new(now: Instant) -> Self {
+        Self { unpacked: 0, set_up: 0, said: now, tail: VecDeque::new() }
+    }
+
+    /// Takes one line of it; what is to be said now, if anything.
+    fn line(&mut self, line: &str, now: Instant) -> Option<String> {
+        let line = line.trim_end();
+        if self.tail.len() == TAIL.0 {
+            self.tail.pop_front();
+        }
+        self.tail.push_back(line.to_owned());
+        let text = if let Some(phase) = line.strip_prefix("I: ") {
+            // Its own conditions and folders are nobody's business; each phase ends in dots.
+            phase.strip_suffix("...").map(str::to_owned)
+        } else if line.starts_with("Unpacking ") {
+            self.unpacked += 1;
+            self.due(now).then(|| format!("{} packages unpacked", self.unpacked))
+        } else if let Some(rest) = line.strip_prefix("Setting up ") {
+            self.set_up += 1;
+            let name = rest.split([' ', ':']).next().unwrap_or_default();
+            self.due(now).then(|| format!("{} packages set up, now {name}", self.set_up))
+        } else {
+            None
+        };
+        if text.is_some() {
+            self.said = now;
+        }
+        text
+    }
+
+    fn due(&self, now: Instant) -> bool {
+        now.duration_since(self.said) >= QUIET
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::prebuilt::Name;
+    use super::*;
+    use crate::config::{self, InterpreterId};
+
+    /// What distribution/reference calls a name with a tag, without a host.
+    fn is_reference(text: &str) -> bool {
+        let Some((repository, tag)) = text.split_once(':') else { return false };
+        let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+        // path-component = alphanumeric (separator alphanumeric)*; separator = [_.] | __ | -+
+        let component = |part: &str| {
+            let separators = part.split(plain).filter(|separator| !separator.is_empty());
+            let is_one = |it: &str| matches!(it, "." | "_" | "__") || it.chars().all(|c| c == '-');
+            part.starts_with(plain) && part.ends_with(plain) && separators.into_iter().all(is_one)
+        };
+        // tag = [\w][\w.-]{0,127}
+        let word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        repository.split('/').all(component)
+            && tag.len() <= 128
+            && tag.starts_with(word)
+            && tag.chars().all(|c| word(c) || ".-".contains(c))
+    }
+
+    fn of_suite(suite: &str) -> Bootstrap {
+        Bootstrap {
+            tool: BootstrapTool::Mmdebstrap,
+            suite: suite.into(),
+            mirror: None,
+            components: Vec::new(),
+            keyring: None,
+            repositories: Vec::new(),
+            packages: Vec::new(),
+        }
+    }
+
+    /// The names that images get for a target called `name`, for each platform and interpreter.
+    fn names(target: &Target, name: &str, pythons: &[InterpreterId]) -> Vec<String> {
+        let mut names = Vec::new();
+        for platform in &target.platforms {
+            let own = target.bootstrap.clone().unwrap_or_else(|| of_suite(&target.image));
+            names.extend([&own, &of_suite(&target.image)].map(|it| reference(it, platform)));
+            for python in pythons {
+                let folder = format!("{name}-{}", platform.engine_arch());
+                let (interpreter, key) = (python.0.to_string(), digest::of_bytes(name.as_bytes()));
+                let built = Name { folder, interpreter, key };
+                names.extend([built.local(), built.within("r.example/base").split_off(10)]);
+            }
+        }
+        names
+    }
+
+    #[test]
+    fn defect_05_every_name_of_an_image_is_a_valid_reference_on_every_target() {
+        assert!(
+            !is_reference("name:debian:12") && !is_reference("a..b:1") && is_reference("a/b:1")
+        );
+        let target = |name: &str, image: &str| {
+            let platforms = r#"platforms = ["linux/amd64", "linux/arm64"]"#;
+            format!(
+                "[[target]]\nname = \"{name}\"\nimage = \"{image}\"\nfamily = \"apt\"\n{platforms}\n"
+            )
+        };
+        let images = [
+            ("debian12", "debian:12"),
+            ("rocky9", "docker.io/rockylinux/rockylinux:9"),
+            ("alpine3.22", "alpine:3.22"),
+            ("own", "r.example:5000/a/b"),
+        ];
+        let text = images.map(|(name, image)| target(name, image)).concat();
+        let text = format!(
+            "[source]\npath = \".\"\n[build]\npythons = [\"cp311\", \"cp314t\", \"pp311\"]\n{text}"
+        );
+        let parse = |text: &str| config::parse_text(Utf8Path::new("wheels.toml"), text);
+        let shipped = parse(&text).unwrap_or_else(|error| unreachable!("{error}"));
+        for target in &shipped.targets {
+            for name in names(target, &target.name, &shipped.build.pythons) {
+                assert!(is_reference(&name), "{name}");
+            }
+        }
+        for suite in ["stable/updates", "odd name", ".hidden", "debian:12", "-x", ""] {
+            let name = reference(&of_suite(suite), &shipped.targets[0].platforms[0]);
+            assert!(is_reference(&name), "{name}");
+        }
+        // A name that the file may give a target makes good references, or is refused.
+        for name in
+            ["a", "a.b-c", "a--b", "9", "a..b", "a.", "a-", "a.-b", "a-.b", ".a", "-a", "a_b"]
+        {
+            let named = parse(&text.replacen("name = \"alma9\"", &format!("name = \"{name}\""), 1));
+            let Ok(config) = named else { continue };
+            let target = config.targets.iter().find(|target| target.name == name);
+            let all = target.map(|target| names(target, name, &config.build.pythons));
+            for reference in all.unwrap_or_default() {
+                assert!(is_reference(&reference), "{reference}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_bootstrap_tells_its_phases_and_what_takes_long_within_them() {
+        let start = Instant::now();
+        let mut account = Account::new(start);
+        let mut told = Vec::new();
+        let lines = [
+            (0, "I: automatically chosen mode: root"),
+            (1, "I: downloading packages with apt..."),
+            (9, "Get:1 http://a.example bookworm/main arm64 libc6 [2.1 MB]"),
+            (9, "I: installing essential packages..."),
+            (10, "Unpacking libc6:arm64 (2.36-9) ..."),
+            (20, "Unpacking dpkg (1.21) ..."),
+            (21, "Setting up libc6:arm64 (2.36-9) ..."),
+            (35, "Setting up dpkg (1.21) ..."),
+        ];
+        for (second, line) in lines {
+            told.extend(account.line(line, start + Duration::from_secs(second)));
+        }
+        assert_eq!(
+            told,
+            [
+                "downloading packages with apt",
+                "installing essential packages",
+                "2 packages unpacked",
+                "2 packages set up, now dpkg",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_bootstrap_that_fails_shows_its_last_lines() {
+        let mut account = Account::new(Instant::now());
+        for number in 0..100 {
+            account.line(&format!("E: line {number}"), Instant::now());
+        }
+        assert_eq!(account.tail.len(), TAIL.0);
+        assert_eq!(account.tail.back().map(String::as_str), Some("E: line 99"));
+    }
+}

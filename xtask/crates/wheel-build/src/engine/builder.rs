@@ -1,0 +1,64 @@
+//! The buildx builder that is used: its driver decides what it can do.
+
+use crate::config::Platform;
+
+/// A builder as `docker buildx inspect` describes it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Builder {
+    /// Its name.
+    pub name: String,
+    /// Its driver: `docker`, `docker-container`, `remote`, `kubernetes`; empty where it is not said.
+    pub driver: String,
+    /// The platforms that it can run.
+    pub platforms: Vec<Platform>,
+}
+
+impl Builder {
+    /// Reads `docker buildx inspect`. With several nodes, the platforms of all of them.
+    pub(crate) fn read(text: &str) -> Self {
+        let field = |name: &str| {
+            let value = text.lines().find_map(|line| line.strip_prefix(name));
+            value.map(|value| value.trim().to_owned()).unwrap_or_default()
+        };
+        let platforms = text
+            .lines()
+            .filter_map(|line| line.trim().strip_prefix("Platforms:"))
+            .flat_map(|list| list.split(','))
+            .filter_map(|word| word.trim().trim_end_matches('*').parse().ok());
+        Self { name: field("Name:"), driver: field("Driver:"), platforms: platforms.collect() }
+    }
+
+    /// Whether it works inside the engine itself. What it does not say counts as that, since every
+    /// engine has such a builder.
+    pub(crate) fn is_the_engines_own(&self) -> bool {
+        matches!(self.driver.as_str(), "" | "docker")
+    }
+
+    /// Whether builds see the images that the engine has; any other builder has a store of its own
+    /// and asks registries only (docs.docker.com, "Build drivers").
+    pub(crate) fn sees_local_images(&self) -> bool {
+        self.is_the_engines_own()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TWO_NODES: &str = "Name:          farm\nDriver:        docker-container\n\
+        Last Activity: 2026-01-01 00:00:00 +0000 UTC\n\nNodes:\nName:      farm0\n\
+        Endpoint:  unix:///var/run/docker.sock\nStatus:    running\n\
+        Platforms: linux/amd64*, linux/amd64/v2\n\nName:      farm1\nEndpoint:  ssh://box\n\
+        Platforms: linux/arm64*\n";
+
+    #[test]
+    fn a_builder_says_its_driver_and_the_platforms_of_its_nodes() {
+        let builder = Builder::read(TWO_NODES);
+        assert_eq!((builder.name.as_str(), builder.driver.as_str()), ("farm", "docker-container"));
+        let platforms: Vec<_> = builder.platforms.iter().map(ToString::to_string).collect();
+        assert_eq!(platforms, ["linux/amd64", "linux/arm64"]);
+        assert!(!builder.sees_local_images());
+        assert!(Builder::read("Name: default\nDriver: docker\n").sees_local_images());
+        assert!(Builder::read("Platforms: linux/amd64").sees_local_images());
+    }
+}

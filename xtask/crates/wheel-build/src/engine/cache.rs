@@ -1,0 +1,138 @@
+//! Caches outside of the engine: what each job reads and writes, and whether they can work at all.
+
+use camino::Utf8Path;
+
+use super::doctor::docker;
+use super::host::{Host, csv_field};
+use super::{Engine, EngineError};
+use crate::config::{Cache, CacheKind, CacheSpec};
+
+/// What a call reads from and writes to the caches that were configured: the scope is that of one
+/// job, so that no two of them overwrite each other's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Cached {
+    /// Nothing.
+    No,
+    /// What the scope holds is read.
+    Read(String),
+    /// It is read, and written afterwards.
+    ReadAndWritten(String),
+}
+
+/// What GitHub's cache cannot be used without; a plain `run:` step has neither (docs.docker.com,
+/// "GitHub Actions cache").
+const GHA_TOKEN: &str = "ACTIONS_RUNTIME_TOKEN";
+const GHA_URLS: [&str; 2] = ["ACTIONS_RESULTS_URL", "ACTIONS_CACHE_URL"];
+
+/// The attributes of a bake target that `cached` asks for: `cache-from=…`, `cache-to=…`.
+pub(super) fn attributes(cache: &Cache, cached: &Cached, root: &Utf8Path) -> Vec<String> {
+    let (scope, written) = match cached {
+        Cached::No => return Vec::new(),
+        Cached::Read(scope) => (scope, false),
+        Cached::ReadAndWritten(scope) => (scope, true),
+    };
+    // A folder that holds nothing yet is no cache, and would only be complained about.
+    let there = |spec: &&CacheSpec| {
+        let folder = spec.place(true).filter(|_| spec.kind == CacheKind::Local);
+        folder.is_none_or(|folder| root.join(folder).join(scope).join("index.json").is_file())
+    };
+    let csv = |fields: Vec<String>| {
+        fields.iter().map(|field| csv_field(field)).collect::<Vec<_>>().join(",")
+    };
+    let from = cache.from.iter().filter(there);
+    let from = from.map(|spec| format!("cache-from={}", csv(spec.scoped(scope))));
+    let to = cache.to.iter().filter(|_| written);
+    from.chain(to.map(|spec| format!("cache-to={}", csv(spec.scoped_to(scope))))).collect()
+}
+
+/// The caches in use, for people; empty where none is configured.
+pub(crate) fn describe(cache: &Cache) -> Vec<String> {
+    let place = |spec: &CacheSpec, from: bool| {
+        let place = spec.place(from).or(spec.field("scope"));
+        place.map_or_else(|| spec.kind.to_string(), |place| format!("{} {place}", spec.kind))
+    };
+    let from = cache.from.iter().map(|spec| format!("cache from {}", place(spec, true)));
+    from.chain(cache.to.iter().map(|spec| format!("cache to {}", place(spec, false)))).collect()
+}
+
+/// Whether the configured caches can work, before anything is begun: `BuildKit` itself leaves out
+/// what it cannot use, some of it without a word (defect 19).
+///
+/// # Errors
+/// [`EngineError::Unusable`] that says which cache and why.
+pub(crate) fn check(engine: &Engine, host: &impl Host) -> Result<(), EngineError> {
+    let cache = &engine.cache;
+    if let Some(message) = cache.lacking() {
+        return Err(EngineError::Unusable(message));
+    }
+    for spec in cache.from.iter().chain(&cache.to).filter(|spec| spec.kind == CacheKind::Gha) {
+        check_gha(spec, host)?;
+    }
+    for folder in cache
+        .to
+        .iter()
+        .filter_map(|spec| spec.place(false).filter(|_| spec.kind == CacheKind::Local))
+    {
+        let folder = engine.root.join(folder);
+        let tried = fs_err::create_dir_all(&folder)
+            .and_then(|()| tempfile::NamedTempFile::new_in(&folder).map(drop));
+        tried.map_err(|error| {
+            EngineError::Unusable(format!("the cache `{folder}` cannot be written: {error}"))
+        })?;
+    }
+    if !cache.to.is_empty() {
+        check_export(engine)?;
+        for platform in engine.client.nodes.keys() {
+            check_export(&engine.on(platform))?;
+        }
+    }
+    Ok(())
+}
+
+fn check_gha(spec: &CacheSpec, host: &impl Host) -> Result<(), EngineError> {
+    let has = |name: &str| host.var(name).is_some_and(|value| !value.is_empty());
+    let mut missing = Vec::new();
+    if spec.field("token").is_none() && !has(GHA_TOKEN) {
+        missing.push(GHA_TOKEN);
+    }
+    if spec.field("url").or(spec.field("url_v2")).is_none() && !GHA_URLS.iter().any(|url| has(url))
+    {
+        missing.push(GHA_URLS[0]);
+    }
+    if missing.is_empty() {
+        return Ok(());
+    }
+    Err(EngineError::Unusable(format!(
+        "the cache `type=gha` cannot work here: {} not set\n\n\
+         hint: GitHub gives it to actions and not to `run:` steps; a step with \
+         `actions/github-script` can hand it on with `core.exportVariable`. Elsewhere use \
+         `type=registry` or `type=local`",
+        match missing.as_slice() {
+            [one] => format!("{one} is"),
+            more => format!("{} are", more.join(" and ")),
+        }
+    )))
+}
+
+/// The engine's own builder writes caches only where its images lie in the containerd store
+/// (docs.docker.com, "Cache storage backends").
+fn check_export(engine: &Engine) -> Result<(), EngineError> {
+    let builder = engine.builder()?;
+    if !builder.is_the_engines_own() {
+        return Ok(());
+    }
+    let info = engine.query(&engine.client.step(["info", "--format", "{{json .}}"]))?;
+    let mut server = docker::Server { version: String::new(), data: None, containerd_store: None };
+    docker::read_info(&mut server, &info);
+    if server.containerd_store == Some(false) {
+        return Err(EngineError::Unusable(
+            "`--cache-to` cannot work: the builder has the driver `docker`, whose engine keeps its \
+             images in the classic store and exports no cache\n\n\
+             hint: let the engine use the containerd store (`\"features\": \
+             {\"containerd-snapshotter\": true}` in /etc/docker/daemon.json), or name a builder of \
+             another driver with `--builder`"
+                .to_owned(),
+        ));
+    }
+    Ok(())
+}

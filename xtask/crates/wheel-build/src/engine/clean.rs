@@ -1,0 +1,200 @@
+//! What of an engine's images and build cache is ours, and how it goes.
+//!
+//! Ours is what carries our names: images below `REPOSITORIES`, and cache records that `BuildKit` describes
+//! by a step of our Dockerfile. What it describes in a way that any build shares (`local source for
+//! context`) is left to the engine's own clean-up.
+
+use std::collections::BTreeSet;
+
+use super::{Engine, EngineError};
+use crate::exec::Step;
+
+/// What the names of the images begin with that we make.
+const REPOSITORIES: [&str; 2] = ["xtask-wheels/", "xtask-base/"];
+/// Records that are removed in one call; an identifier has 25 characters.
+const IN_ONE_CALL: usize = 200;
+
+/// Something of ours in an engine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Owned {
+    /// An image's reference, or a record's identifier.
+    pub id: String,
+    /// What it is, as the engine describes it.
+    pub what: String,
+    /// Its size as the engine states it, e.g. `263.3MB`; parts of it may be shared.
+    pub size: String,
+    /// Whether something uses it, so that it cannot go now.
+    pub in_use: bool,
+}
+
+impl Engine {
+    /// The images that we made.
+    pub(crate) fn own_images(&self) -> Result<Vec<Owned>, EngineError> {
+        let format = "{{.Repository}}:{{.Tag}}\t{{.Size}}";
+        Ok(images(&self.query(&self.client.step(["image", "ls", "--format", format]))?))
+    }
+
+    /// The records of the build cache that stem from our Dockerfile, whose text is `dockerfile`.
+    pub(crate) fn own_cache(&self, dockerfile: &str) -> Result<Vec<Owned>, EngineError> {
+        Ok(records(&self.query(&self.on_builder("du").arg("--verbose"))?, &steps(dockerfile)))
+    }
+
+    /// Removes an image by its name; one that a container uses stays, which is an error.
+    pub(crate) fn remove_image(&self, image: &Owned) -> Result<(), EngineError> {
+        self.query(&self.client.step(["image", "rm", &image.id])).map(drop)
+    }
+
+    /// The calls that remove `records` of the build cache and nothing else.
+    pub(crate) fn prune_steps(&self, records: &[Owned]) -> Vec<Step> {
+        let call = |records: &[Owned]| {
+            let ids: Vec<_> = records.iter().map(|record| record.id.as_str()).collect();
+            // buildx hands this filter on as a regular expression; identifiers all have the same length.
+            let filter = format!("id=({})", ids.join("|"));
+            self.on_builder("prune").args(["--force", "--filter", &filter])
+        };
+        records.chunks(IN_ONE_CALL).map(call).collect()
+    }
+
+    fn on_builder(&self, command: &str) -> Step {
+        let step = self.client.step(["buildx", command]);
+        match &self.client.builder {
+            Some(builder) => step.args(["--builder", builder]),
+            None => step,
+        }
+    }
+}
+
+fn images(list: &str) -> Vec<Owned> {
+    let lines = list.lines().filter_map(|line| line.split_once('\t'));
+    // podman shows the registry that it takes a name without one for.
+    let plain = |name: &str| name.strip_prefix("localhost/").unwrap_or(name).to_owned();
+    let is_ours = |name: &str| REPOSITORIES.iter().any(|ours| plain(name).starts_with(ours));
+    let ours = lines.filter(|(name, _)| is_ours(name));
+    let owned = |(id, size): (&str, &str)| Owned {
+        id: id.to_owned(),
+        what: "image".to_owned(),
+        size: size.to_owned(),
+        in_use: false,
+    };
+    ours.map(owned).collect()
+}
+
+/// The copies that the Dockerfile's stages make, as `BuildKit` describes them: stage and instruction,
+/// without those that hold a variable.
+fn steps(dockerfile: &str) -> BTreeSet<(String, String)> {
+    let mut stage = String::new();
+    let mut steps = BTreeSet::new();
+    for line in dockerfile.replace("\\\n", " ").lines() {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        match words.as_slice() {
+            ["FROM", .., "AS", name] => (*name).clone_into(&mut stage),
+            ["COPY", rest @ ..] => {
+                steps.insert((stage.clone(), rest.join(" ")));
+            }
+            _ => {}
+        }
+    }
+    steps
+}
+
+/// Whether a record that is described so comes from our Dockerfile.
+fn is_ours(description: &str, steps: &BTreeSet<(String, String)>) -> bool {
+    if description.starts_with("cached mount /var/cache/xtask from ") {
+        return true;
+    }
+    if let Some(command) = description.strip_prefix("mount / from exec ") {
+        return command.contains(" /xtask/");
+    }
+    let Some((stage, copy)) = description.strip_prefix('[').and_then(|d| d.split_once("] COPY "))
+    else {
+        return false;
+    };
+    let stage = stage.split_whitespace().rev().nth(1).unwrap_or_default();
+    let words: Vec<&str> = copy.split_whitespace().collect();
+    // A variable has its value in the description: what stands before it decides.
+    steps.iter().any(|(name, step)| {
+        let constant = step.split('$').next().unwrap_or_default();
+        name == stage
+            && (words.join(" ") == *step || step.contains('$') && copy.starts_with(constant))
+    })
+}
+
+/// The records of ours among what `docker buildx du --verbose` prints: paragraphs of `Key:\tvalue` lines.
+fn records(text: &str, steps: &BTreeSet<(String, String)>) -> Vec<Owned> {
+    let record = |paragraph: &str| {
+        let field = |name: &str| {
+            let line = paragraph.lines().find_map(|line| line.strip_prefix(name));
+            line.map(|value| value.trim().to_owned())
+        };
+        let what = field("Description:").filter(|what| is_ours(what, steps))?;
+        let in_use = field("Reclaimable:").is_some_and(|value| value == "false");
+        Some(Owned { id: field("ID:")?, what, size: field("Size:")?, in_use })
+    };
+    text.split("\n\n").filter_map(record).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use super::*;
+
+    fn dockerfile() -> BTreeSet<(String, String)> {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../docker/Dockerfile.wheels");
+        steps(&fs_err::read_to_string(path).unwrap())
+    }
+
+    #[test]
+    fn an_image_is_ours_by_its_name_and_no_other_way() {
+        let list = "debian:12\t117MB\nxtask-wheels/os:bookworm-amd64-5c48\t164MB\n\
+            me/xtask-wheels/os:1\t1MB\nxtask-base/debian12-amd64:cp311-ac\t329MB\n<none>:<none>\t2MB\n\
+            localhost/xtask-wheels/os:p\t3MB\nlocalhost/mine:1\t3MB\n";
+        let names: Vec<_> = images(list).into_iter().map(|image| image.id).collect();
+        assert_eq!(
+            names,
+            [
+                "xtask-wheels/os:bookworm-amd64-5c48",
+                "xtask-base/debian12-amd64:cp311-ac",
+                "localhost/xtask-wheels/os:p"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_record_is_ours_if_our_dockerfile_has_its_step() {
+        let steps = dockerfile();
+        for ours in [
+            "mount / from exec /bin/sh -c sh /xtask/build.sh",
+            "cached mount /var/cache/xtask from exec /bin/sh -c sh /xtask/x.sh with id \"/xtask-a-amd64\"",
+            "[output 1/2] COPY --from=wheel-builder /wheels /",
+            "[files-info 1/1] COPY scripts/build-info.py scripts/extension_sources.py /",
+            "[files-build 4/4] COPY docker/build-requirements.txt* /",
+        ] {
+            assert!(is_ours(ours, &steps), "{ours}");
+        }
+        for theirs in [
+            "local source for context",
+            "mount / from exec /bin/sh -c apt-get install xtask",
+            "[output 1/2] COPY --from=build /app /",
+            "[stage-1 1/1] COPY scripts/build-info.py /",
+            "cached mount /home/me/.cache from exec /bin/sh -c pip install x",
+            "pulled from docker.io/library/debian:12",
+        ] {
+            assert!(!is_ours(theirs, &steps), "{theirs}");
+        }
+    }
+
+    #[test]
+    fn records_are_read_from_what_buildx_prints() {
+        let text = "ID:\t\tabc\nParent:\t\tdef\nCreated at:\tnow\nMutable:\tfalse\nReclaimable:\ttrue\n\
+            Shared:\t\tfalse\nSize:\t\t8.192kB\n\
+            Description:\tmount / from exec /bin/sh -c sh /xtask/smoke.sh\nType:\tregular\n\n\
+            ID:\t\tghi\nReclaimable:\tfalse\nSize:\t\t1B\n\
+            Description:\tcached mount /var/cache/xtask from exec /bin/sh -c x\n\n\
+            ID:\t\tjkl\nSize:\t1B\nDescription:\tlocal source for context\n\nReclaimable:\t1B\nTotal:\t1B\n";
+        let found = records(text, &dockerfile());
+        let brief: Vec<_> =
+            found.iter().map(|r| (r.id.as_str(), r.size.as_str(), r.in_use)).collect();
+        assert_eq!(brief, [("abc", "8.192kB", false), ("ghi", "1B", true)]);
+    }
+}

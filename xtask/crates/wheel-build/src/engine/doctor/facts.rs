@@ -1,0 +1,305 @@
+//! Everything `setup` and `doctor` decide from, gathered in one quick look that changes nothing.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::thread;
+use std::time::Duration;
+
+use camino::Utf8PathBuf;
+
+use super::binfmt::{self, Arch, Binfmt};
+use super::docker::{self, Builder, Client, EngineState, Version, first_line};
+use super::machine::{Apt, CaBundle, Machine, OsRelease};
+use crate::config::Bootstrap;
+use crate::exec::{Captured, Exec, ExecError, Step};
+
+/// How long one question may take.
+const LIMIT: Duration = Duration::from_secs(5);
+/// Where the engine keeps its data unless it says otherwise.
+const ENGINE_DATA: &str = "/var/lib/docker";
+/// The programs that are looked up; none of them is started.
+const PROGRAMS: [&str; 9] =
+    ["dockerd", "git", "gh", "just", "mmdebstrap", "arch-test", "dnf", "ip", "pip3"];
+/// What the kernel tells of the bridge to which the engine ties its containers.
+pub(crate) const BRIDGE: &str = "/sys/class/net/docker0";
+/// What Ubuntu's packages are signed with, where the package `ubuntu-keyring` puts it.
+pub(crate) const UBUNTU_KEYRING: &str = "/usr/share/keyrings/ubuntu-archive-keyring.gpg";
+
+/// How this user gets at what only root may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Access {
+    /// Is root.
+    Root,
+    /// `sudo` works without asking.
+    Sudo,
+    /// `sudo` is there but wants a password.
+    SudoAsks,
+    /// Not at all.
+    None,
+}
+
+/// What is known of buildx.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Buildx {
+    /// The client has no such plugin.
+    Missing,
+    /// There, but its version cannot be read.
+    Unreadable,
+    /// There.
+    Found(Version),
+}
+
+/// Whether something far away answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Reach {
+    /// It does.
+    Yes,
+    /// It does not, and why.
+    No(String),
+    /// It could not be tried, and why.
+    Untried(&'static str),
+}
+
+/// Free space where data will be written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Space {
+    /// The folder.
+    pub path: Utf8PathBuf,
+    /// Free bytes; `None` where the system would not say.
+    pub free: Option<u64>,
+}
+
+/// What a machine has.
+#[derive(Debug, Clone)]
+pub(crate) struct Facts {
+    /// The operating system.
+    pub os: OsRelease,
+    /// The architecture, as container platforms name it.
+    pub arch: &'static str,
+    /// What this user may do.
+    pub access: Access,
+    /// Whether systemd runs the machine.
+    pub systemd: bool,
+    /// The client `docker`.
+    pub client: Option<Client>,
+    /// Whether `DOCKER_HOST` names an engine.
+    pub docker_host: bool,
+    /// What stands behind the client.
+    pub engine: EngineState,
+    /// Whether `/etc/docker/daemon.json` exists.
+    pub daemon_json: bool,
+    /// Whether the engine's data holds images in the classic store.
+    pub classic_store: bool,
+    /// Whether the engine's bridge takes a new hardware address when containers come and go.
+    ///
+    /// Linux gives a bridge the lowest address of its ports unless it was given one itself
+    /// (`NET_ADDR_SET`, 3, in `addr_assign_type`). The engine does so for a bridge that it makes,
+    /// and takes one that is there, from whatever time before, as it is. Containers that know the old address lose the network for
+    /// up to half a minute (the same fault: containers/netavark#833, lxc/lxc#604).
+    pub bridge_wanders: bool,
+    /// The client's build plugin.
+    pub buildx: Buildx,
+    /// The builder in use.
+    pub builder: Option<Builder>,
+    /// Whether the engine's packages come from its makers and not from the distribution.
+    pub upstream_packages: bool,
+    /// Emulation.
+    pub binfmt: Binfmt,
+    /// The programs that were found, with their paths.
+    pub programs: BTreeMap<&'static str, Utf8PathBuf>,
+    /// Whether [`UBUNTU_KEYRING`] is there.
+    pub ubuntu_keyring: bool,
+    /// Apt, where there is one.
+    pub apt: Option<Apt>,
+    /// The registry of the first target's image.
+    pub registry: Reach,
+    /// The package index that pip uses.
+    pub index: Reach,
+    /// The certificates that containers are handed.
+    pub ca_bundle: Option<CaBundle>,
+    /// Names of the proxy variables that are set.
+    pub proxies: Vec<String>,
+    /// Names of the inherited proxies and indexes that no container reaches.
+    pub loopback_settings: Vec<String>,
+    /// The settings that containers cannot use, each with the reason.
+    pub unusable_settings: Vec<String>,
+    /// Room for images.
+    pub engine_space: Space,
+    /// Room for results.
+    pub workspace_space: Space,
+}
+
+impl Facts {
+    /// Whether `bootstrap` checks signatures against Ubuntu's keys, and they are not here.
+    pub(crate) fn lacks_keyring(&self, bootstrap: &Bootstrap) -> bool {
+        let wanted = bootstrap.keyring.as_ref().is_some_and(|path| path == UBUNTU_KEYRING);
+        wanted && !self.ubuntu_keyring
+    }
+
+    /// Looks at `machine`; `image` is the one whose registry is tried. Questions that wait are
+    /// asked at the same time, each for a few seconds at most.
+    pub(crate) fn gather(exec: &Exec, machine: &Machine, image: &str) -> Self {
+        let has_client = machine.find("docker").is_some();
+        let (docker, plugin, index, access) = thread::scope(|scope| {
+            let docker = scope.spawn(|| ask_engine(exec, has_client));
+            let plugin = scope.spawn(|| ask_buildx(exec, has_client, image));
+            let index = scope.spawn(|| ask_index(exec, machine.find("python3").is_some()));
+            let access = scope.spawn(|| ask_access(exec, machine));
+            (docker.join(), plugin.join(), index.join(), access.join())
+        });
+        let (client, engine) = docker.unwrap_or((None, EngineState::Unasked));
+        let (buildx, builder, registry) =
+            plugin.unwrap_or((Buildx::Missing, None, Reach::Untried("the question failed")));
+        let data = match &engine {
+            EngineState::Answers(server) => server.data.as_deref(),
+            _ => None,
+        };
+        let data = Utf8PathBuf::from(data.unwrap_or(ENGINE_DATA));
+        let space = |path: Utf8PathBuf| Space { free: machine.free_space(&path), path };
+        let programs = PROGRAMS.iter().filter_map(|name| Some((*name, machine.find(name)?)));
+        let upstream = ["docker-ce", "docker-ce-cli"];
+        Self {
+            os: machine.os(),
+            arch: machine.platform_arch(),
+            access: access.unwrap_or(Access::None),
+            systemd: machine.systemd(),
+            client,
+            docker_host: machine.var("DOCKER_HOST").is_some(),
+            engine,
+            daemon_json: machine.has("/etc/docker/daemon.json"),
+            classic_store: machine.has(&format!("{ENGINE_DATA}/overlay2")),
+            bridge_wanders: fs_err::read_to_string(
+                machine.at(&format!("{BRIDGE}/addr_assign_type")),
+            )
+            .is_ok_and(|kind| kind.trim() != "3"),
+            buildx,
+            builder,
+            upstream_packages: upstream.iter().any(|name| machine.has_package(name)),
+            binfmt: binfmt::read(machine),
+            programs: programs.collect(),
+            ubuntu_keyring: machine.has(UBUNTU_KEYRING),
+            apt: machine.apt(),
+            registry,
+            index: index.unwrap_or(Reach::Untried("the question failed")),
+            ca_bundle: machine.ca_bundle(),
+            proxies: machine.proxies(),
+            loopback_settings: machine.loopback_settings(),
+            unusable_settings: machine.unusable_settings(),
+            engine_space: space(data),
+            workspace_space: space(machine.workspace.clone()),
+        }
+    }
+
+    /// Whether `program` (one of those that are looked up) is there.
+    pub(crate) fn has(&self, program: &str) -> bool {
+        self.programs.contains_key(program)
+    }
+
+    /// Whether containers of `arch` run here, natively or emulated.
+    pub(crate) fn runs(&self, arch: &str) -> bool {
+        self.is_native(arch) || self.binfmt.runs(arch)
+    }
+
+    /// Whether this machine runs programs of `arch` itself.
+    pub(crate) fn is_native(&self, arch: &str) -> bool {
+        arch == self.arch || Arch::find(arch).is_some_and(|arch| arch.is_native(self.arch))
+    }
+
+    /// The architectures that wheels are usually built for and that are foreign here.
+    pub(crate) fn foreign(&self) -> BTreeSet<&'static str> {
+        ["amd64", "arm64"].into_iter().filter(|arch| *arch != self.arch).collect()
+    }
+
+    /// Where the client looks for its engine when that is not this machine's own service.
+    pub(crate) fn engine_elsewhere(&self) -> Option<String> {
+        if self.docker_host {
+            return Some("`DOCKER_HOST`".to_owned());
+        }
+        let context = self.client.as_ref().map(|client| client.context.as_str());
+        let context = context.filter(|name| !name.is_empty() && *name != "default")?;
+        Some(format!("the context `{context}`"))
+    }
+}
+
+fn ask(exec: &Exec, program: &str, args: &[&str]) -> Result<Captured, ExecError> {
+    let args = args.iter().copied();
+    exec.capture(&Step::new(program, args).env("LC_ALL", "C").timeout(LIMIT))
+}
+
+fn ask_engine(exec: &Exec, has_client: bool) -> (Option<Client>, EngineState) {
+    if !has_client {
+        return (None, EngineState::Unasked);
+    }
+    let answer = ask(exec, "docker", &["version", "--format", "{{json .}}"]);
+    let (client, mut engine) = docker::read_version(&answer);
+    if let EngineState::Answers(server) = &mut engine
+        && let Ok(info) = ask(exec, "docker", &["info", "--format", "{{json .}}"])
+    {
+        docker::read_info(server, &info.stdout);
+    }
+    (client, engine)
+}
+
+fn ask_buildx(exec: &Exec, has_client: bool, image: &str) -> (Buildx, Option<Builder>, Reach) {
+    let missing = (Buildx::Missing, None, Reach::Untried("no `docker buildx` to ask with"));
+    if !has_client {
+        return missing;
+    }
+    let buildx = match ask(exec, "docker", &["buildx", "version"]) {
+        Ok(captured) if captured.success => {
+            docker::read_buildx(&captured.stdout).map_or(Buildx::Unreadable, Buildx::Found)
+        }
+        _ => return missing,
+    };
+    let (builder, registry) = thread::scope(|scope| {
+        let builder = scope.spawn(|| ask(exec, "docker", &["buildx", "inspect"]));
+        let registry = ask(exec, "docker", &["buildx", "imagetools", "inspect", "--", image]);
+        (builder.join(), registry)
+    });
+    let builder = builder.ok().and_then(Result::ok);
+    (buildx, builder.and_then(|said| docker::read_builder(&said.stdout)), reach(registry))
+}
+
+fn ask_index(exec: &Exec, has_python: bool) -> Reach {
+    if !has_python {
+        return Reach::Untried("no `python3` to ask with");
+    }
+    let args = "-m pip --disable-pip-version-check --no-input --retries 0 --timeout 4 -q \
+                index versions pip";
+    let answer = ask(exec, "python3", &args.split_whitespace().collect::<Vec<_>>());
+    match answer {
+        Ok(said) if said.stderr.contains("No module named") => {
+            Reach::Untried("no `python3 -m pip` to ask with")
+        }
+        Ok(said) if said.stderr.contains("unknown command") => {
+            Reach::Untried("`python3 -m pip` is too old to ask with")
+        }
+        other => reach(other),
+    }
+}
+
+fn reach(answer: Result<Captured, ExecError>) -> Reach {
+    match answer {
+        Ok(said) if said.success => Reach::Yes,
+        Ok(said) => {
+            let error = said.stderr.lines().rev().find_map(|line| line.strip_prefix("ERROR: "));
+            Reach::No(first_line(error.unwrap_or(&said.stderr)))
+        }
+        Err(ExecError::TimedOut { limit, .. }) => {
+            Reach::No(format!("no answer within {} s", limit.as_secs()))
+        }
+        Err(error) => Reach::No(first_line(&error.to_string())),
+    }
+}
+
+fn ask_access(exec: &Exec, machine: &Machine) -> Access {
+    if machine.is_root {
+        return Access::Root;
+    }
+    if machine.find("sudo").is_none() {
+        return Access::None;
+    }
+    match ask(exec, "sudo", &["-n", "true"]) {
+        Ok(said) if said.success => Access::Sudo,
+        _ => Access::SudoAsks,
+    }
+}

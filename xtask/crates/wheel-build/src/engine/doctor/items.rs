@@ -1,0 +1,309 @@
+//! From facts to judgements: pure.
+
+use super::binfmt::{Arch, MOUNT};
+use super::docker::{EngineState, OLDEST_BUILDX, OLDEST_ENGINE, Server};
+use super::facts::{Access, Buildx, Facts, Reach, Space, UBUNTU_KEYRING};
+use super::{Item, State};
+use crate::engine::host::SECRET_LIMIT;
+
+const GIB: u64 = 1024 * 1024 * 1024;
+/// Less than this and a build may not fit.
+const LITTLE_SPACE: u64 = 5 * GIB;
+/// Where an engine comes from on systems that `setup` does not know.
+pub(crate) const ENGINE_DOCS: &str = "https://docs.docker.com/engine/install/";
+
+impl Item {
+    fn new(name: &str, state: State, detail: impl Into<String>) -> Self {
+        let (name, detail) = (name.to_owned(), detail.into());
+        Self { name, state, required: false, detail, cure: None }
+    }
+
+    fn required(mut self) -> Self {
+        self.required = true;
+        self
+    }
+
+    fn cure(mut self, command: impl Into<String>) -> Self {
+        self.cure = (self.state != State::Ok).then(|| command.into());
+        self
+    }
+}
+
+/// Every item, in the order in which it is shown.
+pub(super) fn judge(facts: &Facts) -> Vec<Item> {
+    let mut items = vec![system(facts), access(facts), client(facts), engine(facts)];
+    items.extend(image_store(facts));
+    items.extend(bridge(facts));
+    items.extend([buildx(facts), builder(facts)]);
+    items.extend(facts.foreign().into_iter().map(|arch| emulator(facts, arch)));
+    items.extend([registry(facts), mmdebstrap(facts), arch_test(facts), index(facts)]);
+    items.extend([ca_bundle(facts), proxies(facts)]);
+    if !facts.unusable_settings.is_empty() {
+        let detail = facts.unusable_settings.join("; ");
+        items.push(Item::new("inherited settings", State::Warning, detail));
+    }
+    items.push(space("engine disk", &facts.engine_space));
+    items.push(space("workspace disk", &facts.workspace_space));
+    items.extend([
+        tool(facts, "git", "stamps the metadata with the commit")
+            .cure("https://git-scm.com/downloads"),
+        tool(facts, "gh", "makes releases for `cargo xtask release`")
+            .cure("https://cli.github.com"),
+        tool(facts, "just", "runs `docker/justfile` by hand; containers bring their own")
+            .cure("cargo install just"),
+    ]);
+    items
+}
+
+fn system(facts: &Facts) -> Item {
+    let init = if facts.systemd { "with systemd" } else { "without systemd" };
+    Item::new("system", State::Ok, format!("{}, linux/{}, {init}", facts.os.name, facts.arch))
+}
+
+fn access(facts: &Facts) -> Item {
+    let (state, detail) = match facts.access {
+        Access::Root => (State::Ok, "root"),
+        Access::Sudo => (State::Ok, "`sudo` without a password"),
+        Access::SudoAsks => (State::Ok, "`sudo` with a password: `sudo -v` before `setup`"),
+        Access::None => (State::Warning, "neither root nor `sudo`: `setup` can install nothing"),
+    };
+    Item::new("privileges", state, detail)
+}
+
+/// The command that installs what is missing here.
+fn setup_or(facts: &Facts, elsewhere: &str) -> String {
+    if facts.apt.is_some() { "cargo xtask setup".to_owned() } else { elsewhere.to_owned() }
+}
+
+fn client(facts: &Facts) -> Item {
+    let item = match &facts.client {
+        None => Item::new("client", State::Missing, "no `docker` on PATH")
+            .cure(setup_or(facts, ENGINE_DOCS)),
+        Some(client) if client.podman => {
+            Item::new("client", State::Missing, "`docker` is podman's stand-in, without buildx")
+                .cure(ENGINE_DOCS)
+        }
+        Some(client) => Item::new("client", State::Ok, format!("docker {}", client.version)),
+    };
+    item.required()
+}
+
+fn engine(facts: &Facts) -> Item {
+    let missing = |detail: String| Item::new("engine", State::Missing, detail);
+    let item = match &facts.engine {
+        EngineState::Answers(server) if server.is_new_enough() => {
+            Item::new("engine", State::Ok, format!("docker {}", server.version))
+        }
+        EngineState::Answers(server) => missing(too_old(server)).cure(ENGINE_DOCS),
+        EngineState::Denied => missing("runs, but this user may not talk to it".to_owned())
+            .cure("sudo usermod -aG docker \"$USER\" && newgrp docker"),
+        EngineState::Silent(reason) => match facts.engine_elsewhere() {
+            Some(place) => missing(format!("{place} names one that does not answer: {reason}"))
+                .cure("unset DOCKER_HOST; docker context use default"),
+            None if facts.has("dockerd") => {
+                missing("installed, but not running".to_owned()).cure("cargo xtask setup")
+            }
+            None => missing("not installed; a client alone builds nothing".to_owned())
+                .cure(setup_or(facts, ENGINE_DOCS)),
+        },
+        EngineState::Unasked if facts.has("dockerd") => {
+            missing("installed, but there is no client to ask it".to_owned())
+                .cure("cargo xtask setup")
+        }
+        EngineState::Unasked => {
+            missing("not installed".to_owned()).cure(setup_or(facts, ENGINE_DOCS))
+        }
+    };
+    item.required()
+}
+
+/// The sentence about an engine that cannot do the work.
+pub(crate) fn too_old(server: &Server) -> String {
+    format!("docker {} found, {OLDEST_ENGINE} or later needed", server.version)
+}
+
+/// Only where there is something to say: an engine elsewhere, or one with other networks, is none
+/// of our business.
+fn bridge(facts: &Facts) -> Option<Item> {
+    let detail = "`docker0` changes its address when a container comes or goes: others lose the \
+                  network for up to half a minute";
+    (facts.bridge_wanders && facts.engine_elsewhere().is_none())
+        .then(|| Item::new("engine network", State::Warning, detail).cure("cargo xtask setup"))
+}
+
+fn image_store(facts: &Facts) -> Option<Item> {
+    let EngineState::Answers(server) = &facts.engine else { return None };
+    Some(match server.containerd_store {
+        Some(true) => {
+            Item::new("image store", State::Ok, "containerd: every platform side by side")
+        }
+        Some(false) => Item::new(
+            "image store",
+            State::Warning,
+            "classic: a name holds one platform at a time; \
+             `{\"features\": {\"containerd-snapshotter\": true}}` in `/etc/docker/daemon.json` \
+             changes that, and hides the images that are there now",
+        ),
+        None => Item::new("image store", State::Unknown, "the engine did not say"),
+    })
+}
+
+fn buildx(facts: &Facts) -> Item {
+    let missing = |detail: String| Item::new("buildx", State::Missing, detail);
+    let item = match facts.buildx {
+        Buildx::Found(version) if version >= OLDEST_BUILDX => {
+            Item::new("buildx", State::Ok, version.to_string())
+        }
+        Buildx::Found(version) => {
+            missing(format!("{version} found, {OLDEST_BUILDX} or later needed"))
+                .cure(buildx_cure(facts))
+        }
+        Buildx::Unreadable => Item::new(
+            "buildx",
+            State::Warning,
+            format!("there, but its version cannot be read; {OLDEST_BUILDX} or later needed"),
+        ),
+        Buildx::Missing => missing("not installed".to_owned()).cure(buildx_cure(facts)),
+    };
+    item.required()
+}
+
+/// The command that installs buildx from where the engine came from.
+pub(crate) fn buildx_cure(facts: &Facts) -> String {
+    if facts.upstream_packages && facts.apt.is_some() {
+        return "sudo apt-get install docker-buildx-plugin".to_owned();
+    }
+    let docs = "https://docs.docker.com/build/install-buildx/";
+    if matches!(facts.buildx, Buildx::Found(_)) { docs.to_owned() } else { setup_or(facts, docs) }
+}
+
+fn builder(facts: &Facts) -> Item {
+    match &facts.builder {
+        Some(builder) if !builder.driver.is_empty() => {
+            Item::new("builder", State::Ok, format!("{}, driver {}", builder.name, builder.driver))
+        }
+        Some(builder) => {
+            Item::new("builder", State::Unknown, format!("{} does not answer", builder.name))
+        }
+        None => Item::new("builder", State::Unknown, "no `docker buildx` to ask"),
+    }
+}
+
+/// Whether containers of `arch` run here.
+pub(super) fn emulator(facts: &Facts, arch: &str) -> Item {
+    let name = format!("emulator {arch}");
+    if facts.is_native(arch) {
+        return Item::new(&name, State::Ok, "native");
+    }
+    let cure = format!("cargo xtask binfmt install {arch}");
+    let missing = |detail: &str| Item::new(&name, State::Missing, detail).cure(cure);
+    match facts.binfmt.handlers.get(arch) {
+        _ if Arch::find(arch).is_none() => Item::new(&name, State::Missing, "no emulator is known"),
+        Some(handler) if facts.binfmt.runs(arch) => {
+            Item::new(&name, State::Ok, handler.interpreter.clone())
+        }
+        Some(handler) if handler.enabled => {
+            missing("registered without flag `F`: containers do not see it")
+        }
+        Some(_) => missing("registered, but switched off"),
+        None if !facts.binfmt.mounted => missing(&format!("`{MOUNT}` is not mounted")),
+        None if facts.binfmt.installed.contains(arch) => missing("installed, but not registered"),
+        None => missing("not installed"),
+    }
+}
+
+fn registry(facts: &Facts) -> Item {
+    match &facts.registry {
+        Reach::Yes => Item::new("container registry", State::Ok, "in reach"),
+        Reach::No(reason) => {
+            let consequence = "base images are made from packages";
+            Item::new("container registry", State::Warning, format!("{reason}; {consequence}"))
+        }
+        Reach::Untried(reason) => Item::new("container registry", State::Unknown, *reason),
+    }
+}
+
+/// Required where no base image can be pulled.
+fn mmdebstrap(facts: &Facts) -> Item {
+    let mut item = match facts.programs.get("mmdebstrap") {
+        Some(path) => Item::new("mmdebstrap", State::Ok, path.as_str()),
+        None => {
+            Item::new("mmdebstrap", State::Missing, "makes base images where no registry answers")
+                .cure(setup_or(facts, "https://gitlab.mister-muffin.de/josch/mmdebstrap"))
+        }
+    };
+    item.required = matches!(facts.registry, Reach::No(_));
+    item
+}
+
+/// The keys that base images of Ubuntu are checked against, where they are not here.
+pub(super) fn ubuntu_keyring() -> Item {
+    Item::new("ubuntu-keyring", State::Missing, format!("`{UBUNTU_KEYRING}` does not exist"))
+}
+
+fn arch_test(facts: &Facts) -> Item {
+    if let Some(path) = facts.programs.get("arch-test") {
+        return Item::new("arch-test", State::Ok, path.as_str());
+    }
+    let foreign = facts.foreign().into_iter().next().unwrap_or("arm64");
+    Item::new("arch-test", State::Missing, "mmdebstrap needs it for foreign platforms")
+        .cure(format!("cargo xtask setup --emulate {foreign}"))
+}
+
+fn index(facts: &Facts) -> Item {
+    match &facts.index {
+        Reach::Yes => Item::new("python index", State::Ok, "in reach"),
+        Reach::No(reason) => Item::new("python index", State::Warning, reason.clone())
+            .cure("python3 -m pip config set global.index-url https://INDEX/simple"),
+        Reach::Untried(reason) => Item::new("python index", State::Unknown, *reason),
+    }
+}
+
+fn ca_bundle(facts: &Facts) -> Item {
+    let Some(bundle) = &facts.ca_bundle else {
+        let item = Item::new("certificates", State::Warning, "no bundle: containers use their own");
+        return if facts.apt.is_some() {
+            item.cure("sudo apt-get install ca-certificates")
+        } else {
+            item
+        };
+    };
+    let detail = format!("{}, {} KiB", bundle.path, bundle.size.div_ceil(1024));
+    if bundle.size > SECRET_LIMIT {
+        let limit = SECRET_LIMIT / 1024;
+        let detail = format!("{detail}: a build secret holds {limit} KiB at most");
+        return Item::new("certificates", State::Warning, detail)
+            .cure("export SSL_CERT_FILE=/path/to/a/smaller/bundle.pem");
+    }
+    Item::new("certificates", State::Ok, detail)
+}
+
+fn proxies(facts: &Facts) -> Item {
+    if !facts.loopback_settings.is_empty() {
+        let names = facts.loopback_settings.join(", ");
+        let detail = format!("{names}: on a loopback address, which no container reaches");
+        return Item::new("proxies", State::Warning, detail)
+            .cure("cargo xtask wheels --network host, or an address that containers reach");
+    }
+    let names = facts.proxies.join(", ");
+    Item::new("proxies", State::Ok, if names.is_empty() { "none".to_owned() } else { names })
+}
+
+fn space(name: &str, space: &Space) -> Item {
+    let Some(free) = space.free else {
+        return Item::new(name, State::Unknown, format!("`{}` cannot be read", space.path));
+    };
+    let detail = format!("{} GiB free at `{}`", free / GIB, space.path);
+    if free < LITTLE_SPACE {
+        let cure = if name.starts_with("engine") { "docker system prune" } else { "cargo clean" };
+        return Item::new(name, State::Warning, detail).cure(cure);
+    }
+    Item::new(name, State::Ok, detail)
+}
+
+fn tool(facts: &Facts, program: &str, purpose: &str) -> Item {
+    match facts.programs.get(program) {
+        Some(path) => Item::new(program, State::Ok, path.as_str()),
+        None => Item::new(program, State::Missing, format!("optional: {purpose}")),
+    }
+}

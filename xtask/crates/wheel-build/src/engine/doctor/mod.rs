@@ -1,0 +1,230 @@
+//! What this machine has and lacks for building wheels, each lack with the command that mends it.
+//!
+//! Architecture invariant: a look changes nothing; what changes a machine is in [`super::setup`].
+
+pub(crate) mod binfmt;
+pub(crate) mod docker;
+pub(crate) mod facts;
+#[cfg(test)]
+pub(crate) mod fixture;
+pub(crate) mod items;
+pub(crate) mod machine;
+
+use std::collections::BTreeSet;
+
+use serde::Serialize;
+
+pub(crate) use self::facts::Facts;
+pub(crate) use self::machine::Machine;
+use crate::engine::setup::Wants;
+use crate::exec::Exec;
+
+/// Raised when a field of [`Diagnosis`] changes its meaning.
+const SCHEMA_VERSION: u32 = 1;
+
+/// The outcome of a look at a machine.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Diagnosis {
+    schema_version: u32,
+    /// Whether `cargo xtask wheels` can run.
+    pub ready: bool,
+    /// One line per thing looked at.
+    pub items: Vec<Item>,
+    /// What the lines were made from.
+    #[serde(skip)]
+    pub facts: Facts,
+}
+
+/// One thing that was looked at.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct Item {
+    /// What it is, e.g. `buildx`.
+    pub name: String,
+    /// How it is.
+    pub state: State,
+    /// Whether no wheel can be built without it.
+    pub required: bool,
+    /// What was found, in a few words.
+    pub detail: String,
+    /// The command that mends it, ready to paste.
+    pub cure: Option<String>,
+}
+
+/// How a thing is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum State {
+    /// As it should be.
+    Ok,
+    /// Not there, or no good.
+    Missing,
+    /// There, but it may make trouble.
+    Warning,
+    /// Could not be found out.
+    Unknown,
+}
+
+impl State {
+    /// The word in tables and in JSON.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Missing => "missing",
+            Self::Warning => "warning",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+impl Diagnosis {
+    /// Judges `facts`.
+    pub(crate) fn of(facts: Facts) -> Self {
+        let items = items::judge(&facts);
+        let ready = !items.iter().any(|item| item.required && item.state == State::Missing);
+        Self { schema_version: SCHEMA_VERSION, ready, items, facts }
+    }
+
+    /// What `wants` asks for and this machine lacks.
+    pub(crate) fn missing(&self, wants: &Wants) -> Vec<Item> {
+        let mut names: BTreeSet<String> = BTreeSet::new();
+        if wants.engine {
+            names.extend(["client", "engine", "buildx"].map(str::to_owned));
+        }
+        if wants.bootstrap {
+            names.insert("mmdebstrap".to_owned());
+        }
+        let mut missing: Vec<Item> =
+            self.items.iter().filter(|item| names.contains(&item.name)).cloned().collect();
+        missing.extend(wants.emulators.iter().map(|arch| items::emulator(&self.facts, arch)));
+        if wants.bootstrap && wants.bootstraps.iter().any(|how| self.facts.lacks_keyring(how)) {
+            missing.push(items::ubuntu_keyring());
+        }
+        missing.retain(|item| item.state == State::Missing);
+        missing
+    }
+}
+
+/// Looks at `machine`; `image` is the base image of the first target, whose registry is tried.
+pub(crate) fn examine(exec: &Exec, machine: &Machine, image: &str) -> Diagnosis {
+    Diagnosis::of(Facts::gather(exec, machine, image))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use super::fixture::Fixture;
+    use super::*;
+
+    #[test]
+    fn a_fine_machine_is_ready_and_the_json_says_so_without_credentials() {
+        let machine = fixture::debian_12()
+            .programs(&[
+                "/usr/bin/docker",
+                "/usr/bin/mmdebstrap",
+                "/usr/bin/git",
+                "/usr/bin/python3",
+            ])
+            .file("/etc/ssl/certs/ca-certificates.crt", "x")
+            .var("https_proxy", "http://me:secret@proxy.example");
+        let diagnosis = machine.diagnosis(&fixture::fine());
+        let json = serde_json::to_string_pretty(&diagnosis).unwrap();
+        assert!(!json.contains("secret") && !json.contains("u:p"), "{json}");
+        assert!(
+            json.starts_with("{\n  \"schema_version\": 1,\n  \"ready\": true,\n  \"items\": [")
+        );
+        let lines = diagnosis.items.iter().map(|item| serde_json::to_string(item).unwrap());
+        insta::assert_snapshot!(lines.collect::<Vec<_>>().join("\n"), @r#"
+        {"name":"system","state":"ok","required":false,"detail":"Debian GNU/Linux 12 (bookworm), linux/amd64, without systemd","cure":null}
+        {"name":"privileges","state":"ok","required":false,"detail":"root","cure":null}
+        {"name":"client","state":"ok","required":true,"detail":"docker 26.1.5+dfsg1","cure":null}
+        {"name":"engine","state":"ok","required":true,"detail":"docker 26.1.5+dfsg1","cure":null}
+        {"name":"image store","state":"ok","required":false,"detail":"containerd: every platform side by side","cure":null}
+        {"name":"buildx","state":"ok","required":true,"detail":"0.13.1","cure":null}
+        {"name":"builder","state":"ok","required":false,"detail":"default, driver docker","cure":null}
+        {"name":"emulator arm64","state":"missing","required":false,"detail":"`/proc/sys/fs/binfmt_misc` is not mounted","cure":"cargo xtask binfmt install arm64"}
+        {"name":"container registry","state":"warning","required":false,"detail":"registry.example: no such host; base images are made from packages","cure":null}
+        {"name":"mmdebstrap","state":"ok","required":true,"detail":"/usr/bin/mmdebstrap","cure":null}
+        {"name":"arch-test","state":"missing","required":false,"detail":"mmdebstrap needs it for foreign platforms","cure":"cargo xtask setup --emulate arm64"}
+        {"name":"python index","state":"warning","required":false,"detail":"Could not find a version at http://index.example","cure":"python3 -m pip config set global.index-url https://INDEX/simple"}
+        {"name":"certificates","state":"ok","required":false,"detail":"/etc/ssl/certs/ca-certificates.crt, 1 KiB","cure":null}
+        {"name":"proxies","state":"ok","required":false,"detail":"https_proxy","cure":null}
+        {"name":"engine disk","state":"ok","required":false,"detail":"40 GiB free at `/var/lib/docker`","cure":null}
+        {"name":"workspace disk","state":"ok","required":false,"detail":"40 GiB free at `/repo`","cure":null}
+        {"name":"git","state":"ok","required":false,"detail":"/usr/bin/git","cure":null}
+        {"name":"gh","state":"missing","required":false,"detail":"optional: makes releases for `cargo xtask release`","cure":"https://cli.github.com"}
+        {"name":"just","state":"missing","required":false,"detail":"optional: runs `docker/justfile` by hand; containers bring their own","cure":"cargo install just"}
+        "#);
+    }
+
+    #[test]
+    fn what_no_wheel_can_be_built_without_makes_a_machine_unready() {
+        let bare = fixture::debian_12().diagnosis(&fixture::no_engine());
+        let wants = Wants {
+            engine: true,
+            bootstrap: true,
+            emulators: BTreeSet::from(["arm64".to_owned(), "amd64".to_owned()]),
+            ..Wants::default()
+        };
+        let missing: Vec<_> = bare.missing(&wants).into_iter().map(|item| item.name).collect();
+        assert!(!bare.ready);
+        assert_eq!(missing, ["client", "engine", "buildx", "mmdebstrap", "emulator arm64"]);
+        assert!(bare.missing(&Wants::default()).is_empty());
+    }
+
+    #[test]
+    fn a_keyring_that_a_base_image_is_checked_with_counts_as_missing() {
+        let noble = "tool = 'mmdebstrap'\nsuite = 'noble'\n\
+                     keyring = '/usr/share/keyrings/ubuntu-archive-keyring.gpg'";
+        let wants = Wants {
+            bootstrap: true,
+            bootstraps: vec![toml::from_str(noble).unwrap()],
+            ..Wants::default()
+        };
+        let machine = || fixture::debian_12().programs(&["/usr/bin/mmdebstrap"]);
+        let names = |machine: Fixture| {
+            let missing = machine.diagnosis(&fixture::fine()).missing(&wants);
+            missing.into_iter().map(|item| item.name).collect::<Vec<_>>()
+        };
+        assert_eq!(names(machine()), ["ubuntu-keyring"]);
+        let key = "/usr/share/keyrings/ubuntu-archive-keyring.gpg";
+        assert!(names(machine().file(key, "x")).is_empty());
+    }
+
+    #[test]
+    fn an_old_engine_or_buildx_is_named_with_what_is_needed() {
+        let machine = fixture::debian_12().programs(&["/usr/bin/docker"]);
+        let detail = |exec: &Exec, name: &str| {
+            let items = machine.diagnosis(exec).items;
+            items.into_iter().find(|item| item.name == name).unwrap().detail
+        };
+        let old = fixture::engine("20.10.24+dfsg1", "v0.9.1");
+        assert_eq!(detail(&old, "engine"), "docker 20.10.24+dfsg1 found, 23.0.0 or later needed");
+        assert_eq!(detail(&old, "buildx"), "0.9.1 found, 0.13.0 or later needed");
+    }
+
+    #[test]
+    fn a_bundle_that_is_too_large_for_a_secret_and_a_full_disk_are_warnings() {
+        let mut machine = fixture::debian_12()
+            .var("SSL_CERT_FILE", "/etc/big.pem")
+            .file("/etc/big.pem", &"x".repeat(600 * 1024));
+        machine.machine.free = |_| Some(2 << 30);
+        let items = machine.diagnosis(&fixture::no_engine()).items;
+        let state = |name: &str| items.iter().find(|item| item.name == name).unwrap().state;
+        assert_eq!(state("certificates"), State::Warning);
+        assert_eq!(state("workspace disk"), State::Warning);
+    }
+
+    #[test]
+    fn a_proxy_that_no_container_reaches_is_a_warning() {
+        let item = |url: &str| {
+            let diagnosis =
+                fixture::debian_12().var("https_proxy", url).diagnosis(&fixture::fine());
+            diagnosis.items.into_iter().find(|item| item.name == "proxies").unwrap()
+        };
+        let found = item("http://me:secret@127.0.0.1:3128");
+        assert_eq!(found.state, State::Warning);
+        assert!(found.cure.is_some() && !found.detail.contains("secret"), "{found:?}");
+        assert_eq!(item("http://proxy.example:3128").state, State::Ok);
+    }
+}

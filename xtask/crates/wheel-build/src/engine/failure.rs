@@ -1,0 +1,369 @@
+//! What a failed engine call really means: the few causes that deserve their own name and cure.
+
+use thiserror::Error;
+
+use super::progress::{FailedStep, short_name};
+
+/// Why the engine did not make what it was asked for.
+#[derive(Debug, Error)]
+pub(crate) enum EngineError {
+    /// The engine does not answer.
+    #[error(
+        "the container engine does not answer: {said}\n\n\
+         hint: `cargo xtask setup` installs and starts what is missing on this machine, `cargo xtask \
+         doctor` says what there is; an engine that `--engine-host`, `DOCKER_HOST` or a context names \
+         has to be started where it is"
+    )]
+    Gone {
+        /// What its client said.
+        said: String,
+    },
+    /// No space is left for the engine or for us.
+    #[error(
+        "no space is left on the engine's disk: {said}\n\n\
+         hint: `docker system df` shows what takes it, `docker buildx prune` empties the build cache"
+    )]
+    DiskFull {
+        /// The line that said so.
+        said: String,
+    },
+    /// A build step failed.
+    #[error("step `{}` failed: {}", short_name(&.step.name), reason(&.step.error))]
+    Step {
+        /// The step and its last lines.
+        step: Box<FailedStep>,
+        /// One line of advice, where the output suggests one.
+        hint: Option<String>,
+    },
+    /// The client failed before or beside the build.
+    #[error("`docker buildx` failed ({status}): {said}")]
+    Client {
+        /// Exit status in words.
+        status: String,
+        /// What it said last.
+        said: String,
+    },
+    /// The command could not be run at all.
+    #[error(transparent)]
+    Exec(#[from] crate::exec::ExecError),
+    /// A file of ours could not be read or written.
+    #[error("{0}")]
+    Io(#[from] std::io::Error),
+    /// What was asked for cannot work with this engine.
+    #[error("{0}")]
+    Unusable(String),
+    /// The base image cannot be had.
+    #[error("{0}")]
+    Base(String),
+}
+
+impl EngineError {
+    /// The step that failed, where one did.
+    pub(crate) fn step(&self) -> Option<&FailedStep> {
+        match self {
+            Self::Step { step, .. } => Some(step),
+            _ => None,
+        }
+    }
+
+    /// One line of advice, where there is one beside the message itself.
+    pub(crate) fn hint(&self) -> Option<&str> {
+        match self {
+            Self::Step { hint, .. } => hint.as_deref(),
+            _ => None,
+        }
+    }
+
+    /// Whether the machine could not do it, rather than the package being at fault.
+    pub(crate) fn could_not_run(&self) -> bool {
+        self.ends_run() || matches!(self, Self::Base(_) | Self::Unusable(_))
+    }
+
+    /// Whether further jobs on the same engine can only fail in the same way.
+    pub(crate) fn ends_run(&self) -> bool {
+        use crate::exec::ExecError;
+        matches!(
+            self,
+            Self::Gone { .. }
+                | Self::DiskFull { .. }
+                | Self::Exec(ExecError::Interrupted | ExecError::NotFound { .. })
+        )
+    }
+}
+
+/// `BuildKit`'s account of a failure without the command, which the step's name says already.
+fn reason(error: &str) -> &str {
+    error.rsplit_once("did not complete successfully: ").map_or(error, |(_, reason)| reason)
+}
+
+/// Words by which clients say that no engine answers.
+const GONE: [&str; 7] = [
+    "Cannot connect to the Docker daemon",
+    "Is the docker daemon running",
+    "error reading from server: EOF",
+    "connection reset by peer",
+    "error during connect",
+    "transport is closing",
+    "failed to dial",
+];
+
+/// Words by which anything says that the disk is full.
+const FULL: [&str; 2] = ["no space left on device", "No space left on device"];
+
+/// Names the cause of a failed call by where its words come from. What a step printed never speaks for the
+/// engine: only the solver's account of the step, and the client where no step ended by itself, do.
+pub(super) fn diagnose(status: &str, step: Option<FailedStep>, said: &[String]) -> EngineError {
+    let step = match step {
+        // The client repeats the step's output, so that its words count for nothing here.
+        Some(step) if ended_by_itself(&step) => {
+            let hint = advice(&step);
+            return EngineError::Step { step: Box::new(step), hint };
+        }
+        other => other,
+    };
+    let engine_words = || step.iter().map(|step| &step.error).chain(said);
+    let found = |words: &[&str]| {
+        let line = engine_words().find(|line| words.iter().any(|word| line.contains(word)))?;
+        Some(without_level(line).to_owned())
+    };
+    if let Some(said) = found(&FULL) {
+        return EngineError::DiskFull { said };
+    }
+    if let Some(said) = found(&GONE) {
+        return EngineError::Gone { said };
+    }
+    let last = said.iter().rev().find(|line| !line.trim().is_empty());
+    let last = last.map(|line| without_level(line).to_owned()).unwrap_or_default();
+    match step {
+        Some(step) => {
+            let hint = advice(&step);
+            EngineError::Step { step: Box::new(step), hint }
+        }
+        None if last.contains("no builder ") && last.contains(" found") => {
+            EngineError::Unusable(format!(
+                "{last}\n\nhint: `docker buildx ls` lists those that there are; without `--builder` the \
+                 engine's own builds"
+            ))
+        }
+        None => EngineError::Client { status: status.to_owned(), said: last },
+    }
+}
+
+/// What the client said, without the `ERROR: ` that it puts before it: ours comes before that.
+fn without_level(line: &str) -> &str {
+    let line = line.trim();
+    ["ERROR: ", "error: ", "Error: "]
+        .iter()
+        .find_map(|level| line.strip_prefix(level))
+        .unwrap_or(line)
+}
+
+/// Whether the step's program ran and ended with a status of its own (`exit code: 1` of `BuildKit`,
+/// `exit status 1` of podman).
+fn ended_by_itself(step: &FailedStep) -> bool {
+    ["exit code: ", "exit status "].iter().any(|start| reason(&step.error).starts_with(start))
+}
+
+/// Whether the step ended with this status.
+fn exited(step: &FailedStep, code: u8) -> bool {
+    let status = reason(&step.error).trim_start_matches(|c: char| !c.is_ascii_digit());
+    let digits = status.split(|c: char| !c.is_ascii_digit()).next();
+    ended_by_itself(step) && digits.and_then(|digits| digits.parse().ok()) == Some(code)
+}
+
+fn advice(step: &FailedStep) -> Option<String> {
+    let any =
+        |words: &[&str]| step.tail.iter().any(|line| words.iter().any(|word| line.contains(word)));
+    if any(&["CERTIFICATE_VERIFY_FAILED", "certificate verify failed", "UnknownIssuer"]) {
+        return Some(
+            "the container does not trust the index's certificate: `cargo xtask doctor` says which \
+             CA bundle it is handed; `SSL_CERT_FILE` names another"
+                .to_owned(),
+        );
+    }
+    if any(&["no provider gives"]) {
+        return None;
+    }
+    if any(&["is excluded by the package: `Requires-Python"]) {
+        return Some(
+            "take the interpreter out of `pythons` in wheels.toml, or choose others with `--python`"
+                .to_owned(),
+        );
+    }
+    if step.tail.iter().any(|line| line.to_lowercase().contains("justfile does not contain recipe"))
+    {
+        return Some(
+            "`[build] recipe` in wheels.toml names the recipe: one of the source's justfile, or of \
+             `docker/justfile` (`build-all` by default)"
+                .to_owned(),
+        );
+    }
+    if any(&["no trusted hash was provided"]) {
+        return Some(
+            "the build backend asks for more than the file of `[build] requirements` pins: add the \
+             package and write the file anew with `uv pip compile --generate-hashes`, or take the \
+             key `requirements` out"
+                .to_owned(),
+        );
+    }
+    if any(&["Temporary failure resolving", "Name or service not known", "Could not resolve"]) {
+        return Some(
+            "the container resolves no names: is the network up, and does the engine's network \
+             reach it?"
+                .to_owned(),
+        );
+    }
+    if any(&["exec format error", "Exec format error"]) {
+        return Some("nothing on this machine runs that platform: `cargo xtask doctor`".to_owned());
+    }
+    if any(&["unable to find CPU model", "can't apply global"]) {
+        return Some(
+            "the emulator is too old for the processor that `[check] isa` asks for, or for one that \
+             `QEMU_CPU` names: QEMU 6.0 has all; `cargo xtask binfmt status` says whose it is"
+                .to_owned(),
+        );
+    }
+    if any(&["no space left on device", "No space left on device"]) {
+        return Some(
+            "a file system of this step is full. `/tmp` and `/dev/shm` of a step live in memory: write \
+             large files below `/var/tmp`, or give the engine more memory. `docker system df` shows \
+             what the engine's disk holds"
+                .to_owned(),
+        );
+    }
+    let killed =
+        ["Killed signal terminated program", "signal: 9, SIGKILL", "died with <Signals.SIGKILL"];
+    if any(&killed) || step.tail.iter().any(|line| line.trim() == "Killed") || exited(step, 137) {
+        return Some(
+            "the system killed a program, most likely for want of memory: run fewer jobs at once \
+             (`--jobs 1`), let the package compile with fewer processes (`MAKEFLAGS=-j1`, \
+             `CARGO_BUILD_JOBS=1`), or give the engine more memory"
+                .to_owned(),
+        );
+    }
+    let crashed = [
+        "internal compiler error",
+        "the compiler unexpectedly panicked",
+        "PLEASE submit a bug report",
+    ];
+    if any(&crashed) || exited(step, 139) {
+        return Some(
+            "the compiler itself crashed: the platform's memory or its emulator is the likely cause. \
+             Try `--jobs 1`; for an emulated platform try a machine of that architecture or a newer \
+             QEMU (`cargo xtask binfmt status`)"
+                .to_owned(),
+        );
+    }
+    // 128 and the number of the signal; QEMU says it in words.
+    if any(&["Illegal instruction"]) || exited(step, 132) {
+        return Some(
+            "a program needs what its processor does not have; an emulated one has what `[check] isa` \
+             promises for its architecture, so that a wheel that needs more fails here, and a system \
+             that needs more wants another level there"
+                .to_owned(),
+        );
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[expect(clippy::unnecessary_wraps, reason = "as `diagnose` takes it")]
+    fn step(tail: &[&str], error: &str) -> Option<FailedStep> {
+        let tail = tail.iter().map(|&line| line.to_owned()).collect();
+        Some(FailedStep { name: "RUN x".to_owned(), error: error.to_owned(), tail })
+    }
+
+    #[test]
+    fn only_the_engines_own_words_end_the_run() {
+        for words in FULL.iter().chain(&GONE) {
+            let printed = format!("cc: {words}");
+            let failed =
+                step(&[&printed], r#"process "x" did not complete successfully: exit code: 1"#);
+            let repeated = [format!("0.1 {printed}"), "ERROR: failed to solve".to_owned()];
+            let error = diagnose("1", failed, &repeated);
+            assert!(matches!(error, EngineError::Step { .. }) && !error.ends_run(), "{error}");
+            for failed in [step(&[], &format!("failed to copy: {words}")), None] {
+                let said = [format!("ERROR: failed to solve: {words}")];
+                assert!(diagnose("1", failed, &said).ends_run(), "{words}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_full_file_system_a_kill_and_a_crash_have_hints() {
+        let hint = |tail: &[&str], error: &str| {
+            let error = diagnose("1", step(tail, error), &[]);
+            assert!(!error.ends_run(), "{error}");
+            error.hint().unwrap_or_default().to_owned()
+        };
+        assert!(hint(&["write: No space left on device"], "exit code: 1").contains("/tmp"));
+        let kill = "g++: fatal error: Killed signal terminated program cc1plus";
+        for (tail, status) in
+            [(kill, "exit code: 1"), ("", "exit code: 137"), ("Killed", "exit status 2")]
+        {
+            assert!(hint(&[tail], status).contains("--jobs"), "{tail} {status}");
+        }
+        for (tail, status) in
+            [("a.c:1: internal compiler error: x", "exit code: 1"), ("", "exit code: 139")]
+        {
+            assert!(hint(&[tail], status).contains("emulat"), "{tail} {status}");
+        }
+        assert!(hint(&["Killed"], "exit code: 1").contains("memory"));
+        assert_eq!(hint(&[], "exit code: 1"), "");
+    }
+
+    #[test]
+    fn what_the_configuration_asks_for_in_vain_is_named_with_its_key() {
+        let hint = |line: &str| {
+            let error = diagnose("1", step(&[line], "exit code: 1"), &[]);
+            error.hint().unwrap_or_default().to_owned()
+        };
+        let excluded =
+            "error: `cp310` is excluded by the package: `Requires-Python: >=3.11` in a.tar.gz";
+        assert!(hint(excluded).contains("`pythons`"));
+        for word in ["Justfile", "justfile"] {
+            let said = format!("error: {word} does not contain recipe `nope`");
+            assert!(hint(&said).contains("`[build] recipe`"), "{said}");
+        }
+    }
+
+    #[test]
+    fn an_engine_that_went_away_is_said_to_be_gone() {
+        let said = ["ERROR: rpc error: code = Unavailable desc = error reading from server: EOF"];
+        let error = diagnose("1", None, &said.map(str::to_owned));
+        assert!(matches!(error, EngineError::Gone { .. }), "{error}");
+        assert!(error.ends_run());
+    }
+
+    #[test]
+    fn a_builder_that_there_is_not_is_answered_with_those_that_there_are() {
+        let error = diagnose("1", None, &["ERROR: no builder \"nosuch\" found".to_owned()]);
+        assert!(error.to_string().contains("docker buildx ls"), "{error}");
+        assert!(!error.to_string().contains("ERROR: "), "{error}");
+        assert!(matches!(diagnose("1", None, &[]), EngineError::Client { .. }));
+    }
+
+    #[test]
+    fn a_network_error_inside_a_container_is_not_the_engines() {
+        let error = diagnose("1", step(&["pip: connection reset by peer"], "exit code: 1"), &[]);
+        assert!(matches!(error, EngineError::Step { .. }), "{error}");
+    }
+
+    #[test]
+    fn a_processor_that_lacks_something_is_named() {
+        let said = "qemu: uncaught target signal 4 (Illegal instruction) - core dumped";
+        for failed in [step(&[said], "exit code: 1"), step(&[], "exit code: 132")] {
+            let error = diagnose("1", failed, &[]);
+            assert!(error.hint().is_some_and(|hint| hint.contains("[check] isa")), "{error}");
+        }
+    }
+
+    #[test]
+    fn an_untrusted_certificate_is_explained() {
+        let error = diagnose("1", step(&["[SSL: CERTIFICATE_VERIFY_FAILED]"], "exit code: 1"), &[]);
+        assert!(error.hint().is_some_and(|hint| hint.contains("SSL_CERT_FILE")));
+    }
+}

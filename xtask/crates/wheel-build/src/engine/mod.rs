@@ -1,0 +1,232 @@
+//! Driving the container engine: base images, builds, progress, failures.
+//!
+//! Architecture invariant: nothing here knows what a wheel or an ELF file is, beyond the header by
+//! which the kernel knows a foreign program ([`binfmt`]).
+
+pub(crate) mod archive;
+pub(crate) mod bake;
+pub(crate) mod base;
+pub(crate) mod binfmt;
+pub(crate) mod bootstrap;
+pub(crate) mod builder;
+pub(crate) mod cache;
+pub(crate) mod clean;
+pub(crate) mod client;
+pub(crate) mod doctor;
+mod excerpt;
+pub(crate) mod failure;
+pub(crate) mod host;
+pub(crate) mod image;
+pub(crate) mod layout;
+mod local;
+pub(crate) mod podman;
+mod podman_progress;
+pub(crate) mod prebuilt;
+pub(crate) mod progress;
+pub(crate) mod registry;
+pub(crate) mod setup;
+
+pub(crate) use failure::EngineError;
+
+use std::io::Write as _;
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use self::bake::Bake;
+use self::builder::Builder;
+use self::client::Client;
+use self::host::HostSettings;
+use self::progress::Event;
+use crate::config::{Cache, Platform};
+use crate::exec::{Exec, ExecError, Step};
+
+/// Longest line of the client's output that is taken in one piece.
+const MAX_LINE: usize = 4 * 1024 * 1024;
+/// How many of the client's own words are kept for an error message.
+const SAID_LINES: usize = 30;
+
+/// An engine that is there, and what it inherits from this machine.
+#[derive(Debug, Clone)]
+pub(crate) struct Engine {
+    /// Starts its client.
+    pub exec: Exec,
+    /// Workspace root: where the bake file is.
+    pub root: Utf8PathBuf,
+    /// What the containers inherit while they build.
+    pub host: HostSettings,
+    /// How it is reached.
+    pub client: Client,
+    /// The caches that builds use beside the engine's own.
+    pub cache: Cache,
+}
+
+/// What the machine has that an engine runs on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Capacity {
+    /// Processor cores.
+    pub cores: usize,
+    /// Memory in bytes.
+    pub memory: u64,
+}
+
+impl Engine {
+    /// What the engine says its machine has; `None` where it does not say.
+    pub(crate) fn capacity(&self) -> Option<Capacity> {
+        let format = "{{.NCPU}} {{.MemTotal}}";
+        let text = self.query(&self.client.step(["info", "--format", format])).ok()?;
+        let (cores, memory) = text.trim().split_once(' ')?;
+        Some(Capacity { cores: cores.parse().ok()?, memory: memory.parse().ok()? })
+    }
+
+    /// The engine that `platform` is built on.
+    #[must_use]
+    pub(crate) fn on(&self, platform: &Platform) -> Self {
+        Self { client: self.client.on(platform), ..self.clone() }
+    }
+
+    /// The platforms that can be built for, natively or emulated, on any of the engines.
+    pub(crate) fn platforms(&self) -> Result<Vec<Platform>, EngineError> {
+        if !self.client.tool.has_builders() {
+            return podman::platforms(self);
+        }
+        let mut platforms = self.builder()?.platforms;
+        for platform in self.client.nodes.keys() {
+            // Asked, not believed: a machine that is away has to be said before anything begins.
+            let node = self.on(platform).builder()?;
+            platforms.retain(|known| known != platform);
+            platforms.extend(node.platforms.into_iter().filter(|known| known == platform));
+        }
+        Ok(platforms)
+    }
+
+    /// The builder, as it describes itself.
+    pub(crate) fn builder(&self) -> Result<Builder, EngineError> {
+        let mut step = self.client.step(["buildx", "inspect", "--bootstrap"]);
+        if let Some(name) = &self.client.builder {
+            step = step.arg(name);
+        }
+        let text = self.query(&step)?;
+        Ok(Builder::read(&text))
+    }
+
+    /// Whether builds see the images that the engine has.
+    ///
+    /// # Errors
+    /// When there is no such builder.
+    pub(crate) fn sees_local_images(&self) -> Result<bool, EngineError> {
+        Ok(!self.client.tool.has_builders() || self.builder()?.sees_local_images())
+    }
+
+    /// Whether client and buildx are new enough; `false` also where they do not answer.
+    pub(crate) fn is_new_enough(&self) -> bool {
+        if !self.client.tool.has_builders() {
+            return true; // Its own check says more.
+        }
+        let version = self.client.step(["version", "--format", "{{json .}}"]);
+        let (_, state) = doctor::docker::read_version(&self.exec.capture(&version));
+        let engine = match state {
+            doctor::docker::EngineState::Answers(server) => server.is_new_enough(),
+            _ => false,
+        };
+        let buildx = self.exec.read(&self.client.step(["buildx", "version"]));
+        let buildx = buildx.ok().and_then(|text| doctor::docker::read_buildx(&text));
+        // A builder elsewhere needs no engine here.
+        let elsewhere = || self.builder().is_ok_and(|builder| !builder.is_the_engines_own());
+        (engine || elsewhere())
+            && buildx.is_some_and(|found| found >= doctor::docker::OLDEST_BUILDX)
+    }
+
+    /// Runs a short question to the engine; a failure is named for what it is.
+    pub(crate) fn query(&self, step: &Step) -> Result<String, EngineError> {
+        self.exec.read(step).map_err(|error| match error {
+            ExecError::Failed { status, stderr, .. } => {
+                let said: Vec<_> = stderr.lines().map(str::to_owned).collect();
+                failure::diagnose(&status, None, &said)
+            }
+            other => EngineError::Exec(other),
+        })
+    }
+
+    /// The call that carries out `bake`.
+    ///
+    /// # Errors
+    /// [`EngineError::Unusable`] for what the program cannot do.
+    pub(crate) fn bake_step(&self, bake: &Bake<'_>) -> Result<Step, EngineError> {
+        let client = self.client.on(bake.platform);
+        if client.tool.has_builders() {
+            Ok(bake.step(&client, &self.root, &self.host, &self.cache))
+        } else {
+            podman::step(bake, &client, &self.root, &self.host)
+        }
+    }
+
+    /// Carries out one bake call. Everything it prints goes to `log` as text, without the host's
+    /// settings; `on_event` sees it as it happens.
+    ///
+    /// # Errors
+    /// [`EngineError`]: the failed step with its last lines, a full disk, an engine that is gone.
+    pub(crate) fn bake(
+        &self,
+        bake: &Bake<'_>,
+        log: &Utf8Path,
+        on_event: &mut dyn FnMut(&Event),
+    ) -> Result<(), EngineError> {
+        let step = self.bake_step(bake)?;
+        if let Some(folder) = log.parent() {
+            fs_err::create_dir_all(folder)?;
+        }
+        let mut file = fs_err::OpenOptions::new().create(true).append(true).open(log)?;
+        writeln!(file, "$ {step}")?;
+        let mut progress = self.client.tool.follow();
+        let mut said: Vec<String> = Vec::new();
+        let mut log_error = None;
+        let finished = self.exec.lines(&step, MAX_LINE, &mut |_, line| {
+            for event in progress.line(line) {
+                let event = self.redacted(event);
+                if let Err(error) = writeln!(file, "{}", log_line(&event)) {
+                    log_error.get_or_insert(error);
+                }
+                if let Event::Said(text) = &event {
+                    if said.len() == SAID_LINES {
+                        said.remove(0);
+                    }
+                    said.push(text.clone());
+                }
+                on_event(&event);
+            }
+        })?;
+        if !finished.success {
+            let redact = |text: &str| self.host.redact(text);
+            let step = progress.failed().map(|step| step.redacted(redact));
+            return Err(failure::diagnose(&finished.status, step, &said));
+        }
+        log_error.map_or(Ok(()), |error| Err(error.into()))
+    }
+
+    fn redacted(&self, event: Event) -> Event {
+        match event {
+            Event::Output { name, line } => Event::Output { name, line: self.host.redact(&line) },
+            Event::Said(text) => Event::Said(self.host.redact(&text)),
+            Event::Failed { name, error } => {
+                Event::Failed { name, error: self.host.redact(&error) }
+            }
+            Event::NoCache { name, error } => {
+                Event::NoCache { name, error: self.host.redact(&error) }
+            }
+            other => other,
+        }
+    }
+}
+
+fn log_line(event: &Event) -> String {
+    match event {
+        Event::Started { name } => format!("=> {name}"),
+        Event::Done { name, cached: true } => format!("== {name} (cached)"),
+        Event::Done { name, cached: false } => format!("== {name}"),
+        Event::Failed { name, error } | Event::NoCache { name, error } => {
+            format!("!! {name}: {error}")
+        }
+        Event::Output { line, .. } => format!("   {line}"),
+        Event::Said(text) => text.clone(),
+    }
+}

@@ -1,0 +1,124 @@
+//! podman in docker's place: the same Dockerfile by `podman build`, for machines that have no Docker.
+//!
+//! It has no bake, no builders and no caches outside of itself; what was asked for and is not there is
+//! said beforehand ([`check`]), and nothing is left out silently.
+
+use camino::Utf8Path;
+
+use super::bake::{Anew, Bake, Output};
+use super::client::Client;
+use super::doctor::binfmt::Arch;
+use super::doctor::docker::Version;
+use super::doctor::{Machine, binfmt};
+use super::host::{HostSettings, csv_field};
+use super::{Engine, EngineError};
+use crate::config::Platform;
+use crate::exec::{ExecError, Step};
+
+/// The oldest that can do the work: the first with named contexts (podman 4.2 release notes).
+pub(crate) const OLDEST: Version = Version::new(4, 2, 0);
+const DOCKERFILE: &str = "docker/Dockerfile.wheels";
+
+/// The targets of the bake file in the Dockerfile's words: the stage of each, and the `SOURCE_KIND`
+/// that it sets. An end-to-end test holds them against what bake makes of its file.
+pub const TARGETS: [(&str, &str, Option<&str>); 4] = [
+    ("wheel-builder", "output", Some("sdist")),
+    ("wheel-builder-local", "output", Some("local")),
+    ("build-info", "build-info", Some("none")),
+    ("smoke", "smoke", None),
+];
+
+/// Whether podman can do what `engine` asks of it.
+///
+/// # Errors
+/// [`EngineError::Unusable`] that names what it lacks, or is too old for.
+pub(crate) fn check(engine: &Engine) -> Result<(), EngineError> {
+    let client = &engine.client;
+    let asked = [
+        (client.builder.is_some(), "`--builder`: it has no buildx"),
+        (!engine.cache.from.is_empty(), "`--cache-from`: its layers are its only cache"),
+        (!engine.cache.to.is_empty(), "`--cache-to`: its layers are its only cache"),
+        (
+            client.endpoint.is_some() || !client.nodes.is_empty(),
+            "`--engine-host`: `CONTAINER_HOST` tells podman itself where its service is",
+        ),
+    ];
+    if let Some((_, lack)) = asked.iter().find(|(is_asked, _)| *is_asked) {
+        return Err(EngineError::Unusable(format!("podman has nothing for {lack}")));
+    }
+    let text = engine.query(&client.step(["version", "--format", "{{.Client.Version}}"]))?;
+    if Version::parse(&text).is_some_and(|version| version < OLDEST) {
+        return Err(EngineError::Unusable(format!(
+            "podman {} was found, {OLDEST} or later is needed: it is the first with named contexts",
+            text.trim()
+        )));
+    }
+    Ok(())
+}
+
+/// The platforms that podman can run: this machine's own, and those that the kernel emulates.
+pub(crate) fn platforms(engine: &Engine) -> Result<Vec<Platform>, EngineError> {
+    let info = engine.client.step(["info", "--format", "{{.Host.Arch}}"]);
+    let text = engine.query(&info).map_err(|error| match error {
+        EngineError::Exec(error @ ExecError::NotFound { .. }) => EngineError::Unusable(format!(
+            "{error}\n\nhint: install podman {OLDEST} or later, or build with docker (`--engine docker`)"
+        )),
+        other => other,
+    })?;
+    let native: Option<Platform> = format!("linux/{}", text.trim()).parse().ok();
+    let binfmt = binfmt::read(&Machine::this(&engine.root));
+    let emulated = Arch::names().filter(|arch| binfmt.runs(arch));
+    let emulated = emulated.filter_map(|arch| format!("linux/{arch}").parse().ok());
+    Ok(native.into_iter().chain(emulated).collect())
+}
+
+/// The call that does what `bake` asks for, to be run in the workspace `root`.
+///
+/// # Errors
+/// [`EngineError::Unusable`] for what podman cannot make.
+pub(crate) fn step(
+    bake: &Bake<'_>,
+    client: &Client,
+    root: &Utf8Path,
+    host: &HostSettings,
+) -> Result<Step, EngineError> {
+    let known = TARGETS.iter().find(|(name, ..)| *name == bake.target);
+    let (Some((_, stage, source)), Output::Folder(folder)) = (known, &bake.output) else {
+        return Err(EngineError::Unusable(format!(
+            "podman does not make `{}`: it cannot put an image in the place of a stage\n\n\
+             hint: base images that are built beforehand need docker with buildx",
+            bake.target
+        )));
+    };
+    let mut step = client
+        .step(["build", "--file", DOCKERFILE])
+        .arg(format!("--ignorefile={DOCKERFILE}.dockerignore"))
+        .arg(format!("--target={stage}"))
+        .arg(format!("--platform={}", bake.platform))
+        .cwd(root);
+    step = step.arg("--layers");
+    if client.host_network {
+        step = step.arg("--network=host");
+    }
+    if bake.anew != Anew::Nothing {
+        step = step.arg("--no-cache");
+    }
+    let fixed = source.map(|kind| format!("SOURCE_KIND={kind}"));
+    // A default alone is not enough for the name of a stage: older ones look it up before that.
+    let off = (!bake.args.contains_key("ACCELERATE")).then(|| "ACCELERATE=off".to_owned());
+    let own = bake.args.iter().map(|(name, value)| format!("{name}={value}"));
+    for argument in fixed.into_iter().chain(off).chain(own) {
+        step = step.arg("--build-arg").arg(argument);
+    }
+    for (name, place) in &bake.contexts {
+        step = step.arg("--build-context").arg(format!("{name}={place}"));
+    }
+    for secret in host.secrets() {
+        step = step.arg("--secret").arg(secret);
+    }
+    for (_, variable, text, shown) in host.texts() {
+        step = step.secret_env(variable, text, &shown);
+    }
+    let output = format!("type=local,{}", csv_field(&format!("dest={folder}")));
+    Ok(step.arg("--output").arg(output).arg("."))
+}

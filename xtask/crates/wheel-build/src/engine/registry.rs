@@ -1,0 +1,234 @@
+//! What a container registry has, asked through the engine's client, so that its logins, mirrors and
+//! proxies count. Nothing is pulled.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use super::{Engine, EngineError};
+use crate::config::Platform;
+use crate::exec::ExecError;
+
+/// How long a registry may take to answer a question.
+const ASK_LIMIT: Duration = Duration::from_secs(30);
+
+/// How clients say that an image is for other platforms: docker for an index and for one image, BuildKit and
+/// containerd, podman for an index of either kind.
+const OTHER_PLATFORM: [&str; 6] = [
+    "no matching manifest for ",
+    "does not match the specified platform",
+    "does not provide the specified platform",
+    "no match for platform in manifest",
+    "no image found in image index for architecture",
+    "no image found in manifest list for architecture",
+];
+
+/// An image as its registry has it now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Published {
+    /// The digest of what the reference names: of an index, or of the one manifest there is.
+    pub digest: String,
+    /// The digest of each platform's manifest.
+    pub platforms: BTreeMap<Platform, String>,
+}
+
+/// Why nothing is known of an image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Unknown {
+    /// The registry answered, and does not have it, or not for the platform.
+    Refused(String),
+    /// The registry did not answer, or not with sense.
+    Silent(String),
+}
+
+#[derive(Deserialize)]
+struct Manifest {
+    digest: String,
+    #[serde(default)]
+    manifests: Vec<Entry>,
+}
+
+#[derive(Deserialize)]
+struct Entry {
+    digest: String,
+    platform: Option<Place>,
+}
+
+/// A platform as image indexes and configurations write it (OCI image index specification).
+#[derive(Deserialize)]
+struct Place {
+    os: String,
+    architecture: String,
+    #[serde(default)]
+    variant: String,
+}
+
+impl Place {
+    /// In our words; `None` for what cannot be built for, attestations (`unknown/unknown`) included.
+    fn platform(&self) -> Option<Platform> {
+        let variant = match self.variant.as_str() {
+            "" => String::new(),
+            variant => format!("/{variant}"),
+        };
+        format!("{}/{}{variant}", self.os, self.architecture).parse().ok()
+    }
+}
+
+/// Asks the registry of `image` what it has under that name.
+///
+/// # Errors
+/// [`EngineError`] where it cannot be asked: no client, interrupted. What the registry did not say is
+/// [`Unknown`].
+pub(crate) fn published(
+    engine: &Engine,
+    image: &str,
+) -> Result<Result<Published, Unknown>, EngineError> {
+    let found = match named(engine, image)? {
+        Ok(found) => found,
+        Err(unknown) => return Ok(Err(unknown)),
+    };
+    if found.platforms.is_empty() {
+        // One image and no index: its platform stands in its own configuration.
+        let config = ask(engine, "{{json .Image}}", image)?;
+        return Ok(config.map(|config| single(&found.digest, &config)));
+    }
+    Ok(Ok(found))
+}
+
+/// As [`published`], with one question: the platform of an image without an index stays unknown.
+///
+/// # Errors
+/// As [`published`].
+pub(super) fn named(
+    engine: &Engine,
+    image: &str,
+) -> Result<Result<Published, Unknown>, EngineError> {
+    let read = |text: String| {
+        let manifest = serde_json::from_str(&text).map(index);
+        manifest.map_err(|error| Unknown::Silent(format!("its answer makes no sense: {error}")))
+    };
+    Ok(ask(engine, "{{json .Manifest}}", image)?.and_then(read))
+}
+
+fn ask(engine: &Engine, format: &str, image: &str) -> Result<Result<String, Unknown>, EngineError> {
+    let args = ["buildx", "imagetools", "inspect", "--format", format, "--", image];
+    match engine.query(&engine.client.step(args).timeout(ASK_LIMIT)) {
+        Ok(text) => Ok(Ok(text)),
+        Err(EngineError::Exec(ExecError::TimedOut { .. })) => {
+            Ok(Err(Unknown::Silent(format!("no answer within {} s", ASK_LIMIT.as_secs()))))
+        }
+        Err(error @ EngineError::Exec(_)) => Err(error),
+        Err(EngineError::Client { said, .. } | EngineError::Gone { said }) => Ok(Err(told(&said))),
+        Err(other) => Ok(Err(Unknown::Silent(other.to_string()))),
+    }
+}
+
+/// What the client's last words mean. Much can be `not found` beside an image (a credential helper, a
+/// host, a file of certificates), so that only a registry's own words count: an error code of its protocol
+/// (OCI distribution specification, "Error Codes"), its status for a manifest, or the client's words for it
+/// about a reference or a platform.
+pub(super) fn told(said: &str) -> Unknown {
+    let said = said.trim_start_matches("ERROR: ").trim_start_matches("Error: ").trim().to_owned();
+    let lower = said.to_ascii_lowercase().replace('_', " ");
+    let code = ["manifest unknown", "name unknown"].iter().any(|code| lower.contains(code));
+    let status = lower.contains("/manifests/") && lower.contains("404 not found");
+    let other = OTHER_PLATFORM.iter().any(|words| lower.contains(words));
+    if code || status || other || said.lines().any(names_absent_image) {
+        Unknown::Refused(said)
+    } else {
+        Unknown::Silent(said)
+    }
+}
+
+/// Whether `line` ends like `docker.io/library/debian:99: not found`.
+fn names_absent_image(line: &str) -> bool {
+    let subject = line.trim_end().strip_suffix(": not found");
+    let last = subject.and_then(|subject| subject.split_whitespace().last());
+    last.is_some_and(|word| {
+        word.contains('/') && word.contains([':', '@']) && !word.contains("://")
+    })
+}
+
+fn index(manifest: Manifest) -> Published {
+    let named = |entry: Entry| Some((entry.platform?.platform()?, entry.digest));
+    let platforms = manifest.manifests.into_iter().filter_map(named).collect();
+    Published { digest: manifest.digest, platforms }
+}
+
+fn single(digest: &str, config: &str) -> Published {
+    let place = serde_json::from_str::<Place>(config).ok().and_then(|place| place.platform());
+    let platforms = place.map(|platform| (platform, digest.to_owned())).into_iter().collect();
+    Published { digest: digest.to_owned(), platforms }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use super::*;
+
+    fn platform(text: &str) -> Platform {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn an_index_gives_each_platforms_manifest() {
+        let text = r#"{"schemaVersion": 2, "digest": "sha256:aa", "size": 1, "manifests": [
+            {"digest": "sha256:01", "platform": {"architecture": "amd64", "os": "linux"}},
+            {"digest": "sha256:02", "platform": {"architecture": "unknown", "os": "unknown"}},
+            {"digest": "sha256:03", "platform": {"architecture": "arm64", "os": "linux", "variant": "v8"}},
+            {"digest": "sha256:04", "platform": {"architecture": "arm", "os": "linux", "variant": "v5"}},
+            {"digest": "sha256:05", "platform": {"architecture": "arm", "os": "linux", "variant": "v7"}},
+            {"digest": "sha256:06", "platform": {"architecture": "amd64", "os": "windows"}}]}"#;
+        let found = index(serde_json::from_str(text).unwrap());
+        assert_eq!(found.digest, "sha256:aa");
+        let expected = [("linux/amd64", "01"), ("linux/arm", "05"), ("linux/arm64", "03")];
+        let expected = expected.map(|(name, id)| (platform(name), format!("sha256:{id}")));
+        assert_eq!(found.platforms, BTreeMap::from(expected));
+    }
+
+    #[test]
+    fn a_single_image_is_of_the_platform_that_it_says() {
+        let text = r#"{"architecture": "arm64", "os": "linux", "rootfs": {}}"#;
+        let expected = BTreeMap::from([(platform("linux/arm64"), "sha256:aa".to_owned())]);
+        assert_eq!(single("sha256:aa", text).platforms, expected);
+        assert_eq!(single("sha256:aa", "{}").platforms, BTreeMap::new());
+    }
+
+    #[test]
+    fn what_a_registry_lacks_is_told_from_a_registry_that_says_nothing() {
+        for said in [
+            "ERROR: docker.io/library/debian:99: not found",
+            "ERROR: failed to resolve source metadata for docker.io/library/debian:99: \
+             docker.io/library/debian:99: not found",
+            "ERROR: unexpected status from HEAD request to https://registry.example/v2/a/manifests/99: \
+             404 Not Found",
+            "Error: reading manifest 99 in registry.example/a: manifest unknown",
+            "Error response from daemon: manifest for a:99 not found: manifest unknown",
+            "NAME_UNKNOWN: repository name not known to registry",
+            "Error response from daemon: no matching manifest for linux/arm64/v8 in the manifest list \
+             entries: no match for platform in manifest: not found",
+            "Error: choosing an image from manifest list docker://a:1: no image found in image index for \
+             architecture \"arm64\", variant \"v8\", OS \"linux\"",
+            "image with reference a:1 was found but does not match the specified platform: wanted \
+             linux/arm64, actual: linux/amd64",
+        ] {
+            assert!(matches!(told(said), Unknown::Refused(_)), "{said}");
+        }
+        for said in [
+            "ERROR: dial tcp: i/o timeout",
+            "ERROR: 500 Internal Server Error",
+            "ERROR: error getting credentials - err: exec: \"docker-credential-desktop\": executable file \
+             not found in $PATH, out: ``",
+            "ERROR: docker-credential-pass: command not found",
+            "ERROR: dial tcp: lookup registry.example: host not found",
+            "ERROR: Get \"https://registry.example/v2/\": not found",
+            "ERROR: failed to fetch oauth token: unexpected status from GET request to \
+             https://auth.example/token: 404 Not Found",
+            "ERROR: 429 Too Many Requests - toomanyrequests: You have reached your pull rate limit",
+        ] {
+            assert!(matches!(told(said), Unknown::Silent(_)), "{said}");
+        }
+    }
+}

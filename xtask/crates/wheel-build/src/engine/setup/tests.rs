@@ -1,0 +1,505 @@
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+use super::*;
+use crate::engine::doctor::fixture::{self, Fixture};
+use crate::exec::{Captured, Exec};
+
+fn wants() -> Wants {
+    Wants { engine: true, bootstrap: true, ..Wants::default() }
+}
+
+fn folders() -> Folders {
+    Folders::of(Utf8Path::new("/w"))
+}
+
+fn planned(machine: &Fixture, exec: &Exec, wants: &Wants) -> Result<SetupPlan, SetupError> {
+    plan(&machine.facts(exec), wants, &folders())
+}
+
+fn script(machine: &Fixture, exec: &Exec, wants: &Wants) -> String {
+    planned(machine, exec, wants).unwrap().script()
+}
+
+fn refusal(machine: &Fixture, exec: &Exec, wants: &Wants) -> String {
+    planned(machine, exec, wants).unwrap_err().to_string()
+}
+
+#[test]
+fn a_fresh_debian_12_borrows_the_engine_from_the_next_release() {
+    let text = script(&fixture::debian_12(), &fixture::no_engine(), &wants());
+    insta::assert_snapshot!(text, @r"
+    # fetch the package lists of `bookworm` and of `trixie` for what `bookworm` lacks, into `/w/target/xtask/apt`
+    # (with /w/target/xtask/apt/apt.conf)
+    # (with /w/target/xtask/apt/sources.list.d/machine.sources)
+    # (with /w/target/xtask/apt/preferences)
+    LC_ALL=C apt-get --config-file=/w/target/xtask/apt/apt.conf update
+    # ask apt what the installation would change, and stop if that is not harmless
+    LC_ALL=C apt-get --config-file=/w/target/xtask/apt/apt.conf --simulate install docker-buildx/trixie docker-cli/trixie docker.io/trixie iproute2 mmdebstrap
+    # write `/etc/docker/daemon.json`: images of every platform side by side
+    # (with /w/target/xtask/engine/daemon.json)
+    install -D --mode=0644 /w/target/xtask/engine/daemon.json /etc/docker/daemon.json
+    # install docker-buildx/trixie, docker-cli/trixie, docker.io/trixie, iproute2, mmdebstrap
+    DEBIAN_FRONTEND=noninteractive LC_ALL=C NEEDRESTART_SUSPEND=1 apt-get --config-file=/w/target/xtask/apt/apt.conf --yes --no-remove install docker-buildx/trixie docker-cli/trixie docker.io/trixie iproute2 mmdebstrap
+    # start the engine, its log in `/w/target/xtask/engine/dockerd.log` (no systemd here: not again at boot)
+    PATH=/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin setsid dockerd > /w/target/xtask/engine/dockerd.log 2>&1 &
+    # give the engine's network an address that stays
+    sh -c 'test ! -e /sys/class/net/docker0 || grep -qx 3 /sys/class/net/docker0/addr_assign_type || ip link set dev docker0 address 02:42:ac:11:00:01'
+    ");
+}
+
+#[test]
+fn the_private_sources_are_the_machines_own_and_the_next_releases() {
+    let plan = planned(&fixture::debian_12(), &fixture::no_engine(), &wants()).unwrap();
+    let files = plan.actions.iter().flat_map(|action| &action.files);
+    let text: Vec<_> = files.map(|(path, text)| format!("== {path}\n{text}")).collect();
+    insta::assert_snapshot!(text.join("\n"), @r#"
+    == /w/target/xtask/apt/apt.conf
+    // Written by `cargo xtask setup`: apt with a list of sources of its own.
+    Dir::Etc::SourceList "/dev/null";
+    Dir::Etc::SourceParts "/w/target/xtask/apt/sources.list.d";
+    Dir::Etc::Preferences "/w/target/xtask/apt/preferences";
+    Dir::State::Lists "/w/target/xtask/apt/lists";
+    // Made once and read twice: by the simulation and by the installation.
+    Dir::Cache::pkgcache "/w/target/xtask/apt/pkgcache.bin";
+    Dir::Cache::srcpkgcache "";
+    APT::Sandbox::User "root";
+    APT::Install-Recommends "false";
+    APT::Update::Error-Mode "any";
+    Acquire::Retries "2";
+    Acquire::http::Timeout "30";
+    Acquire::https::Timeout "30";
+    DPkg::Lock::Timeout "60";
+    // The system's own lists do not change: nothing is to be done after an update.
+    #clear APT::Update::Post-Invoke;
+    #clear APT::Update::Post-Invoke-Success;
+
+    == /w/target/xtask/apt/sources.list.d/machine.sources
+    Types: deb
+    URIs: http://mirror.example/security
+    Suites: bookworm-security
+    Components: main
+    Architectures: amd64
+    Targets: Packages
+    Languages: none
+
+    Types: deb
+    URIs: http://mirror.example/linux
+    Suites: bookworm bookworm-updates
+    Components: main
+    Architectures: amd64
+    Targets: Packages
+    Languages: none
+    signed-by: /usr/share/keyrings/archive.gpg
+
+    Types: deb
+    URIs: http://mirror.example/security
+    Suites: trixie-security
+    Components: main
+    Architectures: amd64
+    Targets: Packages
+    Languages: none
+
+    Types: deb
+    URIs: http://mirror.example/linux
+    Suites: trixie trixie-updates
+    Components: main
+    Architectures: amd64
+    Targets: Packages
+    Languages: none
+    signed-by: /usr/share/keyrings/archive.gpg
+
+
+    == /w/target/xtask/apt/preferences
+    Package: *
+    Pin: release n=trixie*
+    Pin-Priority: 50
+
+    == /w/target/xtask/engine/daemon.json
+    {
+      "features": {
+        "containerd-snapshotter": true
+      }
+    }
+    "#);
+}
+
+#[test]
+fn a_client_alone_gets_an_engine_and_keeps_the_client() {
+    let machine = fixture::debian_12().programs(&["/usr/bin/docker", "/usr/bin/mmdebstrap"]);
+    let plan = planned(&machine, &fixture::client_only(), &wants()).unwrap();
+    insta::assert_debug_snapshot!(plan.describe(), @r#"
+    [
+        "fetch the package lists of `bookworm` and of `trixie` for what `bookworm` lacks, into `/w/target/xtask/apt`",
+        "ask apt what the installation would change, and stop if that is not harmless",
+        "write `/etc/docker/daemon.json`: images of every platform side by side",
+        "install docker-buildx/trixie, docker.io/trixie, iproute2",
+        "start the engine, its log in `/w/target/xtask/engine/dockerd.log` (no systemd here: not again at boot)",
+        "give the engine's network an address that stays",
+    ]
+    "#);
+}
+
+#[test]
+fn debian_13_takes_everything_from_its_own_release() {
+    insta::assert_snapshot!(script(&fixture::debian_13(), &fixture::no_engine(), &wants()), @r"
+    # fetch the package lists of `trixie`, into `/w/target/xtask/apt`
+    # (with /w/target/xtask/apt/apt.conf)
+    # (with /w/target/xtask/apt/sources.list.d/machine.sources)
+    # (with /w/target/xtask/apt/preferences)
+    LC_ALL=C apt-get --config-file=/w/target/xtask/apt/apt.conf update
+    # ask apt what the installation would change, and stop if that is not harmless
+    LC_ALL=C apt-get --config-file=/w/target/xtask/apt/apt.conf --simulate install docker-buildx docker-cli docker.io mmdebstrap
+    # write `/etc/docker/daemon.json`: images of every platform side by side
+    # (with /w/target/xtask/engine/daemon.json)
+    install -D --mode=0644 /w/target/xtask/engine/daemon.json /etc/docker/daemon.json
+    # install docker-buildx, docker-cli, docker.io, mmdebstrap
+    DEBIAN_FRONTEND=noninteractive LC_ALL=C NEEDRESTART_SUSPEND=1 apt-get --config-file=/w/target/xtask/apt/apt.conf --yes --no-remove install docker-buildx docker-cli docker.io mmdebstrap
+    # start the engine's service
+    systemctl start docker
+    ");
+}
+
+#[test]
+fn what_base_images_are_made_with_comes_along_where_the_distribution_has_it() {
+    let bootstrap = |text: &str| toml::from_str::<Bootstrap>(text).unwrap();
+    let ubuntu = "tool = 'mmdebstrap'\nsuite = 'noble'\n\
+                  keyring = '/usr/share/keyrings/ubuntu-archive-keyring.gpg'";
+    let el = "tool = 'dnf'\nsuite = '9'\nrepositories = ['https://repo']\nkeyring = '/key'\npackages = ['dnf']";
+    let installed = |machine: &Fixture, text: &str| {
+        let wants = Wants { bootstraps: vec![bootstrap(text)], ..wants() };
+        let plan = planned(machine, &fixture::no_engine(), &wants).unwrap();
+        plan.describe().into_iter().find(|line| line.starts_with("install ")).unwrap()
+    };
+    let trixie = fixture::debian_13();
+    assert!(installed(&trixie, ubuntu).ends_with("mmdebstrap, ubuntu-keyring"));
+    assert!(installed(&trixie, el).contains("dnf, "));
+    let keyring = "/usr/share/keyrings/ubuntu-archive-keyring.gpg";
+    assert!(!installed(&fixture::debian_13().file(keyring, "x"), ubuntu).contains("keyring"));
+    // Debian 12 has none of its own.
+    assert!(
+        installed(&fixture::debian_12(), ubuntu).ends_with("mmdebstrap, ubuntu-keyring/trixie")
+    );
+}
+
+#[test]
+fn a_key_that_no_package_brings_is_missing_and_not_nothing_to_set_up() {
+    let bootstrap = |key: &str| {
+        let text = format!("tool = 'mmdebstrap'\nsuite = 'noble'\nkeyring = '{key}'");
+        toml::from_str::<Bootstrap>(&text).unwrap()
+    };
+    let ubuntu = "/usr/share/keyrings/ubuntu-archive-keyring.gpg";
+    let bootstraps = ["/mine.gpg", "/there.gpg", "/mine.gpg", ubuntu].map(bootstrap).to_vec();
+    let wants = Wants { bootstraps, ..wants() };
+    let missing = |wants: &Wants| missing_keys(wants, |path| path == "/there.gpg");
+    assert_eq!(missing(&wants), ["`/mine.gpg`"]);
+    assert_eq!(missing(&Wants { bootstrap: false, ..wants }), [""; 0]);
+}
+
+#[test]
+fn ubuntu_takes_everything_from_its_own_release_with_universe() {
+    let machine = fixture::ubuntu_24();
+    insta::assert_snapshot!(script(&machine, &fixture::no_engine(), &wants()), @r"
+    # fetch the package lists of `noble`, into `/w/target/xtask/apt`
+    # (with /w/target/xtask/apt/apt.conf)
+    # (with /w/target/xtask/apt/sources.list.d/machine.sources)
+    # (with /w/target/xtask/apt/preferences)
+    LC_ALL=C apt-get --config-file=/w/target/xtask/apt/apt.conf update
+    # ask apt what the installation would change, and stop if that is not harmless
+    LC_ALL=C apt-get --config-file=/w/target/xtask/apt/apt.conf --simulate install docker-buildx docker.io mmdebstrap
+    # write `/etc/docker/daemon.json`: images of every platform side by side
+    # (with /w/target/xtask/engine/daemon.json)
+    install -D --mode=0644 /w/target/xtask/engine/daemon.json /etc/docker/daemon.json
+    # install docker-buildx, docker.io, mmdebstrap
+    DEBIAN_FRONTEND=noninteractive LC_ALL=C NEEDRESTART_SUSPEND=1 apt-get --config-file=/w/target/xtask/apt/apt.conf --yes --no-remove install docker-buildx docker.io mmdebstrap
+    # start the engine's service
+    systemctl start docker
+    ");
+    let plan = planned(&machine, &fixture::no_engine(), &wants()).unwrap();
+    let files: Vec<_> = plan.actions.iter().flat_map(|action| &action.files).collect();
+    assert!(files.iter().any(|(_, text)| text.contains("Components: main universe\n")));
+}
+
+#[test]
+fn a_machine_that_is_fine_is_not_touched() {
+    let machine = fixture::debian_12().programs(&["/usr/bin/docker", "/usr/bin/mmdebstrap"]);
+    assert!(planned(&machine, &fixture::fine(), &wants()).unwrap().is_empty());
+    assert!(
+        planned(&fixture::rocky_9(), &fixture::no_engine(), &Wants::default()).unwrap().is_empty()
+    );
+}
+
+#[test]
+fn the_bridge_of_an_engine_gets_an_address_that_stays() {
+    let kind = "/sys/class/net/docker0/addr_assign_type";
+    let fine = |kind_of: &str| {
+        let machine = fixture::debian_12().programs(&["/usr/bin/docker", "/usr/bin/mmdebstrap"]);
+        machine.programs(&["/usr/sbin/ip"]).file(kind, kind_of)
+    };
+    let text = script(&fine("1\n"), &fixture::fine(), &wants());
+    insta::assert_snapshot!(text, @r"
+    # give the engine's network an address that stays
+    sh -c 'test ! -e /sys/class/net/docker0 || grep -qx 3 /sys/class/net/docker0/addr_assign_type || /usr/sbin/ip link set dev docker0 address 02:42:ac:11:00:01'
+    ");
+    assert!(planned(&fine("3\n"), &fixture::fine(), &wants()).unwrap().is_empty());
+    // An engine elsewhere does not use it.
+    let elsewhere = fine("1\n").var("DOCKER_HOST", "tcp://far.example");
+    assert!(planned(&elsewhere, &fixture::fine(), &wants()).unwrap().is_empty());
+    let item = |kind_of: &str| {
+        let items = fine(kind_of).diagnosis(&fixture::fine()).items;
+        items.into_iter().find(|item| item.name == "engine network")
+    };
+    assert_eq!(item("1\n").unwrap().cure.as_deref(), Some("cargo xtask setup"));
+    assert_eq!(item("3\n"), None);
+}
+
+#[test]
+fn a_system_without_apt_is_told_each_part_and_where_it_comes_from() {
+    insta::assert_snapshot!(refusal(&fixture::rocky_9(), &fixture::no_engine(), &wants()), @r"
+    `setup` installs with apt, and Rocky Linux 9.4 has none; missing:
+      buildx 0.13.0 or later: https://docs.docker.com/engine/install/ (docker-buildx-plugin)
+      client `docker`: https://docs.docker.com/engine/install/
+      engine, docker 23.0.0 or later: https://docs.docker.com/engine/install/
+      mmdebstrap: the distribution's `mmdebstrap`
+
+    hint: install them, then `cargo xtask doctor` says whether they are found
+    ");
+    // Starting what is installed needs no packages.
+    let stopped = fixture::rocky_9()
+        .programs(&["/usr/bin/docker", "/usr/bin/dockerd"])
+        .file("/run/systemd/system/x", "");
+    let exec = fixture::answers(&[
+        ("docker version", Captured::failed("Cannot connect to the Docker daemon")),
+        ("docker buildx version", Captured::ok("github.com/docker/buildx v0.30.0 abc")),
+    ]);
+    let only_engine = Wants { engine: true, ..Wants::default() };
+    let plan = planned(&stopped, &exec, &only_engine).unwrap();
+    assert_eq!(plan.describe(), ["start the engine's service"]);
+}
+
+#[test]
+fn settings_and_images_of_the_user_are_respected() {
+    let exec = fixture::answers(&[
+        ("docker version", Captured::failed("Cannot connect to the Docker daemon")),
+        ("docker buildx version", Captured::ok("github.com/docker/buildx v0.30.0 abc")),
+    ]);
+    let stopped = || {
+        fixture::debian_12().programs(&[
+            "/usr/bin/docker",
+            "/usr/sbin/dockerd",
+            "/usr/bin/mmdebstrap",
+        ])
+    };
+    insta::assert_snapshot!(script(&stopped(), &exec, &wants()), @r"
+    # start the engine, its log in `/w/target/xtask/engine/dockerd.log` (no systemd here: not again at boot)
+    # (with /w/target/xtask/engine/daemon.json)
+    PATH=/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin setsid /usr/sbin/dockerd --config-file=/w/target/xtask/engine/daemon.json > /w/target/xtask/engine/dockerd.log 2>&1 &
+    ");
+    for path in ["/etc/docker/daemon.json", "/var/lib/docker/overlay2/x"] {
+        let text = script(&stopped().file(path, "{}"), &exec, &wants());
+        assert!(!text.contains("--config-file"), "{text}");
+    }
+}
+
+#[test]
+fn what_is_not_ours_is_not_replaced() {
+    let machine = || fixture::debian_12().programs(&["/usr/bin/docker"]);
+    let old = refusal(&machine(), &fixture::engine("20.10.24", "v0.13.1"), &wants());
+    assert!(
+        old.starts_with("the engine is too old: docker 20.10.24 found, 23.0.0 or later"),
+        "{old}"
+    );
+    let old = refusal(&machine(), &fixture::engine("28.2.2", "v0.9.1"), &wants());
+    assert!(old.starts_with("buildx is too old: 0.9.1 found"), "{old}");
+    let upstream = machine().file("/var/lib/dpkg/info/docker-ce.list", "");
+    let makers = refusal(&upstream, &fixture::client_only(), &wants());
+    assert!(
+        makers.ends_with("hint: `sudo apt-get install docker-buildx-plugin docker-ce`"),
+        "{makers}"
+    );
+    let elsewhere = machine().var("DOCKER_HOST", "tcp://me:secret@engine.example");
+    let text = refusal(&elsewhere, &fixture::client_only(), &wants());
+    assert!(text.starts_with("`DOCKER_HOST` names an engine that does not answer"), "{text}");
+    let denied = Captured::failed("permission denied while trying to connect");
+    let text = refusal(&machine(), &fixture::answers(&[("docker version", denied)]), &wants());
+    assert!(text.starts_with("this user may not talk to the engine"), "{text}");
+    let podman =
+        Captured { stderr: "Emulate Docker CLI using podman.".to_owned(), ..Captured::ok("{}") };
+    let text = refusal(&machine(), &fixture::answers(&[("docker version", podman)]), &wants());
+    assert!(text.starts_with("`docker` is podman's stand-in"), "{text}");
+}
+
+#[test]
+fn emulators_are_installed_and_registered_where_the_package_did_not() {
+    let only = Wants { emulators: BTreeSet::from(["arm64".to_owned()]), ..Wants::default() };
+    let machine = fixture::debian_12();
+    insta::assert_snapshot!(script(&machine, &fixture::fine(), &only), @r"
+    # fetch the package lists of `bookworm`, into `/w/target/xtask/apt`
+    # (with /w/target/xtask/apt/apt.conf)
+    # (with /w/target/xtask/apt/sources.list.d/machine.sources)
+    # (with /w/target/xtask/apt/preferences)
+    LC_ALL=C apt-get --config-file=/w/target/xtask/apt/apt.conf update
+    # ask apt what the installation would change, and stop if that is not harmless
+    LC_ALL=C apt-get --config-file=/w/target/xtask/apt/apt.conf --simulate install arch-test qemu-user-static
+    # install arch-test, qemu-user-static
+    DEBIAN_FRONTEND=noninteractive LC_ALL=C NEEDRESTART_SUSPEND=1 apt-get --config-file=/w/target/xtask/apt/apt.conf --yes --no-remove install arch-test qemu-user-static
+    # mount `/proc/sys/fs/binfmt_misc`
+    mount -t binfmt_misc binfmt_misc /proc/sys/fs/binfmt_misc
+    # register the emulator for linux/arm64
+    sh -c 'test -e /proc/sys/fs/binfmt_misc/qemu-aarch64 || cat /usr/lib/binfmt.d/qemu-aarch64.conf > /proc/sys/fs/binfmt_misc/register'
+    ");
+    let native = Wants { emulators: BTreeSet::from(["amd64".to_owned()]), ..Wants::default() };
+    assert!(planned(&machine, &fixture::fine(), &native).unwrap().is_empty());
+    let unknown = Wants { emulators: BTreeSet::from(["z80".to_owned()]), ..Wants::default() };
+    assert!(refusal(&machine, &fixture::fine(), &unknown).starts_with("no emulator for `z80`"));
+}
+
+#[test]
+fn etc_apt_is_written_only_when_asked() {
+    let permanent = Wants { permanent: true, ..wants() };
+    let text = script(&fixture::debian_12(), &fixture::no_engine(), &permanent);
+    let lines: Vec<_> = text.lines().filter(|line| line.contains("/etc/apt")).collect();
+    insta::assert_snapshot!(lines.join("\n"), @r"
+    # write `/etc/apt/sources.list.d/xtask-trixie.sources`
+    install -D --mode=0644 /w/target/xtask/apt/permanent/xtask-trixie.sources /etc/apt/sources.list.d/xtask-trixie.sources
+    # write `/etc/apt/preferences.d/xtask-trixie`
+    install -D --mode=0644 /w/target/xtask/apt/permanent/xtask-trixie /etc/apt/preferences.d/xtask-trixie
+    ");
+    let text = script(&fixture::debian_12(), &fixture::no_engine(), &wants());
+    assert!(!text.contains("/etc/apt"), "{text}");
+    let text = script(&fixture::debian_13(), &fixture::no_engine(), &permanent);
+    assert!(!text.contains("/etc/apt"), "{text}");
+}
+
+#[test]
+fn sudo_stands_before_what_only_root_may_do() {
+    let machine = fixture::debian_12().user().programs(&["/usr/bin/sudo"]);
+    let exec = fixture::answers(&[("sudo -n true", Captured::ok(""))]);
+    insta::assert_snapshot!(script(&machine, &exec, &wants()), @r"
+    # fetch the package lists of `bookworm` and of `trixie` for what `bookworm` lacks, into `/w/target/xtask/apt`
+    # (with /w/target/xtask/apt/apt.conf)
+    # (with /w/target/xtask/apt/sources.list.d/machine.sources)
+    # (with /w/target/xtask/apt/preferences)
+    LC_ALL=C apt-get --config-file=/w/target/xtask/apt/apt.conf update
+    # ask apt what the installation would change, and stop if that is not harmless
+    LC_ALL=C apt-get --config-file=/w/target/xtask/apt/apt.conf --simulate install docker-buildx/trixie docker-cli/trixie docker.io/trixie iproute2 mmdebstrap
+    # write `/etc/docker/daemon.json`: images of every platform side by side
+    # (with /w/target/xtask/engine/daemon.json)
+    sudo -n install -D --mode=0644 /w/target/xtask/engine/daemon.json /etc/docker/daemon.json
+    # install docker-buildx/trixie, docker-cli/trixie, docker.io/trixie, iproute2, mmdebstrap
+    sudo -n env DEBIAN_FRONTEND=noninteractive LC_ALL=C NEEDRESTART_SUSPEND=1 apt-get --config-file=/w/target/xtask/apt/apt.conf --yes --no-remove install docker-buildx/trixie docker-cli/trixie docker.io/trixie iproute2 mmdebstrap
+    # start the engine, its log in `/w/target/xtask/engine/dockerd.log` (no systemd here: not again at boot)
+    setsid sudo -n env PATH=/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin dockerd > /w/target/xtask/engine/dockerd.log 2>&1 &
+    # give the engine's network an address that stays
+    sudo -n sh -c 'test ! -e /sys/class/net/docker0 || grep -qx 3 /sys/class/net/docker0/addr_assign_type || ip link set dev docker0 address 02:42:ac:11:00:01'
+    ");
+}
+
+/// Applies the plan for a fresh Debian 12 in a folder of its own, apt and engine played by `exec`.
+fn applied(machine: &Fixture, exec: &Exec) -> Result<Vec<String>, String> {
+    let (_dir, root) = fixture::scratch();
+    let facts = machine.facts(&fixture::no_engine());
+    let mut plan = plan(&facts, &wants(), &Folders::of(&root)).unwrap();
+    for action in &mut plan.actions {
+        if let Kind::Daemon { limit, .. } = &mut action.kind {
+            *limit = Duration::from_millis(5);
+        }
+    }
+    let mut events = Vec::new();
+    let done = apply(&plan, exec, &mut |event| {
+        events.push(match event {
+            Event::Started(action) => action.what.split(' ').next().unwrap_or_default().to_owned(),
+            Event::Forecast(forecast) => format!("{} new", forecast.new.len()),
+            Event::Done(_) => return,
+        });
+    });
+    done.map(|()| events).map_err(|error| error.to_string().replace(root.as_str(), "/w"))
+}
+
+/// An apt that fails in the call whose arguments hold `verb`, saying `stderr`.
+fn failing(verb: &'static str, stderr: &'static str) -> Exec {
+    Exec::fake(move |step| {
+        let hit = step.args.iter().any(|arg| arg == verb);
+        Ok(if hit { Captured::failed(stderr) } else { Captured::ok("") })
+    })
+}
+
+#[test]
+fn a_plan_is_carried_out_in_order() {
+    let exec = fixture::answers(&[
+        ("apt-get", Captured::ok("Inst tini (0.19.0-1 Debian:13.1/stable [amd64])\n")),
+        ("install", Captured::ok("")),
+        ("docker version", Captured::ok("26.1.5")),
+        ("sh -c", Captured::ok("")),
+    ]);
+    let events = applied(&fixture::debian_12(), &exec).unwrap();
+    assert_eq!(events, ["fetch", "ask", "1 new", "write", "install", "start", "give"]);
+}
+
+#[test]
+fn failures_of_apt_are_named_with_its_last_lines_and_a_hint() {
+    let fresh = fixture::debian_12();
+    let lock =
+        "E: Could not get lock /var/lib/dpkg/lock-frontend. It is held by process 812 (apt-get)";
+    insta::assert_snapshot!(applied(&fresh, &failing("--yes", lock)).unwrap_err(), @r"
+    another process is installing packages: `DEBIAN_FRONTEND=noninteractive LC_ALL=C NEEDRESTART_SUSPEND=1 apt-get --config-file=/w/target/xtask/apt/apt.conf --yes --no-remove install docker-buildx/trixie docker-cli/trixie docker.io/trixie iproute2 mmdebstrap` said
+    E: Could not get lock /var/lib/dpkg/lock-frontend. It is held by process 812 (apt-get)
+
+    hint: wait until it is done, then run the same command again; `fuser /var/lib/dpkg/lock-frontend` as root names it
+    ");
+    let away = "W: something\nE: Failed to fetch http://me:secret@mirror.example/InRelease  Temporary \
+        failure resolving 'mirror.example'";
+    insta::assert_snapshot!(applied(&fresh, &failing("update", away)).unwrap_err(), @r"
+    the package mirror cannot be reached: `LC_ALL=C apt-get --config-file=/w/target/xtask/apt/apt.conf update` said
+    E: Failed to fetch http://mirror.example/InRelease  Temporary failure resolving 'mirror.example'
+
+    hint: `apt-get update` as root shows whether the machine's own sources answer
+    ");
+}
+
+#[test]
+fn an_installation_that_would_upgrade_the_machine_is_refused_before_it_begins() {
+    let upgrade = "Inst libc6 [2.36-9+deb12u10] (2.41-12 Debian:13.1/stable [amd64])\n";
+    let exec = Exec::fake(move |step| {
+        assert!(!step.args.iter().any(|arg| arg == "--yes"), "{step}");
+        let simulation = step.args.iter().any(|arg| arg == "--simulate");
+        Ok(Captured::ok(if simulation { upgrade } else { "" }))
+    });
+    let error = applied(&fixture::debian_12(), &exec).unwrap_err();
+    assert!(error.contains("libc6 (2.36-9+deb12u10 to 2.41-12)"), "{error}");
+}
+
+#[test]
+fn an_engine_that_does_not_come_up_is_an_error() {
+    let exec = fixture::answers(&[("apt-get", Captured::ok("")), ("install", Captured::ok(""))]);
+    let silent = Exec::fake(move |step| {
+        if step.program.ends_with("dockerd") { Ok(Captured::ok("")) } else { exec.capture(step) }
+    });
+    let error = applied(&fixture::debian_12(), &silent).unwrap_err();
+    assert!(error.starts_with("the engine does not answer after 0 s"), "{error}");
+}
+
+#[test]
+fn without_privileges_nothing_is_run_and_the_commands_are_named() {
+    let machine = fixture::debian_12().user();
+    let exec = Exec::fake(|step| panic!("{step} was run"));
+    insta::assert_snapshot!(applied(&machine, &exec).unwrap_err(), @r"
+    neither root nor `sudo`; as root, these would do:
+      LC_ALL=C apt-get --config-file=/w/target/xtask/apt/apt.conf update
+      LC_ALL=C apt-get --config-file=/w/target/xtask/apt/apt.conf --simulate install docker-buildx/trixie docker-cli/trixie docker.io/trixie iproute2 mmdebstrap
+      install -D --mode=0644 /w/target/xtask/engine/daemon.json /etc/docker/daemon.json
+      DEBIAN_FRONTEND=noninteractive LC_ALL=C NEEDRESTART_SUSPEND=1 apt-get --config-file=/w/target/xtask/apt/apt.conf --yes --no-remove install docker-buildx/trixie docker-cli/trixie docker.io/trixie iproute2 mmdebstrap
+      PATH=/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin dockerd
+      sh -c 'test ! -e /sys/class/net/docker0 || grep -qx 3 /sys/class/net/docker0/addr_assign_type || ip link set dev docker0 address 02:42:ac:11:00:01'
+
+    hint: ask who looks after this machine
+    ");
+}
+
+#[test]
+fn pip_is_installed_where_it_is_missing() {
+    let only = Wants { pip: true, ..Wants::default() };
+    let plan = |machine: &Fixture| planned(machine, &fixture::fine(), &only).unwrap();
+    let done = plan(&fixture::debian_12()).describe();
+    assert!(done.contains(&"install python3-pip".to_owned()), "{done:?}");
+    assert!(plan(&fixture::debian_12().programs(&["/usr/bin/pip3"])).is_empty());
+}

@@ -1,0 +1,475 @@
+//! The only place that starts a process: runs it, prints it (`--dry-run`) or fakes it (tests).
+//!
+//! Every call is described by a [`Step`], so that what is printed is what is run. Children get a
+//! process group of their own and are told to stop when xtask is interrupted; none outlives it.
+
+mod child;
+pub mod interrupt;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::process::ExitStatus;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use thiserror::Error;
+
+/// How many bytes of a failed command's standard error are kept for its message.
+const ERROR_TAIL: usize = 4096;
+/// How many bytes of one stream [`Exec::capture`] keeps; a command that says more is cut there.
+const CAPTURE_LIMIT: usize = 32 * 1024 * 1024;
+
+/// One command: what is run, with what environment, where, and what to say on the day it fails.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Step {
+    /// Program name, looked up on `PATH`, or a path.
+    pub program: String,
+    /// Arguments, unquoted.
+    pub args: Vec<String>,
+    /// Environment added to xtask's own.
+    pub env: BTreeMap<String, EnvValue>,
+    /// Working directory; xtask's own where it is `None`.
+    pub cwd: Option<Utf8PathBuf>,
+    /// File whose contents the command reads as its standard input; empty input where `None`.
+    pub stdin: Option<Utf8PathBuf>,
+    /// After this long the command is stopped and counts as failed.
+    pub timeout: Option<Duration>,
+    /// One line that tells the user what to do when this step fails.
+    pub hint: Option<String>,
+}
+
+/// A value handed to a command through its environment.
+#[derive(Clone, PartialEq, Eq)]
+pub enum EnvValue {
+    /// Shown as it is.
+    Plain(String),
+    /// Never shown: `shown` is a shell expression that yields the same value when pasted.
+    Secret {
+        /// The value itself.
+        value: String,
+        /// What a printed command says in its place, e.g. `$(cargo xtask host-settings settings)`.
+        shown: String,
+    },
+}
+
+impl Step {
+    /// A step that runs `program` with `args`.
+    pub fn new<I, S>(program: &str, args: I) -> Self
+    where
+        I: IntoIterator<Item = S>,
+        S: Into<String>,
+    {
+        Self {
+            program: program.to_owned(),
+            args: args.into_iter().map(Into::into).collect(),
+            env: BTreeMap::new(),
+            cwd: None,
+            stdin: None,
+            timeout: None,
+            hint: None,
+        }
+    }
+
+    /// Adds an argument.
+    #[must_use]
+    pub fn arg(mut self, arg: impl Into<String>) -> Self {
+        self.args.push(arg.into());
+        self
+    }
+
+    /// Adds arguments.
+    #[must_use]
+    pub fn args<I, S>(mut self, args: I) -> Self
+    where
+        I: IntoIterator<Item = S>,
+        S: Into<String>,
+    {
+        self.args.extend(args.into_iter().map(Into::into));
+        self
+    }
+
+    /// Adds an environment variable that may be shown.
+    #[must_use]
+    pub fn env(mut self, name: &str, value: impl Into<String>) -> Self {
+        self.env.insert(name.to_owned(), EnvValue::Plain(value.into()));
+        self
+    }
+
+    /// Adds an environment variable whose value is never shown; `shown` stands in its place.
+    #[must_use]
+    pub fn secret_env(mut self, name: &str, value: String, shown: &str) -> Self {
+        let shown = shown.to_owned();
+        self.env.insert(name.to_owned(), EnvValue::Secret { value, shown });
+        self
+    }
+
+    /// Sets the working directory.
+    #[must_use]
+    pub fn cwd(mut self, dir: &Utf8Path) -> Self {
+        self.cwd = Some(dir.to_owned());
+        self
+    }
+
+    /// Sets the file that is read as standard input.
+    #[must_use]
+    pub fn stdin(mut self, file: &Utf8Path) -> Self {
+        self.stdin = Some(file.to_owned());
+        self
+    }
+
+    /// Sets the time limit.
+    #[must_use]
+    pub fn timeout(mut self, limit: Duration) -> Self {
+        self.timeout = Some(limit);
+        self
+    }
+
+    /// Sets the line of advice for a failure.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+}
+
+/// The command as a POSIX shell takes it, ready to paste; secrets stay out of it.
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(cwd) = &self.cwd {
+            write!(f, "cd {} && ", quote(cwd.as_str()))?;
+        }
+        for (name, value) in &self.env {
+            match value {
+                EnvValue::Plain(value) => write!(f, "{name}={} ", quote(value))?,
+                EnvValue::Secret { shown, .. } => write!(f, "{name}=\"{shown}\" ")?,
+            }
+        }
+        f.write_str(&quote(&self.program))?;
+        for arg in &self.args {
+            write!(f, " {}", quote(arg))?;
+        }
+        if let Some(stdin) = &self.stdin {
+            write!(f, " < {}", quote(stdin.as_str()))?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Step({self})")
+    }
+}
+
+/// Quotes `word` for a POSIX shell where it needs it.
+pub(crate) fn quote(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_=+:,./@%^".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
+}
+
+/// Why a command did not do its work.
+#[derive(Debug, Error)]
+pub enum ExecError {
+    /// The program is not on this machine.
+    #[error("`{program}` is not installed or not on PATH")]
+    NotFound {
+        /// The program's name.
+        program: String,
+    },
+    /// The operating system would not start it.
+    #[error("could not start `{program}`: {source}")]
+    Start {
+        /// The program's name.
+        program: String,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// It ended with another status than 0.
+    #[error("`{command}` failed ({status}){}{}", tail_of(.stderr), hint_of(.hint.as_ref()))]
+    Failed {
+        /// The command, as a shell takes it.
+        command: String,
+        /// Its exit status in words.
+        status: String,
+        /// The end of its standard error.
+        stderr: String,
+        /// What to do about it.
+        hint: Option<String>,
+    },
+    /// It took longer than it was given.
+    #[error("`{command}` gave no result within {} s{}", .limit.as_secs(), hint_of(.hint.as_ref()))]
+    TimedOut {
+        /// The command, as a shell takes it.
+        command: String,
+        /// The time it was given.
+        limit: Duration,
+        /// What to do about it.
+        hint: Option<String>,
+    },
+    /// xtask itself was asked to stop (Ctrl-C, SIGTERM).
+    #[error("interrupted")]
+    Interrupted,
+    /// It was stopped because the rest of its run has ended ([`Exec::stop`]).
+    #[error("stopped: the run has ended")]
+    Stopped,
+}
+
+fn tail_of(stderr: &str) -> String {
+    let text = stderr.trim_end();
+    if text.is_empty() { String::new() } else { format!("\n{text}") }
+}
+
+fn hint_of(hint: Option<&String>) -> String {
+    hint.map_or_else(String::new, |hint| format!("\n\nhint: {hint}"))
+}
+
+impl ExecError {
+    /// What the command said on standard error, as far as it was kept.
+    pub fn stderr(&self) -> &str {
+        match self {
+            Self::Failed { stderr, .. } => stderr,
+            _ => "",
+        }
+    }
+}
+
+/// What a finished command left behind.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Captured {
+    /// Whether it ended with status 0.
+    pub success: bool,
+    /// The exit status in words, e.g. `exit status: 1`.
+    pub status: String,
+    /// Its standard output, lossily decoded.
+    pub stdout: String,
+    /// Its standard error, lossily decoded.
+    pub stderr: String,
+}
+
+impl Captured {
+    /// A success that printed `stdout`: for fakes.
+    pub fn ok(stdout: &str) -> Self {
+        Self {
+            success: true,
+            status: "exit status: 0".to_owned(),
+            stdout: stdout.to_owned(),
+            stderr: String::new(),
+        }
+    }
+
+    /// A failure that said `stderr`: for fakes.
+    pub fn failed(stderr: &str) -> Self {
+        Self {
+            success: false,
+            status: "exit status: 1".to_owned(),
+            stdout: String::new(),
+            stderr: stderr.to_owned(),
+        }
+    }
+}
+
+/// A stand-in for the operating system: answers a step as the test wishes.
+pub(crate) type Fake = Arc<dyn Fn(&Step) -> Result<Captured, ExecError> + Send + Sync>;
+
+/// Starts processes, or does not. Clones belong together: [`Exec::stop`] reaches what each of them runs.
+#[derive(Clone)]
+pub struct Exec {
+    fake: Option<Fake>,
+    stopped: Arc<AtomicBool>,
+}
+
+impl fmt::Debug for Exec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.fake.is_some() { "Exec(fake)" } else { "Exec(real)" })
+    }
+}
+
+impl Exec {
+    /// Runs commands for real.
+    pub fn real() -> Self {
+        Self { fake: None, stopped: Arc::default() }
+    }
+
+    /// Asks `fake` instead of the operating system.
+    pub fn fake(
+        fake: impl Fn(&Step) -> Result<Captured, ExecError> + Send + Sync + 'static,
+    ) -> Self {
+        Self { fake: Some(Arc::new(fake)), stopped: Arc::default() }
+    }
+
+    /// Has every step that runs end, and starts none from here on: each is [`ExecError::Stopped`].
+    pub fn stop(&self) {
+        self.stopped.store(true, Ordering::SeqCst);
+    }
+
+    /// Runs `step` to its end and returns what it printed, whatever its status.
+    pub fn capture(&self, step: &Step) -> Result<Captured, ExecError> {
+        if let Some(fake) = &self.fake {
+            return fake(step);
+        }
+        let (status, stdout, stderr) = self.capture_bytes(step)?;
+        Ok(Captured {
+            success: status.success(),
+            status: status.to_string(),
+            stdout: String::from_utf8_lossy(&stdout).into_owned(),
+            stderr,
+        })
+    }
+
+    fn capture_bytes(&self, step: &Step) -> Result<(ExitStatus, Vec<u8>, String), ExecError> {
+        let mut stdout = Vec::new();
+        let mut stderr = Vec::new();
+        let status = child::run(step, &self.stopped, &mut |stream, chunk| {
+            let sink = match stream {
+                Stream::Stdout => &mut stdout,
+                Stream::Stderr => &mut stderr,
+            };
+            let room = CAPTURE_LIMIT.saturating_sub(sink.len());
+            sink.extend_from_slice(&chunk[..chunk.len().min(room)]);
+        })?;
+        Ok((status, stdout, String::from_utf8_lossy(&stderr).into_owned()))
+    }
+
+    /// Runs `step` and returns its standard output; any other status than 0 is an error.
+    pub fn read(&self, step: &Step) -> Result<String, ExecError> {
+        let captured = self.capture(step)?;
+        if captured.success {
+            return Ok(captured.stdout);
+        }
+        Err(failed(step, captured.status, &captured.stderr))
+    }
+
+    /// Runs `step` and returns its standard output, byte by byte; any other status than 0 is an error, and
+    /// so is more output than is kept.
+    pub fn read_bytes(&self, step: &Step) -> Result<Vec<u8>, ExecError> {
+        if self.fake.is_some() {
+            return self.read(step).map(String::into_bytes);
+        }
+        let (status, stdout, stderr) = self.capture_bytes(step)?;
+        if !status.success() {
+            return Err(failed(step, status.to_string(), &stderr));
+        }
+        if stdout.len() >= CAPTURE_LIMIT {
+            let status = format!("its output exceeds {CAPTURE_LIMIT} bytes");
+            return Err(failed(step, status, &stderr));
+        }
+        Ok(stdout)
+    }
+
+    /// Runs `step`, handing each line of its output (without the newline) to `on_line` as it
+    /// comes. A line longer than `max_line` bytes is handed over in pieces of that size.
+    pub fn lines(
+        &self,
+        step: &Step,
+        max_line: usize,
+        on_line: &mut dyn FnMut(Stream, &[u8]),
+    ) -> Result<Finished, ExecError> {
+        if let Some(fake) = &self.fake {
+            let captured = fake(step)?;
+            captured.stdout.lines().for_each(|line| on_line(Stream::Stdout, line.as_bytes()));
+            captured.stderr.lines().for_each(|line| on_line(Stream::Stderr, line.as_bytes()));
+            return Ok(Finished { success: captured.success, status: captured.status });
+        }
+        let mut cutter = LineCutter::new(max_line);
+        let status = child::run(step, &self.stopped, &mut |stream, chunk| {
+            cutter.push(stream, chunk, on_line);
+        })?;
+        cutter.finish(on_line);
+        Ok(Finished { success: status.success(), status: status.to_string() })
+    }
+
+    /// Runs `step` with xtask's own terminal, input and output, and returns its exit status; that of a
+    /// process that a signal ended is 128 and the signal's number, as shells say it.
+    pub fn attach(&self, step: &Step) -> Result<u8, ExecError> {
+        match &self.fake {
+            Some(fake) => fake(step).map(|captured| u8::from(!captured.success)),
+            None => child::attach(step),
+        }
+    }
+
+    /// Starts `step` as a process that outlives xtask, its output going to `log`; returns its id.
+    pub fn detach(&self, step: &Step, log: &Utf8Path) -> Result<u32, ExecError> {
+        match &self.fake {
+            Some(fake) => fake(step).map(|_| 0),
+            None => child::detach(step, log),
+        }
+    }
+}
+
+fn failed(step: &Step, status: String, stderr: &str) -> ExecError {
+    let start = floor_char(stderr, stderr.len().saturating_sub(ERROR_TAIL));
+    ExecError::Failed {
+        command: step.to_string(),
+        status,
+        stderr: stderr[start..].to_owned(),
+        hint: step.hint.clone(),
+    }
+}
+
+/// The largest character boundary of `text` that is not behind `at`.
+fn floor_char(text: &str, at: usize) -> usize {
+    (0..=at).rev().find(|&i| text.is_char_boundary(i)).unwrap_or(0)
+}
+
+/// Which of a command's two outputs a chunk came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stream {
+    /// Standard output.
+    Stdout,
+    /// Standard error.
+    Stderr,
+}
+
+/// How a command whose lines were handed over ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finished {
+    /// Whether it ended with status 0.
+    pub success: bool,
+    /// The exit status in words.
+    pub status: String,
+}
+
+/// Cuts the chunks of two interleaved streams into lines, in bounded memory.
+struct LineCutter {
+    max_line: usize,
+    pending: [Vec<u8>; 2],
+}
+
+impl LineCutter {
+    fn new(max_line: usize) -> Self {
+        Self { max_line, pending: [Vec::new(), Vec::new()] }
+    }
+
+    fn push(&mut self, stream: Stream, chunk: &[u8], on_line: &mut dyn FnMut(Stream, &[u8])) {
+        let pending = &mut self.pending[stream as usize];
+        let mut rest = chunk;
+        while let Some(at) = rest.iter().position(|&byte| byte == b'\n') {
+            pending.extend_from_slice(&rest[..at]);
+            on_line(stream, pending);
+            pending.clear();
+            rest = &rest[at + 1..];
+        }
+        pending.extend_from_slice(rest);
+        if pending.len() > self.max_line {
+            on_line(stream, pending);
+            pending.clear();
+        }
+    }
+
+    fn finish(self, on_line: &mut dyn FnMut(Stream, &[u8])) {
+        for (stream, pending) in [Stream::Stdout, Stream::Stderr].into_iter().zip(self.pending) {
+            if !pending.is_empty() {
+                on_line(stream, &pending);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,248 @@
+//! `build-info.json`: what the environment of a build was, as the container reports it, completed
+//! with what only this side knows.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use serde::{Deserialize, Serialize};
+
+use crate::config::Libc;
+use wheel_audit::text::shown;
+
+/// The report of one container, and of a target's folder once it is completed.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct BuildInfo {
+    /// Version of this shape.
+    pub schema_version: u32,
+    /// Target name.
+    pub target: String,
+    /// Platform in the engine's words.
+    pub platform: String,
+    /// When this report was written (UTC, RFC 3339); filled in on this side, for what is in `dist/`.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub date: String,
+    /// Everything else, as the container says it, in a fixed order.
+    #[serde(flatten)]
+    pub rest: BTreeMap<String, serde_json::Value>,
+}
+
+impl BuildInfo {
+    /// Reads a container's report.
+    ///
+    /// # Errors
+    /// What is wrong with it, in words.
+    pub(crate) fn parse(text: &[u8]) -> Result<Self, String> {
+        let info: Self = serde_json::from_slice(text)
+            .map_err(|error| format!("build-info.json cannot be read: {error}"))?;
+        match info.empty_field() {
+            Some(field) => Err(format!("build-info.json: `{}` is empty", shown(&field))),
+            None => Ok(info),
+        }
+    }
+
+    /// The first field that says nothing (defect 8: a report with an empty line is no report).
+    fn empty_field(&self) -> Option<String> {
+        fn empty(value: &serde_json::Value) -> bool {
+            match value {
+                serde_json::Value::Null => true,
+                serde_json::Value::String(text) => text.trim().is_empty(),
+                serde_json::Value::Object(map) => map.values().any(empty),
+                serde_json::Value::Array(list) => list.iter().any(empty),
+                _ => false,
+            }
+        }
+        let named = [("target", &self.target), ("platform", &self.platform)];
+        let named = named.iter().find(|(_, text)| text.trim().is_empty()).map(|(n, _)| *n);
+        let rest =
+            || self.rest.iter().find(|(_, value)| empty(value)).map(|(name, _)| name.as_str());
+        named.or_else(rest).map(str::to_owned)
+    }
+
+    /// The C library that the container found in itself.
+    pub(crate) fn libc(&self) -> Option<Libc> {
+        let libc = self.rest.get("libc")?;
+        let version = libc.get("version")?.as_str()?;
+        let mut parts = version.split('.').map(|part| part.parse::<u16>().ok());
+        let (major, minor) = (parts.next()??, parts.next()??);
+        match libc.get("family")?.as_str()? {
+            "glibc" => Some(Libc::Glibc(major, minor)),
+            "musl" => Some(Libc::Musl(major, minor)),
+            _ => None,
+        }
+    }
+
+    /// What in the source calls for an extension module, if `wanted` (`[check] native`) leaves it to the
+    /// source; the key itself if that is set to true.
+    pub(crate) fn calls_for_extension(&self, wanted: Option<bool>) -> Option<String> {
+        match wanted {
+            Some(true) => Some("`native = true` in `[check]` requires an extension".to_owned()),
+            Some(false) => None,
+            None => {
+                let found = self.rest.get("extension_sources")?.as_array()?;
+                let lines: Vec<_> = found.iter().filter_map(serde_json::Value::as_str).collect();
+                (!lines.is_empty()).then(|| {
+                    format!("its source builds an extension ({})", shown(&lines.join(", ")))
+                })
+            }
+        }
+    }
+
+    /// What makes the environment of `other` another one, `image` or `source`, with the value that
+    /// each has; `None` where both are of one environment.
+    pub(crate) fn other_environment(&self, other: &Self) -> Option<(&'static str, String, String)> {
+        // An image is its digest, whatever each machine calls it.
+        let value = |info: &Self, field: &str| {
+            let value = info.rest.get(field).cloned().unwrap_or_default();
+            value.get("digest").cloned().unwrap_or(value)
+        };
+        let differs = |field: &&str| value(self, field) != value(other, field);
+        let text = |value: serde_json::Value| match value {
+            serde_json::Value::String(text) => text,
+            other => other.to_string(),
+        };
+        let field = ["image", "source"].into_iter().find(|field| differs(field))?;
+        Some((field, text(value(self, field)), text(value(other, field))))
+    }
+
+    /// This report, with the pre-built image that `interpreter` was taken from noted beside it.
+    #[must_use]
+    pub(crate) fn built_on(mut self, interpreter: &str, prebuilt: Option<&str>) -> Self {
+        let list = self.rest.get_mut("interpreters").and_then(|list| list.as_array_mut());
+        let of_it = list.into_iter().flatten().filter(|entry| entry["id"] == interpreter);
+        for entry in of_it.filter_map(serde_json::Value::as_object_mut) {
+            if let Some(image) = prebuilt {
+                entry.insert("base_image".to_owned(), image.into());
+            }
+        }
+        self
+    }
+
+    /// This report with the interpreters of `earlier` added, where both are of one environment.
+    #[must_use]
+    pub(crate) fn joined(mut self, earlier: Option<&Self>) -> Self {
+        let Some(earlier) = earlier.filter(|earlier| self.other_environment(earlier).is_none())
+        else {
+            return self;
+        };
+        let list = |info: &Self| {
+            info.rest.get("interpreters").and_then(|v| v.as_array()).cloned().unwrap_or_default()
+        };
+        let id = |value: &serde_json::Value| {
+            value.get("id").and_then(|id| id.as_str()).unwrap_or_default().to_owned()
+        };
+        let mut all: BTreeMap<String, serde_json::Value> = BTreeMap::new();
+        for interpreter in list(earlier).into_iter().chain(list(&self)) {
+            all.insert(id(&interpreter), interpreter);
+        }
+        self.rest.insert("interpreters".to_owned(), all.into_values().collect());
+        self
+    }
+
+    /// The report for people: one line a fact, nested facts indented.
+    pub(crate) fn text(&self) -> String {
+        let mut text = format!("target: {}\nplatform: {}\n", self.target, self.platform);
+        if !self.date.is_empty() {
+            let _ = writeln!(text, "date: {}", self.date);
+        }
+        for (name, value) in &self.rest {
+            write_fact(&mut text, name, value, 0);
+        }
+        text
+    }
+}
+
+fn write_fact(text: &mut String, name: &str, value: &serde_json::Value, depth: usize) {
+    use serde_json::Value;
+    let indent = "  ".repeat(depth);
+    match value {
+        Value::Object(map) => {
+            let _ = writeln!(text, "{indent}{name}:");
+            for (name, value) in map {
+                write_fact(text, name, value, depth + 1);
+            }
+        }
+        Value::Array(list) if list.is_empty() => {
+            let _ = writeln!(text, "{indent}{name}: none");
+        }
+        Value::Array(list) => {
+            let _ = writeln!(text, "{indent}{name}:");
+            for item in list {
+                let title = item.get("id").and_then(Value::as_str).unwrap_or("-");
+                write_fact(text, title, item, depth + 1);
+            }
+        }
+        Value::String(word) => {
+            let _ = writeln!(text, "{indent}{name}: {word}");
+        }
+        other => {
+            let _ = writeln!(text, "{indent}{name}: {other}");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use super::*;
+
+    fn info(json: &serde_json::Value) -> Result<BuildInfo, String> {
+        BuildInfo::parse(json.to_string().as_bytes())
+    }
+
+    #[test]
+    fn defect_08_a_report_with_an_empty_field_is_refused() {
+        let whole = serde_json::json!({"schema_version": 1, "target": "debian12",
+            "platform": "linux/amd64", "os": "Debian", "tools": {"gcc": "12.2"},
+            "image": {"reference": "debian:12", "digest": "sha256:1"},
+            "interpreters": [{"id": "cp311", "version": "3.11"}]});
+        let read = info(&whole).unwrap();
+        assert_eq!(
+            serde_json::to_value(read).unwrap().get("date"),
+            None,
+            "it has none, and no empty one"
+        );
+        let fields = [
+            "/target",
+            "/platform",
+            "/os",
+            "/image/reference",
+            "/image/digest",
+            "/tools/gcc",
+            "/interpreters/0/version",
+        ];
+        for field in fields {
+            for nothing in ["", " \n"] {
+                let mut lacking = whole.clone();
+                *lacking.pointer_mut(field).unwrap() = nothing.into();
+                let top = field.split('/').nth(1).unwrap();
+                let error = format!("build-info.json: `{top}` is empty");
+                assert_eq!(info(&lacking).unwrap_err(), error, "{field}");
+            }
+        }
+        let mut lacking = whole;
+        lacking["image"]["digest"] = serde_json::Value::Null;
+        assert!(info(&lacking).is_err());
+    }
+
+    #[test]
+    fn interpreters_of_one_environment_are_joined_and_of_another_are_not() {
+        let make = |image: &str, id: &str| {
+            info(&serde_json::json!({"schema_version": 1, "target": "t", "platform": "p",
+                "image": {"digest": image}, "source": {"sha256": "s"},
+                "interpreters": [{"id": id, "version": "1"}]}))
+            .unwrap()
+        };
+        let joined = make("a", "cp313").joined(Some(&make("a", "cp311")));
+        assert_eq!(joined.rest["interpreters"].as_array().unwrap().len(), 2);
+        let alone = make("b", "cp313").joined(Some(&make("a", "cp311")));
+        assert_eq!(alone.rest["interpreters"].as_array().unwrap().len(), 1);
+    }
+
+    #[test]
+    fn the_c_library_is_read() {
+        let json = serde_json::json!({"schema_version": 1, "target": "t", "platform": "p",
+            "libc": {"family": "glibc", "version": "2.36"}});
+        assert_eq!(info(&json).unwrap().libc(), Some(Libc::Glibc(2, 36)));
+    }
+}

@@ -1,0 +1,156 @@
+//! The bake calls of a job: what the engine is asked for, without asking it.
+
+use std::collections::BTreeMap;
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use super::env::Context;
+use super::source::{PreparedSource, SOURCE_DATE_EPOCH};
+use crate::config::{Config, Platform, Target};
+use crate::engine::bake::{Anew, Bake, Output};
+use crate::engine::base::BaseImage;
+use crate::engine::cache::Cached;
+use crate::plan::{Job, smoke_inputs};
+use wheel_audit::isa::{QEMU_CPU, emulated_processor};
+
+/// The stages of the smoke test alone.
+const SMOKE_STAGES: [&str; 2] = ["smoke-system", "smoke-run"];
+
+/// The arguments that every bake target of a job shares.
+pub(super) fn common_args(
+    config: &Config,
+    job: &Job,
+    base: &BaseImage,
+) -> BTreeMap<&'static str, String> {
+    let build = &config.build;
+    let mut args = environment_args(config, &job.target, &job.platform, base);
+    let providers: Vec<_> = build.providers.iter().map(|provider| provider.as_str()).collect();
+    args.insert("PROVIDERS", providers.join(" "));
+    args.insert("PYTHONS", job.interpreter.to_string());
+    args
+}
+
+/// The arguments that decide the `base` stage.
+pub(super) fn environment_args(
+    config: &Config,
+    target: &Target,
+    platform: &Platform,
+    base: &BaseImage,
+) -> BTreeMap<&'static str, String> {
+    let arch = platform.engine_arch();
+    // Where the platform is native nothing reads it: the layers are the same for both.
+    let processor = emulated_processor(arch, config.check.isa.get(arch));
+    let processor = processor.map(|name| (QEMU_CPU, name.to_owned()));
+    let packages = target.family.and_then(|family| config.build.system_packages.get(&family));
+    let args = [
+        ("BASE_IMAGE", base.reference.clone()),
+        ("BASE_DIGEST", base.digest.clone()),
+        ("BASE_ORIGIN", base.origin.as_str().to_owned()),
+        ("TARGET_NAME", target.name.clone()),
+        // Package caches of different systems must not mix; the Dockerfile adds the architecture.
+        ("CACHE_SCOPE", target.name.clone()),
+        ("SYSTEM_PACKAGES", packages.map(|list| list.join(" ")).unwrap_or_default()),
+        ("RUST", config.toolchain.rust.as_str().to_owned()),
+    ];
+    let mut args: BTreeMap<_, _> = args.into_iter().chain(processor).collect();
+    // For all: the smoke test takes the interpreter that the build made, and must not make another.
+    if let Some(native) = &base.native {
+        args.insert("ACCELERATE", "on".to_owned());
+        args.insert("NATIVE_IMAGE", native.clone());
+    }
+    args
+}
+
+/// The arguments that decide how a wheel is built.
+pub(super) fn build_args(config: &Config) -> BTreeMap<&'static str, String> {
+    let build = &config.build;
+    let env: Vec<_> = build.env.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    // Named within `docker/`, where the configuration has it lie.
+    let requirements = build.requirements.as_ref().and_then(|path| path.file_name());
+    BTreeMap::from([
+        ("RECIPE", build.recipe.clone()),
+        ("BUILD_ENV", env.join("\n")),
+        ("BUILD_REQUIREMENTS", requirements.unwrap_or_default().to_owned()),
+        ("SOURCE_DATE_EPOCH", SOURCE_DATE_EPOCH.to_string()),
+    ])
+}
+
+/// The arguments of the smoke test.
+pub(super) fn smoke_args(config: &Config, job: &Job) -> Vec<(&'static str, String)> {
+    let (imports, calls) = smoke_inputs(config);
+    let without = config.check.left_out(job.interpreter);
+    let without = (!without.is_empty()).then(|| ("SMOKE_WITHOUT", without.join(" ")));
+    [("SMOKE_IMPORTS", imports), ("SMOKE_CALLS", calls)].into_iter().chain(without).collect()
+}
+
+/// Adds to `args` what names the source; returns the bake target that builds it, and its contexts.
+pub(super) fn source(
+    source: &PreparedSource,
+    args: &mut BTreeMap<&'static str, String>,
+) -> (&'static str, BTreeMap<String, String>) {
+    match source {
+        PreparedSource::Sdist { spec, sha256 } => {
+            args.insert("SDIST", spec.clone());
+            args.insert("SDIST_SHA256", sha256.clone());
+            ("wheel-builder", BTreeMap::new())
+        }
+        PreparedSource::Packed { folder, .. } => {
+            let package = ("package".to_owned(), folder.to_string());
+            ("wheel-builder-local", BTreeMap::from([package]))
+        }
+    }
+}
+
+/// The bake call that builds `job` into `export`.
+pub(super) fn build<'a>(
+    ctx: &'a Context<'_>,
+    job: &'a Job,
+    base: &BaseImage,
+    export: &'a Utf8Path,
+) -> Bake<'a> {
+    let mut args = common_args(ctx.config, job, base);
+    args.insert("PACKAGE_SCOPE", ctx.source.scope());
+    args.extend(build_args(ctx.config));
+    let (target, mut contexts) = source(ctx.source, &mut args);
+    contexts.extend(base.contexts.clone());
+    Bake {
+        target,
+        platform: &job.platform,
+        args,
+        contexts,
+        output: Output::Folder(export),
+        metadata: None,
+        anew: if ctx.no_cache { Anew::All } else { Anew::Nothing },
+        cached: Cached::ReadAndWritten(job.slug()),
+        progress: "rawjson",
+    }
+}
+
+/// The bake call that tests the one wheel in the folder `wheel`.
+pub(super) fn smoke<'a>(
+    ctx: &'a Context<'_>,
+    job: &'a Job,
+    base: &BaseImage,
+    wheel: Utf8PathBuf,
+    output: &'a Utf8Path,
+    progress: &'a str,
+) -> Bake<'a> {
+    let mut args = common_args(ctx.config, job, base);
+    args.insert("PACKAGE_SCOPE", ctx.source.scope());
+    args.extend(smoke_args(ctx.config, job));
+    let mut contexts = base.contexts.clone();
+    contexts.insert("wheel".to_owned(), wheel.into());
+    Bake {
+        target: "smoke",
+        platform: &job.platform,
+        args,
+        contexts,
+        output: Output::Folder(output),
+        metadata: None,
+        // The interpreter is the one that the build has just made.
+        anew: if ctx.no_cache { Anew::Stages(&SMOKE_STAGES) } else { Anew::Nothing },
+        // What it adds is small, and would take the place of what the build left there.
+        cached: Cached::Read(job.slug()),
+        progress,
+    }
+}

@@ -1,0 +1,187 @@
+//! What every job of a run shares.
+
+use std::collections::BTreeSet;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use thiserror::Error;
+
+use super::accelerate::Accelerate;
+use crate::config::Config;
+use crate::engine::bake::BAKE_FILE;
+use crate::engine::host::{HostSettings, SECRET_LIMIT, TEXT_SECRETS, ThisHost, VARIABLE_LIMIT};
+use crate::engine::prebuilt::Finder;
+use crate::engine::{Engine, EngineError};
+use crate::exec::{Exec, Step};
+use crate::store::{Store, StoreError};
+use wheel_audit::audit::Settings;
+use wheel_audit::digest;
+
+/// What every job of a run shares.
+#[derive(Debug)]
+pub(crate) struct Context<'a> {
+    /// The configuration.
+    pub config: &'a Config,
+    /// How strictly it has wheels judged.
+    pub settings: Settings,
+    /// The engine.
+    pub engine: &'a Engine,
+    /// `dist/`.
+    pub store: &'a Store,
+    /// One commit at a time.
+    pub committing: Mutex<()>,
+    /// xtask's own folder, `target/xtask`.
+    pub work: Utf8PathBuf,
+    /// The repository.
+    pub root: Utf8PathBuf,
+    /// SHA-256 of Dockerfile, bake file and scripts, as they were when the run was planned.
+    pub recipes: String,
+    /// Looks for base images that were built beforehand.
+    pub prebuilt: Finder,
+    /// Where the source comes from.
+    pub source: &'a super::PreparedSource,
+    /// Keys of all jobs of the run.
+    pub keys: BTreeSet<String>,
+    /// Whether cached build results may not be used.
+    pub no_cache: bool,
+    /// Whether finished wheels are built again.
+    pub force: bool,
+    /// Whether wheels are smoke-tested.
+    pub smoke: bool,
+    /// Whether native compilers may do an emulated compiler's work.
+    pub accelerate: Accelerate,
+}
+
+impl Context<'_> {
+    /// Fails where the recipes are no longer those that the run was planned for. Each call of the
+    /// engine reads them anew: what was made of two versions of them would stand for neither.
+    ///
+    /// # Errors
+    /// [`PipelineError::Recipes`]; also when they cannot be read.
+    pub(crate) fn same_recipes(&self) -> Result<(), PipelineError> {
+        if recipes(&self.root)? == self.recipes { Ok(()) } else { Err(PipelineError::Recipes) }
+    }
+}
+
+/// SHA-256 of the Dockerfile, the bake file and the scripts of the repository `root`.
+///
+/// # Errors
+/// When one of them cannot be read.
+pub(super) fn recipes(root: &Utf8Path) -> std::io::Result<String> {
+    let dockerfile = "docker/Dockerfile.wheels";
+    let text = fs_err::read_to_string(root.join(dockerfile)).unwrap_or_default();
+    let needed = [dockerfile, BAKE_FILE].into_iter().chain(copied(&text));
+    if let Some(name) = { needed }.find(|name| !root.join(name).is_file()) {
+        return Err(std::io::Error::other(format!(
+            "`{name}` is not there, and builds need it\n\n\
+             hint: `docker/` and `scripts/` belong to this tool as a whole, see \"Into another repository\" in \
+             its README"
+        )));
+    }
+    digest::of_folders(root, &["docker", "scripts"])
+}
+
+/// The files that a Dockerfile copies from the workspace, those aside that a variable or a pattern names.
+fn copied(dockerfile: &str) -> impl Iterator<Item = &str> {
+    let lines = dockerfile.lines().filter_map(|line| line.strip_prefix("COPY "));
+    let own = lines.filter(|line| !line.starts_with("--from"));
+    let names = own.flat_map(|line| {
+        let words: Vec<_> = line.split_whitespace().collect();
+        words.into_iter().rev().skip(1)
+    });
+    names.filter(|name| !name.contains(['$', '*']))
+}
+
+/// Why a job gave no wheel.
+#[derive(Debug, Error)]
+pub(crate) enum PipelineError {
+    /// The engine could not do its part.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// `dist/` could not take the result.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A file of ours could not be read or written.
+    #[error("{0}")]
+    Io(#[from] std::io::Error),
+    /// What the build left is not what was asked for.
+    #[error("{0}")]
+    Wrong(String),
+    /// `docker/` or `scripts/` changed meanwhile.
+    #[error(
+        "`docker/` or `scripts/` changed while this job ran, so that its wheel would be made of two \
+         versions of them; it was thrown away\n\n\
+         hint: run the same command again; steps that no change touches come from the engine's cache"
+    )]
+    Recipes,
+    /// The audit found errors.
+    #[error("the audit refuses `{file}`:\n{findings}")]
+    Audit {
+        /// The wheel's file name.
+        file: String,
+        /// The errors, one a line.
+        findings: String,
+    },
+    /// The smoke test failed.
+    #[error("the smoke test of `{file}` failed: {source}")]
+    Smoke {
+        /// The wheel's file name.
+        file: String,
+        /// The engine's account of it.
+        source: EngineError,
+    },
+}
+
+impl PipelineError {
+    /// The engine's account of the failure, where it was the engine's.
+    pub(crate) fn engine(&self) -> Option<&EngineError> {
+        match self {
+            Self::Engine(error) | Self::Smoke { source: error, .. } => Some(error),
+            _ => None,
+        }
+    }
+}
+
+/// Gathers what the containers inherit from this machine. The bundle of certificates is copied
+/// below `work`, since newer clients read no file outside the workspace unasked.
+///
+/// # Errors
+/// When the bundle cannot be read or copied, or is larger than BuildKit takes.
+pub(crate) fn prepare_host(exec: &Exec, work: &Utf8Path) -> std::io::Result<HostSettings> {
+    let step = Step::new("apt-config", ["dump", "Acquire"]).timeout(Duration::from_secs(5));
+    // No apt, no apt proxies.
+    let dump = exec.read(&step).unwrap_or_default();
+    let mut host = HostSettings::gather(&ThisHost, &dump);
+    for (secret, variable) in TEXT_SECRETS {
+        let size = host.text(secret).map_or(0, |text| text.len());
+        // With the `=`, and the NUL at the end.
+        if size + variable.len() + 2 > VARIABLE_LIMIT {
+            return Err(std::io::Error::other(format!(
+                "the inherited settings for the secret `{secret}` have {size} bytes, and a program takes \
+                 {VARIABLE_LIMIT} in a variable\n\n\
+                 hint: let `NETRC`, `CARGO_HOME` or the tool's own variable name a file with what the build needs"
+            )));
+        }
+    }
+    if let Some(bundle) = &host.ca {
+        let contents = fs_err::read(bundle)?;
+        if contents.len() as u64 > SECRET_LIMIT {
+            return Err(std::io::Error::other(format!(
+                "the CA bundle `{bundle}` has {} bytes, a build secret at most {SECRET_LIMIT}\n\n\
+                 hint: let `SSL_CERT_FILE` name a bundle with what your indexes need",
+                contents.len()
+            )));
+        }
+        let copy = work.join("host/ca.pem");
+        if fs_err::read(&copy).ok().as_ref() != Some(&contents) {
+            fs_err::create_dir_all(work.join("host"))?;
+            // By rename: another build may be reading the one that is there.
+            let draft = work.join(format!("host/ca-{}.pem", std::process::id()));
+            fs_err::write(&draft, contents)?;
+            fs_err::rename(draft, &copy)?;
+        }
+        host.ca = Some(copy);
+    }
+    Ok(host)
+}

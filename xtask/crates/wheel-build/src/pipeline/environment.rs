@@ -1,0 +1,73 @@
+//! The environment of a target by itself, without building anything in it.
+
+use camino::Utf8Path;
+
+use super::accelerate::{Accelerate, Seek};
+use super::build_info::BuildInfo;
+use super::calls::environment_args;
+use super::env::PipelineError;
+use super::export;
+use crate::config::{Config, Platform, Target};
+use crate::engine::Engine;
+use crate::engine::bake::{Anew, Bake, Output};
+use crate::engine::base::{self, Ways};
+use crate::engine::cache::Cached;
+use crate::live::{Stage, Watch};
+use wheel_audit::files;
+
+/// Where to look.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Place<'a> {
+    /// The target.
+    pub target: &'a Target,
+    /// The platform.
+    pub platform: &'a Platform,
+    /// How its base image may be had.
+    pub ways: Ways,
+    /// Whether native programs may do an emulated one's work: as in a build, whose stages are taken.
+    pub accelerate: &'a Accelerate,
+}
+
+/// Builds the `build-info` target of the bake file and returns what it reports.
+///
+/// # Errors
+/// When the engine cannot, or the report is not whole.
+pub(crate) fn environment(
+    config: &Config,
+    engine: &Engine,
+    place: &Place<'_>,
+    work: &Utf8Path,
+    watch: &dyn Watch,
+) -> Result<BuildInfo, PipelineError> {
+    let folder = place.target.folder(place.platform);
+    let mut say = |text: &str| watch.note(&format!("{folder}: {text}"));
+    let images = work.join("base");
+    let Place { target, platform, ways, accelerate } = *place;
+    let base = base::resolve(engine, target, platform, ways, &images, &mut say)?;
+    let seek = Seek { engine, accelerate, ways, work };
+    let base = seek.onto(target, platform, base, &mut say);
+    let output = work.join("build-info").join(&folder);
+    files::remove_folder(&output)?;
+    fs_err::create_dir_all(&output)?;
+    let log = work.join("logs").join(format!("{folder}-build-info.log"));
+    let mut args = environment_args(config, target, platform, &base);
+    // None: the bake file's own default is one that the target need not have.
+    args.insert("PYTHONS", String::new());
+    let bake = Bake {
+        target: "build-info",
+        platform,
+        args,
+        contexts: base.contexts.clone(),
+        output: Output::Folder(&output),
+        metadata: None,
+        anew: Anew::Nothing,
+        cached: Cached::No,
+        progress: "rawjson",
+    };
+    watch.stage(&folder, Stage::Build);
+    let start = std::time::Instant::now();
+    engine.bake(&bake, &log, &mut |event| watch.event(&folder, event))?;
+    watch.ended(&folder, "build-info", start.elapsed().as_secs_f64());
+    let text = export::report(&output, "build-info.json")?;
+    BuildInfo::parse(&text).map_err(PipelineError::Wrong)
+}

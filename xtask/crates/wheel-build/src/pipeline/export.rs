@@ -1,0 +1,148 @@
+//! Files that an engine exported. Code of a package may have written them, so only regular files are
+//! opened, no link is followed, and number and size are bounded.
+
+use std::io::{self, Read as _};
+use std::os::unix::fs::PermissionsExt as _;
+
+use camino::Utf8Path;
+
+use wheel_audit::digest;
+use wheel_audit::files;
+
+/// Maximum number of files of one build: a wheel, its build information, and some room.
+const MAX_FILES: usize = 100;
+/// Maximum size of all files of one build, in bytes.
+const MAX_BYTES: u64 = 8 << 30;
+/// Maximum size of a report, in bytes.
+const MAX_REPORT: u64 = 16 << 20;
+/// The mode that every exported file gets.
+const MODE: u32 = 0o644;
+
+/// Names and hashes of the files of an export, in order; each file gets mode 0644.
+///
+/// # Errors
+/// When anything but a regular file lies there, or more than the limits allow.
+pub(super) fn files(export: &Utf8Path) -> io::Result<Vec<(String, String)>> {
+    let (mut files, mut bytes) = (Vec::new(), 0_u64);
+    for entry in fs_err::read_dir(export)? {
+        let name = entry?.file_name().into_string();
+        let name =
+            name.map_err(|name| refused(&name.to_string_lossy(), "is not named in UTF-8"))?;
+        if files.len() == MAX_FILES {
+            return Err(refused(
+                &name,
+                &format!("is one more than the limit of {MAX_FILES} files"),
+            ));
+        }
+        let file = open(export, &name)?;
+        bytes = bytes.saturating_add(file.metadata()?.len());
+        if bytes > MAX_BYTES {
+            return Err(refused(&name, &format!("exceeds the limit of {MAX_BYTES} bytes")));
+        }
+        file.set_permissions(std::fs::Permissions::from_mode(MODE))?;
+        files.push((name, digest::of_reader(file.take(MAX_BYTES))?));
+    }
+    files.sort();
+    Ok(files)
+}
+
+/// A report that a container wrote.
+///
+/// # Errors
+/// When it is missing, not a regular file, or larger than a report may be.
+pub(super) fn report(export: &Utf8Path, name: &str) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let read = open(export, name)?.take(MAX_REPORT + 1).read_to_end(&mut bytes)?;
+    if read as u64 > MAX_REPORT {
+        return Err(refused(name, &format!("exceeds the limit of {MAX_REPORT} bytes")));
+    }
+    Ok(bytes)
+}
+
+/// Opens a regular file of an export.
+fn open(export: &Utf8Path, name: &str) -> io::Result<fs_err::File> {
+    let path = export.join(name);
+    if !fs_err::symlink_metadata(&path)?.is_file() {
+        return Err(refused(name, "is not a regular file"));
+    }
+    match files::open(&path) {
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            fs_err::set_permissions(&path, std::fs::Permissions::from_mode(MODE))?;
+            files::open(&path)
+        }
+        result => result,
+    }
+}
+
+fn refused(name: &str, reason: &str) -> io::Error {
+    io::Error::other(format!(
+        "the build exported `{}`, which {reason}\n\n\
+         hint: have the build write regular files only into its output folder",
+        name.escape_debug()
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use camino::Utf8PathBuf;
+
+    use super::*;
+
+    fn folder() -> (tempfile::TempDir, Utf8PathBuf) {
+        let dir = tempfile::tempdir().unwrap();
+        let path = Utf8PathBuf::try_from(dir.path().to_owned()).unwrap();
+        (dir, path)
+    }
+
+    #[test]
+    fn files_of_any_mode_become_plain_ones() {
+        let (_dir, root) = folder();
+        for (name, mode) in [("a.whl", 0o4777), ("b.json", 0)] {
+            fs_err::write(root.join(name), name).unwrap();
+            let mode = std::fs::Permissions::from_mode(mode);
+            fs_err::set_permissions(root.join(name), mode).unwrap();
+        }
+        let expected = ["a.whl", "b.json"].map(|n| (n.to_owned(), digest::of_bytes(n.as_bytes())));
+        assert_eq!(files(&root).unwrap(), expected);
+        for name in ["a.whl", "b.json"] {
+            let mode = fs_err::metadata(root.join(name)).unwrap().permissions().mode();
+            assert_eq!(mode & 0o7777, MODE, "{name}");
+        }
+    }
+
+    #[test]
+    fn links_devices_fifos_and_folders_are_refused() {
+        let (_other, elsewhere) = folder();
+        fs_err::write(elsewhere.join("secret"), "secret").unwrap();
+        for target in [elsewhere.join("secret"), "/dev/zero".into(), "/nowhere".into()] {
+            let (_dir, root) = folder();
+            std::os::unix::fs::symlink(&target, root.join("a.whl")).unwrap();
+            assert!(files(&root).is_err(), "{target}");
+            assert!(report(&root, "a.whl").is_err(), "{target}");
+        }
+        let (_dir, root) = folder();
+        fs_err::create_dir(root.join("a.whl")).unwrap();
+        assert!(files(&root).is_err());
+        let (_dir, root) = folder();
+        let fifo = root.join("a.whl");
+        let (kind, mode) = (rustix::fs::FileType::Fifo, rustix::fs::Mode::RWXU);
+        rustix::fs::mknodat(rustix::fs::CWD, fifo.as_str(), kind, mode, 0).unwrap();
+        assert!(files(&root).is_err());
+        assert!(report(&root, "a.whl").is_err());
+    }
+
+    #[test]
+    fn number_and_size_are_bounded() {
+        let (_dir, root) = folder();
+        for index in 0..=MAX_FILES {
+            fs_err::write(root.join(index.to_string()), "").unwrap();
+        }
+        assert!(files(&root).is_err());
+        let (_dir, root) = folder();
+        std::fs::File::create(root.join("a.whl")).unwrap().set_len(MAX_BYTES + 1).unwrap();
+        assert!(files(&root).is_err());
+        assert!(report(&root, "a.whl").is_err());
+    }
+}

@@ -1,0 +1,377 @@
+//! One job: build, audit, tag, smoke test, commit.
+
+use std::collections::BTreeMap;
+use std::time::SystemTime;
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use super::base_images;
+use super::build_info::BuildInfo;
+use super::calls;
+use super::env::{Context, PipelineError};
+use super::export;
+use super::smoke;
+use super::work::{Built, Workspace};
+use crate::config::{Libc, TagPolicy};
+use crate::engine::base::BaseImage;
+use crate::engine::prebuilt::Prebuilt;
+use crate::live::{Stage, Watch};
+use crate::plan::Job;
+use crate::store::Change;
+use wheel_audit::audit::{Audit, Finding, Promise, Settings, Severity, audit_wheel};
+use wheel_audit::digest;
+use wheel_audit::dist::{BaseUsed, Entry, Kind, Manifest, Smoke, WheelBuild};
+use wheel_audit::policy::{self, Arch, GlibcVersion, PlatformTag};
+use wheel_audit::report;
+use wheel_audit::text::shown;
+use wheel_audit::wheel::{WheelName, retag};
+
+/// A finished job's wheel.
+#[derive(Debug, Clone)]
+pub(super) struct Done {
+    pub(super) entry: Entry,
+    pub(super) fresh: bool,
+}
+
+/// Makes the wheel of `job` in `base` and commits it to `dist/`.
+pub(super) fn run(
+    ctx: &Context<'_>,
+    job: &Job,
+    base: &BaseImage,
+    log: &Utf8Path,
+    watch: &dyn Watch,
+) -> Result<Done, PipelineError> {
+    let title = job.title();
+    let workspace = Workspace::new(&ctx.work, job)?;
+    let (base, prebuilt) = base_images::prepared(ctx, job, base, watch)?;
+    let (base, prebuilt) = (&base, prebuilt.as_ref());
+    let built = match workspace.built(&job.build_key, &base.digest).filter(|_| !ctx.force) {
+        Some(built) => {
+            watch.note(&format!("{title}: built by an earlier run, taking it up from there"));
+            built
+        }
+        None => build(ctx, job, base, prebuilt, &workspace, log, watch)?,
+    };
+    watch.stage(&title, Stage::Audit);
+    let info = build_info(&workspace, job)?;
+    let info = info.built_on(&job.interpreter.to_string(), built.prebuilt.as_deref());
+    let raw = pick_wheel(&workspace, &built, job)?;
+    let wheel = audited(ctx, job, &info, &raw, &workspace)?;
+    let smoke = if ctx.smoke {
+        watch.stage(&title, Stage::Smoke);
+        smoke::run(ctx, job, base, &wheel.path, &workspace, log, watch)?;
+        ctx.same_recipes()?;
+        Smoke::Passed
+    } else {
+        Smoke::Skipped
+    };
+    watch.stage(&title, Stage::Commit);
+    let entry = commit(ctx, job, base, info, &wheel, smoke)?;
+    Ok(Done { entry, fresh: true })
+}
+
+fn build(
+    ctx: &Context<'_>,
+    job: &Job,
+    base: &BaseImage,
+    prebuilt: Option<&Prebuilt>,
+    workspace: &Workspace,
+    log: &Utf8Path,
+    watch: &dyn Watch,
+) -> Result<Built, PipelineError> {
+    let title = job.title();
+    watch.stage(&title, Stage::Build);
+    let export = workspace.new_export()?;
+    let bake = calls::build(ctx, job, base, &export);
+    ctx.engine.bake(&bake, log, &mut |event| watch.event(&title, event))?;
+    ctx.same_recipes()?;
+    Ok(workspace.keep(&export, &job.build_key, base, prebuilt)?)
+}
+
+fn build_info(workspace: &Workspace, job: &Job) -> Result<BuildInfo, PipelineError> {
+    let text = export::report(&workspace.built_folder(), "build-info.json")?;
+    let info = BuildInfo::parse(&text).map_err(PipelineError::Wrong)?;
+    if let (Some(said), Some(found)) = (job.target.libc, info.libc())
+        && said != found
+    {
+        return Err(PipelineError::Wrong(format!(
+            "wheels.toml says that target `{}` has {said}, its image has {found}\n\n\
+             hint: correct it in wheels.toml, or the image",
+            job.target.name
+        )));
+    }
+    Ok(info)
+}
+
+/// The one wheel for the job's interpreter; anything else that was exported is a fault of the
+/// recipe and said to be one.
+fn pick_wheel(
+    workspace: &Workspace,
+    built: &Built,
+    job: &Job,
+) -> Result<Utf8PathBuf, PipelineError> {
+    let wheels: Vec<&str> = built
+        .files
+        .iter()
+        .map(|(name, _)| name.as_str())
+        .filter(|name| Utf8Path::new(name).extension() == Some("whl"))
+        .collect();
+    let ours: Vec<_> = wheels
+        .iter()
+        .filter(|name| {
+            let name = WheelName::parse(name);
+            name.is_ok_and(|n| n.tags.expand().iter().any(|tag| job.interpreter.accepts(tag)))
+        })
+        .collect();
+    match ours.as_slice() {
+        [one] => Ok(workspace.built_folder().join(one)),
+        [] => Err(PipelineError::Wrong(format!(
+            "the build gave no wheel for {} (it gave: {})",
+            job.interpreter,
+            if wheels.is_empty() { "nothing".to_owned() } else { names(&wheels) }
+        ))),
+        several => Err(PipelineError::Wrong(format!(
+            "the build gave {} wheels for {}, one was asked for: {}",
+            several.len(),
+            job.interpreter,
+            names(&several.iter().map(|name| **name).collect::<Vec<_>>())
+        ))),
+    }
+}
+
+/// The names of files that a package chose.
+fn names(files: &[&str]) -> String {
+    files.iter().map(|name| shown(name).to_string()).collect::<Vec<_>>().join(", ")
+}
+
+/// A wheel that passed the audit, under its final name.
+pub(super) struct Proved {
+    pub(super) path: Utf8PathBuf,
+    audit: Audit,
+}
+
+fn audited(
+    ctx: &Context<'_>,
+    job: &Job,
+    info: &BuildInfo,
+    raw: &Utf8Path,
+    workspace: &Workspace,
+) -> Result<Proved, PipelineError> {
+    let wrong = |error: &dyn std::fmt::Display| PipelineError::Wrong(error.to_string());
+    let libc = job.target.libc.or_else(|| info.libc()).ok_or_else(|| {
+        PipelineError::Wrong("neither wheels.toml nor the image says which C library it has".into())
+    })?;
+    let arch = job.platform.wheel_arch();
+    let target_tag = libc.platform_tag(arch);
+    let built_on = Some(built_on(libc));
+    let promise = Promise { built_on, ..promise(ctx, job, info, &target_tag)? };
+    // First the wheel as built, against what its target can give; only then is it given a name.
+    // What an index refuses in the name it has so far says nothing about the one it will get.
+    let unpublished = Settings { publish: false, ..ctx.settings.clone() };
+    let first = audit_wheel(raw, &promise, &unpublished).map_err(|error| wrong(&error))?;
+    refuse_failed(&first, raw, |code| !NOT_TAGGED_YET.contains(&code))?;
+    let tag = match (ctx.config.check.tag, libc) {
+        (TagPolicy::Linux, _) => format!("linux_{arch}"),
+        // musl has no symbol versions: the floor is the musl it was built on (PEP 656).
+        (TagPolicy::Target, _) | (TagPolicy::Floor, Libc::Musl(..)) => target_tag,
+        (TagPolicy::Floor, Libc::Glibc(..)) => floor_tag(&first, arch, raw)?,
+    };
+    let folder = workspace.fresh("proved")?;
+    let path = if first.facts.tag_claim == ["any"] {
+        let path = folder.join(raw.file_name().unwrap_or_default());
+        fs_err::copy(raw, &path)?;
+        path
+    } else {
+        retag(raw, &folder, &tag).map_err(|error| wrong(&error))?
+    };
+    let promise = match ctx.config.check.tag {
+        TagPolicy::Linux => Promise { built_on, ..self::promise(ctx, job, info, &tag)? },
+        TagPolicy::Target | TagPolicy::Floor => promise,
+    };
+    let audit = audit_wheel(&path, &promise, &ctx.settings).map_err(|error| wrong(&error))?;
+    refuse_failed(&audit, &path, |_| true)?;
+    Ok(Proved { path, audit })
+}
+
+/// The tag of the `floor` policy: what the symbols need, as auditwheel would say.
+fn floor_tag(audit: &Audit, arch: &str, raw: &Utf8Path) -> Result<String, PipelineError> {
+    let tag = arch.parse().ok().and_then(|arch: Arch| audit.facts.floor_tag(arch));
+    tag.map(|tag| tag.to_string()).ok_or_else(|| {
+        PipelineError::Wrong(format!(
+            "no manylinux tag is true of `{}`, which `tag = \"floor\"` asks for",
+            raw.file_name().unwrap_or_default()
+        ))
+    })
+}
+
+/// The C library version that the wheel's symbols need, for tables: `2.4`, or `none`.
+pub(crate) fn floor_text(audit: &Audit) -> String {
+    audit.facts.floor.get("GLIBC").map_or_else(|| "none".to_owned(), ToString::to_string)
+}
+
+fn built_on(libc: Libc) -> policy::Libc {
+    let version = |major: u16, minor: u16| GlibcVersion::new(major.into(), minor.into());
+    match libc {
+        Libc::Glibc(major, minor) => policy::Libc::Glibc(version(major, minor)),
+        Libc::Musl(major, minor) => policy::Libc::Musl(version(major, minor)),
+    }
+}
+
+fn promise(
+    ctx: &Context<'_>,
+    job: &Job,
+    info: &BuildInfo,
+    tag: &str,
+) -> Result<Promise, PipelineError> {
+    let wrong = |error: &dyn std::fmt::Display| PipelineError::Wrong(error.to_string());
+    let arch = Arch::from_platform(&job.platform.to_string()).map_err(|error| wrong(&error))?;
+    let own_level = ctx.config.check.isa.get(job.platform.engine_arch());
+    Ok(Promise {
+        platform_tag: Some(tag.parse::<PlatformTag>().map_err(|error| wrong(&error))?),
+        arch: Some(arch),
+        interpreter: Some(job.interpreter),
+        native: info.calls_for_extension(ctx.config.check.native),
+        limit: None,
+        built_on: None,
+        isa: own_level.copied().into_iter().collect(),
+    })
+}
+
+/// What a wheel as it was built cannot but give: it has not its target's tag yet, and where its own
+/// promises nothing (TAG004), wheels.toml may call that an error.
+const NOT_TAGGED_YET: [&str; 2] = ["TAG101", "TAG004"];
+
+/// Fails where the audit has an error whose code `counts`.
+fn refuse_failed(
+    audit: &Audit,
+    path: &Utf8Path,
+    counts: impl Fn(&str) -> bool,
+) -> Result<(), PipelineError> {
+    let is_error = |finding: &&Finding| finding.severity == Severity::Error && counts(finding.code);
+    let errors = audit.findings.iter().filter(is_error);
+    let wheel = path.file_name().unwrap_or_default();
+    // The wheel itself is named above them.
+    let member =
+        |f: &Finding| if f.path == wheel { String::new() } else { format!("{}: ", f.path) };
+    let lines: Vec<_> =
+        errors.map(|f| format!("  {}: {}{} ({})", f.code, member(f), f.message, f.cure)).collect();
+    if lines.is_empty() {
+        return Ok(());
+    }
+    Err(PipelineError::Audit { file: wheel.to_owned(), findings: lines.join("\n") })
+}
+
+fn commit(
+    ctx: &Context<'_>,
+    job: &Job,
+    base: &BaseImage,
+    mut info: BuildInfo,
+    wheel: &Proved,
+    smoke: Smoke,
+) -> Result<Entry, PipelineError> {
+    let name = wheel.path.file_name().unwrap_or_default().to_owned();
+    // Metadata of the folder is read, joined and written: one job at a time.
+    let _guard = ctx.committing.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let earlier = ctx.store.read(&format!("{}/build-info.json", job.folder()))?;
+    let earlier = earlier.and_then(|text| BuildInfo::parse(&text).ok());
+    info.date = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
+    let info = info.joined(earlier.as_ref());
+    let manifest = ctx.store.manifest()?;
+    let sha256 = digest::of_file(&wheel.path)?;
+    let path = format!("{}/{name}", job.folder());
+    let interpreter = job.interpreter.to_string();
+    let mut builds = shared_builds(ctx, &manifest, &path, &sha256, &interpreter)?;
+    let base = BaseUsed { digest: base.digest.clone(), origin: base.origin.as_str().to_owned() };
+    let job_key = job.key.clone();
+    builds.push(WheelBuild {
+        interpreter: interpreter.clone(),
+        job: job_key,
+        base: Some(base),
+        smoke,
+        claimed: false,
+    });
+    builds.sort_by(|a, b| a.interpreter.cmp(&b.interpreter));
+    let kind = Kind::Wheel {
+        target: job.target.name.clone(),
+        platform: job.platform.to_string(),
+        verdict: "pass".to_owned(),
+        builds,
+        floor: floor_text(&wheel.audit),
+    };
+    // The interpreter's earlier wheel gives way, unless others have it too.
+    let old = manifest.wheel(&job.target.name, &job.platform.to_string(), &interpreter);
+    let old = old.filter(|entry| entry.path == path || entry.builds().len() == 1);
+    let old_name = old.and_then(|entry| entry.path.rsplit('/').next()).map(str::to_owned);
+    let earlier = ctx.store.read(&format!("{}/audit.json", job.folder()))?;
+    let audits = joined_audits(earlier, &wheel.audit, old_name.as_deref())?;
+    let json = report::json_text(&info).map_err(std::io::Error::from)? + "\n";
+    let change = Change {
+        files: vec![(wheel.path.clone(), kind.clone())],
+        metadata: vec![
+            ("build-info.json".to_owned(), json.into_bytes()),
+            ("build-info.txt".to_owned(), info.text().into_bytes()),
+            ("audit.json".to_owned(), audits),
+        ],
+        judged: judged(wheel),
+        replaced: old_name.into_iter().collect(),
+    };
+    ctx.store.commit(&job.folder(), &change)?;
+    Ok(Entry { path, sha256, size: fs_err::metadata(&wheel.path)?.len(), kind })
+}
+
+/// The hash of what was judged, by the file's name.
+fn judged(wheel: &Proved) -> BTreeMap<String, String> {
+    let facts = &wheel.audit.facts;
+    facts.sha256.iter().map(|hash| (facts.file.clone(), hash.clone())).collect()
+}
+
+/// The other interpreters that have this very wheel already. Where one of this run has it with other
+/// bytes, neither smoke test would prove what is in `dist/`.
+fn shared_builds(
+    ctx: &Context<'_>,
+    manifest: &Manifest,
+    path: &str,
+    sha256: &str,
+    interpreter: &str,
+) -> Result<Vec<WheelBuild>, PipelineError> {
+    let Some(entry) = manifest.files.iter().find(|entry| entry.path == path) else {
+        return Ok(Vec::new());
+    };
+    let mut others = entry.builds().iter().filter(|build| build.interpreter != interpreter);
+    if entry.sha256 == sha256 {
+        return Ok(others.cloned().collect());
+    }
+    match others.find(|build| ctx.keys.contains(&build.job)) {
+        Some(other) => Err(PipelineError::Wrong(format!(
+            "{} and {interpreter} share the name `{path}`, and their builds of it differ\n\n\
+             hint: build an abi3 or pure wheel with one interpreter, or make its build reproducible",
+            other.interpreter
+        ))),
+        // Of an earlier state of the source: its own job makes it again.
+        None => Ok(Vec::new()),
+    }
+}
+
+/// `earlier`, the folder's `audit.json`, with this wheel's audit in it and the replaced wheel's out of it.
+fn joined_audits(
+    earlier: Option<Vec<u8>>,
+    audit: &Audit,
+    replaced: Option<&str>,
+) -> Result<Vec<u8>, PipelineError> {
+    use serde_json::{Value, json};
+    let earlier = earlier.and_then(|text| serde_json::from_slice::<Value>(&text).ok());
+    let mut wheels: BTreeMap<String, Value> = BTreeMap::new();
+    let file = |value: &Value| value["file"].as_str().unwrap_or_default().to_owned();
+    for wheel in earlier.iter().filter_map(|value| value["wheels"].as_array()).flatten() {
+        wheels.insert(file(wheel), wheel.clone());
+    }
+    if let Some(name) = replaced {
+        wheels.remove(name);
+    }
+    let this = serde_json::to_value(audit).map_err(std::io::Error::from)?;
+    wheels.insert(file(&this), this);
+    let all: Vec<_> = wheels.into_values().collect();
+    let value = json!({ "schema_version": 1, "wheels": all });
+    let text = report::json_text(&value).map_err(std::io::Error::from)?;
+    Ok((text + "\n").into_bytes())
+}

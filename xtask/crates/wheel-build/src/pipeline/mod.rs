@@ -1,0 +1,42 @@
+//! One job from plan to `dist/`: build, audit, tag, smoke test, commit.
+//!
+//! Each stage leaves its result in the job's own folder below `target/xtask/jobs/`, by rename, so
+//! that a later run takes up where this one ended, however it ended.
+
+mod accelerate;
+mod base_images;
+mod build_info;
+mod calls;
+mod env;
+mod environment;
+mod export;
+mod handed;
+mod job;
+mod outcome;
+mod printed;
+mod room;
+mod run;
+mod schedule;
+mod settings;
+mod shell;
+mod smoke;
+mod source;
+mod state;
+mod survey;
+mod work;
+
+pub(crate) use accelerate::{Accelerate, Wish};
+pub(crate) use base_images::{Made, Making, current as current_base_images, make_all};
+pub(crate) use build_info::BuildInfo;
+pub(crate) use env::{Context, PipelineError, prepare_host};
+pub(crate) use environment::{Place, environment};
+pub(crate) use job::floor_text;
+pub(crate) use outcome::{Failure, Findings, JobReport, Outcome, RunReport, Warning};
+pub(crate) use printed::commands;
+pub(crate) use room::Room;
+pub(crate) use run::{Options, run};
+pub(crate) use settings::{UnknownRule, asked, settings};
+pub(crate) use shell::{Place as ShellPlace, last_failed, shell_image};
+pub(crate) use source::{PreparedSource, check_requires_python, inputs, prepare};
+pub(crate) use state::{BUILDER, Failed, STATES, State};
+pub(crate) use survey::{Survey, survey};

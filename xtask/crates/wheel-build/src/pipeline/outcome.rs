@@ -1,0 +1,193 @@
+//! How jobs end, as people and programs read it.
+
+use camino::Utf8PathBuf;
+use serde::{Deserialize, Serialize};
+
+use super::env::PipelineError;
+use crate::engine::EngineError;
+use crate::exec::ExecError;
+use crate::store::StoreError;
+use wheel_audit::dist::Entry;
+use wheel_audit::text::shown;
+
+/// How one job ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase", tag = "outcome")]
+pub(crate) enum Outcome {
+    /// The wheel was made now.
+    Built {
+        /// The wheel in `dist/`.
+        wheel: Entry,
+    },
+    /// The wheel was there already, made from the same things.
+    Unchanged {
+        /// The wheel in `dist/`.
+        wheel: Entry,
+    },
+    /// No wheel.
+    Failed(Failure),
+}
+
+/// Why a job gave no wheel, as people and programs read it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct Failure {
+    /// What went wrong.
+    pub message: String,
+    /// The build step that failed, where it was one.
+    pub step: Option<String>,
+    /// The last lines that step printed.
+    pub tail: Vec<String>,
+    /// The job's log.
+    pub log: Utf8PathBuf,
+    /// What to do about it.
+    pub hint: Option<String>,
+    /// Whether the machine could not run it, rather than the package being at fault.
+    pub could_not_run: bool,
+    /// Whether no other job could do better.
+    #[serde(skip)]
+    pub ends_run: bool,
+    /// Whether another job's failure is the reason: this one was not begun, or was stopped.
+    #[serde(skip)]
+    pub consequence: bool,
+}
+
+/// What the audit of a wheel found, apart from notes.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub(crate) struct Findings {
+    /// Each finding of severity `warning`.
+    pub warnings: Vec<Warning>,
+    /// Number of findings that `[[check.override]]` ignores.
+    pub ignored: usize,
+}
+
+/// A finding of severity `warning`, as `audit.json` has it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(crate) struct Warning {
+    /// The rule's code: `ELF003`.
+    pub code: String,
+    /// The member of the archive, or the wheel's own file name.
+    pub path: String,
+    /// What is wrong.
+    pub message: String,
+    /// What to do about it.
+    pub cure: String,
+}
+
+/// One job's part of the report.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct JobReport {
+    /// Target name.
+    pub target: String,
+    /// Platform in the engine's words.
+    pub platform: String,
+    /// Interpreter tag.
+    pub interpreter: String,
+    /// Wall time in seconds; what a wait for the base image took is not in it.
+    pub seconds: f64,
+    /// What the audit found that does not refuse the wheel; `None` without a wheel.
+    pub findings: Option<Findings>,
+    /// How it ended.
+    #[serde(flatten)]
+    pub outcome: Outcome,
+}
+
+/// What a run did.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct RunReport {
+    /// Version of this shape.
+    pub schema_version: u32,
+    /// Folder of the results.
+    pub dist: Utf8PathBuf,
+    /// Every job, in the plan's order.
+    pub jobs: Vec<JobReport>,
+    /// Wall time in seconds.
+    pub seconds: f64,
+}
+
+impl RunReport {
+    /// Whether every job has its wheel.
+    pub(crate) fn success(&self) -> bool {
+        self.jobs.iter().all(|job| !matches!(job.outcome, Outcome::Failed(_)))
+    }
+
+    /// Whether the run could not do its work: something ended it, or nothing that it was asked for could be
+    /// run at all. One wheel that cannot be had beside others that are there is a wheel that is missing.
+    pub(crate) fn could_not_run(&self) -> bool {
+        let failures = || self.jobs.iter().filter_map(JobReport::failure);
+        let ended = failures().any(|failure| failure.ends_run);
+        let none = failures().count() == self.jobs.len();
+        ended || none && failures().any(|failure| failure.could_not_run)
+    }
+}
+
+impl JobReport {
+    /// Why there is no wheel, where there is none.
+    pub(crate) fn failure(&self) -> Option<&Failure> {
+        match &self.outcome {
+            Outcome::Failed(failure) => Some(failure),
+            Outcome::Built { .. } | Outcome::Unchanged { .. } => None,
+        }
+    }
+}
+
+impl Failure {
+    /// No wheel, because of what happened to another job.
+    pub(super) fn left_out(message: &str, log: Utf8PathBuf) -> Self {
+        Self {
+            message: message.to_owned(),
+            step: None,
+            tail: Vec::new(),
+            log,
+            hint: None,
+            could_not_run: false,
+            ends_run: false,
+            consequence: true,
+        }
+    }
+}
+
+/// What `error` comes to, as people and programs read it.
+pub(super) fn failure(error: &PipelineError, log: Utf8PathBuf) -> Failure {
+    let engine = error.engine();
+    let step = engine.and_then(EngineError::step);
+    if matches!(engine, Some(EngineError::Exec(ExecError::Stopped))) {
+        return Failure::left_out("stopped: an earlier failure ended the run", log);
+    }
+    if matches!(engine, Some(EngineError::Exec(ExecError::Interrupted))) {
+        // Nothing failed: whoever pressed the keys knows why there is no wheel.
+        let stopped = Failure::left_out(&error.to_string(), log);
+        return Failure { could_not_run: true, ends_run: true, ..stopped };
+    }
+    let full = disk_full(error);
+    let message = match &full {
+        Some(said) => format!("the disk is full: {said}"),
+        None if is_systems(error) => shown(&error.to_string()).to_string(),
+        None => error.to_string(),
+    };
+    Failure {
+        message,
+        step: step.map(|step| step.name.clone()),
+        tail: step.map(|step| step.tail.clone()).unwrap_or_default(),
+        log,
+        hint: engine.and_then(EngineError::hint).map(str::to_owned),
+        could_not_run: full.is_some() || engine.is_some_and(EngineError::could_not_run),
+        ends_run: full.is_some() || engine.is_some_and(EngineError::ends_run),
+        consequence: false,
+    }
+}
+
+/// Whether the system reports it, in one line that may name a file as a package called it.
+fn is_systems(error: &PipelineError) -> bool {
+    matches!(error, PipelineError::Io(io) if io.kind() != std::io::ErrorKind::Other)
+}
+
+/// What the system said, where our own write met a full disk.
+fn disk_full(error: &PipelineError) -> Option<String> {
+    let (PipelineError::Io(io)
+    | PipelineError::Store(StoreError::Io(io))
+    | PipelineError::Engine(EngineError::Io(io))) = error
+    else {
+        return None;
+    };
+    (io.kind() == std::io::ErrorKind::StorageFull).then(|| io.to_string())
+}

@@ -1,0 +1,39 @@
+//! The commands of a run, for a person to paste.
+
+use super::base_images;
+use super::calls::{build, smoke};
+use super::env::Context;
+use crate::engine::bake::Bake;
+use crate::engine::base;
+use crate::plan::Plan;
+
+/// The commands that a run of `plan` would use, ready to paste. The base image is the one that the
+/// engine has, or else the one that would be pulled.
+pub(crate) fn commands(ctx: &Context<'_>, plan: &Plan) -> String {
+    let mut lines = Vec::new();
+    for job in &plan.jobs {
+        lines.push(format!("# {} -> dist/{}", job.title(), job.folder()));
+        let mut base = base::present(ctx.engine, &job.target, &job.platform).unwrap_or_else(|| {
+            lines.push(base::pull_step(ctx.engine, &job.target, &job.platform).to_string());
+            base::unresolved(&job.target, &job.platform)
+        });
+        base.native = ctx.accelerate.planned_image(ctx.engine, job);
+        let export = ctx.work.join("jobs").join(job.slug()).join("export");
+        let base = base_images::at_hand(ctx, job, &base).unwrap_or(base);
+        let mut bake = build(ctx, job, &base, &export);
+        bake.progress = "plain";
+        lines.push(printed(ctx, &bake));
+        let wheel = ctx.work.join("jobs").join(job.slug()).join("smoke-wheel");
+        lines.push(format!(
+            "# then xtask audits the wheel, gives it its tag, copies it into {wheel}/ and tests it:"
+        ));
+        let output = ctx.work.join("jobs").join(job.slug()).join("smoke");
+        let bake = smoke(ctx, job, &base, wheel, &output, "plain");
+        lines.push(printed(ctx, &bake));
+    }
+    lines.join("\n")
+}
+
+fn printed(ctx: &Context<'_>, bake: &Bake<'_>) -> String {
+    ctx.engine.bake_step(bake).map_or_else(|error| format!("# {error}"), |step| step.to_string())
+}

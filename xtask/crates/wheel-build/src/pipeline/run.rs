@@ -1,0 +1,297 @@
+//! All jobs of a run: side by side as far as there is room, and one that fails does not stop the others.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Mutex;
+use std::time::Instant;
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use super::accelerate::Seek;
+use super::env::{Context, PipelineError};
+use super::job::{self, Done};
+use super::outcome::{Failure, JobReport, Outcome, RunReport, failure};
+use super::room::{self, Room};
+use super::schedule::{Next, Schedule, Waiting};
+use super::state::stage_of;
+use super::survey::{Audits, Survey, made_in};
+use super::work::Workspace;
+use crate::config::Platform;
+use crate::engine::base::{self, BaseImage, Origin, Ways};
+use crate::exec::interrupt;
+use crate::live::Watch;
+use crate::plan::{Job, Plan};
+use wheel_audit::dist::Entry;
+
+/// Base images that are looked for at the same time, at least: one that has to be made from packages may
+/// take minutes, and the others must not wait for it.
+const BASES: usize = 2;
+
+/// How a run is carried out.
+#[derive(Debug, Clone)]
+pub(crate) struct Options {
+    /// How much is done at the same time.
+    pub room: Room,
+    /// Whether the first failure ends the run, jobs that are running included.
+    pub fail_fast: bool,
+    /// How base images may be had.
+    pub ways: Ways,
+    /// The platforms that run without emulation.
+    pub native: BTreeSet<Platform>,
+    /// Platforms that nothing here runs, each with why and its cure: their jobs fail at once.
+    pub refused: BTreeMap<Platform, (String, String)>,
+}
+
+/// A base image, or why there is none and the log that says so.
+type Base = Result<BaseImage, Box<Failure>>;
+
+/// What the workers of a run share.
+struct Run<'a> {
+    ctx: &'a Context<'a>,
+    plan: &'a Plan,
+    options: &'a Options,
+    watch: &'a dyn Watch,
+    schedule: Schedule<Base>,
+    /// Of each job the wheel that is in `dist/`, unless its base image turns out to be another now.
+    done: Vec<Option<Entry>>,
+    /// Of each folder with jobs, the place of its first one in the plan.
+    bases: Mutex<VecDeque<usize>>,
+    results: Mutex<BTreeMap<usize, (Outcome, f64)>>,
+}
+
+/// Carries out `plan`. What is in `dist/` already, by `survey`, is left alone; the rest is built.
+///
+/// # Errors
+/// When xtask's own folder cannot be written; failures of jobs are in the report.
+pub(crate) fn run(
+    ctx: &Context<'_>,
+    plan: &Plan,
+    survey: Survey,
+    options: &Options,
+    watch: &dyn Watch,
+) -> Result<RunReport, PipelineError> {
+    let start = Instant::now();
+    fs_err::create_dir_all(ctx.work.join("logs"))?;
+    let mut results = BTreeMap::new();
+    let (mut waiting, mut bases) = (Vec::new(), VecDeque::new());
+    let open: BTreeSet<String> = survey.open(plan).map(Job::folder).collect();
+    for (index, (job, done)) in plan.jobs.iter().zip(&survey.done).enumerate() {
+        // Where the base image is looked for anyway, it is held against that of the wheels that are there.
+        let asked = open.contains(&job.folder()) && !options.refused.contains_key(&job.platform);
+        if let Some(wheel) = done.clone().filter(|_| !asked) {
+            results.insert(index, (Outcome::Unchanged { wheel }, 0.0));
+        } else if let Some((why, cure)) = options.refused.get(&job.platform) {
+            results.insert(index, (refused(&log(ctx, job), why, cure), 0.0));
+        } else {
+            let folder = job.folder();
+            if !waiting.iter().any(|other: &Waiting| other.folder == folder) {
+                bases.push_back(index);
+            }
+            let memory = room::memory(!options.native.contains(&job.platform));
+            waiting.push(Waiting { index, folder, memory });
+        }
+    }
+    let workers = options.room.jobs.min(waiting.len());
+    let seekers = options.room.jobs.max(BASES).min(bases.len());
+    let schedule = Schedule::new(waiting, options.room);
+    let (bases, results) = (Mutex::new(bases), Mutex::new(results));
+    let done = survey.done;
+    let run = Run { ctx, plan, options, watch, schedule, done, bases, results };
+    std::thread::scope(|scope| {
+        (0..seekers).for_each(|_| drop(scope.spawn(|| run.seek())));
+        (0..workers).for_each(|_| drop(scope.spawn(|| run.work())));
+    });
+    let results = run.results.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let mut audits = Audits::new(ctx.store);
+    let report =
+        |(index, (outcome, seconds))| report(&plan.jobs[index], outcome, seconds, &mut audits);
+    let jobs = results.into_iter().map(report).collect();
+    let dist = ctx.store.dist().to_owned();
+    Ok(RunReport { schema_version: 2, dist, jobs, seconds: start.elapsed().as_secs_f64() })
+}
+
+impl Run<'_> {
+    /// Gets base images until each folder has its own.
+    fn seek(&self) {
+        // Taken in a statement of its own: the queue must not stay locked while the image is looked for.
+        let next = || locked(&self.bases).pop_front().filter(|_| !self.schedule.stopped());
+        while let Some(index) = next() {
+            let job = &self.plan.jobs[index];
+            self.schedule.base(&job.folder(), self.base(job));
+        }
+    }
+
+    fn base(&self, job: &Job) -> Base {
+        let folder = job.folder();
+        let mut say = |text: &str| self.watch.note(&format!("{folder}: {text}"));
+        // A folder each: two that are made at the same time must not clear away each other's files.
+        let work = self.ctx.work.join("base").join(&folder);
+        let (engine, ways) = (self.ctx.engine, self.options.ways);
+        let base = base::resolve(engine, &job.target, &job.platform, ways, &work, &mut say);
+        if let Ok(base) = &base {
+            say(&format!("base image {} ({})", base.reference, base.origin.as_str()));
+            let pinned = job.target.digest.contains_key(&job.platform);
+            if base.origin == Origin::Pulled && !pinned {
+                let name = &job.target.name;
+                say(&format!(
+                    "no digest is pinned for it, the next pull may bring another; `cargo xtask pin \
+                     {name}` writes the one of today into wheels.toml"
+                ));
+            }
+            if job.target.family.is_none() && !self.ctx.config.build.system_packages.is_empty() {
+                say(&format!(
+                    "the packages of `[build] system_packages` are left out: nothing says which family \
+                     `{}` is of; a `[[target]]` in wheels.toml does",
+                    job.target.image
+                ));
+            }
+        }
+        let (accelerate, work) = (&self.ctx.accelerate, self.ctx.work.as_path());
+        let seek = Seek { engine, accelerate, ways, work };
+        let base = base.map(|base| seek.onto(&job.target, &job.platform, base, &mut say));
+        base.map_err(|error| Box::new(failure(&error.into(), log(self.ctx, job))))
+    }
+
+    /// Carries out jobs until none is left.
+    fn work(&self) {
+        while let Some(next) = self.schedule.next() {
+            let start = Instant::now();
+            let (waiting, outcome) = match next {
+                Next::Run(waiting, base) => {
+                    let outcome = self.unchanged(waiting.index, base.as_ref().ok());
+                    let outcome = outcome.unwrap_or_else(|| {
+                        one(self.ctx, &self.plan.jobs[waiting.index], base, self.watch)
+                    });
+                    self.judge(&outcome);
+                    self.schedule.ended(&waiting);
+                    (waiting, outcome)
+                }
+                Next::Skip(waiting) => {
+                    let log = log(self.ctx, &self.plan.jobs[waiting.index]);
+                    let message = if interrupt::asked() {
+                        "not begun: the run was interrupted"
+                    } else {
+                        "not begun: an earlier failure ended the run"
+                    };
+                    let outcome = self.unchanged(waiting.index, None);
+                    let left_out = || Outcome::Failed(Failure::left_out(message, log));
+                    (waiting, outcome.unwrap_or_else(left_out))
+                }
+            };
+            let seconds = start.elapsed().as_secs_f64();
+            let title = self.plan.jobs[waiting.index].title();
+            self.watch.ended(&title, &outcome_word(&outcome), seconds);
+            locked(&self.results).insert(waiting.index, (outcome, seconds));
+        }
+    }
+
+    /// The wheel of a job that is in `dist/`, unless it was made in another image than `base`.
+    fn unchanged(&self, index: usize, base: Option<&BaseImage>) -> Option<Outcome> {
+        let wheel = self.done[index].clone()?;
+        let same = base.is_none_or(|base| made_in(&wheel, &self.plan.jobs[index], base));
+        same.then_some(Outcome::Unchanged { wheel })
+    }
+
+    /// Ends the run where `outcome` is a reason to.
+    fn judge(&self, outcome: &Outcome) {
+        let Outcome::Failed(failure) = outcome else { return };
+        if self.options.fail_fast || failure.ends_run {
+            self.schedule.stop();
+        }
+        if self.options.fail_fast {
+            self.ctx.engine.exec.stop();
+        }
+    }
+}
+
+fn log(ctx: &Context<'_>, job: &Job) -> Utf8PathBuf {
+    ctx.work.join("logs").join(format!("{}.log", job.slug()))
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+fn outcome_word(outcome: &Outcome) -> String {
+    match outcome {
+        Outcome::Built { wheel } | Outcome::Unchanged { wheel } => wheel.path.clone(),
+        Outcome::Failed(failure) => {
+            format!("failed: {}", failure.message.lines().next().unwrap_or_default())
+        }
+    }
+}
+
+fn report(job: &Job, outcome: Outcome, seconds: f64, audits: &mut Audits<'_>) -> JobReport {
+    let findings = match &outcome {
+        Outcome::Built { wheel } | Outcome::Unchanged { wheel } => Some(audits.of(wheel)),
+        Outcome::Failed(_) => None,
+    };
+    JobReport {
+        target: job.target.name.clone(),
+        platform: job.platform.to_string(),
+        interpreter: job.interpreter.to_string(),
+        seconds,
+        findings,
+        outcome,
+    }
+}
+
+/// A job whose platform nothing here runs.
+fn refused(log: &Utf8Path, why: &str, cure: &str) -> Outcome {
+    let failure = Failure {
+        hint: Some(cure.to_owned()),
+        could_not_run: true,
+        consequence: false,
+        ..Failure::left_out(why, log.to_owned())
+    };
+    begin_log(log).map_or_else(
+        |error| Outcome::Failed(self::failure(&error, log.to_owned())),
+        |()| {
+            append_reason(&failure);
+            Outcome::Failed(failure)
+        },
+    )
+}
+
+/// An old log beside a new failure would send its reader astray.
+fn begin_log(log: &Utf8Path) -> Result<(), PipelineError> {
+    Ok(fs_err::write(log, "")?)
+}
+
+/// Remembers the step that `failure` happened in, where it was one.
+fn remember(ctx: &Context<'_>, job: &Job, failure: &Failure) {
+    let Some(stage) = failure.step.as_deref().and_then(stage_of) else { return };
+    // What cannot be remembered must not hide the failure itself.
+    let _ = Workspace::new(&ctx.work, job).and_then(|workspace| workspace.failed(job, stage));
+}
+
+/// Runs one job, from a clean log.
+fn one(ctx: &Context<'_>, job: &Job, base: Base, watch: &dyn Watch) -> Outcome {
+    let log = log(ctx, job);
+    let begun = begin_log(&log)
+        .and_then(|()| Ok(Workspace::new(&ctx.work, job).and_then(|folder| folder.begin())?));
+    if let Err(error) = begun {
+        return Outcome::Failed(failure(&error, log));
+    }
+    let outcome = match base {
+        Ok(base) => match job::run(ctx, job, &base, &log, watch) {
+            Ok(Done { entry, fresh: true }) => Outcome::Built { wheel: entry },
+            Ok(Done { entry, fresh: false }) => Outcome::Unchanged { wheel: entry },
+            Err(error) => Outcome::Failed(failure(&error, log)),
+        },
+        // Each has a log of its own, whichever job the base image was looked for for.
+        Err(failure) => Outcome::Failed(Failure { log, ..*failure }),
+    };
+    if let Outcome::Failed(failure) = &outcome {
+        append_reason(failure);
+        remember(ctx, job, failure);
+    }
+    outcome
+}
+
+/// Ends the log with the reason, so that it says by itself why there is no wheel.
+fn append_reason(failure: &Failure) {
+    use std::io::Write as _;
+    let log = fs_err::OpenOptions::new().append(true).open(&failure.log);
+    // A log that cannot be written must not hide the failure it is about.
+    let _ = log.and_then(|mut log| writeln!(log, "\nno wheel: {}", failure.message));
+}

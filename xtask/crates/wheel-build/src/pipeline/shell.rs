@@ -1,0 +1,192 @@
+//! A container that stands where a step of a build starts: what the step starts from, as an image of its
+//! own, run with its scripts, arguments, source and secrets at the same places.
+//!
+//! The engine keeps no container of a step that failed. What the step started from it has in its cache.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use camino::{Utf8Path, Utf8PathBuf};
+use serde::Deserialize as _;
+
+use super::accelerate::{Accelerate, Seek};
+use super::calls;
+use super::env::PipelineError;
+use super::handed::Handed;
+use super::source::PreparedSource;
+use super::state::{Failed, State};
+use crate::config::Config;
+use crate::engine::bake::{Anew, Bake, Image, Output};
+use crate::engine::base::{self, BaseImage, Ways};
+use crate::engine::cache::Cached;
+use crate::engine::{Engine, EngineError};
+use crate::exec::Step;
+use crate::live::{Stage, Watch};
+use crate::plan::Job;
+use wheel_audit::files;
+use wheel_audit::isa::QEMU_CPU;
+
+/// Repository name of the images that shells are run from; they go when the shell ends.
+const REPOSITORY: &str = "xtask-wheels/shell";
+/// The status by which `scripts/shell.sh` says that no secrets came.
+const NO_SECRETS: u8 = 120;
+
+/// What a shell is made with.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Place<'a> {
+    /// The configuration.
+    pub config: &'a Config,
+    /// The engine.
+    pub engine: &'a Engine,
+    /// Where the source comes from.
+    pub source: &'a PreparedSource,
+    /// xtask's own folder, `target/xtask`.
+    pub work: &'a Utf8Path,
+    /// How base images may be had.
+    pub ways: Ways,
+    /// Whether native compilers may do an emulated compiler's work: as in the build, whose steps are taken.
+    pub accelerate: &'a Accelerate,
+}
+
+/// An image to run a shell from; it is removed with this.
+#[derive(Debug)]
+pub(crate) struct ShellImage {
+    engine: Engine,
+    name: String,
+    container: String,
+    platform: String,
+    /// What an emulated one runs on, as [`QEMU_CPU`] names it.
+    processor: Option<String>,
+    secrets: Handed,
+}
+
+/// Makes the image of what `job` is before the step of `state`.
+///
+/// # Errors
+/// When a step before that one fails, or the engine cannot do it.
+pub(crate) fn shell_image(
+    place: &Place<'_>,
+    job: &Job,
+    state: &State,
+    watch: &dyn Watch,
+) -> Result<ShellImage, PipelineError> {
+    let title = job.title();
+    let mut say = |text: &str| watch.note(&format!("{title}: {text}"));
+    let images = place.work.join("base").join(job.folder());
+    // Shells run where the platform is built.
+    let engine = place.engine.on(&job.platform);
+    let base = base::resolve(&engine, &job.target, &job.platform, place.ways, &images, &mut say)?;
+    let (ways, accelerate, work) = (place.ways, place.accelerate, place.work);
+    let seek = Seek { engine: place.engine, accelerate, ways, work };
+    let base = seek.onto(&job.target, &job.platform, base, &mut say);
+    // One name for each shell: one that ends must not take the image of another away.
+    let own = format!("{}-{}", job.slug(), std::process::id());
+    let (name, container) = (format!("{REPOSITORY}:{own}"), format!("xtask-shell-{own}"));
+    let log = place.work.join("logs").join(format!("{}-shell.log", job.slug()));
+    let bake = call(place, job, &base, state, &name);
+    let processor = bake.args.get(QEMU_CPU).cloned();
+    watch.stage(&title, Stage::Build);
+    let start = std::time::Instant::now();
+    engine.bake(&bake, &log, &mut |event| watch.event(&title, event))?;
+    watch.ended(&title, "ready", start.elapsed().as_secs_f64());
+    let secrets = Handed::of(&engine)?;
+    let platform = job.platform.to_string();
+    Ok(ShellImage { engine, name, container, platform, processor, secrets })
+}
+
+impl ShellImage {
+    /// Runs `command` in it, or a shell where it is empty; with a `terminal` where there is one. Returns its
+    /// exit status.
+    ///
+    /// # Errors
+    /// When the client cannot be started, or the container did not get its secrets.
+    pub(crate) fn run(&self, terminal: bool, command: &[String]) -> Result<u8, PipelineError> {
+        let ended = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            let handed = scope.spawn(|| self.secrets.over(&self.engine, &self.container, &ended));
+            let status = self.engine.exec.attach(&self.step(terminal, command));
+            ended.store(true, Ordering::SeqCst);
+            let (status, handed) = (status.map_err(EngineError::from)?, handed.join());
+            match handed {
+                Ok(Err(error)) if status == NO_SECRETS => Err(error.into()),
+                _ => Ok(status),
+            }
+        })
+    }
+
+    fn step(&self, terminal: bool, command: &[String]) -> Step {
+        let mut step = self.engine.client.step(["run", "--rm", "--interactive"]);
+        step = step.args(["--name", &self.container]);
+        if terminal {
+            step = step.arg("--tty");
+        }
+        // As in a step of a build: /tmp is memory, and programs may run in it.
+        step = step.args(["--platform", &self.platform, "--tmpfs", "/tmp:exec,mode=1777"]);
+        if self.engine.client.host_network {
+            step = step.args(["--network", "host"]);
+        }
+        if let Some(processor) = &self.processor {
+            step = step.arg("--env").arg(format!("{QEMU_CPU}={processor}"));
+        }
+        self.secrets.place(step).arg(&self.name).args(command)
+    }
+}
+
+impl Drop for ShellImage {
+    fn drop(&mut self) {
+        // Its layers stay in the build cache. Where this fails `clean --images --everywhere` finds it.
+        let _ = self
+            .engine
+            .exec
+            .capture(&self.engine.client.step(["image", "rm", "--force", &self.name]));
+    }
+}
+
+/// The newest failure of a build step below `work` that `wanted` agrees to.
+pub(crate) fn last_failed(work: &Utf8Path, wanted: impl Fn(&Failed) -> bool) -> Option<Failed> {
+    let folders = fs_err::read_dir(work.join("jobs")).ok()?;
+    let failures = folders.filter_map(|folder| {
+        let folder = Utf8PathBuf::try_from(folder.ok()?.path()).ok()?;
+        let text = files::list(&folder, "failed.json")?.ok()?;
+        let when = fs_err::metadata(folder.join("failed.json")).ok()?.modified().ok()?;
+        let failed = Failed::deserialize(&mut serde_json::Deserializer::from_slice(&text)).ok()?;
+        wanted(&failed).then_some((when, failed))
+    });
+    failures.max_by_key(|(when, _)| *when).map(|(_, failed)| failed)
+}
+
+/// The bake call that makes an image of what `job` is before the step of `state`.
+fn call<'a>(
+    place: &Place<'a>,
+    job: &'a Job,
+    base: &BaseImage,
+    state: &State,
+    image: &'a str,
+) -> Bake<'a> {
+    let mut args = calls::common_args(place.config, job, base);
+    args.extend(calls::build_args(place.config));
+    args.extend(calls::smoke_args(place.config, job));
+    let (target, mut contexts) = calls::source(place.source, &mut args);
+    contexts.extend(base.contexts.clone());
+    if state.source {
+        let kind = if target == "wheel-builder" { "sdist" } else { "local" };
+        args.insert("SOURCE_KIND", kind.to_owned());
+    }
+    if state.wheel {
+        let wheel = place.work.join("jobs").join(job.slug()).join("smoke-wheel");
+        contexts.insert("wheel".to_owned(), wheel.into());
+    }
+    args.insert("SHELL_PARENT", state.parent.to_owned());
+    args.insert("SHELL_FILES", state.files.to_owned());
+    Bake {
+        target: if state.wheel { "shell-smoke" } else { "shell" },
+        platform: &job.platform,
+        args,
+        contexts,
+        output: Output::Image(Image { reference: image, pushed: false, labels: BTreeMap::new() }),
+        metadata: None,
+        anew: Anew::Nothing,
+        cached: Cached::Read(job.slug()),
+        progress: "rawjson",
+    }
+}

@@ -1,0 +1,49 @@
+//! The smoke test: the wheel, under its own name, installed by pip in a clean container of its own
+//! target and platform that has the interpreter and no compiler; its modules are imported from
+//! what was installed, and a function of each is called.
+//!
+//! It is a stage of the same Dockerfile, so that it runs wherever the build ran (an emulated
+//! platform, another machine's engine) and a stopped run leaves no container behind.
+
+use camino::Utf8Path;
+
+use super::env::{Context, PipelineError};
+use super::work::Workspace;
+use super::{calls, export};
+use crate::engine::base::BaseImage;
+use crate::live::Watch;
+use crate::plan::Job;
+
+pub(super) fn run(
+    ctx: &Context<'_>,
+    job: &Job,
+    base: &BaseImage,
+    wheel: &Utf8Path,
+    workspace: &Workspace,
+    log: &Utf8Path,
+    watch: &dyn Watch,
+) -> Result<(), PipelineError> {
+    let title = job.title();
+    let name = wheel.file_name().unwrap_or_default();
+    let context = workspace.fresh("smoke-wheel")?;
+    fs_err::copy(wheel, context.join(name))?;
+    let output = workspace.fresh("smoke")?;
+    let without = ctx.config.check.left_out(job.interpreter);
+    if !without.is_empty() {
+        let names = without.join(", ");
+        watch.note(&format!(
+            "{title}: smoke test without {names}, as `[check.smoke_without]` says; pip by itself would \
+             not install this wheel there"
+        ));
+    }
+    let bake = calls::smoke(ctx, job, base, context, &output, "rawjson");
+    let file = name.to_owned();
+    ctx.engine
+        .bake(&bake, log, &mut |event| watch.event(&title, event))
+        .map_err(|source| PipelineError::Smoke { file, source })?;
+    if export::report(&output, "smoke.json").is_err() {
+        let message = format!("the smoke test of `{name}` ended well but left no smoke.json");
+        return Err(PipelineError::Wrong(message));
+    }
+    Ok(())
+}

@@ -1,0 +1,142 @@
+//! The steps of the Dockerfile, and what a container needs to stand where one of them starts.
+
+use serde::{Deserialize, Serialize};
+
+/// A step: a stage of `docker/Dockerfile.wheels` that runs one script.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct State {
+    /// The stage.
+    pub stage: &'static str,
+    /// The stage it starts from.
+    pub parent: &'static str,
+    /// The stage that holds its scripts.
+    pub files: &'static str,
+    /// Whether it reads the source.
+    pub source: bool,
+    /// Whether it reads a finished wheel.
+    pub wheel: bool,
+    /// What it runs, as one types it in the container.
+    pub command: &'static str,
+}
+
+/// Every step.
+pub(crate) const STATES: [State; 9] = [
+    state("system", "bare", "files-system", "sh /xtask/system-packages.sh"),
+    state("base", "system", "files-toolchain", "sh /xtask/toolchain.sh"),
+    state("interpreter", "base", "files-interpreter", "sh /xtask/interpreter.sh"),
+    state(
+        "fetch-sdist",
+        "base",
+        "files-source",
+        "PYTHONPATH=/opt/toolchain python3 /xtask/fetch-sdist.py \"$SDIST\" \"$SDIST_SHA256\" /tmp/source",
+    ),
+    state("take-local", "base", "files-source", "python3 -B /xtask/take-local.py"),
+    BUILDER,
+    State {
+        source: true,
+        ..state(
+            "build-info-run",
+            "interpreter",
+            "files-info",
+            "python3 -B /xtask/build-info.py /tmp/build-info",
+        )
+    },
+    state("smoke-system", "smoke-bare", "files-smoke-system", "sh /xtask/smoke-system.sh"),
+    State {
+        wheel: true,
+        ..state("smoke-run", "smoke-system", "files-smoke", "sh /xtask/smoke.sh")
+    },
+];
+
+/// The step that builds the wheels.
+pub(crate) const BUILDER: State = State {
+    source: true,
+    ..state("wheel-builder", "interpreter", "files-build", "sh /xtask/build.sh")
+};
+
+const fn state(
+    stage: &'static str,
+    parent: &'static str,
+    files: &'static str,
+    command: &'static str,
+) -> State {
+    State { stage, parent, files, source: false, wheel: false, command }
+}
+
+/// The last failure of a job's build steps, as it lies in the job's folder.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Failed {
+    /// Image of the target, as users type it.
+    pub image: String,
+    /// Platform.
+    pub platform: String,
+    /// Interpreter tag.
+    pub interpreter: String,
+    /// The stage whose step failed.
+    pub stage: String,
+}
+
+/// The stage of a step by the name that `BuildKit` gives it: `[wheel-builder 1/1] RUN ...`, or
+/// `[linux/arm64 base 2/3] ...` where several platforms are built.
+pub(super) fn stage_of(name: &str) -> Option<&str> {
+    let (inside, _) = name.strip_prefix('[')?.split_once(']')?;
+    let words: Vec<&str> = inside.split_whitespace().collect();
+    match words.as_slice() {
+        [.., stage, count] if count.contains('/') => Some(stage),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    /// The Dockerfile's stages that run something: name to the stage they start from and the one that is
+    /// mounted at `/xtask`.
+    fn stages() -> BTreeMap<String, (String, String)> {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../docker/Dockerfile.wheels");
+        let text = fs_err::read_to_string(path).unwrap().replace("\\\n", " ");
+        let mut stages = BTreeMap::new();
+        let mut current = (String::new(), String::new());
+        for line in text.lines() {
+            let words = line.split_whitespace().filter(|word| !word.starts_with("--platform="));
+            let words: Vec<&str> = words.collect();
+            if let ["FROM", parent, "AS", name] = words.as_slice() {
+                current = ((*name).to_owned(), (*parent).to_owned());
+            } else if words.first() == Some(&"RUN") {
+                let mounted = line.split("type=bind,from=").nth(1).unwrap();
+                let files = mounted.split(',').next().unwrap().to_owned();
+                let before = stages.insert(current.0.clone(), (current.1.clone(), files));
+                assert_eq!(
+                    before, None,
+                    "`{}` runs two steps: the state between has no name",
+                    current.0
+                );
+            }
+        }
+        stages
+    }
+
+    #[test]
+    fn every_step_of_the_dockerfile_has_a_state_to_look_at() {
+        let known = STATES.map(|state| {
+            (state.stage.to_owned(), (state.parent.to_owned(), state.files.to_owned()))
+        });
+        let mut stages = stages();
+        // On the engine's own platform, in none of the job's containers.
+        assert!(stages.remove("native-build").is_some());
+        assert_eq!(stages, BTreeMap::from(known));
+    }
+
+    #[test]
+    fn a_step_is_known_by_the_name_that_the_engine_gives_it() {
+        assert_eq!(stage_of("[wheel-builder 1/1] RUN --mount=type=bind x"), Some("wheel-builder"));
+        assert_eq!(stage_of("[linux/arm64 base 2/3] RUN x"), Some("base"));
+        assert_eq!(stage_of("[internal] load build definition"), None);
+        assert_eq!(stage_of("exporting to client"), None);
+    }
+}

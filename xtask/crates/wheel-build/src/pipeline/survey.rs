@@ -1,0 +1,184 @@
+//! What is in `dist/` already.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rayon::prelude::*;
+use serde::Deserialize;
+
+use super::env::{Context, PipelineError};
+use super::outcome::{Findings, Warning};
+use crate::engine::Engine;
+use crate::engine::base::{self, BaseImage, Origin, Ways};
+use crate::plan::{Job, Plan};
+use crate::store::Store;
+use wheel_audit::dist::{BaseUsed, Entry, Kind, Manifest};
+
+/// Of each job of a plan, in its order, the wheel that is there already.
+#[derive(Debug, Clone)]
+pub(crate) struct Survey {
+    pub(super) done: Vec<Option<Entry>>,
+}
+
+impl Survey {
+    /// Whether every job is done, so that no engine is needed.
+    pub(crate) fn all_done(&self) -> bool {
+        self.done.iter().all(Option::is_some)
+    }
+
+    /// The jobs of `plan` that are to be done.
+    pub(crate) fn open<'a>(&'a self, plan: &'a Plan) -> impl Iterator<Item = &'a Job> {
+        plan.jobs.iter().zip(&self.done).filter(|(_, done)| done.is_none()).map(|(job, _)| job)
+    }
+}
+
+/// Looks which jobs of `plan` have their wheel in `dist/`, made from the same things, in the base image that
+/// `ways` would give as far as this machine knows, and whole. Each file is read once, whatever the number of
+/// jobs that it matters to.
+///
+/// # Errors
+/// When the manifest is there and cannot be read.
+pub(crate) fn survey(ctx: &Context<'_>, plan: &Plan, ways: Ways) -> Result<Survey, PipelineError> {
+    if ctx.force {
+        return Ok(Survey { done: vec![None; plan.jobs.len()] });
+    }
+    let manifest = ctx.store.manifest()?;
+    let mut candidates: Vec<_> = plan.jobs.iter().map(|job| candidate(&manifest, job)).collect();
+    let bases = bases(ctx.engine, plan, &candidates, ways);
+    for (job, candidate) in plan.jobs.iter().zip(&mut candidates) {
+        let wheel = candidate.as_ref().and_then(|entries| entries.first());
+        if wheel.is_some_and(|wheel| !fits(wheel, job, ways, bases.get(&job.folder()))) {
+            *candidate = None;
+        }
+    }
+    let needed: BTreeSet<&str> =
+        candidates.iter().flatten().flatten().map(|e| e.path.as_str()).collect();
+    let needed: Vec<&Entry> =
+        manifest.files.iter().filter(|entry| needed.contains(entry.path.as_str())).collect();
+    let held = needed.par_iter().filter(|entry| ctx.store.holds(entry));
+    let held: BTreeSet<&str> = held.map(|entry| entry.path.as_str()).collect();
+    let done = candidates.into_iter().map(|entries| {
+        let entries = entries?;
+        let whole = entries.iter().all(|entry| held.contains(entry.path.as_str()));
+        entries.first().filter(|_| whole).map(|&wheel| wheel.clone())
+    });
+    Ok(Survey { done: done.collect() })
+}
+
+/// The wheel of `job`, if it is the one that would be built now, and after it the metadata beside it,
+/// which counts too: a folder without its checksums is not done.
+fn candidate<'a>(manifest: &'a Manifest, job: &Job) -> Option<Vec<&'a Entry>> {
+    let interpreter = job.interpreter.to_string();
+    let wheel = manifest.wheel(&job.target.name, &job.platform.to_string(), &interpreter)?;
+    if wheel.build(&interpreter).is_none_or(|build| build.job != job.key) {
+        return None;
+    }
+    let below = format!("{}/", job.folder());
+    let beside = manifest.files.iter().filter(|entry| entry.path.starts_with(&below));
+    let metadata = beside.filter(|entry| entry.kind == Kind::Metadata);
+    Some(std::iter::once(wheel).chain(metadata).collect())
+}
+
+/// The base image that `wheel` was made in for `job`.
+fn base_used<'a>(wheel: &'a Entry, job: &Job) -> Option<&'a BaseUsed> {
+    wheel.build(&job.interpreter.to_string())?.base.as_ref()
+}
+
+/// Whether `wheel` was made for `job` in the very image `base`.
+pub(super) fn made_in(wheel: &Entry, job: &Job, base: &BaseImage) -> bool {
+    base_used(wheel, job).is_some_and(|used| used.digest == base.digest)
+}
+
+/// Whether `job` pins the image that `wheel` was made in: then nobody has to be asked.
+fn is_pinned(wheel: &Entry, job: &Job) -> bool {
+    let pinned = job.target.digest.get(&job.platform);
+    base_used(wheel, job).is_some_and(|used| Some(&used.digest) == pinned)
+}
+
+/// Whether `wheel` was made as `ways` allow, and in the image that is `at_hand`, where there is one.
+fn fits(wheel: &Entry, job: &Job, ways: Ways, at_hand: Option<&BaseImage>) -> bool {
+    let made = base_used(wheel, job).map(|used| used.origin == Origin::Bootstrapped.as_str());
+    let allowed = match ways {
+        Ways::Auto => made.is_some(),
+        Ways::Pull => made == Some(false),
+        Ways::Bootstrap => made == Some(true),
+    };
+    allowed && (is_pinned(wheel, job) || at_hand.is_none_or(|base| made_in(wheel, job, base)))
+}
+
+/// Of each folder with a candidate whose image is not pinned, the image that the engine has for it now.
+/// Engines are asked side by side, and one that does not answer in time is left alone: no registry is asked,
+/// and nothing needs an engine.
+fn bases(
+    engine: &Engine,
+    plan: &Plan,
+    candidates: &[Option<Vec<&Entry>>],
+    ways: Ways,
+) -> BTreeMap<String, BaseImage> {
+    let pairs = plan.jobs.iter().zip(candidates);
+    let wheel = |entries: &Vec<&Entry>| entries.first().copied().cloned();
+    let open = pairs.filter_map(|(job, entries)| {
+        let wheel = entries.as_ref().and_then(wheel)?;
+        (!is_pinned(&wheel, job)).then(|| (job.folder(), job))
+    });
+    let open: BTreeMap<String, &Job> = open.collect();
+    let found = open.into_par_iter().filter_map(|(folder, job)| {
+        let image = base::at_hand(engine, &job.target, &job.platform, ways).ok()??;
+        Some((folder, image))
+    });
+    found.collect()
+}
+
+/// What the audits in `dist/` found, each folder's read once.
+pub(super) struct Audits<'a> {
+    store: &'a Store,
+    folders: BTreeMap<String, BTreeMap<String, Findings>>,
+}
+
+#[derive(Deserialize)]
+struct AuditFile {
+    wheels: Vec<Audited>,
+}
+
+#[derive(Deserialize)]
+struct Audited {
+    file: String,
+    findings: Vec<Found>,
+}
+
+#[derive(Deserialize)]
+struct Found {
+    severity: String,
+    #[serde(flatten)]
+    warning: Warning,
+}
+
+impl<'a> Audits<'a> {
+    pub(super) fn new(store: &'a Store) -> Self {
+        Self { store, folders: BTreeMap::new() }
+    }
+
+    /// The findings of one wheel; none if its audit cannot be read, which `verify` reports.
+    pub(super) fn of(&mut self, wheel: &Entry) -> Findings {
+        let (folder, name) = wheel.path.split_once('/').unwrap_or_default();
+        let store = self.store;
+        let wheels = self.folders.entry(folder.to_owned()).or_insert_with(|| {
+            let text = store.read(&format!("{folder}/audit.json")).ok().flatten();
+            let audits = text.and_then(|text| serde_json::from_slice::<AuditFile>(&text).ok());
+            let wheels = audits.map(|audits| audits.wheels).unwrap_or_default();
+            wheels.into_iter().map(|audited| (audited.file, counted(audited.findings))).collect()
+        });
+        wheels.get(name).cloned().unwrap_or_default()
+    }
+}
+
+fn counted(found: Vec<Found>) -> Findings {
+    let mut findings = Findings::default();
+    for Found { severity, warning } in found {
+        match severity.as_str() {
+            "warning" => findings.warnings.push(warning),
+            "ignored" => findings.ignored += 1,
+            _ => {}
+        }
+    }
+    findings
+}

@@ -1,0 +1,165 @@
+//! Content keys.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::Request;
+use crate::config::{
+    Bootstrap, Config, Libc, Platform, Provider, RuleOverride, RuleSeverity, Rust, Source,
+    TagPolicy, Target,
+};
+use wheel_audit::digest;
+use wheel_audit::isa::{Level, emulated_processor};
+use wheel_audit::wheel::Interpreter;
+
+/// Raised when the meaning of a key changes, so that no older result passes for a new one.
+const SCHEMA: u32 = 2;
+
+/// What a plan needs to know of the working tree; read by the caller, since this room reads no
+/// files.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Inputs {
+    /// The version of the rules that wheels are judged by.
+    pub rules: &'static str,
+    /// SHA-256 over `docker/` and `scripts/`: the recipes that run inside the containers.
+    pub recipes: String,
+    /// SHA-256 of the pinned build requirements, where there are some.
+    pub requirements: Option<String>,
+    /// SHA-256 of the packed source tree, for `path` sources.
+    pub source_tree: Option<String>,
+}
+
+#[derive(Serialize)]
+struct BuildInputs<'a> {
+    schema: u32,
+    recipes: &'a str,
+    image: &'a str,
+    digest: Option<&'a str>,
+    bootstrap: Option<&'a Bootstrap>,
+    platform: &'a Platform,
+    interpreter: String,
+    providers: &'a [Provider],
+    source: &'a Source,
+    source_tree: Option<&'a str>,
+    recipe: &'a str,
+    requirements: Option<&'a str>,
+    env: &'a BTreeMap<String, String>,
+    system_packages: &'a [String],
+    rust: Rust,
+    /// What an emulated build runs on: a build may ask its processor what it can do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    processor: Option<&'static str>,
+}
+
+#[derive(Serialize)]
+struct ProofInputs<'a> {
+    build: &'a str,
+    libc: Option<Libc>,
+    version: &'a str,
+    rules: &'a str,
+    tag: TagPolicy,
+    native: Option<bool>,
+    /// What the job's own architecture may need; that of others is no matter of this wheel.
+    isa: Option<&'a Level>,
+    // Left out where nothing is set, so that this does not change the keys of those who set nothing.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    publish: bool,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    overrides: Vec<OverrideInputs<'a>>,
+    smoke: Option<SmokeInputs<'a>>,
+}
+
+/// Without the reason, which no verdict depends on.
+#[derive(Serialize)]
+struct OverrideInputs<'a> {
+    code: &'a str,
+    path: Option<&'a str>,
+    severity: RuleSeverity,
+}
+
+#[derive(Serialize)]
+struct SmokeInputs<'a> {
+    imports: &'a [String],
+    calls: &'a BTreeMap<String, Vec<String>>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    without: &'a [String],
+}
+
+pub(super) fn build_key(
+    config: &Config,
+    inputs: &Inputs,
+    target: &Target,
+    platform: &Platform,
+    interpreter: Interpreter,
+) -> String {
+    let build = &config.build;
+    let packages = target.family.and_then(|family| build.system_packages.get(&family));
+    let arch = platform.engine_arch();
+    hash(&BuildInputs {
+        schema: SCHEMA,
+        recipes: &inputs.recipes,
+        image: &target.image,
+        digest: target.digest.get(platform).map(String::as_str),
+        bootstrap: target.bootstrap.as_ref(),
+        platform,
+        interpreter: interpreter.to_string(),
+        providers: &build.providers,
+        source: &config.source,
+        source_tree: inputs.source_tree.as_deref(),
+        recipe: &build.recipe,
+        requirements: inputs.requirements.as_deref(),
+        env: &build.env,
+        system_packages: packages.map_or(&[], Vec::as_slice),
+        rust: config.toolchain.rust,
+        processor: emulated_processor(arch, config.check.isa.get(arch)),
+    })
+}
+
+pub(super) fn job_key(
+    config: &Config,
+    request: &Request,
+    inputs: &Inputs,
+    (target, platform): (&Target, &Platform),
+    interpreter: Interpreter,
+    build_key: &str,
+) -> String {
+    let check = &config.check;
+    let smoke = request.smoke.then_some(SmokeInputs {
+        imports: &check.imports,
+        calls: &check.calls,
+        without: check.left_out(interpreter),
+    });
+    hash(&ProofInputs {
+        build: build_key,
+        libc: target.libc,
+        version: env!("CARGO_PKG_VERSION"),
+        rules: inputs.rules,
+        tag: check.tag,
+        native: check.native,
+        isa: check.isa.get(platform.engine_arch()),
+        publish: check.publish,
+        overrides: check.overrides.iter().map(override_inputs).collect(),
+        smoke,
+    })
+}
+
+fn override_inputs(each: &RuleOverride) -> OverrideInputs<'_> {
+    OverrideInputs {
+        code: each.code.get_ref(),
+        path: each.path.as_ref().map(|pattern| pattern.0.as_str()),
+        severity: each.severity,
+    }
+}
+
+/// The smoke test's two build arguments: the modules, and the expressions as JSON.
+pub(crate) fn smoke_inputs(config: &Config) -> (String, String) {
+    let calls = serde_json::to_string(&config.check.calls).unwrap_or_default();
+    (config.check.imports.join(" "), calls)
+}
+
+fn hash<T: Serialize>(value: &T) -> String {
+    // Maps with string keys and plain values: serialisation cannot fail.
+    let text = serde_json::to_vec(value).unwrap_or_default();
+    digest::of_bytes(&text)
+}

@@ -1,0 +1,60 @@
+//! The matrix of a hosted CI: one machine for each target and platform.
+
+use serde::Serialize;
+use thiserror::Error;
+
+use super::Request;
+use crate::config::{Config, Platform};
+
+/// One entry of the matrix: what one machine builds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct MatrixEntry {
+    /// The folder below `dist/`, also a word for names of jobs and artifacts: `debian12-amd64`.
+    pub name: String,
+    /// Target name.
+    pub target: String,
+    /// Image reference.
+    pub image: String,
+    /// Platform in the engine's words.
+    pub platform: String,
+    /// The label of the machine.
+    pub runner: String,
+    /// Whether the machine has to emulate the platform.
+    pub emulated: bool,
+}
+
+/// Why there is no matrix.
+#[derive(Debug, Error, PartialEq, Eq)]
+#[error(
+    "no machine is known that runs {platform} natively\n\n\
+     hint: name one in wheels.toml, `[ci] runners = {{ \"{platform}\" = \"LABEL\" }}`, or emulate it, \
+     `[ci] emulate = [\"{platform}\"]`, which takes several times as long"
+)]
+pub(crate) struct NoRunner {
+    /// The platform.
+    pub platform: Platform,
+}
+
+/// The matrix of `request`, in its order.
+///
+/// # Errors
+/// [`NoRunner`] for a platform that no machine is native to.
+pub(crate) fn matrix(config: &Config, request: &Request) -> Result<Vec<MatrixEntry>, NoRunner> {
+    let pairs = request
+        .targets
+        .iter()
+        .flat_map(|(target, platforms)| platforms.iter().map(move |platform| (target, platform)));
+    let entry = |(target, platform): (&crate::config::Target, &Platform)| {
+        let runner = config.ci.runner(platform);
+        let runner = runner.ok_or_else(|| NoRunner { platform: platform.clone() })?;
+        Ok(MatrixEntry {
+            name: target.folder(platform),
+            target: target.name.clone(),
+            image: target.image.clone(),
+            platform: platform.to_string(),
+            runner: runner.label,
+            emulated: runner.emulated,
+        })
+    };
+    pairs.map(entry).collect()
+}

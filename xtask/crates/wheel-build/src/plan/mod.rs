@@ -1,0 +1,137 @@
+//! What is to be done: targets × platforms × interpreters, each with a key. Pure.
+//!
+//! A job's keys are hashes of everything it was asked to be built from, so that "is this done
+//! already" is a comparison of two strings. They are made from what was declared (image, pinned
+//! digest, source hash, container recipes, settings), never from what an engine would have to be
+//! asked for.
+
+mod key;
+mod matrix;
+mod recipe;
+mod request;
+
+pub(crate) use key::{Inputs, smoke_inputs};
+pub(crate) use matrix::{MatrixEntry, matrix};
+pub(crate) use recipe::recipe;
+pub(crate) use request::{PlanError, Request, parse_words};
+
+use std::collections::BTreeSet;
+
+use serde::Serialize;
+
+use crate::config::{Config, Platform, Target};
+use wheel_audit::wheel::Interpreter;
+
+/// One wheel to be made: a target, a platform, an interpreter.
+#[derive(Debug, Clone)]
+pub(crate) struct Job {
+    /// The system it is built in.
+    pub target: Target,
+    /// The platform it is built for.
+    pub platform: Platform,
+    /// The interpreter it is built for.
+    pub interpreter: Interpreter,
+    /// Hash of all that goes into the build.
+    pub build_key: String,
+    /// Hash of the build key and of what the wheel has to prove.
+    pub key: String,
+}
+
+impl Job {
+    /// What people read: `debian12-amd64 cp311`.
+    pub(crate) fn title(&self) -> String {
+        format!("{} {}", self.folder(), self.interpreter)
+    }
+
+    /// The folder of its target below `dist/`.
+    pub(crate) fn folder(&self) -> String {
+        self.target.folder(&self.platform)
+    }
+
+    /// A word for file names and cache scopes, different for every job of a plan.
+    pub(crate) fn slug(&self) -> String {
+        format!("{}-{}", self.folder(), self.interpreter)
+    }
+}
+
+/// The jobs of one run, in the order they are reported.
+#[derive(Debug, Clone)]
+pub(crate) struct Plan {
+    /// The jobs: targets in the order they were named, then platforms, then interpreters.
+    pub jobs: Vec<Job>,
+}
+
+/// A plan as programs read it (`--dry-run --json`).
+#[derive(Debug, Serialize)]
+pub(crate) struct PlanView {
+    /// Version of this shape.
+    pub schema_version: u32,
+    /// The jobs.
+    pub jobs: Vec<JobView>,
+}
+
+/// One job as programs read it.
+#[derive(Debug, Serialize)]
+pub(crate) struct JobView {
+    /// Target name.
+    pub target: String,
+    /// Image reference.
+    pub image: String,
+    /// Platform in the engine's words.
+    pub platform: String,
+    /// Interpreter tag.
+    pub interpreter: String,
+    /// Folder below `dist/`.
+    pub folder: String,
+    /// The job's key.
+    pub key: String,
+}
+
+impl Plan {
+    /// The plan as programs read it.
+    pub(crate) fn view(&self) -> PlanView {
+        let view = |job: &Job| JobView {
+            target: job.target.name.clone(),
+            image: job.target.image.clone(),
+            platform: job.platform.to_string(),
+            interpreter: job.interpreter.to_string(),
+            folder: job.folder(),
+            key: job.key.clone(),
+        };
+        PlanView { schema_version: 1, jobs: self.jobs.iter().map(view).collect() }
+    }
+}
+
+impl Request {
+    /// Every interpreter that is asked for, once.
+    pub(crate) fn interpreters(&self) -> BTreeSet<Interpreter> {
+        let own = self.targets.iter().flat_map(|(target, _)| target.pythons.iter().map(|id| id.0));
+        if self.pythons.is_empty() { own.collect() } else { self.pythons.iter().copied().collect() }
+    }
+}
+
+/// Makes the plan for `request`.
+pub(crate) fn plan(config: &Config, request: &Request, inputs: &Inputs) -> Plan {
+    let mut jobs = Vec::new();
+    for (target, platforms) in &request.targets {
+        let own: Vec<_> = target.pythons.iter().map(|id| id.0).collect();
+        let pythons = if request.pythons.is_empty() { &own } else { &request.pythons };
+        for platform in platforms {
+            for &interpreter in pythons {
+                let build_key = key::build_key(config, inputs, target, platform, interpreter);
+                let place = (target, platform);
+                jobs.push(Job {
+                    target: target.clone(),
+                    platform: platform.clone(),
+                    interpreter,
+                    key: key::job_key(config, request, inputs, place, interpreter, &build_key),
+                    build_key,
+                });
+            }
+        }
+    }
+    Plan { jobs }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,226 @@
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use camino::Utf8Path;
+
+use super::request::PlanError;
+use super::*;
+use crate::config::{self, Config};
+
+const CONFIG: &str = r#"
+[source]
+sdist = "autobahn==26.10.2"
+sha256 = "6c69fca89106567060941c5568e67a5369738813d883db4e3d62b76f0a2c497e"
+[build]
+pythons = ["cp311", "cp314t"]
+[[target]]
+name = "debian12"
+image = "debian:12"
+family = "apt"
+glibc = "2.36"
+platforms = ["linux/amd64", "linux/arm64"]
+[[target]]
+name = "rocky9"
+image = "rockylinux:9"
+family = "dnf"
+glibc = "2.34"
+platforms = ["linux/amd64"]
+"#;
+
+fn config() -> Config {
+    config::parse_text(Utf8Path::new("wheels.toml"), CONFIG).unwrap()
+}
+
+fn request(words: &[&str], pythons: &[&str]) -> Result<Request, PlanError> {
+    let own = |words: &[&str]| words.iter().map(|&word| word.to_owned()).collect::<Vec<_>>();
+    let native = "linux/amd64".parse().unwrap();
+    parse_words(&config(), &own(words), false, &own(pythons), &native)
+}
+
+fn titles(words: &[&str], pythons: &[&str]) -> Vec<String> {
+    let plan = plan(&config(), &request(words, pythons).unwrap(), &Inputs::default());
+    plan.jobs.iter().map(Job::title).collect()
+}
+
+#[test]
+fn all_beside_a_target_is_refused() {
+    let parse = |words: &[&str]| {
+        let words: Vec<_> = words.iter().map(|&word| word.to_owned()).collect();
+        parse_words(&config(), &words, true, &[], &"linux/amd64".parse().unwrap())
+    };
+    assert_eq!(
+        parse(&["linux/amd64", "debian:12"]).unwrap_err(),
+        PlanError::AllAndTarget("debian:12".to_owned())
+    );
+    assert!(parse(&["linux/amd64"]).is_ok() && parse(&[]).is_ok());
+}
+
+#[test]
+fn a_target_and_a_platform_give_a_job_for_each_interpreter() {
+    assert_eq!(
+        titles(&["debian:12", "linux/amd64"], &[]),
+        ["debian12-amd64 cp311", "debian12-amd64 cp314t"]
+    );
+    assert_eq!(titles(&["debian12", "linux/arm64"], &["cp311"]), ["debian12-arm64 cp311"]);
+    assert_eq!(
+        titles(&["debian:12", "rockylinux:9"], &["cp311,cp311"]),
+        ["debian12-amd64 cp311", "debian12-arm64 cp311", "rocky9-amd64 cp311"]
+    );
+}
+
+#[test]
+fn a_target_may_have_interpreters_of_its_own() {
+    let text = CONFIG.replace("name = \"rocky9\"", "name = \"rocky9\"\npythons = [\"pp311\"]");
+    let config = config::parse_text(Utf8Path::new("wheels.toml"), &text).unwrap();
+    let native = "linux/amd64".parse().unwrap();
+    let titles = |pythons: &[String]| {
+        let words = ["debian:12", "rocky:9", "linux/amd64"].map(str::to_owned);
+        let request = parse_words(&config, &words, false, pythons, &native).unwrap();
+        plan(&config, &request, &Inputs::default()).jobs.iter().map(Job::title).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        titles(&[]),
+        ["debian12-amd64 cp311", "debian12-amd64 cp314t", "rocky9-amd64 pp311"]
+    );
+    // What is named counts for all.
+    assert_eq!(titles(&["cp311".to_owned()]), ["debian12-amd64 cp311", "rocky9-amd64 cp311"]);
+    let none = text.replace("[\"pp311\"]", "[]");
+    let error = config::parse_text(Utf8Path::new("wheels.toml"), &none).unwrap_err().to_string();
+    assert!(error.contains("target `rocky9` has no interpreters"), "{error}");
+}
+
+#[test]
+fn words_come_in_any_order_and_as_often_as_one_likes() {
+    assert_eq!(
+        titles(&["linux/arm64", "debian:12", "linux/amd64", "debian12", "linux/arm64"], &["cp311"]),
+        ["debian12-arm64 cp311", "debian12-amd64 cp311"]
+    );
+    assert_eq!(
+        titles(&["rockylinux:9", "debian:12", "rocky9"], &["cp311", "cp311"]),
+        ["rocky9-amd64 cp311", "debian12-amd64 cp311", "debian12-arm64 cp311"]
+    );
+}
+
+#[test]
+fn an_image_that_is_not_listed_is_built_for_this_machine() {
+    assert_eq!(titles(&["fedora:43"], &["cp314t"]), ["fedora43-amd64 cp314t"]);
+}
+
+#[test]
+fn wrong_words_are_named_with_their_cure() {
+    let message =
+        |words: &[&str], pythons: &[&str]| request(words, pythons).unwrap_err().to_string();
+    insta::assert_snapshot!(message(&["debain12"], &[]), @r"
+    `debain12` is neither a target of wheels.toml (debian:12, rockylinux:9) nor an image reference
+
+    hint: did you mean `debian:12`?
+    ");
+    for (word, meant) in [
+        ("amd64", "did you mean `linux/amd64`?"),
+        ("aarch64", "did you mean `linux/arm64`?"),
+        ("everything", "images are written like `debian:12`, platforms like `linux/amd64`"),
+    ] {
+        assert!(message(&["debian:12", word], &[]).ends_with(meant), "{word}");
+    }
+    insta::assert_snapshot!(message(&["debian:12", "linux/amd46"], &[]), @"`linux/amd46` is no platform that can be built for (known: linux/amd64, linux/arm64, linux/386, linux/arm, linux/ppc64le, linux/s390x, linux/riscv64): did you mean `linux/amd64`?");
+    insta::assert_snapshot!(message(&["linux/amd64"], &[]), @r"
+    no target was named (wheels.toml has debian:12, rockylinux:9)
+
+    hint: name a target and a platform, for example `debian:12 linux/amd64`
+    ");
+    assert!(message(&["debian:12"], &["python3.11"]).contains("`cp311`"));
+    assert!(message(&["debian:12"], &["3.13"]).contains("did you mean `cp313`?"));
+    for absent in ["cp399", "cp35", "cp27"] {
+        assert!(message(&["debian:12"], &[absent]).contains("which there is not"), "{absent}");
+    }
+    insta::assert_snapshot!(message(&["debain:12"], &[]), @r"
+    `debain:12` is no target of wheels.toml, and nearly `debian:12`, which is one
+
+    hint: if it is an image of its own, write it with its registry: `docker.io/library/debain:12`
+    ");
+    assert!(message(&["rockylinx:9"], &[]).contains("nearly `rockylinux:9`"));
+    for own in
+        ["debian:14", "docker.io/library/debain:12", "fedora:43", "registry.example/debian:12"]
+    {
+        assert!(request(&[own], &[]).is_ok(), "{own}");
+    }
+}
+
+#[test]
+fn keys_follow_what_goes_into_a_job_and_nothing_else() {
+    let key = |change: &dyn Fn(&mut Config, &mut Inputs)| {
+        let (mut config, mut inputs) = (config(), Inputs::default());
+        change(&mut config, &mut inputs);
+        let request = request(&["debian:12", "linux/amd64"], &["cp311"]).unwrap();
+        let job = plan(&config, &request, &inputs).jobs.remove(0);
+        (job.build_key, job.key)
+    };
+    let (build, whole) = key(&|_, _| {});
+    assert_eq!(key(&|_, _| {}), (build.clone(), whole.clone()), "the same input, the same key");
+    let native = |wanted| key(&|config, _| config.check.native = Some(wanted));
+    let ((b, with), (c, without)) = (native(true), native(false));
+    assert!(b == build && c == build, "another proof does not build again");
+    assert!(with != whole && without != whole && with != without, "unset is a promise of its own");
+    let (b, w) = key(&|config, _| config.check.publish = true);
+    assert!(b == build && w != whole, "what an index takes is another proof");
+    let overridden = |severity: &str, reason: &str| {
+        let over = format!(
+            "[[check.override]]\ncode = \"ELF\"\nseverity = \"{severity}\"\nreason = \"{reason}\"\n{CONFIG}"
+        );
+        let other = config::parse_text(Utf8Path::new("wheels.toml"), &over).unwrap();
+        key(&|config, _| config.check.overrides.clone_from(&other.check.overrides))
+    };
+    let (b, w) = overridden("note", "one");
+    assert!(b == build && w != whole, "other severities are another proof");
+    assert_ne!(w, overridden("error", "one").1);
+    assert_eq!(w, overridden("note", "two").1, "a reason proves nothing");
+    let (b, w) = key(&|_, inputs| inputs.rules = "x");
+    assert!(b == build && w != whole, "other rules judge again and build nothing");
+    let isa = |arch: &str| {
+        let level = if arch == "amd64" { "x86-64-v3" } else { "armv8.2-a" };
+        key(&|config, _| {
+            config.check.isa.insert(arch.to_owned(), level.parse().unwrap());
+        })
+    };
+    assert!(isa("amd64").0 == build && isa("amd64").1 != whole, "other processors, another proof");
+    assert_eq!(isa("arm64"), (build.clone(), whole.clone()), "another architecture's processors");
+    let (b, w) = key(&|_, inputs| inputs.recipes = "x".to_owned());
+    assert!(b != build && w != whole, "another script builds again");
+    let (b, _) = key(&|config, _| {
+        config.build.env.insert("A".to_owned(), "1".to_owned());
+    });
+    assert_ne!(b, build, "another environment builds again");
+}
+
+#[test]
+fn defect_03_and_12_no_two_jobs_share_a_scope_or_a_folder() {
+    let plan =
+        plan(&config(), &request(&["debian:12", "rockylinux:9"], &[]).unwrap(), &Inputs::default());
+    let slugs: BTreeSet<_> = plan.jobs.iter().map(Job::slug).collect();
+    let keys: BTreeSet<_> = plan.jobs.iter().map(|job| &job.key).collect();
+    assert_eq!((slugs.len(), keys.len()), (plan.jobs.len(), plan.jobs.len()));
+}
+
+#[test]
+fn the_matrix_has_a_machine_for_each_target_and_platform() {
+    let all = |ci: &str, words: &[&str]| {
+        let text = format!("{CONFIG}\n[ci]\n{ci}");
+        let config = config::parse_text(Utf8Path::new("wheels.toml"), &text).unwrap();
+        let words: Vec<String> = words.iter().map(|&word| word.to_owned()).collect();
+        let native = "linux/amd64".parse().unwrap();
+        let request = parse_words(&config, &words, words.is_empty(), &[], &native).unwrap();
+        let line = |each: &MatrixEntry| format!("{} {} {}", each.name, each.runner, each.emulated);
+        matrix(&config, &request).map(|all| all.iter().map(line).collect::<Vec<_>>())
+    };
+    let native = [
+        "debian12-amd64 ubuntu-24.04 false",
+        "debian12-arm64 ubuntu-24.04-arm false",
+        "rocky9-amd64 ubuntu-24.04 false",
+    ];
+    assert_eq!(all("", &[]).unwrap(), native);
+    let emulated = all("emulate = [\"linux/arm64\"]", &["debian:12", "linux/arm64"]);
+    assert_eq!(emulated.unwrap(), ["debian12-arm64 ubuntu-24.04 true"]);
+    let own = all("runners = { \"linux/amd64\" = \"big\" }", &["rocky9"]);
+    assert_eq!(own.unwrap(), ["rocky9-amd64 big false"]);
+    let error = all("", &["debian:12", "linux/s390x"]).unwrap_err().to_string();
+    assert!(error.contains("linux/s390x") && error.contains("emulate"), "{error}");
+}

@@ -1,0 +1,153 @@
+//! The change that makes one target's folder what the merge says: its wheels, and metadata that speaks
+//! of all of them.
+
+use std::collections::BTreeMap;
+
+use camino::Utf8PathBuf;
+use serde_json::{Value, json};
+
+use super::merge::{Clash, Folder, Side, State};
+use crate::pipeline::BuildInfo;
+use crate::store::Change;
+use wheel_audit::audit::Audit;
+use wheel_audit::digest;
+use wheel_audit::dist::Entry;
+use wheel_audit::files;
+use wheel_audit::report;
+use wheel_audit::text::shown;
+
+const AUDIT: &str = "audit.json";
+pub(super) const INFO: &str = "build-info.json";
+const INFO_TEXT: &str = "build-info.txt";
+const ENVIRONMENTS: &str = "build all interpreters of a target in the same image and from the same \
+                            source: pin the image's digest in wheels.toml";
+
+/// Audits made here, by the path of their wheel below `dist/`.
+pub(super) type Audits = BTreeMap<String, Audit>;
+
+/// The change for `folder`, whose name is `name`; `own_side` is this machine's, `fresh` the audits of what
+/// is new. With `replace`, what the own side says of an environment counts for nothing where another of
+/// `sides` says something else.
+///
+/// # Errors
+/// Metadata that cannot be read, or that contradicts itself.
+pub(super) fn change(
+    name: &str,
+    folder: &Folder,
+    sides: &[Side<'_>],
+    own_side: usize,
+    replace: bool,
+    fresh: &Audits,
+) -> Result<Change, Vec<Clash>> {
+    let gives_way = replace.then_some(own_side);
+    let read = |file: &str| -> Result<Vec<(usize, Vec<u8>)>, Vec<Clash>> {
+        let all = folder.metadata.get(file).map(Vec::as_slice).unwrap_or_default();
+        all.iter().map(|(side, entry)| Ok((*side, bytes(sides, *side, entry)?))).collect()
+    };
+    let info = read(INFO)?;
+    let mut metadata = Vec::new();
+    match info.as_slice() {
+        // One machine's report stays as it is, to the byte; its text is written anew, so that it says the same.
+        [(_, only)] => {
+            let info = BuildInfo::parse(only).map_err(|wrong| {
+                vec![Clash::new(&format!("{name}/{INFO}"), wrong, ENVIRONMENTS)]
+            })?;
+            metadata.push((INFO.to_owned(), only.clone()));
+            metadata.push((INFO_TEXT.to_owned(), info.text().into_bytes()));
+        }
+        several => {
+            let joined = joined_info(name, several, gives_way)?;
+            let json = report::json_text(&joined).unwrap_or_default() + "\n";
+            metadata.push((INFO.to_owned(), json.into_bytes()));
+            metadata.push((INFO_TEXT.to_owned(), joined.text().into_bytes()));
+        }
+    }
+    let audits = read(AUDIT)?;
+    let own: Vec<&[u8]> = audits
+        .iter()
+        .filter(|(side, _)| *side == own_side)
+        .map(|(_, own)| own.as_slice())
+        .collect();
+    metadata.push((AUDIT.to_owned(), joined_audits(name, folder, &own, fresh)?));
+    let new = || folder.wheels.iter().filter(|(_, wheel)| wheel.state != State::Same);
+    let judged = new().map(|(file, wheel)| (file.clone(), wheel.entry.sha256.clone())).collect();
+    let place = |side: usize| sides.get(side).map(|side| side.folder.to_owned());
+    let files: Vec<(Utf8PathBuf, _)> = new()
+        .filter_map(|(_, wheel)| {
+            Some((place(wheel.side)?.join(&wheel.entry.path), wheel.entry.kind.clone()))
+        })
+        .collect();
+    Ok(Change { files, metadata, judged, replaced: folder.replaced.iter().cloned().collect() })
+}
+
+fn bytes(sides: &[Side<'_>], side: usize, entry: &Entry) -> Result<Vec<u8>, Vec<Clash>> {
+    let root = sides.get(side).map(|side| side.folder.to_owned()).unwrap_or_default();
+    let wrong = |message: String| vec![Clash::new(&entry.path, message, "bring it again")];
+    let bytes = files::list(&root, &entry.path);
+    let bytes = bytes.unwrap_or_else(|| Err("it is not there".to_owned())).map_err(wrong)?;
+    if digest::of_bytes(&bytes) != entry.sha256 {
+        return Err(wrong("it changed while it was checked".to_owned()));
+    }
+    Ok(bytes)
+}
+
+/// The reports of several machines about one environment.
+fn joined_info(
+    name: &str,
+    all: &[(usize, Vec<u8>)],
+    gives_way: Option<usize>,
+) -> Result<BuildInfo, Vec<Clash>> {
+    let path = format!("{name}/{INFO}");
+    let clash = |message| vec![Clash::new(&path, message, ENVIRONMENTS)];
+    let mut joined: Option<(usize, BuildInfo)> = None;
+    for (side, bytes) in all {
+        let info = BuildInfo::parse(bytes).map_err(clash)?;
+        let other = joined.as_ref().and_then(|(_, earlier)| info.other_environment(earlier));
+        let counts = joined.as_ref().is_some_and(|(earlier, _)| Some(*earlier) != gives_way);
+        if let Some((what, this, earlier)) = other.filter(|_| counts) {
+            let (earlier, this) = (shown(&earlier), shown(&this));
+            let message = format!("builds with different {what}s: {earlier} and {this}");
+            return Err(clash(message));
+        }
+        let earlier = joined.as_ref().map(|(_, earlier)| earlier);
+        joined = Some((*side, info.joined(earlier)));
+    }
+    joined
+        .map(|(_, info)| info)
+        .ok_or_else(|| clash("it is in no folder that was brought".to_owned()))
+}
+
+/// The audits of the folder's wheels: those made just now, and this machine's earlier ones of what stays.
+/// What another machine's audit says counts for nothing.
+fn joined_audits(
+    name: &str,
+    folder: &Folder,
+    own: &[&[u8]],
+    fresh: &Audits,
+) -> Result<Vec<u8>, Vec<Clash>> {
+    let wrong = |error: serde_json::Error| {
+        vec![Clash::new(&format!("{name}/{AUDIT}"), error.to_string(), "build its wheels again")]
+    };
+    let mut wheels: BTreeMap<String, Value> = BTreeMap::new();
+    let hash = |file: &str| {
+        let stays = folder.wheels.get(file).map(|wheel| &wheel.entry);
+        stays.or_else(|| folder.kept.get(file)).map(|entry| entry.sha256.as_str())
+    };
+    for bytes in own {
+        let value: Value = serde_json::from_slice(bytes).map_err(wrong)?;
+        for wheel in value["wheels"].as_array().into_iter().flatten() {
+            let file = wheel["file"].as_str().unwrap_or_default();
+            if hash(file).is_some_and(|hash| wheel["sha256"].as_str() == Some(hash)) {
+                wheels.insert(file.to_owned(), wheel.clone());
+            }
+        }
+    }
+    for (file, wheel) in &folder.wheels {
+        if let Some(audit) = fresh.get(&wheel.entry.path) {
+            wheels.insert(file.clone(), serde_json::to_value(audit).map_err(wrong)?);
+        }
+    }
+    let all: Vec<_> = wheels.into_values().collect();
+    let value = json!({ "schema_version": 1, "wheels": all });
+    Ok((report::json_text(&value).unwrap_or_default() + "\n").into_bytes())
+}

@@ -1,0 +1,409 @@
+//! What becomes of several manifests when their folders are made one.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use camino::Utf8Path;
+use serde::Serialize;
+
+use crate::config::{Config, Platform};
+use wheel_audit::dist::{Entry, Kind, Manifest, Smoke, WheelBuild};
+use wheel_audit::text::shown;
+use wheel_audit::wheel::WheelName;
+
+/// The largest file of metadata that is taken over, in bytes.
+const MAX_METADATA: u64 = 16 << 20;
+
+/// A `dist/` that takes part: this machine's own, or one that was brought.
+#[derive(Debug)]
+pub(super) struct Side<'a> {
+    pub(super) folder: &'a Utf8Path,
+    pub(super) manifest: &'a Manifest,
+}
+
+/// Two things that cannot both be in one `dist/`, or one that can be in none.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct Clash {
+    /// The file or folder below `dist/`.
+    pub path: String,
+    /// What is wrong.
+    pub message: String,
+    /// What to do about it.
+    pub hint: &'static str,
+}
+
+impl Clash {
+    pub(super) fn new(path: &str, message: String, hint: &'static str) -> Self {
+        Self { path: path.to_owned(), message, hint }
+    }
+}
+
+/// What becomes of a wheel that was brought.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum State {
+    /// It is new here.
+    Added,
+    /// It was here already.
+    Same,
+    /// It takes the place of another one.
+    Replaced,
+}
+
+impl State {
+    /// The word for it.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Added => "added",
+            Self::Same => "same",
+            Self::Replaced => "replaced",
+        }
+    }
+}
+
+/// A wheel that was brought.
+#[derive(Debug, Clone)]
+pub(super) struct Brought {
+    pub(super) entry: Entry,
+    /// The side that it is copied from.
+    pub(super) side: usize,
+    pub(super) state: State,
+}
+
+/// One target's folder, as it is to become.
+#[derive(Debug, Default)]
+pub(super) struct Folder {
+    /// By file name.
+    pub(super) wheels: BTreeMap<String, Brought>,
+    /// The file name of each interpreter's wheel.
+    by_interpreter: BTreeMap<String, String>,
+    /// The sides that have the folder's metadata, by file name, in their order.
+    pub(super) metadata: BTreeMap<String, Vec<(usize, Entry)>>,
+    /// Wheels of this machine that give way.
+    pub(super) replaced: BTreeSet<String>,
+    /// Wheels of this machine that stay.
+    pub(super) kept: BTreeMap<String, Entry>,
+}
+
+impl Folder {
+    /// Whether anything in it is new.
+    pub(super) fn changes(&self) -> bool {
+        self.wheels.values().any(|wheel| wheel.state != State::Same)
+    }
+
+    /// Notes the interpreters of the wheel of this name.
+    fn index(&mut self, name: &str) {
+        let Some(wheel) = self.wheels.get(name) else { return };
+        for build in wheel.entry.builds() {
+            let known = self.by_interpreter.entry(build.interpreter.clone());
+            known.or_insert_with(|| name.to_owned());
+        }
+    }
+
+    /// The wheel for an interpreter.
+    fn wheel_for(&self, interpreter: &str) -> Option<&Brought> {
+        self.wheels.get(self.by_interpreter.get(interpreter)?)
+    }
+
+    /// Each interpreter of `builds` for which the folder has another wheel than the one of this name.
+    fn rivals<'a>(
+        &'a self,
+        name: &'a str,
+        builds: &'a [WheelBuild],
+    ) -> impl Iterator<Item = (&'a str, &'a Brought)> {
+        builds.iter().filter_map(move |build| {
+            let other = self.by_interpreter.get(&build.interpreter)?;
+            let other = (other != name).then(|| self.wheels.get(other)).flatten()?;
+            Some((build.interpreter.as_str(), other))
+        })
+    }
+}
+
+/// What the store and a build write beside the wheels; nothing else is let in.
+const METADATA: [&str; 4] = ["audit.json", "build-info.json", "build-info.txt", "SHA256SUMS"];
+const OTHER_BYTES: &str = "build each target, platform and interpreter on one machine, or leave one \
+                           of the folders out";
+const OWN: &str = "`--replace` lets what was brought take the place of what is there";
+const STRANGE: &str = "bring a `dist/` as `cargo xtask wheels` left it";
+
+/// The folders that `sides` make together.
+///
+/// # Errors
+/// Everything in them that cannot be in one `dist/`.
+pub(super) fn merge(
+    config: &Config,
+    sides: &[Side<'_>],
+) -> Result<BTreeMap<String, Folder>, Vec<Clash>> {
+    let mut folders: BTreeMap<String, Folder> = BTreeMap::new();
+    let mut clashes = Vec::new();
+    for (index, side) in sides.iter().enumerate() {
+        for entry in &side.manifest.files {
+            match placed(entry).and_then(|place| known(config, entry).map(|()| place)) {
+                Err(reason) => clashes.push(Clash::new(&entry.path, reason, STRANGE)),
+                Ok((folder, name)) => {
+                    let folder = folders.entry(folder.to_owned()).or_default();
+                    match &entry.kind {
+                        Kind::Wheel { .. } => take(folder, name, entry, index, sides, &mut clashes),
+                        Kind::Metadata => {
+                            let all = folder.metadata.entry(name.to_owned()).or_default();
+                            all.push((index, entry.clone()));
+                        }
+                    }
+                }
+            }
+        }
+    }
+    // A folder without a wheel is what an earlier state of some machine left.
+    folders.retain(|_, folder| !folder.wheels.is_empty());
+    if clashes.is_empty() { Ok(folders) } else { Err(clashes) }
+}
+
+/// Refuses what `wheels.toml` does not have, another target, platform or interpreter, and an interpreter that
+/// does not take the wheel.
+fn known(config: &Config, entry: &Entry) -> Result<(), String> {
+    let Kind::Wheel { target: name, platform, builds, .. } = &entry.kind else { return Ok(()) };
+    let Some(target) = config.targets.iter().find(|target| target.name == *name) else {
+        return Err(format!("wheels.toml has no target `{}`", shown(name)));
+    };
+    if !target.platforms.iter().any(|known| known.to_string() == *platform) {
+        return Err(format!("wheels.toml does not build `{name}` for `{}`", shown(platform)));
+    }
+    let file = entry.path.rsplit('/').next().unwrap_or_default();
+    let tags = WheelName::parse(file).map_err(|error| error.to_string())?.tags.expand();
+    for WheelBuild { interpreter, .. } in builds {
+        let python = target.pythons.iter().find(|known| known.0.to_string() == *interpreter);
+        let Some(python) = python else {
+            return Err(format!(
+                "wheels.toml does not build `{name}` for the interpreter `{}`",
+                shown(interpreter)
+            ));
+        };
+        if !tags.iter().any(|tag| python.0.accepts(tag)) {
+            return Err(format!("the manifest says it is for `{interpreter}`, its name does not"));
+        }
+    }
+    Ok(())
+}
+
+/// Folder and file name of an entry, where both are what the store would have made them.
+fn placed(entry: &Entry) -> Result<(&str, &str), String> {
+    let parts: Vec<&str> = entry.path.split('/').collect();
+    let [folder, name] = parts.as_slice() else {
+        return Err("it is not in the folder of a target".to_owned());
+    };
+    let plain = |part: &str| {
+        !part.is_empty()
+            && !part.starts_with(['.', '-'])
+            && part.chars().all(|c| c.is_ascii_graphic() && c != '\\')
+    };
+    if !plain(folder) || !plain(name) {
+        return Err("it has a name that no build of ours gives".to_owned());
+    }
+    let is_wheel = name.to_ascii_lowercase().ends_with(".whl");
+    match &entry.kind {
+        Kind::Metadata if is_wheel => {
+            return Err("it is a wheel that the manifest calls metadata".to_owned());
+        }
+        Kind::Metadata if entry.size > MAX_METADATA => {
+            return Err(format!("it is metadata of {} bytes", entry.size));
+        }
+        Kind::Metadata if !METADATA.contains(name) => {
+            return Err("no build of ours writes a file of this name".to_owned());
+        }
+        Kind::Metadata => {}
+        Kind::Wheel { target, platform, builds, .. } => {
+            WheelName::parse(name).map_err(|error| error.to_string())?;
+            let platform: Platform =
+                platform.parse().map_err(|error: String| shown(&error).to_string())?;
+            let home = format!("{target}-{}", platform.engine_arch());
+            if home != *folder {
+                return Err(format!("the manifest says it is of `{}`", shown(&home)));
+            }
+            if builds.is_empty() {
+                return Err("the manifest names no interpreter for it".to_owned());
+            }
+            let names: BTreeSet<_> = builds.iter().map(|build| &build.interpreter).collect();
+            if names.len() < builds.len() {
+                return Err("the manifest names an interpreter twice for it".to_owned());
+            }
+        }
+    }
+    Ok((folder, name))
+}
+
+fn take(
+    folder: &mut Folder,
+    name: &str,
+    entry: &Entry,
+    index: usize,
+    sides: &[Side<'_>],
+    clashes: &mut Vec<Clash>,
+) {
+    let place =
+        |index: usize| shown(sides.get(index).map_or("", |side| side.folder.as_str())).to_string();
+    // Also for a wheel that is known already: this side may have it for more interpreters.
+    for (interpreter, other) in folder.rivals(name, entry.builds()) {
+        let message = format!(
+            "`{}` has it for {interpreter}, and `{}` has `{}`",
+            place(index),
+            place(other.side),
+            other.entry.path
+        );
+        clashes.push(Clash::new(&entry.path, message, OTHER_BYTES));
+    }
+    if let Some(known) = folder.wheels.get_mut(name) {
+        if known.entry.sha256 == entry.sha256 {
+            join_builds(&mut known.entry, claimed(entry).builds());
+            folder.index(name);
+        } else {
+            let message =
+                format!("`{}` and `{}` have other bytes for it", place(known.side), place(index));
+            clashes.push(Clash::new(&entry.path, message, OTHER_BYTES));
+        }
+        return;
+    }
+    let entry = claimed(entry);
+    let brought = Brought { entry, side: index, state: State::Added };
+    folder.wheels.insert(name.to_owned(), brought);
+    folder.index(name);
+}
+
+/// `entry` as far as its machine says so: a smoke test cannot be repeated here.
+fn claimed(entry: &Entry) -> Entry {
+    let mut entry = entry.clone();
+    if let Kind::Wheel { builds, .. } = &mut entry.kind {
+        for build in builds {
+            build.claimed = true;
+        }
+    }
+    entry
+}
+
+/// Adds the builds that `entry` has not, a smoke test that passed winning; whether any was added.
+fn join_builds(entry: &mut Entry, more: &[WheelBuild]) -> bool {
+    let Kind::Wheel { builds, .. } = &mut entry.kind else { return false };
+    let mut changed = false;
+    for build in more {
+        let known = builds.iter_mut().find(|known| known.interpreter == build.interpreter);
+        if let Some(known) = known {
+            if known.smoke == Smoke::Skipped && build.smoke == Smoke::Passed {
+                *known = build.clone();
+                changed = true;
+            }
+        } else {
+            builds.push(build.clone());
+            changed = true;
+        }
+    }
+    builds.sort_by(|a, b| a.interpreter.cmp(&b.interpreter));
+    changed
+}
+
+/// Holds `folders` against what this machine's `dist/` has: `own`, whose wheels are whole.
+///
+/// # Errors
+/// What is there already with other bytes, unless it may be replaced.
+pub(super) fn against_own(
+    folders: &mut BTreeMap<String, Folder>,
+    own: &Manifest,
+    replace: bool,
+) -> Result<(), Vec<Clash>> {
+    let mut clashes = Vec::new();
+    for (name, folder) in folders.iter_mut() {
+        let wheels = own.folder(name).filter(|entry| !entry.builds().is_empty());
+        for entry in wheels {
+            match one_own(folder, entry) {
+                Some(message) if !replace => clashes.push(Clash::new(&entry.path, message, OWN)),
+                _ => {}
+            }
+        }
+    }
+    if clashes.is_empty() { Ok(()) } else { Err(clashes) }
+}
+
+/// What becomes of one wheel of this machine; in words, where it has to give way.
+fn one_own(folder: &mut Folder, own: &Entry) -> Option<String> {
+    let name = own.path.rsplit('/').next().unwrap_or_default().to_owned();
+    if let Some(brought) = folder.wheels.get_mut(&name) {
+        if brought.entry.sha256 != own.sha256 {
+            brought.state = State::Replaced;
+            return Some("it is there already, with other bytes".to_owned());
+        }
+        let mut joined = own.clone();
+        let rivals: BTreeMap<String, String> = folder
+            .rivals(&name, own.builds())
+            .map(|(interpreter, other)| (interpreter.to_owned(), other.entry.path.clone()))
+            .collect();
+        if let Kind::Wheel { builds, .. } = &mut joined.kind {
+            builds.retain(|build| !rivals.contains_key(&build.interpreter));
+        }
+        let brought = folder.wheels.get_mut(&name)?;
+        let is_more = join_builds(&mut joined, brought.entry.builds());
+        brought.entry = joined;
+        brought.state = if is_more { State::Replaced } else { State::Same };
+        folder.index(&name);
+        for path in rivals.values() {
+            let file = path.rsplit('/').next().unwrap_or_default();
+            if let Some(wheel) = folder.wheels.get_mut(file) {
+                wheel.state = State::Replaced;
+            }
+        }
+        let (interpreter, other) = rivals.first_key_value()?;
+        return Some(format!("it is the wheel for {interpreter} there, and `{other}` was brought"));
+    }
+    let interpreters: BTreeSet<&str> =
+        own.builds().iter().map(|b| b.interpreter.as_str()).collect();
+    let taken = interpreters.iter().filter(|it| folder.wheel_for(it).is_some());
+    let taken: Vec<&&str> = taken.collect();
+    let Some(first) = taken.first().map(|it| (**it).to_owned()) else {
+        folder.kept.insert(name, own.clone());
+        return None;
+    };
+    if taken.len() == interpreters.len() {
+        folder.replaced.insert(name);
+    } else {
+        folder.kept.insert(name, own.clone());
+    }
+    let new = folder.by_interpreter.get(&first);
+    if let Some(brought) = new.and_then(|new| folder.wheels.get_mut(new)) {
+        brought.state = State::Replaced;
+    }
+    Some(format!("it is the wheel for {first} there, and another one was brought"))
+}
+
+/// Wheels of one name and other bytes in several folders, but for the `unpublished` ones. `own` counts
+/// too.
+pub(super) fn one_name(
+    folders: &BTreeMap<String, Folder>,
+    own: &Manifest,
+    unpublished: &BTreeSet<String>,
+) -> Vec<Clash> {
+    const HINT: &str = "an index takes a file name once: `[publish] targets` in wheels.toml names \
+                        the targets whose wheels go there, one for each C library";
+    let mut names: BTreeMap<&str, BTreeMap<&str, &str>> = BTreeMap::new();
+    let is_published =
+        |path: &str| path.split_once('/').is_some_and(|(f, _)| !unpublished.contains(f));
+    let gone = |path: &str| {
+        let (folder, name) = path.split_once('/').unwrap_or_default();
+        let folder = folders.get(folder);
+        folder.is_some_and(|f| f.replaced.contains(name) || f.wheels.contains_key(name))
+    };
+    let own = own.files.iter().filter(|entry| !entry.builds().is_empty() && !gone(&entry.path));
+    let brought = folders.values().flat_map(|folder| folder.wheels.values()).map(|b| &b.entry);
+    for entry in own.chain(brought).filter(|entry| is_published(&entry.path)) {
+        let name = entry.path.rsplit('/').next().unwrap_or_default();
+        names.entry(name).or_default().insert(&entry.path, &entry.sha256);
+    }
+    let differ = |all: &BTreeMap<&str, &str>| all.values().collect::<BTreeSet<_>>().len() > 1;
+    let clash = |all: BTreeMap<&str, &str>| {
+        let mut paths = all.keys();
+        let first = paths.next().copied().unwrap_or_default();
+        let others: Vec<_> = paths.map(|path| format!("`{path}`")).collect();
+        let message = format!("{} has the same name and other bytes", others.join(", "));
+        Clash::new(first, message, HINT)
+    };
+    names.into_values().filter(differ).map(clash).collect()
+}
+
+#[cfg(test)]
+#[path = "merge_tests.rs"]
+mod tests;

@@ -1,0 +1,387 @@
+//! Many machines' `dist/` folders made one: each is held against its own manifest and checksums, judged
+//! as if it had been built here, and moved in as one change.
+//!
+//! Architecture invariant: what was brought is not trusted. A path of a manifest is used only after
+//! [`wheel_audit::dist::check`] has found it below its folder, without a link, and only in the form that the store
+//! itself gives paths.
+
+mod change;
+mod find;
+mod merge;
+
+use std::collections::BTreeMap;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use serde::Serialize;
+use thiserror::Error;
+
+use crate::config::{Config, Platform, TagPolicy};
+use crate::pipeline::{self, BuildInfo, UnknownRule};
+use crate::store::{Store, StoreError};
+use wheel_audit::audit::{Audit, Promise, Severity, audit_wheels};
+use wheel_audit::dist::{Kind, Known, Manifest, Smoke};
+use wheel_audit::files;
+use wheel_audit::policy::Arch;
+
+use change::Audits;
+pub(crate) use find::{FindError, find};
+use merge::{Brought, Folder, Side};
+pub(crate) use merge::{Clash, State};
+
+/// Version of the report's shape.
+const SCHEMA_VERSION: u32 = 1;
+
+/// Why nothing could be collected.
+#[derive(Debug, Error)]
+pub(crate) enum CollectError {
+    /// There is nothing to collect.
+    #[error(transparent)]
+    Find(#[from] FindError),
+    /// `dist/` could not take it.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// `wheels.toml` names a rule that there is not.
+    #[error(transparent)]
+    Rule(#[from] UnknownRule),
+}
+
+/// What was brought, and what became of it.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Collection {
+    /// Version of this shape.
+    pub schema_version: u32,
+    /// The folder that it is in now.
+    pub dist: Utf8PathBuf,
+    /// The `dist/` folders that were found, in the order they were named.
+    pub inputs: Vec<Input>,
+    /// The wheels that were brought, by path.
+    pub wheels: Vec<Collected>,
+    /// What is wrong with what was brought; where there is any, nothing was changed.
+    pub problems: Vec<Problem>,
+    /// What cannot be in one `dist/`; where there is any, nothing was changed.
+    pub clashes: Vec<Clash>,
+    /// What is asked for and is not in `dist/` now.
+    pub missing: Vec<Missing>,
+}
+
+/// A `dist/` that was brought.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Input {
+    /// Where it is.
+    pub folder: Utf8PathBuf,
+    /// How many wheels its manifest lists.
+    pub wheels: usize,
+}
+
+/// A wheel that was brought.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Collected {
+    /// Relative to `dist/`.
+    pub path: String,
+    /// SHA-256.
+    pub sha256: String,
+    /// Bytes.
+    pub size: u64,
+    /// Target name.
+    pub target: String,
+    /// Platform in the engine's words.
+    pub platform: String,
+    /// The interpreters that it was built for.
+    pub interpreters: Vec<String>,
+    /// Whether each of them passed the smoke test.
+    pub smoke: Smoke,
+    /// Whether that is what the other machine says: it was not repeated here.
+    pub claimed: bool,
+    /// The folder that it came from.
+    pub from: Utf8PathBuf,
+    /// What became of it.
+    pub state: State,
+}
+
+/// Something wrong with a folder that was brought.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct Problem {
+    /// The folder.
+    pub folder: Utf8PathBuf,
+    /// The file in it.
+    pub path: String,
+    /// What is wrong.
+    pub message: String,
+}
+
+/// A folder that lacks interpreters.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct Missing {
+    /// Target name.
+    pub target: String,
+    /// Platform in the engine's words.
+    pub platform: String,
+    /// The interpreters without a wheel.
+    pub interpreters: Vec<String>,
+}
+
+impl std::fmt::Display for Missing {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let list = self.interpreters.join(", ");
+        write!(f, "there is no wheel for {} {}: {list}", self.target, self.platform)
+    }
+}
+
+impl Collection {
+    /// Whether `dist/` took what was brought.
+    pub(crate) fn accepted(&self) -> bool {
+        self.problems.is_empty() && self.clashes.is_empty()
+    }
+}
+
+/// Takes the `dist/` folders in `paths` into `store`, all or nothing. With `replace` they take the
+/// place of what is there with other bytes. Call it under the lock, after [`Store::recover`].
+///
+/// # Errors
+/// [`CollectError`]; what is wrong with the folders is in the [`Collection`].
+pub(crate) fn collect(
+    config: &Config,
+    store: &Store,
+    paths: &[Utf8PathBuf],
+    replace: bool,
+) -> Result<Collection, CollectError> {
+    let folders = find(paths)?;
+    let mut collection = Collection {
+        schema_version: SCHEMA_VERSION,
+        dist: store.dist().to_owned(),
+        inputs: Vec::new(),
+        wheels: Vec::new(),
+        problems: Vec::new(),
+        clashes: Vec::new(),
+        missing: Vec::new(),
+    };
+    let manifests = read(&folders, &mut collection);
+    if collection.accepted() {
+        let work = Work { config, store, folders: &folders, manifests: &manifests };
+        work.merge(replace, &mut collection)?;
+    }
+    collection.missing = missing(config, store)?;
+    Ok(collection)
+}
+
+/// The manifests of `folders`, each held against its files.
+fn read(folders: &[Utf8PathBuf], collection: &mut Collection) -> Vec<Manifest> {
+    let mut manifests = Vec::new();
+    for folder in folders {
+        let problems = wheel_audit::dist::check(folder, &Known::new());
+        let problem =
+            |path: String, message: String| Problem { folder: folder.clone(), path, message };
+        if problems.is_empty() {
+            // Only now is it known to be of a bounded size and no link.
+            match Store::new(folder, folder).manifest() {
+                Ok(manifest) => {
+                    let wheels = manifest.files.iter().filter(|e| !e.builds().is_empty()).count();
+                    collection.inputs.push(Input { folder: folder.clone(), wheels });
+                    manifests.push(manifest);
+                }
+                Err(error) => {
+                    let path = wheel_audit::dist::MANIFEST.to_owned();
+                    collection.problems.push(problem(path, error.to_string()));
+                }
+            }
+        }
+        let problems = problems.into_iter().map(|each| problem(each.path, each.message));
+        collection.problems.extend(problems);
+    }
+    manifests
+}
+
+struct Work<'a> {
+    config: &'a Config,
+    store: &'a Store,
+    folders: &'a [Utf8PathBuf],
+    manifests: &'a [Manifest],
+}
+
+impl Work<'_> {
+    fn merge(&self, replace: bool, collection: &mut Collection) -> Result<(), CollectError> {
+        let mut sides: Vec<Side<'_>> = self
+            .folders
+            .iter()
+            .zip(self.manifests)
+            .map(|(folder, manifest)| Side { folder, manifest })
+            .collect();
+        let mut own = self.store.manifest()?;
+        // A file that is damaged gives way to a whole one without a word.
+        own.files.retain(|entry| self.store.holds(entry));
+        let unpublished = self.config.unpublished_folders();
+        let merged = merge::merge(self.config, &sides).and_then(|mut merged| {
+            merge::against_own(&mut merged, &own, replace)?;
+            let same = merge::one_name(&merged, &own, &unpublished);
+            if same.is_empty() { Ok(merged) } else { Err(same) }
+        });
+        let mut merged = match merged {
+            Ok(merged) => merged,
+            Err(clashes) => {
+                collection.clashes = clashes;
+                return Ok(());
+            }
+        };
+        collection.wheels = self.told(&merged);
+        let fresh = self.judge(&merged, collection)?;
+        for wheel in merged.values_mut().flat_map(|folder| folder.wheels.values_mut()) {
+            if let Kind::Wheel { verdict, floor, .. } = &mut wheel.entry.kind
+                && let Some(audit) = fresh.get(&wheel.entry.path)
+            {
+                "pass".clone_into(verdict);
+                *floor = pipeline::floor_text(audit);
+            }
+        }
+        let own_side = sides.len();
+        sides.push(Side { folder: self.store.dist(), manifest: &own });
+        let mut changes = Vec::new();
+        for (name, folder) in merged.iter_mut().filter(|(_, folder)| folder.changes()) {
+            add_own(name, folder, own_side, &own);
+            match change::change(name, folder, &sides, own_side, replace, &fresh) {
+                Ok(change) => changes.push((name.as_str(), change)),
+                Err(clashes) => collection.clashes.extend(clashes),
+            }
+        }
+        if collection.accepted() && !changes.is_empty() {
+            let changes: Vec<_> = changes.iter().map(|(name, change)| (*name, change)).collect();
+            self.store.commit_all(&changes)?;
+        }
+        Ok(())
+    }
+
+    fn told(&self, merged: &BTreeMap<String, Folder>) -> Vec<Collected> {
+        let wheels = merged.values().flat_map(|folder| folder.wheels.values());
+        wheels
+            .filter_map(|wheel| {
+                let Kind::Wheel { target, platform, builds, .. } = &wheel.entry.kind else {
+                    return None;
+                };
+                let skipped = builds.iter().any(|build| build.smoke == Smoke::Skipped);
+                Some(Collected {
+                    path: wheel.entry.path.clone(),
+                    sha256: wheel.entry.sha256.clone(),
+                    size: wheel.entry.size,
+                    target: target.clone(),
+                    platform: platform.clone(),
+                    interpreters: builds.iter().map(|build| build.interpreter.clone()).collect(),
+                    claimed: builds.iter().any(|build| build.claimed),
+                    smoke: if skipped { Smoke::Skipped } else { Smoke::Passed },
+                    from: self.folders.get(wheel.side).cloned().unwrap_or_default(),
+                    state: wheel.state,
+                })
+            })
+            .collect()
+    }
+
+    /// Judges what is new, each wheel against the target that its folder is for.
+    fn judge(
+        &self,
+        merged: &BTreeMap<String, Folder>,
+        collection: &mut Collection,
+    ) -> Result<Audits, CollectError> {
+        let mut fresh = Audits::new();
+        let settings = pipeline::settings(self.config)?;
+        let new = merged.values().flat_map(|folder| folder.wheels.values());
+        let new: Vec<&Brought> = new.filter(|wheel| wheel.state != State::Same).collect();
+        let place = |wheel: &Brought| self.folders.get(wheel.side).cloned().unwrap_or_default();
+        let job = |wheel: &&Brought| {
+            let (root, path) = (place(wheel), &wheel.entry.path);
+            let native = calls_for_extension(self.config, &root, path);
+            let promise = Promise { native, ..promise(self.config, &wheel.entry.kind) };
+            (root.join(path), promise)
+        };
+        let jobs: Vec<_> = new.iter().map(job).collect();
+        for (wheel, result) in new.iter().zip(audit_wheels(&jobs, &settings, &|_| {})) {
+            let problem = |message: String| Problem {
+                folder: place(wheel),
+                path: wheel.entry.path.clone(),
+                message,
+            };
+            match result {
+                Ok(audit) if audit.facts.sha256.as_ref() != Some(&wheel.entry.sha256) => {
+                    collection.problems.push(problem("it changed while it was judged".to_owned()));
+                }
+                Ok(audit) => {
+                    collection.problems.extend(errors(&audit).map(problem));
+                    fresh.insert(wheel.entry.path.clone(), audit);
+                }
+                Err(error) => collection.problems.push(problem(error.to_string())),
+            }
+        }
+        Ok(fresh)
+    }
+}
+
+/// This machine's metadata of a folder, where wheels of its own stay in it.
+fn add_own(name: &str, folder: &mut Folder, side: usize, own: &Manifest) {
+    let stays =
+        !folder.kept.is_empty() || folder.wheels.values().any(|wheel| wheel.state == State::Same);
+    if !stays {
+        return;
+    }
+    for entry in own.folder(name).filter(|entry| entry.kind == Kind::Metadata) {
+        let file = entry.path.rsplit('/').next().unwrap_or_default().to_owned();
+        // The earlier report comes first.
+        folder.metadata.entry(file).or_default().insert(0, (side, entry.clone()));
+    }
+}
+
+fn errors(audit: &Audit) -> impl Iterator<Item = String> {
+    let errors = audit.findings.iter().filter(|finding| finding.severity == Severity::Error);
+    errors.map(|finding| format!("{}: {} ({})", finding.code, finding.message, finding.cure))
+}
+
+/// What calls for an extension module in the wheel at `path` below `root`. A report that cannot be
+/// read is refused where the folder's metadata is joined.
+fn calls_for_extension(config: &Config, root: &Utf8Path, path: &str) -> Option<String> {
+    let path = Utf8Path::new(path).with_file_name(change::INFO);
+    let text = files::list(root, path.as_str()).and_then(Result::ok).unwrap_or_default();
+    let info = BuildInfo::parse(&text).unwrap_or_default();
+    info.calls_for_extension(config.check.native)
+}
+
+/// What a wheel of this target has to be.
+fn promise(config: &Config, kind: &Kind) -> Promise {
+    let isa = config.check.isa.values().copied().collect();
+    let promise = Promise { isa, ..Promise::default() };
+    let Kind::Wheel { target, platform, builds, .. } = kind else { return promise };
+    let Ok(platform) = platform.parse::<Platform>() else { return promise };
+    let libc = config.targets.iter().find(|each| each.name == *target).and_then(|each| each.libc);
+    let arch = platform.wheel_arch();
+    let tag = match config.check.tag {
+        TagPolicy::Linux => Some(format!("linux_{arch}")),
+        TagPolicy::Target | TagPolicy::Floor => libc.map(|libc| libc.platform_tag(arch)),
+    };
+    let interpreter = match builds.as_slice() {
+        [only] => only.interpreter.parse().ok(),
+        // One wheel for several: its own tags say which.
+        _ => None,
+    };
+    Promise {
+        platform_tag: tag.and_then(|tag| tag.parse().ok()),
+        arch: Arch::from_platform(&platform.to_string()).ok(),
+        interpreter,
+        ..promise
+    }
+}
+
+/// What `wheels.toml` asks of hosted CI and `store` has not.
+///
+/// # Errors
+/// When the manifest cannot be read.
+pub(crate) fn missing(config: &Config, store: &Store) -> Result<Vec<Missing>, StoreError> {
+    let manifest = store.manifest()?;
+    let mut missing = Vec::new();
+    for target in config.ci_targets() {
+        for platform in &target.platforms {
+            let platform = platform.to_string();
+            let pythons = target.pythons.iter().map(|id| id.0.to_string());
+            let lacks = |it: &String| manifest.wheel(&target.name, &platform, it).is_none();
+            let interpreters: Vec<_> = pythons.filter(lacks).collect();
+            if !interpreters.is_empty() {
+                missing.push(Missing { target: target.name.clone(), platform, interpreters });
+            }
+        }
+    }
+    Ok(missing)
+}

@@ -1,0 +1,97 @@
+//! A folder that installers read as an index: the wheels flat (`pip --find-links`), and a simple
+//! repository of static files beside them (PEP 503; `data-requires-python` too).
+
+use std::collections::BTreeMap;
+
+use camino::Utf8Path;
+use maud::{DOCTYPE, html};
+
+use super::published::{Content, PublishError, Wheel};
+use wheel_audit::wheel::{Headers, MAX_METADATA, WheelArchive};
+
+/// The folder of the pages.
+const SIMPLE: &str = "simple";
+
+/// The pages for `wheels`, whose files are in `dist`: one that names the projects, and one for each.
+///
+/// # Errors
+/// When a wheel cannot be read.
+pub(crate) fn pages(
+    dist: &Utf8Path,
+    wheels: &[Wheel],
+) -> Result<BTreeMap<String, Content>, PublishError> {
+    let mut projects: BTreeMap<String, Vec<(&Wheel, Option<String>)>> = BTreeMap::new();
+    for wheel in wheels {
+        let python = requires_python(&dist.join(&wheel.entry.path));
+        projects.entry(normalized(&wheel.name.distribution)).or_default().push((wheel, python));
+    }
+    let root = html! {
+        (DOCTYPE)
+        html {
+            head { meta name="pypi:repository-version" content="1.0"; title { "Simple index" } }
+            body { @for name in projects.keys() { a href={ (name) "/" } { (name) } br; } }
+        }
+    };
+    let mut pages = BTreeMap::new();
+    pages.insert(format!("{SIMPLE}/index.html"), text(&root));
+    for (name, wheels) in projects {
+        let page = html! {
+            (DOCTYPE)
+            html {
+                head { meta name="pypi:repository-version" content="1.0"; title { (name) } }
+                body {
+                    @for (wheel, python) in wheels {
+                        a href={ "../../" (encoded(wheel.file())) "#sha256=" (wheel.entry.sha256) }
+                            data-requires-python=[python] { (wheel.file()) }
+                        br;
+                    }
+                }
+            }
+        };
+        pages.insert(format!("{SIMPLE}/{name}/index.html"), text(&page));
+    }
+    Ok(pages)
+}
+
+fn text(page: &maud::Markup) -> Content {
+    Content::Text(format!("{}\n", page.0))
+}
+
+/// The name of a project in an index's paths (PEP 503, "Normalized Names").
+fn normalized(name: &str) -> String {
+    let lower = name.to_ascii_lowercase();
+    let parts = lower.split(['-', '_', '.']).filter(|part| !part.is_empty());
+    parts.collect::<Vec<_>>().join("-")
+}
+
+/// A file name in a URL's path: what has a meaning there (a local version's `+`) is escaped.
+fn encoded(name: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    let one = |byte: u8| {
+        if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }
+    };
+    name.bytes().map(one).collect()
+}
+
+/// What the wheel says of Python's version; nothing where it says nothing that can be read.
+fn requires_python(path: &Utf8Path) -> Option<String> {
+    let mut archive = WheelArchive::open(path).ok()?;
+    let is_metadata = |name: &str| {
+        name.split_once('/').is_some_and(|(d, f)| d.ends_with(".dist-info") && f == "METADATA")
+    };
+    let index = archive.entries().iter().position(|entry| is_metadata(&entry.name))?;
+    let bytes = archive.read(index, MAX_METADATA).ok()?;
+    let headers = Headers::parse(&bytes);
+    headers.all("Requires-Python").next().map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_those_that_installers_ask_for() {
+        assert_eq!(normalized("Zope.Interface__x"), "zope-interface-x");
+        assert_eq!(encoded("a-1.0+cu12-py3-none-any.whl"), "a-1.0%2Bcu12-py3-none-any.whl");
+    }
+}

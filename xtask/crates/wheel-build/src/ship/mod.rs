@@ -1,0 +1,8 @@
+//! From many machines' `dist/` folders to one, and from that to releases and indexes.
+
+pub(crate) mod collect;
+pub(crate) mod index;
+pub(crate) mod notes;
+pub(crate) mod published;
+pub(crate) mod release;
+pub(crate) mod workflow;

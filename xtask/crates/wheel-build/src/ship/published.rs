@@ -1,0 +1,239 @@
+//! The wheels that leave the repository: those of the published targets, each file name once.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use camino::{Utf8Path, Utf8PathBuf};
+use thiserror::Error;
+
+use crate::config::{Config, Libc, Platform};
+use crate::store::{Store, StoreError};
+use wheel_audit::digest;
+use wheel_audit::dist::{Entry, Kind, Known, Manifest, Smoke};
+use wheel_audit::files;
+use wheel_audit::text::shown;
+use wheel_audit::wheel::WheelName;
+
+/// Why nothing can be published.
+#[derive(Debug, Error)]
+pub(crate) enum PublishError {
+    /// `dist/` cannot be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A file cannot be read or written.
+    #[error("{0}")]
+    Io(#[from] std::io::Error),
+    /// `dist/` is not what its manifest says.
+    #[error(
+        "`{}` in `dist/`: {message}\n\n\
+         hint: `cargo xtask verify` says all that is wrong; build or collect anew",
+        shown(.path)
+    )]
+    Damaged {
+        /// The file.
+        path: String,
+        /// What is wrong with it.
+        message: String,
+    },
+    /// Nothing was built.
+    #[error("there is no wheel in `dist/`\n\nhint: build wheels with `cargo xtask wheels TARGET`")]
+    Empty,
+    /// Nothing of what was built is published.
+    #[error(
+        "no wheel of a published target is in `dist/`\n\n\
+         hint: `[publish] targets` in wheels.toml says which targets are published"
+    )]
+    Nothing,
+    /// Two files with one name.
+    #[error(
+        "`{one}` and `{other}` have the same name and other bytes\n\n\
+         hint: an index takes a file name once: name one of the targets in `[publish] targets`"
+    )]
+    OneName {
+        /// A wheel.
+        one: String,
+        /// Another one.
+        other: String,
+    },
+    /// The manifest has a path that is none of ours.
+    #[error("`{}` in the manifest is no wheel of ours", shown(.0))]
+    Strange(String),
+    /// A folder holds what would not be overwritten.
+    #[error(
+        "`{folder}` holds `{}` already, which is not one of the files that belong there\n\n\
+         hint: name an empty folder, or one that does not exist yet",
+        shown(.name)
+    )]
+    Occupied {
+        /// The folder.
+        folder: Utf8PathBuf,
+        /// What is in it.
+        name: String,
+    },
+}
+
+/// A wheel that is published.
+#[derive(Debug, Clone)]
+pub(crate) struct Wheel {
+    /// Its entry in the manifest.
+    pub entry: Entry,
+    /// Its name, taken apart.
+    pub name: WheelName,
+    /// Target name.
+    pub target: String,
+    /// Platform.
+    pub platform: Platform,
+    /// The C library of the target, where wheels.toml says it.
+    pub libc: Option<Libc>,
+}
+
+impl Wheel {
+    /// Its file name.
+    pub(crate) fn file(&self) -> &str {
+        self.entry.path.rsplit('/').next().unwrap_or_default()
+    }
+
+    /// The folder that it is in.
+    pub(crate) fn folder(&self) -> &str {
+        self.entry.path.split('/').next().unwrap_or_default()
+    }
+
+    /// Whether one of its builds was not smoke-tested.
+    pub(crate) fn is_untested(&self) -> bool {
+        self.entry.builds().iter().any(|build| build.smoke == Smoke::Skipped)
+    }
+}
+
+/// The published wheels of `store`, whose whole `dist/` is first held against its manifest, in the order
+/// of their targets in wheels.toml and then by name.
+///
+/// # Errors
+/// [`PublishError`]
+pub(crate) fn wheels(config: &Config, store: &Store) -> Result<Vec<Wheel>, PublishError> {
+    if let Some(problem) = wheel_audit::dist::check(store.dist(), &Known::new()).into_iter().next()
+    {
+        return Err(PublishError::Damaged { path: problem.path, message: problem.message });
+    }
+    select(config, &store.manifest()?)
+}
+
+/// The published wheels of a manifest.
+///
+/// # Errors
+/// [`PublishError`]
+pub(crate) fn select(config: &Config, manifest: &Manifest) -> Result<Vec<Wheel>, PublishError> {
+    let unpublished = config.unpublished_folders();
+    let mut wheels = Vec::new();
+    for entry in &manifest.files {
+        if let Kind::Wheel { target, platform, .. } = &entry.kind {
+            let wheel = wheel(config, entry, target, platform);
+            let wheel = wheel.ok_or_else(|| PublishError::Strange(entry.path.clone()))?;
+            if !unpublished.contains(wheel.folder()) {
+                wheels.push(wheel);
+            }
+        }
+    }
+    let order: Vec<&str> = config.targets.iter().map(|target| target.name.as_str()).collect();
+    let place = |wheel: &Wheel| order.iter().position(|name| *name == wheel.target);
+    wheels.sort_by_cached_key(|wheel| {
+        (place(wheel).unwrap_or(usize::MAX), wheel.platform.clone(), wheel.file().to_owned())
+    });
+    let mut names: BTreeMap<String, &Wheel> = BTreeMap::new();
+    let mut repeated = BTreeSet::new();
+    for wheel in &wheels {
+        match names.get(wheel.file()) {
+            Some(other) if other.entry.sha256 != wheel.entry.sha256 => {
+                let (one, other) = (other.entry.path.clone(), wheel.entry.path.clone());
+                return Err(PublishError::OneName { one, other });
+            }
+            Some(_) => {
+                repeated.insert(wheel.entry.path.clone());
+            }
+            None => {
+                names.insert(wheel.file().to_owned(), wheel);
+            }
+        }
+    }
+    wheels.retain(|wheel| !repeated.contains(&wheel.entry.path));
+    if !wheels.is_empty() {
+        return Ok(wheels);
+    }
+    let is_wheel = |entry: &Entry| matches!(entry.kind, Kind::Wheel { .. });
+    let any = manifest.files.iter().any(is_wheel);
+    Err(if any { PublishError::Nothing } else { PublishError::Empty })
+}
+
+fn wheel(config: &Config, entry: &Entry, target: &str, platform: &str) -> Option<Wheel> {
+    let (folder, file) = entry.path.split_once('/')?;
+    let (name, platform) = (WheelName::parse(file).ok()?, platform.parse::<Platform>().ok()?);
+    if folder != format!("{target}-{}", platform.engine_arch()) {
+        return None;
+    }
+    let known = config.targets.iter().find(|each| each.name == target);
+    let (entry, target) = (entry.clone(), target.to_owned());
+    Some(Wheel { entry, name, target, platform, libc: known.and_then(|target| target.libc) })
+}
+
+/// A file for a folder that is being filled: its name there, and where its bytes come from.
+#[derive(Debug, Clone)]
+pub(crate) enum Content {
+    /// A copy of a file that has this digest.
+    Copy {
+        /// The file.
+        from: Utf8PathBuf,
+        /// SHA-256.
+        sha256: String,
+    },
+    /// Text.
+    Text(String),
+}
+
+/// Fills `folder` with `files`, by their names relative to it. What is there already may be nothing but
+/// files of these names: something else that lies there would be published too.
+///
+/// # Errors
+/// [`PublishError`]
+pub(crate) fn fill(
+    folder: &Utf8Path,
+    files: &BTreeMap<String, Content>,
+) -> Result<(), PublishError> {
+    fs_err::create_dir_all(folder)?;
+    for entry in walkdir::WalkDir::new(folder).min_depth(1) {
+        let entry = entry.map_err(std::io::Error::from)?;
+        if entry.file_type().is_dir() {
+            continue;
+        }
+        let path = entry.path().strip_prefix(folder).unwrap_or(entry.path());
+        let name = path.to_string_lossy().into_owned();
+        if !files.contains_key(&name) || !entry.file_type().is_file() {
+            return Err(PublishError::Occupied { folder: folder.to_owned(), name });
+        }
+    }
+    for (name, content) in files {
+        let place = folder.join(name);
+        let parent = place.parent().unwrap_or(folder);
+        fs_err::create_dir_all(parent)?;
+        let draft = parent.join(format!(".{}.part", place.file_name().unwrap_or_default()));
+        match content {
+            Content::Text(text) => fs_err::write(&draft, text)?,
+            Content::Copy { from, sha256 } => {
+                files::copy(from, &draft)?;
+                if digest::of_file(&draft)? != *sha256 {
+                    fs_err::remove_file(&draft)?;
+                    let message = "it changed while it was copied".to_owned();
+                    return Err(PublishError::Damaged { path: name.clone(), message });
+                }
+            }
+        }
+        fs_err::rename(&draft, &place)?;
+    }
+    Ok(())
+}
+
+/// The copies of `wheels`, flat.
+pub(crate) fn copies(store: &Store, wheels: &[Wheel]) -> BTreeMap<String, Content> {
+    let copy = |wheel: &Wheel| {
+        let from = store.dist().join(&wheel.entry.path);
+        (wheel.file().to_owned(), Content::Copy { from, sha256: wheel.entry.sha256.clone() })
+    };
+    wheels.iter().map(copy).collect()
+}

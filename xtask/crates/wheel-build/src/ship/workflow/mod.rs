@@ -1,0 +1,129 @@
+//! The hosted workflow, written from wheels.toml: `wheels.yml` with its places filled in. What changes
+//! with the targets is not in it: its first job asks `cargo xtask matrix`.
+
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use serde::Deserialize;
+
+use crate::config::{Config, Platform, Source};
+
+/// Where the workflow lies in the repository.
+pub(crate) const PATH: &str = ".github/workflows/wheels-docker.yml";
+
+const TEMPLATE: &str = include_str!("wheels.yml");
+const EMULATE: &str = include_str!("emulate.yml");
+const PUBLISH: &str = include_str!("publish.yml");
+
+/// The version and commit of an action (`actions.toml`).
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Pin {
+    version: String,
+    commit: String,
+}
+
+#[expect(clippy::expect_used, reason = "the file is compiled in, and a test reads it")]
+fn pins() -> &'static BTreeMap<String, Pin> {
+    static PINS: LazyLock<BTreeMap<String, Pin>> = LazyLock::new(|| {
+        toml::from_str(include_str!("actions.toml")).expect("actions.toml is well-formed")
+    });
+    &PINS
+}
+
+/// `word` as YAML takes it for a string: the configuration allows letters, digits, `.`, `_`, `-` and `/`.
+fn yaml(word: &str) -> String {
+    const OTHER: [&str; 9] = ["true", "false", "yes", "no", "on", "off", "null", "y", "n"];
+    let is_plain = word.starts_with(|c: char| c.is_ascii_alphabetic())
+        && !OTHER.contains(&word.to_ascii_lowercase().as_str());
+    if is_plain { word.to_owned() } else { format!("\"{word}\"") }
+}
+
+/// The workflow for `config`.
+pub(crate) fn workflow(config: &Config) -> String {
+    let runner = "linux/amd64".parse::<Platform>().ok().and_then(|it| config.ci.runner(&it));
+    let runner = runner.map_or_else(|| "ubuntu-24.04".to_owned(), |runner| runner.label);
+    let branch = config.ci.branch.as_ref().map_or("main", |branch| branch.0.as_str());
+    let publish = config.publish.environment.as_ref();
+    let publish = publish.map(|name| PUBLISH.replace("<environment>", &yaml(&name.0)));
+    // What decides about the wheels of a source archive; the package's own files could be any.
+    let paths = match config.source {
+        Source::Sdist { .. } => {
+            "    paths: [wheels.toml, \"docker/**\", \"scripts/**\", \"xtask/**\", Cargo.lock, \
+             <path>]\n"
+        }
+        Source::Path { .. } => "",
+    };
+    let emulate = if config.ci.emulate.is_empty() { "" } else { EMULATE };
+    let mut text = TEMPLATE
+        .replace("<paths>\n", paths)
+        .replace("<path>", PATH)
+        .replace("<emulate>\n", emulate)
+        .replace("<publish>\n", &publish.unwrap_or_default())
+        .replace("<branch>", &yaml(branch))
+        .replace("<runner>", &yaml(&runner));
+    for (name, pin) in pins() {
+        let whole = format!("{name}@{} # {}", pin.commit, pin.version);
+        text = text.replace(&format!("<{name}>"), &whole);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use camino::Utf8Path;
+
+    use super::*;
+    use crate::config;
+
+    fn with(source: &str, more: &str) -> String {
+        let text = format!(
+            "[source]\n{source}\n[build]\npythons = [\"cp311\"]\n[[target]]\nname = \"d\"\n\
+             image = \"debian:12\"\nplatforms = [\"linux/amd64\"]\n{more}"
+        );
+        workflow(&config::parse_text(Utf8Path::new("wheels.toml"), &text).unwrap())
+    }
+
+    #[test]
+    fn no_place_is_left_open() {
+        let all = "[ci]\nemulate = [\"linux/s390x\"]\n[publish]\nenvironment = \"index\"";
+        for text in [with("path = \".\"", ""), with("path = \".\"", all)] {
+            assert!(!text.contains('<') && text.ends_with('\n'), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_configured_decides_what_is_in_it() {
+        let plain = with("path = \".\"", "");
+        assert!(!plain.contains("paths:") && !plain.contains("binfmt"), "{plain}");
+        assert!(!plain.contains("id-token") && plain.contains("branches: [main]"), "{plain}");
+        let sdist = format!("sdist = \"a==1\"\nsha256 = \"{}\"", "0".repeat(64));
+        let more = "[ci]\nbranch = \"trunk\"\nemulate = [\"linux/s390x\"]\n\
+                    runners = { \"linux/amd64\" = \"big\" }\n[publish]\nenvironment = \"index\"";
+        let whole = with(&sdist, more);
+        for part in ["paths: [wheels.toml", "cargo xtask binfmt install \"$PLATFORM\"", "[trunk]"] {
+            assert!(whole.contains(part), "{part}\n{whole}");
+        }
+        assert!(whole.contains("environment: index") && whole.contains("runs-on: big"), "{whole}");
+    }
+
+    #[test]
+    fn words_stay_strings_in_yaml() {
+        for (word, expected) in
+            [("big", "big"), ("on", "\"on\""), ("42", "\"42\""), ("Null", "\"Null\"")]
+        {
+            assert_eq!(yaml(word), expected);
+        }
+    }
+
+    #[test]
+    fn pins_are_commits() {
+        for (name, pin) in pins() {
+            let is_commit =
+                pin.commit.len() == 40 && pin.commit.bytes().all(|b| b.is_ascii_hexdigit());
+            assert!(is_commit && pin.version.starts_with('v'), "{name}");
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! One run at a time.
+
+use std::fs::TryLockError;
+use std::io::Write as _;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use thiserror::Error;
+
+/// Held while `dist/` may change; freed by the system when xtask ends, however it ends.
+#[derive(Debug)]
+pub(crate) struct Lock {
+    _file: std::fs::File,
+}
+
+/// Why the lock is not ours.
+#[derive(Debug, Error)]
+pub(crate) enum LockError {
+    /// Another run holds it and waiting was not wanted.
+    #[error(
+        "`dist/` is in use by another run ({holder})\n\n\
+         hint: wait for it to end, or leave `--no-wait` out to wait here"
+    )]
+    Held {
+        /// Process and command line of the holder.
+        holder: String,
+    },
+    /// The lock file cannot be used.
+    #[error("cannot lock `{path}`: {source}")]
+    Io {
+        /// The lock file.
+        path: Utf8PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// xtask was asked to stop while it waited.
+    #[error("interrupted")]
+    Interrupted,
+}
+
+impl Lock {
+    /// Takes the lock in `folder`. Where another run holds it, `waiting` is told who does, and then
+    /// it is waited for, unless `wait` is false.
+    ///
+    /// # Errors
+    /// [`LockError`]
+    pub(crate) fn take(
+        folder: &Utf8Path,
+        wait: bool,
+        waiting: impl FnOnce(&str),
+    ) -> Result<Self, LockError> {
+        let path = folder.join("lock");
+        let io = |source| LockError::Io { path: path.clone(), source };
+        fs_err::create_dir_all(folder).map_err(io)?;
+        let file = std::fs::OpenOptions::new()
+            .create(true)
+            .read(true)
+            .write(true)
+            .truncate(false)
+            .open(&path)
+            .map_err(io)?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                let holder = fs_err::read_to_string(&path).unwrap_or_default();
+                let holder = holder.trim();
+                let holder = if holder.is_empty() { "a process that just began" } else { holder };
+                if !wait {
+                    return Err(LockError::Held { holder: holder.to_owned() });
+                }
+                waiting(holder);
+                if !wait_for(&file).map_err(io)? {
+                    return Err(LockError::Interrupted);
+                }
+            }
+            Err(TryLockError::Error(source)) => return Err(io(source)),
+        }
+        file.set_len(0).map_err(io)?;
+        let command: Vec<_> = std::env::args().skip(1).collect();
+        let mut writer = &file;
+        write!(writer, "process {}: cargo xtask {}", std::process::id(), command.join(" "))
+            .map_err(io)?;
+        Ok(Self { _file: file })
+    }
+}
+
+/// Waits by asking again, so that Ctrl-C ends the wait: then it is `false`.
+fn wait_for(file: &std::fs::File) -> std::io::Result<bool> {
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(true),
+            Err(TryLockError::Error(error)) => return Err(error),
+            Err(TryLockError::WouldBlock) if crate::exec::interrupt::asked() => {
+                return Ok(false);
+            }
+            Err(TryLockError::WouldBlock) => {
+                std::thread::sleep(std::time::Duration::from_millis(200));
+            }
+        }
+    }
+}

@@ -1,0 +1,447 @@
+//! `collect`: many machines' `dist/` folders made one, and what is refused.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod common;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use common::{Ran, Workspace, machine, wheel};
+
+const TARGETS: &str = r#"
+[source]
+sdist = "demo==1.0"
+sha256 = "6c69fca89106567060941c5568e67a5369738813d883db4e3d62b76f0a2c497e"
+[build]
+pythons = ["cp311", "cp313"]
+[ci]
+targets = ["debian12", "rocky9"]
+[[target]]
+name = "debian12"
+image = "debian:12"
+glibc = "2.36"
+platforms = ["linux/amd64"]
+[[target]]
+name = "rocky9"
+image = "rockylinux:9"
+glibc = "2.34"
+platforms = ["linux/amd64"]
+[[target]]
+name = "alma9"
+image = "almalinux:9"
+glibc = "2.34"
+platforms = ["linux/amd64"]
+"#;
+
+/// A workspace with two targets and two interpreters, and a place for what was brought.
+struct Bench {
+    workspace: Workspace,
+    brought: Utf8PathBuf,
+}
+
+fn bench() -> Bench {
+    let workspace = Workspace::new();
+    fs_err::write(workspace.root.join("wheels.toml"), TARGETS).unwrap();
+    let brought = workspace.root.with_file_name("brought");
+    fs_err::create_dir_all(&brought).unwrap();
+    Bench { workspace, brought }
+}
+
+/// A wheel of `demo` for one interpreter and C library, with `text` in its module.
+fn demo(python: &str, glibc: &str, text: &str) -> (String, Vec<u8>) {
+    let name = format!("demo-1.0-{python}-{python}-manylinux_{glibc}_x86_64.whl");
+    wheel(&name, false, &[("demo/__init__.py", text.as_bytes())])
+}
+
+impl Bench {
+    /// The `dist/` of machine `name`, with another wheel in it.
+    fn machine(&self, name: &str, target: &str, python: &str, text: &str) -> Utf8PathBuf {
+        let glibc = if target == "debian12" { "2_36" } else { "2_34" };
+        machine::add(&self.brought.join(name), target, &[python], &demo(python, glibc, text))
+    }
+
+    /// Every wheel that is asked for, on two machines.
+    fn all(&self) {
+        for python in ["cp311", "cp313"] {
+            self.machine("one", "debian12", python, "a");
+            self.machine("two", "rocky9", python, "a");
+        }
+    }
+
+    fn collect(&self, more: &[&str]) -> Ran {
+        self.workspace.run(&[&["collect", self.brought.as_str()], more].concat())
+    }
+}
+
+#[test]
+fn the_folders_of_many_machines_become_one_that_verify_accepts() {
+    let bench = bench();
+    bench.all();
+    let ran = bench.collect(&[]).code(0);
+    assert!(ran.stdout.contains("4 wheels of 2 folders: now in"), "{}", ran.stdout);
+    assert_eq!(
+        bench.workspace.dist(),
+        [
+            "debian12-amd64/SHA256SUMS",
+            "debian12-amd64/audit.json",
+            "debian12-amd64/build-info.json",
+            "debian12-amd64/build-info.txt",
+            "debian12-amd64/demo-1.0-cp311-cp311-manylinux_2_36_x86_64.whl",
+            "debian12-amd64/demo-1.0-cp313-cp313-manylinux_2_36_x86_64.whl",
+            "manifest.json",
+            "rocky9-amd64/SHA256SUMS",
+            "rocky9-amd64/audit.json",
+            "rocky9-amd64/build-info.json",
+            "rocky9-amd64/build-info.txt",
+            "rocky9-amd64/demo-1.0-cp311-cp311-manylinux_2_34_x86_64.whl",
+            "rocky9-amd64/demo-1.0-cp313-cp313-manylinux_2_34_x86_64.whl",
+        ]
+    );
+    bench.workspace.run(&["verify", "--publish"]).code(0);
+    let again = bench.collect(&[]).code(0);
+    assert_eq!(again.stdout.matches("  same\n").count(), 4, "{}", again.stdout);
+}
+
+#[test]
+fn artifacts_may_lie_at_the_top_below_it_or_in_a_folder_called_dist() {
+    let bench = bench();
+    bench.all();
+    fs_err::create_dir(bench.brought.join("three")).unwrap();
+    fs_err::rename(bench.brought.join("two"), bench.brought.join("three/dist")).unwrap();
+    let top = bench.brought.join("one");
+    let ran = bench.workspace.run(&["collect", top.as_str(), bench.brought.as_str()]).code(0);
+    assert!(ran.stdout.contains("4 wheels of 2 folders"), "each once: {}", ran.stdout);
+}
+
+#[test]
+fn what_is_missing_is_named_and_the_rest_is_kept() {
+    let bench = bench();
+    bench.machine("one", "debian12", "cp311", "a");
+    let said = "no wheel for rocky9 linux/amd64: cp311, cp313";
+    let ran = bench.collect(&[]).code(1).says(&["debian12 linux/amd64: cp313", said, "--partial"]);
+    assert!(ran.stdout.contains("1 wheel of 1 folder: now in"), "{}", ran.stdout);
+    let ran = bench.collect(&["--partial", "--json"]).code(0);
+    let told: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
+    assert_eq!(told["missing"][1]["interpreters"], serde_json::json!(["cp311", "cp313"]));
+    assert_eq!(told["wheels"][0]["state"], "same");
+    assert_eq!(told["verify"]["verdict"], "pass", "{told}");
+    let ran = bench.collect(&["--markdown"]).code(1);
+    assert!(ran.stdout.starts_with("### ✗ 1 wheel ") && ran.stdout.contains("- missing: rocky9"));
+}
+
+#[test]
+fn a_folder_that_is_not_whole_is_refused_and_nothing_is_taken() {
+    const CP311: &str = "one/debian12-amd64/demo-1.0-cp311-cp311-manylinux_2_36_x86_64.whl";
+    type Spoil = fn(&Bench);
+    let spoil: [(&str, Spoil); 5] = [
+        ("it is not there", |b| fs_err::remove_file(b.brought.join(CP311)).unwrap()),
+        ("bytes, and", |b| fs_err::write(b.brought.join(CP311), "half").unwrap()),
+        ("it is not there", |b| {
+            fs_err::remove_file(b.brought.join("one/debian12-amd64/SHA256SUMS")).unwrap();
+        }),
+        ("no manifest of ours", |b| {
+            fs_err::write(b.brought.join("one/manifest.json"), "{\"schema_vers").unwrap();
+        }),
+        ("no line of the manifest", |b| {
+            fs_err::write(b.brought.join("one/debian12-amd64/x-1-py3-none-any.whl"), "").unwrap();
+        }),
+    ];
+    for (said, spoil) in spoil {
+        let bench = bench();
+        bench.all();
+        spoil(&bench);
+        bench.collect(&[]).code(1).says(&[said, "nothing was taken"]);
+        assert_eq!(bench.workspace.dist(), [""; 0], "{said}");
+    }
+}
+
+#[test]
+fn no_path_of_a_manifest_leads_out_of_the_folders() {
+    let wheel = "demo-1.0-cp311-cp311-manylinux_2_36_x86_64.whl";
+    for path in ["../../repo/wheels.toml", "/etc/hostname", "demo.whl", ".git/hooks", "a/b/c"] {
+        let bench = bench();
+        bench.machine("one", "debian12", "cp311", "a");
+        let manifest = bench.brought.join("one/manifest.json");
+        let text = fs_err::read_to_string(&manifest).unwrap();
+        fs_err::write(&manifest, text.replace(&format!("debian12-amd64/{wheel}"), path)).unwrap();
+        bench.collect(&[]).code(1);
+        assert_eq!(bench.workspace.dist(), [""; 0], "{path}");
+    }
+    // The same bytes, through a link.
+    let linked = bench();
+    linked.machine("one", "debian12", "cp311", "a");
+    let file = linked.brought.join("one/debian12-amd64").join(wheel);
+    let elsewhere = linked.brought.join("elsewhere");
+    fs_err::rename(&file, &elsewhere).unwrap();
+    std::os::unix::fs::symlink(&elsewhere, &file).unwrap();
+    linked.collect(&[]).code(1).says(&["through a link"]);
+}
+
+#[test]
+fn a_wheel_in_the_folder_of_another_target_is_refused() {
+    let bench = bench();
+    let newer = demo("cp311", "2_39", "a");
+    machine::add(&bench.brought.join("one"), "debian12", &["cp311"], &newer);
+    bench.collect(&["--partial"]).code(1).says(&["manylinux_2_39_x86_64", "nothing was taken"]);
+    assert_eq!(bench.workspace.dist(), [""; 0]);
+    let manifest = bench.brought.join("one/manifest.json");
+    let text = fs_err::read_to_string(&manifest).unwrap();
+    fs_err::write(&manifest, text.replace("\"linux/amd64\"", "\"linux/arm64\"")).unwrap();
+    bench.collect(&["--partial"]).code(1);
+}
+
+#[test]
+fn nothing_to_collect_says_what_is_wanted() {
+    let bench = bench();
+    bench.collect(&[]).code(2).says(&["there is no `manifest.json` in", "hint:"]);
+    let folder = bench.brought.join("merged/debian12-amd64");
+    fs_err::create_dir_all(&folder).unwrap();
+    fs_err::write(folder.join("a-1-py3-none-any.whl"), "").unwrap();
+    bench.collect(&[]).code(2).says(&["holds wheels and no `manifest.json`"]);
+    let file = folder.join("a-1-py3-none-any.whl");
+    bench.workspace.run(&["collect", file.as_str()]).code(2).says(&["is no folder"]);
+    bench
+        .workspace
+        .run(&["collect", "absent"])
+        .code(2)
+        .says(&["there is no folder `absent`", "hint:"]);
+}
+
+#[test]
+fn two_builds_of_one_thing_are_refused_and_the_own_one_may_be_replaced() {
+    let bench = bench();
+    bench.machine("one", "debian12", "cp311", "a");
+    bench.collect(&["--partial"]).code(0);
+    bench.machine("two", "debian12", "cp311", "b");
+    bench.collect(&["--partial"]).code(1).says(&["have other bytes for it", "hint: build each"]);
+    fs_err::remove_dir_all(bench.brought.join("one")).unwrap();
+    bench.collect(&["--partial"]).code(1).says(&["is there already, with other", "--replace"]);
+    let ran = bench.collect(&["--partial", "--replace"]).code(0);
+    assert!(ran.stdout.contains("  replaced\n"), "{}", ran.stdout);
+    bench.workspace.run(&["verify"]).code(0);
+    // Another file for the same interpreter.
+    let (_, bytes) = demo("cp311", "2_36", "a");
+    let name = "demo-1.0-1-cp311-cp311-manylinux_2_36_x86_64.whl".to_owned();
+    machine::add(&bench.brought.join("three"), "debian12", &["cp311"], &(name, bytes));
+    bench.collect(&["--partial"]).code(1).says(&["has it for cp311"]);
+}
+
+#[test]
+fn interpreters_of_one_target_may_come_from_several_machines() {
+    let bench = bench();
+    bench.machine("one", "debian12", "cp311", "a");
+    bench.machine("two", "debian12", "cp313", "a");
+    bench.collect(&["--partial"]).code(0);
+    let info = bench.workspace.root.join("dist/debian12-amd64/build-info.json");
+    let info = fs_err::read_to_string(info).unwrap();
+    assert!(info.contains("cp311") && info.contains("cp313"), "{info}");
+    bench.workspace.run(&["verify"]).code(0);
+    // Brought one after the other it is the same.
+    let apart = self::bench();
+    let one = apart.machine("one", "debian12", "cp311", "a");
+    apart.workspace.run(&["collect", "--partial", one.as_str()]).code(0);
+    let two = apart.machine("two", "debian12", "cp313", "a");
+    apart.workspace.run(&["collect", "--partial", two.as_str()]).code(0);
+    let path = apart.workspace.root.join("dist/debian12-amd64/build-info.json");
+    assert_eq!(fs_err::read_to_string(path).unwrap(), info);
+    apart.workspace.run(&["verify"]).code(0);
+}
+
+/// Replaces `from` in the build-info.json of debian12 in `dist`, and what the lists there say of the file.
+fn edit_info(dist: &Utf8Path, from: &str, to: &str) {
+    let names = ["debian12-amd64/build-info.json", "debian12-amd64/SHA256SUMS"];
+    let [info, sums] = names.map(|name| dist.join(name));
+    let old = fs_err::read_to_string(&info).unwrap();
+    let new = old.replace(from, to);
+    let hash = |text: &str| wheel_audit::digest::of_bytes(text.as_bytes());
+    let listed = fs_err::read_to_string(&sums).unwrap().replace(&hash(&old), &hash(&new));
+    fs_err::write(&info, new).unwrap();
+    fs_err::write(&sums, listed).unwrap();
+    let manifest = fs_err::read(dist.join("manifest.json")).unwrap();
+    let mut manifest: serde_json::Value = serde_json::from_slice(&manifest).unwrap();
+    for entry in manifest["files"].as_array_mut().unwrap() {
+        if names.contains(&entry["path"].as_str().unwrap()) {
+            let bytes = fs_err::read(dist.join(entry["path"].as_str().unwrap())).unwrap();
+            entry["sha256"] = wheel_audit::digest::of_bytes(&bytes).into();
+            entry["size"] = bytes.len().into();
+        }
+    }
+    fs_err::write(dist.join("manifest.json"), manifest.to_string()).unwrap();
+}
+
+#[test]
+fn a_pure_wheel_of_a_source_with_an_extension_is_refused_unless_allowed() {
+    let bench = bench();
+    let pure = wheel("demo-1.0-py3-none-any.whl", true, &[("demo/__init__.py", b"")]);
+    let dist = machine::add(&bench.brought.join("one"), "debian12", &["cp311"], &pure);
+    let found = "\"extension_sources\":[\"setup.py: ext_modules\"],\"image\"";
+    edit_info(&dist, "\"image\"", found);
+    bench.collect(&["--partial"]).code(1).says(&["TAG103", "setup.py: ext_modules"]);
+    assert_eq!(bench.workspace.dist(), [""; 0]);
+    let toml = format!("{TARGETS}\n[check]\nnative = false\n");
+    fs_err::write(bench.workspace.root.join("wheels.toml"), toml).unwrap();
+    bench.collect(&["--partial"]).code(0);
+}
+
+#[test]
+fn builds_in_other_images_are_no_one_environment() {
+    let bench = bench();
+    bench.machine("one", "debian12", "cp311", "a");
+    let two = bench.machine("two", "debian12", "cp313", "a");
+    edit_info(&two, "sha256:1", "sha256:2");
+    bench.collect(&["--partial"]).code(1).says(&["different images: sha256:1 and sha256:2", "pin"]);
+}
+
+#[test]
+fn defect_12_targets_with_one_c_library_are_told_apart_or_one_is_published() {
+    let bench = bench();
+    let toml = bench.workspace.root.join("wheels.toml");
+    let both = TARGETS.replace("\"debian12\", \"rocky9\"]", "\"rocky9\", \"alma9\"]");
+    fs_err::write(&toml, &both).unwrap();
+    for python in ["cp311", "cp313"] {
+        bench.machine("one", "rocky9", python, "a");
+        bench.machine("two", "alma9", python, "b");
+    }
+    bench.collect(&[]).code(1).says(&["has the same name and other bytes", "[publish] targets"]);
+    assert_eq!(bench.workspace.dist(), [""; 0]);
+    fs_err::write(&toml, format!("{both}\n[publish]\ntargets = [\"rocky9\"]\n")).unwrap();
+    bench.collect(&[]).code(0);
+    bench.workspace.run(&["verify", "--publish"]).code(0);
+}
+
+/// Replaces `old` by `new` in the manifest of machine `name`.
+fn forge(bench: &Bench, name: &str, old: &str, new: &str) {
+    let manifest = bench.brought.join(name).join("manifest.json");
+    let text = fs_err::read_to_string(&manifest).unwrap();
+    assert!(text.contains(old), "{text}");
+    fs_err::write(&manifest, text.replace(old, new)).unwrap();
+}
+
+#[test]
+fn what_wheels_toml_does_not_have_is_refused() {
+    for (target, python) in [("debian13", "cp311"), ("debian12", "cp312")] {
+        let bench = bench();
+        bench.machine("one", target, python, "a");
+        bench.collect(&["--partial"]).code(1);
+        assert_eq!(bench.workspace.dist(), [""; 0], "{target} {python}");
+    }
+    let bench = bench();
+    bench.machine("one", "debian12", "cp311", "a");
+    forge(&bench, "one", "\"cp311\"", "\"evil\"");
+    bench.collect(&["--partial"]).code(1);
+    assert_eq!(bench.workspace.dist(), [""; 0]);
+}
+
+#[test]
+fn a_file_that_no_build_writes_is_refused() {
+    let bench = bench();
+    let one = bench.machine("one", "debian12", "cp311", "a");
+    let (home, text) = (one.join("debian12-amd64"), b"true\n");
+    fs_err::write(home.join("install.sh"), text).unwrap();
+    let hash = wheel_audit::digest::of_bytes(text);
+    let sums = home.join("SHA256SUMS");
+    let list = fs_err::read_to_string(&sums).unwrap() + &format!("{hash}  install.sh\n");
+    fs_err::write(&sums, &list).unwrap();
+    let manifest = fs_err::read_to_string(one.join("manifest.json")).unwrap();
+    let mut manifest: serde_json::Value = serde_json::from_str(&manifest).unwrap();
+    let files = manifest["files"].as_array_mut().unwrap();
+    for entry in files.iter_mut().filter(|entry| entry["path"] == "debian12-amd64/SHA256SUMS") {
+        entry["sha256"] = wheel_audit::digest::of_bytes(list.as_bytes()).into();
+        entry["size"] = list.len().into();
+    }
+    files.push(serde_json::json!({"path": "debian12-amd64/install.sh", "sha256": hash,
+        "size": text.len(), "kind": "metadata"}));
+    fs_err::write(one.join("manifest.json"), manifest.to_string()).unwrap();
+    bench.collect(&["--partial"]).code(1).says(&["install.sh"]);
+    assert_eq!(bench.workspace.dist(), [""; 0]);
+}
+
+#[test]
+fn audits_are_made_here_and_a_smoke_test_is_the_other_machines_claim() {
+    let bench = bench();
+    bench.machine("one", "debian12", "cp311", "a");
+    forge(&bench, "one", "\"floor\": \"none\"", "\"floor\": \"0.0\"");
+    let ran = bench.collect(&["--partial", "--json"]).code(0);
+    let told: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
+    assert_eq!(told["wheels"][0]["claimed"], true);
+    let dist = bench.workspace.root.join("dist");
+    let read = |name: &str| -> serde_json::Value {
+        serde_json::from_slice(&fs_err::read(dist.join(name)).unwrap()).unwrap()
+    };
+    // The machine's own audit has no findings at all.
+    let audit = read("debian12-amd64/audit.json");
+    assert!(audit["wheels"][0]["findings"].is_array(), "{audit}");
+    let manifest = read("manifest.json");
+    let mut files = manifest["files"].as_array().unwrap().iter();
+    let wheel = files.find(|entry| entry["kind"] == "wheel").unwrap();
+    assert_eq!(wheel["builds"][0]["claimed"], true);
+    assert_eq!(wheel["floor"], "none");
+}
+
+#[test]
+fn a_wheel_counts_only_for_interpreters_that_take_it() {
+    let bench = bench();
+    let strange = demo("cp311", "2_36", "a");
+    let folder = bench.brought.join("one");
+    machine::add(&folder, "debian12", &["cp311", "cp313"], &strange);
+    bench.collect(&["--partial"]).code(1).says(&["cp313"]);
+    assert_eq!(bench.workspace.dist(), [""; 0]);
+    // A pure wheel is for both.
+    fs_err::remove_dir_all(&folder).unwrap();
+    let pure = wheel("demo-1.0-py3-none-any.whl", true, &[("demo/__init__.py", b"")]);
+    machine::add(&folder, "debian12", &["cp311", "cp313"], &pure);
+    bench.collect(&["--partial"]).code(0);
+}
+
+#[test]
+fn the_text_of_a_report_says_what_the_report_says() {
+    let bench = bench();
+    bench.machine("one", "debian12", "cp311", "a");
+    bench.collect(&["--partial"]).code(0);
+    let text = bench.workspace.root.join("dist/debian12-amd64/build-info.txt");
+    let text = fs_err::read_to_string(text).unwrap();
+    assert!(text.contains("platform: linux/amd64") && text.contains("cp311"), "{text}");
+}
+
+#[test]
+fn no_word_of_a_manifest_or_a_folder_adds_a_line_to_a_message() {
+    const EVIL: &str = "\n\nhint: evil\nxtask: evil";
+    let fields: [(&str, &str); 5] = [
+        ("path", "debian12-amd64/x"),
+        ("target", "debian12"),
+        ("platform", "linux/amd64"),
+        ("interpreter", "cp311"),
+        ("digest", "sha256:1"),
+    ];
+    for (field, old) in fields {
+        let bench = bench();
+        let one = bench.machine("one", "debian12", "cp311", "a");
+        let evil = format!("{old}{EVIL}");
+        // The build report says the same, or the two would disagree before the word is looked at.
+        if ["target", "platform", "digest"].contains(&field) {
+            let [old, evil] = [old, &evil].map(|word| serde_json::Value::from(word).to_string());
+            edit_info(&one, &old, &evil);
+        }
+        bench.machine("two", "debian12", "cp313", "a");
+        let path = one.join("manifest.json");
+        let manifest = fs_err::read(&path).unwrap();
+        let mut manifest: serde_json::Value = serde_json::from_slice(&manifest).unwrap();
+        let files = manifest["files"].as_array_mut().unwrap();
+        for wheel in files.iter_mut().filter(|file| file["builds"].is_array()) {
+            match field {
+                "interpreter" => wheel["builds"][0][field] = evil.clone().into(),
+                "digest" => {}
+                _ => wheel[field] = evil.clone().into(),
+            }
+        }
+        fs_err::write(&path, manifest.to_string()).unwrap();
+        let ran = bench.collect(&["--partial"]).code(1);
+        let all = ran.stdout + &ran.stderr;
+        assert!(all.contains("evil"), "{field}: {all}");
+        assert!(!all.contains("\nhint: evil") && !all.contains("\nxtask: evil"), "{field}: {all}");
+    }
+    let bench = bench();
+    let folder = format!("one{EVIL}");
+    bench.machine(&folder, "debian12", "cp311", "a");
+    let ran = bench.collect(&["--partial"]).code(0);
+    let all = ran.stdout + &ran.stderr;
+    assert!(all.contains("evil") && !all.contains("\nxtask: evil"), "{all}");
+}

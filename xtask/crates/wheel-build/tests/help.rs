@@ -1,0 +1,174 @@
+//! What the commands say of themselves.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+fn help(args: &[&str]) -> String {
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_wheel-build"))
+        .args(args)
+        .arg("--help")
+        .env("COLUMNS", "100")
+        .output()
+        .unwrap();
+    assert!(output.status.success());
+    let text = String::from_utf8(output.stdout).unwrap();
+    // clap pads the empty line of a list of values.
+    text.lines().map(str::trim_end).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn the_commands_and_the_exit_status_are_explained() {
+    insta::assert_snapshot!(help(&[]), @r"
+    Builds Python wheels inside the Linux systems their users run, proves and ships them
+
+    Usage: cargo xtask <COMMAND>
+
+    Commands:
+      wheels         Build, audit and smoke-test wheels into `dist/`
+      check-glibc    Say what wheels and files need of the C library, and which symbols are to blame
+      verify         Check wheels: archive, metadata, tags, ABI, libraries, machine code
+      collect        Make the `dist/` folders of many machines one
+      pin            Ask registries for the digests of base images and write them into wheels.toml
+      index          Fill a folder with the published wheels, for installers or an upload
+      release-notes  Print the notes of a release of what is in `dist/`
+      release        Make a GitHub release of what is in `dist/`, or bring it up to date (`gh`)
+      workflow       Write the hosted workflow from wheels.toml, or check it
+      matrix         Show what hosted CI builds on which machine
+      build-info     Show what a target's build environment is
+      shell          Open the builder of a target as the build sees it, also where a build step failed
+      base-image     Build base images beforehand: build, push, list
+      doctor         Say what this machine has and lacks, each missing part with its cure
+      setup          Install and start what is missing (apt systems)
+      binfmt         Emulate foreign architectures: install, status, uninstall
+      clean          Remove what xtask made: work folders, `dist/`, images, build cache
+      help           Print this message or the help of the given subcommand(s)
+
+    Options:
+      -h, --help     Print help
+      -V, --version  Print version
+
+    Exit status: 0 good, 1 findings or a missing wheel, 2 could not run.
+    ");
+}
+
+#[test]
+fn wheels_explains_its_words_and_switches() {
+    insta::assert_snapshot!(help(&["wheels"]), @r"
+    Build, audit and smoke-test wheels into `dist/`
+
+    Usage: cargo xtask wheels [OPTIONS] [TARGET|PLATFORM]...
+
+    Arguments:
+      [TARGET|PLATFORM]...
+              Base images or target names, and platforms: `debian:12 linux/amd64`
+
+    Options:
+          --all
+              Every target of wheels.toml; what cannot run on this machine is reported, and the rest is
+              built
+
+          --python <TAG>
+              Interpreters, e.g. `cp311,cp314t`; all of wheels.toml where absent
+
+          --setup
+              First install and start what is missing on this machine
+
+          --dry-run
+              Print the exact commands and run none of them
+
+          --json
+              Report on stdout as JSON
+
+          --jobs <N>
+              Jobs at the same time; as many as cores and memory allow where absent
+
+          --fail-fast
+              Stop at the first failure, and the jobs that are running too
+
+          --force
+              Build again what is there already
+
+          --no-cache
+              Let the engine use none of its cached results
+
+          --no-smoke
+              Leave the smoke test out
+
+          --base <BASE>
+              How base images may be had
+
+              Possible values:
+              - auto:      In the engine, pulled, bootstrapped: the first that works
+              - pull:      Pulled from its registry, or an error
+              - bootstrap: Made from the distribution's packages, or an error
+
+              [default: auto]
+
+          --accelerate
+              Have emulated compilers' and apt's work done by native ones, wherever the result is the
+              same; this is so by default, and said aloud where it cannot be
+
+          --no-accelerate
+              Compile and install packages for foreign platforms under emulation
+
+          --engine <ENGINE>
+              The program that builds; docker where it is there, else podman
+
+              Possible values:
+              - docker: `docker` with buildx
+              - podman: `podman build`
+
+          --engine-host <[PLATFORM=]ENGINE>
+              The engine: an address (`ssh://user@host`) or a docker context, for every platform or
+              (`linux/arm64=ssh://user@host`) for one
+
+          --builder <NAME>
+              buildx builder to use; the current one where absent, and never switched
+
+          --network <NETWORK>
+              Network of the build steps; the engine's own where absent
+
+              Possible values:
+              - host: That of the engine's machine
+
+          --cache-from <CACHE>
+              Read this build cache: `type=local,src=DIR`, `type=registry,ref=NAME` (or NAME alone),
+              `type=gha`; each job has its own scope in it
+
+          --cache-to <CACHE>
+              Write this build cache: `type=local,dest=DIR`, `type=registry,ref=NAME` (or NAME alone),
+              `type=gha`
+
+          --no-wait
+              Fail at once where another run holds `dist/`
+
+      -v, --verbose
+              Show what the build steps print
+
+      -q, --quiet
+              Show no progress
+
+      -h, --help
+              Print help (see a summary with '-h')
+    ");
+}
+
+#[test]
+fn a_wrong_switch_exits_with_could_not_run() {
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_wheel-build"))
+        .args(["wheels", "--no-such-switch"])
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(2));
+}
+
+#[test]
+fn switches_of_another_command_are_answered_with_it() {
+    for switch in ["--max", "--target"] {
+        let output = std::process::Command::new(env!("CARGO_BIN_EXE_wheel-build"))
+            .args(["verify", switch, "2.17", "some.whl"])
+            .output()
+            .unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{said}");
+        assert!(said.contains(switch) && said.contains("`check-glibc --max"), "{said}");
+    }
+}

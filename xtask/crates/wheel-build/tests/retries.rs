@@ -1,0 +1,123 @@
+//! Downloads of a build step from a server that fails, without an engine; tests/e2e/caches.rs has more.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::TcpListener;
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+const BODY: &str = "made up";
+
+/// A server that answers each request with the next of `answers`; its address and its counter.
+fn server(answers: Vec<String>) -> (String, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}/file", listener.local_addr().unwrap());
+    let asked = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&asked);
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let Ok(mut stream) = stream else { return };
+            let request = BufReader::new(stream.try_clone().unwrap());
+            for line in request.lines() {
+                if line.unwrap_or_default().is_empty() {
+                    break;
+                }
+            }
+            let count = counter.fetch_add(1, Ordering::SeqCst);
+            let answer = answers.get(count).or(answers.last()).unwrap();
+            let _ = stream.write_all(answer.as_bytes());
+        }
+    });
+    (address, asked)
+}
+
+fn status(code: &str) -> String {
+    format!("HTTP/1.1 {code}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+}
+
+fn ok(length: usize) -> String {
+    format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{BODY}")
+}
+
+/// Whether `fetch.py` fetches the file from a server with these answers, and how often it asked.
+fn fetch(answers: Vec<String>) -> (bool, usize) {
+    let dir = tempfile::tempdir().unwrap();
+    let (address, asked) = server(answers);
+    let sha256 = wheel_audit::digest::of_bytes(BODY.as_bytes());
+    let mut command = Command::new("python3");
+    command.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../scripts/fetch.py"));
+    command.arg(address).arg(dir.path().join("file")).arg(sha256).env("no_proxy", "127.0.0.1");
+    let fetched = command.status().unwrap().success();
+    assert_eq!(fetched, dir.path().join("file").exists());
+    (fetched, asked.load(Ordering::SeqCst))
+}
+
+#[test]
+fn a_server_that_fails_twice_is_asked_a_third_time() {
+    let busy = status("503 Busy");
+    assert_eq!(fetch(vec![busy.clone(), busy, ok(BODY.len())]), (true, 3));
+    // A connection that breaks, at once or on the way.
+    assert_eq!(fetch(vec![String::new(), ok(BODY.len() + 9), ok(BODY.len())]), (true, 3));
+}
+
+#[test]
+fn a_server_that_goes_on_failing_or_has_no_such_file_is_left_alone() {
+    assert_eq!(fetch(vec![status("503 Busy")]), (false, 3));
+    assert_eq!(fetch(vec![status("404 None")]), (false, 1));
+}
+
+/// Runs `scripts/packages.sh`'s `test` on a log with this text; whether it holds.
+fn holds(test: &str, log: &str) -> bool {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("log");
+    fs_err::write(&path, log).unwrap();
+    let script = format!(". \"$1/packages.sh\"; {test} \"$2\"");
+    let scripts = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../scripts");
+    let mut command = Command::new("sh");
+    command.args(["-euc", &script, "sh", scripts]).arg(path);
+    command.status().unwrap().success()
+}
+
+#[test]
+fn only_a_host_that_nobody_reaches_counts_as_unreachable() {
+    let url = "https://timed-out.example/connect/dns%20error/404.tar.gz";
+    for log in [
+        format!("  cause: error sending request for url ({url})\n  cause: client error (Connect)"),
+        "  cause: dns error\n  cause: failed to lookup address information".to_owned(),
+        "  cause: tcp connect error\n  cause: Connection refused (os error 111)".to_owned(),
+        "  cause: operation timed out".to_owned(),
+        format!("Network connectivity is disabled, but the data wasn't found in the cache: {url}"),
+        format!("E: Failed to fetch {url}  Temporary failure resolving 'mirror.example'"),
+        format!(
+            "E: Failed to fetch {url}  Could not connect to 127.0.0.1:40301 (127.0.0.1). - connect (111: Connection refused)"
+        ),
+        "  - Curl error (6): Couldn't resolve host name for [Could not resolve host: a]".to_owned(),
+        format!("WARNING: fetching {url}: temporary error (try again later)"),
+    ] {
+        assert!(holds("unreachable", &log), "{log}");
+    }
+    for log in [
+        format!("  cause: HTTP status client error (401 Unauthorized) for url ({url})"),
+        format!("  cause: HTTP status client error (403 Forbidden) for url ({url})"),
+        format!(
+            "  cause: HTTP status client error (407 Proxy Authentication Required) for url ({url})"
+        ),
+        format!("  cause: HTTP status client error (429 Too Many Requests) for url ({url})"),
+        format!("  cause: HTTP status server error (503 Service Unavailable) for url ({url})"),
+        format!(
+            "  cause: error sending request for url ({url})\n  cause: client error (Connect)\n  \
+                 cause: tunnel error: proxy authorization required"
+        ),
+        format!(
+            "  cause: error sending request for url ({url})\n  cause: invalid peer certificate: UnknownIssuer"
+        ),
+        format!("  cause: Hash mismatch for {url}"),
+        format!("E: Failed to fetch {url}  403  Forbidden [IP: 10.0.0.1 80]"),
+        format!("E: The repository '{url} bookworm InRelease' is not signed."),
+        "error: No space left on device (os error 28)".to_owned(),
+    ] {
+        assert!(!holds("unreachable", &log), "{log}");
+    }
+}

@@ -1,0 +1,280 @@
+//! From `dist/` to releases and indexes, with a script in the place of `gh`.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod common;
+
+use std::os::unix::fs::PermissionsExt as _;
+
+use common::{Ran, Workspace, files, machine, wheel};
+
+const TOML: &str = r#"
+[source]
+sdist = "demo==1.0"
+sha256 = "6c69fca89106567060941c5568e67a5369738813d883db4e3d62b76f0a2c497e"
+[build]
+pythons = ["cp311"]
+[ci]
+targets = ["debian12", "rocky9"]
+[publish]
+environment = "index"
+[[target]]
+name = "debian12"
+image = "debian:12"
+glibc = "2.36"
+platforms = ["linux/amd64"]
+[[target]]
+name = "rocky9"
+image = "rockylinux:9"
+glibc = "2.34"
+platforms = ["linux/amd64"]
+"#;
+
+const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
+const DEBIAN: &str = "demo-1.0-cp311-cp311-manylinux_2_36_x86_64.whl";
+const ROCKY: &str = "demo-1.0-cp311-cp311-manylinux_2_34_x86_64.whl";
+
+/// Writes down how it was called; a release is there where the test says so.
+const GH: &str = r#"#!/bin/sh
+echo "$*" >>"$FAKE/gh.log"
+case "$1 $2" in
+"release view")
+    [ -e "$FAKE/gh.view" ] || { echo "release not found" >&2; exit 1; }
+    cat "$FAKE/gh.view" ;;
+"release upload") [ ! -e "$FAKE/gh.fails" ] || { echo "HTTP 502" >&2; exit 1; } ;;
+esac
+"#;
+
+/// A workspace whose `dist/` has a wheel for each of two targets.
+fn released() -> Workspace {
+    let w = Workspace::new();
+    fs_err::write(w.root.join("wheels.toml"), TOML).unwrap();
+    for (target, name) in [("debian12", DEBIAN), ("rocky9", ROCKY)] {
+        let requires = "Metadata-Version: 2.1\nName: demo\nVersion: 1.0\nRequires-Python: >=3.11\n";
+        let files: [(&str, &[u8]); 2] =
+            [("demo/__init__.py", target.as_bytes()), ("demo/notes.txt", requires.as_bytes())];
+        machine::add(&w.root.join("dist"), target, &["cp311"], &wheel(name, false, &files));
+    }
+    let gh = w.fake.with_file_name("bin").join("gh");
+    fs_err::write(&gh, GH).unwrap();
+    fs_err::set_permissions(&gh, std::fs::Permissions::from_mode(0o755)).unwrap();
+    w
+}
+
+fn release(w: &Workspace, reference: &str) -> Ran {
+    w.run(&["release", reference, "--commit", COMMIT])
+}
+
+#[test]
+fn without_wheels_the_cause_is_that_none_were_built() {
+    let w = released();
+    fs_err::remove_dir_all(w.root.join("dist")).unwrap();
+    for command in [&["index", "out"][..], &["release-notes"]] {
+        w.run(command).code(2).says(&["there is no wheel in `dist/`", "`cargo xtask wheels"]);
+    }
+    release(&w, "refs/heads/main").code(2).says(&["there is no wheel in `dist/`"]);
+    // Words are read before anything is looked at.
+    let short = w.run(&["release", "refs/heads/main", "--commit", "0123abc"]).code(2);
+    short.says(&["`0123abc` is no commit", "git rev-parse HEAD"]);
+}
+
+fn calls(w: &Workspace) -> String {
+    let log = fs_err::read_to_string(w.fake.join("gh.log")).unwrap_or_default();
+    log.replace(w.root.as_str(), "")
+}
+
+#[test]
+fn defect_14_release_notes_are_what_the_manifest_says() {
+    let w = released();
+    let ran = w.run(&["release-notes"]).code(0);
+    let sha = |target: &str, name: &str| {
+        let path = w.root.join("dist").join(format!("{target}-amd64")).join(name);
+        wheel_audit::digest::of_file(&path).unwrap()
+    };
+    let text = ran.stdout.replace(&sha("debian12", DEBIAN), "DEBIAN");
+    let text = text.replace(&sha("rocky9", ROCKY), "ROCKY");
+    insta::assert_snapshot!(text, @r"
+    2 wheels of demo 1.0.
+
+    | built in | platform | C library | interpreters | an installer takes it on |
+    |---|---|---|---|---|
+    | debian12 | linux/amd64 | glibc 2.36 | cp311 | Debian 12, 13; Ubuntu 24.04, 25.10, 26.04; Enterprise Linux 10; Fedora 42, 43, 44; openSUSE 15.6, 16.0 |
+    | rocky9 | linux/amd64 | glibc 2.34 | cp311 | Ubuntu 22.04; Enterprise Linux 9; Amazon Linux 2023 |
+
+    | file | size | SHA-256 |
+    |---|---|---|
+    | <code>demo-1.0-cp311-cp311-manylinux\_2\_36\_x86\_64.whl</code> | 1.1 kB | <code>DEBIAN</code> |
+    | <code>demo-1.0-cp311-cp311-manylinux\_2\_34\_x86\_64.whl</code> | 1.1 kB | <code>ROCKY</code> |
+    ");
+    assert!(!ran.stdout.contains('$') && !ran.stdout.contains("date"), "{}", ran.stdout);
+    assert_eq!(
+        w.run(&["release-notes"]).code(0).stdout,
+        ran.stdout,
+        "no clock, no order of chance"
+    );
+}
+
+/// What the notes say of a wheel with floor 2.36 is what the table of systems says.
+#[test]
+fn defect_18_the_notes_name_a_system_only_where_its_facts_allow_it() {
+    let w = released();
+    fs_err::write(w.root.join("wheels.toml"), TOML.replace(", \"rocky9\"]", "]")).unwrap();
+    let notes = w.run(&["release-notes"]).code(0).stdout;
+    let row = notes.lines().find(|line| line.starts_with("| debian12 ")).unwrap();
+    for system in wheel_audit::policy::distributions().iter().filter(|it| it.name == "Ubuntu") {
+        let has = system.has_glibc(wheel_audit::policy::GlibcVersion::new(2, 36));
+        let ubuntu = row.split(';').find(|part| part.contains("Ubuntu")).unwrap();
+        assert_eq!(ubuntu.contains(&system.version), has, "{system}: {row}");
+    }
+}
+
+#[test]
+fn a_tag_becomes_a_release_with_every_file_and_its_checksum() {
+    let w = released();
+    let ran = release(&w, "refs/tags/v1.0").code(0);
+    assert!(ran.stdout.contains("8 files in the release `v1.0`"), "{}", ran.stdout);
+    let out = w.root.join("target/xtask/release/files");
+    assert_eq!(
+        files(&out),
+        [
+            "SHA256SUMS",
+            "audit-debian12-amd64.json",
+            "audit-rocky9-amd64.json",
+            "build-info-debian12-amd64.json",
+            "build-info-rocky9-amd64.json",
+            ROCKY,
+            DEBIAN,
+            "manifest.json",
+        ]
+    );
+    let sums = std::process::Command::new("sha256sum")
+        .args(["--check", "--strict", "SHA256SUMS"])
+        .current_dir(&out)
+        .output()
+        .unwrap();
+    assert!(sums.status.success(), "{sums:?}");
+    let calls = calls(&w);
+    assert!(calls.contains("release create v1.0 --verify-tag --title demo 1.0 --notes-file"));
+    assert!(calls.contains(&format!("/target/xtask/release/files/{DEBIAN}")), "{calls}");
+    let notes = fs_err::read_to_string(w.root.join("target/xtask/release/notes.md")).unwrap();
+    assert_eq!(notes.trim_end(), w.run(&["release-notes"]).stdout.trim_end());
+}
+
+#[test]
+fn the_pre_release_is_brought_up_to_date_in_place() {
+    let w = released();
+    let old = format!("{{\"assets\":[{{\"name\":\"{DEBIAN}\"}},{{\"name\":\"demo-0.9.whl\"}}]}}");
+    fs_err::write(w.fake.join("gh.view"), old).unwrap();
+    release(&w, "refs/heads/main").code(0);
+    let calls = calls(&w);
+    let verbs: Vec<_> = calls.lines().map(|l| l.split(' ').take(2).collect::<Vec<_>>()).collect();
+    assert_eq!(
+        verbs.concat().join(" "),
+        "release view release upload release delete-asset api --method release edit",
+        "{calls}"
+    );
+    assert!(calls.contains("delete-asset --yes -- wheels-latest demo-0.9.whl"), "{calls}");
+    assert!(calls.contains(&format!("sha={COMMIT}")), "{calls}");
+    // A failure leaves what is there, and says what to look at.
+    fs_err::write(w.fake.join("gh.fails"), "").unwrap();
+    release(&w, "refs/heads/main").code(2).says(&["HTTP 502", "gh auth status"]);
+    assert_eq!(self::calls(&w).matches("delete-asset").count(), 1, "{}", self::calls(&w));
+}
+
+#[test]
+fn what_cannot_be_released_is_said_before_anything_is_done() {
+    let w = released();
+    release(&w, "refs/tags/v1.1").code(2).says(&["another version than the wheels, which are 1.0"]);
+    release(&w, "refs/heads/topic").code(2).says(&["neither a tag nor the branch `main`"]);
+    release(&w, "v1.0").code(2).says(&["refs/tags/v1.0"]);
+    w.run(&["release", "refs/tags/v1.0", "--commit", "main"]).code(2).says(&["is no commit"]);
+    let dry = ["release", "refs/tags/v1.0", "--commit", COMMIT, "--dry-run"];
+    let ran = w.run(&dry).code(0);
+    assert!(!ran.stderr.contains("no wheel for"), "{}", ran.stderr);
+    let toml = w.root.join("wheels.toml");
+    fs_err::write(&toml, TOML.replace("pythons = [", "pythons = [\"cp312\", ")).unwrap();
+    w.run(&dry).code(0).says(&["warning: there is no wheel for rocky9 linux/amd64: cp312"]);
+    fs_err::write(&toml, TOML).unwrap();
+    assert!(ran.stdout.contains("gh release create v1.0 --verify-tag"), "{}", ran.stdout);
+    fs_err::write(w.root.join("dist/debian12-amd64").join(DEBIAN), "x").unwrap();
+    release(&w, "refs/tags/v1.0").code(2).says(&[DEBIAN, "cargo xtask verify"]);
+    let made = calls(&w).lines().filter(|line| !line.contains("release view")).count();
+    assert_eq!(made, 0, "{}", calls(&w));
+}
+
+#[test]
+fn an_index_has_each_wheel_once_and_pages_that_pip_reads() {
+    let w = released();
+    let flat = w.root.join("flat");
+    w.run(&["index", flat.as_str(), "--flat"]).code(0);
+    assert_eq!(files(&flat), [ROCKY, DEBIAN]);
+    w.run(&["index", flat.as_str(), "--flat"]).code(0);
+    let whole = w.root.join("whole");
+    w.run(&["index", whole.as_str()]).code(0);
+    assert_eq!(files(&whole), [ROCKY, DEBIAN, "simple/demo/index.html", "simple/index.html"]);
+    let page = fs_err::read_to_string(whole.join("simple/demo/index.html")).unwrap();
+    let sha = wheel_audit::digest::of_file(&whole.join(DEBIAN)).unwrap();
+    assert!(page.contains(&format!("<a href=\"../../{DEBIAN}#sha256={sha}\"")), "{page}");
+    // What lies there already would be published too.
+    fs_err::write(flat.join("old-1.0-py3-none-any.whl"), "").unwrap();
+    w.run(&["index", flat.as_str(), "--flat"]).code(2).says(&["holds `old-1.0", "empty folder"]);
+    w.run(&["index", ""]).code(2).says(&["no folder was named"]);
+    assert!(!w.root.join("simple").exists());
+}
+
+#[test]
+fn defect_13_nothing_is_handed_over_that_an_index_would_refuse() {
+    let w = released();
+    let up = w.root.join("up");
+    let publish = ["index", up.as_str(), "--flat", "--publish"];
+    w.run(&publish).code(0);
+    fs_err::remove_dir_all(&up).unwrap();
+    let linux = "demo-1.0-cp311-cp311-linux_x86_64.whl";
+    let files: [(&str, &[u8]); 1] = [("demo/__init__.py", b"")];
+    machine::add(&w.root.join("dist"), "rocky9", &["cp311"], &wheel(linux, false, &files));
+    w.run(&publish).code(1).says(&[linux, "nothing was written"]);
+    assert!(!up.exists());
+    // A wheel that is not there cannot be added for long.
+    let lacking = released();
+    let toml = TOML.replace("[\"cp311\"]", "[\"cp311\", \"cp313\"]");
+    fs_err::write(lacking.root.join("wheels.toml"), toml).unwrap();
+    let ran = lacking.run(&["index", "up", "--flat", "--publish"]).code(1);
+    ran.says(&["no wheel for debian12 linux/amd64: cp313"]);
+    // Nor one that nobody has run.
+    let untested = released();
+    let manifest = untested.root.join("dist/manifest.json");
+    let text = fs_err::read_to_string(&manifest).unwrap();
+    fs_err::write(&manifest, text.replacen("\"passed\"", "\"skipped\"", 1)).unwrap();
+    untested.run(&["index", "up", "--publish"]).code(1).says(&["was not smoke-tested"]);
+}
+
+#[test]
+fn a_workflow_that_is_another_one_is_told_and_written() {
+    let w = released();
+    w.run(&["workflow", "check"]).code(1).says(&["is not there", "cargo xtask workflow write"]);
+    w.run(&["workflow", "write"]).code(0);
+    w.run(&["workflow", "check"]).code(0);
+    let path = w.root.join(".github/workflows/wheels-docker.yml");
+    let text = fs_err::read_to_string(&path).unwrap();
+    assert_eq!(w.run(&["workflow", "write", "--dry-run"]).code(0).stdout, text);
+    // What one machine overrides has no say.
+    fs_err::write(w.root.join("wheels.local.toml"), "[publish]\nenvironment = \"mine\"\n").unwrap();
+    w.run(&["workflow", "check"]).code(0);
+    fs_err::write(&path, text.replacen("fail-fast: false", "fail-fast: true", 1)).unwrap();
+    let line = 1 + text.lines().position(|line| line.contains("fail-fast")).unwrap();
+    w.run(&["workflow", "check"]).code(1).says(&["is another one", &format!("line {line}")]);
+}
+
+#[test]
+fn verify_may_look_at_one_machines_part() {
+    let w = released();
+    fs_err::remove_dir_all(w.root.join("dist")).unwrap();
+    let files: [(&str, &[u8]); 1] = [("demo/__init__.py", b"")];
+    machine::add(&w.root.join("dist"), "rocky9", &["cp311"], &wheel(ROCKY, false, &files));
+    let all = w.run(&["verify"]).code(0);
+    assert!(all.stdout.contains("SET002"), "{}", all.stdout);
+    let one = w.run(&["verify", "--only", "rocky9-amd64"]).code(0);
+    assert!(!one.stdout.contains("SET0"), "{}", one.stdout);
+    // A check that had nothing to look at must not end well.
+    w.run(&["verify", "--only", "debian12-amd64"]).code(2);
+    w.run(&["verify", "--only", "rocky8"]).code(2).says(&["`--only rocky8` is no folder"]);
+}

@@ -1,0 +1,115 @@
+//! `scripts/smoke.py`, run by this machine's Python with a wheel of its own and a faked GIL.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::process::Command;
+
+use serde_json::Value;
+
+/// What the interpreter is said to be.
+#[derive(Clone, Copy)]
+enum Interpreter {
+    /// It has a GIL.
+    Usual,
+    /// It is free-threaded.
+    Free,
+    /// It is free-threaded, and runs with `PYTHON_GIL=1`.
+    FreeWithGil,
+}
+
+use Interpreter::{Free, FreeWithGil, Usual};
+
+/// Runs the smoke test of a package with the modules `quiet` and `loud`; `loud` switches the GIL on if it
+/// is off when the test begins.
+fn smoke(interpreter: Interpreter, imports: &str, calls: &str) -> (Option<i32>, Value) {
+    let folder = tempfile::tempdir().unwrap();
+    let site = folder.path().join("site");
+    let info = site.join("demo-1.0.dist-info");
+    fs_err::create_dir_all(&info).unwrap();
+    let loud = "import sys, warnings\n\
+        if not sys._is_gil_enabled():\n    \
+            sys.faked_gil = True\n    \
+            warnings.warn(\"The global interpreter lock (GIL) has been enabled to load module '_core'\", RuntimeWarning)\n";
+    for (name, text) in [("quiet.py", ""), ("loud.py", loud)] {
+        fs_err::write(site.join(name), text).unwrap();
+    }
+    fs_err::write(info.join("METADATA"), "Metadata-Version: 2.1\nName: demo\nVersion: 1.0\n")
+        .unwrap();
+    fs_err::write(info.join("RECORD"), "quiet.py,,\nloud.py,,\ndemo-1.0.dist-info/METADATA,,\n")
+        .unwrap();
+    let runner = "import runpy, sys, sysconfig\n\
+        script, site, free, gil, *sys.argv[1:] = sys.argv[1:]\n\
+        sys.path.insert(0, site)\n\
+        sys.faked_gil = gil == 'on'\n\
+        sys._is_gil_enabled = lambda: sys.faked_gil\n\
+        asked = sysconfig.get_config_var\n\
+        sysconfig.get_config_var = lambda name: free == 'free' if name == 'Py_GIL_DISABLED' else asked(name)\n\
+        runpy.run_path(script, run_name='__main__')";
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../scripts/smoke.py");
+    let ran = Command::new("python3")
+        .args(["-B", "-I", "-c", runner, script])
+        .arg(&site)
+        .args(match interpreter {
+            Usual => ["usual", "on"],
+            Free => ["free", "off"],
+            FreeWithGil => ["free", "on"],
+        })
+        .args(["/w/demo-1.0-cp314-cp314t-linux_x86_64.whl"])
+        .arg(folder.path())
+        .envs([("SMOKE_IMPORTS", imports), ("SMOKE_CALLS", calls), ("PIP_VERSION", "1")])
+        .output()
+        .unwrap();
+    let report = fs_err::read(folder.path().join("smoke.json"));
+    assert!(report.is_ok(), "{}", String::from_utf8_lossy(&ran.stderr));
+    let report = report.unwrap();
+    (ran.status.code(), serde_json::from_slice(&report).unwrap())
+}
+
+/// The check before any import.
+const GIL: &str = "off before any import";
+
+/// Subject and outcome of each check.
+fn outcomes(report: &Value) -> Vec<(&str, bool)> {
+    let checks = report["checks"].as_array().unwrap().iter();
+    checks.map(|it| (it["subject"].as_str().unwrap(), it["ok"].as_bool().unwrap())).collect()
+}
+
+#[test]
+fn an_import_that_switches_the_gil_on_fails_and_is_named() {
+    let (code, report) = smoke(Free, "quiet loud", "{}");
+    assert_eq!(code, Some(1));
+    assert_eq!(outcomes(&report), [(GIL, true), ("quiet", true), ("loud", false)]);
+    assert_eq!(report["gil"], true);
+    let detail = report["checks"][2]["detail"].as_str().unwrap();
+    assert!(detail.contains("'_core'") && detail.contains("Py_mod_gil"), "{detail}");
+}
+
+#[test]
+fn a_call_that_switches_the_gil_on_fails() {
+    let calls = r#"{"quiet": ["import_module('loud') is not None"]}"#;
+    let (code, report) = smoke(Free, "", calls);
+    assert_eq!(code, Some(1));
+    assert_eq!(
+        outcomes(&report),
+        [(GIL, true), ("quiet", true), ("import_module('loud') is not None", false)]
+    );
+}
+
+#[test]
+fn a_gil_that_is_on_before_any_import_is_no_fault_of_a_module() {
+    let (code, report) = smoke(FreeWithGil, "quiet loud", "{}");
+    assert_eq!(code, Some(1));
+    assert_eq!(outcomes(&report), [(GIL, false), ("quiet", true), ("loud", true)]);
+    // The same is no fault where nobody promised to run without.
+    let (code, report) = smoke(Usual, "quiet loud", "{}");
+    assert_eq!(code, Some(0));
+    assert_eq!(outcomes(&report), [("quiet", true), ("loud", true)]);
+}
+
+#[test]
+fn imports_that_leave_the_gil_alone_pass() {
+    let (code, report) = smoke(Free, "quiet", r#"{"quiet": ["True"]}"#);
+    assert_eq!((code, &report["gil"]), (Some(0), &Value::Bool(false)));
+    // An interpreter with a GIL has it on from the start.
+    let (code, report) = smoke(Usual, "quiet loud", "{}");
+    assert_eq!((code, &report["gil"]), (Some(0), &Value::Bool(true)));
+}

@@ -1,0 +1,243 @@
+//! `cargo xtask ci`: every check of this repository, in the order of what fails quickest, then the
+//! real thing with the real engine.
+
+mod outcome;
+mod tools;
+
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use camino::Utf8Path;
+
+use self::outcome::{Checked, Outcome};
+use self::tools::Missing;
+
+use wheel_audit::report;
+use wheel_build::own::{
+    Exec, ExecError, FINDINGS, Step, Stream, Workspace, archive_lists, interrupt,
+};
+use wheel_build::run as tool;
+
+/// Arguments of `ci`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct CiArgs {
+    /// First install and start what is missing on this machine
+    #[arg(long)]
+    pub setup: bool,
+    /// Leave out everything that needs an engine
+    #[arg(long, conflicts_with = "setup")]
+    pub no_engine: bool,
+    /// Everything that this machine can run, however long it takes (interpreters from source)
+    #[arg(long, conflicts_with = "no_engine")]
+    pub full: bool,
+    /// Fail where a check, or a part of one, is skipped
+    #[arg(long)]
+    pub strict: bool,
+}
+
+/// How long Ubuntu's archive may take to answer.
+const ARCHIVE_LIMIT: Duration = Duration::from_secs(60);
+
+/// One check: its name, its command, and whether a machine without the tool skips it.
+struct Check {
+    name: &'static str,
+    step: Step,
+    optional: bool,
+}
+
+impl Check {
+    fn new(name: &'static str, program: &str, args: &[&str]) -> Self {
+        Self { name, step: Step::new(program, args.iter().copied()), optional: false }
+    }
+
+    fn optional(mut self) -> Self {
+        self.optional = true;
+        self
+    }
+}
+
+/// The checks that need no engine; tools in `tools` come before the machine's own.
+fn checks(scripts: &[String], tools: &Utf8Path) -> Vec<Check> {
+    let flags = ["--shell=sh", "--external-sources"];
+    let shellcheck: Vec<&str> =
+        flags.into_iter().chain(scripts.iter().map(String::as_str)).collect();
+    let packaging = tools::package(tools, "packaging");
+    let mut tests = Step::new("cargo", ["test", "--workspace", "--no-fail-fast"]);
+    if let Some(folder) = packaging {
+        tests = tests.env("PYTHONPATH", folder.as_str());
+    }
+    let tool =
+        |name, args: &[&str]| Check::new(name, &tools::program(tools, name), args).optional();
+    vec![
+        Check::new("format", "cargo", &["fmt", "--all", "--check"]),
+        Check::new(
+            "clippy",
+            "cargo",
+            &["clippy", "--workspace", "--all-targets", "--all-features", "--", "-D", "warnings"],
+        ),
+        Check { name: "tests", step: tests, optional: false },
+        Check {
+            step: Step::new(
+                "cargo",
+                ["doc", "--workspace", "--no-deps", "--document-private-items"],
+            )
+            .env("RUSTDOCFLAGS", "-D warnings"),
+            name: "docs",
+            optional: false,
+        },
+        tool("shellcheck", &shellcheck),
+        tool("hadolint", &["docker/Dockerfile.wheels"]),
+    ]
+}
+
+/// Runs the subcommand.
+///
+/// # Errors
+/// When there is no workspace, or xtask was interrupted; a check that fails, or cannot be run, is in the exit
+/// code.
+pub(crate) fn run(args: &CiArgs) -> anyhow::Result<ExitCode> {
+    let (exec, workspace) = (Exec::real(), Workspace::find()?);
+    let mut results = Vec::new();
+    let (scripts, tools) = (shell_scripts(&workspace)?, tools::folder(&workspace)?);
+    let mut missing = Missing::default();
+    if args.setup {
+        let install = || {
+            missing = tools::install(&exec, &workspace, &tools)?;
+            Ok(Outcome::of(true))
+        };
+        results.push(timed("tools", install)?);
+    }
+    for Check { name, step, optional } in checks(&scripts, &tools) {
+        let missing = optional.then_some(&missing);
+        results.push(timed(name, || run_step(&exec, &workspace, step, missing))?);
+    }
+    results.push(timed("workflow", || command(&["workflow", "check"]))?);
+    if args.no_engine {
+        results.push(timed("engine", || Ok(Outcome::Skipped("`--no-engine`".to_owned())))?);
+    } else {
+        results.push(timed("wheels", || build(args))?);
+        results.push(timed("wheels ubuntu", || build_ubuntu(&exec, &workspace, args))?);
+        let mut features = vec!["e2e"];
+        features.extend(args.full.then_some("e2e-full"));
+        let features = features.join(",");
+        let step = ["test", "--package", "xtask", "--features", &features, "--test", "e2e"];
+        let step = Step::new("cargo", step).arg("--").arg("--test-threads=1").arg("--nocapture");
+        results.push(timed("end to end", || run_step(&exec, &workspace, step, None))?);
+        if !args.full {
+            let outcome = Outcome::NotRequested("--full");
+            results.push(Checked { name: "end to end, full", outcome, seconds: 0.0 });
+        }
+    }
+    let rows: Vec<_> = results.iter().flat_map(Checked::rows).collect();
+    report::data(&report::table(&["check", "time", "result"], &rows));
+    let good = outcome::is_good(&results, args.strict);
+    Ok(ExitCode::from(if good { 0 } else { FINDINGS }))
+}
+
+/// Runs a command of the tool, as its user types it.
+fn command(words: &[&str]) -> anyhow::Result<Outcome> {
+    Ok(Outcome::of(tool(words)? == ExitCode::SUCCESS))
+}
+
+fn timed(
+    name: &'static str,
+    check: impl FnOnce() -> anyhow::Result<Outcome>,
+) -> anyhow::Result<Checked> {
+    report::note(&format!("\n==> {name}"));
+    let start = Instant::now();
+    let outcome = match check().with_context(|| format!("check `{name}` could not be run")) {
+        Ok(outcome) => outcome,
+        Err(error) if interrupt::asked() => return Err(error),
+        Err(error) => {
+            report::error(&error);
+            Outcome::Failed
+        }
+    };
+    if let Outcome::Skipped(reason) = &outcome {
+        report::note(&format!("skipped: {reason}"));
+    }
+    Ok(Checked { name, outcome, seconds: start.elapsed().as_secs_f64() })
+}
+
+fn run_step(
+    exec: &Exec,
+    workspace: &Workspace,
+    step: Step,
+    optional: Option<&Missing>,
+) -> anyhow::Result<Outcome> {
+    let step = step.cwd(&workspace.root);
+    let mut skipped = Vec::new();
+    // Each where the tool itself put it: a test runner's closing lines are on stdout.
+    let mut print = |stream, line: &[u8]| {
+        let line = String::from_utf8_lossy(line);
+        skipped.extend(outcome::skipped(&line).map(str::to_owned));
+        match stream {
+            Stream::Stdout => report::relay(&line, false),
+            Stream::Stderr => report::relay(&line, true),
+        }
+    };
+    match exec.lines(&step, 1 << 20, &mut print) {
+        Ok(finished) if finished.success => Ok(Outcome::Passed { skipped }),
+        Ok(_) => Ok(Outcome::Failed),
+        Err(error) => match (&error, optional) {
+            (ExecError::NotFound { program }, Some(missing)) => {
+                Ok(Outcome::Skipped(missing.reason(program)))
+            }
+            _ => Err(error.into()),
+        },
+    }
+}
+
+/// The main job, as its user types it.
+fn build(args: &CiArgs) -> anyhow::Result<Outcome> {
+    if args.setup {
+        // Also where the wheel is there already: the tests that follow need the engine, and some arm64.
+        tool(&["setup", "debian:12", "--emulate", "arm64"])?;
+    }
+    command(&["wheels", "debian:12", "linux/amd64", "--python", "cp311"])
+}
+
+/// A target of another distribution, where its packages can be fetched.
+fn build_ubuntu(exec: &Exec, workspace: &Workspace, args: &CiArgs) -> anyhow::Result<Outcome> {
+    const TARGET: &str = "ubuntu:24.04";
+    if args.setup {
+        tool(&["setup", TARGET])?;
+    }
+    let lists = match archive_lists(workspace, TARGET)? {
+        Ok(step) => step.timeout(ARCHIVE_LIMIT),
+        Err(reason) => return Ok(Outcome::Skipped(reason)),
+    };
+    let silence = match exec.capture(&lists) {
+        Ok(said) if said.success => {
+            return command(&["wheels", TARGET, "linux/amd64", "--python", "cp312"]);
+        }
+        Ok(said) => {
+            let Some(line) = outcome::unreachable(&said.stderr) else {
+                said.stderr.lines().for_each(|line| report::relay(line, true));
+                return Ok(Outcome::Failed);
+            };
+            line.to_owned()
+        }
+        Err(error @ ExecError::TimedOut { .. }) => error.to_string(),
+        Err(ExecError::NotFound { program }) => {
+            let hint = "`cargo xtask ci --setup` installs it";
+            return Ok(Outcome::Skipped(format!("`{program}` is not installed; {hint}")));
+        }
+        Err(error) => return Err(error.into()),
+    };
+    Ok(Outcome::Skipped(format!("Ubuntu's archive does not answer: {silence}")))
+}
+
+/// The shell scripts of `scripts/`, relative to the workspace.
+fn shell_scripts(workspace: &Workspace) -> anyhow::Result<Vec<String>> {
+    let mut names = Vec::new();
+    for entry in fs_err::read_dir(workspace.root.join("scripts"))? {
+        let name = entry?.file_name().to_string_lossy().into_owned();
+        if Utf8Path::new(&name).extension() == Some("sh") {
+            names.push(format!("scripts/{name}"));
+        }
+    }
+    names.sort();
+    Ok(names)
+}

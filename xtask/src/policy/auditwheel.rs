@@ -1,0 +1,225 @@
+//! The auditwheel package that policies are read from: installed, downloaded, or where it was said to
+//! be. Nothing of it is run.
+
+use std::time::Duration;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use thiserror::Error;
+
+use wheel_audit::files::remove_folder;
+use wheel_build::own::{Exec, Step};
+
+use wheel_audit::wheel::{WheelArchive, WheelName};
+
+use super::refresh::{Family, MAX_POLICY};
+
+/// Asks Python where the package is, without importing it.
+const WHERE: &str = "import importlib.util as u; print(u.find_spec('auditwheel').origin)";
+
+/// Policy files of one release of auditwheel.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct AuditwheelPackage {
+    /// Its version, or `unknown` where nothing beside it says so.
+    pub version: String,
+    /// Where it was found.
+    pub path: Utf8PathBuf,
+    /// The files, in the order of [`Family::ALL`].
+    pub policies: Vec<(Family, Vec<u8>)>,
+}
+
+/// Why there is no package to read.
+#[derive(Debug, Error)]
+pub(super) enum PackageError {
+    /// It is not there, or has not the files.
+    #[error(
+        "`{path}` has no `{file}`: {reason}\n\n\
+         hint: name the wheel of auditwheel, the folder it is in, or that of the installed package"
+    )]
+    Absent {
+        /// Where it was looked for.
+        path: Utf8PathBuf,
+        /// The policy file.
+        file: &'static str,
+        /// Why there is none.
+        reason: String,
+    },
+    /// Neither installed nor to be downloaded.
+    #[error(
+        "auditwheel is not installed, and `pip` did not download it: {0}\n\n\
+         hint: `pip download --no-deps auditwheel`, then `--from` the file"
+    )]
+    NotFound(String),
+}
+
+/// Finds the package: at `from`, installed for `python3`, or downloaded below `work` by `pip`.
+///
+/// # Errors
+/// [`PackageError`] when there is none with both policy files.
+pub(super) fn auditwheel(
+    exec: &Exec,
+    from: Option<&Utf8Path>,
+    work: &Utf8Path,
+) -> Result<AuditwheelPackage, PackageError> {
+    if let Some(path) = from {
+        return read(path);
+    }
+    let step = Step::new("python3", ["-c", WHERE]).timeout(Duration::from_secs(30));
+    let origin = exec.read(&step).unwrap_or_default();
+    if let Some(folder) = Utf8Path::new(origin.trim()).parent().filter(|path| path.is_dir()) {
+        return read(folder);
+    }
+    let folder = work.join("auditwheel");
+    // An older download would be read in place of the new one.
+    remove_folder(&folder).map_err(|error| PackageError::NotFound(error.to_string()))?;
+    let arguments =
+        ["-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:", "--dest"];
+    let arguments = arguments.iter().copied().chain([folder.as_str(), "auditwheel"]);
+    let step = Step::new("python3", arguments).timeout(Duration::from_secs(120));
+    exec.read(&step).map_err(|error| PackageError::NotFound(error.to_string()))?;
+    read(&folder)
+}
+
+/// Reads the package at a path: a wheel, or a folder that holds one or has it installed.
+fn read(path: &Utf8Path) -> Result<AuditwheelPackage, PackageError> {
+    if path.is_file() {
+        return read_wheel(path);
+    }
+    let absent = |file| PackageError::Absent {
+        path: path.to_owned(),
+        file,
+        reason: "it is neither in the folder nor in `auditwheel/policy/` below it".to_owned(),
+    };
+    let first = Family::Manylinux.published();
+    let places = ["", "policy", "auditwheel/policy"].map(|below| path.join(below));
+    let Some(folder) = places.iter().find(|place| place.join(first).is_file()) else {
+        return match newest_wheel(path) {
+            Some(wheel) => read_wheel(&wheel),
+            None => Err(absent(first)),
+        };
+    };
+    let mut policies = Vec::new();
+    for family in Family::ALL {
+        let file = folder.join(family.published());
+        let too_large = fs_err::metadata(&file).is_ok_and(|meta| meta.len() > MAX_POLICY);
+        let bytes = fs_err::read(&file).ok().filter(|_| !too_large);
+        policies.push((family, bytes.ok_or_else(|| absent(family.published()))?));
+    }
+    let version = folder.ancestors().take(3).find_map(installed_version);
+    let version = version.unwrap_or_else(|| "unknown".to_owned());
+    Ok(AuditwheelPackage { version, path: folder.clone(), policies })
+}
+
+/// The version in the name of `auditwheel-6.8.2.dist-info`, which lies beside the package.
+fn installed_version(folder: &Utf8Path) -> Option<String> {
+    names(folder).find_map(|name| {
+        let version = name.strip_prefix("auditwheel-")?.strip_suffix(".dist-info")?;
+        Some(version.to_owned())
+    })
+}
+
+fn newest_wheel(folder: &Utf8Path) -> Option<Utf8PathBuf> {
+    let wheels = names(folder)
+        .filter(|name| WheelName::parse(name).is_ok_and(|name| name.distribution == "auditwheel"));
+    let time = |path: &Utf8PathBuf| fs_err::metadata(path).and_then(|meta| meta.modified()).ok();
+    wheels.map(|name| folder.join(name)).max_by_key(time)
+}
+
+fn names(folder: &Utf8Path) -> impl Iterator<Item = String> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    entries.filter_map(|entry| entry.file_name().into_string().ok())
+}
+
+fn read_wheel(path: &Utf8Path) -> Result<AuditwheelPackage, PackageError> {
+    let absent =
+        |file, reason: String| PackageError::Absent { path: path.to_owned(), file, reason };
+    let first = Family::Manylinux.published();
+    let mut archive = WheelArchive::open(path).map_err(|error| absent(first, error.to_string()))?;
+    let mut policies = Vec::new();
+    for family in Family::ALL {
+        let file = family.published();
+        let index = archive
+            .position(&format!("auditwheel/policy/{file}"))
+            .ok_or_else(|| absent(file, "it is no wheel of auditwheel".to_owned()))?;
+        let bytes =
+            archive.read(index, MAX_POLICY).map_err(|error| absent(file, error.to_string()))?;
+        policies.push((family, bytes));
+    }
+    let version = path.file_name().and_then(|name| WheelName::parse(name).ok());
+    let version = version.map_or_else(|| "unknown".to_owned(), |name| name.version);
+    Ok(AuditwheelPackage { version, path: path.to_owned(), policies })
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test may stop at once")]
+
+    use super::super::testing::{Fixture, Folder};
+    use super::*;
+
+    fn wheel(folder: &Utf8Path) -> Utf8PathBuf {
+        Fixture::new("auditwheel-6.9.0-py3-none-any.whl")
+            .with("auditwheel/policy/manylinux-policy.json", "many")
+            .with("auditwheel/policy/musllinux-policy.json", "musl")
+            .write(folder)
+    }
+
+    fn unpacked(folder: &Utf8Path) -> Utf8PathBuf {
+        let policy = folder.join("site/auditwheel/policy");
+        fs_err::create_dir_all(&policy).unwrap();
+        fs_err::create_dir(folder.join("site/auditwheel-6.8.2.dist-info")).unwrap();
+        fs_err::write(policy.join("manylinux-policy.json"), "many").unwrap();
+        fs_err::write(policy.join("musllinux-policy.json"), "musl").unwrap();
+        folder.join("site")
+    }
+
+    fn told(package: &AuditwheelPackage) -> (&str, Vec<&[u8]>) {
+        let bytes = package.policies.iter().map(|(_, bytes)| bytes.as_slice()).collect();
+        (&package.version, bytes)
+    }
+
+    #[test]
+    fn wheels_and_folders_are_read() {
+        let folder = Folder::new();
+        let (path, site) = (wheel(folder.path()), unpacked(folder.path()));
+        let both: Vec<&[u8]> = vec![b"many", b"musl"];
+        for place in [path.clone(), folder.path().to_owned()] {
+            assert_eq!(told(&read(&place).unwrap()), ("6.9.0", both.clone()), "{place}");
+        }
+        for below in ["", "auditwheel", "auditwheel/policy"] {
+            let package = read(&site.join(below)).unwrap();
+            assert_eq!(told(&package), ("6.8.2", both.clone()), "{below}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_package_is_named() {
+        let folder = Folder::new();
+        let other = Fixture::new("other-1-py3-none-any.whl").write(folder.path());
+        let text = folder.path().join("notes.txt");
+        fs_err::write(&text, "hello").unwrap();
+        for path in [other, text, folder.path().to_owned(), folder.path().join("absent")] {
+            let message = read(&path).unwrap_err().to_string();
+            assert!(message.contains(path.as_str()) && message.contains("hint:"), "{message}");
+        }
+    }
+
+    #[test]
+    fn the_installed_package_is_asked_for_and_else_downloaded() {
+        use wheel_build::own::{Captured, ExecError};
+        let folder = Folder::new();
+        let site = unpacked(folder.path());
+        let origin = site.join("auditwheel/__init__.py").to_string();
+        let installed = Exec::fake(move |_| Ok(Captured::ok(&origin)));
+        let work = folder.path().join("work");
+        assert_eq!(auditwheel(&installed, None, &work).unwrap().version, "6.8.2");
+        let here = work.clone();
+        let downloads = Exec::fake(move |step: &Step| -> Result<Captured, ExecError> {
+            if step.to_string().contains("pip download") {
+                fs_err::create_dir_all(here.join("auditwheel")).unwrap();
+                wheel(&here.join("auditwheel"));
+            }
+            Ok(Captured::ok(""))
+        });
+        assert_eq!(auditwheel(&downloads, None, &work).unwrap().version, "6.9.0");
+    }
+}
