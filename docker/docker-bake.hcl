@@ -32,15 +32,15 @@ variable "RUST" { default = "none" }
 variable "RUST_VERSION" { default = "1.91.1" }
 variable "RUSTUP_VERSION" { default = "1.28.2" }
 
-variable "SDIST" { default = "autobahn==26.10.2" }
-variable "SDIST_SHA256" { default = "6c69fca89106567060941c5568e67a5369738813d883db4e3d62b76f0a2c497e" }
+variable "SDIST" { default = "" }
+variable "SDIST_SHA256" { default = "" }
 variable "SOURCE_NAME" { default = "local" }
 variable "PACKAGE_CONTEXT" { default = "target/xtask/package" }
 
 variable "RECIPE" { default = "build-all" }
 variable "JUSTFILE" { default = "auto" }
-variable "BUILD_ENV" { default = "AUTOBAHN_USE_NVX=1" }
-variable "BUILD_REQUIREMENTS" { default = "build-requirements.txt" }
+variable "BUILD_ENV" { default = "" }
+variable "BUILD_REQUIREMENTS" { default = "" }
 variable "SOURCE_DATE_EPOCH" { default = "" }
 
 variable "WHEEL_CONTEXT" { default = "target/xtask/wheel" }

@@ -12,7 +12,9 @@ use common::{Ran, Workspace};
 fn workspace() -> Workspace {
     let w = Workspace::new();
     program(&w, "cargo", "[ ! -e \"$FAKE/cargo\" ] || . \"$FAKE/cargo\"");
-    fs_err::create_dir_all(w.root.join("xtask")).unwrap();
+    for folder in ["xtask", "scripts"] {
+        fs_err::create_dir_all(w.root.join(folder)).unwrap();
+    }
     fs_err::write(w.root.join("xtask/check-tools.txt"), "").unwrap();
     w.run(&["workflow", "write"]).code(0);
     w

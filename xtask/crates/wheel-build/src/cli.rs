@@ -58,6 +58,8 @@ enum Command<Own: Subcommand> {
     Setup(commands::setup::SetupArgs),
     /// Emulate foreign architectures: install, status, uninstall
     Binfmt(commands::binfmt::BinfmtArgs),
+    /// Write the build files of the tool where they can be changed: export
+    Assets(commands::assets::AssetsArgs),
     /// Remove what xtask made: work folders, `dist/`, images, build cache
     Clean(commands::clean::CleanArgs),
     /// The repository's own.
@@ -125,6 +127,7 @@ fn carry_out<Own: Subcommand>(
             commands::doctor::run(&args, &Exec::real(), &workspace, &image)
         }
         Command::Setup(args) => commands::setup::run(&args, &Exec::real()),
+        Command::Assets(args) => commands::assets::run(&args),
         Command::Binfmt(args) => commands::binfmt::run(&args, &Exec::real()),
         Command::Clean(args) => commands::clean::run(&args),
         Command::Own(command) => own(command),

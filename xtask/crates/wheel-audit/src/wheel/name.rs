@@ -36,7 +36,7 @@ pub enum NameError {
 pub struct WheelName {
     /// The distribution's name as escaped for file names: `zope_interface`.
     pub distribution: String,
-    /// The version as escaped for file names: `26.10.2`, `1.0+local`.
+    /// The version as escaped for file names: `1.0`, `1.0+local`.
     pub version: String,
     /// The build tag, which begins with a digit.
     pub build: Option<String>,
@@ -70,7 +70,7 @@ impl WheelName {
         })
     }
 
-    /// The folder in the archive that holds the metadata: `autobahn-26.10.2.dist-info`.
+    /// The folder in the archive that holds the metadata: `demo-1.0.dist-info`.
     pub fn dist_info(&self) -> String {
         format!("{}-{}.dist-info", self.distribution, self.version)
     }
@@ -126,12 +126,12 @@ mod tests {
     #[test]
     fn every_part_is_found() {
         let name = WheelName::parse(
-            "autobahn-26.10.2-1-cp311-abi3-manylinux_2_17_x86_64.manylinux2014_x86_64.whl",
+            "demo-1.0-1-cp311-abi3-manylinux_2_17_x86_64.manylinux2014_x86_64.whl",
         )
         .unwrap();
-        assert_eq!((name.distribution.as_str(), name.version.as_str()), ("autobahn", "26.10.2"));
+        assert_eq!((name.distribution.as_str(), name.version.as_str()), ("demo", "1.0"));
         assert_eq!(name.build.as_deref(), Some("1"));
-        assert_eq!(name.dist_info(), "autobahn-26.10.2.dist-info");
+        assert_eq!(name.dist_info(), "demo-1.0.dist-info");
         let tags: Vec<String> = name.tags.expand().into_iter().map(String::from).collect();
         assert_eq!(tags, ["cp311-abi3-manylinux2014_x86_64", "cp311-abi3-manylinux_2_17_x86_64"]);
     }

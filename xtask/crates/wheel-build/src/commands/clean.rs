@@ -19,8 +19,9 @@ use wheel_audit::text::file_size;
 
 /// The folders of `target/xtask/` that runs fill; what is not named here (the lock, an engine's own
 /// files) stays.
-const FOLDERS: [&str; 12] = [
+const FOLDERS: [&str; 13] = [
     "auditwheel",
+    "assets",
     "base",
     "build-info",
     "commit",
@@ -116,7 +117,7 @@ pub(crate) fn run(args: &CleanArgs) -> anyhow::Result<ExitCode> {
             cleaner.images(&engine)?;
         }
         if args.all || args.cache {
-            cleaner.cache(&engine, &workspace)?;
+            cleaner.cache(&engine)?;
         }
     }
     // Last: what asks the engine writes into one of them.
@@ -213,7 +214,7 @@ impl Cleaner {
         Ok(())
     }
 
-    fn cache(&mut self, engine: &Engine, workspace: &Workspace) -> anyhow::Result<()> {
+    fn cache(&mut self, engine: &Engine) -> anyhow::Result<()> {
         let tool = engine.client.tool;
         if !tool.has_builders() {
             let program = tool.program();
@@ -222,7 +223,9 @@ impl Cleaner {
             ));
             return Ok(());
         }
-        let dockerfile = fs_err::read_to_string(workspace.root.join("docker/Dockerfile.wheels"))?;
+        let dockerfile = fs_err::read_to_string(
+            engine.root.join(&engine.assets).join("docker/Dockerfile.wheels"),
+        )?;
         let found = engine.own_cache(&dockerfile)?;
         let left = if self.dry_run { Vec::new() } else { pruned(engine, &dockerfile, &found)? };
         let stays = |record: &&Owned| left.iter().any(|other| other.id == record.id);

@@ -77,8 +77,9 @@ impl EngineArgs {
             let said = exec.read(&client.step(["buildx", "version"])).unwrap_or_default();
             client.asks_leave = docker::read_buildx(&said) >= Some(FIRST_TO_ASK);
         }
-        let cache = self.cache(config);
-        Ok(Engine { exec: exec.clone(), root: workspace.root.clone(), host, client, cache })
+        let (cache, root) = (self.cache(config), workspace.root.clone());
+        let assets = workspace.assets(config)?.folder;
+        Ok(Engine { exec: exec.clone(), root, assets, host, client, cache })
     }
 
     fn client(&self, config: &Config) -> anyhow::Result<Client> {

@@ -1,5 +1,6 @@
 //! One file per subcommand: its arguments, a plan, a call into the rooms below, a report.
 
+pub(crate) mod assets;
 pub(crate) mod base_image;
 pub(crate) mod binfmt;
 pub(crate) mod build_info;
@@ -22,6 +23,7 @@ pub(crate) mod workflow;
 use anyhow::Context as _;
 use camino::Utf8PathBuf;
 
+use crate::assets::Assets;
 use crate::config::{self, Config, Platform};
 use crate::pipeline;
 use wheel_audit::audit::Inputs;
@@ -73,6 +75,12 @@ impl Workspace {
         let workspace = Self::find()?;
         let image = workspace.config()?.targets.first().map(|target| target.image.clone());
         Ok((workspace, image.unwrap_or_else(|| "debian:12".to_owned())))
+    }
+
+    /// The build files, in the folder that the engine's client reads.
+    pub(crate) fn assets(&self, config: &Config) -> anyhow::Result<Assets> {
+        let requirements = config.build.requirements.as_deref();
+        Assets::place(&self.root, requirements).context("the build files cannot be prepared")
     }
 
     pub(crate) fn config(&self) -> anyhow::Result<Config> {

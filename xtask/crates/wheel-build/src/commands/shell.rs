@@ -114,7 +114,7 @@ fn asked(
         }
         target.pythons.truncate(1);
     }
-    let inputs = pipeline::inputs(config, &workspace.root, source)?;
+    let inputs = pipeline::inputs(config, &workspace.root, &workspace.assets(config)?, source)?;
     let mut jobs = plan::plan(config, &request, &inputs).jobs;
     ensure!(
         jobs.len() == 1,

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use camino::{Utf8Path, Utf8PathBuf};
+use camino::{Utf8Component, Utf8Path, Utf8PathBuf};
 use serde::Deserialize;
 use thiserror::Error;
 use toml::{Spanned, Table, Value};
@@ -347,9 +347,12 @@ impl Checker<'_> {
             let message = "`pythons` and `providers` must name at least one each".to_owned();
             return Err(self.at(start, message));
         }
-        let misplaced = |path: &&Utf8PathBuf| path.parent().is_none_or(|dir| dir != "docker");
-        if let Some(path) = build.requirements.as_ref().filter(misplaced) {
-            let message = format!("`requirements` is `{path}`: it has to be a file in `docker/`");
+        let leaves = |path: &&Utf8PathBuf| {
+            path.components().any(|part| !matches!(part, Utf8Component::Normal(_)))
+        };
+        if let Some(path) = build.requirements.as_ref().filter(leaves) {
+            let message =
+                format!("`requirements` is `{path}`: it has to be a file of the repository");
             return Err(self.at(start, message));
         }
         if let Some(name) = build.env.keys().find(|name| !is_env_name(name)) {

@@ -8,7 +8,7 @@ use super::target::name_of_image;
 use super::*;
 
 const GOOD: &str = r#"[source]
-sdist = "autobahn==26.10.2"
+sdist = "demo==1.0"
 sha256 = "6c69fca89106567060941c5568e67a5369738813d883db4e3d62b76f0a2c497e"
 
 [build]
@@ -30,8 +30,8 @@ fn error(from: &str, to: &str) -> String {
 #[test]
 fn what_is_wrong_is_named_with_its_line() {
     insta::assert_snapshot!(
-        error("autobahn==26.10.2", "autobahn"),
-        @"`wheels.toml`, line 2: `autobahn` is not of the form `name==version`"
+        error("demo==1.0", "demo"),
+        @"`wheels.toml`, line 2: `demo` is not of the form `name==version`"
     );
     insta::assert_snapshot!(
         error("6c69fca8", "xyz"),
@@ -68,7 +68,7 @@ fn a_value_of_the_wrong_type_is_answered_with_how_it_is_written() {
 
 #[test]
 fn a_source_outside_the_repository_is_refused() {
-    let sdist = "sdist = \"autobahn==26.10.2\"\n";
+    let sdist = "sdist = \"demo==1.0\"\n";
     let hash = GOOD.lines().nth(2).unwrap();
     for path in ["../other", "/etc"] {
         let text = GOOD.replace(hash, "").replace(sdist, &format!("path = \"{path}\"\n"));
@@ -236,7 +236,7 @@ fn no_word_of_the_configuration_is_an_option_or_more_than_a_word() {
         let error = error("pythons = [\"cp311\"]", &format!("pythons = [\"cp311\"]\n{line}"));
         assert!(error.contains("line 7") && error.contains("evil"), "{error}");
     }
-    for sdist in ["--evil==1", "autobahn==-1"] {
-        assert!(error("autobahn==26.10.2", sdist).contains("line 2"), "{sdist}");
+    for sdist in ["--evil==1", "demo==-1"] {
+        assert!(error("demo==1.0", sdist).contains("line 2"), "{sdist}");
     }
 }

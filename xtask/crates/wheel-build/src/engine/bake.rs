@@ -13,7 +13,7 @@ use super::host::{HostSettings, csv_field};
 use crate::config::{Cache, Platform};
 use crate::exec::Step;
 
-/// The bake file, relative to the workspace root.
+/// The bake file, relative to the build context.
 pub(crate) const BAKE_FILE: &str = "docker/docker-bake.hcl";
 
 /// What is laid over it where the steps have the network of the engine's machine.
@@ -96,18 +96,20 @@ impl Output<'_> {
 }
 
 impl Bake<'_> {
-    /// The call, to be run in the workspace `root`.
+    /// The call, to be run in the workspace `root`; the build files are in `assets`, relative to it.
     pub(super) fn step(
         &self,
         client: &Client,
         root: &Utf8Path,
+        assets: &Utf8Path,
         host: &HostSettings,
         cache: &Cache,
     ) -> Step {
         let target = self.target;
-        let mut step = client.step(["buildx", "bake", "--file", BAKE_FILE]).cwd(root);
+        let mut step = client.step(["buildx", "bake", "--file"]).cwd(root);
+        step = step.arg(assets.join(BAKE_FILE).as_str());
         if client.host_network {
-            step = step.arg("--file").arg(HOST_NETWORK_FILE);
+            step = step.arg("--file").arg(assets.join(HOST_NETWORK_FILE).as_str());
         }
         if client.host_network && client.asks_leave {
             step = step.arg("--allow").arg("network.host");
@@ -125,7 +127,10 @@ impl Bake<'_> {
             // buildx takes `--set TARGET.no-cache-filter` and does nothing with it (0.13).
             Anew::Stages(names) => step = step.env("XTASK_ANEW", names.join(",")),
         }
-        let mut sets = vec![format!("{target}.platform={}", self.platform)];
+        let mut sets = vec![
+            format!("{target}.context={assets}"),
+            format!("{target}.platform={}", self.platform),
+        ];
         for (name, value) in &self.args {
             sets.push(format!("{target}.args.{name}={value}"));
         }

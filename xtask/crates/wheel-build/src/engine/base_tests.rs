@@ -75,6 +75,7 @@ fn resolved_of(
     let folder = tempfile::tempdir().unwrap();
     let root = Utf8Path::from_path(folder.path()).unwrap();
     let engine = Engine {
+        assets: "a".into(),
         exec,
         root: root.to_owned(),
         host: HostSettings::default(),

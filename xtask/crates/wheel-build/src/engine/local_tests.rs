@@ -18,6 +18,7 @@ fn engine(root: &camino::Utf8Path, images: &[(&str, &str)]) -> Engine {
             .map_or_else(|| Captured::failed("No such image"), |it| Captured::ok(it)))
     });
     Engine {
+        assets: "a".into(),
         exec,
         root: root.to_owned(),
         host: HostSettings::default(),

@@ -50,8 +50,10 @@ const SAID_LINES: usize = 30;
 pub(crate) struct Engine {
     /// Starts its client.
     pub exec: Exec,
-    /// Workspace root: where the bake file is.
+    /// Workspace root: where its client runs.
     pub root: Utf8PathBuf,
+    /// The build context, relative to the workspace root.
+    pub assets: Utf8PathBuf,
     /// What the containers inherit while they build.
     pub host: HostSettings,
     /// How it is reached.
@@ -154,9 +156,9 @@ impl Engine {
     pub(crate) fn bake_step(&self, bake: &Bake<'_>) -> Result<Step, EngineError> {
         let client = self.client.on(bake.platform);
         if client.tool.has_builders() {
-            Ok(bake.step(&client, &self.root, &self.host, &self.cache))
+            Ok(bake.step(&client, &self.root, &self.assets, &self.host, &self.cache))
         } else {
-            podman::step(bake, &client, &self.root, &self.host)
+            podman::step(bake, &client, &self.root, &self.assets, &self.host)
         }
     }
 

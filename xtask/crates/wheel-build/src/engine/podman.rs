@@ -80,6 +80,7 @@ pub(crate) fn step(
     bake: &Bake<'_>,
     client: &Client,
     root: &Utf8Path,
+    assets: &Utf8Path,
     host: &HostSettings,
 ) -> Result<Step, EngineError> {
     let known = TARGETS.iter().find(|(name, ..)| *name == bake.target);
@@ -90,9 +91,11 @@ pub(crate) fn step(
             bake.target
         )));
     };
+    let dockerfile = assets.join(DOCKERFILE);
     let mut step = client
-        .step(["build", "--file", DOCKERFILE])
-        .arg(format!("--ignorefile={DOCKERFILE}.dockerignore"))
+        .step(["build", "--file"])
+        .arg(dockerfile.as_str())
+        .arg(format!("--ignorefile={dockerfile}.dockerignore"))
         .arg(format!("--target={stage}"))
         .arg(format!("--platform={}", bake.platform))
         .cwd(root);
@@ -120,5 +123,5 @@ pub(crate) fn step(
         step = step.secret_env(variable, text, &shown);
     }
     let output = format!("type=local,{}", csv_field(&format!("dest={folder}")));
-    Ok(step.arg("--output").arg(output).arg("."))
+    Ok(step.arg("--output").arg(output).arg(assets.as_str()))
 }

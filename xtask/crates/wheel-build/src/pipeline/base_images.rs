@@ -25,7 +25,7 @@ use wheel_audit::isa;
 
 /// Raised when the meaning of a key changes.
 const SCHEMA: u32 = 1;
-/// The Dockerfile, relative to the workspace root.
+/// The Dockerfile, relative to the build context.
 const DOCKERFILE: &str = "docker/Dockerfile.wheels";
 /// The stage that is kept.
 const STAGE: &str = "interpreter";
@@ -107,7 +107,8 @@ pub(super) fn prepared(
     if ctx.no_cache {
         return Ok((base.clone(), None));
     }
-    let name = name(ctx.config, &recipe_hash(&ctx.engine.root)?, job, base);
+    let name =
+        name(ctx.config, &recipe_hash(&ctx.engine.root.join(&ctx.engine.assets))?, job, base);
     let title = job.title();
     let mut say = |text: &str| watch.note(&format!("{title}: {text}"));
     let found = ctx.prebuilt.find(ctx.engine, &name, &job.platform, &mut say)?;
@@ -121,7 +122,8 @@ pub(super) fn at_hand(ctx: &Context<'_>, job: &Job, base: &BaseImage) -> Option<
     if ctx.no_cache {
         return None;
     }
-    let name = name(ctx.config, &recipe_hash(&ctx.engine.root).ok()?, job, base);
+    let name =
+        name(ctx.config, &recipe_hash(&ctx.engine.root.join(&ctx.engine.assets)).ok()?, job, base);
     let found = prebuilt::local(&ctx.engine.on(&job.platform), &name, &job.platform).ok()??;
     Some(prebuilt::on(base, &found))
 }
@@ -211,7 +213,7 @@ fn make(
     watch: &dyn Watch,
 ) -> Result<Made, PipelineError> {
     let engine = making.engine;
-    let name = name(making.config, &recipe_hash(&engine.root)?, job, base);
+    let name = name(making.config, &recipe_hash(&engine.root.join(&engine.assets))?, job, base);
     let reference =
         making.repository.map_or_else(|| name.local(), |repository| name.within(repository));
     let made = |digest: String, unchanged: bool| Made {
@@ -309,7 +311,7 @@ pub(crate) fn current(
     engine: &Engine,
     plan: &Plan,
 ) -> std::io::Result<Vec<String>> {
-    let recipe = recipe_hash(&engine.root)?;
+    let recipe = recipe_hash(&engine.root.join(&engine.assets))?;
     let mut current = Vec::new();
     for job in &plan.jobs {
         if let Some(base) = base::present(engine, &job.target, &job.platform) {

@@ -65,7 +65,7 @@ pub(super) fn environment_args(
 pub(super) fn build_args(config: &Config) -> BTreeMap<&'static str, String> {
     let build = &config.build;
     let env: Vec<_> = build.env.iter().map(|(name, value)| format!("{name}={value}")).collect();
-    // Named within `docker/`, where the configuration has it lie.
+    // Where it lies in the build context.
     let requirements = build.requirements.as_ref().and_then(|path| path.file_name());
     BTreeMap::from([
         ("RECIPE", build.recipe.clone()),

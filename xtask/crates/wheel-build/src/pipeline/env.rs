@@ -9,14 +9,12 @@ use thiserror::Error;
 
 use super::accelerate::Accelerate;
 use crate::config::Config;
-use crate::engine::bake::BAKE_FILE;
 use crate::engine::host::{HostSettings, SECRET_LIMIT, TEXT_SECRETS, ThisHost, VARIABLE_LIMIT};
 use crate::engine::prebuilt::Finder;
 use crate::engine::{Engine, EngineError};
 use crate::exec::{Exec, Step};
 use crate::store::{Store, StoreError};
 use wheel_audit::audit::Settings;
-use wheel_audit::digest;
 
 /// What every job of a run shares.
 #[derive(Debug)]
@@ -33,10 +31,6 @@ pub(crate) struct Context<'a> {
     pub committing: Mutex<()>,
     /// xtask's own folder, `target/xtask`.
     pub work: Utf8PathBuf,
-    /// The repository.
-    pub root: Utf8PathBuf,
-    /// SHA-256 of Dockerfile, bake file and scripts, as they were when the run was planned.
-    pub recipes: String,
     /// Looks for base images that were built beforehand.
     pub prebuilt: Finder,
     /// Where the source comes from.
@@ -51,46 +45,6 @@ pub(crate) struct Context<'a> {
     pub smoke: bool,
     /// Whether native compilers may do an emulated compiler's work.
     pub accelerate: Accelerate,
-}
-
-impl Context<'_> {
-    /// Fails where the recipes are no longer those that the run was planned for. Each call of the
-    /// engine reads them anew: what was made of two versions of them would stand for neither.
-    ///
-    /// # Errors
-    /// [`PipelineError::Recipes`]; also when they cannot be read.
-    pub(crate) fn same_recipes(&self) -> Result<(), PipelineError> {
-        if recipes(&self.root)? == self.recipes { Ok(()) } else { Err(PipelineError::Recipes) }
-    }
-}
-
-/// SHA-256 of the Dockerfile, the bake file and the scripts of the repository `root`.
-///
-/// # Errors
-/// When one of them cannot be read.
-pub(super) fn recipes(root: &Utf8Path) -> std::io::Result<String> {
-    let dockerfile = "docker/Dockerfile.wheels";
-    let text = fs_err::read_to_string(root.join(dockerfile)).unwrap_or_default();
-    let needed = [dockerfile, BAKE_FILE].into_iter().chain(copied(&text));
-    if let Some(name) = { needed }.find(|name| !root.join(name).is_file()) {
-        return Err(std::io::Error::other(format!(
-            "`{name}` is not there, and builds need it\n\n\
-             hint: `docker/` and `scripts/` belong to this tool as a whole, see \"Into another repository\" in \
-             its README"
-        )));
-    }
-    digest::of_folders(root, &["docker", "scripts"])
-}
-
-/// The files that a Dockerfile copies from the workspace, those aside that a variable or a pattern names.
-fn copied(dockerfile: &str) -> impl Iterator<Item = &str> {
-    let lines = dockerfile.lines().filter_map(|line| line.strip_prefix("COPY "));
-    let own = lines.filter(|line| !line.starts_with("--from"));
-    let names = own.flat_map(|line| {
-        let words: Vec<_> = line.split_whitespace().collect();
-        words.into_iter().rev().skip(1)
-    });
-    names.filter(|name| !name.contains(['$', '*']))
 }
 
 /// Why a job gave no wheel.
@@ -108,13 +62,6 @@ pub(crate) enum PipelineError {
     /// What the build left is not what was asked for.
     #[error("{0}")]
     Wrong(String),
-    /// `docker/` or `scripts/` changed meanwhile.
-    #[error(
-        "`docker/` or `scripts/` changed while this job ran, so that its wheel would be made of two \
-         versions of them; it was thrown away\n\n\
-         hint: run the same command again; steps that no change touches come from the engine's cache"
-    )]
-    Recipes,
     /// The audit found errors.
     #[error("the audit refuses `{file}`:\n{findings}")]
     Audit {

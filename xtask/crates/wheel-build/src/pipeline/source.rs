@@ -13,6 +13,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use fs_err::os::unix::fs::OpenOptionsExt as _;
 use pep440_rs::VersionSpecifiers;
 
+use crate::assets::Assets;
 use crate::config::{Config, Source};
 use crate::exec::{Exec, ExecError, Step, interrupt};
 use crate::plan::Inputs;
@@ -205,16 +206,17 @@ pub(crate) fn prepare(
 /// What a plan needs to know of the working tree.
 ///
 /// # Errors
-/// When `docker/`, `scripts/` or the requirements cannot be read.
+/// When the requirements cannot be read.
 pub(crate) fn inputs(
     config: &Config,
     root: &Utf8Path,
+    assets: &Assets,
     source: &PreparedSource,
 ) -> io::Result<Inputs> {
     let requirements = config.build.requirements.as_ref();
     Ok(Inputs {
         rules: RULES_VERSION,
-        recipes: super::env::recipes(root)?,
+        recipes: assets.hash.clone(),
         requirements: requirements
             .map(|path| {
                 digest::of_file(&root.join(path)).map_err(|error| {

@@ -8,7 +8,7 @@ use crate::config::{self, Config};
 
 const CONFIG: &str = r#"
 [source]
-sdist = "autobahn==26.10.2"
+sdist = "demo==1.0"
 sha256 = "6c69fca89106567060941c5568e67a5369738813d883db4e3d62b76f0a2c497e"
 [build]
 pythons = ["cp311", "cp314t"]

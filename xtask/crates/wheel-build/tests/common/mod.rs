@@ -58,14 +58,10 @@ impl Workspace {
         let dir = tempfile::tempdir().unwrap();
         let top = Utf8PathBuf::try_from(dir.path().canonicalize().unwrap()).unwrap();
         let (root, fake) = (top.join("repo"), top.join("fake"));
-        for folder in [root.join("docker"), root.join("scripts"), fake.join("export")] {
+        for folder in [&root, &fake.join("export")] {
             fs_err::create_dir_all(folder).unwrap();
         }
         fs_err::write(root.join("wheels.toml"), WHEELS_TOML).unwrap();
-        fs_err::write(root.join("docker/docker-bake.hcl"), "").unwrap();
-        let dockerfile = "FROM debian:12 AS base\nCOPY scripts/a.sh /\nFROM base AS interpreter\n";
-        fs_err::write(root.join("docker/Dockerfile.wheels"), dockerfile).unwrap();
-        fs_err::write(root.join("scripts/a.sh"), "true\n").unwrap();
         let script = include_str!("../fixtures/fake-docker.sh");
         fs_err::create_dir_all(top.join("bin")).unwrap();
         let docker = top.join("bin/docker");
@@ -92,6 +88,13 @@ impl Workspace {
     /// Has the fake engine run `script` in place of its answer to `command`.
     pub(crate) fn on(&self, command: &str, script: &str) {
         fs_err::write(self.fake.join(format!("on-{command}")), script).unwrap();
+    }
+
+    /// Replaces the tool's own build file `name`.
+    pub(crate) fn replace(&self, name: &str, text: &str) {
+        let path = self.root.join("xtask/assets").join(name);
+        fs_err::create_dir_all(path.parent().unwrap()).unwrap();
+        fs_err::write(path, text).unwrap();
     }
 
     /// Takes such a script away again.

@@ -11,6 +11,7 @@ use anyhow::bail;
 use super::engine_args::{self, EngineArgs};
 use super::setup::{self, Asked};
 use super::{COULD_NOT_RUN, FINDINGS, Workspace, native_platform};
+use crate::assets::OVERRIDES;
 use crate::config::{Config, Platform};
 use crate::engine::Engine;
 use crate::engine::base::Ways;
@@ -155,7 +156,6 @@ struct Session {
     settings: Settings,
     plan: Plan,
     source: PreparedSource,
-    recipes: String,
     store: Store,
     /// None for a dry run, which changes nothing.
     _lock: Option<Lock>,
@@ -177,14 +177,18 @@ impl Session {
             })
         };
         let lock = if args.dry_run { None } else { Some(take()?) };
+        let assets = workspace.assets(&config)?;
+        for file in &assets.replaced {
+            report::note(&format!("`{OVERRIDES}/{file}` replaces the tool's own build file"));
+        }
         let source = pipeline::prepare(&config, exec, &workspace.root, &workspace.work)?;
-        let inputs = pipeline::inputs(&config, &workspace.root, &source)?;
+        let inputs = pipeline::inputs(&config, &workspace.root, &assets, &source)?;
         let plan = plan::plan(&config, &request, &inputs);
         let store = Store::new(&workspace.dist, &workspace.work);
         if lock.is_some() && store.recover()? {
             report::note("finished what an earlier run was killed in");
         }
-        Ok(Self { config, settings, plan, source, recipes: inputs.recipes, store, _lock: lock })
+        Ok(Self { config, settings, plan, source, store, _lock: lock })
     }
 
     fn context<'a>(
@@ -200,8 +204,6 @@ impl Session {
             store: &self.store,
             committing: Mutex::new(()),
             work: workspace.work.clone(),
-            root: workspace.root.clone(),
-            recipes: self.recipes.clone(),
             prebuilt: Finder::new(self.config.base_images.repository.as_deref()),
             source: &self.source,
             keys: self.plan.jobs.iter().map(|job| job.key.clone()).collect(),

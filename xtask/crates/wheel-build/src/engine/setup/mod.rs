@@ -15,10 +15,10 @@ use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-pub use self::apply::{Event, apply, draft};
-pub use self::apt::{Forecast, Obstacle};
-pub use self::error::SetupError;
-pub use self::plan::{missing_keys, plan};
+pub(crate) use self::apply::{Event, apply, draft};
+pub(crate) use self::apt::Forecast;
+pub(crate) use self::error::SetupError;
+pub(crate) use self::plan::{missing_keys, plan};
 use crate::config::Bootstrap;
 use crate::exec::{Step, quote};
 

@@ -23,7 +23,7 @@ pub(super) struct Shape {
 /// What the metadata of a wheel says of itself, one line a fact, spelt alike.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Texts {
-    /// `console_scripts: flatc = autobahn._flatc:main`.
+    /// `console_scripts: tool = demo._tool:main`.
     pub(super) entry_points: BTreeSet<String>,
     /// `Requires-Dist` and `Requires-Python`.
     pub(super) requirements: BTreeSet<String>,

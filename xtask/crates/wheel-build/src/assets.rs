@@ -1,0 +1,240 @@
+//! The build files: Dockerfile, bake file and scripts, the build context of every call of the engine.
+//!
+//! They are part of the program. A run writes them below `target/xtask/assets/`, into a folder that is named by a hash of
+//! its contents. A repository replaces single files with its own in `xtask/assets/`.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::io;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use walkdir::WalkDir;
+use wheel_audit::digest;
+use wheel_audit::files::remove_folder;
+
+/// The tool's files: name with folder, and contents.
+const FILES: &[(&str, &[u8])] = &include!(concat!(env!("OUT_DIR"), "/assets.rs"));
+/// Where a repository has its replacements, relative to the workspace root.
+pub(crate) const OVERRIDES: &str = "xtask/assets";
+/// Characters of the hash in a folder's name.
+const HASH_LENGTH: usize = 16;
+
+/// The build files of a run, where the engine's client reads them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Assets {
+    /// Their folder, relative to the workspace root.
+    pub(crate) folder: Utf8PathBuf,
+    /// SHA-256 of their names and contents.
+    pub(crate) hash: String,
+    /// The files that the repository replaces, relative to [`OVERRIDES`].
+    pub(crate) replaced: Vec<String>,
+}
+
+type Contents<'a> = BTreeMap<String, Cow<'a, [u8]>>;
+
+impl Assets {
+    /// Writes the files for the workspace `root`, unless they are there; `requirements`, relative to `root`, is added to
+    /// them.
+    ///
+    /// # Errors
+    /// When a replacement replaces nothing, or a file cannot be read or written.
+    pub(crate) fn place(root: &Utf8Path, requirements: Option<&Utf8Path>) -> io::Result<Self> {
+        let (mut files, replaced) = files(root)?;
+        let hash = hash_of(&files);
+        if let Some(path) = requirements {
+            let bytes = fs_err::read(root.join(path))?;
+            files.insert(added(path), Cow::Owned(bytes));
+        }
+        let name = &hash_of(&files)[..HASH_LENGTH];
+        let folder = Utf8PathBuf::from(format!("target/xtask/assets/{name}"));
+        write(&root.join(&folder), &files)?;
+        Ok(Self { folder, hash, replaced })
+    }
+}
+
+/// The name that a requirements file has in the build context.
+fn added(path: &Utf8Path) -> String {
+    format!("docker/{}", path.file_name().unwrap_or_default())
+}
+
+/// The tool's files with the replacements of the workspace `root`, and the names of these.
+fn files(root: &Utf8Path) -> io::Result<(Contents<'static>, Vec<String>)> {
+    let own = FILES.iter().map(|(name, bytes)| ((*name).to_owned(), Cow::Borrowed(*bytes)));
+    let mut files: Contents<'static> = own.collect();
+    let replacements = below(&root.join(OVERRIDES))?;
+    for (name, bytes) in &replacements {
+        let Some(file) = files.get_mut(name) else {
+            return Err(io::Error::other(unknown(name, &files)));
+        };
+        *file = Cow::Owned(bytes.clone());
+    }
+    Ok((files, replacements.into_keys().collect()))
+}
+
+fn unknown(name: &str, files: &Contents<'_>) -> String {
+    let near = |known: &&String| strsim::damerau_levenshtein(known, name);
+    let nearest = files.keys().min_by_key(near).map_or("", String::as_str);
+    format!(
+        "`{OVERRIDES}/{name}` replaces no build file of the tool\n\n\
+         hint: the nearest is `{nearest}`; `cargo xtask assets export` writes the originals"
+    )
+}
+
+/// The regular files below `folder`, by their paths relative to it; none where there is no such folder.
+fn below(folder: &Utf8Path) -> io::Result<BTreeMap<String, Vec<u8>>> {
+    let mut found = BTreeMap::new();
+    if !folder.try_exists()? {
+        return Ok(found);
+    }
+    for entry in WalkDir::new(folder) {
+        let entry = entry?;
+        if entry.file_type().is_dir() {
+            continue;
+        }
+        let path = Utf8Path::from_path(entry.path())
+            .ok_or_else(|| io::Error::other(format!("{} is not UTF-8", entry.path().display())))?;
+        let name = path.strip_prefix(folder).unwrap_or(path).to_string();
+        found.insert(name, fs_err::read(path)?);
+    }
+    Ok(found)
+}
+
+fn hash_of(files: &Contents<'_>) -> String {
+    let line =
+        |(name, bytes): (&String, &Cow<'_, [u8]>)| format!("{name}\n{}\n", digest::of_bytes(bytes));
+    digest::of_bytes(files.iter().map(line).collect::<String>().as_bytes())
+}
+
+/// Makes `folder` hold exactly `files`: it appears whole, by rename.
+fn write(folder: &Utf8Path, files: &Contents<'_>) -> io::Result<()> {
+    let is_whole = || {
+        let found = below(folder).unwrap_or_default();
+        found.len() == files.len()
+            && found
+                .iter()
+                .zip(files)
+                .all(|(found, file)| found.0 == file.0 && *found.1 == **file.1)
+    };
+    if is_whole() {
+        return Ok(());
+    }
+    let parent = folder.parent().unwrap_or(folder);
+    fs_err::create_dir_all(parent)?;
+    let draft = tempfile::Builder::new().prefix(".draft-").tempdir_in(parent)?;
+    for (name, bytes) in files {
+        let path = draft.path().join(name);
+        fs_err::create_dir_all(path.parent().unwrap_or(draft.path()))?;
+        fs_err::write(path, bytes)?;
+    }
+    remove_folder(folder)?;
+    let renamed = fs_err::rename(draft.path(), folder);
+    // Another run may have been quicker.
+    if is_whole() { Ok(()) } else { renamed }
+}
+
+/// Writes the tool's own files into [`OVERRIDES`] of the workspace `root`, all or those of `names`; returns what was
+/// written. Files that are there stay.
+///
+/// # Errors
+/// When a name is none of the tool's files, or a file cannot be written.
+pub(crate) fn export(root: &Utf8Path, names: &[String]) -> io::Result<Vec<Utf8PathBuf>> {
+    let own: Contents<'_> =
+        FILES.iter().map(|(name, bytes)| ((*name).to_owned(), Cow::Borrowed(*bytes))).collect();
+    if let Some(name) = names.iter().find(|name| !own.contains_key(*name)) {
+        return Err(io::Error::other(unknown(name, &own)));
+    }
+    let mut written = Vec::new();
+    for (name, bytes) in own.iter().filter(|(name, _)| names.is_empty() || names.contains(name)) {
+        let path = Utf8Path::new(OVERRIDES).join(name);
+        let place = root.join(&path);
+        if place.try_exists()? {
+            continue;
+        }
+        fs_err::create_dir_all(place.parent().unwrap_or(root))?;
+        fs_err::write(&place, bytes)?;
+        written.push(path);
+    }
+    Ok(written)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use super::*;
+
+    const SCRIPT: &str = "scripts/build-all.sh";
+
+    fn workspace() -> (tempfile::TempDir, Utf8PathBuf) {
+        let dir = tempfile::tempdir().unwrap();
+        let root = Utf8PathBuf::try_from(dir.path().to_owned()).unwrap();
+        (dir, root)
+    }
+
+    fn write_file(root: &Utf8Path, path: &str, text: &str) {
+        let path = root.join(path);
+        fs_err::create_dir_all(path.parent().unwrap()).unwrap();
+        fs_err::write(path, text).unwrap();
+    }
+
+    #[test]
+    fn the_folder_holds_exactly_the_files_and_is_repaired() {
+        let (_dir, root) = workspace();
+        // A package's own files of these names are none of the tool's.
+        write_file(&root, "docker/Dockerfile.wheels", "FROM evil\n");
+        write_file(&root, SCRIPT, "evil\n");
+        let assets = Assets::place(&root, None).unwrap();
+        let own = below(&root.join(&assets.folder)).unwrap();
+        assert_eq!(own.len(), FILES.len());
+        assert!(!own.values().any(|bytes| bytes.starts_with(b"FROM evil") || bytes == b"evil\n"));
+        assert_eq!(assets.replaced, [""; 0]);
+        // What somebody changed, added or removed there is put right.
+        let folder = assets.folder.clone();
+        write_file(&root, &format!("{folder}/{SCRIPT}"), "other\n");
+        write_file(&root, &format!("{folder}/scripts/new.sh"), "");
+        fs_err::remove_file(root.join(&folder).join("docker/docker-bake.hcl")).unwrap();
+        assert_eq!(Assets::place(&root, None).unwrap(), assets);
+        assert_eq!(below(&root.join(&folder)).unwrap(), own);
+        // Nothing else is left beside it.
+        assert_eq!(fs_err::read_dir(root.join("target/xtask/assets")).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_replacement_counts_and_one_of_nothing_is_refused() {
+        let (_dir, root) = workspace();
+        let own = Assets::place(&root, None).unwrap();
+        write_file(&root, &format!("{OVERRIDES}/{SCRIPT}"), "mine\n");
+        let mine = Assets::place(&root, None).unwrap();
+        assert_eq!(mine.replaced, [SCRIPT]);
+        assert!(mine.hash != own.hash && mine.folder != own.folder);
+        let text = fs_err::read_to_string(root.join(&mine.folder).join(SCRIPT)).unwrap();
+        assert_eq!(text, "mine\n");
+        write_file(&root, &format!("{OVERRIDES}/scripts/build-al.sh"), "");
+        let error = Assets::place(&root, None).unwrap_err().to_string();
+        assert!(error.contains("scripts/build-al.sh") && error.contains(SCRIPT), "{error}");
+    }
+
+    #[test]
+    fn requirements_are_in_the_context_and_in_no_hash_of_the_tool() {
+        let (_dir, root) = workspace();
+        let own = Assets::place(&root, None).unwrap();
+        write_file(&root, "ci/pins.txt", "a==1\n");
+        let with = Assets::place(&root, Some(Utf8Path::new("ci/pins.txt"))).unwrap();
+        assert!(with.hash == own.hash && with.folder != own.folder);
+        let text = fs_err::read_to_string(root.join(&with.folder).join("docker/pins.txt")).unwrap();
+        assert_eq!(text, "a==1\n");
+    }
+
+    #[test]
+    fn the_originals_are_exported_and_nothing_is_overwritten() {
+        let (_dir, root) = workspace();
+        let one = [SCRIPT.to_owned()];
+        assert_eq!(export(&root, &one).unwrap(), [format!("{OVERRIDES}/{SCRIPT}")]);
+        write_file(&root, &format!("{OVERRIDES}/{SCRIPT}"), "mine\n");
+        let rest = export(&root, &[]).unwrap();
+        assert_eq!(rest.len(), FILES.len() - 1);
+        let text = fs_err::read_to_string(root.join(OVERRIDES).join(SCRIPT)).unwrap();
+        assert_eq!(text, "mine\n");
+        assert!(export(&root, &["scripts/none.sh".to_owned()]).is_err());
+    }
+}
