@@ -11,6 +11,7 @@ use super::{
 };
 use crate::elf::ElfFacts;
 use crate::policy::{Arch, Floor, PlatformTag, Policies, Requirements, SymbolVersion};
+use crate::wheel::{ExtensionAbi, Interpreter};
 
 /// At most so many culprits are named per file and prefix. The floor of an undemanding file is set
 /// by every symbol it uses.
@@ -42,7 +43,18 @@ pub struct WheelFacts {
     /// The ELF files that could be judged, in the order of the archive.
     pub elf: Vec<ElfReport>,
     #[serde(skip)]
+    pub(super) extensions: Vec<Extension>,
+    #[serde(skip)]
     pub(super) needs: WheelNeeds,
+}
+
+/// An extension module that Python imports from a wheel.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Extension {
+    /// Its dotted name: `pkg._speedups`.
+    pub(super) module: String,
+    /// Whose it is; `None` for a file that every interpreter takes (`NAME.so`).
+    pub(super) abi: Option<ExtensionAbi>,
 }
 
 /// What all files of a wheel together ask of the system.
@@ -96,6 +108,15 @@ impl WheelFacts {
     /// Whether a part of the wheel was not read, so that the floor may be higher than what is known.
     pub fn is_unknown(&self) -> bool {
         self.needs.is_unknown
+    }
+
+    /// The dotted names of the extension modules that `interpreter` imports, in the order of the archive.
+    pub fn extensions(&self, interpreter: Interpreter) -> Vec<&str> {
+        let takes = |extension: &&Extension| match extension.abi {
+            Some(ExtensionAbi::Interpreter(own)) => own == interpreter,
+            Some(ExtensionAbi::Stable) | None => true,
+        };
+        self.extensions.iter().filter(takes).map(|extension| extension.module.as_str()).collect()
     }
 
     /// A file of which nothing but its name is known yet.

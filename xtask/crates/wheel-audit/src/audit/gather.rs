@@ -11,6 +11,7 @@ use super::{
     contents::Contents,
     facts::WheelNeeds,
     judged::{Elf, ReadElf},
+    loading,
     origin::{self, Origin},
     reading,
     subject::Subject,
@@ -92,6 +93,7 @@ fn summarise(subject: &mut Subject<'_>) {
     let isa = levels.reduce(|all, level| all.with(level.features()));
     let isa = isa.map(|level| level.to_string());
     let reports = subject.elves().iter().filter_map(judged).collect();
+    let extensions = subject.elves().iter().filter_map(loading::extension).collect();
     // What the wheel says counts: a file for musl may name glibc's libraries, which musl's loader
     // takes for its own (`ldso/dynlink.c`, `load_library`).
     let claim = claims.iter().find(|tag| tag.musl().is_some() || tag.glibc().is_some());
@@ -118,6 +120,7 @@ fn summarise(subject: &mut Subject<'_>) {
     facts.build_glibc = origin.as_ref().map(Origin::version);
     facts.build_origin = origin;
     facts.elf = reports;
+    facts.extensions = extensions;
     facts.isa = isa;
     facts.needs = needs;
     facts.overall_tag = match arch {

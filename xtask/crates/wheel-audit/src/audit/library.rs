@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::members::dist_info;
+use crate::wheel::is_identifier;
 
 /// Packages in packages deeper than this are passed over: no real ones are, and each level is a name
 /// of its own.
@@ -45,6 +46,17 @@ pub(super) fn module_name(file: &str) -> Option<&str> {
         middle.filter(|(name, _)| !name.is_empty()).map_or(name, |(name, _)| name)
     };
     (!name.is_empty()).then_some(name)
+}
+
+/// The dotted name of the module that the member `path` is; `None` where it lies elsewhere or cannot be named so.
+pub(super) fn module(member: &str) -> Option<String> {
+    let path = path(member)?;
+    let (folder, file) = path.rsplit_once('/').unwrap_or(("", path));
+    let name = module_name(file)?;
+    let parts = folder.split('/').chain([name]).filter(|part| !part.is_empty());
+    let parts: Vec<_> = parts.filter(|part| *part != "__init__").collect();
+    let named = !parts.is_empty() && parts.iter().all(|part| is_identifier(part));
+    named.then(|| parts.join("."))
 }
 
 /// The dotted names of all modules and packages of a wheel with these members. A folder without a
@@ -94,6 +106,21 @@ mod tests {
         assert_eq!(path("a-1.data/scripts/b"), None);
         assert_eq!(path("a-1.data/b"), None);
         assert_eq!(path("a-1.dist-info/WHEEL"), None);
+    }
+
+    #[test]
+    fn members_are_modules() {
+        for (member, name) in [
+            ("_x.so", Some("_x")),
+            ("a/b/_x.cpython-311-x86_64-linux-gnu.so", Some("a.b._x")),
+            ("a-1.data/platlib/a/_x.abi3.so", Some("a._x")),
+            ("a/__init__.abi3.so", Some("a")),
+            ("a-1.data/scripts/_x.so", None),
+            ("not-one/_x.so", None),
+            ("a/libx.so.1", None),
+        ] {
+            assert_eq!(module(member).as_deref(), name, "{member}");
+        }
     }
 
     #[test]

@@ -3,10 +3,12 @@
 
 use std::collections::BTreeSet;
 
+use super::facts::Extension;
 use super::judged::Elf;
-use crate::elf::{ElfFacts, Refusal};
+use super::library;
+use crate::elf::{ElfFacts, ElfKind, Refusal};
 use crate::policy::Arch;
-use crate::wheel::{ExtensionSuffix, is_identifier};
+use crate::wheel::{ExtensionAbi, ExtensionSuffix, is_identifier};
 
 /// What a file is loaded as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,6 +75,45 @@ fn is_library_name(file: &str) -> bool {
 
 fn file_name(path: &str) -> &str {
     path.rsplit('/').next().unwrap_or(path)
+}
+
+/// The last part of the name under which a file is imported; for `pkg/__init__.abi3.so` that is
+/// `pkg`.
+pub(super) fn init_name(path: &str) -> &str {
+    let (folder, file) = path.rsplit_once('/').unwrap_or(("", path));
+    let name = file.split('.').next().unwrap_or(file);
+    let package = folder.rsplit('/').next().filter(|package| !package.is_empty());
+    if name == "__init__" { package.unwrap_or(name) } else { name }
+}
+
+/// Does the file have the function that starts the module `name`?
+pub(super) fn starts(facts: &ElfFacts, name: &str, abi: ExtensionAbi) -> bool {
+    let has = |prefix: &str| {
+        let rest = |init: &String| init.strip_prefix(prefix).map(str::to_owned);
+        facts.module_inits.iter().filter_map(rest).any(|rest| rest == name)
+    };
+    if !name.is_ascii() {
+        // The name stands there in punycode; a file starts one module as good as always.
+        return facts
+            .module_inits
+            .iter()
+            .any(|init| init.starts_with("PyInitU_") || init.starts_with("PyModExportU_"));
+    }
+    let is_pypy = matches!(abi, ExtensionAbi::Interpreter(own) if own.is_pypy());
+    has("PyInit_") || has("PyModExport_") || is_pypy && has("_cffi_pypyinit_")
+}
+
+/// The module that a file is, if Python imports it.
+pub(super) fn extension(elf: &Elf) -> Option<Extension> {
+    let facts = elf.loadable().filter(|facts| facts.kind == ElfKind::Shared)?;
+    let abi = ExtensionSuffix::parse(&elf.path).map(|suffix| suffix.abi);
+    let name = init_name(&elf.path);
+    let starts = match abi {
+        Some(abi) => starts(facts, name, abi),
+        None => elf.path.strip_suffix(".so").is_some() && starts(facts, name, ExtensionAbi::Stable),
+    };
+    let module = starts.then(|| library::module(&elf.path))??;
+    Some(Extension { module, abi })
 }
 
 /// Why the loader of a C library does not take the file, if so.

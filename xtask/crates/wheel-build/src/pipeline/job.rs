@@ -59,7 +59,7 @@ pub(super) fn run(
     let wheel = audited(ctx, job, &info, &raw, &workspace)?;
     let smoke = if ctx.smoke {
         watch.stage(&title, Stage::Smoke);
-        smoke::run(ctx, job, base, &wheel.path, &workspace, log, watch)?;
+        smoke::run(ctx, job, base, &wheel, &workspace, log, watch)?;
         Smoke::Passed
     } else {
         Smoke::Skipped
@@ -145,7 +145,7 @@ fn names(files: &[&str]) -> String {
 /// A wheel that passed the audit, under its final name.
 pub(super) struct Proved {
     pub(super) path: Utf8PathBuf,
-    audit: Audit,
+    pub(super) audit: Audit,
 }
 
 fn audited(

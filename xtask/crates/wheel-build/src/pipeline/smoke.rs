@@ -8,6 +8,7 @@
 use camino::Utf8Path;
 
 use super::env::{Context, PipelineError};
+use super::job::Proved;
 use super::work::Workspace;
 use super::{calls, export};
 use crate::engine::base::BaseImage;
@@ -18,15 +19,15 @@ pub(super) fn run(
     ctx: &Context<'_>,
     job: &Job,
     base: &BaseImage,
-    wheel: &Utf8Path,
+    wheel: &Proved,
     workspace: &Workspace,
     log: &Utf8Path,
     watch: &dyn Watch,
 ) -> Result<(), PipelineError> {
     let title = job.title();
-    let name = wheel.file_name().unwrap_or_default();
+    let name = wheel.path.file_name().unwrap_or_default();
     let context = workspace.fresh("smoke-wheel")?;
-    fs_err::copy(wheel, context.join(name))?;
+    fs_err::copy(&wheel.path, context.join(name))?;
     let output = workspace.fresh("smoke")?;
     let without = ctx.config.check.left_out(job.interpreter);
     if !without.is_empty() {
@@ -36,7 +37,11 @@ pub(super) fn run(
              not install this wheel there"
         ));
     }
-    let bake = calls::smoke(ctx, job, base, context, &output, "rawjson");
+    let mut bake = calls::smoke(ctx, job, base, context, &output, "rawjson");
+    if ctx.config.check.imports.is_empty() {
+        let extensions = wheel.audit.facts.extensions(job.interpreter).join(" ");
+        bake.args.insert("SMOKE_IMPORTS", extensions);
+    }
     let file = name.to_owned();
     ctx.engine
         .bake(&bake, log, &mut |event| watch.event(&title, event))

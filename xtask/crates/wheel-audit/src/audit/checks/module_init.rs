@@ -10,8 +10,9 @@
 
 use super::{Check, Finding, Rule, Subject, listing};
 use crate::audit::judged::Elf;
-use crate::elf::{ElfFacts, ElfKind};
-use crate::wheel::{ExtensionAbi, ExtensionSuffix};
+use crate::audit::loading::{init_name, starts};
+use crate::elf::ElfKind;
+use crate::wheel::ExtensionSuffix;
 
 const NO_INIT: Rule = Rule::error(
     "ABI005",
@@ -71,7 +72,7 @@ fn judge(elf: &Elf) -> Start {
     let Some(facts) = elf.loadable().filter(|facts| facts.kind == ElfKind::Shared) else {
         return Start::Found;
     };
-    let name = module_name(&elf.path);
+    let name = init_name(&elf.path);
     if starts(facts, name, suffix.abi) {
         return Start::Found;
     }
@@ -87,29 +88,4 @@ fn judge(elf: &Elf) -> Start {
         ));
     }
     Start::NoModule
-}
-
-/// The last part of the name under which a file is imported; for `pkg/__init__.abi3.so` that is
-/// `pkg`.
-fn module_name(path: &str) -> &str {
-    let (folder, file) = path.rsplit_once('/').unwrap_or(("", path));
-    let name = file.split('.').next().unwrap_or(file);
-    let package = folder.rsplit('/').next().filter(|package| !package.is_empty());
-    if name == "__init__" { package.unwrap_or(name) } else { name }
-}
-
-fn starts(facts: &ElfFacts, name: &str, abi: ExtensionAbi) -> bool {
-    let has = |prefix: &str| {
-        let rest = |init: &String| init.strip_prefix(prefix).map(str::to_owned);
-        facts.module_inits.iter().filter_map(rest).any(|rest| rest == name)
-    };
-    if !name.is_ascii() {
-        // The name stands there in punycode; a file starts one module as good as always.
-        return facts
-            .module_inits
-            .iter()
-            .any(|init| init.starts_with("PyInitU_") || init.starts_with("PyModExportU_"));
-    }
-    let is_pypy = matches!(abi, ExtensionAbi::Interpreter(own) if own.is_pypy());
-    has("PyInit_") || has("PyModExport_") || is_pypy && has("_cffi_pypyinit_")
 }
