@@ -26,6 +26,8 @@ struct Cli<Own: Subcommand> {
 /// What to do.
 #[derive(Debug, Subcommand)]
 enum Command<Own: Subcommand> {
+    /// Let another repository use this tool, or bring it up to date
+    Init(commands::init::InitArgs),
     /// Build, audit and smoke-test wheels into `dist/`
     Wheels(commands::wheels::WheelsArgs),
     /// Say what wheels and files need of the C library, and which symbols are to blame
@@ -109,6 +111,7 @@ fn carry_out<Own: Subcommand>(
     own: impl FnOnce(Own) -> anyhow::Result<ExitCode>,
 ) -> anyhow::Result<ExitCode> {
     match command {
+        Command::Init(args) => commands::init::run(&args),
         Command::Wheels(args) => commands::wheels::run(&args),
         Command::CheckGlibc(args) => commands::check_glibc::run(&args),
         Command::Verify(args) => commands::verify::run(&args),

@@ -8,9 +8,11 @@ mod commands;
 mod config;
 mod engine;
 mod exec;
+mod init;
 mod live;
 mod pipeline;
 mod plan;
+mod schema;
 mod ship;
 mod store;
 

@@ -11,6 +11,7 @@ pub(crate) mod doctor;
 pub(crate) mod engine_args;
 pub(crate) mod host_settings;
 pub(crate) mod index;
+pub(crate) mod init;
 pub(crate) mod matrix;
 pub(crate) mod pin;
 pub(crate) mod release;

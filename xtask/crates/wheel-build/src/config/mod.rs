@@ -21,7 +21,6 @@ pub(crate) use base_images::BaseImages;
 pub(crate) use cache::{Cache, CacheKind, CacheSpec};
 pub(crate) use ci::Ci;
 pub(crate) use engine::{EngineSettings, Network, Tool};
-#[cfg(test)]
 pub(crate) use load::parse as parse_text;
 pub(crate) use load::{load, load_committed};
 pub(crate) use model::{

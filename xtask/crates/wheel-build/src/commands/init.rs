@@ -1,0 +1,145 @@
+//! `cargo xtask init`: another repository begins to use this tool, or is brought up to date.
+
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use camino::{Utf8Path, Utf8PathBuf};
+use wheel_audit::report;
+
+use super::{FINDINGS, Workspace};
+use crate::exec::Exec;
+use crate::init::{self, Asked, Change, Planned, State, Tool};
+
+/// Arguments of `init`.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct InitArgs {
+    /// The package's repository; with `--check` and `--upgrade` this one where absent
+    #[arg(value_name = "PATH", required_unless_present_any = ["check", "upgrade"])]
+    pub(crate) path: Option<Utf8PathBuf>,
+    /// Where the repository has the tool from: `git=URL#REV`, `path=DIR`, or `vendor` for a copy in `xtask/vendor/`;
+    /// this clone's `origin` and commit where absent
+    #[arg(long, value_name = "TOOL")]
+    pub(crate) tool: Option<Tool>,
+    /// Make `xtask/` a member of the workspace that is there, in place of a workspace of its own
+    #[arg(long, conflicts_with_all = ["check", "upgrade"])]
+    pub(crate) member: bool,
+    /// Print the files and write none
+    #[arg(long, conflicts_with_all = ["check", "upgrade"])]
+    pub(crate) dry_run: bool,
+    /// Say which files of a repository that uses the tool are not what this version writes; exit with 1 if any is
+    #[arg(long, conflicts_with = "upgrade")]
+    pub(crate) check: bool,
+    /// Bring these files up to date; those changed there stay, and the new text lies beside them as `FILE.new`
+    #[arg(long)]
+    pub(crate) upgrade: bool,
+    /// With `--check` or `--upgrade`: report on stdout as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Writes the files, or compares them.
+///
+/// # Errors
+/// When the path holds no package, or something stands in the way of a file.
+pub(crate) fn run(args: &InitArgs) -> anyhow::Result<ExitCode> {
+    let clone = Workspace::find()?.root;
+    let path = args.path.as_deref().unwrap_or(&clone);
+    let repository =
+        path.canonicalize_utf8().with_context(|| format!("`{path}` cannot be used"))?;
+    if args.check || args.upgrade {
+        return compare(args, &repository, &clone);
+    }
+    let asked = Asked {
+        repository: &repository,
+        clone: &clone,
+        tool: args.tool.clone(),
+        member: args.member,
+    };
+    let adoption = init::plan(&Exec::real(), &asked)?;
+    anyhow::ensure!(
+        adoption.conflicts.is_empty(),
+        "nothing was written to `{repository}`:\n  {}\n\n\
+         hint: move what is in the way; `cargo xtask init {repository} --dry-run` prints what would be written",
+        adoption.conflicts.join("\n  ")
+    );
+    report::note(&format!("in `{repository}`, with the tool from {}:", adoption.tool));
+    adoption.files.iter().filter_map(line).for_each(|line| report::note(&line));
+    if args.dry_run {
+        adoption.files.iter().for_each(print);
+        return Ok(ExitCode::SUCCESS);
+    }
+    init::write(&repository, &adoption.files)?;
+    report::data(&format!(
+        "next, in `{repository}`:\n  cargo xtask doctor\n  cargo xtask wheels --setup debian:12 {}",
+        super::native_platform()
+    ));
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What becomes of a file, on a line; nothing for the files of a copied tool, but its first.
+fn line(file: &Planned) -> Option<String> {
+    let path = &file.path;
+    if path.starts_with("xtask/vendor") && path != "xtask/vendor/Cargo.toml" {
+        return None;
+    }
+    Some(match &file.change {
+        Change::Keep => format!("  {path}: is there, and stays"),
+        Change::Add { lines, .. } => format!("  {path}: gets {}", lines.join(", ")),
+        Change::Create(bytes) => {
+            let lines = bytes.iter().filter(|byte| **byte == b'\n').count();
+            format!("  {path}: new, {lines} lines")
+        }
+    })
+}
+
+/// The text of a file, under its name.
+fn print(file: &Planned) {
+    let text = match &file.change {
+        Change::Create(bytes) => String::from_utf8_lossy(bytes).into_owned(),
+        Change::Add { text, .. } => text.clone(),
+        Change::Keep => return,
+    };
+    if !file.path.starts_with("xtask/vendor") && file.path.extension() != Some("lock") {
+        report::data(&format!("==> {}\n{text}", file.path));
+    }
+}
+
+fn compare(args: &InitArgs, repository: &Utf8Path, clone: &Utf8Path) -> anyhow::Result<ExitCode> {
+    let found = init::upgrade(repository, clone, args.tool.as_ref(), args.upgrade)?;
+    let is_open = |state: State| match state {
+        State::Current | State::Yours => false,
+        State::Conflict => true,
+        State::Stale | State::Missing | State::Gone => args.check,
+    };
+    if args.json {
+        report::json(&found)?;
+    } else {
+        for file in &found {
+            let (path, new) = (&file.path, args.upgrade);
+            let what = match file.state {
+                State::Current => continue,
+                State::Yours => "was changed here, and stays".to_owned(),
+                State::Stale if new => "brought up to date".to_owned(),
+                State::Stale => "is as an older version wrote it".to_owned(),
+                State::Missing if new => "written".to_owned(),
+                State::Missing => "is not there".to_owned(),
+                State::Gone if new => "removed: this version has no such file".to_owned(),
+                State::Gone => "this version has no such file".to_owned(),
+                State::Conflict if new => {
+                    format!("was changed here and in the tool; the new text is in `{path}.new`")
+                }
+                State::Conflict => "was changed here and in the tool".to_owned(),
+            };
+            report::data(&format!("{path}: {what}"));
+        }
+    }
+    let open = found.iter().filter(|file| is_open(file.state)).count();
+    if open == 0 {
+        report::note("every file is what this version of the tool writes, or yours");
+        return Ok(ExitCode::SUCCESS);
+    }
+    if args.check {
+        report::note("hint: `cargo xtask init --upgrade`");
+    }
+    Ok(ExitCode::from(FINDINGS))
+}

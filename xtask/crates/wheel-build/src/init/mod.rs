@@ -1,0 +1,279 @@
+//! `cargo xtask init`: what a repository needs to use this tool, and whether it is up to date.
+
+mod project;
+mod record;
+mod texts;
+mod tool;
+mod upgrade;
+
+use std::collections::BTreeMap;
+
+use anyhow::Context as _;
+use camino::{Utf8Path, Utf8PathBuf};
+use toml_edit::{DocumentMut, Item, Table, value};
+
+pub(crate) use tool::Tool;
+pub(crate) use upgrade::{State, upgrade};
+
+use self::project::Project;
+use self::record::Record;
+use self::texts::Layout;
+use crate::exec::Exec;
+use crate::ship::workflow;
+use crate::{config, schema};
+
+const CONFIG: &str = "wheels.toml";
+const ALIAS: &str = ".cargo/config.toml";
+const MANIFEST: &str = "xtask/Cargo.toml";
+const MAIN: &str = "xtask/src/main.rs";
+const SCHEMA: &str = "xtask/wheels.schema.json";
+
+/// What is asked for.
+#[derive(Debug)]
+pub(crate) struct Asked<'a> {
+    /// The repository that adopts the tool, absolute.
+    pub(crate) repository: &'a Utf8Path,
+    /// This clone of the tool.
+    pub(crate) clone: &'a Utf8Path,
+    /// Where the tool comes from; the clone's origin where absent.
+    pub(crate) tool: Option<Tool>,
+    /// Whether `xtask/` becomes a member of the repository's workspace.
+    pub(crate) member: bool,
+}
+
+/// A file that `init` writes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Planned {
+    /// Relative to the repository.
+    pub(crate) path: Utf8PathBuf,
+    /// What becomes of it.
+    pub(crate) change: Change,
+}
+
+/// What becomes of a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Change {
+    /// It is new.
+    Create(Vec<u8>),
+    /// These lines are added to the one that is there; the whole text.
+    Add {
+        /// The lines.
+        lines: Vec<String>,
+        /// The file with them.
+        text: String,
+    },
+    /// It is there, and stays.
+    Keep,
+}
+
+/// What `init` will do.
+#[derive(Debug)]
+pub(crate) struct Adoption {
+    /// Where the tool comes from.
+    pub(crate) tool: Tool,
+    /// The files, sorted by path but for the copy of the tool, which comes last.
+    pub(crate) files: Vec<Planned>,
+    /// What stands in the way; nothing is written while there is any.
+    pub(crate) conflicts: Vec<String>,
+}
+
+/// What a repository needs, of which nothing is written yet.
+///
+/// # Errors
+/// When `pyproject.toml` or a file that lines are added to cannot be read, or the tool's place is none.
+pub(crate) fn plan(exec: &Exec, asked: &Asked<'_>) -> anyhow::Result<Adoption> {
+    let repository = asked.repository;
+    let tool = match &asked.tool {
+        Some(tool) => tool.clone(),
+        None => Tool::of_clone(exec, asked.clone)?,
+    };
+    let layout = if asked.member { Layout::Member } else { Layout::Own };
+    let pyproject = read(repository, "pyproject.toml")?.unwrap_or_default();
+    let project = Project::parse(&pyproject)?;
+    let is_package = ["pyproject.toml", "setup.py", "setup.cfg"];
+    anyhow::ensure!(
+        is_package.iter().any(|name| repository.join(name).is_file()),
+        "`{repository}` holds no Python package: it has neither pyproject.toml nor setup.py\n\n\
+         hint: name the folder of the package's repository"
+    );
+    let wheels = match read(repository, CONFIG)? {
+        Some(text) => text,
+        None => texts::wheels_toml(&project)?,
+    };
+    let config = config::parse_text(Utf8Path::new(CONFIG), &wheels)?;
+    let mut plan =
+        Planner { repository, files: Vec::new(), conflicts: Vec::new(), record: Record::default() };
+    plan.keep_or_create(CONFIG, wheels);
+    plan.alias(layout)?;
+    plan.create(MANIFEST, texts::manifest(layout, &tool.dependency(repository)?).into_bytes())?;
+    plan.owned(MAIN, texts::MAIN.as_bytes().to_vec())?;
+    plan.owned(SCHEMA, schema::TEXT.as_bytes().to_vec())?;
+    plan.owned(workflow::PATH, workflow::workflow(&config).into_bytes())?;
+    plan.ignored()?;
+    match layout {
+        Layout::Member => plan.member()?,
+        // The versions that the tool is tested with.
+        Layout::Own => plan.keep_or_create(
+            "xtask/Cargo.lock",
+            read(asked.clone, "Cargo.lock")?.unwrap_or_default(),
+        ),
+    }
+    if tool == Tool::Vendor {
+        for (path, bytes) in tool::vendored(asked.clone)? {
+            plan.owned(Utf8Path::new(tool::VENDOR).join(path).as_str(), bytes)?;
+        }
+    }
+    let record = plan.record.text();
+    plan.create(record::PATH, record.into_bytes())?;
+    let Planner { mut files, conflicts, .. } = plan;
+    files.sort_by_key(|file| (file.path.starts_with(tool::VENDOR), file.path.clone()));
+    Ok(Adoption { tool, files, conflicts })
+}
+
+/// Writes what was planned.
+///
+/// # Errors
+/// When a file cannot be written.
+pub(crate) fn write(repository: &Utf8Path, files: &[Planned]) -> std::io::Result<()> {
+    for Planned { path, change } in files {
+        let bytes = match change {
+            Change::Create(bytes) => bytes.as_slice(),
+            Change::Add { text, .. } => text.as_bytes(),
+            Change::Keep => continue,
+        };
+        let path = repository.join(path);
+        fs_err::create_dir_all(path.parent().unwrap_or(repository))?;
+        fs_err::write(path, bytes)?;
+    }
+    Ok(())
+}
+
+/// The text of a file; `None` where there is none.
+fn read(folder: &Utf8Path, name: &str) -> anyhow::Result<Option<String>> {
+    match fs_err::read_to_string(folder.join(name)) {
+        Ok(text) => Ok(Some(text)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+struct Planner<'a> {
+    repository: &'a Utf8Path,
+    files: Vec<Planned>,
+    conflicts: Vec<String>,
+    record: Record,
+}
+
+impl Planner<'_> {
+    fn push(&mut self, path: &str, change: Change) {
+        self.files.push(Planned { path: path.into(), change });
+    }
+
+    /// A file that is the repository's own once it is there.
+    fn keep_or_create(&mut self, path: &str, text: String) {
+        let is_there = self.repository.join(path).exists();
+        let change = if is_there { Change::Keep } else { Change::Create(text.into_bytes()) };
+        self.push(path, change);
+    }
+
+    /// A file that may not be there with other contents.
+    fn create(&mut self, path: &str, bytes: Vec<u8>) -> anyhow::Result<()> {
+        let change = match fs_err::read(self.repository.join(path)) {
+            Ok(found) if found == bytes => Change::Keep,
+            Ok(_) => {
+                self.conflicts.push(format!("`{path}` is there already, with other contents"));
+                Change::Keep
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Change::Create(bytes),
+            Err(error) => return Err(error.into()),
+        };
+        self.push(path, change);
+        Ok(())
+    }
+
+    /// A file that the tool keeps up to date.
+    fn owned(&mut self, path: &str, bytes: Vec<u8>) -> anyhow::Result<()> {
+        self.record.add(path, &bytes);
+        self.create(path, bytes)
+    }
+
+    fn add(&mut self, path: &str, lines: Vec<String>, text: String) {
+        let is_new = !self.repository.join(path).exists();
+        let change = match lines.is_empty() {
+            true => Change::Keep,
+            false if is_new => Change::Create(text.into_bytes()),
+            false => Change::Add { lines, text },
+        };
+        self.push(path, change);
+    }
+
+    /// The alias `cargo xtask`.
+    fn alias(&mut self, layout: Layout) -> anyhow::Result<()> {
+        let text = read(self.repository, ALIAS)?.unwrap_or_default();
+        let mut config: DocumentMut = text.parse().with_context(|| format!("`{ALIAS}`"))?;
+        let found = config.get("alias").and_then(|alias| alias.get("xtask")).and_then(Item::as_str);
+        match found {
+            Some(words) if words == layout.alias() => self.add(ALIAS, Vec::new(), text),
+            Some(words) => self.conflicts.push(format!(
+                "`{ALIAS}` has an alias `xtask` already: `{}`",
+                words.escape_debug()
+            )),
+            None => {
+                config.entry("alias").or_insert(Item::Table(Table::new()))["xtask"] =
+                    value(layout.alias());
+                let line = format!("alias.xtask = \"{}\"", layout.alias());
+                self.add(ALIAS, vec![line], config.to_string());
+            }
+        }
+        Ok(())
+    }
+
+    /// What git is to leave alone.
+    fn ignored(&mut self) -> anyhow::Result<()> {
+        let path = ".gitignore";
+        let mut text = read(self.repository, path)?.unwrap_or_default();
+        let is_there = |line: &&str| !text.lines().any(|other| other.trim() == *line);
+        let lines: Vec<String> =
+            texts::IGNORED.iter().copied().filter(is_there).map(str::to_owned).collect();
+        if !text.is_empty() && !text.ends_with('\n') {
+            text.push('\n');
+        }
+        text.extend(lines.iter().map(|line| format!("{line}\n")));
+        self.add(path, lines, text);
+        Ok(())
+    }
+
+    /// Makes `xtask` a member of the workspace that is there.
+    fn member(&mut self) -> anyhow::Result<()> {
+        let path = "Cargo.toml";
+        let Some(text) = read(self.repository, path)? else {
+            self.conflicts.push(format!(
+                "there is no `{path}` whose workspace `xtask` could join: leave `--member` out"
+            ));
+            return Ok(());
+        };
+        let mut manifest: DocumentMut = text.parse().with_context(|| format!("`{path}`"))?;
+        let workspace = manifest.entry("workspace").or_insert(Item::Table(Table::new()));
+        let members = workspace.as_table_like_mut().context("`workspace` is no table")?;
+        let members = members.entry("members").or_insert(value(toml_edit::Array::new()));
+        let members = members.as_array_mut().context("`workspace.members` is no list")?;
+        let is_there = members.iter().any(|member| member.as_str() == Some("xtask"));
+        if !is_there {
+            members.push("xtask");
+        }
+        let lines =
+            if is_there { Vec::new() } else { vec!["workspace.members: \"xtask\"".to_owned()] };
+        self.add(path, lines, manifest.to_string());
+        Ok(())
+    }
+}
+
+/// The contents that this version of the tool gives the files that it keeps up to date, by path.
+fn current(repository: &Utf8Path) -> anyhow::Result<BTreeMap<String, Vec<u8>>> {
+    let config = config::load_committed(repository)?;
+    Ok(BTreeMap::from([
+        (MAIN.to_owned(), texts::MAIN.as_bytes().to_vec()),
+        (SCHEMA.to_owned(), schema::TEXT.as_bytes().to_vec()),
+        (workflow::PATH.to_owned(), workflow::workflow(&config).into_bytes()),
+    ]))
+}

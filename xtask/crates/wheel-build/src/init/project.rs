@@ -1,0 +1,163 @@
+//! What a package says of itself, as far as its `wheels.toml` depends on it: pure.
+
+use pep440_rs::VersionSpecifiers;
+use wheel_audit::wheel::allows;
+
+/// The releases of Python 3 that wheels are made for unless a package excludes them; the newest is what
+/// `docker/python-sources.json` has.
+const SERIES: std::ops::RangeInclusive<u8> = 10..=14;
+
+/// A package, from its `pyproject.toml`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Project {
+    /// Its name, where the file says it.
+    pub(super) name: Option<String>,
+    /// The versions of Python that it is for, in its own words.
+    pub(super) requires_python: Option<String>,
+    /// The module of its build backend.
+    backend: String,
+    /// What builds it: the names of `build-system.requires`.
+    requires: Vec<String>,
+    /// Minor versions that its classifiers name.
+    classified: Vec<u8>,
+}
+
+/// Why no interpreter is left.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum ProjectError {
+    /// `pyproject.toml` is none.
+    #[error("`pyproject.toml` is no TOML: {0}")]
+    Toml(String),
+    /// Nothing fits `requires-python`.
+    #[error(
+        "`requires-python = \"{0}\"` in pyproject.toml excludes every Python from 3.{first} to 3.{last}\n\n\
+         hint: correct it there",
+        first = SERIES.start(),
+        last = SERIES.end()
+    )]
+    NoPython(String),
+}
+
+/// What a build backend needs beside a C compiler.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Needs {
+    /// Rust, and why.
+    pub(super) rust: Option<&'static str>,
+    /// Programs of the build system.
+    pub(super) cmake: bool,
+    /// Ninja.
+    pub(super) ninja: bool,
+}
+
+impl Project {
+    /// Reads the text of a `pyproject.toml`; an empty one is setuptools' (PEP 518).
+    ///
+    /// # Errors
+    /// [`ProjectError::Toml`].
+    pub(super) fn parse(text: &str) -> Result<Self, ProjectError> {
+        let table: toml::Table =
+            text.parse().map_err(|error: toml::de::Error| ProjectError::Toml(error.to_string()))?;
+        let strings = |value: Option<&toml::Value>| -> Vec<String> {
+            let list = value.and_then(toml::Value::as_array).into_iter().flatten();
+            list.filter_map(|each| each.as_str().map(str::to_owned)).collect()
+        };
+        let project = table.get("project").and_then(toml::Value::as_table);
+        let of_project = |key: &str| project.and_then(|project| project.get(key));
+        let text_of = |key: &str| of_project(key).and_then(toml::Value::as_str).map(str::to_owned);
+        let system = table.get("build-system").and_then(toml::Value::as_table);
+        let backend = system.and_then(|it| it.get("build-backend")).and_then(toml::Value::as_str);
+        let requires = strings(system.and_then(|it| it.get("requires")));
+        let minor = |line: &String| {
+            line.strip_prefix("Programming Language :: Python :: 3.")?.parse::<u8>().ok()
+        };
+        Ok(Self {
+            name: text_of("name"),
+            requires_python: text_of("requires-python"),
+            backend: backend.unwrap_or("setuptools.build_meta").to_owned(),
+            requires: requires.iter().map(|requirement| name_of(requirement)).collect(),
+            classified: strings(of_project("classifiers")).iter().filter_map(minor).collect(),
+        })
+    }
+
+    /// The interpreters that wheels are made for: those that `requires-python` allows, and of these the ones that
+    /// the classifiers name, where they name any.
+    ///
+    /// # Errors
+    /// [`ProjectError::NoPython`].
+    pub(super) fn pythons(&self) -> Result<Vec<String>, ProjectError> {
+        let specifiers = self.requires_python.as_deref().unwrap_or_default();
+        // What is no list of versions is the build backend's to refuse.
+        let specifiers = specifiers.parse::<VersionSpecifiers>().unwrap_or_default();
+        let allowed: Vec<u8> = SERIES.filter(|minor| allows(&specifiers, (3, *minor))).collect();
+        if allowed.is_empty() {
+            return Err(ProjectError::NoPython(self.requires_python.clone().unwrap_or_default()));
+        }
+        let named: Vec<u8> =
+            allowed.iter().copied().filter(|minor| self.classified.contains(minor)).collect();
+        let chosen = if named.is_empty() { allowed } else { named };
+        Ok(chosen.into_iter().map(|minor| format!("cp3{minor}")).collect())
+    }
+
+    /// What its backend needs.
+    pub(super) fn needs(&self) -> Needs {
+        let requires = |name: &str| self.requires.iter().any(|each| each == name);
+        let rust = ["maturin", "setuptools-rust"].into_iter().find(|name| requires(name));
+        let backend = self.backend.as_str();
+        let cmake = backend.starts_with("scikit_build_core") || requires("cmake");
+        let ninja = cmake || backend == "mesonpy" || requires("ninja");
+        Needs { rust, cmake, ninja }
+    }
+}
+
+/// The normalised name in a requirement (PEP 503, PEP 508).
+fn name_of(requirement: &str) -> String {
+    let is_name = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    let end = requirement.trim_start().find(|c| !is_name(c));
+    let name = &requirement.trim_start()[..end.unwrap_or(requirement.trim_start().len())];
+    name.to_ascii_lowercase().replace(['_', '.'], "-")
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use super::*;
+
+    fn pythons(project: &str) -> Result<Vec<String>, ProjectError> {
+        Project::parse(&format!("[project]\nname = \"a\"\n{project}")).unwrap().pythons()
+    }
+
+    #[test]
+    fn pythons_are_those_that_the_package_allows_and_names() {
+        assert_eq!(pythons("").unwrap().len(), SERIES.count());
+        assert_eq!(pythons("requires-python = \">=3.12,<3.14\"").unwrap(), ["cp312", "cp313"]);
+        let classified = "requires-python = \">=3.11\"\nclassifiers = [\
+            \"Programming Language :: Python :: 3\", \"Programming Language :: Python :: 3.9\", \
+            \"Programming Language :: Python :: 3.12\"]";
+        assert_eq!(pythons(classified).unwrap(), ["cp312"]);
+        let old = "classifiers = [\"Programming Language :: Python :: 3.6\"]";
+        assert_eq!(pythons(old).unwrap().len(), SERIES.count(), "classifiers of old are ignored");
+        let error = pythons("requires-python = \"<3.8\"").unwrap_err();
+        assert_eq!(error, ProjectError::NoPython("<3.8".to_owned()));
+    }
+
+    #[test]
+    fn a_backend_tells_what_it_needs() {
+        let needs = |requires: &str, backend: &str| {
+            let text =
+                format!("[build-system]\nrequires = [{requires}]\nbuild-backend = \"{backend}\"\n");
+            Project::parse(&text).unwrap().needs()
+        };
+        let maturin = needs("\"maturin>=1.9,<2\"", "maturin");
+        assert_eq!((maturin.rust, maturin.cmake), (Some("maturin"), false));
+        let rust =
+            needs("\"setuptools\", \"Setuptools_Rust ; os_name == 'x'\"", "setuptools.build_meta");
+        assert_eq!(rust.rust, Some("setuptools-rust"));
+        let scikit = needs("\"scikit-build-core\"", "scikit_build_core.build");
+        assert!(scikit.cmake && scikit.ninja && scikit.rust.is_none());
+        let meson = needs("\"meson-python\"", "mesonpy");
+        assert!(meson.ninja && !meson.cmake);
+        let none = Project::parse("").unwrap().needs();
+        assert_eq!(none, Needs { rust: None, cmake: false, ninja: false });
+    }
+}

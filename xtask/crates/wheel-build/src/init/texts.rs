@@ -1,0 +1,119 @@
+//! The files of an adopting repository, as texts: pure.
+
+use super::project::{Project, ProjectError};
+
+/// Commented configuration.
+const WHEELS_TOML: &str = include_str!("wheels.toml");
+const MANIFEST: &str = include_str!("Cargo.toml.txt");
+const WORKSPACE: &str = include_str!("workspace.txt");
+/// `xtask/src/main.rs`.
+pub(super) const MAIN: &str = include_str!("main.rs.txt");
+/// The lines that `.gitignore` needs.
+pub(super) const IGNORED: [&str; 4] =
+    ["/target/", "/dist/", "/xtask/target/", "/wheels.local.toml"];
+
+/// How `cargo xtask` finds the tool.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Layout {
+    /// `xtask/` is a workspace of its own.
+    Own,
+    /// It is a member of the repository's workspace.
+    Member,
+}
+
+impl Layout {
+    /// The alias in `.cargo/config.toml`.
+    pub(super) fn alias(self) -> &'static str {
+        match self {
+            Self::Own => "run --manifest-path xtask/Cargo.toml --",
+            Self::Member => "run --package xtask --",
+        }
+    }
+}
+
+/// `wheels.toml` for `project`.
+///
+/// # Errors
+/// When no interpreter is left.
+pub(super) fn wheels_toml(project: &Project) -> Result<String, ProjectError> {
+    let pythons = project.pythons()?;
+    let quoted: Vec<_> = pythons.iter().map(|id| format!("\"{id}\"")).collect();
+    let why = match &project.requires_python {
+        Some(words) => format!("What `requires-python = \"{}\"` allows.", words.escape_debug()),
+        None => {
+            "pyproject.toml has no `requires-python`, so these are the present ones.".to_owned()
+        }
+    };
+    let needs = project.needs();
+    let mut packages: [Vec<&str>; 3] = Default::default();
+    for (is_needed, names) in [
+        (needs.cmake, ["cmake", "cmake", "cmake"]),
+        (needs.ninja, ["ninja-build", "ninja-build", "samurai"]),
+    ] {
+        if is_needed {
+            for (list, name) in packages.iter_mut().zip(names) {
+                list.push(name);
+            }
+        }
+    }
+    let table = if packages[0].is_empty() {
+        "# system_packages = { apt = [\"libffi-dev\"], dnf = [\"libffi-devel\"] }".to_owned()
+    } else {
+        let line = |(family, names): (&str, &Vec<&str>)| format!("{family} = {names:?}");
+        let lines = ["apt", "dnf", "apk"].into_iter().zip(&packages).map(line);
+        format!("system_packages = {{ {} }}", lines.collect::<Vec<_>>().join(", "))
+    };
+    let why_rust = needs.rust.map(|name| format!(" {name} does.")).unwrap_or_default();
+    Ok(WHEELS_TOML
+        .replace("<why-pythons>", &why)
+        .replace("<pythons>", &quoted.join(", "))
+        .replace("<system-packages>", &table)
+        .replace("<why-rust>", &why_rust)
+        .replace("<rust>", if needs.rust.is_some() { "rustup" } else { "none" }))
+}
+
+/// `xtask/Cargo.toml`; `tool` is the dependency as an inline table.
+pub(super) fn manifest(layout: Layout, tool: &str) -> String {
+    let workspace = if layout == Layout::Own { WORKSPACE } else { "" };
+    MANIFEST.replace("<tool>", tool) + workspace
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use camino::Utf8Path;
+
+    use super::*;
+    use crate::config;
+
+    #[test]
+    fn every_wheels_toml_holds_and_says_what_the_package_needs() {
+        let read = |pyproject: &str| {
+            let text = wheels_toml(&Project::parse(pyproject).unwrap()).unwrap();
+            assert!(!text.contains(['<', '>'].map(|c| format!("{c}pythons")).concat().as_str()));
+            config::parse_text(Utf8Path::new("wheels.toml"), &text).unwrap()
+        };
+        let plain = read("");
+        assert_eq!(plain.toolchain.rust, config::Rust::None);
+        assert!(plain.build.system_packages.is_empty() && plain.targets.len() == 3);
+        let maturin =
+            read("[build-system]\nrequires = [\"maturin\"]\nbuild-backend = \"maturin\"\n");
+        assert_eq!(maturin.toolchain.rust, config::Rust::Rustup);
+        let scikit = read(
+            "[build-system]\nrequires = [\"scikit-build-core\"]\n\
+            build-backend = \"scikit_build_core.build\"\n[project]\nname = \"a\"\n\
+            requires-python = \">=3.13\"\n",
+        );
+        assert_eq!(scikit.build.pythons.len(), 2);
+        assert_eq!(scikit.build.system_packages[&config::Family::Apk], ["cmake", "samurai"]);
+    }
+
+    #[test]
+    fn a_member_has_no_workspace_of_its_own() {
+        let own: toml::Table = manifest(Layout::Own, "{ path = \"a\" }").parse().unwrap();
+        let member: toml::Table = manifest(Layout::Member, "{ path = \"a\" }").parse().unwrap();
+        assert!(own.contains_key("workspace") && !member.contains_key("workspace"));
+        assert_eq!(member["dependencies"]["wheel-build"]["path"].as_str(), Some("a"));
+    }
+}

@@ -1,0 +1,226 @@
+//! Where an adopting repository has the tool from.
+
+use std::fmt;
+use std::io;
+use std::str::FromStr;
+
+use anyhow::Context as _;
+use camino::{Utf8Path, Utf8PathBuf};
+use toml_edit::{DocumentMut, Item, value};
+use walkdir::WalkDir;
+
+use crate::exec::{Exec, Step};
+
+/// The crate that an adopting repository depends on, in a clone of the tool.
+const CRATE: &str = "xtask/crates/wheel-build";
+/// What is copied for `vendor`, in a clone of the tool.
+const VENDORED: [&str; 10] = [
+    "LICENSE",
+    "docker",
+    "scripts",
+    "xtask/crates/wheel-audit/Cargo.toml",
+    "xtask/crates/wheel-audit/build.rs",
+    "xtask/crates/wheel-audit/build",
+    "xtask/crates/wheel-audit/src",
+    "xtask/crates/wheel-build/Cargo.toml",
+    "xtask/crates/wheel-build/build.rs",
+    "xtask/crates/wheel-build/src",
+];
+/// Where these lie in the adopting repository.
+pub(super) const VENDOR: &str = "xtask/vendor";
+
+/// Where the tool comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Tool {
+    /// A commit of a git repository.
+    Git {
+        /// Its URL.
+        url: String,
+        /// The commit, or a tag.
+        rev: String,
+    },
+    /// A clone on this machine, or within the repository.
+    Path(Utf8PathBuf),
+    /// A copy in `xtask/vendor/`.
+    Vendor,
+}
+
+impl FromStr for Tool {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = || format!("`{text}` is none of `git=URL#REV`, `path=DIR` and `vendor`");
+        match text.split_once('=') {
+            None if text == "vendor" => Ok(Self::Vendor),
+            Some(("path", dir)) if !dir.is_empty() => Ok(Self::Path(dir.into())),
+            Some(("git", place)) => match place.rsplit_once('#') {
+                Some((url, rev)) if !url.is_empty() && !rev.is_empty() => {
+                    Ok(Self::Git { url: url.to_owned(), rev: rev.to_owned() })
+                }
+                _ => Err(wrong()),
+            },
+            _ => Err(wrong()),
+        }
+    }
+}
+
+impl fmt::Display for Tool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Git { url, rev } => write!(f, "{url} at {rev}"),
+            Self::Path(dir) => write!(f, "{dir}"),
+            Self::Vendor => write!(f, "a copy in {VENDOR}/"),
+        }
+    }
+}
+
+impl Tool {
+    /// The commit of the clone `root` in its `origin`.
+    ///
+    /// # Errors
+    /// When it is no git repository, or has no `origin`.
+    pub(super) fn of_clone(exec: &Exec, root: &Utf8Path) -> anyhow::Result<Self> {
+        let git = |args: &[&str]| -> anyhow::Result<String> {
+            let hint = "name where the tool comes from: `--tool git=URL#REV`, `--tool path=DIR` or `--tool vendor`";
+            let step = Step::new("git", args.iter().copied()).cwd(root).hint(hint);
+            Ok(exec.read(&step)?.trim().to_owned())
+        };
+        let url = git(&["remote", "get-url", "origin"])?;
+        let url = if url.starts_with('/') { format!("file://{url}") } else { url };
+        Ok(Self::Git { url, rev: git(&["rev-parse", "HEAD"])? })
+    }
+
+    /// The dependency as an inline table, for the manifest in `repository/xtask/`.
+    ///
+    /// # Errors
+    /// When a path holds no clone of the tool.
+    pub(super) fn dependency(&self, repository: &Utf8Path) -> anyhow::Result<String> {
+        let text = |text: &str| value(text).to_string();
+        Ok(match self {
+            Self::Git { url, rev } => format!("{{ git = {}, rev = {} }}", text(url), text(rev)),
+            Self::Path(dir) => {
+                let dir = dir.canonicalize_utf8().with_context(|| format!("`{dir}`"))?;
+                let tool = dir.join(CRATE);
+                anyhow::ensure!(
+                    tool.join("Cargo.toml").is_file(),
+                    "`{dir}` is no clone of the tool: it has no `{CRATE}/Cargo.toml`"
+                );
+                format!(
+                    "{{ path = {} }}",
+                    text(relative(&repository.join("xtask"), &tool).as_str())
+                )
+            }
+            Self::Vendor => format!("{{ path = {} }}", text(&format!("vendor/{CRATE}"))),
+        })
+    }
+}
+
+/// The way from the folder `from` to `to`, both absolute.
+fn relative(from: &Utf8Path, to: &Utf8Path) -> Utf8PathBuf {
+    let common = from.components().zip(to.components()).take_while(|(a, b)| a == b).count();
+    let up = from.components().skip(common).map(|_| "..");
+    up.chain(to.components().skip(common).map(|part| part.as_str())).collect()
+}
+
+/// The files of the copy, by their paths in it, from the clone `root`.
+///
+/// # Errors
+/// When `root` is no clone of the tool, or a file cannot be read.
+pub(super) fn vendored(root: &Utf8Path) -> anyhow::Result<Vec<(Utf8PathBuf, Vec<u8>)>> {
+    anyhow::ensure!(
+        root.join(CRATE).is_dir(),
+        "`{root}` is no clone of the tool, from which it could be copied\n\n\
+         hint: run `cargo xtask init PATH --tool vendor` in a clone"
+    );
+    let mut files = vec![("Cargo.toml".into(), workspace(root)?.into_bytes())];
+    for part in VENDORED {
+        for entry in WalkDir::new(root.join(part)).sort_by_file_name() {
+            let entry = entry?;
+            let path = Utf8Path::from_path(entry.path()).context("a name that is not UTF-8")?;
+            if !entry.file_type().is_file() || path.as_str().contains("__pycache__") {
+                continue;
+            }
+            let name = path.strip_prefix(root)?.to_owned();
+            let bytes = if name.file_name() == Some("Cargo.toml") {
+                library(path)?.into_bytes()
+            } else {
+                fs_err::read(path)?
+            };
+            files.push((name, bytes));
+        }
+    }
+    Ok(files)
+}
+
+/// The manifest of the copy's workspace: what the crates inherit.
+fn workspace(root: &Utf8Path) -> anyhow::Result<String> {
+    let text = fs_err::read_to_string(root.join("Cargo.toml"))?;
+    let mut manifest: DocumentMut = text.parse()?;
+    manifest.remove("profile");
+    manifest["workspace"]["members"] = value(toml_edit::Array::from_iter(["xtask/crates/*"]));
+    Ok(manifest.to_string())
+}
+
+/// A crate's manifest without what only its tests need.
+fn library(path: &Utf8Path) -> anyhow::Result<String> {
+    let mut manifest: DocumentMut = fs_err::read_to_string(path)?.parse()?;
+    for table in ["dev-dependencies", "bench", "test", "example"] {
+        manifest.remove(table);
+    }
+    Ok(manifest.to_string())
+}
+
+/// `text`, an `xtask/Cargo.toml`, with the dependency `tool`.
+///
+/// # Errors
+/// When it is no manifest.
+pub(super) fn with_dependency(text: &str, tool: &str) -> io::Result<String> {
+    let wrong = |error: toml_edit::TomlError| io::Error::other(error.to_string());
+    let mut manifest: DocumentMut = text.parse().map_err(wrong)?;
+    let dependency: DocumentMut = format!("a = {tool}\n").parse().map_err(wrong)?;
+    manifest["dependencies"]["wheel-build"] = dependency.get("a").cloned().unwrap_or(Item::None);
+    Ok(manifest.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use super::*;
+
+    #[test]
+    fn a_tool_is_named_in_three_ways() {
+        let git = "git=https://a.example/x.git#v1".parse::<Tool>().unwrap();
+        assert_eq!(
+            git.dependency(Utf8Path::new("/r")).unwrap(),
+            "{ git = \"https://a.example/x.git\", rev = \"v1\" }"
+        );
+        assert_eq!("vendor".parse::<Tool>().unwrap(), Tool::Vendor);
+        assert!(
+            "path=no/such/folder".parse::<Tool>().unwrap().dependency(Utf8Path::new("/r")).is_err()
+        );
+        for wrong in ["git=https://a.example/x.git", "git=#v1", "path=", "svn=a#b", "vendor=x", ""]
+        {
+            assert!(wrong.parse::<Tool>().is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn paths_are_relative_to_the_manifest() {
+        let way =
+            |from: &str, to: &str| relative(Utf8Path::new(from), Utf8Path::new(to)).into_string();
+        assert_eq!(way("/a/b/xtask", "/a/tool/x"), "../../tool/x");
+        assert_eq!(way("/a/xtask", "/a/xtask/vendor/x"), "vendor/x");
+    }
+
+    #[test]
+    fn a_dependency_is_replaced_and_the_rest_stays() {
+        let text = "[dependencies]\n# mine\nserde = \"1\"\nwheel-build = { path = \"a\" }\n";
+        let new = with_dependency(text, "{ git = \"u\", rev = \"r\" }").unwrap();
+        assert!(
+            new.contains("# mine\nserde = \"1\"")
+                && new.contains("wheel-build = { git = \"u\", rev = \"r\" }"),
+            "{new}"
+        );
+    }
+}

@@ -1,0 +1,134 @@
+//! Whether an adopting repository is up to date, and bringing it there: nobody's own change is lost.
+
+use std::collections::BTreeMap;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use serde::Serialize;
+
+use super::record::{self, Record};
+use super::tool::{self, Tool};
+use super::{MANIFEST, current};
+
+/// How a file stands to what this version of the tool writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum State {
+    /// It is the same.
+    Current,
+    /// It is as an older version wrote it.
+    Stale,
+    /// It is not there.
+    Missing,
+    /// It was changed here, and this version writes what the older one wrote.
+    Yours,
+    /// It was changed here, and this version writes something else.
+    Conflict,
+    /// An older version wrote it, and this one has no such file.
+    Gone,
+}
+
+/// A file that the tool keeps up to date, and what is to become of it.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Found {
+    /// Relative to the repository.
+    pub(crate) path: String,
+    /// How it stands.
+    pub(crate) state: State,
+    #[serde(skip)]
+    new: Option<Vec<u8>>,
+}
+
+/// How the files of `repository` stand; with `write`, brings those up to date that nobody changed, and lays the new
+/// text of those in conflict beside them, as `FILE.new`. `tool` is where the tool comes from now, `clone` a clone of it.
+///
+/// # Errors
+/// When the repository does not use the tool, or a file cannot be read or written.
+pub(crate) fn upgrade(
+    repository: &Utf8Path,
+    clone: &Utf8Path,
+    tool: Option<&Tool>,
+    write: bool,
+) -> anyhow::Result<Vec<Found>> {
+    let mut record = Record::read(repository)?;
+    let mut wanted = current(repository)?;
+    let vendored = |path: &str| Utf8Path::new(path).starts_with(tool::VENDOR);
+    match tool {
+        Some(Tool::Vendor) => {
+            let own = tool::vendored(clone)?.into_iter();
+            wanted.extend(own.map(|(path, bytes)| {
+                (Utf8Path::new(tool::VENDOR).join(path).into_string(), bytes)
+            }));
+        }
+        // The copy is as new as the program that runs; another one is only asked for by name.
+        None => {
+            for path in record.paths().filter(|path| vendored(path)) {
+                if let Ok(bytes) = fs_err::read(repository.join(path)) {
+                    wanted.insert(path.to_owned(), bytes);
+                }
+            }
+        }
+        Some(_) => {}
+    }
+    let found = states(repository, &record, wanted)?;
+    if write {
+        for file in &found {
+            apply(repository, file, &mut record)?;
+        }
+        if let Some(tool) = tool {
+            let path = repository.join(MANIFEST);
+            let text = fs_err::read_to_string(&path)?;
+            let new = tool::with_dependency(&text, &tool.dependency(repository)?)?;
+            if new != text {
+                fs_err::write(&path, new)?;
+            }
+        }
+        fs_err::write(repository.join(record::PATH), record.text())?;
+    }
+    Ok(found)
+}
+
+fn states(
+    repository: &Utf8Path,
+    record: &Record,
+    wanted: BTreeMap<String, Vec<u8>>,
+) -> anyhow::Result<Vec<Found>> {
+    let mut found = Vec::new();
+    for path in record.paths().filter(|path| !wanted.contains_key(*path)) {
+        if let Ok(bytes) = fs_err::read(repository.join(path)) {
+            let state = if record.wrote(path, &bytes) { State::Gone } else { State::Yours };
+            found.push(Found { path: path.to_owned(), state, new: None });
+        }
+    }
+    for (path, new) in wanted {
+        let state = match fs_err::read(repository.join(&path)) {
+            Ok(bytes) if bytes == new => State::Current,
+            Ok(bytes) if record.wrote(&path, &bytes) => State::Stale,
+            Ok(_) if record.wrote(&path, &new) => State::Yours,
+            Ok(_) => State::Conflict,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => State::Missing,
+            Err(error) => return Err(error.into()),
+        };
+        found.push(Found { path, state, new: Some(new) });
+    }
+    found.sort_by(|a, b| a.path.cmp(&b.path));
+    Ok(found)
+}
+
+fn apply(repository: &Utf8Path, file: &Found, record: &mut Record) -> std::io::Result<()> {
+    let path: Utf8PathBuf = repository.join(&file.path);
+    match (file.state, &file.new) {
+        (State::Stale | State::Missing, Some(new)) => {
+            fs_err::create_dir_all(path.parent().unwrap_or(repository))?;
+            fs_err::write(&path, new)?;
+            record.add(&file.path, new);
+        }
+        (State::Current, Some(new)) => record.add(&file.path, new),
+        (State::Conflict, Some(new)) => fs_err::write(format!("{path}.new"), new)?,
+        (State::Gone, _) => {
+            fs_err::remove_file(&path)?;
+            record.remove(&file.path);
+        }
+        _ => {}
+    }
+    Ok(())
+}

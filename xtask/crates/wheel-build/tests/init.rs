@@ -1,0 +1,250 @@
+//! `cargo xtask init`: three packages adopt the tool, from a path, a copy and a git repository, and are brought up
+//! to date.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::process::{Command, Output};
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+struct Repository {
+    _dir: tempfile::TempDir,
+    root: Utf8PathBuf,
+}
+
+fn clone() -> &'static Utf8Path {
+    let this = Utf8Path::new(env!("CARGO_MANIFEST_DIR"));
+    this.ancestors().nth(3).unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+#[track_caller]
+fn code(output: &Output, code: i32) -> String {
+    let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
+    assert_eq!(output.status.code(), Some(code), "stdout:\n{stdout}\nstderr:\n{stderr}");
+    stdout + &stderr
+}
+
+fn git(folder: &Utf8Path, args: &[&str]) {
+    let identity =
+        ["-c", "user.name=a", "-c", "user.email=a@a.example", "-c", "init.defaultBranch=main"];
+    let output =
+        Command::new("git").args(identity).args(args).current_dir(folder).output().unwrap();
+    assert!(output.status.success(), "{args:?}: {}", text(&output.stderr));
+}
+
+impl Repository {
+    fn new(files: &[(&str, &str)]) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let root = Utf8PathBuf::try_from(dir.path().canonicalize().unwrap()).unwrap().join("repo");
+        fs_err::create_dir(&root).unwrap();
+        let repository = Self { _dir: dir, root };
+        for (path, text) in files {
+            repository.write(path, text);
+        }
+        git(&repository.root, &["init", "--quiet"]);
+        repository
+    }
+
+    fn write(&self, path: &str, text: &str) {
+        let path = self.root.join(path);
+        fs_err::create_dir_all(path.parent().unwrap()).unwrap();
+        fs_err::write(path, text).unwrap();
+    }
+
+    fn read(&self, path: &str) -> String {
+        fs_err::read_to_string(self.root.join(path)).unwrap()
+    }
+
+    /// The program in `workspace`, which is a clone of the tool or uses it.
+    fn program(workspace: &Utf8Path, args: &[&str]) -> Output {
+        Command::new(env!("CARGO_BIN_EXE_wheel-build"))
+            .args(args)
+            .env("CARGO_MANIFEST_DIR", workspace.join("xtask"))
+            .current_dir(workspace)
+            .output()
+            .unwrap()
+    }
+
+    fn init(&self, args: &[&str]) -> Output {
+        Self::program(clone(), &[&["init", self.root.as_str()], args].concat())
+    }
+
+    fn run(&self, args: &[&str]) -> Output {
+        Self::program(&self.root, args)
+    }
+
+    /// The packages that cargo finds for a manifest.
+    fn packages(&self, manifest: &str, offline: bool) -> Vec<String> {
+        let mut cargo = Command::new(env!("CARGO"));
+        cargo.args([
+            "tree",
+            "--prefix",
+            "none",
+            "--workspace",
+            "--format",
+            "{p}",
+            "--manifest-path",
+            manifest,
+        ]);
+        if offline {
+            cargo.arg("--offline");
+        }
+        let output = cargo.current_dir(&self.root).output().unwrap();
+        let names = code(&output, 0);
+        names.lines().filter_map(|line| Some(line.split_once(" v")?.0.to_owned())).collect()
+    }
+
+    /// The states that `init --check` and `--upgrade` report of files that are not current.
+    fn states(&self, args: &[&str], wanted: i32) -> Vec<(String, String)> {
+        let output = self.run(&[&["init", "--json"], args].concat());
+        assert_eq!(output.status.code(), Some(wanted), "{}", text(&output.stderr));
+        let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        let word = |value: &serde_json::Value| value.as_str().unwrap().to_owned();
+        let files = json.as_array().unwrap().iter();
+        let files = files.map(|file| (word(&file["path"]), word(&file["state"])));
+        files.filter(|(_, state)| state != "current").collect()
+    }
+}
+
+/// setuptools with C, a flat layout, and folders whose names are also the tool's.
+fn with_c() -> Repository {
+    Repository::new(&[
+        (
+            "pyproject.toml",
+            "[build-system]\nrequires = [\"setuptools\"]\nbuild-backend = \"setuptools.build_meta\"\n\
+             [project]\nname = \"demo\"\nversion = \"1.0\"\nrequires-python = \">=3.11,<3.13\"\n",
+        ),
+        ("docker/Dockerfile", "FROM scratch\n"),
+        ("scripts/build.sh", "evil\n"),
+        (".gitignore", "*.o"),
+        (".cargo/config.toml", "[build]\njobs = 2\n"),
+    ])
+}
+
+/// maturin, with the crate at the root.
+fn with_crate() -> Repository {
+    Repository::new(&[
+        (
+            "pyproject.toml",
+            "[build-system]\nrequires = [\"maturin>=1\"]\nbuild-backend = \"maturin\"\n\
+             [project]\nname = \"demo\"\nversion = \"1.0\"\n",
+        ),
+        ("Cargo.toml", "[package]\nname = \"demo\"\nversion = \"1.0.0\"\nedition = \"2021\"\n"),
+        ("src/lib.rs", ""),
+    ])
+}
+
+#[test]
+fn a_package_adopts_the_tool_from_a_path_and_keeps_what_it_had() {
+    let repository = with_c();
+    let tool = format!("path={}", clone());
+    let dry = text(&repository.init(&["--tool", &tool, "--dry-run"]).stdout);
+    assert!(dry.contains("==> wheels.toml\n") && !repository.root.join("wheels.toml").exists());
+    let said = code(&repository.init(&["--tool", &tool]), 0);
+    assert!(said.contains("cargo xtask wheels --setup debian:12"), "{said}");
+    assert!(repository.read("wheels.toml").contains("pythons = [\"cp311\", \"cp312\"]"));
+    assert!(repository.read(".gitignore").starts_with("*.o\n/target/\n"));
+    let config = repository.read(".cargo/config.toml");
+    assert!(config.contains("jobs = 2") && config.contains("xtask ="), "{config}");
+    assert!(repository.packages("xtask/Cargo.toml", true).contains(&"wheel-build".to_owned()));
+    // The tool runs there.
+    code(&repository.run(&["workflow", "check"]), 0);
+    code(&repository.run(&["matrix"]), 0);
+    // Once more, nothing is to do.
+    code(&repository.init(&["--tool", &tool]), 0);
+    assert_eq!(repository.states(&["--check"], 0), []);
+}
+
+#[test]
+fn a_package_adopts_a_copy_of_the_tool() {
+    let repository = with_crate();
+    code(&repository.init(&["--tool", "vendor"]), 0);
+    assert!(repository.read("wheels.toml").contains("rust = \"rustup\""));
+    let packages = repository.packages("xtask/Cargo.toml", true);
+    assert!(packages.contains(&"wheel-audit".to_owned()), "{packages:?}");
+    assert!(!packages.contains(&"insta".to_owned()), "nothing that only tests need");
+    // The package's own crate never meets the tool.
+    assert_eq!(repository.packages("Cargo.toml", true), ["demo"]);
+    assert_eq!(repository.states(&["--check"], 0), []);
+}
+
+#[test]
+fn a_package_adopts_a_commit_of_the_tool() {
+    let tool = Repository::new(&[]);
+    for entry in ["Cargo.toml", "Cargo.lock", "LICENSE", "docker", "scripts", "xtask"] {
+        let from = clone().join(entry);
+        let args = ["-a", from.as_str(), tool.root.as_str()];
+        assert!(Command::new("cp").args(args).status().unwrap().success());
+    }
+    git(&tool.root, &["add", "--all"]);
+    git(&tool.root, &["commit", "--quiet", "--message", "one"]);
+    let repository = with_c();
+    let commit = Command::new("git").args(["rev-parse", "HEAD"]).current_dir(&tool.root).output();
+    let url = format!("git=file://{}#{}", tool.root, text(&commit.unwrap().stdout).trim());
+    code(&repository.init(&["--tool", &url]), 0);
+    assert!(repository.packages("xtask/Cargo.toml", false).contains(&"wheel-build".to_owned()));
+}
+
+#[test]
+fn a_member_joins_the_workspace_that_is_there() {
+    let repository = with_crate();
+    let tool = format!("path={}", clone());
+    code(&repository.init(&["--tool", &tool, "--member"]), 0);
+    let packages = repository.packages("Cargo.toml", true);
+    assert!(packages.contains(&"demo".to_owned()) && packages.contains(&"xtask".to_owned()));
+    assert!(repository.read(".cargo/config.toml").contains("run --package xtask --"));
+    let other = with_c();
+    let said = code(&other.init(&["--tool", &tool, "--member"]), 2);
+    assert!(said.contains("--member"), "{said}");
+}
+
+#[test]
+fn nothing_is_overwritten_and_nothing_else_is_written_then() {
+    let repository = with_c();
+    repository.write("xtask/src/main.rs", "fn main() {}\n");
+    repository.write(".cargo/config.toml", "alias.xtask = \"run --package mine --\"\n");
+    let said = code(&repository.init(&["--tool", "vendor"]), 2);
+    assert!(said.contains("xtask/src/main.rs") && said.contains(".cargo/config.toml"), "{said}");
+    assert!(!repository.root.join("wheels.toml").exists());
+    let empty = Repository::new(&[]);
+    let said = code(&empty.init(&["--tool", "vendor"]), 2);
+    assert!(said.contains("pyproject.toml"), "{said}");
+    code(&repository.init(&["--tool", "svn=x"]), 2);
+}
+
+#[test]
+fn an_upgrade_keeps_what_was_changed_there() {
+    let repository = with_c();
+    code(&repository.init(&["--tool", &format!("path={}", clone())]), 0);
+    let (main, schema) = ("xtask/src/main.rs", "xtask/wheels.schema.json");
+    let workflow = ".github/workflows/wheels-docker.yml";
+    let pair = |path: &str, state: &str| (path.to_owned(), state.to_owned());
+    // One's own change of what the tool did not change.
+    repository.write(main, "fn main() { mine() }\n");
+    assert_eq!(repository.states(&["--check"], 0), [pair(main, "yours")]);
+    // An older version wrote another schema and another workflow, and the second was changed here as well.
+    let record = repository.read("xtask/init.json");
+    let hash = |text: &str| wheel_audit::digest::of_bytes(text.as_bytes());
+    let older = record
+        .replace(&hash(&repository.read(schema)), &hash("older\n"))
+        .replace(&hash(&repository.read(workflow)), &hash("older\n"));
+    repository.write("xtask/init.json", &older);
+    repository.write(schema, "older\n");
+    let mine = repository.read(workflow) + "# mine\n";
+    repository.write(workflow, &mine);
+    let want = [pair(workflow, "conflict"), pair(main, "yours"), pair(schema, "stale")];
+    assert_eq!(repository.states(&["--check"], 1), want);
+    assert_eq!(repository.read(schema), "older\n", "a check writes nothing");
+    assert_eq!(repository.states(&["--upgrade"], 1), want);
+    assert_ne!(repository.read(schema), "older\n");
+    assert_eq!(repository.read(workflow), mine);
+    assert!(!repository.read(&format!("{workflow}.new")).contains("# mine"));
+    assert_eq!(repository.read(main), "fn main() { mine() }\n");
+    // Once the conflict is settled, nothing is left.
+    fs_err::rename(repository.root.join(format!("{workflow}.new")), repository.root.join(workflow))
+        .unwrap();
+    assert_eq!(repository.states(&["--upgrade"], 0), [pair(main, "yours")]);
+}
