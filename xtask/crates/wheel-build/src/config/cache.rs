@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 /// `[cache]`: where build caches come from and go to.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Cache {
     /// Read before a job is built: `type=registry,ref=registry.example/cache`.

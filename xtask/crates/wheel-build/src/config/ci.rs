@@ -8,6 +8,7 @@ use super::{Platform, Word, words};
 
 /// `[ci]`: what `cargo xtask matrix` spreads over a hosted CI's machines.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Ci {
     /// The targets, by name or image; all of them where absent.

@@ -8,6 +8,7 @@ use super::{Platform, words};
 
 /// `[engine]`. Mostly a matter of one machine, and so of `wheels.local.toml`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(crate) struct EngineSettings {
     /// The program that builds; `docker` where absent.
@@ -27,6 +28,7 @@ pub(crate) struct EngineSettings {
 
 /// The programs that can carry builds out.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, clap::ValueEnum)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Tool {
     /// `docker` with buildx.
@@ -38,6 +40,7 @@ pub(crate) enum Tool {
 
 /// The network of build steps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, clap::ValueEnum)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Network {
     /// That of the engine's machine.

@@ -42,48 +42,67 @@ pub(crate) enum ConfigError {
 }
 
 #[derive(Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 struct RawConfig {
+    #[cfg_attr(test, schemars(with = "RawSource"))]
     source: Spanned<RawSource>,
+    #[cfg_attr(test, schemars(with = "Build"))]
     build: Spanned<Build>,
     #[serde(default)]
     toolchain: Toolchain,
     #[serde(default)]
+    #[cfg_attr(test, schemars(with = "Option<Check>"))]
     check: Option<Spanned<Check>>,
     #[serde(default)]
+    #[cfg_attr(test, schemars(with = "Option<Ci>"))]
     ci: Option<Spanned<Ci>>,
     #[serde(default)]
+    #[cfg_attr(test, schemars(with = "Option<Publish>"))]
     publish: Option<Spanned<Publish>>,
     #[serde(default)]
     engine: EngineSettings,
     #[serde(default)]
+    #[cfg_attr(test, schemars(with = "Option<Cache>"))]
     cache: Option<Spanned<Cache>>,
     #[serde(default, rename = "base-image")]
     base_image: BaseImages,
     #[serde(default)]
+    #[cfg_attr(test, schemars(with = "Vec<RawTarget>"))]
     target: Vec<Spanned<RawTarget>>,
 }
 
 #[derive(Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 struct RawSource {
+    #[cfg_attr(test, schemars(with = "Option<String>"))]
     sdist: Option<Spanned<String>>,
+    #[cfg_attr(test, schemars(with = "Option<String>"))]
     sha256: Option<Spanned<String>>,
+    #[cfg_attr(test, schemars(with = "Option<String>"))]
     path: Option<Spanned<Utf8PathBuf>>,
 }
 
 #[derive(Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 struct RawTarget {
+    #[cfg_attr(test, schemars(with = "String"))]
     name: Spanned<String>,
+    #[cfg_attr(test, schemars(with = "String"))]
     image: Spanned<String>,
     family: Option<Family>,
+    #[cfg_attr(test, schemars(with = "Option<String>"))]
     glibc: Option<Spanned<String>>,
+    #[cfg_attr(test, schemars(with = "Option<String>"))]
     musl: Option<Spanned<String>>,
     platforms: Vec<Platform>,
     pythons: Option<Vec<InterpreterId>>,
     #[serde(default)]
+    #[cfg_attr(test, schemars(with = "BTreeMap<Platform, String>"))]
     digest: BTreeMap<Platform, Spanned<String>>,
+    #[cfg_attr(test, schemars(with = "Option<Bootstrap>"))]
     bootstrap: Option<Spanned<Bootstrap>>,
 }
 
@@ -474,4 +493,11 @@ impl Checker<'_> {
 fn is_env_name(name: &str) -> bool {
     name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
         && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+}
+
+/// The JSON schema of the configuration.
+#[cfg(test)]
+pub(super) fn schema() -> schemars::Schema {
+    let settings = schemars::generate::SchemaSettings::draft07();
+    settings.into_generator().into_root_schema_for::<RawConfig>()
 }

@@ -34,4 +34,6 @@ pub(crate) use publish::{Publish, Word};
 pub(crate) use target::{Target, TargetError, find_target};
 
 #[cfg(test)]
+mod schema_tests;
+#[cfg(test)]
 mod tests;

@@ -60,6 +60,7 @@ pub(crate) enum Source {
 
 /// `[build]`: how the wheels are built.
 #[derive(Debug, Clone, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Build {
     /// The just recipe that builds every requested interpreter's wheel into `dist/`.
@@ -72,6 +73,7 @@ pub(crate) struct Build {
     pub providers: Vec<Provider>,
     /// Hash-locked requirements of the build backend, relative to the workspace root.
     #[serde(default, deserialize_with = "words::file")]
+    #[cfg_attr(test, schemars(with = "Option<String>"))]
     pub requirements: Option<Utf8PathBuf>,
     /// Environment of the build.
     #[serde(default)]
@@ -127,6 +129,7 @@ fn default_providers() -> Vec<Provider> {
 
 /// Who gives an interpreter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Provider {
     /// The target's own packages.
@@ -150,6 +153,7 @@ impl Provider {
 
 /// `[toolchain]`: what is installed beside the compiler.
 #[derive(Debug, Clone, Default, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Toolchain {
     /// Where Rust comes from.
@@ -159,6 +163,7 @@ pub(crate) struct Toolchain {
 
 /// Where the container's Rust comes from.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Rust {
     /// No Rust: the default, since most packages need none.
@@ -183,6 +188,7 @@ impl Rust {
 
 /// `[check]`: what a finished wheel has to prove.
 #[derive(Debug, Clone, Default, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Check {
     /// Which platform tag a finished wheel carries.
@@ -191,6 +197,7 @@ pub(crate) struct Check {
     /// The instruction set level that is enough, by architecture in the engine's words:
     /// `amd64 = "x86-64-v2"`.
     #[serde(default)]
+    #[cfg_attr(test, schemars(with = "BTreeMap<String, String>"))]
     pub isa: BTreeMap<String, Level>,
     /// Whether a wheel without a compiled extension is an error. Unset, the source decides: it is
     /// one where the source builds an extension.
@@ -216,6 +223,7 @@ pub(crate) struct Check {
 
 /// Which platform tag a finished wheel carries.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum TagPolicy {
     /// `manylinux_<libc of the target>`: one index serves each system its own build.
@@ -229,6 +237,7 @@ pub(crate) enum TagPolicy {
 
 /// How a target's packages are installed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Family {
     /// Debian, Ubuntu.
@@ -280,6 +289,7 @@ impl fmt::Display for Libc {
 
 /// How a base image is made where no registry answers.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Bootstrap {
     /// The tool that fetches and unpacks the packages.
@@ -297,6 +307,7 @@ pub(crate) struct Bootstrap {
     /// What the packages' signatures are checked with: a key ring for `mmdebstrap`, whose own is taken
     /// where absent, an armoured key for `dnf`. A path on this machine.
     #[serde(default, deserialize_with = "words::value", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, schemars(with = "Option<String>"))]
     pub keyring: Option<Utf8PathBuf>,
     /// Base URLs of RPM repositories; `$basearch` and `$releasever` stand in them for themselves.
     #[serde(default, deserialize_with = "words::value", skip_serializing_if = "Vec::is_empty")]
@@ -308,6 +319,7 @@ pub(crate) struct Bootstrap {
 
 /// What makes a root file system out of a distribution's packages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum BootstrapTool {
     /// Debian, Ubuntu.

@@ -6,10 +6,12 @@ use toml::Spanned;
 
 /// Another severity for what one rule finds, everywhere or for some files.
 #[derive(Debug, Clone, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(crate) struct RuleOverride {
     /// A rule's code (`ELF009`) or name, or the three letters of a family. Whether there is such a
     /// rule is not known here: who knows the rules asks, and names [`Self::place`].
+    #[cfg_attr(test, schemars(with = "String"))]
     pub code: Spanned<String>,
     /// For which files; all of them where absent.
     pub path: Option<PathPattern>,
@@ -24,6 +26,7 @@ pub(crate) struct RuleOverride {
 
 /// What a finding weighs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum RuleSeverity {
     /// The wheel is refused.

@@ -8,6 +8,7 @@ use super::{Config, Target};
 
 /// `[publish]`: what releases and the index get.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Publish {
     /// The targets, by name or image, whose wheels are published; those of `[ci]` where absent. Of two

@@ -16,12 +16,18 @@ pub(crate) fn violations(schema: &Value, value: &Value) -> Vec<String> {
 }
 
 fn check(root: &Value, schema: &Value, value: &Value, at: &str, found: &mut Vec<String>) {
+    if schema == &Value::Bool(false) {
+        found.push(format!("{at}: nothing describes it"));
+        return;
+    }
     let keywords = schema.as_object().unwrap();
     for (keyword, want) in keywords {
         let fits = match keyword.as_str() {
             // The last two are gone through below.
             "$schema"
             | "$defs"
+            | "definitions"
+            | "default"
             | "title"
             | "description"
             | "properties"
@@ -51,7 +57,7 @@ fn check(root: &Value, schema: &Value, value: &Value, at: &str, found: &mut Vec<
                 }
                 true
             }
-            "anyOf" => want.as_array().unwrap().iter().any(|each| {
+            "anyOf" | "oneOf" => want.as_array().unwrap().iter().any(|each| {
                 let mut inner = Vec::new();
                 check(root, each, value, at, &mut inner);
                 inner.is_empty()
