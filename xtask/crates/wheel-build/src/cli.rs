@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 
 use crate::commands::{self, COULD_NOT_RUN, Workspace};
 use crate::exec::{Exec, interrupt};
@@ -26,8 +26,6 @@ struct Cli<Own: Subcommand> {
 /// What to do.
 #[derive(Debug, Subcommand)]
 enum Command<Own: Subcommand> {
-    /// Let another repository use this tool, or bring it up to date
-    Init(commands::init::InitArgs),
     /// Build, audit and smoke-test wheels into `dist/`
     Wheels(commands::wheels::WheelsArgs),
     /// Say what wheels and files need of the C library, and which symbols are to blame
@@ -67,6 +65,12 @@ enum Command<Own: Subcommand> {
     /// The repository's own.
     #[command(flatten)]
     Own(Own),
+    /// Let another repository use this tool, or bring it up to date
+    Init(commands::init::InitArgs),
+    /// Print a shell's completions of this command line
+    Completions(commands::reference::CompletionsArgs),
+    /// Write a man page for each command
+    Man(commands::reference::ManArgs),
     /// Print what builds inherit from this machine (for pasting a `--dry-run`)
     #[command(hide = true)]
     HostSettings(commands::host_settings::HostSettingsArgs),
@@ -133,6 +137,10 @@ fn carry_out<Own: Subcommand>(
         Command::Assets(args) => commands::assets::run(&args),
         Command::Binfmt(args) => commands::binfmt::run(&args, &Exec::real()),
         Command::Clean(args) => commands::clean::run(&args),
+        Command::Completions(args) => {
+            commands::reference::completions(&args, &mut Cli::<Own>::command())
+        }
+        Command::Man(args) => commands::reference::man(&args, Cli::<Own>::command()),
         Command::Own(command) => own(command),
         Command::HostSettings(args) => commands::host_settings::run(&args),
     }

@@ -40,6 +40,9 @@ fn the_commands_and_the_exit_status_are_explained() {
       binfmt         Emulate foreign architectures: install, status, uninstall
       assets         Write the build files of the tool where they can be changed: export
       clean          Remove what xtask made: work folders, `dist/`, images, build cache
+      init           Let another repository use this tool, or bring it up to date
+      completions    Print a shell's completions of this command line
+      man            Write a man page for each command
       help           Print this message or the help of the given subcommand(s)
 
     Options:
@@ -171,5 +174,27 @@ fn switches_of_another_command_are_answered_with_it() {
         let said = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(2), "{said}");
         assert!(said.contains(switch) && said.contains("`check-glibc --max"), "{said}");
+    }
+}
+
+#[test]
+fn shells_and_man_know_every_command() {
+    let program = |args: &[&str]| {
+        std::process::Command::new(env!("CARGO_BIN_EXE_wheel-build")).args(args).output().unwrap()
+    };
+    for shell in ["bash", "zsh", "fish"] {
+        let output = program(&["completions", shell]);
+        let text = String::from_utf8(output.stdout).unwrap();
+        assert!(output.status.success() && text.contains("check-glibc"), "{shell}");
+        assert!(!text.contains("cargo xtask__"), "one name for the program");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let output = program(&["man", folder.path().join("man1").to_str().unwrap()]);
+    assert!(output.status.success());
+    let pages = fs_err::read_dir(folder.path().join("man1")).unwrap();
+    let pages: std::collections::BTreeSet<String> =
+        pages.map(|page| page.unwrap().file_name().into_string().unwrap()).collect();
+    for page in ["cargo-xtask.1", "cargo-xtask-wheels.1", "cargo-xtask-binfmt-install.1"] {
+        assert!(pages.contains(page), "{pages:?}");
     }
 }

@@ -14,6 +14,7 @@ pub(crate) mod index;
 pub(crate) mod init;
 pub(crate) mod matrix;
 pub(crate) mod pin;
+pub(crate) mod reference;
 pub(crate) mod release;
 pub(crate) mod setup;
 pub(crate) mod shell;
