@@ -120,7 +120,7 @@ def arguments() -> argparse.ArgumentParser:
     sub.add_argument("--verdicts", type=Path, metavar="FILE", help="our report, instead of a run")
     sub.add_argument(
         "--verify",
-        default="cargo run --quiet --release --package xtask -- verify --json --quiet",
+        default="cargo run --quiet --release --package wheel-audit -- verify --json --quiet",
         metavar="COMMAND",
         help="the command that makes our report",
     )

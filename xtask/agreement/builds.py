@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """What builds cost, as ratios: each is of two things that one call measures one after the other.
 
-    cargo build && xtask/benches/builds.py [interpreters] [targets] [arm64] [distro] [nothing]
+    cargo build && xtask/agreement/builds.py [interpreters] [targets] [arm64] [distro] [nothing]
 
 Needs the engine; `arm64` and `distro` its emulation too. Base images, toolchains and the source are made
 beforehand and count nowhere; everything from the interpreters on is made anew. Processor seconds are those of the
@@ -11,7 +11,6 @@ engine's containers: nothing else may build meanwhile, and wall times mean littl
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -33,12 +32,11 @@ def processor_seconds():
 
 
 class Workspace:
-    """The repository's build files in a folder of their own, with two targets."""
+    """A workspace of its own, with two targets."""
 
     def __init__(self, folder, pythons):
         self.root = Path(folder) / "repo"
-        for name in ("docker", "scripts"):
-            shutil.copytree(REPOSITORY / name, self.root / name)
+        self.root.mkdir(parents=True)
         toml = (REPOSITORY / "wheels.toml").read_text()
         for target, own in pythons.items():
             line = f'name = "{target}"\n'
@@ -47,7 +45,9 @@ class Workspace:
         # What each step runs, from the interpreters on: a changed one alone would leave the smoke test cached
         # where the interpreter comes out as it was.
         steps = ("interpreter.sh", "build.sh", "smoke-system.sh", "smoke.sh")
-        self.scripts = {self.root / "scripts" / name: (self.root / "scripts" / name).read_text() for name in steps}
+        own = self.root / "xtask/assets/scripts"
+        own.mkdir(parents=True)
+        self.scripts = {own / name: (REPOSITORY / "scripts" / name).read_text() for name in steps}
 
     def call(self, *words):
         """Runs xtask; wall and processor seconds."""

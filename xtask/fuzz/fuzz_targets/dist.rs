@@ -4,11 +4,10 @@
 
 use camino::Utf8Path;
 use libfuzzer_sys::fuzz_target;
-use wheel_build::store;
-use wheel_audit::dist::Manifest;
+use wheel_audit::dist::{self, Manifest};
 
 const NAMES: [&str; 4] = [
-    store::MANIFEST,
+    dist::MANIFEST,
     "here-x86_64/SHA256SUMS",
     "here-x86_64/audit.json",
     "here-x86_64/pkg-1.0-py3-none-any.whl",
@@ -27,5 +26,5 @@ fuzz_target!(|bytes: &[u8]| {
         rest = cut.map(|cut| &content[cut + 4..]);
     }
     let _ = Manifest::parse(bytes);
-    store::check(folder, &store::Known::new());
+    dist::check(folder, &dist::Known::new());
 });

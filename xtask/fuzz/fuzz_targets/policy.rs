@@ -2,7 +2,10 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use wheel_audit::policy::{refresh::Family, refresh::copy, refresh::data_file, refresh::differences, refresh::published};
+#[path = "../../src/policy/refresh/mod.rs"]
+mod refresh;
+
+use refresh::{Family, copy, data_file, differences, published};
 
 fuzz_target!(|bytes: &[u8]| {
     for family in Family::ALL {

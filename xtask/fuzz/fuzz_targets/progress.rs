@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use wheel_build::engine::{progress::Event, progress::Progress};
+use wheel_build::testing::{Event, Progress};
 
 fuzz_target!(|bytes: &[u8]| {
     let mut progress = Progress::default();

@@ -36,7 +36,7 @@ fn defect_01_every_target_exports_a_stage_made_for_it() {
 
 #[test]
 fn podman_makes_the_same_stages_of_the_same_arguments() {
-    for (target, stage, source) in wheel_build::PODMAN_TARGETS {
+    for (target, stage, source) in wheel_build::testing::PODMAN_TARGETS {
         let printed = print(target, &[]);
         assert_eq!(printed["target"], stage, "{target}");
         let fixed = printed["args"]["SOURCE_KIND"].as_str();

@@ -4,6 +4,7 @@
 #[path = "../../crates/wheel-build/tests/common/mod.rs"]
 mod common;
 
+mod adopt;
 mod alpine;
 mod arm64;
 mod bake;

@@ -1,5 +1,5 @@
 //! What judging a wheel costs, beside the least that reading it can cost, and what it holds in
-//! memory: `cargo bench -p xtask`.
+//! memory: `cargo bench -p wheel-audit`.
 //!
 //! The wheel is made of what is at hand everywhere: this very program, which is a large ELF file
 //! with machine code of every kind, and many small modules. Real wheels are measured by

@@ -18,9 +18,12 @@ mod store;
 
 pub use cli::{main, main_with, run};
 
-/// For a test that holds it against `docker/docker-bake.hcl`.
+/// What tests and fuzz targets of this repository need, and nobody else.
 #[doc(hidden)]
-pub use engine::podman::TARGETS as PODMAN_TARGETS;
+pub mod testing {
+    pub use crate::engine::podman::TARGETS as PODMAN_TARGETS;
+    pub use crate::engine::progress::{Event, Progress};
+}
 
 /// What a repository needs for commands of its own ([`main_with`]).
 pub mod own {

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::{
     asks::Asks,
+    extension::Extension,
     needs::{Need, needs_of},
     origin::Origin,
 };
@@ -46,15 +47,6 @@ pub struct WheelFacts {
     pub(super) extensions: Vec<Extension>,
     #[serde(skip)]
     pub(super) needs: WheelNeeds,
-}
-
-/// An extension module that Python imports from a wheel.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Extension {
-    /// Its dotted name: `pkg._speedups`.
-    pub(super) module: String,
-    /// Whose it is; `None` for a file that every interpreter takes (`NAME.so`).
-    pub(super) abi: Option<ExtensionAbi>,
 }
 
 /// What all files of a wheel together ask of the system.

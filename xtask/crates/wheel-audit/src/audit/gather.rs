@@ -11,7 +11,7 @@ use super::{
     contents::Contents,
     facts::WheelNeeds,
     judged::{Elf, ReadElf},
-    loading,
+    extension,
     origin::{self, Origin},
     reading,
     subject::Subject,
@@ -93,7 +93,7 @@ fn summarise(subject: &mut Subject<'_>) {
     let isa = levels.reduce(|all, level| all.with(level.features()));
     let isa = isa.map(|level| level.to_string());
     let reports = subject.elves().iter().filter_map(judged).collect();
-    let extensions = subject.elves().iter().filter_map(loading::extension).collect();
+    let extensions = subject.elves().iter().filter_map(extension::extension).collect();
     // What the wheel says counts: a file for musl may name glibc's libraries, which musl's loader
     // takes for its own (`ldso/dynlink.c`, `load_library`).
     let claim = claims.iter().find(|tag| tag.musl().is_some() || tag.glibc().is_some());

@@ -3,10 +3,8 @@
 
 use std::collections::BTreeSet;
 
-use super::facts::Extension;
 use super::judged::Elf;
-use super::library;
-use crate::elf::{ElfFacts, ElfKind, Refusal};
+use crate::elf::{ElfFacts, Refusal};
 use crate::policy::Arch;
 use crate::wheel::{ExtensionAbi, ExtensionSuffix, is_identifier};
 
@@ -101,19 +99,6 @@ pub(super) fn starts(facts: &ElfFacts, name: &str, abi: ExtensionAbi) -> bool {
     }
     let is_pypy = matches!(abi, ExtensionAbi::Interpreter(own) if own.is_pypy());
     has("PyInit_") || has("PyModExport_") || is_pypy && has("_cffi_pypyinit_")
-}
-
-/// The module that a file is, if Python imports it.
-pub(super) fn extension(elf: &Elf) -> Option<Extension> {
-    let facts = elf.loadable().filter(|facts| facts.kind == ElfKind::Shared)?;
-    let abi = ExtensionSuffix::parse(&elf.path).map(|suffix| suffix.abi);
-    let name = init_name(&elf.path);
-    let starts = match abi {
-        Some(abi) => starts(facts, name, abi),
-        None => elf.path.strip_suffix(".so").is_some() && starts(facts, name, ExtensionAbi::Stable),
-    };
-    let module = starts.then(|| library::module(&elf.path))??;
-    Some(Extension { module, abi })
 }
 
 /// Why the loader of a C library does not take the file, if so.

@@ -12,6 +12,7 @@ mod brought;
 mod budget;
 mod checks;
 mod contents;
+mod extension;
 mod facts;
 mod finding;
 mod gather;

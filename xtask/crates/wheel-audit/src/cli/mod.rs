@@ -25,6 +25,8 @@ pub const FINDINGS: u8 = 1;
 /// Exit status of a command that could not run.
 pub const COULD_NOT_RUN: u8 = 2;
 
+const HINT: &str = "name wheels, ELF files or folders";
+
 /// Reads Python wheels and ELF files, and says on which Linux systems they load.
 #[derive(Debug, Parser)]
 #[command(version, after_help = "Exit status: 0 good, 1 findings, 2 could not run.")]
@@ -49,11 +51,11 @@ enum Command {
 pub fn main() -> ExitCode {
     let run = || match parse::<Cli>()?.command {
         Command::Verify(args) => {
-            verify(&args, inputs(&args.paths)?, Settings::default(), Vec::new())
+            verify(&args, inputs(&args.paths, HINT)?, Settings::default(), Vec::new())
         }
         Command::CheckGlibc(args) => {
             let limit = args.target.as_deref().map(limit_of).transpose()?;
-            check_glibc(&args, &inputs(&args.paths)?, Settings::default(), limit)
+            check_glibc(&args, &inputs(&args.paths, HINT)?, Settings::default(), limit)
         }
         Command::Rules(args) => rules(&args),
     };
@@ -79,14 +81,14 @@ pub fn parse<C: Parser>() -> anyhow::Result<C> {
     })
 }
 
-/// The files at `paths`; `-` reads a list of paths from stdin.
+/// The files at `paths`; `-` reads a list of paths from stdin. `hint` says what can be named.
 ///
 /// # Errors
 /// When none is named, or there is nothing to look at.
-pub fn inputs(paths: &[Utf8PathBuf]) -> anyhow::Result<Inputs> {
+pub fn inputs(paths: &[Utf8PathBuf], hint: &str) -> anyhow::Result<Inputs> {
     anyhow::ensure!(
         !paths.is_empty(),
-        "no path is named\n\nhint: name wheels, ELF files or folders"
+        "no path is named\n\nhint: {hint}"
     );
     let mut found = Vec::new();
     for path in paths {
@@ -100,7 +102,7 @@ pub fn inputs(paths: &[Utf8PathBuf]) -> anyhow::Result<Inputs> {
         } else {
             anyhow::ensure!(
                 path.symlink_metadata().is_ok(),
-                "there is no `{}`\n\nhint: name wheels, ELF files or folders",
+                "there is no `{}`\n\nhint: {hint}",
                 path.as_str().escape_debug()
             );
             found.push(path.clone());

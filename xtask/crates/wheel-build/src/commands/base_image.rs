@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use serde::Serialize;
 
-use super::engine_args::{self, EngineArgs};
+use super::engine_args::{self, BuildArgs, EngineArgs};
 use super::{COULD_NOT_RUN, FINDINGS, Workspace, native_platform, setup};
 use crate::config::{Config, words};
 use crate::engine::base::Ways;
@@ -55,7 +55,7 @@ struct MakeArgs {
     base: Ways,
     /// Which engine builds
     #[command(flatten)]
-    engine: EngineArgs,
+    engine: BuildArgs,
     /// Report on stdout as JSON
     #[arg(long)]
     json: bool,

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use super::engine_args::{self, EngineArgs};
+use super::engine_args::{self, BuildArgs};
 use super::{Workspace, native_platform, setup};
 use crate::exec::Exec;
 use crate::live::{Detail, Live};
@@ -26,7 +26,7 @@ pub(crate) struct BuildInfoArgs {
     pub base: crate::engine::base::Ways,
     /// Which engine builds
     #[command(flatten)]
-    pub engine: EngineArgs,
+    pub engine: BuildArgs,
 }
 
 /// Builds the `build-info` target and prints what it says.

@@ -139,10 +139,6 @@ mod tests {
                                      cure: https://cli.github.com
         just                missing  optional: runs `docker/justfile` by hand; containers bring their own
                                      cure: cargo install just
-        shellcheck          missing  optional: checks `scripts/` in `cargo xtask ci`
-                                     cure: cargo xtask ci --setup
-        hadolint            missing  optional: checks the Dockerfile in `cargo xtask ci`
-                                     cure: cargo xtask ci --setup
 
         not ready, missing: client, engine, buildx
         ");

@@ -1,4 +1,4 @@
-//! The switches that say which engine builds and what it keeps: those of every command that builds.
+//! The switches that say which engine is used, and those of every command that builds.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +16,7 @@ use wheel_audit::report;
 /// The first buildx whose bake has to be told that a network is meant (its release notes).
 const FIRST_TO_ASK: Version = Version::new(0, 17, 0);
 
-/// Which engine builds, and what it keeps. Each outranks `[engine]` and `[cache]` of wheels.toml.
+/// Which engine is used. Each outranks `[engine]` of wheels.toml.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub(crate) struct EngineArgs {
     /// The program that builds; docker where it is there, else podman
@@ -29,6 +29,14 @@ pub(crate) struct EngineArgs {
     /// buildx builder to use; the current one where absent, and never switched
     #[arg(long, value_name = "NAME", value_parser = builder)]
     pub builder: Option<String>,
+}
+
+/// How an engine builds, and what it keeps. Each outranks `[engine]` and `[cache]` of wheels.toml.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub(crate) struct BuildArgs {
+    /// Which engine is used.
+    #[command(flatten)]
+    pub engine: EngineArgs,
     /// Network of the build steps; the engine's own where absent
     #[arg(long, value_enum)]
     pub network: Option<Network>,
@@ -52,8 +60,47 @@ impl EngineArgs {
         workspace: &Workspace,
         config: &Config,
     ) -> anyhow::Result<Engine> {
+        BuildArgs { engine: self.clone(), ..BuildArgs::default() }.engine(exec, workspace, config)
+    }
+
+    fn client(&self, config: &Config, host_network: bool) -> anyhow::Result<Client> {
+        let settings = &config.engine;
+        let read = |text: &str| text.parse::<Endpoint>().map_err(anyhow::Error::msg);
+        let in_file = "`[engine]` in wheels.toml";
+        let mut endpoint = settings.host.as_deref().map(read).transpose().context(in_file)?;
+        let mut nodes = BTreeMap::new();
+        for (platform, text) in &settings.hosts {
+            nodes.insert(platform.clone(), read(text).context(in_file)?);
+        }
+        for word in &self.engine_host {
+            match word.split_once('=').filter(|(name, _)| name.starts_with("linux/")) {
+                Some((platform, text)) => {
+                    let platform: Platform = platform.parse().map_err(anyhow::Error::msg)?;
+                    nodes.insert(platform, read(text)?);
+                }
+                None => endpoint = Some(read(word)?),
+            }
+        }
+        let builder = self.builder.clone().or_else(|| settings.builder.clone());
+        let tool = self.engine.or(settings.tool).unwrap_or_else(Tool::found);
+        Ok(Client { tool, endpoint, nodes, builder, host_network, asks_leave: false })
+    }
+}
+
+impl BuildArgs {
+    /// As [`EngineArgs::engine`], for a build.
+    ///
+    /// # Errors
+    /// As there.
+    pub(crate) fn engine(
+        &self,
+        exec: &Exec,
+        workspace: &Workspace,
+        config: &Config,
+    ) -> anyhow::Result<Engine> {
         let host = crate::pipeline::prepare_host(exec, &workspace.work)?;
-        let mut client = self.client(config)?;
+        let host_network = self.network.or(config.engine.network).is_some();
+        let mut client = self.engine.client(config, host_network)?;
         let unreachable = host.loopback_settings();
         if !client.host_network && !unreachable.is_empty() {
             report::note(&format!(
@@ -80,30 +127,6 @@ impl EngineArgs {
         let (cache, root) = (self.cache(config), workspace.root.clone());
         let assets = workspace.assets(config)?.folder;
         Ok(Engine { exec: exec.clone(), root, assets, host, client, cache })
-    }
-
-    fn client(&self, config: &Config) -> anyhow::Result<Client> {
-        let settings = &config.engine;
-        let read = |text: &str| text.parse::<Endpoint>().map_err(anyhow::Error::msg);
-        let in_file = "`[engine]` in wheels.toml";
-        let mut endpoint = settings.host.as_deref().map(read).transpose().context(in_file)?;
-        let mut nodes = BTreeMap::new();
-        for (platform, text) in &settings.hosts {
-            nodes.insert(platform.clone(), read(text).context(in_file)?);
-        }
-        for word in &self.engine_host {
-            match word.split_once('=').filter(|(name, _)| name.starts_with("linux/")) {
-                Some((platform, text)) => {
-                    let platform: Platform = platform.parse().map_err(anyhow::Error::msg)?;
-                    nodes.insert(platform, read(text)?);
-                }
-                None => endpoint = Some(read(word)?),
-            }
-        }
-        let builder = self.builder.clone().or_else(|| settings.builder.clone());
-        let host_network = self.network.or(settings.network).is_some();
-        let tool = self.engine.or(settings.tool).unwrap_or_else(Tool::found);
-        Ok(Client { tool, endpoint, nodes, builder, host_network, asks_leave: false })
     }
 
     fn cache(&self, config: &Config) -> Cache {

@@ -105,7 +105,9 @@ pub(crate) fn asked_inputs(typed: &[Utf8PathBuf]) -> anyhow::Result<Inputs> {
         anyhow::ensure!(dist.is_dir(), "there is no `{dist}`\n\nhint: {hint}");
         return Ok(Inputs::find(&[dist])?);
     }
-    inputs(typed)
+    let hint = "name wheels, ELF files or folders; without a path it is `dist/`, of which `verify --only \
+                debian12-amd64` takes one folder";
+    inputs(typed, hint)
 }
 
 /// `wheels.toml`, where no path was typed: what it promises and sets, it does for this repository's

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::{Context as _, ensure};
 use camino::Utf8Path;
 
-use super::engine_args::EngineArgs;
+use super::engine_args::BuildArgs;
 use super::{Workspace, native_platform, setup};
 use crate::config::{Config, TargetError};
 use crate::engine::EngineError;
@@ -38,7 +38,7 @@ pub(crate) struct ShellArgs {
     pub base: Ways,
     /// Which engine builds, and what it keeps
     #[command(flatten)]
-    pub engine: EngineArgs,
+    pub engine: BuildArgs,
     /// Command to run in the place of a shell
     #[arg(last = true, value_name = "CMD")]
     pub command: Vec<String>,

@@ -49,7 +49,7 @@ struct Log {
 
 /// Something that happened in a build.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Event {
+pub enum Event {
     /// A step began.
     Started {
         /// The step's name, e.g. `[base 2/3] RUN ...`.
@@ -123,7 +123,7 @@ impl Recent {
 
 /// Follows one build.
 #[derive(Default)]
-pub(crate) struct Progress {
+pub struct Progress {
     /// A report of several lines that has begun: buildx before 0.14 indents its JSON.
     open: Vec<u8>,
     steps: BTreeMap<String, Step>,
@@ -132,7 +132,7 @@ pub(crate) struct Progress {
 
 /// The step that a build failed at.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct FailedStep {
+pub struct FailedStep {
     /// The step's name.
     pub name: String,
     /// What BuildKit says of it.
@@ -172,7 +172,7 @@ impl Follow for Progress {
 
 impl Progress {
     /// Takes one line of the client's standard error; whatever it is, it ends in events.
-    pub(crate) fn line(&mut self, line: &[u8]) -> Vec<Event> {
+    pub fn line(&mut self, line: &[u8]) -> Vec<Event> {
         if self.open.is_empty() && line != b"{" {
             return match serde_json::from_slice::<Status>(line) {
                 Ok(status) => self.status(status),
@@ -262,7 +262,7 @@ impl Progress {
     }
 
     /// The step at which the build failed, if one did.
-    pub(crate) fn failed(&self) -> Option<FailedStep> {
+    pub fn failed(&self) -> Option<FailedStep> {
         let (digest, name, error) = self.failed.clone()?;
         let tail = self.steps.get(&digest).map(|step| step.output.excerpt()).unwrap_or_default();
         Some(FailedStep { name, error, tail })

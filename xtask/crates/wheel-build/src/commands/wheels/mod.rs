@@ -8,7 +8,7 @@ use std::sync::Mutex;
 
 use anyhow::bail;
 
-use super::engine_args::{self, EngineArgs};
+use super::engine_args::{self, BuildArgs};
 use super::setup::{self, Asked};
 use super::{COULD_NOT_RUN, FINDINGS, Workspace, native_platform};
 use crate::assets::OVERRIDES;
@@ -74,7 +74,7 @@ pub(crate) struct WheelsArgs {
     pub no_accelerate: bool,
     /// Which engine builds, and what it keeps
     #[command(flatten)]
-    pub engine: EngineArgs,
+    pub engine: BuildArgs,
     /// Fail at once where another run holds `dist/`
     #[arg(long)]
     pub no_wait: bool,
