@@ -72,8 +72,7 @@ fn imported(root: &Utf8Path) -> Vec<String> {
     run(root, &["wheels", "debian:12", "linux/amd64", "--python", "cp311"]);
     run(root, &["verify"]);
     let report = root.join("target/xtask/jobs/debian12-amd64-cp311/smoke/smoke.json");
-    let report: serde_json::Value =
-        serde_json::from_slice(&fs_err::read(report).unwrap()).unwrap();
+    let report: serde_json::Value = serde_json::from_slice(&fs_err::read(report).unwrap()).unwrap();
     let checks = report["checks"].as_array().unwrap().iter();
     checks.map(|check| check["subject"].as_str().unwrap().to_owned()).collect()
 }

@@ -48,7 +48,7 @@ pub use settings::{Depth, FAMILY, Override, Settings};
 
 use crate::dist::{self, DistFault, DistProblem};
 use crate::isa::Level;
-use crate::policy::{Arch, GlibcVersion, Libc, PlatformTag};
+use crate::policy::{Arch, Libc, PlatformTag};
 use crate::wheel::Interpreter;
 
 /// The version of all that judges wheels, rules and data: `build.rs` makes it of their files.
@@ -62,7 +62,7 @@ pub struct Promise {
     /// The architecture that was built for.
     pub arch: Option<Arch>,
     /// The limit is this C library and nothing else, whatever the wheel's name promises.
-    pub limit: Option<Limit>,
+    pub limit: Option<Libc>,
     /// The instruction set levels that are enough, one for each machine.
     pub isa: Vec<Level>,
     /// The interpreter that was built for.
@@ -72,15 +72,6 @@ pub struct Promise {
     /// What calls for an extension module, as a clause for messages, if anything does: then a wheel without machine code is a
     /// build that failed silently.
     pub native: Option<String>,
-}
-
-/// A C library that a wheel has to be content with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Limit {
-    /// glibc, and with it the libraries that the policies give such systems.
-    Glibc(GlibcVersion),
-    /// musl.
-    Musl(GlibcVersion),
 }
 
 /// Facts and findings: what `audit.json` holds of a wheel.

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::{Limit, Promise, WheelFacts, contents::Contents, judged::Elf};
-use crate::policy::{Arch, Limits, PlatformTag, Policies};
+use super::{Promise, WheelFacts, contents::Contents, judged::Elf};
+use crate::policy::{Arch, Libc, Limits, PlatformTag, Policies};
 use crate::wheel::{ArchiveError, NameError, WheelName};
 
 /// A wheel and what is promised of it: all that a check can see.
@@ -41,10 +41,10 @@ impl Subject<'_> {
     /// matter of its own.
     pub(super) fn limits(&self, arch: Option<Arch>) -> Vec<Arc<Limits>> {
         let mut tags = match (self.promise.limit, arch) {
-            (Some(Limit::Glibc(version)), Some(arch)) => {
+            (Some(Libc::Glibc(version)), Some(arch)) => {
                 vec![PlatformTag::Manylinux(version, arch)]
             }
-            (Some(Limit::Musl(version)), Some(arch)) => vec![PlatformTag::Musllinux(version, arch)],
+            (Some(Libc::Musl(version)), Some(arch)) => vec![PlatformTag::Musllinux(version, arch)],
             _ => self.claims(),
         };
         if self.promise.limit.is_none() {

@@ -6,7 +6,7 @@ use anyhow::bail;
 use camino::Utf8PathBuf;
 
 use super::telling::{TellArgs, judge_and_tell};
-use crate::audit::{Depth, Inputs, Limit, Promise, Settings};
+use crate::audit::{Depth, Inputs, Promise, Settings};
 use crate::policy::{Distribution, GlibcVersion, Libc, distributions};
 use crate::report;
 
@@ -35,9 +35,9 @@ pub fn check_glibc(
     args: &CheckGlibcArgs,
     inputs: &Inputs,
     settings: Settings,
-    limit: Option<Limit>,
+    limit: Option<Libc>,
 ) -> anyhow::Result<ExitCode> {
-    let limit = args.max.map(Limit::Glibc).or(limit);
+    let limit = args.max.map(Libc::Glibc).or(limit);
     let promise = Promise { limit, ..Promise::default() };
     // Whether an index takes them is the business of `verify`.
     let settings = Settings { depth: Depth::Floor, publish: false, ..settings };
@@ -48,14 +48,13 @@ pub fn check_glibc(
 ///
 /// # Errors
 /// When it is not known.
-pub fn limit_of(word: &str) -> anyhow::Result<Limit> {
+pub fn limit_of(word: &str) -> anyhow::Result<Libc> {
     let image =
         word.replace("rockylinux", "enterprise linux").replace("almalinux", "enterprise linux");
     let named =
         |each: &&Distribution| format!("{}:{}", each.name.to_lowercase(), each.version) == image;
     match distributions().iter().find(named).map(|each| each.libc) {
-        Some(Libc::Glibc(version)) => Ok(Limit::Glibc(version)),
-        Some(Libc::Musl(version)) => Ok(Limit::Musl(version)),
+        Some(libc) => Ok(libc),
         None => bail!(
             "nothing says which C library `{word}` has\n\nhint: give its version, as in `--max 2.36`"
         ),

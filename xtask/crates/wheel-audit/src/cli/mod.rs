@@ -86,10 +86,7 @@ pub fn parse<C: Parser>() -> anyhow::Result<C> {
 /// # Errors
 /// When none is named, or there is nothing to look at.
 pub fn inputs(paths: &[Utf8PathBuf], hint: &str) -> anyhow::Result<Inputs> {
-    anyhow::ensure!(
-        !paths.is_empty(),
-        "no path is named\n\nhint: {hint}"
-    );
+    anyhow::ensure!(!paths.is_empty(), "no path is named\n\nhint: {hint}");
     let mut found = Vec::new();
     for path in paths {
         if path == "-" {

@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use serde::Deserialize;
 
-use super::{Arch, GlibcVersion, SymbolVersion};
+use super::{Arch, GlibcVersion, PlatformTag, SymbolVersion};
 
 /// One release of a distribution.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,6 +45,16 @@ impl Distribution {
 impl std::fmt::Display for Distribution {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{} {}", self.name, self.version)
+    }
+}
+
+impl Libc {
+    /// The tag of wheels that are built for this C library (PEP 600, PEP 656).
+    pub fn platform_tag(self, arch: Arch) -> PlatformTag {
+        match self {
+            Self::Glibc(version) => PlatformTag::Manylinux(version, arch),
+            Self::Musl(version) => PlatformTag::Musllinux(version, arch),
+        }
     }
 }
 

@@ -3,9 +3,8 @@
 
 use std::process::ExitCode;
 
-use wheel_audit::audit::Limit;
 use wheel_audit::cli::{self, CheckGlibcArgs};
-use wheel_audit::policy::GlibcVersion;
+use wheel_audit::policy::Libc;
 
 use super::{Workspace, asked_inputs, own_config};
 use crate::{config, pipeline};
@@ -26,14 +25,9 @@ pub(crate) fn run(args: &CheckGlibcArgs) -> anyhow::Result<ExitCode> {
 }
 
 /// The C library of a target of `wheels.toml`, where there is one.
-fn of_config(word: &str) -> anyhow::Result<Option<Limit>> {
+fn of_config(word: &str) -> anyhow::Result<Option<Libc>> {
     // Wheels can be looked at where no `wheels.toml` is.
     let Ok(workspace) = Workspace::find() else { return Ok(None) };
     let config = workspace.config()?;
-    let libc = config::find_target(&config, word)?.libc;
-    let version = |major: u16, minor: u16| GlibcVersion::new(major.into(), minor.into());
-    Ok(libc.map(|libc| match libc {
-        config::Libc::Glibc(major, minor) => Limit::Glibc(version(major, minor)),
-        config::Libc::Musl(major, minor) => Limit::Musl(version(major, minor)),
-    }))
+    Ok(config::find_target(&config, word)?.libc)
 }

@@ -10,10 +10,11 @@ use toml::{Spanned, Table, Value};
 use super::origin::{LOCAL, MAIN, Merged, line_of};
 use super::{
     BaseImages, Bootstrap, Build, Cache, Check, Ci, Config, EngineSettings, Family, InterpreterId,
-    Libc, Platform, Publish, Source, Target, Toolchain,
+    Platform, Publish, Source, Target, Toolchain,
 };
 use super::{image_name, words};
 use wheel_audit::isa::Machine;
+use wheel_audit::policy::{GlibcVersion, Libc};
 
 /// Why the configuration does not hold.
 #[derive(Debug, Error)]
@@ -471,7 +472,7 @@ impl Checker<'_> {
         glibc: Option<&Spanned<String>>,
         musl: Option<&Spanned<String>>,
     ) -> Result<Option<Libc>, ConfigError> {
-        let (text, make): (_, fn(u16, u16) -> Libc) = match (glibc, musl) {
+        let (text, make): (_, fn(GlibcVersion) -> Libc) = match (glibc, musl) {
             (Some(text), None) => (text, Libc::Glibc),
             (None, Some(text)) => (text, Libc::Musl),
             (None, None) => return Ok(None),
@@ -481,9 +482,7 @@ impl Checker<'_> {
                 return Err(self.at(name.span().start, message));
             }
         };
-        let version = text.get_ref().split_once('.');
-        let version = version.and_then(|(a, b)| Some((a.parse().ok()?, b.parse().ok()?)));
-        version.map(|(major, minor)| Some(make(major, minor))).ok_or_else(|| {
+        text.get_ref().parse().map(|version| Some(make(version))).map_err(|_| {
             let message = format!("`{}` is no version like \"2.36\"", text.get_ref());
             self.at(text.span().start, message)
         })

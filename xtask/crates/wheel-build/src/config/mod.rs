@@ -24,8 +24,8 @@ pub(crate) use engine::{EngineSettings, Network, Tool};
 pub(crate) use load::parse as parse_text;
 pub(crate) use load::{load, load_committed};
 pub(crate) use model::{
-    Bootstrap, BootstrapTool, Build, Check, Config, Family, InterpreterId, Libc, Platform,
-    Provider, Rust, Source, TagPolicy, Toolchain,
+    Bootstrap, BootstrapTool, Build, Check, Config, Family, InterpreterId, Platform, Provider,
+    Rust, Source, TagPolicy, Toolchain,
 };
 pub(crate) use names::image_name;
 pub(crate) use overrides::{RuleOverride, RuleSeverity};

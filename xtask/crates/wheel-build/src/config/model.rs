@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{BaseImages, Cache, Ci, EngineSettings, Publish, RuleOverride, Target, words};
 use wheel_audit::isa::Level;
+use wheel_audit::policy::Arch;
 use wheel_audit::wheel::Interpreter;
 
 /// A validated `wheels.toml`, with `wheels.local.toml` laid over it.
@@ -258,35 +259,6 @@ impl fmt::Display for Family {
     }
 }
 
-/// A target's C library, which decides its platform tag (PEP 600, PEP 656).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum Libc {
-    /// GNU C library, major and minor version.
-    Glibc(u16, u16),
-    /// musl, major and minor version.
-    Musl(u16, u16),
-}
-
-impl Libc {
-    /// The platform tag of a wheel built for this C library on `arch` (`x86_64`, `aarch64`).
-    pub(crate) fn platform_tag(self, arch: &str) -> String {
-        match self {
-            Self::Glibc(major, minor) => format!("manylinux_{major}_{minor}_{arch}"),
-            Self::Musl(major, minor) => format!("musllinux_{major}_{minor}_{arch}"),
-        }
-    }
-}
-
-impl fmt::Display for Libc {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Glibc(major, minor) => write!(f, "glibc {major}.{minor}"),
-            Self::Musl(major, minor) => write!(f, "musl {major}.{minor}"),
-        }
-    }
-}
-
 /// How a base image is made where no registry answers.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
@@ -372,14 +344,14 @@ pub struct Platform {
 }
 
 /// The platforms that can be built for, with the architecture's name in wheel tags and in Debian.
-const PLATFORMS: [(&str, &str); 7] = [
-    ("amd64", "x86_64"),
-    ("arm64", "aarch64"),
-    ("386", "i686"),
-    ("arm", "armv7l"),
-    ("ppc64le", "ppc64le"),
-    ("s390x", "s390x"),
-    ("riscv64", "riscv64"),
+const PLATFORMS: [(&str, Arch); 7] = [
+    ("amd64", Arch::X86_64),
+    ("arm64", Arch::Aarch64),
+    ("386", Arch::I686),
+    ("arm", Arch::Armv7l),
+    ("ppc64le", Arch::Ppc64le),
+    ("s390x", Arch::S390x),
+    ("riscv64", Arch::Riscv64),
 ];
 
 impl Platform {
@@ -388,9 +360,11 @@ impl Platform {
         &self.arch
     }
 
-    /// The architecture in a wheel's platform tag: `x86_64`, `aarch64`.
-    pub fn wheel_arch(&self) -> &'static str {
-        PLATFORMS.iter().find(|(engine, _)| *engine == self.arch).map_or("unknown", |(_, w)| w)
+    /// The architecture, as wheels name it.
+    pub fn arch(&self) -> Arch {
+        let known = PLATFORMS.iter().find(|(engine, _)| *engine == self.arch);
+        // A platform is read from this very table.
+        known.map_or(Arch::X86_64, |(_, arch)| *arch)
     }
 
     /// The architecture in Debian's words: `amd64`, `arm64`, `i386`, `armhf`, `ppc64el`.
@@ -408,8 +382,8 @@ impl Platform {
     /// What `arch` may mean: another name of an architecture, or one with a slip of the finger.
     pub fn meant(arch: &str) -> Option<Self> {
         let platform = |arch: &str| Self { arch: arch.to_owned() };
-        let by_name = |(engine, wheel): &&(&str, &str)| {
-            arch == *wheel || arch == *engine || arch == platform(engine).debian_arch()
+        let by_name = |(engine, wheel): &&(&str, Arch)| {
+            arch == wheel.wheel_name() || arch == *engine || arch == platform(engine).debian_arch()
         };
         let distance = |engine: &str| strsim::damerau_levenshtein(engine, arch);
         let near = || {
@@ -421,9 +395,9 @@ impl Platform {
 
     /// The architecture in RPM's words: `x86_64`, `aarch64`, `armv7hl`.
     pub fn rpm_arch(&self) -> &'static str {
-        match self.wheel_arch() {
-            "armv7l" => "armv7hl",
-            other => other,
+        match self.arch() {
+            Arch::Armv7l => "armv7hl",
+            other => other.wheel_name(),
         }
     }
 }

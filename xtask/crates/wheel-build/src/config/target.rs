@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use thiserror::Error;
 
-use super::{Bootstrap, Config, Family, InterpreterId, Libc, Platform, image_name};
+use wheel_audit::policy::Libc;
+
+use super::{Bootstrap, Config, Family, InterpreterId, Platform, image_name};
 use wheel_audit::digest;
 
 /// One system that wheels are built in.

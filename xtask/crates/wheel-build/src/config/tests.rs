@@ -2,6 +2,8 @@
 
 use camino::{Utf8Path, Utf8PathBuf};
 
+use wheel_audit::policy::{Arch, GlibcVersion, Libc};
+
 use super::load::ConfigError;
 use super::load::parse;
 use super::target::name_of_image;
@@ -97,7 +99,7 @@ fn the_local_file_overrides_and_says_so() {
     let config = load(&root).unwrap();
     assert_eq!(config.overrides, ["build.pythons", "target.debian12.image"]);
     assert_eq!(config.targets[0].image, "mirror.example/debian:12");
-    assert_eq!(config.targets[0].libc, Some(Libc::Glibc(2, 36)));
+    assert_eq!(config.targets[0].libc, Some(Libc::Glibc(GlibcVersion::new(2, 36))));
     fs_err::write(root.join("wheels.local.toml"), "[build]\npythons = []\n").unwrap();
     assert!(load(&root).is_err());
 }
@@ -156,7 +158,7 @@ fn names_made_of_images_are_valid_and_never_shared() {
 #[test]
 fn platforms_are_read_in_the_engines_words() {
     let platform: Platform = "linux/arm64/v8".parse().unwrap();
-    assert_eq!((platform.to_string().as_str(), platform.wheel_arch()), ("linux/arm64", "aarch64"));
+    assert_eq!((platform.to_string().as_str(), platform.arch()), ("linux/arm64", Arch::Aarch64));
     assert!("arm64".parse::<Platform>().is_err());
     for (slip, meant) in [
         ("linux/amd46", "`linux/amd64`?"),

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::Libc;
+use wheel_audit::policy::{GlibcVersion, Libc};
 use wheel_audit::text::shown;
 
 /// The report of one container, and of a target's folder once it is completed.
@@ -62,11 +62,11 @@ impl BuildInfo {
     pub(crate) fn libc(&self) -> Option<Libc> {
         let libc = self.rest.get("libc")?;
         let version = libc.get("version")?.as_str()?;
-        let mut parts = version.split('.').map(|part| part.parse::<u16>().ok());
-        let (major, minor) = (parts.next()??, parts.next()??);
+        let mut parts = version.split('.').map(|part| part.parse::<u32>().ok());
+        let version = GlibcVersion::new(parts.next()??, parts.next()??);
         match libc.get("family")?.as_str()? {
-            "glibc" => Some(Libc::Glibc(major, minor)),
-            "musl" => Some(Libc::Musl(major, minor)),
+            "glibc" => Some(Libc::Glibc(version)),
+            "musl" => Some(Libc::Musl(version)),
             _ => None,
         }
     }
@@ -243,6 +243,6 @@ mod tests {
     fn the_c_library_is_read() {
         let json = serde_json::json!({"schema_version": 1, "target": "t", "platform": "p",
             "libc": {"family": "glibc", "version": "2.36"}});
-        assert_eq!(info(&json).unwrap().libc(), Some(Libc::Glibc(2, 36)));
+        assert_eq!(info(&json).unwrap().libc(), Some(Libc::Glibc(GlibcVersion::new(2, 36))));
     }
 }

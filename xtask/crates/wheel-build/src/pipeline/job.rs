@@ -12,7 +12,7 @@ use super::env::{Context, PipelineError};
 use super::export;
 use super::smoke;
 use super::work::{Built, Workspace};
-use crate::config::{Libc, TagPolicy};
+use crate::config::TagPolicy;
 use crate::engine::base::BaseImage;
 use crate::engine::prebuilt::Prebuilt;
 use crate::live::{Stage, Watch};
@@ -21,7 +21,7 @@ use crate::store::Change;
 use wheel_audit::audit::{Audit, Finding, Promise, Settings, Severity, audit_wheel};
 use wheel_audit::digest;
 use wheel_audit::dist::{BaseUsed, Entry, Kind, Manifest, Smoke, WheelBuild};
-use wheel_audit::policy::{self, Arch, GlibcVersion, PlatformTag};
+use wheel_audit::policy::{Arch, Libc, PlatformTag};
 use wheel_audit::report;
 use wheel_audit::text::shown;
 use wheel_audit::wheel::{WheelName, retag};
@@ -159,17 +159,17 @@ fn audited(
     let libc = job.target.libc.or_else(|| info.libc()).ok_or_else(|| {
         PipelineError::Wrong("neither wheels.toml nor the image says which C library it has".into())
     })?;
-    let arch = job.platform.wheel_arch();
+    let arch = job.platform.arch();
     let target_tag = libc.platform_tag(arch);
-    let built_on = Some(built_on(libc));
-    let promise = Promise { built_on, ..promise(ctx, job, info, &target_tag)? };
+    let built_on = Some(libc);
+    let promise = Promise { built_on, ..promise(ctx, job, info, target_tag) };
     // First the wheel as built, against what its target can give; only then is it given a name.
     // What an index refuses in the name it has so far says nothing about the one it will get.
     let unpublished = Settings { publish: false, ..ctx.settings.clone() };
     let first = audit_wheel(raw, &promise, &unpublished).map_err(|error| wrong(&error))?;
     refuse_failed(&first, raw, |code| !NOT_TAGGED_YET.contains(&code))?;
     let tag = match (ctx.config.check.tag, libc) {
-        (TagPolicy::Linux, _) => format!("linux_{arch}"),
+        (TagPolicy::Linux, _) => PlatformTag::Linux(arch),
         // musl has no symbol versions: the floor is the musl it was built on (PEP 656).
         (TagPolicy::Target, _) | (TagPolicy::Floor, Libc::Musl(..)) => target_tag,
         (TagPolicy::Floor, Libc::Glibc(..)) => floor_tag(&first, arch, raw)?,
@@ -180,10 +180,10 @@ fn audited(
         fs_err::copy(raw, &path)?;
         path
     } else {
-        retag(raw, &folder, &tag).map_err(|error| wrong(&error))?
+        retag(raw, &folder, &tag.to_string()).map_err(|error| wrong(&error))?
     };
     let promise = match ctx.config.check.tag {
-        TagPolicy::Linux => Promise { built_on, ..self::promise(ctx, job, info, &tag)? },
+        TagPolicy::Linux => Promise { built_on, ..self::promise(ctx, job, info, tag) },
         TagPolicy::Target | TagPolicy::Floor => promise,
     };
     let audit = audit_wheel(&path, &promise, &ctx.settings).map_err(|error| wrong(&error))?;
@@ -192,9 +192,8 @@ fn audited(
 }
 
 /// The tag of the `floor` policy: what the symbols need, as auditwheel would say.
-fn floor_tag(audit: &Audit, arch: &str, raw: &Utf8Path) -> Result<String, PipelineError> {
-    let tag = arch.parse().ok().and_then(|arch: Arch| audit.facts.floor_tag(arch));
-    tag.map(|tag| tag.to_string()).ok_or_else(|| {
+fn floor_tag(audit: &Audit, arch: Arch, raw: &Utf8Path) -> Result<PlatformTag, PipelineError> {
+    audit.facts.floor_tag(arch).ok_or_else(|| {
         PipelineError::Wrong(format!(
             "no manylinux tag is true of `{}`, which `tag = \"floor\"` asks for",
             raw.file_name().unwrap_or_default()
@@ -207,32 +206,17 @@ pub(crate) fn floor_text(audit: &Audit) -> String {
     audit.facts.floor.get("GLIBC").map_or_else(|| "none".to_owned(), ToString::to_string)
 }
 
-fn built_on(libc: Libc) -> policy::Libc {
-    let version = |major: u16, minor: u16| GlibcVersion::new(major.into(), minor.into());
-    match libc {
-        Libc::Glibc(major, minor) => policy::Libc::Glibc(version(major, minor)),
-        Libc::Musl(major, minor) => policy::Libc::Musl(version(major, minor)),
-    }
-}
-
-fn promise(
-    ctx: &Context<'_>,
-    job: &Job,
-    info: &BuildInfo,
-    tag: &str,
-) -> Result<Promise, PipelineError> {
-    let wrong = |error: &dyn std::fmt::Display| PipelineError::Wrong(error.to_string());
-    let arch = Arch::from_platform(&job.platform.to_string()).map_err(|error| wrong(&error))?;
+fn promise(ctx: &Context<'_>, job: &Job, info: &BuildInfo, tag: PlatformTag) -> Promise {
     let own_level = ctx.config.check.isa.get(job.platform.engine_arch());
-    Ok(Promise {
-        platform_tag: Some(tag.parse::<PlatformTag>().map_err(|error| wrong(&error))?),
-        arch: Some(arch),
+    Promise {
+        platform_tag: Some(tag),
+        arch: Some(job.platform.arch()),
         interpreter: Some(job.interpreter),
         native: info.calls_for_extension(ctx.config.check.native),
         limit: None,
         built_on: None,
         isa: own_level.copied().into_iter().collect(),
-    })
+    }
 }
 
 /// What a wheel as it was built cannot but give: it has not its target's tag yet, and where its own

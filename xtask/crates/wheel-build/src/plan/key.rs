@@ -6,8 +6,8 @@ use serde::Serialize;
 
 use super::Request;
 use crate::config::{
-    Bootstrap, Config, Libc, Platform, Provider, RuleOverride, RuleSeverity, Rust, Source,
-    TagPolicy, Target,
+    Bootstrap, Config, Platform, Provider, RuleOverride, RuleSeverity, Rust, Source, TagPolicy,
+    Target,
 };
 use wheel_audit::digest;
 use wheel_audit::isa::{Level, emulated_processor};
@@ -55,7 +55,7 @@ struct BuildInputs<'a> {
 #[derive(Serialize)]
 struct ProofInputs<'a> {
     build: &'a str,
-    libc: Option<Libc>,
+    libc: Option<String>,
     version: &'a str,
     rules: &'a str,
     tag: TagPolicy,
@@ -132,7 +132,7 @@ pub(super) fn job_key(
     });
     hash(&ProofInputs {
         build: build_key,
-        libc: target.libc,
+        libc: target.libc.map(|libc| libc.to_string()),
         version: env!("CARGO_PKG_VERSION"),
         rules: inputs.rules,
         tag: check.tag,

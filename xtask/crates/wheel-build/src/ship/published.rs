@@ -5,11 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use camino::{Utf8Path, Utf8PathBuf};
 use thiserror::Error;
 
-use crate::config::{Config, Libc, Platform};
+use crate::config::{Config, Platform};
 use crate::store::{Store, StoreError};
 use wheel_audit::digest;
 use wheel_audit::dist::{Entry, Kind, Known, Manifest, Smoke};
 use wheel_audit::files;
+use wheel_audit::policy::Libc;
 use wheel_audit::text::shown;
 use wheel_audit::wheel::WheelName;
 

@@ -26,7 +26,7 @@ fn called_by(caller: &str, symbol: &str, version: &str) -> Vec<u8> {
 }
 
 /// The callers that a report names for the one culprit.
-fn callers(name: &str, module: &[u8], depth: Depth, limit: Option<Limit>) -> Vec<String> {
+fn callers(name: &str, module: &[u8], depth: Depth, limit: Option<Libc>) -> Vec<String> {
     let folder = Folder::new();
     let path = Fixture::new(name).with(MODULE, module).write(folder.path());
     let (promise, settings) =
@@ -40,10 +40,10 @@ fn callers(name: &str, module: &[u8], depth: Depth, limit: Option<Limit>) -> Vec
 fn the_function_that_calls_what_is_too_new_is_named_at_every_depth() {
     let module = calling("strlcpy", "GLIBC_2.38");
     for depth in [Depth::Floor, Depth::Bytes, Depth::Code] {
-        let limit = Some(Limit::Glibc(GlibcVersion::new(2, 36)));
+        let limit = Some(Libc::Glibc(GlibcVersion::new(2, 36)));
         assert_eq!(callers(WHEEL, &module, depth, limit), ["guilty"], "{depth:?}");
         assert_eq!(callers(WHEEL, &module, depth, None), ["guilty"], "the tag is the limit");
-        let enough = Some(Limit::Glibc(GlibcVersion::new(2, 38)));
+        let enough = Some(Libc::Glibc(GlibcVersion::new(2, 38)));
         assert!(callers(WHEEL, &module, depth, enough).is_empty(), "nothing is too new");
     }
     let audit = audit(&native(module), &Promise::default());
@@ -71,7 +71,7 @@ fn a_file_in_no_wheel_names_them_too() {
         let audit = audit_file(&path, &promise, &settings).unwrap();
         audit.facts.unwrap().culprits[0].callers.clone()
     };
-    assert_eq!(named(Depth::Floor, Some(Limit::Glibc(GlibcVersion::new(2, 36)))), ["guilty"]);
+    assert_eq!(named(Depth::Floor, Some(Libc::Glibc(GlibcVersion::new(2, 36)))), ["guilty"]);
     assert_eq!(named(Depth::Code, None), ["guilty"]);
     assert!(named(Depth::Floor, None).is_empty(), "a folder may hold thousands");
 }

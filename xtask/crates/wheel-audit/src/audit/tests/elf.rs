@@ -181,13 +181,13 @@ fn defect_16_code_above_the_promised_level_names_instruction_function_and_file()
 fn a_limit_takes_the_place_of_the_tags() {
     let wheel = native(module(&[("strlcpy", "GLIBC_2.38", "libc.so.6")], &[]));
     let limit = |minor| {
-        let limit = Some(Limit::Glibc(GlibcVersion::new(2, minor)));
+        let limit = Some(Libc::Glibc(GlibcVersion::new(2, minor)));
         codes(&wheel, &Promise { limit, ..Promise::default() })
     };
     assert_eq!(limit(37), ["ELF003"]);
     assert!(limit(38).is_empty());
     assert_eq!(limit(4), ["ELF001"], "no policy is that old");
-    let limit = Some(Limit::Glibc(GlibcVersion::new(2, 4)));
+    let limit = Some(Libc::Glibc(GlibcVersion::new(2, 4)));
     let finding = audit(&wheel, &Promise { limit, ..Promise::default() }).findings.remove(0);
     assert!(finding.message.contains("needs `GLIBC_2.38`"), "{}", finding.message);
     assert!(finding.cure.contains("limit"), "{}", finding.cure);

@@ -28,6 +28,7 @@ mod tags;
 use std::{process::Command, sync::LazyLock};
 
 use super::*;
+pub(crate) use crate::policy::GlibcVersion;
 use crate::wheel::testing::{Fixture, Folder};
 
 const WHEEL: &str = "pkg-1.0-cp311-cp311-manylinux_2_36_x86_64.whl";

@@ -21,7 +21,7 @@ use crate::store::{Store, StoreError};
 use wheel_audit::audit::{Audit, Promise, Severity, audit_wheels};
 use wheel_audit::dist::{Kind, Known, Manifest, Smoke};
 use wheel_audit::files;
-use wheel_audit::policy::Arch;
+use wheel_audit::policy::PlatformTag;
 
 use change::Audits;
 pub(crate) use find::{FindError, find};
@@ -347,9 +347,9 @@ fn promise(config: &Config, kind: &Kind) -> Promise {
     let Kind::Wheel { target, platform, builds, .. } = kind else { return promise };
     let Ok(platform) = platform.parse::<Platform>() else { return promise };
     let libc = config.targets.iter().find(|each| each.name == *target).and_then(|each| each.libc);
-    let arch = platform.wheel_arch();
+    let arch = platform.arch();
     let tag = match config.check.tag {
-        TagPolicy::Linux => Some(format!("linux_{arch}")),
+        TagPolicy::Linux => Some(PlatformTag::Linux(arch)),
         TagPolicy::Target | TagPolicy::Floor => libc.map(|libc| libc.platform_tag(arch)),
     };
     let interpreter = match builds.as_slice() {
@@ -357,12 +357,7 @@ fn promise(config: &Config, kind: &Kind) -> Promise {
         // One wheel for several: its own tags say which.
         _ => None,
     };
-    Promise {
-        platform_tag: tag.and_then(|tag| tag.parse().ok()),
-        arch: Arch::from_platform(&platform.to_string()).ok(),
-        interpreter,
-        ..promise
-    }
+    Promise { platform_tag: tag, arch: Some(arch), interpreter, ..promise }
 }
 
 /// What `wheels.toml` asks of hosted CI and `store` has not.
