@@ -26,7 +26,7 @@ fn main() -> io::Result<()> {
     names.sort();
     let mut text = String::from("[");
     for name in names {
-        let path = top.join(&name);
+        let path = top.join(&name).display().to_string();
         let _ = writeln!(text, "({name:?}, include_bytes!({path:?}) as &[u8]),");
     }
     text.push(']');

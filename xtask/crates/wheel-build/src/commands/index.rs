@@ -46,7 +46,7 @@ pub(crate) fn run(args: &IndexArgs) -> anyhow::Result<ExitCode> {
     }
     let mut files = published::copies(&store, &wheels);
     if !args.flat {
-        files.extend(index::pages(store.dist(), &wheels)?);
+        files.extend(index::pages(store.dist(), &wheels));
     }
     published::fill(&args.folder, &files)?;
     let pages = if args.flat { "" } else { ", and the pages of an index in `simple/`" };

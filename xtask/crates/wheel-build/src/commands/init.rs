@@ -86,7 +86,7 @@ fn line(file: &Planned) -> Option<String> {
         Change::Keep => format!("  {path}: is there, and stays"),
         Change::Add { lines, .. } => format!("  {path}: gets {}", lines.join(", ")),
         Change::Create(bytes) => {
-            let lines = bytes.iter().filter(|byte| **byte == b'\n').count();
+            let lines = bytes.split(|byte| *byte == b'\n').count() - 1;
             format!("  {path}: new, {lines} lines")
         }
     })

@@ -59,7 +59,9 @@ pub(super) fn run(
     let wheel = audited(ctx, job, &info, &raw, &workspace)?;
     let smoke = if ctx.smoke {
         watch.stage(&title, Stage::Smoke);
-        smoke::run(ctx, job, base, &wheel, &workspace, log, watch)?;
+        let extensions = wheel.audit.facts.extensions(job.interpreter);
+        let tested = smoke::Tested { path: &wheel.path, extensions };
+        smoke::run(ctx, job, base, &tested, &workspace, log, watch)?;
         Smoke::Passed
     } else {
         Smoke::Skipped
@@ -145,7 +147,7 @@ fn names(files: &[&str]) -> String {
 /// A wheel that passed the audit, under its final name.
 pub(super) struct Proved {
     pub(super) path: Utf8PathBuf,
-    pub(super) audit: Audit,
+    audit: Audit,
 }
 
 fn audited(

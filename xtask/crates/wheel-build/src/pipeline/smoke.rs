@@ -8,18 +8,25 @@
 use camino::Utf8Path;
 
 use super::env::{Context, PipelineError};
-use super::job::Proved;
 use super::work::Workspace;
 use super::{calls, export};
 use crate::engine::base::BaseImage;
 use crate::live::Watch;
 use crate::plan::Job;
 
+/// A wheel that is tested.
+pub(super) struct Tested<'a> {
+    /// Where it lies, under its own name.
+    pub(super) path: &'a Utf8Path,
+    /// Its extension modules for the job's interpreter.
+    pub(super) extensions: Vec<&'a str>,
+}
+
 pub(super) fn run(
     ctx: &Context<'_>,
     job: &Job,
     base: &BaseImage,
-    wheel: &Proved,
+    wheel: &Tested<'_>,
     workspace: &Workspace,
     log: &Utf8Path,
     watch: &dyn Watch,
@@ -27,7 +34,7 @@ pub(super) fn run(
     let title = job.title();
     let name = wheel.path.file_name().unwrap_or_default();
     let context = workspace.fresh("smoke-wheel")?;
-    fs_err::copy(&wheel.path, context.join(name))?;
+    fs_err::copy(wheel.path, context.join(name))?;
     let output = workspace.fresh("smoke")?;
     let without = ctx.config.check.left_out(job.interpreter);
     if !without.is_empty() {
@@ -39,8 +46,7 @@ pub(super) fn run(
     }
     let mut bake = calls::smoke(ctx, job, base, context, &output, "rawjson");
     if ctx.config.check.imports.is_empty() {
-        let extensions = wheel.audit.facts.extensions(job.interpreter).join(" ");
-        bake.args.insert("SMOKE_IMPORTS", extensions);
+        bake.args.insert("SMOKE_IMPORTS", wheel.extensions.join(" "));
     }
     let file = name.to_owned();
     ctx.engine

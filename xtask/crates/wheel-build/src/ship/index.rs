@@ -6,20 +6,14 @@ use std::collections::BTreeMap;
 use camino::Utf8Path;
 use maud::{DOCTYPE, html};
 
-use super::published::{Content, PublishError, Wheel};
+use super::published::{Content, Wheel};
 use wheel_audit::wheel::{Headers, MAX_METADATA, WheelArchive};
 
 /// The folder of the pages.
 const SIMPLE: &str = "simple";
 
 /// The pages for `wheels`, whose files are in `dist`: one that names the projects, and one for each.
-///
-/// # Errors
-/// When a wheel cannot be read.
-pub(crate) fn pages(
-    dist: &Utf8Path,
-    wheels: &[Wheel],
-) -> Result<BTreeMap<String, Content>, PublishError> {
+pub(crate) fn pages(dist: &Utf8Path, wheels: &[Wheel]) -> BTreeMap<String, Content> {
     let mut projects: BTreeMap<String, Vec<(&Wheel, Option<String>)>> = BTreeMap::new();
     for wheel in wheels {
         let python = requires_python(&dist.join(&wheel.entry.path));
@@ -50,7 +44,7 @@ pub(crate) fn pages(
         };
         pages.insert(format!("{SIMPLE}/{name}/index.html"), text(&page));
     }
-    Ok(pages)
+    pages
 }
 
 fn text(page: &maud::Markup) -> Content {

@@ -94,7 +94,7 @@ fn beside(facts: &Facts, bootstrap: &Bootstrap) -> Vec<&'static str> {
 
 /// The keys that the base images of `wants` are checked against, that this machine does not have, and that no
 /// package known here brings.
-pub fn missing_keys(wants: &Wants, has: impl Fn(&str) -> bool) -> Vec<String> {
+pub(crate) fn missing_keys(wants: &Wants, has: impl Fn(&str) -> bool) -> Vec<String> {
     let bootstraps = wants.bootstraps.iter().filter(|_| wants.bootstrap);
     let keys: BTreeSet<_> = bootstraps.filter_map(|how| how.keyring.as_ref()).collect();
     let missing = keys.into_iter().filter(|key| *key != UBUNTU_KEYRING && !has(key.as_str()));
