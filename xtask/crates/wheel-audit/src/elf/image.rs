@@ -11,6 +11,7 @@ use goblin::{
         Elf,
         header::{EI_CLASS, EI_DATA, ELFCLASS64, ELFDATA2LSB, Header},
         program_header::{PT_DYNAMIC, PT_INTERP, PT_LOAD, PT_NOTE, ProgramHeader},
+        section_header::SectionHeader,
     },
 };
 
@@ -34,10 +35,10 @@ const MAX_MISSING: usize = 1 << 10;
 const MORE: u64 = 8 << 20;
 
 /// An ELF file with its program headers.
-pub(super) struct Image<'a> {
+pub(crate) struct Image<'a> {
     source: &'a dyn FileBytes,
-    pub(super) header: Header,
-    pub(super) segments: Vec<ProgramHeader>,
+    pub(crate) header: Header,
+    pub(crate) segments: Vec<ProgramHeader>,
     loads: Vec<Load>,
     /// The address that was looked up last, with what was found: names come from one table.
     last: Cell<Option<(u64, (u64, u64))>>,
@@ -45,11 +46,13 @@ pub(super) struct Image<'a> {
     missing: RefCell<Missing>,
     /// A text is not at hand, and was taken to be empty for now.
     lacks_text: Cell<bool>,
+    /// Minimum number of bytes to request at once.
+    step: u64,
 }
 
 impl<'a> Image<'a> {
     /// The file with its header alone.
-    pub(super) fn open(source: &'a dyn FileBytes) -> Result<Self, ElfError> {
+    pub(crate) fn open(source: &'a dyn FileBytes) -> Result<Self, ElfError> {
         let header =
             Elf::parse_header(source.run(0)).map_err(|_| ElfError::Header("unreadable"))?;
         if !matches!(header.e_ident[EI_CLASS], 1 | 2) || !matches!(header.e_ident[EI_DATA], 1 | 2) {
@@ -57,11 +60,21 @@ impl<'a> Image<'a> {
         }
         let (segments, loads, missing) = (Vec::new(), Vec::new(), RefCell::default());
         let (last, lacks_text) = (Cell::new(None), Cell::new(false));
-        Ok(Self { source, header, segments, loads, last, missing, lacks_text })
+        Ok(Self { source, header, segments, loads, last, missing, lacks_text, step: 0 })
+    }
+
+    /// Requests at least `step` bytes at a time, for tables that are read in small pieces.
+    pub(crate) fn in_steps_of(self, step: u64) -> Self {
+        Self { step, ..self }
+    }
+
+    /// The bytes of the file. What is missing there is not noted.
+    pub(crate) fn source(&self) -> &'a dyn FileBytes {
+        self.source
     }
 
     /// Reads the program headers.
-    pub(super) fn read_segments(&mut self) -> Result<(), ElfError> {
+    pub(crate) fn read_segments(&mut self) -> Result<(), ElfError> {
         let size = if self.is_64_bit() { 56 } else { 32 };
         let (offset, count) = (self.header.e_phoff, usize::from(self.header.e_phnum));
         if count == 0 {
@@ -80,8 +93,18 @@ impl<'a> Image<'a> {
         self.check_loads()
     }
 
+    /// The section headers; `None` if there are none, or none that can be read.
+    pub(crate) fn sections(&self) -> Option<Vec<SectionHeader>> {
+        let header = &self.header;
+        let count = usize::from(header.e_shnum);
+        let start = Some(header.e_shoff).filter(|&start| start != 0 && count != 0)?;
+        let size = if self.is_64_bit() { 64 } else { 40 };
+        let table = self.file(start, (count * size) as u64)?;
+        SectionHeader::parse_from(table, 0, count, self.context()).ok()
+    }
+
     /// Bytes by their place in the file.
-    pub(super) fn file(&self, offset: u64, length: u64) -> Option<&'a [u8]> {
+    pub(crate) fn file(&self, offset: u64, length: u64) -> Option<&'a [u8]> {
         let bytes = self.source.get(offset, length);
         if bytes.is_none() {
             self.want(offset, length);
@@ -90,7 +113,7 @@ impl<'a> Image<'a> {
     }
 
     /// The length of the file, in bytes.
-    pub(super) fn length(&self) -> u64 {
+    pub(crate) fn length(&self) -> u64 {
         self.source.length()
     }
 
@@ -99,7 +122,8 @@ impl<'a> Image<'a> {
         let end = offset.saturating_add(length);
         if end <= self.source.length() && self.source.get(offset, length).is_none() {
             let missing = &mut self.missing.borrow_mut().parts;
-            let wanted = offset..end;
+            let stepped = offset.saturating_add(self.step).min(self.source.length());
+            let wanted = offset..end.max(stepped);
             if missing.last() != Some(&wanted) && missing.len() < MAX_MISSING {
                 missing.push(wanted);
             }
@@ -126,7 +150,7 @@ impl<'a> Image<'a> {
     }
 
     /// What was looked for and is not at hand.
-    pub(super) fn missing(self) -> Missing {
+    pub(crate) fn missing(self) -> Missing {
         self.missing.into_inner()
     }
 
@@ -136,7 +160,7 @@ impl<'a> Image<'a> {
     }
 
     /// The part of the file that is mapped from an address on.
-    pub(super) fn mapped(&self, address: u64) -> Option<Range<u64>> {
+    pub(crate) fn mapped(&self, address: u64) -> Option<Range<u64>> {
         self.place(address).map(|(offset, count)| offset..offset + count)
     }
 
@@ -171,11 +195,11 @@ impl<'a> Image<'a> {
         Ok(())
     }
 
-    pub(super) fn is_64_bit(&self) -> bool {
+    pub(crate) fn is_64_bit(&self) -> bool {
         self.header.e_ident[EI_CLASS] == ELFCLASS64
     }
 
-    pub(super) fn little_endian(&self) -> bool {
+    pub(crate) fn little_endian(&self) -> bool {
         self.header.e_ident[EI_DATA] == ELFDATA2LSB
     }
 
@@ -208,14 +232,14 @@ impl<'a> Image<'a> {
     }
 
     /// What is at hand from a virtual address on, as far as the file gives it.
-    pub(super) fn at_hand(&self, address: u64) -> Option<&'a [u8]> {
+    pub(crate) fn at_hand(&self, address: u64) -> Option<&'a [u8]> {
         let (start, size) = self.place(address)?;
         let run = self.source.run(start);
         Some(usize::try_from(size).ok().and_then(|size| run.get(..size)).unwrap_or(run))
     }
 
     /// `length` bytes from a virtual address.
-    pub(super) fn table(
+    pub(crate) fn table(
         &self,
         address: u64,
         length: u64,
@@ -265,7 +289,7 @@ impl<'a> Image<'a> {
     }
 
     /// As [`Self::u16`], an address-sized word: four bytes or eight.
-    pub(super) fn word(&self, bytes: &[u8], offset: usize) -> u64 {
+    pub(crate) fn word(&self, bytes: &[u8], offset: usize) -> u64 {
         if !self.is_64_bit() {
             return u64::from(self.u32(bytes, offset));
         }
@@ -274,7 +298,7 @@ impl<'a> Image<'a> {
     }
 
     /// Size in bytes of an address.
-    pub(super) fn word_size(&self) -> usize {
+    pub(crate) fn word_size(&self) -> usize {
         if self.is_64_bit() { 8 } else { 4 }
     }
 }

@@ -14,15 +14,15 @@ const MAX_JOINED: usize = 128;
 
 /// A segment that is loaded.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Load {
+pub(super) struct Load {
     /// Where its bytes begin in the file.
-    pub(crate) offset: u64,
+    pub(super) offset: u64,
     /// Where they begin in memory.
-    pub(crate) address: u64,
+    pub(super) address: u64,
     /// How many there are in the file.
-    pub(crate) in_file: u64,
+    pub(super) in_file: u64,
     /// How many in memory.
-    pub(crate) in_memory: u64,
+    pub(super) in_memory: u64,
 }
 
 impl Load {
@@ -62,7 +62,7 @@ impl Load {
 
 /// Where in the file the byte at an address is, and how many bytes follow it without a gap in
 /// either. `loads` are in the order of the program headers, `length` is the file's.
-pub(crate) fn place(loads: &[Load], length: u64, address: u64) -> Option<(u64, u64)> {
+pub(super) fn place(loads: &[Load], length: u64, address: u64) -> Option<(u64, u64)> {
     let mut at = loads.iter().rposition(|load| load.maps(address))?;
     let offset = loads.get(at)?.offset_of(address)?;
     let mut end = address;

@@ -28,14 +28,14 @@ use thiserror::Error;
 
 pub(crate) use dynamic::MAX_STRINGS;
 pub(crate) use dynamic::is_known as is_known_tag;
+pub(crate) use image::Image;
 pub use keeper::Keeper;
-pub(crate) use loads::{Load, place};
 pub use refusal::Refusal;
 pub use sieve::{Sieve, Sifted};
-pub use source::{Asking, FileBytes, Sparse};
+pub use source::{FileBytes, Sparse};
 
 use dynamic::Dynamic;
-use image::{Image, MAX_NAME};
+use image::MAX_NAME;
 use sections::Sections;
 
 /// Why a file cannot be judged.

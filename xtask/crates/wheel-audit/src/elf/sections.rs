@@ -17,13 +17,8 @@ pub(super) struct Sections<'a, 'b> {
 impl<'a, 'b> Sections<'a, 'b> {
     /// `None` if there are none, or none that can be read.
     pub(super) fn read(image: &'b Image<'a>) -> Option<Self> {
-        let header = &image.header;
-        let count = usize::from(header.e_shnum);
-        let start = Some(header.e_shoff).filter(|&start| start != 0 && count != 0)?;
-        let size = if image.is_64_bit() { 64 } else { 40 };
-        let table = image.file(start, (count * size) as u64)?;
-        let table = SectionHeader::parse_from(table, 0, count, image.context()).ok()?;
-        let names = table.get(usize::from(header.e_shstrndx))?;
+        let table = image.sections()?;
+        let names = table.get(usize::from(image.header.e_shstrndx))?;
         let names = image.file(names.sh_offset, names.sh_size)?;
         Some(Self { image, table, names })
     }

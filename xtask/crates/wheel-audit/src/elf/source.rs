@@ -1,7 +1,7 @@
 //! The bytes of a file, all of them or only those parts that its headers lead to: an ELF file may
 //! be larger than the memory that there is for it.
 
-use std::{cell::RefCell, ops::Range};
+use std::ops::Range;
 
 use super::sieve::Sifted;
 
@@ -42,51 +42,6 @@ impl FileBytes for &[u8] {
 
     fn run(&self, offset: u64) -> &[u8] {
         (**self).run(offset)
-    }
-}
-
-/// A file of which not all is at hand; what was asked for in vain is noted.
-pub struct Asking<'a> {
-    file: &'a dyn FileBytes,
-    missing: RefCell<Vec<Range<u64>>>,
-}
-
-/// What is asked for in small steps, such as a chain of hashes, is fetched in larger ones.
-const LEAST: u64 = 64 << 10;
-
-impl<'a> Asking<'a> {
-    /// Begins with nothing asked.
-    pub fn new(file: &'a dyn FileBytes) -> Self {
-        Self { file, missing: RefCell::default() }
-    }
-
-    /// The parts, by offset and within the file, that were asked for and are not at hand.
-    pub fn missing(self) -> Vec<Range<u64>> {
-        self.missing.into_inner()
-    }
-}
-
-impl FileBytes for Asking<'_> {
-    fn length(&self) -> u64 {
-        self.file.length()
-    }
-
-    fn run(&self, offset: u64) -> &[u8] {
-        self.file.run(offset)
-    }
-
-    fn names(&self) -> Option<&Sifted> {
-        self.file.names()
-    }
-
-    fn get(&self, offset: u64, length: u64) -> Option<&[u8]> {
-        let found = self.file.get(offset, length);
-        let end = offset.checked_add(length).filter(|&end| end <= self.length());
-        if let (None, Some(end)) = (found, end) {
-            let end = end.max(offset.saturating_add(LEAST)).min(self.length());
-            self.missing.borrow_mut().push(offset..end);
-        }
-        found
     }
 }
 

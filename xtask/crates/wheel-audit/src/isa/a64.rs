@@ -53,7 +53,7 @@ pub(super) fn decode(bytes: &[u8], address: u64, outline: bool, run: &mut Run) -
     let words = bytes.chunks_exact(4);
     let length = bytes.len() - words.remainder().len();
     for (index, word) in words.enumerate() {
-        let word = super::file::u32_at(word, 0);
+        let word = super::bytes::u32_at(word, 0);
         if let Some((feature, text)) = needs(word) {
             if feature == Feature::Lse && (outline || is_guard(run.before)) {
                 run.note_guarded();

@@ -11,11 +11,12 @@ use std::{
 
 use iced_x86::{Code, Decoder, DecoderOptions, Instruction, Mnemonic, OpKind};
 
-use crate::elf::FileBytes;
+use crate::elf::{FileBytes, Image};
 
 use super::{
     IsaError, Layout, Machine,
-    file::{Elf, u32_at},
+    bytes::u32_at,
+    code_file::CodeFile,
     layout::Span,
     tables::{Dynamic, Symbols},
 };
@@ -34,7 +35,9 @@ const STUB: u64 = 8;
 pub fn callers(bytes: &[u8], wanted: &[&str]) -> Result<BTreeMap<String, Vec<String>>, IsaError> {
     let layout = Layout::of(&bytes)?;
     let file: &dyn FileBytes = &bytes;
-    let elf = Elf::parse(file)?;
+    let mut image = Image::open(file)?;
+    image.read_segments()?;
+    let elf = CodeFile::new(&image)?;
     if layout.machine == Machine::I686 {
         // Slots are found by way of a register there.
         return Err(IsaError::Machine(3));
@@ -75,9 +78,9 @@ pub fn callers(bytes: &[u8], wanted: &[&str]) -> Result<BTreeMap<String, Vec<Str
 }
 
 /// Where the stubs are, by their sections' name; empty if no section tells.
-fn stub_sections(elf: &Elf<'_>) -> Vec<Range<u64>> {
+fn stub_sections(elf: &CodeFile<'_>) -> Vec<Range<u64>> {
     let stubs = elf.sections.iter().filter(|each| elf.is_named(each, b".plt")).take(8);
-    stubs.map(|each| each.address..each.address.saturating_add(each.size)).collect()
+    stubs.map(|each| each.sh_addr..each.sh_addr.saturating_add(each.sh_size)).collect()
 }
 
 /// Where the stub begins that a reference is of. Without sections a jump through a slot at the
@@ -90,7 +93,7 @@ fn stub_of(sections: &[Range<u64>], reference: &Reference) -> Option<u64> {
 type Callers = BTreeMap<String, BTreeSet<u64>>;
 
 /// The slots of the wanted symbols, and an empty set for each symbol that is imported.
-fn slots(elf: &Elf<'_>, wanted: &[&str]) -> (HashMap<u64, String>, Callers) {
+fn slots(elf: &CodeFile<'_>, wanted: &[&str]) -> (HashMap<u64, String>, Callers) {
     let (mut slots, mut found) = (HashMap::new(), Callers::new());
     let dynamic = Dynamic::parse(elf);
     let Some(symbols) = Symbols::dynamic(elf, &dynamic) else {

@@ -4,7 +4,12 @@
 
 use std::{collections::HashMap, ops::Range};
 
-use super::file::{Elf, PT_GNU_EH_FRAME, u16_at, u32_at, u64_at};
+use goblin::elf::program_header::PT_GNU_EH_FRAME;
+
+use super::{
+    bytes::{u16_at, u32_at, u64_at},
+    code_file::CodeFile,
+};
 
 /// The version, four bytes on how things are encoded, and a pointer.
 const HEADER: u64 = 12;
@@ -25,23 +30,24 @@ pub(super) struct Frames {
 
 impl Frames {
     /// Finds `.eh_frame`. The program headers come first, since they are what the unwinder goes by.
-    pub(super) fn find(elf: &Elf<'_>) -> Option<Self> {
+    pub(super) fn find(elf: &CodeFile<'_>) -> Option<Self> {
         let by_header = || {
             let header = elf.segment(PT_GNU_EH_FRAME)?;
             // Behind the pointer is a table of what the frames say themselves.
-            let bytes = elf.at(header.address, header.size.min(HEADER))?;
+            let bytes = elf.at(header.p_vaddr, header.p_filesz.min(HEADER))?;
             // The version, and how the pointer to the frames is encoded.
             let (1, encoding) = (*bytes.first()?, *bytes.get(1)?) else {
                 return None;
             };
-            let place = header.address.wrapping_add(4);
+            let place = header.p_vaddr.wrapping_add(4);
             let (address, _) = pointer(elf.wide, bytes, 4, encoding, place)?;
             Some((address, elf.rest(address)?))
         };
         let by_section = || {
             let named = |each: &&_| elf.is_named(each, b".eh_frame\0");
             let section = elf.sections.iter().find(named)?;
-            Some((section.address, section.offset..section.offset.checked_add(section.size)?))
+            let (start, size) = (section.sh_offset, section.sh_size);
+            Some((section.sh_addr, start..start.checked_add(size)?))
         };
         let (address, file) = by_header().or_else(by_section)?;
         Some(Self { address, file, wide: elf.wide })

@@ -5,11 +5,17 @@ use std::{
     ops::Range,
 };
 
-use crate::elf::{Asking, FileBytes};
+use goblin::elf::{
+    program_header::{PT_GNU_PROPERTY, PT_NOTE},
+    section_header::{SHF_ALLOC, SHF_EXECINSTR, SHT_PROGBITS, SectionHeader},
+};
+
+use crate::elf::{FileBytes, Image};
 
 use super::{
     IsaError, Level, Machine, Question,
-    file::{Elf, PT_NOTE, PT_PROPERTY, u32_at},
+    bytes::u32_at,
+    code_file::CodeFile,
     frames::Frames,
     tables::{Dynamic, Names, Symbols},
 };
@@ -17,14 +23,14 @@ use super::{
 /// Bytes between functions that are fewer than this only align the next one (GCC and LLVM align
 /// functions to 16).
 const PADDING: u64 = 16;
-const SHT_PROGBITS: u32 = 1;
-/// `SHF_ALLOC | SHF_EXECINSTR`.
-const CODE: u64 = 6;
+const CODE: u64 = (SHF_ALLOC | SHF_EXECINSTR) as u64;
 /// `NT_GNU_PROPERTY_TYPE_0` and `GNU_PROPERTY_X86_ISA_1_NEEDED` (x86-64 psABI).
 const PROPERTY: u32 = 5;
 const ISA_NEEDED: u32 = 0xc000_8002;
 /// More symbols and frames than that are not looked at.
 const MAX_FUNCTIONS: usize = 3 << 20;
+/// Minimum number of bytes to request of a table that is read in small pieces, such as a chain of hashes.
+const STEP: u64 = 64 << 10;
 /// Linked files have about five sections of code.
 const MAX_STRETCHES: usize = 1 << 10;
 
@@ -60,7 +66,9 @@ impl Layout {
     /// # Errors
     /// [`IsaError`] if no code can be found in it, or it is for a machine whose code is not read.
     pub fn of(file: &dyn FileBytes) -> Result<Self, IsaError> {
-        let mut outline = Outline::of(file)?;
+        let mut image = Image::open(file)?;
+        image.read_segments()?;
+        let mut outline = Outline::of(&image)?;
         if let Some(part) = outline.frames() {
             outline.read_frames(file.get(part.start, part.end - part.start).unwrap_or_default());
         }
@@ -87,8 +95,8 @@ pub struct Outline {
 }
 
 impl Outline {
-    fn of(file: &dyn FileBytes) -> Result<Self, IsaError> {
-        let elf = Elf::parse(file)?;
+    fn of(image: &Image<'_>) -> Result<Self, IsaError> {
+        let elf = CodeFile::new(image)?;
         let code = code(&elf)?;
         let dynamic = Dynamic::parse(&elf);
         let (full, known) = (Symbols::full(&elf), Symbols::dynamic(&elf, &dynamic));
@@ -100,7 +108,7 @@ impl Outline {
             draft.asks.insert(Question::Ifunc);
         }
         draft.always.extend(dynamic.initialisers(&elf));
-        draft.always.insert(elf.entry);
+        draft.always.insert(image.header.e_entry);
         draft.names.sort();
         let (note, frames) = (note(&elf), Frames::find(&elf));
         Ok(Self { machine: elf.machine, code, note, draft, frames, functions: Vec::new() })
@@ -108,9 +116,13 @@ impl Outline {
 
     /// As [`Layout::of`], but for the frames, of a file of which not all is at hand.
     pub fn read(file: &dyn FileBytes) -> OutlineReading {
-        let asking = Asking::new(file);
-        let result = Self::of(&asking);
-        let mut missing = asking.missing();
+        let mut image = match Image::open(file) {
+            Ok(image) => image.in_steps_of(STEP),
+            Err(error) => return OutlineReading::Done(Err(error.into())),
+        };
+        let segments = image.read_segments().map_err(IsaError::from);
+        let result = segments.and_then(|()| Self::of(&image));
+        let mut missing = image.missing().parts;
         if missing.is_empty() {
             return OutlineReading::Done(result.map(Box::new));
         }
@@ -167,34 +179,35 @@ impl Stretch {
 }
 
 /// The code, by sections if they agree with what the loader maps, else all that it maps as code.
-fn code(elf: &Elf<'_>) -> Result<Vec<Stretch>, IsaError> {
+fn code(elf: &CodeFile<'_>) -> Result<Vec<Stretch>, IsaError> {
     let whole = |offset: u64, size: u64, address: u64| {
-        let end = offset.checked_add(size).filter(|&end| end <= elf.file.length())?;
+        let end = offset.checked_add(size).filter(|&end| end <= elf.image.length())?;
         address.checked_add(size)?;
         Some(Stretch { file: offset..end, address })
     };
-    let segments = || elf.segments.iter().filter(|each| each.is_code());
+    let segments = elf.code_segments();
     let mapped = |offset: u64, size: u64, address: u64| {
-        segments().any(|each| {
-            let skip = address.checked_sub(each.address);
+        segments.iter().any(|each| {
+            let skip = address.checked_sub(each.p_vaddr);
             skip.is_some_and(|skip| {
-                skip.checked_add(size).is_some_and(|end| end <= each.size)
-                    && each.offset.checked_add(skip) == Some(offset)
+                skip.checked_add(size).is_some_and(|end| end <= each.p_filesz)
+                    && each.p_offset.checked_add(skip) == Some(offset)
             })
         })
     };
-    let is_code = |each: &&super::file::Section| {
-        each.kind == SHT_PROGBITS && each.flags & CODE == CODE && each.size > 0
+    let is_code = |each: &&SectionHeader| {
+        each.sh_type == SHT_PROGBITS && each.sh_flags & CODE == CODE && each.sh_size > 0
     };
     let sections = elf.sections.iter().filter(is_code).map(|each| {
-        whole(each.offset, each.size, each.address)
-            .filter(|_| mapped(each.offset, each.size, each.address))
+        whole(each.sh_offset, each.sh_size, each.sh_addr)
+            .filter(|_| mapped(each.sh_offset, each.sh_size, each.sh_addr))
     });
     let by_section: Option<Vec<Stretch>> = sections.collect();
     let mut found = match by_section.filter(|all| !all.is_empty()) {
         Some(found) => found,
-        None => segments()
-            .map(|each| whole(each.offset, each.size, each.address))
+        None => segments
+            .iter()
+            .map(|each| whole(each.p_offset, each.p_filesz, each.p_vaddr))
             .collect::<Option<_>>()
             .ok_or(IsaError::Broken("program headers"))?,
     };
@@ -322,11 +335,12 @@ fn is_outline(name: &[u8]) -> bool {
 }
 
 /// What the linker noted (x86-64 psABI, "Program Property").
-fn note(elf: &Elf<'_>) -> Option<Level> {
+fn note(elf: &CodeFile<'_>) -> Option<Level> {
     let mut segments =
-        elf.segments.iter().filter(|each| matches!(each.kind, PT_NOTE | PT_PROPERTY));
-    let found = segments
-        .find_map(|each| property(elf.file.get(each.offset, each.size)?, elf.word_size()))?;
+        elf.image.segments.iter().filter(|each| matches!(each.p_type, PT_NOTE | PT_GNU_PROPERTY));
+    let found = segments.find_map(|each| {
+        property(elf.image.file(each.p_offset, each.p_filesz)?, elf.word_size())
+    })?;
     Level::of_note(found).filter(|_| elf.machine == Machine::X86_64)
 }
 

@@ -13,11 +13,12 @@
 
 mod a64;
 mod a64_table;
+mod bytes;
 mod callers;
 mod class;
+mod code_file;
 mod emulated;
 mod feature;
-mod file;
 mod frames;
 mod judge;
 mod layout;
@@ -31,6 +32,8 @@ use std::{collections::BTreeSet, fmt};
 
 use serde::{Serialize, Serializer};
 use thiserror::Error;
+
+use crate::elf::ElfError;
 
 pub use callers::callers;
 pub use emulated::{QEMU_CPU, distribution_processor, emulated_processor};
@@ -49,6 +52,9 @@ pub enum IsaError {
     /// An object file or a core dump, whose code is not where it will run.
     #[error("neither a shared object nor an executable")]
     Kind,
+    /// The file's headers cannot be read.
+    #[error(transparent)]
+    Headers(#[from] ElfError),
     /// A header makes no sense.
     #[error("broken {0}")]
     Broken(&'static str),

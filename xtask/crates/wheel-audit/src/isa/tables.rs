@@ -2,29 +2,21 @@
 
 use std::{collections::BTreeMap, ops::Range};
 
+use goblin::elf::{
+    dynamic::{
+        DT_GNU_HASH, DT_HASH, DT_INIT, DT_INIT_ARRAY, DT_INIT_ARRAYSZ, DT_JMPREL, DT_PLTREL,
+        DT_PLTRELSZ, DT_REL, DT_RELA, DT_RELASZ, DT_RELSZ, DT_STRSZ, DT_STRTAB, DT_SYMTAB,
+    },
+    program_header::PT_DYNAMIC,
+    section_header::{SHT_DYNSYM, SHT_SYMTAB, SectionHeader},
+};
+
 use super::{
     Machine,
-    file::{Elf, PT_DYNAMIC, Section, u16_at, u32_at},
+    bytes::{u16_at, u32_at, u64_at},
+    code_file::CodeFile,
 };
-use crate::elf::{FileBytes, MAX_STRINGS, Sifted, is_known_tag};
-
-const DT_HASH: u64 = 4;
-const DT_STRTAB: u64 = 5;
-const DT_SYMTAB: u64 = 6;
-const DT_RELA: u64 = 7;
-const DT_RELASZ: u64 = 8;
-const DT_STRSZ: u64 = 10;
-const DT_INIT: u64 = 12;
-const DT_REL: u64 = 17;
-const DT_RELSZ: u64 = 18;
-const DT_PLTRELSZ: u64 = 2;
-const DT_PLTREL: u64 = 20;
-const DT_JMPREL: u64 = 23;
-const DT_INIT_ARRAY: u64 = 25;
-const DT_INIT_ARRAYSZ: u64 = 27;
-const DT_GNU_HASH: u64 = 0x6fff_fef5;
-const SHT_SYMTAB: u32 = 2;
-const SHT_DYNSYM: u32 = 11;
+use crate::elf::{FileBytes, Image, MAX_STRINGS, Sifted, is_known_tag};
 
 /// A longer name is cut: it is for people to read.
 const MAX_NAME: u64 = 200;
@@ -81,11 +73,12 @@ struct Texts<'a> {
 impl<'a> Texts<'a> {
     /// `None` if they are not at hand. Of a large table it is enough what is there of it: it was gone
     /// through for the names that are of interest.
-    fn of(file: &'a dyn FileBytes, offset: u64, size: u64) -> Option<Self> {
+    fn of(image: &'a Image<'a>, offset: u64, size: u64) -> Option<Self> {
+        let file = image.source();
         let place = offset..offset.checked_add(size)?;
         let sifted = file.names().filter(|names| names.table().start == offset);
         if sifted.is_none() && size <= MAX_STRINGS {
-            file.get(offset, size)?;
+            image.file(offset, size)?;
         }
         Some(Self { file, place, sifted })
     }
@@ -103,37 +96,39 @@ impl<'a> Texts<'a> {
 
 impl<'a> Symbols<'a> {
     /// The full symbol table; it is not there in stripped files.
-    pub(super) fn full(elf: &Elf<'a>) -> Option<Self> {
-        Self::of_section(elf, elf.sections.iter().find(|each| each.kind == SHT_SYMTAB)?)
+    pub(super) fn full(elf: &CodeFile<'a>) -> Option<Self> {
+        Self::of_section(elf, elf.sections.iter().find(|each| each.sh_type == SHT_SYMTAB)?)
     }
 
-    fn of_section(elf: &Elf<'a>, section: &Section) -> Option<Self> {
-        let names = elf.sections.get(usize::try_from(section.link).ok()?)?;
-        if section.size.saturating_add(names.size) > MAX_BYTES {
+    fn of_section(elf: &CodeFile<'a>, section: &SectionHeader) -> Option<Self> {
+        let names = elf.sections.get(usize::try_from(section.sh_link).ok()?)?;
+        if section.sh_size.saturating_add(names.sh_size) > MAX_BYTES {
             return None;
         }
         Some(Self {
-            entries: elf.file.get(section.offset, section.size)?,
-            names: Texts::of(elf.file, names.offset, names.size)?,
+            entries: elf.image.file(section.sh_offset, section.sh_size)?,
+            names: Texts::of(elf.image, names.sh_offset, names.sh_size)?,
             wide: elf.wide,
         })
     }
 
     /// The symbols that the loader knows. How many there are the hash tables and the relocations
     /// tell, or a section header.
-    pub(super) fn dynamic(elf: &Elf<'a>, dynamic: &Dynamic) -> Option<Self> {
+    pub(super) fn dynamic(elf: &CodeFile<'a>, dynamic: &Dynamic) -> Option<Self> {
         let find = || {
             let start = dynamic.get(DT_SYMTAB)?;
             let count = dynamic.symbols(elf)?;
             let size = dynamic.get(DT_STRSZ)?;
-            let (names, _) = elf.place(dynamic.get(DT_STRTAB)?).filter(|place| size <= place.1)?;
+            let names = elf.image.mapped(dynamic.get(DT_STRTAB)?)?;
+            let names =
+                names.start..names.start.checked_add(size).filter(|&end| end <= names.end)?;
             Some(Self {
                 entries: elf.at(start, count.checked_mul(if elf.wide { 24 } else { 16 })?)?,
-                names: Texts::of(elf.file, names, size)?,
+                names: Texts::of(elf.image, names.start, size)?,
                 wide: elf.wide,
             })
         };
-        let section = || elf.sections.iter().find(|each| each.kind == SHT_DYNSYM);
+        let section = || elf.sections.iter().find(|each| each.sh_type == SHT_DYNSYM);
         find().or_else(|| Self::of_section(elf, section()?))
     }
 
@@ -157,8 +152,8 @@ impl<'a> Symbols<'a> {
                 name: u32_at(entry, 0),
                 info: byte(4),
                 section: u16_at(entry, 6),
-                value: super::file::u64_at(entry, 8),
-                size: super::file::u64_at(entry, 16),
+                value: u64_at(entry, 8),
+                size: u64_at(entry, 16),
             }
         } else {
             Symbol {
@@ -182,10 +177,10 @@ impl<'a> Symbols<'a> {
 pub(super) struct Dynamic(BTreeMap<u64, u64>);
 
 impl Dynamic {
-    pub(super) fn parse(elf: &Elf<'_>) -> Self {
+    pub(super) fn parse(elf: &CodeFile<'_>) -> Self {
         let find = || {
             let segment = elf.segment(PT_DYNAMIC)?;
-            elf.at(segment.address, segment.size)
+            elf.at(segment.p_vaddr, segment.p_filesz)
         };
         let entries = find().unwrap_or_default().chunks_exact(2 * elf.word_size());
         let pairs = entries.map(|each| (elf.word(each, 0), elf.word(each, elf.word_size())));
@@ -197,7 +192,7 @@ impl Dynamic {
         self.0.get(&tag).copied()
     }
 
-    fn symbols(&self, elf: &Elf<'_>) -> Option<u64> {
+    fn symbols(&self, elf: &CodeFile<'_>) -> Option<u64> {
         let of_hash = || Some(u64::from(u32_at(elf.at(self.get(DT_HASH)?, 8)?, 4)));
         let of_gnu = || gnu_hash(elf, self.get(DT_GNU_HASH)?);
         let named = self.relocations(elf).map(|each| each.symbol + 1).max();
@@ -206,7 +201,10 @@ impl Dynamic {
 
     /// All relocations of the tables; packed ones (`DT_RELR`) need none here, since what they
     /// relocate is in the file as it stands.
-    pub(super) fn relocations<'a>(&self, elf: &Elf<'a>) -> impl Iterator<Item = Relocation> + 'a {
+    pub(super) fn relocations<'a>(
+        &self,
+        elf: &CodeFile<'a>,
+    ) -> impl Iterator<Item = Relocation> + 'a {
         let wide = elf.wide;
         let plt = self.get(DT_PLTREL).unwrap_or(if wide { DT_RELA } else { DT_REL });
         let tables = [
@@ -227,7 +225,7 @@ impl Dynamic {
     }
 
     /// The functions that run when the file is loaded.
-    pub(super) fn initialisers(&self, elf: &Elf<'_>) -> Vec<u64> {
+    pub(super) fn initialisers(&self, elf: &CodeFile<'_>) -> Vec<u64> {
         let mut found: Vec<u64> = self.get(DT_INIT).into_iter().collect();
         let array = self.get(DT_INIT_ARRAY).zip(self.get(DT_INIT_ARRAYSZ));
         let Some((start, size)) = array.filter(|&(_, size)| size / 4 <= MAX_INITS) else {
@@ -245,7 +243,7 @@ impl Dynamic {
 }
 
 /// The number of symbols that a GNU hash table speaks of: the end of its last chain.
-fn gnu_hash(elf: &Elf<'_>, address: u64) -> Option<u64> {
+fn gnu_hash(elf: &CodeFile<'_>, address: u64) -> Option<u64> {
     let head = elf.at(address, 16)?;
     let [buckets, first, bloom] = [0, 4, 8].map(|offset| u64::from(u32_at(head, offset)));
     let start = address.checked_add(16)?.checked_add(bloom * elf.word_size() as u64)?;
@@ -277,7 +275,7 @@ impl Relocation {
     fn read(entry: &[u8], wide: bool, addends: bool) -> Self {
         let size = if wide { 8 } else { 4 };
         let word = |at: usize| {
-            let whole = super::file::u64_at(entry, at);
+            let whole = u64_at(entry, at);
             if wide { whole } else { u64::from(u32_at(entry, at)) }
         };
         let (info, (shift, mask)) = (word(size), if wide { (32, 0xffff_ffff) } else { (8, 0xff) });

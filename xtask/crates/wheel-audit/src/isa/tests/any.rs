@@ -70,7 +70,7 @@ fn other_machines_are_not_read() {
     assert_eq!(scan(&file), Err(IsaError::Machine(243)));
     assert_eq!(IsaError::Machine(243).to_string(), "code for machine 243 is not read");
     for bytes in [&b""[..], b"\x7fELF", &[0; 100]] {
-        assert_eq!(scan(bytes), Err(IsaError::Broken("ELF header")));
+        assert!(matches!(scan(bytes), Err(IsaError::Headers(_))));
     }
 }
 
