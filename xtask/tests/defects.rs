@@ -325,7 +325,7 @@ fn documents() -> Vec<(String, String)> {
 }
 
 /// The versions of glibc that a line tells: `2.36` behind a word for it.
-fn glibc_versions(line: &str) -> Vec<wheel_audit::policy::GlibcVersion> {
+fn glibc_versions(line: &str) -> Vec<wheel_audit::policy::LibcVersion> {
     let line = line.to_lowercase().replace("manylinux_2_", "glibc 2.");
     let words = ["glibc", "floor"];
     if !words.iter().any(|word| line.contains(word)) {
@@ -336,7 +336,7 @@ fn glibc_versions(line: &str) -> Vec<wheel_audit::policy::GlibcVersion> {
     let versions = numbers.filter_map(|number| {
         let (major, minor) = number.split_once('.')?;
         let minor = minor.parse().ok()?;
-        (major == "2").then(|| wheel_audit::policy::GlibcVersion::new(2, minor))
+        (major == "2").then(|| wheel_audit::policy::LibcVersion::new(2, minor))
     });
     versions.collect()
 }
@@ -352,7 +352,7 @@ fn denied(text: &str) -> Vec<String> {
         let both = format!("{line} {next}");
         for system in wheel_audit::policy::distributions() {
             let names = both.contains(&system.to_string());
-            let lacks = |version: &wheel_audit::policy::GlibcVersion| !system.has_glibc(*version);
+            let lacks = |version: &wheel_audit::policy::LibcVersion| !system.has_glibc(*version);
             if names && glibc_versions(&both).iter().any(lacks) {
                 all.push(both.trim().to_owned());
             }

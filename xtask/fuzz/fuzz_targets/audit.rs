@@ -5,7 +5,7 @@
 use std::io::{Cursor, Write as _};
 
 use libfuzzer_sys::fuzz_target;
-use wheel_audit::audit::{Depth, Promise, Settings, audit_wheel};
+use wheel_audit::audit::{Depth, Expectations, Settings, audit_wheel};
 use zip::{ZipWriter, write::SimpleFileOptions};
 
 const NAMES: [&str; 6] = [
@@ -36,10 +36,10 @@ fuzz_target!(|bytes: &[u8]| {
     let folder = camino::Utf8Path::from_path(folder.path()).expect("a plain name");
     let path = folder.join("pkg-1.0-cp311-cp311-manylinux_2_17_x86_64.whl");
     std::fs::write(&path, wheel).expect("room for a file");
-    let promise = Promise { isa: vec!["x86-64-v2".parse().expect("a level")], ..Promise::default() };
+    let expectations = Expectations { isa: vec!["x86-64-v2".parse().expect("a level")], ..Expectations::default() };
     for depth in [Depth::Floor, Depth::Code] {
         let settings = Settings { depth, publish: true, ..Settings::default() };
-        let audit = audit_wheel(&path, &promise, &settings).expect("the file is there");
+        let audit = audit_wheel(&path, &expectations, &settings).expect("the file is there");
         serde_json::to_string(&audit).expect("facts and findings can be told");
     }
 });

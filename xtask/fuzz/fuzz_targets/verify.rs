@@ -4,7 +4,7 @@
 
 use camino::Utf8Path;
 use libfuzzer_sys::fuzz_target;
-use wheel_audit::audit::{Depth, Inputs, Promise, Settings, judge};
+use wheel_audit::audit::{Depth, Inputs, Expectations, Settings, judge};
 use wheel_audit::report;
 
 const NAME: &str = "pkg-1.0-cp311-cp311-manylinux_2_17_x86_64.whl";
@@ -17,7 +17,7 @@ fuzz_target!(|bytes: &[u8]| {
     let inputs = Inputs { wheels: vec![path], ..Inputs::default() };
     for (depth, publish) in [(Depth::Floor, false), (Depth::Code, true)] {
         let settings = Settings { depth, publish, ..Settings::default() };
-        let told = judge(&inputs, &Promise::default(), &settings, &|_| ());
+        let told = judge(&inputs, &Expectations::default(), &settings, &|_| ());
         let json = report::json_text(&told).expect("facts and findings can be told");
         let texts = [
             json,

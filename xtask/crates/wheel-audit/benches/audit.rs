@@ -18,7 +18,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use divan::{AllocProfiler, Bencher, black_box, counter::BytesCount};
 use libdeflater::Decompressor;
 use sha2::{Digest as _, Sha256};
-use wheel_audit::audit::{Depth, Promise, Settings, audit_wheel};
+use wheel_audit::audit::{Depth, Expectations, Settings, audit_wheel};
 use wheel_audit::elf::ElfFacts;
 use wheel_audit::isa;
 use wheel_audit::policy::Policies;
@@ -105,7 +105,7 @@ fn judge(bencher: Bencher<'_, '_>, depth: Depth) {
     let (path, settings) = (WHEEL.path(), Settings { depth, ..Settings::default() });
     bencher
         .counter(BytesCount::new(WHEEL.unpacked))
-        .bench(|| audit_wheel(&path, &Promise::default(), &settings).unwrap());
+        .bench(|| audit_wheel(&path, &Expectations::default(), &settings).unwrap());
 }
 
 #[divan::bench(sample_count = 10)]

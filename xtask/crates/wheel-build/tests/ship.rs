@@ -121,7 +121,7 @@ fn defect_18_the_notes_name_a_system_only_where_its_facts_allow_it() {
     let notes = w.run(&["release-notes"]).code(0).stdout;
     let row = notes.lines().find(|line| line.starts_with("| debian12 ")).unwrap();
     for system in wheel_audit::policy::distributions().iter().filter(|it| it.name == "Ubuntu") {
-        let has = system.has_glibc(wheel_audit::policy::GlibcVersion::new(2, 36));
+        let has = system.has_glibc(wheel_audit::policy::LibcVersion::new(2, 36));
         let ubuntu = row.split(';').find(|part| part.contains("Ubuntu")).unwrap();
         assert_eq!(ubuntu.contains(&system.version), has, "{system}: {row}");
     }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
-use wheel_audit::policy::{Arch, GlibcVersion};
+use wheel_audit::policy::{Arch, LibcVersion};
 
 use super::{Facts, Family, Policy, RefreshError};
 
@@ -20,7 +20,7 @@ struct Table {
 #[derive(Debug, Deserialize)]
 struct Added {
     #[serde(alias = "glibc", alias = "musl")]
-    libc: GlibcVersion,
+    libc: LibcVersion,
     alias: Option<String>,
     #[serde(default)]
     libraries: Vec<String>,
@@ -34,7 +34,7 @@ struct Added {
 #[derive(Debug, Deserialize)]
 struct Ban {
     library: String,
-    until: Option<GlibcVersion>,
+    until: Option<LibcVersion>,
     symbols: BTreeSet<String>,
 }
 

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Deserialize;
 use thiserror::Error;
 
-use wheel_audit::policy::GlibcVersion;
+use wheel_audit::policy::LibcVersion;
 
 pub(super) use compare::{Difference, Kind, differences};
 pub(super) use copy::copy;
@@ -89,7 +89,7 @@ impl Family {
 }
 
 /// Every policy of a list, each with all that it allows and forbids.
-pub(super) type Facts = BTreeMap<GlibcVersion, Policy>;
+pub(super) type Facts = BTreeMap<LibcVersion, Policy>;
 
 /// One policy.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -185,7 +185,7 @@ fn carry_over(facts: &mut Facts) -> bool {
 }
 
 /// The version in `manylinux_2_17`.
-fn version(family: Family, name: &str) -> Option<GlibcVersion> {
+fn version(family: Family, name: &str) -> Option<LibcVersion> {
     let rest = name.strip_prefix(family.word())?.strip_prefix('_')?;
     rest.replacen('_', ".", 1).parse().ok()
 }

@@ -16,7 +16,7 @@ fn data(family: Family) -> &'static str {
 
 /// The project's own facts, in auditwheel's form.
 fn as_published(family: Family) -> Value {
-    let policy = |(version, policy): (GlibcVersion, Policy)| {
+    let policy = |(version, policy): (LibcVersion, Policy)| {
         json!({
             "name": format!("{}_{}_{}", family.word(), version.major, version.minor),
             "aliases": policy.aliases,

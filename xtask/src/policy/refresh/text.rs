@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{Facts, Family, Policy, RefreshError};
-use wheel_audit::policy::{Arch, GlibcVersion, SymbolVersion};
+use wheel_audit::policy::{Arch, LibcVersion, SymbolVersion};
 
 /// Lines are broken at this width.
 const WIDTH: usize = 110;
@@ -132,7 +132,7 @@ fn grows(tag: &str, earlier: &Policy, policy: &Policy) -> Result<(), RefreshErro
 
 /// Each ban begins with the first policy and ends with one of them, or never.
 fn bans(text: &mut String, facts: &Facts) -> Result<(), RefreshError> {
-    let mut bans: BTreeMap<(&str, Option<GlibcVersion>), BTreeSet<&str>> = BTreeMap::new();
+    let mut bans: BTreeMap<(&str, Option<LibcVersion>), BTreeSet<&str>> = BTreeMap::new();
     let mut seen: BTreeSet<(&str, &str)> = BTreeSet::new();
     for policy in facts.values() {
         for (library, symbols) in &policy.forbidden {
@@ -143,7 +143,7 @@ fn bans(text: &mut String, facts: &Facts) -> Result<(), RefreshError> {
         let bans_it =
             |policy: &Policy| policy.forbidden.get(library).is_some_and(|all| all.contains(symbol));
         let until = facts.iter().find(|(_, policy)| !bans_it(policy)).map(|(version, _)| *version);
-        let later = |(version, policy): (&GlibcVersion, &Policy)| {
+        let later = |(version, policy): (&LibcVersion, &Policy)| {
             until.is_some_and(|until| *version >= until) && bans_it(policy)
         };
         if facts.iter().any(later) {

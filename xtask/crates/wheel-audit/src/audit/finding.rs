@@ -44,27 +44,28 @@ pub struct Rule {
     /// How bad it is to break the rule.
     pub severity: Severity,
     /// What to do about it, in one line. A finding may know better.
-    pub cure: &'static str,
+    #[serde(rename = "cure")]
+    pub help: &'static str,
     /// The index of Python packages refuses a file that breaks it (warehouse, `forklift/legacy.py`
     /// and `utils/zipfiles.py`), so that it is an error where the wheel is to be published.
     pub refused_by_index: bool,
 }
 
 impl Rule {
-    pub(super) const fn error(code: &'static str, name: &'static str, cure: &'static str) -> Self {
-        Self { code, name, severity: Severity::Error, cure, refused_by_index: false }
+    pub(super) const fn error(code: &'static str, name: &'static str, help: &'static str) -> Self {
+        Self { code, name, severity: Severity::Error, help, refused_by_index: false }
     }
 
     pub(super) const fn warning(
         code: &'static str,
         name: &'static str,
-        cure: &'static str,
+        help: &'static str,
     ) -> Self {
-        Self { code, name, severity: Severity::Warning, cure, refused_by_index: false }
+        Self { code, name, severity: Severity::Warning, help, refused_by_index: false }
     }
 
-    pub(super) const fn note(code: &'static str, name: &'static str, cure: &'static str) -> Self {
-        Self { code, name, severity: Severity::Note, cure, refused_by_index: false }
+    pub(super) const fn note(code: &'static str, name: &'static str, help: &'static str) -> Self {
+        Self { code, name, severity: Severity::Note, help, refused_by_index: false }
     }
 
     /// The same rule, one that the index holds uploads to.
@@ -81,7 +82,7 @@ impl Rule {
             rule: self.name,
             path: shown(path).to_string(),
             message: cut(message.into()),
-            cure: Cow::Borrowed(self.cure),
+            help: Cow::Borrowed(self.help),
             reason: None,
         }
     }
@@ -101,16 +102,17 @@ pub struct Finding {
     /// What is wrong, with the names of what is involved.
     pub message: String,
     /// What to do about it, in one line.
-    pub cure: Cow<'static, str>,
+    #[serde(rename = "cure")]
+    pub help: Cow<'static, str>,
     /// Why the severity is not the rule's own, where `wheels.toml` has set another.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
 }
 
 impl Finding {
-    /// The same finding with a cure for its very cause.
-    pub(super) fn with_cure(mut self, cure: impl Into<Cow<'static, str>>) -> Self {
-        self.cure = cure.into();
+    /// The same finding with help for its exact cause.
+    pub(super) fn with_help(mut self, help: impl Into<Cow<'static, str>>) -> Self {
+        self.help = help.into();
         self
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use camino::Utf8Path;
 
 use super::{
-    AuditError, Depth, ElfReport, Promise, WheelFacts, alien,
+    AuditError, Depth, ElfReport, Expectations, WheelFacts, alien,
     asks::Asks,
     blame,
     contents::Contents,
@@ -22,7 +22,7 @@ use crate::wheel::{ArchiveError, WheelArchive, WheelName};
 /// Reads the wheel at `path`, as deep as asked.
 pub(super) fn gather<'a>(
     path: &Utf8Path,
-    promise: &'a Promise,
+    expectations: &'a Expectations,
     depth: Depth,
 ) -> Result<Subject<'a>, AuditError> {
     let file = path.file_name().ok_or_else(|| AuditError::NoFile(path.to_owned()))?.to_owned();
@@ -55,7 +55,7 @@ pub(super) fn gather<'a>(
         tag_claim,
         ..WheelFacts::of(file)
     };
-    let mut subject = Subject { promise, facts, name, archive };
+    let mut subject = Subject { expectations, facts, name, archive };
     summarise(&mut subject);
     if let Some(archive) = opened {
         blame::find(&mut subject, &archive);
@@ -66,14 +66,15 @@ pub(super) fn gather<'a>(
 /// What can be known of an ELF file that lies in no wheel.
 pub(super) fn gather_file<'a>(
     path: &Utf8Path,
-    promise: &'a Promise,
+    expectations: &'a Expectations,
     elf: ReadElf,
     depth: Depth,
 ) -> Subject<'a> {
     let mut contents = Contents::default();
     contents.elves.push(Elf::new(path.to_string(), elf));
     let (name, archive) = (WheelName::parse(path.as_str()), Ok(contents));
-    let mut subject = Subject { promise, facts: WheelFacts::of(path.to_string()), name, archive };
+    let mut subject =
+        Subject { expectations, facts: WheelFacts::of(path.to_string()), name, archive };
     summarise(&mut subject);
     blame::find_in_file(&mut subject, depth);
     subject
@@ -82,7 +83,7 @@ pub(super) fn gather_file<'a>(
 /// Fills in what is known only when every file has been read.
 fn summarise(subject: &mut Subject<'_>) {
     let claims = subject.claims();
-    let claimed = subject.promise.arch.or(claims.iter().find_map(PlatformTag::arch));
+    let claimed = subject.expectations.arch.or(claims.iter().find_map(PlatformTag::arch));
     let arch = claimed.or(subject.elves().iter().find_map(|elf| elf.arch));
     let judged = |elf: &Elf| {
         let mut report = ElfReport::new(&elf.path, elf.facts.as_ref().ok()?, &elf.needs);
@@ -115,7 +116,7 @@ fn summarise(subject: &mut Subject<'_>) {
     let pure = !unread && subject.elves().is_empty() && needs.asks.alien.is_none();
     subject.facts.floor = needs.requirements.floor();
     let floor = subject.facts.floor.get("GLIBC");
-    let origin = origin::of_wheel(subject.promise.built_on, subject.elves(), floor, is_musl);
+    let origin = origin::of_wheel(subject.expectations.built_on, subject.elves(), floor, is_musl);
     let facts = &mut subject.facts;
     facts.build_glibc = origin.as_ref().map(Origin::version);
     facts.build_origin = origin;

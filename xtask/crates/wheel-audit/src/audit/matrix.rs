@@ -11,7 +11,7 @@ use super::{
 use crate::elf::Refusal;
 use crate::isa::Level;
 use crate::policy::{
-    Distribution, GlibcVersion, Libc, PlatformTag, Policies, SymbolVersion, VersionVerdict,
+    Distribution, Libc, LibcVersion, PlatformTag, Policies, SymbolVersion, VersionVerdict,
     distributions, installs,
 };
 
@@ -154,7 +154,7 @@ fn loading(asks: &Asks, system: &Distribution) -> Loading {
 /// A module or library that the loader does not take for what its header says.
 fn refused(asks: &Asks, libc: Libc) -> Option<Loading> {
     /// From here on programs are refused; distributions have taken that over into older ones.
-    const REFUSES_PROGRAMS: GlibcVersion = GlibcVersion::new(2, 30);
+    const REFUSES_PROGRAMS: LibcVersion = LibcVersion::new(2, 30);
     let counts = |refusal: &Refusal| matches!(libc, Libc::Glibc(_)) || refusal.is_musls();
     let (refusal, path) = asks.refused.iter().find(|(refusal, _)| counts(refusal))?;
     let reason = format!("`{}` {refusal}", path.escape_debug());
@@ -169,7 +169,7 @@ fn refused(asks: &Asks, libc: Libc) -> Option<Loading> {
 fn on_glibc(
     asks: &Asks,
     system: &Distribution,
-    glibc: GlibcVersion,
+    glibc: LibcVersion,
     tag: PlatformTag,
 ) -> Option<Loading> {
     let for_musl = asks.loaders.keys().find(|loader| loader.contains("/ld-musl-"));
@@ -236,7 +236,7 @@ enum Has {
     Unsure,
 }
 
-fn has_version(name: &str, system: &Distribution, glibc: GlibcVersion, tag: PlatformTag) -> Has {
+fn has_version(name: &str, system: &Distribution, glibc: LibcVersion, tag: PlatformTag) -> Has {
     let own = match SymbolVersion::of_name(name) {
         Some(("GLIBC", asked)) => Some((asked, glibc.into())),
         Some(("GLIBCXX", asked)) => system.glibcxx.clone().map(|own| (asked, own)),

@@ -56,7 +56,7 @@ pub const RULES_VERSION: &str = env!("XTASK_RULES");
 
 /// What the wheel is expected to be, beside what its name says. The default expects nothing more.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Promise {
+pub struct Expectations {
     /// The systems of the target: the wheel has to install and load on all of them.
     pub platform_tag: Option<PlatformTag>,
     /// The architecture that was built for.
@@ -128,10 +128,10 @@ pub enum AuditError {
 /// [`AuditError`] if the file cannot be read; anything else is a finding.
 pub fn audit_wheel(
     path: &Utf8Path,
-    promise: &Promise,
+    expectations: &Expectations,
     settings: &Settings,
 ) -> Result<Audit, AuditError> {
-    let subject = gather::gather(path, promise, settings.depth)?;
+    let subject = gather::gather(path, expectations, settings.depth)?;
     let mut findings = checks::run(&subject, settings.depth);
     settings.apply(&subject.facts.file, &mut findings);
     let failed = findings.iter().any(|finding| finding.severity == Severity::Error);
@@ -142,12 +142,12 @@ pub fn audit_wheel(
 /// Judges many wheels, on all cores; the results are in the order of the jobs. `done` is called
 /// after each.
 pub fn audit_wheels(
-    jobs: &[(Utf8PathBuf, Promise)],
+    jobs: &[(Utf8PathBuf, Expectations)],
     settings: &Settings,
     done: &(dyn Fn(&Utf8Path) + Sync),
 ) -> Vec<Result<Audit, AuditError>> {
-    let audit = |(path, promise): &(Utf8PathBuf, Promise)| {
-        let result = audit_wheel(path, promise, settings);
+    let audit = |(path, expectations): &(Utf8PathBuf, Expectations)| {
+        let result = audit_wheel(path, expectations, settings);
         done(path);
         result
     };
@@ -157,13 +157,13 @@ pub fn audit_wheels(
 /// Judges all that was asked for, all of it by the same promise. `done` is called after each file.
 pub fn judge(
     inputs: &Inputs,
-    promise: &Promise,
+    expectations: &Expectations,
     settings: &Settings,
     done: &(dyn Fn(&Utf8Path) + Sync),
 ) -> Report {
     let job = |path: &Utf8PathBuf| {
-        let built_on = promise.built_on.or_else(|| origin::beside(path));
-        (path.clone(), Promise { built_on, ..promise.clone() })
+        let built_on = expectations.built_on.or_else(|| origin::beside(path));
+        (path.clone(), Expectations { built_on, ..expectations.clone() })
     };
     let jobs: Vec<_> = inputs.wheels.iter().map(job).collect();
     let linked = |path: &Utf8PathBuf| {
@@ -182,7 +182,7 @@ pub fn judge(
         }
     }
     let audit = |path: &Utf8PathBuf| {
-        let result = audit_file(path, promise, settings);
+        let result = audit_file(path, expectations, settings);
         done(path);
         result
     };
@@ -229,11 +229,11 @@ fn folders(inputs: &Inputs, wheels: &[Audit]) -> Vec<Finding> {
 /// [`AuditError`] if the file cannot be read; anything else is a finding.
 pub fn audit_file(
     path: &Utf8Path,
-    promise: &Promise,
+    expectations: &Expectations,
     settings: &Settings,
 ) -> Result<FileAudit, AuditError> {
     let facts = passes::elf_file(path, settings.depth)?;
-    let subject = gather::gather_file(path, promise, facts, settings.depth);
+    let subject = gather::gather_file(path, expectations, facts, settings.depth);
     let mut findings = checks::run_file(&subject);
     settings.apply(path.as_str(), &mut findings);
     let failed = findings.iter().any(|finding| finding.severity == Severity::Error);

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::judged::Elf;
 use crate::files;
-use crate::policy::{BuildSystem, Compiler, GlibcVersion, Libc, SymbolVersion};
+use crate::policy::{BuildSystem, Compiler, Libc, LibcVersion, SymbolVersion};
 
 /// How sure it is what a wheel was built on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -120,7 +120,7 @@ pub(super) fn beside(wheel: &Utf8Path) -> Option<Libc> {
     file.take(MAX_INFO).read_to_end(&mut text).ok()?;
     let info: BuildInfo = serde_json::from_slice(&text).ok()?;
     let mut parts = info.libc.version.split('.').map(|part| part.parse::<u32>().ok());
-    let version = GlibcVersion::new(parts.next()??, parts.next()??);
+    let version = LibcVersion::new(parts.next()??, parts.next()??);
     match info.libc.family.as_str() {
         "glibc" => Some(Libc::Glibc(version)),
         "musl" => Some(Libc::Musl(version)),

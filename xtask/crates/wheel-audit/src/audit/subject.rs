@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use super::{Promise, WheelFacts, contents::Contents, judged::Elf};
+use super::{Expectations, WheelFacts, contents::Contents, judged::Elf};
 use crate::policy::{Arch, Libc, Limits, PlatformTag, Policies};
 use crate::wheel::{ArchiveError, NameError, WheelName};
 
 /// A wheel and what is promised of it: all that a check can see.
 pub(super) struct Subject<'a> {
-    pub(super) promise: &'a Promise,
+    pub(super) expectations: &'a Expectations,
     pub(super) facts: WheelFacts,
     pub(super) name: Result<WheelName, NameError>,
     pub(super) archive: Result<Contents, ArchiveError>,
@@ -40,15 +40,15 @@ impl Subject<'_> {
     /// of the target's, lowest first. That a file is for another architecture than the wheel is a
     /// matter of its own.
     pub(super) fn limits(&self, arch: Option<Arch>) -> Vec<Arc<Limits>> {
-        let mut tags = match (self.promise.limit, arch) {
+        let mut tags = match (self.expectations.limit, arch) {
             (Some(Libc::Glibc(version)), Some(arch)) => {
                 vec![PlatformTag::Manylinux(version, arch)]
             }
             (Some(Libc::Musl(version)), Some(arch)) => vec![PlatformTag::Musllinux(version, arch)],
             _ => self.claims(),
         };
-        if self.promise.limit.is_none() {
-            tags.extend(self.promise.platform_tag);
+        if self.expectations.limit.is_none() {
+            tags.extend(self.expectations.platform_tag);
         }
         tags.retain(|tag| tag.arch() == arch);
         tags.sort_by_key(|tag| (tag.glibc(), tag.musl(), tag.to_string()));

@@ -6,8 +6,8 @@ use anyhow::bail;
 use camino::Utf8PathBuf;
 
 use super::telling::{TellArgs, judge_and_tell};
-use crate::audit::{Depth, Inputs, Promise, Settings};
-use crate::policy::{Distribution, GlibcVersion, Libc, distributions};
+use crate::audit::{Depth, Expectations, Inputs, Settings};
+use crate::policy::{Distribution, Libc, LibcVersion, distributions};
 use crate::report;
 
 /// Arguments of `check-glibc`.
@@ -18,7 +18,7 @@ pub struct CheckGlibcArgs {
     pub paths: Vec<Utf8PathBuf>,
     /// The newest glibc that may be needed: `2.36`; a wheel's own tag where absent
     #[arg(long, value_name = "VERSION", conflicts_with = "target")]
-    pub max: Option<GlibcVersion>,
+    pub max: Option<LibcVersion>,
     /// The system that has to be enough: `debian:12`
     #[arg(long, value_name = "TARGET")]
     pub target: Option<String>,
@@ -38,10 +38,10 @@ pub fn check_glibc(
     limit: Option<Libc>,
 ) -> anyhow::Result<ExitCode> {
     let limit = args.max.map(Libc::Glibc).or(limit);
-    let promise = Promise { limit, ..Promise::default() };
+    let expectations = Expectations { limit, ..Expectations::default() };
     // Whether an index takes them is the business of `verify`.
     let settings = Settings { depth: Depth::Floor, publish: false, ..settings };
-    judge_and_tell(inputs, &promise, &settings, &args.tell, report::glibc_text)
+    judge_and_tell(inputs, &expectations, &settings, &args.tell, report::glibc_text)
 }
 
 /// The C library of the distribution `word`, named as its base image: `debian:12`.

@@ -23,7 +23,7 @@ pub fn rules(args: &RulesArgs) -> anyhow::Result<ExitCode> {
         report::json(&rules)?;
     } else {
         let row = |rule: &&audit::Rule| {
-            [rule.code, rule.name, rule.severity.as_str(), rule.cure].map(str::to_owned).to_vec()
+            [rule.code, rule.name, rule.severity.as_str(), rule.help].map(str::to_owned).to_vec()
         };
         let rows: Vec<_> = rules.iter().map(row).collect();
         report::data(&report::table(&["code", "name", "severity", "fix"], &rows));

@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use camino::Utf8PathBuf;
 
 use super::{COULD_NOT_RUN, FINDINGS};
-use crate::audit::{self, Inputs, Promise, Report, Settings, Verdict};
+use crate::audit::{self, Expectations, Inputs, Report, Settings, Verdict};
 use crate::report::{self, Count};
 
 /// Maximum number of skipped links that are named.
@@ -36,7 +36,7 @@ pub struct TellArgs {
 /// one for people.
 pub(super) fn judge_and_tell(
     inputs: &Inputs,
-    promise: &Promise,
+    expectations: &Expectations,
     settings: &Settings,
     tell: &TellArgs,
     text: fn(&Report) -> String,
@@ -49,7 +49,7 @@ pub(super) fn judge_and_tell(
     if let more @ 1.. = inputs.left_out.len().saturating_sub(MAX_LINKS) {
         report::note(&format!("skipped {} more", report::counted(more, "link")));
     }
-    let found = audit::judge(inputs, promise, settings, &|path| count.done(path.as_str()));
+    let found = audit::judge(inputs, expectations, settings, &|path| count.done(path.as_str()));
     count.finish();
     write_files(&found, tell)?;
     if tell.json {

@@ -6,7 +6,7 @@ use camino::Utf8PathBuf;
 use clap::builder::UnknownArgumentValueParser;
 
 use super::telling::{TellArgs, judge_and_tell};
-use crate::audit::{Depth, Inputs, Promise, Settings};
+use crate::audit::{Depth, Expectations, Inputs, Settings};
 use crate::isa::Level;
 use crate::report;
 
@@ -57,8 +57,8 @@ pub fn verify(
     inputs.like = published(&args.like)?;
     let depth = if args.no_isa { Depth::Bytes } else { Depth::Code };
     let settings = Settings { depth, publish: args.publish || settings.publish, ..settings };
-    let promise = Promise { isa, ..Promise::default() };
-    judge_and_tell(&inputs, &promise, &settings, &args.tell, report::verify_text)
+    let expectations = Expectations { isa, ..Expectations::default() };
+    judge_and_tell(&inputs, &expectations, &settings, &args.tell, report::verify_text)
 }
 
 /// The wheels of `--like`.

@@ -7,11 +7,11 @@ use serde::Deserialize;
 
 /// What to do about the need of `version` (`GLIBC_2.38`) for `symbols`, in one line; `None` where no
 /// cause is known.
-pub fn cure_of(version: &str, symbols: &[&str]) -> Option<Cow<'static, str>> {
+pub fn help_of(version: &str, symbols: &[&str]) -> Option<Cow<'static, str>> {
     static FILE: LazyLock<Causes> = LazyLock::new(load);
     let fits = |cause: &&Cause| cause.fits(version, symbols);
     if let Some(cause) = FILE.causes.iter().find(fits) {
-        return Some(Cow::Borrowed(&cause.cure));
+        return Some(Cow::Borrowed(&cause.help));
     }
     let is_cxx = version.starts_with("GLIBCXX_") || version.starts_with("CXXABI_1");
     let since = match FILE.gcc.get(version) {
@@ -34,7 +34,7 @@ struct Causes {
 struct Cause {
     versions: Vec<Pattern>,
     symbols: Vec<Pattern>,
-    cure: String,
+    help: String,
 }
 
 impl Cause {
@@ -58,7 +58,7 @@ struct Row {
     versions: Vec<String>,
     #[serde(default)]
     symbols: Vec<String>,
-    cure: String,
+    help: String,
 }
 
 #[expect(clippy::expect_used, reason = "the file is compiled in, and a test reads it")]
@@ -72,7 +72,7 @@ fn load() -> Causes {
     let cause = |row: Row| Cause {
         versions: patterns(row.versions),
         symbols: patterns(row.symbols),
-        cure: row.cure,
+        help: row.help,
     };
     Causes { causes: file.cause.into_iter().map(cause).collect(), gcc: file.gcc }
 }
@@ -102,19 +102,19 @@ mod tests {
             ("GLIBCXX_3.4.99", &["f"], "newer than any"),
             ("CXXABI_1.3.15", &[], "GCC 14.1"),
         ] {
-            let cure = cure_of(version, symbols).unwrap();
-            assert!(cure.contains(part), "{version} {symbols:?}: {cure}");
+            let help = help_of(version, symbols).unwrap();
+            assert!(help.contains(part), "{version} {symbols:?}: {help}");
         }
-        assert_eq!(cure_of("GLIBC_2.40", &["new_function"]), None);
-        assert_eq!(cure_of("OPENSSL_3.0.0", &["SSL_new"]), None);
-        assert_eq!(cure_of("CXXABI_FLOAT128", &[]), None);
+        assert_eq!(help_of("GLIBC_2.40", &["new_function"]), None);
+        assert_eq!(help_of("OPENSSL_3.0.0", &["SSL_new"]), None);
+        assert_eq!(help_of("CXXABI_FLOAT128", &[]), None);
     }
 
     #[test]
     fn each_cure_is_one_line_without_a_full_stop() {
         let causes = load();
         for cause in causes.causes {
-            assert!(!cause.cure.ends_with('.') && !cause.cure.contains('\n'), "{}", cause.cure);
+            assert!(!cause.help.ends_with('.') && !cause.help.contains('\n'), "{}", cause.help);
         }
     }
 }

@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use serde::Deserialize;
 
-use super::{GlibcVersion, Libc};
+use super::{Libc, LibcVersion};
 
 /// A compiler by the line that it leaves in `.comment`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,8 +53,8 @@ struct Row {
 #[serde(deny_unknown_fields)]
 struct System {
     name: String,
-    glibc: Option<GlibcVersion>,
-    musl: Option<GlibcVersion>,
+    glibc: Option<LibcVersion>,
+    musl: Option<LibcVersion>,
 }
 
 #[expect(clippy::expect_used, reason = "the file is compiled in, and a test reads it")]
@@ -93,12 +93,12 @@ mod tests {
             ),
         ] {
             let compiler = Compiler::of_comment(line).unwrap();
-            let libc = Libc::Glibc(GlibcVersion::new(libc.0, libc.1));
+            let libc = Libc::Glibc(LibcVersion::new(libc.0, libc.1));
             let system = BuildSystem { name: system.to_owned(), libc };
             assert_eq!((compiler.is_own, &compiler.systems), (true, &vec![system]), "{line}");
         }
         let alpine = Compiler::of_comment("GCC: (Alpine 14.2.0) 14.2.0").unwrap();
-        assert_eq!(alpine.systems[0].libc, Libc::Musl(GlibcVersion::new(1, 2)));
+        assert_eq!(alpine.systems[0].libc, Libc::Musl(LibcVersion::new(1, 2)));
     }
 
     #[test]

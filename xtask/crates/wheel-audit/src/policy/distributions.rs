@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use serde::Deserialize;
 
-use super::{Arch, GlibcVersion, PlatformTag, SymbolVersion};
+use super::{Arch, LibcVersion, PlatformTag, SymbolVersion};
 
 /// One release of a distribution.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,14 +30,14 @@ pub struct Distribution {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Libc {
     /// GNU libc.
-    Glibc(GlibcVersion),
+    Glibc(LibcVersion),
     /// musl.
-    Musl(GlibcVersion),
+    Musl(LibcVersion),
 }
 
 impl Distribution {
     /// Does its glibc fulfil a promise of `glibc`? Its libstdc++ is a limit of its own.
-    pub fn has_glibc(&self, glibc: GlibcVersion) -> bool {
+    pub fn has_glibc(&self, glibc: LibcVersion) -> bool {
         matches!(self.libc, Libc::Glibc(own) if own >= glibc)
     }
 }
@@ -91,8 +91,8 @@ struct Family {
 #[serde(deny_unknown_fields)]
 struct Release {
     version: String,
-    glibc: Option<GlibcVersion>,
-    musl: Option<GlibcVersion>,
+    glibc: Option<LibcVersion>,
+    musl: Option<LibcVersion>,
     glibcxx: Option<SymbolVersion>,
     cxxabi: Option<SymbolVersion>,
     machines: Option<Vec<Arch>>,
@@ -129,14 +129,14 @@ fn load() -> Vec<Distribution> {
 mod tests {
     use super::*;
 
-    fn runs_on(glibc: GlibcVersion, name: &str, version: &str) -> bool {
+    fn runs_on(glibc: LibcVersion, name: &str, version: &str) -> bool {
         let mut table = distributions().iter();
         table.any(|each| each.name == name && each.version == version && each.has_glibc(glibc))
     }
 
     #[test]
     fn defect_18_floor_2_36_does_not_run_on_ubuntu_22_04() {
-        let floor = GlibcVersion::new(2, 36);
+        let floor = LibcVersion::new(2, 36);
         assert!(!runs_on(floor, "Ubuntu", "22.04"));
         assert!(runs_on(floor, "Ubuntu", "24.04"));
         assert!(runs_on(floor, "Debian", "12"));

@@ -4,15 +4,15 @@ use std::{collections::BTreeMap, sync::LazyLock};
 
 use serde::Deserialize;
 
-use super::{Arch, GlibcVersion, Libc, PlatformTag};
+use super::{Arch, Libc, LibcVersion, PlatformTag};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
     #[serde(rename = "source")]
     _source: String,
-    oldest: GlibcVersion,
-    machines: BTreeMap<Arch, GlibcVersion>,
+    oldest: LibcVersion,
+    machines: BTreeMap<Arch, LibcVersion>,
 }
 
 /// Does an installer take a wheel with this tag, on a machine with this C library?
@@ -28,7 +28,7 @@ pub fn installs(tag: PlatformTag, libc: Libc, arch: Arch) -> bool {
         (_, Libc::Glibc(own)) => {
             let oldest = FILE.machines.get(&arch).copied().unwrap_or(FILE.oldest);
             let is_taken =
-                |asked: GlibcVersion| asked.major == own.major && (oldest..=own).contains(&asked);
+                |asked: LibcVersion| asked.major == own.major && (oldest..=own).contains(&asked);
             tag.glibc().is_some_and(is_taken)
         }
         (_, Libc::Musl(own)) => {
@@ -48,8 +48,8 @@ mod tests {
 
     #[test]
     fn tags_are_taken_by_c_library_and_machine() {
-        let glibc = Libc::Glibc(GlibcVersion::new(2, 36));
-        let musl = Libc::Musl(GlibcVersion::new(1, 2));
+        let glibc = Libc::Glibc(LibcVersion::new(2, 36));
+        let musl = Libc::Musl(LibcVersion::new(1, 2));
         let taken = |tag: &str, libc, arch| tag.parse().is_ok_and(|tag| installs(tag, libc, arch));
         for tag in ["any", "linux_x86_64", "manylinux1_x86_64", "manylinux_2_36_x86_64"] {
             assert!(taken(tag, glibc, Arch::X86_64), "{tag}");

@@ -24,7 +24,7 @@ mod tables;
 mod version;
 
 pub use arch::{Arch, UnknownArch};
-pub use causes::cure_of;
+pub use causes::help_of;
 pub use compilers::{BuildSystem, Compiler};
 pub use core_metadata::{CoreFields, MetadataVersion, metadata_version};
 pub use distributions::{Distribution, Libc, distributions};
@@ -39,4 +39,4 @@ pub use releases::{LibcRelease, libc_release};
 pub use requirements::{Floor, Requirements};
 pub use stable_abi::StableAbi;
 pub use tables::{Limits, Policies, VersionVerdict};
-pub use version::{GlibcVersion, SymbolVersion, VersionError};
+pub use version::{LibcVersion, SymbolVersion, VersionError};

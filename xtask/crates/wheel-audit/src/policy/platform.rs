@@ -6,7 +6,7 @@ use std::{fmt, str::FromStr};
 use serde::Serialize;
 use thiserror::Error;
 
-use super::{Arch, GlibcVersion, version::integer};
+use super::{Arch, LibcVersion, version::integer};
 
 /// What a wheel says about the systems that it runs on.
 ///
@@ -19,11 +19,11 @@ pub enum PlatformTag {
     /// `linux_ARCH`: promises nothing, yet installs everywhere on that architecture.
     Linux(Arch),
     /// `manylinux_X_Y_ARCH`: every mainstream system with glibc X.Y or later (PEP 600).
-    Manylinux(GlibcVersion, Arch),
+    Manylinux(LibcVersion, Arch),
     /// An older name of a manylinux tag, such as `manylinux2014_ARCH`.
     ManylinuxAlias(ManylinuxAlias, Arch),
     /// `musllinux_X_Y_ARCH`: systems with musl X.Y or later (PEP 656).
-    Musllinux(GlibcVersion, Arch),
+    Musllinux(LibcVersion, Arch),
 }
 
 /// The three manylinux tags from before PEP 600.
@@ -38,10 +38,10 @@ pub enum ManylinuxAlias {
 }
 
 impl ManylinuxAlias {
-    const ALL: [(Self, &'static str, GlibcVersion); 3] = [
-        (Self::One, "manylinux1", GlibcVersion::new(2, 5)),
-        (Self::Y2010, "manylinux2010", GlibcVersion::new(2, 12)),
-        (Self::Y2014, "manylinux2014", GlibcVersion::new(2, 17)),
+    const ALL: [(Self, &'static str, LibcVersion); 3] = [
+        (Self::One, "manylinux1", LibcVersion::new(2, 5)),
+        (Self::Y2010, "manylinux2010", LibcVersion::new(2, 12)),
+        (Self::Y2014, "manylinux2014", LibcVersion::new(2, 17)),
     ];
 }
 
@@ -63,7 +63,7 @@ impl PlatformTag {
     }
 
     /// The glibc that a manylinux tag promises to be content with.
-    pub fn glibc(&self) -> Option<GlibcVersion> {
+    pub fn glibc(&self) -> Option<LibcVersion> {
         match *self {
             Self::Manylinux(version, _) => Some(version),
             Self::ManylinuxAlias(alias, _) => ManylinuxAlias::ALL
@@ -74,7 +74,7 @@ impl PlatformTag {
     }
 
     /// The musl that a musllinux tag promises to be content with.
-    pub fn musl(&self) -> Option<GlibcVersion> {
+    pub fn musl(&self) -> Option<LibcVersion> {
         if let Self::Musllinux(version, _) = *self { Some(version) } else { None }
     }
 }
@@ -127,9 +127,9 @@ impl From<PlatformTag> for String {
 }
 
 /// Takes `2_36_x86_64` apart.
-fn versioned(text: &str) -> Option<(GlibcVersion, Arch)> {
+fn versioned(text: &str) -> Option<(LibcVersion, Arch)> {
     let mut parts = text.splitn(3, '_');
-    let version = GlibcVersion::new(integer(parts.next()?)?, integer(parts.next()?)?);
+    let version = LibcVersion::new(integer(parts.next()?)?, integer(parts.next()?)?);
     Some((version, parts.next()?.parse().ok()?))
 }
 
@@ -162,10 +162,10 @@ mod tests {
     #[test]
     fn aliases_have_the_glibc_of_their_pep() {
         let glibc = |tag: &str| tag.parse::<PlatformTag>().ok().and_then(|tag| tag.glibc());
-        assert_eq!(glibc("manylinux1_x86_64"), Some(GlibcVersion::new(2, 5)));
-        assert_eq!(glibc("manylinux2010_i686"), Some(GlibcVersion::new(2, 12)));
-        assert_eq!(glibc("manylinux2014_aarch64"), Some(GlibcVersion::new(2, 17)));
-        assert_eq!(glibc("manylinux_2_9_x86_64"), Some(GlibcVersion::new(2, 9)));
+        assert_eq!(glibc("manylinux1_x86_64"), Some(LibcVersion::new(2, 5)));
+        assert_eq!(glibc("manylinux2010_i686"), Some(LibcVersion::new(2, 12)));
+        assert_eq!(glibc("manylinux2014_aarch64"), Some(LibcVersion::new(2, 17)));
+        assert_eq!(glibc("manylinux_2_9_x86_64"), Some(LibcVersion::new(2, 9)));
         assert_eq!(glibc("linux_x86_64"), None);
     }
 

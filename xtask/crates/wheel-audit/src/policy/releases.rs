@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use serde::Deserialize;
 
-use super::{GlibcVersion, PlatformTag};
+use super::{LibcVersion, PlatformTag};
 
 /// Is there the C library that a tag names?
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,13 +27,13 @@ struct File {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Range {
-    oldest: GlibcVersion,
-    newest: GlibcVersion,
-    plausible: GlibcVersion,
+    oldest: LibcVersion,
+    newest: LibcVersion,
+    plausible: LibcVersion,
 }
 
 impl Range {
-    fn judge(&self, version: GlibcVersion) -> LibcRelease {
+    fn judge(&self, version: LibcVersion) -> LibcRelease {
         if version < self.oldest || version > self.plausible {
             LibcRelease::Never
         } else if version > self.newest {

@@ -19,7 +19,7 @@ use std::{
 use serde::Deserialize;
 
 use super::{
-    Arch, GlibcVersion, PlatformTag, Requirements, SymbolVersion,
+    Arch, LibcVersion, PlatformTag, Requirements, SymbolVersion,
     requirements::{is_loader, musl_libc, rated, split},
 };
 
@@ -77,8 +77,8 @@ impl Policies {
     }
 
     /// The newest glibc that has a manylinux policy of its own.
-    pub fn newest_glibc(&self) -> GlibcVersion {
-        self.manylinux.policies.last().map_or(GlibcVersion::new(0, 0), |policy| policy.libc)
+    pub fn newest_glibc(&self) -> LibcVersion {
+        self.manylinux.policies.last().map_or(LibcVersion::new(0, 0), |policy| policy.libc)
     }
 
     /// What `tag` allows; `None` if it promises nothing (`any`, `linux_ARCH`), or if no policy is
@@ -104,7 +104,7 @@ impl Policies {
     /// accept. `None` if there is none.
     pub fn lowest_manylinux(&self, arch: Arch, needs: &Requirements) -> Option<PlatformTag> {
         let beyond = needs.floor().get("GLIBC").and_then(|floor| floor.to_string().parse().ok());
-        let beyond = beyond.filter(|floor: &GlibcVersion| *floor > self.newest_glibc());
+        let beyond = beyond.filter(|floor: &LibcVersion| *floor > self.newest_glibc());
         let versions = self.manylinux.policies.iter().map(|policy| policy.libc).chain(beyond);
         versions
             .map(|version| PlatformTag::Manylinux(version, arch))
@@ -216,7 +216,7 @@ struct Table {
 #[serde(deny_unknown_fields)]
 struct Policy {
     #[serde(alias = "glibc", alias = "musl")]
-    libc: GlibcVersion,
+    libc: LibcVersion,
     #[serde(rename = "alias")]
     _alias: Option<String>,
     #[serde(default)]
@@ -232,7 +232,7 @@ struct Policy {
 #[serde(deny_unknown_fields)]
 struct Ban {
     library: String,
-    until: Option<GlibcVersion>,
+    until: Option<LibcVersion>,
     symbols: BTreeSet<String>,
 }
 
@@ -247,7 +247,7 @@ impl Table {
         table
     }
 
-    fn limits(&self, tag: PlatformTag, libc: GlibcVersion) -> Option<Limits> {
+    fn limits(&self, tag: PlatformTag, libc: LibcVersion) -> Option<Limits> {
         let arch = tag.arch()?;
         let newest = self.policies.iter().map(|policy| policy.libc).rfind(|&each| each <= libc)?;
         let mut limits = Limits {

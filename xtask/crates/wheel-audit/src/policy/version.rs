@@ -19,27 +19,27 @@ pub struct VersionError {
 /// Its text form is `2.36`; that is also how it is serialised.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
-pub struct GlibcVersion {
+pub struct LibcVersion {
     /// The part before the dot: 2 for every glibc of this century.
     pub major: u32,
     /// The part behind the dot.
     pub minor: u32,
 }
 
-impl GlibcVersion {
+impl LibcVersion {
     /// The version `major.minor`.
     pub const fn new(major: u32, minor: u32) -> Self {
         Self { major, minor }
     }
 }
 
-impl fmt::Display for GlibcVersion {
+impl fmt::Display for LibcVersion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}.{}", self.major, self.minor)
     }
 }
 
-impl FromStr for GlibcVersion {
+impl FromStr for LibcVersion {
     type Err = VersionError;
 
     fn from_str(text: &str) -> Result<Self, VersionError> {
@@ -50,13 +50,13 @@ impl FromStr for GlibcVersion {
     }
 }
 
-impl From<GlibcVersion> for String {
-    fn from(version: GlibcVersion) -> Self {
+impl From<LibcVersion> for String {
+    fn from(version: LibcVersion) -> Self {
         version.to_string()
     }
 }
 
-impl TryFrom<String> for GlibcVersion {
+impl TryFrom<String> for LibcVersion {
     type Error = VersionError;
 
     fn try_from(text: String) -> Result<Self, VersionError> {
@@ -108,8 +108,8 @@ impl TryFrom<String> for SymbolVersion {
     }
 }
 
-impl From<GlibcVersion> for SymbolVersion {
-    fn from(version: GlibcVersion) -> Self {
+impl From<LibcVersion> for SymbolVersion {
+    fn from(version: LibcVersion) -> Self {
         Self(vec![version.major, version.minor])
     }
 }
@@ -131,13 +131,13 @@ mod tests {
     proptest! {
         #[test]
         fn glibc_versions_compare_as_integers(a: (u32, u32), b: (u32, u32)) {
-            let (left, right) = (GlibcVersion::new(a.0, a.1), GlibcVersion::new(b.0, b.1));
+            let (left, right) = (LibcVersion::new(a.0, a.1), LibcVersion::new(b.0, b.1));
             prop_assert_eq!(left.cmp(&right), a.cmp(&b));
         }
 
         #[test]
         fn display_and_parse_are_inverse(major: u32, minor: u32) {
-            let version = GlibcVersion::new(major, minor);
+            let version = LibcVersion::new(major, minor);
             prop_assert_eq!(version.to_string().parse(), Ok(version));
         }
 
@@ -155,7 +155,7 @@ mod tests {
 
         #[test]
         fn parsing_any_text_is_safe_and_canonical(text in "\\PC*") {
-            if let Ok(version) = text.parse::<GlibcVersion>() {
+            if let Ok(version) = text.parse::<LibcVersion>() {
                 prop_assert_eq!(version.to_string(), text);
             }
         }
@@ -166,7 +166,7 @@ mod tests {
         for text in
             ["", "2", "2.", ".2", "2.36.1", "+2.36", "2.-1", "02.36", "2.036", "2.4294967296"]
         {
-            assert!(text.parse::<GlibcVersion>().is_err(), "{text}");
+            assert!(text.parse::<LibcVersion>().is_err(), "{text}");
         }
     }
 }

@@ -141,15 +141,15 @@ fn rule(group: &Group<'_>, page: &mut Page) {
     let (severity, code) = (group.severity.as_str(), group.code);
     let (all, files) = (count(group.findings(), "finding"), count(group.files(), "file"));
     page.line(&format!("- **{severity} {code}** {}: {all} in {files}", plain(group.rule)));
-    if let Some(cure) = group.cure() {
-        page.line(&format!("  - *Cure*: {}", plain(cure)));
+    if let Some(help) = group.help() {
+        page.line(&format!("  - *Help*: {}", plain(help)));
     }
     for item in group.items.iter().take(MOST.0) {
         page.line(&format!("  - {}{}", plain(item.message), places(item)));
         match item.reason {
             Some(reason) => page.line(&format!("    - *Set in wheels.toml*: {}", plain(reason))),
-            None if group.cure().is_none() => {
-                page.line(&format!("    - *Cure*: {}", plain(item.cure)));
+            None if group.help().is_none() => {
+                page.line(&format!("    - *Help*: {}", plain(item.help)));
             }
             None => {}
         }
@@ -246,7 +246,7 @@ mod tests {
             "| Debian 11 | Debian 12 |",
             "**error ELF003** floor-above-promise: 1 finding in 1 file",
             "\\_\\_isoc23\\_strtol",
-            "*Cure*: build on a system with glibc before 2.38",
+            "*Help*: build on a system with glibc before 2.38",
             "*Set in wheels.toml*: its author knows",
             "cannot be read",
         ] {

@@ -54,7 +54,7 @@ fn descriptor(rule: &Rule) -> Value {
         "id": rule.code,
         "name": rule.name,
         "shortDescription": { "text": words },
-        "help": { "text": format!("Cure: {}", rule.cure) },
+        "help": { "text": rule.help },
         "defaultConfiguration": { "level": level(rule.severity) },
     })
 }
@@ -89,7 +89,7 @@ fn result((path, finding): Found<'_>, rules: &[&Rule], folder: &Utf8Path) -> Val
     let own = index.and_then(|index| rules.get(index)).map(|rule| rule.severity);
     let is_ignored = finding.severity == Severity::Ignored;
     let severity = own.filter(|_| is_ignored).unwrap_or(finding.severity);
-    let message = format!("{} (cure: {})", finding.message, finding.cure);
+    let message = format!("{} (help: {})", finding.message, finding.help);
     let identity = format!("{}\0{path}\0{}\0{}", finding.code, finding.path, finding.message);
     let mut location = json!({
         // A wheel has no lines, and services refuse a place without one.

@@ -94,7 +94,7 @@ pub(super) struct Group<'a> {
 /// One message, and where it is true.
 pub(super) struct Item<'a> {
     pub(super) message: &'a str,
-    pub(super) cure: &'a str,
+    pub(super) help: &'a str,
     pub(super) reason: Option<&'a str>,
     pub(super) places: Vec<Place<'a>>,
 }
@@ -119,10 +119,10 @@ impl<'a> Item<'a> {
 
 impl<'a> Group<'a> {
     /// What is to be done, where that is the same for every message.
-    pub(super) fn cure(&self) -> Option<&'a str> {
+    pub(super) fn help(&self) -> Option<&'a str> {
         let first = self.items.first()?;
-        let same = |item: &Item<'_>| item.reason.is_none() && item.cure == first.cure;
-        self.items.iter().all(same).then_some(first.cure)
+        let same = |item: &Item<'_>| item.reason.is_none() && item.help == first.help;
+        self.items.iter().all(same).then_some(first.help)
     }
 
     pub(super) fn findings(&self) -> usize {
@@ -142,13 +142,13 @@ pub(super) fn groups(report: &Report) -> Vec<Group<'_>> {
     let mut rules: BTreeMap<(Severity, &str, &str), Messages<'_>> = BTreeMap::new();
     for (file, finding) in findings(report) {
         let path = Some(finding.path.as_str()).filter(|path| *path != file && !path.is_empty());
-        let key = (finding.message.as_str(), finding.cure.as_ref(), finding.reason.as_deref());
+        let key = (finding.message.as_str(), finding.help.as_ref(), finding.reason.as_deref());
         let messages = rules.entry((finding.severity, finding.code, finding.rule)).or_default();
         messages.entry(key).or_default().push(Place { file, path });
     }
     let mut groups = Vec::new();
     for ((severity, code, rule), messages) in rules {
-        let item = |((message, cure, reason), places)| Item { message, cure, reason, places };
+        let item = |((message, help, reason), places)| Item { message, help, reason, places };
         let mut items: Vec<Item<'_>> = messages.into_iter().map(item).collect();
         items.sort_by_key(|item| std::cmp::Reverse(item.places.len()));
         groups.push(Group { severity, code, rule, items });

@@ -186,8 +186,8 @@ fn rule(group: &Group<'_>, lines: &mut Vec<String>) {
         lines.extend(places(item));
         match item.reason {
             Some(reason) => lines.push(format!("    set in wheels.toml: {}", visible(reason))),
-            None if group.cure().is_none() => {
-                lines.push(format!("    cure: {}", visible(item.cure)));
+            None if group.help().is_none() => {
+                lines.push(format!("    help: {}", visible(item.help)));
             }
             None => {}
         }
@@ -196,8 +196,8 @@ fn rule(group: &Group<'_>, lines: &mut Vec<String>) {
     if left > 0 {
         lines.push(format!("  and {}; `--json` has them all", count(left, "more message")));
     }
-    if let Some(cure) = group.cure() {
-        lines.push(format!("  cure: {}", visible(cure)));
+    if let Some(help) = group.help() {
+        lines.push(format!("  help: {}", visible(help)));
     }
 }
 
@@ -267,11 +267,11 @@ mod tests {
         error ELF001 unjudged
           cannot be judged: it is neither a wheel nor an ELF file
             /at/libbad.so: /at/libbad.so
-          cure: build the file anew; what the loader's tables do not say, nobody can vouch for
+          help: build the file anew; what the loader's tables do not say, nobody can vouch for
         error ELF003 floor-above-promise
           needs `GLIBC_2.38` of `libc.so.6` for `__isoc23_strtol`, which `manylinux_2_28_x86_64` does not promise
             other-2.0-cp312-cp312-manylinux_2_28_x86_64.whl: _pkg.cpython-312-x86_64-linux-gnu.so
-          cure: build on a system with glibc before 2.38: newer headers redirect the strtol and scanf families to `__isoc23_*`, in C++ always
+          help: build on a system with glibc before 2.38: newer headers redirect the strtol and scanf families to `__isoc23_*`, in C++ always
 
         other-2.0-cp312-cp312-manylinux_2_28_x86_64.whl
           installs and does not load on Debian 11, Debian 12, Ubuntu 20.04, Ubuntu 22.04, Enterprise Linux 8, Enterprise Linux 9, Amazon Linux 2023

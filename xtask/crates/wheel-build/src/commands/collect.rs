@@ -10,7 +10,7 @@ use crate::config::Config;
 use crate::pipeline;
 use crate::ship::collect::{self, Collected, Collection, Missing};
 use crate::store::{Lock, Store};
-use wheel_audit::audit::{self, Inputs, Promise, Report, Verdict};
+use wheel_audit::audit::{self, Expectations, Inputs, Report, Verdict};
 use wheel_audit::report;
 use wheel_audit::text::shown;
 
@@ -83,9 +83,9 @@ fn verify(config: &Config, workspace: &Workspace) -> anyhow::Result<Report> {
     let mut inputs = Inputs::find(std::slice::from_ref(&workspace.dist))?;
     inputs.asked = Some(pipeline::asked(config));
     let isa = config.check.isa.values().copied().collect();
-    let promise = Promise { isa, ..Promise::default() };
+    let expectations = Expectations { isa, ..Expectations::default() };
     let settings = pipeline::settings(config)?;
-    Ok(audit::judge(&inputs, &promise, &settings, &|_| {}))
+    Ok(audit::judge(&inputs, &expectations, &settings, &|_| {}))
 }
 
 fn row(wheel: &Collected, accepted: bool) -> Vec<String> {

@@ -10,7 +10,7 @@ use crate::pipeline;
 use crate::ship::published::{self, Wheel};
 use crate::ship::{collect, index};
 use crate::store::Store;
-use wheel_audit::audit::{self, Inputs, Promise, Settings, Verdict};
+use wheel_audit::audit::{self, Expectations, Inputs, Settings, Verdict};
 use wheel_audit::report;
 
 /// Arguments of `index`.
@@ -60,9 +60,9 @@ fn is_publishable(config: &Config, store: &Store, wheels: &[Wheel]) -> anyhow::R
     let mut inputs = Inputs::find(&[store.dist().to_owned()])?;
     inputs.asked = Some(pipeline::asked(config));
     let isa = config.check.isa.values().copied().collect();
-    let promise = Promise { isa, ..Promise::default() };
+    let expectations = Expectations { isa, ..Expectations::default() };
     let settings = Settings { publish: true, ..pipeline::settings(config)? };
-    let found = audit::judge(&inputs, &promise, &settings, &|_| {});
+    let found = audit::judge(&inputs, &expectations, &settings, &|_| {});
     let mut good = found.verdict == Verdict::Pass;
     if !good {
         report::note(&report::verify_text(&found));

@@ -14,7 +14,7 @@ use super::{
 };
 use super::{image_name, words};
 use wheel_audit::isa::Machine;
-use wheel_audit::policy::{GlibcVersion, Libc};
+use wheel_audit::policy::{Libc, LibcVersion};
 
 /// Why the configuration does not hold.
 #[derive(Debug, Error)]
@@ -472,7 +472,7 @@ impl Checker<'_> {
         glibc: Option<&Spanned<String>>,
         musl: Option<&Spanned<String>>,
     ) -> Result<Option<Libc>, ConfigError> {
-        let (text, make): (_, fn(GlibcVersion) -> Libc) = match (glibc, musl) {
+        let (text, make): (_, fn(LibcVersion) -> Libc) = match (glibc, musl) {
             (Some(text), None) => (text, Libc::Glibc),
             (None, Some(text)) => (text, Libc::Musl),
             (None, None) => return Ok(None),

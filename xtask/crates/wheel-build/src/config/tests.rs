@@ -2,7 +2,7 @@
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use wheel_audit::policy::{Arch, GlibcVersion, Libc};
+use wheel_audit::policy::{Arch, Libc, LibcVersion};
 
 use super::load::ConfigError;
 use super::load::parse;
@@ -99,7 +99,7 @@ fn the_local_file_overrides_and_says_so() {
     let config = load(&root).unwrap();
     assert_eq!(config.overrides, ["build.pythons", "target.debian12.image"]);
     assert_eq!(config.targets[0].image, "mirror.example/debian:12");
-    assert_eq!(config.targets[0].libc, Some(Libc::Glibc(GlibcVersion::new(2, 36))));
+    assert_eq!(config.targets[0].libc, Some(Libc::Glibc(LibcVersion::new(2, 36))));
     fs_err::write(root.join("wheels.local.toml"), "[build]\npythons = []\n").unwrap();
     assert!(load(&root).is_err());
 }

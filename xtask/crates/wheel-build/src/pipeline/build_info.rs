@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 
 use serde::{Deserialize, Serialize};
 
-use wheel_audit::policy::{GlibcVersion, Libc};
+use wheel_audit::policy::{Libc, LibcVersion};
 use wheel_audit::text::shown;
 
 /// The report of one container, and of a target's folder once it is completed.
@@ -63,7 +63,7 @@ impl BuildInfo {
         let libc = self.rest.get("libc")?;
         let version = libc.get("version")?.as_str()?;
         let mut parts = version.split('.').map(|part| part.parse::<u32>().ok());
-        let version = GlibcVersion::new(parts.next()??, parts.next()??);
+        let version = LibcVersion::new(parts.next()??, parts.next()??);
         match libc.get("family")?.as_str()? {
             "glibc" => Some(Libc::Glibc(version)),
             "musl" => Some(Libc::Musl(version)),
@@ -243,6 +243,6 @@ mod tests {
     fn the_c_library_is_read() {
         let json = serde_json::json!({"schema_version": 1, "target": "t", "platform": "p",
             "libc": {"family": "glibc", "version": "2.36"}});
-        assert_eq!(info(&json).unwrap().libc(), Some(Libc::Glibc(GlibcVersion::new(2, 36))));
+        assert_eq!(info(&json).unwrap().libc(), Some(Libc::Glibc(LibcVersion::new(2, 36))));
     }
 }

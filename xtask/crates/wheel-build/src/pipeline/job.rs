@@ -18,7 +18,7 @@ use crate::engine::prebuilt::Prebuilt;
 use crate::live::{Stage, Watch};
 use crate::plan::Job;
 use crate::store::Change;
-use wheel_audit::audit::{Audit, Finding, Promise, Settings, Severity, audit_wheel};
+use wheel_audit::audit::{Audit, Expectations, Finding, Settings, Severity, audit_wheel};
 use wheel_audit::digest;
 use wheel_audit::dist::{BaseUsed, Entry, Kind, Manifest, Smoke, WheelBuild};
 use wheel_audit::policy::{Arch, Libc, PlatformTag};
@@ -164,11 +164,11 @@ fn audited(
     let arch = job.platform.arch();
     let target_tag = libc.platform_tag(arch);
     let built_on = Some(libc);
-    let promise = Promise { built_on, ..promise(ctx, job, info, target_tag) };
+    let expectations = Expectations { built_on, ..expectations(ctx, job, info, target_tag) };
     // First the wheel as built, against what its target can give; only then is it given a name.
     // What an index refuses in the name it has so far says nothing about the one it will get.
     let unpublished = Settings { publish: false, ..ctx.settings.clone() };
-    let first = audit_wheel(raw, &promise, &unpublished).map_err(|error| wrong(&error))?;
+    let first = audit_wheel(raw, &expectations, &unpublished).map_err(|error| wrong(&error))?;
     refuse_failed(&first, raw, |code| !NOT_TAGGED_YET.contains(&code))?;
     let tag = match (ctx.config.check.tag, libc) {
         (TagPolicy::Linux, _) => PlatformTag::Linux(arch),
@@ -184,11 +184,11 @@ fn audited(
     } else {
         retag(raw, &folder, &tag.to_string()).map_err(|error| wrong(&error))?
     };
-    let promise = match ctx.config.check.tag {
-        TagPolicy::Linux => Promise { built_on, ..self::promise(ctx, job, info, tag) },
-        TagPolicy::Target | TagPolicy::Floor => promise,
+    let expectations = match ctx.config.check.tag {
+        TagPolicy::Linux => Expectations { built_on, ..self::expectations(ctx, job, info, tag) },
+        TagPolicy::Target | TagPolicy::Floor => expectations,
     };
-    let audit = audit_wheel(&path, &promise, &ctx.settings).map_err(|error| wrong(&error))?;
+    let audit = audit_wheel(&path, &expectations, &ctx.settings).map_err(|error| wrong(&error))?;
     refuse_failed(&audit, &path, |_| true)?;
     Ok(Proved { path, audit })
 }
@@ -208,9 +208,9 @@ pub(crate) fn floor_text(audit: &Audit) -> String {
     audit.facts.floor.get("GLIBC").map_or_else(|| "none".to_owned(), ToString::to_string)
 }
 
-fn promise(ctx: &Context<'_>, job: &Job, info: &BuildInfo, tag: PlatformTag) -> Promise {
+fn expectations(ctx: &Context<'_>, job: &Job, info: &BuildInfo, tag: PlatformTag) -> Expectations {
     let own_level = ctx.config.check.isa.get(job.platform.engine_arch());
-    Promise {
+    Expectations {
         platform_tag: Some(tag),
         arch: Some(job.platform.arch()),
         interpreter: Some(job.interpreter),
@@ -238,7 +238,7 @@ fn refuse_failed(
     let member =
         |f: &Finding| if f.path == wheel { String::new() } else { format!("{}: ", f.path) };
     let lines: Vec<_> =
-        errors.map(|f| format!("  {}: {}{} ({})", f.code, member(f), f.message, f.cure)).collect();
+        errors.map(|f| format!("  {}: {}{} ({})", f.code, member(f), f.message, f.help)).collect();
     if lines.is_empty() {
         return Ok(());
     }

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, sync::Arc};
 use super::{Check, Finding, Rule, Subject, listing};
 use crate::audit::judged::Elf;
 use crate::audit::needs::{Need, needs_of};
-use crate::policy::{Limits, PlatformTag, Policies, VersionVerdict, cure_of};
+use crate::policy::{Limits, PlatformTag, Policies, VersionVerdict, help_of};
 
 const FLOOR: Rule = Rule::error(
     "ELF003",
@@ -54,8 +54,8 @@ fn judge(
     if let Some(limits) = limits.iter().find(is(VersionVerdict::TooNew)) {
         let message = format!("{}, which `{}` does not promise", text(elf, need), limits.tag());
         let finding = FLOOR.broken(&elf.path, message);
-        Some(if let Some(cure) = cure_of(need.version, &need.symbols) {
-            finding.with_cure(cure)
+        Some(if let Some(help) = help_of(need.version, &need.symbols) {
+            finding.with_help(help)
         } else {
             finding
         })
@@ -64,8 +64,8 @@ fn judge(
         let message = || format!("{}, which no policy knows", text(elf, need));
         unknown.map(|_| {
             let finding = UNKNOWN_VERSION.broken(&elf.path, message());
-            if let Some(cure) = cure_of(need.version, &need.symbols) {
-                finding.with_cure(cure)
+            if let Some(help) = help_of(need.version, &need.symbols) {
+                finding.with_help(help)
             } else {
                 finding
             }

@@ -56,7 +56,7 @@ fn find(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     if is_bound
         && contents.elves.is_empty()
         && contents.damaged.is_empty()
-        && subject.promise.native.is_none()
+        && subject.expectations.native.is_none()
     {
         let needs_abi = name.tags.abis.iter().any(|abi| abi != "none");
         let rule = if needs_abi { &NEEDS_NO_ABI } else { &NEEDS_NO_PLATFORM };

@@ -23,13 +23,13 @@ const UNREAD: Rule = Rule::error(
 pub(super) const CHECK: Check = Check { rules: &[ABOVE, GUARDED, UNREAD], find };
 
 fn find(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
-    if subject.promise.isa.is_empty() {
+    if subject.expectations.isa.is_empty() {
         return;
     }
     for elf in subject.elves().iter().filter(|elf| elf.loadable().is_some()) {
         match &elf.isa {
             Some(Ok(facts)) => {
-                let mut levels = subject.promise.isa.iter();
+                let mut levels = subject.expectations.isa.iter();
                 if let Some(level) = levels.find(|level| level.machine() == facts.machine) {
                     findings.extend(judge(&elf.path, facts, level));
                 }
@@ -45,7 +45,7 @@ fn find(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
 
 /// Is a level promised for this machine?
 fn is_promised(subject: &Subject<'_>, arch: Option<Arch>) -> bool {
-    subject.promise.isa.iter().any(|level| {
+    subject.expectations.isa.iter().any(|level| {
         matches!(
             (level.machine(), arch),
             (Machine::X86_64, Some(Arch::X86_64)) | (Machine::Aarch64, Some(Arch::Aarch64))

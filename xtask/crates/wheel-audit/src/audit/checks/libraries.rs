@@ -120,13 +120,13 @@ fn absent(elf: &Elf, lack: &Absent<'_>) -> Finding {
         format!("needs `{library}`, which is not in the wheel and which `{tag}` does not promise");
     let finding = ABSENT_LIBRARY.broken(&elf.path, message);
     match projects().first() {
-        Some(project) => finding.with_cure(format!(
+        Some(project) => finding.with_help(format!(
             "name `{project}`, whose wheels bring it, in `Requires-Dist`, or put it into the wheel"
         )),
-        None if lack.library.contains('/') => finding.with_cure(
+        None if lack.library.contains('/') => finding.with_help(
             "give the library a name of its own (`-Wl,-soname`), and link by that: it was linked by path",
         ),
-        None if lack.library.starts_with("libpython") => finding.with_cure(
+        None if lack.library.starts_with("libpython") => finding.with_help(
             "link no module against `libpython`: the interpreter that imports it has those symbols",
         ),
         None => finding,

@@ -7,7 +7,7 @@ use crate::audit::judged::Elf;
 use crate::audit::loading::{Role, Roles, is_linux_module, refusal};
 use crate::elf::{ElfFacts, VersionNeed};
 use crate::policy::{
-    Arch, GlibcVersion, PlatformTag, Policies, SymbolVersion, cure_of, loader_lacks,
+    Arch, LibcVersion, PlatformTag, Policies, SymbolVersion, help_of, loader_lacks,
 };
 
 const NOT_LOADABLE: Rule = Rule::error(
@@ -101,10 +101,10 @@ fn needs_of_loader(subject: &Subject<'_>, elf: &Elf, facts: &ElfFacts) -> Vec<Fi
         let message = format!("needs `{version}` of the loader `{library}` itself{named}, {why}");
         let finding = rule.broken(&elf.path, message);
         // What is wrong with a version that the loader never had is the library that it is asked of.
-        match cure_of(&need.version, &symbols)
+        match help_of(&need.version, &symbols)
             .filter(|_| rule.code == OF_THE_LOADER.code || is_private(need))
         {
-            Some(cure) => Some(finding.with_cure(cure)),
+            Some(help) => Some(finding.with_help(help)),
             None => Some(finding),
         }
     };
@@ -119,7 +119,7 @@ fn is_private(need: &VersionNeed) -> bool {
 fn not_of_loader(
     need: &VersionNeed,
     arch: Option<Arch>,
-    lowest: Option<(PlatformTag, GlibcVersion)>,
+    lowest: Option<(PlatformTag, LibcVersion)>,
 ) -> Option<(&'static Rule, String)> {
     if is_private(need) {
         return Some((&NOT_OF_THE_LOADER, "which changes with each release of it".to_owned()));

@@ -14,9 +14,9 @@ const OTHER_MACHINE: Rule =
 pub(super) const CHECK: Check = Check { rules: &[UNJUDGED, OTHER_MACHINE], find };
 
 fn find(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
-    let target = subject.promise.platform_tag.and_then(|tag| tag.arch());
+    let target = subject.expectations.platform_tag.and_then(|tag| tag.arch());
     let claims = subject.claims().into_iter().filter_map(|claim| claim.arch());
-    let arches: Vec<Arch> = claims.chain(subject.promise.arch).chain(target).collect();
+    let arches: Vec<Arch> = claims.chain(subject.expectations.arch).chain(target).collect();
     for elf in subject.elves() {
         let facts = match &elf.facts {
             Ok(facts) => facts,
@@ -25,7 +25,7 @@ fn find(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
                 continue;
             }
         };
-        if subject.promise.limit.is_some()
+        if subject.expectations.limit.is_some()
             && elf.arch.is_some()
             && subject.limits(elf.arch).is_empty()
         {
@@ -35,9 +35,9 @@ fn find(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
                 .get("GLIBC")
                 .map_or_else(String::new, |version| format!("needs `GLIBC_{version}`, and "));
             let message = format!("{needs}no tag speaks of a C library as old as the limit");
-            let cure = "give a limit that tags can name on this architecture: glibc 2.5 on x86_64, \
+            let help = "give a limit that tags can name on this architecture: glibc 2.5 on x86_64, \
                         2.17 on most others, or newer";
-            findings.push(UNJUDGED.broken(&elf.path, message).with_cure(cure));
+            findings.push(UNJUDGED.broken(&elf.path, message).with_help(help));
         }
         let (machine, wide, little) = (facts.machine, facts.is_64_bit, facts.little_endian);
         if let Some(arch) = arches.iter().find(|arch| !arch.runs_elf(machine, wide, little)) {

@@ -168,7 +168,7 @@ mod tests {
             let (family, number) = rule.code.split_at(3);
             assert!(FAMILIES.contains(&family), "{}", rule.code);
             assert!(number.len() == 3 && number.parse::<u16>().is_ok(), "{}", rule.code);
-            assert!(!rule.cure.is_empty() && !rule.cure.ends_with('.'), "{}", rule.code);
+            assert!(!rule.help.is_empty() && !rule.help.ends_with('.'), "{}", rule.code);
         }
     }
 

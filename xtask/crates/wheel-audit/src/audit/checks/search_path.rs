@@ -74,7 +74,7 @@ fn off_path(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
              leads: it is found only if something else has loaded it before"
         );
         let wanted = lost.wanted.escape_debug();
-        let cure = format!("link with `-Wl,-rpath,'{wanted}'`, or load it first");
-        findings.push(OFF_THE_PATH.broken(lost.path, message).with_cure(cure));
+        let help = format!("link with `-Wl,-rpath,'{wanted}'`, or load it first");
+        findings.push(OFF_THE_PATH.broken(lost.path, message).with_help(help));
     }
 }

@@ -19,21 +19,22 @@ pub(super) const CHECK: Check =
 
 fn find(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     let Ok(name) = &subject.name else { return };
-    let (file, promise, claims) = (&subject.facts.file, subject.promise, subject.claims());
+    let (file, expectations, claims) =
+        (&subject.facts.file, subject.expectations, subject.claims());
     let platforms = listing(&name.tags.platforms);
-    if let Some(target) = promise.platform_tag
+    if let Some(target) = expectations.platform_tag
         && !claims.iter().any(|&claim| installs_on(claim, target))
     {
         let message = format!("the wheel is for {platforms}, and `{target}` was promised");
         findings.push(OTHER_PLATFORM.broken(file, message));
-    } else if let Some(arch) = promise.arch
+    } else if let Some(arch) = expectations.arch
         && claims.iter().any(|claim| claim.arch().is_some_and(|own| own != arch))
     {
         let message =
             format!("the wheel is for {platforms}, and the target's architecture is `{arch}`");
         findings.push(OTHER_PLATFORM.broken(file, message));
     }
-    if let Some(interpreter) = promise.interpreter
+    if let Some(interpreter) = expectations.interpreter
         && !name.tags.expand().iter().any(|tag| interpreter.accepts(tag))
     {
         let message =
@@ -42,7 +43,7 @@ fn find(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     }
     let is_pure = claims.contains(&PlatformTag::Any)
         || subject.contents().is_some_and(|contents| contents.elves.is_empty());
-    if let Some(evidence) = &promise.native
+    if let Some(evidence) = &expectations.native
         && is_pure
     {
         let evidence = evidence.escape_debug();

@@ -20,7 +20,7 @@ fn stable(python: &str, symbols: &[&str]) -> Fixture {
 }
 
 fn messages(fixture: &Fixture) -> Vec<String> {
-    let findings = audit(fixture, &Promise::default()).findings;
+    let findings = audit(fixture, &Expectations::default()).findings;
     findings.iter().map(|finding| format!("{}: {}", finding.code, finding.message)).collect()
 }
 
@@ -57,7 +57,7 @@ fn what_a_library_of_another_wheel_may_offer_is_not_proven_to_be_wrong() {
         stable("cp39", &[]).with("_pkg.abi3.so", module)
     };
     let codes = |fixture: &Fixture| {
-        let findings = audit(fixture, &Promise::default()).findings;
+        let findings = audit(fixture, &Expectations::default()).findings;
         let abi = findings.into_iter().filter(|finding| finding.code.starts_with("ABI"));
         abi.map(|finding| (finding.code, finding.message)).collect::<Vec<_>>()
     };

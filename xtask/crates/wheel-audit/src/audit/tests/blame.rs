@@ -29,9 +29,11 @@ fn called_by(caller: &str, symbol: &str, version: &str) -> Vec<u8> {
 fn callers(name: &str, module: &[u8], depth: Depth, limit: Option<Libc>) -> Vec<String> {
     let folder = Folder::new();
     let path = Fixture::new(name).with(MODULE, module).write(folder.path());
-    let (promise, settings) =
-        (Promise { limit, ..Promise::default() }, Settings { depth, ..Settings::default() });
-    let audit = audit_wheel(&path, &promise, &settings).unwrap();
+    let (expectations, settings) = (
+        Expectations { limit, ..Expectations::default() },
+        Settings { depth, ..Settings::default() },
+    );
+    let audit = audit_wheel(&path, &expectations, &settings).unwrap();
     let [culprit] = audit.facts.elf[0].culprits.as_slice() else { unreachable!("one is made") };
     culprit.callers.clone()
 }
@@ -40,13 +42,13 @@ fn callers(name: &str, module: &[u8], depth: Depth, limit: Option<Libc>) -> Vec<
 fn the_function_that_calls_what_is_too_new_is_named_at_every_depth() {
     let module = calling("strlcpy", "GLIBC_2.38");
     for depth in [Depth::Floor, Depth::Bytes, Depth::Code] {
-        let limit = Some(Libc::Glibc(GlibcVersion::new(2, 36)));
+        let limit = Some(Libc::Glibc(LibcVersion::new(2, 36)));
         assert_eq!(callers(WHEEL, &module, depth, limit), ["guilty"], "{depth:?}");
         assert_eq!(callers(WHEEL, &module, depth, None), ["guilty"], "the tag is the limit");
-        let enough = Some(Libc::Glibc(GlibcVersion::new(2, 38)));
+        let enough = Some(Libc::Glibc(LibcVersion::new(2, 38)));
         assert!(callers(WHEEL, &module, depth, enough).is_empty(), "nothing is too new");
     }
-    let audit = audit(&native(module), &Promise::default());
+    let audit = audit(&native(module), &Expectations::default());
     assert_eq!(
         audit.findings[0].message,
         "needs `GLIBC_2.38` of `libc.so.6` for `strlcpy` (called by `guilty`), \
@@ -66,12 +68,14 @@ fn a_file_in_no_wheel_names_them_too() {
     let path = folder.path().join("libfoo.so");
     fs_err::write(&path, calling("strlcpy", "GLIBC_2.38")).unwrap();
     let named = |depth, limit| {
-        let (promise, settings) =
-            (Promise { limit, ..Promise::default() }, Settings { depth, ..Settings::default() });
-        let audit = audit_file(&path, &promise, &settings).unwrap();
+        let (expectations, settings) = (
+            Expectations { limit, ..Expectations::default() },
+            Settings { depth, ..Settings::default() },
+        );
+        let audit = audit_file(&path, &expectations, &settings).unwrap();
         audit.facts.unwrap().culprits[0].callers.clone()
     };
-    assert_eq!(named(Depth::Floor, Some(Libc::Glibc(GlibcVersion::new(2, 36)))), ["guilty"]);
+    assert_eq!(named(Depth::Floor, Some(Libc::Glibc(LibcVersion::new(2, 36)))), ["guilty"]);
     assert_eq!(named(Depth::Code, None), ["guilty"]);
     assert!(named(Depth::Floor, None).is_empty(), "a folder may hold thousands");
 }
@@ -79,7 +83,7 @@ fn a_file_in_no_wheel_names_them_too() {
 #[test]
 fn long_names_are_cut_in_messages_and_whole_in_the_report() {
     let name = "_ZN".repeat(60);
-    let audit = audit(&native(called_by(&name, "strlcpy", "GLIBC_2.38")), &Promise::default());
+    let audit = audit(&native(called_by(&name, "strlcpy", "GLIBC_2.38")), &Expectations::default());
     let message = &audit.findings[0].message;
     assert!(message.contains("…`") && !message.contains(&name), "{message}");
     assert_eq!(audit.facts.elf[0].culprits[0].callers, [name]);

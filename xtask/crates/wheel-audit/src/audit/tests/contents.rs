@@ -126,7 +126,7 @@ fn a_wheel_above_the_limit_of_an_index_is_told_of() {
     let file = fs_err::OpenOptions::new().write(true).open(&path).unwrap();
     let codes = |size: u64| {
         file.set_len(size).unwrap();
-        let audit = audit_wheel(&path, &Promise::default(), &Settings::default()).unwrap();
+        let audit = audit_wheel(&path, &Expectations::default(), &Settings::default()).unwrap();
         audit.findings.iter().map(|finding| finding.code).collect::<Vec<_>>()
     };
     // The rest of the file, a hole, is no archive.

@@ -10,7 +10,7 @@ fn judged(depth: Depth, overrides: Vec<Override>, spoil: impl Fn(&Utf8Path)) -> 
     let work = folder.path().join("work");
     fs_err::create_dir(&work).unwrap();
     let path = wheel(WHEEL).write(&work);
-    let audit = audit_wheel(&path, &Promise::default(), &Settings::default()).unwrap();
+    let audit = audit_wheel(&path, &Expectations::default(), &Settings::default()).unwrap();
     let builds = vec![WheelBuild {
         interpreter: "cp311".into(),
         job: "key".into(),
@@ -36,7 +36,7 @@ fn judged(depth: Depth, overrides: Vec<Override>, spoil: impl Fn(&Utf8Path)) -> 
     spoil(&dist);
     let inputs = Inputs::find(&[dist]).unwrap();
     let settings = Settings { depth, overrides, ..Settings::default() };
-    judge(&inputs, &Promise::default(), &settings, &|_| {})
+    judge(&inputs, &Expectations::default(), &settings, &|_| {})
 }
 
 fn codes_of(report: &Report) -> Vec<&'static str> {
@@ -89,7 +89,7 @@ fn an_own_dist_has_a_manifest_and_other_folders_need_none() {
     wheel(WHEEL).write(folder.path());
     let settings = Settings { depth: Depth::Bytes, ..Settings::default() };
     let mut inputs = Inputs::find(&[folder.path().to_owned()]).unwrap();
-    assert_eq!(codes_of(&judge(&inputs, &Promise::default(), &settings, &|_| {})), [""; 0]);
+    assert_eq!(codes_of(&judge(&inputs, &Expectations::default(), &settings, &|_| {})), [""; 0]);
     inputs.asked = Some(Asked::default());
-    assert_eq!(codes_of(&judge(&inputs, &Promise::default(), &settings, &|_| {})), ["DST001"]);
+    assert_eq!(codes_of(&judge(&inputs, &Expectations::default(), &settings, &|_| {})), ["DST001"]);
 }

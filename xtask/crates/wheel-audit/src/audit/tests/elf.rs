@@ -5,7 +5,7 @@ use super::*;
 #[test]
 fn a_floor_above_the_promise_names_symbol_version_library_and_file() {
     let fixture = native(module(&[("__isoc23_strtol", "GLIBC_2.38", "libc.so.6")], &[]));
-    let audit = audit(&fixture, &Promise::default());
+    let audit = audit(&fixture, &Expectations::default());
     assert_eq!(audit.findings.len(), 1, "{:?}", audit.findings);
     let finding = &audit.findings[0];
     assert_eq!((finding.code, finding.path.as_str()), ("ELF003", MODULE));
@@ -33,7 +33,8 @@ fn libstdcxx_counts_beside_glibc() {
 fn every_tag_of_a_set_has_to_be_true() {
     let name = "pkg-1.0-cp311-cp311-manylinux_2_34_x86_64.manylinux2014_x86_64.whl";
     let needs = [("f", "GLIBC_2.28", "libc.so.6")];
-    let audit = audit(&Fixture::new(name).with(MODULE, module(&needs, &[])), &Promise::default());
+    let audit =
+        audit(&Fixture::new(name).with(MODULE, module(&needs, &[])), &Expectations::default());
     assert!(
         audit.findings.iter().all(|finding| finding.message.contains("`manylinux2014_x86_64`"))
     );
@@ -111,14 +112,14 @@ fn packed_relocations_need_their_version() {
 
 #[test]
 fn executable_stacks_are_warned_of() {
-    let audit = audit(&native(module(&[], &["-z", "execstack"])), &Promise::default());
+    let audit = audit(&native(module(&[], &["-z", "execstack"])), &Expectations::default());
     assert_eq!(audit.findings.iter().map(|finding| finding.code).collect::<Vec<_>>(), ["ELF009"]);
     assert_eq!(audit.verdict(), Verdict::Pass);
 }
 
 #[test]
 fn files_that_cannot_be_judged_are_errors_and_promise_nothing() {
-    let audit = audit(&native(PLAIN[..600].to_vec()), &Promise::default());
+    let audit = audit(&native(PLAIN[..600].to_vec()), &Expectations::default());
     assert_eq!(audit.findings.iter().map(|finding| finding.code).collect::<Vec<_>>(), ["ELF001"]);
     assert_eq!(audit.facts.overall_tag, "linux_x86_64");
 }
@@ -144,15 +145,15 @@ fn musl_wheels_are_judged_by_their_libraries() {
 
 #[test]
 fn known_causes_of_a_floor_get_their_own_cure() {
-    for (symbol, version, cure) in [
+    for (symbol, version, help) in [
         ("__isoc23_strtol", "GLIBC_2.38", "before 2.38"),
         ("other", "GLIBC_PRIVATE", "no private symbol"),
         ("pthread_create", "GLIBC_2.34", "before 2.34"),
     ] {
         let wheel = Fixture::new("pkg-1.0-cp311-cp311-manylinux_2_28_x86_64.whl")
             .with(MODULE, module(&[(symbol, version, "libc.so.6")], &[]));
-        let audit = audit(&wheel, &Promise::default());
-        assert!(audit.findings.iter().any(|finding| finding.cure.contains(cure)), "{version}");
+        let audit = audit(&wheel, &Expectations::default());
+        assert!(audit.findings.iter().any(|finding| finding.help.contains(help)), "{version}");
     }
 }
 
@@ -165,8 +166,9 @@ fn defect_16_code_above_the_promised_level_names_instruction_function_and_file()
     gcc(&folder, "module.so", source, &["-mavx", "-O2"]);
     let wheel = native(fs_err::read(folder.path().join("module.so")).unwrap());
     let judged = |level: &str| {
-        let promise = Promise { isa: vec![level.parse().unwrap()], ..Promise::default() };
-        audit(&wheel, &promise)
+        let expectations =
+            Expectations { isa: vec![level.parse().unwrap()], ..Expectations::default() };
+        audit(&wheel, &expectations)
     };
     let above = judged("x86-64-v2");
     let finding = above.findings.iter().find(|finding| finding.code == "ISA001").unwrap();
@@ -181,16 +183,17 @@ fn defect_16_code_above_the_promised_level_names_instruction_function_and_file()
 fn a_limit_takes_the_place_of_the_tags() {
     let wheel = native(module(&[("strlcpy", "GLIBC_2.38", "libc.so.6")], &[]));
     let limit = |minor| {
-        let limit = Some(Libc::Glibc(GlibcVersion::new(2, minor)));
-        codes(&wheel, &Promise { limit, ..Promise::default() })
+        let limit = Some(Libc::Glibc(LibcVersion::new(2, minor)));
+        codes(&wheel, &Expectations { limit, ..Expectations::default() })
     };
     assert_eq!(limit(37), ["ELF003"]);
     assert!(limit(38).is_empty());
     assert_eq!(limit(4), ["ELF001"], "no policy is that old");
-    let limit = Some(Libc::Glibc(GlibcVersion::new(2, 4)));
-    let finding = audit(&wheel, &Promise { limit, ..Promise::default() }).findings.remove(0);
+    let limit = Some(Libc::Glibc(LibcVersion::new(2, 4)));
+    let finding =
+        audit(&wheel, &Expectations { limit, ..Expectations::default() }).findings.remove(0);
     assert!(finding.message.contains("needs `GLIBC_2.38`"), "{}", finding.message);
-    assert!(finding.cure.contains("limit"), "{}", finding.cure);
+    assert!(finding.help.contains("limit"), "{}", finding.help);
 }
 
 #[test]
@@ -199,7 +202,7 @@ fn what_an_index_refuses_is_an_error_when_publishing() {
     let path = wheel("pkg-1.0-cp311-cp311-linux_x86_64.whl").write(folder.path());
     let verdict = |publish| {
         let settings = Settings { publish, ..Settings::default() };
-        audit_wheel(&path, &Promise::default(), &settings).unwrap().verdict()
+        audit_wheel(&path, &Expectations::default(), &settings).unwrap().verdict()
     };
     assert_eq!((verdict(false), verdict(true)), (Verdict::Pass, Verdict::Fail));
 }
@@ -213,7 +216,7 @@ fn what_the_wheel_claims_decides_which_c_library_is_meant() {
     gcc(&folder, "module.so", source, &["libc.so"]);
     let module = fs_err::read(folder.path().join("module.so")).unwrap();
     let tag = |name| {
-        audit(&Fixture::new(name).with(MODULE, module.clone()), &Promise::default())
+        audit(&Fixture::new(name).with(MODULE, module.clone()), &Expectations::default())
             .facts
             .overall_tag
     };
@@ -232,7 +235,7 @@ fn a_file_behind_empty_blocks_is_read_for_its_floor_too() {
         fs_err::write(&path, bytes).unwrap();
         for depth in [Depth::Floor, Depth::Bytes] {
             let settings = Settings { depth, ..Settings::default() };
-            let audit = audit_wheel(&path, &Promise::default(), &settings).unwrap();
+            let audit = audit_wheel(&path, &Expectations::default(), &settings).unwrap();
             let codes: Vec<_> = audit.findings.iter().map(|finding| finding.code).collect();
             assert_eq!(codes, ["ELF003"], "{count} {depth:?}");
         }
@@ -242,7 +245,7 @@ fn a_file_behind_empty_blocks_is_read_for_its_floor_too() {
 #[test]
 fn the_library_that_a_file_stands_for_is_a_need() {
     let filter = module(&[], &["-Wl,--filter=libstrange.so.1"]);
-    let audit = audit(&native(filter), &Promise::default());
+    let audit = audit(&native(filter), &Expectations::default());
     let absent = audit.findings.iter().find(|finding| finding.code == "ELF006").unwrap();
     assert!(absent.message.contains("`libstrange.so.1`"), "{}", absent.message);
     // The loader goes on without an auxiliary one (glibc, `elf/dl-deps.c`).

@@ -48,13 +48,13 @@ fn archives_that_cannot_be_trusted_fail() {
     let mut bytes = wheel(WHEEL).bytes();
     let damage = |bytes: &[u8]| {
         fs_err::write(&path, bytes).unwrap();
-        let audit = audit_wheel(&path, &Promise::default(), &Settings::default()).unwrap();
+        let audit = audit_wheel(&path, &Expectations::default(), &Settings::default()).unwrap();
         assert_eq!(audit.verdict(), Verdict::Fail);
         audit.findings.iter().map(|finding| finding.code).collect::<Vec<_>>()
     };
     assert_eq!(damage(b"no archive"), ["ARC001"]);
     assert_eq!(damage(&bytes[..bytes.len() / 2]), ["ARC001"]);
-    let unread = audit_wheel(&path, &Promise::default(), &Settings::default()).unwrap();
+    let unread = audit_wheel(&path, &Expectations::default(), &Settings::default()).unwrap();
     assert!(unread.facts.is_unknown());
     let is_refused = |cell: &Cell| [State::Refused, State::Absent].contains(&cell.state);
     assert!(unread.systems().iter().all(is_refused));
@@ -69,10 +69,14 @@ fn defect_12_wheels_without_a_wheel_name_are_errors() {
     let folder = Folder::new();
     let path = folder.path().join("test.whl");
     fs_err::write(&path, wheel(WHEEL).bytes()).unwrap();
-    let audit = audit_wheel(&path, &Promise::default(), &Settings::default()).unwrap();
+    let audit = audit_wheel(&path, &Expectations::default(), &Settings::default()).unwrap();
     assert_eq!(audit.findings.iter().map(|finding| finding.code).collect::<Vec<_>>(), ["TAG001"]);
     assert!(matches!(
-        audit_wheel(&folder.path().join("absent.whl"), &Promise::default(), &Settings::default()),
+        audit_wheel(
+            &folder.path().join("absent.whl"),
+            &Expectations::default(),
+            &Settings::default()
+        ),
         Err(AuditError::Io(_))
     ));
 }
@@ -93,7 +97,7 @@ fn a_floor_is_no_verdict_on_what_cannot_be_read() {
     let judge = |name: &str, bytes: &[u8]| {
         let path = folder.path().join(name);
         fs_err::write(&path, bytes).unwrap();
-        let audit = audit_wheel(&path, &Promise::default(), &floor).unwrap();
+        let audit = audit_wheel(&path, &Expectations::default(), &floor).unwrap();
         let codes: Vec<_> = audit.findings.iter().map(|finding| finding.code).collect();
         (audit.verdict(), codes, audit.facts.overall_tag)
     };

@@ -5,7 +5,7 @@ use super::*;
 /// What is said of a module that was linked with these flags: codes and messages, notes as well.
 fn said(flags: &[&str]) -> Vec<(&'static str, String)> {
     let fixture = native(module(&[("malloc", "GLIBC_2.2.5", "libc.so.6")], flags));
-    let findings = audit(&fixture, &Promise::default()).findings;
+    let findings = audit(&fixture, &Expectations::default()).findings;
     findings.into_iter().map(|finding| (finding.code, finding.message)).collect()
 }
 
@@ -44,7 +44,7 @@ fn much_debug_information_is_noted_with_its_size() {
     command.args(["--add-section", &format!(".debug_info={}", path("info"))]);
     assert!(command.arg(path("module.so")).status().unwrap().success(), "{command:?}");
     let fixture = native(fs_err::read(path("module.so")).unwrap());
-    let findings = audit(&fixture, &Promise::default()).findings;
+    let findings = audit(&fixture, &Expectations::default()).findings;
     let [finding] = findings.as_slice() else { unreachable!("{findings:?}") };
     assert_eq!((finding.code, finding.severity), ("ELF021", Severity::Note));
     assert!(finding.message.starts_with("3 MB of debug information"), "{}", finding.message);

@@ -20,9 +20,10 @@ fn object(folder: &Folder, size: u64) -> Utf8PathBuf {
 fn their_code_is_read_as_it_passes_by() {
     let folder = Folder::new();
     let settings = Settings { depth: Depth::Code, ..Settings::default() };
-    let promise = Promise { isa: vec!["x86-64-v2".parse().unwrap()], ..Promise::default() };
+    let expectations =
+        Expectations { isa: vec!["x86-64-v2".parse().unwrap()], ..Expectations::default() };
     let found = [1, MAX_WHOLE_ELF + (9 << 20)].map(|size| {
-        let audit = audit_file(&object(&folder, size), &promise, &settings).unwrap();
+        let audit = audit_file(&object(&folder, size), &expectations, &settings).unwrap();
         let above = audit.findings.into_iter().find(|finding| finding.code == "ISA001").unwrap();
         assert_eq!(audit.facts.unwrap().isa.as_deref(), Some("x86-64-v3"));
         assert!(above.message.contains("`PyInit_pkg`"), "{}", above.message);
@@ -51,8 +52,9 @@ fn found(change: impl Fn(&mut [u8])) -> Vec<(&'static str, String)> {
     let file = fs_err::OpenOptions::new().write(true).open(&path).unwrap();
     file.set_len(MAX_WHOLE_ELF + (200 << 20)).unwrap();
     let settings = Settings { depth: Depth::Code, ..Settings::default() };
-    let promise = Promise { isa: vec!["x86-64-v2".parse().unwrap()], ..Promise::default() };
-    let audit = audit_file(&path, &promise, &settings).unwrap();
+    let expectations =
+        Expectations { isa: vec!["x86-64-v2".parse().unwrap()], ..Expectations::default() };
+    let audit = audit_file(&path, &expectations, &settings).unwrap();
     audit.findings.into_iter().map(|finding| (finding.code, finding.message)).collect()
 }
 

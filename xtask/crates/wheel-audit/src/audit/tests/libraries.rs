@@ -10,7 +10,7 @@ fn findings(library: &str, requires: &[&str]) -> Vec<Finding> {
         requires.iter().map(|line| format!("Requires-Dist: {line}\n")).collect();
     let lines = lines.concat();
     fixture.set(&metadata, format!("Metadata-Version: 2.4\nName: pkg\nVersion: 1.0\n{lines}"));
-    let mut findings = audit(&fixture, &Promise::default()).findings;
+    let mut findings = audit(&fixture, &Expectations::default()).findings;
     findings.retain(|finding| finding.code.starts_with("ELF"));
     findings
 }
@@ -34,9 +34,9 @@ fn a_library_of_a_required_wheel_is_a_warning_that_names_it() {
 fn a_library_of_a_wheel_that_is_not_required_is_an_error_with_its_cure() {
     let found = findings("libtorch_cpu.so", &["numpy", "torchvision"]);
     assert_eq!((found[0].code, found[0].severity), ("ELF006", Severity::Error));
-    assert!(found[0].cure.contains("`torch`"), "{}", found[0].cure);
+    assert!(found[0].help.contains("`torch`"), "{}", found[0].help);
     let found = findings("libpython3.11.so.1.0", &[]);
-    assert!(found[0].cure.contains("libpython"), "{}", found[0].cure);
+    assert!(found[0].help.contains("libpython"), "{}", found[0].help);
 }
 
 #[test]
@@ -48,7 +48,7 @@ fn a_library_without_a_name_of_its_own_is_brought_at_every_depth() {
     let path = fixture.write(folder.path());
     for depth in [Depth::Floor, Depth::Bytes] {
         let settings = Settings { depth, ..Settings::default() };
-        let audit = audit_wheel(&path, &Promise::default(), &settings).unwrap();
+        let audit = audit_wheel(&path, &Expectations::default(), &settings).unwrap();
         assert_eq!(audit.facts.overall_tag, "manylinux_2_5_x86_64", "{depth:?}");
     }
 }

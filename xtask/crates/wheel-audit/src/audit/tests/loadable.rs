@@ -29,7 +29,7 @@ fn judge(fixture: &Fixture) -> Vec<&'static str> {
     let path = fixture.write(folder.path());
     let codes = |depth| {
         let settings = Settings { depth, ..Settings::default() };
-        let audit = audit_wheel(&path, &Promise::default(), &settings).unwrap();
+        let audit = audit_wheel(&path, &Expectations::default(), &settings).unwrap();
         let findings = audit.findings.into_iter().filter(|it| it.severity != Severity::Note);
         let mut codes: Vec<_> = findings.map(|finding| finding.code).collect();
         codes.dedup();
@@ -136,7 +136,7 @@ fn what_only_has_the_name_of_a_library_brings_none() {
 fn versions_of_the_loader_itself_are_held_against_the_promise() {
     let fixture = native(module(&[("f", "GLIBC_2.99", "ld-linux-x86-64.so.2")], &[]));
     assert_eq!(judge(&fixture), ["ELF024"]);
-    let audit = audit(&fixture, &Promise::default());
+    let audit = audit(&fixture, &Expectations::default());
     let message = &audit.findings[0].message;
     assert!(message.contains("`GLIBC_2.99`") && message.contains("`f`"), "{message}");
     assert_eq!(audit.facts.overall_tag, "manylinux_2_5_x86_64", "as auditwheel has it");
@@ -174,9 +174,9 @@ fn versions_that_the_loader_has_on_no_system_are_errors() {
         assert_eq!(of(version, WHEEL), NONE, "{version}");
     }
     let private = native(module(&[("f", "GLIBC_PRIVATE", "ld-linux-x86-64.so.2")], &[]));
-    let audit = audit(&private, &Promise::default());
-    let cure = &audit.findings.iter().find(|each| each.code == "ELF027").unwrap().cure;
-    assert!(cure.contains("private symbol"), "{cure}");
+    let audit = audit(&private, &Expectations::default());
+    let help = &audit.findings.iter().find(|each| each.code == "ELF027").unwrap().help;
+    assert!(help.contains("private symbol"), "{help}");
 }
 
 #[test]
@@ -192,7 +192,7 @@ fn modules_that_are_no_machine_code_are_errors() {
     ] {
         let fixture = native(bytes.to_vec());
         assert_eq!(judge(&fixture), ["ELF025"], "{word}");
-        let audit = audit(&fixture, &Promise::default());
+        let audit = audit(&fixture, &Expectations::default());
         let found = audit.findings.iter().find(|each| each.code == "ELF025").unwrap();
         assert!(found.message.contains(word), "{}", found.message);
         assert_eq!(audit.facts.overall_tag, "linux_x86_64");
@@ -219,7 +219,7 @@ fn bare_files_are_judged_by_their_names() {
     let judge = |name: &str, bytes: Vec<u8>| {
         let path = folder.path().join(name);
         fs_err::write(&path, bytes).unwrap();
-        audit_file(&path, &Promise::default(), &Settings::default()).unwrap().verdict
+        audit_file(&path, &Expectations::default(), &Settings::default()).unwrap().verdict
     };
     let program = built(&["-pie", "-fPIE"]);
     assert_eq!(judge("run", program.clone()), Verdict::Pass);

@@ -12,7 +12,7 @@ fn on(audit: &Audit, system: &str) -> Cell {
 
 fn tagged(platform: &str, module: Vec<u8>) -> Audit {
     let name = format!("pkg-1.0-cp311-cp311-{platform}.whl");
-    audit(&Fixture::new(&name).with(MODULE, module), &Promise::default())
+    audit(&Fixture::new(&name).with(MODULE, module), &Expectations::default())
 }
 
 #[track_caller]
@@ -44,7 +44,7 @@ fn defect_18_every_system_is_judged_by_its_own_glibc() {
             &format!("manylinux_2_{minor}_x86_64"),
             module(&[("f", version.as_str(), "libc.so.6")], &[]),
         );
-        let floor = GlibcVersion::new(2, minor);
+        let floor = LibcVersion::new(2, minor);
         for system in distributions() {
             let cell = wheel.on(system);
             let wanted = system.has_glibc(floor) && system.machines.contains(&Arch::X86_64);
@@ -101,7 +101,7 @@ fn versions_of_a_library_in_the_wheel_are_not_asked_of_the_system() {
     let fixture = Fixture::new("pkg-1.0-cp311-cp311-manylinux_2_17_x86_64.whl")
         .with(MODULE, module)
         .with("pkg.libs/libstdc++-0123.so.6", PLAIN.clone());
-    assert_cell(&audit(&fixture, &Promise::default()), "Debian 11", State::Loads, &[]);
+    assert_cell(&audit(&fixture, &Expectations::default()), "Debian 11", State::Loads, &[]);
 }
 
 #[test]
@@ -122,7 +122,7 @@ fn what_nobody_can_tell_is_said_to_be_unknown() {
     // The name says nothing of the C library, and musl takes `libc.so.6` for itself.
     let name = "pkg-1.0-cp311-abi3-linux_x86_64.whl";
     let stable =
-        audit(&Fixture::new(name).with("_pkg.abi3.so", PLAIN.clone()), &Promise::default());
+        audit(&Fixture::new(name).with("_pkg.abi3.so", PLAIN.clone()), &Expectations::default());
     assert_cell(&stable, ALPINE, State::Unknown, &["linked with glibc"]);
 }
 
@@ -146,9 +146,10 @@ fn files_for_another_machine_do_not_load() {
 #[test]
 fn pure_wheels_load_everywhere_and_wheels_for_others_install_nowhere() {
     let pure = Fixture::new("pkg-1.0-py3-none-any.whl").with("pkg.py", "");
-    let pure = audit(&pure, &Promise::default());
+    let pure = audit(&pure, &Expectations::default());
     assert!(pure.systems().iter().all(|cell| cell.state == State::Loads));
-    let windows = audit(&Fixture::new("pkg-1.0-cp311-cp311-win_amd64.whl"), &Promise::default());
+    let windows =
+        audit(&Fixture::new("pkg-1.0-cp311-cp311-win_amd64.whl"), &Expectations::default());
     assert_cell(&windows, "Debian 12", State::Refused, &["`win_amd64`", "another system"]);
 }
 
@@ -177,7 +178,7 @@ fn musl_wheels_do_not_load_on_glibc() {
     let of = |platform: &str| {
         let name = format!("pkg-1.0-cp311-cp311-{platform}.whl");
         let path = "_pkg.cpython-311-x86_64-linux-musl.so";
-        audit(&Fixture::new(&name).with(path, module.clone()), &Promise::default())
+        audit(&Fixture::new(&name).with(path, module.clone()), &Expectations::default())
     };
     assert_cell(&of("musllinux_1_2_x86_64"), ALPINE, State::Loads, &[]);
     assert_cell(&of("musllinux_1_2_x86_64"), "Debian 12", State::Refused, &["glibc 2.36"]);

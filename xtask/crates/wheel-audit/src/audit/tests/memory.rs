@@ -23,9 +23,9 @@ fn unjudged(audit: &Audit) -> Vec<&str> {
 fn the_names_of_all_files_have_one_budget() {
     // Each file alone is none too many.
     let file = tables(500, 6_000, 1);
-    let few = audit(&with_modules(2, &file), &Promise::default());
+    let few = audit(&with_modules(2, &file), &Expectations::default());
     assert_eq!(unjudged(&few), Vec::<&str>::new());
-    let many = audit(&with_modules(30, &file), &Promise::default());
+    let many = audit(&with_modules(30, &file), &Expectations::default());
     assert_eq!(many.verdict(), Verdict::Fail);
     assert_eq!(unjudged(&many).len(), 1, "{:?}", many.findings);
     let message = unjudged(&many)[0];
@@ -36,7 +36,7 @@ fn the_names_of_all_files_have_one_budget() {
 #[test]
 fn version_needs_count_as_what_they_may_come_to() {
     let file = tables(1, 10, 2_000);
-    let many = audit(&with_modules(40, &file), &Promise::default());
+    let many = audit(&with_modules(40, &file), &Expectations::default());
     assert!(unjudged(&many)[0].contains("the 40 ELF files"), "{:?}", many.findings.first());
 }
 
@@ -46,14 +46,14 @@ fn the_names_of_one_file_have_an_end() {
         (tables(4_000, 60_000, 1), "too many symbols"),
         (tables(1, 4_000, 4_000), "names of version needs"),
     ] {
-        let audit = audit(&with_modules(1, &file), &Promise::default());
+        let audit = audit(&with_modules(1, &file), &Expectations::default());
         assert!(unjudged(&audit)[0].contains(what), "{:?}", audit.findings);
     }
 }
 
 #[test]
 fn findings_have_an_end_that_is_told() {
-    let audit = audit(&with_modules(4_500, b"\x7fELF"), &Promise::default());
+    let audit = audit(&with_modules(4_500, b"\x7fELF"), &Expectations::default());
     assert!(audit.findings.len() <= 4_001, "{}", audit.findings.len());
     let more = audit.findings.iter().find(|finding| finding.code == "MET040").unwrap();
     assert_eq!(more.severity, Severity::Error);

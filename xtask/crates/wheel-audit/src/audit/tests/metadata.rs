@@ -97,7 +97,7 @@ fn what_an_index_refuses_is_an_error_where_the_wheel_is_published() {
     let fixture = wheel("pkg-1.0+local-cp311-cp311-manylinux_2_36_x86_64.whl");
     let path = fixture.write(folder.path());
     let publish = Settings { publish: true, ..Settings::default() };
-    let audit = audit_wheel(&path, &Promise::default(), &publish).unwrap();
+    let audit = audit_wheel(&path, &Expectations::default(), &publish).unwrap();
     assert_eq!(audit.verdict(), Verdict::Fail);
     assert_eq!(audit.findings[0].code, "MET012");
 }

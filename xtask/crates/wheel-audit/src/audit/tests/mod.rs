@@ -28,7 +28,7 @@ mod tags;
 use std::{process::Command, sync::LazyLock};
 
 use super::*;
-pub(crate) use crate::policy::GlibcVersion;
+pub(crate) use crate::policy::LibcVersion;
 use crate::wheel::testing::{Fixture, Folder};
 
 const WHEEL: &str = "pkg-1.0-cp311-cp311-manylinux_2_36_x86_64.whl";
@@ -86,8 +86,8 @@ fn native(module: Vec<u8>) -> Fixture {
     Fixture::new(WHEEL).with(MODULE, module)
 }
 
-fn promise(tag: &str, interpreter: &str) -> Promise {
-    Promise {
+fn expectations(tag: &str, interpreter: &str) -> Expectations {
+    Expectations {
         platform_tag: tag.parse().ok(),
         arch: Some(Arch::X86_64),
         interpreter: interpreter.parse().ok(),
@@ -98,27 +98,27 @@ fn promise(tag: &str, interpreter: &str) -> Promise {
     }
 }
 
-fn audit(fixture: &Fixture, promise: &Promise) -> Audit {
+fn audit(fixture: &Fixture, expectations: &Expectations) -> Audit {
     let folder = Folder::new();
-    audit_wheel(&fixture.write(folder.path()), promise, &Settings::default()).unwrap()
+    audit_wheel(&fixture.write(folder.path()), expectations, &Settings::default()).unwrap()
 }
 
 /// The codes of the rules that a wheel breaks, each once.
-fn codes(fixture: &Fixture, promise: &Promise) -> Vec<&'static str> {
+fn codes(fixture: &Fixture, expectations: &Expectations) -> Vec<&'static str> {
     let mut codes: Vec<_> =
-        audit(fixture, promise).findings.iter().map(|finding| finding.code).collect();
+        audit(fixture, expectations).findings.iter().map(|finding| finding.code).collect();
     codes.sort_unstable();
     codes.dedup();
     codes
 }
 
 fn own(fixture: &Fixture) -> Vec<&'static str> {
-    codes(fixture, &Promise::default())
+    codes(fixture, &Expectations::default())
 }
 
 #[test]
 fn a_good_wheel_passes_and_its_facts_are_told() {
-    let mut audit = audit(&wheel(WHEEL), &promise("manylinux_2_36_x86_64", "cp311"));
+    let mut audit = audit(&wheel(WHEEL), &expectations("manylinux_2_36_x86_64", "cp311"));
     assert_eq!((audit.findings.as_slice(), audit.verdict()), ([].as_slice(), Verdict::Pass));
     // The compiler of this machine has a part in these.
     (audit.facts.sha256, audit.facts.size) = (Some("…".to_owned()), 0);

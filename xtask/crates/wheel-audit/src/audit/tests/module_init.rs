@@ -58,7 +58,7 @@ fn modules_that_nothing_starts_are_errors() {
         (&["_cffi_pypyinit__x"][..], &[][..], "starts no module `_x`: it has `_cffi_pypyinit__x`"),
     ] {
         let fixture = wheel(WHEEL).with(&path, library(functions, calls));
-        let findings = audit(&fixture, &Promise::default()).findings;
+        let findings = audit(&fixture, &Expectations::default()).findings;
         let found: Vec<_> =
             findings.iter().map(|each| (each.code, each.message.as_str())).collect();
         assert_eq!(found, [("ABI005", message)]);
@@ -76,7 +76,7 @@ fn libraries_are_no_modules() {
     let fixture = wheel(WHEEL)
         .with(&format!("pkg/libx.{SUFFIX}"), library(&["x"], &[]))
         .with(&format!("pkg/_y.{SUFFIX}"), library(&["y"], &["PyGILState_Ensure"]));
-    let findings = audit(&fixture, &Promise::default()).findings;
+    let findings = audit(&fixture, &Expectations::default()).findings;
     let found: Vec<_> = findings.iter().map(|each| (each.code, each.severity)).collect();
     assert_eq!(found, [("ABI006", Severity::Note)]);
     assert!(findings[0].message.contains("libx.") && findings[0].message.contains("pkg/_y."));

@@ -16,7 +16,7 @@ fn compiled_by(lines: &[&str], needs: &[(&str, &str, &str)]) -> Vec<u8> {
 }
 
 fn origin(fixture: &Fixture) -> Option<(String, Certainty)> {
-    let facts = audit(fixture, &Promise::default()).facts;
+    let facts = audit(fixture, &Expectations::default()).facts;
     facts.build_glibc.zip(facts.build_origin.map(|origin| origin.certainty))
 }
 
@@ -55,9 +55,9 @@ fn libraries_from_elsewhere_say_nothing_and_musl_is_told_from_glibc() {
 
 #[test]
 fn what_the_build_says_itself_is_known() {
-    let libc = Libc::Glibc(GlibcVersion::new(2, 41));
-    let promise = Promise { built_on: Some(libc), ..Promise::default() };
-    let facts = audit(&native(compiled_by(&[EL7], &[])), &promise).facts;
+    let libc = Libc::Glibc(LibcVersion::new(2, 41));
+    let expectations = Expectations { built_on: Some(libc), ..Expectations::default() };
+    let facts = audit(&native(compiled_by(&[EL7], &[])), &expectations).facts;
     assert_eq!(facts.build_glibc.as_deref(), Some("2.41"));
     assert_eq!(facts.build_origin.unwrap().certainty, Certainty::Known);
     // Beside a wheel.
@@ -65,7 +65,7 @@ fn what_the_build_says_itself_is_known() {
     let inputs = Inputs { wheels: vec![wheel(WHEEL).write(folder.path())], ..Inputs::default() };
     let judged = |info: &str| {
         fs_err::write(folder.path().join("build-info.json"), info).unwrap();
-        let report = judge(&inputs, &Promise::default(), &Settings::default(), &|_| {});
+        let report = judge(&inputs, &Expectations::default(), &Settings::default(), &|_| {});
         report.wheels[0].facts.build_origin.clone()
     };
     let info = r#"{"libc": {"family": "glibc", "version": "2.40"}}"#;

@@ -19,7 +19,7 @@ fn using(needs: &[&str], flags: &[&str]) -> Vec<u8> {
 
 /// What is said of search paths, as file and library.
 fn lost(fixture: &Fixture) -> Vec<(String, String)> {
-    let findings = audit(fixture, &Promise::default()).findings;
+    let findings = audit(fixture, &Expectations::default()).findings;
     let lost = findings.into_iter().filter(|finding| finding.code == "ELF011");
     lost.map(|finding| {
         let library = finding.message.split('`').nth(1).unwrap().to_owned();
@@ -41,9 +41,9 @@ fn a_library_is_found_where_a_search_path_leads() {
     let astray = native(using(&["liba.so.1"], &[]))
         .with("pkg.libs/liba.so.1", library("liba.so.1", &[], &[]));
     assert_eq!(lost(&astray), [(MODULE.to_owned(), "liba.so.1".to_owned())]);
-    let audit = audit(&astray, &Promise::default());
+    let audit = audit(&astray, &Expectations::default());
     assert_eq!(audit.verdict(), Verdict::Pass, "the package may load it by itself");
-    assert!(audit.findings.iter().any(|each| each.cure.contains("'$ORIGIN/pkg.libs'")));
+    assert!(audit.findings.iter().any(|each| each.help.contains("'$ORIGIN/pkg.libs'")));
 }
 
 #[test]

@@ -13,7 +13,7 @@ fn judged(wheels: &[(&str, Fixture)], asked: Option<Asked>, publish: bool) -> Ve
     let mut inputs = Inputs::find(&[folder.path().to_owned()]).unwrap();
     inputs.asked = asked;
     let settings = Settings { depth: Depth::Bytes, publish, ..Settings::default() };
-    let findings = judge(&inputs, &Promise::default(), &settings, &|_| {}).findings;
+    let findings = judge(&inputs, &Expectations::default(), &settings, &|_| {}).findings;
     // None of these folders has a manifest, which is another matter.
     findings.into_iter().filter(|finding| finding.code != "DST001").collect()
 }

@@ -14,7 +14,7 @@ fn judged(fixture: &Fixture, code: &str, publish: bool, overrides: &[Override]) 
     let folder = Folder::new();
     let settings = Settings { publish, overrides: overrides.to_vec(), ..Settings::default() };
     let path = fixture.write(folder.path());
-    let audit = audit_wheel(&path, &Promise::default(), &settings).unwrap();
+    let audit = audit_wheel(&path, &Expectations::default(), &settings).unwrap();
     let mut findings = audit.findings.into_iter().filter(|finding| finding.code == code);
     let finding = findings.next().unwrap();
     assert_eq!(findings.next(), None);
@@ -50,7 +50,7 @@ fn an_override_decides_the_verdict() {
     let path = with_stack().write(folder.path());
     let verdict = |overrides| {
         let settings = Settings { overrides, ..Settings::default() };
-        audit_wheel(&path, &Promise::default(), &settings).unwrap().verdict()
+        audit_wheel(&path, &Expectations::default(), &settings).unwrap().verdict()
     };
     assert_eq!(verdict(Vec::new()), Verdict::Pass);
     assert_eq!(verdict(vec![over("ELF009", None, Severity::Error)]), Verdict::Fail);
@@ -58,7 +58,7 @@ fn an_override_decides_the_verdict() {
     let path = native(broken).write(folder.path());
     let verdict = |overrides| {
         let settings = Settings { overrides, ..Settings::default() };
-        audit_wheel(&path, &Promise::default(), &settings).unwrap().verdict()
+        audit_wheel(&path, &Expectations::default(), &settings).unwrap().verdict()
     };
     assert_eq!(verdict(Vec::new()), Verdict::Fail);
     assert_eq!(verdict(vec![over("ELF003", None, Severity::Ignored)]), Verdict::Pass);

@@ -38,8 +38,8 @@ fn rule(group: &Group<'_>) -> Markup {
                 strong { (group.code) } " " (group.rule) " "
                 span.quiet { (count(findings, "finding")) @if files > 1 { " in " (files) " files" } }
             }
-            @if let Some(cure) = group.cure() { (told("Cure: ", cure)) }
-            @for one in group.items.iter().take(ITEMS) { (item(one, group.cure().is_some())) }
+            @if let Some(help) = group.help() { (told("Help: ", help)) }
+            @for one in group.items.iter().take(ITEMS) { (item(one, group.help().is_some())) }
             (more(group.items.len(), ITEMS, "message"))
         }
     }
@@ -66,7 +66,7 @@ fn item(item: &Item<'_>, cure_is_told: bool) -> Markup {
             @match item.reason {
                 Some(reason) => (told("Set in wheels.toml: ", reason)),
                 None if cure_is_told => {},
-                None => (told("Cure: ", item.cure)),
+                None => (told("Help: ", item.help)),
             }
             ul { @for (file, paths) in files.iter().take(FILES) { li { (place(file, paths)) } } }
             (more(files.len(), FILES, "file"))

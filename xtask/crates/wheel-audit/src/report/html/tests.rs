@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 
 use super::*;
-use crate::audit::{self, Depth, Inputs, Promise, Settings};
+use crate::audit::{self, Depth, Expectations, Inputs, Settings};
 use crate::wheel::testing::{Fixture, Folder};
 
 /// Elements that have no end (HTML standard, "void elements").
@@ -117,7 +117,7 @@ fn names_of_strangers_stay_text() {
     let path = folder.path().join("a<img src=x onerror=y>&\"'\u{202e}-1-py3-none-any.whl");
     fs_err::write(&path, wheel).unwrap();
     let inputs = Inputs::find(&[path]).unwrap();
-    let report = audit::judge(&inputs, &Promise::default(), &Settings::default(), &|_| {});
+    let report = audit::judge(&inputs, &Expectations::default(), &Settings::default(), &|_| {});
     let page = html(&report);
     let elements = elements(&page);
     assert_eq!(elements.iter().filter(|(name, _)| name == "script").count(), 1);

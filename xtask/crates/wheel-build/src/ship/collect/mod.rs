@@ -18,7 +18,7 @@ use thiserror::Error;
 use crate::config::{Config, Platform, TagPolicy};
 use crate::pipeline::{self, BuildInfo, UnknownRule};
 use crate::store::{Store, StoreError};
-use wheel_audit::audit::{Audit, Promise, Severity, audit_wheels};
+use wheel_audit::audit::{Audit, Expectations, Severity, audit_wheels};
 use wheel_audit::dist::{Kind, Known, Manifest, Smoke};
 use wheel_audit::files;
 use wheel_audit::policy::PlatformTag;
@@ -287,8 +287,9 @@ impl Work<'_> {
         let job = |wheel: &&Brought| {
             let (root, path) = (place(wheel), &wheel.entry.path);
             let native = calls_for_extension(self.config, &root, path);
-            let promise = Promise { native, ..promise(self.config, &wheel.entry.kind) };
-            (root.join(path), promise)
+            let expectations =
+                Expectations { native, ..expectations(self.config, &wheel.entry.kind) };
+            (root.join(path), expectations)
         };
         let jobs: Vec<_> = new.iter().map(job).collect();
         for (wheel, result) in new.iter().zip(audit_wheels(&jobs, &settings, &|_| {})) {
@@ -328,7 +329,7 @@ fn add_own(name: &str, folder: &mut Folder, side: usize, own: &Manifest) {
 
 fn errors(audit: &Audit) -> impl Iterator<Item = String> {
     let errors = audit.findings.iter().filter(|finding| finding.severity == Severity::Error);
-    errors.map(|finding| format!("{}: {} ({})", finding.code, finding.message, finding.cure))
+    errors.map(|finding| format!("{}: {} ({})", finding.code, finding.message, finding.help))
 }
 
 /// What calls for an extension module in the wheel at `path` below `root`. A report that cannot be
@@ -341,11 +342,11 @@ fn calls_for_extension(config: &Config, root: &Utf8Path, path: &str) -> Option<S
 }
 
 /// What a wheel of this target has to be.
-fn promise(config: &Config, kind: &Kind) -> Promise {
+fn expectations(config: &Config, kind: &Kind) -> Expectations {
     let isa = config.check.isa.values().copied().collect();
-    let promise = Promise { isa, ..Promise::default() };
-    let Kind::Wheel { target, platform, builds, .. } = kind else { return promise };
-    let Ok(platform) = platform.parse::<Platform>() else { return promise };
+    let expectations = Expectations { isa, ..Expectations::default() };
+    let Kind::Wheel { target, platform, builds, .. } = kind else { return expectations };
+    let Ok(platform) = platform.parse::<Platform>() else { return expectations };
     let libc = config.targets.iter().find(|each| each.name == *target).and_then(|each| each.libc);
     let arch = platform.arch();
     let tag = match config.check.tag {
@@ -357,7 +358,7 @@ fn promise(config: &Config, kind: &Kind) -> Promise {
         // One wheel for several: its own tags say which.
         _ => None,
     };
-    Promise { platform_tag: tag, arch: Some(arch), interpreter, ..promise }
+    Expectations { platform_tag: tag, arch: Some(arch), interpreter, ..expectations }
 }
 
 /// What `wheels.toml` asks of hosted CI and `store` has not.

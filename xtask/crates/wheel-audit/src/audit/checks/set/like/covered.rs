@@ -5,14 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{
     Finding, Member, NEWER_LIBC, Published, Severity, UNCOVERED, is_same_project, listing,
 };
-use crate::policy::{GlibcVersion, PlatformTag};
+use crate::policy::{LibcVersion, PlatformTag};
 use crate::wheel::WheelName;
 
 /// What to do where more is built than was published.
 const GAINED: &str = "nothing, if their users are to have wheels from now on";
 
 /// An interpreter on a sort of system: `cp311-cp311 on glibc x86_64`, with the oldest C library.
-type Covered = BTreeMap<(String, String), GlibcVersion>;
+type Covered = BTreeMap<(String, String), LibcVersion>;
 
 /// Tells once for each project what it covers.
 pub(super) fn find(members: &[Member<'_>], published: &[Published], findings: &mut Vec<Finding>) {
@@ -44,7 +44,7 @@ pub(super) fn find(members: &[Member<'_>], published: &[Published], findings: &m
         if !gained.is_empty() {
             let message =
                 format!("these wheels are for {}, and no published one is", listing(&gained));
-            let mut finding = UNCOVERED.broken(place, message).with_cure(GAINED);
+            let mut finding = UNCOVERED.broken(place, message).with_help(GAINED);
             finding.severity = Severity::Note;
             findings.push(finding);
         }
@@ -66,7 +66,7 @@ fn covered<'a>(names: impl Iterator<Item = &'a WheelName>) -> Covered {
             let (libc, version) = match (platform.glibc(), platform.musl()) {
                 (Some(version), _) => ("glibc", version),
                 (_, Some(version)) => ("musl", version),
-                (None, None) => ("glibc", GlibcVersion::new(0, 0)),
+                (None, None) => ("glibc", LibcVersion::new(0, 0)),
             };
             let Some(arch) = platform.arch() else { continue };
             let key = (format!("{}-{}", tag.python, tag.abi), format!("{libc} {arch}"));
