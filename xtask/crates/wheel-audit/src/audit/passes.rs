@@ -10,7 +10,9 @@ use std::{
 use camino::Utf8Path;
 
 use super::{AuditError, Depth, judged::ReadElf};
-use crate::elf::{ElfFacts, FileBytes as _, Keeper, Missing, Reading, Sieve, Sparse, is_elf};
+use crate::elf::{
+    ElfFacts, FileBytes as _, Missing, Reading, RegionBuffer, Sparse, StringTableFilter, is_elf,
+};
 use crate::isa::{self, IsaError, IsaFacts, Outline, OutlineReading, Scanner};
 
 /// ELF files up to this size, in bytes, are held in memory as a whole; of larger ones only what the
@@ -38,8 +40,8 @@ pub(super) fn read_elf<E>(
     /// Held by the one thread that has more than its share in memory.
     static LARGE: Mutex<()> = Mutex::new(());
     let mut large = None;
-    let mut hold = |keeper: &Keeper| {
-        if keeper.budget() > MAX_WHOLE_ELF && large.is_none() {
+    let mut hold = |buffer: &RegionBuffer| {
+        if buffer.budget() > MAX_WHOLE_ELF && large.is_none() {
             large = Some(LARGE.lock().unwrap_or_else(PoisonError::into_inner));
         }
     };
@@ -56,14 +58,14 @@ pub(super) fn read_elf<E>(
                 parts
             }
         };
-        let Some(mut keeper) = within_budget(&mut kept, more) else {
+        let Some(mut buffer) = within_budget(&mut kept, more) else {
             return Ok(unread(has_facts, TOO_LARGE));
         };
-        hold(&keeper);
+        hold(&buffer);
         // Not both at a time.
         drop(kept);
-        pass(&mut |piece| feed(&mut keeper, piece))?;
-        kept = keeper.finish();
+        pass(&mut |piece| feed(&mut buffer, piece))?;
+        kept = buffer.finish();
     }
     Ok(unread(has_facts, "its tables lead from one to the next without an end"))
 }
@@ -89,9 +91,9 @@ fn unread(facts: Option<ElfFacts>, reason: &str) -> ReadElf {
     }
 }
 
-fn feed(keeper: &mut Keeper, piece: &[u8]) -> ControlFlow<()> {
-    keeper.feed(piece);
-    if keeper.is_done() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+fn feed(buffer: &mut RegionBuffer, piece: &[u8]) -> ControlFlow<()> {
+    buffer.feed(piece);
+    if buffer.is_done() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
 }
 
 /// How far the reading of a file's tables came.
@@ -105,17 +107,17 @@ enum Tables {
 /// Parts of a file, by offset.
 struct Parts {
     needed: Vec<Range<u64>>,
-    names: Option<Sieve>,
+    names: Option<StringTableFilter>,
     /// They can as well come later.
     welcome: Vec<Range<u64>>,
 }
 
 /// Keeps what is there and as much more as there is memory for; `None` if that is not enough.
-fn within_budget(kept: &mut Sparse, parts: Parts) -> Option<Keeper> {
+fn within_budget(kept: &mut Sparse, parts: Parts) -> Option<RegionBuffer> {
     let Parts { needed, names, welcome } = parts;
-    let all = Keeper::again(kept, &[needed.as_slice(), &welcome].concat());
-    let keeper = if all.budget() <= MAX_WELCOME { all } else { Keeper::again(kept, &needed) };
-    Some(keeper.sifting(names, kept)).filter(|keeper| keeper.budget() <= MAX_TABLES)
+    let all = RegionBuffer::again(kept, &[needed.as_slice(), &welcome].concat());
+    let buffer = if all.budget() <= MAX_WELCOME { all } else { RegionBuffer::again(kept, &needed) };
+    Some(buffer.with_filter(names, kept)).filter(|buffer| buffer.budget() <= MAX_TABLES)
 }
 
 impl Tables {
@@ -161,7 +163,7 @@ fn done(facts: ElfFacts) -> Reading {
 fn code<E>(
     mut kept: Sparse,
     outline: Result<Box<Outline>, IsaError>,
-    hold: &mut dyn FnMut(&Keeper),
+    hold: &mut dyn FnMut(&RegionBuffer),
     pass: &mut Pass<'_, E>,
 ) -> Result<Option<Result<IsaFacts, String>>, E> {
     let mut outline = match outline {
@@ -175,14 +177,14 @@ fn code<E>(
         if kept.get(part.start, size).is_none() {
             // What was read before is of no more use.
             let nothing = Sparse::nothing(kept.length());
-            let mut keeper = Keeper::again(&nothing, std::slice::from_ref(&part));
+            let mut buffer = RegionBuffer::again(&nothing, std::slice::from_ref(&part));
             drop(kept);
-            if keeper.budget() > MAX_TABLES {
+            if buffer.budget() > MAX_TABLES {
                 return Ok(Some(Err(TOO_LARGE.into())));
             }
-            hold(&keeper);
-            pass(&mut |piece| feed(&mut keeper, piece))?;
-            kept = keeper.finish();
+            hold(&buffer);
+            pass(&mut |piece| feed(&mut buffer, piece))?;
+            kept = buffer.finish();
         }
         outline.read_frames(kept.get(part.start, size).unwrap_or_default());
     }
@@ -215,7 +217,7 @@ pub(super) fn elf_file(path: &Utf8Path, depth: Depth) -> Result<ReadElf, AuditEr
             }
         }
     };
-    let mut first = Keeper::new(length, MAX_WHOLE_ELF);
+    let mut first = RegionBuffer::new(length, MAX_WHOLE_ELF);
     pass(&mut |piece| feed(&mut first, piece))?;
     let kept = first.finish();
     if !is_elf(kept.run(0)) {

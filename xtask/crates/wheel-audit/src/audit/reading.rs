@@ -14,7 +14,7 @@ use super::{
     members::{dist_info, is_sbom, wants_text},
     passes::{MAX_WHOLE_ELF, read_elf, whole_elf},
 };
-use crate::elf::{Keeper, is_elf};
+use crate::elf::{RegionBuffer, is_elf};
 use crate::wheel::{
     ArchiveProblem, CoreMetadata, Digest, Entry, MAX_METADATA, MemberError, Piece, Record,
     SharedFile, WheelArchive, WheelFile,
@@ -187,7 +187,7 @@ enum Keep {
     Nothing,
     Text(Vec<u8>),
     TooLong,
-    Elf(Box<Keeper>),
+    Elf(Box<RegionBuffer>),
     /// An ELF file that is not.
     Unjudged,
     /// An ELF file that was there as a whole.
@@ -231,7 +231,7 @@ impl FirstPass {
                 self.keep = Keep::TooLong;
             }
             Keep::Text(text) => text.extend_from_slice(&piece),
-            Keep::Elf(keeper) => keeper.feed(&piece),
+            Keep::Elf(buffer) => buffer.feed(&piece),
             Keep::Nothing | Keep::TooLong | Keep::Unjudged | Keep::Judged(_) => {}
         }
         if self.depth != Depth::Floor {
@@ -239,7 +239,7 @@ impl FirstPass {
         }
         let has_enough = match &self.keep {
             Keep::Nothing | Keep::TooLong | Keep::Unjudged | Keep::Judged(_) => true,
-            Keep::Elf(keeper) => keeper.is_done(),
+            Keep::Elf(buffer) => buffer.is_done(),
             Keep::Undecided(_) | Keep::Text(_) => false,
         };
         self.stopped = has_enough;
@@ -250,9 +250,9 @@ impl FirstPass {
         if is_elf(start) && self.is_spent {
             Keep::Unjudged
         } else if is_elf(start) {
-            let mut keeper = Keeper::new(self.size, MAX_WHOLE_ELF);
-            keeper.feed(start);
-            Keep::Elf(Box::new(keeper))
+            let mut buffer = RegionBuffer::new(self.size, MAX_WHOLE_ELF);
+            buffer.feed(start);
+            Keep::Elf(Box::new(buffer))
         } else {
             Keep::Nothing
         }
@@ -276,11 +276,11 @@ impl FirstPass {
             Keep::TooLong => Found::TooLong,
             Keep::Unjudged => Found::Unjudged,
             Keep::Judged(read) => elf(*read),
-            Keep::Elf(keeper) => {
+            Keep::Elf(buffer) => {
                 let mut pass = |take: &mut dyn FnMut(&[u8]) -> ControlFlow<()>| {
                     archive.stream_until(index, &mut |piece| take(&piece))
                 };
-                elf(read_elf(keeper.finish(), self.depth, &mut pass)?)
+                elf(read_elf(buffer.finish(), self.depth, &mut pass)?)
             }
         };
         Ok((digest, found))

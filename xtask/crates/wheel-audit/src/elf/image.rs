@@ -18,8 +18,8 @@ use goblin::{
 use super::{
     ElfError, Missing,
     loads::{self, Load},
-    sieve::{Sieve, Sifted},
     source::FileBytes,
+    string_table::{FilteredStrings, StringTableFilter},
 };
 
 /// Longest other name that is read; libraries are found by path, and a path has an end.
@@ -165,14 +165,14 @@ impl<'a> Image<'a> {
     }
 
     /// The names that were looked for in the table at an address, if they were.
-    pub(super) fn sifted(&self, address: u64) -> Option<&'a Sifted> {
+    pub(super) fn filtered(&self, address: u64) -> Option<&'a FilteredStrings> {
         let start = self.place(address)?.0;
         self.source.names().filter(|names| names.table().start == start)
     }
 
     /// Asks for names.
-    pub(super) fn sift(&self, sieve: Sieve) {
-        self.missing.borrow_mut().names = Some(sieve);
+    pub(super) fn request_names(&self, filter: StringTableFilter) {
+        self.missing.borrow_mut().names = Some(filter);
     }
 
     /// The gABI wants loaded segments in ascending order. Where they overlap, which bytes an

@@ -9,12 +9,12 @@
 
 mod dynamic;
 mod image;
-mod keeper;
 mod loads;
 mod refusal;
+mod region_buffer;
 mod sections;
-mod sieve;
 mod source;
+mod string_table;
 mod symbols;
 mod versions;
 
@@ -29,10 +29,10 @@ use thiserror::Error;
 pub(crate) use dynamic::MAX_STRINGS;
 pub(crate) use dynamic::is_known as is_known_tag;
 pub(crate) use image::Image;
-pub use keeper::Keeper;
 pub use refusal::Refusal;
-pub use sieve::{Sieve, Sifted};
+pub use region_buffer::RegionBuffer;
 pub use source::{FileBytes, Sparse};
+pub use string_table::{FilteredStrings, StringTableFilter};
 
 use dynamic::Dynamic;
 use image::MAX_NAME;
@@ -172,7 +172,7 @@ pub struct Missing {
     /// Parts of the file, by offset.
     pub parts: Vec<Range<u64>>,
     /// Names out of a string table that is too large to be held.
-    pub names: Option<Sieve>,
+    pub names: Option<StringTableFilter>,
 }
 
 /// Does a file that begins with these bytes claim to be ELF?

@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use super::sieve::Sifted;
+use super::string_table::FilteredStrings;
 
 /// A file of which some bytes are at hand.
 pub trait FileBytes {
@@ -20,7 +20,7 @@ pub trait FileBytes {
 
     /// The names that were looked for in a string table of which no more is at hand. A name that
     /// lies in its part of the file and is not among them is none of those that anybody wants.
-    fn names(&self) -> Option<&Sifted> {
+    fn names(&self) -> Option<&FilteredStrings> {
         None
     }
 }
@@ -53,7 +53,7 @@ pub struct Sparse {
     bytes: Vec<u8>,
     /// Where in the file a part begins, and where in `bytes`; both ascending.
     parts: Vec<(u64, usize)>,
-    names: Option<Sifted>,
+    names: Option<FilteredStrings>,
 }
 
 impl Sparse {
@@ -62,7 +62,7 @@ impl Sparse {
         Self { length, ..Self::default() }
     }
 
-    /// Room for so many bytes; see the keeper's on what that saves.
+    /// Room for so many bytes; see `RegionBuffer` on what that saves.
     pub(super) fn reserve(&mut self, size: usize) {
         if self.bytes.capacity() == 0 {
             self.bytes.reserve_exact(size);
@@ -79,12 +79,12 @@ impl Sparse {
     }
 
     /// Takes the names that were looked for.
-    pub(super) fn set_names(&mut self, names: Option<Sifted>) {
+    pub(super) fn set_names(&mut self, names: Option<FilteredStrings>) {
         self.names = names;
     }
 
     /// Gives them away.
-    pub(super) fn take_names(&mut self) -> Option<Sifted> {
+    pub(super) fn take_names(&mut self) -> Option<FilteredStrings> {
         self.names.take()
     }
 
@@ -113,7 +113,7 @@ impl FileBytes for Sparse {
         part.map_or(&[], |(start, bytes)| bytes.run(offset - start))
     }
 
-    fn names(&self) -> Option<&Sifted> {
+    fn names(&self) -> Option<&FilteredStrings> {
         self.names.as_ref()
     }
 }

@@ -18,7 +18,7 @@ use super::{
     ElfError, Import,
     dynamic::Dynamic,
     image::{Image, terminated},
-    sieve::{MAX_SYMBOL, Sieve, Sifted},
+    string_table::{FilteredStrings, MAX_SYMBOL, StringTableFilter},
 };
 
 /// The names that are kept may take this many bytes together; those of the largest real files take
@@ -61,7 +61,7 @@ pub(super) fn read(
     let count = match count(image, dynamic) {
         Ok(count) => count,
         Err(error) => {
-            let _ = sift_early(image, dynamic, needs);
+            let _ = request_names_early(image, dynamic, needs);
             return Err(error);
         }
     };
@@ -75,8 +75,8 @@ pub(super) fn read(
     };
     let names = Names::of(image, dynamic, count);
     let entries = || entries(image, table, versions, needs);
-    if names.are_to_be_sifted(entries().map(|(symbol, ..)| symbol.name)) {
-        return Err(names.sift(image, entries()));
+    if names.need_filter(entries().map(|(symbol, ..)| symbol.name)) {
+        return Err(names.request_names(image, entries()));
     }
     let mut budget = MAX_NAME_BYTES;
     for (symbol, need, imported) in entries() {
@@ -104,9 +104,13 @@ pub(super) fn read(
 
 /// Asks for names before it is known how many symbols there are, if the tables that tell it are not at
 /// hand and the symbols are: each pass over a large file costs its share.
-fn sift_early(image: &Image<'_>, dynamic: &Dynamic, needs: &BTreeMap<u16, usize>) -> Option<()> {
+fn request_names_early(
+    image: &Image<'_>,
+    dynamic: &Dynamic,
+    needs: &BTreeMap<u16, usize>,
+) -> Option<()> {
     let names = Names::of(image, dynamic, 0);
-    if !dynamic.has_many_strings() || names.sifted.is_some() {
+    if !dynamic.has_many_strings() || names.filtered.is_some() {
         return None;
     }
     let part = |address: u64, length: usize| image.at_hand(address)?.get(..length);
@@ -116,7 +120,7 @@ fn sift_early(image: &Image<'_>, dynamic: &Dynamic, needs: &BTreeMap<u16, usize>
         Some(address) => part(address, length / entry_size(image) * 2)?,
         None => &[],
     };
-    names.sift(image, entries(image, table, versions, needs));
+    names.request_names(image, entries(image, table, versions, needs));
     Some(())
 }
 
@@ -151,7 +155,7 @@ struct Names<'a> {
     /// Where it lies in the file.
     place: Range<u64>,
     /// It is too large to be held, and was gone through for the names that are of interest.
-    sifted: Option<&'a Sifted>,
+    filtered: Option<&'a FilteredStrings>,
     /// It is small enough, and has been asked for.
     is_awaited: bool,
 }
@@ -160,50 +164,51 @@ impl<'a> Names<'a> {
     /// The names of so many symbols.
     fn of(image: &Image<'a>, dynamic: &Dynamic, symbols: u64) -> Self {
         let address = dynamic.get(DT_STRTAB).unwrap_or(0);
-        let sifted = image.sifted(address).filter(|sifted| sifted.asked() as u64 + 1 >= symbols);
+        let filtered =
+            image.filtered(address).filter(|filtered| filtered.asked() as u64 + 1 >= symbols);
         let is_large = dynamic.has_many_strings();
         let bytes = if is_large { image.at_hand(address) } else { image.at(address, NAMES).ok() };
         let (bytes, place) = (bytes.unwrap_or_default(), image.mapped(address).unwrap_or_default());
         let size = dynamic.get(DT_STRSZ).unwrap_or(0).min(place.end - place.start);
         let is_awaited = !is_large && (bytes.len() as u64) < size;
-        Self { bytes, address, place, sifted, is_awaited }
+        Self { bytes, address, place, filtered, is_awaited }
     }
 
     /// Is there a name that the file has, and of which it is not known what it is?
-    fn are_to_be_sifted(&self, mut starts: impl Iterator<Item = u64>) -> bool {
+    fn need_filter(&self, mut starts: impl Iterator<Item = u64>) -> bool {
         let size = self.place.end - self.place.start;
-        self.sifted.is_none()
+        self.filtered.is_none()
             && !self.is_awaited
             && size > self.bytes.len() as u64
             && starts.any(|start| start < size && self.get(start).is_err())
     }
 
     /// Asks for the names of symbols; of those that are taken from elsewhere whatever they are.
-    fn sift(
+    fn request_names(
         &self,
         image: &Image<'a>,
         entries: impl Iterator<Item = (Symbol, Option<usize>, bool)>,
     ) -> ElfError {
         let start = |symbol: Symbol| u32::try_from(symbol.name).unwrap_or_default();
         let starts = entries.map(|(symbol, _, is_imported)| (start(symbol), is_imported));
-        image.sift(Sieve::new(self.place.clone(), starts.collect()));
+        image.request_names(StringTableFilter::new(self.place.clone(), starts.collect()));
         self.outside(0)
     }
 
     /// A name, and whatever comes behind it; of one that nobody wants it may be nothing.
     fn start(&self, offset: u64) -> Result<&'a [u8], ElfError> {
-        if let Some(sifted) = self.sifted {
+        if let Some(filtered) = self.filtered {
             let place = self.place.start.checked_add(offset);
             let place = place.filter(|place| self.place.contains(place));
-            return Ok(sifted.at(place.ok_or_else(|| self.outside(offset))?));
+            return Ok(filtered.at(place.ok_or_else(|| self.outside(offset))?));
         }
         let start = usize::try_from(offset).ok().and_then(|offset| self.bytes.get(offset..));
         start.filter(|start| !start.is_empty()).ok_or_else(|| self.outside(offset))
     }
 
     fn get(&self, offset: u64) -> Result<&'a [u8], ElfError> {
-        terminated(self.start(offset)?, MAX_SYMBOL).ok_or_else(|| match self.sifted {
-            Some(sifted) if sifted.is_full() => ElfError::TooMany("symbols"),
+        terminated(self.start(offset)?, MAX_SYMBOL).ok_or_else(|| match self.filtered {
+            Some(filtered) if filtered.is_full() => ElfError::TooMany("symbols"),
             _ => self.outside(offset),
         })
     }

@@ -73,17 +73,19 @@ fn section_headers_change_nothing() {
 
 /// Reads a file of which only the header is at hand at first, and what is asked for after that.
 fn from_parts(bytes: &[u8]) -> Result<ElfFacts, ElfError> {
-    let keep = |mut keeper: Keeper| {
-        bytes.chunks(1000).for_each(|piece| keeper.feed(piece));
-        keeper.finish()
+    let keep = |mut buffer: RegionBuffer| {
+        bytes.chunks(1000).for_each(|piece| buffer.feed(piece));
+        buffer.finish()
     };
-    let nothing = Keeper::new(bytes.len() as u64, 0).finish();
-    let mut kept = keep(Keeper::again(&nothing, std::slice::from_ref(&(0..64))));
+    let nothing = RegionBuffer::new(bytes.len() as u64, 0).finish();
+    let mut kept = keep(RegionBuffer::again(&nothing, std::slice::from_ref(&(0..64))));
     for _ in 0..8 {
         match ElfFacts::read(&kept) {
             Reading::Done(result) => return *result,
             Reading::More(more) => {
-                kept = keep(Keeper::again(&kept, &more.parts).sifting(more.names, &mut kept));
+                kept = keep(
+                    RegionBuffer::again(&kept, &more.parts).with_filter(more.names, &mut kept),
+                );
             }
         }
     }
@@ -138,21 +140,21 @@ fn of_long_names_those_of_interest_are_kept_as_they_pass_by() {
     let whole = ElfFacts::parse(&bytes).unwrap();
     assert!(whole.imports.iter().any(|each| each.name == "memcpy"));
     let parts = [0..names.start, names.end..relocations.start, relocations.end..bytes.len() as u64];
-    let keep = |bytes: &[u8], mut keeper: Keeper| {
-        bytes.chunks(1 << 16).for_each(|piece| keeper.feed(piece));
-        keeper.finish()
+    let keep = |bytes: &[u8], mut buffer: RegionBuffer| {
+        bytes.chunks(1 << 16).for_each(|piece| buffer.feed(piece));
+        buffer.finish()
     };
     let read = |bytes: &[u8]| {
-        let nothing = Keeper::new(bytes.len() as u64, 0).finish();
-        let mut kept = keep(bytes, Keeper::again(&nothing, &parts));
+        let nothing = RegionBuffer::new(bytes.len() as u64, 0).finish();
+        let mut kept = keep(bytes, RegionBuffer::again(&nothing, &parts));
         for pass in 0..8 {
             let more = match ElfFacts::read(&kept) {
                 Reading::Done(facts) => return (pass, *facts),
                 Reading::More(more) => more,
             };
-            let keeper = Keeper::again(&kept, &more.parts).sifting(more.names, &mut kept);
-            assert!(keeper.budget() < MAX_STRINGS, "{}", keeper.budget());
-            kept = keep(bytes, keeper);
+            let buffer = RegionBuffer::again(&kept, &more.parts).with_filter(more.names, &mut kept);
+            assert!(buffer.budget() < MAX_STRINGS, "{}", buffer.budget());
+            kept = keep(bytes, buffer);
         }
         panic!("asked for parts without an end");
     };
@@ -179,10 +181,10 @@ fn of_long_names_those_of_interest_are_kept_as_they_pass_by() {
 fn of_a_large_file_its_start_and_what_its_headers_name_are_kept() {
     let source = "char data[14 << 20] = {1}; int PyInit_large(void) { return data[5]; }";
     let bytes = compile(source, &["-shared", "-fPIC"]);
-    let mut keeper = Keeper::new(bytes.len() as u64, 1 << 20);
-    bytes.chunks(60_000).for_each(|piece| keeper.feed(piece));
-    assert!(keeper.budget() < 13 << 20, "{}", keeper.budget());
-    let Reading::Done(facts) = ElfFacts::read(&keeper.finish()) else {
+    let mut buffer = RegionBuffer::new(bytes.len() as u64, 1 << 20);
+    bytes.chunks(60_000).for_each(|piece| buffer.feed(piece));
+    assert!(buffer.budget() < 13 << 20, "{}", buffer.budget());
+    let Reading::Done(facts) = ElfFacts::read(&buffer.finish()) else {
         panic!("something is missing")
     };
     assert_eq!(*facts, ElfFacts::parse(&bytes));

@@ -16,7 +16,7 @@ use super::{
     bytes::{u16_at, u32_at, u64_at},
     code_file::CodeFile,
 };
-use crate::elf::{FileBytes, Image, MAX_STRINGS, Sifted, is_known_tag};
+use crate::elf::{FileBytes, FilteredStrings, Image, MAX_STRINGS, is_known_tag};
 
 /// A longer name is cut: it is for people to read.
 const MAX_NAME: u64 = 200;
@@ -67,7 +67,7 @@ pub(super) struct Symbols<'a> {
 struct Texts<'a> {
     file: &'a dyn FileBytes,
     place: Range<u64>,
-    sifted: Option<&'a Sifted>,
+    filtered: Option<&'a FilteredStrings>,
 }
 
 impl<'a> Texts<'a> {
@@ -76,11 +76,11 @@ impl<'a> Texts<'a> {
     fn of(image: &'a Image<'a>, offset: u64, size: u64) -> Option<Self> {
         let file = image.source();
         let place = offset..offset.checked_add(size)?;
-        let sifted = file.names().filter(|names| names.table().start == offset);
-        if sifted.is_none() && size <= MAX_STRINGS {
+        let filtered = file.names().filter(|names| names.table().start == offset);
+        if filtered.is_none() && size <= MAX_STRINGS {
             image.file(offset, size)?;
         }
-        Some(Self { file, place, sifted })
+        Some(Self { file, place, filtered })
     }
 
     fn at(&self, place: u64) -> &'a [u8] {
@@ -88,7 +88,7 @@ impl<'a> Texts<'a> {
         else {
             return &[];
         };
-        let found = self.sifted.map_or_else(|| self.file.run(offset), |names| names.at(offset));
+        let found = self.filtered.map_or_else(|| self.file.run(offset), |names| names.at(offset));
         let most = (self.place.end - offset).min(MAX_NAME);
         &found[..found.len().min(usize::try_from(most).unwrap_or(0))]
     }

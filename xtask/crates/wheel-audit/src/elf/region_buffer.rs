@@ -4,17 +4,17 @@ use std::ops::Range;
 
 use super::{
     image::named_parts,
-    sieve::Sieve,
     source::{FileBytes as _, Sparse},
+    string_table::StringTableFilter,
 };
 
 /// Keeps the wanted parts of a file that comes by from its first byte to its last.
 #[derive(Debug)]
-pub struct Keeper {
+pub struct RegionBuffer {
     wanted: Vec<Range<u64>>,
     kept: Sparse,
     at: u64,
-    sieve: Option<Sieve>,
+    filter: Option<StringTableFilter>,
     /// Whether the parts that the program headers name are to be wanted too, once they are there.
     follows_headers: bool,
 }
@@ -37,7 +37,7 @@ const SMALL: usize = 1 << 20;
 /// By then the program headers have come by; linkers put them behind the file header.
 const HEADERS: u64 = 16 << 10;
 
-impl Keeper {
+impl RegionBuffer {
     /// Keeps the whole file if it has at most `limit` bytes; of a larger one its start and what its
     /// headers name.
     pub fn new(length: u64, limit: u64) -> Self {
@@ -48,7 +48,7 @@ impl Keeper {
             wanted: std::iter::once(first).collect(),
             kept: Sparse::nothing(length),
             at: 0,
-            sieve: None,
+            filter: None,
             follows_headers: !whole,
         }
     }
@@ -61,38 +61,38 @@ impl Keeper {
             wanted: merged(wanted, length),
             kept: Sparse::nothing(length),
             at: 0,
-            sieve: None,
+            filter: None,
             follows_headers: false,
         }
     }
 
     /// Looks for names as well; what was found before is taken over.
     #[must_use]
-    pub fn sifting(mut self, sieve: Option<Sieve>, kept: &mut Sparse) -> Self {
-        self.kept.set_names(kept.take_names().filter(|_| sieve.is_none()));
-        self.sieve = sieve;
+    pub fn with_filter(mut self, filter: Option<StringTableFilter>, kept: &mut Sparse) -> Self {
+        self.kept.set_names(kept.take_names().filter(|_| filter.is_none()));
+        self.filter = filter;
         self
     }
 
     /// The number of bytes that are wanted.
     pub fn budget(&self) -> u64 {
         let parts = self.wanted.iter().map(|range| range.end - range.start).sum::<u64>();
-        parts + self.sieve.as_ref().map_or(0, Sieve::size)
+        parts + self.filter.as_ref().map_or(0, StringTableFilter::size)
     }
 
     /// Has everything that is wanted come by?
     pub fn is_done(&self) -> bool {
         !self.follows_headers
             && self.wanted.last().is_none_or(|range| range.end <= self.at)
-            && self.sieve.as_ref().is_none_or(Sieve::is_done)
+            && self.filter.as_ref().is_none_or(StringTableFilter::is_done)
     }
 
     /// The next bytes of the file.
     pub fn feed(&mut self, piece: &[u8]) {
         let (start, end) = (self.at, self.at + piece.len() as u64);
         self.at = end;
-        if let Some(sieve) = &mut self.sieve {
-            sieve.feed(start, piece);
+        if let Some(filter) = &mut self.filter {
+            filter.feed(start, piece);
         }
         for index in 0..self.wanted.len() {
             let range = self.wanted[index].clone();
@@ -114,9 +114,9 @@ impl Keeper {
 
     /// What was kept.
     pub fn finish(self) -> Sparse {
-        let Self { mut kept, sieve, .. } = self;
-        if let Some(sieve) = sieve {
-            kept.set_names(Some(sieve.finish()));
+        let Self { mut kept, filter, .. } = self;
+        if let Some(filter) = filter {
+            kept.set_names(Some(filter.finish()));
         }
         kept
     }
@@ -157,12 +157,12 @@ mod tests {
 
     #[test]
     fn a_small_file_is_kept_whole() {
-        let mut keeper = Keeper::new(5, 5);
-        assert!(!keeper.is_done());
-        keeper.feed(b"he");
-        keeper.feed(b"llo");
-        assert!(keeper.is_done());
-        assert_eq!(keeper.finish().get(0, 5), Some(b"hello".as_slice()));
+        let mut buffer = RegionBuffer::new(5, 5);
+        assert!(!buffer.is_done());
+        buffer.feed(b"he");
+        buffer.feed(b"llo");
+        assert!(buffer.is_done());
+        assert_eq!(buffer.finish().get(0, 5), Some(b"hello".as_slice()));
     }
 
     proptest! {
@@ -173,18 +173,18 @@ mod tests {
         ) {
             let file: Vec<u8> = (0..=255).collect();
             let wanted: Vec<Range<u64>> = ranges.iter().map(|&(start, size)| start..start + size).collect();
-            let mut keeper = Keeper::again(&Sparse::nothing(256), &wanted);
+            let mut buffer = RegionBuffer::again(&Sparse::nothing(256), &wanted);
             let mut rest = file.as_slice();
             for size in sizes.into_iter().cycle() {
                 if rest.is_empty() {
                     break;
                 }
                 let (piece, after) = rest.split_at(size.min(rest.len()));
-                keeper.feed(piece);
+                buffer.feed(piece);
                 rest = after;
             }
-            prop_assert!(keeper.is_done());
-            let kept = keeper.finish();
+            prop_assert!(buffer.is_done());
+            let kept = buffer.finish();
             for (offset, byte) in file.iter().enumerate() {
                 let offset = offset as u64;
                 let is_wanted = wanted.iter().any(|range| range.contains(&offset));

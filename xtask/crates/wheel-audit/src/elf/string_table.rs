@@ -19,7 +19,7 @@ const LONGEST: usize = 15;
 
 /// Names of a string table, by their place in the file.
 #[derive(Debug, Default)]
-pub struct Sifted {
+pub struct FilteredStrings {
     table: Range<u64>,
     /// Where in the table, and where in `text`; both ascending.
     names: Vec<(u32, u32)>,
@@ -29,8 +29,8 @@ pub struct Sifted {
     is_full: bool,
 }
 
-impl Sifted {
-    /// The part of the file that was sifted.
+impl FilteredStrings {
+    /// The part of the file that was searched.
     pub fn table(&self) -> &Range<u64> {
         &self.table
     }
@@ -70,7 +70,7 @@ impl Sifted {
 
 /// Looks for names in a file that comes by from its first byte to its last.
 #[derive(Debug)]
-pub struct Sieve {
+pub struct StringTableFilter {
     /// Where the names begin, in ascending order, and whether they are wanted whatever they are.
     starts: Vec<(u32, bool)>,
     next: usize,
@@ -79,17 +79,18 @@ pub struct Sieve {
     /// The beginning of a name that has not come by as a whole.
     carry: Vec<u8>,
     spare: usize,
-    found: Sifted,
+    found: FilteredStrings,
 }
 
-impl Sieve {
+impl StringTableFilter {
     /// Looks for the names that begin at these places of a table, which is a part of the file.
     pub fn new(table: Range<u64>, mut starts: Vec<(u32, bool)>) -> Self {
         let asked = starts.len();
         // Of two at one place the one that is wanted counts.
         starts.sort_unstable_by_key(|&(start, is_wanted)| (start, !is_wanted));
         starts.dedup_by_key(|each| each.0);
-        let (at, found) = (table.start, Sifted { table, asked, ..Sifted::default() });
+        let (at, found) =
+            (table.start, FilteredStrings { table, asked, ..FilteredStrings::default() });
         Self { starts, next: 0, at, carry: Vec::new(), spare: MAX_SPARE, found }
     }
 
@@ -104,7 +105,7 @@ impl Sieve {
     }
 
     /// What was found.
-    pub fn finish(self) -> Sifted {
+    pub fn finish(self) -> FilteredStrings {
         self.found
     }
 
@@ -121,14 +122,14 @@ impl Sieve {
         let carry = std::mem::take(&mut self.carry);
         let base = from - carry.len() as u64 - self.found.table.start;
         if carry.is_empty() {
-            self.sift(base, part);
+            self.request_names(base, part);
         } else {
-            self.sift(base, &[&carry, part].concat());
+            self.request_names(base, &[&carry, part].concat());
         }
     }
 
     /// Looks at bytes that lie `base` bytes into the table.
-    fn sift(&mut self, base: u64, data: &[u8]) {
+    fn request_names(&mut self, base: u64, data: &[u8]) {
         let is_end = self.at >= self.found.table.end;
         while let Some(&(start, is_wanted)) = self.starts.get(self.next) {
             let Some(skip) = u64::from(start).checked_sub(base) else {
@@ -181,12 +182,12 @@ mod tests {
             let starts: Vec<(u32, bool)> = starts.collect();
             let file = [vec![b'P'; before], table.clone(), b"Py".to_vec()].concat();
             let range = before as u64..(before + table.len()) as u64;
-            let mut sieve = Sieve::new(range, starts.clone());
+            let mut filter = StringTableFilter::new(range, starts.clone());
             for (index, piece) in file.chunks(size).enumerate() {
-                sieve.feed((index * size) as u64, piece);
+                filter.feed((index * size) as u64, piece);
             }
-            prop_assert!(sieve.is_done());
-            let found = sieve.finish();
+            prop_assert!(filter.is_done());
+            let found = filter.finish();
             for (start, _) in starts {
                 let name = &table[start as usize..];
                 let name = &name[..=name.iter().position(|&byte| byte == 0).unwrap_or(0)];
@@ -202,9 +203,9 @@ mod tests {
         let name = |index: u32| format!("{index:0>1000}\0").into_bytes();
         let table: Vec<u8> = (0..count).flat_map(name).collect();
         let starts = (0..count).map(|index| (index * 1_001, index == count - 1)).collect();
-        let mut sieve = Sieve::new(0..table.len() as u64, starts);
-        sieve.feed(0, &table);
-        let found = sieve.finish();
+        let mut filter = StringTableFilter::new(0..table.len() as u64, starts);
+        filter.feed(0, &table);
+        let found = filter.finish();
         assert!(found.text.len() <= MAX_SPARE + 1_001, "{}", found.text.len());
         assert_eq!(found.at(0)[..1_001], name(0));
         assert_eq!(found.at(u64::from(count - 2) * 1_001), b"");
