@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Depth, MAX_WHOLE_ELF, judged::Elf, needs::needs_of, subject::Subject};
+use super::{Depth, MAX_WHOLE_ELF, context::AuditContext, elf_file::Elf, needs::needs_of};
 use crate::elf::ElfFacts;
 use crate::isa;
 use crate::policy::{Arch, Limits, VersionVerdict};
@@ -21,36 +21,36 @@ const MAX_SYMBOLS: usize = 32;
 const MAX_CALLERS: usize = 8;
 
 /// Finds the callers of what is too new in a wheel's files.
-pub(super) fn find(subject: &mut Subject<'_>, archive: &WheelArchive<SharedFile>) {
+pub(super) fn find(context: &mut AuditContext<'_>, archive: &WheelArchive<SharedFile>) {
     let mut archive = archive.share();
     let mut read = |path: &str, limit| {
         let index = archive.position(path)?;
         archive.read(index, limit).ok()
     };
-    search(subject, true, &mut read);
+    search(context, true, &mut read);
 }
 
 /// As [`find`], in a file that lies in no wheel.
-pub(super) fn find_in_file(subject: &mut Subject<'_>, depth: Depth) {
+pub(super) fn find_in_file(context: &mut AuditContext<'_>, depth: Depth) {
     let mut read = |path: &str, limit| {
         let size = fs_err::metadata(path).ok()?.len();
         if size > limit { None } else { fs_err::read(path).ok() }
     };
     // A folder may hold thousands of files to which nothing is promised.
-    search(subject, depth == Depth::Code, &mut read);
+    search(context, depth == Depth::Code, &mut read);
 }
 
 type Read<'a> = dyn FnMut(&str, u64) -> Option<Vec<u8>> + 'a;
 
-fn search(subject: &mut Subject<'_>, without_limits: bool, read: &mut Read<'_>) {
+fn search(context: &mut AuditContext<'_>, without_limits: bool, read: &mut Read<'_>) {
     let blamed: Vec<(usize, Vec<String>)> = (0..)
-        .zip(subject.elves())
-        .filter_map(|(index, elf)| Some((index, blamed(subject, elf, without_limits)?)))
+        .zip(context.elves())
+        .filter_map(|(index, elf)| Some((index, blamed(context, elf, without_limits)?)))
         .take(MAX_FILES)
         .collect();
     let mut left = MAX_BYTES;
     for (index, symbols) in blamed {
-        let Some(elf) = subject.archive.as_mut().ok().and_then(|all| all.elves.get_mut(index))
+        let Some(elf) = context.archive.as_mut().ok().and_then(|all| all.elves.get_mut(index))
         else {
             continue;
         };
@@ -65,18 +65,18 @@ fn search(subject: &mut Subject<'_>, without_limits: bool, read: &mut Read<'_>) 
         }
         elf.callers = callers;
     }
-    name_in_report(subject);
+    name_in_report(context);
 }
 
 /// The symbols of a file whose callers are of interest; `None` if there are none.
-fn blamed(subject: &Subject<'_>, elf: &Elf, without_limits: bool) -> Option<Vec<String>> {
+fn blamed(context: &AuditContext<'_>, elf: &Elf, without_limits: bool) -> Option<Vec<String>> {
     let facts = elf.loadable()?;
     if !matches!(elf.arch, Some(Arch::X86_64 | Arch::Aarch64)) {
         return None;
     }
-    let limits = subject.limits(elf.arch);
+    let limits = context.limits(elf.arch);
     let symbols: BTreeSet<&str> = if limits.is_empty() {
-        if without_limits { floor_symbols(subject, elf, facts) } else { BTreeSet::new() }
+        if without_limits { floor_symbols(context, elf, facts) } else { BTreeSet::new() }
     } else {
         let too_new = |limits: &Limits, version: &str| {
             matches!(limits.version(version), VersionVerdict::TooNew | VersionVerdict::Unknown)
@@ -90,8 +90,12 @@ fn blamed(subject: &Subject<'_>, elf: &Elf, without_limits: bool) -> Option<Vec<
 }
 
 /// The symbols that set the floor of glibc, in the files that set the wheel's.
-fn floor_symbols<'a>(subject: &Subject<'_>, elf: &Elf, facts: &'a ElfFacts) -> BTreeSet<&'a str> {
-    let highest = subject.facts.floor.get("GLIBC");
+fn floor_symbols<'a>(
+    context: &AuditContext<'_>,
+    elf: &Elf,
+    facts: &'a ElfFacts,
+) -> BTreeSet<&'a str> {
+    let highest = context.facts.floor.get("GLIBC");
     let Some(version) = highest.filter(|&floor| elf.needs.floor().get("GLIBC") == Some(floor))
     else {
         return BTreeSet::new();
@@ -105,10 +109,10 @@ fn floor_symbols<'a>(subject: &Subject<'_>, elf: &Elf, facts: &'a ElfFacts) -> B
 }
 
 /// Puts the callers beside the culprits.
-fn name_in_report(subject: &mut Subject<'_>) {
-    let Ok(contents) = &subject.archive else { return };
+fn name_in_report(context: &mut AuditContext<'_>) {
+    let Ok(contents) = &context.archive else { return };
     for elf in contents.elves.iter().filter(|elf| !elf.callers.is_empty()) {
-        for report in subject.facts.elf.iter_mut().filter(|report| report.path == elf.path) {
+        for report in context.facts.elf.iter_mut().filter(|report| report.path == elf.path) {
             for culprit in &mut report.culprits {
                 let callers = culprit.symbol.as_ref().and_then(|symbol| elf.callers.get(symbol));
                 culprit.callers = callers.cloned().unwrap_or_default();

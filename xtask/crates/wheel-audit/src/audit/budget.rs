@@ -3,7 +3,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use super::judged::{Elf, ReadElf};
+use super::elf_file::{Elf, ReadElf};
 use crate::elf::ElfFacts;
 use crate::policy::Policies;
 

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{alien, judged::Elf};
+use super::{elf_file::Elf, non_elf};
 use crate::wheel::{
     ArchiveProblem, CoreMetadata, Digest, MetadataError, Record, RecordError, WheelFile,
 };
@@ -21,7 +21,7 @@ pub(super) struct Contents {
     pub(super) dist_infos: BTreeSet<String>,
     pub(super) elves: Vec<Elf>,
     /// Files that are named like extension modules and are no ELF files, in the archive's order.
-    pub(super) aliens: Vec<(String, alien::Kind)>,
+    pub(super) non_elf: Vec<(String, non_elf::Kind)>,
     pub(super) wheel: Option<Result<WheelFile, MetadataError>>,
     pub(super) metadata: Option<Result<CoreMetadata, MetadataError>>,
     pub(super) record: Option<Result<Record, RecordError>>,

@@ -1,6 +1,6 @@
 //! The extension modules that Python imports from a wheel.
 
-use super::judged::Elf;
+use super::elf_file::Elf;
 use super::library;
 use super::loading::{init_name, starts};
 use crate::elf::ElfKind;

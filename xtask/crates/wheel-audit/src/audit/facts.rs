@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::{
-    asks::Asks,
     extension::Extension,
-    needs::{Need, needs_of},
+    needs::{SymbolNeed, needs_of},
     origin::Origin,
+    system_needs::SystemNeeds,
 };
 use crate::elf::ElfFacts;
 use crate::policy::{Arch, Floor, PlatformTag, Policies, Requirements, SymbolVersion};
@@ -59,7 +59,7 @@ pub(super) struct WheelNeeds {
     /// The file is no readable archive, so no installer takes it.
     pub(super) is_unreadable: bool,
     /// The same in full, for the matrix.
-    pub(super) asks: Asks,
+    pub(super) system_needs: SystemNeeds,
 }
 
 /// The facts of an ELF file in a wheel.
@@ -169,7 +169,7 @@ fn culprits(elf: &ElfFacts, floor: &Floor) -> Vec<Culprit> {
 }
 
 /// A need, as what sets a floor.
-fn of_need(need: &Need<'_>) -> impl Iterator<Item = Culprit> {
+fn of_need(need: &SymbolNeed<'_>) -> impl Iterator<Item = Culprit> {
     let culprit = |symbol: Option<&str>| Culprit {
         version: need.version.to_owned(),
         library: need.library.to_owned(),

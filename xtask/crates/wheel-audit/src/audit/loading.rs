@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use super::judged::Elf;
+use super::elf_file::Elf;
 use crate::elf::{ElfFacts, Refusal};
 use crate::policy::Arch;
 use crate::wheel::{ExtensionAbi, ExtensionSuffix, is_identifier};

@@ -6,7 +6,7 @@
 
 use super::{
     Audit,
-    asks::{Ask, Asks},
+    system_needs::{Need, SystemNeeds},
 };
 use crate::elf::Refusal;
 use crate::isa::Level;
@@ -74,22 +74,23 @@ impl Audit {
 
     /// What becomes of the wheel on a distribution.
     pub fn on(&self, system: &Distribution) -> Cell {
-        let asks = &self.facts.needs.asks;
-        if asks.arch.is_some_and(|arch| !system.machines.contains(&arch)) {
-            let arch = asks.arch.map_or_else(String::new, |arch| arch.to_string());
+        let system_needs = &self.facts.needs.system_needs;
+        if system_needs.arch.is_some_and(|arch| !system.machines.contains(&arch)) {
+            let arch = system_needs.arch.map_or_else(String::new, |arch| arch.to_string());
             return cell(State::Absent, format!("{system} is not published for {arch}"));
         }
         let claims = || self.facts.tag_claim.iter().map(|tag| tag.parse::<PlatformTag>());
         let is_for_others = claims().all(|tag| tag.is_err());
-        let loading = if let Some((path, what)) = asks.alien.as_ref().filter(|_| !is_for_others) {
-            Loading::Fails(format!("`{}` is {what}", path.escape_debug()))
-        } else if self.facts.needs.is_unknown {
-            Loading::Unsure("a file in it cannot be judged".to_owned())
-        } else if is_for_others {
-            Loading::Unsure("it is for another system".to_owned())
-        } else {
-            loading(asks, system)
-        };
+        let loading =
+            if let Some((path, what)) = system_needs.non_elf.as_ref().filter(|_| !is_for_others) {
+                Loading::Fails(format!("`{}` is {what}", path.escape_debug()))
+            } else if self.facts.needs.is_unknown {
+                Loading::Unsure("a file in it cannot be judged".to_owned())
+            } else if is_for_others {
+                Loading::Unsure("it is for another system".to_owned())
+            } else {
+                loading(system_needs, system)
+            };
         match (self.is_refused(system), loading) {
             (None, Loading::Works) => cell(State::Loads, String::new()),
             (None, Loading::OnSome(reason)) => cell(State::LoadsOnSome, reason),
@@ -114,7 +115,7 @@ impl Audit {
             return Some("its file name is none of a wheel".to_owned());
         }
         let tags: Vec<PlatformTag> = claim.iter().filter_map(|text| text.parse().ok()).collect();
-        let arch = self.facts.needs.asks.arch;
+        let arch = self.facts.needs.system_needs.arch;
         let arch = arch.or_else(|| tags.iter().find_map(PlatformTag::arch));
         let takes = |tag: &PlatformTag| match arch {
             Some(arch) => installs(*tag, system.libc, arch),
@@ -134,29 +135,31 @@ fn cell(state: State, reason: String) -> Cell {
     Cell { state, reason }
 }
 
-/// Asks for what is surely missing first, then for what nobody can tell, and for the processor last.
-fn loading(asks: &Asks, system: &Distribution) -> Loading {
-    if let Some(path) = &asks.foreign {
+/// Checks what is surely missing first, then what nobody can know, and the processor last.
+fn loading(system_needs: &SystemNeeds, system: &Distribution) -> Loading {
+    if let Some(path) = &system_needs.foreign {
         return Loading::Fails(format!("`{}` is for another machine", path.escape_debug()));
     }
-    let Some(arch) = asks.arch else { return Loading::Works };
-    let refused = refused(asks, system.libc);
+    let Some(arch) = system_needs.arch else { return Loading::Works };
+    let refused = refused(system_needs, system.libc);
     if let Some(Loading::Fails(reason)) = refused {
         return Loading::Fails(reason);
     }
     let found = match system.libc {
-        Libc::Glibc(glibc) => on_glibc(asks, system, glibc, PlatformTag::Manylinux(glibc, arch)),
-        Libc::Musl(musl) => on_musl(asks, PlatformTag::Musllinux(musl, arch)),
+        Libc::Glibc(glibc) => {
+            on_glibc(system_needs, system, glibc, PlatformTag::Manylinux(glibc, arch))
+        }
+        Libc::Musl(musl) => on_musl(system_needs, PlatformTag::Musllinux(musl, arch)),
     };
-    found.or(refused).or_else(|| processor(asks, system)).unwrap_or(Loading::Works)
+    found.or(refused).or_else(|| processor(system_needs, system)).unwrap_or(Loading::Works)
 }
 
 /// A module or library that the loader does not take for what its header says.
-fn refused(asks: &Asks, libc: Libc) -> Option<Loading> {
+fn refused(system_needs: &SystemNeeds, libc: Libc) -> Option<Loading> {
     /// From here on programs are refused; distributions have taken that over into older ones.
     const REFUSES_PROGRAMS: LibcVersion = LibcVersion::new(2, 30);
     let counts = |refusal: &Refusal| matches!(libc, Libc::Glibc(_)) || refusal.is_musls();
-    let (refusal, path) = asks.refused.iter().find(|(refusal, _)| counts(refusal))?;
+    let (refusal, path) = system_needs.refused.iter().find(|(refusal, _)| counts(refusal))?;
     let reason = format!("`{}` {refusal}", path.escape_debug());
     Some(match (refusal, libc) {
         (Refusal::Program, Libc::Glibc(own)) if own < REFUSES_PROGRAMS => Loading::Unsure(reason),
@@ -167,62 +170,62 @@ fn refused(asks: &Asks, libc: Libc) -> Option<Loading> {
 }
 
 fn on_glibc(
-    asks: &Asks,
+    system_needs: &SystemNeeds,
     system: &Distribution,
     glibc: LibcVersion,
     tag: PlatformTag,
 ) -> Option<Loading> {
-    let for_musl = asks.loaders.keys().find(|loader| loader.contains("/ld-musl-"));
-    let libraries = asks.libraries.keys();
+    let for_musl = system_needs.loaders.keys().find(|loader| loader.contains("/ld-musl-"));
+    let libraries = system_needs.libraries.keys();
     let mut musl = libraries.filter(|name| name.starts_with("libc.musl-") || *name == "libc.so");
     if let Some(name) = for_musl.or_else(|| musl.next()) {
         return Some(Loading::Fails(format!("needs `{}`, which is musl's", name.escape_debug())));
     }
-    if let Some(path) = &asks.musl_module {
+    if let Some(path) = &system_needs.musl_module {
         return Some(Loading::Fails(only_for(path, "musl")));
     }
     let own = SymbolVersion::from(glibc);
-    for (name, ask) in &asks.loader_versions {
+    for (name, need) in &system_needs.loader_versions {
         let version = SymbolVersion::of_name(name);
         if version.is_some_and(|(prefix, asked)| prefix == "GLIBC" && asked > own) {
-            let text = text(name, ask);
+            let text = text(name, need);
             return Some(Loading::Fails(format!(
                 "needs {text} of the loader, which has GLIBC_{own}"
             )));
         }
     }
     let mut unsure = None;
-    for (name, ask) in &asks.versions {
+    for (name, need) in &system_needs.versions {
         match has_version(name, system, glibc, tag) {
             Has::Yes => {}
             Has::Not(own) => {
-                return Some(Loading::Fails(format!("needs {}; it has {own}", text(name, ask))));
+                return Some(Loading::Fails(format!("needs {}; it has {own}", text(name, need))));
             }
             Has::Unsure => {
-                let reason = || format!("needs {}, and nothing says what it has", text(name, ask));
+                let reason = || format!("needs {}, and nothing says what it has", text(name, need));
                 unsure.get_or_insert_with(reason);
             }
         }
     }
-    unsure.or_else(|| absent_library(asks, tag)).map(Loading::Unsure)
+    unsure.or_else(|| absent_library(system_needs, tag)).map(Loading::Unsure)
 }
 
-fn on_musl(asks: &Asks, tag: PlatformTag) -> Option<Loading> {
-    let mut loaders = asks.loaders.iter();
-    if let Some((loader, ask)) = loaders.find(|(loader, _)| !loader.contains("/ld-musl-")) {
-        let (path, loader) = (ask.path.escape_debug(), loader.escape_debug());
+fn on_musl(system_needs: &SystemNeeds, tag: PlatformTag) -> Option<Loading> {
+    let mut loaders = system_needs.loaders.iter();
+    if let Some((loader, need)) = loaders.find(|(loader, _)| !loader.contains("/ld-musl-")) {
+        let (path, loader) = (need.path.escape_debug(), loader.escape_debug());
         return Some(Loading::Fails(format!("`{path}` asks for the loader `{loader}`")));
     }
-    if let Some(path) = &asks.glibc_module {
+    if let Some(path) = &system_needs.glibc_module {
         return Some(Loading::Fails(only_for(path, "glibc")));
     }
     let limits = Policies::builtin().limits(tag)?;
     let is_glibc = |name: &str| limits.version(name) == VersionVerdict::TooNew;
-    if let Some((name, ask)) = asks.versions.iter().find(|(name, _)| is_glibc(name)) {
-        let reason = format!("was linked with glibc, needs {}; musl may lack it", text(name, ask));
+    if let Some((name, need)) = system_needs.versions.iter().find(|(name, _)| is_glibc(name)) {
+        let reason = format!("was linked with glibc, needs {}; musl may lack it", text(name, need));
         return Some(Loading::Unsure(reason));
     }
-    absent_library(asks, tag).map(Loading::Unsure)
+    absent_library(system_needs, tag).map(Loading::Unsure)
 }
 
 fn only_for(path: &str, libc: &str) -> String {
@@ -255,16 +258,16 @@ fn has_version(name: &str, system: &Distribution, glibc: LibcVersion, tag: Platf
 }
 
 /// A library that is neither in the wheel nor on every system of this age.
-fn absent_library(asks: &Asks, tag: PlatformTag) -> Option<String> {
+fn absent_library(system_needs: &SystemNeeds, tag: PlatformTag) -> Option<String> {
     let limits = Policies::builtin().limits(tag)?;
-    let (name, ask) = asks.libraries.iter().find(|(name, _)| !limits.library(name))?;
-    let (name, path) = (name.escape_debug(), ask.path.escape_debug());
+    let (name, need) = system_needs.libraries.iter().find(|(name, _)| !limits.library(name))?;
+    let (name, path) = (name.escape_debug(), need.path.escape_debug());
     Some(format!("`{path}` needs `{name}`, which is not in the wheel and has to be installed"))
 }
 
 /// The processors that the distribution runs on, and what the code needs.
-fn processor(asks: &Asks, system: &Distribution) -> Option<Loading> {
-    let level = asks.level?;
+fn processor(system_needs: &SystemNeeds, system: &Distribution) -> Option<Loading> {
+    let level = system_needs.level?;
     let own = system.isa.as_ref().and_then(|own| own.parse::<Level>().ok());
     let own = own.filter(|own| own.machine() == level.machine());
     let own = own.unwrap_or_else(|| Level::baseline(level.machine()));
@@ -273,8 +276,8 @@ fn processor(asks: &Asks, system: &Distribution) -> Option<Loading> {
 }
 
 /// "`GLIBC_2.38` for `__isoc23_strtol` in `_x.so`"
-fn text(name: &str, ask: &Ask) -> String {
-    let symbol = ask.symbol.as_ref();
+fn text(name: &str, need: &Need) -> String {
+    let symbol = need.symbol.as_ref();
     let symbol = symbol.map_or_else(String::new, |it| format!(" for `{}`", it.escape_debug()));
-    format!("`{}`{symbol} in `{}`", name.escape_debug(), ask.path.escape_debug())
+    format!("`{}`{symbol} in `{}`", name.escape_debug(), need.path.escape_debug())
 }

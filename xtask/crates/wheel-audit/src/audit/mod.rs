@@ -1,35 +1,35 @@
 //! The verdict on a wheel: first the facts, what is in the file, then the findings, the facts held
 //! against what the wheel's own name and its target promise.
 //!
-//! Facts are gathered once (`gather`), every check reads them and nothing else (`checks`). To add a
+//! Facts are read once (`build_context`), every check reads them and nothing else (`checks`). To add a
 //! check, write its rules and its function in a file of its own and name it in the table of
 //! `checks`.
 
-mod alien;
-mod asks;
 mod blame;
-mod brought;
 mod budget;
+mod build_context;
+mod bundled;
 mod checks;
 mod contents;
+mod context;
+mod elf_file;
 mod extension;
 mod facts;
 mod finding;
-mod gather;
 mod inputs;
-mod judged;
 mod library;
 mod loading;
 mod matrix;
 mod members;
 mod needs;
+mod non_elf;
 mod origin;
 mod passes;
 mod reading;
 mod report;
 mod search;
 mod settings;
-mod subject;
+mod system_needs;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use rayon::prelude::*;
@@ -131,12 +131,12 @@ pub fn audit_wheel(
     expectations: &Expectations,
     settings: &Settings,
 ) -> Result<Audit, AuditError> {
-    let subject = gather::gather(path, expectations, settings.depth)?;
-    let mut findings = checks::run(&subject, settings.depth);
-    settings.apply(&subject.facts.file, &mut findings);
+    let context = build_context::of_wheel(path, expectations, settings.depth)?;
+    let mut findings = checks::run(&context, settings.depth);
+    settings.apply(&context.facts.file, &mut findings);
     let failed = findings.iter().any(|finding| finding.severity == Severity::Error);
     let verdict = if failed { Verdict::Fail } else { Verdict::Pass };
-    Ok(Audit { facts: subject.facts, path: None, verdict, findings })
+    Ok(Audit { facts: context.facts, path: None, verdict, findings })
 }
 
 /// Judges many wheels, on all cores; the results are in the order of the jobs. `done` is called
@@ -233,12 +233,12 @@ pub fn audit_file(
     settings: &Settings,
 ) -> Result<FileAudit, AuditError> {
     let facts = passes::elf_file(path, settings.depth)?;
-    let subject = gather::gather_file(path, expectations, facts, settings.depth);
-    let mut findings = checks::run_file(&subject);
+    let context = build_context::of_file(path, expectations, facts, settings.depth);
+    let mut findings = checks::run_file(&context);
     settings.apply(path.as_str(), &mut findings);
     let failed = findings.iter().any(|finding| finding.severity == Severity::Error);
     let verdict = if failed { Verdict::Fail } else { Verdict::Pass };
-    let facts = subject.facts.elf.into_iter().next();
+    let facts = context.facts.elf.into_iter().next();
     Ok(FileAudit { facts, file: path.to_owned(), verdict, findings })
 }
 

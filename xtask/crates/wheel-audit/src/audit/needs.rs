@@ -6,7 +6,7 @@ use crate::elf::{ElfFacts, VersionNeed};
 use crate::policy::Policies;
 
 /// A version need of a file with the symbols bound to it.
-pub(super) struct Need<'a> {
+pub(super) struct SymbolNeed<'a> {
     pub(super) library: &'a str,
     pub(super) version: &'a str,
     /// In alphabetical order.
@@ -15,7 +15,7 @@ pub(super) struct Need<'a> {
 
 /// The version needs that count: not those towards the loader, and not those flagged weak, without
 /// which the loader goes on.
-pub(super) fn needs_of(elf: &ElfFacts) -> Vec<Need<'_>> {
+pub(super) fn needs_of(elf: &ElfFacts) -> Vec<SymbolNeed<'_>> {
     let mut symbols: BTreeMap<usize, Vec<&str>> = BTreeMap::new();
     for import in &elf.imports {
         if let Some(need) = import.need {
@@ -29,7 +29,7 @@ pub(super) fn needs_of(elf: &ElfFacts) -> Vec<Need<'_>> {
         .map(|(index, need)| {
             let mut symbols = symbols.remove(&index).unwrap_or_default();
             symbols.sort_unstable();
-            Need { library: &need.library, version: &need.version, symbols }
+            SymbolNeed { library: &need.library, version: &need.version, symbols }
         })
         .collect()
 }

@@ -10,7 +10,7 @@ use std::{collections::BTreeSet, io::Read as _};
 use camino::Utf8Path;
 use serde::{Deserialize, Serialize};
 
-use super::judged::Elf;
+use super::elf_file::Elf;
 use crate::files;
 use crate::policy::{BuildSystem, Compiler, Libc, LibcVersion, SymbolVersion};
 

@@ -9,7 +9,7 @@ use std::{
 
 use camino::Utf8Path;
 
-use super::{AuditError, Depth, judged::ReadElf};
+use super::{AuditError, Depth, elf_file::ReadElf};
 use crate::elf::{
     ElfFacts, FileBytes as _, Missing, Reading, RegionBuffer, Sparse, StringTableFilter, is_elf,
 };

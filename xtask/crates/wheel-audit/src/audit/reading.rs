@@ -7,10 +7,11 @@ use rayon::prelude::*;
 use sha2::{Digest as _, Sha256};
 
 use super::{
-    AuditError, Depth, brought,
+    AuditError, Depth,
     budget::{self, Budget},
+    bundled,
     contents::Contents,
-    judged::{Elf, ReadElf},
+    elf_file::{Elf, ReadElf},
     members::{dist_info, is_sbom, wants_text},
     passes::{MAX_WHOLE_ELF, read_elf, whole_elf},
 };
@@ -97,7 +98,7 @@ pub(super) fn contents(
     if let Some(first) = first.filter(|_| budget.is_spent()) {
         contents.elves = vec![budget::too_much(entries[first].name.clone(), count)];
     }
-    brought::leave_out(&mut contents.elves);
+    bundled::leave_out(&mut contents.elves);
     Ok(contents)
 }
 

@@ -10,7 +10,7 @@ use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
 };
 
-use super::{contents::Contents, judged::Elf};
+use super::{contents::Contents, elf_file::Elf};
 use crate::elf::ElfFacts;
 use crate::policy::is_build_folder;
 

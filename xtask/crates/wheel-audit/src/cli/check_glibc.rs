@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use anyhow::bail;
 use camino::Utf8PathBuf;
 
-use super::telling::{TellArgs, judge_and_tell};
+use super::output_args::{OutputArgs, judge_and_print};
 use crate::audit::{Depth, Expectations, Inputs, Settings};
 use crate::policy::{Distribution, Libc, LibcVersion, distributions};
 use crate::report;
@@ -24,7 +24,7 @@ pub struct CheckGlibcArgs {
     pub target: Option<String>,
     /// How to tell it
     #[command(flatten)]
-    pub tell: TellArgs,
+    pub output: OutputArgs,
 }
 
 /// Reads the files and says what they need; `limit` is that of `--target`.
@@ -41,7 +41,7 @@ pub fn check_glibc(
     let expectations = Expectations { limit, ..Expectations::default() };
     // Whether an index takes them is the business of `verify`.
     let settings = Settings { depth: Depth::Floor, publish: false, ..settings };
-    judge_and_tell(inputs, &expectations, &settings, &args.tell, report::glibc_text)
+    judge_and_print(inputs, &expectations, &settings, &args.output, report::glibc_text)
 }
 
 /// The C library of the distribution `word`, named as its base image: `debian:12`.

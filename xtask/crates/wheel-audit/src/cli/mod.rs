@@ -1,8 +1,8 @@
 //! The commands that look at wheels: for the program `wheel-audit`, and for `cargo xtask`.
 
 mod check_glibc;
+mod output_args;
 mod rules;
-mod telling;
 mod verify;
 
 use std::io::BufRead as _;
@@ -13,8 +13,8 @@ use camino::Utf8PathBuf;
 use clap::{Parser, Subcommand};
 
 pub use check_glibc::{CheckGlibcArgs, check_glibc, limit_of};
+pub use output_args::OutputArgs;
 pub use rules::{RulesArgs, rules};
-pub use telling::TellArgs;
 pub use verify::{VerifyArgs, verify};
 
 use crate::audit::{Inputs, Settings};

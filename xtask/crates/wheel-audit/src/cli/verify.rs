@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use camino::Utf8PathBuf;
 use clap::builder::UnknownArgumentValueParser;
 
-use super::telling::{TellArgs, judge_and_tell};
+use super::output_args::{OutputArgs, judge_and_print};
 use crate::audit::{Depth, Expectations, Inputs, Settings};
 use crate::isa::Level;
 use crate::report;
@@ -33,7 +33,7 @@ pub struct VerifyArgs {
     pub target: Option<String>,
     /// How to tell it
     #[command(flatten)]
-    pub tell: TellArgs,
+    pub output: OutputArgs,
 }
 
 /// Answers `--max` and `--target` with the command that has them.
@@ -58,7 +58,7 @@ pub fn verify(
     let depth = if args.no_isa { Depth::Bytes } else { Depth::Code };
     let settings = Settings { depth, publish: args.publish || settings.publish, ..settings };
     let expectations = Expectations { isa, ..Expectations::default() };
-    judge_and_tell(&inputs, &expectations, &settings, &args.tell, report::verify_text)
+    judge_and_print(&inputs, &expectations, &settings, &args.output, report::verify_text)
 }
 
 /// The wheels of `--like`.

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Check, Finding, Rule, Subject};
+use super::{AuditContext, Check, Finding, Rule};
 use crate::policy::{Arch, PlatformTag};
 use crate::wheel::{ExtensionAbi, ExtensionSuffix, Interpreter, Tag, WheelName};
 
@@ -36,17 +36,17 @@ const DEAD_MODULE: Rule = Rule::warning(
 pub(super) const CHECK: Check =
     Check { rules: &[OTHER_ABI, OTHER_MACHINE, ONE_INTERPRETER, OTHER_LIBC, DEAD_MODULE], find };
 
-fn find(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
-    let Ok(name) = &subject.name else { return };
-    let (tags, claims) = (name.tags.expand(), subject.claims());
+fn find(context: &AuditContext<'_>, findings: &mut Vec<Finding>) {
+    let Ok(name) = &context.name else { return };
+    let (tags, claims) = (name.tags.expand(), context.claims());
     let fits =
         |path: &str| ExtensionSuffix::parse(path).is_some_and(|suffix| belongs(suffix.abi, &tags));
-    let paths = subject.elves().iter().map(|elf| elf.path.as_str());
+    let paths = context.elves().iter().map(|elf| elf.path.as_str());
     let good: BTreeSet<&str> = paths.filter(|path| fits(path)).map(stem).collect();
     // Beside modules for all of them, one that is for some is no sign of a wrong build.
     let has_stable = tags.iter().any(|tag| tag.abi == "abi3") && !good.is_empty();
     let mut own = BTreeMap::new();
-    for elf in subject.elves() {
+    for elf in context.elves() {
         let Some(suffix) = ExtensionSuffix::parse(&elf.path) else {
             continue;
         };

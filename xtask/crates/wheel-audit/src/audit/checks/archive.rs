@@ -1,6 +1,6 @@
 //! Is the archive one that every reader reads alike, and that nobody is harmed by?
 
-use super::{Check, Finding, Rule, Subject};
+use super::{AuditContext, Check, Finding, Rule};
 use crate::wheel::ArchiveProblem;
 
 const UNREADABLE: Rule = Rule::error(
@@ -74,9 +74,9 @@ pub(super) const CHECK: Check = Check {
     find,
 };
 
-fn find(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
-    let file = &subject.facts.file;
-    match &subject.archive {
+fn find(context: &AuditContext<'_>, findings: &mut Vec<Finding>) {
+    let file = &context.facts.file;
+    match &context.archive {
         Err(error) => findings.push(UNREADABLE.broken(file, error.to_string())),
         Ok(contents) => {
             let problems = contents.problems.iter();

@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Check, Finding, Rule, Subject, listing};
+use super::{AuditContext, Check, Finding, Rule, listing};
 use crate::audit::contents::Contents;
 use crate::audit::library;
 use crate::policy::{Index, LayoutNames};
@@ -77,15 +77,15 @@ pub(super) const CHECK: Check = Check {
 /// Copies that cost less than this, in bytes, are not worth a word.
 const MIN_WASTE: u64 = 64 << 10;
 
-fn find(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
-    let file = &subject.facts.file;
+fn find(context: &AuditContext<'_>, findings: &mut Vec<Finding>) {
+    let file = &context.facts.file;
     let limit = Index::builtin().max_file_size;
-    if subject.facts.size > limit {
-        let (size, limit) = (subject.facts.size >> 20, limit >> 20);
+    if context.facts.size > limit {
+        let (size, limit) = (context.facts.size >> 20, limit >> 20);
         let message = format!("has {size} MiB, and an index takes {limit} MiB unless it was asked");
         findings.push(TOO_LARGE.broken(file, message));
     }
-    let Some(contents) = subject.contents() else { return };
+    let Some(contents) = context.contents() else { return };
     let members = || contents.digests.keys().map(String::as_str);
     if members().all(library::is_metadata) {
         findings.push(EMPTY.broken(file, "holds nothing but metadata"));
@@ -96,7 +96,7 @@ fn find(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     let modules = members().filter(|path| !is_importable(path));
     group(&NOT_IMPORTABLE, "no `import` statement can name", modules, findings);
     findings.extend(duplicates(contents));
-    let own = subject.name.as_ref().map_or("", |name| name.distribution.as_str());
+    let own = context.name.as_ref().map_or("", |name| name.distribution.as_str());
     tops(contents, own, findings);
 }
 

@@ -2,7 +2,7 @@
 
 use pep440_rs::{Version, VersionSpecifiers};
 
-use super::{Check, Finding, Rule, Subject, listing};
+use super::{AuditContext, Check, Finding, Rule, listing};
 use crate::policy::{CoreFields, Index, metadata_version};
 use crate::wheel::CoreMetadata;
 
@@ -71,8 +71,8 @@ pub(super) const CHECK: Check = Check {
     find,
 };
 
-fn find(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
-    let Some(contents) = subject.contents() else { return };
+fn find(context: &AuditContext<'_>, findings: &mut Vec<Finding>) {
+    let Some(contents) = context.contents() else { return };
     // Where there are several folders, another rule says so.
     let (Some(Ok(metadata)), Some(folder)) = (&contents.metadata, contents.dist_infos.first())
     else {

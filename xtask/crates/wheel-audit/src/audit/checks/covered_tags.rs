@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Check, Finding, Rule, Subject, abi::stem, listing};
+use super::{AuditContext, Check, Finding, Rule, abi::stem, listing};
 use crate::wheel::{ExtensionAbi, ExtensionSuffix, Interpreter, Tag};
 
 const NO_MODULES: Rule = Rule::error(
@@ -19,8 +19,8 @@ const FEWER_MODULES: Rule = Rule::warning(
 
 pub(super) const CHECK: Check = Check { rules: &[NO_MODULES, FEWER_MODULES], find };
 
-fn find(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
-    let Ok(name) = &subject.name else { return };
+fn find(context: &AuditContext<'_>, findings: &mut Vec<Finding>) {
+    let Ok(name) = &context.name else { return };
     let interpreters: BTreeSet<Interpreter> =
         name.tags.expand().iter().filter_map(interpreter).collect();
     // Of a single one other rules tell.
@@ -29,7 +29,7 @@ fn find(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     }
     let mut modules: BTreeMap<&str, Vec<ExtensionAbi>> = BTreeMap::new();
     let mut is_for_all = false;
-    for elf in subject.elves() {
+    for elf in context.elves() {
         match ExtensionSuffix::parse(&elf.path) {
             Some(suffix) => modules.entry(stem(&elf.path)).or_default().push(suffix.abi),
             // Every interpreter tries to import `NAME.so`.
@@ -50,7 +50,7 @@ fn find(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
             name.tags,
             listing(&lacking)
         );
-        findings.push(rule.broken(&subject.facts.file, message));
+        findings.push(rule.broken(&context.facts.file, message));
     }
 }
 
@@ -69,7 +69,7 @@ fn loads(abi: ExtensionAbi, interpreter: Interpreter) -> bool {
     }
 }
 
-fn starts_modules(elf: &crate::audit::judged::Elf) -> bool {
+fn starts_modules(elf: &crate::audit::elf_file::Elf) -> bool {
     let starts = elf.facts.as_ref().is_ok_and(|facts| !facts.module_inits.is_empty());
     starts && elf.path.strip_suffix(".so").is_some()
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Check, Finding, Rule, Subject, listing};
+use super::{AuditContext, Check, Finding, Rule, listing};
 use crate::audit::contents::Contents;
 use crate::audit::library;
 use crate::wheel::{WheelName, same_name, same_version};
@@ -64,10 +64,10 @@ const OF_INSTALLERS: [&str; 3] = ["INSTALLER", "REQUESTED", "direct_url.json"];
 
 const SIGNATURES: [&str; 2] = ["RECORD.jws", "RECORD.p7s"];
 
-fn find(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
-    let Some(contents) = subject.contents() else { return };
-    let file = &subject.facts.file;
-    if let (Some(Ok(wheel)), Ok(name)) = (&contents.wheel, &subject.name) {
+fn find(context: &AuditContext<'_>, findings: &mut Vec<Finding>) {
+    let Some(contents) = context.contents() else { return };
+    let file = &context.facts.file;
+    if let (Some(Ok(wheel)), Ok(name)) = (&contents.wheel, &context.name) {
         let (major, minor) = wheel.wheel_version;
         if major == 1 && minor > 0 {
             let message = format!("`Wheel-Version: 1.{minor}` is later than any there is");
@@ -98,7 +98,7 @@ fn find(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     for top in tops.iter().filter(|top| library::is_egg_info(top)) {
         findings.push(STRAY_METADATA.broken(top, "metadata of an older format"));
     }
-    data_folders(contents, subject.name.as_ref().ok(), &tops, findings);
+    data_folders(contents, context.name.as_ref().ok(), &tops, findings);
 }
 
 fn shown(build: Option<&String>) -> String {

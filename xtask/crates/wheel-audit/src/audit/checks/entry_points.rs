@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Check, Finding, Rule, Subject};
+use super::{AuditContext, Check, Finding, Rule};
 use crate::audit::contents::Contents;
 use crate::audit::{library, search};
 use crate::text::shown;
@@ -39,8 +39,8 @@ const INTERPRETER: Rule = Rule::error(
 pub(super) const CHECK: Check =
     Check { rules: &[UNREADABLE, MALFORMED, ABSENT_MODULE, SCRIPT_TWICE, INTERPRETER], find };
 
-fn find(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
-    let Some(contents) = subject.contents() else { return };
+fn find(context: &AuditContext<'_>, findings: &mut Vec<Finding>) {
+    let Some(contents) = context.contents() else { return };
     let scripts = scripts(contents);
     for (name, member) in &scripts {
         if is_interpreter(name) {

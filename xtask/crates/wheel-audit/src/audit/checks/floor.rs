@@ -2,9 +2,9 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use super::{Check, Finding, Rule, Subject, listing};
-use crate::audit::judged::Elf;
-use crate::audit::needs::{Need, needs_of};
+use super::{AuditContext, Check, Finding, Rule, listing};
+use crate::audit::elf_file::Elf;
+use crate::audit::needs::{SymbolNeed, needs_of};
 use crate::policy::{Limits, PlatformTag, Policies, VersionVerdict, help_of};
 
 const FLOOR: Rule = Rule::error(
@@ -25,12 +25,12 @@ const RELR: Rule = Rule::error(
 
 pub(super) const CHECK: Check = Check { rules: &[FLOOR, UNKNOWN_VERSION, RELR], find };
 
-fn find(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
-    for elf in subject.elves() {
+fn find(context: &AuditContext<'_>, findings: &mut Vec<Finding>) {
+    for elf in context.elves() {
         let Some(facts) = elf.loadable() else {
             continue;
         };
-        let (limits, newest) = (subject.limits(elf.arch), newest_policy(subject, elf));
+        let (limits, newest) = (context.limits(elf.arch), newest_policy(context, elf));
         let needs = needs_of(facts);
         findings.extend(needs.iter().filter_map(|need| judge(elf, need, &limits, newest.as_ref())));
         let has_node = facts.version_needs.iter().any(|need| need.version == "GLIBC_ABI_DT_RELR");
@@ -46,7 +46,7 @@ fn find(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
 /// What is wrong with a need. The first tag that is broken, the lowest one, is named.
 fn judge(
     elf: &Elf,
-    need: &Need<'_>,
+    need: &SymbolNeed<'_>,
     limits: &[Arc<Limits>],
     newest: Option<&Arc<Limits>>,
 ) -> Option<Finding> {
@@ -83,14 +83,14 @@ fn shortened(name: &str) -> String {
 
 /// The newest policy for a file in a wheel with a `linux` tag: it promises nothing, and yet what no
 /// policy knows is on no system.
-fn newest_policy(subject: &Subject<'_>, elf: &Elf) -> Option<Arc<Limits>> {
+fn newest_policy(context: &AuditContext<'_>, elf: &Elf) -> Option<Arc<Limits>> {
     let policies = Policies::builtin();
-    let arch = elf.arch.filter(|&arch| subject.claims().contains(&PlatformTag::Linux(arch)))?;
+    let arch = elf.arch.filter(|&arch| context.claims().contains(&PlatformTag::Linux(arch)))?;
     policies.limits(PlatformTag::Manylinux(policies.newest_glibc(), arch))
 }
 
 /// "needs `GLIBC_2.38` of `libc.so.6` for `__isoc23_strtol` (called by `parse`)"
-fn text(elf: &Elf, need: &Need<'_>) -> String {
+fn text(elf: &Elf, need: &SymbolNeed<'_>) -> String {
     let symbols = if need.symbols.is_empty() {
         String::new()
     } else {

@@ -1,7 +1,7 @@
 //! Does a file ask for memory that can be written and run at once, or leave open what the loader
 //! could close?
 
-use super::{Check, Finding, Rule, Subject, listing};
+use super::{AuditContext, Check, Finding, Rule, listing};
 use crate::elf::{ElfFacts, Relro};
 
 const EXECUTABLE_STACK: Rule = Rule::warning(
@@ -47,8 +47,8 @@ pub(super) const CHECK: Check = Check {
 /// Less debug information than that, in bytes, is not worth a word.
 const MIN_DEBUG: u64 = 1 << 20;
 
-fn find(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
-    let loadable = || subject.elves().iter().filter_map(|elf| Some((&*elf.path, elf.loadable()?)));
+fn find(context: &AuditContext<'_>, findings: &mut Vec<Finding>) {
+    let loadable = || context.elves().iter().filter_map(|elf| Some((&*elf.path, elf.loadable()?)));
     for (path, facts) in loadable() {
         if facts.executable_stack {
             findings.push(EXECUTABLE_STACK.broken(path, "asks for an executable stack"));
@@ -68,12 +68,12 @@ fn find(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
         if !files.is_empty() {
             let (count, all) = (files.len(), linked.len());
             let message = format!("{count} of {all} files {what}: {}", listing(&files));
-            findings.push(rule.broken(&subject.facts.file, message));
+            findings.push(rule.broken(&context.facts.file, message));
         }
     };
     note(&NO_RELRO, Relro::None, "leave the loader's tables writable");
     note(&LAZY_BINDING, Relro::Partial, "leave the table of called functions writable");
-    findings.extend(debug_information(subject));
+    findings.extend(debug_information(context));
 }
 
 /// Has the file tables that can be protected? A static executable has none.
@@ -81,8 +81,8 @@ fn is_linked(facts: &ElfFacts) -> bool {
     !facts.needed.is_empty() || facts.soname.is_some() || !facts.imports.is_empty()
 }
 
-fn debug_information(subject: &Subject<'_>) -> Option<Finding> {
-    let sizes = subject.elves().iter().filter_map(|elf| {
+fn debug_information(context: &AuditContext<'_>) -> Option<Finding> {
+    let sizes = context.elves().iter().filter_map(|elf| {
         let size = elf.facts.as_ref().ok()?.debug_bytes;
         (size > 0).then_some((size, elf.path.as_str()))
     });
@@ -98,5 +98,5 @@ fn debug_information(subject: &Subject<'_>) -> Option<Finding> {
         total.div_ceil(1_000_000),
         listing(&files)
     );
-    Some(DEBUG_INFORMATION.broken(&subject.facts.file, message))
+    Some(DEBUG_INFORMATION.broken(&context.facts.file, message))
 }

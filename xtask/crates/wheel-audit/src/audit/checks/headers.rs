@@ -1,6 +1,6 @@
 //! Do all readers take the same lines of `WHEEL` and `METADATA` for headers?
 
-use super::{Check, Finding, Rule, Subject, listing};
+use super::{AuditContext, Check, Finding, Rule, listing};
 use crate::policy::CoreFields;
 use crate::wheel::Headers;
 
@@ -27,8 +27,8 @@ pub(super) const CHECK: Check = Check { rules: &[LOST, NO_BREAK, ODD_BREAKS], fi
 const OTHERS: [&str; 6] =
     ["Wheel-Version", "Generator", "Root-Is-Purelib", "Tag", "Build", "License-File"];
 
-fn find(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
-    let Some(contents) = subject.contents() else { return };
+fn find(context: &AuditContext<'_>, findings: &mut Vec<Finding>) {
+    let Some(contents) = context.contents() else { return };
     // Where there are several folders, another rule says so.
     let Some(folder) = contents.dist_infos.first() else { return };
     if let Some(Ok(wheel)) = &contents.wheel {

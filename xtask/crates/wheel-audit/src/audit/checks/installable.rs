@@ -2,7 +2,7 @@
 
 use pep440_rs::VersionSpecifiers;
 
-use super::{Check, Finding, Rule, Subject, listing};
+use super::{AuditContext, Check, Finding, Rule, listing};
 use crate::policy::PlatformTag;
 use crate::wheel::{Tag, allows};
 
@@ -30,14 +30,14 @@ const NEEDS_NO_PLATFORM: Rule = Rule::note(
 pub(super) const CHECK: Check =
     Check { rules: &[UNINSTALLABLE, EXCLUDED, NEEDS_NO_ABI, NEEDS_NO_PLATFORM], find };
 
-fn find(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
-    let Ok(name) = &subject.name else { return };
-    let (file, tags) = (&subject.facts.file, name.tags.expand());
+fn find(context: &AuditContext<'_>, findings: &mut Vec<Finding>) {
+    let Ok(name) = &context.name else { return };
+    let (file, tags) = (&context.facts.file, name.tags.expand());
     if !tags.iter().any(is_installable) {
         let message = format!("no interpreter installs a wheel for `{}`", name.tags);
         findings.push(UNINSTALLABLE.broken(file, message));
     }
-    let Some(contents) = subject.contents() else { return };
+    let Some(contents) = context.contents() else { return };
     let wanted = contents.metadata.iter().flatten().find_map(|each| each.requires_python.as_ref());
     let specifiers = wanted.and_then(|text| text.parse::<VersionSpecifiers>().ok());
     if let (Some(text), Some(specifiers)) = (wanted, specifiers)
@@ -52,11 +52,11 @@ fn find(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
         findings.push(EXCLUDED.broken(file, message));
     }
     // That an extension was asked for and is missing is an error of its own.
-    let is_bound = !subject.claims().contains(&PlatformTag::Any);
+    let is_bound = !context.claims().contains(&PlatformTag::Any);
     if is_bound
         && contents.elves.is_empty()
         && contents.damaged.is_empty()
-        && subject.expectations.native.is_none()
+        && context.expectations.native.is_none()
     {
         let needs_abi = name.tags.abis.iter().any(|abi| abi != "none");
         let rule = if needs_abi { &NEEDS_NO_ABI } else { &NEEDS_NO_PLATFORM };

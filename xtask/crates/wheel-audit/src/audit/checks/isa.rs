@@ -1,6 +1,6 @@
 //! Does any file use instructions that not every machine of the promise has?
 
-use super::{Check, Finding, Rule, Subject};
+use super::{AuditContext, Check, Finding, Rule};
 use crate::isa::{Certainty, FeatureUse, IsaFacts, Level, Machine};
 use crate::policy::Arch;
 
@@ -22,19 +22,19 @@ const UNREAD: Rule = Rule::error(
 
 pub(super) const CHECK: Check = Check { rules: &[ABOVE, GUARDED, UNREAD], find };
 
-fn find(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
-    if subject.expectations.isa.is_empty() {
+fn find(context: &AuditContext<'_>, findings: &mut Vec<Finding>) {
+    if context.expectations.isa.is_empty() {
         return;
     }
-    for elf in subject.elves().iter().filter(|elf| elf.loadable().is_some()) {
+    for elf in context.elves().iter().filter(|elf| elf.loadable().is_some()) {
         match &elf.isa {
             Some(Ok(facts)) => {
-                let mut levels = subject.expectations.isa.iter();
+                let mut levels = context.expectations.isa.iter();
                 if let Some(level) = levels.find(|level| level.machine() == facts.machine) {
                     findings.extend(judge(&elf.path, facts, level));
                 }
             }
-            Some(Err(reason)) if is_promised(subject, elf.arch) => {
+            Some(Err(reason)) if is_promised(context, elf.arch) => {
                 findings.push(UNREAD.broken(&elf.path, reason));
             }
             // Not asked for, or nothing is promised for this machine.
@@ -44,8 +44,8 @@ fn find(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
 }
 
 /// Is a level promised for this machine?
-fn is_promised(subject: &Subject<'_>, arch: Option<Arch>) -> bool {
-    subject.expectations.isa.iter().any(|level| {
+fn is_promised(context: &AuditContext<'_>, arch: Option<Arch>) -> bool {
+    context.expectations.isa.iter().any(|level| {
         matches!(
             (level.machine(), arch),
             (Machine::X86_64, Some(Arch::X86_64)) | (Machine::Aarch64, Some(Arch::Aarch64))

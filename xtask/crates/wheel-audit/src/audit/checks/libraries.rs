@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use super::{Check, Finding, Rule, Subject, listing};
-use crate::audit::judged::Elf;
-use crate::audit::needs::{Need, needs_of};
+use super::{AuditContext, Check, Finding, Rule, listing};
+use crate::audit::elf_file::Elf;
+use crate::audit::needs::{SymbolNeed, needs_of};
 use crate::audit::search;
 use crate::policy::{Limits, PlatformTag, Provider, VersionVerdict};
 
@@ -45,14 +45,14 @@ pub(super) const CHECK: Check = Check {
     find,
 };
 
-fn find(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
-    let requires = Requirement::all(subject);
-    let tops = search::tops(subject.contents());
-    for elf in subject.elves() {
+fn find(context: &AuditContext<'_>, findings: &mut Vec<Finding>) {
+    let requires = Requirement::all(context);
+    let tops = search::tops(context.contents());
+    for elf in context.elves() {
         let Some(facts) = elf.loadable() else {
             continue;
         };
-        let limits = subject.limits(elf.arch);
+        let limits = context.limits(elf.arch);
         let needs = needs_of(facts);
         let absent = elf.needs.libraries.iter().filter_map(|library| {
             let tag = limits.iter().find(|limits| !limits.library(library))?.tag();
@@ -142,8 +142,8 @@ struct Requirement<'a> {
 
 impl<'a> Requirement<'a> {
     /// Those that come in any case first.
-    fn all(subject: &'a Subject<'_>) -> Vec<Self> {
-        let metadata = subject.contents().and_then(|all| all.metadata.as_ref()?.as_ref().ok());
+    fn all(context: &'a AuditContext<'_>) -> Vec<Self> {
+        let metadata = context.contents().and_then(|all| all.metadata.as_ref()?.as_ref().ok());
         let lines = metadata.map(|metadata| metadata.requires_dist.as_slice()).unwrap_or_default();
         let mut all: Vec<Self> = lines.iter().map(|line| Self::parse(line)).collect();
         all.sort_by_key(|each| each.is_extra);
@@ -182,7 +182,7 @@ fn forbidden((library, symbols): (&String, &BTreeSet<String>), limits: &Limits) 
 }
 
 /// A library that is missing altogether is reported as that. musl's loader pays no heed to versions.
-fn is_unrated(need: &Need<'_>, limits: &Limits) -> bool {
+fn is_unrated(need: &SymbolNeed<'_>, limits: &Limits) -> bool {
     limits.tag().musl().is_none()
         && limits.library(need.library)
         && limits.version(need.version) == VersionVerdict::Unrated

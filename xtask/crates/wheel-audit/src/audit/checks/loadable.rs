@@ -1,10 +1,10 @@
 //! Does a loader take each module and library for what its own header says? One that it refuses has
 //! a floor that nobody ever reaches.
 
-use super::{Check, Finding, Rule, Subject, listing};
-use crate::audit::alien::Kind;
-use crate::audit::judged::Elf;
+use super::{AuditContext, Check, Finding, Rule, listing};
+use crate::audit::elf_file::Elf;
 use crate::audit::loading::{Role, Roles, is_linux_module, refusal};
+use crate::audit::non_elf::Kind;
 use crate::elf::{ElfFacts, VersionNeed};
 use crate::policy::{
     Arch, LibcVersion, PlatformTag, Policies, SymbolVersion, help_of, loader_lacks,
@@ -46,21 +46,21 @@ pub(super) const CHECK: Check = Check {
     find,
 };
 
-fn find(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
-    let roles = Roles::of(subject.elves());
-    let claims = subject.claims();
-    let is_musl = subject.is_musl();
+fn find(context: &AuditContext<'_>, findings: &mut Vec<Finding>) {
+    let roles = Roles::of(context.elves());
+    let claims = context.claims();
+    let is_musl = context.is_musl();
     let arches: Vec<Arch> = claims.iter().filter_map(PlatformTag::arch).collect();
-    for elf in subject.elves() {
+    for elf in context.elves() {
         let Ok(facts) = &elf.facts else { continue };
         // A file for another machine is an error of its own, or meant for another machine.
         if !arches.is_empty() && elf.arch.is_none_or(|arch| !arches.contains(&arch)) {
             continue;
         }
         findings.extend(refused(elf, facts, &roles, is_musl));
-        findings.extend(needs_of_loader(subject, elf, facts));
+        findings.extend(needs_of_loader(context, elf, facts));
     }
-    aliens(subject, &claims, findings);
+    non_elf(context, &claims, findings);
 }
 
 fn refused(elf: &Elf, facts: &ElfFacts, roles: &Roles<'_>, is_musl: bool) -> Option<Finding> {
@@ -80,11 +80,11 @@ fn refused(elf: &Elf, facts: &ElfFacts, roles: &Roles<'_>, is_musl: bool) -> Opt
 /// loader holds them against its own versions all the same (`elf/dl-version.c`,
 /// `_dl_check_map_versions`: it is one of the loaded objects) and refuses a file whose need is not
 /// flagged weak.
-fn needs_of_loader(subject: &Subject<'_>, elf: &Elf, facts: &ElfFacts) -> Vec<Finding> {
-    if subject.is_musl() {
+fn needs_of_loader(context: &AuditContext<'_>, elf: &Elf, facts: &ElfFacts) -> Vec<Finding> {
+    if context.is_musl() {
         return Vec::new();
     }
-    let limits = subject.limits(elf.arch);
+    let limits = context.limits(elf.arch);
     let lowest = limits.iter().find_map(|limits| Some((limits.tag(), limits.tag().glibc()?)));
     let is_meant = |need: &VersionNeed| !need.weak && Policies::is_loader(&need.library);
     let finding = |(index, need): (usize, &VersionNeed)| {
@@ -143,10 +143,10 @@ fn not_of_loader(
 }
 
 /// Modules that are no ELF files. What a wheel for every system brings for others is no fault.
-fn aliens(subject: &Subject<'_>, claims: &[PlatformTag], findings: &mut Vec<Finding>) {
-    let Some(contents) = subject.contents() else { return };
+fn non_elf(context: &AuditContext<'_>, claims: &[PlatformTag], findings: &mut Vec<Finding>) {
+    let Some(contents) = context.contents() else { return };
     let is_for_linux = claims.iter().any(|claim| claim.arch().is_some());
-    for (path, kind) in &contents.aliens {
+    for (path, kind) in &contents.non_elf {
         let is_unbuilt = matches!(kind, Kind::Empty | Kind::LfsPointer);
         if *kind == Kind::LinkerScript || !is_for_linux && !is_unbuilt {
             continue;

@@ -1,6 +1,6 @@
 //! Can each ELF file be judged, and is it for the wheel's machine?
 
-use super::{Check, Finding, Rule, Subject};
+use super::{AuditContext, Check, Finding, Rule};
 use crate::policy::Arch;
 
 const UNJUDGED: Rule = Rule::error(
@@ -13,11 +13,11 @@ const OTHER_MACHINE: Rule =
 
 pub(super) const CHECK: Check = Check { rules: &[UNJUDGED, OTHER_MACHINE], find };
 
-fn find(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
-    let target = subject.expectations.platform_tag.and_then(|tag| tag.arch());
-    let claims = subject.claims().into_iter().filter_map(|claim| claim.arch());
-    let arches: Vec<Arch> = claims.chain(subject.expectations.arch).chain(target).collect();
-    for elf in subject.elves() {
+fn find(context: &AuditContext<'_>, findings: &mut Vec<Finding>) {
+    let target = context.expectations.platform_tag.and_then(|tag| tag.arch());
+    let claims = context.claims().into_iter().filter_map(|claim| claim.arch());
+    let arches: Vec<Arch> = claims.chain(context.expectations.arch).chain(target).collect();
+    for elf in context.elves() {
         let facts = match &elf.facts {
             Ok(facts) => facts,
             Err(reason) => {
@@ -25,9 +25,9 @@ fn find(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
                 continue;
             }
         };
-        if subject.expectations.limit.is_some()
+        if context.expectations.limit.is_some()
             && elf.arch.is_some()
-            && subject.limits(elf.arch).is_empty()
+            && context.limits(elf.arch).is_empty()
         {
             let needs = elf
                 .needs

@@ -1,6 +1,6 @@
 //! Do `WHEEL` and `METADATA` say what the file name says?
 
-use super::{Check, Finding, Rule, Subject};
+use super::{AuditContext, Check, Finding, Rule};
 use crate::audit::contents::Contents;
 use crate::wheel::{CoreMetadata, WheelName, same_name, same_version};
 
@@ -27,16 +27,16 @@ const PURELIB: Rule = Rule::warning(
 pub(super) const CHECK: Check =
     Check { rules: &[DIST_INFO, WHEEL_FILE, METADATA_FILE, NAME_OR_VERSION, PURELIB], find };
 
-fn find(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
-    let Some(contents) = subject.contents() else {
+fn find(context: &AuditContext<'_>, findings: &mut Vec<Finding>) {
+    let Some(contents) = context.contents() else {
         return;
     };
-    let file = &subject.facts.file;
+    let file = &context.facts.file;
     let folders: Vec<&String> = contents.dist_infos.iter().collect();
     match folders.as_slice() {
         [] => findings.push(DIST_INFO.broken(file, "the wheel has no `.dist-info` folder")),
         [folder] => {
-            findings.extend(subject.name.as_ref().ok().and_then(|name| misnamed(folder, name)));
+            findings.extend(context.name.as_ref().ok().and_then(|name| misnamed(folder, name)));
         }
         several => {
             let several = super::listing(several);
@@ -47,7 +47,7 @@ fn find(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
         }
     }
     findings.extend(wheel_file(contents, file));
-    match (&contents.metadata, &subject.name) {
+    match (&contents.metadata, &context.name) {
         (None, _) => {
             findings.push(METADATA_FILE.broken(file, "the wheel has no readable `METADATA`"));
         }

@@ -27,13 +27,13 @@ mod tag_words;
 mod tags;
 mod target;
 
-use super::{Depth, Finding, Rule, Severity, subject::Subject};
+use super::{Depth, Finding, Rule, Severity, context::AuditContext};
 use crate::text::shown;
 
 /// Some rules and the function that finds where they are broken.
 struct Check {
     rules: &'static [Rule],
-    find: fn(&Subject<'_>, &mut Vec<Finding>),
+    find: fn(&AuditContext<'_>, &mut Vec<Finding>),
 }
 
 /// Every check. To add one, write its file and name it here.
@@ -86,22 +86,22 @@ const FILE_CHECKS: &[Check] =
     &[machine::CHECK, floor::CHECK, loadable::CHECK, hardening::CHECK, isa::CHECK];
 
 /// Runs every check that the depth allows; the findings come in no order.
-pub(super) fn run(subject: &Subject<'_>, depth: Depth) -> Vec<Finding> {
-    all(if depth == Depth::Floor { FLOOR_CHECKS } else { CHECKS }, subject)
+pub(super) fn run(context: &AuditContext<'_>, depth: Depth) -> Vec<Finding> {
+    all(if depth == Depth::Floor { FLOOR_CHECKS } else { CHECKS }, context)
 }
 
 /// As [`run`], for a file that lies in no wheel.
-pub(super) fn run_file(subject: &Subject<'_>) -> Vec<Finding> {
-    all(FILE_CHECKS, subject)
+pub(super) fn run_file(context: &AuditContext<'_>) -> Vec<Finding> {
+    all(FILE_CHECKS, context)
 }
 
-fn all(checks: &[Check], subject: &Subject<'_>) -> Vec<Finding> {
+fn all(checks: &[Check], context: &AuditContext<'_>) -> Vec<Finding> {
     let (mut findings, mut untold) = (Vec::new(), Untold::default());
     for check in checks {
-        (check.find)(subject, &mut findings);
+        (check.find)(context, &mut findings);
         untold.leave_out(&mut findings);
     }
-    findings.extend(untold.finding(&subject.facts.file));
+    findings.extend(untold.finding(&context.facts.file));
     findings
 }
 

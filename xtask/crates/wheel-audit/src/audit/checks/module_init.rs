@@ -8,8 +8,8 @@
 //! (pycryptodome's ciphers, ddtrace's `libdd_wrapper`, memray's `_inject`): they do not call what
 //! makes one.
 
-use super::{Check, Finding, Rule, Subject, listing};
-use crate::audit::judged::Elf;
+use super::{AuditContext, Check, Finding, Rule, listing};
+use crate::audit::elf_file::Elf;
 use crate::audit::loading::{init_name, starts};
 use crate::elf::ElfKind;
 use crate::wheel::ExtensionSuffix;
@@ -39,9 +39,9 @@ const CFFI: [&str; 2] = ["PyImport_ImportModule", "PyLong_FromVoidPtr"];
 
 pub(super) const CHECK: Check = Check { rules: &[NO_INIT, NO_MODULE], find };
 
-fn find(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
+fn find(context: &AuditContext<'_>, findings: &mut Vec<Finding>) {
     let mut others = Vec::new();
-    for elf in subject.elves() {
+    for elf in context.elves() {
         match judge(elf) {
             Start::None(message) => findings.push(NO_INIT.broken(&elf.path, message)),
             Start::NoModule => others.push(&elf.path),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Check, Finding, Rule, Subject, listing};
+use super::{AuditContext, Check, Finding, Rule, listing};
 use crate::audit::{library, search};
 use crate::policy::{LayoutNames, PlatformTag};
 
@@ -30,8 +30,8 @@ const WINDOWS_ON_LINUX: Rule = Rule::note(
 pub(super) const CHECK: Check =
     Check { rules: &[ONE_PLACE, SECOND_DIST_INFO, WINDOWS, WINDOWS_ON_LINUX], find };
 
-fn find(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
-    let Some(contents) = subject.contents() else { return };
+fn find(context: &AuditContext<'_>, findings: &mut Vec<Finding>) {
+    let Some(contents) = context.contents() else { return };
     let mut places: BTreeMap<String, &str> = BTreeMap::new();
     for member in contents.digests.keys() {
         let place = search::installed(member);
@@ -54,9 +54,9 @@ fn find(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
             findings.push(ONE_PLACE.broken(member, message));
         }
     }
-    let claims = subject.claims();
+    let claims = context.claims();
     let is_for_linux = !claims.is_empty()
-        && claims.len() == subject.facts.tag_claim.len()
+        && claims.len() == context.facts.tag_claim.len()
         && claims.iter().all(|claim| *claim != PlatformTag::Any);
     let rule = if is_for_linux { &WINDOWS_ON_LINUX } else { &WINDOWS };
     let refused: Vec<&str> =

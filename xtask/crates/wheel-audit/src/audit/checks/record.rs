@@ -1,6 +1,6 @@
 //! Does `RECORD` vouch for every file, and rightly?
 
-use super::{Check, Finding, Rule, Subject};
+use super::{AuditContext, Check, Finding, Rule};
 use crate::wheel::RecordProblem;
 
 const UNREADABLE: Rule = Rule::error(
@@ -42,8 +42,8 @@ pub(super) const CHECK: Check = Check {
     find,
 };
 
-fn find(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
-    let Some(contents) = subject.contents() else {
+fn find(context: &AuditContext<'_>, findings: &mut Vec<Finding>) {
+    let Some(contents) = context.contents() else {
         return;
     };
     // Where the folder is not plain, another rule says so.
@@ -51,7 +51,7 @@ fn find(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     let path = format!("{folder}/RECORD");
     match &contents.record {
         _ if contents.damaged.contains_key(&path) => {}
-        None => findings.push(UNREADABLE.broken(&subject.facts.file, "the wheel has no `RECORD`")),
+        None => findings.push(UNREADABLE.broken(&context.facts.file, "the wheel has no `RECORD`")),
         Some(Err(error)) => findings.push(UNREADABLE.broken(&path, error.to_string())),
         Some(Ok(record)) => {
             let problems = record.verify(&contents.digests, &path);

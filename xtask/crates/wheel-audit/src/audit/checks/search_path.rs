@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Check, Finding, Rule, Subject};
+use super::{AuditContext, Check, Finding, Rule};
 use crate::audit::search::{self, Entry};
 
 const OFF_THE_PATH: Rule = Rule::warning(
@@ -35,9 +35,9 @@ const CALLERS_PATH: Rule = Rule::warning(
 pub(super) const CHECK: Check =
     Check { rules: &[OFF_THE_PATH, BUILD_PATH, ABSOLUTE_PATH, OUTSIDE, CALLERS_PATH], find };
 
-fn find(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
-    off_path(subject, findings);
-    for elf in subject.elves() {
+fn find(context: &AuditContext<'_>, findings: &mut Vec<Finding>) {
+    off_path(context, findings);
+    for elf in context.elves() {
         let Some(facts) = elf.loadable() else { continue };
         let known: BTreeSet<Entry<'_>> = search::entries(&elf.path, facts).collect();
         for entry in known {
@@ -59,11 +59,11 @@ fn find(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     }
 }
 
-fn off_path(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
-    let Some(contents) = subject.contents() else { return };
-    for lost in search::off_path(contents, subject.facts.needs.is_musl) {
+fn off_path(context: &AuditContext<'_>, findings: &mut Vec<Finding>) {
+    let Some(contents) = context.contents() else { return };
+    for lost in search::off_path(contents, context.facts.needs.is_musl) {
         let arch = contents.elves.iter().find(|elf| elf.path == lost.path).and_then(|elf| elf.arch);
-        let limits = subject.limits(arch);
+        let limits = context.limits(arch);
         // Then the system's own is found.
         if !limits.is_empty() && limits.iter().all(|limits| limits.library(lost.library)) {
             continue;

@@ -8,8 +8,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Check, Finding, Rule, Subject, listing};
-use crate::audit::judged::Elf;
+use super::{AuditContext, Check, Finding, Rule, listing};
+use crate::audit::elf_file::Elf;
 use crate::policy::{Arch, PlatformTag, Policies, StableAbi};
 use crate::wheel::{ExtensionAbi, ExtensionSuffix, Interpreter};
 
@@ -38,9 +38,9 @@ const UNPROVEN: Rule = Rule::warning(
 pub(super) const CHECK: Check =
     Check { rules: &[NOT_STABLE, NEWER_THAN_TAG, FALSE_SUFFIX, UNPROVEN], find };
 
-fn find(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
-    let Some(promised) = Promised::of(subject) else { return };
-    let elves = subject.elves();
+fn find(context: &AuditContext<'_>, findings: &mut Vec<Finding>) {
+    let Some(promised) = Promised::of(context) else { return };
+    let elves = context.elves();
     let offered: BTreeSet<&str> = elves
         .iter()
         .filter_map(|elf| elf.facts.as_ref().ok())
@@ -74,27 +74,27 @@ fn unproven(path: &str, symbols: &[&str], library: &str) -> Finding {
 }
 
 /// The ELF files of the wheel by file name and own name, as other files ask for them.
-fn brought(elves: &[Elf]) -> BTreeMap<&str, &Elf> {
-    let mut brought = BTreeMap::new();
+fn bundled(elves: &[Elf]) -> BTreeMap<&str, &Elf> {
+    let mut bundled = BTreeMap::new();
     for elf in elves {
         let soname = elf.facts.as_ref().ok().and_then(|facts| facts.soname.as_deref());
-        brought
+        bundled
             .extend(elf.path.rsplit('/').next().into_iter().chain(soname).map(|name| (name, elf)));
     }
-    brought
+    bundled
 }
 
 /// For each file, by its path, a library that comes along with it, directly or behind others, and is
 /// neither in the wheel nor the system's nor the interpreter's: the loader looks for symbols in all of
 /// them. Each need is looked at once, however many files there are.
 fn unknown_libraries(elves: &[Elf]) -> BTreeMap<&str, &str> {
-    let brought = brought(elves);
+    let bundled = bundled(elves);
     let mut known: BTreeMap<(&str, Option<Arch>), bool> = BTreeMap::new();
     let mut users: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     let mut unknown = BTreeMap::new();
     for elf in elves {
         for library in elf.loadable().iter().flat_map(|facts| &facts.needed) {
-            if let Some(other) = brought.get(library.as_str()) {
+            if let Some(other) = bundled.get(library.as_str()) {
                 users.entry(&other.path).or_default().push(&elf.path);
             } else if !*known
                 .entry((library, elf.arch))
@@ -134,8 +134,8 @@ enum Promised {
 }
 
 impl Promised {
-    fn of(subject: &Subject<'_>) -> Option<Self> {
-        let tags = subject.name.as_ref().ok()?.tags.expand();
+    fn of(context: &AuditContext<'_>) -> Option<Self> {
+        let tags = context.name.as_ref().ok()?.tags.expand();
         let version = |python: &str| Some(python.parse::<Interpreter>().ok()?.python_version());
         let stable = tags.iter().filter(|tag| tag.abi == "abi3" || tag.abi == "abi3t");
         if let Some(lowest) = stable.filter_map(|tag| version(&tag.python)).min() {

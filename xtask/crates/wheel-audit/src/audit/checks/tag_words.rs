@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Check, Finding, Rule, Subject, listing};
+use super::{AuditContext, Check, Finding, Rule, listing};
 use crate::policy::{Index, LibcRelease, PlatformTag, Policies, libc_release};
 use crate::wheel::{TagSet, WheelName};
 
@@ -41,9 +41,9 @@ pub(super) const CHECK: Check = Check {
     find,
 };
 
-fn find(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
-    let Ok(WheelName { tags, .. }) = &subject.name else { return };
-    let (file, claims) = (&subject.facts.file, subject.claims());
+fn find(context: &AuditContext<'_>, findings: &mut Vec<Finding>) {
+    let Ok(WheelName { tags, .. }) = &context.name else { return };
+    let (file, claims) = (&context.facts.file, context.claims());
     let found = claims.iter().filter_map(|&claim| judge(claim));
     findings.extend(found.map(|(rule, message)| rule.broken(file, message)));
     if claims.contains(&PlatformTag::Any) && tags.platforms.len() > 1 {

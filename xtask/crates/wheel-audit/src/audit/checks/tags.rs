@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Check, Finding, Rule, Subject, listing};
+use super::{AuditContext, Check, Finding, Rule, listing};
 use crate::policy::{PlatformTag, Policies};
 
 const FILE_NAME: Rule = Rule::error(
@@ -32,13 +32,13 @@ pub(super) const CHECK: Check = Check {
     find,
 };
 
-fn find(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
-    let file = &subject.facts.file;
-    let name = match &subject.name {
+fn find(context: &AuditContext<'_>, findings: &mut Vec<Finding>) {
+    let file = &context.facts.file;
+    let name = match &context.name {
         Ok(name) => name,
         Err(error) => return findings.push(FILE_NAME.broken(file, error.to_string())),
     };
-    if let Some(Ok(wheel)) = subject.contents().and_then(|contents| contents.wheel.as_ref()) {
+    if let Some(Ok(wheel)) = context.contents().and_then(|contents| contents.wheel.as_ref()) {
         let inside: BTreeSet<String> = wheel.tags.iter().cloned().collect();
         let outside: BTreeSet<String> = name.tags.expand().into_iter().map(String::from).collect();
         let missing: Vec<&String> = outside.difference(&inside).collect();
@@ -55,8 +55,8 @@ fn find(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     for platform in &name.tags.platforms {
         findings.extend(platform_fault(file, platform));
     }
-    if let Some(elf) = subject.elves().first()
-        && subject.claims().contains(&PlatformTag::Any)
+    if let Some(elf) = context.elves().first()
+        && context.claims().contains(&PlatformTag::Any)
     {
         findings.push(
             MACHINE_CODE_FOR_ANY.broken(&elf.path, "machine code in a wheel for `any` platform"),

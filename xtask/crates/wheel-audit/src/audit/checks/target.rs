@@ -1,6 +1,6 @@
 //! Is it the wheel that was asked for?
 
-use super::{Check, Finding, Rule, Subject, listing};
+use super::{AuditContext, Check, Finding, Rule, listing};
 use crate::policy::PlatformTag;
 
 const OTHER_PLATFORM: Rule =
@@ -17,10 +17,10 @@ const NO_EXTENSION: Rule = Rule::error(
 pub(super) const CHECK: Check =
     Check { rules: &[OTHER_PLATFORM, OTHER_INTERPRETER, NO_EXTENSION], find };
 
-fn find(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
-    let Ok(name) = &subject.name else { return };
+fn find(context: &AuditContext<'_>, findings: &mut Vec<Finding>) {
+    let Ok(name) = &context.name else { return };
     let (file, expectations, claims) =
-        (&subject.facts.file, subject.expectations, subject.claims());
+        (&context.facts.file, context.expectations, context.claims());
     let platforms = listing(&name.tags.platforms);
     if let Some(target) = expectations.platform_tag
         && !claims.iter().any(|&claim| installs_on(claim, target))
@@ -42,7 +42,7 @@ fn find(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
         findings.push(OTHER_INTERPRETER.broken(file, message));
     }
     let is_pure = claims.contains(&PlatformTag::Any)
-        || subject.contents().is_some_and(|contents| contents.elves.is_empty());
+        || context.contents().is_some_and(|contents| contents.elves.is_empty());
     if let Some(evidence) = &expectations.native
         && is_pure
     {

@@ -42,10 +42,10 @@ fn compilers_tell_what_a_wheel_was_built_on_and_how_sure_that_is() {
 
 #[test]
 fn libraries_from_elsewhere_say_nothing_and_musl_is_told_from_glibc() {
-    let brought = Fixture::new(WHEEL)
+    let bundled = Fixture::new(WHEEL)
         .with(MODULE, compiled_by(&[TOOLSET_10], &[]))
         .with("pkg.libs/libfoo.so.1", compiled_by(&[DEBIAN], &[]));
-    assert_eq!(origin(&brought), Some(("2.17".to_owned(), Certainty::Guess)));
+    assert_eq!(origin(&bundled), Some(("2.17".to_owned(), Certainty::Guess)));
     let folder = Folder::new();
     gcc(&folder, "module.so", "void *PyInit__pkg(void) { return 0; }", &[]);
     let musl = Fixture::new("pkg-1.0-cp311-cp311-musllinux_1_2_x86_64.whl")

@@ -5,26 +5,26 @@ use std::collections::BTreeSet;
 use camino::Utf8Path;
 
 use super::{
-    AuditError, Depth, ElfReport, Expectations, WheelFacts, alien,
-    asks::Asks,
-    blame,
+    AuditError, Depth, ElfReport, Expectations, WheelFacts, blame,
     contents::Contents,
+    context::AuditContext,
+    elf_file::{Elf, ReadElf},
     extension,
     facts::WheelNeeds,
-    judged::{Elf, ReadElf},
+    non_elf,
     origin::{self, Origin},
     reading,
-    subject::Subject,
+    system_needs::SystemNeeds,
 };
 use crate::policy::{PlatformTag, Requirements};
 use crate::wheel::{ArchiveError, WheelArchive, WheelName};
 
 /// Reads the wheel at `path`, as deep as asked.
-pub(super) fn gather<'a>(
+pub(super) fn of_wheel<'a>(
     path: &Utf8Path,
     expectations: &'a Expectations,
     depth: Depth,
-) -> Result<Subject<'a>, AuditError> {
+) -> Result<AuditContext<'a>, AuditError> {
     let file = path.file_name().ok_or_else(|| AuditError::NoFile(path.to_owned()))?.to_owned();
     let digest = if depth == Depth::Floor { None } else { Some(reading::digest_of_file(path)?) };
     let name = WheelName::parse(&file);
@@ -42,7 +42,7 @@ pub(super) fn gather<'a>(
                     contents.elves.iter().map(|elf| elf.path.as_str()).collect();
                 let is_known =
                     |path: &str| judged.contains(path) || contents.damaged.contains_key(path);
-                contents.aliens = alien::find(&archive, &is_known)?;
+                contents.non_elf = non_elf::find(&archive, &is_known)?;
             }
             (Some(archive), Ok(contents))
         }
@@ -55,69 +55,70 @@ pub(super) fn gather<'a>(
         tag_claim,
         ..WheelFacts::of(file)
     };
-    let mut subject = Subject { expectations, facts, name, archive };
-    summarise(&mut subject);
+    let mut context = AuditContext { expectations, facts, name, archive };
+    summarise(&mut context);
     if let Some(archive) = opened {
-        blame::find(&mut subject, &archive);
+        blame::find(&mut context, &archive);
     }
-    Ok(subject)
+    Ok(context)
 }
 
 /// What can be known of an ELF file that lies in no wheel.
-pub(super) fn gather_file<'a>(
+pub(super) fn of_file<'a>(
     path: &Utf8Path,
     expectations: &'a Expectations,
     elf: ReadElf,
     depth: Depth,
-) -> Subject<'a> {
+) -> AuditContext<'a> {
     let mut contents = Contents::default();
     contents.elves.push(Elf::new(path.to_string(), elf));
     let (name, archive) = (WheelName::parse(path.as_str()), Ok(contents));
-    let mut subject =
-        Subject { expectations, facts: WheelFacts::of(path.to_string()), name, archive };
-    summarise(&mut subject);
-    blame::find_in_file(&mut subject, depth);
-    subject
+    let mut context =
+        AuditContext { expectations, facts: WheelFacts::of(path.to_string()), name, archive };
+    summarise(&mut context);
+    blame::find_in_file(&mut context, depth);
+    context
 }
 
 /// Fills in what is known only when every file has been read.
-fn summarise(subject: &mut Subject<'_>) {
-    let claims = subject.claims();
-    let claimed = subject.expectations.arch.or(claims.iter().find_map(PlatformTag::arch));
-    let arch = claimed.or(subject.elves().iter().find_map(|elf| elf.arch));
+fn summarise(context: &mut AuditContext<'_>) {
+    let claims = context.claims();
+    let claimed = context.expectations.arch.or(claims.iter().find_map(PlatformTag::arch));
+    let arch = claimed.or(context.elves().iter().find_map(|elf| elf.arch));
     let judged = |elf: &Elf| {
         let mut report = ElfReport::new(&elf.path, elf.facts.as_ref().ok()?, &elf.needs);
         report.isa = elf.level().map(|level| level.to_string());
         Some(report)
     };
-    let levels = subject.elves().iter().filter_map(Elf::level);
+    let levels = context.elves().iter().filter_map(Elf::level);
     let isa = levels.reduce(|all, level| all.with(level.features()));
     let isa = isa.map(|level| level.to_string());
-    let reports = subject.elves().iter().filter_map(judged).collect();
-    let extensions = subject.elves().iter().filter_map(extension::extension).collect();
+    let reports = context.elves().iter().filter_map(judged).collect();
+    let extensions = context.elves().iter().filter_map(extension::extension).collect();
     // What the wheel says counts: a file for musl may name glibc's libraries, which musl's loader
     // takes for its own (`ldso/dynlink.c`, `load_library`).
     let claim = claims.iter().find(|tag| tag.musl().is_some() || tag.glibc().is_some());
-    let is_musl = claim.map_or_else(|| names_musl(subject.elves()), |tag| tag.musl().is_some());
-    let unread = subject.contents().is_none_or(|contents| !contents.damaged.is_empty());
-    let mut asks = Asks::of(subject.elves(), arch);
+    let is_musl = claim.map_or_else(|| names_musl(context.elves()), |tag| tag.musl().is_some());
+    let unread = context.contents().is_none_or(|contents| !contents.damaged.is_empty());
+    let mut system_needs = SystemNeeds::of(context.elves(), arch);
     if claims.iter().any(|tag| tag.arch().is_some()) {
-        asks.add_aliens(subject.contents().map_or(&[], |contents| &contents.aliens));
+        system_needs.add_non_elf(context.contents().map_or(&[], |contents| &contents.non_elf));
     }
-    let is_unknown =
-        unread || asks.alien.is_some() || subject.elves().iter().any(|elf| elf.facts.is_err());
-    let is_unreadable = subject.contents().is_none();
+    let is_unknown = unread
+        || system_needs.non_elf.is_some()
+        || context.elves().iter().any(|elf| elf.facts.is_err());
+    let is_unreadable = context.contents().is_none();
     let requirements = Requirements::default();
-    let mut needs = WheelNeeds { requirements, is_musl, is_unknown, is_unreadable, asks };
+    let mut needs = WheelNeeds { requirements, is_musl, is_unknown, is_unreadable, system_needs };
     // Files for another machine are an error of their own, and say nothing about this one.
-    for elf in subject.elves().iter().filter(|elf| elf.arch == arch) {
+    for elf in context.elves().iter().filter(|elf| elf.arch == arch) {
         needs.requirements.extend(&elf.needs);
     }
-    let pure = !unread && subject.elves().is_empty() && needs.asks.alien.is_none();
-    subject.facts.floor = needs.requirements.floor();
-    let floor = subject.facts.floor.get("GLIBC");
-    let origin = origin::of_wheel(subject.expectations.built_on, subject.elves(), floor, is_musl);
-    let facts = &mut subject.facts;
+    let pure = !unread && context.elves().is_empty() && needs.system_needs.non_elf.is_none();
+    context.facts.floor = needs.requirements.floor();
+    let floor = context.facts.floor.get("GLIBC");
+    let origin = origin::of_wheel(context.expectations.built_on, context.elves(), floor, is_musl);
+    let facts = &mut context.facts;
     facts.build_glibc = origin.as_ref().map(Origin::version);
     facts.build_origin = origin;
     facts.elf = reports;

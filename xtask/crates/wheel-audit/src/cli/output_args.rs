@@ -1,4 +1,4 @@
-//! How `verify` and `check-glibc` judge and tell: what they have in common.
+//! The output options that `verify` and `check-glibc` share, and the code that prints a report by them.
 
 use std::process::ExitCode;
 
@@ -12,9 +12,9 @@ use crate::report::{self, Count};
 /// Maximum number of skipped links that are named.
 const MAX_LINKS: usize = 5;
 
-/// How a report is told.
+/// Where a report goes, and in which form.
 #[derive(Debug, Clone, Default, clap::Args)]
-pub struct TellArgs {
+pub struct OutputArgs {
     /// Report on stdout as JSON
     #[arg(long)]
     pub json: bool,
@@ -32,16 +32,16 @@ pub struct TellArgs {
     pub quiet: bool,
 }
 
-/// Judges what was asked for, with progress, and tells it in the forms asked for, `text` being the
+/// Audits the inputs with progress, and prints the report in the requested forms; `text` is the
 /// one for people.
-pub(super) fn judge_and_tell(
+pub(super) fn judge_and_print(
     inputs: &Inputs,
     expectations: &Expectations,
     settings: &Settings,
-    tell: &TellArgs,
+    output: &OutputArgs,
     text: fn(&Report) -> String,
 ) -> anyhow::Result<ExitCode> {
-    let count = Count::new(inputs.wheels.len() + inputs.files.len(), tell.quiet);
+    let count = Count::new(inputs.wheels.len() + inputs.files.len(), output.quiet);
     for path in inputs.left_out.iter().take(MAX_LINKS) {
         let path = path.as_str().escape_debug();
         report::note(&format!("`{path}` is a link below a folder: skipped"));
@@ -51,10 +51,10 @@ pub(super) fn judge_and_tell(
     }
     let found = audit::judge(inputs, expectations, settings, &|path| count.done(path.as_str()));
     count.finish();
-    write_files(&found, tell)?;
-    if tell.json {
+    write_files(&found, output)?;
+    if output.json {
         report::json(&found)?;
-    } else if tell.markdown {
+    } else if output.markdown {
         report::data(&report::markdown(&found));
     } else {
         report::data(&text(&found));
@@ -63,11 +63,11 @@ pub(super) fn judge_and_tell(
 }
 
 /// Writes what goes to files: before stdout, so that a report which ends well is whole.
-fn write_files(found: &Report, tell: &TellArgs) -> anyhow::Result<()> {
-    if let Some(path) = &tell.html {
+fn write_files(found: &Report, output: &OutputArgs) -> anyhow::Result<()> {
+    if let Some(path) = &output.html {
         fs_err::write(path, report::html(found)).context("the page cannot be written")?;
     }
-    if let Some(path) = &tell.sarif {
+    if let Some(path) = &output.sarif {
         let folder = Utf8PathBuf::try_from(std::env::current_dir()?)?;
         let log = report::json_text(&report::sarif(found, &folder))?;
         fs_err::write(path, log).context("the SARIF log cannot be written")?;

@@ -9,7 +9,7 @@ use crate::wheel::{MemberError, SharedFile, WheelArchive};
 /// So much of a file tells what it is.
 const START: usize = 128;
 /// More of them than that are not looked at.
-const MAX_ALIENS: usize = 256;
+const MAX_NON_ELF: usize = 256;
 
 /// What a file that is no ELF file looks like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,7 +90,7 @@ pub(super) fn find(
         if !is_module_name(path) || is_known(path) {
             continue;
         }
-        if found.len() == MAX_ALIENS {
+        if found.len() == MAX_NON_ELF {
             break;
         }
         let mut start = Vec::new();

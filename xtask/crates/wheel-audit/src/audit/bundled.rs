@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::judged::Elf;
+use super::elf_file::Elf;
 use crate::elf::ElfKind;
 
 /// The machine that a file is for, whether or not it is one of ours; `None` if it cannot be judged.
@@ -12,11 +12,11 @@ type Machine = Option<(u16, bool, bool)>;
 /// system: a shared object for the same machine, whatever else has its name. One that cannot be
 /// judged counts as such, since that is an error already.
 pub(super) fn leave_out(elves: &mut [Elf]) {
-    let brought: BTreeSet<(Machine, String)> = elves.iter().flat_map(names).collect();
+    let bundled: BTreeSet<(Machine, String)> = elves.iter().flat_map(names).collect();
     for elf in elves {
         let own = machine(elf);
         let has =
-            |name: &String| [own, None].iter().any(|&each| brought.contains(&(each, name.clone())));
+            |name: &String| [own, None].iter().any(|&each| bundled.contains(&(each, name.clone())));
         elf.needs.libraries.retain(|library| !has(library));
         elf.needs.symbols.retain(|library, _| !has(library));
     }

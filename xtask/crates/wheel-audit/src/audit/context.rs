@@ -2,19 +2,19 @@
 
 use std::sync::Arc;
 
-use super::{Expectations, WheelFacts, contents::Contents, judged::Elf};
+use super::{Expectations, WheelFacts, contents::Contents, elf_file::Elf};
 use crate::policy::{Arch, Libc, Limits, PlatformTag, Policies};
 use crate::wheel::{ArchiveError, NameError, WheelName};
 
 /// A wheel and what is promised of it: all that a check can see.
-pub(super) struct Subject<'a> {
+pub(super) struct AuditContext<'a> {
     pub(super) expectations: &'a Expectations,
     pub(super) facts: WheelFacts,
     pub(super) name: Result<WheelName, NameError>,
     pub(super) archive: Result<Contents, ArchiveError>,
 }
 
-impl Subject<'_> {
+impl AuditContext<'_> {
     /// The platform tags in the file name that are understood, in order.
     pub(super) fn claims(&self) -> Vec<PlatformTag> {
         let platforms = self.name.iter().flat_map(|name| &name.tags.platforms);
