@@ -40,8 +40,8 @@ fn pyproject(requires: &str, backend: &str, rest: &str) -> String {
     )
 }
 
-/// A git repository with these files, which has adopted the tool.
-fn adopted(files: &[(&str, String)]) -> (tempfile::TempDir, Utf8PathBuf) {
+/// A git repository with these files, which has adopted the tool; `more` are arguments of `init`.
+fn adopted(files: &[(&str, String)], more: &[&str]) -> (tempfile::TempDir, Utf8PathBuf) {
     let dir = tempfile::tempdir().unwrap();
     let root = Utf8PathBuf::try_from(dir.path().canonicalize().unwrap()).unwrap().join("demo");
     for (path, text) in files {
@@ -55,7 +55,7 @@ fn adopted(files: &[(&str, String)]) -> (tempfile::TempDir, Utf8PathBuf) {
     let commit = ["commit", "--quiet", "--message", "one"];
     sh("git", &[&["-C", root.as_str()], &identity[..], &commit].concat());
     let tool = format!("path={}", repository());
-    run(repository(), &["init", root.as_str(), "--tool", &tool]);
+    run(repository(), &[&["init", root.as_str(), "--tool", &tool], more].concat());
     (dir, root)
 }
 
@@ -81,13 +81,16 @@ fn imported(root: &Utf8Path) -> Vec<String> {
 fn a_package_of_setuptools_and_c_is_adopted_and_built() {
     let tables = "[tool.setuptools]\npackages = [\"demo\"]\n\
         ext-modules = [{ name = \"demo._speed\", sources = [\"demo/_speed.c\"] }]\n";
-    let (_dir, root) = adopted(&[
-        ("pyproject.toml", pyproject("\"setuptools>=74\"", "setuptools.build_meta", tables)),
-        ("demo/__init__.py", String::new()),
-        ("demo/_speed.c", C.to_owned()),
-        ("docker/Dockerfile", "FROM scratch\n".to_owned()),
-        ("scripts/build.sh", "exit 1\n".to_owned()),
-    ]);
+    let (_dir, root) = adopted(
+        &[
+            ("pyproject.toml", pyproject("\"setuptools>=74\"", "setuptools.build_meta", tables)),
+            ("demo/__init__.py", String::new()),
+            ("demo/_speed.c", C.to_owned()),
+            ("docker/Dockerfile", "FROM scratch\n".to_owned()),
+            ("scripts/build.sh", "exit 1\n".to_owned()),
+        ],
+        &[],
+    );
     assert_eq!(imported(&root), ["demo._speed"]);
     // By cargo itself, in a folder of its own.
     let cargo = Command::new(env!("CARGO"))
@@ -103,30 +106,71 @@ fn a_package_of_setuptools_and_c_is_adopted_and_built() {
     run(&root, &["workflow", "check"]);
 }
 
-#[test]
-fn a_package_of_maturin_with_its_crate_at_the_top_is_adopted_and_built() {
-    let (_dir, root) = adopted(&[
-        ("pyproject.toml", pyproject("\"maturin>=1.9,<2\"", "maturin", "")),
+/// A lock file for the workspace that `xtask/` has joined, as cargo writes it here.
+fn lock(root: &Utf8Path) {
+    sh("cargo", &["generate-lockfile", "--manifest-path", root.join("Cargo.toml").as_str()]);
+    assert!(fs_err::read_to_string(root.join("Cargo.lock")).unwrap().contains("wheel-build"));
+}
+
+fn maturin(settings: &str) -> [(&'static str, String); 3] {
+    [
+        ("pyproject.toml", pyproject("\"maturin>=1.9,<2\"", "maturin", settings)),
         ("Cargo.toml", manifest("demo", "edition = \"2021\"")),
         ("src/lib.rs", rust("demo")),
-    ]);
+    ]
+}
+
+#[test]
+fn a_package_of_maturin_with_its_crate_at_the_top_is_adopted_and_built() {
+    let (_dir, root) = adopted(&maturin(""), &[]);
     assert_eq!(imported(&root), ["demo.demo"]);
 }
 
 #[test]
-fn a_package_of_setuptools_rust_with_a_workspace_below_is_adopted_and_built() {
-    let tables = "[tool.setuptools.packages.find]\nwhere = [\"python\"]\n\
-        [[tool.setuptools-rust.ext-modules]]\ntarget = \"demo._inner\"\n\
-        path = \"rust/inner/Cargo.toml\"\nbinding = \"PyO3\"\n";
+fn a_package_of_maturin_whose_workspace_has_xtask_as_a_member_is_built_with_its_lock_file() {
+    let (_dir, root) = adopted(&maturin("[tool.maturin]\nlocked = true\n"), &["--member"]);
+    lock(&root);
+    assert_eq!(imported(&root), ["demo.demo"]);
+}
+
+/// The workspace is in `folder`, with the crate in its folder `inner`.
+fn setuptools_rust(
+    folder: &str,
+    inner: &str,
+    settings: &str,
+    more: &[&str],
+) -> (tempfile::TempDir, Utf8PathBuf) {
+    let tables = format!(
+        "[tool.setuptools.packages.find]\nwhere = [\"python\"]\n\
+         [[tool.setuptools-rust.ext-modules]]\ntarget = \"demo._inner\"\n\
+         path = \"rust/inner/Cargo.toml\"\nbinding = \"PyO3\"\n{settings}"
+    );
     let requires = "\"setuptools>=74\", \"setuptools-rust>=1.10\"";
-    let workspace = "[workspace]\nmembers = [\"inner\"]\nresolver = \"2\"\n\
-        [workspace.package]\nedition = \"2021\"\n";
-    let (_dir, root) = adopted(&[
-        ("pyproject.toml", pyproject(requires, "setuptools.build_meta", tables)),
+    let workspace = format!(
+        "[workspace]\nmembers = [\"{inner}\"]\nresolver = \"2\"\n\
+         [workspace.package]\nedition = \"2021\"\n"
+    );
+    let files = [
+        ("pyproject.toml", pyproject(requires, "setuptools.build_meta", &tables)),
         ("python/demo/__init__.py", String::new()),
-        ("rust/Cargo.toml", workspace.to_owned()),
+        (&*format!("{folder}Cargo.toml"), workspace),
         ("rust/inner/Cargo.toml", manifest("_inner", "edition.workspace = true")),
         ("rust/inner/src/lib.rs", rust("_inner")),
-    ]);
+    ];
+    adopted(&files, more)
+}
+
+#[test]
+fn a_package_of_setuptools_rust_with_a_workspace_below_is_adopted_and_built() {
+    let (_dir, root) = setuptools_rust("rust/", "inner", "", &[]);
+    assert_eq!(imported(&root), ["demo._inner"]);
+}
+
+#[test]
+fn a_package_of_setuptools_rust_whose_workspace_has_xtask_as_a_member_is_built_with_its_lock_file()
+{
+    let settings = "args = [\"--locked\"]\ncargo-manifest-args = [\"--locked\"]\n";
+    let (_dir, root) = setuptools_rust("", "rust/inner", settings, &["--member"]);
+    lock(&root);
     assert_eq!(imported(&root), ["demo._inner"]);
 }

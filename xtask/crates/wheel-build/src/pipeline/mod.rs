@@ -22,6 +22,7 @@ mod shell;
 mod smoke;
 mod source;
 mod state;
+mod stubs;
 mod survey;
 mod work;
 

@@ -13,6 +13,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use fs_err::os::unix::fs::OpenOptionsExt as _;
 use pep440_rs::VersionSpecifiers;
 
+use super::stubs::stubs;
 use crate::assets::Assets;
 use crate::config::{Config, Source};
 use crate::exec::{Exec, ExecError, Step, interrupt};
@@ -27,8 +28,8 @@ use wheel_audit::wheel::{Interpreter, allows};
 pub(super) const SOURCE_DATE_EPOCH: u64 = 1_580_601_600;
 /// Characters of a project's name in the name of a cache.
 const SCOPE_LENGTH: usize = 40;
-/// Bytes of a `pyproject.toml` that are read for the project's name.
-const LARGEST_PYPROJECT: u64 = 1 << 20;
+/// Maximum size of a `pyproject.toml`, `Cargo.toml` or `Cargo.lock` that is read here, in bytes.
+const LARGEST_SETTINGS: u64 = 4 << 20;
 /// What belongs to this tool at the workspace root, and so to no package.
 const OURS: [&str; 5] = ["target", "dist", "xtask", "wheels.toml", "wheels.local.toml"];
 /// Folders that no package is built from, for trees that git does not know.
@@ -84,14 +85,18 @@ impl PreparedSource {
     }
 }
 
-/// The text of a file at the top of `tree`; empty where there is none.
-fn settings_of(tree: &Utf8Path, name: &str) -> String {
+/// The text of a file in `tree`, up to [`LARGEST_SETTINGS`]; `None` if it is missing or is not text.
+fn text_of(tree: &Utf8Path, name: &Path) -> Option<String> {
     // The tree may be anybody's: no link, no device, and not so much that it fills the memory.
     let mut text = String::new();
-    if let Ok(file) = open(tree.join(name).as_std_path()) {
-        let _ = file.take(LARGEST_PYPROJECT).read_to_string(&mut text);
-    }
-    text
+    let file = open(&tree.as_std_path().join(name)).ok()?;
+    file.take(LARGEST_SETTINGS).read_to_string(&mut text).ok()?;
+    Some(text)
+}
+
+/// The text of a file at the top of `tree`; empty if it is missing.
+fn settings_of(tree: &Utf8Path, name: &str) -> String {
+    text_of(tree, Path::new(name)).unwrap_or_default()
 }
 
 /// The table `[project]` in `pyproject.toml` of `tree`, where there is one.
@@ -245,13 +250,20 @@ fn pack(
     let mut tar = tar::Builder::new(io::BufWriter::new(fs_err::File::create(&archive)?));
     // Ours: they are no part of the package, and two of them grow while this runs.
     let ours = OURS.map(|name| root.join(name));
-    let mut names = files(exec, tree)?;
-    names.retain(|name| {
+    let is_ours = |name: &PathBuf| {
         let path = tree.as_std_path().join(name);
-        !ours.iter().any(|ours| path.starts_with(ours))
-    });
+        ours.iter().any(|ours| path.starts_with(ours))
+    };
+    let (own, mut names): (Vec<_>, Vec<_>) = files(exec, tree)?.into_iter().partition(is_ours);
+    let stubs = stubs(&names, &own, |path| text_of(tree, path));
+    names.extend(stubs.keys().cloned());
+    names.sort();
+    names.dedup();
     for name in names {
-        add(&mut tar, tree, &name)?;
+        match stubs.get(&name) {
+            Some(text) => add_text(&mut tar, &name, text)?,
+            None => add(&mut tar, tree, &name)?,
+        }
     }
     io::Write::flush(&mut tar.into_inner()?)?;
     let sha256 = digest::of_file(&archive)?;
@@ -417,6 +429,14 @@ fn add<W: io::Write>(tar: &mut tar::Builder<W>, tree: &Utf8Path, name: &Path) ->
     header.set_mode(if executable { 0o755 } else { 0o644 });
     // No more than was said, should the file grow meanwhile.
     tar.append_data(&mut header, name, Watched(file.take(meta.len())))
+}
+
+fn add_text<W: io::Write>(tar: &mut tar::Builder<W>, name: &Path, text: &str) -> io::Result<()> {
+    let mut header = tar::Header::new_gnu();
+    header.set_mtime(SOURCE_DATE_EPOCH);
+    header.set_mode(0o644);
+    header.set_size(text.len() as u64);
+    tar.append_data(&mut header, name, text.as_bytes())
 }
 
 /// Opens a regular file. What it has become meanwhile (a FIFO, a link) neither blocks nor leads elsewhere.
