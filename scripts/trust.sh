@@ -19,7 +19,7 @@ export XTASK_CACHE
 
 # The values are taken as they stand, without any shell expansion, and only for
 # names that the tools in here are known to read: a settings file can neither run
-# code nor change PATH or LD_PRELOAD. The host sends exactly these (xtask/crates/wheel-build/src/engine/host/names.rs),
+# code nor change PATH or LD_PRELOAD. The host sends exactly these (`engine::host::names`),
 # and has already told pip and uv of each other's indexes.
 if [ -f "$trust_secrets/settings" ]; then
     # `|| [ -n ... ]` also reads a last line that has no newline.

@@ -133,3 +133,26 @@ fn ci_runs_what_the_readme_says() {
     let readme = fs_err::read_to_string(root.join("README.md")).unwrap();
     assert!(readme.contains("\ncargo xtask ci --setup\n"));
 }
+
+#[test]
+fn the_tool_names_neither_its_first_user_nor_files_of_this_repository() {
+    const WORDS: [&str; 6] =
+        ["autobahn", "_nvx", "ARCHITECTURE.md", "CHANGELOG.md", "CONTRIBUTING.md", "xtask/crates/"];
+    let root = Utf8Path::new(env!("CARGO_MANIFEST_DIR"));
+    let folders = ["crates/wheel-audit/src", "crates/wheel-build/src", "../docker", "../scripts"];
+    for file in folders.iter().flat_map(|folder| walkdir::WalkDir::new(root.join(folder))) {
+        let file = file.unwrap();
+        let path = Utf8Path::from_path(file.path()).unwrap();
+        let is_text = ["rs", "py", "sh", "yml", "toml", "txt", "hcl", "wheels"]
+            .contains(&path.extension().unwrap_or_default());
+        // The layout of a clone is in one file, and these requirements are this repository's.
+        let is_own = ["src/clone.rs", "src/init/tool.rs", "docker/build-requirements.txt"];
+        if !file.file_type().is_file() || !is_text || is_own.iter().any(|own| path.ends_with(own)) {
+            continue;
+        }
+        let text = fs_err::read_to_string(path).unwrap();
+        let code = text.split("#[cfg(test)]\nmod ").next().unwrap();
+        let found: Vec<_> = WORDS.iter().filter(|word| code.contains(*word)).collect();
+        assert!(found.is_empty(), "{path}: {found:?}");
+    }
+}

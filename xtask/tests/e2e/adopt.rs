@@ -169,7 +169,7 @@ fn a_package_of_setuptools_rust_with_a_workspace_below_is_adopted_and_built() {
 #[test]
 fn a_package_of_setuptools_rust_whose_workspace_has_xtask_as_a_member_is_built_with_its_lock_file()
 {
-    let settings = "args = [\"--locked\"]\ncargo-manifest-args = [\"--locked\"]\n";
+    let settings = "cargo-manifest-args = [\"--locked\"]\n";
     let (_dir, root) = setuptools_rust("", "rust/inner", settings, &["--member"]);
     lock(&root);
     assert_eq!(imported(&root), ["demo._inner"]);

@@ -1,9 +1,10 @@
 //! Builds Python wheels inside the Linux systems their users run, proves and ships them.
 //!
-//! Rooms and the arrows between them are drawn in `ARCHITECTURE.md`.
+//! Imports point downwards: `cli` and `commands` at the top, `exec` at the bottom.
 
 mod assets;
 mod cli;
+mod clone;
 mod commands;
 mod config;
 mod engine;

@@ -5,7 +5,7 @@ use std::fmt;
 
 use super::Interpreter;
 
-/// What a file name such as `_nvx.cpython-311-x86_64-linux-gnu.so` says of itself.
+/// What a file name such as `_speed.cpython-311-x86_64-linux-gnu.so` says of itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExtensionSuffix {
     /// The binary interface.

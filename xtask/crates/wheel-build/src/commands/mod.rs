@@ -62,8 +62,7 @@ impl Workspace {
                 let shown = if start.ends_with("xtask") { start.parent() } else { None };
                 format!(
                     "there is no wheels.toml in `{}` or above it\n\n\
-                     hint: it says what is built; the one of this tool's own repository is commented, to be \
-                     copied and changed",
+                     hint: `cargo xtask init PATH` in a clone of the tool writes it",
                     shown.unwrap_or(&start)
                 )
             })?;

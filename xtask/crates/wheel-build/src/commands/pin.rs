@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use super::engine_args::EngineArgs;
 use super::{COULD_NOT_RUN, FINDINGS, Workspace, native_platform};
+use crate::clone::{self, is_clone};
 use crate::config::{self, Config, Pins, Platform, Target};
 use crate::engine::binfmt;
 use crate::engine::registry::{self, Published, Unknown};
@@ -24,7 +25,7 @@ const SCHEMA_VERSION: u32 = 1;
 /// Arguments of `pin`.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub(crate) struct PinArgs {
-    /// Targets and platforms, as for `wheels`; all of wheels.toml and the binfmt image where absent
+    /// Targets and platforms, as for `wheels` [default: all of wheels.toml]
     #[arg(value_name = "TARGET|PLATFORM")]
     pub words: Vec<String>,
     /// Change nothing; exit with 1 where a digest is missing or no longer what the tag names
@@ -98,7 +99,7 @@ pub(crate) fn run(args: &PinArgs) -> anyhow::Result<ExitCode> {
         (_, true) => Mode::DryRun,
         _ => Mode::Write,
     };
-    let wanted = wanted(&config, &args.words)?;
+    let wanted = wanted(&config, &args.words, is_clone(&workspace.root))?;
     let engine = EngineArgs::default().engine(&exec, &workspace, &config)?;
     let rows = ask(&engine, &wanted)?;
     let written = if mode == Mode::Write { write(&workspace.root, &rows)? } else { Vec::new() };
@@ -125,8 +126,9 @@ struct Wanted {
     whole: Option<String>,
 }
 
-/// The images that `words` name: targets of the configuration with their platforms.
-fn wanted(config: &Config, words: &[String]) -> anyhow::Result<Vec<Wanted>> {
+/// The images that `words` name: targets of the configuration with their platforms. Without words, all of these, and in
+/// a clone of the tool the image that registers emulators, whose digest is compiled in.
+fn wanted(config: &Config, words: &[String], is_clone: bool) -> anyhow::Result<Vec<Wanted>> {
     let no_target = words.iter().all(|word| word.starts_with("linux/"));
     let request = plan::parse_words(config, words, no_target, &[], &native_platform())?;
     let mut wanted = Vec::new();
@@ -136,7 +138,7 @@ fn wanted(config: &Config, words: &[String]) -> anyhow::Result<Vec<Wanted>> {
         anyhow::ensure!(listed, "`{}` is no target of wheels.toml\n\nhint: {hint}", target.image);
         wanted.push(of_target(target, platforms));
     }
-    if words.is_empty() {
+    if words.is_empty() && is_clone {
         let (image, digest) = binfmt::image();
         let (image, whole) = (image.to_owned(), digest.map(str::to_owned));
         wanted.push(Wanted { image, platforms: Vec::new(), target: "binfmt".to_owned(), whole });
@@ -227,12 +229,10 @@ fn write(root: &Utf8Path, rows: &[Row]) -> anyhow::Result<Vec<String>> {
         // Read as every other command will read it.
         config::load(root).context("wheels.toml was written and does not hold")?;
     }
-    if let Some(digest) = binfmt_digest
-        && root.join(binfmt::FILE).is_file()
-    {
-        let before = fs_err::read_to_string(root.join(binfmt::FILE))?;
+    if let Some(digest) = binfmt_digest {
+        let before = fs_err::read_to_string(root.join(clone::FORMATS))?;
         let text = binfmt::with_digest(&before, &digest).map_err(anyhow::Error::msg)?;
-        replace(root, binfmt::FILE, &text, &mut written)?;
+        replace(root, clone::FORMATS, &text, &mut written)?;
     }
     Ok(written)
 }

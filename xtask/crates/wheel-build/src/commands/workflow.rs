@@ -48,7 +48,7 @@ pub(crate) fn run(args: &WorkflowArgs) -> anyhow::Result<ExitCode> {
     };
     let workspace = Workspace::find()?;
     // What one machine overrides is none of the hosted one's business.
-    let text = workflow::workflow(&config::load_committed(&workspace.root)?);
+    let text = workflow::workflow(&config::load_committed(&workspace.root)?, &workspace.root);
     let path = workspace.root.join(workflow::PATH);
     if mode == Mode::DryRun {
         report::data(text.trim_end());
@@ -67,13 +67,13 @@ pub(crate) fn run(args: &WorkflowArgs) -> anyhow::Result<ExitCode> {
             || "is not there".to_owned(),
             |found| {
                 let line = first_difference(found, &text);
-                format!("is another one than wheels.toml asks for (line {line})")
+                format!("is not what `workflow write` makes of wheels.toml (line {line} differs)")
             },
         );
         report::note(&format!(
             "error: `{}` {what}\n\n\
-             hint: `cargo xtask workflow write`; what is to stay is changed in \
-             `xtask/crates/wheel-build/src/ship/workflow/`",
+             hint: run `cargo xtask workflow write`. To keep a change, set it in `[ci]` or `[publish]` of wheels.toml, \
+             or move it to a workflow of its own",
             workflow::PATH
         ));
         return Ok(ExitCode::from(FINDINGS));

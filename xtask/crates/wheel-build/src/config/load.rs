@@ -20,7 +20,7 @@ use wheel_audit::policy::{Libc, LibcVersion};
 #[derive(Debug, Error)]
 pub(crate) enum ConfigError {
     /// The file is not there or cannot be read.
-    #[error("{0}\n\nhint: wheels.toml at the workspace root says what is built; see README.md")]
+    #[error("{0}\n\nhint: `cargo xtask init PATH` in a clone of the tool writes wheels.toml")]
     Read(std::io::Error),
     /// TOML or the shape is wrong.
     #[error("`{file}`: {error}")]

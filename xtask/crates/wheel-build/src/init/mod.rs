@@ -108,7 +108,7 @@ pub(crate) fn plan(exec: &Exec, asked: &Asked<'_>) -> anyhow::Result<Adoption> {
     plan.create(MANIFEST, texts::manifest(layout, &tool.dependency(repository)?).into_bytes())?;
     plan.owned(MAIN, texts::MAIN.as_bytes().to_vec())?;
     plan.owned(SCHEMA, schema::TEXT.as_bytes().to_vec())?;
-    plan.owned(workflow::PATH, workflow::workflow(&config).into_bytes())?;
+    plan.owned(workflow::PATH, workflow::workflow(&config, repository).into_bytes())?;
     plan.ignored()?;
     match layout {
         Layout::Member => plan.member()?,
@@ -274,6 +274,6 @@ fn current(repository: &Utf8Path) -> anyhow::Result<BTreeMap<String, Vec<u8>>> {
     Ok(BTreeMap::from([
         (MAIN.to_owned(), texts::MAIN.as_bytes().to_vec()),
         (SCHEMA.to_owned(), schema::TEXT.as_bytes().to_vec()),
-        (workflow::PATH.to_owned(), workflow::workflow(&config).into_bytes()),
+        (workflow::PATH.to_owned(), workflow::workflow(&config, repository).into_bytes()),
     ]))
 }

@@ -9,24 +9,10 @@ use camino::{Utf8Path, Utf8PathBuf};
 use toml_edit::{DocumentMut, Item, value};
 use walkdir::WalkDir;
 
+use crate::clone::{CRATE, VENDORED, is_clone};
 use crate::exec::{Exec, Step};
 
-/// The crate that an adopting repository depends on, in a clone of the tool.
-const CRATE: &str = "xtask/crates/wheel-build";
-/// What is copied for `vendor`, in a clone of the tool.
-const VENDORED: [&str; 10] = [
-    "LICENSE",
-    "docker",
-    "scripts",
-    "xtask/crates/wheel-audit/Cargo.toml",
-    "xtask/crates/wheel-audit/build.rs",
-    "xtask/crates/wheel-audit/build",
-    "xtask/crates/wheel-audit/src",
-    "xtask/crates/wheel-build/Cargo.toml",
-    "xtask/crates/wheel-build/build.rs",
-    "xtask/crates/wheel-build/src",
-];
-/// Where these lie in the adopting repository.
+/// Where the copy lies in the adopting repository.
 pub(super) const VENDOR: &str = "xtask/vendor";
 
 /// Where the tool comes from.
@@ -100,14 +86,13 @@ impl Tool {
             Self::Git { url, rev } => format!("{{ git = {}, rev = {} }}", text(url), text(rev)),
             Self::Path(dir) => {
                 let dir = dir.canonicalize_utf8().with_context(|| format!("`{dir}`"))?;
-                let tool = dir.join(CRATE);
                 anyhow::ensure!(
-                    tool.join("Cargo.toml").is_file(),
+                    is_clone(&dir),
                     "`{dir}` is no clone of the tool: it has no `{CRATE}/Cargo.toml`"
                 );
                 format!(
                     "{{ path = {} }}",
-                    text(relative(&repository.join("xtask"), &tool).as_str())
+                    text(relative(&repository.join("xtask"), &dir.join(CRATE)).as_str())
                 )
             }
             Self::Vendor => format!("{{ path = {} }}", text(&format!("vendor/{CRATE}"))),
@@ -128,7 +113,7 @@ fn relative(from: &Utf8Path, to: &Utf8Path) -> Utf8PathBuf {
 /// When `root` is no clone of the tool, or a file cannot be read.
 pub(super) fn vendored(root: &Utf8Path) -> anyhow::Result<Vec<(Utf8PathBuf, Vec<u8>)>> {
     anyhow::ensure!(
-        root.join(CRATE).is_dir(),
+        is_clone(root),
         "`{root}` is no clone of the tool, from which it could be copied\n\n\
          hint: run `cargo xtask init PATH --tool vendor` in a clone"
     );

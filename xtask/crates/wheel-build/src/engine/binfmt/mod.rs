@@ -17,15 +17,12 @@ pub(crate) use status::{Row, Status, examine};
 /// How the names of our own registrations begin: what begins otherwise is never touched.
 pub(crate) const OWN: &str = "xtask-";
 
-/// The file of the workspace that has the image and its digest.
-pub(crate) const FILE: &str = "xtask/crates/wheel-build/src/engine/binfmt/formats.toml";
-
 /// The image that registers emulators through an engine, and the digest of its index, where pinned.
 pub(crate) fn image() -> (&'static str, Option<&'static str>) {
     (&FORMATS.image, FORMATS.digest.as_deref())
 }
 
-/// The text of [`FILE`] with another digest, and all else as it is.
+/// The text of `formats.toml` with another digest, and all else as it is.
 ///
 /// # Errors
 /// Where `text` is no TOML.

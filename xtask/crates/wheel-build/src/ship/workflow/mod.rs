@@ -4,8 +4,11 @@
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
+use camino::Utf8Path;
 use serde::Deserialize;
+use serde_json::Value;
 
+use crate::clone::{BUILD_FILES, is_clone};
 use crate::config::{Config, Platform, Source};
 
 /// Where the workflow lies in the repository.
@@ -39,25 +42,41 @@ fn yaml(word: &str) -> String {
     if is_plain { word.to_owned() } else { format!("\"{word}\"") }
 }
 
-/// The workflow for `config`.
-pub(crate) fn workflow(config: &Config) -> String {
+/// The files of the repository `root` that decide about the wheels of a source archive, beside the package's source.
+fn paths(config: &Config, root: &Utf8Path) -> Vec<String> {
+    let mut paths = vec!["wheels.toml", ".cargo/**", "xtask/**"];
+    // A lock file belongs to the manifest, even before cargo writes one.
+    if root.join("Cargo.toml").is_file() {
+        paths.extend(["Cargo.toml", "Cargo.lock"]);
+    }
+    if is_clone(root) {
+        paths.extend(BUILD_FILES);
+    }
+    let requirements = config.build.requirements.as_ref().map(|path| path.as_str());
+    let covered =
+        |path: &&str| paths.iter().any(|each| path.starts_with(each.trim_end_matches("**")));
+    let requirements: Vec<_> = requirements.into_iter().filter(|path| !covered(path)).collect();
+    paths.extend(requirements);
+    paths.push(PATH);
+    // JSON strings are YAML strings.
+    paths.into_iter().map(|path| Value::from(path).to_string()).collect()
+}
+
+/// The workflow for `config`, the wheels.toml of the repository `root`.
+pub(crate) fn workflow(config: &Config, root: &Utf8Path) -> String {
     let runner = "linux/amd64".parse::<Platform>().ok().and_then(|it| config.ci.runner(&it));
     let runner = runner.map_or_else(|| "ubuntu-24.04".to_owned(), |runner| runner.label);
     let branch = config.ci.branch.as_ref().map_or("main", |branch| branch.0.as_str());
     let publish = config.publish.environment.as_ref();
     let publish = publish.map(|name| PUBLISH.replace("<environment>", &yaml(&name.0)));
-    // What decides about the wheels of a source archive; the package's own files could be any.
+    // A package in the repository could depend on any of its files.
     let paths = match config.source {
-        Source::Sdist { .. } => {
-            "    paths: [wheels.toml, \"docker/**\", \"scripts/**\", \"xtask/**\", Cargo.lock, \
-             <path>]\n"
-        }
-        Source::Path { .. } => "",
+        Source::Sdist { .. } => format!("    paths: [{}]\n", paths(config, root).join(", ")),
+        Source::Path { .. } => String::new(),
     };
     let emulate = if config.ci.emulate.is_empty() { "" } else { EMULATE };
     let mut text = TEMPLATE
-        .replace("<paths>\n", paths)
-        .replace("<path>", PATH)
+        .replace("<paths>\n", &paths)
         .replace("<emulate>\n", emulate)
         .replace("<publish>\n", &publish.unwrap_or_default())
         .replace("<branch>", &yaml(branch))
@@ -73,17 +92,19 @@ pub(crate) fn workflow(config: &Config) -> String {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-    use camino::Utf8Path;
-
     use super::*;
     use crate::config;
 
     fn with(source: &str, more: &str) -> String {
+        within(Utf8Path::new("/none"), source, more)
+    }
+
+    fn within(root: &Utf8Path, source: &str, more: &str) -> String {
         let text = format!(
             "[source]\n{source}\n[build]\npythons = [\"cp311\"]\n[[target]]\nname = \"d\"\n\
              image = \"debian:12\"\nplatforms = [\"linux/amd64\"]\n{more}"
         );
-        workflow(&config::parse_text(Utf8Path::new("wheels.toml"), &text).unwrap())
+        workflow(&config::parse_text(Utf8Path::new("wheels.toml"), &text).unwrap(), root)
     }
 
     #[test]
@@ -103,10 +124,33 @@ mod tests {
         let more = "[ci]\nbranch = \"trunk\"\nemulate = [\"linux/s390x\"]\n\
                     runners = { \"linux/amd64\" = \"big\" }\n[publish]\nenvironment = \"index\"";
         let whole = with(&sdist, more);
-        for part in ["paths: [wheels.toml", "cargo xtask binfmt install \"$PLATFORM\"", "[trunk]"] {
+        for part in
+            ["paths: [\"wheels.toml\"", "cargo xtask binfmt install \"$PLATFORM\"", "[trunk]"]
+        {
             assert!(whole.contains(part), "{part}\n{whole}");
         }
         assert!(whole.contains("environment: index") && whole.contains("runs-on: big"), "{whole}");
+    }
+
+    #[test]
+    fn paths_are_those_of_the_repository() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = Utf8Path::from_path(dir.path()).unwrap();
+        let paths = |more: &str| -> Vec<String> {
+            let sdist = format!("sdist = \"a==1\"\nsha256 = \"{}\"", "0".repeat(64));
+            let text = within(root, &format!("{sdist}\n{more}"), "");
+            let line = text.lines().find_map(|line| line.trim().strip_prefix("paths: ")).unwrap();
+            serde_json::from_str(line).unwrap()
+        };
+        let adopted = ["wheels.toml", ".cargo/**", "xtask/**", PATH];
+        assert_eq!(paths(""), adopted);
+        fs_err::write(root.join("Cargo.toml"), "").unwrap();
+        assert!(paths("").contains(&"Cargo.lock".to_owned()));
+        assert!(!paths("").contains(&"docker/**".to_owned()));
+        let manifest = root.join(crate::clone::CRATE).join("Cargo.toml");
+        fs_err::create_dir_all(manifest.parent().unwrap()).unwrap();
+        fs_err::write(manifest, "").unwrap();
+        assert!(paths("").contains(&"docker/**".to_owned()));
     }
 
     #[test]

@@ -1,0 +1,28 @@
+//! The layout of a clone of the tool: the only place that names its files outside of the crates.
+
+use camino::Utf8Path;
+
+/// The crate that an adopting repository depends on.
+pub(crate) const CRATE: &str = "xtask/crates/wheel-build";
+/// The image that registers emulators, and its digest.
+pub(crate) const FORMATS: &str = "xtask/crates/wheel-build/src/engine/binfmt/formats.toml";
+/// What another repository needs for a copy of the tool.
+pub(crate) const VENDORED: [&str; 10] = [
+    "LICENSE",
+    "docker",
+    "scripts",
+    "xtask/crates/wheel-audit/Cargo.toml",
+    "xtask/crates/wheel-audit/build.rs",
+    "xtask/crates/wheel-audit/build",
+    "xtask/crates/wheel-audit/src",
+    "xtask/crates/wheel-build/Cargo.toml",
+    "xtask/crates/wheel-build/build.rs",
+    "xtask/crates/wheel-build/src",
+];
+/// Patterns of the build files.
+pub(crate) const BUILD_FILES: [&str; 2] = ["docker/**", "scripts/**"];
+
+/// Whether `root` is a clone of the tool, and not a repository that uses it.
+pub(crate) fn is_clone(root: &Utf8Path) -> bool {
+    root.join(CRATE).join("Cargo.toml").is_file()
+}
