@@ -20,16 +20,19 @@ pub(crate) struct Cache {
 }
 
 impl Cache {
-    /// What is wrong with it: a cache that does not say where it is.
-    pub(crate) fn lacking(&self) -> Option<String> {
-        let say = |specs: &[CacheSpec], from: bool| {
-            let lacks = |spec: &CacheSpec| Some((spec.kind, spec.lacks(from)?));
-            specs.iter().find_map(lacks).map(|(kind, field)| {
-                let list = if from { "from" } else { "to" };
-                format!("a `type={kind}` cache to go {list} needs `{field}=`")
+    /// The first cache that lacks its place: the list, its index there, and what it lacks.
+    pub(crate) fn lacking(&self) -> Option<(&'static str, usize, String)> {
+        let first = |list: &'static str, specs: &[CacheSpec], from: bool| {
+            specs.iter().enumerate().find_map(|(index, spec)| {
+                let field = spec.lacks(from)?;
+                Some((
+                    list,
+                    index,
+                    format!("a `type={}` cache to go {list} needs `{field}=`", spec.kind),
+                ))
             })
         };
-        say(&self.from, true).or_else(|| say(&self.to, false))
+        first("from", &self.from, true).or_else(|| first("to", &self.to, false))
     }
 }
 

@@ -1,20 +1,24 @@
 //! `wheels.toml` and `wheels.local.toml`: read, merged, validated.
 //!
-//! Everything that can be wrong with them is said here, with the file and the line, before
+//! Everything that can be wrong with them is reported here, with file, line, column and key, before
 //! anything is planned. The rooms above get values that hold.
 
 mod base_images;
 mod cache;
 mod ci;
 mod engine;
+mod error;
 mod load;
 mod model;
 mod names;
-mod origin;
 mod overrides;
 mod pins;
+mod place;
 mod publish;
+mod raw;
 mod target;
+mod text;
+mod validate;
 pub(crate) mod words;
 
 pub(crate) use base_images::BaseImages;

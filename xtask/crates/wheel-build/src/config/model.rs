@@ -100,6 +100,25 @@ impl Check {
     }
 }
 
+impl InterpreterId {
+    /// What `word` may mean: `3.11`, `python3.11`, `py311`, `cp3.13t`, or one with a slip of the finger.
+    pub(super) fn meant(word: &str) -> Option<String> {
+        let digits: String = word.chars().filter(char::is_ascii_digit).collect();
+        let kind = if word.to_lowercase().starts_with("pypy") { "pp" } else { "cp" };
+        let end = if word.ends_with('t') { "t" } else { "" };
+        let spelt = [format!("{kind}{digits}{end}"), format!("{kind}{digits}")];
+        let is_valid = |text: &&String| Self::try_from((*text).clone()).is_ok();
+        if !word.starts_with("pp")
+            && let Some(text) = spelt.iter().find(is_valid)
+        {
+            return Some(text.clone());
+        }
+        let all = SERIES.flat_map(|minor| ["cp", "pp"].map(|kind| format!("{kind}3{minor}")));
+        let distance = |text: &String| strsim::damerau_levenshtein(text, word);
+        all.min_by_key(distance).filter(|text| distance(text) == 1)
+    }
+}
+
 impl TryFrom<String> for InterpreterId {
     type Error = String;
 

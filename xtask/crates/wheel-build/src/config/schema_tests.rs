@@ -32,7 +32,7 @@ strings!(CacheSpec, InterpreterId, PathPattern, Platform, Reason, Word);
 /// `UPDATE_SCHEMA=1 cargo test -p wheel-build schema` writes it anew.
 #[test]
 fn the_schema_is_that_of_the_types() {
-    let schema = serde_json::to_string_pretty(&super::load::schema()).unwrap() + "\n";
+    let schema = serde_json::to_string_pretty(&super::raw::schema()).unwrap() + "\n";
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/schema/wheels.schema.json");
     if std::env::var_os("UPDATE_SCHEMA").is_some() {
         fs_err::write(path, &schema).unwrap();
@@ -44,7 +44,7 @@ fn the_schema_is_that_of_the_types() {
 /// What the parser takes, editors take, and the other way round, as far as keys and types go.
 #[test]
 fn the_schema_judges_as_the_parser_does() {
-    let schema = serde_json::to_value(super::load::schema()).unwrap();
+    let schema = serde_json::to_value(super::raw::schema()).unwrap();
     let accepts = |text: &str| {
         let table: toml::Table = text.parse().unwrap();
         json_schema::violations(&schema, &serde_json::to_value(table).unwrap()).is_empty()

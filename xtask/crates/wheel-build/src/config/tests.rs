@@ -4,8 +4,9 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use wheel_audit::policy::{Arch, Libc, LibcVersion};
 
-use super::load::ConfigError;
+use super::error::{ConfigError, Invalid};
 use super::load::parse;
+use super::place::Place;
 use super::target::name_of_image;
 use super::*;
 
@@ -29,28 +30,103 @@ fn error(from: &str, to: &str) -> String {
     parse(Utf8Path::new("wheels.toml"), &GOOD.replace(from, to)).unwrap_err().to_string()
 }
 
+/// What is wrong with `text`, structurally.
+fn invalid(text: &str) -> Invalid {
+    let ConfigError::Invalid(invalid) = parse(Utf8Path::new("wheels.toml"), text).unwrap_err()
+    else {
+        unreachable!("the text is there")
+    };
+    *invalid
+}
+
 #[test]
-fn what_is_wrong_is_named_with_its_line() {
-    insta::assert_snapshot!(
-        error("demo==1.0", "demo"),
-        @"`wheels.toml`, line 2: `demo` is not of the form `name==version`"
+fn each_error_has_its_place_its_key_and_the_nearest_valid_word() {
+    let good = format!(
+        "{GOOD}\n[check]\ntag = \"target\"\nisa = {{ amd64 = \"x86-64-v2\" }}\n\
+         imports = [\"demo._speed\"]\ncalls = {{ \"demo._speed\" = [\"m.f()\"] }}\n\n[ci]\n\
+         targets = [\"debian12\"]\nrunners = {{ \"linux/arm64\" = \"arm\" }}\n\n\
+         [[check.override]]\ncode = \"ELF009\"\nseverity = \"note\"\nreason = \"known\"\n"
     );
-    insta::assert_snapshot!(
-        error("6c69fca8", "xyz"),
-        @"`wheels.toml`, line 3: `sha256` is not 64 lower-case hexadecimal digits"
-    );
-    insta::assert_snapshot!(
-        error("\"2.36\"", "\"latest\""),
-        @"`wheels.toml`, line 12: `latest` is no version like \"2.36\""
-    );
-    insta::assert_snapshot!(
-        error("name = \"debian12\"", "name = \"Debian 12\""),
-        @"`wheels.toml`, line 9: `Debian 12` is no target name: lower-case letters and digits, with `.` or `-` between them"
-    );
-    let unknown = error("pythons", "phytons");
-    assert!(unknown.contains("line 6") && unknown.contains("phytons"), "{unknown}");
-    let python = error("cp311", "python3.11");
-    assert!(python.contains("line 6") && python.contains("python3.11"), "{python}");
+    assert!(parse(Utf8Path::new("wheels.toml"), &good).is_ok());
+    let mut wrong = Vec::new();
+    // From, to, line, column, key, suggestion.
+    for (from, to, line, column, key, suggestion) in [
+        ("pythons =", "phytons =", 6, 1, "build.phytons", Some("pythons")),
+        ("[build]", "[biuld]", 5, 2, "biuld", Some("build")),
+        ("family =", "familly =", 11, 1, "target.debian12.familly", Some("family")),
+        ("severity =", "severty =", 27, 1, "check.override[0].severty", Some("severity")),
+        ("tag = \"target\"", "tag = \"taget\"", 16, 7, "check.tag", Some("target")),
+        ("\"apt\"", "\"ap\"", 11, 10, "target.debian12.family", Some("apt")),
+        ("\"note\"", "\"notes\"", 27, 12, "check.override[0].severity", Some("note")),
+        ("\"cp311\"", "\"cp312\", \"3.11\"", 6, 21, "build.pythons[1]", Some("cp311")),
+        ("\"cp311\"", "\"python3.11\"", 6, 12, "build.pythons[0]", Some("cp311")),
+        ("\"cp311\"", "\"cp3.14t\"", 6, 12, "build.pythons[0]", Some("cp314t")),
+        ("linux/amd64", "linux/amd46", 13, 14, "target.debian12.platforms[0]", Some("linux/amd64")),
+        (
+            "\"linux/arm64\"",
+            "\"linux/aarch64\"",
+            23,
+            13,
+            "ci.runners.\"linux/aarch64\"",
+            Some("linux/arm64"),
+        ),
+        ("[\"debian12\"]", "[\"debain12\"]", 22, 12, "ci.targets[0]", Some("debian12")),
+        ("amd64 =", "amd46 =", 17, 9, "check.isa.amd46", Some("amd64")),
+        ("x86-64-v2", "x86_64-v2", 17, 17, "check.isa.amd64", Some("x86-64-v2")),
+        (
+            "{ \"demo._speed\"",
+            "{ \"demo.speed\"",
+            19,
+            11,
+            "check.calls.\"demo.speed\"",
+            Some("demo._speed"),
+        ),
+        ("\"2.36\"", "\"latest\"", 12, 9, "target.debian12.glibc", None),
+        ("\"2.36\"", "2.36", 12, 9, "target.debian12.glibc", None),
+        ("image = \"debian:12\"\n", "", 8, 1, "target.debian12.image", None),
+        ("[\"cp311\"]", "[]", 6, 11, "build.pythons", None),
+        ("pythons = [", "pythons = [[", 8, 1, "", None),
+        ("tag =", "zebra =", 16, 1, "check.zebra", None),
+    ] {
+        assert!(good.contains(from), "{from}");
+        let found = invalid(&good.replacen(from, to, 1));
+        let Place { line: at, column: from_left, .. } = found.place;
+        if (at, from_left, found.key.as_str(), found.suggestion.as_deref())
+            != (line, column, key, suggestion)
+        {
+            wrong.push(format!(
+                "{from} -> {to}: wanted {line}, {column}, {key}, {suggestion:?}: {found}"
+            ));
+        }
+        assert_eq!(found.place.file, "wheels.toml");
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+}
+
+#[test]
+fn an_error_shows_the_line_and_what_to_write() {
+    insta::assert_snapshot!(invalid(&GOOD.replace("pythons", "phytons")), @r#"
+    `wheels.toml`, line 6, column 1: `build.phytons`: unknown key
+
+    6 | phytons = ["cp311"]
+      | ^^^^^^^
+
+    hint: did you mean `pythons`?
+    "#);
+    insta::assert_snapshot!(invalid(&GOOD.replace("demo==1.0", "demo")), @r#"
+    `wheels.toml`, line 2, column 9: `source.sdist`: `demo` is not of the form `name==version`
+
+    2 | sdist = "demo"
+      |         ^^^^^^
+    "#);
+    insta::assert_snapshot!(invalid(&GOOD.replace("family", "color")), @r#"
+    `wheels.toml`, line 11, column 1: `target.debian12.color`: unknown key
+
+    11 | color = "apt"
+       | ^^^^^
+
+    hint: valid keys: `name`, `image`, `family`, `glibc`, `musl`, `platforms`, `pythons`, `digest`, `bootstrap`
+    "#);
 }
 
 #[test]
@@ -111,18 +187,18 @@ fn what_is_wrong_in_the_local_file_is_named_with_its_own_line() {
     fs_err::write(root.join("wheels.toml"), GOOD).unwrap();
     for (local, line) in [
         ("\n[build]\n# a remark\nphytons = [\"cp313\"]\n", 4),
-        ("\n\n[build]\npythons = []\n", 3),
+        ("\n\n[build]\npythons = []\n", 4),
         ("[build]\npythons = \"cp313\"\n", 2),
         ("[check]\ntag = \"linux\"\n\n[biuld]\n", 4),
         ("[check]\nnative = true\n[[target]]\nname = \"debian12\"\nglibc = \"latest\"\n", 5),
         ("[[target]]\nname = \"new\"\n", 1),
-        ("[ci]\ntargets = [\"nosuch\"]\n", 1),
+        ("[ci]\ntargets = [\"nosuch\"]\n", 2),
     ] {
         fs_err::write(root.join("wheels.local.toml"), local).unwrap();
         let error = load(&root).unwrap_err();
         let place = match &error {
-            ConfigError::Invalid { file, line, .. } => Some((file.as_str(), *line)),
-            _ => None,
+            ConfigError::Invalid(found) => Some((found.place.file.as_str(), found.place.line)),
+            ConfigError::Read(_) => None,
         };
         assert_eq!(place, Some(("wheels.local.toml", line)), "{local}: {error}");
     }
@@ -182,7 +258,7 @@ fn a_level_has_to_be_one_of_its_architecture() {
     // Each of these would check nothing, without a word.
     for isa in ["amd64 = \"armv8-a\"", "x86_64 = \"x86-64-v2\"", "s390x = \"x86-64-v2\""] {
         let error = with(isa).unwrap_err().to_string();
-        assert!(error.contains("line 8") && error.contains("check.isa"), "{error}");
+        assert!(error.contains("line 9") && error.contains("check.isa"), "{error}");
     }
     assert!(with("amd64 = \"x86-64-v9\"").unwrap_err().to_string().contains("x86-64-v9"));
 }

@@ -62,7 +62,7 @@ pub(crate) fn describe(cache: &Cache) -> Vec<String> {
 /// [`EngineError::Unusable`] that says which cache and why.
 pub(crate) fn check(engine: &Engine, host: &impl Host) -> Result<(), EngineError> {
     let cache = &engine.cache;
-    if let Some(message) = cache.lacking() {
+    if let Some((_, _, message)) = cache.lacking() {
         return Err(EngineError::Unusable(message));
     }
     for spec in cache.from.iter().chain(&cache.to).filter(|spec| spec.kind == CacheKind::Gha) {

@@ -1,0 +1,98 @@
+//! What is wrong with the configuration: file, line, column, key, and the nearest valid word.
+
+use std::fmt;
+
+use super::place::Place;
+use super::{InterpreterId, Platform};
+
+/// Why the configuration does not hold.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ConfigError {
+    /// The file is missing or cannot be read.
+    #[error("{0}\n\nhint: `cargo xtask init PATH` in a clone of the tool writes wheels.toml")]
+    Read(std::io::Error),
+    /// TOML, a key or a value is wrong.
+    #[error("{0}")]
+    Invalid(Box<Invalid>),
+}
+
+/// A key or value that is wrong.
+#[derive(Debug)]
+pub(crate) struct Invalid {
+    pub(super) place: Place,
+    /// The key as a dotted path; empty if the text is not TOML.
+    pub(super) key: String,
+    pub(super) message: String,
+    /// The nearest valid key or value.
+    pub(super) suggestion: Option<String>,
+    /// How to correct it, without a suggestion.
+    pub(super) hint: Option<String>,
+}
+
+impl fmt::Display for Invalid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Place { file, line, column, excerpt } = &self.place;
+        write!(f, "`{file}`, line {line}, column {column}: ")?;
+        if !self.key.is_empty() {
+            write!(f, "`{}`: ", self.key)?;
+        }
+        write!(f, "{}\n\n{excerpt}", self.message)?;
+        match (&self.suggestion, &self.hint) {
+            (Some(word), _) => write!(f, "\n\nhint: did you mean `{word}`?"),
+            (None, Some(hint)) => write!(f, "\n\nhint: {hint}"),
+            (None, None) => Ok(()),
+        }
+    }
+}
+
+/// A dotted path; names that TOML quotes are quoted, and items of lists are in brackets.
+pub(super) fn dotted(path: &[String]) -> String {
+    let is_bare = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
+    let name = |name: &str| {
+        let needs_quotes = name.is_empty() || !name.chars().all(is_bare);
+        if needs_quotes { format!("{name:?}") } else { name.to_owned() }
+    };
+    let mut text = String::new();
+    for each in path {
+        if each.starts_with('[') {
+            text.push_str(each);
+        } else {
+            text.push_str(if text.is_empty() { "" } else { "." });
+            text.push_str(&name(each));
+        }
+    }
+    text
+}
+
+/// The words in backquotes of `text`.
+pub(super) fn quoted(text: &str) -> Vec<&str> {
+    text.split('`').skip(1).step_by(2).collect()
+}
+
+/// The word of `known` that `word` is a slip of, if any.
+pub(super) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let plain = |word: &str| word.to_lowercase().replace('-', "_");
+    let distance = |known: &&str| strsim::damerau_levenshtein(&plain(word), &plain(known));
+    let near = known.into_iter().min_by_key(distance)?;
+    (distance(&near) <= 1 + word.chars().count() / 3).then_some(near)
+}
+
+/// What `word`, a value or name at `path`, may mean, for kinds of words that serde does not list.
+pub(super) fn meant(path: &[String], word: &str) -> Option<String> {
+    let names: Vec<&str> = path.iter().map(String::as_str).collect();
+    match names.as_slice() {
+        ["build", "pythons", ..]
+        | ["target", _, "pythons", ..]
+        | ["check", "smoke_without", ..] => InterpreterId::meant(word),
+        ["target", _, "platforms" | "digest", ..]
+        | ["ci", "emulate" | "runners", ..]
+        | ["engine", "hosts", ..] => {
+            let arch = word.strip_prefix("linux/").unwrap_or(word);
+            Platform::meant(arch).map(|platform| platform.to_string())
+        }
+        ["check", "isa", ..] => {
+            Platform::meant(word).map(|platform| platform.engine_arch().to_owned())
+        }
+        _ => None,
+    }
+}

@@ -1,0 +1,85 @@
+//! The tables of the configuration as they are read, before [`super::validate`].
+
+use std::collections::BTreeMap;
+
+use camino::Utf8PathBuf;
+use serde::Deserialize;
+use toml::Spanned;
+
+use super::{
+    BaseImages, Bootstrap, Build, Cache, Check, Ci, EngineSettings, Family, InterpreterId,
+    Platform, Publish, Toolchain,
+};
+
+#[derive(Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[cfg_attr(test, schemars(title = "wheels.toml"))]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawConfig {
+    #[cfg_attr(test, schemars(with = "RawSource"))]
+    pub(super) source: Spanned<RawSource>,
+    #[cfg_attr(test, schemars(with = "Build"))]
+    pub(super) build: Spanned<Build>,
+    #[serde(default)]
+    pub(super) toolchain: Toolchain,
+    #[serde(default)]
+    #[cfg_attr(test, schemars(with = "Option<Check>"))]
+    pub(super) check: Option<Spanned<Check>>,
+    #[serde(default)]
+    #[cfg_attr(test, schemars(with = "Option<Ci>"))]
+    pub(super) ci: Option<Spanned<Ci>>,
+    #[serde(default)]
+    #[cfg_attr(test, schemars(with = "Option<Publish>"))]
+    pub(super) publish: Option<Spanned<Publish>>,
+    #[serde(default)]
+    pub(super) engine: EngineSettings,
+    #[serde(default)]
+    #[cfg_attr(test, schemars(with = "Option<Cache>"))]
+    pub(super) cache: Option<Spanned<Cache>>,
+    #[serde(default, rename = "base-image")]
+    pub(super) base_image: BaseImages,
+    #[serde(default)]
+    #[cfg_attr(test, schemars(with = "Vec<RawTarget>"))]
+    pub(super) target: Vec<Spanned<RawTarget>>,
+}
+
+#[derive(Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawSource {
+    #[cfg_attr(test, schemars(with = "Option<String>"))]
+    pub(super) sdist: Option<Spanned<String>>,
+    #[cfg_attr(test, schemars(with = "Option<String>"))]
+    pub(super) sha256: Option<Spanned<String>>,
+    #[cfg_attr(test, schemars(with = "Option<String>"))]
+    pub(super) path: Option<Spanned<Utf8PathBuf>>,
+}
+
+#[derive(Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawTarget {
+    #[cfg_attr(test, schemars(with = "String"))]
+    pub(super) name: Spanned<String>,
+    #[cfg_attr(test, schemars(with = "String"))]
+    pub(super) image: Spanned<String>,
+    pub(super) family: Option<Family>,
+    #[cfg_attr(test, schemars(with = "Option<String>"))]
+    pub(super) glibc: Option<Spanned<String>>,
+    #[cfg_attr(test, schemars(with = "Option<String>"))]
+    pub(super) musl: Option<Spanned<String>>,
+    pub(super) platforms: Vec<Platform>,
+    pub(super) pythons: Option<Vec<InterpreterId>>,
+    #[serde(default)]
+    #[cfg_attr(test, schemars(with = "BTreeMap<Platform, String>"))]
+    pub(super) digest: BTreeMap<Platform, Spanned<String>>,
+    #[cfg_attr(test, schemars(with = "Option<Bootstrap>"))]
+    pub(super) bootstrap: Option<Spanned<Bootstrap>>,
+}
+
+/// The JSON schema of the configuration.
+#[cfg(test)]
+pub(super) fn schema() -> schemars::Schema {
+    let settings = schemars::generate::SchemaSettings::draft07();
+    settings.into_generator().into_root_schema_for::<RawConfig>()
+}

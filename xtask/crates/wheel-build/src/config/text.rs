@@ -1,0 +1,133 @@
+//! From a place in a text of the configuration to an error that names its file, line, column and key.
+
+use std::ops::Range;
+
+use super::error::{ConfigError, Invalid, dotted, meant, nearest, quoted};
+use super::place::{Document, File, MAIN, Place, place};
+
+/// A text of the configuration, and the files that errors name.
+pub(super) struct Text<'a> {
+    document: Document<'a>,
+    files: Vec<File<'a>>,
+}
+
+impl<'a> Text<'a> {
+    /// `text`, made of `files`.
+    pub(super) fn new(text: &'a str, files: Vec<File<'a>>) -> Self {
+        Self { document: Document::new(text, &files), files }
+    }
+
+    /// The key of what is at `span`.
+    pub(super) fn path(&self, span: Range<usize>) -> Vec<String> {
+        self.document.path(span, None)
+    }
+
+    /// The error for what is at `span`, or at the key `below` it.
+    pub(super) fn at(&self, span: Range<usize>, below: &[&str], message: String) -> ConfigError {
+        let mut path = self.path(span);
+        path.extend(below.iter().map(|&name| name.to_owned()));
+        self.invalid(&path, false, message, None, None)
+    }
+
+    /// File and line of `span`, as messages name them.
+    pub(super) fn place_of(&self, span: Range<usize>) -> String {
+        let Place { file, line, .. } = self.place(&self.path(span), false);
+        format!("`{file}`, line {line}")
+    }
+
+    fn place(&self, path: &[String], is_key: bool) -> Place {
+        let top = || self.files.last().map(|file| place(*file, &(0..0)));
+        let nowhere =
+            || Place { file: MAIN.to_owned(), line: 1, column: 1, excerpt: String::new() };
+        self.document.place(path, is_key).or_else(top).unwrap_or_else(nowhere)
+    }
+
+    /// The error for `path`: for its value, or with `is_key` for its name.
+    pub(super) fn invalid(
+        &self,
+        path: &[String],
+        is_key: bool,
+        message: String,
+        suggestion: Option<String>,
+        hint: Option<String>,
+    ) -> ConfigError {
+        let (place, key) = (self.place(path, is_key), dotted(path));
+        ConfigError::Invalid(Box::new(Invalid { place, key, message, suggestion, hint }))
+    }
+
+    /// The error for what the parser says.
+    pub(super) fn toml_error(&self, error: &toml::de::Error) -> ConfigError {
+        let (span, said) = (error.span().unwrap_or_default(), error.message());
+        let words = quoted(said);
+        let word = words.first().copied().unwrap_or_default();
+        let known = || words.iter().skip(1).copied();
+        let near = || nearest(word, known()).map(str::to_owned);
+        let list = |what: &str| {
+            let known = known().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ");
+            (!known.is_empty()).then(|| format!("valid {what}: {known}"))
+        };
+        let path = self.document.path(span.clone(), Some(word));
+        if path.is_empty()
+            && let [file] = self.files.as_slice()
+            && !said.starts_with("missing field")
+        {
+            // No TOML: there are no keys.
+            let (place, message) = (place(*file, &span), said.to_owned());
+            let (key, suggestion, hint) = (String::new(), None, None);
+            return ConfigError::Invalid(Box::new(Invalid {
+                place,
+                key,
+                message,
+                suggestion,
+                hint,
+            }));
+        }
+        if said.starts_with("unknown field") {
+            return self.invalid(&path, true, "unknown key".to_owned(), near(), list("keys"));
+        }
+        if said.starts_with("unknown variant") {
+            let message = format!("unknown value `{word}`");
+            return self.invalid(&path, false, message, near(), list("values"));
+        }
+        if said.starts_with("missing field") {
+            let path = [path.as_slice(), &[word.to_owned()]].concat();
+            return self.invalid(&path, true, "missing key".to_owned(), None, None);
+        }
+        // Errors of our own types.
+        let (said, hint) = said.split_once("\n\nhint: ").unwrap_or((said, ""));
+        let message = said.split(": did you mean").next().unwrap_or(said).to_owned();
+        let listed = hint.strip_prefix("one of ").unwrap_or_default().split(", ");
+        let near = meant(&path, word).or_else(|| Some(nearest(word, listed)?.to_owned()));
+        let hint = (!hint.is_empty()).then(|| hint.to_owned()).or_else(|| wrong_type(said));
+        let is_key = path.last().is_some_and(|name| name == word);
+        self.invalid(
+            &path,
+            is_key,
+            message,
+            near.filter(|near| !near.is_empty() && near != word),
+            hint,
+        )
+    }
+}
+
+/// How a value of the wrong type is written, where serde's words (`invalid type: floating point
+/// `2.36`, expected a string`) tell it.
+fn wrong_type(error: &str) -> Option<String> {
+    let (found, expected) =
+        error.split_once("invalid type: ")?.1.lines().next()?.split_once(", expected ")?;
+    let value = found.split_once(['`', '"'])?.1.trim_end_matches(['`', '"']);
+    if expected.starts_with("a sequence") {
+        return Some(format!("write a list: [\"{value}\"]"));
+    }
+    let is_number = found.starts_with("integer") || found.starts_with("floating point");
+    if let Some(name) = expected.strip_prefix("struct ") {
+        return Some(format!("write a table: `[{}]`, and settings below it", name.to_lowercase()));
+    }
+    match expected {
+        "a boolean" => Some("write true or false, without quotes".to_owned()),
+        _ if expected.contains("string") || (is_number && !expected.contains("integer")) => {
+            Some(format!("write it in quotes: \"{value}\""))
+        }
+        _ => None,
+    }
+}

@@ -1,0 +1,291 @@
+//! Values that fit their types and are wrong all the same.
+
+use std::collections::BTreeSet;
+use std::ops::Range;
+
+use camino::{Utf8Component, Utf8PathBuf};
+use toml::Spanned;
+
+use super::error::{ConfigError, meant, nearest};
+use super::place::item;
+use super::raw::{RawConfig, RawSource, RawTarget};
+use super::text::Text;
+use super::{Build, Cache, Check, Config, InterpreterId, Source, Target, image_name, words};
+use wheel_audit::isa::Machine;
+use wheel_audit::policy::{Libc, LibcVersion};
+
+/// The configuration that `raw` holds, which was read from `text`.
+///
+/// # Errors
+/// The first value that is wrong, with its place.
+pub(super) fn validated(text: &Text<'_>, raw: RawConfig) -> Result<Config, ConfigError> {
+    Checker { text }.config(raw)
+}
+
+struct Checker<'a> {
+    text: &'a Text<'a>,
+}
+
+impl Checker<'_> {
+    fn config(&self, raw: RawConfig) -> Result<Config, ConfigError> {
+        let source = self.source(&raw.source)?;
+        self.build(&raw.build)?;
+        let check = self.check(raw.check)?;
+        let mut names = BTreeSet::new();
+        let mut targets = Vec::new();
+        for target in raw.target {
+            let name = target.get_ref().name.span();
+            let target = self.target(target.into_inner(), &raw.build.get_ref().pythons)?;
+            if !names.insert(target.name.clone()) {
+                return Err(self.at(
+                    name,
+                    &[],
+                    format!("there are two targets named `{}`", target.name),
+                ));
+            }
+            targets.push(target);
+        }
+        Ok(Config {
+            source,
+            check,
+            ci: self.named(raw.ci, &targets, |ci| &ci.targets)?,
+            publish: self.named(raw.publish, &targets, |publish| &publish.targets)?,
+            cache: self.cache(raw.cache)?,
+            build: raw.build.into_inner(),
+            toolchain: raw.toolchain,
+            engine: raw.engine,
+            base_images: raw.base_image,
+            targets,
+            overrides: Vec::new(),
+        })
+    }
+
+    fn at(&self, span: Range<usize>, below: &[&str], message: impl Into<String>) -> ConfigError {
+        self.text.at(span, below, message.into())
+    }
+
+    /// A table whose `targets` names targets, each of which has to be there.
+    fn named<T: Default>(
+        &self,
+        raw: Option<Spanned<T>>,
+        targets: &[Target],
+        words: impl Fn(&T) -> &Vec<String>,
+    ) -> Result<T, ConfigError> {
+        let Some(raw) = raw else { return Ok(T::default()) };
+        let (span, table) = (raw.span(), raw.into_inner());
+        let is_known = |word: &str| targets.iter().any(|target| target.is_called(word));
+        let Some((index, word)) =
+            words(&table).iter().enumerate().find(|(_, word)| !is_known(word))
+        else {
+            return Ok(table);
+        };
+        let names: Vec<&str> = targets.iter().map(|target| target.name.as_str()).collect();
+        let known = targets.iter().flat_map(|target| [target.name.as_str(), target.image.as_str()]);
+        let near = nearest(word, known).map(str::to_owned);
+        let hint = (!names.is_empty()).then(|| format!("targets: {}", names.join(", ")));
+        let mut path = self.text.path(span);
+        path.extend(["targets".to_owned(), item(index)]);
+        Err(self.text.invalid(&path, false, format!("there is no target `{word}`"), near, hint))
+    }
+
+    fn cache(&self, raw: Option<Spanned<Cache>>) -> Result<Cache, ConfigError> {
+        let Some(raw) = raw else { return Ok(Cache::default()) };
+        let (span, cache) = (raw.span(), raw.into_inner());
+        cache.lacking().map_or(Ok(()), |(list, index, message)| {
+            Err(self.at(span, &[list, &item(index)], message))
+        })?;
+        Ok(cache)
+    }
+
+    fn source(&self, raw: &Spanned<RawSource>) -> Result<Source, ConfigError> {
+        let (span, raw) = (raw.span(), raw.get_ref());
+        match (&raw.sdist, &raw.path) {
+            (Some(sdist), None) => {
+                let Some(sha256) = &raw.sha256 else {
+                    let message = "`sdist` needs its `sha256`, so that every build has the same \
+                                   source; the index shows it beside the file";
+                    return Err(self.at(sdist.span(), &[], message));
+                };
+                self.sdist(sdist, sha256)
+            }
+            (None, Some(path)) => {
+                let outside = path.get_ref().components().any(|part| part.as_str() == "..");
+                if raw.sha256.is_some() || path.get_ref().is_absolute() || outside {
+                    let message = "`path` is a folder of this repository, relative to this \
+                                   file, and has no `sha256`: it is hashed at each build";
+                    return Err(self.at(path.span(), &[], message));
+                }
+                Ok(Source::Path { path: path.get_ref().clone() })
+            }
+            _ => {
+                let message = "one of `sdist = \"name==version\"` or `path = \".\"` has to say \
+                               where the source comes from";
+                Err(self.at(span, &[], message))
+            }
+        }
+    }
+
+    fn sdist(
+        &self,
+        sdist: &Spanned<String>,
+        sha256: &Spanned<String>,
+    ) -> Result<Source, ConfigError> {
+        let word = |c: char| c.is_ascii_alphanumeric() || "._-+!".contains(c);
+        let parts = sdist.get_ref().split_once("==").filter(|(name, version)| {
+            let starts = |text: &str| text.starts_with(|c: char| c.is_ascii_alphanumeric());
+            starts(name) && starts(version) && name.chars().chain(version.chars()).all(word)
+        });
+        let Some((name, version)) = parts else {
+            let message = format!("`{}` is not of the form `name==version`", sdist.get_ref());
+            return Err(self.at(sdist.span(), &[], message));
+        };
+        let hash = sha256.get_ref();
+        if hash.len() != 64 || !hash.chars().all(|c| matches!(c, '0'..='9' | 'a'..='f')) {
+            let message = "`sha256` is not 64 lower-case hexadecimal digits".to_owned();
+            return Err(self.at(sha256.span(), &[], message));
+        }
+        let (name, version) = (name.to_owned(), version.to_owned());
+        Ok(Source::Sdist { name, version, sha256: hash.clone() })
+    }
+
+    fn build(&self, build: &Spanned<Build>) -> Result<(), ConfigError> {
+        let (span, build) = (build.span(), build.get_ref());
+        for (key, is_empty) in
+            [("pythons", build.pythons.is_empty()), ("providers", build.providers.is_empty())]
+        {
+            if is_empty {
+                return Err(self.at(span, &[key], "the list must name at least one"));
+            }
+        }
+        let leaves = |path: &&Utf8PathBuf| {
+            path.components().any(|part| !matches!(part, Utf8Component::Normal(_)))
+        };
+        if let Some(path) = build.requirements.as_ref().filter(leaves) {
+            let message = format!("`{path}` is not a file of the repository");
+            return Err(self.at(span, &["requirements"], message));
+        }
+        if let Some(name) = build.env.keys().find(|name| !is_env_name(name)) {
+            let message = format!("`{name}` is no name of an environment variable");
+            return Err(self.at(span, &["env", name], message));
+        }
+        if let Some((name, _)) =
+            build.env.iter().find(|(_, value)| value.contains(['\n', '\r', '\0']))
+        {
+            let message = format!("the value of `{name}` holds a newline or a NUL");
+            return Err(self.at(span, &["env", name], message));
+        }
+        Ok(())
+    }
+
+    fn check(&self, check: Option<Spanned<Check>>) -> Result<Check, ConfigError> {
+        let Some(check) = check else { return Ok(Check::default()) };
+        let span = check.span();
+        let mut check = check.into_inner();
+        for each in &mut check.overrides {
+            each.place = self.text.place_of(each.code.span());
+        }
+        if let Some(module) = check.calls.keys().find(|module| !check.imports.contains(module)) {
+            let mut path = self.text.path(span);
+            path.extend(["calls".to_owned(), module.clone()]);
+            let near = nearest(module, check.imports.iter().map(String::as_str));
+            let message = format!("`check.imports` does not name `{module}`");
+            return Err(self.text.invalid(&path, true, message, near.map(str::to_owned), None));
+        }
+        for (arch, level) in &check.isa {
+            let machine = match arch.as_str() {
+                "amd64" => Some(Machine::X86_64),
+                "386" => Some(Machine::I686),
+                "arm64" => Some(Machine::Aarch64),
+                _ => None,
+            };
+            if machine != Some(level.machine()) {
+                let mut path = self.text.path(span);
+                path.extend(["isa".to_owned(), arch.clone()]);
+                let message = match machine {
+                    None => format!("`{arch}` is none of amd64, arm64 and 386"),
+                    Some(_) => format!("`{level}` is no level of {arch}"),
+                };
+                let near = machine.is_none().then(|| meant(&path, arch)).flatten();
+                return Err(self.text.invalid(&path, machine.is_none(), message, near, None));
+            }
+        }
+        Ok(check)
+    }
+
+    /// `pythons` are those of `[build]`.
+    fn target(&self, raw: RawTarget, pythons: &[InterpreterId]) -> Result<Target, ConfigError> {
+        let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || ".-".contains(c);
+        // Images are named after it: a dot stands between letters or digits there (OCI distribution).
+        let is_part =
+            |part: &str| !part.is_empty() && !part.starts_with('-') && !part.ends_with('-');
+        let name = raw.name.get_ref();
+        if !name.chars().all(plain) || !name.split('.').all(is_part) {
+            let message = format!(
+                "`{name}` is no target name: lower-case letters and digits, with `.` or `-` between them"
+            );
+            return Err(self.at(raw.name.span(), &[], message));
+        }
+        words::IMAGE
+            .check(raw.image.get_ref())
+            .map_err(|message| self.at(raw.image.span(), &[], message))?;
+        if raw.platforms.is_empty() {
+            let message = format!("target `{name}` has no platforms");
+            return Err(self.at(raw.name.span(), &[], message));
+        }
+        if raw.pythons.as_ref().is_some_and(Vec::is_empty) {
+            let message =
+                format!("target `{name}` has no interpreters: without `pythons` it has all");
+            return Err(self.at(raw.name.span(), &[], message));
+        }
+        for digest in raw.digest.values() {
+            let hex = digest.get_ref().strip_prefix("sha256:").unwrap_or_default();
+            if hex.len() != 64 || !hex.chars().all(|c| c.is_ascii_hexdigit()) {
+                let message = format!("`{}` is no digest (`sha256:…`)", digest.get_ref());
+                return Err(self.at(digest.span(), &[], message));
+            }
+        }
+        if let Some(bootstrap) = &raw.bootstrap
+            && let Some(flaw) = bootstrap.get_ref().flaw()
+        {
+            return Err(self.at(bootstrap.span(), &[], flaw));
+        }
+        let digest = raw.digest.into_iter().map(|(k, v)| (k, v.into_inner())).collect();
+        Ok(Target {
+            libc: self.libc(&raw.name, raw.glibc.as_ref(), raw.musl.as_ref())?,
+            name: raw.name.into_inner(),
+            image: image_name(raw.image.get_ref()).image,
+            family: raw.family,
+            platforms: raw.platforms,
+            pythons: raw.pythons.unwrap_or_else(|| pythons.to_vec()),
+            digest,
+            bootstrap: raw.bootstrap.map(Spanned::into_inner),
+        })
+    }
+
+    fn libc(
+        &self,
+        name: &Spanned<String>,
+        glibc: Option<&Spanned<String>>,
+        musl: Option<&Spanned<String>>,
+    ) -> Result<Option<Libc>, ConfigError> {
+        let (text, make): (_, fn(LibcVersion) -> Libc) = match (glibc, musl) {
+            (Some(text), None) => (text, Libc::Glibc),
+            (None, Some(text)) => (text, Libc::Musl),
+            (None, None) => return Ok(None),
+            (Some(_), Some(_)) => {
+                let message =
+                    format!("target `{}` has both `glibc` and `musl`: it has one", name.get_ref());
+                return Err(self.at(name.span(), &[], message));
+            }
+        };
+        text.get_ref().parse().map(|version| Some(make(version))).map_err(|_| {
+            let message = format!("`{}` is no version like \"2.36\"", text.get_ref());
+            self.at(text.span(), &[], message)
+        })
+    }
+}
+
+fn is_env_name(name: &str) -> bool {
+    name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+}
