@@ -98,7 +98,7 @@ pub struct Culprit {
 
 impl WheelFacts {
     /// Whether a part of the wheel was not read, so that the floor may be higher than what is known.
-    pub fn is_unknown(&self) -> bool {
+    pub(crate) fn is_unknown(&self) -> bool {
         self.needs.is_unknown
     }
 

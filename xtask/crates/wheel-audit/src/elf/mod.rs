@@ -30,9 +30,9 @@ pub(crate) use dynamic::MAX_STRINGS;
 pub(crate) use dynamic::is_known as is_known_tag;
 pub(crate) use image::Image;
 pub use refusal::Refusal;
-pub use region_buffer::RegionBuffer;
-pub use source::{FileBytes, Sparse};
-pub use string_table::{FilteredStrings, StringTableFilter};
+pub(crate) use region_buffer::RegionBuffer;
+pub(crate) use source::{FileBytes, Sparse};
+pub(crate) use string_table::{FilteredStrings, StringTableFilter};
 
 use dynamic::Dynamic;
 use image::MAX_NAME;
@@ -159,7 +159,7 @@ pub struct ElfFacts {
 
 /// How far reading has come.
 #[derive(Debug)]
-pub enum Reading {
+pub(crate) enum Reading {
     /// To the end.
     Done(Box<Result<ElfFacts, ElfError>>),
     /// This is needed as well.
@@ -168,7 +168,7 @@ pub enum Reading {
 
 /// What is needed of a file and is not at hand.
 #[derive(Debug, Default)]
-pub struct Missing {
+pub(crate) struct Missing {
     /// Parts of the file, by offset.
     pub parts: Vec<Range<u64>>,
     /// Names out of a string table that is too large to be held.
@@ -176,7 +176,7 @@ pub struct Missing {
 }
 
 /// Does a file that begins with these bytes claim to be ELF?
-pub fn is_elf(start: &[u8]) -> bool {
+pub(crate) fn is_elf(start: &[u8]) -> bool {
     start.starts_with(b"\x7fELF")
 }
 
@@ -195,7 +195,7 @@ impl ElfFacts {
     }
 
     /// Reads an ELF file of which only parts are at hand.
-    pub fn read(source: &dyn FileBytes) -> Reading {
+    pub(crate) fn read(source: &dyn FileBytes) -> Reading {
         let mut image = match Image::open(source) {
             Ok(image) => image,
             Err(error) => return Reading::Done(Box::new(Err(error))),

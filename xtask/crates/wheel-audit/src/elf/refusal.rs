@@ -50,7 +50,7 @@ pub enum Refusal {
 
 impl Refusal {
     /// Does musl refuse it as well, or may it?
-    pub fn is_musls(self) -> bool {
+    pub(crate) fn is_musls(self) -> bool {
         matches!(self, Self::Object | Self::Executable | Self::Truncated)
     }
 }

@@ -10,7 +10,7 @@ use super::{
 
 /// Keeps the wanted parts of a file that comes by from its first byte to its last.
 #[derive(Debug)]
-pub struct RegionBuffer {
+pub(crate) struct RegionBuffer {
     wanted: Vec<Range<u64>>,
     kept: Sparse,
     at: u64,
@@ -40,7 +40,7 @@ const HEADERS: u64 = 16 << 10;
 impl RegionBuffer {
     /// Keeps the whole file if it has at most `limit` bytes; of a larger one its start and what its
     /// headers name.
-    pub fn new(length: u64, limit: u64) -> Self {
+    pub(crate) fn new(length: u64, limit: u64) -> Self {
         let whole = length <= limit;
         let end = if whole { length } else { length.min(HEAD) };
         let first = 0..end;
@@ -54,7 +54,7 @@ impl RegionBuffer {
     }
 
     /// A second look at the file: keeps what is there already, and `more`.
-    pub fn again(kept: &Sparse, more: &[Range<u64>]) -> Self {
+    pub(crate) fn again(kept: &Sparse, more: &[Range<u64>]) -> Self {
         let wanted = kept.ranges().chain(more.iter().cloned()).collect();
         let length = kept.length();
         Self {
@@ -68,27 +68,31 @@ impl RegionBuffer {
 
     /// Looks for names as well; what was found before is taken over.
     #[must_use]
-    pub fn with_filter(mut self, filter: Option<StringTableFilter>, kept: &mut Sparse) -> Self {
+    pub(crate) fn with_filter(
+        mut self,
+        filter: Option<StringTableFilter>,
+        kept: &mut Sparse,
+    ) -> Self {
         self.kept.set_names(kept.take_names().filter(|_| filter.is_none()));
         self.filter = filter;
         self
     }
 
     /// The number of bytes that are wanted.
-    pub fn budget(&self) -> u64 {
+    pub(crate) fn budget(&self) -> u64 {
         let parts = self.wanted.iter().map(|range| range.end - range.start).sum::<u64>();
         parts + self.filter.as_ref().map_or(0, StringTableFilter::size)
     }
 
     /// Has everything that is wanted come by?
-    pub fn is_done(&self) -> bool {
+    pub(crate) fn is_done(&self) -> bool {
         !self.follows_headers
             && self.wanted.last().is_none_or(|range| range.end <= self.at)
             && self.filter.as_ref().is_none_or(StringTableFilter::is_done)
     }
 
     /// The next bytes of the file.
-    pub fn feed(&mut self, piece: &[u8]) {
+    pub(crate) fn feed(&mut self, piece: &[u8]) {
         let (start, end) = (self.at, self.at + piece.len() as u64);
         self.at = end;
         if let Some(filter) = &mut self.filter {
@@ -113,7 +117,7 @@ impl RegionBuffer {
     }
 
     /// What was kept.
-    pub fn finish(self) -> Sparse {
+    pub(crate) fn finish(self) -> Sparse {
         let Self { mut kept, filter, .. } = self;
         if let Some(filter) = filter {
             kept.set_names(Some(filter.finish()));

@@ -6,7 +6,7 @@ use std::ops::Range;
 use super::string_table::FilteredStrings;
 
 /// A file of which some bytes are at hand.
-pub trait FileBytes {
+pub(crate) trait FileBytes {
     /// The file's length, in bytes.
     fn length(&self) -> u64;
 
@@ -47,7 +47,7 @@ impl FileBytes for &[u8] {
 
 /// Parts of a file, each with its offset.
 #[derive(Debug, Default)]
-pub struct Sparse {
+pub(crate) struct Sparse {
     length: u64,
     /// The bytes of all parts, one behind the other.
     bytes: Vec<u8>,
@@ -58,7 +58,7 @@ pub struct Sparse {
 
 impl Sparse {
     /// A file of which nothing is at hand.
-    pub fn nothing(length: u64) -> Self {
+    pub(crate) fn nothing(length: u64) -> Self {
         Self { length, ..Self::default() }
     }
 

@@ -19,7 +19,7 @@ const LONGEST: usize = 15;
 
 /// Names of a string table, by their place in the file.
 #[derive(Debug, Default)]
-pub struct FilteredStrings {
+pub(crate) struct FilteredStrings {
     table: Range<u64>,
     /// Where in the table, and where in `text`; both ascending.
     names: Vec<(u32, u32)>,
@@ -31,22 +31,22 @@ pub struct FilteredStrings {
 
 impl FilteredStrings {
     /// The part of the file that was searched.
-    pub fn table(&self) -> &Range<u64> {
+    pub(crate) fn table(&self) -> &Range<u64> {
         &self.table
     }
 
     /// For how many symbols names were looked for.
-    pub fn asked(&self) -> usize {
+    pub(crate) fn asked(&self) -> usize {
         self.asked
     }
 
     /// Was there more than may be kept?
-    pub fn is_full(&self) -> bool {
+    pub(crate) fn is_full(&self) -> bool {
         self.is_full
     }
 
     /// A name that was found, with the zero at its end; empty if there is none at this place.
-    pub fn at(&self, offset: u64) -> &[u8] {
+    pub(crate) fn at(&self, offset: u64) -> &[u8] {
         let find = || {
             let place = u32::try_from(offset.checked_sub(self.table.start)?).ok()?;
             let after = self.names.partition_point(|each| each.0 <= place);
@@ -70,7 +70,7 @@ impl FilteredStrings {
 
 /// Looks for names in a file that comes by from its first byte to its last.
 #[derive(Debug)]
-pub struct StringTableFilter {
+pub(crate) struct StringTableFilter {
     /// Where the names begin, in ascending order, and whether they are wanted whatever they are.
     starts: Vec<(u32, bool)>,
     next: usize,
@@ -84,7 +84,7 @@ pub struct StringTableFilter {
 
 impl StringTableFilter {
     /// Looks for the names that begin at these places of a table, which is a part of the file.
-    pub fn new(table: Range<u64>, mut starts: Vec<(u32, bool)>) -> Self {
+    pub(crate) fn new(table: Range<u64>, mut starts: Vec<(u32, bool)>) -> Self {
         let asked = starts.len();
         // Of two at one place the one that is wanted counts.
         starts.sort_unstable_by_key(|&(start, is_wanted)| (start, !is_wanted));
@@ -95,22 +95,22 @@ impl StringTableFilter {
     }
 
     /// Has the table come by?
-    pub fn is_done(&self) -> bool {
+    pub(crate) fn is_done(&self) -> bool {
         self.next == self.starts.len() || self.at >= self.found.table.end
     }
 
     /// About how many bytes it takes.
-    pub fn size(&self) -> u64 {
+    pub(crate) fn size(&self) -> u64 {
         (self.starts.len() * size_of::<(u32, bool)>() + MAX_SPARE) as u64
     }
 
     /// What was found.
-    pub fn finish(self) -> FilteredStrings {
+    pub(crate) fn finish(self) -> FilteredStrings {
         self.found
     }
 
     /// The bytes of the file at an offset.
-    pub fn feed(&mut self, offset: u64, piece: &[u8]) {
+    pub(crate) fn feed(&mut self, offset: u64, piece: &[u8]) {
         let end = offset + piece.len() as u64;
         let (from, to) = (self.at.max(offset), self.found.table.end.min(end));
         if from >= to {

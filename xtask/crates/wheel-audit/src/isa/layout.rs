@@ -51,7 +51,7 @@ pub(super) struct Span {
 
 /// Where a file's code lies. It holds none of the file's bytes.
 #[derive(Debug, Clone)]
-pub struct Layout {
+pub(crate) struct Layout {
     pub(super) machine: Machine,
     /// In file order, not overlapping.
     pub(super) spans: Vec<Span>,
@@ -65,7 +65,7 @@ impl Layout {
     ///
     /// # Errors
     /// [`IsaError`] if no code can be found in it, or it is for a machine whose code is not read.
-    pub fn of(file: &dyn FileBytes) -> Result<Self, IsaError> {
+    pub(crate) fn of(file: &dyn FileBytes) -> Result<Self, IsaError> {
         let mut image = Image::open(file)?;
         image.read_segments()?;
         let mut outline = Outline::of(&image)?;
@@ -74,18 +74,12 @@ impl Layout {
         }
         Ok(outline.layout())
     }
-
-    /// The parts of the file that hold code, in order, not overlapping: what a [`super::Scanner`]
-    /// looks at.
-    pub fn code(&self) -> impl Iterator<Item = Range<u64>> {
-        self.spans.iter().map(|span| span.file.clone())
-    }
 }
 
 /// What is known of a file's code before its frames are read: a large file's tables and its frames
 /// need not be in memory at the same time.
 #[derive(Debug)]
-pub struct Outline {
+pub(crate) struct Outline {
     machine: Machine,
     code: Vec<Stretch>,
     note: Option<Level>,
@@ -115,7 +109,7 @@ impl Outline {
     }
 
     /// As [`Layout::of`], but for the frames, of a file of which not all is at hand.
-    pub fn read(file: &dyn FileBytes) -> OutlineReading {
+    pub(crate) fn read(file: &dyn FileBytes) -> OutlineReading {
         let mut image = match Image::open(file) {
             Ok(image) => image.in_steps_of(STEP),
             Err(error) => return OutlineReading::Done(Err(error.into())),
@@ -132,19 +126,19 @@ impl Outline {
     }
 
     /// The part of the file that [`Self::read_frames`] needs; `None` if it has none.
-    pub fn frames(&self) -> Option<Range<u64>> {
+    pub(crate) fn frames(&self) -> Option<Range<u64>> {
         self.frames.as_ref().map(|frames| frames.file.clone())
     }
 
     /// Takes in where functions lie.
-    pub fn read_frames(&mut self, bytes: &[u8]) {
+    pub(crate) fn read_frames(&mut self, bytes: &[u8]) {
         if let Some(frames) = &self.frames {
             self.functions = frames.functions(bytes);
         }
     }
 
     /// Puts it all together.
-    pub fn layout(self) -> Layout {
+    pub(crate) fn layout(self) -> Layout {
         let Self { machine, code, note, mut draft, mut functions, .. } = self;
         functions.sort_unstable_by_key(|each| (each.start, each.end));
         draft.add_symbols(&mut functions);
@@ -158,7 +152,7 @@ impl Outline {
 
 /// How far the reading of an [`Outline`] came.
 #[derive(Debug)]
-pub enum OutlineReading {
+pub(crate) enum OutlineReading {
     /// To the end.
     Done(Result<Box<Outline>, IsaError>),
     /// These parts of the file, by offset, are needed as well.

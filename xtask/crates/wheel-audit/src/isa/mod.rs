@@ -38,9 +38,9 @@ use crate::elf::ElfError;
 pub use callers::callers;
 pub use emulated::{QEMU_CPU, distribution_processor, emulated_processor};
 pub use feature::{Feature, FeatureSet};
-pub use layout::{Layout, Outline, OutlineReading};
+pub(crate) use layout::{Layout, Outline, OutlineReading};
 pub use level::{Level, Machine, UnknownLevel};
-pub use scan::Scanner;
+pub(crate) use scan::Scanner;
 
 /// Why a file's code cannot be judged. Then nothing is known of it, least of all that it runs
 /// anywhere.
@@ -223,7 +223,7 @@ impl IsaFacts {
     }
 
     /// How sure the answer is, in words.
-    pub fn how_sure(&self) -> &'static str {
+    pub(crate) fn how_sure(&self) -> &'static str {
         let has = |certainty| self.features.iter().any(|each| each.certainty == certainty);
         if self.functions == 0 {
             "no function is known in it, so that code cannot be told from data"

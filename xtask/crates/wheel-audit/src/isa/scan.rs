@@ -9,7 +9,7 @@ use super::{
 
 /// Decodes code as it comes by. Beside what the [`Layout`] holds it keeps some hundred bytes.
 #[derive(Debug, Clone)]
-pub struct Scanner {
+pub(crate) struct Scanner {
     layout: Layout,
     /// No function is known, so that code cannot be told from data by its place.
     all_unknown: bool,
@@ -26,7 +26,7 @@ pub struct Scanner {
 
 impl Scanner {
     /// Begins with a file whose layout is known.
-    pub fn new(layout: Layout) -> Self {
+    pub(crate) fn new(layout: Layout) -> Self {
         let all_unknown = !layout.spans.iter().any(|span| span.is_function);
         Self {
             layout,
@@ -42,7 +42,7 @@ impl Scanner {
 
     /// Takes the bytes of the file from an offset on. Pieces come in file order; what holds no
     /// code may be left out, what was fed before is skipped.
-    pub fn feed(&mut self, offset: u64, piece: &[u8]) {
+    pub(crate) fn feed(&mut self, offset: u64, piece: &[u8]) {
         let end = offset.saturating_add(piece.len() as u64);
         if offset > self.fed {
             self.skip_to(offset);
@@ -67,7 +67,7 @@ impl Scanner {
     ///
     /// # Errors
     /// [`IsaError::Incomplete`] if code was never fed.
-    pub fn finish(self) -> Result<IsaFacts, IsaError> {
+    pub(crate) fn finish(self) -> Result<IsaFacts, IsaError> {
         if self.is_incomplete || self.span < self.layout.spans.len() {
             return Err(IsaError::Incomplete);
         }

@@ -66,20 +66,15 @@ impl Arch {
         row.map(|row| row.0).ok_or_else(|| UnknownArch(platform.to_owned()))
     }
 
-    /// The machine number in an ELF header, `e_machine` (ELF gABI).
-    pub fn elf_machine(self) -> u16 {
-        self.row().3
-    }
-
     /// Does an ELF file with this machine number, class and byte order run on this architecture?
     /// The class tells x32 from x86-64, the byte order the two sorts of 64-bit POWER.
-    pub fn runs_elf(self, machine: u16, is_64_bit: bool, little_endian: bool) -> bool {
+    pub(crate) fn runs_elf(self, machine: u16, is_64_bit: bool, little_endian: bool) -> bool {
         let row = self.row();
         (row.3, row.4, row.5) == (machine, is_64_bit, little_endian)
     }
 
     /// The architecture of an ELF file; for 32-bit Arm, which has two, the newer one.
-    pub fn from_elf(machine: u16, is_64_bit: bool, little_endian: bool) -> Option<Self> {
+    pub(crate) fn from_elf(machine: u16, is_64_bit: bool, little_endian: bool) -> Option<Self> {
         Self::all()
             .filter(|&arch| arch != Self::Armv6l)
             .find(|arch| arch.runs_elf(machine, is_64_bit, little_endian))

@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 /// What to do about the need of `version` (`GLIBC_2.38`) for `symbols`, in one line; `None` where no
 /// cause is known.
-pub fn help_of(version: &str, symbols: &[&str]) -> Option<Cow<'static, str>> {
+pub(crate) fn help_of(version: &str, symbols: &[&str]) -> Option<Cow<'static, str>> {
     static FILE: LazyLock<Causes> = LazyLock::new(load);
     let fits = |cause: &&Cause| cause.fits(version, symbols);
     if let Some(cause) = FILE.causes.iter().find(fits) {

@@ -8,7 +8,7 @@ use super::{Libc, LibcVersion};
 
 /// A compiler by the line that it leaves in `.comment`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Compiler {
+pub(crate) struct Compiler {
     /// It is the distribution's own, so that it names one system; else one of an add-on collection.
     pub is_own: bool,
     /// The systems that have it, oldest first.
@@ -18,7 +18,7 @@ pub struct Compiler {
 
 /// A system that wheels are built on.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BuildSystem {
+pub(crate) struct BuildSystem {
     /// `Debian 12`.
     pub name: String,
     /// Its C library.
@@ -28,7 +28,7 @@ pub struct BuildSystem {
 impl Compiler {
     /// The compiler that leaves `line` (`GCC: (Debian 12.2.0-14) 12.2.0`); `None` if the line does
     /// not tell, or not clearly.
-    pub fn of_comment(line: &str) -> Option<&'static Self> {
+    pub(crate) fn of_comment(line: &str) -> Option<&'static Self> {
         static TABLE: LazyLock<Vec<Compiler>> = LazyLock::new(load);
         TABLE.iter().find(|compiler| line.contains(&compiler.mark))
     }

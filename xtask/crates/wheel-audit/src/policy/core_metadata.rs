@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::LazyLock};
 use serde::Deserialize;
 
 /// A version of the core metadata: `(2, 4)`.
-pub type MetadataVersion = (u32, u32);
+pub(crate) type MetadataVersion = (u32, u32);
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -17,14 +17,14 @@ struct File {
 
 /// The versions and their fields.
 #[derive(Debug)]
-pub struct CoreFields {
+pub(crate) struct CoreFields {
     /// By version, names in lower case.
     fields: BTreeMap<MetadataVersion, Vec<String>>,
 }
 
 impl CoreFields {
     /// The table compiled into this program.
-    pub fn builtin() -> &'static Self {
+    pub(crate) fn builtin() -> &'static Self {
         static BUILTIN: LazyLock<CoreFields> = LazyLock::new(|| {
             let fields = load().fields.into_iter().filter_map(|(version, names)| {
                 let names = names.into_iter().map(|name| name.to_ascii_lowercase());
@@ -36,13 +36,13 @@ impl CoreFields {
     }
 
     /// Is there this version?
-    pub fn has(&self, version: MetadataVersion) -> bool {
+    pub(crate) fn has(&self, version: MetadataVersion) -> bool {
         self.fields.contains_key(&version)
     }
 
     /// The version that brought a field, whose name is compared without regard to case; `None` of
     /// fields that are in none.
-    pub fn added(&self, field: &str) -> Option<MetadataVersion> {
+    pub(crate) fn added(&self, field: &str) -> Option<MetadataVersion> {
         let field = field.to_ascii_lowercase();
         let found = self.fields.iter().find(|(_, names)| names.contains(&field));
         found.map(|(version, _)| *version)
@@ -50,7 +50,7 @@ impl CoreFields {
 }
 
 /// Reads `2.4`.
-pub fn metadata_version(text: &str) -> Option<MetadataVersion> {
+pub(crate) fn metadata_version(text: &str) -> Option<MetadataVersion> {
     let (major, minor) = text.split_once('.')?;
     Some((major.parse().ok()?, minor.parse().ok()?))
 }

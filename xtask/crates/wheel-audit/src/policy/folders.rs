@@ -11,7 +11,7 @@ struct File {
 }
 
 /// Is an absolute path one of a machine that builds?
-pub fn is_build_folder(path: &str) -> bool {
+pub(crate) fn is_build_folder(path: &str) -> bool {
     static FILE: LazyLock<File> = LazyLock::new(load);
     let below = |folder: &String| {
         path.strip_prefix(folder.as_str())

@@ -12,7 +12,7 @@ use super::{Arch, PlatformTag};
 /// The rules of the index that are facts about names and numbers.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Index {
+pub(crate) struct Index {
     #[serde(rename = "source")]
     _source: String,
     /// The largest file that a project may upload unless it was granted more, in bytes.
@@ -23,13 +23,13 @@ pub struct Index {
 
 impl Index {
     /// The rules compiled into this program.
-    pub fn builtin() -> &'static Self {
+    pub(crate) fn builtin() -> &'static Self {
         static BUILTIN: LazyLock<Index> = LazyLock::new(load);
         &BUILTIN
     }
 
     /// Does it take wheels with this platform tag?
-    pub fn takes(&self, tag: PlatformTag) -> bool {
+    pub(crate) fn takes(&self, tag: PlatformTag) -> bool {
         let Some(arch) = tag.arch() else { return true };
         // `manylinux_2_17_x86_64` is of the sort `manylinux`, `manylinux1_x86_64` of its own.
         let text = tag.to_string();
@@ -38,7 +38,7 @@ impl Index {
     }
 
     /// Does it take metadata of this version (`2.4`)?
-    pub fn takes_metadata(&self, version: &str) -> bool {
+    pub(crate) fn takes_metadata(&self, version: &str) -> bool {
         self.metadata_versions.contains(version)
     }
 }

@@ -7,7 +7,7 @@ use serde::Deserialize;
 /// Names of files and folders.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct LayoutNames {
+pub(crate) struct LayoutNames {
     #[serde(rename = "source")]
     _source: String,
     /// Those at the top of many a project's folder, which do not belong into `site-packages`.
@@ -20,7 +20,7 @@ pub struct LayoutNames {
 
 impl LayoutNames {
     /// The names compiled into this program.
-    pub fn builtin() -> &'static Self {
+    pub(crate) fn builtin() -> &'static Self {
         static BUILTIN: LazyLock<LayoutNames> = LazyLock::new(load);
         &BUILTIN
     }

@@ -15,7 +15,7 @@ struct File {
 
 /// Is this a version of glibc that its loader has on no system with that architecture? Of versions
 /// newer than what is known nothing is said.
-pub fn loader_lacks(arch: Arch, version: &SymbolVersion) -> bool {
+pub(crate) fn loader_lacks(arch: Arch, version: &SymbolVersion) -> bool {
     static FILE: LazyLock<File> = LazyLock::new(load);
     let of = |text: &String| text.parse::<SymbolVersion>().ok();
     let is_known = of(&FILE.newest).is_some_and(|newest| *version <= newest);

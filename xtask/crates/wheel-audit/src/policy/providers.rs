@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 /// Where a library comes from that neither a wheel nor every system has.
 #[derive(Debug)]
-pub struct Provider {
+pub(crate) struct Provider {
     libraries: Vec<Pattern>,
     projects: Vec<String>,
     /// What installs a library that belongs to the machine: `NVIDIA's driver`.
@@ -16,19 +16,19 @@ pub struct Provider {
 
 impl Provider {
     /// The provider of a library, by its name in `DT_NEEDED`; `None` if none is known.
-    pub fn of(library: &str) -> Option<&'static Self> {
+    pub(crate) fn of(library: &str) -> Option<&'static Self> {
         static TABLE: LazyLock<Vec<Provider>> = LazyLock::new(load);
         TABLE.iter().find(|each| each.libraries.iter().any(|pattern| pattern.matches(library)))
     }
 
     /// The projects whose wheels bring it, the likeliest first.
-    pub fn projects(&self) -> &[String] {
+    pub(crate) fn projects(&self) -> &[String] {
         &self.projects
     }
 
     /// Does the wheel of `project` bring it, or one that this wheel requires? NVIDIA's projects
     /// have the release of CUDA in their name: `nvidia-cublas-cu12`.
-    pub fn is_project(&self, project: &str) -> bool {
+    pub(crate) fn is_project(&self, project: &str) -> bool {
         let name = normal(project);
         let plain = name.rsplit_once("-cu").map_or(name.as_str(), |(plain, release)| {
             let is_release = release.bytes().all(|each| each.is_ascii_digit());

@@ -8,7 +8,7 @@ use super::{LibcVersion, PlatformTag};
 
 /// Is there the C library that a tag names?
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LibcRelease {
+pub(crate) enum LibcRelease {
     /// It was released.
     Known,
     /// It is newer than the newest one known, and may have been released since.
@@ -45,7 +45,7 @@ impl Range {
 }
 
 /// Is there the C library that `tag` names? `None` if it names none.
-pub fn libc_release(tag: PlatformTag) -> Option<LibcRelease> {
+pub(crate) fn libc_release(tag: PlatformTag) -> Option<LibcRelease> {
     static FILE: LazyLock<File> = LazyLock::new(load);
     let glibc = tag.glibc().map(|version| FILE.glibc.judge(version));
     glibc.or_else(|| tag.musl().map(|version| FILE.musl.judge(version)))

@@ -64,7 +64,7 @@ pub(super) fn rated(name: &str) -> Option<(&str, SymbolVersion)> {
 impl SymbolVersion {
     /// Prefix and number of a symbol version such as `GLIBC_2.34`, as [`Requirements::floor`]
     /// counts it; `None` where it does not count.
-    pub fn of_name(name: &str) -> Option<(&str, Self)> {
+    pub(crate) fn of_name(name: &str) -> Option<(&str, Self)> {
         rated(name)
     }
 }

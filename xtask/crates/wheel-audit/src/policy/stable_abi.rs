@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 /// The functions and data of `abi3` (PEP 384), each with the first version that has it.
 #[derive(Debug)]
-pub struct StableAbi {
+pub(crate) struct StableAbi {
     added: BTreeMap<String, (u8, u8)>,
 }
 
@@ -20,7 +20,7 @@ struct File {
 
 impl StableAbi {
     /// The interface compiled into this program.
-    pub fn builtin() -> &'static Self {
+    pub(crate) fn builtin() -> &'static Self {
         static BUILTIN: LazyLock<StableAbi> = LazyLock::new(|| {
             let added = load().added.into_iter().filter_map(|(version, symbols)| {
                 let (major, minor) = version.split_once('.')?;
@@ -33,7 +33,7 @@ impl StableAbi {
     }
 
     /// The first version of the language whose stable interface has `symbol`; `None` if none has.
-    pub fn added(&self, symbol: &str) -> Option<(u8, u8)> {
+    pub(crate) fn added(&self, symbol: &str) -> Option<(u8, u8)> {
         self.added.get(symbol).copied()
     }
 }

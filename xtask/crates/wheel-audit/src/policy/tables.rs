@@ -77,7 +77,7 @@ impl Policies {
     }
 
     /// The newest glibc that has a manylinux policy of its own.
-    pub fn newest_glibc(&self) -> LibcVersion {
+    pub(crate) fn newest_glibc(&self) -> LibcVersion {
         self.manylinux.policies.last().map_or(LibcVersion::new(0, 0), |policy| policy.libc)
     }
 
@@ -102,7 +102,7 @@ impl Policies {
 
     /// The lowest `manylinux_X_Y` tag that the requirements allow, the one that the most systems
     /// accept. `None` if there is none.
-    pub fn lowest_manylinux(&self, arch: Arch, needs: &Requirements) -> Option<PlatformTag> {
+    pub(crate) fn lowest_manylinux(&self, arch: Arch, needs: &Requirements) -> Option<PlatformTag> {
         let beyond = needs.floor().get("GLIBC").and_then(|floor| floor.to_string().parse().ok());
         let beyond = beyond.filter(|floor: &LibcVersion| *floor > self.newest_glibc());
         let versions = self.manylinux.policies.iter().map(|policy| policy.libc).chain(beyond);
@@ -120,7 +120,7 @@ impl Policies {
     }
 
     /// Does any policy forbid some symbol of this library?
-    pub fn has_bans(&self, library: &str) -> bool {
+    pub(crate) fn has_bans(&self, library: &str) -> bool {
         let mut bans = self.manylinux.forbidden.iter().chain(&self.musllinux.forbidden);
         bans.any(|ban| ban.library == library)
     }
@@ -133,7 +133,7 @@ impl Policies {
 
     /// Is this the dynamic loader, whose version needs do not count (`ld-linux*`, `ld64.so.*`,
     /// `ld-musl*`)?
-    pub fn is_loader(library: &str) -> bool {
+    pub(crate) fn is_loader(library: &str) -> bool {
         is_loader(library)
     }
 }

@@ -54,7 +54,7 @@ impl<'a> EntryPoint<'a> {
 }
 
 /// Could it be a name in Python? Near enough: letters of any script, digits not in front, `_`.
-pub fn is_identifier(text: &str) -> bool {
+pub(crate) fn is_identifier(text: &str) -> bool {
     let mut letters = text.chars();
     let first = letters.next().is_some_and(|first| first == '_' || first.is_alphabetic());
     first && letters.all(|each| each == '_' || each.is_alphanumeric())

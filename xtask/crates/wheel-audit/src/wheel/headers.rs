@@ -95,12 +95,12 @@ impl Headers {
 
     /// Do the headers have line breaks that not every reader takes for such: `\r` alone, or another
     /// of Unicode with a header behind it?
-    pub fn has_odd_breaks(&self) -> bool {
+    pub(crate) fn has_odd_breaks(&self) -> bool {
         self.has_odd_breaks
     }
 
     /// Are there more than are kept? Then nothing that depends on all of them can be said.
-    pub fn has_more(&self) -> bool {
+    pub(crate) fn has_more(&self) -> bool {
         self.has_more
     }
 

@@ -137,7 +137,7 @@ impl CoreMetadata {
 }
 
 /// Are these two spellings of one project name (`PyPA` "Names and normalization", PEP 503)?
-pub fn same_name(left: &str, right: &str) -> bool {
+pub(crate) fn same_name(left: &str, right: &str) -> bool {
     let words = |name: &str| -> Vec<String> {
         let words = name.split(['-', '_', '.']).filter(|word| !word.is_empty());
         words.map(str::to_ascii_lowercase).collect()
@@ -147,11 +147,11 @@ pub fn same_name(left: &str, right: &str) -> bool {
 
 /// A version, equal for all spellings of it and made to be looked up.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct VersionKey(Result<Version, Vec<String>>);
+pub(crate) struct VersionKey(Result<Version, Vec<String>>);
 
 impl VersionKey {
     /// The key of a version as it is written.
-    pub fn of(version: &str) -> Self {
+    pub(crate) fn of(version: &str) -> Self {
         Self(version.parse().map_err(|_| normal_version(version)))
     }
 }

@@ -18,14 +18,15 @@ mod tag;
 #[cfg(test)]
 pub(crate) mod testing;
 
-pub use archive::{
-    ArchiveError, ArchiveProblem, Entry, MemberError, Piece, SharedFile, WheelArchive,
-};
-pub use entry_points::{EntryPoint, EntryPointsError, entry_points, is_identifier};
+pub(crate) use archive::Piece;
+pub use archive::{ArchiveError, ArchiveProblem, Entry, MemberError, SharedFile, WheelArchive};
+pub(crate) use entry_points::is_identifier;
+pub use entry_points::{EntryPoint, EntryPointsError, entry_points};
 pub use extension::{ExtensionAbi, ExtensionSuffix};
 pub use headers::{Cut, Headers};
 pub use interpreter::{Implementation, Interpreter, InterpreterError, allows};
-pub use metadata::{CoreMetadata, MetadataError, VersionKey, WheelFile, same_name, same_version};
+pub use metadata::{CoreMetadata, MetadataError, WheelFile, same_version};
+pub(crate) use metadata::{VersionKey, same_name};
 pub use name::{NameError, WheelName};
 pub use record::{Digest, Record, RecordError, RecordProblem, RecordRow};
 pub use retag::{RetagError, retag};

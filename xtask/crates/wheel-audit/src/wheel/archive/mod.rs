@@ -24,7 +24,7 @@ use thiserror::Error;
 
 pub use problem::ArchiveProblem;
 pub use shared::SharedFile;
-pub use stream::Piece;
+pub(crate) use stream::Piece;
 use stream::Scratch;
 pub(super) use write::{Content, write};
 
@@ -85,7 +85,7 @@ impl Entry {
     }
 
     /// The Unix file mode with its type bits, 0 if the archive gives none.
-    pub fn unix_mode(&self) -> u32 {
+    pub(crate) fn unix_mode(&self) -> u32 {
         self.attributes >> 16
     }
 }
@@ -153,7 +153,7 @@ impl<R: Read + Seek> WheelArchive<R> {
 
     /// As [`Self::stream`], until `sink` has had enough. Of a member that was not read to its end,
     /// neither size nor checksum is known to be right.
-    pub fn stream_until(
+    pub(crate) fn stream_until(
         &mut self,
         index: usize,
         sink: &mut dyn FnMut(Piece<'_>) -> ControlFlow<()>,

@@ -103,7 +103,7 @@ impl Problems {
 
 impl ArchiveProblem {
     /// Is it harmless for who installs the wheel, and only a matter of taste of the index?
-    pub fn is_note(&self) -> bool {
+    pub(crate) fn is_note(&self) -> bool {
         matches!(self, Self::DataDescriptors { .. })
     }
 

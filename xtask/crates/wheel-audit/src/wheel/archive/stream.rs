@@ -27,7 +27,7 @@ type Sink<'a> = &'a mut dyn FnMut(Piece<'_>) -> ControlFlow<()>;
 
 /// Some bytes of a member.
 #[derive(Debug, Clone, Copy)]
-pub enum Piece<'a> {
+pub(crate) enum Piece<'a> {
     /// The next ones.
     Part(&'a [u8]),
     /// All of them.
