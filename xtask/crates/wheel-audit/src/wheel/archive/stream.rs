@@ -9,15 +9,13 @@ use std::{
 };
 
 use flate2::{Decompress, FlushDecompress, Status};
-use libdeflater::Decompressor;
-use memchr::memmem;
 
 use super::{Entry, MemberError};
 
 const INPUT: usize = 64 << 10;
 const OUTPUT: usize = 128 << 10;
-/// Members up to this size, packed and unpacked, are inflated in one go, which is half as quick
-/// again. Larger ones are never in memory as a whole.
+/// Members up to this size are inflated in one go, so that an ELF file is read where it lies. Larger
+/// ones are never in memory as a whole.
 pub(super) const WHOLE: u64 = 24 << 20;
 
 /// The most that both take together: half of what a thread may hold.
@@ -71,16 +69,9 @@ struct Buffers {
     input: Vec<u8>,
     output: Vec<u8>,
     inflater: Option<Decompress>,
-    whole: Whole,
-}
-
-/// What inflating a member in one go needs.
-#[derive(Default)]
-struct Whole {
-    /// The packed bytes of a member, and behind them the unpacked ones: in one buffer, so that what
-    /// the one has needed the other can use.
+    /// The packed bytes of a member that is inflated in one go, and behind them the unpacked ones: in
+    /// one buffer, so that what the one has needed the other can use.
     both: Vec<u8>,
-    inflater: Option<Decompressor>,
 }
 
 impl fmt::Debug for Scratch {
@@ -170,45 +161,34 @@ impl Scratch {
 
     /// A deflated member that is small enough for one go: `false` if it has to be read in pieces,
     /// be it to say what is wrong with it. `reader` is at its first packed byte.
-    ///
-    /// The library checks size and checksum if the packed bytes look like a gzip file. That they end
-    /// where the stream does, it checks only as far as the trailer has to follow: so a trailer among
-    /// the packed bytes themselves is for the other way to judge.
     pub(super) fn inflate_whole(
         &mut self,
         reader: &mut impl Read,
         entry: &Entry,
         sink: Sink<'_>,
     ) -> Result<bool, MemberError> {
-        const HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff];
-        const TRAILER: usize = 8;
-        let both = entry.size.saturating_add(entry.packed_size);
-        if entry.size > WHOLE || both > WHOLE_AND_PACKED {
+        let total = entry.size.saturating_add(entry.packed_size);
+        if entry.size > WHOLE || total > WHOLE_AND_PACKED {
             // Who reads a large member may need room for its tables.
-            self.0.whole.both = Vec::new();
+            self.0.both = Vec::new();
             return Ok(false);
         }
-        let Whole { both, inflater } = &mut self.0.whole;
+        let Buffers { both, inflater, .. } = &mut *self.0;
         let (packed_size, size) = (size(entry.packed_size), size(entry.size));
-        let start = HEADER.len() + packed_size + TRAILER;
-        make_room(both, start + size);
-        let (packed, bytes) = both.split_at_mut(start);
-        let (header, rest) = packed.split_at_mut(HEADER.len());
-        header.copy_from_slice(&HEADER);
-        match reader.read_exact(&mut rest[..packed_size]) {
+        make_room(both, packed_size + size);
+        let (packed, rest) = both.split_at_mut(packed_size);
+        match reader.read_exact(packed) {
             Ok(()) => {}
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(false),
             Err(error) => return Err(error.into()),
         }
-        let low = u32::try_from(entry.size).unwrap_or_default();
-        let trailer = [entry.crc32.to_le_bytes(), low.to_le_bytes()].concat();
-        rest[packed_size..].copy_from_slice(&trailer);
-        if memmem::find(rest, &trailer) != Some(packed_size) {
-            return Ok(false);
-        }
-        let bytes = &mut bytes[..size];
-        let inflater = inflater.get_or_insert_with(Decompressor::new);
-        let is_good = inflater.gzip_decompress(packed, bytes).is_ok();
+        let bytes = &mut rest[..size];
+        let inflater = inflater.get_or_insert_with(|| Decompress::new(false));
+        inflater.reset(false);
+        let status = inflater.decompress(packed, bytes, FlushDecompress::Finish);
+        let is_good = matches!(status, Ok(Status::StreamEnd))
+            && (inflater.total_in(), inflater.total_out()) == (entry.packed_size, entry.size)
+            && crc32fast::hash(bytes) == entry.crc32;
         if is_good && !bytes.is_empty() {
             let _ = sink(Piece::Whole(bytes));
         }
