@@ -2,6 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
+#[allow(dead_code, unused_imports, reason = "the program uses more of it")]
 #[path = "../../src/policy/refresh/mod.rs"]
 mod refresh;
 
