@@ -150,7 +150,7 @@ fn timed(
         Ok(outcome) => outcome,
         Err(error) if interrupt::asked() => return Err(error),
         Err(error) => {
-            report::error(&error);
+            report::error(error.as_ref());
             Outcome::Failed
         }
     };

@@ -37,12 +37,15 @@ pub mod cli;
 pub mod digest;
 pub mod dist;
 pub mod elf;
+mod error;
 pub mod files;
 pub mod isa;
 pub mod policy;
 pub mod report;
 pub mod text;
 pub mod wheel;
+
+pub use error::UserError;
 
 // So that the files of `tests/common/` name this crate alike in unit tests and in tests of the program.
 #[cfg(test)]

@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io;
+use wheel_audit::UserError;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use walkdir::WalkDir;
@@ -71,12 +72,11 @@ fn files(root: &Utf8Path) -> io::Result<(Contents<'static>, Vec<String>)> {
     Ok((files, replacements.into_keys().collect()))
 }
 
-fn unknown(name: &str, files: &Contents<'_>) -> String {
+fn unknown(name: &str, files: &Contents<'_>) -> UserError {
     let near = |known: &&String| strsim::damerau_levenshtein(known, name);
     let nearest = files.keys().min_by_key(near).map_or("", String::as_str);
-    format!(
-        "`{OVERRIDES}/{name}` replaces no build file of the tool\n\n\
-         hint: the nearest is `{nearest}`; `cargo xtask assets export` writes the originals"
+    UserError::new(format!("`{OVERRIDES}/{name}` replaces no build file of the tool")).hint(
+        format!("the nearest is `{nearest}`; `cargo xtask assets export` writes the originals"),
     )
 }
 
@@ -210,7 +210,7 @@ mod tests {
         let text = fs_err::read_to_string(root.join(&mine.folder).join(SCRIPT)).unwrap();
         assert_eq!(text, "mine\n");
         write_file(&root, &format!("{OVERRIDES}/scripts/build-al.sh"), "");
-        let error = Assets::place(&root, None).unwrap_err().to_string();
+        let error = UserError::explain(&Assets::place(&root, None).unwrap_err());
         assert!(error.contains("scripts/build-al.sh") && error.contains(SCRIPT), "{error}");
     }
 

@@ -93,7 +93,7 @@ pub fn main_with<Own: Subcommand>(run: impl FnOnce(Own) -> anyhow::Result<ExitCo
         carry_out(cli.command, run)
     };
     run().unwrap_or_else(|error| {
-        report::error(&error);
+        report::error(error.as_ref());
         ExitCode::from(COULD_NOT_RUN)
     })
 }

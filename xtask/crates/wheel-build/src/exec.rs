@@ -12,6 +12,7 @@ use std::process::ExitStatus;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
+use wheel_audit::UserError;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use thiserror::Error;
@@ -191,26 +192,24 @@ pub enum ExecError {
         source: std::io::Error,
     },
     /// It ended with another status than 0.
-    #[error("`{command}` failed ({status}){}{}", tail_of(.stderr), hint_of(.hint.as_ref()))]
+    #[error("{error}")]
     Failed {
-        /// The command, as a shell takes it.
-        command: String,
         /// Its exit status in words.
         status: String,
         /// The end of its standard error.
         stderr: String,
-        /// What to do about it.
-        hint: Option<String>,
+        /// The command, what it said and what to do about it.
+        #[source]
+        error: UserError,
     },
     /// It took longer than it was given.
-    #[error("`{command}` gave no result within {} s{}", .limit.as_secs(), hint_of(.hint.as_ref()))]
+    #[error("{error}")]
     TimedOut {
-        /// The command, as a shell takes it.
-        command: String,
         /// The time it was given.
         limit: Duration,
-        /// What to do about it.
-        hint: Option<String>,
+        /// The command, the time it was given and what to do about it.
+        #[source]
+        error: UserError,
     },
     /// xtask itself was asked to stop (Ctrl-C, SIGTERM).
     #[error("interrupted")]
@@ -218,15 +217,6 @@ pub enum ExecError {
     /// It was stopped because the rest of its run has ended ([`Exec::stop`]).
     #[error("stopped: the run has ended")]
     Stopped,
-}
-
-fn tail_of(stderr: &str) -> String {
-    let text = stderr.trim_end();
-    if text.is_empty() { String::new() } else { format!("\n{text}") }
-}
-
-fn hint_of(hint: Option<&String>) -> String {
-    hint.map_or_else(String::new, |hint| format!("\n\nhint: {hint}"))
 }
 
 impl ExecError {
@@ -404,12 +394,11 @@ impl Exec {
 
 fn failed(step: &Step, status: String, stderr: &str) -> ExecError {
     let start = floor_char(stderr, stderr.len().saturating_sub(ERROR_TAIL));
-    ExecError::Failed {
-        command: step.to_string(),
-        status,
-        stderr: stderr[start..].to_owned(),
-        hint: step.hint.clone(),
-    }
+    let stderr = stderr[start..].to_owned();
+    let said = stderr.trim_end();
+    let said = if said.is_empty() { String::new() } else { format!("\n{said}") };
+    let message = format!("`{step}` failed ({status}){said}");
+    ExecError::Failed { error: UserError { message, hint: step.hint.clone() }, status, stderr }
 }
 
 /// The largest character boundary of `text` that is not behind `at`.

@@ -1,5 +1,6 @@
 //! `check-glibc`: what wheels and files need of the system's C library, and who is to blame.
 
+use crate::UserError;
 use std::process::ExitCode;
 
 use anyhow::bail;
@@ -56,7 +57,8 @@ pub fn limit_of(word: &str) -> anyhow::Result<Libc> {
     match distributions().iter().find(named).map(|each| each.libc) {
         Some(libc) => Ok(libc),
         None => bail!(
-            "nothing says which C library `{word}` has\n\nhint: give its version, as in `--max 2.36`"
+            UserError::new(format!("nothing says which C library `{word}` has"))
+                .hint("give its version, as in `--max 2.36`")
         ),
     }
 }

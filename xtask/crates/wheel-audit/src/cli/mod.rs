@@ -5,6 +5,7 @@ mod output_args;
 mod rules;
 mod verify;
 
+use crate::UserError;
 use std::io::BufRead as _;
 use std::process::ExitCode;
 
@@ -60,7 +61,7 @@ pub fn main() -> ExitCode {
         Command::Rules(args) => rules(&args),
     };
     run().unwrap_or_else(|error| {
-        report::error(&error);
+        report::error(error.as_ref());
         ExitCode::from(COULD_NOT_RUN)
     })
 }
@@ -86,7 +87,7 @@ pub fn parse<C: Parser>() -> anyhow::Result<C> {
 /// # Errors
 /// When none is named, or there is nothing to look at.
 pub fn inputs(paths: &[Utf8PathBuf], hint: &str) -> anyhow::Result<Inputs> {
-    anyhow::ensure!(!paths.is_empty(), "no path is named\n\nhint: {hint}");
+    anyhow::ensure!(!paths.is_empty(), UserError::new("no path is named").hint(format!("{hint}")));
     let mut found = Vec::new();
     for path in paths {
         if path == "-" {
@@ -99,8 +100,8 @@ pub fn inputs(paths: &[Utf8PathBuf], hint: &str) -> anyhow::Result<Inputs> {
         } else {
             anyhow::ensure!(
                 path.symlink_metadata().is_ok(),
-                "there is no `{}`\n\nhint: {hint}",
-                path.as_str().escape_debug()
+                UserError::new(format!("there is no `{}`", path.as_str().escape_debug()))
+                    .hint(format!("{hint}"))
             );
             found.push(path.clone());
         }

@@ -1,5 +1,6 @@
 //! `verify`: every check, on any wheel.
 
+use crate::UserError;
 use std::process::ExitCode;
 
 use camino::Utf8PathBuf;
@@ -69,7 +70,10 @@ fn published(paths: &[Utf8PathBuf]) -> anyhow::Result<Vec<Utf8PathBuf>> {
     let found = Inputs::find(paths)?;
     if let Some(other) = found.files.iter().find(|file| paths.contains(file)) {
         let other = other.as_str().escape_debug();
-        anyhow::bail!("`--like {other}` is no wheel\n\nhint: name wheels, or folders with wheels");
+        anyhow::bail!(
+            UserError::new(format!("`--like {other}` is no wheel"))
+                .hint("name wheels, or folders with wheels")
+        );
     }
     anyhow::ensure!(!found.wheels.is_empty(), "there is no wheel in what `--like` names");
     Ok(found.wheels)

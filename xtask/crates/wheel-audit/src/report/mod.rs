@@ -26,6 +26,8 @@ use std::io::Write as _;
 
 use serde::Serialize;
 
+use crate::UserError;
+
 /// Prints `text` and a newline on stdout; a reader that has gone away (`| head`) is no error. Control
 /// characters but for line breaks and tabs are written out.
 pub fn data(text: &str) {
@@ -68,8 +70,9 @@ pub fn relay(line: &str, is_error: bool) {
 }
 
 /// Prints a failure and its causes on stderr, the way every command ends that could not run.
-pub fn error(error: &anyhow::Error) {
-    let mut causes = error.chain().map(|cause| {
+pub fn error(error: &(dyn std::error::Error + 'static)) {
+    let chain = std::iter::successors(Some(error), |error| error.source());
+    let mut causes = chain.map(|cause| {
         let text = cause.to_string();
         // Those of the system have one line, unless a path in it has more. Our own have several.
         let systems = cause.downcast_ref().is_some_and(is_systems);
@@ -84,6 +87,31 @@ pub fn error(error: &anyhow::Error) {
         }
     }
     note(&text);
+    if let Some(text) = UserError::hint_of(error) {
+        hint(text);
+    }
+}
+
+/// Prints a finding that makes a command fail, on stderr, with its hint.
+pub fn failed(error: &UserError) {
+    labelled("error", error);
+}
+
+/// Prints what the user should know though the command goes on, on stderr, with its hint.
+pub fn warning(warning: &UserError) {
+    labelled("warning", warning);
+}
+
+fn labelled(label: &str, error: &UserError) {
+    note(&format!("{label}: {}", error.message));
+    if let Some(text) = &error.hint {
+        hint(text);
+    }
+}
+
+/// Prints what fixes the errors above it, after an empty line.
+pub fn hint(text: &str) {
+    note(&format!("\nhint: {text}"));
 }
 
 /// Whether an error is the system's, with or without the path that `fs_err` adds, and no message of ours: the
@@ -100,6 +128,6 @@ mod tests {
     fn only_errors_of_the_system_are_escaped_whole() {
         assert!(fs_err::read("/no/such\nfile").is_err_and(|error| is_systems(&error)));
         assert!(is_systems(&std::io::Error::from_raw_os_error(2)));
-        assert!(!is_systems(&std::io::Error::other("what happened\n\nhint: what to do")));
+        assert!(!is_systems(&std::io::Error::other("what happened")));
     }
 }

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 use std::process::ExitCode;
+use wheel_audit::UserError;
 
-use anyhow::Context as _;
 use serde::Serialize;
 
 use super::engine_args::{self, BuildArgs, EngineArgs};
@@ -95,10 +95,12 @@ pub(crate) fn run(args: &BaseImageArgs) -> anyhow::Result<ExitCode> {
         Command::Build(make) => build(&exec, &workspace, &config, make, None),
         Command::Push(push) => {
             let to = push.to.as_deref().or(config.base_images.repository.as_deref());
-            let to = to.context(
-                "no registry was named to push to\n\nhint: `--to registry.example/wheels-base`, or \
-                 `repository` in `[base-image]` of wheels.toml",
-            )?;
+            let to = to.ok_or_else(|| {
+                UserError::new("no registry was named to push to").hint(
+                    "`--to registry.example/wheels-base`, or `repository` in `[base-image]` of \
+                     wheels.toml",
+                )
+            })?;
             build(&exec, &workspace, &config, &push.make, Some(to))
         }
         Command::List(list) => show(&exec, &workspace, &config, list),
@@ -118,7 +120,7 @@ fn build(
     repository: Option<&str>,
 ) -> anyhow::Result<ExitCode> {
     if let Some(repository) = repository {
-        prebuilt::check_repository(repository).map_err(anyhow::Error::msg)?;
+        prebuilt::check_repository(repository)?;
     }
     let native = native_platform();
     let request = plan::parse_words(config, &args.words, args.all, &args.python, &native)?;
@@ -153,10 +155,11 @@ fn build(
         accelerate: &Accelerate::by_default(native_platform()),
     };
     let mut results = pipeline::make_all(&making, &plan, &live);
-    results.extend(left_out.iter().map(|platform| {
-        let (why, cure) = setup::nothing_runs(platform);
-        Err(EngineError::Unusable(format!("{why}\n\nhint: {cure}")).into())
-    }));
+    results.extend(
+        left_out
+            .iter()
+            .map(|platform| Err(EngineError::Unusable(setup::nothing_runs(platform)).into())),
+    );
     let made: Vec<&Made> = results.iter().filter_map(|result| result.as_ref().ok()).collect();
     if args.json {
         report::json(&made)?;
@@ -164,7 +167,8 @@ fn build(
         report::data(&table(&made));
     }
     for error in results.iter().filter_map(|result| result.as_ref().err()) {
-        report::note(&format!("\nerror: {error}"));
+        report::note("");
+        report::error(error);
     }
     let errors = || results.iter().filter_map(|result| result.as_ref().err());
     let any = |is: fn(&EngineError) -> bool| errors().filter_map(PipelineError::engine).any(is);

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::process::ExitCode;
+use wheel_audit::UserError;
 
 use anyhow::bail;
 use camino::{Utf8Path, Utf8PathBuf};
@@ -11,7 +12,7 @@ use super::{FINDINGS, Workspace};
 use crate::engine::clean::Owned;
 use crate::engine::{Engine, EngineError};
 use crate::exec::Exec;
-use crate::store::{Lock, LockError, Store};
+use crate::store::{Lock, Store};
 use wheel_audit::dist::MANIFEST;
 use wheel_audit::files::{Place, place, remove_folder};
 use wheel_audit::report;
@@ -69,14 +70,14 @@ impl CleanArgs {
         let shared = self.cache || self.images;
         if shared && !self.everywhere {
             bail!(
-                "every checkout shares images and build cache, nothing was removed\n\n\
-                 hint: add `--everywhere` to remove them for all"
+                UserError::new("every checkout shares images and build cache, nothing was removed")
+                    .hint("add `--everywhere` to remove them for all")
             );
         }
         if self.everywhere && !(shared || self.all) {
             bail!(
-                "`--everywhere` does not say what is to go, nothing was removed\n\n\
-                 hint: add `--images`, `--cache` or `--all`"
+                UserError::new("`--everywhere` does not say what is to go, nothing was removed")
+                    .hint("add `--images`, `--cache` or `--all`")
             );
         }
         Ok(())
@@ -90,13 +91,7 @@ impl CleanArgs {
 pub(crate) fn run(args: &CleanArgs) -> anyhow::Result<ExitCode> {
     args.check()?;
     let (exec, workspace) = (Exec::real(), Workspace::find()?);
-    let _lock = match Lock::take(&workspace.work, false, |_| {}) {
-        Err(LockError::Held { holder }) => bail!(
-            "another run is working here ({holder}), nothing was removed\n\n\
-             hint: wait for it to end, or stop it"
-        ),
-        taken => taken?,
-    };
+    let _lock = Lock::take(&workspace.work, false, |_| {})?;
     let mut cleaner = Cleaner { dry_run: args.dry_run, failed: false };
     let nothing_named = !(args.dist || args.cache || args.images);
     // First what a killed run had promised, or the journal would speak of files that are gone.

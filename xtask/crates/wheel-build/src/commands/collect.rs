@@ -1,6 +1,7 @@
 //! `cargo xtask collect`: the `dist/` folders of many machines made one.
 
 use std::process::ExitCode;
+use wheel_audit::UserError;
 
 use camino::Utf8PathBuf;
 use serde::Serialize;
@@ -157,15 +158,11 @@ fn complain(collection: &Collection, verify: Option<&Report>, partial: bool) {
         report::note(&format!("error: `{folder}/{path}`: {}", problem.message));
     }
     if !collection.problems.is_empty() {
-        report::note("\nhint: bring these folders again, or build them again; nothing was taken");
+        report::hint("bring these folders again, or build them again; nothing was taken");
     }
     for clash in &collection.clashes {
-        report::note(&format!(
-            "error: `{}`: {}\n\nhint: {}",
-            shown(&clash.path),
-            clash.message,
-            clash.hint
-        ));
+        let message = format!("`{}`: {}", shown(&clash.path), clash.message);
+        report::failed(&UserError::new(message).hint(clash.hint));
     }
     if let Some(found) = verify.filter(|found| found.verdict == Verdict::Fail) {
         report::note(&report::verify_text(found));
@@ -178,8 +175,8 @@ fn complain(collection: &Collection, verify: Option<&Report>, partial: bool) {
         report::note(&format!("{word}: there is no wheel for {}", lacks(missing)));
     }
     if !collection.missing.is_empty() && !partial {
-        report::note(
-            "\nhint: wheels.toml asks for these (`[ci] targets`, `pythons`): bring the folders of the \
+        report::hint(
+            "wheels.toml asks for these (`[ci] targets`, `pythons`): bring the folders of the \
              machines that built them, or say `--partial`",
         );
     }

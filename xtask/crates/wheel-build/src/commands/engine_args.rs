@@ -1,6 +1,7 @@
 //! The switches that say which engine is used, and those of every command that builds.
 
 use std::collections::BTreeMap;
+use wheel_audit::UserError;
 
 use anyhow::Context as _;
 
@@ -103,22 +104,26 @@ impl BuildArgs {
         let mut client = self.engine.client(config, host_network)?;
         let unreachable = host.loopback_settings();
         if !client.host_network && !unreachable.is_empty() {
-            report::note(&format!(
-                "warning: {} is on a loopback address, which no container reaches\n\n\
-                 hint: use an address that containers reach, or `--network host`",
-                unreachable.join(", ")
-            ));
+            report::warning(
+                &UserError::new(format!(
+                    "{} is on a loopback address, which no container reaches",
+                    unreachable.join(", ")
+                ))
+                .hint("use an address that containers reach, or `--network host`"),
+            );
         }
         for problem in &host.problems {
             report::note(&format!("warning: {problem}"));
         }
         let paths = host.path_settings();
         if !paths.is_empty() {
-            report::note(&format!(
-                "warning: {} is a path of this machine, which no container has\n\n\
-                 hint: use an address that containers reach",
-                paths.join(", ")
-            ));
+            report::warning(
+                &UserError::new(format!(
+                    "{} is a path of this machine, which no container has",
+                    paths.join(", ")
+                ))
+                .hint("use an address that containers reach"),
+            );
         }
         if client.host_network && client.tool.has_builders() {
             let said = exec.read(&client.step(["buildx", "version"])).unwrap_or_default();

@@ -1,6 +1,7 @@
 //! `cargo xtask index`: a folder that installers, or an upload, take wheels from.
 
 use std::process::ExitCode;
+use wheel_audit::UserError;
 
 use camino::Utf8PathBuf;
 
@@ -35,7 +36,8 @@ pub(crate) struct IndexArgs {
 pub(crate) fn run(args: &IndexArgs) -> anyhow::Result<ExitCode> {
     anyhow::ensure!(
         !args.folder.as_str().is_empty(),
-        "no folder was named (an unset variable?)\n\nhint: name an empty folder, or one that does not exist yet"
+        UserError::new("no folder was named (an unset variable?)")
+            .hint("name an empty folder, or one that does not exist yet")
     );
     let workspace = Workspace::find()?;
     let config = workspace.config()?;
@@ -76,9 +78,7 @@ fn is_publishable(config: &Config, store: &Store, wheels: &[Wheel]) -> anyhow::R
         good = false;
     }
     if !good {
-        report::note(
-            "\nhint: nothing was written: build or collect what is wrong or missing first",
-        );
+        report::hint("nothing was written: build or collect what is wrong or missing first");
     }
     Ok(good)
 }

@@ -1,6 +1,7 @@
 //! `cargo xtask init`: another repository begins to use this tool, or is brought up to date.
 
 use std::process::ExitCode;
+use wheel_audit::UserError;
 
 use anyhow::Context as _;
 use camino::{Utf8Path, Utf8PathBuf};
@@ -56,12 +57,7 @@ pub(crate) fn run(args: &InitArgs) -> anyhow::Result<ExitCode> {
         member: args.member,
     };
     let adoption = init::plan(&Exec::real(), &asked)?;
-    anyhow::ensure!(
-        adoption.conflicts.is_empty(),
-        "nothing was written to `{repository}`:\n  {}\n\n\
-         hint: move what is in the way; `cargo xtask init {repository} --dry-run` prints what would be written",
-        adoption.conflicts.join("\n  ")
-    );
+    anyhow::ensure!(adoption.conflicts.is_empty(), UserError::new(format!("nothing was written to `{repository}`:\n  {}", adoption.conflicts.join("\n  "))).hint(format!("move what is in the way; `cargo xtask init {repository} --dry-run` prints what would be written")));
     report::note(&format!("in `{repository}`, with the tool from {}:", adoption.tool));
     adoption.files.iter().filter_map(line).for_each(|line| report::note(&line));
     if args.dry_run {

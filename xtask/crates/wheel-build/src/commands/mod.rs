@@ -24,6 +24,7 @@ pub(crate) mod workflow;
 
 use anyhow::Context as _;
 use camino::Utf8PathBuf;
+use wheel_audit::UserError;
 
 use crate::assets::Assets;
 use crate::config::{self, Config, Platform};
@@ -57,14 +58,12 @@ impl Workspace {
             None => Utf8PathBuf::try_from(std::env::current_dir()?)?,
         };
         let root =
-            start.ancestors().find(|dir| dir.join("wheels.toml").is_file()).with_context(|| {
+            start.ancestors().find(|dir| dir.join("wheels.toml").is_file()).ok_or_else(|| {
                 // cargo names the folder of xtask itself, which nobody expects a wheels.toml in.
                 let shown = if start.ends_with("xtask") { start.parent() } else { None };
-                format!(
-                    "there is no wheels.toml in `{}` or above it\n\n\
-                     hint: `cargo xtask init PATH` in a clone of the tool writes it",
-                    shown.unwrap_or(&start)
-                )
+                let shown = shown.unwrap_or(&start);
+                UserError::new(format!("there is no wheels.toml in `{shown}` or above it"))
+                    .hint("`cargo xtask init PATH` in a clone of the tool writes one")
             })?;
         let work = root.join("target/xtask");
         Ok(Self { root: root.to_owned(), work, dist: root.join("dist") })
@@ -101,7 +100,7 @@ pub(crate) fn asked_inputs(typed: &[Utf8PathBuf]) -> anyhow::Result<Inputs> {
     if typed.is_empty() {
         let dist = Workspace::find()?.dist;
         let hint = "build wheels with `cargo xtask wheels`, or name wheels, files or folders";
-        anyhow::ensure!(dist.is_dir(), "there is no `{dist}`\n\nhint: {hint}");
+        anyhow::ensure!(dist.is_dir(), UserError::new(format!("there is no `{dist}`")).hint(hint));
         return Ok(Inputs::find(&[dist])?);
     }
     let hint = "name wheels, ELF files or folders; without a path it is `dist/`, of which `verify --only \

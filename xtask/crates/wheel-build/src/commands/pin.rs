@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::process::ExitCode;
+use wheel_audit::UserError;
 
 use anyhow::Context as _;
 use camino::Utf8Path;
@@ -110,7 +111,10 @@ pub(crate) fn run(args: &PinArgs) -> anyhow::Result<ExitCode> {
         report::data(&table(&rows));
         report::note(&closing(&rows, mode, &written));
         if let Some(text) = silence(&rows) {
-            report::note(&text);
+            report::note(&format!("\n{text}"));
+            report::hint("`cargo xtask doctor` says whether a registry answers");
+        } else if mode == Mode::Check && rows.iter().any(is_new) {
+            report::hint("`cargo xtask pin` writes them");
         }
     }
     Ok(ExitCode::from(status(&rows, mode)))
@@ -135,7 +139,11 @@ fn wanted(config: &Config, words: &[String], is_clone: bool) -> anyhow::Result<V
     for (target, platforms) in &request.targets {
         let listed = config.targets.iter().any(|listed| listed.name == target.name);
         let hint = "a digest is written into a `[[target]]` of wheels.toml; give it one first";
-        anyhow::ensure!(listed, "`{}` is no target of wheels.toml\n\nhint: {hint}", target.image);
+        anyhow::ensure!(
+            listed,
+            UserError::new(format!("`{}` is no target of wheels.toml", target.image))
+                .hint(format!("{hint}"))
+        );
         wanted.push(of_target(target, platforms));
     }
     if words.is_empty() && is_clone {
@@ -209,9 +217,8 @@ fn rows(wanted: &Wanted, answer: &Result<Published, Unknown>) -> Vec<Row> {
 
 /// Writes what is new; the files that were changed, relative to `root`.
 fn write(root: &Utf8Path, rows: &[Row]) -> anyhow::Result<Vec<String>> {
-    let is_new = |row: &&Row| matches!(row.state, State::Unpinned | State::Outdated);
     let (mut pins, mut binfmt_digest) = (Pins::new(), None);
-    for row in rows.iter().filter(is_new) {
+    for row in rows.iter().filter(|row| is_new(row)) {
         match (&row.platform, &row.found) {
             (Some(platform), Some(found)) => {
                 let of_target = pins.entry(row.target.clone()).or_default();
@@ -302,12 +309,7 @@ fn silence(rows: &[Row]) -> Option<String> {
     let reasons: BTreeSet<&str> =
         silent.filter_map(|row| row.said.as_deref()).map(reason).collect();
     let reasons: Vec<_> = reasons.iter().map(|said| format!("no answer: {said}")).collect();
-    (!reasons.is_empty()).then(|| {
-        format!(
-            "\n{}\n\nhint: `cargo xtask doctor` says whether a registry answers",
-            reasons.join("\n")
-        )
-    })
+    (!reasons.is_empty()).then(|| reasons.join("\n"))
 }
 
 /// What a client said, without the address that it asked: that has the image's name in it.
@@ -316,10 +318,13 @@ fn reason(said: &str) -> &str {
     request.and_then(|request| Some(request.split_once("\": ")?.1)).unwrap_or(said)
 }
 
+fn is_new(row: &Row) -> bool {
+    matches!(row.state, State::Unpinned | State::Outdated)
+}
+
 /// What was done, or what would be.
 fn closing(rows: &[Row], mode: Mode, written: &[String]) -> String {
-    let is_new = |row: &&Row| matches!(row.state, State::Unpinned | State::Outdated);
-    let count = rows.iter().filter(is_new).count();
+    let count = rows.iter().filter(|row| is_new(row)).count();
     let files: Vec<_> = written.iter().map(|file| format!("`{file}`")).collect();
     let silent = rows.iter().filter(|row| row.state == State::Silent).count();
     match (mode, count) {
@@ -330,11 +335,7 @@ fn closing(rows: &[Row], mode: Mode, written: &[String]) -> String {
         (_, 0) => "\nno digest is new".to_owned(),
         (Mode::Write, count) => format!("\n{count} digests written into {}", files.join(" and ")),
         (Mode::DryRun, count) => format!("\n{count} digests would be written"),
-        (Mode::Check, count) => {
-            format!(
-                "\n{count} digests are missing or outdated\n\nhint: `cargo xtask pin` writes them"
-            )
-        }
+        (Mode::Check, count) => format!("\n{count} digests are missing or outdated"),
     }
 }
 
@@ -371,7 +372,7 @@ mod tests {
         all.extend(silent("ubuntu"));
         let text = silence(&all).unwrap();
         assert_eq!(text.matches("no such host").count(), 1, "{text}");
-        assert!(text.contains("dial tcp") && text.contains("hint: "), "{text}");
+        assert!(text.contains("dial tcp"), "{text}");
         assert_eq!(silence(&rows(&debian(None), &Err(Unknown::Refused("no".to_owned())))), None);
     }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::process::ExitCode;
+use wheel_audit::UserError;
 
 use anyhow::Context as _;
 use camino::Utf8PathBuf;
@@ -61,7 +62,9 @@ pub(crate) fn run(args: &ReleaseArgs) -> anyhow::Result<ExitCode> {
     let store = Store::new(&workspace.dist, &workspace.work);
     let wheels = published::wheels(&config, &store)?;
     let Some(version) = notes::version(&wheels) else {
-        report::note("error: the wheels in `dist/` are of several versions\n\nhint: build anew");
+        report::failed(
+            &UserError::new("the wheels in `dist/` are of several versions").hint("build anew"),
+        );
         return Ok(ExitCode::from(FINDINGS));
     };
     release.fits(version)?;

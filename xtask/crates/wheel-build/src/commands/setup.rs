@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::process::ExitCode;
+use wheel_audit::UserError;
 
 use anyhow::bail;
 use camino::Utf8Path;
@@ -123,11 +124,15 @@ fn mend(
     let plan = setup::plan(&before.facts, wants, &Folders::of(&machine.workspace))?;
     let keys = setup::missing_keys(wants, |path| machine.has(path));
     if !keys.is_empty() {
-        report::note(&format!(
-            "warning: no package here brings {}, so no base image can be made from packages that it signs\n\n\
-             hint: the distribution publishes its key; `keyring` in wheels.toml says where it lies here",
-            keys.join(", ")
-        ));
+        report::warning(
+            &UserError::new(format!(
+                "no package here brings {}, so no base image can be made from packages that it signs",
+                keys.join(", ")
+            ))
+            .hint(
+                "the distribution publishes its key; `keyring` in wheels.toml says where it lies here",
+            ),
+        );
     }
     if plan.is_empty() {
         let after = complete(before, wants)?;
@@ -221,21 +226,21 @@ pub(crate) fn engine_platforms(
         let missing = diagnosis.missing(&Wants { engine: true, ..Wants::default() });
         if !missing.is_empty() && !interrupt::asked() {
             bail!(
-                "this machine cannot build yet:\n{}\n\nhint: `cargo xtask setup` does all of it",
-                lines(&missing)
+                UserError::new(format!("this machine cannot build yet:\n{}", lines(&missing)))
+                    .hint("`cargo xtask setup` does all of it")
             );
         }
     }
     Ok(known?)
 }
 
-/// Why nothing here runs `platform`, and its cure.
-pub(crate) fn nothing_runs(platform: &Platform) -> (String, String) {
-    let why = format!(
+/// Why nothing here runs `platform`, and what to do about it.
+pub(crate) fn nothing_runs(platform: &Platform) -> UserError {
+    UserError::new(format!(
         "nothing here runs {platform}: no emulator is registered and the builder has no node of that \
          platform"
-    );
-    (why, format!("`cargo xtask binfmt install {}`", platform.engine_arch()))
+    ))
+    .hint(format!("`cargo xtask binfmt install {}`", platform.engine_arch()))
 }
 
 /// Those of `platforms` that nothing here runs; and sees that the engine is there, before anything is
@@ -265,8 +270,7 @@ pub(crate) fn require_platforms<'a>(
     platforms: impl IntoIterator<Item = &'a Platform>,
 ) -> anyhow::Result<()> {
     if let Some(platform) = unrunnable(engine, workspace, image, platforms)?.first() {
-        let (why, cure) = nothing_runs(platform);
-        bail!("{why}\n\nhint: {cure}");
+        bail!(nothing_runs(platform));
     }
     Ok(())
 }

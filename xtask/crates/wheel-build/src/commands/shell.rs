@@ -2,13 +2,14 @@
 
 use std::io::IsTerminal as _;
 use std::process::ExitCode;
+use wheel_audit::UserError;
 
 use anyhow::{Context as _, ensure};
 use camino::Utf8Path;
 
 use super::engine_args::BuildArgs;
 use super::{Workspace, native_platform, setup};
-use crate::config::{Config, TargetError};
+use crate::config::{self, Config};
 use crate::engine::EngineError;
 use crate::engine::base::Ways;
 use crate::exec::Exec;
@@ -16,7 +17,7 @@ use crate::live::{Detail, Live};
 use crate::pipeline::{
     self, Accelerate, BUILDER, Failed, PipelineError, PreparedSource, STATES, ShellPlace, State,
 };
-use crate::plan::{self, Job, PlanError};
+use crate::plan::{self, Job};
 use crate::store::{Lock, Store};
 use wheel_audit::report;
 
@@ -104,7 +105,7 @@ fn asked(
     }
     let python: Vec<String> = python.into_iter().collect();
     let mut request = plan::parse_words(config, &words, false, &python, &native)
-        .map_err(|error| with_command(error, &args.words))?;
+        .map_err(|error| with_command(config, error, &args.words))?;
     for (target, platforms) in &mut request.targets {
         let built = platforms.first().map(|platform| built(workspace, &target.folder(platform)));
         let built = built.unwrap_or_default();
@@ -118,27 +119,27 @@ fn asked(
     let mut jobs = plan::plan(config, &request, &inputs).jobs;
     ensure!(
         jobs.len() == 1,
-        "a shell is opened in one place, these are {}: {}\n\n\
-         hint: name one target, one platform and one interpreter",
-        jobs.len(),
-        jobs.iter().map(Job::title).collect::<Vec<_>>().join(", ")
+        UserError::new(format!(
+            "a shell is opened in one place, these are {}: {}",
+            jobs.len(),
+            jobs.iter().map(Job::title).collect::<Vec<_>>().join(", ")
+        ))
+        .hint("name one target, one platform and one interpreter")
     );
     Ok((jobs.remove(0), state))
 }
 
 /// `error`, with the place of a command where it may be one that was taken for a target.
-fn with_command(error: PlanError, words: &[String]) -> anyhow::Error {
-    if let PlanError::Target(TargetError::NotAnImage { word, meant: None, .. }) = &error
-        && let Some(at) = words.iter().position(|typed| typed == word).filter(|&at| at > 0)
-    {
-        let (place, command) = words.split_at(at);
-        let (place, command) = (place.join(" "), command.join(" "));
-        return anyhow::anyhow!(
-            "`{word}` is neither a target of wheels.toml nor an image reference\n\n\
-             hint: a command stands after `--`: `cargo xtask shell {place} -- {command}`"
-        );
-    }
-    error.into()
+fn with_command(config: &Config, error: UserError, words: &[String]) -> UserError {
+    let is_other = |word: &String| {
+        config::find_target(config, word).is_err()
+            && word.parse::<config::Platform>().is_err()
+            && config::meant(config, word).is_none()
+    };
+    let Some(at) = words.iter().position(is_other).filter(|&at| at > 0) else { return error };
+    let (place, command) = words.split_at(at);
+    let (place, command) = (place.join(" "), command.join(" "));
+    error.hint(format!("a command stands after `--`: `cargo xtask shell {place} -- {command}`"))
 }
 
 /// The interpreters that `dist/` has wheels for in `folder`; none where it cannot be read.
@@ -153,15 +154,17 @@ fn explained(error: PipelineError, args: &ShellArgs, job: &Job, work: &Utf8Path)
     let Some(step) = error.engine().and_then(EngineError::step) else { return error.into() };
     let mut parts = vec![error.to_string()];
     parts.extend(step.tail.iter().map(|line| format!("  | {line}")));
-    parts.extend(error.engine().and_then(EngineError::hint).map(|hint| format!("\nhint: {hint}")));
+    let mut hint = error.engine().and_then(EngineError::hint).map(str::to_owned);
     if args.python.is_none() && !args.last_failed {
         let interpreter = job.interpreter;
-        parts.push(format!(
-            "\nhint: {interpreter} is the first that wheels.toml asks for; `--python` names another"
-        ));
+        hint = hint.or_else(|| {
+            Some(format!(
+                "{interpreter} is the first that wheels.toml asks for; `--python` names another"
+            ))
+        });
     }
     parts.push(format!("log: {}", work.join("logs").join(format!("{}-shell.log", job.slug()))));
-    anyhow::Error::msg(parts.join("\n"))
+    UserError { message: parts.join("\n"), hint }.into()
 }
 
 /// The failure that `--last-failed` means.
@@ -170,16 +173,16 @@ fn failure(config: &Config, workspace: &Workspace, args: &ShellArgs) -> anyhow::
         args.words.iter().partition(|word| word.starts_with("linux/"));
     let images: Vec<String> = images
         .into_iter()
-        .map(|word| crate::config::find_target(config, word).map(|target| target.image))
+        .map(|word| config::find_target(config, word).map(|target| target.image))
         .collect::<Result<_, _>>()?;
     let wanted = |failed: &Failed| {
         (images.is_empty() || images.contains(&failed.image))
             && (platforms.is_empty() || platforms.iter().any(|word| **word == failed.platform))
             && args.python.as_ref().is_none_or(|python| *python == failed.interpreter)
     };
-    pipeline::last_failed(&workspace.work, wanted).with_context(|| {
-        "no build step has failed, as far as `target/xtask/` knows\n\n\
-         hint: without `--last-failed` the shell stands before the build of the wheel"
-            .to_owned()
+    pipeline::last_failed(&workspace.work, wanted).ok_or_else(|| {
+        UserError::new("no build step has failed, as far as `target/xtask/` knows")
+            .hint("without `--last-failed` the shell stands before the build of the wheel")
+            .into()
     })
 }

@@ -1,6 +1,7 @@
 //! `cargo xtask verify`: the checks that a wheel passes before it enters `dist/`, on any wheel.
 
 use std::process::ExitCode;
+use wheel_audit::UserError;
 
 use camino::Utf8PathBuf;
 use wheel_audit::audit::Asked;
@@ -40,8 +41,8 @@ pub(crate) fn run(args: &VerifyArgs) -> anyhow::Result<ExitCode> {
         config.as_ref().map(|config| narrowed(pipeline::asked(config), &args.only)).transpose()?;
     anyhow::ensure!(
         !(inputs.wheels.is_empty() && inputs.files.is_empty() && inputs.linked.is_empty()),
-        "there is nothing to verify in {}\n\nhint: `cargo xtask wheels` builds the wheels of a folder",
-        args.only.join(", ")
+        UserError::new(format!("there is nothing to verify in {}", args.only.join(", ")))
+            .hint("`cargo xtask wheels` builds the wheels of a folder")
     );
     let own = config.as_ref().map(pipeline::settings).transpose()?.unwrap_or_default();
     let isa = config.iter().flat_map(|config| config.check.isa.values().copied()).collect();
@@ -59,9 +60,10 @@ fn narrowed(mut asked: Asked, only: &[String]) -> anyhow::Result<Asked> {
         let of_target = known.iter().find(|name| name.starts_with(&format!("{other}-")));
         let near = known.iter().min_by_key(distance).filter(|near| distance(near) <= 2);
         let meant = of_target.or(near);
-        let meant = meant
-            .map_or_else(String::new, |meant| format!("\n\nhint: did you mean `--only {meant}`?"));
-        anyhow::bail!("`--only {other}` is no folder of wheels.toml ({}){meant}", known.join(", "));
+        let message =
+            format!("`--only {other}` is no folder of wheels.toml ({})", known.join(", "));
+        let hint = meant.map(|meant| format!("did you mean `--only {meant}`?"));
+        anyhow::bail!(UserError { message, hint });
     }
     asked.folders.retain(|name, _| only.contains(name));
     asked.optional.clear();

@@ -35,7 +35,7 @@ pub(crate) use names::image_name;
 pub(crate) use overrides::{RuleOverride, RuleSeverity};
 pub(crate) use pins::{Pins, with_pins};
 pub(crate) use publish::{Publish, Word};
-pub(crate) use target::{Target, TargetError, find_target};
+pub(crate) use target::{Target, find_target, meant};
 
 #[cfg(test)]
 mod schema_tests;

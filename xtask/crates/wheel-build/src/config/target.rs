@@ -1,8 +1,7 @@
 //! A target: one system that wheels are built in.
 
 use std::collections::BTreeMap;
-
-use thiserror::Error;
+use wheel_audit::UserError;
 
 use wheel_audit::policy::Libc;
 
@@ -43,53 +42,33 @@ impl Target {
     }
 }
 
-/// Why a target named on the command line cannot be built.
-#[derive(Debug, Error, PartialEq, Eq)]
-pub(crate) enum TargetError {
-    /// The word is no image reference and no target's name.
-    #[error(
-        "`{word}` is neither a target of wheels.toml ({known}) nor an image reference\n\nhint: {}",
-        .meant.as_ref().map_or_else(
-            || "images are written like `debian:12`, platforms like `linux/amd64`".to_owned(),
-            |meant| format!("did you mean `{meant}`?"),
-        )
-    )]
-    NotAnImage {
-        /// What was typed.
-        word: String,
-        /// The targets there are.
-        known: String,
-        /// What may have been meant: a platform by its machine alone, or a target with a slip.
-        meant: Option<String>,
-    },
-    /// The word is nearly the name of a target's image.
-    #[error(
-        "`{word}` is no target of wheels.toml, and nearly `{meant}`, which is one\n\n\
-         hint: if it is an image of its own, write it with its registry: `docker.io/library/{word}`"
-    )]
-    Misspelt {
-        /// What was typed.
-        word: String,
-        /// What there is.
-        meant: String,
-    },
-}
-
 /// The target that `word` means: one of the configuration, by name or image, or else any image.
 ///
 /// # Errors
-/// [`TargetError`] when `word` cannot be an image reference.
-pub(crate) fn find_target(config: &Config, word: &str) -> Result<Target, TargetError> {
+/// When `word` cannot be an image reference.
+pub(crate) fn find_target(config: &Config, word: &str) -> Result<Target, UserError> {
     if let Some(target) = config.targets.iter().find(|t| t.is_called(word)) {
         return Ok(target.clone());
     }
     if !is_image_reference(word) {
         let known: Vec<_> = config.targets.iter().map(|t| image_name(&t.image).known).collect();
-        let (word, known) = (word.to_owned(), known.join(", "));
-        return Err(TargetError::NotAnImage { meant: meant(config, &word), word, known });
+        let known = known.join(", ");
+        let hint = meant(config, word).map_or_else(
+            || "images are written like `debian:12`, platforms like `linux/amd64`".to_owned(),
+            |meant| format!("did you mean `{meant}`?"),
+        );
+        return Err(UserError::new(format!(
+            "`{word}` is neither a target of wheels.toml ({known}) nor an image reference"
+        ))
+        .hint(hint));
     }
     if let Some(meant) = misspelt(config, word) {
-        return Err(TargetError::Misspelt { word: word.to_owned(), meant });
+        return Err(UserError::new(format!(
+            "`{word}` is no target of wheels.toml, and nearly `{meant}`, which is one"
+        ))
+        .hint(format!(
+            "if it is an image of its own, write it with its registry: `docker.io/library/{word}`"
+        )));
     }
     let name = image_name(word);
     Ok(Target {
@@ -105,7 +84,7 @@ pub(crate) fn find_target(config: &Config, word: &str) -> Result<Target, TargetE
 }
 
 /// What a word may mean that is no target and no image: `arm64` or `aarch64`, `debain12`.
-fn meant(config: &Config, word: &str) -> Option<String> {
+pub(crate) fn meant(config: &Config, word: &str) -> Option<String> {
     if let Some(platform) = Platform::meant(word) {
         return Some(platform.to_string());
     }

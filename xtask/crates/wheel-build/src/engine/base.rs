@@ -2,6 +2,7 @@
 //! distribution's own packages. From here on all three are one path.
 
 use std::time::Duration;
+use wheel_audit::UserError;
 
 use camino::Utf8Path;
 
@@ -118,22 +119,23 @@ fn with_reasons(
     if reasons.is_empty() || stopped || error.ends_run() {
         return error;
     }
-    let text = error.to_string();
-    let (said, hint) = text.split_once("\n\nhint: ").unwrap_or((
-        &text,
+    let hint = error.hint().unwrap_or(
         "`cargo xtask doctor` says what this machine lacks to make images from packages",
-    ));
-    reasons.push(format!("bootstrap: {}", said.replace('\n', "\n  ")));
+    );
+    reasons.push(format!("bootstrap: {}", error.to_string().replace('\n', "\n  ")));
     no_image(target, platform, &reasons, hint)
 }
 
 /// Every way that was tried, with its reason.
 fn no_image(target: &Target, platform: &Platform, reasons: &[String], hint: &str) -> EngineError {
-    EngineError::Base(format!(
-        "no base image for `{}` on {platform}\n  {}\n\nhint: {hint}",
-        target.image,
-        reasons.join("\n  ")
-    ))
+    EngineError::Base(
+        UserError::new(format!(
+            "no base image for `{}` on {platform}\n  {}",
+            target.image,
+            reasons.join("\n  ")
+        ))
+        .hint(hint),
+    )
 }
 
 /// The base image that the engine has already, without asking anyone else.
@@ -182,24 +184,21 @@ pub(crate) fn unresolved(target: &Target, platform: &Platform) -> BaseImage {
 
 fn refused(target: &Target, pinned: Option<&str>, platform: &Platform, said: &str) -> EngineError {
     let image = &target.image;
-    EngineError::Base(pinned.map_or_else(
-        || {
-            format!(
-                "the registry has no image `{image}` for {platform}: {said}\n\n\
-                 hint: is the name right, and is the image published for {platform}? an image of a \
-                 private registry needs `docker login`"
-            )
-        },
-        |digest| {
-            format!(
-                "the registry has no `{image}` with the pinned digest `{digest}` for {platform}: \
-                 {said}\n\n\
-                 hint: correct `digest.\"{platform}\"` of target `{}` in wheels.toml, or take it \
-                 out to follow the tag",
-                target.name
-            )
-        },
-    ))
+    EngineError::Base(match pinned {
+        None => UserError::new(format!("the registry has no image `{image}` for {platform}: {said}"))
+            .hint(format!(
+                "is the name right, and is the image published for {platform}? an image of a private \
+                 registry needs `docker login`"
+            )),
+        Some(digest) => UserError::new(format!(
+            "the registry has no `{image}` with the pinned digest `{digest}` for {platform}: {said}"
+        ))
+        .hint(format!(
+            "correct `digest.\"{platform}\"` of target `{}` in wheels.toml, or take it out to follow \
+             the tag",
+            target.name
+        )),
+    })
 }
 
 /// The image as the engine has it, if there is an engine here.
@@ -211,7 +210,7 @@ fn local(
 ) -> Result<Option<BaseImage>, EngineError> {
     match local::find(engine, image, pinned, platform, None) {
         // A builder elsewhere needs no engine here; without one, there is no image here either.
-        Err(EngineError::Gone { .. }) if !engine.sees_local_images()? => Ok(None),
+        Err(EngineError::Gone(_)) if !engine.sees_local_images()? => Ok(None),
         found => found,
     }
 }
@@ -264,16 +263,18 @@ fn pull_unasked(
     match engine.query(&engine.client.step(args).timeout(PULL_LIMIT)) {
         Ok(_) => {
             let image = local(engine, image, pinned, platform)?.ok_or_else(|| {
-                EngineError::Base(format!("`{reference}` was pulled and is not for {platform}"))
+                EngineError::Base(UserError::new(format!(
+                    "`{reference}` was pulled and is not for {platform}"
+                )))
             })?;
             Ok(Ok(BaseImage { origin: Origin::Pulled, ..image }))
         }
         Err(EngineError::Exec(ExecError::TimedOut { .. })) => {
             Ok(Err(Unknown::Silent(format!("no answer within {} s", PULL_LIMIT.as_secs()))))
         }
-        Err(EngineError::Client { said, .. } | EngineError::Gone { said }) => {
-            Ok(Err(registry::told(&said)))
-        }
+        Err(
+            EngineError::Client { said, .. } | EngineError::Gone(UserError { message: said, .. }),
+        ) => Ok(Err(registry::told(&said))),
         Err(error) => Err(error),
     }
 }
@@ -301,12 +302,12 @@ fn pull(
             }
             _ => return Ok(Ok(image)),
         },
-        Err(EngineError::Client { said, .. } | EngineError::Gone { said }) => {
-            match registry::told(&said) {
-                Unknown::Refused(said) => Unknown::Refused(failed(&said)),
-                Unknown::Silent(said) => Unknown::Silent(failed(&said)),
-            }
-        }
+        Err(
+            EngineError::Client { said, .. } | EngineError::Gone(UserError { message: said, .. }),
+        ) => match registry::told(&said) {
+            Unknown::Refused(said) => Unknown::Refused(failed(&said)),
+            Unknown::Silent(said) => Unknown::Silent(failed(&said)),
+        },
         Err(EngineError::Exec(ExecError::TimedOut { .. })) => {
             Unknown::Silent(failed(&format!("no end within {} s", PULL_LIMIT.as_secs())))
         }

@@ -6,6 +6,7 @@ use super::*;
 use crate::engine::client::Client;
 use crate::engine::host::HostSettings;
 use crate::exec::{Captured, Exec};
+use wheel_audit::UserError;
 
 const TOML: &str = r#"
 [source]
@@ -133,7 +134,7 @@ fn each_way_that_failed_is_named_with_its_reason() {
     let pulled = Machine { asked: Some(Ok(INDEX)), pulled: Some(limit), ..Machine::default() };
     for machine in [asked, pulled] {
         let error = resolved(machine, "linux/amd64").0.unwrap_err();
-        let text = error.to_string();
+        let text = UserError::explain(&error);
         assert!(matches!(error, EngineError::Base(_)), "{text}");
         for part in [limit, "mmdebstrap", "cargo xtask setup"] {
             assert!(text.contains(part), "{part}: {text}");
@@ -181,8 +182,8 @@ fn the_advice_names_the_switch_that_stands_in_the_way_and_nothing_that_is_there(
         (&*without, Ways::Auto, "`bootstrap` entry", "`--base"),
         (&*without, Ways::Bootstrap, "`--base bootstrap` out", "docker pull"),
     ] {
-        let error = resolved_of(toml, ways, silent, "linux/amd64").0.unwrap_err().to_string();
-        let hint = error.split_once("hint: ").unwrap().1;
+        let error = resolved_of(toml, ways, silent, "linux/amd64").0.unwrap_err();
+        let hint = error.hint().unwrap();
         assert!(hint.contains(has) && !hint.contains(has_not), "{ways:?}: {hint}");
     }
 }

@@ -5,6 +5,7 @@ mod dnf;
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
+use wheel_audit::UserError;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::Serialize;
@@ -66,7 +67,7 @@ pub(super) fn present(
     platform: &Platform,
 ) -> Result<Option<BaseImage>, EngineError> {
     match at_hand(engine, target, platform, None) {
-        Err(EngineError::Gone { .. }) if !engine.sees_local_images()? => {
+        Err(EngineError::Gone(_)) if !engine.sees_local_images()? => {
             let reference = target.bootstrap.as_ref().map(|it| reference(it, platform));
             Ok(reference.and_then(|reference| {
                 Layout::present(engine, &reference).map(|layout| handed_in(&layout, reference))
@@ -90,7 +91,7 @@ pub(super) fn at_hand(
     step.timeout = limit;
     match engine.query(&step) {
         Ok(id) => Ok(Some(BaseImage::new(reference, id.trim(), Origin::Bootstrapped))),
-        Err(error @ (EngineError::Gone { .. } | EngineError::Exec(_))) => Err(error),
+        Err(error @ (EngineError::Gone(_) | EngineError::Exec(_))) => Err(error),
         Err(_) => Ok(None),
     }
 }
@@ -139,22 +140,20 @@ pub(super) fn make(
     say: &mut dyn FnMut(&str),
 ) -> Result<BaseImage, EngineError> {
     let Some(bootstrap) = &target.bootstrap else {
-        return Err(EngineError::Base(format!("target `{}` has no `bootstrap`", target.name)));
+        return Err(EngineError::Base(UserError::new(format!(
+            "target `{}` has no `bootstrap`",
+            target.name
+        ))));
     };
     fs_err::create_dir_all(work)?;
     remove_leftovers(work)?;
     let folder = tempfile::Builder::new().prefix("base-").tempdir_in(work)?;
     let folder = Utf8PathBuf::try_from(folder.path().to_owned())
-        .map_err(|error| EngineError::Base(error.to_string()))
+        .map_err(|error| EngineError::Base(UserError::new(error.to_string())))
         .map(|path| (folder, path))?;
     let (rootfs, image) = (folder.1.join("rootfs.tar"), folder.1.join("image.tar"));
     if let Some(keyring) = bootstrap.keyring.as_ref().filter(|path| !path.exists()) {
-        return Err(EngineError::Base(format!(
-            "`{keyring}` is not there, and without it nothing says whose the packages of `{}` are\n\n\
-             hint: {}",
-            target.image,
-            keyring_hint(keyring)
-        )));
+        return Err(EngineError::Base(UserError::new(format!("`{keyring}` is not there, and without it nothing says whose the packages of `{}` are", target.image)).hint(format!("{}", keyring_hint(keyring)))));
     }
     say(&format!("{} {} {}", bootstrap.tool.as_str(), bootstrap.suite, platform.debian_arch()));
     match bootstrap.tool {
@@ -182,8 +181,9 @@ pub(super) fn make(
     engine.query(&engine.client.step(["load", "--quiet"]).stdin(&image))?;
     // The digest is the engine's from the first: some write a manifest of their own, or name images by
     // their configuration.
-    at_hand(engine, target, platform, None)?
-        .ok_or_else(|| EngineError::Base(format!("`{reference}` was loaded and is not there")))
+    at_hand(engine, target, platform, None)?.ok_or_else(|| {
+        EngineError::Base(UserError::new(format!("`{reference}` was loaded and is not there")))
+    })
 }
 
 /// An image that no engine of this machine has, for a builder elsewhere.
@@ -232,22 +232,24 @@ fn run(
         }
     };
     let finished = engine.exec.lines(step, TAIL.1, &mut line).map_err(|error| match error {
-        ExecError::NotFound { program } => EngineError::Base(format!(
-            "`{program}` is needed to make `{}` without a registry\n\n\
-             hint: `cargo xtask setup` installs it",
-            target.image
-        )),
+        ExecError::NotFound { program } => EngineError::Base(
+            UserError::new(format!(
+                "`{program}` is needed to make `{}` without a registry",
+                target.image
+            ))
+            .hint("`cargo xtask setup` installs it"),
+        ),
         other => EngineError::Exec(other),
     })?;
     if finished.success {
         return Ok(());
     }
-    Err(EngineError::Base(format!(
+    Err(EngineError::Base(UserError::new(format!(
         "`{}` could not make `{}` for {platform}:\n{}",
         step.program,
         target.image,
         Vec::from(account.tail).join("\n")
-    )))
+    ))))
 }
 
 /// What mmdebstrap has done so far, told by what it prints.

@@ -1,6 +1,7 @@
 //! Caches outside of the engine: what each job reads and writes, and whether they can work at all.
 
 use camino::Utf8Path;
+use wheel_audit::UserError;
 
 use super::doctor::docker;
 use super::host::{Host, csv_field};
@@ -63,7 +64,7 @@ pub(crate) fn describe(cache: &Cache) -> Vec<String> {
 pub(crate) fn check(engine: &Engine, host: &impl Host) -> Result<(), EngineError> {
     let cache = &engine.cache;
     if let Some((_, _, message)) = cache.lacking() {
-        return Err(EngineError::Unusable(message));
+        return Err(EngineError::Unusable(UserError::new(message)));
     }
     for spec in cache.from.iter().chain(&cache.to).filter(|spec| spec.kind == CacheKind::Gha) {
         check_gha(spec, host)?;
@@ -77,7 +78,9 @@ pub(crate) fn check(engine: &Engine, host: &impl Host) -> Result<(), EngineError
         let tried = fs_err::create_dir_all(&folder)
             .and_then(|()| tempfile::NamedTempFile::new_in(&folder).map(drop));
         tried.map_err(|error| {
-            EngineError::Unusable(format!("the cache `{folder}` cannot be written: {error}"))
+            EngineError::Unusable(UserError::new(format!(
+                "the cache `{folder}` cannot be written: {error}"
+            )))
         })?;
     }
     if !cache.to.is_empty() {
@@ -102,16 +105,10 @@ fn check_gha(spec: &CacheSpec, host: &impl Host) -> Result<(), EngineError> {
     if missing.is_empty() {
         return Ok(());
     }
-    Err(EngineError::Unusable(format!(
-        "the cache `type=gha` cannot work here: {} not set\n\n\
-         hint: GitHub gives it to actions and not to `run:` steps; a step with \
-         `actions/github-script` can hand it on with `core.exportVariable`. Elsewhere use \
-         `type=registry` or `type=local`",
-        match missing.as_slice() {
+    Err(EngineError::Unusable(UserError::new(format!("the cache `type=gha` cannot work here: {} not set", match missing.as_slice() {
             [one] => format!("{one} is"),
             more => format!("{} are", more.join(" and ")),
-        }
-    )))
+        })).hint("GitHub gives it to actions and not to `run:` steps; a step with `actions/github-script` can hand it on with `core.exportVariable`. Elsewhere use `type=registry` or `type=local`")))
 }
 
 /// The engine's own builder writes caches only where its images lie in the containerd store
@@ -125,14 +122,7 @@ fn check_export(engine: &Engine) -> Result<(), EngineError> {
     let mut server = docker::Server { version: String::new(), data: None, containerd_store: None };
     docker::read_info(&mut server, &info);
     if server.containerd_store == Some(false) {
-        return Err(EngineError::Unusable(
-            "`--cache-to` cannot work: the builder has the driver `docker`, whose engine keeps its \
-             images in the classic store and exports no cache\n\n\
-             hint: let the engine use the containerd store (`\"features\": \
-             {\"containerd-snapshotter\": true}` in /etc/docker/daemon.json), or name a builder of \
-             another driver with `--builder`"
-                .to_owned(),
-        ));
+        return Err(EngineError::Unusable(UserError::new("`--cache-to` cannot work: the builder has the driver `docker`, whose engine keeps its images in the classic store and exports no cache").hint("let the engine use the containerd store (`\"features\": {\"containerd-snapshotter\": true}` in /etc/docker/daemon.json), or name a builder of another driver with `--builder`")));
     }
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! What a failed engine call really means: the few causes that deserve their own name and cure.
 
 use thiserror::Error;
+use wheel_audit::UserError;
 
 use super::progress::{FailedStep, short_name};
 
@@ -8,32 +9,19 @@ use super::progress::{FailedStep, short_name};
 #[derive(Debug, Error)]
 pub(crate) enum EngineError {
     /// The engine does not answer.
-    #[error(
-        "the container engine does not answer: {said}\n\n\
-         hint: `cargo xtask setup` installs and starts what is missing on this machine, `cargo xtask \
-         doctor` says what there is; an engine that `--engine-host`, `DOCKER_HOST` or a context names \
-         has to be started where it is"
-    )]
-    Gone {
-        /// What its client said.
-        said: String,
-    },
+    #[error("{0}")]
+    Gone(#[source] UserError),
     /// No space is left for the engine or for us.
-    #[error(
-        "no space is left on the engine's disk: {said}\n\n\
-         hint: `docker system df` shows what takes it, `docker buildx prune` empties the build cache"
-    )]
-    DiskFull {
-        /// The line that said so.
-        said: String,
-    },
+    #[error("{0}")]
+    DiskFull(#[source] UserError),
     /// A build step failed.
-    #[error("step `{}` failed: {}", short_name(&.step.name), reason(&.step.error))]
+    #[error("{error}")]
     Step {
         /// The step and its last lines.
         step: Box<FailedStep>,
-        /// One line of advice, where the output suggests one.
-        hint: Option<String>,
+        /// Which one it was, the reason, and one line of advice where the output suggests one.
+        #[source]
+        error: UserError,
     },
     /// The client failed before or beside the build.
     #[error("`docker buildx` failed ({status}): {said}")]
@@ -51,10 +39,10 @@ pub(crate) enum EngineError {
     Io(#[from] std::io::Error),
     /// What was asked for cannot work with this engine.
     #[error("{0}")]
-    Unusable(String),
+    Unusable(#[source] UserError),
     /// The base image cannot be had.
     #[error("{0}")]
-    Base(String),
+    Base(#[source] UserError),
 }
 
 impl EngineError {
@@ -66,12 +54,15 @@ impl EngineError {
         }
     }
 
-    /// One line of advice, where there is one beside the message itself.
+    /// What to do about it, where something is known.
     pub(crate) fn hint(&self) -> Option<&str> {
-        match self {
-            Self::Step { hint, .. } => hint.as_deref(),
-            _ => None,
-        }
+        UserError::hint_of(self)
+    }
+
+    fn of_step(step: FailedStep) -> Self {
+        let message = format!("step `{}` failed: {}", short_name(&step.name), reason(&step.error));
+        let error = UserError { message, hint: advice(&step) };
+        Self::Step { step: Box::new(step), error }
     }
 
     /// Whether the machine could not do it, rather than the package being at fault.
@@ -84,8 +75,8 @@ impl EngineError {
         use crate::exec::ExecError;
         matches!(
             self,
-            Self::Gone { .. }
-                | Self::DiskFull { .. }
+            Self::Gone(_)
+                | Self::DiskFull(_)
                 | Self::Exec(ExecError::Interrupted | ExecError::NotFound { .. })
         )
     }
@@ -115,10 +106,7 @@ const FULL: [&str; 2] = ["no space left on device", "No space left on device"];
 pub(super) fn diagnose(status: &str, step: Option<FailedStep>, said: &[String]) -> EngineError {
     let step = match step {
         // The client repeats the step's output, so that its words count for nothing here.
-        Some(step) if ended_by_itself(&step) => {
-            let hint = advice(&step);
-            return EngineError::Step { step: Box::new(step), hint };
-        }
+        Some(step) if ended_by_itself(&step) => return EngineError::of_step(step),
         other => other,
     };
     let engine_words = || step.iter().map(|step| &step.error).chain(said);
@@ -127,23 +115,25 @@ pub(super) fn diagnose(status: &str, step: Option<FailedStep>, said: &[String]) 
         Some(without_level(line).to_owned())
     };
     if let Some(said) = found(&FULL) {
-        return EngineError::DiskFull { said };
+        let message = format!("no space is left on the engine's disk: {said}");
+        return EngineError::DiskFull(UserError::new(message).hint(
+            "`docker system df` shows what takes it, `docker buildx prune` empties the build cache",
+        ));
     }
     if let Some(said) = found(&GONE) {
-        return EngineError::Gone { said };
+        let message = format!("the container engine does not answer: {said}");
+        return EngineError::Gone(UserError::new(message).hint(
+            "`cargo xtask setup` installs and starts what is missing on this machine, `cargo xtask \
+             doctor` says what there is; an engine that `--engine-host`, `DOCKER_HOST` or a context \
+             names has to be started where it is",
+        ));
     }
     let last = said.iter().rev().find(|line| !line.trim().is_empty());
     let last = last.map(|line| without_level(line).to_owned()).unwrap_or_default();
     match step {
-        Some(step) => {
-            let hint = advice(&step);
-            EngineError::Step { step: Box::new(step), hint }
-        }
+        Some(step) => EngineError::of_step(step),
         None if last.contains("no builder ") && last.contains(" found") => {
-            EngineError::Unusable(format!(
-                "{last}\n\nhint: `docker buildx ls` lists those that there are; without `--builder` the \
-                 engine's own builds"
-            ))
+            EngineError::Unusable(UserError::new(format!("{last}")).hint("`docker buildx ls` lists those that there are; without `--builder` the engine's own builds"))
         }
         None => EngineError::Client { status: status.to_owned(), said: last },
     }
@@ -334,14 +324,14 @@ mod tests {
     fn an_engine_that_went_away_is_said_to_be_gone() {
         let said = ["ERROR: rpc error: code = Unavailable desc = error reading from server: EOF"];
         let error = diagnose("1", None, &said.map(str::to_owned));
-        assert!(matches!(error, EngineError::Gone { .. }), "{error}");
+        assert!(matches!(error, EngineError::Gone(_)), "{error}");
         assert!(error.ends_run());
     }
 
     #[test]
     fn a_builder_that_there_is_not_is_answered_with_those_that_there_are() {
         let error = diagnose("1", None, &["ERROR: no builder \"nosuch\" found".to_owned()]);
-        assert!(error.to_string().contains("docker buildx ls"), "{error}");
+        assert!(error.hint().unwrap().contains("docker buildx ls"), "{error}");
         assert!(!error.to_string().contains("ERROR: "), "{error}");
         assert!(matches!(diagnose("1", None, &[]), EngineError::Client { .. }));
     }

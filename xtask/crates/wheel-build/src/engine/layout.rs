@@ -3,6 +3,7 @@
 
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::Deserialize;
+use wheel_audit::UserError;
 
 use super::image::BaseImage;
 use super::{Engine, EngineError};
@@ -47,9 +48,9 @@ impl Layout {
         let text = fs_err::read(folder.join("index.json"))?;
         let index: Index = serde_json::from_slice(&text).map_err(std::io::Error::from)?;
         let first = index.manifests.into_iter().next();
-        let digest = first
-            .map(|entry| entry.digest)
-            .ok_or_else(|| EngineError::Base(format!("`{folder}/index.json` names no image")))?;
+        let digest = first.map(|entry| entry.digest).ok_or_else(|| {
+            EngineError::Base(UserError::new(format!("`{folder}/index.json` names no image")))
+        })?;
         Ok(Self { folder: folder.to_owned(), digest })
     }
 }
@@ -80,7 +81,7 @@ pub(crate) fn of_image(
     fs_err::create_dir_all(store(engine))?;
     let folder = tempfile::Builder::new().prefix("draft-").tempdir_in(store(engine))?;
     let archive = Utf8PathBuf::try_from(folder.path().join("image.tar"))
-        .map_err(|error| EngineError::Base(error.to_string()))?;
+        .map_err(|error| EngineError::Base(UserError::new(error.to_string())))?;
     engine.query(&engine.client.step(["save", "--output", archive.as_str(), reference]))?;
     unpack(engine, &archive, &key)
 }
@@ -99,11 +100,7 @@ pub(crate) fn unpack(
     let draft = tempfile::Builder::new().prefix("draft-").tempdir_in(&parent)?;
     tar::Archive::new(fs_err::File::open(archive)?).unpack(draft.path())?;
     if !draft.path().join("oci-layout").is_file() {
-        return Err(EngineError::Unusable(
-            "the builder does not see the engine's images, and the engine cannot hand one over as \
-             an OCI layout\n\nhint: engines since 25.0 can; or let a registry give the base image"
-                .to_owned(),
-        ));
+        return Err(EngineError::Unusable(UserError::new("the builder does not see the engine's images, and the engine cannot hand one over as an OCI layout").hint("engines since 25.0 can; or let a registry give the base image")));
     }
     // By rename: what is there under its digest is whole.
     if !target.exists() {

@@ -74,7 +74,7 @@ fn inspect(
     step.timeout = limit;
     match engine.query(&step) {
         Ok(text) => Ok(serde_json::from_str(&text).ok()),
-        Err(error @ (EngineError::Gone { .. } | EngineError::Exec(_))) => Err(error),
+        Err(error @ (EngineError::Gone(_) | EngineError::Exec(_))) => Err(error),
         Err(_) => Ok(None),
     }
 }

@@ -4,6 +4,7 @@
 //! said beforehand ([`check`]), and nothing is left out silently.
 
 use camino::Utf8Path;
+use wheel_audit::UserError;
 
 use super::bake::{Anew, Bake, Output};
 use super::client::Client;
@@ -44,14 +45,16 @@ pub(crate) fn check(engine: &Engine) -> Result<(), EngineError> {
         ),
     ];
     if let Some((_, lack)) = asked.iter().find(|(is_asked, _)| *is_asked) {
-        return Err(EngineError::Unusable(format!("podman has nothing for {lack}")));
+        return Err(EngineError::Unusable(UserError::new(format!(
+            "podman has nothing for {lack}"
+        ))));
     }
     let text = engine.query(&client.step(["version", "--format", "{{.Client.Version}}"]))?;
     if Version::parse(&text).is_some_and(|version| version < OLDEST) {
-        return Err(EngineError::Unusable(format!(
+        return Err(EngineError::Unusable(UserError::new(format!(
             "podman {} was found, {OLDEST} or later is needed: it is the first with named contexts",
             text.trim()
-        )));
+        ))));
     }
     Ok(())
 }
@@ -60,9 +63,11 @@ pub(crate) fn check(engine: &Engine) -> Result<(), EngineError> {
 pub(crate) fn platforms(engine: &Engine) -> Result<Vec<Platform>, EngineError> {
     let info = engine.client.step(["info", "--format", "{{.Host.Arch}}"]);
     let text = engine.query(&info).map_err(|error| match error {
-        EngineError::Exec(error @ ExecError::NotFound { .. }) => EngineError::Unusable(format!(
-            "{error}\n\nhint: install podman {OLDEST} or later, or build with docker (`--engine docker`)"
-        )),
+        EngineError::Exec(error @ ExecError::NotFound { .. }) => {
+            EngineError::Unusable(UserError::new(format!("{error}")).hint(format!(
+                "install podman {OLDEST} or later, or build with docker (`--engine docker`)"
+            )))
+        }
         other => other,
     })?;
     let native: Option<Platform> = format!("linux/{}", text.trim()).parse().ok();
@@ -85,11 +90,13 @@ pub(crate) fn step(
 ) -> Result<Step, EngineError> {
     let known = TARGETS.iter().find(|(name, ..)| *name == bake.target);
     let (Some((_, stage, source)), Output::Folder(folder)) = (known, &bake.output) else {
-        return Err(EngineError::Unusable(format!(
-            "podman does not make `{}`: it cannot put an image in the place of a stage\n\n\
-             hint: base images that are built beforehand need docker with buildx",
-            bake.target
-        )));
+        return Err(EngineError::Unusable(
+            UserError::new(format!(
+                "podman does not make `{}`: it cannot put an image in the place of a stage",
+                bake.target
+            ))
+            .hint("base images that are built beforehand need docker with buildx"),
+        ));
     };
     let dockerfile = assets.join(DOCKERFILE);
     let mut step = client

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
+use wheel_audit::UserError;
 
 use serde::{Deserialize, Serialize};
 
@@ -151,7 +152,7 @@ pub(crate) fn local(
     let step = engine.client.step(["image", "inspect", "--format", "{{json .}}", "--", &reference]);
     let text = match engine.query(&step) {
         Ok(text) => text,
-        Err(error @ (EngineError::Gone { .. } | EngineError::Exec(_))) => return Err(error),
+        Err(error @ (EngineError::Gone(_) | EngineError::Exec(_))) => return Err(error),
         Err(_) => return Ok(None),
     };
     let found: Option<Inspected> = serde_json::from_str(&text).ok();
@@ -181,10 +182,10 @@ pub(crate) fn published(
     match registry::published(engine, &reference)? {
         Ok(published) => Ok(Some(Prebuilt { reference, digest: published.digest })),
         Err(Unknown::Refused(_)) => Ok(None),
-        Err(Unknown::Silent(said)) => Err(EngineError::Base(format!(
-            "`{repository}` does not answer as a registry does: {said}\n\n\
-             hint: is it the right address? a private one needs `docker login`"
-        ))),
+        Err(Unknown::Silent(said)) => Err(EngineError::Base(
+            UserError::new(format!("`{repository}` does not answer as a registry does: {said}"))
+                .hint("is it the right address? a private one needs `docker login`"),
+        )),
     }
 }
 
@@ -192,17 +193,16 @@ pub(crate) fn published(
 ///
 /// # Errors
 /// What is wrong with it.
-pub(crate) fn check_repository(repository: &str) -> Result<(), String> {
+pub(crate) fn check_repository(repository: &str) -> Result<(), UserError> {
     let (host, path) = repository.split_once('/').unwrap_or((repository, ""));
     let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "._-/".contains(c);
     let is_host = host.contains(['.', ':']) || host == "localhost";
     if is_host && !path.is_empty() && path.chars().all(plain) {
         return Ok(());
     }
-    Err(format!(
-        "`{repository}` is no repository of a registry\n\n\
-         hint: write it like `registry.example/wheels-base`, lower case and without a tag: each base \
-         image gets its own"
+    Err(UserError::new(format!("`{repository}` is no repository of a registry")).hint(
+        "write it like `registry.example/wheels-base`, lower case and without a tag: each base image \
+         gets its own",
     ))
 }
 
@@ -218,11 +218,7 @@ pub(crate) fn can_keep(engine: &Engine) -> Result<(), EngineError> {
     if builder.sees_local_images() {
         return Ok(());
     }
-    Err(EngineError::Unusable(format!(
-        "the builder `{}` (driver `{}`) does not see the engine's images, so none are kept there for \
-         it\n\nhint: `cargo xtask base-image push --to REGISTRY/NAME` keeps them where it sees them",
-        builder.name, builder.driver
-    )))
+    Err(EngineError::Unusable(UserError::new(format!("the builder `{}` (driver `{}`) does not see the engine's images, so none are kept there for it", builder.name, builder.driver)).hint("`cargo xtask base-image push --to REGISTRY/NAME` keeps them where it sees them")))
 }
 
 /// A base image that the engine keeps.

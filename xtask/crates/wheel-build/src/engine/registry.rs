@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::time::Duration;
+use wheel_audit::UserError;
 
 use serde::Deserialize;
 
@@ -119,7 +120,9 @@ fn ask(engine: &Engine, format: &str, image: &str) -> Result<Result<String, Unkn
             Ok(Err(Unknown::Silent(format!("no answer within {} s", ASK_LIMIT.as_secs()))))
         }
         Err(error @ EngineError::Exec(_)) => Err(error),
-        Err(EngineError::Client { said, .. } | EngineError::Gone { said }) => Ok(Err(told(&said))),
+        Err(
+            EngineError::Client { said, .. } | EngineError::Gone(UserError { message: said, .. }),
+        ) => Ok(Err(told(&said))),
         Err(other) => Ok(Err(Unknown::Silent(other.to_string()))),
     }
 }

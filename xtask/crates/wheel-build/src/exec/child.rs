@@ -7,6 +7,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
 use std::time::{Duration, Instant};
+use wheel_audit::UserError;
 
 use camino::Utf8Path;
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
@@ -223,11 +224,12 @@ impl<'a> Stopper<'a> {
         Some(match self.cause {
             Cause::Interrupt => ExecError::Interrupted,
             Cause::Stop => ExecError::Stopped,
-            Cause::Deadline => ExecError::TimedOut {
-                command: step.to_string(),
-                limit: step.timeout.unwrap_or_default(),
-                hint: step.hint.clone(),
-            },
+            Cause::Deadline => {
+                let limit = step.timeout.unwrap_or_default();
+                let message = format!("`{step}` gave no result within {} s", limit.as_secs());
+                let error = UserError { message, hint: step.hint.clone() };
+                ExecError::TimedOut { limit, error }
+            }
         })
     }
 }

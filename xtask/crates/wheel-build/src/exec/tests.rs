@@ -1,6 +1,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use super::*;
+use wheel_audit::UserError;
 
 fn sh(script: &str) -> Step {
     Step::new("sh", ["-c", script])
@@ -26,7 +27,7 @@ fn a_printed_step_can_be_pasted_and_hides_secrets() {
 #[test]
 fn a_failure_holds_command_status_and_end_of_stderr() {
     let error = Exec::real().read(&sh("echo first; echo why >&2; exit 3").hint("do this"));
-    let text = error.unwrap_err().to_string();
+    let text = UserError::explain(&error.unwrap_err());
     assert!(text.contains("exit status: 3"), "{text}");
     assert!(text.ends_with("why\n\nhint: do this"), "{text}");
 }

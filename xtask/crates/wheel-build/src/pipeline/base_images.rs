@@ -5,6 +5,7 @@
 //! that it would have made itself, and one interpreter that fails costs the others nothing.
 
 use std::collections::BTreeMap;
+use wheel_audit::UserError;
 
 use camino::Utf8Path;
 use serde::Serialize;
@@ -51,8 +52,9 @@ const NO_INGREDIENTS: [&str; 8] = [
 /// When a file cannot be read, or the Dockerfile has no such stage.
 fn recipe_hash(root: &Utf8Path) -> std::io::Result<String> {
     let text = fs_err::read_to_string(root.join(DOCKERFILE))?;
-    let recipe = plan::recipe(&text, STAGE)
-        .ok_or_else(|| std::io::Error::other(format!("`{DOCKERFILE}` has no stage `{STAGE}`")))?;
+    let recipe = plan::recipe(&text, STAGE).ok_or_else(|| {
+        std::io::Error::other(UserError::new(format!("`{DOCKERFILE}` has no stage `{STAGE}`")))
+    })?;
     let mut lines = recipe.instructions;
     for file in recipe.files.iter().map(String::as_str).chain([BAKE_FILE]) {
         lines.push(format!("{file} {}", hash_of(root, file)?));
@@ -189,7 +191,7 @@ pub(crate) fn make_all(
                 let error = if error.ends_run() {
                     error
                 } else {
-                    EngineError::Base(format!("{folder}: {error}"))
+                    EngineError::Base(UserError::new(format!("{folder}: {error}")))
                 };
                 results.push(Err(error.into()));
             });
@@ -277,12 +279,7 @@ fn pushing_failed(error: EngineError, repository: &str) -> EngineError {
         EngineError::Step { step, .. } if !step.name.starts_with('[') => step.error.clone(),
         _ => return error,
     };
-    EngineError::Base(format!(
-        "`{repository}` did not take the base image: {}\n\n\
-         hint: `docker login` for a registry that wants to know who pushes; what was built is in the \
-         engine's cache, and the same command goes on from there",
-        said.trim_start_matches("ERROR: ").trim()
-    ))
+    EngineError::Base(UserError::new(format!("`{repository}` did not take the base image: {}", said.trim_start_matches("ERROR: ").trim())).hint("`docker login` for a registry that wants to know who pushes; what was built is in the engine's cache, and the same command goes on from there"))
 }
 
 /// What an image says of itself.
@@ -301,7 +298,9 @@ fn digest_in(metadata: &Utf8Path) -> Result<String, PipelineError> {
     let value: serde_json::Value = serde_json::from_slice(&text).map_err(std::io::Error::from)?;
     let digest = value[BAKE_TARGET]["containerimage.digest"].as_str();
     digest.map(str::to_owned).ok_or_else(|| {
-        PipelineError::Wrong(format!("the engine's report `{metadata}` names no digest"))
+        PipelineError::Wrong(UserError::new(format!(
+            "the engine's report `{metadata}` names no digest"
+        )))
     })
 }
 

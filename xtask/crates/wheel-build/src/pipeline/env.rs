@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Mutex;
 use std::time::Duration;
+use wheel_audit::UserError;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use thiserror::Error;
@@ -61,7 +62,7 @@ pub(crate) enum PipelineError {
     Io(#[from] std::io::Error),
     /// What the build left is not what was asked for.
     #[error("{0}")]
-    Wrong(String),
+    Wrong(#[source] UserError),
     /// The audit found errors.
     #[error("the audit refuses `{file}`:\n{findings}")]
     Audit {
@@ -104,21 +105,19 @@ pub(crate) fn prepare_host(exec: &Exec, work: &Utf8Path) -> std::io::Result<Host
         let size = host.text(secret).map_or(0, |text| text.len());
         // With the `=`, and the NUL at the end.
         if size + variable.len() + 2 > VARIABLE_LIMIT {
-            return Err(std::io::Error::other(format!(
-                "the inherited settings for the secret `{secret}` have {size} bytes, and a program takes \
-                 {VARIABLE_LIMIT} in a variable\n\n\
-                 hint: let `NETRC`, `CARGO_HOME` or the tool's own variable name a file with what the build needs"
-            )));
+            return Err(std::io::Error::other(UserError::new(format!("the inherited settings for the secret `{secret}` have {size} bytes, and a program takes {VARIABLE_LIMIT} in a variable")).hint("let `NETRC`, `CARGO_HOME` or the tool's own variable name a file with what the build needs")));
         }
     }
     if let Some(bundle) = &host.ca {
         let contents = fs_err::read(bundle)?;
         if contents.len() as u64 > SECRET_LIMIT {
-            return Err(std::io::Error::other(format!(
-                "the CA bundle `{bundle}` has {} bytes, a build secret at most {SECRET_LIMIT}\n\n\
-                 hint: let `SSL_CERT_FILE` name a bundle with what your indexes need",
-                contents.len()
-            )));
+            return Err(std::io::Error::other(
+                UserError::new(format!(
+                    "the CA bundle `{bundle}` has {} bytes, a build secret at most {SECRET_LIMIT}",
+                    contents.len()
+                ))
+                .hint("let `SSL_CERT_FILE` name a bundle with what your indexes need"),
+            ));
         }
         let copy = work.join("host/ca.pem");
         if fs_err::read(&copy).ok().as_ref() != Some(&contents) {

@@ -1,6 +1,7 @@
 //! The environment of a target by itself, without building anything in it.
 
 use camino::Utf8Path;
+use wheel_audit::UserError;
 
 use super::accelerate::{Accelerate, Seek};
 use super::build_info::BuildInfo;
@@ -69,5 +70,5 @@ pub(crate) fn environment(
     engine.bake(&bake, &log, &mut |event| watch.event(&folder, event))?;
     watch.ended(&folder, "build-info", start.elapsed().as_secs_f64());
     let text = export::report(&output, "build-info.json")?;
-    BuildInfo::parse(&text).map_err(PipelineError::Wrong)
+    BuildInfo::parse(&text).map_err(|error| PipelineError::Wrong(UserError::new(error)))
 }

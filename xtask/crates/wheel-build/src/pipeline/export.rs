@@ -3,6 +3,7 @@
 
 use std::io::{self, Read as _};
 use std::os::unix::fs::PermissionsExt as _;
+use wheel_audit::UserError;
 
 use camino::Utf8Path;
 
@@ -75,11 +76,10 @@ fn open(export: &Utf8Path, name: &str) -> io::Result<fs_err::File> {
 }
 
 fn refused(name: &str, reason: &str) -> io::Error {
-    io::Error::other(format!(
-        "the build exported `{}`, which {reason}\n\n\
-         hint: have the build write regular files only into its output folder",
-        name.escape_debug()
-    ))
+    io::Error::other(
+        UserError::new(format!("the build exported `{}`, which {reason}", name.escape_debug()))
+            .hint("have the build write regular files only into its output folder"),
+    )
 }
 
 #[cfg(test)]

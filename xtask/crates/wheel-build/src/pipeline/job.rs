@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::time::SystemTime;
+use wheel_audit::UserError;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
@@ -90,15 +91,18 @@ fn build(
 
 fn build_info(workspace: &Workspace, job: &Job) -> Result<BuildInfo, PipelineError> {
     let text = export::report(&workspace.built_folder(), "build-info.json")?;
-    let info = BuildInfo::parse(&text).map_err(PipelineError::Wrong)?;
+    let info =
+        BuildInfo::parse(&text).map_err(|error| PipelineError::Wrong(UserError::new(error)))?;
     if let (Some(said), Some(found)) = (job.target.libc, info.libc())
         && said != found
     {
-        return Err(PipelineError::Wrong(format!(
-            "wheels.toml says that target `{}` has {said}, its image has {found}\n\n\
-             hint: correct it in wheels.toml, or the image",
-            job.target.name
-        )));
+        return Err(PipelineError::Wrong(
+            UserError::new(format!(
+                "wheels.toml says that target `{}` has {said}, its image has {found}",
+                job.target.name
+            ))
+            .hint("correct it in wheels.toml, or the image"),
+        ));
     }
     Ok(info)
 }
@@ -125,17 +129,17 @@ fn pick_wheel(
         .collect();
     match ours.as_slice() {
         [one] => Ok(workspace.built_folder().join(one)),
-        [] => Err(PipelineError::Wrong(format!(
+        [] => Err(PipelineError::Wrong(UserError::new(format!(
             "the build gave no wheel for {} (it gave: {})",
             job.interpreter,
             if wheels.is_empty() { "nothing".to_owned() } else { names(&wheels) }
-        ))),
-        several => Err(PipelineError::Wrong(format!(
+        )))),
+        several => Err(PipelineError::Wrong(UserError::new(format!(
             "the build gave {} wheels for {}, one was asked for: {}",
             several.len(),
             job.interpreter,
             names(&several.iter().map(|name| **name).collect::<Vec<_>>())
-        ))),
+        )))),
     }
 }
 
@@ -157,9 +161,12 @@ fn audited(
     raw: &Utf8Path,
     workspace: &Workspace,
 ) -> Result<Proved, PipelineError> {
-    let wrong = |error: &dyn std::fmt::Display| PipelineError::Wrong(error.to_string());
+    let wrong =
+        |error: &dyn std::fmt::Display| PipelineError::Wrong(UserError::new(error.to_string()));
     let libc = job.target.libc.or_else(|| info.libc()).ok_or_else(|| {
-        PipelineError::Wrong("neither wheels.toml nor the image says which C library it has".into())
+        PipelineError::Wrong(UserError::new(
+            "neither wheels.toml nor the image says which C library it has",
+        ))
     })?;
     let arch = job.platform.arch();
     let target_tag = libc.platform_tag(arch);
@@ -196,10 +203,10 @@ fn audited(
 /// The tag of the `floor` policy: what the symbols need, as auditwheel would say.
 fn floor_tag(audit: &Audit, arch: Arch, raw: &Utf8Path) -> Result<PlatformTag, PipelineError> {
     audit.facts.floor_tag(arch).ok_or_else(|| {
-        PipelineError::Wrong(format!(
+        PipelineError::Wrong(UserError::new(format!(
             "no manylinux tag is true of `{}`, which `tag = \"floor\"` asks for",
             raw.file_name().unwrap_or_default()
-        ))
+        )))
     })
 }
 
@@ -326,11 +333,15 @@ fn shared_builds(
         return Ok(others.cloned().collect());
     }
     match others.find(|build| ctx.keys.contains(&build.job)) {
-        Some(other) => Err(PipelineError::Wrong(format!(
-            "{} and {interpreter} share the name `{path}`, and their builds of it differ\n\n\
-             hint: build an abi3 or pure wheel with one interpreter, or make its build reproducible",
-            other.interpreter
-        ))),
+        Some(other) => Err(PipelineError::Wrong(
+            UserError::new(format!(
+                "{} and {interpreter} share the name `{path}`, and their builds of it differ",
+                other.interpreter
+            ))
+            .hint(
+                "build an abi3 or pure wheel with one interpreter, or make its build reproducible",
+            ),
+        )),
         // Of an earlier state of the source: its own job makes it again.
         None => Ok(Vec::new()),
     }

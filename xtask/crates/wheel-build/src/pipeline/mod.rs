@@ -36,7 +36,7 @@ pub(crate) use outcome::{Failure, Findings, JobReport, Outcome, RunReport, Warni
 pub(crate) use printed::commands;
 pub(crate) use room::Room;
 pub(crate) use run::{Options, run};
-pub(crate) use settings::{UnknownRule, asked, settings};
+pub(crate) use settings::{asked, settings};
 pub(crate) use shell::{Place as ShellPlace, last_failed, shell_image};
 pub(crate) use source::{PreparedSource, check_requires_python, inputs, prepare};
 pub(crate) use state::{BUILDER, Failed, STATES, State};

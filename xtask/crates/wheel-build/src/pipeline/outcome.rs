@@ -2,6 +2,7 @@
 
 use camino::Utf8PathBuf;
 use serde::{Deserialize, Serialize};
+use wheel_audit::UserError;
 
 use super::env::PipelineError;
 use crate::engine::EngineError;
@@ -169,7 +170,7 @@ pub(super) fn failure(error: &PipelineError, log: Utf8PathBuf) -> Failure {
         step: step.map(|step| step.name.clone()),
         tail: step.map(|step| step.tail.clone()).unwrap_or_default(),
         log,
-        hint: engine.and_then(EngineError::hint).map(str::to_owned),
+        hint: UserError::hint_of(error).map(str::to_owned),
         could_not_run: full.is_some() || engine.is_some_and(EngineError::could_not_run),
         ends_run: full.is_some() || engine.is_some_and(EngineError::ends_run),
         consequence: false,

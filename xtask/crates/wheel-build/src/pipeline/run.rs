@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Mutex;
 use std::time::Instant;
+use wheel_audit::UserError;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
@@ -38,7 +39,7 @@ pub(crate) struct Options {
     /// The platforms that run without emulation.
     pub native: BTreeSet<Platform>,
     /// Platforms that nothing here runs, each with why and its cure: their jobs fail at once.
-    pub refused: BTreeMap<Platform, (String, String)>,
+    pub refused: BTreeMap<Platform, UserError>,
 }
 
 /// A base image, or why there is none and the log that says so.
@@ -79,8 +80,8 @@ pub(crate) fn run(
         let asked = open.contains(&job.folder()) && !options.refused.contains_key(&job.platform);
         if let Some(wheel) = done.clone().filter(|_| !asked) {
             results.insert(index, (Outcome::Unchanged { wheel }, 0.0));
-        } else if let Some((why, cure)) = options.refused.get(&job.platform) {
-            results.insert(index, (refused(&log(ctx, job), why, cure), 0.0));
+        } else if let Some(why) = options.refused.get(&job.platform) {
+            results.insert(index, (refused(&log(ctx, job), why), 0.0));
         } else {
             let folder = job.folder();
             if !waiting.iter().any(|other: &Waiting| other.folder == folder) {
@@ -236,12 +237,12 @@ fn report(job: &Job, outcome: Outcome, seconds: f64, audits: &mut Audits<'_>) ->
 }
 
 /// A job whose platform nothing here runs.
-fn refused(log: &Utf8Path, why: &str, cure: &str) -> Outcome {
+fn refused(log: &Utf8Path, why: &UserError) -> Outcome {
     let failure = Failure {
-        hint: Some(cure.to_owned()),
+        hint: why.hint.clone(),
         could_not_run: true,
         consequence: false,
-        ..Failure::left_out(why, log.to_owned())
+        ..Failure::left_out(&why.message, log.to_owned())
     };
     begin_log(log).map_or_else(
         |error| Outcome::Failed(self::failure(&error, log.to_owned())),

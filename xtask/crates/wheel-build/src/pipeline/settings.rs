@@ -3,9 +3,8 @@
 
 use std::collections::BTreeSet;
 
-use thiserror::Error;
-
 use crate::config::{Config, RuleOverride, RuleSeverity, Source, Target};
+use wheel_audit::UserError;
 use wheel_audit::audit::{Asked, FAMILY, Override, Settings, Severity, rules};
 
 /// From this likeness on, by Jaro and Winkler, a word may be meant.
@@ -13,20 +12,11 @@ const LIKE: f64 = 0.8;
 /// So many of them are named.
 const MAX_NEAR: usize = 3;
 
-/// `wheels.toml` sets the severity of a rule that there is not.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("{place}: `check.override` names `{code}`, and there is no such check\n\nhint: {hint}")]
-pub(crate) struct UnknownRule {
-    place: String,
-    code: String,
-    hint: String,
-}
-
 /// What `[check]` says of severities. How deep wheels are read is not its business.
 ///
 /// # Errors
-/// [`UnknownRule`], with what may have been meant.
-pub(crate) fn settings(config: &Config) -> Result<Settings, UnknownRule> {
+/// For an unknown check, with the nearest ones.
+pub(crate) fn settings(config: &Config) -> Result<Settings, UserError> {
     let overrides = config.check.overrides.iter().map(known).collect::<Result<_, _>>()?;
     Ok(Settings { publish: config.check.publish, overrides, ..Settings::default() })
 }
@@ -47,11 +37,12 @@ pub(crate) fn asked(config: &Config) -> Asked {
     Asked { folders, unpublished, optional, project }
 }
 
-fn known(each: &RuleOverride) -> Result<Override, UnknownRule> {
+fn known(each: &RuleOverride) -> Result<Override, UserError> {
     let code = each.code.get_ref();
     if !words().contains(code.as_str()) {
-        let (place, code) = (each.place.clone(), code.clone());
-        return Err(UnknownRule { place, hint: hint(&code), code });
+        let message =
+            format!("{}: `check.override` names `{code}`, and there is no such check", each.place);
+        return Err(UserError::new(message).hint(hint(code)));
     }
     Ok(Override {
         rule: code.clone(),
@@ -130,12 +121,17 @@ mod tests {
             let check = format!(
                 "[[check.override]]\nreason = \"r\"\nseverity = \"note\"\ncode = \"{code}\"\n"
             );
-            settings(&read(&check).unwrap()).unwrap_err().to_string()
+            settings(&read(&check).unwrap()).unwrap_err()
         };
         let near = with("executable-stak");
-        assert!(near.contains("line 12") && near.contains("`executable-stack`"), "{near}");
-        assert!(with("elf009").contains("`ELF009`"));
-        assert!(with("W").contains("such as `ELF009`"));
+        assert!(near.message.contains("line 12"), "{near}");
+        for (code, wanted) in [
+            ("executable-stak", "`executable-stack`"),
+            ("elf009", "`ELF009`"),
+            ("W", "such as `ELF009`"),
+        ] {
+            assert!(with(code).hint.unwrap().contains(wanted), "{code}");
+        }
     }
 
     #[test]

@@ -6,6 +6,7 @@
 //! platform, another machine's engine) and a stopped run leaves no container behind.
 
 use camino::Utf8Path;
+use wheel_audit::UserError;
 
 use super::env::{Context, PipelineError};
 use super::work::Workspace;
@@ -54,7 +55,7 @@ pub(super) fn run(
         .map_err(|source| PipelineError::Smoke { file, source })?;
     if export::report(&output, "smoke.json").is_err() {
         let message = format!("the smoke test of `{name}` ended well but left no smoke.json");
-        return Err(PipelineError::Wrong(message));
+        return Err(PipelineError::Wrong(UserError::new(message)));
     }
     Ok(())
 }

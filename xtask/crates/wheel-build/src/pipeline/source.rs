@@ -8,6 +8,7 @@ use std::ffi::OsStr;
 use std::io::{self, Read as _};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
+use wheel_audit::UserError;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use fs_err::os::unix::fs::OpenOptionsExt as _;
@@ -141,32 +142,22 @@ pub(crate) fn check_requires_python(
     config: &Config,
     root: &Utf8Path,
     pythons: impl IntoIterator<Item = Interpreter>,
-) -> Result<(), ExcludedInterpreter> {
+) -> Result<(), UserError> {
     let Source::Path { path } = &config.source else { return Ok(()) };
     let Some((requires, place)) = requires_python(&root.join(path)) else { return Ok(()) };
     // Not ours to judge: the build backend says what is wrong with it.
     let Ok(specifiers) = requires.parse::<VersionSpecifiers>() else { return Ok(()) };
     let excluded = |python: &Interpreter| !allows(&specifiers, python.python_version());
     match pythons.into_iter().find(excluded) {
-        Some(interpreter) => Err(ExcludedInterpreter { interpreter, requires, place }),
+        Some(interpreter) => Err(UserError::new(format!(
+            "`{interpreter}` is excluded by the package: {place} is `{}`",
+            requires.escape_debug()
+        ))
+        .hint(format!(
+            "take `{interpreter}` out of `pythons` in wheels.toml, or choose others with `--python`"
+        ))),
         None => Ok(()),
     }
-}
-
-/// An interpreter that the package does not support.
-#[derive(Debug, thiserror::Error)]
-#[error(
-    "`{interpreter}` is excluded by the package: {place} is `{}`\n\n\
-     hint: take `{interpreter}` out of `pythons` in wheels.toml, or choose others with `--python`",
-    requires.escape_debug()
-)]
-pub(crate) struct ExcludedInterpreter {
-    /// The interpreter.
-    pub interpreter: Interpreter,
-    /// What the package says.
-    pub requires: String,
-    /// Where it says so.
-    pub place: &'static str,
 }
 
 /// The name that `pyproject.toml` of `tree` gives the project, or the folder's whole path.
@@ -197,11 +188,11 @@ pub(crate) fn prepare(
                 return Err(io::Error::other(message));
             }
             if !tree.canonicalize_utf8()?.starts_with(root.canonicalize_utf8()?) {
-                let message = format!(
-                    "`path = \"{path}\"` in wheels.toml: a link leads out of the repository\n\n\
-                     hint: name a folder of the repository itself"
-                );
-                return Err(io::Error::other(message));
+                let error = UserError::new(format!(
+                    "`path = \"{path}\"` in wheels.toml: a link leads out of the repository"
+                ))
+                .hint("name a folder of the repository itself");
+                return Err(io::Error::other(error));
             }
             pack(exec, root, &tree, work)
         }
@@ -366,11 +357,13 @@ fn git_files(exec: &Exec, tree: &Path) -> io::Result<Vec<PathBuf>> {
                 names.extend(git_files(exec, &path)?.into_iter().map(|inner| name.join(inner)));
             }
             Some(_) => {
-                return Err(io::Error::other(format!(
-                    "`{}` is a git submodule that is not checked out\n\n\
-                     hint: `git submodule update --init --recursive`",
-                    shown(&path.to_string_lossy())
-                )));
+                return Err(io::Error::other(
+                    UserError::new(format!(
+                        "`{}` is a git submodule that is not checked out",
+                        shown(&path.to_string_lossy())
+                    ))
+                    .hint("`git submodule update --init --recursive`"),
+                ));
             }
         }
     }
@@ -447,11 +440,13 @@ fn open(path: &Path) -> io::Result<fs_err::File> {
     if file.metadata()?.is_file() {
         return Ok(file);
     }
-    Err(io::Error::other(format!(
-        "`{}` is not a regular file, so it cannot be part of the source\n\n\
-         hint: remove it, or `git rm --cached` it",
-        shown(&path.to_string_lossy())
-    )))
+    Err(io::Error::other(
+        UserError::new(format!(
+            "`{}` is not a regular file, so it cannot be part of the source",
+            shown(&path.to_string_lossy())
+        ))
+        .hint("remove it, or `git rm --cached` it"),
+    ))
 }
 
 #[cfg(test)]

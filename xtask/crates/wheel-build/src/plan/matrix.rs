@@ -1,7 +1,7 @@
 //! The matrix of a hosted CI: one machine for each target and platform.
 
 use serde::Serialize;
-use thiserror::Error;
+use wheel_audit::UserError;
 
 use super::Request;
 use crate::config::{Config, Platform};
@@ -23,30 +23,25 @@ pub(crate) struct MatrixEntry {
     pub emulated: bool,
 }
 
-/// Why there is no matrix.
-#[derive(Debug, Error, PartialEq, Eq)]
-#[error(
-    "no machine is known that runs {platform} natively\n\n\
-     hint: name one in wheels.toml, `[ci] runners = {{ \"{platform}\" = \"LABEL\" }}`, or emulate it, \
-     `[ci] emulate = [\"{platform}\"]`, which takes several times as long"
-)]
-pub(crate) struct NoRunner {
-    /// The platform.
-    pub platform: Platform,
+fn no_runner(platform: &Platform) -> UserError {
+    UserError::new(format!("no machine is known that runs {platform} natively")).hint(format!(
+        "name one in wheels.toml, `[ci] runners = {{ \"{platform}\" = \"LABEL\" }}`, or emulate it, \
+         `[ci] emulate = [\"{platform}\"]`, which takes several times as long"
+    ))
 }
 
 /// The matrix of `request`, in its order.
 ///
 /// # Errors
-/// [`NoRunner`] for a platform that no machine is native to.
-pub(crate) fn matrix(config: &Config, request: &Request) -> Result<Vec<MatrixEntry>, NoRunner> {
+/// For a platform that no machine is native to.
+pub(crate) fn matrix(config: &Config, request: &Request) -> Result<Vec<MatrixEntry>, UserError> {
     let pairs = request
         .targets
         .iter()
         .flat_map(|(target, platforms)| platforms.iter().map(move |platform| (target, platform)));
     let entry = |(target, platform): (&crate::config::Target, &Platform)| {
         let runner = config.ci.runner(platform);
-        let runner = runner.ok_or_else(|| NoRunner { platform: platform.clone() })?;
+        let runner = runner.ok_or_else(|| no_runner(platform))?;
         Ok(MatrixEntry {
             name: target.folder(platform),
             target: target.name.clone(),

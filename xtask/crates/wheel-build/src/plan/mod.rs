@@ -13,7 +13,7 @@ mod request;
 pub(crate) use key::{Inputs, smoke_inputs};
 pub(crate) use matrix::{MatrixEntry, matrix};
 pub(crate) use recipe::recipe;
-pub(crate) use request::{PlanError, Request, parse_words};
+pub(crate) use request::{Request, parse_words};
 
 use std::collections::BTreeSet;
 

@@ -1,10 +1,7 @@
 //! From the words on the command line to what is asked for.
 
-use thiserror::Error;
-
-use crate::config::{
-    Config, InterpreterId, Platform, Target, TargetError, find_target, image_name,
-};
+use crate::config::{Config, InterpreterId, Platform, Target, find_target, image_name};
+use wheel_audit::UserError;
 use wheel_audit::wheel::Interpreter;
 
 /// What one run is asked to make.
@@ -18,57 +15,27 @@ pub(crate) struct Request {
     pub smoke: bool,
 }
 
-/// Why the words on the command line cannot be planned.
-#[derive(Debug, Error, PartialEq, Eq)]
-pub(crate) enum PlanError {
-    /// A target word that is neither.
-    #[error(transparent)]
-    Target(#[from] TargetError),
-    /// A platform that does not exist.
-    #[error("{0}")]
-    Platform(String),
-    /// An interpreter tag that cannot be read.
-    #[error("{0}")]
-    Interpreter(String),
-    /// Nothing was named.
-    #[error(
-        "no target was named (wheels.toml has {known})\n\n\
-         hint: name a target and a platform, for example `{first} linux/amd64`"
-    )]
-    NoTarget {
-        /// The images of the configuration.
-        known: String,
-        /// The first of them.
-        first: String,
-    },
-    /// `--all` beside a target.
-    #[error(
-        "`--all` already selects every target, `{0}` too\n\n\
-         hint: remove `--all` to build `{0}` alone, or remove `{0}`"
-    )]
-    AllAndTarget(String),
-}
-
 /// Reads `words`: each is a platform (`linux/…`) or a target. Without a platform, a listed target
 /// has its own and any other image the `native` one. `pythons` empty means each target's own.
 ///
 /// # Errors
-/// [`PlanError`], which names the word and how it is mended.
+/// Names the word, with a hint that fixes it.
 pub(crate) fn parse_words(
     config: &Config,
     words: &[String],
     all: bool,
     pythons: &[String],
     native: &Platform,
-) -> Result<Request, PlanError> {
+) -> Result<Request, UserError> {
     let mut platforms: Vec<Platform> = Vec::new();
     let mut targets: Vec<Target> = if all { config.targets.clone() } else { Vec::new() };
     if let Some(word) = words.iter().find(|word| all && !word.starts_with("linux/")) {
-        return Err(PlanError::AllAndTarget(word.clone()));
+        return Err(UserError::new(format!("`--all` already selects every target, `{word}` too"))
+            .hint(format!("remove `--all` to build `{word}` alone, or remove `{word}`")));
     }
     for word in words {
         if word.starts_with("linux/") {
-            let platform = word.parse().map_err(PlanError::Platform)?;
+            let platform = word.parse().map_err(|error: String| UserError::new(error))?;
             if !platforms.contains(&platform) {
                 platforms.push(platform);
             }
@@ -81,8 +48,10 @@ pub(crate) fn parse_words(
     }
     if targets.is_empty() {
         let known: Vec<_> = config.targets.iter().map(|t| image_name(&t.image).known).collect();
-        let first = known.first().map_or("debian:12", String::as_str).to_owned();
-        return Err(PlanError::NoTarget { known: known.join(", "), first });
+        let first = known.first().map_or("debian:12", String::as_str);
+        let message = format!("no target was named (wheels.toml has {})", known.join(", "));
+        return Err(UserError::new(message)
+            .hint(format!("name a target and a platform, for example `{first} linux/amd64`")));
     }
     let with_platforms = |target: Target| {
         let own = || match target.platforms.as_slice() {
@@ -100,12 +69,12 @@ pub(crate) fn parse_words(
 }
 
 /// Interpreters asked for on the command line, comma-separated or repeated.
-fn parse_pythons(words: &[String]) -> Result<Vec<Interpreter>, PlanError> {
+fn parse_pythons(words: &[String]) -> Result<Vec<Interpreter>, UserError> {
     let mut pythons = Vec::new();
     for word in words.iter().flat_map(|word| word.split(',')).filter(|word| !word.is_empty()) {
         let python = InterpreterId::try_from(word.to_owned()).map_err(|error| {
-            let hint = "hint: interpreters are written like `cp311`, `cp314t` or `pp311`";
-            PlanError::Interpreter(format!("{error}\n\n{hint}"))
+            UserError::new(error.to_string())
+                .hint("interpreters are written like `cp311`, `cp314t` or `pp311`")
         })?;
         let python = python.0;
         if !pythons.contains(&python) {
@@ -113,8 +82,7 @@ fn parse_pythons(words: &[String]) -> Result<Vec<Interpreter>, PlanError> {
         }
     }
     if pythons.is_empty() && !words.is_empty() {
-        let message = "`--python` names no interpreter (an unset variable?)";
-        return Err(PlanError::Interpreter(message.to_owned()));
+        return Err(UserError::new("`--python` names no interpreter (an unset variable?)"));
     }
     Ok(pythons)
 }

@@ -2,75 +2,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use anyhow::bail;
 use camino::{Utf8Path, Utf8PathBuf};
-use thiserror::Error;
 
 use crate::config::{Config, Platform};
-use crate::store::{Store, StoreError};
+use crate::store::Store;
+use wheel_audit::UserError;
 use wheel_audit::digest;
 use wheel_audit::dist::{Entry, Kind, Known, Manifest, Smoke};
 use wheel_audit::files;
 use wheel_audit::policy::Libc;
 use wheel_audit::text::shown;
 use wheel_audit::wheel::WheelName;
-
-/// Why nothing can be published.
-#[derive(Debug, Error)]
-pub(crate) enum PublishError {
-    /// `dist/` cannot be read.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// A file cannot be read or written.
-    #[error("{0}")]
-    Io(#[from] std::io::Error),
-    /// `dist/` is not what its manifest says.
-    #[error(
-        "`{}` in `dist/`: {message}\n\n\
-         hint: `cargo xtask verify` says all that is wrong; build or collect anew",
-        shown(.path)
-    )]
-    Damaged {
-        /// The file.
-        path: String,
-        /// What is wrong with it.
-        message: String,
-    },
-    /// Nothing was built.
-    #[error("there is no wheel in `dist/`\n\nhint: build wheels with `cargo xtask wheels TARGET`")]
-    Empty,
-    /// Nothing of what was built is published.
-    #[error(
-        "no wheel of a published target is in `dist/`\n\n\
-         hint: `[publish] targets` in wheels.toml says which targets are published"
-    )]
-    Nothing,
-    /// Two files with one name.
-    #[error(
-        "`{one}` and `{other}` have the same name and other bytes\n\n\
-         hint: an index takes a file name once: name one of the targets in `[publish] targets`"
-    )]
-    OneName {
-        /// A wheel.
-        one: String,
-        /// Another one.
-        other: String,
-    },
-    /// The manifest has a path that is none of ours.
-    #[error("`{}` in the manifest is no wheel of ours", shown(.0))]
-    Strange(String),
-    /// A folder holds what would not be overwritten.
-    #[error(
-        "`{folder}` holds `{}` already, which is not one of the files that belong there\n\n\
-         hint: name an empty folder, or one that does not exist yet",
-        shown(.name)
-    )]
-    Occupied {
-        /// The folder.
-        folder: Utf8PathBuf,
-        /// What is in it.
-        name: String,
-    },
-}
 
 /// A wheel that is published.
 #[derive(Debug, Clone)]
@@ -104,15 +47,20 @@ impl Wheel {
     }
 }
 
+fn damaged(path: &str, message: &str) -> UserError {
+    UserError::new(format!("`{}` in `dist/`: {message}", shown(path)))
+        .hint("`cargo xtask verify` says all that is wrong; build or collect anew")
+}
+
 /// The published wheels of `store`, whose whole `dist/` is first held against its manifest, in the order
 /// of their targets in wheels.toml and then by name.
 ///
 /// # Errors
-/// [`PublishError`]
-pub(crate) fn wheels(config: &Config, store: &Store) -> Result<Vec<Wheel>, PublishError> {
+/// When `dist/` cannot be published as it is, or a file cannot be read or written.
+pub(crate) fn wheels(config: &Config, store: &Store) -> anyhow::Result<Vec<Wheel>> {
     if let Some(problem) = wheel_audit::dist::check(store.dist(), &Known::new()).into_iter().next()
     {
-        return Err(PublishError::Damaged { path: problem.path, message: problem.message });
+        return Err(damaged(&problem.path, &problem.message).into());
     }
     select(config, &store.manifest()?)
 }
@@ -120,14 +68,19 @@ pub(crate) fn wheels(config: &Config, store: &Store) -> Result<Vec<Wheel>, Publi
 /// The published wheels of a manifest.
 ///
 /// # Errors
-/// [`PublishError`]
-pub(crate) fn select(config: &Config, manifest: &Manifest) -> Result<Vec<Wheel>, PublishError> {
+/// When `dist/` cannot be published as it is, or a file cannot be read or written.
+pub(crate) fn select(config: &Config, manifest: &Manifest) -> anyhow::Result<Vec<Wheel>> {
     let unpublished = config.unpublished_folders();
     let mut wheels = Vec::new();
     for entry in &manifest.files {
         if let Kind::Wheel { target, platform, .. } = &entry.kind {
             let wheel = wheel(config, entry, target, platform);
-            let wheel = wheel.ok_or_else(|| PublishError::Strange(entry.path.clone()))?;
+            let wheel = wheel.ok_or_else(|| {
+                UserError::new(format!(
+                    "`{}` in the manifest is no wheel of ours",
+                    shown(&entry.path)
+                ))
+            })?;
             if !unpublished.contains(wheel.folder()) {
                 wheels.push(wheel);
             }
@@ -144,7 +97,7 @@ pub(crate) fn select(config: &Config, manifest: &Manifest) -> Result<Vec<Wheel>,
         match names.get(wheel.file()) {
             Some(other) if other.entry.sha256 != wheel.entry.sha256 => {
                 let (one, other) = (other.entry.path.clone(), wheel.entry.path.clone());
-                return Err(PublishError::OneName { one, other });
+                bail!(UserError::new(format!("`{one}` and `{other}` have the same name and other bytes")).hint("an index takes a file name once: name one of the targets in `[publish] targets`"));
             }
             Some(_) => {
                 repeated.insert(wheel.entry.path.clone());
@@ -160,7 +113,14 @@ pub(crate) fn select(config: &Config, manifest: &Manifest) -> Result<Vec<Wheel>,
     }
     let is_wheel = |entry: &Entry| matches!(entry.kind, Kind::Wheel { .. });
     let any = manifest.files.iter().any(is_wheel);
-    Err(if any { PublishError::Nothing } else { PublishError::Empty })
+    Err(if any {
+        UserError::new("no wheel of a published target is in `dist/`")
+            .hint("`[publish] targets` in wheels.toml says which targets are published")
+    } else {
+        UserError::new("there is no wheel in `dist/`")
+            .hint("build wheels with `cargo xtask wheels TARGET`")
+    }
+    .into())
 }
 
 fn wheel(config: &Config, entry: &Entry, target: &str, platform: &str) -> Option<Wheel> {
@@ -192,11 +152,8 @@ pub(crate) enum Content {
 /// files of these names: something else that lies there would be published too.
 ///
 /// # Errors
-/// [`PublishError`]
-pub(crate) fn fill(
-    folder: &Utf8Path,
-    files: &BTreeMap<String, Content>,
-) -> Result<(), PublishError> {
+/// When `dist/` cannot be published as it is, or a file cannot be read or written.
+pub(crate) fn fill(folder: &Utf8Path, files: &BTreeMap<String, Content>) -> anyhow::Result<()> {
     fs_err::create_dir_all(folder)?;
     for entry in walkdir::WalkDir::new(folder).min_depth(1) {
         let entry = entry.map_err(std::io::Error::from)?;
@@ -206,7 +163,7 @@ pub(crate) fn fill(
         let path = entry.path().strip_prefix(folder).unwrap_or(entry.path());
         let name = path.to_string_lossy().into_owned();
         if !files.contains_key(&name) || !entry.file_type().is_file() {
-            return Err(PublishError::Occupied { folder: folder.to_owned(), name });
+            bail!(UserError::new(format!("`{folder}` holds `{}` already, which is not one of the files that belong there", shown(&name))).hint("name an empty folder, or one that does not exist yet"));
         }
     }
     for (name, content) in files {
@@ -220,8 +177,7 @@ pub(crate) fn fill(
                 files::copy(from, &draft)?;
                 if digest::of_file(&draft)? != *sha256 {
                     fs_err::remove_file(&draft)?;
-                    let message = "it changed while it was copied".to_owned();
-                    return Err(PublishError::Damaged { path: name.clone(), message });
+                    return Err(damaged(name, "it changed while it was copied").into());
                 }
             }
         }

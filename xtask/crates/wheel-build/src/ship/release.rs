@@ -4,13 +4,14 @@
 //! replaced in place, so that a run which is cut off takes none away that another one had brought, and
 //! its tag moves to the commit that they were built from.
 
+use anyhow::Context as _;
 use camino::{Utf8Path, Utf8PathBuf};
 use pep440_rs::Version;
 use serde::Deserialize;
-use thiserror::Error;
 
 use crate::config::Config;
-use crate::exec::{Exec, ExecError, Step};
+use crate::exec::{Exec, Step};
+use wheel_audit::UserError;
 
 /// What is released, by its Git reference.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,47 +20,6 @@ pub(crate) enum Release {
     Tag(String),
     /// `refs/heads/NAME` of the default branch: the pre-release with this tag.
     Rolling(String),
-}
-
-/// Why there is no release.
-#[derive(Debug, Error)]
-pub(crate) enum ReleaseError {
-    /// The reference is neither a tag nor the default branch.
-    #[error(
-        "`{reference}` is neither a tag nor the branch `{branch}`\n\n\
-         hint: `refs/tags/v1.0` makes a release, `refs/heads/{branch}` the pre-release that follows the \
-         branch (`[ci] branch` in wheels.toml)"
-    )]
-    Reference {
-        /// What was given.
-        reference: String,
-        /// The default branch.
-        branch: String,
-    },
-    /// The tag names another version than the wheels.
-    #[error(
-        "the tag `{tag}` is for another version than the wheels, which are {version}\n\n\
-         hint: an index never takes a file name twice, so set the version in wheels.toml or in the \
-         package first, and then the tag"
-    )]
-    Version {
-        /// The tag.
-        tag: String,
-        /// The version of the wheels.
-        version: String,
-    },
-    /// A commit is no commit.
-    #[error(
-        "`{0}` is no commit: 40 hexadecimal digits\n\n\
-         hint: `--commit \"$(git rev-parse HEAD)\"` names the commit that is checked out"
-    )]
-    Commit(String),
-    /// `gh` failed.
-    #[error(transparent)]
-    Gh(#[from] ExecError),
-    /// `gh` said something else than was asked.
-    #[error("`gh release view` gave no list of files: {0}")]
-    View(serde_json::Error),
 }
 
 /// What there is to release.
@@ -81,8 +41,8 @@ impl Release {
     /// What `reference` stands for.
     ///
     /// # Errors
-    /// [`ReleaseError::Reference`]
-    pub(crate) fn of(reference: &str, config: &Config) -> Result<Self, ReleaseError> {
+    /// When the reference is neither a tag nor the default branch.
+    pub(crate) fn of(reference: &str, config: &Config) -> Result<Self, UserError> {
         let branch = config.ci.branch.as_ref().map_or("main", |branch| branch.0.as_str());
         let plain = |name: &str| !name.is_empty() && !name.starts_with('-');
         if let Some(tag) = reference.strip_prefix("refs/tags/").filter(|tag| plain(tag)) {
@@ -92,7 +52,10 @@ impl Release {
             return Ok(Self::Rolling(config.publish.rolling.0.clone()));
         }
         let (reference, branch) = (reference.to_owned(), branch.to_owned());
-        Err(ReleaseError::Reference { reference, branch })
+        Err(UserError::new(format!("`{reference}` is neither a tag nor the branch `{branch}`")).hint(format!(
+            "`refs/tags/v1.0` makes a release, `refs/heads/{branch}` the pre-release that follows the \
+             branch (`[ci] branch` in wheels.toml)"
+        )))
     }
 
     /// The tag of the release.
@@ -105,17 +68,21 @@ impl Release {
     /// Whether a tag that is a version is that of the wheels. Other tags may be called anything.
     ///
     /// # Errors
-    /// [`ReleaseError::Version`]
-    pub(crate) fn fits(&self, version: &str) -> Result<(), ReleaseError> {
+    /// When the tag names another version than the wheels.
+    pub(crate) fn fits(&self, version: &str) -> Result<(), UserError> {
         let Self::Tag(tag) = self else { return Ok(()) };
         let number = tag.rsplit('/').next().unwrap_or(tag).trim_start_matches('v');
         let asked = number.parse::<Version>();
         // In a file name `-` is written `_`.
         let found = version.replace('_', "-").parse::<Version>();
         match (asked, found) {
-            (Ok(asked), Ok(found)) if asked != found => {
-                Err(ReleaseError::Version { tag: tag.clone(), version: version.to_owned() })
-            }
+            (Ok(asked), Ok(found)) if asked != found => Err(UserError::new(format!(
+                "the tag `{tag}` is for another version than the wheels, which are {version}"
+            ))
+            .hint(
+                "an index never takes a file name twice, so set the version in wheels.toml or in \
+                     the package first, and then the tag",
+            )),
             _ => Ok(()),
         }
     }
@@ -139,11 +106,12 @@ pub(crate) fn existing(
     exec: &Exec,
     root: &Utf8Path,
     release: &Release,
-) -> Result<Option<Vec<String>>, ReleaseError> {
+) -> anyhow::Result<Option<Vec<String>>> {
     let step = gh(root, ["release", "view", release.tag(), "--json", "assets"]);
     match exec.read(&step) {
         Ok(text) => {
-            let view: View = serde_json::from_str(&text).map_err(ReleaseError::View)?;
+            let view: View =
+                serde_json::from_str(&text).context("`gh release view` gave no list of files")?;
             Ok(Some(view.assets.into_iter().map(|asset| asset.name).collect()))
         }
         // The words of `gh`, whose exit status is 1 for every failure.
@@ -155,24 +123,25 @@ pub(crate) fn existing(
 /// Sees that `commit` is the full name of one.
 ///
 /// # Errors
-/// [`ReleaseError::Commit`]
-pub(crate) fn check_commit(commit: &str) -> Result<(), ReleaseError> {
+/// When it is no commit.
+pub(crate) fn check_commit(commit: &str) -> Result<(), UserError> {
     if commit.len() == 40 && commit.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return Ok(());
     }
-    Err(ReleaseError::Commit(commit.to_owned()))
+    Err(UserError::new(format!("`{commit}` is no commit: 40 hexadecimal digits"))
+        .hint("`--commit \"$(git rev-parse HEAD)\"` names the commit that is checked out"))
 }
 
 /// The commands that make the release, `existing` being what [`existing()`] found.
 ///
 /// # Errors
-/// [`ReleaseError::Commit`]
+/// When it is no commit.
 pub(crate) fn steps(
     root: &Utf8Path,
     release: &Release,
     assets: &Assets,
     existing: Option<&[String]>,
-) -> Result<Vec<Step>, ReleaseError> {
+) -> Result<Vec<Step>, UserError> {
     let Assets { commit, title, notes, .. } = assets;
     check_commit(commit)?;
     let tag = release.tag();

@@ -8,6 +8,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
+use wheel_audit::UserError;
 
 use wheel_audit::dist::{Entry, Kind, MANIFEST, Manifest};
 use wheel_audit::files::{self, Place, place, remove_folder};
@@ -25,38 +26,24 @@ pub(crate) enum StoreError {
     #[error("{0}")]
     Io(#[from] std::io::Error),
     /// A manifest or journal names a file that is not below its folder.
-    #[error(
-        "`{}` cannot be used: {reason}\n\n\
-         hint: replace it by a regular file or folder, or remove it",
-        shown(.path)
-    )]
-    Unsafe {
-        /// The path as it is named.
-        path: String,
-        /// Why it is not followed.
-        reason: String,
-    },
+    #[error("{0}")]
+    Unsafe(#[source] UserError),
     /// A file is not the one that was judged.
-    #[error(
-        "`{}` changed while it was judged; nothing was taken\n\n\
-         hint: run the command again when nothing writes there",
-        shown(.path.as_str())
-    )]
-    Changed {
-        /// The file.
-        path: Utf8PathBuf,
-    },
+    #[error("{0}")]
+    Changed(#[source] UserError),
     /// The manifest is not one of ours.
-    #[error(
-        "`{path}` is no manifest of ours: {reason}\n\n\
-         hint: move `dist/` out of the way and build again"
-    )]
-    Manifest {
-        /// The manifest.
-        path: Utf8PathBuf,
-        /// What is wrong with it.
-        reason: String,
-    },
+    #[error("{0}")]
+    Manifest(#[source] UserError),
+}
+
+impl StoreError {
+    /// What stands at `path` is not followed, for this reason.
+    fn not_safe(path: &str, reason: &str) -> Self {
+        let message = format!("`{}` cannot be used: {reason}", shown(path));
+        Self::Unsafe(
+            UserError::new(message).hint("replace it by a regular file or folder, or remove it"),
+        )
+    }
 }
 
 /// `dist/` and the folder in which changes to it are prepared.
@@ -120,7 +107,7 @@ impl Store {
         // It is written by rename, so it is whole or another version's. What it promises is not thrown away.
         let journal: Journal = serde_json::from_slice(&text).map_err(|error| {
             let reason = format!("it is no journal that this xtask knows: {error}");
-            StoreError::Unsafe { path: self.journal().into_string(), reason }
+            StoreError::not_safe(self.journal().as_str(), &reason)
         })?;
         self.carry_out(&journal)?;
         self.finish()?;
@@ -134,7 +121,12 @@ impl Store {
     pub(crate) fn manifest(&self) -> Result<Manifest, StoreError> {
         let path = self.dist.join(MANIFEST);
         let Some(text) = read(&self.dist, MANIFEST)? else { return Ok(Manifest::default()) };
-        Manifest::parse(&text).map_err(|reason| StoreError::Manifest { path, reason })
+        Manifest::parse(&text).map_err(|reason| {
+            StoreError::Manifest(
+                UserError::new(format!("`{path}` is no manifest of ours: {reason}"))
+                    .hint("move `dist/` out of the way and build again"),
+            )
+        })
     }
 
     /// The contents of a report or list in `dist/`; `None` where it is not there.
@@ -217,7 +209,13 @@ impl Store {
             copy.sync_all()?;
             let wheel = entry(&below(name), &staged, kind.clone())?;
             if change.judged.get(name).is_some_and(|judged| *judged != wheel.sha256) {
-                return Err(StoreError::Changed { path: file.clone() });
+                let message = format!(
+                    "`{}` changed while it was judged; nothing was taken",
+                    shown(file.as_str())
+                );
+                return Err(StoreError::Changed(
+                    UserError::new(message).hint("run the command again when nothing writes there"),
+                ));
             }
             new.push(wheel);
             journal.moves.push(below(name));
@@ -291,7 +289,7 @@ fn entry(path: &str, file: &Utf8Path, kind: Kind) -> Result<Entry, StoreError> {
 
 /// A list of ours below `root`, without following a link or waiting for a FIFO.
 fn read(root: &Utf8Path, path: &str) -> Result<Option<Vec<u8>>, StoreError> {
-    let refused = |reason| StoreError::Unsafe { path: root.join(path).into_string(), reason };
+    let refused = |reason: String| StoreError::not_safe(root.join(path).as_str(), &reason);
     files::list(root, path).transpose().map_err(refused)
 }
 
@@ -315,8 +313,7 @@ fn sync_folder(path: &Utf8Path) -> std::io::Result<()> {
 /// `path` below `root`, where nothing on the way to it is a link. What is there itself may be anything
 /// but a folder: it is replaced or removed, never opened.
 fn inside(root: &Utf8Path, path: &str) -> Result<Utf8PathBuf, StoreError> {
-    let refused =
-        |reason: &str| Err(StoreError::Unsafe { path: path.to_owned(), reason: reason.to_owned() });
+    let refused = |reason: &str| Err(StoreError::not_safe(path, reason));
     let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
     if matches!(name, "" | "." | "..") || path.starts_with('/') {
         return refused("it is no name of a file");

@@ -5,6 +5,7 @@ use std::io::Write as _;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use thiserror::Error;
+use wheel_audit::UserError;
 
 /// Held while `dist/` may change; freed by the system when xtask ends, however it ends.
 #[derive(Debug)]
@@ -16,14 +17,8 @@ pub(crate) struct Lock {
 #[derive(Debug, Error)]
 pub(crate) enum LockError {
     /// Another run holds it and waiting was not wanted.
-    #[error(
-        "`dist/` is in use by another run ({holder})\n\n\
-         hint: wait for it to end, or leave `--no-wait` out to wait here"
-    )]
-    Held {
-        /// Process and command line of the holder.
-        holder: String,
-    },
+    #[error("{0}")]
+    Held(#[source] UserError),
     /// The lock file cannot be used.
     #[error("cannot lock `{path}`: {source}")]
     Io {
@@ -65,7 +60,10 @@ impl Lock {
                 let holder = holder.trim();
                 let holder = if holder.is_empty() { "a process that just began" } else { holder };
                 if !wait {
-                    return Err(LockError::Held { holder: holder.to_owned() });
+                    let message = format!("another run is working here ({holder})");
+                    return Err(LockError::Held(
+                        UserError::new(message).hint("wait for it to end, or stop it"),
+                    ));
                 }
                 waiting(holder);
                 if !wait_for(&file).map_err(io)? {

@@ -8,7 +8,7 @@ mod commit;
 mod lock;
 
 pub(crate) use commit::{Change, Store, StoreError};
-pub(crate) use lock::{Lock, LockError};
+pub(crate) use lock::Lock;
 
 #[cfg(test)]
 mod tests;

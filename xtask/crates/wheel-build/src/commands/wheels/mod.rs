@@ -3,8 +3,10 @@
 mod tell;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 use std::process::ExitCode;
 use std::sync::Mutex;
+use wheel_audit::UserError;
 
 use anyhow::bail;
 
@@ -298,7 +300,7 @@ fn refused(
     workspace: &Workspace,
     plan: &Plan,
     survey: &Survey,
-) -> anyhow::Result<BTreeMap<Platform, (String, String)>> {
+) -> anyhow::Result<BTreeMap<Platform, UserError>> {
     let platforms = survey.open(plan).map(|job| &job.platform);
     let refused = setup::unrunnable(engine, &workspace.root, first_image(plan), platforms)?;
     let why = |platform: Platform| (platform.clone(), setup::nothing_runs(&platform));
@@ -307,14 +309,14 @@ fn refused(
 
 /// An error where a platform that was asked for is among the `refused`: who names what is to be built wants
 /// to know at once that it cannot be.
-fn runnable(refused: &BTreeMap<Platform, (String, String)>, plan: &Plan) -> anyhow::Result<()> {
-    let Some((why, cure)) = refused.values().next() else { return Ok(()) };
+fn runnable(refused: &BTreeMap<Platform, UserError>, plan: &Plan) -> anyhow::Result<()> {
+    let Some(error) = refused.values().next() else { return Ok(()) };
     let mut others: Vec<_> = plan.jobs.iter().map(|job| job.platform.to_string()).collect();
     others.retain(|platform| !refused.keys().any(|refused| refused.to_string() == *platform));
     others.dedup();
-    let else_ = match others.as_slice() {
-        [] => String::new(),
-        _ => format!("; name `{}` to build no more than that", others.join(" ")),
-    };
-    bail!("{why}\n\nhint: {cure}{else_}")
+    let mut error = error.clone();
+    if let (Some(hint), false) = (&mut error.hint, others.is_empty()) {
+        let _ = write!(hint, "; name `{}` to build no more than that", others.join(" "));
+    }
+    bail!(error)
 }

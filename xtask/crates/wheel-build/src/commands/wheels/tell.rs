@@ -122,11 +122,7 @@ pub(super) fn left_over(report: &RunReport, manifest: &Manifest) -> Vec<String> 
 }
 
 fn explain(failure: &Failure, jobs: &[&JobReport]) -> String {
-    let (message, own_hint) = match failure.message.split_once("\n\nhint: ") {
-        Some((message, hint)) => (message, Some(hint)),
-        None => (&*failure.message, None),
-    };
-    let mut text = format!("\nerror: {}: {message}", titles(jobs));
+    let mut text = format!("\nerror: {}: {}", titles(jobs), failure.message);
     for line in &failure.tail {
         text.push_str("\n  | ");
         text.push_str(line);
@@ -137,7 +133,7 @@ fn explain(failure: &Failure, jobs: &[&JobReport]) -> String {
     }
     let of_step = "`cargo xtask shell --last-failed` stands before that step";
     let of_step = (failure.step.is_some() && !failure.consequence).then_some(of_step);
-    if let Some(hint) = own_hint.or(failure.hint.as_deref()).or(of_step) {
+    if let Some(hint) = failure.hint.as_deref().or(of_step) {
         let _ = write!(text, "\n\nhint: {hint}");
     }
     text
@@ -239,10 +235,9 @@ mod tests {
 
     #[test]
     fn the_excerpt_the_log_and_the_hint_come_in_this_order() {
-        let own = failure("the audit refuses it\n\nhint: change the key");
         let of_step = Failure { step: Some("RUN x".to_owned()), ..failure("step failed") };
         let advice = Failure { hint: Some("more memory".to_owned()), ..of_step.clone() };
-        for (failure, hint) in [(own, "change"), (of_step, "--last-failed"), (advice, "memory")] {
+        for (failure, hint) in [(of_step, "--last-failed"), (advice, "memory")] {
             let text = explain(&failure, &[&job("debian12", "cp311", failure.clone())]);
             let (before, log) = text.split_once("\nlog: logs/a.log\n\n").unwrap();
             assert!(before.ends_with("  | last line") && !before.contains("hint: "), "{text}");

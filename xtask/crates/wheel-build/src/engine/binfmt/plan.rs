@@ -1,6 +1,7 @@
 //! What registering or removing emulators takes.
 
 use std::collections::BTreeSet;
+use wheel_audit::UserError;
 
 use super::formats::FORMATS;
 use super::status::{Row, State, Status};
@@ -9,7 +10,7 @@ use crate::engine::doctor::Machine;
 use crate::engine::doctor::binfmt::{Arch, MOUNT};
 use crate::engine::doctor::docker::EngineState;
 use crate::engine::doctor::facts::{Access, Facts};
-use crate::engine::setup::{Folders, SetupError, SetupPlan};
+use crate::engine::setup::{Folders, SetupPlan};
 use crate::exec::{Exec, Step, quote};
 
 /// The package of emulators that need no library of the machine.
@@ -25,7 +26,7 @@ pub(crate) fn install(
     facts: &Facts,
     status: &Status,
     way: Way,
-) -> Result<SetupPlan, SetupError> {
+) -> anyhow::Result<SetupPlan> {
     let lacking: Vec<_> = status.architectures.iter().filter(|row| !row.state.is_good()).collect();
     if lacking.is_empty() {
         return Ok(SetupPlan::default());
@@ -46,8 +47,8 @@ pub(crate) fn install(
     }
 }
 
-fn refused(what: String, hint: String) -> SetupError {
-    SetupError::NotOurs { what, hint }
+fn refused(what: String, hint: String) -> anyhow::Error {
+    UserError::new(what).hint(hint).into()
 }
 
 /// Whether the kernel has `binfmt_misc`, built in or as a module that can be loaded.
@@ -80,7 +81,7 @@ fn chosen(machine: &Machine, facts: &Facts, lacking: &[&Row], way: Way) -> Way {
 }
 
 /// Through the engine: its privileged container registers the emulators that it brings.
-fn by_image(exec: &Exec, facts: &Facts, lacking: &[&Row]) -> Result<SetupPlan, SetupError> {
+fn by_image(exec: &Exec, facts: &Facts, lacking: &[&Row]) -> anyhow::Result<SetupPlan> {
     match &facts.engine {
         EngineState::Answers(_) => {}
         EngineState::Denied => {
@@ -115,7 +116,7 @@ fn by_image(exec: &Exec, facts: &Facts, lacking: &[&Row]) -> Result<SetupPlan, S
 }
 
 /// With the distribution's emulators, registered by us.
-fn by_package(machine: &Machine, facts: &Facts, lacking: &[&Row]) -> Result<SetupPlan, SetupError> {
+fn by_package(machine: &Machine, facts: &Facts, lacking: &[&Row]) -> anyhow::Result<SetupPlan> {
     let mut plan = SetupPlan::as_root(facts);
     if lacking.iter().any(|row| !machine.has(&program(row.known))) {
         plan.install(facts, &BTreeSet::from([PACKAGE]), &Folders::of(&machine.workspace))?;

@@ -1,6 +1,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use camino::Utf8PathBuf;
+use wheel_audit::UserError;
 
 use super::status::State;
 use super::*;
@@ -50,7 +51,8 @@ fn planned(machine: &Fixture, way: Way) -> Result<String, String> {
     let status = examine(&exec, &machine.machine, &arm64()).unwrap();
     let plan = install(&exec, &machine.machine, &machine.facts(&exec), &status, way);
     let root = machine.machine.root.as_str();
-    plan.map(|plan| plan.script().replace(root, "")).map_err(|error| error.to_string())
+    plan.map(|plan| plan.script().replace(root, ""))
+        .map_err(|error| UserError::explain(error.as_ref()))
 }
 
 /// The last line of a plan: the command that registers.

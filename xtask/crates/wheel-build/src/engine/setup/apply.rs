@@ -1,11 +1,13 @@
 //! Carrying a plan out.
 
+use anyhow::bail;
 use std::io::Write as _;
 use std::time::{Duration, Instant};
+use wheel_audit::UserError;
 
 use fs_err::os::unix::fs::OpenOptionsExt as _;
 
-use super::{Action, Forecast, Kind, START_LIMIT, SetupError, SetupPlan, apt, daemon};
+use super::{Action, Forecast, Kind, START_LIMIT, SetupPlan, apt, daemon};
 use crate::exec::{Captured, Exec, Step};
 
 /// What happens while a plan is carried out.
@@ -22,17 +24,21 @@ pub(crate) enum Event<'a> {
 /// Carries `plan` out, action by action, and stops at the first that fails.
 ///
 /// # Errors
-/// [`SetupError`]: missing privileges before anything is done; else what stood in the way.
+/// Missing privileges before anything is done; else what stood in the way.
 pub(crate) fn apply(
     plan: &SetupPlan,
     exec: &Exec,
     on_event: &mut dyn FnMut(&Event<'_>),
-) -> Result<(), SetupError> {
+) -> anyhow::Result<()> {
     if let Some((reason, hint)) = plan.denied.filter(|_| !plan.is_empty()) {
         // So that the commands work when root pastes them.
         draft(plan)?;
-        let commands = plan.actions.iter().map(|action| action.step().clone()).collect();
-        return Err(SetupError::Privileges { reason, commands, hint });
+        let commands: Vec<_> =
+            plan.actions.iter().map(|action| format!("  {}", action.step())).collect();
+        bail!(
+            UserError::new(format!("{reason}; as root, these would do:\n{}", commands.join("\n")))
+                .hint(hint)
+        );
     }
     for action in &plan.actions {
         on_event(&Event::Started(action));
@@ -49,7 +55,7 @@ pub(crate) fn apply(
 ///
 /// # Errors
 /// Where a file cannot be written.
-pub(crate) fn draft(plan: &SetupPlan) -> Result<(), SetupError> {
+pub(crate) fn draft(plan: &SetupPlan) -> anyhow::Result<()> {
     plan.actions.iter().try_for_each(prepare)
 }
 
@@ -57,9 +63,9 @@ fn carry_out(
     action: &Action,
     exec: &Exec,
     on_event: &mut dyn FnMut(&Event<'_>),
-) -> Result<(), SetupError> {
+) -> anyhow::Result<()> {
     match &action.kind {
-        Kind::Run(step) => exec.read(step).map(drop).map_err(SetupError::Exec),
+        Kind::Run(step) => exec.read(step).map(drop).map_err(Into::into),
         Kind::Apt(step) => apt_get(exec, step).map(drop),
         Kind::Forecast { simulate, own_version } => {
             let said = apt_get(exec, simulate)?;
@@ -82,13 +88,13 @@ fn carry_out(
     }
 }
 
-fn apt_get(exec: &Exec, step: &Step) -> Result<Captured, SetupError> {
+fn apt_get(exec: &Exec, step: &Step) -> anyhow::Result<Captured> {
     let said = exec.capture(step)?;
     if said.success { Ok(said) } else { Err(apt::failure(step, &said)) }
 }
 
 /// Makes the folders and files in which an action keeps what is its own.
-fn prepare(action: &Action) -> Result<(), SetupError> {
+fn prepare(action: &Action) -> anyhow::Result<()> {
     for folder in &action.folders {
         fs_err::create_dir_all(folder)?;
     }

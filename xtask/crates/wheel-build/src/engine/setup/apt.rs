@@ -1,8 +1,10 @@
 //! Installing with apt from a list of sources kept apart: `/etc/apt` stays as it is.
 
+use anyhow::bail;
 use camino::{Utf8Path, Utf8PathBuf};
+use wheel_audit::UserError;
 
-use super::{SetupError, sources};
+use super::sources;
 use crate::engine::doctor::docker::without_credentials;
 use crate::engine::doctor::facts::Facts;
 use crate::engine::doctor::machine::Apt;
@@ -52,11 +54,16 @@ impl Folder<'_> {
         apt: &Apt,
         facts: &Facts,
         borrowed: Option<Borrowed>,
-    ) -> Result<Vec<(Utf8PathBuf, String)>, SetupError> {
+    ) -> anyhow::Result<Vec<(Utf8PathBuf, String)>> {
         let codename = &facts.os.codename;
         let mut own = sources::own(&apt.sources, codename, facts.arch);
         if own.is_empty() {
-            return Err(SetupError::NoSources { codename: codename.clone() });
+            bail!(
+                UserError::new(format!(
+                    "`/etc/apt` names no source of `main` for the release `{codename}`"
+                ))
+                .hint("`apt-get indextargets` lists the sources that apt reads")
+            );
         }
         if facts.os.id == "ubuntu" {
             own.iter_mut().for_each(add_universe);
@@ -209,13 +216,16 @@ fn parse_line(line: &str) -> Option<Change> {
 }
 
 /// Judges a simulation on a machine whose release is `own_version`.
-pub(super) fn forecast(simulation: &str, own_version: &str) -> Result<Forecast, SetupError> {
+pub(super) fn forecast(simulation: &str, own_version: &str) -> anyhow::Result<Forecast> {
     let changes = parse(simulation);
     let (harmless, harmful): (Vec<_>, Vec<_>) =
         changes.iter().partition(|change| change.is_harmless(own_version));
     if !harmful.is_empty() {
         let packages = harmful.into_iter().map(Change::describe).collect::<Vec<_>>().join(", ");
-        return Err(SetupError::WouldChange { packages });
+        bail!(UserError::new(format!("installing would change what is there: {packages}")).hint(
+            "nothing was changed; update or remove these yourself if you agree, then run the same \
+             command again"
+        ));
     }
     let (new, updated): (Vec<_>, Vec<_>) =
         harmless.into_iter().partition(|change| change.old.is_none());
@@ -322,7 +332,7 @@ impl Obstacle {
 }
 
 /// An apt call that failed, named for what it is, with apt's last lines.
-pub(super) fn failure(step: &Step, said: &Captured) -> SetupError {
+pub(super) fn failure(step: &Step, said: &Captured) -> anyhow::Error {
     let all = format!("{}\n{}", said.stdout, said.stderr);
     let errors = |line: &&str| line.starts_with("E:") || line.starts_with("dpkg:");
     let mut lines: Vec<&str> = all.lines().filter(errors).collect();
@@ -330,11 +340,18 @@ pub(super) fn failure(step: &Step, said: &Captured) -> SetupError {
         lines = all.lines().filter(|line| !line.trim().is_empty()).collect();
     }
     let tail = &lines[lines.len().saturating_sub(TAIL_LINES)..];
-    SetupError::Apt {
-        obstacle: Obstacle::of(&all),
-        command: step.to_string(),
-        said: without_credentials(&tail.join("\n")),
-    }
+    let obstacle = Obstacle::of(&all);
+    let said = without_credentials(&tail.join(
+        "
+",
+    ));
+    UserError::new(format!(
+        "{}: `{step}` said
+{said}",
+        obstacle.what()
+    ))
+    .hint(obstacle.hint())
+    .into()
 }
 
 #[cfg(test)]
@@ -363,7 +380,8 @@ Conf libip6tc2 (1.8.9-2 Debian:12.12/oldstable [amd64])
         let text = "Remv podman-docker [4.3.1]\n\
             Inst libc6 [2.36-9+deb12u10] (2.41-12 Debian:13.1/stable [amd64])\n\
             Inst tini (0.19.0-1 Debian:13.1/stable [amd64])\n";
-        insta::assert_snapshot!(forecast(text, "12").unwrap_err(), @r"
+        let error = forecast(text, "12").unwrap_err();
+        insta::assert_snapshot!(UserError::explain(error.as_ref()), @r"
         installing would change what is there: podman-docker (removed), libc6 (2.36-9+deb12u10 to 2.41-12)
 
         hint: nothing was changed; update or remove these yourself if you agree, then run the same command again

@@ -1,11 +1,12 @@
 //! Starting an engine that is installed, and waiting until it answers.
 
+use anyhow::bail;
 use std::thread;
 use std::time::{Duration, Instant};
+use wheel_audit::UserError;
 
 use camino::Utf8Path;
 
-use super::SetupError;
 use crate::exec::{Exec, ExecError, Step, interrupt};
 
 /// How long one question to the engine may take.
@@ -51,7 +52,7 @@ pub(super) fn wait(
     question: &Step,
     log: Option<&Utf8Path>,
     limit: Duration,
-) -> Result<(), SetupError> {
+) -> anyhow::Result<()> {
     let start = Instant::now();
     loop {
         if answers(exec, question)? {
@@ -70,7 +71,7 @@ pub(super) fn wait(
             } else {
                 format!("does not answer after {} s", limit.as_secs())
             };
-            return Err(SetupError::Daemon { end, hint: cause(&tail, log), tail });
+            bail!(UserError::new(format!("the engine {end}\n{tail}")).hint(cause(&tail, log)));
         }
         thread::sleep(PAUSE.min(limit));
     }
@@ -124,9 +125,14 @@ mod tests {
         );
         let question = Step::new("docker", ["version"]);
         let limit = Duration::from_secs(60);
-        let error = wait(&silent(), &question, Some(&log), limit).unwrap_err().to_string();
-        assert!(error.starts_with("the engine ended at once\n"), "{error}");
-        assert!(error.contains("hint: the kernel or this container has no NAT"), "{error}");
+        let error = wait(&silent(), &question, Some(&log), limit).unwrap_err();
+        assert!(error.to_string().starts_with("the engine ended at once\n"), "{error}");
+        assert!(
+            UserError::hint_of(error.as_ref())
+                .unwrap()
+                .starts_with("the kernel or this container has no NAT"),
+            "{error}"
+        );
     }
 
     #[test]
@@ -134,9 +140,12 @@ mod tests {
         let (_dir, log) = log_of("level=info msg=\"Starting up\"\n");
         let question = Step::new("docker", ["version"]);
         let limit = Duration::from_millis(10);
-        let error = wait(&silent(), &question, Some(&log), limit).unwrap_err().to_string();
-        assert!(error.starts_with("the engine does not answer after 0 s\n"), "{error}");
-        assert!(error.contains("hint: the whole log: `"), "{error}");
+        let error = wait(&silent(), &question, Some(&log), limit).unwrap_err();
+        assert!(error.to_string().starts_with("the engine does not answer after 0 s\n"), "{error}");
+        assert!(
+            UserError::hint_of(error.as_ref()).unwrap().starts_with("the whole log: `"),
+            "{error}"
+        );
     }
 
     #[test]

@@ -6,7 +6,6 @@
 mod apply;
 mod apt;
 mod daemon;
-mod error;
 mod plan;
 pub(crate) mod sources;
 
@@ -17,7 +16,6 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 pub(crate) use self::apply::{Event, apply, draft};
 pub(crate) use self::apt::Forecast;
-pub(crate) use self::error::SetupError;
 pub(crate) use self::plan::{missing_keys, plan};
 use crate::config::Bootstrap;
 use crate::exec::{Step, quote};

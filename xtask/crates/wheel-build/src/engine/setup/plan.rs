@@ -1,11 +1,13 @@
 //! From what a machine has and what is wanted to the actions between them: pure.
 
+use anyhow::bail;
 use std::collections::BTreeSet;
+use wheel_audit::UserError;
 
 use camino::Utf8Path;
 
 use super::apt::{self, Borrowed, Folder};
-use super::{Action, Folders, Kind, START_LIMIT, SetupError, SetupPlan, Wants, daemon, sources};
+use super::{Action, Folders, Kind, START_LIMIT, SetupPlan, Wants, daemon, sources};
 use crate::config::{Bootstrap, BootstrapTool};
 use crate::engine::doctor::binfmt::{Arch, MOUNT};
 use crate::engine::doctor::docker::{EngineState, OLDEST_BUILDX, OLDEST_ENGINE};
@@ -26,11 +28,7 @@ const BRIDGE_ADDRESS: &str = "02:42:ac:11:00:01";
 ///
 /// # Errors
 /// Where that cannot be done, or is not ours to do.
-pub(crate) fn plan(
-    facts: &Facts,
-    wants: &Wants,
-    folders: &Folders,
-) -> Result<SetupPlan, SetupError> {
+pub(crate) fn plan(facts: &Facts, wants: &Wants, folders: &Folders) -> anyhow::Result<SetupPlan> {
     let engine = if wants.engine { lacks(facts)? } else { Lacks::default() };
     let foreign = foreign(facts, wants)?;
     let mut packages: BTreeSet<&'static str> = engine.packages.clone();
@@ -126,7 +124,7 @@ impl SetupPlan {
         facts: &Facts,
         packages: &BTreeSet<&'static str>,
         folders: &Folders,
-    ) -> Result<(), SetupError> {
+    ) -> anyhow::Result<()> {
         if !packages.is_empty() {
             self.actions.extend(installation(facts, packages, folders, None)?);
         }
@@ -151,9 +149,9 @@ struct Lacks {
     start: bool,
 }
 
-fn lacks(facts: &Facts) -> Result<Lacks, SetupError> {
+fn lacks(facts: &Facts) -> anyhow::Result<Lacks> {
     let mut lacks = Lacks::default();
-    let not_ours = |what: String, hint: String| Err(SetupError::NotOurs { what, hint });
+    let not_ours = |what: String, hint: String| Err(UserError::new(what).hint(hint).into());
     match &facts.engine {
         EngineState::Answers(server) if server.is_new_enough() => {}
         EngineState::Answers(server) => {
@@ -211,12 +209,14 @@ fn lacks(facts: &Facts) -> Result<Lacks, SetupError> {
 }
 
 /// The architectures asked for that do not run here yet.
-fn foreign(facts: &Facts, wants: &Wants) -> Result<Vec<&'static Arch>, SetupError> {
+fn foreign(facts: &Facts, wants: &Wants) -> anyhow::Result<Vec<&'static Arch>> {
     let lacking = wants.emulators.iter().filter(|arch| !facts.is_native(arch));
     let find = |name: &String| {
-        Arch::find(name).ok_or_else(|| SetupError::NotOurs {
-            what: format!("no emulator for `{name}` is known"),
-            hint: format!("known are {}", Arch::names().collect::<Vec<_>>().join(", ")),
+        Arch::find(name).ok_or_else(|| {
+            let known = Arch::names().collect::<Vec<_>>().join(", ");
+            UserError::new(format!("no emulator for `{name}` is known"))
+                .hint(format!("known are {known}"))
+                .into()
         })
     };
     lacking.map(find).collect()
@@ -240,14 +240,24 @@ fn installation(
     packages: &BTreeSet<&'static str>,
     folders: &Folders,
     config: Option<Action>,
-) -> Result<Vec<Action>, SetupError> {
+) -> anyhow::Result<Vec<Action>> {
     let Some(apt) = &facts.apt else {
-        let parts = packages.iter().map(|name| format!("  {}", origin(name))).collect();
-        return Err(SetupError::NoApt { system: facts.os.name.clone(), parts });
+        let parts: Vec<_> = packages.iter().map(|name| format!("  {}", origin(name))).collect();
+        let (system, parts) = (&facts.os.name, parts.join("\n"));
+        bail!(
+            UserError::new(format!(
+                "`setup` installs with apt, and {system} has none; missing:\n{parts}"
+            ))
+            .hint("install them, then `cargo xtask doctor` says whether they are found")
+        );
     };
     let engine = packages.iter().any(|name| is_engine(name));
     if engine && is_too_old(facts) {
-        return Err(SetupError::OldSystem { system: facts.os.name.clone(), docs: ENGINE_DOCS });
+        let system = &facts.os.name;
+        bail!(
+            UserError::new(format!("the packages of {system} are too old to build with"))
+                .hint(format!("install engine and buildx from {ENGINE_DOCS}"))
+        );
     }
     let borrows = packages.iter().any(|name| is_borrowed(name));
     let borrowed = if borrows { apt::borrowed(facts) } else { None };

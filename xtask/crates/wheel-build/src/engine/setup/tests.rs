@@ -3,6 +3,7 @@
 use super::*;
 use crate::engine::doctor::fixture::{self, Fixture};
 use crate::exec::{Captured, Exec};
+use wheel_audit::UserError;
 
 fn wants() -> Wants {
     Wants { engine: true, bootstrap: true, ..Wants::default() }
@@ -12,7 +13,7 @@ fn folders() -> Folders {
     Folders::of(Utf8Path::new("/w"))
 }
 
-fn planned(machine: &Fixture, exec: &Exec, wants: &Wants) -> Result<SetupPlan, SetupError> {
+fn planned(machine: &Fixture, exec: &Exec, wants: &Wants) -> anyhow::Result<SetupPlan> {
     plan(&machine.facts(exec), wants, &folders())
 }
 
@@ -21,7 +22,7 @@ fn script(machine: &Fixture, exec: &Exec, wants: &Wants) -> String {
 }
 
 fn refusal(machine: &Fixture, exec: &Exec, wants: &Wants) -> String {
-    planned(machine, exec, wants).unwrap_err().to_string()
+    UserError::explain(planned(machine, exec, wants).unwrap_err().as_ref())
 }
 
 #[test]
@@ -412,7 +413,8 @@ fn applied(machine: &Fixture, exec: &Exec) -> Result<Vec<String>, String> {
             Event::Done(_) => return,
         });
     });
-    done.map(|()| events).map_err(|error| error.to_string().replace(root.as_str(), "/w"))
+    done.map(|()| events)
+        .map_err(|error| UserError::explain(error.as_ref()).replace(root.as_str(), "/w"))
 }
 
 /// An apt that fails in the call whose arguments hold `verb`, saying `stderr`.

@@ -13,37 +13,22 @@ use std::collections::BTreeMap;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::Serialize;
-use thiserror::Error;
 
 use crate::config::{Config, Platform, TagPolicy};
-use crate::pipeline::{self, BuildInfo, UnknownRule};
-use crate::store::{Store, StoreError};
+use crate::pipeline::{self, BuildInfo};
+use crate::store::Store;
 use wheel_audit::audit::{Audit, Expectations, Severity, audit_wheels};
 use wheel_audit::dist::{Kind, Known, Manifest, Smoke};
 use wheel_audit::files;
 use wheel_audit::policy::PlatformTag;
 
 use change::Audits;
-pub(crate) use find::{FindError, find};
+pub(crate) use find::find;
 use merge::{Brought, Folder, Side};
 pub(crate) use merge::{Clash, State};
 
 /// Version of the report's shape.
 const SCHEMA_VERSION: u32 = 1;
-
-/// Why nothing could be collected.
-#[derive(Debug, Error)]
-pub(crate) enum CollectError {
-    /// There is nothing to collect.
-    #[error(transparent)]
-    Find(#[from] FindError),
-    /// `dist/` could not take it.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// `wheels.toml` names a rule that there is not.
-    #[error(transparent)]
-    Rule(#[from] UnknownRule),
-}
 
 /// What was brought, and what became of it.
 #[derive(Debug, Clone, Serialize)]
@@ -138,13 +123,13 @@ impl Collection {
 /// place of what is there with other bytes. Call it under the lock, after [`Store::recover`].
 ///
 /// # Errors
-/// [`CollectError`]; what is wrong with the folders is in the [`Collection`].
+/// When there is nothing to collect or `dist/` cannot take it; what is wrong with the folders is in the [`Collection`].
 pub(crate) fn collect(
     config: &Config,
     store: &Store,
     paths: &[Utf8PathBuf],
     replace: bool,
-) -> Result<Collection, CollectError> {
+) -> anyhow::Result<Collection> {
     let folders = find(paths)?;
     let mut collection = Collection {
         schema_version: SCHEMA_VERSION,
@@ -199,7 +184,7 @@ struct Work<'a> {
 }
 
 impl Work<'_> {
-    fn merge(&self, replace: bool, collection: &mut Collection) -> Result<(), CollectError> {
+    fn merge(&self, replace: bool, collection: &mut Collection) -> anyhow::Result<()> {
         let mut sides: Vec<Side<'_>> = self
             .folders
             .iter()
@@ -278,7 +263,7 @@ impl Work<'_> {
         &self,
         merged: &BTreeMap<String, Folder>,
         collection: &mut Collection,
-    ) -> Result<Audits, CollectError> {
+    ) -> anyhow::Result<Audits> {
         let mut fresh = Audits::new();
         let settings = pipeline::settings(self.config)?;
         let new = merged.values().flat_map(|folder| folder.wheels.values());
@@ -365,7 +350,7 @@ fn expectations(config: &Config, kind: &Kind) -> Expectations {
 ///
 /// # Errors
 /// When the manifest cannot be read.
-pub(crate) fn missing(config: &Config, store: &Store) -> Result<Vec<Missing>, StoreError> {
+pub(crate) fn missing(config: &Config, store: &Store) -> anyhow::Result<Vec<Missing>> {
     let manifest = store.manifest()?;
     let mut missing = Vec::new();
     for target in config.ci_targets() {
