@@ -2,9 +2,9 @@
 //! be. Nothing of it is run.
 
 use std::time::Duration;
+use wheel_audit::UserError;
 
 use camino::{Utf8Path, Utf8PathBuf};
-use thiserror::Error;
 
 use wheel_audit::files::remove_folder;
 use wheel_build::own::{Exec, Step};
@@ -27,39 +27,15 @@ pub(super) struct AuditwheelPackage {
     pub policies: Vec<(Family, Vec<u8>)>,
 }
 
-/// Why there is no package to read.
-#[derive(Debug, Error)]
-pub(super) enum PackageError {
-    /// It is not there, or has not the files.
-    #[error(
-        "`{path}` has no `{file}`: {reason}\n\n\
-         hint: name the wheel of auditwheel, the folder it is in, or that of the installed package"
-    )]
-    Absent {
-        /// Where it was looked for.
-        path: Utf8PathBuf,
-        /// The policy file.
-        file: &'static str,
-        /// Why there is none.
-        reason: String,
-    },
-    /// Neither installed nor to be downloaded.
-    #[error(
-        "auditwheel is not installed, and `pip` did not download it: {0}\n\n\
-         hint: `pip download --no-deps auditwheel`, then `--from` the file"
-    )]
-    NotFound(String),
-}
-
 /// Finds the package: at `from`, installed for `python3`, or downloaded below `work` by `pip`.
 ///
 /// # Errors
-/// [`PackageError`] when there is none with both policy files.
+/// [`UserError`] when there is none with both policy files.
 pub(super) fn auditwheel(
     exec: &Exec,
     from: Option<&Utf8Path>,
     work: &Utf8Path,
-) -> Result<AuditwheelPackage, PackageError> {
+) -> Result<AuditwheelPackage, UserError> {
     if let Some(path) = from {
         return read(path);
     }
@@ -70,24 +46,32 @@ pub(super) fn auditwheel(
     }
     let folder = work.join("auditwheel");
     // An older download would be read in place of the new one.
-    remove_folder(&folder).map_err(|error| PackageError::NotFound(error.to_string()))?;
+    remove_folder(&folder).map_err(|error| not_found(&error))?;
     let arguments =
         ["-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:", "--dest"];
     let arguments = arguments.iter().copied().chain([folder.as_str(), "auditwheel"]);
     let step = Step::new("python3", arguments).timeout(Duration::from_secs(120));
-    exec.read(&step).map_err(|error| PackageError::NotFound(error.to_string()))?;
+    exec.read(&step).map_err(|error| not_found(&error))?;
     read(&folder)
 }
 
+fn not_found(reason: &dyn std::error::Error) -> UserError {
+    UserError::new(format!("auditwheel is not installed, and `pip` did not download it: {reason}"))
+        .hint("`pip download --no-deps auditwheel`, then `--from` the file")
+}
+
+fn absent(path: &Utf8Path, file: &str, reason: &str) -> UserError {
+    UserError::new(format!("`{path}` has no `{file}`: {reason}"))
+        .hint("name the wheel of auditwheel, the folder it is in, or that of the installed package")
+}
+
 /// Reads the package at a path: a wheel, or a folder that holds one or has it installed.
-fn read(path: &Utf8Path) -> Result<AuditwheelPackage, PackageError> {
+fn read(path: &Utf8Path) -> Result<AuditwheelPackage, UserError> {
     if path.is_file() {
         return read_wheel(path);
     }
-    let absent = |file| PackageError::Absent {
-        path: path.to_owned(),
-        file,
-        reason: "it is neither in the folder nor in `auditwheel/policy/` below it".to_owned(),
+    let absent = |file| {
+        absent(path, file, "it is neither in the folder nor in `auditwheel/policy/` below it")
     };
     let first = Family::Manylinux.published();
     let places = ["", "policy", "auditwheel/policy"].map(|below| path.join(below));
@@ -129,9 +113,8 @@ fn names(folder: &Utf8Path) -> impl Iterator<Item = String> {
     entries.filter_map(|entry| entry.file_name().into_string().ok())
 }
 
-fn read_wheel(path: &Utf8Path) -> Result<AuditwheelPackage, PackageError> {
-    let absent =
-        |file, reason: String| PackageError::Absent { path: path.to_owned(), file, reason };
+fn read_wheel(path: &Utf8Path) -> Result<AuditwheelPackage, UserError> {
+    let absent = |file, reason: String| absent(path, file, &reason);
     let first = Family::Manylinux.published();
     let mut archive = WheelArchive::open(path).map_err(|error| absent(first, error.to_string()))?;
     let mut policies = Vec::new();
@@ -198,8 +181,8 @@ mod tests {
         let text = folder.path().join("notes.txt");
         fs_err::write(&text, "hello").unwrap();
         for path in [other, text, folder.path().to_owned(), folder.path().join("absent")] {
-            let message = read(&path).unwrap_err().to_string();
-            assert!(message.contains(path.as_str()) && message.contains("hint:"), "{message}");
+            let UserError { message, hint } = read(&path).unwrap_err();
+            assert!(message.contains(path.as_str()) && hint.is_some(), "{message}");
         }
     }
 

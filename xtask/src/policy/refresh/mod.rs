@@ -6,6 +6,7 @@ mod copy;
 mod text;
 
 use std::collections::{BTreeMap, BTreeSet};
+use wheel_audit::UserError;
 
 use serde::Deserialize;
 use thiserror::Error;
@@ -28,15 +29,11 @@ pub(super) enum RefreshError {
     #[error("not a policy file of auditwheel: {0}")]
     Form(String),
     /// Its policies cannot be written as what each adds to the one before it.
-    #[error(
-        "{0}\n\nhint: the data file holds what each policy adds, so its form has to change first"
-    )]
-    Shrinks(String),
+    #[error("{0}")]
+    Shrinks(#[source] UserError),
     /// An architecture that this program does not know.
-    #[error(
-        "`{0}` is no architecture that is known here\n\nhint: add it to `xtask/crates/wheel-audit/src/policy/arch.rs` first"
-    )]
-    Arch(String),
+    #[error("{0}")]
+    Arch(#[source] UserError),
     /// The copy is not in the form of the data files.
     #[error("`{0}` cannot be read: {1}")]
     Copy(&'static str, String),

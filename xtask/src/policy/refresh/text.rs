@@ -4,6 +4,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fmt::Write as _,
 };
+use wheel_audit::UserError;
 
 use super::{Facts, Family, Policy, RefreshError};
 use wheel_audit::policy::{Arch, LibcVersion, SymbolVersion};
@@ -28,7 +29,10 @@ pub(crate) fn data_file(
         let tag = format!("{}_{}_{}", family.word(), version.major, version.minor);
         grows(&tag, &earlier, policy)?;
         if let Some(arch) = policy.versions.keys().find(|arch| arch.parse::<Arch>().is_err()) {
-            return Err(RefreshError::Arch(arch.clone()));
+            return Err(RefreshError::Arch(
+                UserError::new(format!("`{arch}` is no architecture that is known here"))
+                    .hint("add it to `xtask/crates/wheel-audit/src/policy/arch.rs` first"),
+            ));
         }
         let _ = writeln!(text, "[[policy]]\n{} = \"{version}\"", family.libc());
         if let Some(alias) = policy.aliases.first() {
@@ -109,10 +113,15 @@ fn list(text: &mut String, key: &str, names: &[String]) {
     text.push_str("\n]\n");
 }
 
+fn shrinks(what: String) -> RefreshError {
+    RefreshError::Shrinks(
+        UserError::new(what)
+            .hint("the data file holds what each policy adds, so its form has to change first"),
+    )
+}
+
 fn grows(tag: &str, earlier: &Policy, policy: &Policy) -> Result<(), RefreshError> {
-    let lost = |what: &str| {
-        RefreshError::Shrinks(format!("`{tag}` lacks {what}, which an older policy has"))
-    };
+    let lost = |what: &str| shrinks(format!("`{tag}` lacks {what}, which an older policy has"));
     if let Some(library) = earlier.libraries.difference(&policy.libraries).next() {
         return Err(lost(&format!("the library `{library}`")));
     }
@@ -148,7 +157,7 @@ fn bans(text: &mut String, facts: &Facts) -> Result<(), RefreshError> {
         };
         if facts.iter().any(later) {
             let what = format!("`{symbol}` of `{library}` is forbidden anew by a later policy");
-            return Err(RefreshError::Shrinks(what));
+            return Err(shrinks(what));
         }
         bans.entry((library, until)).or_default().insert(symbol);
     }

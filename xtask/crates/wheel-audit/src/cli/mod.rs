@@ -87,7 +87,7 @@ pub fn parse<C: Parser>() -> anyhow::Result<C> {
 /// # Errors
 /// When none is named, or there is nothing to look at.
 pub fn inputs(paths: &[Utf8PathBuf], hint: &str) -> anyhow::Result<Inputs> {
-    anyhow::ensure!(!paths.is_empty(), UserError::new("no path is named").hint(format!("{hint}")));
+    anyhow::ensure!(!paths.is_empty(), UserError::new("no path is named").hint(hint));
     let mut found = Vec::new();
     for path in paths {
         if path == "-" {
@@ -101,7 +101,7 @@ pub fn inputs(paths: &[Utf8PathBuf], hint: &str) -> anyhow::Result<Inputs> {
             anyhow::ensure!(
                 path.symlink_metadata().is_ok(),
                 UserError::new(format!("there is no `{}`", path.as_str().escape_debug()))
-                    .hint(format!("{hint}"))
+                    .hint(hint)
             );
             found.push(path.clone());
         }

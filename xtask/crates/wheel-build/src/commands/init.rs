@@ -57,7 +57,17 @@ pub(crate) fn run(args: &InitArgs) -> anyhow::Result<ExitCode> {
         member: args.member,
     };
     let adoption = init::plan(&Exec::real(), &asked)?;
-    anyhow::ensure!(adoption.conflicts.is_empty(), UserError::new(format!("nothing was written to `{repository}`:\n  {}", adoption.conflicts.join("\n  "))).hint(format!("move what is in the way; `cargo xtask init {repository} --dry-run` prints what would be written")));
+    anyhow::ensure!(
+        adoption.conflicts.is_empty(),
+        UserError::new(format!(
+            "nothing was written to `{repository}`:\n  {}",
+            adoption.conflicts.join("\n  ")
+        ))
+        .hint(format!(
+            "move what is in the way; `cargo xtask init {repository} --dry-run` prints what \
+         would be written"
+        ))
+    );
     report::note(&format!("in `{repository}`, with the tool from {}:", adoption.tool));
     adoption.files.iter().filter_map(line).for_each(|line| report::note(&line));
     if args.dry_run {
@@ -135,7 +145,7 @@ fn compare(args: &InitArgs, repository: &Utf8Path, clone: &Utf8Path) -> anyhow::
         return Ok(ExitCode::SUCCESS);
     }
     if args.check {
-        report::note("hint: `cargo xtask init --upgrade`");
+        report::hint("`cargo xtask init --upgrade`");
     }
     Ok(ExitCode::from(FINDINGS))
 }

@@ -141,8 +141,7 @@ fn wanted(config: &Config, words: &[String], is_clone: bool) -> anyhow::Result<V
         let hint = "a digest is written into a `[[target]]` of wheels.toml; give it one first";
         anyhow::ensure!(
             listed,
-            UserError::new(format!("`{}` is no target of wheels.toml", target.image))
-                .hint(format!("{hint}"))
+            UserError::new(format!("`{}` is no target of wheels.toml", target.image)).hint(hint)
         );
         wanted.push(of_target(target, platforms));
     }

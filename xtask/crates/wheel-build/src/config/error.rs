@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use wheel_audit::UserError;
+
 use super::place::Place;
 use super::{InterpreterId, Platform};
 
@@ -9,11 +11,18 @@ use super::{InterpreterId, Platform};
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ConfigError {
     /// The file is missing or cannot be read.
-    #[error("{0}\n\nhint: `cargo xtask init PATH` in a clone of the tool writes wheels.toml")]
-    Read(std::io::Error),
-    /// TOML, a key or a value is wrong.
     #[error("{0}")]
+    Read(#[source] UserError),
+    /// TOML, a key or a value is wrong.
+    #[error(transparent)]
     Invalid(Box<Invalid>),
+}
+
+impl From<std::io::Error> for ConfigError {
+    fn from(error: std::io::Error) -> Self {
+        let hint = "`cargo xtask init PATH` in a clone of the tool writes wheels.toml";
+        Self::Read(UserError::new(error.to_string()).hint(hint))
+    }
 }
 
 /// A key or value that is wrong.
@@ -22,11 +31,29 @@ pub(crate) struct Invalid {
     pub(super) place: Place,
     /// The key as a dotted path; empty if the text is not TOML.
     pub(super) key: String,
-    pub(super) message: String,
-    /// The nearest valid key or value.
-    pub(super) suggestion: Option<String>,
-    /// How to correct it, without a suggestion.
-    pub(super) hint: Option<String>,
+    /// What is wrong, and how to correct it.
+    pub(super) error: UserError,
+}
+
+impl std::error::Error for Invalid {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&self.error)
+    }
+}
+
+impl Invalid {
+    /// An error whose hint is the suggestion, or else `hint`.
+    pub(super) fn new(
+        place: Place,
+        key: String,
+        message: String,
+        suggestion: Option<String>,
+        hint: Option<String>,
+    ) -> Box<Self> {
+        let meant = suggestion.map(|word| format!("did you mean `{word}`?"));
+        let error = UserError { message, hint: meant.or(hint) };
+        Box::new(Self { place, key, error })
+    }
 }
 
 impl fmt::Display for Invalid {
@@ -36,12 +63,7 @@ impl fmt::Display for Invalid {
         if !self.key.is_empty() {
             write!(f, "`{}`: ", self.key)?;
         }
-        write!(f, "{}\n\n{excerpt}", self.message)?;
-        match (&self.suggestion, &self.hint) {
-            (Some(word), _) => write!(f, "\n\nhint: did you mean `{word}`?"),
-            (None, Some(hint)) => write!(f, "\n\nhint: {hint}"),
-            (None, None) => Ok(()),
-        }
+        write!(f, "{}\n\n{excerpt}", self.error)
     }
 }
 

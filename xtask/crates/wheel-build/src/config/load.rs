@@ -14,14 +14,14 @@ use super::validate::validated;
 /// # Errors
 /// [`ConfigError`], which names the file, the line, the column and the key.
 pub(crate) fn load(root: &Utf8Path) -> Result<Config, ConfigError> {
-    let text = fs_err::read_to_string(root.join(MAIN)).map_err(ConfigError::Read)?;
+    let text = fs_err::read_to_string(root.join(MAIN))?;
     // The main file has to hold by itself, so that its errors carry its own lines.
     let config = parse(Utf8Path::new(MAIN), &text)?;
     let local = root.join(LOCAL);
     if !local.exists() {
         return Ok(config);
     }
-    let local_text = fs_err::read_to_string(&local).map_err(ConfigError::Read)?;
+    let local_text = fs_err::read_to_string(&local)?;
     overlay(&text, &local_text)
 }
 
@@ -30,7 +30,7 @@ pub(crate) fn load(root: &Utf8Path) -> Result<Config, ConfigError> {
 /// # Errors
 /// As [`load`].
 pub(crate) fn load_committed(root: &Utf8Path) -> Result<Config, ConfigError> {
-    let text = fs_err::read_to_string(root.join(MAIN)).map_err(ConfigError::Read)?;
+    let text = fs_err::read_to_string(root.join(MAIN))?;
     parse(Utf8Path::new(MAIN), &text)
 }
 

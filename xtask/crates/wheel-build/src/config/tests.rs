@@ -1,5 +1,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use wheel_audit::UserError;
+
 use camino::{Utf8Path, Utf8PathBuf};
 
 use wheel_audit::policy::{Arch, Libc, LibcVersion};
@@ -27,7 +29,7 @@ platforms = ["linux/amd64"]
 
 fn error(from: &str, to: &str) -> String {
     assert!(GOOD.contains(from), "{from}");
-    parse(Utf8Path::new("wheels.toml"), &GOOD.replace(from, to)).unwrap_err().to_string()
+    UserError::explain(&parse(Utf8Path::new("wheels.toml"), &GOOD.replace(from, to)).unwrap_err())
 }
 
 /// What is wrong with `text`, structurally.
@@ -91,8 +93,10 @@ fn each_error_has_its_place_its_key_and_the_nearest_valid_word() {
         assert!(good.contains(from), "{from}");
         let found = invalid(&good.replacen(from, to, 1));
         let Place { line: at, column: from_left, .. } = found.place;
-        if (at, from_left, found.key.as_str(), found.suggestion.as_deref())
-            != (line, column, key, suggestion)
+        let suggestion = suggestion.map(|word: &str| format!("did you mean `{word}`?"));
+        let meant = found.error.hint.clone().filter(|hint| hint.starts_with("did you mean"));
+        if (at, from_left, found.key.as_str(), meant.as_ref())
+            != (line, column, key, suggestion.as_ref())
         {
             wrong.push(format!(
                 "{from} -> {to}: wanted {line}, {column}, {key}, {suggestion:?}: {found}"
@@ -105,7 +109,7 @@ fn each_error_has_its_place_its_key_and_the_nearest_valid_word() {
 
 #[test]
 fn an_error_shows_the_line_and_what_to_write() {
-    insta::assert_snapshot!(invalid(&GOOD.replace("pythons", "phytons")), @r#"
+    insta::assert_snapshot!(UserError::explain(&invalid(&GOOD.replace("pythons", "phytons"))), @r#"
     `wheels.toml`, line 6, column 1: `build.phytons`: unknown key
 
     6 | phytons = ["cp311"]
@@ -113,13 +117,13 @@ fn an_error_shows_the_line_and_what_to_write() {
 
     hint: did you mean `pythons`?
     "#);
-    insta::assert_snapshot!(invalid(&GOOD.replace("demo==1.0", "demo")), @r#"
+    insta::assert_snapshot!(UserError::explain(&invalid(&GOOD.replace("demo==1.0", "demo"))), @r#"
     `wheels.toml`, line 2, column 9: `source.sdist`: `demo` is not of the form `name==version`
 
     2 | sdist = "demo"
       |         ^^^^^^
     "#);
-    insta::assert_snapshot!(invalid(&GOOD.replace("family", "color")), @r#"
+    insta::assert_snapshot!(UserError::explain(&invalid(&GOOD.replace("family", "color"))), @r#"
     `wheels.toml`, line 11, column 1: `target.debian12.color`: unknown key
 
     11 | color = "apt"

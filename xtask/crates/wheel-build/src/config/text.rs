@@ -52,7 +52,7 @@ impl<'a> Text<'a> {
         hint: Option<String>,
     ) -> ConfigError {
         let (place, key) = (self.place(path, is_key), dotted(path));
-        ConfigError::Invalid(Box::new(Invalid { place, key, message, suggestion, hint }))
+        ConfigError::Invalid(Invalid::new(place, key, message, suggestion, hint))
     }
 
     /// The error for what the parser says.
@@ -74,13 +74,7 @@ impl<'a> Text<'a> {
             // No TOML: there are no keys.
             let (place, message) = (place(*file, &span), said.to_owned());
             let (key, suggestion, hint) = (String::new(), None, None);
-            return ConfigError::Invalid(Box::new(Invalid {
-                place,
-                key,
-                message,
-                suggestion,
-                hint,
-            }));
+            return ConfigError::Invalid(Invalid::new(place, key, message, suggestion, hint));
         }
         if said.starts_with("unknown field") {
             return self.invalid(&path, true, "unknown key".to_owned(), near(), list("keys"));
@@ -94,11 +88,12 @@ impl<'a> Text<'a> {
             return self.invalid(&path, true, "missing key".to_owned(), None, None);
         }
         // Errors of our own types.
-        let (said, hint) = said.split_once("\n\nhint: ").unwrap_or((said, ""));
+        let (said, listed) = said.split_once(": give one of ").unwrap_or((said, ""));
         let message = said.split(": did you mean").next().unwrap_or(said).to_owned();
-        let listed = hint.strip_prefix("one of ").unwrap_or_default().split(", ");
-        let near = meant(&path, word).or_else(|| Some(nearest(word, listed)?.to_owned()));
-        let hint = (!hint.is_empty()).then(|| hint.to_owned()).or_else(|| wrong_type(said));
+        let names = listed.split(", ");
+        let near = meant(&path, word).or_else(|| Some(nearest(word, names)?.to_owned()));
+        let hint = (!listed.is_empty()).then(|| format!("give one of {listed}"));
+        let hint = hint.or_else(|| wrong_type(said));
         let is_key = path.last().is_some_and(|name| name == word);
         self.invalid(
             &path,

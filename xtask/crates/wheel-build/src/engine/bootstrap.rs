@@ -153,7 +153,14 @@ pub(super) fn make(
         .map(|path| (folder, path))?;
     let (rootfs, image) = (folder.1.join("rootfs.tar"), folder.1.join("image.tar"));
     if let Some(keyring) = bootstrap.keyring.as_ref().filter(|path| !path.exists()) {
-        return Err(EngineError::Base(UserError::new(format!("`{keyring}` is not there, and without it nothing says whose the packages of `{}` are", target.image)).hint(format!("{}", keyring_hint(keyring)))));
+        return Err(EngineError::Base(
+            UserError::new(format!(
+                "`{keyring}` is not there, and without it nothing says whose the packages of \
+             `{}` are",
+                target.image
+            ))
+            .hint(keyring_hint(keyring)),
+        ));
     }
     say(&format!("{} {} {}", bootstrap.tool.as_str(), bootstrap.suite, platform.debian_arch()));
     match bootstrap.tool {

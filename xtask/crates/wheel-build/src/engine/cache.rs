@@ -105,10 +105,20 @@ fn check_gha(spec: &CacheSpec, host: &impl Host) -> Result<(), EngineError> {
     if missing.is_empty() {
         return Ok(());
     }
-    Err(EngineError::Unusable(UserError::new(format!("the cache `type=gha` cannot work here: {} not set", match missing.as_slice() {
-            [one] => format!("{one} is"),
-            more => format!("{} are", more.join(" and ")),
-        })).hint("GitHub gives it to actions and not to `run:` steps; a step with `actions/github-script` can hand it on with `core.exportVariable`. Elsewhere use `type=registry` or `type=local`")))
+    Err(EngineError::Unusable(
+        UserError::new(format!(
+            "the cache `type=gha` cannot work here: {} not set",
+            match missing.as_slice() {
+                [one] => format!("{one} is"),
+                more => format!("{} are", more.join(" and ")),
+            }
+        ))
+        .hint(
+            "GitHub gives it to actions and not to `run:` steps; a step with \
+             `actions/github-script` can hand it on with `core.exportVariable`. Elsewhere \
+             use `type=registry` or `type=local`",
+        ),
+    ))
 }
 
 /// The engine's own builder writes caches only where its images lie in the containerd store
@@ -122,7 +132,17 @@ fn check_export(engine: &Engine) -> Result<(), EngineError> {
     let mut server = docker::Server { version: String::new(), data: None, containerd_store: None };
     docker::read_info(&mut server, &info);
     if server.containerd_store == Some(false) {
-        return Err(EngineError::Unusable(UserError::new("`--cache-to` cannot work: the builder has the driver `docker`, whose engine keeps its images in the classic store and exports no cache").hint("let the engine use the containerd store (`\"features\": {\"containerd-snapshotter\": true}` in /etc/docker/daemon.json), or name a builder of another driver with `--builder`")));
+        return Err(EngineError::Unusable(
+            UserError::new(
+                "`--cache-to` cannot work: the builder has the driver `docker`, whose engine \
+             keeps its images in the classic store and exports no cache",
+            )
+            .hint(
+                "let the engine use the containerd store (`\"features\": \
+             {\"containerd-snapshotter\": true}` in /etc/docker/daemon.json), or name a \
+             builder of another driver with `--builder`",
+            ),
+        ));
     }
     Ok(())
 }

@@ -133,7 +133,10 @@ pub(super) fn diagnose(status: &str, step: Option<FailedStep>, said: &[String]) 
     match step {
         Some(step) => EngineError::of_step(step),
         None if last.contains("no builder ") && last.contains(" found") => {
-            EngineError::Unusable(UserError::new(format!("{last}")).hint("`docker buildx ls` lists those that there are; without `--builder` the engine's own builds"))
+            EngineError::Unusable(UserError::new(last).hint(
+                "`docker buildx ls` lists those that there are; without `--builder` the \
+                 engine's own builds",
+            ))
         }
         None => EngineError::Client { status: status.to_owned(), said: last },
     }
@@ -331,7 +334,7 @@ mod tests {
     #[test]
     fn a_builder_that_there_is_not_is_answered_with_those_that_there_are() {
         let error = diagnose("1", None, &["ERROR: no builder \"nosuch\" found".to_owned()]);
-        assert!(error.hint().unwrap().contains("docker buildx ls"), "{error}");
+        assert!(error.hint().is_some_and(|hint| hint.contains("docker buildx ls")), "{error}");
         assert!(!error.to_string().contains("ERROR: "), "{error}");
         assert!(matches!(diagnose("1", None, &[]), EngineError::Client { .. }));
     }

@@ -100,7 +100,13 @@ pub(crate) fn unpack(
     let draft = tempfile::Builder::new().prefix("draft-").tempdir_in(&parent)?;
     tar::Archive::new(fs_err::File::open(archive)?).unpack(draft.path())?;
     if !draft.path().join("oci-layout").is_file() {
-        return Err(EngineError::Unusable(UserError::new("the builder does not see the engine's images, and the engine cannot hand one over as an OCI layout").hint("engines since 25.0 can; or let a registry give the base image")));
+        return Err(EngineError::Unusable(
+            UserError::new(
+                "the builder does not see the engine's images, and the engine cannot hand one \
+             over as an OCI layout",
+            )
+            .hint("engines since 25.0 can; or let a registry give the base image"),
+        ));
     }
     // By rename: what is there under its digest is whole.
     if !target.exists() {

@@ -218,7 +218,14 @@ pub(crate) fn can_keep(engine: &Engine) -> Result<(), EngineError> {
     if builder.sees_local_images() {
         return Ok(());
     }
-    Err(EngineError::Unusable(UserError::new(format!("the builder `{}` (driver `{}`) does not see the engine's images, so none are kept there for it", builder.name, builder.driver)).hint("`cargo xtask base-image push --to REGISTRY/NAME` keeps them where it sees them")))
+    Err(EngineError::Unusable(
+        UserError::new(format!(
+            "the builder `{}` (driver `{}`) does not see the engine's images, so none are kept \
+         there for it",
+            builder.name, builder.driver
+        ))
+        .hint("`cargo xtask base-image push --to REGISTRY/NAME` keeps them where it sees them"),
+    ))
 }
 
 /// A base image that the engine keeps.

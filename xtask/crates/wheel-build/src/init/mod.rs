@@ -7,6 +7,7 @@ mod tool;
 mod upgrade;
 
 use std::collections::BTreeMap;
+use wheel_audit::UserError;
 
 use anyhow::Context as _;
 use camino::{Utf8Path, Utf8PathBuf};
@@ -93,8 +94,10 @@ pub(crate) fn plan(exec: &Exec, asked: &Asked<'_>) -> anyhow::Result<Adoption> {
     let is_package = ["pyproject.toml", "setup.py", "setup.cfg"];
     anyhow::ensure!(
         is_package.iter().any(|name| repository.join(name).is_file()),
-        "`{repository}` holds no Python package: it has neither pyproject.toml nor setup.py\n\n\
-         hint: name the folder of the package's repository"
+        UserError::new(format!(
+            "`{repository}` holds no Python package: it has neither pyproject.toml nor setup.py"
+        ))
+        .hint("name the folder of the package's repository")
     );
     let wheels = match read(repository, CONFIG)? {
         Some(text) => text,

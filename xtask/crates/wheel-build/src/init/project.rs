@@ -1,6 +1,7 @@
 //! What a package says of itself, as far as its `wheels.toml` depends on it: pure.
 
 use pep440_rs::VersionSpecifiers;
+use wheel_audit::UserError;
 use wheel_audit::wheel::allows;
 
 /// The releases of Python 3 that wheels are made for unless a package excludes them; the newest is what
@@ -22,22 +23,6 @@ pub(super) struct Project {
     classified: Vec<u8>,
 }
 
-/// Why no interpreter is left.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum ProjectError {
-    /// `pyproject.toml` is none.
-    #[error("`pyproject.toml` is no TOML: {0}")]
-    Toml(String),
-    /// Nothing fits `requires-python`.
-    #[error(
-        "`requires-python = \"{0}\"` in pyproject.toml excludes every Python from 3.{first} to 3.{last}\n\n\
-         hint: correct it there",
-        first = SERIES.start(),
-        last = SERIES.end()
-    )]
-    NoPython(String),
-}
-
 /// What a build backend needs beside a C compiler.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Needs {
@@ -53,10 +38,11 @@ impl Project {
     /// Reads the text of a `pyproject.toml`; an empty one is setuptools' (PEP 518).
     ///
     /// # Errors
-    /// [`ProjectError::Toml`].
-    pub(super) fn parse(text: &str) -> Result<Self, ProjectError> {
-        let table: toml::Table =
-            text.parse().map_err(|error: toml::de::Error| ProjectError::Toml(error.to_string()))?;
+    /// When it is no TOML.
+    pub(super) fn parse(text: &str) -> Result<Self, UserError> {
+        let table: toml::Table = text.parse().map_err(|error: toml::de::Error| {
+            UserError::new(format!("`pyproject.toml` is no TOML: {error}"))
+        })?;
         let strings = |value: Option<&toml::Value>| -> Vec<String> {
             let list = value.and_then(toml::Value::as_array).into_iter().flatten();
             list.filter_map(|each| each.as_str().map(str::to_owned)).collect()
@@ -83,14 +69,20 @@ impl Project {
     /// the classifiers name, where they name any.
     ///
     /// # Errors
-    /// [`ProjectError::NoPython`].
-    pub(super) fn pythons(&self) -> Result<Vec<String>, ProjectError> {
+    /// When `requires-python` excludes every Python.
+    pub(super) fn pythons(&self) -> Result<Vec<String>, UserError> {
         let specifiers = self.requires_python.as_deref().unwrap_or_default();
         // What is no list of versions is the build backend's to refuse.
         let specifiers = specifiers.parse::<VersionSpecifiers>().unwrap_or_default();
         let allowed: Vec<u8> = SERIES.filter(|minor| allows(&specifiers, (3, *minor))).collect();
         if allowed.is_empty() {
-            return Err(ProjectError::NoPython(self.requires_python.clone().unwrap_or_default()));
+            let required = self.requires_python.as_deref().unwrap_or_default();
+            let (first, last) = (SERIES.start(), SERIES.end());
+            return Err(UserError::new(format!(
+                "`requires-python = \"{required}\"` in pyproject.toml excludes every Python from \
+                 3.{first} to 3.{last}"
+            ))
+            .hint("correct it there"));
         }
         let named: Vec<u8> =
             allowed.iter().copied().filter(|minor| self.classified.contains(minor)).collect();
@@ -123,7 +115,7 @@ mod tests {
 
     use super::*;
 
-    fn pythons(project: &str) -> Result<Vec<String>, ProjectError> {
+    fn pythons(project: &str) -> Result<Vec<String>, UserError> {
         Project::parse(&format!("[project]\nname = \"a\"\n{project}")).unwrap().pythons()
     }
 
@@ -138,7 +130,7 @@ mod tests {
         let old = "classifiers = [\"Programming Language :: Python :: 3.6\"]";
         assert_eq!(pythons(old).unwrap().len(), SERIES.count(), "classifiers of old are ignored");
         let error = pythons("requires-python = \"<3.8\"").unwrap_err();
-        assert_eq!(error, ProjectError::NoPython("<3.8".to_owned()));
+        assert!(error.message.contains("<3.8"), "{error}");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What `init` wrote, so that a later version knows which files nobody has changed since.
 
 use std::collections::BTreeMap;
+use wheel_audit::UserError;
 
 use camino::Utf8Path;
 use serde::{Deserialize, Serialize};
@@ -32,8 +33,10 @@ impl Record {
         let path = repository.join(PATH);
         anyhow::ensure!(
             path.is_file(),
-            "`{repository}` does not use this tool yet: it has no `{PATH}`\n\n\
-             hint: `cargo xtask init PATH` in a clone of the tool"
+            UserError::new(format!(
+                "`{repository}` does not use this tool yet: it has no `{PATH}`"
+            ))
+            .hint("`cargo xtask init PATH` in a clone of the tool")
         );
         let text = fs_err::read(&path)?;
         serde_json::from_slice(&text).map_err(|error| anyhow::anyhow!("`{PATH}`: {error}"))

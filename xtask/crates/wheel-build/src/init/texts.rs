@@ -1,6 +1,7 @@
 //! The files of an adopting repository, as texts: pure.
 
-use super::project::{Project, ProjectError};
+use super::project::Project;
+use wheel_audit::UserError;
 
 /// Commented configuration.
 const WHEELS_TOML: &str = include_str!("wheels.toml");
@@ -35,7 +36,7 @@ impl Layout {
 ///
 /// # Errors
 /// When no interpreter is left.
-pub(super) fn wheels_toml(project: &Project) -> Result<String, ProjectError> {
+pub(super) fn wheels_toml(project: &Project) -> Result<String, UserError> {
     let pythons = project.pythons()?;
     let quoted: Vec<_> = pythons.iter().map(|id| format!("\"{id}\"")).collect();
     let why = match &project.requires_python {

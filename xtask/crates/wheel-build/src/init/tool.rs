@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io;
 use std::str::FromStr;
+use wheel_audit::UserError;
 
 use anyhow::Context as _;
 use camino::{Utf8Path, Utf8PathBuf};
@@ -114,8 +115,8 @@ fn relative(from: &Utf8Path, to: &Utf8Path) -> Utf8PathBuf {
 pub(super) fn vendored(root: &Utf8Path) -> anyhow::Result<Vec<(Utf8PathBuf, Vec<u8>)>> {
     anyhow::ensure!(
         is_clone(root),
-        "`{root}` is no clone of the tool, from which it could be copied\n\n\
-         hint: run `cargo xtask init PATH --tool vendor` in a clone"
+        UserError::new(format!("`{root}` is no clone of the tool, from which it could be copied"))
+            .hint("run `cargo xtask init PATH --tool vendor` in a clone")
     );
     let mut files = vec![("Cargo.toml".into(), workspace(root)?.into_bytes())];
     for part in VENDORED {

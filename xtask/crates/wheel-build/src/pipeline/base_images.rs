@@ -279,7 +279,16 @@ fn pushing_failed(error: EngineError, repository: &str) -> EngineError {
         EngineError::Step { step, .. } if !step.name.starts_with('[') => step.error.clone(),
         _ => return error,
     };
-    EngineError::Base(UserError::new(format!("`{repository}` did not take the base image: {}", said.trim_start_matches("ERROR: ").trim())).hint("`docker login` for a registry that wants to know who pushes; what was built is in the engine's cache, and the same command goes on from there"))
+    EngineError::Base(
+        UserError::new(format!(
+            "`{repository}` did not take the base image: {}",
+            said.trim_start_matches("ERROR: ").trim()
+        ))
+        .hint(
+            "`docker login` for a registry that wants to know who pushes; what was built is in \
+         the engine's cache, and the same command goes on from there",
+        ),
+    )
 }
 
 /// What an image says of itself.

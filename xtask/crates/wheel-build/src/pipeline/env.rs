@@ -105,7 +105,16 @@ pub(crate) fn prepare_host(exec: &Exec, work: &Utf8Path) -> std::io::Result<Host
         let size = host.text(secret).map_or(0, |text| text.len());
         // With the `=`, and the NUL at the end.
         if size + variable.len() + 2 > VARIABLE_LIMIT {
-            return Err(std::io::Error::other(UserError::new(format!("the inherited settings for the secret `{secret}` have {size} bytes, and a program takes {VARIABLE_LIMIT} in a variable")).hint("let `NETRC`, `CARGO_HOME` or the tool's own variable name a file with what the build needs")));
+            return Err(std::io::Error::other(
+                UserError::new(format!(
+                    "the inherited settings for the secret `{secret}` have {size} bytes, and a \
+                 program takes {VARIABLE_LIMIT} in a variable"
+                ))
+                .hint(
+                    "let `NETRC`, `CARGO_HOME` or the tool's own variable name a file with \
+                 what the build needs",
+                ),
+            ));
         }
     }
     if let Some(bundle) = &host.ca {

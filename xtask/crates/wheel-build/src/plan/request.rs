@@ -73,8 +73,7 @@ fn parse_pythons(words: &[String]) -> Result<Vec<Interpreter>, UserError> {
     let mut pythons = Vec::new();
     for word in words.iter().flat_map(|word| word.split(',')).filter(|word| !word.is_empty()) {
         let python = InterpreterId::try_from(word.to_owned()).map_err(|error| {
-            UserError::new(error.to_string())
-                .hint("interpreters are written like `cp311`, `cp314t` or `pp311`")
+            UserError::new(error).hint("interpreters are written like `cp311`, `cp314t` or `pp311`")
         })?;
         let python = python.0;
         if !pythons.contains(&python) {

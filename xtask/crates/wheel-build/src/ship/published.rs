@@ -97,7 +97,15 @@ pub(crate) fn select(config: &Config, manifest: &Manifest) -> anyhow::Result<Vec
         match names.get(wheel.file()) {
             Some(other) if other.entry.sha256 != wheel.entry.sha256 => {
                 let (one, other) = (other.entry.path.clone(), wheel.entry.path.clone());
-                bail!(UserError::new(format!("`{one}` and `{other}` have the same name and other bytes")).hint("an index takes a file name once: name one of the targets in `[publish] targets`"));
+                bail!(
+                    UserError::new(format!(
+                        "`{one}` and `{other}` have the same name and other bytes"
+                    ))
+                    .hint(
+                        "an index takes a file name once: name one of the targets in \
+                     `[publish] targets`"
+                    )
+                );
             }
             Some(_) => {
                 repeated.insert(wheel.entry.path.clone());
@@ -163,7 +171,14 @@ pub(crate) fn fill(folder: &Utf8Path, files: &BTreeMap<String, Content>) -> anyh
         let path = entry.path().strip_prefix(folder).unwrap_or(entry.path());
         let name = path.to_string_lossy().into_owned();
         if !files.contains_key(&name) || !entry.file_type().is_file() {
-            bail!(UserError::new(format!("`{folder}` holds `{}` already, which is not one of the files that belong there", shown(&name))).hint("name an empty folder, or one that does not exist yet"));
+            bail!(
+                UserError::new(format!(
+                    "`{folder}` holds `{}` already, which is not one of the files that belong \
+                 there",
+                    shown(&name)
+                ))
+                .hint("name an empty folder, or one that does not exist yet")
+            );
         }
     }
     for (name, content) in files {

@@ -73,7 +73,8 @@ fn half(folder: &Utf8Path) -> UserError {
         "`{}` holds wheels and no `{MANIFEST}`: nothing says what they are and whether they are whole",
         shown(folder.as_str())
     ))
-    .hint("bring a machine's whole `dist/`; an artifact for each machine, not merged into one folder")
+    .hint("bring a machine's whole `dist/`; an artifact for each machine, not merged into \
+         one folder")
 }
 
 /// A link in the manifest's place counts too, so that it is refused with its reason.
