@@ -8,8 +8,6 @@ here=$(dirname "$0")
 cd /
 # shellcheck source=scripts/trust.sh
 . "$here/trust.sh"
-# shellcheck source=scripts/accelerate.sh
-. "$here/accelerate.sh"
 
 if [ -z "${PYTHONS:-}" ]; then
     echo "error: PYTHONS is empty, no wheel was asked for" >&2
@@ -18,7 +16,10 @@ fi
 
 # shellcheck source=scripts/build-env.sh
 . "$here/build-env.sh"
-accelerate wheel
+# Mounted where the platform is emulated.
+if [ -e /xtask-native/accelerate.sh ] && sh /xtask-native/accelerate.sh wheel; then
+    export COMPILER_PATH="/tmp/xtask-accelerate${COMPILER_PATH:+:$COMPILER_PATH}"
+fi
 
 # Whose recipe? JUSTFILE says `source` or `bundled`; `auto` takes the source's own when it
 # can do this job: just can read it (a source archive may lack files that it imports), it

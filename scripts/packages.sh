@@ -38,7 +38,6 @@ pkg_unlock() {
 pkg_apt() {
     if [ ! -f "$trust_dir/apt.conf" ]; then
         mkdir -p "$XTASK_CACHE/apt/archives/partial" "$XTASK_CACHE/apt/lists/partial"
-        pkg_no_bytecode
         {
             echo "Dir::Cache \"$XTASK_CACHE/apt\";"
             echo "Dir::Cache::Archives \"$XTASK_CACHE/apt/archives\";"
@@ -74,24 +73,14 @@ pkg_apt() {
     DEBIAN_FRONTEND=noninteractive "$pkg_command" -c "$trust_dir/apt.conf" "$@"
 }
 
-# pkg_native_conf: apt's configuration where the programs of the build platform (native-tools.sh) stand in
-# for apt and what dpkg starts; only where they are of the same version. dpkg itself, apt's downloads and
-# the scripts of packages stay the emulated ones.
+# pkg_native_conf: apt's configuration where native programs (scripts/accelerate) stand in for apt and for
+# what dpkg starts. dpkg itself, apt's downloads and the scripts of packages stay emulated.
 pkg_native=/xtask-native/packages
 pkg_native_conf() {
-    pkg_path=/usr/sbin:/usr/bin:/sbin:/bin
-    # The last that is written where nothing is amiss.
-    if [ -e "$pkg_native/versions" ] && [ "$(pkg_native_versions)" = "$(cat "$pkg_native/versions")" ]; then
+    if [ -e /xtask-native/accelerate.sh ] && sh /xtask-native/accelerate.sh packages; then
         : >"$trust_dir/native"
-        pkg_path=$pkg_native:$pkg_path
-        pkg_own=$(dpkg --print-architecture)
-        echo "APT::Architecture \"$pkg_own\";"
-        echo "#clear APT::Architectures;"
-        for pkg_name in $pkg_own $(dpkg --print-foreign-architectures); do
-            echo "APT::Architectures:: \"$pkg_name\";"
-        done
+        echo "DPkg::Path \"$pkg_native:/usr/sbin:/usr/bin:/sbin:/bin\";"
     fi
-    echo "DPkg::Path \"$trust_dir/bin:$pkg_path\";"
 }
 
 # pkg_nothing_native: fails where a package wrote down where it found a program of the mount.
@@ -101,64 +90,6 @@ pkg_nothing_native() {
         echo "error: a package remembers a program that is only mounted here; use --no-accelerate" >&2
         return 1
     fi
-}
-
-# pkg_native_versions: of the packages that the programs are from.
-pkg_native_versions() {
-    # shellcheck disable=SC2016 # dpkg-query's own variables
-    dpkg-query --show --showformat='${Package} ${Version}\n' apt dpkg tar
-}
-
-# pkg_no_bytecode: lays out what the scripts of Debian's packages find first. They compile all of
-# Python's library when it is installed, in each container anew, which takes longer under emulation
-# than all the rest. python3.N's own script asks dpkg for its files: it hears of none, and
-# pkg_bytecode does it. What else there is, and PyPy's library, is compiled in use.
-pkg_no_bytecode() {
-    mkdir -p "$trust_dir/bin"
-    printf '#!/bin/sh\nexit 0\n' >"$trust_dir/bin/py3compile"
-    ln -s py3compile "$trust_dir/bin/pypy3compile"
-    cat >"$trust_dir/bin/dpkg" <<EOF
-#!/bin/sh
-case "\$1 \${2:-}" in
-    "-L libpython3."*) echo "\$2" >>$trust_dir/bytecode ;;
-    *) exec /usr/bin/dpkg "\$@" ;;
-esac
-EOF
-    chmod +x "$trust_dir/bin/py3compile" "$trust_dir/bin/dpkg"
-}
-
-# pkg_bytecode: the bytecode of the packages that asked for it: from the cache, or compiled here, for
-# every container to come. It holds the dates of its sources, which are the package's own. Its only
-# failure is to be slow.
-pkg_bytecode() {
-    [ -f "$trust_dir/bytecode" ] || return 0
-    mkdir -p "$XTASK_CACHE/bytecode"
-    while read -r pkg_name; do
-        # shellcheck disable=SC2016 # dpkg-query's own variables
-        pkg_kept=$(dpkg-query --show --showformat='${Package}_${Version}_${Architecture}' "$pkg_name")
-        pkg_kept=$XTASK_CACHE/bytecode/$pkg_kept.tar
-        if [ -f "$pkg_kept" ] && tar -xf "$pkg_kept" --absolute-names; then
-            continue
-        fi
-        # Not there, or damaged. The compiler replaces whole files, and without bytecode all works too.
-        rm -f "$pkg_kept"
-        pkg_python=${pkg_name#lib}
-        pkg_python=${pkg_python%%-*}
-        dpkg -L "$pkg_name" | grep "^/usr/lib/$pkg_python/.*\.py$" >"$trust_dir/sources"
-        xargs -P "$(nproc)" -n 50 "$pkg_python" -E -S "/usr/lib/$pkg_python/py_compile.py" \
-            <"$trust_dir/sources" || continue
-        while read -r pkg_source; do
-            pkg_module=${pkg_source##*/}
-            ls "${pkg_source%/*}/__pycache__/${pkg_module%.py}".*.pyc
-        done <"$trust_dir/sources" >"$trust_dir/compiled"
-        # Under the lock of the package manager: nobody else writes it.
-        if tar -cf "$pkg_kept.new" -T "$trust_dir/compiled" --absolute-names; then
-            mv "$pkg_kept.new" "$pkg_kept"
-        else
-            rm -f "$pkg_kept.new"
-        fi
-    done <"$trust_dir/bytecode"
-    rm "$trust_dir/bytecode"
 }
 
 pkg_dnf() {
@@ -245,7 +176,7 @@ pkg_install() {
     pkg_status=0
     case $(pkg_family) in
         apt)
-            { pkg_apt_install "$@" && pkg_bytecode && pkg_nothing_native; } || pkg_status=$?
+            { pkg_apt_install "$@" && pkg_nothing_native; } || pkg_status=$?
             # dpkg and ldconfig leave dated logs and caches: noise in a layer.
             rm -rf /var/log/apt /var/log/dpkg.log /var/log/alternatives.log /var/cache/ldconfig/aux-cache
             ;;

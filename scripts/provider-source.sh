@@ -7,8 +7,6 @@ here=$(dirname "$0")
 . "$here/trust.sh"
 # shellcheck source=scripts/packages.sh
 . "$here/packages.sh"
-# shellcheck source=scripts/accelerate.sh
-. "$here/accelerate.sh"
 
 refuse() {
     echo "$1" >"$PY_REASON"
@@ -76,9 +74,9 @@ compile() {
     "$shell" ./configure -q "$@" >"$log" 2>&1 || failed configure || return
     configured=$(date +%s)
     set --
-    if [ -n "$acc_used" ]; then
+    if [ -n "$accelerated" ]; then
         options=$(sed -n 's,^SHELL=[[:blank:]]*/bin/sh,,p' Makefile)
-        set -- SHELL="$shell$options" INSTALL="$acc_native/bin/install -c" MKDIR_P="$acc_native/bin/mkdir -p"
+        set -- SHELL="$shell$options" INSTALL="$native/bin/install -c" MKDIR_P="$native/bin/mkdir -p"
     fi
     tell &
     teller=$!
@@ -89,33 +87,38 @@ compile() {
     # The bytecode would be three quarters of the layer, and what is needed of it is made
     # in use. The step cannot be switched off, only turned into nothing.
     make -s install "$@" COMPILEALL_OPTS=--help >"$log" 2>&1 || failed "make install" || return
-    if [ -n "$acc_used" ] && named=$(grep -rl -e "$acc_native" -e "$acc_dir" "$PY_HOME"); then
+    if [ -n "$accelerated" ] && named=$(grep -rl -e "$native" -e "$wrappers" "$PY_HOME"); then
         echo "native programs are named in $(echo "$named" | head -n 1)" >"$PY_REASON"
         return 1
     fi
     echo "configured in $((configured - began)) s, compiled and installed in $(($(date +%s) - configured)) s"
 }
 
-# accelerated ARGUMENT...: compiles with native programs, where they can.
-accelerated() (
-    [ -n "$acc_used" ] || exit
+# compile_natively ARGUMENT...: compiles with native programs.
+compile_natively() (
     # configure and make start thousands of small programs, which are native ones then. Where they
     # lie here nobody finds them later: configure must not write that down.
-    PATH=$acc_dir/bin:$acc_native/bin:$PATH
-    shell=$acc_native/bin/sh
-    export CONFIG_SHELL="$shell" INSTALL="/usr/bin/install -c" MKDIR_P="/usr/bin/mkdir -p"
+    PATH=$wrappers/bin:$native/bin:$PATH
+    shell=$native/bin/sh
+    export COMPILER_PATH="$wrappers" CONFIG_SHELL="$shell" INSTALL="/usr/bin/install -c" MKDIR_P="/usr/bin/mkdir -p"
     compile "$@"
 )
 
-accelerate interpreter
+# Native programs are mounted where the platform is emulated.
+native=/xtask-native
+wrappers=/tmp/xtask-accelerate
+accelerated=
+if [ -e "$native/accelerate.sh" ] && sh "$native/accelerate.sh" interpreter; then
+    accelerated=yes
+fi
 echo "compiling with $(nproc) jobs"
-if ! accelerated "$@"; then
-    if [ -n "$acc_used" ]; then
-        echo "xtask: not accelerated, this interpreter is compiled under emulation: $(cat "$PY_REASON")"
-        acc_end
-    fi
-    compile "$@" || exit 2
+if [ -n "$accelerated" ] && ! compile_natively "$@"; then
+    echo "xtask: not accelerated, this interpreter is compiled under emulation: $(cat "$PY_REASON")"
+    accelerated=
     rm -f "$PY_REASON"
+fi
+if [ -z "$accelerated" ]; then
+    compile "$@" || exit 2
 fi
 cd /
 rm -rf "$tree"
@@ -129,8 +132,8 @@ find "$PY_HOME" -type f \( -name '*.so' -o -path "*/bin/python$PY_SERIES*" ! -na
     -exec strip --strip-debug {} +
 
 detail=$(cat "$archive/detail")
-if [ -n "$acc_used" ]; then
-    detail="$detail, compiled for it by $(acc_fact platform) gcc $(acc_fact compiler)"
+if [ -n "$accelerated" ]; then
+    detail="$detail, compiled for it by $(cat "$wrappers/compiler")"
 fi
 echo "$detail" >"$PY_HOME/detail"
 pkg_runtime "$PY_HOME" | tr '\n' ' ' >"$PY_HOME/runtime"

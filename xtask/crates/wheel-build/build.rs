@@ -5,7 +5,7 @@ use std::path::Path;
 use std::{env, fs, io};
 
 /// The folders, beside those of the crates.
-const FOLDERS: [&str; 2] = ["docker", "scripts"];
+const FOLDERS: [&str; 3] = ["docker", "scripts", "scripts/accelerate"];
 /// Files there that are this repository's own, and not the tool's.
 const OWN: [&str; 1] = ["docker/build-requirements.txt"];
 

@@ -232,10 +232,16 @@ fn build_ubuntu(exec: &Exec, workspace: &Workspace, args: &CiArgs) -> anyhow::Re
 /// The shell scripts of `scripts/`, relative to the workspace.
 fn shell_scripts(workspace: &Workspace) -> anyhow::Result<Vec<String>> {
     let mut names = Vec::new();
-    for entry in fs_err::read_dir(workspace.root.join("scripts"))? {
-        let name = entry?.file_name().to_string_lossy().into_owned();
-        if Utf8Path::new(&name).extension() == Some("sh") {
-            names.push(format!("scripts/{name}"));
+    let mut folders = vec!["scripts".to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs_err::read_dir(workspace.root.join(&folder))? {
+            let entry = entry?;
+            let name = format!("{folder}/{}", entry.file_name().to_string_lossy());
+            if entry.file_type()?.is_dir() {
+                folders.push(name);
+            } else if Utf8Path::new(&name).extension() == Some("sh") {
+                names.push(name);
+            }
         }
     }
     names.sort();

@@ -40,10 +40,8 @@ fn lay_out(root: &camino::Utf8Path) {
 
 /// Has wheels of `w` built whatever the engine has cached: what a step says is heard once.
 fn build_anew(w: &Workspace) {
-    let path = w.root.join("scripts/build.sh");
-    let text = fs_err::read_to_string(&path).unwrap();
     let now = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap().as_nanos();
-    fs_err::write(path, format!("{text}# {now}\n")).unwrap();
+    w.replace("scripts/build.sh", |text| format!("{text}# {now}\n"));
 }
 
 #[test]
@@ -111,7 +109,7 @@ fn an_interpreter_that_native_programs_do_not_compile_is_compiled_under_emulatio
         echo \"error: ${COMPILER_PATH:-emulated}\" >&2; exit 1\n\
         EOF\n\
         mkdir -p \"$2\" && tar -cf \"$2/archive\" python && echo fake >\"$2/detail\"\n";
-    fs_err::write(w.root.join("scripts/source-archive.sh"), archive).unwrap();
+    w.replace("scripts/source-archive.sh", |_| archive.to_owned());
     let (_, stderr) = w.run(&["wheels", "debian:12", "linux/arm64", "--python", "cp313"], 1);
     let refused = "not accelerated, this interpreter is compiled under emulation: configure failed: \
                    error: not with native programs";

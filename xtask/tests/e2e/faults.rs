@@ -24,14 +24,14 @@ fn an_interpreter_that_does_not_compile_is_named_and_the_others_are_kept() {
         "cd {mirror} && chmod +x Python-3.13.99/configure && tar -cJf Python-3.13.99.tar.xz Python-3.13.99 && sha256sum Python-3.13.99.tar.xz"
     );
     let sha256 = sh("sh", &["-c", &script])[..64].to_owned();
-    let pins = w.root.join("docker/python-sources.json");
-    let mut json: serde_json::Value =
-        serde_json::from_slice(&fs_err::read(&pins).unwrap()).unwrap();
     let pin = serde_json::json!({ "version": "3.13.99", "sha256": sha256 });
-    // A series has one pin, or several.
-    let several = json["sources"]["3.13"].is_array();
-    json["sources"]["3.13"] = if several { serde_json::json!([pin]) } else { pin };
-    fs_err::write(&pins, serde_json::to_vec(&json).unwrap()).unwrap();
+    w.replace("docker/python-sources.json", |text| {
+        let mut json: serde_json::Value = serde_json::from_str(&text).unwrap();
+        // A series has one pin, or several.
+        let several = json["sources"]["3.13"].is_array();
+        json["sources"]["3.13"] = if several { serde_json::json!([pin]) } else { pin };
+        json.to_string()
+    });
     let port = crate::managed::serve(&w.root.join("mirror"));
     let args =
         ["wheels", "debian:12", "linux/amd64", "--python", "cp311,cp313", "--network", "host"];

@@ -20,10 +20,7 @@ fn another_package_needs_nothing_but_another_wheels_toml() {
 
 /// Makes the step that fetches the archive one that the engine has not seen.
 fn fetch_anew(w: &Workspace) {
-    let script = w.root.join("scripts/fetch-sdist.py");
-    let text = fs_err::read_to_string(&script).unwrap();
-    let nonce = w.root.to_string();
-    fs_err::write(&script, format!("{text}# {nonce}\n")).unwrap();
+    w.replace("scripts/fetch-sdist.py", |text| format!("{text}# {}\n", w.root));
 }
 
 #[test]

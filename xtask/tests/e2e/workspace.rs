@@ -36,6 +36,14 @@ impl Workspace {
         Self { _dir: dir, root }
     }
 
+    /// Replaces one of the tool's build files, such as `scripts/build.sh`, by `edit` of its contents.
+    pub(crate) fn replace(&self, name: &str, edit: impl FnOnce(String) -> String) {
+        let text = fs_err::read_to_string(repository().join(name)).unwrap();
+        let path = self.root.join("xtask/assets").join(name);
+        fs_err::create_dir_all(path.parent().unwrap()).unwrap();
+        fs_err::write(path, edit(text)).unwrap();
+    }
+
     /// With a configuration for another package: `source` is the line of `[source]`, `check` the
     /// whole table.
     pub(crate) fn of_package(source: &str, check: &str) -> Self {

@@ -1,5 +1,5 @@
 //! Native compilers and apt for emulated platforms: whether a job may have them, and the image that they
-//! come from. Inside the container `scripts/accelerate.sh` and `scripts/packages.sh` have the last word.
+//! come from. Inside the container `scripts/accelerate/` has the last word.
 
 use camino::Utf8Path;
 

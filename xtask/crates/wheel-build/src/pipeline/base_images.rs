@@ -62,10 +62,12 @@ fn recipe_hash(root: &Utf8Path) -> std::io::Result<String> {
     Ok(digest::of_bytes(lines.join("\n").as_bytes()))
 }
 
-/// The hash of a file, or of all files where the words of a Dockerfile are no plain file.
+/// The hash of a file or folder, or of all files where the words of a Dockerfile are neither.
 fn hash_of(root: &Utf8Path, file: &str) -> std::io::Result<String> {
     if root.join(file).is_file() {
         digest::of_file(&root.join(file))
+    } else if root.join(file).is_dir() {
+        digest::of_folders(root, &[file])
     } else {
         digest::of_folders(root, &["docker", "scripts"])
     }

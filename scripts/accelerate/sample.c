@@ -1,4 +1,4 @@
-/* What a native and an emulated compiler have to make the same object of (accelerate.sh): a bit of
+/* What a native and an emulated compiler have to make the same object of (accelerate.py): a bit of
  * everything that is laid out, scheduled or vectorised by another part of the compiler. No header
  * is included, so that it takes a moment even under emulation. */
 

@@ -1,0 +1,272 @@
+"""Decides in an emulated container whether native programs may do its work, and lays out their wrappers.
+
+    accelerate.py wheel          what is compiled into a wheel: has to be the same to the byte
+    accelerate.py interpreter    an interpreter that only builds and tests wheels
+    accelerate.py packages       apt and what dpkg starts
+
+Exits 0 where they may, and 10 with a reason elsewhere. For a wheel or an interpreter, the emulated compiler
+driver then starts them by COMPILER_PATH=/tmp/xtask-accelerate; for packages, the standard output is
+configuration for apt.
+Whatever fails here, the work can still be done under emulation.
+
+The emulated driver stays in charge: it reads the options, decides what is searched where, and starts cc1, as
+and ld. It finds ours first, in a folder named after its own machine and version, where no other compiler
+looks. docs/design/acceleration.md has the reasons.
+
+The native Python of /xtask-native (lay_out.py) runs it. That is the target's own, 3.6 or later, without shutil
+and json.
+"""
+
+import filecmp
+import os
+import subprocess
+import sys
+import threading
+import zlib
+
+NATIVE = "/xtask-native"
+FOLDER = "/tmp/xtask-accelerate"
+# How the samples are compiled: optimised, with debug information, and as shared libraries.
+SAMPLE_OPTIONS = ["-O3", "-g", "-fPIC", "-fstack-protector-strong"]
+# The exit status of a refusal.
+REFUSED = 10
+
+
+class Refused(Exception):
+    """Why the work is done under emulation."""
+
+
+def run(*command, native=False, cwd=None):
+    """Runs a command that has to succeed, with the native programs if asked for."""
+    env = dict(os.environ, COMPILER_PATH=FOLDER) if native else None
+    done = subprocess.run(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        universal_newlines=True,
+        env=env,
+        cwd=cwd,
+    )
+    if done.returncode != 0:
+        lines = (done.stderr or done.stdout).strip().splitlines() or [f"exit status {done.returncode}"]
+        raise Refused(f"`{' '.join(command)}` fails: {lines[-1]}")
+    return done
+
+
+def output(*command):
+    """The standard output of a command that has to succeed."""
+    return run(*command).stdout.strip()
+
+
+def installed(name):
+    """The path of a program, if there is one."""
+    for folder in os.get_exec_path():
+        path = os.path.join(folder, name)
+        if os.path.isfile(path) and os.access(path, os.X_OK):
+            return path
+    return None
+
+
+def version(program):
+    """The first line of a program's version without its name: `(Debian 14.2.0-19) 14.2.0`."""
+    return output(program, "--version").splitlines()[0].partition(" ")[2]
+
+
+def read_facts():
+    """What lay_out.py writes about the native programs."""
+    with open(NATIVE + "/facts") as file:
+        return dict(line.rstrip("\n").split("=", 1) for line in file)
+
+
+def compare_versions(kind, facts):
+    """Refuses other programs than the container's own: for a wheel, to the last patch."""
+    if not installed("gcc"):
+        raise Refused("the target has no gcc")
+    machine = output("gcc", "-dumpmachine")
+    if machine != facts["machine"]:
+        raise Refused(f"its gcc is for {machine}, the native one for {facts['machine']}")
+    if output("gcc", "-dumpfullversion") != facts["release"]:
+        raise Refused(f"its compiler is {version('gcc')}, the native one {facts['compiler']}")
+    if kind == "interpreter":
+        return
+    for program, name in [("gcc", "compiler"), ("as", "assembler"), ("ld", "linker")]:
+        own = version(program)
+        if own != facts[name]:
+            raise Refused(f"its {name} is {own}, the native one {facts[name]}")
+
+
+def searched(language, native=False):
+    """The folders that are searched for headers, in their order."""
+    lines = run("gcc", "-x", language, "-E", "-v", "/dev/null", native=native).stderr.splitlines()
+    start = next(at for at, line in enumerate(lines) if line.startswith("#include <"))
+    end = next(at for at, line in enumerate(lines) if line.startswith("End of search"))
+    return [line.split()[0] for line in lines[start + 1 : end]]
+
+
+def write_wrapper(path, template, **values):
+    """Writes a wrapper: one of the scripts beside this file with each @name@ replaced."""
+    with open(os.path.join(NATIVE, template)) as file:
+        text = file.read()
+    for name, value in values.items():
+        text = text.replace(f"@{name}@", value)
+    with open(path, "w") as file:
+        file.write(text)
+    os.chmod(path, 0o755)
+
+
+def lay_out():
+    """Lays out what the emulated driver starts; returns the folder of it."""
+    cc1 = output("gcc", "-print-prog-name=cc1")
+    tools = os.path.join(FOLDER, *os.path.dirname(cc1).split("/")[-2:])
+    os.makedirs(tools)
+    for name in ["as", "lto1"]:
+        os.symlink(NATIVE + "/compiler/" + name, os.path.join(tools, name))
+    for name, language in [("cc1", "c"), ("cc1plus", "c++")]:
+        own = output("gcc", "-print-prog-name=" + name)
+        # The driver prints the bare name where there is no C++ compiler.
+        if not os.path.isabs(own):
+            continue
+        folders = searched(language)
+        flags = " ".join(["-nostdinc"] + ["-isystem " + folder for folder in folders])
+        native = NATIVE + "/compiler/" + name
+        write_wrapper(os.path.join(tools, name), "cc1.sh", own=own, native=native, flags=flags)
+        if searched(language, native=True) != folders:
+            raise Refused(f"the native compiler for {language} searches other folders")
+    linker = installed(output("gcc", "-print-prog-name=ld"))
+    write_wrapper(os.path.join(tools, "ld"), "ld.sh", own=linker, folder=FOLDER)
+    return tools
+
+
+def compare_sample(source):
+    """Refuses if native programs make another object or library of a sample than the emulated ones."""
+    name = os.path.basename(source)
+    # The working directory ends up in debug information, so it is the same for both.
+    emulated, native = (os.path.join(FOLDER, f"{name}-{who}") for who in ["emulated", "native"])
+    for folder in [emulated, native]:
+        os.mkdir(folder)
+        made = {"native": folder == native, "cwd": FOLDER}
+        run("gcc", *SAMPLE_OPTIONS, "-c", source, "-o", folder + "/sample.o", **made)
+        run("gcc", "-shared", folder + "/sample.o", "-o", folder + "/sample.so", **made)
+    for file in ["sample.o", "sample.so"]:
+        if not filecmp.cmp(os.path.join(emulated, file), os.path.join(native, file), shallow=False):
+            raise Refused(f"the native programs make another {file} of {name}")
+
+
+def compare_samples(facts):
+    """Compares both samples at once, unless it is known that they are the same for these programs.
+
+    Their emulated halves take many seconds.
+    """
+    text = [repr(sorted(facts.items())), output("dpkg-query", "--show")]
+    for name in ["accelerate.py", "cc1.sh", "ld.sh", "sample.c", "sample.cc"]:
+        with open(os.path.join(NATIVE, name)) as file:
+            text.append(file.read())
+    checksum = zlib.crc32("\n".join(text).encode())
+    known = os.path.join(os.environ.get("XTASK_CACHE", FOLDER), f"accelerated-{checksum:08x}")
+    if os.path.exists(known):
+        return
+    failures = []
+
+    def compare(source):
+        try:
+            compare_sample(source)
+        except (Refused, OSError) as error:
+            failures.append(error)
+
+    sources = [NATIVE + "/sample.c"] + ([NATIVE + "/sample.cc"] if installed("g++") else [])
+    threads = [threading.Thread(target=compare, args=[source]) for source in sources]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if failures:
+        raise Refused(str(failures[0]))
+    try:
+        open(known, "w").close()
+    except OSError as error:
+        print(f"the comparison is made again next time: {error}")
+
+
+def lay_out_driver(tools, facts):
+    """Lays out FOLDER/bin/gcc, the native driver, if it makes the same program as the emulated one.
+
+    configure starts a compiler a thousand times, and the native driver takes a third of the time.
+    """
+    os.mkdir(FOLDER + "/bin")
+    source = FOLDER + "/main.c"
+    with open(source, "w") as file:
+        file.write("int main(void) { return 0; }\n")
+    driver = FOLDER + "/bin/gcc"
+    write_wrapper(
+        driver,
+        "gcc.sh",
+        own=installed("gcc"),
+        machine=facts["machine"],
+        tools=tools,
+        runtime=os.path.dirname(output("gcc", "-print-libgcc-file-name")),
+        start=os.path.realpath(os.path.dirname(output("gcc", "-print-file-name=crt1.o"))),
+    )
+    # Proves as well that the other programs work, down to the linker.
+    run("gcc", "-O2", source, "-lm", "-o", FOLDER + "/main-emulated", native=True)
+    os.symlink(NATIVE + "/compiler/collect2", tools + "/collect2")
+    try:
+        run(driver, "-O2", source, "-lm", "-o", FOLDER + "/main-native", native=True)
+        same = filecmp.cmp(FOLDER + "/main-emulated", FOLDER + "/main-native", shallow=False)
+    except (Refused, OSError):
+        same = False
+    if not same:
+        os.remove(driver)
+        os.remove(tools + "/collect2")
+
+
+def accelerate(kind):
+    """Lays out native programs for a wheel or an interpreter, or refuses."""
+    output("rm", "-rf", FOLDER)
+    os.makedirs(FOLDER)
+    facts = read_facts()
+    compare_versions(kind, facts)
+    tools = lay_out()
+    if kind == "wheel":
+        compare_samples(facts)
+    else:
+        lay_out_driver(tools, facts)
+    # For the metadata of an interpreter.
+    with open(FOLDER + "/compiler", "w") as file:
+        file.write(f"{facts['platform']} gcc {facts['compiler']}\n")
+    print(f"xtask: accelerated: the compiler's work for this {kind} is done by {facts['platform']} programs")
+
+
+def configure_packages():
+    """Prints apt's configuration, or refuses: the programs share files, so all have to be of the same version."""
+    command = ["dpkg-query", "--show", "--showformat=${Package} ${Version},", "apt", "dpkg", "tar"]
+    own, native = output(*command), read_facts()["packages"]
+    if own != native:
+        raise Refused(f"apt, dpkg and tar are other versions: {own}, the native ones {native}")
+    architecture = output("dpkg", "--print-architecture")
+    # apt assumes its own otherwise.
+    print(f'APT::Architecture "{architecture}";')
+    print("#clear APT::Architectures;")
+    for name in [architecture, *output("dpkg", "--print-foreign-architectures").split()]:
+        print(f'APT::Architectures:: "{name}";')
+
+
+def main(kind):
+    """The exit status."""
+    try:
+        if kind == "packages":
+            configure_packages()
+        else:
+            accelerate(kind)
+    except Exception as error:  # whatever it is, the work can be done under emulation
+        reason = str(error) if isinstance(error, Refused) else repr(error)
+        if kind == "packages":
+            print(f"apt runs under emulation: {reason}", file=sys.stderr)
+        else:
+            print(f"xtask: not accelerated, this {kind} is compiled under emulation: {reason}")
+        return REFUSED
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))

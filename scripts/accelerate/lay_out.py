@@ -1,0 +1,212 @@
+"""Copies programs of the build platform into /native, where emulated containers use them.
+
+    lay_out.py TRIPLE PLATFORM        aarch64-linux-gnu linux/amd64
+
+Runs in the target's image for the build platform (stage.sh). The result:
+
+    compiler/   the cross compiler's parts, by the names that an emulated gcc starts
+    bin/        small programs that scripts, configure and make start by the thousand
+    packages/   stand-ins for apt-get and for what dpkg and the scripts of packages start
+    python/     the Python that runs accelerate.py
+    lib/, ld    shared libraries and the loader of all of these
+    facts       KEY=VALUE, what accelerate.py compares
+    reason      instead of all this: why there is no acceleration
+
+Emulated containers lack the loader and the libraries, and nothing may be put where their own files are.
+So each program is changed to look for both in /xtask-native, where /native is mounted.
+
+Python is the target's own, 3.6 or later; python3-minimal has no shutil and no json.
+"""
+
+import os
+import subprocess
+import sys
+import zlib
+
+NATIVE = "/native"
+MOUNTED = "/xtask-native"
+HERE = os.path.dirname(os.path.abspath(__file__))
+# Programs that behave alike on every machine. uname does not.
+SMALL = """awk basename cat chmod cmp comm cp cut dash date diff dirname echo env expr false find grep head
+    install join ln ls make mkdir mktemp mv nproc paste printf readlink rm rmdir sed sleep sort tail tee test touch
+    tr true uniq wc xargs""".split()
+PACKAGES = ["apt-get", "apt-cache", "dpkg-deb", "dpkg-split", "tar"]
+# What emulated containers read of this folder.
+OWN = ["accelerate.py", "cc1.sh", "gcc.sh", "ld.sh", "sample.c", "sample.cc"]
+
+
+class Refused(Exception):
+    """Why there is no acceleration."""
+
+
+def output(*command):
+    """The standard output of a command that has to succeed."""
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True)
+    if done.returncode != 0:
+        lines = (done.stderr or done.stdout or "no output").strip().splitlines()
+        raise Refused(f"`{' '.join(command)}` fails: {lines[-1]}")
+    return done.stdout.strip()
+
+
+def version(*program):
+    """The first line of a program's version without its name: `(Debian 14.2.0-19) 14.2.0`."""
+    return output(*program, "--version").splitlines()[0].partition(" ")[2]
+
+
+def copy(source, target):
+    """Copies a file, not a link to it."""
+    output("cp", "-L", source, target)
+
+
+def installed(name):
+    """The path of a program. Some names are also words of the shell."""
+    for folder in ["/usr/bin", "/bin"]:
+        if os.access(os.path.join(folder, name), os.X_OK):
+            return os.path.join(folder, name)
+    return None
+
+
+def replaced(data, old, new):
+    """`data` with the first `old` replaced by the path `new`, stretched with slashes to the same length.
+
+    Nothing in the file moves. Tools that rewrite ELF files have been seen to break large ones.
+    """
+    at = data.find(old)
+    folder, slash, name = new.rpartition(b"/")
+    missing = len(old) - len(new)
+    if at < 0 or missing < 0:
+        raise Refused(f"{old.decode()} cannot be replaced by {new.decode()}")
+    new = folder + slash * (missing + 1) + name
+    return data[:at] + new + data[at + len(old) :]
+
+
+def edit(path, old, new):
+    """Replaces a path in a file."""
+    with open(path, "r+b") as file:
+        data = replaced(file.read(), old.encode(), new.encode())
+        file.seek(0)
+        file.write(data)
+
+
+def write_dpkg(path):
+    """Writes the stand-in for dpkg, for the series of this Python."""
+    with open(os.path.join(HERE, "dpkg.sh")) as source, open(path, "w") as target:
+        series = f"{sys.version_info[0]}.{sys.version_info[1]}"
+        target.write(source.read().replace("@series@", series))
+    os.chmod(path, 0o755)
+
+
+def copy_programs(triple):
+    """Copies all programs; returns the paths of those that have a loader."""
+    for folder in ["bin", "compiler", "lib", "packages", "python/bin", "python/lib"]:
+        os.makedirs(os.path.join(NATIVE, folder))
+    sources = {}
+    for name in ["cc1", "cc1plus", "collect2", "lto1"]:
+        sources["compiler/" + name] = output(triple + "-gcc", "-print-prog-name=" + name)
+    for name in ["as", "gcc", "ld"]:
+        sources["compiler/" + name] = installed(triple + "-" + name)
+    for name in SMALL:
+        sources["bin/" + name] = installed(name)
+    for name in PACKAGES:
+        sources["packages/" + name] = installed(name)
+    sources["python/bin/python3"] = sys.executable
+    programs = []
+    for name, source in sources.items():
+        if source:
+            programs.append(os.path.join(NATIVE, name))
+            copy(source, programs[-1])
+    os.symlink("dash", NATIVE + "/bin/sh")
+    for name in os.listdir(NATIVE + "/bin"):
+        # A target without make has none here either: scripts of packages look for it.
+        if name != "make":
+            os.symlink("../bin/" + name, NATIVE + "/packages/" + name)
+    for name in ["py3compile", "pypy3compile"]:
+        os.symlink("../bin/true", NATIVE + "/packages/" + name)
+    write_dpkg(NATIVE + "/packages/dpkg")
+    library = os.path.dirname(os.__file__)
+    output("cp", "-a", library, NATIVE + "/python/lib/")
+    # Python complains where it is missing.
+    os.makedirs(NATIVE + "/python/lib/" + os.path.basename(library) + "/lib-dynload", exist_ok=True)
+    copy(output(triple + "-gcc", "-print-file-name=liblto_plugin.so"), NATIVE + "/compiler/")
+    return programs
+
+
+def copy_libraries(programs):
+    """Copies what the programs load; returns the path of their loader and the folder of the C library."""
+    libraries, loader = set(), None
+    for line in output("ldd", NATIVE + "/compiler/liblto_plugin.so", *programs).splitlines():
+        words = line.split()
+        if len(words) > 2 and words[1] == "=>" and words[2].startswith("/"):
+            libraries.add(words[2])
+        elif len(words) == 2 and words[0].startswith("/") and words[1].startswith("("):
+            loader = words[0]
+    folder = next(os.path.dirname(path) for path in libraries if path.endswith("/libc.so.6"))
+    # glibc before 2.34 looks up users by a library that no program names.
+    libraries.add(folder + "/libnss_files.so.2")
+    for path in sorted(libraries):
+        if os.path.exists(path):
+            copy(path, NATIVE + "/lib/")
+    copy(loader, NATIVE + "/ld")
+    return loader, os.path.basename(folder)
+
+
+def relocate(programs, loader, machine):
+    """Has the programs look for their loader, and the loader for libraries, in the mounted folder."""
+    for program in programs:
+        edit(program, loader, MOUNTED + "/ld")
+    for folder in ["/usr/lib/", "/lib/"]:
+        edit(NATIVE + "/ld", folder + machine + "/", MOUNTED + "/lib/")
+    # Do they run where they will be?
+    os.symlink(NATIVE, MOUNTED)
+    try:
+        for name in ["compiler/gcc", "compiler/as", "bin/sed", "packages/apt-get", "packages/dpkg-deb", "packages/tar"]:
+            output(os.path.join(MOUNTED, name), "--version")
+        output(MOUNTED + "/python/bin/python3", "-ISB", "-c", "import subprocess")
+    finally:
+        os.remove(MOUNTED)
+
+
+def checksum(folders):
+    """A checksum of all files: versions do not name every change."""
+    value = 0
+    for folder in folders:
+        for name in sorted(os.listdir(folder)):
+            with open(os.path.join(folder, name), "rb") as file:
+                value = zlib.crc32(file.read(), value)
+    return str(value)
+
+
+def facts(triple, platform):
+    """What accelerate.py compares with the emulated container."""
+    packages = output("dpkg-query", "--show", "--showformat=${Package} ${Version},", "apt", "dpkg", "tar")
+    return {
+        "compiler": version(triple + "-gcc"),
+        "release": output(triple + "-gcc", "-dumpfullversion"),
+        "assembler": version(triple + "-as"),
+        "linker": version(triple + "-ld"),
+        "machine": output(triple + "-gcc", "-dumpmachine"),
+        "packages": packages,
+        "platform": platform,
+        "programs": checksum([NATIVE + "/compiler", NATIVE + "/lib"]),
+    }
+
+
+def main(triple, platform):
+    """Fills /native, or writes the reason why not."""
+    try:
+        programs = copy_programs(triple)
+        relocate(programs, *copy_libraries(programs))
+        for name in OWN:
+            copy(os.path.join(HERE, name), NATIVE + "/")
+        with open(NATIVE + "/facts", "w") as file:
+            for key, value in facts(triple, platform).items():
+                file.write(f"{key}={value}\n")
+                print(f"{key}: {value}")
+    except Exception as error:  # whatever it is, builds go on under emulation
+        with open(NATIVE + "/reason", "w") as file:
+            file.write(f"{error}\n")
+        print(error)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,39 @@
+#!/bin/sh
+# Fills /native, which emulated containers mount as /xtask-native. Runs in the target's image for the build
+# platform: installs its cross compiler for TARGETARCH and a Python, and lets lay_out.py do the rest.
+# Without them, /native/reason says why, and the build goes on under emulation.
+set -eu
+here=$(dirname "$0")
+# shellcheck source=scripts/trust.sh
+. "$here/../trust.sh"
+# shellcheck source=scripts/packages.sh
+. "$here/../packages.sh"
+
+native=/native
+mkdir -p "$native"
+cp "$here/accelerate.sh" "$native/"
+refuse() {
+    echo "$1" | tee "$native/reason"
+    exit 0
+}
+
+[ "$TARGETARCH" != "$BUILDARCH" ] || refuse "linux/$TARGETARCH is not emulated"
+# As gcc writes it. Names of packages have a hyphen for each underscore.
+case $TARGETARCH in
+    amd64) triple=x86_64-linux-gnu ;;
+    arm64) triple=aarch64-linux-gnu ;;
+    ppc64le) triple=powerpc64le-linux-gnu ;;
+    riscv64 | s390x) triple=$TARGETARCH-linux-gnu ;;
+    *) refuse "no cross compiler for linux/$TARGETARCH is known" ;;
+esac
+[ "$(pkg_family)" = apt ] || refuse "this distribution has no cross compilers"
+compiler=g++-$(echo "$triple" | tr _ -)
+pkg_lock
+pkg_refresh || refuse "the package lists cannot be fetched"
+pkg_unlock
+for package in "$compiler" python3-minimal; do
+    version=$(pkg_candidate "$package") || refuse "the package manager fails when asked for $package"
+    [ -n "$version" ] || refuse "the release has no package $package for linux/$BUILDARCH"
+done
+pkg_install "$compiler" python3-minimal make || refuse "installing $compiler and python3-minimal fails"
+/usr/bin/python3 -ISB "$here/lay_out.py" "$triple" "linux/$BUILDARCH" || refuse "lay_out.py fails"
