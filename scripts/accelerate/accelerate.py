@@ -191,7 +191,7 @@ def compare_samples(facts):
 def lay_out_driver(tools, facts):
     """Lays out FOLDER/bin/gcc, the native driver, if it makes the same program as the emulated one.
 
-    configure starts a compiler a thousand times, and the native driver takes a third of the time.
+    configure starts a compiler a thousand times, which takes half of the time with the native driver.
     """
     os.mkdir(FOLDER + "/bin")
     source = FOLDER + "/main.c"

@@ -19,9 +19,10 @@ Python is the target's own, 3.6 or later; python3-minimal has no shutil and no j
 """
 
 import os
-import subprocess
 import sys
 import zlib
+
+from accelerate import Refused, installed, output, version
 
 NATIVE = "/native"
 MOUNTED = "/xtask-native"
@@ -35,35 +36,9 @@ PACKAGES = ["apt-get", "apt-cache", "dpkg-deb", "dpkg-split", "tar"]
 OWN = ["accelerate.py", "cc1.sh", "gcc.sh", "ld.sh", "sample.c", "sample.cc"]
 
 
-class Refused(Exception):
-    """Why there is no acceleration."""
-
-
-def output(*command):
-    """The standard output of a command that has to succeed."""
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True)
-    if done.returncode != 0:
-        lines = (done.stderr or done.stdout or "no output").strip().splitlines()
-        raise Refused(f"`{' '.join(command)}` fails: {lines[-1]}")
-    return done.stdout.strip()
-
-
-def version(*program):
-    """The first line of a program's version without its name: `(Debian 14.2.0-19) 14.2.0`."""
-    return output(*program, "--version").splitlines()[0].partition(" ")[2]
-
-
 def copy(source, target):
     """Copies a file, not a link to it."""
     output("cp", "-L", source, target)
-
-
-def installed(name):
-    """The path of a program. Some names are also words of the shell."""
-    for folder in ["/usr/bin", "/bin"]:
-        if os.access(os.path.join(folder, name), os.X_OK):
-            return os.path.join(folder, name)
-    return None
 
 
 def replaced(data, old, new):
@@ -193,6 +168,8 @@ def facts(triple, platform):
 
 def main(triple, platform):
     """Fills /native, or writes the reason why not."""
+    # The distribution's own programs only.
+    os.environ["PATH"] = "/usr/bin:/bin"
     try:
         programs = copy_programs(triple)
         relocate(programs, *copy_libraries(programs))

@@ -36,4 +36,4 @@ for package in "$compiler" python3-minimal; do
     [ -n "$version" ] || refuse "the release has no package $package for linux/$BUILDARCH"
 done
 pkg_install "$compiler" python3-minimal make || refuse "installing $compiler and python3-minimal fails"
-/usr/bin/python3 -ISB "$here/lay_out.py" "$triple" "linux/$BUILDARCH" || refuse "lay_out.py fails"
+/usr/bin/python3 -ESB "$here/lay_out.py" "$triple" "linux/$BUILDARCH" || refuse "lay_out.py fails"
