@@ -109,7 +109,7 @@ fn asked(
     for (target, platforms) in &mut request.targets {
         let built = platforms.first().map(|platform| built(workspace, &target.folder(platform)));
         let built = built.unwrap_or_default();
-        let first = target.pythons.iter().position(|it| built.contains(&it.0.to_string()));
+        let first = target.pythons.iter().position(|it| built.contains(&it.to_string()));
         if let Some(first) = first {
             target.pythons.swap(0, first);
         }

@@ -5,7 +5,7 @@ use std::fmt;
 use wheel_audit::UserError;
 
 use super::place::Place;
-use super::{InterpreterId, Platform};
+use super::{Platform, interpreters};
 
 /// Why the configuration does not hold.
 #[derive(Debug, thiserror::Error)]
@@ -105,7 +105,7 @@ pub(super) fn meant(path: &[String], word: &str) -> Option<String> {
     match names.as_slice() {
         ["build", "pythons", ..]
         | ["target", _, "pythons", ..]
-        | ["check", "smoke_without", ..] => InterpreterId::meant(word),
+        | ["check", "smoke_without", ..] => interpreters::meant(word),
         ["target", _, "platforms" | "digest", ..]
         | ["ci", "emulate" | "runners", ..]
         | ["engine", "hosts", ..] => {

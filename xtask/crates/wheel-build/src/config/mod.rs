@@ -8,6 +8,7 @@ mod cache;
 mod ci;
 mod engine;
 mod error;
+mod interpreters;
 mod load;
 mod model;
 mod names;
@@ -25,11 +26,12 @@ pub(crate) use base_images::BaseImages;
 pub(crate) use cache::{Cache, CacheKind, CacheSpec};
 pub(crate) use ci::Ci;
 pub(crate) use engine::{EngineSettings, Network, Tool};
+pub(crate) use interpreters::parse_interpreter;
 pub(crate) use load::parse as parse_text;
 pub(crate) use load::{load, load_committed};
 pub(crate) use model::{
-    Bootstrap, BootstrapTool, Build, Check, Config, Family, InterpreterId, Platform, Provider,
-    Rust, Source, TagPolicy, Toolchain,
+    Bootstrap, BootstrapTool, Build, Check, Config, Family, Platform, Provider, Rust, Source,
+    TagPolicy, Toolchain,
 };
 pub(crate) use names::image_name;
 pub(crate) use overrides::{RuleOverride, RuleSeverity};

@@ -7,6 +7,7 @@ use std::str::FromStr;
 use camino::Utf8PathBuf;
 use serde::{Deserialize, Serialize};
 
+use super::interpreters;
 use super::{BaseImages, Cache, Ci, EngineSettings, Publish, RuleOverride, Target, words};
 use wheel_audit::isa::Level;
 use wheel_audit::policy::Arch;
@@ -68,7 +69,9 @@ pub(crate) struct Build {
     #[serde(default = "default_recipe", deserialize_with = "words::recipe")]
     pub recipe: String,
     /// The interpreters that are built unless `--python` narrows them.
-    pub pythons: Vec<InterpreterId>,
+    #[serde(deserialize_with = "interpreters::list")]
+    #[cfg_attr(test, schemars(with = "Vec<String>"))]
+    pub pythons: Vec<Interpreter>,
     /// Where interpreters come from, in the order they are tried.
     #[serde(default = "default_providers")]
     pub providers: Vec<Provider>,
@@ -84,58 +87,10 @@ pub(crate) struct Build {
     pub system_packages: BTreeMap<Family, Vec<String>>,
 }
 
-/// The releases of Python 3 for which anybody builds wheels, those of the years to come among them.
-const SERIES: std::ops::RangeInclusive<u8> = 6..=20;
-
-/// An interpreter as people ask for it (`cp311`, `cp314t`, `pp311`), in the configuration and on the
-/// command line: one that there is, or may be soon.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
-#[serde(try_from = "String")]
-pub(crate) struct InterpreterId(pub Interpreter);
-
 impl Check {
     /// The requirements that the smoke test with `interpreter` does without.
     pub(crate) fn left_out(&self, interpreter: Interpreter) -> &[String] {
-        self.smoke_without.get(&InterpreterId(interpreter)).map_or(&[], Vec::as_slice)
-    }
-}
-
-impl InterpreterId {
-    /// What `word` may mean: `3.11`, `python3.11`, `py311`, `cp3.13t`, or one with a slip of the finger.
-    pub(super) fn meant(word: &str) -> Option<String> {
-        let digits: String = word.chars().filter(char::is_ascii_digit).collect();
-        let kind = if word.to_lowercase().starts_with("pypy") { "pp" } else { "cp" };
-        let end = if word.ends_with('t') { "t" } else { "" };
-        let spelt = [format!("{kind}{digits}{end}"), format!("{kind}{digits}")];
-        let is_valid = |text: &&String| Self::try_from((*text).clone()).is_ok();
-        if !word.starts_with("pp")
-            && let Some(text) = spelt.iter().find(is_valid)
-        {
-            return Some(text.clone());
-        }
-        let all = SERIES.flat_map(|minor| ["cp", "pp"].map(|kind| format!("{kind}3{minor}")));
-        let distance = |text: &String| strsim::damerau_levenshtein(text, word);
-        all.min_by_key(distance).filter(|text| distance(text) == 1)
-    }
-}
-
-impl TryFrom<String> for InterpreterId {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        let interpreter: Interpreter =
-            text.parse().map_err(|error| match text.split_once('.') {
-                Some(("3", minor)) if minor.parse::<u8>().is_ok() => {
-                    format!("{error}: did you mean `cp3{minor}`?")
-                }
-                _ => format!("{error}"),
-            })?;
-        let (major, minor) = interpreter.python_version();
-        if major == 3 && SERIES.contains(&minor) {
-            Ok(Self(interpreter))
-        } else {
-            Err(format!("`{text}` is Python {major}.{minor}, which there is not"))
-        }
+        self.smoke_without.get(&interpreter).map_or(&[], Vec::as_slice)
     }
 }
 
@@ -238,7 +193,8 @@ pub(crate) struct Check {
     /// Requirements of the wheel that the smoke test does without, by interpreter: what the
     /// interpreter brings itself, in another version than the wheel asks for.
     #[serde(default, deserialize_with = "words::project")]
-    pub smoke_without: BTreeMap<InterpreterId, Vec<String>>,
+    #[cfg_attr(test, schemars(with = "BTreeMap<String, Vec<String>>"))]
+    pub smoke_without: BTreeMap<Interpreter, Vec<String>>,
 }
 
 /// Which platform tag a finished wheel carries.

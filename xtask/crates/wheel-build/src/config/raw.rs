@@ -6,10 +6,12 @@ use camino::Utf8PathBuf;
 use serde::Deserialize;
 use toml::Spanned;
 
+use super::interpreters;
 use super::{
-    BaseImages, Bootstrap, Build, Cache, Check, Ci, EngineSettings, Family, InterpreterId,
-    Platform, Publish, Toolchain,
+    BaseImages, Bootstrap, Build, Cache, Check, Ci, EngineSettings, Family, Platform, Publish,
+    Toolchain,
 };
+use wheel_audit::wheel::Interpreter;
 
 #[derive(Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
@@ -69,7 +71,9 @@ pub(super) struct RawTarget {
     #[cfg_attr(test, schemars(with = "Option<String>"))]
     pub(super) musl: Option<Spanned<String>>,
     pub(super) platforms: Vec<Platform>,
-    pub(super) pythons: Option<Vec<InterpreterId>>,
+    #[serde(default, deserialize_with = "interpreters::optional")]
+    #[cfg_attr(test, schemars(with = "Option<Vec<String>>"))]
+    pub(super) pythons: Option<Vec<Interpreter>>,
     #[serde(default)]
     #[cfg_attr(test, schemars(with = "BTreeMap<Platform, String>"))]
     pub(super) digest: BTreeMap<Platform, Spanned<String>>,

@@ -10,7 +10,7 @@ use super::overrides::{PathPattern, Reason};
 #[path = "../../../wheel-audit/src/audit/tests/schema.rs"]
 mod json_schema;
 
-use super::{CacheSpec, InterpreterId, Platform, Word};
+use super::{CacheSpec, Platform, Word};
 
 /// Types that are read from a string.
 macro_rules! strings {
@@ -27,7 +27,7 @@ macro_rules! strings {
     )*};
 }
 
-strings!(CacheSpec, InterpreterId, PathPattern, Platform, Reason, Word);
+strings!(CacheSpec, PathPattern, Platform, Reason, Word);
 
 /// `UPDATE_SCHEMA=1 cargo test -p wheel-build schema` writes it anew.
 #[test]

@@ -5,8 +5,9 @@ use wheel_audit::UserError;
 
 use wheel_audit::policy::Libc;
 
-use super::{Bootstrap, Config, Family, InterpreterId, Platform, image_name};
+use super::{Bootstrap, Config, Family, Platform, image_name};
 use wheel_audit::digest;
+use wheel_audit::wheel::Interpreter;
 
 /// One system that wheels are built in.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,7 +24,7 @@ pub(crate) struct Target {
     pub platforms: Vec<Platform>,
     /// The interpreters that it is built for unless the command line narrows them: its own, else those of
     /// `[build]`.
-    pub pythons: Vec<InterpreterId>,
+    pub pythons: Vec<Interpreter>,
     /// Pinned manifest digest (`sha256:…`) by platform.
     pub digest: BTreeMap<Platform, String>,
     /// How to make the image where no registry answers.

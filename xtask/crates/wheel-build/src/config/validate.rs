@@ -10,9 +10,10 @@ use super::error::{ConfigError, meant, nearest};
 use super::place::item;
 use super::raw::{RawConfig, RawSource, RawTarget};
 use super::text::Text;
-use super::{Build, Cache, Check, Config, InterpreterId, Source, Target, image_name, words};
+use super::{Build, Cache, Check, Config, Source, Target, image_name, words};
 use wheel_audit::isa::Machine;
 use wheel_audit::policy::{Libc, LibcVersion};
+use wheel_audit::wheel::Interpreter;
 
 /// The configuration that `raw` holds, which was read from `text`.
 ///
@@ -213,7 +214,7 @@ impl Checker<'_> {
     }
 
     /// `pythons` are those of `[build]`.
-    fn target(&self, raw: RawTarget, pythons: &[InterpreterId]) -> Result<Target, ConfigError> {
+    fn target(&self, raw: RawTarget, pythons: &[Interpreter]) -> Result<Target, ConfigError> {
         let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || ".-".contains(c);
         // Images are named after it: a dot stands between letters or digits there (OCI distribution).
         let is_part =

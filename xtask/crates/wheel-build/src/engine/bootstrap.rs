@@ -307,7 +307,8 @@ impl Account {
 mod tests {
     use super::super::prebuilt::Name;
     use super::*;
-    use crate::config::{self, InterpreterId};
+    use crate::config;
+    use wheel_audit::wheel::Interpreter;
 
     /// What distribution/reference calls a name with a tag, without a host.
     fn is_reference(text: &str) -> bool {
@@ -340,14 +341,14 @@ mod tests {
     }
 
     /// The names that images get for a target called `name`, for each platform and interpreter.
-    fn names(target: &Target, name: &str, pythons: &[InterpreterId]) -> Vec<String> {
+    fn names(target: &Target, name: &str, pythons: &[Interpreter]) -> Vec<String> {
         let mut names = Vec::new();
         for platform in &target.platforms {
             let own = target.bootstrap.clone().unwrap_or_else(|| of_suite(&target.image));
             names.extend([&own, &of_suite(&target.image)].map(|it| reference(it, platform)));
             for python in pythons {
                 let folder = format!("{name}-{}", platform.engine_arch());
-                let (interpreter, key) = (python.0.to_string(), digest::of_bytes(name.as_bytes()));
+                let (interpreter, key) = (python.to_string(), digest::of_bytes(name.as_bytes()));
                 let built = Name { folder, interpreter, key };
                 names.extend([built.local(), built.within("r.example/base").split_off(10)]);
             }

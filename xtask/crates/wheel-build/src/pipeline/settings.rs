@@ -24,8 +24,7 @@ pub(crate) fn settings(config: &Config) -> Result<Settings, UserError> {
 /// The wheels that `wheels.toml` asks for.
 pub(crate) fn asked(config: &Config) -> Asked {
     let folder = |target: &Target| {
-        let pythons: Vec<_> = target.pythons.iter().map(|id| id.0).collect();
-        let one = |platform| (target.folder(platform), pythons.clone());
+        let one = |platform| (target.folder(platform), target.pythons.clone());
         target.platforms.iter().map(one).collect::<Vec<_>>()
     };
     let folders = config.targets.iter().flat_map(folder).collect();

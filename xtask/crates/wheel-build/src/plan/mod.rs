@@ -105,7 +105,7 @@ impl Plan {
 impl Request {
     /// Every interpreter that is asked for, once.
     pub(crate) fn interpreters(&self) -> BTreeSet<Interpreter> {
-        let own = self.targets.iter().flat_map(|(target, _)| target.pythons.iter().map(|id| id.0));
+        let own = self.targets.iter().flat_map(|(target, _)| target.pythons.iter().copied());
         if self.pythons.is_empty() { own.collect() } else { self.pythons.iter().copied().collect() }
     }
 }
@@ -114,8 +114,7 @@ impl Request {
 pub(crate) fn plan(config: &Config, request: &Request, inputs: &Inputs) -> Plan {
     let mut jobs = Vec::new();
     for (target, platforms) in &request.targets {
-        let own: Vec<_> = target.pythons.iter().map(|id| id.0).collect();
-        let pythons = if request.pythons.is_empty() { &own } else { &request.pythons };
+        let pythons = if request.pythons.is_empty() { &target.pythons } else { &request.pythons };
         for platform in platforms {
             for &interpreter in pythons {
                 let build_key = key::build_key(config, inputs, target, platform, interpreter);

@@ -1,6 +1,6 @@
 //! From the words on the command line to what is asked for.
 
-use crate::config::{Config, InterpreterId, Platform, Target, find_target, image_name};
+use crate::config::{Config, Platform, Target, find_target, image_name, parse_interpreter};
 use wheel_audit::UserError;
 use wheel_audit::wheel::Interpreter;
 
@@ -72,10 +72,9 @@ pub(crate) fn parse_words(
 fn parse_pythons(words: &[String]) -> Result<Vec<Interpreter>, UserError> {
     let mut pythons = Vec::new();
     for word in words.iter().flat_map(|word| word.split(',')).filter(|word| !word.is_empty()) {
-        let python = InterpreterId::try_from(word.to_owned()).map_err(|error| {
+        let python = parse_interpreter(word).map_err(|error| {
             UserError::new(error).hint("interpreters are written like `cp311`, `cp314t` or `pp311`")
         })?;
-        let python = python.0;
         if !pythons.contains(&python) {
             pythons.push(python);
         }

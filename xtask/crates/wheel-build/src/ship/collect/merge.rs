@@ -170,14 +170,14 @@ fn known(config: &Config, entry: &Entry) -> Result<(), String> {
     let file = entry.path.rsplit('/').next().unwrap_or_default();
     let tags = WheelName::parse(file).map_err(|error| error.to_string())?.tags.expand();
     for WheelBuild { interpreter, .. } in builds {
-        let python = target.pythons.iter().find(|known| known.0.to_string() == *interpreter);
+        let python = target.pythons.iter().find(|known| known.to_string() == *interpreter);
         let Some(python) = python else {
             return Err(format!(
                 "wheels.toml does not build `{name}` for the interpreter `{}`",
                 shown(interpreter)
             ));
         };
-        if !tags.iter().any(|tag| python.0.accepts(tag)) {
+        if !tags.iter().any(|tag| python.accepts(tag)) {
             return Err(format!("the manifest says it is for `{interpreter}`, its name does not"));
         }
     }

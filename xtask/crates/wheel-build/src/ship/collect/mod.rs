@@ -356,7 +356,7 @@ pub(crate) fn missing(config: &Config, store: &Store) -> anyhow::Result<Vec<Miss
     for target in config.ci_targets() {
         for platform in &target.platforms {
             let platform = platform.to_string();
-            let pythons = target.pythons.iter().map(|id| id.0.to_string());
+            let pythons = target.pythons.iter().map(|id| id.to_string());
             let lacks = |it: &String| manifest.wheel(&target.name, &platform, it).is_none();
             let interpreters: Vec<_> = pythons.filter(lacks).collect();
             if !interpreters.is_empty() {
