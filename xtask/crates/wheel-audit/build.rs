@@ -7,8 +7,8 @@ use std::path::Path;
 
 fn main() -> std::io::Result<()> {
     let source = Path::new("src");
-    for room in rules::ROOMS {
-        println!("cargo::rerun-if-changed=src/{room}");
+    for module in rules::MODULES {
+        println!("cargo::rerun-if-changed=src/{module}");
     }
     println!("cargo::rustc-env=XTASK_RULES={}", rules::version(source)?);
     Ok(())

@@ -4,7 +4,7 @@ use std::hash::{DefaultHasher, Hasher as _};
 use std::path::{Path, PathBuf};
 
 /// The folders below `src/` that a verdict depends on.
-pub(crate) const ROOMS: [&str; 5] = ["audit", "elf", "isa", "policy", "wheel"];
+pub(crate) const MODULES: [&str; 5] = ["audit", "elf", "isa", "policy", "wheel"];
 
 /// The version of the rules in the folder `source`. Another release of Rust may hash in another way:
 /// wheels are then judged again, and nothing else happens.
@@ -13,9 +13,9 @@ pub(crate) const ROOMS: [&str; 5] = ["audit", "elf", "isa", "policy", "wheel"];
 /// When a file cannot be read.
 pub(crate) fn version(source: &Path) -> std::io::Result<String> {
     let mut hasher = DefaultHasher::new();
-    for room in ROOMS {
+    for module in MODULES {
         let mut files = Vec::new();
-        files_below(&source.join(room), &mut files)?;
+        files_below(&source.join(module), &mut files)?;
         files.sort();
         for file in files {
             let name = file.strip_prefix(source).unwrap_or(&file).to_string_lossy().into_owned();

@@ -22,8 +22,8 @@ fn each_change_of_a_rule_or_its_data_is_another_version_and_none_of_a_test() {
         fs_err::write(path, text).unwrap();
         rules::version(source).unwrap()
     };
-    for room in rules::ROOMS {
-        fs_err::create_dir_all(source.join(room)).unwrap();
+    for module in rules::MODULES {
+        fs_err::create_dir_all(source.join(module)).unwrap();
     }
     let mut seen = vec![rules::version(source).unwrap()];
     for (name, text) in [

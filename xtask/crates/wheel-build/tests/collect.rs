@@ -234,7 +234,7 @@ fn interpreters_of_one_target_may_come_from_several_machines() {
     let info = fs_err::read_to_string(info).unwrap();
     assert!(info.contains("cp311") && info.contains("cp313"), "{info}");
     bench.workspace.run(&["verify"]).code(0);
-    // Brought one after the other it is the same.
+    // IncomingWheel one after the other it is the same.
     let apart = self::bench();
     let one = apart.machine("one", "debian12", "cp311", "a");
     apart.workspace.run(&["collect", "--partial", one.as_str()]).code(0);

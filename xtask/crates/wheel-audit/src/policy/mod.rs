@@ -2,7 +2,7 @@
 //! C library of each distribution.
 //!
 //! The facts are data files under `data/`, each naming its source; the code here only reads them.
-//! This room knows nothing of archives or ELF files: it judges names such as `GLIBC_2.34` and
+//! This module knows nothing of archives or ELF files: it judges names such as `GLIBC_2.34` and
 //! `libz.so.1` that others have found.
 
 mod arch;

@@ -1,9 +1,9 @@
-//! What people and programs read: the only room that writes to stdout and stderr.
+//! What people and programs read: the only module that writes to stdout and stderr.
 //!
 //! Data (tables, JSON, printed commands) goes to stdout, all else (progress, notes, errors) to
 //! stderr, so that `cargo xtask ... --json | jq` always works.
 
-#![allow(clippy::print_stdout, clippy::print_stderr, reason = "the one room that prints")]
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "the one module that prints")]
 
 mod count;
 mod html;

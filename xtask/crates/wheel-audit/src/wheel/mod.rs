@@ -2,7 +2,7 @@
 //! tags, archive, `RECORD`, `WHEEL` and `METADATA`, and the one change that is made to a built
 //! wheel, its platform tag.
 //!
-//! This room says what is in a file and where that breaks the format. It knows nothing of machine
+//! This module says what is in a file and where that breaks the format. It knows nothing of machine
 //! code and of what a tag promises.
 
 mod archive;

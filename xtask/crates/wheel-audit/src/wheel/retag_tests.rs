@@ -13,7 +13,7 @@ fn built() -> Fixture {
         .with("pkg/é, \"x\".py", "pass\n")
 }
 
-/// Every check of this room: archive, tags and RECORD.
+/// Every check of this module: archive, tags and RECORD.
 fn verify(path: &Utf8Path) -> Vec<String> {
     let mut archive = WheelArchive::open(path).unwrap();
     let mut faults: Vec<String> = archive.problems().iter().map(ToString::to_string).collect();

@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::engine_args::{self, BuildArgs, EngineArgs};
 use super::{COULD_NOT_RUN, FINDINGS, Workspace, native_platform, setup};
 use crate::config::{Config, words};
-use crate::engine::base::Ways;
+use crate::engine::base::BasePolicy;
 use crate::engine::prebuilt::{self, Kept};
 use crate::engine::{Engine, EngineError};
 use crate::exec::Exec;
@@ -52,7 +52,7 @@ struct MakeArgs {
     force: bool,
     /// How base images may be had
     #[arg(long, value_enum, default_value_t)]
-    base: Ways,
+    base: BasePolicy,
     /// Which engine builds
     #[command(flatten)]
     engine: BuildArgs,
@@ -149,7 +149,7 @@ fn build(
         config,
         engine: &engine,
         work: &workspace.work,
-        ways: args.base,
+        base_policy: args.base,
         repository,
         force: args.force,
         accelerate: &Accelerate::by_default(native_platform()),

@@ -7,7 +7,7 @@ use anyhow::bail;
 
 use super::{FINDINGS, Workspace, setup};
 use crate::config::Platform;
-use crate::engine::binfmt::{self, Row, Status, Way};
+use crate::engine::binfmt::{self, InstallMethod, Row, Status};
 use crate::engine::doctor::binfmt::Arch;
 use crate::engine::doctor::{Facts, Machine};
 use crate::exec::Exec;
@@ -31,7 +31,7 @@ pub(crate) enum BinfmtCommand {
         arches: Vec<&'static Arch>,
         /// Where the emulators come from
         #[arg(long, value_enum, default_value = "auto")]
-        way: Way,
+        way: InstallMethod,
         /// Print the exact commands and run none
         #[arg(long)]
         dry_run: bool,
@@ -104,7 +104,7 @@ fn install(
     machine: &Machine,
     facts: &Facts,
     arches: &[&'static Arch],
-    way: Way,
+    way: InstallMethod,
     dry_run: bool,
 ) -> anyhow::Result<ExitCode> {
     let before = binfmt::examine(exec, machine, arches)?;

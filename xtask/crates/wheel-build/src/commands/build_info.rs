@@ -23,7 +23,7 @@ pub(crate) struct BuildInfoArgs {
     pub json: bool,
     /// How base images may be had
     #[arg(long, value_enum, default_value_t)]
-    pub base: crate::engine::base::Ways,
+    pub base: crate::engine::base::BasePolicy,
     /// Which engine builds
     #[command(flatten)]
     pub engine: BuildArgs,
@@ -58,8 +58,12 @@ pub(crate) fn run(args: &BuildInfoArgs) -> anyhow::Result<ExitCode> {
     let mut all = Vec::new();
     for (target, platforms) in places {
         for platform in platforms {
-            let place =
-                pipeline::Place { target, platform, ways: args.base, accelerate: &accelerate };
+            let place = pipeline::Place {
+                target,
+                platform,
+                base_policy: args.base,
+                accelerate: &accelerate,
+            };
             all.push(pipeline::environment(&config, &engine, &place, &workspace.work, &live)?);
         }
     }

@@ -136,10 +136,10 @@ fn markdown(collection: &Collection) -> String {
         let place = format!("{}/{}", it.folder, it.path);
         format!("- {}: {}", text(&place), text(&it.message))
     });
-    let clashes = collection.clashes.iter();
-    let clashes =
-        clashes.map(|it| format!("- {}: {}; {}", text(&it.path), text(&it.message), text(it.hint)));
-    let mut rest: Vec<String> = missing.chain(problems).chain(clashes).collect();
+    let conflicts = collection.conflicts.iter();
+    let conflicts = conflicts
+        .map(|it| format!("- {}: {}; {}", text(&it.path), text(&it.message), text(it.hint)));
+    let mut rest: Vec<String> = missing.chain(problems).chain(conflicts).collect();
     if let Some(first) = rest.first_mut() {
         first.insert(0, '\n');
     }
@@ -160,9 +160,9 @@ fn complain(collection: &Collection, verify: Option<&Report>, partial: bool) {
     if !collection.problems.is_empty() {
         report::hint("bring these folders again, or build them again; nothing was taken");
     }
-    for clash in &collection.clashes {
-        let message = format!("`{}`: {}", shown(&clash.path), clash.message);
-        report::failed(&UserError::new(message).hint(clash.hint));
+    for conflict in &collection.conflicts {
+        let message = format!("`{}`: {}", shown(&conflict.path), conflict.message);
+        report::failed(&UserError::new(message).hint(conflict.hint));
     }
     if let Some(found) = verify.filter(|found| found.verdict == Verdict::Fail) {
         report::note(&report::verify_text(found));

@@ -1,4 +1,4 @@
-//! One file per subcommand: its arguments, a plan, a call into the rooms below, a report.
+//! One file per subcommand: its arguments, a plan, a call into the modules below, a report.
 
 pub(crate) mod assets;
 pub(crate) mod base_image;

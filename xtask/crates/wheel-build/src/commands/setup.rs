@@ -97,7 +97,7 @@ pub(crate) fn ensure(
         permanent: asked.permanent,
         pip: false,
     };
-    mend(exec, &machine, image, before, &wants, dry_run)
+    provision(exec, &machine, image, before, &wants, dry_run)
 }
 
 /// Installs pip for the machine's own Python where it is missing.
@@ -110,10 +110,10 @@ pub fn ensure_pip(exec: &Exec, workspace: &Workspace) -> anyhow::Result<()> {
     let image = "debian:12";
     let before = doctor::examine(exec, &machine, image);
     let wants = Wants { pip: true, ..Wants::default() };
-    mend(exec, &machine, image, before, &wants, false).map(|_| ())
+    provision(exec, &machine, image, before, &wants, false).map(|_| ())
 }
 
-fn mend(
+fn provision(
     exec: &Exec,
     machine: &Machine,
     image: &str,

@@ -11,7 +11,7 @@ use super::engine_args::BuildArgs;
 use super::{Workspace, native_platform, setup};
 use crate::config::{self, Config};
 use crate::engine::EngineError;
-use crate::engine::base::Ways;
+use crate::engine::base::BasePolicy;
 use crate::exec::Exec;
 use crate::live::{Detail, Live};
 use crate::pipeline::{
@@ -36,7 +36,7 @@ pub(crate) struct ShellArgs {
     pub last_failed: bool,
     /// How base images may be had
     #[arg(long, value_enum, default_value_t)]
-    pub base: Ways,
+    pub base: BasePolicy,
     /// Which engine builds, and what it keeps
     #[command(flatten)]
     pub engine: BuildArgs,
@@ -66,7 +66,7 @@ pub(crate) fn run(args: &ShellArgs) -> anyhow::Result<ExitCode> {
         engine: &engine,
         source: &source,
         work,
-        ways: args.base,
+        base_policy: args.base,
         accelerate: &Accelerate::by_default(native_platform()),
     };
     let live = Live::new(Detail::Steps);

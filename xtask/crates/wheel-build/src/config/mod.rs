@@ -1,7 +1,7 @@
 //! `wheels.toml` and `wheels.local.toml`: read, merged, validated.
 //!
 //! Everything that can be wrong with them is reported here, with file, line, column and key, before
-//! anything is planned. The rooms above get values that hold.
+//! anything is planned. The modules above get values that hold.
 
 mod base_images;
 mod cache;

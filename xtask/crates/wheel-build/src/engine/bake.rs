@@ -35,7 +35,7 @@ pub(crate) struct Bake<'a> {
     /// File that receives the digests, where they are wanted.
     pub metadata: Option<&'a Utf8Path>,
     /// What is made anew although a cache has it.
-    pub anew: Anew,
+    pub no_cache: NoCache,
     /// What is kept in caches outside of the engine.
     pub cached: Cached,
     /// `rawjson` for us, `plain` where a person pastes the line.
@@ -44,7 +44,7 @@ pub(crate) struct Bake<'a> {
 
 /// What a call makes anew although a cache has it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Anew {
+pub(crate) enum NoCache {
     /// Nothing.
     Nothing,
     /// Everything.
@@ -121,11 +121,11 @@ impl Bake<'_> {
         if let Some(metadata) = self.metadata {
             step = step.arg("--metadata-file").arg(metadata.as_str());
         }
-        match self.anew {
-            Anew::Nothing => {}
-            Anew::All => step = step.arg("--no-cache"),
+        match self.no_cache {
+            NoCache::Nothing => {}
+            NoCache::All => step = step.arg("--no-cache"),
             // buildx takes `--set TARGET.no-cache-filter` and does nothing with it (0.13).
-            Anew::Stages(names) => step = step.env("XTASK_ANEW", names.join(",")),
+            NoCache::Stages(names) => step = step.env("XTASK_ANEW", names.join(",")),
         }
         let mut sets = vec![
             format!("{target}.context={assets}"),

@@ -19,9 +19,9 @@ const PULL_LIMIT: Duration = Duration::from_secs(900);
 /// How long the engine may take to say what it has, where nothing depends on its answer.
 const LOOK_LIMIT: Duration = Duration::from_secs(2);
 
-/// Which ways to a base image may be gone (`--base`).
+/// Where a base image may come from (`--base`).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
-pub(crate) enum Ways {
+pub(crate) enum BasePolicy {
     /// In the engine, pulled, bootstrapped: the first that works.
     #[default]
     Auto,
@@ -40,12 +40,12 @@ pub(crate) fn resolve(
     engine: &Engine,
     target: &Target,
     platform: &Platform,
-    ways: Ways,
+    base_policy: BasePolicy,
     work: &Utf8Path,
     say: &mut dyn FnMut(&str),
 ) -> Result<BaseImage, EngineError> {
     let engine = &engine.on(platform);
-    let image = find(engine, target, platform, ways, work, say)?;
+    let image = find(engine, target, platform, base_policy, work, say)?;
     if image.origin == Origin::Pulled || !image.contexts.is_empty() || engine.sees_local_images()? {
         return Ok(image);
     }
@@ -58,12 +58,12 @@ fn find(
     engine: &Engine,
     target: &Target,
     platform: &Platform,
-    ways: Ways,
+    base_policy: BasePolicy,
     work: &Utf8Path,
     say: &mut dyn FnMut(&str),
 ) -> Result<BaseImage, EngineError> {
     let pinned = target.digest.get(platform).map(String::as_str);
-    if ways == Ways::Auto {
+    if base_policy == BasePolicy::Auto {
         if let Some(image) = local(engine, &target.image, pinned, platform)? {
             return Ok(image);
         }
@@ -75,14 +75,14 @@ fn find(
         }
     }
     let mut reasons = Vec::new();
-    if ways != Ways::Bootstrap {
+    if base_policy != BasePolicy::Bootstrap {
         match from_registry(engine, target, pinned, platform, say)? {
             Ok(image) => return Ok(image),
             Err(Unknown::Refused(said)) => return Err(refused(target, pinned, platform, &said)),
             Err(Unknown::Silent(said)) => reasons.push(format!("registry: {said}")),
         }
     }
-    if ways == Ways::Pull {
+    if base_policy == BasePolicy::Pull {
         reasons.push("bootstrap: not asked for (`--base pull`)".to_owned());
     } else if target.bootstrap.is_none() {
         reasons.push("bootstrap: wheels.toml has none for this target".to_owned());
@@ -98,12 +98,12 @@ fn find(
     let by_hand = format!("`docker pull {}` by hand shows the registry's answer", target.image);
     let entry =
         "a `bootstrap` entry in wheels.toml makes the image from the distribution's packages";
-    let hint = match ways {
-        Ways::Pull if target.bootstrap.is_some() => format!(
+    let hint = match base_policy {
+        BasePolicy::Pull if target.bootstrap.is_some() => format!(
             "{by_hand}; leave `--base pull` out to make the image from the distribution's packages"
         ),
-        Ways::Bootstrap => format!("{entry}; leave `--base bootstrap` out to pull it"),
-        Ways::Pull | Ways::Auto => format!("{by_hand}; {entry}"),
+        BasePolicy::Bootstrap => format!("{entry}; leave `--base bootstrap` out to pull it"),
+        BasePolicy::Pull | BasePolicy::Auto => format!("{by_hand}; {entry}"),
     };
     Err(no_image(target, platform, &reasons, &hint))
 }
@@ -140,7 +140,7 @@ fn no_image(target: &Target, platform: &Platform, reasons: &[String], hint: &str
 
 /// The base image that the engine has already, without asking anyone else.
 pub(crate) fn present(engine: &Engine, target: &Target, platform: &Platform) -> Option<BaseImage> {
-    at_hand(engine, target, platform, Ways::Auto).ok().flatten()
+    at_hand(engine, target, platform, BasePolicy::Auto).ok().flatten()
 }
 
 /// As [`present`]; an engine that does not answer, or not soon, is an error.
@@ -151,17 +151,17 @@ pub(crate) fn at_hand(
     engine: &Engine,
     target: &Target,
     platform: &Platform,
-    ways: Ways,
+    base_policy: BasePolicy,
 ) -> Result<Option<BaseImage>, EngineError> {
     let engine = &engine.on(platform);
     let (image, limit) = (&target.image, Some(LOOK_LIMIT));
     let pinned = target.digest.get(platform).map(String::as_str);
-    if ways != Ways::Bootstrap
+    if base_policy != BasePolicy::Bootstrap
         && let Some(image) = local::find(engine, image, pinned, platform, limit)?
     {
         return Ok(Some(image));
     }
-    if ways == Ways::Pull {
+    if base_policy == BasePolicy::Pull {
         return Ok(None);
     }
     bootstrap::at_hand(engine, target, platform, limit)

@@ -37,13 +37,13 @@ struct Machine {
 
 /// Resolves `debian:12` on `machine`, and the references that were pulled.
 fn resolved(machine: Machine, platform: &str) -> (Result<BaseImage, EngineError>, Vec<String>) {
-    resolved_of(TOML, Ways::Auto, machine, platform)
+    resolved_of(TOML, BasePolicy::Auto, machine, platform)
 }
 
 /// As [`resolved`], of the first target of `toml`.
 fn resolved_of(
     toml: &str,
-    ways: Ways,
+    base_policy: BasePolicy,
     machine: Machine,
     platform: &str,
 ) -> (Result<BaseImage, EngineError>, Vec<String>) {
@@ -86,7 +86,7 @@ fn resolved_of(
     let config = crate::config::parse_text("wheels.toml".into(), toml).unwrap();
     let platform = platform.parse().unwrap();
     let target = &config.targets[0];
-    let image = resolve(&engine, target, &platform, ways, root, &mut |_| {});
+    let image = resolve(&engine, target, &platform, base_policy, root, &mut |_| {});
     let pulls = pulls.lock().unwrap().clone();
     (image, pulls)
 }
@@ -176,14 +176,14 @@ fn the_advice_names_the_switch_that_stands_in_the_way_and_nothing_that_is_there(
     let silent = Machine { asked: Some(Err("429 Too Many Requests")), ..Machine::default() };
     let without = TOML.lines().filter(|line| !line.starts_with("bootstrap"));
     let without = without.collect::<Vec<_>>().join("\n");
-    for (toml, ways, has, has_not) in [
-        (TOML, Ways::Pull, "`--base pull` out", "`bootstrap` entry"),
-        (&*without, Ways::Pull, "`bootstrap` entry", "`--base"),
-        (&*without, Ways::Auto, "`bootstrap` entry", "`--base"),
-        (&*without, Ways::Bootstrap, "`--base bootstrap` out", "docker pull"),
+    for (toml, base_policy, has, has_not) in [
+        (TOML, BasePolicy::Pull, "`--base pull` out", "`bootstrap` entry"),
+        (&*without, BasePolicy::Pull, "`bootstrap` entry", "`--base"),
+        (&*without, BasePolicy::Auto, "`bootstrap` entry", "`--base"),
+        (&*without, BasePolicy::Bootstrap, "`--base bootstrap` out", "docker pull"),
     ] {
-        let error = resolved_of(toml, ways, silent, "linux/amd64").0.unwrap_err();
+        let error = resolved_of(toml, base_policy, silent, "linux/amd64").0.unwrap_err();
         let hint = error.hint().unwrap();
-        assert!(hint.contains(has) && !hint.contains(has_not), "{ways:?}: {hint}");
+        assert!(hint.contains(has) && !hint.contains(has_not), "{base_policy:?}: {hint}");
     }
 }

@@ -194,7 +194,7 @@ fn advice(step: &FailedStep) -> Option<String> {
     if any(&["no trusted hash was provided"]) {
         return Some(
             "the build backend asks for more than the file of `[build] requirements` pins: add the \
-             package and write the file anew with `uv pip compile --generate-hashes`, or take the \
+             package and write the file no_cache with `uv pip compile --generate-hashes`, or take the \
              key `requirements` out"
                 .to_owned(),
         );

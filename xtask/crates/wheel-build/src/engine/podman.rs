@@ -6,7 +6,7 @@
 use camino::Utf8Path;
 use wheel_audit::UserError;
 
-use super::bake::{Anew, Bake, Output};
+use super::bake::{Bake, NoCache, Output};
 use super::client::Client;
 use super::doctor::binfmt::Arch;
 use super::doctor::docker::Version;
@@ -110,7 +110,7 @@ pub(crate) fn step(
     if client.host_network {
         step = step.arg("--network=host");
     }
-    if bake.anew != Anew::Nothing {
+    if bake.no_cache != NoCache::Nothing {
         step = step.arg("--no-cache");
     }
     let fixed = source.map(|kind| format!("SOURCE_KIND={kind}"));

@@ -5,21 +5,21 @@ use camino::Utf8Path;
 
 use crate::config::{Family, Platform, Target};
 use crate::engine::Engine;
-use crate::engine::base::{self, BaseImage, Ways};
+use crate::engine::base::{self, BaseImage, BasePolicy};
 use crate::plan::Job;
 
 /// Whether programs of the engine's own platform may do an emulated compiler's or apt's work.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Accelerate {
     /// What was asked for.
-    pub wish: Wish,
+    pub mode: AccelerateMode,
     /// The platform that runs without emulation.
     pub native: Platform,
 }
 
 /// What was asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Wish {
+pub(crate) enum AccelerateMode {
     /// `--no-accelerate`.
     Never,
     /// Nothing: where it is known to work.
@@ -31,7 +31,7 @@ pub(crate) enum Wish {
 impl Accelerate {
     /// Where it is known to work, as when nothing is asked for.
     pub(crate) fn by_default(native: Platform) -> Self {
-        Self { wish: Wish::Default, native }
+        Self { mode: AccelerateMode::Default, native }
     }
 
     /// Whether builds for `platform` have use for it; the reason why not, where there is one to tell.
@@ -41,7 +41,7 @@ impl Accelerate {
         target: &Target,
         platform: &Platform,
     ) -> Result<bool, String> {
-        if self.wish == Wish::Never || *platform == self.native {
+        if self.mode == AccelerateMode::Never || *platform == self.native {
             return Ok(false);
         }
         let client = &engine.client;
@@ -50,7 +50,7 @@ impl Accelerate {
         }
         // Nothing is known of their platform; who asks says that it is this machine's.
         let elsewhere = client.builder.is_some() || client.endpoint.is_some();
-        if self.wish == Wish::Default && (elsewhere || !client.tool.has_builders()) {
+        if self.mode == AccelerateMode::Default && (elsewhere || !client.tool.has_builders()) {
             return Ok(false);
         }
         match target.family {
@@ -60,7 +60,7 @@ impl Accelerate {
         }
     }
 
-    /// The image that [`Seek::onto`] would add, without asking anyone but the engine: for a printed plan.
+    /// The image that [`NativeImage::onto`] would add, without asking anyone but the engine: for a printed plan.
     pub(super) fn planned_image(&self, engine: &Engine, job: &Job) -> Option<String> {
         let native = &self.native;
         (self.wanted(engine, &job.target, &job.platform) == Ok(true)).then(|| {
@@ -73,18 +73,18 @@ impl Accelerate {
 
 /// How the native image of a target is looked for.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Seek<'a> {
+pub(super) struct NativeImage<'a> {
     /// The engine.
     pub(super) engine: &'a Engine,
     /// What is wanted.
     pub(super) accelerate: &'a Accelerate,
     /// How base images may be had.
-    pub(super) ways: Ways,
+    pub(super) base_policy: BasePolicy,
     /// xtask's own folder, `target/xtask`.
     pub(super) work: &'a Utf8Path,
 }
 
-impl Seek<'_> {
+impl NativeImage<'_> {
     /// `base`, with the image of `target` for the engine's own platform where programs of that platform
     /// may be used for `platform`; it is got as a base image is. `say` is told why there is none.
     pub(super) fn onto(
@@ -109,16 +109,16 @@ impl Seek<'_> {
         platform: &Platform,
         say: &mut dyn FnMut(&str),
     ) -> Option<BaseImage> {
-        let Self { engine, accelerate, ways, work } = self;
+        let Self { engine, accelerate, base_policy, work } = self;
         let wanted = accelerate.wanted(engine, target, platform);
-        let tell = accelerate.wish == Wish::Asked || wanted == Ok(true);
+        let tell = accelerate.mode == AccelerateMode::Asked || wanted == Ok(true);
         let image = wanted.and_then(|wanted| {
             if !wanted {
                 return Ok(None);
             }
             // A folder of its own: two that are made at the same time must not clear away each other's files.
             let work = work.join("base").join(format!("native-{}", target.folder(platform)));
-            let image = base::resolve(engine, target, &accelerate.native, ways, &work, say);
+            let image = base::resolve(engine, target, &accelerate.native, base_policy, &work, say);
             image.map(Some).map_err(|error| error.to_string())
         });
         image.unwrap_or_else(|why| {

@@ -10,12 +10,12 @@ use wheel_audit::UserError;
 use camino::Utf8Path;
 use serde::Serialize;
 
-use super::accelerate::{Accelerate, Seek};
+use super::accelerate::{Accelerate, NativeImage};
 use super::calls;
 use super::env::{Context, PipelineError};
 use crate::config::{Config, Platform};
-use crate::engine::bake::{Anew, BAKE_FILE, Bake, Image, Output};
-use crate::engine::base::{self, BaseImage, Ways};
+use crate::engine::bake::{BAKE_FILE, Bake, Image, NoCache, Output};
+use crate::engine::base::{self, BaseImage, BasePolicy};
 use crate::engine::cache::Cached;
 use crate::engine::prebuilt::{self, Name, Prebuilt};
 use crate::engine::{Engine, EngineError};
@@ -142,7 +142,7 @@ pub(crate) struct Making<'a> {
     /// xtask's own folder, `target/xtask`.
     pub work: &'a Utf8Path,
     /// How base images may be had.
-    pub ways: Ways,
+    pub base_policy: BasePolicy,
     /// The repository to push to; kept in the engine where it is `None`.
     pub repository: Option<&'a str>,
     /// Whether what is there already is made again.
@@ -184,11 +184,13 @@ pub(crate) fn make_all(
         if !bases.contains_key(&folder) {
             let mut say = |text: &str| watch.note(&format!("{folder}: {text}"));
             let images = making.work.join("base");
-            let (engine, ways) = (making.engine, making.ways);
-            let base = base::resolve(engine, &job.target, &job.platform, ways, &images, &mut say);
+            let (engine, base_policy) = (making.engine, making.base_policy);
+            let base =
+                base::resolve(engine, &job.target, &job.platform, base_policy, &images, &mut say);
             let (accelerate, work) = (making.accelerate, making.work);
-            let seek = Seek { engine, accelerate, ways, work };
-            let base = base.map(|base| seek.onto(&job.target, &job.platform, base, &mut say));
+            let native_image = NativeImage { engine, accelerate, base_policy, work };
+            let base =
+                base.map(|base| native_image.onto(&job.target, &job.platform, base, &mut say));
             let base = base.map_err(|error| {
                 let error = if error.ends_run() {
                     error
@@ -248,7 +250,7 @@ fn make(
         contexts: base.contexts.clone(),
         output: Output::Image(image),
         metadata: Some(&metadata),
-        anew: Anew::Nothing,
+        no_cache: NoCache::Nothing,
         cached: Cached::Read(job.slug()),
         progress: "rawjson",
     };

@@ -7,7 +7,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use super::env::Context;
 use super::source::{PreparedSource, SOURCE_DATE_EPOCH};
 use crate::config::{Config, Platform, Target};
-use crate::engine::bake::{Anew, Bake, Output};
+use crate::engine::bake::{Bake, NoCache, Output};
 use crate::engine::base::BaseImage;
 use crate::engine::cache::Cached;
 use crate::plan::{Job, smoke_inputs};
@@ -120,7 +120,7 @@ pub(super) fn build<'a>(
         contexts,
         output: Output::Folder(export),
         metadata: None,
-        anew: if ctx.no_cache { Anew::All } else { Anew::Nothing },
+        no_cache: if ctx.no_cache { NoCache::All } else { NoCache::Nothing },
         cached: Cached::ReadAndWritten(job.slug()),
         progress: "rawjson",
     }
@@ -148,7 +148,7 @@ pub(super) fn smoke<'a>(
         output: Output::Folder(output),
         metadata: None,
         // The interpreter is the one that the build has just made.
-        anew: if ctx.no_cache { Anew::Stages(&SMOKE_STAGES) } else { Anew::Nothing },
+        no_cache: if ctx.no_cache { NoCache::Stages(&SMOKE_STAGES) } else { NoCache::Nothing },
         // What it adds is small, and would take the place of what the build left there.
         cached: Cached::Read(job.slug()),
         progress,

@@ -3,15 +3,15 @@
 use camino::Utf8Path;
 use wheel_audit::UserError;
 
-use super::accelerate::{Accelerate, Seek};
+use super::accelerate::{Accelerate, NativeImage};
 use super::build_info::BuildInfo;
 use super::calls::environment_args;
 use super::env::PipelineError;
 use super::export;
 use crate::config::{Config, Platform, Target};
 use crate::engine::Engine;
-use crate::engine::bake::{Anew, Bake, Output};
-use crate::engine::base::{self, Ways};
+use crate::engine::bake::{Bake, NoCache, Output};
+use crate::engine::base::{self, BasePolicy};
 use crate::engine::cache::Cached;
 use crate::live::{Stage, Watch};
 use wheel_audit::files;
@@ -24,7 +24,7 @@ pub(crate) struct Place<'a> {
     /// The platform.
     pub platform: &'a Platform,
     /// How its base image may be had.
-    pub ways: Ways,
+    pub base_policy: BasePolicy,
     /// Whether native programs may do an emulated one's work: as in a build, whose stages are taken.
     pub accelerate: &'a Accelerate,
 }
@@ -43,10 +43,10 @@ pub(crate) fn environment(
     let folder = place.target.folder(place.platform);
     let mut say = |text: &str| watch.note(&format!("{folder}: {text}"));
     let images = work.join("base");
-    let Place { target, platform, ways, accelerate } = *place;
-    let base = base::resolve(engine, target, platform, ways, &images, &mut say)?;
-    let seek = Seek { engine, accelerate, ways, work };
-    let base = seek.onto(target, platform, base, &mut say);
+    let Place { target, platform, base_policy, accelerate } = *place;
+    let base = base::resolve(engine, target, platform, base_policy, &images, &mut say)?;
+    let native_image = NativeImage { engine, accelerate, base_policy, work };
+    let base = native_image.onto(target, platform, base, &mut say);
     let output = work.join("build-info").join(&folder);
     files::remove_folder(&output)?;
     fs_err::create_dir_all(&output)?;
@@ -61,7 +61,7 @@ pub(crate) fn environment(
         contexts: base.contexts.clone(),
         output: Output::Folder(&output),
         metadata: None,
-        anew: Anew::Nothing,
+        no_cache: NoCache::Nothing,
         cached: Cached::No,
         progress: "rawjson",
     };

@@ -1,4 +1,4 @@
-//! All jobs of a run: side by side as far as there is room, and one that fails does not stop the others.
+//! All jobs of a run: side by side as far as there is budget, and one that fails does not stop the others.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Mutex;
@@ -7,17 +7,17 @@ use wheel_audit::UserError;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::accelerate::Seek;
+use super::accelerate::NativeImage;
 use super::env::{Context, PipelineError};
 use super::job::{self, Done};
+use super::job_budget::{self, JobBudget};
 use super::outcome::{Failure, JobReport, Outcome, RunReport, failure};
-use super::room::{self, Room};
 use super::schedule::{Next, Schedule, Waiting};
 use super::state::stage_of;
 use super::survey::{Audits, Survey, made_in};
 use super::work::Workspace;
 use crate::config::Platform;
-use crate::engine::base::{self, BaseImage, Origin, Ways};
+use crate::engine::base::{self, BaseImage, BasePolicy, Origin};
 use crate::exec::interrupt;
 use crate::live::Watch;
 use crate::plan::{Job, Plan};
@@ -31,11 +31,11 @@ const BASES: usize = 2;
 #[derive(Debug, Clone)]
 pub(crate) struct Options {
     /// How much is done at the same time.
-    pub room: Room,
+    pub budget: JobBudget,
     /// Whether the first failure ends the run, jobs that are running included.
     pub fail_fast: bool,
     /// How base images may be had.
-    pub ways: Ways,
+    pub base_policy: BasePolicy,
     /// The platforms that run without emulation.
     pub native: BTreeSet<Platform>,
     /// Platforms that nothing here runs, each with why and its cure: their jobs fail at once.
@@ -87,13 +87,13 @@ pub(crate) fn run(
             if !waiting.iter().any(|other: &Waiting| other.folder == folder) {
                 bases.push_back(index);
             }
-            let memory = room::memory(!options.native.contains(&job.platform));
+            let memory = job_budget::memory(!options.native.contains(&job.platform));
             waiting.push(Waiting { index, folder, memory });
         }
     }
-    let workers = options.room.jobs.min(waiting.len());
-    let seekers = options.room.jobs.max(BASES).min(bases.len());
-    let schedule = Schedule::new(waiting, options.room);
+    let workers = options.budget.jobs.min(waiting.len());
+    let seekers = options.budget.jobs.max(BASES).min(bases.len());
+    let schedule = Schedule::new(waiting, options.budget);
     let (bases, results) = (Mutex::new(bases), Mutex::new(results));
     let done = survey.done;
     let run = Run { ctx, plan, options, watch, schedule, done, bases, results };
@@ -126,8 +126,8 @@ impl Run<'_> {
         let mut say = |text: &str| self.watch.note(&format!("{folder}: {text}"));
         // A folder each: two that are made at the same time must not clear away each other's files.
         let work = self.ctx.work.join("base").join(&folder);
-        let (engine, ways) = (self.ctx.engine, self.options.ways);
-        let base = base::resolve(engine, &job.target, &job.platform, ways, &work, &mut say);
+        let (engine, base_policy) = (self.ctx.engine, self.options.base_policy);
+        let base = base::resolve(engine, &job.target, &job.platform, base_policy, &work, &mut say);
         if let Ok(base) = &base {
             say(&format!("base image {} ({})", base.reference, base.origin.as_str()));
             let pinned = job.target.digest.contains_key(&job.platform);
@@ -147,8 +147,8 @@ impl Run<'_> {
             }
         }
         let (accelerate, work) = (&self.ctx.accelerate, self.ctx.work.as_path());
-        let seek = Seek { engine, accelerate, ways, work };
-        let base = base.map(|base| seek.onto(&job.target, &job.platform, base, &mut say));
+        let native_image = NativeImage { engine, accelerate, base_policy, work };
+        let base = base.map(|base| native_image.onto(&job.target, &job.platform, base, &mut say));
         base.map_err(|error| Box::new(failure(&error.into(), log(self.ctx, job))))
     }
 

@@ -9,7 +9,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
-use super::room::Room;
+use super::job_budget::JobBudget;
 
 /// A job that is to be done.
 #[derive(Debug, Clone)]
@@ -33,7 +33,7 @@ pub(super) enum Next<B> {
 
 /// The jobs of a run, handed out to its workers.
 pub(super) struct Schedule<B> {
-    room: Room,
+    budget: JobBudget,
     state: Mutex<State<B>>,
     changed: Condvar,
 }
@@ -49,10 +49,10 @@ struct State<B> {
 
 impl<B: Clone> Schedule<B> {
     /// Hands out `waiting`, in this order where nothing speaks against it.
-    pub(super) fn new(waiting: Vec<Waiting>, room: Room) -> Self {
+    pub(super) fn new(waiting: Vec<Waiting>, budget: JobBudget) -> Self {
         let (bases, running) = (BTreeMap::new(), BTreeMap::new());
         let state = State { waiting, bases, running, memory: 0, stopped: false };
-        Self { room, state: Mutex::new(state), changed: Condvar::new() }
+        Self { budget, state: Mutex::new(state), changed: Condvar::new() }
     }
 
     fn state(&self) -> MutexGuard<'_, State<B>> {
@@ -86,7 +86,7 @@ impl<B: Clone> Schedule<B> {
             if state.stopped {
                 return Some(Next::Skip(state.waiting.remove(0)));
             }
-            if let Some((at, base)) = state.fitting(self.room) {
+            if let Some((at, base)) = state.fitting(self.budget) {
                 let (base, job) = (base.clone(), state.waiting.remove(at));
                 *state.running.entry(job.folder.clone()).or_default() += 1;
                 state.memory += job.memory;
@@ -111,13 +111,13 @@ impl<B: Clone> Schedule<B> {
 impl<B> State<B> {
     /// Where in the queue the job stands that may begin: its base image is there, there is room for it,
     /// and of all such its target has the fewest jobs running. With its base image.
-    fn fitting(&self, room: Room) -> Option<(usize, &B)> {
+    fn fitting(&self, budget: JobBudget) -> Option<(usize, &B)> {
         let running: usize = self.running.values().sum();
-        if running >= room.jobs.max(1) {
+        if running >= budget.jobs.max(1) {
             return None;
         }
-        // One job always has room: there is no smaller way to do it.
-        let fits = |job: &Waiting| running == 0 || self.memory + job.memory <= room.memory;
+        // One job always has budget: there is no smaller way to do it.
+        let fits = |job: &Waiting| running == 0 || self.memory + job.memory <= budget.memory;
         let beside = |job: &Waiting| self.running.get(&job.folder).copied().unwrap_or_default();
         let ready = self.waiting.iter().enumerate().filter(|(_, job)| fits(job));
         let ready =
@@ -132,14 +132,14 @@ mod tests {
 
     use super::*;
 
-    fn schedule(jobs: &[(&str, u64)], room: Room) -> Schedule<()> {
+    fn schedule(jobs: &[(&str, u64)], budget: JobBudget) -> Schedule<()> {
         let each = jobs.iter().enumerate();
         let waiting = each.map(|(index, (folder, memory))| Waiting {
             index,
             folder: (*folder).to_owned(),
             memory: *memory,
         });
-        let schedule = Schedule::new(waiting.collect(), room);
+        let schedule = Schedule::new(waiting.collect(), budget);
         for (folder, _) in jobs {
             schedule.base(folder, ());
         }
@@ -154,13 +154,13 @@ mod tests {
 
     fn fitting(schedule: &Schedule<()>) -> Option<usize> {
         let state = schedule.state();
-        state.fitting(schedule.room).map(|(at, ())| state.waiting[at].index)
+        state.fitting(schedule.budget).map(|(at, ())| state.waiting[at].index)
     }
 
     #[test]
     fn targets_take_turns_and_their_jobs_keep_their_order() {
-        let room = Room { jobs: 8, memory: 100 };
-        let schedule = schedule(&[("a", 1), ("a", 1), ("a", 1), ("b", 1), ("b", 1)], room);
+        let budget = JobBudget { jobs: 8, memory: 100 };
+        let schedule = schedule(&[("a", 1), ("a", 1), ("a", 1), ("b", 1), ("b", 1)], budget);
         let order: Vec<_> = (0..5).map(|_| take(&schedule).index).collect();
         assert_eq!(order, [0, 3, 1, 4, 2]);
     }
@@ -168,8 +168,8 @@ mod tests {
     #[test]
     fn a_job_waits_for_its_own_base_image_and_for_no_other() {
         let waiting = |index, folder: &str| Waiting { index, folder: folder.to_owned(), memory: 1 };
-        let room = Room { jobs: 2, memory: 100 };
-        let schedule = Schedule::new(vec![waiting(0, "slow"), waiting(1, "quick")], room);
+        let budget = JobBudget { jobs: 2, memory: 100 };
+        let schedule = Schedule::new(vec![waiting(0, "slow"), waiting(1, "quick")], budget);
         schedule.base("quick", ());
         assert_eq!(take(&schedule).index, 1);
         assert_eq!(fitting(&schedule), None);
@@ -182,7 +182,7 @@ mod tests {
 
     #[test]
     fn no_more_run_than_there_is_room_for_and_one_always_does() {
-        let schedule = schedule(&[("a", 3), ("b", 3), ("c", 1)], Room { jobs: 2, memory: 4 });
+        let schedule = schedule(&[("a", 3), ("b", 3), ("c", 1)], JobBudget { jobs: 2, memory: 4 });
         let first = take(&schedule);
         assert_eq!(
             (first.index, fitting(&schedule)),
@@ -193,14 +193,14 @@ mod tests {
         assert_eq!((small.index, fitting(&schedule)), (2, None), "there are two");
         schedule.ended(&first);
         assert_eq!(fitting(&schedule), Some(1));
-        let tight = self::schedule(&[("a", 3)], Room { jobs: 0, memory: 0 });
+        let tight = self::schedule(&[("a", 3)], JobBudget { jobs: 0, memory: 0 });
         assert_eq!(take(&tight).index, 0);
     }
 
     #[test]
     fn a_run_that_was_stopped_hands_out_the_rest_to_be_reported() {
         let waiting = Waiting { index: 0, folder: "never".to_owned(), memory: 1 };
-        let schedule: Schedule<()> = Schedule::new(vec![waiting], Room { jobs: 1, memory: 1 });
+        let schedule: Schedule<()> = Schedule::new(vec![waiting], JobBudget { jobs: 1, memory: 1 });
         schedule.stop();
         assert!(matches!(schedule.next(), Some(Next::Skip(job)) if job.index == 0));
         assert!(schedule.next().is_none());

@@ -9,15 +9,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::Deserialize as _;
 
-use super::accelerate::{Accelerate, Seek};
+use super::accelerate::{Accelerate, NativeImage};
 use super::calls;
 use super::env::PipelineError;
 use super::handed::Handed;
 use super::source::PreparedSource;
 use super::state::{Failed, State};
 use crate::config::Config;
-use crate::engine::bake::{Anew, Bake, Image, Output};
-use crate::engine::base::{self, BaseImage, Ways};
+use crate::engine::bake::{Bake, Image, NoCache, Output};
+use crate::engine::base::{self, BaseImage, BasePolicy};
 use crate::engine::cache::Cached;
 use crate::engine::{Engine, EngineError};
 use crate::exec::Step;
@@ -43,7 +43,7 @@ pub(crate) struct Place<'a> {
     /// xtask's own folder, `target/xtask`.
     pub work: &'a Utf8Path,
     /// How base images may be had.
-    pub ways: Ways,
+    pub base_policy: BasePolicy,
     /// Whether native compilers may do an emulated compiler's work: as in the build, whose steps are taken.
     pub accelerate: &'a Accelerate,
 }
@@ -75,10 +75,11 @@ pub(crate) fn shell_image(
     let images = place.work.join("base").join(job.folder());
     // Shells run where the platform is built.
     let engine = place.engine.on(&job.platform);
-    let base = base::resolve(&engine, &job.target, &job.platform, place.ways, &images, &mut say)?;
-    let (ways, accelerate, work) = (place.ways, place.accelerate, place.work);
-    let seek = Seek { engine: place.engine, accelerate, ways, work };
-    let base = seek.onto(&job.target, &job.platform, base, &mut say);
+    let base =
+        base::resolve(&engine, &job.target, &job.platform, place.base_policy, &images, &mut say)?;
+    let (base_policy, accelerate, work) = (place.base_policy, place.accelerate, place.work);
+    let native_image = NativeImage { engine: place.engine, accelerate, base_policy, work };
+    let base = native_image.onto(&job.target, &job.platform, base, &mut say);
     // One name for each shell: one that ends must not take the image of another away.
     let own = format!("{}-{}", job.slug(), std::process::id());
     let (name, container) = (format!("{REPOSITORY}:{own}"), format!("xtask-shell-{own}"));
@@ -185,7 +186,7 @@ fn call<'a>(
         contexts,
         output: Output::Image(Image { reference: image, pushed: false, labels: BTreeMap::new() }),
         metadata: None,
-        anew: Anew::Nothing,
+        no_cache: NoCache::Nothing,
         cached: Cached::Read(job.slug()),
         progress: "rawjson",
     }

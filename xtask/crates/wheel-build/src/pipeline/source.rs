@@ -212,7 +212,7 @@ pub(crate) fn inputs(
     let requirements = config.build.requirements.as_ref();
     Ok(Inputs {
         rules: RULES_VERSION,
-        recipes: assets.hash.clone(),
+        build_files_hash: assets.hash.clone(),
         requirements: requirements
             .map(|path| {
                 digest::of_file(&root.join(path)).map_err(|error| {

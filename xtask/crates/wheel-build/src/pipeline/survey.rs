@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::env::{Context, PipelineError};
 use super::outcome::{Findings, Warning};
 use crate::engine::Engine;
-use crate::engine::base::{self, BaseImage, Origin, Ways};
+use crate::engine::base::{self, BaseImage, BasePolicy, Origin};
 use crate::plan::{Job, Plan};
 use crate::store::Store;
 use wheel_audit::dist::{BaseUsed, Entry, Kind, Manifest};
@@ -32,21 +32,25 @@ impl Survey {
 }
 
 /// Looks which jobs of `plan` have their wheel in `dist/`, made from the same things, in the base image that
-/// `ways` would give as far as this machine knows, and whole. Each file is read once, whatever the number of
+/// `base_policy` would give as far as this machine knows, and whole. Each file is read once, whatever the number of
 /// jobs that it matters to.
 ///
 /// # Errors
 /// When the manifest is there and cannot be read.
-pub(crate) fn survey(ctx: &Context<'_>, plan: &Plan, ways: Ways) -> Result<Survey, PipelineError> {
+pub(crate) fn survey(
+    ctx: &Context<'_>,
+    plan: &Plan,
+    base_policy: BasePolicy,
+) -> Result<Survey, PipelineError> {
     if ctx.force {
         return Ok(Survey { done: vec![None; plan.jobs.len()] });
     }
     let manifest = ctx.store.manifest()?;
     let mut candidates: Vec<_> = plan.jobs.iter().map(|job| candidate(&manifest, job)).collect();
-    let bases = bases(ctx.engine, plan, &candidates, ways);
+    let bases = bases(ctx.engine, plan, &candidates, base_policy);
     for (job, candidate) in plan.jobs.iter().zip(&mut candidates) {
         let wheel = candidate.as_ref().and_then(|entries| entries.first());
-        if wheel.is_some_and(|wheel| !fits(wheel, job, ways, bases.get(&job.folder()))) {
+        if wheel.is_some_and(|wheel| !fits(wheel, job, base_policy, bases.get(&job.folder()))) {
             *candidate = None;
         }
     }
@@ -94,13 +98,13 @@ fn is_pinned(wheel: &Entry, job: &Job) -> bool {
     base_used(wheel, job).is_some_and(|used| Some(&used.digest) == pinned)
 }
 
-/// Whether `wheel` was made as `ways` allow, and in the image that is `at_hand`, where there is one.
-fn fits(wheel: &Entry, job: &Job, ways: Ways, at_hand: Option<&BaseImage>) -> bool {
+/// Whether `wheel` was made as `base_policy` allows, and in the image that is `at_hand`, where there is one.
+fn fits(wheel: &Entry, job: &Job, base_policy: BasePolicy, at_hand: Option<&BaseImage>) -> bool {
     let made = base_used(wheel, job).map(|used| used.origin == Origin::Bootstrapped.as_str());
-    let allowed = match ways {
-        Ways::Auto => made.is_some(),
-        Ways::Pull => made == Some(false),
-        Ways::Bootstrap => made == Some(true),
+    let allowed = match base_policy {
+        BasePolicy::Auto => made.is_some(),
+        BasePolicy::Pull => made == Some(false),
+        BasePolicy::Bootstrap => made == Some(true),
     };
     allowed && (is_pinned(wheel, job) || at_hand.is_none_or(|base| made_in(wheel, job, base)))
 }
@@ -112,7 +116,7 @@ fn bases(
     engine: &Engine,
     plan: &Plan,
     candidates: &[Option<Vec<&Entry>>],
-    ways: Ways,
+    base_policy: BasePolicy,
 ) -> BTreeMap<String, BaseImage> {
     let pairs = plan.jobs.iter().zip(candidates);
     let wheel = |entries: &Vec<&Entry>| entries.first().copied().cloned();
@@ -122,7 +126,7 @@ fn bases(
     });
     let open: BTreeMap<String, &Job> = open.collect();
     let found = open.into_par_iter().filter_map(|(folder, job)| {
-        let image = base::at_hand(engine, &job.target, &job.platform, ways).ok()??;
+        let image = base::at_hand(engine, &job.target, &job.platform, base_policy).ok()??;
         Some((folder, image))
     });
     found.collect()

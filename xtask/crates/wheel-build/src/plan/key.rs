@@ -16,14 +16,14 @@ use wheel_audit::wheel::Interpreter;
 /// Raised when the meaning of a key changes, so that no older result passes for a new one.
 const SCHEMA: u32 = 2;
 
-/// What a plan needs to know of the working tree; read by the caller, since this room reads no
+/// What a plan needs to know of the working tree; read by the caller, since this module reads no
 /// files.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Inputs {
     /// The version of the rules that wheels are judged by.
     pub rules: &'static str,
-    /// SHA-256 over `docker/` and `scripts/`: the recipes that run inside the containers.
-    pub recipes: String,
+    /// SHA-256 over the build files (`docker/`, `scripts/`), which run inside the containers.
+    pub build_files_hash: String,
     /// SHA-256 of the pinned build requirements, where there are some.
     pub requirements: Option<String>,
     /// SHA-256 of the packed source tree, for `path` sources.
@@ -33,7 +33,7 @@ pub(crate) struct Inputs {
 #[derive(Serialize)]
 struct BuildInputs<'a> {
     schema: u32,
-    recipes: &'a str,
+    build_files_hash: &'a str,
     image: &'a str,
     digest: Option<&'a str>,
     bootstrap: Option<&'a Bootstrap>,
@@ -98,7 +98,7 @@ pub(super) fn build_key(
     let arch = platform.engine_arch();
     hash(&BuildInputs {
         schema: SCHEMA,
-        recipes: &inputs.recipes,
+        build_files_hash: &inputs.build_files_hash,
         image: &target.image,
         digest: target.digest.get(platform).map(String::as_str),
         bootstrap: target.bootstrap.as_ref(),

@@ -2,7 +2,7 @@
 //!
 //! A job's keys are hashes of everything it was asked to be built from, so that "is this done
 //! already" is a comparison of two strings. They are made from what was declared (image, pinned
-//! digest, source hash, container recipes, settings), never from what an engine would have to be
+//! digest, source hash, build files, settings), never from what an engine would have to be
 //! asked for.
 
 mod key;

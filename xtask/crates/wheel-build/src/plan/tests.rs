@@ -182,7 +182,7 @@ fn keys_follow_what_goes_into_a_job_and_nothing_else() {
     };
     assert!(isa("amd64").0 == build && isa("amd64").1 != whole, "other processors, another proof");
     assert_eq!(isa("arm64"), (build.clone(), whole.clone()), "another architecture's processors");
-    let (b, w) = key(&|_, inputs| inputs.recipes = "x".to_owned());
+    let (b, w) = key(&|_, inputs| inputs.build_files_hash = "x".to_owned());
     assert!(b != build && w != whole, "another script builds again");
     let (b, _) = key(&|config, _| {
         config.build.env.insert("A".to_owned(), "1".to_owned());

@@ -1,6 +1,6 @@
 //! `cargo xtask wheels`: build, audit, smoke-test.
 
-mod tell;
+mod summary;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -16,12 +16,13 @@ use super::{COULD_NOT_RUN, FINDINGS, Workspace, native_platform};
 use crate::assets::OVERRIDES;
 use crate::config::{Config, Platform};
 use crate::engine::Engine;
-use crate::engine::base::Ways;
+use crate::engine::base::BasePolicy;
 use crate::engine::prebuilt::Finder;
 use crate::exec::Exec;
 use crate::live::{Detail, Live};
 use crate::pipeline::{
-    self, Accelerate, Context, Options, PreparedSource, Room, RunReport, Survey, Wish,
+    self, Accelerate, AccelerateMode, Context, JobBudget, Options, PreparedSource, RunReport,
+    Survey,
 };
 use crate::plan::{self, Plan};
 use crate::store::{Lock, Store};
@@ -66,7 +67,7 @@ pub(crate) struct WheelsArgs {
     pub no_smoke: bool,
     /// How base images may be had
     #[arg(long, value_enum, default_value_t)]
-    pub base: Ways,
+    pub base: BasePolicy,
     /// Have emulated compilers' and apt's work done by native ones, wherever the result is the same;
     /// this is so by default, and said aloud where it cannot be
     #[arg(long, overrides_with = "no_accelerate")]
@@ -91,15 +92,15 @@ pub(crate) struct WheelsArgs {
 impl WheelsArgs {
     /// Whether what this machine cannot run is to be told at the end, and not a reason to begin nothing:
     /// so for "everything", which nobody expects of one machine, and not for what was named.
-    fn may_lack(&self) -> bool {
+    fn skip_unsupported(&self) -> bool {
         self.all && !self.words.iter().any(|word| word.starts_with("linux/"))
     }
 
-    fn wish(&self) -> Wish {
+    fn mode(&self) -> AccelerateMode {
         match (self.accelerate, self.no_accelerate) {
-            (true, _) => Wish::Asked,
-            (_, true) => Wish::Never,
-            _ => Wish::Default,
+            (true, _) => AccelerateMode::Asked,
+            (_, true) => AccelerateMode::Never,
+            _ => AccelerateMode::Default,
         }
     }
 
@@ -134,14 +135,15 @@ pub(super) fn build_and_report(
     if args.json {
         report::json(&report)?;
     } else {
-        report::data(&tell::table(&report));
+        report::data(&summary::table(&report));
     }
-    for text in tell::warnings(&report) {
+    for text in summary::warnings(&report) {
         report::note(&text);
     }
     if !report.success() {
         let manifest = Store::new(&workspace.dist, &workspace.work).manifest().unwrap_or_default();
-        for text in tell::left_over(&report, &manifest).iter().chain(&tell::failures(&report)) {
+        for text in summary::left_over(&report, &manifest).iter().chain(&summary::failures(&report))
+        {
             report::note(text);
         }
     }
@@ -212,7 +214,7 @@ impl Session {
             no_cache: args.no_cache,
             force: args.force,
             smoke: !args.no_smoke,
-            accelerate: Accelerate { wish: args.wish(), native: native_platform() },
+            accelerate: Accelerate { mode: args.mode(), native: native_platform() },
         }
     }
 }
@@ -228,7 +230,7 @@ fn build(
     let context = session.context(&engine, workspace, args);
     if args.dry_run {
         if args.setup {
-            mend(exec, workspace, &session.plan, true)?;
+            provision(exec, workspace, &session.plan, true)?;
         }
         if args.json {
             report::json(&session.plan.view())?;
@@ -240,22 +242,22 @@ fn build(
     let live = Live::new(args.detail());
     let survey = pipeline::survey(&context, &session.plan, args.base)?;
     let mut options = Options {
-        room: Room::asked(args.jobs.unwrap_or(1)),
+        budget: JobBudget::asked(args.jobs.unwrap_or(1)),
         fail_fast: args.fail_fast,
-        ways: args.base,
+        base_policy: args.base,
         native: native_platforms(&engine),
         refused: BTreeMap::new(),
     };
     if !survey.all_done() {
         if args.setup {
-            mend(exec, workspace, &session.plan, false)?;
+            provision(exec, workspace, &session.plan, false)?;
         }
         options.refused = refused(&engine, workspace, &session.plan, &survey)?;
-        if !args.may_lack() {
+        if !args.skip_unsupported() {
             runnable(&options.refused, &session.plan)?;
         }
         if args.jobs.is_none() {
-            options.room = Room::of(&engine);
+            options.budget = JobBudget::of(&engine);
         }
         engine_args::announce(&engine)?;
     }
@@ -268,7 +270,7 @@ fn native_platforms(engine: &Engine) -> BTreeSet<Platform> {
 }
 
 /// `--setup`: gives the machine what it lacks for `plan`.
-fn mend(exec: &Exec, workspace: &Workspace, plan: &Plan, dry_run: bool) -> anyhow::Result<()> {
+fn provision(exec: &Exec, workspace: &Workspace, plan: &Plan, dry_run: bool) -> anyhow::Result<()> {
     let native = native_platform();
     let foreign = plan.jobs.iter().map(|job| &job.platform).filter(|&platform| *platform != native);
     let bootstraps: Vec<_> =

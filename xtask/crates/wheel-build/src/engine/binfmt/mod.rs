@@ -34,7 +34,7 @@ pub(crate) fn with_digest(text: &str, digest: &str) -> Result<String, String> {
 
 /// How an emulator is had.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub(crate) enum Way {
+pub(crate) enum InstallMethod {
     /// The package where this user can install it, else the image
     Auto,
     /// The distribution's `qemu-user-static`

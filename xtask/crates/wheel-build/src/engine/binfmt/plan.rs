@@ -5,7 +5,7 @@ use wheel_audit::UserError;
 
 use super::formats::FORMATS;
 use super::status::{Row, State, Status};
-use super::{OWN, Way};
+use super::{InstallMethod, OWN};
 use crate::engine::doctor::Machine;
 use crate::engine::doctor::binfmt::{Arch, MOUNT};
 use crate::engine::doctor::docker::EngineState;
@@ -25,7 +25,7 @@ pub(crate) fn install(
     machine: &Machine,
     facts: &Facts,
     status: &Status,
-    way: Way,
+    way: InstallMethod,
 ) -> anyhow::Result<SetupPlan> {
     let lacking: Vec<_> = status.architectures.iter().filter(|row| !row.state.is_good()).collect();
     if lacking.is_empty() {
@@ -42,7 +42,7 @@ pub(crate) fn install(
         return Err(refused(what.to_owned(), hint.to_owned()));
     }
     match chosen(machine, facts, &lacking, way) {
-        Way::Image => by_image(exec, facts, &lacking),
+        InstallMethod::Image => by_image(exec, facts, &lacking),
         _ => by_package(machine, facts, &lacking),
     }
 }
@@ -66,17 +66,17 @@ fn program(arch: &Arch) -> String {
 }
 
 /// The way to go: the one asked for, or the first of the two that is open to this user.
-fn chosen(machine: &Machine, facts: &Facts, lacking: &[&Row], way: Way) -> Way {
-    if way != Way::Auto {
+fn chosen(machine: &Machine, facts: &Facts, lacking: &[&Row], way: InstallMethod) -> InstallMethod {
+    if way != InstallMethod::Auto {
         return way;
     }
     let there = lacking.iter().all(|row| machine.has(&program(row.known)));
     let root = matches!(facts.access, Access::Root | Access::Sudo);
     let engine = matches!(facts.engine, EngineState::Answers(_));
     if (root && (there || facts.apt.is_some())) || !engine || facts.engine_elsewhere().is_some() {
-        Way::Package
+        InstallMethod::Package
     } else {
-        Way::Image
+        InstallMethod::Image
     }
 }
 

@@ -46,7 +46,7 @@ fn row(machine: &Fixture, exec: &Exec) -> Row {
     examine(exec, &machine.machine, &arm64()).unwrap().architectures.remove(0)
 }
 
-fn planned(machine: &Fixture, way: Way) -> Result<String, String> {
+fn planned(machine: &Fixture, way: InstallMethod) -> Result<String, String> {
     let exec = fails();
     let status = examine(&exec, &machine.machine, &arm64()).unwrap();
     let plan = install(&exec, &machine.machine, &machine.facts(&exec), &status, way);
@@ -57,7 +57,7 @@ fn planned(machine: &Fixture, way: Way) -> Result<String, String> {
 
 /// The last line of a plan: the command that registers.
 fn registers(machine: &Fixture) -> String {
-    planned(machine, Way::Auto).unwrap().lines().last().unwrap().to_owned()
+    planned(machine, InstallMethod::Auto).unwrap().lines().last().unwrap().to_owned()
 }
 
 #[test]
@@ -97,7 +97,7 @@ fn who_registered_an_emulator_is_told() {
 #[test]
 fn a_bare_machine_gets_the_package_the_mount_and_the_registration() {
     let bare = fixture::debian_12().file(&format!("{MOUNT}/.x"), "");
-    insta::assert_snapshot!(planned(&bare, Way::Auto).unwrap(), @r"
+    insta::assert_snapshot!(planned(&bare, InstallMethod::Auto).unwrap(), @r"
     # fetch the package lists of `bookworm`, into `/repo/target/xtask/apt`
     # (with /repo/target/xtask/apt/apt.conf)
     # (with /repo/target/xtask/apt/sources.list.d/machine.sources)
@@ -117,7 +117,7 @@ fn a_bare_machine_gets_the_package_the_mount_and_the_registration() {
 #[test]
 fn what_is_there_is_not_done_again() {
     let ready = || mounted().programs(&["/usr/bin/qemu-aarch64-static"]);
-    let script = planned(&ready(), Way::Auto).unwrap();
+    let script = planned(&ready(), InstallMethod::Auto).unwrap();
     assert_eq!(script.lines().count(), 2, "{script}");
     assert!(registers(&ready()).contains("test -e /proc/sys/fs/binfmt_misc/qemu-aarch64 || "));
     // Another program's registration stays, and ours comes before it.
@@ -125,11 +125,12 @@ fn what_is_there_is_not_done_again() {
     assert!(!registers(&host_only).contains("test -e"));
     // One of our own is replaced.
     let broken = ready().file(&format!("{MOUNT}/xtask-aarch64"), ARM64);
-    let script = planned(&broken, Way::Auto).unwrap();
+    let script = planned(&broken, InstallMethod::Auto).unwrap();
     assert!(script.contains("sh -c 'printf %s -1 > /proc/sys/fs/binfmt_misc/xtask-aarch64'"));
     let good = exec("exit status: 42");
     let status = examine(&good, &ready().machine, &arm64()).unwrap();
-    let none = install(&good, &ready().machine, &ready().facts(&good), &status, Way::Image);
+    let none =
+        install(&good, &ready().machine, &ready().facts(&good), &status, InstallMethod::Image);
     assert!(none.unwrap().is_empty());
 }
 
@@ -138,31 +139,31 @@ fn the_image_is_taken_where_the_package_cannot_be() {
     let (name, digest) = image();
     let image = format!("{name}@{}", digest.unwrap());
     let image = format!("docker run --privileged --rm {image} --install arm64");
-    let last = |machine: &Fixture, way: Way| {
+    let last = |machine: &Fixture, way: InstallMethod| {
         planned(machine, way).unwrap().lines().last().unwrap().to_owned()
     };
     let client = &["/usr/bin/docker"];
-    assert_eq!(last(&mounted().user().programs(client), Way::Auto), image);
-    assert_eq!(last(&mounted().programs(client), Way::Image), image);
-    assert!(last(&mounted().programs(client), Way::Auto).starts_with("sh -c "));
+    assert_eq!(last(&mounted().user().programs(client), InstallMethod::Auto), image);
+    assert_eq!(last(&mounted().programs(client), InstallMethod::Image), image);
+    assert!(last(&mounted().programs(client), InstallMethod::Auto).starts_with("sh -c "));
     let elsewhere = mounted().user().programs(client).var("DOCKER_HOST", "tcp://far.example");
-    assert!(last(&elsewhere, Way::Auto).starts_with("sh -c "));
+    assert!(last(&elsewhere, InstallMethod::Auto).starts_with("sh -c "));
 }
 
 #[test]
 fn what_cannot_be_is_said_with_what_to_do() {
-    let said = |machine: &Fixture, way: Way| planned(machine, way).unwrap_err();
-    let none = said(&fixture::debian_12(), Way::Auto);
+    let said = |machine: &Fixture, way: InstallMethod| planned(machine, way).unwrap_err();
+    let none = said(&fixture::debian_12(), InstallMethod::Auto);
     assert!(none.starts_with("this kernel has no `binfmt_misc`"), "{none}");
     let module = fixture::debian_12()
         .file("/proc/sys/kernel/osrelease", "6.1.0\n")
         .file("/lib/modules/6.1.0/modules.dep", "kernel/fs/binfmt_misc.ko:\n");
-    let script = planned(&module, Way::Package).unwrap();
+    let script = planned(&module, InstallMethod::Package).unwrap();
     assert!(script.contains("\nmodprobe binfmt_misc\n"), "{script}");
-    let engine = said(&mounted(), Way::Image);
+    let engine = said(&mounted(), InstallMethod::Image);
     assert!(engine.starts_with("no engine answers\n\nhint: `cargo xtask setup`"), "{engine}");
     let rocky = fixture::rocky_9().file(&format!("{MOUNT}/status"), "enabled\n");
-    assert!(said(&rocky, Way::Auto).contains("Rocky Linux 9.4"));
+    assert!(said(&rocky, InstallMethod::Auto).contains("Rocky Linux 9.4"));
     let rootless = Exec::fake(|step: &Step| {
         let asked = step.args.iter().any(|arg| arg.contains("SecurityOptions"));
         if asked { Ok(Captured::ok("[\"name=rootless\"]")) } else { fails().capture(step) }
@@ -170,7 +171,8 @@ fn what_cannot_be_is_said_with_what_to_do() {
     let machine = mounted().user().programs(&["/usr/bin/docker"]);
     let status = examine(&rootless, &machine.machine, &arm64()).unwrap();
     let facts = machine.facts(&rootless);
-    let error = install(&rootless, &machine.machine, &facts, &status, Way::Auto).unwrap_err();
+    let error =
+        install(&rootless, &machine.machine, &facts, &status, InstallMethod::Auto).unwrap_err();
     assert!(error.to_string().starts_with("the engine is rootless"), "{error}");
 }
 
@@ -179,7 +181,7 @@ fn without_privileges_the_commands_are_named() {
     let machine = mounted().user().programs(&["/usr/bin/qemu-aarch64-static"]);
     let status = examine(&fails(), &machine.machine, &arm64()).unwrap();
     let facts = machine.facts(&fails());
-    let plan = install(&fails(), &machine.machine, &facts, &status, Way::Auto).unwrap();
+    let plan = install(&fails(), &machine.machine, &facts, &status, InstallMethod::Auto).unwrap();
     let error = crate::engine::setup::apply(&plan, &fails(), &mut |_| {}).unwrap_err().to_string();
     assert!(error.starts_with("neither root nor `sudo`; as root, these would do:\n  sh -c "));
 }
@@ -194,7 +196,8 @@ fn the_kernel_gets_one_line_and_gives_up_our_registrations_alone() {
     let read = |name: &str| fs_err::read_to_string(at(name)).unwrap();
     let facts = machine.facts(&fails());
     let status = examine(&fails(), &machine.machine, &arm64()).unwrap();
-    let plan = install(&fails(), &machine.machine, &facts, &status, Way::Package).unwrap();
+    let plan =
+        install(&fails(), &machine.machine, &facts, &status, InstallMethod::Package).unwrap();
     let real = Exec::real();
     crate::engine::setup::apply(&plan, &real, &mut |_| {}).unwrap();
     let line = read("register");

@@ -122,9 +122,9 @@ pub(crate) struct Facts {
     pub loopback_settings: Vec<String>,
     /// The settings that containers cannot use, each with the reason.
     pub unusable_settings: Vec<String>,
-    /// Room for images.
+    /// Space for images.
     pub engine_space: Space,
-    /// Room for results.
+    /// Space for results.
     pub workspace_space: Space,
 }
 

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use camino::Utf8PathBuf;
 use serde_json::{Value, json};
 
-use super::merge::{Clash, Folder, Side, State};
+use super::merge::{Conflict, Folder, Source, State};
 use crate::pipeline::BuildInfo;
 use crate::store::Change;
 use wheel_audit::audit::Audit;
@@ -26,23 +26,23 @@ const ENVIRONMENTS: &str = "build all interpreters of a target in the same image
 pub(super) type Audits = BTreeMap<String, Audit>;
 
 /// The change for `folder`, whose name is `name`; `own_side` is this machine's, `fresh` the audits of what
-/// is new. With `replace`, what the own side says of an environment counts for nothing where another of
-/// `sides` says something else.
+/// is new. With `replace`, what the own source says of an environment counts for nothing where another of
+/// `sources` says something else.
 ///
 /// # Errors
 /// Metadata that cannot be read, or that contradicts itself.
 pub(super) fn change(
     name: &str,
     folder: &Folder,
-    sides: &[Side<'_>],
+    sources: &[Source<'_>],
     own_side: usize,
     replace: bool,
     fresh: &Audits,
-) -> Result<Change, Vec<Clash>> {
+) -> Result<Change, Vec<Conflict>> {
     let gives_way = replace.then_some(own_side);
-    let read = |file: &str| -> Result<Vec<(usize, Vec<u8>)>, Vec<Clash>> {
+    let read = |file: &str| -> Result<Vec<(usize, Vec<u8>)>, Vec<Conflict>> {
         let all = folder.metadata.get(file).map(Vec::as_slice).unwrap_or_default();
-        all.iter().map(|(side, entry)| Ok((*side, bytes(sides, *side, entry)?))).collect()
+        all.iter().map(|(source, entry)| Ok((*source, bytes(sources, *source, entry)?))).collect()
     };
     let info = read(INFO)?;
     let mut metadata = Vec::new();
@@ -50,7 +50,7 @@ pub(super) fn change(
         // One machine's report stays as it is, to the byte; its text is written anew, so that it says the same.
         [(_, only)] => {
             let info = BuildInfo::parse(only).map_err(|wrong| {
-                vec![Clash::new(&format!("{name}/{INFO}"), wrong, ENVIRONMENTS)]
+                vec![Conflict::new(&format!("{name}/{INFO}"), wrong, ENVIRONMENTS)]
             })?;
             metadata.push((INFO.to_owned(), only.clone()));
             metadata.push((INFO_TEXT.to_owned(), info.text().into_bytes()));
@@ -65,24 +65,24 @@ pub(super) fn change(
     let audits = read(AUDIT)?;
     let own: Vec<&[u8]> = audits
         .iter()
-        .filter(|(side, _)| *side == own_side)
+        .filter(|(source, _)| *source == own_side)
         .map(|(_, own)| own.as_slice())
         .collect();
     metadata.push((AUDIT.to_owned(), joined_audits(name, folder, &own, fresh)?));
     let new = || folder.wheels.iter().filter(|(_, wheel)| wheel.state != State::Same);
     let judged = new().map(|(file, wheel)| (file.clone(), wheel.entry.sha256.clone())).collect();
-    let place = |side: usize| sides.get(side).map(|side| side.folder.to_owned());
+    let place = |source: usize| sources.get(source).map(|source| source.folder.to_owned());
     let files: Vec<(Utf8PathBuf, _)> = new()
         .filter_map(|(_, wheel)| {
-            Some((place(wheel.side)?.join(&wheel.entry.path), wheel.entry.kind.clone()))
+            Some((place(wheel.source)?.join(&wheel.entry.path), wheel.entry.kind.clone()))
         })
         .collect();
     Ok(Change { files, metadata, judged, replaced: folder.replaced.iter().cloned().collect() })
 }
 
-fn bytes(sides: &[Side<'_>], side: usize, entry: &Entry) -> Result<Vec<u8>, Vec<Clash>> {
-    let root = sides.get(side).map(|side| side.folder.to_owned()).unwrap_or_default();
-    let wrong = |message: String| vec![Clash::new(&entry.path, message, "bring it again")];
+fn bytes(sources: &[Source<'_>], source: usize, entry: &Entry) -> Result<Vec<u8>, Vec<Conflict>> {
+    let root = sources.get(source).map(|source| source.folder.to_owned()).unwrap_or_default();
+    let wrong = |message: String| vec![Conflict::new(&entry.path, message, "bring it again")];
     let bytes = files::list(&root, &entry.path);
     let bytes = bytes.unwrap_or_else(|| Err("it is not there".to_owned())).map_err(wrong)?;
     if digest::of_bytes(&bytes) != entry.sha256 {
@@ -96,25 +96,25 @@ fn joined_info(
     name: &str,
     all: &[(usize, Vec<u8>)],
     gives_way: Option<usize>,
-) -> Result<BuildInfo, Vec<Clash>> {
+) -> Result<BuildInfo, Vec<Conflict>> {
     let path = format!("{name}/{INFO}");
-    let clash = |message| vec![Clash::new(&path, message, ENVIRONMENTS)];
+    let conflict = |message| vec![Conflict::new(&path, message, ENVIRONMENTS)];
     let mut joined: Option<(usize, BuildInfo)> = None;
-    for (side, bytes) in all {
-        let info = BuildInfo::parse(bytes).map_err(clash)?;
+    for (source, bytes) in all {
+        let info = BuildInfo::parse(bytes).map_err(conflict)?;
         let other = joined.as_ref().and_then(|(_, earlier)| info.other_environment(earlier));
         let counts = joined.as_ref().is_some_and(|(earlier, _)| Some(*earlier) != gives_way);
         if let Some((what, this, earlier)) = other.filter(|_| counts) {
             let (earlier, this) = (shown(&earlier), shown(&this));
             let message = format!("builds with different {what}s: {earlier} and {this}");
-            return Err(clash(message));
+            return Err(conflict(message));
         }
         let earlier = joined.as_ref().map(|(_, earlier)| earlier);
-        joined = Some((*side, info.joined(earlier)));
+        joined = Some((*source, info.joined(earlier)));
     }
     joined
         .map(|(_, info)| info)
-        .ok_or_else(|| clash("it is in no folder that was brought".to_owned()))
+        .ok_or_else(|| conflict("it is in no folder that was brought".to_owned()))
 }
 
 /// The audits of the folder's wheels: those made just now, and this machine's earlier ones of what stays.
@@ -124,9 +124,9 @@ fn joined_audits(
     folder: &Folder,
     own: &[&[u8]],
     fresh: &Audits,
-) -> Result<Vec<u8>, Vec<Clash>> {
+) -> Result<Vec<u8>, Vec<Conflict>> {
     let wrong = |error: serde_json::Error| {
-        vec![Clash::new(&format!("{name}/{AUDIT}"), error.to_string(), "build its wheels again")]
+        vec![Conflict::new(&format!("{name}/{AUDIT}"), error.to_string(), "build its wheels again")]
     };
     let mut wheels: BTreeMap<String, Value> = BTreeMap::new();
     let hash = |file: &str| {

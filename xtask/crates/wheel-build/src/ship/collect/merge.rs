@@ -15,14 +15,14 @@ const MAX_METADATA: u64 = 16 << 20;
 
 /// A `dist/` that takes part: this machine's own, or one that was brought.
 #[derive(Debug)]
-pub(super) struct Side<'a> {
+pub(super) struct Source<'a> {
     pub(super) folder: &'a Utf8Path,
     pub(super) manifest: &'a Manifest,
 }
 
 /// Two things that cannot both be in one `dist/`, or one that can be in none.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(crate) struct Clash {
+pub(crate) struct Conflict {
     /// The file or folder below `dist/`.
     pub path: String,
     /// What is wrong.
@@ -31,7 +31,7 @@ pub(crate) struct Clash {
     pub hint: &'static str,
 }
 
-impl Clash {
+impl Conflict {
     pub(super) fn new(path: &str, message: String, hint: &'static str) -> Self {
         Self { path: path.to_owned(), message, hint }
     }
@@ -62,10 +62,10 @@ impl State {
 
 /// A wheel that was brought.
 #[derive(Debug, Clone)]
-pub(super) struct Brought {
+pub(super) struct IncomingWheel {
     pub(super) entry: Entry,
-    /// The side that it is copied from.
-    pub(super) side: usize,
+    /// The source that it is copied from.
+    pub(super) source: usize,
     pub(super) state: State,
 }
 
@@ -73,10 +73,10 @@ pub(super) struct Brought {
 #[derive(Debug, Default)]
 pub(super) struct Folder {
     /// By file name.
-    pub(super) wheels: BTreeMap<String, Brought>,
+    pub(super) wheels: BTreeMap<String, IncomingWheel>,
     /// The file name of each interpreter's wheel.
     by_interpreter: BTreeMap<String, String>,
-    /// The sides that have the folder's metadata, by file name, in their order.
+    /// The sources that have the folder's metadata, by file name, in their order.
     pub(super) metadata: BTreeMap<String, Vec<(usize, Entry)>>,
     /// Wheels of this machine that give way.
     pub(super) replaced: BTreeSet<String>,
@@ -100,7 +100,7 @@ impl Folder {
     }
 
     /// The wheel for an interpreter.
-    fn wheel_for(&self, interpreter: &str) -> Option<&Brought> {
+    fn wheel_for(&self, interpreter: &str) -> Option<&IncomingWheel> {
         self.wheels.get(self.by_interpreter.get(interpreter)?)
     }
 
@@ -109,7 +109,7 @@ impl Folder {
         &'a self,
         name: &'a str,
         builds: &'a [WheelBuild],
-    ) -> impl Iterator<Item = (&'a str, &'a Brought)> {
+    ) -> impl Iterator<Item = (&'a str, &'a IncomingWheel)> {
         builds.iter().filter_map(move |build| {
             let other = self.by_interpreter.get(&build.interpreter)?;
             let other = (other != name).then(|| self.wheels.get(other)).flatten()?;
@@ -125,24 +125,26 @@ const OTHER_BYTES: &str = "build each target, platform and interpreter on one ma
 const OWN: &str = "`--replace` lets what was brought take the place of what is there";
 const STRANGE: &str = "bring a `dist/` as `cargo xtask wheels` left it";
 
-/// The folders that `sides` make together.
+/// The folders that `sources` make together.
 ///
 /// # Errors
 /// Everything in them that cannot be in one `dist/`.
 pub(super) fn merge(
     config: &Config,
-    sides: &[Side<'_>],
-) -> Result<BTreeMap<String, Folder>, Vec<Clash>> {
+    sources: &[Source<'_>],
+) -> Result<BTreeMap<String, Folder>, Vec<Conflict>> {
     let mut folders: BTreeMap<String, Folder> = BTreeMap::new();
-    let mut clashes = Vec::new();
-    for (index, side) in sides.iter().enumerate() {
-        for entry in &side.manifest.files {
+    let mut conflicts = Vec::new();
+    for (index, source) in sources.iter().enumerate() {
+        for entry in &source.manifest.files {
             match placed(entry).and_then(|place| known(config, entry).map(|()| place)) {
-                Err(reason) => clashes.push(Clash::new(&entry.path, reason, STRANGE)),
+                Err(reason) => conflicts.push(Conflict::new(&entry.path, reason, STRANGE)),
                 Ok((folder, name)) => {
                     let folder = folders.entry(folder.to_owned()).or_default();
                     match &entry.kind {
-                        Kind::Wheel { .. } => take(folder, name, entry, index, sides, &mut clashes),
+                        Kind::Wheel { .. } => {
+                            take(folder, name, entry, index, sources, &mut conflicts);
+                        }
                         Kind::Metadata => {
                             let all = folder.metadata.entry(name.to_owned()).or_default();
                             all.push((index, entry.clone()));
@@ -154,7 +156,7 @@ pub(super) fn merge(
     }
     // A folder without a wheel is what an earlier state of some machine left.
     folders.retain(|_, folder| !folder.wheels.is_empty());
-    if clashes.is_empty() { Ok(folders) } else { Err(clashes) }
+    if conflicts.is_empty() { Ok(folders) } else { Err(conflicts) }
 }
 
 /// Refuses what `wheels.toml` does not have, another target, platform or interpreter, and an interpreter that
@@ -235,20 +237,21 @@ fn take(
     name: &str,
     entry: &Entry,
     index: usize,
-    sides: &[Side<'_>],
-    clashes: &mut Vec<Clash>,
+    sources: &[Source<'_>],
+    conflicts: &mut Vec<Conflict>,
 ) {
-    let place =
-        |index: usize| shown(sides.get(index).map_or("", |side| side.folder.as_str())).to_string();
-    // Also for a wheel that is known already: this side may have it for more interpreters.
+    let place = |index: usize| {
+        shown(sources.get(index).map_or("", |source| source.folder.as_str())).to_string()
+    };
+    // Also for a wheel that is known already: this source may have it for more interpreters.
     for (interpreter, other) in folder.rivals(name, entry.builds()) {
         let message = format!(
             "`{}` has it for {interpreter}, and `{}` has `{}`",
             place(index),
-            place(other.side),
+            place(other.source),
             other.entry.path
         );
-        clashes.push(Clash::new(&entry.path, message, OTHER_BYTES));
+        conflicts.push(Conflict::new(&entry.path, message, OTHER_BYTES));
     }
     if let Some(known) = folder.wheels.get_mut(name) {
         if known.entry.sha256 == entry.sha256 {
@@ -256,13 +259,13 @@ fn take(
             folder.index(name);
         } else {
             let message =
-                format!("`{}` and `{}` have other bytes for it", place(known.side), place(index));
-            clashes.push(Clash::new(&entry.path, message, OTHER_BYTES));
+                format!("`{}` and `{}` have other bytes for it", place(known.source), place(index));
+            conflicts.push(Conflict::new(&entry.path, message, OTHER_BYTES));
         }
         return;
     }
     let entry = claimed(entry);
-    let brought = Brought { entry, side: index, state: State::Added };
+    let brought = IncomingWheel { entry, source: index, state: State::Added };
     folder.wheels.insert(name.to_owned(), brought);
     folder.index(name);
 }
@@ -306,18 +309,20 @@ pub(super) fn against_own(
     folders: &mut BTreeMap<String, Folder>,
     own: &Manifest,
     replace: bool,
-) -> Result<(), Vec<Clash>> {
-    let mut clashes = Vec::new();
+) -> Result<(), Vec<Conflict>> {
+    let mut conflicts = Vec::new();
     for (name, folder) in folders.iter_mut() {
         let wheels = own.folder(name).filter(|entry| !entry.builds().is_empty());
         for entry in wheels {
             match one_own(folder, entry) {
-                Some(message) if !replace => clashes.push(Clash::new(&entry.path, message, OWN)),
+                Some(message) if !replace => {
+                    conflicts.push(Conflict::new(&entry.path, message, OWN));
+                }
                 _ => {}
             }
         }
     }
-    if clashes.is_empty() { Ok(()) } else { Err(clashes) }
+    if conflicts.is_empty() { Ok(()) } else { Err(conflicts) }
 }
 
 /// What becomes of one wheel of this machine; in words, where it has to give way.
@@ -376,7 +381,7 @@ pub(super) fn one_name(
     folders: &BTreeMap<String, Folder>,
     own: &Manifest,
     unpublished: &BTreeSet<String>,
-) -> Vec<Clash> {
+) -> Vec<Conflict> {
     const HINT: &str = "an index takes a file name once: `[publish] targets` in wheels.toml names \
                         the targets whose wheels go there, one for each C library";
     let mut names: BTreeMap<&str, BTreeMap<&str, &str>> = BTreeMap::new();
@@ -394,14 +399,14 @@ pub(super) fn one_name(
         names.entry(name).or_default().insert(&entry.path, &entry.sha256);
     }
     let differ = |all: &BTreeMap<&str, &str>| all.values().collect::<BTreeSet<_>>().len() > 1;
-    let clash = |all: BTreeMap<&str, &str>| {
+    let conflict = |all: BTreeMap<&str, &str>| {
         let mut paths = all.keys();
         let first = paths.next().copied().unwrap_or_default();
         let others: Vec<_> = paths.map(|path| format!("`{path}`")).collect();
         let message = format!("{} has the same name and other bytes", others.join(", "));
-        Clash::new(first, message, HINT)
+        Conflict::new(first, message, HINT)
     };
-    names.into_values().filter(differ).map(clash).collect()
+    names.into_values().filter(differ).map(conflict).collect()
 }
 
 #[cfg(test)]

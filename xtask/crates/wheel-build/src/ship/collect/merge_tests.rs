@@ -21,15 +21,15 @@ fn many(count: usize, version: &str) -> Manifest {
 /// How long it takes to merge `count` wheels and to hold them against as many of this machine.
 fn merging(count: usize) -> Duration {
     let (brought, own) = (many(count, "2"), many(count, "1"));
-    let sides = [Side { folder: Utf8Path::new("a"), manifest: &brought }];
-    let mut clashes = Vec::new();
+    let sources = [Source { folder: Utf8Path::new("a"), manifest: &brought }];
+    let mut conflicts = Vec::new();
     let start = Instant::now();
     let mut folder = Folder::default();
     for entry in &brought.files {
         let (_, name) = entry.path.split_once('/').unwrap();
-        take(&mut folder, name, entry, 0, &sides, &mut clashes);
+        take(&mut folder, name, entry, 0, &sources, &mut conflicts);
     }
-    assert!(clashes.is_empty());
+    assert!(conflicts.is_empty());
     let mut folders = BTreeMap::from([("debian12-amd64".to_owned(), folder)]);
     against_own(&mut folders, &own, true).unwrap();
     assert!(one_name(&folders, &own, &BTreeSet::new()).is_empty());
@@ -69,15 +69,16 @@ fn wheel(name: &str, sha256: &str, interpreters: &[&str]) -> Entry {
 }
 
 /// What `entries` make together, each of a machine of its own.
-fn taken(entries: &[Entry]) -> (Folder, Vec<Clash>) {
+fn taken(entries: &[Entry]) -> (Folder, Vec<Conflict>) {
     let manifest = Manifest::default();
-    let sides = ["a", "b", "c"].map(|at| Side { folder: Utf8Path::new(at), manifest: &manifest });
-    let (mut folder, mut clashes) = (Folder::default(), Vec::new());
+    let sources =
+        ["a", "b", "c"].map(|at| Source { folder: Utf8Path::new(at), manifest: &manifest });
+    let (mut folder, mut conflicts) = (Folder::default(), Vec::new());
     for (index, entry) in entries.iter().enumerate() {
         let (_, name) = entry.path.split_once('/').unwrap();
-        take(&mut folder, name, entry, index, &sides, &mut clashes);
+        take(&mut folder, name, entry, index, &sources, &mut conflicts);
     }
-    (folder, clashes)
+    (folder, conflicts)
 }
 
 const STABLE: &str = "demo-1.0-cp311-abi3-linux_x86_64.whl";
@@ -88,8 +89,8 @@ fn a_known_wheel_takes_no_interpreter_from_another_wheel() {
     let both = wheel(STABLE, "1", &["cp311", "cp312"]);
     let one = [wheel(STABLE, "1", &["cp311"]), wheel(OTHER, "2", &["cp312"])];
     assert!(taken(&one).1.is_empty());
-    let (_, clashes) = taken(&[&one[..], std::slice::from_ref(&both)].concat());
-    assert_eq!(clashes.len(), 1, "{clashes:?}");
+    let (_, conflicts) = taken(&[&one[..], std::slice::from_ref(&both)].concat());
+    assert_eq!(conflicts.len(), 1, "{conflicts:?}");
 
     // The same where the wheel is this machine's own.
     let own = Manifest { files: vec![both], ..Manifest::default() };

@@ -24,8 +24,8 @@ use wheel_audit::policy::PlatformTag;
 
 use change::Audits;
 pub(crate) use find::find;
-use merge::{Brought, Folder, Side};
-pub(crate) use merge::{Clash, State};
+pub(crate) use merge::{Conflict, State};
+use merge::{Folder, IncomingWheel, Source};
 
 /// Version of the report's shape.
 const SCHEMA_VERSION: u32 = 1;
@@ -44,7 +44,7 @@ pub(crate) struct Collection {
     /// What is wrong with what was brought; where there is any, nothing was changed.
     pub problems: Vec<Problem>,
     /// What cannot be in one `dist/`; where there is any, nothing was changed.
-    pub clashes: Vec<Clash>,
+    pub conflicts: Vec<Conflict>,
     /// What is asked for and is not in `dist/` now.
     pub missing: Vec<Missing>,
 }
@@ -115,7 +115,7 @@ impl std::fmt::Display for Missing {
 impl Collection {
     /// Whether `dist/` took what was brought.
     pub(crate) fn accepted(&self) -> bool {
-        self.problems.is_empty() && self.clashes.is_empty()
+        self.problems.is_empty() && self.conflicts.is_empty()
     }
 }
 
@@ -137,7 +137,7 @@ pub(crate) fn collect(
         inputs: Vec::new(),
         wheels: Vec::new(),
         problems: Vec::new(),
-        clashes: Vec::new(),
+        conflicts: Vec::new(),
         missing: Vec::new(),
     };
     let manifests = read(&folders, &mut collection);
@@ -185,25 +185,25 @@ struct Work<'a> {
 
 impl Work<'_> {
     fn merge(&self, replace: bool, collection: &mut Collection) -> anyhow::Result<()> {
-        let mut sides: Vec<Side<'_>> = self
+        let mut sources: Vec<Source<'_>> = self
             .folders
             .iter()
             .zip(self.manifests)
-            .map(|(folder, manifest)| Side { folder, manifest })
+            .map(|(folder, manifest)| Source { folder, manifest })
             .collect();
         let mut own = self.store.manifest()?;
         // A file that is damaged gives way to a whole one without a word.
         own.files.retain(|entry| self.store.holds(entry));
         let unpublished = self.config.unpublished_folders();
-        let merged = merge::merge(self.config, &sides).and_then(|mut merged| {
+        let merged = merge::merge(self.config, &sources).and_then(|mut merged| {
             merge::against_own(&mut merged, &own, replace)?;
             let same = merge::one_name(&merged, &own, &unpublished);
             if same.is_empty() { Ok(merged) } else { Err(same) }
         });
         let mut merged = match merged {
             Ok(merged) => merged,
-            Err(clashes) => {
-                collection.clashes = clashes;
+            Err(conflicts) => {
+                collection.conflicts = conflicts;
                 return Ok(());
             }
         };
@@ -217,14 +217,14 @@ impl Work<'_> {
                 *floor = pipeline::floor_text(audit);
             }
         }
-        let own_side = sides.len();
-        sides.push(Side { folder: self.store.dist(), manifest: &own });
+        let own_side = sources.len();
+        sources.push(Source { folder: self.store.dist(), manifest: &own });
         let mut changes = Vec::new();
         for (name, folder) in merged.iter_mut().filter(|(_, folder)| folder.changes()) {
             add_own(name, folder, own_side, &own);
-            match change::change(name, folder, &sides, own_side, replace, &fresh) {
+            match change::change(name, folder, &sources, own_side, replace, &fresh) {
                 Ok(change) => changes.push((name.as_str(), change)),
-                Err(clashes) => collection.clashes.extend(clashes),
+                Err(conflicts) => collection.conflicts.extend(conflicts),
             }
         }
         if collection.accepted() && !changes.is_empty() {
@@ -251,7 +251,7 @@ impl Work<'_> {
                     interpreters: builds.iter().map(|build| build.interpreter.clone()).collect(),
                     claimed: builds.iter().any(|build| build.claimed),
                     smoke: if skipped { Smoke::Skipped } else { Smoke::Passed },
-                    from: self.folders.get(wheel.side).cloned().unwrap_or_default(),
+                    from: self.folders.get(wheel.source).cloned().unwrap_or_default(),
                     state: wheel.state,
                 })
             })
@@ -267,9 +267,10 @@ impl Work<'_> {
         let mut fresh = Audits::new();
         let settings = pipeline::settings(self.config)?;
         let new = merged.values().flat_map(|folder| folder.wheels.values());
-        let new: Vec<&Brought> = new.filter(|wheel| wheel.state != State::Same).collect();
-        let place = |wheel: &Brought| self.folders.get(wheel.side).cloned().unwrap_or_default();
-        let job = |wheel: &&Brought| {
+        let new: Vec<&IncomingWheel> = new.filter(|wheel| wheel.state != State::Same).collect();
+        let place =
+            |wheel: &IncomingWheel| self.folders.get(wheel.source).cloned().unwrap_or_default();
+        let job = |wheel: &&IncomingWheel| {
             let (root, path) = (place(wheel), &wheel.entry.path);
             let native = calls_for_extension(self.config, &root, path);
             let expectations =
@@ -299,7 +300,7 @@ impl Work<'_> {
 }
 
 /// This machine's metadata of a folder, where wheels of its own stay in it.
-fn add_own(name: &str, folder: &mut Folder, side: usize, own: &Manifest) {
+fn add_own(name: &str, folder: &mut Folder, source: usize, own: &Manifest) {
     let stays =
         !folder.kept.is_empty() || folder.wheels.values().any(|wheel| wheel.state == State::Same);
     if !stays {
@@ -308,7 +309,7 @@ fn add_own(name: &str, folder: &mut Folder, side: usize, own: &Manifest) {
     for entry in own.folder(name).filter(|entry| entry.kind == Kind::Metadata) {
         let file = entry.path.rsplit('/').next().unwrap_or_default().to_owned();
         // The earlier report comes first.
-        folder.metadata.entry(file).or_default().insert(0, (side, entry.clone()));
+        folder.metadata.entry(file).or_default().insert(0, (source, entry.clone()));
     }
 }
 
@@ -356,7 +357,7 @@ pub(crate) fn missing(config: &Config, store: &Store) -> anyhow::Result<Vec<Miss
     for target in config.ci_targets() {
         for platform in &target.platforms {
             let platform = platform.to_string();
-            let pythons = target.pythons.iter().map(|id| id.to_string());
+            let pythons = target.pythons.iter().map(ToString::to_string);
             let lacks = |it: &String| manifest.wheel(&target.name, &platform, it).is_none();
             let interpreters: Vec<_> = pythons.filter(lacks).collect();
             if !interpreters.is_empty() {

@@ -1,4 +1,4 @@
-//! How the source hangs together: what ARCHITECTURE.md says of rooms, as far as imports show it.
+//! How the source hangs together: what ARCHITECTURE.md says of modules, as far as imports show it.
 
 #![expect(clippy::unwrap_used, reason = "a test may stop at once")]
 
@@ -8,7 +8,7 @@ use std::path::Path;
 use camino::Utf8Path;
 use walkdir::WalkDir;
 
-/// Rooms that start no process and print nothing, and what they therefore do without.
+/// Modules that start no process and print nothing, and what they therefore do without.
 const PURE: [&str; 7] = [
     "wheel-audit/wheel",
     "wheel-audit/elf",
@@ -95,7 +95,7 @@ fn paths_are_found_in_source() {
 }
 
 #[test]
-fn pure_rooms_import_nothing_that_acts() {
+fn pure_modules_import_nothing_that_acts() {
     for (folder, name, code) in files() {
         if PURE.iter().any(|room| Path::new(&folder).starts_with(room)) {
             let found = roots(&code, "crate::");

@@ -1,4 +1,4 @@
-//! How many jobs have room on a machine.
+//! How many jobs may run at the same time on a machine.
 
 use camino::Utf8Path;
 
@@ -13,14 +13,14 @@ const TENTHS: u64 = 8;
 
 /// How much may be done at the same time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Room {
+pub(crate) struct JobBudget {
     /// Jobs.
     pub jobs: usize,
     /// Memory in bytes that they may take together.
     pub memory: u64,
 }
 
-impl Room {
+impl JobBudget {
     /// So many jobs as the user asked for, whatever they take.
     pub(crate) fn asked(jobs: usize) -> Self {
         Self { jobs: jobs.max(1), memory: u64::MAX }
@@ -31,7 +31,7 @@ impl Room {
     pub(crate) fn of(engine: &Engine) -> Self {
         let meminfo = fs_err::read_to_string(Utf8Path::new("/proc/meminfo")).unwrap_or_default();
         let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
-        room(engine.capacity(), cores, &meminfo)
+        budget(engine.capacity(), cores, &meminfo)
     }
 }
 
@@ -40,19 +40,20 @@ pub(super) fn memory(emulated: bool) -> u64 {
     if emulated { EMULATED } else { NATIVE }
 }
 
-/// The room of an engine with `capacity`, on a machine with so many `cores` and this `/proc/meminfo`.
-fn room(capacity: Option<Capacity>, cores: usize, meminfo: &str) -> Room {
+/// The budget of an engine with `capacity`, on a machine with so many `cores` and this `/proc/meminfo`.
+fn budget(capacity: Option<Capacity>, cores: usize, meminfo: &str) -> JobBudget {
     let total = field(meminfo, "MemTotal:");
-    let here = Room { jobs: cores, memory: field(meminfo, "MemAvailable:").unwrap_or(u64::MAX) };
-    let room = match capacity {
+    let here =
+        JobBudget { jobs: cores, memory: field(meminfo, "MemAvailable:").unwrap_or(u64::MAX) };
+    let budget = match capacity {
         // An engine that has this machine's memory is on it, and what is available counts.
         Some(engine) if total != Some(engine.memory) => {
-            Room { jobs: engine.cores, memory: engine.memory / 10 * TENTHS }
+            JobBudget { jobs: engine.cores, memory: engine.memory / 10 * TENTHS }
         }
         _ => here,
     };
-    let fitting = usize::try_from(room.memory / NATIVE).unwrap_or(usize::MAX);
-    Room { jobs: room.jobs.min(fitting).max(1), ..room }
+    let fitting = usize::try_from(budget.memory / NATIVE).unwrap_or(usize::MAX);
+    JobBudget { jobs: budget.jobs.min(fitting).max(1), ..budget }
 }
 
 /// A line of `/proc/meminfo` (`proc_meminfo(5)`), in bytes.
@@ -71,25 +72,25 @@ mod tests {
     #[test]
     fn memory_bounds_the_jobs_as_cores_do() {
         let here = Some(Capacity { cores: 8, memory: 16_000_000 * 1024 });
-        assert_eq!(room(here, 8, MEMINFO).jobs, 2, "4 GB hold two of 1.5 GB");
-        assert_eq!(room(None, 1, MEMINFO).jobs, 1);
+        assert_eq!(budget(here, 8, MEMINFO).jobs, 2, "4 GB hold two of 1.5 GB");
+        assert_eq!(budget(None, 1, MEMINFO).jobs, 1);
         assert_eq!(
-            room(here, 8, "MemTotal: 16000000 kB\nMemAvailable: 9 kB\n").jobs,
+            budget(here, 8, "MemTotal: 16000000 kB\nMemAvailable: 9 kB\n").jobs,
             1,
             "one always"
         );
-        assert_eq!(room(None, 3, "").jobs, 3, "a system that does not tell");
+        assert_eq!(budget(None, 3, "").jobs, 3, "a system that does not tell");
     }
 
     #[test]
     fn an_engine_elsewhere_counts_with_its_own_machine() {
         let far = Some(Capacity { cores: 64, memory: 20_000_000_000 });
-        assert_eq!(room(far, 2, MEMINFO), Room { jobs: 10, memory: 16_000_000_000 });
+        assert_eq!(budget(far, 2, MEMINFO), JobBudget { jobs: 10, memory: 16_000_000_000 });
     }
 
     #[test]
     fn fewer_emulated_jobs_fit() {
-        let room = room(None, 8, "MemAvailable: 6000000 kB\n");
-        assert_eq!((room.jobs, room.memory / memory(true)), (4, 2));
+        let budget = budget(None, 8, "MemAvailable: 6000000 kB\n");
+        assert_eq!((budget.jobs, budget.memory / memory(true)), (4, 2));
     }
 }
