@@ -15,6 +15,8 @@ pub(super) struct Project {
     pub(super) name: Option<String>,
     /// The versions of Python that it is for, in its own words.
     pub(super) requires_python: Option<String>,
+    /// The same; every version where it says nothing.
+    versions: VersionSpecifiers,
     /// The module of its build backend.
     backend: String,
     /// What builds it: the names of `build-system.requires`.
@@ -38,7 +40,7 @@ impl Project {
     /// Reads the text of a `pyproject.toml`; an empty one is setuptools' (PEP 518).
     ///
     /// # Errors
-    /// When it is no TOML.
+    /// When it is no TOML, or `requires-python` is no version specifier.
     pub(super) fn parse(text: &str) -> Result<Self, UserError> {
         let table: toml::Table = text.parse().map_err(|error: toml::de::Error| {
             UserError::new(format!("`pyproject.toml` is no TOML: {error}"))
@@ -58,6 +60,7 @@ impl Project {
         };
         Ok(Self {
             name: text_of("name"),
+            versions: versions(of_project("requires-python"))?,
             requires_python: text_of("requires-python"),
             backend: backend.unwrap_or("setuptools.build_meta").to_owned(),
             requires: requires.iter().map(|requirement| name_of(requirement)).collect(),
@@ -71,10 +74,7 @@ impl Project {
     /// # Errors
     /// When `requires-python` excludes every Python.
     pub(super) fn pythons(&self) -> Result<Vec<String>, UserError> {
-        let specifiers = self.requires_python.as_deref().unwrap_or_default();
-        // What is no list of versions is the build backend's to refuse.
-        let specifiers = specifiers.parse::<VersionSpecifiers>().unwrap_or_default();
-        let allowed: Vec<u8> = SERIES.filter(|minor| allows(&specifiers, (3, *minor))).collect();
+        let allowed: Vec<u8> = SERIES.filter(|minor| allows(&self.versions, (3, *minor))).collect();
         if allowed.is_empty() {
             let required = self.requires_python.as_deref().unwrap_or_default();
             let (first, last) = (SERIES.start(), SERIES.end());
@@ -109,6 +109,27 @@ fn name_of(requirement: &str) -> String {
     name.to_ascii_lowercase().replace(['_', '.'], "-")
 }
 
+/// The versions that `requires-python` allows.
+fn versions(value: Option<&toml::Value>) -> Result<VersionSpecifiers, UserError> {
+    let Some(value) = value else { return Ok(VersionSpecifiers::default()) };
+    let wrong = |message: String| {
+        UserError::new(message).hint("correct it there, for example `requires-python = \">=3.10\"`")
+    };
+    let Some(text) = value.as_str() else {
+        let kind = value.type_str();
+        return Err(wrong(format!(
+            "`requires-python` in pyproject.toml is of type {kind}, not a string"
+        )));
+    };
+    text.parse().map_err(|error: pep440_rs::VersionSpecifiersParseError| {
+        let (text, error) = (text.escape_debug(), error.to_string());
+        let why = error.lines().next().unwrap_or_default();
+        wrong(format!(
+            "`requires-python = \"{text}\"` in pyproject.toml is no version specifier: {why}"
+        ))
+    })
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
@@ -131,6 +152,20 @@ mod tests {
         assert_eq!(pythons(old).unwrap().len(), SERIES.count(), "classifiers of old are ignored");
         let error = pythons("requires-python = \"<3.8\"").unwrap_err();
         assert!(error.message.contains("<3.8"), "{error}");
+    }
+
+    #[test]
+    fn requires_python_is_a_version_specifier() {
+        for (wrong, named) in [
+            ("\"banana\"", "`requires-python = \"banana\"`"),
+            ("\"3.10\"", "`requires-python = \"3.10\"`"),
+            ("3.10", "float"),
+            ("[\">=3.10\"]", "array"),
+        ] {
+            let text = format!("[project]\nrequires-python = {wrong}\n");
+            let error = Project::parse(&text).unwrap_err();
+            assert!(error.message.contains(named) && error.hint.is_some(), "{error}");
+        }
     }
 
     #[test]
