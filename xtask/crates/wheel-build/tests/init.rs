@@ -202,6 +202,86 @@ fn a_member_joins_the_workspace_that_is_there() {
 }
 
 #[test]
+fn a_member_uses_a_copy_that_is_a_workspace_of_its_own() {
+    let repository = with_crate();
+    code(&repository.init(&["--tool", "vendor", "--member"]), 0);
+    let packages = repository.packages("Cargo.toml", true);
+    for name in ["demo", "xtask", "wheel-build", "wheel-audit"] {
+        assert!(packages.contains(&name.to_owned()), "{name} in {packages:?}");
+    }
+    let manifest: toml_edit::DocumentMut = repository.read("Cargo.toml").parse().unwrap();
+    let excluded = manifest["workspace"]["exclude"].as_array().unwrap();
+    assert_eq!(
+        excluded.iter().filter_map(|path| path.as_str()).collect::<Vec<_>>(),
+        ["xtask/vendor"]
+    );
+    let written = repository.read("Cargo.toml");
+    code(&repository.init(&["--tool", "vendor", "--member"]), 0);
+    assert_eq!(repository.read("Cargo.toml"), written, "once more, nothing is to do");
+    // A member that had the tool from elsewhere takes a copy.
+    let other = with_crate();
+    code(&other.init(&["--tool", &format!("path={}", clone()), "--member"]), 0);
+    code(&other.init(&["--upgrade", "--tool", "vendor"]), 0);
+    assert_eq!(other.read("Cargo.toml"), written);
+    assert_eq!(other.packages("Cargo.toml", true), packages);
+}
+
+#[test]
+fn a_clone_of_the_tool_is_no_package_that_adopts_it() {
+    // Without `--tool`, the clone's `origin` would be looked for.
+    let said = code(&Repository::program(clone(), &["init", clone().as_str()]), 2);
+    assert!(said.contains("is a clone of the tool") && said.contains("hint: "), "{said}");
+    assert!(!said.contains("origin"), "{said}");
+    // Nor is a repository that uses the tool the place that another one gets it from.
+    let (repository, other) = (with_c(), with_c());
+    code(&repository.init(&["--tool", "vendor"]), 0);
+    let said = code(&repository.run(&["init", other.root.as_str()]), 2);
+    assert!(said.contains("--tool") && !other.root.join("xtask").exists(), "{said}");
+}
+
+#[test]
+fn a_folder_that_is_no_top_of_a_repository_is_adopted_with_a_note() {
+    let note = |repository: &Repository| {
+        let output = repository.init(&["--tool", "vendor", "--dry-run"]);
+        code(&output, 0);
+        let lines = text(&output.stderr);
+        let about = |line: &&str| line.contains("repository") && line.contains(".github/");
+        lines.lines().find(about).map(str::to_owned)
+    };
+    let mut repository = with_c();
+    assert_eq!(note(&repository), None);
+    let top = repository.root.clone();
+    fs_err::create_dir(top.join("below")).unwrap();
+    fs_err::rename(top.join("pyproject.toml"), top.join("below/pyproject.toml")).unwrap();
+    repository.root = top.join("below");
+    assert!(note(&repository).unwrap().contains(top.join(".github/workflows").as_str()));
+    fs_err::remove_dir_all(top.join(".git")).unwrap();
+    assert!(note(&repository).unwrap().contains("git init"));
+}
+
+#[test]
+fn a_tool_in_git_needs_a_revision() {
+    let repository = with_c();
+    let said = code(&repository.init(&["--tool", "git=https://a.example/x.git"]), 2);
+    assert!(said.contains("no revision"), "{said}");
+    assert!(said.contains("hint: `git=https://a.example/x.git#REV`"), "{said}");
+}
+
+#[test]
+fn a_copy_is_upgraded_from_a_clone() {
+    let repository = with_c();
+    code(&repository.init(&["--tool", "vendor"]), 0);
+    let lost = "xtask/vendor/scripts/build.sh";
+    fs_err::remove_file(repository.root.join(lost)).unwrap();
+    // The command of the hint is the one that works.
+    let said = code(&repository.run(&["init", "--upgrade", "--tool", "vendor"]), 2);
+    let command = ["init", "--upgrade", repository.root.as_str(), "--tool", "vendor"];
+    assert!(said.contains(&format!("`cargo xtask {}`", command.join(" "))), "{said}");
+    code(&Repository::program(clone(), &command), 0);
+    assert!(repository.root.join(lost).exists());
+}
+
+#[test]
 fn nothing_is_overwritten_and_nothing_else_is_written_then() {
     let repository = with_c();
     repository.write("xtask/src/main.rs", "fn main() {}\n");

@@ -69,6 +69,7 @@ pub(crate) fn run(args: &InitArgs) -> anyhow::Result<ExitCode> {
         ))
     );
     report::note(&format!("in `{repository}`, with the tool from {}:", adoption.tool));
+    adoption.note.iter().for_each(|note| report::note(note));
     adoption.files.iter().filter_map(line).for_each(|line| report::note(&line));
     if args.dry_run {
         adoption.files.iter().for_each(print);

@@ -1,7 +1,9 @@
 //! `cargo xtask init`: what a repository needs to use this tool, and whether it is up to date.
 
+mod member;
 mod project;
 mod record;
+mod repository;
 mod texts;
 mod tool;
 mod upgrade;
@@ -19,6 +21,7 @@ pub(crate) use upgrade::{State, upgrade};
 use self::project::Project;
 use self::record::Record;
 use self::texts::Layout;
+use crate::clone::is_clone;
 use crate::exec::Exec;
 use crate::ship::workflow;
 use crate::{config, schema};
@@ -74,6 +77,8 @@ pub(crate) struct Adoption {
     pub(crate) tool: Tool,
     /// The files, sorted by path but for the copy of the tool, which comes last.
     pub(crate) files: Vec<Planned>,
+    /// What the user should know about the place of the repository.
+    pub(crate) note: Option<String>,
     /// What stands in the way; nothing is written while there is any.
     pub(crate) conflicts: Vec<String>,
 }
@@ -81,13 +86,15 @@ pub(crate) struct Adoption {
 /// What a repository needs, of which nothing is written yet.
 ///
 /// # Errors
-/// When `pyproject.toml` or a file that lines are added to cannot be read, or the tool's place is none.
+/// When the repository is a clone of the tool or holds no package, when a file that `init` reads is invalid, or the
+/// tool is not where `asked` says.
 pub(crate) fn plan(exec: &Exec, asked: &Asked<'_>) -> anyhow::Result<Adoption> {
     let repository = asked.repository;
-    let tool = match &asked.tool {
-        Some(tool) => tool.clone(),
-        None => Tool::of_clone(exec, asked.clone)?,
-    };
+    anyhow::ensure!(
+        !is_clone(repository),
+        UserError::new(format!("`{repository}` is a clone of the tool, not a package to adopt it"))
+            .hint("name another PATH, the folder of a package's repository")
+    );
     let layout = if asked.member { Layout::Member } else { Layout::Own };
     let pyproject = read(repository, "pyproject.toml")?.unwrap_or_default();
     let project = Project::parse(&pyproject)?;
@@ -99,6 +106,10 @@ pub(crate) fn plan(exec: &Exec, asked: &Asked<'_>) -> anyhow::Result<Adoption> {
         ))
         .hint("name the folder of the package's repository")
     );
+    let tool = match &asked.tool {
+        Some(tool) => tool.clone(),
+        None => Tool::of_clone(exec, asked.clone)?,
+    };
     let wheels = match read(repository, CONFIG)? {
         Some(text) => text,
         None => texts::wheels_toml(&project)?,
@@ -114,7 +125,7 @@ pub(crate) fn plan(exec: &Exec, asked: &Asked<'_>) -> anyhow::Result<Adoption> {
     plan.owned(workflow::PATH, workflow::workflow(&config, repository).into_bytes())?;
     plan.ignored()?;
     match layout {
-        Layout::Member => plan.member()?,
+        Layout::Member => plan.member(tool == Tool::Vendor)?,
         // The versions that the tool is tested with.
         Layout::Own => plan.keep_or_create(
             "xtask/Cargo.lock",
@@ -122,7 +133,7 @@ pub(crate) fn plan(exec: &Exec, asked: &Asked<'_>) -> anyhow::Result<Adoption> {
         ),
     }
     if tool == Tool::Vendor {
-        for (path, bytes) in tool::vendored(asked.clone)? {
+        for (path, bytes) in tool::vendored(asked.clone, &format!("init {repository}"))? {
             plan.owned(Utf8Path::new(tool::VENDOR).join(path).as_str(), bytes)?;
         }
     }
@@ -130,7 +141,7 @@ pub(crate) fn plan(exec: &Exec, asked: &Asked<'_>) -> anyhow::Result<Adoption> {
     plan.create(record::PATH, record.into_bytes())?;
     let Planner { mut files, conflicts, .. } = plan;
     files.sort_by_key(|file| (file.path.starts_with(tool::VENDOR), file.path.clone()));
-    Ok(Adoption { tool, files, conflicts })
+    Ok(Adoption { tool, files, note: repository::note(exec, repository), conflicts })
 }
 
 /// Writes what was planned.
@@ -247,7 +258,7 @@ impl Planner<'_> {
     }
 
     /// Makes `xtask` a member of the workspace that is there.
-    fn member(&mut self) -> anyhow::Result<()> {
+    fn member(&mut self, is_copied: bool) -> anyhow::Result<()> {
         let path = "Cargo.toml";
         let Some(text) = read(self.repository, path)? else {
             self.conflicts.push(format!(
@@ -255,18 +266,8 @@ impl Planner<'_> {
             ));
             return Ok(());
         };
-        let mut manifest: DocumentMut = text.parse().with_context(|| format!("`{path}`"))?;
-        let workspace = manifest.entry("workspace").or_insert(Item::Table(Table::new()));
-        let members = workspace.as_table_like_mut().context("`workspace` is no table")?;
-        let members = members.entry("members").or_insert(value(toml_edit::Array::new()));
-        let members = members.as_array_mut().context("`workspace.members` is no list")?;
-        let is_there = members.iter().any(|member| member.as_str() == Some("xtask"));
-        if !is_there {
-            members.push("xtask");
-        }
-        let lines =
-            if is_there { Vec::new() } else { vec!["workspace.members: \"xtask\"".to_owned()] };
-        self.add(path, lines, manifest.to_string());
+        let (text, lines) = member::join(&text, is_copied).with_context(|| format!("`{path}`"))?;
+        self.add(path, lines, text);
         Ok(())
     }
 }

@@ -44,6 +44,10 @@ impl FromStr for Tool {
                 Some((url, rev)) if !url.is_empty() && !rev.is_empty() => {
                     Ok(Self::Git { url: url.to_owned(), rev: rev.to_owned() })
                 }
+                None if !place.is_empty() => Err(UserError::explain(
+                    &UserError::new(format!("`{place}` names no revision"))
+                        .hint(format!("`git={place}#REV`, where REV is a commit or a tag")),
+                )),
                 _ => Err(wrong()),
             },
             _ => Err(wrong()),
@@ -65,10 +69,14 @@ impl Tool {
     /// The commit of the clone `root` in its `origin`.
     ///
     /// # Errors
-    /// When it is no git repository, or has no `origin`.
+    /// When `root` is no clone of the tool or no git repository, or has no `origin`.
     pub(super) fn of_clone(exec: &Exec, root: &Utf8Path) -> anyhow::Result<Self> {
+        let hint = "name where the tool comes from: `--tool git=URL#REV`, `--tool path=DIR` or `--tool vendor`";
+        anyhow::ensure!(
+            is_clone(root),
+            UserError::new(format!("`{root}` is no clone of the tool")).hint(hint)
+        );
         let git = |args: &[&str]| -> anyhow::Result<String> {
-            let hint = "name where the tool comes from: `--tool git=URL#REV`, `--tool path=DIR` or `--tool vendor`";
             let step = Step::new("git", args.iter().copied()).cwd(root).hint(hint);
             Ok(exec.read(&step)?.trim().to_owned())
         };
@@ -108,15 +116,18 @@ fn relative(from: &Utf8Path, to: &Utf8Path) -> Utf8PathBuf {
     up.chain(to.components().skip(common).map(|part| part.as_str())).collect()
 }
 
-/// The files of the copy, by their paths in it, from the clone `root`.
+/// The files of the copy, by their paths in it, from the clone `root`; `command` is what needs them.
 ///
 /// # Errors
 /// When `root` is no clone of the tool, or a file cannot be read.
-pub(super) fn vendored(root: &Utf8Path) -> anyhow::Result<Vec<(Utf8PathBuf, Vec<u8>)>> {
+pub(super) fn vendored(
+    root: &Utf8Path,
+    command: &str,
+) -> anyhow::Result<Vec<(Utf8PathBuf, Vec<u8>)>> {
     anyhow::ensure!(
         is_clone(root),
-        UserError::new(format!("`{root}` is no clone of the tool, from which it could be copied"))
-            .hint("run `cargo xtask init PATH --tool vendor` in a clone")
+        UserError::new(format!("`{root}` is no clone of the tool, so it has no files to copy"))
+            .hint(format!("run `cargo xtask {command} --tool vendor` in a clone of the tool"))
     );
     let mut files = vec![("Cargo.toml".into(), workspace(root)?.into_bytes())];
     for part in VENDORED {

@@ -2,9 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use anyhow::Context as _;
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::Serialize;
+use toml_edit::DocumentMut;
 
+use super::member;
 use super::record::{self, Record};
 use super::tool::{self, Tool};
 use super::{MANIFEST, current};
@@ -54,7 +57,7 @@ pub(crate) fn upgrade(
     let vendored = |path: &str| Utf8Path::new(path).starts_with(tool::VENDOR);
     match tool {
         Some(Tool::Vendor) => {
-            let own = tool::vendored(clone)?.into_iter();
+            let own = tool::vendored(clone, &format!("init --upgrade {repository}"))?.into_iter();
             wanted.extend(own.map(|(path, bytes)| {
                 (Utf8Path::new(tool::VENDOR).join(path).into_string(), bytes)
             }));
@@ -75,16 +78,31 @@ pub(crate) fn upgrade(
             apply(repository, file, &mut record)?;
         }
         if let Some(tool) = tool {
-            let path = repository.join(MANIFEST);
-            let text = fs_err::read_to_string(&path)?;
-            let new = tool::with_dependency(&text, &tool.dependency(repository)?)?;
-            if new != text {
-                fs_err::write(&path, new)?;
-            }
+            depend_on(repository, tool)?;
         }
         fs_err::write(repository.join(record::PATH), record.text())?;
     }
     Ok(found)
+}
+
+/// Makes `tool` the dependency of `xtask/`.
+fn depend_on(repository: &Utf8Path, tool: &Tool) -> anyhow::Result<()> {
+    let edit = |name: &str, new: &dyn Fn(&str) -> anyhow::Result<String>| {
+        let path = repository.join(name);
+        let text = fs_err::read_to_string(&path)?;
+        let new = new(&text).with_context(|| format!("`{path}`"))?;
+        if new != text {
+            fs_err::write(&path, &new)?;
+        }
+        anyhow::Ok(new)
+    };
+    let dependency = tool.dependency(repository)?;
+    let manifest = edit(MANIFEST, &|text| Ok(tool::with_dependency(text, &dependency)?))?;
+    let is_member = !manifest.parse::<DocumentMut>()?.contains_key("workspace");
+    if *tool == Tool::Vendor && is_member {
+        edit("Cargo.toml", &|text| Ok(member::join(text, true)?.0))?;
+    }
+    Ok(())
 }
 
 fn states(
