@@ -7,18 +7,10 @@ pub(crate) const CRATE: &str = "xtask/crates/wheel-build";
 /// The image that registers emulators, and its digest.
 pub(crate) const FORMATS: &str = "xtask/crates/wheel-build/src/engine/binfmt/formats.toml";
 /// What another repository needs for a copy of the tool.
-pub(crate) const VENDORED: [&str; 10] = [
-    "LICENSE",
-    "docker",
-    "scripts",
-    "xtask/crates/wheel-audit/Cargo.toml",
-    "xtask/crates/wheel-audit/build.rs",
-    "xtask/crates/wheel-audit/build",
-    "xtask/crates/wheel-audit/src",
-    "xtask/crates/wheel-build/Cargo.toml",
-    "xtask/crates/wheel-build/build.rs",
-    "xtask/crates/wheel-build/src",
-];
+pub(crate) const VENDORED: [&str; 5] =
+    ["LICENSE", "docker", "scripts", "xtask/crates/wheel-audit", "xtask/crates/wheel-build"];
+/// Folders of a crate that only its own tests and benchmarks need.
+pub(crate) const NOT_VENDORED: [&str; 4] = ["benches", "examples", "proptest-regressions", "tests"];
 /// Patterns of the build files.
 pub(crate) const BUILD_FILES: [&str; 2] = ["docker/**", "scripts/**"];
 

@@ -137,6 +137,24 @@ fn with_crate() -> Repository {
     ])
 }
 
+/// The files that a `.rs` file below `top` includes by a relative path and that are not there.
+fn missing_includes(top: &Utf8Path) -> Vec<String> {
+    let mut missing = Vec::new();
+    for entry in walkdir::WalkDir::new(top) {
+        let path = Utf8PathBuf::try_from(entry.unwrap().into_path()).unwrap();
+        if path.extension() != Some("rs") {
+            continue;
+        }
+        let source = fs_err::read_to_string(&path).unwrap();
+        for macro_name in ["include_str!(\"", "include_bytes!(\""] {
+            let included = source.split(macro_name).skip(1).map(|rest| rest.split('"').next());
+            let included = included.map(|name| path.parent().unwrap().join(name.unwrap()));
+            missing.extend(included.filter(|file| !file.is_file()).map(Utf8PathBuf::into_string));
+        }
+    }
+    missing
+}
+
 #[test]
 fn a_package_adopts_the_tool_from_a_path_and_keeps_what_it_had() {
     let repository = with_c();
@@ -166,6 +184,7 @@ fn a_package_adopts_a_copy_of_the_tool() {
     let packages = repository.packages("xtask/Cargo.toml", true);
     assert!(packages.contains(&"wheel-audit".to_owned()), "{packages:?}");
     assert!(!packages.contains(&"insta".to_owned()), "nothing that only tests need");
+    assert_eq!(missing_includes(&repository.root.join("xtask/vendor")), [""; 0]);
     // The package's own crate never meets the tool.
     assert_eq!(repository.packages("Cargo.toml", true), ["demo"]);
     assert_eq!(repository.states(&["--check"], 0), []);

@@ -10,7 +10,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use toml_edit::{DocumentMut, Item, value};
 use walkdir::WalkDir;
 
-use crate::clone::{CRATE, VENDORED, is_clone};
+use crate::clone::{CRATE, NOT_VENDORED, VENDORED, is_clone};
 use crate::exec::{Exec, Step};
 
 /// Where the copy lies in the adopting repository.
@@ -131,7 +131,11 @@ pub(super) fn vendored(
     );
     let mut files = vec![("Cargo.toml".into(), workspace(root)?.into_bytes())];
     for part in VENDORED {
-        for entry in WalkDir::new(root.join(part)).sort_by_file_name() {
+        let entries = WalkDir::new(root.join(part)).sort_by_file_name().into_iter();
+        for entry in entries.filter_entry(|entry| {
+            let name = entry.file_name().to_string_lossy();
+            entry.depth() != 1 || !NOT_VENDORED.contains(&&*name)
+        }) {
             let entry = entry?;
             let path = Utf8Path::from_path(entry.path()).context("a name that is not UTF-8")?;
             if !entry.file_type().is_file() || path.as_str().contains("__pycache__") {
