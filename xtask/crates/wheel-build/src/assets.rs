@@ -126,9 +126,12 @@ fn write(folder: &Utf8Path, files: &Contents<'_>) -> io::Result<()> {
         fs_err::create_dir_all(path.parent().unwrap_or(draft.path()))?;
         fs_err::write(path, bytes)?;
     }
+    // A folder that another run wrote meanwhile stays: that run uses it already.
+    if fs_err::rename(draft.path(), folder).is_ok() || is_whole() {
+        return Ok(());
+    }
     remove_folder(folder)?;
     let renamed = fs_err::rename(draft.path(), folder);
-    // Another run may have been quicker.
     if is_whole() { Ok(()) } else { renamed }
 }
 
@@ -197,6 +200,27 @@ mod tests {
         assert_eq!(below(&root.join(&folder)).unwrap(), own);
         // Nothing else is left beside it.
         assert_eq!(fs_err::read_dir(root.join("target/xtask/assets")).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn what_one_run_wrote_stays_while_others_write_the_same() {
+        let losses: usize = (0..40)
+            .map(|_| {
+                let (_dir, root) = workspace();
+                let start = std::sync::Barrier::new(8);
+                let run = || {
+                    start.wait();
+                    let folder = root.join(Assets::place(&root, None).unwrap().folder);
+                    let reads = (0..20).map(|_| below(&folder).map_or(0, |found| found.len()));
+                    reads.filter(|found| *found != FILES.len()).count()
+                };
+                std::thread::scope(|scope| {
+                    let runs: Vec<_> = (0..8).map(|_| scope.spawn(run)).collect();
+                    runs.into_iter().map(|run| run.join().unwrap()).sum::<usize>()
+                })
+            })
+            .sum();
+        assert_eq!(losses, 0);
     }
 
     #[test]
