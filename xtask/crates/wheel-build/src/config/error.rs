@@ -1,6 +1,7 @@
 //! What is wrong with the configuration: file, line, column, key, and the nearest valid word.
 
 use std::fmt;
+use std::io::ErrorKind;
 
 use wheel_audit::UserError;
 
@@ -20,8 +21,14 @@ pub(crate) enum ConfigError {
 
 impl From<std::io::Error> for ConfigError {
     fn from(error: std::io::Error) -> Self {
-        let hint = "`cargo xtask init PATH` in a clone of the tool writes wheels.toml";
-        Self::Read(UserError::new(error.to_string()).hint(hint))
+        let hint = match error.kind() {
+            ErrorKind::NotFound => {
+                Some("`cargo xtask init PATH` in a clone of the tool writes wheels.toml")
+            }
+            ErrorKind::InvalidData => Some("save the file as UTF-8"),
+            _ => None,
+        };
+        Self::Read(UserError { message: error.to_string(), hint: hint.map(str::to_owned) })
     }
 }
 

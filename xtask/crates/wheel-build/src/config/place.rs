@@ -103,7 +103,10 @@ pub(super) fn place(file: File<'_>, span: &Range<usize>) -> Place {
     let column = before.get(start..).unwrap_or_default().chars().count() + 1;
     let text = file.text.get(start..).unwrap_or_default().lines().next().unwrap_or_default();
     let marked = file.text.get(span.clone()).unwrap_or_default().lines().next().unwrap_or_default();
-    let (number, indent) = (line.to_string(), " ".repeat(column - 1));
+    // A tab stays one, or the mark would be elsewhere.
+    let blank = |c: char| if c == '\t' { c } else { ' ' };
+    let indent: String = before.get(start..).unwrap_or_default().chars().map(blank).collect();
+    let number = line.to_string();
     let margin = " ".repeat(number.len());
     let mark = "^".repeat(marked.chars().count().max(1));
     let excerpt = format!("{number} | {text}\n{margin} | {indent}{mark}");

@@ -149,6 +149,31 @@ fn a_value_of_the_wrong_type_is_answered_with_how_it_is_written() {
 }
 
 #[test]
+fn odd_texts_are_answered_with_what_helps() {
+    let hint = |text: &str| invalid(text).error.hint;
+    assert_eq!(hint(&format!("{GOOD}[check]\nisa = 3\n")).as_deref(), Some("write a table"));
+    let keys = hint(&GOOD.replace("pythons", "\"a`b\"")).unwrap();
+    assert!(keys.starts_with("valid keys: `recipe`, `pythons`"), "{keys}");
+    // The mark stands below the word where the line has tabs.
+    let tabs = invalid(&GOOD.replace("[\"cp311\"]", "[\t\"cp311\",\t\"cq\"]"));
+    let (line, mark) = tabs.place.excerpt.split_once('\n').unwrap();
+    assert_eq!(mark.matches('\t').count(), 2, "{line}\n{mark}");
+}
+
+#[test]
+fn only_a_file_that_is_missing_is_to_be_written() {
+    let dir = tempfile::tempdir().unwrap();
+    let root = Utf8PathBuf::try_from(dir.path().to_owned()).unwrap();
+    let hint = || UserError::hint_of(&load(&root).unwrap_err()).unwrap_or_default().to_owned();
+    assert!(hint().contains("cargo xtask init"));
+    fs_err::write(root.join("wheels.toml"), b"a = \"\xff\"\n").unwrap();
+    assert_eq!(hint(), "save the file as UTF-8");
+    fs_err::write(root.join("wheels.toml"), GOOD).unwrap();
+    fs_err::create_dir(root.join("wheels.local.toml")).unwrap();
+    assert_eq!(hint(), "");
+}
+
+#[test]
 fn a_source_outside_the_repository_is_refused() {
     let sdist = "sdist = \"demo==1.0\"\n";
     let hash = GOOD.lines().nth(2).unwrap();

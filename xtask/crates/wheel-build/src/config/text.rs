@@ -58,9 +58,13 @@ impl<'a> Text<'a> {
     /// The error for what the parser says.
     pub(super) fn toml_error(&self, error: &toml::de::Error) -> ConfigError {
         let (span, said) = (error.span().unwrap_or_default(), error.message());
-        let words = quoted(said);
-        let word = words.first().copied().unwrap_or_default();
-        let known = || words.iter().skip(1).copied();
+        let first = || quoted(said).first().copied();
+        // A key may have backquotes of its own.
+        let (word, expected) = said.split_once("`, expected ").map_or((first(), ""), |parts| {
+            (parts.0.split_once('`').map(|(_, word)| word), parts.1)
+        });
+        let (word, words) = (word.unwrap_or_default(), quoted(expected));
+        let known = || words.iter().copied();
         let near = || nearest(word, known()).map(str::to_owned);
         let list = |what: &str| {
             let known = known().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ");
@@ -119,6 +123,7 @@ fn wrong_type(error: &str) -> Option<String> {
         return Some(format!("write a table: `[{}]`, and settings below it", name.to_lowercase()));
     }
     match expected {
+        "a map" => Some("write a table".to_owned()),
         "a boolean" => Some("write true or false, without quotes".to_owned()),
         _ if expected.contains("string") || (is_number && !expected.contains("integer")) => {
             Some(format!("write it in quotes: \"{value}\""))
