@@ -315,6 +315,44 @@ fn nothing_is_overwritten_and_nothing_else_is_written_then() {
 }
 
 #[test]
+fn an_alias_that_is_there_stays_whatever_its_form() {
+    for (config, why) in [
+        ("[alias]\nxtask = [\"run\", \"--package\", \"mine\"]\n", "has an alias `xtask`"),
+        ("alias = 3\n", "`alias` is no table"),
+    ] {
+        let repository = with_c();
+        repository.write(".cargo/config.toml", config);
+        let said = code(&repository.init(&["--tool", "vendor"]), 2);
+        assert!(said.contains(why), "{said}");
+        assert_eq!(repository.read(".cargo/config.toml"), config);
+    }
+}
+
+#[test]
+fn nothing_is_written_through_a_link() {
+    for (link, target) in [(".cargo", "."), ("xtask/src/main.rs", "new.rs")] {
+        let repository = Repository::new(&[("pyproject.toml", "")]);
+        let outside = repository.root.with_file_name("outside");
+        fs_err::create_dir(&outside).unwrap();
+        let place = repository.root.join(link);
+        fs_err::create_dir_all(place.parent().unwrap()).unwrap();
+        fs_err::os::unix::fs::symlink(outside.join(target), &place).unwrap();
+        let said = code(&repository.init(&["--tool", "vendor"]), 2);
+        assert!(said.contains(link) && said.contains("link"), "{said}");
+        assert_eq!(fs_err::read_dir(&outside).unwrap().count(), 0);
+        // The same once the tool is used.
+        fs_err::remove_file(&place).unwrap();
+        code(&repository.init(&["--tool", &format!("path={}", clone())]), 0);
+        let schema = repository.root.join("xtask/wheels.schema.json");
+        fs_err::remove_file(&schema).unwrap();
+        fs_err::os::unix::fs::symlink(outside.join("new.json"), &schema).unwrap();
+        let said = code(&repository.run(&["init", "--upgrade"]), 2);
+        assert!(said.contains("wheels.schema.json"), "{said}");
+        assert_eq!(fs_err::read_dir(&outside).unwrap().count(), 0);
+    }
+}
+
+#[test]
 fn an_upgrade_keeps_what_was_changed_there() {
     let repository = with_c();
     code(&repository.init(&["--tool", &format!("path={}", clone())]), 0);

@@ -10,6 +10,7 @@ mod upgrade;
 
 use std::collections::BTreeMap;
 use wheel_audit::UserError;
+use wheel_audit::files::{Place, place};
 
 use anyhow::Context as _;
 use camino::{Utf8Path, Utf8PathBuf};
@@ -180,6 +181,11 @@ struct Planner<'a> {
 
 impl Planner<'_> {
     fn push(&mut self, path: &str, change: Change) {
+        if change != Change::Keep
+            && let Place::Unsafe(why) = place(self.repository, path)
+        {
+            self.conflicts.push(format!("`{path}`: {why}"));
+        }
         self.files.push(Planned { path: path.into(), change });
     }
 
@@ -225,16 +231,21 @@ impl Planner<'_> {
     fn alias(&mut self, layout: Layout) -> anyhow::Result<()> {
         let text = read(self.repository, ALIAS)?.unwrap_or_default();
         let mut config: DocumentMut = text.parse().with_context(|| format!("`{ALIAS}`"))?;
-        let found = config.get("alias").and_then(|alias| alias.get("xtask")).and_then(Item::as_str);
-        match found {
-            Some(words) if words == layout.alias() => self.add(ALIAS, Vec::new(), text),
+        let aliases = config.entry("alias").or_insert(Item::Table(Table::new()));
+        let aliases = aliases
+            .as_table_like_mut()
+            .with_context(|| format!("`{ALIAS}`: `alias` is no table"))?;
+        match aliases.get("xtask") {
+            Some(words) if words.as_str() == Some(layout.alias()) => {
+                self.add(ALIAS, Vec::new(), text);
+            }
+            // Cargo takes a list of words as well.
             Some(words) => self.conflicts.push(format!(
                 "`{ALIAS}` has an alias `xtask` already: `{}`",
-                words.escape_debug()
+                words.to_string().trim().escape_debug()
             )),
             None => {
-                config.entry("alias").or_insert(Item::Table(Table::new()))["xtask"] =
-                    value(layout.alias());
+                aliases.insert("xtask", value(layout.alias()));
                 let line = format!("alias.xtask = \"{}\"", layout.alias());
                 self.add(ALIAS, vec![line], config.to_string());
             }

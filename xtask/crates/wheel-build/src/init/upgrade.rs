@@ -1,11 +1,13 @@
 //! Whether an adopting repository is up to date, and bringing it there: nobody's own change is lost.
 
 use std::collections::BTreeMap;
+use std::io;
 
 use anyhow::Context as _;
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::Serialize;
 use toml_edit::DocumentMut;
+use wheel_audit::files::{Place, place};
 
 use super::member;
 use super::record::{self, Record};
@@ -123,7 +125,7 @@ fn states(
             Ok(bytes) if record.wrote(&path, &bytes) => State::Stale,
             Ok(_) if record.wrote(&path, &new) => State::Yours,
             Ok(_) => State::Conflict,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => State::Missing,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => State::Missing,
             Err(error) => return Err(error.into()),
         };
         found.push(Found { path, state, new: Some(new) });
@@ -132,8 +134,12 @@ fn states(
     Ok(found)
 }
 
-fn apply(repository: &Utf8Path, file: &Found, record: &mut Record) -> std::io::Result<()> {
+fn apply(repository: &Utf8Path, file: &Found, record: &mut Record) -> io::Result<()> {
     let path: Utf8PathBuf = repository.join(&file.path);
+    let is_kept = matches!(file.state, State::Current | State::Yours);
+    if !is_kept && let Place::Unsafe(why) = place(repository, &file.path) {
+        return Err(io::Error::other(format!("`{}`: {why}", file.path)));
+    }
     match (file.state, &file.new) {
         (State::Stale | State::Missing, Some(new)) => {
             fs_err::create_dir_all(path.parent().unwrap_or(repository))?;
