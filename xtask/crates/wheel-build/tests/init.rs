@@ -163,6 +163,7 @@ fn a_package_adopts_the_tool_from_a_path_and_keeps_what_it_had() {
     assert!(dry.contains("==> wheels.toml\n") && !repository.root.join("wheels.toml").exists());
     let said = code(&repository.init(&["--tool", &tool]), 0);
     assert!(said.contains("cargo xtask wheels --setup debian:12"), "{said}");
+    assert!(said.contains(" --python cp311\n"), "{said}");
     assert!(repository.read("wheels.toml").contains("pythons = [\"cp311\", \"cp312\"]"));
     assert!(repository.read(".gitignore").starts_with("*.o\n/target/\n"));
     let config = repository.read(".cargo/config.toml");
@@ -296,8 +297,11 @@ fn a_copy_is_upgraded_from_a_clone() {
     let said = code(&repository.run(&["init", "--upgrade", "--tool", "vendor"]), 2);
     let command = ["init", "--upgrade", repository.root.as_str(), "--tool", "vendor"];
     assert!(said.contains(&format!("`cargo xtask {}`", command.join(" "))), "{said}");
-    code(&Repository::program(clone(), &command), 0);
+    let said = code(&Repository::program(clone(), &command), 0);
+    assert!(said.contains("gets the tool from a copy"), "{said}");
     assert!(repository.root.join(lost).exists());
+    let said = code(&Repository::program(clone(), &command[..3]), 0);
+    assert!(said.contains("keeps its version") && said.contains("`--tool "), "{said}");
 }
 
 #[test]

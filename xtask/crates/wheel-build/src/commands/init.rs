@@ -76,8 +76,9 @@ pub(crate) fn run(args: &InitArgs) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     init::write(&repository, &adoption.files)?;
+    let python = if adoption.has_debian_python { " --python cp311" } else { "" };
     report::data(&format!(
-        "next, in `{repository}`:\n  cargo xtask doctor\n  cargo xtask wheels --setup debian:12 {}",
+        "next, in `{repository}`:\n  cargo xtask doctor\n  cargo xtask wheels --setup debian:12 {}{python}",
         super::native_platform()
     ));
     Ok(ExitCode::SUCCESS)
@@ -139,6 +140,13 @@ fn compare(args: &InitArgs, repository: &Utf8Path, clone: &Utf8Path) -> anyhow::
             };
             report::data(&format!("{path}: {what}"));
         }
+    }
+    if args.upgrade && args.path.is_some() {
+        report::note(&match &args.tool {
+            Some(tool) => format!("`xtask/Cargo.toml` gets the tool from {tool}"),
+            None => "`xtask/Cargo.toml` keeps its version of the tool; `--tool TOOL` sets another"
+                .to_owned(),
+        });
     }
     let open = found.iter().filter(|file| is_open(file.state)).count();
     if open == 0 {

@@ -78,6 +78,8 @@ pub(crate) struct Adoption {
     pub(crate) tool: Tool,
     /// The files, sorted by path but for the copy of the tool, which comes last.
     pub(crate) files: Vec<Planned>,
+    /// Whether `wheels.toml` names the interpreter of Debian 12, the quickest one to build for there.
+    pub(crate) has_debian_python: bool,
     /// What the user should know about the place of the repository.
     pub(crate) note: Option<String>,
     /// What stands in the way; nothing is written while there is any.
@@ -138,11 +140,13 @@ pub(crate) fn plan(exec: &Exec, asked: &Asked<'_>) -> anyhow::Result<Adoption> {
             plan.owned(Utf8Path::new(tool::VENDOR).join(path).as_str(), bytes)?;
         }
     }
+    let has_debian_python = config.build.pythons.iter().any(|tag| tag.to_string() == "cp311");
     let record = plan.record.text();
     plan.create(record::PATH, record.into_bytes())?;
     let Planner { mut files, conflicts, .. } = plan;
     files.sort_by_key(|file| (file.path.starts_with(tool::VENDOR), file.path.clone()));
-    Ok(Adoption { tool, files, note: repository::note(exec, repository), conflicts })
+    let note = repository::note(exec, repository);
+    Ok(Adoption { tool, files, has_debian_python, note, conflicts })
 }
 
 /// Writes what was planned.
