@@ -108,6 +108,34 @@ fn pure_modules_import_nothing_that_acts() {
     }
 }
 
+/// What the standard library or a crate has for some systems only.
+const NOT_EVERYWHERE: [&str; 8] =
+    ["os::unix", "os::linux", "os::fd", "os::windows", "rustix", "libc::", "nix::", "/proc/self"];
+
+/// Whether `word` begins in `code` where no longer word does.
+fn has_word(code: &str, word: &str) -> bool {
+    let is_part = |c: char| c.is_alphanumeric() || c == '_';
+    code.match_indices(word).any(|(at, _)| !code[..at].ends_with(is_part))
+}
+
+#[test]
+fn one_module_of_a_crate_calls_what_not_every_system_has() {
+    assert!(has_word("use libc::c_int;", "libc::") && !has_word("check_glibc::run()", "libc::"));
+    for (folder, name, code) in files() {
+        if name != "sys" {
+            for word in NOT_EVERYWHERE {
+                assert!(!has_word(&code, word), "{folder}/{name}.rs has `{word}`");
+            }
+        }
+    }
+    // What macOS lacks, and ways around this test.
+    for (folder, _, code) in files().into_iter().filter(|(_, name, _)| name == "sys") {
+        for word in ["memfd", "TMPFILE", "/proc/", "openat2", "pidfd", "target_os", "cfg!"] {
+            assert!(!code.contains(word), "{folder}/sys.rs has `{word}`");
+        }
+    }
+}
+
 #[test]
 fn no_files_of_a_folder_import_each_other_in_a_circle() {
     let mut folders: BTreeMap<String, BTreeMap<String, BTreeSet<String>>> = BTreeMap::new();

@@ -4,8 +4,9 @@ use std::fmt::Write as _;
 use std::io;
 
 use camino::Utf8Path;
-use fs_err::os::unix::fs::OpenOptionsExt as _;
 use sha2::{Digest, Sha256};
+
+use crate::sys::{self, Links};
 
 /// `bytes` in lower-case hexadecimal.
 pub fn hex(bytes: &[u8]) -> String {
@@ -26,8 +27,7 @@ pub fn of_bytes(bytes: &[u8]) -> String {
 /// When it is anything else, or cannot be read; the error names it.
 pub fn of_file(path: &Utf8Path) -> io::Result<String> {
     // A FIFO would block, and a device may never end.
-    let flags = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
-    let file = fs_err::OpenOptions::new().read(true).custom_flags(flags).open(path)?;
+    let file = fs_err::OpenOptions::from_options(sys::reading(Links::Follow)).open(path)?;
     if !file.metadata()?.is_file() {
         return Err(io::Error::other(format!("`{path}` is not a regular file")));
     }

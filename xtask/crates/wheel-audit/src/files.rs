@@ -3,12 +3,11 @@
 
 use std::io::ErrorKind::{NotADirectory, NotFound, PermissionDenied};
 use std::io::{self, Read as _};
-use std::os::unix::fs::PermissionsExt as _;
 
 use camino::{Utf8Component, Utf8Path};
-use fs_err::os::unix::fs::OpenOptionsExt as _;
 
 use crate::digest;
+use crate::sys::{self, Links};
 
 /// The largest list that is read, in bytes. A manifest has some hundred bytes a file.
 const MAX_LIST: u64 = 16 << 20;
@@ -71,9 +70,7 @@ pub fn open(path: &Utf8Path) -> io::Result<fs_err::File> {
         return Err(refused());
     }
     // It may have become something else meanwhile.
-    let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
-    let flags = flags.bits().cast_signed();
-    let file = fs_err::OpenOptions::new().read(true).custom_flags(flags).open(path)?;
+    let file = fs_err::OpenOptions::from_options(sys::reading(Links::Refuse)).open(path)?;
     if file.metadata()?.is_file() { Ok(file) } else { Err(refused()) }
 }
 
@@ -87,10 +84,7 @@ pub fn text(path: &Utf8Path, limit: u64) -> io::Result<String> {
     if !std::fs::metadata(path)?.is_file() {
         return Err(refused());
     }
-    let flags = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
-    let mut options = std::fs::OpenOptions::new();
-    let file =
-        std::os::unix::fs::OpenOptionsExt::custom_flags(options.read(true), flags).open(path)?;
+    let file = sys::reading(Links::Follow).open(path)?;
     if !file.metadata()?.is_file() {
         return Err(refused());
     }
@@ -139,7 +133,7 @@ pub fn remove_folder(path: &Utf8Path) -> io::Result<()> {
 
 /// Lets the owner into each folder; links are not followed.
 fn open_up(folder: &std::path::Path) -> io::Result<()> {
-    fs_err::set_permissions(folder, std::fs::Permissions::from_mode(0o700))?;
+    fs_err::set_permissions(folder, sys::permissions(0o700))?;
     for entry in fs_err::read_dir(folder)? {
         let entry = entry?;
         if entry.file_type()?.is_dir() {

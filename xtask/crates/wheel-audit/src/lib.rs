@@ -42,6 +42,7 @@ pub mod files;
 pub mod isa;
 pub mod policy;
 pub mod report;
+pub mod sys;
 pub mod text;
 pub mod wheel;
 

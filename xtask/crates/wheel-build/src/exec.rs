@@ -33,8 +33,8 @@ pub struct Step {
     pub env: BTreeMap<String, EnvValue>,
     /// Working directory; xtask's own where it is `None`.
     pub cwd: Option<Utf8PathBuf>,
-    /// File whose contents the command reads as its standard input; empty input where `None`.
-    pub stdin: Option<Utf8PathBuf>,
+    /// Standard input; empty where `None`.
+    pub stdin: Option<Stdin>,
     /// After this long the command is stopped and counts as failed.
     pub timeout: Option<Duration>,
     /// One line that tells the user what to do when this step fails.
@@ -53,6 +53,15 @@ pub enum EnvValue {
         /// What a printed command says in its place, e.g. `$(cargo xtask host-settings settings)`.
         shown: String,
     },
+}
+
+/// What a command reads as its standard input.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Stdin {
+    /// The contents of a file.
+    File(Utf8PathBuf),
+    /// Bytes that are in no file, and never shown.
+    Secret(Arc<[u8]>),
 }
 
 impl Step {
@@ -116,7 +125,14 @@ impl Step {
     /// Sets the file that is read as standard input.
     #[must_use]
     pub fn stdin(mut self, file: &Utf8Path) -> Self {
-        self.stdin = Some(file.to_owned());
+        self.stdin = Some(Stdin::File(file.to_owned()));
+        self
+    }
+
+    /// Sets what is written to standard input, from memory alone, and never shown.
+    #[must_use]
+    pub(crate) fn secret_stdin(mut self, bytes: &Arc<[u8]>) -> Self {
+        self.stdin = Some(Stdin::Secret(Arc::clone(bytes)));
         self
     }
 
@@ -151,8 +167,10 @@ impl fmt::Display for Step {
         for arg in &self.args {
             write!(f, " {}", quote(arg))?;
         }
-        if let Some(stdin) = &self.stdin {
-            write!(f, " < {}", quote(stdin.as_str()))?;
+        match &self.stdin {
+            Some(Stdin::File(path)) => write!(f, " < {}", quote(path.as_str()))?,
+            Some(Stdin::Secret(_)) => f.write_str(" < (secret)")?,
+            None => {}
         }
         Ok(())
     }

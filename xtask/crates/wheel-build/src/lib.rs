@@ -16,6 +16,7 @@ mod plan;
 mod schema;
 mod ship;
 mod store;
+mod sys;
 
 pub use cli::{main, main_with, run};
 

@@ -171,8 +171,7 @@ fn member(
 
 /// Temporary files are private; a wheel is for everyone (as far as the umask allows).
 fn readable() -> std::fs::Permissions {
-    use std::os::unix::fs::PermissionsExt;
-    std::fs::Permissions::from_mode(0o666)
+    crate::sys::permissions(0o666)
 }
 
 #[cfg(test)]

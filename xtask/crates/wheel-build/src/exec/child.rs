@@ -1,18 +1,17 @@
 //! Starting, reading, stopping: the mechanics below [`super::Exec`].
 
-use std::io::{ErrorKind, Read};
-use std::os::unix::ffi::OsStrExt as _;
-use std::os::unix::process::{CommandExt, ExitStatusExt as _};
+use std::io::{ErrorKind, Read, Write as _};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
 use std::time::{Duration, Instant};
 use wheel_audit::UserError;
 
 use camino::Utf8Path;
-use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
-use super::{EnvValue, ExecError, Step, Stream, interrupt};
+use super::{EnvValue, ExecError, Stdin, Step, Stream, interrupt};
+use crate::sys::{self, Signal};
 
 /// How long a child may take to end after it was asked to, before it is killed.
 const GRACE: Duration = Duration::from_secs(10);
@@ -34,6 +33,7 @@ pub(super) fn run(
     let mut command = command(step)?;
     command.stdin(input(step)?).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().map_err(|source| start_error(step, source))?;
+    feed(step, &mut child);
     let (sender, receiver) = sync_channel(64);
     forward(child.stdout.take(), Stream::Stdout, sender.clone());
     forward(child.stderr.take(), Stream::Stderr, sender);
@@ -66,7 +66,7 @@ pub(super) fn run(
 /// as Ctrl-C and Ctrl-Z are the child's. One that is asked to end by other means is told so once.
 pub(super) fn attach(step: &Step) -> Result<u8, ExecError> {
     let mut command = command(step)?;
-    command.process_group(rustix::process::getpgrp().as_raw_nonzero().get());
+    sys::in_this_group(&mut command);
     command.stdin(Stdio::inherit()).stdout(Stdio::inherit()).stderr(Stdio::inherit());
     let mut child = command.spawn().map_err(|source| start_error(step, source))?;
     let _attached = interrupt::Attached::new();
@@ -80,13 +80,10 @@ pub(super) fn attach(step: &Step) -> Result<u8, ExecError> {
         // In a terminal the child had the signal already; one more of this kind does no harm.
         if interrupt::asked() && !told {
             told = true;
-            let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
-            // An error means that it is gone already, which is what was wanted.
-            let _ = pid.map(|pid| kill_process(pid, Signal::TERM));
+            sys::signal(&child, Signal::Terminate);
         }
     };
-    let code = status.code().or_else(|| status.signal().map(|signal| 128 + signal));
-    Ok(code.and_then(|code| u8::try_from(code).ok()).unwrap_or(u8::MAX))
+    Ok(sys::exit_code(status))
 }
 
 /// Starts `step` in a session of its own, with its output in `log`.
@@ -109,7 +106,9 @@ fn command(step: &Step) -> Result<Command, ExecError> {
     let mut cmd = shell.cmd(&step.program).args(&step.args);
     // A git hook, a rebase or `git -c` sets them for its own repository; git is to find the one of the
     // folder that it runs in, whoever starts it.
-    for (name, _) in std::env::vars_os().filter(|(name, _)| name.as_bytes().starts_with(b"GIT_")) {
+    for (name, _) in
+        std::env::vars_os().filter(|(name, _)| name.as_encoded_bytes().starts_with(b"GIT_"))
+    {
         cmd = cmd.env_remove(name);
     }
     for (name, value) in &step.env {
@@ -122,18 +121,28 @@ fn command(step: &Step) -> Result<Command, ExecError> {
     }
     // Its own group: a Ctrl-C in the terminal reaches xtask alone, which then stops its children
     // once and in order, and a stop reaches the plugins that a client starts in turn.
-    command.process_group(0);
+    sys::in_own_group(&mut command);
     Ok(command)
 }
 
 fn input(step: &Step) -> Result<Stdio, ExecError> {
-    step.stdin.as_ref().map_or_else(
-        || Ok(Stdio::null()),
-        |path| {
+    match &step.stdin {
+        None => Ok(Stdio::null()),
+        Some(Stdin::Secret(_)) => Ok(Stdio::piped()),
+        Some(Stdin::File(path)) => {
             let file = fs_err::File::open(path).map_err(|source| start_error(step, source))?;
             Ok(Stdio::from(file.into_parts().0))
-        },
-    )
+        }
+    }
+}
+
+/// Writes a secret to the child, for as long as it reads.
+fn feed(step: &Step, child: &mut Child) {
+    if let (Some(Stdin::Secret(bytes)), Some(mut pipe)) = (&step.stdin, child.stdin.take()) {
+        let bytes = Arc::clone(bytes);
+        // An error means that the child has ended, whose status says why.
+        std::thread::spawn(move || pipe.write_all(&bytes));
+    }
 }
 
 fn start_error(step: &Step, source: std::io::Error) -> ExecError {
@@ -208,12 +217,12 @@ impl<'a> Stopper<'a> {
                 if let Some(cause) = self.cause() {
                     self.cause = cause;
                     self.asked_at = Some(Instant::now());
-                    signal(child, Signal::INT);
+                    sys::signal_group(child, Signal::Interrupt);
                 }
             }
             Some(asked) if !self.killed && asked.elapsed() >= GRACE => {
                 self.killed = true;
-                signal(child, Signal::KILL);
+                sys::signal_group(child, Signal::Kill);
             }
             Some(_) => {}
         }
@@ -231,13 +240,5 @@ impl<'a> Stopper<'a> {
                 ExecError::TimedOut { limit, error }
             }
         })
-    }
-}
-
-fn signal(child: &Child, signal: Signal) {
-    let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
-    if let Some(pid) = pid {
-        // An error means that the group is gone already, which is what was wanted.
-        let _ = kill_process_group(pid, signal);
     }
 }

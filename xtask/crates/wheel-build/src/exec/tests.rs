@@ -79,3 +79,15 @@ fn a_file_is_read_as_standard_input() {
     fs_err::write(&file, "hello").unwrap();
     assert_eq!(Exec::real().read(&Step::new("cat", [""; 0]).stdin(&file)).unwrap(), "hello");
 }
+
+#[test]
+fn a_secret_is_read_whole_and_never_shown() {
+    // More than a pipe holds, so that the child must read while this process writes.
+    let secret: Arc<[u8]> = b"a secret\n".repeat(50_000).into();
+    let step = Step::new("sha256sum", [""; 0]).secret_stdin(&secret);
+    let hash = Exec::real().read(&step).unwrap();
+    assert_eq!(hash.split(' ').next(), Some(&*wheel_audit::digest::of_bytes(&secret)));
+    assert!(!format!("{step} {step:?}").contains("a secret"), "{step}");
+    // A child that reads nothing is no error.
+    Exec::real().read(&Step::new("true", [""; 0]).secret_stdin(&secret)).unwrap();
+}

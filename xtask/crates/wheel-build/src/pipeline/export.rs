@@ -2,13 +2,13 @@
 //! opened, no link is followed, and number and size are bounded.
 
 use std::io::{self, Read as _};
-use std::os::unix::fs::PermissionsExt as _;
 use wheel_audit::UserError;
 
 use camino::Utf8Path;
 
 use wheel_audit::digest;
 use wheel_audit::files;
+use wheel_audit::sys::permissions;
 
 /// Maximum number of files of one build: a wheel, its build information, and some room.
 const MAX_FILES: usize = 100;
@@ -40,7 +40,7 @@ pub(super) fn files(export: &Utf8Path) -> io::Result<Vec<(String, String)>> {
         if bytes > MAX_BYTES {
             return Err(refused(&name, &format!("exceeds the limit of {MAX_BYTES} bytes")));
         }
-        file.set_permissions(std::fs::Permissions::from_mode(MODE))?;
+        file.set_permissions(permissions(MODE))?;
         files.push((name, digest::of_reader(file.take(MAX_BYTES))?));
     }
     files.sort();
@@ -68,7 +68,7 @@ fn open(export: &Utf8Path, name: &str) -> io::Result<fs_err::File> {
     }
     match files::open(&path) {
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-            fs_err::set_permissions(&path, std::fs::Permissions::from_mode(MODE))?;
+            fs_err::set_permissions(&path, permissions(MODE))?;
             files::open(&path)
         }
         result => result,
@@ -87,6 +87,8 @@ mod tests {
     #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
     use camino::Utf8PathBuf;
+
+    use std::os::unix::fs::PermissionsExt as _;
 
     use super::*;
 

@@ -2,13 +2,10 @@
 //! connection to a file system in its memory. So they reach an engine on another machine, one with user
 //! namespaces and one on a system with `SELinux`, and are in no layer and in no file of this machine.
 
-use std::io::Write as _;
-use std::os::fd::AsRawFd as _;
+use std::fmt;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-
-use camino::Utf8PathBuf;
-use rustix::fs::MemfdFlags;
 
 use crate::engine::{Engine, EngineError};
 use crate::exec::Step;
@@ -28,12 +25,17 @@ pub(super) struct Handed {
     secrets: Vec<Secret>,
 }
 
-/// A secret as a file that is nowhere but in memory; nothing that is printed shows what is in it.
-#[derive(Debug)]
+/// A secret, in memory alone; nothing that is printed shows its contents.
 struct Secret {
     name: &'static str,
     mode: &'static str,
-    file: std::fs::File,
+    contents: Arc<[u8]>,
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Secret({})", self.name)
+    }
 }
 
 impl Handed {
@@ -44,12 +46,11 @@ impl Handed {
     pub(super) fn of(engine: &Engine) -> std::io::Result<Self> {
         let secret = |(name, contents): (&'static str, Vec<u8>)| {
             let mode = if name == "ca" { "0444" } else { "0400" };
-            Secret::new(name, mode, &contents)
+            Secret { name, mode, contents: contents.into() }
         };
-        let mut secrets: Vec<_> =
-            engine.host.secret_files()?.into_iter().map(secret).collect::<Result<_, _>>()?;
+        let mut secrets: Vec<_> = engine.host.secret_files()?.into_iter().map(secret).collect();
         if !secrets.is_empty() {
-            secrets.push(Secret::new(COMPLETE, "0400", b"")?);
+            secrets.push(Secret { name: COMPLETE, mode: "0400", contents: Arc::new([]) });
         }
         Ok(Self { secrets })
     }
@@ -84,18 +85,10 @@ impl Handed {
 }
 
 impl Secret {
-    fn new(name: &'static str, mode: &'static str, contents: &[u8]) -> std::io::Result<Self> {
-        let mut file: std::fs::File = rustix::fs::memfd_create(name, MemfdFlags::CLOEXEC)?.into();
-        file.write_all(contents)?;
-        Ok(Self { name, mode, file })
-    }
-
     fn put(&self, engine: &Engine, container: &str) -> Result<(), EngineError> {
         let target = format!("{FOLDER}/{}", self.name);
-        // Opened anew by its name, it is read from its beginning.
-        let file = Utf8PathBuf::from(format!("/proc/self/fd/{}", self.file.as_raw_fd()));
         let words = ["exec", "--interactive", container, "sh", "-c", PUT, "sh", &target, self.mode];
-        engine.query(&engine.client.step(words).stdin(&file)).map(drop)
+        engine.query(&engine.client.step(words).secret_stdin(&self.contents)).map(drop)
     }
 }
 
@@ -103,6 +96,7 @@ impl Secret {
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+    use std::io::Write as _;
     use std::os::unix::fs::PermissionsExt as _;
     use std::process::{Command, Stdio};
 

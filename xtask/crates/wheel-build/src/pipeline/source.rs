@@ -4,14 +4,11 @@
 //! packed here, once: what git would commit, at fixed times and in a fixed order, so that the same
 //! tree is the same archive and nothing else of the folder reaches the build.
 
-use std::ffi::OsStr;
 use std::io::{self, Read as _};
-use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use wheel_audit::UserError;
 
 use camino::{Utf8Path, Utf8PathBuf};
-use fs_err::os::unix::fs::OpenOptionsExt as _;
 use pep440_rs::VersionSpecifiers;
 
 use super::stubs::stubs;
@@ -19,9 +16,11 @@ use crate::assets::Assets;
 use crate::config::{Config, Source};
 use crate::exec::{Exec, ExecError, Step, interrupt};
 use crate::plan::Inputs;
+use crate::sys;
 use wheel_audit::audit::RULES_VERSION;
 use wheel_audit::digest;
 use wheel_audit::files::remove_folder;
+use wheel_audit::sys::{Links, is_executable, reading};
 use wheel_audit::text::shown;
 use wheel_audit::wheel::{Interpreter, allows};
 
@@ -344,7 +343,7 @@ fn git_files(exec: &Exec, tree: &Path) -> io::Result<Vec<PathBuf>> {
     for name in list.split(|byte| *byte == 0).filter(|name| !name.is_empty()) {
         go_on()?;
         let is_folder = name.ends_with(b"/");
-        let name = Path::new(OsStr::from_bytes(name));
+        let name = sys::path(name);
         let path = tree.join(name);
         match metadata(&path)? {
             // Tracked and deleted, but listed all the same.
@@ -404,7 +403,6 @@ impl<R: io::Read> io::Read for Watched<R> {
 }
 
 fn add<W: io::Write>(tar: &mut tar::Builder<W>, tree: &Utf8Path, name: &Path) -> io::Result<()> {
-    use std::os::unix::fs::PermissionsExt as _;
     go_on()?;
     let path = tree.as_std_path().join(name);
     let mut header = tar::Header::new_gnu();
@@ -418,7 +416,7 @@ fn add<W: io::Write>(tar: &mut tar::Builder<W>, tree: &Utf8Path, name: &Path) ->
     let file = open(&path)?;
     let meta = file.metadata()?;
     header.set_size(meta.len());
-    let executable = meta.permissions().mode() & 0o111 != 0;
+    let executable = is_executable(&meta);
     header.set_mode(if executable { 0o755 } else { 0o644 });
     // No more than was said, should the file grow meanwhile.
     tar.append_data(&mut header, name, Watched(file.take(meta.len())))
@@ -434,9 +432,7 @@ fn add_text<W: io::Write>(tar: &mut tar::Builder<W>, name: &Path, text: &str) ->
 
 /// Opens a regular file. What it has become meanwhile (a FIFO, a link) neither blocks nor leads elsewhere.
 fn open(path: &Path) -> io::Result<fs_err::File> {
-    let flags = rustix::fs::OFlags::NONBLOCK | rustix::fs::OFlags::NOFOLLOW;
-    let flags = i32::try_from(flags.bits()).map_err(io::Error::other)?;
-    let file = fs_err::OpenOptions::new().read(true).custom_flags(flags).open(path)?;
+    let file = fs_err::OpenOptions::from_options(reading(Links::Refuse)).open(path)?;
     if file.metadata()?.is_file() {
         return Ok(file);
     }

@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::io::{ErrorKind, Write as _};
-use std::os::unix::fs::PermissionsExt as _;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::{Deserialize, Serialize};
@@ -12,6 +11,7 @@ use wheel_audit::UserError;
 
 use wheel_audit::dist::{Entry, Kind, MANIFEST, Manifest};
 use wheel_audit::files::{self, Place, place, remove_folder};
+use wheel_audit::sys::permissions;
 use wheel_audit::text::shown;
 
 /// Mode of every file that enters `dist/`, whatever a build gave it.
@@ -205,7 +205,7 @@ impl Store {
             let staged = staging.join(name);
             files::copy(file, &staged)?;
             let copy = fs_err::File::open(&staged)?;
-            copy.set_permissions(std::fs::Permissions::from_mode(FILE_MODE))?;
+            copy.set_permissions(permissions(FILE_MODE))?;
             copy.sync_all()?;
             let wheel = entry(&below(name), &staged, kind.clone())?;
             if change.judged.get(name).is_some_and(|judged| *judged != wheel.sha256) {

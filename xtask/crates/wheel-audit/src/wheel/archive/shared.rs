@@ -6,7 +6,8 @@ use std::{
 };
 
 use camino::Utf8Path;
-use fs_err::os::unix::fs::FileExt as _;
+
+use crate::sys;
 
 /// One thread's view of an open file. Clones share the file and nothing else, so that what one
 /// thread reads is what the others read, whatever happens to the path.
@@ -31,7 +32,7 @@ impl SharedFile {
 
 impl Read for SharedFile {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let count = self.file.read_at(buffer, self.at)?;
+        let count = sys::read_at(&self.file, buffer, self.at)?;
         self.at += count as u64;
         Ok(count)
     }

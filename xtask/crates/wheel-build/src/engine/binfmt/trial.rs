@@ -1,7 +1,6 @@
 //! Running a foreign program, to see whether it runs.
 
 use std::io::{ErrorKind, Write as _};
-use std::os::unix::fs::PermissionsExt as _;
 use std::thread;
 use std::time::Duration;
 
@@ -9,6 +8,7 @@ use camino::Utf8Path;
 
 use super::program;
 use crate::exec::{Captured, Exec, ExecError, Step};
+use wheel_audit::sys::permissions;
 
 /// How long the program may take; emulators start within a fraction of a second.
 const LIMIT: Duration = Duration::from_secs(20);
@@ -39,7 +39,7 @@ pub(super) fn run(exec: &Exec, arch: &str) -> anyhow::Result<Trial> {
     let path = folder.join("program");
     let mut file = fs_err::File::create(&path)?;
     file.write_all(&bytes)?;
-    file.set_permissions(std::fs::Permissions::from_mode(0o755))?;
+    file.set_permissions(permissions(0o755))?;
     drop(file);
     let step = Step::new(path.as_str(), [""; 0]).timeout(LIMIT);
     let mut answer = exec.capture(&step);

@@ -1,13 +1,14 @@
 //! Reading a machine without starting anything: its files, its environment, its free space.
 
 use std::collections::BTreeMap;
-use std::os::unix::fs::PermissionsExt;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::engine::host::{self, Host};
 use crate::engine::setup::sources::{self, Source};
+use crate::sys;
 use wheel_audit::files;
+use wheel_audit::sys::is_executable;
 
 /// Where daemons and administration tools live, whatever a user's `PATH` says.
 pub(crate) const ADMIN_PATH: &str = "/usr/local/sbin:/usr/sbin:/sbin";
@@ -114,10 +115,10 @@ impl Machine {
                     Some((name.into_string().ok()?, value.into_string().ok()?))
                 })
                 .collect(),
-            is_root: rustix::process::geteuid().is_root(),
+            is_root: sys::is_root(),
             arch: std::env::consts::ARCH,
             workspace: workspace.to_owned(),
-            free: free_space,
+            free: sys::free_space,
         }
     }
 
@@ -142,7 +143,7 @@ impl Machine {
         let folders = path.split(':').chain(ADMIN_PATH.split(':')).filter(|dir| !dir.is_empty());
         folders.map(|dir| Utf8Path::new(dir).join(program)).find(|path| {
             let meta = fs_err::metadata(self.at(path.as_str()));
-            meta.is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
+            meta.is_ok_and(|meta| meta.is_file() && is_executable(&meta))
         })
     }
 
@@ -229,11 +230,6 @@ impl Machine {
     pub(crate) fn free_space(&self, path: &Utf8Path) -> Option<u64> {
         path.ancestors().find(|path| self.has(path.as_str())).and_then(self.free)
     }
-}
-
-fn free_space(path: &Utf8Path) -> Option<u64> {
-    let stat = rustix::fs::statvfs(path.as_std_path()).ok()?;
-    stat.f_bavail.checked_mul(stat.f_frsize)
 }
 
 #[cfg(test)]

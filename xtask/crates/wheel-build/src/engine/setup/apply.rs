@@ -4,8 +4,7 @@ use anyhow::bail;
 use std::io::Write as _;
 use std::time::{Duration, Instant};
 use wheel_audit::UserError;
-
-use fs_err::os::unix::fs::OpenOptionsExt as _;
+use wheel_audit::sys::writing_private;
 
 use super::{Action, Forecast, Kind, START_LIMIT, SetupPlan, apt, daemon};
 use crate::exec::{Captured, Exec, Step};
@@ -103,8 +102,7 @@ fn prepare(action: &Action) -> anyhow::Result<()> {
             fs_err::create_dir_all(folder)?;
         }
         // Only its owner may read it: an address in it may hold a password.
-        let mut options = fs_err::OpenOptions::new();
-        options.write(true).create(true).truncate(true).mode(0o600);
+        let options = fs_err::OpenOptions::from_options(writing_private());
         options.open(path)?.write_all(text.as_bytes())?;
     }
     Ok(())

@@ -1,0 +1,56 @@
+//! What each operating system does its own way. Only this module calls it, and it uses nothing that macOS lacks.
+
+use std::fs::{Metadata, OpenOptions, Permissions};
+use std::io;
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+
+use fs_err::os::unix::fs::FileExt as _;
+use rustix::fs::OFlags;
+
+#[cfg(not(unix))]
+compile_error!("this crate needs Linux or macOS; on Windows, build it in WSL");
+
+/// What becomes of a link at the end of a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Links {
+    /// It is followed.
+    Follow,
+    /// Opening it is an error.
+    Refuse,
+}
+
+/// Options that open a file to read it. Nothing waits for the other end of a FIFO: the caller examines what was opened.
+pub fn reading(links: Links) -> OpenOptions {
+    let flags = match links {
+        Links::Follow => OFlags::NONBLOCK,
+        Links::Refuse => OFlags::NONBLOCK | OFlags::NOFOLLOW,
+    };
+    let mut options = OpenOptions::new();
+    options.read(true).custom_flags(flags.bits().cast_signed());
+    options
+}
+
+/// Options that write a file which only its owner may read.
+pub fn writing_private() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true).mode(0o600);
+    options
+}
+
+/// Reads at an offset, without a position that threads would share.
+///
+/// # Errors
+/// When the file cannot be read; the error names it.
+pub fn read_at(file: &fs_err::File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+    file.read_at(buffer, offset)
+}
+
+/// The permissions of a mode such as `0o644`.
+pub fn permissions(mode: u32) -> Permissions {
+    Permissions::from_mode(mode)
+}
+
+/// Whether anybody may execute the file.
+pub fn is_executable(file: &Metadata) -> bool {
+    file.permissions().mode() & 0o111 != 0
+}
