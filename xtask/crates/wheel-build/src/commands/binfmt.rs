@@ -11,7 +11,7 @@ use crate::engine::binfmt::{self, InstallMethod, Row, Status};
 use crate::engine::doctor::binfmt::Arch;
 use crate::engine::doctor::{Facts, Machine};
 use crate::exec::Exec;
-use wheel_audit::report;
+use wheel_audit::{UserError, report};
 
 /// Arguments of `cargo xtask binfmt`.
 #[derive(Debug, Clone, clap::Args)]
@@ -73,6 +73,7 @@ fn arch(word: &str) -> Result<&'static Arch, String> {
 pub(crate) fn run(args: &BinfmtArgs, exec: &Exec) -> anyhow::Result<ExitCode> {
     let (workspace, image) = Workspace::find_with_image()?;
     let machine = Machine::this(&workspace.root);
+    require_linux(&machine)?;
     let facts = || Facts::gather(exec, &machine, &image);
     match &args.command {
         BinfmtCommand::Install { arches, way, dry_run } => {
@@ -93,6 +94,19 @@ pub(crate) fn run(args: &BinfmtArgs, exec: &Exec) -> anyhow::Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
     }
+}
+
+/// Fails where the kernel that runs foreign programs is not this machine's own.
+fn require_linux(machine: &Machine) -> Result<(), UserError> {
+    if machine.is_linux() {
+        return Ok(());
+    }
+    let message = format!("`cargo xtask binfmt` works on Linux only, not on {}", machine.system);
+    let image = binfmt::image().0;
+    Err(UserError::new(message).hint(format!(
+        "the engine's virtual machine emulates: `docker run --privileged --rm {image} --install arm64`, \
+         then `cargo xtask doctor`"
+    )))
 }
 
 fn all(arches: &[&'static Arch]) -> Vec<&'static Arch> {
@@ -168,6 +182,17 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
     use super::*;
+    use crate::engine::doctor::fixture;
+
+    #[test]
+    fn emulators_are_registered_with_a_linux_kernel_only() {
+        let mut machine = fixture::debian_12().machine;
+        assert_eq!(require_linux(&machine), Ok(()));
+        machine.system = "macos";
+        let error = require_linux(&machine).unwrap_err();
+        assert!(error.message.contains("macos"), "{error}");
+        assert!(error.hint.unwrap().contains(binfmt::image().0));
+    }
 
     #[test]
     fn architectures_are_read_as_platforms_name_them() {

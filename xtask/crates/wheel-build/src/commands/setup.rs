@@ -121,6 +121,9 @@ fn provision(
     wants: &Wants,
     dry_run: bool,
 ) -> anyhow::Result<Diagnosis> {
+    if !machine.is_linux() {
+        return by_hand(machine.system, before, wants);
+    }
     let plan = setup::plan(&before.facts, wants, &Folders::of(&machine.workspace))?;
     let keys = setup::missing_keys(wants, |path| machine.has(path));
     if !keys.is_empty() {
@@ -144,6 +147,27 @@ fn provision(
         return Ok(before);
     }
     complete(doctor::examine(exec, machine, image), wants)
+}
+
+/// `before`, where a machine that is no Linux lacks nothing of what `wants` asks for.
+fn by_hand(system: &str, before: Diagnosis, wants: &Wants) -> anyhow::Result<Diagnosis> {
+    let missing = before.missing(wants);
+    if missing.is_empty() && !wants.pip {
+        report::note("nothing to set up: this machine has what it needs");
+        return Ok(before);
+    }
+    let lines: Vec<_> =
+        missing.iter().map(|item| format!("  {}: {}", item.name, item.detail)).collect();
+    let message = format!("`cargo xtask setup` installs packages on Linux only, not on {system}");
+    let message = if lines.is_empty() {
+        message
+    } else {
+        format!("{message}; missing:\n{}", lines.join("\n"))
+    };
+    bail!(
+        UserError::new(message)
+            .hint("install and start Docker Desktop or colima, then run `cargo xtask doctor`")
+    );
 }
 
 /// `after`, where it lacks nothing of what `wants` asks for.
@@ -301,4 +325,28 @@ pub fn archive_lists(workspace: &Workspace, target: &str) -> anyhow::Result<Resu
         }
         None => Ok(bootstrap::lists_step(packages)),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use super::*;
+    use crate::engine::doctor::fixture;
+
+    #[test]
+    fn nothing_is_installed_on_another_system_than_linux() {
+        let wants = Wants { engine: true, ..Wants::default() };
+        let set_up = |exec: &Exec, system: &'static str| {
+            let mut there = fixture::debian_12().programs(&["/usr/bin/docker"]);
+            there.machine.system = system;
+            let before = doctor::examine(exec, &there.machine, fixture::IMAGE);
+            provision(exec, &there.machine, fixture::IMAGE, before, &wants, true)
+        };
+        let error = set_up(&fixture::no_engine(), "macos").unwrap_err();
+        assert!(error.to_string().contains("macos") && error.to_string().contains("  engine: "));
+        assert!(UserError::hint_of(error.as_ref()).unwrap().contains("colima"));
+        // With Docker Desktop, `--setup` has nothing to do there.
+        set_up(&fixture::fine(), "macos").unwrap();
+    }
 }

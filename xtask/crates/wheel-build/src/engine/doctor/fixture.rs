@@ -27,6 +27,7 @@ impl Fixture {
             vars: BTreeMap::from([("PATH".to_owned(), "/usr/bin:/bin".to_owned())]),
             is_root: true,
             arch: "x86_64",
+            system: "linux",
             workspace: "/repo".into(),
             free: |_| Some(40 << 30),
         };

@@ -24,6 +24,8 @@ pub(crate) struct Machine {
     pub is_root: bool,
     /// The architecture of this program, as the standard library names it.
     pub arch: &'static str,
+    /// The operating system, as the standard library names it.
+    pub system: &'static str,
     /// The workspace: where the results are to go.
     pub workspace: Utf8PathBuf,
     /// Free bytes at a path.
@@ -117,9 +119,15 @@ impl Machine {
                 .collect(),
             is_root: sys::is_root(),
             arch: std::env::consts::ARCH,
+            system: std::env::consts::OS,
             workspace: workspace.to_owned(),
             free: sys::free_space,
         }
+    }
+
+    /// Whether commands may install packages here and talk to the kernel.
+    pub(crate) fn is_linux(&self) -> bool {
+        self.system == "linux"
     }
 
     /// `path`, an absolute one, on this machine.
