@@ -194,7 +194,7 @@ fn advice(step: &FailedStep) -> Option<String> {
     if any(&["no trusted hash was provided"]) {
         return Some(
             "the build backend asks for more than the file of `[build] requirements` pins: add the \
-             package and write the file no_cache with `uv pip compile --generate-hashes`, or take the \
+             package and write the file anew with `uv pip compile --generate-hashes`, or take the \
              key `requirements` out"
                 .to_owned(),
         );
@@ -256,6 +256,13 @@ fn advice(step: &FailedStep) -> Option<String> {
                 .to_owned(),
         );
     }
+    if step.tail.iter().any(|line| line.starts_with("FAIL import ")) {
+        return Some(
+            "`[check] imports` in wheels.toml names the modules that are imported: without it, \
+             every extension module of the wheel"
+                .to_owned(),
+        );
+    }
     None
 }
 
@@ -283,6 +290,13 @@ mod tests {
                 assert!(diagnose("1", failed, &said).ends_run(), "{words}");
             }
         }
+    }
+
+    #[test]
+    fn a_module_that_cannot_be_imported_has_a_hint() {
+        let error =
+            diagnose("1", step(&["FAIL import a._b: ImportError: no"], "exit code: 1"), &[]);
+        assert!(error.hint().is_some_and(|hint| hint.contains("`[check] imports`")), "{error}");
     }
 
     #[test]

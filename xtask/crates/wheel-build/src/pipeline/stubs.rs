@@ -81,8 +81,10 @@ fn is_member(workspace: &dyn TableLike, root: &Path, folder: &Path) -> bool {
     let fits = |word: &String| {
         Pattern::new(word).is_ok_and(|pattern| pattern.matches_path_with(folder, ONE_FOLDER))
     };
+    // Cargo leaves out what a pattern finds, and nothing below a folder that is named by itself.
     words("members").any(|word| fits(&word))
-        && !words("exclude").any(|word| folder.starts_with(word))
+        && (words("members").any(|word| folder.starts_with(word))
+            || !words("exclude").any(|word| folder.starts_with(word)))
 }
 
 /// A package of the same name and version, without dependencies. Its edition is one that every cargo knows.
@@ -200,6 +202,9 @@ mod tests {
         let both = "[workspace]\nmembers = [\"xtask\", \"xtask/crates/*\"]\n";
         assert_eq!(paths(both), ["xtask/Cargo.toml", "xtask/crates/a/Cargo.toml"]);
         assert_eq!(paths("[workspace]\nmembers = [\"*\"]\nexclude = [\"xtask\"]\n").len(), 0);
+        // What is named by itself is a member all the same.
+        let named = "[workspace]\nmembers = [\"xtask\"]\nexclude = [\"xtask\"]\n";
+        assert_eq!(paths(named), ["xtask/Cargo.toml"]);
         assert_eq!(paths("[workspace]\nmembers = [\"src\"]\n").len(), 0);
         assert_eq!(paths("").len(), 0);
     }
