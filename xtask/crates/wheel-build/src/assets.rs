@@ -43,7 +43,10 @@ impl Assets {
         let (mut files, replaced) = files(root)?;
         let hash = hash_of(&files);
         if let Some(path) = requirements {
-            let bytes = fs_err::read(root.join(path))?;
+            let bytes = fs_err::read(root.join(path)).map_err(|error| {
+                let message = format!("`requirements = \"{path}\"` in wheels.toml: {error}");
+                io::Error::new(error.kind(), message)
+            })?;
             files.insert(added(path), Cow::Owned(bytes));
         }
         let name = &hash_of(&files)[..HASH_LENGTH];
@@ -243,6 +246,11 @@ mod tests {
         let (_dir, root) = workspace();
         let own = Assets::place(&root, None).unwrap();
         write_file(&root, "ci/pins.txt", "a==1\n");
+        let none = Assets::place(&root, Some(Utf8Path::new("none.txt"))).unwrap_err();
+        assert!(
+            none.to_string().contains("`requirements = \"none.txt\"` in wheels.toml"),
+            "{none}"
+        );
         let with = Assets::place(&root, Some(Utf8Path::new("ci/pins.txt"))).unwrap();
         assert!(with.hash == own.hash && with.folder != own.folder);
         let text = fs_err::read_to_string(root.join(&with.folder).join("docker/pins.txt")).unwrap();
