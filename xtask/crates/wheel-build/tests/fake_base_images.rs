@@ -226,6 +226,7 @@ fn a_base_image_that_cannot_begin_is_told_from_one_that_is_missing_beside_others
     let command = ["base-image", "build", "linux/amd64", "alpine:3.22"];
     let ran = w.run(&[&command[..], &["--python", "cp311,cp312"]].concat()).code(2);
     assert_eq!(ran.stderr.matches("no base image for `alpine:3.22`").count(), 1, "{}", ran.stderr);
+    assert!(ran.stderr.contains("\n\nhint: `docker pull alpine:3.22`"), "{}", ran.stderr);
     let both = w.run(&[&command[..], &["debian:12"]].concat()).code(1);
     assert!(both.stdout.contains("xtask-base/debian12-amd64"), "{}", both.stdout);
 }

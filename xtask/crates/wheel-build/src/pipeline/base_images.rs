@@ -195,7 +195,8 @@ pub(crate) fn make_all(
                 let error = if error.ends_run() {
                     error
                 } else {
-                    EngineError::Base(UserError::new(format!("{folder}: {error}")))
+                    let hint = error.hint().map(str::to_owned);
+                    EngineError::Base(UserError { message: format!("{folder}: {error}"), hint })
                 };
                 results.push(Err(error.into()));
             });

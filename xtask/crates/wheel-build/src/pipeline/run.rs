@@ -293,6 +293,7 @@ fn one(ctx: &Context<'_>, job: &Job, base: Base, watch: &dyn Watch) -> Outcome {
 fn append_reason(failure: &Failure) {
     use std::io::Write as _;
     let log = fs_err::OpenOptions::new().append(true).open(&failure.log);
+    let hint = failure.hint.as_ref().map_or_else(String::new, |hint| format!("\n\nhint: {hint}"));
     // A log that cannot be written must not hide the failure it is about.
-    let _ = log.and_then(|mut log| writeln!(log, "\nno wheel: {}", failure.message));
+    let _ = log.and_then(|mut log| writeln!(log, "\nno wheel: {}{hint}", failure.message));
 }
