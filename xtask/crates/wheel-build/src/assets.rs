@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::io;
+use std::io::{self, Write as _};
 use wheel_audit::UserError;
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -19,6 +19,8 @@ const FILES: &[(&str, &[u8])] = &include!(concat!(env!("OUT_DIR"), "/assets.rs")
 pub(crate) const OVERRIDES: &str = "xtask/assets";
 /// Characters of the hash in a folder's name.
 const HASH_LENGTH: usize = 16;
+/// Maximum size of a replaced build file.
+const MAX_BYTES: u64 = 1 << 20;
 
 /// The build files of a run, where the engine's client reads them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -97,7 +99,9 @@ fn below(folder: &Utf8Path) -> io::Result<BTreeMap<String, Vec<u8>>> {
         let path = Utf8Path::from_path(entry.path())
             .ok_or_else(|| io::Error::other(format!("{} is not UTF-8", entry.path().display())))?;
         let name = path.strip_prefix(folder).unwrap_or(path).to_string();
-        found.insert(name, fs_err::read(path)?);
+        let text = wheel_audit::files::text(path, MAX_BYTES);
+        let text = text.map_err(|error| io::Error::other(format!("`{path}`: {error}")))?;
+        found.insert(name, text.into_bytes());
     }
     Ok(found)
 }
@@ -153,11 +157,13 @@ pub(crate) fn export(root: &Utf8Path, names: &[String]) -> io::Result<Vec<Utf8Pa
     for (name, bytes) in own.iter().filter(|(name, _)| names.is_empty() || names.contains(name)) {
         let path = Utf8Path::new(OVERRIDES).join(name);
         let place = root.join(&path);
-        if place.try_exists()? {
-            continue;
-        }
         fs_err::create_dir_all(place.parent().unwrap_or(root))?;
-        fs_err::write(&place, bytes)?;
+        // What is there stays, and no link is followed.
+        let mut file = match fs_err::File::create_new(&place) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => continue,
+            result => result?,
+        };
+        file.write_all(bytes)?;
         written.push(path);
     }
     Ok(written)
@@ -239,6 +245,22 @@ mod tests {
         write_file(&root, &format!("{OVERRIDES}/scripts/build-al.sh"), "");
         let error = UserError::explain(&Assets::place(&root, None).unwrap_err());
         assert!(error.contains("scripts/build-al.sh") && error.contains(SCRIPT), "{error}");
+    }
+
+    #[test]
+    fn a_replacement_is_a_regular_file_and_an_export_follows_no_link() {
+        let (_dir, root) = workspace();
+        write_file(&root, &format!("{OVERRIDES}/scripts/x"), "");
+        fs_err::remove_file(root.join(OVERRIDES).join("scripts/x")).unwrap();
+        let place = root.join(OVERRIDES).join(SCRIPT);
+        std::os::unix::fs::symlink(root.join("elsewhere"), &place).unwrap();
+        assert!(!export(&root, &[]).unwrap().iter().any(|path| path.ends_with(SCRIPT)));
+        assert!(!root.join("elsewhere").exists());
+        fs_err::remove_file(&place).unwrap();
+        let status = std::process::Command::new("mkfifo").arg(&place).status();
+        assert!(status.unwrap().success());
+        let error = Assets::place(&root, None).unwrap_err().to_string();
+        assert!(error.contains(SCRIPT) && error.contains("regular file"), "{error}");
     }
 
     #[test]

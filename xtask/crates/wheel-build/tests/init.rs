@@ -333,6 +333,15 @@ fn an_alias_that_is_there_stays_whatever_its_form() {
 }
 
 #[test]
+fn an_alias_that_cargo_would_not_read_is_not_written() {
+    let repository = with_c();
+    repository.write(".cargo/config", "[net]\nretry = 3\n");
+    let said = code(&repository.init(&["--tool", "vendor"]), 2);
+    assert!(said.contains("`.cargo/config`"), "{said}");
+    assert!(!repository.root.join("xtask").exists());
+}
+
+#[test]
 fn nothing_is_written_through_a_link() {
     for (link, target) in [(".cargo", "."), ("xtask/src/main.rs", "new.rs")] {
         let repository = Repository::new(&[("pyproject.toml", "")]);

@@ -29,6 +29,8 @@ use crate::{config, schema};
 
 const CONFIG: &str = "wheels.toml";
 const ALIAS: &str = ".cargo/config.toml";
+/// The old name of that file, which cargo prefers ("Hierarchical structure" in the Cargo book).
+const OLD_ALIAS: &str = ".cargo/config";
 const MANIFEST: &str = "xtask/Cargo.toml";
 const MAIN: &str = "xtask/src/main.rs";
 const SCHEMA: &str = "xtask/wheels.schema.json";
@@ -233,6 +235,12 @@ impl Planner<'_> {
 
     /// The alias `cargo xtask`.
     fn alias(&mut self, layout: Layout) -> anyhow::Result<()> {
+        if read(self.repository, OLD_ALIAS)?.is_some() {
+            self.conflicts.push(format!(
+                "`{OLD_ALIAS}` is there, and cargo would not read `{ALIAS}` beside it: rename it"
+            ));
+            return Ok(());
+        }
         let text = read(self.repository, ALIAS)?.unwrap_or_default();
         let mut config: DocumentMut = text.parse().with_context(|| format!("`{ALIAS}`"))?;
         let aliases = config.entry("alias").or_insert(Item::Table(Table::new()));
