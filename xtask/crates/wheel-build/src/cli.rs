@@ -138,7 +138,7 @@ fn carry_out<Own: Subcommand>(
         Command::Binfmt(args) => commands::binfmt::run(&args, &Exec::real()),
         Command::Clean(args) => commands::clean::run(&args),
         Command::Completions(args) => {
-            commands::reference::completions(&args, &mut Cli::<Own>::command())
+            commands::reference::completions(&args, &Cli::<Own>::command())
         }
         Command::Man(args) => commands::reference::man(&args, Cli::<Own>::command()),
         Command::Own(command) => own(command),

@@ -189,6 +189,25 @@ fn shells_and_man_know_every_command() {
         assert!(!text.contains("cargo xtask__"), "one name for the program");
     }
     let folder = tempfile::tempdir().unwrap();
+    // `_cargo` stands for the completion of cargo's own words.
+    let script = folder.path().join("bash");
+    fs_err::write(&script, program(&["completions", "bash"]).stdout).unwrap();
+    let completed = |words: &str| {
+        let text = format!(
+            "_cargo() {{ COMPREPLY=(own); }}; . \"$0\"; COMP_WORDS=({words}); \
+             COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1)); _xtask_or_cargo cargo \
+             \"${{COMP_WORDS[COMP_CWORD]}}\" x; echo \"${{COMPREPLY[@]}}\""
+        );
+        let mut bash = std::process::Command::new("bash");
+        let output = bash.args(["--norc", "-c", &text]).arg(&script).output().unwrap();
+        String::from_utf8(output.stdout).unwrap().trim_end().to_owned()
+    };
+    assert_eq!(completed("cargo xtask bui"), "build-info");
+    assert_eq!(completed("cargo xtask wheels --jo"), "--jobs");
+    assert_eq!(completed("cargo xtask binfmt unin"), "uninstall");
+    assert_eq!(completed("cargo bui"), "own");
+    let fish = String::from_utf8(program(&["completions", "fish"]).stdout).unwrap();
+    assert!(fish.contains("complete -c cargo -n") && !fish.contains("-c cargo-xtask"));
     let output = program(&["man", folder.path().join("man1").to_str().unwrap()]);
     assert!(output.status.success());
     let pages = fs_err::read_dir(folder.path().join("man1")).unwrap();

@@ -4,17 +4,20 @@ use std::process::ExitCode;
 
 use camino::Utf8PathBuf;
 use clap::Command;
+use clap_complete::Shell;
 use wheel_audit::report;
 
 /// What shells call the program behind `cargo xtask`.
 const PROGRAM: &str = "cargo-xtask";
+/// Sends the words of `cargo xtask` to the completions of `cargo-xtask`. Zsh does so by itself.
+const CARGO_BASH: &str = include_str!("cargo.bash");
 
 /// Arguments of `completions`.
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct CompletionsArgs {
     /// The shell
     #[arg(value_enum)]
-    pub(crate) shell: clap_complete::Shell,
+    pub(crate) shell: Shell,
 }
 
 /// Arguments of `man`.
@@ -29,12 +32,23 @@ pub(crate) struct ManArgs {
 ///
 /// # Errors
 /// When they are no text.
-pub(crate) fn completions(
-    args: &CompletionsArgs,
-    command: &mut Command,
-) -> anyhow::Result<ExitCode> {
+pub(crate) fn completions(args: &CompletionsArgs, command: &Command) -> anyhow::Result<ExitCode> {
     let mut text = Vec::new();
-    clap_complete::generate(args.shell, command, PROGRAM, &mut text);
+    // Anew, because the space in the name of the program would be a level of subcommands.
+    let subcommands = || command.get_subcommands().cloned();
+    if args.shell == Shell::Fish {
+        let xtask = Command::new("xtask").subcommands(subcommands());
+        let mut cargo = Command::new("cargo").subcommand(xtask);
+        clap_complete::generate(args.shell, &mut cargo, "cargo", &mut text);
+    } else {
+        // Bash's completions of a name with a hyphen reach no option (clap_complete 4.6).
+        let name = if args.shell == Shell::Bash { "xtask" } else { PROGRAM };
+        let mut program = Command::new(name).subcommands(subcommands());
+        clap_complete::generate(args.shell, &mut program, name, &mut text);
+    }
+    if args.shell == Shell::Bash {
+        text.extend(CARGO_BASH.bytes());
+    }
     report::data(String::from_utf8(text)?.trim_end());
     Ok(ExitCode::SUCCESS)
 }

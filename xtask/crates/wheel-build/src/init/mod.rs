@@ -269,7 +269,9 @@ impl Planner<'_> {
     fn ignored(&mut self) -> anyhow::Result<()> {
         let path = ".gitignore";
         let mut text = read(self.repository, path)?.unwrap_or_default();
-        let is_there = |line: &&str| !text.lines().any(|other| other.trim() == *line);
+        // `target` ignores `/target/`, too.
+        let plain = |line: &str| line.trim().trim_matches('/').to_owned();
+        let is_there = |line: &&str| !text.lines().any(|other| plain(other) == plain(line));
         let lines: Vec<String> =
             texts::IGNORED.iter().copied().filter(is_there).map(str::to_owned).collect();
         if !text.is_empty() && !text.ends_with('\n') {
