@@ -1,23 +1,28 @@
-//! Progress over many files, on stderr: nothing for the first second, then a bar in a terminal and a
-//! line now and then elsewhere.
+//! Progress over many files, on stderr: nothing for the first second, then one line that changes in
+//! a terminal, and a line now and then elsewhere.
 
-use std::io::IsTerminal as _;
+use std::io::{IsTerminal as _, Write as _};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-
 /// So long a run may take without a word.
 const PATIENCE: Duration = Duration::from_secs(1);
-/// Seconds between two lines where stderr is no terminal.
-const LINES: u64 = 10;
+/// Milliseconds between two states of the line in a terminal.
+const FRAME: u64 = 100;
+/// Milliseconds between two lines where stderr is no terminal.
+const LINES: u64 = 10_000;
+/// Maximum number of characters of a file's name.
+const NAME: usize = 50;
+/// Moves to the start of the line and clears it (ECMA-48, EL).
+const CLEAR: &str = "\r\x1b[K";
 
 /// Counts what is done.
 pub struct Count {
-    bar: Option<ProgressBar>,
+    terminal: bool,
     total: u64,
     done: AtomicU64,
     started: Instant,
+    /// When something was printed last, in milliseconds after the start; 0 before.
     said: AtomicU64,
     quiet: bool,
 }
@@ -25,17 +30,8 @@ pub struct Count {
 impl Count {
     /// Progress over `total` files, or none if `quiet`.
     pub fn new(total: usize, quiet: bool) -> Self {
-        let terminal = std::io::stderr().is_terminal() && !quiet;
-        let bar = terminal.then(|| {
-            let bar =
-                ProgressBar::with_draw_target(Some(total as u64), ProgressDrawTarget::hidden());
-            if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len} {wide_msg}") {
-                bar.set_style(style);
-            }
-            bar
-        });
         Self {
-            bar,
+            terminal: std::io::stderr().is_terminal(),
             total: total as u64,
             done: AtomicU64::new(0),
             started: Instant::now(),
@@ -51,30 +47,29 @@ impl Count {
         if self.quiet || waited < PATIENCE || done == self.total {
             return;
         }
-        if let Some(bar) = &self.bar {
-            if bar.is_hidden() {
-                bar.set_draw_target(ProgressDrawTarget::stderr());
-            }
-            bar.set_message(name.escape_debug().to_string());
-            bar.set_position(done);
+        let now = u64::try_from(waited.as_millis()).unwrap_or(u64::MAX);
+        let said = self.said.load(Ordering::Relaxed);
+        let pause = if self.terminal { FRAME } else { LINES };
+        let is_due = said == 0 || now >= said + pause;
+        // Of several threads, one prints.
+        if !is_due
+            || self.said.compare_exchange(said, now, Ordering::Relaxed, Ordering::Relaxed).is_err()
+        {
+            return;
+        }
+        let text = format!("{done} of {} read", self.total);
+        if self.terminal {
+            let name: String = name.escape_debug().take(NAME).collect();
+            let _ = write!(std::io::stderr().lock(), "{CLEAR}{text}: {name}");
         } else {
-            let (now, said) = (waited.as_secs(), self.said.load(Ordering::Relaxed));
-            let due = said == 0 || now >= said + LINES;
-            if due
-                && self
-                    .said
-                    .compare_exchange(said, now.max(1), Ordering::Relaxed, Ordering::Relaxed)
-                    .is_ok()
-            {
-                super::note(&format!("{done} of {} read", self.total));
-            }
+            super::note(&text);
         }
     }
 
-    /// Takes the bar away.
+    /// Takes the line away.
     pub fn finish(&self) {
-        if let Some(bar) = &self.bar {
-            bar.finish_and_clear();
+        if self.terminal && self.said.load(Ordering::Relaxed) > 0 {
+            let _ = write!(std::io::stderr().lock(), "{CLEAR}");
         }
     }
 }
