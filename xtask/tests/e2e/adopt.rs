@@ -127,6 +127,7 @@ fn a_package_of_maturin_with_its_crate_at_the_top_is_adopted_and_built() {
 }
 
 #[test]
+#[cfg(feature = "e2e-full")]
 fn a_package_of_maturin_whose_workspace_has_xtask_as_a_member_is_built_with_its_lock_file() {
     let (_dir, root) = adopted(&maturin("[tool.maturin]\nlocked = true\n"), &["--member"]);
     lock(&root);
