@@ -107,6 +107,7 @@ fn a_package_of_setuptools_and_c_is_adopted_and_built() {
 }
 
 /// A lock file for the workspace that `xtask/` has joined, as cargo writes it here.
+#[cfg(feature = "e2e-full")]
 fn lock(root: &Utf8Path) {
     sh("cargo", &["generate-lockfile", "--manifest-path", root.join("Cargo.toml").as_str()]);
     assert!(fs_err::read_to_string(root.join("Cargo.lock")).unwrap().contains("wheel-build"));
@@ -168,6 +169,7 @@ fn a_package_of_setuptools_rust_with_a_workspace_below_is_adopted_and_built() {
 }
 
 #[test]
+#[cfg(feature = "e2e-full")]
 fn a_package_of_setuptools_rust_whose_workspace_has_xtask_as_a_member_is_built_with_its_lock_file()
 {
     let settings = "cargo-manifest-args = [\"--locked\"]\n";
