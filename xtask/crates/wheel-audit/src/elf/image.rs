@@ -68,7 +68,7 @@ impl<'a> Image<'a> {
         Self { step, ..self }
     }
 
-    /// The bytes of the file. What is missing there is not noted.
+    /// The bytes of the file. Reading beyond its end records no error.
     pub(crate) fn source(&self) -> &'a dyn FileBytes {
         self.source
     }

@@ -1,4 +1,4 @@
-//! `cargo xtask init`: another repository begins to use this tool, or is brought up to date.
+//! `cargo xtask init`: let another repository adopt this tool, or bring it up to date.
 
 use std::process::ExitCode;
 use wheel_audit::UserError;

@@ -106,7 +106,7 @@ pub(crate) fn ensure(
 /// When it cannot be installed.
 pub fn ensure_pip(exec: &Exec, workspace: &Workspace) -> anyhow::Result<()> {
     let machine = Machine::this(&workspace.root);
-    // Which image a registry is asked for makes no difference.
+    // Any image shows whether a registry answers.
     let image = "debian:12";
     let before = doctor::examine(exec, &machine, image);
     let wants = Wants { pip: true, ..Wants::default() };

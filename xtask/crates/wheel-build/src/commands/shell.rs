@@ -182,7 +182,7 @@ fn failure(config: &Config, workspace: &Workspace, args: &ShellArgs) -> anyhow::
     };
     pipeline::last_failed(&workspace.work, wanted).ok_or_else(|| {
         UserError::new("no build step has failed, as far as `target/xtask/` knows")
-            .hint("without `--last-failed` the shell stands before the build of the wheel")
+            .hint("without `--last-failed` the shell opens before the build of the wheel")
             .into()
     })
 }

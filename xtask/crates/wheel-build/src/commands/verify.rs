@@ -49,7 +49,7 @@ pub(crate) fn run(args: &VerifyArgs) -> anyhow::Result<ExitCode> {
     cli::verify(&args.verify, inputs, own, isa)
 }
 
-/// What was asked for, of the folders of `--only`.
+/// Keeps the expected wheels of the folders that `--only` names.
 fn narrowed(mut asked: Asked, only: &[String]) -> anyhow::Result<Asked> {
     if only.is_empty() {
         return Ok(asked);

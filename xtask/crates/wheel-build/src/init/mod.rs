@@ -35,7 +35,7 @@ const MANIFEST: &str = "xtask/Cargo.toml";
 const MAIN: &str = "xtask/src/main.rs";
 const SCHEMA: &str = "xtask/wheels.schema.json";
 
-/// What is asked for.
+/// Arguments of one adoption.
 #[derive(Debug)]
 pub(crate) struct Asked<'a> {
     /// The repository that adopts the tool, absolute.
