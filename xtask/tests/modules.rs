@@ -158,3 +158,32 @@ fn no_files_of_a_folder_import_each_other_in_a_circle() {
         assert!(imports.is_empty(), "in `{folder}` there is a circle among {:?}", imports.keys());
     }
 }
+
+#[test]
+fn a_clone_with_windows_line_endings_switched_on_gets_none() {
+    let root = Utf8Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let git = |args: &[&str]| {
+        let run = std::process::Command::new("git").args(args).current_dir(dir.path()).output();
+        let run = run.unwrap();
+        assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
+    };
+    git(&["init", "--quiet"]);
+    git(&["config", "core.autocrlf", "true"]);
+    // A checkout of the files as they are here, with the attributes that a clone would have.
+    let names = [".gitattributes", "scripts/build.sh", "docker/justfile", "xtask/src/main.rs"];
+    for name in names {
+        let place = Utf8Path::from_path(dir.path()).unwrap().join(name);
+        fs_err::create_dir_all(place.parent().unwrap()).unwrap();
+        fs_err::copy(root.join(name), &place).unwrap();
+    }
+    git(&["add", "."]);
+    for name in names {
+        fs_err::remove_file(dir.path().join(name)).unwrap();
+    }
+    git(&["checkout", "--", "."]);
+    for name in names {
+        let bytes = fs_err::read(dir.path().join(name)).unwrap();
+        assert!(!bytes.contains(&b'\r'), "{name}");
+    }
+}

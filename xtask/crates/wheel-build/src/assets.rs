@@ -74,7 +74,20 @@ fn files(root: &Utf8Path) -> io::Result<(Contents<'static>, Vec<String>)> {
         };
         *file = Cow::Owned(bytes.clone());
     }
+    if let Some((name, _)) = files.iter().find(|(_, bytes)| bytes.contains(&b'\r')) {
+        return Err(io::Error::other(windows_lines(name, replacements.contains_key(name))));
+    }
     Ok((files, replacements.into_keys().collect()))
+}
+
+/// Shells and Docker read a carriage return as part of a word: `set: Illegal option -`.
+fn windows_lines(name: &str, is_replaced: bool) -> UserError {
+    if is_replaced {
+        return UserError::new(format!("`{OVERRIDES}/{name}` has Windows line endings"))
+            .hint("add the line `* text=auto eol=lf` to `xtask/.gitattributes`, then run `git add --renormalize xtask`");
+    }
+    UserError::new(format!("the tool's build file `{name}` has Windows line endings"))
+        .hint("the clone of the tool was made without its `.gitattributes`: clone it again")
 }
 
 fn unknown(name: &str, files: &Contents<'_>) -> UserError {
@@ -245,6 +258,15 @@ mod tests {
         write_file(&root, &format!("{OVERRIDES}/scripts/build-al.sh"), "");
         let error = UserError::explain(&Assets::place(&root, None).unwrap_err());
         assert!(error.contains("scripts/build-al.sh") && error.contains(SCRIPT), "{error}");
+    }
+
+    #[test]
+    fn a_replacement_with_windows_line_endings_is_refused() {
+        let (_dir, root) = workspace();
+        write_file(&root, &format!("{OVERRIDES}/{SCRIPT}"), "#!/bin/sh\r\nset -eu\r\n");
+        let error = Assets::place(&root, None).unwrap_err();
+        assert!(error.to_string().contains(SCRIPT), "{error}");
+        assert!(UserError::hint_of(&error).is_some_and(|hint| hint.contains("eol=lf")));
     }
 
     #[test]

@@ -34,6 +34,7 @@ const OLD_ALIAS: &str = ".cargo/config";
 const MANIFEST: &str = "xtask/Cargo.toml";
 const MAIN: &str = "xtask/src/main.rs";
 const SCHEMA: &str = "xtask/wheels.schema.json";
+const ATTRIBUTES: &str = "xtask/.gitattributes";
 
 /// Arguments of one adoption.
 #[derive(Debug)]
@@ -127,6 +128,7 @@ pub(crate) fn plan(exec: &Exec, asked: &Asked<'_>) -> anyhow::Result<Adoption> {
     plan.create(MANIFEST, texts::manifest(layout, &tool.dependency(repository)?).into_bytes())?;
     plan.owned(MAIN, texts::MAIN.as_bytes().to_vec())?;
     plan.owned(SCHEMA, schema::TEXT.as_bytes().to_vec())?;
+    plan.owned(ATTRIBUTES, texts::ATTRIBUTES.as_bytes().to_vec())?;
     plan.owned(workflow::PATH, workflow::workflow(&config, repository).into_bytes())?;
     plan.ignored()?;
     match layout {
@@ -303,6 +305,7 @@ fn current(repository: &Utf8Path) -> anyhow::Result<BTreeMap<String, Vec<u8>>> {
     Ok(BTreeMap::from([
         (MAIN.to_owned(), texts::MAIN.as_bytes().to_vec()),
         (SCHEMA.to_owned(), schema::TEXT.as_bytes().to_vec()),
+        (ATTRIBUTES.to_owned(), texts::ATTRIBUTES.as_bytes().to_vec()),
         (workflow::PATH.to_owned(), workflow::workflow(&config, repository).into_bytes()),
     ]))
 }

@@ -9,9 +9,17 @@ const MANIFEST: &str = include_str!("Cargo.toml.txt");
 const WORKSPACE: &str = include_str!("workspace.txt");
 /// `xtask/src/main.rs`.
 pub(super) const MAIN: &str = include_str!("main.rs.txt");
+/// `xtask/.gitattributes`: replaced build files run in Linux containers.
+pub(super) const ATTRIBUTES: &str = "* text=auto eol=lf\n";
 /// The lines that `.gitignore` needs.
-pub(super) const IGNORED: [&str; 4] =
-    ["/target/", "/dist/", "/xtask/target/", "/wheels.local.toml"];
+pub(super) const IGNORED: [&str; 6] = [
+    "/target/",
+    "/dist/",
+    "/dist-*/",
+    "/xtask/target/",
+    "/wheels.local.toml",
+    "/wheels-*.local.toml",
+];
 
 /// How `cargo xtask` finds the tool.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
