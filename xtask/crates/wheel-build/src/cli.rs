@@ -6,7 +6,9 @@ use anyhow::Context as _;
 use clap::{CommandFactory as _, Parser, Subcommand};
 
 use crate::commands::{self, COULD_NOT_RUN, Workspace};
+use crate::config::ConfigFile;
 use crate::exec::{Exec, interrupt};
+use wheel_audit::UserError;
 use wheel_audit::report;
 
 /// Builds Python wheels inside the Linux systems their users run, proves and ships them.
@@ -18,6 +20,10 @@ use wheel_audit::report;
     after_help = "Exit status: 0 good, 1 findings or a missing wheel, 2 could not run."
 )]
 struct Cli<Own: Subcommand> {
+    /// Use another configuration of the repository: `wheels-NAME.toml`, whose wheels go to `dist-NAME/`
+    /// [default: wheels.toml]
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<ConfigFile>,
     /// What to do.
     #[command(subcommand)]
     command: Command<Own>,
@@ -90,7 +96,7 @@ pub fn main_with<Own: Subcommand>(run: impl FnOnce(Own) -> anyhow::Result<ExitCo
     let run = || {
         let cli: Cli<Own> = wheel_audit::cli::parse()?;
         interrupt::install().context("could not install the handler for Ctrl-C")?;
-        carry_out(cli.command, run)
+        carry_out(cli.command, &cli.config.unwrap_or_default(), run)
     };
     run().unwrap_or_else(|error| {
         report::error(error.as_ref());
@@ -106,37 +112,43 @@ pub fn main_with<Own: Subcommand>(run: impl FnOnce(Own) -> anyhow::Result<ExitCo
 pub fn run(words: &[&str]) -> anyhow::Result<ExitCode> {
     let words = ["cargo xtask"].iter().chain(words);
     let cli = Cli::<None>::try_parse_from(words)?;
-    carry_out(cli.command, |none| match none {})
+    carry_out(cli.command, &cli.config.unwrap_or_default(), |none| match none {})
 }
 
 /// Runs one subcommand; an error is what kept it from running, what it found is in the exit code.
 fn carry_out<Own: Subcommand>(
     command: Command<Own>,
+    file: &ConfigFile,
     own: impl FnOnce(Own) -> anyhow::Result<ExitCode>,
 ) -> anyhow::Result<ExitCode> {
+    if let (false, Command::Own(_) | Command::Init(_)) = (file.is_default(), &command) {
+        let message =
+            format!("this command works with `wheels.toml` alone, not with `{}`", file.name());
+        anyhow::bail!(UserError::new(message).hint("leave `--config` out"));
+    }
     match command {
         Command::Init(args) => commands::init::run(&args),
-        Command::Wheels(args) => commands::wheels::run(&args),
-        Command::CheckGlibc(args) => commands::check_glibc::run(&args),
-        Command::Verify(args) => commands::verify::run(&args),
-        Command::Collect(args) => commands::collect::run(&args),
-        Command::Pin(args) => commands::pin::run(&args),
-        Command::Index(args) => commands::index::run(&args),
-        Command::ReleaseNotes(args) => commands::release::notes(&args),
-        Command::Release(args) => commands::release::run(&args),
-        Command::Workflow(args) => commands::workflow::run(&args),
-        Command::Matrix(args) => commands::matrix::run(&args),
-        Command::BuildInfo(args) => commands::build_info::run(&args),
-        Command::Shell(args) => commands::shell::run(&args),
-        Command::BaseImage(args) => commands::base_image::run(&args),
+        Command::Wheels(args) => commands::wheels::run(&args, file),
+        Command::CheckGlibc(args) => commands::check_glibc::run(&args, file),
+        Command::Verify(args) => commands::verify::run(&args, file),
+        Command::Collect(args) => commands::collect::run(&args, file),
+        Command::Pin(args) => commands::pin::run(&args, file),
+        Command::Index(args) => commands::index::run(&args, file),
+        Command::ReleaseNotes(args) => commands::release::notes(&args, file),
+        Command::Release(args) => commands::release::run(&args, file),
+        Command::Workflow(args) => commands::workflow::run(&args, file),
+        Command::Matrix(args) => commands::matrix::run(&args, file),
+        Command::BuildInfo(args) => commands::build_info::run(&args, file),
+        Command::Shell(args) => commands::shell::run(&args, file),
+        Command::BaseImage(args) => commands::base_image::run(&args, file),
         Command::Doctor(args) => {
-            let (workspace, image) = Workspace::find_with_image()?;
+            let (workspace, image) = Workspace::with_image(file)?;
             commands::doctor::run(&args, &Exec::real(), &workspace, &image)
         }
-        Command::Setup(args) => commands::setup::run(&args, &Exec::real()),
+        Command::Setup(args) => commands::setup::run(&args, &Exec::real(), file),
         Command::Assets(args) => commands::assets::run(&args),
-        Command::Binfmt(args) => commands::binfmt::run(&args, &Exec::real()),
-        Command::Clean(args) => commands::clean::run(&args),
+        Command::Binfmt(args) => commands::binfmt::run(&args, &Exec::real(), file),
+        Command::Clean(args) => commands::clean::run(&args, file),
         Command::Completions(args) => {
             commands::reference::completions(&args, &Cli::<Own>::command())
         }

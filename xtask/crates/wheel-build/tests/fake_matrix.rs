@@ -140,3 +140,25 @@ fn nothing_changed_takes_a_look_at_each_image_and_no_time_whatever_the_number_of
     assert_eq!((asked.len(), other), (13, vec![]));
     assert!(took.as_secs_f64() < 1.0, "{took:?}");
 }
+
+#[test]
+fn each_configuration_has_wheels_of_its_own() {
+    let w = Workspace::new();
+    let toml = fs_err::read_to_string(w.root.join("wheels.toml")).unwrap();
+    fs_err::write(w.root.join("wheels-core.toml"), toml).unwrap();
+    let local = "[build]\nrecipe = \"other\"\n";
+    fs_err::write(w.root.join("wheels-core.local.toml"), local).unwrap();
+    w.run(&["wheels", "debian:12"]).code(0);
+    let core = ["--config", "wheels-core.toml"];
+    let ran = w.run(&[&["wheels", "debian:12"], &core[..]].concat()).code(0);
+    assert!(ran.stderr.contains("wheels-core.local.toml"), "{}", ran.stderr);
+    assert_eq!(w.bakes("wheel-builder"), 2, "each built its own");
+    assert_eq!(common::files(&w.root.join("dist-core")), w.dist());
+    // Nothing is left of the one, and all of the other.
+    w.run(&[&["clean", "--dist"], &core[..]].concat()).code(0);
+    assert!(!w.root.join("dist-core").exists());
+    w.run(&["verify"]).code(0);
+    w.run(&[&["verify"], &core[..]].concat()).code(2);
+    w.run(&["wheels", "debian:12", "--config", "wheels-none.toml"]).code(2);
+    w.run(&["wheels", "debian:12", "--config", "core.toml"]).code(2);
+}

@@ -19,7 +19,7 @@ fn the_commands_and_the_exit_status_are_explained() {
     insta::assert_snapshot!(help(&[]), @r"
     Builds Python wheels inside the Linux systems their users run, proves and ships them
 
-    Usage: cargo xtask <COMMAND>
+    Usage: cargo xtask [OPTIONS] <COMMAND>
 
     Commands:
       wheels         Build, audit and smoke-test wheels into `dist/`
@@ -46,8 +46,10 @@ fn the_commands_and_the_exit_status_are_explained() {
       help           Print this message or the help of the given subcommand(s)
 
     Options:
-      -h, --help     Print help
-      -V, --version  Print version
+          --config <FILE>  Use another configuration of the repository: `wheels-NAME.toml`, whose wheels
+                           go to `dist-NAME/` [default: wheels.toml]
+      -h, --help           Print help
+      -V, --version        Print version
 
     Exit status: 0 good, 1 findings or a missing wheel, 2 could not run.
     ");
@@ -68,6 +70,10 @@ fn wheels_explains_its_words_and_switches() {
           --all
               Every target of wheels.toml; what cannot run on this machine is reported, and the rest is
               built
+
+          --config <FILE>
+              Use another configuration of the repository: `wheels-NAME.toml`, whose wheels go to
+              `dist-NAME/` [default: wheels.toml]
 
           --python <TAG>
               Interpreters, e.g. `cp311,cp314t`; all of wheels.toml where absent

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::engine_args::{self, BuildArgs, EngineArgs};
 use super::{COULD_NOT_RUN, FINDINGS, Workspace, native_platform, setup};
-use crate::config::{Config, words};
+use crate::config::{Config, ConfigFile, words};
 use crate::engine::base::BasePolicy;
 use crate::engine::prebuilt::{self, Kept};
 use crate::engine::{Engine, EngineError};
@@ -88,8 +88,8 @@ struct ListArgs {
 ///
 /// # Errors
 /// When nothing could be begun, or the engine does not answer.
-pub(crate) fn run(args: &BaseImageArgs) -> anyhow::Result<ExitCode> {
-    let (exec, workspace) = (Exec::real(), Workspace::find()?);
+pub(crate) fn run(args: &BaseImageArgs, file: &ConfigFile) -> anyhow::Result<ExitCode> {
+    let (exec, workspace) = (Exec::real(), Workspace::of(file)?);
     let config = workspace.config()?;
     match &args.command {
         Command::Build(make) => build(&exec, &workspace, &config, make, None),

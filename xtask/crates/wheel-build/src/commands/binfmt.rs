@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::bail;
 
 use super::{FINDINGS, Workspace, setup};
-use crate::config::Platform;
+use crate::config::{ConfigFile, Platform};
 use crate::engine::binfmt::{self, InstallMethod, Row, Status};
 use crate::engine::doctor::binfmt::Arch;
 use crate::engine::doctor::{Facts, Machine};
@@ -70,8 +70,8 @@ fn arch(word: &str) -> Result<&'static Arch, String> {
 ///
 /// # Errors
 /// When an emulator cannot be registered or removed.
-pub(crate) fn run(args: &BinfmtArgs, exec: &Exec) -> anyhow::Result<ExitCode> {
-    let (workspace, image) = Workspace::find_with_image()?;
+pub(crate) fn run(args: &BinfmtArgs, exec: &Exec, file: &ConfigFile) -> anyhow::Result<ExitCode> {
+    let (workspace, image) = Workspace::with_image(file)?;
     let machine = Machine::this(&workspace.root);
     require_linux(&machine)?;
     let facts = || Facts::gather(exec, &machine, &image);

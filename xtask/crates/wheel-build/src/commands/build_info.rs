@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use super::engine_args::{self, BuildArgs};
 use super::{Workspace, native_platform, setup};
+use crate::config::ConfigFile;
 use crate::exec::Exec;
 use crate::live::{Detail, Live};
 use crate::pipeline::{self, Accelerate};
@@ -33,8 +34,8 @@ pub(crate) struct BuildInfoArgs {
 ///
 /// # Errors
 /// When the engine cannot build it.
-pub(crate) fn run(args: &BuildInfoArgs) -> anyhow::Result<ExitCode> {
-    let (exec, workspace) = (Exec::real(), Workspace::find()?);
+pub(crate) fn run(args: &BuildInfoArgs, file: &ConfigFile) -> anyhow::Result<ExitCode> {
+    let (exec, workspace) = (Exec::real(), Workspace::of(file)?);
     let config = workspace.config()?;
     let native = native_platform();
     let request = plan::parse_words(&config, &args.words, false, &[], &native)?;

@@ -9,6 +9,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use super::engine_args::EngineArgs;
 use super::{FINDINGS, Workspace};
+use crate::config::ConfigFile;
 use crate::engine::clean::Owned;
 use crate::engine::{Engine, EngineError};
 use crate::exec::Exec;
@@ -88,9 +89,9 @@ impl CleanArgs {
 ///
 /// # Errors
 /// When another run holds the lock, or the engine does not answer.
-pub(crate) fn run(args: &CleanArgs) -> anyhow::Result<ExitCode> {
+pub(crate) fn run(args: &CleanArgs, file: &ConfigFile) -> anyhow::Result<ExitCode> {
     args.check()?;
-    let (exec, workspace) = (Exec::real(), Workspace::find()?);
+    let (exec, workspace) = (Exec::real(), Workspace::of(file)?);
     let _lock = Lock::take(&workspace.work, false, |_| {})?;
     let mut cleaner = Cleaner { dry_run: args.dry_run, failed: false };
     let nothing_named = !(args.dist || args.cache || args.images);

@@ -7,7 +7,7 @@ use camino::Utf8PathBuf;
 use serde::Serialize;
 
 use super::{FINDINGS, Workspace};
-use crate::config::Config;
+use crate::config::{Config, ConfigFile};
 use crate::pipeline;
 use crate::ship::collect::{self, Collected, Collection, Missing};
 use crate::store::{Lock, Store};
@@ -52,8 +52,8 @@ struct Told<'a> {
 ///
 /// # Errors
 /// When there is nothing to collect, or `dist/` cannot be written.
-pub(crate) fn run(args: &CollectArgs) -> anyhow::Result<ExitCode> {
-    let workspace = Workspace::find()?;
+pub(crate) fn run(args: &CollectArgs, file: &ConfigFile) -> anyhow::Result<ExitCode> {
+    let workspace = Workspace::of(file)?;
     let config = workspace.config()?;
     let _lock = Lock::take(&workspace.work, !args.no_wait, |holder| {
         report::note(&format!("waiting for another run ({holder})"));

@@ -28,7 +28,7 @@ pub(crate) fn run(
     image: &str,
 ) -> anyhow::Result<ExitCode> {
     let mut diagnosis = doctor::examine(exec, &Machine::this(&workspace.root), image);
-    diagnosis.items.push(pins(&config::load(&workspace.root)?));
+    diagnosis.items.push(pins(&config::load(&workspace.root, &workspace.file)?));
     if args.json {
         report::json(&diagnosis)?;
     } else {

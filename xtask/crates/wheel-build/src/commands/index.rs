@@ -6,7 +6,7 @@ use wheel_audit::UserError;
 use camino::Utf8PathBuf;
 
 use super::{FINDINGS, Workspace};
-use crate::config::Config;
+use crate::config::{Config, ConfigFile};
 use crate::pipeline;
 use crate::ship::published::{self, Wheel};
 use crate::ship::{collect, index};
@@ -33,13 +33,13 @@ pub(crate) struct IndexArgs {
 ///
 /// # Errors
 /// When `dist/` is damaged, two wheels share a name, or the folder cannot be filled.
-pub(crate) fn run(args: &IndexArgs) -> anyhow::Result<ExitCode> {
+pub(crate) fn run(args: &IndexArgs, file: &ConfigFile) -> anyhow::Result<ExitCode> {
     anyhow::ensure!(
         !args.folder.as_str().is_empty(),
         UserError::new("no folder was named (an unset variable?)")
             .hint("name an empty folder, or one that does not exist yet")
     );
-    let workspace = Workspace::find()?;
+    let workspace = Workspace::of(file)?;
     let config = workspace.config()?;
     let store = Store::new(&workspace.dist, &workspace.work);
     let wheels = published::wheels(&config, &store)?;

@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use super::{Workspace, native_platform};
+use crate::config::ConfigFile;
 use crate::plan::{self, MatrixEntry};
 use wheel_audit::report;
 
@@ -24,8 +25,8 @@ pub(crate) struct MatrixArgs {
 ///
 /// # Errors
 /// When a word is no target, or no machine is known for a platform.
-pub(crate) fn run(args: &MatrixArgs) -> anyhow::Result<ExitCode> {
-    let config = Workspace::find()?.config()?;
+pub(crate) fn run(args: &MatrixArgs, file: &ConfigFile) -> anyhow::Result<ExitCode> {
+    let config = Workspace::of(file)?.config()?;
     let is_platform = |word: &String| word.starts_with("linux/");
     let mut words = args.words.clone();
     let mut all = false;

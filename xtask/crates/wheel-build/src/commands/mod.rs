@@ -27,7 +27,7 @@ use camino::Utf8PathBuf;
 use wheel_audit::UserError;
 
 use crate::assets::Assets;
-use crate::config::{self, Config, Platform};
+use crate::config::{self, Config, ConfigFile, Platform};
 use crate::pipeline;
 use wheel_audit::audit::Inputs;
 use wheel_audit::cli::inputs;
@@ -43,6 +43,8 @@ pub struct Workspace {
     pub work: Utf8PathBuf,
     /// What was built and proved: `dist`.
     pub dist: Utf8PathBuf,
+    /// The configuration file.
+    pub(crate) file: ConfigFile,
 }
 
 impl Workspace {
@@ -51,28 +53,37 @@ impl Workspace {
     /// # Errors
     /// When no folder above has one.
     pub fn find() -> anyhow::Result<Self> {
+        Self::of(&ConfigFile::default())
+    }
+
+    /// The workspace whose configuration is `file`, as [`Self::find`].
+    pub(crate) fn of(file: &ConfigFile) -> anyhow::Result<Self> {
         // Set by `cargo run`, so also right for a binary that was built elsewhere.
         let manifest = std::env::var("CARGO_MANIFEST_DIR").ok().map(Utf8PathBuf::from);
         let start = match manifest {
             Some(dir) => dir,
             None => Utf8PathBuf::try_from(std::env::current_dir()?)?,
         };
-        let root =
-            start.ancestors().find(|dir| dir.join("wheels.toml").is_file()).ok_or_else(|| {
-                // cargo names the folder of xtask itself, which nobody expects a wheels.toml in.
-                let shown = if start.ends_with("xtask") { start.parent() } else { None };
-                let shown = shown.unwrap_or(&start);
-                UserError::new(format!("there is no wheels.toml in `{shown}` or above it"))
-                    .hint("`cargo xtask init PATH` in a clone of the tool writes one")
-            })?;
-        let work = root.join("target/xtask");
-        Ok(Self { root: root.to_owned(), work, dist: root.join("dist") })
+        let name = file.name();
+        let root = start.ancestors().find(|dir| dir.join(&name).is_file()).ok_or_else(|| {
+            // cargo names the folder of xtask itself, which nobody expects a wheels.toml in.
+            let shown = if start.ends_with("xtask") { start.parent() } else { None };
+            let shown = shown.unwrap_or(&start);
+            let hint = if file.is_default() {
+                "`cargo xtask init PATH` in a clone of the tool writes one"
+            } else {
+                "write it beside wheels.toml, with the `package` of `[source]` that it is for"
+            };
+            UserError::new(format!("there is no {name} in `{shown}` or above it")).hint(hint)
+        })?;
+        let (work, dist) = (root.join(file.work()), root.join(file.dist()));
+        Ok(Self { root: root.to_owned(), work, dist, file: file.clone() })
     }
 
     /// The workspace, and the image of its first target: the one that a registry is asked for when
     /// nothing else was named.
-    pub(crate) fn find_with_image() -> anyhow::Result<(Self, String)> {
-        let workspace = Self::find()?;
+    pub(crate) fn with_image(file: &ConfigFile) -> anyhow::Result<(Self, String)> {
+        let workspace = Self::of(file)?;
         let image = workspace.config()?.targets.first().map(|target| target.image.clone());
         Ok((workspace, image.unwrap_or_else(|| "debian:12".to_owned())))
     }
@@ -84,21 +95,21 @@ impl Workspace {
     }
 
     pub(crate) fn config(&self) -> anyhow::Result<Config> {
-        let config = config::load(&self.root)?;
+        let config = config::load(&self.root, &self.file)?;
         // Its codes are known only there.
         pipeline::settings(&config)?;
         if !config.overrides.is_empty() {
             let keys = config.overrides.join(", ");
-            report::note(&format!("wheels.local.toml overrides: {keys}"));
+            report::note(&format!("{} overrides: {keys}", self.file.local_name()));
         }
         Ok(config)
     }
 }
 
 /// The files that a command was asked to look at: those of `dist/` where no path was typed.
-pub(crate) fn asked_inputs(typed: &[Utf8PathBuf]) -> anyhow::Result<Inputs> {
+pub(crate) fn asked_inputs(typed: &[Utf8PathBuf], file: &ConfigFile) -> anyhow::Result<Inputs> {
     if typed.is_empty() {
-        let dist = Workspace::find()?.dist;
+        let dist = Workspace::of(file)?.dist;
         let hint = "build wheels with `cargo xtask wheels`, or name wheels, files or folders";
         anyhow::ensure!(dist.is_dir(), UserError::new(format!("there is no `{dist}`")).hint(hint));
         return Ok(Inputs::find(&[dist])?);
@@ -110,8 +121,11 @@ pub(crate) fn asked_inputs(typed: &[Utf8PathBuf]) -> anyhow::Result<Inputs> {
 
 /// `wheels.toml`, where no path was typed: what it promises and sets, it does for this repository's
 /// own wheels alone.
-pub(crate) fn own_config(typed: &[Utf8PathBuf]) -> anyhow::Result<Option<Config>> {
-    let workspace = if typed.is_empty() { Workspace::find().ok() } else { None };
+pub(crate) fn own_config(
+    typed: &[Utf8PathBuf],
+    file: &ConfigFile,
+) -> anyhow::Result<Option<Config>> {
+    let workspace = if typed.is_empty() { Workspace::of(file).ok() } else { None };
     workspace.map(|workspace| workspace.config()).transpose()
 }
 

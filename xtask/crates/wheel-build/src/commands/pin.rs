@@ -12,7 +12,7 @@ use serde::Serialize;
 use super::engine_args::EngineArgs;
 use super::{COULD_NOT_RUN, FINDINGS, Workspace, native_platform};
 use crate::clone::{self, is_clone};
-use crate::config::{self, Config, Pins, Platform, Target};
+use crate::config::{self, Config, ConfigFile, Pins, Platform, Target};
 use crate::engine::binfmt;
 use crate::engine::registry::{self, Published, Unknown};
 use crate::engine::{Engine, EngineError};
@@ -92,8 +92,8 @@ struct Report<'a> {
 ///
 /// # Errors
 /// Where nothing can be asked or written; what registries did not say is in the report.
-pub(crate) fn run(args: &PinArgs) -> anyhow::Result<ExitCode> {
-    let (exec, workspace) = (Exec::real(), Workspace::find()?);
+pub(crate) fn run(args: &PinArgs, file: &ConfigFile) -> anyhow::Result<ExitCode> {
+    let (exec, workspace) = (Exec::real(), Workspace::of(file)?);
     let config = workspace.config()?;
     let mode = match (args.check, args.dry_run) {
         (true, _) => Mode::Check,
@@ -103,7 +103,7 @@ pub(crate) fn run(args: &PinArgs) -> anyhow::Result<ExitCode> {
     let wanted = wanted(&config, &args.words, is_clone(&workspace.root))?;
     let engine = EngineArgs::default().engine(&exec, &workspace, &config)?;
     let rows = ask(&engine, &wanted)?;
-    let written = if mode == Mode::Write { write(&workspace.root, &rows)? } else { Vec::new() };
+    let written = if mode == Mode::Write { write(&workspace, &rows)? } else { Vec::new() };
     if args.json {
         let schema_version = SCHEMA_VERSION;
         report::json(&Report { schema_version, images: &rows, written })?;
@@ -215,7 +215,7 @@ fn rows(wanted: &Wanted, answer: &Result<Published, Unknown>) -> Vec<Row> {
 }
 
 /// Writes what is new; the files that were changed, relative to `root`.
-fn write(root: &Utf8Path, rows: &[Row]) -> anyhow::Result<Vec<String>> {
+fn write(workspace: &Workspace, rows: &[Row]) -> anyhow::Result<Vec<String>> {
     let (mut pins, mut binfmt_digest) = (Pins::new(), None);
     for row in rows.iter().filter(|row| is_new(row)) {
         match (&row.platform, &row.found) {
@@ -228,12 +228,14 @@ fn write(root: &Utf8Path, rows: &[Row]) -> anyhow::Result<Vec<String>> {
         }
     }
     let mut written = Vec::new();
+    let (root, name) = (&workspace.root, workspace.file.name());
     if !pins.is_empty() {
-        let before = fs_err::read_to_string(root.join("wheels.toml"))?;
+        let before = fs_err::read_to_string(root.join(&name))?;
         let text = config::with_pins(&before, &pins).map_err(anyhow::Error::msg)?;
-        replace(root, "wheels.toml", &text, &mut written)?;
+        replace(root, &name, &text, &mut written)?;
         // Read as every other command will read it.
-        config::load(root).context("wheels.toml was written and does not hold")?;
+        config::load(root, &workspace.file)
+            .with_context(|| format!("{name} was written and does not hold"))?;
     }
     if let Some(digest) = binfmt_digest {
         let before = fs_err::read_to_string(root.join(clone::FORMATS))?;

@@ -9,6 +9,7 @@ use anyhow::Context as _;
 use camino::Utf8PathBuf;
 
 use super::{FINDINGS, Workspace};
+use crate::config::ConfigFile;
 use crate::exec::Exec;
 use crate::pipeline::BuildInfo;
 use crate::ship::published::{self, Content, Wheel};
@@ -41,8 +42,8 @@ pub(crate) struct ReleaseArgs {
 ///
 /// # Errors
 /// When `dist/` is damaged or holds nothing to publish.
-pub(crate) fn notes(_: &NotesArgs) -> anyhow::Result<ExitCode> {
-    let workspace = Workspace::find()?;
+pub(crate) fn notes(_: &NotesArgs, file: &ConfigFile) -> anyhow::Result<ExitCode> {
+    let workspace = Workspace::of(file)?;
     let config = workspace.config()?;
     let store = Store::new(&workspace.dist, &workspace.work);
     let wheels = published::wheels(&config, &store)?;
@@ -54,8 +55,8 @@ pub(crate) fn notes(_: &NotesArgs) -> anyhow::Result<ExitCode> {
 ///
 /// # Errors
 /// When `dist/` cannot be released, or `gh` fails.
-pub(crate) fn run(args: &ReleaseArgs) -> anyhow::Result<ExitCode> {
-    let (exec, workspace) = (Exec::real(), Workspace::find()?);
+pub(crate) fn run(args: &ReleaseArgs, file: &ConfigFile) -> anyhow::Result<ExitCode> {
+    let (exec, workspace) = (Exec::real(), Workspace::of(file)?);
     let config = workspace.config()?;
     let release = Release::of(&args.reference, &config)?;
     release::check_commit(&args.commit)?;

@@ -8,7 +8,7 @@ use anyhow::bail;
 use camino::Utf8Path;
 
 use super::{Workspace, native_platform};
-use crate::config::{Bootstrap, Platform, find_target};
+use crate::config::{Bootstrap, ConfigFile, Platform, find_target};
 use crate::engine::doctor::facts::Reach;
 use crate::engine::doctor::{self, Diagnosis, Item, Machine};
 use crate::engine::setup::{self, Event, Folders, SetupPlan, Wants};
@@ -40,8 +40,8 @@ pub(crate) struct SetupArgs {
 ///
 /// # Errors
 /// When a target is unknown, or something cannot be installed or started.
-pub(crate) fn run(args: &SetupArgs, exec: &Exec) -> anyhow::Result<ExitCode> {
-    let workspace = Workspace::find()?;
+pub(crate) fn run(args: &SetupArgs, exec: &Exec, file: &ConfigFile) -> anyhow::Result<ExitCode> {
+    let workspace = Workspace::of(file)?;
     let config = workspace.config()?;
     let named = args.targets.iter().map(|word| find_target(&config, word));
     let mut targets = named.collect::<Result<Vec<_>, _>>()?;

@@ -9,7 +9,7 @@ use camino::Utf8Path;
 
 use super::engine_args::BuildArgs;
 use super::{Workspace, native_platform, setup};
-use crate::config::{self, Config};
+use crate::config::{self, Config, ConfigFile};
 use crate::engine::EngineError;
 use crate::engine::base::BasePolicy;
 use crate::exec::Exec;
@@ -49,8 +49,8 @@ pub(crate) struct ShellArgs {
 ///
 /// # Errors
 /// When what is asked for is not one place, or the image cannot be made.
-pub(crate) fn run(args: &ShellArgs) -> anyhow::Result<ExitCode> {
-    let (exec, workspace) = (Exec::real(), Workspace::find()?);
+pub(crate) fn run(args: &ShellArgs, file: &ConfigFile) -> anyhow::Result<ExitCode> {
+    let (exec, workspace) = (Exec::real(), Workspace::of(file)?);
     let config = workspace.config()?;
     // While the image is made, as for a build; a shell may stay open while others build.
     let lock = Lock::take(&workspace.work, true, |holder| {

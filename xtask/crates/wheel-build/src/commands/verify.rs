@@ -8,6 +8,7 @@ use wheel_audit::audit::Asked;
 use wheel_audit::cli;
 
 use super::{asked_inputs, own_config};
+use crate::config::ConfigFile;
 use crate::pipeline;
 
 /// Arguments of `verify`.
@@ -26,9 +27,9 @@ pub(crate) struct VerifyArgs {
 ///
 /// # Errors
 /// When there is nothing to look at.
-pub(crate) fn run(args: &VerifyArgs) -> anyhow::Result<ExitCode> {
-    let mut inputs = asked_inputs(&args.verify.paths)?;
-    let config = own_config(&args.verify.paths)?;
+pub(crate) fn run(args: &VerifyArgs, file: &ConfigFile) -> anyhow::Result<ExitCode> {
+    let mut inputs = asked_inputs(&args.verify.paths, file)?;
+    let config = own_config(&args.verify.paths, file)?;
     if !args.only.is_empty() {
         let of_it = |path: &Utf8PathBuf| {
             let folder = path.parent().and_then(|folder| folder.file_name());

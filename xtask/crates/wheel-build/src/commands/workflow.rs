@@ -3,8 +3,9 @@
 use std::process::ExitCode;
 
 use super::{FINDINGS, Workspace};
-use crate::config;
+use crate::config::{self, ConfigFile};
 use crate::ship::workflow;
+use wheel_audit::UserError;
 use wheel_audit::report;
 
 /// Arguments of `workflow`.
@@ -40,15 +41,23 @@ enum Mode {
 ///
 /// # Errors
 /// When wheels.toml does not hold, or the file cannot be read or written.
-pub(crate) fn run(args: &WorkflowArgs) -> anyhow::Result<ExitCode> {
+pub(crate) fn run(args: &WorkflowArgs, file: &ConfigFile) -> anyhow::Result<ExitCode> {
     let mode = match args.action {
         WorkflowAction::Write { dry_run: false } => Mode::Write,
         WorkflowAction::Write { dry_run: true } => Mode::DryRun,
         WorkflowAction::Check => Mode::Check,
     };
-    let workspace = Workspace::find()?;
+    anyhow::ensure!(
+        file.is_default(),
+        UserError::new(format!(
+            "the workflow is written for `wheels.toml` alone, not for `{}`",
+            file.name()
+        ))
+        .hint("call `cargo xtask wheels --config FILE` in a workflow of your own")
+    );
+    let workspace = Workspace::of(file)?;
     // What one machine overrides is none of the hosted one's business.
-    let text = workflow::workflow(&config::load_committed(&workspace.root)?, &workspace.root);
+    let text = workflow::workflow(&config::load_committed(&workspace.root, file)?, &workspace.root);
     let path = workspace.root.join(workflow::PATH);
     if mode == Mode::DryRun {
         report::data(text.trim_end());

@@ -3,35 +3,37 @@
 use camino::Utf8Path;
 use toml::{Table, Value};
 
-use super::Config;
 use super::error::ConfigError;
-use super::place::{File, LOCAL, MAIN};
+use super::place::File;
 use super::text::Text;
 use super::validate::validated;
+use super::{Config, ConfigFile};
 
-/// Reads `wheels.toml` in `root` and lays `wheels.local.toml` over it where there is one.
+/// Reads `file` in `root` and lays the overrides of this machine over it, if there are any.
 ///
 /// # Errors
 /// [`ConfigError`], which names the file, the line, the column and the key.
-pub(crate) fn load(root: &Utf8Path) -> Result<Config, ConfigError> {
-    let text = fs_err::read_to_string(root.join(MAIN))?;
+pub(crate) fn load(root: &Utf8Path, file: &ConfigFile) -> Result<Config, ConfigError> {
+    let (main, local) = (file.name(), file.local_name());
+    let text = fs_err::read_to_string(root.join(&main))?;
     // The main file has to hold by itself, so that its errors carry its own lines.
-    let config = parse(Utf8Path::new(MAIN), &text)?;
-    let local = root.join(LOCAL);
-    if !local.exists() {
+    let config = parse(Utf8Path::new(&main), &text)?;
+    let path = root.join(&local);
+    if !path.exists() {
         return Ok(config);
     }
-    let local_text = fs_err::read_to_string(&local)?;
-    overlay(&text, &local_text)
+    let local_text = fs_err::read_to_string(&path)?;
+    overlay([(&main, &text), (&local, &local_text)])
 }
 
-/// Reads `wheels.toml` alone: what does not depend on the machine.
+/// Reads `file` alone: what does not depend on the machine.
 ///
 /// # Errors
 /// As [`load`].
-pub(crate) fn load_committed(root: &Utf8Path) -> Result<Config, ConfigError> {
-    let text = fs_err::read_to_string(root.join(MAIN))?;
-    parse(Utf8Path::new(MAIN), &text)
+pub(crate) fn load_committed(root: &Utf8Path, file: &ConfigFile) -> Result<Config, ConfigError> {
+    let name = file.name();
+    let text = fs_err::read_to_string(root.join(&name))?;
+    parse(Utf8Path::new(&name), &text)
 }
 
 /// Parses and validates one configuration text; `file` is what errors call it.
@@ -46,9 +48,10 @@ fn read(text: &str, files: Vec<File<'_>>) -> Result<Config, ConfigError> {
     validated(&source, raw)
 }
 
-/// Lays `local` over `main`, table by table; `[[target]]` entries are matched by their name.
-fn overlay(main: &str, local: &str) -> Result<Config, ConfigError> {
-    let files = [(MAIN, main), (LOCAL, local)].map(|(name, text)| File { name, text });
+/// Lays the second file over the first, table by table; `[[target]]` entries are matched by their name. A file is its
+/// name and its text.
+fn overlay(files: [(&str, &str); 2]) -> Result<Config, ConfigError> {
+    let files = files.map(|(name, text)| File { name, text });
     let table = |file: File<'_>| -> Result<Table, ConfigError> {
         let alone = |error| Text::new(file.text, vec![file]).toml_error(&error);
         toml::from_str(file.text).map_err(alone)

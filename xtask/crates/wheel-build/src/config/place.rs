@@ -5,11 +5,6 @@ use std::ops::Range;
 
 use toml::de::{DeTable, DeValue};
 
-/// The configuration's file name at the workspace root.
-pub(super) const MAIN: &str = "wheels.toml";
-/// The file that overrides it on one machine.
-pub(super) const LOCAL: &str = "wheels.local.toml";
-
 /// A key, or an item of a list.
 #[derive(Debug, Clone)]
 struct Entry {

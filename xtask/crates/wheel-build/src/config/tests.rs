@@ -164,7 +164,11 @@ fn odd_texts_are_answered_with_what_helps() {
 fn only_a_file_that_is_missing_is_to_be_written() {
     let dir = tempfile::tempdir().unwrap();
     let root = Utf8PathBuf::try_from(dir.path().to_owned()).unwrap();
-    let hint = || UserError::hint_of(&load(&root).unwrap_err()).unwrap_or_default().to_owned();
+    let hint = || {
+        UserError::hint_of(&load(&root, &ConfigFile::default()).unwrap_err())
+            .unwrap_or_default()
+            .to_owned()
+    };
     assert!(hint().contains("cargo xtask init"));
     fs_err::write(root.join("wheels.toml"), b"a = \"\xff\"\n").unwrap();
     assert_eq!(hint(), "save the file as UTF-8");
@@ -201,12 +205,12 @@ fn the_local_file_overrides_and_says_so() {
     let local = "[build]\npythons = [\"cp313\"]\n\
                  [[target]]\nname = \"debian12\"\nimage = \"mirror.example/debian:12\"\n";
     fs_err::write(root.join("wheels.local.toml"), local).unwrap();
-    let config = load(&root).unwrap();
+    let config = load(&root, &ConfigFile::default()).unwrap();
     assert_eq!(config.overrides, ["build.pythons", "target.debian12.image"]);
     assert_eq!(config.targets[0].image, "mirror.example/debian:12");
     assert_eq!(config.targets[0].libc, Some(Libc::Glibc(LibcVersion::new(2, 36))));
     fs_err::write(root.join("wheels.local.toml"), "[build]\npythons = []\n").unwrap();
-    assert!(load(&root).is_err());
+    assert!(load(&root, &ConfigFile::default()).is_err());
 }
 
 #[test]
@@ -224,7 +228,7 @@ fn what_is_wrong_in_the_local_file_is_named_with_its_own_line() {
         ("[ci]\ntargets = [\"nosuch\"]\n", 2),
     ] {
         fs_err::write(root.join("wheels.local.toml"), local).unwrap();
-        let error = load(&root).unwrap_err();
+        let error = load(&root, &ConfigFile::default()).unwrap_err();
         let place = match &error {
             ConfigError::Invalid(found) => Some((found.place.file.as_str(), found.place.line)),
             ConfigError::Read(_) => None,
@@ -242,7 +246,9 @@ fn an_override_has_the_place_that_it_has_in_its_own_file() {
     fs_err::write(root.join("wheels.toml"), format!("{GOOD}{rule}")).unwrap();
     let local = "\n[check]\ntag = \"linux\"\n";
     fs_err::write(root.join("wheels.local.toml"), local).unwrap();
-    let place = |root: &Utf8Path| load(root).unwrap().check.overrides[0].place.clone();
+    let place = |root: &Utf8Path| {
+        load(root, &ConfigFile::default()).unwrap().check.overrides[0].place.clone()
+    };
     assert_eq!(place(&root), format!("`wheels.toml`, line {line}"));
     fs_err::write(root.join("wheels.local.toml"), format!("{local}{rule}")).unwrap();
     assert_eq!(place(&root), "`wheels.local.toml`, line 5");

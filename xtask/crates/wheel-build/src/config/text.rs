@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::error::{ConfigError, Invalid, dotted, meant, nearest, quoted};
-use super::place::{Document, File, MAIN, Place, place};
+use super::place::{Document, File, Place, place};
 
 /// A text of the configuration, and the files that errors name.
 pub(super) struct Text<'a> {
@@ -37,8 +37,7 @@ impl<'a> Text<'a> {
 
     fn place(&self, path: &[String], is_key: bool) -> Place {
         let top = || self.files.last().map(|file| place(*file, &(0..0)));
-        let nowhere =
-            || Place { file: MAIN.to_owned(), line: 1, column: 1, excerpt: String::new() };
+        let nowhere = || Place { file: String::new(), line: 1, column: 1, excerpt: String::new() };
         self.document.place(path, is_key).or_else(top).unwrap_or_else(nowhere)
     }
 

@@ -23,6 +23,7 @@ use self::project::Project;
 use self::record::Record;
 use self::texts::Layout;
 use crate::clone::is_clone;
+use crate::config::ConfigFile;
 use crate::exec::Exec;
 use crate::ship::workflow;
 use crate::{config, schema};
@@ -301,7 +302,7 @@ impl Planner<'_> {
 
 /// The contents that this version of the tool gives the files that it keeps up to date, by path.
 fn current(repository: &Utf8Path) -> anyhow::Result<BTreeMap<String, Vec<u8>>> {
-    let config = config::load_committed(repository)?;
+    let config = config::load_committed(repository, &ConfigFile::default())?;
     Ok(BTreeMap::from([
         (MAIN.to_owned(), texts::MAIN.as_bytes().to_vec()),
         (SCHEMA.to_owned(), schema::TEXT.as_bytes().to_vec()),

@@ -14,7 +14,7 @@ use super::engine_args::{self, BuildArgs};
 use super::setup::{self, Asked};
 use super::{COULD_NOT_RUN, FINDINGS, Workspace, native_platform};
 use crate::assets::OVERRIDES;
-use crate::config::{Config, Platform};
+use crate::config::{Config, ConfigFile, Platform};
 use crate::engine::Engine;
 use crate::engine::base::BasePolicy;
 use crate::engine::prebuilt::Finder;
@@ -117,8 +117,8 @@ impl WheelsArgs {
 ///
 /// # Errors
 /// When nothing could be begun: a wrong word, a missing engine, a lock that is held.
-pub(crate) fn run(args: &WheelsArgs) -> anyhow::Result<ExitCode> {
-    let (exec, workspace) = (Exec::real(), Workspace::find()?);
+pub(crate) fn run(args: &WheelsArgs, file: &ConfigFile) -> anyhow::Result<ExitCode> {
+    let (exec, workspace) = (Exec::real(), Workspace::of(file)?);
     Ok(ExitCode::from(build_and_report(&exec, &workspace, args)?))
 }
 
