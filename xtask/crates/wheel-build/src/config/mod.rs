@@ -18,6 +18,7 @@ mod pins;
 mod place;
 mod publish;
 mod raw;
+mod source;
 mod target;
 mod text;
 mod validate;
@@ -32,8 +33,8 @@ pub(crate) use interpreters::parse_interpreter;
 pub(crate) use load::parse as parse_text;
 pub(crate) use load::{load, load_committed};
 pub(crate) use model::{
-    Bootstrap, BootstrapTool, Build, Check, Config, Family, Platform, Provider, Rust, Source,
-    TagPolicy, Toolchain,
+    Bootstrap, BootstrapTool, Build, Check, Config, Family, LocalSource, Platform, Provider, Rust,
+    Source, TagPolicy, Toolchain,
 };
 pub(crate) use names::image_name;
 pub(crate) use overrides::{RuleOverride, RuleSeverity};

@@ -8,6 +8,7 @@ use camino::Utf8PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::interpreters;
+use super::overrides::PathPattern;
 use super::{BaseImages, Cache, Ci, EngineSettings, Publish, RuleOverride, Target, words};
 use wheel_audit::isa::Level;
 use wheel_audit::policy::Arch;
@@ -54,10 +55,29 @@ pub(crate) enum Source {
         sha256: String,
     },
     /// A folder of this repository.
-    Path {
-        /// Relative to the workspace root.
-        path: Utf8PathBuf,
-    },
+    Path(LocalSource),
+}
+
+/// A folder of this repository, and which of its files are the source.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct LocalSource {
+    /// The folder that is packed, relative to the workspace root.
+    pub path: Utf8PathBuf,
+    /// The folder below it that holds the package; empty for the folder itself.
+    pub package: Utf8PathBuf,
+    // What these decide is in the hash of the packed files.
+    /// Files that are packed although git ignores them or they look generated.
+    #[serde(skip)]
+    pub include: Vec<PathPattern>,
+    /// Files that are not packed.
+    #[serde(skip)]
+    pub exclude: Vec<PathPattern>,
+    /// Submodules that have to be checked out.
+    #[serde(skip)]
+    pub submodules: Vec<PathPattern>,
+    /// Whether the build gets a git repository.
+    #[serde(skip)]
+    pub git: bool,
 }
 
 /// `[build]`: how the wheels are built.

@@ -7,6 +7,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::interpreters;
+use super::overrides::PathPattern;
 use super::{
     BaseImages, Bootstrap, Build, Cache, Check, Ci, EngineSettings, Family, Platform, Publish,
     Toolchain,
@@ -55,6 +56,21 @@ pub(super) struct RawSource {
     pub(super) sha256: Option<Spanned<String>>,
     #[cfg_attr(test, schemars(with = "Option<String>"))]
     pub(super) path: Option<Spanned<Utf8PathBuf>>,
+    /// The folder below `path` that holds the package. [default: `path` itself]
+    #[cfg_attr(test, schemars(with = "Option<String>"))]
+    pub(super) package: Option<Spanned<Utf8PathBuf>>,
+    /// Files that are packed although git ignores them or they look generated.
+    #[cfg_attr(test, schemars(with = "Option<Vec<PathPattern>>"))]
+    pub(super) include: Option<Spanned<Vec<PathPattern>>>,
+    /// Files that are not packed.
+    #[cfg_attr(test, schemars(with = "Option<Vec<PathPattern>>"))]
+    pub(super) exclude: Option<Spanned<Vec<PathPattern>>>,
+    /// Submodules that have to be checked out; `["*"]` for all of them.
+    #[cfg_attr(test, schemars(with = "Option<Vec<PathPattern>>"))]
+    pub(super) submodules: Option<Spanned<Vec<PathPattern>>>,
+    /// Whether the build gets a git repository, for versions and file lists. [default: true]
+    #[cfg_attr(test, schemars(with = "Option<bool>"))]
+    pub(super) git: Option<Spanned<bool>>,
 }
 
 #[derive(Deserialize)]

@@ -353,3 +353,39 @@ fn no_word_of_the_configuration_is_an_option_or_more_than_a_word() {
         assert!(error("demo==1.0", sdist).contains("line 2"), "{sdist}");
     }
 }
+
+#[test]
+fn a_folder_has_its_own_keys_and_none_that_leads_out() {
+    let with = |lines: &str| {
+        let text = GOOD.replace("sdist = \"demo==1.0\"", lines);
+        let text: Vec<_> = text.lines().filter(|line| !line.starts_with("sha256")).collect();
+        parse(Utf8Path::new("wheels.toml"), &text.join("\n"))
+    };
+    let all = "path = \".\"\npackage = \"./python/\"\ninclude = [\"src/*/_gen.c\"]\n\
+               exclude = [\"data/**\"]\nsubmodules = [\"*\"]\ngit = false";
+    let Source::Path(local) = with(all).unwrap().source else { unreachable!("it has a path") };
+    assert_eq!((local.package.as_str(), local.git), ("python", false));
+    assert_eq!(local.include[0].0.as_str(), "src/*/_gen.c");
+    assert_eq!((local.exclude.len(), local.submodules.len()), (1, 1));
+    let Source::Path(local) = with("path = \".\"").unwrap().source else { unreachable!() };
+    assert!(local.git && local.package.as_str().is_empty());
+    for (key, value) in [
+        ("package", "\"../a\""),
+        ("package", "\"/a\""),
+        ("include", "[\"a\", \"../b\"]"),
+        ("exclude", "[\"/etc/*\"]"),
+        ("submodules", "[\"a/../../b\"]"),
+        ("exclude", "[\"a***\"]"),
+        ("git", "\"no\""),
+    ] {
+        let error = with(&format!("path = \".\"\n{key} = {value}")).unwrap_err().to_string();
+        assert!(error.contains("line 3") && error.contains(key), "{error}");
+        let error = error_of_sdist(&format!("{key} = {value}"));
+        assert!(error.contains("line 4") && error.contains(key), "{error}");
+    }
+}
+
+/// What is wrong with a source archive of the index that has this `line`, too.
+fn error_of_sdist(line: &str) -> String {
+    error("\n\n[build]", &format!("\n{line}\n\n[build]"))
+}

@@ -8,9 +8,9 @@ use toml::Spanned;
 
 use super::error::{ConfigError, meant, nearest};
 use super::place::item;
-use super::raw::{RawConfig, RawSource, RawTarget};
+use super::raw::{RawConfig, RawTarget};
 use super::text::Text;
-use super::{Build, Cache, Check, Config, Source, Target, image_name, words};
+use super::{Build, Cache, Check, Config, Target, image_name, words};
 use wheel_audit::isa::Machine;
 use wheel_audit::policy::{Libc, LibcVersion};
 use wheel_audit::wheel::Interpreter;
@@ -23,8 +23,8 @@ pub(super) fn validated(text: &Text<'_>, raw: RawConfig) -> Result<Config, Confi
     Checker { text }.config(raw)
 }
 
-struct Checker<'a> {
-    text: &'a Text<'a>,
+pub(super) struct Checker<'a> {
+    pub(super) text: &'a Text<'a>,
 }
 
 impl Checker<'_> {
@@ -61,7 +61,12 @@ impl Checker<'_> {
         })
     }
 
-    fn at(&self, span: Range<usize>, below: &[&str], message: impl Into<String>) -> ConfigError {
+    pub(super) fn at(
+        &self,
+        span: Range<usize>,
+        below: &[&str],
+        message: impl Into<String>,
+    ) -> ConfigError {
         self.text.at(span, below, message.into())
     }
 
@@ -96,57 +101,6 @@ impl Checker<'_> {
             Err(self.at(span, &[list, &item(index)], message))
         })?;
         Ok(cache)
-    }
-
-    fn source(&self, raw: &Spanned<RawSource>) -> Result<Source, ConfigError> {
-        let (span, raw) = (raw.span(), raw.get_ref());
-        match (&raw.sdist, &raw.path) {
-            (Some(sdist), None) => {
-                let Some(sha256) = &raw.sha256 else {
-                    let message = "`sdist` needs its `sha256`, so that every build has the same \
-                                   source; the index shows it beside the file";
-                    return Err(self.at(sdist.span(), &[], message));
-                };
-                self.sdist(sdist, sha256)
-            }
-            (None, Some(path)) => {
-                let outside = path.get_ref().components().any(|part| part.as_str() == "..");
-                if raw.sha256.is_some() || path.get_ref().is_absolute() || outside {
-                    let message = "`path` is a folder of this repository, relative to this \
-                                   file, and has no `sha256`: it is hashed at each build";
-                    return Err(self.at(path.span(), &[], message));
-                }
-                Ok(Source::Path { path: path.get_ref().clone() })
-            }
-            _ => {
-                let message = "one of `sdist = \"name==version\"` or `path = \".\"` has to say \
-                               where the source comes from";
-                Err(self.at(span, &[], message))
-            }
-        }
-    }
-
-    fn sdist(
-        &self,
-        sdist: &Spanned<String>,
-        sha256: &Spanned<String>,
-    ) -> Result<Source, ConfigError> {
-        let word = |c: char| c.is_ascii_alphanumeric() || "._-+!".contains(c);
-        let parts = sdist.get_ref().split_once("==").filter(|(name, version)| {
-            let starts = |text: &str| text.starts_with(|c: char| c.is_ascii_alphanumeric());
-            starts(name) && starts(version) && name.chars().chain(version.chars()).all(word)
-        });
-        let Some((name, version)) = parts else {
-            let message = format!("`{}` is not of the form `name==version`", sdist.get_ref());
-            return Err(self.at(sdist.span(), &[], message));
-        };
-        let hash = sha256.get_ref();
-        if hash.len() != 64 || !hash.chars().all(|c| matches!(c, '0'..='9' | 'a'..='f')) {
-            let message = "`sha256` is not 64 lower-case hexadecimal digits".to_owned();
-            return Err(self.at(sha256.span(), &[], message));
-        }
-        let (name, version) = (name.to_owned(), version.to_owned());
-        Ok(Source::Sdist { name, version, sha256: hash.clone() })
     }
 
     fn build(&self, build: &Spanned<Build>) -> Result<(), ConfigError> {

@@ -3,9 +3,21 @@
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 
+use std::io;
+use std::path::Path;
+
+use super::python::project;
+use super::select::files;
 use super::*;
-use crate::exec::Captured;
+use crate::exec::{Captured, Step};
 use wheel_audit::UserError;
+
+/// `path = "."` and nothing else.
+fn local() -> LocalSource {
+    let none = Vec::new;
+    let (path, package) = (".".into(), Utf8PathBuf::new());
+    LocalSource { path, package, include: none(), exclude: none(), submodules: none(), git: true }
+}
 
 #[test]
 fn defect_15_and_20_the_archive_holds_the_tree_once_and_nothing_of_our_own() {
@@ -19,9 +31,9 @@ fn defect_15_and_20_the_archive_holds_the_tree_once_and_nothing_of_our_own() {
     let exec = Exec::fake(|_| Ok(Captured::ok("pyproject.toml\0src/a.py\0target/xtask/x\0")));
     fs_err::create_dir_all(tree.join("target/xtask")).unwrap();
     fs_err::write(tree.join("target/xtask/x"), "ours").unwrap();
-    let first = pack(&exec, &tree, &tree, &work).unwrap();
+    let first = pack(&exec, &tree, &local(), &work).unwrap();
     fs_err::write(tree.join("target/xtask/x"), "changed").unwrap();
-    assert_eq!(pack(&exec, &tree, &tree, &work).unwrap(), first);
+    assert_eq!(pack(&exec, &tree, &local(), &work).unwrap(), first);
     let PreparedSource::Packed { folder, .. } = &first else { unreachable!() };
     assert!(first.scope().starts_with("path-"), "{}", first.scope());
     let mut archive = tar::Archive::new(fs_err::File::open(folder.join("source.tar")).unwrap());
@@ -32,7 +44,7 @@ fn defect_15_and_20_the_archive_holds_the_tree_once_and_nothing_of_our_own() {
         .collect();
     assert_eq!(names, ["pyproject.toml", "src/a.py"]);
     fs_err::write(tree.join("src/a.py"), "changed").unwrap();
-    assert_ne!(pack(&exec, &tree, &tree, &work).unwrap(), first);
+    assert_ne!(pack(&exec, &tree, &local(), &work).unwrap(), first);
     assert!(!folder.exists(), "archives of earlier states go");
 }
 
@@ -111,7 +123,7 @@ fn git(tree: &Utf8Path, args: &[&str]) {
 fn packed(tree: &Utf8Path) -> io::Result<Vec<Vec<u8>>> {
     let work = tempfile::tempdir().unwrap();
     let work = Utf8PathBuf::try_from(work.path().to_owned()).unwrap();
-    let PreparedSource::Packed { folder, .. } = pack(&Exec::real(), tree, tree, &work)? else {
+    let PreparedSource::Packed { folder, .. } = pack(&Exec::real(), tree, &local(), &work)? else {
         unreachable!()
     };
     let mut archive = tar::Archive::new(fs_err::File::open(folder.join("source.tar")).unwrap());

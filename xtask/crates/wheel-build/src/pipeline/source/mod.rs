@@ -1,0 +1,143 @@
+//! The package's source, as one archive with one hash.
+//!
+//! A source archive of the index is fetched inside the build, once. A folder of this repository is
+//! packed here, once: what git would commit, at fixed times and in a fixed order, so that the same
+//! tree is the same archive and nothing else of the folder reaches the build.
+
+mod pack;
+mod python;
+mod select;
+
+use std::io;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use wheel_audit::audit::RULES_VERSION;
+use wheel_audit::{UserError, digest};
+
+use self::pack::pack;
+pub(crate) use self::python::check_requires_python;
+use crate::assets::Assets;
+use crate::config::{Config, LocalSource, Source};
+use crate::exec::Exec;
+use crate::plan::Inputs;
+
+/// 2020-02-02, the time that build backends give to entries whose own time should not matter.
+pub(super) const SOURCE_DATE_EPOCH: u64 = 1_580_601_600;
+/// Characters of a project's name in the name of a cache.
+const SCOPE_LENGTH: usize = 40;
+
+/// Where the build gets its source from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum PreparedSource {
+    /// Fetched from the index inside the build.
+    Sdist {
+        /// `name==version`.
+        spec: String,
+        /// Expected SHA-256.
+        sha256: String,
+    },
+    /// Packed here.
+    Packed {
+        /// Folder that is the build context `package`: `source.json` and the files that it goes with.
+        folder: Utf8PathBuf,
+        /// SHA-256 over these files.
+        sha256: String,
+        /// The project's name, or the folder's path where it says none.
+        project: String,
+    },
+}
+
+impl PreparedSource {
+    /// Whose code it is, as a word for the names of caches: an index decides who may use a name there, so
+    /// that a folder's says nothing of it.
+    pub(super) fn scope(&self) -> String {
+        let (kind, name) = match self {
+            Self::Sdist { spec, .. } => ("sdist", spec.split("==").next().unwrap_or_default()),
+            Self::Packed { project, .. } => ("path", project.as_str()),
+        };
+        let plain = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' };
+        // Short, and different where only what is left out differs.
+        let short: String = name.chars().take(SCOPE_LENGTH).map(plain).collect();
+        let hash = digest::of_bytes(name.as_bytes());
+        format!("{kind}-{short}-{}", &hash[..8])
+    }
+}
+
+/// Prepares the source that `config` names; archives go below `work`.
+///
+/// # Errors
+/// When the folder cannot be read or the archive not written.
+pub(crate) fn prepare(
+    config: &Config,
+    exec: &Exec,
+    root: &Utf8Path,
+    work: &Utf8Path,
+) -> io::Result<PreparedSource> {
+    match &config.source {
+        Source::Sdist { name, version, sha256 } => {
+            Ok(PreparedSource::Sdist { spec: format!("{name}=={version}"), sha256: sha256.clone() })
+        }
+        Source::Path(source) => {
+            let LocalSource { path, package, .. } = source;
+            let tree = root.join(path);
+            if !tree.is_dir() {
+                let message = format!("`path = \"{path}\"` in wheels.toml: `{tree}` is no folder");
+                return Err(io::Error::other(message));
+            }
+            within(&format!("path = \"{path}\""), &tree, root)?;
+            let folder = tree.join(package);
+            if !folder.is_dir() {
+                let message =
+                    format!("`package = \"{package}\"` in wheels.toml: `{folder}` is no folder");
+                let hint = format!(
+                    "name the folder below `{path}` that holds the package's pyproject.toml"
+                );
+                return Err(io::Error::other(UserError::new(message).hint(hint)));
+            }
+            within(&format!("package = \"{package}\""), &folder, &tree)?;
+            pack(exec, root, source, work)
+        }
+    }
+}
+
+/// Refuses a `folder` that lies outside of `top`, by a link. `key` names it.
+fn within(key: &str, folder: &Utf8Path, top: &Utf8Path) -> io::Result<()> {
+    if folder.canonicalize_utf8()?.starts_with(top.canonicalize_utf8()?) {
+        return Ok(());
+    }
+    let error =
+        UserError::new(format!("`{key}` in wheels.toml: a link leads out of the repository"))
+            .hint("name a folder of the repository itself");
+    Err(io::Error::other(error))
+}
+
+/// What a plan needs to know of the working tree.
+///
+/// # Errors
+/// When the requirements cannot be read.
+pub(crate) fn inputs(
+    config: &Config,
+    root: &Utf8Path,
+    assets: &Assets,
+    source: &PreparedSource,
+) -> io::Result<Inputs> {
+    let requirements = config.build.requirements.as_ref();
+    Ok(Inputs {
+        rules: RULES_VERSION,
+        build_files_hash: assets.hash.clone(),
+        requirements: requirements
+            .map(|path| {
+                digest::of_file(&root.join(path)).map_err(|error| {
+                    io::Error::other(format!("`requirements = \"{path}\"` in wheels.toml: {error}"))
+                })
+            })
+            .transpose()?,
+        source_tree: match source {
+            PreparedSource::Sdist { .. } => None,
+            PreparedSource::Packed { sha256, .. } => Some(sha256.clone()),
+        },
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,153 @@
+//! Packs the selected files as one archive, at fixed times and in a fixed order.
+
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
+
+use camino::{Utf8Path, Utf8PathBuf};
+use serde::Serialize;
+use wheel_audit::files::remove_folder;
+use wheel_audit::sys::{Links, is_executable, reading};
+use wheel_audit::text::shown;
+use wheel_audit::{UserError, digest};
+
+use super::python::{name, project, text_of};
+use super::select::{files, go_on};
+use super::{PreparedSource, SOURCE_DATE_EPOCH};
+use crate::config::LocalSource;
+use crate::exec::Exec;
+use crate::pipeline::stubs::stubs;
+
+/// What belongs to this tool at the workspace root, and so to no package.
+const OURS: [&str; 5] = ["target", "dist", "xtask", "wheels.toml", "wheels.local.toml"];
+
+/// `source.json`, which the container's scripts read.
+#[derive(Serialize)]
+struct Described<'a> {
+    kind: &'a str,
+    name: String,
+    /// The archive, beside this file.
+    file: &'a str,
+    sha256: String,
+    /// The folder below its top that holds the package.
+    package: &'a str,
+}
+
+/// Packs `source` of the workspace `root` into a folder below `work`.
+///
+/// # Errors
+/// When a file cannot be read or the archive not written.
+pub(super) fn pack(
+    exec: &Exec,
+    root: &Utf8Path,
+    source: &LocalSource,
+    work: &Utf8Path,
+) -> io::Result<PreparedSource> {
+    let tree = &root.join(&source.path);
+    let sources = work.join("source");
+    fs_err::create_dir_all(&sources)?;
+    let draft = tempfile::Builder::new().prefix("pack-").tempdir_in(&sources)?;
+    let draft_folder =
+        Utf8Path::from_path(draft.path()).ok_or_else(|| io::Error::other("no UTF-8"))?;
+    let archive = draft_folder.join("source.tar");
+    let mut tar = tar::Builder::new(io::BufWriter::new(fs_err::File::create(&archive)?));
+    // Ours: they are no part of the package, and two of them grow while this runs.
+    let ours = OURS.map(|name| root.join(name));
+    let is_ours = |name: &PathBuf| {
+        let path = tree.as_std_path().join(name);
+        ours.iter().any(|ours| path.starts_with(ours))
+    };
+    let (own, mut names): (Vec<_>, Vec<_>) = files(exec, tree)?.into_iter().partition(is_ours);
+    let stubs = stubs(&names, &own, |path| text_of(tree, path));
+    names.extend(stubs.keys().cloned());
+    names.sort();
+    names.dedup();
+    for path in names {
+        match stubs.get(&path) {
+            Some(text) => add_text(&mut tar, &path, text)?,
+            None => add(&mut tar, tree, &path)?,
+        }
+    }
+    io::Write::flush(&mut tar.into_inner()?)?;
+    let package = tree.join(&source.package);
+    let described = Described {
+        kind: "local",
+        name: name(&package).unwrap_or_else(|| "local".to_owned()),
+        file: "source.tar",
+        sha256: digest::of_file(&archive)?,
+        package: source.package.as_str(),
+    };
+    let text = serde_json::to_string_pretty(&described)? + "\n";
+    fs_err::write(draft_folder.join("source.json"), &text)?;
+    // It has the archive's hash.
+    let sha256 = digest::of_bytes(text.as_bytes());
+    let folder = sources.join(&sha256);
+    if !folder.exists() {
+        fs_err::rename(draft.keep(), &folder)?;
+    }
+    remove_others(&sources, &sha256)?;
+    Ok(PreparedSource::Packed { folder, sha256, project: project(&package) })
+}
+
+/// Archives of earlier states of the tree; callers hold the lock.
+fn remove_others(sources: &Utf8Path, kept: &str) -> io::Result<()> {
+    for entry in fs_err::read_dir(sources)? {
+        let entry = entry?;
+        if entry.file_name() != kept {
+            remove_folder(&Utf8PathBuf::try_from(entry.path()).map_err(io::Error::other)?)?;
+        }
+    }
+    Ok(())
+}
+
+/// A file that gives up when xtask was asked to stop.
+struct Watched<R>(R);
+
+impl<R: io::Read> io::Read for Watched<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        go_on()?;
+        self.0.read(buffer)
+    }
+}
+
+fn add<W: io::Write>(tar: &mut tar::Builder<W>, tree: &Utf8Path, name: &Path) -> io::Result<()> {
+    go_on()?;
+    let path = tree.as_std_path().join(name);
+    let mut header = tar::Header::new_gnu();
+    header.set_mtime(SOURCE_DATE_EPOCH);
+    if fs_err::symlink_metadata(&path)?.is_symlink() {
+        header.set_entry_type(tar::EntryType::Symlink);
+        header.set_size(0);
+        header.set_mode(0o777);
+        return tar.append_link(&mut header, name, fs_err::read_link(&path)?);
+    }
+    let file = open(&path)?;
+    let meta = file.metadata()?;
+    header.set_size(meta.len());
+    let executable = is_executable(&meta);
+    header.set_mode(if executable { 0o755 } else { 0o644 });
+    // No more than was said, should the file grow meanwhile.
+    tar.append_data(&mut header, name, Watched(file.take(meta.len())))
+}
+
+fn add_text<W: io::Write>(tar: &mut tar::Builder<W>, name: &Path, text: &str) -> io::Result<()> {
+    let mut header = tar::Header::new_gnu();
+    header.set_mtime(SOURCE_DATE_EPOCH);
+    header.set_mode(0o644);
+    header.set_size(text.len() as u64);
+    tar.append_data(&mut header, name, text.as_bytes())
+}
+
+/// Opens a regular file. What it has become meanwhile (a FIFO, a link) neither blocks nor leads elsewhere.
+pub(super) fn open(path: &Path) -> io::Result<fs_err::File> {
+    let file = fs_err::OpenOptions::from_options(reading(Links::Refuse)).open(path)?;
+    if file.metadata()?.is_file() {
+        return Ok(file);
+    }
+    Err(io::Error::other(
+        UserError::new(format!(
+            "`{}` is not a regular file, so it cannot be part of the source",
+            shown(&path.to_string_lossy())
+        ))
+        .hint("remove it, or `git rm --cached` it"),
+    ))
+}

@@ -1,0 +1,101 @@
+//! What a package says of itself in `pyproject.toml` and `setup.cfg`.
+
+use std::io::Read as _;
+use std::path::Path;
+
+use camino::Utf8Path;
+use pep440_rs::VersionSpecifiers;
+use wheel_audit::UserError;
+use wheel_audit::wheel::{Interpreter, allows};
+
+use super::pack::open;
+use crate::config::{Config, Source};
+
+/// Maximum size of a `pyproject.toml`, `Cargo.toml` or `Cargo.lock` that is read here, in bytes.
+const LARGEST_SETTINGS: u64 = 4 << 20;
+
+/// The text of a file in `tree`, up to [`LARGEST_SETTINGS`]; `None` if it is missing or is not text.
+pub(super) fn text_of(tree: &Utf8Path, name: &Path) -> Option<String> {
+    // The tree may be anybody's: no link, no device, and not so much that it fills the memory.
+    let mut text = String::new();
+    let file = open(&tree.as_std_path().join(name)).ok()?;
+    file.take(LARGEST_SETTINGS).read_to_string(&mut text).ok()?;
+    Some(text)
+}
+
+/// The text of a file at the top of `tree`; empty if it is missing.
+fn settings_of(tree: &Utf8Path, name: &str) -> String {
+    text_of(tree, Path::new(name)).unwrap_or_default()
+}
+
+/// The table `[project]` in `pyproject.toml` of `tree`, where there is one.
+fn project_table(tree: &Utf8Path) -> Option<toml::Table> {
+    let pyproject = settings_of(tree, "pyproject.toml").parse::<toml::Table>().ok()?;
+    pyproject.get("project")?.as_table().cloned()
+}
+
+/// Which versions of Python the package in `tree` is for, in its own words, and where it says so.
+fn requires_python(tree: &Utf8Path) -> Option<(String, &'static str)> {
+    let pyproject = settings_of(tree, "pyproject.toml").parse::<toml::Table>().ok()?;
+    if let Some(project) = pyproject.get("project") {
+        let requires = project.get("requires-python")?.as_str()?.to_owned();
+        return Some((requires, "`requires-python` in its pyproject.toml"));
+    }
+    // Without `[project]`, setuptools reads its own file. Other backends do not.
+    let backend = pyproject.get("build-system").and_then(|table| table.get("build-backend"));
+    if backend.is_some_and(|name| name.as_str().is_none_or(|name| !name.starts_with("setuptools.")))
+    {
+        return None;
+    }
+    let requires = option(&settings_of(tree, "setup.cfg"), "python_requires")?;
+    Some((requires, "`python_requires` in its setup.cfg"))
+}
+
+/// The value of a key in the section `[options]` of a `setup.cfg`.
+fn option(text: &str, key: &str) -> Option<String> {
+    let lines = text.lines().skip_while(|line| line.trim_end() != "[options]").skip(1);
+    let of_key = |line: &str| {
+        let (name, value) = line.split_once(['=', ':'])?;
+        (name.trim_end().replace('-', "_") == key).then(|| value.trim().to_owned())
+    };
+    lines.take_while(|line| !line.starts_with('[')).find_map(of_key)
+}
+
+/// Refuses an interpreter that the package excludes, before anything is built. `requires-python.py` does it for
+/// a source archive of the index, which only the build has.
+///
+/// # Errors
+/// When one of `pythons` is excluded; the message has the package's own words.
+pub(crate) fn check_requires_python(
+    config: &Config,
+    root: &Utf8Path,
+    pythons: impl IntoIterator<Item = Interpreter>,
+) -> Result<(), UserError> {
+    let Source::Path(source) = &config.source else { return Ok(()) };
+    let package = root.join(&source.path).join(&source.package);
+    let Some((requires, place)) = requires_python(&package) else { return Ok(()) };
+    // Not ours to judge: the build backend says what is wrong with it.
+    let Ok(specifiers) = requires.parse::<VersionSpecifiers>() else { return Ok(()) };
+    let excluded = |python: &Interpreter| !allows(&specifiers, python.python_version());
+    match pythons.into_iter().find(excluded) {
+        Some(interpreter) => Err(UserError::new(format!(
+            "`{interpreter}` is excluded by the package: {place} is `{}`",
+            requires.escape_debug()
+        ))
+        .hint(format!(
+            "take `{interpreter}` out of `pythons` in wheels.toml, or choose others with `--python`"
+        ))),
+        None => Ok(()),
+    }
+}
+
+/// The name that `pyproject.toml` of `tree` gives the project.
+pub(super) fn name(tree: &Utf8Path) -> Option<String> {
+    Some(project_table(tree)?.get("name")?.as_str()?.to_owned())
+}
+
+/// The name that `pyproject.toml` of `tree` gives the project, or the folder's whole path.
+pub(super) fn project(tree: &Utf8Path) -> String {
+    let folder = || tree.canonicalize_utf8().ok().map(|path| path.to_string());
+    name(tree).or_else(folder).unwrap_or_default()
+}
