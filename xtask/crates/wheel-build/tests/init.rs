@@ -398,3 +398,25 @@ fn an_upgrade_keeps_what_was_changed_there() {
         .unwrap();
     assert_eq!(repository.states(&["--upgrade"], 0), [pair(main, "yours")]);
 }
+
+#[test]
+fn a_package_in_a_folder_is_found_or_chosen() {
+    const PYPROJECT: &str =
+        "[build-system]\nrequires = [\"setuptools\"]\n[project]\nname = \"a\"\n";
+    let tool = format!("path={}", clone());
+    let one = Repository::new(&[
+        ("pyproject.toml.in", ""),
+        ("python/pyproject.toml", PYPROJECT),
+        ("python/examples/pyproject.toml", PYPROJECT),
+        ("core/x.c", ""),
+    ]);
+    code(&one.init(&["--tool", &tool]), 0);
+    let wheels: toml::Table = one.read("wheels.toml").parse().unwrap();
+    assert_eq!(wheels["source"]["package"].as_str(), Some("python"));
+    let two = Repository::new(&[("a/pyproject.toml", PYPROJECT), ("b/setup.py", "")]);
+    code(&two.init(&["--tool", &tool]), 2);
+    code(&two.init(&["--tool", &tool, "--package", "../a"]), 2);
+    code(&two.init(&["--tool", &tool, "--package", "b"]), 0);
+    let wheels: toml::Table = two.read("wheels.toml").parse().unwrap();
+    assert_eq!(wheels["source"]["package"].as_str(), Some("b"));
+}

@@ -24,6 +24,9 @@ pub(crate) struct InitArgs {
     /// Make `xtask/` a member of the workspace that is there, in place of a workspace of its own
     #[arg(long, conflicts_with_all = ["check", "upgrade"])]
     pub(crate) member: bool,
+    /// The folder of the repository that holds the package [default: the top, or the one folder that holds one]
+    #[arg(long, value_name = "FOLDER", conflicts_with_all = ["check", "upgrade"])]
+    pub(crate) package: Option<Utf8PathBuf>,
     /// Print the files and write none
     #[arg(long, conflicts_with_all = ["check", "upgrade"])]
     pub(crate) dry_run: bool,
@@ -55,6 +58,7 @@ pub(crate) fn run(args: &InitArgs) -> anyhow::Result<ExitCode> {
         clone: &clone,
         tool: args.tool.clone(),
         member: args.member,
+        package: args.package.as_deref(),
     };
     let adoption = init::plan(&Exec::real(), &asked)?;
     anyhow::ensure!(

@@ -1,6 +1,7 @@
 //! `cargo xtask init`: what a repository needs to use this tool, and whether it is up to date.
 
 mod member;
+mod package;
 mod project;
 mod record;
 mod repository;
@@ -46,6 +47,8 @@ pub(crate) struct Asked<'a> {
     pub(crate) clone: &'a Utf8Path,
     /// Where the tool comes from; the clone's origin where absent.
     pub(crate) tool: Option<Tool>,
+    /// The folder of the repository that holds the package; looked for where absent.
+    pub(crate) package: Option<&'a Utf8Path>,
     /// Whether `xtask/` becomes a member of the repository's workspace.
     pub(crate) member: bool,
 }
@@ -103,23 +106,16 @@ pub(crate) fn plan(exec: &Exec, asked: &Asked<'_>) -> anyhow::Result<Adoption> {
             .hint("name another PATH, the folder of a package's repository")
     );
     let layout = if asked.member { Layout::Member } else { Layout::Own };
-    let pyproject = read(repository, "pyproject.toml")?.unwrap_or_default();
+    let package = package::find(repository, asked.package)?;
+    let pyproject = read(&repository.join(&package), "pyproject.toml")?.unwrap_or_default();
     let project = Project::parse(&pyproject)?;
-    let is_package = ["pyproject.toml", "setup.py", "setup.cfg"];
-    anyhow::ensure!(
-        is_package.iter().any(|name| repository.join(name).is_file()),
-        UserError::new(format!(
-            "`{repository}` holds no Python package: it has neither pyproject.toml nor setup.py"
-        ))
-        .hint("name the folder of the package's repository")
-    );
     let tool = match &asked.tool {
         Some(tool) => tool.clone(),
         None => Tool::of_clone(exec, asked.clone)?,
     };
     let wheels = match read(repository, CONFIG)? {
         Some(text) => text,
-        None => texts::wheels_toml(&project)?,
+        None => texts::wheels_toml(&project, &package)?,
     };
     let config = config::parse_text(Utf8Path::new(CONFIG), &wheels)?;
     let mut plan =

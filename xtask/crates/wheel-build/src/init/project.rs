@@ -8,6 +8,11 @@ use wheel_audit::wheel::allows;
 /// `docker/python-sources.json` has.
 const SERIES: std::ops::RangeInclusive<u8> = 10..=14;
 
+/// The first release whose free-threaded build is supported and not an experiment (PEP 779).
+const FREE_THREADED: u8 = 14;
+/// The release of Python that the present PyPy implements.
+const PYPY: u8 = 11;
+
 /// A package, from its `pyproject.toml`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Project {
@@ -23,6 +28,10 @@ pub(super) struct Project {
     requires: Vec<String>,
     /// Minor versions that its classifiers name.
     classified: Vec<u8>,
+    /// Whether its classifiers name PyPy.
+    pypy: bool,
+    /// Whether its classifiers promise something for the free-threaded build.
+    free_threaded: bool,
 }
 
 /// What a build backend needs beside a C compiler.
@@ -58,18 +67,22 @@ impl Project {
         let minor = |line: &String| {
             line.strip_prefix("Programming Language :: Python :: 3.")?.parse::<u8>().ok()
         };
+        let classifiers = strings(of_project("classifiers"));
+        let has = |start: &str| classifiers.iter().any(|line| line.starts_with(start));
         Ok(Self {
+            pypy: has("Programming Language :: Python :: Implementation :: PyPy"),
+            free_threaded: has("Programming Language :: Python :: Free Threading"),
             name: text_of("name"),
             versions: versions(of_project("requires-python"))?,
             requires_python: text_of("requires-python"),
             backend: backend.unwrap_or("setuptools.build_meta").to_owned(),
             requires: requires.iter().map(|requirement| name_of(requirement)).collect(),
-            classified: strings(of_project("classifiers")).iter().filter_map(minor).collect(),
+            classified: classifiers.iter().filter_map(minor).collect(),
         })
     }
 
     /// The interpreters that wheels are made for: those that `requires-python` allows, and of these the ones that
-    /// the classifiers name, where they name any.
+    /// the classifiers name, where they name any; PyPy and the free-threaded build where the classifiers name them.
     ///
     /// # Errors
     /// When `requires-python` excludes every Python.
@@ -87,7 +100,14 @@ impl Project {
         let named: Vec<u8> =
             allowed.iter().copied().filter(|minor| self.classified.contains(minor)).collect();
         let chosen = if named.is_empty() { allowed } else { named };
-        Ok(chosen.into_iter().map(|minor| format!("cp3{minor}")).collect())
+        let mut pythons: Vec<_> = chosen.iter().map(|minor| format!("cp3{minor}")).collect();
+        if self.free_threaded && chosen.contains(&FREE_THREADED) {
+            pythons.push(format!("cp3{FREE_THREADED}t"));
+        }
+        if self.pypy && chosen.contains(&PYPY) {
+            pythons.push(format!("pp3{PYPY}"));
+        }
+        Ok(pythons)
     }
 
     /// What its backend needs.
@@ -148,6 +168,12 @@ mod tests {
             \"Programming Language :: Python :: 3\", \"Programming Language :: Python :: 3.9\", \
             \"Programming Language :: Python :: 3.12\"]";
         assert_eq!(pythons(classified).unwrap(), ["cp312"]);
+        let others = "classifiers = [\"Programming Language :: Python :: Implementation :: PyPy\", \
+            \"Programming Language :: Python :: Free Threading :: 2 - Beta\"]";
+        let found = pythons(others).unwrap();
+        assert_eq!(found[SERIES.count()..], ["cp314t", "pp311"]);
+        let recent = pythons(&format!("requires-python = \">=3.12\"\n{others}")).unwrap();
+        assert_eq!(recent.last().map(String::as_str), Some("cp314t"));
         let old = "classifiers = [\"Programming Language :: Python :: 3.6\"]";
         assert_eq!(pythons(old).unwrap().len(), SERIES.count(), "classifiers of old are ignored");
         let error = pythons("requires-python = \"<3.8\"").unwrap_err();

@@ -21,8 +21,8 @@ pub(super) fn note(exec: &Exec, folder: &Utf8Path) -> Option<String> {
             ))
         }
         Err(_) => Some(format!(
-            "git finds no repository in `{folder}`: the build uses every file of the folder except the contents of \
-             `.venv`, `build` and the like, and no CI runs `{workflow}`; `git init` makes a repository, whose \
+            "git finds no repository in `{folder}`: the build uses every file of the folder except caches and \
+             environments, and no CI runs `{workflow}`; `git init` makes a repository, whose \
              `.gitignore` the build respects"
         )),
     }

@@ -1,5 +1,7 @@
 //! The files of an adopting repository, as texts: pure.
 
+use camino::Utf8Path;
+
 use super::project::Project;
 use wheel_audit::UserError;
 
@@ -40,11 +42,11 @@ impl Layout {
     }
 }
 
-/// `wheels.toml` for `project`.
+/// `wheels.toml` for `project`, which lies in the folder `package` of the repository.
 ///
 /// # Errors
 /// When no interpreter is left.
-pub(super) fn wheels_toml(project: &Project) -> Result<String, UserError> {
+pub(super) fn wheels_toml(project: &Project, package: &Utf8Path) -> Result<String, UserError> {
     let pythons = project.pythons()?;
     let quoted: Vec<_> = pythons.iter().map(|id| format!("\"{id}\"")).collect();
     let why = match &project.requires_python {
@@ -73,7 +75,12 @@ pub(super) fn wheels_toml(project: &Project) -> Result<String, UserError> {
         format!("system_packages = {{ {} }}", lines.collect::<Vec<_>>().join(", "))
     };
     let why_rust = needs.rust.map(|name| format!(" {name} does.")).unwrap_or_default();
+    let package = match package.as_str() {
+        "" => "# package = \"python\"".to_owned(),
+        folder => format!("package = {}", toml::Value::from(folder)),
+    };
     Ok(WHEELS_TOML
+        .replace("<package>", &package)
         .replace("<why-pythons>", &why)
         .replace("<pythons>", &quoted.join(", "))
         .replace("<system-packages>", &table)
@@ -91,15 +98,13 @@ pub(super) fn manifest(layout: Layout, tool: &str) -> String {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-    use camino::Utf8Path;
-
     use super::*;
     use crate::config;
 
     #[test]
     fn every_wheels_toml_holds_and_says_what_the_package_needs() {
         let read = |pyproject: &str| {
-            let text = wheels_toml(&Project::parse(pyproject).unwrap()).unwrap();
+            let text = wheels_toml(&Project::parse(pyproject).unwrap(), Utf8Path::new("")).unwrap();
             assert!(!text.contains(['<', '>'].map(|c| format!("{c}pythons")).concat().as_str()));
             config::parse_text(Utf8Path::new("wheels.toml"), &text).unwrap()
         };
