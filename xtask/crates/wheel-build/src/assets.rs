@@ -33,6 +33,11 @@ pub(crate) struct Assets {
     pub(crate) replaced: Vec<String>,
 }
 
+/// The names of the tool's files, each with its folder.
+pub(crate) fn names() -> impl Iterator<Item = &'static str> {
+    FILES.iter().map(|(name, _)| *name)
+}
+
 type Contents<'a> = BTreeMap<String, Cow<'a, [u8]>>;
 
 impl Assets {

@@ -54,6 +54,8 @@ enum Command<Own: Subcommand> {
     Matrix(commands::matrix::MatrixArgs),
     /// Show what a target's build environment is
     BuildInfo(commands::build_info::BuildInfoArgs),
+    /// Show which files of the repository the build gets, and why
+    Source(commands::source::SourceArgs),
     /// Open the builder of a target as the build sees it, also where a build step failed
     Shell(commands::shell::ShellArgs),
     /// Build base images beforehand: build, push, list
@@ -139,6 +141,7 @@ fn carry_out<Own: Subcommand>(
         Command::Workflow(args) => commands::workflow::run(&args, file),
         Command::Matrix(args) => commands::matrix::run(&args, file),
         Command::BuildInfo(args) => commands::build_info::run(&args, file),
+        Command::Source(args) => commands::source::run(&args, file),
         Command::Shell(args) => commands::shell::run(&args, file),
         Command::BaseImage(args) => commands::base_image::run(&args, file),
         Command::Doctor(args) => {

@@ -33,6 +33,7 @@ fn the_commands_and_the_exit_status_are_explained() {
       workflow       Write the hosted workflow from wheels.toml, or check it
       matrix         Show what hosted CI builds on which machine
       build-info     Show what a target's build environment is
+      source         Show which files of the repository the build gets, and why
       shell          Open the builder of a target as the build sees it, also where a build step failed
       base-image     Build base images beforehand: build, push, list
       doctor         Say what this machine has and lacks, each missing part with its cure

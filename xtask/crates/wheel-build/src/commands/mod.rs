@@ -18,6 +18,7 @@ pub(crate) mod reference;
 pub(crate) mod release;
 pub(crate) mod setup;
 pub(crate) mod shell;
+pub(crate) mod source;
 pub(crate) mod verify;
 pub(crate) mod wheels;
 pub(crate) mod workflow;

@@ -37,7 +37,7 @@ pub(crate) use model::{
     Source, TagPolicy, Toolchain,
 };
 pub(crate) use names::image_name;
-pub(crate) use overrides::{RuleOverride, RuleSeverity};
+pub(crate) use overrides::{PathPattern, RuleOverride, RuleSeverity};
 pub(crate) use pins::{Pins, with_pins};
 pub(crate) use publish::{Publish, Word};
 pub(crate) use target::{Target, find_target, meant};

@@ -38,6 +38,8 @@ pub(crate) use printed::commands;
 pub(crate) use run::{Options, run};
 pub(crate) use settings::{asked, settings};
 pub(crate) use shell::{Place as ShellPlace, last_failed, shell_image};
-pub(crate) use source::{PreparedSource, check_requires_python, inputs, prepare};
+pub(crate) use source::{
+    PreparedSource, Reason, Summary, check_requires_python, ignored, inputs, prepare, select,
+};
 pub(crate) use state::{BUILDER, Failed, STATES, State};
 pub(crate) use survey::{Survey, survey};

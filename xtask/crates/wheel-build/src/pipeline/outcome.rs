@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use wheel_audit::UserError;
 
 use super::env::PipelineError;
+use super::source::Summary;
 use crate::engine::EngineError;
 use crate::exec::ExecError;
 use crate::store::StoreError;
@@ -99,6 +100,9 @@ pub(crate) struct RunReport {
     pub schema_version: u32,
     /// Folder of the results.
     pub dist: Utf8PathBuf,
+    /// The files that were built from, where they are a folder's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source: Option<Summary>,
     /// Every job, in the plan's order.
     pub jobs: Vec<JobReport>,
     /// Wall time in seconds.

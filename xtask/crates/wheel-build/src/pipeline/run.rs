@@ -107,7 +107,8 @@ pub(crate) fn run(
         |(index, (outcome, seconds))| report(&plan.jobs[index], outcome, seconds, &mut audits);
     let jobs = results.into_iter().map(report).collect();
     let dist = ctx.store.dist().to_owned();
-    Ok(RunReport { schema_version: 2, dist, jobs, seconds: start.elapsed().as_secs_f64() })
+    let (source, seconds) = (ctx.source.summary().cloned(), start.elapsed().as_secs_f64());
+    Ok(RunReport { schema_version: 2, dist, source, jobs, seconds })
 }
 
 impl Run<'_> {

@@ -186,6 +186,9 @@ impl Session {
             report::note(&format!("`{OVERRIDES}/{file}` replaces the tool's own build file"));
         }
         let source = pipeline::prepare(&config, exec, &workspace.root, &workspace.work)?;
+        if let Some(summary) = source.summary() {
+            super::source::announce(summary, args.quiet);
+        }
         let inputs = pipeline::inputs(&config, &workspace.root, &assets, &source)?;
         let plan = plan::plan(&config, &request, &inputs);
         let store = Store::new(&workspace.dist, &workspace.work);

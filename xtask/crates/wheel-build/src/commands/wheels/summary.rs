@@ -204,7 +204,8 @@ mod tests {
             jobs[1].findings.as_ref().map(verdict).as_deref(),
             Some("pass, 1 warning, 2 ignored")
         );
-        let report = RunReport { schema_version: 2, dist: "dist".into(), jobs, seconds: 1.0 };
+        let report =
+            RunReport { schema_version: 2, dist: "dist".into(), source: None, jobs, seconds: 1.0 };
         let told = warnings(&report);
         assert_eq!(told.len(), 2, "{told:?}");
         for part in ["cp311, cp313", "ELF012", "a.so", "needs libx.so.1"] {
@@ -221,7 +222,8 @@ mod tests {
             job("debian12", "cp311", failure("not begun")),
             job("alma9", "cp311", failure("no base image")),
         ];
-        let report = RunReport { schema_version: 1, dist: "dist".into(), jobs, seconds: 1.0 };
+        let report =
+            RunReport { schema_version: 1, dist: "dist".into(), source: None, jobs, seconds: 1.0 };
         insta::assert_snapshot!(failures(&report).join("\n"), @"
 
         error: debian12 linux/amd64 cp311: not begun

@@ -4,18 +4,30 @@
 //! packed here, once: what git would commit, at fixed times and in a fixed order, so that the same
 //! tree is the same archive and nothing else of the folder reaches the build.
 
+mod disk;
+mod facts;
+mod git;
+mod own;
 mod pack;
 mod python;
-mod select;
+mod selection;
+mod summary;
 
 use std::io;
+use std::path::{Path, PathBuf};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use wheel_audit::audit::RULES_VERSION;
 use wheel_audit::{UserError, digest};
 
+use self::disk::{Disk, is_there};
+use self::facts::{Status, Tree};
+use self::own::Own;
 use self::pack::pack;
 pub(crate) use self::python::check_requires_python;
+pub(crate) use self::selection::{Reason, Selection};
+pub(crate) use self::summary::Summary;
+use self::summary::problem;
 use crate::assets::Assets;
 use crate::config::{Config, LocalSource, Source};
 use crate::exec::Exec;
@@ -44,10 +56,20 @@ pub(crate) enum PreparedSource {
         sha256: String,
         /// The project's name, or the folder's path where it says none.
         project: String,
+        /// What was packed, and what was not.
+        summary: Box<Summary>,
     },
 }
 
 impl PreparedSource {
+    /// What a run reports of it; nothing of a source archive of the index.
+    pub(crate) fn summary(&self) -> Option<&Summary> {
+        match self {
+            Self::Sdist { .. } => None,
+            Self::Packed { summary, .. } => Some(summary),
+        }
+    }
+
     /// Whose code it is, as a word for the names of caches: an index decides who may use a name there, so
     /// that a folder's says nothing of it.
     pub(super) fn scope(&self) -> String {
@@ -78,26 +100,91 @@ pub(crate) fn prepare(
             Ok(PreparedSource::Sdist { spec: format!("{name}=={version}"), sha256: sha256.clone() })
         }
         Source::Path(source) => {
-            let LocalSource { path, package, .. } = source;
-            let tree = root.join(path);
-            if !tree.is_dir() {
-                let message = format!("`path = \"{path}\"` in wheels.toml: `{tree}` is no folder");
-                return Err(io::Error::other(message));
+            let selected = select(exec, root, source)?;
+            match selected.problem {
+                Some(problem) => Err(io::Error::other(problem)),
+                None => pack(root, source, &selected.files, work),
             }
-            within(&format!("path = \"{path}\""), &tree, root)?;
-            let folder = tree.join(package);
-            if !folder.is_dir() {
-                let message =
-                    format!("`package = \"{package}\"` in wheels.toml: `{folder}` is no folder");
-                let hint = format!(
-                    "name the folder below `{path}` that holds the package's pyproject.toml"
-                );
-                return Err(io::Error::other(UserError::new(message).hint(hint)));
-            }
-            within(&format!("package = \"{package}\""), &folder, &tree)?;
-            pack(exec, root, source, work)
         }
     }
+}
+
+/// What a folder's files are, and whether they can be built from.
+#[derive(Debug)]
+pub(crate) struct Selected {
+    /// Each file, with what becomes of it.
+    pub files: Selection,
+    /// What keeps them from being a source.
+    pub problem: Option<UserError>,
+}
+
+/// Decides which files of the folder of `source` are packed.
+///
+/// # Errors
+/// When the folder cannot be read, or git fails.
+pub(crate) fn select(exec: &Exec, root: &Utf8Path, source: &LocalSource) -> io::Result<Selected> {
+    let folder = &folder(root, source)?;
+    let mut disk = Disk::new(folder.as_std_path());
+    let mut tree = Tree::default();
+    if has_git(folder)? {
+        git::gather(exec, &mut disk, Path::new(""), &mut tree)?;
+    } else {
+        disk.walk(Path::new(""), Status::Unversioned, &mut tree)?;
+    }
+    disk.include(&source.include, &mut tree)?;
+    disk.marks(&mut tree)?;
+    tree.is_archive = folder.join(&source.package).join("PKG-INFO").is_file();
+    tree.entries.sort_by(|a, b| a.path.cmp(&b.path));
+    tree.entries.dedup_by(|a, b| a.path == b.path);
+    let files = selection::select(tree, source, &Own::of(root, folder)?);
+    let problem = problem(exec, folder, source, &files)?;
+    Ok(Selected { files, problem })
+}
+
+/// What git ignores in the folder of `source`, apart from what `files` has of it.
+///
+/// # Errors
+/// When git fails.
+pub(crate) fn ignored(
+    exec: &Exec,
+    root: &Utf8Path,
+    source: &LocalSource,
+    files: &Selection,
+) -> io::Result<Vec<PathBuf>> {
+    let tree = root.join(&source.path);
+    let mut ignored = git::ignored(exec, tree.as_std_path(), &files.repositories)?;
+    ignored.retain(|path| files.files.iter().all(|file| file.path != *path));
+    Ok(ignored)
+}
+
+/// The folder of `source` in the workspace `root`.
+fn folder(root: &Utf8Path, source: &LocalSource) -> io::Result<Utf8PathBuf> {
+    let LocalSource { path, package, .. } = source;
+    let tree = root.join(path);
+    if !tree.is_dir() {
+        let message = format!("`path = \"{path}\"` in wheels.toml: `{tree}` is no folder");
+        return Err(io::Error::other(message));
+    }
+    within(&format!("path = \"{path}\""), &tree, root)?;
+    let folder = tree.join(package);
+    if !folder.is_dir() {
+        let message = format!("`package = \"{package}\"` in wheels.toml: `{folder}` is no folder");
+        let hint =
+            format!("name the folder below `{path}` that holds the package's pyproject.toml");
+        return Err(io::Error::other(UserError::new(message).hint(hint)));
+    }
+    within(&format!("package = \"{package}\""), &folder, &tree)?;
+    Ok(tree)
+}
+
+/// Whether a folder is in a git repository.
+fn has_git(folder: &Utf8Path) -> io::Result<bool> {
+    // A `.git` that cannot be read is an error: a walk would pack what git ignores.
+    let mut found = false;
+    for folder in folder.canonicalize_utf8()?.ancestors() {
+        found = found || is_there(folder.join(".git").as_std_path())?;
+    }
+    Ok(found)
 }
 
 /// Refuses a `folder` that lies outside of `top`, by a link. `key` names it.
@@ -139,5 +226,7 @@ pub(crate) fn inputs(
     })
 }
 
+#[cfg(test)]
+mod selection_tests;
 #[cfg(test)]
 mod tests;

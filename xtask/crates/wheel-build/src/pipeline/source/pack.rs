@@ -1,24 +1,26 @@
 //! Packs the selected files as one archive, at fixed times and in a fixed order.
 
+use std::collections::BTreeMap;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::Serialize;
+use wheel_audit::digest;
 use wheel_audit::files::remove_folder;
-use wheel_audit::sys::{Links, is_executable, reading};
-use wheel_audit::text::shown;
-use wheel_audit::{UserError, digest};
+use wheel_audit::sys::is_executable;
 
+use super::disk::{go_on, open};
+use super::facts::Status;
 use super::python::{name, project, text_of};
-use super::select::{files, go_on};
+use super::selection::{Reason, Selection};
+use super::summary::Summary;
 use super::{PreparedSource, SOURCE_DATE_EPOCH};
 use crate::config::LocalSource;
-use crate::exec::Exec;
 use crate::pipeline::stubs::stubs;
 
-/// What belongs to this tool at the workspace root, and so to no package.
-const OURS: [&str; 5] = ["target", "dist", "xtask", "wheels.toml", "wheels.local.toml"];
+/// Seconds between the times of files that git knows and those of others. Some file systems count in twos.
+const TIME_STEP: u64 = 2;
 
 /// `source.json`, which the container's scripts read.
 #[derive(Serialize)]
@@ -32,14 +34,14 @@ struct Described<'a> {
     package: &'a str,
 }
 
-/// Packs `source` of the workspace `root` into a folder below `work`.
+/// Packs the `selection` of `source`, a folder of the workspace `root`, into a folder below `work`.
 ///
 /// # Errors
 /// When a file cannot be read or the archive not written.
 pub(super) fn pack(
-    exec: &Exec,
     root: &Utf8Path,
     source: &LocalSource,
+    selection: &Selection,
     work: &Utf8Path,
 ) -> io::Result<PreparedSource> {
     let tree = &root.join(&source.path);
@@ -49,25 +51,7 @@ pub(super) fn pack(
     let draft_folder =
         Utf8Path::from_path(draft.path()).ok_or_else(|| io::Error::other("no UTF-8"))?;
     let archive = draft_folder.join("source.tar");
-    let mut tar = tar::Builder::new(io::BufWriter::new(fs_err::File::create(&archive)?));
-    // Ours: they are no part of the package, and two of them grow while this runs.
-    let ours = OURS.map(|name| root.join(name));
-    let is_ours = |name: &PathBuf| {
-        let path = tree.as_std_path().join(name);
-        ours.iter().any(|ours| path.starts_with(ours))
-    };
-    let (own, mut names): (Vec<_>, Vec<_>) = files(exec, tree)?.into_iter().partition(is_ours);
-    let stubs = stubs(&names, &own, |path| text_of(tree, path));
-    names.extend(stubs.keys().cloned());
-    names.sort();
-    names.dedup();
-    for path in names {
-        match stubs.get(&path) {
-            Some(text) => add_text(&mut tar, &path, text)?,
-            None => add(&mut tar, tree, &path)?,
-        }
-    }
-    io::Write::flush(&mut tar.into_inner()?)?;
+    write_archive(&archive, tree, selection)?;
     let package = tree.join(&source.package);
     let described = Described {
         kind: "local",
@@ -85,7 +69,36 @@ pub(super) fn pack(
         fs_err::rename(draft.keep(), &folder)?;
     }
     remove_others(&sources, &sha256)?;
-    Ok(PreparedSource::Packed { folder, sha256, project: project(&package) })
+    let summary = Box::new(Summary::of(selection));
+    Ok(PreparedSource::Packed { folder, sha256, project: project(&package), summary })
+}
+
+/// Writes the files that are packed, and the stubs that stand for some of the tool's own.
+fn write_archive(archive: &Utf8Path, tree: &Utf8Path, selection: &Selection) -> io::Result<()> {
+    let mut files: BTreeMap<&Path, u64> =
+        selection.packed().map(|file| (file.path.as_path(), time(file.status))).collect();
+    let names: Vec<PathBuf> = files.keys().map(|path| (*path).to_owned()).collect();
+    let own: Vec<PathBuf> = selection.of(Reason::Tool).map(|file| file.path.clone()).collect();
+    let stubs = stubs(&names, &own, |path| text_of(tree, path));
+    files.extend(stubs.keys().map(|path| (path.as_path(), SOURCE_DATE_EPOCH)));
+    let mut tar = tar::Builder::new(io::BufWriter::new(fs_err::File::create(archive)?));
+    for (path, time) in files {
+        match stubs.get(path) {
+            Some(text) => add_text(&mut tar, path, text)?,
+            None => add(&mut tar, tree, path, time)?,
+        }
+    }
+    io::Write::flush(&mut tar.into_inner()?)
+}
+
+/// The time that a file has in the archive. What is newer than its source is not made again, so that what the user
+/// changed is newest, and what git does not know is oldest.
+fn time(status: Status) -> u64 {
+    match status {
+        Status::Changed => SOURCE_DATE_EPOCH + TIME_STEP,
+        Status::Tracked | Status::Unversioned => SOURCE_DATE_EPOCH,
+        Status::Untracked => SOURCE_DATE_EPOCH - TIME_STEP,
+    }
 }
 
 /// Archives of earlier states of the tree; callers hold the lock.
@@ -109,11 +122,16 @@ impl<R: io::Read> io::Read for Watched<R> {
     }
 }
 
-fn add<W: io::Write>(tar: &mut tar::Builder<W>, tree: &Utf8Path, name: &Path) -> io::Result<()> {
+fn add<W: io::Write>(
+    tar: &mut tar::Builder<W>,
+    tree: &Utf8Path,
+    name: &Path,
+    time: u64,
+) -> io::Result<()> {
     go_on()?;
     let path = tree.as_std_path().join(name);
     let mut header = tar::Header::new_gnu();
-    header.set_mtime(SOURCE_DATE_EPOCH);
+    header.set_mtime(time);
     if fs_err::symlink_metadata(&path)?.is_symlink() {
         header.set_entry_type(tar::EntryType::Symlink);
         header.set_size(0);
@@ -135,19 +153,4 @@ fn add_text<W: io::Write>(tar: &mut tar::Builder<W>, name: &Path, text: &str) ->
     header.set_mode(0o644);
     header.set_size(text.len() as u64);
     tar.append_data(&mut header, name, text.as_bytes())
-}
-
-/// Opens a regular file. What it has become meanwhile (a FIFO, a link) neither blocks nor leads elsewhere.
-pub(super) fn open(path: &Path) -> io::Result<fs_err::File> {
-    let file = fs_err::OpenOptions::from_options(reading(Links::Refuse)).open(path)?;
-    if file.metadata()?.is_file() {
-        return Ok(file);
-    }
-    Err(io::Error::other(
-        UserError::new(format!(
-            "`{}` is not a regular file, so it cannot be part of the source",
-            shown(&path.to_string_lossy())
-        ))
-        .hint("remove it, or `git rm --cached` it"),
-    ))
 }

@@ -8,7 +8,7 @@ use pep440_rs::VersionSpecifiers;
 use wheel_audit::UserError;
 use wheel_audit::wheel::{Interpreter, allows};
 
-use super::pack::open;
+use super::disk::open;
 use crate::config::{Config, Source};
 
 /// Maximum size of a `pyproject.toml`, `Cargo.toml` or `Cargo.lock` that is read here, in bytes.

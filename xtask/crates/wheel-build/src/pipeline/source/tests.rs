@@ -7,13 +7,12 @@ use std::io;
 use std::path::Path;
 
 use super::python::project;
-use super::select::files;
 use super::*;
 use crate::exec::{Captured, Step};
 use wheel_audit::UserError;
 
 /// `path = "."` and nothing else.
-fn local() -> LocalSource {
+pub(super) fn local() -> LocalSource {
     let none = Vec::new;
     let (path, package) = (".".into(), Utf8PathBuf::new());
     LocalSource { path, package, include: none(), exclude: none(), submodules: none(), git: true }
@@ -21,31 +20,30 @@ fn local() -> LocalSource {
 
 #[test]
 fn defect_15_and_20_the_archive_holds_the_tree_once_and_nothing_of_our_own() {
-    let dir = tempfile::tempdir().unwrap();
-    let root = Utf8PathBuf::try_from(dir.path().to_owned()).unwrap();
-    let (tree, work) = (root.join("tree"), root.join("work"));
-    for name in ["src/a.py", "pyproject.toml", ".git/config", ".venv/x", "dist/old.whl"] {
-        fs_err::create_dir_all(tree.join(name).parent().unwrap()).unwrap();
-        fs_err::write(tree.join(name), name).unwrap();
-    }
-    let exec = Exec::fake(|_| Ok(Captured::ok("pyproject.toml\0src/a.py\0target/xtask/x\0")));
-    fs_err::create_dir_all(tree.join("target/xtask")).unwrap();
-    fs_err::write(tree.join("target/xtask/x"), "ours").unwrap();
-    let first = pack(&exec, &tree, &local(), &work).unwrap();
-    fs_err::write(tree.join("target/xtask/x"), "changed").unwrap();
-    assert_eq!(pack(&exec, &tree, &local(), &work).unwrap(), first);
+    let (_dir, tree) = repository(&[b"src/a.py", b"pyproject.toml", b"xtask/Cargo.toml"]);
+    let work = tree.join("target/xtask");
+    fs_err::write(tree.join("xtask/Cargo.toml"), "[dependencies]\nwheel-build = \"1\"\n").unwrap();
+    let pack = || {
+        let selected = select(&Exec::real(), &tree, &local()).unwrap();
+        pack(&tree, &local(), &selected.files, &work).unwrap()
+    };
+    let first = pack();
+    fs_err::write(work.join("x"), "changed").unwrap();
+    assert_eq!(pack(), first);
     let PreparedSource::Packed { folder, .. } = &first else { unreachable!() };
     assert!(first.scope().starts_with("path-"), "{}", first.scope());
-    let mut archive = tar::Archive::new(fs_err::File::open(folder.join("source.tar")).unwrap());
-    let names: Vec<_> = archive
-        .entries()
-        .unwrap()
-        .map(|entry| entry.unwrap().path().unwrap().display().to_string())
-        .collect();
-    assert_eq!(names, ["pyproject.toml", "src/a.py"]);
+    let names: Vec<_> = entries(folder).into_iter().map(|(name, _)| name).collect();
+    assert_eq!(names, [b"pyproject.toml".to_vec(), b"src/a.py".to_vec()]);
     fs_err::write(tree.join("src/a.py"), "changed").unwrap();
-    assert_ne!(pack(&exec, &tree, &local(), &work).unwrap(), first);
+    assert_ne!(pack(), first);
     assert!(!folder.exists(), "archives of earlier states go");
+}
+
+/// The name and the time of each file of the archive in `folder`.
+pub(super) fn entries(folder: &Utf8Path) -> Vec<(Vec<u8>, u64)> {
+    let mut archive = tar::Archive::new(fs_err::File::open(folder.join("source.tar")).unwrap());
+    let entries = archive.entries().unwrap().map(Result::unwrap);
+    entries.map(|it| (it.path_bytes().into_owned(), it.header().mtime().unwrap())).collect()
 }
 
 #[test]
@@ -56,7 +54,8 @@ fn caches_are_named_after_the_project() {
     assert!(project(&tree).ends_with("/My.Folder"));
     fs_err::write(tree.join("pyproject.toml"), "[project]\nname = \"Own_Name\"\n").unwrap();
     let (folder, sha256) = (tree.clone(), String::new());
-    let packed = PreparedSource::Packed { folder, sha256, project: project(&tree) };
+    let summary = Box::new(Summary::of(&Selection::default()));
+    let packed = PreparedSource::Packed { folder, sha256, project: project(&tree), summary };
     assert!(packed.scope().starts_with("path-own-name-"), "{}", packed.scope());
     let sdist = |name: &str| {
         let (spec, sha256) = (format!("{name}==1"), String::new());
@@ -71,39 +70,17 @@ fn caches_are_named_after_the_project() {
 }
 
 #[test]
-fn a_git_that_fails_is_an_error_and_a_folder_without_one_is_walked() {
+fn a_git_that_fails_is_an_error() {
     let dir = tempfile::tempdir().unwrap();
     let tree = Utf8PathBuf::try_from(dir.path().to_owned()).unwrap();
-    for name in ["a.py", ".venv/x", "build/y"] {
-        fs_err::create_dir_all(tree.join(name).parent().unwrap()).unwrap();
-        fs_err::write(tree.join(name), name).unwrap();
-    }
-    let exec = Exec::fake(|_| Ok(Captured::failed("fatal: detected dubious ownership")));
-    assert_eq!(files(&exec, &tree).unwrap(), [Path::new("a.py")]);
     fs_err::create_dir_all(tree.join(".git")).unwrap();
-    let error = UserError::explain(&files(&exec, &tree).unwrap_err());
+    let exec = Exec::fake(|_| Ok(Captured::failed("fatal: detected dubious ownership")));
+    let error = UserError::explain(&select(&exec, &tree, &local()).unwrap_err());
     assert!(error.contains("dubious ownership") && error.contains("safe.directory"), "{error}");
 }
 
-#[test]
-fn submodules_are_part_of_the_tree() {
-    let dir = tempfile::tempdir().unwrap();
-    let tree = Utf8PathBuf::try_from(dir.path().to_owned()).unwrap();
-    for name in ["a.py", "vendor/b.h", "vendor/.git/x", ".git/x"] {
-        fs_err::create_dir_all(tree.join(name).parent().unwrap()).unwrap();
-        fs_err::write(tree.join(name), name).unwrap();
-    }
-    let exec = Exec::fake(|step| {
-        let inside = step.cwd.as_ref().is_some_and(|dir| dir.ends_with("vendor"));
-        Ok(Captured::ok(if inside { "b.h\0" } else { "a.py\0vendor\0" }))
-    });
-    assert_eq!(files(&exec, &tree).unwrap(), ["a.py", "vendor/b.h"].map(Path::new));
-    fs_err::remove_dir_all(tree.join("vendor/.git")).unwrap();
-    assert!(files(&exec, &tree).unwrap_err().to_string().contains("submodule"));
-}
-
 /// A repository with files of these names, all of them tracked.
-fn repository(names: &[&[u8]]) -> (tempfile::TempDir, Utf8PathBuf) {
+pub(super) fn repository(names: &[&[u8]]) -> (tempfile::TempDir, Utf8PathBuf) {
     let dir = tempfile::tempdir().unwrap();
     let tree = Utf8PathBuf::try_from(dir.path().to_owned()).unwrap();
     git(&tree, &["init", "--quiet"]);
@@ -116,19 +93,19 @@ fn repository(names: &[&[u8]]) -> (tempfile::TempDir, Utf8PathBuf) {
     (dir, tree)
 }
 
-fn git(tree: &Utf8Path, args: &[&str]) {
+pub(super) fn git(tree: &Utf8Path, args: &[&str]) {
     Exec::real().read(&Step::new("git", args.iter().copied()).cwd(tree)).unwrap();
 }
 
 fn packed(tree: &Utf8Path) -> io::Result<Vec<Vec<u8>>> {
     let work = tempfile::tempdir().unwrap();
     let work = Utf8PathBuf::try_from(work.path().to_owned()).unwrap();
-    let PreparedSource::Packed { folder, .. } = pack(&Exec::real(), tree, &local(), &work)? else {
+    let selected = select(&Exec::real(), tree, &local())?;
+    let PreparedSource::Packed { folder, .. } = pack(tree, &local(), &selected.files, &work)?
+    else {
         unreachable!()
     };
-    let mut archive = tar::Archive::new(fs_err::File::open(folder.join("source.tar")).unwrap());
-    let names = archive.entries().unwrap().map(|entry| entry.unwrap().path_bytes().into_owned());
-    Ok(names.collect())
+    Ok(entries(&folder).into_iter().map(|(name, _)| name).collect())
 }
 
 #[test]
@@ -144,12 +121,8 @@ fn names_are_bytes_and_a_deleted_file_alone_is_left_out() {
 #[test]
 fn an_error_other_than_not_found_is_no_deletion() {
     // Too long a name fails for root, too.
-    let dir = tempfile::tempdir().unwrap();
-    let tree = Utf8PathBuf::try_from(dir.path().to_owned()).unwrap();
-    fs_err::create_dir_all(tree.join(".git")).unwrap();
-    let name = "x".repeat(300);
-    let exec = Exec::fake(move |_| Ok(Captured::ok(&format!("{name}\0"))));
-    let error = files(&exec, &tree).unwrap_err();
+    let name = PathBuf::from("x".repeat(300));
+    let error = Disk::new(Path::new("/")).kind(&name).unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::InvalidFilename, "{error}");
 }
 
@@ -160,7 +133,7 @@ fn nothing_is_read_through_a_folder_that_is_a_link() {
     let elsewhere = tempfile::tempdir().unwrap();
     fs_err::write(elsewhere.path().join("secret.py"), "secret").unwrap();
     std::os::unix::fs::symlink(elsewhere.path(), tree.join("a")).unwrap();
-    assert_eq!(packed(&tree).unwrap(), [b"a".to_vec(), b"b.py".to_vec()]);
+    assert_eq!(packed(&tree).unwrap(), [b"b.py".to_vec()]);
 }
 
 #[test]
@@ -170,8 +143,7 @@ fn a_fifo_in_the_tree_blocks_nothing() {
     Exec::real()
         .read(&Step::new("mkfifo", [tree.join("pipe"), tree.join("pyproject.toml")]))
         .unwrap();
-    let error = packed(&tree).unwrap_err().to_string();
-    assert!(error.contains("pipe"), "{error}");
+    assert_eq!(packed(&tree).unwrap(), [b"a.py".to_vec()]);
     assert!(project(&tree).starts_with('/'));
     fs_err::remove_dir_all(tree.join(".git")).unwrap();
     assert_eq!(packed(&tree).unwrap(), [b"a.py".to_vec()]);

@@ -1,0 +1,274 @@
+//! What git knows of a folder: three lists for each repository, read without a program of the repository's own.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use camino::Utf8Path;
+use wheel_audit::UserError;
+use wheel_audit::text::shown;
+
+use super::disk::{Disk, go_on, is_there};
+use super::facts::{Entry, Kind, Object, Repository, Status, Tree};
+use crate::exec::{Exec, Step};
+use crate::sys;
+
+/// The mode of a submodule, as git prints it.
+const SUBMODULE: &str = "160000";
+
+/// Adds what git knows of the repository that `prefix` of the `disk` lies in, and of its submodules.
+///
+/// # Errors
+/// When git fails: without its lists, files that it ignores (secrets among them) would be packed.
+pub(super) fn gather(
+    exec: &Exec,
+    disk: &mut Disk,
+    prefix: &Path,
+    tree: &mut Tree,
+) -> io::Result<()> {
+    let folder = disk.tree.join(prefix);
+    let folder = Utf8Path::from_path(&folder)
+        .ok_or_else(|| io::Error::other(format!("{} is not UTF-8", folder.display())))?;
+    let git = Git::new(exec, folder)?;
+    let mut index = git.index()?;
+    let mut status = git.status()?;
+    tree.repositories.push(Repository { prefix: prefix.to_owned(), head: status.head.take() });
+    // Deleted with `git rm`: git lists it no more, and the commit has it.
+    for path in status.changed.keys() {
+        index.entry(path.clone()).or_insert_with(|| Listed { object: None, is_sparse: false });
+    }
+    let mut submodules = Vec::new();
+    for (path, listed) in index {
+        go_on()?;
+        let changed = status.changed.get(&path);
+        let head = match changed {
+            Some(head) => head.clone(),
+            None => listed.object.clone(),
+        };
+        let is_submodule = listed.object.is_some_and(|object| object.mode == SUBMODULE);
+        let untracked = status.untracked.remove(&path);
+        let path = prefix.join(path);
+        let kind = if is_submodule {
+            let is_checked_out = is_there(&disk.tree.join(&path).join(".git"))?;
+            if is_checked_out {
+                submodules.push(path.clone());
+            }
+            Kind::Submodule { is_checked_out }
+        } else {
+            disk.kind(&path)?
+        };
+        let status = match changed {
+            Some(_) if untracked => Status::Untracked,
+            Some(_) => Status::Changed,
+            None => Status::Tracked,
+        };
+        tree.entries.push(Entry { path, kind, status, head, is_sparse: listed.is_sparse });
+    }
+    for path in status.untracked {
+        // A slash at the end: another repository, which git does not enter.
+        let path = prefix.join(path.components().as_path());
+        let kind = disk.kind(&path)?;
+        let status = Status::Untracked;
+        tree.entries.push(Entry { path, kind, status, head: None, is_sparse: false });
+    }
+    submodules.iter().try_for_each(|path| gather(exec, disk, path, tree))
+}
+
+/// The files that git ignores below the folder `tree`; a folder stands for all that is in it.
+///
+/// # Errors
+/// When git fails.
+pub(super) fn ignored(
+    exec: &Exec,
+    tree: &Path,
+    repositories: &[Repository],
+) -> io::Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    for Repository { prefix, .. } in repositories {
+        let folder = tree.join(prefix);
+        let Some(folder) = Utf8Path::from_path(&folder) else { continue };
+        let args = ["--others", "--ignored", "--exclude-standard", "--directory"];
+        let list = Git::new(exec, folder)?.read("ls-files", &args)?;
+        found.extend(parts(&list).map(|path| prefix.join(path)));
+    }
+    Ok(found)
+}
+
+/// Whether git ignores the folder itself.
+///
+/// # Errors
+/// When git fails.
+pub(super) fn ignores(exec: &Exec, folder: &Utf8Path) -> io::Result<bool> {
+    let step = Git::new(exec, folder)?.step("check-ignore", &["--quiet", "."]);
+    Ok(exec.capture(&step).map_err(io::Error::other)?.success)
+}
+
+/// A tracked file.
+struct Listed {
+    object: Option<Object>,
+    is_sparse: bool,
+}
+
+/// What differs from the commit that is checked out.
+#[derive(Default)]
+struct Differences {
+    head: Option<String>,
+    /// Tracked files, with what the commit has in their place.
+    changed: BTreeMap<PathBuf, Option<Object>>,
+    untracked: BTreeSet<PathBuf>,
+}
+
+/// Calls git in a folder.
+struct Git<'a> {
+    exec: &'a Exec,
+    folder: &'a Utf8Path,
+    /// Options that keep the repository's own settings from running programs.
+    options: Vec<String>,
+}
+
+impl<'a> Git<'a> {
+    fn new(exec: &'a Exec, folder: &'a Utf8Path) -> io::Result<Self> {
+        let options = ["--no-optional-locks", "-c", "core.fsmonitor=false"];
+        let mut git = Self { exec, folder, options: options.map(str::to_owned).into() };
+        // Filters of the user's own settings run, as with any `git status`. Those of the repository do not.
+        let list = git.read("config", &["--show-scope", "--list"])?;
+        let mut list = list.split(|byte| *byte == 0);
+        while let (Some(scope), Some(setting)) = (list.next(), list.next()) {
+            let key = setting.split(|byte| *byte == b'\n').next().unwrap_or_default();
+            if [&b"local"[..], b"worktree"].contains(&scope)
+                && let Some(filter) = filter_of(&String::from_utf8_lossy(key))
+            {
+                git.switch_off(filter)?;
+            }
+        }
+        Ok(git)
+    }
+
+    fn switch_off(&mut self, filter: &str) -> io::Result<()> {
+        if filter.contains(['=', char::REPLACEMENT_CHARACTER]) {
+            let message = format!(
+                "`{}` sets the filter `{}`, which cannot be switched off",
+                self.folder,
+                shown(filter)
+            );
+            let hint = "give the filter in its .git/config a name of letters and digits";
+            return Err(io::Error::other(UserError::new(message).hint(hint)));
+        }
+        for setting in ["clean=", "process=", "required=false"] {
+            self.options.extend(["-c".to_owned(), format!("filter.{filter}.{setting}")]);
+        }
+        Ok(())
+    }
+
+    fn step(&self, command: &str, args: &[&str]) -> Step {
+        let folder = self.folder;
+        let hint = format!(
+            "git has to list the files of the package; for another user's folder, \
+             `git config --global --add safe.directory {folder}`"
+        );
+        Step::new("git", &self.options)
+            .arg(command)
+            .args(args.iter().copied())
+            // Nothing is fetched that a partial clone lacks: a remote's settings may name a program.
+            .env("GIT_NO_LAZY_FETCH", "1")
+            .env("GIT_ALLOW_PROTOCOL", "none")
+            .cwd(folder)
+            .hint(hint)
+    }
+
+    /// The output of a command with `-z`.
+    fn read(&self, command: &str, args: &[&str]) -> io::Result<Vec<u8>> {
+        let step = self.step(command, &["-z"]).args(args.iter().copied());
+        self.exec.read_bytes(&step).map_err(io::Error::other)
+    }
+
+    /// The tracked files below the folder.
+    fn index(&self) -> io::Result<BTreeMap<PathBuf, Listed>> {
+        let list = self.read("ls-files", &["-t", "--stage"])?;
+        let entry = |line: &[u8]| {
+            // `TAG MODE ID STAGE<tab>PATH`
+            let tab = line.iter().position(|byte| *byte == b'\t')?;
+            let (facts, path) = (std::str::from_utf8(&line[..tab]).ok()?, &line[tab + 1..]);
+            let mut words = facts.split(' ');
+            let is_sparse = words.next()? == "S";
+            let object = Object { mode: words.next()?.to_owned(), id: words.next()?.to_owned() };
+            Some((sys::path(path).to_owned(), Listed { object: Some(object), is_sparse }))
+        };
+        list.split(|byte| *byte == 0)
+            .filter(|line| !line.is_empty())
+            .map(|line| entry(line).ok_or_else(|| unknown("ls-files", line)))
+            .collect()
+    }
+
+    fn status(&self) -> io::Result<Differences> {
+        let args = [
+            "--porcelain=v2",
+            "--branch",
+            "--untracked-files=all",
+            "--no-renames",
+            // No `git status` inside of it: only whether another commit is checked out.
+            "--ignore-submodules=dirty",
+            "--",
+            ".",
+        ];
+        let list = self.read("status", &args)?;
+        let top = self.step("rev-parse", &["--show-prefix"]);
+        let top = self.exec.read_bytes(&top).map_err(io::Error::other)?;
+        let top = top.strip_suffix(b"\n").unwrap_or(&top);
+        let mut found = Differences::default();
+        for line in list.split(|byte| *byte == 0).filter(|line| !line.is_empty()) {
+            found.add(line, top).ok_or_else(|| unknown("status", line))?;
+        }
+        Ok(found)
+    }
+}
+
+impl Differences {
+    /// Reads a line of `git status --porcelain=v2`; its paths begin with `top`.
+    fn add(&mut self, line: &[u8], top: &[u8]) -> Option<()> {
+        let below = |path: &[u8]| Some(sys::path(path.strip_prefix(top)?).to_owned());
+        // The words before the path.
+        let words = match line.first()? {
+            b'#' => {
+                let word = std::str::from_utf8(line).ok()?.strip_prefix("# branch.oid ");
+                self.head =
+                    word.filter(|id| *id != "(initial)").map(str::to_owned).or(self.head.take());
+                return Some(());
+            }
+            b'?' => {
+                self.untracked.insert(below(line.get(2..)?)?);
+                return Some(());
+            }
+            b'1' => 8,
+            b'u' => 10,
+            _ => return None,
+        };
+        let mut parts = line.splitn(words + 1, |byte| *byte == b' ');
+        let facts: Vec<&str> =
+            parts.by_ref().take(words).map_while(|word| std::str::from_utf8(word).ok()).collect();
+        // The commit's mode and object: those of `1 XY SUB mH mI mW hH hI`, or of the second of three sides.
+        let (mode, id) = if words == 8 { (3, 6) } else { (4, 8) };
+        let object =
+            Object { mode: (*facts.get(mode)?).to_owned(), id: (*facts.get(id)?).to_owned() };
+        let is_there = object.id.bytes().any(|digit| digit != b'0');
+        self.changed.insert(below(parts.next()?)?, is_there.then_some(object));
+        Some(())
+    }
+}
+
+/// The name of the filter that a setting is about.
+fn filter_of(key: &str) -> Option<&str> {
+    Some(key.strip_prefix("filter.")?.rsplit_once('.')?.0)
+}
+
+fn parts(list: &[u8]) -> impl Iterator<Item = &Path> {
+    list.split(|byte| *byte == 0).filter(|name| !name.is_empty()).map(sys::path)
+}
+
+fn unknown(command: &str, line: &[u8]) -> io::Error {
+    let line = String::from_utf8_lossy(line);
+    io::Error::other(format!(
+        "`git {command}` printed `{}`, which is in no known form",
+        shown(&line)
+    ))
+}

@@ -1,0 +1,103 @@
+//! The tool's own files in a workspace: no package is built from them.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use camino::Utf8Path;
+use wheel_audit::dist::MANIFEST;
+
+use super::facts::Status;
+use super::python::text_of;
+use crate::assets;
+use crate::clone::is_clone;
+use crate::config::ConfigFile;
+
+/// The generated workflow.
+const WORKFLOW: &str = ".github/workflows/wheels-docker.yml";
+/// What cargo leaves in a `target/` that it did not make.
+const CARGO_OUTPUT: [&str; 4] =
+    ["target/xtask", "target/debug", "target/release", "target/.rustc_info.json"];
+/// What goes with the manifest of the tool's own cargo workspace.
+const CARGO_FILES: [&str; 4] = ["Cargo.toml", "Cargo.lock", "clippy.toml", "rustfmt.toml"];
+
+/// The tool's own files.
+#[derive(Debug, Default)]
+pub(super) struct Own {
+    /// Where the packed folder lies in the workspace.
+    prefix: PathBuf,
+    /// Files and folders that are the tool's, relative to the workspace root.
+    files: BTreeSet<PathBuf>,
+    /// Files and folders that the tool or cargo wrote, as far as git does not track them.
+    output: BTreeSet<PathBuf>,
+}
+
+impl Own {
+    /// Those of the workspace `root`, of which the folder `tree` is packed.
+    ///
+    /// # Errors
+    /// When the folders cannot be read.
+    pub(super) fn of(root: &Utf8Path, tree: &Utf8Path) -> io::Result<Self> {
+        let (root, tree) = (&root.canonicalize_utf8()?, tree.canonicalize_utf8()?);
+        let text = |name: &str| text_of(root, Path::new(name)).unwrap_or_default();
+        let table = |name: &str| text(name).parse::<toml::Table>().unwrap_or_default();
+        let mut files: BTreeSet<String> =
+            ["wheels.toml", "wheels.local.toml", WORKFLOW].map(str::to_owned).into();
+        let mut output: BTreeSet<String> = BTreeSet::new();
+        // Another crate of that name is the package's own.
+        if is_clone(root) || text("xtask/Cargo.toml").contains("wheel-build") {
+            files.insert("xtask".to_owned());
+        }
+        if is_alias(&table(".cargo/config.toml")) {
+            files.insert(".cargo/config.toml".to_owned());
+        }
+        if is_clone(root) {
+            files.extend(assets::names().map(str::to_owned));
+            let manifest = table("Cargo.toml");
+            if manifest.contains_key("workspace") && !manifest.contains_key("package") {
+                files.extend(CARGO_FILES.map(str::to_owned));
+            }
+        }
+        for entry in fs_err::read_dir(root)? {
+            let name = entry?.file_name();
+            let Some(name) = name.to_str() else { continue };
+            let file = name.parse::<ConfigFile>();
+            if let Ok(file) = file
+                && table(name).contains_key("source")
+                && table(name).contains_key("build")
+            {
+                files.extend([file.name(), file.local_name()]);
+            }
+            if is_manifest(&text(&format!("{name}/{MANIFEST}"))) {
+                output.insert(name.to_owned());
+            }
+        }
+        output.extend(CARGO_OUTPUT.map(str::to_owned));
+        if root.join("target/CACHEDIR.TAG").is_file() {
+            output.insert("target".to_owned());
+        }
+        let paths = |names: BTreeSet<String>| names.into_iter().map(PathBuf::from).collect();
+        let prefix = tree.strip_prefix(root).unwrap_or(Utf8Path::new("")).to_owned();
+        Ok(Self { prefix: prefix.into(), files: paths(files), output: paths(output) })
+    }
+
+    /// Whether a file of the packed folder is the tool's.
+    pub(super) fn has(&self, path: &Path, status: Status) -> bool {
+        let path = self.prefix.join(path);
+        let is_tracked = matches!(status, Status::Tracked | Status::Changed);
+        path.ancestors()
+            .any(|path| self.files.contains(path) || (!is_tracked && self.output.contains(path)))
+    }
+}
+
+/// Whether a configuration of cargo holds the alias of the tool, and nothing else.
+fn is_alias(config: &toml::Table) -> bool {
+    let alias = config.get("alias").and_then(toml::Value::as_table);
+    config.len() == 1 && alias.is_some_and(|alias| alias.len() == 1 && alias.contains_key("xtask"))
+}
+
+/// Whether `text` is that of the manifest of finished wheels.
+fn is_manifest(text: &str) -> bool {
+    let value: serde_json::Value = serde_json::from_str(text).unwrap_or_default();
+    value.get("schema_version").is_some() && value.get("files").is_some_and(|it| it.is_array())
+}

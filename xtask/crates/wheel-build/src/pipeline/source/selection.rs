@@ -1,0 +1,296 @@
+//! Which files of a folder are its source: pure. Each file gets a reason why it is in or out.
+
+use std::path::{Component, Path, PathBuf};
+
+use glob::MatchOptions;
+use serde::Serialize;
+
+use super::facts::{Content, Entry, Kind, Mark, Object, Repository, Status, Tree};
+use super::own::Own;
+use crate::config::{LocalSource, PathPattern};
+
+/// `*` matches within one folder.
+const ONE_FOLDER: MatchOptions = MatchOptions {
+    case_sensitive: true,
+    require_literal_separator: true,
+    require_literal_leading_dot: false,
+};
+/// Folders in `build/` that setuptools makes, by the beginnings of their names.
+const SETUPTOOLS: [&str; 3] = ["lib.", "temp.", "bdist."];
+/// Names that compilers and interpreters give to what they make.
+const COMPILED: [&str; 5] = ["so", "o", "pyd", "obj", "pyc"];
+
+/// Why a file is in or out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Reason {
+    /// In: as in the commit that is checked out.
+    Tracked,
+    /// In: different from that commit.
+    Changed,
+    /// In: git does not ignore it.
+    Untracked,
+    /// In: there is no git.
+    Unversioned,
+    /// In: it matches `include`.
+    Included,
+    /// Out: it matches `exclude`.
+    Excluded,
+    /// Out: git ignores it.
+    Ignored,
+    /// Out: it is the tool's own.
+    Tool,
+    /// Out: an earlier build made it.
+    BuildOutput,
+    /// Out: a cache (`CACHEDIR.TAG`).
+    Cache,
+    /// Out: an environment (`pyvenv.cfg`).
+    Environment,
+    /// Out: a git repository's own files.
+    Git,
+    /// Out: a clone of another repository.
+    Clone,
+    /// Out: a submodule that is not checked out.
+    Submodule,
+    /// Out: a FIFO, a socket or a device.
+    Special,
+    /// Out: a link that is absolute or leads out of the tree.
+    LinkOut,
+    /// Out: a name with a backslash.
+    Name,
+    /// Out: tracked, and deleted since.
+    Deleted,
+    /// An error: it stands for a file that Git LFS has not fetched.
+    LfsPointer,
+    /// An error: a sparse checkout leaves it out.
+    Sparse,
+}
+
+impl Reason {
+    /// Whether the file is packed.
+    pub(crate) fn is_in(self) -> bool {
+        self <= Self::Included
+    }
+
+    /// The word for it in lists.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Tracked => "tracked",
+            Self::Changed => "changed",
+            Self::Untracked => "untracked",
+            Self::Unversioned => "no git",
+            Self::Included => "include",
+            Self::Excluded => "exclude",
+            Self::Ignored => "ignored by git",
+            Self::Tool => "the tool's own",
+            Self::BuildOutput => "build output",
+            Self::Cache => "cache",
+            Self::Environment => "environment",
+            Self::Git => "repository",
+            Self::Clone => "clone of another repository",
+            Self::Submodule => "submodule that is not checked out",
+            Self::Special => "FIFO, socket or device",
+            Self::LinkOut => "link out of the tree",
+            Self::Name => "backslash in its name",
+            Self::Deleted => "deleted",
+            Self::LfsPointer => "Git LFS pointer",
+            Self::Sparse => "missing in a sparse checkout",
+        }
+    }
+}
+
+/// What becomes of a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Decision {
+    /// Relative to the packed folder.
+    pub path: PathBuf,
+    /// Why it is in or out.
+    pub reason: Reason,
+    /// The folder that the reason is about, where it is not about the file alone.
+    pub folder: Option<PathBuf>,
+    /// What git knows of it.
+    pub status: Status,
+    /// What the commit that is checked out has there.
+    pub head: Option<Object>,
+    /// In bytes.
+    pub size: u64,
+}
+
+/// The source: each file of a folder, with what becomes of it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Selection {
+    /// The files, sorted by path.
+    pub files: Vec<Decision>,
+    /// The git repositories, that of the folder itself first; empty without git.
+    pub repositories: Vec<Repository>,
+    /// Patterns that match no file, each with its key.
+    pub unmatched: Vec<(&'static str, String)>,
+}
+
+impl Selection {
+    /// The files that are packed.
+    pub(crate) fn packed(&self) -> impl Iterator<Item = &Decision> {
+        self.files.iter().filter(|file| file.reason.is_in())
+    }
+
+    /// The files of one reason.
+    pub(crate) fn of(&self, reason: Reason) -> impl Iterator<Item = &Decision> {
+        self.files.iter().filter(move |file| file.reason == reason)
+    }
+}
+
+/// Decides for each file of `tree` whether it is part of `source`.
+pub(super) fn select(tree: Tree, source: &LocalSource, own: &Own) -> Selection {
+    let rules = Rules { tree: &tree, source, own };
+    let is_file = |entry: &&Entry| entry.kind != Kind::Submodule { is_checked_out: true };
+    let files: Vec<Decision> =
+        tree.entries.iter().filter(is_file).map(|entry| rules.decide(entry)).collect();
+    let finds = |pattern: &PathPattern| {
+        tree.entries.iter().any(|entry| matches(std::slice::from_ref(pattern), &entry.path))
+    };
+    let lost = source.exclude.iter().filter(|pattern| !finds(pattern));
+    let lost = lost.map(|pattern| ("exclude", pattern.0.as_str().to_owned()));
+    let include = tree.unmatched.iter().map(|pattern| ("include", pattern.clone()));
+    let unmatched = include.chain(lost).collect();
+    Selection { files, repositories: tree.repositories, unmatched }
+}
+
+/// Whether one of the `patterns` matches `path` or a folder that it is in.
+pub(super) fn matches(patterns: &[PathPattern], path: &Path) -> bool {
+    if patterns.is_empty() {
+        return false;
+    }
+    let paths = path.ancestors().filter(|path| !path.as_os_str().is_empty());
+    let texts: Vec<_> = paths.map(Path::to_string_lossy).collect();
+    let fits = |PathPattern(pattern): &PathPattern| {
+        texts.iter().any(|text| pattern.matches_with(text, ONE_FOLDER))
+    };
+    patterns.iter().any(fits)
+}
+
+struct Rules<'a> {
+    tree: &'a Tree,
+    source: &'a LocalSource,
+    own: &'a Own,
+}
+
+impl Rules<'_> {
+    fn decide(&self, entry: &Entry) -> Decision {
+        let (reason, folder) = self.reason(entry);
+        let size = if let Kind::File { size, .. } = entry.kind { size } else { 0 };
+        let (path, head) = (entry.path.clone(), entry.head.clone());
+        Decision { path, reason, folder, status: entry.status, head, size }
+    }
+
+    fn reason(&self, entry: &Entry) -> (Reason, Option<PathBuf>) {
+        let path = entry.path.as_path();
+        let alone = |reason| (reason, None);
+        if self.own.has(path, entry.status) {
+            return alone(Reason::Tool);
+        }
+        if matches(&self.source.exclude, path) {
+            return alone(Reason::Excluded);
+        }
+        let is_tracked = matches!(entry.status, Status::Tracked | Status::Changed);
+        match &entry.kind {
+            Kind::Missing if entry.is_sparse => return alone(Reason::Sparse),
+            Kind::Missing => return alone(Reason::Deleted),
+            Kind::Folder if is_tracked => return alone(Reason::Deleted),
+            Kind::Folder => return self.folder(path),
+            Kind::Submodule { .. } => return alone(Reason::Submodule),
+            Kind::Special => return alone(Reason::Special),
+            Kind::Link(target) if leads_out(path, target) => return alone(Reason::LinkOut),
+            // The container's `unpack.py` refuses it, as Windows would.
+            _ if path.to_string_lossy().contains('\\') => return alone(Reason::Name),
+            Kind::Link(_) | Kind::File { .. } => {}
+        }
+        if matches(&self.source.include, path) {
+            return alone(Reason::Included);
+        }
+        if is_tracked { self.tracked(entry) } else { self.untracked(entry) }
+    }
+
+    /// A folder that was not entered.
+    fn folder(&self, path: &Path) -> (Reason, Option<PathBuf>) {
+        let mark = self.tree.mark(path);
+        let reason = mark.map_or(Reason::Clone, |(_, mark)| of_mark(mark));
+        (reason, Some(path.to_owned()))
+    }
+
+    fn tracked(&self, entry: &Entry) -> (Reason, Option<PathBuf>) {
+        if let Some(folder) = setuptools_folder(&entry.path, &SETUPTOOLS[..2]) {
+            return (Reason::BuildOutput, Some(folder));
+        }
+        let reason = match (&entry.kind, entry.status) {
+            (Kind::File { content: Content::LfsPointer, .. }, _) => Reason::LfsPointer,
+            (_, Status::Changed) => Reason::Changed,
+            _ => Reason::Tracked,
+        };
+        (reason, None)
+    }
+
+    fn untracked(&self, entry: &Entry) -> (Reason, Option<PathBuf>) {
+        let path = entry.path.as_path();
+        if let Some((folder, mark)) = self.tree.mark(path) {
+            return (of_mark(mark), Some(folder.to_owned()));
+        }
+        let folder = setuptools_folder(path, &SETUPTOOLS).or_else(|| {
+            let is_metadata =
+                |folder: &&Path| folder.extension().is_some_and(|end| end == "egg-info");
+            let found = path.ancestors().find(is_metadata).filter(|_| !self.tree.is_archive);
+            found.map(Path::to_owned)
+        });
+        if let Some(folder) = folder {
+            return (Reason::BuildOutput, Some(folder));
+        }
+        let is_compiled = path.extension().is_some_and(|end| COMPILED.iter().any(|it| end == *it));
+        let content =
+            if let Kind::File { content, .. } = entry.kind { content } else { Content::Any };
+        let is_generated = content == Content::Cython && !self.tree.is_archive;
+        let reason = if is_compiled || is_generated || path.ends_with("CMakeCache.txt") {
+            Reason::BuildOutput
+        } else if entry.status == Status::Untracked {
+            Reason::Untracked
+        } else if content == Content::LfsPointer {
+            Reason::LfsPointer
+        } else {
+            Reason::Unversioned
+        };
+        (reason, None)
+    }
+}
+
+fn of_mark(mark: Mark) -> Reason {
+    match mark {
+        Mark::Environment => Reason::Environment,
+        Mark::Cache => Reason::Cache,
+        Mark::Build => Reason::BuildOutput,
+        Mark::Git => Reason::Git,
+    }
+}
+
+/// The folder `build/NAME` that `path` is in, where NAME begins with one of `starts`.
+fn setuptools_folder(path: &Path, starts: &[&str]) -> Option<PathBuf> {
+    let is_output = |folder: &&Path| {
+        let name = folder.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
+        let parent = folder.parent().and_then(Path::file_name);
+        parent.is_some_and(|parent| parent == "build")
+            && starts.iter().any(|start| name.starts_with(start))
+    };
+    path.ancestors().skip(1).find(is_output).map(Path::to_owned)
+}
+
+/// Whether the link `path` to `target` leaves the tree, as the container's `unpack.py` sees it.
+fn leads_out(path: &Path, target: &Path) -> bool {
+    let mut depth = path.components().count().saturating_sub(1);
+    for part in target.components() {
+        match part {
+            Component::RootDir | Component::Prefix(_) => return true,
+            Component::CurDir => {}
+            Component::Normal(_) => depth += 1,
+            Component::ParentDir if depth == 0 => return true,
+            Component::ParentDir => depth -= 1,
+        }
+    }
+    false
+}
