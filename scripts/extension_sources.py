@@ -118,10 +118,12 @@ def of_source(folder):
         source = json.load(file)
     # As unpack.py does.
     strip = 1 if source["kind"] == "sdist" else 0
+    package = [part for part in source.get("package", "").split("/") if part]
     names, texts = [], {}
     for name, read in members(os.path.join(folder, source["file"])):
-        path = "/".join([part for part in name.split("/") if part not in ("", ".")][strip:])
-        if not path:
+        parts = [part for part in name.split("/") if part not in ("", ".")][strip:]
+        path = "/".join(parts[len(package) :])
+        if parts[: len(package)] != package or not path:
             continue
         names.append(path)
         if path in TEXTS:

@@ -157,8 +157,8 @@ fn archives_are_read_below_their_own_top() {
         sys.path.insert(0, sys.argv[1])\n\
         import extension_sources as e\n\
         folder = sys.argv[2]\n\
-        def said(kind, file):\n    \
-            json.dump({'kind': kind, 'file': file}, open(os.path.join(folder, 'source.json'), 'w'))\n    \
+        def said(kind, file, package=''):\n    \
+            json.dump({'kind': kind, 'file': file, 'package': package}, open(os.path.join(folder, 'source.json'), 'w'))\n    \
             return e.of_source(folder)\n\
         def tar(file, name):\n    \
             with tarfile.open(os.path.join(folder, file), 'w:' + file.partition('.tar.')[2]) as t:\n        \
@@ -169,7 +169,10 @@ fn archives_are_read_below_their_own_top() {
         with zipfile.ZipFile(os.path.join(folder, 'a.zip'), 'w') as z:\n    \
             z.writestr('a-1.0/setup.py', 'setup(ext_modules=x)')\n\
         for kind, file in (('sdist', 'a.tar.gz'), ('local', 'source.tar'), ('sdist', 'a.zip'), ('local', 'a.tar.gz')):\n    \
-            print(json.dumps(said(kind, file)))";
+            print(json.dumps(said(kind, file)))\n\
+        tar('source.tar', 'src/python/setup.py')\n\
+        for package in ('src/python', 'src', ''):\n    \
+            print(json.dumps(said('local', 'source.tar', package)))";
     let folder = tempfile::tempdir().unwrap();
     let scripts = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../scripts");
     let mut python = Command::new("python3");
@@ -177,5 +180,5 @@ fn archives_are_read_below_their_own_top() {
     assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
     let found = r#"["setup.py: ext_modules"]"#;
     let lines = String::from_utf8(ran.stdout).unwrap();
-    assert_eq!(lines.lines().collect::<Vec<_>>(), [found, found, found, "[]"]);
+    assert_eq!(lines.lines().collect::<Vec<_>>(), [found, found, found, "[]", found, "[]", "[]"]);
 }

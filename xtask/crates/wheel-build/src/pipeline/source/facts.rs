@@ -27,6 +27,8 @@ pub(crate) struct Repository {
     pub prefix: PathBuf,
     /// The commit that is checked out; `None` before the first one.
     pub head: Option<String>,
+    /// Whether it is a submodule at another commit than the one that its parent records.
+    pub is_moved: bool,
 }
 
 /// A file of the folder, or what stands in the place of one.

@@ -16,23 +16,30 @@ use crate::sys;
 /// The mode of a submodule, as git prints it.
 const SUBMODULE: &str = "160000";
 
-/// Adds what git knows of the repository that `prefix` of the `disk` lies in, and of its submodules.
+/// Adds what git knows of the repository that the folder lies in, and of its submodules.
 ///
 /// # Errors
 /// When git fails: without its lists, files that it ignores (secrets among them) would be packed.
-pub(super) fn gather(
+pub(super) fn gather(exec: &Exec, disk: &mut Disk, tree: &mut Tree) -> io::Result<()> {
+    let top = Repository { prefix: PathBuf::new(), head: None, is_moved: false };
+    repository(exec, disk, top, tree)
+}
+
+fn repository(
     exec: &Exec,
     disk: &mut Disk,
-    prefix: &Path,
+    mut repository: Repository,
     tree: &mut Tree,
 ) -> io::Result<()> {
-    let folder = disk.tree.join(prefix);
+    let prefix = repository.prefix.clone();
+    let folder = disk.tree.join(&prefix);
     let folder = Utf8Path::from_path(&folder)
         .ok_or_else(|| io::Error::other(format!("{} is not UTF-8", folder.display())))?;
     let git = Git::new(exec, folder)?;
     let mut index = git.index()?;
     let mut status = git.status()?;
-    tree.repositories.push(Repository { prefix: prefix.to_owned(), head: status.head.take() });
+    repository.head = status.head.take();
+    tree.repositories.push(repository);
     // Deleted with `git rm`: git lists it no more, and the commit has it.
     for path in status.changed.keys() {
         index.entry(path.clone()).or_insert_with(|| Listed { object: None, is_sparse: false });
@@ -51,7 +58,8 @@ pub(super) fn gather(
         let kind = if is_submodule {
             let is_checked_out = is_there(&disk.tree.join(&path).join(".git"))?;
             if is_checked_out {
-                submodules.push(path.clone());
+                let (prefix, is_moved) = (path.clone(), changed.is_some());
+                submodules.push(Repository { prefix, head: None, is_moved });
             }
             Kind::Submodule { is_checked_out }
         } else {
@@ -71,7 +79,7 @@ pub(super) fn gather(
         let status = Status::Untracked;
         tree.entries.push(Entry { path, kind, status, head: None, is_sparse: false });
     }
-    submodules.iter().try_for_each(|path| gather(exec, disk, path, tree))
+    submodules.into_iter().try_for_each(|submodule| self::repository(exec, disk, submodule, tree))
 }
 
 /// The files that git ignores below the folder `tree`; a folder stands for all that is in it.

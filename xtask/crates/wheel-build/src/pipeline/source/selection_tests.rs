@@ -338,6 +338,15 @@ fn submodules_are_part_of_the_tree_and_needed_only_if_required() {
     expect(&reasons(&tree), &expected);
     assert_eq!(notes(&tree), [(true, vec!["deps/two".to_owned()])]);
     assert_eq!(problem(&tree, &local()), None);
+    let one = tree.join("deps/one");
+    git(
+        &one,
+        &["-c", "user.name=a", "-c", "user.email=a@b", "commit", "--quiet", "--all", "-m", "b"],
+    );
+    assert!(
+        notes(&tree).contains(&(false, vec!["deps/one".to_owned()])),
+        "it is at another commit"
+    );
     for (required, is_good) in [("deps/one", true), ("deps/two", false), ("*", false)] {
         let source = LocalSource { submodules: patterns(&[required]), ..local() };
         assert_eq!(problem(&tree, &source).is_none(), is_good, "{required}");

@@ -19,22 +19,22 @@ use crate::exec::Exec;
 const NAMED: usize = 3;
 /// Digits of a commit that a line shows.
 const COMMIT_DIGITS: usize = 7;
-/// Reasons that get a line, and what it begins with. An `exclude` is the user's own choice, and what git ignores is
-/// in no clone.
+/// Reasons that get a line, what it says, and whether the wheel may lack something because of it. An `exclude` is the
+/// user's own choice, and what git ignores is in no clone.
 const LINES: [(Reason, &str, bool); 9] = [
-    (Reason::Clone, "left out, because it is a clone of another repository and no submodule", true),
-    (Reason::Submodule, "left out, because the submodule is not checked out", true),
-    (Reason::BuildOutput, "left out, because an earlier build made it (`include` keeps it)", false),
-    (Reason::Environment, "left out, because it is an environment", false),
-    (Reason::Cache, "left out, because it is a cache", false),
-    (Reason::Git, "left out, because it is a repository's own", false),
-    (Reason::Special, "left out, because it is a FIFO, a socket or a device", false),
+    (Reason::Clone, "left out as a clone of another repository, which is no submodule", true),
+    (Reason::Submodule, "left out as a submodule that is not checked out", true),
+    (Reason::BuildOutput, "left out as build output, which `include` would keep", false),
+    (Reason::Environment, "left out as an environment", false),
+    (Reason::Cache, "left out as a cache", false),
+    (Reason::Git, "left out as a repository's own", false),
+    (Reason::Special, "left out as a FIFO, a socket or a device", false),
     (
         Reason::LinkOut,
-        "left out, because the link is absolute or leads out of the packed folder",
+        "left out as a link that is absolute or leads out of the packed folder",
         false,
     ),
-    (Reason::Name, "left out, because its name has a backslash", false),
+    (Reason::Name, "left out because of a backslash in its name", false),
 ];
 
 /// What a run reports of its source.
@@ -76,11 +76,14 @@ impl Summary {
         let top = selection.repositories.first();
         let mut notes: Vec<Note> = LINES.iter().filter_map(|line| note(selection, *line)).collect();
         let compiled: Vec<_> = selection.packed().filter(|file| is_module(&file.path)).collect();
-        notes.extend(note_of(
-            "packed, although it is a compiled extension module",
-            &compiled,
-            false,
-        ));
+        notes.extend(note_of("packed, although compiled", &compiled, false));
+        let moved = selection.repositories.iter().filter(|repository| repository.is_moved);
+        let moved: Vec<_> =
+            moved.map(|repository| repository.prefix.to_string_lossy().into_owned()).collect();
+        if !moved.is_empty() {
+            let text = format!("submodule at another commit than recorded: {}", named(&moved));
+            notes.push(Note { is_warning: false, text, paths: moved });
+        }
         notes.extend(selection.unmatched.iter().map(|(key, pattern)| Note {
             is_warning: true,
             text: format!("`{key}` in [source]: `{pattern}` matches no file"),
@@ -130,7 +133,7 @@ fn note_of(text: &str, files: &[&Decision], is_warning: bool) -> Option<Note> {
         *things.entry(name).or_default() += 1;
     }
     let paths: Vec<String> = things.into_keys().collect();
-    let text = format!("{}: {text}", named(&paths));
+    let text = format!("{text}: {}", named(&paths));
     (!paths.is_empty()).then_some(Note { is_warning, text, paths })
 }
 
