@@ -37,6 +37,7 @@ use serde::Serialize;
 use thiserror::Error;
 
 pub use checks::rules;
+pub use checks::set::like::newest_installable;
 pub use facts::{Culprit, ElfReport, WheelFacts};
 pub use finding::{Finding, Rule, Severity};
 pub use inputs::{Asked, InputError, Inputs};
@@ -49,6 +50,7 @@ pub use settings::{Depth, FAMILY, Override, Settings};
 use crate::dist::{self, DistFault, DistProblem};
 use crate::isa::Level;
 use crate::policy::{Arch, Libc, PlatformTag};
+use crate::text::shown;
 use crate::wheel::Interpreter;
 
 /// The version of all that judges wheels, rules and data: `build.rs` makes it of their files.
@@ -83,6 +85,9 @@ pub struct Audit {
     /// The path as it was asked for; `None` in `audit.json`, which lies beside the wheel.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub path: Option<Utf8PathBuf>,
+    /// The file name of the published wheel that it was compared with, if any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub compared_with: Option<String>,
     /// [`Audit::verdict`], for readers of the file.
     verdict: Verdict,
     /// What is wrong with it, worst first.
@@ -103,6 +108,33 @@ impl Audit {
     /// [`Verdict::Fail`] if any finding is an error.
     pub fn verdict(&self) -> Verdict {
         self.verdict
+    }
+
+    /// Compares the wheel, which is at `path`, with the one at `published`.
+    pub fn compare(&mut self, path: &Utf8Path, published: &Utf8Path, settings: &Settings) {
+        let findings = checks::set::like::differences::find((path, self.facts.size), published);
+        self.compared_with = published.file_name().map(|name| shown(name).to_string());
+        self.add(findings, settings);
+    }
+
+    /// Notes that there is no published wheel to compare with, and why.
+    pub fn nothing_published(&mut self, reason: &str, settings: &Settings) {
+        let finding = checks::set::like::nothing_published(&self.facts.file, reason);
+        self.add(vec![finding], settings);
+    }
+
+    fn add(&mut self, mut findings: Vec<Finding>, settings: &Settings) {
+        settings.apply(&self.facts.file, &mut findings);
+        self.findings.append(&mut findings);
+        self.findings.sort();
+        self.verdict = Verdict::of(&self.findings);
+    }
+}
+
+impl Verdict {
+    fn of(findings: &[Finding]) -> Self {
+        let is_error = |finding: &Finding| finding.severity == Severity::Error;
+        if findings.iter().any(is_error) { Self::Fail } else { Self::Pass }
     }
 }
 
@@ -134,9 +166,8 @@ pub fn audit_wheel(
     let context = build_context::of_wheel(path, expectations, settings.depth)?;
     let mut findings = checks::run(&context, settings.depth);
     settings.apply(&context.facts.file, &mut findings);
-    let failed = findings.iter().any(|finding| finding.severity == Severity::Error);
-    let verdict = if failed { Verdict::Fail } else { Verdict::Pass };
-    Ok(Audit { facts: context.facts, path: None, verdict, findings })
+    let verdict = Verdict::of(&findings);
+    Ok(Audit { facts: context.facts, path: None, compared_with: None, verdict, findings })
 }
 
 /// Judges many wheels, on all cores; the results are in the order of the jobs. `done` is called
@@ -196,11 +227,22 @@ pub fn judge(
     }
     let mut findings = Vec::new();
     if settings.depth != Depth::Floor {
+        compare_each(&mut wheels, &inputs.like, settings);
         findings = folders(inputs, &wheels);
         findings.extend(checks::set::findings(inputs, &wheels, settings.publish));
     }
     settings.apply_each(&mut findings);
     Report::new(wheels, files, findings, unread)
+}
+
+/// Compares each of the wheels with the one of `like` that is most like it.
+fn compare_each(wheels: &mut [Audit], like: &[Utf8PathBuf], settings: &Settings) {
+    wheels.par_iter_mut().for_each(|audit| {
+        let published = checks::set::like::most_alike(&audit.facts.file, like);
+        if let (Some(path), Some(published)) = (audit.path.clone(), published) {
+            audit.compare(&path, &published, settings);
+        }
+    });
 }
 
 /// What is wrong with the folders that were asked for.
@@ -236,8 +278,7 @@ pub fn audit_file(
     let context = build_context::of_file(path, expectations, facts, settings.depth);
     let mut findings = checks::run_file(&context);
     settings.apply(path.as_str(), &mut findings);
-    let failed = findings.iter().any(|finding| finding.severity == Severity::Error);
-    let verdict = if failed { Verdict::Fail } else { Verdict::Pass };
+    let verdict = Verdict::of(&findings);
     let facts = context.facts.elf.into_iter().next();
     Ok(FileAudit { facts, file: path.to_owned(), verdict, findings })
 }

@@ -16,7 +16,21 @@ fn compared(ours: &[Fixture], theirs: &[Fixture]) -> Vec<(&'static str, Severity
     inputs.like = Inputs::find(&[there.path().to_owned()]).unwrap().wheels;
     let settings = Settings { depth: Depth::Bytes, ..Settings::default() };
     let report = judge(&inputs, &Expectations::default(), &settings, &|_| {});
-    report.findings.into_iter().map(|each| (each.code, each.severity, each.message)).collect()
+    differences(report).into_iter().map(|each| (each.code, each.severity, told(&each))).collect()
+}
+
+/// Path and message.
+fn told(finding: &Finding) -> String {
+    format!("{}: {}", finding.path, finding.message)
+}
+
+/// What a comparison finds.
+fn differences(report: Report) -> Vec<Finding> {
+    let wheels = report.wheels.into_iter().flat_map(|wheel| wheel.findings);
+    let mut all: Vec<_> =
+        wheels.filter(|each| each.code.starts_with("SET1")).chain(report.findings).collect();
+    all.sort();
+    all
 }
 
 fn short(found: &[(&'static str, Severity, String)]) -> Vec<(&'static str, Severity)> {
@@ -41,11 +55,11 @@ fn a_wheel_like_the_published_one_is_good() {
 }
 
 #[test]
-fn a_module_that_the_published_wheel_has_is_an_error() {
+fn a_module_that_the_published_wheel_has_is_a_warning_in_any_version() {
     let more = published().with("pkg/_fast.cpython-311-x86_64-linux-gnu.so", PLAIN.clone());
     let found = compared(&[pkg(NAME)], &[more]);
-    assert_eq!(short(&found), [("SET102", Severity::Error)]);
-    assert!(found[0].2.contains("`pkg/_fast`") && found[0].2.contains(NAME), "{}", found[0].2);
+    assert_eq!(short(&found), [("SET102", Severity::Warning)]);
+    assert!(found[0].2.starts_with("pkg/_fast: ") && found[0].2.contains(NAME), "{}", found[0].2);
     let older = Fixture::new("pkg-0.9-cp311-cp311-manylinux_2_36_x86_64.whl")
         .with(MODULE, PLAIN.clone())
         .with("_old.abi3.so", PLAIN.clone())
@@ -59,7 +73,7 @@ fn a_module_that_the_published_wheel_has_is_an_error() {
 fn files_programs_and_sizes_are_compared_both_ways() {
     let found = compared(&[pkg(NAME).with("pkg/mine", "")], &[published().with("pkg/theirs", "")]);
     assert_eq!(short(&found), [("SET104", Severity::Warning), ("SET105", Severity::Note)]);
-    assert!(found[0].2.contains("`pkg/theirs`") && found[1].2.contains("`pkg/mine`"));
+    assert!(found[0].2.starts_with("pkg/theirs: ") && found[1].2.starts_with("pkg/mine: "));
     let noise: Vec<u8> =
         (0..40_000_u32).flat_map(|each| each.wrapping_mul(2_654_435_761).to_le_bytes()).collect();
     let large = |fixture: Fixture| fixture.with("pkg/table", noise.clone());
@@ -74,13 +88,13 @@ fn a_program_that_is_gone_or_cannot_be_run_is_told() {
     let tool = || published().with("pkg/scripts/tool", "");
     let gone = compared(&[pkg(NAME)], &[tool()]);
     assert_eq!(short(&gone), [("SET106", Severity::Warning)]);
-    assert!(gone[0].2.contains("`pkg/scripts/tool`"), "{}", gone[0].2);
+    assert!(gone[0].2.starts_with("pkg/scripts/tool: "), "{}", gone[0].2);
     assert_eq!(compared(&[pkg(NAME).with("pkg/scripts/tool", "")], &[tool()]), []);
     let mut dull = pkg(NAME).with("pkg/scripts/tool", "");
     dull.programs = false;
     let found = compared(&[dull], &[tool()]);
     assert_eq!(short(&found), [("SET106", Severity::Warning)]);
-    assert!(found[0].2.contains("can be run"), "{}", found[0].2);
+    assert!(found[0].2.contains("executable"), "{}", found[0].2);
 }
 
 #[test]
@@ -90,7 +104,11 @@ fn entry_points_and_requirements_are_compared() {
     let theirs = points(published(), "[console_scripts]\nrun = pkg:main\n");
     let found = compared(&[pkg(NAME)], &[theirs]);
     assert_eq!(short(&found), [("SET107", Severity::Warning)]);
-    assert!(found[0].2.contains("console_scripts: run = pkg:main"), "{}", found[0].2);
+    assert!(found[0].2.starts_with("console_scripts/run: "), "{}", found[0].2);
+    let other = points(pkg(NAME), "[console_scripts]\nrun = pkg:other\nmore = pkg:more\n");
+    let found = compared(&[other], &[points(published(), "[console_scripts]\nrun = pkg:main\n")]);
+    assert_eq!(short(&found), [("SET107", Severity::Warning), ("SET107", Severity::Note)]);
+    assert!(found[0].2.contains("`pkg:main`") && found[0].2.contains("`pkg:other`"));
     let head = "Metadata-Version: 2.4\nName: pkg\nVersion: 1.0\n";
     let with = |fixture: Fixture, line: &str| {
         fixture.with("pkg-1.0.dist-info/METADATA", format!("{head}{line}\n"))
@@ -144,5 +162,83 @@ fn nothing_to_compare_with_is_said_with_what_there_is() {
     let mut inputs = Inputs::find(&[ours]).unwrap();
     inputs.like = vec![broken];
     let report = judge(&inputs, &Expectations::default(), &Settings::default(), &|_| {});
-    assert_eq!(report.findings.iter().map(|each| each.code).collect::<Vec<_>>(), ["SET101"]);
+    assert_eq!(differences(report).iter().map(|each| each.code).collect::<Vec<_>>(), ["SET101"]);
+}
+
+#[test]
+fn names_that_say_interpreter_version_or_hash_are_no_difference() {
+    let ours = Fixture::new("pkg-1.1-cp312-cp312-manylinux_2_36_x86_64.whl")
+        .with("pkg/_pkg.cpython-312-x86_64-linux-gnu.so", PLAIN.clone())
+        .with("pkg.libs/libz-1b7c5d3a.so.1.3.1", PLAIN.clone())
+        .with("pkg-1.1.dist-info/licenses/LICENSE", "free")
+        .with("pkg/data.txt", "");
+    let theirs = Fixture::new("pkg-1.0-cp311-cp311-manylinux_2_28_x86_64.whl")
+        .with("pkg/_pkg.cpython-311-x86_64-linux-gnu.so", PLAIN.clone())
+        .with("pkg.libs/libz-0a0b0c0d.so.1.2.11", PLAIN.clone())
+        .with("pkg-1.0.dist-info/licenses/LICENSE", "free")
+        .with("pkg/", "")
+        .with("pkg-1.0.data/platlib/pkg/data.txt", "");
+    let codes: Vec<_> = compared(&[ours], &[theirs]).into_iter().map(|each| each.0).collect();
+    assert_eq!(codes, ["SET110", "SET110"], "only whom they are for");
+}
+
+#[test]
+fn one_accepted_path_beside_a_stricter_code() {
+    let folder = Folder::new();
+    fs_err::create_dir(folder.path().join("published")).unwrap();
+    let theirs = published()
+        .with("pkg/scripts/tool", "")
+        .with("pkg/scripts/other", "")
+        .with("pkg-1.0.dist-info/entry_points.txt", "[console_scripts]\nrun = pkg:main\n")
+        .write(&folder.path().join("published"));
+    let ours = pkg(NAME).write(folder.path());
+    let over = |rule: &str, path: Option<&str>, severity| Override {
+        rule: rule.to_owned(),
+        path: path.map(|path| glob::Pattern::new(path).unwrap()),
+        severity,
+        reason: "why".to_owned(),
+    };
+    let verdict = |accepted: &[(&str, &str)]| {
+        let errors = ["SET106", "SET107"].map(|code| over(code, None, Severity::Error));
+        let accepted =
+            accepted.iter().map(|(code, path)| over(code, Some(path), Severity::Ignored));
+        let overrides = errors.into_iter().chain(accepted).collect();
+        let settings = Settings { overrides, ..Settings::default() };
+        let mut audit = audit_wheel(&ours, &Expectations::default(), &settings).unwrap();
+        assert_eq!(audit.verdict(), Verdict::Pass);
+        audit.compare(&ours, &theirs, &settings);
+        assert_eq!(audit.compared_with.as_deref(), theirs.file_name());
+        audit.verdict()
+    };
+    let tool = ("SET106", "pkg/**/tool");
+    let run = ("SET107", "console_scripts/run");
+    assert_eq!(verdict(&[]), Verdict::Fail);
+    assert_eq!(verdict(&[tool, run]), Verdict::Fail, "the other program");
+    assert_eq!(verdict(&[tool, ("SET106", "pkg/scripts/other")]), Verdict::Fail, "the command");
+    assert_eq!(verdict(&[("SET106", "pkg/scripts/*"), run]), Verdict::Pass);
+}
+
+#[test]
+fn the_newest_wheel_that_the_target_installs_is_chosen() {
+    let libc = Libc::Glibc(LibcVersion::new(2, 36));
+    let newest = |names: &[&str]| {
+        let paths: Vec<_> = names.iter().map(|name| format!("published/{name}").into()).collect();
+        let chosen =
+            newest_installable(NAME, &paths, "cp311".parse().unwrap(), (libc, Arch::X86_64));
+        chosen.and_then(|path: Utf8PathBuf| path.file_name().map(str::to_owned))
+    };
+    let right = "pkg-1.10-cp311-cp311-manylinux_2_17_x86_64.manylinux_2_28_x86_64.whl";
+    let others = [
+        "pkg-1.9-cp311-cp311-manylinux_2_28_x86_64.whl",
+        "pkg-2.0-cp312-cp312-manylinux_2_28_x86_64.whl",
+        "pkg-2.0-cp311-cp311-manylinux_2_39_x86_64.whl",
+        "pkg-2.0-cp311-cp311-manylinux_2_28_aarch64.whl",
+        "pkg-2.0-cp311-cp311-musllinux_1_2_x86_64.whl",
+        "pkg-2.0-cp311-cp311-win_amd64.whl",
+        "other-2.0-cp311-cp311-manylinux_2_28_x86_64.whl",
+        "pkg-1.10-cp311-cp311-manylinux_2_9_x86_64.whl",
+        "notes.txt",
+    ];
+    assert_eq!(newest(&[&others[..], &[right]].concat()).as_deref(), Some(right));
+    assert_eq!(newest(&others[1..7]), None);
 }

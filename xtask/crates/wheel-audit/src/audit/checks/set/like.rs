@@ -1,15 +1,14 @@
-//! `--like`: wheels held against published ones of the same project, each against the one that is
-//! most like it.
+//! Wheels compared with published ones of the same project: each with the one that is most like it
+//! (`verify --like`), or with the newest one that its own target installs (`[check] like`).
 
 mod covered;
+pub(in crate::audit) mod differences;
 
 use camino::Utf8PathBuf;
-use rayon::prelude::*;
 
-use super::shape::{Shape, Texts};
 use super::{Finding, Member, Rule, Severity, listing};
-use crate::policy::PlatformTag;
-use crate::wheel::{WheelName, same_name, same_version};
+use crate::policy::{Arch, Libc, PlatformTag, installs};
+use crate::wheel::{Interpreter, VersionKey, WheelName, same_name, same_version};
 
 // An error: who asks for a comparison does not take it for made where none was.
 const NOTHING_ALIKE: Rule = Rule::error(
@@ -17,26 +16,29 @@ const NOTHING_ALIKE: Rule = Rule::error(
     "nothing-to-compare",
     "give `--like` a folder with published wheels of this project",
 );
-const LACKS_MODULE: Rule = Rule::error(
+const LACKS_MODULE: Rule = Rule::warning(
     "SET102",
     "lacks-module",
-    "look in the build's log for a compiler error, and in the build settings for what is left out",
+    "look in the build's log for a compiler error; an `[[check.override]]` with `path` accepts the difference",
 );
 const OWN_MODULE: Rule =
     Rule::warning("SET103", "module-of-its-own", "see that the module is meant to be published");
-const LACKS_FILES: Rule =
-    Rule::warning("SET104", "lacks-files", "see that the build packs what the published one packs");
+const LACKS_FILES: Rule = Rule::warning(
+    "SET104",
+    "lacks-files",
+    "pack what the published wheel packs; an `[[check.override]]` with `path` accepts the difference",
+);
 const OWN_FILES: Rule =
     Rule::warning("SET105", "files-of-its-own", "see that the files are meant to be published");
 const LACKS_EXECUTABLE: Rule = Rule::warning(
     "SET106",
     "lacks-executable",
-    "build the program too, with its sources, or do without it",
+    "look in the build's log for a tool or a submodule that is missing; an `[[check.override]]` with `path` accepts the difference",
 );
 const OTHER_ENTRY_POINTS: Rule = Rule::warning(
     "SET107",
     "other-entry-points",
-    "see that the same commands and plugins are meant",
+    "declare the same commands and plugins; an `[[check.override]]` with `path` accepts the difference",
 );
 const OTHER_REQUIREMENTS: Rule =
     Rule::warning("SET108", "other-requirements", "see that the same dependencies are meant");
@@ -53,6 +55,12 @@ const NEWER_LIBC: Rule = Rule::warning(
     "build in an older target too: these users had a wheel and lose it",
 );
 
+const NOTHING_PUBLISHED: Rule = Rule::note(
+    "SET112",
+    "nothing-published",
+    "compare again once a wheel for this interpreter and system is published",
+);
+
 pub(in crate::audit) const RULES: &[Rule] = &[
     NOTHING_ALIKE,
     LACKS_MODULE,
@@ -65,6 +73,7 @@ pub(in crate::audit) const RULES: &[Rule] = &[
     FAR_OFF_SIZE,
     UNCOVERED,
     NEWER_LIBC,
+    NOTHING_PUBLISHED,
 ];
 
 /// A published wheel.
@@ -73,21 +82,59 @@ struct Published {
     name: WheelName,
 }
 
-/// Holds each of the wheels against the published one that is most like it.
-pub(super) fn find(like: &[Utf8PathBuf], members: &[Member<'_>], findings: &mut Vec<Finding>) {
-    if like.is_empty() {
-        return;
-    }
+fn named(like: &[Utf8PathBuf]) -> Vec<Published> {
     let published = |path: &Utf8PathBuf| {
         let name = WheelName::parse(path.file_name()?).ok()?;
         Some(Published { path: path.clone(), name })
     };
-    let published: Vec<_> = like.iter().filter_map(published).collect();
-    let each = |member: &Member<'_>| match counterpart(member, &published) {
-        Some(theirs) => compare(member, theirs),
-        None => vec![nothing_alike(member, like, &published)],
+    like.iter().filter_map(published).collect()
+}
+
+/// Of the files `like` the published wheel that is most like the one called `file`.
+pub(in crate::audit) fn most_alike(file: &str, like: &[Utf8PathBuf]) -> Option<Utf8PathBuf> {
+    let ours = WheelName::parse(file).ok()?;
+    counterpart(&ours, &named(like)).map(|theirs| theirs.path.clone())
+}
+
+/// Of the files `like` the newest wheel of the same project as the one called `file` that an installer
+/// takes for this interpreter, C library and architecture.
+pub fn newest_installable(
+    file: &str,
+    like: &[Utf8PathBuf],
+    interpreter: Interpreter,
+    (libc, arch): (Libc, Arch),
+) -> Option<Utf8PathBuf> {
+    let ours = WheelName::parse(file).ok()?;
+    let is_taken = |theirs: &Published| {
+        is_same_project(&ours, &theirs.name)
+            && theirs.name.tags.expand().iter().any(|tag| {
+                let platform = tag.platform.parse::<PlatformTag>();
+                interpreter.accepts(tag) && platform.is_ok_and(|tag| installs(tag, libc, arch))
+            })
     };
-    findings.extend(members.par_iter().flat_map(each).collect::<Vec<_>>());
+    let taken = named(like).into_iter().filter(is_taken);
+    // Of one version, installers prefer the wheel that requires the newest C library.
+    let newest = taken.max_by_key(|theirs| {
+        let platforms = theirs.name.tags.platforms.iter();
+        let platform = platforms.filter_map(|tag| tag.parse::<PlatformTag>().ok()).max();
+        (VersionKey::of(&theirs.name.version), platform)
+    });
+    newest.map(|theirs| theirs.path)
+}
+
+/// The finding that there is no published wheel to compare `file` with.
+pub(in crate::audit) fn nothing_published(file: &str, message: &str) -> Finding {
+    NOTHING_PUBLISHED.broken(file, message)
+}
+
+/// What several wheels differ in from the published ones as a set.
+pub(super) fn find(like: &[Utf8PathBuf], members: &[Member<'_>], findings: &mut Vec<Finding>) {
+    if like.is_empty() {
+        return;
+    }
+    let published = named(like);
+    let alone = members.iter().filter(|member| counterpart(&member.name, &published).is_none());
+    findings.extend(alone.map(|member| nothing_alike(member, like, &published)));
     covered::find(members, &published, findings);
 }
 
@@ -112,8 +159,7 @@ fn nothing_alike(member: &Member<'_>, like: &[Utf8PathBuf], published: &[Publish
 
 /// The published wheel of the same project that has the most in common: version, implementation,
 /// system, interpreter, architecture, in this order.
-fn counterpart<'p>(member: &Member<'_>, published: &'p [Published]) -> Option<&'p Published> {
-    let ours = &member.name;
+fn counterpart<'p>(ours: &WheelName, published: &'p [Published]) -> Option<&'p Published> {
     let alike = |theirs: &&Published| {
         let name = &theirs.name;
         let (our_system, their_system) = (system(ours), system(name));
@@ -143,126 +189,4 @@ fn system(name: &WheelName) -> (&'static str, Option<String>) {
         }
         Some(Err(_)) | None => ("other", None),
     }
-}
-
-/// Everything in which a wheel differs from its counterpart.
-fn compare(member: &Member<'_>, theirs: &Published) -> Vec<Finding> {
-    let other = theirs.path.file_name().unwrap_or_default();
-    let ours = member.audit.path.as_ref().and_then(|path| Shape::with_texts(path));
-    // What is wrong with ours is told elsewhere.
-    let Some(ours) = ours else { return Vec::new() };
-    let Some(published) = Shape::with_texts(&theirs.path) else {
-        let message = format!("`{other}` cannot be read as a wheel");
-        return vec![NOTHING_ALIKE.broken(member.path(), message)];
-    };
-    let mut differences = Differences {
-        member,
-        other,
-        is_strict: same_version(&member.name.version, &theirs.name.version)
-            && implementation(&member.name) == implementation(&theirs.name)
-            && system(&member.name).0 != "other"
-            && system(&theirs.name).0 != "other",
-        findings: Vec::new(),
-    };
-    differences.names(&ours.0, &published.0);
-    // Some name their commands after the interpreter.
-    let is_strict = differences.is_strict;
-    differences.is_strict &= member.name.tags.pythons == theirs.name.tags.pythons;
-    differences.texts(&ours.1, &published.1);
-    differences.is_strict = is_strict;
-    let size = fs_err::metadata(&theirs.path).map(|meta| meta.len()).unwrap_or_default();
-    differences.sizes(member.audit.facts.size, size);
-    differences.findings
-}
-
-struct Differences<'a> {
-    member: &'a Member<'a>,
-    other: &'a str,
-    /// The two ought to be the same. Another version or another system may differ.
-    is_strict: bool,
-    findings: Vec<Finding>,
-}
-
-impl Differences<'_> {
-    /// `weak`: what it weighs where the two need not be the same.
-    fn found(&mut self, rule: &Rule, weak: Severity, message: String) {
-        let mut finding = rule.broken(self.member.path(), message);
-        if !self.is_strict {
-            finding.severity = weak;
-        }
-        self.findings.push(finding);
-    }
-
-    fn lacks(&mut self, rule: &Rule, weak: Severity, names: &[&String]) {
-        if !names.is_empty() {
-            let message =
-                format!("`{}` has {}, and this wheel has not", self.other, listing(names));
-            self.found(rule, weak, message);
-        }
-    }
-
-    fn has_alone(&mut self, rule: &Rule, names: &[&String]) {
-        if !names.is_empty() {
-            let message =
-                format!("this wheel has {}, and `{}` has not", listing(names), self.other);
-            let mut finding = rule.broken(self.member.path(), message);
-            finding.severity = Severity::Note;
-            self.findings.push(finding);
-        }
-    }
-
-    fn names(&mut self, ours: &Shape, theirs: &Shape) {
-        let lost: Vec<_> = theirs.modules.difference(&ours.modules).collect();
-        self.lacks(&LACKS_MODULE, Severity::Warning, &lost);
-        self.has_alone(&OWN_MODULE, &ours.modules.difference(&theirs.modules).collect::<Vec<_>>());
-        let is_program = |name: &&String| theirs.programs.contains(*name);
-        let (programs, files): (Vec<_>, Vec<_>) = theirs
-            .files
-            .difference(&ours.files)
-            .filter(|name| is_content(name))
-            .partition(is_program);
-        self.lacks(&LACKS_EXECUTABLE, Severity::Note, &programs);
-        self.lacks(&LACKS_FILES, Severity::Note, &files);
-        let alone: Vec<_> =
-            ours.files.difference(&theirs.files).filter(|name| is_content(name)).collect();
-        self.has_alone(&OWN_FILES, &alone);
-        let dull: Vec<_> = theirs
-            .programs
-            .intersection(&ours.files)
-            .filter(|name| !ours.programs.contains(*name))
-            .collect();
-        if !dull.is_empty() {
-            let message =
-                format!("{} can be run in `{}`, and not here", listing(&dull), self.other);
-            self.found(&LACKS_EXECUTABLE, Severity::Note, message);
-        }
-    }
-
-    fn texts(&mut self, ours: &Texts, theirs: &Texts) {
-        for (rule, ours, theirs) in [
-            (&OTHER_ENTRY_POINTS, &ours.entry_points, &theirs.entry_points),
-            (&OTHER_REQUIREMENTS, &ours.requirements, &theirs.requirements),
-        ] {
-            self.lacks(rule, Severity::Note, &theirs.difference(ours).collect::<Vec<_>>());
-            let alone: Vec<_> = ours.difference(theirs).collect();
-            if !alone.is_empty() {
-                let message =
-                    format!("this wheel has {}, and `{}` has not", listing(&alone), self.other);
-                self.found(rule, Severity::Note, message);
-            }
-        }
-    }
-
-    fn sizes(&mut self, ours: u64, theirs: u64) {
-        if ours < theirs / 2 || ours / 2 > theirs {
-            let message = format!("has {ours} bytes, and `{}` has {theirs}", self.other);
-            self.found(&FAR_OFF_SIZE, Severity::Note, message);
-        }
-    }
-}
-
-/// Is it part of what is installed? Tools write what they like into `.dist-info`; of that the licences
-/// count, and what is compared by its content.
-fn is_content(path: &str) -> bool {
-    path.strip_prefix(".dist-info/").is_none_or(|rest| rest.starts_with("licenses/"))
 }

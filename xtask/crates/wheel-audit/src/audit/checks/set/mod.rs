@@ -1,7 +1,7 @@
 //! Do several wheels go together: those of one project, and those that this repository is to make?
 
 mod asked;
-pub(super) mod like;
+pub(in crate::audit) mod like;
 mod shape;
 mod siblings;
 

@@ -1,10 +1,10 @@
 //! The names in a wheel, without what differs from one interpreter, system or version to the next.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use camino::Utf8Path;
 
-use crate::wheel::{ExtensionSuffix, Headers, SharedFile, WheelArchive};
+use crate::wheel::{EntryPoint, ExtensionSuffix, Headers, SharedFile, WheelArchive};
 
 /// The longest `METADATA` or `entry_points.txt` that is compared, in bytes.
 const MAX_TEXT: u64 = 4 << 20;
@@ -23,8 +23,8 @@ pub(super) struct Shape {
 /// What the metadata of a wheel says of itself, one line a fact, spelt alike.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Texts {
-    /// `console_scripts: tool = demo._tool:main`.
-    pub(super) entry_points: BTreeSet<String>,
+    /// The object by group and name: `console_scripts/tool` is `demo._tool:main`.
+    pub(super) entry_points: BTreeMap<String, String>,
     /// `Requires-Dist` and `Requires-Python`.
     pub(super) requirements: BTreeSet<String>,
 }
@@ -42,7 +42,7 @@ impl Shape {
         let shape = Self::of(&archive);
         let mut texts = Texts::default();
         if let Some(bytes) = text(&mut archive, ".dist-info/entry_points.txt") {
-            texts.entry_points = entry_points(&String::from_utf8_lossy(&bytes));
+            texts.entry_points = entry_points(&bytes);
         }
         if let Some(bytes) = text(&mut archive, ".dist-info/METADATA") {
             texts.requirements = requirements(&bytes);
@@ -59,10 +59,10 @@ impl Shape {
     }
 
     fn add(&mut self, path: &str, is_executable: bool) {
-        if let Some(module) = module(path) {
+        let path = plain(path);
+        if let Some(module) = module(&path) {
             self.modules.insert(module);
         } else if !path.contains("__pycache__/") {
-            let path = plain(path);
             if is_executable && !path.contains(".so") {
                 self.programs.insert(path.clone());
             }
@@ -77,19 +77,13 @@ fn text(archive: &mut WheelArchive<SharedFile>, name: &str) -> Option<Vec<u8>> {
     archive.read(index, MAX_TEXT).ok()
 }
 
-/// The lines of `entry_points.txt`, each with its section.
-fn entry_points(text: &str) -> BTreeSet<String> {
-    let (mut section, mut found) = (String::new(), BTreeSet::new());
-    for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
-        if let Some(name) = line.strip_prefix('[').and_then(|line| line.strip_suffix(']')) {
-            name.trim().clone_into(&mut section);
-        } else if let Some((name, object)) = line.split_once('=').filter(|_| !line.starts_with('#'))
-        {
-            let object: String = object.split_whitespace().collect();
-            found.insert(format!("{section}: {} = {object}", name.trim()));
-        }
-    }
-    found
+/// The entry points of `entry_points.txt`; none where it is damaged, which its own check reports.
+fn entry_points(bytes: &[u8]) -> BTreeMap<String, String> {
+    let points = crate::wheel::entry_points(bytes).unwrap_or_default();
+    let object = |value: &str| value.split_whitespace().collect::<String>();
+    let pair =
+        |point: EntryPoint<'_>| (format!("{}/{}", point.group, point.name), object(point.value));
+    points.into_iter().map(pair).collect()
 }
 
 /// `Requires-Dist` and `Requires-Python`, without what tools spell each in their own way: spaces,
@@ -133,23 +127,26 @@ pub(super) fn module(path: &str) -> Option<String> {
     Some(if folder.is_empty() { stem.to_owned() } else { format!("{folder}/{stem}") })
 }
 
-/// The path without the version of a `.dist-info` or `.data` folder and the hash of a grafted library.
+/// The path where an installer puts the file, without the version of a `.dist-info` or `.data` folder,
+/// and without hash and version of a grafted library.
 pub(super) fn plain(path: &str) -> String {
     let Some((top, rest)) = path.split_once('/') else { return path.to_owned() };
-    for suffix in [".dist-info", ".data"] {
-        if top.ends_with(suffix) {
-            return format!("{suffix}/{rest}");
-        }
+    if top.ends_with(".data") {
+        let site = ["purelib/", "platlib/"].iter().find_map(|scheme| rest.strip_prefix(scheme));
+        return site.map_or_else(|| format!(".data/{rest}"), str::to_owned);
+    }
+    if top.ends_with(".dist-info") {
+        return format!(".dist-info/{rest}");
     }
     if top.strip_suffix(".libs").is_none() {
         return path.to_owned();
     }
-    // `libz-1b7c5d3a.so.1`, as auditwheel names what it grafts.
-    let (stem, end) = rest.split_once('.').unwrap_or((rest, ""));
+    // `libz-1b7c5d3a.so.1.2.11`, as auditwheel names what it grafts.
+    let stem = rest.split(".so").next().unwrap_or(rest);
     let is_hash = |text: &str| text.len() >= 8 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
     let stem =
         stem.rsplit_once('-').filter(|(_, hash)| is_hash(hash)).map_or(stem, |(stem, _)| stem);
-    format!("{top}/{stem}.{end}")
+    format!("{top}/{stem}.so")
 }
 
 #[cfg(test)]
@@ -177,9 +174,10 @@ mod tests {
 
     #[test]
     fn entry_points_and_requirements_are_spelt_alike() {
-        let text = "# a\n[console_scripts]\nrun = a.b : main\n\n[ x ]\nk=v\n";
+        let text = b"# a\n[console_scripts]\nrun = a.b : main\n\n[ x ]\nk=v\n";
         let told: Vec<_> = entry_points(text).into_iter().collect();
-        assert_eq!(told, ["console_scripts: run = a.b:main", "x: k = v"]);
+        let expected = [("console_scripts/run", "a.b:main"), ("x/k", "v")];
+        assert_eq!(told, expected.map(|(name, object)| (name.to_owned(), object.to_owned())));
         let one = b"Requires-Dist: My_Pkg (>=2, <3) ; extra == 'X'\nRequires-Python: >=3.11\n\nRequires-Dist: no\n";
         let other = b"Requires-Dist: my-pkg<3,>=2; extra=='x'\nRequires-Python: >= 3.11\n";
         assert_eq!(requirements(one), requirements(other));
@@ -192,8 +190,9 @@ mod tests {
         for (path, expected) in [
             ("a-1.0.dist-info/METADATA", ".dist-info/METADATA"),
             ("a-1.0.data/scripts/a", ".data/scripts/a"),
-            ("a.libs/libz-1b7c5d3a.so.1.2", "a.libs/libz.so.1.2"),
-            ("a.libs/libz-ng.so.1", "a.libs/libz-ng.so.1"),
+            ("a-1.0.data/platlib/a/b.py", "a/b.py"),
+            ("a.libs/libz-1b7c5d3a.so.1.2", "a.libs/libz.so"),
+            ("a.libs/libz-ng.so.1", "a.libs/libz-ng.so"),
             ("a/b-12345678.txt", "a/b-12345678.txt"),
             ("a.py", "a.py"),
         ] {
