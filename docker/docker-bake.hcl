@@ -46,7 +46,13 @@ variable "SOURCE_DATE_EPOCH" { default = "" }
 variable "WHEEL_CONTEXT" { default = "target/xtask/wheel" }
 variable "SMOKE_IMPORTS" { default = "" }
 variable "SMOKE_CALLS" { default = "{}" }
+variable "SMOKE_COMMANDS" { default = "[]" }
 variable "SMOKE_WITHOUT" { default = "" }
+
+# A published wheel to compare with: of which project, which version if there is a choice, and the day.
+variable "LIKE_PROJECT" { default = "" }
+variable "LIKE_VERSION" { default = "" }
+variable "LIKE_DATE" { default = "" }
 
 variable "SHELL_PARENT" { default = "interpreter" }
 variable "SHELL_FILES" { default = "files-build" }
@@ -146,6 +152,18 @@ target "base-image" {
   target   = "interpreter"
 }
 
+# The newest published wheel that the one interpreter installs.
+target "published" {
+  inherits = ["_common"]
+  target   = "published"
+  output   = ["type=local,dest=${OUTPUT}"]
+  args = {
+    LIKE_PROJECT = LIKE_PROJECT
+    LIKE_VERSION = LIKE_VERSION
+    LIKE_DATE    = LIKE_DATE
+  }
+}
+
 # Does the one wheel in the folder WHEEL_CONTEXT work in a clean image?
 target "smoke" {
   inherits = ["_common"]
@@ -155,9 +173,10 @@ target "smoke" {
     wheel = WHEEL_CONTEXT
   }
   args = {
-    SMOKE_IMPORTS = join(" ", words(SMOKE_IMPORTS))
-    SMOKE_CALLS   = SMOKE_CALLS
-    SMOKE_WITHOUT = join(" ", words(SMOKE_WITHOUT))
+    SMOKE_IMPORTS  = join(" ", words(SMOKE_IMPORTS))
+    SMOKE_CALLS    = SMOKE_CALLS
+    SMOKE_COMMANDS = SMOKE_COMMANDS
+    SMOKE_WITHOUT  = join(" ", words(SMOKE_WITHOUT))
   }
 }
 
@@ -178,6 +197,9 @@ target "shell" {
     SOURCE_DATE_EPOCH  = SOURCE_DATE_EPOCH
     SMOKE_IMPORTS      = join(" ", words(SMOKE_IMPORTS))
     SMOKE_CALLS        = SMOKE_CALLS
+    SMOKE_COMMANDS     = SMOKE_COMMANDS
+    LIKE_PROJECT       = LIKE_PROJECT
+    LIKE_VERSION       = LIKE_VERSION
   }
 }
 

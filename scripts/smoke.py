@@ -4,6 +4,10 @@ SMOKE_IMPORTS: names of modules. Each must import, and come from the installed w
 SMOKE_CALLS: JSON, {"module": ["check", ...]}. A check is Python whose last statement is
 an expression that must be true. It sees the module as `m`, and `ffi` and `lib` where the
 module has them; checks of one module share their names, in order.
+SMOKE_COMMANDS: JSON, ["program --option"]. Each must end with status 0; no shell reads it.
+
+Each script of the wheel's entry points must lead to an object. One that requires an extra is
+skipped, and so is one whose module lacks another distribution, if the wheel declares extras.
 
 A check also fails if it switches the GIL on in an interpreter that runs without. A free-threaded
 interpreter that has it on before any import proves nothing, and fails, too.
@@ -17,10 +21,23 @@ import importlib.metadata
 import json
 import os
 import platform
+import shlex
+import signal
+import subprocess
 import sys
 import sysconfig
+import tempfile
 import traceback
 import warnings
+
+SCRIPTS = ("console_scripts", "gui_scripts")
+# Seconds for one command, and the number of its last lines that are printed.
+TIMEOUT = 600
+LINES = 20
+
+
+class Skipped(Exception):
+    """A check that was not made, and why."""
 
 
 def reason(error):
@@ -58,9 +75,11 @@ def keeping_gil_off(action):
     )
 
 
-def files_of(wheel):
-    name = os.path.basename(wheel).split("-")[0]
-    distribution = importlib.metadata.distribution(name)
+def distribution_of(wheel):
+    return importlib.metadata.distribution(os.path.basename(wheel).split("-")[0])
+
+
+def files_of(distribution):
     return {os.path.realpath(str(distribution.locate_file(file))) for file in distribution.files or []}
 
 
@@ -83,23 +102,95 @@ def evaluate(check, names):
         raise AssertionError("the value is {!r}".format(value))
 
 
+def missing_distribution(error, distribution):
+    """The name of the module of another distribution whose absence led to `error`; None if it has another cause."""
+    own = {str(file).split("/")[0].split(".")[0] for file in distribution.files or []}
+    seen = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        if isinstance(error, ModuleNotFoundError) and error.name:
+            top = error.name.split(".")[0]
+            if top not in own and top not in getattr(sys, "stdlib_module_names", ()):
+                return error.name
+        error = error.__cause__ or error.__context__
+    return None
+
+
+def start(point, distribution):
+    """Imports the module of an entry point and looks up its object, as its script does."""
+    if point.extras:
+        raise Skipped("it requires the extra {}".format(", ".join(point.extras)))
+    module, _, attribute = point.value.partition(":")
+    try:
+        found = importlib.import_module(module.strip())
+    except BaseException as error:
+        missing = missing_distribution(error, distribution)
+        extras = distribution.metadata.get_all("Provides-Extra") or []
+        if missing and extras:
+            reason = "`{}` is not installed, which an extra may provide ({})"
+            raise Skipped(reason.format(missing, ", ".join(extras))) from error
+        raise
+    if not attribute.strip():
+        raise AttributeError("`{}` names no object of the module".format(point.value))
+    for name in attribute.strip().split("."):
+        found = getattr(found, name)
+    if not callable(found):
+        raise TypeError("`{}` is not callable".format(point.value))
+
+
+def run(command):
+    """Runs a command with the environment's programs first on PATH, in an empty folder."""
+    path = os.pathsep.join([os.path.dirname(sys.executable), os.environ.get("PATH", os.defpath)])
+    environment = dict(os.environ, PATH=path)
+    # Into a file: what a command leaves running would keep a pipe open.
+    with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryFile() as output:
+        process = subprocess.Popen(
+            shlex.split(command), cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=output,
+            stderr=subprocess.STDOUT, start_new_session=True,
+        )
+        try:
+            status = process.wait(TIMEOUT)
+        except subprocess.TimeoutExpired:
+            status = None
+        try:
+            os.killpg(process.pid, signal.SIGKILL)
+        except OSError:
+            pass
+        process.wait()
+        output.seek(0)
+        lines = output.read().decode(errors="replace").splitlines()[-LINES:]
+    print("".join("     | {}\n".format(line) for line in lines), end="", flush=True)
+    if status is None:
+        raise RuntimeError("it still ran after {} seconds".format(TIMEOUT))
+    if status != 0:
+        raise RuntimeError("exit status {}: {}".format(status, lines[-1] if lines else "it printed nothing"))
+    return lines[-1] if lines else ""
+
+
 def main():
     wheel, folder = sys.argv[1:]
     imports = os.environ.get("SMOKE_IMPORTS", "").split()
     calls = json.loads(os.environ.get("SMOKE_CALLS") or "{}")
+    commands = json.loads(os.environ.get("SMOKE_COMMANDS") or "[]")
     checks = []
 
     def record(kind, subject, action):
+        check = {"kind": kind, "subject": subject, "ok": True}
+        word = "ok  "
         try:
-            detail, ok = keeping_gil_off(action) or "", True
+            check["detail"] = action() or ""
+        except Skipped as skipped:
+            word, check["skipped"], check["detail"] = "skip", True, str(skipped)
         # Whatever a check raises is its result, SystemExit included.
         except BaseException as error:
-            detail, ok = reason(error), False
-        checks.append({"kind": kind, "subject": subject, "ok": ok, "detail": detail})
+            word, check["ok"], check["detail"] = "FAIL", False, reason(error)
+        checks.append(check)
         first_line = subject.strip().splitlines()[-1] if subject.strip() else subject
-        print("{} {} {}{}".format("ok  " if ok else "FAIL", kind, first_line, ": " + detail if detail else ""), flush=True)
+        detail = check["detail"]
+        print("{} {} {}{}".format(word, kind, first_line, ": " + detail if detail else ""), flush=True)
 
-    files = files_of(wheel)
+    distribution = distribution_of(wheel)
+    files = files_of(distribution)
     modules = {}
 
     def import_one(name):
@@ -109,14 +200,21 @@ def main():
     if sysconfig.get_config_var("Py_GIL_DISABLED"):
         record("gil", "off before any import", begin_without_gil)
     for name in imports + [name for name in calls if name not in imports]:
-        record("import", name, lambda: import_one(name))
+        record("import", name, lambda: keeping_gil_off(lambda: import_one(name)))
     for name, expressions in calls.items():
         if name not in modules:
             continue
         names = {"m": modules[name], "import_module": importlib.import_module}
         names.update({key: getattr(modules[name], key) for key in ("ffi", "lib") if hasattr(modules[name], key)})
         for expression in expressions:
-            record("call", expression, lambda: evaluate(expression, names))
+            record("call", expression, lambda: keeping_gil_off(lambda: evaluate(expression, names)))
+    # What follows imports other distributions, too, which may switch the GIL on.
+    gil = gil_is_on()
+    for point in distribution.entry_points:
+        if point.group in SCRIPTS:
+            record("entry-point", "{} = {}".format(point.name, point.value), lambda: start(point, distribution))
+    for command in commands:
+        record("command", command, lambda: run(command))
 
     failed = [check for check in checks if not check["ok"]]
     os.makedirs(folder, exist_ok=True)
@@ -126,7 +224,7 @@ def main():
                 "schema_version": 1,
                 "wheel": os.path.basename(wheel),
                 "python": "{} {}".format(platform.python_implementation(), platform.python_version()),
-                "gil": gil_is_on(),
+                "gil": gil,
                 "machine": platform.machine(),
                 "pip": os.environ["PIP_VERSION"],
                 "packages": {d.metadata["Name"]: d.version for d in importlib.metadata.distributions()},

@@ -24,6 +24,7 @@ fn defect_01_every_target_exports_a_stage_made_for_it() {
         ("wheel-builder", "output"),
         ("wheel-builder-local", "output"),
         ("build-info", "build-info"),
+        ("published", "published"),
         ("smoke", "smoke"),
     ];
     for (target, stage) in stages {

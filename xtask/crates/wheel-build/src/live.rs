@@ -17,6 +17,8 @@ pub(crate) enum Stage {
     Build,
     /// The wheel is read and judged.
     Audit,
+    /// A published wheel is fetched to compare with.
+    Compare,
     /// The wheel runs in a clean container.
     Smoke,
     /// The wheel enters `dist/`.
@@ -28,6 +30,7 @@ impl Stage {
         match self {
             Self::Build => "build",
             Self::Audit => "audit",
+            Self::Compare => "compare",
             Self::Smoke => "smoke test",
             Self::Commit => "commit",
         }

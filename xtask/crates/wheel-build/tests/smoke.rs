@@ -21,6 +21,17 @@ use Interpreter::{Free, FreeWithGil, Usual};
 /// Runs the smoke test of a package with the modules `quiet` and `loud`; `loud` switches the GIL on if it
 /// is off when the test begins.
 fn smoke(interpreter: Interpreter, imports: &str, calls: &str) -> (Option<i32>, Value) {
+    let given = [("SMOKE_IMPORTS", imports), ("SMOKE_CALLS", calls)];
+    smoke_with(interpreter, &given, "", "")
+}
+
+/// As [`smoke`], with these lines in `METADATA` and this `entry_points.txt`.
+fn smoke_with(
+    interpreter: Interpreter,
+    given: &[(&str, &str)],
+    metadata: &str,
+    entry_points: &str,
+) -> (Option<i32>, Value) {
     let folder = tempfile::tempdir().unwrap();
     let site = folder.path().join("site");
     let info = site.join("demo-1.0.dist-info");
@@ -29,13 +40,21 @@ fn smoke(interpreter: Interpreter, imports: &str, calls: &str) -> (Option<i32>, 
         if not sys._is_gil_enabled():\n    \
             sys.faked_gil = True\n    \
             warnings.warn(\"The global interpreter lock (GIL) has been enabled to load module '_core'\", RuntimeWarning)\n";
-    for (name, text) in [("quiet.py", ""), ("loud.py", loud)] {
+    let quiet = "class Tool:\n    def main(self): pass\ntool = Tool()\n";
+    let needy = "try:\n    import gone.cli\nexcept ImportError:\n    raise SystemExit('install demo[cli]')\n";
+    for (name, text) in [
+        ("quiet.py", quiet),
+        ("loud.py", loud),
+        ("needy.py", needy),
+        ("broken.py", "import quiet.part\n"),
+    ] {
         fs_err::write(site.join(name), text).unwrap();
     }
-    fs_err::write(info.join("METADATA"), "Metadata-Version: 2.1\nName: demo\nVersion: 1.0\n")
-        .unwrap();
-    fs_err::write(info.join("RECORD"), "quiet.py,,\nloud.py,,\ndemo-1.0.dist-info/METADATA,,\n")
-        .unwrap();
+    let head = "Metadata-Version: 2.1\nName: demo\nVersion: 1.0\n";
+    let record = "quiet.py,,\nloud.py,,\nneedy.py,,\nbroken.py,,\ndemo-1.0.dist-info/METADATA,,\n";
+    fs_err::write(info.join("METADATA"), format!("{head}{metadata}")).unwrap();
+    fs_err::write(info.join("RECORD"), record).unwrap();
+    fs_err::write(info.join("entry_points.txt"), entry_points).unwrap();
     let runner = "import runpy, sys, sysconfig\n\
         script, site, free, gil, *sys.argv[1:] = sys.argv[1:]\n\
         sys.path.insert(0, site)\n\
@@ -55,7 +74,7 @@ fn smoke(interpreter: Interpreter, imports: &str, calls: &str) -> (Option<i32>, 
         })
         .args(["/w/demo-1.0-cp314-cp314t-linux_x86_64.whl"])
         .arg(folder.path())
-        .envs([("SMOKE_IMPORTS", imports), ("SMOKE_CALLS", calls), ("PIP_VERSION", "1")])
+        .envs(given.iter().copied().chain([("PIP_VERSION", "1")]))
         .output()
         .unwrap();
     let report = fs_err::read(folder.path().join("smoke.json"));
@@ -112,4 +131,61 @@ fn imports_that_leave_the_gil_alone_pass() {
     // An interpreter with a GIL has it on from the start.
     let (code, report) = smoke(Usual, "quiet loud", "{}");
     assert_eq!((code, &report["gil"]), (Some(0), &Value::Bool(true)));
+}
+
+/// The outcome of each check: `ok`, `skipped` or `failed`, with its detail.
+fn states(report: &Value) -> Vec<(&str, &str, &str)> {
+    let state = |check: &Value| match (check["ok"].as_bool(), check["skipped"].as_bool()) {
+        (Some(true), Some(true)) => "skipped",
+        (Some(true), _) => "ok",
+        _ => "failed",
+    };
+    let checks = report["checks"].as_array().unwrap().iter();
+    checks
+        .map(|it| (it["kind"].as_str().unwrap(), state(it), it["detail"].as_str().unwrap()))
+        .collect()
+}
+
+#[test]
+fn each_script_has_to_lead_to_an_object() {
+    let points = |points: &str| smoke_with(Usual, &[], "", points);
+    let (code, report) = points("[console_scripts]\na = quiet:tool.main\n[other]\nb = gone:x\n");
+    assert_eq!((code, states(&report)), (Some(0), vec![("entry-point", "ok", "")]));
+    let (code, report) = points("[gui_scripts]\na = quiet:tool.start\nb = gone:main\n");
+    assert_eq!(code, Some(1));
+    let states = states(&report);
+    assert!(states.iter().all(|each| each.1 == "failed"), "{states:?}");
+    assert!(states[0].2.contains("start") && states[1].2.contains("gone"), "{states:?}");
+}
+
+#[test]
+fn a_script_that_needs_an_extra_is_skipped() {
+    let asked = |metadata: &str, point: &str| {
+        let points = format!("[console_scripts]\na = {point}\n");
+        let (code, report) = smoke_with(Usual, &[], metadata, &points);
+        let (kind, state, _) = states(&report)[0];
+        assert_eq!((kind, code == Some(0)), ("entry-point", state != "failed"));
+        state.to_owned()
+    };
+    let extra = "Provides-Extra: cli\n";
+    assert_eq!(asked(extra, "needy:main [cli]"), "skipped");
+    assert_eq!(asked(extra, "needy:main"), "skipped", "`gone` is not installed");
+    assert_eq!(asked("", "needy:main"), "failed", "no extra can provide it");
+    assert_eq!(asked(extra, "broken:main"), "failed", "its own module is missing");
+    assert_eq!(asked(extra, "quiet:main"), "failed");
+}
+
+#[test]
+fn commands_run_without_a_shell_in_an_empty_folder() {
+    let run = |commands: &str| smoke_with(Usual, &[("SMOKE_COMMANDS", commands)], "", "");
+    let (code, report) =
+        run(r#"["python3 -c 'import os; print(len(os.listdir()))'", "echo $HOME"]"#);
+    let expected = vec![("command", "ok", "0"), ("command", "ok", "$HOME")];
+    assert_eq!((code, states(&report)), (Some(0), expected));
+    let (code, report) = run(r#"["sh -c 'echo broken; exit 3'", "no-such-program", "echo 'x"]"#);
+    assert_eq!(code, Some(1));
+    let states = states(&report);
+    assert!(states.iter().all(|each| each.1 == "failed"), "{states:?}");
+    assert!(states[0].2.contains('3') && states[0].2.contains("broken"), "{states:?}");
+    assert!(states[1].2.contains("no-such-program"), "{states:?}");
 }

@@ -10,6 +10,7 @@ mod engine;
 mod error;
 mod file;
 mod interpreters;
+mod like;
 mod load;
 mod model;
 mod names;
@@ -30,6 +31,7 @@ pub(crate) use ci::Ci;
 pub(crate) use engine::{EngineSettings, Network, Tool};
 pub(crate) use file::ConfigFile;
 pub(crate) use interpreters::parse_interpreter;
+pub(crate) use like::Like;
 pub(crate) use load::parse as parse_text;
 pub(crate) use load::{load, load_committed};
 pub(crate) use model::{

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::interpreters;
 use super::overrides::PathPattern;
-use super::{BaseImages, Cache, Ci, EngineSettings, Publish, RuleOverride, Target, words};
+use super::{BaseImages, Cache, Ci, EngineSettings, Like, Publish, RuleOverride, Target, words};
 use wheel_audit::isa::Level;
 use wheel_audit::policy::Arch;
 use wheel_audit::wheel::Interpreter;
@@ -210,6 +210,13 @@ pub(crate) struct Check {
     /// Python expressions that must be true, by module; `m` is the imported module.
     #[serde(default)]
     pub calls: BTreeMap<String, Vec<String>>,
+    /// Commands that the smoke test runs, each with status 0; no shell reads them.
+    #[serde(default, deserialize_with = "words::value")]
+    pub commands: Vec<String>,
+    /// Published wheels that each wheel is compared with: `"index"`, or a folder of the repository.
+    #[serde(default)]
+    #[cfg_attr(test, schemars(with = "Option<String>"))]
+    pub like: Option<Like>,
     /// Requirements of the wheel that the smoke test does without, by interpreter: what the
     /// interpreter brings itself, in another version than the wheel asks for.
     #[serde(default, deserialize_with = "words::project")]

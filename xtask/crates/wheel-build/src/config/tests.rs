@@ -389,3 +389,20 @@ fn a_folder_has_its_own_keys_and_none_that_leads_out() {
 fn error_of_sdist(line: &str) -> String {
     error("\n\n[build]", &format!("\n{line}\n\n[build]"))
 }
+
+#[test]
+fn published_wheels_are_on_the_index_or_in_a_folder_of_the_repository() {
+    let with = |check: &str| {
+        let text = GOOD.replace("[[target]]", &format!("[check]\n{check}\n\n[[target]]"));
+        parse(Utf8Path::new("wheels.toml"), &text)
+    };
+    let like = |like: &str| with(&format!("like = \"{like}\"")).map(|config| config.check.like);
+    assert_eq!(like("index").unwrap(), Some(Like::Index));
+    assert_eq!(like("./index").unwrap(), Some(Like::Folder("./index".into())));
+    for wrong in ["", "/published", "../published", "a/../../b"] {
+        let error = like(wrong).unwrap_err().to_string();
+        assert!(error.contains("line 9") && error.contains("check.like"), "{error}");
+    }
+    assert_eq!(with("commands = [\"demo -v\"]").unwrap().check.commands, ["demo -v"]);
+    assert!(with("commands = [\"\"]").is_err());
+}

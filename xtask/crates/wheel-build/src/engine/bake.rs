@@ -22,7 +22,7 @@ const HOST_NETWORK_FILE: &str = "docker/host-network.yaml";
 /// What one bake call is to make.
 #[derive(Debug, Clone)]
 pub(crate) struct Bake<'a> {
-    /// Target of the bake file: `wheel-builder`, `wheel-builder-local`, `build-info`, `smoke`.
+    /// Target of the bake file: `wheel-builder`, `wheel-builder-local`, `build-info`, `published`, `smoke`.
     pub target: &'a str,
     /// Platform it is made for.
     pub platform: &'a Platform,

@@ -13,6 +13,8 @@ use crate::engine::cache::Cached;
 use crate::plan::{Job, smoke_inputs};
 use wheel_audit::isa::{QEMU_CPU, emulated_processor};
 
+/// The stage that fetches a published wheel.
+pub(super) const LIKE_STAGES: [&str; 1] = ["fetch-published"];
 /// The stages of the smoke test alone.
 const SMOKE_STAGES: [&str; 2] = ["smoke-system", "smoke-run"];
 
@@ -77,10 +79,46 @@ pub(super) fn build_args(config: &Config) -> BTreeMap<&'static str, String> {
 
 /// The arguments of the smoke test.
 pub(super) fn smoke_args(config: &Config, job: &Job) -> Vec<(&'static str, String)> {
-    let (imports, calls) = smoke_inputs(config);
+    let [imports, calls, commands] = smoke_inputs(config);
     let without = config.check.left_out(job.interpreter);
     let without = (!without.is_empty()).then(|| ("SMOKE_WITHOUT", without.join(" ")));
-    [("SMOKE_IMPORTS", imports), ("SMOKE_CALLS", calls)].into_iter().chain(without).collect()
+    let commands = (!config.check.commands.is_empty()).then_some(("SMOKE_COMMANDS", commands));
+    let given = [("SMOKE_IMPORTS", imports), ("SMOKE_CALLS", calls)];
+    given.into_iter().chain(commands).chain(without).collect()
+}
+
+/// The arguments that name the published wheel of `project` to compare with.
+pub(super) fn like_args(source: &PreparedSource, project: &str) -> [(&'static str, String); 2] {
+    // A folder's own version is rarely on the index yet, and may change with each commit.
+    let version = match source {
+        PreparedSource::Sdist { spec, .. } => spec.split("==").nth(1).unwrap_or_default(),
+        PreparedSource::Packed { .. } => "",
+    };
+    [("LIKE_PROJECT", project.to_owned()), ("LIKE_VERSION", version.to_owned())]
+}
+
+/// The bake call that fetches the published wheel of `project` on the day `date`.
+pub(super) fn published<'a>(
+    ctx: &'a Context<'_>,
+    job: &'a Job,
+    base: &BaseImage,
+    (project, date): (&str, String),
+    output: &'a Utf8Path,
+) -> Bake<'a> {
+    let mut args = common_args(ctx.config, job, base);
+    args.extend(like_args(ctx.source, project));
+    args.insert("LIKE_DATE", date);
+    Bake {
+        target: "published",
+        platform: &job.platform,
+        args,
+        contexts: base.contexts.clone(),
+        output: Output::Folder(output),
+        metadata: None,
+        no_cache: if ctx.no_cache { NoCache::Stages(&LIKE_STAGES) } else { NoCache::Nothing },
+        cached: Cached::Read(job.slug()),
+        progress: "rawjson",
+    }
 }
 
 /// Adds to `args` what names the source; returns the bake target that builds it, and its contexts.

@@ -71,6 +71,14 @@ pub(crate) enum PipelineError {
         /// The errors, one a line.
         findings: String,
     },
+    /// The published wheel to compare with could not be fetched.
+    #[error("the published wheel that `{file}` is compared with was not fetched: {source}")]
+    Like {
+        /// The wheel's file name.
+        file: String,
+        /// The engine's account of it.
+        source: EngineError,
+    },
     /// The smoke test failed.
     #[error("the smoke test of `{file}` failed: {source}")]
     Smoke {
@@ -85,7 +93,9 @@ impl PipelineError {
     /// The engine's account of the failure, where it was the engine's.
     pub(crate) fn engine(&self) -> Option<&EngineError> {
         match self {
-            Self::Engine(error) | Self::Smoke { source: error, .. } => Some(error),
+            Self::Engine(error)
+            | Self::Smoke { source: error, .. }
+            | Self::Like { source: error, .. } => Some(error),
             _ => None,
         }
     }

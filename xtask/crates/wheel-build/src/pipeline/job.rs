@@ -11,6 +11,7 @@ use super::build_info::BuildInfo;
 use super::calls;
 use super::env::{Context, PipelineError};
 use super::export;
+use super::like;
 use super::smoke;
 use super::work::{Built, Workspace};
 use crate::config::TagPolicy;
@@ -26,6 +27,9 @@ use wheel_audit::policy::{Arch, Libc, PlatformTag};
 use wheel_audit::report;
 use wheel_audit::text::shown;
 use wheel_audit::wheel::{WheelName, retag};
+
+/// Maximum number of paths that one message lists.
+const MAX_LISTED: usize = 10;
 
 /// A finished job's wheel.
 #[derive(Debug, Clone)]
@@ -57,7 +61,10 @@ pub(super) fn run(
     let info = build_info(&workspace, job)?;
     let info = info.built_on(&job.interpreter.to_string(), built.prebuilt.as_deref());
     let raw = pick_wheel(&workspace, &built, job)?;
-    let wheel = audited(ctx, job, &info, &raw, &workspace)?;
+    let mut wheel = audited(ctx, job, &info, &raw, &workspace)?;
+    let place = like::Place { ctx, job, base, workspace: &workspace, log, watch };
+    like::compare(&place, &mut wheel.audit, &wheel.path, wheel.libc)?;
+    refuse_failed(&wheel.audit, &wheel.path, |_| true)?;
     let smoke = if ctx.smoke {
         watch.stage(&title, Stage::Smoke);
         let extensions = wheel.audit.facts.extensions(job.interpreter);
@@ -152,6 +159,7 @@ fn names(files: &[&str]) -> String {
 pub(super) struct Proved {
     pub(super) path: Utf8PathBuf,
     audit: Audit,
+    libc: Libc,
 }
 
 fn audited(
@@ -197,7 +205,7 @@ fn audited(
     };
     let audit = audit_wheel(&path, &expectations, &ctx.settings).map_err(|error| wrong(&error))?;
     refuse_failed(&audit, &path, |_| true)?;
-    Ok(Proved { path, audit })
+    Ok(Proved { path, audit, libc })
 }
 
 /// The tag of the `floor` policy: what the symbols need, as auditwheel would say.
@@ -238,18 +246,35 @@ fn refuse_failed(
     path: &Utf8Path,
     counts: impl Fn(&str) -> bool,
 ) -> Result<(), PipelineError> {
-    let is_error = |finding: &&Finding| finding.severity == Severity::Error && counts(finding.code);
-    let errors = audit.findings.iter().filter(is_error);
+    let is_error = |finding: &&Finding| finding.severity == Severity::Error;
     let wheel = path.file_name().unwrap_or_default();
-    // The wheel itself is named above them.
-    let member =
-        |f: &Finding| if f.path == wheel { String::new() } else { format!("{}: ", f.path) };
-    let lines: Vec<_> =
-        errors.map(|f| format!("  {}: {}{} ({})", f.code, member(f), f.message, f.help)).collect();
+    let mut groups: Vec<(&Finding, Vec<&str>)> = Vec::new();
+    for error in audit.findings.iter().filter(is_error).filter(|f| counts(f.code)) {
+        // The wheel itself is named above them.
+        let member = (error.path != wheel).then_some(error.path.as_str());
+        match groups.iter_mut().find(|(f, _)| (f.code, &f.message) == (error.code, &error.message))
+        {
+            Some((_, members)) => members.extend(member),
+            None => groups.push((error, member.into_iter().collect())),
+        }
+    }
+    let line = |(f, members): &(&Finding, Vec<&str>)| {
+        let members =
+            if members.is_empty() { String::new() } else { format!("{}: ", listed(members)) };
+        format!("  {}: {members}{} ({})", f.code, f.message, f.help)
+    };
+    let lines: Vec<_> = groups.iter().map(line).collect();
     if lines.is_empty() {
         return Ok(());
     }
     Err(PipelineError::Audit { file: wheel.to_owned(), findings: lines.join("\n") })
+}
+
+/// The first of some paths, and the number of the others.
+pub(crate) fn listed(paths: &[&str]) -> String {
+    let (first, rest) = paths.split_at(paths.len().min(MAX_LISTED));
+    let more = if rest.is_empty() { String::new() } else { format!(" and {} more", rest.len()) };
+    first.join(", ") + &more
 }
 
 fn commit(

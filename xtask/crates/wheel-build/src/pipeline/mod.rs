@@ -13,6 +13,7 @@ mod export;
 mod handed;
 mod job;
 mod job_budget;
+mod like;
 mod outcome;
 mod printed;
 mod run;
@@ -31,7 +32,7 @@ pub(crate) use base_images::{Made, Making, current as current_base_images, make_
 pub(crate) use build_info::BuildInfo;
 pub(crate) use env::{Context, PipelineError, prepare_host};
 pub(crate) use environment::{Place, environment};
-pub(crate) use job::floor_text;
+pub(crate) use job::{floor_text, listed};
 pub(crate) use job_budget::JobBudget;
 pub(crate) use outcome::{Failure, Findings, JobReport, Outcome, RunReport, Warning};
 pub(crate) use printed::commands;

@@ -1,8 +1,10 @@
 //! The commands of a run, for a person to paste.
 
 use super::base_images;
-use super::calls::{build, smoke};
+use super::calls::{build, published, smoke};
 use super::env::Context;
+use super::like::today;
+use crate::config::Like;
 use crate::engine::bake::Bake;
 use crate::engine::base;
 use crate::plan::Plan;
@@ -23,6 +25,14 @@ pub(crate) fn commands(ctx: &Context<'_>, plan: &Plan) -> String {
         let mut bake = build(ctx, job, &base, &export);
         bake.progress = "plain";
         lines.push(printed(ctx, &bake));
+        if ctx.config.check.like == Some(Like::Index) {
+            lines.push("# then xtask compares the wheel with the published one:".to_owned());
+            let output = ctx.work.join("jobs").join(job.slug()).join("published");
+            let asked = (ctx.source.project(), today());
+            let mut bake = published(ctx, job, &base, asked, &output);
+            bake.progress = "plain";
+            lines.push(printed(ctx, &bake));
+        }
         let wheel = ctx.work.join("jobs").join(job.slug()).join("smoke-wheel");
         lines.push(format!(
             "# then xtask audits the wheel, gives it its tag, copies it into {wheel}/ and tests it:"

@@ -6,7 +6,9 @@
 //! platform, another machine's engine) and a stopped run leaves no container behind.
 
 use camino::Utf8Path;
+use serde::Deserialize;
 use wheel_audit::UserError;
+use wheel_audit::text::shown;
 
 use super::env::{Context, PipelineError};
 use super::work::Workspace;
@@ -53,9 +55,31 @@ pub(super) fn run(
     ctx.engine
         .bake(&bake, log, &mut |event| watch.event(&title, event))
         .map_err(|source| PipelineError::Smoke { file, source })?;
-    if export::report(&output, "smoke.json").is_err() {
-        let message = format!("the smoke test of `{name}` ended well but left no smoke.json");
+    let report = export::report(&output, "smoke.json").ok();
+    let report = report.and_then(|text| serde_json::from_slice::<Report>(&text).ok());
+    let Some(report) = report else {
+        let message = format!("the smoke test of `{name}` passed but wrote no valid smoke.json");
         return Err(PipelineError::Wrong(UserError::new(message)));
+    };
+    for check in report.checks.iter().filter(|check| check.skipped) {
+        let (subject, detail) = (shown(&check.subject), shown(&check.detail));
+        let text = format!("{title}: warning: entry point `{subject}` was not started: {detail}");
+        watch.note(&text);
     }
     Ok(())
+}
+
+/// What the container reports.
+#[derive(Deserialize)]
+struct Report {
+    #[serde(default)]
+    checks: Vec<Check>,
+}
+
+#[derive(Deserialize)]
+struct Check {
+    subject: String,
+    detail: String,
+    #[serde(default)]
+    skipped: bool,
 }

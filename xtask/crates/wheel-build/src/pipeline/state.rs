@@ -20,7 +20,7 @@ pub(crate) struct State {
 }
 
 /// Every step.
-pub(crate) const STATES: [State; 9] = [
+pub(crate) const STATES: [State; 10] = [
     state("system", "bare", "files-system", "sh /xtask/system-packages.sh"),
     state("base", "system", "files-toolchain", "sh /xtask/toolchain.sh"),
     state("interpreter", "base", "files-interpreter", "sh /xtask/interpreter.sh"),
@@ -41,6 +41,13 @@ pub(crate) const STATES: [State; 9] = [
             "python3 -B /xtask/build-info.py /tmp/build-info",
         )
     },
+    state(
+        "fetch-published",
+        "interpreter",
+        "files-published",
+        "PYTHONPATH=/opt/toolchain \"/opt/python/$PYTHONS/bin/python\" /xtask/fetch-published.py \
+         \"$LIKE_PROJECT\" \"$LIKE_VERSION\" /tmp/published",
+    ),
     state("smoke-system", "smoke-bare", "files-smoke-system", "sh /xtask/smoke-system.sh"),
     State {
         wheel: true,

@@ -6,8 +6,8 @@ use serde::Serialize;
 
 use super::Request;
 use crate::config::{
-    Bootstrap, Config, Platform, Provider, RuleOverride, RuleSeverity, Rust, Source, TagPolicy,
-    Target,
+    Bootstrap, Config, Like, Platform, Provider, RuleOverride, RuleSeverity, Rust, Source,
+    TagPolicy, Target,
 };
 use wheel_audit::digest;
 use wheel_audit::isa::{Level, emulated_processor};
@@ -28,6 +28,8 @@ pub(crate) struct Inputs {
     pub requirements: Option<String>,
     /// SHA-256 of the packed source tree, for `path` sources.
     pub source_tree: Option<String>,
+    /// SHA-256 of the published wheels in the folder `[check] like`, where it is one.
+    pub published: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -68,6 +70,9 @@ struct ProofInputs<'a> {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     overrides: Vec<OverrideInputs<'a>>,
     smoke: Option<SmokeInputs<'a>>,
+    /// With what the folder holds; what an index has changes from day to day.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    like: Option<(&'a Like, Option<&'a str>)>,
 }
 
 /// Without the reason, which no verdict depends on.
@@ -82,6 +87,8 @@ struct OverrideInputs<'a> {
 struct SmokeInputs<'a> {
     imports: &'a [String],
     calls: &'a BTreeMap<String, Vec<String>>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    commands: &'a [String],
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     without: &'a [String],
 }
@@ -128,6 +135,7 @@ pub(super) fn job_key(
     let smoke = request.smoke.then_some(SmokeInputs {
         imports: &check.imports,
         calls: &check.calls,
+        commands: &check.commands,
         without: check.left_out(interpreter),
     });
     hash(&ProofInputs {
@@ -141,6 +149,7 @@ pub(super) fn job_key(
         publish: check.publish,
         overrides: check.overrides.iter().map(override_inputs).collect(),
         smoke,
+        like: check.like.as_ref().map(|like| (like, inputs.published.as_deref())),
     })
 }
 
@@ -152,10 +161,11 @@ fn override_inputs(each: &RuleOverride) -> OverrideInputs<'_> {
     }
 }
 
-/// The smoke test's two build arguments: the modules, and the expressions as JSON.
-pub(crate) fn smoke_inputs(config: &Config) -> (String, String) {
+/// The smoke test's build arguments: the modules, and as JSON the expressions and the commands.
+pub(crate) fn smoke_inputs(config: &Config) -> [String; 3] {
     let calls = serde_json::to_string(&config.check.calls).unwrap_or_default();
-    (config.check.imports.join(" "), calls)
+    let commands = serde_json::to_string(&config.check.commands).unwrap_or_default();
+    [config.check.imports.join(" "), calls, commands]
 }
 
 fn hash<T: Serialize>(value: &T) -> String {

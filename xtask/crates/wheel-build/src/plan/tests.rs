@@ -172,6 +172,18 @@ fn keys_follow_what_goes_into_a_job_and_nothing_else() {
     assert!(b == build && w != whole, "other severities are another proof");
     assert_ne!(w, overridden("error", "one").1);
     assert_eq!(w, overridden("note", "two").1, "a reason proves nothing");
+    let like = |like: &str, published: Option<&str>| {
+        let like: config::Like = like.to_owned().try_into().unwrap();
+        key(&|config, inputs| {
+            config.check.like = Some(like.clone());
+            inputs.published = published.map(str::to_owned);
+        })
+    };
+    let found = [like("index", None), like("old", Some("1")), like("old", Some("2"))];
+    assert!(found.iter().all(|(b, w)| *b == build && *w != whole), "compared, and not built again");
+    assert!(found[0].1 != found[1].1 && found[1].1 != found[2].1, "with other wheels");
+    let (b, w) = key(&|config, _| config.check.commands = vec!["demo --version".to_owned()]);
+    assert!(b == build && w != whole, "another command is another proof");
     let (b, w) = key(&|_, inputs| inputs.rules = "x");
     assert!(b == build && w != whole, "other rules judge again and build nothing");
     let isa = |arch: &str| {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use crate::pipeline::{Failure, Findings, JobReport, Outcome, RunReport, Warning};
+use crate::pipeline::{Failure, Findings, JobReport, Outcome, RunReport, Warning, listed};
 use wheel_audit::dist::{Entry, Kind, Manifest, Smoke};
 use wheel_audit::report;
 use wheel_audit::text;
@@ -60,11 +60,17 @@ pub(super) fn warnings(report: &RunReport) -> Vec<String> {
             found.entry(warning).or_default().push(job);
         }
     }
-    let text = |(warning, jobs): (&Warning, Vec<&JobReport>)| {
+    // What is true of many files of the same wheels is one warning.
+    let mut groups: BTreeMap<[String; 4], Vec<&str>> = BTreeMap::new();
+    for (warning, jobs) in found {
         let Warning { code, path, message, cure } = warning;
-        format!("\nwarning: {}: {code}: {path}: {message}\nhint: {cure}", titles(&jobs))
+        let key = [titles(&jobs), code.clone(), message.clone(), cure.clone()];
+        groups.entry(key).or_default().push(path);
+    }
+    let text = |([jobs, code, message, cure], paths): ([String; 4], Vec<&str>)| {
+        format!("\nwarning: {jobs}: {code}: {}: {message}\nhint: {cure}", listed(&paths))
     };
-    found.into_iter().map(text).collect()
+    groups.into_iter().map(text).collect()
 }
 
 /// Floor, tag, size, smoke test.
@@ -209,9 +215,14 @@ mod tests {
         let told = warnings(&report);
         assert_eq!(told.len(), 2, "{told:?}");
         for part in ["cp311, cp313", "ELF012", "a.so", "needs libx.so.1"] {
-            assert!(told[0].contains(part), "{part} is not in {}", told[0]);
+            assert!(told[1].contains(part), "{part} is not in {}", told[1]);
         }
-        assert!(told[1].contains("b.so") && !told[1].contains("cp313"), "{}", told[1]);
+        assert!(told[0].contains("b.so") && !told[0].contains("cp313"), "{}", told[0]);
+        let many: Vec<_> = (0..300).map(|index| warning(&format!("{index}.so"))).collect();
+        let report = RunReport { jobs: vec![with("cp311", many, 0)], ..report };
+        let told = warnings(&report);
+        assert_eq!(told.len(), 1, "one message about many files");
+        assert!(told[0].contains("0.so, ") && told[0].contains(" and 290 more"), "{}", told[0]);
     }
 
     #[test]

@@ -28,6 +28,7 @@ pub(crate) use self::python::check_requires_python;
 pub(crate) use self::selection::{Reason, Selection};
 pub(crate) use self::summary::Summary;
 use self::summary::problem;
+use super::like::published_hash;
 use crate::assets::Assets;
 use crate::config::{Config, LocalSource, Source};
 use crate::exec::Exec;
@@ -70,12 +71,20 @@ impl PreparedSource {
         }
     }
 
+    /// The project's name, or the folder's path where it says none.
+    pub(super) fn project(&self) -> &str {
+        match self {
+            Self::Sdist { spec, .. } => spec.split("==").next().unwrap_or_default(),
+            Self::Packed { project, .. } => project,
+        }
+    }
+
     /// Whose code it is, as a word for the names of caches: an index decides who may use a name there, so
     /// that a folder's says nothing of it.
     pub(super) fn scope(&self) -> String {
         let (kind, name) = match self {
-            Self::Sdist { spec, .. } => ("sdist", spec.split("==").next().unwrap_or_default()),
-            Self::Packed { project, .. } => ("path", project.as_str()),
+            Self::Sdist { .. } => ("sdist", self.project()),
+            Self::Packed { .. } => ("path", self.project()),
         };
         let plain = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' };
         // Short, and different where only what is left out differs.
@@ -219,6 +228,7 @@ pub(crate) fn inputs(
                 })
             })
             .transpose()?,
+        published: published_hash(config, root)?,
         source_tree: match source {
             PreparedSource::Sdist { .. } => None,
             PreparedSource::Packed { sha256, .. } => Some(sha256.clone()),
