@@ -102,15 +102,22 @@ def evaluate(check, names):
         raise AssertionError("the value is {!r}".format(value))
 
 
+def modules_of(distribution):
+    """The modules and packages of a distribution, without folders that others may extend (`namespace packages`)."""
+    paths = [str(file).split("/") for file in distribution.files or []]
+    names = [path[:-1] + [path[-1].split(".")[0]] for path in paths]
+    return {".".join(name[:-1] if name[-1] == "__init__" else name) for name in names}
+
+
 def missing_distribution(error, distribution):
-    """The name of the module of another distribution whose absence led to `error`; None if it has another cause."""
-    own = {str(file).split("/")[0].split(".")[0] for file in distribution.files or []}
+    """The module of another distribution whose absence led to `error`; None if it has another cause."""
+    own = modules_of(distribution) | set(getattr(sys, "stdlib_module_names", ()))
     seen = set()
     while error is not None and id(error) not in seen:
         seen.add(id(error))
         if isinstance(error, ModuleNotFoundError) and error.name:
-            top = error.name.split(".")[0]
-            if top not in own and top not in getattr(sys, "stdlib_module_names", ()):
+            parts = error.name.split(".")
+            if not any(".".join(parts[:end]) in own for end in range(1, len(parts) + 1)):
                 return error.name
         error = error.__cause__ or error.__context__
     return None

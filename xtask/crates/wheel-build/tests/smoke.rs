@@ -51,7 +51,8 @@ fn smoke_with(
         fs_err::write(site.join(name), text).unwrap();
     }
     let head = "Metadata-Version: 2.1\nName: demo\nVersion: 1.0\n";
-    let record = "quiet.py,,\nloud.py,,\nneedy.py,,\nbroken.py,,\ndemo-1.0.dist-info/METADATA,,\n";
+    // `gone` is the namespace of another project, which this one extends.
+    let record = "quiet.py,,\nloud.py,,\ngone/plugins/demo.py,,\nneedy.py,,\nbroken.py,,\ndemo-1.0.dist-info/METADATA,,\n";
     fs_err::write(info.join("METADATA"), format!("{head}{metadata}")).unwrap();
     fs_err::write(info.join("RECORD"), record).unwrap();
     fs_err::write(info.join("entry_points.txt"), entry_points).unwrap();

@@ -58,8 +58,15 @@ const TOO_LARGE: Rule = Rule::warning(
     "leave out debug information and test data, or ask the index for a higher limit",
 );
 
+const OBJECT_FILE: Rule = Rule::warning(
+    "MET050",
+    "object-file",
+    "leave what the compiler leaves beside the sources out of the wheel; nothing loads an object file",
+);
+
 pub(super) const CHECK: Check = Check {
     rules: &[
+        OBJECT_FILE,
         BYTECODE,
         DUPLICATES,
         NOT_IMPORTABLE,
@@ -93,6 +100,8 @@ fn find(context: &AuditContext<'_>, findings: &mut Vec<Finding>) {
     }
     let bytecode = members().filter(|path| is_bytecode(path));
     group(&BYTECODE, "compiled for one interpreter", bytecode, findings);
+    let objects = members().filter(|path| path.strip_suffix(".o").is_some());
+    group(&OBJECT_FILE, "what a compiler left", objects, findings);
     let modules = members().filter(|path| !is_importable(path));
     group(&NOT_IMPORTABLE, "no `import` statement can name", modules, findings);
     findings.extend(duplicates(contents));

@@ -26,6 +26,11 @@ fn bytecode_has_no_place_in_a_wheel() {
 }
 
 #[test]
+fn object_files_have_no_place_in_a_wheel() {
+    assert_eq!(with(&["pkg/_x.o", "pkg/.o/x.txt", "pkg/x.obj"]), ["MET050"]);
+}
+
+#[test]
 fn copies_are_worth_a_note_when_they_cost_something() {
     let wheel = |size: usize| {
         let fixture = Fixture::new("pkg-1.0-py3-none-any.whl").with("pkg/a.py", vec![b'#'; size]);
