@@ -164,7 +164,7 @@ fn python(code: &str, env: &[(&str, &str)]) -> (Option<i32>, String) {
 #[test]
 fn defect_08_metadata_without_a_value_ends_the_build_and_is_not_written() {
     let code = r#"
-import importlib.util, os, sys
+import importlib.util, os, pathlib, sys, types
 spec = importlib.util.spec_from_file_location("info", "build-info.py")
 info = importlib.util.module_from_spec(spec); spec.loader.exec_module(info)
 info.ask = lambda *command: "glibc 2.36" if command[0] == "getconf" else "p 1.0"
@@ -196,11 +196,13 @@ info.main()
 #[test]
 fn defect_09_a_check_that_fails_fails_the_smoke_test() {
     let code = r#"
-import importlib.util, os, sys
+import importlib.util, os, pathlib, sys, types
 spec = importlib.util.spec_from_file_location("smoke", "smoke.py")
 smoke = importlib.util.module_from_spec(spec); spec.loader.exec_module(smoke)
 import json
-smoke.files_of = lambda wheel: {os.path.realpath(json.__file__)}
+file = pathlib.Path(os.path.realpath(json.__file__))
+smoke.distribution_of = lambda wheel: types.SimpleNamespace(
+    files=[file], locate_file=lambda file: file, entry_points=[], metadata=None)
 sys.argv = ["smoke.py", "demo-1.0-py3-none-any.whl", os.environ["OUT"]]
 smoke.main()
 "#;
