@@ -4,7 +4,7 @@
 # those that failed: each has said why above. What the others built stays in XTASK_DIST.
 set -eu
 
-logs=/build/log
+logs=$XTASK_WORK/log
 mkdir -p "$logs"
 
 # xargs is the one bounded pool that every POSIX system has. The status goes through a

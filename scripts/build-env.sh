@@ -27,8 +27,11 @@ if [ -z "${SOURCE_DATE_EPOCH:-}" ]; then
 fi
 
 # Paths that do not change from build to build: compilers write them into wheels.
-export XTASK_SOURCE=/build/src XTASK_DIST=/build/dist XTASK_SCRIPTS="$here" PYTHONS
-rm -rf /build
+# No part of the path may be a name that a package's .gitignore lists, such as `build`: hatchling would
+# take the whole project for ignored, and pack what git ignores.
+export XTASK_WORK=/xtask-work
+export XTASK_SOURCE="$XTASK_WORK/source" XTASK_DIST="$XTASK_WORK/wheels" XTASK_SCRIPTS="$here" PYTHONS
+rm -rf "$XTASK_WORK"
 mkdir -p "$XTASK_DIST"
 python3 "$here/unpack.py" /source "$XTASK_SOURCE"
 
@@ -36,9 +39,9 @@ python3 "$here/unpack.py" /source "$XTASK_SOURCE"
 # other packages require it themselves.
 if ! command -v cargo >/dev/null; then
     export MATURIN_NO_INSTALL_RUST=1
-    echo 'puccinialin<0' >/build/no-rust.txt
-    export UV_BUILD_CONSTRAINT="${UV_BUILD_CONSTRAINT:-/build/no-rust.txt}"
-    export PIP_CONSTRAINT="${PIP_CONSTRAINT:-/build/no-rust.txt}"
+    echo 'puccinialin<0' >"$XTASK_WORK/no-rust.txt"
+    export UV_BUILD_CONSTRAINT="${UV_BUILD_CONSTRAINT:-$XTASK_WORK/no-rust.txt}"
+    export PIP_CONSTRAINT="${PIP_CONSTRAINT:-$XTASK_WORK/no-rust.txt}"
 fi
 
 # A recipe of the source's own finds the interpreters on PATH by their versions.

@@ -4,7 +4,7 @@ set -eu
 
 id=$1
 python=/opt/python/$id/bin/python
-tree=/build/$id
+tree=$XTASK_WORK/$id
 if [ ! -x "$python" ]; then
     echo "error: there is no interpreter $id in /opt/python" >&2
     exit 1
@@ -15,7 +15,7 @@ fi
 rm -rf "$tree"
 cp -a "$XTASK_SOURCE" "$tree"
 
-set -- --wheel --no-config --python "$python" --out-dir "/build/dist-$id"
+set -- --wheel --no-config --python "$python" --out-dir "$XTASK_WORK/dist-$id"
 if [ -n "${BUILD_REQUIREMENTS:-}" ]; then
     constraints=$XTASK_SCRIPTS/$BUILD_REQUIREMENTS
     if [ ! -f "$constraints" ]; then
@@ -44,5 +44,5 @@ uv build ${XTASK_NO_INDEX:-} "$@" "$tree" || {
 }
 
 # Complete wheels only: the folder of the results never holds half a file.
-mv "/build/dist-$id"/*.whl "$XTASK_DIST/"
+mv "$XTASK_WORK/dist-$id"/*.whl "$XTASK_DIST/"
 rm -rf "$tree"

@@ -73,4 +73,4 @@ fi
 # The words of PYTHONS are arguments.
 # shellcheck disable=SC2086
 python3 "$here/collect-wheels.py" "$built" /wheels $PYTHONS
-rm -rf /build
+rm -rf "$XTASK_WORK"
