@@ -65,6 +65,8 @@ fn a_module_that_the_published_wheel_has_is_a_warning_in_any_version() {
         .with("_old.abi3.so", PLAIN.clone())
         .with("pkg/__init__.py", "");
     assert_eq!(short(&compared(&[pkg(NAME)], &[older])), [("SET102", Severity::Warning)]);
+    let pure = Fixture::new("pkg-1.0-py3-none-any.whl").with("pkg/__init__.py", "");
+    assert_eq!(short(&compared(&[pure], &[published()]))[0], ("SET102", Severity::Warning));
     let ours = pkg(NAME).with("_new.abi3.so", PLAIN.clone());
     assert_eq!(short(&compared(&[ours], &[published()])), [("SET103", Severity::Note)]);
 }

@@ -25,7 +25,9 @@ pub(in crate::audit) fn find((path, size): (&Utf8Path, u64), published: &Utf8Pat
         let message = format!("`{}` cannot be read as a wheel", shown(theirs));
         return vec![NOTHING_ALIKE.broken(file, message)];
     };
-    let is_alike = implementation(&name) == implementation(&their_name)
+    // Of pure Python, too: a build that failed silently may make such a wheel.
+    let implementations = [implementation(&name), implementation(&their_name)];
+    let is_alike = (implementations[0] == implementations[1] || implementations.contains(&"py"))
         && system(&name).0 != "other"
         && system(&their_name).0 != "other";
     let mut differences = Differences {
@@ -33,7 +35,8 @@ pub(in crate::audit) fn find((path, size): (&Utf8Path, u64), published: &Utf8Pat
         theirs: shown(theirs).to_string(),
         is_alike,
         is_same: is_alike && same_version(&name.version, &their_name.version),
-        is_same_python: name.tags.pythons == their_name.tags.pythons,
+        is_same_python: name.tags.pythons == their_name.tags.pythons
+            || implementations.contains(&"py"),
         findings: Vec::new(),
     };
     differences.names(&ours.0, &other.0);
