@@ -34,6 +34,8 @@ export XTASK_SOURCE="$XTASK_WORK/source" XTASK_DIST="$XTASK_WORK/wheels" XTASK_S
 rm -rf "$XTASK_WORK"
 mkdir -p "$XTASK_DIST"
 python3 "$here/unpack.py" /source "$XTASK_SOURCE"
+# Beside the source: a copy for one interpreter shares the objects.
+python3 "$here/git-repository.py" /source "$XTASK_SOURCE" /build/git
 
 # Backends that find no Rust fetch one over the network, which nothing pins: maturin asks for puccinialin,
 # other packages require it themselves.

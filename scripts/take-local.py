@@ -18,6 +18,10 @@ def main():
     with open(tar, "rb") as file:
         sha256 = hashlib.sha256(file.read()).hexdigest()
     shutil.copyfile(tar, os.path.join(folder, "source.tar"))
+    for part in "git.json", "git.objects":
+        given = os.path.join(os.path.dirname(tar), part)
+        if os.path.exists(given):
+            shutil.copyfile(given, os.path.join(folder, part))
     with open(os.path.join(folder, "source.json"), "w") as out:
         json.dump({"kind": "local", "name": name, "file": "source.tar", "sha256": sha256}, out, indent=2, sort_keys=True)
         out.write("\n")
