@@ -8,6 +8,7 @@ pub mod interrupt;
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::io;
 use std::process::ExitStatus;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -207,7 +208,7 @@ pub enum ExecError {
         /// The program's name.
         program: String,
         /// What the system said.
-        source: std::io::Error,
+        source: io::Error,
     },
     /// It ended with another status than 0.
     #[error("{error}")]
@@ -368,6 +369,25 @@ impl Exec {
             return Err(failed(step, status, &stderr));
         }
         Ok(stdout)
+    }
+
+    /// Runs `step` and writes its standard output to `sink`, whatever its size; any other status than 0 is an error.
+    pub(crate) fn save(&self, step: &Step, sink: &mut dyn io::Write) -> io::Result<()> {
+        if self.fake.is_some() {
+            return sink.write_all(&self.read_bytes(step).map_err(io::Error::other)?);
+        }
+        let (mut stderr, mut written) = (Vec::new(), Ok(()));
+        let ran = child::run(step, &self.stopped, &mut |stream, chunk| match stream {
+            Stream::Stdout if written.is_ok() => written = sink.write_all(chunk),
+            Stream::Stderr if stderr.len() < CAPTURE_LIMIT => stderr.extend_from_slice(chunk),
+            Stream::Stdout | Stream::Stderr => {}
+        });
+        let status = ran.map_err(io::Error::other)?;
+        if !status.success() {
+            let stderr = String::from_utf8_lossy(&stderr);
+            return Err(io::Error::other(failed(step, status.to_string(), &stderr)));
+        }
+        written
     }
 
     /// Runs `step`, handing each line of its output (without the newline) to `on_line` as it

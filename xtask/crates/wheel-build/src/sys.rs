@@ -76,3 +76,8 @@ pub(crate) fn free_space(path: &Utf8Path) -> Option<u64> {
 pub(crate) fn path(bytes: &[u8]) -> &Path {
     Path::new(OsStr::from_bytes(bytes))
 }
+
+/// The bytes of a path, as git takes it.
+pub(crate) fn bytes(path: &Path) -> &[u8] {
+    path.as_os_str().as_bytes()
+}

@@ -7,11 +7,14 @@
 mod disk;
 mod facts;
 mod git;
+mod history;
 mod own;
 mod pack;
 mod python;
+mod repository;
 mod selection;
 mod summary;
+mod versions;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -112,7 +115,7 @@ pub(crate) fn prepare(
             let selected = select(exec, root, source)?;
             match selected.problem {
                 Some(problem) => Err(io::Error::other(problem)),
-                None => pack(root, source, &selected.files, work),
+                None => pack(exec, root, source, &selected.files, work),
             }
         }
     }
@@ -236,6 +239,8 @@ pub(crate) fn inputs(
     })
 }
 
+#[cfg(test)]
+mod repository_tests;
 #[cfg(test)]
 mod selection_tests;
 #[cfg(test)]

@@ -13,10 +13,12 @@ use wheel_audit::sys::is_executable;
 use super::disk::{go_on, open};
 use super::facts::Status;
 use super::python::{name, project, text_of};
+use super::repository::{Repositories, repositories};
 use super::selection::{Reason, Selection};
-use super::summary::Summary;
-use super::{PreparedSource, SOURCE_DATE_EPOCH};
+use super::summary::{Note, Summary};
+use super::{PreparedSource, SOURCE_DATE_EPOCH, versions};
 use crate::config::LocalSource;
+use crate::exec::Exec;
 use crate::pipeline::stubs::stubs;
 
 /// Seconds between the times of files that git knows and those of others. Some file systems count in twos.
@@ -32,6 +34,9 @@ struct Described<'a> {
     sha256: String,
     /// The folder below its top that holds the package.
     package: &'a str,
+    /// SHA-256 of `git.json`, which decides what `git.objects` holds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    git: Option<String>,
 }
 
 /// Packs the `selection` of `source`, a folder of the workspace `root`, into a folder below `work`.
@@ -39,6 +44,7 @@ struct Described<'a> {
 /// # Errors
 /// When a file cannot be read or the archive not written.
 pub(super) fn pack(
+    exec: &Exec,
     root: &Utf8Path,
     source: &LocalSource,
     selection: &Selection,
@@ -51,14 +57,23 @@ pub(super) fn pack(
     let draft_folder =
         Utf8Path::from_path(draft.path()).ok_or_else(|| io::Error::other("no UTF-8"))?;
     let archive = draft_folder.join("source.tar");
-    write_archive(&archive, tree, selection)?;
+    let stubs = stubs_for(tree, selection);
+    write_archive(&archive, tree, selection, &stubs)?;
     let package = tree.join(&source.package);
+    let history = work.join("history");
+    let is_stub = |path: &Path| stubs.contains_key(path);
+    let repositories = repositories(exec, tree, source, selection, &is_stub, &history)?;
+    let json = repositories.as_ref().map(Repositories::json).transpose()?;
+    if let Some(json) = &json {
+        fs_err::write(draft_folder.join("git.json"), json)?;
+    }
     let described = Described {
         kind: "local",
         name: name(&package).unwrap_or_else(|| "local".to_owned()),
         file: "source.tar",
         sha256: digest::of_file(&archive)?,
         package: source.package.as_str(),
+        git: json.map(|json| digest::of_bytes(json.as_bytes())),
     };
     let text = serde_json::to_string_pretty(&described)? + "\n";
     fs_err::write(draft_folder.join("source.json"), &text)?;
@@ -66,20 +81,37 @@ pub(super) fn pack(
     let sha256 = digest::of_bytes(text.as_bytes());
     let folder = sources.join(&sha256);
     if !folder.exists() {
+        if let Some(repositories) = &repositories {
+            repositories.write_objects(exec, draft_folder)?;
+        }
         fs_err::rename(draft.keep(), &folder)?;
     }
     remove_others(&sources, &sha256)?;
-    let summary = Box::new(Summary::of(selection));
+    let mut summary = Box::new(Summary::of(selection));
+    if let Some(repositories) = &repositories
+        && let Some(text) = versions::without_tag(&package, &repositories.top)
+    {
+        summary.notes.push(Note { is_warning: true, text, paths: Vec::new() });
+    }
     Ok(PreparedSource::Packed { folder, sha256, project: project(&package), summary })
 }
 
-/// Writes the files that are packed, and the stubs that stand for some of the tool's own.
-fn write_archive(archive: &Utf8Path, tree: &Utf8Path, selection: &Selection) -> io::Result<()> {
+/// The stubs that stand for some of the tool's own files.
+fn stubs_for(tree: &Utf8Path, selection: &Selection) -> BTreeMap<PathBuf, String> {
+    let names: Vec<PathBuf> = selection.packed().map(|file| file.path.clone()).collect();
+    let own: Vec<PathBuf> = selection.of(Reason::Tool).map(|file| file.path.clone()).collect();
+    stubs(&names, &own, |path| text_of(tree, path))
+}
+
+/// Writes the files that are packed, and the stubs.
+fn write_archive(
+    archive: &Utf8Path,
+    tree: &Utf8Path,
+    selection: &Selection,
+    stubs: &BTreeMap<PathBuf, String>,
+) -> io::Result<()> {
     let mut files: BTreeMap<&Path, u64> =
         selection.packed().map(|file| (file.path.as_path(), time(file.status))).collect();
-    let names: Vec<PathBuf> = files.keys().map(|path| (*path).to_owned()).collect();
-    let own: Vec<PathBuf> = selection.of(Reason::Tool).map(|file| file.path.clone()).collect();
-    let stubs = stubs(&names, &own, |path| text_of(tree, path));
     files.extend(stubs.keys().map(|path| (path.as_path(), SOURCE_DATE_EPOCH)));
     let mut tar = tar::Builder::new(io::BufWriter::new(fs_err::File::create(archive)?));
     for (path, time) in files {

@@ -24,7 +24,7 @@ pub(super) fn text_of(tree: &Utf8Path, name: &Path) -> Option<String> {
 }
 
 /// The text of a file at the top of `tree`; empty if it is missing.
-fn settings_of(tree: &Utf8Path, name: &str) -> String {
+pub(super) fn settings_of(tree: &Utf8Path, name: &str) -> String {
     text_of(tree, Path::new(name)).unwrap_or_default()
 }
 

@@ -117,7 +117,7 @@ fn each_file_has_what_git_says_of_it_and_its_time() {
     assert!(summary.line().starts_with("source: 7 files, "), "{}", summary.line());
     let work = tree.join("target/xtask");
     let PreparedSource::Packed { folder, .. } =
-        pack(&tree, &source, &selected.files, &work).unwrap()
+        pack(&Exec::real(), &tree, &source, &selected.files, &work).unwrap()
     else {
         unreachable!()
     };

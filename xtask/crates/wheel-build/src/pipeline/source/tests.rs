@@ -25,7 +25,7 @@ fn defect_15_and_20_the_archive_holds_the_tree_once_and_nothing_of_our_own() {
     fs_err::write(tree.join("xtask/Cargo.toml"), "[dependencies]\nwheel-build = \"1\"\n").unwrap();
     let pack = || {
         let selected = select(&Exec::real(), &tree, &local()).unwrap();
-        pack(&tree, &local(), &selected.files, &work).unwrap()
+        pack(&Exec::real(), &tree, &local(), &selected.files, &work).unwrap()
     };
     let first = pack();
     fs_err::write(work.join("x"), "changed").unwrap();
@@ -101,7 +101,8 @@ fn packed(tree: &Utf8Path) -> io::Result<Vec<Vec<u8>>> {
     let work = tempfile::tempdir().unwrap();
     let work = Utf8PathBuf::try_from(work.path().to_owned()).unwrap();
     let selected = select(&Exec::real(), tree, &local())?;
-    let PreparedSource::Packed { folder, .. } = pack(tree, &local(), &selected.files, &work)?
+    let PreparedSource::Packed { folder, .. } =
+        pack(&Exec::real(), tree, &local(), &selected.files, &work)?
     else {
         unreachable!()
     };
