@@ -24,4 +24,5 @@ mod rpm;
 mod secrets;
 mod shell;
 mod sources;
+mod versions;
 mod workspace;
