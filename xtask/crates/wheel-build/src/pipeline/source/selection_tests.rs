@@ -423,6 +423,39 @@ fn names_that_are_no_text_are_packed_and_a_backslash_is_not() {
 }
 
 #[test]
+fn the_container_unpacks_all_that_is_packed() {
+    let deep = format!("{}/long.py", "folder/".repeat(40));
+    let names = [&b"a.py"[..], b"caf\xe9/\xef.py", b"new\nline", b"sub/run", deep.as_bytes()];
+    let (_dir, tree) = repository(&names);
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o775);
+    fs_err::set_permissions(tree.join("sub/run"), mode).unwrap();
+    let targets =
+        [&b"../a.py"[..], b"../caf\xe9/./\xef.py", b"..//sub", b"lost", b"../../a", b"/a"];
+    for (index, target) in targets.into_iter().enumerate() {
+        symlink(OsStr::from_bytes(target), tree.join(format!("sub/{index}"))).unwrap();
+    }
+    let selected = select(&Exec::real(), &tree, &local()).unwrap().files;
+    assert_eq!(selected.packed().count(), names.len() + targets.len() - 2);
+    let (_work, work) = folder(&[]);
+    let PreparedSource::Packed { folder, .. } = pack(&tree, &local(), &selected, &work).unwrap()
+    else {
+        unreachable!()
+    };
+    let (script, copy) =
+        (concat!(env!("CARGO_MANIFEST_DIR"), "/../../../scripts/unpack.py"), work.join("copy"));
+    let unpack = Step::new("python3", ["-B", script, folder.as_str(), copy.as_str()]);
+    Exec::real().read(&unpack).unwrap();
+    for file in selected.packed() {
+        let (from, to) = (tree.as_std_path().join(&file.path), copy.as_std_path().join(&file.path));
+        assert_eq!(fs_err::read_link(&to).ok(), fs_err::read_link(&from).ok());
+        assert_eq!(fs_err::read(&to).ok(), fs_err::read(&from).ok(), "{}", to.display());
+    }
+    let is_executable =
+        |name: &str| wheel_audit::sys::is_executable(&fs_err::metadata(copy.join(name)).unwrap());
+    assert!(is_executable("sub/run") && !is_executable("a.py"));
+}
+
+#[test]
 fn an_empty_source_is_an_error_that_says_why() {
     let (_dir, tree) = folder(&[]);
     assert!(problem(&tree, &local()).unwrap().hint.is_some());
