@@ -104,7 +104,7 @@ pub(super) enum Mark {
     Environment,
     /// It has `CACHEDIR.TAG`.
     Cache,
-    /// CMake or Meson made it to build in.
+    /// A build folder of `CMake` or Meson.
     Build,
     /// It is `.git`, or a file of that name.
     Git,

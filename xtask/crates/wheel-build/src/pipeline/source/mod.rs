@@ -244,4 +244,6 @@ mod repository_tests;
 #[cfg(test)]
 mod selection_tests;
 #[cfg(test)]
+mod testing;
+#[cfg(test)]
 mod tests;

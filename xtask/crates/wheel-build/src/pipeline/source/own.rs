@@ -53,8 +53,7 @@ impl Own {
         }
         if is_clone(root) {
             files.extend(assets::names().map(str::to_owned));
-            let manifest = table("Cargo.toml");
-            if manifest.contains_key("workspace") && !manifest.contains_key("package") {
+            if is_workspace(&table("Cargo.toml")) {
                 files.extend(CARGO_FILES.map(str::to_owned));
             }
         }
@@ -90,6 +89,16 @@ impl Own {
     }
 }
 
+/// Whether a manifest of cargo is that of the tool's crates, and of no other.
+fn is_workspace(manifest: &toml::Table) -> bool {
+    let members = manifest.get("workspace").and_then(|workspace| workspace.get("members"));
+    let members = members.and_then(toml::Value::as_array);
+    let is_own = |member: &toml::Value| {
+        member.as_str().is_some_and(|member| Utf8Path::new(member).starts_with("xtask"))
+    };
+    !manifest.contains_key("package") && members.is_some_and(|members| members.iter().all(is_own))
+}
+
 /// Whether a configuration of cargo holds the alias of the tool, and nothing else.
 fn is_alias(config: &toml::Table) -> bool {
     let alias = config.get("alias").and_then(toml::Value::as_table);
@@ -99,5 +108,6 @@ fn is_alias(config: &toml::Table) -> bool {
 /// Whether `text` is that of the manifest of finished wheels.
 fn is_manifest(text: &str) -> bool {
     let value: serde_json::Value = serde_json::from_str(text).unwrap_or_default();
-    value.get("schema_version").is_some() && value.get("files").is_some_and(|it| it.is_array())
+    value.get("schema_version").is_some()
+        && value.get("files").is_some_and(serde_json::Value::is_array)
 }

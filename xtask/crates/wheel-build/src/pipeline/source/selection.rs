@@ -207,7 +207,7 @@ impl Rules<'_> {
         if matches(&self.source.include, path) {
             return alone(Reason::Included);
         }
-        if is_tracked { self.tracked(entry) } else { self.untracked(entry) }
+        if is_tracked { tracked(entry) } else { self.untracked(entry) }
     }
 
     /// A folder that was not entered.
@@ -215,18 +215,6 @@ impl Rules<'_> {
         let mark = self.tree.mark(path);
         let reason = mark.map_or(Reason::Clone, |(_, mark)| of_mark(mark));
         (reason, Some(path.to_owned()))
-    }
-
-    fn tracked(&self, entry: &Entry) -> (Reason, Option<PathBuf>) {
-        if let Some(folder) = setuptools_folder(&entry.path, &SETUPTOOLS[..2]) {
-            return (Reason::BuildOutput, Some(folder));
-        }
-        let reason = match (&entry.kind, entry.status) {
-            (Kind::File { content: Content::LfsPointer, .. }, _) => Reason::LfsPointer,
-            (_, Status::Changed) => Reason::Changed,
-            _ => Reason::Tracked,
-        };
-        (reason, None)
     }
 
     fn untracked(&self, entry: &Entry) -> (Reason, Option<PathBuf>) {
@@ -258,6 +246,19 @@ impl Rules<'_> {
         };
         (reason, None)
     }
+}
+
+/// A tracked file: in, but for what an earlier build made and what is not a file's content.
+fn tracked(entry: &Entry) -> (Reason, Option<PathBuf>) {
+    if let Some(folder) = setuptools_folder(&entry.path, &SETUPTOOLS[..2]) {
+        return (Reason::BuildOutput, Some(folder));
+    }
+    let reason = match (&entry.kind, entry.status) {
+        (Kind::File { content: Content::LfsPointer, .. }, _) => Reason::LfsPointer,
+        (_, Status::Changed) => Reason::Changed,
+        _ => Reason::Tracked,
+    };
+    (reason, None)
 }
 
 fn of_mark(mark: Mark) -> Reason {

@@ -1,22 +1,16 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::ffi::OsStr;
-use std::os::unix::ffi::OsStrExt as _;
-
 use std::io;
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::symlink;
 use std::path::Path;
 
 use super::python::project;
+use super::testing::*;
 use super::*;
 use crate::exec::{Captured, Step};
 use wheel_audit::UserError;
-
-/// `path = "."` and nothing else.
-pub(super) fn local() -> LocalSource {
-    let none = Vec::new;
-    let (path, package) = (".".into(), Utf8PathBuf::new());
-    LocalSource { path, package, include: none(), exclude: none(), submodules: none(), git: true }
-}
 
 #[test]
 fn defect_15_and_20_the_archive_holds_the_tree_once_and_nothing_of_our_own() {
@@ -39,13 +33,6 @@ fn defect_15_and_20_the_archive_holds_the_tree_once_and_nothing_of_our_own() {
     assert!(!folder.exists(), "archives of earlier states go");
 }
 
-/// The name and the time of each file of the archive in `folder`.
-pub(super) fn entries(folder: &Utf8Path) -> Vec<(Vec<u8>, u64)> {
-    let mut archive = tar::Archive::new(fs_err::File::open(folder.join("source.tar")).unwrap());
-    let entries = archive.entries().unwrap().map(Result::unwrap);
-    entries.map(|it| (it.path_bytes().into_owned(), it.header().mtime().unwrap())).collect()
-}
-
 #[test]
 fn caches_are_named_after_the_project() {
     let dir = tempfile::tempdir().unwrap();
@@ -65,7 +52,7 @@ fn caches_are_named_after_the_project() {
     assert_ne!(sdist("日本"), sdist("中国"));
     assert!(sdist(&"x".repeat(100_000)).len() < 64);
     fs_err::remove_file(tree.join("pyproject.toml")).unwrap();
-    std::os::unix::fs::symlink("/dev/zero", tree.join("pyproject.toml")).unwrap();
+    symlink("/dev/zero", tree.join("pyproject.toml")).unwrap();
     assert!(project(&tree).ends_with("/My.Folder"), "a link is not followed");
 }
 
@@ -77,24 +64,6 @@ fn a_git_that_fails_is_an_error() {
     let exec = Exec::fake(|_| Ok(Captured::failed("fatal: detected dubious ownership")));
     let error = UserError::explain(&select(&exec, &tree, &local()).unwrap_err());
     assert!(error.contains("dubious ownership") && error.contains("safe.directory"), "{error}");
-}
-
-/// A repository with files of these names, all of them tracked.
-pub(super) fn repository(names: &[&[u8]]) -> (tempfile::TempDir, Utf8PathBuf) {
-    let dir = tempfile::tempdir().unwrap();
-    let tree = Utf8PathBuf::try_from(dir.path().to_owned()).unwrap();
-    git(&tree, &["init", "--quiet"]);
-    for name in names {
-        let path = tree.as_std_path().join(OsStr::from_bytes(name));
-        fs_err::create_dir_all(path.parent().unwrap()).unwrap();
-        fs_err::write(path, name).unwrap();
-    }
-    git(&tree, &["add", "--all"]);
-    (dir, tree)
-}
-
-pub(super) fn git(tree: &Utf8Path, args: &[&str]) {
-    Exec::real().read(&Step::new("git", args.iter().copied()).cwd(tree)).unwrap();
 }
 
 fn packed(tree: &Utf8Path) -> io::Result<Vec<Vec<u8>>> {
@@ -133,7 +102,7 @@ fn nothing_is_read_through_a_folder_that_is_a_link() {
     fs_err::remove_dir_all(tree.join("a")).unwrap();
     let elsewhere = tempfile::tempdir().unwrap();
     fs_err::write(elsewhere.path().join("secret.py"), "secret").unwrap();
-    std::os::unix::fs::symlink(elsewhere.path(), tree.join("a")).unwrap();
+    symlink(elsewhere.path(), tree.join("a")).unwrap();
     assert_eq!(packed(&tree).unwrap(), [b"b.py".to_vec()]);
 }
 
@@ -221,8 +190,8 @@ fn no_program_of_a_repository_runs() {
 fn a_link_leads_to_no_source_outside_of_the_repository() {
     let (_dir, root) = repository(&[b"inside/a.py"]);
     let (_other, elsewhere) = repository(&[b"secret.py"]);
-    std::os::unix::fs::symlink(&elsewhere, root.join("outside")).unwrap();
-    std::os::unix::fs::symlink("inside", root.join("link")).unwrap();
+    symlink(&elsewhere, root.join("outside")).unwrap();
+    symlink("inside", root.join("link")).unwrap();
     let work = root.join("target/xtask");
     for (path, good) in [("inside", true), ("link", true), ("outside", false)] {
         let text = format!(
@@ -233,4 +202,54 @@ fn a_link_leads_to_no_source_outside_of_the_repository() {
         let prepared = prepare(&config, &Exec::real(), &root, &work);
         assert_eq!(prepared.is_ok(), good, "{path}: {prepared:?}");
     }
+}
+
+#[test]
+fn the_container_unpacks_all_that_is_packed() {
+    let deep = format!("{}/long.py", "folder/".repeat(40));
+    let names = [&b"a.py"[..], b"caf\xe9/\xef.py", b"new\nline", b"sub/run", deep.as_bytes()];
+    let (_dir, tree) = repository(&names);
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o775);
+    fs_err::set_permissions(tree.join("sub/run"), mode).unwrap();
+    let targets =
+        [&b"../a.py"[..], b"../caf\xe9/./\xef.py", b"..//sub", b"lost", b"../../a", b"/a"];
+    for (index, target) in targets.into_iter().enumerate() {
+        symlink(OsStr::from_bytes(target), tree.join(format!("sub/{index}"))).unwrap();
+    }
+    let selected = select(&Exec::real(), &tree, &local()).unwrap().files;
+    assert_eq!(selected.packed().count(), names.len() + targets.len() - 2);
+    let (_work, work) = plain_folder(&[]);
+    let PreparedSource::Packed { folder, .. } = pack(&tree, &local(), &selected, &work).unwrap()
+    else {
+        unreachable!()
+    };
+    let (script, copy) =
+        (concat!(env!("CARGO_MANIFEST_DIR"), "/../../../scripts/unpack.py"), work.join("copy"));
+    let unpack = Step::new("python3", ["-B", script, folder.as_str(), copy.as_str()]);
+    Exec::real().read(&unpack).unwrap();
+    for file in selected.packed() {
+        let (from, to) = (tree.as_std_path().join(&file.path), copy.as_std_path().join(&file.path));
+        assert_eq!(fs_err::read_link(&to).ok(), fs_err::read_link(&from).ok());
+        assert_eq!(fs_err::read(&to).ok(), fs_err::read(&from).ok(), "{}", to.display());
+    }
+    let is_executable =
+        |name: &str| wheel_audit::sys::is_executable(&fs_err::metadata(copy.join(name)).unwrap());
+    assert!(is_executable("sub/run") && !is_executable("a.py"));
+}
+
+#[test]
+fn a_filter_of_the_repository_does_not_run() {
+    let (_dir, tree) = committed(&["a.py", ".gitattributes", "b.py"]);
+    write(&tree, ".gitattributes", "*.py filter=strange\n");
+    commit(&tree);
+    for (name, value) in
+        [("clean", "touch ran; cat"), ("process", "touch ran"), ("required", "true")]
+    {
+        git(&tree, &["config", &format!("filter.strange.{name}"), value]);
+    }
+    write(&tree, "a.py", "b.py");
+    assert_eq!(reasons(&tree)["a.py"], Reason::Changed);
+    assert!(!tree.join("ran").exists());
+    git(&tree, &["config", "filter.a=b.clean", "touch ran"]);
+    assert!(select(&Exec::real(), &tree, &local()).is_err());
 }
