@@ -12,7 +12,7 @@ use wheel_audit::files::remove_folder;
 
 use super::history::{Extent, History, history};
 use super::pack::pack;
-use super::tests::local;
+use super::testing::local;
 use super::{PreparedSource, select, versions};
 use crate::config::{LocalSource, PathPattern};
 use crate::exec::Exec;

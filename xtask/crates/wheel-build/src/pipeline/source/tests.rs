@@ -219,7 +219,8 @@ fn the_container_unpacks_all_that_is_packed() {
     let selected = select(&Exec::real(), &tree, &local()).unwrap().files;
     assert_eq!(selected.packed().count(), names.len() + targets.len() - 2);
     let (_work, work) = plain_folder(&[]);
-    let PreparedSource::Packed { folder, .. } = pack(&tree, &local(), &selected, &work).unwrap()
+    let PreparedSource::Packed { folder, .. } =
+        pack(&Exec::real(), &tree, &local(), &selected, &work).unwrap()
     else {
         unreachable!()
     };
