@@ -107,6 +107,12 @@ def gather():
             "gcc": version_of("gcc", "--version"),
             "g++": version_of("g++", "--version"),
             "ld": version_of("ld", "--version"),
+            # `none` where the distribution lacks the tool.
+            "ccache": version_of("ccache", "--version"),
+            "cmake": version_of("cmake", "--version"),
+            "file": version_of("file", "--version"),
+            "git": version_of("git", "--version"),
+            "patchelf": version_of("patchelf", "--version"),
             "just": version_of("just", "--version"),
             "uv": version_of("uv", "--version"),
             "pip": pip_version(),
@@ -148,7 +154,8 @@ def main():
     info = gather()
     empty = list(empty_fields(info))
     # No interpreter is a fact, no tool and no package is a failure to look.
-    missing = [name for name in ("gcc", "g++", "ld", "just", "uv", "pip", "python3") if info["tools"][name] == "none"]
+    required = ("gcc", "g++", "ld", "patchelf", "just", "uv", "pip", "python3")
+    missing = [name for name in required if info["tools"][name] == "none"]
     if empty or missing or not info["packages"]:
         sys.exit("error: build metadata without a value: {}".format(" ".join(empty + missing) or "packages"))
     os.makedirs(folder, exist_ok=True)

