@@ -55,22 +55,23 @@ fn adopted(files: &[(&str, String)], more: &[&str]) -> (tempfile::TempDir, Utf8P
     let commit = ["commit", "--quiet", "--message", "one"];
     sh("git", &[&["-C", root.as_str()], &identity[..], &commit].concat());
     let tool = format!("path={}", repository());
-    run(repository(), &[&["init", root.as_str(), "--tool", &tool], more].concat());
+    run(repository(), &[&["init", root.as_str(), "--tool", &tool], more].concat(), 0);
     (dir, root)
 }
 
+/// Runs xtask; its two outputs.
 #[track_caller]
-fn run(workspace: &Utf8Path, args: &[&str]) -> String {
+pub(crate) fn run(workspace: &Utf8Path, args: &[&str], code: i32) -> (String, String) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
     command.args(args).current_dir(workspace).env("CARGO_MANIFEST_DIR", workspace.join("xtask"));
-    ran(&command.output().unwrap(), 0).0
+    ran(&command.output().unwrap(), code)
 }
 
 /// Builds the wheel for debian:12, with no further edit; what the smoke test imported.
 #[track_caller]
 fn imported(root: &Utf8Path) -> Vec<String> {
-    run(root, &["wheels", "debian:12", "linux/amd64", "--python", "cp311"]);
-    run(root, &["verify"]);
+    run(root, &["wheels", "debian:12", "linux/amd64", "--python", "cp311"], 0);
+    run(root, &["verify"], 0);
     let report = root.join("target/xtask/jobs/debian12-amd64-cp311/smoke/smoke.json");
     let report: serde_json::Value = serde_json::from_slice(&fs_err::read(report).unwrap()).unwrap();
     let checks = report["checks"].as_array().unwrap().iter();
@@ -102,8 +103,8 @@ fn a_package_of_setuptools_and_c_is_adopted_and_built() {
         .unwrap();
     let report: serde_json::Value = serde_json::from_str(&ran(&cargo, 0).0).unwrap();
     assert_eq!(report["verdict"], "pass");
-    run(&root, &["matrix"]);
-    run(&root, &["workflow", "check"]);
+    run(&root, &["matrix"], 0);
+    run(&root, &["workflow", "check"], 0);
 }
 
 /// A lock file for the workspace that `xtask/` has joined, as cargo writes it here.

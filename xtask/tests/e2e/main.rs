@@ -14,6 +14,7 @@ mod engines;
 #[cfg(feature = "e2e-full")]
 mod engines_full;
 mod faults;
+mod first_user;
 mod interpreters;
 mod interrupt;
 mod managed;
