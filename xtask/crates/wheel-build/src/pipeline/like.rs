@@ -33,10 +33,11 @@ pub(super) struct Place<'a> {
 /// SHA-256 of the wheels in the folder that `[check] like` names.
 pub(super) fn published_hash(config: &Config, root: &Utf8Path) -> std::io::Result<Option<String>> {
     let Some(Like::Folder(folder)) = &config.check.like else { return Ok(None) };
-    let mut lines = String::new();
-    for path in in_folder(root, folder)? {
-        lines += &format!("{} {}\n", path.file_name().unwrap_or_default(), files::sha256(&path)?);
-    }
+    let line = |path: Utf8PathBuf| {
+        Ok(format!("{} {}\n", path.file_name().unwrap_or_default(), files::sha256(&path)?))
+    };
+    let wheels = in_folder(root, folder)?.into_iter();
+    let lines = wheels.map(line).collect::<std::io::Result<String>>()?;
     Ok(Some(digest::of_bytes(lines.as_bytes())))
 }
 

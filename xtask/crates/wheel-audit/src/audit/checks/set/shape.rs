@@ -131,11 +131,11 @@ pub(super) fn module(path: &str) -> Option<String> {
 /// and without hash and version of a grafted library.
 pub(super) fn plain(path: &str) -> String {
     let Some((top, rest)) = path.split_once('/') else { return path.to_owned() };
-    if top.ends_with(".data") {
+    if top.strip_suffix(".data").is_some() {
         let site = ["purelib/", "platlib/"].iter().find_map(|scheme| rest.strip_prefix(scheme));
         return site.map_or_else(|| format!(".data/{rest}"), str::to_owned);
     }
-    if top.ends_with(".dist-info") {
+    if top.strip_suffix(".dist-info").is_some() {
         return format!(".dist-info/{rest}");
     }
     if top.strip_suffix(".libs").is_none() {
