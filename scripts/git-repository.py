@@ -61,7 +61,7 @@ class Repository:
         self.env = dict(env, LC_ALL="C", GIT_NO_REPLACE_OBJECTS="1", **nowhere)
 
     def git(self, *args, data=b"", stdin=None):
-        command = ["git", "-c", "core.compression=1", *args]
+        command = ["git", "-c", "core.compression=1", "-c", "init.defaultBranch=main", *args]
         given = {"stdin": stdin} if stdin else {"input": data}
         ran = subprocess.run(command, stdout=subprocess.PIPE, cwd=self.top, env=self.env, **given)
         if ran.returncode != 0:

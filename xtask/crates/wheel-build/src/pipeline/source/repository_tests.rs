@@ -293,15 +293,21 @@ fn submodules_have_their_own_commits_and_missing_ones_stay_missing() {
 }
 
 #[test]
-fn filters_do_not_make_files_look_changed() {
+fn conversions_and_filters_do_not_touch_what_was_sent() {
     let pair = Pair::new();
-    write(&pair.clone, ".gitattributes", "*.txt filter=lfs text eol=lf\n*.py ident\n");
-    git(&pair.clone, "add .gitattributes");
-    git(&pair.clone, "commit --quiet --message filters");
+    // Neither could be converted: no UTF-16, and no such filter.
+    let attributes = "*.txt text=auto eol=crlf\n*.wide working-tree-encoding=UTF-16\n\
+                      *.py filter=lfs ident\n";
+    for (name, text) in [("a.wide", "a\r\n"), (".gitattributes", attributes)] {
+        write(&pair.clone, name, text);
+        git(&pair.clone, &format!("add {name}"));
+        git(&pair.clone, "commit --quiet --message attributes");
+    }
     let copy = pair.container(&pair.clone);
-    run(&copy, "touch", &["pkg/crlf.txt".as_ref()]);
-    git(&copy, "config filter.lfs.clean false");
+    run(&copy, "touch", &["a.wide".as_ref(), "pkg/two.py".as_ref()]);
+    git(&copy, "config filter.lfs.clean rev");
     assert_eq!(git(&copy, "status --porcelain"), b"", "contents decide after a new time, too");
+    assert_eq!(git(&copy, "show HEAD:a.wide"), b"a\r\n");
 }
 
 #[test]
@@ -319,13 +325,18 @@ fn a_sha256_repository_stays_one() {
 }
 
 #[test]
-fn without_a_commit_there_is_no_repository() {
+fn without_a_commit_or_with_git_switched_off_there_is_no_repository() {
     let pair = Pair::new();
     let tree = pair.path("empty");
-    fs_err::create_dir_all(&tree).unwrap();
-    git(&tree, "init --quiet");
-    let found = history(&Exec::real(), &tree, Extent::Commits, &pair.path("cache")).unwrap();
-    assert!(found.is_none());
+    git(&pair.clone, &format!("init --quiet {tree}"));
+    write(&tree, "a.py", "");
+    assert!(!pair.packed(&tree).join("git.json").exists());
+    let source = LocalSource { git: false, ..local() };
+    let (exec, work) = (Exec::real(), pair.path("work"));
+    let files = select(&exec, &pair.clone, &source).unwrap().files;
+    let prepared = pack(&exec, &pair.clone, &source, &files, &work).unwrap();
+    let PreparedSource::Packed { folder, .. } = prepared else { unreachable!() };
+    assert!(!folder.join("git.json").exists());
 }
 
 /// The history of a clone of `pair` with `depth` commits.
