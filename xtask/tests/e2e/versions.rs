@@ -74,7 +74,7 @@ fn lay_out((_, requires, backend, settings): Backend) -> Workspace {
     write("src/versioned/__init__.py", "");
     write("src/versioned/data/table.txt", "1\r\n2\r\n");
     write("src/versioned/data/\u{e9}.txt", "accent");
-    write(".gitattributes", "*.txt text=auto eol=crlf\n");
+    write(".gitattributes", "table.txt text=auto eol=crlf\n");
     write(".gitignore", "/target/\n/dist/\n/build/\n*.egg-info\n_version.py\n");
     write(
         "native.c",
