@@ -169,8 +169,11 @@ def main():
     if not os.path.exists(description):
         return
     if shutil.which("git") is None:
-        print("warning: the base image has no git, so the build gets no repository", file=sys.stderr)
-        return
+        # A backend without it would fall back to another version and another list of files.
+        sys.exit(
+            "error: the source comes from a git repository, and the base image has no git\n\n"
+            "hint: add git to the image, or set `git = false` in [source] of wheels.toml"
+        )
     with open(description, encoding="utf-8") as file:
         repositories = json.load(file)["repositories"]
     with open(os.path.join(folder, "git.objects"), "rb") as objects:
