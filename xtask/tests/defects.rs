@@ -76,8 +76,19 @@ fn defect_06_the_toolchain_ends_by_running_every_tool() {
     let script = format!("rust_tools='rustc cargo'; toolchain=/toolchain\n{end}");
     let dir = tempfile::tempdir().unwrap();
     let folder = Utf8Path::from_path(dir.path()).unwrap();
-    let tools =
-        ["just", "uv", "gcc", "g++", "ld", "make", "pkg-config", "python3", "rustc", "cargo"];
+    let tools = [
+        "just",
+        "uv",
+        "patchelf",
+        "gcc",
+        "g++",
+        "ld",
+        "make",
+        "pkg-config",
+        "python3",
+        "rustc",
+        "cargo",
+    ];
     let (success, calls) = run_with(&script, &[&tools[..], &["head"]].concat(), folder);
     assert!(success && calls.contains("python3 /toolchain/pip --version"), "{calls}");
     for missing in tools {
@@ -89,13 +100,16 @@ fn defect_06_the_toolchain_ends_by_running_every_tool() {
 
 /// What the dnf branch may ask for by name: packages of EL 9's base and application repositories that
 /// conflict with nothing of its base image. `curl` does with curl-minimal, `snappy-devel` is in CRB.
-const EL_9: [&str; 15] = [
+const EL_9: [&str; 18] = [
     "ca-certificates",
     "cargo",
+    "cmake",
     "diffutils",
+    "file",
     "findutils",
     "gcc",
     "gcc-c++",
+    "git-core",
     "glibc-devel",
     "gzip",
     "make",
@@ -113,11 +127,15 @@ fn defect_07_the_dnf_branch_asks_for_nothing_that_a_bare_el_9_lacks_or_has_in_an
     let body = &text[text.find("\nfamily=").unwrap()..];
     let dir = tempfile::tempdir().unwrap();
     let folder = Utf8Path::from_path(dir.path()).unwrap();
-    let script = format!("pkg_family() {{ echo dnf; }}; RUST=distro; {body}");
+    // EL has no ccache.
+    let functions = "pkg_family() { echo dnf; }; pkg_lock() { :; }; pkg_refresh() { :; }; \
+        pkg_unlock() { :; }; pkg_candidate() { [ \"$1\" = ccache ] || echo 1; }";
+    let script = format!("{functions}; RUST=distro; {body}");
     let (success, calls) = run_with(&script, &["pkg_install"], folder);
     assert!(success, "{calls}");
     let asked: Vec<_> = calls.split_whitespace().skip(1).collect();
     assert!(asked.contains(&"gcc") && asked.contains(&"rust"), "{calls}");
+    assert!(asked.contains(&"cmake") && asked.contains(&"git-core"), "{calls}");
     for name in asked {
         assert!(EL_9.contains(&name), "`{name}` is not for a bare EL 9");
     }
