@@ -41,7 +41,7 @@ CONFIG = """\
 [gc]
 \tauto = 0
 """
-ATTRIBUTES = "* -text -eol -filter -ident -working-tree-encoding\n"
+ATTRIBUTES = "* -text -eol -filter -ident !working-tree-encoding\n"
 
 
 def raw(name):

@@ -14,14 +14,14 @@ use wheel_audit::files::remove_folder;
 use crate::exec::{Exec, Step};
 
 /// Part of each folder's name: changes with the form of what is kept.
-const FORM: &str = "1";
+const FORM: &str = "2";
 /// Minimum number of digits of an abbreviated id, as in git.
 const LEAST_DIGITS: u32 = 7;
 
 /// What the package's build asks of the history.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Extent {
-    /// Commits, and the names of files in the commits before HEAD.
+    /// Commits, and the names of files in HEAD and its parents.
     Commits,
     /// The names of files in every commit: which commits changed a folder.
     Trees,
@@ -215,8 +215,9 @@ impl Clone<'_> {
     fn trees(&self, extent: Extent) -> io::Result<Vec<String>> {
         let args = ["rev-list", "--objects", "--no-object-names", "--filter=blob:none"];
         let step = match extent {
-            // `git show -s` compares HEAD with them, whatever it prints.
-            Extent::Commits => git(self.folder, args).args(["--no-walk", "HEAD^@"]),
+            // `git show -s` compares HEAD with its parents, whatever it prints. Libraries that read repositories
+            // without git know no replaced objects, and read HEAD's own tree.
+            Extent::Commits => git(self.folder, args).args(["--no-walk", "HEAD", "HEAD^@"]),
             Extent::Trees => git(self.folder, args).arg("HEAD"),
         };
         let said = self.exec.capture(&step).map_err(io::Error::other)?;

@@ -18,7 +18,7 @@ use crate::config::{LocalSource, PathPattern};
 use crate::exec::Exec;
 
 /// What build backends ask (`setuptools_scm`, versioningit, PDM, dunamai), one command each.
-const QUESTIONS: [&str; 14] = [
+const QUESTIONS: [&str; 15] = [
     "describe --dirty --tags --long --match *[0-9]*",
     "describe --dirty --always",
     "describe --tags --long --always --first-parent",
@@ -29,6 +29,7 @@ const QUESTIONS: [&str; 14] = [
     "log -n 1 HEAD --format=%H%n%cI%n%at%n%an%n%B",
     "--no-pager show -s --format=%H%n%at%n%ct",
     "rev-list --count HEAD",
+    "--no-replace-objects ls-tree -r -t HEAD",
     "tag --points-at HEAD",
     "ls-files -z",
     "ls-files -z --others",
