@@ -15,6 +15,15 @@ use crate::sys;
 
 /// The mode of a submodule, as git prints it.
 const SUBMODULE: &str = "160000";
+/// What `git lfs install --local` sets.
+const LFS_SETTINGS: [(&str, &str); 6] = [
+    ("filter.lfs.clean", "git-lfs clean -- %f"),
+    ("filter.lfs.smudge", "git-lfs smudge -- %f"),
+    ("filter.lfs.smudge", "git-lfs smudge --skip -- %f"),
+    ("filter.lfs.process", "git-lfs filter-process"),
+    ("filter.lfs.process", "git-lfs filter-process --skip"),
+    ("filter.lfs.required", "true"),
+];
 
 /// Adds what git knows of the repository that the folder lies in, and of its submodules.
 ///
@@ -138,16 +147,9 @@ impl<'a> Git<'a> {
     fn new(exec: &'a Exec, folder: &'a Utf8Path) -> io::Result<Self> {
         let options = ["--no-optional-locks", "-c", "core.fsmonitor=false"];
         let mut git = Self { exec, folder, options: options.map(str::to_owned).into() };
-        // Filters of the user's own settings run, as with any `git status`. Those of the repository do not.
         let list = git.read("config", &["--show-scope", "--list"])?;
-        let mut list = list.split(|byte| *byte == 0);
-        while let (Some(scope), Some(setting)) = (list.next(), list.next()) {
-            let key = setting.split(|byte| *byte == b'\n').next().unwrap_or_default();
-            if [&b"local"[..], b"worktree"].contains(&scope)
-                && let Some(filter) = filter_of(&String::from_utf8_lossy(key))
-            {
-                git.switch_off(filter)?;
-            }
+        for filter in strange_filters(&list) {
+            git.switch_off(&filter)?;
         }
         Ok(git)
     }
@@ -264,9 +266,26 @@ impl Differences {
     }
 }
 
-/// The name of the filter that a setting is about.
-fn filter_of(key: &str) -> Option<&str> {
-    Some(key.strip_prefix("filter.")?.rsplit_once('.')?.0)
+/// The filters that a repository's own settings name, in the output of `git config --show-scope --list -z`. Those of
+/// the user's settings run, as with any `git status`, and so does Git LFS, which CI sets up in each clone.
+fn strange_filters(list: &[u8]) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    let mut list = list.split(|byte| *byte == 0);
+    while let (Some(scope), Some(setting)) = (list.next(), list.next()) {
+        let setting = String::from_utf8_lossy(setting);
+        let (key, value) = setting.split_once('\n').unwrap_or((&setting, ""));
+        if scope != b"local" && scope != b"worktree" || LFS_SETTINGS.contains(&(key, value)) {
+            continue;
+        }
+        if key.starts_with("lfs.extension.") {
+            found.insert("lfs".to_owned());
+        } else if let Some((filter, _)) =
+            key.strip_prefix("filter.").and_then(|key| key.rsplit_once('.'))
+        {
+            found.insert(filter.to_owned());
+        }
+    }
+    found
 }
 
 fn parts(list: &[u8]) -> impl Iterator<Item = &Path> {
@@ -279,4 +298,26 @@ fn unknown(command: &str, line: &[u8]) -> io::Error {
         "`git {command}` printed `{}`, which is in no known form",
         shown(&line)
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_git_lfs_may_be_the_filter_of_a_repository() {
+        let found = |settings: &[(&str, &str)]| {
+            let line = |(scope, setting): &(&str, &str)| format!("{scope}\0{setting}\0");
+            let list: String = settings.iter().map(line).collect();
+            strange_filters(list.as_bytes()).into_iter().collect::<Vec<_>>()
+        };
+        let lfs = ("local", "filter.lfs.clean\ngit-lfs clean -- %f");
+        let other = ("local", "filter.lfs.process\n./git-lfs filter-process");
+        let own = ("global", "filter.own.clean\nrun");
+        assert_eq!(found(&[lfs, own, ("local", "core.bare\nfalse")]), [""; 0]);
+        assert_eq!(found(&[lfs, other]), ["lfs"]);
+        assert_eq!(found(&[lfs, ("local", "lfs.extension.a.clean\nrun")]), ["lfs"]);
+        let settings = [("local", "filter.a.b.clean\nrun"), ("worktree", "filter.c.process\nrun")];
+        assert_eq!(found(&settings), ["a.b", "c"]);
+    }
 }
