@@ -34,7 +34,8 @@ variable "RUSTUP_VERSION" { default = "1.28.2" }
 
 variable "SDIST" { default = "" }
 variable "SDIST_SHA256" { default = "" }
-variable "SOURCE_NAME" { default = "local" }
+# The hash of a local source; of a source archive it is SDIST_SHA256.
+variable "SOURCE_HASH" { default = "" }
 variable "PACKAGE_CONTEXT" { default = "target/xtask/package" }
 
 variable "RECIPE" { default = "build-all" }
@@ -120,10 +121,12 @@ target "wheel-builder" {
     SOURCE_KIND  = "sdist"
     SDIST        = SDIST
     SDIST_SHA256 = SDIST_SHA256
+    SOURCE_HASH  = SDIST_SHA256
   }
 }
 
-# Wheels from the package's own files: PACKAGE_CONTEXT is a folder that holds source.tar.
+# Wheels from the package's own files: PACKAGE_CONTEXT is a folder that holds
+# source.tar and source.json, as `cargo xtask wheels` leaves it below target/xtask/source.
 target "wheel-builder-local" {
   inherits = ["_wheels"]
   contexts = {
@@ -131,7 +134,7 @@ target "wheel-builder-local" {
   }
   args = {
     SOURCE_KIND = "local"
-    SOURCE_NAME = SOURCE_NAME
+    SOURCE_HASH = SOURCE_HASH
   }
 }
 

@@ -33,9 +33,21 @@ export XTASK_WORK=/xtask-work
 export XTASK_SOURCE="$XTASK_WORK/source" XTASK_DIST="$XTASK_WORK/wheels" XTASK_SCRIPTS="$here" PYTHONS
 rm -rf "$XTASK_WORK"
 mkdir -p "$XTASK_DIST"
-python3 "$here/unpack.py" /source "$XTASK_SOURCE"
+# A local source is a context of its own.
+XTASK_INPUT=/source
+if [ -f /package/source.json ]; then
+    XTASK_INPUT=/package
+elif [ ! -f /source/source.json ]; then
+    echo "error: there is no source: the build context \`package\` holds no source.json" >&2
+    exit 1
+fi
+python3 "$here/unpack.py" "$XTASK_INPUT" "$XTASK_SOURCE"
 # Beside the source: a copy for one interpreter shares the objects.
-python3 "$here/git-repository.py" /source "$XTASK_SOURCE" /build/git
+python3 "$here/git-repository.py" "$XTASK_INPUT" "$XTASK_SOURCE" "$XTASK_WORK/git"
+XTASK_PACKAGE=$(python3 -c 'import json, sys
+package = json.load(open(sys.argv[1] + "/source.json")).get("package")
+print(sys.argv[2] + "/" + package if package else sys.argv[2])' "$XTASK_INPUT" "$XTASK_SOURCE")
+export XTASK_PACKAGE
 
 # Backends that find no Rust fetch one over the network, which nothing pins: maturin asks for puccinialin,
 # other packages require it themselves.
@@ -50,4 +62,45 @@ fi
 for id in $PYTHONS; do
     PATH=/opt/python/$id/bin:$PATH
 done
+
+# The compilers as ccache, first on PATH. The cache holds objects of this very source alone, and
+# SOURCE_HASH is empty where nobody says which one that is.
+ccache_dir=/var/cache/xtask-ccache
+if [ -n "${SOURCE_HASH:-}" ] && [ -d "$ccache_dir" ] && [ -z "${CCACHE_DISABLE+set}" ] &&
+    command -v ccache >/dev/null; then
+    mkdir -p "$XTASK_WORK/ccache"
+    for tool in cc gcc c++ g++ "$(gcc -dumpmachine)-gcc" "$(gcc -dumpmachine)-g++" clang clang++; do
+        ! command -v "$tool" >/dev/null || ln -s "$(command -v ccache)" "$XTASK_WORK/ccache/$tool"
+    done
+    PATH=$XTASK_WORK/ccache:$PATH
+    # Any other package of the system may change what a compiler makes: then the cache begins anew.
+    system=$({ dpkg-query --show || rpm --query --all || apk info -v; } 2>/dev/null | LC_ALL=C sort | sha256sum)
+    system=${system%% *}
+    find "$ccache_dir" -mindepth 1 -maxdepth 1 ! -name "$system" -exec rm -rf {} +
+    export CCACHE_DIR="$ccache_dir/$system" CCACHE_COMPILERCHECK=content CCACHE_MAXSIZE=512M \
+        CCACHE_STATSLOG="$XTASK_WORK/ccache.log"
+else
+    # A build that calls ccache by itself must leave nothing in a layer.
+    export CCACHE_DISABLE=1
+fi
 export PATH
+
+# The job's share of the cores, for tools that would take one or all of them. `[build] env` wins.
+# The host leaves the number among the settings, which are no part of the build's cache key.
+cores=$(sed -n 's/^XTASK_CORES=//p' /run/secrets/settings 2>/dev/null || true)
+all=$(nproc)
+if [ -z "$cores" ] || [ "$cores" -gt "$all" ]; then
+    cores=$all
+fi
+# Several interpreters in one build are built side by side.
+# shellcheck disable=SC2086 # words on purpose
+builds=$(set -- $PYTHONS && echo $#)
+cores=$((builds > 1 ? (cores + builds - 1) / builds : cores))
+for name in CMAKE_BUILD_PARALLEL_LEVEL CARGO_BUILD_JOBS MAX_JOBS NPY_NUM_BUILD_JOBS \
+    GRPC_PYTHON_BUILD_EXT_COMPILER_JOBS; do
+    # An empty value of the user counts, too.
+    if ! printenv "$name" >/dev/null; then
+        export "$name=$cores"
+    fi
+done
+export MAKEFLAGS="${MAKEFLAGS--j$cores}" SCONSFLAGS="${SCONSFLAGS--j$cores}"

@@ -122,10 +122,12 @@ def gather():
         "interpreters": interpreters,
         "packages": packages(),
     }
-    if os.path.exists("/source/source.json"):
-        info["source"] = read_json("/source/source.json")
+    # A local source is a context of its own.
+    folders = [folder for folder in ("/package", "/source") if os.path.exists(folder + "/source.json")]
+    if folders:
+        info["source"] = {name: value for name, value in read_json(folders[0] + "/source.json").items() if value}
         # Not in `source`: two reports of one source are of one environment, whoever judged it.
-        info["extension_sources"] = extension_sources.of_source("/source")
+        info["extension_sources"] = extension_sources.of_source(folders[0])
     return info
 
 

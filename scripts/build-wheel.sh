@@ -4,7 +4,13 @@ set -eu
 
 id=$1
 python=/opt/python/$id/bin/python
-tree=$XTASK_WORK/$id
+case $PYTHONS in
+    # The only one builds in the source itself. So its path is the same for each interpreter that is
+    # built by itself, and the compiler cache knows the objects again.
+    "$id") tree=$XTASK_SOURCE ;;
+    *) tree=$XTASK_WORK/$id ;;
+esac
+package=$tree${XTASK_PACKAGE#"$XTASK_SOURCE"}
 if [ ! -x "$python" ]; then
     echo "error: there is no interpreter $id in /opt/python" >&2
     exit 1
@@ -12,8 +18,10 @@ fi
 
 # A copy, because build backends leave objects and generated files in the source, which
 # the next interpreter would take for its own.
-rm -rf "$tree"
-cp -a "$XTASK_SOURCE" "$tree"
+if [ "$tree" != "$XTASK_SOURCE" ]; then
+    rm -rf "$tree"
+    cp -a "$XTASK_SOURCE" "$tree"
+fi
 
 set -- --wheel --no-config --python "$python" --out-dir "$XTASK_WORK/dist-$id"
 if [ -n "${BUILD_REQUIREMENTS:-}" ]; then
@@ -29,15 +37,15 @@ toolchain_lacks_rust() {
     ! command -v cargo >/dev/null
 }
 rust_key="set \`rust = \"distro\"\` or \`rust = \"rustup\"\` in [toolchain] of wheels.toml"
-project=$tree/pyproject.toml
+project=$package/pyproject.toml
 if toolchain_lacks_rust && grep -qE "^ *build-backend *= *[\"']maturin[\"']" "$project" 2>/dev/null; then
     echo "error: the package is built with Rust, and the toolchain has none: $rust_key" >&2
     exit 1
 fi
 # shellcheck disable=SC2086 # an option, or none
-uv build ${XTASK_NO_INDEX:-} "$@" "$tree" || {
+uv build ${XTASK_NO_INDEX:-} "$@" "$package" || {
     status=$?
-    if toolchain_lacks_rust && grep -qsE 'setuptools.rust|maturin|puccinialin' "$project" "$tree/setup.py"; then
+    if toolchain_lacks_rust && grep -qsE 'setuptools.rust|maturin|puccinialin' "$project" "$package/setup.py"; then
         echo "error: the build failed, and may need Rust, which the toolchain has not: $rust_key" >&2
     fi
     exit "$status"
@@ -45,4 +53,4 @@ uv build ${XTASK_NO_INDEX:-} "$@" "$tree" || {
 
 # Complete wheels only: the folder of the results never holds half a file.
 mv "$XTASK_WORK/dist-$id"/*.whl "$XTASK_DIST/"
-rm -rf "$tree"
+[ "$tree" = "$XTASK_SOURCE" ] || rm -rf "$tree"

@@ -26,19 +26,21 @@ fi
 # has the recipe, and somewhere it reads PYTHONS. One that does not builds a list of its
 # own, whatever was asked for, and fails on each interpreter that is not here.
 own=
-for file in justfile Justfile .justfile; do
-    if [ -f "$XTASK_SOURCE/$file" ]; then
-        own=$XTASK_SOURCE/$file
-        break
-    fi
+for folder in "$XTASK_PACKAGE" "$XTASK_SOURCE"; do
+    for file in justfile Justfile .justfile; do
+        if [ -z "$own" ] && [ -f "$folder/$file" ]; then
+            own=$folder/$file
+        fi
+    done
 done
+found=${own#"$XTASK_SOURCE/"}
 if [ "${JUSTFILE:=auto}" = bundled ]; then
     why="JUSTFILE=bundled"
     own=
 elif [ -z "$own" ]; then
     why="the source has no justfile"
 elif ! recipes=$(just --justfile "$own" --summary 2>/tmp/just-error); then
-    why="the source's justfile does not work: $(grep -m 1 error /tmp/just-error)"
+    why="just cannot read it: $(grep -m 1 error /tmp/just-error)"
     own=
 else
     case " $recipes " in
@@ -46,31 +48,45 @@ else
             just --justfile "$own" --dump >/tmp/just-dump
             just --justfile "$own" --show "$RECIPE" >>/tmp/just-dump
             if [ "$JUSTFILE" = auto ] && ! grep -qw PYTHONS /tmp/just-dump; then
-                why="the source's recipe $RECIPE does not read PYTHONS and would build a list of its own"
+                why="its recipe $RECIPE does not read PYTHONS and would build a list of its own"
                 own=
             fi
             ;;
         *)
-            why="the source's justfile has no recipe $RECIPE"
+            why="it has no recipe $RECIPE"
             own=
             ;;
     esac
 fi
 
+# report_recipe JUSTFILE WHY: for the host, which puts it into build-info.json.
+report_recipe() {
+    mkdir -p /wheels
+    python3 -c 'import json, sys
+print(json.dumps(dict(zip(("recipe", "justfile", "reason", "source_justfile"), sys.argv[1:]))))' \
+        "$RECIPE" "$1" "$2" "${found:-none}" >/wheels/recipe.json
+}
+
 if [ -n "$own" ]; then
-    echo "recipe: $RECIPE of the source's justfile"
-    just --justfile "$own" --working-directory "$XTASK_SOURCE" "$RECIPE"
-    built=$XTASK_SOURCE/dist
+    echo "recipe: $RECIPE of the source's $found"
+    just --justfile "$own" --working-directory "${own%/*}" "$RECIPE"
+    built=${own%/*}/dist
+    report_recipe source "it has the recipe and reads PYTHONS"
 elif [ "$JUSTFILE" = source ]; then
     echo "error: JUSTFILE=source, but $why" >&2
     exit 1
 else
-    echo "recipe: $RECIPE of docker/justfile ($why)"
-    just --justfile "$here/justfile" --working-directory "$XTASK_SOURCE" "$RECIPE"
+    echo "recipe: $RECIPE of docker/justfile (${found:+$found of the source: }$why)"
+    just --justfile "$here/justfile" --working-directory "$XTASK_PACKAGE" "$RECIPE"
     built=$XTASK_DIST
+    report_recipe bundled "$why"
 fi
 
 # The words of PYTHONS are arguments.
 # shellcheck disable=SC2086
 python3 "$here/collect-wheels.py" "$built" /wheels $PYTHONS
+if [ -f "$XTASK_WORK/ccache.log" ]; then
+    awk '/_cache_hit$/ { hits++ } /^cache_miss$/ { misses++ }
+        END { printf "ccache: %d hits, %d misses\n", hits, misses }' "$XTASK_WORK/ccache.log"
+fi
 rm -rf "$XTASK_WORK"

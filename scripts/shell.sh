@@ -22,10 +22,10 @@ fi
 # shellcheck source=scripts/trust.sh
 . "$here/trust.sh"
 
-if [ -f /source/source.json ]; then
+if [ -f /source/source.json ] || [ -f /package/source.json ]; then
     # shellcheck source=scripts/build-env.sh
     . "$here/build-env.sh"
-    cd "$XTASK_SOURCE"
+    cd "$XTASK_PACKAGE"
 fi
 
 if [ $# -eq 0 ]; then

@@ -99,7 +99,7 @@ fn steps(dockerfile: &str) -> BTreeSet<(String, String)> {
 
 /// Whether a record that is described so comes from our Dockerfile.
 fn is_ours(description: &str, steps: &BTreeSet<(String, String)>) -> bool {
-    if description.starts_with("cached mount /var/cache/xtask from ") {
+    if description.starts_with("cached mount /var/cache/xtask") {
         return true;
     }
     if let Some(command) = description.strip_prefix("mount / from exec ") {

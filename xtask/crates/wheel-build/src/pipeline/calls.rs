@@ -130,9 +130,11 @@ pub(super) fn source(
         PreparedSource::Sdist { spec, sha256 } => {
             args.insert("SDIST", spec.clone());
             args.insert("SDIST_SHA256", sha256.clone());
+            args.insert("SOURCE_HASH", sha256.clone());
             ("wheel-builder", BTreeMap::new())
         }
-        PreparedSource::Packed { folder, .. } => {
+        PreparedSource::Packed { folder, sha256, .. } => {
+            args.insert("SOURCE_HASH", sha256.clone());
             let package = ("package".to_owned(), folder.to_string());
             ("wheel-builder-local", BTreeMap::from([package]))
         }

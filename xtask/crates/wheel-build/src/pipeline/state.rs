@@ -20,7 +20,7 @@ pub(crate) struct State {
 }
 
 /// Every step.
-pub(crate) const STATES: [State; 10] = [
+pub(crate) const STATES: [State; 9] = [
     state("system", "bare", "files-system", "sh /xtask/system-packages.sh"),
     state("base", "system", "files-toolchain", "sh /xtask/toolchain.sh"),
     state("interpreter", "base", "files-interpreter", "sh /xtask/interpreter.sh"),
@@ -30,7 +30,6 @@ pub(crate) const STATES: [State; 10] = [
         "files-source",
         "PYTHONPATH=/opt/toolchain python3 /xtask/fetch-sdist.py \"$SDIST\" \"$SDIST_SHA256\" /tmp/source",
     ),
-    state("take-local", "base", "files-source", "python3 -B /xtask/take-local.py"),
     BUILDER,
     State {
         source: true,
