@@ -26,6 +26,30 @@ pub(crate) struct BuildInfo {
     pub rest: BTreeMap<String, serde_json::Value>,
 }
 
+/// Whose recipe built a wheel, and why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Recipe {
+    /// Name of the recipe.
+    pub recipe: String,
+    /// `source`, the source's own justfile, or `bundled`, the tool's.
+    pub justfile: String,
+    /// Why that one.
+    pub reason: String,
+    /// The source's own justfile, or `none`.
+    pub source_justfile: String,
+}
+
+impl Recipe {
+    /// What a person has to know: whether the source's own justfile is used. Nothing where there is none.
+    pub(crate) fn notice(&self) -> Option<String> {
+        let (recipe, file) = (shown(&self.recipe), shown(&self.source_justfile));
+        let used = if self.justfile == "source" { "used" } else { "not used" };
+        (self.source_justfile != "none").then(|| {
+            format!("recipe `{recipe}` of the source's {file}: {used}, {}", shown(&self.reason))
+        })
+    }
+}
+
 impl BuildInfo {
     /// Reads a container's report.
     ///
@@ -113,6 +137,17 @@ impl BuildInfo {
             if let Some(image) = prebuilt {
                 entry.insert("base_image".to_owned(), image.into());
             }
+        }
+        self
+    }
+
+    /// This report, with the recipe that built the wheel of `interpreter` noted beside it.
+    #[must_use]
+    pub(crate) fn made_by(mut self, interpreter: &str, recipe: &Recipe) -> Self {
+        let list = self.rest.get_mut("interpreters").and_then(|list| list.as_array_mut());
+        let of_it = list.into_iter().flatten().filter(|entry| entry["id"] == interpreter);
+        for entry in of_it.filter_map(serde_json::Value::as_object_mut) {
+            entry.insert("recipe".to_owned(), serde_json::to_value(recipe).unwrap_or_default());
         }
         self
     }
@@ -244,5 +279,22 @@ mod tests {
         let json = serde_json::json!({"schema_version": 1, "target": "t", "platform": "p",
             "libc": {"family": "glibc", "version": "2.36"}});
         assert_eq!(info(&json).unwrap().libc(), Some(Libc::Glibc(LibcVersion::new(2, 36))));
+    }
+
+    #[test]
+    fn the_recipe_is_noted_beside_its_interpreter_and_said_where_the_source_has_a_justfile() {
+        let recipe = |file: &str| Recipe {
+            recipe: "build-all".to_owned(),
+            justfile: "bundled".to_owned(),
+            reason: "it does not read PYTHONS".to_owned(),
+            source_justfile: file.to_owned(),
+        };
+        assert_eq!(recipe("none").notice(), None);
+        assert!(recipe("python/justfile").notice().unwrap().contains("python/justfile"));
+        let text = r#"{"schema_version": 1, "target": "t", "platform": "p", "interpreters": [{"id": "cp311"}, {"id": "cp312"}]}"#;
+        let info = BuildInfo::parse(text.as_bytes()).unwrap().made_by("cp312", &recipe("none"));
+        let list = &info.rest["interpreters"];
+        assert_eq!(list[1]["recipe"]["justfile"], "bundled");
+        assert!(list[0].get("recipe").is_none());
     }
 }

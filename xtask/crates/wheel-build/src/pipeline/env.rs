@@ -36,6 +36,8 @@ pub(crate) struct Context<'a> {
     pub prebuilt: Finder,
     /// Where the source comes from.
     pub source: &'a super::PreparedSource,
+    /// What was said of recipes: once, not for each job.
+    pub recipes: Mutex<BTreeSet<String>>,
     /// Keys of all jobs of the run.
     pub keys: BTreeSet<String>,
     /// Whether cached build results may not be used.

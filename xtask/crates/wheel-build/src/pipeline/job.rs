@@ -7,7 +7,7 @@ use wheel_audit::UserError;
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::base_images;
-use super::build_info::BuildInfo;
+use super::build_info::{BuildInfo, Recipe};
 use super::calls;
 use super::env::{Context, PipelineError};
 use super::export;
@@ -60,6 +60,16 @@ pub(super) fn run(
     watch.stage(&title, Stage::Audit);
     let info = build_info(&workspace, job)?;
     let info = info.built_on(&job.interpreter.to_string(), built.prebuilt.as_deref());
+    let recipe = recipe(&workspace)?;
+    if let Some(notice) = recipe.as_ref().and_then(Recipe::notice)
+        && ctx.recipes.lock().is_ok_and(|mut known| known.insert(notice.clone()))
+    {
+        watch.note(&notice);
+    }
+    let info = match &recipe {
+        Some(recipe) => info.made_by(&job.interpreter.to_string(), recipe),
+        None => info,
+    };
     let raw = pick_wheel(&workspace, &built, job)?;
     let mut wheel = audited(ctx, job, &info, &raw, &workspace)?;
     let place = like::Place { ctx, job, base, workspace: &workspace, log, watch };
@@ -94,6 +104,15 @@ fn build(
     let bake = calls::build(ctx, job, base, &export);
     ctx.engine.bake(&bake, log, &mut |event| watch.event(&title, event))?;
     Ok(workspace.keep(&export, &job.build_key, base, prebuilt)?)
+}
+
+/// The report of `build.sh`; `None` where the build wrote none, as the engine of an earlier version does.
+fn recipe(workspace: &Workspace) -> Result<Option<Recipe>, PipelineError> {
+    match export::report(&workspace.built_folder(), "recipe.json") {
+        Ok(text) => Ok(serde_json::from_slice(&text).ok()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error.into()),
+    }
 }
 
 fn build_info(workspace: &Workspace, job: &Job) -> Result<BuildInfo, PipelineError> {
