@@ -155,6 +155,8 @@ pub(crate) struct HostSettings {
     pub cargo_config: String,
     /// Environment of the build: proxies and indexes.
     pub settings: BTreeMap<String, String>,
+    /// Cores that one build may take; the builder's own choice where `None`.
+    pub cores: Option<usize>,
     /// apt's configuration lines (proxies), where this machine has some.
     pub apt_conf: String,
     /// apt's passwords (`auth.conf`); empty where there are none.
@@ -201,6 +203,7 @@ impl HostSettings {
             netrc: netrc.and_then(|path| host.read(&path)).unwrap_or_default(),
             cargo_config: cargo::config(&host, cargo_home.as_deref()),
             settings,
+            cores: None,
             apt_conf: apt::proxies(apt_dump),
             apt_auth: apt::auth(&host),
             problems: host.problems.into_inner(),
@@ -242,9 +245,9 @@ impl HostSettings {
 
     /// The settings as `KEY=VALUE` lines: what the secret `settings` holds.
     pub(crate) fn lines(&self) -> String {
-        self.settings
-            .iter()
-            .fold(String::new(), |text, (key, value)| format!("{text}{key}={value}\n"))
+        // A secret is no part of the cache key of a build: another machine's share finds its layers.
+        let cores = self.cores.map(|cores| format!("XTASK_CORES={cores}\n")).unwrap_or_default();
+        self.settings.iter().fold(cores, |text, (key, value)| format!("{text}{key}={value}\n"))
     }
 
     /// What one secret that is no file holds, by the name it has in the Dockerfile.

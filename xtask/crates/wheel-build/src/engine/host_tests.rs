@@ -90,7 +90,7 @@ fn a_log_shows_neither_urls_nor_hosts_nor_passwords() {
         ..HostSettings::default()
     };
     let line = "Looking in indexes: https://user:****@index.example/simple and hunter2x";
-    let clean = settings.redact(line);
+    let clean = HostSettings { cores: Some(2), ..settings.clone() }.redact(line);
     assert!(!clean.contains("index.example") && !clean.contains("hunter2x"), "{clean}");
     assert!(clean.starts_with("Looking in indexes: "), "{clean}");
 }
@@ -323,4 +323,11 @@ fn a_pip_conf_may_be_indented() {
     assert_eq!(settings["PIP_RETRIES"], "3");
     assert_eq!(settings["PIP_EXTRA_INDEX_URL"], "https://b.example/ [install]");
     assert_eq!(settings["PIP_TIMEOUT"], "4");
+}
+
+#[test]
+fn the_share_of_the_cores_is_a_setting_of_the_build() {
+    let settings = HostSettings { cores: Some(3), ..HostSettings::default() };
+    assert_eq!(settings.lines(), "XTASK_CORES=3\n");
+    assert_eq!(settings.secrets(), ["id=settings,env=XTASK_HOST_SETTINGS"]);
 }

@@ -20,6 +20,13 @@ pub(crate) struct JobBudget {
     pub memory: u64,
 }
 
+/// Cores of the machine that `engine` builds on, for each of so many `jobs` that run side by side.
+pub(crate) fn share(engine: &Engine, jobs: usize) -> usize {
+    let here = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let cores = engine.capacity().map_or_else(here, |capacity| capacity.cores);
+    (cores / jobs.max(1)).max(1)
+}
+
 impl JobBudget {
     /// So many jobs as the user asked for, whatever they take.
     pub(crate) fn asked(jobs: usize) -> Self {

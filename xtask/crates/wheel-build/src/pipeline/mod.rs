@@ -33,7 +33,7 @@ pub(crate) use build_info::BuildInfo;
 pub(crate) use env::{Context, PipelineError, prepare_host};
 pub(crate) use environment::{Place, environment};
 pub(crate) use job::{floor_text, listed};
-pub(crate) use job_budget::JobBudget;
+pub(crate) use job_budget::{JobBudget, share};
 pub(crate) use outcome::{Failure, Findings, JobReport, Outcome, RunReport, Warning};
 pub(crate) use printed::commands;
 pub(crate) use run::{Options, run};

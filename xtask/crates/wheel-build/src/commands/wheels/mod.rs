@@ -210,6 +210,7 @@ impl Session {
             engine,
             store: &self.store,
             committing: Mutex::new(()),
+            recipes: Mutex::default(),
             work: workspace.work.clone(),
             prebuilt: Finder::new(self.config.base_images.repository.as_deref()),
             source: &self.source,
@@ -229,7 +230,7 @@ fn build(
     args: &WheelsArgs,
 ) -> anyhow::Result<Option<RunReport>> {
     let session = Session::open(exec, workspace, args)?;
-    let engine = args.engine.engine(exec, workspace, &session.config)?;
+    let mut engine = args.engine.engine(exec, workspace, &session.config)?;
     let context = session.context(&engine, workspace, args);
     if args.dry_run {
         if args.setup {
@@ -263,7 +264,10 @@ fn build(
             options.budget = JobBudget::of(&engine);
         }
         engine_args::announce(&engine)?;
+        let jobs = survey.open(&session.plan).count().min(options.budget.jobs);
+        engine.host.cores = Some(pipeline::share(&engine, jobs));
     }
+    let context = session.context(&engine, workspace, args);
     Ok(Some(pipeline::run(&context, &session.plan, survey, &options, &live)?))
 }
 
