@@ -18,6 +18,7 @@ mod first_user;
 mod interpreters;
 mod interrupt;
 mod managed;
+mod package;
 #[cfg(feature = "e2e-full")]
 mod pip;
 mod registry;
