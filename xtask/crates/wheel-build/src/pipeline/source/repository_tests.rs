@@ -374,6 +374,21 @@ fn a_shallow_clone_is_refused_where_its_missing_history_decides_the_version() {
 }
 
 #[test]
+fn a_history_without_tags_is_a_warning_where_the_version_comes_from_it() {
+    let pair = Pair::new();
+    write(&pair.clone, "setup.py", "setup(use_scm_version=True)\n");
+    let warnings = || {
+        let (exec, work) = (Exec::real(), pair.path("work"));
+        let files = select(&exec, &pair.clone, &local()).unwrap().files;
+        let prepared = pack(&exec, &pair.clone, &local(), &files, &work).unwrap();
+        prepared.summary().unwrap().notes.iter().filter(|note| note.is_warning).count()
+    };
+    assert_eq!(warnings(), 0);
+    git(&pair.clone, "tag --delete v1.0");
+    assert_eq!(warnings(), 1);
+}
+
+#[test]
 fn tools_that_take_the_version_from_git_are_known_by_their_settings() {
     let dir = tempfile::tempdir().unwrap();
     let folder = Utf8Path::from_path(dir.path()).unwrap();
