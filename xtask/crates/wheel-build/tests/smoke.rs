@@ -152,11 +152,13 @@ fn each_script_has_to_lead_to_an_object() {
     let points = |points: &str| smoke_with(Usual, &[], "", points);
     let (code, report) = points("[console_scripts]\na = quiet:tool.main\n[other]\nb = gone:x\n");
     assert_eq!((code, states(&report)), (Some(0), vec![("entry-point", "ok", "")]));
-    let (code, report) = points("[gui_scripts]\na = quiet:tool.start\nb = gone:main\n");
+    let (code, report) =
+        points("[gui_scripts]\na = quiet:tool.start\nb = gone:main\nc = quiet:tool\n");
     assert_eq!(code, Some(1));
     let states = states(&report);
     assert!(states.iter().all(|each| each.1 == "failed"), "{states:?}");
     assert!(states[0].2.contains("start") && states[1].2.contains("gone"), "{states:?}");
+    assert_eq!(states.len(), 3, "an object that cannot be called is none of a script");
 }
 
 #[test]
