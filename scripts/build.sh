@@ -63,7 +63,7 @@ fi
 report_recipe() {
     mkdir -p /wheels
     python3 -c 'import json, sys
-print(json.dumps(dict(zip(("recipe", "justfile", "reason", "source_justfile"), sys.argv[1:]))))' \
+print(json.dumps(dict(zip(("name", "justfile", "reason", "source_justfile"), sys.argv[1:]))))' \
         "$RECIPE" "$1" "$2" "${found:-none}" >/wheels/recipe.json
 }
 

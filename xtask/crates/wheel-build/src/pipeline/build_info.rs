@@ -30,7 +30,7 @@ pub(crate) struct BuildInfo {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Recipe {
     /// Name of the recipe.
-    pub recipe: String,
+    pub name: String,
     /// `source`, the source's own justfile, or `bundled`, the tool's.
     pub justfile: String,
     /// Why that one.
@@ -42,7 +42,7 @@ pub(crate) struct Recipe {
 impl Recipe {
     /// What a person has to know: whether the source's own justfile is used. Nothing where there is none.
     pub(crate) fn notice(&self) -> Option<String> {
-        let (recipe, file) = (shown(&self.recipe), shown(&self.source_justfile));
+        let (recipe, file) = (shown(&self.name), shown(&self.source_justfile));
         let used = if self.justfile == "source" { "used" } else { "not used" };
         (self.source_justfile != "none").then(|| {
             format!("recipe `{recipe}` of the source's {file}: {used}, {}", shown(&self.reason))
@@ -284,7 +284,7 @@ mod tests {
     #[test]
     fn the_recipe_is_noted_beside_its_interpreter_and_said_where_the_source_has_a_justfile() {
         let recipe = |file: &str| Recipe {
-            recipe: "build-all".to_owned(),
+            name: "build-all".to_owned(),
             justfile: "bundled".to_owned(),
             reason: "it does not read PYTHONS".to_owned(),
             source_justfile: file.to_owned(),
