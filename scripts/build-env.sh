@@ -87,7 +87,10 @@ export PATH
 
 # The job's share of the cores, for tools that would take one or all of them. `[build] env` wins.
 # The host leaves the number among the settings, which are no part of the build's cache key.
-cores=$(sed -n 's/^XTASK_CORES=//p' /run/secrets/settings 2>/dev/null || true)
+cores=
+if [ -f /run/secrets/settings ]; then
+    cores=$(sed -n 's/^XTASK_CORES=//p' /run/secrets/settings)
+fi
 all=$(nproc)
 if [ -z "$cores" ] || [ "$cores" -gt "$all" ]; then
     cores=$all
