@@ -1,13 +1,16 @@
 """Does an installed wheel work? smoke.py WHEEL FOLDER, run by the interpreter it is for
 
+smoke.py --entry-point JSON is what it starts itself for one of them.
+
 SMOKE_IMPORTS: names of modules. Each must import, and come from the installed wheel.
 SMOKE_CALLS: JSON, {"module": ["check", ...]}. A check is Python whose last statement is
 an expression that must be true. It sees the module as `m`, and `ffi` and `lib` where the
 module has them; checks of one module share their names, in order.
 SMOKE_COMMANDS: JSON, ["program --option"]. Each must end with status 0; no shell reads it.
 
-Each script of the wheel's entry points must lead to an object. One that requires an extra is
-skipped, and so is one whose module lacks another distribution, if the wheel declares extras.
+Each script of the wheel's entry points must lead to an object, in a process of its own. One that
+requires an extra is skipped, and so is one whose module lacks another distribution, if the wheel
+declares extras.
 
 A check also fails if it switches the GIL on in an interpreter that runs without. A free-threaded
 interpreter that has it on before any import proves nothing, and fails, too.
@@ -27,17 +30,24 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
+import threading
 import traceback
 import warnings
 
 SCRIPTS = ("console_scripts", "gui_scripts")
-# Seconds for one command, and the number of its last lines that are printed.
+# Seconds for one command or script, and the number of its last lines that are printed.
 TIMEOUT = 600
 LINES = 20
+# Bytes of output that are kept: /tmp is memory, and a command may print without end.
+KEPT = 1 << 16
 
 
 class Skipped(Exception):
     """A check that was not made, and why."""
+
+
+class Failed(Exception):
+    """A check that failed in another process, and why."""
 
 
 def reason(error):
@@ -145,16 +155,38 @@ def start(point, distribution):
         raise TypeError("`{}` is not callable".format(point.value))
 
 
+class Tail(threading.Thread):
+    """Reads a pipe to its end, and keeps the last bytes."""
+
+    def __init__(self, pipe):
+        super().__init__(daemon=True)
+        self.pipe = pipe
+        self.bytes = b""
+
+    def run(self):
+        while True:
+            data = os.read(self.pipe.fileno(), KEPT)
+            if not data:
+                break
+            self.bytes = (self.bytes + data)[-KEPT:]
+
+    def lines(self):
+        # What a command leaves running in a session of its own keeps the pipe open.
+        self.join(5)
+        return self.bytes.decode(errors="replace").splitlines()[-LINES:]
+
+
 def run(command):
-    """Runs a command with the environment's programs first on PATH, in an empty folder."""
+    """Runs a command with the environment's programs first on PATH, in an empty folder; its last lines."""
     path = os.pathsep.join([os.path.dirname(sys.executable), os.environ.get("PATH", os.defpath)])
     environment = dict(os.environ, PATH=path)
-    # Into a file: what a command leaves running would keep a pipe open.
-    with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryFile() as output:
+    with tempfile.TemporaryDirectory() as folder:
         process = subprocess.Popen(
-            shlex.split(command), cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=output,
+            command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT, start_new_session=True,
         )
+        tail = Tail(process.stdout)
+        tail.start()
         try:
             status = process.wait(TIMEOUT)
         except subprocess.TimeoutExpired:
@@ -164,17 +196,54 @@ def run(command):
         except OSError:
             pass
         process.wait()
-        output.seek(0)
-        lines = output.read().decode(errors="replace").splitlines()[-LINES:]
+        lines = tail.lines()
     print("".join("     | {}\n".format(line) for line in lines), end="", flush=True)
     if status is None:
         raise RuntimeError("it still ran after {} seconds".format(TIMEOUT))
     if status != 0:
         raise RuntimeError("exit status {}: {}".format(status, lines[-1] if lines else "it printed nothing"))
-    return lines[-1] if lines else ""
+    return lines
+
+
+def start_apart(point, wheel, path):
+    """Starts an entry point in a process of its own: a module may end it, leave threads, or close its streams."""
+    with tempfile.TemporaryDirectory() as folder:
+        result = os.path.join(folder, "result.json")
+        asked = {"wheel": wheel, "point": [point.name, point.value, point.group], "path": path, "result": result}
+        error = None
+        try:
+            run([sys.executable, "-B", "-I", os.path.abspath(__file__), "--entry-point", json.dumps(asked)])
+        except RuntimeError as failed:
+            error = failed
+        try:
+            with open(result) as file:
+                outcome = json.load(file)
+        except (OSError, ValueError):
+            raise error or RuntimeError("its module ends the process")
+    if "skipped" in outcome:
+        raise Skipped(outcome["skipped"])
+    if "failed" in outcome:
+        raise Failed(outcome["failed"])
+
+
+def entry_point_main(asked):
+    sys.path[:] = asked["path"]
+    outcome = {}
+    try:
+        start(importlib.metadata.EntryPoint(*asked["point"]), distribution_of(asked["wheel"]))
+    except Skipped as skipped:
+        outcome["skipped"] = str(skipped)
+    except BaseException as error:
+        outcome["failed"] = reason(error)
+    with open(asked["result"], "w") as file:
+        json.dump(outcome, file)
+    # Threads that the module started do not keep it here.
+    os._exit(0)
 
 
 def main():
+    if sys.argv[1] == "--entry-point":
+        entry_point_main(json.loads(sys.argv[2]))
     wheel, folder = sys.argv[1:]
     imports = os.environ.get("SMOKE_IMPORTS", "").split()
     calls = json.loads(os.environ.get("SMOKE_CALLS") or "{}")
@@ -188,6 +257,8 @@ def main():
             check["detail"] = action() or ""
         except Skipped as skipped:
             word, check["skipped"], check["detail"] = "skip", True, str(skipped)
+        except Failed as failed:
+            word, check["ok"], check["detail"] = "FAIL", False, str(failed)
         # Whatever a check raises is its result, SystemExit included.
         except BaseException as error:
             word, check["ok"], check["detail"] = "FAIL", False, reason(error)
@@ -196,6 +267,8 @@ def main():
         detail = check["detail"]
         print("{} {} {}{}".format(word, kind, first_line, ": " + detail if detail else ""), flush=True)
 
+    # As it is before any module of the wheel changes it.
+    path = list(sys.path)
     distribution = distribution_of(wheel)
     files = files_of(distribution)
     modules = {}
@@ -215,13 +288,11 @@ def main():
         names.update({key: getattr(modules[name], key) for key in ("ffi", "lib") if hasattr(modules[name], key)})
         for expression in expressions:
             record("call", expression, lambda: keeping_gil_off(lambda: evaluate(expression, names)))
-    # What follows imports other distributions, too, which may switch the GIL on.
-    gil = gil_is_on()
     for point in distribution.entry_points:
         if point.group in SCRIPTS:
-            record("entry-point", "{} = {}".format(point.name, point.value), lambda: start(point, distribution))
+            record("entry-point", "{} = {}".format(point.name, point.value), lambda: start_apart(point, wheel, path))
     for command in commands:
-        record("command", command, lambda: run(command))
+        record("command", command, lambda: "".join(run(shlex.split(command))[-1:]))
 
     failed = [check for check in checks if not check["ok"]]
     os.makedirs(folder, exist_ok=True)
@@ -231,7 +302,7 @@ def main():
                 "schema_version": 1,
                 "wheel": os.path.basename(wheel),
                 "python": "{} {}".format(platform.python_implementation(), platform.python_version()),
-                "gil": gil,
+                "gil": gil_is_on(),
                 "machine": platform.machine(),
                 "pip": os.environ["PIP_VERSION"],
                 "packages": {d.metadata["Name"]: d.version for d in importlib.metadata.distributions()},

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -25,6 +26,11 @@ fn smoke(interpreter: Interpreter, imports: &str, calls: &str) -> (Option<i32>, 
     smoke_with(interpreter, &given, "", "")
 }
 
+/// A module that leaves a thread which does not end with the interpreter.
+const WAITS: &str = "import threading, time\n\
+    threading.Thread(target=lambda: time.sleep(60)).start()\n\
+    def main(): pass\n";
+
 /// As [`smoke`], with these lines in `METADATA` and this `entry_points.txt`.
 fn smoke_with(
     interpreter: Interpreter,
@@ -47,6 +53,9 @@ fn smoke_with(
         ("loud.py", loud),
         ("needy.py", needy),
         ("broken.py", "import quiet.part\n"),
+        ("silent.py", "import os\nos.close(1)\nos.close(2)\ndef main(): pass\n"),
+        ("quits.py", "import os\nos._exit(0)\n"),
+        ("waits.py", WAITS),
     ] {
         fs_err::write(site.join(name), text).unwrap();
     }
@@ -65,8 +74,10 @@ fn smoke_with(
         sysconfig.get_config_var = lambda name: free == 'free' if name == 'Py_GIL_DISABLED' else asked(name)\n\
         runpy.run_path(script, run_name='__main__')";
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../scripts/smoke.py");
-    let ran = Command::new("python3")
-        .args(["-B", "-I", "-c", runner, script])
+    // Output that is kept in a file stops here.
+    let ran = Command::new("sh")
+        .args(["-c", "ulimit -f 2000; exec \"$@\"", "sh"])
+        .args(["python3", "-B", "-I", "-c", runner, script])
         .arg(&site)
         .args(match interpreter {
             Usual => ["usual", "on"],
@@ -162,6 +173,18 @@ fn each_script_has_to_lead_to_an_object() {
 }
 
 #[test]
+fn the_module_of_a_script_does_what_it_likes_to_its_own_process_alone() {
+    let points =
+        "[console_scripts]\na = silent:main\nb = quits:main\nc = waits:main\nd = quiet:Tool\n";
+    let start = Instant::now();
+    let (code, report) = smoke_with(Usual, &[], "", points);
+    assert_eq!(code, Some(1));
+    let states: Vec<_> = states(&report).into_iter().map(|(_, state, _)| state).collect();
+    assert_eq!(states, ["ok", "failed", "ok", "ok"]);
+    assert!(start.elapsed() < Duration::from_secs(50), "nothing waits for the thread");
+}
+
+#[test]
 fn a_script_that_needs_an_extra_is_skipped() {
     let asked = |metadata: &str, point: &str| {
         let points = format!("[console_scripts]\na = {point}\n");
@@ -185,6 +208,8 @@ fn commands_run_without_a_shell_in_an_empty_folder() {
         run(r#"["python3 -c 'import os; print(len(os.listdir()))'", "echo $HOME"]"#);
     let expected = vec![("command", "ok", "0"), ("command", "ok", "$HOME")];
     assert_eq!((code, states(&report)), (Some(0), expected));
+    let (code, report) = run(r#"["sh -c 'yes | head -c 9000000; echo end'"]"#);
+    assert_eq!((code, states(&report)), (Some(0), vec![("command", "ok", "end")]));
     let (code, report) = run(r#"["sh -c 'echo broken; exit 3'", "no-such-program", "echo 'x"]"#);
     assert_eq!(code, Some(1));
     let states = states(&report);
