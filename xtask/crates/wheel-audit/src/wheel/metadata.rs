@@ -154,6 +154,11 @@ impl VersionKey {
     pub(crate) fn of(version: &str) -> Self {
         Self(version.parse().map_err(|_| normal_version(version)))
     }
+
+    /// Do installers take it only where there is nothing else?
+    pub(crate) fn is_prerelease(&self) -> bool {
+        self.0.as_ref().is_ok_and(Version::any_prerelease)
+    }
 }
 
 /// Are these two spellings of one version (`PyPA` "Version specifiers", PEP 440): `1.0`, `v1.0.0`

@@ -1,6 +1,7 @@
 //! `[check] like`: each built wheel is compared with the published wheel that an installer takes in the
 //! same place.
 
+use std::fmt::Display;
 use std::time::SystemTime;
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -42,12 +43,16 @@ pub(super) fn published_hash(config: &Config, root: &Utf8Path) -> std::io::Resul
 }
 
 fn in_folder(root: &Utf8Path, folder: &Utf8Path) -> std::io::Result<Vec<Utf8PathBuf>> {
-    let inputs = Inputs::find(&[root.join(folder)]).map_err(|error| {
-        let message = format!("`like = \"{folder}\"` in `[check]` of wheels.toml: {error}");
+    let refused = |what: &dyn Display| {
+        let message = format!("`like = \"{folder}\"` in `[check]` of wheels.toml: {what}");
         let hint = "put published wheels there, or set `like = \"index\"`";
         std::io::Error::other(UserError::new(message).hint(hint))
-    })?;
-    Ok(inputs.wheels)
+    };
+    let inputs = Inputs::find(&[root.join(folder)]).map_err(|error| refused(&error))?;
+    match inputs.linked.first() {
+        Some(link) => Err(refused(&format!("`{link}` is a link, which is not followed"))),
+        None => Ok(inputs.wheels),
+    }
 }
 
 /// Adds to `audit`, that of the wheel at `path`, what distinguishes it from the published one.
@@ -114,4 +119,25 @@ pub(super) fn today() -> String {
     let mut now = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
     now.truncate("2026-01-01".len());
     now
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use super::*;
+
+    #[test]
+    fn a_linked_wheel_of_the_folder_is_refused_and_not_left_out() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = Utf8PathBuf::try_from(dir.path().to_owned()).unwrap();
+        let folder = root.join("published");
+        fs_err::create_dir(&folder).unwrap();
+        let wheel = folder.join("pkg-1.0-py3-none-any.whl");
+        fs_err::write(&wheel, "").unwrap();
+        assert_eq!(in_folder(&root, "published".into()).unwrap(), [wheel.clone()]);
+        std::os::unix::fs::symlink(&wheel, folder.join("pkg-2.0-py3-none-any.whl")).unwrap();
+        let error = in_folder(&root, "published".into()).unwrap_err();
+        assert!(error.to_string().contains("pkg-2.0"), "{error}");
+    }
 }

@@ -243,4 +243,22 @@ fn the_newest_wheel_that_the_target_installs_is_chosen() {
     ];
     assert_eq!(newest(&[&others[..], &[right]].concat()).as_deref(), Some(right));
     assert_eq!(newest(&others[1..7]), None);
+    // As installers choose of several that they could take.
+    for names in [
+        ["pkg-1.9-cp311-cp311-manylinux_2_28_x86_64.whl", "pkg-2.0rc1-cp311-cp311-any.whl"],
+        ["pkg-2.0rc2-py3-none-any.whl", "pkg-2.0.dev3-cp311-cp311-manylinux_2_28_x86_64.whl"],
+        [
+            "pkg-2.0-cp311-cp311-manylinux_2_17_x86_64.whl",
+            "pkg-2.0-cp38-abi3-manylinux_2_28_x86_64.whl",
+        ],
+        [
+            "pkg-2.0-cp38-abi3-manylinux_2_17_x86_64.whl",
+            "pkg-2.0-py3-none-manylinux_2_28_x86_64.whl",
+        ],
+        ["pkg-2.0-py3-none-manylinux_2_17_x86_64.whl", "pkg-2.0-py3-none-any.whl"],
+    ] {
+        let [better, other] = names;
+        assert_eq!(newest(&[better, other]).as_deref(), Some(better));
+        assert_eq!(newest(&[other, better]).as_deref(), Some(better));
+    }
 }

@@ -8,7 +8,7 @@ use camino::Utf8PathBuf;
 
 use super::{Finding, Member, Rule, Severity, listing};
 use crate::policy::{Arch, Libc, PlatformTag, installs};
-use crate::wheel::{Interpreter, VersionKey, WheelName, same_name, same_version};
+use crate::wheel::{Interpreter, Tag, VersionKey, WheelName, same_name, same_version};
 
 // An error: who asks for a comparison does not take it for made where none was.
 const NOTHING_ALIKE: Rule = Rule::error(
@@ -105,21 +105,29 @@ pub fn newest_installable(
     (libc, arch): (Libc, Arch),
 ) -> Option<Utf8PathBuf> {
     let ours = WheelName::parse(file).ok()?;
-    let is_taken = |theirs: &Published| {
-        is_same_project(&ours, &theirs.name)
-            && theirs.name.tags.expand().iter().any(|tag| {
-                let platform = tag.platform.parse::<PlatformTag>();
-                interpreter.accepts(tag) && platform.is_ok_and(|tag| installs(tag, libc, arch))
-            })
+    // Installers take the last release, then the tag that is most specific: the interpreter's own binary
+    // interface before the stable one before none, then the newest C library.
+    let rank = |theirs: Published| {
+        let tag = |tag: Tag| {
+            let platform: PlatformTag = tag.platform.parse().ok()?;
+            let is_taken = interpreter.accepts(&tag) && installs(platform, libc, arch);
+            is_taken.then_some((specificity(&tag.abi), platform))
+        };
+        let tag = theirs.name.tags.expand().into_iter().filter_map(tag).max()?;
+        let version = VersionKey::of(&theirs.name.version);
+        Some((!version.is_prerelease(), version, tag, theirs.path))
     };
-    let taken = named(like).into_iter().filter(is_taken);
-    // Of one version, installers prefer the wheel that requires the newest C library.
-    let newest = taken.max_by_key(|theirs| {
-        let platforms = theirs.name.tags.platforms.iter();
-        let platform = platforms.filter_map(|tag| tag.parse::<PlatformTag>().ok()).max();
-        (VersionKey::of(&theirs.name.version), platform)
-    });
-    newest.map(|theirs| theirs.path)
+    let published = named(like).into_iter();
+    let taken = published.filter(|theirs| is_same_project(&ours, &theirs.name)).filter_map(rank);
+    taken.max().map(|(.., path)| path)
+}
+
+fn specificity(abi: &str) -> u8 {
+    match abi {
+        "none" => 0,
+        "abi3" | "abi3t" => 1,
+        _ => 2,
+    }
 }
 
 /// The finding that there is no published wheel to compare `file` with.
