@@ -28,7 +28,6 @@ pub(crate) struct BuildInfo {
 
 /// Whose recipe built a wheel, and why.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[expect(clippy::struct_field_names, reason = "the fields of build-info.json are named so")]
 pub(crate) struct Recipe {
     /// Name of the recipe.
     pub name: String,
