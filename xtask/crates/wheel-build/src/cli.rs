@@ -126,7 +126,12 @@ fn carry_out<Own: Subcommand>(
     if let (false, Command::Own(_) | Command::Init(_)) = (file.is_default(), &command) {
         let message =
             format!("this command works with `wheels.toml` alone, not with `{}`", file.name());
-        anyhow::bail!(UserError::new(message).hint("leave `--config` out"));
+        let hint = if matches!(command, Command::Init(_)) {
+            "run `init` once, then copy wheels.toml for each further package and change `package` in `[source]`"
+        } else {
+            "leave `--config` out"
+        };
+        anyhow::bail!(UserError::new(message).hint(hint));
     }
     match command {
         Command::Init(args) => commands::init::run(&args),

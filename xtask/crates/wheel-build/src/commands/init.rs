@@ -5,7 +5,7 @@ use wheel_audit::UserError;
 
 use anyhow::Context as _;
 use camino::{Utf8Path, Utf8PathBuf};
-use wheel_audit::report;
+use wheel_audit::report::{self, counted};
 
 use super::{FINDINGS, Workspace};
 use crate::exec::Exec;
@@ -14,26 +14,26 @@ use crate::init::{self, Asked, Change, Planned, State, Tool};
 /// Arguments of `init`.
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct InitArgs {
-    /// The package's repository; with `--check` and `--upgrade` this one where absent
+    /// The package's repository [default with `--check` and `--upgrade`: this one]
     #[arg(value_name = "PATH", required_unless_present_any = ["check", "upgrade"])]
     pub(crate) path: Option<Utf8PathBuf>,
-    /// Where the repository has the tool from: `git=URL#REV`, `path=DIR`, or `vendor` for a copy in `xtask/vendor/`;
-    /// this clone's `origin` and commit where absent
+    /// Where the repository gets the tool from: `git=URL#REV`, `path=DIR`, or `vendor` for a copy in `xtask/vendor/`
+    /// [default: this clone's `origin` and commit]
     #[arg(long, value_name = "TOOL")]
     pub(crate) tool: Option<Tool>,
-    /// Make `xtask/` a member of the workspace that is there, in place of a workspace of its own
+    /// Make `xtask/` a member of the repository's workspace, instead of a workspace of its own
     #[arg(long, conflicts_with_all = ["check", "upgrade"])]
     pub(crate) member: bool,
-    /// The folder of the repository that holds the package [default: the top, or the one folder that holds one]
+    /// The package's folder in the repository [default: the top, or the only folder with a package]
     #[arg(long, value_name = "FOLDER", conflicts_with_all = ["check", "upgrade"])]
     pub(crate) package: Option<Utf8PathBuf>,
     /// Print the files and write none
     #[arg(long, conflicts_with_all = ["check", "upgrade"])]
     pub(crate) dry_run: bool,
-    /// Say which files of a repository that uses the tool are not what this version writes; exit with 1 if any is
+    /// Report files that differ from what this version writes; exit with 1 if any does
     #[arg(long, conflicts_with = "upgrade")]
     pub(crate) check: bool,
-    /// Bring these files up to date; those changed there stay, and the new text lies beside them as `FILE.new`
+    /// Bring these files up to date; files that you changed stay, and their new text goes to `FILE.new`
     #[arg(long)]
     pub(crate) upgrade: bool,
     /// With `--check` or `--upgrade`: report on stdout as JSON
@@ -82,7 +82,7 @@ pub(crate) fn run(args: &InitArgs) -> anyhow::Result<ExitCode> {
     init::write(&repository, &adoption.files)?;
     let python = if adoption.has_debian_python { " --python cp311" } else { "" };
     report::data(&format!(
-        "next, in `{repository}`:\n  cargo xtask doctor\n  cargo xtask wheels --setup debian:12 {}{python}",
+        "next, in `{repository}`, commit these files (changed files change a version from git), then:\n  cargo xtask doctor\n  cargo xtask wheels --setup debian:12 {}{python}",
         super::native_platform()
     ));
     Ok(ExitCode::SUCCESS)
@@ -99,7 +99,7 @@ fn line(file: &Planned) -> Option<String> {
         Change::Add { lines, .. } => format!("  {path}: gets {}", lines.join(", ")),
         Change::Create(bytes) => {
             let lines = bytes.split(|byte| *byte == b'\n').count() - 1;
-            format!("  {path}: new, {lines} lines")
+            format!("  {path}: new, {}", counted(lines, "line"))
         }
     })
 }

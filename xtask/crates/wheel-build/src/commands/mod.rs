@@ -73,7 +73,7 @@ impl Workspace {
             let hint = if file.is_default() {
                 "`cargo xtask init PATH` in a clone of the tool writes one"
             } else {
-                "write it beside wheels.toml, with the `package` of `[source]` that it is for"
+                "copy wheels.toml to that name, and change `package` in `[source]`"
             };
             UserError::new(format!("there is no {name} in `{shown}` or above it")).hint(hint)
         })?;

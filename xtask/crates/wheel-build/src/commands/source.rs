@@ -54,8 +54,8 @@ pub(crate) fn run(args: &SourceArgs, file: &ConfigFile) -> anyhow::Result<ExitCo
         Source::Path(source) => source,
         Source::Sdist { name, version, .. } => {
             anyhow::bail!(
-                UserError::new(format!("the source is the archive {name}=={version} of the index"))
-                    .hint("this command lists the files of a folder (`path` in [source])")
+                UserError::new(format!("{} builds the archive {name}=={version} of the index, not files of the repository", file.name()))
+                    .hint("set `path` in `[source]` in place of `sdist` to build a folder")
             );
         }
     };

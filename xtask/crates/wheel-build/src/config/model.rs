@@ -211,7 +211,7 @@ pub(crate) struct Check {
     #[serde(default)]
     pub calls: BTreeMap<String, Vec<String>>,
     /// Commands that the smoke test runs, each with status 0; no shell reads them.
-    #[serde(default, deserialize_with = "words::value")]
+    #[serde(default, deserialize_with = "words::command")]
     pub commands: Vec<String>,
     /// Published wheels that each wheel is compared with: `"index"`, or a folder of the repository.
     #[serde(default)]

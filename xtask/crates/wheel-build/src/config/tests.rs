@@ -404,5 +404,10 @@ fn published_wheels_are_on_the_index_or_in_a_folder_of_the_repository() {
         assert!(error.contains("line 9") && error.contains("check.like"), "{error}");
     }
     assert_eq!(with("commands = [\"demo -v\"]").unwrap().check.commands, ["demo -v"]);
-    assert!(with("commands = [\"\"]").is_err());
+    for wrong in ["", "demo -v | cat", "demo && demo"] {
+        assert!(with(&format!("commands = [\"{wrong}\"]")).is_err(), "{wrong}");
+    }
+    for right in ["sh -c 'demo -v | cat'", "demo a|b"] {
+        assert!(with(&format!("commands = [\"{right}\"]")).is_ok(), "{right}");
+    }
 }

@@ -70,6 +70,22 @@ pub(crate) fn check_value(text: &str) -> Result<(), String> {
     Ok(())
 }
 
+/// A command that no shell reads: without quotes, no word is an operator of a shell.
+///
+/// # Errors
+/// Why it is none.
+pub(crate) fn check_command(text: &str) -> Result<(), String> {
+    const OPERATORS: [&str; 9] = ["|", "||", "&", "&&", ";", "<", ">", ">>", "2>&1"];
+    check_value(text)?;
+    if text.contains(['"', '\'', '\\']) {
+        return Ok(());
+    }
+    let operator = text.split_whitespace().find(|word| OPERATORS.contains(word));
+    operator.map_or(Ok(()), |operator| {
+        Err(format!("no shell reads `{text}`, so that `{operator}` would be an argument: write `sh -c '...'`"))
+    })
+}
+
 /// The address or context of an engine: neither it nor the host in it begins like an option.
 ///
 /// # Errors
@@ -157,6 +173,8 @@ readers! {
     suite: |text| SUITE.check(text);
     /// [`check_value`].
     value: check_value;
+    /// [`check_command`].
+    command: check_command;
     /// [`check_engine`].
     engine: check_engine;
 }

@@ -46,7 +46,10 @@ pub(super) fn find(repository: &Utf8Path, asked: Option<&Utf8Path>) -> anyhow::R
                     "`{repository}` holds several packages: {}",
                     names.join(", ")
                 ))
-                .hint(format!("choose one: `--package {}`", found[0]))
+                .hint(format!(
+                    "choose one with `--package {}`; each of the others gets a copy of wheels.toml, `wheels-NAME.toml`",
+                    found.iter().map(|folder| folder.as_str()).collect::<Vec<_>>().join("|")
+                ))
             )
         }
     }

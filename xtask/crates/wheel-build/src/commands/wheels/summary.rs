@@ -137,7 +137,7 @@ fn explain(failure: &Failure, jobs: &[&JobReport]) -> String {
         let more = if jobs.len() > 1 { " (and those beside it)" } else { "" };
         let _ = write!(text, "\nlog: {}{more}", failure.log);
     }
-    let of_step = "`cargo xtask shell --last-failed` stands before that step";
+    let of_step = "`cargo xtask shell --last-failed` opens a shell before that step";
     let of_step = (failure.step.is_some() && !failure.consequence).then_some(of_step);
     if let Some(hint) = failure.hint.as_deref().or(of_step) {
         let _ = write!(text, "\n\nhint: {hint}");

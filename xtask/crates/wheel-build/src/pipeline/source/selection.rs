@@ -151,8 +151,22 @@ pub(super) fn select(tree: Tree, source: &LocalSource, own: &Own) -> Selection {
     let lost = source.exclude.iter().filter(|pattern| !finds(pattern));
     let lost = lost.map(|pattern| ("exclude", pattern.0.as_str().to_owned()));
     let include = tree.unmatched.iter().map(|pattern| ("include", pattern.clone()));
-    let unmatched = include.chain(lost).collect();
+    let unmatched = include.chain(lost).chain(unknown_submodules(&tree, source)).collect();
     Selection { files, repositories: tree.repositories, unmatched }
+}
+
+/// The patterns of `submodules` that name no submodule. `*` names all, perhaps none, and without git nobody knows them.
+fn unknown_submodules(tree: &Tree, source: &LocalSource) -> Vec<(&'static str, String)> {
+    let is_known = |pattern: &PathPattern| {
+        tree.repositories.is_empty()
+            || pattern.0.as_str() == "*"
+            || tree.entries.iter().any(|entry| {
+                matches!(entry.kind, Kind::Submodule { .. })
+                    && matches(std::slice::from_ref(pattern), &entry.path)
+            })
+    };
+    let unknown = source.submodules.iter().filter(|pattern| !is_known(pattern));
+    unknown.map(|pattern| ("submodules", pattern.0.as_str().to_owned())).collect()
 }
 
 /// Whether one of the `patterns` matches `path` or a folder that it is in.

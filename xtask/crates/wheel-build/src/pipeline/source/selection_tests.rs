@@ -413,11 +413,19 @@ fn an_empty_source_is_an_error_that_says_why() {
 #[test]
 fn a_pattern_that_matches_nothing_is_reported() {
     let (_dir, tree) = committed(&["a.py", "b.py"]);
-    let source =
-        LocalSource { include: patterns(&["c.py"]), exclude: patterns(&["b.*", "d"]), ..local() };
+    let source = LocalSource {
+        include: patterns(&["c.py"]),
+        exclude: patterns(&["b.*", "d"]),
+        submodules: patterns(&["*", "a.py"]),
+        ..local()
+    };
     let selected = select(&Exec::real(), &tree, &source).unwrap().files;
     assert_eq!(selected.of(Reason::Excluded).count(), 1);
-    let unmatched = [("include", "c.py".to_owned()), ("exclude", "d".to_owned())];
+    let unmatched = [
+        ("include", "c.py".to_owned()),
+        ("exclude", "d".to_owned()),
+        ("submodules", "a.py".to_owned()),
+    ];
     assert_eq!(selected.unmatched, unmatched);
     assert!(Summary::of(&selected).notes.iter().all(|note| note.is_warning));
 }

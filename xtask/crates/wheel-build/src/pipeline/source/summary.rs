@@ -23,7 +23,11 @@ const COMMIT_DIGITS: usize = 7;
 /// user's own choice, and what git ignores is in no clone.
 const LINES: [(Reason, &str, bool); 9] = [
     (Reason::Clone, "left out as a clone of another repository, which is no submodule", true),
-    (Reason::Submodule, "left out as a submodule that is not checked out", true),
+    (
+        Reason::Submodule,
+        "submodule is not checked out (`git submodule update --init`, or `exclude` it)",
+        true,
+    ),
     (Reason::BuildOutput, "left out as build output, which `include` would keep", false),
     (Reason::Environment, "left out as an environment", false),
     (Reason::Cache, "left out as a cache", false),
@@ -86,7 +90,10 @@ impl Summary {
         }
         notes.extend(selection.unmatched.iter().map(|(key, pattern)| Note {
             is_warning: true,
-            text: format!("`{key}` in [source]: `{pattern}` matches no file"),
+            text: {
+                let what = if *key == "submodules" { "submodule" } else { "file" };
+                format!("`{key}` in [source]: `{pattern}` matches no {what}")
+            },
             paths: Vec::new(),
         }));
         Self {
