@@ -100,7 +100,9 @@ def evidence(names, texts):
 
 def members(archive):
     """The name of each regular file of an archive, with a function that reads its first bytes."""
-    if zipfile.is_zipfile(archive):
+    with open(archive, "rb") as file:
+        is_zip = file.read(4) == b"PK\3\4"
+    if is_zip:
         with zipfile.ZipFile(archive) as bundle:
             for entry in bundle.infolist():
                 if not entry.is_dir():

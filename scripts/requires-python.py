@@ -19,7 +19,9 @@ LARGEST = 1 << 20
 
 def pkg_info(path):
     """The text of PKG-INFO at the top of a source archive; empty if there is none."""
-    if zipfile.is_zipfile(path):
+    with open(path, "rb") as file:
+        is_zip = file.read(4) == b"PK\3\4"
+    if is_zip:
         with zipfile.ZipFile(path) as archive:
             for name in archive.namelist():
                 if name.count("/") == 1 and name.endswith("/PKG-INFO"):

@@ -116,7 +116,10 @@ def main():
     strip = 1 if source["kind"] == "sdist" else 0
     os.makedirs(destination, exist_ok=True)
     destination = os.path.realpath(destination)
-    if zipfile.is_zipfile(archive):
+    # Not `is_zipfile`, which takes a tar file that ends with a wheel for that wheel.
+    with open(archive, "rb") as file:
+        is_zip = file.read(4) == b"PK\3\4"
+    if is_zip:
         unpack_zip(archive, destination, strip)
     else:
         unpack_tar(archive, destination, strip)

@@ -207,8 +207,11 @@ fn a_link_leads_to_no_source_outside_of_the_repository() {
 #[test]
 fn the_container_unpacks_all_that_is_packed() {
     let deep = format!("{}/long.py", "folder/".repeat(40));
-    let names = [&b"a.py"[..], b"caf\xe9/\xef.py", b"new\nline", b"sub/run", deep.as_bytes()];
+    let names =
+        [&b"a.py"[..], b"caf\xe9/\xef.py", b"new\nline", b"sub/run", deep.as_bytes(), b"z.whl"];
     let (_dir, tree) = repository(&names);
+    // The end of a zip archive, which Python's `is_zipfile` finds at the end of the tar file, too.
+    fs_err::write(tree.join("z.whl"), [&b"PK\x05\x06"[..], &[0; 18]].concat()).unwrap();
     let mode = std::os::unix::fs::PermissionsExt::from_mode(0o775);
     fs_err::set_permissions(tree.join("sub/run"), mode).unwrap();
     let targets =
