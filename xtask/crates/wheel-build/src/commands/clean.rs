@@ -21,12 +21,13 @@ use wheel_audit::text::file_size;
 
 /// The folders of `target/xtask/` that runs fill; what is not named here (the lock, an engine's own
 /// files) stays.
-const FOLDERS: [&str; 13] = [
+const FOLDERS: [&str; 14] = [
     "auditwheel",
     "assets",
     "base",
     "build-info",
     "commit",
+    "history",
     "host",
     "jobs",
     "logs",

@@ -22,7 +22,7 @@ fn defect_15_and_20_the_archive_holds_the_tree_once_and_nothing_of_our_own() {
         pack(&Exec::real(), &tree, &local(), &selected.files, &work).unwrap()
     };
     let first = pack();
-    fs_err::write(work.join("x"), "changed").unwrap();
+    fs_err::write(work.join("other.txt"), "changed").unwrap();
     assert_eq!(pack(), first);
     let PreparedSource::Packed { folder, .. } = &first else { unreachable!() };
     assert!(first.scope().starts_with("path-"), "{}", first.scope());
@@ -228,7 +228,7 @@ fn the_container_unpacks_all_that_is_packed() {
         unreachable!()
     };
     let (script, copy) =
-        (concat!(env!("CARGO_MANIFEST_DIR"), "/../../../scripts/unpack.py"), work.join("copy"));
+        (concat!(env!("CARGO_MANIFEST_DIR"), "/../../../scripts/unpack.py"), work.join("a copy"));
     let unpack = Step::new("python3", ["-B", script, folder.as_str(), copy.as_str()]);
     Exec::real().read(&unpack).unwrap();
     for file in selected.packed() {
