@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use camino::{Utf8Component, Utf8Path, Utf8PathBuf};
+use glob::Pattern;
 use toml::Spanned;
 
 use super::error::ConfigError;
@@ -79,7 +80,7 @@ impl Checker<'_> {
             let message = format!("`{key}` names files below `path`, relative to it");
             return Err(self.at(raw.span(), &[&item(index)], message));
         }
-        Ok(raw.get_ref().clone())
+        Ok(raw.get_ref().iter().map(plain).collect())
     }
 
     fn sdist(
@@ -104,6 +105,12 @@ impl Checker<'_> {
         let (name, version) = (name.to_owned(), version.to_owned());
         Ok(Source::Sdist { name, version, sha256: hash.clone() })
     }
+}
+
+/// `./docs/` means the same files as `docs`.
+fn plain(pattern: &PathPattern) -> PathPattern {
+    let text = pattern.0.as_str().trim_start_matches("./").trim_end_matches('/');
+    Pattern::new(text).map_or_else(|_| pattern.clone(), PathPattern)
 }
 
 /// Whether a relative path would lead out of the folder it is relative to.
