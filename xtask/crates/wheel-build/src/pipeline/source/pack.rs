@@ -1,7 +1,7 @@
 //! Packs the selected files as one archive, at fixed times and in a fixed order.
 
 use std::collections::BTreeMap;
-use std::io::{self, Read as _};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -14,13 +14,15 @@ use super::disk::{go_on, open};
 use super::facts::Status;
 use super::python::{name, project, text_of};
 use super::repository::{Repositories, repositories};
-use super::selection::{Reason, Selection};
+use super::selection::{Decision, Reason, Selection};
 use super::summary::{Note, Summary};
 use super::{PreparedSource, SOURCE_DATE_EPOCH, versions};
 use crate::config::LocalSource;
 use crate::exec::Exec;
 use crate::pipeline::stubs::stubs;
 
+/// The mode of a program, as git prints it.
+const EXECUTABLE: &str = "100755";
 /// Seconds between the times of files that git knows and those of others. Some file systems count in twos.
 const TIME_STEP: u64 = 2;
 
@@ -110,17 +112,25 @@ fn write_archive(
     selection: &Selection,
     stubs: &BTreeMap<PathBuf, String>,
 ) -> io::Result<()> {
-    let mut files: BTreeMap<&Path, u64> =
-        selection.packed().map(|file| (file.path.as_path(), time(file.status))).collect();
-    files.extend(stubs.keys().map(|path| (path.as_path(), SOURCE_DATE_EPOCH)));
+    let mut files: BTreeMap<&Path, Facts> =
+        selection.packed().map(|file| (file.path.as_path(), facts(file))).collect();
+    files.extend(stubs.keys().map(|path| (path.as_path(), (SOURCE_DATE_EPOCH, None))));
     let mut tar = tar::Builder::new(io::BufWriter::new(fs_err::File::create(archive)?));
-    for (path, time) in files {
+    for (path, facts) in files {
         match stubs.get(path) {
             Some(text) => add_text(&mut tar, path, text)?,
-            None => add(&mut tar, tree, path, time)?,
+            None => add(&mut tar, tree, path, facts)?,
         }
     }
     io::Write::flush(&mut tar.into_inner()?)
+}
+
+/// The time of a file in the archive, and its mode where the commit decides it.
+type Facts<'a> = (u64, Option<&'a str>);
+
+fn facts(file: &Decision) -> Facts<'_> {
+    let head = file.head.as_ref().filter(|_| file.status == Status::Tracked);
+    (time(file.status), head.map(|object| object.mode.as_str()))
 }
 
 /// The time that a file has in the archive. What is newer than its source is not made again, so that what the user
@@ -145,12 +155,23 @@ fn remove_others(sources: &Utf8Path, kept: &str) -> io::Result<()> {
 }
 
 /// A file that gives up when xtask was asked to stop.
-struct Watched<R>(R);
+struct Watched<R> {
+    file: R,
+    /// Number of bytes that are still to come.
+    left: u64,
+}
 
 impl<R: io::Read> io::Read for Watched<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         go_on()?;
-        self.0.read(buffer)
+        let most = usize::try_from(self.left).unwrap_or(usize::MAX).min(buffer.len());
+        let count = self.file.read(&mut buffer[..most])?;
+        self.left -= count as u64;
+        // The archive says its size already: what follows would be taken for the rest of it.
+        if count == 0 && most > 0 {
+            return Err(io::Error::other("a file of the source shrank while it was packed"));
+        }
+        Ok(count)
     }
 }
 
@@ -158,7 +179,7 @@ fn add<W: io::Write>(
     tar: &mut tar::Builder<W>,
     tree: &Utf8Path,
     name: &Path,
-    time: u64,
+    (time, mode): Facts,
 ) -> io::Result<()> {
     go_on()?;
     let path = tree.as_std_path().join(name);
@@ -173,10 +194,11 @@ fn add<W: io::Write>(
     let file = open(&path)?;
     let meta = file.metadata()?;
     header.set_size(meta.len());
-    let executable = is_executable(&meta);
+    // A clone on a file system without modes (`core.fileMode`) has them in the commit alone.
+    let executable = mode.map_or_else(|| is_executable(&meta), |mode| mode == EXECUTABLE);
     header.set_mode(if executable { 0o755 } else { 0o644 });
     // No more than was said, should the file grow meanwhile.
-    tar.append_data(&mut header, name, Watched(file.take(meta.len())))
+    tar.append_data(&mut header, name, Watched { file, left: meta.len() })
 }
 
 fn add_text<W: io::Write>(tar: &mut tar::Builder<W>, name: &Path, text: &str) -> io::Result<()> {
@@ -185,4 +207,17 @@ fn add_text<W: io::Write>(tar: &mut tar::Builder<W>, name: &Path, text: &str) ->
     header.set_mode(0o644);
     header.set_size(text.len() as u64);
     tar.append_data(&mut header, name, text.as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_shrinks_while_it_is_packed_is_an_error() {
+        let read = |left| io::read_to_string(Watched { file: &b"text"[..], left });
+        assert_eq!(read(4).unwrap(), "text");
+        assert_eq!(read(3).unwrap(), "tex");
+        assert!(read(5).is_err());
+    }
 }

@@ -242,6 +242,21 @@ fn the_container_unpacks_all_that_is_packed() {
 }
 
 #[test]
+fn the_commit_decides_modes_where_the_file_system_has_none() {
+    let (_dir, tree) = committed(&["a.py", "run"]);
+    git(&tree, &["update-index", "--chmod=+x", "run"]);
+    git(&tree, &["-c", "user.name=a", "-c", "user.email=a", "commit", "--quiet", "--message=a"]);
+    git(&tree, &["config", "core.fileMode", "false"]);
+    let work = tree.join("target/xtask");
+    let selected = select(&Exec::real(), &tree, &local()).unwrap().files;
+    let packed = pack(&Exec::real(), &tree, &local(), &selected, &work).unwrap();
+    let PreparedSource::Packed { folder, .. } = packed else { unreachable!() };
+    let mut archive = tar::Archive::new(fs_err::File::open(folder.join("source.tar")).unwrap());
+    let modes = archive.entries().unwrap().map(|it| it.unwrap().header().mode().unwrap());
+    assert_eq!(modes.collect::<Vec<_>>(), [0o644, 0o755]);
+}
+
+#[test]
 fn a_filter_of_the_repository_does_not_run() {
     let (_dir, tree) = committed(&["a.py", ".gitattributes", "b.py"]);
     write(&tree, ".gitattributes", "*.py filter=strange\n");
