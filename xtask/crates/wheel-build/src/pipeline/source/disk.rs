@@ -15,7 +15,7 @@ use crate::config::PathPattern;
 use crate::exec::{ExecError, interrupt};
 
 /// The first bytes of a file that stands for one of Git LFS (its specification).
-const LFS_START: &[u8] = b"version https://git-lfs.github.com/spec/v1\noid ";
+const LFS_START: &[u8] = b"version https://git-lfs.github.com/spec/v1";
 /// Sizes that such a file has, in bytes.
 const LFS_SIZES: std::ops::Range<u64> = 100..1024;
 /// The first bytes of `CACHEDIR.TAG` (bford.info/cachedir).
@@ -126,7 +126,7 @@ impl<'a> Disk<'a> {
         let has = |name: &str| is_there(&full.join(name));
         Ok(if !is_folder {
             None
-        } else if has("pyvenv.cfg")? {
+        } else if has("pyvenv.cfg")? || has("conda-meta/history")? {
             Some(Mark::Environment)
         } else if starts_with(&full.join("CACHEDIR.TAG"), CACHE_START) {
             Some(Mark::Cache)
@@ -156,7 +156,6 @@ impl<'a> Disk<'a> {
                 go_on()?;
                 let path = path.map_err(io::Error::other)?;
                 let path = path.strip_prefix(self.tree).unwrap_or(&path).to_owned();
-                count += 1;
                 let entry = |kind| Entry {
                     path: path.clone(),
                     kind,
@@ -165,10 +164,12 @@ impl<'a> Disk<'a> {
                     is_sparse: false,
                 };
                 match self.kind(&path)? {
-                    Kind::Missing => {}
+                    // Below a folder that is a link.
+                    Kind::Missing => continue,
                     Kind::Folder => self.walk_all(&path, &mut more)?,
                     kind => more.entries.push(entry(kind)),
                 }
+                count += 1;
             }
             if count == 0 {
                 tree.unmatched.push(pattern.as_str().to_owned());
@@ -203,11 +204,20 @@ fn content(path: &Path, size: u64) -> io::Result<Content> {
         || path.extension().is_some_and(|end| ["c", "cpp", "cc", "cxx"].iter().any(|c| end == *c));
     Ok(if LFS_SIZES.contains(&size) && starts_with(path, LFS_START) {
         Content::LfsPointer
-    } else if is_c() && is_there(&path.with_extension("pyx"))? && starts_with(path, CYTHON_START) {
+    } else if is_c() && is_cython(path)? {
         Content::Cython
+    } else if starts_with(path, b"\x7fELF") {
+        Content::Elf
     } else {
         Content::Any
     })
+}
+
+/// Whether Cython generated `path` from a file beside it.
+fn is_cython(path: &Path) -> io::Result<bool> {
+    let has_source =
+        is_there(&path.with_extension("pyx"))? || is_there(&path.with_extension("py"))?;
+    Ok(has_source && starts_with(path, CYTHON_START))
 }
 
 /// Whether a regular file begins with `start`. One that cannot be read does not; packing it is an error.

@@ -95,6 +95,8 @@ pub(super) enum Content {
     LfsPointer,
     /// Cython generated it.
     Cython,
+    /// A program, a library or an object, compiled for Linux.
+    Elf,
 }
 
 /// What a folder's content shows.

@@ -51,7 +51,7 @@ fn repository(
     tree.repositories.push(repository);
     // Deleted with `git rm`: git lists it no more, and the commit has it.
     for path in status.changed.keys() {
-        index.entry(path.clone()).or_insert_with(|| Listed { object: None, is_sparse: false });
+        index.entry(path.clone()).or_default();
     }
     let mut submodules = Vec::new();
     for (path, listed) in index {
@@ -61,22 +61,27 @@ fn repository(
             Some(head) => head.clone(),
             None => listed.object.clone(),
         };
-        let is_submodule = listed.object.is_some_and(|object| object.mode == SUBMODULE);
         let untracked = status.untracked.remove(&path);
+        // Removed with `git rm --cached`, and ignored by git: the next commit has it no more.
+        let is_removed = listed.object.is_none() && !untracked;
+        let is_submodule = listed.object.is_some_and(|object| object.mode == SUBMODULE);
         let path = prefix.join(path);
         let kind = if is_submodule {
-            let is_checked_out = is_there(&disk.tree.join(&path).join(".git"))?;
+            let is_checked_out = is_repository(&disk.tree.join(&path).join(".git"))?;
             if is_checked_out {
                 let (prefix, is_moved) = (path.clone(), changed.is_some());
                 submodules.push(Repository { prefix, head: None, is_moved });
             }
             Kind::Submodule { is_checked_out }
+        } else if is_removed {
+            Kind::Missing
         } else {
             disk.kind(&path)?
         };
         let status = match changed {
             Some(_) if untracked => Status::Untracked,
             Some(_) => Status::Changed,
+            None if listed.is_unseen => Status::Changed,
             None => Status::Tracked,
         };
         tree.entries.push(Entry { path, kind, status, head, is_sparse: listed.is_sparse });
@@ -89,6 +94,12 @@ fn repository(
         tree.entries.push(Entry { path, kind, status, head: None, is_sparse: false });
     }
     submodules.into_iter().try_for_each(|submodule| self::repository(exec, disk, submodule, tree))
+}
+
+/// Whether `path`, the `.git` of a folder, is one for git. In an empty folder of that name, git finds the repository
+/// above it.
+fn is_repository(path: &Path) -> io::Result<bool> {
+    Ok(is_there(path)? && (!path.is_dir() || is_there(&path.join("HEAD"))?))
 }
 
 /// The files that git ignores below the folder `tree`; a folder stands for all that is in it.
@@ -121,9 +132,12 @@ pub(super) fn ignores(exec: &Exec, folder: &Utf8Path) -> io::Result<bool> {
 }
 
 /// A tracked file.
+#[derive(Default)]
 struct Listed {
     object: Option<Object>,
     is_sparse: bool,
+    /// Whether git compares it with no file (`git update-index --assume-unchanged`): it may have changed.
+    is_unseen: bool,
 }
 
 /// What differs from the commit that is checked out.
@@ -194,15 +208,20 @@ impl<'a> Git<'a> {
 
     /// The tracked files below the folder.
     fn index(&self) -> io::Result<BTreeMap<PathBuf, Listed>> {
-        let list = self.read("ls-files", &["-t", "--stage"])?;
+        let list = self.read("ls-files", &["-v", "--stage"])?;
         let entry = |line: &[u8]| {
             // `TAG MODE ID STAGE<tab>PATH`
             let tab = line.iter().position(|byte| *byte == b'\t')?;
             let (facts, path) = (std::str::from_utf8(&line[..tab]).ok()?, &line[tab + 1..]);
             let mut words = facts.split(' ');
-            let is_sparse = words.next()? == "S";
+            let tag = words.next()?;
+            let is_sparse = tag.eq_ignore_ascii_case("S");
+            let is_unseen = is_sparse || tag.starts_with(|c: char| c.is_ascii_lowercase());
             let object = Object { mode: words.next()?.to_owned(), id: words.next()?.to_owned() };
-            Some((sys::path(path).to_owned(), Listed { object: Some(object), is_sparse }))
+            Some((
+                sys::path(path).to_owned(),
+                Listed { object: Some(object), is_sparse, is_unseen },
+            ))
         };
         list.split(|byte| *byte == 0)
             .filter(|line| !line.is_empty())

@@ -15,9 +15,10 @@ use crate::config::ConfigFile;
 
 /// The generated workflow.
 const WORKFLOW: &str = ".github/workflows/wheels-docker.yml";
-/// What cargo leaves in a `target/` that it did not make.
-const CARGO_OUTPUT: [&str; 4] =
-    ["target/xtask", "target/debug", "target/release", "target/.rustc_info.json"];
+/// What the tool and cargo leave in a `target/` that cargo did not make.
+const TARGET_OUTPUT: [&str; 2] = ["target/xtask", "target/.rustc_info.json"];
+/// Folders of builds there, which have a folder `.fingerprint`.
+const CARGO_OUTPUT: [&str; 2] = ["target/debug", "target/release"];
 /// What goes with the manifest of the tool's own cargo workspace.
 const CARGO_FILES: [&str; 4] = ["Cargo.toml", "Cargo.lock", "clippy.toml", "rustfmt.toml"];
 
@@ -71,7 +72,9 @@ impl Own {
                 output.insert(name.to_owned());
             }
         }
-        output.extend(CARGO_OUTPUT.map(str::to_owned));
+        output.extend(TARGET_OUTPUT.map(str::to_owned));
+        let cargo = CARGO_OUTPUT.iter().filter(|it| root.join(it).join(".fingerprint").is_dir());
+        output.extend(cargo.map(|folder| (*folder).to_owned()));
         if root.join("target/CACHEDIR.TAG").is_file() {
             output.insert("target".to_owned());
         }
@@ -108,6 +111,10 @@ fn is_alias(config: &toml::Table) -> bool {
 /// Whether `text` is that of the manifest of finished wheels.
 fn is_manifest(text: &str) -> bool {
     let value: serde_json::Value = serde_json::from_str(text).unwrap_or_default();
+    let files = value.get("files").and_then(serde_json::Value::as_array);
+    let is_own = |file: &serde_json::Value| {
+        ["path", "sha256", "size", "kind"].iter().all(|key| file.get(key).is_some())
+    };
     value.get("schema_version").is_some()
-        && value.get("files").is_some_and(serde_json::Value::is_array)
+        && files.is_some_and(|files| !files.is_empty() && files.iter().all(is_own))
 }

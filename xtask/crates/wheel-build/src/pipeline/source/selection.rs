@@ -18,7 +18,10 @@ const ONE_FOLDER: MatchOptions = MatchOptions {
 /// Folders in `build/` that setuptools makes, by the beginnings of their names.
 const SETUPTOOLS: [&str; 3] = ["lib.", "temp.", "bdist."];
 /// Names that compilers and interpreters give to what they make.
-const COMPILED: [&str; 5] = ["so", "o", "pyd", "obj", "pyc"];
+const COMPILED: [&str; 6] = ["so", "o", "a", "pyd", "obj", "pyc"];
+
+/// The mode of a link, as git prints it.
+const LINK: &str = "120000";
 
 /// Why a file is in or out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -64,6 +67,8 @@ pub(crate) enum Reason {
     LfsPointer,
     /// An error: a sparse checkout leaves it out.
     Sparse,
+    /// An error: a link that the clone has as a text (`core.symlinks`).
+    LinkText,
 }
 
 impl Reason {
@@ -95,6 +100,7 @@ impl Reason {
             Self::Deleted => "deleted",
             Self::LfsPointer => "Git LFS pointer",
             Self::Sparse => "missing in a sparse checkout",
+            Self::LinkText => "link that is checked out as a text",
         }
     }
 }
@@ -216,6 +222,10 @@ impl Rules<'_> {
             Kind::Link(target) if leads_out(path, target) => return alone(Reason::LinkOut),
             // The container's `unpack.py` refuses it, as Windows would.
             _ if path.to_string_lossy().contains('\\') => return alone(Reason::Name),
+            Kind::File { content: Content::LfsPointer, .. } => return alone(Reason::LfsPointer),
+            Kind::File { .. } if entry.status == Status::Tracked && is_link(entry) => {
+                return alone(Reason::LinkText);
+            }
             Kind::Link(_) | Kind::File { .. } => {}
         }
         if matches(&self.source.include, path) {
@@ -245,16 +255,15 @@ impl Rules<'_> {
         if let Some(folder) = folder {
             return (Reason::BuildOutput, Some(folder));
         }
-        let is_compiled = path.extension().is_some_and(|end| COMPILED.iter().any(|it| end == *it));
         let content =
             if let Kind::File { content, .. } = entry.kind { content } else { Content::Any };
         let is_generated = content == Content::Cython && !self.tree.is_archive;
+        let is_untracked = entry.status == Status::Untracked;
+        let is_compiled = is_compiled(path) || (content == Content::Elf && is_untracked);
         let reason = if is_compiled || is_generated || path.ends_with("CMakeCache.txt") {
             Reason::BuildOutput
-        } else if entry.status == Status::Untracked {
+        } else if is_untracked {
             Reason::Untracked
-        } else if content == Content::LfsPointer {
-            Reason::LfsPointer
         } else {
             Reason::Unversioned
         };
@@ -267,12 +276,22 @@ fn tracked(entry: &Entry) -> (Reason, Option<PathBuf>) {
     if let Some(folder) = setuptools_folder(&entry.path, &SETUPTOOLS[..2]) {
         return (Reason::BuildOutput, Some(folder));
     }
-    let reason = match (&entry.kind, entry.status) {
-        (Kind::File { content: Content::LfsPointer, .. }, _) => Reason::LfsPointer,
-        (_, Status::Changed) => Reason::Changed,
-        _ => Reason::Tracked,
-    };
-    (reason, None)
+    let is_changed = entry.status == Status::Changed;
+    (if is_changed { Reason::Changed } else { Reason::Tracked }, None)
+}
+
+/// Whether the commit has a link there.
+fn is_link(entry: &Entry) -> bool {
+    entry.head.as_ref().is_some_and(|object| object.mode == LINK)
+}
+
+/// Whether a name is one that compilers and interpreters give to what they make: `libz.so.1`, too.
+fn is_compiled(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let is_versioned =
+        |(_, version): (&str, &str)| version.chars().all(|c| c == '.' || c.is_ascii_digit());
+    path.extension().is_some_and(|end| COMPILED.iter().any(|it| end == *it))
+        || name.split_once(".so.").is_some_and(is_versioned)
 }
 
 fn of_mark(mark: Mark) -> Reason {

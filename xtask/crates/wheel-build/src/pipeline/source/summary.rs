@@ -21,7 +21,7 @@ const NAMED: usize = 3;
 const COMMIT_DIGITS: usize = 7;
 /// Reasons that get a line, what it says, and whether the wheel may lack something because of it. An `exclude` is the
 /// user's own choice, and what git ignores is in no clone.
-const LINES: [(Reason, &str, bool); 9] = [
+const LINES: [(Reason, &str, bool); 10] = [
     (Reason::Clone, "left out as a clone of another repository, which is no submodule", true),
     (
         Reason::Submodule,
@@ -38,6 +38,7 @@ const LINES: [(Reason, &str, bool); 9] = [
         "left out as a link that is absolute or leads out of the packed folder",
         false,
     ),
+    (Reason::Deleted, "left out, since it was deleted from the working tree", false),
     (Reason::Name, "left out because of a backslash in its name", false),
 ];
 
@@ -185,6 +186,13 @@ pub(super) fn problem(
     if !pointers.is_empty() {
         let message = format!("Git LFS has not fetched files of the source: {}", named(&pointers));
         let hint = "`git lfs pull` fetches them; `exclude` in [source] builds without them";
+        return Ok(Some(UserError::new(message).hint(hint)));
+    }
+    let texts = names(Reason::LinkText);
+    if !texts.is_empty() {
+        let message = format!("this clone has links as plain files: {}", named(&texts));
+        let hint = "`git config core.symlinks true`, remove these files, `git checkout -- .`; `exclude` in [source] \
+                    builds without them";
         return Ok(Some(UserError::new(message).hint(hint)));
     }
     let required = selection.of(Reason::Submodule);
