@@ -362,11 +362,11 @@ fn a_folder_has_its_own_keys_and_none_that_leads_out() {
         parse(Utf8Path::new("wheels.toml"), &text.join("\n"))
     };
     let all = "path = \".\"\npackage = \"./python/\"\ninclude = [\"src/*/_gen.c\"]\n\
-               exclude = [\"data/**\"]\nsubmodules = [\"*\"]\ngit = false";
+               exclude = [\"./data/\"]\nsubmodules = [\"*\"]\ngit = false";
     let Source::Path(local) = with(all).unwrap().source else { unreachable!("it has a path") };
     assert_eq!((local.package.as_str(), local.git), ("python", false));
     assert_eq!(local.include[0].0.as_str(), "src/*/_gen.c");
-    assert_eq!((local.exclude.len(), local.submodules.len()), (1, 1));
+    assert_eq!((local.exclude[0].0.as_str(), local.submodules.len()), ("data", 1));
     let Source::Path(local) = with("path = \".\"").unwrap().source else { unreachable!() };
     assert!(local.git && local.package.as_str().is_empty());
     for (key, value) in [

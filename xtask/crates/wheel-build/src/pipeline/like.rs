@@ -135,7 +135,7 @@ mod tests {
         fs_err::create_dir(&folder).unwrap();
         let wheel = folder.join("pkg-1.0-py3-none-any.whl");
         fs_err::write(&wheel, "").unwrap();
-        assert_eq!(in_folder(&root, "published".into()).unwrap(), [wheel.clone()]);
+        assert_eq!(in_folder(&root, "published".into()).unwrap(), std::slice::from_ref(&wheel));
         std::os::unix::fs::symlink(&wheel, folder.join("pkg-2.0-py3-none-any.whl")).unwrap();
         let error = in_folder(&root, "published".into()).unwrap_err();
         assert!(error.to_string().contains("pkg-2.0"), "{error}");
