@@ -240,6 +240,8 @@ pub(crate) fn inputs(
 }
 
 #[cfg(test)]
+mod disguise_tests;
+#[cfg(test)]
 mod repository_tests;
 #[cfg(test)]
 mod selection_tests;

@@ -215,9 +215,9 @@ mod tests {
 
     #[test]
     fn a_file_that_shrinks_while_it_is_packed_is_an_error() {
-        let read = |left| io::read_to_string(Watched { file: &b"text"[..], left });
-        assert_eq!(read(4).unwrap(), "text");
-        assert_eq!(read(3).unwrap(), "tex");
-        assert!(read(5).is_err());
+        let read = |left| io::read_to_string(Watched { file: &b"text"[..], left }).ok();
+        assert_eq!(read(4).as_deref(), Some("text"));
+        assert_eq!(read(3).as_deref(), Some("tex"));
+        assert_eq!(read(5), None);
     }
 }

@@ -13,16 +13,16 @@ use crate::exec::Step;
 const ARCHIVE_TIME: u64 = SOURCE_DATE_EPOCH;
 
 /// The message and the hint of what keeps the folder from being a source.
-fn problem(tree: &Utf8Path, source: &LocalSource) -> Option<UserError> {
+pub(super) fn problem(tree: &Utf8Path, source: &LocalSource) -> Option<UserError> {
     select(&Exec::real(), tree, source).unwrap().problem
 }
 
-fn notes(tree: &Utf8Path) -> Vec<(bool, Vec<String>)> {
+pub(super) fn notes(tree: &Utf8Path) -> Vec<(bool, Vec<String>)> {
     let files = select(&Exec::real(), tree, &local()).unwrap().files;
     Summary::of(&files).notes.into_iter().map(|note| (note.is_warning, note.paths)).collect()
 }
 
-fn expect(found: &BTreeMap<String, Reason>, expected: &[(&str, Reason)]) {
+pub(super) fn expect(found: &BTreeMap<String, Reason>, expected: &[(&str, Reason)]) {
     for (path, reason) in expected {
         assert_eq!(found.get(*path), Some(reason), "{path} in {found:?}");
     }
@@ -282,69 +282,6 @@ fn a_pointer_of_git_lfs_is_an_error_that_names_it() {
 }
 
 #[test]
-fn a_link_that_the_clone_has_as_a_text_is_an_error() {
-    let (_dir, tree) = committed(&["a.py"]);
-    symlink("a.py", tree.join("b.py")).unwrap();
-    commit(&tree);
-    git(&tree, &["config", "core.symlinks", "false"]);
-    fs_err::remove_file(tree.join("b.py")).unwrap();
-    git(&tree, &["checkout", "--", "b.py"]);
-    let found = problem(&tree, &local()).unwrap();
-    assert!(found.message.contains("b.py") && !found.message.contains("a.py"), "{found}");
-    let source = LocalSource { exclude: patterns(&["b.py"]), ..local() };
-    assert_eq!(problem(&tree, &source), None);
-}
-
-#[test]
-fn a_file_that_the_next_commit_lacks_is_out() {
-    let (_dir, tree) = committed(&["a.py", "generated.c", "kept.c", "lost.py"]);
-    git(&tree, &["rm", "--quiet", "--cached", "generated.c", "kept.c"]);
-    write(&tree, ".gitignore", "generated.c\n");
-    fs_err::remove_file(tree.join("lost.py")).unwrap();
-    let found = reasons(&tree);
-    let expected = [("generated.c", Reason::Deleted), ("kept.c", Reason::Untracked)];
-    expect(&found, &expected);
-    assert_eq!(notes(&tree), [(false, vec!["generated.c".to_owned(), "lost.py".to_owned()])]);
-}
-
-#[test]
-fn what_was_compiled_is_known_by_its_content_and_a_version_in_its_name() {
-    let (_dir, tree) = committed(&["a.py", "tracked.so.1"]);
-    let compiled = ["libz.so.1", "libz.so.1.2.13", "libz.a", "bin/flatc"];
-    write_all(&tree, &compiled, "\x7fELF");
-    write_all(&tree, &["libz.so.py", "x.a1", "my.so.1.py"], "text");
-    let found = reasons(&tree);
-    expect(&found, &compiled.map(|name| (name, Reason::BuildOutput)));
-    expect(&found, &["libz.so.py", "x.a1", "my.so.1.py"].map(|name| (name, Reason::Untracked)));
-    assert_eq!(found["tracked.so.1"], Reason::Tracked);
-}
-
-#[test]
-fn an_empty_folder_named_git_makes_no_submodule() {
-    let (_dir, library) = committed(&["b.h"]);
-    let (_dir, tree) = committed(&["a.py"]);
-    let add = ["-c", "protocol.file.allow=always", "submodule", "--quiet", "add"];
-    git(&tree, &[&add[..], &[library.as_str(), "sub"]].concat());
-    commit(&tree);
-    fs_err::remove_file(tree.join("sub/.git")).unwrap();
-    fs_err::create_dir(tree.join("sub/.git")).unwrap();
-    assert_eq!(reasons(&tree)["sub"], Reason::Submodule);
-}
-
-#[test]
-fn a_folder_that_looks_like_the_tools_output_is_the_packages() {
-    let names = ["target/debug/a.py", "target/release/a.py", "pkg/a.py", "conda/a.py"];
-    let (_dir, tree) = plain_folder(&names);
-    write(&tree, "pkg/manifest.json", "{\"schema_version\": 1, \"files\": [{\"url\": \"a\"}]}");
-    assert!(reasons(&tree).values().all(|reason| reason.is_in()));
-    write(&tree, "target/debug/.fingerprint/a", "");
-    write(&tree, "conda/conda-meta/history", "");
-    let found = reasons(&tree);
-    expect(&found, &[("target/debug/a.py", Reason::Tool), ("conda", Reason::Environment)]);
-    assert!(found["target/release/a.py"].is_in());
-}
-
-#[test]
 fn files_that_a_sparse_checkout_leaves_out_are_an_error() {
     let (_dir, tree) = committed(&["a.py", "docs/a.md", "docs/b.md", "src/a.py"]);
     git(&tree, &["sparse-checkout", "set", "src"]);
@@ -516,24 +453,4 @@ fn a_folder_below_the_top_of_a_repository_is_read_alone() {
         [("b.py", Reason::Changed), ("c.py", Reason::Tracked), ("new.py", Reason::Untracked)];
     expect(&found, &expected);
     assert_eq!(found.len(), 3);
-}
-
-#[test]
-fn a_pattern_that_leads_through_a_link_is_reported() {
-    let (_dir, tree) = committed(&["a.py", "out/x.c"]);
-    symlink("out", tree.join("linked")).unwrap();
-    let source = LocalSource { include: patterns(&["linked/*.c"]), ..local() };
-    let found = select(&Exec::real(), &tree, &source).unwrap().files;
-    assert_eq!(found.unmatched, [("include", "linked/*.c".to_owned())]);
-}
-
-#[test]
-fn a_file_that_git_does_not_compare_counts_as_changed() {
-    let (_dir, tree) = committed(&["a.py", "assumed.py", "skipped.py"]);
-    git(&tree, &["update-index", "--assume-unchanged", "assumed.py"]);
-    git(&tree, &["update-index", "--skip-worktree", "skipped.py"]);
-    write_all(&tree, &["assumed.py", "skipped.py"], "changed");
-    let found = reasons(&tree);
-    expect(&found, &["assumed.py", "skipped.py"].map(|name| (name, Reason::Changed)));
-    assert_eq!(found["a.py"], Reason::Tracked);
 }
