@@ -89,3 +89,23 @@ fn a_file_that_git_does_not_compare_counts_as_changed() {
     expect(&found, &["assumed.py", "skipped.py"].map(|name| (name, Reason::Changed)));
     assert_eq!(found["a.py"], Reason::Tracked);
 }
+
+#[test]
+fn the_version_of_a_package_in_a_submodule_follows_from_the_submodule() {
+    let (_dir, library) = committed(&["b.py"]);
+    let pyproject = "[build-system]\nrequires = [\"setuptools-scm\"]\n";
+    write(&library, "pyproject.toml", pyproject);
+    commit(&library);
+    let (_dir, tree) = committed(&["a.py"]);
+    git(&tree, &["tag", "v1.0"]);
+    let add = ["-c", "protocol.file.allow=always", "submodule", "--quiet", "add", "--depth=1"];
+    git(&tree, &[&add[..], &[&format!("file://{library}"), "sub"]].concat());
+    commit(&tree);
+    let source = LocalSource { package: "sub".into(), ..local() };
+    let files = select(&Exec::real(), &tree, &source).unwrap().files;
+    let packed = || pack(&Exec::real(), &tree, &source, &files, &tree.join("target/xtask"));
+    let error = packed().unwrap_err().to_string();
+    assert!(error.contains("shallow"), "{error}");
+    git(&tree.join("sub"), &["tag", "v2.0"]);
+    packed().unwrap();
+}

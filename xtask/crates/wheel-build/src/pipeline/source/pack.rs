@@ -91,7 +91,7 @@ pub(super) fn pack(
     remove_others(&sources, &sha256)?;
     let mut summary = Box::new(Summary::of(selection));
     if let Some(repositories) = &repositories
-        && let Some(text) = versions::without_tag(&package, &repositories.top)
+        && let Some(text) = versions::without_tag(&package, repositories.history_of(source))
     {
         summary.notes.push(Note { is_warning: true, text, paths: Vec::new() });
     }

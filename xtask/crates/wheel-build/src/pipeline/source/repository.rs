@@ -68,8 +68,8 @@ struct Repository {
 pub(super) struct Repositories {
     described: Vec<Repository>,
     objects: Vec<Objects>,
-    /// The history of the packed folder's own repository.
-    pub(super) top: History,
+    /// Where each repository lies, and its history; the packed folder's own first.
+    histories: Vec<(PathBuf, History)>,
 }
 
 /// Where the objects of a repository come from: a file of the cache, and blobs of the user's repository.
@@ -112,7 +112,7 @@ pub(super) fn repositories(
     let needs = versions::needs(&package);
     let found = Repositories::of(exec, tree, &submodules, &sent, cache, needs)?;
     if let Some(found) = &found {
-        versions::check_depth(&package, &found.top).map_err(io::Error::other)?;
+        versions::check_depth(&package, found.history_of(source)).map_err(io::Error::other)?;
     }
     Ok(found)
 }
@@ -139,16 +139,26 @@ impl Repositories {
             repository.branch = branch(exec, tree)?;
         }
         let Some((top, own, objects)) = found else { return Ok(None) };
+        let mut histories = vec![(PathBuf::new(), top)];
         let (mut described, mut objects) = (vec![own], vec![objects]);
         for prefix in submodules {
             // Without a commit there is nothing to ask for.
-            if let Some((_, repository, more)) = one(prefix)? {
+            if let Some((history, repository, more)) = one(prefix)? {
+                histories.push((prefix.clone(), history));
                 described.push(repository);
                 objects.push(more);
             }
         }
         remove_others(cache, &objects)?;
-        Ok(Some(Self { described, objects, top }))
+        Ok(Some(Self { described, objects, histories }))
+    }
+
+    /// The history that the version of the package follows from: that of a submodule, if it lies in one.
+    pub(super) fn history_of(&self, source: &LocalSource) -> &History {
+        let (_, top) = &self.histories[0];
+        let has = |(prefix, _): &&(PathBuf, History)| source.package.starts_with(prefix);
+        let nearest = self.histories.iter().filter(has).max_by_key(|it| it.0.as_os_str().len());
+        nearest.map_or(top, |(_, history)| history)
     }
 
     fn one(
