@@ -16,8 +16,8 @@ fi
 
 # shellcheck source=scripts/build-env.sh
 . "$here/build-env.sh"
-# Mounted where the platform is emulated.
-if [ -e /xtask-native/accelerate.sh ] && sh /xtask-native/accelerate.sh wheel; then
+# Mounted where the platform is emulated. Its comparison of compilers must not read a cache.
+if [ -e /xtask-native/accelerate.sh ] && CCACHE_DISABLE=1 sh /xtask-native/accelerate.sh wheel; then
     export COMPILER_PATH="/tmp/xtask-accelerate${COMPILER_PATH:+:$COMPILER_PATH}"
 fi
 
