@@ -68,16 +68,19 @@ done
 ccache_dir=/var/cache/xtask-ccache
 if [ -n "${SOURCE_HASH:-}" ] && [ -d "$ccache_dir" ] && [ -z "${CCACHE_DISABLE+set}" ] &&
     command -v ccache >/dev/null; then
+    # An object depends on the compiler proper and the assembler, too; ccache itself looks at the driver alone. The
+    # system's other packages differ between interpreters, and headers are among what ccache hashes.
+    compilers=$(
+        for tool in gcc g++ clang cc1 cc1plus as; do
+            path=$(command -v "$(gcc -print-prog-name="$tool")") && sha256sum <"$path"
+        done | sha256sum
+    )
     mkdir -p "$XTASK_WORK/ccache"
     for tool in cc gcc c++ g++ "$(gcc -dumpmachine)-gcc" "$(gcc -dumpmachine)-g++" clang clang++; do
         ! command -v "$tool" >/dev/null || ln -s "$(command -v ccache)" "$XTASK_WORK/ccache/$tool"
     done
     PATH=$XTASK_WORK/ccache:$PATH
-    # Any other package of the system may change what a compiler makes: then the cache begins anew.
-    system=$({ dpkg-query --show || rpm --query --all || apk info -v; } 2>/dev/null | LC_ALL=C sort | sha256sum)
-    system=${system%% *}
-    find "$ccache_dir" -mindepth 1 -maxdepth 1 ! -name "$system" -exec rm -rf {} +
-    export CCACHE_DIR="$ccache_dir/$system" CCACHE_COMPILERCHECK=content CCACHE_MAXSIZE=512M \
+    export CCACHE_DIR="$ccache_dir" CCACHE_COMPILERCHECK="string:${compilers%% *}" CCACHE_MAXSIZE=512M \
         CCACHE_STATSLOG="$XTASK_WORK/ccache.log"
 else
     # A build that calls ccache by itself must leave nothing in a layer.
@@ -106,4 +109,5 @@ for name in CMAKE_BUILD_PARALLEL_LEVEL CARGO_BUILD_JOBS MAX_JOBS NPY_NUM_BUILD_J
         export "$name=$cores"
     fi
 done
-export MAKEFLAGS="${MAKEFLAGS--j$cores}" SCONSFLAGS="${SCONSFLAGS--j$cores}"
+# `-l` bounds the calls that ask for any number of jobs: `cmake --build --parallel` without a number is `make -j`.
+export MAKEFLAGS="${MAKEFLAGS--j$cores -l$((2 * all))}" SCONSFLAGS="${SCONSFLAGS--j$cores}"
