@@ -321,7 +321,21 @@ fn unknown(command: &str, line: &[u8]) -> io::Error {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn no_line_of_git_makes_it_panic(
+            start in "[#?12u] ?", words in proptest::collection::vec("[^ ]{0,3}", 0..12), rest: Vec<u8>, list: Vec<u8>,
+        ) {
+            let line = [start.as_bytes(), words.join(" ").as_bytes(), &rest].concat();
+            Differences::default().add(&line, b"");
+            Differences::default().add(&list, b"top/");
+            strange_filters(&list);
+        }
+    }
 
     #[test]
     fn only_git_lfs_may_be_the_filter_of_a_repository() {

@@ -144,9 +144,9 @@ fn batch(mut output: &[u8]) -> Vec<(String, &[u8])> {
         let mut words = header.split(' ');
         let id = words.next().unwrap_or_default().to_owned();
         let size: usize = words.nth(1).and_then(|size| size.parse().ok()).unwrap_or_default();
-        let Some(content) = output.get(end + 1..end + 1 + size) else { break };
+        let Some((content, rest)) = output[end + 1..].split_at_checked(size) else { break };
         objects.push((id, content));
-        output = output.get(end + size + 2..).unwrap_or_default();
+        output = rest.get(1..).unwrap_or_default();
     }
     objects
 }
@@ -276,4 +276,17 @@ fn digits(objects: usize) -> u32 {
 /// One character for each byte, so that JSON holds names that are not UTF-8.
 pub(super) fn latin_1(bytes: &[u8]) -> String {
     bytes.iter().map(|&byte| char::from(byte)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn no_output_of_git_makes_it_panic(output: Vec<u8>, size: usize) {
+            super::batch(&output);
+            super::batch(&[format!("id blob {size}\n").as_bytes(), &output].concat());
+        }
+    }
 }
