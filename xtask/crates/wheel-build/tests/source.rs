@@ -89,6 +89,8 @@ fn a_run_reports_its_source() {
     assert_eq!(report["source"]["files"], 3, "{report}");
     assert_eq!(report["source"]["changed"], 1);
     assert!(stderr.lines().any(|line| line.starts_with("source: 3 files")), "{stderr}");
+    let alone = w.command(&["source"]).output().unwrap();
+    assert_eq!(String::from_utf8(alone.stdout).unwrap().lines().count(), 1);
     // A warning remains where nothing else is shown.
     let other = w.root.join("other");
     fs_err::create_dir(&other).unwrap();

@@ -84,8 +84,11 @@ pub(crate) fn run(args: &SourceArgs, file: &ConfigFile) -> anyhow::Result<ExitCo
             };
             let rows: Vec<_> = list.iter().map(row).collect();
             report::data(&report::table(&["", "reason", "file"], &rows));
+            report::note(&summary.line());
+        } else {
+            report::data(&summary.line());
         }
-        announce(&summary, false);
+        notes(&summary, false);
     }
     let Some(problem) = selected.problem else { return Ok(ExitCode::SUCCESS) };
     report::failed(&problem);
@@ -97,6 +100,10 @@ pub(super) fn announce(summary: &Summary, is_quiet: bool) {
     if !is_quiet {
         report::note(&summary.line());
     }
+    notes(summary, is_quiet);
+}
+
+fn notes(summary: &Summary, is_quiet: bool) {
     for note in &summary.notes {
         if note.is_warning {
             report::note(&format!("warning: source: {}", note.text));
