@@ -8,7 +8,7 @@ use crate::adopt::run;
 use crate::workspace::{repository, sh};
 
 const WHEELS: [&str; 5] = ["wheels", "debian:12", "linux/amd64", "--python", "cp311"];
-/// A clone gets the submodules of its own machine only where it is told so.
+/// git clones submodules from local paths only with this setting.
 const LOCAL: [&str; 2] = ["-c", "protocol.file.allow=always"];
 
 fn git(folder: &Utf8Path, args: &[&str]) {

@@ -8,7 +8,7 @@ use wheel_audit::UserError;
 
 /// The files of which a package has one at its top.
 const MARKERS: [&str; 3] = ["pyproject.toml", "setup.py", "setup.cfg"];
-/// How deep below the top of the repository a package is looked for.
+/// Maximum depth below the top of the repository at which `init` looks for a package.
 const DEPTH: usize = 3;
 
 /// The folder of `repository` that holds the package, relative to it: `asked`, or the top, or the one folder that holds

@@ -36,7 +36,7 @@ pub(crate) struct Context<'a> {
     pub prebuilt: Finder,
     /// Where the source comes from.
     pub source: &'a super::PreparedSource,
-    /// What was said of recipes: once, not for each job.
+    /// Messages about recipes that were printed; each is printed once, not for each job.
     pub recipes: Mutex<BTreeSet<String>>,
     /// Keys of all jobs of the run.
     pub keys: BTreeSet<String>,

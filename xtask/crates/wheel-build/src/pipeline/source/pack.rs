@@ -197,7 +197,7 @@ fn add<W: io::Write>(
     // A clone on a file system without modes (`core.fileMode`) has them in the commit alone.
     let executable = mode.map_or_else(|| is_executable(&meta), |mode| mode == EXECUTABLE);
     header.set_mode(if executable { 0o755 } else { 0o644 });
-    // No more than was said, should the file grow meanwhile.
+    // Read at most the size in the header, in case the file grows.
     tar.append_data(&mut header, name, Watched { file, left: meta.len() })
 }
 

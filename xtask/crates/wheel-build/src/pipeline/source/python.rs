@@ -34,7 +34,7 @@ fn project_table(tree: &Utf8Path) -> Option<toml::Table> {
     pyproject.get("project")?.as_table().cloned()
 }
 
-/// Which versions of Python the package in `tree` is for, in its own words, and where it says so.
+/// The versions of Python that the package in `tree` supports, as it declares them, and the file that declares them.
 fn requires_python(tree: &Utf8Path) -> Option<(String, &'static str)> {
     let pyproject = settings_of(tree, "pyproject.toml").parse::<toml::Table>().ok()?;
     if let Some(project) = pyproject.get("project") {
