@@ -4,12 +4,14 @@
 //! anything is planned. The modules above get values that hold.
 
 mod base_images;
+mod build;
 mod cache;
 mod ci;
 mod engine;
 mod error;
 mod file;
 mod interpreters;
+mod job_settings;
 mod like;
 mod load;
 mod model;
@@ -26,17 +28,21 @@ mod validate;
 pub(crate) mod words;
 
 pub(crate) use base_images::BaseImages;
+pub(crate) use build::{Build, Script};
 pub(crate) use cache::{Cache, CacheKind, CacheSpec};
 pub(crate) use ci::Ci;
 pub(crate) use engine::{EngineSettings, Network, Tool};
 pub(crate) use file::ConfigFile;
 pub(crate) use interpreters::parse_interpreter;
+pub(crate) use job_settings::{
+    BuildSettings, JobOverride, JobSettings, Repair, Select, Test, build_identifier,
+};
 pub(crate) use like::Like;
 pub(crate) use load::parse as parse_text;
 pub(crate) use load::{load, load_committed};
 pub(crate) use model::{
-    Bootstrap, BootstrapTool, Build, Check, Config, Family, LocalSource, Platform, Provider, Rust,
-    Source, TagPolicy, Toolchain,
+    Bootstrap, BootstrapTool, Check, Config, Family, LocalSource, Platform, Provider, Rust, Source,
+    TagPolicy, Toolchain,
 };
 pub(crate) use names::image_name;
 pub(crate) use overrides::{PathPattern, RuleOverride, RuleSeverity};

@@ -7,9 +7,11 @@ use std::str::FromStr;
 use camino::Utf8PathBuf;
 use serde::{Deserialize, Serialize};
 
-use super::interpreters;
 use super::overrides::PathPattern;
-use super::{BaseImages, Cache, Ci, EngineSettings, Like, Publish, RuleOverride, Target, words};
+use super::{
+    BaseImages, Build, Cache, Ci, EngineSettings, JobOverride, Like, Publish, Repair, RuleOverride,
+    Target, Test, words,
+};
 use wheel_audit::isa::Level;
 use wheel_audit::policy::Arch;
 use wheel_audit::wheel::Interpreter;
@@ -23,6 +25,12 @@ pub(crate) struct Config {
     pub build: Build,
     /// What is installed beside the compiler.
     pub toolchain: Toolchain,
+    /// Whether and how wheels are repaired.
+    pub repair: Repair,
+    /// The package's own tests.
+    pub test: Test,
+    /// Other settings for some jobs, the later ones winning (`[[override]]`).
+    pub job_overrides: Vec<JobOverride>,
     /// What a finished wheel has to prove.
     pub check: Check,
     /// What hosted CI builds, and on what.
@@ -80,46 +88,11 @@ pub(crate) struct LocalSource {
     pub git: bool,
 }
 
-/// `[build]`: how the wheels are built.
-#[derive(Debug, Clone, Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Build {
-    /// The just recipe that builds every requested interpreter's wheel into `dist/`.
-    #[serde(default = "default_recipe", deserialize_with = "words::recipe")]
-    pub recipe: String,
-    /// The interpreters that are built unless `--python` narrows them.
-    #[serde(deserialize_with = "interpreters::list")]
-    #[cfg_attr(test, schemars(with = "Vec<String>"))]
-    pub pythons: Vec<Interpreter>,
-    /// Where interpreters come from, in the order they are tried.
-    #[serde(default = "default_providers")]
-    pub providers: Vec<Provider>,
-    /// Hash-locked requirements of the build backend, relative to the workspace root.
-    #[serde(default, deserialize_with = "words::file")]
-    #[cfg_attr(test, schemars(with = "Option<String>"))]
-    pub requirements: Option<Utf8PathBuf>,
-    /// Environment of the build.
-    #[serde(default)]
-    pub env: BTreeMap<String, String>,
-    /// Further system packages, by family.
-    #[serde(default, deserialize_with = "words::package")]
-    pub system_packages: BTreeMap<Family, Vec<String>>,
-}
-
 impl Check {
     /// The requirements that the smoke test with `interpreter` does without.
     pub(crate) fn left_out(&self, interpreter: Interpreter) -> &[String] {
         self.smoke_without.get(&interpreter).map_or(&[], Vec::as_slice)
     }
-}
-
-fn default_recipe() -> String {
-    "build-all".to_owned()
-}
-
-fn default_providers() -> Vec<Provider> {
-    vec![Provider::Distro, Provider::Managed, Provider::Source]
 }
 
 /// Who gives an interpreter.

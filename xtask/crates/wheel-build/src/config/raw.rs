@@ -9,8 +9,8 @@ use toml::Spanned;
 use super::interpreters;
 use super::overrides::PathPattern;
 use super::{
-    BaseImages, Bootstrap, Build, Cache, Check, Ci, EngineSettings, Family, Platform, Publish,
-    Toolchain,
+    BaseImages, Bootstrap, Build, Cache, Check, Ci, EngineSettings, Family, JobOverride, Platform,
+    Publish, Repair, Test, Toolchain,
 };
 use wheel_audit::wheel::Interpreter;
 
@@ -25,6 +25,12 @@ pub(super) struct RawConfig {
     pub(super) build: Spanned<Build>,
     #[serde(default)]
     pub(super) toolchain: Toolchain,
+    #[serde(default)]
+    pub(super) repair: Repair,
+    #[serde(default)]
+    pub(super) test: Test,
+    #[serde(default, rename = "override")]
+    pub(super) job_override: Vec<JobOverride>,
     #[serde(default)]
     #[cfg_attr(test, schemars(with = "Option<Check>"))]
     pub(super) check: Option<Spanned<Check>>,

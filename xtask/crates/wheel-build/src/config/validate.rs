@@ -54,6 +54,9 @@ impl Checker<'_> {
             cache: self.cache(raw.cache)?,
             build: raw.build.into_inner(),
             toolchain: raw.toolchain,
+            repair: raw.repair,
+            test: raw.test,
+            job_overrides: raw.job_override,
             engine: raw.engine,
             base_images: raw.base_image,
             targets,
@@ -118,16 +121,6 @@ impl Checker<'_> {
         if let Some(path) = build.requirements.as_ref().filter(leaves) {
             let message = format!("`{path}` is not a file of the repository");
             return Err(self.at(span, &["requirements"], message));
-        }
-        if let Some(name) = build.env.keys().find(|name| !is_env_name(name)) {
-            let message = format!("`{name}` is no name of an environment variable");
-            return Err(self.at(span, &["env", name], message));
-        }
-        if let Some((name, _)) =
-            build.env.iter().find(|(_, value)| value.contains(['\n', '\r', '\0']))
-        {
-            let message = format!("the value of `{name}` holds a newline or a NUL");
-            return Err(self.at(span, &["env", name], message));
         }
         Ok(())
     }
@@ -238,9 +231,4 @@ impl Checker<'_> {
             self.at(text.span(), &[], message)
         })
     }
-}
-
-fn is_env_name(name: &str) -> bool {
-    name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
-        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
 }

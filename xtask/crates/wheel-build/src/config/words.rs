@@ -34,6 +34,9 @@ pub(crate) const MODULE: Rule = Rule { what: "Python module", first: "_", more: 
 /// A suite or a component of a distribution.
 pub(crate) const SUITE: Rule = Rule { what: "suite or component", first: "", more: "._-/" };
 
+/// A shared library's name, or a pattern of such names.
+pub(crate) const LIBRARY: Rule = Rule { what: "name of a library", first: "_*", more: "._+-?[]" };
+
 impl Rule {
     /// `text`, if it follows the rule.
     ///
@@ -169,6 +172,8 @@ readers! {
     project: |text| PROJECT.check(text);
     /// [`MODULE`].
     module: |text| MODULE.check(text);
+    /// [`LIBRARY`].
+    library: |text| LIBRARY.check(text);
     /// [`SUITE`].
     suite: |text| SUITE.check(text);
     /// [`check_value`].

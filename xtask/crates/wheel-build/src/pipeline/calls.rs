@@ -6,7 +6,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use super::env::Context;
 use super::source::{PreparedSource, SOURCE_DATE_EPOCH};
-use crate::config::{Config, Platform, Target};
+use crate::config::{Config, JobSettings, Platform, Script, Target};
 use crate::engine::bake::{Bake, NoCache, Output};
 use crate::engine::base::BaseImage;
 use crate::engine::cache::Cached;
@@ -24,9 +24,10 @@ pub(super) fn common_args(
     job: &Job,
     base: &BaseImage,
 ) -> BTreeMap<&'static str, String> {
-    let build = &config.build;
-    let mut args = environment_args(config, &job.target, &job.platform, base);
-    let providers: Vec<_> = build.providers.iter().map(|provider| provider.as_str()).collect();
+    let place = (&job.target, &job.platform);
+    let mut args = environment_args(config, place, &job.settings, base);
+    let providers: Vec<_> =
+        config.build.providers.iter().map(|provider| provider.as_str()).collect();
     args.insert("PROVIDERS", providers.join(" "));
     args.insert("PYTHONS", job.interpreter.to_string());
     args
@@ -35,15 +36,14 @@ pub(super) fn common_args(
 /// The arguments that decide the `base` stage.
 pub(super) fn environment_args(
     config: &Config,
-    target: &Target,
-    platform: &Platform,
+    (target, platform): (&Target, &Platform),
+    settings: &JobSettings,
     base: &BaseImage,
 ) -> BTreeMap<&'static str, String> {
     let arch = platform.engine_arch();
     // Where the platform is native nothing reads it: the layers are the same for both.
     let processor = emulated_processor(arch, config.check.isa.get(arch));
     let processor = processor.map(|name| (QEMU_CPU, name.to_owned()));
-    let packages = target.family.and_then(|family| config.build.system_packages.get(&family));
     let args = [
         ("BASE_IMAGE", base.reference.clone()),
         ("BASE_DIGEST", base.digest.clone()),
@@ -51,8 +51,8 @@ pub(super) fn environment_args(
         ("TARGET_NAME", target.name.clone()),
         // Package caches of different systems must not mix; the Dockerfile adds the architecture.
         ("CACHE_SCOPE", target.name.clone()),
-        ("SYSTEM_PACKAGES", packages.map(|list| list.join(" ")).unwrap_or_default()),
-        ("RUST", config.toolchain.rust.as_str().to_owned()),
+        ("SYSTEM_PACKAGES", settings.build.system_packages.join(" ")),
+        ("RUST", settings.rust.as_str().to_owned()),
     ];
     let mut args: BTreeMap<_, _> = args.into_iter().chain(processor).collect();
     // For all: the smoke test takes the interpreter that the build made, and must not make another.
@@ -64,14 +64,20 @@ pub(super) fn environment_args(
 }
 
 /// The arguments that decide how a wheel is built.
-pub(super) fn build_args(config: &Config) -> BTreeMap<&'static str, String> {
-    let build = &config.build;
-    let env: Vec<_> = build.env.iter().map(|(name, value)| format!("{name}={value}")).collect();
+pub(super) fn build_args(config: &Config, job: &Job) -> BTreeMap<&'static str, String> {
+    let build = &job.settings.build;
+    let script =
+        |script: &Option<Script>| script.as_ref().map(|it| it.0.clone()).unwrap_or_default();
+    let env: Vec<_> = build.env.0.iter().map(|(name, value)| format!("{name}={value}")).collect();
     // Where it lies in the build context.
-    let requirements = build.requirements.as_ref().and_then(|path| path.file_name());
+    let requirements = config.build.requirements.as_ref().and_then(|path| path.file_name());
     BTreeMap::from([
         ("RECIPE", build.recipe.clone()),
         ("BUILD_ENV", env.join("\n")),
+        ("BEFORE", script(&build.before)),
+        ("BEFORE_BUILD", script(&build.before_build)),
+        ("CONFIG_SETTINGS", build.config_settings.lines()),
+        ("BUILD_FRONTEND", build.build_frontend.as_str().to_owned()),
         ("BUILD_REQUIREMENTS", requirements.unwrap_or_default().to_owned()),
         ("SOURCE_DATE_EPOCH", SOURCE_DATE_EPOCH.to_string()),
     ])
@@ -150,7 +156,7 @@ pub(super) fn build<'a>(
 ) -> Bake<'a> {
     let mut args = common_args(ctx.config, job, base);
     args.insert("PACKAGE_SCOPE", ctx.source.scope());
-    args.extend(build_args(ctx.config));
+    args.extend(build_args(ctx.config, job));
     let (target, mut contexts) = source(ctx.source, &mut args);
     contexts.extend(base.contexts.clone());
     Bake {

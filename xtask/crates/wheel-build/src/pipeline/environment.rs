@@ -51,7 +51,8 @@ pub(crate) fn environment(
     files::remove_folder(&output)?;
     fs_err::create_dir_all(&output)?;
     let log = work.join("logs").join(format!("{folder}-build-info.log"));
-    let mut args = environment_args(config, target, platform, &base);
+    let settings = config.environment_settings(target, platform);
+    let mut args = environment_args(config, (target, platform), &settings, &base);
     // None: the bake file's own default is one that the target need not have.
     args.insert("PYTHONS", String::new());
     let bake = Bake {

@@ -6,15 +6,15 @@ use serde::Serialize;
 
 use super::Request;
 use crate::config::{
-    Bootstrap, Config, Like, Platform, Provider, RuleOverride, RuleSeverity, Rust, Source,
-    TagPolicy, Target,
+    Bootstrap, BuildSettings, Config, JobSettings, Like, Platform, Provider, Repair, RuleOverride,
+    RuleSeverity, Rust, Source, TagPolicy, Target, Test,
 };
 use wheel_audit::digest;
 use wheel_audit::isa::{Level, emulated_processor};
 use wheel_audit::wheel::Interpreter;
 
 /// Raised when the meaning of a key changes, so that no older result passes for a new one.
-const SCHEMA: u32 = 2;
+const SCHEMA: u32 = 3;
 
 /// What a plan needs to know of the working tree; read by the caller, since this module reads no
 /// files.
@@ -30,6 +30,8 @@ pub(crate) struct Inputs {
     pub source_tree: Option<String>,
     /// SHA-256 of the published wheels in the folder `[check] like`, where it is one.
     pub published: Option<String>,
+    /// Variables of this machine that `env-pass` lets through.
+    pub passed: BTreeMap<String, String>,
 }
 
 #[derive(Serialize)]
@@ -44,10 +46,8 @@ struct BuildInputs<'a> {
     providers: &'a [Provider],
     source: &'a Source,
     source_tree: Option<&'a str>,
-    recipe: &'a str,
+    build: &'a BuildSettings,
     requirements: Option<&'a str>,
-    env: &'a BTreeMap<String, String>,
-    system_packages: &'a [String],
     rust: Rust,
     /// What an emulated build runs on: a build may ask its processor what it can do.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -69,7 +69,9 @@ struct ProofInputs<'a> {
     publish: bool,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     overrides: Vec<OverrideInputs<'a>>,
+    repair: &'a Repair,
     smoke: Option<SmokeInputs<'a>>,
+    test: Option<&'a Test>,
     /// With what the folder holds; what an index has changes from day to day.
     #[serde(skip_serializing_if = "Option::is_none")]
     like: Option<(&'a Like, Option<&'a str>)>,
@@ -96,12 +98,10 @@ struct SmokeInputs<'a> {
 pub(super) fn build_key(
     config: &Config,
     inputs: &Inputs,
-    target: &Target,
-    platform: &Platform,
+    (target, platform): (&Target, &Platform),
     interpreter: Interpreter,
+    settings: &JobSettings,
 ) -> String {
-    let build = &config.build;
-    let packages = target.family.and_then(|family| build.system_packages.get(&family));
     let arch = platform.engine_arch();
     hash(&BuildInputs {
         schema: SCHEMA,
@@ -111,14 +111,12 @@ pub(super) fn build_key(
         bootstrap: target.bootstrap.as_ref(),
         platform,
         interpreter: interpreter.to_string(),
-        providers: &build.providers,
+        providers: &config.build.providers,
         source: &config.source,
         source_tree: inputs.source_tree.as_deref(),
-        recipe: &build.recipe,
+        build: &settings.build,
         requirements: inputs.requirements.as_deref(),
-        env: &build.env,
-        system_packages: packages.map_or(&[], Vec::as_slice),
-        rust: config.toolchain.rust,
+        rust: settings.rust,
         processor: emulated_processor(arch, config.check.isa.get(arch)),
     })
 }
@@ -129,7 +127,7 @@ pub(super) fn job_key(
     inputs: &Inputs,
     (target, platform): (&Target, &Platform),
     interpreter: Interpreter,
-    build_key: &str,
+    (settings, build_key): (&JobSettings, &str),
 ) -> String {
     let check = &config.check;
     let smoke = request.smoke.then_some(SmokeInputs {
@@ -148,7 +146,9 @@ pub(super) fn job_key(
         isa: check.isa.get(platform.engine_arch()),
         publish: check.publish,
         overrides: check.overrides.iter().map(override_inputs).collect(),
+        repair: &settings.repair,
         smoke,
+        test: request.smoke.then_some(&settings.test),
         like: check.like.as_ref().map(|like| (like, inputs.published.as_deref())),
     })
 }

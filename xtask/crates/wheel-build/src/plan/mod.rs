@@ -19,7 +19,7 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
-use crate::config::{Config, Platform, Target};
+use crate::config::{Config, JobSettings, Platform, Target, build_identifier};
 use wheel_audit::wheel::Interpreter;
 
 /// One wheel to be made: a target, a platform, an interpreter.
@@ -31,6 +31,8 @@ pub(crate) struct Job {
     pub platform: Platform,
     /// The interpreter it is built for.
     pub interpreter: Interpreter,
+    /// What it is built, repaired and tested with.
+    pub settings: JobSettings,
     /// Hash of all that goes into the build.
     pub build_key: String,
     /// Hash of the build key and of what the wheel has to prove.
@@ -41,6 +43,11 @@ impl Job {
     /// What people read: `debian12-amd64 cp311`.
     pub(crate) fn title(&self) -> String {
         format!("{} {}", self.folder(), self.interpreter)
+    }
+
+    /// Its build identifier: `cp311-debian12_x86_64`.
+    pub(crate) fn identifier(&self) -> String {
+        build_identifier(self.interpreter, &self.target, &self.platform)
     }
 
     /// The folder of its target below `dist/`.
@@ -73,6 +80,8 @@ pub(crate) struct PlanView {
 /// One job as programs read it.
 #[derive(Debug, Serialize)]
 pub(crate) struct JobView {
+    /// Build identifier: `cp311-debian12_x86_64`.
+    pub identifier: String,
     /// Target name.
     pub target: String,
     /// Image reference.
@@ -85,18 +94,22 @@ pub(crate) struct JobView {
     pub folder: String,
     /// The job's key.
     pub key: String,
+    /// What it is built, repaired and tested with.
+    pub settings: JobSettings,
 }
 
 impl Plan {
     /// The plan as programs read it.
     pub(crate) fn view(&self) -> PlanView {
         let view = |job: &Job| JobView {
+            identifier: job.identifier(),
             target: job.target.name.clone(),
             image: job.target.image.clone(),
             platform: job.platform.to_string(),
             interpreter: job.interpreter.to_string(),
             folder: job.folder(),
             key: job.key.clone(),
+            settings: job.settings.clone(),
         };
         PlanView { schema_version: 1, jobs: self.jobs.iter().map(view).collect() }
     }
@@ -117,19 +130,33 @@ pub(crate) fn plan(config: &Config, request: &Request, inputs: &Inputs) -> Plan 
         let pythons = if request.pythons.is_empty() { &target.pythons } else { &request.pythons };
         for platform in platforms {
             for &interpreter in pythons {
-                let build_key = key::build_key(config, inputs, target, platform, interpreter);
-                let place = (target, platform);
-                jobs.push(Job {
-                    target: target.clone(),
-                    platform: platform.clone(),
-                    interpreter,
-                    key: key::job_key(config, request, inputs, place, interpreter, &build_key),
-                    build_key,
-                });
+                let job = job(config, request, inputs, (target, platform), interpreter);
+                jobs.extend(request.selects(&job.identifier()).then_some(job));
             }
         }
     }
     Plan { jobs }
+}
+
+fn job(
+    config: &Config,
+    request: &Request,
+    inputs: &Inputs,
+    place: (&Target, &Platform),
+    interpreter: Interpreter,
+) -> Job {
+    let settings = config.job_settings(interpreter, place, &inputs.passed);
+    let build_key = key::build_key(config, inputs, place, interpreter, &settings);
+    let key = key::job_key(config, request, inputs, place, interpreter, (&settings, &build_key));
+    let (target, platform) = place;
+    Job {
+        target: target.clone(),
+        platform: platform.clone(),
+        interpreter,
+        settings,
+        build_key,
+        key,
+    }
 }
 
 #[cfg(test)]

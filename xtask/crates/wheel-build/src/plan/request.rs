@@ -1,6 +1,6 @@
 //! From the words on the command line to what is asked for.
 
-use crate::config::{Config, Platform, Target, find_target, image_name, parse_interpreter};
+use crate::config::{Config, Platform, Select, Target, find_target, image_name, parse_interpreter};
 use wheel_audit::UserError;
 use wheel_audit::wheel::Interpreter;
 
@@ -11,6 +11,10 @@ pub(crate) struct Request {
     pub targets: Vec<(Target, Vec<Platform>)>,
     /// The interpreters that were named; none means each target's own.
     pub pythons: Vec<Interpreter>,
+    /// Patterns of build identifiers: those that are made alone, and those that are not.
+    pub only: Option<Select>,
+    /// As `only`.
+    pub skip: Option<Select>,
     /// Whether each wheel is smoke-tested before it counts as done.
     pub smoke: bool,
 }
@@ -64,8 +68,18 @@ pub(crate) fn parse_words(
     Ok(Request {
         targets: targets.into_iter().map(with_platforms).collect(),
         pythons: parse_pythons(pythons)?,
+        only: None,
+        skip: None,
         smoke: true,
     })
+}
+
+impl Request {
+    /// Whether the job of this build identifier is asked for.
+    pub(super) fn selects(&self, identifier: &str) -> bool {
+        self.only.as_ref().is_none_or(|only| only.matches(identifier))
+            && !self.skip.as_ref().is_some_and(|skip| skip.matches(identifier))
+    }
 }
 
 /// Interpreters asked for on the command line, comma-separated or repeated.

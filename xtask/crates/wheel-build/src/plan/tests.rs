@@ -197,7 +197,7 @@ fn keys_follow_what_goes_into_a_job_and_nothing_else() {
     let (b, w) = key(&|_, inputs| inputs.build_files_hash = "x".to_owned());
     assert!(b != build && w != whole, "another script builds again");
     let (b, _) = key(&|config, _| {
-        config.build.env.insert("A".to_owned(), "1".to_owned());
+        config.build.env.0.insert("A".to_owned(), "1".to_owned());
     });
     assert_ne!(b, build, "another environment builds again");
 }

@@ -16,6 +16,7 @@ mod selection;
 mod summary;
 mod versions;
 
+use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -232,11 +233,21 @@ pub(crate) fn inputs(
             })
             .transpose()?,
         published: published_hash(config, root)?,
+        passed: passed(config),
         source_tree: match source {
             PreparedSource::Sdist { .. } => None,
             PreparedSource::Packed { sha256, .. } => Some(sha256.clone()),
         },
     })
+}
+
+/// The variables of this machine that `env-pass` may let through.
+fn passed(config: &Config) -> BTreeMap<String, String> {
+    let is_plain = |value: &str| !value.contains(['\n', '\r', '\0']);
+    let all = std::env::vars_os().filter_map(|(name, value)| {
+        Some((name.into_string().ok()?, value.into_string().ok().filter(|it| is_plain(it))?))
+    });
+    all.filter(|(name, _)| config.env_pass().any(|pattern| pattern.takes(name))).collect()
 }
 
 #[cfg(test)]
