@@ -41,6 +41,12 @@ variable "PACKAGE_CONTEXT" { default = "target/xtask/package" }
 variable "RECIPE" { default = "build-all" }
 variable "JUSTFILE" { default = "auto" }
 variable "BUILD_ENV" { default = "" }
+# Shell commands: before all interpreters, and before each.
+variable "BEFORE" { default = "" }
+variable "BEFORE_BUILD" { default = "" }
+# uv or build; and a line KEY=VALUE for each setting of the backend.
+variable "BUILD_FRONTEND" { default = "uv" }
+variable "CONFIG_SETTINGS" { default = "" }
 variable "BUILD_REQUIREMENTS" { default = "" }
 variable "SOURCE_DATE_EPOCH" { default = "" }
 
@@ -109,6 +115,11 @@ target "_wheels" {
     RECIPE             = RECIPE
     JUSTFILE           = JUSTFILE
     BUILD_ENV          = BUILD_ENV
+    BEFORE_STAGE       = BEFORE != "" ? "on" : "off"
+    BEFORE             = BEFORE
+    BEFORE_BUILD       = BEFORE_BUILD
+    BUILD_FRONTEND     = BUILD_FRONTEND
+    CONFIG_SETTINGS    = CONFIG_SETTINGS
     BUILD_REQUIREMENTS = BUILD_REQUIREMENTS
     SOURCE_DATE_EPOCH  = SOURCE_DATE_EPOCH
   }
@@ -196,6 +207,11 @@ target "shell" {
     RECIPE             = RECIPE
     JUSTFILE           = JUSTFILE
     BUILD_ENV          = BUILD_ENV
+    BEFORE_STAGE       = BEFORE != "" ? "on" : "off"
+    BEFORE             = BEFORE
+    BEFORE_BUILD       = BEFORE_BUILD
+    BUILD_FRONTEND     = BUILD_FRONTEND
+    CONFIG_SETTINGS    = CONFIG_SETTINGS
     BUILD_REQUIREMENTS = BUILD_REQUIREMENTS
     SOURCE_DATE_EPOCH  = SOURCE_DATE_EPOCH
     SMOKE_IMPORTS      = join(" ", words(SMOKE_IMPORTS))

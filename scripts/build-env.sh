@@ -41,9 +41,14 @@ elif [ ! -f /source/source.json ]; then
     echo "error: there is no source: the build context \`package\` holds no source.json" >&2
     exit 1
 fi
-python3 "$here/unpack.py" "$XTASK_INPUT" "$XTASK_SOURCE"
-# Beside the source: a copy for one interpreter shares the objects.
-python3 "$here/git-repository.py" "$XTASK_INPUT" "$XTASK_SOURCE" "$XTASK_WORK/git"
+if [ -f /before/files.tar ]; then
+    # With what `[build] before` made of it.
+    python3 -B "$here/before.py" unpack /before/files.tar
+else
+    python3 "$here/unpack.py" "$XTASK_INPUT" "$XTASK_SOURCE"
+    # Beside the source: a copy for one interpreter shares the objects.
+    python3 "$here/git-repository.py" "$XTASK_INPUT" "$XTASK_SOURCE" "$XTASK_WORK/git"
+fi
 XTASK_PACKAGE=$(python3 -c 'import json, sys
 package = json.load(open(sys.argv[1] + "/source.json")).get("package")
 print(sys.argv[2] + "/" + package if package else sys.argv[2])' "$XTASK_INPUT" "$XTASK_SOURCE")
@@ -111,3 +116,6 @@ for name in CMAKE_BUILD_PARALLEL_LEVEL CARGO_BUILD_JOBS MAX_JOBS NPY_NUM_BUILD_J
 done
 # `-l` bounds the calls that ask for any number of jobs: `cmake --build --parallel` without a number is `make -j`.
 export MAKEFLAGS="${MAKEFLAGS--j$cores -l$((2 * all))}" SCONSFLAGS="${SCONSFLAGS--j$cores}"
+
+# shellcheck source=scripts/hooks.sh
+. "$here/hooks.sh"

@@ -23,15 +23,54 @@ if [ "$tree" != "$XTASK_SOURCE" ]; then
     cp -a "$XTASK_SOURCE" "$tree"
 fi
 
-set -- --wheel --no-config --python "$python" --out-dir "$XTASK_WORK/dist-$id"
+if [ -n "${BEFORE_BUILD:-}" ]; then
+    # shellcheck source=scripts/trust.sh
+    . "$XTASK_SCRIPTS/trust.sh"
+    # shellcheck source=scripts/hooks.sh
+    . "$XTASK_SCRIPTS/hooks.sh"
+    run_before_build "$id" "$tree" "$package"
+fi
+
+constraints=
 if [ -n "${BUILD_REQUIREMENTS:-}" ]; then
     constraints=$XTASK_SCRIPTS/$BUILD_REQUIREMENTS
     if [ ! -f "$constraints" ]; then
         echo "error: BUILD_REQUIREMENTS names \`$BUILD_REQUIREMENTS\`, which is not in docker/" >&2
         exit 1
     fi
-    set -- "$@" --build-constraints "$constraints" --require-hashes
 fi
+
+# build_with_uv SETTING...: uv makes the environment of the backend.
+build_with_uv() {
+    if [ -n "$constraints" ]; then
+        set -- "$@" --build-constraints "$constraints" --require-hashes
+    fi
+    # shellcheck disable=SC2086 # an option, or none
+    uv build ${XTASK_NO_INDEX:-} --wheel --no-config --python "$python" --out-dir "$XTASK_WORK/dist-$id" \
+        "$@" "$package"
+}
+
+# install REQUIREMENTS: into $env, by their hashes.
+install() {
+    # shellcheck disable=SC2086 # an option, or none
+    uv pip install --quiet --no-config ${XTASK_NO_INDEX:-} --python "$env/bin/python" --require-hashes \
+        --requirement "$1"
+}
+
+# build_with_build SETTING...: build makes the environment. It has no hashes of constraints: where the
+# requirements are pinned, they are installed beside it instead.
+build_with_build() {
+    env=$XTASK_WORK/frontend-$id
+    uv venv --quiet --no-config --no-project --python "$python" "$env" || return
+    install "$XTASK_SCRIPTS/frontend-requirements.txt" || return
+    if [ -n "$constraints" ]; then
+        install "$constraints" || return
+        set -- "$@" --no-isolation
+    fi
+    PATH=$env/bin:$PATH "$env/bin/python" -m build --installer uv --wheel --outdir "$XTASK_WORK/dist-$id" \
+        "$@" "$package"
+}
+
 # toolchain_lacks_rust: fails where there is one.
 toolchain_lacks_rust() {
     ! command -v cargo >/dev/null
@@ -42,8 +81,15 @@ if toolchain_lacks_rust && grep -qE "^ *build-backend *= *[\"']maturin[\"']" "$p
     echo "error: the package is built with Rust, and the toolchain has none: $rust_key" >&2
     exit 1
 fi
-# shellcheck disable=SC2086 # an option, or none
-uv build ${XTASK_NO_INDEX:-} "$@" "$package" || {
+set --
+if [ -n "${CONFIG_SETTINGS:-}" ]; then
+    while IFS= read -r setting || [ -n "$setting" ]; do
+        set -- "$@" "--config-setting=$setting"
+    done <<EOF
+$CONFIG_SETTINGS
+EOF
+fi
+"build_with_${BUILD_FRONTEND:-uv}" "$@" || {
     status=$?
     if toolchain_lacks_rust && grep -qsE 'setuptools.rust|maturin|puccinialin' "$project" "$package/setup.py"; then
         echo "error: the build failed, and may need Rust, which the toolchain has not: $rust_key" >&2

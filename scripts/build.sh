@@ -68,6 +68,15 @@ print(json.dumps(dict(zip(("name", "justfile", "reason", "source_justfile"), sys
 }
 
 if [ -n "$own" ]; then
+    if [ -n "${CONFIG_SETTINGS:-}" ] || [ "${BUILD_FRONTEND:-uv}" != uv ]; then
+        echo "error: \`config-settings\` and \`build-frontend\` have no effect: the source's own $found builds the wheel" >&2
+        exit 1
+    fi
+    if [ -n "${BEFORE_BUILD:-}" ]; then
+        for id in $PYTHONS; do
+            run_before_build "$id" "$XTASK_SOURCE" "$XTASK_PACKAGE"
+        done
+    fi
     echo "recipe: $RECIPE of the source's $found"
     just --justfile "$own" --working-directory "${own%/*}" "$RECIPE"
     built=${own%/*}/dist

@@ -28,7 +28,7 @@ mod validate;
 pub(crate) mod words;
 
 pub(crate) use base_images::BaseImages;
-pub(crate) use build::{Build, Script};
+pub(crate) use build::{Build, BuildFrontend, Script};
 pub(crate) use cache::{Cache, CacheKind, CacheSpec};
 pub(crate) use ci::Ci;
 pub(crate) use engine::{EngineSettings, Network, Tool};

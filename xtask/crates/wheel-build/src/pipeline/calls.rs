@@ -6,7 +6,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use super::env::Context;
 use super::source::{PreparedSource, SOURCE_DATE_EPOCH};
-use crate::config::{Config, JobSettings, Platform, Script, Target};
+use crate::config::{BuildFrontend, Config, JobSettings, Platform, Script, Target};
 use crate::engine::bake::{Bake, NoCache, Output};
 use crate::engine::base::BaseImage;
 use crate::engine::cache::Cached;
@@ -63,24 +63,28 @@ pub(super) fn environment_args(
     args
 }
 
-/// The arguments that decide how a wheel is built.
+/// The arguments that decide how a wheel is built; those that nothing sets are left out.
 pub(super) fn build_args(config: &Config, job: &Job) -> BTreeMap<&'static str, String> {
     let build = &job.settings.build;
-    let script =
-        |script: &Option<Script>| script.as_ref().map(|it| it.0.clone()).unwrap_or_default();
     let env: Vec<_> = build.env.0.iter().map(|(name, value)| format!("{name}={value}")).collect();
     // Where it lies in the build context.
     let requirements = config.build.requirements.as_ref().and_then(|path| path.file_name());
-    BTreeMap::from([
+    let mut args = BTreeMap::from([
         ("RECIPE", build.recipe.clone()),
         ("BUILD_ENV", env.join("\n")),
-        ("BEFORE", script(&build.before)),
-        ("BEFORE_BUILD", script(&build.before_build)),
-        ("CONFIG_SETTINGS", build.config_settings.lines()),
-        ("BUILD_FRONTEND", build.build_frontend.as_str().to_owned()),
         ("BUILD_REQUIREMENTS", requirements.unwrap_or_default().to_owned()),
         ("SOURCE_DATE_EPOCH", SOURCE_DATE_EPOCH.to_string()),
-    ])
+    ]);
+    if let Some(Script(before)) = &build.before {
+        args.extend([("BEFORE_STAGE", "on".to_owned()), ("BEFORE", before.clone())]);
+    }
+    args.extend(build.before_build.iter().map(|script| ("BEFORE_BUILD", script.0.clone())));
+    let settings = build.config_settings.lines();
+    args.extend((!settings.is_empty()).then_some(("CONFIG_SETTINGS", settings)));
+    if build.build_frontend != BuildFrontend::default() {
+        args.insert("BUILD_FRONTEND", build.build_frontend.as_str().to_owned());
+    }
+    args
 }
 
 /// The arguments of the smoke test.

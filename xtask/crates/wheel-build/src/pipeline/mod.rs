@@ -41,6 +41,7 @@ pub(crate) use settings::{asked, settings};
 pub(crate) use shell::{Place as ShellPlace, last_failed, shell_image};
 pub(crate) use source::{
     PreparedSource, Reason, Summary, check_requires_python, ignored, inputs, prepare, select,
+    withheld,
 };
 pub(crate) use state::{BUILDER, Failed, STATES, State};
 pub(crate) use survey::{Survey, survey};

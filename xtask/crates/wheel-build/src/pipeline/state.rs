@@ -20,7 +20,7 @@ pub(crate) struct State {
 }
 
 /// Every step.
-pub(crate) const STATES: [State; 9] = [
+pub(crate) const STATES: [State; 10] = [
     state("system", "bare", "files-system", "sh /xtask/system-packages.sh"),
     state("base", "system", "files-toolchain", "sh /xtask/toolchain.sh"),
     state("interpreter", "base", "files-interpreter", "sh /xtask/interpreter.sh"),
@@ -30,6 +30,7 @@ pub(crate) const STATES: [State; 9] = [
         "files-source",
         "PYTHONPATH=/opt/toolchain python3 /xtask/fetch-sdist.py \"$SDIST\" \"$SDIST_SHA256\" /tmp/source",
     ),
+    State { source: true, ..state("before-run", "base", "files-before", "sh /xtask/before.sh") },
     BUILDER,
     State {
         source: true,

@@ -15,8 +15,6 @@ pub(crate) use matrix::{MatrixEntry, matrix};
 pub(crate) use recipe::recipe;
 pub(crate) use request::{Request, parse_words};
 
-use std::collections::BTreeSet;
-
 use serde::Serialize;
 
 use crate::config::{Config, JobSettings, Platform, Target, build_identifier};
@@ -115,27 +113,24 @@ impl Plan {
     }
 }
 
-impl Request {
-    /// Every interpreter that is asked for, once.
-    pub(crate) fn interpreters(&self) -> BTreeSet<Interpreter> {
-        let own = self.targets.iter().flat_map(|(target, _)| target.pythons.iter().copied());
-        if self.pythons.is_empty() { own.collect() } else { self.pythons.iter().copied().collect() }
-    }
-}
-
 /// Makes the plan for `request`.
 pub(crate) fn plan(config: &Config, request: &Request, inputs: &Inputs) -> Plan {
-    let mut jobs = Vec::new();
-    for (target, platforms) in &request.targets {
-        let pythons = if request.pythons.is_empty() { &target.pythons } else { &request.pythons };
-        for platform in platforms {
-            for &interpreter in pythons {
-                let job = job(config, request, inputs, (target, platform), interpreter);
-                jobs.extend(request.selects(&job.identifier()).then_some(job));
-            }
+    let jobs = request.places().map(|(target, platform, interpreter)| {
+        job(config, request, inputs, (target, platform), interpreter)
+    });
+    Plan { jobs: jobs.filter(|job| request.selects(&job.identifier())).collect() }
+}
+
+/// The patterns of `[[override]]` that match neither a job of `plan` nor one of the configuration.
+pub(crate) fn unused_overrides<'a>(config: &'a Config, plan: &Plan) -> Vec<&'a str> {
+    let mut identifiers: Vec<String> = plan.jobs.iter().map(Job::identifier).collect();
+    for target in &config.targets {
+        for platform in &target.platforms {
+            let all = target.pythons.iter().map(|&it| build_identifier(it, target, platform));
+            identifiers.extend(all);
         }
     }
-    Plan { jobs }
+    config.job_overrides.iter().flat_map(|each| each.select.unused(&identifiers)).collect()
 }
 
 fn job(

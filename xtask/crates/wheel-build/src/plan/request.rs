@@ -1,6 +1,10 @@
 //! From the words on the command line to what is asked for.
 
-use crate::config::{Config, Platform, Select, Target, find_target, image_name, parse_interpreter};
+use std::collections::BTreeSet;
+
+use crate::config::{
+    Config, Platform, Select, Target, build_identifier, find_target, image_name, parse_interpreter,
+};
 use wheel_audit::UserError;
 use wheel_audit::wheel::Interpreter;
 
@@ -75,8 +79,34 @@ pub(crate) fn parse_words(
 }
 
 impl Request {
+    /// The build identifiers of all jobs before [`Self::only`] and [`Self::skip`].
+    pub(crate) fn identifiers(&self) -> Vec<String> {
+        let all = self
+            .places()
+            .map(|(target, platform, python)| build_identifier(python, target, platform));
+        all.collect()
+    }
+
+    /// The interpreters of the jobs, each once.
+    pub(crate) fn interpreters(&self) -> BTreeSet<Interpreter> {
+        let is_selected = |(target, platform, python): &(&Target, &Platform, Interpreter)| {
+            self.selects(&build_identifier(*python, target, platform))
+        };
+        self.places().filter(is_selected).map(|(.., python)| python).collect()
+    }
+
+    /// Each target, platform and interpreter, in the order of the jobs.
+    pub(super) fn places(&self) -> impl Iterator<Item = (&Target, &Platform, Interpreter)> {
+        self.targets.iter().flat_map(move |(target, platforms)| {
+            let pythons = if self.pythons.is_empty() { &target.pythons } else { &self.pythons };
+            platforms.iter().flat_map(move |platform| {
+                pythons.iter().map(move |&python| (target, platform, python))
+            })
+        })
+    }
+
     /// Whether the job of this build identifier is asked for.
-    pub(super) fn selects(&self, identifier: &str) -> bool {
+    pub(crate) fn selects(&self, identifier: &str) -> bool {
         self.only.as_ref().is_none_or(|only| only.matches(identifier))
             && !self.skip.as_ref().is_some_and(|skip| skip.matches(identifier))
     }

@@ -2,6 +2,8 @@
 
 use camino::Utf8Path;
 
+use std::collections::BTreeSet;
+
 use super::*;
 use crate::config::{self, Config};
 use wheel_audit::UserError;

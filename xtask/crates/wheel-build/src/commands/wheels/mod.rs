@@ -11,6 +11,7 @@ use wheel_audit::UserError;
 use anyhow::bail;
 
 use super::engine_args::{self, BuildArgs};
+use super::selection::{self, Selection};
 use super::setup::{self, Asked};
 use super::{COULD_NOT_RUN, FINDINGS, Workspace, native_platform};
 use crate::assets::OVERRIDES;
@@ -32,15 +33,12 @@ use wheel_audit::report;
 /// Arguments of `wheels`.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub(crate) struct WheelsArgs {
-    /// Base images or target names, and platforms: `debian:12 linux/amd64`
-    #[arg(value_name = "TARGET|PLATFORM")]
-    pub words: Vec<String>,
-    /// Every target of wheels.toml; what cannot run on this machine is reported, and the rest is built
+    /// What is built
+    #[command(flatten)]
+    pub selection: Selection,
+    /// Print the build identifiers of what would be built, and build nothing
     #[arg(long)]
-    pub all: bool,
-    /// Interpreters, e.g. `cp311,cp314t`; all of wheels.toml where absent
-    #[arg(long, value_name = "TAG")]
-    pub python: Vec<String>,
+    pub print_build_identifiers: bool,
     /// First install and start what is missing on this machine
     #[arg(long)]
     pub setup: bool,
@@ -93,7 +91,7 @@ impl WheelsArgs {
     /// Whether what this machine cannot run is to be told at the end, and not a reason to begin nothing:
     /// so for "everything", which nobody expects of one machine, and not for what was named.
     fn skip_unsupported(&self) -> bool {
-        self.all && !self.words.iter().any(|word| word.starts_with("linux/"))
+        self.selection.all && !self.selection.words.iter().any(|word| word.starts_with("linux/"))
     }
 
     fn mode(&self) -> AccelerateMode {
@@ -119,6 +117,13 @@ impl WheelsArgs {
 /// When nothing could be begun: a wrong word, a missing engine, a lock that is held.
 pub(crate) fn run(args: &WheelsArgs, file: &ConfigFile) -> anyhow::Result<ExitCode> {
     let (exec, workspace) = (Exec::real(), Workspace::of(file)?);
+    if args.print_build_identifiers {
+        let config = workspace.config()?;
+        let request = args.selection.request(&config, true)?;
+        let plan = plan::plan(&config, &request, &plan::Inputs::default());
+        report::data(&super::plan::identifiers(&plan));
+        return Ok(ExitCode::SUCCESS);
+    }
     Ok(ExitCode::from(build_and_report(&exec, &workspace, args)?))
 }
 
@@ -170,8 +175,7 @@ impl Session {
     fn open(exec: &Exec, workspace: &Workspace, args: &WheelsArgs) -> anyhow::Result<Self> {
         let config = workspace.config()?;
         let settings = pipeline::settings(&config)?;
-        let native = native_platform();
-        let mut request = plan::parse_words(&config, &args.words, args.all, &args.python, &native)?;
+        let mut request = args.selection.request(&config, false)?;
         request.smoke = !args.no_smoke;
         pipeline::check_requires_python(&config, &workspace.root, request.interpreters())?;
         fs_err::create_dir_all(&workspace.work)?;
@@ -191,6 +195,7 @@ impl Session {
         }
         let inputs = pipeline::inputs(&config, &workspace.root, &assets, &source)?;
         let plan = plan::plan(&config, &request, &inputs);
+        selection::tell(&config, &plan);
         let store = Store::new(&workspace.dist, &workspace.work);
         if lock.is_some() && store.recover()? {
             report::note("finished what an earlier run was killed in");

@@ -250,6 +250,15 @@ fn passed(config: &Config) -> BTreeMap<String, String> {
     all.filter(|(name, _)| config.env_pass().any(|pattern| pattern.takes(name))).collect()
 }
 
+/// The variables of this machine that `env-pass` matches and does not let through.
+pub(crate) fn withheld(config: &Config) -> Vec<String> {
+    let names = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+    let mut names: Vec<String> =
+        names.filter(|name| config.env_pass().any(|pattern| pattern.withholds(name))).collect();
+    names.sort();
+    names
+}
+
 #[cfg(test)]
 mod disguise_tests;
 #[cfg(test)]

@@ -1,0 +1,19 @@
+#!/bin/sh
+# Runs BEFORE (`[build] before`) in the package's folder, once for all interpreters of a target, and
+# leaves in /before/files.tar what it made and changed: the builds begin with these files.
+set -eu
+here=$(dirname "$0")
+cd /
+# shellcheck source=scripts/trust.sh
+. "$here/trust.sh"
+PYTHONS=
+# shellcheck source=scripts/build-env.sh
+. "$here/build-env.sh"
+
+mkdir -p /before
+touch /before/begin
+# Times of files may be as coarse as this.
+sleep 1
+run_hook before "$BEFORE" "$XTASK_SOURCE" "$XTASK_PACKAGE"
+python3 -B "$here/before.py" pack /before/begin /before/files.tar
+rm -rf /before/begin "$XTASK_WORK"

@@ -1,0 +1,27 @@
+# shellcheck shell=sh
+# Sourced after trust.sh: the commands of the configuration that run before a build.
+
+# run_hook KEY COMMAND PROJECT PACKAGE: a command of the configuration, in the package's folder.
+run_hook() {
+    hook=$(printf '%s\n' "$2" | sed -e "s|{project}|$3|g" -e "s|{package}|$4|g")
+    printf 'xtask: %s: %s\n' "$1" "$hook"
+    (cd "$4" && sh -ec "$hook") || {
+        hook_status=$?
+        echo "error: \`$1\` of [build] in wheels.toml ended with status $hook_status" >&2
+        return "$hook_status"
+    }
+}
+
+# run_before_build ID PROJECT PACKAGE: `[build] before-build`, with an environment of the interpreter first
+# on PATH, which has pip.
+run_before_build() {
+    hook_env=$XTASK_WORK/hook-$1
+    uv venv --quiet --no-config --no-project --python "/opt/python/$1/bin/python" "$hook_env"
+    printf '#!/bin/sh\nexec "%s/bin/python" "%s/pip" "$@"\n' "$hook_env" "$(pip_home)" >"$hook_env/bin/pip"
+    chmod +x "$hook_env/bin/pip"
+    ln -s pip "$hook_env/bin/pip3"
+    (
+        export VIRTUAL_ENV="$hook_env" PATH="$hook_env/bin:$PATH"
+        run_hook before-build "$BEFORE_BUILD" "$2" "$3"
+    )
+}

@@ -1,0 +1,65 @@
+//! `cargo xtask plan`: what would be built, and with which settings.
+
+use std::process::ExitCode;
+
+use super::Workspace;
+use super::selection::{self, Selection};
+use crate::config::{ConfigFile, JobSettings};
+use crate::exec::Exec;
+use crate::pipeline;
+use crate::plan::{self, Job, Plan};
+use wheel_audit::report;
+
+/// Arguments of `plan`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct PlanArgs {
+    /// What is asked for; everything in wheels.toml where absent
+    #[command(flatten)]
+    selection: Selection,
+    /// Report on stdout as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Prints the plan.
+///
+/// # Errors
+/// When a word means nothing, or the source cannot be packed.
+pub(crate) fn run(args: &PlanArgs, file: &ConfigFile) -> anyhow::Result<ExitCode> {
+    let (exec, workspace) = (Exec::real(), Workspace::of(file)?);
+    let config = workspace.config()?;
+    let request = args.selection.request(&config, true)?;
+    fs_err::create_dir_all(&workspace.work)?;
+    let assets = workspace.assets(&config)?;
+    let source = pipeline::prepare(&config, &exec, &workspace.root, &workspace.work)?;
+    let inputs = pipeline::inputs(&config, &workspace.root, &assets, &source)?;
+    let plan = plan::plan(&config, &request, &inputs);
+    selection::tell(&config, &plan);
+    if args.json {
+        report::json(&plan.view())?;
+    } else {
+        report::data(&text(&plan)?);
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The jobs, those with the same settings together, and these settings as wheels.toml has them.
+fn text(plan: &Plan) -> anyhow::Result<String> {
+    let mut groups: Vec<(&JobSettings, Vec<String>)> = Vec::new();
+    for job in &plan.jobs {
+        match groups.iter_mut().find(|(settings, _)| **settings == job.settings) {
+            Some((_, jobs)) => jobs.push(job.identifier()),
+            None => groups.push((&job.settings, vec![job.identifier()])),
+        }
+    }
+    let group = |(settings, jobs): &(&JobSettings, Vec<String>)| {
+        Ok(format!("# {}\n\n{}", jobs.join("\n# "), toml::to_string(settings)?))
+    };
+    let groups: Vec<String> = groups.iter().map(group).collect::<Result<_, toml::ser::Error>>()?;
+    Ok(groups.join("\n"))
+}
+
+/// A line for each job: its build identifier.
+pub(crate) fn identifiers(plan: &Plan) -> String {
+    plan.jobs.iter().map(Job::identifier).collect::<Vec<_>>().join("\n")
+}
