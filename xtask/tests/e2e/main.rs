@@ -15,6 +15,7 @@ mod engines;
 mod engines_full;
 mod faults;
 mod first_user;
+mod hooks;
 mod interpreters;
 mod interrupt;
 mod managed;

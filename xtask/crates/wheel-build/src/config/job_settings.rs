@@ -371,3 +371,7 @@ impl Test {
         set(&mut self.ignore_requirements, change.ignore_requirements.as_ref());
     }
 }
+
+#[cfg(test)]
+#[path = "job_settings_tests.rs"]
+mod tests;

@@ -237,3 +237,56 @@ fn the_matrix_has_a_machine_for_each_target_and_platform() {
     let error = UserError::explain(&all("", &["debian:12", "linux/s390x"]).unwrap_err());
     assert!(error.contains("linux/s390x") && error.contains("emulate"), "{error}");
 }
+
+#[test]
+fn identifiers_select_jobs() {
+    let jobs = |only: &[&str], skip: &[&str]| {
+        let mut request = request(&["debian:12", "rockylinux:9"], &[]).unwrap();
+        let select = |words: &[&str]| {
+            (!words.is_empty()).then(|| config::Select::parse(words.iter().copied()).unwrap())
+        };
+        (request.only, request.skip) = (select(only), select(skip));
+        let interpreters = request.interpreters();
+        let plan = plan(&config(), &request, &Inputs::default());
+        let used: BTreeSet<_> = plan.jobs.iter().map(|job| job.interpreter).collect();
+        assert_eq!(interpreters, used, "{only:?} {skip:?}");
+        plan.jobs.iter().map(Job::identifier).collect::<Vec<_>>()
+    };
+    assert_eq!(jobs(&[], &[]).len(), 6);
+    assert_eq!(jobs(&["cp311-debian12_aarch64"], &[]), ["cp311-debian12_aarch64"]);
+    assert_eq!(
+        jobs(&["cp311-*", "*-rocky9_*"], &["*_aarch64"]),
+        ["cp311-debian12_x86_64", "cp311-rocky9_x86_64", "cp314t-rocky9_x86_64"]
+    );
+    assert!(jobs(&["cp312-*"], &[]).is_empty());
+}
+
+#[test]
+fn settings_of_one_job_are_in_its_keys_and_in_no_others() {
+    let keys = |tables: &str| {
+        let config = config::parse_text(Utf8Path::new("wheels.toml"), &format!("{CONFIG}{tables}"));
+        let request = request(&["debian:12", "linux/amd64"], &[]).unwrap();
+        let plan = plan(&config.unwrap(), &request, &Inputs::default());
+        plan.jobs.into_iter().map(|job| (job.build_key, job.key)).collect::<Vec<_>>()
+    };
+    let before = keys("");
+    let changed = |setting: &str| {
+        let after = keys(&format!("[[override]]\nselect = \"cp314t-*\"\n{setting}\n"));
+        assert_eq!(after[0], before[0], "{setting} is not for cp311");
+        (after[1].0 != before[1].0, after[1].1 != before[1].1)
+    };
+    for setting in [
+        "build.before = \"true\"",
+        "build.before-build = \"true\"",
+        "build.config-settings = { a = \"1\" }",
+        "build.build-frontend = \"build\"",
+        "build.system_packages = { apt = [\"cmake\"] }",
+        "build.env = { A = \"1\" }",
+        "toolchain.rust = \"distro\"",
+    ] {
+        assert_eq!(changed(setting), (true, true), "{setting} builds again");
+    }
+    for setting in ["repair.mode = \"off\"", "repair.strip = true", "test.command = \"true\""] {
+        assert_eq!(changed(setting), (false, true), "{setting} builds nothing again");
+    }
+}
