@@ -67,6 +67,7 @@ build_with_build() {
         install "$constraints" || return
         set -- "$@" --no-isolation
     fi
+    # shellcheck disable=SC2031 # the other one is of a hook
     PATH=$env/bin:$PATH "$env/bin/python" -m build --installer uv --wheel --outdir "$XTASK_WORK/dist-$id" \
         "$@" "$package"
 }
