@@ -164,24 +164,6 @@ fn exited(step: &FailedStep, code: u8) -> bool {
     ended_by_itself(step) && digits.and_then(|digits| digits.parse().ok()) == Some(code)
 }
 
-/// What to do where the source lacks the package or a file.
-fn advice_on_source(tail: &[String]) -> Option<&'static str> {
-    if tail.iter().any(|line| line.contains("does not appear to be a Python project")) {
-        return Some(
-            "`package` in `[source]` of wheels.toml names the folder with pyproject.toml or setup.py",
-        );
-    }
-    let lacks_header = |line: &String| {
-        line.contains("fatal error: ")
-            && (line.ends_with(": No such file or directory") || line.ends_with("file not found"))
-    };
-    tail.iter().any(lacks_header).then_some(
-        "if git ignores that file, `include` in `[source]` adds it (`cargo xtask source --list` shows what the build \
-         gets); if it is a library's, `system_packages` in `[build]` installs the library. \
-         `cargo xtask shell --last-failed` opens a shell before that step",
-    )
-}
-
 fn advice(step: &FailedStep) -> Option<String> {
     let any =
         |words: &[&str]| step.tail.iter().any(|line| words.iter().any(|word| line.contains(word)));
@@ -281,7 +263,9 @@ fn advice(step: &FailedStep) -> Option<String> {
                 .to_owned(),
         );
     }
-    advice_on_source(&step.tail).map(str::to_owned)
+    any(&["does not appear to be a Python project"]).then(|| {
+        "`package` in `[source]` of wheels.toml names the folder with pyproject.toml or setup.py".to_owned()
+    })
 }
 
 #[cfg(test)]
@@ -318,17 +302,11 @@ mod tests {
     }
 
     #[test]
-    fn a_source_without_a_file_or_a_package_has_a_hint() {
+    fn a_source_without_a_package_has_a_hint() {
         let hint = |line: &str| {
             let error = diagnose("1", step(&[line], "exit code: 1"), &[]);
             error.hint().unwrap_or_default().to_owned()
         };
-        for line in [
-            "a.c:3:10: fatal error: a.h: No such file or directory",
-            "a.c:3:10: fatal error: 'a.h' file not found",
-        ] {
-            assert!(hint(line).contains("`include`"), "{line}");
-        }
         assert!(hint("`/x` does not appear to be a Python project").contains("`package`"));
         assert_eq!(hint("open: No such file or directory"), "");
     }

@@ -14,6 +14,7 @@ mod handed;
 mod job;
 mod job_budget;
 mod like;
+mod missing;
 mod outcome;
 mod printed;
 mod run;

@@ -11,6 +11,7 @@ use super::accelerate::NativeImage;
 use super::env::{Context, PipelineError};
 use super::job::{self, Done};
 use super::job_budget::{self, JobBudget};
+use super::missing;
 use super::outcome::{Failure, JobReport, Outcome, RunReport, failure};
 use super::schedule::{Next, Schedule, Waiting};
 use super::state::stage_of;
@@ -278,7 +279,11 @@ fn one(ctx: &Context<'_>, job: &Job, base: Base, watch: &dyn Watch) -> Outcome {
         Ok(base) => match job::run(ctx, job, &base, &log, watch) {
             Ok(Done { entry, fresh: true }) => Outcome::Built { wheel: entry },
             Ok(Done { entry, fresh: false }) => Outcome::Unchanged { wheel: entry },
-            Err(error) => Outcome::Failed(failure(&error, log)),
+            Err(error) => {
+                let mut failure = failure(&error, log);
+                missing::advise(&mut failure, job.target.family);
+                Outcome::Failed(failure)
+            }
         },
         // Each has a log of its own, whichever job the base image was looked for for.
         Err(failure) => Outcome::Failed(Failure { log, ..*failure }),

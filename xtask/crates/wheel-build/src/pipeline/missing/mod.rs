@@ -1,0 +1,226 @@
+//! What a failed build misses (a header, a library, a module of pkg-config, a program, Rust), and the key of
+//! `wheels.toml` that provides it.
+//!
+//! What a package prints decides which rows of the table a hint names, and nothing else: no word of it is repeated.
+
+mod output;
+mod table;
+
+use std::collections::BTreeSet;
+
+use output::Missing;
+
+use super::outcome::Failure;
+use super::state::stage_of;
+use crate::config::Family;
+
+/// Maximum number of packages that a hint names.
+const MAX_PACKAGES: usize = 6;
+
+/// The steps that run the package's own code where `system_packages` are installed.
+const STEPS: [&str; 2] = ["wheel-builder", "before"];
+
+/// Adds to `failure` the key that provides what the build misses, for a system of `family`.
+pub(super) fn advise(failure: &mut Failure, family: Option<Family>) {
+    let stage = failure.step.as_deref().and_then(stage_of);
+    if failure.hint.is_none() && stage.is_some_and(|stage| STEPS.contains(&stage)) {
+        failure.hint = hint(&failure.tail, family);
+    }
+}
+
+/// The hint for a build that printed `lines`.
+fn hint(lines: &[String], family: Option<Family>) -> Option<String> {
+    let missing = output::missing(lines);
+    let has = |kind: &Missing| missing.contains(kind);
+    if has(&Missing::NewerRust) {
+        return Some(
+            "the package requires a newer Rust: set `rust = \"rustup\"` in `[toolchain]` of wheels.toml, or build \
+             for a newer distribution"
+                .to_owned(),
+        );
+    }
+    if has(&Missing::Rust) {
+        return Some("set `rust = \"distro\"` in `[toolchain]` of wheels.toml".to_owned());
+    }
+    let families =
+        family.map_or_else(|| vec![Family::Apt, Family::Dnf, Family::Apk], |one| vec![one]);
+    let known: Vec<String> = families.iter().filter_map(|one| assignment(&missing, *one)).collect();
+    if !known.is_empty() {
+        return Some(format!(
+            "set `system_packages = {{ {} }}` in `[build]` of wheels.toml, beside the packages that are there already",
+            known.join(", ")
+        ));
+    }
+    unknown(&missing)
+}
+
+/// `apt = ["libffi-dev"]`: what `family` calls what is missing.
+fn assignment(missing: &[Missing], family: Family) -> Option<String> {
+    let packages: BTreeSet<&str> =
+        missing.iter().filter_map(|each| table::package(each)?.of(family)).collect();
+    let quoted: Vec<String> =
+        packages.iter().take(MAX_PACKAGES).map(|name| format!("{name:?}")).collect();
+    (!quoted.is_empty()).then(|| format!("{family} = [{}]", quoted.join(", ")))
+}
+
+/// The hint where the table has no package for what is missing.
+fn unknown(missing: &[Missing]) -> Option<String> {
+    let any = |test: fn(&Missing) -> bool| missing.iter().any(test);
+    let text = if any(|each| matches!(each, Missing::Header(_))) {
+        "if git ignores that file, `include` in `[source]` adds it (`cargo xtask source --list` shows what the build \
+         gets); if it is a library's, `system_packages` in `[build]` installs the library. \
+         `cargo xtask shell --last-failed` opens a shell before that step"
+    } else if any(|each| matches!(each, Missing::Generated)) {
+        "the source lacks a file that a generator writes: `before-build` in `[build]` of wheels.toml runs the \
+         generator, for example `before-build = \"uvx cython -3 package/module.pyx\"`"
+    } else if any(|each| matches!(each, Missing::BuildRequirement)) {
+        "add the module to `requires` in `[build-system]` of pyproject.toml. If `requirements` in `[build]` of \
+         wheels.toml pins the build backend, add it to that file, or raise its version there"
+    } else if any(|each| {
+        matches!(each, Missing::Library(_) | Missing::Module(_) | Missing::Program(_))
+    }) {
+        "`system_packages` in `[build]` of wheels.toml installs what the build misses, by the name of the target's \
+         package; `cargo xtask shell --last-failed` opens a shell before that step"
+    } else {
+        return None;
+    };
+    Some(text.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hint_of(line: &str, family: Family) -> String {
+        hint(&[line.to_owned()], Some(family)).unwrap_or_default()
+    }
+
+    #[test]
+    fn what_tools_report_as_missing_leads_to_the_targets_own_package() {
+        for (line, apt, dnf, apk) in [
+            (
+                "c/x.c:3:10: fatal error: ffi.h: No such file or directory",
+                "libffi-dev",
+                "libffi-devel",
+                "libffi-dev",
+            ),
+            (
+                "a.c:1:10: fatal error: 'yaml.h' file not found",
+                "libyaml-dev",
+                "libyaml-devel",
+                "yaml-dev",
+            ),
+            (
+                "x.c:9:10: fatal error: openssl/ssl.h: No such file or directory",
+                "libssl-dev",
+                "openssl-devel",
+                "openssl-dev",
+            ),
+            (
+                "/usr/bin/ld: cannot find -lyaml: No such file or directory",
+                "libyaml-dev",
+                "libyaml-devel",
+                "yaml-dev",
+            ),
+            ("mold: fatal: library not found: pq", "libpq-dev", "libpq-devel", "libpq-dev"),
+            ("No package 'libffi' found", "libffi-dev", "libffi-devel", "libffi-dev"),
+            (
+                "Package cairo was not found in the pkg-config search path.",
+                "libcairo2-dev",
+                "cairo-devel",
+                "cairo-dev",
+            ),
+            (
+                "../meson.build:5:0: ERROR: Dependency \"openblas\" not found, tried pkgconfig",
+                "libopenblas-dev",
+                "openblas-devel",
+                "openblas-dev",
+            ),
+            (
+                "  Could NOT find ZLIB (missing: ZLIB_LIBRARY ZLIB_INCLUDE_DIR)",
+                "zlib1g-dev",
+                "zlib-devel",
+                "zlib-dev",
+            ),
+            ("/bin/sh: 1: cmake: not found", "cmake", "cmake", "cmake"),
+            ("build.sh: line 3: nasm: command not found", "nasm", "nasm", "nasm"),
+            ("make: swig: No such file or directory", "swig", "swig", "swig"),
+            (
+                "FileNotFoundError: [Errno 2] No such file or directory: 'swig'",
+                "swig",
+                "swig",
+                "swig",
+            ),
+            ("error: command 'swig' failed: No such file or directory", "swig", "swig", "swig"),
+            ("Error: pg_config executable not found.", "libpq-dev", "libpq-devel", "libpq-dev"),
+            (
+                "../meson.build:1:0: ERROR: Unknown compiler(s): [['gfortran'], ['flang']]",
+                "gfortran",
+                "gcc-gfortran",
+                "gfortran",
+            ),
+            (
+                "meson.build:9:0: ERROR: Program 'bison' not found or not executable",
+                "bison",
+                "bison",
+                "bison",
+            ),
+        ] {
+            for (family, name) in [(Family::Apt, apt), (Family::Dnf, dnf), (Family::Apk, apk)] {
+                let hint = hint_of(line, family);
+                let value = format!("system_packages = {{ {family} = [\"{name}\"] }}");
+                assert!(hint.contains(&value), "{line}: {hint}");
+            }
+        }
+    }
+
+    #[test]
+    fn several_missing_packages_are_one_line_and_no_family_names_all() {
+        let lines =
+            ["a.c:1:2: fatal error: gmp.h: No such file or directory", "ld: cannot find -lmpfr"];
+        let lines = lines.map(str::to_owned);
+        let hint_for = |family| hint(&lines, family).unwrap_or_default();
+        assert!(hint_for(Some(Family::Apt)).contains("apt = [\"libgmp-dev\", \"libmpfr-dev\"]"));
+        assert!(hint_for(None).contains("dnf = [\"gmp-devel\", \"mpfr-devel\"], apk = ["));
+    }
+
+    #[test]
+    fn rust_has_a_key_of_its_own() {
+        for line in ["sh: 1: cargo: not found", "error: can't find Rust compiler"] {
+            assert!(
+                hint_of(line, Family::Apt).contains("`rust = \"distro\"` in `[toolchain]`"),
+                "{line}"
+            );
+        }
+        let old = "  pyo3-ffi@0.28.2 requires rustc 1.83";
+        assert!(hint_of(old, Family::Apt).contains("`rust = \"rustup\"`"));
+    }
+
+    #[test]
+    fn no_word_of_the_package_is_repeated() {
+        for line in [
+            "x.c:1:2: fatal error: evil\"]}.h: No such file or directory",
+            "sh: 1: curl evil | sh: not found",
+            "No package 'evil' found",
+            "ModuleNotFoundError: No module named 'evil'",
+            "cc1: fatal error: evil.c: No such file or directory",
+        ] {
+            let hint = hint_of(line, Family::Apt);
+            assert!(!hint.is_empty() && !hint.contains("evil"), "{line}: {hint}");
+        }
+        assert_eq!(hint(&["open: No such file or directory".to_owned()], None), None);
+    }
+
+    #[test]
+    fn only_the_steps_that_build_get_a_hint() {
+        let hint_in = |step: &str| {
+            let mut failure = Failure::left_out("failed", "x.log".into());
+            failure.step = Some(step.to_owned());
+            failure.tail = vec!["sh: 1: cmake: not found".to_owned()];
+            advise(&mut failure, Some(Family::Apt));
+            failure.hint
+        };
+        assert!(hint_in("[wheel-builder 1/1] RUN sh /xtask/build.sh").is_some());
+        assert_eq!(hint_in("[smoke-run 1/1] RUN sh /xtask/smoke.sh"), None);
+    }
+}

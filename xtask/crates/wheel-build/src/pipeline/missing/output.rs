@@ -1,0 +1,134 @@
+//! What compilers, linkers, build systems and shells print where something is not installed.
+
+/// Something that a build looked for in vain, by the name that a tool printed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Missing {
+    /// `#include <ffi.h>`
+    Header(String),
+    /// `-lffi`
+    Library(String),
+    /// A module of pkg-config, a package of `CMake`, a dependency of Meson.
+    Module(String),
+    /// A program in `PATH`.
+    Program(String),
+    /// Rust's compiler or cargo.
+    Rust,
+    /// A newer Rust than there is.
+    NewerRust,
+    /// A source file that a generator writes.
+    Generated,
+    /// A Python module of the build, or a newer version of it.
+    BuildRequirement,
+}
+
+/// Words before and after a name, and what the name is.
+type Pattern = (&'static str, &'static str, fn(String) -> Missing);
+
+const PATTERNS: [Pattern; 24] = [
+    ("fatal error: '", "' file not found", header),
+    ("fatal error: ", ": No such file or directory", header),
+    ("cannot find -l", "", Missing::Library),
+    ("library not found: ", "", Missing::Library),
+    ("No package '", "' found", Missing::Module),
+    ("Package ", " was not found in the pkg-config search path", Missing::Module),
+    ("Package '", "', required by", Missing::Module),
+    ("Dependency \"", "\" not found", Missing::Module),
+    ("Dependency lookup for ", " with method", Missing::Module),
+    ("Could NOT find ", " ", Missing::Module),
+    ("package configuration file provided by \"", "\"", Missing::Module),
+    ("The system library `", "` required by crate", Missing::Module),
+    ("No such file or directory: '", "'", program),
+    ("command '", "' failed: No such file or directory", program),
+    ("unable to execute '", "'", program),
+    ("Program '", "' not found", program),
+    ("Program ", " not found or not executable", program),
+    ("Unknown compiler(s): [['", "'", program),
+    ("Error: ", " executable not found", program),
+    ("Could not run ", ":", program),
+    ("build program corresponding to \"", "\"", program),
+    ("make: ", ": No such file or directory", program),
+    ("No module named '", "'", build_requirement),
+    ("requires Cython ", "", build_requirement),
+];
+
+/// Words of tools that miss Rust.
+const RUST: [&str; 3] = [
+    "can't find Rust compiler",
+    "Cargo, the Rust package manager, is not installed",
+    "error: no Rust compiler",
+];
+
+/// Words of tools for which Rust is too old; the second ones stand behind the name of a crate.
+const NEWER_RUST: [&str; 4] = [
+    "is not supported by the following package",
+    "cannot be built because it requires rustc ",
+    " requires rustc ",
+    "lock file version 4 requires",
+];
+
+/// What `lines` say is missing, in their order, each once.
+pub(super) fn missing(lines: &[String]) -> Vec<Missing> {
+    let mut found = Vec::new();
+    for each in lines.iter().filter_map(|line| missing_in(line.trim())) {
+        if !found.contains(&each) {
+            found.push(each);
+        }
+    }
+    found
+}
+
+fn missing_in(line: &str) -> Option<Missing> {
+    let has = |words: &[&str]| words.iter().any(|word| line.contains(word));
+    if has(&NEWER_RUST) {
+        return Some(Missing::NewerRust);
+    }
+    if has(&RUST) {
+        return Some(Missing::Rust);
+    }
+    if line.contains("No CMAKE_Fortran_COMPILER could be found") {
+        return Some(Missing::Program("gfortran".to_owned()));
+    }
+    if let Some(name) = of_shell(line) {
+        return Some(program(name.to_owned()));
+    }
+    PATTERNS.iter().find_map(|(before, after, kind)| {
+        let rest = line.split_once(before)?.1;
+        // A name ends with the line, or with what follows it.
+        let name = match (*after, rest.split_once(after)) {
+            ("", _) => rest.split([':', ' ']).next()?,
+            (" ", _) => rest.split([' ', '(']).next()?,
+            (_, Some((name, _))) => name,
+            (_, None) => return None,
+        };
+        (!name.is_empty()).then(|| kind(name.to_owned()))
+    })
+}
+
+/// `sh: 1: swig: not found`, `x.sh: line 3: swig: command not found`
+fn of_shell(line: &str) -> Option<&str> {
+    let dash = line.strip_suffix(": not found").filter(|line| line.contains("sh: "));
+    let rest = dash.or_else(|| line.strip_suffix(": command not found"))?;
+    rest.rsplit(": ").next()
+}
+
+/// A header, or a source file that is named on the command line.
+fn header(name: String) -> Missing {
+    let sources = [".c", ".cpp", ".cc", ".cxx", ".pyx"];
+    if sources.iter().any(|end| name.ends_with(end)) {
+        Missing::Generated
+    } else {
+        Missing::Header(name)
+    }
+}
+
+fn program(name: String) -> Missing {
+    let name = name.rsplit('/').next().unwrap_or_default();
+    match name {
+        "cargo" | "rustc" | "maturin" => Missing::Rust,
+        _ => Missing::Program(name.to_owned()),
+    }
+}
+
+fn build_requirement(_: String) -> Missing {
+    Missing::BuildRequirement
+}

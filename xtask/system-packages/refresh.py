@@ -1,0 +1,134 @@
+#!/usr/bin/env python3
+"""Writes `missing/packages.toml`: the system packages that hints name, from `packages.txt` and Debian's indexes.
+
+    refresh.py CONTENTS...
+
+`CONTENTS` are the files `Contents-amd64` and `Contents-all` of a Debian suite, unpacked or as `.gz`. Python 3.9,
+standard library only.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import re
+import sys
+from collections import defaultdict
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+DATA = HERE.parent / "crates/wheel-build/src/pipeline/missing/packages.toml"
+HEAD = """\
+# System packages by what a build misses. Written by `xtask/system-packages/refresh.py`; do not edit.
+# Source: the Contents indexes of Debian 12 (apt, headers, libraries, modules, programs); dnf and apk names by hand.
+
+package = [
+"""
+# A package with more names of one kind than this keeps the shortest ones.
+MOST = 20
+TRIPLET = "x86_64-linux-gnu"
+INCLUDE = re.compile(rf"usr/include/(?:{TRIPLET}/)?(.+)")
+LIBRARY = re.compile(rf"usr/lib/(?:{TRIPLET}/)?(?:[^/]+/)?lib([^/]+)\.(?:so|a)")
+MODULE = re.compile(r"usr/(?:lib|share)/(?:.+/)?pkgconfig/([^/]+)\.pc|usr/lib/.+/([^/]+)\.pc")
+PROGRAM = re.compile(r"usr/bin/([^/]+)")
+
+
+def wanted() -> dict[str, tuple[list[str], str]]:
+    """The rows of `packages.txt` by the package that has the files, with the apt name."""
+    rows = {}
+    for line in (HERE / "packages.txt").read_text(encoding="utf-8").splitlines():
+        if line and not line.startswith("#"):
+            apt, *others = line.split()
+            name, _, contents = apt.partition("=")
+            rows[contents or name] = (others, name)
+    return rows
+
+
+def files_of(packages: set[str], indexes: list[str]) -> dict[str, list[str]]:
+    """The files of each package."""
+    files = defaultdict(list)
+    for index in indexes:
+        opener = gzip.open if index.endswith(".gz") else open
+        with opener(index, "rt", encoding="utf-8", errors="replace") as lines:
+            for line in lines:
+                path, _, owners = line.rstrip().rpartition(" ")
+                for owner in owners.split(","):
+                    name = owner.rpartition("/")[2]
+                    if name in packages:
+                        files[name].append(path.strip())
+    return files
+
+
+def headers_of(paths: list[str]) -> tuple[set[str], set[str]]:
+    """Headers as sources include them: below the system's folder, and below a folder that pkg-config adds."""
+    found, below = set(), set()
+    for path in paths:
+        include = INCLUDE.fullmatch(path)
+        if include:
+            found.add(include[1])
+            folder, _, rest = include[1].partition("/")
+            if rest and not rest.startswith("."):
+                below.add(rest)
+    return found, below if len({each.partition("/")[0] for each in below}) <= 60 else set()
+
+
+def shortest_prefixes(headers: dict[str, set[str]]) -> dict[str, list[str]]:
+    """Each package's headers, cut after the first folder that no other package has."""
+    owners = defaultdict(set)
+    for package, names in headers.items():
+        for name in names:
+            parts = name.split("/")
+            for depth in range(1, len(parts) + 1):
+                owners["/".join(parts[:depth])].add(package)
+
+    def cut(name: str) -> str:
+        parts = name.split("/")
+        for depth in range(1, len(parts)):
+            if len(owners["/".join(parts[:depth])]) == 1:
+                return "/".join(parts[:depth]) + "/"
+        return name
+
+    return {
+        package: sorted({cut(name) for name in names if len(owners[name]) == 1})
+        for package, names in headers.items()
+    }
+
+
+def names(paths: list[str], pattern: re.Pattern[str]) -> list[str]:
+    found = (pattern.fullmatch(path) for path in paths)
+    return sorted({next(filter(None, each.groups())) for each in found if each})
+
+
+def main(indexes: list[str]) -> int:
+    rows = wanted()
+    files = files_of(set(rows), indexes)
+    missing = sorted(set(rows) - set(files))
+    headers = {package: headers_of(files[package]) for package in rows}
+    # `#include <yaml.h>` means libyaml's, and not `yaml-cpp/yaml.h`.
+    direct = set().union(*(found for found, _ in headers.values()))
+    prefixes = shortest_prefixes({name: found | (below - direct) for name, (found, below) in headers.items()})
+    lines = []
+    for package, ((dnf, apk, *aliases), apt) in sorted(rows.items(), key=lambda row: row[1][1]):
+        entry = {"apt": apt, "dnf": dnf, "apk": apk}
+        extra = [each for each in aliases if each.endswith(".h")]
+        kinds = {
+            "headers": prefixes[package] + extra,
+            "libraries": names(files[package], LIBRARY),
+            "modules": names(files[package], MODULE),
+            "programs": names(files[package], PROGRAM),
+            "names": [each for each in aliases if each not in extra],
+        }
+        text = [f"{key} = {json.dumps(value)}" for key, value in entry.items() if value != "-"]
+        for key, value in kinds.items():
+            kept = sorted(sorted(value, key=lambda each: (len(each), each))[:MOST])
+            text += [f"{key} = {json.dumps(kept)}"] if kept else []
+        lines.append("  { " + ", ".join(text) + " },\n")
+    DATA.parent.mkdir(exist_ok=True)
+    DATA.write_text(HEAD + "".join(lines) + "]\n", encoding="utf-8")
+    for package in missing:
+        print(f"{package}: not in the indexes", file=sys.stderr)
+    return 1 if missing else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
