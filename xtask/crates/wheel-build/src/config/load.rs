@@ -44,6 +44,9 @@ pub(crate) fn parse(file: &Utf8Path, text: &str) -> Result<Config, ConfigError> 
 
 fn read(text: &str, files: Vec<File<'_>>) -> Result<Config, ConfigError> {
     let source = Text::new(text, files);
+    if let Ok(table) = toml::from_str(text) {
+        source.check_shapes(table)?;
+    }
     let raw = toml::from_str(text).map_err(|error| source.toml_error(&error))?;
     validated(&source, raw)
 }

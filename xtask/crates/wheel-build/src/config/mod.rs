@@ -24,6 +24,7 @@ mod raw;
 mod source;
 mod target;
 mod text;
+mod usage;
 mod validate;
 pub(crate) mod words;
 
@@ -54,3 +55,5 @@ pub(crate) use target::{Target, find_target, meant};
 mod schema_tests;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod usage_tests;

@@ -135,14 +135,17 @@ fn an_error_shows_the_line_and_what_to_write() {
 
 #[test]
 fn a_value_of_the_wrong_type_is_answered_with_how_it_is_written() {
-    for (from, to, cure) in [
-        ("\"2.36\"", "2.36", "hint: write it in quotes: \"2.36\""),
-        ("[\"cp311\"]", "\"cp311\"", "hint: write a list: [\"cp311\"]"),
-        ("[\"linux/amd64\"]", "\"linux/amd64\"", "hint: write a list: [\"linux/amd64\"]"),
-        ("\"debian12\"", "12", "hint: write it in quotes: \"12\""),
+    for (from, to, example) in [
+        ("\"2.36\"", "2.36", "`glibc = \"2.36\"`"),
+        ("[\"cp311\"]", "\"cp311\"", "`pythons = [\"cp311\", \"cp313\"]`"),
+        ("\"debian12\"", "12", "`name = \"debian12\"`"),
+        ("[build]", "[[build]]", "`[build]`"),
     ] {
         let said = error(from, to);
-        assert!(said.ends_with(cure), "{to}: {said}");
+        assert!(
+            said.lines().any(|line| line.starts_with("hint: write ") && line.contains(example)),
+            "{to}: {said}"
+        );
     }
     let said = error("glibc", "publish = \"yes\"\nglibc");
     assert!(!said.contains("in quotes"), "{said}");
@@ -151,7 +154,6 @@ fn a_value_of_the_wrong_type_is_answered_with_how_it_is_written() {
 #[test]
 fn odd_texts_are_answered_with_what_helps() {
     let hint = |text: &str| invalid(text).error.hint;
-    assert_eq!(hint(&format!("{GOOD}[check]\nisa = 3\n")).as_deref(), Some("write a table"));
     let keys = hint(&GOOD.replace("pythons", "\"a`b\"")).unwrap();
     assert!(keys.starts_with("valid keys: `recipe`, `pythons`"), "{keys}");
     // The mark stands below the word where the line has tabs.

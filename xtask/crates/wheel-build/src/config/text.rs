@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use super::error::{ConfigError, Invalid, dotted, meant, nearest, quoted};
 use super::place::{Document, File, Place, place};
+use super::usage::{misshapen, usage};
 
 /// A text of the configuration, and the files that errors name.
 pub(super) struct Text<'a> {
@@ -54,6 +55,15 @@ impl<'a> Text<'a> {
         ConfigError::Invalid(Invalid::new(place, key, message, suggestion, hint))
     }
 
+    /// Fails for a table where something else is expected, or the other way round.
+    pub(super) fn check_shapes(&self, table: toml::Table) -> Result<(), ConfigError> {
+        let Some((path, message)) = misshapen(&[], &toml::Value::Table(table)) else {
+            return Ok(());
+        };
+        let hint = usage(&path);
+        Err(self.invalid(&path, false, message, None, hint))
+    }
+
     /// The error for what the parser says.
     pub(super) fn toml_error(&self, error: &toml::de::Error) -> ConfigError {
         let (span, said) = (error.span().unwrap_or_default(), error.message());
@@ -92,11 +102,13 @@ impl<'a> Text<'a> {
         }
         // Errors of our own types.
         let (said, listed) = said.split_once(": give one of ").unwrap_or((said, ""));
-        let message = said.split(": did you mean").next().unwrap_or(said).to_owned();
+        let message = said.split(": did you mean").next().unwrap_or(said);
+        let message =
+            message.replace("type: sequence", "type: list").replace("a sequence", "a list");
         let names = listed.split(", ");
         let near = meant(&path, word).or_else(|| Some(nearest(word, names)?.to_owned()));
         let hint = (!listed.is_empty()).then(|| format!("give one of {listed}"));
-        let hint = hint.or_else(|| wrong_type(said));
+        let hint = hint.or_else(|| is_wrong_type(said).then(|| usage(&path))?);
         let is_key = path.last().is_some_and(|name| name == word);
         self.invalid(
             &path,
@@ -108,25 +120,9 @@ impl<'a> Text<'a> {
     }
 }
 
-/// How a value of the wrong type is written, where serde's words (`invalid type: floating point
-/// `2.36`, expected a string`) tell it.
-fn wrong_type(error: &str) -> Option<String> {
-    let (found, expected) =
-        error.split_once("invalid type: ")?.1.lines().next()?.split_once(", expected ")?;
-    let value = found.split_once(['`', '"'])?.1.trim_end_matches(['`', '"']);
-    if expected.starts_with("a sequence") {
-        return Some(format!("write a list: [\"{value}\"]"));
-    }
-    let is_number = found.starts_with("integer") || found.starts_with("floating point");
-    if let Some(name) = expected.strip_prefix("struct ") {
-        return Some(format!("write a table: `[{}]`, and settings below it", name.to_lowercase()));
-    }
-    match expected {
-        "a map" => Some("write a table".to_owned()),
-        "a boolean" => Some("write true or false, without quotes".to_owned()),
-        _ if expected.contains("string") || (is_number && !expected.contains("integer")) => {
-            Some(format!("write it in quotes: \"{value}\""))
-        }
-        _ => None,
-    }
+/// Whether serde or a type of ours expected a value of another type.
+fn is_wrong_type(error: &str) -> bool {
+    error.starts_with("invalid type: ")
+        || error.starts_with("expected ")
+        || error.starts_with("wanted ")
 }

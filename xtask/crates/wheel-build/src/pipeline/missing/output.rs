@@ -121,8 +121,8 @@ fn header(name: String) -> Missing {
     }
 }
 
-fn program(name: String) -> Missing {
-    let name = name.rsplit('/').next().unwrap_or_default();
+fn program(path: String) -> Missing {
+    let name = path.rsplit('/').next().unwrap_or_default();
     match name {
         "cargo" | "rustc" | "maturin" => Missing::Rust,
         _ => Missing::Program(name.to_owned()),
