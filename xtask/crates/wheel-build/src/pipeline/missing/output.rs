@@ -22,21 +22,21 @@ pub(super) enum Missing {
 }
 
 /// Words before and after a name, and what the name is.
-type Pattern = (&'static str, &'static str, fn(String) -> Missing);
+type Pattern = (&'static str, &'static str, fn(&str) -> Missing);
 
 const PATTERNS: [Pattern; 24] = [
     ("fatal error: '", "' file not found", header),
     ("fatal error: ", ": No such file or directory", header),
-    ("cannot find -l", "", Missing::Library),
-    ("library not found: ", "", Missing::Library),
-    ("No package '", "' found", Missing::Module),
-    ("Package ", " was not found in the pkg-config search path", Missing::Module),
-    ("Package '", "', required by", Missing::Module),
-    ("Dependency \"", "\" not found", Missing::Module),
-    ("Dependency lookup for ", " with method", Missing::Module),
-    ("Could NOT find ", " ", Missing::Module),
-    ("package configuration file provided by \"", "\"", Missing::Module),
-    ("The system library `", "` required by crate", Missing::Module),
+    ("cannot find -l", "", library),
+    ("library not found: ", "", library),
+    ("No package '", "' found", module),
+    ("Package ", " was not found in the pkg-config search path", module),
+    ("Package '", "', required by", module),
+    ("Dependency \"", "\" not found", module),
+    ("Dependency lookup for ", " with method", module),
+    ("Could NOT find ", " ", module),
+    ("package configuration file provided by \"", "\"", module),
+    ("The system library `", "` required by crate", module),
     ("No such file or directory: '", "'", program),
     ("command '", "' failed: No such file or directory", program),
     ("unable to execute '", "'", program),
@@ -89,7 +89,7 @@ fn missing_in(line: &str) -> Option<Missing> {
         return Some(Missing::Program("gfortran".to_owned()));
     }
     if let Some(name) = of_shell(line) {
-        return Some(program(name.to_owned()));
+        return Some(program(name));
     }
     PATTERNS.iter().find_map(|(before, after, kind)| {
         let rest = line.split_once(before)?.1;
@@ -100,7 +100,7 @@ fn missing_in(line: &str) -> Option<Missing> {
             (_, Some((name, _))) => name,
             (_, None) => return None,
         };
-        (!name.is_empty()).then(|| kind(name.to_owned()))
+        (!name.is_empty()).then(|| kind(name))
     })
 }
 
@@ -112,16 +112,16 @@ fn of_shell(line: &str) -> Option<&str> {
 }
 
 /// A header, or a source file that is named on the command line.
-fn header(name: String) -> Missing {
+fn header(name: &str) -> Missing {
     let sources = [".c", ".cpp", ".cc", ".cxx", ".pyx"];
     if sources.iter().any(|end| name.ends_with(end)) {
         Missing::Generated
     } else {
-        Missing::Header(name)
+        Missing::Header(name.to_owned())
     }
 }
 
-fn program(path: String) -> Missing {
+fn program(path: &str) -> Missing {
     let name = path.rsplit('/').next().unwrap_or_default();
     match name {
         "cargo" | "rustc" | "maturin" => Missing::Rust,
@@ -129,6 +129,14 @@ fn program(path: String) -> Missing {
     }
 }
 
-fn build_requirement(_: String) -> Missing {
+fn build_requirement(_: &str) -> Missing {
     Missing::BuildRequirement
+}
+
+fn library(name: &str) -> Missing {
+    Missing::Library(name.to_owned())
+}
+
+fn module(name: &str) -> Missing {
+    Missing::Module(name.to_owned())
 }
