@@ -28,7 +28,7 @@ fn cases(table: &Table) -> Vec<(String, String, bool)> {
         "cp31-abi3",
         "cp310-none",
         "py2-none",
-        "py316-none",
+        "py317-none",
         "cp311-cp310",
         "cp3-abi3",
         "py3-abi3",

@@ -105,8 +105,8 @@ impl WheelFacts {
     /// The dotted names of the extension modules that `interpreter` imports, in the order of the archive.
     pub fn extensions(&self, interpreter: Interpreter) -> Vec<&str> {
         let takes = |extension: &&Extension| match extension.abi {
-            Some(ExtensionAbi::Interpreter(own)) => own == interpreter,
-            Some(ExtensionAbi::Stable) | None => true,
+            Some(abi) => abi.is_loaded_by(interpreter),
+            None => true,
         };
         self.extensions.iter().filter(takes).map(|extension| extension.module.as_str()).collect()
     }

@@ -1,5 +1,5 @@
 //! The suffix of an extension module's file name, which names the binary interface it was compiled
-//! for (PEP 3149, PEP 384, and `EXT_SUFFIX` of each interpreter's `sysconfig`).
+//! for (PEP 3149, PEP 384, PEP 803, and `EXTENSION_SUFFIXES` of each interpreter).
 
 use std::fmt;
 
@@ -10,7 +10,8 @@ use super::Interpreter;
 pub struct ExtensionSuffix {
     /// The binary interface.
     pub abi: ExtensionAbi,
-    /// The machine, as in `x86_64-linux-gnu`; some interpreters leave it out.
+    /// The machine, as in `x86_64-linux-gnu`; some interpreters leave it out, and of the stable
+    /// interfaces only Python 3.15 and later looks for names that have it.
     pub platform: Option<String>,
 }
 
@@ -21,6 +22,25 @@ pub enum ExtensionAbi {
     Interpreter(Interpreter),
     /// `abi3`: the stable one.
     Stable,
+    /// `abi3t`: the stable one with an opaque `PyObject` (PEP 803), which works with and without the
+    /// global interpreter lock.
+    FreeThreadedStable,
+}
+
+/// The first Python that looks for `.abi3t.so`, and for a platform behind `abi3`.
+pub(crate) const FIRST_WITH_ABI3T: (u8, u8) = (3, 15);
+
+impl ExtensionAbi {
+    /// Does `interpreter` look for files with this interface and load them?
+    pub fn is_loaded_by(self, interpreter: Interpreter) -> bool {
+        match self {
+            Self::Interpreter(own) => own == interpreter,
+            Self::Stable => !interpreter.is_pypy() && !interpreter.is_free_threaded(),
+            Self::FreeThreadedStable => {
+                !interpreter.is_pypy() && interpreter.python_version() >= FIRST_WITH_ABI3T
+            }
+        }
+    }
 }
 
 impl fmt::Display for ExtensionAbi {
@@ -28,6 +48,7 @@ impl fmt::Display for ExtensionAbi {
         match self {
             Self::Interpreter(interpreter) => interpreter.fmt(f),
             Self::Stable => f.write_str("abi3"),
+            Self::FreeThreadedStable => f.write_str("abi3t"),
         }
     }
 }
@@ -39,10 +60,17 @@ impl ExtensionSuffix {
         let name = path.rsplit('/').next()?.strip_suffix(".so")?;
         let (_, suffix) = name.split_once('.')?;
         let suffix = suffix.rsplit('.').next()?;
-        if suffix == "abi3" {
-            return Some(Self { abi: ExtensionAbi::Stable, platform: None });
+        let (head, tail) =
+            suffix.split_once('-').map_or((suffix, None), |(head, tail)| (head, Some(tail)));
+        let stable = match head {
+            "abi3" => Some(ExtensionAbi::Stable),
+            "abi3t" => Some(ExtensionAbi::FreeThreadedStable),
+            _ => None,
+        };
+        if let Some(abi) = stable {
+            return Some(Self { abi, platform: tail.map(str::to_owned) });
         }
-        let (implementation, rest) = suffix.split_once('-')?;
+        let (implementation, rest) = (head, tail?);
         let (version, platform) =
             rest.split_once('-').map_or((rest, None), |(head, tail)| (head, Some(tail)));
         let interpreter = if implementation == "cpython" {
@@ -83,6 +111,8 @@ mod tests {
             with("pp311", Some("x86_64-linux-gnu"))
         );
         assert_eq!(read("_x.abi3.so"), with("abi3", None));
+        assert_eq!(read("_x.abi3t.so"), with("abi3t", None));
+        assert_eq!(read("_x.abi3t-x86_64-linux-gnu.so"), with("abi3t", Some("x86_64-linux-gnu")));
         assert_eq!(read("_x.cpython-39.so"), with("cp39", None));
         for plain in [
             "_x.so",
@@ -92,6 +122,7 @@ mod tests {
             "_x.cpython-.so",
             "x.py",
             "_x.pypy-.so",
+            "_x.abi4.so",
         ] {
             assert_eq!(read(plain), None, "{plain}");
         }

@@ -22,6 +22,7 @@ pub(crate) use archive::Piece;
 pub use archive::{ArchiveError, ArchiveProblem, Entry, MemberError, SharedFile, WheelArchive};
 pub(crate) use entry_points::is_identifier;
 pub use entry_points::{EntryPoint, EntryPointsError, entry_points};
+pub(crate) use extension::FIRST_WITH_ABI3T;
 pub use extension::{ExtensionAbi, ExtensionSuffix};
 pub use headers::{Cut, Headers};
 pub use interpreter::{Implementation, Interpreter, InterpreterError, allows};

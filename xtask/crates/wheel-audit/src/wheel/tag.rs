@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, fmt, str::FromStr};
 
 use serde::Serialize;
 
-use super::NameError;
+use super::{Interpreter, NameError};
 
 /// One compatibility tag: `cp311-cp311-manylinux_2_36_x86_64`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -12,10 +12,25 @@ use super::NameError;
 pub struct Tag {
     /// Interpreter and version: `cp311`, `py3`.
     pub python: String,
-    /// Binary interface: `cp311`, `cp314t`, `abi3`, `none`.
+    /// Binary interface: `cp311`, `cp314t`, `abi3`, `abi3t`, `none`.
     pub abi: String,
     /// System: `manylinux_2_36_x86_64`, `any`.
     pub platform: String,
+}
+
+impl Tag {
+    /// Is it for a stable interface (PEP 384, PEP 803), which later versions of Python keep?
+    pub fn is_stable(&self) -> bool {
+        self.abi == "abi3" || self.abi == "abi3t"
+    }
+
+    /// The oldest interpreter that installs a wheel with this tag; `None` for `py3-none` and the like.
+    pub fn lowest_interpreter(&self) -> Option<Interpreter> {
+        let free_threaded = format!("{}t", self.python);
+        let named = [&self.abi, &self.python, &free_threaded];
+        let mut named = named.into_iter().filter_map(|text| text.parse().ok());
+        named.find(|interpreter: &Interpreter| interpreter.accepts(self))
+    }
 }
 
 impl fmt::Display for Tag {

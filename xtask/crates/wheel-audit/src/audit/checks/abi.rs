@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{AuditContext, Check, Finding, Rule};
 use crate::policy::{Arch, PlatformTag};
-use crate::wheel::{ExtensionAbi, ExtensionSuffix, Interpreter, Tag, WheelName};
+use crate::wheel::{ExtensionAbi, ExtensionSuffix, FIRST_WITH_ABI3T, Interpreter, Tag, WheelName};
 
 const OTHER_ABI: Rule = Rule::error(
     "TAG201",
@@ -40,17 +40,17 @@ fn find(context: &AuditContext<'_>, findings: &mut Vec<Finding>) {
     let Ok(name) = &context.name else { return };
     let (tags, claims) = (name.tags.expand(), context.claims());
     let fits =
-        |path: &str| ExtensionSuffix::parse(path).is_some_and(|suffix| belongs(suffix.abi, &tags));
+        |path: &str| ExtensionSuffix::parse(path).is_some_and(|suffix| belongs(&suffix, &tags));
     let paths = context.elves().iter().map(|elf| elf.path.as_str());
     let good: BTreeSet<&str> = paths.filter(|path| fits(path)).map(stem).collect();
     // Beside modules for all of them, one that is for some is no sign of a wrong build.
-    let has_stable = tags.iter().any(|tag| tag.abi == "abi3") && !good.is_empty();
+    let has_stable = tags.iter().any(Tag::is_stable) && !good.is_empty();
     let mut own = BTreeMap::new();
     for elf in context.elves() {
         let Some(suffix) = ExtensionSuffix::parse(&elf.path) else {
             continue;
         };
-        if !belongs(suffix.abi, &tags) {
+        if !belongs(&suffix, &tags) {
             // Where the right one lies beside it, nothing is missing.
             let rule = match suffix.abi {
                 _ if good.contains(stem(&elf.path)) => &DEAD_MODULE,
@@ -61,7 +61,14 @@ fn find(context: &AuditContext<'_>, findings: &mut Vec<Finding>) {
                 }
                 _ => &OTHER_ABI,
             };
-            findings.push(rule.broken(&elf.path, contradiction(&suffix.abi.to_string(), name)));
+            let abi = suffix.abi.to_string();
+            let said = match (&suffix.platform, suffix.abi) {
+                (Some(platform), ExtensionAbi::Stable | ExtensionAbi::FreeThreadedStable) => {
+                    format!("{abi}-{platform}")
+                }
+                _ => abi,
+            };
+            findings.push(rule.broken(&elf.path, contradiction(&said, name)));
         }
         if let ExtensionAbi::Interpreter(interpreter) = suffix.abi {
             own.entry(interpreter).or_insert(&elf.path);
@@ -118,14 +125,17 @@ pub(super) fn stem(path: &str) -> &str {
 
 /// Can an interpreter that installs a wheel with one of these tags import a module with this
 /// interface? Wheels without an ABI tag may bring modules for several interpreters.
-fn belongs(abi: ExtensionAbi, tags: &BTreeSet<Tag>) -> bool {
-    tags.iter().any(|tag| match abi {
+fn belongs(suffix: &ExtensionSuffix, tags: &BTreeSet<Tag>) -> bool {
+    let is_recent = |it: Interpreter| it.python_version() >= FIRST_WITH_ABI3T;
+    tags.iter().any(|tag| match suffix.abi {
         _ if tag.abi == "none" => true,
-        ExtensionAbi::Interpreter(interpreter) => tag.abi != "abi3" && interpreter.accepts(tag),
-        // Only CPython with its lock takes the stable interface.
-        ExtensionAbi::Stable => {
-            let exact = tag.abi.parse::<Interpreter>();
-            tag.abi == "abi3" || exact.is_ok_and(|interpreter| !interpreter.is_free_threaded())
+        ExtensionAbi::Interpreter(interpreter) => !tag.is_stable() && interpreter.accepts(tag),
+        abi => {
+            let loads = |it: Interpreter| {
+                abi.is_loaded_by(it) && (suffix.platform.is_none() || is_recent(it))
+            };
+            // Of tags that name no interpreter another rule tells.
+            tag.lowest_interpreter().map_or_else(|| tag.is_stable(), loads)
         }
     })
 }

@@ -21,8 +21,11 @@ pub(super) const CHECK: Check = Check { rules: &[NO_MODULES, FEWER_MODULES], fin
 
 fn find(context: &AuditContext<'_>, findings: &mut Vec<Finding>) {
     let Ok(name) = &context.name else { return };
-    let interpreters: BTreeSet<Interpreter> =
-        name.tags.expand().iter().filter_map(interpreter).collect();
+    let tags = name.tags.expand();
+    // One stable interface serves interpreters that nobody listed; two promise the file to both kinds.
+    let has_both = ["abi3", "abi3t"].iter().all(|abi| tags.iter().any(|tag| tag.abi == *abi));
+    let named = tags.iter().filter(|tag| has_both || !tag.is_stable());
+    let interpreters: BTreeSet<Interpreter> = named.filter_map(Tag::lowest_interpreter).collect();
     // Of a single one other rules tell.
     if interpreters.len() < 2 {
         return;
@@ -37,7 +40,8 @@ fn find(context: &AuditContext<'_>, findings: &mut Vec<Finding>) {
         }
     }
     for interpreter in interpreters {
-        let lacks = |abis: &Vec<ExtensionAbi>| !abis.iter().any(|&abi| loads(abi, interpreter));
+        let lacks =
+            |abis: &Vec<ExtensionAbi>| !abis.iter().any(|abi| abi.is_loaded_by(interpreter));
         let lacking: Vec<&str> =
             modules.iter().filter(|(_, abis)| lacks(abis)).map(|(stem, _)| *stem).collect();
         if lacking.is_empty() {
@@ -51,21 +55,6 @@ fn find(context: &AuditContext<'_>, findings: &mut Vec<Finding>) {
             listing(&lacking)
         );
         findings.push(rule.broken(&context.facts.file, message));
-    }
-}
-
-/// The one interpreter that installs a wheel with this tag; `None` for tags of several.
-fn interpreter(tag: &Tag) -> Option<Interpreter> {
-    let named = [&tag.abi, &tag.python].into_iter().filter_map(|text| text.parse().ok());
-    let mut fitting = named.filter(|interpreter: &Interpreter| interpreter.accepts(tag));
-    fitting.next().filter(|_| tag.abi != "abi3")
-}
-
-fn loads(abi: ExtensionAbi, interpreter: Interpreter) -> bool {
-    match abi {
-        ExtensionAbi::Interpreter(own) => own == interpreter,
-        // Only CPython with its lock takes the stable interface.
-        ExtensionAbi::Stable => !interpreter.is_pypy() && !interpreter.is_free_threaded(),
     }
 }
 

@@ -9,7 +9,7 @@ use crate::wheel::{Tag, allows};
 const UNINSTALLABLE: Rule = Rule::error(
     "TAG104",
     "uninstallable-tags",
-    "let Python tag and ABI tag name the same interpreter; `abi3` wants a tag such as `cp39`",
+    "let Python tag and ABI tag name the same interpreter; `abi3` and `abi3t` want a tag such as `cp315`",
 );
 const EXCLUDED: Rule = Rule::error(
     "TAG105",
@@ -69,7 +69,7 @@ fn find(context: &AuditContext<'_>, findings: &mut Vec<Finding>) {
 /// not understood may be that of one which is not known here.
 fn is_installable(tag: &Tag) -> bool {
     let digits = |text: &str| -> String { text.chars().take_while(char::is_ascii_digit).collect() };
-    if tag.abi == "abi3" {
+    if tag.is_stable() {
         return tag.python.strip_prefix("cp3").is_some_and(|minor| !digits(minor).is_empty());
     }
     if let Some(version) = tag.abi.strip_prefix("cp") {

@@ -12,12 +12,17 @@ use super::{AuditContext, Check, Finding, Rule, listing};
 use crate::audit::elf_file::Elf;
 use crate::audit::loading::{init_name, starts};
 use crate::elf::ElfKind;
-use crate::wheel::ExtensionSuffix;
+use crate::wheel::{ExtensionAbi, ExtensionSuffix};
 
 const NO_INIT: Rule = Rule::error(
     "ABI005",
     "module-without-init",
     "export `PyInit_NAME`, NAME being that of the file; look for a file renamed after the build, and for hidden symbols",
+);
+const NOT_FREE_THREADED: Rule = Rule::warning(
+    "ABI007",
+    "abi3t-module-with-static-definition",
+    "define `Py_TARGET_ABI3T` and export `PyModExport_NAME` (PEP 793, PEP 803), or leave `abi3t` out of the tag",
 );
 const NO_MODULE: Rule = Rule::note(
     "ABI006",
@@ -37,7 +42,7 @@ const MAKERS: [&str; 5] = [
 /// cffi's modules have `_cffi_backend` make them, and call these to that end.
 const CFFI: [&str; 2] = ["PyImport_ImportModule", "PyLong_FromVoidPtr"];
 
-pub(super) const CHECK: Check = Check { rules: &[NO_INIT, NO_MODULE], find };
+pub(super) const CHECK: Check = Check { rules: &[NO_INIT, NO_MODULE, NOT_FREE_THREADED], find };
 
 fn find(context: &AuditContext<'_>, findings: &mut Vec<Finding>) {
     let mut others = Vec::new();
@@ -45,7 +50,7 @@ fn find(context: &AuditContext<'_>, findings: &mut Vec<Finding>) {
         match judge(elf) {
             Start::None(message) => findings.push(NO_INIT.broken(&elf.path, message)),
             Start::NoModule => others.push(&elf.path),
-            Start::Found => {}
+            Start::Found => findings.extend(defined_statically(context, elf)),
         }
     }
     if let Some(first) = others.first() {
@@ -55,6 +60,23 @@ fn find(context: &AuditContext<'_>, findings: &mut Vec<Finding>) {
         );
         findings.push(NO_MODULE.broken(first, message));
     }
+}
+
+/// A module for `abi3t` whose only way in returns a `PyModuleDef`: with `abi3t` that structure is opaque,
+/// so such a module was compiled for `abi3`, and a free-threaded Python refuses it.
+fn defined_statically(context: &AuditContext<'_>, elf: &Elf) -> Option<Finding> {
+    let abi = ExtensionSuffix::parse(&elf.path)?.abi;
+    let tags = context.name.as_ref().ok()?.tags.expand();
+    if abi != ExtensionAbi::FreeThreadedStable || tags.iter().all(|tag| tag.abi != "abi3t") {
+        return None;
+    }
+    let facts = elf.loadable()?;
+    let is_export = |init: &String| init.starts_with("PyModExport");
+    let maker =
+        MAKERS.iter().find(|&&maker| facts.imports.iter().any(|each| each.name == maker))?;
+    let message = format!("starts the module with `{maker}`, which needs the layout of `PyObject`");
+    let has_export = facts.module_inits.iter().any(is_export);
+    (!has_export).then(|| NOT_FREE_THREADED.broken(&elf.path, message))
 }
 
 /// What a file that is named like a module does about it.

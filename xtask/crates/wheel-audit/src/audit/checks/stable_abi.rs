@@ -137,7 +137,7 @@ impl Promised {
     fn of(context: &AuditContext<'_>) -> Option<Self> {
         let tags = context.name.as_ref().ok()?.tags.expand();
         let version = |python: &str| Some(python.parse::<Interpreter>().ok()?.python_version());
-        let stable = tags.iter().filter(|tag| tag.abi == "abi3" || tag.abi == "abi3t");
+        let stable = tags.iter().filter(|tag| tag.is_stable());
         if let Some(lowest) = stable.filter_map(|tag| version(&tag.python)).min() {
             return Some(Self::Stable(lowest));
         }

@@ -122,3 +122,38 @@ fn a_stable_suffix_in_a_wheel_of_one_interpreter_may_be_wrong_without_harm() {
     // Python has it since 3.9, and promises it since 3.12.
     assert_eq!(wheel(&["PyObject_Vectorcall"]), ["ABI003"]);
 }
+
+#[test]
+fn a_module_for_abi3t_has_no_definition_with_the_layout_of_an_object() {
+    let wheel = |abi: &str, suffix: &str, entry: &str, symbols: &[&str]| {
+        let name = format!("pkg-1.0-cp315-{abi}-manylinux_2_36_x86_64.whl");
+        let module = python_module(entry, symbols, &[]);
+        own(&Fixture::new(&name).with(&format!("_pkg.{suffix}.so"), module))
+    };
+    let (old, new) = ("PyInit__pkg", "PyModExport__pkg");
+    for abi in ["abi3t", "abi3.abi3t"] {
+        assert_eq!(wheel(abi, "abi3t", old, &["PyModuleDef_Init"]), ["ABI007"], "{abi}");
+        assert_eq!(wheel(abi, "abi3t", old, &["PyModule_Create2"]), ["ABI007"], "{abi}");
+        assert_eq!(wheel(abi, "abi3t", new, &["PyModuleDef_Init"]), Vec::<&str>::new(), "{abi}");
+        // A shim that makes its module in another way.
+        assert_eq!(wheel(abi, "abi3t", old, &["PyLong_FromLong"]), Vec::<&str>::new(), "{abi}");
+        assert_eq!(wheel(abi, "abi3t", new, &["PyUnicode_AsUTF8"]), ["ABI001"], "{abi}");
+    }
+    assert_eq!(wheel("abi3", "abi3", old, &["PyModuleDef_Init"]), Vec::<&str>::new());
+}
+
+#[test]
+fn an_interpreter_gets_the_modules_that_it_loads() {
+    let module = |name: &str| python_module(&format!("PyModExport_{name}"), &[], &[]);
+    let name = "pkg-1.0-cp315-abi3.abi3t-manylinux_2_36_x86_64.whl";
+    let fixture = Fixture::new(name)
+        .with("_a.abi3.so", module("_a"))
+        .with("_b.abi3t.so", module("_b"))
+        .with("_c.cpython-315t-x86_64-linux-gnu.so", module("_c"));
+    let facts = audit(&fixture, &Expectations::default()).facts;
+    for (interpreter, modules) in
+        [("cp315", vec!["_a", "_b"]), ("cp315t", vec!["_b", "_c"]), ("cp314", vec!["_a"])]
+    {
+        assert_eq!(facts.extensions(interpreter.parse().unwrap()), modules, "{interpreter}");
+    }
+}

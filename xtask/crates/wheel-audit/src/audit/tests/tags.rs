@@ -67,6 +67,22 @@ fn suffixes_belong_to_the_tags() {
         ("pp311-pypy311_pp73", "pypy311-pp73-x86_64-linux-gnu", true),
         ("pp311-pypy311_pp73", "abi3", false),
         ("cp311-cp311", "pypy311-pp73-x86_64-linux-gnu", false),
+        // Python 3.15 looks for `.abi3t.so` with and without the lock, and without it not for `.abi3.so`.
+        ("cp315-abi3t", "abi3t", true),
+        ("cp315-abi3.abi3t", "abi3t", true),
+        ("cp315-abi3", "abi3t", true),
+        ("cp315-cp315", "abi3t", true),
+        ("cp315-cp315t", "abi3t", true),
+        ("cp315-abi3t", "abi3", false),
+        ("cp315-cp315t", "abi3", false),
+        ("cp315-abi3t", "cpython-315t-x86_64-linux-gnu", false),
+        ("cp314-abi3", "abi3t", false),
+        ("cp314-cp314t", "abi3t", false),
+        ("pp311-pypy311_pp73", "abi3t", false),
+        // Names with a platform are new in 3.15.
+        ("cp315-abi3", "abi3-x86_64-linux-gnu", true),
+        ("cp315-abi3.abi3t", "abi3t-x86_64-linux-gnu", true),
+        ("cp311-abi3", "abi3-x86_64-linux-gnu", false),
     ] {
         let fixture = Fixture::new(&format!("pkg-1.0-{tags}-manylinux_2_36_x86_64.whl"))
             .with(&format!("_pkg.{suffix}.so"), PLAIN.clone());
@@ -182,12 +198,15 @@ fn python_and_abi_tags_name_one_interpreter() {
         ("cp314-cp314t", None),
         ("cp39.cp310-cp39.cp310", None),
         ("cp36.cp37-abi3", None),
+        ("cp315-abi3t", None),
+        ("cp315-abi3.abi3t", None),
         ("pp311-pypy311_pp73", None),
         ("graalpy311-graalpy242_311_native", None),
         ("py2.py3-none", None),
         ("cp311-cp312", Some("TAG104")),
         ("cp314-cp313t", Some("TAG104")),
         ("py3-abi3", Some("TAG104")),
+        ("py3-abi3t", Some("TAG104")),
         ("py3-cp311", Some("TAG104")),
         ("cp311-pypy311_pp73", Some("TAG104")),
         ("cp314t-none", Some("TAG009")),
@@ -231,4 +250,14 @@ fn wheels_without_machine_code_need_no_platform() {
     assert_eq!(codes("cp39-abi3-manylinux_2_36_x86_64"), ["TAG106"]);
     assert_eq!(codes("py3-none-manylinux_2_36_x86_64"), ["TAG107"]);
     assert_eq!(codes("py3-none-any"), Vec::<&str>::new());
+}
+
+#[test]
+fn a_wheel_for_both_stable_interfaces_has_modules_for_both() {
+    let wheel = |suffix: &str| {
+        let name = "pkg-1.0-cp315-abi3.abi3t-manylinux_2_36_x86_64.whl";
+        own(&Fixture::new(name).with(&format!("_pkg.{suffix}.so"), PLAIN.clone()))
+    };
+    assert_eq!(wheel("abi3t"), Vec::<&str>::new());
+    assert_eq!(wheel("abi3"), ["TAG206"], "Python without the lock does not look for it");
 }

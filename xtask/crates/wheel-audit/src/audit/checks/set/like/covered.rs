@@ -52,10 +52,10 @@ pub(super) fn find(members: &[Member<'_>], published: &[Published], findings: &m
     }
 }
 
-/// One of the stable ABI serves every later interpreter; so much is known of the others.
+/// A stable ABI serves every later interpreter with, or without, the lock; so much is known of the others.
 fn is_covered(key: &(String, String), by: &Covered) -> bool {
-    by.contains_key(key)
-        || by.keys().any(|(tag, system)| *system == key.1 && tag.ends_with("-abi3"))
+    let stable = if key.0.ends_with('t') { "-abi3t" } else { "-abi3" };
+    by.contains_key(key) || by.keys().any(|(tag, system)| *system == key.1 && tag.ends_with(stable))
 }
 
 fn covered<'a>(names: impl Iterator<Item = &'a WheelName>) -> Covered {
