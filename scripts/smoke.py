@@ -19,6 +19,7 @@ Prints a line for each check, writes FOLDER/smoke.json, and fails if one did.
 """
 
 import ast
+import glob
 import importlib
 import importlib.metadata
 import json
@@ -241,6 +242,14 @@ def entry_point_main(asked):
     os._exit(0)
 
 
+def provided_interpreter():
+    """What provided the interpreter says of it; nothing outside of the container of a smoke test."""
+    for path in glob.glob("/opt/python/*/provider.json"):
+        with open(path) as file:
+            return json.load(file)
+    return None
+
+
 def main():
     if sys.argv[1] == "--entry-point":
         entry_point_main(json.loads(sys.argv[2]))
@@ -303,6 +312,7 @@ def main():
                 "wheel": os.path.basename(wheel),
                 "python": "{} {}".format(platform.python_implementation(), platform.python_version()),
                 "gil": gil_is_on(),
+                "interpreter": provided_interpreter(),
                 "machine": platform.machine(),
                 "pip": os.environ["PIP_VERSION"],
                 "packages": {d.metadata["Name"]: d.version for d in importlib.metadata.distributions()},

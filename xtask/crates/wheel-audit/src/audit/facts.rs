@@ -12,7 +12,7 @@ use super::{
 };
 use crate::elf::ElfFacts;
 use crate::policy::{Arch, Floor, PlatformTag, Policies, Requirements, SymbolVersion};
-use crate::wheel::{ExtensionAbi, Interpreter};
+use crate::wheel::Interpreter;
 
 /// At most so many culprits are named per file and prefix. The floor of an undemanding file is set
 /// by every symbol it uses.

@@ -64,6 +64,9 @@ pub enum Kind {
 pub struct WheelBuild {
     /// Interpreter tag.
     pub interpreter: String,
+    /// The interpreter that built the wheel, where it is another one: this one tested that very wheel.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub built_by: Option<String>,
     /// Key of the job that made it.
     pub job: String,
     /// The base image that it was made in; without it, it counts as made in another.
@@ -187,6 +190,7 @@ mod tests {
     fn wheel(path: &str, interpreters: &[String]) -> Entry {
         let build = |interpreter: &String| WheelBuild {
             interpreter: interpreter.clone(),
+            built_by: None,
             job: "job".into(),
             base: None,
             smoke: Smoke::Passed,

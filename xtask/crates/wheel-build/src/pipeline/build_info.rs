@@ -9,6 +9,9 @@ use serde::{Deserialize, Serialize};
 use wheel_audit::policy::{Libc, LibcVersion};
 use wheel_audit::text::shown;
 
+/// Maximum length of a fact about an interpreter that a smoke test reported, in bytes.
+const MAX_FACT: usize = 200;
+
 /// The report of one container, and of a target's folder once it is completed.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct BuildInfo {
@@ -148,6 +151,28 @@ impl BuildInfo {
         let of_it = list.into_iter().flatten().filter(|entry| entry["id"] == interpreter);
         for entry in of_it.filter_map(serde_json::Value::as_object_mut) {
             entry.insert("recipe".to_owned(), serde_json::to_value(recipe).unwrap_or_default());
+        }
+        self
+    }
+
+    /// This report with `interpreter`, which tested the wheel of another one, as its container reported it.
+    /// The package's code ran there: only short texts are taken over.
+    #[must_use]
+    pub(crate) fn tested_by(
+        mut self,
+        interpreter: &str,
+        reported: Option<&serde_json::Value>,
+    ) -> Self {
+        let list = self.rest.get_mut("interpreters").and_then(|list| list.as_array_mut());
+        if let (Some(list), Some(reported)) = (list, reported)
+            && reported["id"] == interpreter
+        {
+            let facts = ["id", "provider", "version", "detail"].into_iter().filter_map(|name| {
+                let text = reported[name].as_str()?;
+                (text.len() <= MAX_FACT).then(|| (name.to_owned(), text.into()))
+            });
+            list.retain(|entry| entry["id"] != interpreter);
+            list.push(serde_json::Value::Object(facts.collect()));
         }
         self
     }
@@ -296,5 +321,23 @@ mod tests {
         let list = &info.rest["interpreters"];
         assert_eq!(list[1]["recipe"]["justfile"], "bundled");
         assert!(list[0].get("recipe").is_none());
+    }
+
+    #[test]
+    fn an_interpreter_that_tested_is_noted_as_far_as_it_can_be_believed() {
+        let info = || {
+            let text = r#"{"schema_version": 1, "target": "t", "platform": "p", "interpreters": [{"id": "cp311"}]}"#;
+            BuildInfo::parse(text.as_bytes()).unwrap()
+        };
+        let list = |reported: serde_json::Value| {
+            let info = info().tested_by("cp313", Some(&reported));
+            info.rest["interpreters"].as_array().unwrap().clone()
+        };
+        let reported = serde_json::json!({"id": "cp313", "version": "3.13.5", "provider": ["x"],
+            "detail": "x".repeat(MAX_FACT + 1), "other": "y"});
+        let expected = serde_json::json!({"id": "cp313", "version": "3.13.5"});
+        assert_eq!(list(reported)[1], expected);
+        assert_eq!(list(serde_json::json!({"id": "cp311", "version": "1"})).len(), 1);
+        assert_eq!(info().tested_by("cp313", None), info());
     }
 }

@@ -12,6 +12,7 @@ use super::calls;
 use super::env::{Context, PipelineError};
 use super::export;
 use super::like;
+use super::sharing::Shared;
 use super::smoke;
 use super::work::{Built, Workspace};
 use crate::config::TagPolicy;
@@ -38,11 +39,13 @@ pub(super) struct Done {
     pub(super) fresh: bool,
 }
 
-/// Makes the wheel of `job` in `base` and commits it to `dist/`.
+/// Makes the wheel of `job` in `base`, or takes it from a job of `shared`, and commits it to `dist/`;
+/// `build_ended` hears when others may take it.
 pub(super) fn run(
     ctx: &Context<'_>,
     job: &Job,
     base: &BaseImage,
+    (shared, build_ended): (&Shared<'_>, &dyn Fn()),
     log: &Utf8Path,
     watch: &dyn Watch,
 ) -> Result<Done, PipelineError> {
@@ -50,16 +53,13 @@ pub(super) fn run(
     let workspace = Workspace::new(&ctx.work, job)?;
     let (base, prebuilt) = base_images::prepared(ctx, job, base, watch)?;
     let (base, prebuilt) = (&base, prebuilt.as_ref());
-    let built = match workspace.built(&job.build_key, &base.digest).filter(|_| !ctx.force) {
-        Some(built) => {
-            watch.note(&format!("{title}: built by an earlier run, taking it up from there"));
-            built
-        }
-        None => build(ctx, job, base, prebuilt, &workspace, log, watch)?,
-    };
+    let build = || build(ctx, job, base, prebuilt, &workspace, log, watch);
+    let built = shared.built(ctx, (job, base), &workspace, watch, build)?;
+    build_ended();
+    let builder = built.built_by.clone().unwrap_or_else(|| job.interpreter.to_string());
     watch.stage(&title, Stage::Audit);
     let info = build_info(&workspace, job)?;
-    let info = info.built_on(&job.interpreter.to_string(), built.prebuilt.as_deref());
+    let info = info.built_on(&builder, built.prebuilt.as_deref());
     let recipe = recipe(&workspace)?;
     if let Some(notice) = recipe.as_ref().and_then(Recipe::notice)
         && ctx.recipes.lock().is_ok_and(|mut known| known.insert(notice.clone()))
@@ -67,7 +67,7 @@ pub(super) fn run(
         watch.note(&notice);
     }
     let info = match &recipe {
-        Some(recipe) => info.made_by(&job.interpreter.to_string(), recipe),
+        Some(recipe) => info.made_by(&builder, recipe),
         None => info,
     };
     let raw = pick_wheel(&workspace, &built, job)?;
@@ -75,17 +75,21 @@ pub(super) fn run(
     let place = like::Place { ctx, job, base, workspace: &workspace, log, watch };
     like::compare(&place, &mut wheel.audit, &wheel.path, wheel.libc)?;
     refuse_failed(&wheel.audit, &wheel.path, |_| true)?;
-    let smoke = if ctx.smoke {
+    let (smoke, reported) = if ctx.smoke {
         watch.stage(&title, Stage::Smoke);
         let extensions = wheel.audit.facts.extensions(job.interpreter);
         let tested = smoke::Tested { path: &wheel.path, extensions };
-        smoke::run(ctx, job, base, &tested, &workspace, log, watch)?;
-        Smoke::Passed
+        let reported = smoke::run(ctx, job, base, &tested, &workspace, log, watch)?;
+        (Smoke::Passed, reported)
     } else {
-        Smoke::Skipped
+        (Smoke::Skipped, None)
+    };
+    let info = match built.built_by {
+        Some(_) => info.tested_by(&job.interpreter.to_string(), reported.as_ref()),
+        None => info,
     };
     watch.stage(&title, Stage::Commit);
-    let entry = commit(ctx, job, base, info, &wheel, smoke)?;
+    let entry = commit(ctx, job, base, info, &wheel, (smoke, built.built_by))?;
     Ok(Done { entry, fresh: true })
 }
 
@@ -302,7 +306,7 @@ fn commit(
     base: &BaseImage,
     mut info: BuildInfo,
     wheel: &Proved,
-    smoke: Smoke,
+    (smoke, built_by): (Smoke, Option<String>),
 ) -> Result<Entry, PipelineError> {
     let name = wheel.path.file_name().unwrap_or_default().to_owned();
     // Metadata of the folder is read, joined and written: one job at a time.
@@ -320,6 +324,7 @@ fn commit(
     let job_key = job.key.clone();
     builds.push(WheelBuild {
         interpreter: interpreter.clone(),
+        built_by,
         job: job_key,
         base: Some(base),
         smoke,

@@ -20,6 +20,7 @@ mod printed;
 mod run;
 mod schedule;
 mod settings;
+mod sharing;
 mod shell;
 mod smoke;
 mod source;

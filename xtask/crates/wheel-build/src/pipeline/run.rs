@@ -14,6 +14,7 @@ use super::job_budget::{self, JobBudget};
 use super::missing;
 use super::outcome::{Failure, JobReport, Outcome, RunReport, failure};
 use super::schedule::{Next, Schedule, Waiting};
+use super::sharing::{self, Forecast, Shared, Sharing};
 use super::state::stage_of;
 use super::survey::{Audits, Survey, made_in};
 use super::work::Workspace;
@@ -53,6 +54,7 @@ struct Run<'a> {
     options: &'a Options,
     watch: &'a dyn Watch,
     schedule: Schedule<Base>,
+    sharing: Sharing,
     /// Of each job the wheel that is in `dist/`, unless its base image turns out to be another now.
     done: Vec<Option<Entry>>,
     /// Of each folder with jobs, the place of its first one in the plan.
@@ -89,15 +91,17 @@ pub(crate) fn run(
                 bases.push_back(index);
             }
             let memory = job_budget::memory(!options.native.contains(&job.platform));
-            waiting.push(Waiting { index, folder, memory });
+            waiting.push(Waiting { index, folder, memory, after: None });
         }
     }
+    let sharing = Sharing::of(plan);
+    leads_first(ctx, plan, &sharing, &mut waiting)?;
     let workers = options.budget.jobs.min(waiting.len());
     let seekers = options.budget.jobs.max(BASES).min(bases.len());
     let schedule = Schedule::new(waiting, options.budget);
     let (bases, results) = (Mutex::new(bases), Mutex::new(results));
     let done = survey.done;
-    let run = Run { ctx, plan, options, watch, schedule, done, bases, results };
+    let run = Run { ctx, plan, options, watch, schedule, sharing, done, bases, results };
     std::thread::scope(|scope| {
         (0..seekers).for_each(|_| drop(scope.spawn(|| run.seek())));
         (0..workers).for_each(|_| drop(scope.spawn(|| run.work())));
@@ -110,6 +114,32 @@ pub(crate) fn run(
     let dist = ctx.store.dist().to_owned();
     let (source, seconds) = (ctx.source.summary().cloned(), start.elapsed().as_secs_f64());
     Ok(RunReport { schema_version: 2, dist, source, jobs, seconds })
+}
+
+/// Puts jobs that build for others at the head, and has the others wait where a wheel for them is to be
+/// expected.
+fn leads_first(
+    ctx: &Context<'_>,
+    plan: &Plan,
+    sharing: &Sharing,
+    waiting: &mut [Waiting],
+) -> Result<(), PipelineError> {
+    let leads = sharing.leads();
+    waiting.sort_by_key(|job| !leads.contains(&job.index));
+    if waiting.is_empty() || leads.is_empty() {
+        return Ok(());
+    }
+    let manifest = &ctx.store.manifest()?;
+    let is_stable = sharing::is_stable(ctx.config, &ctx.engine.root);
+    let forecast = Forecast { manifest, is_stable };
+    let begun: BTreeSet<usize> = waiting.iter().map(|job| job.index).collect();
+    for job in waiting {
+        let expects = |lead: usize| {
+            begun.contains(&lead) && forecast.expects(&plan.jobs[lead], &plan.jobs[job.index])
+        };
+        job.after = sharing.awaited(job.index, expects);
+    }
+    Ok(())
 }
 
 impl Run<'_> {
@@ -161,9 +191,7 @@ impl Run<'_> {
             let (waiting, outcome) = match next {
                 Next::Run(waiting, base) => {
                     let outcome = self.unchanged(waiting.index, base.as_ref().ok());
-                    let outcome = outcome.unwrap_or_else(|| {
-                        one(self.ctx, &self.plan.jobs[waiting.index], base, self.watch)
-                    });
+                    let outcome = outcome.unwrap_or_else(|| self.one(waiting.index, base));
                     self.judge(&outcome);
                     self.schedule.ended(&waiting);
                     (waiting, outcome)
@@ -185,6 +213,13 @@ impl Run<'_> {
             self.watch.ended(&title, &outcome_word(&outcome), seconds);
             locked(&self.results).insert(waiting.index, (outcome, seconds));
         }
+    }
+
+    fn one(&self, index: usize, base: Base) -> Outcome {
+        let (plan, schedule) = (self.plan, &self.schedule);
+        let shared = Shared::of(&self.sharing, plan, &self.done, index, schedule);
+        let build_ended = || schedule.build_ended(index);
+        one(self.ctx, &plan.jobs[index], base, (&shared, &build_ended), self.watch)
     }
 
     /// The wheel of a job that is in `dist/`, unless it was made in another image than `base`.
@@ -268,7 +303,13 @@ fn remember(ctx: &Context<'_>, job: &Job, failure: &Failure) {
 }
 
 /// Runs one job, from a clean log.
-fn one(ctx: &Context<'_>, job: &Job, base: Base, watch: &dyn Watch) -> Outcome {
+fn one(
+    ctx: &Context<'_>,
+    job: &Job,
+    base: Base,
+    others: (&Shared<'_>, &dyn Fn()),
+    watch: &dyn Watch,
+) -> Outcome {
     let log = log(ctx, job);
     let begun = begin_log(&log)
         .and_then(|()| Ok(Workspace::new(&ctx.work, job).and_then(|folder| folder.begin())?));
@@ -276,7 +317,7 @@ fn one(ctx: &Context<'_>, job: &Job, base: Base, watch: &dyn Watch) -> Outcome {
         return Outcome::Failed(failure(&error, log));
     }
     let outcome = match base {
-        Ok(base) => match job::run(ctx, job, &base, &log, watch) {
+        Ok(base) => match job::run(ctx, job, &base, others, &log, watch) {
             Ok(Done { entry, fresh: true }) => Outcome::Built { wheel: entry },
             Ok(Done { entry, fresh: false }) => Outcome::Unchanged { wheel: entry },
             Err(error) => {

@@ -25,6 +25,7 @@ pub(super) struct Tested<'a> {
     pub(super) extensions: Vec<&'a str>,
 }
 
+/// Tests the wheel; returns what the container reports of its interpreter.
 pub(super) fn run(
     ctx: &Context<'_>,
     job: &Job,
@@ -33,7 +34,7 @@ pub(super) fn run(
     workspace: &Workspace,
     log: &Utf8Path,
     watch: &dyn Watch,
-) -> Result<(), PipelineError> {
+) -> Result<Option<serde_json::Value>, PipelineError> {
     let title = job.title();
     let name = wheel.path.file_name().unwrap_or_default();
     let context = workspace.fresh("smoke-wheel")?;
@@ -66,12 +67,13 @@ pub(super) fn run(
         let text = format!("{title}: warning: entry point `{subject}` was not started: {detail}");
         watch.note(&text);
     }
-    Ok(())
+    Ok(report.interpreter)
 }
 
 /// What the container reports.
 #[derive(Deserialize)]
 struct Report {
+    interpreter: Option<serde_json::Value>,
     #[serde(default)]
     checks: Vec<Check>,
 }

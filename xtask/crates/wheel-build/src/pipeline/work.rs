@@ -27,8 +27,19 @@ pub(super) struct Built {
     /// The pre-built base image that it was built on, where there was one.
     #[serde(default)]
     pub(super) prebuilt: Option<String>,
+    /// The interpreter that built it, where it was taken from another job.
+    #[serde(default)]
+    pub(super) built_by: Option<String>,
     /// The files, with their hashes.
     pub(super) files: Vec<(String, String)>,
+}
+
+impl Built {
+    /// The names of its wheels.
+    pub(super) fn wheels(&self) -> impl Iterator<Item = &str> {
+        let names = self.files.iter().map(|(name, _)| name.as_str());
+        names.filter(|name| Utf8Path::new(name).extension() == Some("whl"))
+    }
 }
 
 /// A job's own folder.
@@ -98,6 +109,32 @@ impl Workspace {
         base: &BaseImage,
         prebuilt: Option<&Prebuilt>,
     ) -> io::Result<Built> {
+        let prebuilt = prebuilt.map(|image| format!("{}@{}", image.reference, image.digest));
+        self.mark(export, key, base, (prebuilt, None))
+    }
+
+    /// Takes over `files`, which were built by another interpreter, as if they had been exported here.
+    pub(super) fn take(
+        &self,
+        files: &[Utf8PathBuf],
+        key: &str,
+        base: &BaseImage,
+        built_by: String,
+    ) -> io::Result<Built> {
+        let export = self.new_export()?;
+        for file in files {
+            fs_err::copy(file, export.join(file.file_name().unwrap_or_default()))?;
+        }
+        self.mark(&export, key, base, (None, Some(built_by)))
+    }
+
+    fn mark(
+        &self,
+        export: &Utf8Path,
+        key: &str,
+        base: &BaseImage,
+        (prebuilt, built_by): (Option<String>, Option<String>),
+    ) -> io::Result<Built> {
         let files = export::files(export)?;
         let mark = self.folder.join("built.json");
         let built = self.built_folder();
@@ -113,7 +150,8 @@ impl Workspace {
             image: base.reference.clone(),
             digest: base.digest.clone(),
             origin: base.origin,
-            prebuilt: prebuilt.map(|image| format!("{}@{}", image.reference, image.digest)),
+            prebuilt,
+            built_by,
             files,
         };
         let draft = self.folder.join("built.json.draft");

@@ -42,7 +42,8 @@ struct BuildInputs<'a> {
     digest: Option<&'a str>,
     bootstrap: Option<&'a Bootstrap>,
     platform: &'a Platform,
-    interpreter: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    interpreter: Option<String>,
     providers: &'a [Provider],
     source: &'a Source,
     source_tree: Option<&'a str>,
@@ -95,11 +96,13 @@ struct SmokeInputs<'a> {
     without: &'a [String],
 }
 
+/// The key of what goes into a build with `interpreter`; without one, of what builds with different
+/// interpreters have in common.
 pub(super) fn build_key(
     config: &Config,
     inputs: &Inputs,
     (target, platform): (&Target, &Platform),
-    interpreter: Interpreter,
+    interpreter: Option<Interpreter>,
     settings: &JobSettings,
 ) -> String {
     let arch = platform.engine_arch();
@@ -110,7 +113,7 @@ pub(super) fn build_key(
         digest: target.digest.get(platform).map(String::as_str),
         bootstrap: target.bootstrap.as_ref(),
         platform,
-        interpreter: interpreter.to_string(),
+        interpreter: interpreter.map(|interpreter| interpreter.to_string()),
         providers: &config.build.providers,
         source: &config.source,
         source_tree: inputs.source_tree.as_deref(),

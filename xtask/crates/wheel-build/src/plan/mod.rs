@@ -33,6 +33,8 @@ pub(crate) struct Job {
     pub settings: JobSettings,
     /// Hash of all that goes into the build.
     pub build_key: String,
+    /// The same without the interpreter: jobs with the same one may share a wheel that serves both.
+    pub shared_key: String,
     /// Hash of the build key and of what the wheel has to prove.
     pub key: String,
 }
@@ -141,7 +143,8 @@ fn job(
     interpreter: Interpreter,
 ) -> Job {
     let settings = config.job_settings(interpreter, place, &inputs.passed);
-    let build_key = key::build_key(config, inputs, place, interpreter, &settings);
+    let build_key = key::build_key(config, inputs, place, Some(interpreter), &settings);
+    let shared_key = key::build_key(config, inputs, place, None, &settings);
     let key = key::job_key(config, request, inputs, place, interpreter, (&settings, &build_key));
     let (target, platform) = place;
     Job {
@@ -150,6 +153,7 @@ fn job(
         interpreter,
         settings,
         build_key,
+        shared_key,
         key,
     }
 }

@@ -139,6 +139,7 @@ mod tests {
         let file = "demo-1.0-cp311-cp311-manylinux_2_36_x86_64.whl";
         let build = WheelBuild {
             interpreter: text.to_owned(),
+            built_by: None,
             job: String::new(),
             base: None,
             smoke: Smoke::Passed,

@@ -32,6 +32,7 @@ fn kind(job: &str) -> Kind {
         verdict: "pass".into(),
         builds: vec![WheelBuild {
             interpreter: "cp311".into(),
+            built_by: None,
             job: job.into(),
             base: None,
             smoke: Smoke::Passed,

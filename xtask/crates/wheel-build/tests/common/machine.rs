@@ -18,6 +18,7 @@ pub(crate) fn add(
     let (name, bytes) = wheel;
     let build = |it: &&str| WheelBuild {
         interpreter: (*it).to_owned(),
+        built_by: None,
         job: digest::of_bytes(bytes),
         base: None,
         smoke: Smoke::Passed,

@@ -13,6 +13,7 @@ fn judged(depth: Depth, overrides: Vec<Override>, spoil: impl Fn(&Utf8Path)) -> 
     let audit = audit_wheel(&path, &Expectations::default(), &Settings::default()).unwrap();
     let builds = vec![WheelBuild {
         interpreter: "cp311".into(),
+        built_by: None,
         job: "key".into(),
         base: None,
         smoke: Smoke::Passed,

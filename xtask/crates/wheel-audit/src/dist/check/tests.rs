@@ -20,6 +20,7 @@ fn dist() -> Dist {
     let root = Utf8PathBuf::try_from(dir.path().to_owned()).unwrap();
     let builds = vec![WheelBuild {
         interpreter: "cp311".into(),
+        built_by: None,
         job: "k".into(),
         base: None,
         smoke: Smoke::Passed,

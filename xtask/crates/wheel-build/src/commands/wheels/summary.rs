@@ -27,15 +27,21 @@ pub(super) fn table(report: &RunReport) -> String {
 fn row(job: &JobReport) -> Vec<String> {
     let place = [job.target.clone(), job.platform.clone(), job.interpreter.clone()];
     let (facts, outcome) = match &job.outcome {
-        Outcome::Built { wheel } => (wheel_cells(wheel, &job.interpreter), "built"),
-        Outcome::Unchanged { wheel } => (wheel_cells(wheel, &job.interpreter), "unchanged"),
+        Outcome::Built { wheel } => {
+            let by = wheel.build(&job.interpreter).and_then(|build| build.built_by.as_deref());
+            let word = by.map_or_else(|| "built".to_owned(), |by| format!("built by {by}"));
+            (wheel_cells(wheel, &job.interpreter), word)
+        }
+        Outcome::Unchanged { wheel } => {
+            (wheel_cells(wheel, &job.interpreter), "unchanged".to_owned())
+        }
         Outcome::Failed(failure) => {
             let word = if failure.consequence { "stopped" } else { "FAILED" };
-            (["-", "-", "-", "-"].map(str::to_owned), word)
+            (["-", "-", "-", "-"].map(str::to_owned), word.to_owned())
         }
     };
     let verdict = job.findings.as_ref().map_or_else(|| "-".to_owned(), verdict);
-    let end = [format!("{:.1} s", job.seconds), outcome.to_owned(), verdict];
+    let end = [format!("{:.1} s", job.seconds), outcome, verdict];
     place.into_iter().chain(facts).chain(end).collect()
 }
 

@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::config::{Config, Platform};
 use wheel_audit::dist::{Entry, Kind, Manifest, Smoke, WheelBuild};
 use wheel_audit::text::shown;
-use wheel_audit::wheel::WheelName;
+use wheel_audit::wheel::{Interpreter, WheelName};
 
 /// The largest file of metadata that is taken over, in bytes.
 const MAX_METADATA: u64 = 16 << 20;
@@ -171,7 +171,7 @@ fn known(config: &Config, entry: &Entry) -> Result<(), String> {
     }
     let file = entry.path.rsplit('/').next().unwrap_or_default();
     let tags = WheelName::parse(file).map_err(|error| error.to_string())?.tags.expand();
-    for WheelBuild { interpreter, .. } in builds {
+    for WheelBuild { interpreter, built_by, .. } in builds {
         let python = target.pythons.iter().find(|known| known.to_string() == *interpreter);
         let Some(python) = python else {
             return Err(format!(
@@ -181,6 +181,9 @@ fn known(config: &Config, entry: &Entry) -> Result<(), String> {
         };
         if !tags.iter().any(|tag| python.accepts(tag)) {
             return Err(format!("the manifest says it is for `{interpreter}`, its name does not"));
+        }
+        if let Some(other) = built_by.as_ref().filter(|it| it.parse::<Interpreter>().is_err()) {
+            return Err(format!("the manifest says that `{}` built it", shown(other)));
         }
     }
     Ok(())

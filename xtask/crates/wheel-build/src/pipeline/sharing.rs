@@ -1,0 +1,267 @@
+//! One wheel for several interpreters: the lowest one builds, and those that its wheel serves as well
+//! (`abi3`, `abi3t`, pure Python) test that very wheel, each in its own clean container.
+//!
+//! A job shares with those of its target, platform and build settings alone ([`Job::shared_key`]). It
+//! waits for the build step of the lowest one where such a wheel is to be expected, and takes what is
+//! there when it begins otherwise. Where it gets none, it builds for itself.
+
+use std::collections::BTreeSet;
+
+use camino::Utf8Path;
+use wheel_audit::dist::{Entry, Manifest};
+use wheel_audit::wheel::{Interpreter, Tag, WheelName};
+
+use super::env::{Context, PipelineError};
+use super::survey::made_in;
+use super::work::{Built, Workspace};
+use crate::config::{Config, Source};
+use crate::engine::base::BaseImage;
+use crate::live::Watch;
+use crate::plan::{Job, Plan};
+
+/// Files of a package that say how its extensions are compiled.
+const BUILD_FILES: [&str; 6] =
+    ["pyproject.toml", "setup.py", "setup.cfg", "Cargo.toml", "meson.build", "CMakeLists.txt"];
+/// Words that ask for the stable interface: of setuptools, `PyO3`, meson-python and scikit-build-core,
+/// in lower case.
+const STABLE_WORDS: [&str; 4] = ["abi3", "limited_api", "limited-api", "py-api"];
+/// Maximum size of a build file that is searched for these words, in bytes.
+const MAX_BUILD_FILE: u64 = 1 << 20;
+
+/// Who may build for whom, by the places of the jobs in a plan.
+#[derive(Debug)]
+pub(super) struct Sharing {
+    jobs: Vec<Peers>,
+}
+
+/// The jobs that one job may share a wheel with.
+#[derive(Debug, Default)]
+struct Peers {
+    /// The ones that build for it, the likeliest first.
+    leads: Vec<usize>,
+    /// All, its leads among them.
+    all: Vec<usize>,
+}
+
+impl Sharing {
+    pub(super) fn of(plan: &Plan) -> Self {
+        let jobs = plan.jobs.iter().enumerate();
+        Self { jobs: jobs.map(|(index, job)| peers(plan, index, job)).collect() }
+    }
+
+    /// Jobs that build for others.
+    pub(super) fn leads(&self) -> BTreeSet<usize> {
+        self.jobs.iter().flat_map(|peers| peers.leads.iter().copied()).collect()
+    }
+
+    /// The one that `index` waits for: the first whose wheel it `expects`.
+    pub(super) fn awaited(&self, index: usize, expects: impl Fn(usize) -> bool) -> Option<usize> {
+        self.jobs[index].leads.iter().copied().find(|&lead| expects(lead))
+    }
+}
+
+fn peers(plan: &Plan, index: usize, job: &Job) -> Peers {
+    let is_peer =
+        |other: &Job| other.shared_key == job.shared_key && other.folder() == job.folder();
+    let others = || plan.jobs.iter().enumerate().filter(|(_, other)| is_peer(other));
+    let lowest = |of: (String, bool)| {
+        let like = others().filter(|(_, other)| kind(other.interpreter) == of);
+        like.min_by_key(|(_, other)| other.interpreter.python_version()).map(|(at, _)| at)
+    };
+    // CPython's also gives pure wheels, and `abi3.abi3t` ones.
+    let candidates = [lowest(kind(job.interpreter)), lowest(("cp".to_owned(), false))];
+    let mut leads: Vec<usize> = candidates.into_iter().flatten().collect();
+    leads.dedup();
+    // The lowest one of CPython builds for itself.
+    let own = leads.iter().position(|&lead| lead == index);
+    if kind(job.interpreter) == ("cp".to_owned(), false) && own.is_some() {
+        leads.clear();
+    }
+    leads.retain(|&lead| lead != index);
+    Peers { leads, all: others().map(|(at, _)| at).filter(|&at| at != index).collect() }
+}
+
+/// Implementation, and whether it is free-threaded.
+fn kind(interpreter: Interpreter) -> (String, bool) {
+    let name = interpreter.python_tag();
+    let name = name.trim_end_matches(|each: char| each.is_ascii_digit());
+    (name.to_owned(), interpreter.is_free_threaded())
+}
+
+/// What is known of the wheels before anything is built.
+pub(super) struct Forecast<'a> {
+    /// What the last run left.
+    pub(super) manifest: &'a Manifest,
+    /// Whether the source asks for the stable interface.
+    pub(super) is_stable: bool,
+}
+
+impl Forecast<'_> {
+    /// Whether `lead` is likely to build a wheel that serves `job`: the last run knows, else what the
+    /// source and the settings ask for.
+    pub(super) fn expects(&self, lead: &Job, job: &Job) -> bool {
+        let (platform, interpreter) = (job.platform.to_string(), lead.interpreter.to_string());
+        if let Some(last) = self.manifest.wheel(&job.target.name, &platform, &interpreter) {
+            return serves(&last.path, job.interpreter);
+        }
+        let build = &job.settings.build;
+        let settings = serde_json::to_string(&(&build.config_settings, &build.env));
+        let is_asked = self.is_stable || settings.is_ok_and(|text| asks_for_stable(&text));
+        let (name, is_free_threaded) = kind(lead.interpreter);
+        let has_stable =
+            name == "cp" && (!is_free_threaded || lead.interpreter.python_version() >= (3, 15));
+        is_asked && has_stable && kind(lead.interpreter) == kind(job.interpreter)
+    }
+}
+
+/// Whether the package's own files ask for the stable interface. Of a source archive of the index nothing
+/// is known before it is fetched.
+pub(super) fn is_stable(config: &Config, root: &Utf8Path) -> bool {
+    let Source::Path(source) = &config.source else { return false };
+    let folder = root.join(&source.path).join(&source.package);
+    BUILD_FILES.iter().any(|name| {
+        let path = folder.join(name);
+        let is_small = path.metadata().is_ok_and(|facts| facts.len() <= MAX_BUILD_FILE);
+        is_small && fs_err::read_to_string(path).is_ok_and(|text| asks_for_stable(&text))
+    })
+}
+
+fn asks_for_stable(text: &str) -> bool {
+    let text = text.to_ascii_lowercase();
+    STABLE_WORDS.iter().any(|word| text.contains(word))
+}
+
+/// Whether `interpreter` installs the wheel of this file name.
+fn serves(file: &str, interpreter: Interpreter) -> bool {
+    let name = WheelName::parse(file.rsplit('/').next().unwrap_or_default());
+    name.is_ok_and(|name| name.tags.expand().iter().any(|tag| interpreter.accepts(tag)))
+}
+
+/// Whether the wheel of this file name serves interpreters of several versions.
+fn is_shareable(file: &str) -> bool {
+    let several = |tag: &Tag| tag.is_stable() || tag.lowest_interpreter().is_none();
+    WheelName::parse(file).is_ok_and(|name| name.tags.expand().iter().any(several))
+}
+
+/// A job that may have a wheel for another one.
+pub(super) struct Peer<'a> {
+    pub(super) index: usize,
+    pub(super) job: &'a Job,
+    /// Its wheel in `dist/`, if that is the one that would be built now.
+    pub(super) done: Option<&'a Entry>,
+}
+
+/// How far the jobs of a run are.
+pub(super) trait Progress {
+    /// Whether the build step of the job at `index` has ended in this run.
+    fn is_built(&self, index: usize) -> bool;
+    /// Waits while it is in its build step.
+    fn wait_while_building(&self, index: usize);
+}
+
+/// The jobs that one job may get its wheel from.
+pub(super) struct Shared<'a> {
+    pub(super) leads: Vec<Peer<'a>>,
+    pub(super) all: Vec<Peer<'a>>,
+    pub(super) progress: &'a (dyn Progress + Sync),
+}
+
+impl<'a> Shared<'a> {
+    pub(super) fn of(
+        sharing: &Sharing,
+        plan: &'a Plan,
+        done: &'a [Option<Entry>],
+        index: usize,
+        progress: &'a (dyn Progress + Sync),
+    ) -> Self {
+        let peer = |&at: &usize| Peer { index: at, job: &plan.jobs[at], done: done[at].as_ref() };
+        let Peers { leads, all } = &sharing.jobs[index];
+        Self {
+            leads: leads.iter().map(peer).collect(),
+            all: all.iter().map(peer).collect(),
+            progress,
+        }
+    }
+
+    /// What `job` is tested with: the wheel of another job, what an earlier run built, or what `build` gives.
+    pub(super) fn built(
+        &self,
+        ctx: &Context<'_>,
+        (job, base): (&Job, &BaseImage),
+        workspace: &Workspace,
+        watch: &dyn Watch,
+        build: impl FnOnce() -> Result<Built, PipelineError>,
+    ) -> Result<Built, PipelineError> {
+        let title = job.title();
+        if let Some(built) = self.taken(ctx, job, base, workspace)? {
+            note(watch, &title, &built);
+            return Ok(built);
+        }
+        let earlier = workspace.built(&job.build_key, &base.digest).filter(|_| !ctx.force);
+        if let Some(built) = earlier.filter(|built| !self.was_of_peer(built)) {
+            watch.note(&format!("{title}: built by an earlier run, taking it up from there"));
+            return Ok(built);
+        }
+        let built = build()?;
+        // Nobody expected it: both built at the same time, and one of the two is to be tested by both.
+        if built.wheels().any(is_shareable) {
+            self.leads.iter().for_each(|lead| self.progress.wait_while_building(lead.index));
+            if let Some(taken) = self.taken(ctx, job, base, workspace)? {
+                note(watch, &title, &taken);
+                return Ok(taken);
+            }
+        }
+        Ok(built)
+    }
+
+    /// Whether `built` was taken from a job of this run, which has another wheel now, or none.
+    fn was_of_peer(&self, built: &Built) -> bool {
+        let by = built.built_by.as_deref();
+        by.is_some_and(|by| self.all.iter().any(|peer| peer.job.interpreter.to_string() == by))
+    }
+
+    /// The wheel of another job that serves `job`, in `workspace`.
+    fn taken(
+        &self,
+        ctx: &Context<'_>,
+        job: &Job,
+        base: &BaseImage,
+        workspace: &Workspace,
+    ) -> Result<Option<Built>, PipelineError> {
+        for peer in &self.all {
+            let Some(entry) = peer.done else { continue };
+            if serves(&entry.path, job.interpreter) && made_in(entry, peer.job, base) {
+                let dist = ctx.store.dist();
+                let info = dist.join(peer.job.folder()).join("build-info.json");
+                let by = peer.job.interpreter.to_string();
+                let by = entry.build(&by).and_then(|build| build.built_by.clone()).unwrap_or(by);
+                let files = [dist.join(&entry.path), info];
+                return Ok(Some(workspace.take(&files, &job.build_key, base, by)?));
+            }
+        }
+        for lead in &self.leads {
+            // What an earlier run left is the wheel of now, unless this run builds another.
+            if ctx.force && !self.progress.is_built(lead.index) {
+                continue;
+            }
+            let theirs = Workspace::new(&ctx.work, lead.job)?;
+            let Some(built) = theirs.built(&lead.job.build_key, &base.digest) else { continue };
+            if built.wheels().any(|file| serves(file, job.interpreter)) {
+                let folder = theirs.built_folder();
+                let files: Vec<_> = built.files.iter().map(|(name, _)| folder.join(name)).collect();
+                let by = built.built_by.unwrap_or_else(|| lead.job.interpreter.to_string());
+                return Ok(Some(workspace.take(&files, &job.build_key, base, by)?));
+            }
+        }
+        Ok(None)
+    }
+}
+
+fn note(watch: &dyn Watch, title: &str, built: &Built) {
+    if let Some(by) = &built.built_by {
+        watch.note(&format!("{title}: tests the wheel that {by} built"));
+    }
+}
+
+#[cfg(test)]
+mod tests;
