@@ -26,7 +26,7 @@ variable "XTASK_QEMU_CPU" { default = "" }
 variable "XTASK_ANEW" { default = "" }
 
 variable "PYTHONS" { default = "cp311" }
-variable "PROVIDERS" { default = "distro managed source" }
+variable "PROVIDERS" { default = "image distro managed source" }
 variable "SYSTEM_PACKAGES" { default = "" }
 variable "RUST" { default = "none" }
 variable "RUST_VERSION" { default = "1.91.1" }

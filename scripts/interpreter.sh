@@ -45,7 +45,7 @@ attempt() {
     rm -rf "$PY_HOME"
     mkdir -p "$PY_HOME/bin"
     if [ ! -f "$here/provider-$1.sh" ]; then
-        refuse "unknown provider, known are distro, managed, source"
+        refuse "unknown provider, known are image, distro, managed, source"
         return 2
     fi
     sh "$here/provider-$1.sh" || return
@@ -78,7 +78,7 @@ for PY_ID in ${PYTHONS:-}; do
     provided=
     : >/tmp/answers
     : >/tmp/passed
-    for provider in ${PROVIDERS:-distro managed source}; do
+    for provider in ${PROVIDERS:-image distro managed source}; do
         echo "$PY_ID: asking provider $provider"
         rm -f "$PY_REASON"
         status=0

@@ -280,6 +280,24 @@ pkg_runtime() {
     done | sort -u
 }
 
+# image_python: the newest CPython, from 3.9 on and with pip, that the base image has outside of its packages;
+# fails where it has none. No newer one: what is not released yet may lack a module.
+image_python() {
+    for py_minor in 14 13 12 11 10 9; do
+        set -- "$@" "/opt/python/cp3$py_minor-cp3$py_minor/bin/python"
+    done
+    for py_program in "$@" /usr/local/bin/python3; do
+        [ -x "$py_program" ] || continue
+        if "$py_program" -c 'import sys
+from importlib.util import find_spec
+sys.exit(sys.version_info < (3, 9) or find_spec("pip") is None)' 2>/dev/null; then
+            echo "$py_program"
+            return
+        fi
+    done
+    return 1
+}
+
 # py_config FILE ...: provides the first program that is there as `python3-config` of the interpreter in
 # PY_HOME. Not as a link: it looks for headers and libraries beside the folder that it was called in.
 py_config() {

@@ -11,6 +11,6 @@ here=$(dirname "$0")
 # no Python here yet to read JSON with.
 # shellcheck disable=SC2046 # words on purpose
 pkg_install $(sed -n '/"runtime_packages"/,/]/s/^ *"\([^"]*\)",\{0,1\}$/\1/p' /opt/python/*/provider.json)
-for python in /opt/python/*/bin/python; do
-    "$python" --version
+for file in /opt/python/*/provider.json; do
+    "${file%/*}/bin/python" --version
 done

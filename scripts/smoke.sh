@@ -13,8 +13,10 @@ if [ $# -ne 1 ] || [ ! -f "$1" ]; then
     exit 1
 fi
 wheel=$1
-set -- /opt/python/*/bin/python
-if [ $# -ne 1 ] || [ ! -x "$1" ]; then
+# Interpreters of a base image lie in the same folder, and have no such file.
+set -- /opt/python/*/provider.json
+python=${1%/*}/bin/python
+if [ $# -ne 1 ] || [ ! -x "$python" ]; then
     echo "error: a smoke test takes exactly one interpreter, PYTHONS is \`${PYTHONS:-}\`" >&2
     exit 1
 fi
@@ -25,7 +27,7 @@ venv=$room/venv
 mkdir -p "$room/tmp"
 trap 'rm -rf "$room"' EXIT
 # The program itself and not our link to it, as a user would call it.
-"$(readlink -f "$1")" -m venv --without-pip "$venv"
+"$(readlink -f "$python")" -m venv --without-pip "$venv"
 # Dependencies come as wheels only: there is no compiler here, and there shall be none. uv fetches
 # them, in a tenth of the time that pip takes under emulation.
 pip_dir=$(pip_home)

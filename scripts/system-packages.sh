@@ -29,6 +29,38 @@ case $family in
         ;;
 esac
 
+# What an image for building wheels brings, in versions of its own, is not installed once more: its compilers,
+# and a Python outside of the packages. `python3` is that one then: EL 8's own is 3.6.
+# has PACKAGE: whether the image has what the package is wanted for.
+has() {
+    case $1 in
+        python3 | python3-pip | py3-pip) ;;
+        ca-certificates) [ -s /etc/ssl/certs/ca-certificates.crt ] || [ -s /etc/pki/tls/certs/ca-bundle.crt ] ;;
+        gcc | *-dev | *-devel | *-headers) echo '#include <linux/limits.h>' | gcc -E - ;;
+        g++ | gcc-c++) command -v g++ ;;
+        diffutils) command -v cmp ;;
+        findutils) command -v find ;;
+        pkgconf*) command -v pkg-config ;;
+        # Not busybox's.
+        tar) tar --version | grep GNU ;;
+        xz-utils) command -v xz ;;
+        git-core) command -v git ;;
+        *) command -v "$1" ;;
+    esac >/dev/null 2>&1
+}
+brings=
+if python=$(image_python); then
+    brings=yes
+    echo "the image has $python"
+    if [ "$python" != /usr/local/bin/python3 ]; then
+        ln -sf "$python" /usr/local/bin/python3
+    fi
+    for package in "$@"; do
+        shift
+        has "$package" || set -- "$@" "$package"
+    done
+fi
+
 case ${RUST:-none} in
     none | rustup) ;;
     distro)
@@ -62,10 +94,16 @@ esac
 
 # Build hooks run these tools, and some only warn where one is missing. Not every distribution has all
 # of them (EL has no ccache); build-info names the missing ones.
-pkg_lock
-pkg_refresh
-pkg_unlock
+listed=
 for tool in "$git" ccache cmake file; do
+    if [ -n "$brings" ] && has "$tool"; then
+        continue
+    elif [ -z "$listed" ]; then
+        listed=yes
+        pkg_lock
+        pkg_refresh
+        pkg_unlock
+    fi
     version=$(pkg_candidate "$tool")
     if [ -n "$version" ]; then
         set -- "$@" "$tool"

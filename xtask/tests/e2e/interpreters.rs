@@ -16,7 +16,7 @@ fn an_interpreter_that_nobody_gives_is_named_with_every_providers_reason() {
     let args = ["wheels", "debian:12", "linux/amd64", "--python", "cp320,cp311"];
     let (stdout, stderr) = w.run(&args, 1);
     assert!(stderr.contains("no provider gives cp320"), "{stderr}");
-    for provider in ["distro: ", "managed: ", "source: "] {
+    for provider in ["image: ", "distro: ", "managed: ", "source: "] {
         assert!(stderr.contains(provider), "{provider} has no reason in:\n{stderr}");
     }
     assert!(stdout.contains("1 of 2 wheels"), "the other one is kept: {stdout}");
@@ -36,7 +36,7 @@ mod from_source {
     #[test]
     fn autobahn_is_built_with_an_interpreter_that_was_compiled_in_the_target() {
         let w = Workspace::new(|toml| {
-            toml.replace("[\"distro\", \"managed\", \"source\"]", "[\"source\"]")
+            toml.replace("[\"image\", \"distro\", \"managed\", \"source\"]", "[\"source\"]")
         });
         w.run(&["wheels", "debian:12", "linux/amd64", "--python", "cp313"], 0);
         let name = "autobahn-26.10.2-cp313-cp313-manylinux_2_36_x86_64.whl";

@@ -8,6 +8,7 @@ mod adopt;
 mod alpine;
 mod arm64;
 mod bake;
+mod base_interpreters;
 mod build;
 mod caches;
 mod engines;

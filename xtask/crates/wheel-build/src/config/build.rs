@@ -57,7 +57,7 @@ fn default_recipe() -> String {
 }
 
 fn default_providers() -> Vec<Provider> {
-    vec![Provider::Distro, Provider::Managed, Provider::Source]
+    vec![Provider::Image, Provider::Distro, Provider::Managed, Provider::Source]
 }
 
 /// A string or a list of strings.

@@ -100,6 +100,8 @@ impl Check {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Provider {
+    /// The base image itself, as those of manylinux, musllinux and `python` have interpreters.
+    Image,
     /// The target's own packages.
     Distro,
     /// uv's builds, from their default host or a mirror.
@@ -112,6 +114,7 @@ impl Provider {
     /// The word that the configuration and the container scripts use.
     pub(crate) fn as_str(self) -> &'static str {
         match self {
+            Self::Image => "image",
             Self::Distro => "distro",
             Self::Managed => "managed",
             Self::Source => "source",

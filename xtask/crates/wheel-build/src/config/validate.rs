@@ -162,14 +162,14 @@ impl Checker<'_> {
 
     /// `pythons` are those of `[build]`.
     fn target(&self, raw: RawTarget, pythons: &[Interpreter]) -> Result<Target, ConfigError> {
-        let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || ".-".contains(c);
-        // Images are named after it: a dot stands between letters or digits there (OCI distribution).
+        let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "._-".contains(c);
+        // Images are named after it: a dot or `_` stands between letters or digits there (OCI distribution).
         let is_part =
             |part: &str| !part.is_empty() && !part.starts_with('-') && !part.ends_with('-');
         let name = raw.name.get_ref();
-        if !name.chars().all(plain) || !name.split('.').all(is_part) {
+        if !name.chars().all(plain) || !name.split(['.', '_']).all(is_part) {
             let message = format!(
-                "`{name}` is no target name: lower-case letters and digits, with `.` or `-` between them"
+                "`{name}` is no target name: lower-case letters and digits, with `.`, `_` or `-` between them"
             );
             return Err(self.at(raw.name.span(), &[], message));
         }

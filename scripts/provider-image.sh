@@ -1,0 +1,49 @@
+#!/bin/sh
+# Provider `image`: an interpreter that the base image itself has, where the images of manylinux and
+# musllinux (/opt/python/<tag>-<abi>), `python` (/usr/local) and `pypy` (/opt/pypy) keep theirs. See
+# interpreter.sh for the contract.
+set -eu
+# shellcheck source=scripts/packages.sh
+. "$(dirname "$0")/packages.sh"
+
+digits=${PY_ID#?p}
+flag=
+[ "$PY_THREADING" != free ] || flag=t
+case $PY_KIND in
+    cpython) set -- "/opt/python/${PY_ID%t}-$PY_ID/bin/python" "/usr/local/bin/python$PY_SERIES$flag" ;;
+    pypy) set -- /opt/python/"$PY_ID-pypy${digits}"_*/bin/python "/opt/pypy/bin/pypy$PY_SERIES" ;;
+esac
+found=
+for program in "$@"; do
+    if [ -x "$program" ]; then
+        found=$program
+        break
+    fi
+done
+if [ -z "$found" ]; then
+    echo "the base image has no interpreter of its own for $PY_ID" >"$PY_REASON"
+    exit 1
+fi
+
+# The program itself: what stands at these places is a link or a script that starts it.
+facts='import os, sys
+print(os.path.realpath(sys.executable), os.path.realpath(sys.base_prefix), sys.version.split()[0])'
+if ! told=$("$found" -B -c "$facts" 2>&1); then
+    echo "$found of the base image does not run: $(echo "$told" | tail -n 1)" >"$PY_REASON"
+    exit 2
+fi
+read -r program prefix version <<F
+$told
+F
+ln -s "$program" "$PY_HOME/bin/python"
+ln -s "$program" "$PY_HOME/bin/python$PY_SERIES"
+# A virtual environment looks for the library beside the folder that its interpreter was called in.
+for folder in lib lib64 include; do
+    if [ -d "$prefix/$folder" ]; then
+        ln -s "$prefix/$folder" "$PY_HOME/$folder"
+    fi
+done
+py_config "$prefix/bin/python$PY_SERIES$flag-config" "$prefix/bin/python$PY_SERIES-config"
+echo "$found of the base image, version $version" >"$PY_HOME/detail"
+# A clean container is made of the same image, which has what the interpreter needs.
+: >"$PY_HOME/runtime"
