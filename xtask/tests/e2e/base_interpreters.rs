@@ -5,10 +5,10 @@ use crate::workspace::{Workspace, sh};
 /// The start of both images: Debian 12 with compilers, and its Python moved into `$home`, so that nothing but
 /// what the test puts somewhere is Python.
 const MOVE: &str = r"
-RUN mkdir -p $home/bin $home/lib $home/include && mv /usr/bin/python3.11 $home/bin/ \
+RUN rm -rf /opt/python /opt/toolchain /usr/local/bin/* /usr/local/lib/python3* \
+ && mkdir -p $home/bin $home/lib/python3 $home/include && mv /usr/bin/python3.11 $home/bin/ \
  && mv /usr/lib/python3.11 $home/lib/ && mv /usr/include/python3.11 $home/include/ \
- && mkdir $home/lib/python3 && mv /usr/lib/python3/dist-packages $home/lib/python3/ \
- && rm -rf /opt/python /opt/toolchain /usr/local/bin/* /usr/bin/python3* \
+ && mv /usr/lib/python3/dist-packages $home/lib/python3/ && rm /usr/bin/python3* \
  && ln -s python3.11 $home/bin/python3 && ln -s python3.11 $home/bin/python
 ";
 /// As in the images of manylinux: links below `/opt/python`, compilers in a folder that `PATH` names, and
