@@ -1,6 +1,6 @@
 #!/bin/sh
-# Provider `source`: CPython's source archive, compiled here. See interpreter.sh for the
-# contract, source-archive.sh for where the archive comes from.
+# Provider `source`: upstream's own archive; CPython's source, compiled here, and PyPy's build
+# (pypy-archive.sh). See interpreter.sh for the contract, source-archive.sh for where the source comes from.
 set -eu
 here=$(dirname "$0")
 # shellcheck source=scripts/trust.sh
@@ -19,6 +19,7 @@ broken() {
     exit 2
 }
 
+[ "$PY_KIND" != pypy ] || exec sh "$here/pypy-archive.sh"
 [ "$PY_KIND" = cpython ] || refuse "$PY_KIND is not compiled here"
 case $PY_SERIES-$PY_THREADING in
     3.?-free | 3.1[0-2]-free) refuse "free-threaded builds begin with 3.13" ;;

@@ -327,6 +327,11 @@ fn defect_17_everything_fetched_is_pinned() {
             assert_eq!(pin["sha256"].as_str().map(str::len), Some(64), "{series}");
         }
     }
+    for (series, pins) in sources["pypy"].as_object().unwrap() {
+        for pin in pins.as_object().unwrap().values() {
+            assert_eq!(pin["sha256"].as_str().map(str::len), Some(64), "{series}");
+        }
+    }
 }
 
 /// What is written by hand and read by people, with what `--help` says.
