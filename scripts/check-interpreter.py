@@ -9,6 +9,7 @@ provider's word is not enough: a free-threaded build in the place of an ordinary
 gives wheels that carry the wrong tag.
 """
 
+import fnmatch
 import importlib
 import json
 import os
@@ -21,12 +22,13 @@ NEEDED = ("bz2", "ctypes", "hashlib", "lzma", "sqlite3", "ssl", "venv", "zlib")
 
 def main():
     python_id, provider, home = sys.argv[1:]
-    kind = {"cp": "CPython", "pp": "PyPy"}[python_id[:2]]
+    kind = {"cp": "cpython", "pp": "pypy", "gp": "graalpy"}[python_id[:2]]
     series = python_id[2:].rstrip("t")
     free_threaded = python_id.endswith("t")
 
-    if platform.python_implementation() != kind:
-        sys.exit("gave {}, wanted {}".format(platform.python_implementation(), kind))
+    # Not that of `platform`, which has other words for GraalPy.
+    if sys.implementation.name != kind:
+        sys.exit("gave {}, wanted {}".format(sys.implementation.name, kind))
     if "{}{}".format(*sys.version_info[:2]) != series:
         sys.exit("gave Python {}".format(platform.python_version()))
     is_free = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
@@ -34,8 +36,9 @@ def main():
         sys.exit("gave a {} build".format("free-threaded" if is_free else "build with the GIL, no free-threaded"))
 
     suffix = sysconfig.get_config_var("EXT_SUFFIX") or ""
-    soabi = {"CPython": "cpython-" + python_id[2:], "PyPy": "pypy" + series}[kind]
-    if not suffix.startswith("." + soabi + "-"):
+    # GraalPy's begins with the number of its release.
+    soabi = {"cpython": "cpython-" + python_id[2:], "pypy": "pypy" + series, "graalpy": "graalpy[0-9]*-" + series}[kind]
+    if not fnmatch.fnmatchcase(suffix, "." + soabi + "-*"):
         sys.exit("extension suffix is {}, wanted .{}-*".format(suffix or "empty", soabi))
 
     for module in NEEDED:

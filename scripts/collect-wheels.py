@@ -13,7 +13,7 @@ import sys
 
 
 def serves(python_tags, abi_tags, python_id):
-    """Whether `python_id` (cp311, cp314t, pp311) accepts one of the tags, as installers do.
+    """Whether `python_id` (cp311, cp314t, pp311, gp312) accepts one of the tags, as installers do.
 
     The same rule as `Interpreter::accepts`; a test compares both with `packaging`.
     """
@@ -23,9 +23,17 @@ def serves(python_tags, abi_tags, python_id):
 def accepts(python_id, python, abi):
     series = python_id.rstrip("t")
     threaded = python_id.endswith("t")
-    pypy = series.startswith("pp")
+    implementation, version = series[:2], series[2:]
     minor = int(series[3:])
-    own = abi.startswith("pypy{}_pp".format(series[2:])) if pypy else abi == python_id
+    pypy = implementation == "pp"
+    if pypy:
+        own = abi.startswith("pypy{}_pp".format(version))
+    elif implementation == "gp":
+        # Installers know no short name of GraalPy.
+        series = "graalpy" + version
+        own = re.match(r"graalpy[0-9]+_{}_".format(version), abi)
+    else:
+        own = abi == python_id
     if python == series and (own or abi == "none"):
         return True
     tag = re.match(r"(py|cp)3(0|[1-9][0-9]*)$", python)

@@ -4,7 +4,7 @@
 # and says for each what every provider answered.
 #
 # A provider is a script provider-NAME.sh, called with the id in PY_ID, PY_KIND
-# (cpython, pypy), PY_SERIES (3.14), PY_THREADING (gil, free), and the folder PY_HOME. It
+# (cpython, pypy, graalpy), PY_SERIES (3.14), PY_THREADING (gil, free), and the folder PY_HOME. It
 # leaves PY_HOME/bin/python and, as one line each, PY_HOME/detail and PY_HOME/runtime;
 # or it leaves one line in PY_REASON and fails: with 1 where it does not have the interpreter, and the
 # next provider is asked; with 3 where nobody reaches its host, and the next provider is asked and the
@@ -25,6 +25,7 @@ parse() {
     case $1 in
         cp3[0-9]*) PY_KIND=cpython ;;
         pp3[0-9]*) PY_KIND=pypy ;;
+        gp3[0-9]*) PY_KIND=graalpy ;;
         *) return 1 ;;
     esac
     digits=${1#?p3}
@@ -70,7 +71,7 @@ PY_REASON=/tmp/reason
 
 for PY_ID in ${PYTHONS:-}; do
     if ! parse "$PY_ID"; then
-        echo "error: \`$PY_ID\` is no interpreter, say cp313, cp314t or pp311" >>/tmp/report
+        echo "error: \`$PY_ID\` is no interpreter, say cp313, cp314t, pp311 or gp312" >>/tmp/report
         missing=1
         continue
     fi

@@ -51,6 +51,7 @@ case $PY_KIND-$PY_THREADING in
     cpython-gil) candidates="python$PY_SERIES python3" ;;
     cpython-free) candidates="python$PY_SERIES-nogil python$PY_SERIES-freethreading python$PY_SERIES-t" ;;
     pypy-*) candidates="pypy$PY_SERIES pypy3" ;;
+    *) refuse "$name has no package of $PY_KIND" ;;
 esac
 
 package=

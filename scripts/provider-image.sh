@@ -12,6 +12,7 @@ flag=
 case $PY_KIND in
     cpython) set -- "/opt/python/${PY_ID%t}-$PY_ID/bin/python" "/usr/local/bin/python$PY_SERIES$flag" ;;
     pypy) set -- /opt/python/"$PY_ID-pypy${digits}"_*/bin/python "/opt/pypy/bin/pypy$PY_SERIES" ;;
+    graalpy) set -- /opt/python/"graalpy$digits-graalpy"*"_${digits}"_*/bin/python ;;
 esac
 found=
 for program in "$@"; do

@@ -41,6 +41,7 @@ redact </tmp/managed.log
 set -- "$PY_HOME"/managed/*/bin/"python$PY_SERIES"*
 case $PY_KIND in
     pypy) set -- "$PY_HOME"/managed/*/bin/"pypy$PY_SERIES" ;;
+    graalpy) set -- "$PY_HOME"/managed/*/bin/graalpy ;;
 esac
 for program in "$@"; do
     case $program in

@@ -26,7 +26,8 @@ fn rows(document: &str) -> Vec<[String; 3]> {
     let (_, table) = document.split_once("<!-- providers:").unwrap();
     let rows = table.lines().filter(|line| line.starts_with('|')).skip(2);
     let cells = |row: &str| {
-        let cells: Vec<_> = row.trim_matches('|').split('|').map(|it| it.trim().to_owned()).collect();
+        let cells: Vec<_> =
+            row.trim_matches('|').split('|').map(|it| it.trim().to_owned()).collect();
         cells.try_into().unwrap()
     };
     rows.map(cells).collect()
@@ -36,14 +37,17 @@ fn rows(document: &str) -> Vec<[String; 3]> {
 fn each_entry_of_the_matrix_has_a_line_that_names_who_provides_it() {
     let config: toml::Table = toml::from_str(&text("wheels.toml")).unwrap();
     let rows = rows(&text("docs/interpreters.md"));
-    let listed: BTreeSet<_> = rows.iter().map(|[target, python, _]| (&**target, &**python)).collect();
+    let listed: BTreeSet<_> =
+        rows.iter().map(|[target, python, _]| (&**target, &**python)).collect();
     let pythons: Vec<_> = words(&config["build"]["pythons"]).collect();
     let targets = words(&config["ci"]["targets"]);
     let shipped = targets.flat_map(|target| pythons.iter().map(move |python| (target, *python)));
     assert_eq!(listed, shipped.collect());
 
     let managed = |python: &str| {
-        ARCHES.iter().all(|arch| MANAGED.lines().any(|it| it.starts_with(&format!("{python} {arch} gnu "))))
+        ARCHES
+            .iter()
+            .all(|arch| MANAGED.lines().any(|it| it.starts_with(&format!("{python} {arch} gnu "))))
     };
     let pinned: serde_json::Value =
         serde_json::from_str(&text("docker/python-sources.json")).unwrap();

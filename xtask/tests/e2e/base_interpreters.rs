@@ -43,7 +43,7 @@ impl Drop for Image {
 
 /// Debian 12 with compilers and Python 3.11.
 fn base() -> String {
-    let w = Workspace::new(|toml| toml.replace("[\"image\", ", "["));
+    let w = Workspace::new(|toml| toml);
     let args = ["base-image", "build", "debian12", "linux/amd64", "--python", "cp311", "--json"];
     let (stdout, _) = w.run(&args, 0);
     let made: serde_json::Value = serde_json::from_str(&stdout).unwrap();

@@ -122,7 +122,7 @@ impl SystemNeeds {
         else {
             return;
         };
-        if !interpreter.is_pypy() && interpreter.python_version() >= TELLS_MUSL {
+        if interpreter.is_cpython() && interpreter.python_version() >= TELLS_MUSL {
             let musl = platform.contains("-musl");
             let module = if musl { &mut self.musl_module } else { &mut self.glibc_module };
             module.get_or_insert_with(|| path.to_owned());

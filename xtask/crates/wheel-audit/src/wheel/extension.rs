@@ -18,7 +18,7 @@ pub struct ExtensionSuffix {
 /// A binary interface, as named by a file's suffix.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ExtensionAbi {
-    /// `cpython-314t`, `pypy311-pp73`: one interpreter's.
+    /// `cpython-314t`, `pypy311-pp73`, `graalpy250-312-native`: one interpreter's.
     Interpreter(Interpreter),
     /// `abi3`: the stable one.
     Stable,
@@ -35,9 +35,9 @@ impl ExtensionAbi {
     pub fn is_loaded_by(self, interpreter: Interpreter) -> bool {
         match self {
             Self::Interpreter(own) => own == interpreter,
-            Self::Stable => !interpreter.is_pypy() && !interpreter.is_free_threaded(),
+            Self::Stable => interpreter.is_cpython() && !interpreter.is_free_threaded(),
             Self::FreeThreadedStable => {
-                !interpreter.is_pypy() && interpreter.python_version() >= FIRST_WITH_ABI3T
+                interpreter.is_cpython() && interpreter.python_version() >= FIRST_WITH_ABI3T
             }
         }
     }
@@ -75,6 +75,12 @@ impl ExtensionSuffix {
             rest.split_once('-').map_or((rest, None), |(head, tail)| (head, Some(tail)));
         let interpreter = if implementation == "cpython" {
             format!("cp{version}")
+        } else if let Some(release) = implementation.strip_prefix("graalpy") {
+            // `graalpy250-312-native-x86_64-linux`
+            release.parse::<u32>().ok()?;
+            let platform = platform?.strip_prefix("native-")?.to_owned();
+            let abi = ExtensionAbi::Interpreter(format!("gp{version}").parse().ok()?);
+            return Some(Self { abi, platform: Some(platform) });
         } else {
             // `pypy311-pp73-x86_64-linux-gnu`
             version.strip_prefix("pp")?;
@@ -110,6 +116,10 @@ mod tests {
             read("_x.pypy311-pp73-x86_64-linux-gnu.so"),
             with("pp311", Some("x86_64-linux-gnu"))
         );
+        assert_eq!(
+            read("_x.graalpy250-312-native-x86_64-linux.so"),
+            with("gp312", Some("x86_64-linux"))
+        );
         assert_eq!(read("_x.abi3.so"), with("abi3", None));
         assert_eq!(read("_x.abi3t.so"), with("abi3t", None));
         assert_eq!(read("_x.abi3t-x86_64-linux-gnu.so"), with("abi3t", Some("x86_64-linux-gnu")));
@@ -122,6 +132,8 @@ mod tests {
             "_x.cpython-.so",
             "x.py",
             "_x.pypy-.so",
+            "_x.graalpy-312-native-x86_64-linux.so",
+            "_x.graalpy250-312.so",
             "_x.abi4.so",
         ] {
             assert_eq!(read(plain), None, "{plain}");

@@ -1,4 +1,4 @@
-//! The interpreters that wheels are built for, named by their tags: `cp311`, `cp314t`, `pp311`.
+//! The interpreters that wheels are built for, named by their tags: `cp311`, `cp314t`, `pp311`, `gp312`.
 
 use std::{fmt, str::FromStr};
 
@@ -15,6 +15,8 @@ pub enum Implementation {
     CPython,
     /// `PyPy`, `pp`.
     PyPy,
+    /// `GraalPy`, `gp`.
+    GraalPy,
 }
 
 /// An interpreter with its version and threading model. Its text form, `cp314t`, is also how it is
@@ -30,7 +32,7 @@ pub struct Interpreter {
 /// Why a text names no interpreter.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error(
-    "`{0}` names no interpreter: `cp311`, `cp314t` (free-threaded, from 3.13 on) or `pp311` is wanted"
+    "`{0}` names no interpreter: `cp311`, `cp314t` (free-threaded, from 3.13 on), `pp311` or `gp312` is wanted"
 )]
 pub struct InterpreterError(String);
 
@@ -53,27 +55,26 @@ impl Interpreter {
         self.free_threaded
     }
 
+    /// Is it `CPython`?
+    pub fn is_cpython(&self) -> bool {
+        self.implementation == Implementation::CPython
+    }
+
     /// Is it `PyPy`?
     pub fn is_pypy(&self) -> bool {
         self.implementation == Implementation::PyPy
     }
 
-    /// The Python tag of wheels for it: `cp314` (also when free-threaded), `pp311`.
+    /// The Python tag of wheels for it: `cp314` (also when free-threaded), `pp311`, `graalpy312`.
     pub fn python_tag(&self) -> String {
         let (major, minor) = self.version;
-        format!("{}{major}{minor}", if self.is_pypy() { "pp" } else { "cp" })
-    }
-
-    /// The ABI tag of wheels for it: `cp314`, `cp314t`, `pypy311_pp73`. The number behind `pp` is
-    /// the ABI of `PyPy` 7.3; to judge a wheel use [`Self::accepts`], which takes any.
-    pub fn abi_tag(&self) -> String {
-        let (major, minor) = self.version;
-        let flag = if self.free_threaded { "t" } else { "" };
-        if self.is_pypy() {
-            format!("pypy{major}{minor}_pp73")
-        } else {
-            format!("cp{major}{minor}{flag}")
-        }
+        let prefix = match self.implementation {
+            Implementation::CPython => "cp",
+            Implementation::PyPy => "pp",
+            // Installers know no short name of it.
+            Implementation::GraalPy => "graalpy",
+        };
+        format!("{prefix}{major}{minor}")
     }
 
     /// Is a wheel with this tag one for this interpreter: built for exactly its binary interface,
@@ -89,7 +90,7 @@ impl Interpreter {
             // The stable interface of the free-threaded build is another one (PEP 703, PEP 803); 3.2 is
             // the first version with one (PEP 384).
             "abi3" | "abi3t" => {
-                !self.is_pypy()
+                self.is_cpython()
                     && self.free_threaded == (tag.abi == "abi3t")
                     && is_at_most(&tag.python, "cp", major, minor)
                     && !["cp30", "cp31"].contains(&tag.python.as_str())
@@ -106,12 +107,19 @@ impl Interpreter {
     /// Is `abi` its own binary interface, or none?
     fn has_abi(self, abi: &str) -> bool {
         let (major, minor) = self.version;
-        let own = if self.is_pypy() {
-            abi.starts_with(&format!("pypy{major}{minor}_pp"))
-        } else {
-            abi == self.abi_tag()
+        let is_own = match self.implementation {
+            Implementation::CPython => abi == self.to_string(),
+            // `pypy311_pp73`, `graalpy250_312_native`: releases come with interfaces of their own.
+            Implementation::PyPy => abi.starts_with(&format!("pypy{major}{minor}_pp")),
+            Implementation::GraalPy => {
+                let release = abi.strip_prefix("graalpy").and_then(|rest| rest.split_once('_'));
+                let own = format!("{major}{minor}_");
+                release.is_some_and(|(number, rest)| {
+                    number.parse::<u32>().is_ok() && rest.starts_with(&own)
+                })
+            }
         };
-        own || abi == "none"
+        is_own || abi == "none"
     }
 }
 
@@ -133,7 +141,10 @@ fn split_version(digits: &str) -> Option<(u8, u8)> {
 
 impl fmt::Display for Interpreter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}{}", self.python_tag(), if self.free_threaded { "t" } else { "" })
+        let name = self.python_tag();
+        let name =
+            name.strip_prefix("graalpy").map_or(name.clone(), |version| format!("gp{version}"));
+        write!(f, "{name}{}", if self.free_threaded { "t" } else { "" })
     }
 }
 
@@ -145,6 +156,7 @@ impl FromStr for Interpreter {
             let (implementation, rest) = match text.split_at_checked(2)? {
                 ("cp", rest) => (Implementation::CPython, rest),
                 ("pp", rest) => (Implementation::PyPy, rest),
+                ("gp", rest) => (Implementation::GraalPy, rest),
                 _ => return None,
             };
             let digits = rest.strip_suffix('t').unwrap_or(rest);
@@ -193,11 +205,12 @@ mod tests {
     fn tags_are_those_of_the_specification() {
         let tags = |text: &str| {
             let it: Interpreter = text.parse().unwrap();
-            format!("{}-{}", it.python_tag(), it.abi_tag())
+            it.python_tag()
         };
-        assert_eq!(tags("cp311"), "cp311-cp311");
-        assert_eq!(tags("cp314t"), "cp314-cp314t");
-        assert_eq!(tags("pp311"), "pp311-pypy311_pp73");
+        assert_eq!(tags("cp311"), "cp311");
+        assert_eq!(tags("cp314t"), "cp314");
+        assert_eq!(tags("pp311"), "pp311");
+        assert_eq!(tags("gp312"), "graalpy312");
     }
 
     #[test]
@@ -207,6 +220,9 @@ mod tests {
             ("cp314t", "cp314-cp314t"),
             ("pp311", "pp311-pypy311_pp73"),
             ("pp311", "pp311-pypy311_pp74"),
+            ("gp312", "graalpy312-graalpy250_312_native"),
+            ("gp312", "graalpy312-graalpy252_312_native"),
+            ("gp312", "py3-none"),
             ("cp312", "cp38-abi3"),
             ("cp312", "cp312-abi3"),
             ("cp312", "py3-none"),
@@ -228,6 +244,10 @@ mod tests {
             ("cp311", "cp312-abi3"),
             ("cp311", "cp312-cp312"),
             ("pp311", "cp38-abi3"),
+            ("gp312", "cp38-abi3"),
+            ("gp312", "graalpy312-graalpy250_311_native"),
+            ("gp312", "graalpy311-graalpy242_311_native"),
+            ("gp312", "graalpy312-graalpy_312_native"),
             ("pp311", "cp311-cp311"),
             ("cp311", "py2-none"),
             ("cp311", "py312-none"),
@@ -240,8 +260,21 @@ mod tests {
     #[test]
     fn other_texts_are_refused() {
         for text in [
-            "", "cp", "cp3", "311", "cp311m", "pp311t", "cp312t", "cp3011", "CP311", "cp-311",
-            "py3", "cp3999", "é",
+            "",
+            "cp",
+            "cp3",
+            "311",
+            "cp311m",
+            "pp311t",
+            "gp312t",
+            "graalpy312",
+            "cp312t",
+            "cp3011",
+            "CP311",
+            "cp-311",
+            "py3",
+            "cp3999",
+            "é",
         ] {
             assert!(text.parse::<Interpreter>().is_err(), "{text}");
         }
@@ -249,7 +282,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn display_and_parse_are_inverse(text in "(cp3([0-9]|1[0-9])|cp31[3-9]t|pp3([0-9]|1[0-9]))") {
+        fn display_and_parse_are_inverse(text in "(cp3([0-9]|1[0-9])|cp31[3-9]t|[pg]p3([0-9]|1[0-9]))") {
             prop_assert_eq!(text.parse::<Interpreter>().unwrap().to_string(), text);
         }
     }

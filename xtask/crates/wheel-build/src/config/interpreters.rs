@@ -28,15 +28,19 @@ pub(crate) fn parse_interpreter(word: &str) -> Result<Interpreter, String> {
 /// What `word` may mean: `3.11`, `python3.11`, `py311`, `cp3.13t`, or one with a typing error.
 pub(super) fn meant(word: &str) -> Option<String> {
     let digits: String = word.chars().filter(char::is_ascii_digit).collect();
-    let kind = if word.to_lowercase().starts_with("pypy") { "pp" } else { "cp" };
+    let lower = word.to_lowercase();
+    let kinds = [("pypy", "pp"), ("graalpy", "gp")];
+    let kind =
+        kinds.iter().find(|(name, _)| lower.starts_with(name)).map_or("cp", |(_, kind)| kind);
     let end = if word.ends_with('t') { "t" } else { "" };
     let spelt = [format!("{kind}{digits}{end}"), format!("{kind}{digits}")];
     if !word.starts_with("pp")
+        && !word.starts_with("gp")
         && let Some(text) = spelt.iter().find(|text| parse_interpreter(text).is_ok())
     {
         return Some(text.clone());
     }
-    let all = SERIES.flat_map(|minor| ["cp", "pp"].map(|kind| format!("{kind}3{minor}")));
+    let all = SERIES.flat_map(|minor| ["cp", "pp", "gp"].map(|kind| format!("{kind}3{minor}")));
     let distance = |text: &String| strsim::damerau_levenshtein(text, word);
     all.min_by_key(distance).filter(|text| distance(text) == 1)
 }

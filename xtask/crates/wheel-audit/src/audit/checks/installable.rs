@@ -75,6 +75,9 @@ fn is_installable(tag: &Tag) -> bool {
     if let Some(version) = tag.abi.strip_prefix("cp") {
         return tag.python == format!("cp{}", digits(version));
     }
+    if let Some((_, version)) = tag.abi.strip_prefix("graalpy").and_then(|it| it.split_once('_')) {
+        return tag.python == format!("graalpy{}", digits(version));
+    }
     match tag.abi.strip_prefix("pypy").map(|version| (digits(version), version)) {
         // Before 3.6 the number was that of the interface alone, `pypy_41`.
         Some((number, _)) if !number.is_empty() => tag.python == format!("pp{number}"),
@@ -84,7 +87,8 @@ fn is_installable(tag: &Tag) -> bool {
 
 /// The one version of Python that installs a wheel with this tag; `None` if there are several.
 fn only_version(tag: &Tag) -> Option<(u8, u8)> {
-    let version = tag.python.strip_prefix("cp").or_else(|| tag.python.strip_prefix("pp"))?;
+    let prefixes = ["cp", "pp", "graalpy"];
+    let version = prefixes.iter().find_map(|prefix| tag.python.strip_prefix(prefix))?;
     let (major, minor) = version.split_at_checked(1)?;
     let is_stable = tag.abi.strip_prefix("abi").is_some();
     (!is_stable).then_some((major.parse().ok()?, minor.parse().ok()?))

@@ -26,7 +26,8 @@ const REFUSED_PLATFORM: Rule = Rule::warning(
 const MALFORMED: Rule = Rule::warning(
     "TAG009",
     "malformed-tag",
-    "write `cp311-cp311`, `cp314-cp314t`, `cp39-abi3`, `cp315-abi3.abi3t`, `pp311-pypy311_pp73` or `py3-none`",
+    "write `cp311-cp311`, `cp314-cp314t`, `cp39-abi3`, `cp315-abi3.abi3t`, `pp311-pypy311_pp73`, \
+     `graalpy312-graalpy250_312_native` or `py3-none`",
 );
 const REPEATED: Rule =
     Rule::warning("TAG010", "repeated-tag", "name each part of a compressed set once");

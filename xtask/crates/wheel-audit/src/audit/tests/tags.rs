@@ -65,6 +65,9 @@ fn suffixes_belong_to_the_tags() {
         ("cp38-abi3", "cpython-38-x86_64-linux-gnu", false),
         ("cp311-cp311", "abi3", true),
         ("pp311-pypy311_pp73", "pypy311-pp73-x86_64-linux-gnu", true),
+        ("graalpy312-graalpy250_312_native", "graalpy250-312-native-x86_64-linux", true),
+        ("graalpy312-graalpy250_312_native", "abi3", false),
+        ("graalpy312-graalpy250_312_native", "cpython-312-x86_64-linux-gnu", false),
         ("pp311-pypy311_pp73", "abi3", false),
         ("cp311-cp311", "pypy311-pp73-x86_64-linux-gnu", false),
         // Python 3.15 looks for `.abi3t.so` with and without the lock, and without it not for `.abi3.so`.
@@ -209,6 +212,8 @@ fn python_and_abi_tags_name_one_interpreter() {
         ("py3-abi3t", Some("TAG104")),
         ("py3-cp311", Some("TAG104")),
         ("cp311-pypy311_pp73", Some("TAG104")),
+        ("graalpy312-graalpy250_312_native", None),
+        ("graalpy311-graalpy250_312_native", Some("TAG104")),
         ("cp314t-none", Some("TAG009")),
         ("py3-nine", Some("TAG009")),
     ] {
