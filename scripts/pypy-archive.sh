@@ -14,7 +14,7 @@ refuse() {
     exit "${2:-1}"
 }
 
-if [ -n "$(find /lib -maxdepth 1 -name 'ld-musl-*')" ]; then
+if [ -n "$(find /lib/ -maxdepth 1 -name 'ld-musl-*')" ]; then
     refuse "PyPy is not published for musl"
 fi
 pinned=$(python3 -c 'import json, sys

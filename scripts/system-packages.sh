@@ -43,7 +43,7 @@ has() {
         pkgconf*) command -v pkg-config ;;
         # Not busybox's.
         tar) tar --version | grep GNU ;;
-        xz-utils) command -v xz ;;
+        xz | xz-utils) xz --version | grep 'XZ Utils' ;;
         git-core) command -v git ;;
         *) command -v "$1" ;;
     esac >/dev/null 2>&1

@@ -42,7 +42,7 @@ case ${RUST:-none} in
         ;;
     rustup)
         libc=gnu
-        if [ -n "$(find /lib -maxdepth 1 -name 'ld-musl-*')" ]; then
+        if [ -n "$(find /lib/ -maxdepth 1 -name 'ld-musl-*')" ]; then
             libc=musl
         fi
         machine=$(uname -m)
