@@ -42,7 +42,7 @@ def accepts(python_id, python, abi):
         return python == "py3" or (pypy and python == "pp3") or (python[:2] == "py" and earlier is not None)
     # The stable ABI reaches upwards, and the one of free-threaded builds is another.
     stable = "abi3t" if threaded else "abi3"
-    return not pypy and abi == stable and python[:2] == "cp" and earlier is not None and earlier >= 2
+    return implementation == "cp" and abi == stable and python[:2] == "cp" and earlier is not None and earlier >= 2
 
 
 def main():

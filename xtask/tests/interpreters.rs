@@ -21,10 +21,11 @@ fn words(value: &toml::Value) -> impl Iterator<Item = &str> {
     value.as_array().unwrap().iter().map(|word| word.as_str().unwrap())
 }
 
-/// The rows of the table: target, interpreter, providers.
-fn rows(document: &str) -> Vec<[String; 3]> {
-    let (_, table) = document.split_once("<!-- providers:").unwrap();
-    let rows = table.lines().filter(|line| line.starts_with('|')).skip(2);
+/// The rows of the table with this head, of three columns.
+fn rows(head: &str) -> Vec<[String; 3]> {
+    let document = text("docs/interpreters.md");
+    let (_, table) = document.split_once(head).unwrap();
+    let rows = table.lines().skip(2).take_while(|line| line.starts_with('|'));
     let cells = |row: &str| {
         let cells: Vec<_> =
             row.trim_matches('|').split('|').map(|it| it.trim().to_owned()).collect();
@@ -33,10 +34,28 @@ fn rows(document: &str) -> Vec<[String; 3]> {
     rows.map(cells).collect()
 }
 
+/// Whether uv installs the interpreter on all architectures.
+fn is_managed(python: &str, libc: &str) -> bool {
+    let line = |arch: &str| format!("{python} {arch} {libc} ");
+    ARCHES.iter().all(|arch| MANAGED.lines().any(|it| it.starts_with(&line(arch))))
+}
+
+/// Whether an archive of upstream's is pinned for all architectures.
+fn is_pinned(python: &str, libc: &str) -> bool {
+    let pins: serde_json::Value =
+        serde_json::from_str(&text("docker/python-sources.json")).unwrap();
+    let series = format!("3.{}", python[3..].trim_end_matches('t'));
+    match &python[..2] {
+        "cp" => pins["sources"][&series].is_array(),
+        "pp" => libc == "gnu" && ARCHES.iter().all(|arch| pins["pypy"][&series][arch].is_object()),
+        _ => false,
+    }
+}
+
 #[test]
 fn each_entry_of_the_matrix_has_a_line_that_names_who_provides_it() {
     let config: toml::Table = toml::from_str(&text("wheels.toml")).unwrap();
-    let rows = rows(&text("docs/interpreters.md"));
+    let rows = rows("| Target | Interpreter | Providers |");
     let listed: BTreeSet<_> =
         rows.iter().map(|[target, python, _]| (&**target, &**python)).collect();
     let pythons: Vec<_> = words(&config["build"]["pythons"]).collect();
@@ -44,28 +63,27 @@ fn each_entry_of_the_matrix_has_a_line_that_names_who_provides_it() {
     let shipped = targets.flat_map(|target| pythons.iter().map(move |python| (target, *python)));
     assert_eq!(listed, shipped.collect());
 
-    let managed = |python: &str| {
-        ARCHES
-            .iter()
-            .all(|arch| MANAGED.lines().any(|it| it.starts_with(&format!("{python} {arch} gnu "))))
-    };
-    let pinned: serde_json::Value =
-        serde_json::from_str(&text("docker/python-sources.json")).unwrap();
-    let source = |python: &str| {
-        let series = python.trim_end_matches('t').replacen("cp3", "3.", 1).replacen("pp3", "3.", 1);
-        match python.starts_with("pp") {
-            true => ARCHES.iter().all(|arch| pinned["pypy"][&series][arch].is_object()),
-            false => pinned["sources"][&series].is_array(),
-        }
-    };
     let order: Vec<_> = words(&config["build"]["providers"]).collect();
     for [target, python, providers] in &rows {
         let names: Vec<_> = providers.split(", ").map(|it| it.split(' ').next().unwrap()).collect();
         let place = |name: &&str| order.iter().position(|it| it == name).unwrap();
         assert!(names.is_sorted_by_key(place), "{target} {python}: {names:?}");
-        assert_eq!(names.contains(&"managed"), managed(python), "{target} {python}");
-        assert_eq!(names.contains(&"source"), source(python), "{target} {python}");
+        assert_eq!(names.contains(&"managed"), is_managed(python, "gnu"), "{target} {python}");
+        assert_eq!(names.contains(&"source"), is_pinned(python, "gnu"), "{target} {python}");
         assert!(names.len() > 1, "{python} of {target} has one provider alone");
+    }
+}
+
+#[test]
+fn the_other_interpreters_have_the_providers_that_the_document_names() {
+    for [python, glibc, musl] in rows("| Interpreter | glibc | musl |") {
+        for (libc, listed) in [("gnu", glibc), ("musl", musl)] {
+            let has =
+                [("managed", is_managed(&python, libc)), ("source", is_pinned(&python, libc))];
+            let has: Vec<_> = has.iter().filter(|(_, has)| *has).map(|(name, _)| *name).collect();
+            let has = if has.is_empty() { "none".to_owned() } else { has.join(", ") };
+            assert_eq!(listed, has, "{python} on {libc}");
+        }
     }
 }
 
