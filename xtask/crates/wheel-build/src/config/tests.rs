@@ -413,3 +413,15 @@ fn published_wheels_are_on_the_index_or_in_a_folder_of_the_repository() {
         assert!(with(&format!("commands = [\"{right}\"]")).is_ok(), "{right}");
     }
 }
+
+#[test]
+fn a_target_may_be_named_as_the_images_of_manylinux_are() {
+    let named = |name: &str| {
+        let text = GOOD.replace("\"debian12\"", &format!("\"{name}\""));
+        parse(Utf8Path::new("wheels.toml"), &text)
+    };
+    assert_eq!(named("manylinux_2_28").unwrap().targets[0].name, "manylinux_2_28");
+    for wrong in ["manylinux__2", "_a", "a_", "a._b", "A_b"] {
+        assert!(named(wrong).is_err(), "{wrong}");
+    }
+}
