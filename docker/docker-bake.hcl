@@ -50,6 +50,10 @@ variable "CONFIG_SETTINGS" { default = "" }
 variable "BUILD_REQUIREMENTS" { default = "" }
 variable "SOURCE_DATE_EPOCH" { default = "" }
 
+variable "REPAIR_PLATFORM" { default = "" }
+variable "REPAIR_EXCLUDE" { default = "" }
+variable "REPAIR_STRIP" { default = "" }
+
 variable "WHEEL_CONTEXT" { default = "target/xtask/wheel" }
 variable "SMOKE_IMPORTS" { default = "" }
 variable "SMOKE_CALLS" { default = "{}" }
@@ -147,6 +151,26 @@ target "wheel-builder-local" {
     SOURCE_KIND = "local"
     SOURCE_HASH = SOURCE_HASH
   }
+}
+
+# The one wheel in the folder WHEEL_CONTEXT with the libraries that it needs and REPAIR_PLATFORM does not
+# promise. The stage stands on the build: the arguments have to be those that the wheel was built with.
+target "_repair" {
+  target = "repair"
+  contexts = {
+    wheel = WHEEL_CONTEXT
+  }
+  args = {
+    REPAIR_PLATFORM = REPAIR_PLATFORM
+    REPAIR_EXCLUDE  = REPAIR_EXCLUDE
+    REPAIR_STRIP    = REPAIR_STRIP
+  }
+}
+target "repair" {
+  inherits = ["wheel-builder", "_repair"]
+}
+target "repair-local" {
+  inherits = ["wheel-builder-local", "_repair"]
 }
 
 # What the environment is, without a source and, by default, without interpreters.

@@ -1,0 +1,148 @@
+"""Put the libraries that a wheel needs into it: repair.py INPUT OUTPUT
+
+INPUT holds one wheel. OUTPUT gets the repaired wheel under the same name, and repair.json: each grafted library, its
+file in the wheel, the file it was copied from, and the system package that owns this one. auditwheel does the work; it
+has to be importable. SOURCE_DATE_EPOCH is the time of the archive's members.
+
+REPAIR_PLATFORM: the platform tag of the target. Everything that the newest policy up to this tag does not
+promise is grafted. Whether the result keeps the tag is not decided here: the audit judges it.
+REPAIR_EXCLUDE: patterns of library names that are not grafted, separated by blanks.
+REPAIR_STRIP: `1` strips the extensions and the grafted libraries.
+BUILD_ENV: KEY=VALUE lines; LD_LIBRARY_PATH is the one that counts.
+"""
+
+import json
+import logging
+import os
+import re
+import shutil
+import subprocess
+import sys
+import zlib
+from importlib import metadata
+from pathlib import Path
+
+from auditwheel import repair, sboms
+from auditwheel._vendor import whichprovides
+from auditwheel.architecture import Architecture
+from auditwheel.error import AuditwheelError, NonPlatformWheelError
+from auditwheel.lddtree import LIBPYTHON_RE
+from auditwheel.libc import Libc
+from auditwheel.patcher import ElfPatcher
+from auditwheel.wheel_abi import analyze_wheel_abi
+
+TAG = re.compile(r"(manylinux|musllinux)_(\d+)_(\d+)_(.+)$")
+
+
+def version(tag):
+    match = TAG.match(tag)
+    return (int(match.group(2)), int(match.group(3))) if match else (0, 0)
+
+
+def policy_for(policies, wanted):
+    """The newest policy that promises no more than the tag `wanted`: auditwheel knows no policy for every libc."""
+    known = [policy for policy in policies if policy != policies.linux and version(policy.name) <= version(wanted)]
+    if not known:
+        sys.exit("error: auditwheel has no policy for {}".format(wanted))
+    return max(known, key=lambda policy: version(policy.name))
+
+
+def owners(paths):
+    """The package of each file, as auditwheel's SBOM names it.
+
+    Packages of a system with a merged /usr may list a file in /lib that `resolve` finds in /usr/lib.
+    """
+    found = whichprovides.whichprovides([str(path) for path in paths])
+    providers = [each for each in whichprovides._package_providers() if hasattr(each, "whichprovides1")]
+    for path in map(str, paths):
+        alias = path[len("/usr") :] if path.startswith("/usr/lib") else None
+        for provider in providers:
+            if path not in found and alias and provider.is_available():
+                owner = provider.whichprovides1(alias)
+                if owner:
+                    found[path] = owner
+    return found
+
+
+def library_path(lines):
+    values = [line.partition("=")[2] for line in lines.splitlines() if line.startswith("LD_LIBRARY_PATH=")]
+    return values[-1] if values else None
+
+
+def repaired(wheel, output, wanted, exclude, strip):
+    """Writes the repaired wheel; a list of (soname, path in the wheel, source path)."""
+    kind, arch = TAG.match(wanted).group(1, 4)
+    libc = Libc.GLIBC if kind == "manylinux" else Libc.MUSL
+    abi = analyze_wheel_abi(
+        libc, Architecture(arch), wheel, frozenset(exclude), disable_isa_ext_check=True, allow_graft=True,
+        requested_policy_base_name="_".join(wanted.split("_")[:3]),
+    )
+    policy = policy_for(abi.policies, wanted)
+    needed = [
+        (soname, path)
+        for references in abi.full_external_refs.values()
+        for soname, path in references[policy.name].libs.items()
+        # auditwheel removes the need for libpython.
+        if not LIBPYTHON_RE.match(soname)
+    ]
+    missing = sorted({soname for soname, path in needed if path is None})
+    if missing:
+        sys.exit("error: the build container has no {}".format(", ".join(missing)))
+    sonames = {str(path): soname for soname, path in needed}
+    grafted = {}
+    copylib = repair.copylib
+
+    def copy(source, folder, patcher):
+        name, place = copylib(source, folder, patcher)
+        grafted[str(source)] = place.as_posix()
+        return name, place
+
+    repair.copylib = copy
+    sboms.whichprovides = owners
+    repair.repair_wheel(
+        abi, wheel, abis=[policy.name], lib_sdir=".libs", out_dir=output, update_tags=False,
+        patcher=ElfPatcher.get_patcher("patchelf", policy.name), strip=strip,
+        zip_compression_level=zlib.Z_DEFAULT_COMPRESSION,
+    )
+    return sorted((sonames[source], place, source) for source, place in grafted.items())
+
+
+def main():
+    folder, output = map(Path, sys.argv[1:])
+    wheels = sorted(folder.glob("*.whl"))
+    if len(wheels) != 1:
+        sys.exit("error: the build context `wheel` must hold exactly one .whl")
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
+    search = library_path(os.environ.get("BUILD_ENV", ""))
+    if search is not None:
+        os.environ["AUDITWHEEL_LD_LIBRARY_PATH"] = search
+    output.mkdir(parents=True, exist_ok=True)
+    environment = {name: os.environ.get("REPAIR_" + name, "") for name in ("PLATFORM", "EXCLUDE", "STRIP")}
+    try:
+        grafts = repaired(
+            wheels[0], output, environment["PLATFORM"], environment["EXCLUDE"].split(), environment["STRIP"] == "1"
+        )
+    except NonPlatformWheelError as error:
+        print("nothing to repair: {}".format(error.message))
+        grafts = []
+    except (AuditwheelError, LookupError, RuntimeError, ValueError) as error:
+        sys.exit("error: auditwheel: {}".format(error))
+    if not (output / wheels[0].name).exists():
+        shutil.copyfile(wheels[0], output / wheels[0].name)
+    packages = owners([source for _, _, source in grafts]) if grafts else {}
+    report = []
+    for soname, place, source in grafts:
+        entry = {"library": soname, "file": place, "from": source}
+        if source in packages:
+            entry.update(package=packages[source].package_name, version=packages[source].package_version)
+        report.append(entry)
+        owner = "{package} {version}".format(**entry) if source in packages else "no package"
+        print("grafted {} from {} ({})".format(place, source, owner))
+    patchelf = subprocess.run(["patchelf", "--version"], stdout=subprocess.PIPE, check=True).stdout.decode().split()[-1]
+    with open(output / "repair.json", "w") as out:
+        json.dump({"auditwheel": metadata.version("auditwheel"), "patchelf": patchelf, "grafted": report}, out, indent=2)
+        out.write("\n")
+
+
+if __name__ == "__main__":
+    main()
