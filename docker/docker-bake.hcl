@@ -59,6 +59,7 @@ variable "SMOKE_IMPORTS" { default = "" }
 variable "SMOKE_CALLS" { default = "{}" }
 variable "SMOKE_COMMANDS" { default = "[]" }
 variable "SMOKE_WITHOUT" { default = "" }
+variable "SMOKE_GRAFTED" { default = "{}" }
 
 # A published wheel to compare with: of which project, which version if there is a choice, and the day.
 variable "LIKE_PROJECT" { default = "" }
@@ -215,6 +216,7 @@ target "smoke" {
     SMOKE_CALLS    = SMOKE_CALLS
     SMOKE_COMMANDS = SMOKE_COMMANDS
     SMOKE_WITHOUT  = join(" ", words(SMOKE_WITHOUT))
+    SMOKE_GRAFTED  = SMOKE_GRAFTED
   }
 }
 
@@ -255,5 +257,16 @@ target "shell-smoke" {
   }
   args = {
     SMOKE_WITHOUT = join(" ", words(SMOKE_WITHOUT))
+  }
+}
+
+# The same before the repair, with the wheel as it was built.
+target "shell-repair" {
+  inherits = ["shell-smoke"]
+  target   = "shell-repair"
+  args = {
+    REPAIR_PLATFORM = REPAIR_PLATFORM
+    REPAIR_EXCLUDE  = REPAIR_EXCLUDE
+    REPAIR_STRIP    = REPAIR_STRIP
   }
 }

@@ -70,7 +70,7 @@ def library_path(lines):
 
 
 def repaired(wheel, output, wanted, exclude, strip):
-    """Writes the repaired wheel; a list of (soname, path in the wheel, source path)."""
+    """Writes the repaired wheel; a list of (soname, path in the wheel, source path), and the sonames that were not found."""
     kind, arch = TAG.match(wanted).group(1, 4)
     libc = Libc.GLIBC if kind == "manylinux" else Libc.MUSL
     abi = analyze_wheel_abi(
@@ -85,10 +85,13 @@ def repaired(wheel, output, wanted, exclude, strip):
         # auditwheel removes the need for libpython.
         if not LIBPYTHON_RE.match(soname)
     ]
+    # What the container lacks may come with another wheel or a driver: the audit knows.
     missing = sorted({soname for soname, path in needed if path is None})
-    if missing:
-        sys.exit("error: the build container has no {}".format(", ".join(missing)))
-    sonames = {str(path): soname for soname, path in needed}
+    for references in abi.full_external_refs.values():
+        libraries = references[policy.name].libs
+        for soname in set(libraries).intersection(missing):
+            del libraries[soname]
+    sonames = {str(path): soname for soname, path in needed if path is not None}
     grafted = {}
     copylib = repair.copylib
 
@@ -104,7 +107,7 @@ def repaired(wheel, output, wanted, exclude, strip):
         patcher=ElfPatcher.get_patcher("patchelf", policy.name), strip=strip,
         zip_compression_level=zlib.Z_DEFAULT_COMPRESSION,
     )
-    return sorted((sonames[source], place, source) for source, place in grafted.items())
+    return sorted((sonames[source], place, source) for source, place in grafted.items()), missing
 
 
 def main():
@@ -119,12 +122,12 @@ def main():
     output.mkdir(parents=True, exist_ok=True)
     environment = {name: os.environ.get("REPAIR_" + name, "") for name in ("PLATFORM", "EXCLUDE", "STRIP")}
     try:
-        grafts = repaired(
+        grafts, missing = repaired(
             wheels[0], output, environment["PLATFORM"], environment["EXCLUDE"].split(), environment["STRIP"] == "1"
         )
     except NonPlatformWheelError as error:
         print("nothing to repair: {}".format(error.message))
-        grafts = []
+        grafts, missing = [], []
     except (AuditwheelError, LookupError, RuntimeError, ValueError) as error:
         sys.exit("error: auditwheel: {}".format(error))
     if not (output / wheels[0].name).exists():
@@ -140,7 +143,8 @@ def main():
         print("grafted {} from {} ({})".format(place, source, owner))
     patchelf = subprocess.run(["patchelf", "--version"], stdout=subprocess.PIPE, check=True).stdout.decode().split()[-1]
     with open(output / "repair.json", "w") as out:
-        json.dump({"auditwheel": metadata.version("auditwheel"), "patchelf": patchelf, "grafted": report}, out, indent=2)
+        versions = {"auditwheel": metadata.version("auditwheel"), "patchelf": patchelf}
+        json.dump(dict(versions, grafted=report, missing=missing), out, indent=2)
         out.write("\n")
 
 

@@ -12,6 +12,9 @@ Each script of the wheel's entry points must lead to an object, in a process of 
 requires an extra is skipped, and so is one whose module lacks another distribution, if the wheel
 declares extras.
 
+SMOKE_GRAFTED: JSON, {"libx.so.1": "pkg.libs/libx-1b7c5d3a.so.1"}: libraries that were put into the wheel. What of
+the wheel is loaded must use these, and not the copies that the system may have.
+
 A check also fails if it switches the GIL on in an interpreter that runs without. A free-threaded
 interpreter that has it on before any import proves nothing, and fails, too.
 
@@ -27,6 +30,7 @@ import os
 import platform
 import shlex
 import signal
+import struct
 import subprocess
 import sys
 import sysconfig
@@ -154,6 +158,70 @@ def start(point, distribution):
         found = getattr(found, name)
     if not callable(found):
         raise TypeError("`{}` is not callable".format(point.value))
+
+
+def needed(path):
+    """The names in DT_NEEDED of an ELF file; none where it is no such file."""
+    with open(path, "rb") as file:
+        data = file.read()
+    if data[:4] != b"\x7fELF":
+        return []
+    wide, order = data[4] == 2, "<" if data[5] == 1 else ">"
+    start, = struct.unpack_from(order + ("Q" if wide else "I"), data, 32 if wide else 28)
+    size, count = struct.unpack_from(order + "HH", data, 54 if wide else 42)
+    # Type, offset in the file, address, size.
+    form, fields = (order + "IIQQQQ", (0, 2, 3, 5)) if wide else (order + "IIIIII", (0, 1, 2, 4))
+    headers = [struct.unpack_from(form, data, start + size * each) for each in range(count)]
+    segments = [[header[field] for field in fields] for header in headers]
+    dynamic = [(offset, length) for kind, offset, _, length in segments if kind == 2]
+    names, strings, entry = [], None, struct.Struct(order + ("qQ" if wide else "iI"))
+    for tag, value in entry.iter_unpack(b"".join(data[offset : offset + length] for offset, length in dynamic)):
+        if tag == 0:
+            break
+        names += [value] if tag == 1 else []
+        strings = value if tag == 5 else strings
+    for kind, offset, address, length in segments:
+        if kind == 1 and strings is not None and address <= strings < address + length:
+            table = offset + strings - address
+            return [data[table + name : data.index(b"\0", table + name)].decode() for name in names]
+    return []
+
+
+def mapped_files():
+    """The files that this process has in its memory, by their real paths."""
+    with open("/proc/self/maps") as maps:
+        lines = [line.split(None, 5) for line in maps]
+    paths = {line[5].rstrip("\n") for line in lines if len(line) == 6}
+    return {os.path.realpath(path) for path in paths if path.startswith("/") and os.path.isfile(path)}
+
+
+def system_copies(library):
+    """Where the system has a library."""
+    folders = ("/lib*", "/usr/lib*", "/usr/local/lib*", "/lib*/*-linux-*", "/usr/lib*/*-linux-*")
+    found = {os.path.realpath(path) for folder in folders for path in glob.glob(os.path.join(folder, library))}
+    return sorted(found)
+
+
+def grafted_library(library, place, files):
+    """How the process uses a library that was put into the wheel; an error if files of the wheel use another."""
+    mapped = mapped_files()
+    own = [path for path in files if path.endswith("/" + place)]
+    if not own:
+        raise ImportError("{} is not installed".format(place))
+    copies = system_copies(library)
+    users = {path: needed(path) for path in mapped if not path.endswith("/" + place)}
+    name = os.path.basename(place)
+    astray = sorted(path for path in users if path in files and library in users[path])
+    if astray:
+        raise ImportError("{} needs {} of the system and not {}".format(astray[0], library, place))
+    if own[0] not in mapped and any(name in users[path] for path in users):
+        raise ImportError("{} is needed and not loaded".format(place))
+    foreign = [path for path in copies if path in mapped]
+    if foreign and not any(library in users[path] for path in users):
+        raise ImportError("{} is loaded beside {}, and nothing outside of the wheel needs it".format(foreign[0], place))
+    state = "loaded" if own[0] in mapped else "not loaded by these imports"
+    system = "; the system has {}".format(copies[0]) if copies else "; the system has none"
+    return {"mapped": own[0] in mapped, "system": copies, "system_mapped": bool(foreign)}, state + system
 
 
 class Tail(threading.Thread):
@@ -297,6 +365,14 @@ def main():
         names.update({key: getattr(modules[name], key) for key in ("ffi", "lib") if hasattr(modules[name], key)})
         for expression in expressions:
             record("call", expression, lambda: keeping_gil_off(lambda: evaluate(expression, names)))
+    libraries = {}
+
+    def check_library(library, place):
+        libraries[library], detail = grafted_library(library, place, files)
+        return detail
+
+    for library, place in json.loads(os.environ.get("SMOKE_GRAFTED") or "{}").items():
+        record("grafted", library, lambda: check_library(library, place))
     for point in distribution.entry_points:
         if point.group in SCRIPTS:
             record("entry-point", "{} = {}".format(point.name, point.value), lambda: start_apart(point, wheel, path))
@@ -317,6 +393,7 @@ def main():
                 "pip": os.environ["PIP_VERSION"],
                 "packages": {d.metadata["Name"]: d.version for d in importlib.metadata.distributions()},
                 "checks": checks,
+                "grafted": libraries,
             },
             out,
             indent=2,

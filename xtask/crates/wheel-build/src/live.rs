@@ -17,6 +17,8 @@ pub(crate) enum Stage {
     Build,
     /// The wheel is read and judged.
     Audit,
+    /// auditwheel puts libraries into the wheel.
+    Repair,
     /// A published wheel is fetched to compare with.
     Compare,
     /// The wheel runs in a clean container.
@@ -30,6 +32,7 @@ impl Stage {
         match self {
             Self::Build => "build",
             Self::Audit => "audit",
+            Self::Repair => "repair",
             Self::Compare => "compare",
             Self::Smoke => "smoke test",
             Self::Commit => "commit",

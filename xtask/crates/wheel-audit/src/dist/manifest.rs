@@ -54,9 +54,40 @@ pub enum Kind {
         builds: Vec<WheelBuild>,
         /// glibc (or musl) that its symbols need, or `none`.
         floor: String,
+        /// The libraries that were put into it.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        grafted: Vec<Grafted>,
     },
     /// Build information, audit, checksums.
     Metadata,
+}
+
+/// A library that auditwheel put into a wheel.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Grafted {
+    /// Its name as the wheel needed it: `libffi.so.8`.
+    pub library: String,
+    /// Its file in the wheel.
+    pub file: String,
+    /// The file of the build container that it is a copy of.
+    pub from: String,
+    /// The system package of that file; `None` for a library that the build made itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub package: Option<String>,
+    /// Version of the package.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+}
+
+impl std::fmt::Display for Grafted {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let origin = match (&self.package, &self.version) {
+            (Some(package), Some(version)) => format!("{package} {version}"),
+            (Some(package), None) => package.clone(),
+            (None, _) => self.from.clone(),
+        };
+        write!(f, "{} ({origin})", self.library)
+    }
 }
 
 /// One interpreter's build of a wheel.
@@ -202,6 +233,7 @@ mod tests {
             verdict: "pass".into(),
             builds: interpreters.iter().map(build).collect(),
             floor: "none".into(),
+            grafted: Vec::new(),
         };
         Entry { path: path.into(), sha256: "0".repeat(64), size: 1, kind }
     }

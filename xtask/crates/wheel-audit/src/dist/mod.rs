@@ -4,4 +4,6 @@ mod check;
 mod manifest;
 
 pub use check::{DistFault, DistProblem, Known, check};
-pub use manifest::{BaseUsed, Entry, Kind, MANIFEST, Manifest, SCHEMA_VERSION, Smoke, WheelBuild};
+pub use manifest::{
+    BaseUsed, Entry, Grafted, Kind, MANIFEST, Manifest, SCHEMA_VERSION, Smoke, WheelBuild,
+};

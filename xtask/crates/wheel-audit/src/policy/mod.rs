@@ -20,6 +20,7 @@ mod providers;
 mod releases;
 mod requirements;
 mod stable_abi;
+mod system_libraries;
 mod tables;
 mod version;
 
@@ -39,5 +40,6 @@ pub(crate) use releases::{LibcRelease, libc_release};
 pub use requirements::Floor;
 pub(crate) use requirements::Requirements;
 pub(crate) use stable_abi::StableAbi;
+pub(crate) use system_libraries::SystemLibrary;
 pub use tables::{Limits, Policies, VersionVerdict};
 pub use version::{LibcVersion, SymbolVersion, VersionError};

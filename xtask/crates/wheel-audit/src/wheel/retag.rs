@@ -1,5 +1,6 @@
 //! Giving a built wheel the platform tag that it has earned.
 
+use std::collections::BTreeMap;
 use std::io::Write as _;
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -75,7 +76,8 @@ pub enum RetagError {
 
 /// Writes the wheel `input` to `out_dir` with `platform` (`manylinux_2_36_x86_64`, or several
 /// joined by dots) in place of its platform tag: in the file name, in the `Tag` lines of `WHEEL`,
-/// and `WHEEL`'s row of `RECORD`. Every other member keeps its bytes, place, time and mode.
+/// in software bills of materials that name the file, and in the rows of these in `RECORD`. Every other member
+/// keeps its bytes, place, time and mode.
 ///
 /// The same input gives the same bytes, and a wheel that has the tag already comes out in the same
 /// form. The file appears under its name only when it is whole and on disk. Gives its path.
@@ -104,19 +106,22 @@ pub fn retag(
     let wheel = member(&mut archive, file_name, &wheel_path)?;
     WheelFile::parse(&wheel)?;
     let wheel = WheelFile::with_tags(&wheel, name.tags.expand().iter());
+    let mut changed = renamed_in_sboms(&mut archive, &dist_info, file_name, &name.to_string())?;
+    changed.insert(wheel_path, wheel);
     let mut record = Record::parse(&member(&mut archive, file_name, &record_path)?)?;
-    if !record.set(&wheel_path, &Digest::of(&wheel)) {
-        return Err(RetagError::NotRecorded(wheel_path));
+    if let Some((path, _)) =
+        changed.iter().find(|(path, bytes)| !record.set(path, &Digest::of(bytes)))
+    {
+        return Err(RetagError::NotRecorded(path.clone()));
     }
+    changed.insert(record_path, record.to_text().into_bytes());
 
     // In the same folder, so that the renaming is one step; removed again if anything fails.
     let mut output =
         tempfile::Builder::new().prefix(".retag-").permissions(readable()).tempfile_in(out_dir)?;
     let mut buffered = std::io::BufWriter::new(output.as_file_mut());
-    write(&mut archive, &mut buffered, |entry| match &entry.name {
-        path if *path == wheel_path => Content::New(wheel.clone()),
-        path if *path == record_path => Content::New(record.to_text().into_bytes()),
-        _ => Content::Same,
+    write(&mut archive, &mut buffered, |entry| {
+        changed.remove(&entry.name).map_or(Content::Same, Content::New)
     })?;
     buffered.flush()?;
     drop(buffered);
@@ -154,6 +159,35 @@ fn dist_info(
             member: format!("{}/WHEEL", name.dist_info()),
         }),
     }
+}
+
+/// The software bills of materials (PEP 770) that name the file `old`, with `new` in its place.
+fn renamed_in_sboms(
+    archive: &mut WheelArchive<SharedFile>,
+    dist_info: &str,
+    old: &str,
+    new: &str,
+) -> Result<BTreeMap<String, Vec<u8>>, RetagError> {
+    let folder = format!("{dist_info}/sboms/");
+    let is_sbom = |path: &&String| path.starts_with(&folder) && path.ends_with(".json");
+    let names = archive.entries().iter().map(|entry| &entry.name);
+    let paths: Vec<String> = names.filter(is_sbom).cloned().collect();
+    let [quoted_old, quoted_new] = [old, new].map(|name| format!("file_name={}", quoted(name)));
+    let mut changed = BTreeMap::new();
+    for path in paths {
+        let bytes = member(archive, old, &path)?;
+        if let Some(text) = std::str::from_utf8(&bytes).ok().filter(|it| it.contains(&quoted_old)) {
+            changed.insert(path, text.replace(&quoted_old, &quoted_new).into_bytes());
+        }
+    }
+    Ok(changed)
+}
+
+/// A value of a package URL, percent-encoded.
+fn quoted(value: &str) -> String {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    let byte = |byte| if is_plain(byte) { char::from(byte).into() } else { format!("%{byte:02X}") };
+    value.bytes().map(byte).collect()
 }
 
 fn member(

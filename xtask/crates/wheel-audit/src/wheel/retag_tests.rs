@@ -109,3 +109,25 @@ fn wheels_that_must_not_be_touched_are_refused() {
         assert!(matches!(refusal(&built(), platform), RetagError::Name(_)));
     }
 }
+
+#[test]
+fn a_bill_of_materials_names_the_file_by_its_new_name() {
+    let (from, to) = (Folder::new(), Folder::new());
+    let purl = |platform: &str| {
+        format!(
+            "{{\"purl\": \"pkg:pypi/pkg@1.0%2Bx?file_name=pkg-1.0%2Bx-cp311-cp311-{platform}.whl\"}}"
+        )
+    };
+    let input = Fixture::new("pkg-1.0+x-cp311-cp311-linux_x86_64.whl")
+        .with("pkg-1.0+x.dist-info/sboms/auditwheel.cdx.json", &*purl("linux_x86_64"))
+        .write(from.path());
+    let output = retag(&input, to.path(), "manylinux_2_36_x86_64").unwrap();
+    let mut archive = WheelArchive::open(&output).unwrap();
+    let at = archive.position("pkg-1.0+x.dist-info/sboms/auditwheel.cdx.json").unwrap();
+    let text = archive.read(at, 1 << 20).unwrap();
+    assert_eq!(String::from_utf8(text).unwrap(), purl("manylinux_2_36_x86_64"));
+    let record = archive.position("pkg-1.0+x.dist-info/RECORD").unwrap();
+    let record = Record::parse(&archive.read(record, 1 << 20).unwrap()).unwrap();
+    let digest = Digest::of(purl("manylinux_2_36_x86_64").as_bytes());
+    assert!(record.to_text().contains(&digest.base64()));
+}

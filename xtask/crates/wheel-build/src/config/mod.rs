@@ -36,7 +36,7 @@ pub(crate) use engine::{EngineSettings, Network, Tool};
 pub(crate) use file::ConfigFile;
 pub(crate) use interpreters::parse_interpreter;
 pub(crate) use job_settings::{
-    BuildSettings, JobOverride, JobSettings, Repair, Select, Test, build_identifier,
+    BuildSettings, JobOverride, JobSettings, Repair, RepairMode, Select, Test, build_identifier,
 };
 pub(crate) use like::Like;
 pub(crate) use load::parse as parse_text;

@@ -22,10 +22,12 @@ const DOCKERFILE: &str = "docker/Dockerfile.wheels";
 
 /// The targets of the bake file in the Dockerfile's words: the stage of each, and the `SOURCE_KIND`
 /// that it sets. An end-to-end test holds them against what bake makes of its file.
-pub const TARGETS: [(&str, &str, Option<&str>); 5] = [
+pub const TARGETS: [(&str, &str, Option<&str>); 7] = [
     ("wheel-builder", "output", Some("sdist")),
     ("wheel-builder-local", "output", Some("local")),
     ("build-info", "build-info", Some("none")),
+    ("repair", "repair", Some("sdist")),
+    ("repair-local", "repair", Some("local")),
     ("published", "published", None),
     ("smoke", "smoke", None),
 ];

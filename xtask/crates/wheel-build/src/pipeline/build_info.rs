@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 
 use serde::{Deserialize, Serialize};
 
+use super::repair;
 use wheel_audit::policy::{Libc, LibcVersion};
 use wheel_audit::text::shown;
 
@@ -133,24 +134,31 @@ impl BuildInfo {
 
     /// This report, with the pre-built image that `interpreter` was taken from noted beside it.
     #[must_use]
-    pub(crate) fn built_on(mut self, interpreter: &str, prebuilt: Option<&str>) -> Self {
-        let list = self.rest.get_mut("interpreters").and_then(|list| list.as_array_mut());
-        let of_it = list.into_iter().flatten().filter(|entry| entry["id"] == interpreter);
-        for entry in of_it.filter_map(serde_json::Value::as_object_mut) {
-            if let Some(image) = prebuilt {
-                entry.insert("base_image".to_owned(), image.into());
-            }
+    pub(crate) fn built_on(self, interpreter: &str, prebuilt: Option<&str>) -> Self {
+        match prebuilt {
+            Some(image) => self.noted(interpreter, "base_image", &image),
+            None => self,
         }
-        self
     }
 
     /// This report, with the recipe that built the wheel of `interpreter` noted beside it.
     #[must_use]
-    pub(crate) fn made_by(mut self, interpreter: &str, recipe: &Recipe) -> Self {
+    pub(crate) fn made_by(self, interpreter: &str, recipe: &Recipe) -> Self {
+        self.noted(interpreter, "recipe", recipe)
+    }
+
+    /// This report, with what was grafted into the wheel of `interpreter` noted beside it.
+    #[must_use]
+    pub(crate) fn repaired_by(self, interpreter: &str, report: &repair::Report) -> Self {
+        self.noted(interpreter, "repair", report)
+    }
+
+    /// This report, with `value` noted beside `interpreter`.
+    fn noted(mut self, interpreter: &str, name: &str, value: &impl Serialize) -> Self {
         let list = self.rest.get_mut("interpreters").and_then(|list| list.as_array_mut());
         let of_it = list.into_iter().flatten().filter(|entry| entry["id"] == interpreter);
         for entry in of_it.filter_map(serde_json::Value::as_object_mut) {
-            entry.insert("recipe".to_owned(), serde_json::to_value(recipe).unwrap_or_default());
+            entry.insert(name.to_owned(), serde_json::to_value(value).unwrap_or_default());
         }
         self
     }

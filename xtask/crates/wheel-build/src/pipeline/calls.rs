@@ -12,9 +12,12 @@ use crate::engine::base::BaseImage;
 use crate::engine::cache::Cached;
 use crate::plan::{Job, smoke_inputs};
 use wheel_audit::isa::{QEMU_CPU, emulated_processor};
+use wheel_audit::policy::PlatformTag;
 
 /// The stage that fetches a published wheel.
 pub(super) const LIKE_STAGES: [&str; 1] = ["fetch-published"];
+/// The stages of the repair alone.
+const REPAIR_STAGES: [&str; 2] = ["fetch-auditwheel", "repair-run"];
 /// The stages of the smoke test alone.
 const SMOKE_STAGES: [&str; 2] = ["smoke-system", "smoke-run"];
 
@@ -174,6 +177,33 @@ pub(super) fn build<'a>(
         cached: Cached::ReadAndWritten(job.slug()),
         progress: "rawjson",
     }
+}
+
+/// The bake call that repairs the one wheel in the folder `wheel`, on top of the stage that built it, for the
+/// tag of its target.
+pub(super) fn repair<'a>(
+    ctx: &'a Context<'_>,
+    job: &'a Job,
+    base: &BaseImage,
+    (wheel, tag): (Utf8PathBuf, PlatformTag),
+    output: &'a Utf8Path,
+) -> Bake<'a> {
+    let mut bake = build(ctx, job, base, output);
+    bake.target = if bake.target == "wheel-builder" { "repair" } else { "repair-local" };
+    bake.args.extend(repair_args(job));
+    bake.args.insert("REPAIR_PLATFORM", tag.to_string());
+    bake.contexts.insert("wheel".to_owned(), wheel.into());
+    // The build is the one that has just been made.
+    bake.no_cache = if ctx.no_cache { NoCache::Stages(&REPAIR_STAGES) } else { NoCache::Nothing };
+    bake.cached = Cached::Read(job.slug());
+    bake
+}
+
+/// What `[repair]` says.
+pub(super) fn repair_args(job: &Job) -> [(&'static str, String); 2] {
+    let repair = &job.settings.repair;
+    let strip = if repair.strip { "1" } else { "" };
+    [("REPAIR_EXCLUDE", repair.exclude.join(" ")), ("REPAIR_STRIP", strip.to_owned())]
 }
 
 /// The bake call that tests the one wheel in the folder `wheel`.

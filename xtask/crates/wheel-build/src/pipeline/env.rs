@@ -81,6 +81,14 @@ pub(crate) enum PipelineError {
         /// The engine's account of it.
         source: EngineError,
     },
+    /// auditwheel failed.
+    #[error("the repair of `{file}` failed: {source}")]
+    Repair {
+        /// The wheel's file name.
+        file: String,
+        /// The engine's account of it.
+        source: EngineError,
+    },
     /// The smoke test failed.
     #[error("the smoke test of `{file}` failed: {source}")]
     Smoke {
@@ -97,6 +105,7 @@ impl PipelineError {
         match self {
             Self::Engine(error)
             | Self::Smoke { source: error, .. }
+            | Self::Repair { source: error, .. }
             | Self::Like { source: error, .. } => Some(error),
             _ => None,
         }

@@ -12,6 +12,7 @@ use super::calls;
 use super::env::{Context, PipelineError};
 use super::export;
 use super::like;
+use super::repair;
 use super::sharing::Shared;
 use super::smoke;
 use super::work::{Built, Workspace};
@@ -23,7 +24,7 @@ use crate::plan::Job;
 use crate::store::Change;
 use wheel_audit::audit::{Audit, Expectations, Finding, Settings, Severity, audit_wheel};
 use wheel_audit::digest;
-use wheel_audit::dist::{BaseUsed, Entry, Kind, Manifest, Smoke, WheelBuild};
+use wheel_audit::dist::{BaseUsed, Entry, Grafted, Kind, Manifest, Smoke, WheelBuild};
 use wheel_audit::policy::{Arch, Libc, PlatformTag};
 use wheel_audit::report;
 use wheel_audit::text::shown;
@@ -71,14 +72,14 @@ pub(super) fn run(
         None => info,
     };
     let raw = pick_wheel(&workspace, &built, job)?;
-    let mut wheel = audited(ctx, job, &info, &raw, &workspace)?;
     let place = like::Place { ctx, job, base, workspace: &workspace, log, watch };
+    let mut wheel = audited(&place, &info, &raw)?;
     like::compare(&place, &mut wheel.audit, &wheel.path, wheel.libc)?;
     refuse_failed(&wheel.audit, &wheel.path, |_| true)?;
     let (smoke, reported) = if ctx.smoke {
         watch.stage(&title, Stage::Smoke);
         let extensions = wheel.audit.facts.extensions(job.interpreter);
-        let tested = smoke::Tested { path: &wheel.path, extensions };
+        let tested = smoke::Tested { path: &wheel.path, extensions, grafted: wheel.grafted() };
         let reported = smoke::run(ctx, job, base, &tested, &workspace, log, watch)?;
         (Smoke::Passed, reported)
     } else {
@@ -183,15 +184,22 @@ pub(super) struct Proved {
     pub(super) path: Utf8PathBuf,
     audit: Audit,
     libc: Libc,
+    repair: Option<repair::Report>,
+}
+
+impl Proved {
+    /// The libraries that were put into it.
+    fn grafted(&self) -> &[Grafted] {
+        self.repair.as_ref().map_or(&[], |report| &report.grafted)
+    }
 }
 
 fn audited(
-    ctx: &Context<'_>,
-    job: &Job,
+    place: &like::Place<'_>,
     info: &BuildInfo,
     raw: &Utf8Path,
-    workspace: &Workspace,
 ) -> Result<Proved, PipelineError> {
+    let like::Place { ctx, job, workspace, .. } = place;
     let wrong =
         |error: &dyn std::fmt::Display| PipelineError::Wrong(UserError::new(error.to_string()));
     let libc = job.target.libc.or_else(|| info.libc()).ok_or_else(|| {
@@ -206,7 +214,15 @@ fn audited(
     // First the wheel as built, against what its target can give; only then is it given a name.
     // What an index refuses in the name it has so far says nothing about the one it will get.
     let unpublished = Settings { publish: false, ..ctx.settings.clone() };
-    let first = audit_wheel(raw, &expectations, &unpublished).map_err(|error| wrong(&error))?;
+    let first = |raw: &Utf8Path| {
+        audit_wheel(raw, &expectations, &unpublished).map_err(|error| wrong(&error))
+    };
+    let as_built = first(raw)?;
+    let repaired = repair::run(place, raw, &as_built, target_tag)?;
+    let (raw, first) = match &repaired {
+        Some(repaired) => (repaired.path.as_path(), first(&repaired.path)?),
+        None => (raw, as_built),
+    };
     refuse_failed(&first, raw, |code| !NOT_TAGGED_YET.contains(&code))?;
     let tag = match (ctx.config.check.tag, libc) {
         (TagPolicy::Linux, _) => PlatformTag::Linux(arch),
@@ -228,7 +244,7 @@ fn audited(
     };
     let audit = audit_wheel(&path, &expectations, &ctx.settings).map_err(|error| wrong(&error))?;
     refuse_failed(&audit, &path, |_| true)?;
-    Ok(Proved { path, audit, libc })
+    Ok(Proved { path, audit, libc, repair: repaired.map(|repaired| repaired.report) })
 }
 
 /// The tag of the `floor` policy: what the symbols need, as auditwheel would say.
@@ -313,6 +329,9 @@ fn commit(
     let _guard = ctx.committing.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     let earlier = ctx.store.read(&format!("{}/build-info.json", job.folder()))?;
     let earlier = earlier.and_then(|text| BuildInfo::parse(&text).ok());
+    if let Some(report) = &wheel.repair {
+        info = info.repaired_by(&job.interpreter.to_string(), report);
+    }
     info.date = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
     let info = info.joined(earlier.as_ref());
     let manifest = ctx.store.manifest()?;
@@ -337,6 +356,7 @@ fn commit(
         verdict: "pass".to_owned(),
         builds,
         floor: floor_text(&wheel.audit),
+        grafted: wheel.grafted().to_vec(),
     };
     // The interpreter's earlier wheel gives way, unless others have it too.
     let old = manifest.wheel(&job.target.name, &job.platform.to_string(), &interpreter);

@@ -17,6 +17,7 @@ mod like;
 mod missing;
 mod outcome;
 mod printed;
+mod repair;
 mod run;
 mod schedule;
 mod settings;

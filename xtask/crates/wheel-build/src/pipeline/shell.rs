@@ -14,7 +14,7 @@ use super::calls;
 use super::env::PipelineError;
 use super::handed::Handed;
 use super::source::PreparedSource;
-use super::state::{Failed, State};
+use super::state::{Failed, REPAIR, State};
 use crate::config::Config;
 use crate::engine::bake::{Bake, Image, NoCache, Output};
 use crate::engine::base::{self, BaseImage, BasePolicy};
@@ -176,14 +176,24 @@ fn call<'a>(
         let kind = if target == "wheel-builder" { "sdist" } else { "local" };
         args.insert("SOURCE_KIND", kind.to_owned());
     }
+    let repairs = state.stage == REPAIR.stage;
+    if repairs {
+        args.insert("PACKAGE_SCOPE", place.source.scope());
+        args.extend(calls::repair_args(job));
+    }
     if state.wheel {
-        let wheel = place.work.join("jobs").join(job.slug()).join("smoke-wheel");
+        let folder = if repairs { "repair-wheel" } else { "smoke-wheel" };
+        let wheel = place.work.join("jobs").join(job.slug()).join(folder);
         contexts.insert("wheel".to_owned(), wheel.into());
     }
     args.insert("SHELL_PARENT", state.parent.to_owned());
     args.insert("SHELL_FILES", state.files.to_owned());
     Bake {
-        target: if state.wheel { "shell-smoke" } else { "shell" },
+        target: match state.wheel {
+            true if repairs => "shell-repair",
+            true => "shell-smoke",
+            false => "shell",
+        },
         platform: &job.platform,
         args,
         contexts,

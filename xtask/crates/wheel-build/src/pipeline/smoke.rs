@@ -5,9 +5,12 @@
 //! It is a stage of the same Dockerfile, so that it runs wherever the build ran (an emulated
 //! platform, another machine's engine) and a stopped run leaves no container behind.
 
+use std::collections::BTreeMap;
+
 use camino::Utf8Path;
 use serde::Deserialize;
 use wheel_audit::UserError;
+use wheel_audit::dist::Grafted;
 use wheel_audit::text::shown;
 
 use super::env::{Context, PipelineError};
@@ -23,6 +26,8 @@ pub(super) struct Tested<'a> {
     pub(super) path: &'a Utf8Path,
     /// Its extension modules for the job's interpreter.
     pub(super) extensions: Vec<&'a str>,
+    /// The libraries that were put into it.
+    pub(super) grafted: &'a [Grafted],
 }
 
 /// Tests the wheel; returns what the container reports of its interpreter.
@@ -51,6 +56,12 @@ pub(super) fn run(
     let mut bake = calls::smoke(ctx, job, base, context, &output, "rawjson");
     if ctx.config.check.imports.is_empty() {
         bake.args.insert("SMOKE_IMPORTS", wheel.extensions.join(" "));
+    }
+    if !wheel.grafted.is_empty() {
+        let libraries = wheel.grafted.iter().map(|each| (&each.library, &each.file));
+        let libraries: BTreeMap<_, _> = libraries.collect();
+        let text = serde_json::to_string(&libraries).unwrap_or_default();
+        bake.args.insert("SMOKE_GRAFTED", text);
     }
     let file = name.to_owned();
     ctx.engine

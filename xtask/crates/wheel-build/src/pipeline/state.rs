@@ -20,7 +20,7 @@ pub(crate) struct State {
 }
 
 /// Every step.
-pub(crate) const STATES: [State; 10] = [
+pub(crate) const STATES: [State; 12] = [
     state("system", "bare", "files-system", "sh /xtask/system-packages.sh"),
     state("base", "system", "files-toolchain", "sh /xtask/toolchain.sh"),
     state("interpreter", "base", "files-interpreter", "sh /xtask/interpreter.sh"),
@@ -48,6 +48,8 @@ pub(crate) const STATES: [State; 10] = [
         "PYTHONPATH=/opt/toolchain \"/opt/python/$PYTHONS/bin/python\" /xtask/fetch-published.py \
          \"$LIKE_PROJECT\" \"$LIKE_VERSION\" /tmp/published",
     ),
+    state("fetch-auditwheel", "base", "files-repair-tools", "sh /xtask/repair-tools.sh"),
+    REPAIR,
     state("smoke-system", "smoke-bare", "files-smoke-system", "sh /xtask/smoke-system.sh"),
     State {
         wheel: true,
@@ -59,6 +61,13 @@ pub(crate) const STATES: [State; 10] = [
 pub(crate) const BUILDER: State = State {
     source: true,
     ..state("wheel-builder", "interpreter", "files-build", "sh /xtask/build.sh")
+};
+
+/// The step that repairs a wheel.
+pub(crate) const REPAIR: State = State {
+    source: true,
+    wheel: true,
+    ..state("repair-run", "wheel-builder", "files-repair", "sh /xtask/repair.sh")
 };
 
 const fn state(

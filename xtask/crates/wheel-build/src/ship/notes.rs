@@ -151,6 +151,7 @@ mod tests {
             verdict: "pass".to_owned(),
             builds: vec![build],
             floor: text.to_owned(),
+            grafted: Vec::new(),
         };
         let path = format!("a/{}", text.replace('/', "-"));
         let entry = Entry { path, sha256: text.to_owned(), size: 1, kind };

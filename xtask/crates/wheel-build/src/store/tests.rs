@@ -39,6 +39,7 @@ fn kind(job: &str) -> Kind {
             claimed: false,
         }],
         floor: "2.4".into(),
+        grafted: Vec::new(),
     }
 }
 

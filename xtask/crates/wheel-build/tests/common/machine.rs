@@ -30,6 +30,7 @@ pub(crate) fn add(
         verdict: "pass".to_owned(),
         builds: interpreters.iter().map(build).collect(),
         floor: "none".to_owned(),
+        grafted: Vec::new(),
     };
     let folder = format!("{target}-amd64");
     let earlier = |name: &str, list: &str| {

@@ -6,12 +6,13 @@ use super::{AuditContext, Check, Finding, Rule, listing};
 use crate::audit::elf_file::Elf;
 use crate::audit::needs::{SymbolNeed, needs_of};
 use crate::audit::search;
-use crate::policy::{Limits, PlatformTag, Provider, VersionVerdict};
+use crate::policy::{Limits, PlatformTag, Provider, SystemLibrary, VersionVerdict};
 
 const ABSENT_LIBRARY: Rule = Rule::error(
     "ELF006",
     "absent-library",
-    "link it statically, or put it into the wheel with `auditwheel repair`",
+    "put it into the wheel: `[repair] mode = \"auto\"` in wheels.toml, or `auditwheel repair` for a wheel of another \
+     build; or link it statically",
 );
 const LIBRARY_OF_ANOTHER_WHEEL: Rule = Rule::warning(
     "ELF012",
@@ -129,7 +130,12 @@ fn absent(elf: &Elf, lack: &Absent<'_>) -> Finding {
         None if lack.library.starts_with("libpython") => finding.with_help(
             "link no module against `libpython`: the interpreter that imports it has those symbols",
         ),
-        None => finding,
+        None => match SystemLibrary::of(lack.library) {
+            Some(known) => {
+                finding.with_help(format!("it comes with {}: {}", known.packages(), ABSENT_LIBRARY.help))
+            }
+            None => finding,
+        },
     }
 }
 

@@ -22,8 +22,14 @@ fn judged(depth: Depth, overrides: Vec<Override>, spoil: impl Fn(&Utf8Path)) -> 
     let (target, platform) = ("debian12".to_owned(), "linux/amd64".to_owned());
     let info = serde_json::json!({"schema_version": 1, "target": target, "platform": platform});
     let audits = serde_json::json!({"schema_version": 1, "wheels": [audit]});
-    let kind =
-        Kind::Wheel { target, platform, verdict: "pass".into(), builds, floor: String::new() };
+    let kind = Kind::Wheel {
+        target,
+        platform,
+        verdict: "pass".into(),
+        builds,
+        floor: String::new(),
+        grafted: Vec::new(),
+    };
     let dist = folder.path().join("dist");
     made_dist::add(
         &dist,

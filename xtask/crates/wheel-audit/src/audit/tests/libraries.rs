@@ -40,6 +40,17 @@ fn a_library_of_a_wheel_that_is_not_required_is_an_error_with_its_cure() {
 }
 
 #[test]
+fn a_library_of_the_system_is_named_with_its_packages_and_the_key_that_repairs() {
+    let found = findings("libffi.so.8", &[]);
+    assert_eq!((found[0].code, found[0].severity), ("ELF006", Severity::Error));
+    for word in ["libffi8 (Debian)", "`[repair] mode = \"auto\"`", "`auditwheel repair`"] {
+        assert!(found[0].help.contains(word), "{word}: {}", found[0].help);
+    }
+    let unknown = findings("libnobody.so.1", &[]);
+    assert!(unknown[0].help.starts_with("put it into the wheel"), "{}", unknown[0].help);
+}
+
+#[test]
 fn a_library_without_a_name_of_its_own_is_brought_at_every_depth() {
     let needs = [("f", "V_1", "libfoo.so.1")];
     let fixture =

@@ -28,8 +28,14 @@ fn dist() -> Dist {
     }];
     let (target, platform) = ("debian12".to_owned(), "linux/amd64".to_owned());
     let info = json!({"schema_version": 1, "target": target, "platform": platform});
-    let kind =
-        Kind::Wheel { target, platform, verdict: "pass".into(), builds, floor: "none".into() };
+    let kind = Kind::Wheel {
+        target,
+        platform,
+        verdict: "pass".into(),
+        builds,
+        floor: "none".into(),
+        grafted: Vec::new(),
+    };
     let audit = json!({"schema_version": 1, "wheels": [{"file": "a-1-py3-none-any.whl",
         "sha256": digest::of_bytes(b"bytes"), "verdict": "pass"}]});
     made_dist::add(
