@@ -52,7 +52,8 @@ pub(super) fn run(
 ) -> Result<Done, PipelineError> {
     let title = job.title();
     let workspace = Workspace::new(&ctx.work, job)?;
-    let (base, prebuilt) = base_images::prepared(ctx, job, base, watch)?;
+    let resolved = base;
+    let (base, prebuilt) = base_images::prepared(ctx, job, resolved, watch)?;
     let (base, prebuilt) = (&base, prebuilt.as_ref());
     let build = || build(ctx, job, base, prebuilt, &workspace, log, watch);
     let built = shared.built(ctx, (job, base), &workspace, watch, build)?;
@@ -73,17 +74,22 @@ pub(super) fn run(
     };
     let raw = pick_wheel(&workspace, &built, job)?;
     let place = like::Place { ctx, job, base, workspace: &workspace, log, watch };
-    let mut wheel = audited(&place, &info, &raw)?;
+    let by = repair::Builder { interpreter: built.built_by.as_deref(), base: resolved };
+    let mut wheel = audited(&place, by, &info, &raw)?;
     like::compare(&place, &mut wheel.audit, &wheel.path, wheel.libc)?;
     refuse_failed(&wheel.audit, &wheel.path, |_| true)?;
     let (smoke, reported) = if ctx.smoke {
         watch.stage(&title, Stage::Smoke);
         let extensions = wheel.audit.facts.extensions(job.interpreter);
-        let tested = smoke::Tested { path: &wheel.path, extensions, grafted: wheel.grafted() };
+        let tested = smoke::Tested { path: &wheel.path, extensions, grafted: &wheel.grafted };
         let reported = smoke::run(ctx, job, base, &tested, &workspace, log, watch)?;
         (Smoke::Passed, reported)
     } else {
         (Smoke::Skipped, None)
+    };
+    let info = match &wheel.repair {
+        Some(report) => info.repaired_by(&builder, report),
+        None => info,
     };
     let info = match built.built_by {
         Some(_) => info.tested_by(&job.interpreter.to_string(), reported.as_ref()),
@@ -184,18 +190,14 @@ pub(super) struct Proved {
     pub(super) path: Utf8PathBuf,
     audit: Audit,
     libc: Libc,
-    repair: Option<repair::Report>,
-}
-
-impl Proved {
     /// The libraries that were put into it.
-    fn grafted(&self) -> &[Grafted] {
-        self.repair.as_ref().map_or(&[], |report| &report.grafted)
-    }
+    grafted: Vec<Grafted>,
+    repair: Option<repair::Report>,
 }
 
 fn audited(
     place: &like::Place<'_>,
+    by: repair::Builder<'_>,
     info: &BuildInfo,
     raw: &Utf8Path,
 ) -> Result<Proved, PipelineError> {
@@ -218,7 +220,7 @@ fn audited(
         audit_wheel(raw, &expectations, &unpublished).map_err(|error| wrong(&error))
     };
     let as_built = first(raw)?;
-    let repaired = repair::run(place, raw, &as_built, target_tag)?;
+    let repaired = repair::run(place, by, (raw, &as_built), target_tag)?;
     let (raw, first) = match &repaired {
         Some(repaired) => (repaired.path.as_path(), first(&repaired.path)?),
         None => (raw, as_built),
@@ -244,7 +246,8 @@ fn audited(
     };
     let audit = audit_wheel(&path, &expectations, &ctx.settings).map_err(|error| wrong(&error))?;
     refuse_failed(&audit, &path, |_| true)?;
-    Ok(Proved { path, audit, libc, repair: repaired.map(|repaired| repaired.report) })
+    let (grafted, repair) = repaired.map_or((Vec::new(), None), |it| (it.grafted, it.report));
+    Ok(Proved { path, audit, libc, grafted, repair })
 }
 
 /// The tag of the `floor` policy: what the symbols need, as auditwheel would say.
@@ -329,9 +332,6 @@ fn commit(
     let _guard = ctx.committing.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     let earlier = ctx.store.read(&format!("{}/build-info.json", job.folder()))?;
     let earlier = earlier.and_then(|text| BuildInfo::parse(&text).ok());
-    if let Some(report) = &wheel.repair {
-        info = info.repaired_by(&job.interpreter.to_string(), report);
-    }
     info.date = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
     let info = info.joined(earlier.as_ref());
     let manifest = ctx.store.manifest()?;
@@ -356,7 +356,7 @@ fn commit(
         verdict: "pass".to_owned(),
         builds,
         floor: floor_text(&wheel.audit),
-        grafted: wheel.grafted().to_vec(),
+        grafted: wheel.grafted.clone(),
     };
     // The interpreter's earlier wheel gives way, unless others have it too.
     let old = manifest.wheel(&job.target.name, &job.platform.to_string(), &interpreter);

@@ -4,19 +4,24 @@
 //! It runs in a stage on top of the build, so that it finds the libraries that the build linked against. The
 //! exported wheel is what it repairs: the engine's cache may have lost the build meanwhile.
 
+use std::collections::BTreeMap;
+
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::{Deserialize, Serialize};
 use wheel_audit::UserError;
 use wheel_audit::audit::{Audit, Severity};
-use wheel_audit::dist::Grafted;
+use wheel_audit::digest;
+use wheel_audit::dist::{Grafted, Kind};
 use wheel_audit::policy::PlatformTag;
 use wheel_audit::text::shown;
 
 use super::env::PipelineError;
 use super::like::Place;
-use super::{calls, export};
+use super::{base_images, calls, export};
 use crate::config::RepairMode;
+use crate::engine::base::BaseImage;
 use crate::live::Stage;
+use crate::plan::Job;
 
 /// The finding that `mode = "auto"` repairs: a library that is neither in the wheel nor on every system.
 const ABSENT_LIBRARY: &str = "ELF006";
@@ -26,8 +31,34 @@ const ABSENT_LIBRARY: &str = "ELF006";
 pub(super) struct Repaired {
     /// The wheel, under the name that it was built with.
     pub(super) path: Utf8PathBuf,
-    /// What was done.
-    pub(super) report: Report,
+    /// The libraries that are in it now.
+    pub(super) grafted: Vec<Grafted>,
+    /// What was done; `None` where another job did it.
+    pub(super) report: Option<Report>,
+}
+
+/// Where a wheel comes from.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Builder<'a> {
+    /// The interpreter that built it for this job, where it is another one.
+    pub(super) interpreter: Option<&'a str>,
+    /// The base image, without a pre-built one on it.
+    pub(super) base: &'a BaseImage,
+}
+
+impl Builder<'_> {
+    /// The job that built the wheel: interpreters that share a wheel share its build settings, and the builder's
+    /// repair counts for all of them.
+    fn job(self, place: &Place<'_>) -> Job {
+        let mut job = place.job.clone();
+        if let Some(interpreter) = self.interpreter.and_then(|it| it.parse().ok()) {
+            let (ctx, system) = (place.ctx, (&place.job.target, &place.job.platform));
+            let settings = ctx.config.job_settings(interpreter, system, &BTreeMap::new());
+            job.interpreter = interpreter;
+            job.settings.repair = settings.repair;
+        }
+        job
+    }
 }
 
 /// What the container reports.
@@ -50,20 +81,31 @@ pub(crate) struct Report {
 /// When auditwheel fails, or the container does not export what it should.
 pub(super) fn run(
     place: &Place<'_>,
-    raw: &Utf8Path,
-    audit: &Audit,
+    builder: Builder<'_>,
+    (raw, audit): (&Utf8Path, &Audit),
     tag: PlatformTag,
 ) -> Result<Option<Repaired>, PipelineError> {
-    let Place { ctx, job, base, workspace, log, watch } = place;
+    let Place { ctx, job, workspace, log, watch, .. } = place;
+    if builder.interpreter.is_some() {
+        let sha256 = digest::of_file(raw)?;
+        let files = ctx.store.manifest()?.files;
+        if let Some(Kind::Wheel { grafted, .. }) =
+            files.into_iter().find(|entry| entry.sha256 == sha256).map(|entry| entry.kind)
+        {
+            return Ok(Some(Repaired { path: raw.to_owned(), grafted, report: None }));
+        }
+    }
+    let (title, name) = (job.title(), raw.file_name().unwrap_or_default());
+    let job = builder.job(place);
     if !is_due(job.settings.repair.mode, audit) {
         return Ok(None);
     }
-    let (title, name) = (job.title(), raw.file_name().unwrap_or_default());
+    let (base, _) = base_images::prepared(ctx, &job, builder.base, *watch)?;
     watch.stage(&title, Stage::Repair);
     let context = workspace.fresh("repair-wheel")?;
     fs_err::copy(raw, context.join(name))?;
     let output = workspace.fresh("repaired")?;
-    let bake = calls::repair(ctx, job, base, (context, tag), &output);
+    let bake = calls::repair(ctx, &job, &base, (context, tag), &output);
     let baked = ctx.engine.bake(&bake, log, &mut |event| watch.event(&title, event));
     baked.map_err(|source| PipelineError::Repair { file: name.to_owned(), source })?;
     let wrong = |what: &str| {
@@ -78,7 +120,8 @@ pub(super) fn run(
     }
     watch.note(&format!("{title}: {}", summary(&report)));
     watch.stage(&title, Stage::Audit);
-    Ok(Some(Repaired { path: output.join(name), report }))
+    let (path, grafted) = (output.join(name), report.grafted.clone());
+    Ok(Some(Repaired { path, grafted, report: Some(report) }))
 }
 
 fn is_due(mode: RepairMode, audit: &Audit) -> bool {

@@ -74,6 +74,7 @@ fn manifest(job: &Job, file: &str) -> Manifest {
         verdict: "pass".to_owned(),
         builds: vec![build],
         floor: "none".to_owned(),
+        grafted: Vec::new(),
     };
     let path = format!("debian12-amd64/{file}");
     Manifest {
