@@ -72,7 +72,7 @@ fn unknown(missing: &[Missing]) -> Option<String> {
          `cargo xtask shell --last-failed` opens a shell before that step"
     } else if any(|each| matches!(each, Missing::Generated)) {
         "the source lacks a file that a generator writes: `before-build` in `[build]` of wheels.toml runs the \
-         generator, for example `before-build = \"uvx cython -3 package/module.pyx\"`"
+         generator, for example `before-build = \"pip install cython && cython -3 package/module.pyx\"`"
     } else if any(|each| matches!(each, Missing::BuildRequirement)) {
         "add the module to `requires` in `[build-system]` of pyproject.toml. If `requirements` in `[build]` of \
          wheels.toml pins the build backend, add it to that file, or raise its version there"
