@@ -108,6 +108,14 @@ fn the_lowest_interpreter_builds_and_those_that_its_wheel_serves_test_it() {
 }
 
 #[test]
+fn a_dry_run_names_the_interpreter_whose_wheel_is_tested() {
+    let w = workspace(true, "");
+    let ran = w.run(&["wheels", "debian:12", "linux/amd64", "--dry-run"]).code(0);
+    let lines = ran.stdout.lines().filter(|line| line.contains("if the wheel of cp311"));
+    assert_eq!(lines.count(), 3, "all but cp311 itself:\n{}", ran.stdout);
+}
+
+#[test]
 fn an_interpreter_that_is_added_later_takes_the_wheel_that_is_there() {
     let w = workspace(true, "");
     run(&w, &["--python", "cp311"], 0);

@@ -4,6 +4,7 @@ use super::base_images;
 use super::calls::{build, published, smoke};
 use super::env::Context;
 use super::like::today;
+use super::sharing::Sharing;
 use crate::config::Like;
 use crate::engine::bake::Bake;
 use crate::engine::base;
@@ -13,8 +14,15 @@ use crate::plan::Plan;
 /// engine has, or else the one that would be pulled.
 pub(crate) fn commands(ctx: &Context<'_>, plan: &Plan) -> String {
     let mut lines = Vec::new();
-    for job in &plan.jobs {
+    let sharing = Sharing::of(plan);
+    for (index, job) in plan.jobs.iter().enumerate() {
         lines.push(format!("# {} -> dist/{}", job.title(), job.folder()));
+        if let Some(lead) = sharing.first_lead(index) {
+            let (lead, own) = (plan.jobs[lead].interpreter, job.interpreter);
+            lines.push(format!(
+                "# not built if the wheel of {lead} serves {own}, which tests that one then"
+            ));
+        }
         let mut base = base::present(ctx.engine, &job.target, &job.platform).unwrap_or_else(|| {
             lines.push(base::pull_step(ctx.engine, &job.target, &job.platform).to_string());
             base::unresolved(&job.target, &job.platform)

@@ -54,6 +54,11 @@ impl Sharing {
         self.jobs.iter().flat_map(|peers| peers.leads.iter().copied()).collect()
     }
 
+    /// The one whose wheel `index` tests if it can.
+    pub(super) fn first_lead(&self, index: usize) -> Option<usize> {
+        self.jobs[index].leads.first().copied()
+    }
+
     /// The one that `index` waits for: the first whose wheel it `expects`.
     pub(super) fn awaited(&self, index: usize, expects: impl Fn(usize) -> bool) -> Option<usize> {
         self.jobs[index].leads.iter().copied().find(|&lead| expects(lead))
