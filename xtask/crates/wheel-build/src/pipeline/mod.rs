@@ -39,7 +39,7 @@ pub(crate) use job::{floor_text, listed};
 pub(crate) use job_budget::{JobBudget, share};
 pub(crate) use outcome::{Failure, Findings, JobReport, Outcome, RunReport, Warning};
 pub(crate) use printed::commands;
-pub(crate) use run::{Options, run};
+pub(crate) use run::{Options, builders, run};
 pub(crate) use settings::{asked, settings};
 pub(crate) use shell::{Place as ShellPlace, last_failed, shell_image};
 pub(crate) use source::{

@@ -14,7 +14,7 @@ use super::job_budget::{self, JobBudget};
 use super::missing;
 use super::outcome::{Failure, JobReport, Outcome, RunReport, failure};
 use super::schedule::{Next, Schedule, Waiting};
-use super::sharing::{self, Forecast, Shared, Sharing};
+use super::sharing::{self, Shared, Sharing};
 use super::state::stage_of;
 use super::survey::{Audits, Survey, made_in};
 use super::work::Workspace;
@@ -116,6 +116,21 @@ pub(crate) fn run(
     Ok(RunReport { schema_version: 2, dist, source, jobs, seconds })
 }
 
+/// The number of jobs of `plan` that build side by side where there is room: the others are done, or wait
+/// for a wheel of these.
+///
+/// # Errors
+/// When the manifest is there and cannot be read.
+pub(crate) fn builders(
+    ctx: &Context<'_>,
+    plan: &Plan,
+    survey: &Survey,
+) -> Result<usize, PipelineError> {
+    let open: BTreeSet<usize> =
+        (0..plan.jobs.len()).filter(|&at| survey.done[at].is_none()).collect();
+    Ok(open.len() - sharing::awaited(ctx, plan, &Sharing::of(plan), &open)?.len())
+}
+
 /// Puts jobs that build for others at the head, and has the others wait where a wheel for them is to be
 /// expected.
 fn leads_first(
@@ -126,19 +141,9 @@ fn leads_first(
 ) -> Result<(), PipelineError> {
     let leads = sharing.leads();
     waiting.sort_by_key(|job| !leads.contains(&job.index));
-    if waiting.is_empty() || leads.is_empty() {
-        return Ok(());
-    }
-    let manifest = &ctx.store.manifest()?;
-    let is_stable = sharing::is_stable(ctx.config, &ctx.engine.root);
-    let forecast = Forecast { manifest, is_stable };
-    let begun: BTreeSet<usize> = waiting.iter().map(|job| job.index).collect();
-    for job in waiting {
-        let expects = |lead: usize| {
-            begun.contains(&lead) && forecast.expects(&plan.jobs[lead], &plan.jobs[job.index])
-        };
-        job.after = sharing.awaited(job.index, expects);
-    }
+    let open = waiting.iter().map(|job| job.index).collect();
+    let awaited = sharing::awaited(ctx, plan, sharing, &open)?;
+    waiting.iter_mut().for_each(|job| job.after = awaited.get(&job.index).copied());
     Ok(())
 }
 

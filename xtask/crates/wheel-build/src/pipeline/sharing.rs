@@ -5,7 +5,7 @@
 //! waits for the build step of the lowest one where such a wheel is to be expected, and takes what is
 //! there when it begins otherwise. Where it gets none, it builds for itself.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use camino::Utf8Path;
 use wheel_audit::dist::{Entry, Manifest};
@@ -58,11 +58,29 @@ impl Sharing {
     pub(super) fn first_lead(&self, index: usize) -> Option<usize> {
         self.jobs[index].leads.first().copied()
     }
+}
 
-    /// The one that `index` waits for: the first whose wheel it `expects`.
-    pub(super) fn awaited(&self, index: usize, expects: impl Fn(usize) -> bool) -> Option<usize> {
-        self.jobs[index].leads.iter().copied().find(|&lead| expects(lead))
+/// Of the `open` jobs of `plan`, by their places, those that wait for another one, and for which: the first
+/// whose wheel is expected to serve them.
+pub(super) fn awaited(
+    ctx: &Context<'_>,
+    plan: &Plan,
+    sharing: &Sharing,
+    open: &BTreeSet<usize>,
+) -> Result<BTreeMap<usize, usize>, PipelineError> {
+    if open.iter().all(|&index| sharing.jobs[index].leads.is_empty()) {
+        return Ok(BTreeMap::new());
     }
+    let manifest = &ctx.store.manifest()?;
+    let forecast = Forecast { manifest, is_stable: is_stable(ctx.config, &ctx.engine.root) };
+    let awaited = |&index: &usize| {
+        let expects = |lead: usize| {
+            open.contains(&lead) && forecast.expects(&plan.jobs[lead], &plan.jobs[index])
+        };
+        let mut leads = sharing.jobs[index].leads.iter().copied();
+        leads.find(|&lead| expects(lead)).map(|lead| (index, lead))
+    };
+    Ok(open.iter().filter_map(awaited).collect())
 }
 
 fn peers(plan: &Plan, index: usize, job: &Job) -> Peers {
@@ -94,17 +112,17 @@ fn kind(interpreter: Interpreter) -> (String, bool) {
 }
 
 /// What is known of the wheels before anything is built.
-pub(super) struct Forecast<'a> {
+struct Forecast<'a> {
     /// What the last run left.
-    pub(super) manifest: &'a Manifest,
+    manifest: &'a Manifest,
     /// Whether the source asks for the stable interface.
-    pub(super) is_stable: bool,
+    is_stable: bool,
 }
 
 impl Forecast<'_> {
     /// Whether `lead` is likely to build a wheel that serves `job`: the last run knows, else what the
     /// source and the settings ask for.
-    pub(super) fn expects(&self, lead: &Job, job: &Job) -> bool {
+    fn expects(&self, lead: &Job, job: &Job) -> bool {
         let (platform, interpreter) = (job.platform.to_string(), lead.interpreter.to_string());
         if let Some(last) = self.manifest.wheel(&job.target.name, &platform, &interpreter) {
             return serves(&last.path, job.interpreter);
@@ -121,7 +139,7 @@ impl Forecast<'_> {
 
 /// Whether the package's own files ask for the stable interface. Of a source archive of the index nothing
 /// is known before it is fetched.
-pub(super) fn is_stable(config: &Config, root: &Utf8Path) -> bool {
+fn is_stable(config: &Config, root: &Utf8Path) -> bool {
     let Source::Path(source) = &config.source else { return false };
     let folder = root.join(&source.path).join(&source.package);
     BUILD_FILES.iter().any(|name| {

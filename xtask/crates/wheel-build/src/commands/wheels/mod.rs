@@ -250,6 +250,7 @@ fn build(
     }
     let live = Live::new(args.detail());
     let survey = pipeline::survey(&context, &session.plan, args.base)?;
+    let builders = pipeline::builders(&context, &session.plan, &survey)?;
     let mut options = Options {
         budget: JobBudget::asked(args.jobs.unwrap_or(1)),
         fail_fast: args.fail_fast,
@@ -269,7 +270,7 @@ fn build(
             options.budget = JobBudget::of(&engine);
         }
         engine_args::announce(&engine)?;
-        let jobs = survey.open(&session.plan).count().min(options.budget.jobs);
+        let jobs = builders.min(options.budget.jobs);
         engine.host.cores = Some(pipeline::share(&engine, jobs));
     }
     let context = session.context(&engine, workspace, args);
