@@ -96,8 +96,18 @@ struct SmokeInputs<'a> {
     without: &'a [String],
 }
 
-/// The key of what goes into a build with `interpreter`; without one, of what builds with different
-/// interpreters have in common.
+/// The key of what builds of several interpreters have in common: one of them may build and repair the wheel
+/// for all.
+pub(super) fn shared_key(
+    config: &Config,
+    inputs: &Inputs,
+    place: (&Target, &Platform),
+    settings: &JobSettings,
+) -> String {
+    hash(&(build_key(config, inputs, place, None, settings), &settings.repair))
+}
+
+/// The key of what goes into a build, without its interpreter where that is `None`.
 pub(super) fn build_key(
     config: &Config,
     inputs: &Inputs,

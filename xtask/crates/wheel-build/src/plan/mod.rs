@@ -33,7 +33,7 @@ pub(crate) struct Job {
     pub settings: JobSettings,
     /// Hash of all that goes into the build.
     pub build_key: String,
-    /// The same without the interpreter: jobs with the same one may share a wheel that serves both.
+    /// Hash of what builds and repairs the wheel, without the interpreter: jobs with the same one may share it.
     pub shared_key: String,
     /// Hash of the build key and of what the wheel has to prove.
     pub key: String,
@@ -144,7 +144,7 @@ fn job(
 ) -> Job {
     let settings = config.job_settings(interpreter, place, &inputs.passed);
     let build_key = key::build_key(config, inputs, place, Some(interpreter), &settings);
-    let shared_key = key::build_key(config, inputs, place, None, &settings);
+    let shared_key = key::shared_key(config, inputs, place, &settings);
     let key = key::job_key(config, request, inputs, place, interpreter, (&settings, &build_key));
     let (target, platform) = place;
     Job {

@@ -52,9 +52,11 @@ fn the_lowest_one_of_its_kind_builds_and_cpython_for_all() {
 
 #[test]
 fn jobs_with_other_build_settings_share_nothing() {
-    let other = "[[override]]\nselect = \"cp311-*\"\nbuild.env = { A = \"1\" }\n";
     let pythons = ["cp311", "cp313", "cp314"];
-    assert_eq!(leads(other, &pythons), [vec![], vec![], vec!["cp313"]]);
+    for other in ["build.env = { A = \"1\" }", "repair.mode = \"off\""] {
+        let other = format!("[[override]]\nselect = \"cp311-*\"\n{other}\n");
+        assert_eq!(leads(&other, &pythons), [vec![], vec![], vec!["cp313"]], "{other}");
+    }
     let tests = "[[override]]\nselect = \"cp311-*\"\ntest.env = { A = \"1\" }\n";
     assert_eq!(leads(tests, &pythons), [vec![], vec!["cp311"], vec!["cp311"]]);
 }
