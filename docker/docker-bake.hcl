@@ -58,8 +58,16 @@ variable "WHEEL_CONTEXT" { default = "target/xtask/wheel" }
 variable "SMOKE_IMPORTS" { default = "" }
 variable "SMOKE_CALLS" { default = "{}" }
 variable "SMOKE_COMMANDS" { default = "[]" }
-variable "SMOKE_WITHOUT" { default = "" }
 variable "SMOKE_GRAFTED" { default = "{}" }
+variable "IGNORE_REQUIREMENTS" { default = "" }
+
+# The package's own tests.
+variable "TEST_COMMAND" { default = "" }
+variable "TEST_SOURCES" { default = "" }
+variable "TEST_ENV" { default = "" }
+variable "TEST_REQUIRES" { default = "" }
+variable "TEST_EXTRAS" { default = "" }
+variable "TEST_GROUPS" { default = "" }
 
 # A published wheel to compare with: of which project, which version if there is a choice, and the day.
 variable "LIKE_PROJECT" { default = "" }
@@ -212,11 +220,34 @@ target "smoke" {
     wheel = WHEEL_CONTEXT
   }
   args = {
-    SMOKE_IMPORTS  = join(" ", words(SMOKE_IMPORTS))
-    SMOKE_CALLS    = SMOKE_CALLS
-    SMOKE_COMMANDS = SMOKE_COMMANDS
-    SMOKE_WITHOUT  = join(" ", words(SMOKE_WITHOUT))
-    SMOKE_GRAFTED  = SMOKE_GRAFTED
+    SMOKE_IMPORTS       = join(" ", words(SMOKE_IMPORTS))
+    SMOKE_CALLS         = SMOKE_CALLS
+    SMOKE_COMMANDS      = SMOKE_COMMANDS
+    SMOKE_GRAFTED       = SMOKE_GRAFTED
+    IGNORE_REQUIREMENTS = join(" ", words(IGNORE_REQUIREMENTS))
+  }
+}
+
+# And do the package's own tests pass? They read the source: SOURCE_KIND `sdist`, or `local` with the
+# build context `package`.
+target "test" {
+  inherits = ["smoke", "_tests"]
+  target   = "test"
+  args = {
+    SOURCE_KIND  = "sdist"
+    SDIST        = SDIST
+    SDIST_SHA256 = SDIST_SHA256
+  }
+}
+
+target "_tests" {
+  args = {
+    TEST_COMMAND  = TEST_COMMAND
+    TEST_SOURCES  = TEST_SOURCES
+    TEST_ENV      = TEST_ENV
+    TEST_REQUIRES = TEST_REQUIRES
+    TEST_EXTRAS   = join(" ", words(TEST_EXTRAS))
+    TEST_GROUPS   = join(" ", words(TEST_GROUPS))
   }
 }
 
@@ -248,15 +279,15 @@ target "shell" {
   }
 }
 
-# The same before the smoke test, with the wheel in the folder WHEEL_CONTEXT.
+# The same before the smoke test or the tests, with the wheel in the folder WHEEL_CONTEXT.
 target "shell-smoke" {
-  inherits = ["shell"]
+  inherits = ["shell", "_tests"]
   target   = "shell-smoke"
   contexts = {
     wheel = WHEEL_CONTEXT
   }
   args = {
-    SMOKE_WITHOUT = join(" ", words(SMOKE_WITHOUT))
+    IGNORE_REQUIREMENTS = join(" ", words(IGNORE_REQUIREMENTS))
   }
 }
 

@@ -42,7 +42,7 @@ fn defect_02_no_failure_is_swallowed() {
         assert!(!text.contains("|| true"), "{path}");
         let is_script = path.extension() == Some("sh");
         let sets = text.lines().any(|line| line.starts_with("set -eu"));
-        let sourced = ["trust.sh", "packages.sh", "build-env.sh", "hooks.sh"];
+        let sourced = ["trust.sh", "packages.sh", "build-env.sh", "hooks.sh", "wheel-env.sh"];
         let sourced = sourced.contains(&path.file_name().unwrap());
         assert!(!is_script || sets || sourced, "{path} goes on after a failure");
     }
@@ -249,7 +249,7 @@ smoke.main()
     }
     // The script ends with it, so that its status is the step's.
     let script = fs_err::read_to_string(root().join("scripts/smoke.sh")).unwrap();
-    assert!(script.trim_end().ends_with("-I \"$here/smoke.py\" \"$wheel\" /smoke"), "{script}");
+    assert!(script.trim_end().ends_with("-I \"$here/smoke.py\" \"$1\" /smoke"), "{script}");
 }
 
 #[test]

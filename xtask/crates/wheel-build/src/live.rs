@@ -82,9 +82,10 @@ impl JobLine {
     /// What a script of ours says to whoever waits for it, with a line that begins with `xtask: `.
     ///
     /// A package can print such lines, too. `build.sh` prints its recipe before it runs code of the package,
-    /// so that only what comes before is ours. `smoke.sh` has no notices.
+    /// so that only what comes before is ours. `smoke.sh` and `test.sh` have no notices.
     fn notice<'a>(&mut self, step: &str, line: &'a str) -> Option<&'a str> {
-        let smoke = step.contains("smoke-run") || step.contains("/smoke.sh");
+        let smoke = ["smoke-run", "/smoke.sh", "test-run", "/test.sh"];
+        let smoke = smoke.iter().any(|name| step.contains(name));
         let build = step.contains("wheel-builder") || step.contains("/build.sh");
         let notice =
             line.strip_prefix("xtask: ").filter(|_| !smoke && !self.foreign.contains(step));

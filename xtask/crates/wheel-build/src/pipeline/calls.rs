@@ -19,7 +19,7 @@ pub(super) const LIKE_STAGES: [&str; 1] = ["fetch-published"];
 /// The stages of the repair alone.
 const REPAIR_STAGES: [&str; 2] = ["fetch-auditwheel", "repair-run"];
 /// The stages of the smoke test alone.
-const SMOKE_STAGES: [&str; 2] = ["smoke-system", "smoke-run"];
+const SMOKE_STAGES: [&str; 3] = ["smoke-system", "smoke-env", "smoke-run"];
 
 /// The arguments that every bake target of a job shares.
 pub(super) fn common_args(
@@ -94,7 +94,7 @@ pub(super) fn build_args(config: &Config, job: &Job) -> BTreeMap<&'static str, S
 pub(super) fn smoke_args(config: &Config, job: &Job) -> Vec<(&'static str, String)> {
     let [imports, calls, commands] = smoke_inputs(config);
     let without = config.check.left_out(job.interpreter);
-    let without = (!without.is_empty()).then(|| ("SMOKE_WITHOUT", without.join(" ")));
+    let without = (!without.is_empty()).then(|| ("IGNORE_REQUIREMENTS", without.join(" ")));
     let commands = (!config.check.commands.is_empty()).then_some(("SMOKE_COMMANDS", commands));
     let given = [("SMOKE_IMPORTS", imports), ("SMOKE_CALLS", calls)];
     given.into_iter().chain(commands).chain(without).collect()

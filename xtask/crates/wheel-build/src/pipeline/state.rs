@@ -20,7 +20,7 @@ pub(crate) struct State {
 }
 
 /// Every step.
-pub(crate) const STATES: [State; 12] = [
+pub(crate) const STATES: [State; 15] = [
     state("system", "bare", "files-system", "sh /xtask/system-packages.sh"),
     state("base", "system", "files-toolchain", "sh /xtask/toolchain.sh"),
     state("interpreter", "base", "files-interpreter", "sh /xtask/interpreter.sh"),
@@ -53,7 +53,18 @@ pub(crate) const STATES: [State; 12] = [
     state("smoke-system", "smoke-bare", "files-smoke-system", "sh /xtask/smoke-system.sh"),
     State {
         wheel: true,
-        ..state("smoke-run", "smoke-system", "files-smoke", "sh /xtask/smoke.sh")
+        ..state("smoke-env", "smoke-system", "files-smoke-env", "sh /xtask/smoke-env.sh")
+    },
+    State { wheel: true, ..state("smoke-run", "smoke-env", "files-smoke", "sh /xtask/smoke.sh") },
+    State {
+        source: true,
+        wheel: true,
+        ..state("test-env", "smoke-env", "files-test-env", "sh /xtask/test-env.sh")
+    },
+    State {
+        source: true,
+        wheel: true,
+        ..state("test-run", "test-env", "files-test", "sh /xtask/test.sh")
     },
 ];
 

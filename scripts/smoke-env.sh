@@ -1,0 +1,25 @@
+#!/bin/sh
+# Makes the environment of the smoke test, in /xtask-venv: the one wheel of the build context `wheel`,
+# installed under its own name and with its dependencies from the index. Runs no code of the package.
+set -eu
+here=$(dirname "$0")
+# shellcheck source=scripts/trust.sh
+. "$here/trust.sh"
+# shellcheck source=scripts/wheel-env.sh
+. "$here/wheel-env.sh"
+
+"$python" -m venv --without-pip "$venv"
+wheel_requirements >"$TMPDIR/requirements.txt"
+install --requirement "$TMPDIR/requirements.txt"
+# The wheel itself is installed by the users' pip, which has to find every requirement met: the pinned
+# one, not the one that an interpreter happens to carry.
+set -- --no-compile --no-index
+if [ -n "${IGNORE_REQUIREMENTS:-}" ]; then
+    # The interpreter brings these itself, in another version than the wheel requires.
+    echo "ignoring the requirements $IGNORE_REQUIREMENTS of the wheel"
+    set -- "$@" --no-deps
+fi
+"$venv/bin/python" "$pip_dir/pip" install "$@" "$wheel"
+set -- /opt/toolchain/pip-*.dist-info
+version=${1##*/pip-}
+echo "${version%.dist-info}" >/xtask-venv/pip-version

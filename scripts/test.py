@@ -1,0 +1,86 @@
+"""The source and the command of a package's own tests: test.py unpack PROJECT | package PROJECT | run FOLDER
+
+unpack: unpacks the source into the folder PROJECT.
+package: prints the folder of the package there.
+run: copies TEST_SOURCES, one path a line, from FOLDER/project into FOLDER/run, and runs TEST_COMMAND there by
+`sh -c`, with TEST_ENV, one KEY=VALUE a line, and the programs of /xtask-venv first on PATH. In the command and
+the values, {project} is the source, {package} the folder of the package, and {wheel} the path of the wheel.
+Ends with the status of the command.
+"""
+
+import glob
+import json
+import os
+import shutil
+import subprocess
+import sys
+
+VENV = "/xtask-venv"
+
+
+def source():
+    """The folder with source.json; a local source is a build context of its own."""
+    return next((folder for folder in ("/package", "/source") if os.path.exists(folder + "/source.json")), None) or sys.exit(
+        "error: there is no source: the build context `package` holds no source.json"
+    )
+
+
+def lines(name):
+    return [line for line in os.environ.pop(name, "").splitlines() if line.strip()]
+
+
+def package_in(project):
+    with open(os.path.join(source(), "source.json")) as file:
+        folder = json.load(file).get("package")
+    return os.path.join(project, folder) if folder else project
+
+
+def copy_sources(project, folder, paths):
+    """Copies files and folders beside each other, so that a test finds them and not the modules of the source."""
+    for path in paths:
+        origin, copy = os.path.join(project, path), os.path.normpath(os.path.join(folder, path))
+        os.makedirs(os.path.dirname(copy), exist_ok=True)
+        if os.path.isdir(origin):
+            shutil.copytree(origin, copy, symlinks=True, dirs_exist_ok=True)
+        elif os.path.lexists(origin):
+            shutil.copy2(origin, copy, follow_symlinks=False)
+        else:
+            sys.exit("error: `[test] sources` names `{}`, which the source does not have".format(path))
+
+
+def run(folder):
+    project, work, temporary = (os.path.join(folder, name) for name in ("project", "run", "tmp"))
+    os.makedirs(work)
+    os.makedirs(temporary)
+    copy_sources(project, work, lines("TEST_SOURCES"))
+    places = {"project": project, "package": package_in(project), "wheel": glob.glob("/wheel/*.whl")[0]}
+
+    def filled(text):
+        for name, path in places.items():
+            text = text.replace("{" + name + "}", path)
+        return text
+
+    path = os.path.join(VENV, "bin") + os.pathsep + os.environ.get("PATH", os.defpath)
+    # Tests may write much, and /tmp is memory.
+    environment = dict(os.environ, PATH=path, VIRTUAL_ENV=VENV, TMPDIR=temporary)
+    environment.update(filled(line).split("=", 1) for line in lines("TEST_ENV"))
+    command = filled(environment.pop("TEST_COMMAND"))
+    print("$ " + command, flush=True)
+    os.chdir(work)
+    os.execve("/bin/sh", ["sh", "-c", command], environment)
+
+
+def main():
+    action, folder = sys.argv[1:]
+    if action == "unpack":
+        os.makedirs(os.path.dirname(folder), exist_ok=True)
+        unpack = os.path.join(os.path.dirname(os.path.abspath(__file__)), "unpack.py")
+        sys.exit(subprocess.call([sys.executable, "-B", unpack, source(), folder]))
+    elif action == "package":
+        print(package_in(folder))
+    else:
+        run(folder)
+
+
+if __name__ == "__main__":
+    main()
