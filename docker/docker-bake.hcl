@@ -228,8 +228,7 @@ target "smoke" {
   }
 }
 
-# And do the package's own tests pass? They read the source: SOURCE_KIND `sdist`, or `local` with the
-# build context `package`.
+# Do the package's own tests pass, too? They read the source, as a build does.
 target "test" {
   inherits = ["smoke", "_tests"]
   target   = "test"
@@ -237,6 +236,17 @@ target "test" {
     SOURCE_KIND  = "sdist"
     SDIST        = SDIST
     SDIST_SHA256 = SDIST_SHA256
+  }
+}
+
+target "test-local" {
+  inherits = ["smoke", "_tests"]
+  target   = "test"
+  contexts = {
+    package = PACKAGE_CONTEXT
+  }
+  args = {
+    SOURCE_KIND = "local"
   }
 }
 

@@ -101,7 +101,7 @@ fn wheels_explains_its_words_and_switches() {
               Let the engine use none of its cached results
 
           --no-smoke
-              Leave the smoke test out
+              Skip the smoke test and the package's own tests
 
           --base <BASE>
               How base images may be had

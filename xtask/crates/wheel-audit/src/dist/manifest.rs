@@ -105,6 +105,9 @@ pub struct WheelBuild {
     pub base: Option<BaseUsed>,
     /// What the smoke test with this interpreter said.
     pub smoke: Smoke,
+    /// Outcome of the package's own tests with this interpreter.
+    #[serde(default, skip_serializing_if = "Tests::is_none")]
+    pub tests: Tests,
     /// Whether another machine's manifest says so, and nothing here has checked it (`collect`).
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub claimed: bool,
@@ -137,6 +140,35 @@ impl Smoke {
             Self::Skipped => "skipped",
         };
         if claimed { format!("{word} (claimed)") } else { word.to_owned() }
+    }
+}
+
+/// Outcome of the package's own tests (`[test]`).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Tests {
+    /// There are none.
+    #[default]
+    None,
+    /// Skipped (`[test] skip`, `--no-smoke`).
+    Skipped,
+    /// They passed in a clean container.
+    Passed,
+}
+
+impl Tests {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+    fn is_none(&self) -> bool {
+        *self == Self::None
+    }
+
+    /// The outcome for tables.
+    pub fn text(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Skipped => "skipped",
+            Self::Passed => "passed",
+        }
     }
 }
 
@@ -225,6 +257,7 @@ mod tests {
             job: "job".into(),
             base: None,
             smoke: Smoke::Passed,
+            tests: Tests::None,
             claimed: false,
         };
         let kind = Kind::Wheel {

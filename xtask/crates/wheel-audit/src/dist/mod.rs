@@ -5,5 +5,5 @@ mod manifest;
 
 pub use check::{DistFault, DistProblem, Known, check};
 pub use manifest::{
-    BaseUsed, Entry, Grafted, Kind, MANIFEST, Manifest, SCHEMA_VERSION, Smoke, WheelBuild,
+    BaseUsed, Entry, Grafted, Kind, MANIFEST, Manifest, SCHEMA_VERSION, Smoke, Tests, WheelBuild,
 };

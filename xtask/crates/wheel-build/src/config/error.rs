@@ -110,9 +110,7 @@ pub(super) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) 
 pub(super) fn meant(path: &[String], word: &str) -> Option<String> {
     let names: Vec<&str> = path.iter().map(String::as_str).collect();
     match names.as_slice() {
-        ["build", "pythons", ..]
-        | ["target", _, "pythons", ..]
-        | ["check", "smoke_without", ..] => interpreters::meant(word),
+        ["build", "pythons", ..] | ["target", _, "pythons", ..] => interpreters::meant(word),
         ["target", _, "platforms" | "digest", ..]
         | ["ci", "emulate" | "runners", ..]
         | ["engine", "hosts", ..] => {

@@ -275,6 +275,12 @@ pub(crate) struct BuildSettings {
 }
 
 impl Config {
+    /// The files and folders that `[test] sources` names, for whatever job.
+    pub(crate) fn test_sources(&self) -> impl Iterator<Item = &String> {
+        let others = self.job_overrides.iter().filter_map(|each| each.test.sources.as_ref());
+        self.test.sources.iter().chain(others.flatten())
+    }
+
     /// What the job of `interpreter` for `target` on `platform` is built, repaired and tested with;
     /// `passed` are the variables of this machine that `env-pass` may let through.
     pub(crate) fn job_settings(
@@ -360,6 +366,11 @@ impl Repair {
 }
 
 impl Test {
+    /// The command that tests the wheel, unless the tests are skipped.
+    pub(crate) fn active(&self) -> Option<&Script> {
+        self.command.as_ref().filter(|_| !self.skip)
+    }
+
     fn change(&mut self, change: &TestChange) {
         self.command = change.command.clone().or_else(|| self.command.take());
         set(&mut self.requires, change.requires.as_ref());

@@ -14,7 +14,6 @@ use super::{
 };
 use wheel_audit::isa::Level;
 use wheel_audit::policy::Arch;
-use wheel_audit::wheel::Interpreter;
 
 /// A validated `wheels.toml`, with `wheels.local.toml` laid over it.
 #[derive(Debug, Clone)]
@@ -86,13 +85,6 @@ pub(crate) struct LocalSource {
     /// Whether the build gets a git repository.
     #[serde(skip)]
     pub git: bool,
-}
-
-impl Check {
-    /// The requirements that the smoke test with `interpreter` does without.
-    pub(crate) fn left_out(&self, interpreter: Interpreter) -> &[String] {
-        self.smoke_without.get(&interpreter).map_or(&[], Vec::as_slice)
-    }
 }
 
 /// Who gives an interpreter.
@@ -193,11 +185,6 @@ pub(crate) struct Check {
     #[serde(default)]
     #[cfg_attr(test, schemars(with = "Option<String>"))]
     pub like: Option<Like>,
-    /// Requirements of the wheel that the smoke test does without, by interpreter: what the
-    /// interpreter brings itself, in another version than the wheel asks for.
-    #[serde(default, deserialize_with = "words::project")]
-    #[cfg_attr(test, schemars(with = "BTreeMap<String, Vec<String>>"))]
-    pub smoke_without: BTreeMap<Interpreter, Vec<String>>,
 }
 
 /// Which platform tag a finished wheel carries.

@@ -108,6 +108,14 @@ fn each_error_has_its_place_its_key_and_the_nearest_valid_word() {
 }
 
 #[test]
+fn a_key_that_has_moved_says_where_to() {
+    let error = invalid(&format!("{GOOD}\n[check]\nsmoke_without = {{ pp311 = [\"cffi\"] }}\n"));
+    let text = UserError::explain(&error);
+    assert!(text.contains("`check.smoke_without`"), "{text}");
+    assert!(text.contains("hint: write `[test] ignore-requirements"), "{text}");
+}
+
+#[test]
 fn an_error_shows_the_line_and_what_to_write() {
     insta::assert_snapshot!(UserError::explain(&invalid(&GOOD.replace("pythons", "phytons"))), @r#"
     `wheels.toml`, line 6, column 1: `build.phytons`: unknown key

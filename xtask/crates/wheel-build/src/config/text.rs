@@ -89,6 +89,10 @@ impl<'a> Text<'a> {
             let (key, suggestion, hint) = (String::new(), None, None);
             return ConfigError::Invalid(Invalid::new(place, key, message, suggestion, hint));
         }
+        if let Some(hint) = moved(&path).filter(|_| said.starts_with("unknown field")) {
+            let message = "the key has moved".to_owned();
+            return self.invalid(&path, true, message, None, Some(hint.to_owned()));
+        }
         if said.starts_with("unknown field") {
             return self.invalid(&path, true, "unknown key".to_owned(), near(), list("keys"));
         }
@@ -125,4 +129,13 @@ fn is_wrong_type(error: &str) -> bool {
     error.starts_with("invalid type: ")
         || error.starts_with("expected ")
         || error.starts_with("wanted ")
+}
+
+/// What replaces a key of an earlier version.
+fn moved(path: &[String]) -> Option<&'static str> {
+    let [table, key] = path else { return None };
+    matches!((table.as_str(), key.as_str()), ("check", "smoke_without")).then_some(
+        "write `[test] ignore-requirements = [\"cffi\"]`, for some interpreters alone \
+         `[[override]]` with `select = \"pp311-*\"` and `test.ignore-requirements = [\"cffi\"]`",
+    )
 }

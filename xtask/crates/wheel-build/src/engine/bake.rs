@@ -22,7 +22,8 @@ const HOST_NETWORK_FILE: &str = "docker/host-network.yaml";
 /// What one bake call is to make.
 #[derive(Debug, Clone)]
 pub(crate) struct Bake<'a> {
-    /// Target of the bake file: `wheel-builder`, `wheel-builder-local`, `build-info`, `published`, `smoke`.
+    /// Target of the bake file: `wheel-builder`, `wheel-builder-local`, `build-info`, `published`, `smoke`,
+    /// `test`, `test-local`.
     pub target: &'a str,
     /// Platform it is made for.
     pub platform: &'a Platform,

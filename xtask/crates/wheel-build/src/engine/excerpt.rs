@@ -36,6 +36,12 @@ pub(super) fn excerpt(output: &[String]) -> Vec<String> {
     dedent(&lines.collect::<Vec<_>>())
 }
 
+/// The last lines of a step's `output`.
+pub(super) fn last(output: &[String]) -> Vec<String> {
+    let end = output.iter().rposition(|line| !line.trim().is_empty()).map_or(0, |last| last + 1);
+    output.get(end.saturating_sub(LAST_LINES)..end).unwrap_or_default().to_vec()
+}
+
 /// A line without the interpreter's name, such as `[cp311] `, which `build-all.sh` puts before each.
 fn untagged(line: &str) -> &str {
     let rest = line.strip_prefix('[').and_then(|rest| rest.split_once(']'));

@@ -164,7 +164,23 @@ fn exited(step: &FailedStep, code: u8) -> bool {
     ended_by_itself(step) && digits.and_then(|digits| digits.parse().ok()) == Some(code)
 }
 
+/// What to do where the package's own tests lack something.
+fn advice_on_tests(step: &FailedStep) -> Option<&'static str> {
+    let lacks = |line: &String| {
+        line.contains("ModuleNotFoundError: No module named ")
+            || line.starts_with("sh: ") && line.ends_with("not found")
+            || line.contains(": No module named ")
+    };
+    (step.name.contains("/test.sh") && step.tail.iter().any(lacks)).then_some(
+        "`[test]` in wheels.toml names what the tests need: `requires = [\"pytest\"]`, `extras` and \
+         `groups` install packages, `sources` copies files and folders beside the tests",
+    )
+}
+
 fn advice(step: &FailedStep) -> Option<String> {
+    if let Some(hint) = advice_on_tests(step) {
+        return Some(hint.to_owned());
+    }
     let any =
         |words: &[&str]| step.tail.iter().any(|line| words.iter().any(|word| line.contains(word)));
     if any(&["CERTIFICATE_VERIFY_FAILED", "certificate verify failed", "UnknownIssuer"]) {

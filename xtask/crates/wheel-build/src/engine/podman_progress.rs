@@ -78,7 +78,8 @@ impl Follow for Progress {
     fn failed(&self) -> Option<FailedStep> {
         let error = self.of_step.as_ref().or(self.error.as_ref())?.clone();
         let name = self.last.as_ref()?.name.clone();
-        Some(FailedStep { name, error, tail: self.output.excerpt() })
+        let tail = self.output.excerpt(&name);
+        Some(FailedStep { name, error, tail })
     }
 }
 

@@ -115,9 +115,12 @@ impl Recent {
         }
     }
 
-    /// The lines that show the error.
-    pub(super) fn excerpt(&self) -> Vec<String> {
-        super::excerpt::excerpt(&self.lines.iter().cloned().collect::<Vec<_>>())
+    /// The lines that show the error of the step `name`.
+    pub(super) fn excerpt(&self, name: &str) -> Vec<String> {
+        let lines: Vec<String> = self.lines.iter().cloned().collect();
+        // The package's own tests end with their summary, and print what looks like an error before.
+        let is_test = name.contains("/test.sh");
+        if is_test { super::excerpt::last(&lines) } else { super::excerpt::excerpt(&lines) }
     }
 }
 
@@ -264,7 +267,8 @@ impl Progress {
     /// The step at which the build failed, if one did.
     pub fn failed(&self) -> Option<FailedStep> {
         let (digest, name, error) = self.failed.clone()?;
-        let tail = self.steps.get(&digest).map(|step| step.output.excerpt()).unwrap_or_default();
+        let tail =
+            self.steps.get(&digest).map(|step| step.output.excerpt(&name)).unwrap_or_default();
         Some(FailedStep { name, error, tail })
     }
 }

@@ -20,6 +20,8 @@ pub(super) const LIKE_STAGES: [&str; 1] = ["fetch-published"];
 const REPAIR_STAGES: [&str; 2] = ["fetch-auditwheel", "repair-run"];
 /// The stages of the smoke test alone.
 const SMOKE_STAGES: [&str; 3] = ["smoke-system", "smoke-env", "smoke-run"];
+/// Those, and the stages of the package's own tests.
+const TEST_STAGES: [&str; 5] = ["smoke-system", "smoke-env", "smoke-run", "test-env", "test-run"];
 
 /// The arguments that every bake target of a job shares.
 pub(super) fn common_args(
@@ -93,11 +95,27 @@ pub(super) fn build_args(config: &Config, job: &Job) -> BTreeMap<&'static str, S
 /// The arguments of the smoke test.
 pub(super) fn smoke_args(config: &Config, job: &Job) -> Vec<(&'static str, String)> {
     let [imports, calls, commands] = smoke_inputs(config);
-    let without = config.check.left_out(job.interpreter);
-    let without = (!without.is_empty()).then(|| ("IGNORE_REQUIREMENTS", without.join(" ")));
+    let ignored = &job.settings.test.ignore_requirements;
+    let without = (!ignored.is_empty()).then(|| ("IGNORE_REQUIREMENTS", ignored.join(" ")));
     let commands = (!config.check.commands.is_empty()).then_some(("SMOKE_COMMANDS", commands));
     let given = [("SMOKE_IMPORTS", imports), ("SMOKE_CALLS", calls)];
     given.into_iter().chain(commands).chain(without).collect()
+}
+
+/// The arguments of the package's own tests.
+pub(super) fn test_args(job: &Job) -> Vec<(&'static str, String)> {
+    let test = &job.settings.test;
+    let Some(command) = test.active() else { return Vec::new() };
+    let env: Vec<_> = test.env.0.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    let args = [
+        ("TEST_COMMAND", command.0.clone()),
+        ("TEST_REQUIRES", test.requires.join("\n")),
+        ("TEST_EXTRAS", test.extras.join(" ")),
+        ("TEST_GROUPS", test.groups.join(" ")),
+        ("TEST_SOURCES", test.sources.join("\n")),
+        ("TEST_ENV", env.join("\n")),
+    ];
+    args.into_iter().filter(|(_, value)| !value.is_empty()).collect()
 }
 
 /// The arguments that name the published wheel of `project` to compare with.
@@ -206,7 +224,8 @@ pub(super) fn repair_args(job: &Job) -> [(&'static str, String); 2] {
     [("REPAIR_EXCLUDE", repair.exclude.join(" ")), ("REPAIR_STRIP", strip.to_owned())]
 }
 
-/// The bake call that tests the one wheel in the folder `wheel`.
+/// The bake call that tests the one wheel in the folder `wheel`: the smoke test, and the package's own
+/// tests where it has some.
 pub(super) fn smoke<'a>(
     ctx: &'a Context<'_>,
     job: &'a Job,
@@ -220,15 +239,23 @@ pub(super) fn smoke<'a>(
     args.extend(smoke_args(ctx.config, job));
     let mut contexts = base.contexts.clone();
     contexts.insert("wheel".to_owned(), wheel.into());
+    let (mut target, mut stages) = ("smoke", &SMOKE_STAGES[..]);
+    if job.settings.test.active().is_some() {
+        args.extend(test_args(job));
+        let (builder, package) = source(ctx.source, &mut args);
+        target = if builder == "wheel-builder" { "test" } else { "test-local" };
+        contexts.extend(package);
+        stages = &TEST_STAGES;
+    }
     Bake {
-        target: "smoke",
+        target,
         platform: &job.platform,
         args,
         contexts,
         output: Output::Folder(output),
         metadata: None,
         // The interpreter is the one that the build has just made.
-        no_cache: if ctx.no_cache { NoCache::Stages(&SMOKE_STAGES) } else { NoCache::Nothing },
+        no_cache: if ctx.no_cache { NoCache::Stages(stages) } else { NoCache::Nothing },
         // What it adds is small, and would take the place of what the build left there.
         cached: Cached::Read(job.slug()),
         progress,

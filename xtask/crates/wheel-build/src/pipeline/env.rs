@@ -97,6 +97,14 @@ pub(crate) enum PipelineError {
         /// The engine's account of it.
         source: EngineError,
     },
+    /// The package's own tests failed.
+    #[error("the package's tests of `{file}` failed: {source}")]
+    Tests {
+        /// The wheel's file name.
+        file: String,
+        /// The engine's account of it.
+        source: EngineError,
+    },
 }
 
 impl PipelineError {
@@ -106,6 +114,7 @@ impl PipelineError {
             Self::Engine(error)
             | Self::Smoke { source: error, .. }
             | Self::Repair { source: error, .. }
+            | Self::Tests { source: error, .. }
             | Self::Like { source: error, .. } => Some(error),
             _ => None,
         }

@@ -24,7 +24,7 @@ use crate::plan::Job;
 use crate::store::Change;
 use wheel_audit::audit::{Audit, Expectations, Finding, Settings, Severity, audit_wheel};
 use wheel_audit::digest;
-use wheel_audit::dist::{BaseUsed, Entry, Grafted, Kind, Manifest, Smoke, WheelBuild};
+use wheel_audit::dist::{BaseUsed, Entry, Grafted, Kind, Manifest, Smoke, Tests, WheelBuild};
 use wheel_audit::policy::{Arch, Libc, PlatformTag};
 use wheel_audit::report;
 use wheel_audit::text::shown;
@@ -91,12 +91,13 @@ pub(super) fn run(
         Some(report) => info.repaired_by(&builder, report),
         None => info,
     };
+    let tests = smoke::outcome(job, ctx.smoke);
     let info = match built.built_by {
         Some(_) => info.tested_by(&job.interpreter.to_string(), reported.as_ref()),
         None => info,
     };
     watch.stage(&title, Stage::Commit);
-    let entry = commit(ctx, job, base, info, &wheel, (smoke, built.built_by))?;
+    let entry = commit(ctx, job, base, info, &wheel, (smoke, tests, built.built_by))?;
     Ok(Done { entry, fresh: true })
 }
 
@@ -325,7 +326,7 @@ fn commit(
     base: &BaseImage,
     mut info: BuildInfo,
     wheel: &Proved,
-    (smoke, built_by): (Smoke, Option<String>),
+    (smoke, tests, built_by): (Smoke, Tests, Option<String>),
 ) -> Result<Entry, PipelineError> {
     let name = wheel.path.file_name().unwrap_or_default().to_owned();
     // Metadata of the folder is read, joined and written: one job at a time.
@@ -347,6 +348,7 @@ fn commit(
         job: job_key,
         base: Some(base),
         smoke,
+        tests,
         claimed: false,
     });
     builds.sort_by(|a, b| a.interpreter.cmp(&b.interpreter));

@@ -167,6 +167,9 @@ fn call<'a>(
     let mut args = calls::common_args(place.config, job, base);
     args.extend(calls::build_args(place.config, job));
     args.extend(calls::smoke_args(place.config, job));
+    if state.wheel {
+        args.extend(calls::test_args(job));
+    }
     if state.stage == calls::LIKE_STAGES[0] {
         args.extend(calls::like_args(place.source, place.source.project()));
     }

@@ -1,8 +1,10 @@
+//! The smoke test, and the package's own tests after it.
+//!
 //! The smoke test: the wheel, under its own name, installed by pip in a clean container of its own
 //! target and platform that has the interpreter and no compiler; its modules are imported from
 //! what was installed, and a function of each is called.
 //!
-//! It is a stage of the same Dockerfile, so that it runs wherever the build ran (an emulated
+//! Both are stages of the same Dockerfile, so that they run wherever the build ran (an emulated
 //! platform, another machine's engine) and a stopped run leaves no container behind.
 
 use std::collections::BTreeMap;
@@ -10,7 +12,7 @@ use std::collections::BTreeMap;
 use camino::Utf8Path;
 use serde::Deserialize;
 use wheel_audit::UserError;
-use wheel_audit::dist::Grafted;
+use wheel_audit::dist::{Grafted, Tests};
 use wheel_audit::text::shown;
 
 use super::env::{Context, PipelineError};
@@ -45,12 +47,12 @@ pub(super) fn run(
     let context = workspace.fresh("smoke-wheel")?;
     fs_err::copy(wheel.path, context.join(name))?;
     let output = workspace.fresh("smoke")?;
-    let without = ctx.config.check.left_out(job.interpreter);
-    if !without.is_empty() {
-        let names = without.join(", ");
+    let ignored = &job.settings.test.ignore_requirements;
+    if !ignored.is_empty() {
+        let names = ignored.join(", ");
         watch.note(&format!(
-            "{title}: smoke test without {names}, as `[check.smoke_without]` says; pip by itself would \
-             not install this wheel there"
+            "{title}: the tests ignore the requirements {names} (`[test] ignore-requirements`); pip by \
+             itself would not install this wheel there"
         ));
     }
     let mut bake = calls::smoke(ctx, job, base, context, &output, "rawjson");
@@ -64,9 +66,12 @@ pub(super) fn run(
         bake.args.insert("SMOKE_GRAFTED", text);
     }
     let file = name.to_owned();
-    ctx.engine
-        .bake(&bake, log, &mut |event| watch.event(&title, event))
-        .map_err(|source| PipelineError::Smoke { file, source })?;
+    ctx.engine.bake(&bake, log, &mut |event| watch.event(&title, event)).map_err(|source| {
+        match source.step() {
+            Some(step) if is_of_tests(&step.name) => PipelineError::Tests { file, source },
+            _ => PipelineError::Smoke { file, source },
+        }
+    })?;
     let report = export::report(&output, "smoke.json").ok();
     let report = report.and_then(|text| serde_json::from_slice::<Report>(&text).ok());
     let Some(report) = report else {
@@ -78,7 +83,25 @@ pub(super) fn run(
         let text = format!("{title}: warning: entry point `{subject}` was not started: {detail}");
         watch.note(&text);
     }
+    if job.settings.test.active().is_some() {
+        export::report(&output, "test.json")?;
+    }
     Ok(report.interpreter)
+}
+
+/// The outcome of the package's own tests for a job that got through, where they were `run`.
+pub(super) fn outcome(job: &Job, run: bool) -> Tests {
+    let test = &job.settings.test;
+    match &test.command {
+        None => Tests::None,
+        Some(_) if run && !test.skip => Tests::Passed,
+        Some(_) => Tests::Skipped,
+    }
+}
+
+/// Whether a step is one of the package's own tests.
+fn is_of_tests(step: &str) -> bool {
+    ["test-env", "test-run", "/test-env.sh", "/test.sh"].iter().any(|name| step.contains(name))
 }
 
 /// What the container reports.

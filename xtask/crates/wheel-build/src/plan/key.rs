@@ -92,8 +92,6 @@ struct SmokeInputs<'a> {
     calls: &'a BTreeMap<String, Vec<String>>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     commands: &'a [String],
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    without: &'a [String],
 }
 
 /// The key of what builds of several interpreters have in common: one of them may build and repair the wheel
@@ -139,7 +137,6 @@ pub(super) fn job_key(
     request: &Request,
     inputs: &Inputs,
     (target, platform): (&Target, &Platform),
-    interpreter: Interpreter,
     (settings, build_key): (&JobSettings, &str),
 ) -> String {
     let check = &config.check;
@@ -147,7 +144,6 @@ pub(super) fn job_key(
         imports: &check.imports,
         calls: &check.calls,
         commands: &check.commands,
-        without: check.left_out(interpreter),
     });
     hash(&ProofInputs {
         build: build_key,

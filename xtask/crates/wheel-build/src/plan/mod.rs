@@ -145,7 +145,7 @@ fn job(
     let settings = config.job_settings(interpreter, place, &inputs.passed);
     let build_key = key::build_key(config, inputs, place, Some(interpreter), &settings);
     let shared_key = key::shared_key(config, inputs, place, &settings);
-    let key = key::job_key(config, request, inputs, place, interpreter, (&settings, &build_key));
+    let key = key::job_key(config, request, inputs, place, (&settings, &build_key));
     let (target, platform) = place;
     Job {
         target: target.clone(),

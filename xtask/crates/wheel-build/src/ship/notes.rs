@@ -131,7 +131,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use wheel_audit::dist::{Entry, Kind, Smoke, WheelBuild};
+    use wheel_audit::dist::{Entry, Kind, Smoke, Tests, WheelBuild};
     use wheel_audit::wheel::WheelName;
 
     /// The notes of one wheel, with `text` wherever a stranger may have written.
@@ -143,6 +143,7 @@ mod tests {
             job: String::new(),
             base: None,
             smoke: Smoke::Passed,
+            tests: Tests::None,
             claimed: true,
         };
         let kind = Kind::Wheel {

@@ -3,7 +3,7 @@
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::*;
-use wheel_audit::dist::{Kind, MANIFEST, Manifest, Smoke, WheelBuild};
+use wheel_audit::dist::{Kind, MANIFEST, Manifest, Smoke, Tests, WheelBuild};
 
 struct Fixture {
     _dir: tempfile::TempDir,
@@ -36,6 +36,7 @@ fn kind(job: &str) -> Kind {
             job: job.into(),
             base: None,
             smoke: Smoke::Passed,
+            tests: Tests::None,
             claimed: false,
         }],
         floor: "2.4".into(),

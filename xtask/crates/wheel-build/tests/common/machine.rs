@@ -3,7 +3,7 @@
 use camino::{Utf8Path, Utf8PathBuf};
 use serde_json::json;
 use wheel_audit::digest;
-use wheel_audit::dist::{Kind, Smoke, WheelBuild};
+use wheel_audit::dist::{Kind, Smoke, Tests, WheelBuild};
 
 #[path = "../../../wheel-audit/tests/common/dist.rs"]
 mod made;
@@ -22,6 +22,7 @@ pub(crate) fn add(
         job: digest::of_bytes(bytes),
         base: None,
         smoke: Smoke::Passed,
+        tests: Tests::None,
         claimed: false,
     };
     let kind = Kind::Wheel {

@@ -1,7 +1,7 @@
 //! A folder with a manifest, judged as a whole.
 
 use super::*;
-use crate::dist::{Kind, Smoke, WheelBuild};
+use crate::dist::{Kind, Smoke, Tests, WheelBuild};
 use crate::made_dist;
 
 /// Judges a `dist/` that holds one good wheel, after `spoil` had its way with it.
@@ -17,6 +17,7 @@ fn judged(depth: Depth, overrides: Vec<Override>, spoil: impl Fn(&Utf8Path)) -> 
         job: "key".into(),
         base: None,
         smoke: Smoke::Passed,
+        tests: Tests::None,
         claimed: false,
     }];
     let (target, platform) = ("debian12".to_owned(), "linux/amd64".to_owned());

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::*;
 use crate::digest;
-use crate::dist::{Smoke, WheelBuild};
+use crate::dist::{Smoke, Tests, WheelBuild};
 use crate::made_dist;
 
 struct Dist {
@@ -24,6 +24,7 @@ fn dist() -> Dist {
         job: "k".into(),
         base: None,
         smoke: Smoke::Passed,
+        tests: Tests::None,
         claimed: false,
     }];
     let (target, platform) = ("debian12".to_owned(), "linux/amd64".to_owned());

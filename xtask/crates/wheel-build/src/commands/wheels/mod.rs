@@ -60,7 +60,7 @@ pub(crate) struct WheelsArgs {
     /// Let the engine use none of its cached results
     #[arg(long)]
     pub no_cache: bool,
-    /// Leave the smoke test out
+    /// Skip the smoke test and the package's own tests
     #[arg(long)]
     pub no_smoke: bool,
     /// How base images may be had

@@ -4,12 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use crate::pipeline::{Failure, Findings, JobReport, Outcome, RunReport, Warning, listed};
-use wheel_audit::dist::{Entry, Kind, Manifest, Smoke};
+use wheel_audit::dist::{Entry, Kind, Manifest, Smoke, Tests};
 use wheel_audit::report;
 use wheel_audit::text;
 
-const HEAD: [&str; 10] =
-    ["target", "platform", "python", "floor", "tag", "size", "smoke", "time", "outcome", "verdict"];
+const HEAD: [&str; 11] = [
+    "target", "platform", "python", "floor", "tag", "size", "smoke", "tests", "time", "outcome",
+    "verdict",
+];
 
 /// The table of all jobs, and how many wheels there are.
 pub(super) fn table(report: &RunReport) -> String {
@@ -37,7 +39,7 @@ fn row(job: &JobReport) -> Vec<String> {
         }
         Outcome::Failed(failure) => {
             let word = if failure.consequence { "stopped" } else { "FAILED" };
-            (["-", "-", "-", "-"].map(str::to_owned), word.to_owned())
+            (["-"; 5].map(str::to_owned), word.to_owned())
         }
     };
     let verdict = job.findings.as_ref().map_or_else(|| "-".to_owned(), verdict);
@@ -79,8 +81,8 @@ pub(super) fn warnings(report: &RunReport) -> Vec<String> {
     groups.into_iter().map(text).collect()
 }
 
-/// Floor, tag, size, smoke test.
-fn wheel_cells(entry: &Entry, interpreter: &str) -> [String; 4] {
+/// Floor, tag, size, smoke test, tests.
+fn wheel_cells(entry: &Entry, interpreter: &str) -> [String; 5] {
     let name = entry.path.rsplit('/').next().unwrap_or_default();
     let tag = name.trim_end_matches(".whl").rsplit('-').next().unwrap_or_default().to_owned();
     let size = text::file_size(entry.size);
@@ -89,9 +91,10 @@ fn wheel_cells(entry: &Entry, interpreter: &str) -> [String; 4] {
             let build = entry.build(interpreter);
             let smoke = build.map_or(Smoke::Skipped, |build| build.smoke);
             let smoke = smoke.text(build.is_some_and(|build| build.claimed));
-            [floor.clone(), tag, size, smoke]
+            let tests = build.map_or(Tests::None, |build| build.tests).text().to_owned();
+            [floor.clone(), tag, size, smoke, tests]
         }
-        Kind::Metadata => [String::new(), tag, size, String::new()],
+        Kind::Metadata => [String::new(), tag, size, String::new(), String::new()],
     }
 }
 

@@ -3,7 +3,7 @@
 use super::*;
 use crate::config;
 use crate::plan::{self, Inputs, parse_words};
-use wheel_audit::dist::{Kind, Smoke, WheelBuild};
+use wheel_audit::dist::{Kind, Smoke, Tests, WheelBuild};
 
 const CONFIG: &str = r#"
 [source]
@@ -68,6 +68,7 @@ fn manifest(job: &Job, file: &str) -> Manifest {
         job: String::new(),
         base: None,
         smoke: Smoke::Passed,
+        tests: Tests::None,
         claimed: false,
     };
     let kind = Kind::Wheel {

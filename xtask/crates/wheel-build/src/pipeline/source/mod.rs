@@ -114,12 +114,29 @@ pub(crate) fn prepare(
         }
         Source::Path(source) => {
             let selected = select(exec, root, source)?;
-            match selected.problem {
+            let lacking = || lacking_sources(config.test_sources(), &selected.files);
+            match selected.problem.or_else(lacking) {
                 Some(problem) => Err(io::Error::other(problem)),
                 None => pack(exec, root, source, &selected.files, work),
             }
         }
     }
+}
+
+/// What is wrong where `[test] sources` names a file or folder that is not packed.
+fn lacking_sources<'a>(
+    mut sources: impl Iterator<Item = &'a String>,
+    files: &Selection,
+) -> Option<UserError> {
+    let is_packed = |path: &str| {
+        let path: PathBuf = Path::new(path).components().collect();
+        path == Path::new(".") || files.packed().any(|file| file.path.starts_with(&path))
+    };
+    let lacking = sources.find(|path| !is_packed(path))?;
+    Some(
+        UserError::new(format!("`[test] sources` names `{lacking}`, which the source does not have"))
+            .hint("`cargo xtask source --list` lists the files; paths are relative to `path` in `[source]`"),
+    )
 }
 
 /// What a folder's files are, and whether they can be built from.

@@ -284,14 +284,15 @@ fn claimed(entry: &Entry) -> Entry {
     entry
 }
 
-/// Adds the builds that `entry` has not, a smoke test that passed winning; whether any was added.
+/// Adds the builds that `entry` has not, tests that passed winning; whether any was added.
 fn join_builds(entry: &mut Entry, more: &[WheelBuild]) -> bool {
     let Kind::Wheel { builds, .. } = &mut entry.kind else { return false };
     let mut changed = false;
     for build in more {
         let known = builds.iter_mut().find(|known| known.interpreter == build.interpreter);
         if let Some(known) = known {
-            if known.smoke == Smoke::Skipped && build.smoke == Smoke::Passed {
+            let proved = |build: &WheelBuild| (build.smoke == Smoke::Passed, build.tests);
+            if proved(build) > proved(known) {
                 *known = build.clone();
                 changed = true;
             }

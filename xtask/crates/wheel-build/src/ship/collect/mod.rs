@@ -18,7 +18,7 @@ use crate::config::{Config, Platform, TagPolicy};
 use crate::pipeline::{self, BuildInfo};
 use crate::store::Store;
 use wheel_audit::audit::{Audit, Expectations, Severity, audit_wheels};
-use wheel_audit::dist::{Kind, Known, Manifest, Smoke};
+use wheel_audit::dist::{Kind, Known, Manifest, Smoke, Tests};
 use wheel_audit::files;
 use wheel_audit::policy::PlatformTag;
 
@@ -75,6 +75,8 @@ pub(crate) struct Collected {
     pub interpreters: Vec<String>,
     /// Whether each of them passed the smoke test.
     pub smoke: Smoke,
+    /// Whether each of them passed the package's own tests, where it has some.
+    pub tests: Tests,
     /// Whether that is what the other machine says: it was not repeated here.
     pub claimed: bool,
     /// The folder that it came from.
@@ -250,6 +252,7 @@ impl Work<'_> {
                     platform: platform.clone(),
                     interpreters: builds.iter().map(|build| build.interpreter.clone()).collect(),
                     claimed: builds.iter().any(|build| build.claimed),
+                    tests: builds.iter().map(|build| build.tests).min().unwrap_or_default(),
                     smoke: if skipped { Smoke::Skipped } else { Smoke::Passed },
                     from: self.folders.get(wheel.source).cloned().unwrap_or_default(),
                     state: wheel.state,
