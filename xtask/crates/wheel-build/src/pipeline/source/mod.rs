@@ -18,7 +18,7 @@ mod versions;
 
 use std::collections::BTreeMap;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use wheel_audit::audit::RULES_VERSION;
@@ -129,8 +129,9 @@ fn lacking_sources<'a>(
     files: &Selection,
 ) -> Option<UserError> {
     let is_packed = |path: &str| {
-        let path: PathBuf = Path::new(path).components().collect();
-        path == Path::new(".") || files.packed().any(|file| file.path.starts_with(&path))
+        let parts = Path::new(path).components();
+        let path: PathBuf = parts.filter(|part| *part != Component::CurDir).collect();
+        files.packed().any(|file| file.path.starts_with(&path))
     };
     let lacking = sources.find(|path| !is_packed(path))?;
     Some(
