@@ -11,6 +11,7 @@ REPAIR_STRIP: `1` strips the extensions and the grafted libraries.
 BUILD_ENV: KEY=VALUE lines; LD_LIBRARY_PATH is the one that counts.
 """
 
+import functools
 import json
 import logging
 import os
@@ -22,14 +23,15 @@ import zlib
 from importlib import metadata
 from pathlib import Path
 
-from auditwheel import repair, sboms
+from auditwheel import repair, sboms, wheel_abi
 from auditwheel._vendor import whichprovides
 from auditwheel.architecture import Architecture
 from auditwheel.error import AuditwheelError, NonPlatformWheelError
 from auditwheel.lddtree import LIBPYTHON_RE
 from auditwheel.libc import Libc
 from auditwheel.patcher import ElfPatcher
-from auditwheel.wheel_abi import analyze_wheel_abi
+from auditwheel.policy import _POLICY_JSON_MAP as POLICY_FILES
+from auditwheel.policy import WheelPolicies
 
 TAG = re.compile(r"(manylinux|musllinux)_(\d+)_(\d+)_(.+)$")
 
@@ -45,6 +47,16 @@ def policy_for(policies, wanted):
     if not known:
         sys.exit("error: auditwheel has no policy for {}".format(wanted))
     return max(known, key=lambda policy: version(policy.name))
+
+
+def with_musl_policy(wanted):
+    """WheelPolicies with the newest policy up to the tag `wanted`: by itself it fails on a musl newer than all of them."""
+    names = [policy["name"] for policy in json.loads(POLICY_FILES[Libc.MUSL].read_text())]
+    known = [name for name in names if (0, 0) < version(name + "_any") <= version(wanted)]
+    if not known:
+        sys.exit("error: auditwheel has no policy for {}".format(wanted))
+    newest = max(known, key=lambda name: version(name + "_any"))
+    return functools.partial(WheelPolicies, musl_policy=newest)
 
 
 def owners(paths):
@@ -73,7 +85,9 @@ def repaired(wheel, output, wanted, exclude, strip):
     """Writes the repaired wheel; a list of (soname, path in the wheel, source path), and the sonames that were not found."""
     kind, arch = TAG.match(wanted).group(1, 4)
     libc = Libc.GLIBC if kind == "manylinux" else Libc.MUSL
-    abi = analyze_wheel_abi(
+    if libc is Libc.MUSL:
+        wheel_abi.WheelPolicies = with_musl_policy(wanted)
+    abi = wheel_abi.analyze_wheel_abi(
         libc, Architecture(arch), wheel, frozenset(exclude), disable_isa_ext_check=True, allow_graft=True,
         requested_policy_base_name="_".join(wanted.split("_")[:3]),
     )

@@ -7,7 +7,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use crate::workspace::{ran, repository, sh};
 
 /// `answer()` is 42, in C.
-const C: &str = "#include <Python.h>
+pub(crate) const C: &str = "#include <Python.h>
 static PyObject *answer(PyObject *self, PyObject *none) { return PyLong_FromLong(42); }
 static PyMethodDef methods[] = {{\"answer\", answer, METH_NOARGS, \"\"}, {NULL, NULL, 0, NULL}};
 static struct PyModuleDef module = {PyModuleDef_HEAD_INIT, \"_speed\", NULL, -1, methods};
@@ -33,7 +33,7 @@ fn manifest(module: &str, edition: &str) -> String {
     )
 }
 
-fn pyproject(requires: &str, backend: &str, rest: &str) -> String {
+pub(crate) fn pyproject(requires: &str, backend: &str, rest: &str) -> String {
     format!(
         "[build-system]\nrequires = [{requires}]\nbuild-backend = \"{backend}\"\n[project]\n\
          name = \"demo\"\nversion = \"1.0\"\nrequires-python = \">=3.11\"\n{rest}"
@@ -41,7 +41,7 @@ fn pyproject(requires: &str, backend: &str, rest: &str) -> String {
 }
 
 /// A git repository with these files, which has adopted the tool; `more` are arguments of `init`.
-fn adopted(files: &[(&str, String)], more: &[&str]) -> (tempfile::TempDir, Utf8PathBuf) {
+pub(crate) fn adopted(files: &[(&str, String)], more: &[&str]) -> (tempfile::TempDir, Utf8PathBuf) {
     let dir = tempfile::tempdir().unwrap();
     let root = Utf8PathBuf::try_from(dir.path().canonicalize().unwrap()).unwrap().join("demo");
     for (path, text) in files {

@@ -24,6 +24,7 @@ mod package;
 #[cfg(feature = "e2e-full")]
 mod pip;
 mod registry;
+mod repair;
 mod rpm;
 mod secrets;
 mod shell;

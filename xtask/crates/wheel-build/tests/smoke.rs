@@ -217,3 +217,45 @@ fn commands_run_without_a_shell_in_an_empty_folder() {
     assert!(states[0].2.contains('3') && states[0].2.contains("broken"), "{states:?}");
     assert!(states[1].2.contains("no-such-program"), "{states:?}");
 }
+
+/// What `grafted_library` says of a wheel whose module needs `needed`: whether the library of the wheel is
+/// loaded, or the error.
+fn grafted(needed: &str, grafted: &str) -> Value {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().canonicalize().unwrap();
+    for name in ["demo.libs", "system"] {
+        fs_err::create_dir(root.join(name)).unwrap();
+    }
+    fs_err::write(root.join("code.c"), "int answer(void) { return 42; }\n").unwrap();
+    let link = |args: &[&str]| {
+        let head = ["-shared", "-nostdlib", "-Wl,--no-as-needed", "code.c"];
+        let status = Command::new("cc").args(head).args(args).current_dir(&root).status();
+        assert!(status.unwrap().success());
+    };
+    link(&["-o", "system/libdemo.so.1", "-Wl,-soname,libdemo.so.1"]);
+    link(&["-o", "demo.libs/libdemo-1b7c5d3a.so.1", "-Wl,-soname,libdemo-1b7c5d3a.so.1"]);
+    link(&["-o", "_demo.so", needed, "-Wl,-rpath,$ORIGIN/demo.libs:$ORIGIN/system"]);
+    let program = "import ctypes, json, os, runpy, sys\n\
+        script, root, grafted = sys.argv[1:]\n\
+        names = runpy.run_path(script)\n\
+        ctypes.CDLL(root + '/_demo.so')\n\
+        files = {root + '/_demo.so', root + '/' + grafted}\n\
+        try:\n    state, _ = names['grafted_library']('libdemo.so.1', grafted, files)\n    print(json.dumps(state['mapped']))\n\
+        except ImportError as error:\n    print(json.dumps(str(error)))\n";
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../scripts/smoke.py");
+    let ran =
+        Command::new("python3").args(["-c", program, script]).arg(&root).arg(grafted).output();
+    let ran = ran.unwrap();
+    serde_json::from_slice(&ran.stdout)
+        .unwrap_or_else(|_| Value::from(String::from_utf8(ran.stderr).unwrap()))
+}
+
+#[test]
+fn the_library_that_was_put_into_the_wheel_is_the_one_that_is_loaded() {
+    let own = "demo.libs/libdemo-1b7c5d3a.so.1";
+    assert_eq!(grafted(own, own), true);
+    let error = grafted("system/libdemo.so.1", own);
+    assert!(error.as_str().is_some_and(|text| text.contains("needs libdemo.so.1")), "{error}");
+    let error = grafted(own, "demo.libs/libother-00000000.so.1");
+    assert_eq!(error, false, "it is installed, and nothing needs it");
+}
