@@ -262,3 +262,11 @@ fn the_newest_wheel_that_the_target_installs_is_chosen() {
         assert_eq!(newest(&[other, better]).as_deref(), Some(better));
     }
 }
+
+#[test]
+fn a_library_that_the_published_wheel_grafts_and_ours_does_not_need_is_a_note() {
+    let theirs = published().with("pkg.libs/libdeep-1b7c5d3a.so.1", PLAIN.clone());
+    assert_eq!(short(&compared(&[pkg(NAME)], &[theirs])), [("SET104", Severity::Note)]);
+    let theirs = published().with("pkg/libs/table.txt", "1");
+    assert_eq!(short(&compared(&[pkg(NAME)], &[theirs])), [("SET104", Severity::Warning)]);
+}

@@ -86,7 +86,14 @@ impl Differences<'_> {
         let lost = || theirs.files.difference(&ours.files).filter(|name| is_content(name));
         let is_program = |name: &&String| theirs.programs.contains(*name);
         self.lacks(&LACKS_EXECUTABLE, lost().filter(is_program));
-        self.lacks(&LACKS_FILES, lost().filter(|name| !is_program(name)));
+        let (grafted, files): (Vec<_>, Vec<_>) =
+            lost().filter(|name| !is_program(name)).partition(|name| is_grafted(name));
+        self.lacks(&LACKS_FILES, files.into_iter());
+        let message =
+            format!("`{}` has this library, and this wheel needs none of it", self.theirs);
+        for name in grafted {
+            self.found(&LACKS_FILES, false, name, message.clone());
+        }
         let alone = ours.files.difference(&theirs.files).filter(|name| is_content(name));
         self.has_alone(&OWN_FILES, alone);
         let is_dull = |name: &&String| !ours.programs.contains(*name);
@@ -138,6 +145,12 @@ impl Differences<'_> {
             self.found(&FAR_OFF_SIZE, self.is_same, self.file, message);
         }
     }
+}
+
+/// Is it a library that was put into the wheel? Which ones these are depends on the system of the build, and one
+/// that is missing is an error of its own.
+fn is_grafted(path: &str) -> bool {
+    path.split_once('/').is_some_and(|(top, _)| top.strip_suffix(".libs").is_some())
 }
 
 /// Is it part of what is installed? Tools write what they like into `.dist-info`; of that the licences
