@@ -169,7 +169,7 @@ fn renamed_in_sboms(
     new: &str,
 ) -> Result<BTreeMap<String, Vec<u8>>, RetagError> {
     let folder = format!("{dist_info}/sboms/");
-    let is_sbom = |path: &&String| path.starts_with(&folder) && path.ends_with(".json");
+    let is_sbom = |path: &&String| path.starts_with(&folder) && !path.ends_with('/');
     let names = archive.entries().iter().map(|entry| &entry.name);
     let paths: Vec<String> = names.filter(is_sbom).cloned().collect();
     let [quoted_old, quoted_new] = [old, new].map(|name| format!("file_name={}", quoted(name)));
