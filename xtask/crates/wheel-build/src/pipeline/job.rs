@@ -58,7 +58,7 @@ pub(super) fn run(
     let build = || build(ctx, job, base, prebuilt, &workspace, log, watch);
     let built = shared.built(ctx, (job, base), &workspace, watch, build)?;
     build_ended();
-    let builder = built.built_by.clone().unwrap_or_else(|| job.interpreter.to_string());
+    let builder = built.by.clone().unwrap_or_else(|| job.interpreter.to_string());
     watch.stage(&title, Stage::Audit);
     let info = build_info(&workspace, job)?;
     let info = info.built_on(&builder, built.prebuilt.as_deref());
@@ -74,7 +74,7 @@ pub(super) fn run(
     };
     let raw = pick_wheel(&workspace, &built, job)?;
     let place = like::Place { ctx, job, base, workspace: &workspace, log, watch };
-    let by = repair::Builder { interpreter: built.built_by.as_deref(), base: resolved };
+    let by = repair::Builder { interpreter: built.by.as_deref(), base: resolved };
     let mut wheel = audited(&place, by, &info, &raw)?;
     like::compare(&place, &mut wheel.audit, &wheel.path, wheel.libc)?;
     refuse_failed(&wheel.audit, &wheel.path, |_| true)?;
@@ -92,12 +92,12 @@ pub(super) fn run(
         None => info,
     };
     let tests = smoke::outcome(job, ctx.smoke);
-    let info = match built.built_by {
+    let info = match built.by {
         Some(_) => info.tested_by(&job.interpreter.to_string(), reported.as_ref()),
         None => info,
     };
     watch.stage(&title, Stage::Commit);
-    let entry = commit(ctx, job, base, info, &wheel, (smoke, tests, built.built_by))?;
+    let entry = commit(ctx, job, base, info, &wheel, (smoke, tests, built.by))?;
     Ok(Done { entry, fresh: true })
 }
 

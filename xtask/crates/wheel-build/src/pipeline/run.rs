@@ -143,7 +143,9 @@ fn leads_first(
     waiting.sort_by_key(|job| !leads.contains(&job.index));
     let open = waiting.iter().map(|job| job.index).collect();
     let awaited = sharing::awaited(ctx, plan, sharing, &open)?;
-    waiting.iter_mut().for_each(|job| job.after = awaited.get(&job.index).copied());
+    for job in waiting {
+        job.after = awaited.get(&job.index).copied();
+    }
     Ok(())
 }
 

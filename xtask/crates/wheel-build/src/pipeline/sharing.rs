@@ -228,7 +228,9 @@ impl<'a> Shared<'a> {
         let built = build()?;
         // Nobody expected it: both built at the same time, and one of the two is to be tested by both.
         if built.wheels().any(is_shareable) {
-            self.leads.iter().for_each(|lead| self.progress.wait_while_building(lead.index));
+            for lead in &self.leads {
+                self.progress.wait_while_building(lead.index);
+            }
             if let Some(taken) = self.taken(ctx, job, base, workspace)? {
                 note(watch, &title, &taken);
                 return Ok(taken);
@@ -239,7 +241,7 @@ impl<'a> Shared<'a> {
 
     /// Whether `built` was taken from a job of this run, which has another wheel now, or none.
     fn was_of_peer(&self, built: &Built) -> bool {
-        let by = built.built_by.as_deref();
+        let by = built.by.as_deref();
         by.is_some_and(|by| self.all.iter().any(|peer| peer.job.interpreter.to_string() == by))
     }
 
@@ -272,7 +274,7 @@ impl<'a> Shared<'a> {
             if built.wheels().any(|file| serves(file, job.interpreter)) {
                 let folder = theirs.built_folder();
                 let files: Vec<_> = built.files.iter().map(|(name, _)| folder.join(name)).collect();
-                let by = built.built_by.unwrap_or_else(|| lead.job.interpreter.to_string());
+                let by = built.by.unwrap_or_else(|| lead.job.interpreter.to_string());
                 return Ok(Some(workspace.take(&files, &job.build_key, base, by)?));
             }
         }
@@ -281,7 +283,7 @@ impl<'a> Shared<'a> {
 }
 
 fn note(watch: &dyn Watch, title: &str, built: &Built) {
-    if let Some(by) = &built.built_by {
+    if let Some(by) = &built.by {
         watch.note(&format!("{title}: tests the wheel that {by} built"));
     }
 }

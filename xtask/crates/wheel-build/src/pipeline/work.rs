@@ -29,7 +29,7 @@ pub(super) struct Built {
     pub(super) prebuilt: Option<String>,
     /// The interpreter that built it, where it was taken from another job.
     #[serde(default)]
-    pub(super) built_by: Option<String>,
+    pub(super) by: Option<String>,
     /// The files, with their hashes.
     pub(super) files: Vec<(String, String)>,
 }
@@ -119,13 +119,13 @@ impl Workspace {
         files: &[Utf8PathBuf],
         key: &str,
         base: &BaseImage,
-        built_by: String,
+        by: String,
     ) -> io::Result<Built> {
         let export = self.new_export()?;
         for file in files {
             fs_err::copy(file, export.join(file.file_name().unwrap_or_default()))?;
         }
-        self.mark(&export, key, base, (None, Some(built_by)))
+        self.mark(&export, key, base, (None, Some(by)))
     }
 
     fn mark(
@@ -133,7 +133,7 @@ impl Workspace {
         export: &Utf8Path,
         key: &str,
         base: &BaseImage,
-        (prebuilt, built_by): (Option<String>, Option<String>),
+        (prebuilt, by): (Option<String>, Option<String>),
     ) -> io::Result<Built> {
         let files = export::files(export)?;
         let mark = self.folder.join("built.json");
@@ -151,7 +151,7 @@ impl Workspace {
             digest: base.digest.clone(),
             origin: base.origin,
             prebuilt,
-            built_by,
+            by,
             files,
         };
         let draft = self.folder.join("built.json.draft");
