@@ -9,6 +9,7 @@ here=$(dirname "$0")
 . "$here/wheel-env.sh"
 
 "$python" -m venv --without-pip "$venv"
+# shellcheck disable=SC2119 # no extras
 wheel_requirements >"$TMPDIR/requirements.txt"
 install --requirement "$TMPDIR/requirements.txt"
 # The wheel itself is installed by the users' pip, which has to find every requirement met: the pinned
