@@ -160,14 +160,16 @@ def remarks(package: dict[str, Any], rows: dict[str, Any]) -> list[str]:
 def table(args: argparse.Namespace) -> int:
     """Writes the page, or with `--check` fails where it is out of date."""
     known = results()
-    rows = [(package, known.get(package["name"], {})) for package in packages()]
+    rows = [(package, known[package["name"]]) for package in packages() if package["name"] in known]
+    open_ones = [package["name"] for package in packages() if package["name"] not in known]
     passed = {job: sum(has.get(job, {}).get("outcome", "failed") != "failed" for _, has in rows) for job in JOBS}
     counts = ", ".join(
-        f"{count} of {sum(job in each.get('jobs', ['debian12-amd64']) for each, _ in rows)} on {job}"
+        f"{count} of {sum(job in has for _, has in rows)} on {job}"
         for job, count in passed.items()
     )
     page = (HERE / "page.md").read_text(encoding="utf-8")
     page = page.replace("COUNTS", counts)
+    page = page.replace("OPEN", ", ".join(open_ones) or "none")
     page = page.replace("ROWS", "\n".join(line(*each) for each in rows))
     page = page.replace("REMARKS", "\n".join(text for each in rows for text in remarks(*each)))
     if args.check:
