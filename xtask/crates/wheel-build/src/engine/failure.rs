@@ -61,7 +61,7 @@ impl EngineError {
 
     fn of_step(step: FailedStep) -> Self {
         let message = format!("step `{}` failed: {}", short_name(&step.name), reason(&step.error));
-        let error = UserError { message, hint: advice(&step) };
+        let error = UserError { message, hint: advice_on_tests(&step).or_else(|| advice(&step)) };
         Self::Step { step: Box::new(step), error }
     }
 
@@ -165,22 +165,20 @@ fn exited(step: &FailedStep, code: u8) -> bool {
 }
 
 /// What to do where the package's own tests lack something.
-fn advice_on_tests(step: &FailedStep) -> Option<&'static str> {
+fn advice_on_tests(step: &FailedStep) -> Option<String> {
     let lacks = |line: &String| {
         line.contains("ModuleNotFoundError: No module named ")
             || line.starts_with("sh: ") && line.ends_with("not found")
             || line.contains(": No module named ")
     };
-    (step.name.contains("/test.sh") && step.tail.iter().any(lacks)).then_some(
+    (step.name.contains("/test.sh") && step.tail.iter().any(lacks)).then(|| {
         "`[test]` in wheels.toml names what the tests need: `requires = [\"pytest\"]`, `extras` and \
-         `groups` install packages, `sources` copies files and folders beside the tests",
-    )
+         `groups` install packages, `sources` copies files and folders beside the tests"
+            .to_owned()
+    })
 }
 
 fn advice(step: &FailedStep) -> Option<String> {
-    if let Some(hint) = advice_on_tests(step) {
-        return Some(hint.to_owned());
-    }
     let any =
         |words: &[&str]| step.tail.iter().any(|line| words.iter().any(|word| line.contains(word)));
     if any(&["CERTIFICATE_VERIFY_FAILED", "certificate verify failed", "UnknownIssuer"]) {
