@@ -96,6 +96,12 @@ pub struct Culprit {
     pub callers: Vec<String>,
 }
 
+/// Whether a module is below a package named `tests`, `test` or `testing`.
+fn is_in_tests(module: &str) -> bool {
+    let packages = module.rsplit_once('.').map_or("", |(packages, _)| packages);
+    packages.split('.').any(|package| matches!(package, "tests" | "test" | "testing"))
+}
+
 impl WheelFacts {
     /// Whether a part of the wheel was not read, so that the floor may be higher than what is known.
     pub(crate) fn is_unknown(&self) -> bool {
@@ -103,12 +109,16 @@ impl WheelFacts {
     }
 
     /// The dotted names of the extension modules that `interpreter` imports, in the order of the archive.
+    ///
+    /// Those in a package's own tests are left out, since they can require packages that only its tests install.
     pub fn extensions(&self, interpreter: Interpreter) -> Vec<&str> {
         let takes = |extension: &&Extension| match extension.abi {
             Some(abi) => abi.is_loaded_by(interpreter),
             None => true,
         };
-        self.extensions.iter().filter(takes).map(|extension| extension.module.as_str()).collect()
+        let modules =
+            self.extensions.iter().filter(takes).map(|extension| extension.module.as_str());
+        modules.filter(|module| !is_in_tests(module)).collect()
     }
 
     /// A file of which nothing but its name is known yet.

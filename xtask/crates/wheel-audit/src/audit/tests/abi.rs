@@ -157,3 +157,21 @@ fn an_interpreter_gets_the_modules_that_it_loads() {
         assert_eq!(facts.extensions(interpreter.parse().unwrap()), modules, "{interpreter}");
     }
 }
+
+#[test]
+fn an_interpreter_gets_no_modules_of_the_tests() {
+    let mut fixture = Fixture::new("pkg-1.0-cp313-cp313-manylinux_2_36_x86_64.whl");
+    for (folder, name) in [
+        ("pkg/tests/deep", "_a"),
+        ("pkg/test", "_b"),
+        ("pkg/testing", "_c"),
+        ("tests", "_d"),
+        ("pkg/tested", "_e"),
+        ("pkg", "test"),
+    ] {
+        let module = python_module(&format!("PyInit_{name}"), &[], &[]);
+        fixture = fixture.with(&format!("{folder}/{name}.cpython-313-x86_64-linux-gnu.so"), module);
+    }
+    let facts = audit(&fixture, &Expectations::default()).facts;
+    assert_eq!(facts.extensions("cp313".parse().unwrap()), ["pkg.tested._e", "pkg.test"]);
+}
