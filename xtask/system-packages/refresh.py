@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Writes `missing/packages.toml`: the system packages that hints name, from `packages.txt` and Debian's indexes.
+"""Writes `missing/packages.toml`: the system packages that hints name, from `packages.txt` and Debian's indexes,
+and checks the Debian packages of the audit's `system-libraries.toml` against them.
 
     refresh.py CONTENTS...
 
@@ -18,6 +19,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 DATA = HERE.parent / "crates/wheel-build/src/pipeline/missing/packages.toml"
+LIBRARIES = HERE.parent / "crates/wheel-audit/src/policy/data/system-libraries.toml"
 HEAD = """\
 # System packages by what a build misses. Written by `xtask/system-packages/refresh.py`; do not edit.
 # Source: the Contents indexes of Debian 12 (apt, headers, libraries, modules, programs); dnf and apk names by hand.
@@ -30,6 +32,7 @@ TRIPLET = "x86_64-linux-gnu"
 INCLUDE = re.compile(rf"usr/include/(?:{TRIPLET}/)?(.+)")
 LIBRARY = re.compile(rf"usr/lib/(?:{TRIPLET}/)?(?:[^/]+/)?lib([^/]+)\.(?:so|a)")
 MODULE = re.compile(r"usr/(?:lib|share)/(?:.+/)?pkgconfig/([^/]+)\.pc|usr/lib/.+/([^/]+)\.pc")
+SHARED = re.compile(rf"(?:usr/)?lib/{TRIPLET}/([^/]+\.so\.[^/]+)")
 PROGRAM = re.compile(r"usr/bin/([^/]+)")
 
 
@@ -44,19 +47,29 @@ def wanted() -> dict[str, tuple[list[str], str]]:
     return rows
 
 
-def files_of(packages: set[str], indexes: list[str]) -> dict[str, list[str]]:
-    """The files of each package."""
-    files = defaultdict(list)
+def library_packages() -> dict[str, str]:
+    """The sonames of the audit's table, with the Debian package; empty where it names none."""
+    rows = re.findall(r'soname = "([^"]+)"(?:, debian = "([^"]+)")?', LIBRARIES.read_text(encoding="utf-8"))
+    return dict(rows)
+
+
+def files_of(packages: set[str], indexes: list[str]) -> tuple[dict[str, list[str]], dict[str, set[str]]]:
+    """The files of each package, and the packages of each shared library."""
+    files, libraries = defaultdict(list), defaultdict(set)
     for index in indexes:
         opener = gzip.open if index.endswith(".gz") else open
         with opener(index, "rt", encoding="utf-8", errors="replace") as lines:
             for line in lines:
                 path, _, owners = line.rstrip().rpartition(" ")
+                path = path.strip()
+                shared = SHARED.fullmatch(path)
                 for owner in owners.split(","):
                     name = owner.rpartition("/")[2]
                     if name in packages:
-                        files[name].append(path.strip())
-    return files
+                        files[name].append(path)
+                    if shared:
+                        libraries[shared[1]].add(name)
+    return files, libraries
 
 
 def headers_of(paths: list[str]) -> tuple[set[str], set[str]]:
@@ -101,8 +114,13 @@ def names(paths: list[str], pattern: re.Pattern[str]) -> list[str]:
 
 def main(indexes: list[str]) -> int:
     rows = wanted()
-    files = files_of(set(rows), indexes)
+    files, libraries = files_of(set(rows), indexes)
     missing = sorted(set(rows) - set(files))
+    wrong = {
+        soname: libraries[soname]
+        for soname, package in library_packages().items()
+        if package not in (libraries[soname] or {""})
+    }
     headers = {package: headers_of(files[package]) for package in rows}
     # `#include <yaml.h>` means libyaml's, and not `yaml-cpp/yaml.h`.
     direct = set().union(*(found for found, _ in headers.values()))
@@ -127,7 +145,9 @@ def main(indexes: list[str]) -> int:
     DATA.write_text(HEAD + "".join(lines) + "]\n", encoding="utf-8")
     for package in missing:
         print(f"{package}: not in the indexes", file=sys.stderr)
-    return 1 if missing else 0
+    for soname, packages in wrong.items():
+        print(f"{LIBRARIES.name}: {soname} is in {', '.join(sorted(packages)) or 'no package'}", file=sys.stderr)
+    return 1 if missing or wrong else 0
 
 
 if __name__ == "__main__":
