@@ -2,6 +2,7 @@
 
 VERSION, if not empty, is preferred where the index has a wheel of it. Writes the wheel and
 FOLDER/published.json, whose `file` is null if the index has no such wheel.
+Tries as often as fetch.py: pip itself does not repeat an answer that breaks off.
 
 Runs inside the pinned pip, for the reasons that fetch-sdist.py gives. pip itself does not distinguish
 an index that fails from one that has no wheel, and only the second is an answer.
@@ -10,12 +11,15 @@ an index that fails from one that has no wheel, and only the second is an answer
 import json
 import os
 import sys
+import time
 
+from fetch import PAUSES, TRANSIENT
 from pip._internal.cli.status_codes import SUCCESS
 from pip._internal.commands.download import DownloadCommand
 from pip._internal.exceptions import CommandError, NetworkConnectionError
 from pip._internal.index import collector
 from pip._internal.network.download import Downloader
+from pip._vendor import requests, urllib3
 from pip._vendor.packaging.specifiers import InvalidSpecifier, SpecifierSet
 from pip._vendor.packaging.utils import canonicalize_name
 
@@ -25,9 +29,9 @@ NOT_FOUND = (404, 410)
 class Requests:
     """Remembers the requests for pages that failed otherwise than by `not found`."""
 
-    def __init__(self):
+    def __init__(self, request):
         self.failures = []
-        self.request = collector._get_simple_response
+        self.request = request
 
     def __call__(self, url, session):
         try:
@@ -41,20 +45,44 @@ class Requests:
             raise
 
 
+def may_pass(error):
+    """Whether another try may do better."""
+    if isinstance(error, NetworkConnectionError):
+        return getattr(error.response, "status_code", None) in TRANSIENT
+    if isinstance(error, (requests.exceptions.SSLError, requests.ConnectTimeout)):
+        return False
+    broken = (requests.exceptions.ChunkedEncodingError, requests.exceptions.RetryError, urllib3.exceptions.HTTPError)
+    return isinstance(error, (requests.ConnectionError, requests.Timeout, *broken))
+
+
 class FetchCommand(DownloadCommand):
     project = version = None
     fetched = None
 
     def run(self, options, args):
         session = self.get_default_session(options)
+        for pause in PAUSES + (None,):
+            try:
+                self.fetched = self.fetch(options, session)
+                return SUCCESS
+            except Exception as error:
+                if pause is None or not may_pass(error.__cause__ or error):
+                    raise
+                print("failed, once more in {} s: {}".format(pause, error))
+            time.sleep(pause)
+
+    def fetch(self, options, session):
+        # A finder remembers what it found.
         finder = self._build_package_finder(options=options, session=session)
-        collector._get_simple_response = requests = Requests()
-        candidate = self.candidate(finder)
-        if requests.failures:
-            raise CommandError("the index does not answer: {}".format(requests.failures[0]))
-        if candidate is not None:
-            self.fetched, _type = Downloader(session, options.progress_bar)(candidate.link, options.download_dir)
-        return SUCCESS
+        collector._get_simple_response = pages = Requests(collector._get_simple_response)
+        try:
+            candidate = self.candidate(finder)
+        finally:
+            collector._get_simple_response = pages.request
+        if pages.failures:
+            failure = pages.failures[0]
+            raise CommandError("the index does not answer: {}".format(failure)) from failure
+        return candidate and Downloader(session, options.progress_bar)(candidate.link, options.download_dir)[0]
 
     def candidate(self, finder):
         if self.version:

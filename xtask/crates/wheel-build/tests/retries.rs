@@ -68,6 +68,47 @@ fn a_server_that_goes_on_failing_or_has_no_such_file_is_left_alone() {
     assert_eq!(fetch(vec![status("404 None")]), (false, 1));
 }
 
+/// The file that `fetch-published.py` fetches from an index with these answers, and how often it asked.
+fn fetch_published(answers: Vec<String>) -> (Option<String>, usize) {
+    let dir = tempfile::tempdir().unwrap();
+    let (address, asked) = server(answers);
+    let mut command = Command::new("python3");
+    command.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../scripts/fetch-published.py"));
+    command.args(["demo", ""]).arg(dir.path()).env("no_proxy", "127.0.0.1");
+    // Without pip's own retries.
+    command
+        .env("PIP_INDEX_URL", address)
+        .env("PIP_RETRIES", "0")
+        .env("PIP_CONFIG_FILE", "/dev/null");
+    command.env("PIP_NO_CACHE_DIR", "1").env("PYTHONDONTWRITEBYTECODE", "1");
+    let fetched = command.status().unwrap().success();
+    let report = fs_err::read(dir.path().join("published.json"));
+    let report: Option<serde_json::Value> =
+        report.ok().map(|text| serde_json::from_slice(&text).unwrap());
+    assert_eq!(fetched, report.is_some());
+    let file = report.and_then(|report| report["file"].as_str().map(str::to_owned));
+    if let Some(file) = &file {
+        assert_eq!(fs_err::read_to_string(dir.path().join(file)).unwrap(), BODY);
+    }
+    (file, asked.load(Ordering::SeqCst))
+}
+
+#[test]
+fn an_index_that_breaks_connections_is_asked_again() {
+    let wheel = "demo-1.0-py3-none-any.whl";
+    let link = format!("<!DOCTYPE html><a href=\"{wheel}\">{wheel}</a>");
+    let page = format!(
+        "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{link}",
+        link.len()
+    );
+    // Chunks that are announced and do not arrive.
+    let reset =
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n9\r\nmade";
+    let answers = vec![String::new(), page.clone(), reset.to_owned(), page, ok(BODY.len())];
+    assert_eq!(fetch_published(answers), (Some(wheel.to_owned()), 5));
+    assert_eq!(fetch_published(vec![status("403 No")]), (None, 1));
+}
+
 /// Runs `scripts/packages.sh`'s `test` on a log with this text; whether it holds.
 fn holds(test: &str, log: &str) -> bool {
     let dir = tempfile::tempdir().unwrap();
