@@ -15,5 +15,7 @@ if ! /opt/toolchain/bin/uv pip install --no-config ${XTASK_NO_INDEX:-} --python 
     echo "uv cannot install auditwheel, falling back to pip"
     PYTHONPATH=$(pip_home) python3 -m pip install --no-compile --ignore-requires-python "$@"
 fi
-# Compiled once: the repair step sees the folder read-only. A Python that is too old compiles nothing that counts.
-python3 -m compileall -q --invalidation-mode unchecked-hash "$tools" >/dev/null 2>&1 || true
+# Compiled once: the repair step sees the folder read-only. A Python that is too old cannot, and runs none of it.
+if ! python3 -m compileall -q --invalidation-mode unchecked-hash "$tools" >/tmp/compiled.log 2>&1; then
+    echo "not everything of auditwheel is compiled beforehand: $(tail -n 1 /tmp/compiled.log)"
+fi

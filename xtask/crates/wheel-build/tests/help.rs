@@ -23,6 +23,7 @@ fn the_commands_and_the_exit_status_are_explained() {
 
     Commands:
       wheels         Build, audit and smoke-test wheels into `dist/`
+      plan           Show what would be built, and each job's settings
       check-glibc    Say what wheels and files need of the C library, and which symbols are to blame
       verify         Check wheels: archive, metadata, tags, ABI, libraries, machine code
       collect        Make the `dist/` folders of many machines one
@@ -78,6 +79,16 @@ fn wheels_explains_its_words_and_switches() {
 
           --python <TAG>
               Interpreters, e.g. `cp311,cp314t`; all of wheels.toml where absent
+
+          --only <PATTERN>
+              Build identifiers or patterns of them, e.g. `cp313-*`; without targets, of all in
+              wheels.toml
+
+          --skip <PATTERN>
+              Build identifiers or patterns of them that are left out, e.g. `*-debian13_*`
+
+          --print-build-identifiers
+              Print the build identifiers of what would be built, and build nothing
 
           --setup
               First install and start what is missing on this machine

@@ -14,6 +14,7 @@ use wheel_audit::wheel::Interpreter;
 #[derive(Debug, Clone, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
+#[expect(clippy::struct_field_names, reason = "they are the keys of the file")]
 pub(crate) struct Build {
     /// The just recipe that builds every requested interpreter's wheel into `dist/`.
     #[serde(default = "default_recipe", deserialize_with = "words::recipe")]
