@@ -4,7 +4,8 @@
 # run_hook KEY COMMAND PROJECT PACKAGE: a command of the configuration, in the package's folder.
 run_hook() {
     hook=$(printf '%s\n' "$2" | sed -e "s|{project}|$3|g" -e "s|{package}|$4|g")
-    printf 'xtask: %s: %s\n' "$1" "$hook"
+    # No notice of the tool's: from this line on, the step has lines of the package.
+    printf '%s: %s\n' "$1" "$hook"
     (cd "$4" && sh -ec "$hook") || {
         hook_status=$?
         echo "error: \`$1\` of [build] in wheels.toml ended with status $hook_status" >&2

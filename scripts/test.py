@@ -3,7 +3,7 @@
 unpack: unpacks the source into the folder PROJECT.
 package: prints the folder of the package there.
 run: copies TEST_SOURCES, one path a line, from FOLDER/project into FOLDER/run, and runs TEST_COMMAND there by
-`sh -c`, with TEST_ENV, one KEY=VALUE a line, and the programs of /xtask-venv first on PATH. In the command and
+`sh -ec`, with TEST_ENV, one KEY=VALUE a line, and the programs of /xtask-venv first on PATH. In the command and
 the values, {project} is the source, {package} the folder of the package, and {wheel} the path of the wheel.
 Ends with the status of the command.
 """
@@ -67,7 +67,7 @@ def run(folder):
     command = filled(environment.pop("TEST_COMMAND"))
     print("$ " + command, flush=True)
     os.chdir(work)
-    os.execve("/bin/sh", ["sh", "-c", command], environment)
+    os.execve("/bin/sh", ["sh", "-ec", command], environment)
 
 
 def main():

@@ -81,12 +81,13 @@ struct JobLine {
 impl JobLine {
     /// What a script of ours says to whoever waits for it, with a line that begins with `xtask: `.
     ///
-    /// A package can print such lines, too. `build.sh` prints its recipe before it runs code of the package,
-    /// so that only what comes before is ours. `smoke.sh` and `test.sh` have no notices.
+    /// A package can print such lines, too. `build.sh` and `before.sh` print another line before they run code of
+    /// the package, so that only what comes before is ours. `smoke.sh` and `test.sh` have no notices.
     fn notice<'a>(&mut self, step: &str, line: &'a str) -> Option<&'a str> {
         let smoke = ["smoke-run", "/smoke.sh", "test-run", "/test.sh"];
         let smoke = smoke.iter().any(|name| step.contains(name));
-        let build = step.contains("wheel-builder") || step.contains("/build.sh");
+        let build = ["wheel-builder", "/build.sh", "before-run", "/before.sh"];
+        let build = build.iter().any(|name| step.contains(name));
         let notice =
             line.strip_prefix("xtask: ").filter(|_| !smoke && !self.foreign.contains(step));
         if build && notice.is_none() {
@@ -210,9 +211,14 @@ mod tests {
     #[test]
     fn a_package_cannot_speak_for_xtask() {
         let mut job = JobLine::default();
-        for build in ["[wheel-builder 1/1] RUN sh", "[9/24] RUN sh /xtask/build.sh"] {
+        for (build, first) in [
+            ("[wheel-builder 1/1] RUN sh", "recipe: build-all"),
+            ("[9/24] RUN sh /xtask/build.sh", "recipe: build-all"),
+            ("[before-run 1/1] RUN sh", "before: make"),
+            ("[9/24] RUN sh /xtask/before.sh", "before: make"),
+        ] {
             assert_eq!(job.notice(build, "xtask: accelerated"), Some("accelerated"));
-            assert_eq!(job.notice(build, "recipe: build-all"), None);
+            assert_eq!(job.notice(build, first), None);
             assert_eq!(job.notice(build, "xtask: all is well"), None);
         }
         assert_eq!(job.notice("[smoke-run 1/1] RUN sh /xtask/smoke.sh", "xtask: passed"), None);

@@ -8,6 +8,7 @@ use crate::config::{ConfigFile, JobSettings};
 use crate::exec::Exec;
 use crate::pipeline;
 use crate::plan::{self, Job, Plan};
+use crate::store::Lock;
 use wheel_audit::report;
 
 /// Arguments of `plan`.
@@ -29,7 +30,10 @@ pub(crate) fn run(args: &PlanArgs, file: &ConfigFile) -> anyhow::Result<ExitCode
     let (exec, workspace) = (Exec::real(), Workspace::of(file)?);
     let config = workspace.config()?;
     let request = args.selection.request(&config, true)?;
-    fs_err::create_dir_all(&workspace.work)?;
+    // Packing the source removes the one that another run builds from.
+    let _lock = Lock::take(&workspace.work, true, |holder| {
+        report::note(&format!("waiting for another run ({holder})"));
+    })?;
     let assets = workspace.assets(&config)?;
     let source = pipeline::prepare(&config, &exec, &workspace.root, &workspace.work)?;
     let inputs = pipeline::inputs(&config, &workspace.root, &assets, &source)?;

@@ -71,10 +71,16 @@ fn patterns(option: &str, words: &[String]) -> Result<Option<Select>, UserError>
 fn no_match(option: &str, pattern: &str, identifiers: &[String]) -> UserError {
     let distance = |it: &&String| strsim::damerau_levenshtein(it, pattern);
     let near = identifiers.iter().min_by_key(distance).filter(|it| distance(it) <= 3);
-    let hint = near.map_or_else(
-        || "`cargo xtask wheels --print-build-identifiers` prints them".to_owned(),
-        |near| format!("did you mean `{near}`?"),
-    );
+    let longer = format!("{pattern}-*");
+    let hint = if Select::parse([longer.as_str()])
+        .is_ok_and(|select| identifiers.iter().any(|it| select.matches(it)))
+    {
+        format!("did you mean `{longer}`?")
+    } else if let Some(near) = near {
+        format!("did you mean `{near}`?")
+    } else {
+        "`cargo xtask wheels --print-build-identifiers` prints them".to_owned()
+    };
     UserError::new(format!("`{option} {pattern}` matches none of the {} builds", identifiers.len()))
         .hint(hint)
 }

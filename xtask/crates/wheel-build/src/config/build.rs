@@ -99,7 +99,9 @@ impl TryFrom<OneOrMany> for Script {
         if commands.iter().any(|command| command.contains(['\0', '\r'])) {
             return Err("a command holds a NUL or a carriage return".to_owned());
         }
-        Ok(Self(commands.join(" && ")))
+        // In a line, `&&` would belong to a comment, or check the last line alone. `sh -e` runs these.
+        let in_a_line = commands.iter().all(|command| !command.contains(['#', '\n']));
+        Ok(Self(commands.join(if in_a_line { " && " } else { "\n(exit $?)\n" })))
     }
 }
 

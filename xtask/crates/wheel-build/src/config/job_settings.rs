@@ -59,7 +59,7 @@ pub(crate) struct Test {
     #[serde(default, deserialize_with = "words::project")]
     pub groups: Vec<String>,
     /// Files and folders of the source that are copied into the folder of the tests.
-    #[serde(default, deserialize_with = "words::value")]
+    #[serde(default, deserialize_with = "words::source_path")]
     pub sources: Vec<String>,
     /// Environment of the tests.
     #[serde(default)]
@@ -161,7 +161,7 @@ pub(crate) struct TestChange {
     #[serde(default, deserialize_with = "words::project")]
     pub groups: Option<Vec<String>>,
     /// In place of `[test] sources`.
-    #[serde(default, deserialize_with = "words::value")]
+    #[serde(default, deserialize_with = "words::source_path")]
     pub sources: Option<Vec<String>>,
     /// Added to `[test] env`.
     #[serde(default)]
@@ -203,12 +203,15 @@ impl Select {
             if text.contains(['{', '}']) {
                 return Err(format!("`{text}` has braces: write a pattern for each of the words"));
             }
-            Pattern::new(text).map_err(|error| format!("`{text}` is no pattern: {}", error.msg))
+            Pattern::new(text)
+                .map_err(|error| format!("`{text}` is not a valid pattern: {}", error.msg))
         };
-        let words = words.into_iter().flat_map(str::split_whitespace);
+        let words = words.into_iter().flat_map(|text| {
+            text.split(|c: char| c == ',' || c.is_whitespace()).filter(|word| !word.is_empty())
+        });
         let patterns: Vec<Pattern> = words.map(pattern).collect::<Result<_, _>>()?;
         if patterns.is_empty() {
-            return Err("there is no pattern, say `cp314t-*`".to_owned());
+            return Err("it has no pattern; write one such as `cp314t-*`".to_owned());
         }
         Ok(Self(patterns))
     }

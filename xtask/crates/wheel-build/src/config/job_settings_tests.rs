@@ -144,10 +144,42 @@ fn what_is_wrong_is_named_with_its_key() {
         (build("[repair]\nmode = \"on\""), "repair.mode"),
         (build("[repair]\nexclude = [\"a b\"]"), "repair.exclude"),
         (build("[test]\ncommand = 1"), "test.command"),
+        (build("[test]\nrequires = [\" -r /etc/passwd\"]"), "test.requires"),
+        (build("[test]\nsources = [\"/etc\"]"), "test.sources"),
+        (build("[test]\nsources = [\"tests/../../a\"]"), "test.sources"),
+        (
+            build("[[override]]\nselect = \"*\"\ntest.sources = [\"..\"]"),
+            "override[0].test.sources",
+        ),
     ] {
         let error = config(&tables).unwrap_err();
         assert!(error.contains(&format!("`{key}")), "{tables}\n{error}");
     }
+}
+
+#[test]
+fn a_list_of_commands_runs_each_and_stops_at_the_first_failure() {
+    let output = |commands: &[&str]| {
+        let list = OneOrMany::Many(commands.iter().map(ToString::to_string).collect());
+        let script = Script::try_from(list).unwrap().0;
+        let done = std::process::Command::new("sh").args(["-ec", &script]).output().unwrap();
+        (String::from_utf8(done.stdout).unwrap(), done.status.code())
+    };
+    let said = |text: &str, status| (text.to_owned(), Some(status));
+    assert_eq!(output(&["echo a # first", "echo b"]), said("a\nb\n", 0));
+    assert_eq!(output(&["(exit 3) # first", "echo b"]), said("", 3));
+    assert_eq!(output(&["false && echo a # first", "echo b"]), said("", 1));
+    assert_eq!(output(&["(exit 4)\necho a", "echo b"]), said("", 4));
+    assert_eq!(output(&["cat <<E\na\nE", "echo b"]), said("a\nb\n", 0));
+}
+
+#[test]
+fn commas_and_spaces_separate_patterns() {
+    let select = Select::parse(["cp311-*,cp312-*", "pp311-* , "]).unwrap();
+    for identifier in ["cp311-a", "cp312-a", "pp311-a"] {
+        assert!(select.matches(identifier), "{identifier}");
+    }
+    assert!(!select.matches("cp313-a") && Select::parse([","]).is_err());
 }
 
 #[test]

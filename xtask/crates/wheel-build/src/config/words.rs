@@ -64,10 +64,27 @@ impl Rule {
 /// # Errors
 /// Why it is none.
 pub(crate) fn check_value(text: &str) -> Result<(), String> {
-    if text.is_empty() || text.starts_with('-') || text.contains(char::is_control) {
+    if text.trim_start().is_empty()
+        || text.trim_start().starts_with('-')
+        || text.contains(char::is_control)
+    {
         return Err(format!(
             "`{}` is empty, begins with `-`, or holds a control character",
             text.escape_default()
+        ));
+    }
+    Ok(())
+}
+
+/// A file or folder of the source: a relative path that stays in it.
+///
+/// # Errors
+/// Why it is none.
+pub(crate) fn check_source_path(text: &str) -> Result<(), String> {
+    check_value(text)?;
+    if text.starts_with('/') || text.split('/').any(|part| part == "..") {
+        return Err(format!(
+            "`{text}` is outside of the source: write a path relative to it, without `..`"
         ));
     }
     Ok(())
@@ -178,6 +195,8 @@ readers! {
     suite: |text| SUITE.check(text);
     /// [`check_value`].
     value: check_value;
+    /// [`check_source_path`].
+    source_path: check_source_path;
     /// [`check_command`].
     command: check_command;
     /// [`check_engine`].

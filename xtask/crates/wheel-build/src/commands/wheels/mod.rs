@@ -167,7 +167,7 @@ struct Session {
     source: PreparedSource,
     store: Store,
     /// None for a dry run, which changes nothing.
-    _lock: Option<Lock>,
+    _lock: Lock,
 }
 
 impl Session {
@@ -179,12 +179,10 @@ impl Session {
         request.smoke = !args.no_smoke;
         pipeline::check_requires_python(&config, &workspace.root, request.interpreters())?;
         fs_err::create_dir_all(&workspace.work)?;
-        let take = || {
-            Lock::take(&workspace.work, !args.no_wait, |holder| {
-                report::note(&format!("waiting for another run ({holder})"));
-            })
-        };
-        let lock = if args.dry_run { None } else { Some(take()?) };
+        // For a dry run, too: packing the source removes the one that another run builds from.
+        let lock = Lock::take(&workspace.work, !args.no_wait, |holder| {
+            report::note(&format!("waiting for another run ({holder})"));
+        })?;
         let assets = workspace.assets(&config)?;
         for file in &assets.replaced {
             report::note(&format!("`{OVERRIDES}/{file}` replaces the tool's own build file"));
@@ -197,7 +195,7 @@ impl Session {
         let plan = plan::plan(&config, &request, &inputs);
         selection::tell(&config, &plan);
         let store = Store::new(&workspace.dist, &workspace.work);
-        if lock.is_some() && store.recover()? {
+        if !args.dry_run && store.recover()? {
             report::note("finished what an earlier run was killed in");
         }
         Ok(Self { config, settings, plan, source, store, _lock: lock })
