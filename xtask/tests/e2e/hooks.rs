@@ -1,6 +1,8 @@
-//! What `[build]` and `[[override]]` make of a build: commands before it, settings, variables.
+//! What `[build]`, `[test]` and `[[override]]` make of a build: commands, settings, variables, the package's tests.
 
-use crate::workspace::Workspace;
+use std::process::Command;
+
+use crate::workspace::{Workspace, ran};
 
 /// Calls setuptools, and writes the settings that it got into the package.
 const BACKEND: &str = "from setuptools.build_meta import *\nfrom setuptools import build_meta\n\
@@ -8,11 +10,12 @@ const BACKEND: &str = "from setuptools.build_meta import *\nfrom setuptools impo
     open('pkg/settings.py', 'w').write(f'SETTINGS = {settings!r}\\n')\n    \
     return build_meta.build_wheel(folder, settings, metadata)\n";
 
-const FILES: [(&str, &str); 5] = [
+const FILES: [(&str, &str); 6] = [
     (
         "pyproject.toml",
         "[build-system]\nrequires = [\"setuptools\"]\nbuild-backend = \"backend\"\nbackend-path = [\".\"]\n\
-         [project]\nname = \"hooked\"\nversion = \"1.0\"\n",
+         [project]\nname = \"hooked\"\nversion = \"1.0\"\n\
+         [dependency-groups]\nunit = [\"iniconfig\"]\n",
     ),
     ("backend.py", BACKEND),
     (
@@ -21,6 +24,7 @@ const FILES: [(&str, &str); 5] = [
          'pkg._x', ['pkg/_x.c'], include_dirs=['/usr/local/include'], libraries=['e2ehook'])])\n",
     ),
     ("pkg/__init__.py", ""),
+    ("check.py", TESTS),
     ("hook.c", "int e2ehook(void) { return 42; }\n"),
 ];
 
@@ -66,6 +70,31 @@ const CHECK: &str = "imports = [\"pkg._x\", \"pkg.made\", \"pkg.settings\"]\n[ch
     \"pkg._x\" = [\"m.f() == 42\"]\n\"pkg.made\" = [\"m.MADE == 'before'\"]\n\
     \"pkg.settings\" = [\"m.SETTINGS == {'single': '2', 'several': ['a', 'b=c']}\"]\n";
 
+const TEST: &str = "[test]\nsources = [\"check.py\"]\ngroups = [\"unit\"]\nenv = { E2E_TESTED = \"{project}\" }\n\
+    command = [\"test -e {project}/setup.py && test ! -e setup.py\", \"python check.py\"]\n";
+
+const TESTS: &str = "import iniconfig, os, pkg._x\nassert pkg._x.f() == 42\n\
+    assert not pkg.__file__.startswith(os.environ['E2E_TESTED'])\n\
+    assert os.path.exists(os.environ['E2E_TESTED'] + '/pkg')\n";
+
+/// The command that builds the one job.
+fn wheels(w: &Workspace) -> Command {
+    let mut command = w.command(&["wheels", "--only", "*-debian12_x86_64"]);
+    command.env("E2E_PASSED", "host").env("E2E_FIXED", "host").env("E2E_TOKEN", "secret");
+    command
+}
+
+/// The messages of a run that ends with `code`, the log of the job, and the outcome of the tests in the manifest.
+fn outcome(w: &Workspace, code: i32) -> (String, String, serde_json::Value) {
+    let (_, stderr) = ran(&wheels(w).output().unwrap(), code);
+    let log = w.root.join("target/xtask/logs/debian12-amd64-cp311.log");
+    let manifest = w.json("manifest.json");
+    let files = manifest["files"].as_array().unwrap();
+    let builds = files.iter().find_map(|file| file["builds"].as_array()).unwrap();
+    let tests = builds[0]["tests"].clone();
+    (stderr, fs_err::read_to_string(log).unwrap(), tests)
+}
+
 #[test]
 fn hooks_settings_and_variables_reach_the_build_of_the_jobs_that_they_are_for() {
     let w = Workspace::of_package("path = \".\"", CHECK);
@@ -77,17 +106,28 @@ fn hooks_settings_and_variables_reach_the_build_of_the_jobs_that_they_are_for() 
     let file = w.root.join("wheels.toml");
     let text = fs_err::read_to_string(&file).unwrap();
     let pythons = "pythons = [\"cp311\"]\n";
-    let text = text.replace(pythons, &format!("{pythons}{BUILD}"));
+    let text = text.replace(pythons, &format!("{pythons}{BUILD}")) + TEST;
     fs_err::write(&file, text).unwrap();
-    let mut command = w.command(&["wheels", "--only", "*-debian12_x86_64"]);
-    command.env("E2E_PASSED", "host").env("E2E_FIXED", "host").env("E2E_TOKEN", "secret");
-    let output = command.output().unwrap();
-    let stderr = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{stderr}");
+    let (stderr, log, tests) = outcome(&w, 0);
     assert!(stderr.contains("E2E_TOKEN") && stderr.contains("cp312-*"), "{stderr}");
     assert_eq!(w.wheels("debian12-amd64").len(), 1);
-    let log = w.root.join("target/xtask/logs/debian12-amd64-cp311.log");
-    let log = fs_err::read_to_string(log).unwrap();
-    // Once, and before the interpreter's own.
-    assert_eq!(log.matches("=> [before-run 1/1]").count(), 1, "{log}");
+    // Once (this line is also that of a cached step), and before the interpreter's own.
+    assert_eq!(log.matches("== [before-run 1/1]").count(), 1, "{log}");
+    assert!(log.contains("/xtask/build.sh") && tests == "passed", "{tests} {log}");
+
+    let text = fs_err::read_to_string(&file).unwrap();
+    fs_err::write(&file, text.replace("python check.py", "echo E2E failed; exit 3")).unwrap();
+    let (stderr, log, tests) = outcome(&w, 1);
+    assert!(stderr.contains("[test-run 1/1]") && stderr.contains("exit code: 3"), "{stderr}");
+    assert!(stderr.contains("E2E failed"), "{stderr}");
+    // Neither built again, nor is the wheel of the last good run replaced.
+    assert!(!log.contains("/xtask/build.sh") && tests == "passed", "{tests} {log}");
+    assert_eq!(w.wheels("debian12-amd64").len(), 1);
+
+    let skip = "[[override]]\nselect = \"cp311-*\"\ntest.skip = true\n";
+    let text = fs_err::read_to_string(&file).unwrap();
+    fs_err::write(&file, format!("{text}{skip}")).unwrap();
+    let (stderr, log, tests) = outcome(&w, 0);
+    assert!(!stderr.contains("[test-run") && tests == "skipped", "{tests} {stderr}");
+    assert!(!log.contains("/xtask/build.sh"), "{log}");
 }
