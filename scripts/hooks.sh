@@ -11,6 +11,10 @@ run_hook() {
         echo "error: \`$1\` of [build] in wheels.toml ended with status $hook_status" >&2
         return "$hook_status"
     }
+    if [ ! -d "$4" ]; then
+        echo "error: \`$1\` of [build] in wheels.toml removed the package's folder $4" >&2
+        return 1
+    fi
 }
 
 # run_before_build ID PROJECT PACKAGE: `[build] before-build`, with an environment of the interpreter first

@@ -53,8 +53,8 @@ impl Selection {
             }
         }
         if !identifiers.iter().any(|identifier| request.selects(identifier)) {
-            return Err(UserError::new("`--skip` leaves out all that was asked for")
-                .hint("`--print-build-identifiers` without it prints what there is"));
+            return Err(UserError::new("`--skip` excludes every requested build")
+                .hint("`--print-build-identifiers` without `--skip` prints them"));
         }
         Ok(request)
     }
@@ -90,9 +90,7 @@ pub(crate) fn tell(config: &Config, plan: &Plan) {
     for pattern in plan::unused_overrides(config, plan) {
         report::note(&format!("warning: `[[override]] select = \"{pattern}\"` matches no build"));
     }
-    for name in pipeline::withheld(config) {
-        report::note(&format!(
-            "warning: `env-pass` does not let `{name}` through: its name is that of a secret"
-        ));
+    for (name, reason) in pipeline::withheld(config, std::env::vars_os()) {
+        report::note(&format!("warning: `env-pass` does not pass `{name}`: {reason}"));
     }
 }

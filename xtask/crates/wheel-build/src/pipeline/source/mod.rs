@@ -17,6 +17,7 @@ mod summary;
 mod versions;
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::io;
 use std::path::{Component, Path, PathBuf};
 
@@ -259,22 +260,35 @@ pub(crate) fn inputs(
     })
 }
 
+/// The value, if it is text in one line. A build takes no other.
+fn plain(value: OsString) -> Option<String> {
+    value.into_string().ok().filter(|it| !it.contains(['\n', '\r', '\0']))
+}
+
 /// The variables of this machine that `env-pass` may let through.
 fn passed(config: &Config) -> BTreeMap<String, String> {
-    let is_plain = |value: &str| !value.contains(['\n', '\r', '\0']);
-    let all = std::env::vars_os().filter_map(|(name, value)| {
-        Some((name.into_string().ok()?, value.into_string().ok().filter(|it| is_plain(it))?))
-    });
+    let all = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, plain(value)?)));
     all.filter(|(name, _)| config.env_pass().any(|pattern| pattern.takes(name))).collect()
 }
 
-/// The variables of this machine that `env-pass` matches and does not let through.
-pub(crate) fn withheld(config: &Config) -> Vec<String> {
-    let names = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
-    let mut names: Vec<String> =
-        names.filter(|name| config.env_pass().any(|pattern| pattern.withholds(name))).collect();
-    names.sort();
-    names
+/// The variables that `env-pass` matches and does not let through, each with the reason.
+pub(crate) fn withheld(
+    config: &Config,
+    variables: impl Iterator<Item = (OsString, OsString)>,
+) -> BTreeMap<String, &'static str> {
+    let reason = |(name, value): (OsString, OsString)| {
+        let name = name.into_string().ok()?;
+        let reason = if config.env_pass().any(|pattern| pattern.withholds(&name)) {
+            "its name is that of a secret"
+        } else if config.env_pass().any(|pattern| pattern.takes(&name)) && plain(value).is_none() {
+            "its value has several lines or is not UTF-8"
+        } else {
+            return None;
+        };
+        Some((name, reason))
+    };
+    variables.filter_map(reason).collect()
 }
 
 #[cfg(test)]

@@ -272,3 +272,16 @@ fn a_filter_of_the_repository_does_not_run() {
     git(&tree, &["config", "filter.a=b.clean", "touch ran"]);
     assert!(select(&Exec::real(), &tree, &local()).is_err());
 }
+
+#[test]
+fn what_env_pass_does_not_pass_has_a_reason() {
+    let text = "[source]\npath = \".\"\n[build]\npythons = [\"cp311\"]\nenv-pass = [\"OWN_*\"]\n\
+        [[target]]\nname = \"a\"\nimage = \"debian:12\"\nfamily = \"apt\"\nplatforms = [\"linux/amd64\"]\n";
+    let config = crate::config::parse_text("wheels.toml".into(), text).unwrap();
+    let variables = [("OWN_A", "1"), ("OWN_B", "1\n2"), ("OWN_TOKEN", "s"), ("OTHER", "1\n2")];
+    let variables = variables.map(|(name, value)| (name.into(), value.into()));
+    let withheld = withheld(&config, variables.into_iter());
+    assert!(
+        withheld.keys().eq(["OWN_B", "OWN_TOKEN"]) && withheld["OWN_B"] != withheld["OWN_TOKEN"]
+    );
+}
