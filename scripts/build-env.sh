@@ -45,13 +45,19 @@ if [ -f /before/files.tar ]; then
     # With what `[build] before` made of it.
     python3 -B "$here/before.py" unpack /before/files.tar
 else
-    python3 "$here/unpack.py" "$XTASK_INPUT" "$XTASK_SOURCE"
-    # Beside the source: a copy for one interpreter shares the objects.
-    python3 "$here/git-repository.py" "$XTASK_INPUT" "$XTASK_SOURCE" "$XTASK_WORK/git"
+    python3 -ESB "$here/unpack.py" "$XTASK_INPUT" "$XTASK_SOURCE"
+    # Beside the source: a copy for one interpreter shares the objects. No Python starts for nothing, which
+    # takes a second under emulation.
+    if [ -e "$XTASK_INPUT/git.json" ]; then
+        python3 -ESB "$here/git-repository.py" "$XTASK_INPUT" "$XTASK_SOURCE" "$XTASK_WORK/git"
+    fi
 fi
-XTASK_PACKAGE=$(python3 -c 'import json, sys
+XTASK_PACKAGE=$XTASK_SOURCE
+if grep -q '"package": *"[^"]' "$XTASK_INPUT/source.json"; then
+    XTASK_PACKAGE=$(python3 -ESB -c 'import json, sys
 package = json.load(open(sys.argv[1] + "/source.json")).get("package")
 print(sys.argv[2] + "/" + package if package else sys.argv[2])' "$XTASK_INPUT" "$XTASK_SOURCE")
+fi
 export XTASK_PACKAGE
 
 # Backends that find no Rust fetch one over the network, which nothing pins: maturin asks for puccinialin,

@@ -8,9 +8,11 @@ here=$(dirname "$0")
 # shellcheck source=scripts/wheel-env.sh
 . "$here/wheel-env.sh"
 
-"$python" -m venv --without-pip "$venv"
+# Side by side: each takes a second under emulation.
+"$python" -m venv --without-pip "$venv" &
 # shellcheck disable=SC2119 # no extras
 wheel_requirements >"$TMPDIR/requirements.txt"
+wait $!
 install --requirement "$TMPDIR/requirements.txt"
 # The wheel itself is installed by the users' pip, which has to find every requirement met: the pinned
 # one, not the one that an interpreter happens to carry.
