@@ -72,15 +72,18 @@ fn after_a_failed_smoke_test_the_shell_has_the_wheel() {
 
 #[test]
 fn a_shell_that_has_no_interpreter_says_why_and_whose_choice_it_was() {
-    let w = Workspace::new(|toml| {
-        let toml = toml.replace(
-            "providers = [\"distro\", \"managed\", \"source\"]",
-            "providers = [\"distro\"]",
-        );
-        toml.replace("pythons = [\"cp311\"", "pythons = [\"cp39\"")
-    });
+    // A package that takes the interpreter: its source is fetched beside, and must not be what fails.
+    let w = Workspace::of_package(
+        "sdist = \"markupsafe==3.0.2\"\n\
+         sha256 = \"ee55d3edf80167e48ea11a923c7386f4669df67d7994554387f84e7d8b0a2bf0\"",
+        "",
+    );
+    let path = w.root.join("wheels.toml");
+    let toml = fs_err::read_to_string(&path).unwrap();
+    let pythons = "pythons = [\"cp310\"]\nproviders = [\"distro\"]";
+    fs_err::write(&path, toml.replace("pythons = [\"cp311\"]", pythons)).unwrap();
     let (_, stderr) = w.run(&["shell", "debian:12", "linux/amd64", "--", "true"], 2);
-    for said in ["no provider gives cp39", "`--python` names another", "-shell.log"] {
+    for said in ["no provider gives cp310", "`--python` names another", "-shell.log"] {
         assert!(stderr.contains(said), "{said}: {stderr}");
     }
 }
