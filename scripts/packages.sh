@@ -32,6 +32,19 @@ pkg_unlock() {
     exec 9>&-
 }
 
+# pkg_lock_lists -s|-x: apt reads (-s) or replaces (-x) the lists. Only apt installs without pkg_lock: dnf
+# rewrites state files in its cache at each start, and apk is done in seconds.
+pkg_lock_lists() {
+    mkdir -p "$XTASK_CACHE"
+    exec 8>"$XTASK_CACHE/lists.lock"
+    if command -v flock >/dev/null; then
+        flock "$1" 8
+    fi
+}
+pkg_unlock_lists() {
+    exec 8>&-
+}
+
 # pkg_apt COMMAND ...: apt-get or apt-cache with the cache's folders and the host's
 # configuration. The official images' clean-up hooks empty apt's usual folders; with
 # folders of our own they find nothing to delete and need no switching off.
@@ -141,7 +154,12 @@ pkg_refresh() {
             if [ -z "$(find "$pkg_fresh" -mmin -60 2>/dev/null)" ]; then
                 # Those of other sources vanish with an update.
                 rm -f "$XTASK_CACHE"/apt/fresh-*
-                pkg_apt apt-get -q update || return
+                pkg_lock_lists -x
+                pkg_apt apt-get -q update || {
+                    pkg_unlock_lists
+                    return 1
+                }
+                pkg_unlock_lists
                 touch "$pkg_fresh" "$trust_dir/apt-updated"
             fi
             ;;
@@ -158,15 +176,28 @@ pkg_refresh() {
     esac
 }
 
-# pkg_apt_install NAME ...: once more with new lists where those at hand name what is gone.
-pkg_apt_install() {
+# pkg_apt_download NAME ...: once more with new lists where those at hand name what is gone.
+pkg_apt_download() {
     pkg_refresh || return
-    if ! pkg_apt apt-get -q install --yes "$@"; then
+    if ! pkg_apt apt-get -q install --yes --download-only "$@"; then
         [ ! -f "$trust_dir/apt-updated" ] || return 1
         rm -f "$pkg_fresh"
         echo "once more, with new package lists"
-        pkg_refresh && pkg_apt apt-get -q install --yes "$@"
+        pkg_refresh && pkg_apt apt-get -q install --yes --download-only "$@"
     fi
+}
+
+# pkg_apt_install NAME ...: gives up the lock after the downloads, since other steps would wait for minutes
+# where dpkg is emulated. apt's own lock of the archives would last as long; that of dpkg is not shared.
+pkg_apt_install() {
+    pkg_apt_download "$@" || return
+    pkg_lock_lists -s
+    pkg_unlock
+    pkg_apt apt-get -q -o Debug::NoLocking=true install --yes "$@" || {
+        pkg_unlock_lists
+        return 1
+    }
+    pkg_unlock_lists
 }
 
 # pkg_install NAME ...: no upgrade of what is already there.
