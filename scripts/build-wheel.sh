@@ -66,9 +66,11 @@ build_with_build() {
     if [ -n "$constraints" ]; then
         install "$constraints" || return
         set -- "$@" --no-isolation
+    else
+        set -- "$@" --installer uv
     fi
     # shellcheck disable=SC2031 # the other one is of a hook
-    PATH=$env/bin:$PATH "$env/bin/python" -m build --installer uv --wheel --outdir "$XTASK_WORK/dist-$id" \
+    PATH=$env/bin:$PATH "$env/bin/python" -m build --wheel --outdir "$XTASK_WORK/dist-$id" \
         "$@" "$package"
 }
 

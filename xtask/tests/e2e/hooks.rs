@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use crate::workspace::{Workspace, ran};
+use crate::workspace::{Workspace, ran, repository};
 
 /// Calls setuptools, and writes the settings that it got into the package.
 const BACKEND: &str = "from setuptools.build_meta import *\nfrom setuptools import build_meta\n\
@@ -106,7 +106,14 @@ fn hooks_settings_and_variables_reach_the_build_of_the_jobs_that_they_are_for() 
     let file = w.root.join("wheels.toml");
     let text = fs_err::read_to_string(&file).unwrap();
     let pythons = "pythons = [\"cp311\"]\n";
-    let text = text.replace(pythons, &format!("{pythons}{BUILD}")) + TEST;
+    // Pinned: `build` takes them in place of an isolated environment.
+    let pinned = "requirements = \"build-requirements.txt\"\n";
+    fs_err::copy(
+        repository().join("docker/build-requirements.txt"),
+        w.root.join("build-requirements.txt"),
+    )
+    .unwrap();
+    let text = text.replace(pythons, &format!("{pythons}{pinned}{BUILD}")) + TEST;
     fs_err::write(&file, text).unwrap();
     let (stderr, log, tests) = outcome(&w, 0);
     assert!(stderr.contains("E2E_TOKEN") && stderr.contains("cp312-*"), "{stderr}");
