@@ -60,6 +60,8 @@ variable "SMOKE_CALLS" { default = "{}" }
 variable "SMOKE_COMMANDS" { default = "[]" }
 variable "SMOKE_GRAFTED" { default = "{}" }
 variable "IGNORE_REQUIREMENTS" { default = "" }
+# System packages of the clean image.
+variable "TEST_PACKAGES" { default = "" }
 
 # The package's own tests.
 variable "TEST_COMMAND" { default = "" }
@@ -225,6 +227,7 @@ target "smoke" {
     SMOKE_COMMANDS      = SMOKE_COMMANDS
     SMOKE_GRAFTED       = SMOKE_GRAFTED
     IGNORE_REQUIREMENTS = join(" ", words(IGNORE_REQUIREMENTS))
+    TEST_PACKAGES       = join(" ", words(TEST_PACKAGES))
   }
 }
 
@@ -298,6 +301,7 @@ target "shell-smoke" {
   }
   args = {
     IGNORE_REQUIREMENTS = join(" ", words(IGNORE_REQUIREMENTS))
+    TEST_PACKAGES       = join(" ", words(TEST_PACKAGES))
   }
 }
 

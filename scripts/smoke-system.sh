@@ -1,5 +1,6 @@
 #!/bin/sh
-# Gives a clean image the packages that the interpreter needs to run, and no others.
+# Gives a clean image the packages that the interpreter needs to run, those of TEST_PACKAGES
+# (`[test] system_packages`), and no others.
 set -eu
 here=$(dirname "$0")
 # shellcheck source=scripts/trust.sh
@@ -9,8 +10,8 @@ here=$(dirname "$0")
 
 # The list was written by the interpreter itself, one name a line after the key; there is
 # no Python here yet to read JSON with.
-# shellcheck disable=SC2046 # words on purpose
-pkg_install $(sed -n '/"runtime_packages"/,/]/s/^ *"\([^"]*\)",\{0,1\}$/\1/p' /opt/python/*/provider.json)
+# shellcheck disable=SC2046,SC2086 # words on purpose
+pkg_install ${TEST_PACKAGES:-} $(sed -n '/"runtime_packages"/,/]/s/^ *"\([^"]*\)",\{0,1\}$/\1/p' /opt/python/*/provider.json)
 for file in /opt/python/*/provider.json; do
     "${file%/*}/bin/python" --version
 done

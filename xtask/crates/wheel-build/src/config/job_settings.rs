@@ -70,6 +70,10 @@ pub(crate) struct Test {
     /// Requirements of the wheel that its tests do without: what the interpreter brings itself.
     #[serde(default, rename = "ignore-requirements", deserialize_with = "words::project")]
     pub ignore_requirements: Vec<String>,
+    /// System packages of the clean container, by family: libraries that a tag promises and not every
+    /// system has.
+    #[serde(default, deserialize_with = "words::package")]
+    pub system_packages: BTreeMap<Family, Vec<String>>,
 }
 
 /// `[[override]]`: other settings for some jobs.
@@ -171,6 +175,9 @@ pub(crate) struct TestChange {
     /// In place of `[test] ignore-requirements`.
     #[serde(default, rename = "ignore-requirements", deserialize_with = "words::project")]
     pub ignore_requirements: Option<Vec<String>>,
+    /// In place of those of `[test]`, family by family.
+    #[serde(default, deserialize_with = "words::package")]
+    pub system_packages: BTreeMap<Family, Vec<String>>,
 }
 
 /// Patterns of build identifiers: `cp314t-*`, `*-debian12_aarch64`. Several are a list, or stand in
@@ -383,6 +390,7 @@ impl Test {
         self.env.0.extend(change.env.0.clone());
         set(&mut self.skip, change.skip.as_ref());
         set(&mut self.ignore_requirements, change.ignore_requirements.as_ref());
+        self.system_packages.extend(change.system_packages.clone());
     }
 }
 

@@ -45,6 +45,7 @@ fn later_overrides_win_maps_are_merged_and_all_else_is_replaced() {
         config-settings = { a = "1", list = ["x", "y"] }
         [test]
         requires = ["pytest", "hypothesis"]
+        system_packages = { apt = ["libgl1"], dnf = ["libglvnd-glx"] }
         [[override]]
         select = "cp311-*"
         build = { env = { B = "2", C = "2" }, config-settings = { a = "2" } }
@@ -57,6 +58,7 @@ fn later_overrides_win_maps_are_merged_and_all_else_is_replaced() {
         build.build-frontend = "build"
         build.system_packages.apt = []
         test.skip = false
+        test.system_packages.apt = ["libgl1", "libxrender1"]
         toolchain.rust = "distro"
         "#,
     )
@@ -72,6 +74,7 @@ fn later_overrides_win_maps_are_merged_and_all_else_is_replaced() {
     assert_eq!(native.build.system_packages, ["libffi-dev"]);
     assert_eq!(native.build.config_settings.lines(), "a=2\nlist=x\nlist=y");
     assert_eq!((native.test.requires.len(), native.test.skip), (1, true));
+    assert_eq!(native.test.system_packages[&Family::Apt], ["libgl1"]);
     assert_eq!(native.repair.exclude, ["libcuda.so.*"]);
     assert_eq!((native.build.build_frontend, native.rust), (BuildFrontend::Uv, Rust::None));
 
@@ -79,6 +82,7 @@ fn later_overrides_win_maps_are_merged_and_all_else_is_replaced() {
     assert_eq!(env(&emulated), ["1", "2", "3"], "the later one wins");
     assert_eq!(emulated.build.before.as_ref().unwrap().0, "three");
     assert!(emulated.build.system_packages.is_empty() && !emulated.test.skip);
+    assert_eq!(emulated.test.system_packages[&Family::Apt], ["libgl1", "libxrender1"]);
     assert_eq!(
         (emulated.build.build_frontend, emulated.rust),
         (BuildFrontend::Build, Rust::Distro)

@@ -171,6 +171,16 @@ fn advice_on_tests(step: &FailedStep) -> Option<String> {
             || line.starts_with("sh: ") && line.ends_with("not found")
             || line.contains(": No module named ")
     };
+    let no_library = |line: &String| {
+        line.starts_with("FAIL ") && line.contains("cannot open shared object file")
+    };
+    if step.tail.iter().any(no_library) {
+        return Some(
+            "a minimal system lacks a library that the wheel's tag promises: if its users have it, name \
+             its package, `system_packages = { apt = [\"libgl1\"] }` in `[test]` of wheels.toml"
+                .to_owned(),
+        );
+    }
     (step.name.contains("/test.sh") && step.tail.iter().any(lacks)).then(|| {
         "`[test]` in wheels.toml names what the tests need: `requires = [\"pytest\"]`, `extras` and \
          `groups` install packages, `sources` copies files and folders beside the tests"
@@ -313,6 +323,9 @@ mod tests {
         let error =
             diagnose("1", step(&["FAIL import a._b: ImportError: no"], "exit code: 1"), &[]);
         assert!(error.hint().is_some_and(|hint| hint.contains("`[check] imports`")), "{error}");
+        let line = "FAIL import a._b: ImportError: libGL.so.1: cannot open shared object file: No such file";
+        let error = diagnose("1", step(&[line], "exit code: 1"), &[]);
+        assert!(error.hint().is_some_and(|hint| hint.contains("`[test]`")), "{error}");
     }
 
     #[test]

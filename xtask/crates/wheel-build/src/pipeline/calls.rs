@@ -99,7 +99,9 @@ pub(super) fn smoke_args(config: &Config, job: &Job) -> Vec<(&'static str, Strin
     let without = (!ignored.is_empty()).then(|| ("IGNORE_REQUIREMENTS", ignored.join(" ")));
     let commands = (!config.check.commands.is_empty()).then_some(("SMOKE_COMMANDS", commands));
     let given = [("SMOKE_IMPORTS", imports), ("SMOKE_CALLS", calls)];
-    given.into_iter().chain(commands).chain(without).collect()
+    let packages = job.target.family.and_then(|it| job.settings.test.system_packages.get(&it));
+    let packages = packages.map(|list| ("TEST_PACKAGES", list.join(" ")));
+    given.into_iter().chain(commands).chain(without).chain(packages).collect()
 }
 
 /// The arguments of the package's own tests.
