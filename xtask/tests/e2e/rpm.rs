@@ -11,7 +11,7 @@ use crate::workspace::{Workspace, debian_12, repository, sh};
 /// The packages that the scripts ask for by name, and some programs of theirs.
 const PACKAGES: &str = "ca-certificates curl curl-minimal diffutils findutils gcc=/usr/bin/gcc \
     gcc-c++=/usr/bin/g++ glibc-devel gzip make pkgconf-pkg-config python3 python3-pip tar xz git-core \
-    cmake file rust cargo python3.11=/usr/bin/python3.11 python3.11-devel \
+    cmake file rust cargo python3.10=/usr/bin/python3.10 python3.10-devel \
     python3.12=/usr/bin/python3.12 python3.12-devel libffi libffi-devel sqlite-devel \
     bzip2-devel libzstd-devel openssl-devel xz-devel zlib-devel bash=/bin/bash snappy";
 
