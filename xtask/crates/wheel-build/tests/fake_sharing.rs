@@ -141,7 +141,7 @@ fn an_interpreter_that_is_added_later_takes_the_wheel_that_is_there() {
     let more = run(&w, &["--python", "cp311,cp313,cp314"], 0);
     assert_eq!(more[2], ("cp314".to_owned(), "built".to_owned(), "cp311".to_owned()));
     assert_eq!(calls(&w), (0, 1));
-    // The one that was asked for alone builds, or has its wheel already.
+    // The only requested one builds, unless it has its wheel already.
     assert_eq!(run(&w, &["--python", "cp314"], 0), expected(&[("cp314", "unchanged", "cp311")]));
 }
 

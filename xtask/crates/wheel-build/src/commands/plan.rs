@@ -14,7 +14,7 @@ use wheel_audit::report;
 /// Arguments of `plan`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct PlanArgs {
-    /// What is asked for; everything in wheels.toml where absent
+    /// What to show; everything in wheels.toml where absent
     #[command(flatten)]
     selection: Selection,
     /// Report on stdout as JSON

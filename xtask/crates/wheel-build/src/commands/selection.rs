@@ -34,7 +34,7 @@ impl Selection {
         self.words.is_empty() && !self.all
     }
 
-    /// What is asked for; with no word on targets, all of them where `--only` narrows them, or where that
+    /// The request; with no word on targets, all of them where `--only` narrows them, or where that
     /// is what the command does by itself (`all`).
     ///
     /// # Errors

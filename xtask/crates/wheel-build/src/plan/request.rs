@@ -105,7 +105,7 @@ impl Request {
         })
     }
 
-    /// Whether the job of this build identifier is asked for.
+    /// Whether the request includes the job of this build identifier.
     pub(crate) fn selects(&self, identifier: &str) -> bool {
         self.only.as_ref().is_none_or(|only| only.matches(identifier))
             && !self.skip.as_ref().is_some_and(|skip| skip.matches(identifier))
