@@ -2,10 +2,10 @@
 """Writes `missing/packages.toml`: the system packages that hints name, from `packages.txt` and Debian's indexes,
 and checks the Debian packages of the audit's `system-libraries.toml` against them.
 
-    refresh.py CONTENTS...
+    refresh.py [--check] CONTENTS...
 
-`CONTENTS` are the files `Contents-amd64` and `Contents-all` of a Debian suite, unpacked or as `.gz`. Python 3.9,
-standard library only.
+`--check` writes nothing, and fails if the file is out of date. `CONTENTS` are the files `Contents-amd64` and
+`Contents-all` of a Debian suite, unpacked or as `.gz`. Python 3.9, standard library only.
 """
 
 from __future__ import annotations
@@ -112,7 +112,9 @@ def names(paths: list[str], pattern: re.Pattern[str]) -> list[str]:
     return sorted({next(filter(None, each.groups())) for each in found if each})
 
 
-def main(indexes: list[str]) -> int:
+def main(arguments: list[str]) -> int:
+    is_check = "--check" in arguments
+    indexes = [each for each in arguments if each != "--check"]
     rows = wanted()
     files, libraries = files_of(set(rows), indexes)
     missing = sorted(set(rows) - set(files))
@@ -141,13 +143,18 @@ def main(indexes: list[str]) -> int:
             kept = sorted(sorted(value, key=lambda each: (len(each), each))[:MOST])
             text += [f"{key} = {json.dumps(kept)}"] if kept else []
         lines.append("  { " + ", ".join(text) + " },\n")
-    DATA.parent.mkdir(exist_ok=True)
-    DATA.write_text(HEAD + "".join(lines) + "]\n", encoding="utf-8")
+    text = HEAD + "".join(lines) + "]\n"
+    is_stale = is_check and DATA.read_text(encoding="utf-8") != text
+    if is_stale:
+        print(f"{DATA.name} is out of date: run refresh.py without --check", file=sys.stderr)
+    elif not is_check:
+        DATA.parent.mkdir(exist_ok=True)
+        DATA.write_text(text, encoding="utf-8")
     for package in missing:
         print(f"{package}: not in the indexes", file=sys.stderr)
     for soname, packages in wrong.items():
         print(f"{LIBRARIES.name}: {soname} is in {', '.join(sorted(packages)) or 'no package'}", file=sys.stderr)
-    return 1 if missing or wrong else 0
+    return 1 if missing or wrong or is_stale else 0
 
 
 if __name__ == "__main__":

@@ -26,6 +26,18 @@ fn program(w: &Workspace, name: &str, script: &str) {
     fs_err::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
 }
 
+/// Every tool of `check-tools.txt`, none of which finds anything.
+fn install_tools(w: &Workspace) {
+    for name in ["shellcheck", "hadolint", "zizmor", "python3"] {
+        program(w, name, "exit 0");
+    }
+    // The folder is named by the hash of the empty list.
+    for package in ["check-jsonschema", "fastjsonschema", "ruamel.yaml"] {
+        let folder = w.root.join("target/xtask/tools/e3b0c44298fc").join(package);
+        fs_err::create_dir_all(folder).unwrap();
+    }
+}
+
 fn ci(w: &Workspace, args: &[&str]) -> Ran {
     let mut command = w.command(&[&["ci"], args].concat());
     command.env("PATH", w.fake.with_file_name("bin").as_str());
@@ -42,9 +54,8 @@ fn skipped(ran: &Ran) -> Vec<&str> {
 fn a_tool_that_is_missing_is_skipped_by_name_and_fails_a_strict_run() {
     let w = workspace();
     let ran = ci(&w, &["--no-engine"]).code(0);
-    assert_eq!(skipped(&ran), ["shellcheck", "hadolint", "engine"]);
-    program(&w, "shellcheck", "exit 0");
-    program(&w, "hadolint", "exit 0");
+    assert_eq!(skipped(&ran), ["shellcheck", "hadolint", "zizmor", "schemas", "engine"]);
+    install_tools(&w);
     let ran = ci(&w, &["--no-engine"]).code(0);
     assert_eq!(skipped(&ran), ["engine"]);
     let ran = ci(&w, &["--no-engine", "--strict"]).code(1);
@@ -79,8 +90,7 @@ fn a_tool_that_pip_does_not_install_is_skipped_for_pips_reason() {
 #[test]
 fn what_a_test_skips_is_in_the_table_with_its_reason() {
     let w = workspace();
-    program(&w, "shellcheck", "exit 0");
-    program(&w, "hadolint", "exit 0");
+    install_tools(&w);
     let test = "[ $1 != test ] || echo 'xtask test skipped: a.rs:1: not root' >&2";
     fs_err::write(w.fake.join("cargo"), test).unwrap();
     let ran = ci(&w, &["--no-engine"]).code(0);
@@ -91,9 +101,7 @@ fn what_a_test_skips_is_in_the_table_with_its_reason() {
 /// As [`workspace`], with an engine, and Ubuntu's target with every key by which an archive is found.
 fn workspace_with_engine() -> (Workspace, camino::Utf8PathBuf) {
     let w = workspace();
-    for name in ["shellcheck", "hadolint"] {
-        program(&w, name, "exit 0");
-    }
+    install_tools(&w);
     for tool in ["base64", "cat", "cp", "mkdir"] {
         let folders = ["/usr/bin", "/bin"].map(camino::Utf8Path::new);
         let path = folders.map(|folder| folder.join(tool)).into_iter().find(|path| path.exists());
@@ -181,6 +189,40 @@ fn a_machine_that_cannot_be_set_up_fails_its_checks_and_has_a_table() {
     ] {
         assert_eq!(result(&ran, check), expected, "{check}: {}", ran.stdout);
     }
+}
+
+/// The checks of the table, without those that report what was not requested.
+fn checks(ran: &Ran) -> Vec<&str> {
+    let rows = ran.stdout.lines().skip_while(|row| !row.starts_with("check  ")).skip(1);
+    let rows = rows.filter(|row| !row.contains("not requested"));
+    rows.map(|row| row.split("  ").next().unwrap()).filter(|name| !name.is_empty()).collect()
+}
+
+#[test]
+fn each_check_is_in_one_group_and_each_group_in_one_job() {
+    let (w, _) = workspace_with_engine();
+    program(&w, "mmdebstrap", "exit 0");
+    let all = ci(&w, &[]).code(0);
+    let ci_yml = concat!(env!("CARGO_MANIFEST_DIR"), "/../.github/workflows/ci.yml");
+    let ci_yml = fs_err::read_to_string(ci_yml).unwrap();
+    let mut found = Vec::new();
+    let mut groups = Vec::new();
+    for line in ci_yml.lines() {
+        let Some((_, words)) = line.split_once("run: cargo xtask ci --only ") else { continue };
+        let (group, rest) = words.split_once(' ').unwrap();
+        assert_eq!(rest, "--setup --strict");
+        let ran = ci(&w, &["--only", group]).code(0);
+        found.extend(checks(&ran).into_iter().map(str::to_owned));
+        groups.push(group);
+    }
+    let mut expected = checks(&all);
+    found.sort();
+    expected.sort_unstable();
+    assert_eq!(found, expected, "{groups:?}");
+    assert_eq!(ci_yml.matches("run: cargo xtask").count(), groups.len());
+    let ran = ci(&w, &["--only", "lint,test"]).code(0);
+    assert!(!checks(&ran).contains(&"wheels") && checks(&ran).contains(&"tests"));
+    ci(&w, &["--only", "everything"]).code(2);
 }
 
 /// Where a test's body returns before its end without a word. One that asks `unless_skipped` before has printed why;

@@ -3,6 +3,7 @@
 
 mod outcome;
 mod tools;
+mod workflows;
 
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -26,7 +27,7 @@ pub(crate) struct CiArgs {
     #[arg(long)]
     pub setup: bool,
     /// Leave out everything that needs an engine
-    #[arg(long, conflicts_with = "setup")]
+    #[arg(long, conflicts_with_all = ["setup", "only"])]
     pub no_engine: bool,
     /// Everything that this machine can run, however long it takes (interpreters from source)
     #[arg(long, conflicts_with = "no_engine")]
@@ -34,13 +35,35 @@ pub(crate) struct CiArgs {
     /// Fail where a check, or a part of one, is skipped
     #[arg(long)]
     pub strict: bool,
+    /// Run only the checks of these groups
+    #[arg(long, value_name = "GROUP", value_delimiter = ',')]
+    pub only: Vec<Group>,
+}
+
+/// The groups of checks, each of which a job of hosted CI runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Group {
+    /// Format, clippy, documentation, scripts, workflows
+    Lint,
+    /// The tests that need no engine
+    Test,
+    /// Wheels, and the tests that need an engine
+    Engine,
+}
+
+impl CiArgs {
+    /// Whether the checks of `group` are requested.
+    fn has(&self, group: Group) -> bool {
+        self.only.is_empty() || self.only.contains(&group)
+    }
 }
 
 /// How long Ubuntu's archive may take to answer.
 const ARCHIVE_LIMIT: Duration = Duration::from_secs(60);
 
-/// One check: its name, its command, and whether a machine without the tool skips it.
+/// One check: its group, its name, its command, and whether a machine without the tool skips it.
 struct Check {
+    group: Group,
     name: &'static str,
     step: Step,
     optional: bool,
@@ -48,7 +71,8 @@ struct Check {
 
 impl Check {
     fn new(name: &'static str, program: &str, args: &[&str]) -> Self {
-        Self { name, step: Step::new(program, args.iter().copied()), optional: false }
+        let step = Step::new(program, args.iter().copied());
+        Self { group: Group::Lint, name, step, optional: false }
     }
 
     fn optional(mut self) -> Self {
@@ -77,8 +101,9 @@ fn checks(scripts: &[String], tools: &Utf8Path) -> Vec<Check> {
             "cargo",
             &["clippy", "--workspace", "--all-targets", "--all-features", "--", "-D", "warnings"],
         ),
-        Check { name: "tests", step: tests, optional: false },
+        Check { group: Group::Test, name: "tests", step: tests, optional: false },
         Check {
+            group: Group::Lint,
             step: Step::new(
                 "cargo",
                 ["doc", "--workspace", "--no-deps", "--document-private-items"],
@@ -109,31 +134,47 @@ pub(crate) fn run(args: &CiArgs) -> anyhow::Result<ExitCode> {
         };
         results.push(timed("tools", install)?);
     }
-    for Check { name, step, optional } in checks(&scripts, &tools) {
-        let missing = optional.then_some(&missing);
-        results.push(timed(name, || run_step(&exec, &workspace, step, missing))?);
-    }
-    results.push(timed("workflow", || command(&["workflow", "check"]))?);
-    if args.no_engine {
-        results.push(timed("engine", || Ok(Outcome::Skipped("`--no-engine`".to_owned())))?);
-    } else {
-        results.push(timed("wheels", || build(args))?);
-        results.push(timed("wheels ubuntu", || build_ubuntu(&exec, &workspace, args))?);
-        let mut features = vec!["e2e"];
-        features.extend(args.full.then_some("e2e-full"));
-        let features = features.join(",");
-        let step = ["test", "--package", "xtask", "--features", &features, "--test", "e2e"];
-        let step = Step::new("cargo", step).arg("--").arg("--test-threads=1").arg("--nocapture");
-        results.push(timed("end to end", || run_step(&exec, &workspace, step, None))?);
-        if !args.full {
-            let outcome = Outcome::NotRequested("--full");
-            results.push(Checked { name: "end to end, full", outcome, seconds: 0.0 });
+    for Check { group, name, step, optional } in checks(&scripts, &tools) {
+        if args.has(group) {
+            let missing = optional.then_some(&missing);
+            results.push(timed(name, || run_step(&exec, &workspace, step, missing))?);
         }
+    }
+    if args.has(Group::Lint) {
+        results.push(timed("workflow", || command(&["workflow", "check"]))?);
+        let zizmor = || workflows::zizmor(&exec, &workspace, &tools, &missing);
+        results.push(timed("zizmor", zizmor)?);
+        let schemas = || workflows::schemas(&exec, &workspace, &tools, &missing);
+        results.push(timed("schemas", schemas)?);
+    }
+    if args.has(Group::Engine) {
+        results.extend(with_engine(&exec, &workspace, args)?);
     }
     let rows: Vec<_> = results.iter().flat_map(Checked::rows).collect();
     report::data(&report::table(&["check", "time", "result"], &rows));
     let good = outcome::is_good(&results, args.strict);
     Ok(ExitCode::from(if good { 0 } else { FINDINGS }))
+}
+
+/// Runs the checks that need an engine.
+fn with_engine(exec: &Exec, workspace: &Workspace, args: &CiArgs) -> anyhow::Result<Vec<Checked>> {
+    if args.no_engine {
+        let skipped = || Ok(Outcome::Skipped("`--no-engine`".to_owned()));
+        return Ok(vec![timed("engine", skipped)?]);
+    }
+    let mut results = vec![
+        timed("wheels", || build(args))?,
+        timed("wheels ubuntu", || build_ubuntu(exec, workspace, args))?,
+    ];
+    let features = if args.full { "e2e,e2e-full" } else { "e2e" };
+    let step = ["test", "--package", "xtask", "--features", features, "--test", "e2e"];
+    let step = Step::new("cargo", step).arg("--").arg("--test-threads=1").arg("--nocapture");
+    results.push(timed("end to end", || run_step(exec, workspace, step, None))?);
+    if !args.full {
+        let outcome = Outcome::NotRequested("--full");
+        results.push(Checked { name: "end to end, full", outcome, seconds: 0.0 });
+    }
+    Ok(results)
 }
 
 /// Runs a command of the tool, as its user types it.

