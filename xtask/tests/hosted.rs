@@ -1,0 +1,62 @@
+//! What hosted services read, against what it repeats from other files.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::process::Command;
+
+const RUST: &str = "xtask/crates/wheel-build/src/ship/workflow/rust.txt";
+
+fn text(name: &str) -> String {
+    fs_err::read_to_string(format!("{}/../{name}", env!("CARGO_MANIFEST_DIR"))).unwrap()
+}
+
+#[test]
+fn all_workflows_have_one_rust_that_is_new_enough() {
+    let rust = text(RUST);
+    for name in ["ci.yml", "scheduled.yml"] {
+        let workflow = text(&format!(".github/workflows/{name}"));
+        let set = format!("  RUSTUP_TOOLCHAIN: \"{}\"\n", rust.trim());
+        assert_eq!(workflow.matches("RUSTUP_TOOLCHAIN: ").count(), 1, "{name}");
+        assert!(workflow.contains(&set), "{name}: {set}");
+        let jobs = workflow.matches("cargo xtask").count();
+        let installs = workflow.matches("rustup toolchain install \"$RUSTUP_TOOLCHAIN\" ").count();
+        assert!(installs > 0 && installs <= jobs, "{name}");
+    }
+    let manifest: toml::Table = toml::from_str(&text("Cargo.toml")).unwrap();
+    let least = manifest["workspace"]["package"]["rust-version"].as_str().unwrap();
+    let numbers = |version: &str| -> Vec<u32> {
+        version.trim().split('.').map(|part| part.parse().unwrap()).collect()
+    };
+    assert!(numbers(&rust) >= numbers(least), "{rust} < {least}");
+}
+
+#[test]
+fn each_digest_has_the_name_of_its_image_beside_it() {
+    let wheels = text("wheels.toml");
+    let config: toml::Table = toml::from_str(&wheels).unwrap();
+    let mut expected = Vec::new();
+    for target in config["target"].as_array().unwrap() {
+        for digest in target.get("digest").and_then(toml::Value::as_table).into_iter().flatten() {
+            let (digest, image) = (digest.1.as_str().unwrap(), target["image"].as_str().unwrap());
+            expected.push(format!("\"{digest}\" # {image}"));
+        }
+    }
+    let lines = wheels.lines().filter_map(|line| line.strip_prefix("digest.")?.split_once(" = "));
+    let found: Vec<_> = lines.map(|(_, value)| value).collect();
+    assert_eq!(found, expected);
+    let debian = format!("container: debian:12@{}\n", &found[0][1..72]);
+    assert!(text(".github/workflows/scheduled.yml").contains(&debian), "{debian}");
+}
+
+#[test]
+fn the_data_of_system_packages_can_be_checked_without_a_change() {
+    let folder = tempfile::tempdir().unwrap();
+    let indexes = folder.path().join("Contents-amd64");
+    fs_err::write(&indexes, "usr/include/none.h libdevel/none-dev\n").unwrap();
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/system-packages/refresh.py");
+    let data = "xtask/crates/wheel-build/src/pipeline/missing/packages.toml";
+    let before = text(data);
+    let ran = Command::new("python3").args(["-B", script, "--check"]).arg(indexes).output();
+    let ran = ran.unwrap();
+    assert_eq!(ran.status.code(), Some(1), "{}", String::from_utf8_lossy(&ran.stderr));
+    assert_eq!(text(data), before);
+}
