@@ -47,6 +47,47 @@ fn each_digest_has_the_name_of_its_image_beside_it() {
     assert!(text(".github/workflows/scheduled.yml").contains(&debian), "{debian}");
 }
 
+/// The cells of each row of the table with this head.
+fn rows(document: &str, head: &str) -> Vec<Vec<String>> {
+    let text = text(document);
+    let (_, table) = text.split_once(head).unwrap();
+    let rows = table.lines().skip(2).take_while(|line| line.starts_with('|'));
+    let cells =
+        |row: &str| row.trim_matches('|').split('|').map(|it| it.trim().to_owned()).collect();
+    rows.map(cells).collect()
+}
+
+#[test]
+fn each_shipped_wheel_has_a_row_that_says_what_was_seen_of_it() {
+    let config: toml::Table = toml::from_str(&text("wheels.toml")).unwrap();
+    let words = |value: &toml::Value| -> Vec<String> {
+        value.as_array().unwrap().iter().map(|word| word.as_str().unwrap().to_owned()).collect()
+    };
+    let providers = rows("docs/interpreters.md", "| Target | Interpreter | Providers |");
+    let mut expected = Vec::new();
+    for name in words(&config["ci"]["targets"]) {
+        let targets = config["target"].as_array().unwrap();
+        let target = targets.iter().find(|it| it["name"].as_str() == Some(&name)).unwrap();
+        for platform in words(&target["platforms"]) {
+            for python in words(&config["build"]["pythons"]) {
+                let row = providers.iter().find(|row| row[..2] == [name.clone(), python.clone()]);
+                let first = row.unwrap()[2].split(", ").next().unwrap().to_owned();
+                expected.push([name.clone(), platform.clone(), python, first]);
+            }
+        }
+    }
+    let listed = rows("docs/hosted-ci.md", "| Target | Platform | Interpreter | From | Seen |");
+    let wheels: Vec<_> = listed.iter().map(|row| &row[..4]).collect();
+    assert_eq!(wheels, expected);
+    for row in &listed {
+        let how = row[4].split(", ").next().unwrap();
+        assert!(["`ci`", "`ci --full`", "by hand", "never run"].contains(&how), "{row:?}");
+        // An emulated build is none of the native machine's that the workflow asks for.
+        let is_foreign = row[1] != "linux/amd64" && how != "never run";
+        assert_eq!(row[4].contains("emulated"), is_foreign, "{row:?}");
+    }
+}
+
 #[test]
 fn the_data_of_system_packages_can_be_checked_without_a_change() {
     let folder = tempfile::tempdir().unwrap();
