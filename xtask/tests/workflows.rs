@@ -23,15 +23,52 @@ fn is_command(run: &str) -> bool {
     starts.iter().any(|start| run.starts_with(start))
 }
 
+/// Where a job finds the program that the job `tool` compiled.
+const TOOL: &str = "target/tool/xtask";
+
 #[test]
-fn each_step_is_one_call_of_xtask() {
+fn each_step_is_one_command() {
+    let (_, hosted) = workflows().pop().unwrap();
     for (name, text) in workflows() {
         let runs = values(&text, "run:");
         assert!(!runs.is_empty(), "{name} runs nothing");
-        assert!(runs.iter().all(|run| is_command(run)), "{name}: {runs:?}");
         let injected = runs.iter().filter(|run| run.contains("${{"));
         assert_eq!(injected.count(), 0, "{name}: an expression in a command is an injection");
+        let joined = runs.iter().filter(|run| run.contains(['|', ';', '&', '`']));
+        assert_eq!(joined.count(), 0, "{name}: {runs:?}");
+        if text != hosted {
+            assert!(runs.iter().all(|run| is_command(run)), "{name}: {runs:?}");
+        }
     }
+}
+
+#[test]
+fn one_job_compiles_and_the_others_use_its_program() {
+    let (_, text) = workflows().pop().unwrap();
+    for (name, job) in jobs(&text) {
+        let runs = values(job, "run:");
+        let compiles = runs.iter().filter(|run| run.contains("cargo")).count();
+        if name == "tool" {
+            assert_eq!((runs.len(), compiles), (1, 1), "{runs:?}");
+            assert!(runs[0].starts_with("cargo build --locked --release "), "{runs:?}");
+            assert_eq!(job.matches("cache-hit != 'true'").count(), 2, "{job}");
+            continue;
+        }
+        assert_eq!(compiles, 0, "{name}: {runs:?}");
+        let makes_executable = format!("chmod +x {TOOL}");
+        let calls = runs.iter().filter(|run| run.starts_with(&format!("{TOOL} "))).count();
+        if name == "publish" {
+            assert_eq!(runs.len(), 0, "{runs:?}");
+        } else {
+            assert_eq!(runs[0], makes_executable, "{name}");
+            assert_eq!(calls, runs.len() - 1, "{name}: {runs:?}");
+            let label = if name == "build" { "${{ matrix.runner }}" } else { "ubuntu-24.04" };
+            assert!(job.contains(&format!("name: xtask-{label}\n")), "{name}");
+            assert!(job.find("path: target/tool\n") < job.find(TOOL), "{name}");
+        }
+    }
+    // A program for each machine that the plan may name.
+    assert!(text.contains("label: [ubuntu-24.04, ubuntu-24.04-arm]\n"), "{text}");
 }
 
 #[test]
@@ -76,7 +113,7 @@ fn each_permission_is_in_one_job_and_none_of_ours_runs_beside_the_identity() {
     let (_, text) = workflows().pop().unwrap();
     let jobs = jobs(&text);
     let names: Vec<_> = jobs.iter().map(|(name, _)| *name).collect();
-    assert_eq!(names, ["plan", "build", "collect", "release", "publish"]);
+    assert_eq!(names, ["tool", "plan", "build", "collect", "release", "publish"]);
     let with = |permission: &str| {
         let with = jobs.iter().filter(|(_, text)| text.contains(permission));
         with.map(|(name, _)| *name).collect::<Vec<_>>()
@@ -90,10 +127,6 @@ fn each_permission_is_in_one_job_and_none_of_ours_runs_beside_the_identity() {
     assert!(!publish.contains("run:") && !publish.contains("checkout"), "{publish}");
     assert!(publish.contains("attestations: true") && publish.contains("needs: release"));
     assert!(publish.contains("github.ref_type == 'tag'"), "{publish}");
-    // Nothing is compiled while the token is there.
-    let (_, release) = jobs[3];
-    let before = release.split("GH_TOKEN").next().unwrap();
-    assert!(before.contains("cargo xtask release-notes"), "{release}");
 }
 
 #[test]
@@ -126,13 +159,28 @@ fn an_action_has_one_pin() {
             assert_eq!(known, pin, "{name}: {action}");
         }
     }
-    assert_eq!(pins.len(), 5, "{pins:?}");
+    assert!(pins.len() > 3, "{pins:?}");
 }
 
 #[test]
-fn defect_19_no_workflow_counts_on_a_cache_that_may_silently_be_off() {
-    for (name, text) in workflows() {
-        assert!(!text.contains("type=gha"), "{name}");
+fn defect_19_the_build_step_alone_has_the_cache_and_its_token() {
+    let (_, text) = workflows().pop().unwrap();
+    let jobs = jobs(&text);
+    let build = jobs.iter().find(|(name, _)| *name == "build").unwrap().1;
+    assert_eq!(text.matches("ACTIONS_").count(), build.matches("ACTIONS_").count());
+    let steps: Vec<&str> = build.split("\n      - ").collect();
+    let with = |word: &str| steps.iter().filter(|step| step.contains(word)).count();
+    assert_eq!(with("outputs.token }}"), 1, "{build}");
+    let step = steps.iter().find(|step| step.contains("xtask wheels ")).unwrap();
+    for word in ["outputs.token }}", "outputs.url }}", "ACTIONS_CACHE_SERVICE_V2: \"true\""] {
+        assert!(step.contains(word), "{word}: {step}");
+    }
+    assert!(build.contains("core.setSecret(token)") && !text.contains("exportVariable"));
+    // A cache or a builder that fails costs no wheel.
+    for step in
+        steps.iter().filter(|step| step.contains("id: builder") || step.contains("id: layers"))
+    {
+        assert!(step.contains("continue-on-error: true"), "{step}");
     }
 }
 

@@ -4,76 +4,16 @@
 use std::io::{Read as _, Write as _};
 use std::net::Shutdown;
 use std::os::unix::net::{UnixListener, UnixStream};
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::{Command, Stdio};
 
-use camino::{Utf8Path, Utf8PathBuf};
+use camino::Utf8Path;
 
 use crate::common::skip::unless_skipped;
 use crate::engines::{CP311, build_log};
 use crate::interrupt;
 use crate::registry::Registry;
+use crate::second::{Second, may_start_engines, pulling};
 use crate::workspace::{Workspace, debian_12, ran, sh};
-
-/// A second engine of this machine with everything of its own, stopped at the end. It has a bridge of
-/// its own, too: without any (`--bridge=none`) `dockerd` removes the one of the first engine.
-struct Second {
-    child: Child,
-    folder: Utf8PathBuf,
-    bridge: String,
-    _dir: tempfile::TempDir,
-}
-
-impl Second {
-    fn start() -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        let folder = Utf8PathBuf::try_from(dir.path().canonicalize().unwrap()).unwrap();
-        let bridge = format!("xtask{}", std::process::id());
-        // With an address of its own: else it takes that of whatever container comes, and the
-        // others lose the network.
-        let address = ["address", "02:42:0a:d5:4d:01"];
-        sh("ip", &[&["link", "add", &bridge][..], &address, &["type", "bridge"]].concat());
-        sh("ip", &["addr", "add", "10.213.77.1/24", "dev", &bridge]);
-        let features = r#"{"features": {"containerd-snapshotter": true}}"#;
-        fs_err::write(folder.join("daemon.json"), features).unwrap();
-        let child = Command::new("dockerd")
-            .args(["--config-file", folder.join("daemon.json").as_str()])
-            .args(["--data-root", folder.join("data").as_str()])
-            .args(["--exec-root", folder.join("exec").as_str()])
-            .args(["--pidfile", folder.join("pid").as_str()])
-            .args(["--host", &format!("unix://{folder}/docker.sock")])
-            .args(["--bridge", &bridge, "--iptables=false", "--ip6tables=false"])
-            .stdout(Stdio::null())
-            .stderr(fs_err::File::create(folder.join("log")).unwrap().into_parts().0)
-            .spawn()
-            .unwrap();
-        let second = Self { child, folder, bridge, _dir: dir };
-        let start = Instant::now();
-        while !second.docker(&["info"]).status.success() {
-            let log = fs_err::read_to_string(second.folder.join("log")).unwrap_or_default();
-            assert!(start.elapsed() < Duration::from_secs(60), "no second engine:\n{log}");
-            std::thread::sleep(Duration::from_millis(200));
-        }
-        second
-    }
-
-    fn host(&self) -> String {
-        format!("unix://{}/docker.sock", self.folder)
-    }
-
-    fn docker(&self, args: &[&str]) -> std::process::Output {
-        Command::new("docker").args(args).env("DOCKER_HOST", self.host()).output().unwrap()
-    }
-}
-
-impl Drop for Second {
-    fn drop(&mut self) {
-        // SIGTERM, so that it takes its containerd and its mounts with it.
-        let _ = Command::new("kill").arg(self.child.id().to_string()).status();
-        let _ = self.child.wait();
-        let _ = Command::new("ip").args(["link", "del", &self.bridge]).status();
-    }
-}
 
 /// The builder inside an engine, offered as a `buildkitd` of its own: what the driver `remote` speaks is
 /// what `dockerd` speaks behind its `/grpc` (docker/docker, `api/server/router/grpc`).
@@ -107,26 +47,8 @@ fn relay(client: UnixStream, engine: &Utf8Path) {
     let _ = other.join();
 }
 
-/// A workspace whose Debian 12 is `image`, and which makes none itself.
-fn pulling(image: &str) -> Workspace {
-    Workspace::new(|toml| {
-        let toml = toml.replace("image = \"debian:12\"\n", &format!("image = \"{image}\"\n"));
-        // Neither made here nor pinned to what other registries have.
-        let kept =
-            |line: &&str| !line.contains("suite = \"bookworm\"") && !line.starts_with("digest.");
-        let lines = toml.lines().filter(kept);
-        lines.collect::<Vec<_>>().join("\n")
-    })
-}
-
 fn target(args: &[&'static str]) -> Vec<&'static str> {
     args.iter().map(|&word| if word == "debian:12" { "debian12" } else { word }).collect()
-}
-
-/// Only root starts engines.
-#[track_caller]
-fn may_start_engines() -> bool {
-    unless_skipped(rustix::process::geteuid().is_root(), "only root starts a second engine")
 }
 
 #[test]

@@ -26,6 +26,8 @@ mod pip;
 mod registry;
 mod repair;
 mod rpm;
+#[cfg(feature = "e2e-full")]
+mod second;
 mod secrets;
 mod shell;
 mod sources;

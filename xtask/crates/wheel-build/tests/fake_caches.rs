@@ -37,6 +37,11 @@ fn defect_03_each_job_reads_and_writes_a_scope_of_its_own() {
             calls.contains(&format!("smoke.cache-from=type=registry,ref=r.example/cache:{scope}"))
         );
     }
+    // The stages that interpreters share have a scope of their own, which one of them writes; a folder
+    // would hold them twice.
+    let shared = "wheel-builder.cache-from=type=registry,ref=r.example/cache:debian12-amd64 ";
+    assert_eq!(calls.matches(shared).count(), 2, "{calls}");
+    assert_eq!(calls.matches("wheel-builder.cache-to=").count(), 2, "{calls}");
     assert!(!calls.contains("smoke.cache-to"), "the smoke test overwrites the build's: {calls}");
 }
 
@@ -48,6 +53,21 @@ fn the_command_line_outranks_the_file() {
     w.run(&args).code(0).says(&["cache from registry other.example/c:v1"]);
     assert!(calls(&w).contains("ref=other.example/c:v1-debian12-amd64-cp311"));
     assert!(!calls(&w).contains("r.example/cache"));
+    let none = Workspace::new();
+    configure(&none, "[cache]\nfrom = [\"r.example/cache\"]\nto = [\"r.example/cache\"]");
+    let args = [&WHEELS[..], &["--cache-from", "none", "--cache-to", "none"]].concat();
+    none.run(&args).code(0);
+    assert_eq!(calls(&none).matches(".cache-").count(), 0);
+}
+
+#[test]
+fn the_first_interpreter_writes_what_all_share() {
+    let w = Workspace::new();
+    let args = [&WHEELS[..], &["--python", "cp311,cp313", "--cache-to", "r.example/c"]].concat();
+    w.run(&args).code(0);
+    let written =
+        calls(&w).matches("cache-to=type=registry,ref=r.example/c:debian12-amd64,").count();
+    assert_eq!(written, 1, "{}", calls(&w));
 }
 
 /// A cache that cannot work is said before anything is built.
@@ -61,7 +81,8 @@ fn refused(w: &Workspace, switches: &[&str], words: &[&str]) {
 #[test]
 fn defect_19_a_cache_that_cannot_work_is_an_error_before_anything_begins() {
     let w = Workspace::new();
-    let gha = ["ACTIONS_RUNTIME_TOKEN and ACTIONS_RESULTS_URL are not set", "hint: GitHub"];
+    let gha =
+        ["ACTIONS_RUNTIME_TOKEN", "ACTIONS_RESULTS_URL", "ACTIONS_CACHE_SERVICE_V2", "hint: "];
     refused(&w, &["--cache-to", "type=gha"], &gha);
     refused(&w, &["--cache-from", "type=gha"], &gha);
     refused(&w, &["--cache-to", "type=s3,bucket=b"], &["`s3` is no type of cache"]);
@@ -92,11 +113,20 @@ fn defect_19_an_engine_that_exports_no_cache_is_said_to_be_one() {
 #[test]
 fn githubs_cache_works_where_its_token_is() {
     let w = Workspace::new();
-    let mut command = w.command(&[&WHEELS[..], &["--cache-to", "type=gha"]].concat());
-    command.env("ACTIONS_RUNTIME_TOKEN", "hunter2").env("ACTIONS_RESULTS_URL", "https://x.example");
-    let ran = Ran::of(command.output().unwrap()).code(0);
+    let command = |second: bool| {
+        let mut command = w.command(&[&WHEELS[..], &["--cache-to", "type=gha"]].concat());
+        command.env("ACTIONS_RUNTIME_TOKEN", "hunter2");
+        command.env("ACTIONS_RESULTS_URL", "https://x.example");
+        if second {
+            command.env("ACTIONS_CACHE_SERVICE_V2", "true");
+        }
+        Ran::of(command.output().unwrap())
+    };
+    // buildx would take that URL for the first version of the protocol.
+    command(false).code(2).says(&["ACTIONS_CACHE_SERVICE_V2 is not set"]);
+    let ran = command(true).code(0);
     assert!(!ran.stderr.contains("hunter2") && !calls(&w).contains("hunter2"));
-    assert!(calls(&w).contains("cache-to=type=gha,scope=debian12-amd64-cp311,mode=max"));
+    assert!(calls(&w).contains("cache-to=type=gha,scope=debian12-amd64-cp311,timeout=1m,mode=max"));
 }
 
 #[test]
@@ -116,6 +146,28 @@ fn a_cache_whose_registry_fails_is_told_and_costs_no_wheel() {
         "without this cache: importing cache manifest from r.example/c: 500",
         "without this cache: exporting cache to registry: 429 Too Many Requests",
     ]);
+}
+
+#[test]
+fn a_layer_that_a_cache_lost_is_built_instead_and_a_step_that_fails_is_not_tried_again() {
+    let w = Workspace::new();
+    w.on(
+        "bake",
+        r#"mkdir -p "$dest"
+        case "$*" in *cache-from*) progress "[base 1/1] RUN sh /xtask/toolchain.sh" "blob sha256:1 not found"; exit 1 ;; esac
+        case $target in smoke) echo '{}' >"$dest/smoke.json" ;; *) cp "$FAKE"/export/* "$dest/" ;; esac"#,
+    );
+    let from = [&WHEELS[..], &["--cache-from", "r.example/c"]].concat();
+    w.run(&from).code(0).says(&["without this cache", "blob sha256:1 not found"]);
+    assert_eq!(w.bakes("wheel-builder"), 2);
+    let failing = Workspace::new();
+    failing.on(
+        "bake",
+        r#"progress "[wheel-builder 1/1] RUN sh /xtask/build.sh" \
+            'process did not complete successfully: exit code: 1'; exit 1"#,
+    );
+    failing.run(&from).code(1);
+    assert_eq!(failing.bakes("wheel-builder"), 1);
 }
 
 #[test]

@@ -153,11 +153,11 @@ fn wheels_explains_its_words_and_switches() {
 
           --cache-from <CACHE>
               Read this build cache: `type=local,src=DIR`, `type=registry,ref=NAME` (or NAME alone),
-              `type=gha`; each job has its own scope in it
+              `type=gha`; each job has its own scope in it. `none` uses none of wheels.toml
 
           --cache-to <CACHE>
               Write this build cache: `type=local,dest=DIR`, `type=registry,ref=NAME` (or NAME alone),
-              `type=gha`
+              `type=gha`; `none` uses none of wheels.toml
 
           --no-wait
               Fail at once where another run holds `dist/`

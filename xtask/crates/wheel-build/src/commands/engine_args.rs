@@ -6,7 +6,7 @@ use wheel_audit::UserError;
 use anyhow::Context as _;
 
 use super::Workspace;
-use crate::config::{Cache, CacheSpec, Config, Network, Platform, Tool, words};
+use crate::config::{Cache, CacheChoice, Config, Network, Platform, Tool, words};
 use crate::engine::client::{Client, Endpoint};
 use crate::engine::doctor::docker::{self, Version};
 use crate::engine::host::ThisHost;
@@ -42,12 +42,13 @@ pub(crate) struct BuildArgs {
     #[arg(long, value_enum)]
     pub network: Option<Network>,
     /// Read this build cache: `type=local,src=DIR`, `type=registry,ref=NAME` (or NAME alone), `type=gha`;
-    /// each job has its own scope in it
+    /// each job has its own scope in it. `none` uses none of wheels.toml
     #[arg(long, value_name = "CACHE")]
-    pub cache_from: Vec<CacheSpec>,
-    /// Write this build cache: `type=local,dest=DIR`, `type=registry,ref=NAME` (or NAME alone), `type=gha`
+    pub cache_from: Vec<CacheChoice>,
+    /// Write this build cache: `type=local,dest=DIR`, `type=registry,ref=NAME` (or NAME alone), `type=gha`;
+    /// `none` uses none of wheels.toml
     #[arg(long, value_name = "CACHE")]
-    pub cache_to: Vec<CacheSpec>,
+    pub cache_to: Vec<CacheChoice>,
 }
 
 impl EngineArgs {
@@ -135,12 +136,9 @@ impl BuildArgs {
     }
 
     fn cache(&self, config: &Config) -> Cache {
-        let or = |typed: &[CacheSpec], own: &[CacheSpec]| {
-            if typed.is_empty() { own.to_vec() } else { typed.to_vec() }
-        };
         Cache {
-            from: or(&self.cache_from, &config.cache.from),
-            to: or(&self.cache_to, &config.cache.to),
+            from: CacheChoice::or(&self.cache_from, &config.cache.from),
+            to: CacheChoice::or(&self.cache_to, &config.cache.to),
         }
     }
 }

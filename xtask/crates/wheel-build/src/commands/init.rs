@@ -82,7 +82,8 @@ pub(crate) fn run(args: &InitArgs) -> anyhow::Result<ExitCode> {
     init::write(&repository, &adoption.files)?;
     let python = if adoption.has_debian_python { " --python cp311" } else { "" };
     report::data(&format!(
-        "next, in `{repository}`, commit these files (changed files change a version from git), then:\n  cargo xtask doctor\n  cargo xtask wheels --setup debian:12 {}{python}",
+        "next, in `{repository}`, run `cargo xtask doctor`, which completes the tool's lock file, and commit these files \
+         (changed files change a version from git), then:\n  cargo xtask wheels --setup debian:12 {}{python}",
         super::native_platform()
     ));
     Ok(ExitCode::SUCCESS)

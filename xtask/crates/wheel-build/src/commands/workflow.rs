@@ -57,7 +57,9 @@ pub(crate) fn run(args: &WorkflowArgs, file: &ConfigFile) -> anyhow::Result<Exit
     );
     let workspace = Workspace::of(file)?;
     // What one machine overrides is none of the hosted one's business.
-    let text = workflow::workflow(&config::load_committed(&workspace.root, file)?, &workspace.root);
+    let root = &workspace.root;
+    let config = config::load_committed(root, file)?;
+    let text = workflow::workflow(&config, &workflow::Tool::of(root))?;
     let path = workspace.root.join(workflow::PATH);
     if mode == Mode::DryRun {
         report::data(text.trim_end());

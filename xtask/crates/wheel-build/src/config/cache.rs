@@ -36,6 +36,9 @@ impl Cache {
     }
 }
 
+/// How long a call waits while the service throttles. `BuildKit` itself waits ten minutes, for each list of layers.
+const TIMEOUT: &str = "1m";
+
 /// Where a cache lies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum CacheKind {
@@ -72,6 +75,14 @@ impl CacheSpec {
         }
     }
 
+    /// Whether it keeps a layer once for all scopes.
+    pub(crate) fn shares_layers(&self) -> bool {
+        match self.kind {
+            CacheKind::Local => false,
+            CacheKind::Registry | CacheKind::Gha => true,
+        }
+    }
+
     /// What is wrong with it as a cache to read (`from`) or to write; the field that it lacks.
     pub(crate) fn lacks(&self, from: bool) -> Option<&'static str> {
         let field = match (self.kind, from) {
@@ -100,8 +111,10 @@ impl CacheSpec {
             };
             fields.push(format!("{key}={value}"));
         }
-        if self.kind == CacheKind::Gha && !has_scope {
-            fields.push(format!("scope={scope}"));
+        if self.kind == CacheKind::Gha {
+            let scope = (!has_scope).then(|| format!("scope={scope}"));
+            let timeout = self.field("timeout").is_none().then(|| format!("timeout={TIMEOUT}"));
+            fields.extend(scope.into_iter().chain(timeout));
         }
         fields
     }
@@ -117,6 +130,37 @@ impl CacheSpec {
             }
         }
         fields
+    }
+}
+
+/// A cache of the command line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum CacheChoice {
+    /// None, although `wheels.toml` may name some.
+    None,
+    /// This one.
+    Use(CacheSpec),
+}
+
+impl CacheChoice {
+    /// The caches of the command line, or else those of wheels.toml.
+    pub(crate) fn or(typed: &[Self], own: &[CacheSpec]) -> Vec<CacheSpec> {
+        if typed.is_empty() {
+            return own.to_vec();
+        }
+        let used = typed.iter().filter_map(|choice| match choice {
+            Self::None => None,
+            Self::Use(spec) => Some(spec.clone()),
+        });
+        used.collect()
+    }
+}
+
+impl FromStr for CacheChoice {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text == "none" { Ok(Self::None) } else { text.parse().map(Self::Use) }
     }
 }
 
@@ -207,8 +251,8 @@ mod tests {
                 "type=registry,ref=127.0.0.1:5000/cache:debian12-amd64-cp311",
             ),
             ("r.example/c:main", "type=registry,ref=r.example/c:main-debian12-amd64-cp311"),
-            ("type=gha", "type=gha,scope=debian12-amd64-cp311"),
-            ("type=gha,scope=ci", "type=gha,scope=ci-debian12-amd64-cp311"),
+            ("type=gha", "type=gha,scope=debian12-amd64-cp311,timeout=1m"),
+            ("type=gha,timeout=9s,scope=ci", "type=gha,timeout=9s,scope=ci-debian12-amd64-cp311"),
         ] {
             assert_eq!(scoped(text, "debian12-amd64-cp311"), one);
             assert_ne!(scoped(text, "debian12-arm64-cp311"), one);
@@ -220,9 +264,22 @@ mod tests {
     #[test]
     fn a_cache_holds_every_stage_and_costs_no_wheel_unless_it_says_so() {
         let to = |text: &str| text.parse::<CacheSpec>().unwrap().scoped_to("s").join(",");
-        assert_eq!(to("type=gha"), "type=gha,scope=s,mode=max,ignore-error=true");
+        assert_eq!(to("type=gha"), "type=gha,scope=s,timeout=1m,mode=max,ignore-error=true");
         let own = "type=local,dest=/c,mode=min,ignore-error=false";
         assert_eq!(to(own), own.replace("/c", "/c/s"));
+    }
+
+    #[test]
+    fn the_command_line_may_use_none() {
+        let own: Vec<CacheSpec> = vec!["type=gha".parse().unwrap()];
+        let or = |words: &[&str]| {
+            let typed: Vec<CacheChoice> = words.iter().map(|word| word.parse().unwrap()).collect();
+            CacheChoice::or(&typed, &own).iter().map(|spec| spec.kind).collect::<Vec<_>>()
+        };
+        assert_eq!(or(&[]), [CacheKind::Gha]);
+        assert_eq!(or(&["none"]), []);
+        assert_eq!(or(&["none", "type=local,src=/c"]), [CacheKind::Local]);
+        assert!("".parse::<CacheChoice>().is_err());
     }
 
     #[test]

@@ -9,7 +9,7 @@ use super::{Platform, Word, words};
 /// `[ci]`: what `cargo xtask matrix` spreads over a hosted CI's machines.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(crate) struct Ci {
     /// The targets, by name or image; all of them where absent.
     #[serde(default)]
@@ -24,6 +24,26 @@ pub(crate) struct Ci {
     pub emulate: Vec<Platform>,
     /// The default branch, whose wheels are released; `main` where absent.
     pub branch: Option<Word>,
+    /// Where the hosted workflow keeps layers for its next run.
+    #[serde(default)]
+    pub cache: LayerCache,
+    /// The repository of a registry for `cache = "registry"`: `registry.example/owner/wheels-cache`.
+    #[serde(default, deserialize_with = "words::image")]
+    pub cache_repository: Option<String>,
+}
+
+/// Where the hosted workflow keeps layers.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum LayerCache {
+    /// In the cache of GitHub Actions.
+    #[default]
+    Gha,
+    /// In a repository of a container registry.
+    Registry,
+    /// Nowhere: each run begins with the base images.
+    None,
 }
 
 /// Where a platform is built.

@@ -89,6 +89,15 @@ fn each_error_has_its_place_its_key_and_the_nearest_valid_word() {
         ("[\"cp311\"]", "[]", 6, 11, "build.pythons", None),
         ("pythons = [", "pythons = [[", 8, 1, "", None),
         ("tag =", "zebra =", 16, 1, "check.zebra", None),
+        ("[ci]\n", "[ci]\ncache = \"registry\"\n", 22, 9, "ci.cache", None),
+        (
+            "[ci]\n",
+            "[ci]\ncache-repository = \"r.example/c\"\n",
+            22,
+            20,
+            "ci.cache-repository",
+            None,
+        ),
     ] {
         assert!(good.contains(from), "{from}");
         let found = invalid(&good.replacen(from, to, 1));

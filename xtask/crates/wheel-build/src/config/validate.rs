@@ -10,7 +10,7 @@ use super::error::{ConfigError, meant, nearest};
 use super::place::item;
 use super::raw::{RawConfig, RawTarget};
 use super::text::Text;
-use super::{Build, Cache, Check, Config, Target, image_name, words};
+use super::{Build, Cache, Check, Ci, Config, LayerCache, Target, image_name, words};
 use wheel_audit::isa::Machine;
 use wheel_audit::policy::{Libc, LibcVersion};
 use wheel_audit::wheel::Interpreter;
@@ -49,7 +49,7 @@ impl Checker<'_> {
         Ok(Config {
             source,
             check,
-            ci: self.named(raw.ci, &targets, |ci| &ci.targets)?,
+            ci: self.ci(raw.ci, &targets)?,
             publish: self.named(raw.publish, &targets, |publish| &publish.targets)?,
             cache: self.cache(raw.cache)?,
             build: raw.build.into_inner(),
@@ -95,6 +95,22 @@ impl Checker<'_> {
         let mut path = self.text.path(span);
         path.extend(["targets".to_owned(), item(index)]);
         Err(self.text.invalid(&path, false, format!("there is no target `{word}`"), near, hint))
+    }
+
+    fn ci(&self, raw: Option<Spanned<Ci>>, targets: &[Target]) -> Result<Ci, ConfigError> {
+        let span = raw.as_ref().map(Spanned::span).unwrap_or_default();
+        let ci = self.named(raw, targets, |ci| &ci.targets)?;
+        match (ci.cache, &ci.cache_repository) {
+            (LayerCache::Registry, None) => {
+                let message = "`cache = \"registry\"` needs `cache-repository`";
+                Err(self.at(span, &["cache"], message))
+            }
+            (LayerCache::Gha | LayerCache::None, Some(_)) => {
+                let message = "`cache-repository` is for `cache = \"registry\"` alone";
+                Err(self.at(span, &["cache-repository"], message))
+            }
+            _ => Ok(ci),
+        }
     }
 
     fn cache(&self, raw: Option<Spanned<Cache>>) -> Result<Cache, ConfigError> {

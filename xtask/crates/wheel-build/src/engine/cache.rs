@@ -8,42 +8,65 @@ use super::host::{Host, csv_field};
 use super::{Engine, EngineError};
 use crate::config::{Cache, CacheKind, CacheSpec};
 
-/// What a call reads from and writes to the caches that were configured: the scope is that of one
-/// job, so that no two of them overwrite each other's.
+/// What a call reads from and writes to the configured caches.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Cached {
     /// Nothing.
     No,
-    /// What the scope holds is read.
-    Read(String),
-    /// It is read, and written afterwards.
-    ReadAndWritten(String),
+    /// It reads these scopes.
+    Read(Scopes),
+    /// It reads them, and writes them afterwards.
+    ReadAndWritten(Scopes),
+}
+
+/// The scopes of a job.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Scopes {
+    /// The job's own, so that no two jobs overwrite each other's.
+    pub job: String,
+    /// The one of its target and platform: an interpreter without a scope finds the stages there that all
+    /// interpreters share.
+    pub shared: String,
+    /// Whether this job writes the shared one, too: one of the interpreters does.
+    pub leads: bool,
 }
 
 /// What GitHub's cache cannot be used without; a plain `run:` step has neither (docs.docker.com,
 /// "GitHub Actions cache").
 const GHA_TOKEN: &str = "ACTIONS_RUNTIME_TOKEN";
-const GHA_URLS: [&str; 2] = ["ACTIONS_RESULTS_URL", "ACTIONS_CACHE_URL"];
+const GHA_URL: &str = "ACTIONS_RESULTS_URL";
+/// What buildx asks before it uses [`GHA_URL`] for the second version of the protocol.
+const GHA_SECOND: &str = "ACTIONS_CACHE_SERVICE_V2";
+/// The service with the first version of the protocol, which GitHub itself no longer runs.
+const GHA_FIRST: &str = "ACTIONS_CACHE_URL";
 
 /// The attributes of a bake target that `cached` asks for: `cache-from=…`, `cache-to=…`.
 pub(super) fn attributes(cache: &Cache, cached: &Cached, root: &Utf8Path) -> Vec<String> {
-    let (scope, written) = match cached {
+    let (scopes, written) = match cached {
         Cached::No => return Vec::new(),
-        Cached::Read(scope) => (scope, false),
-        Cached::ReadAndWritten(scope) => (scope, true),
+        Cached::Read(scopes) => (scopes, false),
+        Cached::ReadAndWritten(scopes) => (scopes, true),
     };
-    // A folder that holds nothing yet is no cache, and would only be complained about.
-    let there = |spec: &&CacheSpec| {
+    // buildx warns about a folder without contents.
+    let has_contents = |spec: &&CacheSpec| {
         let folder = spec.place(true).filter(|_| spec.kind == CacheKind::Local);
-        folder.is_none_or(|folder| root.join(folder).join(scope).join("index.json").is_file())
+        folder.is_none_or(|folder| root.join(folder).join(&scopes.job).join("index.json").is_file())
     };
     let csv = |fields: Vec<String>| {
         fields.iter().map(|field| csv_field(field)).collect::<Vec<_>>().join(",")
     };
-    let from = cache.from.iter().filter(there);
-    let from = from.map(|spec| format!("cache-from={}", csv(spec.scoped(scope))));
-    let to = cache.to.iter().filter(|_| written);
-    from.chain(to.map(|spec| format!("cache-to={}", csv(spec.scoped_to(scope))))).collect()
+    let shared = |spec: &CacheSpec| spec.shares_layers().then_some(&scopes.shared);
+    let mut attributes = Vec::new();
+    for spec in cache.from.iter().filter(has_contents) {
+        let scopes = [Some(&scopes.job), shared(spec)].into_iter().flatten();
+        attributes.extend(scopes.map(|scope| format!("cache-from={}", csv(spec.scoped(scope)))));
+    }
+    for spec in cache.to.iter().filter(|_| written) {
+        let scopes =
+            [Some(&scopes.job), shared(spec).filter(|_| scopes.leads)].into_iter().flatten();
+        attributes.extend(scopes.map(|scope| format!("cache-to={}", csv(spec.scoped_to(scope)))));
+    }
+    attributes
 }
 
 /// The caches in use, for people; empty where none is configured.
@@ -98,9 +121,9 @@ fn check_gha(spec: &CacheSpec, host: &impl Host) -> Result<(), EngineError> {
     if spec.field("token").is_none() && !has(GHA_TOKEN) {
         missing.push(GHA_TOKEN);
     }
-    if spec.field("url").or(spec.field("url_v2")).is_none() && !GHA_URLS.iter().any(|url| has(url))
-    {
-        missing.push(GHA_URLS[0]);
+    let has_url = spec.field("url").or(spec.field("url_v2")).is_some() || has(GHA_FIRST);
+    if !has_url {
+        missing.extend([GHA_URL, GHA_SECOND].into_iter().filter(|name| !has(name)));
     }
     if missing.is_empty() {
         return Ok(());
@@ -114,9 +137,8 @@ fn check_gha(spec: &CacheSpec, host: &impl Host) -> Result<(), EngineError> {
             }
         ))
         .hint(
-            "GitHub gives it to actions and not to `run:` steps; a step with \
-             `actions/github-script` can hand it on with `core.exportVariable`. Elsewhere \
-             use `type=registry` or `type=local`",
+            "GitHub gives the token to actions and not to `run:` steps: the workflow that `cargo xtask workflow write` \
+             writes hands it to its build step. Elsewhere use `type=registry` or `type=local`",
         ),
     ))
 }

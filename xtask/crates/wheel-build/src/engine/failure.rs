@@ -70,6 +70,15 @@ impl EngineError {
         self.ends_run() || matches!(self, Self::Base(_) | Self::Unusable(_))
     }
 
+    /// Whether a cache outside of the engine may be the cause: no program of the build failed.
+    pub(super) fn may_be_the_cache(&self) -> bool {
+        match self {
+            Self::Step { step, .. } => !ended_by_itself(step),
+            Self::Client { .. } | Self::Gone(_) => true,
+            _ => false,
+        }
+    }
+
     /// Whether further jobs on the same engine can only fail in the same way.
     pub(crate) fn ends_run(&self) -> bool {
         use crate::exec::ExecError;

@@ -34,6 +34,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use self::bake::Bake;
 use self::builder::Builder;
+use self::cache::Cached;
 use self::client::Client;
 use self::host::HostSettings;
 use self::progress::Event;
@@ -163,11 +164,30 @@ impl Engine {
     }
 
     /// Carries out one bake call. Everything it prints goes to `log` as text, without the host's
-    /// settings; `on_event` sees it as it happens.
+    /// settings; `on_event` sees it as it happens. If a cache outside of the engine may have failed the call, a second
+    /// one uses none: `BuildKit` finds out late that a layer is lost, when a step needs it.
     ///
     /// # Errors
     /// [`EngineError`]: the failed step with its last lines, a full disk, an engine that is gone.
     pub(crate) fn bake(
+        &self,
+        bake: &Bake<'_>,
+        log: &Utf8Path,
+        on_event: &mut dyn FnMut(&Event),
+    ) -> Result<(), EngineError> {
+        let called = self.call(bake, log, on_event);
+        let Err(error) = &called else { return called };
+        let uses_caches = !cache::attributes(&self.cache, &bake.cached, &self.root).is_empty();
+        if !uses_caches || !error.may_be_the_cache() {
+            return called;
+        }
+        let name = "build with layers of a cache".to_owned();
+        on_event(&Event::NoCache { name, error: error.to_string() });
+        self.call(&Bake { cached: Cached::No, ..bake.clone() }, log, on_event)
+    }
+
+    /// One call of the engine's client.
+    fn call(
         &self,
         bake: &Bake<'_>,
         log: &Utf8Path,

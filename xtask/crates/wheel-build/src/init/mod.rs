@@ -122,11 +122,14 @@ pub(crate) fn plan(exec: &Exec, asked: &Asked<'_>) -> anyhow::Result<Adoption> {
         Planner { repository, files: Vec::new(), conflicts: Vec::new(), record: Record::default() };
     plan.keep_or_create(CONFIG, wheels);
     plan.alias(layout)?;
-    plan.create(MANIFEST, texts::manifest(layout, &tool.dependency(repository)?).into_bytes())?;
+    let manifest = texts::manifest(layout, &tool.dependency(repository)?);
+    let compiled = workflow::Tool::of_manifest(repository, &manifest);
+    plan.create(MANIFEST, manifest.into_bytes())?;
     plan.owned(MAIN, texts::MAIN.as_bytes().to_vec())?;
     plan.owned(SCHEMA, schema::TEXT.as_bytes().to_vec())?;
     plan.owned(ATTRIBUTES, texts::ATTRIBUTES.as_bytes().to_vec())?;
-    plan.owned(workflow::PATH, workflow::workflow(&config, repository).into_bytes())?;
+    let hosted = workflow::workflow(&config, &compiled)?;
+    plan.owned(workflow::PATH, hosted.into_bytes())?;
     plan.ignored()?;
     match layout {
         Layout::Member => plan.member(tool == Tool::Vendor)?,
@@ -299,10 +302,12 @@ impl Planner<'_> {
 /// The contents that this version of the tool gives the files that it keeps up to date, by path.
 fn current(repository: &Utf8Path) -> anyhow::Result<BTreeMap<String, Vec<u8>>> {
     let config = config::load_committed(repository, &ConfigFile::default())?;
+    let compiled = workflow::Tool::of(repository);
+    let hosted = workflow::workflow(&config, &compiled)?;
     Ok(BTreeMap::from([
         (MAIN.to_owned(), texts::MAIN.as_bytes().to_vec()),
         (SCHEMA.to_owned(), schema::TEXT.as_bytes().to_vec()),
         (ATTRIBUTES.to_owned(), texts::ATTRIBUTES.as_bytes().to_vec()),
-        (workflow::PATH.to_owned(), workflow::workflow(&config, repository).into_bytes()),
+        (workflow::PATH.to_owned(), hosted.into_bytes()),
     ]))
 }

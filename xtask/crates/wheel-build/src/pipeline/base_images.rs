@@ -252,7 +252,7 @@ fn make(
         output: Output::Image(image),
         metadata: Some(&metadata),
         no_cache: NoCache::Nothing,
-        cached: Cached::Read(job.slug()),
+        cached: Cached::Read(calls::scopes(job)),
         progress: "rawjson",
     };
     let start = std::time::Instant::now();

@@ -9,7 +9,7 @@ use super::source::{PreparedSource, SOURCE_DATE_EPOCH};
 use crate::config::{BuildFrontend, Config, JobSettings, Platform, Script, Target};
 use crate::engine::bake::{Bake, NoCache, Output};
 use crate::engine::base::BaseImage;
-use crate::engine::cache::Cached;
+use crate::engine::cache::{Cached, Scopes};
 use crate::plan::{Job, smoke_inputs};
 use wheel_audit::isa::{QEMU_CPU, emulated_processor};
 use wheel_audit::policy::PlatformTag;
@@ -130,6 +130,12 @@ pub(super) fn like_args(source: &PreparedSource, project: &str) -> [(&'static st
     [("LIKE_PROJECT", project.to_owned()), ("LIKE_VERSION", version.to_owned())]
 }
 
+/// The scopes of a job in caches outside of the engine.
+pub(super) fn scopes(job: &Job) -> Scopes {
+    let leads = job.target.pythons.first() == Some(&job.interpreter);
+    Scopes { job: job.slug(), shared: job.folder(), leads }
+}
+
 /// The bake call that fetches the published wheel of `project` on the day `date`.
 pub(super) fn published<'a>(
     ctx: &'a Context<'_>,
@@ -149,7 +155,7 @@ pub(super) fn published<'a>(
         output: Output::Folder(output),
         metadata: None,
         no_cache: if ctx.no_cache { NoCache::Stages(&LIKE_STAGES) } else { NoCache::Nothing },
-        cached: Cached::Read(job.slug()),
+        cached: Cached::Read(scopes(job)),
         progress: "rawjson",
     }
 }
@@ -194,7 +200,7 @@ pub(super) fn build<'a>(
         output: Output::Folder(export),
         metadata: None,
         no_cache: if ctx.no_cache { NoCache::All } else { NoCache::Nothing },
-        cached: Cached::ReadAndWritten(job.slug()),
+        cached: Cached::ReadAndWritten(scopes(job)),
         progress: "rawjson",
     }
 }
@@ -215,7 +221,7 @@ pub(super) fn repair<'a>(
     bake.contexts.insert("wheel".to_owned(), wheel.into());
     // The build is the one that has just been made.
     bake.no_cache = if ctx.no_cache { NoCache::Stages(&REPAIR_STAGES) } else { NoCache::Nothing };
-    bake.cached = Cached::Read(job.slug());
+    bake.cached = Cached::Read(scopes(job));
     bake
 }
 
@@ -259,7 +265,7 @@ pub(super) fn smoke<'a>(
         // The interpreter is the one that the build has just made.
         no_cache: if ctx.no_cache { NoCache::Stages(stages) } else { NoCache::Nothing },
         // What it adds is small, and would take the place of what the build left there.
-        cached: Cached::Read(job.slug()),
+        cached: Cached::Read(scopes(job)),
         progress,
     }
 }

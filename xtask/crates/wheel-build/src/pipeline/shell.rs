@@ -203,7 +203,7 @@ fn call<'a>(
         output: Output::Image(Image { reference: image, pushed: false, labels: BTreeMap::new() }),
         metadata: None,
         no_cache: NoCache::Nothing,
-        cached: Cached::Read(job.slug()),
+        cached: Cached::Read(calls::scopes(job)),
         progress: "rawjson",
     }
 }

@@ -23,7 +23,8 @@ pub(crate) struct MatrixEntry {
     pub emulated: bool,
 }
 
-fn no_runner(platform: &Platform) -> UserError {
+/// The error of a platform that no machine is native to.
+pub(crate) fn no_runner(platform: &Platform) -> UserError {
     UserError::new(format!("no machine is known that runs {platform} natively")).hint(format!(
         "name one in wheels.toml, `[ci] runners = {{ \"{platform}\" = \"LABEL\" }}`, or emulate it, \
          `[ci] emulate = [\"{platform}\"]`, which takes several times as long"

@@ -11,7 +11,7 @@ mod recipe;
 mod request;
 
 pub(crate) use key::{Inputs, smoke_inputs};
-pub(crate) use matrix::{MatrixEntry, matrix};
+pub(crate) use matrix::{MatrixEntry, matrix, no_runner};
 pub(crate) use recipe::recipe;
 pub(crate) use request::{Request, parse_words};
 

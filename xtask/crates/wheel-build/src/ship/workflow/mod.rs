@@ -1,20 +1,24 @@
 //! The hosted workflow, written from wheels.toml: `wheels.yml` with its places filled in. What changes
-//! with the targets is not in it: its first job asks `cargo xtask matrix`.
+//! with the targets is not in it, but the machines: a job asks `cargo xtask matrix`.
+
+mod layers;
+mod tool;
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-use camino::Utf8Path;
 use serde::Deserialize;
 use serde_json::Value;
+use wheel_audit::UserError;
 
-use crate::clone::{BUILD_FILES, is_clone};
+pub(crate) use self::tool::Tool;
 use crate::config::{Config, Platform, Source};
 
 /// Where the workflow lies in the repository.
 pub(crate) const PATH: &str = ".github/workflows/wheels-docker.yml";
 
 const TEMPLATE: &str = include_str!("wheels.yml");
+const DOWNLOAD_TOOL: &str = include_str!("download-tool.yml");
 const EMULATE: &str = include_str!("emulate.yml");
 const PUBLISH: &str = include_str!("publish.yml");
 
@@ -42,16 +46,10 @@ fn yaml(word: &str) -> String {
     if is_plain { word.to_owned() } else { format!("\"{word}\"") }
 }
 
-/// The files of the repository `root` that decide about the wheels of a source archive, beside the package's source.
-fn paths(config: &Config, root: &Utf8Path) -> Vec<String> {
-    let mut paths = vec!["wheels.toml", ".cargo/**", "xtask/**"];
-    // A lock file belongs to the manifest, even before cargo writes one.
-    if root.join("Cargo.toml").is_file() {
-        paths.extend(["Cargo.toml", "Cargo.lock"]);
-    }
-    if is_clone(root) {
-        paths.extend(BUILD_FILES);
-    }
+/// The files of the repository that decide about the wheels of a source archive, beside the package's source.
+fn paths(config: &Config, tool: &Tool) -> Vec<String> {
+    let mut paths = vec!["wheels.toml"];
+    paths.extend(tool.files());
     let requirements = config.build.requirements.as_ref().map(|path| path.as_str());
     let covered =
         |path: &&str| paths.iter().any(|each| path.starts_with(each.trim_end_matches("**")));
@@ -62,8 +60,11 @@ fn paths(config: &Config, root: &Utf8Path) -> Vec<String> {
     paths.into_iter().map(|path| Value::from(path).to_string()).collect()
 }
 
-/// The workflow for `config`, the wheels.toml of the repository `root`.
-pub(crate) fn workflow(config: &Config, root: &Utf8Path) -> String {
+/// The workflow for `config`, the wheels.toml of a repository that has the tool from `tool`.
+///
+/// # Errors
+/// For a platform that no machine is native to.
+pub(crate) fn workflow(config: &Config, tool: &Tool) -> Result<String, UserError> {
     let runner = "linux/amd64".parse::<Platform>().ok().and_then(|it| config.ci.runner(&it));
     let runner = runner.map_or_else(|| "ubuntu-24.04".to_owned(), |runner| runner.label);
     let branch = config.ci.branch.as_ref().map_or("main", |branch| branch.0.as_str());
@@ -71,26 +72,39 @@ pub(crate) fn workflow(config: &Config, root: &Utf8Path) -> String {
     let publish = publish.map(|name| PUBLISH.replace("<environment>", &yaml(&name.0)));
     // A package in the repository could depend on any of its files.
     let paths = match config.source {
-        Source::Sdist { .. } => format!("    paths: [{}]\n", paths(config, root).join(", ")),
+        Source::Sdist { .. } => format!("    paths: [{}]\n", paths(config, tool).join(", ")),
         Source::Path { .. } => String::new(),
     };
     let emulate = if config.ci.emulate.is_empty() { "" } else { EMULATE };
+    let layers = layers::Layers::of(&config.ci, branch);
+    let download = |label: &str| DOWNLOAD_TOOL.replace("<label>", label);
     let mut text = TEMPLATE
         .replace("<paths>\n", &paths)
         .replace("<emulate>\n", emulate)
         .replace("<publish>\n", &publish.unwrap_or_default())
+        .replace("<cache-permissions>\n", layers.permissions)
+        .replace("<cache-steps>\n", &layers.steps)
+        .replace("<cache-options>", layers.options)
+        .replace("<cache-env>\n", &layers.env)
+        .replace("<labels>", &tool::labels(config, &runner)?)
+        .replace("<tool-files>", &tool.hashed())
+        .replace("<locked>", tool.locked())
+        .replace("<download-tool ${{ matrix.runner }}>\n", &download("${{ matrix.runner }}"))
+        .replace("<download-tool <runner>>\n", &download(&runner))
         .replace("<branch>", &yaml(branch))
         .replace("<runner>", &yaml(&runner));
     for (name, pin) in pins() {
         let whole = format!("{name}@{} # {}", pin.commit, pin.version);
         text = text.replace(&format!("<{name}>"), &whole);
     }
-    text
+    Ok(text)
 }
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use camino::Utf8Path;
 
     use super::*;
     use crate::config;
@@ -104,13 +118,17 @@ mod tests {
             "[source]\n{source}\n[build]\npythons = [\"cp311\"]\n[[target]]\nname = \"d\"\n\
              image = \"debian:12\"\nplatforms = [\"linux/amd64\"]\n{more}"
         );
-        workflow(&config::parse_text(Utf8Path::new("wheels.toml"), &text).unwrap(), root)
+        let config = config::parse_text(Utf8Path::new("wheels.toml"), &text).unwrap();
+        workflow(&config, &Tool::of(root)).unwrap()
     }
 
     #[test]
     fn no_place_is_left_open() {
         let all = "[ci]\nemulate = [\"linux/s390x\"]\n[publish]\nenvironment = \"index\"";
-        for text in [with("path = \".\"", ""), with("path = \".\"", all)] {
+        let registry = "[ci]\ncache = \"registry\"\ncache-repository = \"r.example/c\"";
+        let none = "[ci]\ncache = \"none\"";
+        for more in ["", all, registry, none] {
+            let text = with("path = \".\"", more);
             assert!(!text.contains('<') && text.ends_with('\n'), "{text}");
         }
     }
@@ -125,7 +143,7 @@ mod tests {
                     runners = { \"linux/amd64\" = \"big\" }\n[publish]\nenvironment = \"index\"";
         let whole = with(&sdist, more);
         for part in
-            ["paths: [\"wheels.toml\"", "cargo xtask binfmt install \"$PLATFORM\"", "[trunk]"]
+            ["paths: [\"wheels.toml\"", "target/tool/xtask binfmt install \"$PLATFORM\"", "[trunk]"]
         {
             assert!(whole.contains(part), "{part}\n{whole}");
         }
@@ -142,14 +160,20 @@ mod tests {
             let line = text.lines().find_map(|line| line.trim().strip_prefix("paths: ")).unwrap();
             serde_json::from_str(line).unwrap()
         };
+        let write = |path: &str, text: &str| {
+            let path = root.join(path);
+            fs_err::create_dir_all(path.parent().unwrap()).unwrap();
+            fs_err::write(path, text).unwrap();
+        };
+        write("xtask/Cargo.toml", "[workspace]");
         let adopted = ["wheels.toml", ".cargo/**", "xtask/**", PATH];
         assert_eq!(paths(""), adopted);
-        fs_err::write(root.join("Cargo.toml"), "").unwrap();
+        write("rust-toolchain.toml", "");
+        assert!(paths("").contains(&"rust-toolchain.toml".to_owned()));
+        write("xtask/Cargo.toml", "");
         assert!(paths("").contains(&"Cargo.lock".to_owned()));
         assert!(!paths("").contains(&"docker/**".to_owned()));
-        let manifest = root.join(crate::clone::CRATE).join("Cargo.toml");
-        fs_err::create_dir_all(manifest.parent().unwrap()).unwrap();
-        fs_err::write(manifest, "").unwrap();
+        write(&format!("{}/Cargo.toml", crate::clone::CRATE), "");
         assert!(paths("").contains(&"docker/**".to_owned()));
     }
 

@@ -1,0 +1,130 @@
+//! The job that compiles the tool: its files, its lock file and the machines that need it.
+
+use std::collections::BTreeSet;
+
+use camino::{Utf8Component, Utf8Path, Utf8PathBuf};
+use wheel_audit::UserError;
+
+use super::yaml;
+use crate::clone::{BUILD_FILES, CRATE, is_clone};
+use crate::config::{Config, Platform};
+use crate::plan::no_runner;
+
+/// How the tool is compiled in a repository.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Tool {
+    /// Patterns of the files that decide about the program.
+    files: Vec<String>,
+    /// Whether the repository holds a lock file for the tool.
+    is_locked: bool,
+}
+
+impl Tool {
+    /// The tool of the repository `root`, by the manifest in its `xtask/`.
+    pub(crate) fn of(root: &Utf8Path) -> Self {
+        let manifest = fs_err::read_to_string(root.join("xtask/Cargo.toml")).unwrap_or_default();
+        Self::of_manifest(root, &manifest)
+    }
+
+    /// The tool of the repository `root`, where `manifest` is the text of `xtask/Cargo.toml`.
+    pub(crate) fn of_manifest(root: &Utf8Path, manifest: &str) -> Self {
+        let manifest: toml::Table = manifest.parse().unwrap_or_default();
+        let mut files = vec![".cargo/**".to_owned()];
+        let toolchain = "rust-toolchain.toml";
+        files.extend(root.join(toolchain).is_file().then(|| toolchain.to_owned()));
+        let is_own = manifest.contains_key("workspace");
+        if !is_own {
+            files.extend(["Cargo.toml", "Cargo.lock"].map(str::to_owned));
+        }
+        files.push("xtask/**".to_owned());
+        if is_clone(root) {
+            files.extend(BUILD_FILES.map(str::to_owned));
+        }
+        files.extend(path_of_tool(&manifest).map(|folder| format!("{folder}/**")));
+        Self { files, is_locked: is_own || is_clone(root) }
+    }
+
+    /// Patterns of the files that decide about the program.
+    pub(super) fn files(&self) -> impl Iterator<Item = &str> {
+        self.files.iter().map(String::as_str)
+    }
+
+    /// The arguments of `hashFiles`.
+    pub(super) fn hashed(&self) -> String {
+        let quoted = self.files.iter().map(|file| format!("'{}'", file.replace('\'', "''")));
+        quoted.collect::<Vec<_>>().join(", ")
+    }
+
+    /// The option that keeps cargo from changing the lock file. Without one in the repository cargo writes its own:
+    /// a workspace that the tool joins often ignores its lock file.
+    pub(super) fn locked(&self) -> &'static str {
+        if self.is_locked { " --locked" } else { "" }
+    }
+}
+
+/// The folder of the repository, outside of `xtask/`, that the manifest's dependency names.
+fn path_of_tool(manifest: &toml::Table) -> Option<Utf8PathBuf> {
+    let path = manifest.get("dependencies")?.get("wheel-build")?.get("path")?.as_str()?;
+    let mut folder = Utf8PathBuf::from("xtask");
+    for part in Utf8Path::new(path.strip_suffix(CRATE)?).components() {
+        match part {
+            Utf8Component::ParentDir if !folder.pop() => return None,
+            Utf8Component::ParentDir | Utf8Component::CurDir => {}
+            Utf8Component::Normal(name) => folder.push(name),
+            _ => return None,
+        }
+    }
+    (!folder.as_str().is_empty() && !folder.starts_with("xtask")).then_some(folder)
+}
+
+/// The labels of the machines that run the tool, as a YAML list's items; `runner` is the one of the jobs that
+/// build nothing.
+///
+/// # Errors
+/// For a platform that no machine is native to.
+pub(super) fn labels(config: &Config, runner: &str) -> Result<String, UserError> {
+    let mut labels = BTreeSet::from([runner.to_owned()]);
+    let platforms: BTreeSet<&Platform> =
+        config.ci_targets().iter().flat_map(|target| &target.platforms).collect();
+    for platform in platforms {
+        let runner = config.ci.runner(platform).ok_or_else(|| no_runner(platform))?;
+        labels.insert(runner.label);
+    }
+    Ok(labels.iter().map(|label| yaml(label)).collect::<Vec<_>>().join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use super::*;
+
+    fn of(manifest: &str) -> Tool {
+        Tool::of_manifest(Utf8Path::new("/none"), manifest)
+    }
+
+    #[test]
+    fn the_files_of_the_tool_decide_about_its_cache() {
+        let own = of("[workspace]\n[dependencies]\nwheel-build = { git = \"u\", rev = \"r\" }");
+        assert_eq!(own.files, [".cargo/**", "xtask/**"]);
+        assert_eq!(own.locked(), " --locked");
+        let member = of("[dependencies]\nwheel-build = { git = \"u\", rev = \"r\" }");
+        assert!(member.files.contains(&"Cargo.lock".to_owned()), "{member:?}");
+        assert_eq!(member.locked(), "");
+        assert_eq!(own.hashed(), "'.cargo/**', 'xtask/**'");
+    }
+
+    #[test]
+    fn a_tool_elsewhere_in_the_repository_is_among_them() {
+        let with = |path: &str| {
+            let text = format!("[dependencies]\nwheel-build = {{ path = \"{path}\" }}");
+            path_of_tool(&text.parse().unwrap()).map(Utf8PathBuf::into_string)
+        };
+        let tool = |folder: &str| format!("{folder}{CRATE}");
+        assert_eq!(with(&tool("../tools/wheels/")).as_deref(), Some("tools/wheels"));
+        for elsewhere in ["vendor/", "../../tool/", "../../../tool/", "/tool/", "../"] {
+            assert_eq!(with(&tool(elsewhere)), None, "{elsewhere}");
+        }
+        assert_eq!(with("../other"), None);
+    }
+}
