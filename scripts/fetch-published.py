@@ -11,17 +11,15 @@ an index that fails from one that has no wheel, and only the second is an answer
 import json
 import os
 import sys
-import time
 
-from fetch import PAUSES, TRANSIENT
 from pip._internal.cli.status_codes import SUCCESS
 from pip._internal.commands.download import DownloadCommand
 from pip._internal.exceptions import CommandError, NetworkConnectionError
 from pip._internal.index import collector
 from pip._internal.network.download import Downloader
-from pip._vendor import requests, urllib3
 from pip._vendor.packaging.specifiers import InvalidSpecifier, SpecifierSet
 from pip._vendor.packaging.utils import canonicalize_name
+from retries import repeated
 
 NOT_FOUND = (404, 410)
 
@@ -45,31 +43,14 @@ class Requests:
             raise
 
 
-def may_pass(error):
-    """Whether another try may do better."""
-    if isinstance(error, NetworkConnectionError):
-        return getattr(error.response, "status_code", None) in TRANSIENT
-    if isinstance(error, (requests.exceptions.SSLError, requests.ConnectTimeout)):
-        return False
-    broken = (requests.exceptions.ChunkedEncodingError, requests.exceptions.RetryError, urllib3.exceptions.HTTPError)
-    return isinstance(error, (requests.ConnectionError, requests.Timeout, *broken))
-
-
 class FetchCommand(DownloadCommand):
     project = version = None
     fetched = None
 
     def run(self, options, args):
         session = self.get_default_session(options)
-        for pause in PAUSES + (None,):
-            try:
-                self.fetched = self.fetch(options, session)
-                return SUCCESS
-            except Exception as error:
-                if pause is None or not may_pass(error.__cause__ or error):
-                    raise
-                print("failed, once more in {} s: {}".format(pause, error))
-            time.sleep(pause)
+        self.fetched = repeated(lambda: self.fetch(options, session))
+        return SUCCESS
 
     def fetch(self, options, session):
         # A finder remembers what it found.

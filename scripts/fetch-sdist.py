@@ -20,20 +20,24 @@ from pip._internal.network.download import Downloader
 from pip._internal.req.constructors import install_req_from_line
 from pip._vendor.packaging.utils import InvalidSdistFilename, canonicalize_name, parse_sdist_filename
 from pip._vendor.packaging.version import InvalidVersion, Version
+from retries import repeated
 
 
 class FetchCommand(DownloadCommand):
     def run(self, options, args):
-        requirement = install_req_from_line(args[0])
         session = self.get_default_session(options)
+        self.fetched = repeated(lambda: self.fetch(args[0], options, session))
+        return SUCCESS
+
+    def fetch(self, text, options, session):
+        requirement = install_req_from_line(text)
+        # A finder remembers what it found.
         finder = self._build_package_finder(options=options, session=session, ignore_requires_python=True)
         # Fetching needs the archive of this very version, also if it was yanked since.
         candidate = finder.find_requirement(requirement, upgrade=False)
         if candidate is None or candidate.link.is_wheel:
-            raise CommandError("the index has no source archive of {}".format(args[0]))
-        path, _type = Downloader(session, options.progress_bar)(candidate.link, options.download_dir)
-        self.fetched = path
-        return SUCCESS
+            raise CommandError("the index has no source archive of {}".format(text))
+        return Downloader(session, options.progress_bar)(candidate.link, options.download_dir)[0]
 
 
 def sha256_of(path):

@@ -56,8 +56,16 @@ case ${RUST:-none} in
             "${RUSTUP_UPDATE_ROOT:-${RUSTUP_DIST_SERVER:-https://static.rust-lang.org}/rustup}/archive/$RUSTUP_VERSION/$triple/rustup-init" \
             /tmp/rustup-init "$sha256"
         chmod +x /tmp/rustup-init
-        RUSTUP_HOME=/opt/rustup /tmp/rustup-init -y --quiet --no-modify-path --profile minimal \
-            --default-toolchain "$RUST_VERSION"
+        # It repeats the download of a component by itself, and not that of a manifest.
+        tries=3
+        until RUSTUP_HOME=/opt/rustup /tmp/rustup-init -y --quiet --no-modify-path --profile minimal \
+            --default-toolchain "$RUST_VERSION"; do
+            tries=$((tries - 1))
+            if [ "$tries" = 0 ]; then
+                exit 1
+            fi
+            sleep 1
+        done
         # The real programs, not rustup's proxies: these need no RUSTUP_HOME, and a
         # rust-toolchain.toml in a source cannot make them download another version.
         for tool in /opt/rustup/toolchains/*/bin/rustc /opt/rustup/toolchains/*/bin/cargo; do

@@ -109,6 +109,43 @@ fn an_index_that_breaks_connections_is_asked_again() {
     assert_eq!(fetch_published(vec![status("403 No")]), (None, 1));
 }
 
+/// Whether `fetch-sdist.py` fetches the archive from an index with these answers, and how often it asked.
+fn fetch_sdist(answers: Vec<String>) -> (bool, usize) {
+    let dir = tempfile::tempdir().unwrap();
+    let (address, asked) = server(answers);
+    let mut command = Command::new("python3");
+    command.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../scripts/fetch-sdist.py"));
+    command.args(["demo==1.0", &wheel_audit::digest::of_bytes(BODY.as_bytes())]);
+    command.arg(dir.path().join("out")).env("XTASK_CACHE", dir.path().join("cache"));
+    command.env("no_proxy", "127.0.0.1").env("PIP_INDEX_URL", address);
+    // Without pip's own retries.
+    command.env("PIP_RETRIES", "0").env("PIP_CONFIG_FILE", "/dev/null");
+    command.env("PIP_NO_CACHE_DIR", "1").env("PYTHONDONTWRITEBYTECODE", "1");
+    let fetched = command.status().unwrap().success();
+    assert_eq!(fetched, dir.path().join("out/demo-1.0.tar.gz").exists());
+    (fetched, asked.load(Ordering::SeqCst))
+}
+
+#[test]
+fn a_source_archive_that_breaks_off_is_fetched_again() {
+    let link = "<!DOCTYPE html><a href=\"demo-1.0.tar.gz\">demo-1.0.tar.gz</a>";
+    let page = format!(
+        "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{link}",
+        link.len()
+    );
+    let cut = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n9\r\nmade";
+    let twice = vec![
+        page.clone(),
+        cut.to_owned(),
+        page.clone(),
+        cut.to_owned(),
+        page.clone(),
+        ok(BODY.len()),
+    ];
+    assert_eq!(fetch_sdist(twice), (true, 6));
+    assert_eq!(fetch_sdist(vec![page.clone(), status("403 No")]), (false, 2));
+}
+
 /// Runs `scripts/packages.sh`'s `test` on a log with this text; whether it holds.
 fn holds(test: &str, log: &str) -> bool {
     let dir = tempfile::tempdir().unwrap();
