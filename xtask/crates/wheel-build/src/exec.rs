@@ -3,6 +3,7 @@
 //! Every call is described by a [`Step`], so that what is printed is what is run. Children get a
 //! process group of their own and are told to stop when xtask is interrupted; none outlives it.
 
+pub(crate) mod again;
 mod child;
 pub mod interrupt;
 

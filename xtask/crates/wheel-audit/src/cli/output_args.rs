@@ -59,6 +59,7 @@ pub(super) fn judge_and_print(
     } else {
         report::data(&text(&found));
     }
+    report::annotate(&report::annotations(&found));
     Ok(exit_code(&found))
 }
 

@@ -181,6 +181,17 @@ fn places(item: &Item<'_>) -> String {
     text
 }
 
+/// `page`, cut after a line where it is longer than a job summary may be.
+pub fn cut(mut page: String) -> String {
+    if page.len() > LIMIT {
+        let mut line_ends = page.as_bytes().iter().take(LIMIT);
+        let end = line_ends.rposition(|&byte| byte == b'\n').map_or(0, |at| at + 1);
+        page.truncate(end);
+        page.push_str("\nThe rest is cut.\n");
+    }
+    page
+}
+
 /// As code. Inside of the tags Markdown is still at work, so the text is escaped as any other.
 pub fn code(text: &str) -> String {
     format!("<code>{}</code>", plain(text))
@@ -258,6 +269,15 @@ mod tests {
         assert!(rows.iter().all(|row| [7, cells(rows.last().unwrap())].contains(&cells(row))));
         let files = rows.iter().filter(|row| row.contains("libplain") || row.contains("libbad"));
         assert_eq!(files.count(), 2);
+    }
+
+    #[test]
+    fn a_page_that_is_too_long_is_cut_after_a_line() {
+        assert_eq!(cut("| a |\n".to_owned()), "| a |\n");
+        let page = cut("| ä |\n".repeat(LIMIT));
+        assert!(page.len() < 1 << 20, "{}", page.len());
+        let lines: Vec<&str> = page.lines().collect();
+        assert!(lines[..lines.len() - 2].iter().all(|line| *line == "| ä |"));
     }
 
     #[test]

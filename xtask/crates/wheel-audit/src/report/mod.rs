@@ -5,6 +5,7 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "the one module that prints")]
 
+mod annotate;
 mod count;
 mod html;
 mod markdown;
@@ -14,9 +15,10 @@ mod summary;
 mod table;
 mod verdict;
 
+pub use annotate::{Annotation, annotate, annotations};
 pub use count::Count;
 pub use html::html;
-pub use markdown::{code as markdown_code, markdown, plain as markdown_text};
+pub use markdown::{code as markdown_code, cut as markdown_cut, markdown, plain as markdown_text};
 pub use sarif::sarif;
 pub use summary::count as counted;
 pub use table::table;

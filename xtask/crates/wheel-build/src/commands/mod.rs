@@ -10,6 +10,7 @@ pub(crate) mod collect;
 pub(crate) mod doctor;
 pub(crate) mod engine_args;
 pub(crate) mod host_settings;
+pub(crate) mod hosted;
 pub(crate) mod index;
 pub(crate) mod init;
 pub(crate) mod matrix;

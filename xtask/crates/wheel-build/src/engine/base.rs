@@ -260,7 +260,7 @@ fn pull_unasked(
     let reference = pinned.map_or_else(|| image.clone(), |digest| by_digest(image, digest));
     let wanted = platform.to_string();
     let args = ["pull", "--quiet", "--platform", &wanted, "--", &reference];
-    match engine.query(&engine.client.step(args).timeout(PULL_LIMIT)) {
+    match engine.query_again(&engine.client.step(args).timeout(PULL_LIMIT)) {
         Ok(_) => {
             let image = local(engine, image, pinned, platform)?.ok_or_else(|| {
                 EngineError::Base(UserError::new(format!(
@@ -294,7 +294,7 @@ fn pull(
     let wanted = platform.to_string();
     let args = ["pull", "--quiet", "--platform", &wanted, "--", reference];
     let failed = |said: &str| format!("pulling `{reference}` for {platform} failed: {said}");
-    let unknown = match engine.query(&engine.client.step(args).timeout(PULL_LIMIT)) {
+    let unknown = match engine.query_again(&engine.client.step(args).timeout(PULL_LIMIT)) {
         Ok(_) => match local::architecture(engine, reference)? {
             // Some engines take the only image that there is, whatever it is for.
             Some(other) if other != platform.engine_arch() => {

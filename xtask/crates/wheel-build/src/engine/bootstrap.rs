@@ -100,7 +100,9 @@ pub(super) fn at_hand(
 fn mmdebstrap(bootstrap: &Bootstrap, options: Vec<String>, output: &str) -> Step {
     // The default is `main`, which on Ubuntu has no pip.
     let components = bootstrap.components.join(",");
+    // As apt's own default is today; older versions try once.
     Step::new("mmdebstrap", options)
+        .arg("--aptopt=Acquire::Retries \"3\"")
         .args((!components.is_empty()).then(|| format!("--components={components}")))
         .args(bootstrap.keyring.as_ref().map(|keyring| format!("--keyring={keyring}")))
         .args([bootstrap.suite.as_str(), output])
@@ -174,7 +176,7 @@ pub(super) fn make(
                 fs_err::write(path, text)?;
             }
             for step in dnf::steps(bootstrap, platform, &folder.1, &rootfs) {
-                run(engine, target, platform, &step, say)?;
+                run_again(engine, target, platform, &step, say)?;
             }
         }
     }
@@ -217,6 +219,24 @@ fn remove_leftovers(work: &Utf8Path) -> std::io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// As [`run`], up to three times where a source does not answer: dnf gives up where its only mirror is busy.
+fn run_again(
+    engine: &Engine,
+    target: &Target,
+    platform: &Platform,
+    step: &Step,
+    say: &mut dyn FnMut(&str),
+) -> Result<(), EngineError> {
+    for _ in 0..2 {
+        let result = run(engine, target, platform, step, say);
+        let Some(host) = result.as_ref().err().and_then(EngineError::source_down) else {
+            return result;
+        };
+        say(&format!("`{host}` does not answer, once more"));
+    }
+    run(engine, target, platform, step, say)
 }
 
 /// Runs the tool, and says what it is doing.

@@ -1,9 +1,12 @@
 //! What a failed engine call really means: the few causes that deserve their own name and cure.
 
+use std::fmt::Write as _;
+
 use thiserror::Error;
 use wheel_audit::UserError;
 
 use super::progress::{FailedStep, short_name};
+use super::source_down::source_down;
 
 /// Why the engine did not make what it was asked for.
 #[derive(Debug, Error)]
@@ -19,6 +22,8 @@ pub(crate) enum EngineError {
     Step {
         /// The step and its last lines.
         step: Box<FailedStep>,
+        /// The host that did not answer, where that is the reason.
+        down: Option<String>,
         /// Which one it was, the reason, and one line of advice where the output suggests one.
         #[source]
         error: UserError,
@@ -60,9 +65,26 @@ impl EngineError {
     }
 
     fn of_step(step: FailedStep) -> Self {
-        let message = format!("step `{}` failed: {}", short_name(&step.name), reason(&step.error));
-        let error = UserError { message, hint: advice_on_tests(&step).or_else(|| advice(&step)) };
-        Self::Step { step: Box::new(step), error }
+        let mut message =
+            format!("step `{}` failed: {}", short_name(&step.name), reason(&step.error));
+        let down = if tests_the_package(&step.name) { None } else { source_down(&step.tail) };
+        if let Some(host) = &down {
+            let _ = write!(message, ": `{host}` does not answer");
+        }
+        let hint = advice_on_tests(&step).or_else(|| advice(&step));
+        let hint = hint.or_else(|| down.as_deref().map(again));
+        Self::Step { step: Box::new(step), down, error: UserError { message, hint } }
+    }
+
+    /// The host that did not answer, where that is the reason.
+    pub(crate) fn source_down(&self) -> Option<String> {
+        let text = match self {
+            Self::Step { down, .. } => return down.clone(),
+            Self::Base(error) => &error.message,
+            Self::Client { said, .. } => said,
+            _ => return None,
+        };
+        source_down(&text.lines().map(str::to_owned).collect::<Vec<_>>())
     }
 
     /// Whether the machine could not do it, rather than the package being at fault.
@@ -89,6 +111,22 @@ impl EngineError {
                 | Self::Exec(ExecError::Interrupted | ExecError::NotFound { .. })
         )
     }
+}
+
+/// Whether a step runs the package's own code and downloads nothing: what it prints about hosts is its own affair.
+fn tests_the_package(name: &str) -> bool {
+    ["smoke-run", "/smoke.sh", "test-run", "/test.sh", "repair-run", "/repair.sh"]
+        .iter()
+        .any(|step| name.contains(step))
+}
+
+/// What to do about a source that did not answer.
+pub(crate) fn again(host: &str) -> String {
+    format!(
+        "run the command again once `{host}` answers: finished wheels stay, and nothing is built twice. A mirror \
+         can be set for each kind of source (`cargo xtask doctor`). In GitHub Actions, \"Re-run failed jobs\" or \
+         `gh run rerun --failed` repeats this job alone"
+    )
 }
 
 /// `BuildKit`'s account of a failure without the command, which the step's name says already.
@@ -229,13 +267,6 @@ fn advice(step: &FailedStep) -> Option<String> {
             "the build backend asks for more than the file of `[build] requirements` pins: add the \
              package and write the file anew with `uv pip compile --generate-hashes`, or take the \
              key `requirements` out"
-                .to_owned(),
-        );
-    }
-    if any(&["Temporary failure resolving", "Name or service not known", "Could not resolve"]) {
-        return Some(
-            "the container resolves no names: is the network up, and does the engine's network \
-             reach it?"
                 .to_owned(),
         );
     }
@@ -414,6 +445,21 @@ mod tests {
             let error = diagnose("1", failed, &[]);
             assert!(error.hint().is_some_and(|hint| hint.contains("[check] isa")), "{error}");
         }
+    }
+
+    #[test]
+    fn a_source_that_does_not_answer_is_named_unless_the_package_says_so() {
+        let line = "E: Failed to fetch http://deb.example/x  Could not resolve 'deb.example'";
+        let of = |name: &str| {
+            let failed = step(&[line], "exit code: 100")
+                .map(|it| FailedStep { name: name.to_owned(), ..it });
+            diagnose("1", failed, &[])
+        };
+        let error = of("[system 1/1] RUN sh /xtask/system-packages.sh");
+        assert_eq!(error.source_down().as_deref(), Some("deb.example"));
+        assert!(error.to_string().contains("`deb.example`") && error.hint().is_some(), "{error}");
+        assert!(!error.could_not_run(), "other targets may have other sources");
+        assert_eq!(of("[test-run 1/1] RUN sh /xtask/test.sh").source_down(), None);
     }
 
     #[test]

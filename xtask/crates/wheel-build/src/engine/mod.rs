@@ -25,6 +25,7 @@ pub(crate) mod prebuilt;
 pub(crate) mod progress;
 pub(crate) mod registry;
 pub(crate) mod setup;
+mod source_down;
 
 pub(crate) use failure::EngineError;
 
@@ -141,7 +142,16 @@ impl Engine {
 
     /// Runs a short question to the engine; a failure is named for what it is.
     pub(crate) fn query(&self, step: &Step) -> Result<String, EngineError> {
-        self.exec.read(step).map_err(|error| match error {
+        Self::named(self.exec.read(step))
+    }
+
+    /// As [`Self::query`], again where a registry failed for a moment.
+    pub(crate) fn query_again(&self, step: &Step) -> Result<String, EngineError> {
+        Self::named(self.exec.read_again(step))
+    }
+
+    fn named(answer: Result<String, ExecError>) -> Result<String, EngineError> {
+        answer.map_err(|error| match error {
             ExecError::Failed { status, stderr, .. } => {
                 let said: Vec<_> = stderr.lines().map(str::to_owned).collect();
                 failure::diagnose(&status, None, &said)

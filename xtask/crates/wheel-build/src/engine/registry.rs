@@ -114,7 +114,7 @@ pub(super) fn named(
 
 fn ask(engine: &Engine, format: &str, image: &str) -> Result<Result<String, Unknown>, EngineError> {
     let args = ["buildx", "imagetools", "inspect", "--format", format, "--", image];
-    match engine.query(&engine.client.step(args).timeout(ASK_LIMIT)) {
+    match engine.query_again(&engine.client.step(args).timeout(ASK_LIMIT)) {
         Ok(text) => Ok(Ok(text)),
         Err(EngineError::Exec(ExecError::TimedOut { .. })) => {
             Ok(Err(Unknown::Silent(format!("no answer within {} s", ASK_LIMIT.as_secs()))))

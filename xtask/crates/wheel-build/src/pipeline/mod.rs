@@ -37,7 +37,9 @@ pub(crate) use env::{Context, PipelineError, prepare_host};
 pub(crate) use environment::{Place, environment};
 pub(crate) use job::{floor_text, listed};
 pub(crate) use job_budget::{JobBudget, share};
-pub(crate) use outcome::{Failure, Findings, JobReport, Outcome, RunReport, Warning};
+pub(crate) use outcome::{
+    Failure, FailureReason, Findings, JobReport, Outcome, RunReport, Warning,
+};
 pub(crate) use printed::commands;
 pub(crate) use run::{Options, builders, run};
 pub(crate) use settings::{asked, settings};

@@ -7,6 +7,7 @@ use wheel_audit::UserError;
 use super::env::PipelineError;
 use super::source::Summary;
 use crate::engine::EngineError;
+use crate::engine::failure::again;
 use crate::exec::ExecError;
 use crate::store::StoreError;
 use wheel_audit::dist::Entry;
@@ -43,6 +44,11 @@ pub(crate) struct Failure {
     pub log: Utf8PathBuf,
     /// What to do about it.
     pub hint: Option<String>,
+    /// Kind of failure, for programs.
+    pub reason: FailureReason,
+    /// The host that did not answer, where that is the reason.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
     /// Whether the machine could not run it, rather than the package being at fault.
     pub could_not_run: bool,
     /// Whether no other job could do better.
@@ -51,6 +57,56 @@ pub(crate) struct Failure {
     /// Whether another job's failure is the reason: this one was not begun, or was stopped.
     #[serde(skip)]
     pub consequence: bool,
+}
+
+/// Kind of failure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum FailureReason {
+    /// A source on the network did not answer.
+    Network,
+    /// No space is left on a disk.
+    DiskFull,
+    /// The container engine does not answer or cannot do what was asked for.
+    Engine,
+    /// There is no base image.
+    BaseImage,
+    /// A build step failed.
+    Step,
+    /// The wheel was refused, or a file could not be read or written.
+    Other,
+    /// Another job's failure, the user or a missing emulator ended or excluded it.
+    NotRun,
+}
+
+impl FailureReason {
+    /// The word for it, as JSON has it.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Network => "network",
+            Self::DiskFull => "disk-full",
+            Self::Engine => "engine",
+            Self::BaseImage => "base-image",
+            Self::Step => "step",
+            Self::Other => "other",
+            Self::NotRun => "not-run",
+        }
+    }
+
+    fn of(engine: Option<&EngineError>) -> Self {
+        match engine {
+            None | Some(EngineError::Io(_)) => Self::Other,
+            Some(EngineError::DiskFull(_)) => Self::DiskFull,
+            Some(EngineError::Base(_)) => Self::BaseImage,
+            Some(EngineError::Step { .. }) => Self::Step,
+            Some(
+                EngineError::Gone(_)
+                | EngineError::Client { .. }
+                | EngineError::Exec(_)
+                | EngineError::Unusable(_),
+            ) => Self::Engine,
+        }
+    }
 }
 
 /// What the audit of a wheel found, apart from notes.
@@ -144,6 +200,8 @@ impl Failure {
             tail: Vec::new(),
             log,
             hint: None,
+            reason: FailureReason::NotRun,
+            source: None,
             could_not_run: false,
             ends_run: false,
             consequence: true,
@@ -169,12 +227,25 @@ pub(super) fn failure(error: &PipelineError, log: Utf8PathBuf) -> Failure {
         None if is_systems(error) => shown(&error.to_string()).to_string(),
         None => error.to_string(),
     };
+    let source = engine.and_then(EngineError::source_down);
+    let reason = match (&full, &source) {
+        (Some(_), _) => FailureReason::DiskFull,
+        (None, Some(_)) => FailureReason::Network,
+        (None, None) => FailureReason::of(engine),
+    };
+    let own = UserError::hint_of(error).map(str::to_owned);
+    let hint = match (own, source.as_deref().map(again)) {
+        (Some(own), Some(again)) if own != again => Some(format!("{own}; or {again}")),
+        (own, again) => own.or(again),
+    };
     Failure {
         message,
+        reason,
+        source,
         step: step.map(|step| step.name.clone()),
         tail: step.map(|step| step.tail.clone()).unwrap_or_default(),
         log,
-        hint: UserError::hint_of(error).map(str::to_owned),
+        hint,
         could_not_run: full.is_some() || engine.is_some_and(EngineError::could_not_run),
         ends_run: full.is_some() || engine.is_some_and(EngineError::ends_run),
         consequence: false,

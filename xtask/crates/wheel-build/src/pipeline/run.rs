@@ -349,5 +349,9 @@ fn append_reason(failure: &Failure) {
     let log = fs_err::OpenOptions::new().append(true).open(&failure.log);
     let hint = failure.hint.as_ref().map_or_else(String::new, |hint| format!("\n\nhint: {hint}"));
     // A log that cannot be written must not hide the failure it is about.
-    let _ = log.and_then(|mut log| writeln!(log, "\nno wheel: {}{hint}", failure.message));
+    let source = failure.source.as_ref().map_or_else(String::new, |host| format!(" ({host})"));
+    let reason = failure.reason.as_str();
+    let _ = log.and_then(|mut log| {
+        writeln!(log, "\nno wheel: {}\nreason: {reason}{source}{hint}", failure.message)
+    });
 }

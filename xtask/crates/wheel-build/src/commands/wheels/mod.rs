@@ -1,5 +1,6 @@
 //! `cargo xtask wheels`: build, audit, smoke-test.
 
+pub(crate) mod markdown;
 mod summary;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -48,6 +49,9 @@ pub(crate) struct WheelsArgs {
     /// Report on stdout as JSON
     #[arg(long)]
     pub json: bool,
+    /// Report on stdout as Markdown, for a job summary
+    #[arg(long, conflicts_with = "json")]
+    pub markdown: bool,
     /// Jobs at the same time; as many as cores and memory allow where absent
     #[arg(long, value_name = "N", value_parser = jobs)]
     pub jobs: Option<usize>,
@@ -139,6 +143,8 @@ pub(super) fn build_and_report(
     let Some(report) = build(exec, workspace, args)? else { return Ok(0) };
     if args.json {
         report::json(&report)?;
+    } else if args.markdown {
+        report::data(markdown::markdown(&report, markdown::links().as_deref()).trim_end());
     } else {
         report::data(&summary::table(&report));
     }
@@ -152,6 +158,7 @@ pub(super) fn build_and_report(
             report::note(text);
         }
     }
+    report::annotate(&summary::annotations(&report));
     Ok(match (report.success(), report.could_not_run()) {
         (true, _) => 0,
         (false, false) => FINDINGS,

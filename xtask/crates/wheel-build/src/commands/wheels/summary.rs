@@ -3,9 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use crate::pipeline::{Failure, Findings, JobReport, Outcome, RunReport, Warning, listed};
+use crate::pipeline::{
+    Failure, FailureReason, Findings, JobReport, Outcome, RunReport, Warning, listed,
+};
 use wheel_audit::dist::{Entry, Kind, Manifest, Smoke, Tests};
-use wheel_audit::report;
+use wheel_audit::report::{self, Annotation};
 use wheel_audit::text;
 
 const HEAD: [&str; 11] = [
@@ -48,7 +50,7 @@ fn row(job: &JobReport) -> Vec<String> {
 }
 
 /// "pass, 1 warning, 2 ignored"
-fn verdict(findings: &Findings) -> String {
+pub(super) fn verdict(findings: &Findings) -> String {
     let mut text = "pass".to_owned();
     if !findings.warnings.is_empty() {
         let _ = write!(text, ", {}", report::counted(findings.warnings.len(), "warning"));
@@ -82,7 +84,7 @@ pub(super) fn warnings(report: &RunReport) -> Vec<String> {
 }
 
 /// Floor, tag, size, smoke test, tests.
-fn wheel_cells(entry: &Entry, interpreter: &str) -> [String; 5] {
+pub(super) fn wheel_cells(entry: &Entry, interpreter: &str) -> [String; 5] {
     let name = entry.path.rsplit('/').next().unwrap_or_default();
     let tag = name.trim_end_matches(".whl").rsplit('-').next().unwrap_or_default().to_owned();
     let size = text::file_size(entry.size);
@@ -101,6 +103,11 @@ fn wheel_cells(entry: &Entry, interpreter: &str) -> [String; 5] {
 /// What went wrong, each cause once with all the jobs that it kept from their wheels: the step, its last
 /// lines, the log, what to do.
 pub(super) fn failures(report: &RunReport) -> Vec<String> {
+    causes(report).iter().map(|(failure, jobs)| explain(failure, jobs)).collect()
+}
+
+/// Each cause with the jobs that it kept from their wheels.
+pub(super) fn causes(report: &RunReport) -> Vec<(&Failure, Vec<&JobReport>)> {
     let mut causes: Vec<(&Failure, Vec<&JobReport>)> = Vec::new();
     for job in &report.jobs {
         let Some(failure) = job.failure() else { continue };
@@ -114,7 +121,31 @@ pub(super) fn failures(report: &RunReport) -> Vec<String> {
     }
     // Those that are no cause by themselves come first: the reason stands last, where it is read.
     causes.sort_by_key(|(failure, _)| !failure.consequence);
-    causes.iter().map(|(failure, jobs)| explain(failure, jobs)).collect()
+    causes
+}
+
+/// The failures and warnings of a run, as a hosted run shows them.
+pub(super) fn annotations(report: &RunReport) -> Vec<Annotation> {
+    let failures = causes(report).into_iter().map(|(failure, jobs)| {
+        let title = match failure.reason {
+            FailureReason::Network => format!("{}: source does not answer", titles(&jobs)),
+            _ => format!("no wheel for {}", titles(&jobs)),
+        };
+        let mut message = failure.message.clone();
+        for line in &failure.tail {
+            let _ = write!(message, "\n  | {line}");
+        }
+        if let Some(hint) = &failure.hint {
+            let _ = write!(message, "\nhint: {hint}");
+        }
+        Annotation::error(title, message)
+    });
+    let warning = |text: String| {
+        let text = text.trim_start().trim_start_matches("warning: ").to_owned();
+        let title = text.split(": ").take(2).collect::<Vec<_>>().join(": ");
+        Annotation::warning(title, text)
+    };
+    failures.chain(warnings(report).into_iter().map(warning)).collect()
 }
 
 /// The wheels of `manifest` that stay although the job that would have replaced them failed.
@@ -155,7 +186,7 @@ fn explain(failure: &Failure, jobs: &[&JobReport]) -> String {
 }
 
 /// `debian12 linux/amd64 cp311, cp313; debian13 linux/amd64 cp313`
-fn titles(jobs: &[&JobReport]) -> String {
+pub(super) fn titles(jobs: &[&JobReport]) -> String {
     let mut places: Vec<(String, Vec<&str>)> = Vec::new();
     for job in jobs {
         let place = format!("{} {}", job.target, job.platform);
@@ -192,6 +223,8 @@ mod tests {
             tail: vec!["last line".to_owned()],
             log: "logs/a.log".into(),
             hint: None,
+            reason: FailureReason::Step,
+            source: None,
             could_not_run: false,
             ends_run: false,
             consequence: message.starts_with("not begun"),

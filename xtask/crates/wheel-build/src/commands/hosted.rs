@@ -1,0 +1,36 @@
+//! What a hosted run tells of itself in its environment (GitHub's documentation, "Default environment variables").
+
+/// A line of Markdown with links to the artifacts and logs of the run; none outside of GitHub Actions. `env` reads a
+/// variable of the environment.
+pub(crate) fn links(env: &dyn Fn(&str) -> Option<String>) -> Option<String> {
+    let word = |name: &str| {
+        let plain = |c: char| c.is_ascii_alphanumeric() || ":/._-".contains(c);
+        env(name).filter(|value| !value.is_empty() && value.chars().all(plain))
+    };
+    let (server, repository) = (word("GITHUB_SERVER_URL")?, word("GITHUB_REPOSITORY")?);
+    let run = word("GITHUB_RUN_ID")?;
+    let url = format!("{server}/{repository}/actions/runs/{run}");
+    Some(format!(
+        "[Artifacts: wheels, and logs of what failed]({url}#artifacts) · [logs of this run]({url})"
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hosted_run_links_to_its_artifacts_and_no_word_breaks_the_link() {
+        let with = |repository: &str| {
+            links(&|name| match name {
+                "GITHUB_SERVER_URL" => Some("https://forge.example".to_owned()),
+                "GITHUB_REPOSITORY" => Some(repository.to_owned()),
+                "GITHUB_RUN_ID" => Some("42".to_owned()),
+                _ => None,
+            })
+        };
+        let line = with("own-er/re.po").unwrap_or_default();
+        assert!(line.contains("(https://forge.example/own-er/re.po/actions/runs/42#artifacts)"));
+        assert_eq!((with("a)b"), with(""), links(&|_| None)), (None, None, None));
+    }
+}
