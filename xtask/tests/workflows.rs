@@ -120,13 +120,40 @@ fn each_permission_is_in_one_job_and_none_of_ours_runs_beside_the_identity() {
     };
     assert_eq!(with("contents: write"), ["release"]);
     assert_eq!(with("id-token: write"), ["publish"]);
-    assert_eq!(with("github.token"), ["release"]);
+    assert_eq!(with("github.token"), ["collect", "release"]);
     assert_eq!(with("environment: "), ["publish"]);
     assert_eq!(text.matches(": write").count(), 2, "no other permission");
     let (_, publish) = jobs.last().unwrap();
     assert!(!publish.contains("run:") && !publish.contains("checkout"), "{publish}");
     assert!(publish.contains("attestations: true") && publish.contains("needs: release"));
     assert!(publish.contains("github.ref_type == 'tag'"), "{publish}");
+}
+
+#[test]
+fn a_failed_build_stops_no_release_that_collect_allows() {
+    let (_, text) = workflows().pop().unwrap();
+    let jobs: std::collections::BTreeMap<_, _> = jobs(&text).into_iter().collect();
+    assert!(jobs["build"].contains("continue-on-error: ${{ !matrix.required }}"));
+    // Without a status function, a condition asks `success()` of every job before, not only of those in `needs`.
+    for (job, before) in [("collect", "build"), ("release", "collect"), ("publish", "release")] {
+        let condition = values(jobs[job], "if:")[0];
+        assert!(condition.contains("!cancelled() && "), "{job}: {condition}");
+        assert!(condition.contains(&format!("needs.{before}.result")), "{job}: {condition}");
+    }
+    for (job, before) in [("release", "collect"), ("publish", "release")] {
+        assert!(
+            values(jobs[job], "if:")[0].contains(&format!("needs.{before}.result == 'success'"))
+        );
+    }
+}
+
+#[test]
+fn a_tag_without_a_version_is_published_by_nobody() {
+    let (_, text) = workflows().pop().unwrap();
+    let jobs: std::collections::BTreeMap<_, _> = jobs(&text).into_iter().collect();
+    assert!(jobs["release"].contains("--github >> \"$GITHUB_OUTPUT\"\n        id: release\n"));
+    assert!(jobs["release"].contains("publish: ${{ steps.release.outputs.publish }}"));
+    assert!(values(jobs["publish"], "if:")[0].contains("needs.release.outputs.publish == 'true'"));
 }
 
 #[test]

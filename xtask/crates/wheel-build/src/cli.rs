@@ -48,6 +48,8 @@ enum Command<Own: Subcommand> {
     Index(commands::index::IndexArgs),
     /// Print the notes of a release of what is in `dist/`
     ReleaseNotes(commands::release::NotesArgs),
+    /// Download the files of the last GitHub release, to compare with (`gh`)
+    LastRelease(commands::last_release::LastReleaseArgs),
     /// Make a GitHub release of what is in `dist/`, or bring it up to date (`gh`)
     Release(commands::release::ReleaseArgs),
     /// Write the hosted workflow from wheels.toml, or check it
@@ -142,6 +144,7 @@ fn carry_out<Own: Subcommand>(
         Command::CheckGlibc(args) => commands::check_glibc::run(&args, file),
         Command::Verify(args) => commands::verify::run(&args, file),
         Command::Collect(args) => commands::collect::run(&args, file),
+        Command::LastRelease(args) => commands::last_release::run(&args, file),
         Command::Pin(args) => commands::pin::run(&args, file),
         Command::Index(args) => commands::index::run(&args, file),
         Command::ReleaseNotes(args) => commands::release::notes(&args, file),

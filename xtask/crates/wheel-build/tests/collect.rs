@@ -4,7 +4,7 @@
 mod common;
 
 use camino::{Utf8Path, Utf8PathBuf};
-use common::{Ran, Workspace, machine, wheel};
+use common::{MORE_METADATA, Ran, Workspace, machine, wheel};
 
 const TARGETS: &str = r#"
 [source]
@@ -125,6 +125,91 @@ fn what_is_missing_is_named_and_the_rest_is_kept() {
     assert_eq!(told["verify"]["verdict"], "pass", "{told}");
     let ran = bench.collect(&["--markdown"]).code(1);
     assert!(ran.stdout.starts_with("### ✗ 1 wheel ") && ran.stdout.contains("- missing: rocky9"));
+}
+
+/// Has a release need the wheels of these patterns alone.
+fn require(bench: &Bench, patterns: &str) {
+    let toml = TARGETS.replace("[ci]\n", &format!("[ci]\nrequired = {patterns}\n"));
+    fs_err::write(bench.workspace.root.join("wheels.toml"), toml).unwrap();
+}
+
+#[test]
+fn what_no_release_needs_may_be_missing() {
+    let bench = bench();
+    require(&bench, "[\"cp311-*\"]");
+    bench.machine("one", "debian12", "cp311", "a");
+    bench.collect(&[]).code(1).says(&["error: there is no wheel for rocky9 linux/amd64: cp311"]);
+    bench.machine("two", "rocky9", "cp311", "a");
+    let warning = "warning: there is no wheel for rocky9 linux/amd64: cp313";
+    bench.collect(&[]).code(0).says(&[warning]);
+    let told: serde_json::Value =
+        serde_json::from_str(&bench.collect(&["--json"]).code(0).stdout).unwrap();
+    let required: Vec<_> =
+        told["missing"].as_array().unwrap().iter().map(|it| &it["required"]).collect();
+    assert_eq!(required, [false, false]);
+    let page = bench.collect(&["--markdown"]).code(0).stdout;
+    assert!(
+        page.starts_with("### ✓") && page.contains("- missing, not required: rocky9"),
+        "{page}"
+    );
+    require(&bench, "[\"cp311-nosuch_*\"]");
+    bench.collect(&[]).code(2).says(&["cp311-nosuch_*"]);
+}
+
+/// A machine's folder that has, beside its good wheel, one for cp313 that an index refuses.
+fn with_a_bad_wheel(bench: &Bench) -> Utf8PathBuf {
+    for target in ["debian12", "rocky9"] {
+        bench.machine("one", target, "cp311", "a");
+    }
+    let name = "demo-1.0-cp313-cp313-manylinux_2_36_x86_64.whl";
+    let bad = wheel(name, false, &[("demo/__init__.py", b"a"), ("../evil.py", b"")]);
+    machine::add(&bench.brought.join("one"), "debian12", &["cp313"], &bad);
+    bench.brought.join("one")
+}
+
+#[test]
+fn a_failing_wheel_stops_everything_where_a_release_needs_it_and_nothing_else() {
+    let bench = bench();
+    with_a_bad_wheel(&bench);
+    bench.collect(&["--partial"]).code(1).says(&["nothing was taken"]);
+    assert_eq!(bench.workspace.dist(), [""; 0]);
+    require(&bench, "[\"cp311-*\"]");
+    let told: serde_json::Value =
+        serde_json::from_str(&bench.collect(&["--json"]).code(0).stdout).unwrap();
+    let left_out = told["left_out"].as_array().unwrap();
+    assert_eq!(left_out.len(), 1, "{told}");
+    assert!(left_out[0]["path"].as_str().unwrap().contains("cp313"));
+    assert!(!left_out[0]["reasons"][0].as_str().unwrap().is_empty());
+    assert_eq!(told["missing"][0]["interpreters"], serde_json::json!(["cp313"]));
+    assert!(!bench.workspace.dist().iter().any(|path| path.contains("cp313")));
+    bench.workspace.run(&["verify", "--publish"]).code(0);
+    bench.workspace.run(&["index", "up", "--flat", "--publish"]).code(0);
+}
+
+#[test]
+fn a_wheel_that_was_not_smoke_tested_is_left_out_where_no_release_needs_it() {
+    let bench = bench();
+    require(&bench, "[\"cp311-*\"]");
+    bench.all();
+    let good = bench.collect(&["--json"]).code(0).stdout;
+    let told: serde_json::Value = serde_json::from_str(&good).unwrap();
+    assert_eq!(told["left_out"].as_array().map(Vec::len), Some(0));
+    let other = self::bench();
+    require(&other, "[\"cp311-*\"]");
+    other.all();
+    let manifest = other.brought.join("one/manifest.json");
+    let text = fs_err::read_to_string(&manifest).unwrap();
+    let mut told: serde_json::Value = serde_json::from_str(&text).unwrap();
+    for entry in told["files"].as_array_mut().unwrap() {
+        if entry["path"].as_str().unwrap().contains("cp313") {
+            entry["builds"][0]["smoke"] = "skipped".into();
+        }
+    }
+    fs_err::write(&manifest, told.to_string()).unwrap();
+    let ran = other.collect(&["--json"]).code(0);
+    let told: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
+    assert_eq!(told["left_out"].as_array().map(Vec::len), Some(1), "{told}");
+    other.workspace.run(&["index", "up", "--flat", "--publish"]).code(0);
 }
 
 #[test]
@@ -444,4 +529,87 @@ fn no_word_of_a_manifest_or_a_folder_adds_a_line_to_a_message() {
     let ran = bench.collect(&["--partial"]).code(0);
     let all = ran.stdout + &ran.stderr;
     assert!(all.contains("evil") && !all.contains("\nxtask: evil"), "{all}");
+}
+
+/// The files of a release in `folder`: a wheel for cp311 of version 0.9, and one for an interpreter that is gone.
+fn earlier_release(folder: &Utf8Path) {
+    fs_err::create_dir_all(folder).unwrap();
+    let files: [(&str, &[u8]); 3] = [
+        ("demo/__init__.py", b"a"),
+        ("demo/old.py", b""),
+        (MORE_METADATA, b"Requires-Dist: x>=1\n"),
+    ];
+    for python in ["cp311", "cp310"] {
+        let name = format!("demo-0.9-{python}-{python}-manylinux_2_36_x86_64.whl");
+        let (name, bytes) = wheel(&name, false, &files);
+        fs_err::write(folder.join(name), bytes).unwrap();
+    }
+    let entry = serde_json::json!({"path": "debian12-amd64/demo-0.9-cp311-cp311-manylinux_2_36_x86_64.whl",
+        "sha256": "0", "size": 1, "kind": "wheel", "target": "debian12", "platform": "linux/amd64",
+        "verdict": "pass", "builds": [], "floor": "2.17"});
+    let manifest = serde_json::json!({"schema_version": 1, "files": [entry]});
+    fs_err::write(folder.join("manifest.json"), manifest.to_string()).unwrap();
+    fs_err::write(folder.join("other-1.0-py3-none-any.whl"), "no archive").unwrap();
+}
+
+#[test]
+fn what_changed_since_a_release_is_told_of_each_wheel() {
+    let bench = bench();
+    let release = bench.workspace.root.join("target/last-release");
+    earlier_release(&release);
+    let files: [(&str, &[u8]); 3] = [
+        ("demo/__init__.py", b"a"),
+        ("demo/new.py", b""),
+        (MORE_METADATA, b"Requires-Dist: x>=2\n"),
+    ];
+    for python in ["cp311", "cp313"] {
+        let name = format!("demo-1.0-{python}-{python}-manylinux_2_36_x86_64.whl");
+        let made = wheel(&name, false, &files);
+        machine::add(&bench.brought.join("one"), "debian12", &[python], &made);
+    }
+    let against = ["--partial", "--against", release.as_str()];
+    let ran = bench.collect(&[&against[..], &["--json"]].concat()).code(0);
+    let told: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
+    let changes = &told["changes"];
+    let tags = |python: &str| format!("{python}-{python}-manylinux_2_36_x86_64");
+    assert_eq!(changes["before"], serde_json::json!(["0.9"]));
+    assert_eq!(changes["added"], serde_json::json!([tags("cp313")]));
+    assert_eq!(changes["removed"], serde_json::json!([tags("cp310")]));
+    assert_eq!(changes["wheels"][0]["floor"], serde_json::json!(["2.17", "none"]));
+    let differences = changes["differences"].as_array().unwrap();
+    let kinds: Vec<_> = differences.iter().map(|it| &it["kind"]).collect();
+    assert_eq!(kinds, ["dependencies", "files"], "{changes}");
+    assert_eq!(differences[0]["added"], serde_json::json!(["Requires-Dist: x>=2"]));
+    assert_eq!(differences[0]["removed"], serde_json::json!(["Requires-Dist: x>=1"]));
+    assert_eq!(differences[1]["added"], serde_json::json!(["demo/new.py"]));
+    assert_eq!(differences[1]["removed"], serde_json::json!(["demo/old.py"]));
+    let page = bench.collect(&[&against[..], &["--markdown"]].concat()).code(0).stdout;
+    assert!(page.contains("| cp311-debian12\\_x86\\_64 |"), "{page}");
+    assert!(page.contains("#### Changes since 0.9") && page.contains("**2.17 → none**"), "{page}");
+    // A first release has nothing to compare with, and that is no failure.
+    fs_err::remove_dir_all(&release).unwrap();
+    fs_err::create_dir_all(&release).unwrap();
+    let page = bench.collect(&[&against[..], &["--markdown"]].concat()).code(0).stdout;
+    assert!(!page.contains("#### Changes since"), "{page}");
+    fs_err::remove_dir_all(&release).unwrap();
+    bench.collect(&against).code(2);
+}
+
+#[test]
+fn in_github_actions_errors_and_warnings_are_annotations() {
+    let bench = bench();
+    require(&bench, "[\"cp311-*\"]");
+    bench.machine("one", "debian12", "cp311", "a");
+    let commands = |actions: &str| {
+        let mut command = bench.workspace.command(&["collect", bench.brought.as_str()]);
+        let ran = command.env("GITHUB_ACTIONS", actions).output().unwrap();
+        assert!(!String::from_utf8_lossy(&ran.stdout).contains("\n::"));
+        let stderr = String::from_utf8_lossy(&ran.stderr).into_owned();
+        let lines = stderr.lines().filter(|line| line.starts_with("::"));
+        lines.map(|line| line.split(' ').next().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let all = commands("true");
+    assert_eq!(all.iter().filter(|it| *it == "::error").count(), 1, "{all:?}");
+    assert!(all.iter().filter(|it| *it == "::warning").count() >= 2, "{all:?}");
+    assert_eq!(commands("false"), [""; 0]);
 }

@@ -30,6 +30,7 @@ fn the_commands_and_the_exit_status_are_explained() {
       pin            Ask registries for the digests of base images and write them into wheels.toml
       index          Fill a folder with the published wheels, for installers or an upload
       release-notes  Print the notes of a release of what is in `dist/`
+      last-release   Download the files of the last GitHub release, to compare with (`gh`)
       release        Make a GitHub release of what is in `dist/`, or bring it up to date (`gh`)
       workflow       Write the hosted workflow from wheels.toml, or check it
       matrix         Show what hosted CI builds on which machine
@@ -98,6 +99,9 @@ fn wheels_explains_its_words_and_switches() {
 
           --json
               Report on stdout as JSON
+
+          --markdown
+              Report on stdout as Markdown, for a job summary
 
           --jobs <N>
               Jobs at the same time; as many as cores and memory allow where absent

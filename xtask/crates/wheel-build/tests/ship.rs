@@ -40,6 +40,11 @@ case "$1 $2" in
 "release view")
     [ -e "$FAKE/gh.view" ] || { echo "release not found" >&2; exit 1; }
     cat "$FAKE/gh.view" ;;
+"api repos/{owner}/{repo}/commits/tags/"*)
+    cat "$FAKE/gh.sha" ;;
+"release list")
+    [ ! -e "$FAKE/gh.fails" ] || { echo "HTTP 401" >&2; exit 1; }
+    cat "$FAKE/gh.list" ;;
 "release upload") [ ! -e "$FAKE/gh.fails" ] || { echo "HTTP 502" >&2; exit 1; } ;;
 esac
 "#;
@@ -56,6 +61,7 @@ fn released() -> Workspace {
     }
     let gh = w.fake.with_file_name("bin").join("gh");
     fs_err::write(&gh, GH).unwrap();
+    fs_err::write(w.fake.join("gh.sha"), format!("{COMMIT}\n")).unwrap();
     fs_err::set_permissions(&gh, std::fs::Permissions::from_mode(0o755)).unwrap();
     w
 }
@@ -95,10 +101,10 @@ fn defect_14_release_notes_are_what_the_manifest_says() {
     insta::assert_snapshot!(text, @r"
     2 wheels of demo 1.0.
 
-    | built in | platform | C library | interpreters | an installer takes it on |
-    |---|---|---|---|---|
-    | debian12 | linux/amd64 | glibc 2.36 | cp311 | Debian 12, 13; Ubuntu 24.04, 25.10, 26.04; Enterprise Linux 10; Fedora 42, 43, 44; openSUSE 15.6, 16.0 |
-    | rocky9 | linux/amd64 | glibc 2.34 | cp311 | Ubuntu 22.04; Enterprise Linux 9; Amazon Linux 2023 |
+    | built in | platform | C library | interpreters | smoke test | tests | an installer takes it on |
+    |---|---|---|---|---|---|---|
+    | debian12 | linux/amd64 | glibc 2.36 | cp311 | passed | none | Debian 12, 13; Ubuntu 24.04, 25.10, 26.04; Enterprise Linux 10; Fedora 42, 43, 44; openSUSE 15.6, 16.0 |
+    | rocky9 | linux/amd64 | glibc 2.34 | cp311 | passed | none | Ubuntu 22.04; Enterprise Linux 9; Amazon Linux 2023 |
 
     | file | size | SHA-256 |
     |---|---|---|
@@ -192,13 +198,80 @@ fn what_cannot_be_released_is_said_before_anything_is_done() {
     assert!(!ran.stderr.contains("no wheel for"), "{}", ran.stderr);
     let toml = w.root.join("wheels.toml");
     fs_err::write(&toml, TOML.replace("pythons = [", "pythons = [\"cp312\", ")).unwrap();
-    w.run(&dry).code(0).says(&["warning: there is no wheel for rocky9 linux/amd64: cp312"]);
+    let lacks = "there is no wheel for rocky9 linux/amd64: cp312";
+    w.run(&dry).code(1).says(&[&format!("error: {lacks}"), "nothing was released"]);
+    w.run(&[&dry[..], &["--partial"]].concat()).code(0).says(&[&format!("warning: {lacks}")]);
     fs_err::write(&toml, TOML).unwrap();
     assert!(ran.stdout.contains("gh release create v1.0 --verify-tag"), "{}", ran.stdout);
     fs_err::write(w.root.join("dist/debian12-amd64").join(DEBIAN), "x").unwrap();
     release(&w, "refs/tags/v1.0").code(2).says(&[DEBIAN, "cargo xtask verify"]);
     let made = calls(&w).lines().filter(|line| !line.contains("release view")).count();
     assert_eq!(made, 0, "{}", calls(&w));
+}
+
+#[test]
+fn a_tag_that_is_no_version_releases_nothing_and_fails_nothing() {
+    let w = released();
+    for tag in ["refs/tags/spring", "refs/tags/other-1.0"] {
+        let run = ["release", tag, "--commit", COMMIT, "--github"];
+        assert_eq!(w.run(&run).code(0).stdout, "publish=false\n");
+        let notes = w.run(&["release-notes", "--for", tag]).code(0).stdout;
+        assert!(!notes.contains('|') && notes.lines().count() == 1, "{notes}");
+    }
+    assert_eq!(calls(&w), "", "nothing is asked, and nothing is made");
+    let run =
+        |reference| w.run(&["release", reference, "--commit", COMMIT, "--github"]).code(0).stdout;
+    assert_eq!(run("refs/heads/main"), "publish=false\n");
+    assert_eq!(run("refs/tags/demo-1.0"), "publish=true\n");
+    assert!(calls(&w).contains("release create demo-1.0 --verify-tag"), "{}", calls(&w));
+    w.run(&["release-notes", "--for", "refs/tags/v1.1"]).code(2);
+}
+
+#[test]
+fn a_tag_that_was_moved_is_not_released() {
+    let w = released();
+    let moved = "f".repeat(40);
+    fs_err::write(w.fake.join("gh.sha"), &moved).unwrap();
+    release(&w, "refs/tags/v1.0").code(2).says(&[&moved, COMMIT]);
+    assert_eq!(calls(&w), "api repos/{owner}/{repo}/commits/tags/v1.0 --jq .sha\n");
+    // The tag of the pre-release is moved by the release itself.
+    release(&w, "refs/heads/main").code(0);
+}
+
+/// [`released`], with a second interpreter that no release needs, and that has no wheel.
+fn partly_required() -> Workspace {
+    let w = released();
+    let toml = TOML.replace("[\"cp311\"]", "[\"cp311\", \"cp313\"]");
+    let toml = toml.replace("[ci]\n", "[ci]\nrequired = [\"cp311-*\"]\n");
+    fs_err::write(w.root.join("wheels.toml"), toml).unwrap();
+    w
+}
+
+#[test]
+fn a_wheel_that_no_release_needs_may_be_missing_everywhere_with_a_warning() {
+    let w = partly_required();
+    let lacks = "warning: there is no wheel for debian12 linux/amd64: cp313";
+    w.run(&["index", "up", "--flat", "--publish"]).code(0).says(&[lacks]);
+    release(&w, "refs/tags/v1.0").code(0).says(&[lacks]);
+    let notes = w.run(&["release-notes"]).code(0).stdout;
+    assert!(notes.contains("\n- debian12 linux/amd64: cp313\n"), "{notes}");
+    let verify = w.run(&["verify", "--publish", "--json"]).code(0).stdout;
+    let told: serde_json::Value = serde_json::from_str(&verify).unwrap();
+    let findings = told["findings"].as_array().unwrap();
+    let missing = findings.iter().filter(|it| it["code"] == "SET001");
+    assert_eq!(missing.map(|it| &it["severity"]).collect::<Vec<_>>(), ["warning"; 2]);
+    // The same wheels where a release needs them.
+    let toml = w.root.join("wheels.toml");
+    let text = fs_err::read_to_string(&toml).unwrap();
+    fs_err::write(&toml, text.replace("\"cp311-*\"]", "\"cp311-*\", \"cp313-rocky9_*\"]")).unwrap();
+    let error = "error: there is no wheel for rocky9 linux/amd64: cp313";
+    w.run(&["index", "up2", "--flat", "--publish"]).code(1).says(&[lacks, error]);
+    release(&w, "refs/tags/v1.0").code(1).says(&[lacks, error]);
+    w.run(&["verify", "--publish"]).code(1);
+    // A slip of the pattern would let a release do without.
+    fs_err::write(&toml, text.replace("\"cp311-*\"]", "\"cp331-*\"]")).unwrap();
+    release(&w, "refs/tags/v1.0").code(2).says(&["cp331-*"]);
+    w.run(&["index", "up2", "--flat", "--publish"]).code(2);
 }
 
 #[test]
@@ -277,4 +350,22 @@ fn verify_may_look_at_one_machines_part() {
     // A check that had nothing to look at must not end well.
     w.run(&["verify", "--only", "debian12-amd64"]).code(2);
     w.run(&["verify", "--only", "rocky8"]).code(2).says(&["`--only rocky8` is no folder"]);
+}
+
+#[test]
+fn the_last_release_is_downloaded_and_a_first_one_fails_nothing() {
+    let w = released();
+    let list = |json: &str| fs_err::write(w.fake.join("gh.list"), json).unwrap();
+    let run = || w.run(&["last-release", "target/last", "--not", "v2.0"]).code(0);
+    list("[]");
+    run();
+    assert_eq!(calls(&w).matches("release download").count(), 0, "{}", calls(&w));
+    // A run of the tag's own workflow is not compared with itself.
+    list(r#"[{"tagName":"v2.0"},{"tagName":"v1.9"},{"tagName":"v1.8"}]"#);
+    run();
+    let download = "release download --clobber --dir /target/last --pattern *.whl --pattern manifest.json -- v1.9";
+    assert!(calls(&w).ends_with(&format!("{download}\n")), "{}", calls(&w));
+    assert!(calls(&w).contains("--exclude-drafts --exclude-pre-releases"));
+    fs_err::write(w.fake.join("gh.fails"), "").unwrap();
+    run().says(&["warning: ", "HTTP 401"]);
 }

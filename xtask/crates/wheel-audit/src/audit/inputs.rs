@@ -42,6 +42,8 @@ pub struct Asked {
     pub unpublished: BTreeSet<String>,
     /// The folders that hosted CI does not make: nobody misses them where they are not.
     pub optional: BTreeSet<String>,
+    /// The interpreters by folder whose wheels a release does without.
+    pub may_lack: BTreeMap<String, Vec<Interpreter>>,
     /// Name and version of the project, where they are known.
     pub project: Option<(String, String)>,
 }

@@ -38,6 +38,7 @@ use thiserror::Error;
 
 pub use checks::rules;
 pub use checks::set::like::newest_installable;
+pub use checks::set::shape::WheelContents;
 pub use facts::{Culprit, ElfReport, WheelFacts};
 pub use finding::{Finding, Rule, Severity};
 pub use inputs::{Asked, InputError, Inputs};

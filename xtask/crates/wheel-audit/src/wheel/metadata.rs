@@ -137,7 +137,7 @@ impl CoreMetadata {
 }
 
 /// Are these two spellings of one project name (`PyPA` "Names and normalization", PEP 503)?
-pub(crate) fn same_name(left: &str, right: &str) -> bool {
+pub fn same_name(left: &str, right: &str) -> bool {
     let words = |name: &str| -> Vec<String> {
         let words = name.split(['-', '_', '.']).filter(|word| !word.is_empty());
         words.map(str::to_ascii_lowercase).collect()

@@ -6,13 +6,18 @@ use wheel_audit::UserError;
 use camino::Utf8PathBuf;
 use serde::Serialize;
 
+mod markdown;
+
 use super::{FINDINGS, Workspace};
 use crate::config::{Config, ConfigFile};
 use crate::pipeline;
-use crate::ship::collect::{self, Collected, Collection, Missing};
+use crate::ship::changes::{self, Changes};
+use crate::ship::collect::{self, Collected, Collection};
+use crate::ship::missing::Missing;
+use crate::ship::published;
 use crate::store::{Lock, Store};
 use wheel_audit::audit::{self, Expectations, Inputs, Report, Verdict};
-use wheel_audit::report;
+use wheel_audit::report::{self, Annotation};
 use wheel_audit::text::shown;
 
 /// Arguments of `collect`.
@@ -27,6 +32,9 @@ pub(crate) struct CollectArgs {
     /// Do not mind that wheels are missing
     #[arg(long)]
     pub partial: bool,
+    /// Also report what changed since the release whose files are in this folder (`last-release`)
+    #[arg(long, value_name = "FOLDER")]
+    pub against: Option<Utf8PathBuf>,
     /// Report on stdout as JSON
     #[arg(long)]
     pub json: bool,
@@ -46,6 +54,9 @@ struct Told<'a> {
     /// What `verify` says of `dist/` afterwards; absent where nothing was taken.
     #[serde(skip_serializing_if = "Option::is_none")]
     verify: Option<&'a Report>,
+    /// What changed since the release of `--against`, where there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    changes: Option<&'a Changes>,
 }
 
 /// Collects, judges `dist/` anew, and reports.
@@ -65,16 +76,20 @@ pub(crate) fn run(args: &CollectArgs, file: &ConfigFile) -> anyhow::Result<ExitC
     let collection = collect::collect(&config, &store, &args.folders, args.replace)?;
     let verified = if collection.accepted() { Some(verify(&config, &workspace)?) } else { None };
     let verify = verified.as_ref();
+    let changes = changes(args, &config, &store)?;
     if args.json {
-        report::json(&Told { collection: &collection, verify })?;
+        let changes = changes.as_ref();
+        report::json(&Told { collection: &collection, verify, changes })?;
     } else if args.markdown {
-        report::data(&markdown(&collection));
+        let page = markdown::page(&collection, verify, args.against.is_some(), changes.as_ref());
+        report::data(&page);
     } else {
         report::data(&table(&collection));
     }
     complain(&collection, verify, args.partial);
+    report::annotate(&annotations(&collection, verify, args.partial));
     let good = collection.accepted()
-        && (args.partial || collection.missing.is_empty())
+        && (args.partial || !collection.lacks_required())
         && verify.is_some_and(|report| report.verdict == Verdict::Pass);
     Ok(if good { ExitCode::SUCCESS } else { ExitCode::from(FINDINGS) })
 }
@@ -87,6 +102,14 @@ fn verify(config: &Config, workspace: &Workspace) -> anyhow::Result<Report> {
     let expectations = Expectations { isa, ..Expectations::default() };
     let settings = pipeline::settings(config)?;
     Ok(audit::judge(&inputs, &expectations, &settings, &|_| {}))
+}
+
+/// What changed since the release of `--against`; none without wheels to compare.
+fn changes(args: &CollectArgs, config: &Config, store: &Store) -> anyhow::Result<Option<Changes>> {
+    let Some(folder) = &args.against else { return Ok(None) };
+    // What cannot be published is reported elsewhere.
+    let Ok(wheels) = published::select(config, &store.manifest()?) else { return Ok(None) };
+    changes::since(folder, store.dist(), &wheels)
 }
 
 fn row(wheel: &Collected, accepted: bool) -> Vec<String> {
@@ -116,39 +139,31 @@ fn closing(collection: &Collection) -> String {
     format!("{wheels} of {inputs}: {what} {}", collection.dist)
 }
 
-fn markdown(collection: &Collection) -> String {
-    let mark = if collection.accepted() && collection.missing.is_empty() { "✓" } else { "✗" };
-    let mut lines = vec![
-        format!("### {mark} {}", report::markdown_text(&closing(collection))),
-        format!("\n| {} |\n|{}", HEAD.join(" | "), "---|".repeat(HEAD.len())),
-    ];
-    let accepted = collection.accepted();
-    let text = |text: &str| report::markdown_text(text);
-    let cells = |wheel: &Collected| {
-        let cells: Vec<_> = row(wheel, accepted).iter().map(|cell| text(cell)).collect();
-        format!("| {} |", cells.join(" | "))
-    };
-    lines.extend(collection.wheels.iter().map(cells));
-    let missing =
-        collection.missing.iter().map(|each| format!("- missing: {}", text(&lacks(each))));
-    let problems = collection.problems.iter();
-    let problems = problems.map(|it| {
-        let place = format!("{}/{}", it.folder, it.path);
-        format!("- {}: {}", text(&place), text(&it.message))
-    });
-    let conflicts = collection.conflicts.iter();
-    let conflicts = conflicts
-        .map(|it| format!("- {}: {}; {}", text(&it.path), text(&it.message), text(it.hint)));
-    let mut rest: Vec<String> = missing.chain(problems).chain(conflicts).collect();
-    if let Some(first) = rest.first_mut() {
-        first.insert(0, '\n');
-    }
-    lines.append(&mut rest);
-    lines.join("\n")
-}
-
 fn lacks(missing: &Missing) -> String {
     format!("{} {}: {}", missing.target, missing.platform, missing.interpreters.join(", "))
+}
+
+/// What went wrong and what is missing, as a hosted run shows it.
+fn annotations(collection: &Collection, verify: Option<&Report>, partial: bool) -> Vec<Annotation> {
+    let mut all = Vec::new();
+    for problem in &collection.problems {
+        all.push(Annotation::error(format!("{} is refused", problem.path), &problem.message));
+    }
+    for conflict in &collection.conflicts {
+        let message = format!("{}\nhint: {}", conflict.message, conflict.hint);
+        all.push(Annotation::error(format!("{} is refused", conflict.path), message));
+    }
+    for missing in &collection.missing {
+        let is_error = missing.required && !partial;
+        let title = if missing.required { "missing wheel" } else { "missing wheel, not required" };
+        all.push(Annotation { is_error, ..Annotation::warning(title, missing.to_string()) });
+    }
+    for wheel in &collection.left_out {
+        let title = format!("{} is left out", wheel.path);
+        all.push(Annotation::warning(title, wheel.reasons.join("\n")));
+    }
+    all.extend(verify.map(report::annotations).unwrap_or_default());
+    all
 }
 
 /// What went wrong, in an order that ends with what to do.
@@ -170,14 +185,18 @@ fn complain(collection: &Collection, verify: Option<&Report>, partial: bool) {
     if !collection.accepted() {
         return;
     }
-    let word = if partial { "note" } else { "error" };
-    for missing in &collection.missing {
-        report::note(&format!("{word}: there is no wheel for {}", lacks(missing)));
+    for wheel in &collection.left_out {
+        let path = shown(&wheel.path);
+        report::note(&format!("warning: `{path}` is left out: {}", wheel.reasons.join("; ")));
     }
-    if !collection.missing.is_empty() && !partial {
+    for missing in &collection.missing {
+        let word = if partial { "note" } else { missing.word() };
+        report::note(&format!("{word}: {missing}"));
+    }
+    if collection.lacks_required() && !partial {
         report::hint(
-            "wheels.toml asks for these (`[ci] targets`, `pythons`): bring the folders of the \
-             machines that built them, or say `--partial`",
+            "bring the folders of the machines that built them, or use `--partial`; `[ci] required` in \
+             wheels.toml names the wheels that a release needs",
         );
     }
 }

@@ -9,7 +9,7 @@ use super::{FINDINGS, Workspace};
 use crate::config::{Config, ConfigFile};
 use crate::pipeline;
 use crate::ship::published::{self, Wheel};
-use crate::ship::{collect, index};
+use crate::ship::{index, missing};
 use crate::store::Store;
 use wheel_audit::audit::{self, Expectations, Inputs, Settings, Verdict};
 use wheel_audit::report;
@@ -69,9 +69,9 @@ fn is_publishable(config: &Config, store: &Store, wheels: &[Wheel]) -> anyhow::R
     if !good {
         report::note(&report::verify_text(&found));
     }
-    for missing in collect::missing(config, store)? {
-        report::note(&format!("error: {missing}"));
-        good = false;
+    for missing in missing::missing(config, store)? {
+        report::note(&format!("{}: {missing}", missing.word()));
+        good &= !missing.required;
     }
     for wheel in wheels.iter().filter(|wheel| wheel.is_untested()) {
         report::note(&format!("error: `{}` was not smoke-tested", wheel.entry.path));

@@ -13,6 +13,7 @@ pub(crate) mod host_settings;
 pub(crate) mod hosted;
 pub(crate) mod index;
 pub(crate) mod init;
+pub(crate) mod last_release;
 pub(crate) mod matrix;
 pub(crate) mod pin;
 pub(crate) mod plan;

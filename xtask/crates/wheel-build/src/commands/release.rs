@@ -12,9 +12,10 @@ use super::{FINDINGS, Workspace};
 use crate::config::ConfigFile;
 use crate::exec::Exec;
 use crate::pipeline::BuildInfo;
+use crate::ship::missing::{Missing, missing};
+use crate::ship::notes;
 use crate::ship::published::{self, Content, Wheel};
 use crate::ship::release::{self, Assets, Release};
-use crate::ship::{collect, notes};
 use crate::store::Store;
 use wheel_audit::dist::MANIFEST;
 use wheel_audit::files::{self, remove_folder};
@@ -22,7 +23,12 @@ use wheel_audit::report;
 
 /// Arguments of `release-notes`.
 #[derive(Debug, Clone, Default, clap::Args)]
-pub(crate) struct NotesArgs {}
+pub(crate) struct NotesArgs {
+    /// Git reference that is released, as for `release`: the notes of a tag that names no version of the wheels
+    /// are that nothing is released
+    #[arg(long = "for", value_name = "REF")]
+    pub reference: Option<String>,
+}
 
 /// Arguments of `release`.
 #[derive(Debug, Clone, clap::Args)]
@@ -33,6 +39,12 @@ pub(crate) struct ReleaseArgs {
     /// The commit that the wheels were built from
     #[arg(long, value_name = "SHA")]
     pub commit: String,
+    /// Release although wheels are missing that a release needs
+    #[arg(long)]
+    pub partial: bool,
+    /// Print `publish=true` or `publish=false` for a workflow: `>> "$GITHUB_OUTPUT"`
+    #[arg(long, conflicts_with = "dry_run")]
+    pub github: bool,
     /// Print the exact commands and run none
     #[arg(long)]
     pub dry_run: bool,
@@ -42,12 +54,20 @@ pub(crate) struct ReleaseArgs {
 ///
 /// # Errors
 /// When `dist/` is damaged or holds nothing to publish.
-pub(crate) fn notes(_: &NotesArgs, file: &ConfigFile) -> anyhow::Result<ExitCode> {
+pub(crate) fn notes(args: &NotesArgs, file: &ConfigFile) -> anyhow::Result<ExitCode> {
     let workspace = Workspace::of(file)?;
     let config = workspace.config()?;
     let store = Store::new(&workspace.dist, &workspace.work);
     let wheels = published::wheels(&config, &store)?;
-    report::data(notes::notes(&wheels, &infos(&store, &wheels)?).trim_end());
+    if let Some(reference) = &args.reference {
+        let (release, project) = (Release::of(reference, &config)?, project(&wheels));
+        if !release.takes(project, notes::version(&wheels).unwrap_or_default())? {
+            report::data(&report::markdown_text(&release::nothing(release.tag(), project)));
+            return Ok(ExitCode::SUCCESS);
+        }
+    }
+    let missing = missing(&config, &store)?;
+    report::data(notes::notes(&wheels, &infos(&store, &wheels)?, &missing).trim_end());
     Ok(ExitCode::SUCCESS)
 }
 
@@ -68,31 +88,30 @@ pub(crate) fn run(args: &ReleaseArgs, file: &ConfigFile) -> anyhow::Result<ExitC
         );
         return Ok(ExitCode::from(FINDINGS));
     };
-    release.fits(version)?;
-    for missing in collect::missing(&config, &store)? {
-        report::note(&format!("warning: {missing}"));
+    let project = project(&wheels);
+    if !release.takes(project, version)? {
+        done(args, false, &release::nothing(release.tag(), project));
+        return Ok(ExitCode::SUCCESS);
+    }
+    let missing = missing(&config, &store)?;
+    if !is_complete(&missing, args.partial) {
+        return Ok(ExitCode::from(FINDINGS));
     }
     let folder = workspace.work.join("release");
-    let text = notes::notes(&wheels, &infos(&store, &wheels)?);
+    let text = notes::notes(&wheels, &infos(&store, &wheels)?, &missing);
     let files = assets(&store, &wheels)?;
-    let (notes, out) = (folder.join("notes.md"), folder.join("files"));
-    let project = wheels.first().map_or("wheels", |wheel| wheel.name.distribution.as_str());
-    let title = match &release {
-        Release::Tag(_) => format!("{project} {version}"),
-        Release::Rolling(_) => {
-            let short = args.commit.get(..12).unwrap_or(&args.commit);
-            format!("{project} {version}, wheels of {short}")
-        }
-    };
     let assets = Assets {
         commit: args.commit.clone(),
-        title,
-        notes: notes.clone(),
-        folder: out.clone(),
+        title: title(&release, project, version, &args.commit),
+        notes: folder.join("notes.md"),
+        folder: folder.join("files"),
         files: files.keys().cloned().collect(),
     };
     if args.dry_run {
-        for step in release::steps(&workspace.root, &release, &assets, None)? {
+        let check = release::commit_step(&workspace.root, &release);
+        for step in
+            check.into_iter().chain(release::steps(&workspace.root, &release, &assets, None)?)
+        {
             report::data(&step.to_string());
         }
         report::note(
@@ -100,20 +119,66 @@ pub(crate) fn run(args: &ReleaseArgs, file: &ConfigFile) -> anyhow::Result<ExitC
         );
         return Ok(ExitCode::SUCCESS);
     }
+    release::check_tag(&exec, &workspace.root, &release, &args.commit)?;
     remove_folder(&folder)?;
-    published::fill(&out, &files)?;
-    fs_err::write(&notes, text)?;
+    published::fill(&assets.folder, &files)?;
+    fs_err::write(&assets.notes, text)?;
     let existing = release::existing(&exec, &workspace.root, &release)?;
     for step in release::steps(&workspace.root, &release, &assets, existing.as_deref())? {
         report::note(&step.to_string());
-        exec.read(&step)?;
+        // A second try of `create` could meet what the first one left.
+        let is_new = step.args.get(1).is_some_and(|verb| verb == "create");
+        if is_new {
+            exec.read(&step)?
+        } else {
+            exec.read_again(&step)?
+        };
     }
-    report::data(&format!(
-        "{} in the release `{}`",
-        report::counted(files.len(), "file"),
-        release.tag()
-    ));
+    let number = report::counted(files.len(), "file");
+    let is_tag = matches!(release, Release::Tag(_));
+    done(args, is_tag, &format!("{number} in the release `{}`", release.tag()));
     Ok(ExitCode::SUCCESS)
+}
+
+/// The name of the project that is released.
+fn project(wheels: &[Wheel]) -> &str {
+    wheels.first().map_or("wheels", |wheel| wheel.name.distribution.as_str())
+}
+
+fn title(release: &Release, project: &str, version: &str, commit: &str) -> String {
+    match release {
+        Release::Tag(_) => format!("{project} {version}"),
+        Release::Rolling(_) => {
+            let short = commit.get(..12).unwrap_or(commit);
+            format!("{project} {version}, wheels of {short}")
+        }
+    }
+}
+
+/// Ends the command: what happened, and for a workflow whether the wheels go to the index.
+fn done(args: &ReleaseArgs, publish: bool, text: &str) {
+    if args.github {
+        report::note(text);
+        report::data(&format!("publish={publish}"));
+    } else {
+        report::data(text);
+    }
+}
+
+/// Reports what is missing; whether the release has every wheel that it needs, or does without (`partial`).
+fn is_complete(missing: &[Missing], partial: bool) -> bool {
+    for each in missing {
+        let word = if partial { "warning" } else { each.word() };
+        report::note(&format!("{word}: {each}"));
+    }
+    let complete = partial || !missing.iter().any(|each| each.required);
+    if !complete {
+        report::hint(
+            "nothing was released: build these wheels, or use `--partial`; `[ci] required` in wheels.toml \
+             names the wheels that a release needs",
+        );
+    }
+    complete
 }
 
 /// The build reports of the wheels' folders.

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::{Platform, Word, words};
+use super::job_settings::Select;
+use super::{Config, Platform, Target, Word, build_identifier, words};
+use wheel_audit::wheel::Interpreter;
 
 /// `[ci]`: what `cargo xtask matrix` spreads over a hosted CI's machines.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
@@ -30,6 +32,13 @@ pub(crate) struct Ci {
     /// The repository of a registry for `cache = "registry"`: `registry.example/owner/wheels-cache`.
     #[serde(default, deserialize_with = "words::image")]
     pub cache_repository: Option<String>,
+    /// The wheels that a release needs, as patterns of build identifiers; every wheel where absent. Any
+    /// other wheel may be missing, with a warning.
+    pub required: Option<Select>,
+    /// Whether the findings of `verify` are uploaded to code scanning, which private repositories may
+    /// lack.
+    #[serde(default)]
+    pub sarif: bool,
 }
 
 /// Where the hosted workflow keeps layers.
@@ -71,5 +80,18 @@ impl Ci {
         let emulated = self.emulate.contains(platform);
         let label = native(if emulated { "amd64" } else { platform.engine_arch() })?;
         Some(Runner { label: label.to_owned(), emulated })
+    }
+}
+
+impl Config {
+    /// Whether a release needs the wheel of this build.
+    pub(crate) fn requires(
+        &self,
+        interpreter: Interpreter,
+        target: &Target,
+        platform: &Platform,
+    ) -> bool {
+        let identifier = || build_identifier(interpreter, target, platform);
+        self.ci.required.as_ref().is_none_or(|select| select.matches(&identifier()))
     }
 }

@@ -1,11 +1,12 @@
 //! How strictly this repository's wheels are judged: `[check]` of `wheels.toml`, in the words of
 //! the audit.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::config::{Config, RuleOverride, RuleSeverity, Source, Target};
 use wheel_audit::UserError;
 use wheel_audit::audit::{Asked, FAMILY, Override, Settings, Severity, rules};
+use wheel_audit::wheel::Interpreter;
 
 /// From this likeness on, by Jaro and Winkler, a word may be meant.
 const LIKE: f64 = 0.8;
@@ -32,8 +33,16 @@ pub(crate) fn asked(config: &Config) -> Asked {
         Source::Sdist { name, version, .. } => Some((name.clone(), version.clone())),
         Source::Path { .. } => None,
     };
+    let mut may_lack = BTreeMap::new();
+    for target in &config.targets {
+        for platform in &target.platforms {
+            let optional = |it: &Interpreter| !config.requires(*it, target, platform);
+            let optional = target.pythons.iter().copied().filter(optional).collect();
+            may_lack.insert(target.folder(platform), optional);
+        }
+    }
     let (unpublished, optional) = (config.unpublished_folders(), config.folders_beside_ci());
-    Asked { folders, unpublished, optional, project }
+    Asked { folders, unpublished, optional, may_lack, project }
 }
 
 fn known(each: &RuleOverride) -> Result<Override, UserError> {

@@ -21,6 +21,8 @@ pub(crate) struct MatrixEntry {
     pub runner: String,
     /// Whether the machine has to emulate the platform.
     pub emulated: bool,
+    /// Whether a release needs one of its wheels.
+    pub required: bool,
 }
 
 /// The error of a platform that no machine is native to.
@@ -50,6 +52,7 @@ pub(crate) fn matrix(config: &Config, request: &Request) -> Result<Vec<MatrixEnt
             platform: platform.to_string(),
             runner: runner.label,
             emulated: runner.emulated,
+            required: target.pythons.iter().any(|it| config.requires(*it, target, platform)),
         })
     };
     pairs.map(entry).collect()

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
+use super::missing::Missing;
 use super::published::Wheel;
 use crate::pipeline::BuildInfo;
 use wheel_audit::policy::{Arch, Distribution, PlatformTag, distributions, installs};
@@ -19,8 +20,12 @@ pub(crate) fn version(wheels: &[Wheel]) -> Option<&str> {
     versions.first().copied().filter(|_| versions.len() == 1)
 }
 
-/// The notes in Markdown. `infos` are the build reports by folder.
-pub(crate) fn notes(wheels: &[Wheel], infos: &BTreeMap<String, BuildInfo>) -> String {
+/// The notes in Markdown. `infos` are the build reports by folder, `missing` what hosted CI was to build, too.
+pub(crate) fn notes(
+    wheels: &[Wheel],
+    infos: &BTreeMap<String, BuildInfo>,
+    missing: &[Missing],
+) -> String {
     let mut text = String::new();
     let mut projects: BTreeSet<String> = BTreeSet::new();
     for wheel in wheels {
@@ -36,6 +41,18 @@ pub(crate) fn notes(wheels: &[Wheel], infos: &BTreeMap<String, BuildInfo>) -> St
     }
     let folders = folders(wheels);
     systems(&folders, infos, &mut text);
+    if !missing.is_empty() {
+        let each = |it: &Missing| {
+            format!(
+                "- {} {}: {}",
+                it.target,
+                it.platform,
+                markdown_text(&it.interpreters.join(", "))
+            )
+        };
+        let list: Vec<_> = missing.iter().map(each).collect();
+        let _ = writeln!(text, "\nThis release has no wheel for:\n\n{}", list.join("\n"));
+    }
     let short = text.len();
     files(wheels, &mut text);
     if text.len() > LIMIT {
@@ -63,8 +80,8 @@ fn systems(
     text: &mut String,
 ) {
     text.push_str(
-        "\n| built in | platform | C library | interpreters | an installer takes it on |\n\
-         |---|---|---|---|---|\n",
+        "\n| built in | platform | C library | interpreters | smoke test | tests | an installer takes it on \
+         |\n|---|---|---|---|---|---|---|\n",
     );
     let all: Vec<&Wheel> = folders.iter().flat_map(|(_, wheels)| wheels.iter().copied()).collect();
     for (folder, wheels) in folders {
@@ -81,8 +98,31 @@ fn systems(
         let os = markdown_text(fact("os").unwrap_or(&first.target));
         let platform = markdown_text(&first.platform.to_string());
         let pythons = markdown_text(&pythons);
-        let _ = writeln!(text, "| {os} | {platform} | {libc} | {pythons} | {on} |");
+        let (smoke, tests) = tested(wheels);
+        let _ =
+            writeln!(text, "| {os} | {platform} | {libc} | {pythons} | {smoke} | {tests} | {on} |");
     }
+}
+
+/// The outcome of the smoke test and of the package's own tests: a word where every build has the same one, else the
+/// number of builds by outcome.
+fn tested(wheels: &[&Wheel]) -> (String, String) {
+    let builds = || wheels.iter().flat_map(|wheel| wheel.entry.builds());
+    let smoke = builds().map(|build| build.smoke.text(false));
+    (tally(smoke), tally(builds().map(|build| build.tests.text().to_owned())))
+}
+
+/// `passed`, or `5 passed, 1 skipped`.
+fn tally(outcomes: impl Iterator<Item = String>) -> String {
+    let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+    for outcome in outcomes {
+        *counts.entry(outcome).or_default() += 1;
+    }
+    if let (1, Some(word)) = (counts.len(), counts.keys().next()) {
+        return word.clone();
+    }
+    let counts = counts.iter().map(|(word, count)| format!("{count} {word}"));
+    counts.collect::<Vec<_>>().join(", ")
 }
 
 /// The distributions on which an installer prefers one of `own` among `all`, for at least one of the
@@ -170,7 +210,13 @@ mod tests {
             date: text.to_owned(),
             rest: [("os".to_owned(), text.into())].into(),
         };
-        notes(&[wheel], &[("a".to_owned(), info)].into())
+        let missing = Missing {
+            target: "a".to_owned(),
+            platform: "linux/amd64".to_owned(),
+            interpreters: vec![text.to_owned()],
+            required: false,
+        };
+        notes(&[wheel], &[("a".to_owned(), info)].into(), &[missing])
     }
 
     /// What Markdown makes of a text, apart from its words: lines, cells, code.

@@ -9,9 +9,11 @@ use camino::{Utf8Path, Utf8PathBuf};
 use pep440_rs::Version;
 use serde::Deserialize;
 
+use super::tag;
 use crate::config::Config;
 use crate::exec::{Exec, Step};
 use wheel_audit::UserError;
+use wheel_audit::dist::MANIFEST;
 
 /// What is released, by its Git reference.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,27 +67,75 @@ impl Release {
         }
     }
 
-    /// Whether a tag that is a version is that of the wheels. Other tags may be called anything.
+    /// Whether wheels of `project` in `version` are released: not for a tag that names no version of it.
     ///
     /// # Errors
     /// When the tag names another version than the wheels.
-    pub(crate) fn fits(&self, version: &str) -> Result<(), UserError> {
-        let Self::Tag(tag) = self else { return Ok(()) };
-        let number = tag.rsplit('/').next().unwrap_or(tag).trim_start_matches('v');
-        let asked = number.parse::<Version>();
+    pub(crate) fn takes(&self, project: &str, version: &str) -> Result<bool, UserError> {
+        let Self::Tag(tag) = self else { return Ok(true) };
+        let Some(asked) = tag::version(tag, project) else { return Ok(false) };
         // In a file name `-` is written `_`.
         let found = version.replace('_', "-").parse::<Version>();
-        match (asked, found) {
-            (Ok(asked), Ok(found)) if asked != found => Err(UserError::new(format!(
-                "the tag `{tag}` is for another version than the wheels, which are {version}"
-            ))
-            .hint(
-                "an index never takes a file name twice, so set the version in wheels.toml or in \
-                     the package first, and then the tag",
-            )),
-            _ => Ok(()),
+        if found.is_ok_and(|found| found == asked) {
+            return Ok(true);
         }
+        Err(UserError::new(format!(
+            "the tag `{tag}` is for another version than the wheels, which are {version}"
+        ))
+        .hint(
+            "an index never takes a file name twice, so set the version in wheels.toml or in the package \
+             first, and then the tag",
+        ))
     }
+}
+
+/// What is printed where a tag names no version.
+pub(crate) fn nothing(tag: &str, project: &str) -> String {
+    format!(
+        "nothing is released: the tag `{tag}` names no version of {project} (`1.0`, `v1.0`, \
+         `{project}-1.0`, `{project}/v1.0`)"
+    )
+}
+
+/// The call that returns the commit that the tag of `release` names on the remote now; none for the pre-release,
+/// whose tag the release moves itself.
+pub(crate) fn commit_step(root: &Utf8Path, release: &Release) -> Option<Step> {
+    let Release::Tag(tag) = release else { return None };
+    // For an annotated tag, too, this is the commit and not the tag's own object.
+    let path = format!("repos/{{owner}}/{{repo}}/commits/tags/{tag}");
+    Some(gh(root, ["api", &path, "--jq", ".sha"]))
+}
+
+/// Refuses a tag that names another commit on the remote than the wheels were built from: it was moved, or deleted,
+/// since this run began.
+///
+/// # Errors
+/// For such a tag, or when GitHub cannot be asked.
+pub(crate) fn check_tag(
+    exec: &Exec,
+    root: &Utf8Path,
+    release: &Release,
+    commit: &str,
+) -> anyhow::Result<()> {
+    let Some(step) = commit_step(root, release) else { return Ok(()) };
+    let tag = release.tag();
+    let now = match exec.read_again(&step) {
+        Ok(now) => now.trim().to_ascii_lowercase(),
+        // `gh` prints the status that GitHub gives for an unknown reference.
+        Err(error) if ["HTTP 404", "HTTP 422"].iter().any(|it| error.stderr().contains(it)) => {
+            let error = UserError::new(format!("GitHub has no commit for the tag `{tag}`"));
+            anyhow::bail!(error.hint("push the tag, and run the release of its own workflow run"));
+        }
+        Err(error) => return Err(error.into()),
+    };
+    anyhow::ensure!(
+        now == commit.to_ascii_lowercase(),
+        UserError::new(format!(
+            "the tag `{tag}` was moved: it names the commit {now} now, and the wheels were built from {commit}"
+        ))
+        .hint("the tag's new push has a run of its own, which releases the wheels of that commit")
+    );
+    Ok(())
 }
 
 #[derive(Deserialize)]
@@ -108,7 +158,7 @@ pub(crate) fn existing(
     release: &Release,
 ) -> anyhow::Result<Option<Vec<String>>> {
     let step = gh(root, ["release", "view", release.tag(), "--json", "assets"]);
-    match exec.read(&step) {
+    match exec.read_again(&step) {
         Ok(text) => {
             let view: View =
                 serde_json::from_str(&text).context("`gh release view` gave no list of files")?;
@@ -118,6 +168,36 @@ pub(crate) fn existing(
         Err(error) if error.stderr().contains("release not found") => Ok(None),
         Err(error) => Err(error.into()),
     }
+}
+
+#[derive(Deserialize)]
+struct Listed {
+    #[serde(rename = "tagName")]
+    tag: String,
+}
+
+/// The tag of the newest release that is no draft, no pre-release, and not the one called `except`.
+///
+/// # Errors
+/// When GitHub cannot be asked.
+pub(crate) fn last(
+    exec: &Exec,
+    root: &Utf8Path,
+    except: Option<&str>,
+) -> anyhow::Result<Option<String>> {
+    let options = ["--exclude-drafts", "--exclude-pre-releases", "--limit", "20"];
+    let step = gh(root, ["release", "list", "--json", "tagName"].into_iter().chain(options));
+    let text = exec.read_again(&step)?;
+    let all: Vec<Listed> =
+        serde_json::from_str(&text).context("`gh release list` gave no list of releases")?;
+    Ok(all.into_iter().map(|listed| listed.tag).find(|tag| Some(tag.as_str()) != except))
+}
+
+/// The call that downloads what a release is compared by.
+pub(crate) fn download_step(root: &Utf8Path, tag: &str, folder: &Utf8Path) -> Step {
+    let patterns = ["--pattern", "*.whl", "--pattern", MANIFEST];
+    let download = ["release", "download", "--clobber", "--dir", folder.as_str()];
+    gh(root, download.into_iter().chain(patterns).chain(["--", tag]))
 }
 
 /// Sees that `commit` is the full name of one.
@@ -238,11 +318,34 @@ mod tests {
 
     #[test]
     fn a_tag_that_is_a_version_is_that_of_the_wheels() {
-        let fits = |tag: &str| Release::Tag(tag.to_owned()).fits("1.0.post1").is_ok();
-        assert!(fits("v1.0.post1") && fits("1.0-1") && fits("demo/v1.0.post1"));
-        assert!(fits("spring"), "no version at all");
-        assert!(!fits("v1.0") && !fits("v1.0.post2"));
-        assert!(Release::Rolling("1.0".to_owned()).fits("2.0").is_ok());
+        let takes = |tag: &str| Release::Tag(tag.to_owned()).takes("demo", "1.0.post1").ok();
+        for tag in ["v1.0.post1", "1.0-1", "demo/v1.0.post1", "demo-1.0.post1"] {
+            assert_eq!(takes(tag), Some(true), "{tag}");
+        }
+        assert_eq!((takes("spring"), takes("other-1.0")), (Some(false), Some(false)));
+        assert_eq!((takes("v1.0"), takes("demo-1.0.post2")), (None, None));
+        assert_eq!(Release::Rolling("1.0".to_owned()).takes("demo", "2.0").ok(), Some(true));
+    }
+
+    #[test]
+    fn a_tag_that_was_moved_or_deleted_is_refused_with_both_commits() {
+        use crate::exec::Captured;
+        let built = assets().commit;
+        let check = |release: &Release, answer: Captured| {
+            let exec = Exec::fake(move |_| Ok(answer.clone()));
+            check_tag(&exec, "/r".into(), release, &built).map_err(|error| error.to_string())
+        };
+        let tag = Release::Tag("demo/v1.0".to_owned());
+        assert!(check(&tag, Captured::ok(&format!("{}\n", built.to_uppercase()))).is_ok());
+        let moved = check(&tag, Captured::ok(&"f".repeat(40))).unwrap_err();
+        assert!(moved.contains(&built) && moved.contains(&"f".repeat(40)), "{moved}");
+        for said in ["gh: Not Found (HTTP 404)", "gh: No commit found (HTTP 422)", "HTTP 401"] {
+            assert!(check(&tag, Captured::failed(said)).is_err(), "{said}");
+        }
+        let rolling = Release::Rolling("l".to_owned());
+        assert!(check(&rolling, Captured::failed("not asked")).is_ok());
+        let step = commit_step("/r".into(), &tag).unwrap();
+        assert_eq!(step.args[1], "repos/{owner}/{repo}/commits/tags/demo/v1.0");
     }
 
     #[test]

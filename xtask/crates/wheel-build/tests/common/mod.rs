@@ -177,15 +177,23 @@ pub(crate) fn pure_wheel(name: &str) -> (String, Vec<u8>) {
     wheel(name, true, &[("demo/__init__.py", b"")])
 }
 
+/// Name of what [`wheel`] adds to the metadata.
+pub(crate) const MORE_METADATA: &str = "METADATA+";
+
 /// A wheel named `name` with `files` in it.
 pub(crate) fn wheel(name: &str, pure: bool, files: &[(&str, &[u8])]) -> (String, Vec<u8>) {
     let stem: Vec<&str> = name.trim_end_matches(".whl").split('-').collect();
     let info = format!("{}-{}.dist-info", stem[0], stem[1]);
     let tag = stem[2..].join("-");
-    let meta = format!("Metadata-Version: 2.1\nName: {}\nVersion: {}\n", stem[0], stem[1]);
+    let mut meta = format!("Metadata-Version: 2.1\nName: {}\nVersion: {}\n", stem[0], stem[1]);
+    // No member of its own, but lines of the metadata.
+    for (_, lines) in files.iter().filter(|(name, _)| *name == MORE_METADATA) {
+        meta.push_str(&String::from_utf8_lossy(lines));
+    }
+    let files = files.iter().filter(|(name, _)| *name != MORE_METADATA);
     let whl = format!("Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: {pure}\nTag: {tag}\n");
     let mut all: Vec<(String, Vec<u8>)> =
-        files.iter().map(|(name, bytes)| ((*name).to_owned(), bytes.to_vec())).collect();
+        files.map(|(name, bytes)| ((*name).to_owned(), bytes.to_vec())).collect();
     all.push((format!("{info}/METADATA"), meta.into_bytes()));
     all.push((format!("{info}/WHEEL"), whl.into_bytes()));
     let mut record = String::new();

@@ -161,7 +161,7 @@ pub(super) fn merge(
 
 /// Refuses what `wheels.toml` does not have, another target, platform or interpreter, and an interpreter that
 /// does not take the wheel.
-fn known(config: &Config, entry: &Entry) -> Result<(), String> {
+pub(super) fn known(config: &Config, entry: &Entry) -> Result<(), String> {
     let Kind::Wheel { target: name, platform, builds, .. } = &entry.kind else { return Ok(()) };
     let Some(target) = config.targets.iter().find(|target| target.name == *name) else {
         return Err(format!("wheels.toml has no target `{}`", shown(name)));
@@ -190,7 +190,7 @@ fn known(config: &Config, entry: &Entry) -> Result<(), String> {
 }
 
 /// Folder and file name of an entry, where both are what the store would have made them.
-fn placed(entry: &Entry) -> Result<(&str, &str), String> {
+pub(super) fn placed(entry: &Entry) -> Result<(&str, &str), String> {
     let parts: Vec<&str> = entry.path.split('/').collect();
     let [folder, name] = parts.as_slice() else {
         return Err("it is not in the folder of a target".to_owned());

@@ -8,6 +8,7 @@
 mod change;
 mod find;
 mod merge;
+mod optional;
 
 use std::collections::BTreeMap;
 
@@ -16,6 +17,7 @@ use serde::Serialize;
 
 use crate::config::{Config, Platform, TagPolicy};
 use crate::pipeline::{self, BuildInfo};
+use crate::ship::missing::{Missing, missing};
 use crate::store::Store;
 use wheel_audit::audit::{Audit, Expectations, Severity, audit_wheels};
 use wheel_audit::dist::{Kind, Known, Manifest, Smoke, Tests};
@@ -45,6 +47,8 @@ pub(crate) struct Collection {
     pub problems: Vec<Problem>,
     /// What cannot be in one `dist/`; where there is any, nothing was changed.
     pub conflicts: Vec<Conflict>,
+    /// Wheels that fail and that a release does without; nothing of them was taken.
+    pub left_out: Vec<LeftOut>,
     /// What is asked for and is not in `dist/` now.
     pub missing: Vec<Missing>,
 }
@@ -71,6 +75,8 @@ pub(crate) struct Collected {
     pub target: String,
     /// Platform in the engine's words.
     pub platform: String,
+    /// C library that its symbols need.
+    pub floor: String,
     /// The interpreters that it was built for.
     pub interpreters: Vec<String>,
     /// Whether each of them passed the smoke test.
@@ -96,25 +102,23 @@ pub(crate) struct Problem {
     pub message: String,
 }
 
-/// A folder that lacks interpreters.
+/// A wheel that was brought, fails, and is not needed for a release: it counts as missing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(crate) struct Missing {
-    /// Target name.
-    pub target: String,
-    /// Platform in the engine's words.
-    pub platform: String,
-    /// The interpreters without a wheel.
-    pub interpreters: Vec<String>,
-}
-
-impl std::fmt::Display for Missing {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let list = self.interpreters.join(", ");
-        write!(f, "there is no wheel for {} {}: {list}", self.target, self.platform)
-    }
+pub(crate) struct LeftOut {
+    /// The folder that it came from.
+    pub folder: Utf8PathBuf,
+    /// The file in it.
+    pub path: String,
+    /// Why it is not published.
+    pub reasons: Vec<String>,
 }
 
 impl Collection {
+    /// Whether a wheel is missing that a release needs.
+    pub(crate) fn lacks_required(&self) -> bool {
+        self.missing.iter().any(|missing| missing.required)
+    }
+
     /// Whether `dist/` took what was brought.
     pub(crate) fn accepted(&self) -> bool {
         self.problems.is_empty() && self.conflicts.is_empty()
@@ -140,10 +144,12 @@ pub(crate) fn collect(
         wheels: Vec::new(),
         problems: Vec::new(),
         conflicts: Vec::new(),
+        left_out: Vec::new(),
         missing: Vec::new(),
     };
-    let manifests = read(&folders, &mut collection);
+    let mut manifests = read(&folders, &mut collection);
     if collection.accepted() {
+        collection.left_out = optional::leave_out(config, &folders, &mut manifests)?;
         let work = Work { config, store, folders: &folders, manifests: &manifests };
         work.merge(replace, &mut collection)?;
     }
@@ -209,7 +215,6 @@ impl Work<'_> {
                 return Ok(());
             }
         };
-        collection.wheels = self.told(&merged);
         let fresh = self.judge(&merged, collection)?;
         for wheel in merged.values_mut().flat_map(|folder| folder.wheels.values_mut()) {
             if let Kind::Wheel { verdict, floor, .. } = &mut wheel.entry.kind
@@ -219,6 +224,7 @@ impl Work<'_> {
                 *floor = pipeline::floor_text(audit);
             }
         }
+        collection.wheels = self.told(&merged);
         let own_side = sources.len();
         sources.push(Source { folder: self.store.dist(), manifest: &own });
         let mut changes = Vec::new();
@@ -240,7 +246,7 @@ impl Work<'_> {
         let wheels = merged.values().flat_map(|folder| folder.wheels.values());
         wheels
             .filter_map(|wheel| {
-                let Kind::Wheel { target, platform, builds, .. } = &wheel.entry.kind else {
+                let Kind::Wheel { target, platform, builds, floor, .. } = &wheel.entry.kind else {
                     return None;
                 };
                 let skipped = builds.iter().any(|build| build.smoke == Smoke::Skipped);
@@ -250,6 +256,7 @@ impl Work<'_> {
                     size: wheel.entry.size,
                     target: target.clone(),
                     platform: platform.clone(),
+                    floor: floor.clone(),
                     interpreters: builds.iter().map(|build| build.interpreter.clone()).collect(),
                     claimed: builds.iter().any(|build| build.claimed),
                     tests: builds.iter().map(|build| build.tests).min().unwrap_or_default(),
@@ -348,25 +355,4 @@ fn expectations(config: &Config, kind: &Kind) -> Expectations {
         _ => None,
     };
     Expectations { platform_tag: tag, arch: Some(arch), interpreter, ..expectations }
-}
-
-/// What `wheels.toml` asks of hosted CI and `store` has not.
-///
-/// # Errors
-/// When the manifest cannot be read.
-pub(crate) fn missing(config: &Config, store: &Store) -> anyhow::Result<Vec<Missing>> {
-    let manifest = store.manifest()?;
-    let mut missing = Vec::new();
-    for target in config.ci_targets() {
-        for platform in &target.platforms {
-            let platform = platform.to_string();
-            let pythons = target.pythons.iter().map(ToString::to_string);
-            let lacks = |it: &String| manifest.wheel(&target.name, &platform, it).is_none();
-            let interpreters: Vec<_> = pythons.filter(lacks).collect();
-            if !interpreters.is_empty() {
-                missing.push(Missing { target: target.name.clone(), platform, interpreters });
-            }
-        }
-    }
-    Ok(missing)
 }

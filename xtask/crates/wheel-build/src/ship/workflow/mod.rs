@@ -21,6 +21,8 @@ const TEMPLATE: &str = include_str!("wheels.yml");
 const DOWNLOAD_TOOL: &str = include_str!("download-tool.yml");
 const EMULATE: &str = include_str!("emulate.yml");
 const PUBLISH: &str = include_str!("publish.yml");
+const CODE_SCANNING: &str = include_str!("sarif.yml");
+const SARIF_ARTIFACT: &str = include_str!("sarif-artifact.yml");
 
 /// The version and commit of an action (`actions.toml`).
 #[derive(Debug, Deserialize)]
@@ -78,7 +80,11 @@ pub(crate) fn workflow(config: &Config, tool: &Tool) -> Result<String, UserError
     let emulate = if config.ci.emulate.is_empty() { "" } else { EMULATE };
     let layers = layers::Layers::of(&config.ci, branch);
     let download = |label: &str| DOWNLOAD_TOOL.replace("<label>", label);
+    let sarif = |text: &'static str| if config.ci.sarif { text } else { "" };
     let mut text = TEMPLATE
+        .replace("<sarif> ", sarif("--sarif target/wheels.sarif "))
+        .replace("<sarif-artifact>\n", sarif(SARIF_ARTIFACT))
+        .replace("<code-scanning>\n", sarif(CODE_SCANNING))
         .replace("<paths>\n", &paths)
         .replace("<emulate>\n", emulate)
         .replace("<publish>\n", &publish.unwrap_or_default())
@@ -124,7 +130,8 @@ mod tests {
 
     #[test]
     fn no_place_is_left_open() {
-        let all = "[ci]\nemulate = [\"linux/s390x\"]\n[publish]\nenvironment = \"index\"";
+        let all =
+            "[ci]\nsarif = true\nemulate = [\"linux/s390x\"]\n[publish]\nenvironment = \"index\"";
         let registry = "[ci]\ncache = \"registry\"\ncache-repository = \"r.example/c\"";
         let none = "[ci]\ncache = \"none\"";
         for more in ["", all, registry, none] {
@@ -137,14 +144,20 @@ mod tests {
     fn what_is_configured_decides_what_is_in_it() {
         let plain = with("path = \".\"", "");
         assert!(!plain.contains("paths:") && !plain.contains("binfmt"), "{plain}");
+        assert!(!plain.contains("sarif") && !plain.contains("security-events"), "{plain}");
         assert!(!plain.contains("id-token") && plain.contains("branches: [main]"), "{plain}");
         let sdist = format!("sdist = \"a==1\"\nsha256 = \"{}\"", "0".repeat(64));
-        let more = "[ci]\nbranch = \"trunk\"\nemulate = [\"linux/s390x\"]\n\
+        let more = "[ci]\nsarif = true\nbranch = \"trunk\"\nemulate = [\"linux/s390x\"]\n\
                     runners = { \"linux/amd64\" = \"big\" }\n[publish]\nenvironment = \"index\"";
         let whole = with(&sdist, more);
-        for part in
-            ["paths: [\"wheels.toml\"", "target/tool/xtask binfmt install \"$PLATFORM\"", "[trunk]"]
-        {
+        for part in [
+            "paths: [\"wheels.toml\"",
+            "target/tool/xtask binfmt install \"$PLATFORM\"",
+            "[trunk]",
+            "verify --publish --sarif target/wheels.sarif --markdown",
+            "path: target/wheels.sarif\n",
+            "github/codeql-action/upload-sarif@",
+        ] {
             assert!(whole.contains(part), "{part}\n{whole}");
         }
         assert!(whole.contains("environment: index") && whole.contains("runs-on: big"), "{whole}");

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Finding, MISSING_TARGET, MISSING_WHEEL, Member, OTHER_VERSION, Severity, listing};
 use crate::audit::Asked;
-use crate::wheel::{same_name, same_version};
+use crate::wheel::{Interpreter, same_name, same_version};
 
 pub(super) fn find(
     asked: &Asked,
@@ -26,13 +26,20 @@ pub(super) fn find(
         };
         let tags: Vec<_> = wheels.iter().flat_map(|wheel| wheel.name.tags.expand()).collect();
         let lacks = interpreters.iter().filter(|each| !tags.iter().any(|tag| each.accepts(tag)));
-        let lacks: Vec<String> = lacks.map(ToString::to_string).collect();
-        if !lacks.is_empty() {
-            let message = format!("has no wheel for {}, which wheels.toml names", listing(&lacks));
+        let optional = asked.may_lack.get(folder).map(Vec::as_slice).unwrap_or_default();
+        let (optional, required): (Vec<&Interpreter>, Vec<&Interpreter>) =
+            lacks.partition(|each| optional.contains(*each));
+        for (lacks, is_required) in [(required, true), (optional, false)] {
+            if lacks.is_empty() {
+                continue;
+            }
+            let lacks: Vec<String> = lacks.iter().map(ToString::to_string).collect();
+            let which = if is_required { "wheels.toml names" } else { "a release does without" };
+            let message = format!("has no wheel for {}, which {which}", listing(&lacks));
             let mut finding = MISSING_WHEEL.broken(folder, message);
             // Whoever builds for one interpreter looks at that; what is published cannot be added to
             // for long.
-            if publish {
+            if publish && is_required {
                 finding.severity = Severity::Error;
             }
             findings.push(finding);

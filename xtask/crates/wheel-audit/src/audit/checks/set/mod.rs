@@ -2,7 +2,7 @@
 
 mod asked;
 pub(in crate::audit) mod like;
-mod shape;
+pub(in crate::audit) mod shape;
 mod siblings;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -71,6 +71,27 @@ impl Shape {
     }
 }
 
+/// What a wheel installs and requires, without what differs from one interpreter, system or version to the next.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct WheelContents {
+    /// Files, extension modules as paths without a suffix.
+    pub files: BTreeSet<String>,
+    /// `Requires-Dist` and `Requires-Python`, spelt alike.
+    pub requirements: BTreeSet<String>,
+    /// The object by group and name: `console_scripts/tool` is `demo._tool:main`.
+    pub entry_points: BTreeMap<String, String>,
+}
+
+impl WheelContents {
+    /// Reads the wheel at `path`; `None` where that cannot be done.
+    pub fn read(path: &Utf8Path) -> Option<Self> {
+        let (Shape { mut files, modules, .. }, texts) = Shape::with_texts(path)?;
+        files.extend(modules);
+        let Texts { entry_points, requirements } = texts;
+        Some(Self { files, requirements, entry_points })
+    }
+}
+
 /// The content of the first member that is called so, without the version.
 fn text(archive: &mut WheelArchive<SharedFile>, name: &str) -> Option<Vec<u8>> {
     let index = archive.entries().iter().position(|entry| plain(&entry.name) == name)?;

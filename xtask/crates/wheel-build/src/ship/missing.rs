@@ -1,0 +1,84 @@
+//! The wheels that `wheels.toml` asks of hosted CI and `dist/` lacks, and whether a release needs them.
+
+use serde::Serialize;
+
+use crate::config::{Config, build_identifier};
+use crate::store::Store;
+use wheel_audit::UserError;
+use wheel_audit::wheel::Interpreter;
+
+/// Interpreters without a wheel, all of them required for a release or none.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct Missing {
+    /// Target name.
+    pub target: String,
+    /// Platform in the engine's words.
+    pub platform: String,
+    /// The interpreters without a wheel.
+    pub interpreters: Vec<String>,
+    /// Whether a release needs their wheels (`[ci] required`).
+    pub required: bool,
+}
+
+impl std::fmt::Display for Missing {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let list = self.interpreters.join(", ");
+        write!(f, "there is no wheel for {} {}: {list}", self.target, self.platform)
+    }
+}
+
+impl Missing {
+    /// The severity of the message about it.
+    pub(crate) fn word(&self) -> &'static str {
+        if self.required { "error" } else { "warning" }
+    }
+}
+
+/// What `wheels.toml` asks of hosted CI and `store` lacks, in the order of the targets.
+///
+/// # Errors
+/// When the manifest cannot be read, or a pattern of `[ci] required` matches no build: a release would
+/// silently do without the wheels that it means.
+pub(crate) fn missing(config: &Config, store: &Store) -> anyhow::Result<Vec<Missing>> {
+    check_patterns(config)?;
+    let manifest = store.manifest()?;
+    let mut missing = Vec::new();
+    for target in config.ci_targets() {
+        for platform in &target.platforms {
+            let name = platform.to_string();
+            let lacks =
+                |it: &&Interpreter| manifest.wheel(&target.name, &name, &it.to_string()).is_none();
+            let (required, optional): (Vec<&Interpreter>, Vec<&Interpreter>) = target
+                .pythons
+                .iter()
+                .filter(lacks)
+                .partition(|it| config.requires(**it, target, platform));
+            for (interpreters, required) in [(required, true), (optional, false)] {
+                if !interpreters.is_empty() {
+                    let interpreters = interpreters.iter().map(ToString::to_string).collect();
+                    let (target, platform) = (target.name.clone(), name.clone());
+                    missing.push(Missing { target, platform, interpreters, required });
+                }
+            }
+        }
+    }
+    Ok(missing)
+}
+
+/// Refuses a pattern of `[ci] required` that matches no build of hosted CI.
+///
+/// # Errors
+/// For such a pattern.
+pub(crate) fn check_patterns(config: &Config) -> Result<(), UserError> {
+    let Some(required) = &config.ci.required else { return Ok(()) };
+    let mut identifiers = Vec::new();
+    for target in config.ci_targets() {
+        for platform in &target.platforms {
+            let identifier = |it: &Interpreter| build_identifier(*it, target, platform);
+            identifiers.extend(target.pythons.iter().map(identifier));
+        }
+    }
+    let Some(pattern) = required.unused(&identifiers).into_iter().next() else { return Ok(()) };
+    Err(UserError::new(format!("`[ci] required`: `{pattern}` matches none of hosted CI's builds"))
+        .hint("`cargo xtask wheels --print-build-identifiers` prints the builds of wheels.toml"))
+}
