@@ -49,9 +49,11 @@ fn one_job_compiles_and_the_others_use_its_program() {
         let runs = values(job, "run:");
         let compiles = runs.iter().filter(|run| run.contains("cargo")).count();
         if name == "tool" {
-            assert_eq!((runs.len(), compiles), (1, 1), "{runs:?}");
-            assert!(runs[0].starts_with("cargo build --locked --release "), "{runs:?}");
-            assert_eq!(job.matches("cache-hit != 'true'").count(), 2, "{job}");
+            assert_eq!((runs.len(), compiles), (2, 1), "{runs:?}");
+            assert!(runs[0].starts_with("rustup toolchain install "), "{runs:?}");
+            assert!(runs[1].starts_with("cargo build --locked --release "), "{runs:?}");
+            assert_eq!(job.matches("cache-hit != 'true'").count(), 3, "{job}");
+            assert!(job.contains("-${{ env.RUSTUP_TOOLCHAIN }}-${{ hashFiles('"), "{job}");
             continue;
         }
         assert_eq!(compiles, 0, "{name}: {runs:?}");

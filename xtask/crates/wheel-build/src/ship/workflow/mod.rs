@@ -18,6 +18,8 @@ use crate::config::{Config, Platform, Source};
 pub(crate) const PATH: &str = ".github/workflows/wheels-docker.yml";
 
 const TEMPLATE: &str = include_str!("wheels.yml");
+/// The Rust that compiles the tool, and that this repository's own checks use.
+const RUST: &str = include_str!("rust.txt");
 const DOWNLOAD_TOOL: &str = include_str!("download-tool.yml");
 const EMULATE: &str = include_str!("emulate.yml");
 const PUBLISH: &str = include_str!("publish.yml");
@@ -93,6 +95,7 @@ pub(crate) fn workflow(config: &Config, tool: &Tool) -> Result<String, UserError
         .replace("<cache-options>", layers.options)
         .replace("<cache-env>\n", &layers.env)
         .replace("<labels>", &tool::labels(config, &runner)?)
+        .replace("<rust>", RUST.trim())
         .replace("<tool-files>", &tool.hashed())
         .replace("<locked>", tool.locked())
         .replace("<download-tool ${{ matrix.runner }}>\n", &download("${{ matrix.runner }}"))
@@ -181,8 +184,6 @@ mod tests {
         write("xtask/Cargo.toml", "[workspace]");
         let adopted = ["wheels.toml", ".cargo/**", "xtask/**", PATH];
         assert_eq!(paths(""), adopted);
-        write("rust-toolchain.toml", "");
-        assert!(paths("").contains(&"rust-toolchain.toml".to_owned()));
         write("xtask/Cargo.toml", "");
         assert!(paths("").contains(&"Cargo.lock".to_owned()));
         assert!(!paths("").contains(&"docker/**".to_owned()));

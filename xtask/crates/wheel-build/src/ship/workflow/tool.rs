@@ -30,8 +30,6 @@ impl Tool {
     pub(crate) fn of_manifest(root: &Utf8Path, manifest: &str) -> Self {
         let manifest: toml::Table = manifest.parse().unwrap_or_default();
         let mut files = vec![".cargo/**".to_owned()];
-        let toolchain = "rust-toolchain.toml";
-        files.extend(root.join(toolchain).is_file().then(|| toolchain.to_owned()));
         let is_own = manifest.contains_key("workspace");
         if !is_own {
             files.extend(["Cargo.toml", "Cargo.lock"].map(str::to_owned));
