@@ -29,7 +29,7 @@ def schema_problems(name: str, files: list[Path]) -> list[str]:
 
     places = [Path(folder) / SCHEMAS / f"{name}.json" for folder in sys.path]
     schema = next(place for place in places if place.is_file())
-    validate = fastjsonschema.compile(json.loads(schema.read_text()))
+    validate = fastjsonschema.compile(json.loads(schema.read_text()), use_default=False)
     problems = []
     for file in files:
         try:

@@ -10,11 +10,22 @@ use super::tools::{self, Missing};
 use wheel_build::own::{Exec, Step, Workspace};
 
 /// Configurations whose workflow differs, by name: what `[ci]` and `[publish]` hold in each.
-const VARIANTS: [(&str, &str); 3] = [
-    ("plain", ""),
-    ("publish", "[publish]\nenvironment = \"index\"\n"),
-    ("emulate", "[ci]\nbranch = \"trunk\"\nemulate = [\"linux/s390x\"]\n"),
+const VARIANTS: [(&str, &str); 4] = [
+    ("plain", "[ci]\n"),
+    (
+        "publish",
+        "[ci]\nsarif = true\nschedule = \"17 3 * * 1\"\n[publish]\nenvironment = \"index\"\n",
+    ),
+    (
+        "registry",
+        "[ci]\ncache = \"registry\"\ncache-repository = \"registry.example/owner/cache\"\n\
+         [publish]\nenvironment = \"index\"\n",
+    ),
+    ("none", "[ci]\nbranch = \"trunk\"\ncache = \"none\"\n"),
 ];
+
+/// What `[ci]` has in every second one: each configuration is also written with a platform that is emulated.
+const EMULATE: &str = "emulate = [\"linux/s390x\"]\n";
 
 /// What each of them has besides.
 const CONFIG: &str = r#"[source]
@@ -26,14 +37,14 @@ name = "debian12"
 image = "debian:12"
 family = "apt"
 glibc = "2.36"
-platforms = ["linux/amd64", "linux/arm64", "linux/s390x"]
 "#;
 
 /// The packages that `hosted.py` imports or reads.
 const PACKAGES: [&str; 3] = ["check-jsonschema", "fastjsonschema", "ruamel.yaml"];
 
-/// Where the own workflows are, relative to the workspace.
-const OWN: &str = ".github/workflows";
+/// Where GitHub and GitLab find workflows, relative to a repository.
+const GITHUB: &str = ".github/workflows";
+const GITLAB: &str = ".gitlab";
 
 /// Runs zizmor on every workflow.
 ///
@@ -45,7 +56,7 @@ pub(super) fn zizmor(
     folder: &Utf8Path,
     missing: &Missing,
 ) -> anyhow::Result<Outcome> {
-    let files = files(exec, workspace)?;
+    let (files, _) = files(exec, workspace)?;
     let step = Step::new(&tools::program(folder, "zizmor"), ["--offline", "--no-progress"])
         .args(["--persona", "auditor", "--"])
         .args(files.iter().map(|file| file.as_str()));
@@ -74,10 +85,17 @@ pub(super) fn schemas(
             .args(words.iter().copied())
             .env("PYTHONPATH", packages.join(":"))
     };
-    let files = files(exec, workspace)?;
-    let files = files.iter().map(|file| file.as_str());
-    let workflows: Vec<_> = ["schema", "github-workflows"].into_iter().chain(files).collect();
-    for step in [script(&workflows), script(&["renovate", ".", ".github/renovate.json"])] {
+    let (github, gitlab) = files(exec, workspace)?;
+    let schema = |name: &str, files: &[Utf8PathBuf]| {
+        let files = files.iter().map(|file| file.as_str());
+        script(&["schema", name].into_iter().chain(files).collect::<Vec<_>>())
+    };
+    let steps = [
+        schema("github-workflows", &github),
+        schema("gitlab-ci", &gitlab),
+        script(&["renovate", ".", ".github/renovate.json"]),
+    ];
+    for step in steps {
         let outcome = run_step(exec, workspace, step, None)?;
         if outcome != Outcome::of(true) {
             return Ok(outcome);
@@ -86,25 +104,39 @@ pub(super) fn schemas(
     Ok(Outcome::of(true))
 }
 
-/// The own workflows, and those that `workflow write` makes of each of [`VARIANTS`].
-fn files(exec: &Exec, workspace: &Workspace) -> anyhow::Result<Vec<Utf8PathBuf>> {
+/// The own workflows of GitHub and those that `workflow write` makes of each of [`VARIANTS`]; and GitLab's.
+fn files(
+    exec: &Exec,
+    workspace: &Workspace,
+) -> anyhow::Result<(Vec<Utf8PathBuf>, Vec<Utf8PathBuf>)> {
     let program = Utf8PathBuf::try_from(std::env::current_exe()?)?;
     let folder = workspace.work.join("workflows");
-    let mut files = below(&workspace.root.join(OWN))?;
-    for (name, more) in VARIANTS {
-        let root = folder.join(name);
+    let (mut github, mut gitlab) = (below(&workspace.root.join(GITHUB))?, Vec::new());
+    for ((name, more), emulates) in VARIANTS.iter().flat_map(|it| [(it, false), (it, true)]) {
+        let root =
+            folder.join(if emulates { format!("{name}-emulate") } else { (*name).to_owned() });
         if root.exists() {
             fs_err::remove_dir_all(&root)?;
         }
         fs_err::create_dir_all(&root)?;
-        fs_err::write(root.join("wheels.toml"), format!("{CONFIG}{more}"))?;
-        let step = Step::new(program.as_str(), ["workflow", "write"]);
-        // The workspace is the one above this folder.
-        let step = step.cwd(&root).env("CARGO_MANIFEST_DIR", root.as_str());
-        exec.read(&step).with_context(|| format!("no workflow of the configuration `{name}`"))?;
-        files.extend(below(&root.join(OWN))?);
+        let (platform, more) = if emulates {
+            (", \"linux/s390x\"", more.replace("[ci]\n", &format!("[ci]\n{EMULATE}")))
+        } else {
+            ("", (*more).to_owned())
+        };
+        let platforms = format!("platforms = [\"linux/amd64\", \"linux/arm64\"{platform}]\n");
+        fs_err::write(root.join("wheels.toml"), format!("{CONFIG}{platforms}{more}"))?;
+        for host in ["github", "gitlab"] {
+            let step = Step::new(program.as_str(), ["workflow", "write", "--host", host]);
+            // The workspace is the one above this folder.
+            let step = step.cwd(&root).env("CARGO_MANIFEST_DIR", root.as_str());
+            let context = || format!("no workflow of the configuration `{name}`");
+            exec.read(&step).with_context(context)?;
+        }
+        github.extend(below(&root.join(GITHUB))?);
+        gitlab.extend(below(&root.join(GITLAB))?);
     }
-    Ok(files)
+    Ok((github, gitlab))
 }
 
 /// The files of `folder`, sorted.

@@ -38,6 +38,12 @@ pub(crate) fn names() -> impl Iterator<Item = &'static str> {
     FILES.iter().map(|(name, _)| *name)
 }
 
+/// The text of the tool's file `name`; empty for one that is no text.
+pub(crate) fn text(name: &str) -> &'static str {
+    let found = FILES.iter().find(|(file, _)| *file == name);
+    found.and_then(|(_, bytes)| std::str::from_utf8(bytes).ok()).unwrap_or_default()
+}
+
 type Contents<'a> = BTreeMap<String, Cow<'a, [u8]>>;
 
 impl Assets {

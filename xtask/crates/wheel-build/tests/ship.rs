@@ -338,6 +338,28 @@ fn a_workflow_that_is_another_one_is_told_and_written() {
 }
 
 #[test]
+fn a_pipeline_of_gitlab_is_checked_if_the_repository_has_one() {
+    let w = released();
+    let write = ["workflow", "write", "--host", "gitlab"];
+    w.run(&write).code(0);
+    let path = w.root.join(".gitlab/wheels.yml");
+    let text = fs_err::read_to_string(&path).unwrap();
+    assert_eq!(w.run(&[&write[..], &["--dry-run"]].concat()).code(0).stdout, text);
+    // A repository of GitLab needs no workflow of GitHub.
+    assert!(!w.root.join(".github").exists());
+    w.run(&["workflow", "check"]).code(0);
+    w.run(&["workflow", "write"]).code(0);
+    w.run(&["workflow", "check"]).code(0);
+    fs_err::write(&path, text.replacen("timeout: 3h", "timeout: 4h", 1)).unwrap();
+    let line = 1 + text.lines().position(|line| line.contains("timeout: 3h")).unwrap();
+    let words = [".gitlab/wheels.yml", "--host gitlab", &format!("line {line}")];
+    w.run(&["workflow", "check"]).code(1).says(&words);
+    // What is current is reported as such beside it.
+    w.run(&write).code(0);
+    w.run(&["workflow", "check"]).code(0);
+}
+
+#[test]
 fn verify_may_look_at_one_machines_part() {
     let w = released();
     fs_err::remove_dir_all(w.root.join("dist")).unwrap();

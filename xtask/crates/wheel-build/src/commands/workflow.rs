@@ -2,9 +2,11 @@
 
 use std::process::ExitCode;
 
+use camino::Utf8Path;
+
 use super::{FINDINGS, Workspace};
-use crate::config::{self, ConfigFile};
-use crate::ship::workflow;
+use crate::config::{self, Config, ConfigFile};
+use crate::ship::workflow::{self, Tool, gitlab};
 use wheel_audit::UserError;
 use wheel_audit::report;
 
@@ -21,32 +23,58 @@ pub(crate) struct WorkflowArgs {
 pub(crate) enum WorkflowAction {
     /// Write it
     Write {
+        /// The service that runs it
+        #[arg(long, value_enum, default_value_t = Host::Github)]
+        host: Host,
         /// Print it and write nothing
         #[arg(long)]
         dry_run: bool,
     },
-    /// Exit with 1 where the file is not what would be written
+    /// Exit with 1 if a workflow in the repository is not what would be written
     Check,
 }
 
-/// What becomes of a generated file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Mode {
-    Write,
-    Check,
-    DryRun,
+/// A service that runs workflows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Host {
+    /// GitHub Actions: `.github/workflows/wheels-docker.yml`
+    Github,
+    /// GitLab CI: `.gitlab/wheels.yml`, for `include` in `.gitlab-ci.yml`
+    Gitlab,
+}
+
+impl Host {
+    const ALL: [Self; 2] = [Self::Github, Self::Gitlab];
+
+    /// Where the workflow lies in the repository.
+    fn path(self) -> &'static str {
+        match self {
+            Self::Github => workflow::PATH,
+            Self::Gitlab => gitlab::PATH,
+        }
+    }
+
+    /// The command that writes the workflow.
+    fn command(self) -> &'static str {
+        match self {
+            Self::Github => "cargo xtask workflow write",
+            Self::Gitlab => "cargo xtask workflow write --host gitlab",
+        }
+    }
+
+    fn text(self, config: &Config, tool: &Tool) -> Result<String, UserError> {
+        match self {
+            Self::Github => workflow::workflow(config, tool),
+            Self::Gitlab => gitlab::pipeline(config, tool),
+        }
+    }
 }
 
 /// Writes, checks or prints the workflow.
 ///
 /// # Errors
-/// When wheels.toml does not hold, or the file cannot be read or written.
+/// When wheels.toml does not hold, or a file cannot be read or written.
 pub(crate) fn run(args: &WorkflowArgs, file: &ConfigFile) -> anyhow::Result<ExitCode> {
-    let mode = match args.action {
-        WorkflowAction::Write { dry_run: false } => Mode::Write,
-        WorkflowAction::Write { dry_run: true } => Mode::DryRun,
-        WorkflowAction::Check => Mode::Check,
-    };
     anyhow::ensure!(
         file.is_default(),
         UserError::new(format!(
@@ -57,44 +85,81 @@ pub(crate) fn run(args: &WorkflowArgs, file: &ConfigFile) -> anyhow::Result<Exit
     );
     let workspace = Workspace::of(file)?;
     // What one machine overrides is none of the hosted one's business.
-    let root = &workspace.root;
-    let config = config::load_committed(root, file)?;
-    let text = workflow::workflow(&config, &workflow::Tool::of(root))?;
-    let path = workspace.root.join(workflow::PATH);
-    if mode == Mode::DryRun {
-        report::data(text.trim_end());
-        return Ok(ExitCode::SUCCESS);
+    let config = config::load_committed(&workspace.root, file)?;
+    let tool = Tool::of(&workspace.root);
+    match args.action {
+        WorkflowAction::Check => check(&workspace.root, &config, &tool),
+        WorkflowAction::Write { host, dry_run: true } => {
+            report::data(host.text(&config, &tool)?.trim_end());
+            Ok(ExitCode::SUCCESS)
+        }
+        WorkflowAction::Write { host, dry_run: false } => {
+            write(&workspace.root, host, &host.text(&config, &tool)?)
+        }
     }
-    let found = match fs_err::read_to_string(&path) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
-        result => Some(result?),
-    };
-    if found.as_ref() == Some(&text) {
-        report::data(&format!("`{}` is what wheels.toml asks for", workflow::PATH));
-        return Ok(ExitCode::SUCCESS);
+}
+
+fn read(root: &Utf8Path, host: Host) -> anyhow::Result<Option<String>> {
+    match fs_err::read_to_string(root.join(host.path())) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        result => Ok(Some(result?)),
     }
-    if mode == Mode::Check {
-        let what = found.as_deref().map_or_else(
-            || "is not there".to_owned(),
-            |found| {
-                let line = first_difference(found, &text);
-                format!("is not what `workflow write` makes of wheels.toml (line {line} differs)")
-            },
-        );
-        report::note(&format!(
-            "error: `{}` {what}\n\n\
-             hint: run `cargo xtask workflow write`. To keep a change, set it in `[ci]` or `[publish]` of wheels.toml, \
-             or move it to a workflow of its own",
-            workflow::PATH
-        ));
-        return Ok(ExitCode::from(FINDINGS));
+}
+
+fn write(root: &Utf8Path, host: Host, text: &str) -> anyhow::Result<ExitCode> {
+    let path = root.join(host.path());
+    if read(root, host)?.as_deref() == Some(text) {
+        current(host);
+        return Ok(ExitCode::SUCCESS);
     }
     if let Some(folder) = path.parent() {
         fs_err::create_dir_all(folder)?;
     }
     fs_err::write(&path, text)?;
-    report::data(&format!("wrote `{}`", workflow::PATH));
+    report::data(&format!("wrote `{}`", host.path()));
     Ok(ExitCode::SUCCESS)
+}
+
+fn current(host: Host) {
+    report::data(&format!("`{}` is what wheels.toml asks for", host.path()));
+}
+
+/// Checks every workflow that the repository has, or reports the one of GitHub as missing.
+fn check(root: &Utf8Path, config: &Config, tool: &Tool) -> anyhow::Result<ExitCode> {
+    let mut code = ExitCode::SUCCESS;
+    let mut found = Vec::new();
+    for host in Host::ALL {
+        found.extend(read(root, host)?.map(|text| (host, Some(text))));
+    }
+    if found.is_empty() {
+        found.push((Host::Github, None));
+    }
+    for (host, found) in found {
+        let text = host.text(config, tool)?;
+        let what = match found {
+            Some(found) if found == text => {
+                current(host);
+                continue;
+            }
+            Some(found) => {
+                let line = first_difference(&found, &text);
+                format!(
+                    "is not what `{}` makes of wheels.toml (line {line} differs)",
+                    host.command().trim_start_matches("cargo xtask ")
+                )
+            }
+            None => "is not there".to_owned(),
+        };
+        report::note(&format!(
+            "error: `{}` {what}\n\n\
+             hint: run `{}`. To keep a change, set it in `[ci]` or `[publish]` of wheels.toml, or move it to a \
+             workflow of its own",
+            host.path(),
+            host.command()
+        ));
+        code = ExitCode::from(FINDINGS);
+    }
+    Ok(code)
 }
 
 /// The first line that differs, counted from 1.

@@ -24,6 +24,13 @@ pub(crate) struct Ci {
     /// as long.
     #[serde(default)]
     pub emulate: Vec<Platform>,
+    /// The runners of GitLab, by tag: `{ "linux/arm64" = "saas-linux-small-arm64" }`. Those of
+    /// [`Ci::gitlab_runner`] need not be named.
+    #[serde(default, deserialize_with = "words::label")]
+    pub gitlab_runners: BTreeMap<Platform, String>,
+    /// When GitHub builds all wheels without a commit and without cached layers, as a cron expression (UTC).
+    #[serde(default, deserialize_with = "words::schedule")]
+    pub schedule: Option<String>,
     /// The default branch, whose wheels are released; `main` where absent.
     pub branch: Option<Word>,
     /// Where the hosted workflow keeps layers for its next run.
@@ -69,16 +76,31 @@ impl Ci {
     /// documentation, "GitHub-hosted runners reference"); `None` where no machine is known and none
     /// is to emulate it.
     pub(crate) fn runner(&self, platform: &Platform) -> Option<Runner> {
-        let native = |arch: &str| {
-            let named = self.runners.iter().find(|(platform, _)| platform.engine_arch() == arch);
-            named.map(|(_, label)| label.as_str()).or(match arch {
-                "amd64" => Some("ubuntu-24.04"),
-                "arm64" => Some("ubuntu-24.04-arm"),
-                _ => None,
-            })
-        };
+        self.one_of(&self.runners, ["ubuntu-24.04", "ubuntu-24.04-arm"], platform)
+    }
+
+    /// Where GitLab builds `platform`: the configured runner, else its own native one (its documentation, "Hosted
+    /// runners on Linux").
+    pub(crate) fn gitlab_runner(&self, platform: &Platform) -> Option<Runner> {
+        let hosted = ["saas-linux-small-amd64", "saas-linux-small-arm64"];
+        self.one_of(&self.gitlab_runners, hosted, platform)
+    }
+
+    /// One of the `named` runners, else of the `hosted` ones for amd64 and arm64.
+    fn one_of(
+        &self,
+        named: &BTreeMap<Platform, String>,
+        hosted: [&str; 2],
+        platform: &Platform,
+    ) -> Option<Runner> {
         let emulated = self.emulate.contains(platform);
-        let label = native(if emulated { "amd64" } else { platform.engine_arch() })?;
+        let arch = if emulated { "amd64" } else { platform.engine_arch() };
+        let label = named.iter().find(|(platform, _)| platform.engine_arch() == arch);
+        let label = label.map(|(_, label)| label.as_str()).or(match arch {
+            "amd64" => Some(hosted[0]),
+            "arm64" => Some(hosted[1]),
+            _ => None,
+        })?;
         Some(Runner { label: label.to_owned(), emulated })
     }
 }

@@ -31,7 +31,7 @@ pub(crate) mod words;
 pub(crate) use base_images::BaseImages;
 pub(crate) use build::{Build, BuildFrontend, Script};
 pub(crate) use cache::{Cache, CacheChoice, CacheKind, CacheSpec};
-pub(crate) use ci::{Ci, LayerCache};
+pub(crate) use ci::{Ci, LayerCache, Runner};
 pub(crate) use engine::{EngineSettings, Network, Tool};
 pub(crate) use file::ConfigFile;
 pub(crate) use interpreters::parse_interpreter;

@@ -106,6 +106,20 @@ pub(crate) fn check_command(text: &str) -> Result<(), String> {
     })
 }
 
+/// A cron expression of five fields.
+///
+/// # Errors
+/// Why it is none.
+pub(crate) fn check_schedule(text: &str) -> Result<(), String> {
+    let is_field =
+        |field: &str| field.chars().all(|c| c.is_ascii_alphanumeric() || "*,/-".contains(c));
+    let fields: Vec<&str> = text.split(' ').collect();
+    if fields.len() == 5 && fields.iter().all(|field| !field.is_empty() && is_field(field)) {
+        return Ok(());
+    }
+    Err(format!("`{text}` is no cron expression: write five fields, such as `17 3 * * 1`"))
+}
+
 /// The address or context of an engine: neither it nor the host in it begins like an option.
 ///
 /// # Errors
@@ -199,6 +213,25 @@ readers! {
     source_path: check_source_path;
     /// [`check_command`].
     command: check_command;
+    /// [`check_schedule`].
+    schedule: check_schedule;
     /// [`check_engine`].
     engine: check_engine;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::check_schedule;
+
+    #[test]
+    fn a_schedule_has_five_fields_and_nothing_that_ends_a_string() {
+        for good in ["17 3 * * 1", "*/15 0-6,22 1 JAN MON"] {
+            assert_eq!(check_schedule(good), Ok(()), "{good}");
+        }
+        for bad in
+            ["", "17 3 * *", "17 3 * * 1 1", "17  3 * * 1", "17 3 * * \"", "@weekly", "1 1 1 1 1\n"]
+        {
+            assert!(check_schedule(bad).is_err(), "{bad:?}");
+        }
+    }
 }

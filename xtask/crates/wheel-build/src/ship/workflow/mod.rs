@@ -1,6 +1,7 @@
 //! The hosted workflow, written from wheels.toml: `wheels.yml` with its places filled in. What changes
 //! with the targets is not in it, but the machines: a job asks `cargo xtask matrix`.
 
+pub(crate) mod gitlab;
 mod layers;
 mod tool;
 
@@ -79,6 +80,8 @@ pub(crate) fn workflow(config: &Config, tool: &Tool) -> Result<String, UserError
         Source::Sdist { .. } => format!("    paths: [{}]\n", paths(config, tool).join(", ")),
         Source::Path { .. } => String::new(),
     };
+    let schedule = config.ci.schedule.as_ref();
+    let schedule = schedule.map(|cron| format!("  schedule:\n    - cron: \"{cron}\"\n"));
     let emulate = if config.ci.emulate.is_empty() { "" } else { EMULATE };
     let layers = layers::Layers::of(&config.ci, branch);
     let download = |label: &str| DOWNLOAD_TOOL.replace("<label>", label);
@@ -88,6 +91,7 @@ pub(crate) fn workflow(config: &Config, tool: &Tool) -> Result<String, UserError
         .replace("<sarif-artifact>\n", sarif(SARIF_ARTIFACT))
         .replace("<code-scanning>\n", sarif(CODE_SCANNING))
         .replace("<paths>\n", &paths)
+        .replace("<schedule>\n", &schedule.unwrap_or_default())
         .replace("<emulate>\n", emulate)
         .replace("<publish>\n", &publish.unwrap_or_default())
         .replace("<cache-permissions>\n", layers.permissions)
@@ -163,6 +167,9 @@ mod tests {
         ] {
             assert!(whole.contains(part), "{part}\n{whole}");
         }
+        let scheduled = with(&sdist, "[ci]\nschedule = \"17 3 * * 1\"");
+        assert!(scheduled.contains("  schedule:\n    - cron: \"17 3 * * 1\"\n"), "{scheduled}");
+        assert!(!whole.contains("schedule:"), "{whole}");
         assert!(whole.contains("environment: index") && whole.contains("runs-on: big"), "{whole}");
     }
 

@@ -53,6 +53,12 @@ impl Tool {
         quoted.collect::<Vec<_>>().join(", ")
     }
 
+    /// The lock file that cargo compiles the tool with.
+    pub(super) fn lock(&self) -> &'static str {
+        let is_joined = self.files.iter().any(|file| file == "Cargo.lock");
+        if is_joined { "Cargo.lock" } else { "xtask/Cargo.lock" }
+    }
+
     /// The option that keeps cargo from changing the lock file. Without one in the repository cargo writes its own:
     /// a workspace that the tool joins often ignores its lock file.
     pub(super) fn locked(&self) -> &'static str {
@@ -105,10 +111,10 @@ mod tests {
     fn the_files_of_the_tool_decide_about_its_cache() {
         let own = of("[workspace]\n[dependencies]\nwheel-build = { git = \"u\", rev = \"r\" }");
         assert_eq!(own.files, [".cargo/**", "xtask/**"]);
-        assert_eq!(own.locked(), " --locked");
+        assert_eq!((own.locked(), own.lock()), (" --locked", "xtask/Cargo.lock"));
         let member = of("[dependencies]\nwheel-build = { git = \"u\", rev = \"r\" }");
         assert!(member.files.contains(&"Cargo.lock".to_owned()), "{member:?}");
-        assert_eq!(member.locked(), "");
+        assert_eq!((member.locked(), member.lock()), ("", "Cargo.lock"));
         assert_eq!(own.hashed(), "'.cargo/**', 'xtask/**'");
     }
 
