@@ -226,3 +226,62 @@ fn a_report_of_an_environment_goes_into_a_new_folder() {
     w.run(&["build-info", "debian:12", "linux/amd64"]).code(0);
     assert_eq!(fs_err::read_to_string(&other).unwrap(), "other");
 }
+
+/// Has the build end like a step that cannot reach `deb.example`.
+fn without_network(w: &Workspace) {
+    let line = "E: Failed to fetch http://deb.example/InRelease  Could not resolve 'deb.example'";
+    w.on(
+        "bake",
+        &format!(
+            "s='[system 1/1] RUN sh /xtask/system-packages.sh'; say \"$s\" \"{line}\"
+             progress \"$s\" 'exit code: 100'
+             echo 'ERROR: failed to solve' >&2; exit 1"
+        ),
+    );
+}
+
+#[test]
+fn a_source_that_does_not_answer_is_named_for_people_programs_the_log_and_github() {
+    let w = Workspace::new();
+    without_network(&w);
+    let mut command = w.command(&[&WHEELS[..], &["--json"]].concat());
+    let ran = common::Ran::of(command.env("GITHUB_ACTIONS", "true").output().unwrap()).code(1);
+    let told: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
+    let job = &told["jobs"][0];
+    assert_eq!((&job["reason"], &job["source"]), (&"network".into(), &"deb.example".into()));
+    assert!(job["hint"].as_str().unwrap().contains("gh run rerun"), "{job}");
+    let log = fs_err::read_to_string(job["log"].as_str().unwrap()).unwrap();
+    assert!(log.contains("\nreason: network (deb.example)\n"), "{log}");
+    let annotations: Vec<_> = ran.stderr.lines().filter(|it| it.starts_with("::error ")).collect();
+    assert_eq!(annotations.len(), 1, "{}", ran.stderr);
+    assert!(annotations[0].contains("deb.example"), "{annotations:?}");
+    // What a build step of the package fails with is no matter of the network.
+    w.on("bake", "s='[wheel-builder 1/1] RUN x'; say \"$s\" 'a.c:1: error: x'; progress \"$s\" 'exit code: 1'; exit 1");
+    let ran = w.run(&[&WHEELS[..], &["--json"]].concat()).code(1);
+    let told: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
+    assert_eq!(told["jobs"][0]["reason"], "step");
+    assert!(told["jobs"][0].get("source").is_none(), "{told}");
+    assert!(!ran.stderr.contains("::error"), "not in GitHub Actions");
+}
+
+#[test]
+fn the_summary_of_a_job_has_each_build_and_why_one_failed() {
+    let w = Workspace::new();
+    let markdown = |w: &Workspace| {
+        let mut command = w.command(&[&WHEELS[..], &["--markdown"]].concat());
+        command.env("GITHUB_SERVER_URL", "https://forge.example").env("GITHUB_RUN_ID", "42");
+        common::Ran::of(command.env("GITHUB_REPOSITORY", "own/repo").output().unwrap())
+    };
+    without_network(&w);
+    let page = markdown(&w).code(1).stdout;
+    assert!(page.starts_with("### ✗ 0 of 1 wheel "), "{page}");
+    assert!(page.contains("| cp311-debian12\\_x86\\_64 | - | - |"), "{page}");
+    assert!(page.contains("deb.example") && page.contains("*Hint*: "), "{page}");
+    assert!(page.contains("(https://forge.example/own/repo/actions/runs/42#artifacts)"), "{page}");
+    w.as_usual("bake");
+    let page = markdown(&w).code(0).stdout;
+    assert!(
+        page.starts_with("### ✓ 1 of 1 wheel ") && page.contains("| passed | none |"),
+        "{page}"
+    );
+}
