@@ -106,8 +106,16 @@ pub fn main_with<Own: Subcommand>(run: impl FnOnce(Own) -> anyhow::Result<ExitCo
     };
     run().unwrap_or_else(|error| {
         report::error(error.as_ref());
+        report::annotate(&[could_not_run(&error)]);
         ExitCode::from(COULD_NOT_RUN)
     })
+}
+
+/// The error as a hosted run shows it.
+fn could_not_run(error: &anyhow::Error) -> report::Annotation {
+    let hint = UserError::hint_of(error.as_ref());
+    let hint = hint.map_or_else(String::new, |hint| format!("\nhint: {hint}"));
+    report::Annotation::error("could not run", format!("{error:#}{hint}"))
 }
 
 /// Runs a command line of the tool, given without the program's name, in this process; what it found is in the exit

@@ -612,4 +612,7 @@ fn in_github_actions_errors_and_warnings_are_annotations() {
     assert_eq!(all.iter().filter(|it| *it == "::error").count(), 1, "{all:?}");
     assert!(all.iter().filter(|it| *it == "::warning").count() >= 2, "{all:?}");
     assert_eq!(commands("false"), [""; 0]);
+    // What could not run at all.
+    fs_err::remove_dir_all(&bench.brought).unwrap();
+    assert_eq!(commands("true"), ["::error"]);
 }
