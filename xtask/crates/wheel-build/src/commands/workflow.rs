@@ -6,7 +6,7 @@ use camino::Utf8Path;
 
 use super::{FINDINGS, Workspace};
 use crate::config::{self, Config, ConfigFile};
-use crate::ship::workflow::{self, Tool, gitlab};
+use crate::ship::workflow::{Tool, github, gitlab};
 use wheel_audit::UserError;
 use wheel_audit::report;
 
@@ -49,7 +49,7 @@ impl Host {
     /// Where the workflow lies in the repository.
     fn path(self) -> &'static str {
         match self {
-            Self::Github => workflow::PATH,
+            Self::Github => github::PATH,
             Self::Gitlab => gitlab::PATH,
         }
     }
@@ -64,7 +64,7 @@ impl Host {
 
     fn text(self, config: &Config, tool: &Tool) -> Result<String, UserError> {
         match self {
-            Self::Github => workflow::workflow(config, tool),
+            Self::Github => github::workflow(config, tool),
             Self::Gitlab => gitlab::pipeline(config, tool),
         }
     }

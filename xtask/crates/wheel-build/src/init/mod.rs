@@ -26,7 +26,7 @@ use self::texts::Layout;
 use crate::clone::is_clone;
 use crate::config::ConfigFile;
 use crate::exec::Exec;
-use crate::ship::workflow;
+use crate::ship::workflow::{self, github};
 use crate::{config, schema};
 
 const CONFIG: &str = "wheels.toml";
@@ -128,8 +128,8 @@ pub(crate) fn plan(exec: &Exec, asked: &Asked<'_>) -> anyhow::Result<Adoption> {
     plan.owned(MAIN, texts::MAIN.as_bytes().to_vec())?;
     plan.owned(SCHEMA, schema::TEXT.as_bytes().to_vec())?;
     plan.owned(ATTRIBUTES, texts::ATTRIBUTES.as_bytes().to_vec())?;
-    let hosted = workflow::workflow(&config, &compiled)?;
-    plan.owned(workflow::PATH, hosted.into_bytes())?;
+    let hosted = github::workflow(&config, &compiled)?;
+    plan.owned(github::PATH, hosted.into_bytes())?;
     plan.ignored()?;
     match layout {
         Layout::Member => plan.member(tool == Tool::Vendor)?,
@@ -303,11 +303,11 @@ impl Planner<'_> {
 fn current(repository: &Utf8Path) -> anyhow::Result<BTreeMap<String, Vec<u8>>> {
     let config = config::load_committed(repository, &ConfigFile::default())?;
     let compiled = workflow::Tool::of(repository);
-    let hosted = workflow::workflow(&config, &compiled)?;
+    let hosted = github::workflow(&config, &compiled)?;
     Ok(BTreeMap::from([
         (MAIN.to_owned(), texts::MAIN.as_bytes().to_vec()),
         (SCHEMA.to_owned(), schema::TEXT.as_bytes().to_vec()),
         (ATTRIBUTES.to_owned(), texts::ATTRIBUTES.as_bytes().to_vec()),
-        (workflow::PATH.to_owned(), hosted.into_bytes()),
+        (github::PATH.to_owned(), hosted.into_bytes()),
     ]))
 }

@@ -3,12 +3,12 @@
 use camino::Utf8Path;
 
 use crate::exec::{Exec, Step};
-use crate::ship::workflow;
+use crate::ship::workflow::github;
 
 /// What the user should know about a folder that is not the top of a git repository; `None` for a top.
 pub(super) fn note(exec: &Exec, folder: &Utf8Path) -> Option<String> {
     let step = Step::new("git", ["rev-parse", "--show-toplevel"]).cwd(folder);
-    let workflow = workflow::PATH;
+    let workflow = github::PATH;
     match exec.read(&step) {
         Ok(top) if top.trim() == folder => None,
         Ok(top) => {
