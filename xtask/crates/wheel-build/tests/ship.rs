@@ -218,6 +218,8 @@ fn a_tag_that_is_no_version_releases_nothing_and_fails_nothing() {
         let notes = w.run(&["release-notes", "--for", tag]).code(0).stdout;
         assert!(!notes.contains('|') && notes.lines().count() == 1, "{notes}");
     }
+    let dry = ["release", "refs/tags/v1.0", "--commit", COMMIT, "--github", "--dry-run"];
+    assert_eq!(w.run(&dry).code(0).stdout, "publish=true\n");
     assert_eq!(calls(&w), "", "nothing is asked, and nothing is made");
     let run =
         |reference| w.run(&["release", reference, "--commit", COMMIT, "--github"]).code(0).stdout;

@@ -42,8 +42,8 @@ pub(crate) struct ReleaseArgs {
     /// Release although wheels are missing that a release needs
     #[arg(long)]
     pub partial: bool,
-    /// Print `publish=true` or `publish=false` for a workflow: `>> "$GITHUB_OUTPUT"`
-    #[arg(long, conflicts_with = "dry_run")]
+    /// Print nothing but `publish=true` or `publish=false` on stdout, for a workflow: `>> "$GITHUB_OUTPUT"`
+    #[arg(long)]
     pub github: bool,
     /// Print the exact commands and run none
     #[arg(long)]
@@ -88,7 +88,7 @@ pub(crate) fn run(args: &ReleaseArgs, file: &ConfigFile) -> anyhow::Result<ExitC
         );
         return Ok(ExitCode::from(FINDINGS));
     };
-    let project = project(&wheels);
+    let (project, is_tag) = (project(&wheels), matches!(release, Release::Tag(_)));
     if !release.takes(project, version)? {
         done(args, false, &release::nothing(release.tag(), project));
         return Ok(ExitCode::SUCCESS);
@@ -112,11 +112,15 @@ pub(crate) fn run(args: &ReleaseArgs, file: &ConfigFile) -> anyhow::Result<ExitC
         for step in
             check.into_iter().chain(release::steps(&workspace.root, &release, &assets, None)?)
         {
-            report::data(&step.to_string());
+            let print = if args.github { report::note } else { report::data };
+            print(&step.to_string());
         }
         report::note(
             "note: this is what makes a new release; one that is there is brought up to date",
         );
+        if args.github {
+            done(args, is_tag, "nothing was run");
+        }
         return Ok(ExitCode::SUCCESS);
     }
     release::check_tag(&exec, &workspace.root, &release, &args.commit)?;
@@ -135,7 +139,6 @@ pub(crate) fn run(args: &ReleaseArgs, file: &ConfigFile) -> anyhow::Result<ExitC
         };
     }
     let number = report::counted(files.len(), "file");
-    let is_tag = matches!(release, Release::Tag(_));
     done(args, is_tag, &format!("{number} in the release `{}`", release.tag()));
     Ok(ExitCode::SUCCESS)
 }
