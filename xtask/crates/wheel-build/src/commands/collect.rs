@@ -12,7 +12,7 @@ use super::{FINDINGS, Workspace};
 use crate::config::{Config, ConfigFile};
 use crate::pipeline;
 use crate::ship::changes::{self, Changes};
-use crate::ship::collect::{self, Collected, Collection};
+use crate::ship::collect::{self, Collected, Collection, FOLDER};
 use crate::ship::missing::Missing;
 use crate::ship::published;
 use crate::store::{Lock, Store};
@@ -73,8 +73,15 @@ pub(crate) fn run(args: &CollectArgs, file: &ConfigFile) -> anyhow::Result<ExitC
     if store.recover()? {
         report::note("finished what an earlier run was killed in");
     }
-    let collection = collect::collect(&config, &store, &args.folders, args.replace)?;
-    let verified = if collection.accepted() { Some(verify(&config, &workspace)?) } else { None };
+    // Where no machine handed anything over, the wheels that are missing are what has to be reported.
+    let (folders, absent): (Vec<_>, Vec<_>) =
+        args.folders.iter().cloned().partition(|folder| folder.exists());
+    for folder in &absent {
+        report::failed(&UserError::new(format!("there is no folder `{folder}`")).hint(FOLDER));
+    }
+    let collection = collect::collect(&config, &store, &folders, args.replace)?;
+    let is_judged = collection.accepted() && workspace.dist.exists();
+    let verified = if is_judged { Some(verify(&config, &workspace)?) } else { None };
     let verify = verified.as_ref();
     let changes = changes(args, &config, &store)?;
     if args.json {
@@ -89,6 +96,7 @@ pub(crate) fn run(args: &CollectArgs, file: &ConfigFile) -> anyhow::Result<ExitC
     complain(&collection, verify, args.partial);
     report::annotate(&annotations(&collection, verify, args.partial));
     let good = collection.accepted()
+        && absent.is_empty()
         && (args.partial || !collection.lacks_required())
         && verify.is_some_and(|report| report.verdict == Verdict::Pass);
     Ok(if good { ExitCode::SUCCESS } else { ExitCode::from(FINDINGS) })

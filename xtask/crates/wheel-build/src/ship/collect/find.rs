@@ -13,7 +13,7 @@ const MAX_FOLDERS: usize = 1000;
 /// A target's folder lies below `dist/`, which may lie below an artifact's folder.
 const DEPTH: usize = 3;
 /// What a folder to collect is.
-const NAME: &str = "name the `dist/` of a machine, or a folder with several";
+pub(crate) const FOLDER: &str = "name the `dist/` of a machine, or a folder with several";
 
 /// The `dist/` folders in `paths`, each once: a path is one itself, or has them right below it, as
 /// themselves (`wheels-debian12-amd64/`) or in a folder called `dist`. No link is followed below.
@@ -24,11 +24,8 @@ pub(crate) fn find(paths: &[Utf8PathBuf]) -> anyhow::Result<Vec<Utf8PathBuf>> {
     let mut found: Vec<Utf8PathBuf> = Vec::new();
     let mut seen = std::collections::BTreeSet::new();
     for path in paths {
-        if !path.exists() {
-            bail!(UserError::new(format!("there is no folder `{path}`")).hint(NAME));
-        }
         if !fs_err::metadata(path)?.is_dir() {
-            bail!(UserError::new(format!("`{path}` is no folder")).hint(NAME));
+            bail!(UserError::new(format!("`{path}` is no folder")).hint(FOLDER));
         }
         for folder in below(path)? {
             if seen.insert(fs_err::canonicalize(&folder)?) {

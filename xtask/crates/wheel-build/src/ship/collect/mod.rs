@@ -25,7 +25,7 @@ use wheel_audit::files;
 use wheel_audit::policy::PlatformTag;
 
 use change::Audits;
-pub(crate) use find::find;
+pub(crate) use find::{FOLDER, find};
 pub(crate) use merge::{Conflict, State};
 use merge::{Folder, IncomingWheel, Source};
 
