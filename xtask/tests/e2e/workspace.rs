@@ -113,10 +113,15 @@ pub(crate) fn debian_12() -> String {
     info[0]["image"]["reference"].as_str().unwrap().to_owned()
 }
 
-/// Runs `fixture`, a shell script, in Debian 12 with `package`, without network, started by `shell` and
-/// with further `options` of `docker run`; our scripts are in `/xtask`.
+/// Runs `fixture`, a shell script, in Debian 12 with `package`, started by `shell` and with further `options` of
+/// `docker run`, among them the network, without which there is none; our scripts are in `/xtask`. What it printed.
 #[track_caller]
-pub(crate) fn run_in_debian_12(package: &str, fixture: &str, shell: &[&str], options: &[&str]) {
+pub(crate) fn run_in_debian_12(
+    package: &str,
+    fixture: &str,
+    shell: &[&str],
+    options: &[&str],
+) -> String {
     let dir = tempfile::tempdir().unwrap();
     let dockerfile = format!(
         "FROM {}\nRUN apt-get -q update && DEBIAN_FRONTEND=noninteractive apt-get -q install --yes \
@@ -130,6 +135,8 @@ pub(crate) fn run_in_debian_12(package: &str, fixture: &str, shell: &[&str], opt
     fs_err::write(&script, fixture).unwrap();
     let scripts = format!("{}/scripts:/xtask:ro", repository());
     let test = format!("{}:/test.sh:ro", script.display());
-    let args = ["run", "--rm", "--network=none", "--volume", &scripts, "--volume", &test];
-    sh("docker", &[&args[..], options, &[&image], shell, &["/test.sh"]].concat());
+    let has_network = options.iter().any(|option| option.starts_with("--network="));
+    let network: &[&str] = if has_network { &[] } else { &["--network=none"] };
+    let args = ["run", "--rm", "--volume", &scripts, "--volume", &test];
+    sh("docker", &[&args[..], network, options, &[&image], shell, &["/test.sh"]].concat())
 }

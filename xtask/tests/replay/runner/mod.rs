@@ -5,6 +5,7 @@
 pub(crate) mod actions;
 pub(crate) mod artifacts;
 pub(crate) mod caches;
+pub(crate) mod compiler;
 pub(crate) mod engine;
 pub(crate) mod event;
 pub(crate) mod expression;
