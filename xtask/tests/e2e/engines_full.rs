@@ -12,7 +12,7 @@ use crate::common::skip::unless_skipped;
 use crate::engines::{CP311, build_log};
 use crate::interrupt;
 use crate::registry::Registry;
-use crate::second::{Second, may_start_engines, pulling};
+use crate::second::{Second, may_start_engines};
 use crate::workspace::{Workspace, debian_12, ran, sh};
 
 /// The builder inside an engine, offered as a `buildkitd` of its own: what the driver `remote` speaks is
@@ -45,6 +45,18 @@ fn relay(client: UnixStream, engine: &Utf8Path) {
     let other = std::thread::spawn(move || copy(up, down));
     copy(server, client);
     let _ = other.join();
+}
+
+/// A workspace whose Debian 12 is `image`, and which makes none itself.
+fn pulling(image: &str) -> Workspace {
+    Workspace::new(|toml| {
+        let toml = toml.replace("image = \"debian:12\"\n", &format!("image = \"{image}\"\n"));
+        // Neither made here nor pinned to what other registries have.
+        let kept =
+            |line: &&str| !line.contains("suite = \"bookworm\"") && !line.starts_with("digest.");
+        let lines = toml.lines().filter(kept);
+        lines.collect::<Vec<_>>().join("\n")
+    })
 }
 
 fn target(args: &[&'static str]) -> Vec<&'static str> {

@@ -10,6 +10,8 @@ mod arm64;
 mod bake;
 mod base_interpreters;
 mod build;
+#[cfg(feature = "e2e-full")]
+mod cache_service;
 mod caches;
 mod engines;
 #[cfg(feature = "e2e-full")]
@@ -19,6 +21,8 @@ mod first_user;
 mod hooks;
 mod interpreters;
 mod interrupt;
+#[cfg(feature = "e2e-full")]
+mod layers;
 mod managed;
 mod package;
 #[cfg(feature = "e2e-full")]

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use camino::Utf8PathBuf;
 
 use crate::common::skip::unless_skipped;
-use crate::workspace::{Workspace, sh};
+use crate::workspace::sh;
 
 /// A second engine of this machine with everything of its own, stopped at the end. It has a bridge of
 /// its own, too: without any (`--bridge=none`) `dockerd` removes the one of the first engine.
@@ -72,18 +72,6 @@ impl Drop for Second {
         let _ = self.child.wait();
         let _ = Command::new("ip").args(["link", "del", &self.bridge]).status();
     }
-}
-
-/// A workspace whose Debian 12 is `image`, and which makes none itself.
-pub(crate) fn pulling(image: &str) -> Workspace {
-    Workspace::new(|toml| {
-        let toml = toml.replace("image = \"debian:12\"\n", &format!("image = \"{image}\"\n"));
-        // Neither made here nor pinned to what other registries have.
-        let kept =
-            |line: &&str| !line.contains("suite = \"bookworm\"") && !line.starts_with("digest.");
-        let lines = toml.lines().filter(kept);
-        lines.collect::<Vec<_>>().join("\n")
-    })
 }
 
 /// Only root starts engines.

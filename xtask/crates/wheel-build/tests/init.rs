@@ -420,3 +420,35 @@ fn a_package_in_a_folder_is_found_or_chosen() {
     let wheels: toml::Table = two.read("wheels.toml").parse().unwrap();
     assert_eq!(wheels["source"]["package"].as_str(), Some("b"));
 }
+
+#[test]
+fn the_hosted_workflow_compiles_the_tool_from_its_lock_file_and_calls_it_by_its_path() {
+    for tool in [format!("path={}", clone()), "vendor".to_owned()] {
+        let repository = with_c();
+        code(&repository.init(&["--tool", &tool]), 0);
+        let workflow = repository.read(".github/workflows/wheels-docker.yml");
+        let build = "cargo build --locked --release --manifest-path xtask/Cargo.toml --target-dir target/tool\n";
+        assert_eq!(workflow.matches(build).count(), 1, "{workflow}");
+        assert!(workflow.contains("hashFiles('.cargo/**', 'xtask/**')"), "{workflow}");
+        // As any command that the user runs before the first commit does.
+        repository.packages("xtask/Cargo.toml", true);
+        let mut cargo = Command::new(env!("CARGO"));
+        cargo.args(["tree", "--locked", "--offline", "--manifest-path", "xtask/Cargo.toml"]);
+        code(&cargo.current_dir(&repository.root).output().unwrap(), 0);
+        // No variable of cargo says where the repository is.
+        let program = repository.root.join("target/tool/xtask");
+        fs_err::create_dir_all(program.parent().unwrap()).unwrap();
+        fs_err::copy(env!("CARGO_BIN_EXE_wheel-build"), &program).unwrap();
+        for args in [&["matrix", "--github"][..], &["workflow", "check"], &["init", "--check"]] {
+            let mut command = Command::new("target/tool/xtask");
+            command.args(args).current_dir(&repository.root).env_remove("CARGO_MANIFEST_DIR");
+            code(&command.output().unwrap(), 0);
+        }
+    }
+    let member = with_c();
+    member.write("Cargo.toml", "[workspace]\nmembers = []\n");
+    code(&member.init(&["--tool", &format!("path={}", clone()), "--member"]), 0);
+    let workflow = member.read(".github/workflows/wheels-docker.yml");
+    assert!(workflow.contains("cargo build --release --manifest-path "), "{workflow}");
+    assert!(workflow.contains("'Cargo.lock'"), "{workflow}");
+}
