@@ -6,7 +6,7 @@ use crate::common::{PROGRAM, Workspace, pure_wheel};
 use crate::runner::compiler;
 use crate::runner::event::Event;
 use crate::runner::hub::Hub;
-use crate::runner::run::Conclusion::{Failure, Skipped};
+use crate::runner::run::Conclusion::{Failure, Skipped, Success};
 use crate::runner::run::{Machine, Run};
 
 const TOML: &str = r#"
@@ -164,6 +164,37 @@ fn a_failed_build_is_named_by_collect_keeps_its_logs_and_releases_nothing() {
     run.again("build");
     run.ends(&[("publish", Skipped)]);
     assert_eq!(run.attempt, 2);
+    assert!(site.hub.release("wheels-latest").unwrap().1.contains(&WHEEL.to_owned()));
+}
+
+/// A second target, whose builds fail; the rest is as usual.
+const ROCKY: &str = "[[target]]\nname = \"rocky9\"\nimage = \"rockylinux:9\"\nfamily = \"dnf\"\n\
+                     glibc = \"2.34\"\nplatforms = [\"linux/amd64\"]\n";
+const ROCKY_FAILS: &str = r#"
+case "$*" in *TARGET_NAME=rocky9*) progress "[wheel-builder 1/1] RUN x" "exit code: 1"; exit 1 ;; esac
+[ -z "$dest" ] || mkdir -p "$dest"
+case $target in
+published) printf '{"file": null}' >"$dest/published.json" ;;
+smoke) echo '{}' >"$dest/smoke.json" ;;
+*) cp "$FAKE"/export/* "$dest/" ;;
+esac
+"#;
+
+#[test]
+fn a_failed_build_of_a_wheel_that_no_release_needs_does_not_stop_the_release() {
+    let site = Site::new();
+    site.fake.on("bake", ROCKY_FAILS);
+    site.configure(&format!("{TOML}{ROCKY}"));
+    let all =
+        [("build", Failure), ("collect", Failure), ("release", Skipped), ("publish", Skipped)];
+    site.push().ends(&all);
+    assert_eq!(site.hub.release("wheels-latest"), None);
+    let required = "[ci]\nrequired = [\"*-debian12_*\"]\n[publish]";
+    site.configure(&format!("{}{ROCKY}", TOML.replace("[publish]", required)));
+    let run = site.push();
+    run.ends(&[("publish", Skipped)]);
+    let results: Vec<_> = run.jobs["build"].instances.iter().map(|job| job.result).collect();
+    assert_eq!(results, [Success, Failure]);
     assert!(site.hub.release("wheels-latest").unwrap().1.contains(&WHEEL.to_owned()));
 }
 
