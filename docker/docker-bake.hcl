@@ -55,6 +55,8 @@ variable "REPAIR_EXCLUDE" { default = "" }
 variable "REPAIR_STRIP" { default = "" }
 
 variable "WHEEL_CONTEXT" { default = "target/xtask/wheel" }
+# What the wheel requires: a line of its METADATA each.
+variable "SMOKE_REQUIRES" { default = "" }
 variable "SMOKE_IMPORTS" { default = "" }
 variable "SMOKE_CALLS" { default = "{}" }
 variable "SMOKE_COMMANDS" { default = "[]" }
@@ -131,6 +133,7 @@ target "_wheels" {
     JUSTFILE           = JUSTFILE
     BUILD_ENV          = BUILD_ENV
     BEFORE_STAGE       = BEFORE != "" ? "on" : "off"
+    BUILD_ENVIRONMENT  = BEFORE == "" && BEFORE_BUILD == "" && BUILD_FRONTEND == "uv" ? "on" : "off"
     BEFORE             = BEFORE
     BEFORE_BUILD       = BEFORE_BUILD
     BUILD_FRONTEND     = BUILD_FRONTEND
@@ -222,6 +225,7 @@ target "smoke" {
     wheel = WHEEL_CONTEXT
   }
   args = {
+    SMOKE_REQUIRES      = SMOKE_REQUIRES
     SMOKE_IMPORTS       = join(" ", words(SMOKE_IMPORTS))
     SMOKE_CALLS         = SMOKE_CALLS
     SMOKE_COMMANDS      = SMOKE_COMMANDS
@@ -278,12 +282,14 @@ target "shell" {
     JUSTFILE           = JUSTFILE
     BUILD_ENV          = BUILD_ENV
     BEFORE_STAGE       = BEFORE != "" ? "on" : "off"
+    BUILD_ENVIRONMENT  = BEFORE == "" && BEFORE_BUILD == "" && BUILD_FRONTEND == "uv" ? "on" : "off"
     BEFORE             = BEFORE
     BEFORE_BUILD       = BEFORE_BUILD
     BUILD_FRONTEND     = BUILD_FRONTEND
     CONFIG_SETTINGS    = CONFIG_SETTINGS
     BUILD_REQUIREMENTS = BUILD_REQUIREMENTS
     SOURCE_DATE_EPOCH  = SOURCE_DATE_EPOCH
+    SMOKE_REQUIRES     = SMOKE_REQUIRES
     SMOKE_IMPORTS      = join(" ", words(SMOKE_IMPORTS))
     SMOKE_CALLS        = SMOKE_CALLS
     SMOKE_COMMANDS     = SMOKE_COMMANDS

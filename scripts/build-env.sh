@@ -26,6 +26,13 @@ if [ -z "${SOURCE_DATE_EPOCH:-}" ]; then
     unset SOURCE_DATE_EPOCH
 fi
 
+# The Python that runs the tool's own scripts: where the platform is emulated, a native one, which takes a tenth of
+# the time.
+XTASK_PYTHON=/xtask-native/python/bin/python3
+if [ ! -x "$XTASK_PYTHON" ] || ! "$XTASK_PYTHON" -ESB -c 'import json, tarfile, zipfile' 2>/dev/null; then
+    XTASK_PYTHON=python3
+fi
+
 # Paths that do not change from build to build: compilers write them into wheels.
 # No part of the path may be a name that a package's .gitignore lists, such as `build`: hatchling would
 # take the whole project for ignored, and pack what git ignores.
@@ -45,16 +52,16 @@ if [ -f /before/files.tar ]; then
     # With what `[build] before` made of it.
     python3 -B "$here/before.py" unpack /before/files.tar
 else
-    python3 -ESB "$here/unpack.py" "$XTASK_INPUT" "$XTASK_SOURCE"
+    "$XTASK_PYTHON" -ESB "$here/unpack.py" "$XTASK_INPUT" "$XTASK_SOURCE"
     # Beside the source: a copy for one interpreter shares the objects. No Python starts for nothing, which
     # takes a second under emulation.
     if [ -e "$XTASK_INPUT/git.json" ]; then
-        python3 -ESB "$here/git-repository.py" "$XTASK_INPUT" "$XTASK_SOURCE" "$XTASK_WORK/git"
+        "$XTASK_PYTHON" -ESB "$here/git-repository.py" "$XTASK_INPUT" "$XTASK_SOURCE" "$XTASK_WORK/git"
     fi
 fi
 XTASK_PACKAGE=$XTASK_SOURCE
 if grep -q '"package": *"[^"]' "$XTASK_INPUT/source.json"; then
-    XTASK_PACKAGE=$(python3 -ESB -c 'import json, sys
+    XTASK_PACKAGE=$("$XTASK_PYTHON" -ESB -c 'import json, sys
 package = json.load(open(sys.argv[1] + "/source.json")).get("package")
 print(sys.argv[2] + "/" + package if package else sys.argv[2])' "$XTASK_INPUT" "$XTASK_SOURCE")
 fi

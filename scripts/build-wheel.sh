@@ -40,7 +40,8 @@ if [ -n "${BUILD_REQUIREMENTS:-}" ]; then
     fi
 fi
 
-# build_with_uv SETTING...: uv makes the environment of the backend.
+# build_with_uv SETTING...: uv makes the environment of the backend, for a package whose hooks may change what
+# it requires.
 build_with_uv() {
     if [ -n "$constraints" ]; then
         set -- "$@" --build-constraints "$constraints" --require-hashes
@@ -48,6 +49,33 @@ build_with_uv() {
     # shellcheck disable=SC2086 # an option, or none
     uv build ${XTASK_NO_INDEX:-} --wheel --no-config --python "$python" --out-dir "$XTASK_WORK/dist-$id" \
         "$@" "$package"
+}
+
+# has_environment: whether /opt/build has the requirements of the package as it is now.
+has_environment() {
+    [ -d "/opt/build/$id" ] || return
+    if [ -e "$package/pyproject.toml" ]; then
+        cmp -s /opt/build/pyproject.toml "$package/pyproject.toml"
+    else
+        [ ! -s /opt/build/pyproject.toml ]
+    fi
+}
+
+# build_in_environment SETTING...: with the requirements of /opt/build, and those that the backend asks for.
+build_in_environment() {
+    export VIRTUAL_ENV="/opt/build/$id"
+    PATH=$VIRTUAL_ENV/bin:$PATH
+    extra=$XTASK_WORK/extra-$id.txt
+    "$VIRTUAL_ENV/bin/python" "$XTASK_SCRIPTS/build-requires.py" hook /opt/build/backend.json "$package" "$extra" ||
+        return
+    if [ -s "$extra" ]; then
+        here=$XTASK_SCRIPTS
+        # shellcheck source=scripts/build-requirements.sh
+        . "$here/build-requirements.sh"
+        install_build_requirements "$VIRTUAL_ENV" "$extra" || return
+    fi
+    uv build --wheel --no-config --no-build-isolation --python "$VIRTUAL_ENV/bin/python" \
+        --out-dir "$XTASK_WORK/dist-$id" "$@" "$package"
 }
 
 # install REQUIREMENTS: into $env, by their hashes.
@@ -92,7 +120,11 @@ if [ -n "${CONFIG_SETTINGS:-}" ]; then
 $CONFIG_SETTINGS
 EOF
 fi
-"build_with_${BUILD_FRONTEND:-uv}" "$@" || {
+build=build_with_${BUILD_FRONTEND:-uv}
+if [ "$build" = build_with_uv ] && has_environment; then
+    build=build_in_environment
+fi
+"$build" "$@" || {
     status=$?
     if toolchain_lacks_rust && grep -qsE 'setuptools.rust|maturin|puccinialin' "$project" "$package/setup.py"; then
         echo "error: the build failed, and may need Rust, which the toolchain has not: $rust_key" >&2

@@ -62,7 +62,7 @@ fi
 # report_recipe JUSTFILE WHY: for the host, which puts it into build-info.json.
 report_recipe() {
     mkdir -p /wheels
-    python3 -ESB -c 'import json, sys
+    "$XTASK_PYTHON" -ESB -c 'import json, sys
 print(json.dumps(dict(zip(("name", "justfile", "reason", "source_justfile"), sys.argv[1:]))))' \
         "$RECIPE" "$1" "$2" "${found:-none}" >/wheels/recipe.json
 }
@@ -93,7 +93,7 @@ fi
 
 # The words of PYTHONS are arguments.
 # shellcheck disable=SC2086
-python3 -ESB "$here/collect-wheels.py" "$built" /wheels $PYTHONS
+"$XTASK_PYTHON" -ESB "$here/collect-wheels.py" "$built" /wheels $PYTHONS
 if [ -f "$XTASK_WORK/ccache.log" ]; then
     awk '/_cache_hit$/ { hits++ } /^cache_miss$/ { misses++ }
         END { printf "ccache: %d hits, %d misses\n", hits, misses }' "$XTASK_WORK/ccache.log"

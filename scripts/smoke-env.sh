@@ -1,6 +1,6 @@
 #!/bin/sh
-# Makes the environment of the smoke test, in /xtask-venv: the one wheel of the build context `wheel`,
-# installed under its own name and with its dependencies from the index. Runs no code of the package.
+# Installs the one wheel of the build context `wheel`, under its own name, into the environment of the smoke test,
+# /xtask-venv, which has what it requires. Runs no code of the package.
 set -eu
 here=$(dirname "$0")
 # shellcheck source=scripts/trust.sh
@@ -8,17 +8,15 @@ here=$(dirname "$0")
 # shellcheck source=scripts/wheel-env.sh
 . "$here/wheel-env.sh"
 
-# Side by side: each takes a second under emulation.
-"$python" -m venv --without-pip "$venv" &
-# shellcheck disable=SC2119 # no extras
-wheel_requirements >"$TMPDIR/requirements.txt"
-wait $!
-install --requirement "$TMPDIR/requirements.txt"
+find_wheel
 # The wheel itself is installed by the users' pip, which has to find every requirement met: the pinned
 # one, not the one that an interpreter happens to carry.
 set -- --no-compile --no-index
 if [ -n "${IGNORE_REQUIREMENTS:-}" ]; then
-    # The interpreter brings these itself, in another version than the wheel requires.
+    # The interpreter brings these itself, in another version than the wheel requires. This reports those that
+    # the wheel does not require.
+    # shellcheck disable=SC2119 # no extras
+    wheel_requirements >/dev/null
     echo "ignoring the requirements $IGNORE_REQUIREMENTS of the wheel"
     set -- "$@" --no-deps
 fi

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Gives a clean image the packages that the interpreter needs to run, those of TEST_PACKAGES
-# (`[test] system_packages`), and no others.
+# (`[test] system_packages`), and no others. Then makes the empty environment /xtask-venv: here, because
+# this layer is kept, and the environment takes seconds under emulation.
 set -eu
 here=$(dirname "$0")
 # shellcheck source=scripts/trust.sh
@@ -13,5 +14,8 @@ here=$(dirname "$0")
 # shellcheck disable=SC2046,SC2086 # words on purpose
 pkg_install ${TEST_PACKAGES:-} $(sed -n '/"runtime_packages"/,/]/s/^ *"\([^"]*\)",\{0,1\}$/\1/p' /opt/python/*/provider.json)
 for file in /opt/python/*/provider.json; do
-    "${file%/*}/bin/python" --version
+    # The program itself and not our link to it, as a user would call it.
+    python=$(readlink -f "${file%/*}/bin/python")
+    "$python" --version
+    "$python" -B -m venv --without-pip /xtask-venv
 done

@@ -8,6 +8,7 @@ here=$(dirname "$0")
 . "$here/trust.sh"
 # shellcheck source=scripts/wheel-env.sh
 . "$here/wheel-env.sh"
+find_wheel
 
 # shellcheck disable=SC2086 # words
 wheel_requirements ${TEST_EXTRAS:-} >"$TMPDIR/requirements.txt"

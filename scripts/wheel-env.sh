@@ -2,13 +2,16 @@
 # Sourced by the steps that prepare the tests of a wheel, with $here the folder of the scripts and
 # trust.sh before it: the wheel, the interpreter, and how requirements get into the environment.
 
-# shellcheck disable=SC2154 # here is the caller's
-set -- /wheel/*.whl
-if [ $# -ne 1 ] || [ ! -f "$1" ]; then
-    echo "error: the build context \`wheel\` must hold exactly one .whl" >&2
-    exit 1
-fi
-wheel=$1
+# find_wheel: sets `wheel`, the one in the build context.
+find_wheel() {
+    set -- /wheel/*.whl
+    if [ $# -ne 1 ] || [ ! -f "$1" ]; then
+        echo "error: the build context \`wheel\` must hold exactly one .whl" >&2
+        exit 1
+    fi
+    wheel=$1
+}
+
 # Interpreters of a base image lie in the same folder, and have no such file.
 set -- /opt/python/*/provider.json
 python=${1%/*}/bin/python
@@ -28,7 +31,7 @@ trap 'rm -rf "$TMPDIR"' EXIT
 
 # wheel_requirements EXTRA...: what the wheel requires here, one requirement a line.
 wheel_requirements() {
-    # shellcheck disable=SC2086 # words
+    # shellcheck disable=SC2086,SC2154 # words; here is the caller's
     PYTHONPATH=$pip_dir "$python" "$here/wheel-requirements.py" "$wheel" --extra "$@" --ignore ${IGNORE_REQUIREMENTS:-}
 }
 

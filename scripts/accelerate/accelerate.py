@@ -13,8 +13,7 @@ The emulated driver stays in charge: it reads the options, decides what is searc
 and ld. It finds ours first, in a folder named after its own machine and version, where no other compiler
 looks. docs/design/acceleration.md has the reasons.
 
-The native Python of /xtask-native (lay_out.py) runs it. That is the target's own, 3.6 or later, without shutil
-and json.
+The native Python of /xtask-native (lay_out.py) runs it. That is the target's own, 3.6 or later.
 """
 
 import filecmp

@@ -7,7 +7,7 @@ Runs in the target's image for the build platform (stage.sh). The result:
     compiler/   the cross compiler's parts, by the names that an emulated gcc starts
     bin/        small programs that scripts, configure and make start by the thousand
     packages/   stand-ins for apt-get and for what dpkg and the scripts of packages start
-    python/     the Python that runs accelerate.py
+    python/     the Python that runs accelerate.py and the tool's own scripts
     lib/, ld    shared libraries and the loader of all of these
     facts       KEY=VALUE, what accelerate.py compares
     reason      instead of all this: why there is no acceleration
@@ -15,7 +15,7 @@ Runs in the target's image for the build platform (stage.sh). The result:
 Emulated containers lack the loader and the libraries, and nothing may be put where their own files are.
 So each program is changed to look for both in /xtask-native, where /native is mounted.
 
-Python is the target's own, 3.6 or later; python3-minimal has no shutil and no json.
+Python is the target's own, 3.6 or later.
 """
 
 import os
@@ -100,8 +100,6 @@ def copy_programs(triple):
     write_dpkg(NATIVE + "/packages/dpkg")
     library = os.path.dirname(os.__file__)
     output("cp", "-a", library, NATIVE + "/python/lib/")
-    # Python complains where it is missing.
-    os.makedirs(NATIVE + "/python/lib/" + os.path.basename(library) + "/lib-dynload", exist_ok=True)
     copy(output(triple + "-gcc", "-print-file-name=liblto_plugin.so"), NATIVE + "/compiler/")
     return programs
 

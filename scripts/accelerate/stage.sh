@@ -31,9 +31,9 @@ compiler=g++-$(echo "$triple" | tr _ -)
 pkg_lock
 pkg_refresh || refuse "the package lists cannot be fetched"
 pkg_unlock
-for package in "$compiler" python3-minimal; do
+for package in "$compiler" python3; do
     version=$(pkg_candidate "$package") || refuse "the package manager fails when asked for $package"
     [ -n "$version" ] || refuse "the release has no package $package for linux/$BUILDARCH"
 done
-pkg_install "$compiler" python3-minimal make || refuse "installing $compiler and python3-minimal fails"
+pkg_install "$compiler" python3 make || refuse "installing $compiler and python3 fails"
 /usr/bin/python3 -ESB "$here/lay_out.py" "$triple" "linux/$BUILDARCH" || refuse "lay_out.py fails"

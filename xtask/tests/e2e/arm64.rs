@@ -108,7 +108,10 @@ fn acceleration_changes_no_package_of_a_system() {
         assert_eq!(native, switch == "--accelerate");
         (wheel, w.json("debian13-arm64/build-info.json")["packages"].clone())
     });
-    assert!(results[0] == results[1], "apt installs others when it is native, or the wheel differs");
+    assert!(
+        results[0] == results[1],
+        "apt installs others when it is native, or the wheel differs"
+    );
 }
 
 #[test]

@@ -86,7 +86,7 @@ impl JobLine {
     fn notice<'a>(&mut self, step: &str, line: &'a str) -> Option<&'a str> {
         let smoke = ["smoke-run", "/smoke.sh", "test-run", "/test.sh"];
         let smoke = smoke.iter().any(|name| step.contains(name));
-        let build = ["wheel-builder", "/build.sh", "before-run", "/before.sh"];
+        let build = ["wheel-builder", "/build.sh", "before-run", "/before.sh", "build-environment"];
         let build = build.iter().any(|name| step.contains(name));
         let notice =
             line.strip_prefix("xtask: ").filter(|_| !smoke && !self.foreign.contains(step));

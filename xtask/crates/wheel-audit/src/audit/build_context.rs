@@ -118,7 +118,10 @@ fn summarise(context: &mut AuditContext<'_>) {
     context.facts.floor = needs.requirements.floor();
     let floor = context.facts.floor.get("GLIBC");
     let origin = origin::of_wheel(context.expectations.built_on, context.elves(), floor, is_musl);
+    let metadata = context.contents().and_then(|all| all.metadata.as_ref()?.as_ref().ok());
+    let requires_dist = metadata.map(|it| it.requires_dist.clone()).unwrap_or_default();
     let facts = &mut context.facts;
+    facts.requires_dist = requires_dist;
     facts.build_glibc = origin.as_ref().map(Origin::version);
     facts.build_origin = origin;
     facts.elf = reports;

@@ -43,6 +43,9 @@ pub struct WheelFacts {
     pub overall_tag: String,
     /// The ELF files that could be judged, in the order of the archive.
     pub elf: Vec<ElfReport>,
+    /// The `Requires-Dist` lines of METADATA.
+    #[serde(skip)]
+    pub requires_dist: Vec<String>,
     #[serde(skip)]
     pub(super) extensions: Vec<Extension>,
     #[serde(skip)]

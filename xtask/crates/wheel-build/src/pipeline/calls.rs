@@ -19,9 +19,10 @@ pub(super) const LIKE_STAGES: [&str; 1] = ["fetch-published"];
 /// The stages of the repair alone.
 const REPAIR_STAGES: [&str; 2] = ["fetch-auditwheel", "repair-run"];
 /// The stages of the smoke test alone.
-const SMOKE_STAGES: [&str; 3] = ["smoke-system", "smoke-env", "smoke-run"];
+const SMOKE_STAGES: [&str; 4] = ["smoke-system", "smoke-requirements", "smoke-env", "smoke-run"];
 /// Those, and the stages of the package's own tests.
-const TEST_STAGES: [&str; 5] = ["smoke-system", "smoke-env", "smoke-run", "test-env", "test-run"];
+const TEST_STAGES: [&str; 6] =
+    ["smoke-system", "smoke-requirements", "smoke-env", "smoke-run", "test-env", "test-run"];
 
 /// The arguments that every bake target of a job shares.
 pub(super) fn common_args(
@@ -86,8 +87,13 @@ pub(super) fn build_args(config: &Config, job: &Job) -> BTreeMap<&'static str, S
     args.extend(build.before_build.iter().map(|script| ("BEFORE_BUILD", script.0.clone())));
     let settings = build.config_settings.lines();
     args.extend((!settings.is_empty()).then_some(("CONFIG_SETTINGS", settings)));
-    if build.build_frontend != BuildFrontend::default() {
+    let is_uv = build.build_frontend == BuildFrontend::default();
+    if !is_uv {
         args.insert("BUILD_FRONTEND", build.build_frontend.as_str().to_owned());
+    }
+    // A hook may change what the package requires. As in docker-bake.hcl.
+    if !is_uv || build.before.is_some() || build.before_build.is_some() {
+        args.insert("BUILD_ENVIRONMENT", "off".to_owned());
     }
     args
 }

@@ -81,7 +81,9 @@ pub(super) fn run(
     let (smoke, reported) = if ctx.smoke {
         watch.stage(&title, Stage::Smoke);
         let extensions = wheel.audit.facts.extensions(job.interpreter);
-        let tested = smoke::Tested { path: &wheel.path, extensions, grafted: &wheel.grafted };
+        let requires = &wheel.audit.facts.requires_dist;
+        let grafted = &wheel.grafted;
+        let tested = smoke::Tested { path: &wheel.path, extensions, requires, grafted };
         let reported = smoke::run(ctx, job, base, &tested, &workspace, log, watch)?;
         (Smoke::Passed, reported)
     } else {

@@ -179,9 +179,9 @@ fn call<'a>(
         let kind = if target == "wheel-builder" { "sdist" } else { "local" };
         args.insert("SOURCE_KIND", kind.to_owned());
     }
+    args.insert("PACKAGE_SCOPE", place.source.scope());
     let repairs = state.stage == REPAIR.stage;
     if repairs {
-        args.insert("PACKAGE_SCOPE", place.source.scope());
         args.extend(calls::repair_args(job));
     }
     if state.wheel {

@@ -16,6 +16,7 @@ use wheel_audit::dist::{Grafted, Tests};
 use wheel_audit::text::shown;
 
 use super::env::{Context, PipelineError};
+use super::source::versions::normal_name;
 use super::work::Workspace;
 use super::{calls, export};
 use crate::engine::base::BaseImage;
@@ -28,6 +29,8 @@ pub(super) struct Tested<'a> {
     pub(super) path: &'a Utf8Path,
     /// Its extension modules for the job's interpreter.
     pub(super) extensions: Vec<&'a str>,
+    /// The `Requires-Dist` lines of its METADATA.
+    pub(super) requires: &'a [String],
     /// The libraries that were put into it.
     pub(super) grafted: &'a [Grafted],
 }
@@ -56,6 +59,10 @@ pub(super) fn run(
         ));
     }
     let mut bake = calls::smoke(ctx, job, base, context, &output, "rawjson");
+    let requires = requires(wheel.requires, ignored);
+    if !requires.is_empty() {
+        bake.args.insert("SMOKE_REQUIRES", requires.join("\n"));
+    }
     if ctx.config.check.imports.is_empty() {
         bake.args.insert("SMOKE_IMPORTS", wheel.extensions.join(" "));
     }
@@ -89,6 +96,14 @@ pub(super) fn run(
     Ok(report.interpreter)
 }
 
+/// The requirements that are installed: those of `lines` whose project is not in `ignored`. The installer evaluates
+/// the markers.
+fn requires<'a>(lines: &'a [String], ignored: &[String]) -> Vec<&'a str> {
+    let is_ignored =
+        |line: &&str| ignored.iter().any(|name| normal_name(name) == normal_name(line));
+    lines.iter().map(|line| line.trim()).filter(|line| !is_ignored(line)).collect()
+}
+
 /// The outcome of the package's own tests for a job that got through, where they were `run`.
 pub(super) fn outcome(job: &Job, run: bool) -> Tests {
     let test = &job.settings.test;
@@ -118,4 +133,17 @@ struct Check {
     detail: String,
     #[serde(default)]
     skipped: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ignored_requirements_are_left_out_whatever_their_spelling() {
+        let lines = ["Cffi>=2; python_version > '3'", " attrs", "cffi-extra"].map(str::to_owned);
+        let all = ["Cffi>=2; python_version > '3'", "attrs", "cffi-extra"];
+        assert_eq!(requires(&lines, &[]), all);
+        assert_eq!(requires(&lines, &["CFFI".to_owned()]), all[1..]);
+    }
 }

@@ -20,7 +20,7 @@ pub(crate) struct State {
 }
 
 /// Every step.
-pub(crate) const STATES: [State; 15] = [
+pub(crate) const STATES: [State; 18] = [
     state("system", "bare", "files-system", "sh /xtask/system-packages.sh"),
     state("base", "system", "files-toolchain", "sh /xtask/toolchain.sh"),
     state("interpreter", "base", "files-interpreter", "sh /xtask/interpreter.sh"),
@@ -31,6 +31,21 @@ pub(crate) const STATES: [State; 15] = [
         "PYTHONPATH=/opt/toolchain python3 /xtask/fetch-sdist.py \"$SDIST\" \"$SDIST_SHA256\" /tmp/source",
     ),
     State { source: true, ..state("before-run", "base", "files-before", "sh /xtask/before.sh") },
+    State {
+        source: true,
+        ..state(
+            "pyproject-run",
+            "base",
+            "files-pyproject",
+            "python3 -ESB /xtask/pyproject.py /source /tmp/pyproject",
+        )
+    },
+    state(
+        "build-environment",
+        "interpreter",
+        "files-build-environment",
+        "sh /xtask/build-environment.sh",
+    ),
     BUILDER,
     State {
         source: true,
@@ -53,7 +68,16 @@ pub(crate) const STATES: [State; 15] = [
     state("smoke-system", "smoke-bare", "files-smoke-system", "sh /xtask/smoke-system.sh"),
     State {
         wheel: true,
-        ..state("smoke-env", "smoke-system", "files-smoke-env", "sh /xtask/smoke-env.sh")
+        ..state(
+            "smoke-requirements",
+            "smoke-system",
+            "files-smoke-requirements",
+            "sh /xtask/smoke-requirements.sh",
+        )
+    },
+    State {
+        wheel: true,
+        ..state("smoke-env", "smoke-requirements", "files-smoke-env", "sh /xtask/smoke-env.sh")
     },
     State { wheel: true, ..state("smoke-run", "smoke-env", "files-smoke", "sh /xtask/smoke.sh") },
     State {
@@ -71,7 +95,7 @@ pub(crate) const STATES: [State; 15] = [
 /// The step that builds the wheels.
 pub(crate) const BUILDER: State = State {
     source: true,
-    ..state("wheel-builder", "interpreter", "files-build", "sh /xtask/build.sh")
+    ..state("wheel-builder", "build-environment", "files-build", "sh /xtask/build.sh")
 };
 
 /// The step that repairs a wheel.

@@ -18,7 +18,7 @@ use crate::config::Family;
 const MAX_PACKAGES: usize = 6;
 
 /// The steps that run the package's own code where `system_packages` are installed.
-const STEPS: [&str; 2] = ["wheel-builder", "before"];
+const STEPS: [&str; 3] = ["wheel-builder", "before", "build-environment"];
 
 /// Adds to `failure` the key that provides what the build misses, for a system of `family`.
 pub(super) fn advise(failure: &mut Failure, family: Option<Family>) {

@@ -14,7 +14,7 @@ mod python;
 mod repository;
 mod selection;
 mod summary;
-mod versions;
+pub(super) mod versions;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;

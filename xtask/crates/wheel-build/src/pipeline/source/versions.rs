@@ -47,7 +47,7 @@ pub(super) fn tool(folder: &Utf8Path) -> Option<String> {
 }
 
 /// The name of the project that a requirement asks for, normalised.
-fn normal_name(requirement: &str) -> String {
+pub(in crate::pipeline) fn normal_name(requirement: &str) -> String {
     let is_part = |c: &char| c.is_ascii_alphanumeric() || "-_.".contains(*c);
     let name = requirement.trim().chars().take_while(is_part);
     name.map(|c| if c == '_' || c == '.' { '-' } else { c.to_ascii_lowercase() }).collect()

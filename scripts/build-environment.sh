@@ -1,0 +1,22 @@
+#!/bin/sh
+# Makes an environment with the requirements of the build backend for each interpreter, in /opt/build/ID. The layer
+# is kept as long as pyproject.toml and the pins are the same: a build then neither resolves nor installs anything,
+# and imports the backend from its bytecode. BUILD_ENVIRONMENT=off leaves that to the frontend.
+set -eu
+here=$(dirname "$0")
+# shellcheck source=scripts/trust.sh
+. "$here/trust.sh"
+# shellcheck source=scripts/build-requirements.sh
+. "$here/build-requirements.sh"
+
+mkdir -p /opt/build
+if [ ! -f /pyproject/pyproject.toml ] || [ -z "${PYTHONS:-}" ]; then
+    exit 0
+fi
+cp /pyproject/pyproject.toml /opt/build/
+pip_dir=$(pip_home)
+PYTHONPATH=$pip_dir python3 -sSB "$here/build-requires.py" table /opt/build/pyproject.toml /opt/build
+for id in $PYTHONS; do
+    uv venv --quiet --no-config --no-project --python "/opt/python/$id/bin/python" "/opt/build/$id"
+    install_build_requirements "/opt/build/$id" /opt/build/requires.txt
+done
