@@ -9,6 +9,12 @@ here=$(dirname "$0")
 # shellcheck source=scripts/build-requirements.sh
 . "$here/build-requirements.sh"
 
+# Mounted where the platform is emulated: native compilers are compared here, once and for every wheel.
+if [ -e /xtask-native/accelerate.sh ] &&
+    ! XTASK_ACCELERATE=/opt/accelerate sh /xtask-native/accelerate.sh wheel >/opt/accelerate.txt; then
+    rm -rf /opt/accelerate
+fi
+
 mkdir -p /opt/build
 if [ ! -f /pyproject/pyproject.toml ] || [ -z "${PYTHONS:-}" ]; then
     exit 0

@@ -16,9 +16,12 @@ fi
 
 # shellcheck source=scripts/build-env.sh
 . "$here/build-env.sh"
-# Mounted where the platform is emulated. Its comparison of compilers must not read a cache.
-if [ -e /xtask-native/accelerate.sh ] && CCACHE_DISABLE=1 sh /xtask-native/accelerate.sh wheel; then
-    export COMPILER_PATH="/tmp/xtask-accelerate${COMPILER_PATH:+:$COMPILER_PATH}"
+# Mounted where the platform is emulated; build-environment.sh made the wrappers.
+if [ -e /xtask-native/accelerate.sh ]; then
+    cat /opt/accelerate.txt
+    if [ -e /opt/accelerate/compiler ]; then
+        export COMPILER_PATH="/opt/accelerate${COMPILER_PATH:+:$COMPILER_PATH}"
+    fi
 fi
 
 # Whose recipe? JUSTFILE says `source` or `bundled`; `auto` takes the source's own when it

@@ -5,7 +5,7 @@
     accelerate.py packages       apt and what dpkg starts
 
 Exits 0 where they may, and 10 with a reason elsewhere. For a wheel or an interpreter, the emulated compiler
-driver then starts them by COMPILER_PATH=/tmp/xtask-accelerate; for packages, the standard output is
+driver then starts them by COMPILER_PATH=$XTASK_ACCELERATE; for packages, the standard output is
 configuration for apt.
 Whatever fails here, the work can still be done under emulation.
 
@@ -21,10 +21,9 @@ import os
 import subprocess
 import sys
 import threading
-import zlib
 
 NATIVE = "/xtask-native"
-FOLDER = "/tmp/xtask-accelerate"
+FOLDER = os.environ.get("XTASK_ACCELERATE", "/tmp/xtask-accelerate")
 # How the samples are compiled: optimised, with debug information, and as shared libraries.
 SAMPLE_OPTIONS = ["-O3", "-g", "-fPIC", "-fstack-protector-strong"]
 # The exit status of a refusal.
@@ -152,19 +151,8 @@ def compare_sample(source):
             raise Refused(f"the native programs make another {file} of {name}")
 
 
-def compare_samples(facts):
-    """Compares both samples at once, unless it is known that they are the same for these programs.
-
-    Their emulated halves take many seconds.
-    """
-    text = [repr(sorted(facts.items())), output("dpkg-query", "--show")]
-    for name in ["accelerate.py", "cc1.sh", "ld.sh", "sample.c", "sample.cc"]:
-        with open(os.path.join(NATIVE, name)) as file:
-            text.append(file.read())
-    checksum = zlib.crc32("\n".join(text).encode())
-    known = os.path.join(os.environ.get("XTASK_CACHE", FOLDER), f"accelerated-{checksum:08x}")
-    if os.path.exists(known):
-        return
+def compare_samples():
+    """Compares both samples at once: their emulated halves take many seconds."""
     failures = []
 
     def compare(source):
@@ -181,10 +169,6 @@ def compare_samples(facts):
         thread.join()
     if failures:
         raise Refused(str(failures[0]))
-    try:
-        open(known, "w").close()
-    except OSError as error:
-        print(f"the comparison is made again next time: {error}")
 
 
 def lay_out_driver(tools, facts):
@@ -227,7 +211,7 @@ def accelerate(kind):
     compare_versions(kind, facts)
     tools = lay_out()
     if kind == "wheel":
-        compare_samples(facts)
+        compare_samples()
     else:
         lay_out_driver(tools, facts)
     # For the metadata of an interpreter.
