@@ -35,7 +35,7 @@ fn a_shell_stands_before_the_build_and_passes_the_exit_status_on() {
     assert!(ran.stderr.contains("this is debian12-amd64 cp311, before `sh /xtask/build.sh`"));
     let bake = call(&w, "buildx bake");
     for part in [
-        "shell.args.SHELL_PARENT=interpreter",
+        "shell.args.SHELL_PARENT=build-environment",
         "shell.args.SHELL_FILES=files-build",
         "shell.args.SOURCE_KIND=sdist",
         "shell.args.PYTHONS=cp311",
