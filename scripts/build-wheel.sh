@@ -62,6 +62,7 @@ has_environment() {
 }
 
 # build_in_environment SETTING...: with the requirements of /opt/build, and those that the backend asks for.
+# shellcheck disable=SC2031 # the others are of a hook
 build_in_environment() {
     export VIRTUAL_ENV="/opt/build/$id"
     PATH=$VIRTUAL_ENV/bin:$PATH
