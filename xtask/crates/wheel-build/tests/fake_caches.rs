@@ -42,7 +42,31 @@ fn defect_03_each_job_reads_and_writes_a_scope_of_its_own() {
     let shared = "wheel-builder.cache-from=type=registry,ref=r.example/cache:debian12-amd64 ";
     assert_eq!(calls.matches(shared).count(), 2, "{calls}");
     assert_eq!(calls.matches("wheel-builder.cache-to=").count(), 2, "{calls}");
-    assert!(!calls.contains("smoke.cache-to"), "the smoke test overwrites the build's: {calls}");
+    assert!(
+        !calls.contains("smoke.cache-to"),
+        "a folder would hold the interpreter twice: {calls}"
+    );
+}
+
+#[test]
+fn the_smoke_test_writes_a_scope_of_its_own_and_reads_it_before_those_of_the_build() {
+    let w = Workspace::new();
+    let both = ["--cache-from", "r.example/c", "--cache-to", "r.example/c"];
+    w.run(&[&WHEELS[..], &["--python", "cp311"], &both].concat()).code(0);
+    let calls = calls(&w);
+    let places = |attribute: &str| -> Vec<String> {
+        let words = calls.split_whitespace().filter_map(|word| word.strip_prefix(attribute));
+        words.map(|word| word.replace("type=registry,ref=r.example/c:", "")).collect()
+    };
+    let own = "debian12-amd64-cp311-smoke";
+    assert_eq!(
+        places("smoke.cache-from="),
+        [own, "debian12-amd64-cp311", "debian12-amd64"],
+        "{calls}"
+    );
+    assert_eq!(places("smoke.cache-to="), [format!("{own},mode=max,ignore-error=true")], "{calls}");
+    let written = places("wheel-builder.cache-to=");
+    assert!(!written.is_empty() && !written.iter().any(|it| it.starts_with(own)), "{written:?}");
 }
 
 #[test]

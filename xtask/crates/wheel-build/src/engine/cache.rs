@@ -17,6 +17,8 @@ pub(crate) enum Cached {
     Read(Scopes),
     /// It reads them, and writes them afterwards.
     ReadAndWritten(Scopes),
+    /// The smoke test: it reads them and one of its own, and writes its own.
+    Smoke(Scopes),
 }
 
 /// The scopes of a job.
@@ -42,10 +44,15 @@ const GHA_FIRST: &str = "ACTIONS_CACHE_URL";
 
 /// The attributes of a bake target that `cached` asks for: `cache-from=…`, `cache-to=…`.
 pub(super) fn attributes(cache: &Cache, cached: &Cached, root: &Utf8Path) -> Vec<String> {
-    let (scopes, written) = match cached {
+    let scopes = match cached {
         Cached::No => return Vec::new(),
-        Cached::Read(scopes) => (scopes, false),
-        Cached::ReadAndWritten(scopes) => (scopes, true),
+        Cached::Read(scopes) | Cached::ReadAndWritten(scopes) | Cached::Smoke(scopes) => scopes,
+    };
+    // Another call's layers would replace those of the build in a scope that both write.
+    let smoke = format!("{}-smoke", scopes.job);
+    // A cache that keeps layers for each scope would keep the interpreter and all before it twice.
+    let smoke = |spec: &CacheSpec| {
+        (matches!(cached, Cached::Smoke(_)) && spec.shares_layers()).then_some(&smoke)
     };
     // buildx warns about a folder without contents.
     let has_contents = |spec: &&CacheSpec| {
@@ -58,12 +65,15 @@ pub(super) fn attributes(cache: &Cache, cached: &Cached, root: &Utf8Path) -> Vec
     let shared = |spec: &CacheSpec| spec.shares_layers().then_some(&scopes.shared);
     let mut attributes = Vec::new();
     for spec in cache.from.iter().filter(has_contents) {
-        let scopes = [Some(&scopes.job), shared(spec)].into_iter().flatten();
+        let scopes = [smoke(spec), Some(&scopes.job), shared(spec)].into_iter().flatten();
         attributes.extend(scopes.map(|scope| format!("cache-from={}", csv(spec.scoped(scope)))));
     }
-    for spec in cache.to.iter().filter(|_| written) {
-        let scopes =
-            [Some(&scopes.job), shared(spec).filter(|_| scopes.leads)].into_iter().flatten();
+    for spec in &cache.to {
+        let scopes = match cached {
+            Cached::ReadAndWritten(_) => [Some(&scopes.job), shared(spec).filter(|_| scopes.leads)],
+            _ => [smoke(spec), None],
+        };
+        let scopes = scopes.into_iter().flatten();
         attributes.extend(scopes.map(|scope| format!("cache-to={}", csv(spec.scoped_to(scope)))));
     }
     attributes

@@ -270,8 +270,7 @@ pub(super) fn smoke<'a>(
         metadata: None,
         // The interpreter is the one that the build has just made.
         no_cache: if ctx.no_cache { NoCache::Stages(stages) } else { NoCache::Nothing },
-        // What it adds is small, and would take the place of what the build left there.
-        cached: Cached::Read(scopes(job)),
+        cached: Cached::Smoke(scopes(job)),
         progress,
     }
 }
