@@ -320,6 +320,27 @@ fn defect_13_nothing_is_handed_over_that_an_index_would_refuse() {
     let text = fs_err::read_to_string(&manifest).unwrap();
     fs_err::write(&manifest, text.replacen("\"passed\"", "\"skipped\"", 1)).unwrap();
     untested.run(&["index", "up", "--publish"]).code(1).says(&["was not smoke-tested"]);
+    let is_there = |name: &str| untested.root.join(name).exists();
+    assert!(!is_there("up"));
+    // Where no release needs it, the others are published.
+    let told: serde_json::Value =
+        serde_json::from_slice(&fs_err::read(&manifest).unwrap()).unwrap();
+    let files = told["files"].as_array().unwrap();
+    let skipped = files.iter().find(|it| it["builds"][0]["smoke"] == "skipped").unwrap();
+    let (folder, file) = skipped["path"].as_str().unwrap().split_once('/').unwrap();
+    let optional = |required: &str| {
+        let toml = TOML.replace("[ci]\n", &format!("[ci]\nrequired = [\"{required}\"]\n"));
+        fs_err::write(untested.root.join("wheels.toml"), toml).unwrap();
+    };
+    let target = folder.split('-').next().unwrap();
+    let other = if target == "debian12" { "rocky9" } else { "debian12" };
+    optional(&format!("*-{target}_*"));
+    untested.run(&["index", "up", "--flat", "--publish"]).code(1);
+    optional(&format!("*-{other}_*"));
+    untested.run(&["index", "up", "--flat", "--publish"]).code(0).says(&["is left out"]);
+    assert!(is_there("up") && !is_there(&format!("up/{file}")), "{file}");
+    let wheels = fs_err::read_dir(untested.root.join("up")).unwrap().count();
+    assert_eq!(wheels, files.iter().filter(|it| it["builds"].is_array()).count() - 1);
 }
 
 #[test]

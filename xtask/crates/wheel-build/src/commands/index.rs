@@ -42,8 +42,8 @@ pub(crate) fn run(args: &IndexArgs, file: &ConfigFile) -> anyhow::Result<ExitCod
     let workspace = Workspace::of(file)?;
     let config = workspace.config()?;
     let store = Store::new(&workspace.dist, &workspace.work);
-    let wheels = published::wheels(&config, &store)?;
-    if args.publish && !is_publishable(&config, &store, &wheels)? {
+    let mut wheels = published::wheels(&config, &store)?;
+    if args.publish && !is_publishable(&config, &store, &mut wheels)? {
         return Ok(ExitCode::from(FINDINGS));
     }
     let mut files = published::copies(&store, &wheels);
@@ -56,9 +56,9 @@ pub(crate) fn run(args: &IndexArgs, file: &ConfigFile) -> anyhow::Result<ExitCod
     Ok(ExitCode::SUCCESS)
 }
 
-/// Says what keeps the wheels from being published (defect 13): an upload that is refused half way
-/// cannot be taken back.
-fn is_publishable(config: &Config, store: &Store, wheels: &[Wheel]) -> anyhow::Result<bool> {
+/// Reports what keeps the wheels from being published (defect 13): an upload that is refused half way
+/// cannot be taken back. Takes the wheels out that no smoke test has seen and no release needs.
+fn is_publishable(config: &Config, store: &Store, wheels: &mut Vec<Wheel>) -> anyhow::Result<bool> {
     let mut inputs = Inputs::find(&[store.dist().to_owned()])?;
     inputs.asked = Some(pipeline::asked(config));
     let isa = config.check.isa.values().copied().collect();
@@ -74,7 +74,17 @@ fn is_publishable(config: &Config, store: &Store, wheels: &[Wheel]) -> anyhow::R
         good &= !missing.required;
     }
     for wheel in wheels.iter().filter(|wheel| wheel.is_untested()) {
-        report::note(&format!("error: `{}` was not smoke-tested", wheel.entry.path));
+        let path = &wheel.entry.path;
+        if missing::is_optional(config, &wheel.entry) {
+            report::note(&format!("warning: `{path}` is left out: it was not smoke-tested"));
+        } else {
+            report::note(&format!("error: `{path}` was not smoke-tested"));
+            good = false;
+        }
+    }
+    wheels.retain(|wheel| !wheel.is_untested());
+    if good && wheels.is_empty() {
+        report::note("error: no wheel in `dist/` was smoke-tested");
         good = false;
     }
     if !good {

@@ -2,9 +2,10 @@
 
 use serde::Serialize;
 
-use crate::config::{Config, build_identifier};
+use crate::config::{Config, Platform, build_identifier};
 use crate::store::Store;
 use wheel_audit::UserError;
+use wheel_audit::dist::{Entry, Kind};
 use wheel_audit::wheel::Interpreter;
 
 /// Interpreters without a wheel, all of them required for a release or none.
@@ -63,6 +64,17 @@ pub(crate) fn missing(config: &Config, store: &Store) -> anyhow::Result<Vec<Miss
         }
     }
     Ok(missing)
+}
+
+/// Whether a release needs no build of the wheel; no if the entry is not a wheel of `wheels.toml`.
+pub(crate) fn is_optional(config: &Config, entry: &Entry) -> bool {
+    let Kind::Wheel { target, platform, builds, .. } = &entry.kind else { return false };
+    let target = config.targets.iter().find(|each| each.name == *target);
+    let (Some(target), Ok(platform)) = (target, platform.parse::<Platform>()) else { return false };
+    let required = |interpreter: &str| {
+        interpreter.parse().is_ok_and(|it| config.requires(it, target, &platform))
+    };
+    !builds.iter().any(|build| required(&build.interpreter))
 }
 
 /// Refuses a pattern of `[ci] required` that matches no build of hosted CI.

@@ -19,7 +19,7 @@ use crate::config::{Config, Platform, TagPolicy};
 use crate::pipeline::{self, BuildInfo};
 use crate::ship::missing::{Missing, missing};
 use crate::store::Store;
-use wheel_audit::audit::{Audit, Expectations, Severity, audit_wheels};
+use wheel_audit::audit::{Audit, Expectations, Finding, Severity, audit_wheels};
 use wheel_audit::dist::{Kind, Known, Manifest, Smoke, Tests};
 use wheel_audit::files;
 use wheel_audit::policy::PlatformTag;
@@ -325,7 +325,11 @@ fn add_own(name: &str, folder: &mut Folder, source: usize, own: &Manifest) {
 
 fn errors(audit: &Audit) -> impl Iterator<Item = String> {
     let errors = audit.findings.iter().filter(|finding| finding.severity == Severity::Error);
-    errors.map(|finding| format!("{}: {} ({})", finding.code, finding.message, finding.help))
+    errors.map(text)
+}
+
+fn text(finding: &Finding) -> String {
+    format!("{}: {} ({})", finding.code, finding.message, finding.help)
 }
 
 /// What calls for an extension module in the wheel at `path` below `root`. A report that cannot be

@@ -1,13 +1,16 @@
 //! Wheels that a release does without, and that fail: they are left where they are, so that they stop
 //! nothing and are published by nobody.
 
+use std::collections::BTreeMap;
+
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::{LeftOut, calls_for_extension, errors, expectations, merge};
-use crate::config::{Config, Platform};
+use super::{LeftOut, calls_for_extension, errors, expectations, merge, text};
+use crate::config::Config;
 use crate::pipeline;
-use wheel_audit::audit::{Expectations, Settings, audit_wheels};
-use wheel_audit::dist::{Entry, Kind, Manifest, Smoke};
+use crate::ship::missing::is_optional;
+use wheel_audit::audit::{self, Expectations, Inputs, Settings, Severity, audit_wheels};
+use wheel_audit::dist::{Entry, Manifest, Smoke};
 
 /// Takes the wheels that fail and that no release needs out of `manifests`, those of `folders`. They are
 /// judged as an index would if their target is published.
@@ -25,7 +28,7 @@ pub(super) fn leave_out(
     let unpublished = config.unpublished_folders();
     let settings = pipeline::settings(config)?;
     let mut left_out = Vec::new();
-    for (folder, manifest) in folders.iter().zip(manifests) {
+    for (folder, manifest) in folders.iter().zip(manifests.iter_mut()) {
         manifest.files.retain(|entry| {
             // What is no wheel of ours is refused as a whole, later.
             let Ok((home, _)) = merge::placed(entry) else { return true };
@@ -43,18 +46,85 @@ pub(super) fn leave_out(
             stays
         });
     }
+    one_name(config, folders, manifests, &mut left_out);
+    together(config, folders, manifests, &settings, &mut left_out);
     Ok(left_out)
 }
 
-/// Whether no build of the wheel is required for a release.
-fn is_optional(config: &Config, entry: &Entry) -> bool {
-    let Kind::Wheel { target, platform, builds, .. } = &entry.kind else { return false };
-    let target = config.targets.iter().find(|each| each.name == *target);
-    let (Some(target), Ok(platform)) = (target, platform.parse::<Platform>()) else { return false };
-    let required = |interpreter: &str| {
-        interpreter.parse().is_ok_and(|it| config.requires(it, target, &platform))
-    };
-    !builds.iter().any(|build| required(&build.interpreter))
+/// Takes out the optional wheels that have the file name of another published wheel, and other bytes: an index takes
+/// a name once. Of optional wheels alone, the first one stays.
+fn one_name(
+    config: &Config,
+    folders: &[Utf8PathBuf],
+    manifests: &mut [Manifest],
+    left_out: &mut Vec<LeftOut>,
+) {
+    let unpublished = config.unpublished_folders();
+    let mut names: BTreeMap<String, (String, String)> = BTreeMap::new();
+    for optional in [false, true] {
+        for (folder, manifest) in folders.iter().zip(manifests.iter_mut()) {
+            manifest.files.retain(|entry| {
+                let Ok((home, name)) = merge::placed(entry) else { return true };
+                let is_wheel = !entry.builds().is_empty() && !unpublished.contains(home);
+                if !is_wheel || is_optional(config, entry) != optional {
+                    return true;
+                }
+                let own = (entry.path.clone(), entry.sha256.clone());
+                let (path, sha256) = names.entry(name.to_owned()).or_insert(own);
+                // Two builds of one wheel are a conflict: nobody knows which one is meant.
+                let stays = !optional || *path == entry.path || *sha256 == entry.sha256;
+                if !stays {
+                    let reasons = vec![format!("`{path}` has the same name and other bytes")];
+                    let (folder, path) = (folder.clone(), entry.path.clone());
+                    left_out.push(LeftOut { folder, path, reasons });
+                }
+                stays
+            });
+        }
+    }
+}
+
+/// Takes out the optional wheels for which an error about all wheels together names them: `collect` refuses a
+/// `dist/` with such an error. A wheel that is taken out may be what another one differed from, so the rest is judged
+/// again until no error is about an optional wheel.
+fn together(
+    config: &Config,
+    folders: &[Utf8PathBuf],
+    manifests: &mut [Manifest],
+    settings: &Settings,
+    left_out: &mut Vec<LeftOut>,
+) {
+    let is_open = |entry: &Entry| is_optional(config, entry);
+    while manifests.iter().flat_map(|manifest| &manifest.files).any(is_open) {
+        let pairs = folders.iter().zip(manifests.iter());
+        let path = |(folder, manifest): (&Utf8PathBuf, &Manifest)| {
+            let wheels = manifest.files.iter().filter(|entry| !entry.builds().is_empty());
+            wheels.map(|entry| folder.join(&entry.path)).collect::<Vec<_>>()
+        };
+        let wheels = pairs.flat_map(path).collect();
+        let asked = Some(pipeline::asked(config));
+        let inputs = Inputs { wheels, asked, ..Inputs::default() };
+        let found = audit::judge(&inputs, &Expectations::default(), settings, &|_| {});
+        let errors: Vec<_> =
+            found.findings.iter().filter(|it| it.severity == Severity::Error).collect();
+        let before = left_out.len();
+        for (folder, manifest) in folders.iter().zip(manifests.iter_mut()) {
+            manifest.files.retain(|entry| {
+                let path = folder.join(&entry.path);
+                let own = errors.iter().filter(|finding| finding.path == path.as_str());
+                let reasons: Vec<_> = own.map(|finding| text(finding)).collect();
+                let stays = reasons.is_empty() || !is_optional(config, entry);
+                if !stays {
+                    let (folder, path) = (folder.clone(), entry.path.clone());
+                    left_out.push(LeftOut { folder, path, reasons });
+                }
+                stays
+            });
+        }
+        if left_out.len() == before {
+            return;
+        }
+    }
 }
 
 /// Why a wheel is not published.
