@@ -361,6 +361,42 @@ fn a_workflow_that_is_another_one_is_told_and_written() {
 }
 
 #[test]
+fn a_pattern_of_required_wheels_that_matches_nothing_stops_before_anything_is_built() {
+    let w = released();
+    let toml = TOML.replace("[ci]\n", "[ci]\nrequired = [\"cp39-*\"]\n");
+    fs_err::write(w.root.join("wheels.toml"), toml).unwrap();
+    for words in [&["matrix", "--github"][..], &["workflow", "write"], &["workflow", "check"]] {
+        w.run(words).code(2).says(&["`cp39-*`"]);
+    }
+}
+
+#[test]
+fn each_job_of_the_matrix_builds_its_own_target() {
+    let w = released();
+    let again =
+        "[[target]]\nname = \"again\"\nimage = \"debian:12\"\nplatforms = [\"linux/amd64\"]\n";
+    let toml = TOML.replace("\"rocky9\"]", "\"again\"]") + again;
+    fs_err::write(w.root.join("wheels.toml"), toml).unwrap();
+    let text = w.run(&["workflow", "write", "--dry-run"]).code(0).stdout;
+    let key = text.split("TARGET: ${{ matrix.").nth(1).unwrap().split(' ').next().unwrap();
+    let matrix = w.run(&["matrix", "again", "debian12", "linux/amd64", "--json"]).code(0).stdout;
+    let matrix: serde_json::Value = serde_json::from_str(&matrix).unwrap();
+    assert_eq!(matrix.as_array().unwrap().len(), 2);
+    for job in matrix.as_array().unwrap() {
+        let words = [job[key].as_str().unwrap(), job["platform"].as_str().unwrap()];
+        let list =
+            w.run(&["wheels", words[0], words[1], "--print-build-identifiers"]).code(0).stdout;
+        let name = format!("-{}_", job["target"].as_str().unwrap());
+        assert!(list.lines().all(|line| line.contains(&name)), "{name}: {list}");
+    }
+    let text = w.run(&["workflow", "write", "--host", "gitlab", "--dry-run"]).code(0).stdout;
+    assert!(
+        text.contains("TARGET: \"again\"") && text.contains("xtask wheels \"$TARGET\""),
+        "{text}"
+    );
+}
+
+#[test]
 fn a_pipeline_of_gitlab_is_checked_if_the_repository_has_one() {
     let w = released();
     let write = ["workflow", "write", "--host", "gitlab"];

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use super::{Workspace, native_platform};
 use crate::config::ConfigFile;
 use crate::plan::{self, MatrixEntry};
+use crate::ship::missing;
 use wheel_audit::report;
 
 /// Arguments of `matrix`.
@@ -24,9 +25,10 @@ pub(crate) struct MatrixArgs {
 /// Prints the matrix.
 ///
 /// # Errors
-/// When a word is no target, or no machine is known for a platform.
+/// When a word is no target, no machine is known for a platform, or a pattern of `[ci] required` matches no build.
 pub(crate) fn run(args: &MatrixArgs, file: &ConfigFile) -> anyhow::Result<ExitCode> {
     let config = Workspace::of(file)?.config()?;
+    missing::check_patterns(&config)?;
     let is_platform = |word: &String| word.starts_with("linux/");
     let mut words = args.words.clone();
     let mut all = false;

@@ -6,6 +6,7 @@ use camino::Utf8Path;
 
 use super::{FINDINGS, Workspace};
 use crate::config::{self, Config, ConfigFile};
+use crate::ship::missing;
 use crate::ship::workflow::{Tool, github, gitlab};
 use wheel_audit::UserError;
 use wheel_audit::report;
@@ -86,6 +87,7 @@ pub(crate) fn run(args: &WorkflowArgs, file: &ConfigFile) -> anyhow::Result<Exit
     let workspace = Workspace::of(file)?;
     // What one machine overrides is none of the hosted one's business.
     let config = config::load_committed(&workspace.root, file)?;
+    missing::check_patterns(&config)?;
     let tool = Tool::of(&workspace.root);
     match args.action {
         WorkflowAction::Check => check(&workspace.root, &config, &tool),

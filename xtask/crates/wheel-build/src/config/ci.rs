@@ -37,7 +37,7 @@ pub(crate) struct Ci {
     #[serde(default)]
     pub cache: LayerCache,
     /// The repository of a registry for `cache = "registry"`: `registry.example/owner/wheels-cache`.
-    #[serde(default, deserialize_with = "words::image")]
+    #[serde(default, deserialize_with = "words::repository")]
     pub cache_repository: Option<String>,
     /// The wheels that a release needs, as patterns of build identifiers; every wheel where absent. Any
     /// other wheel may be missing, with a warning.

@@ -106,18 +106,75 @@ pub(crate) fn check_command(text: &str) -> Result<(), String> {
     })
 }
 
-/// A cron expression of five fields.
+/// The fields of a cron expression: the numbers of each, and the names that stand for them.
+const CRON: [(std::ops::RangeInclusive<u8>, &[&str]); 5] = [
+    (0..=59, &[]),
+    (0..=23, &[]),
+    (1..=31, &[]),
+    (1..=12, &["JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"]),
+    (0..=6, &["SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"]),
+];
+
+/// A cron expression of five fields, as GitHub reads it: a wrong one makes the whole workflow invalid.
 ///
 /// # Errors
 /// Why it is none.
 pub(crate) fn check_schedule(text: &str) -> Result<(), String> {
-    let is_field =
-        |field: &str| field.chars().all(|c| c.is_ascii_alphanumeric() || "*,/-".contains(c));
     let fields: Vec<&str> = text.split(' ').collect();
-    if fields.len() == 5 && fields.iter().all(|field| !field.is_empty() && is_field(field)) {
+    if fields.len() != CRON.len() {
+        return Err(format!(
+            "`{text}` is no cron expression: write five fields, such as `17 3 * * 1`"
+        ));
+    }
+    for (field, (numbers, names)) in fields.iter().zip(CRON) {
+        let is_value = |text: &str| value_of(text, &numbers, names).is_some();
+        let is_range = |text: &str| match text.split_once('-') {
+            Some((first, last)) => {
+                is_value(last)
+                    && value_of(first, &numbers, names) <= value_of(last, &numbers, names)
+                    && is_value(first)
+            }
+            None => text == "*" || is_value(text),
+        };
+        let is_part = |part: &str| match part.split_once('/') {
+            Some((range, step)) => is_range(range) && value_of(step, &(1..=59), &[]).is_some(),
+            None => is_range(part),
+        };
+        if !field.split(',').all(is_part) {
+            let (first, last) = (numbers.start(), numbers.end());
+            return Err(format!(
+                "`{text}` is no cron expression: `{field}` has to be `*` or from {first} to {last}, as in `17 3 * * 1`"
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// The number that `text` is or names.
+fn value_of(text: &str, numbers: &std::ops::RangeInclusive<u8>, names: &[&str]) -> Option<u8> {
+    if text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return text.parse().ok().filter(|number| numbers.contains(number));
+    }
+    let at = names.iter().position(|name| name.eq_ignore_ascii_case(text))?;
+    u8::try_from(at).ok().map(|at| at + numbers.start())
+}
+
+/// The repository of a registry, perhaps with a tag: no URL, no digest, and the path in lower case.
+///
+/// # Errors
+/// Why it is none.
+pub(crate) fn check_repository(text: &str) -> Result<(), String> {
+    IMAGE.check(text)?;
+    let path = text.split_once('/').map_or(text, |(_, path)| path);
+    let path = path.rsplit_once(':').map_or(path, |(path, _)| path);
+    let is_path = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "._-/".contains(c);
+    if path.chars().all(is_path) && text.split('/').all(|part| !part.is_empty()) {
         return Ok(());
     }
-    Err(format!("`{text}` is no cron expression: write five fields, such as `17 3 * * 1`"))
+    Err(format!(
+        "`{text}` is no repository of a registry: write it without `https://` and `@`, and in lower case, such as \
+         `registry.example/owner/wheels-cache`"
+    ))
 }
 
 /// The address or context of an engine: neither it nor the host in it begins like an option.
@@ -215,23 +272,53 @@ readers! {
     command: check_command;
     /// [`check_schedule`].
     schedule: check_schedule;
+    /// [`check_repository`].
+    repository: check_repository;
     /// [`check_engine`].
     engine: check_engine;
 }
 
 #[cfg(test)]
 mod tests {
-    use super::check_schedule;
+    use super::{check_repository, check_schedule};
 
     #[test]
-    fn a_schedule_has_five_fields_and_nothing_that_ends_a_string() {
-        for good in ["17 3 * * 1", "*/15 0-6,22 1 JAN MON"] {
+    fn a_schedule_has_five_fields_within_their_ranges() {
+        for good in ["17 3 * * 1", "*/15 0-6,22 1 JAN MON", "0 0 1-31/2 1,dec SUN-SAT"] {
             assert_eq!(check_schedule(good), Ok(()), "{good}");
         }
-        for bad in
-            ["", "17 3 * *", "17 3 * * 1 1", "17  3 * * 1", "17 3 * * \"", "@weekly", "1 1 1 1 1\n"]
-        {
+        let fields = ["", "17 3 * *", "17 3 * * 1 1", "17  3 * * 1", "@weekly"];
+        let ranges =
+            ["60 3 * * 1", "0 24 * * *", "0 0 0 * *", "0 0 * 13 *", "0 0 * * 7", "0 6-2 * * *"];
+        let words = [
+            "17 3 * * \"",
+            "1 1 1 1 1\n",
+            "a * * * *",
+            "*/0 * * * *",
+            "1- * * * *",
+            "1,,2 * * * *",
+        ];
+        for bad in fields.iter().chain(&ranges).chain(&words) {
             assert!(check_schedule(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_repository_is_what_a_registry_takes() {
+        for good in
+            ["registry.example/owner/cache", "localhost:5000/a", "owner/cache", "r.example/c:Main"]
+        {
+            assert_eq!(check_repository(good), Ok(()), "{good}");
+        }
+        for bad in [
+            "https://r.example/a",
+            "r.example/Owner/a",
+            "r.example/a@sha256:1",
+            "r.example//a",
+            "a/",
+            "",
+        ] {
+            assert!(check_repository(bad).is_err(), "{bad}");
         }
     }
 }

@@ -55,7 +55,7 @@ impl Build<'_> {
     fn variables(&self) -> String {
         let mut variables = vec![
             ("NAME", self.target.folder(self.platform)),
-            ("IMAGE", self.target.image.clone()),
+            ("TARGET", self.target.name.clone()),
             ("PLATFORM", self.platform.to_string()),
             ("MACHINE", self.machine().to_owned()),
             ("RUNNER", self.runner.label.clone()),
