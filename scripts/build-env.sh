@@ -2,25 +2,9 @@
 # Sourced, with $here the folder of the scripts: the environment of a build and the source,
 # unpacked, for the build itself and for a person who looks at its place.
 
+# shellcheck source=scripts/build-variables.sh
 # shellcheck disable=SC2154 # here is the caller's
-# BUILD_ENV: KEY=VALUE lines of the configuration, taken as they stand and never run
-# through a shell.
-if [ -n "${BUILD_ENV:-}" ]; then
-    while IFS= read -r line || [ -n "$line" ]; do
-        [ -n "$line" ] || continue
-        key=${line%%=*}
-        case $key in
-            "$line" | '' | [!A-Za-z_]* | *[!A-Za-z0-9_]*)
-                # The line is not printed: a value may be nobody's business.
-                echo "error: BUILD_ENV has a line that is no KEY=VALUE" >&2
-                exit 1
-                ;;
-        esac
-        export "$key=${line#*=}"
-    done <<EOF
-$BUILD_ENV
-EOF
-fi
+. "$here/build-variables.sh"
 # An empty value is not the same as none for the tools that read it.
 if [ -z "${SOURCE_DATE_EPOCH:-}" ]; then
     unset SOURCE_DATE_EPOCH

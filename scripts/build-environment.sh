@@ -19,9 +19,21 @@ mkdir -p /opt/build
 if [ ! -f /pyproject/pyproject.toml ] || [ -z "${PYTHONS:-}" ]; then
     exit 0
 fi
+# Options of the installer may name files of the source, which is not here: the frontend installs.
+case "
+${BUILD_ENV:-}" in
+    *"
+UV_"* | *"
+PIP_"*) exit 0 ;;
+esac
 cp /pyproject/pyproject.toml /opt/build/
 pip_dir=$(pip_home)
 PYTHONPATH=$pip_dir python3 -sSB "$here/build-requires.py" table /opt/build/pyproject.toml /opt/build
+# None for a table that the frontend refuses, or that only it can install.
+[ -f /opt/build/requires.txt ] || exit 0
+# A requirement without a wheel is compiled as the package is.
+# shellcheck source=scripts/build-variables.sh
+. "$here/build-variables.sh"
 for id in $PYTHONS; do
     uv venv --quiet --no-config --no-project --python "/opt/python/$id/bin/python" "/opt/build/$id"
     install_build_requirements "/opt/build/$id" /opt/build/requires.txt

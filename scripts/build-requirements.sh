@@ -5,10 +5,14 @@
 # BUILD_REQUIREMENTS, all of them come from that file and by its hashes.
 install_build_requirements() {
     # Backends that find no Rust fetch one over the network, which nothing pins.
+    # Interpreters are built side by side: each call has files of its own.
+    scratch=$(mktemp -d /tmp/requirements-XXXXXX) || return
     no_rust=/dev/null
     if ! command -v cargo >/dev/null; then
-        no_rust=/tmp/no-rust.txt
+        no_rust=$scratch/no-rust.txt
         echo 'puccinialin<0' >"$no_rust"
+        # For requirements that have no wheel, too.
+        export MATURIN_NO_INSTALL_RUST=1 UV_BUILD_CONSTRAINT="${UV_BUILD_CONSTRAINT:-$no_rust}"
     fi
     if [ -z "${BUILD_REQUIREMENTS:-}" ]; then
         # shellcheck disable=SC2086 # an option, or none
@@ -24,9 +28,9 @@ install_build_requirements() {
     fi
     # shellcheck disable=SC2086 # an option, or none
     uv pip compile --quiet --no-config ${XTASK_NO_INDEX:-} --no-header --no-annotate --python "$1/bin/python" \
-        --constraints "$pins" --constraints "$no_rust" "$2" >/tmp/resolved.txt || return
-    python3 -ESB "$here/build-requires.py" pinned /tmp/resolved.txt "$pins" >/tmp/pinned.txt || return
+        --constraints "$pins" --constraints "$no_rust" "$2" >"$scratch/resolved.txt" || return
+    python3 -ESB "$here/build-requires.py" pinned "$scratch/resolved.txt" "$pins" >"$scratch/pinned.txt" || return
     # shellcheck disable=SC2086 # an option, or none
     uv pip install --quiet --no-config ${XTASK_NO_INDEX:-} --compile-bytecode --python "$1/bin/python" \
-        --no-deps --require-hashes --requirement /tmp/pinned.txt
+        --no-deps --require-hashes --requirement "$scratch/pinned.txt"
 }

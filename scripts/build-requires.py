@@ -1,6 +1,6 @@
 """What a build backend requires (PEP 517, PEP 518).
 
-    build-requires.py table PYPROJECT FOLDER           FOLDER/backend.json and FOLDER/requires.txt
+    build-requires.py table PYPROJECT FOLDER           FOLDER/backend.json and FOLDER/requires.txt, if it can
     build-requires.py pinned RESOLVED REQUIREMENTS     the requirements of a file that a resolution chose
     build-requires.py hook BACKEND_JSON PACKAGE OUT    what the backend asks for beside them
 
@@ -18,12 +18,34 @@ import sys
 LEGACY = "setuptools.build_meta:__legacy__"
 
 
+def is_installable(system):
+    """Whether the table is as PEP 518 wants it, and needs no file of the source. The frontend reports others."""
+    if not isinstance(system, dict):
+        return False
+
+    def is_list(value):
+        return isinstance(value, list) and all(isinstance(item, str) for item in value)
+
+    # A line of a file of requirements could be an option.
+    return (
+        is_list(system.get("requires"))
+        and all(re.match(r"[A-Za-z0-9][^\r\n]*$", line) and "file:" not in line for line in system["requires"])
+        and isinstance(system.get("build-backend", ""), str)
+        and is_list(system.get("backend-path", []))
+    )
+
+
 def table(pyproject, folder):
     from pip._vendor import tomli
 
     with open(pyproject, "rb") as file:
-        system = tomli.load(file).get("build-system", {})
-    requires = system.get("requires", ["setuptools >= 40.8.0"])
+        try:
+            system = tomli.load(file).get("build-system", {"requires": ["setuptools >= 40.8.0"]})
+        except tomli.TOMLDecodeError:
+            return
+    if not is_installable(system):
+        return
+    requires = system["requires"]
     backend = {"backend": system.get("build-backend", LEGACY), "path": system.get("backend-path", [])}
     with open(os.path.join(folder, "backend.json"), "w") as out:
         json.dump(backend, out)

@@ -9,6 +9,13 @@ here=$(dirname "$0")
 . "$here/wheel-env.sh"
 
 find_wheel
+# A requirement may require the project in turn: pip keeps an installed one of the wheel's version.
+set -- "$venv"/lib*/*/site-packages/*.dist-info
+if [ -e "$1" ]; then
+    file=${wheel##*/}
+    # shellcheck disable=SC2154 # venv is wheel-env.sh's
+    /opt/toolchain/bin/uv pip uninstall --quiet --no-config --python "$venv/bin/python" "${file%%-*}"
+fi
 # The wheel itself is installed by the users' pip, which has to find every requirement met: the pinned
 # one, not the one that an interpreter happens to carry.
 set -- --no-compile --no-index

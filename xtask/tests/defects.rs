@@ -42,7 +42,15 @@ fn defect_02_no_failure_is_swallowed() {
         assert!(!text.contains("|| true"), "{path}");
         let is_script = path.extension() == Some("sh");
         let sets = text.lines().any(|line| line.starts_with("set -eu"));
-        let sourced = ["trust.sh", "packages.sh", "build-env.sh", "hooks.sh", "wheel-env.sh"];
+        let sourced = [
+            "trust.sh",
+            "packages.sh",
+            "build-env.sh",
+            "build-requirements.sh",
+            "build-variables.sh",
+            "hooks.sh",
+            "wheel-env.sh",
+        ];
         let sourced = sourced.contains(&path.file_name().unwrap());
         assert!(!is_script || sets || sourced, "{path} goes on after a failure");
     }

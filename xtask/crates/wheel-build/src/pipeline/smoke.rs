@@ -59,7 +59,7 @@ pub(super) fn run(
         ));
     }
     let mut bake = calls::smoke(ctx, job, base, context, &output, "rawjson");
-    let requires = requires(wheel.requires, ignored);
+    let requires = requires(wheel.requires, name, ignored);
     if !requires.is_empty() {
         bake.args.insert("SMOKE_REQUIRES", requires.join("\n"));
     }
@@ -96,12 +96,17 @@ pub(super) fn run(
     Ok(report.interpreter)
 }
 
-/// The requirements that are installed: those of `lines` whose project is not in `ignored`. The installer evaluates
-/// the markers.
-fn requires<'a>(lines: &'a [String], ignored: &[String]) -> Vec<&'a str> {
-    let is_ignored =
-        |line: &&str| ignored.iter().any(|name| normal_name(name) == normal_name(line));
-    lines.iter().map(|line| line.trim()).filter(|line| !is_ignored(line)).collect()
+/// The requirements that are installed: those of `lines` whose project is not in `ignored`, and not the one of the
+/// wheel `file`, whose extras require it. The installer evaluates the markers. A line that begins with no name could
+/// be an option of the installer; pip refuses the wheel for it.
+fn requires<'a>(lines: &'a [String], file: &str, ignored: &[String]) -> Vec<&'a str> {
+    let own = file.split('-').next().map(str::to_owned);
+    let ignored: Vec<String> = ignored.iter().chain(&own).map(|name| normal_name(name)).collect();
+    let is_taken = |line: &&str| {
+        line.starts_with(|c: char| c.is_ascii_alphanumeric())
+            && !ignored.contains(&normal_name(line))
+    };
+    lines.iter().map(|line| line.trim()).filter(is_taken).collect()
 }
 
 /// The outcome of the package's own tests for a job that got through, where they were `run`.
@@ -143,7 +148,17 @@ mod tests {
     fn ignored_requirements_are_left_out_whatever_their_spelling() {
         let lines = ["Cffi>=2; python_version > '3'", " attrs", "cffi-extra"].map(str::to_owned);
         let all = ["Cffi>=2; python_version > '3'", "attrs", "cffi-extra"];
-        assert_eq!(requires(&lines, &[]), all);
-        assert_eq!(requires(&lines, &["CFFI".to_owned()]), all[1..]);
+        assert_eq!(requires(&lines, "demo-1.whl", &[]), all);
+        assert_eq!(requires(&lines, "demo-1.whl", &["CFFI".to_owned()]), all[1..]);
+        assert_eq!(requires(&lines, "demo-1.whl", &["Cffi_-Extra".to_owned()]), all[..2]);
+    }
+
+    #[test]
+    fn neither_the_project_itself_nor_an_option_is_installed() {
+        let lines = ["My.Demo[cli]; extra == 'all'", "--index-url x", "-r y", "", "a (>=1)"];
+        assert_eq!(
+            requires(&lines.map(str::to_owned), "my_demo-1-py3-none-any.whl", &[]),
+            ["a (>=1)"]
+        );
     }
 }

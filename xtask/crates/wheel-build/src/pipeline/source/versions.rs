@@ -50,7 +50,9 @@ pub(super) fn tool(folder: &Utf8Path) -> Option<String> {
 pub(in crate::pipeline) fn normal_name(requirement: &str) -> String {
     let is_part = |c: &char| c.is_ascii_alphanumeric() || "-_.".contains(*c);
     let name = requirement.trim().chars().take_while(is_part);
-    name.map(|c| if c == '_' || c == '.' { '-' } else { c.to_ascii_lowercase() }).collect()
+    let name: String = name.collect();
+    let parts = name.split(['-', '_', '.']).filter(|part| !part.is_empty());
+    parts.collect::<Vec<_>>().join("-").to_ascii_lowercase()
 }
 
 /// What the version of the package in `folder` may depend on.
