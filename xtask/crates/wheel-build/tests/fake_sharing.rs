@@ -153,6 +153,21 @@ fn where_the_lowest_one_fails_the_others_build_for_themselves() {
 }
 
 #[test]
+fn where_the_lowest_one_fails_the_next_one_stands_in() {
+    let meets = "case $target$python in
+        wheel-buildercp311) exit 1 ;;
+        wheel-builder*) touch \"$FAKE/at-$python\"; n=0
+            until [ -e \"$FAKE/at-cp313\" ] && [ -e \"$FAKE/at-cp314\" ]; do
+                n=$((n + 1)); [ $n -lt 200 ] || exit 1; sleep 0.05
+            done; [ $python != cp313 ] || sleep 0.5 ;; esac\n";
+    let w = workspace(false, meets);
+    fs_err::write(w.fake.join("cp313.whl"), bytes(ABI3, "# other")).unwrap();
+    let jobs = run(&w, &["--python", "cp311,cp313,cp314", "--jobs", "3"], 1);
+    let built = [("cp311", "failed", "-"), ("cp313", "built", "-"), ("cp314", "built", "cp313")];
+    assert_eq!(jobs, expected(&built));
+}
+
+#[test]
 fn of_wheels_that_nobody_expected_to_be_one_the_lowest_ones_is_taken() {
     let meets = "case $target in wheel-builder) touch \"$FAKE/at-$python\"; n=0
         until [ -e \"$FAKE/at-cp311\" ] && [ -e \"$FAKE/at-cp313\" ]; do

@@ -39,6 +39,8 @@ pub(super) struct Sharing {
 struct Peers {
     /// The ones that build for it, the likeliest first.
     leads: Vec<usize>,
+    /// The lower ones of its kind, the lowest first: one of them stands in for a lead that fails.
+    fallbacks: Vec<usize>,
     /// All, its leads among them.
     all: Vec<usize>,
 }
@@ -101,7 +103,17 @@ fn peers(plan: &Plan, index: usize, job: &Job) -> Peers {
         leads.clear();
     }
     leads.retain(|&lead| lead != index);
-    Peers { leads, all: others().map(|(at, _)| at).filter(|&at| at != index).collect() }
+    let version = |interpreter: Interpreter| interpreter.python_version();
+    let is_lower = |other: &Job| {
+        kind(other.interpreter) == kind(job.interpreter)
+            && version(other.interpreter) < version(job.interpreter)
+    };
+    let lower = others().filter(|(at, other)| !leads.contains(at) && is_lower(other));
+    let mut lower: Vec<_> = lower.map(|(at, other)| (version(other.interpreter), at)).collect();
+    lower.sort_unstable();
+    let fallbacks = lower.into_iter().map(|(_, at)| at).collect();
+    let all = others().map(|(at, _)| at).filter(|&at| at != index).collect();
+    Peers { leads, fallbacks, all }
 }
 
 /// Implementation, and whether it is free-threaded.
@@ -198,9 +210,9 @@ impl<'a> Shared<'a> {
         progress: &'a (dyn Progress + Sync),
     ) -> Self {
         let peer = |&at: &usize| Peer { index: at, job: &plan.jobs[at], done: done[at].as_ref() };
-        let Peers { leads, all } = &sharing.jobs[index];
+        let Peers { leads, fallbacks, all } = &sharing.jobs[index];
         Self {
-            leads: leads.iter().map(peer).collect(),
+            leads: leads.iter().chain(fallbacks).map(peer).collect(),
             all: all.iter().map(peer).collect(),
             progress,
         }
