@@ -138,10 +138,13 @@ impl Programs {
 
     /// Lets `command` use the client and its buildx.
     pub(crate) fn apply(&self, command: &mut Command) {
-        if let Some((programs, config)) = &self.client {
-            let path = std::env::var("PATH").unwrap_or_default();
-            command.env("PATH", format!("{programs}:{path}")).env("DOCKER_CONFIG", config);
-        }
+        command.envs(self.environment(&std::env::var("PATH").unwrap_or_default()));
+    }
+
+    /// The variables by which a command whose `PATH` is `path` uses them.
+    pub(crate) fn environment(&self, path: &str) -> Vec<(&'static str, String)> {
+        let Some((programs, config)) = &self.client else { return Vec::new() };
+        vec![("PATH", format!("{programs}:{path}")), ("DOCKER_CONFIG", config.to_string())]
     }
 }
 

@@ -38,10 +38,7 @@ impl Runner {
             return None;
         }
         let (programs, registry) = (programs?, Registry::start());
-        let image = image(&registry);
-        sh("docker", &["tag", &debian_12(), &image]);
-        sh("docker", &["push", "--quiet", &image]);
-        sh("docker", &["image", "rm", &image]);
+        push_debian_12(&registry);
         let engine = Second::of(&programs.dockerd);
         Some(Self { registry, programs, engine, service: CacheService::start() })
     }
@@ -72,7 +69,16 @@ impl Runner {
     }
 }
 
-fn image(registry: &Registry) -> String {
+/// Puts the base image into `registry`.
+pub(crate) fn push_debian_12(registry: &Registry) {
+    let image = image(registry);
+    sh("docker", &["tag", &debian_12(), &image]);
+    sh("docker", &["push", "--quiet", &image]);
+    sh("docker", &["image", "rm", &image]);
+}
+
+/// Its name there.
+pub(crate) fn image(registry: &Registry) -> String {
     format!("127.0.0.1:{}/debian:12", registry.port)
 }
 

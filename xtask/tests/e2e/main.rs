@@ -30,6 +30,8 @@ mod pip;
 mod registry;
 mod repair;
 mod replay;
+#[cfg(feature = "e2e-full")]
+mod replay_cached;
 mod rpm;
 #[path = "../replay/runner/mod.rs"]
 mod runner;

@@ -1,5 +1,6 @@
 //! Whole runs, with a script as the engine: what has to fail fails, and what must not run does not.
 
+use std::collections::BTreeMap;
 use std::process::Command;
 
 use crate::common::{PROGRAM, Workspace, pure_wheel};
@@ -45,6 +46,7 @@ impl Site {
             labels: &["ubuntu-24.04"],
             env: env.map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
             inherits: false,
+            service: BTreeMap::new(),
             checked_out: Box::new(|_| ()),
         };
         let site = Self { hub, machine, fake };

@@ -84,12 +84,16 @@ pub(crate) fn perform(
             outputs = run.hub.caches.restore(&run.event, workspace, &mut inputs)?;
         }
         "actions/cache/save" => run.hub.caches.save(&run.event, workspace, &mut inputs)?,
-        // The engine's own builder. Layers stay in it: there is no cache service, as on a runner without one.
+        // The engine's own builder; layers stay in it, too.
         "docker/setup-buildx-action" => {
             inputs.drop(&["cache-binary", "driver", "driver-opts", "use", "version"]);
             outputs.insert("name".to_owned(), "default".to_owned());
         }
-        "actions/github-script" => outputs = script(&mut inputs, place.env)?,
+        "actions/github-script" => {
+            let mut env = place.env.clone();
+            env.extend(run.machine.service.clone());
+            outputs = script(&mut inputs, &env)?;
+        }
         "pypa/gh-action-pypi-publish" => publish(&mut inputs, place)?,
         other => return Err(Fault::Replay(format!("the action `{other}` is not known"))),
     }

@@ -1,5 +1,6 @@
 //! What the engine did during a step, read from the tool's log while it grows.
 
+use std::collections::BTreeMap;
 use std::time::Instant;
 
 use camino::Utf8Path;
@@ -28,12 +29,26 @@ pub(crate) fn seconds_of(seen: &[(f64, String)], stage: &str) -> f64 {
     times.next_back().unwrap_or(first) - first
 }
 
+/// Whether a line of the log says that a step of the Dockerfile ended.
+fn is_step(line: &str) -> bool {
+    let has_stage =
+        line.starts_with("== [") && !line.starts_with("== [internal]") && line.contains("] ");
+    has_stage && (line.contains("] RUN ") || line.contains("] COPY "))
+}
+
 /// How many steps of the Dockerfile ended, and how many of them were in a cache.
 pub(crate) fn cached(seen: &[(f64, String)]) -> (usize, usize) {
-    let ended = seen.iter().map(|(_, line)| line).filter(|line| {
-        line.starts_with("== [") && !line.starts_with("== [internal]") && line.contains("] ")
-    });
-    let of_dockerfile = ended.filter(|line| line.contains("] RUN ") || line.contains("] COPY "));
-    let all: Vec<_> = of_dockerfile.collect();
+    let all: Vec<_> = seen.iter().map(|(_, line)| line).filter(|line| is_step(line)).collect();
     (all.iter().filter(|line| line.ends_with(" (cached)")).count(), all.len())
+}
+
+/// Each step of the Dockerfile once, as `STAGE NUMBER/ALL`, and whether it was in a cache when the first of the job's
+/// calls needed it: a later call finds it in the engine.
+pub(crate) fn first_calls(seen: &[(f64, String)]) -> BTreeMap<String, bool> {
+    let mut steps = BTreeMap::new();
+    for (_, line) in seen.iter().filter(|(_, line)| is_step(line)) {
+        let name = line.trim_start_matches("== [").split(']').next().unwrap_or_default();
+        steps.entry(name.to_owned()).or_insert_with(|| line.ends_with(" (cached)"));
+    }
+    steps
 }

@@ -41,6 +41,8 @@ pub(crate) struct Machine {
     pub(crate) env: BTreeMap<String, String>,
     /// Whether steps have the variables of this process as well.
     pub(crate) inherits: bool,
+    /// Variables of the cache service, which actions have and scripts have not; none without a service.
+    pub(crate) service: BTreeMap<String, String>,
     /// Called with the folder of each checkout.
     pub(crate) checked_out: Box<dyn Fn(&Utf8Path)>,
 }
