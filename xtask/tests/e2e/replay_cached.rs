@@ -151,7 +151,8 @@ fn the_second_run_in_an_empty_engine_takes_its_layers_from_the_cache() {
 
     // Another build: what comes before it stays, and the system of the smoke test.
     let mut toml = site.configuration();
-    toml["build"]["env"]["REPLAY"] = value("2");
+    // `env` also reaches the layer of the build requirements.
+    toml["build"]["config-settings"]["replay"] = value("2");
     fs_err::write(site.hub.origin().join("wheels.toml"), toml.to_string()).unwrap();
     let two = site.hub.commit("two");
     let changed = site.push("push with another build, another machine", MAIN, &two);

@@ -140,6 +140,7 @@ fn publish(inputs: &mut Inputs, place: &Place<'_>) -> Result<(), Fault> {
     let Place { run, workspace, permissions, environment, .. } = place;
     let folder = workspace.join(inputs.take("packages-dir").unwrap_or_else(|| "dist".to_owned()));
     inputs.flag("attestations", true)?;
+    let skips = inputs.flag("skip-existing", false)?;
     inputs.drop(&["print-hash", "verbose"]);
     if permissions.get("id-token").map(String::as_str) != Some("write") {
         return Err("trusted publishing needs `id-token: write`".into());
@@ -160,10 +161,16 @@ fn publish(inputs: &mut Inputs, place: &Place<'_>) -> Result<(), Fault> {
         return Err(format!("there is nothing to upload in `{folder}`").into());
     }
     for file in &files {
+        let to = run.hub.folder.join("uploaded").join(file.file_name().unwrap_or_default());
+        if to.exists() {
+            if skips {
+                continue;
+            }
+            return Err(format!("400 File already exists: `{file}`").into());
+        }
         if let Some(index) = &run.hub.index {
             upload::post(index, file)?;
         }
-        let to = run.hub.folder.join("uploaded").join(file.file_name().unwrap_or_default());
         fs_err::copy(file, to).map_err(|error| error.to_string())?;
     }
     Ok(())
