@@ -228,7 +228,15 @@ fn each_check_is_in_one_group_and_each_group_in_one_job() {
 /// Where a test's body returns before its end without a word. One that asks `unless_skipped` before has printed why;
 /// the child of a test that starts itself says [`INNER`].
 fn silent_returns(source: &str) -> Vec<String> {
-    const SAID: [&str; 4] = ["unless_skipped(", "may_start_engines()", "Small::mount(", INNER];
+    // Each reports what it skips.
+    const SAID: [&str; 6] = [
+        "unless_skipped(",
+        "may_start_engines()",
+        "Small::mount(",
+        "Runner::start()",
+        "Site::start()",
+        INNER,
+    ];
     let mut silent = Vec::new();
     for test in source.split("#[test]\n").skip(1) {
         let body = test.split("\n}\n").next().unwrap();

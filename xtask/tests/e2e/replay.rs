@@ -225,18 +225,17 @@ fn a_push_releases_a_tag_publishes_and_pip_installs_from_the_index() {
     assert!(url.starts_with(&format!("http://127.0.0.1:{}/", index.port)), "{url}");
 
     assert!(layers.cached * 2 > layers.all, "{} of {} steps", layers.cached, layers.all);
-    if !COMPILES {
-        return;
+    if COMPILES {
+        // The compile step alone is another. The second build takes a minute.
+        let path = hub.origin().join("wheels.toml");
+        let mut toml: DocumentMut = fs_err::read_to_string(&path).unwrap().parse().unwrap();
+        toml["build"]["env"]["REPLAY"] = value(hub.folder.as_str());
+        fs_err::write(&path, toml.to_string()).unwrap();
+        let (sha, changed) = hub.commit("two");
+        let second = push("refs/heads/main", &sha, &changed);
+        second.ends(&[("publish", Skipped)]);
+        let changed = report_times("push with another build", &second);
+        assert_eq!(hub.git(&["rev-parse", "wheels-latest"]), sha);
+        assert!(changed.cached * 2 > changed.all, "{} of {} steps", changed.cached, changed.all);
     }
-    // The compile step alone is another. The second build takes a minute.
-    let path = hub.origin().join("wheels.toml");
-    let mut toml: DocumentMut = fs_err::read_to_string(&path).unwrap().parse().unwrap();
-    toml["build"]["env"]["REPLAY"] = value(hub.folder.as_str());
-    fs_err::write(&path, toml.to_string()).unwrap();
-    let (sha, changed) = hub.commit("two");
-    let second = push("refs/heads/main", &sha, &changed);
-    second.ends(&[("publish", Skipped)]);
-    let changed = report_times("push with another build", &second);
-    assert_eq!(hub.git(&["rev-parse", "wheels-latest"]), sha);
-    assert!(changed.cached * 2 > changed.all, "{} of {} steps", changed.cached, changed.all);
 }
