@@ -109,7 +109,9 @@ fn files(
     exec: &Exec,
     workspace: &Workspace,
 ) -> anyhow::Result<(Vec<Utf8PathBuf>, Vec<Utf8PathBuf>)> {
+    // An earlier check may have compiled this program anew, and Linux then adds a word to the path of the old one.
     let program = Utf8PathBuf::try_from(std::env::current_exe()?)?;
+    let program = program.as_str().trim_end_matches(" (deleted)");
     let folder = workspace.work.join("workflows");
     let (mut github, mut gitlab) = (below(&workspace.root.join(GITHUB))?, Vec::new());
     for ((name, more), emulates) in VARIANTS.iter().flat_map(|it| [(it, false), (it, true)]) {
@@ -127,7 +129,7 @@ fn files(
         let platforms = format!("platforms = [\"linux/amd64\", \"linux/arm64\"{platform}]\n");
         fs_err::write(root.join("wheels.toml"), format!("{CONFIG}{platforms}{more}"))?;
         for host in ["github", "gitlab"] {
-            let step = Step::new(program.as_str(), ["workflow", "write", "--host", host]);
+            let step = Step::new(program, ["workflow", "write", "--host", host]);
             // The workspace is the one above this folder.
             let step = step.cwd(&root).env("CARGO_MANIFEST_DIR", root.as_str());
             let context = || format!("no workflow of the configuration `{name}`");

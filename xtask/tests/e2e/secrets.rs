@@ -106,12 +106,15 @@ fn every_layer_is_clean(w: &Workspace, stage: &str) {
     let log = fs_err::read_to_string(w.root.join("target/xtask/logs/debian12-amd64-cp311.log"));
     let log = log.unwrap();
     let target = if stage == "smoke-run" { "smoke" } else { "wheel-builder" };
-    let call = log.lines().find(|l| l.starts_with("$ ") && l.ends_with(&format!(" {target}")));
-    let call = call.unwrap();
+    // An argument may hold several lines.
+    let (set, end) = (format!("--set {target}.output="), format!(" {target}\n"));
+    let call = log.split("\n$ ").find(|call| call.contains(&set)).unwrap();
+    let call = &call[..call.find(&end).unwrap() + end.len() - 1];
     let archive = w.root.join(format!("{stage}.tar"));
     // The printed command, with another stage and another output, without its secrets and without
     // `--no-cache`: all comes from the cache that the run filled.
-    let command = call[2..]
+    let command = call
+        .trim_start_matches("$ ")
         .replace(" --no-cache", "")
         .replace("--progress rawjson", "--progress quiet")
         .replace("$(cargo xtask host-settings settings)", "x")
