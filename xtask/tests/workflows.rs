@@ -205,7 +205,7 @@ fn defect_19_the_build_step_alone_has_the_cache_and_its_token() {
         assert!(step.contains(word), "{word}: {step}");
     }
     assert!(build.contains("core.setSecret(token)") && !text.contains("exportVariable"));
-    // A cache or a builder that fails costs no wheel.
+    // If the cache or the builder fails, the job still builds its wheels.
     for step in
         steps.iter().filter(|step| step.contains("id: builder") || step.contains("id: layers"))
     {

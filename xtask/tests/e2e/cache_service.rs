@@ -9,6 +9,8 @@ use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use camino::{Utf8Path, Utf8PathBuf};
 
+use crate::common::skip::unless_skipped;
+use crate::second::may_start_engines;
 use crate::workspace::sh;
 
 /// The branch whose caches every run reads.
@@ -109,9 +111,16 @@ pub(crate) struct Programs {
 }
 
 impl Programs {
+    /// [`Self::find`]; where no engine can start or none speaks the protocol, the test reports that it skips.
+    pub(crate) fn find_or_skip() -> Option<Self> {
+        let programs = may_start_engines().then(Self::find)?;
+        unless_skipped(programs.is_some(), "no engine that speaks the cache's protocol");
+        programs
+    }
+
     /// The machine's own where they are new enough, else those of a newer Debian, unpacked below `target/`; `None`
     /// where no Debian archive is known.
-    pub(crate) fn find() -> Option<Self> {
+    fn find() -> Option<Self> {
         let own = Command::new("dockerd").arg("--version").output().ok();
         let own = own.map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
         if own.is_some_and(|text| major(&text) >= 28) {

@@ -4,9 +4,8 @@
 use std::collections::BTreeSet;
 
 use crate::cache_service::{CacheService, Counts, MAIN, PULL_REQUEST, Programs, empty};
-use crate::common::skip::unless_skipped;
 use crate::registry::Registry;
-use crate::second::{Second, may_start_engines};
+use crate::second::Second;
 use crate::workspace::{Workspace, debian_12, ran, sh};
 
 const JOB: [&str; 3] = ["wheels", "debian12", "linux/amd64"];
@@ -30,14 +29,7 @@ struct Runner {
 
 impl Runner {
     fn start() -> Option<Self> {
-        if !may_start_engines() {
-            return None;
-        }
-        let programs = Programs::find();
-        if !unless_skipped(programs.is_some(), "no engine that speaks the cache's protocol") {
-            return None;
-        }
-        let (programs, registry) = (programs?, Registry::start());
+        let (programs, registry) = (Programs::find_or_skip()?, Registry::start());
         push_debian_12(&registry);
         let engine = Second::of(&programs.dockerd);
         Some(Self { registry, programs, engine, service: CacheService::start() })
@@ -118,7 +110,7 @@ fn the_second_run_takes_its_layers_from_githubs_cache() {
     assert_eq!(counts.since(&before, "miss layer"), 0, "{counts:?}");
     assert_eq!(counts.since(&before, "stored layer"), 0, "{counts:?}");
 
-    // An interpreter that is new finds the stages that all share, before its own is looked for in vain.
+    // A new interpreter has no scope of its own yet, and reads the shared one.
     let w = runner.workspace();
     let toml = fs_err::read_to_string(w.root.join("wheels.toml")).unwrap();
     let both = "pythons = [\"cp311\", \"cp313\"]\nproviders = [\"distro\"]";

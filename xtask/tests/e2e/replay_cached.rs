@@ -6,7 +6,6 @@ use std::collections::BTreeSet;
 use toml_edit::{DocumentMut, value};
 
 use crate::cache_service::{CacheService, Counts, Programs, empty};
-use crate::common::skip::unless_skipped;
 use crate::layers::{image, push_debian_12};
 use crate::registry::Registry;
 use crate::replay::{fill, machine, report, report_times};
@@ -15,7 +14,7 @@ use crate::runner::event::Event;
 use crate::runner::hub::Hub;
 use crate::runner::run::Conclusion::Skipped;
 use crate::runner::run::{Machine, Run};
-use crate::second::{Second, may_start_engines};
+use crate::second::Second;
 
 /// The stages whose layers depend on no source.
 const SHARED: [&str; 6] =
@@ -55,14 +54,7 @@ impl Seen {
 
 impl Site {
     fn start() -> Option<Self> {
-        if !may_start_engines() {
-            return None;
-        }
-        let programs = Programs::find();
-        if !unless_skipped(programs.is_some(), "no engine that speaks the cache's protocol") {
-            return None;
-        }
-        let (programs, registry) = (programs?, Registry::start());
+        let (programs, registry) = (Programs::find_or_skip()?, Registry::start());
         push_debian_12(&registry);
         let (engine, service) = (Second::of(&programs.dockerd), CacheService::start());
         let hub = Hub::new(None);

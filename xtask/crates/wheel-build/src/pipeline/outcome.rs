@@ -67,7 +67,7 @@ pub(crate) enum FailureReason {
     Network,
     /// No space is left on a disk.
     DiskFull,
-    /// The container engine does not answer or cannot do what was asked for.
+    /// The container engine does not answer or lacks a feature that the run needs.
     Engine,
     /// There is no base image.
     BaseImage,

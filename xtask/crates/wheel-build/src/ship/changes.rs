@@ -225,7 +225,7 @@ pub(crate) fn markdown(changes: &Changes) -> String {
     text
 }
 
-/// ` (+12 %)`; nothing where the sizes are nearly the same.
+/// ` (+12 %)`; empty if the sizes are nearly equal.
 fn percent(old: u64, new: u64) -> String {
     let hundredths = i128::from(new) * 100 / i128::from(old.max(1)) - 100;
     if hundredths == 0 { String::new() } else { format!(" ({hundredths:+} %)") }

@@ -11,7 +11,8 @@ use wheel_audit::text::file_size;
 
 const HEAD: [&str; 8] = ["build", "tag", "size", "floor", "smoke", "tests", "verdict", "state"];
 
-/// The wheels, what is missing or refused, and what changed since the last release; `compared` where one was looked for.
+/// The wheels, what is missing or refused, and what changed since the last release. `compared` is set if the
+/// command had a release to compare with.
 pub(super) fn page(
     collection: &Collection,
     verify: Option<&Report>,

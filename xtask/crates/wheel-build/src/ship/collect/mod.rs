@@ -102,7 +102,7 @@ pub(crate) struct Problem {
     pub message: String,
 }
 
-/// A wheel that was brought, fails, and is not needed for a release: it counts as missing.
+/// A collected wheel that fails and that no release requires. It counts as missing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct LeftOut {
     /// The folder that it came from.
