@@ -1,0 +1,424 @@
+"""Resolve requirements, and download by hash the files that an interpreter takes. Runs no code of a package.
+
+    fetch-requirements.py PYTHON FOLDER [--requirement FILE]... [--constraint FILE]... [--pins FILE]
+        [--locked LINES] [--only-binary] [--group FILE:NAME]... [--table build|test]
+
+FOLDER gets the archives and requirements.json: a sorted list of {"name", "version", "file", "sha256", "url"}, `url`
+only where it holds no credentials. What FOLDER has already stays. uv resolves, from wheels alone. A requirement
+without a wheel is taken as its source archive, whose metadata and [build-system] are read as text, unless
+--only-binary. --pins is a file of requirements with hashes: all versions and files come from it. With --locked, lines
+`name==version --hash=sha256:...`, nothing is resolved.
+
+Runs inside the pinned pip, for its indexes, passwords, proxies and certificates (see fetch-sdist.py).
+"""
+
+import argparse
+import email.parser
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+import urllib.parse
+import zipfile
+
+from pip._internal.cli.status_codes import SUCCESS
+from pip._internal.commands.download import DownloadCommand
+from pip._internal.exceptions import CommandError
+from pip._internal.models.link import Link
+from pip._internal.models.target_python import TargetPython
+from pip._internal.network.download import Downloader
+from pip._vendor import tomli
+from pip._vendor.packaging.requirements import InvalidRequirement, Requirement
+from pip._vendor.packaging.tags import Tag
+from pip._vendor.packaging.utils import canonicalize_name, parse_wheel_filename
+from pip._vendor.packaging.version import Version
+from retries import repeated
+
+UV = "/opt/toolchain/bin/uv"
+LEGACY_BACKEND = ["setuptools >= 40.8.0"]
+# Maximum number of source archives that one set of requirements may need.
+MAX_SDISTS = 20
+FACTS = """import json, sys
+from pip._vendor.packaging.markers import default_environment
+from pip._vendor.packaging.tags import sys_tags
+tags = [[tag.interpreter, tag.abi, tag.platform] for tag in sys_tags()]
+print(json.dumps({"tags": tags, "environment": default_environment(), "version": sys.version_info[:3]}))"""
+
+
+class Unresolved(Exception):
+    """No versions were found; the text says why."""
+
+
+def sha256_of(path):
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        for block in iter(lambda: file.read(1 << 20), b""):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def hashed_lines(text):
+    """The lines `name==version --hash=sha256:...` of a text: [(name, version, {hash})]."""
+    found = []
+    for line in text.replace("\\\n", " ").splitlines():
+        match = re.match(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)\s*==\s*([^\s;]+)", line)
+        if match:
+            hashes = set(re.findall(r"--hash=sha256:([0-9a-f]{64})", line))
+            found.append((canonicalize_name(match.group(1)), match.group(2), hashes))
+        elif line.strip() and not line.lstrip().startswith("#"):
+            raise CommandError("`{}` is no line `name==version --hash=sha256:...`".format(line.strip()))
+    return found
+
+
+class Interpreter:
+    """What an interpreter says of itself: the wheels that it takes, and the values of markers."""
+
+    def __init__(self, python):
+        self.python = python
+        facts = json.loads(subprocess.check_output([python, "-sSB", "-c", FACTS]).decode())
+        self.environment = facts["environment"]
+        tags = [Tag(*tag) for tag in facts["tags"]]
+        self.rank = {tag: number for number, tag in enumerate(tags)}
+        self.target = TargetPython(py_version_info=tuple(facts["version"]))
+        self.target._valid_tags, self.target._valid_tags_set = tags, set(tags)
+
+    def preference(self, file):
+        """A sort key of a wheel, the best first; None if the interpreter does not take it."""
+        try:
+            _, _, build, tags = parse_wheel_filename(file)
+        except ValueError:
+            return None
+        ranks = [self.rank[tag] for tag in tags if tag in self.rank]
+        return (min(ranks), tuple(-part if isinstance(part, int) else 0 for part in build)) if ranks else None
+
+    def is_needed(self, requirement):
+        environment = dict(self.environment, extra="")
+        return requirement.marker is None or requirement.marker.evaluate(environment)
+
+
+class Fetch(DownloadCommand):
+    """One run: `work` is called within pip's own setup, with its session."""
+
+    def run(self, options, args):
+        self.options, self.session = options, self.get_default_session(options)
+        self.work(self)
+        return SUCCESS
+
+    def finder(self, interpreter):
+        return self._build_package_finder(self.options, self.session, target_python=interpreter.target)
+
+    def download(self, url, folder):
+        link = Link(url)
+        if link.is_file:
+            return shutil.copy(link.file_path, folder)
+        return repeated(lambda: Downloader(self.session, "off")(link, folder)[0])
+
+
+class Sdist:
+    """The metadata of a source archive, read as text."""
+
+    def __init__(self, path):
+        self.path = path
+        pyproject = self.text("pyproject.toml")
+        try:
+            system = tomli.loads(pyproject or "").get("build-system", {"requires": LEGACY_BACKEND})
+            self.build_requires = [str(Requirement(line)) for line in system.get("requires", LEGACY_BACKEND)]
+            self.metadata = email.parser.Parser().parsestr(self.text("PKG-INFO") or "")
+            self.requires = [Requirement(line) for line in self.metadata.get_all("Requires-Dist") or []]
+        except (tomli.TOMLDecodeError, InvalidRequirement, AttributeError, TypeError) as error:
+            raise Unresolved("the metadata of {} cannot be read: {}".format(os.path.basename(path), error)) from error
+        dynamic = {name.lower() for name in self.metadata.get_all("Dynamic") or []}
+        if "requires-dist" in dynamic or not self.metadata["Name"]:
+            raise Unresolved(
+                "{} has no wheel for this interpreter, and what its source archive requires is known only to its "
+                "code".format(os.path.basename(path))
+            )
+
+    def text(self, name):
+        """A file at the top of the archive."""
+        if zipfile.is_zipfile(self.path):
+            with zipfile.ZipFile(self.path) as archive:
+                names = [each for each in archive.namelist() if each.split("/")[1:] == [name]]
+                return archive.read(names[0]).decode("utf-8", "replace") if names else None
+        with tarfile.open(self.path) as archive:
+            for member in archive:
+                if [part for part in member.name.split("/") if part != "."][1:] == [name] and member.isfile():
+                    return archive.extractfile(member).read().decode("utf-8", "replace")
+        return None
+
+    def write_stand_in(self, folder):
+        """A wheel without files, for a resolution that takes wheels alone."""
+        name = canonicalize_name(self.metadata["Name"]).replace("-", "_")
+        stem = "{}-{}".format(name, Version(self.metadata["Version"]))
+        with zipfile.ZipFile(os.path.join(folder, stem + "-py3-none-any.whl"), "w") as wheel:
+            info = stem + ".dist-info/"
+            lines = ["Metadata-Version: 2.1", "Name: " + name, "Version: " + self.metadata["Version"]]
+            lines += ["Requires-Dist: {}".format(requirement) for requirement in self.requires]
+            wheel.writestr(info + "METADATA", "\n".join(lines) + "\n")
+            wheel.writestr(info + "WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+            wheel.writestr(info + "RECORD", "")
+
+
+class Requirements:
+    """What is fetched for one interpreter into one folder."""
+
+    def __init__(self, asked, fetch):
+        self.asked, self.fetch, self.folder = asked, fetch, asked.folder
+        self.interpreter = Interpreter(asked.python)
+        self.pins = {}
+        for name, version, hashes in hashed_lines(read(asked.pins) if asked.pins else ""):
+            self.pins.setdefault((name, Version(version)), set()).update(hashes)
+        self.scratch = tempfile.mkdtemp()
+        self.items = {}
+
+    def uv(self, arguments, stand_ins):
+        """The packages of a resolution that takes wheels alone."""
+        lock = os.path.join(self.scratch, "pylock.toml")
+        no_index = os.environ.get("XTASK_NO_INDEX", "").split()
+        command = [UV, "pip", "compile", "--quiet", "--no-config", "--no-header", "--format", "pylock.toml"]
+        command += ["--only-binary", ":all:", "--python", self.asked.python, "--output-file", lock]
+        command += ["--find-links", stand_ins] if os.listdir(stand_ins) else []
+        ran = subprocess.run(command + no_index + arguments, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL)
+        if ran.returncode:
+            raise Unresolved(ran.stderr.decode("utf-8", "replace").strip())
+        with open(lock, "rb") as file:
+            packages = tomli.load(file).get("packages", [])
+        os.unlink(lock)
+        return packages
+
+    def pip(self, arguments):
+        """The same by pip, which sees what PyPy has built in, and which indexes answer that refuse uv."""
+        venv, report = os.path.join(self.scratch, "venv"), os.path.join(self.scratch, "report.json")
+        create = [UV, "venv", "--quiet", "--no-config", "--no-project", "--python", self.asked.python, venv]
+        subprocess.check_call(create)
+        pip = os.path.join(os.environ["PYTHONPATH"], "pip")
+        command = [os.path.join(venv, "bin/python"), pip, "install", "--quiet", "--dry-run", "--report", report]
+        ran = subprocess.run(command + ["--only-binary", ":all:"] + arguments, stdout=sys.stderr)
+        shutil.rmtree(venv)
+        if ran.returncode:
+            return None
+        with open(report) as file:
+            found = json.load(file)["install"]
+        os.unlink(report)
+
+        def package(item):
+            name, version = item["metadata"]["name"], item["metadata"]["version"]
+            link = item["download_info"]
+            return {"name": name, "version": version, "wheels": [{"url": link["url"], "hashes": hashes_of(link)}]}
+
+        def hashes_of(link):
+            return link.get("archive_info", {}).get("hashes", {})
+
+        return [package(item) for item in found]
+
+    def resolve(self, lines, arguments, depth=0):
+        """Fetches what `lines` and `arguments` of a resolver require."""
+        listed = os.path.join(self.scratch, "requirements.txt")
+        with open(listed, "w") as out:
+            out.writelines(line + "\n" for line in lines)
+        stand_ins = tempfile.mkdtemp(dir=self.scratch)
+        constraints = [word for path in self.asked.constraint for word in ("--constraint", path)]
+        if self.asked.pins:
+            pins = os.path.join(self.scratch, "pins.txt")
+            with open(pins, "w") as out:
+                out.writelines("{}=={}\n".format(*pin) for pin in self.pins)
+            constraints += ["--constraint", pins]
+        arguments = ["--requirement", listed] + constraints + arguments
+        uv_arguments = [listed if word == listed else word for word in arguments[1:]]
+        sdists = []
+        try:
+            packages = self.uv(uv_arguments, stand_ins)
+        except Unresolved as error:
+            packages = None
+            if not self.asked.only_binary and depth < 2:
+                sdists = self.sdists(lines, stand_ins)
+            if sdists:
+                packages = self.uv(uv_arguments, stand_ins)
+            else:
+                print("{}\nuv cannot resolve the requirements, falling back to pip".format(error), file=sys.stderr)
+                packages = self.pip(arguments)
+            if packages is None:
+                raise Unresolved("the requirements cannot be resolved from wheels") from error
+        names = {canonicalize_name(sdist.metadata["Name"]) for sdist in sdists}
+        for package in packages:
+            if canonicalize_name(package["name"]) not in names:
+                self.take(package)
+        for sdist in sdists:
+            self.take_sdist(sdist)
+            print("{} has no wheel: it is compiled".format(os.path.basename(sdist.path)))
+            self.resolve(sdist.build_requires, [], depth + 1)
+
+    def sdists(self, lines, stand_ins):
+        """The source archives of those requirements that no wheel meets."""
+        finder, found, seen = self.fetch.finder(self.interpreter), [], set()
+        pending = [Requirement(line) for line in lines]
+        while pending and len(found) < MAX_SDISTS:
+            requirement = pending.pop(0)
+            name = canonicalize_name(requirement.name)
+            if name in seen or requirement.url or not self.interpreter.is_needed(requirement):
+                continue
+            seen.add(name)
+            specifier = requirement.specifier
+            for pinned, version in self.pins:
+                if pinned == name:
+                    specifier &= "=={}".format(version)
+            best = finder.find_best_candidate(name, specifier)
+            if not best.applicable_candidates or any(each.link.is_wheel for each in best.applicable_candidates):
+                continue
+            link = best.best_candidate.link
+            sdist = Sdist(self.fetch.download(link.url, self.scratch))
+            sdist.url, sdist.hash = link.url, link.hash if link.hash_name == "sha256" else None
+            sdist.write_stand_in(stand_ins)
+            found.append(sdist)
+            pending += sdist.requires
+        return found
+
+    def take(self, package):
+        """Downloads the best file of a resolved package."""
+        name, version = canonicalize_name(package["name"]), package.get("version", "")
+        if not version or "vcs" in package or "directory" in package or "archive" in package:
+            raise Unresolved("{} is no release of an index".format(name))
+        wheels = []
+        for wheel in package.get("wheels", []):
+            location = wheel.get("url") or wheel.get("path")
+            file = urllib.parse.unquote(os.path.basename(urllib.parse.urlsplit(location).path))
+            preference = self.interpreter.preference(file)
+            if preference is not None:
+                wheels.append((preference, location, wheel.get("hashes", {}).get("sha256")))
+        pins = self.pinned(name, version)
+        wheels = [wheel for wheel in wheels if not pins or wheel[2] is None or wheel[2] in pins]
+        if not wheels:
+            raise CommandError("no wheel of {}=={} has a hash of {}".format(name, version, self.asked.pins))
+        _, location, sha256 = min(wheels, key=lambda wheel: wheel[0])
+        self.add(name, version, location, pins or ({sha256} if sha256 else set()))
+
+    def pinned(self, name, version):
+        """The hashes of --pins; none without that file."""
+        if not self.asked.pins:
+            return set()
+        hashes = self.pins.get((name, Version(version)))
+        if not hashes:
+            raise CommandError(
+                "the build requires {}=={}, which {} does not pin\nhint: add it with its hashes".format(
+                    name, version, os.path.basename(self.asked.pins)
+                )
+            )
+        return hashes
+
+    def take_sdist(self, sdist):
+        name, version = canonicalize_name(sdist.metadata["Name"]), sdist.metadata["Version"]
+        self.add(name, version, sdist.path, self.pinned(name, version) or ({sdist.hash} if sdist.hash else set()))
+        self.items[os.path.basename(sdist.path)].update(url_of(sdist.url))
+
+    def locked(self, lines):
+        """Downloads exactly the files of these lines."""
+        finder = self.fetch.finder(self.interpreter)
+        for name, version, hashes in hashed_lines(lines):
+            if not hashes:
+                raise CommandError("{}=={} is locked without a hash".format(name, version))
+            links = [each.link for each in finder.find_all_candidates(name) if each.version == Version(version)]
+            fitting = [link for link in links if link.hash in hashes or link.hash is None]
+            fitting.sort(key=lambda link: (link.hash is None, self.interpreter.preference(link.filename) or (1 << 30,)))
+            if not fitting:
+                raise CommandError(
+                    "the index has no file of {}=={} with a locked hash\n"
+                    "hint: `cargo xtask lock --upgrade {}` locks what the index has now".format(name, version, name)
+                )
+            self.add(name, version, fitting[0].url, hashes)
+
+    def add(self, name, version, location, hashes):
+        """Downloads or copies a file, and checks its hash."""
+        is_file = "://" not in location
+        path = shutil.copy(location, self.folder) if is_file else self.fetch.download(location, self.folder)
+        sha256 = sha256_of(path)
+        if hashes and sha256 not in hashes:
+            os.unlink(path)
+            raise CommandError(
+                "{} has another hash\n  expected sha256 {}\n  fetched  sha256 {}".format(
+                    os.path.basename(path), " or ".join(sorted(hashes)), sha256
+                )
+            )
+        os.chmod(path, 0o644)
+        file = os.path.basename(path)
+        self.items[file] = {"name": name, "version": version, "file": file, "sha256": sha256}
+        self.items[file].update({} if is_file else url_of(location))
+
+
+def url_of(url):
+    """The URL as an item has it, if that tells no secret."""
+    parts = urllib.parse.urlsplit(url)
+    # The fragment is the hash. Keys of some indexes are in the query.
+    is_public = parts.scheme in ("http", "https") and "@" not in parts.netloc and not parts.query
+    return {"url": urllib.parse.urlunsplit(parts[:3] + ("", ""))} if is_public else {}
+
+
+def read(path):
+    with open(path) as file:
+        return file.read()
+
+
+def requirement_lines(paths):
+    lines = [line.strip() for path in paths for line in read(path).splitlines()]
+    return [line for line in lines if line and not line.startswith("#")]
+
+
+def write_items(folder, items):
+    path = os.path.join(folder, "requirements.json")
+    known = json.loads(read(path)) if os.path.exists(path) else []
+    files = {item["file"]: item for item in known}
+    files.update(items)
+    listed = sorted(files.values(), key=lambda item: (item["name"], item["version"], item["file"]))
+    with open(path, "w") as out:
+        json.dump(listed, out, indent=2, sort_keys=True)
+        out.write("\n")
+
+
+def work(asked):
+    def run(fetch):
+        requirements = Requirements(asked, fetch)
+        try:
+            if asked.locked.strip():
+                requirements.locked(asked.locked)
+            else:
+                lines = requirement_lines(asked.requirement)
+                groups = [word for group in asked.group for word in ("--group", group)]
+                if lines or groups:
+                    requirements.resolve(lines, groups)
+        except Unresolved as error:
+            hint = "pin versions that have wheels, or set `network = true` in [{}] of wheels.toml".format(asked.table)
+            raise CommandError("{}\nhint: {}".format(error, hint)) from error
+        finally:
+            shutil.rmtree(requirements.scratch, ignore_errors=True)
+        write_items(asked.folder, requirements.items)
+        print("fetched {} files".format(len(requirements.items)))
+
+    return run
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("python")
+    parser.add_argument("folder")
+    parser.add_argument("--requirement", action="append", default=[])
+    parser.add_argument("--constraint", action="append", default=[])
+    parser.add_argument("--group", action="append", default=[])
+    parser.add_argument("--pins")
+    parser.add_argument("--locked", default="")
+    parser.add_argument("--only-binary", action="store_true")
+    parser.add_argument("--table", default="build", choices=["build", "test"])
+    asked = parser.parse_args()
+    os.makedirs(asked.folder, exist_ok=True)
+    fetch = Fetch("fetch", "Fetch the files of requirements.")
+    fetch.work = work(asked)
+    status = fetch.main(["--progress-bar", "off", "--dest", asked.folder])
+    if status != SUCCESS:
+        sys.exit(status)
+
+
+if __name__ == "__main__":
+    main()
