@@ -2,13 +2,18 @@
 # Sourced, with $here the folder of the scripts: the environment of a build and the source,
 # unpacked, for the build itself and for a person who looks at its place.
 
+# What compilers and generators read of their surroundings is the same for every build, so that the same source gives
+# the same bytes. `[build] env` wins.
+umask 022
+unset LANGUAGE LC_ADDRESS LC_COLLATE LC_CTYPE LC_IDENTIFICATION LC_MEASUREMENT LC_MESSAGES LC_MONETARY LC_NAME \
+    LC_NUMERIC LC_PAPER LC_TELEPHONE LC_TIME
+export LANG=C.UTF-8 LC_ALL=C.UTF-8 TZ=UTC PYTHONHASHSEED=0 HOME=/root USER=root LOGNAME=root
+# `ar` and `ranlib` of some systems write times and owners into archives by default.
+export ZERO_AR_DATE=1
+
 # shellcheck source=scripts/build-variables.sh
 # shellcheck disable=SC2154 # here is the caller's
 . "$here/build-variables.sh"
-# An empty value is not the same as none for the tools that read it.
-if [ -z "${SOURCE_DATE_EPOCH:-}" ]; then
-    unset SOURCE_DATE_EPOCH
-fi
 
 # The Python that runs the tool's own scripts: where the platform is emulated, a native one, which takes a tenth of
 # the time.
@@ -43,6 +48,11 @@ else
         "$XTASK_PYTHON" -ESB "$here/git-repository.py" "$XTASK_INPUT" "$XTASK_SOURCE" "$XTASK_WORK/git"
     fi
 fi
+# The date of the commit, or of the source archive.
+if [ -z "${SOURCE_DATE_EPOCH:-}" ]; then
+    SOURCE_DATE_EPOCH=$(sed -n 's/.*"date": *\([0-9][0-9]*\).*/\1/p' "$XTASK_INPUT/source.json")
+fi
+export SOURCE_DATE_EPOCH="${SOURCE_DATE_EPOCH:-1580601600}"
 XTASK_PACKAGE=$XTASK_SOURCE
 if grep -q '"package": *"[^"]' "$XTASK_INPUT/source.json"; then
     XTASK_PACKAGE=$("$XTASK_PYTHON" -ESB -c 'import json, sys

@@ -66,8 +66,10 @@ fi
 report_recipe() {
     mkdir -p /wheels
     "$XTASK_PYTHON" -ESB -c 'import json, sys
-print(json.dumps(dict(zip(("name", "justfile", "reason", "source_justfile"), sys.argv[1:]))))' \
-        "$RECIPE" "$1" "$2" "${found:-none}" >/wheels/recipe.json
+report = dict(zip(("name", "justfile", "reason", "source_justfile"), sys.argv[2:]))
+if sys.argv[1].isdecimal():
+    report["source_date_epoch"] = int(sys.argv[1])
+print(json.dumps(report))' "$SOURCE_DATE_EPOCH" "$RECIPE" "$1" "$2" "${found:-none}" >/wheels/recipe.json
 }
 
 if [ -n "$own" ]; then

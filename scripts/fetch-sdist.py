@@ -7,11 +7,14 @@ learn its dependencies, which nobody wants to know here. pip's internals are no
 public interface; they hold still because pip is pinned by hash.
 """
 
+import calendar
 import hashlib
 import json
 import os
 import shutil
 import sys
+import tarfile
+import zipfile
 
 from pip._internal.cli.status_codes import SUCCESS
 from pip._internal.commands.download import DownloadCommand
@@ -59,6 +62,20 @@ def is_archive_of(file, name, version):
     except (InvalidSdistFilename, InvalidVersion):
         # Names from before PEP 625 may hold anything; its hash is that of the configuration.
         return True
+
+
+def date_of(path):
+    """The newest file of an archive, in seconds since 1970: the date of the source."""
+    with open(path, "rb") as file:
+        is_zip = file.read(4) == b"PK\3\4"
+    if is_zip:
+        with zipfile.ZipFile(path) as bundle:
+            times = [calendar.timegm(member.date_time + (0, 0, 0)) for member in bundle.infolist()]
+    else:
+        with tarfile.open(path) as tar:
+            times = [int(member.mtime) for member in tar]
+    # What the archive of a wheel has a place for, which begins in 1980.
+    return min(max(times + [315532800]), 4354819198)
 
 
 def from_cache(kept, expected, folder):
@@ -117,6 +134,7 @@ def main():
                 "name": requirement,
                 "file": os.path.basename(path),
                 "sha256": expected,
+                "date": date_of(path),
             },
             out,
             indent=2,

@@ -53,10 +53,12 @@ const BACKENDS: [Backend; 5] = [
     ),
 ];
 
-/// Runs git in `folder`, as a user that it knows.
+/// Runs git in `folder`, as a user that it knows, on the day that `SOURCE_DATE_EPOCH` of the build follows from.
 fn git(folder: &Utf8Path, args: &[&str]) -> String {
-    let user = ["-C", folder.as_str(), "-c", "user.name=A", "-c", "user.email=a@example.org"];
-    sh("git", &[&user[..], args].concat())
+    let date = format!("GIT_COMMITTER_DATE={SOURCE_DATE_EPOCH} +0000");
+    let user =
+        ["git", "-C", folder.as_str(), "-c", "user.name=A", "-c", "user.email=a@example.org"];
+    sh("env", &[&[date.as_str()], &user[..], args].concat())
 }
 
 /// The package: tracked data files that no setting names, an untracked one, and files of the tool.

@@ -1,6 +1,6 @@
 //! The wheel file format (`PyPA` "Binary distribution format", PEP 427 and PEP 425): file name,
-//! tags, archive, `RECORD`, `WHEEL` and `METADATA`, and the one change that is made to a built
-//! wheel, its platform tag.
+//! tags, archive, `RECORD`, `WHEEL` and `METADATA`, and the change that is made to a built wheel: its
+//! platform tag and a canonical archive.
 //!
 //! This module says what is in a file and where that breaks the format. It knows nothing of machine
 //! code and of what a tag promises.
@@ -8,12 +8,12 @@
 mod archive;
 mod entry_points;
 mod extension;
+mod finish;
 mod headers;
 mod interpreter;
 mod metadata;
 mod name;
 mod record;
-mod retag;
 mod tag;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -24,13 +24,13 @@ pub(crate) use entry_points::is_identifier;
 pub use entry_points::{EntryPoint, EntryPointsError, entry_points};
 pub(crate) use extension::FIRST_WITH_ABI3T;
 pub use extension::{ExtensionAbi, ExtensionSuffix};
+pub use finish::{FinishError, finish};
 pub use headers::{Cut, Headers};
 pub use interpreter::{Implementation, Interpreter, InterpreterError, allows};
 pub(crate) use metadata::VersionKey;
 pub use metadata::{CoreMetadata, MetadataError, WheelFile, same_name, same_version};
 pub use name::{NameError, WheelName};
 pub use record::{Digest, Record, RecordError, RecordProblem, RecordRow};
-pub use retag::{RetagError, retag};
 pub use tag::{Tag, TagSet};
 
 /// Largest `RECORD`, `WHEEL` or `METADATA` that is read, in bytes. The largest real ones have some

@@ -41,6 +41,9 @@ pub(crate) struct Recipe {
     pub reason: String,
     /// The source's own justfile, or `none`.
     pub source_justfile: String,
+    /// `SOURCE_DATE_EPOCH` of the build, unless a package set it to what is no number of seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source_date_epoch: Option<u64>,
 }
 
 impl Recipe {
@@ -321,6 +324,7 @@ mod tests {
             justfile: "bundled".to_owned(),
             reason: "it does not read PYTHONS".to_owned(),
             source_justfile: file.to_owned(),
+            source_date_epoch: None,
         };
         assert_eq!(recipe("none").notice(), None);
         assert!(recipe("python/justfile").notice().unwrap().contains("python/justfile"));

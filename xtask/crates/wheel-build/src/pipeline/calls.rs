@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::env::Context;
-use super::source::{PreparedSource, SOURCE_DATE_EPOCH};
+use super::source::PreparedSource;
 use crate::config::{BuildFrontend, Config, JobSettings, Platform, Script, Target};
 use crate::engine::bake::{Bake, NoCache, Output};
 use crate::engine::base::BaseImage;
@@ -79,7 +79,6 @@ pub(super) fn build_args(config: &Config, job: &Job) -> BTreeMap<&'static str, S
         ("RECIPE", build.recipe.clone()),
         ("BUILD_ENV", env.join("\n")),
         ("BUILD_REQUIREMENTS", requirements.unwrap_or_default().to_owned()),
-        ("SOURCE_DATE_EPOCH", SOURCE_DATE_EPOCH.to_string()),
     ]);
     if let Some(Script(before)) = &build.before {
         args.extend([("BEFORE_STAGE", "on".to_owned()), ("BEFORE", before.clone())]);

@@ -28,7 +28,7 @@ use wheel_audit::dist::{BaseUsed, Entry, Grafted, Kind, Manifest, Smoke, Tests, 
 use wheel_audit::policy::{Arch, Libc, PlatformTag};
 use wheel_audit::report;
 use wheel_audit::text::shown;
-use wheel_audit::wheel::{WheelName, retag};
+use wheel_audit::wheel::{WheelName, finish};
 
 /// Maximum number of paths that one message lists.
 const MAX_LISTED: usize = 10;
@@ -236,13 +236,11 @@ fn audited(
         (TagPolicy::Floor, Libc::Glibc(..)) => floor_tag(&first, arch, raw)?,
     };
     let folder = workspace.fresh("proved")?;
-    let path = if first.facts.tag_claim == ["any"] {
-        let path = folder.join(raw.file_name().unwrap_or_default());
-        fs_err::copy(raw, &path)?;
-        path
-    } else {
-        retag(raw, &folder, &tag.to_string()).map_err(|error| wrong(&error))?
-    };
+    let tag_text = (first.facts.tag_claim != ["any"]).then(|| tag.to_string());
+    // Where the wheel is another job's, its members have the time already.
+    let modified = recipe(workspace)?.and_then(|recipe| recipe.source_date_epoch);
+    let path =
+        finish(raw, &folder, tag_text.as_deref(), modified).map_err(|error| wrong(&error))?;
     let expectations = match ctx.config.check.tag {
         TagPolicy::Linux => Expectations { built_on, ..self::expectations(ctx, job, info, tag) },
         TagPolicy::Target | TagPolicy::Floor => expectations,

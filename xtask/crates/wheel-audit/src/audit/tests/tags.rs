@@ -99,7 +99,7 @@ fn defect_12_retagged_wheels_of_two_targets_differ_in_name_and_pass_for_their_ow
     let input = wheel("pkg-1.0-cp311-cp311-linux_x86_64.whl").write(built.path());
     let mut names = Vec::new();
     for tag in ["manylinux_2_34_x86_64", "manylinux_2_36_x86_64"] {
-        let path = crate::wheel::retag(&input, out.path(), tag).unwrap();
+        let path = crate::wheel::finish(&input, out.path(), Some(tag), None).unwrap();
         let audit = audit_wheel(&path, &expectations(tag, "cp311"), &Settings::default()).unwrap();
         assert_eq!(audit.findings, []);
         names.push(audit.facts.file);

@@ -26,7 +26,7 @@ pub use problem::ArchiveProblem;
 pub use shared::SharedFile;
 pub(crate) use stream::Piece;
 use stream::Scratch;
-pub(super) use write::{Content, write};
+pub(super) use write::{Content, WriteError, dos_time, rank, write};
 
 /// How members are compressed; a wheel may use no other methods.
 const STORED: u16 = 0;
@@ -82,6 +82,14 @@ impl Entry {
     /// Is it a folder? Wheels need none, but some have them.
     pub fn is_folder(&self) -> bool {
         self.name.ends_with('/')
+    }
+
+    /// The time of the last change, as the archive has it: `2020-02-02 00:00:00`.
+    pub(crate) fn time_text(&self) -> String {
+        let [time, date] = self.modified;
+        let (year, month, day) = ((date >> 9) + 1980, date >> 5 & 15, date & 31);
+        let (hour, minute, second) = (time >> 11, time >> 5 & 63, (time & 31) * 2);
+        format!("{year}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}")
     }
 
     /// The Unix file mode with its type bits, 0 if the archive gives none.
@@ -200,10 +208,10 @@ impl<R: Read + Seek> WheelArchive<R> {
         Ok(bytes)
     }
 
-    /// The reader at the start of a member's bytes as they lie in the archive.
-    fn packed(&mut self, entry: &Entry) -> io::Result<io::Take<&mut R>> {
-        self.reader.seek(SeekFrom::Start(entry.data_offset))?;
-        Ok((&mut self.reader).take(entry.packed_size))
+    /// The latest time of a member, in MS-DOS form.
+    pub(super) fn latest(&self) -> [u16; 2] {
+        let times = self.entries.iter().map(|entry| entry.modified);
+        times.max_by_key(|&[time, date]| (date, time)).unwrap_or(dos_time(0))
     }
 }
 

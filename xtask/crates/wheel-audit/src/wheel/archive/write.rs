@@ -1,51 +1,88 @@
-//! Writing an archive anew: the same members in the same order, in the one plainest form, so that
-//! the same input gives the same bytes.
+//! Writing an archive in its one canonical form: the same members with the same content give the same bytes,
+//! whatever wrote the archive before.
 
 use std::{
-    io::{self, Read, Seek, Write},
+    io::{self, Read, Seek, SeekFrom, Write},
+    mem,
     sync::Arc,
 };
 
 use flate2::{Compression, Crc, write::DeflateEncoder};
+use thiserror::Error;
 
-use super::{DEFLATED, Entry, WheelArchive, directory::UTF8};
+use super::{DEFLATED, Entry, MemberError, WheelArchive, directory::UTF8};
+
+/// Made by version 2.0 on Unix, so that readers take the upper half of the attributes for the mode.
+const MADE_BY: u16 = 0x0314;
+const VERSION_NEEDED: u16 = 20;
+/// Where a local header has the checksum and the sizes.
+const SIZES_AT: u64 = 14;
+const REGULAR_FILE: u32 = 0o100_000;
+/// The encoder gets pieces of this size, because its output may depend on where pieces end, and the reader's
+/// depend on how the member was packed before.
+const PIECE: usize = 64 << 10;
+
+/// Why an archive cannot be written.
+#[derive(Debug, Error)]
+pub(in crate::wheel) enum WriteError {
+    /// A member cannot be read.
+    #[error("`{name}`: {source}")]
+    Member {
+        /// The member.
+        name: String,
+        /// Why.
+        source: MemberError,
+    },
+    /// The file cannot be written, or the format has no place for what it would hold.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
 
 /// What a member of the new archive holds.
 pub(in crate::wheel) enum Content {
-    /// The bytes it has, as they are packed.
+    /// The bytes that it has.
     Same,
-    /// Other bytes, packed by the same method.
+    /// Other bytes.
     New(Vec<u8>),
 }
 
-/// Writes `archive` to `output`. Names, order, times and modes are kept; extra fields, comments and
-/// data descriptors are left out, since a wheel means nothing by them.
+/// Writes `archive` to `output`, which is empty: the members without folders, the metadata folder last and its
+/// `RECORD` at the very end, otherwise sorted by name; each deflated, with the time `modified` and the mode 0644,
+/// or 0755 if it is executable. There are no extra fields, comments or data descriptors.
 pub(in crate::wheel) fn write<R: Read + Seek>(
     archive: &mut WheelArchive<R>,
-    output: &mut impl Write,
+    output: &mut (impl Write + Seek),
+    modified: [u16; 2],
     mut content: impl FnMut(&Entry) -> Content,
-) -> io::Result<()> {
-    let mut directory = Vec::new();
-    let mut at = 0_u64;
-    for entry in Arc::clone(&archive.entries).iter().cloned() {
-        let (entry, packed) = match content(&entry) {
-            Content::Same => (entry, None),
-            Content::New(bytes) => {
-                let (entry, packed) = pack(entry, &bytes)?;
-                (entry, Some(packed))
+) -> Result<(), WriteError> {
+    let entries = Arc::clone(&archive.entries);
+    let mut order: Vec<usize> = (0..entries.len()).filter(|&at| !entries[at].is_folder()).collect();
+    order.sort_by_cached_key(|&at| rank(&entries[at].name));
+    let (mut directory, mut at) = (Vec::new(), 0_u64);
+    for &index in &order {
+        let entry = canonical(&entries[index], modified);
+        let mut packer = Packer::begin(entry, at, output)?;
+        match content(&entries[index]) {
+            Content::New(bytes) => packer.add(&bytes)?,
+            Content::Same => {
+                let mut written = Ok(());
+                let mut add = |piece: &[u8]| {
+                    if written.is_ok() {
+                        written = packer.add(piece);
+                    }
+                };
+                archive.stream(index, &mut add).map_err(|source| WriteError::Member {
+                    name: entries[index].name.clone(),
+                    source,
+                })?;
+                written?;
             }
-        };
-        let header = Header::new(&entry)?;
-        directory.extend(header.central(&entry, short(at)?));
-        let local = header.local(&entry);
-        output.write_all(&local)?;
-        match packed {
-            Some(bytes) => output.write_all(&bytes)?,
-            None => copy(archive, &entry, output)?,
         }
-        at += local.len() as u64 + entry.packed_size;
+        at = packer.end(&mut directory)?;
     }
-    let count = u16::try_from(archive.entries.len()).map_err(|_| too_large())?;
+    // 65,535 members would announce the zip64 form.
+    let count =
+        u16::try_from(order.len()).ok().filter(|&it| it < u16::MAX).ok_or_else(too_large)?;
     let mut end = b"PK\x05\x06\0\0\0\0".to_vec();
     end.extend(count.to_le_bytes());
     end.extend(count.to_le_bytes());
@@ -53,75 +90,162 @@ pub(in crate::wheel) fn write<R: Read + Seek>(
     end.extend(short(at)?.to_le_bytes());
     end.extend([0, 0]);
     output.write_all(&directory)?;
-    output.write_all(&end)
+    Ok(output.write_all(&end)?)
 }
 
-fn copy<R: Read + Seek>(
-    archive: &mut WheelArchive<R>,
-    entry: &Entry,
-    output: &mut impl Write,
-) -> io::Result<()> {
-    let copied = io::copy(&mut archive.packed(entry)?, output)?;
-    if copied == entry.packed_size { Ok(()) } else { Err(io::ErrorKind::UnexpectedEof.into()) }
+/// The order of the members: as the format recommends, the metadata is at the end of the archive.
+pub(in crate::wheel) fn rank(name: &str) -> (bool, bool, String) {
+    let in_metadata = name.split_once('/').filter(|(folder, _)| folder.ends_with(".dist-info"));
+    (in_metadata.is_some(), in_metadata.is_some_and(|(_, file)| file == "RECORD"), name.to_owned())
 }
 
-fn pack(mut entry: Entry, bytes: &[u8]) -> io::Result<(Entry, Vec<u8>)> {
-    let packed = if entry.method == DEFLATED {
-        let mut encoder = DeflateEncoder::new(Vec::new(), Compression::best());
-        encoder.write_all(bytes)?;
-        encoder.finish()?
-    } else {
-        bytes.to_vec()
-    };
-    let mut crc = Crc::new();
-    crc.update(bytes);
-    entry.crc32 = crc.sum();
-    entry.size = bytes.len() as u64;
-    entry.packed_size = packed.len() as u64;
-    Ok((entry, packed))
+/// Seconds since 1970 as date and time of MS-DOS, in UTC; the nearest possible ones before 1980 and after 2107.
+pub(in crate::wheel) fn dos_time(seconds: u64) -> [u16; 2] {
+    const FIRST: u64 = 315_532_800;
+    const LAST: u64 = 4_354_819_198;
+    let seconds = seconds.clamp(FIRST, LAST);
+    let (days, of_day) = (seconds / 86_400, seconds % 86_400);
+    // Days since 0000-03-01, so that a leap day is the last day of its year.
+    let days = days + 719_468;
+    let (era, day_of_era) = (days / 146_097, days % 146_097);
+    let year_of_era =
+        (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month + 2) / 5 + 1;
+    let (month, next) = if month < 10 { (month + 3, 0) } else { (month - 9, 1) };
+    let year = year_of_era + era * 400 + next;
+    let date = (year - 1980) << 9 | month << 5 | day;
+    let time = (of_day / 3_600) << 11 | (of_day / 60 % 60) << 5 | (of_day % 60 / 2);
+    [time, date].map(|half| u16::try_from(half).unwrap_or(u16::MAX))
+}
+
+fn canonical(entry: &Entry, modified: [u16; 2]) -> Entry {
+    let mode = if entry.unix_mode() & 0o111 == 0 { 0o644 } else { 0o755 };
+    Entry {
+        name: entry.name.clone(),
+        size: 0,
+        packed_size: 0,
+        crc32: 0,
+        method: DEFLATED,
+        flags: if entry.name.is_ascii() { 0 } else { UTF8 },
+        modified,
+        made_by: MADE_BY,
+        attributes: (REGULAR_FILE | mode) << 16,
+        header_offset: 0,
+        data_offset: 0,
+    }
+}
+
+/// Packs one member.
+struct Packer<'a, W: Write + Seek> {
+    entry: Entry,
+    crc: Crc,
+    encoder: DeflateEncoder<Counted<&'a mut W>>,
+    piece: Vec<u8>,
+}
+
+impl<'a, W: Write + Seek> Packer<'a, W> {
+    fn begin(mut entry: Entry, at: u64, output: &'a mut W) -> io::Result<Self> {
+        let header = local(&entry)?;
+        output.write_all(&header)?;
+        entry.header_offset = at;
+        entry.data_offset = at + header.len() as u64;
+        let encoder = DeflateEncoder::new(Counted { output, count: 0 }, Compression::default());
+        Ok(Self { entry, crc: Crc::new(), encoder, piece: Vec::with_capacity(PIECE) })
+    }
+
+    fn add(&mut self, mut bytes: &[u8]) -> io::Result<()> {
+        self.crc.update(bytes);
+        self.entry.size += bytes.len() as u64;
+        while !bytes.is_empty() {
+            let (now, rest) = bytes.split_at(bytes.len().min(PIECE - self.piece.len()));
+            self.piece.extend_from_slice(now);
+            bytes = rest;
+            if self.piece.len() == PIECE {
+                self.encoder.write_all(&self.piece)?;
+                self.piece.clear();
+            }
+        }
+        Ok(())
+    }
+
+    /// Completes the local header, adds the member to the directory, and returns the offset behind it.
+    fn end(mut self, directory: &mut Vec<u8>) -> io::Result<u64> {
+        self.encoder.write_all(&mem::take(&mut self.piece))?;
+        let Counted { output, count } = self.encoder.finish()?;
+        let mut entry = self.entry;
+        (entry.packed_size, entry.crc32) = (count, self.crc.sum());
+        let end = entry.data_offset + entry.packed_size;
+        output.seek(SeekFrom::Start(entry.header_offset + SIZES_AT))?;
+        output.write_all(&sizes(&entry)?)?;
+        output.seek(SeekFrom::Start(end))?;
+        directory.extend(central(&entry)?);
+        Ok(end)
+    }
+}
+
+struct Counted<W> {
+    output: W,
+    count: u64,
+}
+
+impl<W: Write> Write for Counted<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.output.write(bytes)?;
+        self.count += written as u64;
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.output.flush()
+    }
 }
 
 /// The part that both headers of a member have in common: from the version needed to the length of
 /// the name.
-struct Header(Vec<u8>);
-
-impl Header {
-    fn new(entry: &Entry) -> io::Result<Self> {
-        const VERSION_NEEDED: u16 = 20;
-        let flags = if entry.name.is_ascii() { 0 } else { UTF8 };
-        let name_size = u16::try_from(entry.name.len()).map_err(|_| too_large())?;
-        let mut bytes = Vec::new();
-        for value in [VERSION_NEEDED, flags, entry.method, entry.modified[0], entry.modified[1]] {
-            bytes.extend(value.to_le_bytes());
-        }
-        for value in [entry.crc32, short(entry.packed_size)?, short(entry.size)?] {
-            bytes.extend(value.to_le_bytes());
-        }
-        bytes.extend(name_size.to_le_bytes());
-        bytes.extend([0, 0]);
-        Ok(Self(bytes))
-    }
-
-    fn local(&self, entry: &Entry) -> Vec<u8> {
-        [b"PK\x03\x04", self.0.as_slice(), entry.name.as_bytes()].concat()
-    }
-
-    fn central(&self, entry: &Entry, offset: u32) -> Vec<u8> {
-        // No comment, first disk, no internal attributes.
-        let (made_by, none) = (entry.made_by.to_le_bytes(), [0; 6]);
-        let (attributes, offset) = (entry.attributes.to_le_bytes(), offset.to_le_bytes());
-        [b"PK\x01\x02", &made_by[..], &self.0, &none, &attributes, &offset, entry.name.as_bytes()]
-            .concat()
-    }
+fn header(entry: &Entry) -> io::Result<Vec<u8>> {
+    let name_size = u16::try_from(entry.name.len()).map_err(|_| too_large())?;
+    let [time, date] = entry.modified;
+    let words = [VERSION_NEEDED, entry.flags, entry.method, time, date];
+    let mut bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
+    bytes.extend(sizes(entry)?);
+    bytes.extend(name_size.to_le_bytes());
+    bytes.extend([0, 0]);
+    Ok(bytes)
 }
 
+fn sizes(entry: &Entry) -> io::Result<Vec<u8>> {
+    let words = [entry.crc32, short(entry.packed_size)?, short(entry.size)?];
+    Ok(words.iter().flat_map(|word| word.to_le_bytes()).collect())
+}
+
+fn local(entry: &Entry) -> io::Result<Vec<u8>> {
+    Ok([b"PK\x03\x04", header(entry)?.as_slice(), entry.name.as_bytes()].concat())
+}
+
+fn central(entry: &Entry) -> io::Result<Vec<u8>> {
+    // No comment, first disk, no internal attributes.
+    let (made_by, header, none) = (entry.made_by.to_le_bytes(), header(entry)?, [0; 6]);
+    let attributes = entry.attributes.to_le_bytes();
+    let offset = short(entry.header_offset)?.to_le_bytes();
+    let parts =
+        [b"PK\x01\x02", &made_by[..], &header, &none, &attributes, &offset, entry.name.as_bytes()];
+    Ok(parts.concat())
+}
+
+/// A field of four bytes; all of them set would announce the zip64 form.
 fn short(value: u64) -> io::Result<u32> {
-    u32::try_from(value).map_err(|_| too_large())
+    u32::try_from(value).ok().filter(|&it| it < u32::MAX).ok_or_else(too_large)
 }
 
 fn too_large() -> io::Error {
     io::Error::new(
         io::ErrorKind::FileTooLarge,
-        "the archive would be larger than a plain zip file can be",
+        "the archive would need the zip64 form, which no index of Python packages accepts",
     )
 }
+
+#[cfg(test)]
+#[path = "write_tests.rs"]
+mod tests;

@@ -39,8 +39,9 @@ use crate::config::{Config, LocalSource, Source};
 use crate::exec::Exec;
 use crate::plan::Inputs;
 
-/// 2020-02-02, the time that build backends give to entries whose own time should not matter.
-pub(super) const SOURCE_DATE_EPOCH: u64 = 1_580_601_600;
+/// Time of files whose own time does not matter, and date of a source without a commit: 2020-02-02, as build backends
+/// have it.
+const FIXED_TIME: u64 = 1_580_601_600;
 /// Characters of a project's name in the name of a cache.
 const SCOPE_LENGTH: usize = 40;
 

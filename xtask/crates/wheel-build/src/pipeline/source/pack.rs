@@ -12,11 +12,12 @@ use wheel_audit::sys::is_executable;
 
 use super::disk::{go_on, open};
 use super::facts::Status;
+use super::history::git;
 use super::python::{name, project, text_of};
 use super::repository::{Repositories, repositories};
 use super::selection::{Decision, Reason, Selection};
 use super::summary::{Note, Summary};
-use super::{PreparedSource, SOURCE_DATE_EPOCH, versions};
+use super::{FIXED_TIME, PreparedSource, versions};
 use crate::config::LocalSource;
 use crate::exec::Exec;
 use crate::pipeline::stubs::stubs;
@@ -36,6 +37,8 @@ struct Described<'a> {
     sha256: String,
     /// The folder below its top that holds the package.
     package: &'a str,
+    /// The commit's date in seconds since 1970, a fixed one without a commit: `SOURCE_DATE_EPOCH` of the build.
+    date: u64,
     /// SHA-256 of `git.json`, which decides what `git.objects` holds.
     #[serde(skip_serializing_if = "Option::is_none")]
     git: Option<String>,
@@ -75,7 +78,8 @@ pub(super) fn pack(
         file: "source.tar",
         sha256: digest::of_file(&archive)?,
         package: source.package.as_str(),
-        git: json.map(|json| digest::of_bytes(json.as_bytes())),
+        date: if json.is_some() { commit_date(exec, tree)? } else { FIXED_TIME },
+        git: json.as_ref().map(|json| digest::of_bytes(json.as_bytes())),
     };
     let text = serde_json::to_string_pretty(&described)? + "\n";
     fs_err::write(draft_folder.join("source.json"), &text)?;
@@ -98,6 +102,14 @@ pub(super) fn pack(
     Ok(PreparedSource::Packed { folder, sha256, project: project(&package), summary })
 }
 
+/// The date of HEAD.
+fn commit_date(exec: &Exec, tree: &Utf8Path) -> io::Result<u64> {
+    let text = exec.read(&git(tree, ["show", "--no-patch", "--format=%ct", "HEAD"]));
+    let text = text.map_err(io::Error::other)?;
+    // A commit may claim any date; one before 1970 counts as none.
+    Ok(text.trim().parse().unwrap_or(FIXED_TIME))
+}
+
 /// The stubs that stand for some of the tool's own files.
 fn stubs_for(tree: &Utf8Path, selection: &Selection) -> BTreeMap<PathBuf, String> {
     let names: Vec<PathBuf> = selection.packed().map(|file| file.path.clone()).collect();
@@ -114,7 +126,7 @@ fn write_archive(
 ) -> io::Result<()> {
     let mut files: BTreeMap<&Path, Facts> =
         selection.packed().map(|file| (file.path.as_path(), facts(file))).collect();
-    files.extend(stubs.keys().map(|path| (path.as_path(), (SOURCE_DATE_EPOCH, None))));
+    files.extend(stubs.keys().map(|path| (path.as_path(), (FIXED_TIME, None))));
     let mut tar = tar::Builder::new(io::BufWriter::new(fs_err::File::create(archive)?));
     for (path, facts) in files {
         match stubs.get(path) {
@@ -137,9 +149,9 @@ fn facts(file: &Decision) -> Facts<'_> {
 /// changed is newest, and what git does not know is oldest.
 fn time(status: Status) -> u64 {
     match status {
-        Status::Changed => SOURCE_DATE_EPOCH + TIME_STEP,
-        Status::Tracked | Status::Unversioned => SOURCE_DATE_EPOCH,
-        Status::Untracked => SOURCE_DATE_EPOCH - TIME_STEP,
+        Status::Changed => FIXED_TIME + TIME_STEP,
+        Status::Tracked | Status::Unversioned => FIXED_TIME,
+        Status::Untracked => FIXED_TIME - TIME_STEP,
     }
 }
 
@@ -203,7 +215,7 @@ fn add<W: io::Write>(
 
 fn add_text<W: io::Write>(tar: &mut tar::Builder<W>, name: &Path, text: &str) -> io::Result<()> {
     let mut header = tar::Header::new_gnu();
-    header.set_mtime(SOURCE_DATE_EPOCH);
+    header.set_mtime(FIXED_TIME);
     header.set_mode(0o644);
     header.set_size(text.len() as u64);
     tar.append_data(&mut header, name, text.as_bytes())

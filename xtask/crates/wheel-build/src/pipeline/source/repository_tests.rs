@@ -121,6 +121,13 @@ impl Pair {
         folder
     }
 
+    /// `SOURCE_DATE_EPOCH` of a build of `tree`.
+    fn date(&self, tree: &Utf8Path) -> u64 {
+        let text = fs_err::read(self.packed(tree).join("source.json")).unwrap();
+        let described: serde_json::Value = serde_json::from_slice(&text).unwrap();
+        described["date"].as_u64().unwrap()
+    }
+
     fn json(&self, tree: &Utf8Path) -> String {
         fs_err::read_to_string(self.packed(tree).join("git.json")).unwrap()
     }
@@ -260,6 +267,7 @@ fn a_work_tree_a_clone_and_the_repository_give_the_same_bytes() {
     assert_eq!(json(&pair.clone), json(&second));
     assert!(!json(&second).contains(pair.dir.path().to_str().unwrap()), "no path of this machine");
     pair.assert_equal(&tree);
+    assert_eq!(pair.date(&tree), 1_704_157_445, "the date of the commit");
 }
 
 #[test]

@@ -10,7 +10,7 @@ use super::testing::*;
 use super::*;
 use crate::exec::Step;
 
-const ARCHIVE_TIME: u64 = SOURCE_DATE_EPOCH;
+const ARCHIVE_TIME: u64 = FIXED_TIME;
 
 /// The message and the hint of what keeps the folder from being a source.
 pub(super) fn problem(tree: &Utf8Path, source: &LocalSource) -> Option<UserError> {

@@ -1,4 +1,4 @@
-//! Giving a built wheel the platform tag that it has earned.
+//! Giving a built wheel its final form: the platform tag that it has earned, in a canonical archive.
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
@@ -9,13 +9,13 @@ use thiserror::Error;
 use super::{
     ArchiveError, ArchiveProblem, Digest, MAX_METADATA, MemberError, MetadataError, NameError,
     Record, RecordError, SharedFile, WheelArchive, WheelFile, WheelName,
-    archive::{Content, write},
+    archive::{Content, WriteError, dos_time, rank, write},
     tag,
 };
 
-/// Why a wheel cannot be given another platform tag.
+/// Why a wheel cannot be given its final form.
 #[derive(Debug, Error)]
-pub enum RetagError {
+pub enum FinishError {
     /// Its file name or the new tag is malformed.
     #[error(transparent)]
     Name(#[from] NameError),
@@ -74,71 +74,132 @@ pub enum RetagError {
     Io(#[from] std::io::Error),
 }
 
-/// Writes the wheel `input` to `out_dir` with `platform` (`manylinux_2_36_x86_64`, or several
-/// joined by dots) in place of its platform tag: in the file name, in the `Tag` lines of `WHEEL`,
-/// in software bills of materials that name the file, and in the rows of these in `RECORD`. Every other member
-/// keeps its bytes, place, time and mode.
+impl From<WriteError> for FinishError {
+    fn from(error: WriteError) -> Self {
+        match error {
+            WriteError::Member { name: member, source } => Self::Member { member, source },
+            WriteError::Io(error) => Self::Io(error),
+        }
+    }
+}
+
+/// Writes the wheel `input` to `out_dir` as a canonical archive, so that wheels with the same content have the same
+/// bytes: members and the rows of `RECORD` sorted, the metadata last, one time, one compression, the modes 0644 and
+/// 0755, no folders.
 ///
-/// The same input gives the same bytes, and a wheel that has the tag already comes out in the same
-/// form. The file appears under its name only when it is whole and on disk. Gives its path.
+/// With `platform` (`manylinux_2_36_x86_64`, or several joined by dots), that is its platform tag: in the file name,
+/// in the `Tag` lines of `WHEEL`, in software bills of materials that name the file, and in the rows of these in
+/// `RECORD`. Each member has the time `modified`, in seconds since 1970, else the latest one of `input`, so that a
+/// wheel in this form keeps it.
+///
+/// The file appears under its name only when it is whole and on disk. Returns its path.
 ///
 /// # Errors
-/// [`RetagError`]; `out_dir` is then as it was.
-pub fn retag(
+/// [`FinishError`]; `out_dir` is then as it was.
+pub fn finish(
     input: &Utf8Path,
     out_dir: &Utf8Path,
-    platform: &str,
-) -> Result<Utf8PathBuf, RetagError> {
-    let file_name = input.file_name().ok_or_else(|| RetagError::NoFile(input.to_owned()))?;
+    platform: Option<&str>,
+    modified: Option<u64>,
+) -> Result<Utf8PathBuf, FinishError> {
+    let file_name = input.file_name().ok_or_else(|| FinishError::NoFile(input.to_owned()))?;
     let mut name = WheelName::parse(file_name)?;
-    if name.tags.platforms.iter().any(|each| each == "any") {
-        return Err(RetagError::Pure(file_name.to_owned()));
-    }
-    name.tags.platforms = tag::set(platform)?;
     let mut archive = open(input, file_name)?;
+    let changed = match platform {
+        Some(_) if name.tags.platforms.iter().any(|each| each == "any") => {
+            return Err(FinishError::Pure(file_name.to_owned()));
+        }
+        Some(platform) => {
+            name.tags.platforms = tag::set(platform)?;
+            retagged(&mut archive, &name, file_name)?
+        }
+        None => BTreeMap::new(),
+    };
+    let changed = with_record(&mut archive, &name, file_name, changed)?;
+    let modified = modified.map_or_else(|| archive.latest(), dos_time);
+    let target = out_dir.join(name.to_string());
+    save(&mut archive, &target, modified, changed)?;
+    Ok(target)
+}
 
-    let dist_info = dist_info(&archive, &name, file_name)?;
-    let (wheel_path, record_path) = (format!("{dist_info}/WHEEL"), format!("{dist_info}/RECORD"));
-    if [".jws", ".p7s"].iter().any(|end| archive.position(&format!("{record_path}{end}")).is_some())
-    {
-        return Err(RetagError::Signed(file_name.to_owned()));
+/// The members that change with the platform tag of `name`, apart from `RECORD`.
+fn retagged(
+    archive: &mut WheelArchive<SharedFile>,
+    name: &WheelName,
+    file_name: &str,
+) -> Result<BTreeMap<String, Vec<u8>>, FinishError> {
+    let dist_info = dist_info(archive, name, file_name)?;
+    if is_signed(archive, &dist_info) {
+        return Err(FinishError::Signed(file_name.to_owned()));
     }
-    let wheel = member(&mut archive, file_name, &wheel_path)?;
+    let path = format!("{dist_info}/WHEEL");
+    let wheel = member(archive, file_name, &path)?;
     WheelFile::parse(&wheel)?;
     let wheel = WheelFile::with_tags(&wheel, name.tags.expand().iter());
-    let mut changed = renamed_in_sboms(&mut archive, &dist_info, file_name, &name.to_string())?;
-    changed.insert(wheel_path, wheel);
-    let mut record = Record::parse(&member(&mut archive, file_name, &record_path)?)?;
+    let mut changed = renamed_in_sboms(archive, &dist_info, file_name, &name.to_string())?;
+    changed.insert(path, wheel);
+    Ok(changed)
+}
+
+/// `changed`, and the `RECORD` that goes with it, its rows in the order of the members. That of a signed wheel stays
+/// as it is.
+fn with_record(
+    archive: &mut WheelArchive<SharedFile>,
+    name: &WheelName,
+    file_name: &str,
+    mut changed: BTreeMap<String, Vec<u8>>,
+) -> Result<BTreeMap<String, Vec<u8>>, FinishError> {
+    let dist_info = dist_info(archive, name, file_name)?;
+    if is_signed(archive, &dist_info) {
+        return Ok(changed);
+    }
+    let path = format!("{dist_info}/RECORD");
+    let mut record = Record::parse(&member(archive, file_name, &path)?)?;
     if let Some((path, _)) =
         changed.iter().find(|(path, bytes)| !record.set(path, &Digest::of(bytes)))
     {
-        return Err(RetagError::NotRecorded(path.clone()));
+        return Err(FinishError::NotRecorded(path.clone()));
     }
-    changed.insert(record_path, record.to_text().into_bytes());
+    record.rows.sort_by_cached_key(|row| rank(&row.path));
+    changed.insert(path, record.to_text().into_bytes());
+    Ok(changed)
+}
 
+fn is_signed(archive: &WheelArchive<SharedFile>, dist_info: &str) -> bool {
+    let is_there = |end| archive.position(&format!("{dist_info}/RECORD{end}")).is_some();
+    [".jws", ".p7s"].into_iter().any(is_there)
+}
+
+/// Writes the wheel to `target`, with `changed` in place of the members of these names.
+fn save(
+    archive: &mut WheelArchive<SharedFile>,
+    target: &Utf8Path,
+    modified: [u16; 2],
+    mut changed: BTreeMap<String, Vec<u8>>,
+) -> Result<(), FinishError> {
+    let folder = target.parent().unwrap_or(Utf8Path::new("."));
     // In the same folder, so that the renaming is one step; removed again if anything fails.
     let mut output =
-        tempfile::Builder::new().prefix(".retag-").permissions(readable()).tempfile_in(out_dir)?;
+        tempfile::Builder::new().prefix(".finish-").permissions(readable()).tempfile_in(folder)?;
     let mut buffered = std::io::BufWriter::new(output.as_file_mut());
-    write(&mut archive, &mut buffered, |entry| {
+    write(archive, &mut buffered, modified, |entry| {
         changed.remove(&entry.name).map_or(Content::Same, Content::New)
     })?;
     buffered.flush()?;
     drop(buffered);
     output.as_file().sync_all()?;
-    let target = out_dir.join(name.to_string());
-    output.persist(&target).map_err(|error| error.error)?;
+    output.persist(target).map_err(|error| error.error)?;
     // The name itself is on disk only when the folder is.
-    fs_err::File::open(out_dir)?.sync_all()?;
-    Ok(target)
+    fs_err::File::open(folder)?.sync_all()?;
+    Ok(())
 }
 
-fn open(input: &Utf8Path, file_name: &str) -> Result<WheelArchive<SharedFile>, RetagError> {
+fn open(input: &Utf8Path, file_name: &str) -> Result<WheelArchive<SharedFile>, FinishError> {
     let name = || file_name.to_owned();
-    let archive =
-        WheelArchive::open(input).map_err(|source| RetagError::Archive { name: name(), source })?;
+    let archive = WheelArchive::open(input)
+        .map_err(|source| FinishError::Archive { name: name(), source })?;
     match archive.problems().iter().find(|problem| !problem.is_note()) {
-        Some(problem) => Err(RetagError::Problem { name: name(), problem: problem.clone() }),
+        Some(problem) => Err(FinishError::Problem { name: name(), problem: problem.clone() }),
         None => Ok(archive),
     }
 }
@@ -148,13 +209,13 @@ fn dist_info(
     archive: &WheelArchive<SharedFile>,
     name: &WheelName,
     file_name: &str,
-) -> Result<String, RetagError> {
+) -> Result<String, FinishError> {
     let folders =
         archive.entries().iter().filter_map(|entry| entry.name.strip_suffix(".dist-info/WHEEL"));
     let folders: Vec<&str> = folders.filter(|folder| !folder.contains('/')).collect();
     match folders.as_slice() {
         [folder] => Ok(format!("{folder}.dist-info")),
-        _ => Err(RetagError::NoMember {
+        _ => Err(FinishError::NoMember {
             name: file_name.to_owned(),
             member: format!("{}/WHEEL", name.dist_info()),
         }),
@@ -167,7 +228,7 @@ fn renamed_in_sboms(
     dist_info: &str,
     old: &str,
     new: &str,
-) -> Result<BTreeMap<String, Vec<u8>>, RetagError> {
+) -> Result<BTreeMap<String, Vec<u8>>, FinishError> {
     let folder = format!("{dist_info}/sboms/");
     let is_sbom = |path: &&String| path.starts_with(&folder) && !path.ends_with('/');
     let names = archive.entries().iter().map(|entry| &entry.name);
@@ -194,13 +255,13 @@ fn member(
     archive: &mut WheelArchive<SharedFile>,
     file_name: &str,
     path: &str,
-) -> Result<Vec<u8>, RetagError> {
-    let index = archive.position(path).ok_or_else(|| RetagError::NoMember {
+) -> Result<Vec<u8>, FinishError> {
+    let index = archive.position(path).ok_or_else(|| FinishError::NoMember {
         name: file_name.to_owned(),
         member: path.to_owned(),
     })?;
     let read = archive.read(index, MAX_METADATA);
-    read.map_err(|source| RetagError::Member { member: path.to_owned(), source })
+    read.map_err(|source| FinishError::Member { member: path.to_owned(), source })
 }
 
 /// Temporary files are private; a wheel is for everyone (as far as the umask allows).
@@ -209,5 +270,5 @@ fn readable() -> std::fs::Permissions {
 }
 
 #[cfg(test)]
-#[path = "retag_tests.rs"]
+#[path = "finish_tests.rs"]
 mod tests;
