@@ -9,12 +9,13 @@ use camino::Utf8Path;
 use walkdir::WalkDir;
 
 /// Modules that start no process and print nothing, and what they therefore do without.
-const PURE: [&str; 7] = [
+const PURE: [&str; 8] = [
     "wheel-audit/wheel",
     "wheel-audit/elf",
     "wheel-audit/isa",
     "wheel-audit/policy",
     "wheel-audit/audit",
+    "wheel-audit/compare",
     "wheel-audit/dist",
     "wheel-build/plan",
 ];

@@ -29,11 +29,12 @@
 //! ```
 //!
 //! Start with [`audit`]. Below it lie [`elf`], [`isa`], [`wheel`] and [`policy`], which know nothing
-//! of each other's matter. [`report`] and [`cli`] print; [`dist`], [`digest`], [`files`] and [`text`]
+//! of each other's matter. [`compare`] explains how two wheels differ. [`report`] and [`cli`] print; [`dist`], [`digest`], [`files`] and [`text`]
 //! are what reports and builds share.
 
 pub mod audit;
 pub mod cli;
+pub mod compare;
 pub mod digest;
 pub mod dist;
 pub mod elf;
