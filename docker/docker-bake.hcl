@@ -34,8 +34,8 @@ variable "RUSTUP_VERSION" { default = "1.28.2" }
 
 variable "SDIST" { default = "" }
 variable "SDIST_SHA256" { default = "" }
-# The hash of a local source; of a source archive it is SDIST_SHA256.
-variable "SOURCE_HASH" { default = "" }
+# The hash of all that goes into a build: builds with the same one share a compiler cache. None where empty.
+variable "COMPILER_CACHE" { default = "" }
 variable "PACKAGE_CONTEXT" { default = "target/xtask/package" }
 
 variable "RECIPE" { default = "build-all" }
@@ -48,6 +48,11 @@ variable "BEFORE_BUILD" { default = "" }
 variable "BUILD_FRONTEND" { default = "uv" }
 variable "CONFIG_SETTINGS" { default = "" }
 variable "BUILD_REQUIREMENTS" { default = "" }
+# Further requirements; and lines `name==version --hash=sha256:...` in place of all of them.
+variable "EXTRA_REQUIRES" { default = "" }
+variable "LOCKED_BUILD" { default = "" }
+# "on": code of the package has the network while it builds.
+variable "BUILD_NETWORK" { default = "off" }
 variable "SOURCE_DATE_EPOCH" { default = "" }
 
 variable "REPAIR_PLATFORM" { default = "" }
@@ -132,7 +137,12 @@ target "_wheels" {
     RECIPE             = RECIPE
     JUSTFILE           = JUSTFILE
     BUILD_ENV          = BUILD_ENV
-    BEFORE_STAGE       = BEFORE != "" ? "on" : "off"
+    BEFORE_STAGE       = BEFORE == "" ? "off" : BUILD_NETWORK == "on" ? "online" : "on"
+    BUILDER            = BUILD_NETWORK == "on" ? "wheel-builder-online" : "wheel-builder"
+    CRATES             = RUST != "none" ? "on" : "off"
+    COMPILER_CACHE     = COMPILER_CACHE
+    EXTRA_REQUIRES     = EXTRA_REQUIRES
+    LOCKED_BUILD       = LOCKED_BUILD
     BUILD_ENVIRONMENT  = BEFORE == "" && BEFORE_BUILD == "" && BUILD_FRONTEND == "uv" ? "on" : "off"
     BEFORE             = BEFORE
     BEFORE_BUILD       = BEFORE_BUILD
@@ -150,7 +160,6 @@ target "wheel-builder" {
     SOURCE_KIND  = "sdist"
     SDIST        = SDIST
     SDIST_SHA256 = SDIST_SHA256
-    SOURCE_HASH  = SDIST_SHA256
   }
 }
 
@@ -163,7 +172,6 @@ target "wheel-builder-local" {
   }
   args = {
     SOURCE_KIND = "local"
-    SOURCE_HASH = SOURCE_HASH
   }
 }
 
@@ -281,7 +289,12 @@ target "shell" {
     RECIPE             = RECIPE
     JUSTFILE           = JUSTFILE
     BUILD_ENV          = BUILD_ENV
-    BEFORE_STAGE       = BEFORE != "" ? "on" : "off"
+    BEFORE_STAGE       = BEFORE == "" ? "off" : BUILD_NETWORK == "on" ? "online" : "on"
+    BUILDER            = BUILD_NETWORK == "on" ? "wheel-builder-online" : "wheel-builder"
+    CRATES             = RUST != "none" ? "on" : "off"
+    COMPILER_CACHE     = COMPILER_CACHE
+    EXTRA_REQUIRES     = EXTRA_REQUIRES
+    LOCKED_BUILD       = LOCKED_BUILD
     BUILD_ENVIRONMENT  = BEFORE == "" && BEFORE_BUILD == "" && BUILD_FRONTEND == "uv" ? "on" : "off"
     BEFORE             = BEFORE
     BEFORE_BUILD       = BEFORE_BUILD

@@ -4,6 +4,8 @@
 set -eu
 here=$(dirname "$0")
 cd /
+# shellcheck source=scripts/offline.sh
+. "$here/offline.sh"
 # shellcheck source=scripts/trust.sh
 . "$here/trust.sh"
 PYTHONS=
@@ -16,4 +18,4 @@ touch /before/begin
 sleep 1
 run_hook before "$BEFORE" "$XTASK_SOURCE" "$XTASK_PACKAGE"
 python3 -B "$here/before.py" pack /before/begin /before/files.tar
-rm -rf /before/begin "$XTASK_WORK"
+rm -rf /before/begin "$XTASK_WORK" "$XTASK_CACHE"

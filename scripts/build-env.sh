@@ -14,6 +14,7 @@ export ZERO_AR_DATE=1
 # shellcheck source=scripts/build-variables.sh
 # shellcheck disable=SC2154 # here is the caller's
 . "$here/build-variables.sh"
+go_offline
 
 # The Python that runs the tool's own scripts: where the platform is emulated, a native one, which takes a tenth of
 # the time.
@@ -75,10 +76,12 @@ for id in $PYTHONS; do
     PATH=/opt/python/$id/bin:$PATH
 done
 
-# The compilers as ccache, first on PATH. The cache holds objects of this very source alone, and
-# SOURCE_HASH is empty where nobody says which one that is.
+use_crates
+
+# The compilers as ccache, first on PATH. The cache holds objects of builds with the same inputs alone, and
+# COMPILER_CACHE, their hash, is empty where nobody says which these are.
 ccache_dir=/var/cache/xtask-ccache
-if [ -n "${SOURCE_HASH:-}" ] && [ -d "$ccache_dir" ] && [ -z "${CCACHE_DISABLE+set}" ] &&
+if [ -n "${COMPILER_CACHE:-}" ] && [ -d "$ccache_dir" ] && [ -z "${CCACHE_DISABLE+set}" ] &&
     command -v ccache >/dev/null; then
     # An object depends on the compiler proper and the assembler, too; ccache itself looks at the driver alone. The
     # system's other packages differ between interpreters, and headers are among what ccache hashes.
@@ -101,11 +104,11 @@ fi
 export PATH
 
 # The job's share of the cores, for tools that would take one or all of them. `[build] env` wins.
-# The host leaves the number among the settings, which are no part of the build's cache key.
+# The host mounts the number as a secret, which is no part of the build's cache key.
 cores=
-if [ -f /run/secrets/settings ]; then
-    cores=$(sed -n 's/^XTASK_CORES=//p' /run/secrets/settings)
-fi
+for file in /xtask-cores /run/secrets/cores; do
+    [ ! -f "$file" ] || cores=$(cat "$file")
+done
 all=$(nproc)
 if [ -z "$cores" ] || [ "$cores" -gt "$all" ]; then
     cores=$all

@@ -1,11 +1,9 @@
 """What a build backend requires (PEP 517, PEP 518).
 
     build-requires.py table PYPROJECT FOLDER           FOLDER/backend.json and FOLDER/requires.txt, if it can
-    build-requires.py pinned RESOLVED REQUIREMENTS     the requirements of a file that a resolution chose
     build-requires.py hook BACKEND_JSON PACKAGE OUT    what the backend asks for beside them
 
-`table` reads [build-system], with pip on sys.path, whose reader of TOML it uses. `pinned` prints the entries of
-REQUIREMENTS, with their hashes, that RESOLVED (`uv pip compile`) names. `hook` runs in the environment of the
+`table` reads [build-system], with pip on sys.path, whose reader of TOML it uses. `hook` runs in the environment of the
 backend and calls get_requires_for_build_wheel; CONFIG_SETTINGS has a line KEY=VALUE for each setting.
 """
 
@@ -53,27 +51,6 @@ def table(pyproject, folder):
         out.writelines(requirement + "\n" for requirement in requires)
 
 
-def normalized(requirement):
-    name = re.match(r"\s*([A-Za-z0-9._-]*)", requirement).group(1)
-    return re.sub(r"[-_.]+", "-", name).lower()
-
-
-def entries(path):
-    """The requirements of a file, each on one line."""
-    with open(path) as file:
-        lines = file.read().replace("\\\n", " ").splitlines()
-    return [line for line in lines if line.strip() and not line.lstrip().startswith(("#", "-"))]
-
-
-def pinned(resolved, requirements):
-    known = {}
-    for entry in entries(requirements):
-        known.setdefault(normalized(entry), []).append(entry)
-    for entry in entries(resolved):
-        # One without a pin is passed on: the installation then reports that its hash is missing.
-        print("\n".join(known.get(normalized(entry), [entry])))
-
-
 def settings(lines):
     """The mapping of config settings; a key that occurs more than once has a list."""
     found = {}
@@ -106,4 +83,4 @@ def hook(backend_json, package, out):
 if __name__ == "__main__":
     # The folder of this script is no place for a backend's modules.
     sys.path.pop(0)
-    {"table": table, "pinned": pinned, "hook": hook}[sys.argv[1]](*sys.argv[2:])
+    {"table": table, "hook": hook}[sys.argv[1]](*sys.argv[2:])

@@ -70,10 +70,15 @@ build_in_environment() {
     "$VIRTUAL_ENV/bin/python" "$XTASK_SCRIPTS/build-requires.py" hook /opt/build/backend.json "$package" "$extra" ||
         return
     if [ -s "$extra" ]; then
-        here=$XTASK_SCRIPTS
         # shellcheck source=scripts/build-requirements.sh
-        . "$here/build-requirements.sh"
-        install_build_requirements "$VIRTUAL_ENV" "$extra" || return
+        . "$XTASK_SCRIPTS/build-requirements.sh"
+        if ! install_build_requirements "$VIRTUAL_ENV" "$extra" 2>"$XTASK_WORK/error-$id"; then
+            cat "$XTASK_WORK/error-$id"
+            # The host has them fetched and builds again.
+            cat "$extra" >>"$XTASK_WORK/extra-requires.txt"
+            echo "the build backend requires more than pyproject.toml lists: $(tr '\n' ' ' <"$extra")"
+            return
+        fi
     fi
     uv build --wheel --no-config --no-build-isolation --python "$VIRTUAL_ENV/bin/python" \
         --out-dir "$XTASK_WORK/dist-$id" "$@" "$package"
@@ -132,6 +137,8 @@ fi
     fi
     exit "$status"
 }
+
+[ ! -s "$XTASK_WORK/extra-requires.txt" ] || exit 0
 
 # Complete wheels only: the folder of the results never holds half a file.
 mv "$XTASK_WORK/dist-$id"/*.whl "$XTASK_DIST/"

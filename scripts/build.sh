@@ -6,6 +6,8 @@ set -eu
 here=$(dirname "$0")
 # A shell may stand in the folder that is made anew.
 cd /
+# shellcheck source=scripts/offline.sh
+. "$here/offline.sh"
 # shellcheck source=scripts/trust.sh
 . "$here/trust.sh"
 
@@ -96,11 +98,15 @@ else
     report_recipe bundled "$why"
 fi
 
-# The words of PYTHONS are arguments.
-# shellcheck disable=SC2086
-"$XTASK_PYTHON" -ESB "$here/collect-wheels.py" "$built" /wheels $PYTHONS
+if [ -s "$XTASK_WORK/extra-requires.txt" ]; then
+    cp "$XTASK_WORK/extra-requires.txt" /wheels/
+else
+    # The words of PYTHONS are arguments.
+    # shellcheck disable=SC2086
+    "$XTASK_PYTHON" -ESB "$here/collect-wheels.py" "$built" /wheels $PYTHONS
+fi
 if [ -f "$XTASK_WORK/ccache.log" ]; then
     awk '/_cache_hit$/ { hits++ } /^cache_miss$/ { misses++ }
         END { printf "ccache: %d hits, %d misses\n", hits, misses }' "$XTASK_WORK/ccache.log"
 fi
-rm -rf "$XTASK_WORK"
+rm -rf "$XTASK_WORK" "$XTASK_CACHE"

@@ -363,8 +363,10 @@ def read(path):
 
 
 def requirement_lines(paths):
-    lines = [line.strip() for path in paths for line in read(path).splitlines()]
-    return [line for line in lines if line and not line.startswith("#")]
+    """The requirements of files, without their hashes."""
+    lines = [line for path in paths for line in read(path).replace("\\\n", " ").splitlines()]
+    lines = [re.sub(r"\s+--hash=\S+", "", line).strip() for line in lines]
+    return [line for line in lines if line and not line.startswith(("#", "-"))]
 
 
 def write_items(folder, items):

@@ -19,6 +19,10 @@ if [ -n "${XTASK_AWAIT_SECRETS-}" ]; then
     unset XTASK_AWAIT_SECRETS
 fi
 
+# A person may need what no fetch step brought.
+export XTASK_NETWORK=on
+# shellcheck source=scripts/offline.sh
+. "$here/offline.sh"
 # shellcheck source=scripts/trust.sh
 . "$here/trust.sh"
 

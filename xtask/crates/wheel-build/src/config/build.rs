@@ -51,6 +51,12 @@ pub(crate) struct Build {
     /// What calls the build backend.
     #[serde(default, rename = "build-frontend")]
     pub build_frontend: BuildFrontend,
+    /// Further requirements that are fetched for the build: what `before-build` installs.
+    #[serde(default, deserialize_with = "words::value")]
+    pub requires: Vec<String>,
+    /// Whether the package's code may use the network while it builds. Such a build is not isolated.
+    #[serde(default)]
+    pub network: bool,
 }
 
 fn default_recipe() -> String {

@@ -123,6 +123,12 @@ pub(crate) struct BuildChange {
     /// In place of `[build] build-frontend`.
     #[serde(default, rename = "build-frontend")]
     pub build_frontend: Option<BuildFrontend>,
+    /// In place of `[build] requires`.
+    #[serde(default)]
+    pub requires: Option<Vec<String>>,
+    /// In place of `[build] network`.
+    #[serde(default)]
+    pub network: Option<bool>,
 }
 
 /// Keys of `[toolchain]` that a job may have otherwise.
@@ -282,6 +288,12 @@ pub(crate) struct BuildSettings {
     pub env: Env,
     /// Settings for the build backend.
     pub config_settings: ConfigSettings,
+    /// Further requirements that are fetched.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub requires: Vec<String>,
+    /// Whether the package's code may use the network.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub network: bool,
 }
 
 impl Config {
@@ -337,6 +349,8 @@ impl Config {
             system_packages: packages.unwrap_or_default(),
             env: Env(env),
             config_settings: build.config_settings,
+            requires: build.requires,
+            network: build.network,
         };
         JobSettings { build, rust, repair, test }
     }
@@ -364,6 +378,8 @@ impl Build {
         self.before_build = change.before_build.clone().or_else(|| self.before_build.take());
         self.config_settings.0.extend(change.config_settings.0.clone());
         set(&mut self.build_frontend, change.build_frontend.as_ref());
+        set(&mut self.requires, change.requires.as_ref());
+        set(&mut self.network, change.network.as_ref());
     }
 }
 

@@ -166,7 +166,7 @@ mod tests {
         for ours in [
             "mount / from exec /bin/sh -c sh /xtask/build.sh",
             "cached mount /var/cache/xtask from exec /bin/sh -c sh /xtask/x.sh with id \"/xtask-a-amd64\"",
-            "[output 1/2] COPY --from=wheel-builder /wheels /",
+            "[output 1/4] COPY --from=built /wheels /",
             "[files-info 1/1] COPY scripts/build-info.py scripts/extension_sources.py /",
             "[files-build 4/4] COPY docker/build-requirements.txt* /",
         ] {

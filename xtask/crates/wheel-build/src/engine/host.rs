@@ -35,12 +35,14 @@ pub(crate) const VARIABLE_LIMIT: usize = 128 * 1024;
 
 /// Secrets that are no files, and the variable through which each reaches the engine's client. Not
 /// files, because newer clients refuse to read files outside the workspace unasked.
-pub(crate) const TEXT_SECRETS: [(&str, &str); 5] = [
+pub(crate) const TEXT_SECRETS: [(&str, &str); 6] = [
     ("settings", "XTASK_HOST_SETTINGS"),
     ("netrc", "XTASK_HOST_NETRC"),
     ("cargo_config", "XTASK_HOST_CARGO_CONFIG"),
     ("apt_conf", "XTASK_HOST_APT_CONF"),
     ("apt_auth", "XTASK_HOST_APT_AUTH"),
+    // No secret, but no part of the cache key of a build either: another machine's share finds its layers.
+    ("cores", "XTASK_HOST_CORES"),
 ];
 
 /// Reads a machine: its environment and its files. A test gives its own.
@@ -245,9 +247,7 @@ impl HostSettings {
 
     /// The settings as `KEY=VALUE` lines: what the secret `settings` holds.
     pub(crate) fn lines(&self) -> String {
-        // A secret is no part of the cache key of a build: another machine's share finds its layers.
-        let cores = self.cores.map(|cores| format!("XTASK_CORES={cores}\n")).unwrap_or_default();
-        self.settings.iter().fold(cores, |text, (key, value)| format!("{text}{key}={value}\n"))
+        self.settings.iter().map(|(key, value)| format!("{key}={value}\n")).collect()
     }
 
     /// What one secret that is no file holds, by the name it has in the Dockerfile.
@@ -258,6 +258,7 @@ impl HostSettings {
             "cargo_config" => Some(self.cargo_config.clone()),
             "apt_conf" => Some(self.apt_conf.clone()),
             "apt_auth" => Some(self.apt_auth.clone()),
+            "cores" => Some(self.cores.map(|cores| cores.to_string()).unwrap_or_default()),
             _ => None,
         }
     }

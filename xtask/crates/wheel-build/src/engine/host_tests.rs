@@ -328,6 +328,6 @@ fn a_pip_conf_may_be_indented() {
 #[test]
 fn the_share_of_the_cores_is_a_setting_of_the_build() {
     let settings = HostSettings { cores: Some(3), ..HostSettings::default() };
-    assert_eq!(settings.lines(), "XTASK_CORES=3\n");
-    assert_eq!(settings.secrets(), ["id=settings,env=XTASK_HOST_SETTINGS"]);
+    assert_eq!(settings.text("cores").unwrap(), "3");
+    assert_eq!(settings.secrets(), ["id=cores,env=XTASK_HOST_CORES"]);
 }

@@ -46,6 +46,33 @@ pub(crate) struct Recipe {
     pub source_date_epoch: Option<u64>,
 }
 
+/// A file or a crate that a fetch step brought.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Requirement {
+    /// Name of the project.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// Name of the file; a crate has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
+    /// Hash of the file.
+    pub sha256: String,
+    /// Where it came from, unless that has credentials in it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+}
+
+impl Requirement {
+    /// Reads the list of a fetch step.
+    ///
+    /// # Errors
+    /// When it is none.
+    pub(crate) fn list(text: &[u8]) -> std::io::Result<Vec<Self>> {
+        serde_json::from_slice(text).map_err(std::io::Error::from)
+    }
+}
+
 impl Recipe {
     /// What a person has to know: whether the source's own justfile is used. Nothing where there is none.
     pub(crate) fn notice(&self) -> Option<String> {
@@ -156,11 +183,36 @@ impl BuildInfo {
         self.noted(interpreter, "repair", report)
     }
 
+    /// This report, with what was fetched for `interpreter`, for a step of `kind`: `build`, `smoke`, `test`, or
+    /// `crates`.
+    #[must_use]
+    pub(crate) fn requiring(mut self, interpreter: &str, kind: &str, list: &[Requirement]) -> Self {
+        for entry in self.entries(interpreter) {
+            let all = entry.entry("requirements").or_insert_with(|| serde_json::json!({}));
+            all[kind] = serde_json::to_value(list).unwrap_or_default();
+        }
+        self
+    }
+
+    /// This report, which notes that the code of the package had the network while `interpreter` built.
+    #[must_use]
+    pub(crate) fn not_isolated(self, interpreter: &str) -> Self {
+        self.noted(interpreter, "isolated", &false)
+    }
+
+    /// The entries of `interpreter`.
+    fn entries(
+        &mut self,
+        interpreter: &str,
+    ) -> impl Iterator<Item = &mut serde_json::Map<String, serde_json::Value>> {
+        let list = self.rest.get_mut("interpreters").and_then(|list| list.as_array_mut());
+        let of_it = list.into_iter().flatten().filter(move |entry| entry["id"] == interpreter);
+        of_it.filter_map(serde_json::Value::as_object_mut)
+    }
+
     /// This report, with `value` noted beside `interpreter`.
     fn noted(mut self, interpreter: &str, name: &str, value: &impl Serialize) -> Self {
-        let list = self.rest.get_mut("interpreters").and_then(|list| list.as_array_mut());
-        let of_it = list.into_iter().flatten().filter(|entry| entry["id"] == interpreter);
-        for entry in of_it.filter_map(serde_json::Value::as_object_mut) {
+        for entry in self.entries(interpreter) {
             entry.insert(name.to_owned(), serde_json::to_value(value).unwrap_or_default());
         }
         self
@@ -238,6 +290,12 @@ fn write_fact(text: &mut String, name: &str, value: &serde_json::Value, depth: u
         Value::Array(list) => {
             let _ = writeln!(text, "{indent}{name}:");
             for item in list {
+                if let (Some(name), Some(version)) =
+                    (item["name"].as_str(), item["version"].as_str())
+                {
+                    let _ = writeln!(text, "{indent}  {name} {version}");
+                    continue;
+                }
                 let title = item.get("id").and_then(Value::as_str).unwrap_or("-");
                 write_fact(text, title, item, depth + 1);
             }

@@ -6,14 +6,17 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use super::env::Context;
 use super::source::PreparedSource;
-use crate::config::{BuildFrontend, Config, JobSettings, Platform, Script, Target};
+use crate::config::{BuildFrontend, Config, JobSettings, Platform, Rust, Script, Target};
 use crate::engine::bake::{Bake, NoCache, Output};
 use crate::engine::base::BaseImage;
 use crate::engine::cache::{Cached, Scopes};
 use crate::plan::{Job, smoke_inputs};
+use wheel_audit::digest;
 use wheel_audit::isa::{QEMU_CPU, emulated_processor};
 use wheel_audit::policy::PlatformTag;
 
+/// Length of a hash in the name of a cache.
+const SCOPE_HASH: usize = 32;
 /// The stage that fetches a published wheel.
 pub(super) const LIKE_STAGES: [&str; 1] = ["fetch-published"];
 /// The stages of the repair alone.
@@ -81,7 +84,17 @@ pub(super) fn build_args(config: &Config, job: &Job) -> BTreeMap<&'static str, S
         ("BUILD_REQUIREMENTS", requirements.unwrap_or_default().to_owned()),
     ]);
     if let Some(Script(before)) = &build.before {
-        args.extend([("BEFORE_STAGE", "on".to_owned()), ("BEFORE", before.clone())]);
+        let stage = if build.network { "online" } else { "on" };
+        args.extend([("BEFORE_STAGE", stage.to_owned()), ("BEFORE", before.clone())]);
+    }
+    if build.network {
+        args.insert("BUILDER", "wheel-builder-online".to_owned());
+    }
+    if job.settings.rust != Rust::None {
+        args.insert("CRATES", "on".to_owned());
+    }
+    if !build.requires.is_empty() {
+        args.insert("EXTRA_REQUIRES", build.requires.join("\n"));
     }
     args.extend(build.before_build.iter().map(|script| ("BEFORE_BUILD", script.0.clone())));
     let settings = build.config_settings.lines();
@@ -174,27 +187,50 @@ pub(super) fn source(
         PreparedSource::Sdist { spec, sha256 } => {
             args.insert("SDIST", spec.clone());
             args.insert("SDIST_SHA256", sha256.clone());
-            args.insert("SOURCE_HASH", sha256.clone());
             ("wheel-builder", BTreeMap::new())
         }
-        PreparedSource::Packed { folder, sha256, .. } => {
-            args.insert("SOURCE_HASH", sha256.clone());
+        PreparedSource::Packed { folder, .. } => {
             let package = ("package".to_owned(), folder.to_string());
             ("wheel-builder-local", BTreeMap::from([package]))
         }
     }
 }
 
-/// The bake call that builds `job` into `export`.
+/// The package whose downloads are kept together; one that names indexes of its own keeps them apart, so that no
+/// other configuration reads what came from these.
+pub(super) fn package_scope(source: &PreparedSource, job: &Job) -> String {
+    let env = &job.settings.build.env.0;
+    let is_index = |name: &&String| name.starts_with("UV_") || name.starts_with("PIP_");
+    let named: BTreeMap<_, _> = env.iter().filter(|(name, _)| is_index(name)).collect();
+    let scope = source.scope();
+    if named.is_empty() {
+        return scope;
+    }
+    let hash = digest::of_bytes(format!("{named:?}").as_bytes());
+    format!("{scope}-{}", &hash[..SCOPE_HASH])
+}
+
+/// The key of the compiler cache: all that goes into the build but the interpreter.
+fn compiler_cache(job: &Job, base: &BaseImage) -> String {
+    let key = digest::of_bytes(format!("{} {}", job.shared_key, base.digest).as_bytes());
+    key[..SCOPE_HASH].to_owned()
+}
+
+/// The bake call that builds `job` into `export`; `extra` are requirements that the backend asked for before.
 pub(super) fn build<'a>(
     ctx: &'a Context<'_>,
     job: &'a Job,
     base: &BaseImage,
-    export: &'a Utf8Path,
+    (export, extra): (&'a Utf8Path, &str),
 ) -> Bake<'a> {
     let mut args = common_args(ctx.config, job, base);
-    args.insert("PACKAGE_SCOPE", ctx.source.scope());
+    args.insert("PACKAGE_SCOPE", package_scope(ctx.source, job));
+    args.insert("COMPILER_CACHE", compiler_cache(job, base));
     args.extend(build_args(ctx.config, job));
+    if !extra.is_empty() {
+        let requires = args.entry("EXTRA_REQUIRES").or_default();
+        *requires = [requires.as_str(), extra].join("\n").trim().to_owned();
+    }
     let (target, mut contexts) = source(ctx.source, &mut args);
     contexts.extend(base.contexts.clone());
     Bake {
@@ -217,9 +253,9 @@ pub(super) fn repair<'a>(
     job: &'a Job,
     base: &BaseImage,
     (wheel, tag): (Utf8PathBuf, PlatformTag),
-    output: &'a Utf8Path,
+    (output, extra): (&'a Utf8Path, &str),
 ) -> Bake<'a> {
-    let mut bake = build(ctx, job, base, output);
+    let mut bake = build(ctx, job, base, (output, extra));
     bake.target = if bake.target == "wheel-builder" { "repair" } else { "repair-local" };
     bake.args.extend(repair_args(job));
     bake.args.insert("REPAIR_PLATFORM", tag.to_string());

@@ -14,6 +14,10 @@ use wheel_audit::sys::permissions;
 const MAX_FILES: usize = 100;
 /// Maximum size of all files of one build, in bytes.
 const MAX_BYTES: u64 = 8 << 30;
+/// The file with what the build backend requires beside its list.
+pub(super) const EXTRA_REQUIRES: &str = "extra-requires.txt";
+/// Maximum size of that file, in bytes.
+const MAX_REQUIREMENTS: usize = 16 << 10;
 /// Maximum size of a report, in bytes.
 const MAX_REPORT: u64 = 16 << 20;
 /// The mode that every exported file gets.
@@ -58,6 +62,37 @@ pub(super) fn report(export: &Utf8Path, name: &str) -> io::Result<Vec<u8>> {
         return Err(refused(name, &format!("exceeds the limit of {MAX_REPORT} bytes")));
     }
     Ok(bytes)
+}
+
+/// What the build backend requires beside its list, where the build ended for want of it.
+///
+/// # Errors
+/// When it is no list of requirements.
+pub(super) fn extra_requires(export: &Utf8Path) -> io::Result<Option<String>> {
+    match report(export, EXTRA_REQUIRES) {
+        Ok(bytes) => requirement_lines(&bytes).map(Some),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Requirements that a package wrote, sorted, one a line.
+///
+/// # Errors
+/// When it is too long, or has lines that are no names with versions: options and URLs are none.
+pub(super) fn requirement_lines(bytes: &[u8]) -> io::Result<String> {
+    let is_requirement = |line: &&str| {
+        line.starts_with(|each: char| each.is_ascii_alphanumeric())
+            && line.chars().all(|each| each == ' ' || each.is_ascii_graphic())
+            && !line.contains(['@', '\\'])
+    };
+    let text = std::str::from_utf8(bytes).unwrap_or("\0");
+    let lines: std::collections::BTreeSet<_> =
+        text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    if bytes.len() > MAX_REQUIREMENTS || !lines.iter().all(is_requirement) {
+        return Err(refused(EXTRA_REQUIRES, "is no list of requirements by name and version"));
+    }
+    Ok(lines.into_iter().collect::<Vec<_>>().join("\n"))
 }
 
 /// Opens a regular file of an export.
@@ -133,6 +168,20 @@ mod tests {
         rustix::fs::mknodat(rustix::fs::CWD, fifo.as_str(), kind, mode, 0).unwrap();
         assert!(files(&root).is_err());
         assert!(report(&root, "a.whl").is_err());
+    }
+
+    #[test]
+    fn requirements_that_a_package_asks_for_are_names_and_versions() {
+        assert_eq!(
+            requirement_lines(b"b>=2; python_version > '3'\n\na[x] == 1\na[x] == 1").unwrap(),
+            "a[x] == 1\nb>=2; python_version > '3'"
+        );
+        let wrong = ["--index-url x", "a @ file:///etc", "a\u{1b}", "a \\", "-r x", "\u{ff}"];
+        for line in wrong {
+            assert!(requirement_lines(line.as_bytes()).is_err(), "{line}");
+        }
+        assert!(requirement_lines(&[0xff]).is_err());
+        assert!(requirement_lines(&[b'a'; MAX_REQUIREMENTS + 1]).is_err());
     }
 
     #[test]

@@ -7,7 +7,7 @@ use wheel_audit::UserError;
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::base_images;
-use super::build_info::{BuildInfo, Recipe};
+use super::build_info::{BuildInfo, Recipe, Requirement};
 use super::calls;
 use super::env::{Context, PipelineError};
 use super::export;
@@ -30,6 +30,8 @@ use wheel_audit::report;
 use wheel_audit::text::shown;
 use wheel_audit::wheel::{WheelName, finish};
 
+/// Maximum number of builds of one job: a backend may ask for more once it has what it asked for.
+const EXTRA_FETCHES: usize = 3;
 /// Maximum number of paths that one message lists.
 const MAX_LISTED: usize = 10;
 
@@ -72,6 +74,8 @@ pub(super) fn run(
         Some(recipe) => info.made_by(&builder, recipe),
         None => info,
     };
+    let info = with_requirements(info, &workspace, &builder)?;
+    let info = if job.settings.build.network { info.not_isolated(&builder) } else { info };
     let raw = pick_wheel(&workspace, &built, job)?;
     let place = like::Place { ctx, job, base, workspace: &workspace, log, watch };
     let by = repair::Builder { interpreter: built.by.as_deref(), base: resolved };
@@ -114,10 +118,48 @@ fn build(
 ) -> Result<Built, PipelineError> {
     let title = job.title();
     watch.stage(&title, Stage::Build);
-    let export = workspace.new_export()?;
-    let bake = calls::build(ctx, job, base, &export);
-    ctx.engine.bake(&bake, log, &mut |event| watch.event(&title, event))?;
-    Ok(workspace.keep(&export, &job.build_key, base, prebuilt)?)
+    let mut extra = workspace.extra_requires();
+    for _ in 0..EXTRA_FETCHES {
+        let export = workspace.new_export()?;
+        let bake = calls::build(ctx, job, base, (&export, &extra));
+        ctx.engine.bake(&bake, log, &mut |event| watch.event(&title, event))?;
+        let Some(wanted) = export::extra_requires(&export)? else {
+            return Ok(workspace.keep(&export, &job.build_key, base, prebuilt)?);
+        };
+        if wanted == extra {
+            break;
+        }
+        let listed = wanted.lines().map(|line| shown(line).to_string()).collect::<Vec<_>>();
+        watch.note(&format!(
+            "{title}: fetching what the build backend requires: {}",
+            listed.join(", ")
+        ));
+        workspace.keep_extra_requires(&wanted)?;
+        extra = wanted;
+    }
+    Err(PipelineError::Wrong(
+        UserError::new(format!(
+            "the build backend requires more than was fetched for it: {}",
+            shown(&extra.replace('\n', ", "))
+        ))
+        .hint("list these requirements in `requires` in [build] of wheels.toml"),
+    ))
+}
+
+/// This report, with what the fetch steps brought for the builder.
+fn with_requirements(
+    mut info: BuildInfo,
+    workspace: &Workspace,
+    builder: &str,
+) -> Result<BuildInfo, PipelineError> {
+    for kind in ["build", "crates"] {
+        match export::report(&workspace.built_folder(), &format!("requirements-{kind}.json")) {
+            Ok(text) => info = info.requiring(builder, kind, &Requirement::list(&text)?),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(info)
 }
 
 /// The report of `build.sh`; `None` where the build wrote none, as the engine of an earlier version does.

@@ -144,6 +144,8 @@ pub(crate) struct JobReport {
     pub seconds: f64,
     /// What the audit found that does not refuse the wheel; `None` without a wheel.
     pub findings: Option<Findings>,
+    /// Whether code of the package had no network while it built.
+    pub isolated: bool,
     /// How it ended.
     #[serde(flatten)]
     pub outcome: Outcome,

@@ -17,6 +17,7 @@ use wheel_audit::text::shown;
 
 use super::env::PipelineError;
 use super::like::Place;
+use super::work::Workspace;
 use super::{base_images, calls, export};
 use crate::config::RepairMode;
 use crate::engine::base::BaseImage;
@@ -105,7 +106,9 @@ pub(super) fn run(
     let context = workspace.fresh("repair-wheel")?;
     fs_err::copy(raw, context.join(name))?;
     let output = workspace.fresh("repaired")?;
-    let bake = calls::repair(ctx, &job, &base, (context, tag), &output);
+    // The stage stands on the build, whose arguments have to be the same.
+    let extra = Workspace::new(&ctx.work, &job)?.extra_requires();
+    let bake = calls::repair(ctx, &job, &base, (context, tag), (&output, &extra));
     let baked = ctx.engine.bake(&bake, log, &mut |event| watch.event(&title, event));
     baked.map_err(|source| PipelineError::Repair { file: name.to_owned(), source })?;
     let wrong = |what: &str| {

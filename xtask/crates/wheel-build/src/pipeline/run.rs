@@ -276,6 +276,7 @@ fn report(job: &Job, outcome: Outcome, seconds: f64, audits: &mut Audits<'_>) ->
         interpreter: job.interpreter.to_string(),
         seconds,
         findings,
+        isolated: !job.settings.build.network,
         outcome,
     }
 }

@@ -20,7 +20,7 @@ pub(crate) struct State {
 }
 
 /// Every step.
-pub(crate) const STATES: [State; 18] = [
+pub(crate) const STATES: [State; 22] = [
     state("system", "bare", "files-system", "sh /xtask/system-packages.sh"),
     state("base", "system", "files-toolchain", "sh /xtask/toolchain.sh"),
     state("interpreter", "base", "files-interpreter", "sh /xtask/interpreter.sh"),
@@ -30,7 +30,15 @@ pub(crate) const STATES: [State; 18] = [
         "files-source",
         "PYTHONPATH=/opt/toolchain python3 /xtask/fetch-sdist.py \"$SDIST\" \"$SDIST_SHA256\" /tmp/source",
     ),
+    State {
+        source: true,
+        ..state("fetch-crates", "base", "files-fetch-crates", "sh /xtask/fetch-crates.sh")
+    },
     State { source: true, ..state("before-run", "base", "files-before", "sh /xtask/before.sh") },
+    State {
+        source: true,
+        ..state("before-run-online", "base", "files-before", "sh /xtask/before.sh")
+    },
     State {
         source: true,
         ..state(
@@ -40,6 +48,10 @@ pub(crate) const STATES: [State; 18] = [
             "python3 -ESB /xtask/pyproject.py /source /tmp/pyproject",
         )
     },
+    State {
+        source: true,
+        ..state("fetch-build", "interpreter", "files-fetch-build", "sh /xtask/fetch-build.sh")
+    },
     state(
         "build-environment",
         "interpreter",
@@ -47,6 +59,7 @@ pub(crate) const STATES: [State; 18] = [
         "sh /xtask/build-environment.sh",
     ),
     BUILDER,
+    State { stage: "wheel-builder-online", ..BUILDER },
     State {
         source: true,
         ..state(
@@ -102,7 +115,7 @@ pub(crate) const BUILDER: State = State {
 pub(crate) const REPAIR: State = State {
     source: true,
     wheel: true,
-    ..state("repair-run", "wheel-builder", "files-repair", "sh /xtask/repair.sh")
+    ..state("repair-run", "built", "files-repair", "sh /xtask/repair.sh")
 };
 
 const fn state(

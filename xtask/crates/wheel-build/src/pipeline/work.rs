@@ -88,6 +88,17 @@ impl Workspace {
         }
     }
 
+    /// What the backend of an earlier build required beside its list; nothing where it required nothing.
+    pub(super) fn extra_requires(&self) -> String {
+        let text = files::list(&self.folder, export::EXTRA_REQUIRES).and_then(Result::ok);
+        text.and_then(|bytes| export::requirement_lines(&bytes).ok()).unwrap_or_default()
+    }
+
+    /// Remembers it for the next build.
+    pub(super) fn keep_extra_requires(&self, lines: &str) -> io::Result<()> {
+        fs_err::write(self.folder.join(export::EXTRA_REQUIRES), lines)
+    }
+
     pub(super) fn built_folder(&self) -> Utf8PathBuf {
         self.folder.join("built")
     }

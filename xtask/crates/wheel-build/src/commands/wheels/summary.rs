@@ -44,6 +44,7 @@ fn row(job: &JobReport) -> Vec<String> {
             (["-"; 5].map(str::to_owned), word.to_owned())
         }
     };
+    let outcome = if job.isolated { outcome } else { outcome + ", not isolated" };
     let verdict = job.findings.as_ref().map_or_else(|| "-".to_owned(), verdict);
     let end = [format!("{:.1} s", job.seconds), outcome, verdict];
     place.into_iter().chain(facts).chain(end).collect()
@@ -207,6 +208,7 @@ mod tests {
 
     fn job(target: &str, python: &str, failure: Failure) -> JobReport {
         JobReport {
+            isolated: true,
             target: target.to_owned(),
             platform: "linux/amd64".to_owned(),
             interpreter: python.to_owned(),

@@ -10,19 +10,32 @@ use std::collections::BTreeSet;
 
 use output::Missing;
 
-use super::outcome::Failure;
+use super::outcome::{Failure, FailureReason};
 use super::state::stage_of;
 use crate::config::Family;
 
 /// Maximum number of packages that a hint names.
 const MAX_PACKAGES: usize = 6;
 
-/// The steps that run the package's own code where `system_packages` are installed.
-const STEPS: [&str; 3] = ["wheel-builder", "before", "build-environment"];
+/// The steps that run the package's own code where `system_packages` are installed, and without a network, unless
+/// their name ends in [`ONLINE`].
+const STEPS: [&str; 3] = ["wheel-builder", "before-run", "build-environment"];
+const ONLINE: &str = "-online";
 
 /// Adds to `failure` the key that provides what the build misses, for a system of `family`.
 pub(super) fn advise(failure: &mut Failure, family: Option<Family>) {
     let stage = failure.step.as_deref().and_then(stage_of);
+    // Nobody answers where there is no network: another run has the same result.
+    if failure.source.is_some() && stage.is_some_and(|stage| STEPS.contains(&stage)) {
+        failure.source = None;
+        failure.reason = FailureReason::Step;
+        failure.hint = Some(
+            "the build has no network. List what it installs in `requires` in `[build]` of wheels.toml, or set \
+             `network = true` there if it downloads other files: the build is then not isolated"
+                .to_owned(),
+        );
+    }
+    let stage = stage.map(|stage| stage.strip_suffix(ONLINE).unwrap_or(stage));
     if failure.hint.is_none() && stage.is_some_and(|stage| STEPS.contains(&stage)) {
         failure.hint = hint(&failure.tail, family);
     }
@@ -72,7 +85,8 @@ fn unknown(missing: &[Missing]) -> Option<String> {
          `cargo xtask shell --last-failed` opens a shell before that step"
     } else if any(|each| matches!(each, Missing::Generated)) {
         "the source lacks a file that a generator writes: `before-build` in `[build]` of wheels.toml runs the \
-         generator, for example `before-build = \"pip install cython && cython -3 package/module.pyx\"`"
+         generator, for example `before-build = \"pip install cython && cython -3 package/module.pyx\"` with \
+         `requires = [\"cython\"]`"
     } else if any(|each| matches!(each, Missing::BuildRequirement)) {
         "add the module to `requires` in `[build-system]` of pyproject.toml. If `requirements` in `[build]` of \
          wheels.toml pins the build backend, add it to that file, or raise its version there"

@@ -1,0 +1,22 @@
+#!/bin/sh
+# Fetches the crates that the source's Cargo.lock files name into /crates/vendor. Runs no code of the source: what
+# cargo does here, it does on a copy without .cargo and rust-toolchain.
+set -eu
+here=$(dirname "$0")
+# shellcheck source=scripts/trust.sh
+. "$here/trust.sh"
+
+input=/source
+if [ -f /package/source.json ]; then
+    input=/package
+fi
+# A native Python takes a tenth of the time of an emulated one.
+python=/xtask-native/python/bin/python3
+if [ ! -x "$python" ] || ! "$python" -ESB -c 'import ssl, json, tarfile' 2>/dev/null; then
+    python=python3
+fi
+source=/var/tmp/xtask-source
+"$python" -ESB "$here/unpack.py" "$input" "$source"
+pip_dir=$(pip_home)
+PYTHONPATH=$pip_dir "$python" -s "$here/fetch-crates.py" "$source" /crates
+rm -rf "$source"
