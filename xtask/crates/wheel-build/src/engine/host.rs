@@ -247,7 +247,9 @@ impl HostSettings {
 
     /// The settings as `KEY=VALUE` lines: what the secret `settings` holds.
     pub(crate) fn lines(&self) -> String {
-        self.settings.iter().map(|(key, value)| format!("{key}={value}\n")).collect()
+        self.settings
+            .iter()
+            .fold(String::new(), |text, (key, value)| format!("{text}{key}={value}\n"))
     }
 
     /// What one secret that is no file holds, by the name it has in the Dockerfile.

@@ -229,7 +229,7 @@ pub(super) fn build<'a>(
     args.extend(build_args(ctx.config, job));
     if !extra.is_empty() {
         let requires = args.entry("EXTRA_REQUIRES").or_default();
-        *requires = [requires.as_str(), extra].join("\n").trim().to_owned();
+        [requires.as_str(), extra].join("\n").trim().clone_into(requires);
     }
     let (target, mut contexts) = source(ctx.source, &mut args);
     contexts.extend(base.contexts.clone());

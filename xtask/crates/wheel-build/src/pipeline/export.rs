@@ -181,7 +181,7 @@ mod tests {
             assert!(requirement_lines(line.as_bytes()).is_err(), "{line}");
         }
         assert!(requirement_lines(&[0xff]).is_err());
-        assert!(requirement_lines(&[b'a'; MAX_REQUIREMENTS + 1]).is_err());
+        assert!(requirement_lines(&vec![b'a'; MAX_REQUIREMENTS + 1]).is_err());
     }
 
     #[test]
