@@ -77,6 +77,8 @@ variable "TEST_ENV" { default = "" }
 variable "TEST_REQUIRES" { default = "" }
 variable "TEST_EXTRAS" { default = "" }
 variable "TEST_GROUPS" { default = "" }
+# offline or online.
+variable "TEST_NETWORK" { default = "offline" }
 
 # A published wheel to compare with: of which project, which version if there is a choice, and the day.
 variable "LIKE_PROJECT" { default = "" }
@@ -273,6 +275,7 @@ target "_tests" {
     TEST_REQUIRES = TEST_REQUIRES
     TEST_EXTRAS   = join(" ", words(TEST_EXTRAS))
     TEST_GROUPS   = join(" ", words(TEST_GROUPS))
+    TEST_NETWORK  = TEST_NETWORK
   }
 }
 

@@ -28,6 +28,3 @@ if [ -n "${IGNORE_REQUIREMENTS:-}" ]; then
     set -- "$@" --no-deps
 fi
 "$venv/bin/python" "$pip_dir/pip" install "$@" "$wheel"
-set -- /opt/toolchain/pip-*.dist-info
-version=${1##*/pip-}
-echo "${version%.dist-info}" >/xtask-venv/pip-version

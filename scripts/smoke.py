@@ -1,6 +1,4 @@
-"""Does an installed wheel work? smoke.py WHEEL FOLDER, run by the interpreter it is for
-
-smoke.py --entry-point JSON is what it starts itself for one of them.
+"""Does an installed wheel work? smoke.py WHEEL ENVIRONMENT FOLDER [--unprivileged]
 
 SMOKE_IMPORTS: names of modules. Each must import, and come from the installed wheel.
 SMOKE_CALLS: JSON, {"module": ["check", ...]}. A check is Python whose last statement is
@@ -19,209 +17,53 @@ A check also fails if it switches the GIL on in an interpreter that runs without
 interpreter that has it on before any import proves nothing, and fails, too.
 
 Prints a line for each check, writes FOLDER/smoke.json, and fails if one did.
+
+Runs no code of the wheel, and reads ENVIRONMENT as data: `python -I -S` starts it. smoke-worker.py runs the
+checks, with the interpreter of ENVIRONMENT and, with --unprivileged, as a user without rights. It gets one request
+at a time, with a random token that its answer has to repeat. So a check counts only if the process that was asked
+answered after it was asked: one that ends, or that wrote its answer beforehand, fails.
 """
 
-import ast
 import glob
-import importlib
 import importlib.metadata
 import json
 import os
 import platform
+import select
 import shlex
-import signal
-import struct
+import shutil
 import subprocess
 import sys
 import sysconfig
 import tempfile
 import threading
-import traceback
-import warnings
+import time
+
+here = os.path.dirname(os.path.abspath(__file__))
+# `-I` leaves the folder of the script out.
+sys.path.append(here)
+import unprivileged  # noqa: E402
 
 SCRIPTS = ("console_scripts", "gui_scripts")
-# Seconds for one command or script, and the number of its last lines that are printed.
+# Seconds for one command or script, for one import or call, and the number of last lines that are printed.
 TIMEOUT = 600
+CHECK_TIMEOUT = 3600
 LINES = 20
-# Bytes of output that are kept: /tmp is memory, and a command may print without end.
+# Seconds that a process gets to end by itself.
+PATIENCE = 60
+# Bytes of output, and of an answer, that are kept: /tmp is memory, and a command may print without end.
 KEPT = 1 << 16
-
-
-class Skipped(Exception):
-    """A check that was not made, and why."""
+MAX_ANSWER = 1 << 20
+# Characters of what a check reports.
+MAX_DETAIL = 4000
 
 
 class Failed(Exception):
-    """A check that failed in another process, and why."""
+    """A check that failed, and why."""
 
 
-def reason(error):
-    return traceback.format_exception_only(type(error), error)[-1].strip()
-
-
-def gil_is_on():
-    return getattr(sys, "_is_gil_enabled", lambda: True)()
-
-
-def begin_without_gil():
-    if sysconfig.get_config_var("Py_GIL_DISABLED") and gil_is_on():
-        asked = os.environ.get("PYTHON_GIL")
-        raise RuntimeError(
-            "the GIL is on before any import{}; hint: do not set `PYTHON_GIL` or `-X gil`".format(
-                " (PYTHON_GIL={})".format(asked) if asked else ""
-            )
-        )
-
-
-def keeping_gil_off(action):
-    """What `action` returns, unless it switches the GIL on; the interpreter then names the module in a warning."""
-    if gil_is_on():
-        return action()
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        result = action()
-    if not gil_is_on():
-        return result
-    # Its second sentence is about how to run without the GIL all the same.
-    said = [str(warning.message).partition(". ")[0] for warning in caught if "global interpreter lock" in str(warning.message)]
-    raise RuntimeError(
-        "switched the GIL on: {}; hint: set the slot `Py_mod_gil` to `Py_MOD_GIL_NOT_USED` in the module, or take this "
-        "interpreter out of `pythons`".format(said[0] if said else "the interpreter does not say which module did")
-    )
-
-
-def distribution_of(wheel):
-    return importlib.metadata.distribution(os.path.basename(wheel).split("-")[0])
-
-
-def files_of(distribution):
-    return {os.path.realpath(str(distribution.locate_file(file))) for file in distribution.files or []}
-
-
-def import_from(name, files):
-    module = importlib.import_module(name)
-    origin = getattr(module, "__file__", None)
-    if origin is None or os.path.realpath(origin) not in files:
-        raise ImportError("{} was imported from {}, which is not in the wheel".format(name, origin))
-    return module, os.path.basename(origin)
-
-
-def evaluate(check, names):
-    tree = ast.parse(check.strip(), mode="exec")
-    if not tree.body or not isinstance(tree.body[-1], ast.Expr):
-        raise SyntaxError("a check ends in an expression")
-    last = ast.Expression(tree.body.pop().value)
-    exec(compile(tree, "<check>", "exec"), names)
-    value = eval(compile(last, "<check>", "eval"), names)
-    if not value:
-        raise AssertionError("the value is {!r}".format(value))
-
-
-def modules_of(distribution):
-    """The modules and packages of a distribution, without folders that others may extend (`namespace packages`)."""
-    paths = [str(file).split("/") for file in distribution.files or []]
-    names = [path[:-1] + [path[-1].split(".")[0]] for path in paths]
-    return {".".join(name[:-1] if name[-1] == "__init__" else name) for name in names}
-
-
-def missing_distribution(error, distribution):
-    """The module of another distribution whose absence led to `error`; None if it has another cause."""
-    own = modules_of(distribution) | set(getattr(sys, "stdlib_module_names", ()))
-    seen = set()
-    while error is not None and id(error) not in seen:
-        seen.add(id(error))
-        if isinstance(error, ModuleNotFoundError) and error.name:
-            parts = error.name.split(".")
-            if not any(".".join(parts[:end]) in own for end in range(1, len(parts) + 1)):
-                return error.name
-        error = error.__cause__ or error.__context__
-    return None
-
-
-def start(point, distribution):
-    """Imports the module of an entry point and looks up its object, as its script does."""
-    if point.extras:
-        raise Skipped("it requires the extra {}".format(", ".join(point.extras)))
-    module, _, attribute = point.value.partition(":")
-    try:
-        found = importlib.import_module(module.strip())
-    except BaseException as error:
-        missing = missing_distribution(error, distribution)
-        extras = distribution.metadata.get_all("Provides-Extra") or []
-        if missing and extras:
-            reason = "`{}` is not installed, which an extra may provide ({})"
-            raise Skipped(reason.format(missing, ", ".join(extras))) from error
-        raise
-    if not attribute.strip():
-        raise AttributeError("`{}` names no object of the module".format(point.value))
-    for name in attribute.strip().split("."):
-        found = getattr(found, name)
-    if not callable(found):
-        raise TypeError("`{}` is not callable".format(point.value))
-
-
-def needed(path):
-    """The names in DT_NEEDED of an ELF file; none where it is no such file."""
-    with open(path, "rb") as file:
-        data = file.read()
-    if data[:4] != b"\x7fELF":
-        return []
-    wide, order = data[4] == 2, "<" if data[5] == 1 else ">"
-    start, = struct.unpack_from(order + ("Q" if wide else "I"), data, 32 if wide else 28)
-    size, count = struct.unpack_from(order + "HH", data, 54 if wide else 42)
-    # Type, offset in the file, address, size.
-    form, fields = (order + "IIQQQQ", (0, 2, 3, 5)) if wide else (order + "IIIIII", (0, 1, 2, 4))
-    headers = [struct.unpack_from(form, data, start + size * each) for each in range(count)]
-    segments = [[header[field] for field in fields] for header in headers]
-    dynamic = [(offset, length) for kind, offset, _, length in segments if kind == 2]
-    names, strings, entry = [], None, struct.Struct(order + ("qQ" if wide else "iI"))
-    for tag, value in entry.iter_unpack(b"".join(data[offset : offset + length] for offset, length in dynamic)):
-        if tag == 0:
-            break
-        names += [value] if tag == 1 else []
-        strings = value if tag == 5 else strings
-    for kind, offset, address, length in segments:
-        if kind == 1 and strings is not None and address <= strings < address + length:
-            table = offset + strings - address
-            return [data[table + name : data.index(b"\0", table + name)].decode() for name in names]
-    return []
-
-
-def mapped_files():
-    """The files that this process has in its memory, by their real paths."""
-    with open("/proc/self/maps") as maps:
-        lines = [line.split(None, 5) for line in maps]
-    paths = {line[5].rstrip("\n") for line in lines if len(line) == 6}
-    return {os.path.realpath(path) for path in paths if path.startswith("/") and os.path.isfile(path)}
-
-
-def system_copies(library):
-    """Where the system has a library."""
-    folders = ("/lib*", "/usr/lib*", "/usr/local/lib*", "/lib*/*-linux-*", "/usr/lib*/*-linux-*")
-    found = {os.path.realpath(path) for folder in folders for path in glob.glob(os.path.join(folder, library))}
-    return sorted(found)
-
-
-def grafted_library(library, place, files):
-    """How the process uses a library that was put into the wheel; an error if files of the wheel use another."""
-    mapped = mapped_files()
-    own = [path for path in files if path.endswith("/" + place)]
-    if not own:
-        raise ImportError("{} is not installed".format(place))
-    copies = system_copies(library)
-    users = {path: needed(path) for path in mapped if not path.endswith("/" + place)}
-    name = os.path.basename(place)
-    astray = sorted(path for path in users if path in files and library in users[path])
-    if astray:
-        raise ImportError("{} needs {} of the system and not {}".format(astray[0], library, place))
-    if own[0] not in mapped and any(name in users[path] for path in users):
-        raise ImportError("{} is needed and not loaded".format(place))
-    foreign = [path for path in copies if path in mapped]
-    if foreign and not any(library in users[path] for path in users):
-        raise ImportError("{} is loaded beside {}, and nothing outside of the wheel needs it".format(foreign[0], place))
-    state = "loaded" if own[0] in mapped else "not loaded by these imports"
-    system = "; the system has {}".format(copies[0]) if copies else "; the system has none"
-    return {"mapped": own[0] in mapped, "system": copies, "system_mapped": bool(foreign)}, state + system
+def printable(text):
+    return text.encode(errors="backslashreplace").decode()[:MAX_DETAIL]
 
 
 class Tail(threading.Thread):
@@ -234,80 +76,267 @@ class Tail(threading.Thread):
 
     def run(self):
         while True:
-            data = os.read(self.pipe.fileno(), KEPT)
+            data = os.read(self.pipe, KEPT)
             if not data:
                 break
             self.bytes = (self.bytes + data)[-KEPT:]
 
-    def lines(self):
-        # What a command leaves running in a session of its own keeps the pipe open.
+    def show(self):
+        """Prints the last lines, and returns them."""
+        # What a command leaves running in a session of its own may keep the pipe open.
         self.join(5)
-        return self.bytes.decode(errors="replace").splitlines()[-LINES:]
+        lines = self.bytes.decode(errors="replace").splitlines()[-LINES:]
+        print("".join("     | {}\n".format(line) for line in lines), end="", flush=True)
+        return lines
 
 
-def run(command):
-    """Runs a command with the environment's programs first on PATH, in an empty folder; its last lines."""
-    path = os.pathsep.join([os.path.dirname(sys.executable), os.environ.get("PATH", os.defpath)])
-    environment = dict(os.environ, PATH=path)
-    with tempfile.TemporaryDirectory() as folder:
-        process = subprocess.Popen(
-            command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT, start_new_session=True,
-        )
-        tail = Tail(process.stdout)
+class Place:
+    """Where the package's code runs: the environment, and the user."""
+
+    def __init__(self, environment, user):
+        self.environment = environment
+        self.user = user
+        self.python = os.path.join(environment, "bin", "python")
+        path = os.pathsep.join([os.path.join(environment, "bin"), os.environ.get("PATH", os.defpath)])
+        self.variables = {name: value for name, value in os.environ.items() if not name.startswith("SMOKE_")}
+        self.variables["PATH"] = path
+
+    def start(self, command, **options):
+        """Starts a command in an empty folder of its own, which is its home; returns both."""
+        folder = tempfile.mkdtemp()
+        os.chmod(folder, 0o755)
+        self.user.own(folder)
+        try:
+            process = self.user.start(command, cwd=folder, env=dict(self.variables, HOME=folder), **options)
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+        return process, folder
+
+    def end(self, process, folder):
+        """Ends the process with all that it started."""
+        try:
+            os.killpg(process.pid, 9)
+        except OSError:
+            pass
+        process.wait()
+        self.user.end_all()
+        shutil.rmtree(folder, ignore_errors=True)
+
+    def run(self, command):
+        """Runs a command to its end; its last lines."""
+        read, write = os.pipe()
+        self.user.own_stream(write)
+        try:
+            process, folder = self.start(command, stdout=write, stderr=write)
+        except BaseException:
+            os.close(read)
+            raise
+        finally:
+            os.close(write)
+        tail = Tail(read)
         tail.start()
         try:
             status = process.wait(TIMEOUT)
         except subprocess.TimeoutExpired:
             status = None
+        self.end(process, folder)
+        lines = tail.show()
+        if status is None:
+            raise Failed("it still ran after {} seconds".format(TIMEOUT))
+        if status != 0:
+            raise Failed("exit status {}: {}".format(status, lines[-1] if lines else "it printed nothing"))
+        return lines
+
+
+class Session:
+    """A process of smoke-worker.py."""
+
+    def __init__(self, place, wheel, quiet=False):
+        self.place = place
+        requests, self.requests = os.pipe()
+        self.answers, answers = os.pipe()
+        self.output = None
+        streams = {}
+        if quiet:
+            output, stream = os.pipe()
+            place.user.own_stream(stream)
+            streams = {"stdout": stream, "stderr": stream}
+        # As text: the file may be one that only root reads.
+        with open(os.path.join(here, "smoke-worker.py")) as file:
+            code = file.read()
+        command = [place.python, "-B", "-I", "-c", code, os.path.basename(wheel), str(requests), str(answers)]
+        self.process, self.folder = place.start(command, pass_fds=(requests, answers), **streams)
+        os.close(requests)
+        os.close(answers)
+        if quiet:
+            os.close(stream)
+            self.output = Tail(output)
+            self.output.start()
+
+    def ask(self, timeout, **request):
+        """What the process answers. Failed if it ends, or answers anything but this request."""
+        token = os.urandom(16).hex()
+        data = json.dumps(dict(request, token=token)).encode() + b"\n"
         try:
-            os.killpg(process.pid, signal.SIGKILL)
+            os.write(self.requests, data)
         except OSError:
+            # It has ended.
             pass
-        process.wait()
-        lines = tail.lines()
-    print("".join("     | {}\n".format(line) for line in lines), end="", flush=True)
-    if status is None:
-        raise RuntimeError("it still ran after {} seconds".format(TIMEOUT))
-    if status != 0:
-        raise RuntimeError("exit status {}: {}".format(status, lines[-1] if lines else "it printed nothing"))
-    return lines
-
-
-def start_apart(point, wheel, path):
-    """Starts an entry point in a process of its own: a module may end it, leave threads, or close its streams."""
-    with tempfile.TemporaryDirectory() as folder:
-        result = os.path.join(folder, "result.json")
-        asked = {"wheel": wheel, "point": [point.name, point.value, point.group], "path": path, "result": result}
-        error = None
+        line = self.read_line(time.monotonic() + timeout)
         try:
-            run([sys.executable, "-B", "-I", os.path.abspath(__file__), "--entry-point", json.dumps(asked)])
-        except RuntimeError as failed:
-            error = failed
+            answer = json.loads(line.decode())
+            own = {key: answer[key] for key in ("token", "ok", "detail", "gil")}
+            valid = isinstance(own["ok"], bool) and isinstance(own["detail"], str) and isinstance(own["gil"], bool)
+        except (ValueError, KeyError, TypeError):
+            valid = False
+        if not valid or own["token"] != token:
+            raise Failed("its process wrote an answer to another question")
+        return answer
+
+    def read_line(self, end):
+        """One line; nothing that came before it is kept, since each request has one answer."""
+        data = b""
+        while not data.endswith(b"\n"):
+            status = self.process.poll()
+            is_ready = select.select([self.answers], [], [], 0.2 if status is None else 0)[0]
+            part = os.read(self.answers, KEPT) if is_ready else b""
+            if not part and (status is not None or is_ready):
+                raise Failed("its process ended {}".format(self.how_it_ended()))
+            if len(data) > MAX_ANSWER:
+                raise Failed("its process wrote more than an answer")
+            if time.monotonic() > end:
+                raise Failed("it still ran after the time limit")
+            data += part
+        return data
+
+    def how_it_ended(self):
         try:
-            with open(result) as file:
-                outcome = json.load(file)
-        except (OSError, ValueError):
-            raise error or RuntimeError("its module ends the process")
-    if "skipped" in outcome:
-        raise Skipped(outcome["skipped"])
-    if "failed" in outcome:
-        raise Failed(outcome["failed"])
+            status = self.process.wait(5)
+        except subprocess.TimeoutExpired:
+            return "the connection"
+        return "by signal {}".format(-status) if status < 0 else "with status {}".format(status)
+
+    def end(self):
+        """Ends the process; its exit status, None where it had to be killed."""
+        os.close(self.requests)
+        try:
+            status = self.process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            status = None
+        self.place.end(self.process, self.folder)
+        os.close(self.answers)
+        if self.output:
+            self.output.show()
+        return status
 
 
-def entry_point_main(asked):
-    sys.path[:] = asked["path"]
-    outcome = {}
-    try:
-        start(importlib.metadata.EntryPoint(*asked["point"]), distribution_of(asked["wheel"]))
-    except Skipped as skipped:
-        outcome["skipped"] = str(skipped)
-    except BaseException as error:
-        outcome["failed"] = reason(error)
-    with open(asked["result"], "w") as file:
-        json.dump(outcome, file)
-    # Threads that the module started do not keep it here.
-    os._exit(0)
+class Checks:
+    """The checks of a wheel, and what came of them."""
+
+    def __init__(self, place, wheel):
+        self.place, self.wheel = place, wheel
+        self.session = None
+        self.done = []
+        self.libraries = {}
+        self.gil = True
+
+    def record(self, kind, subject, action):
+        check = {"kind": kind, "subject": subject, "ok": True, "detail": ""}
+        word = "ok  "
+        try:
+            answer = action()
+            check["ok"], check["detail"] = answer.get("ok", True), printable(answer["detail"])
+            if kind == "entry-point" and answer.get("skipped") is True:
+                word, check["skipped"] = "skip", True
+        except (Failed, OSError, RuntimeError, ValueError) as error:
+            text = str(error) if isinstance(error, Failed) else "{}: {}".format(type(error).__name__, error)
+            check["ok"], check["detail"] = False, printable(text)
+        word = word if check["ok"] else "FAIL"
+        self.done.append(check)
+        first_line = subject.strip().splitlines()[-1] if subject.strip() else subject
+        detail = check["detail"]
+        print("{} {} {}{}".format(word, kind, first_line, ": " + detail if detail else ""), flush=True)
+        return check["ok"]
+
+    def ask(self, kind, subject, **request):
+        """One check in the process of all imports and calls. A process that fails to answer is replaced."""
+
+        def action():
+            self.session = self.session or Session(self.place, self.wheel)
+            try:
+                answer = self.session.ask(CHECK_TIMEOUT, kind=kind, **request)
+            except BaseException:
+                self.end_session()
+                raise
+            self.gil = answer["gil"]
+            if kind == "grafted" and isinstance(answer.get("library"), dict):
+                self.libraries[subject] = answer["library"]
+            return answer
+
+        return self.record(kind, subject, action)
+
+    def end_session(self):
+        """Ends the process of all imports and calls; its exit status."""
+        session, self.session = self.session, None
+        return session.end() if session else None
+
+    def ended(self):
+        """A crash at the end of that process is one that every user sees."""
+
+        def fail():
+            raise Failed("status {} at the end of the process".format(status))
+
+        status = self.end_session()
+        if status:
+            self.record("exit", "the end of the process", fail)
+
+    def entry_point(self, point):
+        """In a process of its own: a module may end it, leave threads, or close its streams."""
+
+        def action():
+            session = Session(self.place, self.wheel, quiet=True)
+            try:
+                return session.ask(TIMEOUT, kind="entry-point", point=[point.name, point.value, point.group])
+            finally:
+                session.end()
+
+        self.record("entry-point", "{} = {}".format(point.name, point.value), action)
+
+    def command(self, command):
+        def action():
+            return {"detail": "".join(self.place.run(shlex.split(command))[-1:])}
+
+        self.record("command", command, action)
+
+    def run(self, distribution):
+        imports = os.environ.get("SMOKE_IMPORTS", "").split()
+        calls = json.loads(os.environ.get("SMOKE_CALLS") or "{}")
+        if sysconfig.get_config_var("Py_GIL_DISABLED"):
+            self.ask("gil", "off before any import")
+        for name in imports + [name for name in calls if name not in imports]:
+            imported = self.ask("import", name, module=name)
+            if not imported and name in calls:
+                calls[name] = []
+        for name, expressions in calls.items():
+            for expression in expressions:
+                self.ask("call", expression, module=name, check=expression)
+        for library, place in json.loads(os.environ.get("SMOKE_GRAFTED") or "{}").items():
+            self.ask("grafted", library, library=library, place=place)
+        self.ended()
+        for point in distribution.entry_points:
+            if point.group in SCRIPTS:
+                self.entry_point(point)
+        for command in json.loads(os.environ.get("SMOKE_COMMANDS") or "[]"):
+            self.command(command)
+
+
+def installed(environment):
+    """The distributions that the environment's interpreter finds, by their files alone."""
+    folders = {os.path.realpath(path): path for path in glob.glob(environment + "/lib*/*/site-packages")}
+    own = [path for path in sys.path if path != here]
+    found = importlib.metadata.distributions(path=list(folders) + own)
+    return [each for each in found if each.metadata["Name"]]
 
 
 def provided_interpreter():
@@ -318,89 +347,44 @@ def provided_interpreter():
     return None
 
 
+def plain(name):
+    return name.replace("-", "_").replace(".", "_").lower()
+
+
 def main():
-    if sys.argv[1] == "--entry-point":
-        entry_point_main(json.loads(sys.argv[2]))
-    wheel, folder = sys.argv[1:]
-    imports = os.environ.get("SMOKE_IMPORTS", "").split()
-    calls = json.loads(os.environ.get("SMOKE_CALLS") or "{}")
-    commands = json.loads(os.environ.get("SMOKE_COMMANDS") or "[]")
-    checks = []
+    wheel, environment, folder = sys.argv[1:4]
+    user = unprivileged.User.nobody() if "--unprivileged" in sys.argv[4:] else unprivileged.User()
+    distributions = installed(environment)
+    name = plain(os.path.basename(wheel).split("-")[0])
+    distribution = next(each for each in distributions if plain(each.metadata["Name"]) == name)
+    checks = Checks(Place(environment, user), wheel)
+    user.own_stream(1)
+    user.own_stream(2)
+    checks.run(distribution)
 
-    def record(kind, subject, action):
-        check = {"kind": kind, "subject": subject, "ok": True}
-        word = "ok  "
-        try:
-            check["detail"] = action() or ""
-        except Skipped as skipped:
-            word, check["skipped"], check["detail"] = "skip", True, str(skipped)
-        except Failed as failed:
-            word, check["ok"], check["detail"] = "FAIL", False, str(failed)
-        # Whatever a check raises is its result, SystemExit included.
-        except BaseException as error:
-            word, check["ok"], check["detail"] = "FAIL", False, reason(error)
-        checks.append(check)
-        first_line = subject.strip().splitlines()[-1] if subject.strip() else subject
-        detail = check["detail"]
-        print("{} {} {}{}".format(word, kind, first_line, ": " + detail if detail else ""), flush=True)
-
-    # As it is before any module of the wheel changes it.
-    path = list(sys.path)
-    distribution = distribution_of(wheel)
-    files = files_of(distribution)
-    modules = {}
-
-    def import_one(name):
-        modules[name], origin = import_from(name, files)
-        return origin
-
-    if sysconfig.get_config_var("Py_GIL_DISABLED"):
-        record("gil", "off before any import", begin_without_gil)
-    for name in imports + [name for name in calls if name not in imports]:
-        record("import", name, lambda: keeping_gil_off(lambda: import_one(name)))
-    for name, expressions in calls.items():
-        if name not in modules:
-            continue
-        names = {"m": modules[name], "import_module": importlib.import_module}
-        names.update({key: getattr(modules[name], key) for key in ("ffi", "lib") if hasattr(modules[name], key)})
-        for expression in expressions:
-            record("call", expression, lambda: keeping_gil_off(lambda: evaluate(expression, names)))
-    libraries = {}
-
-    def check_library(library, place):
-        libraries[library], detail = grafted_library(library, place, files)
-        return detail
-
-    for library, place in json.loads(os.environ.get("SMOKE_GRAFTED") or "{}").items():
-        record("grafted", library, lambda: check_library(library, place))
-    for point in distribution.entry_points:
-        if point.group in SCRIPTS:
-            record("entry-point", "{} = {}".format(point.name, point.value), lambda: start_apart(point, wheel, path))
-    for command in commands:
-        record("command", command, lambda: "".join(run(shlex.split(command))[-1:]))
-
-    failed = [check for check in checks if not check["ok"]]
+    failed = [check for check in checks.done if not check["ok"]]
     os.makedirs(folder, exist_ok=True)
     with open(os.path.join(folder, "smoke.json"), "w") as out:
         json.dump(
             {
-                "schema_version": 1,
+                "schema_version": 2,
                 "wheel": os.path.basename(wheel),
+                "unprivileged": user.ids is not None,
                 "python": "{} {}".format(platform.python_implementation(), platform.python_version()),
-                "gil": gil_is_on(),
+                "gil": checks.gil,
                 "interpreter": provided_interpreter(),
                 "machine": platform.machine(),
                 "pip": os.environ["PIP_VERSION"],
-                "packages": {d.metadata["Name"]: d.version for d in importlib.metadata.distributions()},
-                "checks": checks,
-                "grafted": libraries,
+                "packages": {d.metadata["Name"]: d.version for d in distributions},
+                "checks": checks.done,
+                "grafted": checks.libraries,
             },
             out,
             indent=2,
             sort_keys=True,
         )
         out.write("\n")
-    print("smoke test: {} checks, {} failed".format(len(checks), len(failed)))
+    print("smoke test: {} checks, {} failed".format(len(checks.done), len(failed)))
     sys.exit(1 if failed else 0)
 
 

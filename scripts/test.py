@@ -1,11 +1,12 @@
-"""The source and the command of a package's own tests: test.py unpack PROJECT | package PROJECT | run FOLDER
+"""The source and the command of a package's own tests:
+test.py unpack PROJECT | package PROJECT | run FOLDER RESULTS
 
 unpack: unpacks the source into the folder PROJECT.
 package: prints the folder of the package there.
 run: copies TEST_SOURCES, one path a line, from FOLDER/project into FOLDER/run, and runs TEST_COMMAND there by
 `sh -ec`, with TEST_ENV, one KEY=VALUE a line, and the programs of /xtask-venv first on PATH. In the command and
 the values, {project} is the source, {package} the folder of the package, and {wheel} the path of the wheel.
-Ends with the status of the command.
+The command runs as a user without rights, who owns FOLDER. Writes its status to RESULTS/test.json, and ends with it.
 """
 
 import glob
@@ -48,12 +49,26 @@ def copy_sources(project, folder, paths):
             sys.exit("error: `[test] sources` names `{}`, which the source does not have".format(path))
 
 
-def run(folder):
-    project, work, temporary = (os.path.join(folder, name) for name in ("project", "run", "tmp"))
-    os.makedirs(work)
-    os.makedirs(temporary)
+def wheel_for(folder):
+    """The path of the wheel, copied where its mode keeps it from others."""
+    path = glob.glob("/wheel/*.whl")[0]
+    if os.stat(path).st_mode & 0o004:
+        return path
+    os.makedirs(folder)
+    return shutil.copyfile(path, os.path.join(folder, os.path.basename(path)))
+
+
+def run(folder, results):
+    # `-I` leaves the folder of the script out.
+    sys.path.append(os.path.dirname(os.path.abspath(__file__)))
+    import unprivileged
+
+    project, work, temporary, home = (os.path.join(folder, name) for name in ("project", "run", "tmp", "home"))
+    for path in (work, temporary, home):
+        os.makedirs(path)
     copy_sources(project, work, lines("TEST_SOURCES"))
-    places = {"project": project, "package": package_in(project), "wheel": glob.glob("/wheel/*.whl")[0]}
+    wheel = wheel_for(os.path.join(folder, "wheel"))
+    places = {"project": project, "package": package_in(project), "wheel": wheel}
 
     def filled(text):
         for name, path in places.items():
@@ -62,24 +77,34 @@ def run(folder):
 
     path = os.path.join(VENV, "bin") + os.pathsep + os.environ.get("PATH", os.defpath)
     # Tests may write much, and /tmp is memory.
-    environment = dict(os.environ, PATH=path, VIRTUAL_ENV=VENV, TMPDIR=temporary)
+    environment = dict(os.environ, PATH=path, VIRTUAL_ENV=VENV, TMPDIR=temporary, HOME=home)
     environment.update(filled(line).split("=", 1) for line in lines("TEST_ENV"))
     command = filled(environment.pop("TEST_COMMAND"))
     print("$ " + command, flush=True)
-    os.chdir(work)
-    os.execve("/bin/sh", ["sh", "-ec", command], environment)
+    user = unprivileged.User.nobody()
+    user.own(folder)
+    user.own_stream(1)
+    user.own_stream(2)
+    process = user.start(["/bin/sh", "-ec", command], cwd=work, env=environment)
+    status = process.wait()
+    # What it left running would otherwise see, and could change, what comes next.
+    user.end_all()
+    os.makedirs(results)
+    with open(os.path.join(results, "test.json"), "w") as file:
+        json.dump({"schema_version": 2, "status": status, "unprivileged": user.ids is not None}, file)
+    sys.exit(status if status >= 0 else 128 - status)
 
 
 def main():
-    action, folder = sys.argv[1:]
+    action, folder = sys.argv[1:3]
     if action == "unpack":
         os.makedirs(os.path.dirname(folder), exist_ok=True)
         unpack = os.path.join(os.path.dirname(os.path.abspath(__file__)), "unpack.py")
-        sys.exit(subprocess.call([sys.executable, "-B", unpack, source(), folder]))
+        sys.exit(subprocess.call([sys.executable, "-I", "-S", "-B", unpack, source(), folder]))
     elif action == "package":
         print(package_in(folder))
     else:
-        run(folder)
+        run(folder, sys.argv[3])
 
 
 if __name__ == "__main__":

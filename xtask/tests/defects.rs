@@ -221,16 +221,18 @@ info.main()
 
 #[test]
 fn defect_09_a_check_that_fails_fails_the_smoke_test() {
+    // An environment whose one distribution has the standard library's `json`.
     let code = r#"
-import importlib.util, os, pathlib, sys, types
-spec = importlib.util.spec_from_file_location("smoke", "smoke.py")
-smoke = importlib.util.module_from_spec(spec); spec.loader.exec_module(smoke)
-import json
-file = pathlib.Path(os.path.realpath(json.__file__))
-smoke.distribution_of = lambda wheel: types.SimpleNamespace(
-    files=[file], locate_file=lambda file: file, entry_points=[], metadata=None)
-sys.argv = ["smoke.py", "demo-1.0-py3-none-any.whl", os.environ["OUT"]]
-smoke.main()
+import json, os, pathlib, runpy, sys, venv
+out = pathlib.Path(os.environ["OUT"])
+venv.create(out / "venv")
+site, = (out / "venv").glob("lib/*/site-packages")
+info = site / "demo-1.0.dist-info"
+info.mkdir(exist_ok=True)
+(info / "METADATA").write_text("Metadata-Version: 2.1\nName: demo\nVersion: 1.0\n")
+(info / "RECORD").write_text(os.path.realpath(json.__file__) + ",,\n")
+sys.argv = ["smoke.py", "demo-1.0-py3-none-any.whl", str(out / "venv"), str(out)]
+runpy.run_path("smoke.py", run_name="__main__")
 "#;
     let dir = tempfile::tempdir().unwrap();
     let folder = dir.path().to_str().unwrap();
@@ -257,7 +259,7 @@ smoke.main()
     }
     // The script ends with it, so that its status is the step's.
     let script = fs_err::read_to_string(root().join("scripts/smoke.sh")).unwrap();
-    assert!(script.trim_end().ends_with("-I \"$here/smoke.py\" \"$1\" /smoke"), "{script}");
+    assert!(script.lines().last().unwrap().starts_with("exec \"$python\" -I -S "), "{script}");
 }
 
 #[test]

@@ -18,6 +18,7 @@ mod engines;
 mod engines_full;
 mod faults;
 mod first_user;
+mod forged;
 mod hooks;
 mod interpreters;
 mod interrupt;

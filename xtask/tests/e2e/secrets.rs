@@ -48,7 +48,7 @@ fn no_layer_no_log_and_no_metadata_holds_a_secret() {
             }
         }
     }
-    for stage in ["wheel-builder", "smoke-run"] {
+    for stage in ["wheel-builder", "smoke-env"] {
         every_layer_is_clean(&w, stage);
     }
     the_kept_base_image_is_clean(&w, &|command| {
@@ -105,7 +105,7 @@ fn holds(bytes: &[u8], word: &str) -> bool {
 fn every_layer_is_clean(w: &Workspace, stage: &str) {
     let log = fs_err::read_to_string(w.root.join("target/xtask/logs/debian12-amd64-cp311.log"));
     let log = log.unwrap();
-    let target = if stage == "smoke-run" { "smoke" } else { "wheel-builder" };
+    let target = if stage == "smoke-env" { "smoke" } else { "wheel-builder" };
     // An argument may hold several lines.
     let (set, end) = (format!("--set {target}.output="), format!(" {target}\n"));
     let call = log.split("\n$ ").find(|call| call.contains(&set)).unwrap();

@@ -180,7 +180,7 @@ case "$*" in *TARGET_NAME=rocky9*) progress "[wheel-builder 1/1] RUN x" "exit co
 [ -z "$dest" ] || mkdir -p "$dest"
 case $target in
 published) printf '{"file": null}' >"$dest/published.json" ;;
-smoke) echo '{}' >"$dest/smoke.json" ;;
+smoke) smoke_passed ;;
 *) cp "$FAKE"/export/* "$dest/" ;;
 esac
 "#;

@@ -102,7 +102,7 @@ fn both_images_are_got_and_what_the_container_says_of_it_is_told() {
         "bake",
         r#"mkdir -p "$dest"
         case $target in
-        smoke) echo '{}' >"$dest/smoke.json" ;;
+        smoke) smoke_passed ;;
         *) cp "$FAKE"/export/* "$dest/"
            say "[wheel-builder 1/1] RUN sh" "xtask: not accelerated: its compiler is another" ;;
         esac"#,

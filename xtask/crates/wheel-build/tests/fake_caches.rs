@@ -161,7 +161,7 @@ fn a_cache_whose_registry_fails_is_told_and_costs_no_wheel() {
         r#"mkdir -p "$dest"
         progress "importing cache manifest from r.example/c" "500 Internal Server Error"
         case $target in
-        smoke) echo '{}' >"$dest/smoke.json" ;;
+        smoke) smoke_passed ;;
         *) cp "$FAKE"/export/* "$dest/"; progress "exporting cache to registry" "429 Too Many Requests" ;;
         esac"#,
     );
@@ -179,7 +179,7 @@ fn a_layer_that_a_cache_lost_is_built_instead_and_a_step_that_fails_is_not_tried
         "bake",
         r#"mkdir -p "$dest"
         case "$*" in *cache-from*) progress "[base 1/1] RUN sh /xtask/toolchain.sh" "blob sha256:1 not found"; exit 1 ;; esac
-        case $target in smoke) echo '{}' >"$dest/smoke.json" ;; *) cp "$FAKE"/export/* "$dest/" ;; esac"#,
+        case $target in smoke) smoke_passed ;; *) cp "$FAKE"/export/* "$dest/" ;; esac"#,
     );
     let from = [&WHEELS[..], &["--cache-from", "r.example/c"]].concat();
     w.run(&from).code(0).says(&["without this cache", "blob sha256:1 not found"]);
@@ -214,7 +214,7 @@ fn a_platform_is_built_on_the_engine_that_was_named_for_it() {
     w.on(
         "bake",
         r#"echo "$target at ${DOCKER_HOST-here}: $*" >>"$FAKE/hosts"; mkdir -p "$dest"
-        case $target in smoke) echo '{}' >"$dest/smoke.json" ;; *) cp "$FAKE"/export/* "$dest/" ;; esac"#,
+        case $target in smoke) smoke_passed ;; *) cp "$FAKE"/export/* "$dest/" ;; esac"#,
     );
     let args = ["wheels", "debian:12", "--engine-host", "linux/arm64=ssh://me@arm-box"];
     w.run(&args).code(0).says(&["engine for linux/arm64: ssh://me@arm-box"]);

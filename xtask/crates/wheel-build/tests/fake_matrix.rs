@@ -11,7 +11,7 @@ const DEBIAN_13: &str = "[[target]]\nname = \"debian13\"\nimage = \"debian:13\"\
 
 /// The answer that each bake call gives as usual.
 const ANSWER: &str = r#"mkdir -p "$dest"; case $target in
-    smoke) echo '{}' >"$dest/smoke.json" ;;
+    smoke) smoke_passed ;;
     *) cp "$FAKE"/export/* "$dest/" ;;
     esac"#;
 

@@ -31,7 +31,7 @@ build)
 	echo "[1/1] STEP 1/1: RUN fake"
 	mkdir -p "$dest"
 	case $target in
-	smoke) echo '{}' >"$dest/smoke.json" ;;
+	smoke) echo '{"schema_version": 2, "unprivileged": true, "checks": []}' >"$dest/smoke.json" ;;
 	*) cp "$FAKE"/export/* "$dest/" ;;
 	esac
 	;;

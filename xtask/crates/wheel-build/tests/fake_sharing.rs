@@ -12,7 +12,7 @@ const TAGGED: &str = "debian12-amd64/demo-1.0-cp311-abi3-manylinux_2_36_x86_64.w
 /// Does what a bake call does; `$python` is its interpreter. Wheels of `PyPy` are its own.
 const ANSWER: &str = r#"mkdir -p "$dest"
     if [ $target = smoke ]; then
-        printf '{"interpreter": {"id": "%s", "version": "3.0", "provider": "distro"}}' $python >"$dest/smoke.json"
+        smoke_passed
         exit 0
     fi
     cp "$FAKE/export/build-info.json" "$dest/"

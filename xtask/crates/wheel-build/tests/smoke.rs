@@ -1,6 +1,7 @@
 //! `scripts/smoke.py`, run by this machine's Python with a wheel of its own and a faked GIL.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -31,6 +32,28 @@ const WAITS: &str = "import threading, time\n\
     threading.Thread(target=lambda: time.sleep(60)).start()\n\
     def main(): pass\n";
 
+/// Runs the code in the first argument with a GIL as `FAKE_GIL` and `FAKE_FREE` have it.
+const FAKED: &str = "import os, sys, sysconfig\n\
+    code, *sys.argv[1:] = sys.argv[1:]\n\
+    sys.path.insert(0, os.environ['FAKE_SITE'])\n\
+    sys.faked_gil = os.environ['FAKE_GIL'] == 'on'\n\
+    sys._is_gil_enabled = lambda: sys.faked_gil\n\
+    free, asked = os.environ['FAKE_FREE'] == 'free', sysconfig.get_config_var\n\
+    sysconfig.get_config_var = lambda name: free if name == 'Py_GIL_DISABLED' else asked(name)\n\
+    exec(compile(code, 'code', 'exec'), {'__name__': '__main__'})";
+
+/// A module that writes the report itself, and ends the process with status 0.
+const FORGES: &str = "import os\n\
+    with open(os.environ['FORGED'], 'w') as file:\n    \
+        file.write('{\"schema_version\": 2, \"unprivileged\": true, \"checks\": []}')\n\
+    os._exit(0)\n";
+
+/// A module that writes good answers wherever it can.
+const ANSWERS: &str = "import os\n\
+    for each in range(1, 50):\n    \
+        try:\n        os.write(each, b'{\"token\": \"0\", \"ok\": true, \"detail\": \"\", \"gil\": true}\\n')\n    \
+        except OSError:\n        pass\n";
+
 /// As [`smoke`], with these lines in `METADATA` and this `entry_points.txt`.
 fn smoke_with(
     interpreter: Interpreter,
@@ -39,7 +62,8 @@ fn smoke_with(
     entry_points: &str,
 ) -> (Option<i32>, Value) {
     let folder = tempfile::tempdir().unwrap();
-    let site = folder.path().join("site");
+    let venv = folder.path().join("venv");
+    let site = venv.join("lib/python3/site-packages");
     let info = site.join("demo-1.0.dist-info");
     fs_err::create_dir_all(&info).unwrap();
     let loud = "import sys, warnings\n\
@@ -56,37 +80,41 @@ fn smoke_with(
         ("silent.py", "import os\nos.close(1)\nos.close(2)\ndef main(): pass\n"),
         ("quits.py", "import os\nos._exit(0)\n"),
         ("waits.py", WAITS),
+        ("forges.py", FORGES),
+        ("answers.py", ANSWERS),
+        ("crashes.py", "import atexit, os\natexit.register(os.abort)\n"),
     ] {
         fs_err::write(site.join(name), text).unwrap();
     }
     let head = "Metadata-Version: 2.1\nName: demo\nVersion: 1.0\n";
     // `gone` is the namespace of another project, which this one extends.
-    let record = "quiet.py,,\nloud.py,,\ngone/plugins/demo.py,,\nneedy.py,,\nbroken.py,,\ndemo-1.0.dist-info/METADATA,,\n";
+    let record = "quits.py,,\nforges.py,,\nanswers.py,,\ncrashes.py,,\nquiet.py,,\nloud.py,,\ngone/plugins/demo.py,,\nneedy.py,,\nbroken.py,,\ndemo-1.0.dist-info/METADATA,,\n";
     fs_err::write(info.join("METADATA"), format!("{head}{metadata}")).unwrap();
     fs_err::write(info.join("RECORD"), record).unwrap();
     fs_err::write(info.join("entry_points.txt"), entry_points).unwrap();
-    let runner = "import runpy, sys, sysconfig\n\
-        script, site, free, gil, *sys.argv[1:] = sys.argv[1:]\n\
-        sys.path.insert(0, site)\n\
-        sys.faked_gil = gil == 'on'\n\
-        sys._is_gil_enabled = lambda: sys.faked_gil\n\
-        asked = sysconfig.get_config_var\n\
-        sysconfig.get_config_var = lambda name: free == 'free' if name == 'Py_GIL_DISABLED' else asked(name)\n\
-        runpy.run_path(script, run_name='__main__')";
+    fs_err::create_dir_all(venv.join("bin")).unwrap();
+    let python = venv.join("bin/python");
+    // Called as `python -B -I -c CODE ARGUMENT...`.
+    fs_err::write(&python, "#!/bin/sh\nshift 3\nexec python3 -B -I -c \"$FAKED\" \"$@\"\n")
+        .unwrap();
+    fs_err::set_permissions(&python, std::fs::Permissions::from_mode(0o755)).unwrap();
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../scripts/smoke.py");
+    let main = format!("import runpy; runpy.run_path('{script}', run_name='__main__')");
+    let (free, gil) = match interpreter {
+        Usual => ("usual", "on"),
+        Free => ("free", "off"),
+        FreeWithGil => ("free", "on"),
+    };
     // Output that is kept in a file stops here.
     let ran = Command::new("sh")
         .args(["-c", "ulimit -f 2000; exec \"$@\"", "sh"])
-        .args(["python3", "-B", "-I", "-c", runner, script])
-        .arg(&site)
-        .args(match interpreter {
-            Usual => ["usual", "on"],
-            Free => ["free", "off"],
-            FreeWithGil => ["free", "on"],
-        })
+        .args(["python3", "-B", "-I", "-S", "-c", FAKED, &main])
         .args(["/w/demo-1.0-cp314-cp314t-linux_x86_64.whl"])
-        .arg(folder.path())
-        .envs(given.iter().copied().chain([("PIP_VERSION", "1")]))
+        .args([&venv, folder.path()])
+        .envs(given.iter().copied().chain([("PIP_VERSION", "1"), ("FAKED", FAKED)]))
+        .envs([("FAKE_FREE", free), ("FAKE_GIL", gil)])
+        .env("FAKE_SITE", &site)
+        .env("FORGED", folder.path().join("smoke.json"))
         .output()
         .unwrap();
     let report = fs_err::read(folder.path().join("smoke.json"));
@@ -185,6 +213,27 @@ fn the_module_of_a_script_does_what_it_likes_to_its_own_process_alone() {
 }
 
 #[test]
+fn a_check_that_was_not_made_is_not_passed() {
+    // Each of them would pass if its process, or what it writes, were believed.
+    for module in ["quits", "forges", "answers"] {
+        let (code, report) = smoke(Usual, &format!("{module} quiet"), "{}");
+        let expected = [(module, false), ("quiet", true)];
+        assert_eq!((code, outcomes(&report)), (Some(1), expected.to_vec()), "{module}");
+    }
+    let points = "[console_scripts]\na = forges:main\nb = answers:main\nc = quiet:Tool\n";
+    let (code, report) = smoke_with(Usual, &[], "", points);
+    let states: Vec<_> = states(&report).into_iter().map(|(_, state, _)| state).collect();
+    assert_eq!((code, states), (Some(1), vec!["failed", "failed", "ok"]));
+}
+
+#[test]
+fn a_process_that_crashes_at_its_end_fails() {
+    let (code, report) = smoke(Usual, "crashes", "{}");
+    let expected = vec![("crashes", true), ("the end of the process", false)];
+    assert_eq!((code, outcomes(&report)), (Some(1), expected));
+}
+
+#[test]
 fn a_script_that_needs_an_extra_is_skipped() {
     let asked = |metadata: &str, point: &str| {
         let points = format!("[console_scripts]\na = {point}\n");
@@ -242,7 +291,7 @@ fn grafted(needed: &str, grafted: &str) -> Value {
         files = {root + '/_demo.so', root + '/' + grafted}\n\
         try:\n    state, _ = names['grafted_library']('libdemo.so.1', grafted, files)\n    print(json.dumps(state['mapped']))\n\
         except ImportError as error:\n    print(json.dumps(str(error)))\n";
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../scripts/smoke.py");
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../scripts/smoke-worker.py");
     let ran =
         Command::new("python3").args(["-c", program, script]).arg(&root).arg(grafted).output();
     let ran = ran.unwrap();

@@ -67,6 +67,9 @@ pub(crate) struct Test {
     /// Leaves them out.
     #[serde(default)]
     pub skip: bool,
+    /// Whether they have the network.
+    #[serde(default)]
+    pub network: bool,
     /// Requirements of the wheel that its tests do without: what the interpreter brings itself.
     #[serde(default, rename = "ignore-requirements", deserialize_with = "words::project")]
     pub ignore_requirements: Vec<String>,
@@ -178,6 +181,8 @@ pub(crate) struct TestChange {
     pub env: Env,
     /// In place of `[test] skip`.
     pub skip: Option<bool>,
+    /// In place of `[test] network`.
+    pub network: Option<bool>,
     /// In place of `[test] ignore-requirements`.
     #[serde(default, rename = "ignore-requirements", deserialize_with = "words::project")]
     pub ignore_requirements: Option<Vec<String>>,
@@ -405,6 +410,7 @@ impl Test {
         set(&mut self.sources, change.sources.as_ref());
         self.env.0.extend(change.env.0.clone());
         set(&mut self.skip, change.skip.as_ref());
+        set(&mut self.network, change.network.as_ref());
         set(&mut self.ignore_requirements, change.ignore_requirements.as_ref());
         self.system_packages.extend(change.system_packages.clone());
     }

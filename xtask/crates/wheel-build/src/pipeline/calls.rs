@@ -24,8 +24,15 @@ const REPAIR_STAGES: [&str; 2] = ["fetch-auditwheel", "repair-run"];
 /// The stages of the smoke test alone.
 const SMOKE_STAGES: [&str; 4] = ["smoke-system", "smoke-requirements", "smoke-env", "smoke-run"];
 /// Those, and the stages of the package's own tests.
-const TEST_STAGES: [&str; 6] =
-    ["smoke-system", "smoke-requirements", "smoke-env", "smoke-run", "test-env", "test-run"];
+const TEST_STAGES: [&str; 7] = [
+    "smoke-system",
+    "smoke-requirements",
+    "smoke-env",
+    "smoke-run",
+    "test-env",
+    "test-run-offline",
+    "test-run-online",
+];
 
 /// The arguments that every bake target of a job shares.
 pub(super) fn common_args(
@@ -134,6 +141,7 @@ pub(super) fn test_args(job: &Job) -> Vec<(&'static str, String)> {
         ("TEST_GROUPS", test.groups.join(" ")),
         ("TEST_SOURCES", test.sources.join("\n")),
         ("TEST_ENV", env.join("\n")),
+        ("TEST_NETWORK", if test.network { "online" } else { "" }.to_owned()),
     ];
     args.into_iter().filter(|(_, value)| !value.is_empty()).collect()
 }

@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 
 use camino::Utf8Path;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use wheel_audit::UserError;
 use wheel_audit::dist::{Grafted, Tests};
 use wheel_audit::text::shown;
@@ -19,6 +20,7 @@ use super::env::{Context, PipelineError};
 use super::source::versions::normal_name;
 use super::work::Workspace;
 use super::{calls, export};
+use crate::config::Config;
 use crate::engine::base::BaseImage;
 use crate::live::Watch;
 use crate::plan::Job;
@@ -79,21 +81,62 @@ pub(super) fn run(
             _ => PipelineError::Smoke { file, source },
         }
     })?;
-    let report = export::report(&output, "smoke.json").ok();
-    let report = report.and_then(|text| serde_json::from_slice::<Report>(&text).ok());
-    let Some(report) = report else {
-        let message = format!("the smoke test of `{name}` passed but wrote no valid smoke.json");
-        return Err(PipelineError::Wrong(UserError::new(message)));
-    };
+    let report: Report = report(&output, "smoke.json")?;
+    let requested = requested(ctx.config, job, wheel);
+    report.answers(&requested).map_err(|reason| refused(name, &reason))?;
+    let mut is_separate = report.unprivileged;
     for check in report.checks.iter().filter(|check| check.skipped) {
         let (subject, detail) = (shown(&check.subject), shown(&check.detail));
         let text = format!("{title}: warning: entry point `{subject}` was not started: {detail}");
         watch.note(&text);
     }
     if job.settings.test.active().is_some() {
-        export::report(&output, "test.json")?;
+        let tests: TestReport = self::report(&output, "test.json")?;
+        if tests.schema_version != SCHEMA_VERSION || tests.status != 0 {
+            return Err(refused(name, &format!("the tests ended with status {}", tests.status)));
+        }
+        is_separate &= tests.unprivileged;
+        if job.settings.test.network {
+            let text = "the tests had the network (`[test] network = true`)";
+            watch.note(&format!("{title}: warning: {text}"));
+        }
+    }
+    if !is_separate {
+        let text = "the engine has one user only: code of the package ran as root and could change \
+                    what the tests report";
+        watch.note(&format!("{title}: warning: {text}"));
     }
     Ok(report.interpreter)
+}
+
+/// A report of the container, which has to be whole: its exit status alone proves nothing.
+fn report<T: DeserializeOwned>(output: &Utf8Path, name: &str) -> Result<T, PipelineError> {
+    let text = export::report(output, name)?;
+    serde_json::from_slice(&text).map_err(|error| refused(name, &error.to_string()))
+}
+
+fn refused(name: &str, reason: &str) -> PipelineError {
+    let message = format!("the tests of `{}` prove nothing: {}", shown(name), shown(reason));
+    let hint = "`--no-cache` runs them again; the log has what they printed";
+    PipelineError::Wrong(UserError::new(message).hint(hint))
+}
+
+/// The kind and the subject of each check that the container has to answer; it finds the entry points itself.
+fn requested(config: &Config, job: &Job, wheel: &Tested<'_>) -> Vec<(&'static str, String)> {
+    let check = &config.check;
+    let mut imports: Vec<&str> = check.imports.iter().map(String::as_str).collect();
+    if imports.is_empty() {
+        imports.clone_from(&wheel.extensions);
+    }
+    let more = check.calls.keys().map(String::as_str).filter(|name| !imports.contains(name));
+    let more: Vec<&str> = more.collect();
+    let imports = imports.into_iter().chain(more).map(|name| ("import", name.to_owned()));
+    let calls = check.calls.values().flatten().map(|call| ("call", call.clone()));
+    let commands = check.commands.iter().map(|command| ("command", command.clone()));
+    let grafted = wheel.grafted.iter().map(|each| ("grafted", each.library.clone()));
+    let is_free = job.interpreter.is_free_threaded();
+    let gil = is_free.then(|| ("gil", "off before any import".to_owned()));
+    imports.chain(calls).chain(commands).chain(grafted).chain(gil).collect()
 }
 
 /// The requirements that are installed: those of `lines` whose project is not in `ignored`, and not the one of the
@@ -124,24 +167,66 @@ fn is_of_tests(step: &str) -> bool {
     ["test-env", "test-run", "/test-env.sh", "/test.sh"].iter().any(|name| step.contains(name))
 }
 
-/// What the container reports.
+/// Version of the reports' shape.
+const SCHEMA_VERSION: u32 = 2;
+
+/// What the smoke test reports.
 #[derive(Deserialize)]
 struct Report {
+    schema_version: u32,
+    /// Whether code of the package ran as another user than the one that wrote the report.
+    unprivileged: bool,
     interpreter: Option<serde_json::Value>,
-    #[serde(default)]
     checks: Vec<Check>,
 }
 
 #[derive(Deserialize)]
 struct Check {
+    kind: String,
     subject: String,
+    ok: bool,
     detail: String,
     #[serde(default)]
     skipped: bool,
 }
 
+/// What the package's own tests come to.
+#[derive(Deserialize)]
+struct TestReport {
+    schema_version: u32,
+    status: i32,
+    unprivileged: bool,
+}
+
+impl Report {
+    /// Whether it has a good answer to each of the `requested` checks, and to no other but entry points; the reason
+    /// where not.
+    fn answers(&self, requested: &[(&'static str, String)]) -> Result<(), String> {
+        if self.schema_version != SCHEMA_VERSION {
+            return Err(format!("smoke.json has version {}", self.schema_version));
+        }
+        if let Some(check) = self.checks.iter().find(|check| !check.ok) {
+            return Err(format!("{} `{}` failed: {}", check.kind, check.subject, check.detail));
+        }
+        let mut open: Vec<_> = requested.iter().map(|(kind, it)| (*kind, it.as_str())).collect();
+        for check in self.checks.iter().filter(|check| check.kind != "entry-point") {
+            let answered = (check.kind.as_str(), check.subject.as_str());
+            match open.iter().position(|each| *each == answered && !check.skipped) {
+                Some(at) => open.swap_remove(at),
+                None => return Err(format!("{} `{}` is no check", check.kind, check.subject)),
+            };
+        }
+        match open.first() {
+            Some((kind, subject)) => Err(format!("{kind} `{subject}` was not checked")),
+            None => Ok(()),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
     use super::*;
 
     #[test]
@@ -151,6 +236,36 @@ mod tests {
         assert_eq!(requires(&lines, "demo-1.whl", &[]), all);
         assert_eq!(requires(&lines, "demo-1.whl", &["CFFI".to_owned()]), all[1..]);
         assert_eq!(requires(&lines, "demo-1.whl", &["Cffi_-Extra".to_owned()]), all[..2]);
+    }
+
+    #[test]
+    fn a_report_counts_if_it_answers_each_check_that_was_requested() {
+        let requested = [("import", "a".to_owned()), ("call", "a".to_owned())];
+        let answers = |version: u32, checks: &[(&str, &str, bool, bool)]| {
+            let checks = checks.iter().map(|(kind, subject, ok, skipped)| {
+                serde_json::json!({"kind": kind, "subject": subject, "ok": ok, "skipped": skipped, "detail": ""})
+            });
+            let checks: Vec<_> = checks.collect();
+            let json = serde_json::json!(
+                {"schema_version": version, "unprivileged": true, "interpreter": null, "checks": checks}
+            );
+            let report: Report = serde_json::from_value(json).unwrap();
+            report.answers(&requested).is_ok()
+        };
+        let import = ("import", "a", true, false);
+        let call = ("call", "a", true, false);
+        let point = ("entry-point", "b = c:d", true, true);
+        assert!(answers(2, &[call, import, point]));
+        assert!(!answers(1, &[call, import]));
+        assert!(!answers(2, &[]), "an empty report");
+        assert!(!answers(2, &[import]) && !answers(2, &[import, import]));
+        assert!(
+            !answers(2, &[call, import, import])
+                && !answers(2, &[call, import, ("import", "b", true, false)])
+        );
+        assert!(!answers(2, &[call, ("import", "a", true, true)]), "skipped");
+        assert!(!answers(2, &[call, ("import", "a", false, false)]), "failed");
+        assert!(!answers(2, &[call, import, ("entry-point", "b = c:d", false, false)]));
     }
 
     #[test]

@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 pub(crate) struct State {
     /// The stage.
     pub stage: &'static str,
-    /// The stage it starts from.
+    /// The stage it starts from, or, where it starts from a clean system, the one that made the environment that
+    /// it mounts: a shell has both.
     pub parent: &'static str,
     /// The stage that holds its scripts.
     pub files: &'static str,
@@ -20,7 +21,7 @@ pub(crate) struct State {
 }
 
 /// Every step.
-pub(crate) const STATES: [State; 22] = [
+pub(crate) const STATES: [State; 23] = [
     state("system", "bare", "files-system", "sh /xtask/system-packages.sh"),
     state("base", "system", "files-toolchain", "sh /xtask/toolchain.sh"),
     state("interpreter", "base", "files-interpreter", "sh /xtask/interpreter.sh"),
@@ -98,17 +99,21 @@ pub(crate) const STATES: [State; 22] = [
         wheel: true,
         ..state("test-env", "smoke-env", "files-test-env", "sh /xtask/test-env.sh")
     },
-    State {
-        source: true,
-        wheel: true,
-        ..state("test-run", "test-env", "files-test", "sh /xtask/test.sh")
-    },
+    TESTS,
+    State { stage: "test-run-online", ..TESTS },
 ];
 
 /// The step that builds the wheels.
 pub(crate) const BUILDER: State = State {
     source: true,
     ..state("wheel-builder", "build-environment", "files-build", "sh /xtask/build.sh")
+};
+
+/// The step that runs the package's own tests.
+const TESTS: State = State {
+    source: true,
+    wheel: true,
+    ..state("test-run-offline", "test-env", "files-test", "sh /xtask/test.sh")
 };
 
 /// The step that repairs a wheel.
@@ -188,7 +193,10 @@ mod tests {
     #[test]
     fn every_step_of_the_dockerfile_has_a_state_to_look_at() {
         let known = STATES.map(|state| {
-            (state.stage.to_owned(), (state.parent.to_owned(), state.files.to_owned()))
+            let is_clean =
+                ["smoke-env", "test-env"].contains(&state.parent) && state.stage.contains("-run");
+            let parent = if is_clean { "smoke-system" } else { state.parent };
+            (state.stage.to_owned(), (parent.to_owned(), state.files.to_owned()))
         });
         let mut stages = stages();
         // On the engine's own platform, in none of the job's containers.
