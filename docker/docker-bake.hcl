@@ -28,6 +28,10 @@ variable "XTASK_ANEW" { default = "" }
 variable "PYTHONS" { default = "cp311" }
 variable "PROVIDERS" { default = "image distro managed source" }
 variable "SYSTEM_PACKAGES" { default = "" }
+# Versions of packages, a line name=version each; and the time that packages are from, with their address.
+variable "LOCKED_PACKAGES" { default = "" }
+variable "SNAPSHOT" { default = "" }
+variable "SNAPSHOT_URL" { default = "" }
 variable "RUST" { default = "none" }
 variable "RUST_VERSION" { default = "1.91.1" }
 variable "RUSTUP_VERSION" { default = "1.28.2" }
@@ -118,6 +122,9 @@ target "_common" {
     RUST_VERSION    = RUST_VERSION
     RUSTUP_VERSION  = RUSTUP_VERSION
     SYSTEM_PACKAGES = join(" ", words(SYSTEM_PACKAGES))
+    LOCKED_PACKAGES = LOCKED_PACKAGES
+    SNAPSHOT        = SNAPSHOT
+    SNAPSHOT_URL    = SNAPSHOT_URL
     PYTHONS         = join(" ", words(PYTHONS))
     PROVIDERS       = join(" ", words(PROVIDERS))
   }

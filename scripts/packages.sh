@@ -45,6 +45,132 @@ pkg_unlock_lists() {
     exec 8>&-
 }
 
+# pkg_snapshot_url: SNAPSHOT_URL with the time SNAPSHOT filled in.
+pkg_snapshot_url() {
+    printf '%s\n' "$SNAPSHOT_URL" | sed "s/{time}/$SNAPSHOT/g"
+}
+
+# pkg_rewrite PROGRAM FROM TO: runs awk with the template on a file of sources. `{archive}` is filled in by
+# the function `at`.
+pkg_rewrite() {
+    awk -v template="$(pkg_snapshot_url)" '
+        function at(archive,    url) {
+            url = template
+            gsub(/[{]archive[}]/, archive, url)
+            return url
+        }
+        '"$1" "$2" >"$3"
+}
+
+# pkg_snapshot_conf: apt's configuration for packages of the time SNAPSHOT. With SNAPSHOT_URL the image's own
+# sources with other addresses, else what apt itself knows of the distribution's snapshots.
+pkg_snapshot_conf() {
+    [ -n "${SNAPSHOT:-}" ] || return 0
+    # Lists of old packages are valid for some days only.
+    echo 'Acquire::Check-Valid-Until "false";'
+    if [ -n "${SNAPSHOT_URL:-}" ]; then
+        mkdir -p "$trust_dir/sources.list.d"
+        for pkg_file in /etc/apt/sources.list /etc/apt/sources.list.d/*; do
+            [ -f "$pkg_file" ] || continue
+            # shellcheck disable=SC2016 # fields of awk
+            pkg_rewrite '{
+                line = ""
+                while (match($0, /https?:[^] \t]+/)) {
+                    archive = substr($0, RSTART, RLENGTH)
+                    line = line substr($0, 1, RSTART - 1)
+                    $0 = substr($0, RSTART + RLENGTH)
+                    sub(/\/+$/, "", archive)
+                    sub(/.*\//, "", archive)
+                    line = line at(archive)
+                }
+                print line $0
+            }' "$pkg_file" "$trust_dir/${pkg_file#/etc/apt/}"
+        done
+        echo "Dir::Etc::SourceList \"$trust_dir/sources.list\";"
+        echo "Dir::Etc::SourceParts \"$trust_dir/sources.list.d\";"
+    elif apt-config dump | grep -q '^Acquire::Snapshots'; then
+        echo "APT::Snapshot \"$SNAPSHOT\";"
+    else
+        echo "error: apt of this image knows no snapshots; set \`snapshot-url\` in \`[[target]]\`" >&2
+        return 1
+    fi
+}
+
+# pkg_locked_conf: apt's configuration for the versions in LOCKED_PACKAGES, of dependencies, too. A version that
+# no source has is ignored: the difference is found afterwards.
+pkg_locked_conf() {
+    [ -n "${LOCKED_PACKAGES:-}" ] || return 0
+    {
+        [ ! -f /etc/apt/preferences ] || cat /etc/apt/preferences
+        printf '%s\n' "$LOCKED_PACKAGES" | awk '!/^#/ && (at = index($0, "=")) {
+            printf "\nPackage: %s\nPin: version %s\nPin-Priority: 1001\n", substr($0, 1, at - 1), substr($0, at + 1)
+        }'
+    } >"$trust_dir/preferences"
+    echo "Dir::Etc::Preferences \"$trust_dir/preferences\";"
+}
+
+# pkg_locked NAME: the version in LOCKED_PACKAGES; empty when there is none.
+pkg_locked() {
+    printf '%s\n' "${LOCKED_PACKAGES:-}" | awk -v name="$1=" 'index($0, name) == 1 { print substr($0, length(name) + 1) }'
+}
+
+# pkg_exact SEPARATOR NAME ...: the names, each with its locked version where a source has that. dnf and apk pin
+# nothing else: what these packages need comes in the newest version.
+pkg_exact() {
+    pkg_separator=$1
+    shift
+    for pkg_name; do
+        pkg_wanted=$(pkg_locked "$pkg_name")
+        if [ -n "$pkg_wanted" ] && pkg_has "$pkg_name" "$pkg_wanted"; then
+            pkg_name=$pkg_name$pkg_separator$pkg_wanted
+        fi
+        echo "$pkg_name"
+    done
+}
+
+# pkg_has NAME VERSION: whether a source has this very version.
+pkg_has() {
+    case $(pkg_family) in
+        dnf) pkg_dnf repoquery --quiet "$1-$2" 2>/dev/null | grep -qF -- "$2" ;;
+        apk) pkg_apk policy "$1" | grep -qxF "  $2:" ;;
+    esac
+}
+
+# pkg_apk COMMAND ...: apk with the cache, and the repositories of SNAPSHOT.
+pkg_apk() {
+    mkdir -p "$XTASK_CACHE/apk"
+    pkg_command=$1
+    shift
+    if [ -n "${SNAPSHOT:-}" ]; then
+        # shellcheck disable=SC2016 # fields of awk
+        pkg_rewrite '/^(@[^ ]+ )?https?:/ {
+            archive = $NF
+            sub(/\/+$/, "", archive)
+            if (match(archive, /[^\/]+\/[^\/]+$/)) archive = substr(archive, RSTART)
+            $NF = at(archive)
+        }
+        { print }' /etc/apk/repositories "$trust_dir/repositories"
+        set -- --repositories-file "$trust_dir/repositories" "$@"
+    fi
+    apk "$pkg_command" --cache-dir "$XTASK_CACHE/apk" "$@"
+}
+
+# pkg_dnf_repositories: the image's repositories with the addresses of SNAPSHOT, in $trust_dir/repos; `{archive}`
+# is what stands after the release.
+pkg_dnf_repositories() {
+    [ ! -d "$trust_dir/repos" ] || return 0
+    mkdir -p "$trust_dir/repos"
+    for pkg_file in /etc/yum.repos.d/*.repo; do
+        # shellcheck disable=SC2016 # fields of awk, and variables of dnf
+        pkg_rewrite '/^(mirrorlist|metalink)=/ { next }
+        /^#?baseurl=.*[$]releasever\// {
+            sub(/.*[$]releasever\//, "")
+            $0 = "baseurl=" at($0)
+        }
+        { print }' "$pkg_file" "$trust_dir/repos/${pkg_file##*/}"
+    done
+}
+
 # pkg_apt COMMAND ...: apt-get or apt-cache with the cache's folders and the host's
 # configuration. The official images' clean-up hooks empty apt's usual folders; with
 # folders of our own they find nothing to delete and need no switching off.
@@ -66,6 +192,8 @@ pkg_apt() {
             # Nobody is there to be asked.
             echo '#clear DPkg::Pre-Install-Pkgs;'
             pkg_native_conf
+            pkg_locked_conf
+            pkg_snapshot_conf || exit
             if [ -n "${XTASK_CA:-}" ]; then
                 echo "Acquire::https::CAInfo \"$XTASK_CA\";"
             fi
@@ -114,6 +242,10 @@ pkg_dnf() {
     if [ -n "${XTASK_CA:-}" ]; then
         set -- --setopt="sslcacert=$XTASK_CA" "$@"
     fi
+    if [ -n "${SNAPSHOT:-}" ]; then
+        pkg_dnf_repositories
+        set -- --setopt="reposdir=$trust_dir/repos" "$@"
+    fi
     "$pkg_tool" -y "$@"
 }
 
@@ -149,8 +281,10 @@ pkg_refresh() {
     case $(pkg_family) in
         apt)
             # Other sources in the same cache are other lists.
-            pkg_fresh=$XTASK_CACHE/apt/fresh-$(cat /etc/apt/sources.list /etc/apt/sources.list.d/* 2>/dev/null |
-                cksum | tr ' ' '-')
+            pkg_fresh=$XTASK_CACHE/apt/fresh-$({
+                cat /etc/apt/sources.list /etc/apt/sources.list.d/* 2>/dev/null || :
+                echo "${SNAPSHOT:-} ${SNAPSHOT_URL:-}"
+            } | cksum | tr ' ' '-')
             if [ -z "$(find "$pkg_fresh" -mmin -60 2>/dev/null)" ]; then
                 # Those of other sources vanish with an update.
                 rm -f "$XTASK_CACHE"/apt/fresh-*
@@ -166,8 +300,7 @@ pkg_refresh() {
         # `apk policy` knows what is in the cache, and fetches nothing.
         apk)
             if [ ! -f "$trust_dir/apk-updated" ]; then
-                mkdir -p "$XTASK_CACHE/apk"
-                pkg_again apk update --quiet --cache-dir "$XTASK_CACHE/apk" || return
+                pkg_again pkg_apk update --quiet || return
                 touch "$trust_dir/apk-updated"
             fi
             ;;
@@ -212,16 +345,19 @@ pkg_install() {
             rm -rf /var/log/apt /var/log/dpkg.log /var/log/alternatives.log /var/cache/ldconfig/aux-cache
             ;;
         dnf)
+            # shellcheck disable=SC2046 # words on purpose
+            set -- $(pkg_exact - "$@")
             pkg_again pkg_dnf install "$@" || pkg_status=$?
             rm -rf /var/log/dnf* /var/log/hawkey.log
             ;;
         apk)
-            mkdir -p "$XTASK_CACHE/apk"
             # What cannot be resolved is not asked for again.
+            # shellcheck disable=SC2046 # words on purpose
             {
                 pkg_refresh &&
-                    apk add --cache-dir "$XTASK_CACHE/apk" --simulate --quiet "$@" &&
-                    pkg_again apk add --cache-dir "$XTASK_CACHE/apk" --no-progress "$@"
+                    set -- $(pkg_exact = "$@") &&
+                    pkg_apk add --simulate --quiet "$@" &&
+                    pkg_again pkg_apk add --no-progress "$@"
             } || pkg_status=$?
             ;;
     esac
@@ -246,7 +382,7 @@ pkg_candidate() (
                 pkg_again pkg_dnf repoquery "$1"
             fi
             ;;
-        apk) apk policy "$1" --cache-dir "$XTASK_CACHE/apk" ;;
+        apk) pkg_apk policy "$1" ;;
     esac >"$pkg_said" 2>"$pkg_said.err" || {
         # An unknown name makes some versions of dnf fail and others print nothing.
         case $pkg_kind in

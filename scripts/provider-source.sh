@@ -137,4 +137,6 @@ if [ -n "$accelerated" ]; then
     detail="$detail, compiled for it by $(cat "$wrappers/compiler")"
 fi
 echo "$detail" >"$PY_HOME/detail"
+# The archive's: what is compiled of it may differ from one machine to the next.
+sed -n 's/.*sha256:\([0-9a-f]\{64\}\).*/\1/p' "$PY_HOME/detail" >"$PY_HOME/sha256"
 pkg_runtime "$PY_HOME" | tr '\n' ' ' >"$PY_HOME/runtime"

@@ -52,5 +52,6 @@ home=${1%/bin/*}
 for name in lib include; do
     ln -s "${home#"$PY_HOME/"}/$name" "$PY_HOME/$name"
 done
+echo "$sha256" >"$PY_HOME/sha256"
 echo "$file sha256:$sha256 (${place:-upstream})" >"$PY_HOME/detail"
 pkg_runtime "$PY_HOME" | tr '\n' ' ' >"$PY_HOME/runtime"

@@ -18,6 +18,7 @@ const PURE: [&str; 8] = [
     "wheel-audit/compare",
     "wheel-audit/dist",
     "wheel-build/plan",
+    "wheel-build/lock",
 ];
 const IMPURE: [&str; 6] = ["exec", "engine", "pipeline", "commands", "ship", "cli"];
 

@@ -34,6 +34,8 @@ struct Cli<Own: Subcommand> {
 enum Command<Own: Subcommand> {
     /// Build, audit and smoke-test wheels into `dist/`
     Wheels(commands::wheels::WheelsArgs),
+    /// Record what goes into the wheels, in exact versions, in wheels.lock
+    Lock(commands::lock::LockArgs),
     /// Show what would be built, and each job's settings
     Plan(commands::plan::PlanArgs),
     /// Say what wheels and files need of the C library, and which symbols are to blame
@@ -148,6 +150,7 @@ fn carry_out<Own: Subcommand>(
     match command {
         Command::Init(args) => commands::init::run(&args),
         Command::Wheels(args) => commands::wheels::run(&args, file),
+        Command::Lock(args) => commands::lock::run(&args, file),
         Command::Plan(args) => commands::plan::run(&args, file),
         Command::CheckGlibc(args) => commands::check_glibc::run(&args, file),
         Command::Verify(args) => commands::verify::run(&args, file),

@@ -11,6 +11,7 @@ mod engine;
 mod exec;
 mod init;
 mod live;
+mod lock;
 mod pipeline;
 mod plan;
 mod schema;

@@ -23,6 +23,7 @@ fn the_commands_and_the_exit_status_are_explained() {
 
     Commands:
       wheels         Build, audit and smoke-test wheels into `dist/`
+      lock           Record what goes into the wheels, in exact versions, in wheels.lock
       plan           Show what would be built, and each job's settings
       check-glibc    Say what wheels and files need of the C library, and which symbols are to blame
       verify         Check wheels: archive, metadata, tags, ABI, libraries, machine code
@@ -114,6 +115,9 @@ fn wheels_explains_its_words_and_switches() {
 
           --no-cache
               Let the engine use none of its cached results
+
+          --locked
+              Fail where a build differs from the lock file; without it, report differences
 
           --no-smoke
               Skip the smoke test and the package's own tests

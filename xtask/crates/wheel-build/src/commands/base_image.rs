@@ -90,7 +90,7 @@ struct ListArgs {
 /// When nothing could be begun, or the engine does not answer.
 pub(crate) fn run(args: &BaseImageArgs, file: &ConfigFile) -> anyhow::Result<ExitCode> {
     let (exec, workspace) = (Exec::real(), Workspace::of(file)?);
-    let config = workspace.config()?;
+    let (config, _) = workspace.locked()?;
     match &args.command {
         Command::Build(make) => build(&exec, &workspace, &config, make, None),
         Command::Push(push) => {
@@ -129,7 +129,7 @@ fn build(
         report::note(&format!("waiting for another run ({holder})"));
     })?;
     // Its jobs are those of `wheels`, whatever is built with them.
-    let mut plan = plan::plan(config, &request, &plan::Inputs::default());
+    let mut plan = plan::plan(config, &request, &locked(workspace)?);
     let engine = args.engine.engine(exec, workspace, config)?;
     let image = plan.jobs.first().map_or("", |job| &job.target.image);
     let platforms = plan.jobs.iter().map(|job| &job.platform);
@@ -207,6 +207,11 @@ struct Line {
     current: bool,
 }
 
+/// What a plan needs to know of the lock file, which decides versions of packages.
+fn locked(workspace: &Workspace) -> anyhow::Result<plan::Inputs> {
+    Ok(plan::Inputs { lock: workspace.lock_file()?, ..plan::Inputs::default() })
+}
+
 fn show(
     exec: &Exec,
     workspace: &Workspace,
@@ -216,7 +221,7 @@ fn show(
     let engine: Engine = args.engine.engine(exec, workspace, config)?;
     let kept = prebuilt::kept(&engine)?;
     let request = plan::parse_words(config, &[], true, &[], &native_platform())?;
-    let plan: Plan = plan::plan(config, &request, &plan::Inputs::default());
+    let plan: Plan = plan::plan(config, &request, &locked(workspace)?);
     let current = pipeline::current_base_images(config, &engine, &plan)?;
     let line = |kept: Kept| Line { current: current.contains(&kept.reference), kept };
     let lines: Vec<Line> = kept.into_iter().map(line).collect();

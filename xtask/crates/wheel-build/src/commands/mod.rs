@@ -14,6 +14,7 @@ pub(crate) mod hosted;
 pub(crate) mod index;
 pub(crate) mod init;
 pub(crate) mod last_release;
+pub(crate) mod lock;
 pub(crate) mod matrix;
 pub(crate) mod pin;
 pub(crate) mod plan;
@@ -33,9 +34,11 @@ use wheel_audit::UserError;
 
 use crate::assets::Assets;
 use crate::config::{self, Config, ConfigFile, Platform};
+use crate::lock::{self as locks, LockFile};
 use crate::pipeline;
 use wheel_audit::audit::Inputs;
 use wheel_audit::cli::inputs;
+use wheel_audit::files;
 use wheel_audit::report;
 
 pub use wheel_audit::cli::{COULD_NOT_RUN, FINDINGS};
@@ -99,6 +102,25 @@ impl Workspace {
         Assets::place(&self.root, requirements).context("the build files cannot be prepared")
     }
 
+    /// The configuration, with what the lock file has of base images, and the lock file where there is one.
+    pub(crate) fn locked(&self) -> anyhow::Result<(Config, Option<LockFile>)> {
+        let (mut config, lock) = (self.config()?, self.lock_file()?);
+        if let Some(lock) = &lock {
+            pin(&mut config, lock);
+        }
+        Ok((config, lock))
+    }
+
+    /// The lock file; `None` where there is none.
+    pub(crate) fn lock_file(&self) -> anyhow::Result<Option<LockFile>> {
+        let name = self.file.lock_name();
+        match files::text(&self.root.join(&name), locks::MAX_SIZE) {
+            Ok(text) => Ok(Some(LockFile::parse(&name, &text)?)),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error).with_context(|| format!("`{name}` cannot be read")),
+        }
+    }
+
     pub(crate) fn config(&self) -> anyhow::Result<Config> {
         let config = config::load(&self.root, &self.file)?;
         // Its codes are known only there.
@@ -108,6 +130,18 @@ impl Workspace {
             report::note(&format!("{} overrides: {keys}", self.file.local_name()));
         }
         Ok(config)
+    }
+}
+
+/// Pins the base images of `lock` that wheels.toml does not pin itself.
+pub(crate) fn pin(config: &mut Config, lock: &LockFile) {
+    for target in &mut config.targets {
+        for platform in &target.platforms {
+            let digest = lock.image_digest(&target.name, &platform.to_string());
+            if let (Some(digest), false) = (digest, target.digest.contains_key(platform)) {
+                target.digest.insert(platform.clone(), digest.to_owned());
+            }
+        }
     }
 }
 

@@ -28,7 +28,7 @@ pub(crate) struct PlanArgs {
 /// When a word means nothing, or the source cannot be packed.
 pub(crate) fn run(args: &PlanArgs, file: &ConfigFile) -> anyhow::Result<ExitCode> {
     let (exec, workspace) = (Exec::real(), Workspace::of(file)?);
-    let config = workspace.config()?;
+    let (config, lock) = workspace.locked()?;
     let request = args.selection.request(&config, true)?;
     // Packing the source removes the one that another run builds from.
     let _lock = Lock::take(&workspace.work, true, |holder| {
@@ -37,6 +37,7 @@ pub(crate) fn run(args: &PlanArgs, file: &ConfigFile) -> anyhow::Result<ExitCode
     let assets = workspace.assets(&config)?;
     let source = pipeline::prepare(&config, &exec, &workspace.root, &workspace.work)?;
     let inputs = pipeline::inputs(&config, &workspace.root, &assets, &source)?;
+    let inputs = plan::Inputs { lock, ..inputs };
     let plan = plan::plan(&config, &request, &inputs);
     selection::tell(&config, &plan);
     if args.json {

@@ -14,6 +14,7 @@ use crate::engine::EngineError;
 use crate::engine::base::BasePolicy;
 use crate::exec::Exec;
 use crate::live::{Detail, Live};
+use crate::lock::LockFile;
 use crate::pipeline::{
     self, Accelerate, BUILDER, Failed, PipelineError, PreparedSource, STATES, ShellPlace, State,
 };
@@ -51,13 +52,13 @@ pub(crate) struct ShellArgs {
 /// When what is asked for is not one place, or the image cannot be made.
 pub(crate) fn run(args: &ShellArgs, file: &ConfigFile) -> anyhow::Result<ExitCode> {
     let (exec, workspace) = (Exec::real(), Workspace::of(file)?);
-    let config = workspace.config()?;
+    let (config, lock_file) = workspace.locked()?;
     // While the image is made, as for a build; a shell may stay open while others build.
     let lock = Lock::take(&workspace.work, true, |holder| {
         report::note(&format!("waiting for another run ({holder})"));
     })?;
     let source = pipeline::prepare(&config, &exec, &workspace.root, &workspace.work)?;
-    let (job, state) = asked(&config, &workspace, &source, args)?;
+    let (job, state) = asked((&config, lock_file), &workspace, &source, args)?;
     let engine = args.engine.engine(&exec, &workspace, &config)?;
     setup::require_platforms(&engine, &workspace.root, &job.target.image, [&job.platform])?;
     let work = &workspace.work;
@@ -80,7 +81,7 @@ pub(crate) fn run(args: &ShellArgs, file: &ConfigFile) -> anyhow::Result<ExitCod
 
 /// The one job and state that are asked for.
 fn asked(
-    config: &Config,
+    (config, lock): (&Config, Option<LockFile>),
     workspace: &Workspace,
     source: &PreparedSource,
     args: &ShellArgs,
@@ -116,6 +117,7 @@ fn asked(
         target.pythons.truncate(1);
     }
     let inputs = pipeline::inputs(config, &workspace.root, &workspace.assets(config)?, source)?;
+    let inputs = plan::Inputs { lock, ..inputs };
     let mut jobs = plan::plan(config, &request, &inputs).jobs;
     ensure!(
         jobs.len() == 1,

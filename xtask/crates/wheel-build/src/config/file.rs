@@ -22,6 +22,11 @@ impl ConfigFile {
         self.named("wheels", ".local.toml")
     }
 
+    /// The name of its lock file.
+    pub(crate) fn lock_name(&self) -> String {
+        self.named("wheels", ".lock")
+    }
+
     /// The folder of the finished wheels, relative to the workspace root.
     pub(crate) fn dist(&self) -> String {
         self.named("dist", "")

@@ -101,6 +101,14 @@ pub(super) struct RawTarget {
     pub(super) digest: BTreeMap<Platform, Spanned<String>>,
     #[cfg_attr(test, schemars(with = "Option<Bootstrap>"))]
     pub(super) bootstrap: Option<Spanned<Bootstrap>>,
+    /// When its packages are from: a date or a time (RFC 3339), or a release where `snapshot-url` has one.
+    #[cfg_attr(test, schemars(with = "Option<String>"))]
+    pub(super) snapshot: Option<Spanned<String>>,
+    /// Where packages of that time are: `{time}` is the time as 20261101T000000Z, `{archive}` the last part of
+    /// the address that the image has. [default: the `Snapshots` field of the distribution's Release file]
+    #[serde(rename = "snapshot-url")]
+    #[cfg_attr(test, schemars(with = "Option<String>"))]
+    pub(super) snapshot_url: Option<Spanned<String>>,
 }
 
 /// The JSON schema of the configuration.

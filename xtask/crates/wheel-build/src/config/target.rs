@@ -29,12 +29,25 @@ pub(crate) struct Target {
     pub digest: BTreeMap<Platform, String>,
     /// How to make the image where no registry answers.
     pub bootstrap: Option<Bootstrap>,
+    /// When its packages are from: a date, a time, or a release.
+    pub snapshot: Option<String>,
+    /// Where packages of that time are; the distribution's own service where it is `None`.
+    pub snapshot_url: Option<String>,
 }
 
 impl Target {
     /// Whether `word` is its name, or its image under any of the names that it is known by.
     pub(crate) fn is_called(&self, word: &str) -> bool {
         self.name == word || self.image == word || self.image == image_name(word).image
+    }
+
+    /// The time of its packages as snapshot services write it, `20261101T000000Z`; another word stays as it is.
+    pub(crate) fn snapshot_time(&self) -> Option<String> {
+        let text = self.snapshot.as_ref()?;
+        let whole = if text.len() == 10 { format!("{text}T00:00:00Z") } else { text.clone() };
+        let time = humantime::parse_rfc3339(&whole).ok();
+        let time = time.map(|time| humantime::format_rfc3339_seconds(time).to_string());
+        Some(time.map_or_else(|| text.clone(), |time| time.replace(['-', ':'], "")))
     }
 
     /// The folder of this target below `dist/`: `debian12-amd64`.
@@ -81,6 +94,8 @@ pub(crate) fn find_target(config: &Config, word: &str) -> Result<Target, UserErr
         pythons: config.build.pythons.clone(),
         digest: BTreeMap::new(),
         bootstrap: None,
+        snapshot: None,
+        snapshot_url: None,
     })
 }
 

@@ -146,7 +146,7 @@ fn an_error_shows_the_line_and_what_to_write() {
     11 | color = "apt"
        | ^^^^^
 
-    hint: valid keys: `name`, `image`, `family`, `glibc`, `musl`, `platforms`, `pythons`, `digest`, `bootstrap`
+    hint: valid keys: `name`, `image`, `family`, `glibc`, `musl`, `platforms`, `pythons`, `digest`, `bootstrap`, `snapshot`, `snapshot-url`
     "#);
 }
 

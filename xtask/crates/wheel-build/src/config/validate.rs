@@ -213,6 +213,19 @@ impl Checker<'_> {
         {
             return Err(self.at(bootstrap.span(), &[], flaw));
         }
+        if let Some(snapshot) = &raw.snapshot {
+            words::SNAPSHOT
+                .check(snapshot.get_ref())
+                .map_err(|message| self.at(snapshot.span(), &[], message))?;
+        }
+        if let Some(url) = &raw.snapshot_url {
+            words::check_snapshot_url(url.get_ref())
+                .map_err(|message| self.at(url.span(), &[], message))?;
+            if raw.snapshot.is_none() {
+                let message = "`snapshot-url` needs `snapshot`, the time";
+                return Err(self.at(url.span(), &[], message));
+            }
+        }
         let digest = raw.digest.into_iter().map(|(k, v)| (k, v.into_inner())).collect();
         Ok(Target {
             libc: self.libc(&raw.name, raw.glibc.as_ref(), raw.musl.as_ref())?,
@@ -223,6 +236,8 @@ impl Checker<'_> {
             pythons: raw.pythons.unwrap_or_else(|| pythons.to_vec()),
             digest,
             bootstrap: raw.bootstrap.map(Spanned::into_inner),
+            snapshot: raw.snapshot.map(Spanned::into_inner),
+            snapshot_url: raw.snapshot_url.map(Spanned::into_inner),
         })
     }
 

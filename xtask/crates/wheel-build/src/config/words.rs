@@ -31,6 +31,8 @@ pub(crate) const PACKAGE: Rule =
 pub(crate) const PROJECT: Rule = Rule { what: "project name", first: "", more: "._-" };
 /// A Python module.
 pub(crate) const MODULE: Rule = Rule { what: "Python module", first: "_", more: "_." };
+/// A date, a time (RFC 3339) or a release of a distribution.
+pub(crate) const SNAPSHOT: Rule = Rule { what: "date or release", first: "", more: "._:-" };
 /// A suite or a component of a distribution.
 pub(crate) const SUITE: Rule = Rule { what: "suite or component", first: "", more: "._-/" };
 
@@ -174,6 +176,21 @@ pub(crate) fn check_repository(text: &str) -> Result<(), String> {
     Err(format!(
         "`{text}` is no repository of a registry: write it without `https://` and `@`, and in lower case, such as \
          `registry.example/owner/wheels-cache`"
+    ))
+}
+
+/// The address of packages of a time.
+///
+/// # Errors
+/// Why it is none.
+pub(crate) fn check_snapshot_url(text: &str) -> Result<(), String> {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-._~:/?&=%+@{}$".contains(c);
+    let is_web = text.starts_with("https://") || text.starts_with("http://");
+    if is_web && text.chars().all(is_plain) && text.contains("{time}") {
+        return Ok(());
+    }
+    Err(format!(
+        "`{text}` is no address like `https://snapshots.example/{{archive}}/{{time}}/`, with `{{time}}` in it"
     ))
 }
 

@@ -211,7 +211,7 @@ impl BuildInfo {
     }
 
     /// This report, with `value` noted beside `interpreter`.
-    fn noted(mut self, interpreter: &str, name: &str, value: &impl Serialize) -> Self {
+    pub(super) fn noted(mut self, interpreter: &str, name: &str, value: &impl Serialize) -> Self {
         for entry in self.entries(interpreter) {
             entry.insert(name.to_owned(), serde_json::to_value(value).unwrap_or_default());
         }

@@ -46,6 +46,8 @@ pub(super) fn common_args(
         config.build.providers.iter().map(|provider| provider.as_str()).collect();
     args.insert("PROVIDERS", providers.join(" "));
     args.insert("PYTHONS", job.interpreter.to_string());
+    let packages = job.locked.packages_argument();
+    args.extend((!packages.is_empty()).then_some(("LOCKED_PACKAGES", packages)));
     args
 }
 
@@ -71,6 +73,8 @@ pub(super) fn environment_args(
         ("RUST", settings.rust.as_str().to_owned()),
     ];
     let mut args: BTreeMap<_, _> = args.into_iter().chain(processor).collect();
+    args.extend(target.snapshot_time().map(|time| ("SNAPSHOT", time)));
+    args.extend(target.snapshot_url.clone().map(|url| ("SNAPSHOT_URL", url)));
     // For all: the smoke test takes the interpreter that the build made, and must not make another.
     if let Some(native) = &base.native {
         args.insert("ACCELERATE", "on".to_owned());
@@ -106,6 +110,7 @@ pub(super) fn build_args(config: &Config, job: &Job) -> BTreeMap<&'static str, S
     args.extend(build.before_build.iter().map(|script| ("BEFORE_BUILD", script.0.clone())));
     let settings = build.config_settings.lines();
     args.extend((!settings.is_empty()).then_some(("CONFIG_SETTINGS", settings)));
+    args.extend(locked_args(job, &["LOCKED_BUILD"]));
     let is_uv = build.build_frontend == BuildFrontend::default();
     if !is_uv {
         args.insert("BUILD_FRONTEND", build.build_frontend.as_str().to_owned());
@@ -126,7 +131,14 @@ pub(super) fn smoke_args(config: &Config, job: &Job) -> Vec<(&'static str, Strin
     let given = [("SMOKE_IMPORTS", imports), ("SMOKE_CALLS", calls)];
     let packages = job.target.family.and_then(|it| job.settings.test.system_packages.get(&it));
     let packages = packages.map(|list| ("TEST_PACKAGES", list.join(" ")));
-    given.into_iter().chain(commands).chain(without).chain(packages).collect()
+    let locked = locked_args(job, &["LOCKED_SMOKE"]);
+    given.into_iter().chain(commands).chain(without).chain(packages).chain(locked).collect()
+}
+
+/// The requirements that the lock file has for `job`, of the arguments in `names`.
+fn locked_args(job: &Job, names: &'static [&str]) -> impl Iterator<Item = (&'static str, String)> {
+    let all = job.locked.requirement_arguments().into_iter();
+    all.filter(move |(name, value)| names.contains(name) && !value.is_empty())
 }
 
 /// The arguments of the package's own tests.
@@ -143,7 +155,8 @@ pub(super) fn test_args(job: &Job) -> Vec<(&'static str, String)> {
         ("TEST_ENV", env.join("\n")),
         ("TEST_NETWORK", if test.network { "online" } else { "" }.to_owned()),
     ];
-    args.into_iter().filter(|(_, value)| !value.is_empty()).collect()
+    let args = args.into_iter().filter(|(_, value)| !value.is_empty());
+    args.chain(locked_args(job, &["LOCKED_TEST"])).collect()
 }
 
 /// The arguments that name the published wheel of `project` to compare with.

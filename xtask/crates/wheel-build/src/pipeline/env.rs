@@ -9,6 +9,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use thiserror::Error;
 
 use super::accelerate::Accelerate;
+use super::locked::LockUse;
 use crate::config::Config;
 use crate::engine::host::{HostSettings, SECRET_LIMIT, TEXT_SECRETS, ThisHost, VARIABLE_LIMIT};
 use crate::engine::prebuilt::Finder;
@@ -48,6 +49,8 @@ pub(crate) struct Context<'a> {
     pub smoke: bool,
     /// Whether native compilers may do an emulated compiler's work.
     pub accelerate: Accelerate,
+    /// What is done with the lock file.
+    pub lock: LockUse<'a>,
 }
 
 /// Why a job gave no wheel.

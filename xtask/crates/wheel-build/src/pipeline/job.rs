@@ -12,6 +12,7 @@ use super::calls;
 use super::env::{Context, PipelineError};
 use super::export;
 use super::like;
+use super::locked;
 use super::repair;
 use super::sharing::Shared;
 use super::smoke;
@@ -57,8 +58,16 @@ pub(super) fn run(
     let resolved = base;
     let (base, prebuilt) = base_images::prepared(ctx, job, resolved, watch)?;
     let (base, prebuilt) = (&base, prebuilt.as_ref());
-    let build = || build(ctx, job, base, prebuilt, &workspace, log, watch);
-    let built = shared.built(ctx, (job, base), &workspace, watch, build)?;
+    let build = || {
+        locked::before(ctx, job, base, &workspace, log, watch)?;
+        build(ctx, job, base, prebuilt, &workspace, log, watch)
+    };
+    // A lock has the facts of each interpreter's own container.
+    let built = if ctx.lock.records() {
+        build()?
+    } else {
+        shared.built(ctx, (job, base), &workspace, watch, build)?
+    };
     build_ended();
     let builder = built.by.clone().unwrap_or_else(|| job.interpreter.to_string());
     watch.stage(&title, Stage::Audit);
@@ -102,6 +111,10 @@ pub(super) fn run(
         Some(_) => info.tested_by(&job.interpreter.to_string(), reported.as_ref()),
         None => info,
     };
+    let info = locked::after(ctx, job, info, built.by.as_deref(), watch)?;
+    if ctx.lock.records() {
+        return Ok(Done { entry: uncommitted(job, &wheel)?, fresh: true });
+    }
     watch.stage(&title, Stage::Commit);
     let entry = commit(ctx, job, base, info, &wheel, (smoke, tests, built.by))?;
     Ok(Done { entry, fresh: true })
@@ -360,6 +373,21 @@ pub(crate) fn listed(paths: &[&str]) -> String {
     let (first, rest) = paths.split_at(paths.len().min(MAX_LISTED));
     let more = if rest.is_empty() { String::new() } else { format!(" and {} more", rest.len()) };
     first.join(", ") + &more
+}
+
+/// A wheel that proves what a lock records, and does not enter `dist/`.
+fn uncommitted(job: &Job, wheel: &Proved) -> Result<Entry, PipelineError> {
+    let kind = Kind::Wheel {
+        target: job.target.name.clone(),
+        platform: job.platform.to_string(),
+        verdict: "pass".to_owned(),
+        builds: Vec::new(),
+        floor: floor_text(&wheel.audit),
+        grafted: Vec::new(),
+    };
+    let path = format!("{}/{}", job.folder(), wheel.path.file_name().unwrap_or_default());
+    let (sha256, size) = (digest::of_file(&wheel.path)?, fs_err::metadata(&wheel.path)?.len());
+    Ok(Entry { path, sha256, size, kind })
 }
 
 fn commit(

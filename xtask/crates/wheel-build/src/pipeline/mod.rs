@@ -14,6 +14,7 @@ mod handed;
 mod job;
 mod job_budget;
 mod like;
+mod locked;
 mod missing;
 mod outcome;
 mod printed;
@@ -37,6 +38,7 @@ pub(crate) use env::{Context, PipelineError, prepare_host};
 pub(crate) use environment::{Place, environment};
 pub(crate) use job::{floor_text, listed};
 pub(crate) use job_budget::{JobBudget, share};
+pub(crate) use locked::{LockUse, unlocked};
 pub(crate) use outcome::{
     Failure, FailureReason, Findings, JobReport, Outcome, RunReport, Warning,
 };

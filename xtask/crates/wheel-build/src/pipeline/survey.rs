@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use rayon::prelude::*;
 use serde::Deserialize;
 
+use super::build_info::BuildInfo;
 use super::env::{Context, PipelineError};
+use super::locked::{self, LockUse};
 use super::outcome::{Findings, Warning};
 use crate::engine::Engine;
 use crate::engine::base::{self, BaseImage, BasePolicy, Origin};
@@ -60,8 +62,14 @@ pub(crate) fn survey(
         manifest.files.iter().filter(|entry| needed.contains(entry.path.as_str())).collect();
     let held = needed.par_iter().filter(|entry| ctx.store.holds(entry));
     let held: BTreeSet<&str> = held.map(|entry| entry.path.as_str()).collect();
-    let done = candidates.into_iter().map(|entries| {
+    let mut infos = Infos::default();
+    let done = plan.jobs.iter().zip(candidates).map(|(job, entries)| {
         let entries = entries?;
+        if matches!(ctx.lock, LockUse::Enforce)
+            && infos.of(ctx.store, job).is_none_or(|it| locked::differs(it, job))
+        {
+            return None;
+        }
         let whole = entries.iter().all(|entry| held.contains(entry.path.as_str()));
         entries.first().filter(|_| whole).map(|&wheel| wheel.clone())
     });
@@ -130,6 +138,19 @@ fn bases(
         Some((folder, image))
     });
     found.collect()
+}
+
+/// The reports of the folders of `dist/`, each read once.
+#[derive(Default)]
+struct Infos(BTreeMap<String, Option<BuildInfo>>);
+
+impl Infos {
+    fn of(&mut self, store: &Store, job: &Job) -> Option<&BuildInfo> {
+        let read = |path: String| BuildInfo::parse(&store.read(&path).ok()??).ok();
+        let folder = job.folder();
+        let path = format!("{folder}/build-info.json");
+        self.0.entry(folder).or_insert_with(|| read(path)).as_ref()
+    }
 }
 
 /// What the audits in `dist/` found, each folder's read once.

@@ -9,6 +9,7 @@ use crate::config::{
     Bootstrap, BuildSettings, Config, JobSettings, Like, Platform, Provider, Repair, RuleOverride,
     RuleSeverity, Rust, Source, TagPolicy, Target, Test,
 };
+use crate::lock::{LockFile, Locked};
 use wheel_audit::digest;
 use wheel_audit::isa::{Level, emulated_processor};
 use wheel_audit::wheel::Interpreter;
@@ -32,6 +33,20 @@ pub(crate) struct Inputs {
     pub published: Option<String>,
     /// Variables of this machine that `env-pass` lets through.
     pub passed: BTreeMap<String, String>,
+    /// The lock file, where there is one.
+    pub lock: Option<LockFile>,
+    /// What makes the layers of this run new where nothing is locked yet.
+    pub stamp: Option<String>,
+}
+
+impl Inputs {
+    /// What is locked for a job.
+    pub(super) fn locked(&self, name: &str, platform: &Platform, id: Interpreter) -> Locked {
+        let found =
+            self.lock.as_ref().map(|it| it.locked(name, &platform.to_string(), &id.to_string()));
+        let locked = found.unwrap_or_default();
+        Locked { stamp: self.stamp.clone().filter(|_| locked.packages.is_empty()), ..locked }
+    }
 }
 
 #[derive(Serialize)]
@@ -53,6 +68,11 @@ struct BuildInputs<'a> {
     /// What an emulated build runs on: a build may ask its processor what it can do.
     #[serde(skip_serializing_if = "Option::is_none")]
     processor: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    snapshot: Option<(&'a str, Option<&'a str>)>,
+    /// What the lock file has for this job.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    locked: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -76,6 +96,8 @@ struct ProofInputs<'a> {
     /// With what the folder holds; what an index has changes from day to day.
     #[serde(skip_serializing_if = "Option::is_none")]
     like: Option<(&'a Like, Option<&'a str>)>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    locked: Option<String>,
 }
 
 /// Without the reason, which no verdict depends on.
@@ -100,9 +122,12 @@ pub(super) fn shared_key(
     config: &Config,
     inputs: &Inputs,
     place: (&Target, &Platform),
-    settings: &JobSettings,
+    (settings, locked): (&JobSettings, &Locked),
 ) -> String {
-    hash(&(build_key(config, inputs, place, None, settings), &settings.repair))
+    hash(&(
+        build_key(config, inputs, place, (None, locked.shared_hash()), settings),
+        &settings.repair,
+    ))
 }
 
 /// The key of what goes into a build, without its interpreter where that is `None`.
@@ -110,7 +135,7 @@ pub(super) fn build_key(
     config: &Config,
     inputs: &Inputs,
     (target, platform): (&Target, &Platform),
-    interpreter: Option<Interpreter>,
+    (interpreter, locked): (Option<Interpreter>, Option<String>),
     settings: &JobSettings,
 ) -> String {
     let arch = platform.engine_arch();
@@ -129,6 +154,8 @@ pub(super) fn build_key(
         requirements: inputs.requirements.as_deref(),
         rust: settings.rust,
         processor: emulated_processor(arch, config.check.isa.get(arch)),
+        snapshot: target.snapshot.as_deref().map(|it| (it, target.snapshot_url.as_deref())),
+        locked,
     })
 }
 
@@ -137,7 +164,7 @@ pub(super) fn job_key(
     request: &Request,
     inputs: &Inputs,
     (target, platform): (&Target, &Platform),
-    (settings, build_key): (&JobSettings, &str),
+    (settings, locked, build_key): (&JobSettings, &Locked, &str),
 ) -> String {
     let check = &config.check;
     let smoke = request.smoke.then_some(SmokeInputs {
@@ -159,6 +186,7 @@ pub(super) fn job_key(
         smoke,
         test: request.smoke.then_some(&settings.test),
         like: check.like.as_ref().map(|like| (like, inputs.published.as_deref())),
+        locked: locked.hash(),
     })
 }
 

@@ -18,6 +18,7 @@ pub(crate) use request::{Request, parse_words};
 use serde::Serialize;
 
 use crate::config::{Config, JobSettings, Platform, Target, build_identifier};
+use crate::lock::Locked;
 use wheel_audit::wheel::Interpreter;
 
 /// One wheel to be made: a target, a platform, an interpreter.
@@ -31,6 +32,8 @@ pub(crate) struct Job {
     pub interpreter: Interpreter,
     /// What it is built, repaired and tested with.
     pub settings: JobSettings,
+    /// What the lock file has for it.
+    pub locked: Locked,
     /// Hash of all that goes into the build.
     pub build_key: String,
     /// Hash of what builds and repairs the wheel, without the interpreter: jobs with the same one may share it.
@@ -94,6 +97,8 @@ pub(crate) struct JobView {
     pub folder: String,
     /// The job's key.
     pub key: String,
+    /// Whether the lock file has an entry for it.
+    pub locked: bool,
     /// What it is built, repaired and tested with.
     pub settings: JobSettings,
 }
@@ -109,6 +114,7 @@ impl Plan {
             interpreter: job.interpreter.to_string(),
             folder: job.folder(),
             key: job.key.clone(),
+            locked: job.locked.entry.is_some(),
             settings: job.settings.clone(),
         };
         PlanView { schema_version: 1, jobs: self.jobs.iter().map(view).collect() }
@@ -143,15 +149,18 @@ fn job(
     interpreter: Interpreter,
 ) -> Job {
     let settings = config.job_settings(interpreter, place, &inputs.passed);
-    let build_key = key::build_key(config, inputs, place, Some(interpreter), &settings);
-    let shared_key = key::shared_key(config, inputs, place, &settings);
-    let key = key::job_key(config, request, inputs, place, (&settings, &build_key));
     let (target, platform) = place;
+    let locked = inputs.locked(&target.name, platform, interpreter);
+    let own = (Some(interpreter), locked.build_hash());
+    let build_key = key::build_key(config, inputs, place, own, &settings);
+    let shared_key = key::shared_key(config, inputs, place, (&settings, &locked));
+    let key = key::job_key(config, request, inputs, place, (&settings, &locked, &build_key));
     Job {
         target: target.clone(),
         platform: platform.clone(),
         interpreter,
         settings,
+        locked,
         build_key,
         shared_key,
         key,

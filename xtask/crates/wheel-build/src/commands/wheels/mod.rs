@@ -1,7 +1,7 @@
 //! `cargo xtask wheels`: build, audit, smoke-test.
 
 pub(crate) mod markdown;
-mod summary;
+pub(super) mod summary;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -12,6 +12,7 @@ use wheel_audit::UserError;
 use anyhow::bail;
 
 use super::engine_args::{self, BuildArgs};
+use super::lock::Locking;
 use super::selection::{self, Selection};
 use super::setup::{self, Asked};
 use super::{COULD_NOT_RUN, FINDINGS, Workspace, native_platform};
@@ -23,8 +24,8 @@ use crate::engine::prebuilt::Finder;
 use crate::exec::Exec;
 use crate::live::{Detail, Live};
 use crate::pipeline::{
-    self, Accelerate, AccelerateMode, Context, JobBudget, Options, PreparedSource, RunReport,
-    Survey,
+    self, Accelerate, AccelerateMode, Context, JobBudget, LockUse, Options, PreparedSource,
+    RunReport, Survey,
 };
 use crate::plan::{self, Plan};
 use crate::store::{Lock, Store};
@@ -64,6 +65,9 @@ pub(crate) struct WheelsArgs {
     /// Let the engine use none of its cached results
     #[arg(long)]
     pub no_cache: bool,
+    /// Fail where a build differs from the lock file; without it, report differences
+    #[arg(long)]
+    pub locked: bool,
     /// Skip the smoke test and the package's own tests
     #[arg(long)]
     pub no_smoke: bool,
@@ -140,7 +144,7 @@ pub(super) fn build_and_report(
     workspace: &Workspace,
     args: &WheelsArgs,
 ) -> anyhow::Result<u8> {
-    let Some(report) = build(exec, workspace, args)? else { return Ok(0) };
+    let Some(report) = build(exec, workspace, args, None)? else { return Ok(0) };
     if args.json {
         report::json(&report)?;
     } else if args.markdown {
@@ -179,8 +183,16 @@ struct Session {
 
 impl Session {
     /// Reads the configuration, plans, and takes `dist/` for this run.
-    fn open(exec: &Exec, workspace: &Workspace, args: &WheelsArgs) -> anyhow::Result<Self> {
-        let config = workspace.config()?;
+    fn open(
+        exec: &Exec,
+        workspace: &Workspace,
+        args: &WheelsArgs,
+        locking: Option<&Locking>,
+    ) -> anyhow::Result<Self> {
+        let (config, lock_file) = match locking {
+            Some(locking) => (locking.config(workspace)?, Some(locking.file.clone())),
+            None => workspace.locked()?,
+        };
         let settings = pipeline::settings(&config)?;
         let mut request = args.selection.request(&config, false)?;
         request.smoke = !args.no_smoke;
@@ -199,8 +211,14 @@ impl Session {
             super::source::announce(summary, args.quiet);
         }
         let inputs = pipeline::inputs(&config, &workspace.root, &assets, &source)?;
+        let has_lock = lock_file.is_some();
+        let stamp = locking.map(|it| it.stamp.clone());
+        let inputs = plan::Inputs { lock: lock_file, stamp, ..inputs };
         let plan = plan::plan(&config, &request, &inputs);
         selection::tell(&config, &plan);
+        if locking.is_none() {
+            unlocked(workspace, &plan, has_lock, args.locked)?;
+        }
         let store = Store::new(&workspace.dist, &workspace.work);
         if !args.dry_run && store.recover()? {
             report::note("finished what an earlier run was killed in");
@@ -213,6 +231,7 @@ impl Session {
         engine: &'a Engine,
         workspace: &Workspace,
         args: &WheelsArgs,
+        locking: Option<&'a Locking>,
     ) -> Context<'a> {
         Context {
             config: &self.config,
@@ -229,19 +248,55 @@ impl Session {
             force: args.force,
             smoke: !args.no_smoke,
             accelerate: Accelerate { mode: args.mode(), native: native_platform() },
+            lock: match locking {
+                Some(locking) => LockUse::Record(&locking.recorded),
+                None if args.locked => LockUse::Enforce,
+                None => LockUse::Report,
+            },
         }
     }
 }
 
+/// Refuses or reports the jobs that the lock file has no entry for.
+fn unlocked(
+    workspace: &Workspace,
+    plan: &Plan,
+    has_lock: bool,
+    is_enforced: bool,
+) -> anyhow::Result<()> {
+    let name = workspace.file.lock_name();
+    if !has_lock {
+        anyhow::ensure!(
+            !is_enforced,
+            UserError::new(format!("`--locked` needs `{name}`, which is missing"))
+                .hint("`cargo xtask lock` writes it")
+        );
+        return Ok(());
+    }
+    let jobs = pipeline::unlocked(&plan.jobs);
+    let Some(first) = jobs.first() else { return Ok(()) };
+    let jobs: Vec<_> = jobs.iter().map(|job| job.title()).collect();
+    let lock = format!("cargo xtask lock {} {}", first.target.name, first.platform);
+    let message = format!("`{name}` has no entry for {}", jobs.join(", "));
+    if is_enforced {
+        bail!(UserError::new(message).hint(format!("`{lock}` adds the first one")));
+    }
+    report::note(&format!(
+        "{message}: built with the versions of today; `{lock}` locks the first one"
+    ));
+    Ok(())
+}
+
 /// Plans and carries out; `None` where `--dry-run` printed instead.
-fn build(
+pub(super) fn build(
     exec: &Exec,
     workspace: &Workspace,
     args: &WheelsArgs,
+    locking: Option<&Locking>,
 ) -> anyhow::Result<Option<RunReport>> {
-    let session = Session::open(exec, workspace, args)?;
+    let session = Session::open(exec, workspace, args, locking)?;
     let mut engine = args.engine.engine(exec, workspace, &session.config)?;
-    let context = session.context(&engine, workspace, args);
+    let context = session.context(&engine, workspace, args, locking);
     if args.dry_run {
         if args.setup {
             provision(exec, workspace, &session.plan, true)?;
@@ -278,7 +333,7 @@ fn build(
         let jobs = builders.min(options.budget.jobs);
         engine.host.cores = Some(pipeline::share(&engine, jobs));
     }
-    let context = session.context(&engine, workspace, args);
+    let context = session.context(&engine, workspace, args, locking);
     Ok(Some(pipeline::run(&context, &session.plan, survey, &options, &live)?))
 }
 
@@ -308,7 +363,7 @@ fn first_image(plan: &Plan) -> &str {
 }
 
 /// Reads `--jobs`.
-fn jobs(text: &str) -> Result<usize, String> {
+pub(super) fn jobs(text: &str) -> Result<usize, String> {
     let count = text.parse().ok().filter(|&count: &usize| count > 0);
     count.ok_or_else(|| "it is a whole number from 1 on".to_owned())
 }

@@ -103,7 +103,7 @@ pub(super) fn wheel_cells(entry: &Entry, interpreter: &str) -> [String; 5] {
 
 /// What went wrong, each cause once with all the jobs that it kept from their wheels: the step, its last
 /// lines, the log, what to do.
-pub(super) fn failures(report: &RunReport) -> Vec<String> {
+pub(in crate::commands) fn failures(report: &RunReport) -> Vec<String> {
     causes(report).iter().map(|(failure, jobs)| explain(failure, jobs)).collect()
 }
 

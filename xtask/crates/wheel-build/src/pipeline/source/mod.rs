@@ -254,6 +254,8 @@ pub(crate) fn inputs(
             .transpose()?,
         published: published_hash(config, root)?,
         passed: passed(config),
+        lock: None,
+        stamp: None,
         source_tree: match source {
             PreparedSource::Sdist { .. } => None,
             PreparedSource::Packed { sha256, .. } => Some(sha256.clone()),

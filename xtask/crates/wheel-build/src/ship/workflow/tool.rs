@@ -10,6 +10,9 @@ use crate::clone::{BUILD_FILES, CRATE, is_clone};
 use crate::config::{Config, Platform};
 use crate::plan::no_runner;
 
+/// The lock file of the wheels.
+const WHEELS_LOCK: &str = "wheels.lock";
+
 /// How the tool is compiled in a repository.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Tool {
@@ -17,6 +20,8 @@ pub(crate) struct Tool {
     files: Vec<String>,
     /// Whether the repository holds a lock file for the tool.
     is_locked: bool,
+    /// Whether it holds one for its wheels.
+    has_lock: bool,
 }
 
 impl Tool {
@@ -39,7 +44,18 @@ impl Tool {
             files.extend(BUILD_FILES.map(str::to_owned));
         }
         files.extend(path_of_tool(&manifest).map(|folder| format!("{folder}/**")));
-        Self { files, is_locked: is_own || is_clone(root) }
+        let has_lock = root.join(WHEELS_LOCK).is_file();
+        Self { files, is_locked: is_own || is_clone(root), has_lock }
+    }
+
+    /// The option of `wheels` that holds it to the lock file.
+    pub(super) fn wheels_locked(&self) -> &'static str {
+        if self.has_lock { " --locked" } else { "" }
+    }
+
+    /// The files that decide what goes into wheels.
+    pub(super) fn wheels_files(&self) -> impl Iterator<Item = &'static str> {
+        ["wheels.toml"].into_iter().chain(self.has_lock.then_some(WHEELS_LOCK))
     }
 
     /// Patterns of the files that decide about the program.

@@ -41,7 +41,7 @@ fn pins() -> &'static BTreeMap<String, Pin> {
 
 /// The files of the repository that decide about the wheels of a source archive, beside the package's source.
 fn paths(config: &Config, tool: &Tool) -> Vec<String> {
-    let mut paths = vec!["wheels.toml"];
+    let mut paths: Vec<_> = tool.wheels_files().collect();
     paths.extend(tool.files());
     let requirements = config.build.requirements.as_ref().map(|path| path.as_str());
     let covered =
@@ -90,6 +90,7 @@ pub(crate) fn workflow(config: &Config, tool: &Tool) -> Result<String, UserError
         .replace("<rust>", RUST.trim())
         .replace("<tool-files>", &tool.hashed())
         .replace("<locked>", tool.locked())
+        .replace("<wheels-locked>", tool.wheels_locked())
         .replace("<download-tool ${{ matrix.runner }}>\n", &download("${{ matrix.runner }}"))
         .replace("<download-tool <runner>>\n", &download(&runner))
         .replace("<branch>", &yaml(branch))
@@ -159,6 +160,19 @@ mod tests {
         assert!(scheduled.contains("  schedule:\n    - cron: \"17 3 * * 1\"\n"), "{scheduled}");
         assert!(!whole.contains("schedule:"), "{whole}");
         assert!(whole.contains("environment: index") && whole.contains("runs-on: big"), "{whole}");
+    }
+
+    #[test]
+    fn wheels_are_held_to_the_lock_file_where_there_is_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = Utf8Path::from_path(dir.path()).unwrap();
+        let sdist = format!("sdist = \"a==1\"\nsha256 = \"{}\"", "0".repeat(64));
+        let held = |text: &str| {
+            (text.contains("\"$PLATFORM\" --locked"), text.contains("\"wheels.lock\""))
+        };
+        assert_eq!(held(&within(root, &sdist, "")), (false, false));
+        fs_err::write(root.join("wheels.lock"), "").unwrap();
+        assert_eq!(held(&within(root, &sdist, "")), (true, true));
     }
 
     #[test]

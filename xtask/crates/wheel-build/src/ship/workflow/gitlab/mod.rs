@@ -129,6 +129,7 @@ pub(crate) fn pipeline(config: &Config, tool: &Tool) -> Result<String, UserError
         .replace("<machines>\n", &machines.iter().map(of_machine).collect::<String>())
         .replace("<wheels>\n", &builds.iter().map(Build::variables).collect::<String>())
         .replace("<cache-to>\n", &when(has_cache, &cache_to))
+        .replace("<wheels-locked>", tool.wheels_locked())
         .replace("<cache-options>", &when(has_cache, &options))
         .replace("<login>\n", &when(has_cache, LOGIN))
         .replace("<emulate>\n", &when(emulates, EMULATE))

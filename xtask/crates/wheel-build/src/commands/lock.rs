@@ -1,0 +1,252 @@
+//! `cargo xtask lock`: what goes into the wheels, in exact versions.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::process::ExitCode;
+use std::sync::Mutex;
+use std::time::SystemTime;
+
+use serde::Serialize;
+use wheel_audit::UserError;
+use wheel_audit::files;
+use wheel_audit::report;
+
+use super::engine_args::BuildArgs;
+use super::selection::Selection;
+use super::wheels::{self, WheelsArgs, summary};
+use super::{COULD_NOT_RUN, FINDINGS, Workspace, pin};
+use crate::config::{Config, ConfigFile};
+use crate::engine::base::BasePolicy;
+use crate::exec::Exec;
+use crate::lock::{Difference, Environment, LockFile};
+use crate::pipeline::RunReport;
+
+/// `--upgrade` without a name.
+const ALL: &str = "";
+
+/// Arguments of `lock`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct LockArgs {
+    /// What is locked; without a target, everything in wheels.toml
+    #[command(flatten)]
+    selection: Selection,
+    /// Move everything, or one system package or requirement, to today's version; what is locked stays otherwise
+    #[arg(long, value_name = "NAME", num_args = 0..=1, require_equals = true, default_missing_value = ALL)]
+    upgrade: Option<String>,
+    /// Exit with 1 if a job has no entry, or an entry no job; build nothing
+    #[arg(long, conflicts_with = "upgrade")]
+    check: bool,
+    /// Report on stdout as JSON
+    #[arg(long)]
+    json: bool,
+    /// First install and start what is missing on this machine
+    #[arg(long)]
+    setup: bool,
+    /// Jobs at the same time [default: as many as cores and memory allow]
+    #[arg(long, value_name = "N", value_parser = wheels::jobs)]
+    jobs: Option<usize>,
+    /// How base images may be obtained
+    #[arg(long, value_enum, default_value_t)]
+    base: BasePolicy,
+    /// Compile and install packages for foreign platforms under emulation
+    #[arg(long)]
+    no_accelerate: bool,
+    /// Which engine builds, and what it keeps
+    #[command(flatten)]
+    engine: BuildArgs,
+    /// Show what the build steps print
+    #[arg(long, short)]
+    verbose: bool,
+    /// Show no progress
+    #[arg(long, short, conflicts_with = "verbose")]
+    quiet: bool,
+}
+
+/// A run that makes a lock.
+#[derive(Debug)]
+pub(super) struct Locking {
+    /// What stays as it is.
+    pub file: LockFile,
+    /// Makes layers of this run new.
+    pub stamp: String,
+    /// What each job recorded.
+    pub recorded: Mutex<Vec<Environment>>,
+}
+
+impl Locking {
+    /// The configuration, with the base images that stay.
+    pub(super) fn config(&self, workspace: &Workspace) -> anyhow::Result<Config> {
+        let mut config = workspace.config()?;
+        pin(&mut config, &self.file);
+        Ok(config)
+    }
+}
+
+/// What a run changed, as programs read it.
+#[derive(Debug, Serialize)]
+struct LockReport {
+    schema_version: u32,
+    file: String,
+    /// The jobs that were recorded: target, platform, interpreter.
+    recorded: Vec<String>,
+    changes: Vec<Change>,
+    /// Entries that wheels.toml no longer has.
+    removed: Vec<String>,
+}
+
+/// A difference between two states of a lock file.
+#[derive(Debug, Serialize)]
+struct Change {
+    job: String,
+    #[serde(flatten)]
+    difference: Difference,
+}
+
+/// Builds, and records what went in.
+///
+/// # Errors
+/// When nothing could be begun, or the file cannot be read or written.
+pub(crate) fn run(args: &LockArgs, file: &ConfigFile) -> anyhow::Result<ExitCode> {
+    let workspace = Workspace::of(file)?;
+    if args.check {
+        return check(args, &workspace);
+    }
+    let mut kept = workspace.lock_file()?.unwrap_or_default();
+    match args.upgrade.as_deref() {
+        None => {}
+        Some(ALL) => kept = LockFile::default(),
+        Some(name) => anyhow::ensure!(
+            kept.release(name),
+            UserError::new(format!("`{}` has no `{name}`", file.lock_name()))
+                .hint("name a system package or a Python requirement as the file has it")
+        ),
+    }
+    let stamp = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
+    let locking = Locking { file: kept, stamp, recorded: Mutex::default() };
+    let report = build(args, &workspace, &locking)?;
+    let recorded = locking.recorded.into_inner().unwrap_or_default();
+    let made = write(&workspace, recorded)?;
+    if args.json {
+        report::json(&made)?;
+    } else {
+        report::data(text(&made).trim_end());
+    }
+    if !report.success() {
+        for text in &summary::failures(&report) {
+            report::note(text);
+        }
+    }
+    Ok(ExitCode::from(match (report.success(), report.could_not_run()) {
+        (true, _) => 0,
+        (false, false) => FINDINGS,
+        (false, true) => COULD_NOT_RUN,
+    }))
+}
+
+/// Builds as `wheels` does, in a work folder of its own: what it builds is proved and does not enter `dist/`.
+fn build(args: &LockArgs, workspace: &Workspace, locking: &Locking) -> anyhow::Result<RunReport> {
+    let mut selection = args.selection.clone();
+    selection.all |= selection.words.iter().all(|word| word.starts_with("linux/"));
+    let wheels = WheelsArgs {
+        selection,
+        setup: args.setup,
+        jobs: args.jobs,
+        force: true,
+        base: args.base,
+        no_accelerate: args.no_accelerate,
+        engine: args.engine.clone(),
+        verbose: args.verbose,
+        quiet: args.quiet,
+        ..WheelsArgs::default()
+    };
+    let work = workspace.work.join("locking");
+    files::remove_folder(&work.join("jobs"))?;
+    let place = Workspace {
+        root: workspace.root.clone(),
+        dist: work.join("dist"),
+        work,
+        file: workspace.file.clone(),
+    };
+    let report = wheels::build(&Exec::real(), &place, &wheels, Some(locking))?;
+    report.ok_or_else(|| anyhow::anyhow!("the run built nothing"))
+}
+
+/// Records `all` in the lock file, and removes what wheels.toml no longer has.
+fn write(workspace: &Workspace, all: Vec<Environment>) -> anyhow::Result<LockReport> {
+    let name = workspace.file.lock_name();
+    let earlier = workspace.lock_file()?;
+    let mut file = earlier.clone().unwrap_or_default();
+    let title = |it: &Environment| {
+        let id = it.interpreters.first().map_or("", |it| it.id.as_str());
+        format!("{} {} {id}", it.name, it.platform)
+    };
+    let mut wanted = wanted(&workspace.config()?);
+    let (mut recorded, mut changes) = (Vec::new(), Vec::new());
+    for each in all {
+        let job = title(&each);
+        wanted.insert(job.clone());
+        let found = file.record(each);
+        changes.extend(found.into_iter().map(|it| Change { job: job.clone(), difference: it }));
+        recorded.push(job);
+    }
+    recorded.sort();
+    let removed =
+        file.retain(|target, platform, id| wanted.contains(&format!("{target} {platform} {id}")));
+    if earlier.as_ref() != Some(&file) && (earlier.is_some() || !recorded.is_empty()) {
+        let draft = tempfile::NamedTempFile::new_in(&workspace.root)?;
+        fs_err::write(draft.path(), file.text())?;
+        draft.persist(workspace.root.join(&name)).map_err(|error| error.error)?;
+    }
+    Ok(LockReport { schema_version: 1, file: name, recorded, changes, removed })
+}
+
+/// Target, platform and interpreter of each job of the configuration.
+fn wanted(config: &Config) -> BTreeSet<String> {
+    let mut all = BTreeSet::new();
+    for target in &config.targets {
+        for (platform, id) in
+            target.platforms.iter().flat_map(|it| target.pythons.iter().map(move |id| (it, id)))
+        {
+            all.insert(format!("{} {platform} {id}", target.name));
+        }
+    }
+    all
+}
+
+fn text(made: &LockReport) -> String {
+    let mut text = String::new();
+    for Change { job, difference } in &made.changes {
+        let _ = writeln!(text, "{job}: {difference}");
+    }
+    for job in &made.removed {
+        let _ = writeln!(text, "removed {job}: wheels.toml does not have it");
+    }
+    let jobs = report::counted(made.recorded.len(), "job");
+    text + &format!("{}: recorded {jobs}\n", made.file)
+}
+
+/// Reports the jobs without an entry, and the entries without a job.
+fn check(args: &LockArgs, workspace: &Workspace) -> anyhow::Result<ExitCode> {
+    let name = workspace.file.lock_name();
+    let file = workspace.lock_file()?.unwrap_or_default();
+    let all = file.entries().map(|(target, platform, id)| format!("{target} {platform} {id}"));
+    let (entries, wanted) = (all.collect::<BTreeSet<_>>(), wanted(&workspace.config()?));
+    let missing: Vec<_> = wanted.difference(&entries).collect();
+    let unused: Vec<_> = entries.difference(&wanted).collect();
+    if args.json {
+        report::json(&serde_json::json!({
+            "schema_version": 1, "file": name, "missing": missing, "unused": unused
+        }))?;
+    } else {
+        for job in &missing {
+            report::data(&format!("{name} has no entry for {job}"));
+        }
+        for job in &unused {
+            report::data(&format!(
+                "{name} has an entry for {job}, which wheels.toml does not have"
+            ));
+        }
+    }
+    let is_complete = missing.is_empty() && unused.is_empty();
+    Ok(if is_complete { ExitCode::SUCCESS } else { ExitCode::from(FINDINGS) })
+}

@@ -1,0 +1,261 @@
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use super::*;
+
+const HASH: &str = "1111111111111111111111111111111111111111111111111111111111111111";
+const OTHER: &str = "2222222222222222222222222222222222222222222222222222222222222222";
+
+fn item(name: &str, version: &str, sha256: &str) -> Value {
+    json!({"name": name, "version": version, "file": "x.whl", "sha256": sha256})
+}
+
+/// What a build of `id` records.
+fn info(id: &str) -> Value {
+    json!({
+        "target": "debian12", "platform": "linux/amd64",
+        "image": {"reference": "debian:12", "digest": "sha256:1", "origin": "pulled"},
+        "tools": {"uv": "0.9.1"}, "tool_hashes": {"uv": HASH},
+        "packages": {"gcc-12": "12.2.0-14", "zlib1g": "1:1.2.13", "bad name": "1"},
+        "interpreters": [{"id": id, "provider": "distro", "version": "3.11.2", "sha256": HASH,
+            "requirements": {
+                "build": [item("wheel", "0.45", HASH), item("setuptools", "80.9.0", HASH), item("x y", "1", HASH)],
+                "smoke": [item("cffi", "2.0", HASH)],
+                "crates": [{"name": "serde", "version": "1.0", "sha256": HASH}]}}]
+    })
+}
+
+fn entry(info: &Value) -> Environment {
+    let id = info["interpreters"][0]["id"].as_str().unwrap();
+    Environment::of_build(info, id, None).unwrap()
+}
+
+fn of(infos: &[Value]) -> LockFile {
+    let mut file = LockFile::default();
+    for info in infos {
+        file.record(entry(info));
+    }
+    file
+}
+
+/// `info` with `value` at `pointer`.
+fn with(mut info: Value, pointer: &str, value: Value) -> Value {
+    let (parent, name) = pointer.rsplit_once('/').unwrap();
+    info.pointer_mut(parent).unwrap()[name] = value;
+    info
+}
+
+#[test]
+fn a_lock_is_what_was_recorded_sorted_and_read_back() {
+    let cp312 = with(info("cp312"), "/packages/python3.12", json!("3.12.1"));
+    let arm = with(info("cp311"), "/platform", json!("linux/arm64"));
+    let file = of(&[arm, cp312, info("cp311")]);
+    let text = file.text();
+    insta::assert_snapshot!(text);
+    assert_eq!(LockFile::parse("wheels.lock", &text).unwrap().text(), text);
+    let order = of(&[
+        info("cp311"),
+        with(info("cp312"), "/packages/python3.12", json!("3.12.1")),
+        with(info("cp311"), "/platform", json!("linux/arm64")),
+    ]);
+    assert_eq!(order.text(), text, "whatever the order of the jobs");
+}
+
+#[test]
+fn entries_of_other_jobs_stay_when_one_is_recorded() {
+    let mut file = of(&[info("cp311"), with(info("cp311"), "/platform", json!("linux/arm64"))]);
+    let changed = with(info("cp312"), "/packages/gcc-12", json!("12.3"));
+    file.record(entry(&changed));
+    let version = |file: &LockFile, platform: &str, id: &str| {
+        file.locked("debian12", platform, id).entry.unwrap().packages["gcc-12"].clone()
+    };
+    assert_eq!(version(&file, "linux/amd64", "cp311"), "12.2.0-14");
+    assert_eq!(version(&file, "linux/amd64", "cp312"), "12.3");
+    assert_eq!(version(&file, "linux/arm64", "cp311"), "12.2.0-14");
+    // A run without smoke test reports no list of it, which stays.
+    let mut without = info("cp311");
+    without["interpreters"][0]["requirements"].as_object_mut().unwrap().remove("smoke");
+    assert_eq!(file.record(entry(&without)), []);
+    let smoke = file.locked("debian12", "linux/amd64", "cp311").requirement_arguments();
+    assert_eq!(smoke[1], ("LOCKED_SMOKE", format!("cffi==2.0 --hash=sha256:{HASH}")));
+}
+
+#[test]
+fn the_packages_of_all_interpreters_are_one_argument_and_an_own_version_wins() {
+    let cp312 = with(info("cp312"), "/packages/python3.12", json!("3.12.1"));
+    let cp312 = with(cp312, "/packages/gcc-12", json!("12.3"));
+    let file = of(&[info("cp311"), cp312]);
+    let argument = |id: &str| file.locked("debian12", "linux/amd64", id).packages_argument();
+    assert_eq!(argument("cp311"), "gcc-12=12.2.0-14\npython3.12=3.12.1\nzlib1g=1:1.2.13");
+    assert_eq!(argument("cp312"), "gcc-12=12.3\npython3.12=3.12.1\nzlib1g=1:1.2.13");
+    // An interpreter that is not locked yet shares the layers below.
+    assert!(argument("cp313").contains("zlib1g=1:1.2.13"));
+    assert_eq!(file.locked("debian12", "linux/amd64", "cp313").entry, None);
+    assert_eq!(file.locked("rocky9", "linux/amd64", "cp311"), Locked::default());
+}
+
+#[test]
+fn every_kind_of_difference_is_found_and_named() {
+    let locked = entry(&info("cp311"));
+    let reqs = "/interpreters/0/requirements";
+    let build = |items: Value| with(info("cp311"), &format!("{reqs}/build"), items);
+    let cases = [
+        (
+            "image",
+            with(info("cp311"), "/image/digest", json!("sha256:2")),
+            "debian:12 sha256:1 → sha256:2",
+        ),
+        (
+            "package",
+            with(info("cp311"), "/packages/gcc-12", json!("12.2.0-14+deb12u1")),
+            "gcc-12 12.2.0-14 → 12.2.0-14+deb12u1",
+        ),
+        ("package", with(info("cp311"), "/packages/new", json!("1")), "new (none) → 1"),
+        (
+            "package",
+            with(info("cp311"), "/packages/zlib1g", Value::Null),
+            "zlib1g 1:1.2.13 → (none)",
+        ),
+        (
+            "interpreter",
+            with(info("cp311"), "/interpreters/0/provider", json!("managed")),
+            &format!("cp311 distro 3.11.2 sha256:{HASH} → managed 3.11.2 sha256:{HASH}"),
+        ),
+        (
+            "interpreter",
+            with(info("cp311"), "/interpreters/0/sha256", json!(OTHER)),
+            &format!("cp311 distro 3.11.2 sha256:{HASH} → distro 3.11.2 sha256:{OTHER}"),
+        ),
+        (
+            "tool",
+            with(info("cp311"), "/tool_hashes/uv", json!(OTHER)),
+            &format!("uv 0.9.1 sha256:{HASH} → 0.9.1 sha256:{OTHER}"),
+        ),
+        (
+            "build",
+            build(json!([item("wheel", "0.45", HASH), item("setuptools", "81.0", HASH)])),
+            "setuptools 80.9.0 → 81.0",
+        ),
+        ("build", build(json!([item("setuptools", "80.9.0", HASH)])), "wheel 0.45 → (none)"),
+        (
+            "build",
+            build(json!([item("wheel", "0.45", OTHER), item("setuptools", "80.9.0", HASH)])),
+            &format!("wheel 0.45 sha256:{HASH} → 0.45 sha256:{OTHER}"),
+        ),
+        ("smoke", with(info("cp311"), &format!("{reqs}/smoke"), json!([])), "cffi 2.0 → (none)"),
+    ];
+    for (kind, info, text) in cases {
+        let found = differences(&locked, &entry(&info));
+        let found: Vec<_> = found.iter().map(|it| (it.kind, it.to_string())).collect();
+        assert_eq!(found, [(kind, text.to_owned())]);
+    }
+    let crates = with(info("cp311"), &format!("{reqs}/crates/0/version"), json!("1.1"));
+    assert_eq!(differences(&locked, &entry(&crates))[0].kind, "crates");
+    let of_time = Environment::of_build(&info("cp311"), "cp311", Some("2026-11-01")).unwrap();
+    assert_eq!(differences(&locked, &of_time)[0].to_string(), "snapshot (none) → 2026-11-01");
+    assert_eq!(differences(&locked, &locked), []);
+}
+
+#[test]
+fn one_package_or_requirement_is_released_and_the_others_of_its_list_may_follow() {
+    let mut file = of(&[info("cp311")]);
+    assert!(!file.clone().release("nothing"));
+    assert!(file.clone().release("gcc-12"));
+    assert!(file.release("SetupTools"));
+    let locked = file.locked("debian12", "linux/amd64", "cp311");
+    assert_eq!(locked.requirement_arguments()[0], ("LOCKED_BUILD", "wheel==0.45".to_owned()));
+    assert!(locked.requirement_arguments()[1].1.contains("--hash"), "another list stays exact");
+    assert!(locked.packages.contains_key("gcc-12"));
+    let mut file = of(&[info("cp311")]);
+    file.release("gcc-12");
+    assert!(!file.locked("debian12", "linux/amd64", "cp311").packages.contains_key("gcc-12"));
+}
+
+#[test]
+fn what_nobody_wants_any_more_is_removed_and_named() {
+    let mut file =
+        of(&[info("cp311"), info("cp312"), with(info("cp311"), "/target", json!("old"))]);
+    let gone = file.retain(|target, _, id| target == "debian12" && id == "cp312");
+    assert_eq!(gone, ["debian12 linux/amd64 cp311", "old linux/amd64 cp311"]);
+    let left: Vec<_> = file.entries().collect();
+    assert_eq!(left, [("debian12", "linux/amd64", "cp312")]);
+}
+
+#[test]
+fn a_key_changes_with_what_goes_into_its_job_and_with_nothing_else() {
+    let file = of(&[info("cp311")]);
+    let hashes = |file: &LockFile| {
+        let locked = file.locked("debian12", "linux/amd64", "cp311");
+        (locked.build_hash(), locked.hash())
+    };
+    let mut more = file.clone();
+    more.record(entry(&with(info("cp312"), "/packages/python3.12", json!("3.12.1"))));
+    assert_eq!(hashes(&file), hashes(&more), "another interpreter");
+    let smoke = with(info("cp311"), "/interpreters/0/requirements/smoke", json!([]));
+    let smoke = hashes(&of(&[smoke]));
+    assert_eq!(smoke.0, hashes(&file).0);
+    assert_ne!(smoke.1, hashes(&file).1);
+    let build = with(info("cp311"), "/packages/gcc-12", json!("13"));
+    assert_ne!(hashes(&of(&[build])).0, hashes(&file).0);
+}
+
+#[test]
+fn a_lock_of_a_stranger_is_refused_where_its_values_would_be_more_than_words() {
+    let good = of(&[info("cp311")]).text();
+    assert!(LockFile::parse("wheels.lock", &good).is_ok());
+    let long: Vec<_> = (0..6000).map(|n| format!("\"package-{n}\" = \"1.0.0.0.0.0\"\n")).collect();
+    let long = long.concat();
+    for (from, to) in [
+        ("version = 1", "version = 2"),
+        ("gcc-12 = \"12.2.0-14\"", "gcc-12 = \"12 --trusted\""),
+        ("gcc-12 = \"12.2.0-14\"", "gcc-12 = \"12\\nevil=1\""),
+        ("gcc-12 = \"12.2.0-14\"", "\"gcc-12\\n\" = \"12\""),
+        ("gcc-12 = \"12.2.0-14\"", "\"-o\" = \"12\""),
+        ("gcc-12 = \"12.2.0-14\"", long.as_str()),
+        ("id = \"cp311\"", "id = \"\""),
+        ("name = \"debian12\"", "name = \"debian 12\""),
+        ("setuptools==80.9.0 ", "setuptools==80.9.0 --index-url=http://x.example "),
+        ("setuptools==80.9.0 --hash=sha256:1", "setuptools==80.9.0 --hash=sha256:X"),
+        ("setuptools==80.9.0", "--pre==80.9.0"),
+        ("setuptools==80.9.0", "setuptools @ http://x.example"),
+        ("provider = ", "unknown = 1\nprovider = "),
+    ] {
+        assert!(good.contains(from), "{from}");
+        let text = good.replacen(from, to, 1);
+        let error = LockFile::parse("wheels.lock", &text).unwrap_err();
+        assert!(error.hint.is_some() && error.message.contains("wheels.lock"), "{to}: {error}");
+    }
+    let twice = good.clone()
+        + good
+            .split_once("[[target]]")
+            .map(|(_, rest)| format!("\n[[target]]{rest}"))
+            .unwrap()
+            .as_str();
+    assert!(LockFile::parse("wheels.lock", &twice).is_err());
+}
+
+proptest! {
+    #[test]
+    fn no_text_makes_the_parser_panic_and_what_it_takes_it_writes_again(
+        text in "(version = 1\n)?(\\[\\[target\\]\\]\n)?([a-z]{1,8} = (\"[ -~]{0,12}\"|[0-9]{1,3}|\\[\\]|\\{\\})\n){0,8}"
+    ) {
+        if let Ok(file) = LockFile::parse("wheels.lock", &text) {
+            prop_assert_eq!(LockFile::parse("wheels.lock", &file.text()).map(|it| it.text()).ok(), Some(file.text()));
+        }
+    }
+
+    #[test]
+    fn a_damaged_lock_is_read_or_refused(at in 0usize..2000, byte in any::<u8>()) {
+        let mut bytes = of(&[info("cp311"), info("cp312")]).text().into_bytes();
+        let at = at % bytes.len();
+        bytes[at] = byte;
+        if let Ok(file) = LockFile::parse("wheels.lock", &String::from_utf8_lossy(&bytes)) {
+            for (name, version) in file.locked("debian12", "linux/amd64", "cp311").packages {
+                prop_assert!(!name.contains(['\n', ' ', '=']));
+                prop_assert!(!version.contains(['\n', ' ']));
+            }
+        }
+    }
+}

@@ -1,0 +1,227 @@
+//! `lock` and `wheels --locked`, with a script in the engine's place.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod common;
+
+use common::{Ran, Workspace};
+use serde_json::{Value, json};
+
+const LOCK: [&str; 3] = ["lock", "debian:12", "linux/amd64"];
+const WHEELS: [&str; 3] = ["wheels", "debian:12", "linux/amd64"];
+const LOCKED: [&str; 4] = ["wheels", "debian:12", "linux/amd64", "--locked"];
+
+/// What a build of `id` reports with gcc-12 of `version`.
+fn info(id: &str, version: &str) -> Value {
+    let hash = "1".repeat(64);
+    json!({
+        "schema_version": 1, "target": "debian12", "platform": "linux/amd64",
+        "libc": {"family": "glibc", "version": "2.36"}, "source": {"sha256": "6c69"},
+        "image": {"reference": "debian:12", "digest": "sha256:2", "origin": "local"},
+        "packages": {"gcc-12": version},
+        "interpreters": [{"id": id, "provider": "distro", "version": "3.11.2", "requirements": {
+            "build": [{"name": "setuptools", "version": "80.9.0", "file": "s.whl", "sha256": hash}]}}]
+    })
+}
+
+/// Has the engine's containers have gcc-12 of `version`, each with the interpreter it was asked for.
+fn gcc(w: &Workspace, version: &str) {
+    let text = info("@id@", version).to_string();
+    fs_err::write(w.fake.join("info"), text).unwrap();
+    let answer = r#"python=; for arg; do case $arg in *PYTHONS=*) python=${arg#*PYTHONS=} ;; esac; done
+        mkdir -p "$dest"
+        case $target in
+        smoke) echo '{}' >"$dest/smoke.json" ;;
+        *) sed "s/@id@/$python/" "$FAKE/info" >"$dest/build-info.json" ;;
+        esac
+        [ $target != wheel-builder ] || cp "$FAKE"/export/*.whl "$dest/""#;
+    w.on("bake", answer);
+}
+
+fn edit(w: &Workspace, from: &str, to: &str) {
+    let path = w.root.join("wheels.toml");
+    let toml = fs_err::read_to_string(&path).unwrap();
+    assert!(toml.contains(from));
+    fs_err::write(path, toml.replace(from, to)).unwrap();
+}
+
+fn workspace() -> Workspace {
+    let w = Workspace::new();
+    gcc(&w, "12.2.0-14");
+    w
+}
+
+fn lock(w: &Workspace) -> String {
+    fs_err::read_to_string(w.root.join("wheels.lock")).unwrap()
+}
+
+/// What a `lock` reports.
+fn locked(w: &Workspace, words: &[&str]) -> Value {
+    let ran = w.run(&[&LOCK[..], &["--json"], words].concat()).code(0);
+    serde_json::from_str(&ran.stdout).unwrap()
+}
+
+fn outcome(w: &Workspace, words: &[&str]) -> Vec<String> {
+    let ran = w.run(&[words, &["--json"]].concat()).code(0);
+    let report: Value = serde_json::from_str(&ran.stdout).unwrap();
+    let jobs = report["jobs"].as_array().unwrap().iter();
+    jobs.map(|job| job["outcome"].as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn a_lock_is_written_beside_the_configuration_and_nothing_enters_dist() {
+    let w = workspace();
+    let report = locked(&w, &[]);
+    assert_eq!(report["recorded"], json!(["debian12 linux/amd64 cp311"]));
+    assert!(
+        lock(&w).contains("gcc-12 = \"12.2.0-14\"")
+            && lock(&w).contains("setuptools==80.9.0 --hash")
+    );
+    assert_eq!(w.dist(), Vec::<String>::new());
+    let first = lock(&w);
+    assert_eq!(locked(&w, &[])["changes"], json!([]));
+    assert_eq!(lock(&w), first);
+}
+
+#[test]
+fn wheels_get_the_locked_versions_and_differences_are_reported() {
+    let w = workspace();
+    w.run(&LOCK).code(0);
+    fs_err::remove_file(w.fake.join("log")).unwrap();
+    assert_eq!(outcome(&w, &WHEELS), ["built"]);
+    let log = fs_err::read_to_string(w.fake.join("log")).unwrap();
+    let line = format!("setuptools==80.9.0 --hash=sha256:{}", "1".repeat(64));
+    for part in ["args.LOCKED_PACKAGES=gcc-12=12.2.0-14", &format!("args.LOCKED_BUILD={line}")] {
+        assert!(log.contains(part), "{part} is not in:\n{log}");
+    }
+    assert_eq!(outcome(&w, &LOCKED), ["unchanged"]);
+    gcc(&w, "12.2.0-14+deb12u1");
+    let ran = w.run(&[&WHEELS[..], &["--force"]].concat()).code(0);
+    ran.says(&["gcc-12 12.2.0-14 → 12.2.0-14+deb12u1"]);
+    // The wheel in dist/ differs from the lock: it does not count as done where that matters.
+    assert_eq!(outcome(&w, &WHEELS), ["unchanged"]);
+    w.run(&LOCKED).code(1);
+}
+
+#[test]
+fn locked_fails_before_the_compile_where_reality_differs() {
+    let w = workspace();
+    w.run(&LOCK).code(0);
+    let built = w.bakes("wheel-builder");
+    gcc(&w, "12.2.0-14+deb12u1");
+    w.run(&LOCKED).code(1).says(&["gcc-12 12.2.0-14 → 12.2.0-14+deb12u1", "cargo xtask lock"]);
+    assert_eq!((w.bakes("build-info"), w.bakes("wheel-builder")), (1, built));
+    assert_eq!(w.dist(), Vec::<String>::new());
+}
+
+#[test]
+fn locked_fails_where_only_the_build_shows_the_difference() {
+    let w = workspace();
+    w.run(&LOCK).code(0);
+    let text = lock(&w).replace("setuptools==80.9.0", "setuptools==80.8.0");
+    fs_err::write(w.root.join("wheels.lock"), text).unwrap();
+    w.run(&LOCKED).code(1).says(&["setuptools 80.8.0 → 80.9.0"]);
+    assert_eq!(w.dist(), Vec::<String>::new());
+}
+
+#[test]
+fn locked_cannot_run_without_a_lock_of_every_job_that_can_be_read() {
+    let w = workspace();
+    let refused = |ran: Ran| ran.code(2).says(&["cargo xtask lock"]);
+    refused(w.run(&LOCKED));
+    w.run(&LOCK).code(0);
+    refused(w.run(&[&LOCKED[..], &["--python", "cp311,cp312"]].concat()))
+        .says(&["debian12-amd64 cp312"]);
+    w.run(&[&WHEELS[..], &["--python", "cp312"]].concat())
+        .code(0)
+        .says(&["no entry for debian12-amd64 cp312"]);
+    for text in ["", "version = 2\n", "version = 1\n[[target]]\n", "\0"] {
+        fs_err::write(w.root.join("wheels.lock"), text).unwrap();
+        refused(w.run(&LOCKED));
+        refused(w.run(&WHEELS));
+    }
+}
+
+#[test]
+fn one_job_is_locked_and_entries_of_the_others_stay() {
+    let w = workspace();
+    edit(&w, "pythons = [\"cp311\"]", "pythons = [\"cp311\", \"cp312\"]");
+    w.run(&LOCK).code(0);
+    let both = lock(&w);
+    gcc(&w, "13");
+    let report = locked(&w, &["--python", "cp312"]);
+    assert_eq!(report["changes"][0]["found"], "13");
+    assert!(lock(&w).contains("gcc-12 = \"12.2.0-14\"") && lock(&w).contains("gcc-12 = \"13\""));
+    w.run(&["lock", "--check"]).code(0);
+    edit(&w, "pythons = [\"cp311\", \"cp312\"]", "pythons = [\"cp311\"]");
+    w.run(&["lock", "--check"]).code(1);
+    gcc(&w, "12.2.0-14");
+    assert_eq!(locked(&w, &[])["removed"], json!(["debian12 linux/amd64 cp312"]));
+    assert_ne!(lock(&w), both);
+    edit(&w, "pythons = [\"cp311\"]", "pythons = [\"cp311\", \"cp313\"]");
+    w.run(&["lock", "--check"]).code(1);
+}
+
+#[test]
+fn an_upgrade_resolves_anew_what_it_names_and_a_lock_keeps_the_rest() {
+    let w = workspace();
+    w.run(&LOCK).code(0);
+    let argument = |words: &[&str]| {
+        fs_err::remove_file(w.fake.join("log")).unwrap();
+        locked(&w, words);
+        fs_err::read_to_string(w.fake.join("log")).unwrap()
+    };
+    assert!(argument(&[]).contains("LOCKED_PACKAGES=gcc-12=12.2.0-14"));
+    let all = argument(&["--upgrade"]);
+    assert!(all.contains("LOCKED_PACKAGES=# 2") && !all.contains("gcc-12="), "{all}");
+    let one = argument(&["--upgrade=gcc-12"]);
+    assert!(
+        !one.contains("gcc-12=") && one.contains("LOCKED_BUILD=setuptools==80.9.0 --hash"),
+        "{one}"
+    );
+    let one = argument(&["--upgrade=setuptools"]);
+    assert!(one.contains("gcc-12=12.2.0-14") && !one.contains("LOCKED_BUILD=setuptools"), "{one}");
+    w.run(&[&LOCK[..], &["--upgrade=nothing"]].concat()).code(2);
+}
+
+#[test]
+fn a_pulled_base_image_is_pinned_by_the_lock() {
+    let w = workspace();
+    w.run(&LOCK).code(0);
+    let digest = format!("sha256:{}", "7".repeat(64));
+    let text = lock(&w)
+        .replace("\"sha256:2\"", &format!("\"{digest}\""))
+        .replace("\"local\"", "\"pulled\"");
+    fs_err::write(w.root.join("wheels.lock"), text).unwrap();
+    let ran = w.run(&[&WHEELS[..], &["--dry-run"]].concat()).code(0);
+    assert!(ran.stdout.contains(&format!("debian@{digest}")), "{}", ran.stdout);
+}
+
+#[test]
+fn a_second_configuration_has_a_lock_of_its_own() {
+    let w = workspace();
+    fs_err::copy(w.root.join("wheels.toml"), w.root.join("wheels-two.toml")).unwrap();
+    w.run(&[&LOCK[..], &["--config", "wheels-two.toml"]].concat()).code(0);
+    assert!(w.root.join("wheels-two.lock").is_file() && !w.root.join("wheels.lock").exists());
+}
+
+#[test]
+fn a_snapshot_reaches_the_build_and_the_lock() {
+    let w = workspace();
+    let url = "http://snapshots.example/{archive}/{time}/";
+    edit(
+        &w,
+        "family = \"apt\"",
+        &format!("family = \"apt\"\nsnapshot = \"2026-11-01\"\nsnapshot-url = \"{url}\""),
+    );
+    w.run(&LOCK).code(0);
+    let log = fs_err::read_to_string(w.fake.join("log")).unwrap();
+    assert!(
+        log.contains("SNAPSHOT=20261101T000000Z") && log.contains(&format!("SNAPSHOT_URL={url}")),
+        "{log}"
+    );
+    assert!(lock(&w).contains("snapshot = \"2026-11-01\""));
+    edit(&w, "2026-11-01", "2026-11-02");
+    w.run(&LOCKED).code(1).says(&["snapshot 2026-11-01 → 2026-11-02"]);
+    edit(&w, "snapshot = \"2026-11-02\"\n", "");
+    w.run(&WHEELS).code(2);
+}
