@@ -9,7 +9,7 @@ use camino::Utf8Path;
 use walkdir::WalkDir;
 
 /// Modules that start no process and print nothing, and what they therefore do without.
-const PURE: [&str; 8] = [
+const PURE: [&str; 9] = [
     "wheel-audit/wheel",
     "wheel-audit/elf",
     "wheel-audit/isa",

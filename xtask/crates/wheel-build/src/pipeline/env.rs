@@ -9,12 +9,12 @@ use camino::{Utf8Path, Utf8PathBuf};
 use thiserror::Error;
 
 use super::accelerate::Accelerate;
-use super::locked::LockUse;
 use crate::config::Config;
 use crate::engine::host::{HostSettings, SECRET_LIMIT, TEXT_SECRETS, ThisHost, VARIABLE_LIMIT};
 use crate::engine::prebuilt::Finder;
 use crate::engine::{Engine, EngineError};
 use crate::exec::{Exec, Step};
+use crate::lock::Environment;
 use crate::store::{Store, StoreError};
 use wheel_audit::audit::Settings;
 
@@ -51,6 +51,24 @@ pub(crate) struct Context<'a> {
     pub accelerate: Accelerate,
     /// What is done with the lock file.
     pub lock: LockUse<'a>,
+}
+
+/// What a run does with the lock file.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum LockUse<'a> {
+    /// Report differences.
+    Report,
+    /// Fail where there are differences.
+    Enforce,
+    /// Record what goes in, and commit no wheel.
+    Record(&'a Mutex<Vec<Environment>>),
+}
+
+impl LockUse<'_> {
+    /// Whether the run makes a lock.
+    pub(super) fn records(self) -> bool {
+        matches!(self, Self::Record(_))
+    }
 }
 
 /// Why a job gave no wheel.

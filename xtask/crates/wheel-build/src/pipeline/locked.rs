@@ -1,13 +1,11 @@
 //! What a job is held against: the entry of the lock file.
 
-use std::sync::Mutex;
-
 use camino::Utf8Path;
 use wheel_audit::UserError;
 
 use super::build_info::BuildInfo;
 use super::calls;
-use super::env::{Context, PipelineError};
+use super::env::{Context, LockUse, PipelineError};
 use super::export;
 use super::work::Workspace;
 use crate::engine::bake::{Bake, NoCache, Output};
@@ -21,24 +19,6 @@ use crate::plan::Job;
 const NOTE: &str = "lock";
 /// Maximum number of differences in one message.
 const MAX_SHOWN: usize = 20;
-
-/// What a run does with the lock file.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum LockUse<'a> {
-    /// Report differences.
-    Report,
-    /// Fail where there are differences.
-    Enforce,
-    /// Record what goes in, and commit no wheel.
-    Record(&'a Mutex<Vec<Environment>>),
-}
-
-impl LockUse<'_> {
-    /// Whether the run makes a lock.
-    pub(super) fn records(self) -> bool {
-        matches!(self, Self::Record(_))
-    }
-}
 
 /// Compares the environment of `job` with the lock before anything is compiled in it, where differences are
 /// failures. It builds no stage that the build does not have.

@@ -34,11 +34,11 @@ mod work;
 pub(crate) use accelerate::{Accelerate, AccelerateMode};
 pub(crate) use base_images::{Made, Making, current as current_base_images, make_all};
 pub(crate) use build_info::BuildInfo;
-pub(crate) use env::{Context, PipelineError, prepare_host};
+pub(crate) use env::{Context, LockUse, PipelineError, prepare_host};
 pub(crate) use environment::{Place, environment};
 pub(crate) use job::{floor_text, listed};
 pub(crate) use job_budget::{JobBudget, share};
-pub(crate) use locked::{LockUse, unlocked};
+pub(crate) use locked::unlocked;
 pub(crate) use outcome::{
     Failure, FailureReason, Findings, JobReport, Outcome, RunReport, Warning,
 };

@@ -6,8 +6,8 @@ use rayon::prelude::*;
 use serde::Deserialize;
 
 use super::build_info::BuildInfo;
-use super::env::{Context, PipelineError};
-use super::locked::{self, LockUse};
+use super::env::{Context, LockUse, PipelineError};
+use super::locked;
 use super::outcome::{Findings, Warning};
 use crate::engine::Engine;
 use crate::engine::base::{self, BaseImage, BasePolicy, Origin};
