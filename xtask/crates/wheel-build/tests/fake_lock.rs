@@ -12,14 +12,12 @@ const LOCKED: [&str; 4] = ["wheels", "debian:12", "linux/amd64", "--locked"];
 
 /// What a build of `id` reports with gcc-12 of `version`.
 fn info(id: &str, version: &str) -> Value {
-    let hash = "1".repeat(64);
     json!({
         "schema_version": 1, "target": "debian12", "platform": "linux/amd64",
         "libc": {"family": "glibc", "version": "2.36"}, "source": {"sha256": "6c69"},
         "image": {"reference": "debian:12", "digest": "sha256:2", "origin": "local"},
         "packages": {"gcc-12": version},
-        "interpreters": [{"id": id, "provider": "distro", "version": "3.11.2", "requirements": {
-            "build": [{"name": "setuptools", "version": "80.9.0", "file": "s.whl", "sha256": hash}]}}]
+        "interpreters": [{"id": id, "provider": "distro", "version": "3.11.2"}]
     })
 }
 
@@ -27,13 +25,18 @@ fn info(id: &str, version: &str) -> Value {
 fn gcc(w: &Workspace, version: &str) {
     let text = info("@id@", version).to_string();
     fs_err::write(w.fake.join("info"), text).unwrap();
+    let item = json!({"name": "setuptools", "version": "80.9.0", "file": "s.whl", "sha256": "1".repeat(64)});
+    fs_err::write(w.fake.join("requirements"), json!([item]).to_string()).unwrap();
     let answer = r#"python=; for arg; do case $arg in *PYTHONS=*) python=${arg#*PYTHONS=} ;; esac; done
         mkdir -p "$dest"
         case $target in
-        smoke) echo '{}' >"$dest/smoke.json" ;;
+        smoke) smoke_passed ;;
         *) sed "s/@id@/$python/" "$FAKE/info" >"$dest/build-info.json" ;;
         esac
-        [ $target != wheel-builder ] || cp "$FAKE"/export/*.whl "$dest/""#;
+        if [ $target = wheel-builder ]; then
+            cp "$FAKE"/export/*.whl "$dest/"
+            cp "$FAKE/requirements" "$dest/requirements-build.json"
+        fi"#;
     w.on("bake", answer);
 }
 
