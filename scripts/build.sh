@@ -4,6 +4,10 @@
 # each interpreter of PYTHONS.
 set -eu
 here=$(dirname "$0")
+# Only in the varied build of `cargo xtask reproduce`.
+if [ -e "$here/vary.sh" ] && [ -z "${XTASK_VARIED:-}" ]; then
+    exec sh "$here/vary.sh" "$0"
+fi
 # A shell may stand in the folder that is made anew.
 cd /
 # shellcheck source=scripts/offline.sh

@@ -36,6 +36,8 @@ enum Command<Own: Subcommand> {
     Wheels(commands::wheels::WheelsArgs),
     /// Record what goes into the wheels, in exact versions, in wheels.lock
     Lock(commands::lock::LockArgs),
+    /// Build wheels twice in different circumstances, and compare them to the byte
+    Reproduce(commands::reproduce::ReproduceArgs),
     /// Show what would be built, and each job's settings
     Plan(commands::plan::PlanArgs),
     /// Say what wheels and files need of the C library, and which symbols are to blame
@@ -151,6 +153,7 @@ fn carry_out<Own: Subcommand>(
         Command::Init(args) => commands::init::run(&args),
         Command::Wheels(args) => commands::wheels::run(&args, file),
         Command::Lock(args) => commands::lock::run(&args, file),
+        Command::Reproduce(args) => commands::reproduce::run(&args, file),
         Command::Plan(args) => commands::plan::run(&args, file),
         Command::CheckGlibc(args) => commands::check_glibc::run(&args, file),
         Command::Verify(args) => commands::verify::run(&args, file),

@@ -95,7 +95,7 @@ pub struct Comparison {
     pub first: Side,
     /// The second wheel.
     pub second: Side,
-    /// The differences, by member.
+    /// The differences by member; those that follow from others come last.
     pub differences: Vec<Difference>,
     /// Number of further differences.
     #[serde(default, skip_serializing_if = "is_zero")]
@@ -127,6 +127,7 @@ pub fn compare(
         differences = Pair { left: Opened::new(first)?, right: Opened::new(second)?, builds }
             .differences()?;
     }
+    differences.sort_by_key(|it| it.follows);
     let more = differences.len().saturating_sub(MAX_DIFFERENCES);
     differences.truncate(MAX_DIFFERENCES);
     Ok(Comparison { identical, first: left, second: right, differences, more })

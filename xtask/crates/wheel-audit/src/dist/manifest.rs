@@ -108,6 +108,9 @@ pub struct WheelBuild {
     /// Outcome of the package's own tests with this interpreter.
     #[serde(default, skip_serializing_if = "Tests::is_none")]
     pub tests: Tests,
+    /// Whether `reproduce` built the same bytes again.
+    #[serde(default, skip_serializing_if = "Reproduced::is_unknown")]
+    pub reproduced: Reproduced,
     /// Whether another machine's manifest says so, and nothing here has checked it (`collect`).
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub claimed: bool,
@@ -169,6 +172,26 @@ impl Tests {
             Self::Skipped => "skipped",
             Self::Passed => "passed",
         }
+    }
+}
+
+/// Whether further builds in other circumstances gave the same bytes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Reproduced {
+    /// Nobody built it again.
+    #[default]
+    Unknown,
+    /// Two further builds gave the same bytes.
+    Identical,
+    /// One of them gave other bytes.
+    Different,
+}
+
+impl Reproduced {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+    fn is_unknown(&self) -> bool {
+        *self == Self::Unknown
     }
 }
 
@@ -258,6 +281,7 @@ mod tests {
             base: None,
             smoke: Smoke::Passed,
             tests: Tests::None,
+            reproduced: Reproduced::Unknown,
             claimed: false,
         };
         let kind = Kind::Wheel {

@@ -5,5 +5,6 @@ mod manifest;
 
 pub use check::{DistFault, DistProblem, Known, check};
 pub use manifest::{
-    BaseUsed, Entry, Grafted, Kind, MANIFEST, Manifest, SCHEMA_VERSION, Smoke, Tests, WheelBuild,
+    BaseUsed, Entry, Grafted, Kind, MANIFEST, Manifest, Reproduced, SCHEMA_VERSION, Smoke, Tests,
+    WheelBuild,
 };

@@ -20,6 +20,7 @@ pub(crate) mod pin;
 pub(crate) mod plan;
 pub(crate) mod reference;
 pub(crate) mod release;
+pub(crate) mod reproduce;
 pub(crate) mod selection;
 pub(crate) mod setup;
 pub(crate) mod shell;

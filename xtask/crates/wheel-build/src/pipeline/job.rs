@@ -18,6 +18,7 @@ use super::sharing::Shared;
 use super::smoke;
 use super::work::{Built, Workspace};
 use crate::config::TagPolicy;
+use crate::engine::bake::Bake;
 use crate::engine::base::BaseImage;
 use crate::engine::prebuilt::Prebuilt;
 use crate::live::{Stage, Watch};
@@ -25,7 +26,9 @@ use crate::plan::Job;
 use crate::store::Change;
 use wheel_audit::audit::{Audit, Expectations, Finding, Settings, Severity, audit_wheel};
 use wheel_audit::digest;
-use wheel_audit::dist::{BaseUsed, Entry, Grafted, Kind, Manifest, Smoke, Tests, WheelBuild};
+use wheel_audit::dist::{
+    BaseUsed, Entry, Grafted, Kind, Manifest, Reproduced, Smoke, Tests, WheelBuild,
+};
 use wheel_audit::policy::{Arch, Libc, PlatformTag};
 use wheel_audit::report;
 use wheel_audit::text::shown;
@@ -58,9 +61,10 @@ pub(super) fn run(
     let resolved = base;
     let (base, prebuilt) = base_images::prepared(ctx, job, resolved, watch)?;
     let (base, prebuilt) = (&base, prebuilt.as_ref());
+    let place = like::Place { ctx, job, base, workspace: &workspace, log, watch };
     let build = || {
         locked::before(ctx, job, base, &workspace, log, watch)?;
-        build(ctx, job, base, prebuilt, &workspace, log, watch)
+        build(&place, prebuilt, &|_| {})
     };
     // A lock has the facts of each interpreter's own container.
     let built = if ctx.lock.records() {
@@ -86,7 +90,6 @@ pub(super) fn run(
     let info = with_requirements(info, &workspace, &builder)?;
     let info = if job.settings.build.network { info.not_isolated(&builder) } else { info };
     let raw = pick_wheel(&workspace, &built, job)?;
-    let place = like::Place { ctx, job, base, workspace: &workspace, log, watch };
     let by = repair::Builder { interpreter: built.by.as_deref(), base: resolved };
     let mut wheel = audited(&place, by, &info, &raw)?;
     like::compare(&place, &mut wheel.audit, &wheel.path, wheel.libc)?;
@@ -120,21 +123,20 @@ pub(super) fn run(
     Ok(Done { entry, fresh: true })
 }
 
-fn build(
-    ctx: &Context<'_>,
-    job: &Job,
-    base: &BaseImage,
+/// Builds the wheel of a job into its workspace, by a call that `adjust` may change.
+pub(super) fn build(
+    place: &like::Place<'_>,
     prebuilt: Option<&Prebuilt>,
-    workspace: &Workspace,
-    log: &Utf8Path,
-    watch: &dyn Watch,
+    adjust: &dyn Fn(&mut Bake<'_>),
 ) -> Result<Built, PipelineError> {
+    let like::Place { ctx, job, base, workspace, log, watch } = place;
     let title = job.title();
     watch.stage(&title, Stage::Build);
     let mut extra = workspace.extra_requires();
     for _ in 0..EXTRA_FETCHES {
         let export = workspace.new_export()?;
-        let bake = calls::build(ctx, job, base, (&export, &extra));
+        let mut bake = calls::build(ctx, job, base, (&export, &extra));
+        adjust(&mut bake);
         ctx.engine.bake(&bake, log, &mut |event| watch.event(&title, event))?;
         let Some(wanted) = export::extra_requires(&export)? else {
             return Ok(workspace.keep(&export, &job.build_key, base, prebuilt)?);
@@ -184,7 +186,7 @@ fn recipe(workspace: &Workspace) -> Result<Option<Recipe>, PipelineError> {
     }
 }
 
-fn build_info(workspace: &Workspace, job: &Job) -> Result<BuildInfo, PipelineError> {
+pub(super) fn build_info(workspace: &Workspace, job: &Job) -> Result<BuildInfo, PipelineError> {
     let text = export::report(&workspace.built_folder(), "build-info.json")?;
     let info =
         BuildInfo::parse(&text).map_err(|error| PipelineError::Wrong(UserError::new(error)))?;
@@ -204,7 +206,7 @@ fn build_info(workspace: &Workspace, job: &Job) -> Result<BuildInfo, PipelineErr
 
 /// The one wheel for the job's interpreter; anything else that was exported is a fault of the
 /// recipe and said to be one.
-fn pick_wheel(
+pub(super) fn pick_wheel(
     workspace: &Workspace,
     built: &Built,
     job: &Job,
@@ -253,7 +255,7 @@ pub(super) struct Proved {
     repair: Option<repair::Report>,
 }
 
-fn audited(
+pub(super) fn audited(
     place: &like::Place<'_>,
     by: repair::Builder<'_>,
     info: &BuildInfo,
@@ -419,6 +421,7 @@ fn commit(
         base: Some(base),
         smoke,
         tests,
+        reproduced: Reproduced::Unknown,
         claimed: false,
     });
     builds.sort_by(|a, b| a.interpreter.cmp(&b.interpreter));

@@ -19,6 +19,7 @@ mod missing;
 mod outcome;
 mod printed;
 mod repair;
+mod reproduce;
 mod run;
 mod schedule;
 mod settings;
@@ -43,6 +44,7 @@ pub(crate) use outcome::{
     Failure, FailureReason, Findings, JobReport, Outcome, RunReport, Warning,
 };
 pub(crate) use printed::commands;
+pub(crate) use reproduce::{Against, Reproduction, Verdict, reproduce, word};
 pub(crate) use run::{Options, builders, run};
 pub(crate) use settings::{asked, settings};
 pub(crate) use shell::{Place as ShellPlace, last_failed, shell_image};

@@ -22,6 +22,11 @@ pub(crate) struct Survey {
 }
 
 impl Survey {
+    /// Of each job, the wheel that is there already.
+    pub(crate) fn done(&self) -> &[Option<Entry>] {
+        &self.done
+    }
+
     /// Whether every job is done, so that no engine is needed.
     pub(crate) fn all_done(&self) -> bool {
         self.done.iter().all(Option::is_some)

@@ -171,7 +171,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use wheel_audit::dist::{Entry, Kind, Smoke, Tests, WheelBuild};
+    use wheel_audit::dist::{Entry, Kind, Reproduced, Smoke, Tests, WheelBuild};
     use wheel_audit::wheel::WheelName;
 
     /// The notes of one wheel, with `text` wherever a stranger may have written.
@@ -184,6 +184,7 @@ mod tests {
             base: None,
             smoke: Smoke::Passed,
             tests: Tests::None,
+            reproduced: Reproduced::Unknown,
             claimed: true,
         };
         let kind = Kind::Wheel {

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use wheel_audit::UserError;
 
-use wheel_audit::dist::{Entry, Kind, MANIFEST, Manifest};
+use wheel_audit::dist::{Entry, Kind, MANIFEST, Manifest, WheelBuild};
 use wheel_audit::files::{self, Place, place, remove_folder};
 use wheel_audit::sys::permissions;
 use wheel_audit::text::shown;
@@ -150,6 +150,29 @@ impl Store {
     /// When a file cannot be written or moved; the next [`Self::recover`] finishes what was begun.
     pub(crate) fn commit(&self, folder: &str, change: &Change) -> Result<(), StoreError> {
         self.commit_all(&[(folder, change)])
+    }
+
+    /// Changes what the manifest says of the wheel at `path`, as built for `interpreter`. Call it under the lock.
+    ///
+    /// # Errors
+    /// When the manifest cannot be read or written.
+    pub(crate) fn note(
+        &self,
+        path: &str,
+        interpreter: &str,
+        change: impl FnOnce(&mut WheelBuild),
+    ) -> Result<(), StoreError> {
+        self.recover()?;
+        let mut manifest = self.manifest()?;
+        let entry = manifest.files.iter_mut().find(|entry| entry.path == path);
+        let Some(Entry { kind: Kind::Wheel { builds, .. }, .. }) = entry else { return Ok(()) };
+        let build = builds.iter_mut().find(|build| build.interpreter == interpreter);
+        build.map(change);
+        let mut text = serde_json::to_vec_pretty(&manifest).map_err(std::io::Error::from)?;
+        text.push(b'\n');
+        let draft = write_synced(&self.work.join("manifest.draft"), &text)?;
+        move_file(&draft, &inside(&self.dist, MANIFEST)?)?;
+        Ok(sync_folder(&self.dist)?)
     }
 
     /// Carries out the changes of several folders as one: all of them happen, or none.

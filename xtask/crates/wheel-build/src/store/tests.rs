@@ -3,7 +3,7 @@
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::*;
-use wheel_audit::dist::{Kind, MANIFEST, Manifest, Smoke, Tests, WheelBuild};
+use wheel_audit::dist::{Kind, MANIFEST, Manifest, Reproduced, Smoke, Tests, WheelBuild};
 
 struct Fixture {
     _dir: tempfile::TempDir,
@@ -37,6 +37,7 @@ fn kind(job: &str) -> Kind {
             base: None,
             smoke: Smoke::Passed,
             tests: Tests::None,
+            reproduced: Reproduced::Unknown,
             claimed: false,
         }],
         floor: "2.4".into(),

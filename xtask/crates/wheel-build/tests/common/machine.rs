@@ -3,7 +3,7 @@
 use camino::{Utf8Path, Utf8PathBuf};
 use serde_json::json;
 use wheel_audit::digest;
-use wheel_audit::dist::{Kind, Smoke, Tests, WheelBuild};
+use wheel_audit::dist::{Kind, Reproduced, Smoke, Tests, WheelBuild};
 
 #[path = "../../../wheel-audit/tests/common/dist.rs"]
 mod made;
@@ -23,6 +23,7 @@ pub(crate) fn add(
         base: None,
         smoke: Smoke::Passed,
         tests: Tests::None,
+        reproduced: Reproduced::Unknown,
         claimed: false,
     };
     let kind = Kind::Wheel {

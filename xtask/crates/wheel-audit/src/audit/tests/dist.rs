@@ -1,7 +1,7 @@
 //! A folder with a manifest, judged as a whole.
 
 use super::*;
-use crate::dist::{Kind, Smoke, Tests, WheelBuild};
+use crate::dist::{Kind, Reproduced, Smoke, Tests, WheelBuild};
 use crate::made_dist;
 
 /// Judges a `dist/` that holds one good wheel, after `spoil` had its way with it.
@@ -18,6 +18,7 @@ fn judged(depth: Depth, overrides: Vec<Override>, spoil: impl Fn(&Utf8Path)) -> 
         base: None,
         smoke: Smoke::Passed,
         tests: Tests::None,
+        reproduced: Reproduced::Unknown,
         claimed: false,
     }];
     let (target, platform) = ("debian12".to_owned(), "linux/amd64".to_owned());

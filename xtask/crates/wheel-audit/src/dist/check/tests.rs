@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::*;
 use crate::digest;
-use crate::dist::{Smoke, Tests, WheelBuild};
+use crate::dist::{Reproduced, Smoke, Tests, WheelBuild};
 use crate::made_dist;
 
 struct Dist {
@@ -25,6 +25,7 @@ fn dist() -> Dist {
         base: None,
         smoke: Smoke::Passed,
         tests: Tests::None,
+        reproduced: Reproduced::Unknown,
         claimed: false,
     }];
     let (target, platform) = ("debian12".to_owned(), "linux/amd64".to_owned());

@@ -171,10 +171,10 @@ pub(super) fn build_and_report(
 }
 
 /// What a run works with, once its words are understood.
-struct Session {
-    config: Config,
+pub(super) struct Session {
+    pub(super) config: Config,
     settings: Settings,
-    plan: Plan,
+    pub(super) plan: Plan,
     source: PreparedSource,
     store: Store,
     /// None for a dry run, which changes nothing.
@@ -183,7 +183,7 @@ struct Session {
 
 impl Session {
     /// Reads the configuration, plans, and takes `dist/` for this run.
-    fn open(
+    pub(super) fn open(
         exec: &Exec,
         workspace: &Workspace,
         args: &WheelsArgs,
@@ -226,7 +226,7 @@ impl Session {
         Ok(Self { config, settings, plan, source, store, _lock: lock })
     }
 
-    fn context<'a>(
+    pub(super) fn context<'a>(
         &'a self,
         engine: &'a Engine,
         workspace: &Workspace,

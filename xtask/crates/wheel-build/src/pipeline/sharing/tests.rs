@@ -3,7 +3,7 @@
 use super::*;
 use crate::config;
 use crate::plan::{self, Inputs, parse_words};
-use wheel_audit::dist::{Kind, Smoke, Tests, WheelBuild};
+use wheel_audit::dist::{Kind, Reproduced, Smoke, Tests, WheelBuild};
 
 const CONFIG: &str = r#"
 [source]
@@ -69,6 +69,7 @@ fn manifest(job: &Job, file: &str) -> Manifest {
         base: None,
         smoke: Smoke::Passed,
         tests: Tests::None,
+        reproduced: Reproduced::Unknown,
         claimed: false,
     };
     let kind = Kind::Wheel {
