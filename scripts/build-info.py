@@ -57,7 +57,13 @@ def tool_hashes():
 def os_release():
     with open("/etc/os-release") as file:
         fields = dict(line.strip().split("=", 1) for line in file if "=" in line and not line.startswith("#"))
-    return fields.get("PRETTY_NAME", "").strip("\"'")
+    return {name: value.strip("\"'") for name, value in fields.items()}
+
+
+def distribution(release, kind):
+    """What package URLs say of a system. A rolling release has no version."""
+    found = {"id": release.get("ID", ""), "version": release.get("VERSION_ID", ""), "packages": kind}
+    return {name: value for name, value in found.items() if value}
 
 
 def libc():
@@ -70,20 +76,21 @@ def libc():
 
 
 def packages():
+    """The kind of the system's packages, and the version of each."""
     commands = (
-        ("dpkg-query", "--show", "--showformat=${Package} ${Version}\n"),
-        ("rpm", "--query", "--all", "--queryformat", "%{NAME} %{VERSION}-%{RELEASE}\n"),
+        ("deb", "dpkg-query", "--show", "--showformat=${Package} ${Version}\n"),
+        ("rpm", "rpm", "--query", "--all", "--queryformat", "%{NAME} %{VERSION}-%{RELEASE}\n"),
     )
-    for command in commands:
+    for kind, *command in commands:
         output = ask(*command)
         if output:
-            return dict(line.split() for line in output.splitlines())
+            return kind, dict(line.split() for line in output.splitlines())
     found = {}
     for line in ask("apk", "info", "-v").splitlines():
         match = re.fullmatch(r"(.+?)-(\d[^-]*-r\d+)", line.strip())
         if match:
             found[match.group(1)] = match.group(2)
-    return found
+    return "apk", found
 
 
 def read_json(path):
@@ -104,6 +111,8 @@ def empty_fields(value, path=""):
 
 def gather():
     interpreters = [read_json(path) for path in sorted(glob.glob("/opt/python/*/provider.json"))]
+    release = os_release()
+    kind, installed = packages()
     info = {
         "schema_version": SCHEMA_VERSION,
         "target": os.environ["TARGET_NAME"],
@@ -114,7 +123,8 @@ def gather():
             "digest": os.environ["BASE_DIGEST"],
             "origin": os.environ["BASE_ORIGIN"],
         },
-        "os": os_release(),
+        "os": release.get("PRETTY_NAME", ""),
+        "distribution": distribution(release, kind),
         "libc": libc(),
         "tools": {
             "gcc": version_of("gcc", "--version"),
@@ -134,7 +144,7 @@ def gather():
         },
         "tool_hashes": tool_hashes(),
         "interpreters": interpreters,
-        "packages": packages(),
+        "packages": installed,
     }
     # A local source is a context of its own.
     folders = [folder for folder in ("/package", "/source") if os.path.exists(folder + "/source.json")]

@@ -195,7 +195,7 @@ spec = importlib.util.spec_from_file_location("info", "build-info.py")
 info = importlib.util.module_from_spec(spec); spec.loader.exec_module(info)
 info.ask = lambda *command: "glibc 2.36" if command[0] == "getconf" else "p 1.0"
 info.pip_version = lambda: "1.0"
-info.os_release = lambda: "Some OS"
+info.os_release = lambda: {"PRETTY_NAME": "Some OS"}
 sys.argv = ["build-info.py", os.environ["OUT"]]
 info.main()
 "#;

@@ -9,7 +9,7 @@ use camino::Utf8Path;
 use walkdir::WalkDir;
 
 /// Modules that start no process and print nothing, and what they therefore do without.
-const PURE: [&str; 9] = [
+const PURE: [&str; 10] = [
     "wheel-audit/wheel",
     "wheel-audit/elf",
     "wheel-audit/isa",
@@ -19,6 +19,7 @@ const PURE: [&str; 9] = [
     "wheel-audit/dist",
     "wheel-build/plan",
     "wheel-build/lock",
+    "wheel-build/proof",
 ];
 const IMPURE: [&str; 6] = ["exec", "engine", "pipeline", "commands", "ship", "cli"];
 

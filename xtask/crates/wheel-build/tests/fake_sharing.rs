@@ -94,7 +94,7 @@ fn the_lowest_interpreter_builds_and_those_that_its_wheel_serves_test_it() {
     assert_eq!(run(&w, &["--jobs", "4"], 0), built);
     assert_eq!(calls(&w), (2, 4));
     let manifest = fs_err::read_to_string(w.root.join("dist/manifest.json")).unwrap();
-    assert_eq!(manifest.matches(TAGGED).count(), 1, "{manifest}");
+    assert_eq!(manifest.matches(&format!("{TAGGED}\"")).count(), 1, "{manifest}");
     let info = fs_err::read_to_string(w.root.join("dist/debian12-amd64/build-info.json")).unwrap();
     let info: Value = serde_json::from_str(&info).unwrap();
     let pythons = info["interpreters"].as_array().unwrap().iter();

@@ -137,7 +137,7 @@ fn defect_18_the_notes_name_a_system_only_where_its_facts_allow_it() {
 fn a_tag_becomes_a_release_with_every_file_and_its_checksum() {
     let w = released();
     let ran = release(&w, "refs/tags/v1.0").code(0);
-    assert!(ran.stdout.contains("8 files in the release `v1.0`"), "{}", ran.stdout);
+    assert!(ran.stdout.contains("12 files in the release `v1.0`"), "{}", ran.stdout);
     let out = w.root.join("target/xtask/release/files");
     assert_eq!(
         files(&out),
@@ -148,7 +148,11 @@ fn a_tag_becomes_a_release_with_every_file_and_its_checksum() {
             "build-info-debian12-amd64.json",
             "build-info-rocky9-amd64.json",
             ROCKY,
+            &format!("{ROCKY}.cdx.json"),
+            &format!("{ROCKY}.provenance.json"),
             DEBIAN,
+            &format!("{DEBIAN}.cdx.json"),
+            &format!("{DEBIAN}.provenance.json"),
             "manifest.json",
         ]
     );

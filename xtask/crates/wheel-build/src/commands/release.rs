@@ -17,7 +17,7 @@ use crate::ship::notes;
 use crate::ship::published::{self, Content, Wheel};
 use crate::ship::release::{self, Assets, Release};
 use crate::store::Store;
-use wheel_audit::dist::MANIFEST;
+use wheel_audit::dist::{MANIFEST, documents_of};
 use wheel_audit::files::{self, remove_folder};
 use wheel_audit::report;
 
@@ -212,6 +212,13 @@ fn assets(store: &Store, wheels: &[Wheel]) -> anyhow::Result<BTreeMap<String, Co
         for proof in ["build-info", "audit"] {
             let from = store.dist().join(folder).join(format!("{proof}.json"));
             copy(format!("{proof}-{folder}.json"), from)?;
+        }
+    }
+    for wheel in wheels {
+        for (name, path) in
+            documents_of(wheel.file()).into_iter().zip(documents_of(&wheel.entry.path))
+        {
+            copy(name, store.dist().join(path))?;
         }
     }
     copy(MANIFEST.to_owned(), store.dist().join(MANIFEST))?;

@@ -13,6 +13,7 @@ use super::env::{Context, PipelineError};
 use super::export;
 use super::like;
 use super::locked;
+use super::proofs;
 use super::repair;
 use super::sharing::Shared;
 use super::smoke;
@@ -416,7 +417,7 @@ fn commit(
     let job_key = job.key.clone();
     builds.push(WheelBuild {
         interpreter: interpreter.clone(),
-        built_by,
+        built_by: built_by.clone(),
         job: job_key,
         base: Some(base),
         smoke,
@@ -440,13 +441,18 @@ fn commit(
     let earlier = ctx.store.read(&format!("{}/audit.json", job.folder()))?;
     let audits = joined_audits(earlier, &wheel.audit, old_name.as_deref())?;
     let json = report::json_text(&info).map_err(std::io::Error::from)? + "\n";
+    let (audit, grafted) = (&wheel.audit, wheel.grafted.as_slice());
+    let built_by = built_by.as_deref();
+    let proved = proofs::Wheel { path: &path, sha256: &sha256, audit, grafted, built_by };
+    let mut metadata = proofs::documents(ctx, job, &info, &proved, &manifest)?;
+    metadata.extend([
+        ("build-info.json".to_owned(), json.into_bytes()),
+        ("build-info.txt".to_owned(), info.text().into_bytes()),
+        ("audit.json".to_owned(), audits),
+    ]);
     let change = Change {
         files: vec![(wheel.path.clone(), kind.clone())],
-        metadata: vec![
-            ("build-info.json".to_owned(), json.into_bytes()),
-            ("build-info.txt".to_owned(), info.text().into_bytes()),
-            ("audit.json".to_owned(), audits),
-        ],
+        metadata,
         judged: judged(wheel),
         replaced: old_name.into_iter().collect(),
     };

@@ -18,6 +18,7 @@ mod locked;
 mod missing;
 mod outcome;
 mod printed;
+mod proofs;
 mod repair;
 mod reproduce;
 mod run;

@@ -13,7 +13,7 @@ use crate::engine::Engine;
 use crate::engine::base::{self, BaseImage, BasePolicy, Origin};
 use crate::plan::{Job, Plan};
 use crate::store::Store;
-use wheel_audit::dist::{BaseUsed, Entry, Kind, Manifest};
+use wheel_audit::dist::{BaseUsed, DOCUMENTS, Entry, Kind, Manifest, documented};
 
 /// Of each job of a plan, in its order, the wheel that is there already.
 #[derive(Debug, Clone)]
@@ -81,8 +81,9 @@ pub(crate) fn survey(
     Ok(Survey { done: done.collect() })
 }
 
-/// The wheel of `job`, if it is the one that would be built now, and after it the metadata beside it,
-/// which counts too: a folder without its checksums is not done.
+/// The wheel of `job`, if it is the one that would be built now, and after it the metadata beside it, which counts
+/// too: a folder without its checksums is not done, nor is a wheel without its documents. Those of other wheels are
+/// no matter of this job.
 fn candidate<'a>(manifest: &'a Manifest, job: &Job) -> Option<Vec<&'a Entry>> {
     let interpreter = job.interpreter.to_string();
     let wheel = manifest.wheel(&job.target.name, &job.platform.to_string(), &interpreter)?;
@@ -92,6 +93,12 @@ fn candidate<'a>(manifest: &'a Manifest, job: &Job) -> Option<Vec<&'a Entry>> {
     let below = format!("{}/", job.folder());
     let beside = manifest.files.iter().filter(|entry| entry.path.starts_with(&below));
     let metadata = beside.filter(|entry| entry.kind == Kind::Metadata);
+    let of_others = |entry: &&Entry| documented(&entry.path).is_some_and(|it| it != wheel.path);
+    let metadata: Vec<&Entry> = metadata.filter(|entry| !of_others(entry)).collect();
+    let documents = metadata.iter().filter(|entry| documented(&entry.path).is_some());
+    if documents.count() < DOCUMENTS.len() {
+        return None;
+    }
     Some(std::iter::once(wheel).chain(metadata).collect())
 }
 

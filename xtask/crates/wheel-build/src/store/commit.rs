@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use wheel_audit::UserError;
 
-use wheel_audit::dist::{Entry, Kind, MANIFEST, Manifest, WheelBuild};
+use wheel_audit::dist::{Entry, Kind, MANIFEST, Manifest, WheelBuild, documents_of};
 use wheel_audit::files::{self, Place, place, remove_folder};
 use wheel_audit::sys::permissions;
 use wheel_audit::text::shown;
@@ -219,7 +219,13 @@ impl Store {
         let staging = self.staging().join(folder);
         fs_err::create_dir_all(&staging)?;
         let below = |name: &str| format!("{folder}/{name}");
-        let gone: BTreeSet<_> = change.replaced.iter().map(|name| below(name)).collect();
+        // A wheel's documents go with it; one that comes again brings its own, or keeps what it has.
+        let comes =
+            |name: &&String| change.files.iter().any(|(file, _)| file.file_name() == Some(name));
+        let mut replaced = change.replaced.clone();
+        let goes = change.replaced.iter().filter(|name| !comes(name));
+        replaced.extend(goes.flat_map(|name| documents_of(name)));
+        let gone: BTreeSet<_> = replaced.iter().map(|name| below(name)).collect();
         manifest.files.retain(|entry| !gone.contains(&entry.path));
         let mut new = Vec::new();
         let mut names = BTreeSet::from(["SHA256SUMS"]);
@@ -254,7 +260,7 @@ impl Store {
         let sums = write_synced(&staging.join("SHA256SUMS"), &checksums(manifest, folder))?;
         manifest.put(folder, vec![entry(&below("SHA256SUMS"), &sums, Kind::Metadata)?]);
         journal.moves.push(below("SHA256SUMS"));
-        let replaced = change.replaced.iter().filter(|name| !names.contains(name.as_str()));
+        let replaced = replaced.iter().filter(|name| !names.contains(name.as_str()));
         journal.removes.extend(replaced.map(|name| below(name)));
         Ok(())
     }

@@ -87,14 +87,22 @@ fn the_folders_of_many_machines_become_one_that_verify_accepts() {
             "debian12-amd64/build-info.json",
             "debian12-amd64/build-info.txt",
             "debian12-amd64/demo-1.0-cp311-cp311-manylinux_2_36_x86_64.whl",
+            "debian12-amd64/demo-1.0-cp311-cp311-manylinux_2_36_x86_64.whl.cdx.json",
+            "debian12-amd64/demo-1.0-cp311-cp311-manylinux_2_36_x86_64.whl.provenance.json",
             "debian12-amd64/demo-1.0-cp313-cp313-manylinux_2_36_x86_64.whl",
+            "debian12-amd64/demo-1.0-cp313-cp313-manylinux_2_36_x86_64.whl.cdx.json",
+            "debian12-amd64/demo-1.0-cp313-cp313-manylinux_2_36_x86_64.whl.provenance.json",
             "manifest.json",
             "rocky9-amd64/SHA256SUMS",
             "rocky9-amd64/audit.json",
             "rocky9-amd64/build-info.json",
             "rocky9-amd64/build-info.txt",
             "rocky9-amd64/demo-1.0-cp311-cp311-manylinux_2_34_x86_64.whl",
+            "rocky9-amd64/demo-1.0-cp311-cp311-manylinux_2_34_x86_64.whl.cdx.json",
+            "rocky9-amd64/demo-1.0-cp311-cp311-manylinux_2_34_x86_64.whl.provenance.json",
             "rocky9-amd64/demo-1.0-cp313-cp313-manylinux_2_34_x86_64.whl",
+            "rocky9-amd64/demo-1.0-cp313-cp313-manylinux_2_34_x86_64.whl.cdx.json",
+            "rocky9-amd64/demo-1.0-cp313-cp313-manylinux_2_34_x86_64.whl.provenance.json",
         ]
     );
     bench.workspace.run(&["verify", "--publish"]).code(0);
@@ -267,6 +275,7 @@ fn edit_info(dist: &Utf8Path, from: &str, to: &str) {
         }
     }
     fs_err::write(dist.join("manifest.json"), manifest.to_string()).unwrap();
+    machine::document(dist, "debian12-amd64");
 }
 
 #[test]
@@ -435,6 +444,7 @@ fn no_word_of_a_manifest_or_a_folder_adds_a_line_to_a_message() {
             }
         }
         fs_err::write(&path, manifest.to_string()).unwrap();
+        machine::document(&one, "debian12-amd64");
         let ran = bench.collect(&["--partial"]).code(1);
         let all = ran.stdout + &ran.stderr;
         assert!(all.contains("evil"), "{field}: {all}");

@@ -8,6 +8,11 @@ use wheel_audit::dist::{Kind, Reproduced, Smoke, Tests, WheelBuild};
 #[path = "../../../wheel-audit/tests/common/dist.rs"]
 mod made;
 
+/// Writes the documents of the wheels in a folder of `dist` anew, after an edit of what they repeat.
+pub(crate) fn document(dist: &Utf8Path, folder: &str) {
+    made::document(dist, folder);
+}
+
 /// Adds one wheel of `target` and `interpreter`, on linux/amd64, to the `dist/` at `dist`.
 pub(crate) fn add(
     dist: &Utf8Path,

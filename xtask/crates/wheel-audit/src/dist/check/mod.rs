@@ -1,6 +1,7 @@
 //! Is `dist/` still what its manifest and checksums say? For folders that anyone may have changed:
 //! nothing outside of the folder is opened, no link is followed, and lists are read up to a limit.
 
+mod documents;
 mod proofs;
 mod sums;
 
@@ -9,6 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use camino::{Utf8Path, Utf8PathBuf};
 use walkdir::WalkDir;
 
+use self::sums::Sums;
 use super::manifest::{Entry, Kind, MANIFEST, Manifest};
 use crate::files::{self, Place};
 
@@ -56,11 +58,11 @@ pub enum DistFault {
     Sums,
     /// The checksums are not those of the manifest.
     SumsDisagree,
-    /// `audit.json` or `build-info.json` is not there.
+    /// `audit.json`, `build-info.json` or a document of a wheel is not there.
     ProofMissing,
     /// It cannot be read.
     ProofUnreadable,
-    /// It speaks of other wheels, or of wheels that failed.
+    /// It describes other wheels or another build, or wheels that failed.
     ProofDisagrees,
 }
 
@@ -206,10 +208,12 @@ impl Checker<'_> {
         for folder in folders {
             let has = |name: &str| files::exists(&self.root.join(&folder).join(name));
             if !has(SUMS) {
+                self.documents_alone(&folder, &Sums::new());
                 continue;
             }
             let is_ours = has("build-info.json") && has("audit.json");
             let sums = self.sums_alone(&folder, is_ours);
+            self.documents_alone(&folder, &sums);
             if is_ours && !folder.is_empty() && !files::exists(&self.root.join(MANIFEST)) {
                 let message = format!("`{folder}` is of a run of ours, and there is no manifest");
                 self.found(DistFault::Manifest, MANIFEST, message);

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
+use super::documents::Info;
 use super::sums::Sums;
 use super::{Checker, DistFault};
 use crate::dist::manifest::{Entry, Kind};
@@ -27,13 +28,6 @@ struct Audited {
     verdict: String,
 }
 
-/// What is asked of `build-info.json`.
-#[derive(Deserialize)]
-struct Info {
-    target: String,
-    platform: String,
-}
-
 impl Checker<'_> {
     /// Both files of a folder, against the manifest's wheels in it.
     pub(super) fn proofs_of(&mut self, folder: &str, entries: &[&Entry]) {
@@ -49,7 +43,9 @@ impl Checker<'_> {
             return;
         }
         self.audits(folder, &wheels);
-        let Some(info) = self.proof::<Info>(folder, INFO) else { return };
+        let info = self.proof::<Info>(folder, INFO);
+        self.documents_of(entries, info.as_ref());
+        let Some(info) = info else { return };
         let other = |entry: &&&Entry| match &entry.kind {
             Kind::Wheel { target, platform, .. } => {
                 *target != info.target || *platform != info.platform

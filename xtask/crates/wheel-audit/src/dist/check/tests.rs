@@ -7,15 +7,15 @@ use crate::digest;
 use crate::dist::{Reproduced, Smoke, Tests, WheelBuild};
 use crate::made_dist;
 
-struct Dist {
+pub(super) struct Dist {
     _dir: tempfile::TempDir,
-    root: Utf8PathBuf,
+    pub(super) root: Utf8PathBuf,
 }
 
-const WHEEL: &str = "debian12-amd64/a-1-py3-none-any.whl";
+pub(super) const WHEEL: &str = "debian12-amd64/a-1-py3-none-any.whl";
 
 /// A `dist/` with one wheel, made by the store.
-fn dist() -> Dist {
+pub(super) fn dist() -> Dist {
     let dir = tempfile::tempdir().unwrap();
     let root = Utf8PathBuf::try_from(dir.path().to_owned()).unwrap();
     let builds = vec![WheelBuild {
@@ -53,15 +53,15 @@ fn dist() -> Dist {
 }
 
 impl Dist {
-    fn write(&self, path: &str, text: &str) {
+    pub(super) fn write(&self, path: &str, text: &str) {
         fs_err::write(self.root.join(path), text).unwrap();
     }
 
-    fn read(&self, path: &str) -> String {
+    pub(super) fn read(&self, path: &str) -> String {
         fs_err::read_to_string(self.root.join(path)).unwrap()
     }
 
-    fn remove(&self, path: &str) {
+    pub(super) fn remove(&self, path: &str) {
         fs_err::remove_file(self.root.join(path)).unwrap();
     }
 
@@ -72,14 +72,14 @@ impl Dist {
     }
 
     /// Fault and path of each problem.
-    fn problems(&self) -> Vec<(DistFault, String)> {
+    pub(super) fn problems(&self) -> Vec<(DistFault, String)> {
         let problems = check(&self.root, &Known::new());
         let mut told: Vec<_> = problems.into_iter().map(|each| (each.fault, each.path)).collect();
         told.sort();
         told
     }
 
-    fn faults(&self) -> Vec<DistFault> {
+    pub(super) fn faults(&self) -> Vec<DistFault> {
         self.problems().into_iter().map(|(fault, _)| fault).collect()
     }
 }

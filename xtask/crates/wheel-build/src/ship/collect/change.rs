@@ -11,7 +11,7 @@ use crate::pipeline::BuildInfo;
 use crate::store::Change;
 use wheel_audit::audit::Audit;
 use wheel_audit::digest;
-use wheel_audit::dist::Entry;
+use wheel_audit::dist::{Entry, documents_of};
 use wheel_audit::files;
 use wheel_audit::report;
 use wheel_audit::text::shown;
@@ -70,6 +70,15 @@ pub(super) fn change(
         .collect();
     metadata.push((AUDIT.to_owned(), joined_audits(name, folder, &own, fresh)?));
     let new = || folder.wheels.iter().filter(|(_, wheel)| wheel.state != State::Same);
+    // Those of the machine whose wheel is taken: another one may have built the same bytes from other materials.
+    for (file, wheel) in new() {
+        for document in documents_of(file) {
+            let of_it = folder.metadata.get(&document).into_iter().flatten();
+            for (source, entry) in of_it.filter(|(source, _)| *source == wheel.source) {
+                metadata.push((document.clone(), bytes(sources, *source, entry)?));
+            }
+        }
+    }
     let judged = new().map(|(file, wheel)| (file.clone(), wheel.entry.sha256.clone())).collect();
     let place = |source: usize| sources.get(source).map(|source| source.folder.to_owned());
     let files: Vec<(Utf8PathBuf, _)> = new()

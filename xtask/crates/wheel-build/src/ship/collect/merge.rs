@@ -6,7 +6,7 @@ use camino::Utf8Path;
 use serde::Serialize;
 
 use crate::config::{Config, Platform};
-use wheel_audit::dist::{Entry, Kind, Manifest, Smoke, WheelBuild};
+use wheel_audit::dist::{Entry, Kind, Manifest, Smoke, WheelBuild, documented};
 use wheel_audit::text::shown;
 use wheel_audit::wheel::{Interpreter, WheelName};
 
@@ -211,7 +211,7 @@ pub(super) fn placed(entry: &Entry) -> Result<(&str, &str), String> {
         Kind::Metadata if entry.size > MAX_METADATA => {
             return Err(format!("it is metadata of {} bytes", entry.size));
         }
-        Kind::Metadata if !METADATA.contains(name) => {
+        Kind::Metadata if !METADATA.contains(name) && !is_document(name) => {
             return Err("no build of ours writes a file of this name".to_owned());
         }
         Kind::Metadata => {}
@@ -233,6 +233,11 @@ pub(super) fn placed(entry: &Entry) -> Result<(&str, &str), String> {
         }
     }
     Ok((folder, name))
+}
+
+/// Whether it is the name of a document of a wheel.
+fn is_document(name: &str) -> bool {
+    documented(name).is_some_and(|wheel| WheelName::parse(wheel).is_ok())
 }
 
 fn take(

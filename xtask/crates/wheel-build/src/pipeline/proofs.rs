@@ -1,0 +1,79 @@
+//! The documents of a job's wheel (`proof`), from what its build reported.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::build_info::BuildInfo;
+use super::env::{Context, PipelineError};
+use crate::plan::Job;
+use crate::proof::{self, Facts};
+use wheel_audit::audit::Audit;
+use wheel_audit::dist::{Grafted, Manifest, documents_of};
+
+/// A wheel whose documents are written.
+pub(super) struct Wheel<'a> {
+    /// Its path below `dist/`.
+    pub(super) path: &'a str,
+    /// SHA-256 of its bytes.
+    pub(super) sha256: &'a str,
+    pub(super) audit: &'a Audit,
+    pub(super) grafted: &'a [Grafted],
+    /// The interpreter that built it, where it is another job's.
+    pub(super) built_by: Option<&'a str>,
+}
+
+/// The documents of `wheel`, by name; none where the job that built it wrote them already.
+pub(super) fn documents(
+    ctx: &Context<'_>,
+    job: &Job,
+    info: &BuildInfo,
+    wheel: &Wheel<'_>,
+    manifest: &Manifest,
+) -> Result<Vec<(String, Vec<u8>)>, PipelineError> {
+    if wheel.built_by.is_some() && has_documents(ctx, wheel, manifest) {
+        return Ok(Vec::new());
+    }
+    let own = job.interpreter.to_string();
+    let builder = wheel.built_by.unwrap_or(&own);
+    let interpreter = builder.parse().unwrap_or(job.interpreter);
+    // Without what `env-pass` lets through: a value of this machine may be a secret.
+    let place = (&job.target, &job.platform);
+    let settings = ctx.config.job_settings(interpreter, place, &BTreeMap::new());
+    let mut settings = serde_json::to_value(settings).map_err(std::io::Error::from)?;
+    if let Some(settings) = settings.as_object_mut() {
+        settings.remove("test");
+    }
+    let info = serde_json::to_value(info).map_err(std::io::Error::from)?;
+    let facts = Facts {
+        file: wheel.path.rsplit('/').next().unwrap_or_default(),
+        sha256: wheel.sha256,
+        grafted: wheel.grafted,
+        needed: needed(wheel.audit),
+        target: &job.target.name,
+        platform: &job.platform.to_string(),
+        builder,
+        info: &info,
+        settings,
+        lock: None,
+    };
+    Ok(proof::documents(&facts)?)
+}
+
+/// Whether `dist/` has this very wheel with whole documents.
+fn has_documents(ctx: &Context<'_>, wheel: &Wheel<'_>, manifest: &Manifest) -> bool {
+    let entry = |path: &str| manifest.files.iter().find(|entry| entry.path == path);
+    let is_same = entry(wheel.path).is_some_and(|entry| entry.sha256 == wheel.sha256);
+    is_same
+        && documents_of(wheel.path)
+            .iter()
+            .all(|path| entry(path).is_some_and(|entry| ctx.store.holds(entry)))
+}
+
+/// The libraries that the files of a wheel need and that the wheel lacks, each once.
+fn needed(audit: &Audit) -> Vec<&str> {
+    let name = |path: &'_ str| path.rsplit('/').next().unwrap_or_default().to_owned();
+    let own: BTreeSet<String> = audit.facts.elf.iter().map(|file| name(&file.path)).collect();
+    let all = audit.facts.elf.iter().flat_map(|file| &file.needed);
+    let others: BTreeSet<&str> =
+        all.map(String::as_str).filter(|library| !own.contains(*library)).collect();
+    others.into_iter().collect()
+}
