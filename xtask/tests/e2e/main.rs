@@ -22,6 +22,7 @@ mod forged;
 mod hooks;
 mod interpreters;
 mod interrupt;
+mod isolation;
 #[cfg(feature = "e2e-full")]
 mod layers;
 mod managed;

@@ -1,0 +1,67 @@
+//! Code of a package builds without a network, secrets and caches, and with what it asks for.
+
+use crate::workspace::Workspace;
+
+/// Asks for a further requirement, fails where it finds a network, secrets or a cache, and changes each setuptools
+/// that it can write to.
+const BACKEND: &str = r#"import os, socket, sysconfig
+from setuptools import build_meta
+from setuptools.build_meta import *
+
+
+def get_requires_for_build_wheel(settings=None):
+    return ["iniconfig"]
+
+
+def build_wheel(folder, settings=None, metadata=None):
+    import iniconfig
+    for address in ["1.1.1.1", "example.org"]:
+        try:
+            socket.create_connection((address, 443), 5)
+        except OSError:
+            continue
+        raise SystemExit("the build has a network")
+    assert not os.path.exists("/run/secrets"), os.listdir("/run/secrets")
+    assert "PIP_INDEX_URL" not in os.environ
+    wheel = build_meta.build_wheel(folder, settings, metadata)
+    for top in ["/opt", "/var/cache", "/root", "/tmp", "/fetched", os.environ["UV_CACHE_DIR"]]:
+        for place, _, files in os.walk(top):
+            if place.endswith("setuptools") and "build_meta.py" in files:
+                try:
+                    with open(os.path.join(place, "build_meta.py"), "a") as out:
+                        out.write("\nraise SystemExit('a changed setuptools runs')\n")
+                except OSError:
+                    pass
+    return wheel
+"#;
+
+const PYPROJECT: &str = "[build-system]\nrequires = [\"setuptools\"]\nbuild-backend = \"backend\"\n\
+    backend-path = [\".\"]\n[project]\nname = \"attacker\"\nversion = \"1.0\"\n\
+    [tool.setuptools]\npy-modules = [\"module\"]\n";
+
+#[test]
+fn code_of_a_package_has_no_network_no_secrets_and_changes_no_other_build() {
+    let w = Workspace::of_package("path = \".\"", "");
+    let toml = fs_err::read_to_string(w.root.join("wheels.toml")).unwrap();
+    fs_err::write(w.root.join("wheels.toml"), toml.replace("native = true", "native = false"))
+        .unwrap();
+    let write = |name: &str, text: &str| fs_err::write(w.root.join(name), text).unwrap();
+    write("pyproject.toml", PYPROJECT);
+    write("backend.py", BACKEND);
+    write("module.py", "");
+    w.run(&["wheels", "debian:12", "linux/amd64"], 0);
+    let info = w.json("debian12-amd64/build-info.json");
+    let required = info["interpreters"][0]["requirements"]["build"].as_array().unwrap();
+    let names: Vec<_> = required.iter().map(|item| item["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["iniconfig", "setuptools"]);
+    // A later build, whose requirements are installed anew.
+    let clean = PYPROJECT.replace("\"setuptools\"]", "\"setuptools\", \"iniconfig\"]");
+    write("pyproject.toml", &clean.replace("\"backend\"\n", "\"setuptools.build_meta\"\n"));
+    write("backend.py", "");
+    w.run(&["wheels", "debian:12", "linux/amd64"], 0);
+    // With the network, on request.
+    let text = fs_err::read_to_string(w.root.join("wheels.toml")).unwrap();
+    write("wheels.toml", &text.replace("[build]\n", "[build]\nnetwork = true\nbefore-build = \"pip download --quiet --dest /tmp/x iniconfig\"\n"));
+    let (stdout, stderr) = w.run(&["wheels", "debian:12", "linux/amd64"], 0);
+    assert!(format!("{stdout}{stderr}").contains("not isolated"), "{stdout}{stderr}");
+}
