@@ -34,6 +34,7 @@ mod repair;
 mod replay;
 #[cfg(feature = "e2e-full")]
 mod replay_cached;
+mod reproduce;
 mod rpm;
 #[path = "../replay/runner/mod.rs"]
 mod runner;
