@@ -48,7 +48,10 @@ fi
 for id in $PYTHONS; do
     python=/opt/python/$id/bin/python
     sh "$here/fetch-requirements.sh" "$python" /fetched "$@" --locked "${LOCKED_BUILD:-}"
-    [ -z "${LOCKED_BUILD:-}" ] || continue
+    # Lines without hashes are versions to stay near: they stand for nothing.
+    case ${LOCKED_BUILD:-} in
+        *--hash=*) continue ;;
+    esac
     if [ "${BUILD_FRONTEND:-uv}" = build ]; then
         sh "$here/fetch-requirements.sh" "$python" /fetched --pins "$here/frontend-requirements.txt" \
             --requirement "$here/frontend-requirements.txt"

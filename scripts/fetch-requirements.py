@@ -216,6 +216,21 @@ class Requirements:
 
         return [package(item) for item in found]
 
+    def resolve_near(self, kept, lines, arguments):
+        """As `resolve`, with the versions in `kept`, lines `name==version`, where they fit."""
+        given = self.asked.constraint
+        if kept.strip():
+            path = os.path.join(self.scratch, "kept.txt")
+            with open(path, "w") as out:
+                out.write(kept)
+            self.asked.constraint = given + [path]
+            try:
+                return self.resolve(lines, arguments)
+            except Unresolved:
+                print("the locked versions do not fit the requirements, resolving anew")
+            self.asked.constraint = given
+        return self.resolve(lines, arguments)
+
     def resolve(self, lines, arguments, depth=0):
         """Fetches what `lines` and `arguments` of a resolver require."""
         listed = os.path.join(self.scratch, "requirements.txt")
@@ -327,7 +342,7 @@ class Requirements:
             if not fitting:
                 raise CommandError(
                     "the index has no file of {}=={} with a locked hash\n"
-                    "hint: `cargo xtask lock --upgrade {}` locks what the index has now".format(name, version, name)
+                    "hint: `cargo xtask lock --upgrade={}` locks what the index has now".format(name, version, name)
                 )
             self.add(name, version, fitting[0].url, hashes)
 
@@ -384,13 +399,13 @@ def work(asked):
     def run(fetch):
         requirements = Requirements(asked, fetch)
         try:
-            if asked.locked.strip():
+            if "--hash=" in asked.locked:
                 requirements.locked(asked.locked)
             else:
                 lines = requirement_lines(asked.requirement)
                 groups = [word for group in asked.group for word in ("--group", group)]
                 if lines or groups:
-                    requirements.resolve(lines, groups)
+                    requirements.resolve_near(asked.locked, lines, groups)
         except Unresolved as error:
             hint = "pin versions that have wheels, or set `network = true` in [{}] of wheels.toml".format(asked.table)
             raise CommandError("{}\nhint: {}".format(error, hint)) from error

@@ -121,6 +121,7 @@ pub(crate) fn run(args: &LockArgs, file: &ConfigFile) -> anyhow::Result<ExitCode
                 .hint("name a system package or a Python requirement as the file has it")
         ),
     }
+    kept.loosen();
     let stamp = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
     let locking = Locking { file: kept, stamp, recorded: Mutex::default() };
     let report = build(args, &workspace, &locking)?;

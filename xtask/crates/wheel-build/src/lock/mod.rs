@@ -265,6 +265,15 @@ impl LockFile {
         })
     }
 
+    /// Makes constraints of requirements: a list that no longer fits its package is resolved anew.
+    pub(crate) fn loosen(&mut self) {
+        let interpreters = self.environments.iter_mut().flat_map(|it| &mut it.interpreters);
+        for each in interpreters {
+            let lists = [&mut each.build, &mut each.smoke, &mut each.test];
+            lists.into_iter().flatten().flatten().for_each(Requirement::loosen);
+        }
+    }
+
     /// Lets the package or requirement called `name` move; whether there is one.
     pub(crate) fn release(&mut self, name: &str) -> bool {
         let mut found = false;
@@ -276,10 +285,7 @@ impl LockFile {
                 {
                     let before = list.len();
                     list.retain(|it| !it.is_called(name));
-                    if list.len() != before {
-                        found = true;
-                        list.iter_mut().for_each(Requirement::loosen);
-                    }
+                    found |= list.len() != before;
                 }
             }
         }

@@ -12,7 +12,7 @@ pub(crate) struct Requirement {
     pub name: String,
     /// Its version.
     pub version: String,
-    /// Hash of its file; without one it is a constraint, which the next lock resolves.
+    /// Hash of its file; empty where it is a constraint.
     pub sha256: String,
 }
 
@@ -37,7 +37,7 @@ impl Requirement {
         normal(&self.name) == normal(name)
     }
 
-    /// Makes it a constraint: others of its list move, and it stays where it can.
+    /// Makes it a constraint.
     pub(super) fn loosen(&mut self) {
         self.sha256.clear();
     }
