@@ -355,7 +355,7 @@ pkg_install() {
             # shellcheck disable=SC2046 # words on purpose
             {
                 pkg_refresh &&
-                    set -- $(pkg_exact = "$@") &&
+                    set -- $(pkg_exact "=" "$@") &&
                     pkg_apk add --simulate --quiet "$@" &&
                     pkg_again pkg_apk add --no-progress "$@"
             } || pkg_status=$?

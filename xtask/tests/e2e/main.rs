@@ -42,6 +42,7 @@ mod runner;
 mod second;
 mod secrets;
 mod shell;
+mod snapshots;
 mod sources;
 mod versions;
 mod workspace;
