@@ -66,6 +66,9 @@ variable "REPAIR_STRIP" { default = "" }
 variable "WHEEL_CONTEXT" { default = "target/xtask/wheel" }
 # What the wheel requires: a line of its METADATA each.
 variable "SMOKE_REQUIRES" { default = "" }
+# Lines `name==version --hash=sha256:...` in place of a resolution.
+variable "LOCKED_SMOKE" { default = "" }
+variable "LOCKED_TEST" { default = "" }
 variable "SMOKE_IMPORTS" { default = "" }
 variable "SMOKE_CALLS" { default = "{}" }
 variable "SMOKE_COMMANDS" { default = "[]" }
@@ -247,6 +250,7 @@ target "smoke" {
     SMOKE_CALLS         = SMOKE_CALLS
     SMOKE_COMMANDS      = SMOKE_COMMANDS
     SMOKE_GRAFTED       = SMOKE_GRAFTED
+    LOCKED_SMOKE        = LOCKED_SMOKE
     IGNORE_REQUIREMENTS = join(" ", words(IGNORE_REQUIREMENTS))
     TEST_PACKAGES       = join(" ", words(TEST_PACKAGES))
   }
@@ -283,6 +287,7 @@ target "_tests" {
     TEST_EXTRAS   = join(" ", words(TEST_EXTRAS))
     TEST_GROUPS   = join(" ", words(TEST_GROUPS))
     TEST_NETWORK  = TEST_NETWORK
+    LOCKED_TEST   = LOCKED_TEST
   }
 }
 

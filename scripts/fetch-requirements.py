@@ -3,7 +3,7 @@
     fetch-requirements.py PYTHON FOLDER [--requirement FILE]... [--constraint FILE]... [--pins FILE]
         [--locked LINES] [--only-binary] [--group FILE:NAME]... [--table build|test]
 
-FOLDER gets the archives and requirements.json: a sorted list of {"name", "version", "file", "sha256", "url"}, `url`
+FOLDER gets the archives, versions.txt with a line `name==version` each, and requirements.json: a sorted list of {"name", "version", "file", "sha256", "url"}, `url`
 only where it holds no credentials. What FOLDER has already stays. uv resolves, from wheels alone. A requirement
 without a wheel is taken as its source archive, whose metadata and [build-system] are read as text, unless
 --only-binary. --pins is a file of requirements with hashes: all versions and files come from it. With --locked, lines
@@ -393,6 +393,8 @@ def write_items(folder, items):
     with open(path, "w") as out:
         json.dump(listed, out, indent=2, sort_keys=True)
         out.write("\n")
+    with open(os.path.join(folder, "versions.txt"), "w") as out:
+        out.writelines("{name}=={version}\n".format(**item) for item in listed)
 
 
 def work(asked):
@@ -408,6 +410,8 @@ def work(asked):
                     requirements.resolve_near(asked.locked, lines, groups)
         except Unresolved as error:
             hint = "pin versions that have wheels, or set `network = true` in [{}] of wheels.toml".format(asked.table)
+            if asked.only_binary:
+                hint = "list versions that have wheels for this interpreter and system in `requires` of [test]"
             raise CommandError("{}\nhint: {}".format(error, hint)) from error
         finally:
             shutil.rmtree(requirements.scratch, ignore_errors=True)

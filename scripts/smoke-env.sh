@@ -1,10 +1,9 @@
 #!/bin/sh
 # Installs the one wheel of the build context `wheel`, under its own name, into the environment of the smoke test,
-# /xtask-venv, which has what it requires. Runs no code of the package.
+# /xtask-venv, which has what it requires. Code of what it requires may run here: the step has neither secrets, nor
+# caches, nor the network, and of its files only the environment is used.
 set -eu
 here=$(dirname "$0")
-# shellcheck source=scripts/trust.sh
-. "$here/trust.sh"
 # shellcheck source=scripts/wheel-env.sh
 . "$here/wheel-env.sh"
 
@@ -27,4 +26,5 @@ if [ -n "${IGNORE_REQUIREMENTS:-}" ]; then
     echo "ignoring the requirements $IGNORE_REQUIREMENTS of the wheel"
     set -- "$@" --no-deps
 fi
-"$venv/bin/python" "$pip_dir/pip" install "$@" "$wheel"
+PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore PIP_NO_CACHE_DIR=1 \
+    "$venv/bin/python" "$pip_dir/pip" install "$@" "$wheel"

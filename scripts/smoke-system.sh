@@ -1,7 +1,7 @@
 #!/bin/sh
 # Gives a clean image the packages that the interpreter needs to run, those of TEST_PACKAGES
-# (`[test] system_packages`), and no others. Then makes the empty environment /xtask-venv: here, because
-# this layer is kept, and the environment takes seconds under emulation.
+# (`[test] system_packages`), and no others. Then makes the empty environment /xtask-venv and the pinned pip, /xtask-pip:
+# here, because this layer is kept, and both take seconds under emulation.
 set -eu
 here=$(dirname "$0")
 # shellcheck source=scripts/trust.sh
@@ -18,4 +18,8 @@ for file in /opt/python/*/provider.json; do
     python=$(readlink -f "${file%/*}/bin/python")
     "$python" --version
     "$python" -B -m venv --without-pip /xtask-venv
+    # An emulated pip spends most of its time on compiling itself, and no later step keeps what it compiles.
+    mkdir /xtask-pip
+    cp -R /opt/toolchain/pip /opt/toolchain/pip-*.dist-info /xtask-pip/
+    "$python" -I -S -m compileall -q /xtask-pip >/dev/null || true
 done

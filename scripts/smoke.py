@@ -354,12 +354,14 @@ def plain(name):
 def main():
     wheel, environment, folder = sys.argv[1:4]
     user = unprivileged.User.nobody() if "--unprivileged" in sys.argv[4:] else unprivileged.User()
+    user.own_stream(1)
+    user.own_stream(2)
+    checks = Checks(Place(environment, user), wheel)
+    # It starts while this process reads what is installed.
+    checks.session = Session(checks.place, wheel)
     distributions = installed(environment)
     name = plain(os.path.basename(wheel).split("-")[0])
     distribution = next(each for each in distributions if plain(each.metadata["Name"]) == name)
-    checks = Checks(Place(environment, user), wheel)
-    user.own_stream(1)
-    user.own_stream(2)
     checks.run(distribution)
 
     failed = [check for check in checks.done if not check["ok"]]

@@ -1,6 +1,6 @@
 # shellcheck shell=sh
-# Sourced by the steps that prepare the tests of a wheel, with $here the folder of the scripts and
-# trust.sh before it: the wheel, the interpreter, and how requirements get into the environment.
+# Sourced by the steps that prepare the tests of a wheel, with $here the folder of the scripts: the wheel, the
+# interpreter, and how requirements get into the environment.
 
 # find_wheel: sets `wheel`, the one in the build context.
 find_wheel() {
@@ -22,9 +22,10 @@ fi
 # The program itself and not our link to it, as a user would call it.
 python=$(readlink -f "$python")
 venv=/xtask-venv
-pip_dir=$(pip_home)
+# smoke-system.sh leaves it there with its bytecode.
+pip_dir=/xtask-pip
 
-# Downloads may have gigabytes, and /tmp is memory.
+# Files may have gigabytes, and /tmp is memory.
 TMPDIR=$(mktemp -d /var/tmp/xtask-XXXXXX)
 export TMPDIR
 trap 'rm -rf "$TMPDIR"' EXIT
@@ -32,17 +33,38 @@ trap 'rm -rf "$TMPDIR"' EXIT
 # wheel_requirements EXTRA...: what the wheel requires here, one requirement a line.
 wheel_requirements() {
     # shellcheck disable=SC2086,SC2154 # words; here is the caller's
-    PYTHONPATH=$pip_dir "$python" "$here/wheel-requirements.py" "$wheel" --extra "$@" --ignore ${IGNORE_REQUIREMENTS:-}
+    PYTHONPATH=$pip_dir "$python" -sSB "$here/wheel-requirements.py" "$wheel" --extra "$@" \
+        --ignore ${IGNORE_REQUIREMENTS:-}
 }
 
-# install OPTION...: installs wheels only, since a clean system has no compiler. uv takes a tenth of the time
-# that pip takes under emulation.
-install() {
-    # shellcheck disable=SC2086 # an option, or none
-    if ! /opt/toolchain/bin/uv pip install --no-config --quiet ${XTASK_NO_INDEX:-} \
-        --python "$venv/bin/python" --only-binary :all: "$@"; then
-        # uv does not see what PyPy brings outside of the environment, and some indexes refuse uv.
-        echo "uv cannot install the requirements, falling back to pip"
-        "$venv/bin/python" "$pip_dir/pip" install --no-compile --only-binary :all: "$@"
+# fetch FOLDER LOCKED OPTION...: the requirements that the options name, as wheels, or those that are LOCKED.
+fetch() {
+    fetch_folder=$1
+    fetch_locked=$2
+    shift 2
+    mkdir -p "$fetch_folder"
+    if [ -z "$fetch_locked" ] && [ $# -eq 2 ] && ! grep -q '[^[:space:]]' "$2"; then
+        echo '[]' >"$fetch_folder/requirements.json"
+        : >"$fetch_folder/versions.txt"
+        return
     fi
+    sh "$here/fetch-requirements.sh" "$python" "$fetch_folder" "$@" --locked "$fetch_locked" --only-binary \
+        --table test
+}
+
+# install_fetched FOLDER: exactly the versions that were fetched into it. In a container of `cargo xtask shell`, where
+# nothing was, what the variables ask for, from the index.
+install_fetched() {
+    set -- "$1" "$TMPDIR/versions.txt"
+    if [ -d "$1" ]; then
+        cp "$1/versions.txt" "$2"
+        [ -s "$2" ] || return 0
+        set -- "$2" --offline --no-index --no-deps --find-links "$1"
+    else
+        printf '%s\n' "${SMOKE_REQUIRES:-}" "${TEST_REQUIRES:-}" >"$2"
+        set -- "$2"
+    fi
+    # In the layer for this step alone: files are linked, not copied.
+    UV_CACHE_DIR=$TMPDIR/uv UV_LINK_MODE=hardlink UV_NO_PROGRESS=1 /opt/toolchain/bin/uv pip install --quiet \
+        --no-config --python "$venv/bin/python" --only-binary :all: --requirement "$@"
 }

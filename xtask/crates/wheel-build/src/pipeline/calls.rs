@@ -22,13 +22,16 @@ pub(super) const LIKE_STAGES: [&str; 1] = ["fetch-published"];
 /// The stages of the repair alone.
 const REPAIR_STAGES: [&str; 2] = ["fetch-auditwheel", "repair-run"];
 /// The stages of the smoke test alone.
-const SMOKE_STAGES: [&str; 4] = ["smoke-system", "smoke-requirements", "smoke-env", "smoke-run"];
+const SMOKE_STAGES: [&str; 5] =
+    ["smoke-system", "smoke-fetch", "smoke-requirements", "smoke-env", "smoke-run"];
 /// Those, and the stages of the package's own tests.
-const TEST_STAGES: [&str; 7] = [
+const TEST_STAGES: [&str; 9] = [
     "smoke-system",
+    "smoke-fetch",
     "smoke-requirements",
     "smoke-env",
     "smoke-run",
+    "test-fetch",
     "test-env",
     "test-run-offline",
     "test-run-online",

@@ -104,7 +104,7 @@ pub(super) fn run(
         let reported = smoke::run(ctx, job, base, &tested, &workspace, log, watch)?;
         (Smoke::Passed, reported)
     } else {
-        (Smoke::Skipped, None)
+        (Smoke::Skipped, smoke::Reported::default())
     };
     let info = match &wheel.repair {
         Some(report) => info.repaired_by(&builder, report),
@@ -112,9 +112,10 @@ pub(super) fn run(
     };
     let tests = smoke::outcome(job, ctx.smoke);
     let info = match built.by {
-        Some(_) => info.tested_by(&job.interpreter.to_string(), reported.as_ref()),
+        Some(_) => info.tested_by(&job.interpreter.to_string(), reported.interpreter.as_ref()),
         None => info,
     };
+    let info = reported.noted(info, &job.interpreter.to_string());
     let info = locked::after(ctx, job, info, built.by.as_deref(), watch)?;
     if ctx.lock.records() {
         return Ok(Done { entry: uncommitted(job, &wheel)?, fresh: true });

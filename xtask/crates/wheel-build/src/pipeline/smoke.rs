@@ -16,6 +16,7 @@ use wheel_audit::UserError;
 use wheel_audit::dist::{Grafted, Tests};
 use wheel_audit::text::shown;
 
+use super::build_info::{BuildInfo, Requirement};
 use super::env::{Context, PipelineError};
 use super::source::versions::normal_name;
 use super::work::Workspace;
@@ -37,7 +38,24 @@ pub(super) struct Tested<'a> {
     pub(super) grafted: &'a [Grafted],
 }
 
-/// Tests the wheel; returns what the container reports of its interpreter.
+/// What the container of the tests reports.
+#[derive(Default)]
+pub(super) struct Reported {
+    /// Its interpreter.
+    pub(super) interpreter: Option<serde_json::Value>,
+    /// What was fetched for the smoke test and for the package's own tests.
+    requirements: Vec<(&'static str, Vec<Requirement>)>,
+}
+
+impl Reported {
+    /// `info`, with what was fetched noted beside `interpreter`.
+    pub(super) fn noted(&self, info: BuildInfo, interpreter: &str) -> BuildInfo {
+        let list = self.requirements.iter();
+        list.fold(info, |info, (kind, list)| info.requiring(interpreter, kind, list))
+    }
+}
+
+/// Tests the wheel; returns what the container reports.
 pub(super) fn run(
     ctx: &Context<'_>,
     job: &Job,
@@ -46,7 +64,7 @@ pub(super) fn run(
     workspace: &Workspace,
     log: &Utf8Path,
     watch: &dyn Watch,
-) -> Result<Option<serde_json::Value>, PipelineError> {
+) -> Result<Reported, PipelineError> {
     let title = job.title();
     let name = wheel.path.file_name().unwrap_or_default();
     let context = workspace.fresh("smoke-wheel")?;
@@ -106,7 +124,15 @@ pub(super) fn run(
                     what the tests report";
         watch.note(&format!("{title}: warning: {text}"));
     }
-    Ok(report.interpreter)
+    let mut requirements = Vec::new();
+    for kind in ["smoke", "test"] {
+        match export::report(&output, &format!("requirements-{kind}.json")) {
+            Ok(text) => requirements.push((kind, Requirement::list(&text)?)),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(Reported { interpreter: report.interpreter, requirements })
 }
 
 /// A report of the container, which has to be whole: its exit status alone proves nothing.
@@ -164,7 +190,7 @@ pub(super) fn outcome(job: &Job, run: bool) -> Tests {
 
 /// Whether a step is one of the package's own tests.
 fn is_of_tests(step: &str) -> bool {
-    ["test-env", "test-run", "/test-env.sh", "/test.sh"].iter().any(|name| step.contains(name))
+    ["test-fetch", "test-env", "test-run", "/test.sh"].iter().any(|name| step.contains(name))
 }
 
 /// Version of the reports' shape.

@@ -21,7 +21,7 @@ pub(crate) struct State {
 }
 
 /// Every step.
-pub(crate) const STATES: [State; 23] = [
+pub(crate) const STATES: [State; 25] = [
     state("system", "bare", "files-system", "sh /xtask/system-packages.sh"),
     state("base", "system", "files-toolchain", "sh /xtask/toolchain.sh"),
     state("interpreter", "base", "files-interpreter", "sh /xtask/interpreter.sh"),
@@ -82,6 +82,10 @@ pub(crate) const STATES: [State; 23] = [
     state("smoke-system", "smoke-bare", "files-smoke-system", "sh /xtask/smoke-system.sh"),
     State {
         wheel: true,
+        ..state("smoke-fetch", "smoke-system", "files-smoke-fetch", "sh /xtask/smoke-fetch.sh")
+    },
+    State {
+        wheel: true,
         ..state(
             "smoke-requirements",
             "smoke-system",
@@ -94,6 +98,11 @@ pub(crate) const STATES: [State; 23] = [
         ..state("smoke-env", "smoke-requirements", "files-smoke-env", "sh /xtask/smoke-env.sh")
     },
     State { wheel: true, ..state("smoke-run", "smoke-env", "files-smoke", "sh /xtask/smoke.sh") },
+    State {
+        source: true,
+        wheel: true,
+        ..state("test-fetch", "smoke-system", "files-test-fetch", "sh /xtask/test-fetch.sh")
+    },
     State {
         source: true,
         wheel: true,
