@@ -49,6 +49,7 @@ fn defect_02_no_failure_is_swallowed() {
             "build-requirements.sh",
             "build-variables.sh",
             "hooks.sh",
+            "offline.sh",
             "wheel-env.sh",
         ];
         let sourced = sourced.contains(&path.file_name().unwrap());
