@@ -120,7 +120,8 @@ fn every_layer_is_clean(w: &Workspace, stage: &str) {
         .replace("$(cargo xtask host-settings settings)", "x")
         .replace("$(cargo xtask host-settings netrc)", "x")
         .replace("$(cargo xtask host-settings cargo_config)", "x")
-        .replace("$(cargo xtask host-settings apt_conf)", "x");
+        .replace("$(cargo xtask host-settings apt_conf)", "x")
+        .replace("$(cargo xtask host-settings cores)", "1");
     let (head, _) = command.rsplit_once(' ').unwrap();
     let head: String = head.to_owned();
     let output = format!("--set {target}.output=");
