@@ -125,7 +125,10 @@ fn hooks_settings_and_variables_reach_the_build_of_the_jobs_that_they_are_for() 
     let text = fs_err::read_to_string(&file).unwrap();
     fs_err::write(&file, text.replace("python check.py", "echo E2E failed; exit 3")).unwrap();
     let (stderr, log, tests) = outcome(&w, 1);
-    assert!(stderr.contains("[test-run-offline 1/1]") && stderr.contains("exit code: 3"), "{stderr}");
+    assert!(
+        stderr.contains("[test-run-offline 1/1]") && stderr.contains("exit code: 3"),
+        "{stderr}"
+    );
     assert!(stderr.contains("E2E failed"), "{stderr}");
     // Neither built again, nor is the wheel of the last good run replaced.
     assert!(!log.contains("/xtask/build.sh") && tests == "passed", "{tests} {log}");
