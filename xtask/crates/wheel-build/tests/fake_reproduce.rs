@@ -82,6 +82,8 @@ fn the_wheel_in_dist_is_compared_and_its_manifest_notes_the_result() {
     let (status, job) = reproduced(&w, &[]);
     assert_eq!((status, &job["in_dist"]), (0, &true.into()));
     assert_eq!(noted(&w), "identical");
+    let table = w.command(&WHEELS).output().unwrap().stdout;
+    assert!(String::from_utf8_lossy(&table).contains("unchanged, reproduced"));
     // Two builds that agree with each other, and not with the wheel that is there.
     w.export(&(NAME.to_owned(), made("other")));
     fs_err::write(w.fake.join("varied.whl"), made("other")).unwrap();

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use crate::pipeline::{
     Failure, FailureReason, Findings, JobReport, Outcome, RunReport, Warning, listed,
 };
-use wheel_audit::dist::{Entry, Kind, Manifest, Smoke, Tests};
+use wheel_audit::dist::{Entry, Kind, Manifest, Reproduced, Smoke, Tests};
 use wheel_audit::report::{self, Annotation};
 use wheel_audit::text;
 
@@ -37,7 +37,13 @@ fn row(job: &JobReport) -> Vec<String> {
             (wheel_cells(wheel, &job.interpreter), word)
         }
         Outcome::Unchanged { wheel } => {
-            (wheel_cells(wheel, &job.interpreter), "unchanged".to_owned())
+            let build = wheel.build(&job.interpreter).filter(|build| !build.claimed);
+            let word = match build.map(|build| build.reproduced) {
+                Some(Reproduced::Identical) => "unchanged, reproduced",
+                Some(Reproduced::Different) => "unchanged, not reproducible",
+                Some(Reproduced::Unknown) | None => "unchanged",
+            };
+            (wheel_cells(wheel, &job.interpreter), word.to_owned())
         }
         Outcome::Failed(failure) => {
             let word = if failure.consequence { "stopped" } else { "FAILED" };
