@@ -50,6 +50,13 @@ pkg_snapshot_url() {
     printf '%s\n' "$SNAPSHOT_URL" | sed "s/{time}/$SNAPSHOT/g"
 }
 
+# pkg_needs_url: fails where SNAPSHOT has no SNAPSHOT_URL, which this package manager cannot do without.
+pkg_needs_url() {
+    [ -n "${SNAPSHOT_URL:-}" ] && return
+    echo "error: this distribution's package manager knows no snapshots; set \`snapshot-url\` in \`[[target]]\`" >&2
+    return 1
+}
+
 # pkg_rewrite PROGRAM FROM TO: runs awk with the template on a file of sources. `{archive}` is filled in by
 # the function `at`.
 pkg_rewrite() {
@@ -91,8 +98,7 @@ pkg_snapshot_conf() {
     elif apt-config dump | grep -q '^Acquire::Snapshots'; then
         echo "APT::Snapshot \"$SNAPSHOT\";"
     else
-        echo "error: apt of this image knows no snapshots; set \`snapshot-url\` in \`[[target]]\`" >&2
-        return 1
+        pkg_needs_url
     fi
 }
 
@@ -142,6 +148,7 @@ pkg_apk() {
     pkg_command=$1
     shift
     if [ -n "${SNAPSHOT:-}" ]; then
+        pkg_needs_url || return
         # shellcheck disable=SC2016 # fields of awk
         pkg_rewrite '/^(@[^ ]+ )?https?:/ {
             archive = $NF
@@ -243,6 +250,7 @@ pkg_dnf() {
         set -- --setopt="sslcacert=$XTASK_CA" "$@"
     fi
     if [ -n "${SNAPSHOT:-}" ]; then
+        pkg_needs_url || return
         pkg_dnf_repositories
         set -- --setopt="reposdir=$trust_dir/repos" "$@"
     fi
