@@ -59,7 +59,7 @@ fn one_job_compiles_and_the_others_use_its_program() {
         assert_eq!(compiles, 0, "{name}: {runs:?}");
         let makes_executable = format!("chmod +x {TOOL}");
         let calls = runs.iter().filter(|run| run.starts_with(&format!("{TOOL} "))).count();
-        if name == "publish" {
+        if ["attest", "publish"].contains(&name) {
             assert_eq!(runs.len(), 0, "{runs:?}");
         } else {
             assert_eq!(runs[0], makes_executable, "{name}");
@@ -115,18 +115,21 @@ fn each_permission_is_in_one_job_and_none_of_ours_runs_beside_the_identity() {
     let (_, text) = workflows().pop().unwrap();
     let jobs = jobs(&text);
     let names: Vec<_> = jobs.iter().map(|(name, _)| *name).collect();
-    assert_eq!(names, ["tool", "plan", "build", "collect", "release", "publish"]);
+    assert_eq!(names, ["tool", "plan", "build", "collect", "release", "attest", "publish"]);
     let with = |permission: &str| {
         let with = jobs.iter().filter(|(_, text)| text.contains(permission));
         with.map(|(name, _)| *name).collect::<Vec<_>>()
     };
     assert_eq!(with("contents: write"), ["release"]);
-    assert_eq!(with("id-token: write"), ["publish"]);
+    assert_eq!(with("id-token: write"), ["attest", "publish"]);
+    assert_eq!(with("attestations: write"), ["attest"]);
     assert_eq!(with("github.token"), ["collect", "release"]);
     assert_eq!(with("environment: "), ["publish"]);
-    assert_eq!(text.matches(": write").count(), 2, "no other permission");
+    assert_eq!(text.matches(": write").count(), 4, "no other permission");
+    for (_, job) in &jobs[5..] {
+        assert!(!job.contains("run:") && !job.contains("checkout"), "{job}");
+    }
     let (_, publish) = jobs.last().unwrap();
-    assert!(!publish.contains("run:") && !publish.contains("checkout"), "{publish}");
     assert!(publish.contains("attestations: true") && publish.contains("needs: release"));
     assert!(publish.contains("github.ref_type == 'tag'"), "{publish}");
 }
@@ -137,12 +140,17 @@ fn a_failed_build_stops_no_release_that_collect_allows() {
     let jobs: std::collections::BTreeMap<_, _> = jobs(&text).into_iter().collect();
     assert!(jobs["build"].contains("continue-on-error: ${{ !matrix.required }}"));
     // Without a status function, a condition asks `success()` of every job before, not only of those in `needs`.
-    for (job, before) in [("collect", "build"), ("release", "collect"), ("publish", "release")] {
+    for (job, before) in [
+        ("collect", "build"),
+        ("release", "collect"),
+        ("attest", "release"),
+        ("publish", "release"),
+    ] {
         let condition = values(jobs[job], "if:")[0];
         assert!(condition.contains("!cancelled() && "), "{job}: {condition}");
         assert!(condition.contains(&format!("needs.{before}.result")), "{job}: {condition}");
     }
-    for (job, before) in [("release", "collect"), ("publish", "release")] {
+    for (job, before) in [("release", "collect"), ("attest", "release"), ("publish", "release")] {
         assert!(
             values(jobs[job], "if:")[0].contains(&format!("needs.{before}.result == 'success'"))
         );
@@ -156,6 +164,7 @@ fn a_tag_without_a_version_is_published_by_nobody() {
     assert!(jobs["release"].contains("--github >> \"$GITHUB_OUTPUT\"\n        id: release\n"));
     assert!(jobs["release"].contains("publish: ${{ steps.release.outputs.publish }}"));
     assert!(values(jobs["publish"], "if:")[0].contains("needs.release.outputs.publish == 'true'"));
+    assert!(values(jobs["attest"], "if:")[0].contains("needs.release.outputs.released == 'true'"));
 }
 
 #[test]

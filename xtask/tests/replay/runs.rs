@@ -92,7 +92,7 @@ fn a_push_makes_the_pre_release_which_the_next_push_replaces_and_a_tag_publishes
     let site = Site::new();
     let run = site.push();
     run.ends(&[("publish", Skipped)]);
-    let names = ["dist", "upload", "wheels-debian12-amd64", "xtask-ubuntu-24.04"];
+    let names = ["checksums", "dist", "upload", "wheels-debian12-amd64", "xtask-ubuntu-24.04"];
     assert_eq!(run.artifacts.names(), names);
     let compiles = |run: &Run<'_>| {
         let jobs = run.jobs.iter().filter(|(_, record)| {
@@ -117,7 +117,11 @@ fn a_push_makes_the_pre_release_which_the_next_push_replaces_and_a_tag_publishes
     tag.ends(&[]);
     assert_eq!(compiles(&tag), [""; 0], "the program is in the cache of the default branch");
     let (release, files) = site.hub.release("v1.0").unwrap();
-    assert_eq!((&release["prerelease"], files.len()), (&false.into(), 5));
+    assert_eq!((&release["prerelease"], files.len()), (&false.into(), 7));
+    let attested = fs_err::read_to_string(site.hub.folder.join("attested")).unwrap();
+    let attested = attested.lines().map(|line| line.split_once("  ").unwrap().1);
+    let others = files.iter().filter(|name| *name != "SHA256SUMS");
+    assert_eq!(attested.collect::<Vec<_>>(), others.collect::<Vec<_>>());
     assert_eq!(site.uploaded(), [WHEEL]);
 
     fs_err::remove_file(site.fake.fake.join("export").join(WHEEL)).unwrap();
@@ -145,7 +149,11 @@ fn the_token_reaches_only_steps_of_the_job_that_releases_and_each_job_has_few_pe
                 assert!(with_token.is_empty() || is_expected, "{name}: {with_token:?}");
                 let may = |name: &str| instance.permissions.get(name).map(String::as_str);
                 assert_eq!(may("contents") == Some("write"), name == "release", "{name}");
-                assert_eq!(may("id-token"), (name == "publish").then_some("write"), "{name}");
+                assert_eq!(
+                    may("id-token"),
+                    ["attest", "publish"].contains(&&**name).then_some("write"),
+                    "{name}"
+                );
             }
         }
         assert_eq!(run.job("release").steps.iter().filter(|step| step.had_token).count(), 1);
@@ -157,7 +165,7 @@ fn a_failed_build_is_named_by_collect_keeps_its_logs_and_releases_nothing() {
     let site = Site::new();
     site.fake.on("bake", "progress \"[wheel-builder 1/1] RUN x\" \"exit code: 1\"\nexit 1\n");
     let mut run = site.push();
-    let no_release = [("release", Skipped), ("publish", Skipped)];
+    let no_release = [("release", Skipped), ("attest", Skipped), ("publish", Skipped)];
     run.ends(&[&[("build", Failure), ("collect", Failure)][..], &no_release].concat());
     assert!(run.artifacts.names().contains(&"logs-debian12-amd64".to_owned()));
     let log = run.artifacts.folder("logs-debian12-amd64").join("debian12-amd64-cp311.log");
@@ -190,8 +198,13 @@ fn a_failed_build_of_a_wheel_that_no_release_needs_does_not_stop_the_release() {
     let site = Site::new();
     site.fake.on("bake", ROCKY_FAILS);
     site.configure(&format!("{TOML}{ROCKY}"));
-    let all =
-        [("build", Failure), ("collect", Failure), ("release", Skipped), ("publish", Skipped)];
+    let all = [
+        ("build", Failure),
+        ("collect", Failure),
+        ("release", Skipped),
+        ("attest", Skipped),
+        ("publish", Skipped),
+    ];
     site.push().ends(&all);
     assert_eq!(site.hub.release("wheels-latest"), None);
     let required = "[ci]\nrequired = [\"*-debian12_*\"]\n[publish]";
@@ -210,7 +223,12 @@ fn a_missing_artifact_stops_the_release_until_its_job_runs_again() {
     fs_err::remove_dir_all(site.hub.folder.join("releases/wheels-latest")).unwrap();
     run.artifacts.delete("wheels-debian12-amd64").unwrap();
     run.again("collect");
-    run.ends(&[("collect", Failure), ("release", Skipped), ("publish", Skipped)]);
+    run.ends(&[
+        ("collect", Failure),
+        ("release", Skipped),
+        ("attest", Skipped),
+        ("publish", Skipped),
+    ]);
     assert_eq!(site.hub.release("wheels-latest"), None);
     // With other bytes in it, so that it shows which one was taken.
     let bytes = crate::common::wheel(WHEEL, true, &[("demo/__init__.py", b"again = 1\n")]);
@@ -233,7 +251,7 @@ fn a_tag_of_another_version_releases_and_publishes_nothing() {
     let site = Site::new();
     site.push();
     let run = site.tag("v1.1");
-    run.ends(&[("release", Failure), ("publish", Skipped)]);
+    run.ends(&[("release", Failure), ("attest", Skipped), ("publish", Skipped)]);
     assert_eq!((site.hub.release("v1.1"), site.uploaded().len()), (None, 0));
     let log = &run.job("release").log();
     assert!(log.contains("v1.1") && log.contains("1.0"), "{log}");
@@ -246,7 +264,7 @@ fn a_pull_request_and_a_fork_release_nothing() {
     for from_fork in [false, true] {
         let event = Event::pull_request(&sha, &changed, from_fork);
         let run = Run::of(&site.hub, &site.machine, event).unwrap();
-        run.ends(&[("release", Skipped), ("publish", Skipped)]);
+        run.ends(&[("release", Skipped), ("attest", Skipped), ("publish", Skipped)]);
         let writes = |instance: &crate::runner::job::Instance| {
             instance.permissions.values().any(|level| level == "write")
         };
@@ -256,7 +274,7 @@ fn a_pull_request_and_a_fork_release_nothing() {
     for reference in ["refs/heads/main", "refs/tags/v1.0"] {
         let event = Event { in_fork: true, ..Event::push(reference, &sha, &changed) };
         let run = Run::of(&site.hub, &site.machine, event).unwrap();
-        run.ends(&[("release", Skipped), ("publish", Skipped)]);
+        run.ends(&[("release", Skipped), ("attest", Skipped), ("publish", Skipped)]);
     }
     assert!(crate::common::files(&site.hub.folder.join("releases")).is_empty());
 }

@@ -218,17 +218,17 @@ fn a_tag_that_is_no_version_releases_nothing_and_fails_nothing() {
     let w = released();
     for tag in ["refs/tags/spring", "refs/tags/other-1.0"] {
         let run = ["release", tag, "--commit", COMMIT, "--github"];
-        assert_eq!(w.run(&run).code(0).stdout, "publish=false\n");
+        assert_eq!(w.run(&run).code(0).stdout, "publish=false\nreleased=false\n");
         let notes = w.run(&["release-notes", "--for", tag]).code(0).stdout;
         assert!(!notes.contains('|') && notes.lines().count() == 1, "{notes}");
     }
     let dry = ["release", "refs/tags/v1.0", "--commit", COMMIT, "--github", "--dry-run"];
-    assert_eq!(w.run(&dry).code(0).stdout, "publish=true\n");
+    assert_eq!(w.run(&dry).code(0).stdout, "publish=true\nreleased=false\n");
     assert_eq!(calls(&w), "", "nothing is asked, and nothing is made");
     let run =
         |reference| w.run(&["release", reference, "--commit", COMMIT, "--github"]).code(0).stdout;
-    assert_eq!(run("refs/heads/main"), "publish=false\n");
-    assert_eq!(run("refs/tags/demo-1.0"), "publish=true\n");
+    assert_eq!(run("refs/heads/main"), "publish=false\nreleased=true\n");
+    assert_eq!(run("refs/tags/demo-1.0"), "publish=true\nreleased=true\n");
     assert!(calls(&w).contains("release create demo-1.0 --verify-tag"), "{}", calls(&w));
     w.run(&["release-notes", "--for", "refs/tags/v1.1"]).code(2);
 }

@@ -94,6 +94,7 @@ pub(crate) fn perform(
             env.extend(run.machine.service.clone());
             outputs = script(&mut inputs, &env)?;
         }
+        "actions/attest" => attest(&mut inputs, place)?,
         "pypa/gh-action-pypi-publish" => publish(&mut inputs, place)?,
         other => return Err(Fault::Replay(format!("the action `{other}` is not known"))),
     }
@@ -132,6 +133,25 @@ fn checkout(inputs: &mut Inputs, place: &Place<'_>) -> Result<(), Fault> {
         None => git(workspace, &["checkout", "--quiet", "--detach", &to])?,
     };
     (run.machine.checked_out)(workspace);
+    Ok(())
+}
+
+/// Keeps the checksums of the files that are attested.
+fn attest(inputs: &mut Inputs, place: &Place<'_>) -> Result<(), Fault> {
+    let Place { run, workspace, permissions, .. } = place;
+    for name in ["id-token", "attestations"] {
+        if permissions.get(name).map(String::as_str) != Some("write") {
+            return Err(format!("an attestation needs `{name}: write`").into());
+        }
+    }
+    let sums = workspace.join(inputs.take("subject-checksums").unwrap_or_default());
+    let text = fs_err::read_to_string(sums).map_err(|error| error.to_string())?;
+    let is_sum = |line: &str| line.split_once("  ").is_some_and(|(hash, _)| hash.len() == 64);
+    if text.is_empty() || !text.lines().all(is_sum) {
+        return Err("there is nothing to attest".into());
+    }
+    let attested = run.hub.folder.join("attested");
+    fs_err::write(attested, text).map_err(|error| error.to_string())?;
     Ok(())
 }
 

@@ -42,7 +42,7 @@ pub(crate) struct ReleaseArgs {
     /// Release although wheels are missing that a release needs
     #[arg(long)]
     pub partial: bool,
-    /// Print nothing but `publish=true` or `publish=false` on stdout, for a workflow: `>> "$GITHUB_OUTPUT"`
+    /// Print nothing but `publish=true|false` and `released=true|false` on stdout, for a workflow: `>> "$GITHUB_OUTPUT"`
     #[arg(long)]
     pub github: bool,
     /// Print the exact commands and run none
@@ -90,7 +90,7 @@ pub(crate) fn run(args: &ReleaseArgs, file: &ConfigFile) -> anyhow::Result<ExitC
     };
     let (project, is_tag) = (project(&wheels), matches!(release, Release::Tag(_)));
     if !release.takes(project, version)? {
-        done(args, false, &release::nothing(release.tag(), project));
+        done(args, (false, false), &release::nothing(release.tag(), project));
         return Ok(ExitCode::SUCCESS);
     }
     let missing = missing(&config, &store)?;
@@ -119,7 +119,7 @@ pub(crate) fn run(args: &ReleaseArgs, file: &ConfigFile) -> anyhow::Result<ExitC
             "note: this is what makes a new release; one that is there is brought up to date",
         );
         if args.github {
-            done(args, is_tag, "nothing was run");
+            done(args, (is_tag, false), "nothing was run");
         }
         return Ok(ExitCode::SUCCESS);
     }
@@ -139,7 +139,7 @@ pub(crate) fn run(args: &ReleaseArgs, file: &ConfigFile) -> anyhow::Result<ExitC
         };
     }
     let number = report::counted(files.len(), "file");
-    done(args, is_tag, &format!("{number} in the release `{}`", release.tag()));
+    done(args, (is_tag, true), &format!("{number} in the release `{}`", release.tag()));
     Ok(ExitCode::SUCCESS)
 }
 
@@ -158,11 +158,12 @@ fn title(release: &Release, project: &str, version: &str, commit: &str) -> Strin
     }
 }
 
-/// Ends the command: what happened, and for a workflow whether the wheels go to the index.
-fn done(args: &ReleaseArgs, publish: bool, text: &str) {
+/// Ends the command: what happened, and for a workflow whether the wheels go to the index and whether there is a
+/// release.
+fn done(args: &ReleaseArgs, (publish, released): (bool, bool), text: &str) {
     if args.github {
         report::note(text);
-        report::data(&format!("publish={publish}"));
+        report::data(&format!("publish={publish}\nreleased={released}"));
     } else {
         report::data(text);
     }

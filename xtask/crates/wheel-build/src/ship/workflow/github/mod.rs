@@ -141,7 +141,7 @@ mod tests {
         let plain = with("path = \".\"", "");
         assert!(!plain.contains("paths:") && !plain.contains("binfmt"), "{plain}");
         assert!(!plain.contains("sarif") && !plain.contains("security-events"), "{plain}");
-        assert!(!plain.contains("id-token") && plain.contains("branches: [main]"), "{plain}");
+        assert!(!plain.contains("pypi-publish") && plain.contains("branches: [main]"), "{plain}");
         let sdist = format!("sdist = \"a==1\"\nsha256 = \"{}\"", "0".repeat(64));
         let more = "[ci]\nsarif = true\nbranch = \"trunk\"\nemulate = [\"linux/s390x\"]\n\
                     runners = { \"linux/amd64\" = \"big\" }\n[publish]\nenvironment = \"index\"";
