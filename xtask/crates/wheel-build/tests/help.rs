@@ -23,11 +23,8 @@ fn the_commands_and_the_exit_status_are_explained() {
 
     Commands:
       wheels         Build, audit and smoke-test wheels into `dist/`
-<<<<<<< HEAD
       lock           Record what goes into the wheels, in exact versions, in wheels.lock
-=======
       reproduce      Build wheels twice in different circumstances, and compare them to the byte
->>>>>>> fe4a870 (reproduce: compare fetched and varied builds, note the result in the manifest)
       plan           Show what would be built, and each job's settings
       check-glibc    Say what wheels and files need of the C library, and which symbols are to blame
       verify         Check wheels: archive, metadata, tags, ABI, libraries, machine code
