@@ -4,7 +4,7 @@
 mod common;
 
 use common::{Workspace, pure_wheel};
-use wheel_audit::dist::{MANIFEST, Manifest, documented, documents_of};
+use wheel_audit::dist::{Entry, MANIFEST, Manifest, documented, documents_of};
 
 const WHEELS: [&str; 3] = ["wheels", "debian:12", "linux/amd64"];
 const WHEEL: &str = "debian12-amd64/demo-1.0-py3-none-any.whl";
@@ -110,7 +110,7 @@ fn a_shared_wheel_keeps_the_documents_of_the_interpreter_that_built_it() {
     let json: serde_json::Value = serde_json::from_str(provenance).unwrap();
     let parameters = &json["predicate"]["buildDefinition"]["externalParameters"];
     assert_eq!(parameters["interpreter"], "cp311");
-    assert_eq!(manifest(&w).files.iter().flat_map(|entry| entry.builds()).count(), 2);
+    assert_eq!(manifest(&w).files.iter().flat_map(Entry::builds).count(), 2);
 }
 
 #[test]
