@@ -24,6 +24,13 @@ def dist(name: str, digest: str, size: int) -> bytes:
     return b"\n--\n".join([manifest, f"{digest}  {name}".encode(), b"{}", b""])
 
 
+def documents(wheel: Path) -> bytes:
+    """What lies beside a wheel in `dist/`, as `documents` takes it."""
+    names = [wheel.name + ".cdx.json", wheel.name + ".provenance.json", "build-info.json"]
+    paths = [wheel.with_name(name) for name in names]
+    return b"\n--\n".join(path.read_bytes() if path.exists() else b"{}" for path in paths)
+
+
 def main() -> None:
     if len(sys.argv) != 2:
         sys.exit(__doc__)
@@ -36,8 +43,10 @@ def main() -> None:
             (folder / hashlib.sha256(content).hexdigest()[:16]).write_bytes(content)
             taken[target] = taken.get(target, 0) + 1
 
+    former = b""
     for path in sorted(Path(sys.argv[1]).glob("*.whl"), key=lambda path: path.stat().st_size):
         take("wheel_name", path.name.encode())
+        take("documents", documents(path))
         if path.stat().st_size <= MOST:
             take("archive", path.read_bytes())
             take("verify", path.read_bytes())
@@ -54,6 +63,8 @@ def main() -> None:
                 elif ".so" in name:
                     parts["elf"] = archive.read(info)
                     take("elf", parts["elf"])
+                    take("compare", b"\n--\n".join([former, parts["elf"]]))
+                    former = parts["elf"]
                     take("isa", parts["elf"])
             take("record", parts.get("RECORD", b""))
             take("metadata", parts.get("METADATA", b""))
