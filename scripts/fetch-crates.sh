@@ -12,11 +12,13 @@ if [ -f /package/source.json ]; then
 fi
 # A native Python takes a tenth of the time of an emulated one.
 python=/xtask-native/python/bin/python3
-if [ ! -x "$python" ] || ! "$python" -ESB -c 'import ssl, json, tarfile' 2>/dev/null; then
+if [ ! -x "$python" ] || ! "$python" -ESB -c 'import json, tarfile' 2>/dev/null; then
     python=python3
 fi
 source=/var/tmp/xtask-source
 "$python" -ESB "$here/unpack.py" "$input" "$source"
+# cargo 1.68 and 1.69 would clone the whole index.
+export CARGO_REGISTRIES_CRATES_IO_PROTOCOL="${CARGO_REGISTRIES_CRATES_IO_PROTOCOL:-sparse}"
 pip_dir=$(pip_home)
 PYTHONPATH=$pip_dir "$python" -s "$here/fetch-crates.py" "$source" /crates
 rm -rf "$source"
