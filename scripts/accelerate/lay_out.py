@@ -7,7 +7,7 @@ Runs in the target's image for the build platform (stage.sh). The result:
     compiler/   the cross compiler's parts, by the names that an emulated gcc starts
     bin/        small programs that scripts, configure and make start by the thousand
     packages/   stand-ins for apt-get and for what dpkg and the scripts of packages start
-    python/     the Python that runs accelerate.py and the tool's own scripts
+    python/     the Python that runs accelerate.py and the tool's own scripts, which read indexes, too
     lib/, ld    shared libraries and the loader of all of these
     facts       KEY=VALUE, what accelerate.py compares
     reason      instead of all this: why there is no acceleration
@@ -18,6 +18,7 @@ So each program is changed to look for both in /xtask-native, where /native is m
 Python is the target's own, 3.6 or later.
 """
 
+import glob
 import os
 import sys
 
@@ -106,15 +107,16 @@ def copy_programs(triple):
 def copy_libraries(programs):
     """Copies what the programs load; returns the path of their loader and the folder of the C library."""
     libraries, loader = set(), None
-    for line in output("ldd", NATIVE + "/compiler/liblto_plugin.so", *programs).splitlines():
+    modules = glob.glob(NATIVE + "/python/lib/python3*/lib-dynload/*.so")
+    for line in output("ldd", NATIVE + "/compiler/liblto_plugin.so", *modules, *programs).splitlines():
         words = line.split()
         if len(words) > 2 and words[1] == "=>" and words[2].startswith("/"):
             libraries.add(words[2])
         elif len(words) == 2 and words[0].startswith("/") and words[1].startswith("("):
             loader = words[0]
     folder = next(os.path.dirname(path) for path in libraries if path.endswith("/libc.so.6"))
-    # glibc before 2.34 looks up users by a library that no program names.
-    libraries.add(folder + "/libnss_files.so.2")
+    # glibc before 2.34 looks up users and hosts by libraries that no program names.
+    libraries |= {folder + name for name in ["/libnss_dns.so.2", "/libnss_files.so.2", "/libresolv.so.2"]}
     for path in sorted(libraries):
         if os.path.exists(path):
             copy(path, NATIVE + "/lib/")
@@ -133,7 +135,7 @@ def relocate(programs, loader, machine):
     try:
         for name in ["compiler/gcc", "compiler/as", "bin/sed", "packages/apt-get", "packages/dpkg-deb", "packages/tar"]:
             output(os.path.join(MOUNTED, name), "--version")
-        output(MOUNTED + "/python/bin/python3", "-ISB", "-c", "import subprocess")
+        output(MOUNTED + "/python/bin/python3", "-ISB", "-c", "import ssl, subprocess")
     finally:
         os.remove(MOUNTED)
 
