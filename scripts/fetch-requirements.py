@@ -33,6 +33,7 @@ from pip._internal.models.link import Link
 from pip._internal.models.target_python import TargetPython
 from pip._internal.network.download import Downloader
 from pip._vendor import tomli
+from pip._vendor.dependency_groups import resolve as resolve_groups
 from pip._vendor.packaging.requirements import InvalidRequirement, Requirement
 from pip._vendor.packaging.tags import Tag
 from pip._vendor.packaging.utils import canonicalize_name, parse_wheel_filename
@@ -43,11 +44,28 @@ UV = "/opt/toolchain/bin/uv"
 LEGACY_BACKEND = ["setuptools >= 40.8.0"]
 # Maximum number of source archives that one set of requirements may need.
 MAX_SDISTS = 20
+# Maximum size of a file of metadata, in bytes.
+MAX_METADATA = 4 << 20
 FACTS = """import json, sys
 from pip._vendor.packaging.markers import default_environment
 from pip._vendor.packaging.tags import sys_tags
 tags = [[tag.interpreter, tag.abi, tag.platform] for tag in sys_tags()]
 print(json.dumps({"tags": tags, "environment": default_environment(), "version": sys.version_info[:3]}))"""
+
+# pip compiles archives that an address names, whatever --only-binary says.
+PIP = """import sys
+from pip._internal.cli.main import main
+from pip._internal.distributions.sdist import SourceDistribution
+from pip._internal.exceptions import InstallationError
+from pip._internal.operations import prepare
+
+
+def refuse(*arguments, **settings):
+    raise InstallationError("a requirement has no wheel, and fetch steps compile nothing")
+
+
+SourceDistribution.prepare_distribution_metadata = prepare.unpack_vcs_link = refuse
+sys.exit(main())"""
 
 
 class Unresolved(Exception):
@@ -144,11 +162,14 @@ class Sdist:
         if zipfile.is_zipfile(self.path):
             with zipfile.ZipFile(self.path) as archive:
                 names = [each for each in archive.namelist() if each.split("/")[1:] == [name]]
-                return archive.read(names[0]).decode("utf-8", "replace") if names else None
+                if not names:
+                    return None
+                with archive.open(names[0]) as file:
+                    return file.read(MAX_METADATA).decode("utf-8", "replace")
         with tarfile.open(self.path) as archive:
             for member in archive:
                 if [part for part in member.name.split("/") if part != "."][1:] == [name] and member.isfile():
-                    return archive.extractfile(member).read().decode("utf-8", "replace")
+                    return archive.extractfile(member).read(MAX_METADATA).decode("utf-8", "replace")
         return None
 
     def write_stand_in(self, folder):
@@ -175,6 +196,33 @@ class Requirements:
             self.pins.setdefault((name, Version(version)), set()).update(hashes)
         self.scratch = tempfile.mkdtemp()
         self.items = {}
+        # The names of wheels that addresses name.
+        self.addressed = set()
+
+    def without_address(self, line):
+        """The line, with the wheel itself in place of its address: resolvers see no address that a package chose."""
+        requirement = checked(line)
+        if not requirement.url or not self.interpreter.is_needed(requirement):
+            return line
+        name, path = canonicalize_name(requirement.name), self.take_address(requirement)
+        self.addressed.add(name)
+        extras = "[{}]".format(",".join(sorted(requirement.extras))) if requirement.extras else ""
+        return "{}{} @ file://{}".format(name, extras, path)
+
+    def take_address(self, requirement, hashes=()):
+        """Downloads the wheel that an address names; its path."""
+        link = Link(requirement.url)
+        name, file = canonicalize_name(requirement.name), link.filename
+        is_wheel = re.match(r"[A-Za-z0-9_.+!-]+\.whl$", file) and self.interpreter.preference(file) is not None
+        if link.scheme not in ("http", "https") or not is_wheel or parse_wheel_filename(file)[0] != name:
+            raise Unresolved("`{}` is not the address of a wheel of {} for this interpreter".format(file, name))
+        own = [link.hash] if link.hash_name == "sha256" else []
+        self.add(name, str(parse_wheel_filename(file)[1]), requirement.url, set(hashes or own))
+        path = os.path.join(self.folder, file)
+        for line in wheel_requires(path):
+            if checked(line).url:
+                raise Unresolved("{} requires an address: `{}`".format(file, line))
+        return path
 
     def uv(self, arguments, stand_ins):
         """The packages of a resolution that takes wheels alone."""
@@ -196,8 +244,7 @@ class Requirements:
         venv, report = os.path.join(self.scratch, "venv"), os.path.join(self.scratch, "report.json")
         create = [UV, "venv", "--quiet", "--no-config", "--no-project", "--python", self.asked.python, venv]
         subprocess.check_call(create)
-        pip = os.path.join(os.environ["PYTHONPATH"], "pip")
-        command = [os.path.join(venv, "bin/python"), pip, "install", "--quiet", "--dry-run", "--report", report]
+        command = [os.path.join(venv, "bin/python"), "-c", PIP, "install", "--quiet", "--dry-run", "--report", report]
         ran = subprocess.run(command + ["--only-binary", ":all:"] + arguments, stdout=sys.stderr)
         shutil.rmtree(venv)
         if ran.returncode:
@@ -216,7 +263,7 @@ class Requirements:
 
         return [package(item) for item in found]
 
-    def resolve_near(self, kept, lines, arguments):
+    def resolve_near(self, kept, lines):
         """As `resolve`, with the versions in `kept`, lines `name==version`, where they fit."""
         given = self.asked.constraint
         if kept.strip():
@@ -225,14 +272,15 @@ class Requirements:
                 out.write(kept)
             self.asked.constraint = given + [path]
             try:
-                return self.resolve(lines, arguments)
+                return self.resolve(lines)
             except Unresolved:
                 print("the locked versions do not fit the requirements, resolving anew")
             self.asked.constraint = given
-        return self.resolve(lines, arguments)
+        return self.resolve(lines)
 
-    def resolve(self, lines, arguments, depth=0):
-        """Fetches what `lines` and `arguments` of a resolver require."""
+    def resolve(self, lines, depth=0):
+        """Fetches what `lines` require."""
+        lines = [self.without_address(line) for line in lines]
         listed = os.path.join(self.scratch, "requirements.txt")
         with open(listed, "w") as out:
             out.writelines(line + "\n" for line in lines)
@@ -243,30 +291,29 @@ class Requirements:
             with open(pins, "w") as out:
                 out.writelines("{}=={}\n".format(*pin) for pin in self.pins)
             constraints += ["--constraint", pins]
-        arguments = ["--requirement", listed] + constraints + arguments
-        uv_arguments = [listed if word == listed else word for word in arguments[1:]]
+        arguments = ["--requirement", listed] + constraints
         sdists = []
         try:
-            packages = self.uv(uv_arguments, stand_ins)
+            packages = self.uv([listed] + constraints, stand_ins)
         except Unresolved as error:
             packages = None
             if not self.asked.only_binary and depth < 2:
                 sdists = self.sdists(lines, stand_ins)
             if sdists:
-                packages = self.uv(uv_arguments, stand_ins)
+                packages = self.uv([listed] + constraints, stand_ins)
             else:
                 print("{}\nuv cannot resolve the requirements, falling back to pip".format(error), file=sys.stderr)
                 packages = self.pip(arguments)
             if packages is None:
                 raise Unresolved("the requirements cannot be resolved from wheels") from error
-        names = {canonicalize_name(sdist.metadata["Name"]) for sdist in sdists}
+        names = {canonicalize_name(sdist.metadata["Name"]) for sdist in sdists} | self.addressed
         for package in packages:
             if canonicalize_name(package["name"]) not in names:
                 self.take(package)
         for sdist in sdists:
             self.take_sdist(sdist)
             print("{} has no wheel: it is compiled".format(os.path.basename(sdist.path)))
-            self.resolve(sdist.build_requires, [], depth + 1)
+            self.resolve(sdist.build_requires, depth + 1)
 
     def sdists(self, lines, stand_ins):
         """The source archives of those requirements that no wheel meets."""
@@ -288,6 +335,8 @@ class Requirements:
             link = best.best_candidate.link
             sdist = Sdist(self.fetch.download(link.url, self.scratch))
             sdist.url, sdist.hash = link.url, link.hash if link.hash_name == "sha256" else None
+            if canonicalize_name(sdist.metadata["Name"]) != name:
+                raise Unresolved("{} is no archive of {}".format(os.path.basename(sdist.path), name))
             sdist.write_stand_in(stand_ins)
             found.append(sdist)
             pending += sdist.requires
@@ -330,12 +379,16 @@ class Requirements:
         self.add(name, version, sdist.path, self.pinned(name, version) or ({sdist.hash} if sdist.hash else set()))
         self.items[os.path.basename(sdist.path)].update(url_of(sdist.url))
 
-    def locked(self, lines):
-        """Downloads exactly the files of these lines."""
+    def locked(self, lines, asked):
+        """Downloads exactly the files of these lines; `asked` may have their addresses."""
         finder = self.fetch.finder(self.interpreter)
+        addresses = {canonicalize_name(each.name): each for each in map(checked, asked) if each.url}
         for name, version, hashes in hashed_lines(lines):
             if not hashes:
                 raise CommandError("{}=={} is locked without a hash".format(name, version))
+            if name in addresses:
+                self.take_address(addresses[name], hashes)
+                continue
             links = [each.link for each in finder.find_all_candidates(name) if each.version == Version(version)]
             fitting = [link for link in links if link.hash in hashes or link.hash is None]
             fitting.sort(key=lambda link: (link.hash is None, self.interpreter.preference(link.filename) or (1 << 30,)))
@@ -384,6 +437,36 @@ def requirement_lines(paths):
     return [line for line in lines if line and not line.startswith(("#", "-"))]
 
 
+def checked(line):
+    """The requirement of a line. Resolvers would replace variables, and some hold passwords."""
+    try:
+        requirement = Requirement(line)
+    except InvalidRequirement as error:
+        raise Unresolved("`{}` is no requirement: {}".format(line, error)) from error
+    if "$" in line:
+        raise Unresolved("the requirement `{}` names a variable".format(line))
+    return requirement
+
+
+def wheel_requires(path):
+    """The lines Requires-Dist of a wheel."""
+    with zipfile.ZipFile(path) as archive:
+        names = [name for name in archive.namelist() if re.match(r"[^/]+\.dist-info/METADATA$", name)]
+        if len(names) != 1 or archive.getinfo(names[0]).file_size > MAX_METADATA:
+            raise Unresolved("{} has no metadata that can be read".format(os.path.basename(path)))
+        metadata = archive.read(names[0]).decode("utf-8", "replace")
+    return email.parser.Parser().parsestr(metadata, headersonly=True).get_all("Requires-Dist") or []
+
+
+def group_lines(group):
+    """The requirements of FILE:NAME, a group of [dependency-groups]. Not uv, which obeys the file's [tool.uv]."""
+    path, _, name = group.rpartition(":")
+    try:
+        return list(resolve_groups(tomli.loads(read(path)).get("dependency-groups", {}), name))
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
+        raise Unresolved("the group `{}` of pyproject.toml cannot be read: {}".format(name, error)) from error
+
+
 def write_items(folder, items):
     path = os.path.join(folder, "requirements.json")
     known = json.loads(read(path)) if os.path.exists(path) else []
@@ -401,13 +484,12 @@ def work(asked):
     def run(fetch):
         requirements = Requirements(asked, fetch)
         try:
+            lines = requirement_lines(asked.requirement)
+            lines += [line for group in asked.group for line in group_lines(group)]
             if "--hash=" in asked.locked:
-                requirements.locked(asked.locked)
-            else:
-                lines = requirement_lines(asked.requirement)
-                groups = [word for group in asked.group for word in ("--group", group)]
-                if lines or groups:
-                    requirements.resolve_near(asked.locked, lines, groups)
+                requirements.locked(asked.locked, lines)
+            elif lines:
+                requirements.resolve_near(asked.locked, lines)
         except Unresolved as error:
             hint = "pin versions that have wheels, or set `network = true` in [{}] of wheels.toml".format(asked.table)
             if asked.only_binary:

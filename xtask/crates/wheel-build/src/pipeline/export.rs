@@ -84,7 +84,7 @@ pub(super) fn requirement_lines(bytes: &[u8]) -> io::Result<String> {
     let is_requirement = |line: &&str| {
         line.starts_with(|each: char| each.is_ascii_alphanumeric())
             && line.chars().all(|each| each == ' ' || each.is_ascii_graphic())
-            && !line.contains(['@', '\\'])
+            && !line.contains(['@', '\\', '/', '$'])
     };
     let text = std::str::from_utf8(bytes).unwrap_or("\0");
     let lines: std::collections::BTreeSet<_> =
@@ -176,7 +176,16 @@ mod tests {
             requirement_lines(b"b>=2; python_version > '3'\n\na[x] == 1\na[x] == 1").unwrap(),
             "a[x] == 1\nb>=2; python_version > '3'"
         );
-        let wrong = ["--index-url x", "a @ file:///etc", "a\u{1b}", "a \\", "-r x", "\u{ff}"];
+        let wrong = [
+            "--index-url x",
+            "a @ file:///etc",
+            "a\u{1b}",
+            "a \\",
+            "-r x",
+            "\u{ff}",
+            "https://x",
+            "a $B",
+        ];
         for line in wrong {
             assert!(requirement_lines(line.as_bytes()).is_err(), "{line}");
         }
