@@ -105,6 +105,81 @@ fn wheels_get_the_locked_versions_and_differences_are_reported() {
     w.run(&LOCKED).code(1);
 }
 
+/// Codes and paths of what `verify` finds.
+fn verified(w: &Workspace, words: &[&str], status: i32) -> Vec<(String, String)> {
+    let ran = w.run(&[&["verify", "--json"], words].concat()).code(status);
+    let report: Value = serde_json::from_str(&ran.stdout).unwrap();
+    let findings = report["findings"].as_array().unwrap().iter();
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let mut all: Vec<_> = findings.map(|it| (text(&it["code"]), text(&it["message"]))).collect();
+    all.retain(|(code, _)| code.starts_with("DST"));
+    all
+}
+
+#[test]
+fn verify_compares_what_went_into_the_wheels_with_the_lock() {
+    let w = workspace();
+    w.run(&LOCK).code(0);
+    w.run(&WHEELS).code(0);
+    assert_eq!(verified(&w, &[], 0), []);
+    let good = lock(&w);
+    let found = |from: &str, to: &str| {
+        assert!(good.contains(from));
+        fs_err::write(w.root.join("wheels.lock"), good.replace(from, to)).unwrap();
+        let found = verified(&w, &[], 1);
+        assert_eq!(verified(&w, &["--only", "debian12-amd64"], 1), found);
+        let [(code, message)] = found.as_slice() else { panic!("{found:?}") };
+        assert_eq!(code, "DST015");
+        message.clone()
+    };
+    let message = found("\"12.2.0-14\"", "\"12.2.0-15\"");
+    assert!(message.contains("gcc-12 12.2.0-15 → 12.2.0-14"), "{message}");
+    assert!(found("setuptools==80.9.0", "setuptools==80.8.0").contains("80.8.0 → 80.9.0"));
+    assert!(found("version = \"3.11.2\"", "version = \"3.11.3\"").contains("cp311"));
+    fs_err::write(w.root.join("wheels.lock"), &good).unwrap();
+    assert_eq!(verified(&w, &[], 0), []);
+    // Built with other packages than the lock has, which `wheels` reports.
+    gcc(&w, "13");
+    w.run(&[&WHEELS[..], &["--force"]].concat()).code(0);
+    assert_eq!(verified(&w, &[], 1).len(), 1);
+    fs_err::remove_file(w.root.join("wheels.lock")).unwrap();
+    assert_eq!(verified(&w, &[], 0), []);
+}
+
+#[test]
+fn a_provenance_names_the_locks_entry_and_no_other_target_changes_its_hash() {
+    let w = workspace();
+    let hash = || {
+        let names = w.dist();
+        let name = names.iter().find(|name| name.ends_with(".provenance.json")).unwrap();
+        let text = fs_err::read(w.root.join("dist").join(name)).unwrap();
+        let statement: Value = serde_json::from_slice(&text).unwrap();
+        let all = &statement["predicate"]["buildDefinition"]["resolvedDependencies"];
+        let mut all = all.as_array().unwrap().iter();
+        let lock = all.find(|it| it["annotations"]["role"] == "lock")?.clone();
+        assert_eq!(lock["name"], "wheels.lock");
+        assert_eq!(lock["annotations"]["origin"], "debian12 linux/amd64 cp311");
+        Some(lock["digest"]["sha256"].as_str().unwrap().to_owned())
+    };
+    w.run(&WHEELS).code(0);
+    assert_eq!(hash(), None);
+    w.run(&LOCK).code(0);
+    w.run(&WHEELS).code(0);
+    let first = hash().unwrap();
+    let text = lock(&w);
+    let (head, target) = text.split_once("[[target]]").unwrap();
+    let other = target.replace("name = \"debian12\"", "name = \"debian11\"");
+    let text = format!("{head}[[target]]{other}\n[[target]]{target}");
+    fs_err::write(w.root.join("wheels.lock"), &text).unwrap();
+    assert_eq!(outcome(&w, &WHEELS), ["unchanged"]);
+    w.run(&[&WHEELS[..], &["--force"]].concat()).code(0);
+    assert_eq!(hash().unwrap(), first);
+    let target = target.replace("setuptools==80.9.0", "setuptools==80.8.0");
+    fs_err::write(w.root.join("wheels.lock"), format!("{head}[[target]]{target}")).unwrap();
+    w.run(&WHEELS).code(0);
+    assert_ne!(hash().unwrap(), first);
+}
+
 #[test]
 fn locked_fails_before_the_compile_where_reality_differs() {
     let w = workspace();

@@ -10,6 +10,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use thiserror::Error;
 use walkdir::WalkDir;
 
+use crate::dist::DistProblem;
 use crate::elf::is_elf;
 use crate::wheel::Interpreter;
 
@@ -46,6 +47,8 @@ pub struct Asked {
     pub may_lack: BTreeMap<String, Vec<Interpreter>>,
     /// Name and version of the project, where they are known.
     pub project: Option<(String, String)>,
+    /// What else is wrong with the folder: the caller's own expectations of it.
+    pub problems: Vec<DistProblem>,
 }
 
 /// Why there is nothing to look at.

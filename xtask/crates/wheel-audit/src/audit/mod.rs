@@ -261,6 +261,7 @@ fn folders(inputs: &Inputs, wheels: &[Audit]) -> Vec<Finding> {
                 message: "there is none, so that nobody knows what belongs here".to_owned(),
             });
         }
+        problems.extend(inputs.asked.iter().flat_map(|asked| asked.problems.clone()));
         problems.iter().map(|problem| checks::dist::finding(folder, problem)).collect()
     };
     inputs.folders.iter().flat_map(folder).collect()

@@ -7,7 +7,7 @@ use camino::Utf8PathBuf;
 use wheel_audit::audit::Asked;
 use wheel_audit::cli;
 
-use super::{asked_inputs, own_config};
+use super::{Workspace, asked_inputs, own_config};
 use crate::config::ConfigFile;
 use crate::pipeline;
 
@@ -38,8 +38,14 @@ pub(crate) fn run(args: &VerifyArgs, file: &ConfigFile) -> anyhow::Result<ExitCo
         inputs.wheels.retain(of_it);
         inputs.files.retain(of_it);
     }
-    inputs.asked =
-        config.as_ref().map(|config| narrowed(pipeline::asked(config), &args.only)).transpose()?;
+    if let Some(config) = &config {
+        let workspace = Workspace::of(file)?;
+        let lock = workspace.lock_file()?;
+        let problems = |lock| pipeline::problems(&workspace.dist, &file.lock_name(), lock);
+        let problems = lock.as_ref().map(problems).unwrap_or_default();
+        let asked = Asked { problems, ..pipeline::asked(config) };
+        inputs.asked = Some(narrowed(asked, &args.only)?);
+    }
     anyhow::ensure!(
         !(inputs.wheels.is_empty() && inputs.files.is_empty() && inputs.linked.is_empty()),
         UserError::new(format!("there is nothing to verify in {}", args.only.join(", ")))
@@ -67,6 +73,8 @@ fn narrowed(mut asked: Asked, only: &[String]) -> anyhow::Result<Asked> {
         anyhow::bail!(UserError { message, hint });
     }
     asked.folders.retain(|name, _| only.contains(name));
+    let is_of = |path: &str| only.iter().any(|name| path.starts_with(&format!("{name}/")));
+    asked.problems.retain(|problem| is_of(&problem.path));
     asked.optional.clear();
     Ok(asked)
 }

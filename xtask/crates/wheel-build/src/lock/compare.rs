@@ -10,7 +10,7 @@ use super::{Environment, Interpreter, Requirement};
 /// One fact that differs.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub(crate) struct Difference {
-    /// `image`, `snapshot`, `interpreter`, `tool`, `package`, `crates`, `build`, `smoke` or `test`.
+    /// `image`, `snapshot`, `interpreter`, `tool`, `package`, `crates`, `build`, `smoke`, `test` or `lock`.
     pub kind: &'static str,
     /// Name of what differs.
     pub name: String,
@@ -18,6 +18,13 @@ pub(crate) struct Difference {
     pub locked: Option<String>,
     /// What is there.
     pub found: Option<String>,
+}
+
+impl Difference {
+    /// Whether it is one of an interpreter that tests a wheel, which another one may have built.
+    pub(crate) fn is_of_test(&self) -> bool {
+        ["interpreter", "smoke", "test"].contains(&self.kind)
+    }
 }
 
 impl fmt::Display for Difference {

@@ -3,9 +3,11 @@
 
 mod compare;
 mod materials;
+mod recorded;
 mod requirement;
 
 pub(crate) use compare::{Difference, differences, environment_differences};
+pub(crate) use recorded::{build_differences, test_differences};
 pub(crate) use requirement::Requirement;
 
 use std::collections::BTreeMap;

@@ -158,6 +158,76 @@ fn every_kind_of_difference_is_found_and_named() {
     assert_eq!(differences(&locked, &locked), []);
 }
 
+/// The provenance of a wheel that `id` built, as `info` reports it, with the entry of `lock`.
+fn provenance(info: &Value, id: &str, lock: &LockFile) -> Value {
+    let hash = lock.locked("debian12", "linux/amd64", id).build_hash();
+    let facts = crate::proof::Facts {
+        file: "demo-1.0-py3-none-any.whl",
+        sha256: HASH,
+        grafted: &[],
+        members: BTreeMap::new(),
+        needed: Vec::new(),
+        target: "debian12",
+        platform: "linux/amd64",
+        builder: id,
+        info,
+        settings: json!({}),
+        snapshot: info["snapshot"].as_str(),
+        lock: hash.map(|hash| ("wheels.lock", hash)),
+    };
+    let documents = crate::proof::documents(&facts).unwrap();
+    serde_json::from_slice(&documents[1].1).unwrap()
+}
+
+#[test]
+fn a_provenance_is_compared_with_the_lock_as_its_build_was() {
+    // What is no word is in no lock.
+    let info = with(info("cp311"), "/packages", json!({"gcc-12": "12.2.0-14"}));
+    let lock = of(&[info.clone(), with(self::info("cp312"), "/packages/gcc-12", json!("13"))]);
+    let kinds = |info: &Value| -> Vec<&str> {
+        let found = build_differences(&lock, &provenance(info, "cp311", &lock)).unwrap();
+        found.iter().map(|it| it.kind).collect()
+    };
+    assert_eq!(kinds(&info), Vec::<&str>::new());
+    let requirements = "/interpreters/0/requirements";
+    let other_tool = json!({"uv": OTHER});
+    for (kind, pointer, value) in [
+        ("image", "/image/digest".to_owned(), json!("sha256:2")),
+        ("snapshot", "/snapshot".to_owned(), json!("2026-11-01")),
+        ("package", "/packages".to_owned(), json!({"gcc-12": "12.2.0-14+deb12u1"})),
+        ("tool", "/tool_hashes".to_owned(), other_tool),
+        ("interpreter", "/interpreters/0/version".to_owned(), json!("3.11.9")),
+        ("interpreter", "/interpreters/0/sha256".to_owned(), json!(OTHER)),
+        ("crates", format!("{requirements}/crates/0/sha256"), json!(OTHER)),
+        ("build", format!("{requirements}/build/0/sha256"), json!(OTHER)),
+    ] {
+        assert_eq!(kinds(&with(info.clone(), &pointer, value)), [kind], "{pointer}");
+    }
+    // Another entry, whose values this wheel happens to have, and none.
+    let mut other = lock.clone();
+    other.record(entry(&with(info.clone(), "/packages/more", json!("1"))));
+    for lock_then in [other, LockFile::default()] {
+        let made = provenance(&info, "cp311", &lock_then);
+        let found = build_differences(&lock, &made).unwrap();
+        assert_eq!(found.iter().map(|it| it.kind).collect::<Vec<_>>(), ["lock"]);
+    }
+    assert_eq!(build_differences(&LockFile::default(), &provenance(&info, "cp311", &lock)), None);
+    assert_eq!(build_differences(&lock, &json!({})), None);
+}
+
+#[test]
+fn a_test_with_another_interpreter_is_compared_by_what_it_reports() {
+    let lock = of(&[info("cp311")]);
+    let kinds = |info: Value| -> Vec<&str> {
+        test_differences(&lock, &info, "cp311").iter().map(|it| it.kind).collect()
+    };
+    assert_eq!(kinds(with(info("cp311"), "/packages/gcc-12", json!("13"))), Vec::<&str>::new());
+    let smoke = "/interpreters/0/requirements/smoke";
+    assert_eq!(kinds(with(info("cp311"), smoke, json!([item("cffi", "2.1", HASH)]))), ["smoke"]);
+    let version = with(info("cp311"), "/interpreters/0/version", json!("3.11.9"));
+    assert_eq!(kinds(version), ["interpreter"]);
+}
+
 #[test]
 fn one_package_or_requirement_is_released_and_requirements_become_constraints() {
     let mut file = of(&[info("cp311")]);

@@ -14,7 +14,7 @@ use crate::engine::host::{HostSettings, SECRET_LIMIT, TEXT_SECRETS, ThisHost, VA
 use crate::engine::prebuilt::Finder;
 use crate::engine::{Engine, EngineError};
 use crate::exec::{Exec, Step};
-use crate::lock::Environment;
+use crate::lock::{Environment, LockFile};
 use crate::store::{Store, StoreError};
 use wheel_audit::audit::Settings;
 
@@ -51,6 +51,8 @@ pub(crate) struct Context<'a> {
     pub accelerate: Accelerate,
     /// What is done with the lock file.
     pub lock: LockUse<'a>,
+    /// The lock file with its name, where there is one.
+    pub locks: Option<(String, &'a LockFile)>,
 }
 
 /// What a run does with the lock file.

@@ -444,7 +444,8 @@ fn commit(
     let json = report::json_text(&info).map_err(std::io::Error::from)? + "\n";
     let (audit, grafted) = (&wheel.audit, wheel.grafted.as_slice());
     let built_by = built_by.as_deref();
-    let proved = proofs::Wheel { path: &path, sha256: &sha256, audit, grafted, built_by };
+    let file = &wheel.path;
+    let proved = proofs::Wheel { file, path: &path, sha256: &sha256, audit, grafted, built_by };
     let mut metadata = proofs::documents(ctx, job, &info, &proved, &manifest)?;
     metadata.extend([
         ("build-info.json".to_owned(), json.into_bytes()),

@@ -1,7 +1,11 @@
 //! What a job is held against: the entry of the lock file.
 
 use camino::Utf8Path;
+use serde_json::Value;
 use wheel_audit::UserError;
+use wheel_audit::dist::{DistFault, DistProblem, Entry, MANIFEST, Manifest, documents_of};
+use wheel_audit::files;
+use wheel_audit::text::shown;
 
 use super::build_info::BuildInfo;
 use super::calls;
@@ -12,7 +16,7 @@ use crate::engine::bake::{Bake, NoCache, Output};
 use crate::engine::base::BaseImage;
 use crate::engine::cache::Cached;
 use crate::live::Watch;
-use crate::lock::{self, Difference, Environment};
+use crate::lock::{self, Difference, Environment, LockFile};
 use crate::plan::Job;
 
 /// Name of what [`after`] notes beside an interpreter.
@@ -72,8 +76,7 @@ pub(super) fn after(
     };
     let mut differences = lock::differences(locked, found);
     // The rest is the environment of the job that built it, which is compared there.
-    let own = |it: &Difference| by.is_none() || ["interpreter", "smoke", "test"].contains(&it.kind);
-    differences.retain(own);
+    differences.retain(|it| by.is_none() || it.is_of_test());
     if matches!(ctx.lock, LockUse::Enforce) {
         refuse(job, &differences)?;
     }
@@ -89,12 +92,57 @@ pub(super) fn after(
     Ok(info.noted(&interpreter, NOTE, &serde_json::json!({ "differences": differences })))
 }
 
-/// Whether `info`, the report of a folder of `dist/`, notes that the wheel of `job` differs from the lock.
-pub(super) fn differs(info: &BuildInfo, job: &Job) -> bool {
+/// Whether `wheel`, which `dist/` has for `job`, was built or tested with other things than the lock has, by its
+/// provenance and by `info`, the report of its folder.
+pub(super) fn differs(
+    ctx: &Context<'_>,
+    wheel: &Entry,
+    info: Option<&BuildInfo>,
+    job: &Job,
+) -> bool {
+    let Some((_, file)) = &ctx.locks else { return true };
+    let [_, provenance] = documents_of(&wheel.path);
+    let provenance = ctx.store.read(&provenance).ok().flatten();
+    let provenance = provenance.and_then(|text| serde_json::from_slice(&text).ok());
+    let built = provenance.and_then(|it| lock::build_differences(file, &it));
+    let info = info.and_then(|it| serde_json::to_value(it).ok());
     let id = job.interpreter.to_string();
-    let list = info.rest.get("interpreters").and_then(|list| list.as_array());
-    let own = list.into_iter().flatten().find(|it| it["id"] == id.as_str());
-    own.is_none_or(|it| it[NOTE]["differences"].as_array().is_none_or(|list| !list.is_empty()))
+    let tested = info.map(|it| lock::test_differences(file, &it, &id));
+    [built, tested].iter().any(|it| it.as_ref().is_none_or(|it| !it.is_empty()))
+}
+
+/// How the wheels of `dist` differ from the lock file called `name`: a problem for each difference. Others may have
+/// written the folder; what cannot be read is no matter of the lock.
+pub(crate) fn problems(dist: &Utf8Path, name: &str, file: &LockFile) -> Vec<DistProblem> {
+    let bytes = |path: &str| files::list(dist, path).and_then(Result::ok);
+    let json = |path: &str| serde_json::from_slice::<Value>(&bytes(path)?).ok();
+    let manifest = bytes(MANIFEST).and_then(|bytes| Manifest::parse(&bytes).ok());
+    let mut all = Vec::new();
+    let mut add = |path: &str, found: Vec<Difference>| {
+        let left = found.len().saturating_sub(MAX_SHOWN);
+        let mut lines: Vec<_> = found.iter().take(MAX_SHOWN).map(ToString::to_string).collect();
+        lines.extend((left > 0).then(|| format!("and {left} more")));
+        all.extend(lines.iter().map(|line| DistProblem {
+            fault: DistFault::Unlocked,
+            path: path.to_owned(),
+            message: format!("differs from `{name}`: {}", shown(line)),
+        }));
+    };
+    for wheel in manifest.unwrap_or_default().files.iter().filter(|it| !it.builds().is_empty()) {
+        let [_, provenance] = documents_of(&wheel.path);
+        let built = json(&provenance).and_then(|it| lock::build_differences(file, &it));
+        add(&provenance, built.unwrap_or_default());
+        let folder = wheel.path.rsplit_once('/').map_or("", |(folder, _)| folder);
+        let path = format!("{folder}/build-info.json");
+        let Some(info) = json(&path) else { continue };
+        for build in wheel.builds() {
+            let mut tested = lock::test_differences(file, &info, &build.interpreter);
+            // The provenance has the interpreter that built the wheel.
+            tested.retain(|it| build.built_by.is_some() || it.kind != "interpreter");
+            add(&path, tested);
+        }
+    }
+    all
 }
 
 fn environment(info: &BuildInfo, job: &Job) -> Option<Environment> {

@@ -40,7 +40,7 @@ pub(crate) use env::{Context, LockUse, PipelineError, prepare_host};
 pub(crate) use environment::{Place, environment};
 pub(crate) use job::{floor_text, listed};
 pub(crate) use job_budget::{JobBudget, share};
-pub(crate) use locked::unlocked;
+pub(crate) use locked::{problems, unlocked};
 pub(crate) use outcome::{
     Failure, FailureReason, Findings, JobReport, Outcome, RunReport, Warning,
 };

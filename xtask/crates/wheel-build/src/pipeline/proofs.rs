@@ -2,15 +2,24 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use camino::Utf8Path;
+
 use super::build_info::BuildInfo;
 use super::env::{Context, PipelineError};
 use crate::plan::Job;
 use crate::proof::{self, Facts};
 use wheel_audit::audit::Audit;
+use wheel_audit::digest;
 use wheel_audit::dist::{Grafted, Manifest, documents_of};
+use wheel_audit::wheel::WheelArchive;
+
+/// Maximum size of a grafted library whose hash is noted, in bytes.
+const MAX_LIBRARY: u64 = 1 << 30;
 
 /// A wheel whose documents are written.
 pub(super) struct Wheel<'a> {
+    /// Where it is before it enters `dist/`.
+    pub(super) file: &'a Utf8Path,
     /// Its path below `dist/`.
     pub(super) path: &'a str,
     /// SHA-256 of its bytes.
@@ -42,18 +51,24 @@ pub(super) fn documents(
     if let Some(settings) = settings.as_object_mut() {
         settings.remove("test");
     }
+    let (target, platform) = (&job.target.name, &job.platform.to_string());
+    let lock = ctx.locks.as_ref().and_then(|(name, file)| {
+        Some((name.as_str(), file.locked(target, platform, builder).build_hash()?))
+    });
     let info = serde_json::to_value(info).map_err(std::io::Error::from)?;
     let facts = Facts {
         file: wheel.path.rsplit('/').next().unwrap_or_default(),
         sha256: wheel.sha256,
         grafted: wheel.grafted,
+        members: members(wheel),
         needed: needed(wheel.audit),
-        target: &job.target.name,
-        platform: &job.platform.to_string(),
+        target,
+        platform,
         builder,
         info: &info,
         settings,
-        lock: None,
+        snapshot: job.target.snapshot.as_deref(),
+        lock,
     };
     Ok(proof::documents(&facts)?)
 }
@@ -66,6 +81,17 @@ fn has_documents(ctx: &Context<'_>, wheel: &Wheel<'_>, manifest: &Manifest) -> b
         && documents_of(wheel.path)
             .iter()
             .all(|path| entry(path).is_some_and(|entry| ctx.store.holds(entry)))
+}
+
+/// The hashes of the grafted libraries of `wheel`; nothing for one that cannot be read.
+fn members<'a>(wheel: &Wheel<'a>) -> BTreeMap<&'a str, String> {
+    let Ok(mut archive) = WheelArchive::open(wheel.file) else { return BTreeMap::new() };
+    let each = wheel.grafted.iter().filter_map(|library| {
+        let index = archive.position(&library.file)?;
+        let bytes = archive.read(index, MAX_LIBRARY).ok()?;
+        Some((library.file.as_str(), digest::of_bytes(&bytes)))
+    });
+    each.collect()
 }
 
 /// The libraries that the files of a wheel need and that the wheel lacks, each once.

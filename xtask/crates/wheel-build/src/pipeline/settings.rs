@@ -42,7 +42,7 @@ pub(crate) fn asked(config: &Config) -> Asked {
         }
     }
     let (unpublished, optional) = (config.unpublished_folders(), config.folders_beside_ci());
-    Asked { folders, unpublished, optional, may_lack, project }
+    Asked { folders, unpublished, optional, may_lack, project, problems: Vec::new() }
 }
 
 fn known(each: &RuleOverride) -> Result<Override, UserError> {

@@ -70,13 +70,11 @@ pub(crate) fn survey(
     let mut infos = Infos::default();
     let done = plan.jobs.iter().zip(candidates).map(|(job, entries)| {
         let entries = entries?;
-        if matches!(ctx.lock, LockUse::Enforce)
-            && infos.of(ctx.store, job).is_none_or(|it| locked::differs(it, job))
-        {
-            return None;
-        }
         let whole = entries.iter().all(|entry| held.contains(entry.path.as_str()));
-        entries.first().filter(|_| whole).map(|&wheel| wheel.clone())
+        let wheel = entries.first().copied().filter(|_| whole)?;
+        let is_locked = !matches!(ctx.lock, LockUse::Enforce)
+            || !locked::differs(ctx, wheel, infos.of(ctx.store, job), job);
+        is_locked.then(|| wheel.clone())
     });
     Ok(Survey { done: done.collect() })
 }

@@ -130,13 +130,15 @@ fn material(material: &Material, kind: &str, scope: &str) -> Value {
     Value::Object(part)
 }
 
-/// A library that auditwheel copied into the wheel and changed: the hash of its package's file is not the copy's.
+/// A library that auditwheel copied into the wheel and changed: the hash is the copy's, not that of its package's file.
 fn grafted(facts: &Facts<'_>, library: &Grafted) -> Value {
     let name = library.package.as_ref().unwrap_or(&library.library);
     let mut part = component("library", REQUIRED, "grafted", name);
     let purl = grafted_purl(facts, library);
     part.extend(library.version.as_deref().map(|it| ("version".to_owned(), it.into())));
     part.extend(purl.map(|purl| ("purl".to_owned(), purl.into())));
+    let hash = facts.members.get(library.file.as_str());
+    part.extend(hash.map(|hash| ("hashes".to_owned(), hashes(hash))));
     let evidence = json!({"occurrences": [{"location": library.file}]});
     part.insert("evidence".to_owned(), evidence);
     Value::Object(part)

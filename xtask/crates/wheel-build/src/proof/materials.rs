@@ -5,8 +5,6 @@ use serde_json::Value;
 use super::Facts;
 use wheel_audit::dist::{Grafted, Role, escaped, project};
 
-/// The lock file's name.
-const LOCK: &str = "wheels.lock";
 /// The version of a tool that the container lacks.
 const NO_TOOL: &str = "none";
 
@@ -39,16 +37,18 @@ pub(super) fn of(facts: &Facts<'_>) -> Vec<Material> {
     let (info, interpreter) = (facts.info, facts.interpreter());
     let mut all = Vec::new();
     all.extend(source(&info["source"]));
-    all.extend(facts.lock.map(|sha256| Material {
-        sha256: Some(sha256.to_owned()),
-        ..Material::new(Role::Lock, LOCK)
+    all.extend(facts.lock.as_ref().map(|(file, sha256)| Material {
+        sha256: Some(sha256.clone()),
+        origin: Some([facts.target, facts.platform, facts.builder].join(" ")),
+        ..Material::new(Role::Lock, file)
     }));
     all.extend(base_image(&info["image"]));
     all.extend(self::interpreter(interpreter));
     let requirements = &interpreter["requirements"];
     all.extend(list(&requirements["build"]).filter_map(requirement));
     all.extend(list(&requirements["crates"]).filter_map(cargo_crate));
-    all.extend(pairs(&info["tools"]).filter(|(_, version)| *version != NO_TOOL).map(tool));
+    let tools = pairs(&info["tools"]).filter(|(_, version)| *version != NO_TOOL);
+    all.extend(tools.map(|(name, version)| tool(name, version, &info["tool_hashes"])));
     let system = System::of(facts);
     all.extend(pairs(&info["packages"]).map(|(name, version)| Material {
         version: Some(version.to_owned()),
@@ -112,6 +112,7 @@ fn interpreter(entry: &Value) -> Option<Material> {
     Some(Material {
         version: version.map(str::to_owned),
         purl: version.map(|version| format!("pkg:generic/{name}@{}", escaped(version))),
+        sha256: text(entry, "sha256").map(str::to_owned),
         origin: (!origin.is_empty()).then(|| origin.join(": ")),
         ..Material::new(Role::Interpreter, name)
     })
@@ -137,8 +138,9 @@ fn cargo_crate(item: &Value) -> Option<Material> {
     })
 }
 
-fn tool((name, version): (&str, &str)) -> Material {
+fn tool(name: &str, version: &str, hashes: &Value) -> Material {
     Material {
+        sha256: text(hashes, name).map(str::to_owned),
         version: Some(version.to_owned()),
         purl: Some(format!("pkg:generic/{}@{}", escaped(name), escaped(version))),
         ..Material::new(Role::Tool, name)

@@ -9,6 +9,8 @@ mod bom;
 mod materials;
 mod provenance;
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
 use wheel_audit::dist::{Grafted, documents_of};
@@ -23,6 +25,8 @@ pub(crate) struct Facts<'a> {
     pub sha256: &'a str,
     /// Libraries that were put into it.
     pub grafted: &'a [Grafted],
+    /// SHA-256 of those of their files that the wheel has, by path.
+    pub members: BTreeMap<&'a str, String>,
     /// Libraries that it loads from the system.
     pub needed: Vec<&'a str>,
     /// Target name.
@@ -35,8 +39,10 @@ pub(crate) struct Facts<'a> {
     pub info: &'a Value,
     /// The settings of its build in wheels.toml, without values from the environment of this machine.
     pub settings: Value,
-    /// SHA-256 of the lock file that the build followed.
-    pub lock: Option<&'a str>,
+    /// Moment of the package archive that the target's packages come from.
+    pub snapshot: Option<&'a str>,
+    /// Name of the lock file that the build followed, and SHA-256 of its entry for the build.
+    pub lock: Option<(&'a str, String)>,
 }
 
 impl Facts<'_> {

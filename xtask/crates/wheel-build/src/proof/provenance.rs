@@ -11,6 +11,16 @@ const BUILDER: &str = "urn:wheel-build:builder";
 
 pub(super) fn statement(facts: &Facts<'_>, materials: &[Material]) -> Value {
     let dependencies: Vec<Value> = materials.iter().map(dependency).collect();
+    let mut parameters = json!({
+        "interpreter": facts.builder,
+        "platform": facts.platform,
+        "settings": facts.settings,
+        "source": facts.info["source"],
+        "target": facts.target,
+    });
+    if let Some(snapshot) = facts.snapshot {
+        parameters["snapshot"] = snapshot.into();
+    }
     json!({
         "_type": STATEMENT_TYPE,
         "subject": [{"name": facts.file, "digest": {"sha256": facts.sha256}}],
@@ -18,13 +28,7 @@ pub(super) fn statement(facts: &Facts<'_>, materials: &[Material]) -> Value {
         "predicate": {
             "buildDefinition": {
                 "buildType": BUILD_TYPE,
-                "externalParameters": {
-                    "interpreter": facts.builder,
-                    "platform": facts.platform,
-                    "settings": facts.settings,
-                    "source": facts.info["source"],
-                    "target": facts.target,
-                },
+                "externalParameters": parameters,
                 "internalParameters": internal(facts),
                 "resolvedDependencies": dependencies,
             },

@@ -14,7 +14,7 @@ fn info() -> Value {
         "source": {"name": "demo==1.0", "file": "demo-1.0.tar.gz", "sha256": "2".repeat(64), "kind": "sdist"},
         "distribution": {"id": "debian", "version": "12", "packages": "deb"},
         "interpreters": [{"id": "cp310"}, {"id": "cp311", "version": "3.11.2", "provider": "distro",
-            "detail": "python3.11 3.11.2-6", "base_image": "this-machine:1",
+            "detail": "python3.11 3.11.2-6", "sha256": "8".repeat(64), "base_image": "this-machine:1",
             "recipe": {"name": "build-all"},
             "repair": {"auditwheel": "6.8.2", "patchelf": "0.19.3", "grafted": []},
             "requirements": {
@@ -23,7 +23,8 @@ fn info() -> Value {
                 "crates": [{"name": "pyo3", "version": "0.29.0", "sha256": "4".repeat(64)}],
                 "smoke": [{"name": "attrs", "version": "1", "file": "a.whl", "sha256": "5".repeat(64)}]}}],
         "packages": {"libc6": "2.36-9+deb12u9", "libffi8": "3.4.4-1"},
-        "tools": {"gcc": "12.2.0", "rust": "none"},
+        "tools": {"gcc": "12.2.0", "rust": "none", "uv": "0.9"},
+        "tool_hashes": {"uv": "7".repeat(64)},
     })
 }
 
@@ -44,13 +45,15 @@ fn made(info: &Value) -> [Value; 2] {
         file: FILE,
         sha256: &"a".repeat(64),
         grafted: &grafted(),
+        members: [("demo.libs/libffi.so.8", "9".repeat(64))].into(),
         needed: vec!["libc.so.6"],
         target: "debian12",
         platform: "linux/amd64",
         builder: "cp311",
         info,
         settings: json!({"rust": "none"}),
-        lock: Some(&"6".repeat(64)),
+        snapshot: Some("2026-11-01"),
+        lock: Some(("wheels.lock", "6".repeat(64))),
     };
     let made = documents(&facts).unwrap();
     assert_eq!(documents(&facts).unwrap(), made);
@@ -86,6 +89,7 @@ fn a_bill_of_materials_tells_what_the_wheel_holds_from_what_built_it() {
             "excluded lock:wheels.lock",
             "excluded source:pkg:pypi/demo@1.0?file_name=demo-1.0.tar.gz",
             "excluded tool:pkg:generic/gcc@12.2.0",
+            "excluded tool:pkg:generic/uv@0.9",
         ]
     );
     let root = &bom["metadata"]["component"];
@@ -95,6 +99,7 @@ fn a_bill_of_materials_tells_what_the_wheel_holds_from_what_built_it() {
     let mut components = bom["components"].as_array().unwrap().iter();
     let graft = components.find(|part| part["name"] == "libffi8").unwrap();
     assert_eq!(graft["purl"], "pkg:deb/debian/libffi8@3.4.4-1%2Bb1?arch=amd64&distro=debian-12");
+    assert_eq!(graft["hashes"][0]["content"], "9".repeat(64));
     assert_eq!(bom["serialNumber"], "urn:uuid:aaaaaaaa-aaaa-8aaa-8aaa-aaaaaaaaaaaa");
 }
 
@@ -114,10 +119,11 @@ fn a_provenance_lists_all_that_went_in_and_nothing_of_this_machine() {
     source demo-1.0.tar.gz pkg:pypi/demo@1.0?file_name=demo-1.0.tar.gz 2
     lock wheels.lock - 6
     base-image debian:12 - 1
-    interpreter cpython pkg:generic/cpython@3.11.2 -
+    interpreter cpython pkg:generic/cpython@3.11.2 8
     build-requirement Setup_Tools pkg:pypi/setup-tools@80.9?file_name=s-80.9-py3-none-any.whl 3
     crate pyo3 pkg:cargo/pyo3@0.29.0 4
     tool gcc pkg:generic/gcc@12.2.0 -
+    tool uv pkg:generic/uv@0.9 7
     system-package libc6 pkg:deb/debian/libc6@2.36-9%2Bdeb12u9?distro=debian-12 -
     system-package libffi8 pkg:deb/debian/libffi8@3.4.4-1?distro=debian-12 -
     ");

@@ -28,6 +28,11 @@ const UNPROVED: Rule =
     Rule::warning("DST013", "wheel-without-checksum", "write the checksums anew, with every wheel");
 const ABSENT: Rule =
     Rule::warning("DST014", "checksum-without-file", "fetch the file, if it was meant to be here");
+const UNLOCKED: Rule = Rule::error(
+    "DST015",
+    "differs-from-lock",
+    "build with `cargo xtask wheels --locked`, or record the new versions with `cargo xtask lock`",
+);
 
 pub(in crate::audit) const RULES: &[Rule] = &[
     MANIFEST,
@@ -44,6 +49,7 @@ pub(in crate::audit) const RULES: &[Rule] = &[
     LISTED_TWICE,
     UNPROVED,
     ABSENT,
+    UNLOCKED,
 ];
 
 /// What is wrong in `folder`.
@@ -67,5 +73,6 @@ fn rule(fault: DistFault) -> &'static Rule {
         DistFault::ListedTwice => &LISTED_TWICE,
         DistFault::Unproved => &UNPROVED,
         DistFault::Absent => &ABSENT,
+        DistFault::Unlocked => &UNLOCKED,
     }
 }

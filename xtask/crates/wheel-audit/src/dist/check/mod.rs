@@ -64,6 +64,8 @@ pub enum DistFault {
     ProofUnreadable,
     /// It describes other wheels or another build, or wheels that failed.
     ProofDisagrees,
+    /// A wheel was built or tested with other things than the lock file has.
+    Unlocked,
 }
 
 /// Compares the lists in `folder` with its files: a `dist/` with a manifest, or any folder with

@@ -23,6 +23,7 @@ use crate::engine::base::BasePolicy;
 use crate::engine::prebuilt::Finder;
 use crate::exec::Exec;
 use crate::live::{Detail, Live};
+use crate::lock::LockFile;
 use crate::pipeline::{
     self, Accelerate, AccelerateMode, Context, JobBudget, LockUse, Options, PreparedSource,
     RunReport, Survey,
@@ -177,6 +178,7 @@ pub(super) struct Session {
     pub(super) plan: Plan,
     source: PreparedSource,
     store: Store,
+    lock_file: Option<LockFile>,
     /// None for a dry run, which changes nothing.
     _lock: Lock,
 }
@@ -211,19 +213,18 @@ impl Session {
             super::source::announce(summary, args.quiet);
         }
         let inputs = pipeline::inputs(&config, &workspace.root, &assets, &source)?;
-        let has_lock = lock_file.is_some();
         let stamp = locking.map(|it| it.stamp.clone());
-        let inputs = plan::Inputs { lock: lock_file, stamp, ..inputs };
+        let inputs = plan::Inputs { lock: lock_file.clone(), stamp, ..inputs };
         let plan = plan::plan(&config, &request, &inputs);
         selection::tell(&config, &plan);
         if locking.is_none() {
-            unlocked(workspace, &plan, has_lock, args.locked)?;
+            unlocked(workspace, &plan, lock_file.is_some(), args.locked)?;
         }
         let store = Store::new(&workspace.dist, &workspace.work);
         if !args.dry_run && store.recover()? {
             report::note("finished what an earlier run was killed in");
         }
-        Ok(Self { config, settings, plan, source, store, _lock: lock })
+        Ok(Self { config, settings, plan, source, store, lock_file, _lock: lock })
     }
 
     pub(super) fn context<'a>(
@@ -253,6 +254,7 @@ impl Session {
                 None if args.locked => LockUse::Enforce,
                 None => LockUse::Report,
             },
+            locks: self.lock_file.as_ref().map(|file| (workspace.file.lock_name(), file)),
         }
     }
 }
