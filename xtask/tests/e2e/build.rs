@@ -1,5 +1,7 @@
 //! The main job.
 
+use wheel_audit::dist::documents_of;
+
 use crate::workspace::{Workspace, ran};
 
 const WHEELS: [&str; 5] = ["wheels", "debian:12", "linux/amd64", "--python", "cp311"];
@@ -31,7 +33,9 @@ fn autobahn_is_built_in_debian_12_and_a_second_run_does_nothing() {
     let manifest = w.json("manifest.json");
     let paths: Vec<_> =
         manifest["files"].as_array().unwrap().iter().map(|f| f["path"].as_str().unwrap()).collect();
-    let names = ["SHA256SUMS", "audit.json", wheel, "build-info.json", "build-info.txt"];
+    let [bom, provenance] = documents_of(wheel);
+    let names =
+        ["SHA256SUMS", "audit.json", wheel, &bom, &provenance, "build-info.json", "build-info.txt"];
     assert_eq!(paths, names.map(|name| format!("debian12-amd64/{name}")), "defect 12");
     // Defect 1: the export holds the wheel, metadata and nothing else.
     let built = w.root.join("target/xtask/jobs/debian12-amd64-cp311/built");

@@ -1,5 +1,7 @@
 //! A wheel that needs a library of the compiler: grafted, and run where the library is not.
 
+use std::io::Read as _;
+
 use crate::adopt::{C, adopted, pyproject, run};
 
 #[test]
@@ -41,6 +43,31 @@ fn a_library_of_the_system_is_put_into_the_wheel_and_runs_where_the_system_has_n
         sbom.contains(path.file_name().unwrap()) && sbom.contains("pkg:deb/debian/libgomp1@"),
         "{sbom}"
     );
+    let sbom: serde_json::Value = serde_json::from_str(&sbom).unwrap();
+    let mut member = |name: &str| {
+        let mut bytes = Vec::new();
+        archive.by_name(name).unwrap().read_to_end(&mut bytes).unwrap();
+        bytes
+    };
+    let record = String::from_utf8(member("demo-1.0.dist-info/RECORD")).unwrap();
+    assert!(record.contains("demo-1.0.dist-info/sboms/auditwheel.cdx.json,sha256="), "{record}");
+    // Both bills of materials name the package of each library, and ours the file in the wheel.
+    let own = json(&format!("dist/{}.cdx.json", wheel["path"].as_str().unwrap()));
+    for library in wheel["grafted"].as_array().unwrap() {
+        let components = |bom: &serde_json::Value| {
+            let mut all = bom["components"].as_array().unwrap().clone();
+            all.retain(|it| {
+                it["name"] == library["package"] && it["version"] == library["version"]
+            });
+            assert_eq!(all.len(), 1, "{library}: {bom}");
+            all.remove(0)
+        };
+        components(&sbom);
+        let (part, file) = (components(&own), library["file"].as_str().unwrap());
+        assert_eq!(part["evidence"]["occurrences"][0]["location"], file);
+        assert_eq!(part["hashes"][0]["content"], wheel_audit::digest::of_bytes(&member(file)));
+        assert!(part["purl"].as_str().unwrap().starts_with("pkg:deb/debian/libgomp1@"), "{part}");
+    }
     // The same input gives the same bytes.
     let repaired = root.join(job).join("repaired").join("demo-1.0-cp311-cp311-linux_x86_64.whl");
     let first = fs_err::read(&repaired).unwrap();
