@@ -21,7 +21,13 @@ for file in /opt/python/*/provider.json; do
     # An emulated pip spends most of its time on compiling itself, and no later step keeps what it compiles.
     mkdir /xtask-pip
     cp -R /opt/toolchain/pip /opt/toolchain/pip-*.dist-info /xtask-pip/
-    if ! "$python" -I -S -m compileall -q /xtask-pip >/dev/null; then
+    # A native Python of the same series makes the same bytecode, in a tenth of the time.
+    compiler=/xtask-native/python/bin/python3
+    series='import importlib.util, sys; print(sys.implementation.cache_tag, importlib.util.MAGIC_NUMBER)'
+    if [ ! -x "$compiler" ] || [ "$("$compiler" -ISB -c "$series")" != "$("$python" -ISB -c "$series")" ]; then
+        compiler=$python
+    fi
+    if ! "$compiler" -I -S -m compileall -q /xtask-pip >/dev/null; then
         echo "pip has files that this interpreter cannot compile"
     fi
 done
