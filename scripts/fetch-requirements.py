@@ -381,9 +381,11 @@ class Requirements:
 
     def locked(self, lines, asked):
         """Downloads exactly the files of these lines; `asked` may have their addresses."""
-        finder = self.fetch.finder(self.interpreter)
-        addresses = {canonicalize_name(each.name): each for each in map(checked, asked) if each.url}
-        for name, version, hashes in hashed_lines(lines):
+        finder, found = self.fetch.finder(self.interpreter), hashed_lines(lines)
+        needed = [each for each in map(checked, asked) if self.interpreter.is_needed(each)]
+        self.refuse_outdated({name: version for name, version, _ in found}, needed)
+        addresses = {canonicalize_name(each.name): each for each in needed if each.url}
+        for name, version, hashes in found:
             if not hashes:
                 raise CommandError("{}=={} is locked without a hash".format(name, version))
             if name in addresses:
@@ -398,6 +400,19 @@ class Requirements:
                     "hint: `cargo xtask lock --upgrade={}` locks what the index has now".format(name, version, name)
                 )
             self.add(name, version, fitting[0].url, hashes)
+
+    def refuse_outdated(self, versions, needed):
+        """Fails where the package requires something else since it was locked."""
+        for requirement in needed:
+            version = versions.get(canonicalize_name(requirement.name))
+            # PyPy has some distributions built in.
+            is_built_in = version is None and self.interpreter.environment["implementation_name"] == "pypy"
+            if not is_built_in and (version is None or not requirement.specifier.contains(version, prereleases=True)):
+                raise CommandError(
+                    "the package requires `{}`, and the lock has {}\nhint: `cargo xtask lock` resolves it anew".format(
+                        requirement, "no such entry" if version is None else version
+                    )
+                )
 
     def add(self, name, version, location, hashes):
         """Downloads or copies a file, and checks its hash."""
