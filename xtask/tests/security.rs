@@ -1,4 +1,4 @@
-//! `docs/security.md` names a test for each protection.
+//! `docs/security.md` names a test for each protection; steps that run code of a package have neither network nor secrets.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::collections::BTreeSet;
@@ -34,4 +34,46 @@ fn each_protection_has_a_test_that_exists() {
         tests += named.len();
     }
     assert!(tests > 25, "the tables were read: {tests}");
+}
+
+/// Steps that have a network, and run no code of a package or are what `network = true` asks for.
+const CONNECTED: [&str; 15] = [
+    "base",
+    "before-run-online",
+    "build-info-run",
+    "fetch-auditwheel",
+    "fetch-build",
+    "fetch-crates",
+    "fetch-published",
+    "fetch-sdist",
+    "interpreter",
+    "native-build",
+    "pyproject-run",
+    "smoke-fetch",
+    "smoke-system",
+    "system",
+    "test-fetch",
+];
+
+#[test]
+fn each_other_step_has_neither_network_nor_secrets() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let text = fs_err::read_to_string(root.join("docker/Dockerfile.wheels")).unwrap();
+    let joined = text.replace("\\\n", " ");
+    let (mut stage, mut connected) = ("", BTreeSet::new());
+    for line in joined.lines() {
+        if let Some((_, name)) = line.strip_prefix("FROM ").and_then(|it| it.split_once(" AS ")) {
+            stage = name;
+        }
+        let is_offline = line.contains("--network=none");
+        if line.starts_with("RUN ") && is_offline {
+            let secrets = line.matches("type=secret").count();
+            let cores = line.matches("type=secret,id=cores").count();
+            assert_eq!(secrets, cores, "{stage} mounts a secret");
+        } else if line.starts_with("RUN ") {
+            connected.insert(stage);
+        }
+    }
+    let expected = CONNECTED.into_iter().chain(["test-run-online", "wheel-builder-online"]);
+    assert_eq!(connected, expected.collect::<BTreeSet<_>>());
 }
