@@ -10,6 +10,7 @@ use serde::Serialize;
 use wheel_audit::UserError;
 use wheel_audit::files;
 use wheel_audit::report;
+use wheel_audit::sys::permissions;
 
 use super::engine_args::BuildArgs;
 use super::selection::Selection;
@@ -196,6 +197,7 @@ fn write(workspace: &Workspace, all: Vec<Environment>) -> anyhow::Result<LockRep
     if earlier.as_ref() != Some(&file) && (earlier.is_some() || !recorded.is_empty()) {
         let draft = tempfile::NamedTempFile::new_in(&workspace.root)?;
         fs_err::write(draft.path(), file.text())?;
+        fs_err::set_permissions(draft.path(), permissions(0o644))?;
         draft.persist(workspace.root.join(&name)).map_err(|error| error.error)?;
     }
     Ok(LockReport { schema_version: 1, file: name, recorded, changes, removed })

@@ -9,6 +9,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use super::base_images;
 use super::build_info::{BuildInfo, Recipe, Requirement};
 use super::calls;
+use super::earlier;
 use super::env::{Context, PipelineError};
 use super::export;
 use super::like;
@@ -27,9 +28,7 @@ use crate::plan::Job;
 use crate::store::Change;
 use wheel_audit::audit::{Audit, Expectations, Finding, Settings, Severity, audit_wheel};
 use wheel_audit::digest;
-use wheel_audit::dist::{
-    BaseUsed, Entry, Grafted, Kind, Manifest, Reproduced, Smoke, Tests, WheelBuild,
-};
+use wheel_audit::dist::{BaseUsed, Entry, Grafted, Kind, Reproduced, Smoke, Tests, WheelBuild};
 use wheel_audit::policy::{Arch, Libc, PlatformTag};
 use wheel_audit::report;
 use wheel_audit::text::shown;
@@ -413,7 +412,7 @@ fn commit(
     let sha256 = digest::of_file(&wheel.path)?;
     let path = format!("{}/{name}", job.folder());
     let interpreter = job.interpreter.to_string();
-    let mut builds = shared_builds(ctx, &manifest, &path, &sha256, &interpreter)?;
+    let mut builds = earlier::shared_builds(ctx, &manifest, &path, &sha256, &interpreter)?;
     let base = BaseUsed { digest: base.digest.clone(), origin: base.origin.as_str().to_owned() };
     let job_key = job.key.clone();
     builds.push(WheelBuild {
@@ -440,7 +439,7 @@ fn commit(
     let old = old.filter(|entry| entry.path == path || entry.builds().len() == 1);
     let old_name = old.and_then(|entry| entry.path.rsplit('/').next()).map(str::to_owned);
     let earlier = ctx.store.read(&format!("{}/audit.json", job.folder()))?;
-    let audits = joined_audits(earlier, &wheel.audit, old_name.as_deref())?;
+    let audits = earlier::joined_audits(earlier, &wheel.audit, old_name.as_deref())?;
     let json = report::json_text(&info).map_err(std::io::Error::from)? + "\n";
     let (audit, grafted) = (&wheel.audit, wheel.grafted.as_slice());
     let built_by = built_by.as_deref();
@@ -466,59 +465,4 @@ fn commit(
 fn judged(wheel: &Proved) -> BTreeMap<String, String> {
     let facts = &wheel.audit.facts;
     facts.sha256.iter().map(|hash| (facts.file.clone(), hash.clone())).collect()
-}
-
-/// The other interpreters that have this very wheel already. Where one of this run has it with other
-/// bytes, neither smoke test would prove what is in `dist/`.
-fn shared_builds(
-    ctx: &Context<'_>,
-    manifest: &Manifest,
-    path: &str,
-    sha256: &str,
-    interpreter: &str,
-) -> Result<Vec<WheelBuild>, PipelineError> {
-    let Some(entry) = manifest.files.iter().find(|entry| entry.path == path) else {
-        return Ok(Vec::new());
-    };
-    let mut others = entry.builds().iter().filter(|build| build.interpreter != interpreter);
-    if entry.sha256 == sha256 {
-        return Ok(others.cloned().collect());
-    }
-    match others.find(|build| ctx.keys.contains(&build.job)) {
-        Some(other) => Err(PipelineError::Wrong(
-            UserError::new(format!(
-                "{} and {interpreter} share the name `{path}`, and their builds of it differ",
-                other.interpreter
-            ))
-            .hint(
-                "build an abi3 or pure wheel with one interpreter, or make its build reproducible",
-            ),
-        )),
-        // Of an earlier state of the source: its own job makes it again.
-        None => Ok(Vec::new()),
-    }
-}
-
-/// `earlier`, the folder's `audit.json`, with this wheel's audit in it and the replaced wheel's out of it.
-fn joined_audits(
-    earlier: Option<Vec<u8>>,
-    audit: &Audit,
-    replaced: Option<&str>,
-) -> Result<Vec<u8>, PipelineError> {
-    use serde_json::{Value, json};
-    let earlier = earlier.and_then(|text| serde_json::from_slice::<Value>(&text).ok());
-    let mut wheels: BTreeMap<String, Value> = BTreeMap::new();
-    let file = |value: &Value| value["file"].as_str().unwrap_or_default().to_owned();
-    for wheel in earlier.iter().filter_map(|value| value["wheels"].as_array()).flatten() {
-        wheels.insert(file(wheel), wheel.clone());
-    }
-    if let Some(name) = replaced {
-        wheels.remove(name);
-    }
-    let this = serde_json::to_value(audit).map_err(std::io::Error::from)?;
-    wheels.insert(file(&this), this);
-    let all: Vec<_> = wheels.into_values().collect();
-    let value = json!({ "schema_version": 1, "wheels": all });
-    let text = report::json_text(&value).map_err(std::io::Error::from)?;
-    Ok((text + "\n").into_bytes())
 }

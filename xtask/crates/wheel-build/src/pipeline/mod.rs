@@ -7,6 +7,7 @@ mod accelerate;
 mod base_images;
 mod build_info;
 mod calls;
+mod earlier;
 mod env;
 mod environment;
 mod export;

@@ -1,0 +1,64 @@
+//! What `dist/` has of earlier jobs, beside a new wheel.
+
+use std::collections::BTreeMap;
+use wheel_audit::UserError;
+
+use super::env::{Context, PipelineError};
+use wheel_audit::audit::Audit;
+use wheel_audit::dist::{Manifest, WheelBuild};
+use wheel_audit::report;
+
+/// The other interpreters that have this very wheel already. Where one of this run has it with other
+/// bytes, neither smoke test would prove what is in `dist/`.
+pub(super) fn shared_builds(
+    ctx: &Context<'_>,
+    manifest: &Manifest,
+    path: &str,
+    sha256: &str,
+    interpreter: &str,
+) -> Result<Vec<WheelBuild>, PipelineError> {
+    let Some(entry) = manifest.files.iter().find(|entry| entry.path == path) else {
+        return Ok(Vec::new());
+    };
+    let mut others = entry.builds().iter().filter(|build| build.interpreter != interpreter);
+    if entry.sha256 == sha256 {
+        return Ok(others.cloned().collect());
+    }
+    match others.find(|build| ctx.keys.contains(&build.job)) {
+        Some(other) => Err(PipelineError::Wrong(
+            UserError::new(format!(
+                "{} and {interpreter} share the name `{path}`, and their builds of it differ",
+                other.interpreter
+            ))
+            .hint(
+                "build an abi3 or pure wheel with one interpreter, or make its build reproducible",
+            ),
+        )),
+        // Of an earlier state of the source: its own job makes it again.
+        None => Ok(Vec::new()),
+    }
+}
+
+/// `earlier`, the folder's `audit.json`, with this wheel's audit in it and the replaced wheel's out of it.
+pub(super) fn joined_audits(
+    earlier: Option<Vec<u8>>,
+    audit: &Audit,
+    replaced: Option<&str>,
+) -> Result<Vec<u8>, PipelineError> {
+    use serde_json::{Value, json};
+    let earlier = earlier.and_then(|text| serde_json::from_slice::<Value>(&text).ok());
+    let mut wheels: BTreeMap<String, Value> = BTreeMap::new();
+    let file = |value: &Value| value["file"].as_str().unwrap_or_default().to_owned();
+    for wheel in earlier.iter().filter_map(|value| value["wheels"].as_array()).flatten() {
+        wheels.insert(file(wheel), wheel.clone());
+    }
+    if let Some(name) = replaced {
+        wheels.remove(name);
+    }
+    let this = serde_json::to_value(audit).map_err(std::io::Error::from)?;
+    wheels.insert(file(&this), this);
+    let all: Vec<_> = wheels.into_values().collect();
+    let value = json!({ "schema_version": 1, "wheels": all });
+    let text = report::json_text(&value).map_err(std::io::Error::from)?;
+    Ok((text + "\n").into_bytes())
+}
