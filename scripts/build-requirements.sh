@@ -16,6 +16,10 @@ install_build_requirements() {
     fetched=${XTASK_NO_INDEX:-}
     if [ -d /fetched ]; then
         fetched="--offline --no-index --find-links /fetched"
+        # The file of `name @ https://...` is there, too.
+        by_name=$(mktemp /tmp/requires-XXXXXX) || return
+        sed -E 's/^([A-Za-z0-9._-]+ *(\[[^]]*\])?) *@ *[^[:space:]]+/\1/' "$2" >"$by_name" || return
+        set -- "$1" "$by_name"
     fi
     # shellcheck disable=SC2086 # options, or none
     uv pip install --quiet --no-config $fetched --compile-bytecode --python "$1/bin/python" \

@@ -18,13 +18,17 @@ fi
 # The wheel itself is installed by the users' pip, which has to find every requirement met: the pinned
 # one, not the one that an interpreter happens to carry.
 set -- --no-compile --no-index
+# Reports ignored requirements that the wheel does not have.
+# shellcheck disable=SC2119 # no extras
+requirements=$(wheel_requirements)
 if [ -n "${IGNORE_REQUIREMENTS:-}" ]; then
-    # The interpreter brings these itself, in another version than the wheel requires. This reports those that
-    # the wheel does not require.
-    # shellcheck disable=SC2119 # no extras
-    wheel_requirements >/dev/null
+    # The interpreter brings these itself, in another version than the wheel requires.
     echo "ignoring the requirements $IGNORE_REQUIREMENTS of the wheel"
     set -- "$@" --no-deps
 fi
+case $requirements in
+    # pip would download the file of `name @ https://...` again, although /fetched has it.
+    *" @ "*) set -- "$@" --no-deps ;;
+esac
 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore PIP_NO_CACHE_DIR=1 \
     "$venv/bin/python" "$pip_dir/pip" install "$@" "$wheel"

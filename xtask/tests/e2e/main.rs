@@ -25,7 +25,10 @@ mod interrupt;
 mod isolation;
 #[cfg(feature = "e2e-full")]
 mod layers;
+#[cfg(feature = "e2e-full")]
+mod locked;
 mod managed;
+mod offline;
 mod package;
 #[cfg(feature = "e2e-full")]
 mod pip;

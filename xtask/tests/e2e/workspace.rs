@@ -56,6 +56,37 @@ impl Workspace {
         Self::new(|_| toml)
     }
 
+    /// Commits everything, on a fixed day.
+    #[cfg(feature = "e2e-full")]
+    pub(crate) fn commit(&self) {
+        let of = |args: &[&str]| {
+            let mut command = Command::new("git");
+            command.args([
+                "-C",
+                self.root.as_str(),
+                "-c",
+                "user.name=a",
+                "-c",
+                "user.email=a@a.example",
+            ]);
+            command.args(args).env("GIT_COMMITTER_DATE", "2026-11-01T12:00:00Z");
+            ran(&command.output().unwrap(), 0);
+        };
+        of(&["init", "--quiet"]);
+        of(&["add", "--all"]);
+        of(&["commit", "--quiet", "--message", "files"]);
+    }
+
+    /// A clone of the repository in another folder.
+    #[cfg(feature = "e2e-full")]
+    pub(crate) fn cloned(&self) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let top = Utf8PathBuf::try_from(dir.path().canonicalize().unwrap()).unwrap();
+        let root = top.join("elsewhere/clone");
+        sh("git", &["clone", "--quiet", self.root.as_str(), root.as_str()]);
+        Self { _dir: dir, root }
+    }
+
     pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
         command

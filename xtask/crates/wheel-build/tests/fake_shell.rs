@@ -143,7 +143,7 @@ fn clean_removes_what_is_ours_and_says_what() {
     for word in [
         "/jobs (",
         "/logs (",
-        "6 files of ",
+        "8 files of ",
         "image xtask-wheels/os:x (164MB)",
         "2 times: mount / from",
     ] {
@@ -177,7 +177,7 @@ fn clean_leaves_what_checkouts_share_unless_everywhere_is_said() {
     let before = log();
     for switches in [&["--images"][..], &["--cache", "--dist"], &["--everywhere"]] {
         w.run(&[&["clean"][..], switches].concat()).code(2);
-        assert_eq!(w.dist().len(), 6, "{switches:?}");
+        assert_eq!(w.dist().len(), 8, "{switches:?}");
     }
     for switches in [&["--all", "--dry-run"][..], &["--all"]] {
         let ran = w.run(&[&["clean"][..], switches].concat()).code(0).says(&["`--everywhere`"]);
@@ -196,7 +196,7 @@ fn clean_without_a_switch_asks_no_engine_and_leaves_dist_alone() {
     let calls = fs_err::read_to_string(w.fake.join("log")).unwrap();
     w.run(&["clean"]).code(0);
     assert_eq!(fs_err::read_to_string(w.fake.join("log")).unwrap(), calls);
-    assert_eq!(w.dist().len(), 6);
+    assert_eq!(w.dist().len(), 8);
     let ran = w.run(&["wheels", "debian:12", "linux/amd64"]).code(0);
     assert!(ran.stdout.contains("unchanged"), "{}", ran.stdout);
 }

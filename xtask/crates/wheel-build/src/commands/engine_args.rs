@@ -107,7 +107,7 @@ impl BuildArgs {
         if !client.host_network && !unreachable.is_empty() {
             report::warning(
                 &UserError::new(format!(
-                    "{} is on a loopback address, which no container reaches",
+                    "settings with a loopback address, which no container reaches: {}",
                     unreachable.join(", ")
                 ))
                 .hint("use an address that containers reach, or `--network host`"),

@@ -25,12 +25,13 @@ const REPAIR_STAGES: [&str; 2] = ["fetch-auditwheel", "repair-run"];
 const SMOKE_STAGES: [&str; 5] =
     ["smoke-system", "smoke-fetch", "smoke-requirements", "smoke-env", "smoke-run"];
 /// Those, and the stages of the package's own tests.
-const TEST_STAGES: [&str; 9] = [
+const TEST_STAGES: [&str; 10] = [
     "smoke-system",
     "smoke-fetch",
     "smoke-requirements",
     "smoke-env",
     "smoke-run",
+    "test-requires-run",
     "test-fetch",
     "test-env",
     "test-run-offline",

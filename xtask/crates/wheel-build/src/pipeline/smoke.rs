@@ -190,7 +190,9 @@ pub(super) fn outcome(job: &Job, run: bool) -> Tests {
 
 /// Whether a step is one of the package's own tests.
 fn is_of_tests(step: &str) -> bool {
-    ["test-fetch", "test-env", "test-run", "/test.sh"].iter().any(|name| step.contains(name))
+    ["test-requires", "test-fetch", "test-env", "test-run", "/test.sh"]
+        .iter()
+        .any(|name| step.contains(name))
 }
 
 /// Version of the reports' shape.

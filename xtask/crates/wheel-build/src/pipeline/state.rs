@@ -21,7 +21,7 @@ pub(crate) struct State {
 }
 
 /// Every step.
-pub(crate) const STATES: [State; 25] = [
+pub(crate) const STATES: [State; 26] = [
     state("system", "bare", "files-system", "sh /xtask/system-packages.sh"),
     state("base", "system", "files-toolchain", "sh /xtask/toolchain.sh"),
     state("interpreter", "base", "files-interpreter", "sh /xtask/interpreter.sh"),
@@ -98,6 +98,16 @@ pub(crate) const STATES: [State; 25] = [
         ..state("smoke-env", "smoke-requirements", "files-smoke-env", "sh /xtask/smoke-env.sh")
     },
     State { wheel: true, ..state("smoke-run", "smoke-env", "files-smoke", "sh /xtask/smoke.sh") },
+    State {
+        source: true,
+        wheel: true,
+        ..state(
+            "test-requires-run",
+            "smoke-system",
+            "files-test-requires",
+            "sh /xtask/test-requires.sh",
+        )
+    },
     State {
         source: true,
         wheel: true,
