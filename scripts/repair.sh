@@ -3,6 +3,12 @@
 set -eu
 here=$(dirname "$0")
 
+if [ -z "${SOURCE_DATE_EPOCH:-}" ]; then
+    # That of the build: auditwheel writes the clock into the archive otherwise.
+    SOURCE_DATE_EPOCH=$(sed -n 's/.*"source_date_epoch": *\([0-9][0-9]*\).*/\1/p' /wheels/recipe.json)
+fi
+export SOURCE_DATE_EPOCH="${SOURCE_DATE_EPOCH:-1580601600}"
+
 # The system's own Python first: no interpreter starts faster under emulation.
 for python in python3 /opt/python/*/bin/python; do
     if "$python" -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null; then

@@ -126,6 +126,26 @@ fn elf_files_are_explained_by_section() {
 }
 
 #[test]
+fn sections_without_bytes_do_not_count_and_none_overlap() {
+    let file = elf(&[(".text", b"\x90\xc3"), (".bss", b"bytes")]);
+    let names =
+        |file: &[u8]| sections::sections(file).map(|found| found.into_keys().collect::<Vec<_>>());
+    // The headers follow each other at the end: an empty one, `.text`, `.bss`, the names.
+    let (text, bss) = (file.len() - 3 * 64, file.len() - 2 * 64);
+    assert_eq!(names(&file), Some([".bss", ".shstrtab", ".text"].map(str::to_owned).to_vec()));
+    let mut empty = file.clone();
+    empty[bss + 4] = 8;
+    assert_eq!(names(&empty), Some([".shstrtab", ".text"].map(str::to_owned).to_vec()));
+    let mut overlapping = file;
+    for at in [text, bss] {
+        let whole = (overlapping.len() as u64).to_le_bytes();
+        overlapping[at + 24..at + 32].fill(0);
+        overlapping[at + 32..at + 40].copy_from_slice(&whole);
+    }
+    assert_eq!(names(&overlapping), None);
+}
+
+#[test]
 fn other_files_and_their_record() {
     let wheel = Fixture::new(NAME);
     let comparison = compared(&wheel, &Fixture::new(NAME).with("more.py", ""));
