@@ -46,7 +46,7 @@ fn a_build_whose_fetch_steps_ran_needs_no_network() {
     }
     ran(&command.output().unwrap(), 0);
     let log = build_log(&w);
-    let step = |name: &str| log.lines().filter(|line| line.contains(name)).last().unwrap_or("");
+    let step = |name: &str| log.lines().rfind(|line| line.contains(name)).unwrap_or("");
     for name in ["fetch-build.sh", "smoke-fetch.sh", "test-fetch.sh"] {
         assert!(step(name).ends_with("(cached)"), "{name}: {log}");
     }
