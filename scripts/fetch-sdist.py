@@ -68,12 +68,16 @@ def date_of(path):
     """The newest file of an archive, in seconds since 1970: the date of the source."""
     with open(path, "rb") as file:
         is_zip = file.read(4) == b"PK\3\4"
-    if is_zip:
-        with zipfile.ZipFile(path) as bundle:
-            times = [calendar.timegm(member.date_time + (0, 0, 0)) for member in bundle.infolist()]
-    else:
-        with tarfile.open(path) as tar:
-            times = [int(member.mtime) for member in tar]
+    try:
+        if is_zip:
+            with zipfile.ZipFile(path) as bundle:
+                times = [calendar.timegm(member.date_time + (0, 0, 0)) for member in bundle.infolist()]
+        else:
+            with tarfile.open(path) as tar:
+                times = [int(member.mtime) for member in tar]
+    except (OSError, EOFError, ValueError, tarfile.TarError, zipfile.BadZipFile):
+        # The step that unpacks the archive reports it. Some archives have dates that are none.
+        times = []
     # What the archive of a wheel has a place for, which begins in 1980.
     return min(max(times + [315532800]), 4354819198)
 

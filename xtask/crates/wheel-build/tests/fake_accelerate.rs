@@ -86,7 +86,9 @@ fn without_caches_the_smoke_test_takes_the_interpreter_that_was_built() {
     let (build, smoke) = (calls[0], calls[1]);
     assert!(build.contains(" --no-cache ") && !build.contains("XTASK_ANEW"), "{build}");
     assert!(
-        smoke.contains("XTASK_ANEW=smoke-system,smoke-requirements,smoke-env,smoke-run "),
+        smoke.contains(
+            "XTASK_ANEW=smoke-system,smoke-fetch,smoke-requirements,smoke-env,smoke-run "
+        ),
         "{smoke}"
     );
     assert!(!smoke.contains(" --no-cache "), "{smoke}");

@@ -21,7 +21,7 @@ use wheel_audit::text::file_size;
 
 /// The folders of `target/xtask/` that runs fill; what is not named here (the lock, an engine's own
 /// files) stays.
-const FOLDERS: [&str; 14] = [
+const FOLDERS: [&str; 16] = [
     "auditwheel",
     "assets",
     "base",
@@ -30,9 +30,11 @@ const FOLDERS: [&str; 14] = [
     "history",
     "host",
     "jobs",
+    "locking",
     "logs",
     "output",
     "release",
+    "reproduce",
     "shell",
     "source",
     "tools",

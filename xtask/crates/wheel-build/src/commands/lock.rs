@@ -165,7 +165,7 @@ fn build(args: &LockArgs, workspace: &Workspace, locking: &Locking) -> anyhow::R
     files::remove_folder(&work.join("jobs"))?;
     let place = Workspace {
         root: workspace.root.clone(),
-        dist: work.join("dist"),
+        dist: workspace.work.join("locking/dist"),
         work,
         file: workspace.file.clone(),
     };
