@@ -1,7 +1,7 @@
 """Fetch the crates of a source by the hashes of its Cargo.lock files: fetch-crates.py SOURCE FOLDER
 
 FOLDER gets vendor/NAME-VERSION, config.toml, which has cargo read them, and requirements-crates.json. A source whose
-own .cargo/config.toml replaces crates.io has its crates itself: nothing is fetched. Where it has a Cargo.toml and no
+own .cargo/config.toml replaces the default registry has its crates itself: nothing is fetched. Where it has a Cargo.toml and no
 lock, cargo resolves, and the result is in locks.tar.
 SOURCE is a copy that this script changes: cargo reads neither .cargo nor rust-toolchain of it, which may name programs.
 
@@ -31,7 +31,7 @@ def read_toml(path):
 
 
 def strip(source):
-    """Removes what cargo would obey; whether the source replaces crates.io by itself, and its locks and manifests."""
+    """Removes what cargo would obey; whether the source replaces the default registry, and its locks and manifests."""
     is_vendored, locks, manifests = False, [], []
     for folder, folders, files in os.walk(source):
         for name in ("config", "config.toml"):

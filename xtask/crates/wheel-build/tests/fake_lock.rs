@@ -21,7 +21,7 @@ fn info(id: &str, version: &str) -> Value {
     })
 }
 
-/// Has the engine's containers have gcc-12 of `version`, each with the interpreter it was asked for.
+/// Gives the engine's containers gcc-12 of `version`, each with its job's interpreter.
 fn gcc(w: &Workspace, version: &str) {
     let text = info("@id@", version).to_string();
     fs_err::write(w.fake.join("info"), text).unwrap();

@@ -124,7 +124,7 @@ fn wheels_explains_its_words_and_switches() {
               Skip the smoke test and the package's own tests
 
           --base <BASE>
-              How base images may be had
+              How base images may be obtained
 
               Possible values:
               - auto:      In the engine, pulled, bootstrapped: the first that works

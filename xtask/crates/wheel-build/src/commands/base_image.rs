@@ -50,7 +50,7 @@ struct MakeArgs {
     /// Build again what is there already
     #[arg(long)]
     force: bool,
-    /// How base images may be had
+    /// How base images may be obtained
     #[arg(long, value_enum, default_value_t)]
     base: BasePolicy,
     /// Which engine builds

@@ -22,7 +22,7 @@ pub(crate) struct BuildInfoArgs {
     /// Report on stdout as JSON
     #[arg(long)]
     pub json: bool,
-    /// How base images may be had
+    /// How base images may be obtained
     #[arg(long, value_enum, default_value_t)]
     pub base: crate::engine::base::BasePolicy,
     /// Which engine builds

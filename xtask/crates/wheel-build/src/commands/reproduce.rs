@@ -32,7 +32,7 @@ pub(crate) struct ReproduceArgs {
     /// Report on stdout as JSON
     #[arg(long)]
     pub json: bool,
-    /// How base images may be had
+    /// How base images may be obtained
     #[arg(long, value_enum, default_value_t)]
     pub base: BasePolicy,
     /// Compile for foreign platforms under emulation, which lets the second build vary everything there, too

@@ -35,7 +35,7 @@ pub(crate) struct ShellArgs {
     /// Stand before the build step that failed last (of the target and platform, where they are named)
     #[arg(long)]
     pub last_failed: bool,
-    /// How base images may be had
+    /// How base images may be obtained
     #[arg(long, value_enum, default_value_t)]
     pub base: BasePolicy,
     /// Which engine builds, and what it keeps

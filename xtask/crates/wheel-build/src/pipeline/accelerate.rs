@@ -78,7 +78,7 @@ pub(super) struct NativeImage<'a> {
     pub(super) engine: &'a Engine,
     /// What is wanted.
     pub(super) accelerate: &'a Accelerate,
-    /// How base images may be had.
+    /// How base images may be obtained.
     pub(super) base_policy: BasePolicy,
     /// xtask's own folder, `target/xtask`.
     pub(super) work: &'a Utf8Path,

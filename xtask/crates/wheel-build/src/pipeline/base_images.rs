@@ -141,7 +141,7 @@ pub(crate) struct Making<'a> {
     pub engine: &'a Engine,
     /// xtask's own folder, `target/xtask`.
     pub work: &'a Utf8Path,
-    /// How base images may be had.
+    /// How base images may be obtained.
     pub base_policy: BasePolicy,
     /// The repository to push to; kept in the engine where it is `None`.
     pub repository: Option<&'a str>,

@@ -23,7 +23,7 @@ pub(crate) struct Place<'a> {
     pub target: &'a Target,
     /// The platform.
     pub platform: &'a Platform,
-    /// How its base image may be had.
+    /// How its base image may be obtained.
     pub base_policy: BasePolicy,
     /// Whether native programs may do an emulated one's work: as in a build, whose stages are taken.
     pub accelerate: &'a Accelerate,

@@ -106,7 +106,7 @@ pub(super) fn run(
     let context = workspace.fresh("repair-wheel")?;
     fs_err::copy(raw, context.join(name))?;
     let output = workspace.fresh("repaired")?;
-    // The stage stands on the build, whose arguments have to be the same.
+    // The stage starts from that of the build: its arguments must be equal.
     let extra = Workspace::new(&ctx.work, &job)?.extra_requires();
     let bake = calls::repair(ctx, &job, &base, (context, tag), (&output, &extra));
     let baked = ctx.engine.bake(&bake, log, &mut |event| watch.event(&title, event));

@@ -75,7 +75,7 @@ pub(crate) enum Verdict {
         #[serde(flatten)]
         comparison: Comparison,
     },
-    /// One of them could not be had.
+    /// One of them was not built.
     Failed(Failure),
 }
 

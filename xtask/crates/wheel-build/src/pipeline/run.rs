@@ -36,7 +36,7 @@ pub(crate) struct Options {
     pub budget: JobBudget,
     /// Whether the first failure ends the run, jobs that are running included.
     pub fail_fast: bool,
-    /// How base images may be had.
+    /// How base images may be obtained.
     pub base_policy: BasePolicy,
     /// The platforms that run without emulation.
     pub native: BTreeSet<Platform>,

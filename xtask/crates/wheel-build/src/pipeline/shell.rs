@@ -42,7 +42,7 @@ pub(crate) struct Place<'a> {
     pub source: &'a PreparedSource,
     /// xtask's own folder, `target/xtask`.
     pub work: &'a Utf8Path,
-    /// How base images may be had.
+    /// How base images may be obtained.
     pub base_policy: BasePolicy,
     /// Whether native compilers may do an emulated compiler's work: as in the build, whose steps are taken.
     pub accelerate: &'a Accelerate,

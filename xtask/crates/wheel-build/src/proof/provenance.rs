@@ -42,7 +42,7 @@ pub(super) fn statement(facts: &Facts<'_>, materials: &[Material]) -> Value {
 /// What the tool decided by itself, as far as it is known.
 fn internal(facts: &Facts<'_>) -> Value {
     let interpreter = facts.interpreter();
-    // A build that had the network says so.
+    // Name a build whose code could use the network.
     let is_isolated = interpreter["isolated"] != false;
     let mut all = Map::from_iter([("isolated".to_owned(), is_isolated.into())]);
     if interpreter["recipe"].is_object() {

@@ -72,7 +72,7 @@ pub(crate) struct WheelsArgs {
     /// Skip the smoke test and the package's own tests
     #[arg(long)]
     pub no_smoke: bool,
-    /// How base images may be had
+    /// How base images may be obtained
     #[arg(long, value_enum, default_value_t)]
     pub base: BasePolicy,
     /// Have emulated compilers' and apt's work done by native ones, wherever the result is the same;
