@@ -109,9 +109,12 @@ fn summarise(context: &mut AuditContext<'_>) {
         || context.elves().iter().any(|elf| elf.facts.is_err());
     let is_unreadable = context.contents().is_none();
     let requirements = Requirements::default();
-    let mut needs = WheelNeeds { requirements, is_musl, is_unknown, is_unreadable, system_needs };
+    let own = || context.elves().iter().filter(|elf| elf.arch == arch);
+    let is_marked = own().any(Elf::is_marked);
+    let mut needs =
+        WheelNeeds { requirements, is_musl, is_unknown, is_unreadable, is_marked, system_needs };
     // Files for another machine are an error of their own, and say nothing about this one.
-    for elf in context.elves().iter().filter(|elf| elf.arch == arch) {
+    for elf in own() {
         needs.requirements.extend(&elf.needs);
     }
     let pure = !unread && context.elves().is_empty() && needs.system_needs.non_elf.is_none();

@@ -53,6 +53,14 @@ impl Elf {
         self.isa.as_ref()?.as_ref().ok().map(|facts| facts.required)
     }
 
+    /// Whether the linker noted that it needs more than the first processors of its architecture have.
+    pub(super) fn is_marked(&self) -> bool {
+        /// `GNU_PROPERTY_X86_ISA_1_BASELINE`, which every processor has.
+        const BASELINE: u32 = 1;
+        let bits = self.facts.as_ref().ok().and_then(|facts| facts.isa_needed);
+        bits.is_some_and(|bits| bits & !BASELINE != 0)
+    }
+
     /// The facts of a file that the loader may load: judged, and no object file.
     pub(super) fn loadable(&self) -> Option<&ElfFacts> {
         self.facts.as_ref().ok().filter(|facts| facts.kind != ElfKind::Object)

@@ -61,6 +61,9 @@ pub(super) struct WheelNeeds {
     pub(super) is_unknown: bool,
     /// The file is no readable archive, so no installer takes it.
     pub(super) is_unreadable: bool,
+    /// A file carries a marker for more than the first x86-64 processors, on which glibc then refuses
+    /// it. auditwheel gives such a wheel no manylinux or musllinux tag (`_get_machine_policy`).
+    pub(super) is_marked: bool,
     /// The same in full, for the matrix.
     pub(super) system_needs: SystemNeeds,
 }
@@ -136,7 +139,7 @@ impl WheelFacts {
     /// true if the build's musl was no newer.
     pub fn floor_tag(&self, arch: Arch) -> Option<PlatformTag> {
         let (policies, needs) = (Policies::builtin(), &self.needs);
-        if needs.is_unknown {
+        if needs.is_unknown || needs.is_marked {
             None
         } else if needs.is_musl {
             policies.musllinux(arch, &needs.requirements)

@@ -10,7 +10,7 @@ use goblin::{
     elf::{
         Elf,
         header::{EI_CLASS, EI_DATA, ELFCLASS64, ELFDATA2LSB, Header},
-        program_header::{PT_DYNAMIC, PT_INTERP, PT_LOAD, PT_NOTE, ProgramHeader},
+        program_header::{PT_DYNAMIC, PT_GNU_PROPERTY, PT_INTERP, PT_LOAD, PT_NOTE, ProgramHeader},
         section_header::SectionHeader,
     },
 };
@@ -320,7 +320,7 @@ pub(super) fn named_parts(source: &dyn FileBytes, small: u64, names: u64) -> Vec
         return Vec::new();
     }
     let of_use = |each: &&ProgramHeader| match each.p_type {
-        PT_DYNAMIC | PT_INTERP | PT_NOTE | PT_LOAD => each.p_filesz <= small,
+        PT_DYNAMIC | PT_INTERP | PT_NOTE | PT_GNU_PROPERTY | PT_LOAD => each.p_filesz <= small,
         _ => false,
     };
     let part =

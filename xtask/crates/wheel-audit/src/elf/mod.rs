@@ -10,6 +10,7 @@
 mod dynamic;
 mod image;
 mod loads;
+mod properties;
 mod refusal;
 mod region_buffer;
 mod sections;
@@ -29,6 +30,7 @@ use thiserror::Error;
 pub(crate) use dynamic::MAX_STRINGS;
 pub(crate) use dynamic::is_known as is_known_tag;
 pub(crate) use image::Image;
+pub(crate) use properties::isa_needed;
 pub use refusal::Refusal;
 pub(crate) use region_buffer::RegionBuffer;
 pub(crate) use source::{FileBytes, Sparse};
@@ -146,6 +148,9 @@ pub struct ElfFacts {
     pub executable_stack: bool,
     /// Some of it is writable and executable at the same time.
     pub writable_code: bool,
+    /// The processor level that the linker notes, in the bits of `GNU_PROPERTY_X86_ISA_1_NEEDED`: 1 is
+    /// the baseline, 2 v2, 4 v3, 8 v4. glibc 2.33 and later refuse the file on lesser processors.
+    pub isa_needed: Option<u32>,
     /// What is read-only after relocation.
     pub relro: Relro,
     /// It holds packed relative relocations (`DT_RELR`), which loaders before glibc 2.36 skip
@@ -264,6 +269,7 @@ impl ElfFacts {
                 .segments
                 .iter()
                 .any(|each| each.p_type == PT_LOAD && each.p_flags & both == both),
+            isa_needed: isa_needed(image),
             relro,
             relative_relocations: false,
             compilers: sections.as_ref().map(Sections::compilers).unwrap_or_default(),

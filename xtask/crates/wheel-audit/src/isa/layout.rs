@@ -5,16 +5,12 @@ use std::{
     ops::Range,
 };
 
-use goblin::elf::{
-    program_header::{PT_GNU_PROPERTY, PT_NOTE},
-    section_header::{SHF_ALLOC, SHF_EXECINSTR, SHT_PROGBITS, SectionHeader},
-};
+use goblin::elf::section_header::{SHF_ALLOC, SHF_EXECINSTR, SHT_PROGBITS, SectionHeader};
 
-use crate::elf::{FileBytes, Image};
+use crate::elf::{FileBytes, Image, isa_needed};
 
 use super::{
     IsaError, Level, Machine, Question,
-    bytes::u32_at,
     code_file::CodeFile,
     frames::Frames,
     tables::{Dynamic, Names, Symbols},
@@ -24,9 +20,6 @@ use super::{
 /// functions to 16).
 const PADDING: u64 = 16;
 const CODE: u64 = (SHF_ALLOC | SHF_EXECINSTR) as u64;
-/// `NT_GNU_PROPERTY_TYPE_0` and `GNU_PROPERTY_X86_ISA_1_NEEDED` (x86-64 psABI).
-const PROPERTY: u32 = 5;
-const ISA_NEEDED: u32 = 0xc000_8002;
 /// More symbols and frames than that are not looked at.
 const MAX_FUNCTIONS: usize = 3 << 20;
 /// Minimum number of bytes to request of a table that is read in small pieces, such as a chain of hashes.
@@ -104,7 +97,8 @@ impl Outline {
         draft.always.extend(dynamic.initialisers(&elf));
         draft.always.insert(image.header.e_entry);
         draft.names.sort();
-        let (note, frames) = (note(&elf), Frames::find(&elf));
+        let note = isa_needed(image).and_then(Level::of_note);
+        let frames = Frames::find(&elf);
         Ok(Self { machine: elf.machine, code, note, draft, frames, functions: Vec::new() })
     }
 
@@ -326,34 +320,4 @@ fn is_outline(name: &[u8]) -> bool {
     let kinds = [b"cas" as &[u8], b"swp", b"ldadd", b"ldclr", b"ldeor", b"ldset"];
     let kind = name.strip_prefix(b"__aarch64_");
     kind.is_some_and(|kind| kinds.iter().any(|each| kind.starts_with(each)))
-}
-
-/// What the linker noted (x86-64 psABI, "Program Property").
-fn note(elf: &CodeFile<'_>) -> Option<Level> {
-    let mut segments =
-        elf.image.segments.iter().filter(|each| matches!(each.p_type, PT_NOTE | PT_GNU_PROPERTY));
-    let found = segments.find_map(|each| {
-        property(elf.image.file(each.p_offset, each.p_filesz)?, elf.word_size())
-    })?;
-    Level::of_note(found).filter(|_| elf.machine == Machine::X86_64)
-}
-
-/// The value of the property in a segment of notes.
-fn property(mut notes: &[u8], align: usize) -> Option<u32> {
-    while notes.len() >= 12 {
-        let [name, length, kind] = [0, 4, 8].map(|at| u32_at(notes, at));
-        let start = 12 + usize::try_from(name).ok()?.checked_next_multiple_of(4)?;
-        let end = start.checked_add(usize::try_from(length).ok()?)?;
-        let mut rest = notes.get(start..end)?;
-        while kind == PROPERTY && rest.len() >= 8 {
-            let size = usize::try_from(u32_at(rest, 4)).ok()?;
-            if u32_at(rest, 0) == ISA_NEEDED && size == 4 && rest.len() >= 12 {
-                return Some(u32_at(rest, 8));
-            }
-            let next = size.checked_next_multiple_of(align)?.checked_add(8)?;
-            rest = rest.get(next..).unwrap_or_default();
-        }
-        notes = notes.get(end.checked_next_multiple_of(align)?..).unwrap_or_default();
-    }
-    None
 }

@@ -130,7 +130,7 @@ impl Level {
 
     /// The level of a property note, `GNU_PROPERTY_X86_ISA_1_NEEDED` (x86-64 psABI, "Program
     /// Property"): the bits from the lowest are baseline, v2, v3 and v4.
-    pub(super) fn of_note(bits: u32) -> Option<Self> {
+    pub(crate) fn of_note(bits: u32) -> Option<Self> {
         let index = (bits & 0xf).checked_ilog2()?;
         let (_, features, _) = Self::named(Machine::X86_64).nth(index as usize)?;
         Some(Self { machine: Machine::X86_64, features })

@@ -9,6 +9,7 @@ mod dist;
 mod elf;
 mod format;
 mod hardening;
+mod isa;
 mod large;
 mod libraries;
 mod like;
