@@ -11,7 +11,7 @@ use super::{
     elf_file::{Elf, ReadElf},
     extension,
     facts::WheelNeeds,
-    non_elf,
+    non_elf, obstacles,
     origin::{self, Origin},
     reading,
     system_needs::SystemNeeds,
@@ -110,9 +110,15 @@ fn summarise(context: &mut AuditContext<'_>) {
     let is_unreadable = context.contents().is_none();
     let requirements = Requirements::default();
     let own = || context.elves().iter().filter(|elf| elf.arch == arch);
-    let is_marked = own().any(Elf::is_marked);
-    let mut needs =
-        WheelNeeds { requirements, is_musl, is_unknown, is_unreadable, is_marked, system_needs };
+    let mut needs = WheelNeeds {
+        requirements,
+        is_musl,
+        is_unknown,
+        is_unreadable,
+        is_marked: own().any(Elf::is_marked),
+        system_needs,
+        obstacles: Vec::new(),
+    };
     // Files for another machine are an error of their own, and say nothing about this one.
     for elf in own() {
         needs.requirements.extend(&elf.needs);
@@ -136,6 +142,7 @@ fn summarise(context: &mut AuditContext<'_>) {
         Some(arch) => facts.floor_tag(arch).unwrap_or(PlatformTag::Linux(arch)).to_string(),
         None => "unknown".to_owned(),
     };
+    context.facts.needs.obstacles = obstacles::of_wheel(context);
 }
 
 /// Does any file name musl's C library or loader?

@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::{
     extension::Extension,
     needs::{SymbolNeed, needs_of},
+    obstacle::Obstacle,
     origin::Origin,
     system_needs::SystemNeeds,
 };
@@ -66,6 +67,8 @@ pub(super) struct WheelNeeds {
     pub(super) is_marked: bool,
     /// The same in full, for the matrix.
     pub(super) system_needs: SystemNeeds,
+    /// Everything that keeps a loader from loading its files.
+    pub(super) obstacles: Vec<Obstacle>,
 }
 
 /// The facts of an ELF file in a wheel.

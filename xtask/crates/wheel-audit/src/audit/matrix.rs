@@ -6,6 +6,7 @@
 
 use super::{
     Audit,
+    obstacle::Effect,
     system_needs::{Need, SystemNeeds},
 };
 use crate::elf::Refusal;
@@ -89,7 +90,7 @@ impl Audit {
             } else if is_for_others {
                 Loading::Unsure("it is for another system".to_owned())
             } else {
-                loading(system_needs, system)
+                loading(system_needs, system).or_worse(self.obstacle_on(system))
             };
         match (self.is_refused(system), loading) {
             (None, Loading::Works) => cell(State::Loads, String::new()),
@@ -103,6 +104,20 @@ impl Audit {
                 cell(State::Refused, format!("{refusal}; {reason}"))
             }
         }
+    }
+
+    /// What the worst of the obstacles makes of it.
+    fn obstacle_on(&self, system: &Distribution) -> Loading {
+        let Some(arch) = self.facts.needs.system_needs.arch else { return Loading::Works };
+        let all = self.facts.needs.obstacles.iter();
+        let holding = all.filter_map(|each| Some((each.effect_on(system, arch)?, each)));
+        // The first of the worst.
+        let worst = holding.reduce(|worst, each| if each.0 > worst.0 { each } else { worst });
+        worst.map_or(Loading::Works, |(effect, obstacle)| match effect {
+            Effect::Fails => Loading::Fails(obstacle.reason()),
+            Effect::MayFail => Loading::Unsure(obstacle.reason()),
+            Effect::OnSome => Loading::OnSome(obstacle.reason()),
+        })
     }
 
     /// Why an installer does not take it, if so.
@@ -128,6 +143,21 @@ impl Audit {
         let named = named.collect::<Vec<_>>().join(", ");
         let is = if claim.len() == 1 { "is not" } else { "are not" };
         Some(format!("{named} {is} for {}", system.libc))
+    }
+}
+
+impl Loading {
+    fn rank(&self) -> Option<Effect> {
+        match self {
+            Self::Works => None,
+            Self::OnSome(_) => Some(Effect::OnSome),
+            Self::Unsure(_) => Some(Effect::MayFail),
+            Self::Fails(_) => Some(Effect::Fails),
+        }
+    }
+
+    fn or_worse(self, other: Self) -> Self {
+        if other.rank() > self.rank() { other } else { self }
     }
 }
 

@@ -23,6 +23,8 @@ mod matrix;
 mod members;
 mod needs;
 mod non_elf;
+mod obstacle;
+mod obstacles;
 mod origin;
 mod passes;
 mod reading;

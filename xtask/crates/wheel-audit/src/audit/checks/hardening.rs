@@ -4,11 +4,6 @@
 use super::{AuditContext, Check, Finding, Rule, listing};
 use crate::elf::{ElfFacts, Relro};
 
-const EXECUTABLE_STACK: Rule = Rule::warning(
-    "ELF009",
-    "executable-stack",
-    "add `.note.GNU-stack` to assembler sources or link with `-z noexecstack`; glibc 2.41 refuses to load the file",
-);
 const TEXT_RELOCATIONS: Rule = Rule::warning(
     "ELF010",
     "text-relocations",
@@ -33,14 +28,7 @@ const DEBUG_INFORMATION: Rule = Rule::note(
 );
 
 pub(super) const CHECK: Check = Check {
-    rules: &[
-        EXECUTABLE_STACK,
-        TEXT_RELOCATIONS,
-        WRITABLE_CODE,
-        NO_RELRO,
-        LAZY_BINDING,
-        DEBUG_INFORMATION,
-    ],
+    rules: &[TEXT_RELOCATIONS, WRITABLE_CODE, NO_RELRO, LAZY_BINDING, DEBUG_INFORMATION],
     find,
 };
 
@@ -50,9 +38,6 @@ const MIN_DEBUG: u64 = 1 << 20;
 fn find(context: &AuditContext<'_>, findings: &mut Vec<Finding>) {
     let loadable = || context.elves().iter().filter_map(|elf| Some((&*elf.path, elf.loadable()?)));
     for (path, facts) in loadable() {
-        if facts.executable_stack {
-            findings.push(EXECUTABLE_STACK.broken(path, "asks for an executable stack"));
-        }
         if facts.text_relocations {
             findings.push(TEXT_RELOCATIONS.broken(path, "has relocations in its code"));
         }

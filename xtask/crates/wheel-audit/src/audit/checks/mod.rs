@@ -18,6 +18,7 @@ mod loadable;
 mod machine;
 mod metadata;
 mod module_init;
+mod obstacles;
 mod placement;
 mod record;
 mod search_path;
@@ -59,6 +60,7 @@ const CHECKS: &[Check] = &[
     floor::CHECK,
     loadable::CHECK,
     libraries::CHECK,
+    obstacles::CHECK,
     search_path::CHECK,
     hardening::CHECK,
     isa::CHECK,
@@ -82,8 +84,14 @@ const FLOOR_CHECKS: &[Check] =
     &[archive::CHECK, tags::CHECK, machine::CHECK, floor::CHECK, loadable::CHECK];
 
 /// What can be said of a file that lies in no wheel.
-const FILE_CHECKS: &[Check] =
-    &[machine::CHECK, floor::CHECK, loadable::CHECK, hardening::CHECK, isa::CHECK];
+const FILE_CHECKS: &[Check] = &[
+    machine::CHECK,
+    floor::CHECK,
+    loadable::CHECK,
+    obstacles::CHECK,
+    hardening::CHECK,
+    isa::CHECK,
+];
 
 /// Runs every check that the depth allows; the findings come in no order.
 pub(super) fn run(context: &AuditContext<'_>, depth: Depth) -> Vec<Finding> {

@@ -1,15 +1,10 @@
-//! Does the loader find the libraries that the wheel brings, and nothing that it should not?
+//! Does a search path lead where a library may lie that the file should not load?
 
 use std::collections::BTreeSet;
 
 use super::{AuditContext, Check, Finding, Rule};
 use crate::audit::search::{self, Entry};
 
-const OFF_THE_PATH: Rule = Rule::warning(
-    "ELF011",
-    "library-off-the-path",
-    "set a search path that leads there, or let `auditwheel repair` do it",
-);
 const BUILD_PATH: Rule = Rule::warning(
     "ELF015",
     "search-path-of-the-build",
@@ -33,10 +28,9 @@ const CALLERS_PATH: Rule = Rule::warning(
 );
 
 pub(super) const CHECK: Check =
-    Check { rules: &[OFF_THE_PATH, BUILD_PATH, ABSOLUTE_PATH, OUTSIDE, CALLERS_PATH], find };
+    Check { rules: &[BUILD_PATH, ABSOLUTE_PATH, OUTSIDE, CALLERS_PATH], find };
 
 fn find(context: &AuditContext<'_>, findings: &mut Vec<Finding>) {
-    off_path(context, findings);
     for elf in context.elves() {
         let Some(facts) = elf.loadable() else { continue };
         let known: BTreeSet<Entry<'_>> = search::entries(&elf.path, facts).collect();
@@ -56,25 +50,5 @@ fn find(context: &AuditContext<'_>, findings: &mut Vec<Finding>) {
             findings
                 .push(rule.broken(&elf.path, format!("looks for libraries in {place}, {what}")));
         }
-    }
-}
-
-fn off_path(context: &AuditContext<'_>, findings: &mut Vec<Finding>) {
-    let Some(contents) = context.contents() else { return };
-    for lost in search::off_path(contents, context.facts.needs.is_musl) {
-        let arch = contents.elves.iter().find(|elf| elf.path == lost.path).and_then(|elf| elf.arch);
-        let limits = context.limits(arch);
-        // Then the system's own is found.
-        if !limits.is_empty() && limits.iter().all(|limits| limits.library(lost.library)) {
-            continue;
-        }
-        let (library, place) = (lost.library.escape_debug(), lost.place.escape_debug());
-        let message = format!(
-            "needs `{library}`, which is in the wheel as `{place}`, where no search path of the file \
-             leads: it is found only if something else has loaded it before"
-        );
-        let wanted = lost.wanted.escape_debug();
-        let help = format!("link with `-Wl,-rpath,'{wanted}'`, or load it first");
-        findings.push(OFF_THE_PATH.broken(lost.path, message).with_help(help));
     }
 }

@@ -111,10 +111,21 @@ fn packed_relocations_need_their_version() {
 }
 
 #[test]
-fn executable_stacks_are_warned_of() {
-    let audit = audit(&native(module(&[], &["-z", "execstack"])), &Expectations::default());
-    assert_eq!(audit.findings.iter().map(|finding| finding.code).collect::<Vec<_>>(), ["ELF009"]);
-    assert_eq!(audit.verdict(), Verdict::Pass);
+fn executable_stacks_of_what_python_loads_are_errors() {
+    let stack = || module(&[], &["-z", "execstack"]);
+    let judge = |fixture: &Fixture| {
+        let audit = audit(fixture, &Expectations::default());
+        let codes: Vec<_> = audit.findings.iter().map(|finding| finding.code).collect();
+        (codes, audit.verdict())
+    };
+    assert_eq!(judge(&native(stack())), (vec!["ELF009"], Verdict::Fail));
+    let folder = Folder::new();
+    gcc(&folder, "libplugin.so", "void f(void) {}", &["-z", "execstack"]);
+    let plugin = fs_err::read(folder.path().join("libplugin.so")).unwrap();
+    let plugin = wheel(WHEEL).with("pkg/libplugin.so", plugin);
+    assert_eq!(judge(&plugin), (vec!["ELF009"], Verdict::Pass), "nothing in the wheel needs it");
+    let musl = Fixture::new("pkg-1.0-cp311-cp311-musllinux_1_2_x86_64.whl");
+    assert_eq!(judge(&musl.with("_pkg.abi3.so", stack())).1, Verdict::Pass, "musl ignores it");
 }
 
 #[test]

@@ -21,39 +21,39 @@ fn judged(fixture: &Fixture, code: &str, publish: bool, overrides: &[Override]) 
     finding
 }
 
-/// A wheel whose one module, two folders deep, asks for an executable stack.
-fn with_stack() -> Fixture {
-    let module = module(&[("malloc", "GLIBC_2.2.5", "libc.so.6")], &["-z", "execstack"]);
+/// A wheel whose one module, two folders deep, looks for libraries in a folder of the machine that built it.
+fn with_build_path() -> Fixture {
+    let module = module(&[("malloc", "GLIBC_2.2.5", "libc.so.6")], &["-Wl,-rpath,/tmp/build"]);
     Fixture::new(WHEEL).with(&format!("a/b/{MODULE}"), module)
 }
 
 #[test]
 fn codes_names_and_families_are_overridden_and_the_reason_is_kept() {
-    let wheel = with_stack();
-    let stack = |overrides: &[Override]| {
-        let finding = judged(&wheel, "ELF009", false, overrides);
+    let wheel = with_build_path();
+    let build_path = |overrides: &[Override]| {
+        let finding = judged(&wheel, "ELF015", false, overrides);
         (finding.severity, finding.reason.unwrap_or_default())
     };
-    assert_eq!(stack(&[]), (Severity::Warning, String::new()));
-    for rule in ["ELF009", "executable-stack", "ELF"] {
-        let told = stack(&[over(rule, None, Severity::Ignored)]);
+    assert_eq!(build_path(&[]), (Severity::Warning, String::new()));
+    for rule in ["ELF015", "search-path-of-the-build", "ELF"] {
+        let told = build_path(&[over(rule, None, Severity::Ignored)]);
         assert_eq!(told, (Severity::Ignored, format!("as {rule} says")));
     }
-    assert_eq!(stack(&[over("ELF010", None, Severity::Error)]).0, Severity::Warning);
-    let both = [over("ELF", None, Severity::Ignored), over("ELF009", None, Severity::Error)];
-    assert_eq!(stack(&both).0, Severity::Error, "the later one wins");
+    assert_eq!(build_path(&[over("ELF010", None, Severity::Error)]).0, Severity::Warning);
+    let both = [over("ELF", None, Severity::Ignored), over("ELF015", None, Severity::Error)];
+    assert_eq!(build_path(&both).0, Severity::Error, "the later one wins");
 }
 
 #[test]
 fn an_override_decides_the_verdict() {
     let folder = Folder::new();
-    let path = with_stack().write(folder.path());
+    let path = with_build_path().write(folder.path());
     let verdict = |overrides| {
         let settings = Settings { overrides, ..Settings::default() };
         audit_wheel(&path, &Expectations::default(), &settings).unwrap().verdict()
     };
     assert_eq!(verdict(Vec::new()), Verdict::Pass);
-    assert_eq!(verdict(vec![over("ELF009", None, Severity::Error)]), Verdict::Fail);
+    assert_eq!(verdict(vec![over("ELF015", None, Severity::Error)]), Verdict::Fail);
     let broken = module(&[("strlcpy", "GLIBC_2.38", "libc.so.6")], &[]);
     let path = native(broken).write(folder.path());
     let verdict = |overrides| {
@@ -66,7 +66,7 @@ fn an_override_decides_the_verdict() {
 
 #[test]
 fn a_path_is_matched_with_the_member_and_the_file_name() {
-    let wheel = with_stack();
+    let wheel = with_build_path();
     for (path, fits) in [
         ("a/b/*.so", true),
         ("**/*.so", true),
@@ -76,8 +76,8 @@ fn a_path_is_matched_with_the_member_and_the_file_name() {
         ("a/*.so", false),
         ("pkg-*-cp312-*.whl", false),
     ] {
-        let settings = [over("ELF009", Some(path), Severity::Note)];
-        let severity = judged(&wheel, "ELF009", false, &settings).severity;
+        let settings = [over("ELF015", Some(path), Severity::Note)];
+        let severity = judged(&wheel, "ELF015", false, &settings).severity;
         assert_eq!(severity == Severity::Note, fits, "{path}");
     }
 }

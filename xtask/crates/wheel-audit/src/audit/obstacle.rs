@@ -1,0 +1,185 @@
+//! Why a file of the wheel does not load on some systems.
+//!
+//! One list of obstacles is made of each wheel. The matrix shows those that hold on a system, and the
+//! findings report them, so that neither can contradict the other.
+
+use super::finding::Rule;
+use crate::isa::Level;
+use crate::policy::{
+    Arch, Distribution, Libc, LibcVersion, PlatformTag, Policies, SymbolVersion, VersionVerdict,
+};
+
+/// A reason for which the loader refuses a file on some systems.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Obstacle {
+    /// The rule that its finding breaks.
+    pub(super) rule: &'static Rule,
+    /// The file in the wheel.
+    pub(super) path: String,
+    /// What is wrong with the file, as a predicate: `asks for an executable stack`.
+    pub(super) cause: String,
+    /// What the loader prints, without the file's path. Empty where it prints nothing.
+    pub(super) words: String,
+    /// The systems on which it holds.
+    pub(super) on: Condition,
+    /// What it does there.
+    pub(super) effect: Effect,
+    /// What to do about it, where the rule's own hint does not fit.
+    pub(super) help: Option<String>,
+}
+
+/// How an obstacle ends, from the best to the worst.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Effect {
+    /// The file loads on newer processors only.
+    OnSome,
+    /// It may fail: what decides is not in the wheel.
+    MayFail,
+    /// It fails.
+    Fails,
+}
+
+/// The systems on which an obstacle holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(dead_code, reason = "the matrix still judges versions and processors by itself")]
+pub(super) enum Condition {
+    /// All of them.
+    Everywhere,
+    /// glibc of at least the first version and older than the second, where given.
+    Glibc {
+        /// The first version.
+        from: Option<LibcVersion>,
+        /// The first version on which it no longer holds.
+        before: Option<LibcVersion>,
+    },
+    /// musl.
+    Musl,
+    /// Systems with glibc whose library lacks this symbol version: `GLIBC_2.38`, `GLIBCXX_3.4.29`.
+    LacksVersion(String),
+    /// Systems that do not promise this library.
+    LacksLibrary(String),
+    /// Machines whose processor is below this level, on glibc of at least this version.
+    Processor {
+        /// The level.
+        level: Level,
+        /// The first version of glibc that looks at it; `None` where the code itself needs it.
+        from: Option<LibcVersion>,
+    },
+}
+
+impl Obstacle {
+    /// An obstacle without a hint of its own.
+    pub(super) fn new(rule: &'static Rule, path: &str, cause: impl Into<String>) -> Self {
+        Self {
+            rule,
+            path: path.to_owned(),
+            cause: cause.into(),
+            words: String::new(),
+            on: Condition::Everywhere,
+            effect: Effect::Fails,
+            help: None,
+        }
+    }
+
+    /// The same with what the loader prints.
+    pub(super) fn with_words(self, words: impl Into<String>) -> Self {
+        Self { words: words.into(), ..self }
+    }
+
+    /// The same on these systems only.
+    pub(super) fn on(self, on: Condition) -> Self {
+        Self { on, ..self }
+    }
+
+    /// The same with another effect.
+    pub(super) fn with_effect(self, effect: Effect) -> Self {
+        Self { effect, ..self }
+    }
+
+    /// The same with a hint for its exact cause.
+    pub(super) fn with_help(self, help: impl Into<String>) -> Self {
+        Self { help: Some(help.into()), ..self }
+    }
+
+    /// What it does on a system; `None` where it does not hold.
+    pub(super) fn effect_on(&self, system: &Distribution, arch: Arch) -> Option<Effect> {
+        Some(self.on.effect_on(system, arch)?.min(self.effect))
+    }
+
+    /// File, cause and the loader's words, for the matrix.
+    pub(super) fn reason(&self) -> String {
+        let (path, cause) = (self.path.escape_debug(), &self.cause);
+        if self.words.is_empty() {
+            format!("`{path}` {cause}")
+        } else {
+            format!("`{path}` {cause}: {}", self.words)
+        }
+    }
+}
+
+impl Condition {
+    /// The worst that an obstacle does on a system; `None` where it does not hold.
+    fn effect_on(&self, system: &Distribution, arch: Arch) -> Option<Effect> {
+        let glibc = match system.libc {
+            Libc::Glibc(own) => Some(own),
+            Libc::Musl(_) => None,
+        };
+        match self {
+            Self::Everywhere => Some(Effect::Fails),
+            Self::Musl => glibc.is_none().then_some(Effect::Fails),
+            Self::Glibc { from, before } => {
+                let own = glibc?;
+                let is_in =
+                    from.is_none_or(|from| own >= from) && before.is_none_or(|before| own < before);
+                is_in.then_some(Effect::Fails)
+            }
+            Self::LacksVersion(version) => {
+                has_version(version, system, glibc?, arch).err().map(|lacks| lacks.effect)
+            }
+            Self::LacksLibrary(library) => {
+                let limits = Policies::builtin().limits(system.libc.platform_tag(arch));
+                limits.filter(|limits| !limits.library(library)).map(|_| Effect::MayFail)
+            }
+            Self::Processor { level, from } => {
+                let counts = from.is_none_or(|from| glibc.is_some_and(|own| own >= from));
+                (counts && !processor(system, level).allows(level)).then_some(Effect::OnSome)
+            }
+        }
+    }
+}
+
+/// A symbol version that a system lacks.
+struct Lacks {
+    effect: Effect,
+}
+
+/// Does the system's library have a symbol version?
+fn has_version(
+    name: &str,
+    system: &Distribution,
+    glibc: LibcVersion,
+    arch: Arch,
+) -> Result<(), Lacks> {
+    let own = match SymbolVersion::of_name(name) {
+        Some(("GLIBC", asked)) => Some((asked, glibc.into())),
+        Some(("GLIBCXX", asked)) => system.glibcxx.clone().map(|own| (asked, own)),
+        Some(("CXXABI", asked)) => system.cxxabi.clone().map(|own| (asked, own)),
+        _ => None,
+    };
+    if let Some((asked, own)) = own {
+        return if asked <= own { Ok(()) } else { Err(Lacks { effect: Effect::Fails }) };
+    }
+    // Only the policies speak of the other prefixes: what they promise of every system of that age.
+    let tag = PlatformTag::Manylinux(glibc, arch);
+    match Policies::builtin().limits(tag).map(|limits| limits.version(name)) {
+        Some(VersionVerdict::Allowed | VersionVerdict::Unrated) => Ok(()),
+        _ => Err(Lacks { effect: Effect::MayFail }),
+    }
+}
+
+/// The level that every processor has on which the system runs.
+fn processor(system: &Distribution, level: &Level) -> Level {
+    let own = system.isa.as_ref().and_then(|own| own.parse::<Level>().ok());
+    let own = own.filter(|own| own.machine() == level.machine());
+    own.unwrap_or_else(|| Level::baseline(level.machine()))
+}

@@ -1,0 +1,36 @@
+//! Files that ask for an executable stack.
+
+use super::{AuditContext, Condition, Effect, Obstacle, Rule};
+use crate::audit::loading::{Role, Roles};
+use crate::policy::LibcVersion;
+
+pub(super) const EXECUTABLE_STACK: Rule = Rule::warning(
+    "ELF009",
+    "executable-stack",
+    "add `.note.GNU-stack` to assembler sources or link with `-z noexecstack`; glibc 2.41 refuses to load the file",
+);
+
+/// From here on glibc's `dlopen` no longer makes the stack executable (glibc, `NEWS` of 2.41).
+const REFUSES: LibcVersion = LibcVersion::new(2, 41);
+/// glibc, `elf/dl-load.c` (`_dl_map_object_from_fd`).
+const WORDS: &str = "cannot enable executable stack as shared object requires: Invalid argument";
+
+pub(super) fn collect(context: &AuditContext<'_>, all: &mut Vec<Obstacle>) {
+    let roles = Roles::of(context.elves());
+    for elf in context.elves() {
+        let Some(facts) = elf.loadable().filter(|facts| facts.executable_stack) else { continue };
+        let effect = match roles.role(elf, facts) {
+            Role::Module | Role::Needed => Effect::Fails,
+            Role::Library => Effect::MayFail,
+            // The loader grants it to programs as they start.
+            Role::Other => continue,
+        };
+        let from = Some(REFUSES);
+        all.push(
+            Obstacle::new(&EXECUTABLE_STACK, &elf.path, "asks for an executable stack")
+                .with_words(WORDS)
+                .on(Condition::Glibc { from, before: None })
+                .with_effect(effect),
+        );
+    }
+}
