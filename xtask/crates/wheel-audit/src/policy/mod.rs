@@ -10,6 +10,8 @@ mod causes;
 mod compilers;
 mod core_metadata;
 mod distributions;
+#[allow(dead_code, reason = "the audit resolves symbols with it next")]
+pub(crate) mod exports;
 mod folders;
 mod index;
 mod installer;

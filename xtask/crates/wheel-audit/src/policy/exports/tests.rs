@@ -1,0 +1,46 @@
+use super::*;
+use Export::{Between, Never, Since, UnknownLibrary};
+
+fn x86(soname: &str, symbol: &str) -> Export {
+    of_library(soname, symbol, Arch::X86_64)
+}
+
+#[test]
+fn a_symbol_is_there_since_its_version() {
+    assert_eq!(x86("libm.so.6", "tgamma"), Since("GLIBC_2.2.5"));
+    assert_eq!(of_library("libm.so.6", "tgamma", Arch::Aarch64), Since("GLIBC_2.17"));
+    assert_eq!(x86("libc.so.6", "tgamma"), Never);
+    assert_eq!(x86("libc.so.6", "__isoc23_strtol"), Since("GLIBC_2.38"));
+    for arch in [Arch::X86_64, Arch::Aarch64] {
+        let symbol = "_ZSt28__throw_bad_array_new_lengthv";
+        assert_eq!(of_library("libstdc++.so.6", symbol, arch), Since("GLIBCXX_3.4.29"));
+        // Newer than each system of that machine that was read: as on the others.
+        assert_eq!(of_library("libc.so.6", "stdc_rotate_left", arch), Never);
+    }
+    assert_eq!(x86("libfoo.so.1", "tgamma"), UnknownLibrary);
+    assert_eq!(of_library("libm.so.6", "tgamma", Arch::Loongarch64), UnknownLibrary);
+}
+
+/// `memcpy` has 2.2.5 and, by default, 2.14: a reference without a version takes the oldest one.
+/// `sys_errlist` is for old binaries alone, and a reference without a version still finds it.
+#[test]
+fn the_oldest_version_of_a_library_needs_no_default() {
+    assert_eq!(x86("libc.so.6", "memcpy"), Since("GLIBC_2.2.5"));
+    assert_eq!(x86("libc.so.6", "sys_errlist"), Since("GLIBC_2.2.5"));
+    assert!(matches!(x86("libc.so.6", "xdr_quad_t"), Between { since: "GLIBC_2.3.4", .. }));
+}
+
+#[test]
+fn symbols_that_moved_begin_in_one_library_where_they_end_in_the_other() {
+    for (library, symbol, moved) in [
+        ("libpthread.so.0", "pthread_create", "GLIBC_2.34"),
+        ("libpthread.so.0", "pthread_sigmask", "GLIBC_2.32"),
+        ("libdl.so.2", "dlopen", "GLIBC_2.34"),
+    ] {
+        assert_eq!(x86("libc.so.6", symbol), Since(moved), "{symbol}");
+        let before = Between { since: "GLIBC_2.2.5", until: moved };
+        assert_eq!(x86(library, symbol), before, "{symbol}");
+    }
+    assert_eq!(providers("dlopen", Arch::X86_64), ["libc.so.6", "libdl.so.2"]);
+    assert_eq!(providers("tgamma", Arch::X86_64), ["libm.so.6"]);
+}
