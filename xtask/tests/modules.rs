@@ -9,12 +9,13 @@ use camino::Utf8Path;
 use walkdir::WalkDir;
 
 /// Modules that start no process and print nothing, and what they therefore do without.
-const PURE: [&str; 10] = [
+const PURE: [&str; 11] = [
     "wheel-audit/wheel",
     "wheel-audit/elf",
     "wheel-audit/isa",
     "wheel-audit/policy",
     "wheel-audit/audit",
+    "wheel-audit/rule_docs",
     "wheel-audit/compare",
     "wheel-audit/dist",
     "wheel-build/plan",

@@ -43,6 +43,7 @@ pub mod files;
 pub mod isa;
 pub mod policy;
 pub mod report;
+pub mod rule_docs;
 pub mod sys;
 pub mod text;
 pub mod wheel;

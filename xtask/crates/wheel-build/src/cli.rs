@@ -44,6 +44,8 @@ enum Command<Own: Subcommand> {
     CheckGlibc(wheel_audit::cli::CheckGlibcArgs),
     /// Check wheels: archive, metadata, tags, ABI, libraries, machine code
     Verify(commands::verify::VerifyArgs),
+    /// List the rules of `verify`, or explain one: meaning, reason, example, fix, sources
+    Rules(wheel_audit::cli::RulesArgs),
     /// Make the `dist/` folders of many machines one
     Collect(commands::collect::CollectArgs),
     /// Ask registries for the digests of base images and write them into wheels.toml
@@ -157,6 +159,7 @@ fn carry_out<Own: Subcommand>(
         Command::Plan(args) => commands::plan::run(&args, file),
         Command::CheckGlibc(args) => commands::check_glibc::run(&args, file),
         Command::Verify(args) => commands::verify::run(&args, file),
+        Command::Rules(args) => wheel_audit::cli::rules(&args),
         Command::Collect(args) => commands::collect::run(&args, file),
         Command::LastRelease(args) => commands::last_release::run(&args, file),
         Command::Pin(args) => commands::pin::run(&args, file),

@@ -44,7 +44,7 @@ enum Command {
     Verify(VerifyArgs),
     /// Say what wheels and files need of the C library, and which symbols are to blame
     CheckGlibc(CheckGlibcArgs),
-    /// List the rules: code, name, severity, and how to fix what breaks them
+    /// List the rules, or explain one: meaning, reason, example, fix, sources
     Rules(RulesArgs),
 }
 

@@ -1,32 +1,42 @@
-//! `rules`: every rule that wheels are judged by.
+//! `rules`: what wheels are judged by.
 
 use std::process::ExitCode;
 
-use crate::{audit, report};
+use crate::{report, rule_docs};
 
 /// Arguments of `rules`.
 #[derive(Debug, Clone, clap::Args)]
 pub struct RulesArgs {
-    /// Report on stdout as JSON
-    #[arg(long)]
+    /// Explain this rule: a code (`ELF003`), a name (`floor-above-promise`) or a family (`ELF`)
+    /// [default: list all rules]
+    #[arg(value_name = "CODE")]
+    pub rule: Option<String>,
+    /// Print JSON
+    #[arg(long, conflicts_with = "markdown")]
     pub json: bool,
+    /// Print a page of documentation in Markdown
+    #[arg(long, conflicts_with = "rule")]
+    pub markdown: bool,
 }
 
-/// Lists the rules by code.
+/// Lists the rules, or explains some.
 ///
 /// # Errors
-/// Never: every rule can be expressed as JSON.
+/// When no rule has the code or name.
 pub fn rules(args: &RulesArgs) -> anyhow::Result<ExitCode> {
-    let mut rules: Vec<_> = audit::rules().collect();
-    rules.sort_by_key(|rule| rule.code);
+    let found = match &args.rule {
+        Some(word) => rule_docs::find(word)?,
+        None => rule_docs::all(),
+    };
     if args.json {
-        report::json(&rules)?;
+        report::json(&found)?;
+    } else if args.markdown {
+        report::data(report::rules_page(&found).trim_end());
+    } else if args.rule.is_some() {
+        let texts: Vec<String> = found.iter().map(report::rule_details).collect();
+        report::data(texts.join("\n\n").trim_end());
     } else {
-        let row = |rule: &&audit::Rule| {
-            [rule.code, rule.name, rule.severity.as_str(), rule.help].map(str::to_owned).to_vec()
-        };
-        let rows: Vec<_> = rules.iter().map(row).collect();
-        report::data(&report::table(&["code", "name", "severity", "fix"], &rows));
+        report::data(&report::rules_table(&found));
     }
     Ok(ExitCode::SUCCESS)
 }

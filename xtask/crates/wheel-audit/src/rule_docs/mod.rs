@@ -1,0 +1,157 @@
+//! What users read about each rule: `rules CODE` and its page of documentation.
+//!
+//! The texts are data, one file for each family (`data/*.toml`). They decide no verdict, so they lie
+//! outside the folders that the version of the rules covers: a better text judges no wheel anew.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::UserError;
+use crate::audit::{FAMILY, Rule, Severity, rules};
+
+/// A family of rules.
+pub(crate) struct Family {
+    /// The letters that its codes begin with.
+    pub(crate) code: &'static str,
+    /// What its rules are about.
+    pub(crate) title: &'static str,
+    /// The texts of its rules, as TOML.
+    source: &'static str,
+}
+
+macro_rules! families {
+    ($($code:literal $file:literal $title:literal;)*) => {
+        [$(Family { code: $code, title: $title, source: include_str!(concat!("data/", $file)) }),*]
+    };
+}
+
+pub(crate) static FAMILIES: [Family; 9] = families! {
+    "ARC" "arc.toml" "Archive";
+    "REC" "rec.toml" "RECORD";
+    "MET" "met.toml" "Metadata and contents";
+    "TAG" "tag.toml" "Tags";
+    "ABI" "abi.toml" "Python ABI";
+    "ELF" "elf.toml" "ELF files and the loader";
+    "ISA" "isa.toml" "Instruction set";
+    "SET" "set.toml" "Several wheels together";
+    "DST" "dst.toml" "Files of `dist/`";
+};
+
+/// The documentation of a rule. All texts are Markdown without block elements.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct RuleDoc {
+    /// What is wrong with a wheel that breaks the rule.
+    pub meaning: String,
+    /// What happens to its users.
+    pub why: String,
+    /// What changes the severity: an option, a key of `wheels.toml`, the kind of file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub depends: Option<String>,
+    /// The message of a finding.
+    pub example: String,
+    /// How to fix the wheel.
+    pub fix: String,
+    /// Specifications, source files and reports that the rule follows.
+    pub sources: Vec<String>,
+}
+
+impl RuleDoc {
+    /// The documentation of a rule; `None` if the rule has none.
+    pub fn of(rule: &Rule) -> Option<Self> {
+        let family = FAMILIES.iter().find(|family| rule.code.starts_with(family.code))?;
+        family.docs().remove(rule.code)
+    }
+
+    /// The text with its line breaks as spaces.
+    fn joined(self) -> Self {
+        let join = |text: String| text.split_whitespace().collect::<Vec<_>>().join(" ");
+        Self {
+            meaning: join(self.meaning),
+            why: join(self.why),
+            depends: self.depends.map(join),
+            example: join(self.example),
+            fix: join(self.fix),
+            sources: self.sources.into_iter().map(join).collect(),
+        }
+    }
+}
+
+impl Family {
+    /// The documentation of the family's rules by code.
+    #[expect(clippy::expect_used, reason = "the files are compiled in, and a test reads them")]
+    fn docs(&self) -> BTreeMap<String, RuleDoc> {
+        let docs: BTreeMap<String, RuleDoc> =
+            toml::from_str(self.source).expect("the texts of the rules are well-formed");
+        docs.into_iter().map(|(code, doc)| (code, doc.joined())).collect()
+    }
+}
+
+/// A rule with its documentation, as `rules --json` prints it.
+#[derive(Debug, Serialize)]
+pub struct Documented {
+    /// The rule.
+    #[serde(flatten)]
+    pub rule: &'static Rule,
+    /// Its documentation.
+    #[serde(flatten)]
+    pub doc: Option<RuleDoc>,
+}
+
+/// Every rule with its documentation, by family in the order of the report and by code.
+pub fn all() -> Vec<Documented> {
+    let mut found = Vec::new();
+    for family in &FAMILIES {
+        let mut docs = family.docs();
+        let mut own: Vec<_> = rules().filter(|rule| rule.code.starts_with(family.code)).collect();
+        own.sort_by_key(|rule| rule.code);
+        let documented = |rule: &'static Rule| Documented { rule, doc: docs.remove(rule.code) };
+        found.extend(own.into_iter().map(documented));
+    }
+    found
+}
+
+/// The rules that `word` names: a code, a name or a family, in any case.
+///
+/// # Errors
+/// When no rule has such a code, name or family. The hint names the nearest one.
+pub fn find(word: &str) -> Result<Vec<Documented>, UserError> {
+    let wanted = word.to_ascii_lowercase();
+    let is_wanted = |rule: &Rule| {
+        let family = rule.code.get(..FAMILY).unwrap_or_default();
+        [rule.code, rule.name, family].iter().any(|each| each.eq_ignore_ascii_case(&wanted))
+    };
+    let mut found = all();
+    found.retain(|each| is_wanted(each.rule));
+    if found.is_empty() {
+        let error = UserError::new(format!("no rule is called `{}`", word.escape_debug()));
+        Err(error.hint(format!("did you mean `{}`? `rules` lists all rules", nearest(&wanted))))
+    } else {
+        Ok(found)
+    }
+}
+
+/// The code, name or family that differs least from `wanted`.
+fn nearest(wanted: &str) -> &'static str {
+    let families = FAMILIES.iter().map(|family| family.code);
+    let words = rules().flat_map(|rule| [rule.code, rule.name]).chain(families);
+    let distance = |word: &&str| strsim::damerau_levenshtein(&word.to_ascii_lowercase(), wanted);
+    words.min_by_key(distance).unwrap_or_default()
+}
+
+/// What changes the severity of a rule; `None` where nothing but `[[check.override]]` does.
+pub(crate) fn depends(rule: &Rule, doc: Option<&RuleDoc>) -> Option<Cow<'static, str>> {
+    let published = "With `--publish` it is an error: the package index refuses such a file.";
+    let own = doc.and_then(|doc| doc.depends.clone());
+    match (own, rule.refused_by_index && rule.severity != Severity::Error) {
+        (Some(own), true) => Some(format!("{own} {published}").into()),
+        (Some(own), false) => Some(own.into()),
+        (None, true) => Some(published.into()),
+        (None, false) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests;

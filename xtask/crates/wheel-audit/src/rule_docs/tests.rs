@@ -1,0 +1,56 @@
+#![expect(clippy::unwrap_used, reason = "a test may stop at once")]
+
+use std::collections::BTreeSet;
+
+use super::*;
+
+#[test]
+fn no_text_is_without_its_rule_and_each_is_complete() {
+    let codes: BTreeSet<&str> = rules().map(|rule| rule.code).collect();
+    for family in &FAMILIES {
+        for (code, doc) in family.docs() {
+            assert!(codes.contains(code.as_str()), "there is no rule {code}");
+            assert!(code.starts_with(family.code), "{code} belongs into another file");
+            for text in [&doc.meaning, &doc.why, &doc.fix].into_iter().chain(&doc.depends) {
+                assert!(text.ends_with('.'), "{code}: `{text}` is no sentence");
+            }
+            assert!(!doc.example.is_empty() && !doc.example.ends_with('.'), "{code}");
+            assert!(!doc.sources.is_empty(), "{code} has no source");
+            for source in &doc.sources {
+                assert!(!source.is_empty() && !source.ends_with('.'), "{code}: {source}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_code_a_name_and_a_family_name_rules_in_any_case() {
+    let codes = |word: &str| -> Vec<&str> {
+        find(word).unwrap().iter().map(|each| each.rule.code).collect()
+    };
+    assert_eq!(codes("ELF003"), ["ELF003"]);
+    assert_eq!(codes("elf003"), ["ELF003"]);
+    assert_eq!(codes("Floor-Above-Promise"), ["ELF003"]);
+    let family = codes("rec");
+    assert!(family.len() > 5 && family.iter().all(|code| code.starts_with("REC")), "{family:?}");
+    assert_eq!(all().len(), rules().count(), "every rule belongs to a family");
+}
+
+#[test]
+fn an_unknown_word_has_the_nearest_one_as_hint() {
+    for (word, near) in [("ELF03", "ELF003"), ("floor-above-promises", "floor-above-promise")] {
+        let error = find(word).unwrap_err();
+        assert!(error.message.contains(word), "{error:?}");
+        assert!(error.hint.as_ref().unwrap().contains(&format!("`{near}`")), "{error:?}");
+    }
+}
+
+#[test]
+fn what_an_index_refuses_is_documented_as_an_error_with_publish() {
+    for each in all() {
+        let rule = each.rule;
+        let depends = depends(rule, each.doc.as_ref()).unwrap_or_default();
+        let is_changed = rule.refused_by_index && rule.severity != Severity::Error;
+        assert!(!is_changed || depends.contains("`--publish`"), "{}", rule.code);
+    }
+}
