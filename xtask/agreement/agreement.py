@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Callable
 
 from compare import Page, compare
-from corpus import fetch, freeze, wheels_in
+from corpus import WHEELS, fetch, freeze, wheels_in
 from processes import Fault, Run, last_line, note, run
 from reference import AUDITWHEEL, TOOLS, Tools, answers, concerns, reference
 
@@ -110,7 +110,9 @@ def arguments() -> argparse.ArgumentParser:
         return sub
 
     jobs = {"type": int, "default": 1, "metavar": "N", "help": "processes side by side"}
-    command("fetch", fetch).add_argument("--jobs", **jobs)
+    sub = command("fetch", fetch)
+    sub.add_argument("--jobs", **jobs)
+    sub.add_argument("--list", type=Path, default=WHEELS, metavar="FILE", help="the list of wheels")
     command("freeze", freeze)
     sub = with_tools(command("reference", reference))
     sub.add_argument("--jobs", **jobs)

@@ -26,6 +26,7 @@ class Row(NamedTuple):
     requirement: str
     tags: str
     sha256: str
+    report: str = ""
 
     @property
     def key(self) -> tuple[str, str]:
@@ -63,9 +64,10 @@ def read_list(path: Path = WHEELS) -> list[Row]:
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
         if line and not line.startswith("#"):
             fields = line.split()
-            if len(fields) != 3 or not re.fullmatch(r"sha256:[0-9a-f]{64}", fields[2]):
-                raise Fault(f"{path.name}, line {number}: not `NAME==VERSION TAGS sha256:HEX`")
-            rows.append(Row(fields[0], fields[1], fields[2][len("sha256:") :]))
+            if len(fields) not in (3, 4) or not re.fullmatch(r"sha256:[0-9a-f]{64}", fields[2]):
+                want = "NAME==VERSION TAGS sha256:HEX [REPORT]"
+                raise Fault(f"{path.name}, line {number}: not `{want}`")
+            rows.append(Row(fields[0], fields[1], fields[2][len("sha256:") :], *fields[3:]))
     return rows
 
 
@@ -104,7 +106,7 @@ def fetch(args: argparse.Namespace) -> int:
     args.folder.mkdir(parents=True, exist_ok=True)
     present = {row_of(path): path for path in args.folder.glob("*.whl")}
     missing, failed = [], []
-    for row in read_list():
+    for row in read_list(args.list):
         path = present.get(row.key)
         if path is None:
             missing.append(row)

@@ -4,8 +4,9 @@ use camino::Utf8Path;
 use serde_json::{Value, json};
 
 use super::summary::visible;
-use crate::audit::{Finding, Report, Rule, Severity, rules};
+use crate::audit::{Finding, Report, Rule, Severity};
 use crate::digest;
+use crate::rule_docs::{self, Documented};
 
 /// So many results a run may have (GitHub's documentation of SARIF support, "Validating your SARIF
 /// file"): a file with more is refused as a whole. The least bad ones are left out.
@@ -14,7 +15,8 @@ const MOST: usize = 25_000;
 /// The report as a SARIF log. Paths below `folder`, the working folder, are told relative to it, as
 /// services want them that look for the file in a checkout.
 pub fn sarif(report: &Report, folder: &Utf8Path) -> Value {
-    let all: Vec<&Rule> = rules().collect();
+    let documented = rule_docs::all();
+    let all: Vec<&Rule> = documented.iter().map(|each| each.rule).collect();
     let mut found = results(report);
     found.sort_by_key(|found| found.1.severity);
     let left = found.len().saturating_sub(MOST);
@@ -33,7 +35,7 @@ pub fn sarif(report: &Report, folder: &Utf8Path) -> Value {
             "tool": { "driver": {
                 "name": "cargo xtask verify",
                 "semanticVersion": env!("CARGO_PKG_VERSION"),
-                "rules": all.iter().map(|rule| descriptor(rule)).collect::<Vec<_>>(),
+                "rules": documented.iter().map(descriptor).collect::<Vec<_>>(),
             } },
             "invocations": [{
                 "executionSuccessful": report.unread.is_empty(),
@@ -48,13 +50,19 @@ fn notification(level: &str, text: &str) -> Value {
     json!({ "level": level, "message": { "text": visible(text) } })
 }
 
-fn descriptor(rule: &Rule) -> Value {
+fn descriptor(each: &Documented) -> Value {
+    let rule = each.rule;
     let words = rule.name.replace('-', " ");
+    let (what, fix) = match &each.doc {
+        Some(doc) => (format!("{} {}", doc.meaning, doc.why), doc.fix.as_str()),
+        None => (words.clone(), rule.help),
+    };
     json!({
         "id": rule.code,
         "name": rule.name,
         "shortDescription": { "text": words },
-        "help": { "text": rule.help },
+        "fullDescription": { "text": what },
+        "help": { "text": fix },
         "defaultConfiguration": { "level": level(rule.severity) },
     })
 }
@@ -180,10 +188,14 @@ mod tests {
         let member = &place["logicalLocations"][0]["fullyQualifiedName"];
         assert_eq!(member, "_pkg.cpython-312-x86_64-linux-gnu.so");
         let index = usize::try_from(floor["ruleIndex"].as_u64().unwrap()).unwrap();
-        assert_eq!(run["tool"]["driver"]["rules"][index]["id"], "ELF003");
+        let rule = &run["tool"]["driver"]["rules"][index];
+        assert_eq!(rule["id"], "ELF003");
+        let doc = rule_docs::find("ELF003").unwrap().remove(0).doc.unwrap();
+        assert!(rule["fullDescription"]["text"].as_str().unwrap().starts_with(&doc.meaning));
+        assert_eq!(rule["help"]["text"], doc.fix);
         let stack = of("ELF009");
         assert_eq!(stack["suppressions"][0]["justification"], "its author knows");
-        let own = rules().find(|rule| rule.code == "ELF009").unwrap().severity;
+        let own = crate::audit::rules().find(|rule| rule.code == "ELF009").unwrap().severity;
         assert_eq!(stack["level"], level(own), "that of its rule");
         assert!(floor.get("suppressions").is_none());
         assert_eq!(run["invocations"][0]["executionSuccessful"], false);
