@@ -8,6 +8,7 @@ use super::{
     AuditError, Depth, ElfReport, Expectations, WheelFacts, blame,
     contents::Contents,
     context::AuditContext,
+    dispatch,
     elf_file::{Elf, ReadElf},
     extension,
     facts::WheelNeeds,
@@ -37,6 +38,7 @@ pub(super) fn of_wheel<'a>(
     let (opened, archive) = match opened {
         Ok(archive) => {
             let mut contents = reading::contents(&archive, depth)?;
+            dispatch::resolve(&mut contents.elves);
             if contents.is_read {
                 let judged: BTreeSet<&str> =
                     contents.elves.iter().map(|elf| elf.path.as_str()).collect();

@@ -12,6 +12,7 @@ mod bundled;
 mod checks;
 mod contents;
 mod context;
+mod dispatch;
 mod elf_file;
 mod extension;
 mod facts;

@@ -3,9 +3,12 @@
 use std::sync::LazyLock;
 
 use super::{
+    a64_guard,
     a64_table::{ROWS, Row},
     class::{Class, PLAIN},
     feature::{Feature, FeatureSet},
+    layout::Span,
+    queries::Queries,
     run::Run,
 };
 
@@ -36,38 +39,57 @@ fn asks(word: u32) -> bool {
     word & 0xffff_f000 == 0xd538_0000
 }
 
-/// The head of the compilers' helpers for atomics: `adrp x16, flag; ldrb w16, [x16, flag];
-/// cbz w16, other` (GCC's `lse.S`, LLVM's `lse.S`). The instruction after it runs only where the
-/// processor has it. Symbols that would tell are not there in stripped files.
-fn is_guard(before: [u32; 3]) -> bool {
-    let [page, load, branch] = before;
-    let register = branch & 0x1f;
-    page & 0x9f00_001f == 0x9000_0000 | register
-        && load & 0xffc0_03ff == 0x3940_0000 | register << 5 | register
-        && branch & 0xff80_0000 == 0x3400_0000
+/// The function that is decoded.
+pub(super) struct Function<'a> {
+    pub(super) span: &'a Span,
+    pub(super) queries: &'a Queries,
 }
 
-/// Decodes code from an address on, whole words of it, and says how many bytes that was. In an
+impl Function<'_> {
+    /// Notes where a direct branch leads, or that it asks the processor.
+    fn branch(&self, word: u32, at: u64, run: &mut Run) {
+        // b, bl: 26 bits, in words.
+        let target = at.wrapping_add_signed(i64::from((word << 6).cast_signed() >> 6) * 4);
+        let inside = target.wrapping_sub(self.span.address);
+        if self.queries.stubs.binary_search(&target).is_ok() {
+            run.function.note_query();
+        } else if self.span.is_function && inside >= self.span.file.end - self.span.file.start {
+            run.function.note_target(target);
+        }
+    }
+}
+
+/// Decodes code from an address on, whole words of it, and returns how many bytes that was. In an
 /// `outline` function, one that is a guarded helper by its name, nothing is needed.
-pub(super) fn decode(bytes: &[u8], address: u64, outline: bool, run: &mut Run) -> usize {
+pub(super) fn decode(bytes: &[u8], address: u64, function: &Function<'_>, run: &mut Run) -> usize {
     let words = bytes.chunks_exact(4);
     let length = bytes.len() - words.remainder().len();
     for (index, word) in words.enumerate() {
         let word = super::bytes::u32_at(word, 0);
+        let at = address.wrapping_add(4 * index as u64);
         if let Some((feature, text)) = needs(word) {
-            if feature == Feature::Lse && (outline || is_guard(run.before)) {
+            let is_helper = function.span.outline || run.before.is_helper();
+            if feature == Feature::Lse && is_helper {
                 run.note_guarded();
             } else {
                 let needs = FeatureSet::of(&[feature]);
-                let at = address.wrapping_add(4 * index as u64);
                 run.note(&Class { needs, ..PLAIN }, needs, 4, at, || text.to_owned());
+                if a64_guard::INLINE.holds(needs) && !run.before.is_flagged() {
+                    run.function.note_bare(feature, at, text);
+                }
             }
         } else if is_garbage(word) {
             run.note(&Class { is_garbage: true, ..PLAIN }, FeatureSet::EMPTY, 4, 0, String::new);
         } else if asks(word) {
             run.note(&Class { asks: true, ..PLAIN }, FeatureSet::EMPTY, 4, 0, String::new);
+        } else if word & 0x7c00_0000 == 0x1400_0000 {
+            function.branch(word, at, run);
+        } else if !function.queries.slots.is_empty()
+            && run.pages.loads(word, at, &function.queries.slots)
+        {
+            run.function.note_query();
         }
-        run.before = [run.before[1], run.before[2], word];
+        run.before.push(word);
     }
     length
 }

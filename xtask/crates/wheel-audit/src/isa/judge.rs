@@ -3,9 +3,9 @@
 #[allow(clippy::enum_glob_use, reason = "tables of features are read by their names alone")]
 use super::feature::Feature::{self, *};
 use super::{
-    Certainty, Coverage, FeatureSet, FeatureUse, IsaFacts, Level, Question,
+    Certainty, Coverage, FeatureSet, FeatureUse, IsaFacts, Level, Machine, Question,
     layout::Layout,
-    run::{LEVELS, Total, Totals},
+    run::{LEVELS, MAX_PLACES, Total, Totals},
 };
 
 pub(super) fn judge(layout: &Layout, totals: &Totals) -> IsaFacts {
@@ -14,25 +14,37 @@ pub(super) fn judge(layout: &Layout, totals: &Totals) -> IsaFacts {
     if totals.asks {
         asks.insert(Question::Instruction);
     }
-    let asks_for_more = asks.iter().any(|each| !is_for_atomics(each, totals));
+    let asks_for_more = asks.iter().any(|each| !is_for_atomics(each, totals.guarded));
+    let is_chosen = asks.iter().any(chooses_functions);
     let uses = Feature::all(machine).filter_map(|feature| {
         let total = totals.features.get(&feature)?;
-        Some(FeatureUse {
+        let unguarded =
+            if is_chosen { Vec::new() } else { totals.calls.unguarded(feature, layout) };
+        let by_file = certainty(feature, total, totals, true);
+        let if_asked = if unguarded.is_empty() { by_file } else { Certainty::Certain };
+        let mut found = FeatureUse {
             feature,
-            certainty: certainty(feature, total, totals, asks_for_more),
+            certainty: if asks_for_more {
+                if_asked
+            } else {
+                certainty(feature, total, totals, false)
+            },
+            if_asked,
             functions: total.functions,
             instructions: total.instructions,
             outside: total.outside,
             places: total.places.clone(),
-        })
+        };
+        if asks_for_more && if_asked > by_file {
+            found.functions = unguarded.len() as u64;
+            found.instructions = unguarded.iter().map(|(bare, _)| bare.count).sum();
+            found.places = unguarded.into_iter().map(|each| each.1).take(MAX_PLACES).collect();
+        }
+        Some(found)
     });
     let features: Vec<FeatureUse> = uses.collect();
-    let used = |least: Certainty| -> FeatureSet {
-        let sure = features.iter().filter(|each| each.certainty >= least);
-        sure.map(|each| each.feature).collect()
-    };
     let noted = layout.note.map_or(FeatureSet::EMPTY, |note| note.features());
-    let level = |least| Level::of(machine, used(least)).with(noted);
+    let level = |least| level_of(machine, &features, least).with(noted);
     IsaFacts {
         machine,
         required: level(Certainty::Throughout),
@@ -51,9 +63,24 @@ pub(super) fn judge(layout: &Layout, totals: &Totals) -> IsaFacts {
     }
 }
 
+/// The level that the features take which are used with at least this certainty.
+pub(super) fn level_of(machine: Machine, features: &[FeatureUse], least: Certainty) -> Level {
+    let sure = features.iter().filter(|each| each.certainty >= least);
+    Level::of(machine, sure.map(|each| each.feature).collect())
+}
+
 /// GCC's helpers for atomics bring a call of `__getauxval` into a file that asks for nothing else.
-fn is_for_atomics(question: &Question, totals: &Totals) -> bool {
-    totals.guarded > 0 && matches!(question, Question::Import(name) if name == "__getauxval")
+pub(super) fn is_for_atomics(question: &Question, guarded: u64) -> bool {
+    guarded > 0 && matches!(question, Question::Import(name) if name == "__getauxval")
+}
+
+/// Whether the loader or a resolver chooses functions, so that their callers need no question.
+fn chooses_functions(question: &Question) -> bool {
+    match question {
+        Question::Ifunc => true,
+        Question::Import(name) => name == "__aarch64_cpu_features",
+        Question::Instruction => false,
+    }
 }
 
 /// The rules, first to last:
@@ -63,11 +90,11 @@ fn is_for_atomics(question: &Question, totals: &Totals) -> bool {
 ///    uses it that runs in any case and does not itself ask.
 /// 3. A file that asks, and was evidently compiled for a level as a whole, needs it. See
 ///    [`is_throughout`].
-/// 4. What else a file that asks uses is taken to be guarded.
+/// 4. What else a file that asks uses is taken to be guarded. For [`super::a64_guard::INLINE`] that takes
+///    more: see [`super::calls`].
 ///
-/// They are about files, not about paths through them: code that is guarded by another library's
-/// answer counts as certain, and a file with one guarded function and another that forgot its guard
-/// counts as guarded.
+/// They are about files, not about paths through them: a file with one guarded function and another
+/// that forgot its guard counts as guarded. `audit/dispatch.rs` looks for a question in other files.
 fn certainty(feature: Feature, total: &Total, totals: &Totals, asks: bool) -> Certainty {
     if total.functions == 0 {
         Certainty::Outside

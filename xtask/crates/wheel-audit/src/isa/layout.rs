@@ -13,7 +13,8 @@ use super::{
     IsaError, Level, Machine, Question,
     code_file::CodeFile,
     frames::Frames,
-    tables::{Dynamic, Names, Symbols},
+    queries::Queries,
+    tables::{Dynamic, Names, Symbol, Symbols},
 };
 
 /// Bytes between functions that are fewer than this only align the next one (GCC and LLVM align
@@ -40,6 +41,8 @@ pub(super) struct Span {
     pub(super) always: bool,
     /// One of the compiler's helpers for atomics, which asks the processor (`__aarch64_cas1_acq`).
     pub(super) outline: bool,
+    /// Other files may call it (A64 only).
+    pub(super) exported: bool,
 }
 
 /// Where a file's code lies. It holds none of the file's bytes.
@@ -51,6 +54,7 @@ pub(crate) struct Layout {
     pub(super) names: Names,
     pub(super) note: Option<Level>,
     pub(super) asks: BTreeSet<Question>,
+    pub(super) queries: Queries,
 }
 
 impl Layout {
@@ -79,6 +83,7 @@ pub(crate) struct Outline {
     draft: Draft,
     frames: Option<Frames>,
     functions: Vec<Range<u64>>,
+    queries: Queries,
 }
 
 impl Outline {
@@ -99,7 +104,12 @@ impl Outline {
         draft.names.sort();
         let note = isa_needed(image).and_then(Level::of_note);
         let frames = Frames::find(&elf);
-        Ok(Self { machine: elf.machine, code, note, draft, frames, functions: Vec::new() })
+        let known = known.filter(|_| elf.machine == Machine::Aarch64);
+        let queries = known.as_ref().map(|known| Queries::of(&elf, &dynamic, known));
+        let exported = known.iter().flat_map(Symbols::iter).filter(Symbol::is_exported);
+        draft.exported = exported.map(|symbol| symbol.value).collect();
+        let (functions, queries) = (Vec::new(), queries.unwrap_or_default());
+        Ok(Self { machine: elf.machine, code, note, draft, frames, functions, queries })
     }
 
     /// As [`Layout::of`], but for the frames, of a file of which not all is at hand.
@@ -133,14 +143,14 @@ impl Outline {
 
     /// Puts it all together.
     pub(crate) fn layout(self) -> Layout {
-        let Self { machine, code, note, mut draft, mut functions, .. } = self;
+        let Self { machine, code, note, mut draft, mut functions, queries, .. } = self;
         functions.sort_unstable_by_key(|each| (each.start, each.end));
         draft.add_symbols(&mut functions);
         // Of two functions at one address the longer one counts.
         functions.sort_unstable_by_key(|each| (each.start, std::cmp::Reverse(each.end)));
         functions.dedup_by_key(|each| each.start);
         let spans = draft.spans(&functions, &code);
-        Layout { machine, spans, names: draft.names, note, asks: draft.asks }
+        Layout { machine, spans, names: draft.names, note, asks: draft.asks, queries }
     }
 }
 
@@ -222,6 +232,7 @@ struct Draft {
     sized: Vec<Range<u64>>,
     always: HashSet<u64>,
     outline: HashSet<u64>,
+    exported: HashSet<u64>,
     asks: BTreeSet<Question>,
 }
 
@@ -297,6 +308,7 @@ impl Draft {
             is_function,
             always: is_function && self.always.contains(&range.start),
             outline: self.outline.contains(&range.start),
+            exported: self.exported.contains(&range.start),
         })
     }
 }

@@ -12,9 +12,11 @@
 //! Any bytes end in an answer or an error, in time and memory bounded by the file's size.
 
 mod a64;
+mod a64_guard;
 mod a64_table;
 mod bytes;
 mod callers;
+mod calls;
 mod class;
 mod code_file;
 mod emulated;
@@ -23,6 +25,7 @@ mod frames;
 mod judge;
 mod layout;
 mod level;
+mod queries;
 mod run;
 mod scan;
 mod tables;
@@ -139,6 +142,9 @@ pub enum Certainty {
     Outside,
     /// The file asks the processor and few of its functions use it: they will be behind that.
     Guarded,
+    /// It does not ask, and another file that it is linked with does, or its name says that it is one of
+    /// several for different processors: it is unclear whether that guards the code.
+    Elsewhere,
     /// The file asks the processor, yet so many of its functions use it that all of it was
     /// compiled for it.
     Throughout,
@@ -166,6 +172,9 @@ pub struct FeatureUse {
     pub feature: Feature,
     /// Is it needed?
     pub certainty: Certainty,
+    /// The same if another file asks the processor for this one.
+    #[serde(skip)]
+    pub(crate) if_asked: Certainty,
     /// The functions that use it.
     pub functions: u64,
     /// The instructions in them.
@@ -222,6 +231,27 @@ impl IsaFacts {
         uses
     }
 
+    /// Whether it asks the processor for more than the compiler's helpers for atomics do.
+    pub(crate) fn asks_for_more(&self) -> bool {
+        self.asks.iter().any(|each| !judge::is_for_atomics(each, self.outline_atomics))
+    }
+
+    /// Notes that another file may ask the processor before it uses this one: `whole` if it chooses the
+    /// file as a whole, so that all of it may be compiled for more.
+    pub(crate) fn guard_elsewhere(&mut self, whole: bool) {
+        let most = if whole { Certainty::Throughout } else { Certainty::Guarded };
+        let asks = self.asks_for_more();
+        for used in &mut self.features {
+            let is_sure = used.certainty >= Certainty::Throughout && (whole || !asks);
+            if is_sure && used.if_asked <= most {
+                used.certainty = Certainty::Elsewhere;
+            }
+        }
+        let noted = self.note.map_or(FeatureSet::EMPTY, |note| note.features());
+        let sure = judge::level_of(self.machine, &self.features, Certainty::Throughout);
+        self.required = sure.with(noted);
+    }
+
     /// How sure the answer is, in words.
     pub(crate) fn how_sure(&self) -> &'static str {
         let has = |certainty| self.features.iter().any(|each| each.certainty == certainty);
@@ -231,6 +261,8 @@ impl IsaFacts {
             "it uses this without asking the processor, or whenever it is loaded"
         } else if has(Certainty::Throughout) {
             "it asks the processor, yet most of it was compiled for this"
+        } else if has(Certainty::Elsewhere) {
+            "it is unclear whether another file asks the processor before this code runs"
         } else if has(Certainty::Guarded) {
             "it asks the processor before it uses more"
         } else if has(Certainty::Outside) {

@@ -6,6 +6,8 @@ use std::collections::HashMap;
 use super::feature::Feature::{self, *};
 use super::{
     FeatureSet, Place,
+    a64_guard::History,
+    calls::{Calls, Function, Pages},
     class::Class,
     layout::{Layout, Span},
 };
@@ -21,7 +23,7 @@ pub(super) const LEVELS: [FeatureSet; 3] = [
 pub(super) const PARTS: usize = 8;
 
 /// So many places are named per feature, one in each function.
-const MAX_PLACES: usize = 3;
+pub(super) const MAX_PLACES: usize = 3;
 
 /// The function, or the piece of code between functions, that is being decoded.
 #[derive(Debug, Clone, Default)]
@@ -33,8 +35,12 @@ pub(super) struct Run {
     is_vector: bool,
     is_avx: bool,
     guarded: u64,
-    /// The instructions before this one, the latest last (A64 only).
-    pub(super) before: [u32; 3],
+    /// The instructions before this one (A64 only).
+    pub(super) before: History,
+    /// What is known of registers (A64 only).
+    pub(super) pages: Pages,
+    /// What it calls and uses without a guard (A64 only).
+    pub(super) function: Function,
 }
 
 #[derive(Debug, Clone)]
@@ -73,9 +79,11 @@ impl Run {
 
     /// Begins anew, and keeps the memory.
     pub(super) fn clear(&mut self) {
-        let mut hits = std::mem::take(&mut self.hits);
+        let (mut hits, mut function) =
+            (std::mem::take(&mut self.hits), std::mem::take(&mut self.function));
         hits.clear();
-        *self = Self { hits, ..Self::default() };
+        function.clear();
+        *self = Self { hits, function, ..Self::default() };
     }
 
     /// An instruction that runs only if the processor has it, as seen by the code around it.
@@ -111,6 +119,8 @@ pub(super) struct Totals {
     pub(super) asks: bool,
     /// Instructions that only run if the processor has them.
     pub(super) guarded: u64,
+    /// Which functions ask, and which are called by those that do not (A64 only).
+    pub(super) calls: Calls,
 }
 
 /// What a feature came to.
@@ -147,6 +157,7 @@ impl Totals {
         self.asks |= run.asks;
         if span.is_function && is_clean {
             self.add_function(run, part);
+            self.calls.add(&run.function, run.asks, index, layout);
         }
         for hit in &run.hits {
             let total = self.features.entry(hit.feature).or_default();

@@ -113,7 +113,10 @@ impl Scanner {
         };
         let address = span.address.wrapping_add(offset - span.file.start);
         match self.layout.machine {
-            Machine::Aarch64 => a64::decode(bytes, address, span.outline, &mut self.run),
+            Machine::Aarch64 => {
+                let function = a64::Function { span, queries: &self.layout.queries };
+                a64::decode(bytes, address, &function, &mut self.run)
+            }
             machine => x86::decode(machine, bytes, address, more, &mut self.run),
         }
     }

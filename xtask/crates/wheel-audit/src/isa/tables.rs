@@ -45,6 +45,11 @@ impl Symbol {
         !self.is_import() && matches!(self.info & 0xf, 2 | 10)
     }
 
+    /// A function that other files may call.
+    pub(super) fn is_exported(&self) -> bool {
+        self.is_function() && self.info >> 4 != 0
+    }
+
     /// A function that is chosen at load (`STT_GNU_IFUNC`).
     pub(super) fn is_chosen(&self) -> bool {
         !self.is_import() && self.info & 0xf == 10
@@ -285,6 +290,11 @@ impl Relocation {
             kind: info & mask,
             addend: addends.then(|| word(2 * size)),
         }
+    }
+
+    /// The slot is for a stub of the procedure linkage table (`R_AARCH64_JUMP_SLOT`).
+    pub(super) fn is_jump_slot(&self) -> bool {
+        self.kind == 1026
     }
 
     /// The slot gets what a function answers at load (`R_*_IRELATIVE`).

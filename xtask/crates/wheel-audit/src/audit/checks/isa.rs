@@ -1,8 +1,8 @@
 //! Does any file use instructions that not every machine of the promise has?
 
-use super::{AuditContext, Check, Finding, Rule};
+use super::{AuditContext, Check, Finding, Rule, Severity};
 use crate::isa::{Certainty, FeatureUse, IsaFacts, Level, Machine};
-use crate::policy::Arch;
+use crate::policy::{Arch, baseline};
 
 const ABOVE: Rule = Rule::error(
     "ISA001",
@@ -20,18 +20,32 @@ const UNREAD: Rule = Rule::error(
     "take the level for this machine out of `[check] isa`; nobody can vouch for it",
 );
 
-pub(super) const CHECK: Check = Check { rules: &[ABOVE, GUARDED, UNREAD], find };
+const ABOVE_BASELINE: Rule = Rule::warning(
+    "ISA004",
+    "isa-above-baseline",
+    "compile for the architecture's baseline, choose at run time, or name the level in `[check] isa`",
+);
+const UNCLEAR: Rule = Rule::warning(
+    "ISA005",
+    "isa-guard-unclear",
+    "make sure that the processor is asked before this file's code runs",
+);
+
+pub(super) const CHECK: Check =
+    Check { rules: &[ABOVE, GUARDED, UNREAD, ABOVE_BASELINE, UNCLEAR], find };
 
 fn find(context: &AuditContext<'_>, findings: &mut Vec<Finding>) {
-    if context.expectations.isa.is_empty() {
-        return;
-    }
+    let promised = &context.expectations.isa;
     for elf in context.elves().iter().filter(|elf| elf.loadable().is_some()) {
         match &elf.isa {
+            Some(Ok(facts)) if promised.is_empty() => {
+                let level = elf.arch.and_then(baseline).and_then(|level| level.parse().ok());
+                findings.extend(level.and_then(|level| by_baseline(&elf.path, facts, &level)));
+            }
             Some(Ok(facts)) => {
-                let mut levels = context.expectations.isa.iter();
+                let mut levels = promised.iter();
                 if let Some(level) = levels.find(|level| level.machine() == facts.machine) {
-                    findings.extend(judge(&elf.path, facts, level));
+                    findings.extend(by_promise(&elf.path, facts, level));
                 }
             }
             Some(Err(reason)) if is_promised(context, elf.arch) => {
@@ -41,6 +55,30 @@ fn find(context: &AuditContext<'_>, findings: &mut Vec<Finding>) {
             Some(Err(_)) | None => {}
         }
     }
+}
+
+/// Judges a file by what every system with the architecture's tags has. What the linker noted is a matter
+/// of its own, since the loader refuses the file.
+fn by_baseline(path: &str, facts: &IsaFacts, baseline: &Level) -> Option<Finding> {
+    let beyond = facts.beyond(baseline);
+    let used = beyond.first().filter(|used| used.certainty >= Certainty::Elsewhere)?;
+    if used.certainty == Certainty::Elsewhere {
+        let message = above(facts, &facts.possible, "the tag promises", baseline, used);
+        return Some(Finding { severity: Severity::Note, ..UNCLEAR.broken(path, message) });
+    }
+    let message = above(facts, &facts.required, "the tag promises", baseline, used);
+    Some(ABOVE_BASELINE.broken(path, message))
+}
+
+/// "needs x86-64-v3, and the tag promises x86-64-v1: ..."
+fn above(
+    facts: &IsaFacts,
+    needed: &Level,
+    promises: &str,
+    level: &Level,
+    used: &FeatureUse,
+) -> String {
+    format!("needs {needed}, and {promises} {level}: {}{}", facts.how_sure(), text(used))
 }
 
 /// Is a level promised for this machine?
@@ -53,7 +91,7 @@ fn is_promised(context: &AuditContext<'_>, arch: Option<Arch>) -> bool {
     })
 }
 
-fn judge(path: &str, facts: &IsaFacts, allowed: &Level) -> Option<Finding> {
+fn by_promise(path: &str, facts: &IsaFacts, allowed: &Level) -> Option<Finding> {
     let beyond = facts.beyond(allowed);
     if !allowed.allows(&facts.required) {
         let message = format!(
@@ -63,6 +101,10 @@ fn judge(path: &str, facts: &IsaFacts, allowed: &Level) -> Option<Finding> {
             beyond.first().map(|used| text(used)).unwrap_or_default()
         );
         return Some(ABOVE.broken(path, message));
+    }
+    if let Some(used) = beyond.iter().find(|used| used.certainty == Certainty::Elsewhere) {
+        let message = above(facts, &facts.possible, "`[check] isa` promises", allowed, used);
+        return Some(UNCLEAR.broken(path, message));
     }
     let guarded = beyond.into_iter().find(|used| used.certainty == Certainty::Guarded)?;
     let message = format!(

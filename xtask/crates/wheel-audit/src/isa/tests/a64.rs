@@ -99,3 +99,36 @@ fn calls_are_found_by_way_of_stubs_and_slots() {
     let file = Build { machine: 183, code, functions: &[("f", 0, 4)], imports: &["getauxval"] };
     assert_eq!(callers(&file.file(), &["getauxval"]).unwrap().len(), 0);
 }
+
+const CASAL: u32 = 0x88e0_fc41; // casal w0, w1, [x2]
+const ISAR0: u32 = 0xd538_0602; // mrs x2, id_aa64isar0_el1
+
+/// A file that imports `import`, with `f` of these words and a function that calls it.
+fn called(f: &[u32], caller: &[u32], import: &str) -> Option<Certainty> {
+    let back = u32::try_from(f.len() + caller.len()).unwrap();
+    let call = 0x9400_0000 | (0x0400_0000 - back);
+    let words: Vec<u32> = f.iter().chain(caller).copied().chain([call, RET]).collect();
+    let code: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
+    let border = 4 * f.len() as u64;
+    let functions = [("f", 0, border), ("caller", border, code.len() as u64 - border)];
+    let build = Build { machine: 183, code, functions: &functions, imports: &[import] };
+    found(&scan(&build.file()).unwrap(), "lse")
+}
+
+#[test]
+fn atomics_are_unguarded_if_neither_their_function_nor_its_caller_asks() {
+    let guarded = Some(Certainty::Guarded);
+    assert_eq!(called(&[CASAL, RET], &[], "getauxval"), Some(Certainty::Certain));
+    assert_eq!(called(&[ISAR0, CASAL, RET], &[], "getauxval"), guarded);
+    assert_eq!(called(&[CASAL, RET], &[ISAR0], "getauxval"), guarded);
+    assert_eq!(called(&[CASAL, RET], &[], "__aarch64_cpu_features"), guarded, "a resolver asks");
+}
+
+#[test]
+fn a_flag_beside_an_atomic_guards_it() {
+    // adrp x3, flag; ldrb w3, [x3, #16]; nop; tbz w3, #0, 8 or -8 bytes further
+    let flagged = |branch| [0xb000_0003, 0x3940_4063, 0xd503_201f, branch, CASAL, RET];
+    assert_eq!(called(&flagged(0x3600_0043), &[], "getauxval"), Some(Certainty::Guarded));
+    assert_eq!(called(&flagged(0x3607_ffc3), &[], "getauxval"), Some(Certainty::Certain));
+    assert_eq!(called(&flagged(0x3600_0044), &[], "getauxval"), Some(Certainty::Certain), "x4");
+}

@@ -1,0 +1,80 @@
+//! Whether an A64 atomic instruction runs only where the processor has it.
+
+use super::feature::{Feature, FeatureSet};
+
+/// What compilers write for a level throughout and no program chooses function by function: atomics and
+/// ordered loads, whose guard stands in the function itself.
+pub(super) const INLINE: FeatureSet =
+    FeatureSet::of(&[Feature::Lse, Feature::Lse128, Feature::Rcpc, Feature::Rcpc2]);
+
+/// Number of instructions between the test of a flag and what it guards.
+const WINDOW: usize = 16;
+
+/// The last instructions of a function.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct History {
+    words: [u32; WINDOW],
+    count: usize,
+}
+
+impl History {
+    pub(super) fn push(&mut self, word: u32) {
+        // The mask keeps the index in the array.
+        self.words[self.count & (WINDOW - 1)] = word;
+        self.count = self.count.wrapping_add(1);
+    }
+
+    /// The instruction `back` places before the next one, counted from 1; 0 where there is none.
+    fn word(&self, back: usize) -> u32 {
+        let index = self.count.wrapping_sub(back);
+        self.words.get(index & (WINDOW - 1)).copied().filter(|_| back <= WINDOW).unwrap_or(0)
+    }
+
+    /// The head of the compilers' helpers for atomics: `adrp x16, flag; ldrb w16, [x16, flag];
+    /// cbz w16, other` (GCC's `lse.S`, LLVM's `lse.S`). The instruction after it runs only where the
+    /// processor has it. Stripped files have no symbols that name them.
+    pub(super) fn is_helper(&self) -> bool {
+        let [page, load, branch] = [3, 2, 1].map(|back| self.word(back));
+        let register = branch & 0x1f;
+        page & 0x9f00_001f == 0x9000_0000 | register
+            && load & 0xffc0_03ff == 0x3940_0000 | register << 5 | register
+            && branch & 0xff80_0000 == 0x3400_0000
+    }
+
+    /// Whether a branch on a variable of the file leads past the next instruction. Go writes its atomics
+    /// so (`internal/cpu`), as do programs that keep `AT_HWCAP` in a variable.
+    pub(super) fn is_flagged(&self) -> bool {
+        (1..=WINDOW).any(|back| {
+            let branch = self.word(back);
+            leads_past(branch, back) && self.is_of_variable(branch & 0x1f, back)
+        })
+    }
+
+    /// Whether `register`, as it is `back` places before, comes from a variable at a fixed address.
+    fn is_of_variable(&self, register: u32, back: usize) -> bool {
+        let earlier = |from: usize, fits: &dyn Fn(u32) -> bool| {
+            (from + 1..=WINDOW).find(|&at| fits(self.word(at)))
+        };
+        let Some(at) = earlier(back, &|word| is_load(word) && word & 0x1f == register) else {
+            return false;
+        };
+        let base = self.word(at) >> 5 & 0x1f;
+        earlier(at, &|word| word & 0x9f00_001f == 0x9000_0000 | base).is_some()
+    }
+}
+
+/// `cbz`, `cbnz`, `tbz` or `tbnz` over the next instruction, from `back` places before that.
+fn leads_past(word: u32, back: usize) -> bool {
+    let offset = match word & 0x7e00_0000 {
+        0x3400_0000 => (word << 8).cast_signed() >> 13,
+        0x3600_0000 => (word << 13).cast_signed() >> 18,
+        _ => return false,
+    };
+    usize::try_from(offset).is_ok_and(|offset| offset > back)
+}
+
+/// `ldrb`, `ldr w`, `ldr x` with an unsigned offset, and `ldarb`, `ldar`.
+fn is_load(word: u32) -> bool {
+    [0x3940_0000, 0xb940_0000, 0xf940_0000].contains(&(word & 0xffc0_0000))
+        || [0x08df_fc00, 0x88df_fc00].contains(&(word & 0xffff_fc00))
+}
