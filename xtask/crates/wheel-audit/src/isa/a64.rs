@@ -68,11 +68,14 @@ pub(super) fn decode(bytes: &[u8], address: u64, function: &Function<'_>, run: &
         let word = super::bytes::u32_at(word, 0);
         let at = address.wrapping_add(4 * index as u64);
         if let Some((feature, text)) = needs(word) {
-            let is_helper = function.span.outline || run.before.is_helper();
-            if feature == Feature::Lse && is_helper {
+            let needs = FeatureSet::of(&[feature]);
+            let is_helper = match feature {
+                Feature::Lse => function.span.outline || run.before.is_helper(),
+                _ => a64_guard::SAVED.holds(needs) && run.before.begins_with_test(),
+            };
+            if is_helper {
                 run.note_guarded();
             } else {
-                let needs = FeatureSet::of(&[feature]);
                 run.note(&Class { needs, ..PLAIN }, needs, 4, at, || text.to_owned());
                 if a64_guard::INLINE.holds(needs) && !run.before.is_flagged() {
                     run.function.note_bare(feature, at, text);

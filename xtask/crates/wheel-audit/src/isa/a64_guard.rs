@@ -7,6 +7,10 @@ use super::feature::{Feature, FeatureSet};
 pub(super) const INLINE: FeatureSet =
     FeatureSet::of(&[Feature::Lse, Feature::Lse128, Feature::Rcpc, Feature::Rcpc2]);
 
+/// What the compiler's runtime saves and restores (`__arm_za_disable` of libgcc and compiler-rt), in functions
+/// that begin with a test of a flag.
+pub(super) const SAVED: FeatureSet = FeatureSet::of(&[Feature::Sme, Feature::Sve, Feature::Sve2]);
+
 /// Number of instructions between the test of a flag and what it guards.
 const WINDOW: usize = 16;
 
@@ -15,6 +19,7 @@ const WINDOW: usize = 16;
 pub(super) struct History {
     words: [u32; WINDOW],
     count: usize,
+    begins_with_test: bool,
 }
 
 impl History {
@@ -22,6 +27,13 @@ impl History {
         // The mask keeps the index in the array.
         self.words[self.count & (WINDOW - 1)] = word;
         self.count = self.count.wrapping_add(1);
+        // With or without `bti c` before it.
+        self.begins_with_test |= matches!(self.count, 3 | 4) && self.is_helper();
+    }
+
+    /// Whether the function begins with a test of a flag that it loads, as the helpers do.
+    pub(super) fn begins_with_test(&self) -> bool {
+        self.begins_with_test
     }
 
     /// The instruction `back` places before the next one, counted from 1; 0 where there is none.

@@ -79,7 +79,7 @@ fn chooses_functions(question: &Question) -> bool {
     match question {
         Question::Ifunc => true,
         Question::Import(name) => name == "__aarch64_cpu_features",
-        Question::Instruction => false,
+        Question::Auxv | Question::Instruction => false,
     }
 }
 
@@ -117,7 +117,8 @@ fn certainty(feature: Feature, total: &Total, totals: &Totals, asks: bool) -> Ce
 ///   in a fifth to a half of the functions that have such (and no AVX), all along the file. Code
 ///   chosen at run time lies together in few places, and makes up less.
 /// - Of other features nothing is known but how many functions use them: a tenth is too many for
-///   code that few processors get to run.
+///   code that few processors get to run. Of SVE it takes a half: libraries with code for each of its
+///   kinds have it in a third of their functions (libjxl, by way of Highway).
 fn is_throughout(feature: Feature, total: &Total, totals: &Totals) -> bool {
     let [v2, v3, v4] = LEVELS.map(|level| level.holds(FeatureSet::of(&[feature])));
     let avx = totals.vector >= ENOUGH && totals.avx * 10 >= totals.vector * 9;
@@ -130,7 +131,8 @@ fn is_throughout(feature: Feature, total: &Total, totals: &Totals) -> bool {
     } else {
         OTHERS.holds(FeatureSet::of(&[feature]))
             && totals.functions >= ENOUGH
-            && total.functions * 10 >= totals.functions
+            && total.functions * if SVE.holds(FeatureSet::of(&[feature])) { 2 } else { 10 }
+                >= totals.functions
     }
 }
 
@@ -141,6 +143,7 @@ fn is_v2_throughout(totals: &Totals) -> bool {
     vector >= ENOUGH && uses * 5 >= vector && with * 4 >= parts().count() * 3
 }
 
+const SVE: FeatureSet = FeatureSet::of(&[Sve, Sve2]);
 /// Of fewer functions shares say nothing.
 const ENOUGH: u64 = 8;
 /// What compilers use of their own accord, other than x86-64's levels.

@@ -76,6 +76,8 @@ pub enum Question {
     Instruction,
     /// Functions that are chosen at load.
     Ifunc,
+    /// The file `/proc/self/auxv` (arm64).
+    Auxv,
     /// A symbol of the C library or the compiler's runtime.
     Import(String),
 }
@@ -123,6 +125,7 @@ impl fmt::Display for Question {
         match self {
             Self::Instruction => f.write_str("instruction"),
             Self::Ifunc => f.write_str("ifunc"),
+            Self::Auxv => f.write_str("/proc/self/auxv"),
             Self::Import(name) => f.write_str(name),
         }
     }

@@ -1,11 +1,16 @@
 //! Reading a file's code piece by piece.
 
+use memchr::memmem;
+
 use super::{
-    IsaError, IsaFacts, Machine, a64, judge,
+    IsaError, IsaFacts, Machine, Question, a64, judge,
     layout::Layout,
     run::{Run, Totals},
     x86,
 };
+
+/// What programs read that do not rely on `getauxval`, such as libdeflate (`arm/cpu_features.c`).
+const AUXV: &[u8] = b"/proc/self/auxv\0";
 
 /// Decodes code as it comes by. Beside what the [`Layout`] holds it keeps some hundred bytes.
 #[derive(Debug, Clone)]
@@ -43,6 +48,9 @@ impl Scanner {
     /// Takes the bytes of the file from an offset on. Pieces come in file order; what holds no
     /// code may be left out, what was fed before is skipped.
     pub(crate) fn feed(&mut self, offset: u64, piece: &[u8]) {
+        if self.layout.machine == Machine::Aarch64 && memmem::find(piece, AUXV).is_some() {
+            self.layout.asks.insert(Question::Auxv);
+        }
         let end = offset.saturating_add(piece.len() as u64);
         if offset > self.fed {
             self.skip_to(offset);

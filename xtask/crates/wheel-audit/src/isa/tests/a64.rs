@@ -132,3 +132,19 @@ fn a_flag_beside_an_atomic_guards_it() {
     assert_eq!(called(&flagged(0x3607_ffc3), &[], "getauxval"), Some(Certainty::Certain));
     assert_eq!(called(&flagged(0x3600_0044), &[], "getauxval"), Some(Certainty::Certain), "x4");
 }
+
+#[test]
+fn the_runtimes_helpers_for_sme_are_no_need() {
+    // __arm_za_disable of libgcc: adrp x14, flag; ldrb w14, [x14, #1696]; cbz w14, 36 further; smstop za
+    let helper = [0xd000_00ce, 0x395a_81ce, 0x3400_012e, 0xd503_447f, RET];
+    let facts = scan_words(&helper, &["__getauxval"]);
+    assert_eq!((facts.required, facts.outline_atomics), (level("armv8-a"), 1));
+    assert_eq!(scan_words(&helper[3..], &[]).required, level("armv8-a+sme"));
+}
+
+#[test]
+fn the_file_of_the_auxiliary_vector_is_a_question() {
+    let dotprod = |name| scan_words(&[0x4e82_9420, RET], &[name]);
+    assert_eq!(found(&dotprod("/proc/self/auxv"), "dotprod"), Some(Certainty::Guarded));
+    assert_eq!(found(&dotprod("/proc/self/maps"), "dotprod"), Some(Certainty::Certain));
+}
