@@ -323,6 +323,8 @@ fn is_covered(ranges: &[Range<u64>], address: u64) -> bool {
 /// or the C runtime calls.
 fn runs_always(name: &[u8]) -> bool {
     name.starts_with(b"PyInit_")
+        // Cython's initialiser, mangled or not.
+        || memchr::memmem::find(name, b"__pyx_pymod_exec_").is_some()
         || name.starts_with(b"_cffi_pypyinit_")
         || [b"_init" as &[u8], b"main", b"_start"].contains(&name)
 }
