@@ -10,7 +10,7 @@ mod causes;
 mod compilers;
 mod core_metadata;
 mod distributions;
-#[allow(dead_code, reason = "the audit resolves symbols with it next")]
+#[allow(dead_code, unused_imports, reason = "the audit resolves symbols with it next")]
 pub(crate) mod exports;
 mod folders;
 mod index;

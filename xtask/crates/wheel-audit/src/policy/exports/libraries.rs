@@ -1,18 +1,18 @@
-//! The tables of libraries, and for which machines each one holds (`data/exports/libraries.toml`).
+//! The tables of libraries and interpreters, and what each one is for (`data/exports/libraries.toml`).
 
 use std::{collections::BTreeMap, sync::LazyLock};
 
 use serde::Deserialize;
 
-use crate::policy::Arch;
+use crate::policy::{Arch, SymbolVersion};
 
 /// A system library with a table of its exports.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Library {
-    /// The name of its table, which is its name in `DT_NEEDED` unless `sonames` says otherwise.
+    /// The name of its table and, unless there are `sonames`, its name in `DT_NEEDED`.
     name: String,
-    /// Other names, where machines differ.
+    /// Its names in `DT_NEEDED`, where there are several.
     #[serde(default)]
     sonames: Vec<String>,
     /// The first symbol version on each machine that the table is for; empty where there are none.
@@ -23,7 +23,10 @@ pub(super) struct Library {
 
 impl Library {
     pub(super) fn is(&self, soname: &str) -> bool {
-        self.name == soname || self.sonames.iter().any(|each| each == soname)
+        match self.sonames.as_slice() {
+            [] => self.name == soname,
+            names => names.iter().any(|each| each == soname),
+        }
     }
 
     pub(super) fn name(&self) -> &str {
@@ -40,6 +43,23 @@ impl Library {
     }
 }
 
+/// An implementation of Python with a table of its API.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct InterpreterTable {
+    /// The name of its table.
+    pub(super) name: String,
+    /// The versions that were read, by build: `gil`, `t` (free-threaded), `pypy`.
+    pub(super) versions: BTreeMap<String, Vec<SymbolVersion>>,
+    /// The libraries of glibc that each executable of it needs, from glibc 2.34 on and before.
+    #[serde(default)]
+    pub(super) scope: Vec<String>,
+    #[serde(default)]
+    pub(super) old_scope: Vec<String>,
+    #[serde(skip)]
+    pub(super) table: &'static str,
+}
+
 macro_rules! tables {
     ($($name:literal),* $(,)?) => {
         /// The tables by name.
@@ -49,10 +69,24 @@ macro_rules! tables {
 }
 
 tables!(
+    "cpython",
+    "ld.so",
+    "libGL.so.1",
+    "libICE.so.6",
+    "libSM.so.6",
+    "libX11.so.6",
+    "libXext.so.6",
+    "libXrender.so.1",
     "libanl.so.1",
+    "libatomic.so.1",
+    "libc.so",
     "libc.so.6",
     "libdl.so.2",
+    "libexpat.so.1",
     "libgcc_s.so.1",
+    "libglib-2.0.so.0",
+    "libgobject-2.0.so.0",
+    "libgthread-2.0.so.0",
     "libm.so.6",
     "libmvec.so.1",
     "libnsl.so.1",
@@ -61,28 +95,39 @@ tables!(
     "librt.so.1",
     "libstdc++.so.6",
     "libutil.so.1",
+    "libz.so.1",
+    "pypy",
 );
 
-#[derive(Deserialize)]
+/// Everything that has a table.
+#[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct File {
-    library: Vec<Library>,
+pub(super) struct Tables {
+    #[serde(rename = "library")]
+    pub(super) libraries: Vec<Library>,
+    #[serde(rename = "interpreter")]
+    pub(super) interpreters: Vec<InterpreterTable>,
 }
 
-/// Every library with a table.
+/// The tables, compiled in.
 #[expect(clippy::expect_used, reason = "the file is compiled in, and a test reads it")]
-pub(super) fn libraries() -> &'static [Library] {
-    static LIBRARIES: LazyLock<Vec<Library>> = LazyLock::new(|| {
-        let file: File = toml::from_str(include_str!("../data/exports/libraries.toml"))
+pub(super) fn tables() -> &'static Tables {
+    static READ: LazyLock<Tables> = LazyLock::new(|| {
+        let mut read: Tables = toml::from_str(include_str!("../data/exports/libraries.toml"))
             .expect("data/exports/libraries.toml is well-formed");
-        let with_table = |library: Library| {
-            let table = TABLES.iter().find(|each| each.0 == library.name);
-            let (_, table) = table.expect("each library has a table");
-            Library { table, ..library }
+        let table = |name: &str| {
+            let found = TABLES.iter().find(|each| each.0 == name);
+            found.expect("each row has a table").1
         };
-        file.library.into_iter().map(with_table).collect()
+        for library in &mut read.libraries {
+            library.table = table(&library.name);
+        }
+        for interpreter in &mut read.interpreters {
+            interpreter.table = table(&interpreter.name);
+        }
+        read
     });
-    &LIBRARIES
+    &READ
 }
 
 #[cfg(test)]
@@ -90,16 +135,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_table_has_a_library() {
-        assert_eq!(libraries().len(), TABLES.len());
+    fn every_table_has_a_row() {
+        assert_eq!(tables().libraries.len() + tables().interpreters.len(), TABLES.len());
     }
 
     #[test]
     fn tables_are_sorted_and_small() {
-        for library in libraries() {
-            let words = library.table.lines().map(|line| line.split(' ').next());
-            let words: Vec<_> = words.collect();
-            assert!(words.is_sorted_by(|one, two| one < two), "{}", library.name);
+        for (name, table) in TABLES {
+            let words: Vec<_> = table.lines().map(|line| line.split(' ').next()).collect();
+            assert!(words.is_sorted_by(|one, two| one < two), "{name}");
         }
         let size: usize = TABLES.iter().map(|each| each.1.len()).sum();
         assert!(size < 1 << 20, "{size}");
