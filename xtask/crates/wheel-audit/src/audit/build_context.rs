@@ -14,7 +14,7 @@ use super::{
     facts::WheelNeeds,
     non_elf, obstacles,
     origin::{self, Origin},
-    reading,
+    reading, script_modules,
     system_needs::SystemNeeds,
 };
 use crate::policy::{PlatformTag, Requirements};
@@ -45,6 +45,9 @@ pub(super) fn of_wheel<'a>(
                 let is_known =
                     |path: &str| judged.contains(path) || contents.damaged.contains_key(path);
                 contents.non_elf = non_elf::find(&archive, &is_known)?;
+                if depth != Depth::Floor {
+                    contents.script_modules = script_modules::find(&archive, &contents)?;
+                }
             }
             (Some(archive), Ok(contents))
         }
@@ -106,6 +109,7 @@ fn summarise(context: &mut AuditContext<'_>) {
     if claims.iter().any(|tag| tag.arch().is_some()) {
         system_needs.add_non_elf(context.contents().map_or(&[], |contents| &contents.non_elf));
     }
+    let is_foreign = context.is_foreign();
     let is_unknown = unread
         || system_needs.non_elf.is_some()
         || context.elves().iter().any(|elf| elf.facts.is_err());
@@ -125,7 +129,10 @@ fn summarise(context: &mut AuditContext<'_>) {
     for elf in own() {
         needs.requirements.extend(&elf.needs);
     }
-    let pure = !unread && context.elves().is_empty() && needs.system_needs.non_elf.is_none();
+    let pure = !unread
+        && !is_foreign
+        && context.elves().is_empty()
+        && needs.system_needs.non_elf.is_none();
     context.facts.floor = needs.requirements.floor();
     let floor = context.facts.floor.get("GLIBC");
     let origin = origin::of_wheel(context.expectations.built_on, context.elves(), floor, is_musl);

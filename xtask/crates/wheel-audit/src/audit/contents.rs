@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{elf_file::Elf, non_elf};
+use super::{elf_file::Elf, non_elf, script_modules::ScriptModule};
 use crate::wheel::{
     ArchiveProblem, CoreMetadata, Digest, MetadataError, Record, RecordError, WheelFile,
 };
@@ -27,6 +27,8 @@ pub(super) struct Contents {
     pub(super) record: Option<Result<Record, RecordError>>,
     /// Other small files of the `.dist-info` folders, by path: `entry_points.txt` and the like.
     pub(super) texts: BTreeMap<String, Vec<u8>>,
+    /// The modules that scripts start and the packages around them, by dotted name.
+    pub(super) script_modules: BTreeMap<String, ScriptModule>,
     /// Bills of materials that are no JSON, with the reason.
     pub(super) broken_sboms: BTreeMap<String, String>,
 }

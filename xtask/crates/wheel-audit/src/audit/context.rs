@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{Expectations, WheelFacts, contents::Contents, elf_file::Elf};
-use crate::policy::{Arch, Libc, Limits, PlatformTag, Policies};
+use crate::policy::{Arch, Libc, Limits, PlatformTag, Policies, other_system};
 use crate::wheel::{ArchiveError, NameError, WheelName};
 
 /// A wheel and what is promised of it: all that a check can see.
@@ -19,6 +19,18 @@ impl AuditContext<'_> {
     pub(super) fn claims(&self) -> Vec<PlatformTag> {
         let platforms = self.name.iter().flat_map(|name| &name.tags.platforms);
         platforms.filter_map(|text| text.parse().ok()).collect()
+    }
+
+    /// The platform tags of other systems than Linux, each with its system.
+    pub(super) fn other_systems(&self) -> Vec<(&str, &'static str)> {
+        let platforms = self.name.iter().flat_map(|name| &name.tags.platforms);
+        platforms.filter_map(|tag| Some((tag.as_str(), other_system(tag)?))).collect()
+    }
+
+    /// Is it for other systems than Linux alone?
+    pub(super) fn is_foreign(&self) -> bool {
+        let platforms = self.name.as_ref().map_or(&[] as &[String], |name| &name.tags.platforms);
+        !platforms.is_empty() && self.other_systems().len() == platforms.len()
     }
 
     /// Is it for musl alone?

@@ -84,6 +84,7 @@ impl Rule {
             message: cut(message.into()),
             help: Cow::Borrowed(self.help),
             reason: None,
+            also: Vec::new(),
         }
     }
 }
@@ -107,9 +108,27 @@ pub struct Finding {
     /// Why the severity is not the rule's own, where `wheels.toml` has set another.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// The other places with the same cause, where there are more than three in all.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub also: Vec<Place>,
+}
+
+/// A further place of a [`Finding`].
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Place {
+    /// As [`Finding::path`].
+    pub path: String,
+    /// As [`Finding::message`], with the names of this place.
+    pub message: String,
 }
 
 impl Finding {
+    /// The places, the first one included, each with its message.
+    pub fn places(&self) -> impl Iterator<Item = (&str, &str)> {
+        let also = self.also.iter().map(|place| (place.path.as_str(), place.message.as_str()));
+        std::iter::once((self.path.as_str(), self.message.as_str())).chain(also)
+    }
+
     /// The same finding with help for its exact cause.
     pub(super) fn with_help(mut self, help: impl Into<Cow<'static, str>>) -> Self {
         self.help = help.into();

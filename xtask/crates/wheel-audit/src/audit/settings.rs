@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use glob::{MatchOptions, Pattern};
 
-use super::{Finding, Severity, checks};
+use super::{Finding, Severity, checks, repeated};
 
 /// So many letters of a code name the family.
 pub const FAMILY: usize = 3;
@@ -48,15 +48,16 @@ pub struct Override {
 }
 
 impl Settings {
-    /// Gives each finding of `file` the severity that it has here, and sorts them anew. What an
-    /// index refuses it refuses for whatever reason, so that where the wheel is to be published
-    /// nothing makes less of it.
-    pub(super) fn apply(&self, file: &str, findings: &mut [Finding]) {
+    /// Gives each finding of `file` the severity that it has here, sorts them anew, and groups those
+    /// that repeat. Nothing lowers the severity of what an index refuses where the wheel is to be
+    /// published.
+    pub(super) fn apply(&self, file: &str, findings: &mut Vec<Finding>) {
         let refused = refused();
         for finding in findings.iter_mut() {
             self.weigh(file, finding, &refused);
         }
         findings.sort();
+        repeated::group(findings);
     }
 
     /// As [`Self::apply`], for findings that are of no one wheel, each with the path of its own file.

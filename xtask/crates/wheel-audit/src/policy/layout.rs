@@ -14,6 +14,8 @@ pub(crate) struct LayoutNames {
     pub common: BTreeSet<String>,
     /// Names that Windows keeps for devices, with any suffix, in lower case.
     pub reserved: BTreeSet<String>,
+    /// The modules and packages of Python's standard library, of any version since 3.8.
+    pub standard: BTreeSet<String>,
     /// The keywords of Python, under which no module can be imported.
     pub keywords: BTreeSet<String>,
 }
@@ -40,6 +42,7 @@ mod tests {
         let names = LayoutNames::builtin();
         assert!(names.common.contains("tests") && !names.common.contains("numpy"));
         assert!(names.keywords.contains("import") && names.keywords.len() == 35);
+        assert!(names.standard.contains("json") && !names.standard.contains("numpy"));
         assert!(names.reserved.contains("con") && names.reserved.len() == 30);
     }
 }

@@ -83,7 +83,7 @@ pub fn annotations(report: &Report) -> Vec<Annotation> {
             let left = if left > 0 { format!(" and {left} more") } else { String::new() };
             let message = format!(
                 "{}\n{}{left}\nhelp: {}",
-                visible(item.message),
+                item.messages().join("\n"),
                 places.join("\n"),
                 visible(item.help)
             );

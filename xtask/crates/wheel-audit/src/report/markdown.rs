@@ -145,7 +145,8 @@ fn rule(group: &Group<'_>, page: &mut Page) {
         page.line(&format!("  - *Help*: {}", plain(help)));
     }
     for item in group.items.iter().take(MOST.0) {
-        page.line(&format!("  - {}{}", plain(item.message), places(item)));
+        let messages: Vec<String> = item.messages().iter().map(|each| plain(each)).collect();
+        page.line(&format!("  - {}{}", messages.join("; "), places(item)));
         match item.reason {
             Some(reason) => page.line(&format!("    - *Set in wheels.toml*: {}", plain(reason))),
             None if group.help().is_none() => {

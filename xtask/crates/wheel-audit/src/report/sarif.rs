@@ -1,5 +1,7 @@
 //! The report for code scanning: SARIF 2.1.0 (OASIS standard), in the parts that services read.
 
+use std::collections::BTreeSet;
+
 use camino::Utf8Path;
 use serde_json::{Value, json};
 
@@ -97,15 +99,22 @@ fn result((path, finding): Found<'_>, rules: &[&Rule], folder: &Utf8Path) -> Val
     let own = index.and_then(|index| rules.get(index)).map(|rule| rule.severity);
     let is_ignored = finding.severity == Severity::Ignored;
     let severity = own.filter(|_| is_ignored).unwrap_or(finding.severity);
-    let message = format!("{} (help: {})", finding.message, finding.help);
+    let more = match finding.also.len() {
+        0 => String::new(),
+        count => format!(" and {count} more like it"),
+    };
+    let message = format!("{}{more} (help: {})", finding.message, finding.help);
     let identity = format!("{}\0{path}\0{}\0{}", finding.code, finding.path, finding.message);
     let mut location = json!({
         // A wheel has no lines, and services refuse a place without one.
         "physicalLocation": { "artifactLocation": artifact(path, folder), "region": { "startLine": 1 } },
     });
-    if !path.ends_with(&finding.path) {
-        let name = visible(&finding.path);
-        location["logicalLocations"] = json!([{ "fullyQualifiedName": name, "kind": "resource" }]);
+    let members: BTreeSet<&str> =
+        finding.places().map(|(member, _)| member).filter(|each| !path.ends_with(each)).collect();
+    if !members.is_empty() {
+        let member =
+            |name: &&str| json!({ "fullyQualifiedName": visible(name), "kind": "resource" });
+        location["logicalLocations"] = members.iter().map(member).collect();
     }
     let mut result = json!({
         "ruleId": finding.code,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::audit::{Audit, Certainty, Finding, Report, Severity, State, Verdict, WheelFacts};
-use crate::policy::{Floor, PlatformTag};
+use crate::policy::{Floor, PlatformTag, other_system};
 
 /// How much there is of everything.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -96,6 +96,10 @@ pub(super) struct Item<'a> {
     pub(super) message: &'a str,
     pub(super) help: &'a str,
     pub(super) reason: Option<&'a str>,
+    /// Further messages of the same shape, where one finding has several.
+    pub(super) others: Vec<&'a str>,
+    /// The number of findings.
+    pub(super) count: usize,
     pub(super) places: Vec<Place<'a>>,
 }
 
@@ -107,6 +111,34 @@ pub(super) struct Place<'a> {
 }
 
 impl<'a> Item<'a> {
+    /// The message, and the next two of the same shape with the number of the others.
+    pub(super) fn messages(&self) -> Vec<String> {
+        const MOST: usize = 2;
+        let first = std::iter::once(visible(self.message));
+        let others = self.others.iter().take(MOST).map(|message| visible(message));
+        let left = self.others.len().saturating_sub(MOST);
+        first.chain(others).chain((left > 0).then(|| format!("and {left} more"))).collect()
+    }
+
+    fn of(finding: &'a Finding) -> Self {
+        let own = finding.message.as_str();
+        let others = finding.places().map(|(_, message)| message).filter(|each| *each != own);
+        Self {
+            message: own,
+            help: &finding.help,
+            reason: finding.reason.as_deref(),
+            others: others.collect(),
+            count: 0,
+            places: Vec::new(),
+        }
+    }
+
+    fn add(&mut self, file: &'a str, finding: &'a Finding) {
+        self.count += 1;
+        let path = |path: &'a str| Some(path).filter(|path| *path != file && !path.is_empty());
+        self.places.extend(finding.places().map(|(each, _)| Place { file, path: path(each) }));
+    }
+
     /// The places by file; nothing but the file where that itself is meant.
     pub(super) fn by_file(&self) -> Vec<(&'a str, Vec<&'a str>)> {
         let mut files: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
@@ -126,7 +158,7 @@ impl<'a> Group<'a> {
     }
 
     pub(super) fn findings(&self) -> usize {
-        self.items.iter().map(|item| item.places.len()).sum()
+        self.items.iter().map(|item| item.count).sum()
     }
 
     /// The files that are judged, each once.
@@ -138,18 +170,16 @@ impl<'a> Group<'a> {
 
 /// The findings by rule, worst first; within a rule what the most files have comes first.
 pub(super) fn groups(report: &Report) -> Vec<Group<'_>> {
-    type Messages<'a> = BTreeMap<(&'a str, &'a str, Option<&'a str>), Vec<Place<'a>>>;
+    type Messages<'a> = BTreeMap<(&'a str, &'a str, Option<&'a str>), Item<'a>>;
     let mut rules: BTreeMap<(Severity, &str, &str), Messages<'_>> = BTreeMap::new();
     for (file, finding) in findings(report) {
-        let path = Some(finding.path.as_str()).filter(|path| *path != file && !path.is_empty());
-        let key = (finding.message.as_str(), finding.help.as_ref(), finding.reason.as_deref());
         let messages = rules.entry((finding.severity, finding.code, finding.rule)).or_default();
-        messages.entry(key).or_default().push(Place { file, path });
+        let key = (finding.message.as_str(), finding.help.as_ref(), finding.reason.as_deref());
+        messages.entry(key).or_insert_with(|| Item::of(finding)).add(file, finding);
     }
     let mut groups = Vec::new();
     for ((severity, code, rule), messages) in rules {
-        let item = |((message, help, reason), places)| Item { message, help, reason, places };
-        let mut items: Vec<Item<'_>> = messages.into_iter().map(item).collect();
+        let mut items: Vec<Item<'_>> = messages.into_values().collect();
         items.sort_by_key(|item| std::cmp::Reverse(item.places.len()));
         groups.push(Group { severity, code, rule, items });
     }
@@ -171,6 +201,11 @@ pub(super) struct Numbers {
 impl Numbers {
     pub(super) fn of(audit: &Audit) -> Self {
         let facts = &audit.facts;
+        if is_foreign(&facts.tag_claim) {
+            let unread = || "not read".to_owned();
+            let claim = claim(&facts.tag_claim);
+            return Self { floor: unread(), built: unread(), claim, isa: unread() };
+        }
         let unread = match (facts.is_unknown(), facts.elf.is_empty()) {
             (true, _) => "unknown",
             (false, true) => "none",
@@ -207,6 +242,11 @@ fn built(facts: &WheelFacts) -> String {
 /// The floor of the C library: "glibc 2.17".
 pub(super) fn floor(floor: &Floor) -> String {
     floor.get("GLIBC").map_or_else(|| "none".to_owned(), |version| format!("glibc {version}"))
+}
+
+/// Is it for other systems than Linux alone?
+fn is_foreign(tags: &[String]) -> bool {
+    !tags.is_empty() && tags.iter().all(|tag| other_system(tag).is_some())
 }
 
 fn is_for_musl(tags: &[String]) -> bool {

@@ -120,7 +120,10 @@ impl Headers {
         let mut all = self.all(name);
         match (all.next().filter(|value| !value.is_empty()), all.next()) {
             (None, _) => Err(MetadataError::Missing(name)),
-            (Some(_), Some(_)) => Err(MetadataError::Repeated(name)),
+            (Some(first), Some(second)) => {
+                let values = [first.to_owned(), second.to_owned()];
+                Err(MetadataError::Repeated { header: name, values })
+            }
             (Some(value), None) => Ok(value),
         }
     }

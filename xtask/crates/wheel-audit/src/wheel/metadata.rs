@@ -12,9 +12,15 @@ pub enum MetadataError {
     /// A header that has to be there is missing or empty.
     #[error("`{0}` is missing")]
     Missing(&'static str),
-    /// A header that may stand once stands there again; readers differ on which one counts.
-    #[error("`{0}` is given more than once")]
-    Repeated(&'static str),
+    /// A header that may be there once is there again. pip, uv and `installer` take the first, and
+    /// other readers may take another.
+    #[error("`{header}` is there more than once, {}; installers take the first", quoted(.values))]
+    Repeated {
+        /// The header.
+        header: &'static str,
+        /// Its first two values.
+        values: [String; 2],
+    },
     /// A header has a value that the format does not know.
     #[error("`{header}: {}` is not understood", shown(.value))]
     Value {
@@ -26,6 +32,12 @@ pub enum MetadataError {
     /// More headers than any package has.
     #[error("it has more headers than any package has")]
     TooMany,
+}
+
+/// "`1.0` and `2.0`"
+fn quoted(values: &[String; 2]) -> String {
+    let [first, second] = values;
+    format!("`{}` and `{}`", shown(first), shown(second))
 }
 
 /// The headers of a file, if that is all of them.
@@ -225,7 +237,10 @@ mod tests {
         assert_eq!(error(""), Some(MetadataError::Missing("Wheel-Version")));
         assert_eq!(
             error("Wheel-Version: 1.0\nWheel-Version: 2.0\nRoot-Is-Purelib: true"),
-            Some(MetadataError::Repeated("Wheel-Version"))
+            Some(MetadataError::Repeated {
+                header: "Wheel-Version",
+                values: ["1.0".into(), "2.0".into()]
+            })
         );
         assert_eq!(
             error("Wheel-Version: 1.0\nRoot-Is-Purelib: true\n"),

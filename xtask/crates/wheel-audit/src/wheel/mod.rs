@@ -13,7 +13,9 @@ mod headers;
 mod interpreter;
 mod metadata;
 mod name;
+mod python_source;
 mod record;
+mod requirement;
 mod tag;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -30,7 +32,9 @@ pub use interpreter::{Implementation, Interpreter, InterpreterError, allows};
 pub(crate) use metadata::VersionKey;
 pub use metadata::{CoreMetadata, MetadataError, WheelFile, same_name, same_version};
 pub use name::{NameError, WheelName};
+pub(crate) use python_source::PythonSource;
 pub use record::{Digest, Record, RecordError, RecordProblem, RecordRow};
+pub(crate) use requirement::{is_name, requirement_fault};
 pub use tag::{Tag, TagSet};
 
 /// Largest `RECORD`, `WHEEL` or `METADATA` that is read, in bytes. The largest real ones have some

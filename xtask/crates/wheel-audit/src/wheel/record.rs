@@ -10,6 +10,8 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use sha2::{Digest as _, Sha256};
 use thiserror::Error;
 
+use crate::text::shown;
+
 /// SHA-256 and size of some bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Digest {
@@ -116,6 +118,9 @@ pub enum RecordProblem {
     /// md5, sha1 and sha224 are forbidden, and others unknown.
     #[error("`{path}` has a hash of the forbidden or unknown sort `{algorithm}` in `RECORD`")]
     Algorithm { path: String, algorithm: String },
+    /// The hashes of these files are right, and in another form than URL-safe base64 without padding.
+    #[error("`RECORD` has {form} hashes of {}", listed(.files))]
+    Form { path: String, form: &'static str, files: Vec<String> },
     /// The content is another one.
     #[error("`{path}` has the hash `{found}`, and `RECORD` says `{recorded}`")]
     Hash { path: String, recorded: String, found: String },
@@ -136,6 +141,7 @@ impl RecordProblem {
             | Self::Unchecked { path, .. }
             | Self::Outside { path }
             | Self::OwnHash { path }
+            | Self::Form { path, .. }
             | Self::Hash { path, .. }
             | Self::Size { path, .. } => path,
         }
@@ -192,6 +198,7 @@ impl Record {
     pub fn verify(&self, files: &BTreeMap<String, Digest>, own_path: &str) -> Vec<RecordProblem> {
         let mut problems = Vec::new();
         let mut seen = BTreeSet::new();
+        let mut forms: BTreeMap<&'static str, Vec<String>> = BTreeMap::new();
         for row in &self.rows {
             if problems.len() >= MAX_PROBLEMS {
                 return problems;
@@ -211,9 +218,21 @@ impl Record {
             match files.get(&row.path) {
                 None => problems.push(RecordProblem::Absent { path }),
                 Some(_) if is_exempt(&row.path, own_path) => {}
-                Some(found) => row.compare(found, &mut problems),
+                Some(found) => {
+                    let form = row.other_form(found);
+                    if let Some(form) = form {
+                        forms.entry(form).or_default().push(path);
+                    } else {
+                        row.compare(found, &mut problems);
+                    }
+                }
             }
         }
+        problems.extend(forms.into_iter().map(|(form, files)| RecordProblem::Form {
+            path: own_path.to_owned(),
+            form,
+            files,
+        }));
         let unlisted =
             files.keys().filter(|path| !seen.contains(path.as_str()) && !is_exempt(path, own_path));
         problems.extend(
@@ -223,7 +242,33 @@ impl Record {
     }
 }
 
+/// "`a`, `b`, `c` and 448 more"
+fn listed(files: &[String]) -> String {
+    let (first, rest) = files.split_at(files.len().min(3));
+    let first: Vec<String> = first.iter().map(|file| format!("`{}`", shown(file))).collect();
+    let more = if rest.is_empty() { String::new() } else { format!(" and {} more", rest.len()) };
+    format!("{}{more}", first.join(", "))
+}
+
 impl RecordRow {
+    /// The form of a hash that is the file's and is not written as it has to be. Nothing else is wrong
+    /// with the row.
+    fn other_form(&self, found: &Digest) -> Option<&'static str> {
+        let (algorithm, digest) = self.hash.as_ref()?;
+        let base64 = found.base64();
+        if algorithm != "sha256"
+            || *digest == base64
+            || self.size.is_some_and(|size| size != found.size)
+        {
+            None
+        } else if digest.eq_ignore_ascii_case(&found.hex()) {
+            Some("hexadecimal")
+        } else {
+            let same = digest.trim_end_matches('=').replace('+', "-").replace('/', "_") == base64;
+            same.then_some("padded or not URL-safe")
+        }
+    }
+
     fn compare(&self, found: &Digest, problems: &mut Vec<RecordProblem>) {
         let path = self.path.clone();
         match &self.hash {
@@ -393,8 +438,19 @@ mod tests {
         // Padding is forbidden.
         assert!(matches!(
             verify(&format!("a,{EMPTY}=,0"), &[("a", b"")]).as_slice(),
-            [RecordProblem::Hash { .. }]
+            [RecordProblem::Form { form: "padded or not URL-safe", .. }]
         ));
+        let hex = format!("sha256={}", Digest::of(b"").hex());
+        let text = format!("a,{hex},0\nb,{hex},0\nc,{hex},7\nd,{EMPTY},0");
+        let files = [("a", b"".as_slice()), ("b", b""), ("c", b""), ("d", b"")];
+        let problems = verify(&text, &files);
+        let form = RecordProblem::Form {
+            path: "d/RECORD".to_owned(),
+            form: "hexadecimal",
+            files: vec!["a".to_owned(), "b".to_owned()],
+        };
+        assert!(problems.contains(&form), "{problems:?}");
+        assert_eq!(problems.len(), 3, "{problems:?}");
     }
 
     #[test]

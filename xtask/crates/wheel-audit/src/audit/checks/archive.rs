@@ -56,6 +56,12 @@ const SPECIAL_MODE: Rule = Rule::warning(
     "take the bit off before the wheel is packed; an installer may keep it",
 );
 
+const UNREADABLE_MODE: Rule = Rule::warning(
+    "ARC012",
+    "unreadable-mode",
+    "pack files with the mode 644 or 755; pip and uv ignore it, other tools unpack files that nobody can read",
+);
+
 pub(super) const CHECK: Check = Check {
     rules: &[
         UNREADABLE,
@@ -70,6 +76,7 @@ pub(super) const CHECK: Check = Check {
         DAMAGED_MEMBER,
         MORE_PROBLEMS,
         SPECIAL_MODE,
+        UNREADABLE_MODE,
     ],
     find,
 };
@@ -93,6 +100,7 @@ fn rule(problem: &ArchiveProblem) -> &'static Rule {
         ArchiveProblem::UnsafeName { .. } | ArchiveProblem::LongName { .. } => &UNSAFE_NAME,
         ArchiveProblem::SpecialFile { .. } => &SPECIAL_FILE,
         ArchiveProblem::SpecialMode { .. } => &SPECIAL_MODE,
+        ArchiveProblem::UnreadableMode { .. } => &UNREADABLE_MODE,
         ArchiveProblem::Duplicate { .. }
         | ArchiveProblem::Collision { .. }
         | ArchiveProblem::FileAndFolder { .. } => &COLLIDING_NAMES,

@@ -4,7 +4,7 @@ use pep440_rs::{Version, VersionSpecifiers};
 
 use super::{AuditContext, Check, Finding, Rule, listing};
 use crate::policy::{CoreFields, Index, metadata_version};
-use crate::wheel::CoreMetadata;
+use crate::wheel::{CoreMetadata, is_name, requirement_fault};
 
 const UNKNOWN_VERSION: Rule = Rule::warning(
     "MET006",
@@ -16,7 +16,8 @@ const LATER_FIELD: Rule = Rule::warning(
     "MET007",
     "field-of-later-version",
     "raise `Metadata-Version` to the one that has the field, or leave the field out",
-);
+)
+.refused_by_index();
 const INVALID_VERSION: Rule = Rule::error(
     "MET008",
     "invalid-version",
@@ -56,6 +57,19 @@ const TWO_LICENCES: Rule = Rule::warning(
     "leave out `License`, which `License-Expression` replaces (PEP 639)",
 );
 
+const REQUIREMENT: Rule = Rule::warning(
+    "MET051",
+    "invalid-requirement",
+    "write `name>=1.0,<2; python_version < '3.9'`; pip ignores a release whose requirements it cannot parse",
+)
+.refused_by_index();
+const EXTRA: Rule = Rule::warning(
+    "MET052",
+    "invalid-extra",
+    "name the extra with ASCII letters, digits, `-`, `_` and `.`, a letter or digit at both ends",
+)
+.refused_by_index();
+
 pub(super) const CHECK: Check = Check {
     rules: &[
         UNKNOWN_VERSION,
@@ -67,6 +81,8 @@ pub(super) const CHECK: Check = Check {
         LOCAL_VERSION,
         DIRECT_DEPENDENCY,
         TWO_LICENCES,
+        REQUIREMENT,
+        EXTRA,
     ],
     find,
 };
@@ -144,6 +160,16 @@ fn fields(metadata: &CoreMetadata, found: &mut Vec<(&Rule, String)>) {
     if has("License-Expression") && has("License") {
         found.push((&TWO_LICENCES, "has both `License-Expression` and `License`".into()));
     }
+    for text in &metadata.requires_dist {
+        if let Some(fault) = requirement_fault(text) {
+            let message = format!("`Requires-Dist: {}`: {fault}", text.escape_debug());
+            found.push((&REQUIREMENT, message));
+        }
+    }
+    for extra in headers.all("Provides-Extra").filter(|extra| !is_name(extra)) {
+        let message = format!("`Provides-Extra: {}` is no valid name", extra.escape_debug());
+        found.push((&EXTRA, message));
+    }
     // `name @ https://...`; in a marker behind the `;` an `@` means nothing.
     let direct = headers.all("Requires-Dist").filter(|requirement| {
         requirement.split(';').next().is_some_and(|before| before.contains('@'))
@@ -152,12 +178,4 @@ fn fields(metadata: &CoreMetadata, found: &mut Vec<(&Rule, String)>) {
     if !direct.is_empty() {
         found.push((&DIRECT_DEPENDENCY, format!("depends on a place: {}", listing(&direct))));
     }
-}
-
-/// PEP 508: `^([A-Z0-9]|[A-Z0-9][A-Z0-9._-]*[A-Z0-9])$`, without regard to case.
-fn is_name(name: &str) -> bool {
-    let plain = |each: char| each.is_ascii_alphanumeric();
-    name.starts_with(plain)
-        && name.ends_with(plain)
-        && name.chars().all(|each| plain(each) || "._-".contains(each))
 }

@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{AuditContext, Check, Finding, Rule};
-use crate::audit::contents::Contents;
-use crate::audit::{library, search};
+use super::{AuditContext, Check, Finding, Rule, Severity};
+use crate::audit::{contents::Contents, library, script_modules::ScriptModule, search};
+use crate::policy::LayoutNames;
 use crate::text::shown;
 use crate::wheel::{EntryPoint, entry_points};
 
@@ -24,6 +24,12 @@ const ABSENT_MODULE: Rule = Rule::warning(
     "put the module into the wheel, or take the entry point out",
 );
 
+const ABSENT_OBJECT: Rule = Rule::error(
+    "MET053",
+    "absent-script-function",
+    "name a function that the module has; the script fails with `ImportError` when it is run",
+);
+
 const SCRIPT_TWICE: Rule = Rule::error(
     "MET048",
     "script-twice",
@@ -36,8 +42,10 @@ const INTERPRETER: Rule = Rule::error(
     "give the script another name; installing it replaces the environment's own interpreter",
 );
 
-pub(super) const CHECK: Check =
-    Check { rules: &[UNREADABLE, MALFORMED, ABSENT_MODULE, SCRIPT_TWICE, INTERPRETER], find };
+pub(super) const CHECK: Check = Check {
+    rules: &[UNREADABLE, MALFORMED, ABSENT_MODULE, ABSENT_OBJECT, SCRIPT_TWICE, INTERPRETER],
+    find,
+};
 
 fn find(context: &AuditContext<'_>, findings: &mut Vec<Finding>) {
     let Some(contents) = context.contents() else { return };
@@ -55,7 +63,8 @@ fn find(context: &AuditContext<'_>, findings: &mut Vec<Finding>) {
                 let wanted = points.iter().flat_map(names).collect();
                 let members = contents.digests.keys().map(String::as_str);
                 let modules = library::modules(members, &wanted);
-                findings.extend(points.iter().filter_map(|point| judge(path, point, &modules)));
+                let wheel = Wheel { contents, modules };
+                findings.extend(points.iter().filter_map(|point| wheel.judge(path, point)));
                 twice(&scripts, path, &points, findings);
             }
         }
@@ -101,16 +110,19 @@ fn is_interpreter(name: &str) -> bool {
     rest.is_some_and(|rest| rest.chars().all(|each| each == '.' || each.is_ascii_digit()))
 }
 
-/// The modules that an entry point speaks of, and the packages around them that count.
+/// The modules that an entry point speaks of, and the packages around them.
 fn names<'a>(point: &EntryPoint<'a>) -> impl Iterator<Item = &'a str> {
     let module = point.reference().map(|(module, _)| module);
-    module.into_iter().flat_map(|module| {
-        let parent = module.rsplit_once('.').map(|(parent, _)| parent);
-        [Some(module), parent, module.split('.').next()].into_iter().flatten()
-    })
+    module.into_iter().flat_map(|module| packages(module).chain([module]))
 }
 
-fn judge(path: &str, point: &EntryPoint<'_>, modules: &BTreeSet<String>) -> Option<Finding> {
+/// The packages around a module: `a` and `a.b` of `a.b.c`.
+fn packages(module: &str) -> impl Iterator<Item = &str> {
+    module.match_indices('.').filter_map(|(at, _)| module.get(..at))
+}
+
+/// A fault of the line itself.
+fn malformed(path: &str, point: &EntryPoint<'_>) -> Option<Finding> {
     let (name, value) = (shown(point.name), shown(point.value));
     let is_path = ["", ".", ".."].contains(&point.name) || point.name.contains(['/', '\\', '\0']);
     if point.is_script() && is_path {
@@ -121,7 +133,7 @@ fn judge(path: &str, point: &EntryPoint<'_>, modules: &BTreeSet<String>) -> Opti
         let message = format!("the script `{name}` lands where the interpreter is");
         return Some(INTERPRETER.broken(path, message));
     }
-    let Some((module, object)) = point.reference() else {
+    let Some((_, object)) = point.reference() else {
         let rule = if point.is_script() { &UNREADABLE } else { &MALFORMED };
         return Some(rule.broken(path, format!("`{name} = {value}` names no `module:object`")));
     };
@@ -129,19 +141,85 @@ fn judge(path: &str, point: &EntryPoint<'_>, modules: &BTreeSet<String>) -> Opti
         let message = format!("the script `{name} = {value}` names no object to call");
         return Some(UNREADABLE.broken(path, message));
     }
-    // What is of another package altogether may come with a dependency.
-    let top = module.split('.').next().unwrap_or(module);
-    // Outside of scripts `package.object` is in use where `package:object` is meant.
-    let parent = module.rsplit_once('.').filter(|_| object.is_none()).map(|(parent, _)| parent);
-    let is_absent = modules.contains(top)
-        && !modules.contains(module)
-        && parent.is_none_or(|parent| !modules.contains(parent));
-    is_absent.then(|| {
-        let message = format!(
-            "`{name} = {value}` is in `{}`, and the wheel lacks `{}`",
-            shown(point.group),
-            shown(module)
-        );
-        ABSENT_MODULE.broken(path, message)
-    })
+    None
+}
+
+/// A wheel, and which of the modules that its entry points speak of are in it.
+struct Wheel<'a> {
+    contents: &'a Contents,
+    modules: BTreeSet<String>,
+}
+
+impl Wheel<'_> {
+    fn judge(&self, path: &str, point: &EntryPoint<'_>) -> Option<Finding> {
+        if let Some(finding) = malformed(path, point) {
+            return Some(finding);
+        }
+        let (module, object) = point.reference()?;
+        if self.modules.contains(module) {
+            return self.absent_object(path, point, module, object?);
+        }
+        let top = module.split('.').next().unwrap_or(module);
+        let severity = if self.modules.contains(top) {
+            // Outside of scripts `package.object` is in use where `package:object` is meant.
+            let parent = packages(module).last().filter(|_| object.is_none());
+            if parent.is_some_and(|parent| self.modules.contains(parent)) {
+                return None;
+            }
+            let is_certain = point.is_script() && self.has_plain_packages(module);
+            if is_certain { Severity::Error } else { Severity::Warning }
+        } else {
+            self.elsewhere(point, top)?
+        };
+        let (name, value) = (shown(point.name), shown(point.value));
+        let (group, module) = (shown(point.group), shown(module));
+        let message = format!("`{name} = {value}` is in `{group}`, and the wheel lacks `{module}`");
+        Some(Finding { severity, ..ABSENT_MODULE.broken(path, message) })
+    }
+
+    /// An object that the text of its module never names.
+    fn absent_object(
+        &self,
+        path: &str,
+        point: &EntryPoint<'_>,
+        module: &str,
+        object: &str,
+    ) -> Option<Finding> {
+        let first = object.split('.').next().unwrap_or(object);
+        let lacks = |found: &ScriptModule| found.lacks.contains(first);
+        let is_absent =
+            point.is_script() && self.contents.script_modules.get(module).is_some_and(lacks);
+        is_absent.then(|| {
+            let (name, value) = (shown(point.name), shown(point.value));
+            let (module, first) = (shown(module), shown(first));
+            let message =
+                format!("`{name} = {value}` is a script, and `{module}` has no `{first}`");
+            ABSENT_OBJECT.broken(path, message)
+        })
+    }
+
+    /// Do the packages around a module, as far as they are in the wheel, take their modules from their
+    /// own folders alone?
+    fn has_plain_packages(&self, module: &str) -> bool {
+        packages(module)
+            .filter(|package| self.modules.contains(*package))
+            .all(|package| self.contents.script_modules.get(package).is_some_and(|it| it.is_plain))
+    }
+
+    /// How bad it is that nothing of the wheel has the name of the module's package; `None` where a
+    /// requirement may bring it.
+    fn elsewhere(&self, point: &EntryPoint<'_>, top: &str) -> Option<Severity> {
+        let names = LayoutNames::builtin();
+        let metadata = self.contents.metadata.as_ref()?.as_ref().ok()?;
+        let mut members = self.contents.digests.keys();
+        // Such a file adds folders to those that Python searches.
+        let has_paths = members.any(|member| member.strip_suffix(".pth").is_some());
+        if !point.is_script() || has_paths || names.standard.contains(top) {
+            None
+        } else if metadata.requires_dist.is_empty() {
+            Some(Severity::Error)
+        } else {
+            names.common.contains(top).then_some(Severity::Warning)
+        }
+    }
 }

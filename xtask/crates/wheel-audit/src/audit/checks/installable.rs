@@ -54,6 +54,7 @@ fn find(context: &AuditContext<'_>, findings: &mut Vec<Finding>) {
     // That an extension was asked for and is missing is an error of its own.
     let is_bound = !context.claims().contains(&PlatformTag::Any);
     if is_bound
+        && !context.is_foreign()
         && contents.elves.is_empty()
         && contents.damaged.is_empty()
         && context.expectations.native.is_none()

@@ -87,7 +87,10 @@ fn other_names(metadata: &CoreMetadata, name: &WheelName, file: &str) -> Vec<Fin
     ];
     let other = other.into_iter().filter(|(.., same)| !same).map(|(what, inside, outside, _)| {
         let inside = inside.escape_debug();
-        let message = format!("`METADATA` says `{what}: {inside}`, the file name `{outside}`");
+        let message = format!(
+            "`METADATA` has `{what}: {inside}`, the file name has `{outside}`; pip and uv refuse the \
+             wheel from an index"
+        );
         NAME_OR_VERSION.broken(file, message)
     });
     other.collect()

@@ -54,11 +54,10 @@ fn find(context: &AuditContext<'_>, findings: &mut Vec<Finding>) {
             findings.push(ONE_PLACE.broken(member, message));
         }
     }
-    let claims = context.claims();
-    let is_for_linux = !claims.is_empty()
-        && claims.len() == context.facts.tag_claim.len()
-        && claims.iter().all(|claim| *claim != PlatformTag::Any);
-    let rule = if is_for_linux { &WINDOWS_ON_LINUX } else { &WINDOWS };
+    let others = context.other_systems();
+    let is_for_windows = others.iter().any(|(_, system)| *system == "Windows")
+        || context.claims().contains(&PlatformTag::Any);
+    let rule = if is_for_windows { &WINDOWS } else { &WINDOWS_ON_LINUX };
     let refused: Vec<&str> =
         contents.digests.keys().map(String::as_str).filter(|path| is_refused(path)).collect();
     if let Some(first) = refused.first() {

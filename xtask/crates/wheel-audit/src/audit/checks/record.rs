@@ -58,10 +58,17 @@ fn find(context: &AuditContext<'_>, findings: &mut Vec<Finding>) {
             // A member that cannot be read is there, and reported already.
             let problems =
                 problems.iter().filter(|problem| !contents.damaged.contains_key(problem.path()));
-            findings.extend(
-                problems.map(|problem| rule(problem).broken(problem.path(), problem.to_string())),
-            );
+            findings.extend(problems.map(finding));
         }
+    }
+}
+
+fn finding(problem: &RecordProblem) -> Finding {
+    let finding = rule(problem).broken(problem.path(), problem.to_string());
+    if matches!(problem, RecordProblem::Form { .. }) {
+        finding.with_help("write each hash as URL-safe base64 without `=` at its end")
+    } else {
+        finding
     }
 }
 
@@ -70,7 +77,9 @@ fn rule(problem: &RecordProblem) -> &'static Rule {
         RecordProblem::Unlisted { .. } => &UNLISTED,
         RecordProblem::Absent { .. } => &ABSENT,
         RecordProblem::Repeated { .. } => &REPEATED,
-        RecordProblem::NoHash { .. } | RecordProblem::Algorithm { .. } => &NO_HASH,
+        RecordProblem::NoHash { .. }
+        | RecordProblem::Algorithm { .. }
+        | RecordProblem::Form { .. } => &NO_HASH,
         RecordProblem::Outside { .. } => &OUTSIDE,
         RecordProblem::OwnHash { .. } => &OWN_HASH,
         RecordProblem::Unchecked { .. } => &UNCHECKED,

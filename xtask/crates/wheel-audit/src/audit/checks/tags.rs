@@ -3,8 +3,9 @@
 
 use std::collections::BTreeSet;
 
-use super::{AuditContext, Check, Finding, Rule, listing};
+use super::{AuditContext, Check, Finding, Rule, Severity, listing};
 use crate::policy::{PlatformTag, Policies};
+use crate::wheel::TagSet;
 
 const FILE_NAME: Rule = Rule::error(
     "TAG001",
@@ -24,11 +25,23 @@ const NO_PROMISE: Rule = Rule::warning(
     "give the wheel the manylinux tag it fulfils; an index refuses `linux_*`",
 )
 .refused_by_index();
+const OTHER_SYSTEM: Rule = Rule::note(
+    "TAG020",
+    "other-system",
+    "check its machine code with the tools of that system; archive, `RECORD` and metadata are checked here",
+);
 const MACHINE_CODE_FOR_ANY: Rule =
     Rule::error("TAG005", "machine-code-for-any", "give a wheel with machine code a platform tag");
 
 pub(super) const CHECK: Check = Check {
-    rules: &[FILE_NAME, WHEEL_TAGS, UNKNOWN_PLATFORM, NO_PROMISE, MACHINE_CODE_FOR_ANY],
+    rules: &[
+        FILE_NAME,
+        WHEEL_TAGS,
+        UNKNOWN_PLATFORM,
+        NO_PROMISE,
+        MACHINE_CODE_FOR_ANY,
+        OTHER_SYSTEM,
+    ],
     find,
 };
 
@@ -39,21 +52,19 @@ fn find(context: &AuditContext<'_>, findings: &mut Vec<Finding>) {
         Err(error) => return findings.push(FILE_NAME.broken(file, error.to_string())),
     };
     if let Some(Ok(wheel)) = context.contents().and_then(|contents| contents.wheel.as_ref()) {
-        let inside: BTreeSet<String> = wheel.tags.iter().cloned().collect();
-        let outside: BTreeSet<String> = name.tags.expand().into_iter().map(String::from).collect();
-        let missing: Vec<&String> = outside.difference(&inside).collect();
-        let extra: Vec<&String> = inside.difference(&outside).collect();
-        for (tags, what) in
-            [(missing, "lacks the file name's"), (extra, "has, and the file name lacks,")]
-        {
-            if !tags.is_empty() {
-                findings
-                    .push(WHEEL_TAGS.broken(file, format!("`WHEEL` {what} {}", listing(&tags))));
-            }
+        findings.extend(wheel_tags(file, &wheel.tags, &name.tags));
+    }
+    let others = context.other_systems();
+    for platform in &name.tags.platforms {
+        if others.iter().all(|(tag, _)| tag != platform) {
+            findings.extend(platform_fault(file, platform));
         }
     }
-    for platform in &name.tags.platforms {
-        findings.extend(platform_fault(file, platform));
+    if context.is_foreign() {
+        let systems: BTreeSet<&str> = others.into_iter().map(|(_, system)| system).collect();
+        let systems = Vec::from_iter(systems).join(" and ");
+        let message = format!("is for {systems}: not a Linux wheel, machine code not read");
+        findings.push(OTHER_SYSTEM.broken(file, message));
     }
     if let Some(elf) = context.elves().first()
         && context.claims().contains(&PlatformTag::Any)
@@ -61,6 +72,44 @@ fn find(context: &AuditContext<'_>, findings: &mut Vec<Finding>) {
         findings.push(
             MACHINE_CODE_FOR_ANY.broken(&elf.path, "machine code in a wheel for `any` platform"),
         );
+    }
+}
+
+/// Where the `Tag:` lines are not the tags of the file name.
+fn wheel_tags(file: &str, lines: &[String], tags: &TagSet) -> Option<Finding> {
+    let inside: BTreeSet<String> = lines.iter().cloned().collect();
+    let outside: BTreeSet<String> = tags.expand().into_iter().map(String::from).collect();
+    let missing: Vec<&String> = outside.difference(&inside).collect();
+    let extra: Vec<&String> = inside.difference(&outside).collect();
+    let expanded = |line: &String| line.parse::<TagSet>().ok().map(|set| set.expand());
+    let all = inside.iter().map(expanded).collect::<Option<Vec<_>>>();
+    let all = all.map(|all| all.into_iter().flatten().map(String::from).collect());
+    if missing.is_empty() && extra.is_empty() {
+        None
+    } else if all.is_some_and(|all: BTreeSet<String>| all == outside) {
+        let message = format!("`WHEEL` has {}, which is not expanded", listing(&extra));
+        let help = format!("write {} `Tag:` lines, one for each tag of the set", outside.len());
+        // Installers read the file name alone.
+        let finding = WHEEL_TAGS.broken(file, message).with_help(help);
+        Some(Finding { severity: Severity::Warning, ..finding })
+    } else if inside.iter().all(|line| line.chars().count() == 1) {
+        let message = format!(
+            "`WHEEL` has a `Tag:` line for each character: {}; {} is missing",
+            listing(&extra),
+            listing(&missing)
+        );
+        let help = "have the build backend write a list of tags; it wrote the characters of a text";
+        Some(WHEEL_TAGS.broken(file, message).with_help(help))
+    } else {
+        let part = |what: &str, tags: &[&String]| {
+            (!tags.is_empty()).then(|| format!("`WHEEL` {what} {}", listing(tags)))
+        };
+        let parts = [
+            part("lacks the file name's", &missing),
+            part("has, and the file name lacks,", &extra),
+        ];
+        let message = Vec::from_iter(parts.into_iter().flatten()).join("; ");
+        Some(WHEEL_TAGS.broken(file, message))
     }
 }
 

@@ -81,6 +81,59 @@ fn names_versions_and_requirements_are_what_installers_read() {
 }
 
 #[test]
+fn requirements_are_ones_that_installers_parse() {
+    for requirement in [
+        "PyYAML (>=5.1.*)",
+        "click (>=7.0<=8.0)",
+        "azure-datalake-store (>=0.045azure-mgmt-datalake-store>=0.5.0); extra == 'all')",
+        "pytz (>dev)",
+    ] {
+        let lines = format!("Requires-Dist: {requirement}\n");
+        assert_eq!(metadata("2.1", &lines), ["MET051"], "{requirement}");
+        assert_eq!(published("2.1", &lines), [("MET051", Severity::Error)], "{requirement}");
+    }
+    let legacy = "Requires-Dist: a (>=1.0,!=1.5.*) ; (python_version<'3.9')\nProvides-Extra: x\n";
+    assert_eq!(metadata("2.1", legacy), GOOD);
+    assert_eq!(metadata("2.1", "Provides-Extra: a b\n"), ["MET052"]);
+    assert_eq!(published("2.1", "Provides-Extra: -a\n"), [("MET052", Severity::Error)]);
+}
+
+#[test]
+fn a_field_of_a_later_version_is_an_error_where_the_wheel_is_published() {
+    let lines = "License-Expression: MIT\n";
+    assert_eq!(metadata("2.3", lines), ["MET007"]);
+    assert_eq!(published("2.3", lines), [("MET007", Severity::Error)]);
+    assert_eq!(published("2.4", lines), []);
+}
+
+/// Codes and severities for a wheel whose `METADATA` has these lines and that is to be published.
+fn published(version: &str, lines: &str) -> Vec<(&'static str, Severity)> {
+    let folder = Folder::new();
+    let text = format!("Metadata-Version: {version}\nName: pkg\nVersion: 1.0\n{lines}");
+    let path = wheel(WHEEL).with(&format!("{FOLDER}/METADATA"), text).write(folder.path());
+    let publish = Settings { publish: true, ..Settings::default() };
+    let findings = audit_wheel(&path, &Expectations::default(), &publish).unwrap().findings;
+    findings.iter().map(|finding| (finding.code, finding.severity)).collect()
+}
+
+#[test]
+fn headers_that_are_there_twice_are_shown_with_both_values() {
+    let with = |path: &str, text: &str| {
+        let wheel = wheel(WHEEL).with(&format!("{FOLDER}/{path}"), text);
+        let findings = audit(&wheel, &Expectations::default()).findings;
+        findings.into_iter().map(|it| (it.code, it.message)).collect::<Vec<_>>()
+    };
+    let text = "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nRoot-Is-Purelib: false\n\
+                Tag: cp311-cp311-manylinux_2_36_x86_64\n";
+    let found = with("WHEEL", text);
+    assert!(matches!(found.as_slice(), [("MET002", _)]), "{found:?}");
+    assert!(found[0].1.contains("`true`") && found[0].1.contains("`false`"), "{found:?}");
+    let found = with("METADATA", "Metadata-Version: 2.1\nName: pkg\nVersion: 1.0\nVersion: 2.0\n");
+    assert!(matches!(found.as_slice(), [("MET003", _)]), "{found:?}");
+    assert!(found[0].1.contains("`1.0`") && found[0].1.contains("`2.0`"), "{found:?}");
+}
+
+#[test]
 fn each_licence_file_is_where_it_is_said_to_be() {
     let text = "Metadata-Version: 2.4\nName: pkg\nVersion: 1.0\nLicense-File: LICENSE\nLicense-File: a/COPYING\n";
     let metadata = (format!("{FOLDER}/METADATA"), format!("{FOLDER}/licenses/LICENSE"));
@@ -122,7 +175,7 @@ fn scripts_have_a_place_of_their_own() {
     let with = |script: &str, text: &str| {
         let points = format!("{FOLDER}/entry_points.txt");
         let wheel = wheel(WHEEL).with(script, "#!python\n").with(&points, text);
-        own(&wheel.with("pkg/__init__.py", "").with("pkg/cli.py", ""))
+        own(&wheel.with("pkg/__init__.py", "").with("pkg/cli.py", "def main(): ..."))
     };
     let run = "[console_scripts]\nrun = pkg.cli:main\n";
     assert_eq!(with("pkg-1.0.data/scripts/run", run), ["MET048"]);
@@ -145,7 +198,7 @@ fn scripts_have_a_place_of_their_own() {
     // Other groups make no scripts; of one group the last line counts.
     let plugin = "[own.group]\nrun = pkg.cli:main\n[own.other]\nrun = pkg.cli:main\n";
     assert_eq!(with("pkg-1.0.data/scripts/run", plugin), GOOD);
-    assert_eq!(with("pkg/run", &format!("{run}run = pkg.cli:other\n")), GOOD);
+    assert_eq!(with("pkg/run", &format!("{run}run = pkg.cli:main \n")), GOOD);
 }
 
 #[test]
@@ -154,8 +207,8 @@ fn entry_points_lead_somewhere() {
         with(&[
             (&format!("{FOLDER}/entry_points.txt"), text),
             ("pkg/__init__.py", ""),
-            ("pkg/cli.py", ""),
-            ("pkg-1.0.data/platlib/_more.py", ""),
+            ("pkg/cli.py", "def main(): ..."),
+            ("pkg-1.0.data/platlib/_more.py", "from x import main"),
             ("pkg/data/x.pc", ""),
         ])
     };

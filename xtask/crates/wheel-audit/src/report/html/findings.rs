@@ -62,7 +62,7 @@ fn item(item: &Item<'_>, cure_is_told: bool) -> Markup {
     let files = item.by_file();
     html! {
         div.item {
-            p { bdi { (visible(item.message)) } }
+            @for message in item.messages() { p { bdi { (message) } } }
             @match item.reason {
                 Some(reason) => (told("Set in wheels.toml: ", reason)),
                 None if cure_is_told => {},

@@ -263,6 +263,10 @@ fn of_entry(entry: &Entry) -> Vec<ArchiveProblem> {
     if !entry.is_folder() && mode & 0o7000 != 0 {
         problems.push(ArchiveProblem::SpecialMode { name: name(), mode });
     }
+    // Without any bits there is no mode.
+    if mode != 0 && mode & 0o400 == 0 && !entry.is_folder() {
+        problems.push(ArchiveProblem::UnreadableMode { name: name(), mode: mode & 0o7777 });
+    }
     if !matches!(entry.method, STORED | DEFLATED) {
         problems.push(ArchiveProblem::Method { name: name(), method: entry.method });
     }

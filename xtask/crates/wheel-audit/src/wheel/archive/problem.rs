@@ -25,6 +25,9 @@ pub enum ArchiveProblem {
     /// A file that runs with the rights of its owner or group, or stays in memory.
     #[error("`{name}` has the mode {mode:o}, with set-user-ID, set-group-ID or sticky bit")]
     SpecialMode { name: String, mode: u32 },
+    /// A file that its owner cannot read once it is unpacked with its mode.
+    #[error("`{name}` has the mode {mode:o}, with which its owner cannot read it")]
+    UnreadableMode { name: String, mode: u32 },
     /// Two members with one name: readers differ on which counts.
     #[error("`{name}` is in the archive more than once")]
     Duplicate { name: String },

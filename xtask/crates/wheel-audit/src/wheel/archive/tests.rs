@@ -134,6 +134,10 @@ fn modes_are_those_of_plain_files() {
         let found = problems(&with_mode(&bytes, mode));
         assert!(matches!(found.as_slice(), [ArchiveProblem::SpecialMode { .. }]), "{mode:o}");
     }
+    for mode in [0o100_230, 0o100_000, 0o200] {
+        let found = problems(&with_mode(&bytes, mode));
+        assert!(matches!(found.as_slice(), [ArchiveProblem::UnreadableMode { .. }]), "{mode:o}");
+    }
     // A pipe, a device, a folder by mode alone, a block device, a link, a socket.
     for kind in [0o010_000, 0o020_000, 0o040_000, 0o060_000, 0o120_000, 0o140_000] {
         let found = problems(&with_mode(&bytes, kind | 0o644));
