@@ -5,7 +5,7 @@ use std::fmt::{self, Write as _};
 /// So many characters of a name are shown. Paths in real wheels have some two hundred at most.
 const MOST: usize = 400;
 
-/// A name with its control characters escaped, and of a long one its start: escaped it may be ten
+/// A name with its control characters escaped, quotes left as they are, and of a long one its start: escaped it may be ten
 /// times as long as it is.
 pub fn shown(name: &str) -> impl fmt::Display {
     Shown(name)
@@ -17,7 +17,11 @@ impl fmt::Display for Shown<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let end = self.0.char_indices().nth(MOST).map(|(at, _)| at);
         let start = end.and_then(|end| self.0.get(..end));
-        write!(f, "{}", start.unwrap_or(self.0).escape_debug())?;
+        for part in start.unwrap_or(self.0).split_inclusive(['\'', '"']) {
+            let text = part.trim_end_matches(['\'', '"']);
+            let quote = part.get(text.len()..).unwrap_or_default();
+            write!(f, "{}{quote}", text.escape_debug())?;
+        }
         if start.is_some() { f.write_char('…') } else { Ok(()) }
     }
 }
@@ -39,6 +43,7 @@ mod tests {
     #[test]
     fn names_are_cut_before_they_are_escaped() {
         assert_eq!(shown("a\u{202e}b").to_string(), "a\\u{202e}b");
+        assert_eq!(shown("a == 'b' \"\n").to_string(), "a == 'b' \"\\n");
         assert_eq!(shown(&"é".repeat(MOST)).to_string(), "é".repeat(MOST));
         let long = shown(&"\u{1}".repeat(1 << 16)).to_string();
         assert_eq!(long, format!("{}…", "\\u{1}".repeat(MOST)));

@@ -6,6 +6,8 @@
 
 use pep440_rs::VersionSpecifier;
 
+use crate::text::shown;
+
 /// The variables of a marker (`packaging`, `_tokenizer.py`), in both spellings.
 const VARIABLES: [&str; 20] = [
     "python_version",
@@ -68,12 +70,12 @@ fn requirement(reader: &mut Reader<'_>) -> Parsed {
         return Ok(());
     }
     if !reader.take(";") {
-        return Err(format!("unexpected `{}`", reader.rest.escape_debug()));
+        return Err(format!("unexpected `{}`", shown(reader.rest)));
     }
     marker(reader, 0)?;
     reader.blank();
     let rest = reader.rest;
-    if rest.is_empty() { Ok(()) } else { Err(format!("unexpected `{}`", rest.escape_debug())) }
+    if rest.is_empty() { Ok(()) } else { Err(format!("unexpected `{}`", shown(rest))) }
 }
 
 fn extras(reader: &mut Reader<'_>) -> Parsed {
@@ -99,7 +101,7 @@ fn specifiers(reader: &mut Reader<'_>) -> Parsed {
         // One comma may end the list.
         let is_end = part.is_empty() && index == last;
         if !is_end && !is_specifier(part) {
-            return Err(format!("`{}` is no version specifier", part.escape_debug()));
+            return Err(format!("`{}` is no version specifier", shown(part)));
         }
     }
     if is_inside && !reader.take(")") {
@@ -156,7 +158,7 @@ fn operand(reader: &mut Reader<'_>) -> Parsed {
     if VARIABLES.contains(&word) {
         Ok(())
     } else {
-        Err(format!("`{}` is no marker variable", word.escape_debug()))
+        Err(format!("`{}` is no marker variable", shown(word)))
     }
 }
 

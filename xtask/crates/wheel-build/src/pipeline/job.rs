@@ -352,11 +352,11 @@ fn refuse_failed(
     let mut groups: Vec<(&Finding, Vec<&str>)> = Vec::new();
     for error in audit.findings.iter().filter(is_error).filter(|f| counts(f.code)) {
         // The wheel itself is named above them.
-        let member = (error.path != wheel).then_some(error.path.as_str());
+        let members = error.places().map(|(path, _)| path).filter(|path| *path != wheel);
         match groups.iter_mut().find(|(f, _)| (f.code, &f.message) == (error.code, &error.message))
         {
-            Some((_, members)) => members.extend(member),
-            None => groups.push((error, member.into_iter().collect())),
+            Some((_, all)) => all.extend(members),
+            None => groups.push((error, members.collect())),
         }
     }
     let line = |(f, members): &(&Finding, Vec<&str>)| {

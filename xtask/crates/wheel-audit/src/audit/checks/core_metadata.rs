@@ -4,6 +4,7 @@ use pep440_rs::{Version, VersionSpecifiers};
 
 use super::{AuditContext, Check, Finding, Rule, listing};
 use crate::policy::{CoreFields, Index, metadata_version};
+use crate::text::shown;
 use crate::wheel::{CoreMetadata, is_name, requirement_fault};
 
 const UNKNOWN_VERSION: Rule = Rule::warning(
@@ -162,12 +163,12 @@ fn fields(metadata: &CoreMetadata, found: &mut Vec<(&Rule, String)>) {
     }
     for text in &metadata.requires_dist {
         if let Some(fault) = requirement_fault(text) {
-            let message = format!("`Requires-Dist: {}`: {fault}", text.escape_debug());
+            let message = format!("`Requires-Dist: {}`: {fault}", shown(text));
             found.push((&REQUIREMENT, message));
         }
     }
     for extra in headers.all("Provides-Extra").filter(|extra| !is_name(extra)) {
-        let message = format!("`Provides-Extra: {}` is no valid name", extra.escape_debug());
+        let message = format!("`Provides-Extra: {}` is no valid name", shown(extra));
         found.push((&EXTRA, message));
     }
     // `name @ https://...`; in a marker behind the `;` an `@` means nothing.

@@ -60,7 +60,9 @@ fn find(context: &AuditContext<'_>, findings: &mut Vec<Finding>) {
         match entry_points(bytes) {
             Err(error) => findings.push(UNREADABLE.broken(path, error.to_string())),
             Ok(points) => {
-                let wanted = points.iter().flat_map(names).collect();
+                let submodules: Vec<String> = points.iter().filter_map(submodule).collect();
+                let wanted = points.iter().flat_map(names);
+                let wanted = wanted.chain(submodules.iter().map(String::as_str)).collect();
                 let members = contents.digests.keys().map(String::as_str);
                 let modules = library::modules(members, &wanted);
                 let wheel = Wheel { contents, modules };
@@ -114,6 +116,12 @@ fn is_interpreter(name: &str) -> bool {
 fn names<'a>(point: &EntryPoint<'a>) -> impl Iterator<Item = &'a str> {
     let module = point.reference().map(|(module, _)| module);
     module.into_iter().flat_map(|module| packages(module).chain([module]))
+}
+
+/// The module that a script's object may be: `from pkg import cli` imports `pkg.cli`.
+fn submodule(point: &EntryPoint<'_>) -> Option<String> {
+    let (module, object) = point.reference()?;
+    Some(format!("{module}.{}", object?.split('.').next()?))
 }
 
 /// The packages around a module: `a` and `a.b` of `a.b.c`.
@@ -187,8 +195,10 @@ impl Wheel<'_> {
     ) -> Option<Finding> {
         let first = object.split('.').next().unwrap_or(object);
         let lacks = |found: &ScriptModule| found.lacks.contains(first);
-        let is_absent =
-            point.is_script() && self.contents.script_modules.get(module).is_some_and(lacks);
+        let is_module = submodule(point).is_some_and(|module| self.modules.contains(&module));
+        let is_absent = point.is_script()
+            && !is_module
+            && self.contents.script_modules.get(module).is_some_and(lacks);
         is_absent.then(|| {
             let (name, value) = (shown(point.name), shown(point.value));
             let (module, first) = (shown(module), shown(first));

@@ -108,8 +108,8 @@ fn wheel_tags(file: &str, lines: &[String], tags: &TagSet) -> Option<Finding> {
             part("lacks the file name's", &missing),
             part("has, and the file name lacks,", &extra),
         ];
-        let message = Vec::from_iter(parts.into_iter().flatten()).join("; ");
-        Some(WHEEL_TAGS.broken(file, message))
+        let parts: Vec<String> = parts.into_iter().flatten().collect();
+        Some(WHEEL_TAGS.broken(file, parts.join("; ")))
     }
 }
 

@@ -28,8 +28,8 @@ fn metadata_has_to_agree_with_the_file_name() {
 #[test]
 fn tag_lines_that_are_wrong_in_one_way_are_one_finding() {
     let judged = |name: &str, tags: &[&str]| {
-        let lines: String = tags.iter().map(|tag| format!("Tag: {tag}\n")).collect();
-        let text = format!("Wheel-Version: 1.0\nRoot-Is-Purelib: true\n{lines}");
+        let lines: Vec<String> = tags.iter().map(|tag| format!("Tag: {tag}\n")).collect();
+        let text = format!("Wheel-Version: 1.0\nRoot-Is-Purelib: true\n{}", lines.concat());
         let wheel = Fixture::new(name).with("pk/__init__.py", "");
         let audit = audit(&wheel.with("pk-1.0.dist-info/WHEEL", text), &Expectations::default());
         let found = audit.findings.into_iter().filter(|it| it.code == "TAG002");
@@ -60,7 +60,7 @@ fn hashes_in_another_form_are_one_finding() {
         let digest = crate::wheel::Digest::of(bytes).hex();
         format!("{path},sha256={digest},{}\n", bytes.len())
     };
-    let rows: String = wheel.files.iter().map(row).collect();
+    let rows = wheel.files.iter().map(row).collect::<Vec<_>>().concat();
     wheel.record = Some(format!("{rows}pkg-1.0.dist-info/RECORD,,\n"));
     let found = audit(&wheel, &Expectations::default()).findings;
     let found: Vec<_> = found.iter().map(|it| (it.code, it.severity, it.path.as_str())).collect();

@@ -175,7 +175,7 @@ fn scripts_have_a_place_of_their_own() {
     let with = |script: &str, text: &str| {
         let points = format!("{FOLDER}/entry_points.txt");
         let wheel = wheel(WHEEL).with(script, "#!python\n").with(&points, text);
-        own(&wheel.with("pkg/__init__.py", "").with("pkg/cli.py", "def main(): ..."))
+        own(&wheel.with("pkg/__init__.py", "").with("pkg/cli.py", "main = other = 1"))
     };
     let run = "[console_scripts]\nrun = pkg.cli:main\n";
     assert_eq!(with("pkg-1.0.data/scripts/run", run), ["MET048"]);
@@ -198,7 +198,7 @@ fn scripts_have_a_place_of_their_own() {
     // Other groups make no scripts; of one group the last line counts.
     let plugin = "[own.group]\nrun = pkg.cli:main\n[own.other]\nrun = pkg.cli:main\n";
     assert_eq!(with("pkg-1.0.data/scripts/run", plugin), GOOD);
-    assert_eq!(with("pkg/run", &format!("{run}run = pkg.cli:main \n")), GOOD);
+    assert_eq!(with("pkg/run", &format!("{run}run = pkg.cli:other\n")), GOOD);
 }
 
 #[test]
@@ -207,7 +207,7 @@ fn entry_points_lead_somewhere() {
         with(&[
             (&format!("{FOLDER}/entry_points.txt"), text),
             ("pkg/__init__.py", ""),
-            ("pkg/cli.py", "def main(): ..."),
+            ("pkg/cli.py", "main = other = 1"),
             ("pkg-1.0.data/platlib/_more.py", "from x import main"),
             ("pkg/data/x.pc", ""),
         ])

@@ -16,7 +16,7 @@ fn unlisted() -> Fixture {
         let digest = crate::wheel::Digest::of(bytes).base64();
         listed.contains(path).then(|| format!("{path},sha256={digest},{}\n", bytes.len()))
     };
-    wheel.record = Some(wheel.files.iter().filter_map(row).collect::<String>() + own);
+    wheel.record = Some(wheel.files.iter().filter_map(row).collect::<Vec<_>>().concat() + own);
     wheel
 }
 

@@ -30,6 +30,7 @@ fn a_function_that_the_module_never_names_is_an_error() {
     for text in ["def __getattr__(name): ...", "from x import *", "hello_world = None"] {
         assert_eq!(scripts("hello = pk:hello_world", "", &[("pk/__init__.py", text)]), GOOD);
     }
+    assert_eq!(scripts("hello = pk:cli.main", "", &[INIT, ("pk/cli.py", "")]), GOOD);
     // Either may be imported; what the one of machine code has is not known.
     let native = ("pk/__init__.cpython-311-x86_64-linux-gnu.so", "");
     let found = scripts("hello = pk:hello_world", "", &[INIT, native]);
