@@ -216,8 +216,8 @@ fn entry_points_lead_somewhere() {
         "",
         "[console_scripts]\nrun = pkg.cli:main\nmore = _more:main.run [extra]\n",
         "[own.group]\nany = pkg.data\nnative = _pkg\nobject = pkg.cli.Object\n",
-        // Of a dependency, perhaps.
-        "[console_scripts]\nrun = other.cli:main\n",
+        // Of another project, perhaps.
+        "[own.group]\nrun = other.cli:main\n",
     ] {
         assert_eq!(points(text), GOOD, "{text}");
     }
