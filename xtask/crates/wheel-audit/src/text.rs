@@ -11,6 +11,15 @@ pub fn shown(name: &str) -> impl fmt::Display {
     Shown(name)
 }
 
+/// Names in back-ticks, the first three of them and the number of the others.
+pub(crate) fn listing<S: AsRef<str>>(names: &[S]) -> String {
+    let (first, rest) = names.split_at(names.len().min(3));
+    let first: Vec<String> =
+        first.iter().map(|name| format!("`{}`", shown(name.as_ref()))).collect();
+    let others = if rest.is_empty() { String::new() } else { format!(" and {} more", rest.len()) };
+    format!("{}{others}", first.join(", "))
+}
+
 struct Shown<'a>(&'a str);
 
 impl fmt::Display for Shown<'_> {
@@ -39,6 +48,12 @@ pub fn file_size(bytes: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn long_lists_are_cut() {
+        assert_eq!(listing(&["a", "b"]), "`a`, `b`");
+        assert_eq!(listing(&["a", "b", "c", "d", "e"]), "`a`, `b`, `c` and 2 more");
+    }
 
     #[test]
     fn names_are_cut_before_they_are_escaped() {

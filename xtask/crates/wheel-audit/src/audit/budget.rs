@@ -81,6 +81,8 @@ fn names(facts: &ElfFacts, path: usize) -> usize {
     let libraries = facts.needed.iter().filter(|library| !Policies::is_loader(library));
     let texts = [&facts.soname, &facts.rpath, &facts.runpath, &facts.interpreter];
     imports.sum::<usize>()
+        + facts.exports.count() * size_of::<u32>()
+        + facts.version_defs.iter().map(|name| IMPORT + name.len()).sum::<usize>()
         + versions.iter().map(|&text| need(text)).sum::<usize>()
         + libraries.map(|library| need(library.len())).sum::<usize>()
         + texts.into_iter().flatten().map(|text| COPIES * text.len()).sum::<usize>()

@@ -12,6 +12,7 @@ use super::{
     elf_file::{Elf, ReadElf},
     extension,
     facts::WheelNeeds,
+    link::{self, Host},
     non_elf, obstacles,
     origin::{self, Origin},
     reading, script_modules,
@@ -90,6 +91,14 @@ fn summarise(context: &mut AuditContext<'_>) {
     let claims = context.claims();
     let claimed = context.expectations.arch.or(claims.iter().find_map(PlatformTag::arch));
     let arch = claimed.or(context.elves().iter().find_map(|elf| elf.arch));
+    // What the wheel says counts: a file for musl may name glibc's libraries, which musl's loader
+    // takes for its own (`ldso/dynlink.c`, `load_library`).
+    let claim = claims.iter().find(|tag| tag.musl().is_some() || tag.glibc().is_some());
+    let is_musl = claim.map_or_else(|| names_musl(context.elves()), |tag| tag.musl().is_some());
+    let host = Host::of(context.name.as_ref().ok(), is_musl);
+    if let Ok(contents) = &mut context.archive {
+        link::resolve(&mut contents.elves, &host);
+    }
     let judged = |elf: &Elf| {
         let mut report = ElfReport::new(&elf.path, elf.facts.as_ref().ok()?, &elf.needs);
         report.isa = elf.level().map(|level| level.to_string());
@@ -100,10 +109,6 @@ fn summarise(context: &mut AuditContext<'_>) {
     let isa = isa.map(|level| level.to_string());
     let reports = context.elves().iter().filter_map(judged).collect();
     let extensions = context.elves().iter().filter_map(extension::extension).collect();
-    // What the wheel says counts: a file for musl may name glibc's libraries, which musl's loader
-    // takes for its own (`ldso/dynlink.c`, `load_library`).
-    let claim = claims.iter().find(|tag| tag.musl().is_some() || tag.glibc().is_some());
-    let is_musl = claim.map_or_else(|| names_musl(context.elves()), |tag| tag.musl().is_some());
     let unread = context.contents().is_none_or(|contents| !contents.damaged.is_empty());
     let mut system_needs = SystemNeeds::of(context.elves(), arch);
     if claims.iter().any(|tag| tag.arch().is_some()) {

@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::link::{Starter, Unresolved};
 use super::needs::needs_of;
-use crate::elf::{ElfFacts, ElfKind};
+use crate::elf::{Binding, ElfFacts, ElfKind, Import};
 use crate::isa::{IsaFacts, Level};
 use crate::policy::{Arch, Policies, Requirements};
 
@@ -30,6 +31,10 @@ pub(super) struct Elf {
     pub(super) arch: Option<Arch>,
     /// Who calls the symbols that are too new.
     pub(super) callers: Callers,
+    /// The symbols that nothing surely provides.
+    pub(super) unresolved: Vec<Unresolved>,
+    /// How it comes to be loaded; `None` if nothing tells.
+    pub(super) starter: Option<Starter>,
 }
 
 impl Elf {
@@ -39,13 +44,29 @@ impl Elf {
         if let Ok(facts) = &mut facts {
             // A wheel may have thousands of files with thousands of symbols each: the others are
             // of no use from here on.
-            facts.imports.retain(|import| import.need.is_some() || is_python(&import.name));
+            let is_looked_up = |import: &Import| !import.weak && import.binding != Binding::Never;
+            facts.imports.retain(|import| is_kept(import) || is_looked_up(import));
             facts.imports.shrink_to_fit();
         }
         let machine =
             |elf: &ElfFacts| Arch::from_elf(elf.machine, elf.is_64_bit, elf.little_endian);
         let arch = facts.as_ref().ok().and_then(machine);
-        Self { path, facts, isa, needs, arch, callers: Callers::new() }
+        let (unresolved, starter) = (Vec::new(), None);
+        Self { path, facts, isa, needs, arch, callers: Callers::new(), unresolved, starter }
+    }
+
+    /// Drops the names of symbols that are of no use once all files are linked.
+    pub(super) fn drop_names(&mut self) {
+        if let Ok(facts) = &mut self.facts {
+            facts.imports.retain(is_kept);
+            facts.imports.shrink_to_fit();
+        }
+    }
+
+    /// Do other files of the wheel need it under this name?
+    pub(super) fn is_named(&self, name: &str) -> bool {
+        let soname = self.facts.as_ref().ok().and_then(|facts| facts.soname.as_deref());
+        soname == Some(name) || self.path.rsplit('/').next() == Some(name)
     }
 
     /// What its code needs in any case, where that is known.
@@ -67,9 +88,9 @@ impl Elf {
     }
 }
 
-/// Is it a symbol of the interpreter?
-fn is_python(symbol: &str) -> bool {
-    symbol.starts_with("Py") || symbol.starts_with("_Py")
+/// Is it a symbol of the interpreter, or one with a version?
+fn is_kept(import: &Import) -> bool {
+    import.need.is_some() || import.name.starts_with("Py") || import.name.starts_with("_Py")
 }
 
 fn requirements(elf: &ElfFacts) -> Requirements {

@@ -19,6 +19,7 @@ mod facts;
 mod finding;
 mod inputs;
 mod library;
+mod link;
 mod loading;
 mod matrix;
 mod members;

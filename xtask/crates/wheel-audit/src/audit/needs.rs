@@ -11,6 +11,8 @@ pub(super) struct SymbolNeed<'a> {
     pub(super) version: &'a str,
     /// In alphabetical order.
     pub(super) symbols: Vec<&'a str>,
+    /// The file does not name the version: it is the first that has the symbols.
+    pub(super) is_implied: bool,
 }
 
 /// The version needs that count: not those towards the loader, and not those flagged weak, without
@@ -29,7 +31,8 @@ pub(super) fn needs_of(elf: &ElfFacts) -> Vec<SymbolNeed<'_>> {
         .map(|(index, need)| {
             let mut symbols = symbols.remove(&index).unwrap_or_default();
             symbols.sort_unstable();
-            SymbolNeed { library: &need.library, version: &need.version, symbols }
+            let (library, version) = (need.library.as_str(), need.version.as_str());
+            SymbolNeed { library, version, symbols, is_implied: need.is_implied }
         })
         .collect()
 }

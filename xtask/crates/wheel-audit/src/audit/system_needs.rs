@@ -100,7 +100,7 @@ impl SystemNeeds {
     fn add(&mut self, elf: &Elf, facts: &ElfFacts) {
         let path = elf.path.as_str();
         for need in needs_of(facts) {
-            if elf.needs.libraries.contains(need.library) {
+            if need.is_implied || elf.needs.libraries.contains(need.library) {
                 let first = || Need::of(path, need.symbols.first());
                 self.versions.entry(need.version.to_owned()).or_insert_with(first);
             }

@@ -74,7 +74,7 @@ impl Dynamic {
                 image.want_at(address, size / 12);
             }
         }
-        for table in [DT_HASH, DT_GNU_HASH, DT_VERNEED] {
+        for table in [DT_HASH, DT_GNU_HASH, DT_VERNEED, DT_VERDEF] {
             if let Some(address) = self.get(table) {
                 image.want_at(address, 1 << 16);
             }

@@ -8,11 +8,13 @@
 //! and memory bounded by the file's size.
 
 mod dynamic;
+mod hash_table;
 mod image;
 mod loads;
 mod properties;
 mod refusal;
 mod region_buffer;
+mod relocations;
 mod sections;
 mod source;
 mod string_table;
@@ -29,6 +31,8 @@ use thiserror::Error;
 
 pub(crate) use dynamic::MAX_STRINGS;
 pub(crate) use dynamic::is_known as is_known_tag;
+pub use hash_table::Exports;
+pub(crate) use hash_table::symbol_hash;
 pub(crate) use image::Image;
 pub(crate) use properties::isa_needed;
 pub use refusal::Refusal;
@@ -96,6 +100,8 @@ pub struct VersionNeed {
     pub version: String,
     /// `VER_FLG_WEAK`: the loader goes on without it.
     pub weak: bool,
+    /// The file does not name it: a symbol without a version resolves to it.
+    pub is_implied: bool,
 }
 
 /// A symbol that the file takes from elsewhere.
@@ -107,6 +113,19 @@ pub struct Import {
     pub need: Option<usize>,
     /// A weak symbol may stay unresolved; its version may not.
     pub weak: bool,
+    /// When the loader looks it up.
+    pub binding: Binding,
+}
+
+/// When the loader looks a symbol up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Binding {
+    /// Never: no relocation names the symbol.
+    Never,
+    /// At the first call of the function, unless the file is opened with `RTLD_NOW`.
+    Call,
+    /// When the file is loaded.
+    Load,
 }
 
 /// What an ELF file is and asks for.
@@ -134,8 +153,12 @@ pub struct ElfFacts {
     pub runpath: Option<String>,
     /// The symbol versions it needs, in file order.
     pub version_needs: Vec<VersionNeed>,
+    /// The symbol versions it defines (`DT_VERDEF`), in file order.
+    pub version_defs: Vec<String>,
     /// The symbols it takes from elsewhere, in table order.
     pub imports: Vec<Import>,
+    /// The symbols it defines for others.
+    pub exports: Exports,
     /// The Python modules it can start: names of its `PyInit_*`, `PyModExport_*` and
     /// `_cffi_pypyinit_*` functions, in full.
     pub module_inits: BTreeSet<String>,
@@ -258,7 +281,9 @@ impl ElfFacts {
             rpath: None,
             runpath: None,
             version_needs: Vec::new(),
+            version_defs: Vec::new(),
             imports: Vec::new(),
+            exports: Exports::NONE,
             module_inits: BTreeSet::new(),
             python_exports: BTreeSet::new(),
             text_relocations: false,
@@ -292,6 +317,8 @@ impl ElfFacts {
         let needs = versions::needs(image, dynamic)?;
         let symbols = symbols::read(image, dynamic, &needs.by_index)?;
         self.version_needs = needs.list;
+        self.version_defs = versions::definitions(image, dynamic)?;
+        self.exports = symbols.exports;
         self.imports = symbols.imports;
         self.module_inits = symbols.module_inits;
         self.python_exports = symbols.python_exports;

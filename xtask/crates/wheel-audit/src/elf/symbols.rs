@@ -6,18 +6,17 @@ use std::{
 };
 
 use goblin::elf::{
-    dynamic::{
-        DT_GNU_HASH, DT_HASH, DT_JMPREL, DT_PLTREL, DT_PLTRELSZ, DT_REL, DT_RELA, DT_RELASZ,
-        DT_RELSZ, DT_STRSZ, DT_STRTAB, DT_SYMTAB, DT_VERSYM,
-    },
+    dynamic::{DT_HASH, DT_STRSZ, DT_STRTAB, DT_SYMTAB, DT_VERSYM},
     section_header::SHN_UNDEF,
-    sym::STB_WEAK,
+    sym::{STB_LOCAL, STB_WEAK, STV_HIDDEN, STV_INTERNAL},
 };
 
 use super::{
-    ElfError, Import,
+    Binding, ElfError, Exports, Import,
     dynamic::Dynamic,
+    hash_table::{self, symbol_hash},
     image::{Image, terminated},
+    relocations::{self, Uses},
     string_table::{FilteredStrings, MAX_SYMBOL, StringTableFilter},
 };
 
@@ -34,17 +33,25 @@ const NAMES: &str = "name of a symbol";
 const INITS: [&[u8]; 3] = [b"PyInit", b"PyModExport", b"_cffi_pypyinit_"];
 
 /// What is of interest in the symbol table.
-#[derive(Default)]
 pub(super) struct Symbols {
+    pub(super) exports: Exports,
     pub(super) imports: Vec<Import>,
     pub(super) module_inits: BTreeSet<String>,
     pub(super) python_exports: BTreeSet<String>,
+}
+
+impl Symbols {
+    fn none() -> Self {
+        let (imports, exports) = (Vec::new(), Exports::NONE);
+        Self { imports, exports, module_inits: BTreeSet::new(), python_exports: BTreeSet::new() }
+    }
 }
 
 /// One entry of the symbol table.
 struct Symbol {
     name: u64,
     info: u8,
+    other: u8,
     section: u16,
 }
 
@@ -54,7 +61,7 @@ pub(super) fn read(
     dynamic: &Dynamic,
     needs: &BTreeMap<u16, usize>,
 ) -> Result<Symbols, ElfError> {
-    let mut symbols = Symbols::default();
+    let mut symbols = Symbols::none();
     let Some(address) = dynamic.get(DT_SYMTAB) else {
         return Ok(symbols);
     };
@@ -78,8 +85,9 @@ pub(super) fn read(
     if names.need_filter(entries().map(|(symbol, ..)| symbol.name)) {
         return Err(names.request_names(image, entries()));
     }
+    let uses = Uses::read(image, dynamic, table.len() / size)?;
     let mut budget = MAX_NAME_BYTES;
-    for (symbol, need, imported) in entries() {
+    for (index, (symbol, need, imported)) in entries().enumerate() {
         let name = names.start(symbol.name)?;
         let is_init = INITS.iter().any(|init| name.starts_with(init));
         let is_python = name.starts_with(b"Py") || name.starts_with(b"_Py");
@@ -92,14 +100,31 @@ pub(super) fn read(
         budget = budget.checked_sub(size).ok_or(ElfError::TooMany("symbols"))?;
         if imported && !name.is_empty() {
             let name = String::from_utf8_lossy(name).into_owned();
-            symbols.imports.push(Import { name, need, weak: symbol.info >> 4 == STB_WEAK });
+            // The first symbol is none.
+            let binding = symbol.binding(&uses, index + 1);
+            symbols.imports.push(Import { name, need, weak: symbol.is_weak(), binding });
         } else if is_init {
             symbols.module_inits.insert(String::from_utf8_lossy(name).into_owned());
         } else if is_python {
             symbols.python_exports.insert(String::from_utf8_lossy(name).into_owned());
         }
     }
+    symbols.exports = match hash_table::exports(image, dynamic)? {
+        Some(exports) => exports,
+        None if dynamic.get(DT_HASH).is_none() => Exports::NONE,
+        None => hashed(&names, entries().map(|(symbol, ..)| symbol)),
+    };
     Ok(symbols)
+}
+
+/// The exports of a file whose hash table has other hashes: by the names of its symbols.
+fn hashed(names: &Names<'_>, symbols: impl Iterator<Item = Symbol>) -> Exports {
+    if names.filtered.is_some() {
+        return Exports::UNKNOWN;
+    }
+    let name = |symbol: Symbol| names.get(symbol.name).ok();
+    let exported = symbols.filter(Symbol::is_exported).filter_map(name);
+    Exports::of(exported.map(symbol_hash).collect())
 }
 
 /// Asks for names before it is known how many symbols there are, if the tables that tell it are not at
@@ -225,8 +250,23 @@ impl Symbol {
         Self {
             name: u64::from(image.u32(entry, 0)),
             info: entry.get(info).copied().unwrap_or(0),
+            other: entry.get(info + 1).copied().unwrap_or(0),
             section: image.u16(entry, section),
         }
+    }
+    fn is_weak(&self) -> bool {
+        self.info >> 4 == STB_WEAK
+    }
+
+    fn is_exported(&self) -> bool {
+        u32::from(self.section) != SHN_UNDEF && self.info >> 4 != STB_LOCAL
+    }
+
+    /// When the loader looks it up. It takes a local or hidden symbol from the file itself, defined
+    /// or not (glibc, `elf/dl-machine-rel.h`, `dl_symbol_visibility_binds_local_p`).
+    fn binding(&self, uses: &Uses, index: usize) -> Binding {
+        let is_hidden = matches!(self.other & 3, STV_HIDDEN | STV_INTERNAL);
+        if is_hidden || self.info >> 4 == STB_LOCAL { Binding::Never } else { uses.of(index) }
     }
 }
 
@@ -234,69 +274,6 @@ impl Symbol {
 /// GNU hash table without defined symbols says nothing of the undefined ones, which only
 /// relocations name.
 fn count(image: &Image<'_>, dynamic: &Dynamic) -> Result<u64, ElfError> {
-    let mut count = 0;
-    if let Some(address) = dynamic.get(DT_HASH) {
-        // On s390x this table has words of eight bytes (its ABI supplement).
-        let wide = image.header.e_machine == goblin::elf::header::EM_S390 && image.is_64_bit();
-        let size = if wide { 8 } else { 4 };
-        let table = image.table(address, 2 * size as u64, "hash table")?;
-        count = if wide { image.word(table, size) } else { u64::from(image.u32(table, size)) };
-    }
-    if let Some(address) = dynamic.get(DT_GNU_HASH) {
-        count = count.max(gnu_hash_count(image, address)?);
-    }
-    let plt_has_addends = dynamic.get(DT_PLTREL) == Some(DT_RELA);
-    for (table, size, addends) in [
-        (DT_RELA, DT_RELASZ, true),
-        (DT_REL, DT_RELSZ, false),
-        (DT_JMPREL, DT_PLTRELSZ, plt_has_addends),
-    ] {
-        if let (Some(address), Some(length)) = (dynamic.get(table), dynamic.get(size))
-            && length > 0
-        {
-            count = count.max(relocation_count(image, address, length, addends)?);
-        }
-    }
-    Ok(count)
-}
-
-/// The end of the last chain of a GNU hash table.
-fn gnu_hash_count(image: &Image<'_>, address: u64) -> Result<u64, ElfError> {
-    let what = "GNU hash table";
-    let outside = ElfError::Outside { what, address };
-    let table = image.at(address, what)?;
-    let [buckets, first, bloom] = [0, 4, 8].map(|offset| image.u32(table, offset) as usize);
-    let start = bloom.checked_mul(image.word_size()).and_then(|size| size.checked_add(16));
-    let chains = start.and_then(|start| start.checked_add(buckets.checked_mul(4)?));
-    let (Some(start), Some(chains)) = (start, chains.filter(|&end| end <= table.len())) else {
-        return Err(outside);
-    };
-    let heads = table[start..chains].chunks_exact(4);
-    let last = heads.map(|head| image.u32(head, 0) as usize).max().unwrap_or(0);
-    let Some(skip) = last.checked_sub(first).filter(|_| last != 0) else {
-        return Ok(first as u64);
-    };
-    let chain =
-        skip.checked_mul(4).and_then(|skip| table[chains..].get(skip..)).ok_or(outside.clone())?;
-    let length =
-        chain.chunks_exact(4).position(|link| image.u32(link, 0) & 1 == 1).ok_or(outside)?;
-    Ok((last + length + 1) as u64)
-}
-
-/// One more than the highest symbol that a relocation names.
-fn relocation_count(
-    image: &Image<'_>,
-    address: u64,
-    length: u64,
-    addends: bool,
-) -> Result<u64, ElfError> {
-    let size = image.word_size() * if addends { 3 } else { 2 };
-    let table = image.table(address, length, "relocations")?;
-    let shift = if image.is_64_bit() { 32 } else { 8 };
-    let mut count = 0;
-    // Tables of some hundred thousand entries are common: a plain loop, quick without an optimiser.
-    for entry in table.chunks_exact(size) {
-        count = count.max((image.word(entry, image.word_size()) >> shift).saturating_add(1));
-    }
-    Ok(if table.is_empty() { 0 } else { count })
+    let hashed = hash_table::symbol_count(image, dynamic)?;
+    Ok(hashed.max(relocations::symbol_count(image, dynamic)?))
 }

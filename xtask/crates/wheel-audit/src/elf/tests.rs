@@ -163,7 +163,8 @@ fn of_long_names_those_of_interest_are_kept_as_they_pass_by() {
     // Some table seems to lie within that of the symbols (the entry takes the place of the last one).
     let (at, inside) = (usize::try_from(dynamic.end).unwrap() - 32, symbols.start + 24);
     assert_eq!(bytes[at..at + 32], [0; 32]);
-    bytes[at..at + 8].copy_from_slice(&0x6fff_fffc_u64.to_le_bytes());
+    // `DT_REL`, which means nothing without a size.
+    bytes[at..at + 8].copy_from_slice(&17_u64.to_le_bytes());
     bytes[at + 8..at + 16].copy_from_slice(&inside.to_le_bytes());
     let end = (0..).map(|entry| usize::try_from(dynamic.start).unwrap() + 16 * entry);
     for place in end
@@ -219,6 +220,93 @@ fn copied_variables_keep_their_version() {
     let source = "#include <stdio.h>\nint main(void) { return stdout == 0; }";
     let facts = ElfFacts::parse(&compile(source, &["-no-pie", "-fno-pie"])).unwrap();
     assert!(import(&facts, "stdout").need.is_some());
+}
+
+#[test]
+fn imports_say_when_they_are_looked_up() {
+    let source = "extern int called(void), pointed(void), data, both(void);
+        void *p = pointed, *q = both; int f(void) { return called() + both() + data; }";
+    let with = |flags: &[&str]| {
+        let flags = [&["-shared", "-fPIC", "-nostdlib"], flags].concat();
+        let facts = ElfFacts::parse(&compile(source, &flags)).unwrap();
+        ["called", "pointed", "data", "both"].map(|name| import(&facts, name).binding)
+    };
+    assert_eq!(with(&["-Wl,-z,lazy"])[0], Binding::Call);
+    assert_eq!(with(&["-Wl,-z,lazy"])[1..], [Binding::Load; 3]);
+    assert_eq!(with(&["-Wl,-z,now"]), [Binding::Load; 4]);
+    assert_eq!(with(&["-Wl,-z,lazy", "-fno-plt"]), [Binding::Load; 4]);
+}
+
+#[test]
+fn what_only_the_file_itself_looks_up_is_not_looked_up_elsewhere() {
+    // The entry of `elsewhere` becomes hidden (`STV_HIDDEN`).
+    let mut bytes = SHARED.clone();
+    assert_eq!(import(&ElfFacts::parse(&bytes).unwrap(), "elsewhere").binding, Binding::Call);
+    let symbols = sections(&bytes, &[".dynsym"])[0].clone();
+    let elf = goblin::elf::Elf::parse(&SHARED).unwrap();
+    let is_it =
+        |symbol: &goblin::elf::Sym| elf.dynstrtab.get_at(symbol.st_name) == Some("elsewhere");
+    let index = elf.dynsyms.iter().position(|symbol| is_it(&symbol)).unwrap();
+    bytes[usize::try_from(symbols.start).unwrap() + 24 * index + 5] = 2;
+    assert_eq!(import(&ElfFacts::parse(&bytes).unwrap(), "elsewhere").binding, Binding::Never);
+}
+
+#[test]
+fn versions_that_a_file_defines_are_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let script = folder.path().join("map");
+    fs_err::write(&script, "V_1 { global: f; }; V_2 { global: g; local: *; } V_1;").unwrap();
+    let script = format!("-Wl,--version-script,{}", script.display());
+    let flags = ["-shared", "-fPIC", "-nostdlib", "-Wl,-soname,libv.so.1", &script];
+    let bytes = compile("void f(void) {} void g(void) {} void h(void) {}", &flags);
+    let facts = ElfFacts::parse(&bytes).unwrap();
+    assert_eq!(facts.version_defs, ["libv.so.1", "V_1", "V_2"]);
+    let has = |name: &str| facts.exports.contains(symbol_hash(name.as_bytes())).unwrap();
+    assert_eq!(["f", "g", "h"].map(has), [true, true, false]);
+    assert_eq!(from_parts(&bytes).unwrap().version_defs, facts.version_defs);
+    assert!(ElfFacts::parse(&SHARED).unwrap().version_defs.is_empty());
+}
+
+/// The names that `readelf` shows as defined.
+fn defined(path: &str) -> BTreeSet<String> {
+    let output = Command::new("readelf").args(["-W", "--dyn-syms", path]).output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let symbol = |line: &str| {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let [_, _, _, _, binding, _, section, name, ..] = words[..] else { return None };
+        let is_exported = binding != "LOCAL" && section != "UND" && section != "Ndx";
+        is_exported.then(|| name.split('@').next().unwrap_or(name).to_owned())
+    };
+    text.lines().filter_map(symbol).collect()
+}
+
+#[test]
+fn exports_are_those_that_readelf_shows() {
+    for library in ["libc.so.6", "libm.so.6", "libgcc_s.so.1", "libstdc++.so.6"] {
+        let found =
+            Command::new("gcc").arg(format!("-print-file-name={library}")).output().unwrap();
+        let path = String::from_utf8(found.stdout).unwrap();
+        let names = defined(path.trim());
+        assert!(names.len() > 10, "{library}");
+        let facts = ElfFacts::parse(&fs_err::read(path.trim()).unwrap()).unwrap();
+        let hashes: BTreeSet<u32> = names.iter().map(|name| symbol_hash(name.as_bytes())).collect();
+        assert_eq!(facts.exports.count(), hashes.len(), "{library}");
+        assert!(hashes.iter().all(|&hash| facts.exports.contains(hash) == Some(true)), "{library}");
+    }
+}
+
+#[test]
+fn exports_are_the_same_under_either_hash_table() {
+    let exports = |style: &str| {
+        let style = format!("-Wl,--hash-style={style}");
+        let bytes = compile(MODULE, &["-shared", "-fPIC", "-Wl,-z,relro", &style]);
+        assert_eq!(from_parts(&bytes).unwrap().exports, ElfFacts::parse(&bytes).unwrap().exports);
+        ElfFacts::parse(&bytes).unwrap().exports
+    };
+    assert_eq!(exports("gnu").contains(symbol_hash(b"PyInit_fixture")), Some(true));
+    assert_eq!(exports("gnu").contains(symbol_hash(b"malloc")), Some(false));
+    assert_eq!(exports("sysv"), exports("gnu"));
+    assert_eq!(exports("both"), exports("gnu"));
 }
 
 #[test]
@@ -369,6 +457,19 @@ fn a_chain_of_version_needs_that_overlaps_itself_ends() {
 }
 
 proptest! {
+    #[test]
+    fn exports_find_each_of_their_hashes_and_nothing_else(
+        names in prop::collection::btree_set("[a-z_]{0,12}", 0..60),
+        others in prop::collection::vec("[a-z_]{0,12}", 0..30),
+    ) {
+        let hash = |name: &String| symbol_hash(name.as_bytes());
+        let exports = Exports::of(names.iter().map(hash).collect());
+        for name in names.iter().chain(&others) {
+            let is_in = names.iter().any(|each| hash(each) == hash(name));
+            prop_assert_eq!(exports.contains(hash(name)), Some(is_in));
+        }
+    }
+
     #[test]
     fn no_bytes_make_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..2048)) {
         let _ = ElfFacts::parse(&bytes);

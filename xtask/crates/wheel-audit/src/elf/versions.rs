@@ -1,8 +1,12 @@
-//! The version needs, from `DT_VERNEED` (LSB Core, "Symbol Versioning").
+//! The version needs, from `DT_VERNEED`, and the versions that a file defines, from `DT_VERDEF` (LSB
+//! Core, "Symbol Versioning").
 
 use std::collections::BTreeMap;
 
-use goblin::elf::{dynamic::DT_VERNEED, symver::VER_FLG_WEAK};
+use goblin::elf::{
+    dynamic::{DT_VERDEF, DT_VERNEED},
+    symver::VER_FLG_WEAK,
+};
 
 use super::{
     ElfError, VersionNeed,
@@ -88,12 +92,43 @@ fn read_versions(
             library: library.to_owned(),
             version,
             weak: image.u16(entry, 4) & VER_FLG_WEAK != 0,
+            is_implied: false,
         });
         match image.u32(entry, 12) {
             0 => return Ok(()),
             next => at = advance(at, next),
         }
     }
+}
+
+/// The names of the versions that the file defines, its own name (`VER_FLG_BASE`) among them: the
+/// loader compares a need with each of them (glibc, `elf/dl-version.c`, `match_symbol`).
+pub(super) fn definitions(image: &Image<'_>, dynamic: &Dynamic) -> Result<Vec<String>, ElfError> {
+    let Some(address) = dynamic.get(DT_VERDEF) else { return Ok(Vec::new()) };
+    let bytes = image.at(address, "version definitions")?;
+    let outside = || ElfError::Outside { what: "version definitions", address };
+    let (mut names, mut at, mut left) = (Vec::new(), 0, MAX_BYTES);
+    while names.len() < MAX_NEEDS {
+        let entry = part(bytes, at).ok_or_else(outside)?;
+        if image.u16(entry, 0) != 1 {
+            return Err(ElfError::Dynamic("version definitions of an unknown form"));
+        }
+        // The first name is the version's own; those behind it are its parents'.
+        let first = advance(at, image.u32(entry, 12));
+        let name = bytes.get(first..).filter(|rest| rest.len() >= 8).ok_or_else(outside)?;
+        let name = u64::from(image.u32(name, 0));
+        let name = dynamic.string(image, name, MAX_NAME, "name of a version definition")?;
+        left = left
+            .checked_sub(name.len())
+            .ok_or(ElfError::TooMany("bytes in the names of version definitions"))?;
+        names.push(name);
+        // `Elfxx_Verdef` has 20 bytes, of which `part` is the first 16.
+        match image.u32(bytes, at.saturating_add(ENTRY)) {
+            0 => return Ok(names),
+            next => at = advance(at, next),
+        }
+    }
+    Err(ElfError::TooMany("version definitions"))
 }
 
 fn part(bytes: &[u8], at: usize) -> Option<&[u8]> {

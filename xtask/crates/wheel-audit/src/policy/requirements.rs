@@ -96,7 +96,7 @@ pub(super) fn is_loader(library: &str) -> bool {
 }
 
 /// The name under which musl's C library is needed on an architecture.
-pub(super) fn musl_libc(arch: Arch) -> String {
+pub(crate) fn musl_libc(arch: Arch) -> String {
     format!("libc.musl-{}.so.1", arch.musl_name())
 }
 

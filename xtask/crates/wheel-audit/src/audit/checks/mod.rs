@@ -24,12 +24,13 @@ mod record;
 mod search_path;
 pub(super) mod set;
 mod stable_abi;
+mod symbols;
 mod tag_words;
 mod tags;
 mod target;
 
 use super::{Depth, Finding, Rule, Severity, context::AuditContext};
-use crate::text::shown;
+use crate::text::listing;
 
 /// Some rules and the function that finds where they are broken.
 struct Check {
@@ -61,6 +62,7 @@ const CHECKS: &[Check] = &[
     loadable::CHECK,
     libraries::CHECK,
     obstacles::CHECK,
+    symbols::CHECK,
     search_path::CHECK,
     hardening::CHECK,
     isa::CHECK,
@@ -89,6 +91,7 @@ const FILE_CHECKS: &[Check] = &[
     floor::CHECK,
     loadable::CHECK,
     obstacles::CHECK,
+    symbols::CHECK,
     hardening::CHECK,
     isa::CHECK,
 ];
@@ -150,15 +153,6 @@ impl Untold {
     }
 }
 
-/// Names in back-ticks, the first three of them and the number of the others.
-fn listing<S: AsRef<str>>(names: &[S]) -> String {
-    let (first, rest) = names.split_at(names.len().min(3));
-    let first: Vec<String> =
-        first.iter().map(|name| format!("`{}`", shown(name.as_ref()))).collect();
-    let others = if rest.is_empty() { String::new() } else { format!(" and {} more", rest.len()) };
-    format!("{}{others}", first.join(", "))
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
@@ -178,11 +172,5 @@ mod tests {
             assert!(number.len() == 3 && number.parse::<u16>().is_ok(), "{}", rule.code);
             assert!(!rule.help.is_empty() && !rule.help.ends_with('.'), "{}", rule.code);
         }
-    }
-
-    #[test]
-    fn long_lists_are_cut() {
-        assert_eq!(listing(&["a", "b"]), "`a`, `b`");
-        assert_eq!(listing(&["a", "b", "c", "d", "e"]), "`a`, `b`, `c` and 2 more");
     }
 }

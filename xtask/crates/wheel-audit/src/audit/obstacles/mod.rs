@@ -6,6 +6,7 @@
 
 mod search_path;
 mod stack;
+mod symbols;
 
 use super::{
     context::AuditContext,
@@ -14,12 +15,21 @@ use super::{
 };
 
 /// The rules that obstacles break.
-pub(super) const RULES: &[Rule] = &[stack::EXECUTABLE_STACK, search_path::OFF_THE_PATH];
+pub(super) const RULES: &[Rule] = &[
+    stack::EXECUTABLE_STACK,
+    search_path::OFF_THE_PATH,
+    symbols::UNDEFINED,
+    symbols::VERSION_NOT_DEFINED,
+    symbols::NOT_OF_INTERPRETER,
+    symbols::LIBRARY,
+    symbols::REMOVED,
+];
 
 /// Collects the obstacles of a wheel, the surest and most telling of each kind first.
 pub(super) fn of_wheel(context: &AuditContext<'_>) -> Vec<Obstacle> {
     let mut all = Vec::new();
     stack::collect(context, &mut all);
     search_path::collect(context, &mut all);
+    symbols::collect(context, &mut all);
     all
 }

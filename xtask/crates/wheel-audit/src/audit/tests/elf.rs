@@ -77,7 +77,8 @@ fn libraries_have_to_be_on_the_system_or_in_the_wheel() {
     let outside = native(module(&needs, &[]));
     assert_eq!(own(&outside), ["ELF006"]);
     let mut inside = native(module(&needs, &[]));
-    inside.set("pkg.libs/libssl.so.3", PLAIN.clone());
+    let ssl = library("SSL_new", "OPENSSL_3.0.0", "libssl.so.3");
+    inside.set("pkg.libs/libssl.so.3", ssl);
     assert_eq!(own(&inside), ["ELF011"], "it is there, though no search path leads to it");
     // A library of the system in versions that no policy speaks of.
     assert_eq!(own(&native(module(&[("f", "FOO_1", "libexpat.so.1")], &[]))), ["ELF008"]);

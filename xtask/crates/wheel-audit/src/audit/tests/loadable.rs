@@ -123,7 +123,7 @@ fn libraries_count_where_a_file_needs_them() {
 fn what_only_has_the_name_of_a_library_brings_none() {
     let user = module(&[("f", "V_1", "libx-1.so.2")], &["-Wl,-rpath,$ORIGIN/pkg.libs"]);
     let with = |bytes: Vec<u8>| own(&native(user.clone()).with(LIBRARY, bytes));
-    assert_eq!(with(PLAIN.clone()), NONE);
+    assert_eq!(with(library("f", "V_1", "libx-1.so.2")), NONE);
     assert_eq!(
         own(&native(user.clone()).with("pkg/doc/libx-1.so.2", "a text")),
         ["ELF006", "MET037"]

@@ -99,9 +99,10 @@ fn libstdcxx_is_a_limit_of_its_own() {
 fn versions_of_a_library_in_the_wheel_are_not_asked_of_the_system() {
     let flags = ["-Wl,-rpath,$ORIGIN/pkg.libs"];
     let module = module(&[("f", "GLIBCXX_3.4.33", "libstdc++-0123.so.6")], &flags);
+    let own = library("f", "GLIBCXX_3.4.33", "libstdc++-0123.so.6");
     let fixture = Fixture::new("pkg-1.0-cp311-cp311-manylinux_2_17_x86_64.whl")
         .with(MODULE, module)
-        .with("pkg.libs/libstdc++-0123.so.6", PLAIN.clone());
+        .with("pkg.libs/libstdc++-0123.so.6", own);
     assert_cell(&audit(&fixture, &Expectations::default()), "Debian 11", State::Loads, &[]);
 }
 

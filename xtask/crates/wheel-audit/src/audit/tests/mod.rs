@@ -13,6 +13,7 @@ mod isa;
 mod large;
 mod libraries;
 mod like;
+mod link;
 mod loadable;
 mod matrix;
 mod memory;
@@ -58,21 +59,43 @@ fn gcc(folder: &Folder, output: &str, source: &str, flags: &[&str]) {
     assert!(command.status().unwrap().success(), "{command:?}");
 }
 
+/// What gcc makes of a source, with libraries beside it that have these names and sources.
+fn linked(source: &str, libraries: &[(&str, &str)], flags: &[&str]) -> Vec<u8> {
+    let folder = Folder::new();
+    for (name, source) in libraries {
+        gcc(&folder, name, source, &[&format!("-Wl,-soname,{name}")]);
+    }
+    let flags = [&["-Wl,--no-as-needed"], flags].concat();
+    gcc(&folder, "out.so", source, &flags);
+    fs_err::read(folder.path().join("out.so")).unwrap()
+}
+
+/// A library for x86-64 that defines a symbol in a version.
+fn library(symbol: &str, version: &str, soname: &str) -> Vec<u8> {
+    let folder = Folder::new();
+    stub(&folder, "library.so", (symbol, version, soname));
+    fs_err::read(folder.path().join("library.so")).unwrap()
+}
+
+fn stub(folder: &Folder, output: &str, (symbol, version, soname): (&str, &str, &str)) {
+    let script = format!("{version} {{ global: {symbol}; }};");
+    fs_err::write(folder.path().join("stub.map"), script).unwrap();
+    let soname = format!("-Wl,-soname,{soname}");
+    let flags = [soname.as_str(), "-Wl,--version-script,stub.map"];
+    gcc(folder, output, &format!("void {symbol}(void) {{}}"), &flags);
+}
+
 /// A module for x86-64 that takes each symbol from a library in a version, whatever the C library
 /// of this machine has: `("strtol", "GLIBC_2.38", "libc.so.6")`.
 fn module(needs: &[(&str, &str, &str)], flags: &[&str]) -> Vec<u8> {
     let folder = Folder::new();
     let mut flags: Vec<String> = flags.iter().map(|&flag| flag.to_owned()).collect();
     let mut calls = String::new();
-    for (index, (symbol, version, library)) in needs.iter().enumerate() {
-        let (stub, script) = (format!("lib{index}.so"), format!("{index}.map"));
-        fs_err::write(folder.path().join(&script), format!("{version} {{ global: {symbol}; }};"))
-            .unwrap();
-        let (soname, script) =
-            (format!("-Wl,-soname,{library}"), format!("-Wl,--version-script,{script}"));
-        gcc(&folder, &stub, &format!("void {symbol}(void) {{}}"), &[&soname, &script]);
+    for (index, &need) in needs.iter().enumerate() {
+        let (file, symbol) = (format!("lib{index}.so"), need.0);
+        stub(&folder, &file, need);
         calls = format!("{calls} extern void {symbol}(void); void *use{index} = {symbol};");
-        flags.push(stub);
+        flags.push(file);
     }
     let source = format!("{calls} void *PyInit__pkg(void) {{ return 0; }}");
     gcc(&folder, "module.so", &source, &flags.iter().map(String::as_str).collect::<Vec<_>>());

@@ -10,11 +10,9 @@ fn library(soname: &str, needs: &[&str], flags: &[&str]) -> Vec<u8> {
 }
 
 fn using(needs: &[&str], flags: &[&str]) -> Vec<u8> {
-    let needs: Vec<(String, &str)> =
-        (0..).zip(needs).map(|(index, &name): (u32, _)| (format!("f{index}"), name)).collect();
-    let needs: Vec<(&str, &str, &str)> =
-        needs.iter().map(|(symbol, name)| (symbol.as_str(), "V_1", *name)).collect();
-    module(&needs, flags)
+    let libraries: Vec<(&str, &str)> = needs.iter().map(|&name| (name, "")).collect();
+    let init = "void *PyInit__pkg(void) { return 0; }";
+    linked(init, &libraries, &[flags, needs].concat())
 }
 
 /// What is said of search paths, as file and library.

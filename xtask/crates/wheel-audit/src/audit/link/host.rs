@@ -1,0 +1,84 @@
+//! What loads the files of a wheel: the interpreters that its tags name.
+
+use std::borrow::Cow;
+
+use crate::policy::{Arch, musl_libc, scope};
+use crate::wheel::{ExtensionAbi, ExtensionSuffix, Interpreter, Tag, WheelName};
+
+/// glibc's C library, of which no process goes without.
+const LIBC: &str = "libc.so.6";
+
+/// The interpreters and the C library that a wheel is for.
+#[derive(Debug, Clone, Default)]
+pub(in crate::audit) struct Host {
+    /// Those that the tags name; none if any interpreter takes the wheel.
+    interpreters: Vec<Interpreter>,
+    /// A tag names a stable interface, which rules of its own are about.
+    is_stable: bool,
+    is_musl: bool,
+}
+
+impl Host {
+    /// The hosts of a wheel with this name.
+    pub(in crate::audit) fn of(name: Option<&WheelName>, is_musl: bool) -> Self {
+        let tags = name.map(|name| name.tags.expand()).unwrap_or_default();
+        let is_stable = tags.iter().any(Tag::is_stable);
+        let mut interpreters: Vec<_> = tags.iter().filter_map(Tag::lowest_interpreter).collect();
+        interpreters.sort_unstable();
+        interpreters.dedup();
+        Self { interpreters, is_stable, is_musl }
+    }
+
+    /// May the interpreter that loads a file have this symbol, which is named like one of its own?
+    pub(super) fn has(&self, path: &str, symbol: &str) -> bool {
+        let lacks = |own: &Interpreter| exported_by(*own, symbol) == Some(false);
+        match ExtensionSuffix::parse(path).map(|suffix| suffix.abi) {
+            Some(ExtensionAbi::Interpreter(own)) => !lacks(&own),
+            // Rules of their own are about the stable interfaces.
+            Some(_) => true,
+            None => {
+                self.is_stable
+                    || self.interpreters.is_empty()
+                    || !self.interpreters.iter().all(lacks)
+            }
+        }
+    }
+
+    /// The libraries that are loaded with every file; with those of an interpreter if one loads it.
+    pub(super) fn libraries(&self, arch: Arch, has_python: bool) -> Vec<Cow<'static, str>> {
+        if self.is_musl {
+            return vec![musl_libc(arch).into()];
+        }
+        let own = scope::interpreter_scope().iter().map(|library| library.as_str().into());
+        own.filter(|library| has_python || library == LIBC).collect()
+    }
+
+    /// Is the C library musl?
+    pub(super) fn is_musl(&self) -> bool {
+        self.is_musl
+    }
+
+    /// The name by which a needed library is known. musl is itself all libraries that glibc has
+    /// (musl, `ldso/dynlink.c`, `load_library`).
+    pub(super) fn library<'a>(&self, name: &'a str, arch: Option<Arch>) -> Cow<'a, str> {
+        /// The list in musl's source.
+        const RESERVED: [&str; 7] = ["c", "pthread", "rt", "m", "dl", "util", "xnet"];
+        let stem = name.strip_prefix("lib").and_then(|rest| rest.split('.').next());
+        match arch {
+            Some(arch) if self.is_musl && stem.is_some_and(|stem| RESERVED.contains(&stem)) => {
+                musl_libc(arch).into()
+            }
+            _ => name.into(),
+        }
+    }
+}
+
+/// Does an interpreter export a symbol? `None` if nothing tells.
+fn exported_by(_interpreter: Interpreter, _symbol: &str) -> Option<bool> {
+    None
+}
+
+/// Is it named like a symbol of an interpreter?
+pub(super) fn is_python(symbol: &str) -> bool {
+    ["Py", "_Py", "PyPy", "_PyPy", "_cffi_pypy"].iter().any(|start| symbol.starts_with(start))
+}

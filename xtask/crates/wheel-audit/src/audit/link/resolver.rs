@@ -1,0 +1,280 @@
+//! Looks up each symbol where the loader does.
+
+use std::{borrow::Cow, cell::Cell, collections::BTreeSet};
+
+use super::{
+    host::{Host, is_python},
+    outcome::{Cause, Outcome, Starter, Symbol},
+    scope::{Scope, scopes},
+};
+use crate::audit::elf_file::Elf;
+use crate::audit::loading::{Role, Roles};
+use crate::elf::{Binding, ElfFacts, Import, VersionNeed, symbol_hash};
+use crate::policy::exports::{self, Export};
+use crate::policy::{Arch, SymbolVersion, scope};
+
+/// At most so many times a symbol is looked for in a file or library, for all files of a wheel.
+const MAX_LOOKUPS: usize = 1 << 25;
+
+/// At most so many unknown libraries are named that may export a symbol.
+const MAX_UNKNOWN: usize = 3;
+
+/// The files of a wheel with the scope of each.
+pub(super) struct Resolver<'a> {
+    elves: &'a [Elf],
+    host: &'a Host,
+    scopes: Vec<Scope<'a>>,
+    /// For each file those in whose scope it is.
+    users: Vec<Vec<usize>>,
+    starters: Vec<Option<Starter>>,
+    left: Cell<usize>,
+}
+
+/// A symbol that a file takes from elsewhere.
+#[derive(Clone, Copy)]
+struct Wanted<'a> {
+    file: usize,
+    arch: Arch,
+    import: &'a Import,
+    hash: u32,
+}
+
+/// Where a symbol comes from.
+enum Found {
+    /// From a file of the wheel, or from the interpreter.
+    Inside,
+    /// From a library of the system.
+    System {
+        library: String,
+        /// The first version that exports it.
+        since: &'static str,
+        /// The file needs the library, and not only the interpreter.
+        is_own: bool,
+        /// The first version that no longer does.
+        until: Option<&'static str>,
+        /// A library that the file does need exports it as well, in newer versions.
+        has_moved: bool,
+    },
+    Not(Cause),
+}
+
+impl<'a> Resolver<'a> {
+    /// Prepares the scopes; `None` where they are too large to tell.
+    pub(super) fn new(elves: &'a [Elf], host: &'a Host) -> Option<Self> {
+        let scopes = scopes(elves, host)?;
+        let mut users = vec![Vec::new(); elves.len()];
+        for (user, scope) in scopes.iter().enumerate() {
+            for &file in scope.files.iter().skip(1) {
+                users.get_mut(file)?.push(user);
+            }
+        }
+        let starters = starters(elves, &users);
+        Some(Self { elves, host, scopes, users, starters, left: Cell::new(MAX_LOOKUPS) })
+    }
+
+    /// What linking each file comes to, in order.
+    pub(super) fn outcomes(&self) -> Vec<Outcome> {
+        (0..self.elves.len()).map(|file| self.outcome(file).unwrap_or_default()).collect()
+    }
+
+    fn outcome(&self, file: usize) -> Option<Outcome> {
+        let elf = self.elves.get(file)?;
+        let (facts, arch) = (elf.loadable()?, elf.arch?);
+        let mut outcome = Outcome::of((*self.starters.get(file)?)?);
+        // What a file asks of the system by version, its version needs say.
+        let is_inside = |need: &VersionNeed| self.named(file, &need.library).next().is_some();
+        let inside: Vec<bool> = facts.version_needs.iter().map(is_inside).collect();
+        self.versions_not_defined(file, facts, &mut outcome);
+        for (index, import) in facts.imports.iter().enumerate() {
+            let is_systems = import.need.is_some_and(|need| inside.get(need) != Some(&true));
+            if import.weak || import.binding == Binding::Never || is_systems {
+                continue;
+            }
+            let hash = symbol_hash(import.name.as_bytes());
+            let cause = match self.find(Wanted { file, arch, import, hash })? {
+                Found::Inside => continue,
+                // A file without versions takes part in no comparison of versions.
+                Found::System { .. } if import.need.is_some() => continue,
+                Found::System { library, since, is_own, until, has_moved } => {
+                    // Versions of other libraries than those of policies count for no floor.
+                    if SymbolVersion::of_name(since).is_some() {
+                        outcome.provided.push((index, library.clone(), since));
+                    }
+                    match until {
+                        Some(until) => Cause::Until(until),
+                        None if is_own => continue,
+                        None => Cause::OfInterpreter { library, has_moved },
+                    }
+                }
+                Found::Not(cause) => cause,
+            };
+            let need = import.need.and_then(|need| facts.version_needs.get(need));
+            let version = need.map(|need| need.version.clone());
+            let symbol = Symbol { name: import.name.clone(), version };
+            outcome.add(cause, import.binding == Binding::Call, symbol);
+        }
+        Some(outcome)
+    }
+
+    /// The files in the scope of `file` that go by a name.
+    fn named(&self, file: usize, name: &str) -> impl Iterator<Item = &'a Elf> {
+        let files = self.scopes.get(file).map(|scope| scope.files.as_slice()).unwrap_or_default();
+        files.iter().filter_map(|&file| self.elves.get(file)).filter(move |elf| elf.is_named(name))
+    }
+
+    /// Versions that libraries of the wheel do not define (glibc, `elf/dl-version.c`,
+    /// `match_symbol`: one that defines none at all is taken as it is). musl compares no versions.
+    fn versions_not_defined(&self, file: usize, facts: &ElfFacts, outcome: &mut Outcome) {
+        if self.host.is_musl() {
+            return;
+        }
+        let strong = facts.version_needs.iter().filter(|need| !need.weak);
+        let needs: BTreeSet<(&str, &str)> =
+            strong.map(|need| (need.library.as_str(), need.version.as_str())).collect();
+        for (library, version) in needs {
+            let mut named = self.named(file, library).peekable();
+            let Some(path) = named.peek().map(|elf| elf.path.clone()) else { continue };
+            let defines = |elf: &Elf| {
+                elf.loadable().is_none_or(|facts| {
+                    let own = &facts.version_defs;
+                    own.is_empty() || own.iter().any(|own| own == version)
+                })
+            };
+            if !named.any(defines) {
+                let symbol = Symbol { name: String::new(), version: Some(version.to_owned()) };
+                outcome.add(Cause::VersionNotDefined(path), false, symbol);
+            }
+        }
+    }
+
+    /// Finds a symbol; `None` once too much was looked for.
+    fn find(&self, wanted: Wanted<'_>) -> Option<Found> {
+        let scope = self.scopes.get(wanted.file)?;
+        let symbol = wanted.import.name.as_str();
+        let is_imported = self.starters.get(wanted.file)? != &Some(Starter::Program);
+        let has_python = scope.has_python || is_imported;
+        let path = &self.elves.get(wanted.file)?.path;
+        if has_python && is_python(symbol) && self.host.has(path, symbol) {
+            return Some(Found::Inside);
+        }
+        if self.is_exported(&scope.files, wanted.hash)? {
+            return Some(Found::Inside);
+        }
+        let host = self.host.libraries(wanted.arch, has_python);
+        self.charge(scope.libraries.len() + host.len())?;
+        if let Some(found) = in_libraries(scope, &host, wanted) {
+            return Some(found);
+        }
+        if !self.host.is_musl() && scope::is_loaders(symbol) {
+            return Some(Found::Inside);
+        }
+        // What loads the file hands its own scope down.
+        let users = self.users.get(wanted.file)?;
+        let mut unknown = scope.unknown.clone();
+        for scope in users.iter().filter_map(|&user| self.scopes.get(user)) {
+            if self.is_exported(&scope.files, wanted.hash)? {
+                return Some(Found::Inside);
+            }
+            self.charge(scope.libraries.len())?;
+            if let Some(found) = in_libraries(scope, &[], wanted) {
+                return Some(found);
+            }
+            unknown.extend(&scope.unknown);
+        }
+        Some(Found::Not(if unknown.is_empty() {
+            self.nowhere(wanted, has_python)?
+        } else {
+            Cause::Unknown(unknown.into_iter().take(MAX_UNKNOWN).map(str::to_owned).collect())
+        }))
+    }
+
+    /// Why a symbol is nowhere in scope, where all of the scope is known.
+    fn nowhere(&self, wanted: Wanted<'_>, has_python: bool) -> Option<Cause> {
+        for (index, elf) in self.elves.iter().enumerate() {
+            if elf.arch == Some(wanted.arch) && self.is_exported(&[index], wanted.hash)? {
+                return Some(Cause::OutOfScope(elf.path.clone()));
+            }
+        }
+        let is_python = has_python && is_python(&wanted.import.name);
+        Some(if is_python { Cause::NotOfInterpreter } else { Cause::Nowhere })
+    }
+
+    /// Does any of the files export a symbol with this hash, or may it?
+    fn is_exported(&self, files: &[usize], hash: u32) -> Option<bool> {
+        self.charge(files.len())?;
+        let exports = |&file: &usize| {
+            let facts = self.elves.get(file).and_then(|elf| elf.facts.as_ref().ok());
+            facts.is_some_and(|facts| facts.exports.contains(hash) != Some(false))
+        };
+        Some(files.iter().any(exports))
+    }
+
+    /// Counts so many lookups; `None` once there are too many.
+    fn charge(&self, lookups: usize) -> Option<()> {
+        self.left.set(self.left.get().checked_sub(lookups)?);
+        Some(())
+    }
+}
+
+/// Finds a symbol in the system's libraries, those in scope and those that the host has loaded. Of
+/// several the oldest version counts: a symbol that moved from one library to another is in one of
+/// them on every system.
+fn in_libraries(scope: &Scope<'_>, host: &[Cow<'_, str>], wanted: Wanted<'_>) -> Option<Found> {
+    let own = scope.libraries.iter().map(|library| (library.as_ref(), true));
+    // No process is without the C library.
+    let host = host.iter().map(|library| (library.as_ref(), library.starts_with("libc.")));
+    let (mut oldest, mut last): (Option<Offer<'_>>, Option<&str>) = (None, None);
+    let (mut is_kept, mut has_moved) = (false, false);
+    for (library, is_own) in own.chain(host) {
+        let (since, until) = match exports::of_library(library, &wanted.import.name, wanted.arch) {
+            Export::Since(since) => (since, None),
+            Export::Between { since, until } => (since, Some(until)),
+            Export::Never | Export::UnknownLibrary => continue,
+        };
+        is_kept |= until.is_none();
+        last = until.filter(|until| last.is_none_or(|last| is_older(last, until))).or(last);
+        has_moved |= is_own;
+        if oldest.as_ref().is_none_or(|oldest| is_older(since, oldest.since)) {
+            oldest = Some(Offer { library, since, is_own });
+        }
+    }
+    oldest.map(|offer| Found::System {
+        library: offer.library.to_owned(),
+        since: offer.since,
+        is_own: offer.is_own,
+        has_moved,
+        until: last.filter(|_| !is_kept),
+    })
+}
+
+/// A library that exports a symbol since some version.
+struct Offer<'a> {
+    library: &'a str,
+    since: &'static str,
+    is_own: bool,
+}
+
+/// Is it an older version of the same library family? Of others nothing can be told.
+fn is_older(one: &str, other: &str) -> bool {
+    let (one, other) = (SymbolVersion::of_name(one), SymbolVersion::of_name(other));
+    one.zip(other).is_some_and(|(one, other)| one.0 == other.0 && one.1 < other.1)
+}
+
+/// How each file comes to be loaded; `None` if nothing tells.
+fn starters(elves: &[Elf], users: &[Vec<usize>]) -> Vec<Option<Starter>> {
+    let roles = Roles::of(elves);
+    let own = |elf: &Elf| {
+        let facts = elf.loadable()?;
+        match roles.role(elf, facts) {
+            Role::Module if !facts.module_inits.is_empty() => Some(Starter::Import),
+            Role::Module | Role::Needed | Role::Library => Some(Starter::Path),
+            Role::Other => facts.interpreter.as_ref().map(|_| Starter::Program),
+        }
+    };
+    let own: Vec<_> = elves.iter().map(own).collect();
+    let with_users = |(file, users): (usize, &Vec<usize>)| {
+        let all = std::iter::once(&file).chain(users);
+        all.filter_map(|&each| *own.get(each)?).min()
+    };
+    users.iter().enumerate().map(with_users).collect()
+}

@@ -1,0 +1,124 @@
+//! In which files and libraries the loader looks for the symbols of a file.
+
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet, VecDeque},
+};
+
+use super::host::Host;
+use crate::audit::elf_file::Elf;
+use crate::elf::ElfKind;
+use crate::policy::{Arch, Policies, exports, scope};
+
+/// All scopes of a wheel together name at most so many files and libraries.
+const MAX_PLACES: usize = 1 << 20;
+
+/// A file and what it needs, directly or behind other libraries, breadth first (`ld.so(8)`; glibc,
+/// `elf/dl-deps.c`).
+#[derive(Debug, Default)]
+pub(super) struct Scope<'a> {
+    /// Files of the wheel by index, the file itself first.
+    pub(super) files: Vec<usize>,
+    /// Libraries of the system whose exports are known.
+    pub(super) libraries: Vec<Cow<'a, str>>,
+    /// Libraries whose exports are not known.
+    pub(super) unknown: BTreeSet<&'a str>,
+    /// Needs the interpreter's own library.
+    pub(super) has_python: bool,
+}
+
+/// The files of a wheel by the names under which others need them, on each machine.
+struct Names<'a>(BTreeMap<(Option<Arch>, &'a str), Vec<usize>>);
+
+impl<'a> Names<'a> {
+    fn of(elves: &'a [Elf]) -> Self {
+        let mut names: BTreeMap<_, Vec<usize>> = BTreeMap::new();
+        for (index, elf) in elves.iter().enumerate() {
+            // A file that cannot be judged may be any library: an error of its own.
+            let facts = elf.facts.as_ref().ok();
+            if facts.is_some_and(|facts| facts.kind != ElfKind::Shared) {
+                continue;
+            }
+            let soname = facts.and_then(|facts| facts.soname.as_deref());
+            let own: BTreeSet<&str> =
+                elf.path.rsplit('/').next().into_iter().chain(soname).collect();
+            for name in own {
+                names.entry((elf.arch, name)).or_default().push(index);
+            }
+        }
+        Self(names)
+    }
+
+    fn get(&self, arch: Option<Arch>, name: &'a str) -> &[usize] {
+        let unjudged = || self.0.get(&(None, name));
+        self.0.get(&(arch, name)).or_else(unjudged).map(Vec::as_slice).unwrap_or_default()
+    }
+}
+
+/// The scope of each file, by index; `None` where they are too large to tell.
+pub(super) fn scopes<'a>(elves: &'a [Elf], host: &Host) -> Option<Vec<Scope<'a>>> {
+    let (names, mut left) = (Names::of(elves), MAX_PLACES);
+    (0..elves.len()).map(|index| scope(elves, &names, host, index, &mut left)).collect()
+}
+
+fn scope<'a>(
+    elves: &'a [Elf],
+    names: &Names<'a>,
+    host: &Host,
+    root: usize,
+    left: &mut usize,
+) -> Option<Scope<'a>> {
+    let mut scope = Scope { files: vec![root], ..Scope::default() };
+    let (mut seen, mut queue) = (BTreeSet::from([root]), VecDeque::from([root]));
+    let mut known: BTreeSet<Cow<'a, str>> = BTreeSet::new();
+    while let Some(elf) = queue.pop_front().and_then(|index| elves.get(index)) {
+        let Some(facts) = elf.loadable() else {
+            scope.unknown.insert(&elf.path);
+            continue;
+        };
+        *left = left.checked_sub(1 + facts.needed.len())?;
+        for name in &facts.needed {
+            // Of several files with this name the loader takes one; which one is the matter of the
+            // search path.
+            let files = names.get(elf.arch, name);
+            for &file in files.iter().filter(|&&file| seen.insert(file)) {
+                scope.files.push(file);
+                queue.push_back(file);
+                *left = left.checked_sub(1)?;
+            }
+            if files.is_empty() && known.insert(name.into()) {
+                scope.add_library(name, elf.arch, host);
+            }
+        }
+    }
+    Some(scope)
+}
+
+impl<'a> Scope<'a> {
+    /// Adds a library that is not in the wheel, and what that one needs.
+    fn add_library(&mut self, name: &'a str, arch: Option<Arch>, host: &Host) {
+        if ["libpython", "libpypy"].iter().any(|start| name.starts_with(start)) {
+            self.has_python = true;
+            return;
+        }
+        let library = host.library(name, arch);
+        if !is_known(&library, arch) {
+            self.unknown.insert(name);
+            return;
+        }
+        if self.libraries.contains(&library) {
+            return;
+        }
+        for other in scope::needed_by(&library) {
+            self.add_library(other, arch, host);
+        }
+        self.libraries.push(library);
+    }
+}
+
+/// Are the exports of a system library known?
+fn is_known(library: &str, arch: Option<Arch>) -> bool {
+    let is_unknown =
+        |arch| matches!(exports::of_library(library, "", arch), exports::Export::UnknownLibrary);
+    Policies::is_loader(library) || arch.is_some_and(|arch| !is_unknown(arch))
+}

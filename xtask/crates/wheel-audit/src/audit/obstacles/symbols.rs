@@ -1,0 +1,155 @@
+//! Symbols that files take from elsewhere and that nothing in their scope provides.
+
+use super::{AuditContext, Condition, Effect, Obstacle, Rule};
+use crate::audit::elf_file::Elf;
+use crate::audit::link::{Cause, Starter, Unresolved};
+use crate::policy::{SymbolVersion, exports};
+use crate::text::{listing, shown};
+
+pub(super) const UNDEFINED: Rule = Rule::error(
+    "ELF030",
+    "undefined-symbol",
+    "link the object file or library that defines the symbol; `-Wl,-z,defs` reports it at build time",
+);
+pub(super) const VERSION_NOT_DEFINED: Rule = Rule::error(
+    "ELF031",
+    "version-not-defined",
+    "put the library into the wheel that the file was linked with",
+);
+pub(super) const NOT_OF_INTERPRETER: Rule = Rule::error(
+    "ELF033",
+    "symbol-of-another-interpreter",
+    "compile with the headers of the interpreter that the wheel is for",
+);
+pub(super) const LIBRARY: Rule = Rule::warning(
+    "ELF035",
+    "library-undefined-symbol",
+    "link the library with what defines the symbol (`-Wl,-z,defs`), so that it does not depend on what is loaded before it",
+);
+pub(super) const REMOVED: Rule = Rule::warning(
+    "ELF036",
+    "symbol-removed",
+    "use the function that replaces it; newer releases of the library keep it for old programs at most",
+);
+
+pub(super) fn collect(context: &AuditContext<'_>, all: &mut Vec<Obstacle>) {
+    let is_musl = context.is_musl();
+    for elf in context.elves() {
+        let groups = elf.unresolved.iter().map(|unresolved| Group { elf, unresolved, is_musl });
+        all.extend(groups.filter_map(|group| group.obstacle()));
+    }
+}
+
+/// The symbols of a file that do not resolve for the same reason.
+struct Group<'a> {
+    elf: &'a Elf,
+    unresolved: &'a Unresolved,
+    is_musl: bool,
+}
+
+impl Group<'_> {
+    fn obstacle(&self) -> Option<Obstacle> {
+        match &self.unresolved.cause {
+            Cause::VersionNotDefined(library) => Some(self.version(library)),
+            Cause::NotOfInterpreter => Some(self.not_of_interpreter()),
+            Cause::Until(version) => self.removed(version),
+            Cause::Nowhere => Some(self.nowhere()),
+            Cause::OutOfScope(file) => Some(self.out_of_scope(file)),
+            // No obstacle where every interpreter has loaded the library, or nothing is known.
+            Cause::OfInterpreter { .. } | Cause::Unknown(_) => None,
+        }
+    }
+
+    fn names(&self) -> String {
+        let names: Vec<&str> =
+            self.unresolved.symbols.iter().map(|each| each.name.as_str()).collect();
+        listing(&names)
+    }
+
+    fn breaking(&self, rule: &'static Rule, cause: String) -> Obstacle {
+        Obstacle::new(rule, &self.elf.path, cause).with_words(self.words())
+    }
+
+    /// What the loader prints of the first of them (glibc, `elf/dl-lookup.c`; musl,
+    /// `ldso/dynlink.c`, `do_relocs`).
+    fn words(&self) -> String {
+        let Some(first) = self.unresolved.symbols.first() else { return String::new() };
+        let symbol = shown(&first.name);
+        if self.is_musl {
+            return format!(
+                "Error relocating {}: {symbol}: symbol not found",
+                shown(&self.elf.path)
+            );
+        }
+        let version = first.version.as_ref();
+        let version = version.map_or_else(String::new, |it| format!(", version {}", shown(it)));
+        format!("undefined symbol: {symbol}{version}")
+    }
+
+    fn nowhere(&self) -> Obstacle {
+        let names = self.names();
+        let cause = format!("takes {names} from elsewhere, and nothing in its scope exports that");
+        let obstacle = match (self.elf.starter, self.unresolved.is_lazy) {
+            // Python opens modules with `RTLD_NOW` (`CPython`, `Python/dynload_shlib.c`), which binds
+            // what they need as well.
+            (Some(Starter::Import), _) | (Some(Starter::Program), false) => {
+                self.breaking(&UNDEFINED, cause)
+            }
+            (Some(Starter::Program), true) => {
+                let cause = format!("{cause}: it fails at the first call");
+                self.breaking(&LIBRARY, cause).with_effect(Effect::MayFail)
+            }
+            _ => self.breaking(&LIBRARY, cause).with_effect(Effect::MayFail),
+        };
+        match self.hint() {
+            Some(hint) => obstacle.with_help(hint),
+            None => obstacle,
+        }
+    }
+
+    /// The library of the system that exports the first of them.
+    fn hint(&self) -> Option<String> {
+        let libraries = exports::providers(&self.unresolved.symbols.first()?.name, self.elf.arch?);
+        let library = libraries.first().filter(|_| !self.is_musl)?;
+        let name = library.strip_prefix("lib")?.split(".so").next()?;
+        Some(format!("link with `-l{name}`: `{library}` exports it"))
+    }
+
+    fn out_of_scope(&self, file: &str) -> Obstacle {
+        let (names, file) = (self.names(), shown(file));
+        let cause = format!(
+            "takes {names} from elsewhere, and only `{file}` exports that, which it does not need: \
+             it loads only after something else has loaded that file with `RTLD_GLOBAL`"
+        );
+        self.breaking(&LIBRARY, cause).with_effect(Effect::MayFail)
+    }
+
+    fn version(&self, library: &str) -> Obstacle {
+        let versions: Vec<&str> =
+            self.unresolved.symbols.iter().filter_map(|each| each.version.as_deref()).collect();
+        let library = shown(library);
+        let cause =
+            format!("needs {} of `{library}`, which does not define it", listing(&versions));
+        let version = shown(versions.first().copied().unwrap_or_default());
+        // glibc, `elf/dl-version.c`, `match_symbol`.
+        let words = format!("{library}: version `{version}' not found (required by it)");
+        Obstacle::new(&VERSION_NOT_DEFINED, &self.elf.path, cause).with_words(words)
+    }
+
+    fn not_of_interpreter(&self) -> Obstacle {
+        let names = self.names();
+        let cause = format!(
+            "takes {names} from the interpreter, and the one of the wheel's tag has no such"
+        );
+        self.breaking(&NOT_OF_INTERPRETER, cause)
+    }
+
+    fn removed(&self, version: &str) -> Option<Obstacle> {
+        let (prefix, from) = SymbolVersion::of_name(version)?;
+        let from = from.to_string().parse().ok().filter(|_| prefix == "GLIBC")?;
+        let names = self.names();
+        let cause = format!("takes {names} from glibc, which has no such from {from} on");
+        let on = Condition::Glibc { from: Some(from), before: None };
+        Some(self.breaking(&REMOVED, cause).on(on))
+    }
+}

@@ -1,0 +1,230 @@
+//! Symbols, resolved as the loader does it.
+
+use super::*;
+
+const LIBRARY: &str = "pkg.libs/libx.so.1";
+const INIT: &str = "void *PyInit__pkg(void) { return 0; }";
+const NEEDS: [&str; 2] = ["-Wl,-rpath,$ORIGIN/pkg.libs", "libx.so.1"];
+
+/// A module that calls `f`, needs `libx.so.1`, and what is in the library.
+fn with_library(flags: &[&str], source: &str) -> Fixture {
+    let calls = format!("{INIT} extern int f(void); int g(void) {{ return f(); }}");
+    let user = linked(&calls, &[("libx.so.1", "int f(void) { return 1; }")], flags);
+    let library = linked(source, &[], &["-Wl,-soname,libx.so.1"]);
+    native(user).with(LIBRARY, library)
+}
+
+/// Code and severity of the findings about symbols, worst first.
+fn judge(fixture: &Fixture) -> Vec<(&'static str, Severity)> {
+    let findings = audit(fixture, &Expectations::default()).findings;
+    let own = findings.iter().filter(|it| ("ELF030"..="ELF036").contains(&it.code));
+    own.map(|finding| (finding.code, finding.severity)).collect()
+}
+
+fn calling(symbol: &str, flags: &[&str]) -> Vec<u8> {
+    let source = format!("{INIT} extern int {symbol}(void); int g(void) {{ return {symbol}(); }}");
+    linked(&source, &[], flags)
+}
+
+const NONE: [(&str, Severity); 0] = [];
+const UNDEFINED: (&str, Severity) = ("ELF030", Severity::Error);
+const OF_A_LIBRARY: (&str, Severity) = ("ELF035", Severity::Warning);
+
+#[test]
+fn a_module_with_a_symbol_that_is_nowhere_does_not_load() {
+    let fixture = native(calling("nowhere_at_all", &["-Wl,-z,lazy"]));
+    assert_eq!(judge(&fixture), [UNDEFINED]);
+    let audit = audit(&fixture, &Expectations::default());
+    assert!(
+        audit.systems().iter().all(|cell| !matches!(cell.state, State::Loads | State::Withheld))
+    );
+    let message = &audit.findings[0].message;
+    assert!(message.contains("undefined symbol: nowhere_at_all"), "{message}");
+    let name = "pkg-1.0-cp311-cp311-linux_x86_64.whl";
+    let bare = Fixture::new(name).with(MODULE, calling("nowhere_at_all", &[]));
+    assert_eq!(judge(&bare), [UNDEFINED], "no system is promised");
+}
+
+#[test]
+fn weak_and_hidden_symbols_may_be_missing() {
+    let weak = "extern int f(void) __attribute__((weak)); int g(void) { return f ? f() : 0; }";
+    assert_eq!(judge(&native(linked(&format!("{INIT} {weak}"), &[], &[]))), NONE);
+}
+
+#[test]
+fn libraries_of_the_wheel_define_symbols_for_those_that_need_them() {
+    assert_eq!(judge(&with_library(&NEEDS, "int f(void) { return 1; }")), NONE);
+    assert_eq!(judge(&with_library(&NEEDS, "int h(void) { return 1; }")), [UNDEFINED]);
+    // The names differ in the lowest bit of their hashes alone.
+    assert_eq!(
+        judge(&with_library(&NEEDS, "int g2(void) { return 1; } int e(void) { return 1; }")),
+        [UNDEFINED]
+    );
+    let unneeded = with_library(&["-Wl,--as-needed"], "int f(void) { return 1; }");
+    assert_eq!(judge(&unneeded), [OF_A_LIBRARY]);
+    let behind = native(linked(
+        &format!("{INIT} extern int f(void); int g(void) {{ return f(); }}"),
+        &[("libx.so.1", "")],
+        &NEEDS,
+    ));
+    let middle = linked("", &[("liby.so.1", "")], &["-Wl,-rpath,$ORIGIN", "liby.so.1"]);
+    let behind = behind.with(LIBRARY, middle);
+    assert_eq!(judge(&behind).first().map(|it| it.0), Some("ELF034"), "`liby.so.1` is not there");
+    let last = linked("int f(void) { return 1; }", &[], &["-Wl,-soname,liby.so.1"]);
+    assert_eq!(judge(&behind.with("pkg.libs/liby.so.1", last)), NONE);
+}
+
+#[test]
+fn what_loads_a_library_hands_its_scope_down() {
+    // The library takes `h` from the module that needs it.
+    let source = format!("{INIT} int h(void) {{ return 1; }}");
+    let module = native(linked(&source, &[("libx.so.1", "")], &NEEDS));
+    let source = "extern int h(void); int k(void) { return h(); }";
+    let library = || linked(source, &[], &["-Wl,-soname,libx.so.1"]);
+    assert_eq!(judge(&module.with(LIBRARY, library())), NONE);
+    let alone = native(calling("h", &[])).with("pkg.libs/libz9.so", library());
+    assert_eq!(judge(&alone), [UNDEFINED, OF_A_LIBRARY]);
+}
+
+#[test]
+fn versions_are_compared_where_the_library_defines_any() {
+    let needs = [("f", "V_2", "libx.so.1")];
+    let user = || module(&needs, &["-Wl,-rpath,$ORIGIN/pkg.libs"]);
+    let with = |version| {
+        let library = library("f", version, "libx.so.1");
+        judge(&native(user()).with(LIBRARY, library))
+    };
+    assert_eq!(with("V_2"), NONE);
+    assert_eq!(with("V_1"), [("ELF031", Severity::Error)]);
+    let bare = linked("void f(void) {}", &[], &["-Wl,-soname,libx.so.1"]);
+    assert_eq!(judge(&native(user()).with(LIBRARY, bare)), NONE);
+    let name = "pkg-1.0-cp311-cp311-musllinux_1_2_x86_64.whl";
+    let musl = Fixture::new(name).with("_pkg.abi3.so", user());
+    assert_eq!(judge(&musl.with(LIBRARY, library("f", "V_1", "libx.so.1"))), NONE);
+}
+
+#[test]
+fn libraries_that_only_the_interpreter_has_loaded_are_told() {
+    let fixture = native(calling("tgamma", &[]));
+    assert_eq!(judge(&fixture), [("ELF032", Severity::Warning)]);
+    let audit = audit(&fixture, &Expectations::default());
+    let finding = audit.findings.iter().find(|it| it.code == "ELF032").unwrap();
+    assert!(finding.message.contains("`tgamma`") && finding.message.contains("`libm.so.6`"));
+    assert_eq!(judge(&native(linked("", &[("libm.so.6", "")], &["libm.so.6"]))), NONE);
+    // Newer systems have it in the C library.
+    assert_eq!(judge(&native(calling("dlopen", &[]))), [("ELF032", Severity::Note)]);
+    assert_eq!(judge(&native(calling("malloc", &[]))), NONE, "no process is without it");
+    // No interpreter is known to have loaded the C++ library.
+    assert_eq!(judge(&native(calling("_ZSt9terminatev", &[]))), [UNDEFINED]);
+}
+
+#[test]
+fn symbols_without_a_version_raise_the_floor() {
+    let symbol = "_ZSt28__throw_bad_array_new_lengthv";
+    let source = format!("{INIT} extern void {symbol}(void); void g(void) {{ {symbol}(); }}");
+    let cxx = linked(&source, &[("libstdc++.so.6", "")], &["libstdc++.so.6"]);
+    let at = |minor: u32| {
+        let name = format!("pkg-1.0-cp311-cp311-manylinux_2_{minor}_x86_64.whl");
+        audit(&Fixture::new(&name).with(MODULE, cxx.clone()), &Expectations::default())
+    };
+    let codes = |audit: &Audit| -> Vec<_> { audit.findings.iter().map(|it| it.code).collect() };
+    assert_eq!(codes(&at(28)), ["ELF003"]);
+    let good = at(34);
+    assert_eq!(codes(&good), Vec::<&str>::new());
+    assert_eq!(good.facts.floor["GLIBCXX"].to_string(), "3.4.29");
+    assert_eq!(good.facts.overall_tag, "manylinux_2_34_x86_64");
+    let culprit = &good.facts.elf[0].culprits[0];
+    assert_eq!(culprit.symbol.as_deref(), Some(symbol));
+    assert_eq!(
+        (culprit.version.as_str(), culprit.library.as_str()),
+        ("GLIBCXX_3.4.29", "libstdc++.so.6")
+    );
+    let callers = |audit: &Audit| audit.facts.elf[0].culprits[0].callers.clone();
+    assert_eq!(callers(&at(28)), ["g"]);
+}
+
+#[test]
+fn symbols_that_newer_systems_no_longer_have_are_found() {
+    // glibc 2.35 keeps it for old programs alone, which ask for its version.
+    let fixture = native(calling("xdr_quad_t", &[]));
+    assert_eq!(judge(&fixture), [("ELF036", Severity::Error)]);
+    let audit = audit(&fixture, &Expectations::default());
+    let on = |name: &str| {
+        let system = crate::policy::distributions().iter().find(|it| it.to_string() == name);
+        audit.on(system.unwrap()).state
+    };
+    assert_eq!((on("Debian 12"), on("Debian 11")), (State::Breaks, State::Withheld));
+}
+
+#[test]
+fn nothing_is_told_of_symbols_that_an_unknown_library_may_define() {
+    let fixture = with_library(&["-Wl,-rpath,$ORIGIN/pkg.libs", "libx.so.1"], "");
+    assert_eq!(judge(&fixture), [UNDEFINED]);
+    let calls = format!("{INIT} extern int f(void); int g(void) {{ return f(); }}");
+    let user = linked(&calls, &[("libother.so.7", "")], &["libother.so.7"]);
+    assert_eq!(judge(&native(user)), [("ELF034", Severity::Note)]);
+}
+
+#[test]
+fn programs_bind_functions_as_they_call_them() {
+    let program = |source: &str, flags: &[&str]| {
+        let folder = Folder::new();
+        let defines = "int f(void) { return 1; } int d = 1;";
+        gcc(&folder, "libx.so.1", defines, &["-Wl,-soname,libx.so.1"]);
+        fs_err::write(folder.path().join("run.c"), source).unwrap();
+        let own = ["-nostdlib", "-pie", "-fPIE", "run.c", "-o", "run", "libx.so.1"];
+        let own = [&own[..], &["-Wl,-rpath,$ORIGIN/../../pkg.libs"], flags].concat();
+        let mut command = Command::new("gcc");
+        assert!(command.current_dir(folder.path()).args(own).status().unwrap().success());
+        let bytes = fs_err::read(folder.path().join("run")).unwrap();
+        let other = linked("int other(void) { return 1; }", &[], &["-Wl,-soname,libx.so.1"]);
+        judge(&wheel(WHEEL).with("pkg/bin/run", bytes).with(LIBRARY, other))
+    };
+    let calls = "extern int f(void); void _start(void) { f(); }";
+    assert_eq!(program(calls, &["-Wl,-z,lazy"]), [OF_A_LIBRARY]);
+    assert_eq!(program(calls, &["-Wl,-z,now"]), [UNDEFINED]);
+    let points = "extern int f(void); void *_start(void) { return f; }";
+    assert_eq!(program(points, &["-Wl,-z,lazy"]), [UNDEFINED]);
+}
+
+/// What glibc's loader itself prints of each file, opened as Python does it.
+#[test]
+fn the_words_are_the_loaders() {
+    let folder = Folder::new();
+    let open = "#include <dlfcn.h>\n#include <stdio.h>\nint main(int n, char **a) { void *h = dlopen(a[1], RTLD_NOW); puts(h ? \"\" : dlerror()); return 0; }";
+    fs_err::write(folder.path().join("open.c"), open).unwrap();
+    let status = Command::new("gcc")
+        .current_dir(folder.path())
+        .args(["open.c", "-o", "open", "-ldl"])
+        .status();
+    assert!(status.unwrap().success());
+    let says = |fixture: &[(&str, Vec<u8>)]| {
+        for (name, bytes) in fixture {
+            fs_err::create_dir_all(folder.path().join("pkg.libs")).unwrap();
+            fs_err::write(folder.path().join(name), bytes).unwrap();
+        }
+        let path = folder.path().join(MODULE);
+        let output = Command::new(folder.path().join("open")).arg(path).output().unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let words = |fixture: Fixture| {
+        let audit = audit(&fixture, &Expectations::default());
+        let message = audit.findings[0].message.clone();
+        let (_, words) = message.split_once("the loader prints `").unwrap();
+        words.trim_end_matches('`').to_owned()
+    };
+    for flags in ["-Wl,-z,lazy", "-Wl,-z,now"] {
+        let undefined = calling("nowhere_at_all", &[flags]);
+        let words = words(native(undefined.clone()));
+        assert_eq!(words, "undefined symbol: nowhere_at_all");
+        let printed = says(&[(MODULE, undefined)]);
+        assert!(printed.trim_end().ends_with(&words), "{printed}");
+    }
+    let user = module(&[("f", "V_2", "libx.so.1")], &["-Wl,-rpath,$ORIGIN/pkg.libs"]);
+    let older = library("f", "V_1", "libx.so.1");
+    let printed = says(&[(MODULE, user.clone()), (LIBRARY, older.clone())]);
+    let words = words(native(user).with(LIBRARY, older));
+    assert!(words.contains("version `V_2' not found"), "{words}");
+    assert!(printed.contains("version `V_2' not found"), "{printed}");
+    assert_eq!(says(&[(MODULE, calling("malloc", &[]))]).trim_end(), "");
+}
