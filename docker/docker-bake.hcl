@@ -92,6 +92,8 @@ variable "LIKE_PROJECT" { default = "" }
 variable "LIKE_VERSION" { default = "" }
 variable "LIKE_DATE" { default = "" }
 
+variable "TRY_PYTHONS" { default = "" }
+
 variable "SHELL_PARENT" { default = "interpreter" }
 variable "SHELL_FILES" { default = "files-build" }
 
@@ -288,6 +290,20 @@ target "_tests" {
     TEST_GROUPS   = join(" ", words(TEST_GROUPS))
     TEST_NETWORK  = TEST_NETWORK
     LOCKED_TEST   = LOCKED_TEST
+  }
+}
+
+# Do the wheels in the folders of WHEEL_CONTEXT install and load in a clean image? TRY_PYTHONS: further interpreters,
+# as uv names them.
+target "try" {
+  inherits = ["_common"]
+  target   = "try"
+  output   = ["type=local,dest=${OUTPUT}"]
+  contexts = {
+    wheel = WHEEL_CONTEXT
+  }
+  args = {
+    TRY_PYTHONS = join(" ", words(TRY_PYTHONS))
   }
 }
 

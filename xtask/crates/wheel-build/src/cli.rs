@@ -46,6 +46,8 @@ enum Command<Own: Subcommand> {
     Verify(commands::verify::VerifyArgs),
     /// List the rules of `verify`, or explain one: meaning, reason, example, fix, sources
     Rules(wheel_audit::cli::RulesArgs),
+    /// Install and load wheels on clean systems, and compare the results with what `verify` predicts
+    Try(commands::try_wheels::TryArgs),
     /// Make the `dist/` folders of many machines one
     Collect(commands::collect::CollectArgs),
     /// Ask registries for the digests of base images and write them into wheels.toml
@@ -160,6 +162,7 @@ fn carry_out<Own: Subcommand>(
         Command::CheckGlibc(args) => commands::check_glibc::run(&args, file),
         Command::Verify(args) => commands::verify::run(&args, file),
         Command::Rules(args) => wheel_audit::cli::rules(&args),
+        Command::Try(args) => commands::try_wheels::run(&args, file),
         Command::Collect(args) => commands::collect::run(&args, file),
         Command::LastRelease(args) => commands::last_release::run(&args, file),
         Command::Pin(args) => commands::pin::run(&args, file),

@@ -23,6 +23,8 @@ pub(crate) enum Stage {
     Compare,
     /// The wheel runs in a clean container.
     Smoke,
+    /// Wheels are installed and loaded on a system.
+    Try,
     /// The wheel enters `dist/`.
     Commit,
 }
@@ -35,6 +37,7 @@ impl Stage {
             Self::Repair => "repair",
             Self::Compare => "compare",
             Self::Smoke => "smoke test",
+            Self::Try => "try",
             Self::Commit => "commit",
         }
     }

@@ -21,7 +21,7 @@ use wheel_audit::text::file_size;
 
 /// The folders of `target/xtask/` that runs fill; what is not named here (the lock, an engine's own
 /// files) stays.
-const FOLDERS: [&str; 16] = [
+const FOLDERS: [&str; 17] = [
     "auditwheel",
     "assets",
     "base",
@@ -38,6 +38,7 @@ const FOLDERS: [&str; 16] = [
     "shell",
     "source",
     "tools",
+    "try",
 ];
 
 /// Arguments of `clean`.

@@ -4,6 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use serde::Deserialize;
+use wheel_audit::policy::{Distribution, distributions};
+
+use super::target::name_of_image;
+use super::{Bootstrap, Target};
 
 /// One repository of base images, under the names that users type.
 #[derive(Deserialize)]
@@ -13,6 +17,43 @@ struct Known {
     image: String,
     #[serde(default)]
     tags: BTreeMap<String, String>,
+    distribution: Option<String>,
+    /// Without its suite.
+    bootstrap: Option<Bootstrap>,
+    #[serde(default)]
+    tried: Vec<String>,
+}
+
+impl Known {
+    /// The version of the distribution that a tag stands for: `12` of `12-slim`, `9` of `9.5`.
+    fn release(&self, tag: &str) -> Option<&'static Distribution> {
+        let name = self.distribution.as_deref()?;
+        let is_of = |version: &str| {
+            let rest = tag.strip_prefix(version);
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '-']))
+                // Alpine has one entry for all of its versions.
+                || version.ends_with(" and later")
+        };
+        distributions().iter().find(|each| each.name == name && is_of(&each.version))
+    }
+
+    /// The system of a tag, for which no wheels.toml has a target.
+    fn target(&self, tag: &str, name: &ImageName) -> Target {
+        let suite = self.tags.iter().find(|(_, version)| *version == tag).map(|(suite, _)| suite);
+        let bootstrap = self.bootstrap.clone().zip(suite);
+        Target {
+            name: name_of_image(&name.known),
+            image: name.image.clone(),
+            family: None,
+            libc: self.release(tag).map(|system| system.libc),
+            platforms: Vec::new(),
+            pythons: Vec::new(),
+            digest: BTreeMap::new(),
+            bootstrap: bootstrap.map(|(own, suite)| Bootstrap { suite: suite.clone(), ..own }),
+            snapshot: None,
+            snapshot_url: None,
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -50,8 +91,36 @@ pub(crate) fn image_name(word: &str) -> ImageName {
     ImageName { known: format!("{typed}:{tag}"), image: format!("{}:{tag}", known.image) }
 }
 
+/// The entry of an image, and its tag; `None` for an image that the table does not have.
+fn entry(image: &str) -> Option<(&'static Known, String)> {
+    let name = image_name(image).image;
+    let (repository, tag) = name.split_once(':')?;
+    let known = KNOWN.iter().find(|known| known.image == repository)?;
+    Some((known, tag.to_owned()))
+}
+
+/// The distribution that is in an image, if the tables have it.
+pub(crate) fn distribution_of(image: &str) -> Option<&'static Distribution> {
+    let (known, tag) = entry(image)?;
+    known.release(&tag)
+}
+
+/// The system that `word` names (`debian:11`), for a workspace without a target of that name.
+pub(crate) fn known_system(word: &str) -> Option<Target> {
+    let (known, tag) = entry(word)?;
+    known.release(&tag)?;
+    Some(known.target(&tag, &image_name(word)))
+}
+
+/// The systems that are tried where nothing names any, as words for [`known_system`].
+pub(crate) fn tried_systems() -> impl Iterator<Item = String> {
+    KNOWN.iter().flat_map(|known| known.tried.iter().map(|tag| format!("{}:{tag}", known.image)))
+}
+
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
     use super::*;
 
     #[test]
@@ -82,13 +151,27 @@ mod tests {
             "quay.io/rockylinux/rockylinux:9",
             "127.0.0.1:5000/debian:12",
             "rockylinux",
-            "fedora:43",
+            "opensuse/leap:15.6",
             &digest,
         ];
         for word in words {
             let name = image_name(word);
             assert_eq!((name.known.as_str(), name.image.as_str()), (word, word));
         }
+    }
+
+    #[test]
+    fn a_tag_names_a_release_and_how_it_is_made() {
+        let shown = |image| distribution_of(image).map(ToString::to_string);
+        assert_eq!(shown("rocky:9.5").as_deref(), Some("Enterprise Linux 9"));
+        assert_eq!(shown("debian:bookworm").as_deref(), Some("Debian 12"));
+        assert_eq!(shown("debian:12-slim").as_deref(), Some("Debian 12"));
+        assert_eq!(shown("alpine:3.22").as_deref(), Some("Alpine 3.13 and later"));
+        assert_eq!(shown("debian:1"), None);
+        assert_eq!(shown("registry.example/debian:12"), None);
+        let suites = tried_systems().map(|word| known_system(&word).unwrap());
+        let suites: Vec<_> = suites.map(|target| target.bootstrap.unwrap().suite).collect();
+        assert_eq!(suites, ["bullseye", "bookworm", "trixie", "focal", "jammy", "noble"]);
     }
 
     #[test]

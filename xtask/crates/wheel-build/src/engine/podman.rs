@@ -22,7 +22,7 @@ const DOCKERFILE: &str = "docker/Dockerfile.wheels";
 
 /// The targets of the bake file in the Dockerfile's words: the stage of each, and the `SOURCE_KIND`
 /// that it sets. An end-to-end test holds them against what bake makes of its file.
-pub const TARGETS: [(&str, &str, Option<&str>); 9] = [
+pub const TARGETS: [(&str, &str, Option<&str>); 10] = [
     ("wheel-builder", "output", Some("sdist")),
     ("wheel-builder-local", "output", Some("local")),
     ("build-info", "build-info", Some("none")),
@@ -32,6 +32,7 @@ pub const TARGETS: [(&str, &str, Option<&str>); 9] = [
     ("smoke", "smoke", None),
     ("test", "test", Some("sdist")),
     ("test-local", "test", Some("local")),
+    ("try", "try", None),
 ];
 
 /// Whether podman can do what `engine` asks of it.

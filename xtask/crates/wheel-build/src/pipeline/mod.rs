@@ -32,6 +32,7 @@ mod source;
 mod state;
 mod stubs;
 mod survey;
+mod trial;
 mod work;
 
 pub(crate) use accelerate::{Accelerate, AccelerateMode};
@@ -56,3 +57,4 @@ pub(crate) use source::{
 };
 pub(crate) use state::{BUILDER, Failed, STATES, State};
 pub(crate) use survey::{Survey, survey};
+pub(crate) use trial::{Agreement, Place as TrialPlace, Trial, TrialRun, Wheel as TriedWheel};

@@ -1,0 +1,312 @@
+//! `cargo xtask try`: wheels, installed and loaded on clean systems, compared with what the audit predicts.
+
+use std::collections::BTreeSet;
+use std::process::ExitCode;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use rayon::prelude::*;
+use wheel_audit::UserError;
+use wheel_audit::audit::{Expectations, Settings, audit_wheel};
+use wheel_audit::cli;
+use wheel_audit::report;
+
+use super::engine_args::{self, BuildArgs};
+use super::{COULD_NOT_RUN, FINDINGS, Workspace, native_platform, setup};
+use crate::config::{
+    self, Config, ConfigFile, Platform, distribution_of, find_target, known_system, tried_systems,
+};
+use crate::engine::base::BasePolicy;
+use crate::exec::Exec;
+use crate::live::{Detail, Live};
+use crate::pipeline::{Agreement, Trial, TrialPlace, TrialRun, TriedWheel};
+use crate::store::Lock;
+
+/// The configuration where no wheels.toml is found: what is built is not asked for.
+const NO_CONFIG: &str = "[source]\npath = \".\"\n[build]\npythons = [\"cp313\"]\n[[target]]\nname = \"debian12\"\nimage = \"debian:12\"\nfamily = \
+                         \"apt\"\nplatforms = [\"linux/amd64\"]\n";
+
+/// Arguments of `try`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct TryArgs {
+    /// Wheels, or folders of wheels
+    #[arg(value_name = "WHEEL", required = true)]
+    wheels: Vec<Utf8PathBuf>,
+    /// Systems: targets of wheels.toml or images, e.g. `debian:11,ubuntu:22.04` [default: the targets of wheels.toml,
+    /// else Debian 11 to 13 and Ubuntu 20.04 to 24.04]
+    #[arg(long, value_name = "SYSTEM", value_delimiter = ',')]
+    on: Vec<String>,
+    /// How base images may be obtained
+    #[arg(long, value_enum, default_value_t)]
+    base: BasePolicy,
+    /// Which engine runs the systems
+    #[command(flatten)]
+    engine: BuildArgs,
+    /// Report on stdout as JSON
+    #[arg(long)]
+    json: bool,
+    /// Report on stdout as a Markdown table
+    #[arg(long, conflicts_with = "json")]
+    markdown: bool,
+    /// Print the commands, and run nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Show what the steps print
+    #[arg(long, short)]
+    verbose: bool,
+}
+
+/// Tries the wheels on each system, and reports where the prediction is wrong.
+///
+/// # Errors
+/// When a wheel cannot be read, a system is unknown, or there is no engine.
+pub(crate) fn run(args: &TryArgs, file: &ConfigFile) -> anyhow::Result<ExitCode> {
+    let exec = Exec::real();
+    let elsewhere = tempfile::tempdir()?;
+    let (workspace, config) = workspace(file, elsewhere.path())?;
+    let places = places(config.as_ref(), &args.on)?;
+    let config = match config {
+        Some(config) => config,
+        None => config::parse_text(Utf8Path::new("wheels.toml"), NO_CONFIG)?,
+    };
+    let wheels = read(&args.wheels)?;
+    fs_err::create_dir_all(&workspace.work)?;
+    let _lock = Lock::take(&workspace.work, true, |holder| {
+        report::note(&format!("waiting for another run ({holder})"));
+    })?;
+    let engine = args.engine.engine(&exec, &workspace, &config)?;
+    let trial_run = TrialRun {
+        config: &config,
+        engine: &engine,
+        work: &workspace.work,
+        base_policy: args.base,
+    };
+    let platforms: BTreeSet<&Platform> = wheels.iter().map(|wheel| &wheel.platform).collect();
+    let pairs = places.iter().flat_map(|place| platforms.iter().map(move |it| (place, *it)));
+    if args.dry_run {
+        let all = pairs.map(|(place, platform)| trial_run.commands(place, platform, &wheels));
+        let all: Vec<_> = all.filter(|text| !text.is_empty()).collect();
+        report::data(&all.join("\n"));
+        return Ok(ExitCode::SUCCESS);
+    }
+    let image = places.first().map_or("debian:12", |place| &place.target.image);
+    setup::require_platforms(&engine, &workspace.root, image, platforms.iter().copied())?;
+    engine_args::announce(&engine)?;
+    let live = Live::new(if args.verbose { Detail::Verbose } else { Detail::Steps });
+    let mut trials = Vec::new();
+    for (place, platform) in pairs {
+        match trial_run.on(place, platform, &wheels, &live) {
+            Ok(found) => trials.extend(found),
+            Err(error) if error.engine().is_some_and(crate::engine::EngineError::ends_run) => {
+                return Err(error.into());
+            }
+            Err(error) => {
+                report::error(&error);
+                trials.extend(TrialRun::failed(place, platform, &wheels, &error));
+            }
+        }
+    }
+    print(args, &places, &trials)?;
+    Ok(ExitCode::from(status(&trials)))
+}
+
+/// The workspace with its configuration; without one, a folder that the run removes.
+fn workspace(
+    file: &ConfigFile,
+    elsewhere: &std::path::Path,
+) -> anyhow::Result<(Workspace, Option<Config>)> {
+    match Workspace::of(file) {
+        Ok(workspace) => {
+            let config = workspace.locked()?.0;
+            Ok((workspace, Some(config)))
+        }
+        Err(error) if !file.is_default() => Err(error),
+        Err(_) => {
+            let root = Utf8PathBuf::try_from(elsewhere.to_owned())?;
+            let (work, dist) = (root.join(file.work()), root.join(file.dist()));
+            Ok((Workspace { root, work, dist, file: file.clone() }, None))
+        }
+    }
+}
+
+/// The systems that `words` name; without words, the targets of wheels.toml, else those that the table lists.
+fn places(config: Option<&Config>, words: &[String]) -> anyhow::Result<Vec<TrialPlace>> {
+    if let (Some(config), []) = (config, words) {
+        let place = |target: &config::Target| {
+            let distribution = distribution_of(&target.image)?.clone();
+            Some(TrialPlace { target: target.clone(), distribution })
+        };
+        let own: Vec<_> = config.targets.iter().filter_map(place).collect();
+        if !own.is_empty() {
+            return Ok(own);
+        }
+    }
+    let known: Vec<String> = tried_systems().collect();
+    let words = if words.is_empty() { &known } else { words };
+    let mut places: Vec<TrialPlace> = Vec::new();
+    for word in words {
+        let own = config.and_then(|config| config.targets.iter().find(|it| it.is_called(word)));
+        let target = match (own.cloned().or_else(|| known_system(word)), config) {
+            (Some(target), _) => target,
+            (None, Some(config)) => find_target(config, word)?,
+            (None, None) => return Err(unknown(word, &known).into()),
+        };
+        let distribution =
+            distribution_of(&target.image).ok_or_else(|| unknown(word, &known))?.clone();
+        if !places.iter().any(|place| place.target.name == target.name) {
+            places.push(TrialPlace { target, distribution });
+        }
+    }
+    Ok(places)
+}
+
+fn unknown(word: &str, known: &[String]) -> UserError {
+    UserError::new(format!("nothing is known of the system `{word}`, so that nothing is predicted"))
+        .hint(format!("name a target of wheels.toml, or one of {}", known.join(", ")))
+}
+
+/// Audits the wheels.
+fn read(paths: &[Utf8PathBuf]) -> anyhow::Result<Vec<TriedWheel>> {
+    let inputs = cli::inputs(paths, "name wheels, or folders of wheels")?;
+    anyhow::ensure!(!inputs.wheels.is_empty(), UserError::new("there is no wheel to try"));
+    let audit = |path: &Utf8PathBuf| {
+        let audit = audit_wheel(path, &Expectations::default(), &Settings::default())?;
+        let arch = audit.facts.arch();
+        let platform = match arch {
+            Some(arch) => arch.platform().parse().map_err(UserError::new)?,
+            None => native_platform(),
+        };
+        Ok(TriedWheel { path: path.clone(), audit, platform })
+    };
+    inputs.wheels.par_iter().map(audit).collect()
+}
+
+fn status(trials: &[Trial]) -> u8 {
+    let is = |agreement| trials.iter().any(|trial| trial.agreement == agreement);
+    match (is(Agreement::Miss), is(Agreement::Untried) || trials.is_empty()) {
+        (true, _) => FINDINGS,
+        (false, true) => COULD_NOT_RUN,
+        (false, false) => 0,
+    }
+}
+
+fn print(args: &TryArgs, places: &[TrialPlace], trials: &[Trial]) -> anyhow::Result<()> {
+    if args.json {
+        report::json(&serde_json::json!({ "schema_version": 1, "trials": trials }))?;
+    } else if args.markdown {
+        report::data(&markdown(places, trials));
+    } else {
+        report::data(&text(trials));
+    }
+    Ok(())
+}
+
+/// A line for each wheel and system, then each prediction that is wrong with the loader's words.
+fn text(trials: &[Trial]) -> String {
+    let row = |trial: &Trial| {
+        let result = trial.result.unwrap_or("not tried");
+        let agreement = word(trial.agreement);
+        let place = format!("{} {}", trial.system, trial.platform);
+        [&trial.wheel, &place, trial.predicted, result, &how(trial), agreement]
+            .map(str::to_owned)
+            .to_vec()
+    };
+    let head = ["wheel", "system", "predicted", "result", "how", "agreement"];
+    let mut text = report::table(&head, &trials.iter().map(row).collect::<Vec<_>>());
+    for trial in trials.iter().filter(|trial| trial.agreement != Agreement::Hit) {
+        let title = format!("{} on {} {}", trial.wheel, trial.system, trial.platform);
+        text.push_str(&format!("\n{}: {title}\n", word(trial.agreement)));
+        let reason = if trial.reason.is_empty() { "nothing is missing" } else { &trial.reason };
+        text.push_str(&format!("  predicted: {} ({reason})\n", trial.predicted));
+        text.push_str(&format!("  result: {}\n", trial.result.unwrap_or("not tried")));
+        for line in words(trial) {
+            text.push_str(&format!("  {line}\n"));
+        }
+    }
+    text.push_str(&format!("\n{}", summary(trials)));
+    text
+}
+
+/// What the installer, the loader and the test itself say of it.
+fn words(trial: &Trial) -> Vec<String> {
+    let mut lines: Vec<String> = trial.error.iter().map(|error| format!("error: {error}")).collect();
+    let Some(observed) = &trial.observed else { return lines };
+    if !observed.installer.is_empty() {
+        lines.push(format!("installer: {}", observed.installer));
+    }
+    if !observed.problem.is_empty() {
+        lines.push(format!("problem: {}", observed.problem));
+    }
+    lines.extend(observed.culprit().map(|it| format!("{} ({}): {}", it.path, it.how, it.words)));
+    lines
+}
+
+fn word(agreement: Agreement) -> &'static str {
+    match agreement {
+        Agreement::Hit => "hit",
+        Agreement::Miss => "miss",
+        Agreement::Undecided => "undecided",
+        Agreement::Untried => "not tried",
+    }
+}
+
+/// How the files were loaded: by which interpreter, or by their paths.
+fn how(trial: &Trial) -> String {
+    match &trial.observed {
+        None => "-".to_owned(),
+        Some(observed) => match &observed.interpreter {
+            Some(interpreter) => format!("import, {interpreter}"),
+            None => "dlopen".to_owned(),
+        },
+    }
+}
+
+fn summary(trials: &[Trial]) -> String {
+    let count = |agreement| trials.iter().filter(|trial| trial.agreement == agreement).count();
+    let breaks = |trial: &&Trial| trial.predicted == wheel_audit::audit::State::Breaks.as_str();
+    let predicted = trials.iter().filter(breaks).count();
+    format!(
+        "{} cells: {} hits, {} misses, {} undecided, {} not tried; {predicted} predicted not to load",
+        trials.len(),
+        count(Agreement::Hit),
+        count(Agreement::Miss),
+        count(Agreement::Undecided),
+        count(Agreement::Untried),
+    )
+}
+
+/// A table with a row for each wheel and a column for each system.
+fn markdown(places: &[TrialPlace], trials: &[Trial]) -> String {
+    let mut rows: Vec<(&str, &str)> = Vec::new();
+    for trial in trials {
+        let row = (trial.wheel.as_str(), trial.platform.as_str());
+        if !rows.contains(&row) {
+            rows.push(row);
+        }
+    }
+    let names: Vec<_> = places.iter().map(|place| place.distribution.to_string()).collect();
+    let mut text = format!("| wheel | {} |\n|---|{}\n", names.join(" | "), "---|".repeat(names.len()));
+    for (wheel, platform) in rows {
+        let cell = |place: &TrialPlace| {
+            let is = |trial: &&Trial| {
+                (trial.wheel.as_str(), trial.platform.as_str()) == (wheel, platform)
+                    && trial.system == place.target.name
+            };
+            trials.iter().find(is).map_or_else(String::new, short)
+        };
+        let cells: Vec<_> = places.iter().map(cell).collect();
+        text.push_str(&format!("| {} | {} |\n", report::markdown_code(wheel), cells.join(" | ")));
+    }
+    format!("{text}\n{}", summary(trials))
+}
+
+/// A field of the Markdown table: the result, and the prediction where it is wrong.
+fn short(trial: &Trial) -> String {
+    let by = trial.observed.as_ref().is_some_and(|it| it.interpreter.is_some());
+    let result = trial.result.unwrap_or("not tried");
+    let how = if by { "" } else { "*" };
+    match trial.agreement {
+        Agreement::Hit if trial.predicted == result => format!("{result}{how}"),
+        Agreement::Hit => format!("{result}{how} ({})", trial.predicted),
+        _ => format!("**{}**: {result}{how}, predicted: {}", word(trial.agreement), trial.predicted),
+    }
+}

@@ -1,0 +1,162 @@
+//! What a wheel did on a system, compared with what the audit predicts. Pure.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use wheel_audit::audit::{Cell, State};
+
+/// The report of `scripts/try.py`: a system, and what became of each wheel.
+#[derive(Debug, Deserialize)]
+pub(super) struct SystemReport {
+    pub(super) schema_version: u32,
+    /// Whether code of the wheels ran as a user without rights.
+    pub(super) unprivileged: bool,
+    /// By the name of the wheel's folder.
+    pub(super) wheels: BTreeMap<String, Observed>,
+}
+
+/// What became of a wheel.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
+pub(crate) struct Observed {
+    /// Whether an installer accepts its platform tags; `None` where the installer failed.
+    pub installs: Option<bool>,
+    /// What the installer printed.
+    pub installer: String,
+    /// The interpreter that took the wheel; without one its files were loaded by their paths.
+    pub interpreter: Option<String>,
+    /// Each file that was loaded.
+    pub files: Vec<LoadedFile>,
+    /// Why the files were not loaded, if so.
+    pub problem: String,
+}
+
+/// What became of a file.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+pub(crate) struct LoadedFile {
+    /// Its path in the wheel.
+    pub path: String,
+    /// `import NAME`, `dlopen`, `list` (of a program) or `loaded by another file`.
+    pub how: String,
+    /// Whether the loader took it; `None` where that depends on the package's own code.
+    pub ok: Option<bool>,
+    /// The loader's words.
+    pub words: String,
+    /// Symbols of another interpreter's API that the test supplied.
+    #[serde(default)]
+    pub supplied: Vec<String>,
+}
+
+/// Whether the system did what the audit predicts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Agreement {
+    /// It did.
+    Hit,
+    /// It did not.
+    Miss,
+    /// The test cannot tell.
+    Undecided,
+    /// Nothing was tried.
+    Untried,
+}
+
+impl Observed {
+    /// Whether all files load; `None` where the test cannot tell.
+    pub(crate) fn loads(&self) -> Option<bool> {
+        if self.files.iter().any(|file| file.ok == Some(false)) {
+            return Some(false);
+        }
+        let all = self.problem.is_empty() && self.files.iter().all(|file| file.ok == Some(true));
+        all.then_some(true)
+    }
+
+    /// The first file that does not load, else the first that the test cannot judge.
+    pub(crate) fn culprit(&self) -> Option<&LoadedFile> {
+        let first = |ok| self.files.iter().find(|file| file.ok == ok);
+        first(Some(false)).or_else(|| first(None))
+    }
+
+    /// In a few words, as [`State::as_str`].
+    pub(crate) fn as_str(&self) -> &'static str {
+        match (self.installs, self.loads()) {
+            (Some(true) | None, Some(true)) => State::Loads.as_str(),
+            (Some(true) | None, Some(false)) => State::Breaks.as_str(),
+            (Some(true) | None, None) => State::Unknown.as_str(),
+            (Some(false), Some(true)) => State::Withheld.as_str(),
+            (Some(false), _) => State::Refused.as_str(),
+        }
+    }
+
+    /// Compares it with the prediction.
+    pub(super) fn agreement(&self, predicted: &Cell) -> Agreement {
+        let (installs, loads) = match predicted.state {
+            State::Loads => (true, Some(true)),
+            State::Breaks => (true, Some(false)),
+            State::Unknown | State::LoadsOnSome => (true, None),
+            State::Withheld => (false, Some(true)),
+            State::Refused => (false, None),
+            State::Absent => return Agreement::Untried,
+        };
+        if self.installs.is_some_and(|own| own != installs) {
+            return Agreement::Miss;
+        }
+        match (loads, self.loads()) {
+            (Some(expected), Some(own)) if expected != own => Agreement::Miss,
+            (Some(_), None) => Agreement::Undecided,
+            _ if self.installs.is_none() => Agreement::Undecided,
+            _ => Agreement::Hit,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn observed(installs: Option<bool>, files: &[Option<bool>]) -> Observed {
+        let file = |ok: &Option<bool>| LoadedFile {
+            path: "a.so".to_owned(),
+            how: "dlopen".to_owned(),
+            ok: *ok,
+            words: String::new(),
+            supplied: Vec::new(),
+        };
+        Observed { installs, files: files.iter().map(file).collect(), ..Observed::default() }
+    }
+
+    #[test]
+    fn each_prediction_agrees_with_what_it_promises_and_nothing_else() {
+        use Agreement::{Hit, Miss, Undecided, Untried};
+        let (yes, no) = (Some(true), Some(false));
+        let seen = [
+            observed(yes, &[yes, yes]),
+            observed(yes, &[yes, no, None]),
+            observed(yes, &[yes, None]),
+            observed(no, &[yes]),
+            observed(no, &[no]),
+            observed(None, &[yes]),
+        ];
+        let expected = [
+            (State::Loads, [Hit, Miss, Undecided, Miss, Miss, Undecided]),
+            (State::Breaks, [Miss, Hit, Undecided, Miss, Miss, Miss]),
+            (State::Unknown, [Hit, Hit, Hit, Miss, Miss, Undecided]),
+            (State::LoadsOnSome, [Hit, Hit, Hit, Miss, Miss, Undecided]),
+            (State::Withheld, [Miss, Miss, Miss, Hit, Miss, Undecided]),
+            (State::Refused, [Miss, Miss, Miss, Hit, Hit, Undecided]),
+            (State::Absent, [Untried; 6]),
+        ];
+        for (state, agreements) in expected {
+            let cell = Cell { state, reason: String::new() };
+            for (seen, agreement) in seen.iter().zip(agreements) {
+                assert_eq!(seen.agreement(&cell), agreement, "{state:?} {seen:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_wheel_whose_files_were_not_loaded_proves_nothing() {
+        let broken = Observed { problem: "BadZipFile".to_owned(), ..observed(Some(true), &[]) };
+        assert_eq!(broken.loads(), None);
+        assert_eq!(observed(Some(true), &[]).loads(), Some(true), "a wheel without machine code");
+    }
+}
