@@ -228,7 +228,8 @@ fn text(trials: &[Trial]) -> String {
 
 /// What the installer, the loader and the test itself say of it.
 fn words(trial: &Trial) -> Vec<String> {
-    let mut lines: Vec<String> = trial.error.iter().map(|error| format!("error: {error}")).collect();
+    let mut lines: Vec<String> =
+        trial.error.iter().map(|error| format!("error: {error}")).collect();
     let Some(observed) = &trial.observed else { return lines };
     if !observed.installer.is_empty() {
         lines.push(format!("installer: {}", observed.installer));
@@ -284,7 +285,8 @@ fn markdown(places: &[TrialPlace], trials: &[Trial]) -> String {
         }
     }
     let names: Vec<_> = places.iter().map(|place| place.distribution.to_string()).collect();
-    let mut text = format!("| wheel | {} |\n|---|{}\n", names.join(" | "), "---|".repeat(names.len()));
+    let mut text =
+        format!("| wheel | {} |\n|---|{}\n", names.join(" | "), "---|".repeat(names.len()));
     for (wheel, platform) in rows {
         let cell = |place: &TrialPlace| {
             let is = |trial: &&Trial| {
@@ -307,6 +309,8 @@ fn short(trial: &Trial) -> String {
     match trial.agreement {
         Agreement::Hit if trial.predicted == result => format!("{result}{how}"),
         Agreement::Hit => format!("{result}{how} ({})", trial.predicted),
-        _ => format!("**{}**: {result}{how}, predicted: {}", word(trial.agreement), trial.predicted),
+        _ => {
+            format!("**{}**: {result}{how}, predicted: {}", word(trial.agreement), trial.predicted)
+        }
     }
 }

@@ -106,8 +106,7 @@ impl TrialRun<'_> {
         let mut note = |text: &str| watch.note(&format!("{title}: {text}"));
         let (target, images) = (&place.target, self.work.join("base"));
         let engine = self.engine.on(platform);
-        let base =
-            base::resolve(&engine, target, platform, self.base_policy, &images, &mut note)?;
+        let base = base::resolve(&engine, target, platform, self.base_policy, &images, &mut note)?;
         let (context, output) = self.folders(place, platform);
         files::remove_folder(&output)?;
         fs_err::create_dir_all(&output)?;
@@ -167,7 +166,7 @@ impl TrialRun<'_> {
             lines.push(base::pull_step(engine, target, platform).to_string());
             base::unresolved(target, platform)
         });
-        lines.push(format!("# then xtask copies each wheel into a folder of {context}/:"));
+        lines.push(format!("# then xtask puts each wheel into a folder of {context}/:"));
         let mut bake = self.call(place, platform, &base, &predicted, (&context, &output));
         bake.progress = "plain";
         let step = engine.bake_step(&bake);
@@ -219,13 +218,17 @@ fn predictions<'a>(
     predicted.filter(|(_, cell)| cell.state != State::Absent).collect()
 }
 
-/// Copies each wheel into a folder of its own: two wheels may have one name.
+/// Puts each wheel into a folder of its own: two wheels may have one name.
 fn lay_out(context: &Utf8Path, wheels: &[(&Wheel, Cell)]) -> Result<(), PipelineError> {
     files::remove_folder(context)?;
     for (index, (wheel, _)) in wheels.iter().enumerate() {
         let folder = context.join(index.to_string());
         fs_err::create_dir_all(&folder)?;
-        fs_err::copy(&wheel.path, folder.join(name(wheel)))?;
+        let copy = folder.join(name(wheel));
+        // A link where the file system has some: wheels are large.
+        if fs_err::hard_link(&wheel.path, &copy).is_err() {
+            fs_err::copy(&wheel.path, &copy)?;
+        }
     }
     Ok(())
 }
