@@ -37,7 +37,7 @@ fn each_protection_has_a_test_that_exists() {
 }
 
 /// Steps that have a network, and run no code of a package or are what `network = true` asks for.
-const CONNECTED: [&str; 15] = [
+const CONNECTED: [&str; 18] = [
     "base",
     "before-run-online",
     "build-info-run",
@@ -53,6 +53,9 @@ const CONNECTED: [&str; 15] = [
     "smoke-system",
     "system",
     "test-fetch",
+    "try-pythons-run",
+    "try-system",
+    "try-tools",
 ];
 
 #[test]

@@ -47,5 +47,6 @@ mod secrets;
 mod shell;
 mod snapshots;
 mod sources;
+mod trial;
 mod versions;
 mod workspace;
