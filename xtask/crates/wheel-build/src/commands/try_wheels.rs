@@ -211,19 +211,17 @@ fn text(trials: &[Trial]) -> String {
             .to_vec()
     };
     let head = ["wheel", "system", "predicted", "result", "how", "agreement"];
-    let mut text = report::table(&head, &trials.iter().map(row).collect::<Vec<_>>());
+    let mut lines = vec![report::table(&head, &trials.iter().map(row).collect::<Vec<_>>())];
     for trial in trials.iter().filter(|trial| trial.agreement != Agreement::Hit) {
         let title = format!("{} on {} {}", trial.wheel, trial.system, trial.platform);
-        text.push_str(&format!("\n{}: {title}\n", word(trial.agreement)));
+        lines.push(format!("\n{}: {title}", word(trial.agreement)));
         let reason = if trial.reason.is_empty() { "nothing is missing" } else { &trial.reason };
-        text.push_str(&format!("  predicted: {} ({reason})\n", trial.predicted));
-        text.push_str(&format!("  result: {}\n", trial.result.unwrap_or("not tried")));
-        for line in words(trial) {
-            text.push_str(&format!("  {line}\n"));
-        }
+        lines.push(format!("  predicted: {} ({reason})", trial.predicted));
+        lines.push(format!("  result: {}", trial.result.unwrap_or("not tried")));
+        lines.extend(words(trial).iter().map(|line| format!("  {line}")));
     }
-    text.push_str(&format!("\n{}", summary(trials)));
-    text
+    lines.push(format!("\n{}", summary(trials)));
+    lines.join("\n")
 }
 
 /// What the installer, the loader and the test itself say of it.
@@ -285,8 +283,10 @@ fn markdown(places: &[TrialPlace], trials: &[Trial]) -> String {
         }
     }
     let names: Vec<_> = places.iter().map(|place| place.distribution.to_string()).collect();
-    let mut text =
-        format!("| wheel | {} |\n|---|{}\n", names.join(" | "), "---|".repeat(names.len()));
+    let mut lines = vec![
+        format!("| wheel | {} |", names.join(" | ")),
+        format!("|---|{}", "---|".repeat(names.len())),
+    ];
     for (wheel, platform) in rows {
         let cell = |place: &TrialPlace| {
             let is = |trial: &&Trial| {
@@ -296,9 +296,10 @@ fn markdown(places: &[TrialPlace], trials: &[Trial]) -> String {
             trials.iter().find(is).map_or_else(String::new, short)
         };
         let cells: Vec<_> = places.iter().map(cell).collect();
-        text.push_str(&format!("| {} | {} |\n", report::markdown_code(wheel), cells.join(" | ")));
+        lines.push(format!("| {} | {} |", report::markdown_code(wheel), cells.join(" | ")));
     }
-    format!("{text}\n{}", summary(trials))
+    lines.push(format!("\n{}", summary(trials)));
+    lines.join("\n")
 }
 
 /// A field of the Markdown table: the result, and the prediction where it is wrong.
