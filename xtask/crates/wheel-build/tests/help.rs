@@ -29,8 +29,8 @@ fn the_commands_and_the_exit_status_are_explained() {
       check-glibc    Say what wheels and files need of the C library, and which symbols are to blame
       verify         Check wheels: archive, metadata, tags, ABI, libraries, machine code
       rules          List the rules of `verify`, or explain one: meaning, reason, example, fix, sources
-      try            Install and load wheels on clean systems, and compare the results with what `verify`
-                     predicts
+      try            Install and load wheels on clean systems, and compare the results with what
+                     `verify` predicts
       collect        Make the `dist/` folders of many machines one
       pin            Ask registries for the digests of base images and write them into wheels.toml
       index          Fill a folder with the published wheels, for installers or an upload
