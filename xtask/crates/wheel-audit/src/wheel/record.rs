@@ -10,7 +10,7 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use sha2::{Digest as _, Sha256};
 use thiserror::Error;
 
-use crate::text::shown;
+use crate::text::listing;
 
 /// SHA-256 and size of some bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -119,7 +119,7 @@ pub enum RecordProblem {
     #[error("`{path}` has a hash of the forbidden or unknown sort `{algorithm}` in `RECORD`")]
     Algorithm { path: String, algorithm: String },
     /// The hashes of these files are right, and in another form than URL-safe base64 without padding.
-    #[error("`RECORD` has {form} hashes of {}", listed(.files))]
+    #[error("`RECORD` has {form} hashes of {}", listing(.files))]
     Form { path: String, form: &'static str, files: Vec<String> },
     /// The content is another one.
     #[error("`{path}` has the hash `{found}`, and `RECORD` says `{recorded}`")]
@@ -240,14 +240,6 @@ impl Record {
         );
         problems
     }
-}
-
-/// "`a`, `b`, `c` and 448 more"
-fn listed(files: &[String]) -> String {
-    let (first, rest) = files.split_at(files.len().min(3));
-    let first: Vec<String> = first.iter().map(|file| format!("`{}`", shown(file))).collect();
-    let more = if rest.is_empty() { String::new() } else { format!(" and {} more", rest.len()) };
-    format!("{}{more}", first.join(", "))
 }
 
 impl RecordRow {
