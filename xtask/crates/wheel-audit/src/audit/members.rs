@@ -6,8 +6,15 @@ pub(super) fn dist_info(path: &str) -> Option<&str> {
 }
 
 /// The files of `.dist-info` that some check reads.
-const TEXTS: [&str; 6] =
-    ["/WHEEL", "/METADATA", "/RECORD", "/entry_points.txt", "/top_level.txt", "/direct_url.json"];
+const TEXTS: [&str; 7] = [
+    "/WHEEL",
+    "/METADATA",
+    "/RECORD",
+    "/entry_points.txt",
+    "/top_level.txt",
+    "/direct_url.json",
+    "/variant.json",
+];
 
 pub(super) fn wants_text(path: &str) -> bool {
     dist_info(path).is_some_and(|folder| TEXTS.contains(&&path[folder.len()..]))

@@ -36,6 +36,7 @@ mod script_modules;
 mod search;
 mod settings;
 mod system_needs;
+mod variant;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use rayon::prelude::*;

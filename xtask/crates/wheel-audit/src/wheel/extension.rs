@@ -27,6 +27,9 @@ pub enum ExtensionAbi {
     FreeThreadedStable,
 }
 
+/// The first Python that looks for `.abi3.so` (PEP 384).
+const FIRST_WITH_ABI3: (u8, u8) = (3, 2);
+
 /// The first Python that looks for `.abi3t.so`, and for a platform behind `abi3`.
 pub(crate) const FIRST_WITH_ABI3T: (u8, u8) = (3, 15);
 
@@ -35,7 +38,11 @@ impl ExtensionAbi {
     pub fn is_loaded_by(self, interpreter: Interpreter) -> bool {
         match self {
             Self::Interpreter(own) => own == interpreter,
-            Self::Stable => interpreter.is_cpython() && !interpreter.is_free_threaded(),
+            Self::Stable => {
+                interpreter.is_cpython()
+                    && !interpreter.is_free_threaded()
+                    && interpreter.python_version() >= FIRST_WITH_ABI3
+            }
             Self::FreeThreadedStable => {
                 interpreter.is_cpython() && interpreter.python_version() >= FIRST_WITH_ABI3T
             }

@@ -108,7 +108,13 @@ impl Interpreter {
     fn has_abi(self, abi: &str) -> bool {
         let (major, minor) = self.version;
         let is_own = match self.implementation {
-            Implementation::CPython => abi == self.to_string(),
+            Implementation::CPython => {
+                let flags = abi.strip_prefix(&self.to_string());
+                // Until 3.7 the usual build had a flag: `cp36m`, `cp27mu` (PEP 3149, bpo-36707).
+                flags.is_some_and(|flags| {
+                    flags.is_empty() || self.version < (3, 8) && ["m", "mu"].contains(&flags)
+                })
+            }
             // `pypy311_pp73`, `graalpy250_312_native`: releases come with interfaces of their own.
             Implementation::PyPy => abi.starts_with(&format!("pypy{major}{minor}_pp")),
             Implementation::GraalPy => {
@@ -224,6 +230,8 @@ mod tests {
             ("gp312", "graalpy312-graalpy252_312_native"),
             ("gp312", "py3-none"),
             ("cp312", "cp38-abi3"),
+            ("cp36", "cp36-cp36m"),
+            ("cp27", "cp27-cp27mu"),
             ("cp312", "cp312-abi3"),
             ("cp312", "py3-none"),
             ("cp312", "py39-none"),
@@ -242,6 +250,7 @@ mod tests {
             ("cp314t", "cp314-cp314"),
             ("cp314t", "cp38-abi3"),
             ("cp311", "cp312-abi3"),
+            ("cp38", "cp38-cp38m"),
             ("cp311", "cp312-cp312"),
             ("pp311", "cp38-abi3"),
             ("gp312", "cp38-abi3"),

@@ -15,7 +15,7 @@ pub enum NameError {
     /// The name does not end in `.whl`, or is too long.
     #[error("`{}` is no name of a wheel: it has to end in `.whl` and to have at most {MAX_LENGTH} bytes", .0.escape_debug())]
     Form(String),
-    /// Not five or six parts between dashes.
+    /// Not five to seven parts between dashes.
     #[error("`{}` is no name of a wheel: `name-version(-build)-python-abi-platform.whl` is wanted", .0.escape_debug())]
     Parts(String),
     /// A part holds a character that has no place there, or nothing.
@@ -42,6 +42,8 @@ pub struct WheelName {
     pub build: Option<String>,
     /// What it is for.
     pub tags: TagSet,
+    /// The label of its variant (PEP 825, provisionally accepted): `x86_64_v3`.
+    pub variant: Option<String>,
 }
 
 impl WheelName {
@@ -52,7 +54,8 @@ impl WheelName {
     pub fn parse(text: &str) -> Result<Self, NameError> {
         let stem = text.strip_suffix(".whl").filter(|_| text.len() <= MAX_LENGTH);
         let stem = stem.ok_or_else(|| NameError::Form(text.to_owned()))?;
-        let parts: Vec<&str> = stem.split('-').collect();
+        let mut parts: Vec<&str> = stem.split('-').collect();
+        let variant = variant(&mut parts);
         let (distribution, version, build, tags) = match parts.as_slice() {
             [distribution, version, tags @ ..] if tags.len() == 3 => {
                 (*distribution, *version, None, tags)
@@ -67,6 +70,7 @@ impl WheelName {
             version: part("version", version, "._+!", |_| true)?,
             build,
             tags: tags.join("-").parse()?,
+            variant,
         })
     }
 
@@ -82,7 +86,11 @@ impl fmt::Display for WheelName {
         if let Some(build) = &self.build {
             write!(f, "{build}-")?;
         }
-        write!(f, "{}.whl", self.tags)
+        write!(f, "{}", self.tags)?;
+        if let Some(variant) = &self.variant {
+            write!(f, "-{variant}")?;
+        }
+        f.write_str(".whl")
     }
 }
 
@@ -92,6 +100,26 @@ impl FromStr for WheelName {
     fn from_str(text: &str) -> Result<Self, NameError> {
         Self::parse(text)
     }
+}
+
+/// Takes the label of a variant off the end. Without one, three tags stand behind the version or behind a
+/// build tag, which begins with a digit.
+fn variant(parts: &mut Vec<&str>) -> Option<String> {
+    let has_build = parts.get(2).is_some_and(|part| is_build(part));
+    let is_python = |text: &&str| {
+        let letters = text.trim_end_matches(|each: char| each.is_ascii_digit() || each == '.');
+        letters.len() < text.len() && letters.len() > 1
+    };
+    let first = if has_build { 3 } else { 2 };
+    let is_label = |text: &&str| {
+        let fits = |each: u8| {
+            each.is_ascii_lowercase() || each.is_ascii_digit() || matches!(each, b'_' | b'.')
+        };
+        !text.is_empty() && text.bytes().all(fits)
+    };
+    parts.get(first).filter(|text| is_python(text))?;
+    parts.get(first + 3).filter(|text| is_label(text) && parts.len() == first + 4)?;
+    parts.pop().map(str::to_owned)
 }
 
 fn is_build(text: &str) -> bool {
@@ -134,6 +162,28 @@ mod tests {
         assert_eq!(name.dist_info(), "demo-1.0.dist-info");
         let tags: Vec<String> = name.tags.expand().into_iter().map(String::from).collect();
         assert_eq!(tags, ["cp311-abi3-manylinux2014_x86_64", "cp311-abi3-manylinux_2_17_x86_64"]);
+    }
+
+    #[test]
+    fn the_label_of_a_variant_follows_the_tags() {
+        for (name, build, label) in [
+            (
+                "numpy-2.3.2-cp313-cp313t-musllinux_1_2_x86_64-x86_64_v3.whl",
+                None,
+                Some("x86_64_v3"),
+            ),
+            ("a-1-2-py2.py3-none-any-null.whl", Some("2"), Some("null")),
+            ("a-1-2-py3-none-any.whl", Some("2"), None),
+            ("a-1-py3-none-any.whl", None, None),
+        ] {
+            let parsed = WheelName::parse(name).unwrap();
+            assert_eq!((parsed.build.as_deref(), parsed.variant.as_deref()), (build, label));
+            assert_eq!(parsed.to_string(), name);
+        }
+        for name in ["a-1-py3-none-any-X.whl", "a-1-py3-none-any-.whl", "a-1-py3-none-any-b-c.whl"]
+        {
+            assert!(WheelName::parse(name).is_err(), "{name}");
+        }
     }
 
     #[test]

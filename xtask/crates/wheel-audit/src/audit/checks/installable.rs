@@ -1,5 +1,7 @@
 //! Is there an interpreter that installs the wheel, and does it need the one that it asks for?
 
+use std::collections::BTreeSet;
+
 use pep440_rs::VersionSpecifiers;
 
 use super::{AuditContext, Check, Finding, Rule, listing};
@@ -35,7 +37,13 @@ fn find(context: &AuditContext<'_>, findings: &mut Vec<Finding>) {
     let (file, tags) = (&context.facts.file, name.tags.expand());
     if !tags.iter().any(is_installable) {
         let message = format!("no interpreter installs a wheel for `{}`", name.tags);
-        findings.push(UNINSTALLABLE.broken(file, message));
+        let finding = UNINSTALLABLE.broken(file, message);
+        let meant: BTreeSet<String> = tags.iter().filter_map(meant).collect();
+        findings.push(if meant.is_empty() {
+            finding
+        } else {
+            finding.with_help(format!("use {}", listing(&Vec::from_iter(meant))))
+        });
     }
     let Some(contents) = context.contents() else { return };
     let wanted = contents.metadata.iter().flatten().find_map(|each| each.requires_python.as_ref());
@@ -68,13 +76,16 @@ fn find(context: &AuditContext<'_>, findings: &mut Vec<Finding>) {
 
 /// Is there an interpreter that takes a wheel with this tag (PEP 425, and `packaging.tags`)? What is
 /// not understood may be that of one which is not known here.
-fn is_installable(tag: &Tag) -> bool {
+pub(super) fn is_installable(tag: &Tag) -> bool {
     let digits = |text: &str| -> String { text.chars().take_while(char::is_ascii_digit).collect() };
     if tag.is_stable() {
-        return tag.python.strip_prefix("cp3").is_some_and(|minor| !digits(minor).is_empty());
+        let minor = tag.python.strip_prefix("cp3").and_then(|minor| minor.parse::<u32>().ok());
+        return minor.is_some_and(|minor| minor >= 2);
     }
     if let Some(version) = tag.abi.strip_prefix("cp") {
-        return tag.python == format!("cp{}", digits(version));
+        let number = digits(version);
+        let flags = version.strip_prefix(&number).unwrap_or_default();
+        return tag.python == format!("cp{number}") && has_build(&number, flags);
     }
     if let Some((_, version)) = tag.abi.strip_prefix("graalpy").and_then(|it| it.split_once('_')) {
         return tag.python == format!("graalpy{}", digits(version));
@@ -82,8 +93,40 @@ fn is_installable(tag: &Tag) -> bool {
     match tag.abi.strip_prefix("pypy").map(|version| (digits(version), version)) {
         // Before 3.6 the number was that of the interface alone, `pypy_41`.
         Some((number, _)) if !number.is_empty() => tag.python == format!("pp{number}"),
-        _ => true,
+        // A `t` belongs to the ABI tag.
+        _ => tag.python.strip_prefix("cp").is_none_or(|version| digits(version) == version),
     }
+}
+
+/// Is there a build of `CPython` with these flags behind its version: debugging, the memory allocator and wide
+/// characters until 3.7 (PEP 3149), threads without a global lock since 3.13 (PEP 703)?
+fn has_build(version: &str, flags: &str) -> bool {
+    let minor = version.strip_prefix('3').and_then(|minor| minor.parse::<u32>().ok());
+    match minor {
+        Some(13..) => ["", "d", "t", "td"].contains(&flags),
+        Some(8..13) => ["", "d"].contains(&flags),
+        _ => flags.chars().all(|flag| "dmu".contains(flag)),
+    }
+}
+
+/// The tag that was most likely meant.
+fn meant(tag: &Tag) -> Option<String> {
+    let digits = |text: &str| -> String { text.chars().take_while(char::is_ascii_digit).collect() };
+    let number = digits(tag.python.strip_prefix("cp").unwrap_or_default());
+    let of_abi = digits(tag.abi.strip_prefix("cp").unwrap_or_default());
+    let is_threaded = tag.python == format!("cp{number}t");
+    let is_recent = number.strip_prefix('3').and_then(|minor| minor.parse().ok()) >= Some(15_u32);
+    let (python, abi) = match tag.abi.as_str() {
+        "abi3" | "abi3t" if is_threaded && is_recent => (format!("cp{number}"), "abi3t".to_owned()),
+        // The stable interface without a global lock begins with 3.15 (PEP 803).
+        "abi3" | "abi3t" if is_threaded => (format!("cp{number}"), format!("cp{number}t")),
+        "abi3" if tag.python.starts_with("cp3") => ("cp32".to_owned(), "abi3".to_owned()),
+        abi if of_abi.is_empty() => (format!("cp{number}"), abi.to_owned()),
+        _ if tag.python == format!("cp{of_abi}") => (tag.python.clone(), format!("cp{of_abi}")),
+        abi => (format!("cp{of_abi}"), abi.to_owned()),
+    };
+    let meant = Tag { python, abi, platform: tag.platform.clone() };
+    is_installable(&meant).then(|| format!("{}-{}", meant.python, meant.abi))
 }
 
 /// The one version of Python that installs a wheel with this tag; `None` if there are several.

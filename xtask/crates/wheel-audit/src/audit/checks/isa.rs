@@ -1,6 +1,7 @@
 //! Does any file use instructions that not every machine of the promise has?
 
 use super::{AuditContext, Check, Finding, Rule, Severity};
+use crate::audit::variant::{self, Processor};
 use crate::isa::{Certainty, FeatureUse, IsaFacts, Level, Machine};
 use crate::policy::{Arch, baseline};
 
@@ -39,7 +40,7 @@ fn find(context: &AuditContext<'_>, findings: &mut Vec<Finding>) {
     for elf in context.elves().iter().filter(|elf| elf.loadable().is_some()) {
         match &elf.isa {
             Some(Ok(facts)) if promised.is_empty() => {
-                let level = elf.arch.and_then(baseline).and_then(|level| level.parse().ok());
+                let level = elf.arch.and_then(|arch| promised_by_tag(context, arch));
                 findings.extend(level.and_then(|level| by_baseline(&elf.path, facts, &level)));
             }
             Some(Ok(facts)) => {
@@ -54,6 +55,15 @@ fn find(context: &AuditContext<'_>, findings: &mut Vec<Finding>) {
             // Not asked for, or nothing is promised for this machine.
             Some(Err(_)) | None => {}
         }
+    }
+}
+
+/// The level that the tag promises, or the variant that the wheel is; `None` if it is not known.
+fn promised_by_tag(context: &AuditContext<'_>, arch: Arch) -> Option<Level> {
+    match variant::processor(context, arch) {
+        Processor::OfTags => baseline(arch)?.parse().ok(),
+        Processor::Level(level) => Some(level),
+        Processor::Unknown => None,
     }
 }
 

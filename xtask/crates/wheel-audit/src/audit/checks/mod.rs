@@ -18,6 +18,7 @@ mod loadable;
 mod machine;
 mod metadata;
 mod module_init;
+mod none_abi;
 mod obstacles;
 mod placement;
 mod record;
@@ -28,6 +29,7 @@ mod symbols;
 mod tag_words;
 mod tags;
 mod target;
+mod variants;
 
 use super::{Depth, Finding, Rule, Severity, context::AuditContext};
 use crate::text::listing;
@@ -51,9 +53,11 @@ const CHECKS: &[Check] = &[
     placement::CHECK,
     tags::CHECK,
     tag_words::CHECK,
+    variants::CHECK,
     installable::CHECK,
     target::CHECK,
     abi::CHECK,
+    none_abi::CHECK,
     covered_tags::CHECK,
     stable_abi::CHECK,
     module_init::CHECK,

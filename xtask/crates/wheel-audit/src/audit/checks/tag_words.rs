@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{AuditContext, Check, Finding, Rule, listing};
+use super::{AuditContext, Check, Finding, Rule, installable::is_installable, listing};
 use crate::policy::{Index, LibcRelease, PlatformTag, Policies, libc_release};
 use crate::wheel::{TagSet, WheelName};
 
@@ -52,7 +52,8 @@ fn find(context: &AuditContext<'_>, findings: &mut Vec<Finding>) {
         findings.push(BESIDE_ANY.broken(file, message));
     }
     let malformed = malformed(tags);
-    if !malformed.is_empty() {
+    // If nobody installs the wheel, that finding proposes other tags.
+    if !malformed.is_empty() && tags.expand().iter().any(is_installable) {
         let message = format!("{} names no interpreter and no interface", listing(&malformed));
         findings.push(MALFORMED.broken(file, message));
     }

@@ -29,6 +29,7 @@ mod search;
 mod set;
 mod settings;
 mod tags;
+mod variants;
 
 use std::{process::Command, sync::LazyLock};
 

@@ -214,7 +214,7 @@ fn python_and_abi_tags_name_one_interpreter() {
         ("cp311-pypy311_pp73", Some("TAG104")),
         ("graalpy312-graalpy250_312_native", None),
         ("graalpy311-graalpy250_312_native", Some("TAG104")),
-        ("cp314t-none", Some("TAG009")),
+        ("cp314t-none", Some("TAG104")),
         ("py3-nine", Some("TAG009")),
     ] {
         let name = format!("pkg-1.0-{tags}-manylinux_2_36_x86_64.whl");
