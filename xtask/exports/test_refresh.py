@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import _ctypes
 import ctypes
 import os
+import platform
 import shutil
 import subprocess
 import tempfile
@@ -11,6 +13,7 @@ import unittest
 from pathlib import Path
 
 import elf
+import libraries
 import refresh
 import tables
 from elf import Definition
@@ -78,7 +81,7 @@ class Machines(unittest.TestCase):
 
 
 @unittest.skipUnless(shutil.which("cc"), "no C compiler")
-class Libraries(unittest.TestCase):
+class Compiled(unittest.TestCase):
     def setUp(self):
         self.folder = Path(tempfile.mkdtemp())
         self.addCleanup(shutil.rmtree, self.folder)
@@ -90,6 +93,8 @@ class Libraries(unittest.TestCase):
         subprocess.run(command, check=True)
         return path
 
+
+class Libraries(Compiled):
     def versioned(self, *options: str) -> Path:
         (self.folder / "map").write_text("V_1 { global: a; b; local: *; }; V_2 { global: a; c; } V_1;")
         source = """
@@ -134,6 +139,48 @@ class Libraries(unittest.TestCase):
         (library,) = read.libraries().values()
         self.assertEqual(tables.spans(library["x86_64"]), {"f": "1.1", "g": "2.33"})
         self.assertEqual(read.sources, {"zlib1g": {"2.31-1 (one)", "2.36-1 (two)"}})
+
+
+class ThisSystem(Compiled):
+    """The tables of glibc against the loader of this machine: one reference to each symbol."""
+
+    def test_the_loader_binds_what_the_tables_hold(self):
+        libc, _, version = os.confstr("CS_GNU_LIBC_VERSION").partition(" ")
+        if libc != "glibc" or platform.machine() not in refresh.ARCHES.values():
+            self.skipTest("no table for this machine")
+        expected: dict[str, bool] = {}
+        for library in libraries.GLIBC:
+            for line in (refresh.DATA / f"{library}.txt").read_text().splitlines():
+                name, common, *others = line.split(" ")
+                value = dict(each.split("=") for each in others).get(platform.machine(), common)
+                since, _, until = value.partition("..")
+                # Private symbols come and go without a version.
+                if "PRIVATE" not in value:
+                    is_there = value != "-" and is_at_most(since, version) and not (until and is_at_most(until, version))
+                    expected[name] = expected.get(name, False) or is_there
+            try:
+                ctypes.CDLL(library, mode=os.RTLD_NOW | os.RTLD_GLOBAL)
+            except OSError:
+                self.skipTest(f"no {library}")
+        template = "q" * 200
+        data = self.compiled("template.so", f"extern char {template}[]; char *p = {template};").read_bytes()
+        user, wrong = self.folder / "user.so", []
+        for name, binds in expected.items():
+            user.unlink(missing_ok=True)
+            user.write_bytes(data.replace(template.encode(), name.encode().ljust(len(template), b"\0")))
+            try:
+                _ctypes.dlclose(ctypes.CDLL(user, mode=os.RTLD_NOW)._handle)
+                bound = True
+            except OSError:
+                bound = False
+            if bound != binds:
+                wrong.append((name, bound))
+        self.assertGreater(len(expected), 3000)
+        self.assertEqual(wrong, [])
+
+
+def is_at_most(node: str, version: str) -> bool:
+    return tables.order(node) <= tables.order(f"GLIBC_{version}")
 
 
 if __name__ == "__main__":
