@@ -104,3 +104,11 @@ fn the_data_of_system_packages_can_be_checked_without_a_change() {
     assert_eq!(ran.status.code(), Some(1), "{}", String::from_utf8_lossy(&ran.stderr));
     assert_eq!(text(data), before);
 }
+
+#[test]
+fn the_tables_of_exports_agree_with_the_loader_of_this_machine() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/exports");
+    let ran = Command::new("python3").args(["-B", "-m", "unittest"]).current_dir(folder).output();
+    let ran = ran.unwrap();
+    assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
+}
