@@ -1,7 +1,7 @@
 //! Symbols that resolve by luck, or of which nobody can tell whether they do. What surely fails is an
 //! obstacle.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use super::{AuditContext, Check, Finding, Rule, Severity};
 use crate::audit::link::{Cause, Unresolved};
@@ -21,7 +21,7 @@ const NOT_KNOWN: Rule = Rule::note(
 pub(super) const CHECK: Check = Check { rules: &[OF_INTERPRETER, NOT_KNOWN], find };
 
 fn find(context: &AuditContext<'_>, findings: &mut Vec<Finding>) {
-    let mut unknown: BTreeMap<&[String], Vec<(&str, &Unresolved)>> = BTreeMap::new();
+    let mut unknown = NotKnown::default();
     for elf in context.elves() {
         for unresolved in &elf.unresolved {
             match &unresolved.cause {
@@ -29,15 +29,33 @@ fn find(context: &AuditContext<'_>, findings: &mut Vec<Finding>) {
                     findings.push(of_interpreter(&elf.path, unresolved, library, *has_moved));
                 }
                 Cause::Unknown(libraries) => {
-                    unknown.entry(libraries).or_default().push((&elf.path, unresolved));
+                    unknown.paths.insert(&elf.path);
+                    unknown.libraries.extend(libraries.iter().map(String::as_str));
+                    unknown.symbols.extend(unresolved.symbols.iter().map(|it| it.name.as_str()));
                 }
                 _ => {}
             }
         }
     }
-    let file = &context.facts.file;
-    findings
-        .extend(unknown.into_iter().map(|(libraries, users)| not_known(file, libraries, &users)));
+    findings.extend(unknown.finding(&context.facts.file));
+}
+
+/// The symbols of a wheel that libraries may export of which nothing is known: one finding for all.
+#[derive(Default)]
+struct NotKnown<'a> {
+    paths: BTreeSet<&'a str>,
+    libraries: BTreeSet<&'a str>,
+    symbols: BTreeSet<&'a str>,
+}
+
+impl NotKnown<'_> {
+    fn finding(&self, file: &str) -> Option<Finding> {
+        let [paths, libraries, symbols] = [&self.paths, &self.libraries, &self.symbols]
+            .map(|names| listing(&names.iter().collect::<Vec<_>>()));
+        let message =
+            format!("{paths}: {symbols} may come from {libraries}, of which nothing is known");
+        (!self.paths.is_empty()).then(|| NOT_KNOWN.broken(file, message))
+    }
 }
 
 fn of_interpreter(path: &str, unresolved: &Unresolved, library: &str, has_moved: bool) -> Finding {
@@ -48,19 +66,6 @@ fn of_interpreter(path: &str, unresolved: &Unresolved, library: &str, has_moved:
     let finding = OF_INTERPRETER.broken(path, message);
     // Newer systems have it in the C library, and of the older ones each interpreter needs the other.
     if has_moved { Finding { severity: Severity::Note, ..finding } } else { finding }
-}
-
-/// One finding for all files that depend on the same unknown libraries.
-fn not_known(file: &str, libraries: &[String], users: &[(&str, &Unresolved)]) -> Finding {
-    let symbols: usize = users.iter().map(|(_, unresolved)| unresolved.symbols.len()).sum();
-    let first = users.first().map_or_else(String::new, |(_, unresolved)| names(unresolved));
-    let paths: Vec<&str> = users.iter().map(|&(path, _)| path).collect();
-    let message = format!(
-        "{symbols} symbols of {} may come from {}, which is not in the wheel: {first} in the first of them",
-        listing(&paths),
-        listing(libraries),
-    );
-    NOT_KNOWN.broken(file, message)
 }
 
 fn names(unresolved: &Unresolved) -> String {

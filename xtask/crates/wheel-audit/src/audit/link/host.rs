@@ -2,11 +2,16 @@
 
 use std::borrow::Cow;
 
-use crate::policy::{Arch, musl_libc, scope};
+use crate::policy::exports::{self, Export};
+use crate::policy::{Arch, Libc, LibcVersion, musl_libc};
 use crate::wheel::{ExtensionAbi, ExtensionSuffix, Interpreter, Tag, WheelName};
 
 /// glibc's C library, of which no process goes without.
 const LIBC: &str = "libc.so.6";
+/// A name of glibc's loader. What it exports on each machine is under any of its names.
+const LOADER: &str = "ld-linux-x86-64.so.2";
+/// A glibc from which on no interpreter has loaded more libraries.
+const OLD: Libc = Libc::Glibc(LibcVersion::new(2, 5));
 
 /// The interpreters and the C library that a wheel is for.
 #[derive(Debug, Clone, Default)]
@@ -49,8 +54,15 @@ impl Host {
         if self.is_musl {
             return vec![musl_libc(arch).into()];
         }
-        let own = scope::interpreter_scope().iter().map(|library| library.as_str().into());
-        own.filter(|library| has_python || library == LIBC).collect()
+        let own: &[String] = if has_python { exports::interpreter_scope(OLD) } else { &[] };
+        let own = own.iter().map(String::as_str).filter(|&library| library != LIBC);
+        [LIBC, LOADER].into_iter().chain(own).map(Cow::from).collect()
+    }
+
+    /// Are the exports of the C library known?
+    pub(super) fn is_known(&self, arch: Arch) -> bool {
+        let libc = self.library(LIBC, Some(arch));
+        !matches!(exports::of_library(&libc, "", arch), Export::UnknownLibrary)
     }
 
     /// Is the C library musl?
@@ -74,8 +86,18 @@ impl Host {
 }
 
 /// Does an interpreter export a symbol? `None` if nothing tells.
-fn exported_by(_interpreter: Interpreter, _symbol: &str) -> Option<bool> {
-    None
+fn exported_by(own: Interpreter, symbol: &str) -> Option<bool> {
+    let (major, minor) = own.python_version();
+    let own = if own.is_pypy() {
+        exports::Interpreter::PyPy(major, minor)
+    } else if own.is_free_threaded() {
+        exports::Interpreter::FreeThreaded(major, minor)
+    } else if own.is_cpython() {
+        exports::Interpreter::CPython(major, minor)
+    } else {
+        return None;
+    };
+    exports::of_interpreter(own, symbol)
 }
 
 /// Is it named like a symbol of an interpreter?

@@ -11,7 +11,7 @@ use crate::audit::elf_file::Elf;
 use crate::audit::loading::{Role, Roles};
 use crate::elf::{Binding, ElfFacts, Import, VersionNeed, symbol_hash};
 use crate::policy::exports::{self, Export};
-use crate::policy::{Arch, SymbolVersion, scope};
+use crate::policy::{Arch, Policies, SymbolVersion};
 
 /// At most so many times a symbol is looked for in a file or library, for all files of a wheel.
 const MAX_LOOKUPS: usize = 1 << 25;
@@ -79,7 +79,7 @@ impl<'a> Resolver<'a> {
 
     fn outcome(&self, file: usize) -> Option<Outcome> {
         let elf = self.elves.get(file)?;
-        let (facts, arch) = (elf.loadable()?, elf.arch?);
+        let (facts, arch) = (elf.loadable()?, elf.arch.filter(|&arch| self.host.is_known(arch))?);
         let mut outcome = Outcome::of((*self.starters.get(file)?)?);
         // What a file asks of the system by version, its version needs say.
         let is_inside = |need: &VersionNeed| self.named(file, &need.library).next().is_some();
@@ -165,9 +165,6 @@ impl<'a> Resolver<'a> {
         if let Some(found) = in_libraries(scope, &host, wanted) {
             return Some(found);
         }
-        if !self.host.is_musl() && scope::is_loaders(symbol) {
-            return Some(Found::Inside);
-        }
         // What loads the file hands its own scope down.
         let users = self.users.get(wanted.file)?;
         let mut unknown = scope.unknown.clone();
@@ -221,8 +218,7 @@ impl<'a> Resolver<'a> {
 /// them on every system.
 fn in_libraries(scope: &Scope<'_>, host: &[Cow<'_, str>], wanted: Wanted<'_>) -> Option<Found> {
     let own = scope.libraries.iter().map(|library| (library.as_ref(), true));
-    // No process is without the C library.
-    let host = host.iter().map(|library| (library.as_ref(), library.starts_with("libc.")));
+    let host = host.iter().map(|library| (library.as_ref(), is_everywhere(library)));
     let (mut oldest, mut last): (Option<Offer<'_>>, Option<&str>) = (None, None);
     let (mut is_kept, mut has_moved) = (false, false);
     for (library, is_own) in own.chain(host) {
@@ -245,6 +241,11 @@ fn in_libraries(scope: &Scope<'_>, host: &[Cow<'_, str>], wanted: Wanted<'_>) ->
         has_moved,
         until: last.filter(|_| !is_kept),
     })
+}
+
+/// Is it in every process: the C library or the loader?
+fn is_everywhere(library: &str) -> bool {
+    library.starts_with("libc.") || Policies::is_loader(library)
 }
 
 /// A library that exports a symbol since some version.

@@ -144,6 +144,48 @@ fn symbols_without_a_version_raise_the_floor() {
 }
 
 #[test]
+fn the_interpreter_of_the_tag_has_the_symbols() {
+    let of = |python: &str, abi: &str, symbol: &str| {
+        let name = format!("pkg-1.0-{python}-{abi}-manylinux_2_36_x86_64.whl");
+        let number = abi.strip_prefix("cp").unwrap();
+        let path = format!("_pkg.cpython-{number}-x86_64-linux-gnu.so");
+        judge(&Fixture::new(&name).with(&path, calling(symbol, &[])))
+    };
+    const FOREIGN: [(&str, Severity); 1] = [("ELF033", Severity::Error)];
+    assert_eq!(of("cp312", "cp312", "PyLong_AsInt"), FOREIGN);
+    assert_eq!(of("cp313", "cp313", "PyLong_AsInt"), NONE);
+    assert_eq!(of("cp314", "cp314", "_Py_MergeZeroLocalRefcount"), FOREIGN);
+    assert_eq!(of("cp314", "cp314t", "_Py_MergeZeroLocalRefcount"), NONE);
+    assert_eq!(of("cp399", "cp399", "PyLong_AsInt"), NONE, "no table speaks of it");
+    let plain = Fixture::new("pkg-1.0-cp312-cp312-manylinux_2_36_x86_64.whl");
+    assert_eq!(judge(&plain.with("_pkg.so", calling("PyLong_AsInt", &[]))), FOREIGN);
+    // What is in no stable interface, a rule of its own is about.
+    let stable = Fixture::new("pkg-1.0-cp310-abi3-manylinux_2_36_x86_64.whl");
+    assert_eq!(judge(&stable.with("_pkg.abi3.so", calling("PyLong_AsInt", &[]))), NONE);
+}
+
+#[test]
+fn musl_has_other_symbols_than_glibc() {
+    let of = |symbol: &str| {
+        let source =
+            format!("{INIT} extern int {symbol}(void); int g(void) {{ return {symbol}(); }}");
+        let libc = "libc.musl-x86_64.so.1";
+        let bytes = linked(&source, &[(libc, "")], &[libc]);
+        let name = "pkg-1.0-cp311-cp311-musllinux_1_2_x86_64.whl";
+        let fixture = Fixture::new(name).with("_pkg.cpython-311-x86_64-linux-musl.so", bytes);
+        let audit = audit(&fixture, &Expectations::default());
+        let words = audit.findings.first().map(|it| it.message.clone()).unwrap_or_default();
+        (judge(&fixture), words)
+    };
+    for symbol in ["__memcpy_chk", "__cxa_thread_atexit_impl"] {
+        let (codes, words) = of(symbol);
+        assert_eq!(codes, [UNDEFINED], "{symbol}");
+        assert!(words.contains(&format!("-musl.so: {symbol}: symbol not found")), "{words}");
+    }
+    assert_eq!(of("tgamma").0, NONE, "it is one library with the mathematical functions");
+}
+
+#[test]
 fn symbols_that_newer_systems_no_longer_have_are_found() {
     // glibc 2.35 keeps it for old programs alone, which ask for its version.
     let fixture = native(calling("xdr_quad_t", &[]));
