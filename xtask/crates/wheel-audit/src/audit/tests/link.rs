@@ -28,6 +28,7 @@ fn calling(symbol: &str, flags: &[&str]) -> Vec<u8> {
 
 const NONE: [(&str, Severity); 0] = [];
 const UNDEFINED: (&str, Severity) = ("ELF030", Severity::Error);
+const FOREIGN: [(&str, Severity); 1] = [("ELF033", Severity::Error)];
 const OF_A_LIBRARY: (&str, Severity) = ("ELF035", Severity::Warning);
 
 #[test]
@@ -151,7 +152,6 @@ fn the_interpreter_of_the_tag_has_the_symbols() {
         let path = format!("_pkg.cpython-{number}-x86_64-linux-gnu.so");
         judge(&Fixture::new(&name).with(&path, calling(symbol, &[])))
     };
-    const FOREIGN: [(&str, Severity); 1] = [("ELF033", Severity::Error)];
     assert_eq!(of("cp312", "cp312", "PyLong_AsInt"), FOREIGN);
     assert_eq!(of("cp313", "cp313", "PyLong_AsInt"), NONE);
     assert_eq!(of("cp314", "cp314", "_Py_MergeZeroLocalRefcount"), FOREIGN);
