@@ -86,6 +86,8 @@ mod tests {
             "_kernels.avx2.so",
             "libfoo-x86_64-v3.so.1",
             "_swigfaiss_sve.so",
+            "_SHA256_shani.abi3.so",
+            "_nat_bmi2_adx.abi3.so",
             "libq_AVX512VNNI.so",
         ] {
             assert!(is_variant(name), "{name}");
