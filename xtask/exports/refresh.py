@@ -84,8 +84,9 @@ def upstream(version: str) -> str:
     return re.match(r"(?:\d+:)?(?:.*\+really)?([\d.]*\d)", version)[1]
 
 
-def natural(text: str) -> list[int]:
-    return [int(each) for each in re.findall(r"\d+", text)]
+def natural(text: str) -> tuple[list[int], str]:
+    """Sorts by the numbers; the text settles ties, so that each run writes the same."""
+    return [int(each) for each in re.findall(r"\d+", text)], text
 
 
 def introduced(package: Path) -> dict[str, str]:
