@@ -36,8 +36,17 @@ impl Host {
 
     /// May the interpreter that loads a file have this symbol, which is named like one of its own?
     pub(super) fn has(&self, path: &str, symbol: &str) -> bool {
+        // What PyPy has for embedding is in no table.
+        let is_embedding = symbol.starts_with("pypy_");
+        let own = ExtensionSuffix::parse(path).map(|suffix| suffix.abi);
+        if is_embedding {
+            return match own {
+                Some(ExtensionAbi::Interpreter(own)) => own.is_pypy(),
+                _ => self.interpreters.iter().any(|own| own.is_pypy()),
+            };
+        }
         let lacks = |own: &Interpreter| exported_by(*own, symbol) == Some(false);
-        match ExtensionSuffix::parse(path).map(|suffix| suffix.abi) {
+        match own {
             Some(ExtensionAbi::Interpreter(own)) => !lacks(&own),
             // Rules of their own are about the stable interfaces.
             Some(_) => true,
@@ -102,5 +111,5 @@ fn exported_by(own: Interpreter, symbol: &str) -> Option<bool> {
 
 /// Is it named like a symbol of an interpreter?
 pub(super) fn is_python(symbol: &str) -> bool {
-    ["Py", "_Py", "PyPy", "_PyPy", "_cffi_pypy"].iter().any(|start| symbol.starts_with(start))
+    ["Py", "_Py", "pypy_"].iter().any(|start| symbol.starts_with(start))
 }

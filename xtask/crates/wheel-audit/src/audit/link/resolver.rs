@@ -84,6 +84,7 @@ impl<'a> Resolver<'a> {
         // What a file asks of the system by version, its version needs say.
         let is_inside = |need: &VersionNeed| self.named(file, &need.library).next().is_some();
         let inside: Vec<bool> = facts.version_needs.iter().map(is_inside).collect();
+        let has_unknown = self.has_unknown(file);
         self.versions_not_defined(file, facts, &mut outcome);
         for (index, import) in facts.imports.iter().enumerate() {
             let is_systems = import.need.is_some_and(|need| inside.get(need) != Some(&true));
@@ -93,8 +94,9 @@ impl<'a> Resolver<'a> {
             let hash = symbol_hash(import.name.as_bytes());
             let cause = match self.find(Wanted { file, arch, import, hash })? {
                 Found::Inside => continue,
-                // A file without versions takes part in no comparison of versions.
-                Found::System { .. } if import.need.is_some() => continue,
+                // A file without versions takes part in no comparison of versions, and a linker names
+                // none where another library than the system's defined the symbol.
+                Found::System { .. } if import.need.is_some() || has_unknown => continue,
                 Found::System { library, since, is_own, until, has_moved } => {
                     // Versions of other libraries than those of policies count for no floor.
                     if SymbolVersion::of_name(since).is_some() {
@@ -114,6 +116,12 @@ impl<'a> Resolver<'a> {
             outcome.add(cause, import.binding == Binding::Call, symbol);
         }
         Some(outcome)
+    }
+
+    /// Is a library in the scope of a file, or of one that loads it, of which nothing is known?
+    fn has_unknown(&self, file: usize) -> bool {
+        let users = self.users.get(file).into_iter().flatten().chain([&file]);
+        users.filter_map(|&user| self.scopes.get(user)).any(|scope| !scope.unknown.is_empty())
     }
 
     /// The files in the scope of `file` that go by a name.

@@ -142,6 +142,12 @@ fn symbols_without_a_version_raise_the_floor() {
     );
     let callers = |audit: &Audit| audit.facts.elf[0].culprits[0].callers.clone();
     assert_eq!(callers(&at(28)), ["g"]);
+    // The linker names no version where a library of another wheel defines the symbol, too.
+    let libraries = [("libstdc++.so.6", ""), ("libother.so.7", "")];
+    let unknown = linked(&source, &libraries, &["libstdc++.so.6", "libother.so.7"]);
+    let unknown = Fixture::new("pkg-1.0-cp311-cp311-linux_x86_64.whl").with(MODULE, unknown);
+    let audit = audit(&unknown, &Expectations::default());
+    assert!(!audit.facts.floor.contains_key("GLIBCXX"));
 }
 
 #[test]
@@ -156,6 +162,11 @@ fn the_interpreter_of_the_tag_has_the_symbols() {
     assert_eq!(of("cp313", "cp313", "PyLong_AsInt"), NONE);
     assert_eq!(of("cp314", "cp314", "_Py_MergeZeroLocalRefcount"), FOREIGN);
     assert_eq!(of("cp314", "cp314t", "_Py_MergeZeroLocalRefcount"), NONE);
+    let pypy = "pkg-1.0-pp311-pypy311_pp73-manylinux_2_36_x86_64.whl";
+    let path = "_pkg.pypy311-pp73-x86_64-linux-gnu.so";
+    let module = || calling("pypy_init_embedded_cffi_module", &[]);
+    assert_eq!(judge(&Fixture::new(pypy).with(path, module())), NONE);
+    assert_eq!(judge(&native(module())), FOREIGN);
     assert_eq!(of("cp399", "cp399", "PyLong_AsInt"), NONE, "no table speaks of it");
     let plain = Fixture::new("pkg-1.0-cp312-cp312-manylinux_2_36_x86_64.whl");
     assert_eq!(judge(&plain.with("_pkg.so", calling("PyLong_AsInt", &[]))), FOREIGN);
