@@ -10,7 +10,6 @@ mod causes;
 mod compilers;
 mod core_metadata;
 mod distributions;
-#[allow(dead_code, unused_imports, reason = "the audit resolves symbols with it next")]
 pub(crate) mod exports;
 mod folders;
 mod index;
