@@ -125,7 +125,7 @@ impl fmt::Display for Question {
         match self {
             Self::Instruction => f.write_str("instruction"),
             Self::Ifunc => f.write_str("ifunc"),
-            Self::Auxv => f.write_str("/proc/self/auxv"),
+            Self::Auxv => f.write_str("auxv"),
             Self::Import(name) => f.write_str(name),
         }
     }

@@ -10,7 +10,7 @@ use super::{
 };
 
 /// What programs read that do not rely on `getauxval`, such as libdeflate (`arm/cpu_features.c`).
-const AUXV: &[u8] = b"/proc/self/auxv\0";
+const AUXV: &[u8] = b"self/auxv\0";
 
 /// Decodes code as it comes by. Beside what the [`Layout`] holds it keeps some hundred bytes.
 #[derive(Debug, Clone)]
