@@ -13,10 +13,10 @@ use super::{
     extension,
     facts::WheelNeeds,
     link::{self, Host},
+    loading::is_linux_module,
     non_elf, obstacles,
     origin::{self, Origin},
     reading, script_modules,
-    system_needs::SystemNeeds,
 };
 use crate::policy::{PlatformTag, Requirements};
 use crate::wheel::{ArchiveError, WheelArchive, WheelName};
@@ -110,14 +110,11 @@ fn summarise(context: &mut AuditContext<'_>) {
     let reports = context.elves().iter().filter_map(judged).collect();
     let extensions = context.elves().iter().filter_map(extension::extension).collect();
     let unread = context.contents().is_none_or(|contents| !contents.damaged.is_empty());
-    let mut system_needs = SystemNeeds::of(context.elves(), arch);
-    if claims.iter().any(|tag| tag.arch().is_some()) {
-        system_needs.add_non_elf(context.contents().map_or(&[], |contents| &contents.non_elf));
-    }
     let is_foreign = context.is_foreign();
-    let is_unknown = unread
-        || system_needs.non_elf.is_some()
-        || context.elves().iter().any(|elf| elf.facts.is_err());
+    let non_elf = context.contents().map_or(&[] as &[_], |contents| &contents.non_elf);
+    let is_unbuilt = claims.iter().any(|tag| tag.arch().is_some())
+        && non_elf.iter().any(|(path, _)| is_linux_module(path));
+    let is_unknown = unread || is_unbuilt || context.elves().iter().any(|elf| elf.facts.is_err());
     let is_unreadable = context.contents().is_none();
     let requirements = Requirements::default();
     let own = || context.elves().iter().filter(|elf| elf.arch == arch);
@@ -127,17 +124,14 @@ fn summarise(context: &mut AuditContext<'_>) {
         is_unknown,
         is_unreadable,
         is_marked: own().any(Elf::is_marked),
-        system_needs,
+        arch,
         obstacles: Vec::new(),
     };
     // Files for another machine are an error of their own, and say nothing about this one.
     for elf in own() {
         needs.requirements.extend(&elf.needs);
     }
-    let pure = !unread
-        && !is_foreign
-        && context.elves().is_empty()
-        && needs.system_needs.non_elf.is_none();
+    let pure = !unread && !is_foreign && context.elves().is_empty() && !is_unbuilt;
     context.facts.floor = needs.requirements.floor();
     let floor = context.facts.floor.get("GLIBC");
     let origin = origin::of_wheel(context.expectations.built_on, context.elves(), floor, is_musl);

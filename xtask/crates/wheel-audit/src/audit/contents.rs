@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{elf_file::Elf, non_elf, script_modules::ScriptModule};
+use super::{elf_file::Elf, non_elf, preload::Preloads, script_modules::ScriptModule};
 use crate::wheel::{
     ArchiveProblem, CoreMetadata, Digest, MetadataError, Record, RecordError, WheelFile,
 };
@@ -22,6 +22,8 @@ pub(super) struct Contents {
     pub(super) elves: Vec<Elf>,
     /// Files that are named like extension modules and are no ELF files, in the archive's order.
     pub(super) non_elf: Vec<(String, non_elf::Kind)>,
+    /// What the wheel's code can load by itself.
+    pub(super) preloads: Preloads,
     pub(super) wheel: Option<Result<WheelFile, MetadataError>>,
     pub(super) metadata: Option<Result<CoreMetadata, MetadataError>>,
     pub(super) record: Option<Result<Record, RecordError>>,

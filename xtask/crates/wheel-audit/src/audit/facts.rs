@@ -9,7 +9,6 @@ use super::{
     needs::{SymbolNeed, needs_of},
     obstacle::Obstacle,
     origin::Origin,
-    system_needs::SystemNeeds,
 };
 use crate::elf::ElfFacts;
 use crate::policy::{Arch, Floor, PlatformTag, Policies, Requirements, SymbolVersion};
@@ -65,8 +64,8 @@ pub(super) struct WheelNeeds {
     /// A file carries a marker for more than the first x86-64 processors, on which glibc then refuses
     /// it. auditwheel gives such a wheel no manylinux or musllinux tag (`_get_machine_policy`).
     pub(super) is_marked: bool,
-    /// The same in full, for the matrix.
-    pub(super) system_needs: SystemNeeds,
+    /// The machine that it is for; `None` without machine code, or if it is none of ours.
+    pub(super) arch: Option<Arch>,
     /// Everything that keeps a loader from loading its files.
     pub(super) obstacles: Vec<Obstacle>,
 }

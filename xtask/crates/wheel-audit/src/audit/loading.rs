@@ -75,6 +75,13 @@ fn file_name(path: &str) -> &str {
     path.rsplit('/').next().unwrap_or(path)
 }
 
+/// The path of a module without its suffix.
+pub(super) fn stem(path: &str) -> &str {
+    let file = path.rfind('/').map_or(0, |slash| slash + 1);
+    let dot = path.get(file..).and_then(|name| name.find('.'));
+    dot.and_then(|dot| path.get(..file + dot)).unwrap_or(path)
+}
+
 /// The last part of the name under which a file is imported; for `pkg/__init__.abi3.so` that is
 /// `pkg`.
 pub(super) fn init_name(path: &str) -> &str {

@@ -29,13 +29,14 @@ mod obstacle;
 mod obstacles;
 mod origin;
 mod passes;
+mod preload;
 mod reading;
 mod repeated;
 mod report;
+mod requirement;
 mod script_modules;
 mod search;
 mod settings;
-mod system_needs;
 mod variant;
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -49,7 +50,7 @@ pub use checks::set::shape::WheelContents;
 pub use facts::{Culprit, ElfReport, WheelFacts};
 pub use finding::{Finding, Place, Rule, Severity};
 pub use inputs::{Asked, InputError, Inputs};
-pub use matrix::{Cell, State};
+pub use matrix::{Blocked, Blocker, Cell, State};
 pub use origin::{Certainty, Origin};
 pub use passes::MAX_WHOLE_ELF;
 pub use report::{FileAudit, Report, SCHEMA_VERSION, Unread};
@@ -98,6 +99,9 @@ pub struct Audit {
     pub compared_with: Option<String>,
     /// [`Audit::verdict`], for readers of the file.
     verdict: Verdict,
+    /// The listed systems on which an installer takes it and the loader does not, or may not.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub blocked: Vec<Blocked>,
     /// What is wrong with it, worst first.
     pub findings: Vec<Finding>,
 }
@@ -175,7 +179,11 @@ pub fn audit_wheel(
     let mut findings = checks::run(&context, settings.depth);
     settings.apply(&context.facts.file, &mut findings);
     let verdict = Verdict::of(&findings);
-    Ok(Audit { facts: context.facts, path: None, compared_with: None, verdict, findings })
+    let facts = context.facts;
+    let blocked = Vec::new();
+    let mut audit = Audit { facts, path: None, compared_with: None, verdict, blocked, findings };
+    audit.blocked = audit.find_blocked();
+    Ok(audit)
 }
 
 /// Judges many wheels, on all cores; the results are in the order of the jobs. `done` is called

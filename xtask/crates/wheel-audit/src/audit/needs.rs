@@ -36,3 +36,11 @@ pub(super) fn needs_of(elf: &ElfFacts) -> Vec<SymbolNeed<'_>> {
         })
         .collect()
 }
+
+/// Does the file have packed relative relocations without the version that keeps older loaders from
+/// loading it?
+pub(super) fn lacks_relr_node(elf: &ElfFacts) -> bool {
+    let has_node = elf.version_needs.iter().any(|need| need.version == "GLIBC_ABI_DT_RELR");
+    let uses_glibc = elf.needed.iter().any(|library| library == "libc.so.6");
+    elf.relative_relocations && uses_glibc && !has_node
+}

@@ -4,6 +4,7 @@
 //! findings report them, so that neither can contradict the other.
 
 use super::finding::Rule;
+use crate::elf::{PageNeeds, Refusal};
 use crate::isa::Level;
 use crate::policy::{
     Arch, Distribution, Libc, LibcVersion, PlatformTag, Policies, SymbolVersion, VersionVerdict,
@@ -41,7 +42,6 @@ pub(super) enum Effect {
 
 /// The systems on which an obstacle holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[expect(dead_code, reason = "the matrix still judges versions and processors by itself")]
 pub(super) enum Condition {
     /// All of them.
     Everywhere,
@@ -56,6 +56,10 @@ pub(super) enum Condition {
     Musl,
     /// Systems with glibc whose library lacks this symbol version: `GLIBC_2.38`, `GLIBCXX_3.4.29`.
     LacksVersion(String),
+    /// Loaders that refuse the file for this reason.
+    Refuses(Refusal),
+    /// Kernels whose pages are larger than those that the file's segments are aligned for.
+    Pages(PageNeeds),
     /// Systems that do not promise this library.
     LacksLibrary(String),
     /// Machines whose processor is below this level, on glibc of at least this version.
@@ -102,24 +106,22 @@ impl Obstacle {
     }
 
     /// What it does on a system; `None` where it does not hold.
-    pub(super) fn effect_on(&self, system: &Distribution, arch: Arch) -> Option<Effect> {
+    pub(super) fn effect_on(&self, system: &Distribution, arch: Option<Arch>) -> Option<Effect> {
         Some(self.on.effect_on(system, arch)?.min(self.effect))
     }
 
-    /// File, cause and the loader's words, for the matrix.
-    pub(super) fn reason(&self) -> String {
+    /// File, cause, what the system has instead, and the loader's words, for the matrix.
+    pub(super) fn reason(&self, system: &Distribution) -> String {
         let (path, cause) = (self.path.escape_debug(), &self.cause);
-        if self.words.is_empty() {
-            format!("`{path}` {cause}")
-        } else {
-            format!("`{path}` {cause}: {}", self.words)
-        }
+        let own = self.on.own(system).map_or_else(String::new, |own| format!("; {own}"));
+        let words = if self.words.is_empty() { "" } else { ": " };
+        format!("`{path}` {cause}{own}{words}{}", self.words)
     }
 }
 
 impl Condition {
     /// The worst that an obstacle does on a system; `None` where it does not hold.
-    fn effect_on(&self, system: &Distribution, arch: Arch) -> Option<Effect> {
+    fn effect_on(&self, system: &Distribution, arch: Option<Arch>) -> Option<Effect> {
         let glibc = match system.libc {
             Libc::Glibc(own) => Some(own),
             Libc::Musl(_) => None,
@@ -133,11 +135,16 @@ impl Condition {
                     from.is_none_or(|from| own >= from) && before.is_none_or(|before| own < before);
                 is_in.then_some(Effect::Fails)
             }
-            Self::LacksVersion(version) => {
-                has_version(version, system, glibc?, arch).err().map(|lacks| lacks.effect)
+            Self::LacksVersion(version) => lacks_version(version, system, glibc?, arch?),
+            Self::Refuses(refusal) => refuses(*refusal, glibc),
+            Self::Pages(needs) => {
+                let page = system.page_size(arch?);
+                let glibc = glibc.filter(|own| *own < IGNORES_ALIGNMENT);
+                let is_refused = needs.congruent < page || glibc.is_some() && needs.aligned < page;
+                is_refused.then_some(Effect::Fails)
             }
             Self::LacksLibrary(library) => {
-                let limits = Policies::builtin().limits(system.libc.platform_tag(arch));
+                let limits = Policies::builtin().limits(system.libc.platform_tag(arch?));
                 limits.filter(|limits| !limits.library(library)).map(|_| Effect::MayFail)
             }
             Self::Processor { level, from } => {
@@ -146,34 +153,66 @@ impl Condition {
             }
         }
     }
+
+    /// What the system has of that which the file needs.
+    fn own(&self, system: &Distribution) -> Option<String> {
+        match self {
+            Self::LacksVersion(version) => Some(match own_version(version, system) {
+                Some((prefix, own)) => format!("it has {prefix}_{own}"),
+                None => "nothing states what it has".to_owned(),
+            }),
+            Self::Processor { level, .. } => {
+                Some(format!("it runs on those with {}", processor(system, level)))
+            }
+            _ => None,
+        }
+    }
 }
 
-/// A symbol version that a system lacks.
-struct Lacks {
-    effect: Effect,
+/// From here on glibc no longer looks at `p_align` (glibc 2.35, `elf/dl-load.c`).
+const IGNORES_ALIGNMENT: LibcVersion = LibcVersion::new(2, 35);
+/// From here on glibc refuses programs; distributions have taken that over into older ones.
+const REFUSES_PROGRAMS: LibcVersion = LibcVersion::new(2, 30);
+
+/// What a loader does with a file that glibc's newest refuses; `glibc` is `None` for musl.
+fn refuses(refusal: Refusal, glibc: Option<LibcVersion>) -> Option<Effect> {
+    match (refusal, glibc) {
+        (Refusal::Program, Some(own)) if own < REFUSES_PROGRAMS => Some(Effect::MayFail),
+        // musl loads it where its addresses happen to be free.
+        (Refusal::Executable, None) => Some(Effect::MayFail),
+        (_, None) if !refusal.is_musls() => None,
+        _ => Some(Effect::Fails),
+    }
 }
 
-/// Does the system's library have a symbol version?
-fn has_version(
+/// The newest version that the system has of the prefix of `name`, where that is known.
+fn own_version<'a>(name: &'a str, system: &Distribution) -> Option<(&'a str, SymbolVersion)> {
+    let (prefix, _) = SymbolVersion::of_name(name)?;
+    let own = match (prefix, system.libc) {
+        ("GLIBC", Libc::Glibc(own)) => Some(own.into()),
+        ("GLIBCXX", _) => system.glibcxx.clone(),
+        ("CXXABI", _) => system.cxxabi.clone(),
+        _ => None,
+    };
+    Some((prefix, own?))
+}
+
+/// Does the system's library lack a symbol version?
+fn lacks_version(
     name: &str,
     system: &Distribution,
     glibc: LibcVersion,
     arch: Arch,
-) -> Result<(), Lacks> {
-    let own = match SymbolVersion::of_name(name) {
-        Some(("GLIBC", asked)) => Some((asked, glibc.into())),
-        Some(("GLIBCXX", asked)) => system.glibcxx.clone().map(|own| (asked, own)),
-        Some(("CXXABI", asked)) => system.cxxabi.clone().map(|own| (asked, own)),
-        _ => None,
-    };
-    if let Some((asked, own)) = own {
-        return if asked <= own { Ok(()) } else { Err(Lacks { effect: Effect::Fails }) };
+) -> Option<Effect> {
+    let asked = SymbolVersion::of_name(name).map(|(_, asked)| asked);
+    if let (Some(asked), Some((_, own))) = (asked, own_version(name, system)) {
+        return (asked > own).then_some(Effect::Fails);
     }
     // Only the policies speak of the other prefixes: what they promise of every system of that age.
     let tag = PlatformTag::Manylinux(glibc, arch);
     match Policies::builtin().limits(tag).map(|limits| limits.version(name)) {
-        Some(VersionVerdict::Allowed | VersionVerdict::Unrated) => Ok(()),
-        _ => Err(Lacks { effect: Effect::MayFail }),
+        Some(VersionVerdict::Allowed | VersionVerdict::Unrated) => None,
+        _ => Some(Effect::MayFail),
     }
 }
 

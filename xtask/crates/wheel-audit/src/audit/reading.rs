@@ -14,8 +14,9 @@ use super::{
     elf_file::{Elf, ReadElf},
     members::{dist_info, is_sbom, wants_text},
     passes::{MAX_WHOLE_ELF, read_elf, whole_elf},
+    preload::{self, MAX_PYTHON},
 };
-use crate::elf::{RegionBuffer, is_elf};
+use crate::elf::{ElfFacts, RegionBuffer, is_elf};
 use crate::wheel::{
     ArchiveProblem, CoreMetadata, Digest, Entry, MAX_METADATA, MemberError, Piece, Record,
     SharedFile, WheelArchive, WheelFile,
@@ -37,6 +38,8 @@ pub(super) struct Member {
 pub(super) enum Found {
     /// A file that some check reads as text.
     Text(Vec<u8>),
+    /// Python code that may load libraries; `None` if there is too much to tell.
+    Loads(Option<Vec<u8>>),
     /// Such a file, and larger than any real one.
     TooLong,
     /// An ELF file: its facts, or why there are none.
@@ -75,6 +78,9 @@ pub(super) fn contents(
         return Ok(contents);
     }
     contents.is_read = true;
+    if depth == Depth::Floor {
+        contents.preloads.add_any();
+    }
     let entries = archive.entries();
     let files: Vec<usize> =
         (0..entries.len()).filter(|&index| !entries[index].is_folder()).collect();
@@ -125,7 +131,15 @@ impl Contents {
                 self.damaged
                     .insert(path.clone(), format!("larger than the limit of {MAX_METADATA} bytes"));
             }
-            Found::Elf(elf) => self.elves.push(*elf),
+            Found::Loads(Some(code)) => self.preloads.add(code),
+            Found::Loads(None) => self.preloads.add_any(),
+            Found::Elf(elf) => {
+                let opens = |facts: &ElfFacts| facts.imports.iter().any(|it| it.name == "dlopen");
+                if elf.loadable().is_some_and(opens) {
+                    self.preloads.add_any();
+                }
+                self.elves.push(*elf);
+            }
             Found::Unjudged | Found::Other => {}
         }
         if let Some(digest) = member.digest {
@@ -188,6 +202,9 @@ enum Keep {
     Nothing,
     Text(Vec<u8>),
     TooLong,
+    Python(Vec<u8>),
+    /// Python code that is too long to be searched.
+    LongPython,
     Elf(Box<RegionBuffer>),
     /// An ELF file that is not.
     Unjudged,
@@ -201,6 +218,8 @@ impl FirstPass {
         let is_sbom = depth != Depth::Floor && entry.size <= MAX_SBOM && is_sbom(&entry.name);
         let keep = if is_sbom || wants_text(&entry.name) {
             Keep::Text(Vec::new())
+        } else if depth != Depth::Floor && preload::is_python(&entry.name) {
+            Keep::Python(Vec::new())
         } else {
             Keep::Undecided(Vec::new())
         };
@@ -232,8 +251,13 @@ impl FirstPass {
                 self.keep = Keep::TooLong;
             }
             Keep::Text(text) => text.extend_from_slice(&piece),
+            Keep::Python(code) if (code.len() + piece.len()) as u64 > MAX_PYTHON => {
+                self.keep = Keep::LongPython;
+            }
+            Keep::Python(code) => code.extend_from_slice(&piece),
             Keep::Elf(buffer) => buffer.feed(&piece),
-            Keep::Nothing | Keep::TooLong | Keep::Unjudged | Keep::Judged(_) => {}
+            Keep::Nothing | Keep::TooLong | Keep::LongPython | Keep::Unjudged | Keep::Judged(_) => {
+            }
         }
         if self.depth != Depth::Floor {
             return ControlFlow::Continue(());
@@ -241,7 +265,7 @@ impl FirstPass {
         let has_enough = match &self.keep {
             Keep::Nothing | Keep::TooLong | Keep::Unjudged | Keep::Judged(_) => true,
             Keep::Elf(buffer) => buffer.is_done(),
-            Keep::Undecided(_) | Keep::Text(_) => false,
+            Keep::Undecided(_) | Keep::Text(_) | Keep::Python(_) | Keep::LongPython => false,
         };
         self.stopped = has_enough;
         if has_enough { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
@@ -272,9 +296,11 @@ impl FirstPass {
             Keep::Undecided(start) if is_elf(&start) => {
                 elf(ReadElf { facts: Err("no more than a mark".into()), isa: None })
             }
-            Keep::Undecided(_) | Keep::Nothing => Found::Other,
             Keep::Text(text) => Found::Text(text),
             Keep::TooLong => Found::TooLong,
+            Keep::Python(code) if preload::loads(&code) => Found::Loads(Some(code)),
+            Keep::Undecided(_) | Keep::Nothing | Keep::Python(_) => Found::Other,
+            Keep::LongPython => Found::Loads(None),
             Keep::Unjudged => Found::Unjudged,
             Keep::Judged(read) => elf(*read),
             Keep::Elf(buffer) => {

@@ -32,19 +32,24 @@ pub(super) struct OffPath<'a> {
     pub(super) place: &'a str,
     /// The search path that would lead there: `$ORIGIN/../pkg.libs`.
     pub(super) wanted: String,
+    /// Another file of the wheel needs it as well, and finds it.
+    pub(super) is_found_by_another: bool,
 }
 
 /// The libraries that no search path leads to, in order. None where there are too many files to tell.
 pub(super) fn off_path(contents: &Contents, is_musl: bool) -> Vec<OffPath<'_>> {
     let map = Map::new(contents, is_musl);
-    let Some(lost) = map.lost() else { return Vec::new() };
+    let Some(Load { lost, found: by_others, .. }) = map.lost() else { return Vec::new() };
+    let found_names: BTreeSet<&str> = by_others.iter().map(|&(_, name)| name).collect();
     let mut found: Vec<OffPath<'_>> = lost
         .into_iter()
         .filter_map(|(file, library)| {
             let file = map.files.get(file)?;
             let target = map.files.get(map.named(library, file)?)?;
             let wanted = relative(&file.folder, &target.folder);
-            Some(OffPath { path: file.path, library, place: target.path, wanted })
+            let is_found_by_another = found_names.contains(library);
+            let place = target.path;
+            Some(OffPath { path: file.path, library, place, wanted, is_found_by_another })
         })
         .collect();
     found.sort();
@@ -238,7 +243,7 @@ impl<'a> Map<'a> {
 
     /// What is not found whatever file is loaded first. A file that others need is loaded by them:
     /// they may have found its libraries already, or hand down where to look.
-    fn lost(&self) -> Option<Lost<'a>> {
+    fn lost(&self) -> Option<Load<'a>> {
         let mut load = Load::default();
         let needed: BTreeSet<usize> = self
             .files
@@ -252,7 +257,8 @@ impl<'a> Map<'a> {
                 self.load(root, &mut load)?;
             }
         }
-        Some(load.lost.difference(&load.found).copied().collect())
+        load.lost = load.lost.difference(&load.found).copied().collect();
+        Some(load)
     }
 
     /// Loads a file and all that it needs, breadth first as the loader does.

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use goblin::elf::dynamic::{
-    DF_1_NOW, DF_BIND_NOW, DF_TEXTREL, DT_BIND_NOW, DT_FLAGS, DT_FLAGS_1, DT_GNU_HASH, DT_HASH,
-    DT_JMPREL, DT_NEEDED, DT_NULL, DT_PLTRELSZ, DT_REL, DT_RELA, DT_RELASZ, DT_RELSZ, DT_RPATH,
-    DT_RUNPATH, DT_SONAME, DT_STRSZ, DT_STRTAB, DT_SYMTAB, DT_TEXTREL, DT_VERDEF, DT_VERNEED,
-    DT_VERSYM,
+    DF_1_NOW, DF_BIND_NOW, DF_STATIC_TLS, DF_TEXTREL, DT_BIND_NOW, DT_FLAGS, DT_FLAGS_1,
+    DT_GNU_HASH, DT_HASH, DT_JMPREL, DT_NEEDED, DT_NULL, DT_PLTRELSZ, DT_REL, DT_RELA, DT_RELASZ,
+    DT_RELSZ, DT_RPATH, DT_RUNPATH, DT_SONAME, DT_STRSZ, DT_STRTAB, DT_SYMTAB, DT_TEXTREL,
+    DT_VERDEF, DT_VERNEED, DT_VERSYM,
 };
 
 use super::{
@@ -153,6 +153,10 @@ impl Dynamic {
 
     pub(super) fn has_text_relocations(&self) -> bool {
         self.get(DT_TEXTREL).is_some() || self.has_flag(DT_FLAGS, DF_TEXTREL)
+    }
+
+    pub(super) fn has_static_tls(&self) -> bool {
+        self.has_flag(DT_FLAGS, DF_STATIC_TLS)
     }
 
     pub(super) fn has_relative_relocations(&self) -> bool {

@@ -24,8 +24,10 @@ mod versions;
 use std::{collections::BTreeSet, ops::Range};
 
 use goblin::elf::{
-    header::{ET_CORE, ET_DYN, ET_EXEC, ET_REL},
-    program_header::{PF_W, PF_X, PT_DYNAMIC, PT_GNU_RELRO, PT_GNU_STACK, PT_INTERP, PT_LOAD},
+    header::{EM_386, EM_ARM, EM_S390, EM_X86_64, ET_CORE, ET_DYN, ET_EXEC, ET_REL},
+    program_header::{
+        PF_W, PF_X, PT_DYNAMIC, PT_GNU_RELRO, PT_GNU_STACK, PT_INTERP, PT_LOAD, PT_TLS,
+    },
 };
 use thiserror::Error;
 
@@ -35,7 +37,7 @@ pub use hash_table::Exports;
 pub(crate) use hash_table::symbol_hash;
 pub(crate) use image::Image;
 pub(crate) use properties::isa_needed;
-pub use refusal::Refusal;
+pub use refusal::{PageNeeds, Refusal};
 pub(crate) use region_buffer::RegionBuffer;
 pub(crate) use source::{FileBytes, Sparse};
 pub(crate) use string_table::{FilteredStrings, StringTableFilter};
@@ -78,6 +80,15 @@ pub enum ElfKind {
     Executable,
     /// `ET_DYN`: a shared object, or an executable that can lie anywhere.
     Shared,
+}
+
+/// The thread-local storage of a file (`PT_TLS`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Tls {
+    /// Bytes for each thread.
+    pub size: u64,
+    /// Alignment in bytes.
+    pub align: u64,
 }
 
 /// How much of the file the loader makes read-only after relocation.
@@ -169,6 +180,11 @@ pub struct ElfFacts {
     pub text_relocations: bool,
     /// The file asks for an executable stack (`PT_GNU_STACK` with `PF_X`).
     pub executable_stack: bool,
+    /// Which pages its segments fit.
+    pub pages: PageNeeds,
+    /// Its thread-local storage where that has to be placed before the program starts
+    /// (`DF_STATIC_TLS`).
+    pub static_tls: Option<Tls>,
     /// Some of it is writable and executable at the same time.
     pub writable_code: bool,
     /// The processor level that the linker notes, in the bits of `GNU_PROPERTY_X86_ISA_1_NEEDED`: 1 is
@@ -202,6 +218,10 @@ pub(crate) struct Missing {
     /// Names out of a string table that is too large to be held.
     pub names: Option<StringTableFilter>,
 }
+
+/// Machines on which a file without `PT_GNU_STACK` asks for an executable stack (glibc,
+/// `DEFAULT_STACK_PERMS` in `sysdeps/*/stackinfo.h`).
+const DEFAULTS_TO_EXECUTABLE: [u16; 4] = [EM_X86_64, EM_386, EM_ARM, EM_S390];
 
 /// Does a file that begins with these bytes claim to be ELF?
 pub(crate) fn is_elf(start: &[u8]) -> bool {
@@ -287,9 +307,12 @@ impl ElfFacts {
             module_inits: BTreeSet::new(),
             python_exports: BTreeSet::new(),
             text_relocations: false,
-            executable_stack: image
-                .segment(PT_GNU_STACK)?
-                .is_some_and(|each| each.p_flags & PF_X != 0),
+            executable_stack: image.segment(PT_GNU_STACK)?.map_or_else(
+                || DEFAULTS_TO_EXECUTABLE.contains(&image.header.e_machine),
+                |each| each.p_flags & PF_X != 0,
+            ) && kind != ElfKind::Object,
+            pages: PageNeeds::of(&image.segments),
+            static_tls: None,
             writable_code: image
                 .segments
                 .iter()
@@ -309,6 +332,11 @@ impl ElfFacts {
         self.runpath = dynamic.runpath(image)?;
         self.refusals.extend(refusal::of_segments(&image.segments, image.length()));
         self.refusals.extend(refusal::of_flags(dynamic.flags_1()));
+        if dynamic.has_static_tls()
+            && let Some(segment) = image.segment(PT_TLS)?
+        {
+            self.static_tls = Some(Tls { size: segment.p_memsz, align: segment.p_align });
+        }
         self.text_relocations = dynamic.has_text_relocations();
         self.relative_relocations = dynamic.has_relative_relocations();
         if self.relro == Relro::Partial && dynamic.binds_now() {

@@ -49,6 +49,22 @@ pub enum Refusal {
 }
 
 impl Refusal {
+    /// What glibc's loader prints (`elf/dl-load.c`); empty where it prints nothing.
+    pub(crate) fn words(self) -> &'static str {
+        match self {
+            Self::Object => "only ET_DYN and ET_EXEC can be loaded",
+            Self::Executable => "cannot dynamically load executable",
+            Self::Program => "cannot dynamically load position-independent executable",
+            Self::NoOpen => "shared object cannot be dlopen()ed",
+            Self::OsAbi(_) => "ELF file OS ABI invalid",
+            Self::AbiVersion(_) => "ELF file ABI version invalid",
+            Self::Padding => "nonzero padding in e_ident",
+            Self::Version(_) => "ELF file version does not match current one",
+            Self::Misaligned => "ELF load command address/offset not page-aligned",
+            Self::Truncated => "",
+        }
+    }
+
     /// Does musl refuse it as well, or may it?
     pub(crate) fn is_musls(self) -> bool {
         matches!(self, Self::Object | Self::Executable | Self::Truncated)
@@ -75,6 +91,29 @@ impl fmt::Display for Refusal {
             Self::Truncated => f.write_str("ends before its last segment does"),
             Self::Version(number) => write!(f, "has the version {number} (`e_version`, not 1)"),
         }
+    }
+}
+
+/// The page sizes, in bytes, that the loaded segments of a file fit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PageNeeds {
+    /// The largest page that divides each `p_align`.
+    pub aligned: u64,
+    /// The largest page modulo which each address equals its offset in the file.
+    pub congruent: u64,
+}
+
+impl PageNeeds {
+    pub(super) fn of(segments: &[ProgramHeader]) -> Self {
+        /// No kernel has larger pages.
+        const LARGEST: u64 = 1 << 16;
+        let loads = || segments.iter().filter(|each| each.p_type == PT_LOAD);
+        let smallest = |values: &mut dyn Iterator<Item = u64>| {
+            values.map(|value| LARGEST.min(1 << value.trailing_zeros().min(16))).min()
+        };
+        let aligned = smallest(&mut loads().map(|each| each.p_align));
+        let congruent = smallest(&mut loads().map(|each| each.p_vaddr.wrapping_sub(each.p_offset)));
+        Self { aligned: aligned.unwrap_or(LARGEST), congruent: congruent.unwrap_or(LARGEST) }
     }
 }
 

@@ -1,6 +1,6 @@
 //! What each distribution carries: C library, libstdc++, machines (`data/distributions.toml`).
 
-use std::sync::LazyLock;
+use std::{collections::BTreeMap, sync::LazyLock};
 
 use serde::Deserialize;
 
@@ -24,6 +24,8 @@ pub struct Distribution {
     /// The instruction set level that its own packages need (`x86-64-v2`), so that every machine it
     /// runs on has it; the machine's first level if absent.
     pub isa: Option<String>,
+    /// The size of a page of memory, in bytes, where its kernel for a machine has larger ones than 4 KiB.
+    pub pages: BTreeMap<Arch, u64>,
 }
 
 /// A C library with its version.
@@ -39,6 +41,11 @@ impl Distribution {
     /// Does its glibc fulfil a promise of `glibc`? Its libstdc++ is a limit of its own.
     pub fn has_glibc(&self, glibc: LibcVersion) -> bool {
         matches!(self.libc, Libc::Glibc(own) if own >= glibc)
+    }
+
+    /// The size of a page of memory, in bytes, under its default kernel.
+    pub fn page_size(&self, arch: Arch) -> u64 {
+        self.pages.get(&arch).copied().unwrap_or(4096)
     }
 }
 
@@ -84,6 +91,8 @@ struct File {
 struct Family {
     name: String,
     machines: Vec<Arch>,
+    #[serde(default)]
+    pages: BTreeMap<Arch, u64>,
     releases: Vec<Release>,
 }
 
@@ -97,30 +106,38 @@ struct Release {
     cxxabi: Option<SymbolVersion>,
     machines: Option<Vec<Arch>>,
     isa: Option<String>,
+    #[serde(default)]
+    pages: BTreeMap<Arch, u64>,
 }
 
 #[expect(clippy::expect_used, reason = "the file is compiled in, and a test reads it")]
 fn load() -> Vec<Distribution> {
     let file: File = toml::from_str(include_str!("data/distributions.toml"))
         .expect("data/distributions.toml is well-formed");
-    let release = |name: &str, machines: &[Arch], release: Release| {
+    let release = |family: &Family, release: Release| {
         let glibc = release.glibc.map(Libc::Glibc);
         let libc = glibc.or(release.musl.map(Libc::Musl)).expect("each release has a C library");
         Distribution {
-            name: name.to_owned(),
+            name: family.name.clone(),
             version: release.version,
             libc,
             glibcxx: release.glibcxx,
             cxxabi: release.cxxabi,
-            machines: release.machines.unwrap_or_else(|| machines.to_owned()),
+            machines: release.machines.unwrap_or_else(|| family.machines.clone()),
             isa: release.isa,
+            pages: family
+                .pages
+                .iter()
+                .map(|(&arch, &size)| (arch, size))
+                .chain(release.pages)
+                .collect(),
         }
     };
     let families = file.distribution.into_iter();
     families
-        .flat_map(|family| {
-            let releases = family.releases.into_iter();
-            releases.map(|each| release(&family.name, &family.machines, each)).collect::<Vec<_>>()
+        .flat_map(|mut family| {
+            let releases = std::mem::take(&mut family.releases).into_iter();
+            releases.map(|each| release(&family, each)).collect::<Vec<_>>()
         })
         .collect()
 }

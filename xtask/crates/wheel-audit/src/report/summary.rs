@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::audit::{Audit, Certainty, Finding, Report, Severity, State, Verdict, WheelFacts};
-use crate::policy::{Floor, PlatformTag, other_system};
+use crate::audit::{Audit, Cell, Certainty, Finding, Report, Severity, State, Verdict, WheelFacts};
+use crate::policy::{Floor, PlatformTag, distributions, other_system};
 
 /// How much there is of everything.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -289,6 +289,20 @@ pub(super) fn mark(state: State) -> &'static str {
         State::Loads => "✓",
         State::Absent => "·",
     }
+}
+
+/// The systems on which a wheel installs and does not load, one entry for each cause: their names, and
+/// the first of their reasons.
+pub(super) fn broken(cells: &[Cell]) -> Vec<(Vec<String>, &str)> {
+    let mut causes: Vec<(&Cell, Vec<String>)> = Vec::new();
+    let breaks = |(cell, _): &(&Cell, _)| cell.state == State::Breaks;
+    for (cell, system) in cells.iter().zip(distributions()).filter(breaks) {
+        match causes.iter_mut().find(|(first, _)| first.blocker == cell.blocker) {
+            Some((_, systems)) => systems.push(system.to_string()),
+            None => causes.push((cell, vec![system.to_string()])),
+        }
+    }
+    causes.into_iter().map(|(cell, systems)| (systems, cell.reason.as_str())).collect()
 }
 
 /// Is it what is to be expected: it loads where it installs, and installs where it may?

@@ -1,9 +1,8 @@
 //! What an audit found, for people.
 
-use super::summary::{Group, Item, Numbers, Tally, count, floor, groups, visible, word};
+use super::summary::{Group, Item, Numbers, Tally, broken, count, floor, groups, visible, word};
 use super::table;
-use crate::audit::{Audit, ElfReport, FileAudit, Report, State};
-use crate::policy::distributions;
+use crate::audit::{Audit, ElfReport, FileAudit, Report};
 
 /// At most so many culprits are named per file; JSON has more of them.
 const CULPRITS: usize = 5;
@@ -142,15 +141,15 @@ fn called_by(callers: &[String]) -> String {
 fn dangers(report: &Report) -> Option<String> {
     let mut all = Vec::new();
     for audit in &report.wheels {
-        let cells = audit.systems().into_iter().zip(distributions());
-        let broken: Vec<_> = cells.filter(|(cell, _)| cell.state == State::Breaks).collect();
-        let Some((first, _)) = broken.first() else { continue };
-        let systems: Vec<String> = broken.iter().map(|(_, system)| system.to_string()).collect();
-        let (file, reason) = (visible(&audit.facts.file), visible(&first.reason));
-        all.push(format!(
-            "{file}\n  installs and does not load on {}\n  {reason}",
-            systems.join(", ")
-        ));
+        let cells = audit.systems();
+        let causes = broken(&cells).into_iter().map(|(systems, reason)| {
+            let systems = systems.join(", ");
+            format!("\n  installs and does not load on {systems}\n  {}", visible(reason))
+        });
+        let causes: String = causes.collect();
+        if !causes.is_empty() {
+            all.push(visible(&audit.facts.file) + &causes);
+        }
     }
     let left = all.len().saturating_sub(DANGERS);
     let more =
@@ -275,7 +274,9 @@ mod tests {
 
         other-2.0-cp312-cp312-manylinux_2_28_x86_64.whl
           installs and does not load on Debian 11, Debian 12, Ubuntu 20.04, Ubuntu 22.04, Enterprise Linux 8, Enterprise Linux 9, Amazon Linux 2023
-          needs `GLIBC_2.38` for `__isoc23_strtol` in `_pkg.cpython-312-x86_64-linux-gnu.so`; it has GLIBC_2.31
+          `_pkg.cpython-312-x86_64-linux-gnu.so` needs `GLIBC_2.38` for `__isoc23_strtol`; it has GLIBC_2.31
+          installs and does not load on Debian 13, Ubuntu 25.10, Ubuntu 26.04, Fedora 42, Fedora 43, Fedora 44
+          `_pkg.cpython-312-x86_64-linux-gnu.so` asks for an executable stack: cannot enable executable stack as shared object requires: Invalid argument
 
         6 files: 3 good, 2 with errors, 1 unread; 2 errors, 0 warnings, 0 notes
         "#);

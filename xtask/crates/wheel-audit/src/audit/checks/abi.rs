@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{AuditContext, Check, Finding, Rule};
+pub(super) use crate::audit::loading::stem;
 use crate::policy::{Arch, PlatformTag};
 use crate::wheel::{ExtensionAbi, ExtensionSuffix, FIRST_WITH_ABI3T, Interpreter, Tag, WheelName};
 
@@ -22,11 +23,6 @@ const ONE_INTERPRETER: Rule = Rule::warning(
     "module-of-one-interpreter",
     "tag the wheel for the interpreter that it was built with, or put modules for all others into it",
 );
-const OTHER_LIBC: Rule = Rule::error(
-    "TAG204",
-    "suffix-of-another-c-library",
-    "build in an environment with glibc; no interpreter there imports the file",
-);
 const DEAD_MODULE: Rule = Rule::warning(
     "TAG205",
     "dead-module",
@@ -34,7 +30,7 @@ const DEAD_MODULE: Rule = Rule::warning(
 );
 
 pub(super) const CHECK: Check =
-    Check { rules: &[OTHER_ABI, OTHER_MACHINE, ONE_INTERPRETER, OTHER_LIBC, DEAD_MODULE], find };
+    Check { rules: &[OTHER_ABI, OTHER_MACHINE, ONE_INTERPRETER, DEAD_MODULE], find };
 
 fn find(context: &AuditContext<'_>, findings: &mut Vec<Finding>) {
     let Ok(name) = &context.name else { return };
@@ -102,11 +98,6 @@ fn foreign_system(
 ) -> Vec<(&'static Rule, String)> {
     let mut found = Vec::new();
     let Some(platform) = &suffix.platform else { return found };
-    // The reverse is no sign of anything: on musl too older interpreters say `gnu`.
-    let is_glibc = !claims.is_empty() && claims.iter().all(|claim| claim.glibc().is_some());
-    if is_glibc && platform.contains("-linux-musl") {
-        found.push((&OTHER_LIBC, "musl".to_owned()));
-    }
     let machines = machine(platform).unwrap_or_default();
     if let Some(first) = machines.first()
         && claims.iter().filter_map(PlatformTag::arch).any(|arch| !machines.contains(&arch))
@@ -114,13 +105,6 @@ fn foreign_system(
         found.push((&OTHER_MACHINE, first.to_string()));
     }
     found
-}
-
-/// The path of a module without its suffix.
-pub(super) fn stem(path: &str) -> &str {
-    let file = path.rfind('/').map_or(0, |slash| slash + 1);
-    let dot = path.get(file..).and_then(|name| name.find('.'));
-    dot.and_then(|dot| path.get(..file + dot)).unwrap_or(path)
 }
 
 /// Can an interpreter that installs a wheel with one of these tags import a module with this

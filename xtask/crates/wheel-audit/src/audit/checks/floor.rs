@@ -4,25 +4,15 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use super::{AuditContext, Check, Finding, Rule, listing};
 use crate::audit::elf_file::Elf;
-use crate::audit::needs::{SymbolNeed, needs_of};
+use crate::audit::needs::{SymbolNeed, lacks_relr_node, needs_of};
+use crate::audit::obstacles::rules::{FLOOR, RELR};
 use crate::policy::{Limits, PlatformTag, Policies, VersionVerdict, help_of};
 
-const FLOOR: Rule = Rule::error(
-    "ELF003",
-    "floor-above-promise",
-    "build on the target's own system or an older one, or promise a newer one",
-);
 const UNKNOWN_VERSION: Rule = Rule::error(
     "ELF004",
     "unknown-version",
     "link against the public interface; no system promises this version",
 );
-const RELR: Rule = Rule::error(
-    "ELF005",
-    "relr-without-its-version",
-    "link with `-z pack-relative-relocs` of a linker that adds `GLIBC_ABI_DT_RELR`, or without it",
-);
-
 pub(super) const CHECK: Check = Check { rules: &[FLOOR, UNKNOWN_VERSION, RELR], find };
 
 fn find(context: &AuditContext<'_>, findings: &mut Vec<Finding>) {
@@ -33,9 +23,7 @@ fn find(context: &AuditContext<'_>, findings: &mut Vec<Finding>) {
         let (limits, newest) = (context.limits(elf.arch), newest_policy(context, elf));
         let needs = needs_of(facts);
         findings.extend(needs.iter().filter_map(|need| judge(elf, need, &limits, newest.as_ref())));
-        let has_node = facts.version_needs.iter().any(|need| need.version == "GLIBC_ABI_DT_RELR");
-        let uses_glibc = facts.needed.iter().any(|library| library == "libc.so.6");
-        if facts.relative_relocations && uses_glibc && !has_node {
+        if lacks_relr_node(facts) {
             let message = "has packed relative relocations and does not need `GLIBC_ABI_DT_RELR`: \
                            systems before glibc 2.36 load it and crash";
             findings.push(RELR.broken(&elf.path, message));

@@ -1,15 +1,11 @@
 //! Does any file use instructions that not every machine of the promise has?
 
 use super::{AuditContext, Check, Finding, Rule, Severity};
+use crate::audit::obstacles::rules::ABOVE;
 use crate::audit::variant::{self, Processor};
 use crate::isa::{Certainty, FeatureUse, IsaFacts, Level, Machine};
 use crate::policy::{Arch, baseline};
 
-const ABOVE: Rule = Rule::error(
-    "ISA001",
-    "isa-above-promise",
-    "compile for the promised level (never with `-march=native`), or choose at run time",
-);
 const GUARDED: Rule = Rule::warning(
     "ISA002",
     "isa-guarded",

@@ -5,41 +5,26 @@ use super::{AuditContext, Check, Finding, Rule, listing};
 use crate::audit::elf_file::Elf;
 use crate::audit::loading::{Role, Roles, is_linux_module, refusal};
 use crate::audit::non_elf::Kind;
-use crate::elf::{ElfFacts, VersionNeed};
+use crate::audit::obstacles::rules::{NO_ELF, NOT_LOADABLE, NOT_OF_THE_LOADER, OF_THE_LOADER};
+use crate::elf::{ElfFacts, Refusal, VersionNeed};
 use crate::policy::{
     Arch, LibcVersion, PlatformTag, Policies, SymbolVersion, help_of, loader_lacks,
 };
 
-const NOT_LOADABLE: Rule = Rule::error(
-    "ELF022",
-    "not-loadable",
-    "link it as a shared object (`-shared`); no program, and nothing for another system, can be imported",
-);
 const LIBRARY: Rule = Rule::warning(
     "ELF023",
     "library-not-loadable",
     "link it as a shared object (`-shared`), or give a program a name without `.so`",
-);
-const OF_THE_LOADER: Rule = Rule::error(
-    "ELF024",
-    "loader-above-promise",
-    "build on the target's own system or an older one: the loader there lacks the version",
-);
-const NOT_OF_THE_LOADER: Rule = Rule::error(
-    "ELF027",
-    "loader-lacks-version",
-    "link against the target's own C library; the loader itself has few versions",
-);
-const NO_ELF: Rule = Rule::error(
-    "ELF025",
-    "module-no-elf",
-    "build the module, or fetch its content (`git lfs pull`), before the wheel is packed",
 );
 const LIBRARY_NO_ELF: Rule = Rule::warning(
     "ELF026",
     "library-no-elf",
     "leave it out of wheels for Linux, or name it for what it is",
 );
+
+/// What makes such files more often than a linker.
+const DAMAGED: &str = "build the file anew, and strip it before `patchelf` or `auditwheel repair` rewrites it: \
+                       a `strip` after `patchelf` is a likely cause";
 
 pub(super) const CHECK: Check = Check {
     rules: &[NOT_LOADABLE, LIBRARY, OF_THE_LOADER, NOT_OF_THE_LOADER, NO_ELF, LIBRARY_NO_ELF],
@@ -73,7 +58,15 @@ fn refused(elf: &Elf, facts: &ElfFacts, roles: &Roles<'_>, is_musl: bool) -> Opt
         Role::Library => (&LIBRARY, "the loader does not load it into a program"),
         Role::Other => return None,
     };
-    Some(rule.broken(&elf.path, format!("{refusal}: {what}")))
+    let words = match refusal.words() {
+        "" => String::new(),
+        words => format!("; the loader prints `{words}`"),
+    };
+    let finding = rule.broken(&elf.path, format!("{refusal}: {what}{words}"));
+    Some(match refusal {
+        Refusal::Misaligned | Refusal::Truncated => finding.with_help(DAMAGED),
+        _ => finding,
+    })
 }
 
 /// Version needs towards the loader itself are left out of the floor, as auditwheel does; glibc's

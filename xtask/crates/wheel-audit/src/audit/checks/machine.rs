@@ -1,15 +1,8 @@
 //! Can each ELF file be judged, and is it for the wheel's machine?
 
-use super::{AuditContext, Check, Finding, Rule};
+use super::{AuditContext, Check, Finding};
+use crate::audit::obstacles::rules::{OTHER_MACHINE, UNJUDGED};
 use crate::policy::Arch;
-
-const UNJUDGED: Rule = Rule::error(
-    "ELF001",
-    "unjudged",
-    "build the file anew; what the loader's tables do not say, nobody can vouch for",
-);
-const OTHER_MACHINE: Rule =
-    Rule::error("ELF002", "other-machine", "build in an environment of the target's architecture");
 
 pub(super) const CHECK: Check = Check { rules: &[UNJUDGED, OTHER_MACHINE], find };
 

@@ -1,44 +1,92 @@
-//! Does each file load on the systems that the wheel's tags admit?
+//! Does each file load on the systems that the wheel's tags and its target admit?
 
 use super::{AuditContext, Check, Finding};
-use crate::audit::obstacle::{Effect, Obstacle};
+use crate::audit::obstacle::{Condition, Effect, Obstacle};
 use crate::audit::{Severity, obstacles};
-use crate::policy::{PlatformTag, distributions, installs};
+use crate::policy::{Distribution, distributions, installs};
 
 pub(super) const CHECK: Check = Check { rules: obstacles::RULES, find };
 
 fn find(context: &AuditContext<'_>, findings: &mut Vec<Finding>) {
-    let obstacles = &context.facts.needs.obstacles;
-    findings.extend(obstacles.iter().map(|obstacle| finding(context, obstacle)));
+    let admitted = admitted(context);
+    // Several obstacles of a file, each for other systems, are one finding: the worst.
+    let mut found: Vec<Finding> = Vec::new();
+    let own = |each: &&Obstacle| obstacles::RULES.iter().any(|rule| rule.code == each.rule.code);
+    for obstacle in context.facts.needs.obstacles.iter().filter(own) {
+        let Some(severity) = severity(context, obstacle, &admitted) else { continue };
+        let finding = Finding { severity, ..finding(obstacle) };
+        let cause = |each: &&mut Finding| {
+            (each.code, &each.path) == (finding.code, &finding.path)
+                && each.message.starts_with(&obstacle.cause)
+        };
+        match found.iter_mut().rev().find(cause) {
+            Some(first) if first.severity <= severity => {}
+            Some(first) => *first = finding,
+            None => found.push(finding),
+        }
+    }
+    findings.append(&mut found);
 }
 
-/// An error where the file fails on a system that the wheel installs on; otherwise as bad as its
-/// rule says.
-fn finding(context: &AuditContext<'_>, obstacle: &Obstacle) -> Finding {
+fn finding(obstacle: &Obstacle) -> Finding {
     let words = if obstacle.words.is_empty() {
         String::new()
     } else {
         format!("; the loader prints `{}`", obstacle.words)
     };
-    let mut finding = obstacle.rule.broken(&obstacle.path, format!("{}{words}", obstacle.cause));
-    if fails_where_promised(context, obstacle) {
-        finding.severity = Severity::Error;
-    }
+    let finding = obstacle.rule.broken(&obstacle.path, format!("{}{words}", obstacle.cause));
     match &obstacle.help {
         Some(help) => finding.with_help(help.clone()),
         None => finding,
     }
 }
 
-/// Does it fail on a listed system that the tags or the target admit?
-fn fails_where_promised(context: &AuditContext<'_>, obstacle: &Obstacle) -> bool {
-    let claims = context.claims();
-    let tags: Vec<PlatformTag> =
-        claims.into_iter().chain(context.expectations.platform_tag).collect();
-    let Some(arch) = context.facts.needs.system_needs.arch else { return false };
-    distributions().iter().any(|system| {
-        system.machines.contains(&arch)
-            && obstacle.effect_on(system, arch) == Some(Effect::Fails)
-            && tags.iter().any(|&tag| installs(tag, system.libc, arch))
-    })
+/// The listed systems on which the wheel promises to load. A tag such as `linux_x86_64` promises
+/// nothing.
+fn admitted(context: &AuditContext<'_>) -> Vec<&'static Distribution> {
+    let mut tags = context.claims();
+    tags.extend(context.expectations.platform_tag);
+    tags.retain(|tag| tag.glibc().is_some() || tag.musl().is_some());
+    let Some(arch) = context.facts.needs.arch else { return Vec::new() };
+    let takes = |system: &&Distribution| {
+        system.machines.contains(&arch) && tags.iter().any(|&tag| installs(tag, system.libc, arch))
+    };
+    distributions().iter().filter(takes).collect()
+}
+
+/// How bad an obstacle is: an error where the file fails on an admitted system, otherwise as its rule
+/// says; `None` where it holds on none.
+fn severity(
+    context: &AuditContext<'_>,
+    obstacle: &Obstacle,
+    admitted: &[&Distribution],
+) -> Option<Severity> {
+    let rule = obstacle.rule.severity;
+    match &obstacle.on {
+        Condition::LacksLibrary(library) => {
+            let limits = context.limits(context.facts.needs.arch);
+            return limits.iter().any(|limits| !limits.library(library)).then_some(rule);
+        }
+        Condition::Processor { level, .. } => {
+            let mut promised = context.expectations.isa.iter();
+            if promised.any(|own| own.allows(level)) {
+                return None;
+            }
+        }
+        _ => {}
+    }
+    if admitted.is_empty() {
+        return match obstacle.on {
+            Condition::Everywhere => Some(rule),
+            // Which C library the wheel is for, nothing states.
+            Condition::Glibc { .. } | Condition::Musl if rule == Severity::Error => None,
+            _ => Some(rule.max(Severity::Warning)),
+        };
+    }
+    let arch = context.facts.needs.arch;
+    let worst = admitted.iter().filter_map(|system| obstacle.effect_on(system, arch)).max()?;
+    // The loader itself refuses the file on processors that the tag admits.
+    let is_refused = matches!(obstacle.on, Condition::Processor { from: Some(_), .. })
+        && obstacle.effect == Effect::Fails;
+    Some(if worst == Effect::Fails || is_refused { Severity::Error } else { rule })
 }

@@ -4,9 +4,15 @@
 //! To add a kind of obstacle, write its rules and the function that collects it in a file of its
 //! own, and name both here.
 
+mod closure;
+mod libraries;
+mod machine;
+pub(super) mod rules;
 mod search_path;
 mod stack;
 mod symbols;
+mod system;
+mod tls;
 
 use super::{
     context::AuditContext,
@@ -14,22 +20,36 @@ use super::{
     obstacle::{Condition, Effect, Obstacle},
 };
 
-/// The rules that obstacles break.
+/// The rules whose findings are made of obstacles alone.
 pub(super) const RULES: &[Rule] = &[
-    stack::EXECUTABLE_STACK,
+    libraries::ABSENT_LIBRARY,
+    libraries::LIBRARY_OF_ANOTHER_WHEEL,
+    libraries::LIBRARY_OF_A_DRIVER,
+    libraries::DAMAGED_NAMES,
     search_path::OFF_THE_PATH,
     symbols::UNDEFINED,
     symbols::VERSION_NOT_DEFINED,
     symbols::NOT_OF_INTERPRETER,
     symbols::LIBRARY,
     symbols::REMOVED,
+    stack::EXECUTABLE_STACK,
+    tls::STATIC_TLS,
+    machine::SMALL_PAGES,
+    machine::PROCESSOR_MARKER,
+    system::OTHER_LOADER,
+    system::OTHER_LIBC,
 ];
 
-/// Collects the obstacles of a wheel, the surest and most telling of each kind first.
+/// Collects the obstacles of a wheel: first those that name what is missing, the processor last. On
+/// a system the first of the worst counts.
 pub(super) fn of_wheel(context: &AuditContext<'_>) -> Vec<Obstacle> {
     let mut all = Vec::new();
-    stack::collect(context, &mut all);
+    system::collect(context, &mut all);
+    libraries::collect(context, &mut all);
     search_path::collect(context, &mut all);
     symbols::collect(context, &mut all);
+    stack::collect(context, &mut all);
+    tls::collect(context, &mut all);
+    machine::collect(context, &mut all);
     all
 }

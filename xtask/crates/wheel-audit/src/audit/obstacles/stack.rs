@@ -1,6 +1,6 @@
 //! Files that ask for an executable stack.
 
-use super::{AuditContext, Condition, Effect, Obstacle, Rule};
+use super::{AuditContext, Condition, Effect, Obstacle, Rule, closure::Closure};
 use crate::audit::loading::{Role, Roles};
 use crate::policy::LibcVersion;
 
@@ -17,20 +17,17 @@ const WORDS: &str = "cannot enable executable stack as shared object requires: I
 
 pub(super) fn collect(context: &AuditContext<'_>, all: &mut Vec<Obstacle>) {
     let roles = Roles::of(context.elves());
+    let loaded = Closure::of(context.elves()).loaded();
     for elf in context.elves() {
         let Some(facts) = elf.loadable().filter(|facts| facts.executable_stack) else { continue };
         let effect = match roles.role(elf, facts) {
-            Role::Module | Role::Needed => Effect::Fails,
-            Role::Library => Effect::MayFail,
-            // The loader grants it to programs as they start.
+            _ if loaded.contains(elf.path.as_str()) => Effect::Fails,
+            // The loader grants it to programs as they start, and to the libraries of those.
             Role::Other => continue,
+            Role::Module | Role::Needed | Role::Library => Effect::MayFail,
         };
-        let from = Some(REFUSES);
-        all.push(
-            Obstacle::new(&EXECUTABLE_STACK, &elf.path, "asks for an executable stack")
-                .with_words(WORDS)
-                .on(Condition::Glibc { from, before: None })
-                .with_effect(effect),
-        );
+        let on = Condition::Glibc { from: Some(REFUSES), before: None };
+        let obstacle = Obstacle::new(&EXECUTABLE_STACK, &elf.path, "asks for an executable stack");
+        all.push(obstacle.with_words(WORDS).on(on).with_effect(effect));
     }
 }

@@ -19,6 +19,7 @@ mod matrix;
 mod memory;
 mod metadata;
 mod module_init;
+mod obstacles;
 mod origin;
 mod other_systems;
 mod repeated;
@@ -128,7 +129,13 @@ fn expectations(tag: &str, interpreter: &str) -> Expectations {
 
 fn audit(fixture: &Fixture, expectations: &Expectations) -> Audit {
     let folder = Folder::new();
-    audit_wheel(&fixture.write(folder.path()), expectations, &Settings::default()).unwrap()
+    let audit =
+        audit_wheel(&fixture.write(folder.path()), expectations, &Settings::default()).unwrap();
+    // A limit takes the place of the tags.
+    if expectations.limit.is_none() {
+        obstacles::assert_agreement(&audit);
+    }
+    audit
 }
 
 /// The codes of the rules that a wheel breaks, each once.

@@ -7,7 +7,7 @@ use maud::{Markup, html};
 use super::more;
 use crate::audit::{Cell, Report, State};
 use crate::policy::{Distribution, distributions};
-use crate::report::summary::{count, is_plain, mark, project, visible};
+use crate::report::summary::{broken, count, is_plain, mark, project, visible};
 
 /// So many wheels are named before the table.
 const DANGERS: usize = 12;
@@ -123,11 +123,12 @@ fn dangers(report: &Report, cells: &[Vec<Cell>]) -> Markup {
             ul {
                 @for index in indices().take(DANGERS) {
                     @let row = cells.get(index).map_or(&[] as &[Cell], Vec::as_slice);
-                    @let all = row.iter().zip(distributions()).filter(|(cell, _)| cell.state == State::Breaks);
-                    li {
-                        a.name href={ "#w" (index) } { bdi { (visible(file(report, index))) } } " on "
-                        (all.clone().map(|(_, system)| system.to_string()).collect::<Vec<_>>().join(", "))
-                        @if let Some((cell, _)) = all.clone().next() { div.quiet { bdi { (visible(&cell.reason)) } } }
+                    @for (systems, reason) in broken(row) {
+                        li {
+                            a.name href={ "#w" (index) } { bdi { (visible(file(report, index))) } } " on "
+                            (systems.join(", "))
+                            div.quiet { bdi { (visible(reason)) } }
+                        }
                     }
                 }
             }

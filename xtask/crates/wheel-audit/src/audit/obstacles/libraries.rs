@@ -1,0 +1,156 @@
+//! Libraries that are neither in the wheel nor on every system that its tags promise.
+
+use std::collections::BTreeSet;
+
+use super::{AuditContext, Condition, Effect, Obstacle, Rule};
+use crate::audit::elf_file::Elf;
+use crate::audit::requirement::Requirement;
+use crate::audit::search;
+use crate::policy::{PlatformTag, Provider, SystemLibrary, distributions};
+
+pub(super) const ABSENT_LIBRARY: Rule = Rule::error(
+    "ELF006",
+    "absent-library",
+    "put it into the wheel: `[repair] mode = \"auto\"` in wheels.toml, or `auditwheel repair` for a wheel of another \
+     build; or link it statically",
+);
+pub(super) const LIBRARY_OF_ANOTHER_WHEEL: Rule = Rule::warning(
+    "ELF012",
+    "library-of-another-wheel",
+    "make sure that the other wheel's modules are imported first, or that a search path leads there",
+);
+pub(super) const LIBRARY_OF_A_DRIVER: Rule = Rule::warning(
+    "ELF013",
+    "library-of-a-driver",
+    "load the file only where the driver is, so that the package can be imported without it",
+);
+pub(super) const DAMAGED_NAMES: Rule = Rule::error(
+    "ELF041",
+    "damaged-string-table",
+    "strip files before `patchelf` rewrites them, never after it, and use a current `patchelf`",
+);
+
+pub(super) fn collect(context: &AuditContext<'_>, all: &mut Vec<Obstacle>) {
+    let Some(contents) = context.contents() else { return };
+    let (requires, tops) = (Requirement::all(context), search::tops(Some(contents)));
+    let wheel = Wheel { requires: &requires, tops: &tops };
+    let arch = context.facts.needs.arch;
+    let limits = context.limits(arch);
+    let mut on_some_systems = BTreeSet::new();
+    let own = contents.elves.iter().filter(|elf| elf.arch == arch && elf.loadable().is_some());
+    for elf in own {
+        for library in &elf.needs.libraries {
+            let breaks = limits.iter().find(|limits| !limits.library(library));
+            if is_garbage(library) {
+                let cause = format!(
+                    "needs `{}`, which is no name of a library: its string table is damaged",
+                    library.escape_debug()
+                );
+                let obstacle = Obstacle::new(&DAMAGED_NAMES, &elf.path, cause);
+                all.push(obstacle.with_words(not_found(library)));
+            } else if breaks.is_some() || on_some_systems.insert(library) {
+                let tag = breaks.map(|limits| limits.tag());
+                all.push(absent(elf, library, tag, &wheel));
+            }
+        }
+    }
+    // What every system has is no obstacle.
+    all.retain(|each| match &each.on {
+        Condition::LacksLibrary(library) => {
+            let mut systems = distributions().iter();
+            limits.iter().any(|limits| !limits.library(library))
+                || systems.any(|system| each.effect_on(system, arch).is_some())
+        }
+        _ => true,
+    });
+}
+
+/// What glibc's loader prints where it finds no such library (`elf/dl-load.c`).
+pub(super) fn not_found(library: &str) -> String {
+    let library = library.escape_debug();
+    format!("{library}: cannot open shared object file: No such file or directory")
+}
+
+/// Can no library have that name? Control characters, or bytes that are no text.
+fn is_garbage(library: &str) -> bool {
+    library.is_empty()
+        || library.chars().any(|each| each.is_control() || each == char::REPLACEMENT_CHARACTER)
+}
+
+/// What decides which wheel brings a library.
+struct Wheel<'a> {
+    requires: &'a [Requirement<'a>],
+    /// What the wheel itself puts into `site-packages`.
+    tops: &'a BTreeSet<String>,
+}
+
+impl<'a> Wheel<'a> {
+    /// The required project that brings a library: one that is known to, one into whose package, of
+    /// which this wheel has no part, the file's own search path leads, or one that is named like it.
+    fn bringing(&self, elf: &Elf, library: &str) -> Option<&'a Requirement<'a>> {
+        let provider = Provider::of(library);
+        let is_known =
+            |each: &&Requirement<'_>| provider.is_some_and(|all| all.is_project(each.project));
+        let all = self.requires;
+        let named = || all.iter().find(|each| each.is_named_like(library));
+        all.iter().find(is_known).or_else(|| self.leads_to(elf)).or_else(named)
+    }
+
+    fn leads_to(&self, elf: &Elf) -> Option<&'a Requirement<'a>> {
+        let folders = search::own_folders(&elf.path, elf.loadable()?);
+        let tops = folders.iter().filter_map(|folder| folder.split('/').next());
+        let mut foreign = tops.filter(|&top| !self.tops.contains(top));
+        foreign.find_map(|top| self.requires.iter().find(|each| each.is_named_after(top)))
+    }
+}
+
+/// A library that nothing promises may be installed all the same, so nobody can tell.
+fn absent(elf: &Elf, library: &str, tag: Option<PlatformTag>, wheel: &Wheel<'_>) -> Obstacle {
+    let name = library.escape_debug();
+    let obstacle = |rule, cause: String| {
+        Obstacle::new(rule, &elf.path, cause)
+            .with_words(not_found(library))
+            .on(Condition::LacksLibrary(library.to_owned()))
+            .with_effect(Effect::MayFail)
+    };
+    let provider = Provider::of(library);
+    if let Some(driver) = provider.and_then(|provider| provider.driver.as_deref()) {
+        let cause = format!("needs `{name}`, which comes with {driver} and not with a wheel");
+        return obstacle(&LIBRARY_OF_A_DRIVER, cause);
+    }
+    if let Some(required) = wheel.bringing(elf, library) {
+        let required_how = if required.is_extra { "only with an extra" } else { "in any case" };
+        let cause = format!(
+            "needs `{name}`, which is not in the wheel; it comes with `{}`, which METADATA requires \
+             {required_how}",
+            required.project.escape_debug()
+        );
+        return obstacle(&LIBRARY_OF_ANOTHER_WHEEL, cause);
+    }
+    if library.starts_with("libpython") {
+        let cause = format!("needs `{name}`: do not link libpython, the interpreter provides it");
+        let help =
+            "link no module against `libpython`: the interpreter that imports it has those symbols";
+        return obstacle(&ABSENT_LIBRARY, cause).with_help(help);
+    }
+    let why = match tag {
+        Some(tag) => format!("which `{tag}` does not promise"),
+        None => "has to be installed".to_owned(),
+    };
+    let cause = format!("needs `{name}`, which is not in the wheel and {why}");
+    let absent = obstacle(&ABSENT_LIBRARY, cause);
+    match provider.and_then(|provider| provider.projects().first()) {
+        Some(project) => absent.with_help(format!(
+            "name `{project}`, whose wheels bring it, in `Requires-Dist`, or put it into the wheel"
+        )),
+        None if library.contains('/') => absent.with_help(
+            "give the library a name of its own (`-Wl,-soname`), and link by that: it was linked by path",
+        ),
+        None => match SystemLibrary::of(library) {
+            Some(known) => {
+                absent.with_help(format!("it comes with {}: {}", known.packages(), ABSENT_LIBRARY.help))
+            }
+            None => absent,
+        },
+    }
+}

@@ -1,0 +1,69 @@
+//! What files need of the machine: its pages, and a processor that the loader itself asks for.
+
+use super::{AuditContext, Condition, Effect, Obstacle, Rule, closure::Closure};
+use crate::audit::elf_file::Elf;
+use crate::audit::loading::{Role, Roles};
+use crate::isa::Level;
+use crate::policy::{LibcVersion, distributions};
+
+pub(super) const SMALL_PAGES: Rule = Rule::warning(
+    "ELF037",
+    "segments-for-small-pages",
+    "link with `-Wl,-z,max-page-size=65536`; for a file that `patchelf` has rewritten use its `--page-size 65536`",
+);
+pub(super) const PROCESSOR_MARKER: Rule = Rule::warning(
+    "ELF038",
+    "marked-for-newer-processors",
+    "link without `-z x86-64-v2` and the like, and compile for the level that the tag admits",
+);
+
+/// From here on glibc holds the marker against the processor (`sysdeps/x86/dl-prop.h`).
+const READS_MARKERS: LibcVersion = LibcVersion::new(2, 33);
+
+pub(super) fn collect(context: &AuditContext<'_>, all: &mut Vec<Obstacle>) {
+    let roles = Roles::of(context.elves());
+    let loaded = Closure::of(context.elves()).loaded();
+    for elf in context.elves().iter().filter(|elf| elf.arch == context.facts.needs.arch) {
+        let Some(facts) = elf.loadable() else { continue };
+        if roles.role(elf, facts) == Role::Other {
+            continue;
+        }
+        all.extend(pages(elf));
+        let effect = if loaded.contains(&*elf.path) { Effect::Fails } else { Effect::MayFail };
+        all.extend(marker(elf).map(|obstacle| obstacle.with_effect(effect)));
+    }
+}
+
+/// Segments that do not lie in the file as the pages of some listed system do.
+fn pages(elf: &Elf) -> Option<Obstacle> {
+    let (facts, arch) = (elf.loadable()?, elf.arch?);
+    let needs = facts.pages;
+    let largest = distributions().iter().map(|system| system.page_size(arch)).max()?;
+    let size = needs.aligned.min(needs.congruent);
+    // Smaller than the smallest page is an error of its own.
+    if size >= largest || size < 4096 {
+        return None;
+    }
+    let words = if needs.aligned < largest {
+        "ELF load command alignment not page-aligned"
+    } else {
+        "ELF load command address/offset not page-aligned"
+    };
+    let cause = format!(
+        "has segments for pages of {} KiB; some kernels for `{arch}` have pages of {} KiB",
+        size >> 10,
+        largest >> 10
+    );
+    let obstacle = Obstacle::new(&SMALL_PAGES, &elf.path, cause);
+    Some(obstacle.with_words(words).on(Condition::Pages(needs)))
+}
+
+/// `GNU_PROPERTY_X86_ISA_1_NEEDED`: not the code, the loader itself refuses lesser processors.
+fn marker(elf: &Elf) -> Option<Obstacle> {
+    let bits = elf.loadable()?.isa_needed.filter(|bits| bits & !1 != 0)?;
+    let level = Level::of_note(bits)?;
+    let cause = format!("is marked for processors with {level} (`GNU_PROPERTY_X86_ISA_1_NEEDED`)");
+    let on = Condition::Processor { level, from: Some(READS_MARKERS) };
+    let obstacle = Obstacle::new(&PROCESSOR_MARKER, &elf.path, cause);
+    Some(obstacle.with_words("CPU ISA level is lower than required").on(on))
+}

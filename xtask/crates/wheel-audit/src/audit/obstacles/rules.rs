@@ -1,0 +1,46 @@
+//! Rules that other checks report and that obstacles share with them.
+
+use super::Rule;
+
+pub(in crate::audit) const UNJUDGED: Rule = Rule::error(
+    "ELF001",
+    "unjudged",
+    "build the file anew; what the loader's tables do not say, nobody can vouch for",
+);
+pub(in crate::audit) const OTHER_MACHINE: Rule =
+    Rule::error("ELF002", "other-machine", "build in an environment of the target's architecture");
+pub(in crate::audit) const FLOOR: Rule = Rule::error(
+    "ELF003",
+    "floor-above-promise",
+    "build on the target's own system or an older one, or promise a newer one",
+);
+pub(in crate::audit) const NOT_LOADABLE: Rule = Rule::error(
+    "ELF022",
+    "not-loadable",
+    "link it as a shared object (`-shared`); no program, and nothing for another system, can be imported",
+);
+pub(in crate::audit) const OF_THE_LOADER: Rule = Rule::error(
+    "ELF024",
+    "loader-above-promise",
+    "build on the target's own system or an older one: the loader there lacks the version",
+);
+pub(in crate::audit) const NOT_OF_THE_LOADER: Rule = Rule::error(
+    "ELF027",
+    "loader-lacks-version",
+    "link against the target's own C library; the loader itself has few versions",
+);
+pub(in crate::audit) const NO_ELF: Rule = Rule::error(
+    "ELF025",
+    "module-no-elf",
+    "build the module, or fetch its content (`git lfs pull`), before the wheel is packed",
+);
+pub(in crate::audit) const ABOVE: Rule = Rule::error(
+    "ISA001",
+    "isa-above-promise",
+    "compile for the promised level (never with `-march=native`), or choose at run time",
+);
+pub(in crate::audit) const RELR: Rule = Rule::error(
+    "ELF005",
+    "relr-without-its-version",
+    "link with `-z pack-relative-relocs` of a linker that adds `GLIBC_ABI_DT_RELR`, or without it",
+);
