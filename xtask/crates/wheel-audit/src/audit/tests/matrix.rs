@@ -173,8 +173,8 @@ fn a_system_for_newer_processors_runs_what_needs_them() {
 #[test]
 fn musl_wheels_do_not_load_on_glibc() {
     let folder = Folder::new();
-    gcc(&folder, "libc.so", "void f(void) {}", &["-Wl,-soname,libc.musl-x86_64.so.1"]);
-    let source = "extern void f(void); void *use = f; void *PyInit__pkg(void) { return 0; }";
+    gcc(&folder, "libc.so", "void abs(void) {}", &["-Wl,-soname,libc.musl-x86_64.so.1"]);
+    let source = "extern void abs(void); void *use = abs; void *PyInit__pkg(void) { return 0; }";
     gcc(&folder, "module.so", source, &["libc.so"]);
     let module = fs_err::read(folder.path().join("module.so")).unwrap();
     let of = |platform: &str| {

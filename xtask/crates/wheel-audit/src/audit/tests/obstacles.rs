@@ -116,11 +116,20 @@ fn an_executable_stack_fails_from_glibc_2_41_on() {
 
 const RPATH: [&str; 1] = ["-Wl,-rpath,$ORIGIN/elsewhere"];
 
+/// `libown.so.1`, which exports `f` in the version `V_1`.
+fn own_library() -> Vec<u8> {
+    let folder = Folder::new();
+    fs_err::write(folder.path().join("own.map"), "V_1 { global: f; };").unwrap();
+    let flags = ["-Wl,-soname,libown.so.1", "-Wl,--version-script,own.map"];
+    gcc(&folder, "libown.so.1", "void f(void) {}", &flags);
+    fs_err::read(folder.path().join("libown.so.1")).unwrap()
+}
+
 #[test]
 fn a_library_off_the_search_path_is_an_error_unless_something_may_load_it() {
     let with = |path: &str, text: &str| {
         let user = module(&[("f", "V_1", "libown.so.1")], &RPATH);
-        let wheel = native(user).with("pkg.libs/libown.so.1", PLAIN.clone()).with(path, text);
+        let wheel = native(user).with("pkg.libs/libown.so.1", own_library()).with(path, text);
         let audit = judged(&wheel);
         (severity(&audit, "ELF011").unwrap(), state(&audit, "Debian 12"))
     };
