@@ -132,7 +132,7 @@ impl WheelFacts {
     /// The architecture of the machine code, else that of the platform tags; `None` for a wheel that runs on all.
     pub fn arch(&self) -> Option<Arch> {
         let tags = self.tag_claim.iter().filter_map(|tag| tag.parse::<PlatformTag>().ok());
-        self.needs.system_needs.arch.or_else(|| tags.into_iter().find_map(|tag| tag.arch()))
+        self.needs.arch.or_else(|| tags.into_iter().find_map(|tag| tag.arch()))
     }
 
     /// A file of which nothing but its name is known yet.
