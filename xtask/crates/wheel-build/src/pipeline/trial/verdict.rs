@@ -146,7 +146,7 @@ mod tests {
             (State::Absent, [Untried; 6]),
         ];
         for (state, agreements) in expected {
-            let cell = Cell { state, reason: String::new() };
+            let cell = Cell { state, reason: String::new(), blocker: None };
             for (seen, agreement) in seen.iter().zip(agreements) {
                 assert_eq!(seen.agreement(&cell), agreement, "{state:?} {seen:?}");
             }
