@@ -14,7 +14,7 @@ pub struct RulesArgs {
     /// Print JSON
     #[arg(long, conflicts_with = "markdown")]
     pub json: bool,
-    /// Print a page of documentation in Markdown
+    /// Print the page of the documentation, `docs/checks.md`
     #[arg(long, conflicts_with = "rule")]
     pub markdown: bool,
 }

@@ -1,4 +1,4 @@
-//! Rules as a page of documentation.
+//! Rules as a page of the documentation, `docs/checks.md`.
 
 use std::fmt::Write as _;
 

@@ -1,4 +1,4 @@
-//! What users read about each rule: `rules CODE` and its page of documentation.
+//! What users read about each rule: `rules CODE`, `docs/checks.md` and the SARIF report.
 //!
 //! The texts are data, one file for each family (`data/*.toml`). They decide no verdict, so they lie
 //! outside the folders that the version of the rules covers: a better text judges no wheel anew.
@@ -59,7 +59,7 @@ pub struct RuleDoc {
 }
 
 impl RuleDoc {
-    /// The documentation of a rule; `None` if the rule has none.
+    /// The documentation of a rule; `None` if the rule has none, which a test forbids.
     pub fn of(rule: &Rule) -> Option<Self> {
         let family = FAMILIES.iter().find(|family| rule.code.starts_with(family.code))?;
         family.docs().remove(rule.code)

@@ -24,6 +24,13 @@ fn no_text_is_without_its_rule_and_each_is_complete() {
 }
 
 #[test]
+fn no_rule_is_without_its_text() {
+    for each in all() {
+        assert!(each.doc.is_some(), "src/rule_docs/data/ has no text for {}", each.rule.code);
+    }
+}
+
+#[test]
 fn a_code_a_name_and_a_family_name_rules_in_any_case() {
     let codes = |word: &str| -> Vec<&str> {
         find(word).unwrap().iter().map(|each| each.rule.code).collect()
