@@ -102,21 +102,25 @@ impl<'a> Chains<'a> {
     }
 
     /// The hashes with their lowest bit, which the number of the bucket gives: it is the rest of the
-    /// hash divided by the number of buckets.
+    /// hash divided by the number of buckets. A single bucket gives nothing, so that both may be meant.
     fn full_hashes(&self, image: &Image<'_>) -> Vec<u32> {
         let buckets = u32::try_from(self.heads.len() / 4).unwrap_or(u32::MAX);
-        let mut full = Vec::with_capacity(self.hashes.len() / 4);
+        let most = self.hashes.len() / 4 * if buckets == 1 { 2 } else { 1 };
+        let mut full = Vec::with_capacity(most);
         for (bucket, head) in (0..buckets).zip(self.heads.chunks_exact(4)) {
             let start = (image.u32(head, 0) as usize).checked_sub(self.first);
             let chain = start.and_then(|start| self.hashes.get(start.checked_mul(4)?..));
             for link in chain.unwrap_or_default().chunks_exact(4) {
                 // Chains that overlap are none of a linker's.
-                if full.len() == full.capacity() {
+                if full.len() >= most {
                     return full;
                 }
                 let link = image.u32(link, 0);
                 let even = link & !1;
                 full.push(if even % buckets == bucket { even } else { even | 1 });
+                if buckets == 1 {
+                    full.push(even | 1);
+                }
                 if link & 1 == 1 {
                     break;
                 }

@@ -295,6 +295,29 @@ fn exports_are_those_that_readelf_shows() {
     }
 }
 
+/// Other linkers than GNU ld write a single bucket, whose number leaves the lowest bit of a hash open.
+#[test]
+fn a_table_with_one_bucket_has_odd_and_even_hashes() {
+    let flags = ["-shared", "-fPIC", "-nostdlib", "-Wl,--hash-style=gnu"];
+    for (name, source) in [("a", "void a(void) {}"), ("b", "void b(void) {}")] {
+        let hash = symbol_hash(name.as_bytes());
+        let mut bytes = compile(source, &flags);
+        // Two buckets, the first symbol in a chain, one word of the Bloom filter.
+        let head = [2_u32, 1, 1].map(u32::to_le_bytes).concat();
+        let table = bytes.windows(head.len()).position(|part| part == head).unwrap();
+        let mut set = |offset: usize, value: u32| {
+            let at = table + offset;
+            bytes[at..at + 4].copy_from_slice(&value.to_le_bytes());
+        };
+        set(0, 1);
+        set(24, 1);
+        set(28, hash | 1);
+        let exports = ElfFacts::parse(&bytes).unwrap().exports;
+        assert_eq!(exports.contains(hash), Some(true), "{name}");
+        assert_eq!(exports.contains(symbol_hash(b"malloc")), Some(false));
+    }
+}
+
 #[test]
 fn exports_are_the_same_under_either_hash_table() {
     let exports = |style: &str| {
