@@ -42,7 +42,7 @@ impl Host {
         if is_embedding {
             return match own {
                 Some(ExtensionAbi::Interpreter(own)) => own.is_pypy(),
-                _ => self.interpreters.iter().any(|own| own.is_pypy()),
+                _ => self.interpreters.iter().any(Interpreter::is_pypy),
             };
         }
         let lacks = |own: &Interpreter| exported_by(*own, symbol) == Some(false);
