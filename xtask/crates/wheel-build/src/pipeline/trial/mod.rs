@@ -12,7 +12,7 @@ use serde::Serialize;
 use wheel_audit::UserError;
 use wheel_audit::audit::{Audit, Cell, State};
 use wheel_audit::files;
-use wheel_audit::policy::Distribution;
+use wheel_audit::policy::{Distribution, Policies};
 use wheel_audit::text::shown;
 use wheel_audit::wheel::{Interpreter, WheelName};
 
@@ -120,12 +120,16 @@ impl TrialRun<'_> {
         result?;
         watch.ended(&title, "tried", start.elapsed().as_secs_f64());
         let report = report(&output)?;
+        let limits =
+            Policies::builtin().limits(place.distribution.libc.platform_tag(platform.arch()));
+        let is_promised = |name: &str| limits.as_ref().is_some_and(|limits| limits.library(name));
         if !report.unprivileged {
             note("warning: the engine has one user only: code of the wheels ran as root");
         }
         let trial = |(index, (wheel, cell)): (usize, &(&Wheel, Cell))| {
             let observed = report.wheels.get(&index.to_string()).cloned();
             let observed = observed.ok_or_else(|| refused("a wheel is missing"))?;
+            let observed = observed.on_promised(is_promised);
             let agreement = observed.agreement(cell);
             let result = Some(observed.as_str());
             let observed = Some(observed);

@@ -60,7 +60,31 @@ pub(crate) enum Agreement {
     Untried,
 }
 
+impl LoadedFile {
+    /// The library that the loader did not find (glibc's `dl-load.c`, musl's `dynlink.c`).
+    fn missing_library(&self) -> Option<&str> {
+        let glibc = self.words.split_once(": cannot open shared object file");
+        let before = glibc.map(|(before, _)| before).or_else(|| {
+            let (_, rest) = self.words.split_once("Error loading shared library ")?;
+            rest.split_once(": No such file").map(|(name, _)| name)
+        })?;
+        before.rsplit(' ').next()
+    }
+}
+
 impl Observed {
+    /// Leaves open whether files load that miss nothing but a library which `is_promised`: the clean image lacks it, and
+    /// systems of its tag are to have it.
+    pub(super) fn on_promised(mut self, is_promised: impl Fn(&str) -> bool) -> Self {
+        for file in self.files.iter_mut().filter(|file| file.ok == Some(false)) {
+            if file.missing_library().is_some_and(&is_promised) {
+                file.ok = None;
+                file.words.push_str(" (the tag promises the library; the clean image lacks it)");
+            }
+        }
+        self
+    }
+
     /// Whether all files load; `None` where the test cannot tell.
     pub(crate) fn loads(&self) -> Option<bool> {
         if self.files.iter().any(|file| file.ok == Some(false)) {
@@ -151,6 +175,25 @@ mod tests {
                 assert_eq!(seen.agreement(&cell), agreement, "{state:?} {seen:?}");
             }
         }
+    }
+
+    #[test]
+    fn a_promised_library_that_the_image_lacks_decides_nothing() {
+        let with = |words: &str| {
+            let mut seen = observed(Some(true), &[Some(false)]);
+            words.clone_into(&mut seen.files[0].words);
+            seen.on_promised(|name| name == "libatomic.so.1").loads()
+        };
+        let lacks = "cannot open shared object file: No such file or directory";
+        assert_eq!(with(&format!("libatomic.so.1: {lacks}")), None);
+        let program =
+            format!("node: error while loading shared libraries: libatomic.so.1: {lacks}");
+        assert_eq!(with(&program), None);
+        let musl =
+            "Error loading shared library libatomic.so.1: No such file or directory (needed by x)";
+        assert_eq!(with(musl), None);
+        assert_eq!(with(&format!("libgomp.so.1: {lacks}")), Some(false));
+        assert_eq!(with("x.so: undefined symbol: libatomic.so.1"), Some(false));
     }
 
     #[test]
