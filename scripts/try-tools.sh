@@ -11,7 +11,8 @@ case $(pkg_family) in
     apk) pkg_install ca-certificates py3-pip ;;
     *) pkg_install ca-certificates python3-pip ;;
 esac
-# Hash-checked, nothing but the wheels that the file lists.
+# uv alone: the pinned pip needs a newer Python than some systems have. Hash-checked, nothing but wheels.
+awk '/^uv==/ { on = 1 } on { print } on && !/\\$/ { exit }' "$here/toolchain-requirements.txt" >/tmp/requirements.txt
 pkg_again python3 -m pip install --quiet --no-compile --no-deps --only-binary :all: --require-hashes \
-    --target /opt/try --requirement "$here/toolchain-requirements.txt"
+    --target /opt/try --requirement /tmp/requirements.txt
 /opt/try/bin/uv --version
