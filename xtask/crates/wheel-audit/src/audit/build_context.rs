@@ -47,7 +47,7 @@ pub(super) fn of_wheel<'a>(
                     |path: &str| judged.contains(path) || contents.damaged.contains_key(path);
                 contents.non_elf = non_elf::find(&archive, &is_known)?;
                 if depth != Depth::Floor {
-                    contents.script_modules = script_modules::find(&archive, &contents)?;
+                    contents.script_modules = script_modules::find(&archive, &contents.texts)?;
                 }
             }
             (Some(archive), Ok(contents))

@@ -5,7 +5,7 @@ use std::{
     ops::ControlFlow,
 };
 
-use super::{contents::Contents, library};
+use super::library;
 use crate::wheel::{MemberError, Piece, PythonSource, SharedFile, WheelArchive, entry_points};
 
 /// Maximum number of modules that are read for a wheel.
@@ -22,13 +22,14 @@ pub(super) struct ScriptModule {
     pub(super) is_plain: bool,
 }
 
-/// Reads the modules of a wheel's scripts and their packages. Modules of machine code are left out, and
+/// Reads the modules of a wheel's scripts and their packages; `texts` are the small files of its
+/// `.dist-info` folders. Modules of machine code are left out, and
 /// so are those with several files, damaged ones and very large ones.
 pub(super) fn find(
     archive: &WheelArchive<SharedFile>,
-    contents: &Contents,
+    texts: &BTreeMap<String, Vec<u8>>,
 ) -> std::io::Result<BTreeMap<String, ScriptModule>> {
-    let wanted = wanted(contents);
+    let wanted = wanted(texts);
     let mut members: BTreeMap<String, Vec<usize>> = BTreeMap::new();
     if wanted.is_empty() {
         return Ok(BTreeMap::new());
@@ -52,9 +53,9 @@ pub(super) fn find(
 }
 
 /// The modules of scripts with the objects that are to be in them, and the packages around them.
-fn wanted(contents: &Contents) -> BTreeMap<String, BTreeSet<String>> {
+fn wanted(texts: &BTreeMap<String, Vec<u8>>) -> BTreeMap<String, BTreeSet<String>> {
     let mut wanted: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-    let texts = contents.texts.iter().filter(|(path, _)| path.ends_with("/entry_points.txt"));
+    let texts = texts.iter().filter(|(path, _)| path.ends_with("/entry_points.txt"));
     for point in texts.filter_map(|(_, text)| entry_points(text).ok()).flatten() {
         let Some((module, Some(object))) = point.reference().filter(|_| point.is_script()) else {
             continue;
