@@ -195,10 +195,14 @@ class Wheel:
         said = os.read(errors, 65536).decode(errors="replace").strip().splitlines()
         os.close(errors)
         if text:
-            answer = json.loads(text)
-            if answer["ok"]:
-                self.mapped.update(answer["mapped"])
-            return answer["ok"], answer["words"]
+            try:
+                answer = json.loads(text)
+                ok, words, mapped = answer["ok"], str(answer["words"]), [str(path) for path in answer["mapped"]]
+            except (ValueError, KeyError, TypeError):
+                return False, "code of the file wrote the result"
+            if ok:
+                self.mapped.update(mapped)
+            return ok, words
         last = ": " + said[-1] if said else ""
         if os.WIFSIGNALED(status):
             number = os.WTERMSIG(status)
@@ -259,12 +263,13 @@ class Wheel:
             missing = MISSING.search(words)
             sibling = missing and self.names.get(os.path.basename(missing.group(1)))
             if not sibling or sibling in before or sibling == path:
-                return ok, reason
+                # What the siblings lack is the obstacle.
+                return ok, words
             before.insert(len(first), sibling)
             ok, words = self.child(lambda: self.open(path, before))
             if ok:
                 return None, "{} (it loads after {} of the wheel)".format(reason, os.path.basename(sibling))
-        return ok, reason
+        return ok, words
 
     def program(self, path, loader):
         """Has the loader that a program asks for list what it loads."""

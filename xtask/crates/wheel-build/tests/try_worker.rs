@@ -107,8 +107,21 @@ fn a_file_that_needs_a_sibling_off_its_search_path_cannot_be_judged() {
     library(&root, "gone/libgone.so", "int gone;", &["-Wl,-soname,libgone.so"]);
     let code = "extern int gone;\nint f(void) { return gone; }";
     library(&root, "p/lacks.abi3.so", code, &[root.join("gone/libgone.so").as_str()]);
+    // What decides is what the sibling lacks.
+    let gone = root.join("gone/libgone.so");
+    library(&root, "p.libs/libtwo.so", code, &["-Wl,-soname,libtwo.so", gone.as_str()]);
+    let code = "extern int f(void);\nint g(void) { return f(); }";
+    library(
+        &root,
+        "p/deep.abi3.so",
+        code,
+        &[root.join("p.libs/libtwo.so").as_str(), "-Wl,--allow-shlib-undefined"],
+    );
     fs_err::remove_dir_all(root.join("gone")).unwrap();
     let found = load(&root, "load");
+    let deep = &found["p/deep.abi3.so"];
+    assert_eq!(deep["ok"], false, "{found:?}");
+    assert!(deep["words"].as_str().unwrap().contains("libgone.so"), "{deep}");
     assert_eq!(found["p/user.abi3.so"]["ok"], Value::Null, "{found:?}");
     assert_eq!(found["p/lacks.abi3.so"]["ok"], false, "{found:?}");
 }
@@ -126,6 +139,10 @@ fn what_is_wrong_with_a_package_apart_from_its_machine_code_does_not_count() {
     let dies = "__attribute__((constructor)) static void f(void) { __builtin_trap(); }";
     library(&root, "dies/m.abi3.so", &format!("{MODULE}{dies}"), &[]);
     library(&root, "opens/m.abi3.so", MODULE, &[]);
+    // What is no answer fails this file, and costs the others nothing.
+    let forges = "#include <unistd.h>\n__attribute__((constructor)) static void f(void) {\n\
+                  for (int i = 4; i < 20; i++) if (write(i, \"x\", 1)) {} _exit(0); }\n";
+    library(&root, "forges/m.abi3.so", &format!("{forges}{MODULE}"), &[]);
     let opens = "import ctypes\nctypes.CDLL('libnot-there.so.9')\n";
     fs_err::write(root.join("opens/__init__.py"), opens).unwrap();
     let found = load(&root, "import");
@@ -135,4 +152,5 @@ fn what_is_wrong_with_a_package_apart_from_its_machine_code_does_not_count() {
     assert!(found["lacks/m.abi3.so"]["words"].as_str().unwrap().contains("not_installed_here"));
     assert_eq!(ok("dies/m.abi3.so"), false, "{found:?}");
     assert_eq!(ok("opens/m.abi3.so"), false, "{found:?}");
+    assert_eq!(ok("forges/m.abi3.so"), false, "{found:?}");
 }

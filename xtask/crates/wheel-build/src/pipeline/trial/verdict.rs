@@ -70,6 +70,13 @@ impl LoadedFile {
         })?;
         before.rsplit(' ').next()
     }
+
+    /// Whether the processor lacks instructions of the file (glibc's `sysdeps/x86/dl-prop.h`, the kernel).
+    fn needs_newer_processor(&self) -> bool {
+        ["CPU ISA level is lower than required", "(SIGILL)"]
+            .iter()
+            .any(|words| self.words.contains(words))
+    }
 }
 
 impl Observed {
@@ -113,23 +120,33 @@ impl Observed {
 
     /// Compares it with the prediction.
     pub(super) fn agreement(&self, predicted: &Cell) -> Agreement {
-        let (installs, loads) = match predicted.state {
-            State::Loads => (true, Some(true)),
-            State::Breaks => (true, Some(false)),
-            State::Unknown | State::LoadsOnSome => (true, None),
-            State::Withheld => (false, Some(true)),
-            State::Refused => (false, None),
+        let installs = match predicted.state {
+            State::Loads | State::Breaks | State::Unknown | State::LoadsOnSome => true,
+            State::Withheld | State::Refused => false,
             State::Absent => return Agreement::Untried,
         };
-        if self.installs.is_some_and(|own| own != installs) {
-            return Agreement::Miss;
+        match self.installs {
+            Some(own) if own != installs => return Agreement::Miss,
+            _ if !self.problem.is_empty() => return Agreement::Untried,
+            _ => {}
         }
-        match (loads, self.loads()) {
-            (Some(expected), Some(own)) if expected != own => Agreement::Miss,
-            (Some(_), None) => Agreement::Undecided,
-            _ if self.installs.is_none() => Agreement::Undecided,
-            _ => Agreement::Hit,
+        let agrees = match (predicted.state, self.loads()) {
+            (State::Unknown | State::Refused | State::Absent, _) => Some(true),
+            (_, None) => None,
+            (State::Loads | State::Withheld, Some(loads)) => Some(loads),
+            (State::Breaks, Some(loads)) => Some(!loads),
+            (State::LoadsOnSome, Some(_)) => Some(self.fails_on_processor_alone()),
+        };
+        match agrees {
+            Some(false) => Agreement::Miss,
+            Some(true) if self.installs.is_some() => Agreement::Hit,
+            _ => Agreement::Undecided,
         }
+    }
+
+    /// Whether nothing but the processor keeps files from loading.
+    fn fails_on_processor_alone(&self) -> bool {
+        self.files.iter().all(|file| file.ok != Some(false) || file.needs_newer_processor())
     }
 }
 
@@ -164,7 +181,7 @@ mod tests {
             (State::Loads, [Hit, Miss, Undecided, Miss, Miss, Undecided]),
             (State::Breaks, [Miss, Hit, Undecided, Miss, Miss, Miss]),
             (State::Unknown, [Hit, Hit, Hit, Miss, Miss, Undecided]),
-            (State::LoadsOnSome, [Hit, Hit, Hit, Miss, Miss, Undecided]),
+            (State::LoadsOnSome, [Hit, Miss, Undecided, Miss, Miss, Undecided]),
             (State::Withheld, [Miss, Miss, Miss, Hit, Miss, Undecided]),
             (State::Refused, [Miss, Miss, Miss, Hit, Hit, Undecided]),
             (State::Absent, [Untried; 6]),
@@ -175,6 +192,20 @@ mod tests {
                 assert_eq!(seen.agreement(&cell), agreement, "{state:?} {seen:?}");
             }
         }
+    }
+
+    #[test]
+    fn a_newer_processor_explains_no_other_failure() {
+        let on_some = Cell { state: State::LoadsOnSome, reason: String::new(), blocker: None };
+        let with = |words: &str| {
+            let mut seen = observed(Some(true), &[Some(true), Some(false)]);
+            words.clone_into(&mut seen.files[1].words);
+            seen.agreement(&on_some)
+        };
+        assert_eq!(with("a.so: CPU ISA level is lower than required"), Agreement::Hit);
+        assert_eq!(with("killed by signal 4 (SIGILL)"), Agreement::Hit);
+        assert_eq!(with("killed by signal 11 (SIGSEGV)"), Agreement::Miss);
+        assert_eq!(with("a.so: undefined symbol: nowhere"), Agreement::Miss);
     }
 
     #[test]
@@ -200,6 +231,10 @@ mod tests {
     fn a_wheel_whose_files_were_not_loaded_proves_nothing() {
         let broken = Observed { problem: "BadZipFile".to_owned(), ..observed(Some(true), &[]) };
         assert_eq!(broken.loads(), None);
+        for state in [State::Loads, State::Breaks, State::Unknown, State::LoadsOnSome] {
+            let cell = Cell { state, reason: String::new(), blocker: None };
+            assert_eq!(broken.agreement(&cell), Agreement::Untried, "{state:?}");
+        }
         assert_eq!(observed(Some(true), &[]).loads(), Some(true), "a wheel without machine code");
     }
 }
