@@ -95,6 +95,27 @@ fn a_report_without_the_wheel_proves_nothing() {
 }
 
 #[test]
+fn each_wheel_has_the_result_of_its_own_folder() {
+    let first = observed("true", "true", "");
+    let second = observed("true", "false", "").replacen("\"0\"", "\"1\"", 1);
+    let (first, second) = (first.trim_end_matches('}'), second.trim_start_matches('{'));
+    let w = workspace(&format!("{first}}}, {second}"));
+    let other = "other-1.0-py3-none-any.whl";
+    fs_err::write(w.root.join(other), common::pure_wheel(other).1).unwrap();
+    w.on(
+        "bake",
+        r#"folder=$(printf '%s\n' "$@" | sed -n 's/^try.contexts.wheel=//p'); ls "$folder/0" "$folder/1" >"$FAKE/laid"
+        mkdir -p "$dest" && cp "$FAKE/try.json" "$dest/""#,
+    );
+    let trials = trials(&w.run(&["try", WHEEL, other, "--json"]).code(1));
+    let seen: Vec<_> = trials.iter().map(|it| (&it["wheel"], &it["agreement"])).collect();
+    let expected = [(WHEEL, "hit"), (other, "miss")].map(|(a, b)| (a.into(), b.into()));
+    assert_eq!(seen, expected.each_ref().map(|(a, b): &(Value, Value)| (a, b)));
+    let laid = fs_err::read_to_string(w.fake.join("laid")).unwrap();
+    assert!(laid.find(WHEEL) < laid.find(other), "{laid}");
+}
+
+#[test]
 fn a_dry_run_prints_the_calls_and_runs_none() {
     let w = workspace(&observed("true", "true", ""));
     let ran = w.run(&["try", WHEEL, "--dry-run", "--on", "debian:11,debian12"]).code(0);
