@@ -56,6 +56,15 @@ pub(super) enum Condition {
     Musl,
     /// Systems with glibc whose library lacks this symbol version: `GLIBC_2.38`, `GLIBCXX_3.4.29`.
     LacksVersion(String),
+    /// Systems with a musl older than this.
+    OlderMusl(SymbolVersion),
+    /// Systems with glibc whose release of a library is older than this.
+    OlderLibrary {
+        /// Its soname.
+        library: String,
+        /// The first release that suffices.
+        version: SymbolVersion,
+    },
     /// Loaders that refuse the file for this reason.
     Refuses(Refusal),
     /// Kernels whose pages are larger than those that the file's segments are aligned for.
@@ -136,6 +145,18 @@ impl Condition {
                 is_in.then_some(Effect::Fails)
             }
             Self::LacksVersion(version) => lacks_version(version, system, glibc?, arch?),
+            Self::OlderMusl(version) => {
+                // The entry stands for several releases, of which newer ones have a newer musl.
+                let oldest = system.musl_since.keys().next().filter(|_| glibc.is_none())?;
+                (version > oldest).then_some(Effect::MayFail)
+            }
+            Self::OlderLibrary { library, version } => {
+                glibc?;
+                match system.libraries.get(library) {
+                    Some(own) => (version > own).then_some(Effect::Fails),
+                    None => Some(Effect::MayFail),
+                }
+            }
             Self::Refuses(refusal) => refuses(*refusal, glibc),
             Self::Pages(needs) => {
                 let page = system.page_size(arch?);
@@ -159,6 +180,17 @@ impl Condition {
         match self {
             Self::LacksVersion(version) => Some(match own_version(version, system) {
                 Some((prefix, own)) => format!("it has {prefix}_{own}"),
+                None => "nothing states what it has".to_owned(),
+            }),
+            Self::OlderMusl(version) => {
+                let first = system.musl_since.range(version..).next();
+                Some(match first {
+                    Some((_, release)) => format!("{} has it from {release} on", system.name),
+                    None => format!("no known release of {} has it", system.name),
+                })
+            }
+            Self::OlderLibrary { library, .. } => Some(match system.libraries.get(library) {
+                Some(own) => format!("it has {own}"),
                 None => "nothing states what it has".to_owned(),
             }),
             Self::Processor { level, .. } => {

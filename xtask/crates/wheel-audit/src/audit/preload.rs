@@ -22,11 +22,16 @@ const LOADS: [&str; 8] = [
 const SEARCHES: [&str; 8] =
     ["glob", "listdir", "iterdir", "scandir", "os.walk", "LD_LIBRARY_PATH", "LD_PRELOAD", ".libs"];
 
+/// How such code has later files see the symbols of a library (`ctypes.CDLL`, `sys.setdlopenflags`).
+const SHARES: [&str; 2] = ["RTLD_GLOBAL", "setdlopenflags"];
+
 /// What the Python code and the machine code of a wheel can load by itself.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Preloads {
     /// Something in the wheel may load any library.
     is_any: bool,
+    /// Python code of the wheel may hand the symbols of a library to files loaded later.
+    is_global: bool,
     /// Code that loads libraries by name.
     code: Vec<Vec<u8>>,
 }
@@ -44,10 +49,10 @@ pub(super) fn loads(code: &[u8]) -> bool {
 impl Preloads {
     /// Adds Python code that loads libraries.
     pub(super) fn add(&mut self, code: Vec<u8>) {
+        let has = |word: &&str| memmem::find(&code, word.as_bytes()).is_some();
+        self.is_global |= SHARES.iter().any(has);
         let kept: usize = self.code.iter().map(Vec::len).sum();
-        if kept + code.len() > MAX_KEPT
-            || SEARCHES.iter().any(|word| memmem::find(&code, word.as_bytes()).is_some())
-        {
+        if kept + code.len() > MAX_KEPT || SEARCHES.iter().any(has) {
             self.is_any = true;
         } else {
             self.code.push(code);
@@ -57,6 +62,20 @@ impl Preloads {
     /// Something that was not read, or that is not Python, may load any library.
     pub(super) fn add_any(&mut self) {
         self.is_any = true;
+    }
+
+    /// May files of the wheel find symbols in libraries that they do not need?
+    pub(super) fn is_global(&self) -> bool {
+        self.is_global
+    }
+
+    /// Does Python code that loads libraries name this file? `ctypes` opens libraries with `RTLD_NOW`
+    /// (`CPython`, `Modules/_ctypes/callproc.c`, `py_dl_open`).
+    pub(super) fn names(&self, path: &str) -> bool {
+        let file = path.rsplit('/').next().unwrap_or(path);
+        let name = file.split(".so").next().unwrap_or(file);
+        let has = |code: &Vec<u8>| memmem::find(code, name.as_bytes()).is_some();
+        name.starts_with("lib") && name.len() > 3 && self.code.iter().any(has)
     }
 
     /// May something in the wheel load `library` by itself?

@@ -19,6 +19,10 @@ pub struct Distribution {
     pub glibcxx: Option<SymbolVersion>,
     /// The newest `CXXABI_` version of its libstdc++, where known.
     pub cxxabi: Option<SymbolVersion>,
+    /// The versions of libraries that have no symbol versions, by soname, where known.
+    pub libraries: BTreeMap<String, SymbolVersion>,
+    /// Where the entry stands for several releases: the first one with each version of musl.
+    pub musl_since: BTreeMap<SymbolVersion, String>,
     /// The machines that it is published for.
     pub machines: Vec<Arch>,
     /// The instruction set level that its own packages need (`x86-64-v2`), so that every machine it
@@ -104,6 +108,10 @@ struct Release {
     musl: Option<LibcVersion>,
     glibcxx: Option<SymbolVersion>,
     cxxabi: Option<SymbolVersion>,
+    #[serde(default)]
+    libraries: BTreeMap<String, SymbolVersion>,
+    #[serde(default)]
+    musl_since: BTreeMap<SymbolVersion, String>,
     machines: Option<Vec<Arch>>,
     isa: Option<String>,
     #[serde(default)]
@@ -123,6 +131,8 @@ fn load() -> Vec<Distribution> {
             libc,
             glibcxx: release.glibcxx,
             cxxabi: release.cxxabi,
+            libraries: release.libraries,
+            musl_since: release.musl_since,
             machines: release.machines.unwrap_or_else(|| family.machines.clone()),
             isa: release.isa,
             pages: family

@@ -46,6 +46,8 @@ pub(in crate::audit) enum Cause {
     },
     /// No library exports it from this version on.
     Until(&'static str),
+    /// This library, which has no symbol versions, exports it since this release of its own.
+    Release(String, &'static str),
     /// Nothing in scope exports it, but this file of the wheel does.
     OutOfScope(String),
     /// Nothing known in scope exports it; one of these libraries may.

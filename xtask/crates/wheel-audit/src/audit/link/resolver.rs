@@ -96,7 +96,11 @@ impl<'a> Resolver<'a> {
                 Found::Inside => continue,
                 // A file without versions takes part in no comparison of versions, and a linker names
                 // none where another library than the system's defined the symbol.
-                Found::System { .. } if import.need.is_some() || has_unknown => continue,
+                Found::System { since, .. }
+                    if import.need.is_some() || has_unknown && !is_release(since) =>
+                {
+                    continue;
+                }
                 Found::System { library, since, is_own, until, has_moved } => {
                     // Versions of other libraries than those of policies count for no floor.
                     if SymbolVersion::of_name(since).is_some() {
@@ -104,6 +108,7 @@ impl<'a> Resolver<'a> {
                     }
                     match until {
                         Some(until) => Cause::Until(until),
+                        None if is_release(since) => Cause::Release(library, since),
                         None if is_own => continue,
                         None => Cause::OfInterpreter { library, has_moved },
                     }
@@ -249,6 +254,11 @@ fn in_libraries(scope: &Scope<'_>, host: &[Cow<'_, str>], wanted: Wanted<'_>) ->
         has_moved,
         until: last.filter(|_| !is_kept),
     })
+}
+
+/// Is it the release of a library without symbol versions, and not its first?
+fn is_release(since: &str) -> bool {
+    since != "0" && since.parse::<SymbolVersion>().is_ok()
 }
 
 /// Is it in every process: the C library or the loader?

@@ -32,6 +32,7 @@ pub(super) const RULES: &[Rule] = &[
     symbols::NOT_OF_INTERPRETER,
     symbols::LIBRARY,
     symbols::REMOVED,
+    symbols::RELEASE,
     stack::EXECUTABLE_STACK,
     tls::STATIC_TLS,
     machine::SMALL_PAGES,

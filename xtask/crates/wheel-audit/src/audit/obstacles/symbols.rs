@@ -3,6 +3,7 @@
 use super::{AuditContext, Condition, Effect, Obstacle, Rule};
 use crate::audit::elf_file::Elf;
 use crate::audit::link::{Cause, Starter, Unresolved};
+use crate::audit::preload::Preloads;
 use crate::policy::{SymbolVersion, exports};
 use crate::text::{listing, shown};
 
@@ -32,10 +33,24 @@ pub(super) const REMOVED: Rule = Rule::warning(
     "use the function that replaces it; newer releases of the library keep it for old programs at most",
 );
 
+pub(super) const RELEASE: Rule = Rule::warning(
+    "ELF042",
+    "symbol-of-a-newer-release",
+    "build on the oldest system that the tag admits, or look the function up with `dlsym`",
+);
+
 pub(super) fn collect(context: &AuditContext<'_>, all: &mut Vec<Obstacle>) {
     let is_musl = context.is_musl();
+    let preloads = context.contents().map(|contents| &contents.preloads);
+    let is_shared = preloads.is_some_and(Preloads::is_global);
     for elf in context.elves() {
-        let groups = elf.unresolved.iter().map(|unresolved| Group { elf, unresolved, is_musl });
+        let is_opened = preloads.is_some_and(|preloads| preloads.names(&elf.path));
+        // What the wheel's own code loads for all may export the symbols.
+        let is_known = |each: &&Unresolved| {
+            !(is_shared && matches!(each.cause, Cause::Nowhere | Cause::OutOfScope(_)))
+        };
+        let groups = elf.unresolved.iter().filter(is_known);
+        let groups = groups.map(|unresolved| Group { elf, unresolved, is_musl, is_opened });
         all.extend(groups.filter_map(|group| group.obstacle()));
     }
 }
@@ -45,6 +60,8 @@ struct Group<'a> {
     elf: &'a Elf,
     unresolved: &'a Unresolved,
     is_musl: bool,
+    /// Python code of the wheel opens the file.
+    is_opened: bool,
 }
 
 impl Group<'_> {
@@ -53,6 +70,7 @@ impl Group<'_> {
             Cause::VersionNotDefined(library) => Some(self.version(library)),
             Cause::NotOfInterpreter => Some(self.not_of_interpreter()),
             Cause::Until(version) => self.removed(version),
+            Cause::Release(library, since) => self.release(library, since),
             Cause::Nowhere => Some(self.nowhere()),
             Cause::OutOfScope(file) => Some(self.out_of_scope(file)),
             // No obstacle where every interpreter has loaded the library, or nothing is known.
@@ -95,6 +113,7 @@ impl Group<'_> {
             (Some(Starter::Import), _) | (Some(Starter::Program), false) => {
                 self.breaking(&UNDEFINED, cause)
             }
+            (Some(Starter::Path), _) if self.is_opened => self.breaking(&UNDEFINED, cause),
             (Some(Starter::Program), true) => {
                 let cause = format!("{cause}: it fails at the first call");
                 self.breaking(&LIBRARY, cause).with_effect(Effect::MayFail)
@@ -142,6 +161,21 @@ impl Group<'_> {
             "takes {names} from the interpreter, and the one of the wheel's tag has no such"
         );
         self.breaking(&NOT_OF_INTERPRETER, cause)
+    }
+
+    fn release(&self, library: &str, since: &str) -> Option<Obstacle> {
+        let version: SymbolVersion = since.parse().ok()?;
+        let (names, library) = (self.names(), library.to_owned());
+        let owner = if self.is_musl { "musl" } else { library.as_str() };
+        let cause = format!("takes {names} from `{}`, which has that since {since}", shown(owner));
+        let obstacle = self.breaking(&RELEASE, cause);
+        let obstacle =
+            if self.unresolved.is_lazy { obstacle.with_effect(Effect::MayFail) } else { obstacle };
+        Some(obstacle.on(if self.is_musl {
+            Condition::OlderMusl(version)
+        } else {
+            Condition::OlderLibrary { library, version }
+        }))
     }
 
     fn removed(&self, version: &str) -> Option<Obstacle> {

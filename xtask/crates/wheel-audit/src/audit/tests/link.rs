@@ -17,7 +17,8 @@ fn with_library(flags: &[&str], source: &str) -> Fixture {
 /// Code and severity of the findings about symbols, worst first.
 fn judge(fixture: &Fixture) -> Vec<(&'static str, Severity)> {
     let findings = audit(fixture, &Expectations::default()).findings;
-    let own = findings.iter().filter(|it| ("ELF030"..="ELF036").contains(&it.code));
+    let is_own = |code: &str| ("ELF030"..="ELF036").contains(&code) || code == "ELF042";
+    let own = findings.iter().filter(|it| is_own(it.code));
     own.map(|finding| (finding.code, finding.severity)).collect()
 }
 
@@ -28,6 +29,7 @@ fn calling(symbol: &str, flags: &[&str]) -> Vec<u8> {
 
 const NONE: [(&str, Severity); 0] = [];
 const UNDEFINED: (&str, Severity) = ("ELF030", Severity::Error);
+const RELEASE_WARNING: (&str, Severity) = ("ELF042", Severity::Warning);
 const FOREIGN: [(&str, Severity); 1] = [("ELF033", Severity::Error)];
 const OF_A_LIBRARY: (&str, Severity) = ("ELF035", Severity::Warning);
 
@@ -194,6 +196,47 @@ fn musl_has_other_symbols_than_glibc() {
         assert!(words.contains(&format!("-musl.so: {symbol}: symbol not found")), "{words}");
     }
     assert_eq!(of("tgamma").0, NONE, "it is one library with the mathematical functions");
+    // Alpine 3.13 has musl 1.2.2, and 3.20 is the first with 1.2.5.
+    assert_eq!(of("reallocarray").0, NONE);
+    let (codes, words) = of("statx");
+    assert_eq!(codes, [RELEASE_WARNING], "{words}");
+}
+
+#[test]
+fn releases_of_libraries_without_symbol_versions_are_compared() {
+    let glib = "libglib-2.0.so.0";
+    let taking = |symbol: &str| {
+        let source =
+            format!("{INIT} extern int {symbol}(void); int g(void) {{ return {symbol}(); }}");
+        native(linked(&source, &[(glib, "")], &[glib]))
+    };
+    assert_eq!(judge(&taking("g_free")), NONE);
+    // Since glib 2.75.3; Debian 12 has 2.74.6.
+    let fixture = taking("g_string_free_and_steal");
+    assert_eq!(judge(&fixture), [("ELF042", Severity::Error)]);
+    let audit = audit(&fixture, &Expectations::default());
+    let on = |name: &str| {
+        let system = crate::policy::distributions().iter().find(|it| it.to_string() == name);
+        audit.on(system.unwrap()).state
+    };
+    let states = ["Debian 12", "Debian 13", "Fedora 43"].map(on);
+    assert_eq!(states, [State::Breaks, State::Loads, State::Unknown]);
+}
+
+#[test]
+fn python_code_that_opens_libraries_counts() {
+    let init = |code: &str| code.as_bytes().to_vec();
+    let shares = "import ctypes\nctypes.CDLL(path, mode=ctypes.RTLD_GLOBAL)";
+    let fixture = native(calling("nowhere_at_all", &[])).with("pkg/__init__.py", init(shares));
+    assert_eq!(judge(&fixture), NONE, "that library may export it");
+
+    let library = linked("extern int f(void); int g(void) { return f(); }", &[], &["-Wl,-z,lazy"]);
+    let opened_by = |code: &str| {
+        let fixture = wheel(WHEEL).with("pkg/libown.so", library.clone());
+        judge(&fixture.with("pkg/__init__.py", init(code)))
+    };
+    assert_eq!(opened_by("import ctypes\nctypes.CDLL(here / 'libown.so')"), [UNDEFINED]);
+    assert_eq!(opened_by("import ctypes\nctypes.CDLL('libc.so.6')"), [OF_A_LIBRARY]);
 }
 
 #[test]
