@@ -40,7 +40,7 @@ enum Command<Own: Subcommand> {
     Reproduce(commands::reproduce::ReproduceArgs),
     /// Show what would be built, and each job's settings
     Plan(commands::plan::PlanArgs),
-    /// Say what wheels and files need of the C library, and which symbols are to blame
+    /// Report which C library wheels and files need, and which symbols require it
     CheckGlibc(wheel_audit::cli::CheckGlibcArgs),
     /// Check wheels: archive, metadata, tags, ABI, libraries, machine code
     Verify(commands::verify::VerifyArgs),

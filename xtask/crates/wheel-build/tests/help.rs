@@ -26,7 +26,7 @@ fn the_commands_and_the_exit_status_are_explained() {
       lock           Record what goes into the wheels, in exact versions, in wheels.lock
       reproduce      Build wheels twice in different circumstances, and compare them to the byte
       plan           Show what would be built, and each job's settings
-      check-glibc    Say what wheels and files need of the C library, and which symbols are to blame
+      check-glibc    Report which C library wheels and files need, and which symbols require it
       verify         Check wheels: archive, metadata, tags, ABI, libraries, machine code
       rules          List the rules of `verify`, or explain one: meaning, reason, example, fix, sources
       try            Install and load wheels on clean systems, and compare the results with what

@@ -54,7 +54,7 @@ impl Budget {
 pub(super) fn too_much(first: String, count: usize) -> Elf {
     let mib = MOST >> 20;
     let reason = format!(
-        "what the {count} ELF files of the wheel name takes more than {mib} MiB, so that none of them was judged"
+        "the names in the {count} ELF files of the wheel take more than {mib} MiB, so none of them was checked"
     );
     Elf::new(first, ReadElf { facts: Err(reason), isa: None })
 }

@@ -135,7 +135,7 @@ impl Audit {
         let is_worse = |effect: Effect| effect >= Effect::MayFail;
         match worst {
             worst if needs.is_unknown && !worst.is_some_and(|(effect, _)| is_worse(effect)) => {
-                (Some(Effect::MayFail), "a file in it cannot be judged".to_owned(), None)
+                (Some(Effect::MayFail), "a file in it cannot be checked".to_owned(), None)
             }
             Some((effect, obstacle)) => {
                 let blocker = Blocker { code: obstacle.rule.code, path: obstacle.path.clone() };
@@ -152,7 +152,7 @@ impl Audit {
         }
         let claim = &self.facts.tag_claim;
         if claim.is_empty() {
-            return Some("its file name is none of a wheel".to_owned());
+            return Some("its file name is not that of a wheel".to_owned());
         }
         let tags: Vec<PlatformTag> = claim.iter().filter_map(|text| text.parse().ok()).collect();
         let arch = self.facts.needs.arch;

@@ -180,7 +180,7 @@ impl Condition {
         match self {
             Self::LacksVersion(version) => Some(match own_version(version, system) {
                 Some((prefix, own)) => format!("it has {prefix}_{own}"),
-                None => "nothing states what it has".to_owned(),
+                None => "its version is not known".to_owned(),
             }),
             Self::OlderMusl(version) => {
                 let first = system.musl_since.range(version..).next();

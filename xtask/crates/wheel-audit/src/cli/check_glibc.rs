@@ -57,8 +57,8 @@ pub fn limit_of(word: &str) -> anyhow::Result<Libc> {
     match distributions().iter().find(named).map(|each| each.libc) {
         Some(libc) => Ok(libc),
         None => bail!(
-            UserError::new(format!("nothing says which C library `{word}` has"))
-                .hint("give its version, as in `--max 2.36`")
+            UserError::new(format!("the C library of `{word}` is not known"))
+                .hint("pass its version: `--max 2.36`")
         ),
     }
 }

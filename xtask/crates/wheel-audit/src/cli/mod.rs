@@ -28,7 +28,7 @@ pub const COULD_NOT_RUN: u8 = 2;
 
 const HINT: &str = "name wheels, ELF files or folders";
 
-/// Reads Python wheels and ELF files, and says on which Linux systems they load.
+/// Read Python wheels and ELF files, and report on which Linux systems they load.
 #[derive(Debug, Parser)]
 #[command(version, after_help = "Exit status: 0 good, 1 findings, 2 could not run.")]
 struct Cli {
@@ -42,7 +42,7 @@ struct Cli {
 enum Command {
     /// Check wheels: archive, metadata, tags, ABI, libraries, machine code
     Verify(VerifyArgs),
-    /// Say what wheels and files need of the C library, and which symbols are to blame
+    /// Report which C library wheels and files need, and which symbols require it
     CheckGlibc(CheckGlibcArgs),
     /// List the rules, or explain one: meaning, reason, example, fix, sources
     Rules(RulesArgs),
@@ -92,7 +92,7 @@ pub fn inputs(paths: &[Utf8PathBuf], hint: &str) -> anyhow::Result<Inputs> {
     for path in paths {
         if path == "-" {
             for line in std::io::stdin().lock().lines() {
-                let line = line.context("stdin is no list of paths")?;
+                let line = line.context("stdin is not a list of paths")?;
                 let line = line.trim_end_matches('\r');
                 found.extend((!line.is_empty()).then(|| Utf8PathBuf::from(line)));
             }

@@ -71,10 +71,10 @@ fn published(paths: &[Utf8PathBuf]) -> anyhow::Result<Vec<Utf8PathBuf>> {
     if let Some(other) = found.files.iter().find(|file| paths.contains(file)) {
         let other = other.as_str().escape_debug();
         anyhow::bail!(
-            UserError::new(format!("`--like {other}` is no wheel"))
+            UserError::new(format!("`--like {other}` is not a wheel"))
                 .hint("name wheels, or folders with wheels")
         );
     }
-    anyhow::ensure!(!found.wheels.is_empty(), "there is no wheel in what `--like` names");
+    anyhow::ensure!(!found.wheels.is_empty(), "`--like` names no wheel");
     Ok(found.wheels)
 }

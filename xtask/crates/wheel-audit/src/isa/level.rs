@@ -97,7 +97,7 @@ pub struct Level {
 /// A text names no level. `clap` and `serde` show it, so that it has no hint apart.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error(
-    "`{0}` is no instruction set level: give one of {names}, and after it `+` and further features",
+    "`{0}` is not an instruction set level: use one of {names}, optionally with `+` and features",
     names = names()
 )]
 pub struct UnknownLevel(pub String);
@@ -284,7 +284,7 @@ mod tests {
             assert!(text.parse::<Level>().is_err(), "{text}");
         }
         let error = "x86-64-v9".parse::<Level>().unwrap_err().to_string();
-        assert!(error.contains("give one of x86-64-v1, x86-64-v2"), "{error}");
+        assert!(error.contains("use one of x86-64-v1, x86-64-v2"), "{error}");
     }
 
     #[test]

@@ -259,15 +259,15 @@ impl IsaFacts {
     pub(crate) fn how_sure(&self) -> &'static str {
         let has = |certainty| self.features.iter().any(|each| each.certainty == certainty);
         if self.functions == 0 {
-            "no function is known in it, so that code cannot be told from data"
+            "the file has no function symbols, so code and data cannot be separated"
         } else if has(Certainty::Certain) {
-            "it uses this without asking the processor, or whenever it is loaded"
+            "the code runs without a check of the processor, or at load time"
         } else if has(Certainty::Throughout) {
-            "it asks the processor, yet most of it was compiled for this"
+            "the file checks the processor, but most of its code is compiled for this level"
         } else if has(Certainty::Elsewhere) {
-            "it is unclear whether another file asks the processor before this code runs"
+            "it is unclear whether another file checks the processor before this code runs"
         } else if has(Certainty::Guarded) {
-            "it asks the processor before it uses more"
+            "the file checks the processor before it uses more"
         } else if has(Certainty::Outside) {
             "what seems to use more may be data"
         } else {

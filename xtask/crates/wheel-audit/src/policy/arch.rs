@@ -25,7 +25,7 @@ pub enum Arch {
 
 /// A text names no architecture of ours.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("`{0}` is no known architecture")]
+#[error("`{0}` is not a known architecture")]
 pub struct UnknownArch(pub String);
 
 /// One row per architecture: wheel name, container platform, ELF machine number (ELF gABI and its

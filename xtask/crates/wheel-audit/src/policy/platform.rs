@@ -47,7 +47,7 @@ impl ManylinuxAlias {
 
 /// Why a text is not a platform tag of a Linux wheel.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("`{0}` is no platform tag of a Linux wheel")]
+#[error("`{0}` is not a platform tag of a Linux wheel")]
 pub struct PlatformTagError(String);
 
 impl PlatformTag {

@@ -93,7 +93,7 @@ fn floors(report: &Report) -> String {
         lines.extend(setting().take(most).filter_map(|elf| floor_of(&prefix, elf)));
         let left = setting().count().saturating_sub(most);
         if left > 0 {
-            lines.push(format!("  and {} need as much", count(left, "more file")));
+            lines.push(format!("  and {} with the same floor", count(left, "more file")));
         }
     }
     let alone = report.files.iter().filter_map(|file| floor_of("", file.facts.as_ref()?));
@@ -264,9 +264,9 @@ mod tests {
         error: /at/gone.whl cannot be read
           failed to open file `/at/gone.whl`: No such file or directory (os error 2)
         error ELF001 unjudged
-          cannot be judged: it is neither a wheel nor an ELF file
+          cannot be checked: it is neither a wheel nor an ELF file
             /at/libbad.so: /at/libbad.so
-          help: build the file anew; what the loader's tables do not say, nobody can vouch for
+          help: build the file again; its headers or its loader tables are damaged
         error ELF003 floor-above-promise
           needs `GLIBC_2.38` of `libc.so.6` for `__isoc23_strtol`, which `manylinux_2_28_x86_64` does not promise
             other-2.0-cp312-cp312-manylinux_2_28_x86_64.whl: _pkg.cpython-312-x86_64-linux-gnu.so
@@ -276,7 +276,7 @@ mod tests {
           installs and does not load on Debian 11, Debian 12, Ubuntu 20.04, Ubuntu 22.04, Enterprise Linux 8, Enterprise Linux 9, Amazon Linux 2023
           `_pkg.cpython-312-x86_64-linux-gnu.so` needs `GLIBC_2.38` for `__isoc23_strtol`; it has GLIBC_2.31
           installs and does not load on Debian 13, Ubuntu 25.10, Ubuntu 26.04, Fedora 42, Fedora 43, Fedora 44
-          `_pkg.cpython-312-x86_64-linux-gnu.so` asks for an executable stack: cannot enable executable stack as shared object requires: Invalid argument
+          `_pkg.cpython-312-x86_64-linux-gnu.so` requires an executable stack: cannot enable executable stack as shared object requires: Invalid argument
 
         6 files: 3 good, 2 with errors, 1 unread; 2 errors, 0 warnings, 0 notes
         "#);

@@ -126,19 +126,20 @@ pub fn find(word: &str) -> Result<Vec<Documented>, UserError> {
     let mut found = all();
     found.retain(|each| is_wanted(each.rule));
     if found.is_empty() {
-        let error = UserError::new(format!("no rule is called `{}`", word.escape_debug()));
-        Err(error.hint(format!("did you mean `{}`? `rules` lists all rules", nearest(&wanted))))
+        let error = UserError::new(format!("unknown rule `{}`", word.escape_debug()));
+        let near = nearest(&wanted).map_or_else(String::new, |it| format!("did you mean `{it}`? "));
+        Err(error.hint(format!("{near}`rules` lists all rules")))
     } else {
         Ok(found)
     }
 }
 
-/// The code, name or family that differs least from `wanted`.
-fn nearest(wanted: &str) -> &'static str {
+/// The code, name or family that differs least from `wanted`, if at most a third of it differs.
+fn nearest(wanted: &str) -> Option<&'static str> {
     let families = FAMILIES.iter().map(|family| family.code);
     let words = rules().flat_map(|rule| [rule.code, rule.name]).chain(families);
     let distance = |word: &&str| strsim::damerau_levenshtein(&word.to_ascii_lowercase(), wanted);
-    words.min_by_key(distance).unwrap_or_default()
+    words.min_by_key(distance).filter(|word| distance(word) * 3 <= wanted.len())
 }
 
 /// What changes the severity of a rule; `None` where nothing but `[[check.override]]` does.

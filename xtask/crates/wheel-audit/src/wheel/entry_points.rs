@@ -10,10 +10,10 @@ pub enum EntryPointsError {
     #[error("it is not UTF-8")]
     Encoding,
     /// A line outside any section.
-    #[error("line {0} stands in no section")]
+    #[error("line {0} is not in a section")]
     NoSection(usize),
     /// A line that is neither a section nor has a name and a value.
-    #[error("line {0} is no `name = module:object`")]
+    #[error("line {0} is not of the form `name = module:object`")]
     NoValue(usize),
     /// More than any wheel has.
     #[error("it has more than {MAX_POINTS} entry points")]

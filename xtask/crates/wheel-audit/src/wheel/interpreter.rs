@@ -32,7 +32,7 @@ pub struct Interpreter {
 /// Why a text names no interpreter.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error(
-    "`{0}` names no interpreter: `cp311`, `cp314t` (free-threaded, from 3.13 on), `pp311` or `gp312` is wanted"
+    "`{0}` is not an interpreter: use a tag such as `cp311`, `cp314t` (free-threaded, from 3.13 on), `pp311` or `gp312`"
 )]
 pub struct InterpreterError(String);
 

@@ -13,13 +13,13 @@ const MAX_LENGTH: usize = 255;
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum NameError {
     /// The name does not end in `.whl`, or is too long.
-    #[error("`{}` is no name of a wheel: it has to end in `.whl` and to have at most {MAX_LENGTH} bytes", .0.escape_debug())]
+    #[error("`{}` is not a wheel file name: it must end in `.whl` and have at most {MAX_LENGTH} bytes", .0.escape_debug())]
     Form(String),
     /// Not five to seven parts between dashes.
-    #[error("`{}` is no name of a wheel: `name-version(-build)-python-abi-platform.whl` is wanted", .0.escape_debug())]
+    #[error("`{}` is not a wheel file name: `name-version(-build)-python-abi-platform.whl` is expected", .0.escape_debug())]
     Parts(String),
     /// A part holds a character that has no place there, or nothing.
-    #[error("`{}` is no valid {part} in the name of a wheel", .text.escape_debug())]
+    #[error("`{}` is not a valid {part} of a wheel file name", .text.escape_debug())]
     Part {
         /// Which part.
         part: &'static str,
@@ -27,7 +27,7 @@ pub enum NameError {
         text: String,
     },
     /// The compatibility tags are malformed.
-    #[error("`{}` is no set of compatibility tags", .0.escape_debug())]
+    #[error("`{}` is not a set of compatibility tags", .0.escape_debug())]
     Tags(String),
 }
 

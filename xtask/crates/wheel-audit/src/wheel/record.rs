@@ -62,7 +62,7 @@ pub enum RecordError {
     #[error("line {0} of `RECORD` has not three fields")]
     Fields(usize),
     /// The size is no number.
-    #[error("line {0} of `RECORD` has a size that is no number")]
+    #[error("line {0} of `RECORD` has a size that is not a number")]
     Size(usize),
     /// The hash is not of the form `algorithm=digest`.
     #[error("line {0} of `RECORD` has a hash that is not `algorithm=digest`")]
@@ -122,10 +122,10 @@ pub enum RecordProblem {
     #[error("`RECORD` has {form} hashes of {}", listing(.files))]
     Form { path: String, form: &'static str, files: Vec<String> },
     /// The content is another one.
-    #[error("`{path}` has the hash `{found}`, and `RECORD` says `{recorded}`")]
+    #[error("`{path}` has the hash `{found}`, but `RECORD` has `{recorded}`")]
     Hash { path: String, recorded: String, found: String },
     /// The length is another one.
-    #[error("`{path}` has {found} bytes, and `RECORD` says {recorded}")]
+    #[error("`{path}` has {found} bytes, but `RECORD` has {recorded}")]
     Size { path: String, recorded: u64, found: u64 },
 }
 

@@ -101,7 +101,7 @@ fn specifiers(reader: &mut Reader<'_>) -> Parsed {
         // One comma may end the list.
         let is_end = part.is_empty() && index == last;
         if !is_end && !is_specifier(part) {
-            return Err(format!("`{}` is no version specifier", shown(part)));
+            return Err(format!("`{}` is not a version specifier", shown(part)));
         }
     }
     if is_inside && !reader.take(")") {
@@ -158,7 +158,7 @@ fn operand(reader: &mut Reader<'_>) -> Parsed {
     if VARIABLES.contains(&word) {
         Ok(())
     } else {
-        Err(format!("`{}` is no marker variable", shown(word)))
+        Err(format!("`{}` is not a marker variable", shown(word)))
     }
 }
 

@@ -21,7 +21,7 @@ const OTHER_MACHINE: Rule = Rule::error(
 const ONE_INTERPRETER: Rule = Rule::warning(
     "TAG203",
     "module-of-one-interpreter",
-    "tag the wheel for the interpreter that it was built with, or put modules for all others into it",
+    "tag the wheel for the interpreter that it was built with, or add modules for the other interpreters",
 );
 const DEAD_MODULE: Rule = Rule::warning(
     "TAG205",
@@ -80,7 +80,7 @@ fn find(context: &AuditContext<'_>, findings: &mut Vec<Finding>) {
         && tags.iter().all(|tag| tag.abi == "none" && tag.python.strip_prefix("py").is_some())
     {
         let message = format!(
-            "the wheel is for every Python of `{}`, and its modules are for `{interpreter}` alone",
+            "the wheel is for every Python of `{}`, but its modules are only for `{interpreter}`",
             name.tags
         );
         findings.push(ONE_INTERPRETER.broken(path, message));
@@ -88,7 +88,7 @@ fn find(context: &AuditContext<'_>, findings: &mut Vec<Finding>) {
 }
 
 fn contradiction(said: &str, name: &WheelName) -> String {
-    format!("the file name says `{said}`, and the wheel is for `{}`", name.tags)
+    format!("the file name is for `{said}`, but the wheel is for `{}`", name.tags)
 }
 
 /// What the suffix says of the system that the wheel does not: the rule that it breaks, and the word.

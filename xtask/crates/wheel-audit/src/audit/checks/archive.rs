@@ -6,7 +6,7 @@ use crate::wheel::ArchiveProblem;
 const UNREADABLE: Rule = Rule::error(
     "ARC001",
     "unreadable-archive",
-    "fetch or build the wheel again; the file is no whole and plain zip archive",
+    "build or download the wheel again; the file is not a complete zip archive",
 );
 const UNSAFE_NAME: Rule =
     Rule::error("ARC002", "unsafe-name", "give members plain relative paths with forward slashes");
@@ -15,45 +15,39 @@ const SPECIAL_FILE: Rule =
 const COLLIDING_NAMES: Rule = Rule::error(
     "ARC004",
     "colliding-names",
-    "give each member one name that also differs without regard to case, accents' form and an end in dots",
+    "give members names that differ even without case, Unicode normalization and trailing dots",
 );
 const AMBIGUOUS_HEADERS: Rule = Rule::error(
     "ARC005",
     "ambiguous-headers",
-    "write the archive with a tool that gives both headers of a member alike",
+    "write the archive with a tool that keeps both headers of a member consistent",
 );
 const STRAY_BYTES: Rule = Rule::error(
     "ARC006",
     "stray-bytes",
-    "write the archive anew, with nothing before, between or behind its members",
+    "write the archive again, with nothing before, between or after its members",
 );
 const UNSUPPORTED_PACKING: Rule = Rule::error(
     "ARC007",
     "unsupported-packing",
     "store or deflate the members, without encryption",
 );
-const BOMB: Rule = Rule::error(
-    "ARC008",
-    "bomb",
-    "leave out what is almost nothing but repetition; an index refuses it",
-);
+const BOMB: Rule =
+    Rule::error("ARC008", "bomb", "leave out highly repetitive data; the package index rejects it");
 const DATA_DESCRIPTORS: Rule = Rule::warning(
     "ARC009",
     "data-descriptors",
-    "write the archive to a file and not to a stream; an index refuses it",
+    "write the archive to a seekable file; the package index rejects streamed members",
 )
 .refused_by_index();
 const DAMAGED_MEMBER: Rule =
-    Rule::error("ARC010", "damaged-member", "build or fetch the wheel again");
-const MORE_PROBLEMS: Rule = Rule::error(
-    "ARC030",
-    "more-problems",
-    "mend what is told first; so much is wrong that the rest is not told",
-);
+    Rule::error("ARC010", "damaged-member", "build or download the wheel again");
+const MORE_PROBLEMS: Rule =
+    Rule::error("ARC030", "more-problems", "fix the listed findings first; the rest is not listed");
 const SPECIAL_MODE: Rule = Rule::warning(
     "ARC011",
     "special-mode",
-    "take the bit off before the wheel is packed; an installer may keep it",
+    "remove the mode bit before you pack the wheel; an installer may keep it",
 );
 
 const UNREADABLE_MODE: Rule = Rule::warning(

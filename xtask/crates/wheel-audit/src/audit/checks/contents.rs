@@ -13,55 +13,52 @@ use crate::wheel::{is_identifier, same_name};
 const BYTECODE: Rule = Rule::warning(
     "MET030",
     "compiled-bytecode",
-    "leave `.pyc` and `.pyo` files out; installers compile for the interpreter that is there",
+    "leave out `.pyc` and `.pyo` files; installers compile for the user's interpreter",
 );
 const DUPLICATES: Rule = Rule::note(
     "MET031",
     "duplicate-content",
-    "keep one of the files; a wheel can hold no links, so that each copy counts in full",
+    "keep one of the files; wheels cannot contain links, so each copy adds its full size",
 );
 const NOT_IMPORTABLE: Rule = Rule::note(
     "MET032",
     "not-importable",
-    "rename what is to be imported; folders and files have to be identifiers",
+    "rename the modules that users import: each folder and file name must be an identifier",
 );
 const COMMON_NAME: Rule = Rule::warning(
     "MET033",
     "common-name",
     "leave it out or move it into the package; other projects install the same name",
 );
-const EMPTY: Rule = Rule::warning(
-    "MET034",
-    "empty-wheel",
-    "tell the build backend where the packages are; there is nothing but metadata",
-);
+const EMPTY: Rule =
+    Rule::warning("MET034", "empty-wheel", "configure where the build backend finds the packages");
 const STRAY_FILE: Rule = Rule::note(
     "MET035",
     "stray-top-file",
-    "move it into the package; it lands beside all other packages",
+    "move it into the package; it is installed directly into `site-packages`",
 );
 const INIT_AT_TOP: Rule = Rule::warning(
     "MET036",
     "init-at-the-top",
-    "tell the build backend which folder is the package; its content was packed without it",
+    "configure the package folder; the backend packed its content without the folder",
 );
 const NO_PYTHON: Rule =
     Rule::note("MET037", "folder-without-python", "move data into the package that uses it");
 const SEVERAL_NAMES: Rule = Rule::note(
     "MET038",
     "several-names",
-    "look whether each is meant to be installed; two projects with one name overwrite each other",
+    "check that each name is intended; projects with the same name overwrite each other",
 );
 const TOO_LARGE: Rule = Rule::warning(
     "MET039",
     "larger-than-an-index-takes",
-    "leave out debug information and test data, or ask the index for a higher limit",
+    "leave out debug information and test data, or request a higher limit from the index",
 );
 
 const OBJECT_FILE: Rule = Rule::warning(
     "MET050",
     "object-file",
-    "leave what the compiler leaves beside the sources out of the wheel; nothing loads an object file",
+    "leave object files out of the wheel; nothing loads them",
 );
 
 pub(super) const CHECK: Check = Check {
@@ -89,21 +86,27 @@ fn find(context: &AuditContext<'_>, findings: &mut Vec<Finding>) {
     let limit = Index::builtin().max_file_size;
     if context.facts.size > limit {
         let (size, limit) = (context.facts.size >> 20, limit >> 20);
-        let message = format!("has {size} MiB, and an index takes {limit} MiB unless it was asked");
+        let message =
+            format!("has {size} MiB, but the package index accepts {limit} MiB by default");
         findings.push(TOO_LARGE.broken(file, message));
     }
     let Some(contents) = context.contents() else { return };
     let members = || contents.digests.keys().map(String::as_str);
     if members().all(library::is_metadata) {
-        findings.push(EMPTY.broken(file, "holds nothing but metadata"));
+        findings.push(EMPTY.broken(file, "contains only metadata"));
         return;
     }
     let bytecode = members().filter(|path| is_bytecode(path));
-    group(&BYTECODE, "compiled for one interpreter", bytecode, findings);
+    group(&BYTECODE, "bytecode for one interpreter", bytecode, findings);
     let objects = members().filter(|path| path.strip_suffix(".o").is_some());
-    group(&OBJECT_FILE, "what a compiler left", objects, findings);
+    group(&OBJECT_FILE, "object files of a compiler", objects, findings);
     let modules = members().filter(|path| !is_importable(path));
-    group(&NOT_IMPORTABLE, "no `import` statement can name", modules, findings);
+    group(
+        &NOT_IMPORTABLE,
+        "not importable, because the name is no Python identifier",
+        modules,
+        findings,
+    );
     findings.extend(duplicates(contents));
     let own = context.name.as_ref().map_or("", |name| name.distribution.as_str());
     tops(contents, own, findings);
@@ -150,7 +153,7 @@ fn duplicates(contents: &Contents) -> Option<Finding> {
     (total >= MIN_WASTE).then(|| {
         let kib = total >> 10;
         let first = worst.first().copied().unwrap_or_default();
-        let message = format!("{kib} KiB of copies, the most by {}", listing(worst));
+        let message = format!("{kib} KiB of identical copies, mostly of {}", listing(worst));
         DUPLICATES.broken(first, message)
     })
 }
@@ -176,7 +179,7 @@ fn tops(contents: &Contents, own: &str, findings: &mut Vec<Finding>) {
         let name = library::module_name(top).unwrap_or(top);
         names.contains(name) && !same_name(name, own)
     });
-    group(&COMMON_NAME, "a name that many projects have", common, findings);
+    group(&COMMON_NAME, "a top-level name that many projects use", common, findings);
     let is_plain = |file: &&str| {
         library::module_name(file).is_none()
             && file.strip_suffix(".pth").is_none()
@@ -185,7 +188,7 @@ fn tops(contents: &Contents, own: &str, findings: &mut Vec<Finding>) {
     let stray = files.iter().copied().filter(is_plain);
     group(&STRAY_FILE, "no module", stray, findings);
     if files.contains("__init__.py") {
-        let message = "makes a package of `site-packages` itself";
+        let message = "turns `site-packages` itself into a package";
         findings.push(INIT_AT_TOP.broken("__init__.py", message));
     }
     let is_stubs = |top: &str| top.strip_suffix("-stubs").is_some();
@@ -195,6 +198,6 @@ fn tops(contents: &Contents, own: &str, findings: &mut Vec<Finding>) {
     let names: BTreeSet<&str> = folders.keys().copied().chain(modules).collect();
     let public = || names.iter().copied().filter(|name| !name.starts_with('_'));
     if public().count() > 1 {
-        group(&SEVERAL_NAMES, "more than one name to import", public(), findings);
+        group(&SEVERAL_NAMES, "installs more than one top-level name", public(), findings);
     }
 }

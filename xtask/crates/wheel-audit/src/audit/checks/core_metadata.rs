@@ -10,7 +10,7 @@ use crate::wheel::{CoreMetadata, is_name, requirement_fault};
 const UNKNOWN_VERSION: Rule = Rule::warning(
     "MET006",
     "unknown-metadata-version",
-    "write metadata of a version that indexes take, 2.1 to 2.4",
+    "write a metadata version that the package index accepts, 2.1 to 2.4",
 )
 .refused_by_index();
 const LATER_FIELD: Rule = Rule::warning(
@@ -19,12 +19,9 @@ const LATER_FIELD: Rule = Rule::warning(
     "raise `Metadata-Version` to the one that has the field, or leave the field out",
 )
 .refused_by_index();
-const INVALID_VERSION: Rule = Rule::error(
-    "MET008",
-    "invalid-version",
-    "give the project a version of PEP 440; pip refuses any other",
-)
-.refused_by_index();
+const INVALID_VERSION: Rule =
+    Rule::error("MET008", "invalid-version", "use a PEP 440 version; pip rejects any other")
+        .refused_by_index();
 const INVALID_NAME: Rule = Rule::error(
     "MET009",
     "invalid-name",
@@ -40,13 +37,13 @@ const REQUIRES_PYTHON: Rule = Rule::warning(
 const ABSENT_LICENCE: Rule = Rule::warning(
     "MET011",
     "absent-licence",
-    "put each `License-File` below `.dist-info/licenses/`, where PEP 639 wants it",
+    "put each `License-File` below `.dist-info/licenses/`, as PEP 639 requires",
 )
 .refused_by_index();
 const LOCAL_VERSION: Rule = Rule::note(
     "MET012",
     "local-version",
-    "leave out what follows the `+`; such versions are for local use",
+    "remove the part after `+`; the package index rejects local versions",
 )
 .refused_by_index();
 const DIRECT_DEPENDENCY: Rule =
@@ -55,7 +52,7 @@ const DIRECT_DEPENDENCY: Rule =
 const TWO_LICENCES: Rule = Rule::warning(
     "MET014",
     "two-licences",
-    "leave out `License`, which `License-Expression` replaces (PEP 639)",
+    "remove `License`, which `License-Expression` replaces (PEP 639)",
 );
 
 const REQUIREMENT: Rule = Rule::warning(
@@ -121,15 +118,17 @@ fn names_and_versions(metadata: &CoreMetadata, found: &mut Vec<(&Rule, String)>)
         let text = metadata_version.escape_debug();
         found.push((
             &UNKNOWN_VERSION,
-            format!("`Metadata-Version: {text}` is none that an index takes"),
+            format!("the package index rejects `Metadata-Version: {text}`"),
         ));
     }
     if !is_name(name) {
-        found.push((&INVALID_NAME, format!("`Name: {}` is no valid name", name.escape_debug())));
+        found.push((&INVALID_NAME, format!("`Name: {}` is not a valid name", name.escape_debug())));
     }
     let shown = version.escape_debug();
     match version.parse::<Version>() {
-        Err(_) => found.push((&INVALID_VERSION, format!("`Version: {shown}` is none of PEP 440"))),
+        Err(_) => {
+            found.push((&INVALID_VERSION, format!("`Version: {shown}` is not a PEP 440 version")))
+        }
         Ok(parsed) if !parsed.local().is_empty() => {
             found.push((&LOCAL_VERSION, format!("`Version: {shown}` is a local version")));
         }
@@ -139,7 +138,10 @@ fn names_and_versions(metadata: &CoreMetadata, found: &mut Vec<(&Rule, String)>)
         && python.trim_end_matches([',', ' ']).parse::<VersionSpecifiers>().is_err()
     {
         let text = python.escape_debug();
-        found.push((&REQUIRES_PYTHON, format!("`Requires-Python: {text}` is not understood")));
+        found.push((
+            &REQUIRES_PYTHON,
+            format!("`Requires-Python: {text}` is not a version specifier"),
+        ));
     }
 }
 
@@ -153,7 +155,8 @@ fn fields(metadata: &CoreMetadata, found: &mut Vec<(&Rule, String)>) {
         if !later.is_empty() {
             let (major, minor) = own;
             let names = listing(&later);
-            let message = format!("has {names}, which `Metadata-Version: {major}.{minor}` lacks");
+            let message =
+                format!("uses {names}, which `Metadata-Version: {major}.{minor}` does not define");
             found.push((&LATER_FIELD, message));
         }
     }
@@ -168,7 +171,7 @@ fn fields(metadata: &CoreMetadata, found: &mut Vec<(&Rule, String)>) {
         }
     }
     for extra in headers.all("Provides-Extra").filter(|extra| !is_name(extra)) {
-        let message = format!("`Provides-Extra: {}` is no valid name", shown(extra));
+        let message = format!("`Provides-Extra: {}` is not a valid name", shown(extra));
         found.push((&EXTRA, message));
     }
     // `name @ https://...`; in a marker behind the `;` an `@` means nothing.
@@ -177,6 +180,6 @@ fn fields(metadata: &CoreMetadata, found: &mut Vec<(&Rule, String)>) {
     });
     let direct: Vec<&str> = direct.collect();
     if !direct.is_empty() {
-        found.push((&DIRECT_DEPENDENCY, format!("depends on a place: {}", listing(&direct))));
+        found.push((&DIRECT_DEPENDENCY, format!("depends on a URL: {}", listing(&direct))));
     }
 }

@@ -9,12 +9,12 @@ use crate::wheel::{ExtensionAbi, ExtensionSuffix, Interpreter, Tag};
 const NO_MODULES: Rule = Rule::error(
     "TAG206",
     "interpreter-without-modules",
-    "build one wheel for each interpreter, or put the modules of all of them into it",
+    "build one wheel for each interpreter, or add the modules of all of them",
 );
 const FEWER_MODULES: Rule = Rule::warning(
     "TAG207",
     "interpreter-with-fewer-modules",
-    "build one wheel for each interpreter, or put the modules of all of them into it",
+    "build one wheel for each interpreter, or add the modules of all of them",
 );
 
 pub(super) const CHECK: Check = Check { rules: &[NO_MODULES, FEWER_MODULES], find };
@@ -50,7 +50,7 @@ fn find(context: &AuditContext<'_>, findings: &mut Vec<Finding>) {
         let has_none = lacking.len() == modules.len() && !is_for_all;
         let rule = if has_none { &NO_MODULES } else { &FEWER_MODULES };
         let message = format!(
-            "`{}` is for `{interpreter}` too, and has for other interpreters alone: {}",
+            "`{}` includes `{interpreter}`, which lacks modules: {}",
             name.tags,
             listing(&lacking)
         );

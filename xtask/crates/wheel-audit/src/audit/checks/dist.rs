@@ -6,12 +6,12 @@ use super::{Finding, Rule};
 use crate::dist::{DistFault, DistProblem};
 
 const BUILD: &str = "build again with `cargo xtask wheels`, which writes what `dist/` lacks";
-const REMOVE: &str = "take the file away, or build it with `cargo xtask wheels`";
+const REMOVE: &str = "remove the file, or build it with `cargo xtask wheels`";
 
 const MANIFEST: Rule = Rule::error("DST001", "unreadable-manifest", BUILD);
 const MISSING: Rule = Rule::error("DST002", "missing-file", BUILD);
-const HASH: Rule = Rule::error("DST003", "other-bytes", "fetch or build the file again");
-const SIZE: Rule = Rule::error("DST004", "other-size", "fetch or build the file again");
+const HASH: Rule = Rule::error("DST003", "other-bytes", "build or download the file again");
+const SIZE: Rule = Rule::error("DST004", "other-size", "build or download the file again");
 const UNLISTED: Rule = Rule::error("DST005", "unlisted-wheel", REMOVE);
 const UNSAFE: Rule = Rule::error(
     "DST006",
@@ -25,9 +25,9 @@ const PROOF_UNREADABLE: Rule = Rule::error("DST010", "unreadable-proof", BUILD);
 const PROOF_DISAGREES: Rule = Rule::error("DST011", "proof-disagrees", BUILD);
 const LISTED_TWICE: Rule = Rule::error("DST012", "listed-twice", BUILD);
 const UNPROVED: Rule =
-    Rule::warning("DST013", "wheel-without-checksum", "write the checksums anew, with every wheel");
+    Rule::warning("DST013", "wheel-without-checksum", "write the checksums again, for every wheel");
 const ABSENT: Rule =
-    Rule::warning("DST014", "checksum-without-file", "fetch the file, if it was meant to be here");
+    Rule::warning("DST014", "checksum-without-file", "download the file, if it belongs here");
 const UNLOCKED: Rule = Rule::error(
     "DST015",
     "differs-from-lock",

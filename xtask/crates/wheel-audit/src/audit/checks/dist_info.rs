@@ -17,29 +17,32 @@ const BUILD_TAG: Rule = Rule::warning(
     "build-tag",
     "retag the wheel with a tool instead of renaming it, so that `Build` and file name agree",
 );
-const BROKEN_SBOM: Rule =
-    Rule::warning("MET017", "broken-sbom", "write the bill of materials anew; it is no JSON");
+const BROKEN_SBOM: Rule = Rule::warning(
+    "MET017",
+    "broken-sbom",
+    "write the bill of materials again; it is not valid JSON",
+);
 const INSTALLER_FILE: Rule = Rule::warning(
     "MET018",
     "installer-file",
-    "leave out what an installer writes; pack a built project, not an installed one",
+    "remove the file, which an installer writes; pack a built project, not an installed one",
 );
 const STRAY_METADATA: Rule = Rule::warning(
     "MET019",
     "stray-metadata",
-    "leave out the `.egg-info`; installers write it beside the `.dist-info` and tools take it for a second project",
+    "remove the `.egg-info`; tools mistake it for a second installed project",
 );
 const DATA_SCHEME: Rule = Rule::error(
     "MET020",
     "unknown-data-scheme",
-    "put data into `purelib`, `platlib`, `headers`, `scripts` or `data`; pip refuses any other",
+    "put data into `purelib`, `platlib`, `headers`, `scripts` or `data`; pip rejects any other",
 );
 const DATA_FOLDER: Rule =
     Rule::warning("MET021", "data-folder-name", "name the folder `NAME-VERSION.data`");
 const SIGNATURE: Rule = Rule::note(
     "MET022",
     "withdrawn-signature",
-    "leave it out; signatures in wheels are withdrawn, and nothing reads them",
+    "remove it; signatures in wheels are withdrawn, and no tool reads them",
 );
 
 pub(super) const CHECK: Check = Check {
@@ -70,12 +73,13 @@ fn find(context: &AuditContext<'_>, findings: &mut Vec<Finding>) {
     if let (Some(Ok(wheel)), Ok(name)) = (&contents.wheel, &context.name) {
         let (major, minor) = wheel.wheel_version;
         if major == 1 && minor > 0 {
-            let message = format!("`Wheel-Version: 1.{minor}` is later than any there is");
+            let message = format!("`Wheel-Version: 1.{minor}` does not exist");
             findings.push(MINOR_VERSION.broken(file, message));
         }
         if wheel.build != name.build {
             let (inside, outside) = (shown(wheel.build.as_ref()), shown(name.build.as_ref()));
-            let message = format!("`WHEEL` says {inside} for the build, the file name {outside}");
+            let message =
+                format!("the build tag is {inside} in `WHEEL` and {outside} in the file name");
             findings.push(BUILD_TAG.broken(file, message));
         }
     }
@@ -86,11 +90,11 @@ fn find(context: &AuditContext<'_>, findings: &mut Vec<Finding>) {
         let own = |name: &&str| contents.digests.contains_key(&format!("{folder}/{name}"));
         for name in OF_INSTALLERS.iter().filter(|name| own(name)) {
             let path = format!("{folder}/{name}");
-            findings.push(INSTALLER_FILE.broken(&path, "is what an installer writes"));
+            findings.push(INSTALLER_FILE.broken(&path, "is a file that only installers write"));
         }
         for name in SIGNATURES.iter().filter(|name| own(name)) {
             let path = format!("{folder}/{name}");
-            findings.push(SIGNATURE.broken(&path, "signs what nothing verifies"));
+            findings.push(SIGNATURE.broken(&path, "is a signature that nothing verifies"));
         }
     }
     let tops: BTreeSet<&str> =
@@ -123,12 +127,13 @@ fn data_folders(
             |path: &str| path.split_once('/').is_some_and(|(scheme, _)| SCHEMES.contains(&scheme));
         let others: Vec<&&str> = below.iter().filter(|path| !is_known(path)).collect();
         if !others.is_empty() {
-            let message = format!("holds {}, which has no place there", listing(&others));
+            let message =
+                format!("contains {}, which is not an installation scheme", listing(&others));
             findings.push(DATA_SCHEME.broken(folder, message));
         }
         if let Some(name) = name.filter(|name| !is_named(folder, name)) {
             let own = name.dist_info().replace(".dist-info", ".data");
-            let message = format!("is not named like the wheel, `{own}`");
+            let message = format!("is not named after the wheel, `{own}`");
             findings.push(DATA_FOLDER.broken(folder, message));
         }
     }

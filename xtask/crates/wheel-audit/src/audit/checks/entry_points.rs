@@ -21,13 +21,13 @@ const MALFORMED: Rule = Rule::warning(
 const ABSENT_MODULE: Rule = Rule::warning(
     "MET025",
     "absent-entry-point",
-    "put the module into the wheel, or take the entry point out",
+    "add the module to the wheel, or remove the entry point",
 );
 
 const ABSENT_OBJECT: Rule = Rule::error(
     "MET053",
     "absent-script-function",
-    "name a function that the module has; the script fails with `ImportError` when it is run",
+    "name a function that the module defines; the script fails with `ImportError` when it is run",
 );
 
 const SCRIPT_TWICE: Rule = Rule::error(
@@ -52,7 +52,7 @@ fn find(context: &AuditContext<'_>, findings: &mut Vec<Finding>) {
     let scripts = scripts(contents);
     for (name, member) in &scripts {
         if is_interpreter(name) {
-            findings.push(INTERPRETER.broken(member, "lands where the interpreter is"));
+            findings.push(INTERPRETER.broken(member, "replaces the environment's interpreter"));
         }
     }
     let texts = contents.texts.iter().filter(|(path, _)| path.ends_with("/entry_points.txt"));
@@ -99,7 +99,10 @@ fn twice(
         if let Some(other) =
             places.insert(point.name, itself.clone()).filter(|other| *other != itself)
         {
-            let message = format!("the script `{}` lands where {other} lands", shown(point.name));
+            let message = format!(
+                "the script `{}` is installed to the same path as {other}",
+                shown(point.name)
+            );
             findings.push(SCRIPT_TWICE.broken(path, message));
         }
     }
@@ -134,19 +137,21 @@ fn malformed(path: &str, point: &EntryPoint<'_>) -> Option<Finding> {
     let (name, value) = (shown(point.name), shown(point.value));
     let is_path = ["", ".", ".."].contains(&point.name) || point.name.contains(['/', '\\', '\0']);
     if point.is_script() && is_path {
-        let message = format!("`{name}` is no name for a script");
+        let message = format!("`{name}` is not a valid script name");
         return Some(UNREADABLE.broken(path, message));
     }
     if point.is_script() && is_interpreter(point.name) {
-        let message = format!("the script `{name}` lands where the interpreter is");
+        let message = format!("the script `{name}` replaces the environment's interpreter");
         return Some(INTERPRETER.broken(path, message));
     }
     let Some((_, object)) = point.reference() else {
         let rule = if point.is_script() { &UNREADABLE } else { &MALFORMED };
-        return Some(rule.broken(path, format!("`{name} = {value}` names no `module:object`")));
+        return Some(
+            rule.broken(path, format!("`{name} = {value}` is not of the form `module:object`")),
+        );
     };
     if point.is_script() && object.is_none() {
-        let message = format!("the script `{name} = {value}` names no object to call");
+        let message = format!("the script `{name} = {value}` does not name an object to call");
         return Some(UNREADABLE.broken(path, message));
     }
     None
@@ -181,7 +186,8 @@ impl Wheel<'_> {
         };
         let (name, value) = (shown(point.name), shown(point.value));
         let (group, module) = (shown(point.group), shown(module));
-        let message = format!("`{name} = {value}` is in `{group}`, and the wheel lacks `{module}`");
+        let message =
+            format!("`{name} = {value}` is in `{group}`, but the wheel has no module `{module}`");
         Some(Finding { severity, ..ABSENT_MODULE.broken(path, message) })
     }
 
@@ -203,7 +209,7 @@ impl Wheel<'_> {
             let (name, value) = (shown(point.name), shown(point.value));
             let (module, first) = (shown(module), shown(first));
             let message =
-                format!("`{name} = {value}` is a script, and `{module}` has no `{first}`");
+                format!("`{name} = {value}` is a script, but `{module}` does not define `{first}`");
             ABSENT_OBJECT.broken(path, message)
         })
     }

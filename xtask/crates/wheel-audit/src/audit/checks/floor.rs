@@ -11,7 +11,7 @@ use crate::policy::{Limits, PlatformTag, Policies, VersionVerdict, help_of};
 const UNKNOWN_VERSION: Rule = Rule::error(
     "ELF004",
     "unknown-version",
-    "link against the public interface; no system promises this version",
+    "use public symbols only; no system promises this version",
 );
 pub(super) const CHECK: Check = Check { rules: &[FLOOR, UNKNOWN_VERSION, RELR], find };
 

@@ -14,17 +14,13 @@ const WRITABLE_CODE: Rule = Rule::warning(
     "writable-code",
     "link without `-N`, `--omagic` or a linker script that puts code and data into one segment",
 );
-const NO_RELRO: Rule =
-    Rule::note("ELF019", "no-relro", "link with `-Wl,-z,relro`, which costs nothing");
-const LAZY_BINDING: Rule = Rule::note(
-    "ELF020",
-    "lazy-binding",
-    "link with `-Wl,-z,now`, so that the table of called functions is read-only as well",
-);
+const NO_RELRO: Rule = Rule::note("ELF019", "no-relro", "link with `-Wl,-z,relro`");
+const LAZY_BINDING: Rule =
+    Rule::note("ELF020", "lazy-binding", "link with `-Wl,-z,relro,-z,now` (full RELRO)");
 const DEBUG_INFORMATION: Rule = Rule::note(
     "ELF021",
     "debug-information",
-    "link with `-Wl,--strip-debug`, or strip the files, if nobody is to debug them",
+    "strip the files (`strip --strip-debug`), or link with `-Wl,--strip-debug`",
 );
 
 pub(super) const CHECK: Check = Check {
@@ -56,8 +52,8 @@ fn find(context: &AuditContext<'_>, findings: &mut Vec<Finding>) {
             findings.push(rule.broken(&context.facts.file, message));
         }
     };
-    note(&NO_RELRO, Relro::None, "leave the loader's tables writable");
-    note(&LAZY_BINDING, Relro::Partial, "leave the table of called functions writable");
+    note(&NO_RELRO, Relro::None, "have writable loader tables (no RELRO)");
+    note(&LAZY_BINDING, Relro::Partial, "have a writable global offset table (partial RELRO)");
     findings.extend(debug_information(context));
 }
 
@@ -79,7 +75,7 @@ fn debug_information(context: &AuditContext<'_>) -> Option<Finding> {
     }
     let files: Vec<&str> = sizes.iter().map(|(_, path)| *path).collect();
     let message = format!(
-        "{} MB of debug information, unpacked, in {}",
+        "{} MB of debug information (unpacked) in {}",
         total.div_ceil(1_000_000),
         listing(&files)
     );

@@ -17,7 +17,7 @@ const NO_BREAK: Rule = Rule::warning(
 const ODD_BREAKS: Rule = Rule::warning(
     "MET042",
     "odd-line-breaks",
-    "end lines with `\\n` alone; readers differ on whether the others end one",
+    "end lines with `\\n`; parsers disagree on other line breaks",
 );
 
 pub(super) const CHECK: Check = Check { rules: &[LOST, NO_BREAK, ODD_BREAKS], find };
@@ -48,19 +48,17 @@ fn judge(path: &str, headers: &Headers, findings: &mut Vec<Finding>) {
         let lost: Vec<&String> = cut.lost.iter().filter(is_known).collect();
         let line = cut.line.escape_debug();
         let finding = if lost.is_empty() {
-            NO_BREAK.broken(path, format!("the headers end at `{line}`, which is none"))
+            NO_BREAK.broken(path, format!("the headers end at `{line}`, which is not a header"))
         } else {
             let lost = listing(&lost);
-            let message = format!(
-                "the headers end at `{line}`, and {lost} there or behind it is read by nobody"
-            );
+            let message =
+                format!("the headers end at `{line}`, so parsers ignore {lost} there or after it");
             LOST.broken(path, message)
         };
         findings.push(finding);
     }
     if headers.has_odd_breaks() {
-        let message =
-            "has headers with line breaks that some readers take for such and some do not";
+        let message = "has line breaks in headers that only some parsers recognize";
         findings.push(ODD_BREAKS.broken(path, message));
     }
 }

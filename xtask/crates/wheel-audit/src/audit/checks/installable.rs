@@ -11,7 +11,7 @@ use crate::wheel::{Tag, allows};
 const UNINSTALLABLE: Rule = Rule::error(
     "TAG104",
     "uninstallable-tags",
-    "let Python tag and ABI tag name the same interpreter; `abi3` and `abi3t` want a tag such as `cp315`",
+    "use the same interpreter in Python tag and ABI tag; `abi3` and `abi3t` require a tag such as `cp315`",
 );
 const EXCLUDED: Rule = Rule::error(
     "TAG105",
@@ -26,7 +26,7 @@ const NEEDS_NO_ABI: Rule = Rule::warning(
 const NEEDS_NO_PLATFORM: Rule = Rule::note(
     "TAG107",
     "platform-without-machine-code",
-    "tag the wheel `any` if what it holds works everywhere",
+    "use the platform tag `any` if the wheel works everywhere",
 );
 
 pub(super) const CHECK: Check =
@@ -54,7 +54,7 @@ fn find(context: &AuditContext<'_>, findings: &mut Vec<Finding>) {
     {
         let text = text.escape_debug();
         let message = format!(
-            "is for {} alone, and `Requires-Python: {text}` excludes that",
+            "is only for {}, which `Requires-Python: {text}` excludes",
             listing(&name.tags.pythons)
         );
         findings.push(EXCLUDED.broken(file, message));
@@ -69,7 +69,7 @@ fn find(context: &AuditContext<'_>, findings: &mut Vec<Finding>) {
     {
         let needs_abi = name.tags.abis.iter().any(|abi| abi != "none");
         let rule = if needs_abi { &NEEDS_NO_ABI } else { &NEEDS_NO_PLATFORM };
-        let message = format!("is for `{}`, and there is no machine code in it", name.tags);
+        let message = format!("is tagged `{}` but contains no machine code", name.tags);
         findings.push(rule.broken(file, message));
     }
 }

@@ -9,23 +9,23 @@ use crate::policy::{Arch, baseline};
 const GUARDED: Rule = Rule::warning(
     "ISA002",
     "isa-guarded",
-    "make sure that the processor is asked before these functions run",
+    "make sure that the code checks the processor before it calls these functions",
 );
 const UNREAD: Rule = Rule::error(
     "ISA003",
     "isa-unread",
-    "take the level for this machine out of `[check] isa`; nobody can vouch for it",
+    "remove the level for this machine from `[check] isa`; the code cannot be checked",
 );
 
 const ABOVE_BASELINE: Rule = Rule::warning(
     "ISA004",
     "isa-above-baseline",
-    "compile for the architecture's baseline, choose at run time, or name the level in `[check] isa`",
+    "compile for the architecture's baseline, select the code at run time, or set the level in `[check] isa`",
 );
 const UNCLEAR: Rule = Rule::warning(
     "ISA005",
     "isa-guard-unclear",
-    "make sure that the processor is asked before this file's code runs",
+    "make sure that a check of the processor runs before this file's code",
 );
 
 pub(super) const CHECK: Check =
@@ -76,7 +76,7 @@ fn by_baseline(path: &str, facts: &IsaFacts, baseline: &Level) -> Option<Finding
     Some(ABOVE_BASELINE.broken(path, message))
 }
 
-/// "needs x86-64-v3, and the tag promises x86-64-v1: ..."
+/// "needs x86-64-v3, but the tag promises only x86-64-v1: ..."
 fn above(
     facts: &IsaFacts,
     needed: &Level,
@@ -84,7 +84,7 @@ fn above(
     level: &Level,
     used: &FeatureUse,
 ) -> String {
-    format!("needs {needed}, and {promises} {level}: {}{}", facts.how_sure(), text(used))
+    format!("needs {needed}, but {promises} only {level}: {}{}", facts.how_sure(), text(used))
 }
 
 /// Is a level promised for this machine?
@@ -101,7 +101,7 @@ fn by_promise(path: &str, facts: &IsaFacts, allowed: &Level) -> Option<Finding> 
     let beyond = facts.beyond(allowed);
     if !allowed.allows(&facts.required) {
         let message = format!(
-            "needs {}, and {allowed} is promised: {}{}",
+            "needs {}, but `[check] isa` promises only {allowed}: {}{}",
             facts.required,
             facts.how_sure(),
             beyond.first().map(|used| text(used)).unwrap_or_default()
@@ -114,7 +114,7 @@ fn by_promise(path: &str, facts: &IsaFacts, allowed: &Level) -> Option<Finding> 
     }
     let guarded = beyond.into_iter().find(|used| used.certainty == Certainty::Guarded)?;
     let message = format!(
-        "has code for {}, and {allowed} is promised: {}{}",
+        "has code for {}, but `[check] isa` promises only {allowed}: {}{}",
         facts.possible,
         facts.how_sure(),
         text(guarded)
@@ -135,11 +135,12 @@ fn text(used: &FeatureUse) -> String {
         );
         format!("`{}` at {:#x}{function}, ", place.instruction.to_lowercase(), place.address)
     });
+    let count = |number, noun| format!("{number} {noun}{}", if number == 1 { "" } else { "s" });
     format!(
-        "; {}{} instructions of {} in {} functions",
+        "; {}{} of {} in {}",
         place.unwrap_or_default(),
-        used.instructions + used.outside,
+        count(used.instructions + used.outside, "instruction"),
         used.feature.name(),
-        used.functions
+        count(used.functions, "function")
     )
 }

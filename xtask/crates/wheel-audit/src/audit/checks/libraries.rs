@@ -14,7 +14,7 @@ const FORBIDDEN_SYMBOL: Rule = Rule::error(
 const UNRATED_VERSION: Rule = Rule::warning(
     "ELF008",
     "unrated-version",
-    "put the library into the wheel; no policy says which versions of it systems have",
+    "bundle the library; no policy defines which of its versions systems have",
 );
 
 pub(super) const CHECK: Check = Check { rules: &[FORBIDDEN_SYMBOL, UNRATED_VERSION], find };
@@ -36,7 +36,7 @@ fn find(context: &AuditContext<'_>, findings: &mut Vec<Finding>) {
         findings.extend(unrated.map(|need| {
             let (version, library) = (need.version.escape_debug(), need.library.escape_debug());
             let message =
-                format!("needs `{version}` of `{library}`, and no policy speaks of such versions");
+                format!("needs `{version}` of `{library}`, but no policy covers its versions");
             UNRATED_VERSION.broken(&elf.path, message)
         }));
     }
@@ -47,7 +47,7 @@ fn forbidden((library, symbols): (&String, &BTreeSet<String>), limits: &Limits) 
     let symbols: Vec<&String> = symbols.collect();
     let text = || {
         format!(
-            "uses {} of `{library}`, which not every system of `{}` exports",
+            "uses {} of `{library}`, which some systems of `{}` do not export",
             listing(&symbols),
             limits.tag()
         )

@@ -19,11 +19,11 @@ const LIBRARY: Rule = Rule::warning(
 const LIBRARY_NO_ELF: Rule = Rule::warning(
     "ELF026",
     "library-no-elf",
-    "leave it out of wheels for Linux, or name it for what it is",
+    "leave it out of wheels for Linux, or give it the suffix of its real format",
 );
 
 /// What makes such files more often than a linker.
-const DAMAGED: &str = "build the file anew, and strip it before `patchelf` or `auditwheel repair` rewrites it: \
+const DAMAGED: &str = "build the file again, and strip it before `patchelf` or `auditwheel repair` rewrites it: \
                        a `strip` after `patchelf` is a likely cause";
 
 pub(super) const CHECK: Check = Check {
@@ -123,12 +123,12 @@ fn not_of_loader(
         Some((tag, glibc)) if version > SymbolVersion::from(glibc) => Some((
             &OF_THE_LOADER,
             format!(
-                "which `{tag}` does not promise: it is no part of the floor, and an older loader \
-                 refuses the file all the same"
+                "which `{tag}` does not promise: the floor does not include it, but an older loader \
+                 rejects the file"
             ),
         )),
         _ if loader_lacks(arch?, &version) => {
-            let why = "which it has on no system: it refuses the file".to_owned();
+            let why = "which no system's loader has: it rejects the file".to_owned();
             Some((&NOT_OF_THE_LOADER, why))
         }
         _ => None,

@@ -14,7 +14,7 @@ fn find(context: &AuditContext<'_>, findings: &mut Vec<Finding>) {
         let facts = match &elf.facts {
             Ok(facts) => facts,
             Err(reason) => {
-                findings.push(UNJUDGED.broken(&elf.path, format!("cannot be judged: {reason}")));
+                findings.push(UNJUDGED.broken(&elf.path, format!("cannot be checked: {reason}")));
                 continue;
             }
         };
@@ -27,7 +27,7 @@ fn find(context: &AuditContext<'_>, findings: &mut Vec<Finding>) {
                 .floor()
                 .get("GLIBC")
                 .map_or_else(String::new, |version| format!("needs `GLIBC_{version}`, and "));
-            let message = format!("{needs}no tag speaks of a C library as old as the limit");
+            let message = format!("{needs}no platform tag covers a C library as old as the limit");
             let help = "give a limit that tags can name on this architecture: glibc 2.5 on x86_64, \
                         2.17 on most others, or newer";
             findings.push(UNJUDGED.broken(&elf.path, message).with_help(help));

@@ -4,8 +4,11 @@ use super::{AuditContext, Check, Finding, Rule};
 use crate::audit::contents::Contents;
 use crate::wheel::{CoreMetadata, WheelName, same_name, same_version};
 
-const DIST_INFO: Rule =
-    Rule::error("MET001", "dist-info", "have one `.dist-info` folder, named like the wheel");
+const DIST_INFO: Rule = Rule::error(
+    "MET001",
+    "dist-info",
+    "pack exactly one `.dist-info` folder, named after the wheel",
+);
 const WHEEL_FILE: Rule = Rule::error(
     "MET002",
     "wheel-file",
@@ -16,12 +19,12 @@ const METADATA_FILE: Rule =
 const NAME_OR_VERSION: Rule = Rule::error(
     "MET004",
     "name-or-version",
-    "do not rename wheels by hand; build with the version it is to have",
+    "do not rename wheels by hand; build the wheel with its final name and version",
 );
 const PURELIB: Rule = Rule::warning(
     "MET005",
     "machine-code-in-purelib",
-    "have the backend write `Root-Is-Purelib: false`",
+    "configure the build backend to write `Root-Is-Purelib: false`",
 );
 
 pub(super) const CHECK: Check =
@@ -66,10 +69,11 @@ fn wheel_file(contents: &Contents, file: &str) -> Option<Finding> {
         Some(Err(error)) => format!("`WHEEL`: {error}"),
         Some(Ok(wheel)) if wheel.wheel_version.0 != 1 => {
             let (major, minor) = wheel.wheel_version;
-            format!("`Wheel-Version: {major}.{minor}` is one that installers refuse")
+            format!("installers reject `Wheel-Version: {major}.{minor}`")
         }
         Some(Ok(wheel)) if wheel.root_is_purelib && !contents.elves.is_empty() => {
-            let message = "`WHEEL` says `Root-Is-Purelib: true`, and there is machine code in it";
+            let message =
+                "`WHEEL` has `Root-Is-Purelib: true`, but the wheel contains machine code";
             return Some(PURELIB.broken(file, message));
         }
         Some(Ok(_)) => return None,
@@ -101,6 +105,6 @@ fn misnamed(folder: &str, name: &WheelName) -> Option<Finding> {
         folder.strip_suffix(".dist-info")?.rsplit_once('-').unwrap_or((folder, ""));
     let same = same_name(distribution, &name.distribution) && same_version(version, &name.version);
     let message =
-        || format!("the metadata folder is not named like the wheel, `{}`", name.dist_info());
+        || format!("the metadata folder is not named after the wheel, `{}`", name.dist_info());
     (!same).then(|| DIST_INFO.broken(folder, message()))
 }

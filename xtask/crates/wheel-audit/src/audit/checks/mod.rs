@@ -124,11 +124,8 @@ fn all(checks: &[Check], context: &AuditContext<'_>) -> Vec<Finding> {
 /// published wheels comes to some hundred.
 const MAX_FINDINGS: usize = 4_000;
 
-const MORE_FINDINGS: Rule = Rule::error(
-    "MET040",
-    "more-findings",
-    "mend what is told first; so much is wrong that the rest is not told",
-);
+const MORE_FINDINGS: Rule =
+    Rule::error("MET040", "more-findings", "fix the listed findings first; the rest is not listed");
 
 /// Findings that there is no room for.
 #[derive(Default)]
@@ -152,7 +149,7 @@ impl Untold {
 
     fn finding(&self, file: &str) -> Option<Finding> {
         let severity = self.severity?;
-        let message = format!("{} more findings are not told", self.count);
+        let message = format!("{} more findings are not listed", self.count);
         Some(Finding { severity, ..MORE_FINDINGS.broken(file, message) })
     }
 }

@@ -27,7 +27,7 @@ const NOT_FREE_THREADED: Rule = Rule::warning(
 const NO_MODULE: Rule = Rule::note(
     "ABI006",
     "module-suffix-without-module",
-    "name a library that is no module `NAME.so`, without the suffix of an interpreter",
+    "name libraries that are not modules `NAME.so`, without an interpreter suffix",
 );
 
 /// Whoever makes a module calls one of these; `PyPy` puts a `Py` of its own before them.
@@ -55,7 +55,7 @@ fn find(context: &AuditContext<'_>, findings: &mut Vec<Finding>) {
     }
     if let Some(first) = others.first() {
         let message = format!(
-            "named like an extension module without being one, so that they cannot be imported: {}",
+            "not importable: named like an extension module, but without its `PyInit` function: {}",
             listing(&others)
         );
         findings.push(NO_MODULE.broken(first, message));
@@ -74,7 +74,8 @@ fn defined_statically(context: &AuditContext<'_>, elf: &Elf) -> Option<Finding> 
     let is_export = |init: &String| init.starts_with("PyModExport");
     let maker =
         MAKERS.iter().find(|&&maker| facts.imports.iter().any(|each| each.name == maker))?;
-    let message = format!("starts the module with `{maker}`, which needs the layout of `PyObject`");
+    let message =
+        format!("creates the module with `{maker}`, which depends on the layout of `PyObject`");
     let has_export = facts.module_inits.iter().any(is_export);
     (!has_export).then(|| NOT_FREE_THREADED.broken(&elf.path, message))
 }
@@ -100,13 +101,16 @@ fn judge(elf: &Elf) -> Start {
     }
     let (name, others) = (name.escape_debug(), Vec::from_iter(&facts.module_inits));
     if !others.is_empty() {
-        return Start::None(format!("starts no module `{name}`: it has {}", listing(&others)));
+        return Start::None(format!(
+            "does not initialize the module `{name}`: it exports {}",
+            listing(&others)
+        ));
     }
     let calls = |function: &str| facts.imports.iter().any(|import| import.name == function);
     let makes = MAKERS.iter().any(|maker| calls(maker) || calls(&format!("Py{maker}")));
     if makes || CFFI.iter().all(|function| calls(function)) {
         return Start::None(format!(
-            "has no function that starts the module, such as `PyInit_{name}`"
+            "does not export a function that initializes the module, such as `PyInit_{name}`"
         ));
     }
     Start::NoModule

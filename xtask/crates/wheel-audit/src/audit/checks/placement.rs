@@ -14,7 +14,7 @@ const ONE_PLACE: Rule = Rule::error(
 const SECOND_DIST_INFO: Rule = Rule::error(
     "MET044",
     "dist-info-in-data",
-    "leave metadata out of `NAME-VERSION.data`; it lands beside or in the wheel's own",
+    "put no metadata into `NAME-VERSION.data`; it mixes with the wheel's own",
 );
 const WINDOWS: Rule = Rule::warning(
     "MET045",
@@ -36,7 +36,7 @@ fn find(context: &AuditContext<'_>, findings: &mut Vec<Finding>) {
     for member in contents.digests.keys() {
         let place = search::installed(member);
         if !library::is_metadata(member) && is_dist_info(&place) {
-            findings.push(SECOND_DIST_INFO.broken(member, "lands among the installed metadata"));
+            findings.push(SECOND_DIST_INFO.broken(member, "is installed into the metadata folder"));
         }
         if let Some(other) = places.insert(place, member) {
             findings.push(together(member, other));
@@ -50,7 +50,7 @@ fn find(context: &AuditContext<'_>, findings: &mut Vec<Finding>) {
         let is_other = |inside: &str| !inside.starts_with(&format!("{member}/"));
         if let Some((_, inside)) = inside.next().filter(|(_, inside)| is_other(inside)) {
             let inside = inside.escape_debug();
-            let message = format!("lands where `{inside}` needs a folder");
+            let message = format!("is installed where `{inside}` needs a folder");
             findings.push(ONE_PLACE.broken(member, message));
         }
     }
@@ -61,13 +61,17 @@ fn find(context: &AuditContext<'_>, findings: &mut Vec<Finding>) {
     let refused: Vec<&str> =
         contents.digests.keys().map(String::as_str).filter(|path| is_refused(path)).collect();
     if let Some(first) = refused.first() {
-        findings
-            .push(rule.broken(first, format!("no file name on Windows: {}", listing(&refused))));
+        findings.push(
+            rule.broken(
+                first,
+                format!("not valid as file names on Windows: {}", listing(&refused)),
+            ),
+        );
     }
 }
 
 fn together(member: &str, other: &str) -> Finding {
-    ONE_PLACE.broken(member, format!("lands where `{}` lands", other.escape_debug()))
+    ONE_PLACE.broken(member, format!("is installed to the same path as `{}`", other.escape_debug()))
 }
 
 /// Is it below a `.dist-info` of `site-packages`?

@@ -18,14 +18,14 @@ const ABSENT: Rule = Rule::error(
 const MISMATCH: Rule = Rule::error(
     "REC004",
     "record-mismatch",
-    "build or fetch the wheel again; a file was changed after `RECORD` was written",
+    "build or download the wheel again; a file was changed after `RECORD` was written",
 );
 const NO_HASH: Rule = Rule::error("REC005", "no-usable-hash", "record every file with its sha256");
 const REPEATED: Rule = Rule::error("REC006", "repeated-row", "list every file once");
 const OUTSIDE: Rule = Rule::error(
     "REC007",
     "row-outside",
-    "list files by their paths in the archive; an installer would remove what is not the wheel's",
+    "list only paths inside the archive; an uninstall would remove files of others",
 );
 const OWN_HASH: Rule =
     Rule::warning("REC008", "own-hash", "list `RECORD` itself without hash and size");

@@ -14,17 +14,17 @@ const BUILD_PATH: Rule = Rule::warning(
 const ABSOLUTE_PATH: Rule = Rule::note(
     "ELF016",
     "absolute-search-path",
-    "look for libraries relative to the file, with `$ORIGIN`",
+    "use a search path relative to the file (`$ORIGIN`)",
 );
 const OUTSIDE: Rule = Rule::note(
     "ELF017",
     "search-path-outside",
-    "look for libraries in the wheel or in wheels that it requires; what lies around them is not known",
+    "use search paths inside the wheel, or in wheels that it requires",
 );
 const CALLERS_PATH: Rule = Rule::warning(
     "ELF018",
     "search-path-of-the-caller",
-    "take the relative or empty entry out of the search path: it means the folder that the user happens to be in",
+    "remove the relative or empty entry: it refers to the user's current folder",
 );
 
 pub(super) const CHECK: Check =
@@ -43,7 +43,7 @@ fn find(context: &AuditContext<'_>, findings: &mut Vec<Finding>) {
                 Entry::Caller(text) => (&CALLERS_PATH, text, "the current folder or one below it"),
             };
             let place = if text.is_empty() {
-                "an empty place".to_owned()
+                "an empty entry".to_owned()
             } else {
                 format!("`{}`", text.escape_debug())
             };

@@ -68,7 +68,7 @@ fn find(context: &AuditContext<'_>, findings: &mut Vec<Finding>) {
 fn unproven(path: &str, symbols: &[&str], library: &str) -> Finding {
     let (names, library) = (listing(symbols), library.escape_debug());
     let message = format!(
-        "uses {names}, not in the stable interface of any Python, unless `{library}` offers them, which is not in the wheel"
+        "uses {names}, which no Python has in its stable ABI; only `{library}`, which is not in the wheel, could provide them"
     );
     UNPROVEN.broken(path, message)
 }
@@ -190,13 +190,13 @@ impl<'a> Symbols<'a> {
             let names = listing(&self.foreign);
             let rule =
                 if matches!(promised, Promised::Stable(_)) { &NOT_STABLE } else { &FALSE_SUFFIX };
-            let message = format!("uses {names}, not in the stable interface of any Python");
+            let message = format!("uses {names}, which no Python has in its stable ABI");
             findings.push(rule.broken(path, message));
         }
         if let Some((major, minor)) = promised.version().filter(|_| !self.newer.is_empty()) {
             let (names, needed) = (listing(&self.newer), self.needed);
             let message = format!(
-                "uses {names}, in the stable interface since Python {}.{}, and the wheel is for {major}.{minor}",
+                "uses {names}, in the stable ABI since Python {}.{}, but the wheel is for {major}.{minor}",
                 needed.0, needed.1
             );
             // One interpreter may well have had it before it was part of the stable interface.

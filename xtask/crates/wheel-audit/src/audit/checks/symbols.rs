@@ -10,12 +10,12 @@ use crate::text::{listing, shown};
 const OF_INTERPRETER: Rule = Rule::warning(
     "ELF032",
     "library-not-needed",
-    "link with the library (`-lm` for `libm.so.6`): only the interpreter happens to have loaded it",
+    "link with the library (`-lm` for `libm.so.6`, `-ldl` for `libdl.so.2`)",
 );
 const NOT_KNOWN: Rule = Rule::note(
     "ELF034",
     "symbols-not-known",
-    "put the library into the wheel; what is not there cannot be checked",
+    "bundle the library; the exports of a library outside the wheel are not known",
 );
 
 pub(super) const CHECK: Check = Check { rules: &[OF_INTERPRETER, NOT_KNOWN], find };
@@ -53,7 +53,7 @@ impl NotKnown<'_> {
         let [paths, libraries, symbols] = [&self.paths, &self.libraries, &self.symbols]
             .map(|names| listing(&names.iter().collect::<Vec<_>>()));
         let message =
-            format!("{paths}: {symbols} may come from {libraries}, of which nothing is known");
+            format!("{paths}: {symbols} may come from {libraries}, whose exports are not known");
         (!self.paths.is_empty()).then(|| NOT_KNOWN.broken(file, message))
     }
 }
@@ -61,7 +61,7 @@ impl NotKnown<'_> {
 fn of_interpreter(path: &str, unresolved: &Unresolved, library: &str, has_moved: bool) -> Finding {
     let (names, library) = (names(unresolved), shown(library));
     let message = format!(
-        "takes {names} from `{library}`, which it does not need: the interpreter has loaded it"
+        "uses {names} of `{library}` but does not link with it: only the interpreter loads it"
     );
     let finding = OF_INTERPRETER.broken(path, message);
     // Newer systems have it in the C library, and of the older ones each interpreter needs the other.

@@ -10,12 +10,12 @@ use crate::wheel::{TagSet, WheelName};
 const NO_SUCH_LIBC: Rule = Rule::error(
     "TAG006",
     "no-such-libc",
-    "name a C library that there is; no system will ever take this tag",
+    "use a released C library version; no system accepts this tag",
 );
 const LATER_LIBC: Rule = Rule::warning(
     "TAG007",
     "later-libc",
-    "look whether that C library is released; the newest that is known here is older",
+    "check that this C library version is released; the newest known one is older",
 );
 const REFUSED_PLATFORM: Rule = Rule::warning(
     "TAG008",
@@ -34,7 +34,7 @@ const REPEATED: Rule =
 const BESIDE_ANY: Rule = Rule::warning(
     "TAG011",
     "platform-beside-any",
-    "leave the other platforms out; a wheel for `any` installs everywhere already",
+    "remove the other platforms; a wheel for `any` installs everywhere",
 );
 
 pub(super) const CHECK: Check = Check {
@@ -48,13 +48,14 @@ fn find(context: &AuditContext<'_>, findings: &mut Vec<Finding>) {
     let found = claims.iter().filter_map(|&claim| judge(claim));
     findings.extend(found.map(|(rule, message)| rule.broken(file, message)));
     if claims.contains(&PlatformTag::Any) && tags.platforms.len() > 1 {
-        let message = format!("is for {}, and so for every platform", listing(&tags.platforms));
+        let message =
+            format!("is for {}: `any` includes all other platforms", listing(&tags.platforms));
         findings.push(BESIDE_ANY.broken(file, message));
     }
     let malformed = malformed(tags);
     // If nobody installs the wheel, that finding proposes other tags.
     if !malformed.is_empty() && tags.expand().iter().any(is_installable) {
-        let message = format!("{} names no interpreter and no interface", listing(&malformed));
+        let message = format!("{} is not a valid Python tag or ABI tag", listing(&malformed));
         findings.push(MALFORMED.broken(file, message));
     }
     for part in [&tags.pythons, &tags.abis, &tags.platforms] {
@@ -74,15 +75,21 @@ fn judge(claim: PlatformTag) -> Option<(&'static Rule, String)> {
     Policies::builtin().limits(claim)?;
     match libc_release(claim) {
         Some(LibcRelease::Never) => {
-            return Some((&NO_SUCH_LIBC, format!("there is no C library of `{claim}`")));
+            return Some((
+                &NO_SUCH_LIBC,
+                format!("`{claim}` names a C library version that does not exist"),
+            ));
         }
         Some(LibcRelease::Newer) => {
-            return Some((&LATER_LIBC, format!("the C library of `{claim}` is not known")));
+            return Some((
+                &LATER_LIBC,
+                format!("`{claim}` names a C library version that is not known yet"),
+            ));
         }
         Some(LibcRelease::Known) | None => {}
     }
     let refused = !Index::builtin().takes(claim);
-    refused.then(|| (&REFUSED_PLATFORM, format!("no index takes `{claim}`")))
+    refused.then(|| (&REFUSED_PLATFORM, format!("the package index rejects `{claim}`")))
 }
 
 /// Python and ABI tags that are none: a name and a number are wanted (PEP 425).

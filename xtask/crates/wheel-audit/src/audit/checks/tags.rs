@@ -22,13 +22,13 @@ const UNKNOWN_PLATFORM: Rule = Rule::error(
 const NO_PROMISE: Rule = Rule::warning(
     "TAG004",
     "no-promise",
-    "give the wheel the manylinux tag it fulfils; an index refuses `linux_*`",
+    "give the wheel the manylinux or musllinux tag that it fulfils; the package index rejects `linux_*`",
 )
 .refused_by_index();
 const OTHER_SYSTEM: Rule = Rule::note(
     "TAG020",
     "other-system",
-    "check its machine code with the tools of that system; archive, `RECORD` and metadata are checked here",
+    "check the machine code with tools of that system, such as delvewheel or delocate",
 );
 const MACHINE_CODE_FOR_ANY: Rule =
     Rule::error("TAG005", "machine-code-for-any", "give a wheel with machine code a platform tag");
@@ -63,14 +63,15 @@ fn find(context: &AuditContext<'_>, findings: &mut Vec<Finding>) {
     if context.is_foreign() {
         let systems: BTreeSet<&str> = others.into_iter().map(|(_, system)| system).collect();
         let systems = Vec::from_iter(systems).join(" and ");
-        let message = format!("is for {systems}: not a Linux wheel, machine code not read");
+        let message = format!("is for {systems}: its machine code is not checked");
         findings.push(OTHER_SYSTEM.broken(file, message));
     }
     if let Some(elf) = context.elves().first()
         && context.claims().contains(&PlatformTag::Any)
     {
         findings.push(
-            MACHINE_CODE_FOR_ANY.broken(&elf.path, "machine code in a wheel for `any` platform"),
+            MACHINE_CODE_FOR_ANY
+                .broken(&elf.path, "contains machine code, but the platform tag is `any`"),
         );
     }
 }
@@ -98,15 +99,15 @@ fn wheel_tags(file: &str, lines: &[String], tags: &TagSet) -> Option<Finding> {
             listing(&extra),
             listing(&missing)
         );
-        let help = "have the build backend write a list of tags; it wrote the characters of a text";
+        let help = "fix the build backend: it wrote each character of a string as a tag";
         Some(WHEEL_TAGS.broken(file, message).with_help(help))
     } else {
         let part = |what: &str, tags: &[&String]| {
             (!tags.is_empty()).then(|| format!("`WHEEL` {what} {}", listing(tags)))
         };
         let parts = [
-            part("lacks the file name's", &missing),
-            part("has, and the file name lacks,", &extra),
+            part("lacks tags of the file name:", &missing),
+            part("has tags that the file name lacks:", &extra),
         ];
         let parts: Vec<String> = parts.into_iter().flatten().collect();
         Some(WHEEL_TAGS.broken(file, parts.join("; ")))
@@ -117,11 +118,12 @@ fn platform_fault(file: &str, platform: &str) -> Option<Finding> {
     match platform.parse::<PlatformTag>() {
         Err(error) => Some(UNKNOWN_PLATFORM.broken(file, error.to_string())),
         Ok(PlatformTag::Any) => None,
-        Ok(tag @ PlatformTag::Linux(_)) => Some(
-            NO_PROMISE.broken(file, format!("`{tag}` promises nothing and installs everywhere")),
-        ),
+        Ok(tag @ PlatformTag::Linux(_)) => Some(NO_PROMISE.broken(
+            file,
+            format!("`{tag}` promises nothing about the system, and pip installs it on any Linux"),
+        )),
         Ok(tag) if Policies::builtin().limits(tag).is_none() => {
-            Some(UNKNOWN_PLATFORM.broken(file, format!("no policy stands behind `{tag}`")))
+            Some(UNKNOWN_PLATFORM.broken(file, format!("no policy defines `{tag}`")))
         }
         Ok(_) => None,
     }

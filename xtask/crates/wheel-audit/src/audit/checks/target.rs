@@ -6,11 +6,11 @@ use crate::policy::PlatformTag;
 const OTHER_PLATFORM: Rule =
     Rule::error("TAG101", "other-platform", "retag the wheel for the target it was built for");
 const OTHER_INTERPRETER: Rule =
-    Rule::error("TAG102", "other-interpreter", "build with the interpreter that was asked for");
+    Rule::error("TAG102", "other-interpreter", "build with the requested interpreter");
 const NO_EXTENSION: Rule = Rule::error(
     "TAG103",
     "no-extension",
-    "look in the build's log for a compiler error that was swallowed; if the package works without its \
+    "search the build's log for a compiler error that the build ignored; if the package works without its \
      extension, set `native = false` in `[check]` of wheels.toml",
 );
 
@@ -25,20 +25,20 @@ fn find(context: &AuditContext<'_>, findings: &mut Vec<Finding>) {
     if let Some(target) = expectations.platform_tag
         && !claims.iter().any(|&claim| installs_on(claim, target))
     {
-        let message = format!("the wheel is for {platforms}, and `{target}` was promised");
+        let message = format!("the wheel is for {platforms}, but the target promises `{target}`");
         findings.push(OTHER_PLATFORM.broken(file, message));
     } else if let Some(arch) = expectations.arch
         && claims.iter().any(|claim| claim.arch().is_some_and(|own| own != arch))
     {
         let message =
-            format!("the wheel is for {platforms}, and the target's architecture is `{arch}`");
+            format!("the wheel is for {platforms}, but the target's architecture is `{arch}`");
         findings.push(OTHER_PLATFORM.broken(file, message));
     }
     if let Some(interpreter) = expectations.interpreter
         && !name.tags.expand().iter().any(|tag| interpreter.accepts(tag))
     {
         let message =
-            format!("the wheel is for `{}`, and one for `{interpreter}` was asked for", name.tags);
+            format!("the wheel is for `{}`, but `{interpreter}` was requested", name.tags);
         findings.push(OTHER_INTERPRETER.broken(file, message));
     }
     let is_pure = claims.contains(&PlatformTag::Any)

@@ -17,12 +17,12 @@ pub(super) const ABSENT_LIBRARY: Rule = Rule::error(
 pub(super) const LIBRARY_OF_ANOTHER_WHEEL: Rule = Rule::warning(
     "ELF012",
     "library-of-another-wheel",
-    "make sure that the other wheel's modules are imported first, or that a search path leads there",
+    "import the other wheel's modules first, or add a search path that leads there",
 );
 pub(super) const LIBRARY_OF_A_DRIVER: Rule = Rule::warning(
     "ELF013",
     "library-of-a-driver",
-    "load the file only where the driver is, so that the package can be imported without it",
+    "load the file only if the driver is installed, so that the import works without it",
 );
 pub(super) const DAMAGED_NAMES: Rule = Rule::error(
     "ELF041",
@@ -43,7 +43,7 @@ pub(super) fn collect(context: &AuditContext<'_>, all: &mut Vec<Obstacle>) {
             let breaks = limits.iter().find(|limits| !limits.library(library));
             if is_garbage(library) {
                 let cause = format!(
-                    "needs `{}`, which is no name of a library: its string table is damaged",
+                    "needs `{}`, which is not a library name: the string table is damaged",
                     library.escape_debug()
                 );
                 let obstacle = Obstacle::new(&DAMAGED_NAMES, &elf.path, cause);
@@ -129,27 +129,28 @@ fn absent(elf: &Elf, library: &str, tag: Option<PlatformTag>, wheel: &Wheel<'_>)
     }
     if library.starts_with("libpython") {
         let cause = format!("needs `{name}`: do not link libpython, the interpreter provides it");
-        let help =
-            "link no module against `libpython`: the interpreter that imports it has those symbols";
+        let help = "do not link modules with `libpython`: the interpreter provides its symbols";
         return obstacle(&ABSENT_LIBRARY, cause).with_help(help);
     }
     let why = match tag {
         Some(tag) => format!("which `{tag}` does not promise"),
-        None => "has to be installed".to_owned(),
+        None => "must be installed".to_owned(),
     };
     let cause = format!("needs `{name}`, which is not in the wheel and {why}");
     let absent = obstacle(&ABSENT_LIBRARY, cause);
     match provider.and_then(|provider| provider.projects().first()) {
         Some(project) => absent.with_help(format!(
-            "name `{project}`, whose wheels bring it, in `Requires-Dist`, or put it into the wheel"
+            "add `{project}`, whose wheels contain it, to `Requires-Dist`, or bundle it"
         )),
         None if library.contains('/') => absent.with_help(
-            "give the library a name of its own (`-Wl,-soname`), and link by that: it was linked by path",
+            "give the library a soname (`-Wl,-soname`) and link by name: it was linked by path",
         ),
         None => match SystemLibrary::of(library) {
-            Some(known) => {
-                absent.with_help(format!("it comes with {}: {}", known.packages(), ABSENT_LIBRARY.help))
-            }
+            Some(known) => absent.with_help(format!(
+                "it comes with {}: {}",
+                known.packages(),
+                ABSENT_LIBRARY.help
+            )),
             None => absent,
         },
     }

@@ -14,7 +14,7 @@ pub(super) const SMALL_PAGES: Rule = Rule::warning(
 pub(super) const PROCESSOR_MARKER: Rule = Rule::warning(
     "ELF038",
     "marked-for-newer-processors",
-    "link without `-z x86-64-v2` and the like, and compile for the level that the tag admits",
+    "link without `-z x86-64-v2` and similar options, and compile for the baseline of the tag",
 );
 
 /// From here on glibc holds the marker against the processor (`sysdeps/x86/dl-prop.h`).

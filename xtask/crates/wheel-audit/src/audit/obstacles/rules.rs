@@ -5,19 +5,19 @@ use super::Rule;
 pub(in crate::audit) const UNJUDGED: Rule = Rule::error(
     "ELF001",
     "unjudged",
-    "build the file anew; what the loader's tables do not say, nobody can vouch for",
+    "build the file again; its headers or its loader tables are damaged",
 );
 pub(in crate::audit) const OTHER_MACHINE: Rule =
     Rule::error("ELF002", "other-machine", "build in an environment of the target's architecture");
 pub(in crate::audit) const FLOOR: Rule = Rule::error(
     "ELF003",
     "floor-above-promise",
-    "build on the target's own system or an older one, or promise a newer one",
+    "build on the target's own system or an older one, or use the tag of a newer one",
 );
 pub(in crate::audit) const NOT_LOADABLE: Rule = Rule::error(
     "ELF022",
     "not-loadable",
-    "link it as a shared object (`-shared`); no program, and nothing for another system, can be imported",
+    "link it as a shared object (`-shared`) for Linux; nothing else can be imported",
 );
 pub(in crate::audit) const OF_THE_LOADER: Rule = Rule::error(
     "ELF024",
@@ -37,7 +37,7 @@ pub(in crate::audit) const NO_ELF: Rule = Rule::error(
 pub(in crate::audit) const ABOVE: Rule = Rule::error(
     "ISA001",
     "isa-above-promise",
-    "compile for the promised level (never with `-march=native`), or choose at run time",
+    "compile for the promised level (never with `-march=native`), or select the code at run time",
 );
 pub(in crate::audit) const RELR: Rule = Rule::error(
     "ELF005",

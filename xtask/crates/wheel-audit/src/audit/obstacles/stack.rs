@@ -27,7 +27,7 @@ pub(super) fn collect(context: &AuditContext<'_>, all: &mut Vec<Obstacle>) {
             Role::Module | Role::Needed | Role::Library => Effect::MayFail,
         };
         let on = Condition::Glibc { from: Some(REFUSES), before: None };
-        let obstacle = Obstacle::new(&EXECUTABLE_STACK, &elf.path, "asks for an executable stack");
+        let obstacle = Obstacle::new(&EXECUTABLE_STACK, &elf.path, "requires an executable stack");
         all.push(obstacle.with_words(WORDS).on(on).with_effect(effect));
     }
 }

@@ -106,7 +106,7 @@ impl Group<'_> {
 
     fn nowhere(&self) -> Obstacle {
         let names = self.names();
-        let cause = format!("takes {names} from elsewhere, and nothing in its scope exports that");
+        let cause = format!("needs {names}, and no file that is loaded with it exports that");
         let obstacle = match (self.elf.starter, self.unresolved.is_lazy) {
             // Python opens modules with `RTLD_NOW` (`CPython`, `Python/dynload_shlib.c`), which binds
             // what they need as well.
@@ -137,8 +137,8 @@ impl Group<'_> {
     fn out_of_scope(&self, file: &str) -> Obstacle {
         let (names, file) = (self.names(), shown(file));
         let cause = format!(
-            "takes {names} from elsewhere, and only `{file}` exports that, which it does not need: \
-             it loads only after something else has loaded that file with `RTLD_GLOBAL`"
+            "needs {names}, which only `{file}` exports, and is not linked with that file: it loads \
+             only after something else has loaded that file with `RTLD_GLOBAL`"
         );
         self.breaking(&LIBRARY, cause).with_effect(Effect::MayFail)
     }
@@ -157,9 +157,8 @@ impl Group<'_> {
 
     fn not_of_interpreter(&self) -> Obstacle {
         let names = self.names();
-        let cause = format!(
-            "takes {names} from the interpreter, and the one of the wheel's tag has no such"
-        );
+        let cause =
+            format!("needs {names}, which the interpreter of the wheel's tag does not export");
         self.breaking(&NOT_OF_INTERPRETER, cause)
     }
 
@@ -182,7 +181,7 @@ impl Group<'_> {
         let (prefix, from) = SymbolVersion::of_name(version)?;
         let from = from.to_string().parse().ok().filter(|_| prefix == "GLIBC")?;
         let names = self.names();
-        let cause = format!("takes {names} from glibc, which has no such from {from} on");
+        let cause = format!("needs {names}, which glibc no longer has since {from}");
         let on = Condition::Glibc { from: Some(from), before: None };
         Some(self.breaking(&REMOVED, cause).on(on))
     }

@@ -103,7 +103,7 @@ fn other_libc(own: &Files<'_>, all: &mut Vec<Obstacle>) {
     }
     let loaders = own.iter().filter_map(|(elf, facts)| Some((elf, facts.interpreter.as_ref()?)));
     if let Some((elf, loader)) = { loaders }.find(|(_, loader)| !is_musls(loader)) {
-        let cause = format!("asks for the loader `{}`", loader.escape_debug());
+        let cause = format!("requires the loader `{}`", loader.escape_debug());
         all.push(Obstacle::new(&OTHER_LOADER, &elf.path, cause).on(Condition::Musl));
     }
     named_for_other_libc(own, all);

@@ -9,7 +9,7 @@ pub(super) const STATIC_TLS: Rule = Rule::warning(
     "ELF039",
     "static-tls",
     "compile without `-ftls-model=initial-exec`, or link the library into the module with \
-     `-ftls-model=global-dynamic`; a `dlopen` after the start has little room",
+     `-ftls-model=global-dynamic`; little space is left for files that are loaded after the start",
 );
 
 /// The bytes that every glibc since 2.26 sets aside for files that are loaded later (`elf/dl-tls.c`,
@@ -37,7 +37,7 @@ pub(super) fn collect(context: &AuditContext<'_>, all: &mut Vec<Obstacle>) {
             format!("has {own} bytes of static thread-local storage")
         } else {
             format!(
-                "has {own} bytes of static thread-local storage, {total} together with {} more files \
+                "has {own} bytes of static thread-local storage, and {total} bytes with the {} other files \
                  that load with it",
                 count - 1
             )

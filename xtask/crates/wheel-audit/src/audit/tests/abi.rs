@@ -39,7 +39,7 @@ fn symbols_outside_the_stable_interface_are_errors() {
     assert_eq!(
         messages(&stable("cp39", &["PyLong_FromLong", "PyUnicode_AsUTF8", "_PyDict_NewPresized"])),
         [
-            "ABI001: uses `PyUnicode_AsUTF8`, `_PyDict_NewPresized`, not in the stable interface of any Python"
+            "ABI001: uses `PyUnicode_AsUTF8`, `_PyDict_NewPresized`, which no Python has in its stable ABI"
         ]
     );
 }
@@ -65,7 +65,7 @@ fn what_a_library_of_another_wheel_may_offer_is_not_proven_to_be_wrong() {
         codes(&needs("libother.so.1")),
         [(
             "ABI004",
-            "uses `PyDateTimeAPI`, not in the stable interface of any Python, unless `libother.so.1` offers them, which is not in the wheel".to_owned()
+            "uses `PyDateTimeAPI`, which no Python has in its stable ABI; only `libother.so.1`, which is not in the wheel, could provide them".to_owned()
         )]
     );
     // The system's libraries and the interpreter's own are known, and so is one of the wheel.
@@ -93,7 +93,7 @@ fn symbols_newer_than_the_tag_are_errors() {
     assert_eq!(
         messages(&stable("cp39", &symbols)),
         [
-            "ABI002: uses `PyObject_GetBuffer`, `PyType_GetModule`, in the stable interface since Python 3.11, and the wheel is for 3.9"
+            "ABI002: uses `PyObject_GetBuffer`, `PyType_GetModule`, in the stable ABI since Python 3.11, but the wheel is for 3.9"
         ]
     );
     assert_eq!(own(&stable("cp311", &symbols)), Vec::<&str>::new());

@@ -120,7 +120,7 @@ fn what_nobody_can_tell_is_said_to_be_unknown() {
     let private = tagged("linux_x86_64", module(&[("f", "GLIBC_PRIVATE", "libc.so.6")], &[]));
     assert_cell(&private, "Debian 12", State::Unknown, &["`GLIBC_PRIVATE` for `f`"]);
     let broken = tagged("linux_x86_64", PLAIN[..600].to_vec());
-    assert_cell(&broken, "Debian 12", State::Unknown, &["cannot be judged"]);
+    assert_cell(&broken, "Debian 12", State::Unknown, &["cannot be checked"]);
     // The name says nothing of the C library, and musl takes `libc.so.6` for itself.
     let name = "pkg-1.0-cp311-abi3-linux_x86_64.whl";
     let stable =

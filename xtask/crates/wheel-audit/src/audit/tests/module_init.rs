@@ -47,13 +47,21 @@ fn modules_that_start_pass() {
 #[test]
 fn modules_that_nothing_starts_are_errors() {
     let path = format!("pkg/_x.{SUFFIX}");
-    let none = "has no function that starts the module, such as `PyInit__x`";
+    let none = "does not export a function that initializes the module, such as `PyInit__x`";
     for (functions, calls, message) in [
         (&[][..], &["PyModuleDef_Init"][..], none),
         (&[][..], &["PyModule_FromDefAndSpec2"][..], none),
         (&[][..], &["PyImport_ImportModule", "PyLong_FromVoidPtr"][..], none),
-        (&["PyInit__y"][..], &[][..], "starts no module `_x`: it has `PyInit__y`"),
-        (&["_cffi_pypyinit__x"][..], &[][..], "starts no module `_x`: it has `_cffi_pypyinit__x`"),
+        (
+            &["PyInit__y"][..],
+            &[][..],
+            "does not initialize the module `_x`: it exports `PyInit__y`",
+        ),
+        (
+            &["_cffi_pypyinit__x"][..],
+            &[][..],
+            "does not initialize the module `_x`: it exports `_cffi_pypyinit__x`",
+        ),
     ] {
         let fixture = wheel(WHEEL).with(&path, library(functions, calls));
         let findings = audit(&fixture, &Expectations::default()).findings;

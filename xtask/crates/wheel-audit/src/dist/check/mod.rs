@@ -111,7 +111,7 @@ impl Checker<'_> {
         match Manifest::parse(&bytes) {
             Ok(manifest) => Some(manifest),
             Err(reason) => {
-                let reason = format!("it is no manifest of ours: {reason}");
+                let reason = format!("it is not a manifest of this tool: {reason}");
                 self.found(DistFault::Manifest, MANIFEST, reason);
                 None
             }

@@ -39,7 +39,7 @@ impl Checker<'_> {
                 self.found(
                     DistFault::Sums,
                     &path,
-                    format!("line {number} is no checksum and name"),
+                    format!("line {number} is not a checksum and a name"),
                 );
                 continue;
             };

@@ -31,9 +31,9 @@ pub(super) fn class(state: State) -> &'static str {
 
 const LEGEND: [(State, &str); 7] = [
     (State::Breaks, "installs and does not load: the user meets an error at import"),
-    (State::Unknown, "installs, and may not load: nobody can tell from the file"),
+    (State::Unknown, "installs, may not load: the file does not show it"),
     (State::LoadsOnSome, "loads where the processor is new enough"),
-    (State::Withheld, "would load, and is not installed: the tag asks for more than the files"),
+    (State::Withheld, "not installed, would load: the tag requires more than the files need"),
     (State::Refused, "not installed, rightly"),
     (State::Loads, "installs and loads"),
     (State::Absent, "the distribution is not published for this machine"),

@@ -146,11 +146,11 @@ fn file(audit: &FileAudit) -> Markup {
         details data-name=(name) data-bad=[bad.then_some("1")] {
             summary {
                 (badge(audit.verdict)) " " bdi.name { (name) } " "
-                span.numbers { (short.unwrap_or_else(|| "cannot be judged".to_owned())) }
+                span.numbers { (short.unwrap_or_else(|| "cannot be checked".to_owned())) }
             }
             @match &audit.facts {
                 Some(elf) => (elf_file(elf)),
-                None => p { "It cannot be judged." },
+                None => p { "It cannot be checked." },
             }
         }
     }

@@ -41,7 +41,7 @@ pub(super) fn read<R: Read + Seek>(reader: &mut R) -> Result<Found, ArchiveError
     }
     if entries.len() != usize::from(end.count) {
         return Err(ArchiveError::Malformed(
-            "the directory has another number of members than it says",
+            "the directory does not have the number of members that it states",
         ));
     }
     drop(bytes);
@@ -63,7 +63,7 @@ fn without_end<R: Read + Seek>(reader: &mut R) -> Result<&'static str, ArchiveEr
     reader.take(4).read_to_end(&mut start)?;
     Ok(match start.as_slice() {
         [] => "the file is empty",
-        b"PK\x03\x04" => "it is cut short, its directory, which lies at the end, is missing",
+        b"PK\x03\x04" => "it is truncated, the directory at its end is missing",
         _ => "it does not begin as one, and has no directory at its end",
     })
 }

@@ -20,7 +20,7 @@ pub enum ArchiveProblem {
     #[error("`{name}` is a name of {length} bytes, which no system takes")]
     LongName { name: String, length: usize },
     /// A symbolic link, device or the like.
-    #[error("`{name}` is no regular file: its mode is {mode:o}")]
+    #[error("`{name}` is not a regular file: its mode is {mode:o}")]
     SpecialFile { name: String, mode: u32 },
     /// A file that runs with the rights of its owner or group, or stays in memory.
     #[error("`{name}` has the mode {mode:o}, with set-user-ID, set-group-ID or sticky bit")]
@@ -63,7 +63,7 @@ pub enum ArchiveProblem {
     #[error("`{name}` and {others} others have their sizes behind their data")]
     DataDescriptors { name: String, others: usize },
     /// More than a thousand, so that the others are not told one by one.
-    #[error("{count} more problems of its members are not told")]
+    #[error("{count} more problems of its members are not listed")]
     More { count: usize },
 }
 

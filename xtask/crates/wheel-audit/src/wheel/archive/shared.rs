@@ -23,7 +23,7 @@ impl SharedFile {
         let file = fs_err::File::open(path)?;
         let metadata = file.metadata()?;
         if !metadata.is_file() {
-            let message = format!("`{path}` is no regular file");
+            let message = format!("`{path}` is not a regular file");
             return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
         }
         Ok(Self { file: Arc::new(file), at: 0, length: metadata.len() })

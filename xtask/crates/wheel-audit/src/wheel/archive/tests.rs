@@ -408,7 +408,7 @@ fn what_is_no_archive_at_all_is_called_what_it_is() {
     let whole = stored(&["pkg/a.py"]);
     for (bytes, word) in [
         (&b""[..], "empty"),
-        (&whole[..whole.len() - 30], "cut short"),
+        (&whole[..whole.len() - 30], "truncated"),
         (b"<html>not found</html>", "does not begin as one"),
     ] {
         let error = open(bytes).unwrap_err().to_string();

@@ -19,21 +19,21 @@ const NOTHING_ALIKE: Rule = Rule::error(
 const LACKS_MODULE: Rule = Rule::warning(
     "SET102",
     "lacks-module",
-    "look in the build's log for a compiler error; an `[[check.override]]` with `path` accepts the difference",
+    "search the build's log for a compiler error; an `[[check.override]]` with `path` accepts the difference",
 );
 const OWN_MODULE: Rule =
-    Rule::warning("SET103", "module-of-its-own", "see that the module is meant to be published");
+    Rule::warning("SET103", "module-of-its-own", "check that the module is meant to be published");
 const LACKS_FILES: Rule = Rule::warning(
     "SET104",
     "lacks-files",
     "pack what the published wheel packs; an `[[check.override]]` with `path` accepts the difference",
 );
 const OWN_FILES: Rule =
-    Rule::warning("SET105", "files-of-its-own", "see that the files are meant to be published");
+    Rule::warning("SET105", "files-of-its-own", "check that the files are meant to be published");
 const LACKS_EXECUTABLE: Rule = Rule::warning(
     "SET106",
     "lacks-executable",
-    "look in the build's log for a tool or a submodule that is missing; an `[[check.override]]` with `path` accepts the difference",
+    "search the build's log for a missing tool or submodule; an `[[check.override]]` with `path` accepts the difference",
 );
 const OTHER_ENTRY_POINTS: Rule = Rule::warning(
     "SET107",
@@ -41,13 +41,13 @@ const OTHER_ENTRY_POINTS: Rule = Rule::warning(
     "declare the same commands and plugins; an `[[check.override]]` with `path` accepts the difference",
 );
 const OTHER_REQUIREMENTS: Rule =
-    Rule::warning("SET108", "other-requirements", "see that the same dependencies are meant");
+    Rule::warning("SET108", "other-requirements", "check that the dependencies are intended");
 const FAR_OFF_SIZE: Rule =
-    Rule::warning("SET109", "size-far-off", "look at what is lacking, or at debug information");
+    Rule::warning("SET109", "size-far-off", "look for missing files, or for debug information");
 const UNCOVERED: Rule = Rule::warning(
     "SET110",
     "uncovered",
-    "build for these too, or tell their users that they will compile",
+    "build for these too, or expect their users to compile from source",
 );
 const NEWER_LIBC: Rule = Rule::warning(
     "SET111",

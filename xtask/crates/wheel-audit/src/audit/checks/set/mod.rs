@@ -16,12 +16,12 @@ use crate::wheel::{VersionKey, WheelName};
 const MISSING_WHEEL: Rule = Rule::warning(
     "SET001",
     "missing-wheel",
-    "build it with `cargo xtask wheels`, or take the interpreter out of wheels.toml",
+    "build it with `cargo xtask wheels`, or remove the interpreter from wheels.toml",
 );
 const MISSING_TARGET: Rule = Rule::warning(
     "SET002",
     "missing-target",
-    "build it with `cargo xtask wheels`, or take it out of `[ci] targets` or wheels.toml",
+    "build it with `cargo xtask wheels`, or remove it from `[ci] targets` or wheels.toml",
 );
 const ONE_NAME: Rule = Rule::error(
     "SET003",
@@ -30,23 +30,20 @@ const ONE_NAME: Rule = Rule::error(
      name one of the targets in `[publish] targets`",
 );
 const OTHER_VERSION: Rule =
-    Rule::error("SET004", "other-version", "take the old wheels away, or build them again");
-const SMALLER: Rule = Rule::warning(
-    "SET005",
-    "smaller-than-siblings",
-    "look at what the others have and this one lacks",
-);
+    Rule::error("SET004", "other-version", "remove the old wheels, or build them again");
+const SMALLER: Rule =
+    Rule::warning("SET005", "smaller-than-siblings", "compare its files with those of the others");
 const LOST_EXTENSION: Rule = Rule::error(
     "SET006",
     "lost-extension",
-    "look in the build's log for a compiler error that was swallowed",
+    "search the build's log for a compiler error that the build ignored",
 );
 const OTHER_FILES: Rule =
-    Rule::warning("SET007", "other-files", "see that each build packs the same files");
+    Rule::warning("SET007", "other-files", "make sure that each build packs the same files");
 const MIXED_PURITY: Rule = Rule::warning(
     "SET008",
     "mixed-purity",
-    "make all of them native, or see that the pure one is meant as the fallback",
+    "make all of them native, or keep the pure one as an intended fallback",
 );
 
 pub(in crate::audit) const RULES: &[Rule] = &[
@@ -167,7 +164,7 @@ fn mixed_versions(versions: &[Vec<&Member<'_>>], is_own: bool) -> Finding {
     let last = versions.last().and_then(|group| group.first());
     let (path, name) =
         last.map_or(("", ""), |member| (member.path(), member.name.distribution.as_str()));
-    let message = format!("`{name}` is there in the versions {}", listing(&numbers));
+    let message = format!("`{name}` is present in several versions: {}", listing(&numbers));
     weighed(OTHER_VERSION.broken(path, message), is_own, Severity::Note)
 }
 
@@ -175,7 +172,7 @@ fn purity(members: &[&Member<'_>], is_own: bool, findings: &mut Vec<Finding>) {
     let pure = members.iter().find(|member| member.is_pure());
     let native = members.iter().find(|member| !member.is_pure());
     if let (Some(pure), Some(native)) = (pure, native) {
-        let message = format!("is for any platform, and `{}` is native", native.audit.facts.file);
+        let message = format!("is for any platform, but `{}` is native", native.audit.facts.file);
         findings.push(weighed(MIXED_PURITY.broken(pure.path(), message), is_own, Severity::Note));
     }
 }

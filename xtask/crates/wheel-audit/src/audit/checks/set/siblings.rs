@@ -45,8 +45,7 @@ fn sizes(kin: &[&Member<'_>], findings: &mut Vec<Finding>) {
         others.sort_unstable();
         let (size, median) = (member.audit.facts.size, others.get(others.len() / 2).copied());
         if let Some(median) = median.filter(|median| others.len() > 1 && size < median / 2) {
-            let message =
-                format!("has {size} bytes, and its siblings, in the middle, have {median}");
+            let message = format!("has {size} bytes; the median of its siblings is {median}");
             findings.push(SMALLER.broken(member.path(), message));
         }
     }
@@ -66,14 +65,14 @@ fn contents(kin: &[&Member<'_>], is_own: bool, findings: &mut Vec<Finding>) {
     for (index, member) in known.into_iter().enumerate() {
         let lost = modules.lost(index);
         if !lost.is_empty() {
-            let message = format!("its siblings have {}, and it lacks them", listing(&lost));
+            let message = format!("it lacks {}, which its siblings have", listing(&lost));
             let finding = LOST_EXTENSION.broken(member.path(), message);
             findings.push(weighed(finding, is_own, Severity::Warning));
         }
         let (lost, alone) = (files.lost(index), files.alone(index));
         let mut parts = Vec::new();
         if !lost.is_empty() {
-            parts.push(format!("its siblings have {}, and it lacks them", listing(&lost)));
+            parts.push(format!("it lacks {}, which its siblings have", listing(&lost)));
         }
         if !alone.is_empty() {
             parts.push(format!("it alone has {}", listing(&alone)));

@@ -37,7 +37,7 @@ pub(super) fn find(members: &[Member<'_>], published: &[Published], findings: &m
         let lost = missing(&theirs, &own);
         if !lost.is_empty() {
             let message =
-                format!("published wheels are for {}, and none of these is", listing(&lost));
+                format!("published wheels are for {}, but none of these is", listing(&lost));
             findings.push(UNCOVERED.broken(place, message));
         }
         let gained = missing(&own, &theirs);
