@@ -127,7 +127,7 @@ fn names_and_versions(metadata: &CoreMetadata, found: &mut Vec<(&Rule, String)>)
     let shown = version.escape_debug();
     match version.parse::<Version>() {
         Err(_) => {
-            found.push((&INVALID_VERSION, format!("`Version: {shown}` is not a PEP 440 version")))
+            found.push((&INVALID_VERSION, format!("`Version: {shown}` is not a PEP 440 version")));
         }
         Ok(parsed) if !parsed.local().is_empty() => {
             found.push((&LOCAL_VERSION, format!("`Version: {shown}` is a local version")));
