@@ -25,6 +25,8 @@ import sys
 
 # Seconds for one file.
 TIMEOUT = 600
+# Maximum number of attempts to find the order in which files of the wheel load.
+MAX_SIBLINGS = 100
 # Maximum number of symbols of another interpreter that are supplied.
 MAX_SUPPLIED = 2000
 # Messages of the loaders: glibc's elf/dl-load.c, elf/dl-lookup.c, elf/dl-version.c, elf/dl-reloc.c and
@@ -259,12 +261,14 @@ class Wheel:
     def with_siblings(self, path, ok, words, first):
         """Whether a file that lacks others of the wheel loads after these: then the package's own code decides."""
         before, reason = list(first), words
-        while ok is False:
-            missing = MISSING.search(words)
+        for _ in range(MAX_SIBLINGS):
+            missing = MISSING.search(words) if ok is False else None
             sibling = missing and self.names.get(os.path.basename(missing.group(1)))
-            if not sibling or sibling in before or sibling == path:
+            if not sibling or sibling == path:
                 # What the siblings lack is the obstacle.
                 return ok, words
+            if sibling in before:
+                before.remove(sibling)
             before.insert(len(first), sibling)
             ok, words = self.child(lambda: self.open(path, before))
             if ok:

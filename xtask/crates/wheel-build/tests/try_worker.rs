@@ -107,6 +107,22 @@ fn a_file_that_needs_a_sibling_off_its_search_path_cannot_be_judged() {
     library(&root, "gone/libgone.so", "int gone;", &["-Wl,-soname,libgone.so"]);
     let code = "extern int gone;\nint f(void) { return gone; }";
     library(&root, "p/lacks.abi3.so", code, &[root.join("gone/libgone.so").as_str()]);
+    // Both of its libraries need a third one, which has to be first.
+    let own = root.join("p.libs/libown.so");
+    let uses = "extern int own;\nint NAME(void) { return own; }";
+    for name in ["first", "second"] {
+        let soname = format!("-Wl,-soname,lib{name}.so");
+        library(
+            &root,
+            &format!("p.libs/lib{name}.so"),
+            &uses.replace("NAME", name),
+            &[&soname, own.as_str()],
+        );
+    }
+    let both = "extern int first(void), second(void);\nint h(void) { return first() + second(); }";
+    let (one, two) = (root.join("p.libs/libfirst.so"), root.join("p.libs/libsecond.so"));
+    let options = [one.as_str(), two.as_str(), "-Wl,--allow-shlib-undefined"];
+    library(&root, "p/both.abi3.so", both, &options);
     // What decides is what the sibling lacks.
     let gone = root.join("gone/libgone.so");
     library(&root, "p.libs/libtwo.so", code, &["-Wl,-soname,libtwo.so", gone.as_str()]);
@@ -121,6 +137,7 @@ fn a_file_that_needs_a_sibling_off_its_search_path_cannot_be_judged() {
     let found = load(&root, "load");
     let deep = &found["p/deep.abi3.so"];
     assert_eq!(deep["ok"], false, "{found:?}");
+    assert_eq!(found["p/both.abi3.so"]["ok"], Value::Null, "{found:?}");
     assert!(deep["words"].as_str().unwrap().contains("libgone.so"), "{deep}");
     assert_eq!(found["p/user.abi3.so"]["ok"], Value::Null, "{found:?}");
     assert_eq!(found["p/lacks.abi3.so"]["ok"], false, "{found:?}");
