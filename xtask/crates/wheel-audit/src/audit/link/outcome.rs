@@ -20,7 +20,7 @@ pub(in crate::audit) struct Unresolved {
 }
 
 /// A symbol as the file asks for it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(in crate::audit) struct Symbol {
     /// Its name, mangled.
     pub(in crate::audit) name: String,
@@ -35,6 +35,8 @@ pub(in crate::audit) enum Cause {
     Nowhere,
     /// This library of the wheel does not define the version.
     VersionNotDefined(String),
+    /// The file needs versions of this library, and not the library itself.
+    LibraryNotNeeded(String),
     /// The interpreters that the wheel is for do not export it.
     NotOfInterpreter,
     /// Every interpreter has loaded the library that exports it, and the file does not need it.

@@ -86,6 +86,7 @@ impl<'a> Resolver<'a> {
         let inside: Vec<bool> = facts.version_needs.iter().map(is_inside).collect();
         let has_unknown = self.has_unknown(file);
         self.versions_not_defined(file, facts, &mut outcome);
+        self.libraries_not_needed(file, facts, arch, &mut outcome);
         for (index, import) in facts.imports.iter().enumerate() {
             let is_systems = import.need.is_some_and(|need| inside.get(need) != Some(&true));
             if import.weak || import.binding == Binding::Never || is_systems {
@@ -157,6 +158,34 @@ impl<'a> Resolver<'a> {
                 let symbol = Symbol { name: String::new(), version: Some(version.to_owned()) };
                 outcome.add(Cause::VersionNotDefined(path), false, symbol);
             }
+        }
+    }
+
+    /// Libraries of version needs that nothing loads (glibc, `elf/dl-version.c`,
+    /// `_dl_check_map_versions`, which asserts that they are loaded, weak or not).
+    fn libraries_not_needed(
+        &self,
+        file: usize,
+        facts: &ElfFacts,
+        arch: Arch,
+        outcome: &mut Outcome,
+    ) {
+        if self.host.is_musl() || self.has_unknown(file) {
+            return;
+        }
+        let host = self.host.libraries(arch, true);
+        let users = self.users.get(file).into_iter().flatten().chain([&file]);
+        let scopes: Vec<_> = users.filter_map(|&user| self.scopes.get(user)).collect();
+        let is_loaded = |name: &str| {
+            facts.needed.iter().any(|needed| needed == name)
+                || host.iter().any(|library| library == name)
+                || Policies::is_loader(name)
+                || scopes.iter().any(|scope| scope.has(name, self.elves))
+        };
+        let libraries = facts.version_needs.iter().map(|need| need.library.as_str());
+        let lost: BTreeSet<&str> = libraries.filter(|name| !is_loaded(name)).collect();
+        for library in lost {
+            outcome.add(Cause::LibraryNotNeeded(library.to_owned()), false, Symbol::default());
         }
     }
 

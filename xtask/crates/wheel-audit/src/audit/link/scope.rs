@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::host::Host;
-use crate::audit::elf_file::Elf;
+use crate::audit::{elf_file::Elf, search};
 use crate::elf::ElfKind;
 use crate::policy::{Arch, Policies, exports, scope};
 
@@ -70,23 +70,27 @@ fn scope<'a>(
 ) -> Option<Scope<'a>> {
     let mut scope = Scope { files: vec![root], ..Scope::default() };
     let (mut seen, mut queue) = (BTreeSet::from([root]), VecDeque::from([root]));
-    let mut known: BTreeSet<Cow<'a, str>> = BTreeSet::new();
+    let mut known: BTreeSet<&'a str> = BTreeSet::new();
     while let Some(elf) = queue.pop_front().and_then(|index| elves.get(index)) {
         let Some(facts) = elf.loadable() else {
             scope.unknown.insert(&elf.path);
             continue;
         };
         *left = left.checked_sub(1 + facts.needed.len())?;
-        for name in &facts.needed {
-            // Of several files with this name the loader takes one; which one is the matter of the
-            // search path.
-            let files = names.get(elf.arch, name);
+        // What a name stands for is settled when it is needed first.
+        for name in facts.needed.iter().filter(|name| known.insert(name)) {
+            let all = names.get(elf.arch, name);
+            *left = left.checked_sub(all.len())?;
+            let is_loaded = || all.iter().any(|file| seen.contains(file));
+            let own =
+                if all.len() < 2 || is_loaded() { None } else { on_path(elves, all, elf, name) };
+            // Where the file's own search path leads to none of several, any may be meant.
+            let files = own.as_ref().map_or(all, std::slice::from_ref);
             for &file in files.iter().filter(|&&file| seen.insert(file)) {
                 scope.files.push(file);
                 queue.push_back(file);
-                *left = left.checked_sub(1)?;
             }
-            if files.is_empty() && known.insert(name.into()) {
+            if all.is_empty() {
                 scope.add_library(name, elf.arch, host);
             }
         }
@@ -94,7 +98,22 @@ fn scope<'a>(
     Some(scope)
 }
 
+/// The file to which the search path of `user` itself leads: the loader looks there first.
+fn on_path(elves: &[Elf], files: &[usize], user: &Elf, name: &str) -> Option<usize> {
+    let folders = search::own_folders(&user.path, user.loadable()?);
+    let place = |file: usize| Some(search::installed(&elves.get(file)?.path));
+    let is_at =
+        |folder: &str, file| place(file) == Some(format!("{}/{folder}/{name}", search::SITE));
+    folders.iter().find_map(|folder| files.iter().copied().find(|&file| is_at(folder, file)))
+}
+
 impl<'a> Scope<'a> {
+    /// Is a file or library of this name in the scope?
+    pub(super) fn has(&self, name: &str, elves: &[Elf]) -> bool {
+        let mut files = self.files.iter().filter_map(|&file| elves.get(file));
+        self.libraries.iter().any(|library| library == name) || files.any(|elf| elf.is_named(name))
+    }
+
     /// Adds a library that is not in the wheel, and what that one needs.
     fn add_library(&mut self, name: &'a str, arch: Option<Arch>, host: &Host) {
         if ["libpython", "libpypy"].iter().any(|start| name.starts_with(start)) {

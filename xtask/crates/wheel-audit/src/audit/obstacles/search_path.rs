@@ -1,7 +1,14 @@
 //! Libraries that are in the wheel, and that no search path of their users leads to.
 
+use std::sync::Arc;
+
 use super::{AuditContext, Effect, Obstacle, Rule, closure::Closure, libraries::not_found};
-use crate::audit::search;
+use crate::audit::{
+    contents::Contents,
+    elf_file::Elf,
+    search::{self, OffPath},
+};
+use crate::policy::{Limits, VersionVerdict};
 
 pub(super) const OFF_THE_PATH: Rule = Rule::warning(
     "ELF011",
@@ -16,7 +23,12 @@ pub(super) fn collect(context: &AuditContext<'_>, all: &mut Vec<Obstacle>) {
         let arch = contents.elves.iter().find(|elf| elf.path == lost.path).and_then(|elf| elf.arch);
         let limits = context.limits(arch);
         // Then the loader finds the system's own.
-        if !limits.is_empty() && limits.iter().all(|limits| limits.library(lost.library)) {
+        let has_all = |limits: &Arc<Limits>| {
+            limits.library(lost.library)
+                && versions(contents, &lost)
+                    .all(|each| limits.version(each) != VersionVerdict::TooNew)
+        };
+        if !limits.is_empty() && limits.iter().all(has_all) {
             continue;
         }
         let is_sure = loaded.contains(lost.path)
@@ -40,4 +52,14 @@ pub(super) fn collect(context: &AuditContext<'_>, all: &mut Vec<Obstacle>) {
                 .with_help(format!("link with `-Wl,-rpath,'{wanted}'`, or load it first")),
         );
     }
+}
+
+/// The versions that a file needs of a library.
+fn versions<'a>(contents: &'a Contents, lost: &OffPath<'a>) -> impl Iterator<Item = &'a str> {
+    let (path, library) = (lost.path, lost.library);
+    let file = contents.elves.iter().find(move |elf| elf.path == path).and_then(Elf::loadable);
+    let needs = file.into_iter().flat_map(|facts| &facts.version_needs);
+    needs
+        .filter(move |need| need.library == library && !need.weak)
+        .map(|need| need.version.as_str())
 }

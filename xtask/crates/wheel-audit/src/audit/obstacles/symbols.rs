@@ -43,7 +43,7 @@ pub(super) fn collect(context: &AuditContext<'_>, all: &mut Vec<Obstacle>) {
     let is_musl = context.is_musl();
     let preloads = context.contents().map(|contents| &contents.preloads);
     let is_shared = preloads.is_some_and(Preloads::is_global);
-    for elf in context.elves() {
+    for elf in context.elves().iter().filter(|elf| elf.arch == context.facts.needs.arch) {
         let is_opened = preloads.is_some_and(|preloads| preloads.names(&elf.path));
         // What the wheel's own code loads for all may export the symbols.
         let is_known = |each: &&Unresolved| {
@@ -68,6 +68,7 @@ impl Group<'_> {
     fn obstacle(&self) -> Option<Obstacle> {
         match &self.unresolved.cause {
             Cause::VersionNotDefined(library) => Some(self.version(library)),
+            Cause::LibraryNotNeeded(library) => Some(self.not_needed(library)),
             Cause::NotOfInterpreter => Some(self.not_of_interpreter()),
             Cause::Until(version) => self.removed(version),
             Cause::Release(library, since) => self.release(library, since),
@@ -153,6 +154,21 @@ impl Group<'_> {
         // glibc, `elf/dl-version.c`, `match_symbol`.
         let words = format!("{library}: version `{version}' not found (required by it)");
         Obstacle::new(&VERSION_NOT_DEFINED, &self.elf.path, cause).with_words(words)
+    }
+
+    fn not_needed(&self, library: &str) -> Obstacle {
+        let library = shown(library);
+        let cause =
+            format!("needs versions of `{library}`, which nothing loads: `DT_NEEDED` lacks it");
+        let effect = match self.elf.starter {
+            Some(Starter::Import | Starter::Program) => Effect::Fails,
+            _ => Effect::MayFail,
+        };
+        Obstacle::new(&VERSION_NOT_DEFINED, &self.elf.path, cause)
+            .with_words("Inconsistency detected by ld.so: _dl_check_map_versions: Assertion `needed != NULL' failed!")
+            .on(Condition::Glibc { from: None, before: None })
+            .with_effect(effect)
+            .with_help("add the library (`patchelf --add-needed`), or remove the versions with the need")
     }
 
     fn not_of_interpreter(&self) -> Obstacle {

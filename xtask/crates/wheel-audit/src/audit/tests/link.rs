@@ -106,6 +106,49 @@ fn versions_are_compared_where_the_library_defines_any() {
     assert_eq!(judge(&musl.with(LIBRARY, library("f", "V_1", "libx.so.1"))), NONE);
 }
 
+/// The file without its `DT_NEEDED` entries, as `patchelf --remove-needed` leaves it.
+fn without_needs(mut bytes: Vec<u8>) -> Vec<u8> {
+    let elf = goblin::elf::Elf::parse(&bytes).unwrap();
+    let dynamic = elf.program_headers.iter().find(|it| it.p_type == 2).unwrap().file_range();
+    for at in dynamic.step_by(16) {
+        if bytes[at..at + 8] == 1_u64.to_le_bytes() {
+            bytes[at..at + 8].copy_from_slice(&0x6000_dead_u64.to_le_bytes());
+        }
+    }
+    bytes
+}
+
+#[test]
+fn a_library_of_a_version_need_has_to_be_loaded() {
+    let of = |needs: &[(&str, &str, &str)]| {
+        judge(
+            &native(without_needs(module(needs, &[])))
+                .with(LIBRARY, library("f", "V_2", "libx.so.1")),
+        )
+    };
+    assert_eq!(of(&[("f", "V_2", "libx.so.1")]), [("ELF031", Severity::Error)]);
+    // Every process has the C library.
+    assert_eq!(of(&[("malloc", "GLIBC_2.2.5", "libc.so.6")]), NONE);
+    assert_eq!(of(&[("log", "GLIBC_2.2.5", "libm.so.6")]), NONE, "the interpreter needs it");
+}
+
+#[test]
+fn of_files_with_one_name_the_one_on_the_search_path_counts() {
+    let with = |near: &str, far: &str| {
+        let far = linked(far, &[], &["-Wl,-soname,libx.so.1"]);
+        judge(&with_library(&NEEDS, near).with("other/libx.so.1", far))
+    };
+    assert_eq!(with("int h;", "int f(void) { return 1; }"), [OF_A_LIBRARY]);
+    assert_eq!(with("int f(void) { return 1; }", "int h;"), NONE);
+}
+
+#[test]
+fn files_for_another_machine_are_no_obstacle() {
+    let mut foreign = calling("nowhere_at_all", &[]);
+    foreign[18] = 0xb7;
+    assert_eq!(judge(&wheel(WHEEL).with("pkg.libs/liby.so", foreign)), NONE);
+}
+
 #[test]
 fn libraries_that_only_the_interpreter_has_loaded_are_told() {
     let fixture = native(calling("tgamma", &[]));

@@ -98,6 +98,21 @@ fn members_of_data_folders_are_where_they_are_installed() {
 }
 
 #[test]
+fn the_systems_library_does_where_it_is_new_enough() {
+    let with = |version: &str| {
+        let user = module(&[("f", version, "libstdc++.so.6")], &[]);
+        let fixture =
+            Fixture::new("pkg-1.0-cp311-cp311-manylinux_2_28_x86_64.whl").with(MODULE, user);
+        lost(
+            &fixture
+                .with("pkg.libs/libstdc++.so.6", super::library("f", version, "libstdc++.so.6")),
+        )
+    };
+    assert_eq!(with("GLIBCXX_3.4.20"), []);
+    assert_eq!(with("GLIBCXX_3.4.32"), [(MODULE.to_owned(), "libstdc++.so.6".to_owned())]);
+}
+
+#[test]
 fn files_that_need_each_other_come_to_an_end() {
     let fixture = wheel(WHEEL)
         .with("liba.so.1", library("liba.so.1", &["libb.so.1"], &["-Wl,-rpath,$ORIGIN"]))
