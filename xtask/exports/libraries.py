@@ -64,6 +64,9 @@ pwritev readdir scandir sendfile setrlimit stat statfs statvfs tmpfile truncate 
 __xstat
 """.split()
 
+# Debian's musl adds BSD's `fts`; musl itself, and so Alpine, has none.
+DEBIAN_ONLY = ("fts_children", "fts_close", "fts_open", "fts_read", "fts_set")
+
 # Interpreters: packages of executables and of `libpython`, by suite.
 PYTHON_PACKAGES = {
     "xenial": "3.5", "bionic": "3.6", "bionic-updates": "3.7", "focal": "3.8", "bullseye": "3.9", "jammy": "3.10", "bookworm": "3.11",

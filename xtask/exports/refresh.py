@@ -22,7 +22,7 @@ from pathlib import Path
 
 import elf
 import tables
-from libraries import ARCHES, GLIBC, HOME, LFS64, LIBRARIES, SUITES, Library, packages
+from libraries import ARCHES, DEBIAN_ONLY, GLIBC, HOME, LFS64, LIBRARIES, SUITES, Library, packages
 
 DATA = Path(__file__).resolve().parent.parent / "crates/wheel-audit/src/policy/data/exports"
 HEAD = "# The tables of exports. Written by `xtask/exports/refresh.py`; do not edit.\n# Sources, packages of Debian and Ubuntu:\n"
@@ -206,7 +206,7 @@ def written(pool: Path) -> dict[str, str]:
         tables.continued(found, ends)
         tables.preceded(found, {arch: min((each.version for each in taken), key=tables.order) for arch, taken in by_arch.items()})
         if library.name == "libc.so":
-            add_lfs64(found)
+            adjust_musl(found)
         if not library.prefix:
             ever = min((each.version for taken in by_arch.values() for each in taken), key=tables.order)
             tables.since_ever(found, ever)
@@ -226,8 +226,10 @@ def written(pool: Path) -> dict[str, str]:
     return files
 
 
-def add_lfs64(found: dict[str, dict[str, str]]) -> None:
+def adjust_musl(found: dict[str, dict[str, str]]) -> None:
     for values in found.values():
+        for name in DEBIAN_ONLY:
+            values.pop(name, None)
         pairs = [(f"{name}64", name) for name in LFS64 if len(name) <= 14] + [("readdir64_r", "readdir_r")]
         for alias, name in pairs:
             if name in values:
