@@ -67,12 +67,13 @@ def distribution(release, kind):
 
 
 def libc():
+    # Asked first: Debian's `musl` puts a second loader on a system with glibc.
+    glibc = re.search(r"^glibc (\d+\.\d+)\s*$", ask("getconf", "GNU_LIBC_VERSION"))
     loaders = glob.glob("/lib/ld-musl-*.so.1")
-    if loaders:
-        match = re.search(r"Version (\S+)", ask(loaders[0]))
-        return {"family": "musl", "version": match.group(1) if match else ""}
-    match = re.search(r"(\d+\.\d+)\s*$", ask("getconf", "GNU_LIBC_VERSION"))
-    return {"family": "glibc", "version": match.group(1) if match else ""}
+    if glibc or not loaders:
+        return {"family": "glibc", "version": glibc.group(1) if glibc else ""}
+    match = re.search(r"Version (\S+)", ask(loaders[0]))
+    return {"family": "musl", "version": match.group(1) if match else ""}
 
 
 def packages():

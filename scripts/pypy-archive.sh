@@ -14,7 +14,8 @@ refuse() {
     exit "${2:-1}"
 }
 
-if [ -n "$(find /lib/ -maxdepth 1 -name 'ld-musl-*')" ]; then
+# A system with glibc may have musl installed as well.
+if ! getconf GNU_LIBC_VERSION >/dev/null 2>&1 && [ -n "$(find /lib/ -maxdepth 1 -name 'ld-musl-*')" ]; then
     refuse "PyPy is not published for musl"
 fi
 pinned=$(python3 -c 'import json, sys

@@ -42,7 +42,8 @@ case ${RUST:-none} in
         ;;
     rustup)
         libc=gnu
-        if [ -n "$(find /lib/ -maxdepth 1 -name 'ld-musl-*')" ]; then
+        # A system with glibc may have musl installed as well.
+        if ! getconf GNU_LIBC_VERSION >/dev/null 2>&1 && [ -n "$(find /lib/ -maxdepth 1 -name 'ld-musl-*')" ]; then
             libc=musl
         fi
         machine=$(uname -m)

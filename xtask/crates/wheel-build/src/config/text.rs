@@ -105,13 +105,13 @@ impl<'a> Text<'a> {
             return self.invalid(&path, true, "missing key".to_owned(), None, None);
         }
         // Errors of our own types.
-        let (said, listed) = said.split_once(": give one of ").unwrap_or((said, ""));
+        let (said, listed) = said.split_once(": use one of ").unwrap_or((said, ""));
         let message = said.split(": did you mean").next().unwrap_or(said);
         let message =
             message.replace("type: sequence", "type: list").replace("a sequence", "a list");
         let names = listed.split(", ");
         let near = meant(&path, word).or_else(|| Some(nearest(word, names)?.to_owned()));
-        let hint = (!listed.is_empty()).then(|| format!("give one of {listed}"));
+        let hint = (!listed.is_empty()).then(|| format!("use one of {listed}"));
         let hint = hint.or_else(|| is_wrong_type(said).then(|| usage(&path))?);
         let is_key = path.last().is_some_and(|name| name == word);
         self.invalid(

@@ -220,6 +220,10 @@ mod tests {
         let mut stages = stages();
         // On the engine's own platform, in none of the job's containers.
         assert!(stages.remove("native-build").is_some());
+        // `try` builds nothing: no job runs its steps.
+        for stage in ["try-system", "try-tools", "try-pythons-run", "try-run"] {
+            assert!(stages.remove(stage).is_some(), "{stage}");
+        }
         assert_eq!(stages, BTreeMap::from(known));
     }
 

@@ -147,7 +147,7 @@ fn a_folder_that_is_not_whole_is_refused_and_nothing_is_taken() {
         ("it is not there", |b| {
             fs_err::remove_file(b.brought.join("one/debian12-amd64/SHA256SUMS")).unwrap();
         }),
-        ("no manifest of ours", |b| {
+        ("not a manifest of this tool", |b| {
             fs_err::write(b.brought.join("one/manifest.json"), "{\"schema_vers").unwrap();
         }),
         ("no line of the manifest", |b| {
