@@ -196,7 +196,8 @@ spec = importlib.util.spec_from_file_location("info", "build-info.py")
 info = importlib.util.module_from_spec(spec); spec.loader.exec_module(info)
 info.ask = lambda *command: "glibc 2.36" if command[0] == "getconf" else "p 1.0"
 # Debian's `musl` puts a second loader beside glibc's: the system's C library is still glibc.
-info.glob.glob = lambda _: ["/lib/ld-musl-x86_64.so.1"]
+find = info.glob.glob
+info.glob.glob = lambda path: ["/lib/ld-musl-x86_64.so.1"] if "ld-musl" in path else find(path)
 info.pip_version = lambda: "1.0"
 info.os_release = lambda: {"PRETTY_NAME": "Some OS"}
 sys.argv = ["build-info.py", os.environ["OUT"]]
