@@ -12,7 +12,7 @@ use super::{
     elf_file::{Elf, ReadElf},
     extension,
     facts::WheelNeeds,
-    link::{self, Host},
+    link::{self, Astray, Host},
     loading::is_linux_module,
     non_elf, obstacles,
     origin::{self, Origin},
@@ -97,7 +97,8 @@ fn summarise(context: &mut AuditContext<'_>) {
     let is_musl = claim.map_or_else(|| names_musl(context.elves()), |tag| tag.musl().is_some());
     let host = Host::of(context.name.as_ref().ok(), is_musl);
     if let Ok(contents) = &mut context.archive {
-        link::resolve(&mut contents.elves, &host);
+        let astray = Astray::find(contents, &host);
+        link::resolve(&mut contents.elves, &host, &astray);
     }
     let judged = |elf: &Elf| {
         let mut report = ElfReport::new(&elf.path, elf.facts.as_ref().ok()?, &elf.needs);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::elf_file::Elf;
+use super::{elf_file::Elf, search};
 use crate::elf::ElfKind;
 
 /// The machine that a file is for, whether or not it is one of ours; `None` if it cannot be judged.
@@ -13,6 +13,7 @@ type Machine = Option<(u16, bool, bool)>;
 /// judged counts as such, since that is an error already.
 pub(super) fn leave_out(elves: &mut [Elf]) {
     let bundled: BTreeSet<(Machine, String)> = elves.iter().flat_map(names).collect();
+    expand_paths(elves, &bundled);
     for elf in elves {
         let own = machine(elf);
         let has =
@@ -20,6 +21,36 @@ pub(super) fn leave_out(elves: &mut [Elf]) {
         elf.needs.libraries.retain(|library| !has(library));
         elf.needs.symbols.retain(|library, _| !has(library));
     }
+}
+
+/// Replaces needed paths with `$ORIGIN` or another variable by the names of the files of the wheel
+/// that they lead to (glibc, `elf/dl-deps.c`, `expand_dst`). What `$LIB` and `$PLATFORM` stand for
+/// depends on the system.
+fn expand_paths(elves: &mut [Elf], bundled: &BTreeSet<(Machine, String)>) {
+    let is_path = |name: &&mut String| name.contains('/') && name.contains('$');
+    let place = |elf: &Elf| (machine(elf), search::installed(&elf.path));
+    let places: BTreeSet<(Machine, String)> = elves.iter().map(place).collect();
+    for elf in elves {
+        let (own, path) = (machine(elf), elf.path.clone());
+        let Ok(facts) = &mut elf.facts else { continue };
+        for needed in facts.needed.iter_mut().filter(is_path) {
+            let file = needed.rsplit('/').next().unwrap_or_default().to_owned();
+            let is_there = match search::needed_place(&path, needed) {
+                Some(place) => places.contains(&(own, place)),
+                None => depends_on_system(needed) && bundled.contains(&(own, file.clone())),
+            };
+            if is_there {
+                elf.needs.libraries.remove(needed.as_str());
+                elf.expanded.insert(file.clone());
+                *needed = file;
+            }
+        }
+    }
+}
+
+/// Does a path have a variable whose value the system decides (`ld.so(8)`)?
+fn depends_on_system(path: &str) -> bool {
+    ["$LIB", "${LIB}", "$PLATFORM", "${PLATFORM}"].iter().any(|variable| path.contains(variable))
 }
 
 fn machine(elf: &Elf) -> Machine {

@@ -35,6 +35,8 @@ pub(super) struct Elf {
     pub(super) unresolved: Vec<Unresolved>,
     /// How it comes to be loaded; `None` if nothing tells.
     pub(super) starter: Option<Starter>,
+    /// Names of files of the wheel that it needs by a path with a variable, which glibc expands.
+    pub(super) expanded: BTreeSet<String>,
 }
 
 impl Elf {
@@ -51,8 +53,9 @@ impl Elf {
         let machine =
             |elf: &ElfFacts| Arch::from_elf(elf.machine, elf.is_64_bit, elf.little_endian);
         let arch = facts.as_ref().ok().and_then(machine);
-        let (unresolved, starter) = (Vec::new(), None);
-        Self { path, facts, isa, needs, arch, callers: Callers::new(), unresolved, starter }
+        let (callers, unresolved, starter) = (Callers::new(), Vec::new(), None);
+        let expanded = BTreeSet::new();
+        Self { path, facts, isa, needs, arch, callers, unresolved, starter, expanded }
     }
 
     /// Drops the names of symbols that are of no use once all files are linked.

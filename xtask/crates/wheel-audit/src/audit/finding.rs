@@ -85,6 +85,7 @@ impl Rule {
             help: Cow::Borrowed(self.help),
             reason: None,
             also: Vec::new(),
+            shared: None,
         }
     }
 }
@@ -111,6 +112,9 @@ pub struct Finding {
     /// The other places with the same cause, where there are more than three in all.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub also: Vec<Place>,
+    /// What findings with the same cause share, where it is not the message without its names.
+    #[serde(skip)]
+    pub(crate) shared: Option<String>,
 }
 
 /// A further place of a [`Finding`].
@@ -127,6 +131,12 @@ impl Finding {
     pub fn places(&self) -> impl Iterator<Item = (&str, &str)> {
         let also = self.also.iter().map(|place| (place.path.as_str(), place.message.as_str()));
         std::iter::once((self.path.as_str(), self.message.as_str())).chain(also)
+    }
+
+    /// The same finding with what others of the same cause share.
+    pub(super) fn sharing(mut self, shared: String) -> Self {
+        self.shared = Some(shared);
+        self
     }
 
     /// The same finding with help for its exact cause.

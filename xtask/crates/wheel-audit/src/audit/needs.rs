@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 
 use crate::elf::{ElfFacts, VersionNeed};
-use crate::policy::Policies;
+use crate::policy::{LibcVersion, Policies};
+
+/// The first glibc whose loader applies packed relative relocations (glibc 2.36, NEWS).
+pub(super) const RELR_SINCE: LibcVersion = LibcVersion::new(2, 36);
 
 /// A version need of a file with the symbols bound to it.
 pub(super) struct SymbolNeed<'a> {
@@ -41,6 +44,10 @@ pub(super) fn needs_of(elf: &ElfFacts) -> Vec<SymbolNeed<'_>> {
 /// loading it?
 pub(super) fn lacks_relr_node(elf: &ElfFacts) -> bool {
     let has_node = elf.version_needs.iter().any(|need| need.version == "GLIBC_ABI_DT_RELR");
-    let uses_glibc = elf.needed.iter().any(|library| library == "libc.so.6");
-    elf.relative_relocations && uses_glibc && !has_node
+    elf.relative_relocations && !has_node
+}
+
+/// Does the file need glibc by itself? A linker adds the version to no other file.
+pub(super) fn needs_glibc(elf: &ElfFacts) -> bool {
+    elf.needed.iter().any(|library| library == "libc.so.6")
 }

@@ -55,7 +55,7 @@ impl Key {
             code: finding.code,
             help: finding.help.to_string(),
             reason: finding.reason.clone(),
-            shape: shape(&finding.message),
+            shape: finding.shared.clone().unwrap_or_else(|| shape(&finding.message)),
         }
     }
 }

@@ -64,6 +64,12 @@ pub(super) fn own_folders(path: &str, facts: &ElfFacts) -> Vec<String> {
     places.into_iter().filter_map(inside).collect()
 }
 
+/// Where a needed path with `$ORIGIN` leads from the file at `path`; `None` where only the system
+/// decides that.
+pub(super) fn needed_place(path: &str, needed: &str) -> Option<String> {
+    place(needed, parent(&installed(path)))
+}
+
 /// The names at the top of `site-packages` that are the wheel's.
 pub(super) fn tops(contents: Option<&Contents>) -> BTreeSet<String> {
     let files = contents.into_iter().flat_map(|contents| contents.digests.keys());
@@ -297,6 +303,9 @@ impl<'a> Map<'a> {
     fn find(&self, name: &str, at: usize, order: &[(usize, Option<usize>)]) -> Option<usize> {
         let file = |at: usize| Some((self.files.get(order.get(at)?.0)?, order.get(at)?.1));
         let (user, _) = file(at)?;
+        if !self.is_musl && user.elf.expanded.contains(name) {
+            return self.named(name, user);
+        }
         let there = |folder: &String| {
             self.left.set(self.left.get().saturating_sub(1));
             let index = *self.by_place.get(&format!("{folder}/{name}"))?;

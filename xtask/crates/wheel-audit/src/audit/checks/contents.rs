@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{AuditContext, Check, Finding, Rule, listing};
 use crate::audit::contents::Contents;
+use crate::audit::elf_file::Elf;
 use crate::audit::library;
 use crate::policy::{Index, LayoutNames};
 use crate::wheel::{is_identifier, same_name};
@@ -100,7 +101,8 @@ fn find(context: &AuditContext<'_>, findings: &mut Vec<Finding>) {
     group(&BYTECODE, "bytecode for one interpreter", bytecode, findings);
     let objects = members().filter(|path| path.strip_suffix(".o").is_some());
     group(&OBJECT_FILE, "object files of a compiler", objects, findings);
-    let modules = members().filter(|path| !is_importable(path));
+    let libraries = libraries(contents);
+    let modules = members().filter(|path| !is_importable(path) && !libraries.contains(path));
     group(
         &NOT_IMPORTABLE,
         "not importable, because the name is no Python identifier",
@@ -127,6 +129,18 @@ fn group<'a>(
 
 fn is_bytecode(path: &str) -> bool {
     [".pyc", ".pyo"].iter().any(|suffix| path.strip_suffix(suffix).is_some())
+}
+
+/// Files that look like modules and start none: libraries, which nobody imports.
+fn libraries(contents: &Contents) -> BTreeSet<&str> {
+    let is_grafted = |path: &&str| {
+        library::path(path)
+            .and_then(|path| path.split_once('/'))
+            .is_some_and(|(top, _)| top.strip_suffix(".libs").is_some())
+    };
+    let starts_none = |elf: &&Elf| elf.facts.as_ref().is_ok_and(|it| it.module_inits.is_empty());
+    let judged = contents.elves.iter().filter(starts_none).map(|elf| elf.path.as_str());
+    contents.digests.keys().map(String::as_str).filter(is_grafted).chain(judged).collect()
 }
 
 /// Can it be imported, if it is a module at all?

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use super::{AuditContext, Check, Finding, Rule, listing};
 use crate::audit::elf_file::Elf;
-use crate::audit::needs::{SymbolNeed, lacks_relr_node, needs_of};
+use crate::audit::needs::{RELR_SINCE, SymbolNeed, lacks_relr_node, needs_glibc, needs_of};
 use crate::audit::obstacles::rules::{FLOOR, RELR};
 use crate::policy::{Limits, PlatformTag, Policies, VersionVerdict, help_of};
 
@@ -23,12 +23,19 @@ fn find(context: &AuditContext<'_>, findings: &mut Vec<Finding>) {
         let (limits, newest) = (context.limits(elf.arch), newest_policy(context, elf));
         let needs = needs_of(facts);
         findings.extend(needs.iter().filter_map(|need| judge(elf, need, &limits, newest.as_ref())));
-        if lacks_relr_node(facts) {
+        let may_be_old =
+            || limits.is_empty() || limits.iter().any(|limits| is_before_relr(limits.tag()));
+        if lacks_relr_node(facts) && (needs_glibc(facts) || !context.is_musl() && may_be_old()) {
             let message = "has packed relative relocations and does not need `GLIBC_ABI_DT_RELR`: \
                            systems before glibc 2.36 load it and crash";
             findings.push(RELR.broken(&elf.path, message));
         }
     }
+}
+
+/// Does a tag admit a glibc whose loader skips packed relative relocations?
+fn is_before_relr(tag: PlatformTag) -> bool {
+    tag.glibc().is_some_and(|glibc| glibc < RELR_SINCE)
 }
 
 /// What is wrong with a need. The first tag that is broken, the lowest one, is named.

@@ -69,22 +69,36 @@ fn by_baseline(path: &str, facts: &IsaFacts, baseline: &Level) -> Option<Finding
     let beyond = facts.beyond(baseline);
     let used = beyond.first().filter(|used| used.certainty >= Certainty::Elsewhere)?;
     if used.certainty == Certainty::Elsewhere {
-        let message = above(facts, &facts.possible, "the tag promises", baseline, used);
-        return Some(Finding { severity: Severity::Note, ..UNCLEAR.broken(path, message) });
+        let finding = above(
+            &UNCLEAR,
+            path,
+            (&facts.possible, facts),
+            ("the tag promises", baseline),
+            Some(used),
+        );
+        return Some(Finding { severity: Severity::Note, ..finding });
     }
-    let message = above(facts, &facts.required, "the tag promises", baseline, used);
-    Some(ABOVE_BASELINE.broken(path, message))
+    Some(above(
+        &ABOVE_BASELINE,
+        path,
+        (&facts.required, facts),
+        ("the tag promises", baseline),
+        Some(used),
+    ))
 }
 
-/// "needs x86-64-v3, but the tag promises only x86-64-v1: ..."
+/// "needs x86-64-v3, but the tag promises only x86-64-v1: ..." Files with the same level and the same
+/// certainty share the cause, wherever in the code the instructions are.
 fn above(
-    facts: &IsaFacts,
-    needed: &Level,
-    promises: &str,
-    level: &Level,
-    used: &FeatureUse,
-) -> String {
-    format!("needs {needed}, but {promises} only {level}: {}{}", facts.how_sure(), text(used))
+    rule: &Rule,
+    path: &str,
+    (needed, facts): (&Level, &IsaFacts),
+    (promises, level): (&str, &Level),
+    used: Option<&FeatureUse>,
+) -> Finding {
+    let cause = format!("needs {needed}, but {promises} only {level}: {}", facts.how_sure());
+    let place = used.map(text).unwrap_or_default();
+    rule.broken(path, format!("{cause}{place}")).sharing(cause)
 }
 
 /// Is a level promised for this machine?
@@ -99,27 +113,21 @@ fn is_promised(context: &AuditContext<'_>, arch: Option<Arch>) -> bool {
 
 fn by_promise(path: &str, facts: &IsaFacts, allowed: &Level) -> Option<Finding> {
     let beyond = facts.beyond(allowed);
+    let promised = ("`[check] isa` promises", allowed);
     if !allowed.allows(&facts.required) {
-        let message = format!(
-            "needs {}, but `[check] isa` promises only {allowed}: {}{}",
-            facts.required,
-            facts.how_sure(),
-            beyond.first().map(|used| text(used)).unwrap_or_default()
-        );
-        return Some(ABOVE.broken(path, message));
+        let used = beyond.first().copied();
+        return Some(above(&ABOVE, path, (&facts.required, facts), promised, used));
     }
     if let Some(used) = beyond.iter().find(|used| used.certainty == Certainty::Elsewhere) {
-        let message = above(facts, &facts.possible, "`[check] isa` promises", allowed, used);
-        return Some(UNCLEAR.broken(path, message));
+        return Some(above(&UNCLEAR, path, (&facts.possible, facts), promised, Some(used)));
     }
     let guarded = beyond.into_iter().find(|used| used.certainty == Certainty::Guarded)?;
-    let message = format!(
-        "has code for {}, but `[check] isa` promises only {allowed}: {}{}",
+    let cause = format!(
+        "has code for {}, but `[check] isa` promises only {allowed}: {}",
         facts.possible,
-        facts.how_sure(),
-        text(guarded)
+        facts.how_sure()
     );
-    Some(GUARDED.broken(path, message))
+    Some(GUARDED.broken(path, format!("{cause}{}", text(guarded))).sharing(cause))
 }
 
 /// "; `vpaddd` of AVX2 at 0x1139 in `add` (12 instructions in 3 functions)"

@@ -68,6 +68,12 @@ impl Host {
         [LIBC, LOADER].into_iter().chain(own).map(Cow::from).collect()
     }
 
+    /// Has every interpreter loaded a library of this name, so that the loader takes no other one?
+    pub(super) fn has_loaded(&self, name: &str, arch: Option<Arch>) -> bool {
+        let name = self.library(name, arch);
+        arch.is_some_and(|arch| self.libraries(arch, true).contains(&name))
+    }
+
     /// Are the exports of the C library known?
     pub(super) fn is_known(&self, arch: Arch) -> bool {
         let libc = self.library(LIBC, Some(arch));

@@ -3,6 +3,7 @@
 use std::{borrow::Cow, cell::Cell, collections::BTreeSet};
 
 use super::{
+    astray::Astray,
     host::{Host, is_python},
     outcome::{Cause, Outcome, Starter, Symbol},
     scope::{Scope, scopes},
@@ -60,8 +61,8 @@ enum Found {
 
 impl<'a> Resolver<'a> {
     /// Prepares the scopes; `None` where they are too large to tell.
-    pub(super) fn new(elves: &'a [Elf], host: &'a Host) -> Option<Self> {
-        let scopes = scopes(elves, host)?;
+    pub(super) fn new(elves: &'a [Elf], host: &'a Host, astray: &Astray) -> Option<Self> {
+        let scopes = scopes(elves, host, astray)?;
         let mut users = vec![Vec::new(); elves.len()];
         for (user, scope) in scopes.iter().enumerate() {
             for &file in scope.files.iter().skip(1) {
@@ -229,7 +230,9 @@ impl<'a> Resolver<'a> {
 
     /// Why a symbol is nowhere in scope, where all of the scope is known.
     fn nowhere(&self, wanted: Wanted<'_>, has_python: bool) -> Option<Cause> {
-        for (index, elf) in self.elves.iter().enumerate() {
+        let replaced = &self.scopes.get(wanted.file)?.replaced;
+        let elves = self.elves.iter().enumerate().filter(|(index, _)| !replaced.contains(index));
+        for (index, elf) in elves {
             if elf.arch == Some(wanted.arch) && self.is_exported(&[index], wanted.hash)? {
                 return Some(Cause::OutOfScope(elf.path.clone()));
             }

@@ -5,7 +5,7 @@ use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
 };
 
-use super::host::Host;
+use super::{astray::Astray, host::Host};
 use crate::audit::{elf_file::Elf, search};
 use crate::elf::ElfKind;
 use crate::policy::{Arch, Policies, exports, scope};
@@ -23,6 +23,8 @@ pub(super) struct Scope<'a> {
     pub(super) libraries: Vec<Cow<'a, str>>,
     /// Libraries whose exports are not known.
     pub(super) unknown: BTreeSet<&'a str>,
+    /// Files of the wheel whose names the loader takes for libraries of the system.
+    pub(super) replaced: BTreeSet<usize>,
     /// Needs the interpreter's own library.
     pub(super) has_python: bool,
 }
@@ -56,18 +58,23 @@ impl<'a> Names<'a> {
 }
 
 /// The scope of each file, by index; `None` where they are too large to tell.
-pub(super) fn scopes<'a>(elves: &'a [Elf], host: &Host) -> Option<Vec<Scope<'a>>> {
+pub(super) fn scopes<'a>(elves: &'a [Elf], host: &Host, astray: &Astray) -> Option<Vec<Scope<'a>>> {
     let (names, mut left) = (Names::of(elves), MAX_PLACES);
-    (0..elves.len()).map(|index| scope(elves, &names, host, index, &mut left)).collect()
+    let wheel = Wheel { elves, names: &names, host, astray };
+    (0..elves.len()).map(|index| scope(&wheel, index, &mut left)).collect()
 }
 
-fn scope<'a>(
+/// What decides the scopes of all files.
+struct Wheel<'a, 'b> {
     elves: &'a [Elf],
-    names: &Names<'a>,
-    host: &Host,
-    root: usize,
-    left: &mut usize,
-) -> Option<Scope<'a>> {
+    names: &'b Names<'a>,
+    host: &'b Host,
+    astray: &'b Astray,
+}
+
+fn scope<'a>(wheel: &Wheel<'a, '_>, root: usize, left: &mut usize) -> Option<Scope<'a>> {
+    let &Wheel { elves, names, host, astray } = wheel;
+    let is_program = elves.get(root)?.loadable().is_some_and(|facts| facts.interpreter.is_some());
     let mut scope = Scope { files: vec![root], ..Scope::default() };
     let (mut seen, mut queue) = (BTreeSet::from([root]), VecDeque::from([root]));
     let mut known: BTreeSet<&'a str> = BTreeSet::new();
@@ -82,6 +89,14 @@ fn scope<'a>(
             let all = names.get(elf.arch, name);
             *left = left.checked_sub(all.len())?;
             let is_loaded = || all.iter().any(|file| seen.contains(file));
+            let is_systems = || !is_program && host.has_loaded(name, elf.arch);
+            let is_astray =
+                || is_known(&host.library(name, elf.arch), elf.arch) && astray.has(&elf.path, name);
+            if !all.is_empty() && !is_loaded() && (is_systems() || is_astray()) {
+                scope.replaced.extend(all);
+                scope.add_library(name, elf.arch, host);
+                continue;
+            }
             let own =
                 if all.len() < 2 || is_loaded() { None } else { on_path(elves, all, elf, name) };
             // Where the file's own search path leads to none of several, any may be meant.
@@ -136,7 +151,7 @@ impl<'a> Scope<'a> {
 }
 
 /// Are the exports of a system library known?
-fn is_known(library: &str, arch: Option<Arch>) -> bool {
+pub(super) fn is_known(library: &str, arch: Option<Arch>) -> bool {
     let is_unknown =
         |arch| matches!(exports::of_library(library, "", arch), exports::Export::UnknownLibrary);
     Policies::is_loader(library) || arch.is_some_and(|arch| !is_unknown(arch))

@@ -44,10 +44,12 @@ pub(super) fn collect(context: &AuditContext<'_>, all: &mut Vec<Obstacle>) {
     let preloads = context.contents().map(|contents| &contents.preloads);
     let is_shared = preloads.is_some_and(Preloads::is_global);
     for elf in context.elves().iter().filter(|elf| elf.arch == context.facts.needs.arch) {
-        let is_opened = preloads.is_some_and(|preloads| preloads.names(&elf.path));
-        // What the wheel's own code loads for all may export the symbols.
+        let is_opened = !is_shared && preloads.is_some_and(|preloads| preloads.names(&elf.path));
+        // What the wheel's own code loads for all may export the symbols of what Python imports
+        // later. A library that is opened by its path may be opened before that.
+        let is_excused = is_shared && elf.starter == Some(Starter::Import);
         let is_known = |each: &&Unresolved| {
-            !(is_shared && matches!(each.cause, Cause::Nowhere | Cause::OutOfScope(_)))
+            !(is_excused && matches!(each.cause, Cause::Nowhere | Cause::OutOfScope(_)))
         };
         let groups = elf.unresolved.iter().filter(is_known);
         let groups = groups.map(|unresolved| Group { elf, unresolved, is_musl, is_opened });
@@ -60,7 +62,7 @@ struct Group<'a> {
     elf: &'a Elf,
     unresolved: &'a Unresolved,
     is_musl: bool,
-    /// Python code of the wheel opens the file.
+    /// Python code of the wheel opens the file, and shares no symbols before.
     is_opened: bool,
 }
 

@@ -6,11 +6,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{AuditContext, Condition, Effect, Obstacle, Rule, rules};
 use crate::audit::elf_file::Elf;
 use crate::audit::loading::{Role, Roles, is_linux_module, refusal, stem};
-use crate::audit::needs::{lacks_relr_node, needs_of};
+use crate::audit::needs::{RELR_SINCE, lacks_relr_node, needs_of};
 use crate::elf::{ElfFacts, VersionNeed};
 use crate::isa::Level;
 use crate::policy::{
-    Arch, Libc, LibcVersion, Policies, SymbolVersion, VersionVerdict, distributions, loader_lacks,
+    Arch, Libc, Policies, SymbolVersion, VersionVerdict, distributions, loader_lacks,
 };
 use crate::wheel::{ExtensionAbi, ExtensionSuffix};
 
@@ -50,7 +50,7 @@ pub(super) fn collect(context: &AuditContext<'_>, all: &mut Vec<Obstacle>) {
     let relr = own.iter().find(|(_, facts)| lacks_relr_node(facts));
     all.extend(relr.map(|(elf, _)| {
         let cause = "has packed relative relocations, which this loader skips";
-        let before = Some(LibcVersion::new(2, 36));
+        let before = Some(RELR_SINCE);
         let on = Condition::Glibc { from: None, before };
         Obstacle::new(&rules::RELR, &elf.path, cause).on(on)
     }));

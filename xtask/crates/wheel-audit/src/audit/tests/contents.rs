@@ -49,6 +49,15 @@ fn modules_have_names_that_can_be_imported() {
 }
 
 #[test]
+fn libraries_are_no_modules() {
+    assert_eq!(with(&["pkg.libs/libx-1.2.so", "pkg-1.0.data/platlib/pkg.libs/liby-1.so"]), GOOD);
+    let library = linked("void f(void) {}", &[], &[]);
+    assert_eq!(own(&wheel(WHEEL).with("libx-y.so", library)), GOOD);
+    let module = linked("void *PyInit_x(void) { return 0; }", &[], &[]);
+    assert!(own(&wheel(WHEEL).with("x-y.so", module)).contains(&"MET032"));
+}
+
+#[test]
 fn what_lies_at_the_top_belongs_to_the_project() {
     assert_eq!(with(&["tests/x.py"]), ["MET033", "MET038"]);
     assert_eq!(with(&["test.py"]), ["MET033", "MET038"]);

@@ -112,6 +112,24 @@ fn packed_relocations_need_their_version() {
 }
 
 #[test]
+fn packed_relocations_of_files_without_glibc_crash_on_older_ones() {
+    let source = "void *PyInit__pkg(void) { return 0; } static int x; int *p[] = { &x, &x };";
+    let packed = linked(source, &[], &["-Wl,-z,pack-relative-relocs"]);
+    let of = |platform: &str, file: &str| {
+        let name = format!("pkg-1.0-cp311-cp311-{platform}.whl");
+        audit(&Fixture::new(&name).with(file, packed.clone()), &Expectations::default())
+    };
+    let codes = |audit: &Audit| -> Vec<_> { audit.findings.iter().map(|it| it.code).collect() };
+    let old = of("manylinux_2_28_x86_64", MODULE);
+    assert_eq!(codes(&old), ["ELF005"]);
+    let debian_11 = crate::policy::distributions().iter().find(|it| it.to_string() == "Debian 11");
+    assert_eq!(old.on(debian_11.unwrap()).state, State::Breaks);
+    assert_eq!(codes(&of("manylinux_2_36_x86_64", MODULE)), Vec::<&str>::new(), "none is older");
+    let musl = "_pkg.cpython-311-x86_64-linux-musl.so";
+    assert_eq!(codes(&of("musllinux_1_2_x86_64", musl)), Vec::<&str>::new());
+}
+
+#[test]
 fn executable_stacks_of_what_python_loads_are_errors() {
     let stack = || module(&[], &["-z", "execstack"]);
     let judge = |fixture: &Fixture| {

@@ -46,6 +46,24 @@ fn without_a_promise_code_above_the_baseline_is_a_warning() {
 }
 
 #[test]
+fn files_with_one_level_and_one_certainty_are_one_finding() {
+    let file = |count: usize| {
+        let wide = |index| WIDE.replace("wide(", &format!("wide{index}("));
+        built(&(0..count).map(wide).collect::<String>(), &["-O2"])
+    };
+    let fixture =
+        (1..6).fold(wheel(WHEEL), |all, count| all.with(&format!("pkg/_m{count}.so"), file(count)));
+    let places = |isa: &[&str]| {
+        let isa = isa.iter().map(|level| level.parse().unwrap()).collect();
+        let audit = audit(&fixture, &Expectations { isa, ..Expectations::default() });
+        let own = audit.findings.into_iter().filter(|finding| finding.code.starts_with("ISA"));
+        own.map(|finding| (finding.code, finding.places().count())).collect::<Vec<_>>()
+    };
+    assert_eq!(places(&[]), [("ISA004", 5)]);
+    assert_eq!(places(&["x86-64-v2"]), [("ISA001", 5)]);
+}
+
+#[test]
 fn code_that_the_file_guards_itself_is_no_warning() {
     let asks = "int asks(void) { int a = 7, b, c, d; __asm__ volatile(\"cpuid\" : \"+a\"(a), \"=b\"(b), \"=c\"(c), \"=d\"(d)); return b; }";
     let guarded = native(built(&format!("{WIDE}{asks}{INIT}"), &["-O2"]));

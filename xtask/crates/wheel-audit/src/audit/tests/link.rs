@@ -143,6 +143,25 @@ fn of_files_with_one_name_the_one_on_the_search_path_counts() {
 }
 
 #[test]
+fn the_systems_library_counts_where_no_path_leads_to_the_wheels() {
+    let module = |library: &str, flags: &[&str]| {
+        let calls = format!("{INIT} extern int f(void); int g(void) {{ return f(); }}");
+        let defines = "int f(void) { return 1; }";
+        let user = linked(&calls, &[(library, defines)], &[flags, &[library]].concat());
+        let own = linked(defines, &[], &[&format!("-Wl,-soname,{library}")]);
+        native(user).with(&format!("pkg.libs/{library}"), own)
+    };
+    let path = ["-Wl,-rpath,$ORIGIN/pkg.libs"];
+    assert_eq!(judge(&module("libstdc++.so.6", &[])), [UNDEFINED]);
+    assert_eq!(judge(&module("libstdc++.so.6", &path)), NONE);
+    // The interpreter has loaded the system's own.
+    assert_eq!(judge(&module("libm.so.6", &path)), [UNDEFINED]);
+    let loads = b"import ctypes\nctypes.CDLL(libs / 'libstdc++.so.6')".to_vec();
+    let loaded = module("libstdc++.so.6", &[]).with("pkg/__init__.py", loads);
+    assert_eq!(judge(&loaded), NONE);
+}
+
+#[test]
 fn files_for_another_machine_are_no_obstacle() {
     let mut foreign = calling("nowhere_at_all", &[]);
     foreign[18] = 0xb7;
@@ -280,6 +299,9 @@ fn python_code_that_opens_libraries_counts() {
     };
     assert_eq!(opened_by("import ctypes\nctypes.CDLL(here / 'libown.so')"), [UNDEFINED]);
     assert_eq!(opened_by("import ctypes\nctypes.CDLL('libc.so.6')"), [OF_A_LIBRARY]);
+    // It may be opened before what shares its symbols.
+    let shares = format!("{shares}\nctypes.CDLL(here / 'libown.so')");
+    assert_eq!(opened_by(&shares), [OF_A_LIBRARY]);
 }
 
 #[test]

@@ -113,6 +113,27 @@ fn the_systems_library_does_where_it_is_new_enough() {
 }
 
 #[test]
+fn paths_with_variables_lead_to_files_of_the_wheel() {
+    let needing = |path: &str, place: &str, wheel: &str| {
+        let folder = Folder::new();
+        gcc(&folder, "libx.so", "int f(void) { return 1; }", &[&format!("-Wl,-soname,{path}")]);
+        let source =
+            "extern int f(void); void *g(void) { return f; } void *PyInit__pkg(void) { return 0; }";
+        gcc(&folder, "module.so", source, &["libx.so"]);
+        let module = fs_err::read(folder.path().join("module.so")).unwrap();
+        let library = linked("int f(void) { return 1; }", &[], &[]);
+        own(&Fixture::new(wheel).with(MODULE, module).with(place, library))
+    };
+    for path in ["$ORIGIN/pkg/libx.so", "${ORIGIN}/pkg/../pkg/libx.so", "$ORIGIN/$LIB/libx.so"] {
+        assert_eq!(needing(path, "pkg/libx.so", WHEEL), Vec::<&str>::new(), "{path}");
+    }
+    assert!(needing("$ORIGIN/libx.so", "pkg/libx.so", WHEEL).contains(&"ELF006"));
+    // musl takes the path as it is.
+    let musl = "pkg-1.0-cp39-cp39-musllinux_1_2_x86_64.whl";
+    assert!(needing("$ORIGIN/pkg/libx.so", "pkg/libx.so", musl).contains(&"ELF011"));
+}
+
+#[test]
 fn files_that_need_each_other_come_to_an_end() {
     let fixture = wheel(WHEEL)
         .with("liba.so.1", library("liba.so.1", &["libb.so.1"], &["-Wl,-rpath,$ORIGIN"]))
