@@ -26,6 +26,9 @@ const MAX_NAME_BYTES: usize = 16 << 20;
 /// What a name takes beside its letters.
 const OVERHEAD: usize = 64;
 
+/// Maximum number of symbols of a file: a table of 48 MiB.
+const MAX_SYMBOLS: u64 = 2 << 20;
+
 const NAMES: &str = "name of a symbol";
 
 /// How functions begin that start a module: PEP 3121, PEP 489 (`PyInitU_`), PEP 793
@@ -72,6 +75,9 @@ pub(super) fn read(
             return Err(error);
         }
     };
+    if count > MAX_SYMBOLS {
+        return Err(ElfError::TooMany("symbols"));
+    }
     let size = entry_size(image);
     let table = image.table(address, count.saturating_mul(size as u64), "symbol table")?;
     let versions = match dynamic.get(DT_VERSYM) {

@@ -150,9 +150,12 @@ fn pure_wheels_load_everywhere_and_wheels_for_others_install_nowhere() {
     let pure = Fixture::new("pkg-1.0-py3-none-any.whl").with("pkg.py", "");
     let pure = audit(&pure, &Expectations::default());
     assert!(pure.systems().iter().all(|cell| cell.state == State::Loads));
-    let windows =
-        audit(&Fixture::new("pkg-1.0-cp311-cp311-win_amd64.whl"), &Expectations::default());
-    assert_cell(&windows, "Debian 12", State::Refused, &["`win_amd64`", "another system"]);
+    for platform in ["win_amd64", "macosx_11_0_arm64"] {
+        let name = format!("pkg-1.0-py3-none-{platform}.whl");
+        let other = Fixture::new(&name).with("pkg.py", "");
+        let other = audit(&other, &Expectations::default());
+        assert_cell(&other, "Debian 12", State::Refused, &[platform, "another system"]);
+    }
 }
 
 #[cfg(target_arch = "x86_64")]

@@ -51,6 +51,20 @@ fn the_names_of_one_file_have_an_end() {
     }
 }
 
+/// No table has to be read to see that there are too many.
+#[test]
+fn the_symbols_of_one_file_have_an_end() {
+    let with = |count: u32| {
+        let mut file = tables(1, 10, 1);
+        let hash = [1_u32, 2].map(u32::to_le_bytes).concat();
+        let at = file.windows(hash.len()).position(|window| window == hash).unwrap();
+        file[at + 4..at + 8].copy_from_slice(&count.to_le_bytes());
+        audit(&with_modules(1, &file), &Expectations::default())
+    };
+    assert!(unjudged(&with(3 << 20))[0].contains("too many symbols"));
+    assert!(!unjudged(&with(1 << 20))[0].contains("too many symbols"), "the table is too short");
+}
+
 #[test]
 fn findings_have_an_end_that_is_told() {
     let audit = audit(&with_modules(4_500, b"\x7fELF"), &Expectations::default());

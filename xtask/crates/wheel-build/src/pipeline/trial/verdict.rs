@@ -113,7 +113,8 @@ impl Observed {
             (Some(true) | None, Some(true)) => State::Loads.as_str(),
             (Some(true) | None, Some(false)) => State::Breaks.as_str(),
             (Some(true) | None, None) => State::Unknown.as_str(),
-            (Some(false), Some(true)) => State::Withheld.as_str(),
+            // Without a file for this system nothing would load.
+            (Some(false), Some(true)) if !self.files.is_empty() => State::Withheld.as_str(),
             (Some(false), _) => State::Refused.as_str(),
         }
     }
@@ -192,6 +193,14 @@ mod tests {
                 assert_eq!(seen.agreement(&cell), agreement, "{state:?} {seen:?}");
             }
         }
+    }
+
+    #[test]
+    fn a_wheel_without_files_for_the_system_would_not_load() {
+        let (windows, stricter) =
+            (observed(Some(false), &[]), observed(Some(false), &[Some(true)]));
+        assert_eq!(windows.as_str(), State::Refused.as_str());
+        assert_eq!(stricter.as_str(), State::Withheld.as_str());
     }
 
     #[test]
