@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{host::Host, scope::is_known};
+use super::host::{Host, is_known};
 use crate::audit::{contents::Contents, elf_file::Elf, search};
 
 /// Pairs of a file and the library that it needs, for which the loader takes the system's.

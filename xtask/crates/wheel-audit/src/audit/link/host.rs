@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use crate::policy::exports::{self, Export};
-use crate::policy::{Arch, Libc, LibcVersion, musl_libc};
+use crate::policy::{Arch, Libc, LibcVersion, Policies, musl_libc};
 use crate::wheel::{ExtensionAbi, ExtensionSuffix, Interpreter, Tag, WheelName};
 
 /// glibc's C library, of which no process goes without.
@@ -118,4 +118,11 @@ fn exported_by(own: Interpreter, symbol: &str) -> Option<bool> {
 /// Is it named like a symbol of an interpreter?
 pub(super) fn is_python(symbol: &str) -> bool {
     ["Py", "_Py", "pypy_"].iter().any(|start| symbol.starts_with(start))
+}
+
+/// Are the exports of a system library known?
+pub(super) fn is_known(library: &str, arch: Option<Arch>) -> bool {
+    let is_unknown =
+        |arch| matches!(exports::of_library(library, "", arch), Export::UnknownLibrary);
+    Policies::is_loader(library) || arch.is_some_and(|arch| !is_unknown(arch))
 }

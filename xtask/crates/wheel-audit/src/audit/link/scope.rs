@@ -5,10 +5,13 @@ use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
 };
 
-use super::{astray::Astray, host::Host};
+use super::{
+    astray::Astray,
+    host::{Host, is_known},
+};
 use crate::audit::{elf_file::Elf, search};
 use crate::elf::ElfKind;
-use crate::policy::{Arch, Policies, exports, scope};
+use crate::policy::{Arch, scope};
 
 /// All scopes of a wheel together name at most so many files and libraries.
 const MAX_PLACES: usize = 1 << 20;
@@ -148,11 +151,4 @@ impl<'a> Scope<'a> {
         }
         self.libraries.push(library);
     }
-}
-
-/// Are the exports of a system library known?
-pub(super) fn is_known(library: &str, arch: Option<Arch>) -> bool {
-    let is_unknown =
-        |arch| matches!(exports::of_library(library, "", arch), exports::Export::UnknownLibrary);
-    Policies::is_loader(library) || arch.is_some_and(|arch| !is_unknown(arch))
 }
