@@ -1,6 +1,6 @@
 """Loads the files of an installed wheel. try-worker.py FOLDER import|load STREAM
 
-Writes a line of JSON for each file to STREAM: how it was loaded, whether that worked (null where this cannot be told), and
+Writes a line of JSON for each file to STREAM: how it was loaded, whether that worked (null where the test cannot decide), and
 the words of the loader. Each file is loaded in a process of its own.
 
 import: extension modules are imported. Only what the loader refuses counts, or what ends the process: a module that lacks

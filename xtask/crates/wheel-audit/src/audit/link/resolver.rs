@@ -14,7 +14,7 @@ use crate::elf::{Binding, ElfFacts, Import, VersionNeed, symbol_hash};
 use crate::policy::exports::{self, Export};
 use crate::policy::{Arch, Policies, SymbolVersion};
 
-/// At most so many times a symbol is looked for in a file or library, for all files of a wheel.
+/// Maximum number of lookups of a symbol in a file or library, for all files of a wheel.
 const MAX_LOOKUPS: usize = 1 << 25;
 
 /// At most so many unknown libraries are named that may export a symbol.
@@ -190,7 +190,7 @@ impl<'a> Resolver<'a> {
         }
     }
 
-    /// Finds a symbol; `None` once too much was looked for.
+    /// Finds a symbol; `None` after [`MAX_LOOKUPS`].
     fn find(&self, wanted: Wanted<'_>) -> Option<Found> {
         let scope = self.scopes.get(wanted.file)?;
         let symbol = wanted.import.name.as_str();
@@ -305,7 +305,7 @@ struct Offer<'a> {
     is_own: bool,
 }
 
-/// Is it an older version of the same library family? Of others nothing can be told.
+/// Is it an older version of the same prefix? Versions of different prefixes have no order.
 fn is_older(one: &str, other: &str) -> bool {
     let (one, other) = (SymbolVersion::of_name(one), SymbolVersion::of_name(other));
     one.zip(other).is_some_and(|(one, other)| one.0 == other.0 && one.1 < other.1)
