@@ -443,7 +443,7 @@ fn replacements(path: &str) -> Vec<String> {
 #[test]
 fn each_function_of_the_old_script_has_its_command() {
     assert!(!root().join("scripts/test-docker-builds.sh").exists());
-    let rows = replacements("CHANGELOG.md");
+    let rows = replacements("docs/migrating-from-test-docker-builds.md");
     let output = std::process::Command::new(env!("CARGO_BIN_EXE_xtask")).arg("--help").output();
     let help = String::from_utf8(output.unwrap().stdout).unwrap();
     let known: Vec<_> = help.lines().filter_map(|line| line.split_whitespace().next()).collect();
