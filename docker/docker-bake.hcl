@@ -1,34 +1,32 @@
-# Drives Dockerfile.wheels. `cargo xtask wheels` sets these variables; by hand they come
-# from the environment, as in
+# Drives Dockerfile.wheels. `cargo xtask wheels` sets these variables. By hand, set them in the environment, as in
 #
 #   PYTHONS="cp311 cp313" PLATFORMS=linux/amd64 docker buildx bake -f docker/docker-bake.hcl
 #
-# Every variable is a string, so that every one can be overridden from the environment;
-# lists are words separated by commas or blanks and split here. The type is that of the
-# default: buildx reads an explicit `type` only since 0.24. No tags, no cache-from and no
-# cache-to: those belong to whoever runs it.
+# Every variable is a string, so that the environment can override it. Lists are words separated by commas or blanks.
+# The default sets the type: buildx reads an explicit `type` only since 0.24. Tags, cache-from and cache-to are left to
+# the caller.
 
 variable "BASE_IMAGE" { default = "debian:12" }
 variable "BASE_DIGEST" { default = "none" }
 variable "BASE_ORIGIN" { default = "unknown" }
 variable "TARGET_NAME" { default = "none" }
 variable "CACHE_SCOPE" { default = "" }
-# Whose code is run: packages that do not trust each other share no cache.
+# The package whose code runs: packages do not share caches.
 variable "PACKAGE_SCOPE" { default = "package" }
-# Compile for an emulated platform with programs of this machine's own: "on" or "off". They come
-# from NATIVE_IMAGE, the target's image for this machine's platform; BASE_IMAGE where empty.
+# Compile for an emulated platform with native programs: "on" or "off". They come from NATIVE_IMAGE, the target's image for
+# this machine's platform [default: BASE_IMAGE].
 variable "ACCELERATE" { default = "off" }
 variable "NATIVE_IMAGE" { default = "" }
 variable "PLATFORMS" { default = "" }
-# The processor that QEMU is to be, as in `qemu-aarch64 -cpu help`; its own choice where empty.
+# The processor that QEMU emulates, as in `qemu-aarch64 -cpu help`. Empty: QEMU's default.
 variable "XTASK_QEMU_CPU" { default = "" }
-# Stages that are made anew although the cache has them.
+# Stages to run again although they are cached.
 variable "XTASK_ANEW" { default = "" }
 
 variable "PYTHONS" { default = "cp311" }
 variable "PROVIDERS" { default = "image distro managed source" }
 variable "SYSTEM_PACKAGES" { default = "" }
-# Versions of packages, a line name=version each; and the time that packages are from, with their address.
+# Versions of packages, one line name=version each; the snapshot's time and its address.
 variable "LOCKED_PACKAGES" { default = "" }
 variable "SNAPSHOT" { default = "" }
 variable "SNAPSHOT_URL" { default = "" }
@@ -38,24 +36,24 @@ variable "RUSTUP_VERSION" { default = "1.28.2" }
 
 variable "SDIST" { default = "" }
 variable "SDIST_SHA256" { default = "" }
-# The hash of all that goes into a build: builds with the same one share a compiler cache. None where empty.
+# The hash of all inputs of a build. Builds with the same hash share a compiler cache. Empty: no cache.
 variable "COMPILER_CACHE" { default = "" }
 variable "PACKAGE_CONTEXT" { default = "target/xtask/package" }
 
 variable "RECIPE" { default = "build-all" }
 variable "JUSTFILE" { default = "auto" }
 variable "BUILD_ENV" { default = "" }
-# Shell commands: before all interpreters, and before each.
+# Shell commands that run before the builds of all interpreters, and before each build.
 variable "BEFORE" { default = "" }
 variable "BEFORE_BUILD" { default = "" }
-# uv or build; and a line KEY=VALUE for each setting of the backend.
+# The frontend (uv or build), and a line KEY=VALUE for each setting of the backend.
 variable "BUILD_FRONTEND" { default = "uv" }
 variable "CONFIG_SETTINGS" { default = "" }
 variable "BUILD_REQUIREMENTS" { default = "" }
-# Further requirements; and lines `name==version --hash=sha256:...` in place of all of them.
+# Further build requirements, and lines `name==version --hash=sha256:...` that replace all of them.
 variable "EXTRA_REQUIRES" { default = "" }
 variable "LOCKED_BUILD" { default = "" }
-# "on": code of the package has the network while it builds.
+# "on": the package builds with network.
 variable "BUILD_NETWORK" { default = "off" }
 variable "SOURCE_DATE_EPOCH" { default = "" }
 
@@ -64,9 +62,9 @@ variable "REPAIR_EXCLUDE" { default = "" }
 variable "REPAIR_STRIP" { default = "" }
 
 variable "WHEEL_CONTEXT" { default = "target/xtask/wheel" }
-# What the wheel requires: a line of its METADATA each.
+# The wheel's requirements, one line of its METADATA each.
 variable "SMOKE_REQUIRES" { default = "" }
-# Lines `name==version --hash=sha256:...` in place of a resolution.
+# Lines `name==version --hash=sha256:...` that replace the resolution.
 variable "LOCKED_SMOKE" { default = "" }
 variable "LOCKED_TEST" { default = "" }
 variable "SMOKE_IMPORTS" { default = "" }
@@ -77,17 +75,17 @@ variable "IGNORE_REQUIREMENTS" { default = "" }
 # System packages of the clean image.
 variable "TEST_PACKAGES" { default = "" }
 
-# The package's own tests.
+# The command of the package's own tests.
 variable "TEST_COMMAND" { default = "" }
 variable "TEST_SOURCES" { default = "" }
 variable "TEST_ENV" { default = "" }
 variable "TEST_REQUIRES" { default = "" }
 variable "TEST_EXTRAS" { default = "" }
 variable "TEST_GROUPS" { default = "" }
-# offline or online.
+# Network of the tests: offline or online.
 variable "TEST_NETWORK" { default = "offline" }
 
-# A published wheel to compare with: of which project, which version if there is a choice, and the day.
+# The published wheel to compare with: project, version (optional) and day.
 variable "LIKE_PROJECT" { default = "" }
 variable "LIKE_VERSION" { default = "" }
 variable "LIKE_DATE" { default = "" }
@@ -108,8 +106,7 @@ group "default" {
   targets = ["wheel-builder"]
 }
 
-# What every target shares: the context is the root of the repository, the folder that
-# bake is called in.
+# Shared by every target. The context is the root of the repository, the folder in which bake runs.
 target "_common" {
   context    = "."
   dockerfile = "docker/Dockerfile.wheels"
@@ -189,8 +186,8 @@ target "wheel-builder-local" {
   }
 }
 
-# The one wheel in the folder WHEEL_CONTEXT with the libraries that it needs and REPAIR_PLATFORM does not
-# promise. The stage stands on the build: the arguments have to be those that the wheel was built with.
+# Repairs the wheel in the folder WHEEL_CONTEXT: adds the libraries that REPAIR_PLATFORM does not promise. The stage
+# starts from the build, so the arguments must be those of the build.
 target "_repair" {
   target = "repair"
   contexts = {
@@ -209,7 +206,7 @@ target "repair-local" {
   inherits = ["wheel-builder-local", "_repair"]
 }
 
-# What the environment is, without a source and, by default, without interpreters.
+# Describes the environment, without a source and, by default, without interpreters.
 target "build-info" {
   inherits = ["_common", "_info"]
   target   = "build-info"
@@ -219,14 +216,14 @@ target "build-info" {
   }
 }
 
-# The interpreters of a target with its compilers and tools, as an image: stands for the stages
-# `base` and `interpreter` where it is given as their named contexts.
+# The interpreters of a target with its compilers and tools, as an image. As a named context, it replaces the stages `base`
+# and `interpreter`.
 target "base-image" {
   inherits = ["_common"]
   target   = "interpreter"
 }
 
-# The newest published wheel that the one interpreter installs.
+# The newest published wheel that the interpreter installs.
 target "published" {
   inherits = ["_common"]
   target   = "published"
@@ -238,7 +235,7 @@ target "published" {
   }
 }
 
-# Does the one wheel in the folder WHEEL_CONTEXT work in a clean image?
+# Smoke-tests the wheel in the folder WHEEL_CONTEXT in a clean image.
 target "smoke" {
   inherits = ["_common"]
   target   = "smoke"
@@ -258,7 +255,7 @@ target "smoke" {
   }
 }
 
-# Do the package's own tests pass, too? They read the source, as a build does.
+# Also runs the package's own tests. They read the source, as a build does.
 target "test" {
   inherits = ["smoke", "_tests"]
   target   = "test"
@@ -293,8 +290,8 @@ target "_tests" {
   }
 }
 
-# Do the wheels in the folders of WHEEL_CONTEXT install and load in a clean image? TRY_PYTHONS: further interpreters,
-# as uv names them.
+# Installs and loads the wheels in the folders of WHEEL_CONTEXT in a clean image. TRY_PYTHONS: further interpreters, as uv
+# names them.
 target "try" {
   inherits = ["_common"]
   target   = "try"
@@ -307,8 +304,8 @@ target "try" {
   }
 }
 
-# The state before the step whose stage SHELL_PARENT comes before, as an image to be run with
-# `docker run --interactive --tty`; SHELL_FILES is the stage with that step's scripts.
+# The state before a step, as an image for `docker run --interactive --tty`. SHELL_PARENT is the parent of the step's
+# stage, SHELL_FILES the stage with its scripts.
 target "shell" {
   inherits = ["_common"]
   target   = "shell"
