@@ -1,6 +1,6 @@
 #!/bin/sh
 # Runs BEFORE (`[build] before`) in the package's folder, once for all interpreters of a target, and
-# leaves in /before/files.tar what it made and changed: the builds begin with these files.
+# stores the new and changed files in /before/files.tar. The builds start with these files.
 set -eu
 here=$(dirname "$0")
 cd /
@@ -14,7 +14,7 @@ PYTHONS=
 
 mkdir -p /before
 touch /before/begin
-# Times of files may be as coarse as this.
+# Some file systems store times this coarsely.
 sleep 1
 run_hook before "$BEFORE" "$XTASK_SOURCE" "$XTASK_PACKAGE"
 python3 -B "$here/before.py" pack /before/begin /before/files.tar

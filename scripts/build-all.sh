@@ -1,14 +1,14 @@
 #!/bin/sh
 # Builds a wheel for each interpreter of PYTHONS at the same time, as many as there are
 # cores, each with its own copy of the source and its own log. Fails at the end and names
-# those that failed: each has said why above. What the others built stays in XTASK_DIST.
+# the failed ones, whose errors are above. The other wheels stay in XTASK_DIST.
 set -eu
 
 logs=$XTASK_WORK/log
 mkdir -p "$logs"
 
-# xargs is the one bounded pool that every POSIX system has. The status goes through a
-# file because sh has no pipefail and each log is piped on, prefixed, while it grows.
+# xargs is the bounded pool that every POSIX system has. A file holds the status, because sh has no pipefail and each log
+# passes through a pipe that prefixes its lines.
 # shellcheck disable=SC2016,SC2086 # expanded by the inner shell; words on purpose
 printf '%s\n' $PYTHONS | xargs -P "$(nproc)" -I '{}' sh -c '
     {

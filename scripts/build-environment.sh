@@ -1,8 +1,7 @@
 #!/bin/sh
-# Makes an environment with the requirements of the build backend for each interpreter, in /opt/build/ID, from the
-# files in /fetched and without a network. The layer is kept as long as these are the same: a build then neither
-# resolves nor installs anything, and imports the backend from its bytecode. BUILD_ENVIRONMENT=off leaves that to the
-# frontend.
+# Creates an environment with the requirements of the build backend for each interpreter, in /opt/build/ID, from the
+# files in /fetched and without network. The layer depends on these files only. A build then resolves and installs
+# nothing, and imports the backend from bytecode. BUILD_ENVIRONMENT=off leaves this to the frontend.
 set -eu
 here=$(dirname "$0")
 # shellcheck source=scripts/offline.sh
@@ -12,18 +11,18 @@ here=$(dirname "$0")
 # shellcheck source=scripts/build-requirements.sh
 . "$here/build-requirements.sh"
 
-# Mounted where the platform is emulated: native compilers are compared here, once and for every wheel.
+# Mounted on emulated platforms. Native compilers are compared here, once for all wheels.
 if [ -e /xtask-native/accelerate.sh ] &&
     ! XTASK_ACCELERATE=/opt/accelerate sh /xtask-native/accelerate.sh wheel >/opt/accelerate.txt; then
     rm -rf /opt/accelerate
 fi
 
 mkdir -p /opt/build
-# fetch-build.sh leaves none for a table that the frontend refuses, or that only it can install.
+# fetch-build.sh writes none for a table that the frontend rejects, or that only the frontend can install.
 if [ "${BUILD_ENVIRONMENT:-on}" != on ] || [ ! -f /fetched/requires.txt ] || [ -z "${PYTHONS:-}" ]; then
     exit 0
 fi
-# Options of the installer may name files of the source, which is not here: the frontend installs.
+# Options of the installer may name files of the source, which this stage lacks: the frontend installs.
 case "
 ${BUILD_ENV:-}" in
     *"

@@ -1,7 +1,7 @@
 # shellcheck shell=sh
 # Sourced: the variables that `[build] env` sets for a build, and for its requirements.
 
-# BUILD_ENV: KEY=VALUE lines of the configuration, taken as they stand and never run
+# BUILD_ENV: KEY=VALUE lines of the configuration, used literally and never run
 # through a shell.
 if [ -n "${BUILD_ENV:-}" ]; then
     while IFS= read -r line || [ -n "$line" ]; do
@@ -9,8 +9,8 @@ if [ -n "${BUILD_ENV:-}" ]; then
         key=${line%%=*}
         case $key in
             "$line" | '' | [!A-Za-z_]* | *[!A-Za-z0-9_]*)
-                # The line is not printed: a value may be nobody's business.
-                echo "error: BUILD_ENV has a line that is no KEY=VALUE" >&2
+                # The line is not printed: a value may be confidential.
+                echo "error: BUILD_ENV has a line that is not KEY=VALUE" >&2
                 exit 1
                 ;;
         esac

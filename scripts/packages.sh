@@ -1,10 +1,9 @@
 # shellcheck shell=sh
-# Sourced: one set of words for the three families of package managers.
-# Needs trust.sh sourced before. Nothing but packages reaches the layer: lists and
-# archives live in the cache mount $XTASK_CACHE.
+# Sourced after trust.sh: one set of functions for three families of package managers. Only packages reach the layer.
+# Lists and archives live in the cache mount $XTASK_CACHE.
 # shellcheck disable=SC2154 # trust_dir and trust_secrets are trust.sh's
 
-# pkg_family: apt, dnf or apk, by what the image has.
+# pkg_family: apt, dnf or apk, whichever the image has.
 pkg_family() {
     if command -v apt-get >/dev/null; then
         echo apt
@@ -18,9 +17,8 @@ pkg_family() {
     fi
 }
 
-# pkg_lock, pkg_unlock: package managers keep one writer in the cache. A lock held
-# here, and not the cache mount's own `sharing=locked`, because that one would last
-# for a whole step: three interpreters would then be compiled one after the other.
+# pkg_lock, pkg_unlock: one writer in the cache. The cache mount's own `sharing=locked` would last for a whole step, so
+# that three interpreters would be compiled one after the other.
 pkg_lock() {
     mkdir -p "$XTASK_CACHE"
     exec 9>"$XTASK_CACHE/packages.lock"
@@ -32,8 +30,8 @@ pkg_unlock() {
     exec 9>&-
 }
 
-# pkg_lock_lists -s|-x: apt reads (-s) or replaces (-x) the lists. Only apt installs without pkg_lock: dnf
-# rewrites state files in its cache at each start, and apk is done in seconds.
+# pkg_lock_lists -s|-x: apt reads (-s) or replaces (-x) the lists. Only apt installs without pkg_lock: dnf rewrites state
+# files in its cache at each start, and apk takes seconds.
 pkg_lock_lists() {
     mkdir -p "$XTASK_CACHE"
     exec 8>"$XTASK_CACHE/lists.lock"
@@ -50,15 +48,14 @@ pkg_snapshot_url() {
     printf '%s\n' "$SNAPSHOT_URL" | sed "s/{time}/$SNAPSHOT/g"
 }
 
-# pkg_needs_url: fails where SNAPSHOT has no SNAPSHOT_URL, which this package manager cannot do without.
+# pkg_needs_url: fails if SNAPSHOT_URL, which this package manager requires, is empty.
 pkg_needs_url() {
     [ -n "${SNAPSHOT_URL:-}" ] && return
     echo "error: this distribution's package manager knows no snapshots; set \`snapshot-url\` in \`[[target]]\`" >&2
     return 1
 }
 
-# pkg_rewrite PROGRAM FROM TO: runs awk with the template on a file of sources. `{archive}` is filled in by
-# the function `at`.
+# pkg_rewrite PROGRAM FROM TO: runs awk with the template on a file of sources. The function `at` replaces `{archive}`.
 pkg_rewrite() {
     awk -v template="$(pkg_snapshot_url)" '
         function at(archive,    url) {
@@ -69,11 +66,11 @@ pkg_rewrite() {
         '"$1" "$2" >"$3"
 }
 
-# pkg_snapshot_conf: apt's configuration for packages of the time SNAPSHOT. With SNAPSHOT_URL the image's own
-# sources with other addresses, else what apt itself knows of the distribution's snapshots.
+# pkg_snapshot_conf: apt's configuration for packages of the time SNAPSHOT. With SNAPSHOT_URL it changes the addresses of
+# the image's sources. Without it, apt uses the snapshots that it knows for the distribution.
 pkg_snapshot_conf() {
     [ -n "${SNAPSHOT:-}" ] || return 0
-    # Lists of old packages are valid for some days only.
+    # Lists are valid for a few days only, and these are old.
     echo 'Acquire::Check-Valid-Until "false";'
     if [ -n "${SNAPSHOT_URL:-}" ]; then
         mkdir -p "$trust_dir/sources.list.d"
@@ -102,8 +99,8 @@ pkg_snapshot_conf() {
     fi
 }
 
-# pkg_locked_conf: apt's configuration for the versions in LOCKED_PACKAGES, of dependencies, too. A version that
-# no source has is ignored: the difference is found afterwards.
+# pkg_locked_conf: apt's configuration for the versions in LOCKED_PACKAGES, including dependencies. apt ignores a version
+# that no source has. The comparison after the build reports it.
 pkg_locked_conf() {
     [ -n "${LOCKED_PACKAGES:-}" ] || return 0
     {
@@ -120,8 +117,8 @@ pkg_locked() {
     printf '%s\n' "${LOCKED_PACKAGES:-}" | awk -v name="$1=" 'index($0, name) == 1 { print substr($0, length(name) + 1) }'
 }
 
-# pkg_exact SEPARATOR NAME ...: the names, each with its locked version where a source has that. dnf and apk pin
-# nothing else: what these packages need comes in the newest version.
+# pkg_exact SEPARATOR NAME ...: the names, each with its locked version if a source has it. dnf and apk pin only these:
+# dependencies come in their newest versions.
 pkg_exact() {
     pkg_separator=$1
     shift
@@ -134,7 +131,7 @@ pkg_exact() {
     done
 }
 
-# pkg_has NAME VERSION: whether a source has this very version.
+# pkg_has NAME VERSION: whether a source has this version.
 pkg_has() {
     case $(pkg_family) in
         dnf) pkg_dnf repoquery --quiet "$1-$2" 2>/dev/null | grep -qF -- "$2" ;;
@@ -162,8 +159,8 @@ pkg_apk() {
     apk "$pkg_command" --cache-dir "$XTASK_CACHE/apk" "$@"
 }
 
-# pkg_dnf_repositories: the image's repositories with the addresses of SNAPSHOT, in $trust_dir/repos; `{archive}`
-# is what stands after the release.
+# pkg_dnf_repositories: the image's repositories with the addresses of SNAPSHOT, in $trust_dir/repos. `{archive}` is the part
+# after the release.
 pkg_dnf_repositories() {
     [ ! -d "$trust_dir/repos" ] || return 0
     mkdir -p "$trust_dir/repos"
@@ -178,9 +175,8 @@ pkg_dnf_repositories() {
     done
 }
 
-# pkg_apt COMMAND ...: apt-get or apt-cache with the cache's folders and the host's
-# configuration. The official images' clean-up hooks empty apt's usual folders; with
-# folders of our own they find nothing to delete and need no switching off.
+# pkg_apt COMMAND ...: apt-get or apt-cache with the cache's folders and the host's configuration. Hooks of the official
+# images empty apt's usual folders. They find nothing in these.
 pkg_apt() {
     if [ ! -f "$trust_dir/apt.conf" ]; then
         mkdir -p "$XTASK_CACHE/apt/archives/partial" "$XTASK_CACHE/apt/lists/partial"
@@ -192,11 +188,11 @@ pkg_apt() {
             echo 'Acquire::Retries "3";'
             echo 'Acquire::Languages "none";'
             echo 'APT::Install-Recommends "false";'
-            # Without this apt-get update exits 0 when a list could not be fetched.
+            # Without this, apt-get update exits with 0 if a list could not be fetched.
             echo 'APT::Update::Error-Mode "any";'
             echo 'Dpkg::Use-Pty "false";'
             echo "Dpkg::Options { \"--log=$trust_dir/dpkg.log\"; };"
-            # Nobody is there to be asked.
+            # Nobody can answer questions.
             echo '#clear DPkg::Pre-Install-Pkgs;'
             pkg_native_conf
             pkg_locked_conf
@@ -221,8 +217,8 @@ pkg_apt() {
     DEBIAN_FRONTEND=noninteractive "$pkg_command" -c "$trust_dir/apt.conf" "$@"
 }
 
-# pkg_native_conf: apt's configuration where native programs (scripts/accelerate) stand in for apt and for
-# what dpkg starts. dpkg itself, apt's downloads and the scripts of packages stay emulated.
+# pkg_native_conf: apt's configuration where native programs (scripts/accelerate) replace apt and the programs that dpkg
+# starts. dpkg itself, apt's downloads and the scripts of packages stay emulated.
 pkg_native=/xtask-native/packages
 pkg_native_conf() {
     if [ -e /xtask-native/accelerate.sh ] && sh /xtask-native/accelerate.sh packages; then
@@ -231,11 +227,12 @@ pkg_native_conf() {
     fi
 }
 
-# pkg_nothing_native: fails where a package wrote down where it found a program of the mount.
+# pkg_nothing_native: fails if a package recorded the path of a program in the mount.
 pkg_nothing_native() {
     [ -e "$trust_dir/native" ] || return 0
     if "$pkg_native/grep" -rlsF /xtask-native/ /etc; then
-        echo "error: a package remembers a program that is only mounted here; use --no-accelerate" >&2
+        echo "error: a package recorded the path of a program that is only mounted during the build
+hint: use --no-accelerate" >&2
         return 1
     fi
 }
@@ -257,20 +254,19 @@ pkg_dnf() {
     "$pkg_tool" -y "$@"
 }
 
-# pkg_again COMMAND ...: up to three times, for what downloads and does not retry by itself. apt is
-# configured to, pip, uv and cargo do by default; dnf gives up where its only mirror answers 503.
+# pkg_again COMMAND ...: runs a download up to three times. apt (as configured), pip, uv and cargo retry by themselves. dnf
+# fails if its only mirror answers 503.
 pkg_again() {
     for pkg_pause in 1 3; do
         ! "$@" || return 0
-        echo "failed, once more in $pkg_pause s: $1" >&2
+        echo "failed, retry in $pkg_pause s: $1" >&2
         sleep "$pkg_pause"
     done
     "$@"
 }
 
-# reached LOG, unreachable LOG: whether the host of a download that failed answered, and whether nobody
-# reaches it. A host that refuses (401, 403, 407, 429, a certificate) is a failure to report, and no
-# reason to do without it. Addresses do not count: they can hold any word.
+# reached LOG, unreachable LOG: whether the host of a failed download answered, and whether it is unreachable. A host that
+# refuses (401, 403, 407, 429, a certificate) is an error and not skipped. URLs are ignored: they can contain any word.
 without_urls() {
     sed 's#[a-z+]*://[^ )`]*#URL#g' "$1"
 }
@@ -284,17 +280,17 @@ temporary (failure|error)|cannot initiate the connection|connection (failed|refu
 curl error \((6|7|28)\)|no answer within|name or service not known|no route to host"
 }
 
-# pkg_refresh: brings the package lists up to date; within an hour, those of another step are.
+# pkg_refresh: updates the package lists, unless another step did within the last hour.
 pkg_refresh() {
     case $(pkg_family) in
         apt)
-            # Other sources in the same cache are other lists.
+            # Other sources in the same cache have other lists.
             pkg_fresh=$XTASK_CACHE/apt/fresh-$({
                 cat /etc/apt/sources.list /etc/apt/sources.list.d/* 2>/dev/null || :
                 echo "${SNAPSHOT:-} ${SNAPSHOT_URL:-}"
             } | cksum | tr ' ' '-')
             if [ -z "$(find "$pkg_fresh" -mmin -60 2>/dev/null)" ]; then
-                # Those of other sources vanish with an update.
+                # An update removes the lists of other sources.
                 rm -f "$XTASK_CACHE"/apt/fresh-*
                 pkg_lock_lists -x
                 pkg_apt apt-get -q update || {
@@ -305,31 +301,31 @@ pkg_refresh() {
                 touch "$pkg_fresh" "$trust_dir/apt-updated"
             fi
             ;;
-        # `apk policy` knows what is in the cache, and fetches nothing.
+        # `apk policy` reads the cache and fetches nothing.
         apk)
             if [ ! -f "$trust_dir/apk-updated" ]; then
                 pkg_again pkg_apk update --quiet || return
                 touch "$trust_dir/apk-updated"
             fi
             ;;
-        # dnf looks for itself.
+        # dnf refreshes by itself.
         *) ;;
     esac
 }
 
-# pkg_apt_download NAME ...: once more with new lists where those at hand name what is gone.
+# pkg_apt_download NAME ...: retries with new lists if the lists name files that the mirror no longer has.
 pkg_apt_download() {
     pkg_refresh || return
     if ! pkg_apt apt-get -q install --yes --download-only "$@"; then
         [ ! -f "$trust_dir/apt-updated" ] || return 1
         rm -f "$pkg_fresh"
-        echo "once more, with new package lists"
+        echo "retry with new package lists"
         pkg_refresh && pkg_apt apt-get -q install --yes --download-only "$@"
     fi
 }
 
-# pkg_apt_install NAME ...: gives up the lock after the downloads, since other steps would wait for minutes
-# where dpkg is emulated. apt's own lock of the archives would last as long; that of dpkg is not shared.
+# pkg_apt_install NAME ...: releases the lock after the downloads, because other steps would wait for minutes where dpkg is
+# emulated. apt's own lock of the archives would last as long. dpkg's lock is not shared.
 pkg_apt_install() {
     pkg_apt_download "$@" || return
     pkg_lock_lists -s
@@ -341,7 +337,7 @@ pkg_apt_install() {
     pkg_unlock_lists
 }
 
-# pkg_install NAME ...: no upgrade of what is already there.
+# pkg_install NAME ...: upgrades no installed package.
 pkg_install() {
     [ $# -gt 0 ] || return 0
     pkg_lock
@@ -359,7 +355,7 @@ pkg_install() {
             rm -rf /var/log/dnf* /var/log/hawkey.log
             ;;
         apk)
-            # What cannot be resolved is not asked for again.
+            # A name that does not resolve needs no retry.
             # shellcheck disable=SC2046 # words on purpose
             {
                 pkg_refresh &&
@@ -373,16 +369,16 @@ pkg_install() {
     return "$pkg_status"
 }
 
-# pkg_candidate NAME: the version that would be installed; empty when there is none. Fails, with the
-# package manager's words, when it cannot tell. Under the lock: another step may write the lists.
+# pkg_candidate NAME: the version that would be installed, or nothing. Fails with the package manager's message if it fails.
+# Holds the lock, because another step may write the lists.
 pkg_candidate() (
     pkg_lock
-    pkg_said=$trust_dir/candidate
+    pkg_output=$trust_dir/candidate
     pkg_kind=$(pkg_family) || exit
     case $pkg_kind in
         apt) pkg_apt apt-cache policy "$1" ;;
         dnf)
-            # microdnf knows no formats: it says NAME-[EPOCH:]VERSION-RELEASE.ARCH.
+            # microdnf has no --qf: it prints NAME-[EPOCH:]VERSION-RELEASE.ARCH.
             if command -v dnf >/dev/null; then
                 pkg_again pkg_dnf repoquery --quiet --latest-limit=1 --qf '%{version}-%{release}\n' "$1"
             else
@@ -391,17 +387,17 @@ pkg_candidate() (
             fi
             ;;
         apk) pkg_apk policy "$1" ;;
-    esac >"$pkg_said" 2>"$pkg_said.err" || {
+    esac >"$pkg_output" 2>"$pkg_output.err" || {
         # An unknown name makes some versions of dnf fail and others print nothing.
         case $pkg_kind in
-            *dnf) ! grep -qiE 'no (package|match)|unable to find a match' "$pkg_said.err" || exit 0 ;;
+            *dnf) ! grep -qiE 'no (package|match)|unable to find a match' "$pkg_output.err" || exit 0 ;;
         esac
-        redact <"$pkg_said.err" | tail -n 5 >&2
+        redact <"$pkg_output.err" | tail -n 5 >&2
         exit 1
     }
     case $pkg_kind in
-        apt) awk '$1 == "Candidate:" && $2 != "(none)" { print $2 }' "$pkg_said" ;;
-        dnf) awk 'NF { last = $1 } END { if (last) print last }' "$pkg_said" ;;
+        apt) awk '$1 == "Candidate:" && $2 != "(none)" { print $2 }' "$pkg_output" ;;
+        dnf) awk 'NF { last = $1 } END { if (last) print last }' "$pkg_output" ;;
         microdnf)
             awk -v name="$1-" '
                 index($1, name) == 1 && (rest = substr($1, length(name) + 1)) ~ /^[0-9]/ {
@@ -409,13 +405,13 @@ pkg_candidate() (
                     sub(/^[0-9]+:/, "", rest)
                     last = rest
                 }
-                END { if (last) print last }' "$pkg_said"
+                END { if (last) print last }' "$pkg_output"
             ;;
-        apk) awk '/^  [0-9]/ { sub(/:$/, "", $1); print $1; exit }' "$pkg_said" ;;
+        apk) awk '/^  [0-9]/ { sub(/:$/, "", $1); print $1; exit }' "$pkg_output" ;;
     esac
 )
 
-# pkg_version NAME: the version that is installed.
+# pkg_version NAME: the installed version.
 pkg_version() {
     # shellcheck disable=SC2016 # dpkg-query's own variable
     case $(pkg_family) in
@@ -425,7 +421,7 @@ pkg_version() {
     esac
 }
 
-# pkg_owner FILE: the package that installed FILE; fails when none did.
+# pkg_owner FILE: the package that installed FILE. Fails if none did.
 pkg_owner() {
     case $(pkg_family) in
         apt)
@@ -435,14 +431,14 @@ pkg_owner() {
                 dpkg-query --search "/usr$1" 2>/dev/null; } |
                 awk -F: 'NR == 1 { print $1; found = 1 } END { exit !found }'
             ;;
-        # It says on stdout that there is none, which is no name.
+        # Without an owner, rpm prints a sentence on stdout.
         dnf) pkg_names=$(rpm -qf --qf '%{NAME}\n' "$1") && echo "$pkg_names" ;;
         apk) apk info --quiet --who-owns "$1" | sed 's/-[0-9][^-]*-r[0-9]*$//' ;;
     esac
 }
 
-# pkg_runtime FOLDER: names, sorted, of the packages that own the shared libraries
-# which the programs and modules under FOLDER load, those in FOLDER itself aside.
+# pkg_runtime FOLDER: sorted names of the packages with the shared libraries that programs and modules under FOLDER load,
+# except libraries in FOLDER.
 pkg_runtime() {
     find "$1" -type f \( -name '*.so*' -o -path '*/bin/*' \) -exec ldd {} \; 2>/dev/null |
         awk '$2 == "=>" && $3 ~ /^\// { print $3 } $1 ~ /^\// && $2 ~ /^\(/ { print $1 }' |
@@ -455,8 +451,8 @@ pkg_runtime() {
     done | sort -u
 }
 
-# image_python: the newest CPython, from 3.9 on and with pip, that the base image has outside of its packages;
-# fails where it has none. No newer one: what is not released yet may lack a module.
+# image_python: the newest CPython from 3.9 to 3.14 with pip that the base image has outside of its packages. Fails without
+# one. Unreleased versions are left out, because modules may be missing.
 image_python() {
     for py_minor in 14 13 12 11 10 9; do
         set -- "$@" "/opt/python/cp3$py_minor-cp3$py_minor/bin/python"
@@ -473,8 +469,8 @@ sys.exit(sys.version_info < (3, 9) or find_spec("pip") is None)' 2>/dev/null; th
     return 1
 }
 
-# py_config FILE ...: provides the first program that is there as `python3-config` of the interpreter in
-# PY_HOME. Not as a link: it looks for headers and libraries beside the folder that it was called in.
+# py_config FILE ...: provides the first existing program as `python3-config` of the interpreter in PY_HOME. Not as a link:
+# the program searches headers and libraries beside the folder of its own path.
 py_config() {
     for py_program in "$@"; do
         [ -x "$py_program" ] || continue
