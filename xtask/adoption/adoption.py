@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Builds published source archives with `cargo xtask wheels`, and writes docs/adoption.md of the results.
+"""Builds published source archives with `cargo xtask wheels`, and writes docs/adoption.md from the results.
 
-`run` builds what `packages.toml` lists and keeps the outcome in `results.json`; `table` writes the page.
+`run` builds the packages of `packages.toml` and stores the outcomes in `results.json`; `table` writes the page.
 Python 3.11, standard library only.
 """
 
@@ -64,7 +64,7 @@ def results() -> dict[str, Any]:
 
 
 def build(xtask: Path, folder: Path, package: dict[str, Any], job: str) -> dict[str, Any]:
-    """Carries out one job and returns its row of the results."""
+    """Runs one job and returns its row of the results."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "wheels.toml").write_text(configuration(package), encoding="utf-8")
     command = [str(xtask), "wheels", *JOBS[job], "--json", "--force"]
@@ -97,7 +97,7 @@ def wheel_facts(folder: Path, job: str, report: dict[str, Any]) -> dict[str, Any
 
 
 def run(args: argparse.Namespace) -> int:
-    """Builds what has no result with this configuration yet."""
+    """Builds each package that has no result with its present configuration."""
     failed = 0
     for package in packages():
         if args.names and package["name"] not in args.names:
@@ -123,15 +123,15 @@ def kilobytes(size: int) -> str:
 
 
 def outcome(rows: dict[str, Any], job: str) -> str:
-    """The cell of one job: seconds where it passed."""
+    """The cell of one job: its seconds if it passed."""
     row = rows.get(job)
     if row is None:
         return ""
     return "**failed**" if row["outcome"] == "failed" else f"{row['seconds']} s"
 
 
-def said(package: dict[str, Any]) -> str:
-    """What `wheels.toml` contains beside source, interpreters and targets."""
+def settings(package: dict[str, Any]) -> str:
+    """The cell of the settings: `wheels.toml` without source, interpreters and targets."""
     text = [package.get(key, "").strip() for key in ("build", "check", "tables")]
     lines = [line for part in text for line in part.splitlines()]
     return "<br>".join(f"`{line}`" for line in lines if line.strip()) or "nothing"
@@ -143,7 +143,7 @@ def line(package: dict[str, Any], rows: dict[str, Any]) -> str:
     ratio = f"{ours / theirs:.2f}" if ours and theirs else "none published" if ours else ""
     cells = [f"{package['name']} {package['version']}", package["backend"]]
     cells += [outcome(rows, job) for job in JOBS]
-    cells += [kilobytes(ours) if ours else "", ratio, said(package)]
+    cells += [kilobytes(ours) if ours else "", ratio, settings(package)]
     return "| " + " | ".join(cells) + " |"
 
 
@@ -158,7 +158,7 @@ def remarks(package: dict[str, Any], rows: dict[str, Any]) -> list[str]:
 
 
 def table(args: argparse.Namespace) -> int:
-    """Writes the page, or with `--check` fails where it is out of date."""
+    """Writes the page, or with `--check` fails if it is out of date."""
     known = results()
     rows = [(package, known[package["name"]]) for package in packages() if package["name"] in known]
     open_ones = [package["name"] for package in packages() if package["name"] not in known]
@@ -181,15 +181,15 @@ def table(args: argparse.Namespace) -> int:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     commands = parser.add_subparsers(required=True)
-    runs = commands.add_parser("run", help="build what has no result with its configuration yet")
+    runs = commands.add_parser("run", help="build packages without a result for their configuration")
     runs.add_argument("folder", type=Path, help="folder for the builds, one below it for each package")
     runs.add_argument("names", nargs="*", help="packages [default: all]")
     runs.add_argument("--xtask", type=Path, default=ROOT / "target" / "debug" / "xtask")
     runs.add_argument("--job", choices=JOBS, default="debian12-amd64")
-    runs.add_argument("--again", action="store_true", help="repeat what has passed")
+    runs.add_argument("--again", action="store_true", help="repeat jobs that passed")
     runs.set_defaults(run=run)
     writes = commands.add_parser("table", help="write docs/adoption.md from results.json")
-    writes.add_argument("--check", action="store_true", help="fail where the page is out of date")
+    writes.add_argument("--check", action="store_true", help="fail if the page is out of date")
     writes.set_defaults(run=table)
     args = parser.parse_args()
     return args.run(args)
