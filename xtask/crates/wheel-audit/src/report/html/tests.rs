@@ -8,11 +8,11 @@ use super::*;
 use crate::audit::{self, Depth, Expectations, Inputs, Settings};
 use crate::wheel::testing::{Fixture, Folder};
 
-/// Elements that have no end (HTML standard, "void elements").
-const VOID: [&str; 6] = ["meta", "br", "input", "hr", "link", "img"];
+/// Elements without an end tag (HTML standard, "void elements").
+const VOID: [&str; 8] = ["meta", "br", "input", "hr", "link", "img", "wbr", "col"];
 
-/// Reads a page that is written as strictly as XML, but for void elements: every element is closed in
-/// order, attributes are quoted and unique. Gives the elements with their attributes.
+/// Parses a page as strictly as XML, except for void elements: elements end in order, attributes are
+/// quoted and unique. Returns the elements with their attributes.
 fn elements(page: &str) -> Vec<(String, Vec<(String, String)>)> {
     let mut rest = page.strip_prefix("<!DOCTYPE html>").unwrap();
     let (mut open, mut all) = (Vec::new(), Vec::new());
@@ -90,21 +90,72 @@ fn the_page_is_well_formed_and_needs_nothing_from_elsewhere() {
 }
 
 #[test]
-fn the_page_says_what_is_wrong_and_where() {
+fn assistive_technology_finds_its_way() {
     let page = html(&sample(Depth::Code));
-    for words in [
-        "ELF003",
-        "`__isoc23_strtol`",
-        "before 2.38: newer headers",
-        "installs, does not load",
-        "Set in wheels.toml: </strong><bdi>its author knows",
+    let elements = elements(&page);
+    let levels = elements.iter().filter_map(|(name, _)| name.strip_prefix('h')?.parse::<u8>().ok());
+    let levels: Vec<u8> = levels.collect();
+    assert_eq!(levels.iter().filter(|&&level| level == 1).count(), 1);
+    assert!(levels.windows(2).all(|pair| pair[1] <= pair[0] + 1), "{levels:?}");
+    let named = |wanted: &str| elements.iter().filter(|(name, _)| name == wanted).count();
+    assert_eq!((named("main"), named("header"), named("nav"), named("title")), (1, 1, 1, 1));
+    assert!(named("table") > 0 && named("table") == named("caption"));
+    let heads = || elements.iter().filter(|(name, _)| name == "th");
+    assert!(heads().all(|(_, attributes)| attributes.iter().any(|(key, _)| key == "scope")));
+    // Without the script the filter does nothing.
+    let filter = elements.iter().find(|(name, _)| name == "form").unwrap();
+    assert!(filter.1.iter().any(|(key, _)| key == "hidden"));
+}
+
+#[test]
+fn every_finding_leads_to_the_explanation_of_its_rule() {
+    let report = sample(Depth::Code);
+    let page = html(&report);
+    let elements = elements(&page);
+    let ids: BTreeSet<&str> = attributes(&elements, "id").collect();
+    let links: BTreeSet<&str> = attributes(&elements, "href").collect();
+    let found = crate::report::summary::findings(&report);
+    let found: BTreeSet<(&str, &str)> =
+        found.map(|(_, finding)| (finding.severity.as_str(), finding.code)).collect();
+    assert!(found.len() > 1, "{found:?}");
+    for (severity, code) in found {
+        let id = format!("{severity}-{code}");
+        assert!(ids.contains(id.as_str()) && links.contains(format!("#{id}").as_str()), "{id}");
+        assert!(page.contains(&format!("<summary>About {code}</summary>")), "{code}");
+    }
+}
+
+#[test]
+fn the_page_has_the_facts_of_the_report() {
+    let page = html(&sample(Depth::Code));
+    for fact in [
+        "✗ error",
+        "<code>__isoc23_strtol</code>",
+        "<bdi>its author knows</bdi>",
         "/gone.whl",
-        "cannot be read",
         "libplain.so",
         "Debian 12: loads",
+        "Debian 12: installs, does not load",
     ] {
-        assert!(page.contains(words), "{words}");
+        assert!(page.contains(fact), "{fact}");
     }
+    let (_, body) = page.split_once("</style>").unwrap();
+    let (body, _) = body.split_once("<script>").unwrap();
+    assert!(!body.contains('`'), "code is an element");
+}
+
+#[test]
+fn only_pairs_of_back_ticks_mark_code() {
+    let text = |message: &str| text::prose(message).into_string();
+    assert_eq!(text("a `b<c` d"), "<bdi>a <code>b&lt;c</code> d</bdi>");
+    assert_eq!(text("`a` and a lone ` here"), "<bdi><code>a</code> and a lone ` here</bdi>");
+    assert_eq!(text("plain"), "<bdi>plain</bdi>");
+}
+
+#[test]
+fn releases_of_one_distribution_share_its_name() {
+    let names = ["Debian 11", "Debian 13", "Alpine 3.13 and later"].map(str::to_owned);
+    assert_eq!(text::releases(&names), "Debian 11, 13, Alpine 3.13 and later");
 }
 
 #[test]

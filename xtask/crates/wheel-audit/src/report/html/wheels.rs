@@ -1,61 +1,87 @@
 //! The facts of each wheel and file.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use maud::{Markup, html};
 
-use super::{matrix::class, more};
-use crate::audit::{Audit, Cell, Culprit, ElfReport, FileAudit, Report, State, Verdict};
+use super::text::{more, name, prose, releases};
+use super::{Page, findings, matrix::class};
+use crate::audit::{Audit, Cell, Culprit, ElfReport, FileAudit, State, Verdict};
 use crate::policy::distributions;
-use crate::report::summary::{Numbers, count, floor, is_plain, mark, visible, word};
+use crate::report::summary::{Group, Numbers, count, floor, is_plain, mark, visible, word};
 
-/// So many ELF files of a wheel are shown.
-const ELVES: usize = 25;
-/// So many symbols of a file.
+/// Maximum number of ELF files of a wheel.
+const ELF_FILES: usize = 25;
+/// Maximum number of symbols of a file.
 const CULPRITS: usize = 4;
-/// So many libraries of a file.
+/// Maximum number of libraries of a file.
 const NEEDED: usize = 12;
 
-pub(super) fn part(report: &Report, cells: &[Vec<Cell>]) -> Markup {
+pub(super) fn part(page: &Page<'_>) -> Markup {
+    let report = page.report;
     html! {
         section aria-labelledby="wheels" {
             h2 #wheels { "Wheels and files" }
-            @for (index, (audit, cells)) in report.wheels.iter().zip(cells).enumerate() { (wheel(audit, cells, index)) }
-            @for audit in &report.files { (file(audit)) }
+            @for (index, audit) in report.wheels.iter().enumerate() { (wheel(page, audit, index)) }
+            @for audit in &report.files { (file(page, audit)) }
         }
     }
 }
 
-fn wheel(audit: &Audit, cells: &[Cell], index: usize) -> Markup {
-    let (facts, numbers) = (&audit.facts, Numbers::of(audit));
-    let is_worth_a_look =
-        audit.verdict() == Verdict::Fail || cells.iter().any(|cell| !is_plain(cell.state));
-    let shown = facts.elf.iter().take(ELVES);
+fn wheel(page: &Page<'_>, audit: &Audit, index: usize) -> Markup {
+    let (facts, numbers, cells) = (&audit.facts, Numbers::of(audit), page.row(index));
+    let path = audit.path.as_ref().map_or("", |path| path.as_str());
+    let groups = page.groups_of([&facts.file, path]);
+    let bad = (audit.verdict() == Verdict::Fail).then_some("1");
+    let odd = cells.iter().any(|cell| !is_plain(cell.state)).then_some("1");
+    let is_only = page.report.wheels.len() + page.report.files.len() == 1;
     html! {
-        details id={ "w" (index) } data-name=(visible(&facts.file)) data-bad=[is_worth_a_look.then_some("1")] {
+        details id={ "w" (index) } data-name=(visible(&facts.file)) data-codes=(codes(&groups)) data-bad=[bad] data-odd=[odd] open[is_only] {
             summary {
-                (badge(audit.verdict())) " " bdi.name { (visible(&facts.file)) } " "
+                (badge(audit.verdict())) " " (name(&facts.file)) " "
                 span.numbers { (in_short(&numbers)) }
             }
             dl.facts {
-                (fact("Floor: what the symbols need", &numbers.floor))
+                (fact("Floor: newest glibc version that it needs", &numbers.floor))
                 (fact("Built on", &built(audit, &numbers)))
-                (fact("The name promises", &format!("{} ({})", numbers.claim, facts.tag_claim.join(", "))))
+                (fact("Platform tag", &format!("{} ({})", numbers.claim, facts.tag_claim.join(", "))))
+                (fact("Lowest platform tag for its contents", &facts.overall_tag))
                 (fact("Instruction set", &numbers.isa))
-                (fact("True tag", &facts.overall_tag))
-                (fact("Findings", &audit.findings.len().to_string()))
                 @if let Some(digest) = &facts.sha256 { (fact("SHA-256", digest)) }
-                @if let Some(path) = &audit.path { (fact("Path", path.as_str())) }
+                @if !path.is_empty() { (fact("Path", path)) }
             }
+            (finding_links(&groups))
             (systems(cells))
             @if !facts.elf.is_empty() { h3 { (count(facts.elf.len(), "ELF file")) } }
-            @for elf in shown { (elf_file(elf)) }
-            (more(facts.elf.len(), ELVES, "file"))
+            @for elf in facts.elf.iter().take(ELF_FILES) { (elf_file(elf)) }
+            (more(facts.elf.len(), ELF_FILES, "file"))
         }
     }
 }
 
-/// With what says so.
+/// The codes of the findings, for the filter.
+fn codes(groups: &[&Group<'_>]) -> String {
+    let codes: BTreeSet<&str> = groups.iter().map(|group| group.code).collect();
+    codes.into_iter().collect::<Vec<_>>().join(" ")
+}
+
+fn finding_links(groups: &[&Group<'_>]) -> Markup {
+    html! {
+        @if !groups.is_empty() {
+            h3 { "Findings" }
+            ul.plain {
+                @for group in groups {
+                    li {
+                        (findings::badge(group.severity)) " "
+                        a href={ "#" (findings::id(group)) } { (group.code) " " (group.rule) }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The C library of the build, and the evidence for it.
 fn built(audit: &Audit, numbers: &Numbers) -> String {
     let origin = audit.facts.build_origin.as_ref();
     origin
@@ -68,28 +94,35 @@ fn in_short(numbers: &Numbers) -> String {
 }
 
 fn badge(verdict: Verdict) -> Markup {
-    let text = if verdict == Verdict::Pass { "✓ good" } else { "✗ fail" };
-    html! { span.badge.(word(verdict)) { (text) } }
+    let mark = if verdict == Verdict::Pass { "✓" } else { "✗" };
+    html! { span.badge.(word(verdict)) { (mark) " " (word(verdict)) } }
 }
 
-fn fact(name: &str, value: &str) -> Markup {
-    html! { div { dt { (name) } dd { bdi { (visible(value)) } } } }
+fn fact(label: &str, value: &str) -> Markup {
+    html! { div { dt { (label) } dd { (prose(value)) } } }
 }
 
-/// Where it runs, the distributions with one reason together.
+/// The distributions by state and obstacle, with one reason each.
 fn systems(cells: &[Cell]) -> Markup {
-    let mut by_reason: BTreeMap<(State, &str), Vec<String>> = BTreeMap::new();
+    type Obstacle<'a> = Option<(&'a str, &'a str)>;
+    let mut groups: BTreeMap<(State, Obstacle<'_>), (Vec<String>, BTreeSet<&str>)> =
+        BTreeMap::new();
     for (cell, system) in cells.iter().zip(distributions()) {
-        by_reason.entry((cell.state, &cell.reason)).or_default().push(system.to_string());
+        let obstacle = cell.blocker.as_ref().map(|it| (it.code, it.path.as_str()));
+        let (names, reasons) = groups.entry((cell.state, obstacle)).or_default();
+        names.push(system.to_string());
+        reasons.insert(&cell.reason);
     }
-    by_reason.retain(|(state, _), _| *state != State::Absent);
+    groups.retain(|(state, _), _| *state != State::Absent);
     html! {
-        h3 { "Where it runs" }
+        h3 { "Distributions" }
         ul.plain {
-            @for ((state, reason), names) in &by_reason {
+            @for ((state, _), (names, reasons)) in &groups {
                 li {
-                    span.badge.(class(*state)) { (mark(*state)) " " (state.as_str()) } " " (names.join(", "))
-                    @if !reason.is_empty() { div.quiet { bdi { (visible(reason)) } } }
+                    span.badge.(class(*state)) { (mark(*state)) " " (state.as_str()) } " " (releases(names))
+                    @if let Some(reason) = reasons.first().filter(|reason| !reason.is_empty()) {
+                        div.quiet { @if reasons.len() > 1 { "For example: " } (prose(reason)) }
+                    }
                 }
             }
         }
@@ -103,7 +136,7 @@ fn elf_file(elf: &ElfReport) -> Markup {
     let left = elf.needed.len().saturating_sub(NEEDED);
     html! {
         div.item {
-            bdi.name { (visible(&elf.path)) } " "
+            (name(&elf.path)) " "
             span.quiet { (elf.machine) @if let Some(isa) = &elf.isa { " · " (isa) } }
             @if !floors.is_empty() { div { "Needs " (floors.join(", ")) } }
             @if !elf.needed.is_empty() {
@@ -118,7 +151,7 @@ fn elf_file(elf: &ElfReport) -> Markup {
     }
 }
 
-/// What sets the floor of the C library; of the others the number says enough.
+/// The symbols that set the floor of glibc.
 fn highest(elf: &ElfReport) -> Vec<&Culprit> {
     let Some(version) = elf.floor.get("GLIBC") else { return Vec::new() };
     let version = format!("GLIBC_{version}");
@@ -128,30 +161,28 @@ fn highest(elf: &ElfReport) -> Vec<&Culprit> {
 fn culprit(culprit: &Culprit) -> Markup {
     let symbol = culprit.symbol.as_deref().unwrap_or("the version itself");
     html! {
-        code { (visible(&culprit.version)) } " for " bdi.name { (visible(symbol)) } " of " (visible(&culprit.library))
+        code { (visible(&culprit.version)) } " for " (name(symbol)) " of " (visible(&culprit.library))
         @if !culprit.callers.is_empty() {
             span.quiet { ", called by " @for (index, caller) in culprit.callers.iter().take(3).enumerate() {
                 @if index > 0 { ", " }
-                bdi.name { (visible(caller)) }
+                (name(caller))
             } }
         }
     }
 }
 
-fn file(audit: &FileAudit) -> Markup {
-    let name = visible(audit.file.as_str());
-    let bad = audit.verdict == Verdict::Fail;
+fn file(page: &Page<'_>, audit: &FileAudit) -> Markup {
+    let groups = page.groups_of([audit.file.as_str(), ""]);
+    let bad = (audit.verdict == Verdict::Fail).then_some("1");
     let short = audit.facts.as_ref().map(|elf| format!("floor {}", floor(&elf.floor)));
     html! {
-        details data-name=(name) data-bad=[bad.then_some("1")] {
+        details data-name=(visible(audit.file.as_str())) data-codes=(codes(&groups)) data-bad=[bad] {
             summary {
-                (badge(audit.verdict)) " " bdi.name { (name) } " "
-                span.numbers { (short.unwrap_or_else(|| "cannot be checked".to_owned())) }
+                (badge(audit.verdict)) " " (name(audit.file.as_str())) " "
+                span.numbers { (short.unwrap_or_else(|| "unreadable".to_owned())) }
             }
-            @match &audit.facts {
-                Some(elf) => (elf_file(elf)),
-                None => p { "It cannot be checked." },
-            }
+            (finding_links(&groups))
+            @if let Some(elf) = &audit.facts { (elf_file(elf)) }
         }
     }
 }
