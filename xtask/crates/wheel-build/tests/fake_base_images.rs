@@ -150,7 +150,7 @@ fn a_push_names_the_registry_that_did_not_take_it() {
     w.run(&to).code(2).says(&["does not answer as a registry does", "500"]);
     w.run(&PUSH).code(2).says(&["no registry was named to push to", "--to registry.example"]);
     let wrong = [&PUSH[..], &["--to", "base:latest"]].concat();
-    w.run(&wrong).code(2).says(&["`base:latest` is no repository of a registry"]);
+    w.run(&wrong).code(2).says(&["`base:latest`", "registry.example/"]);
 }
 
 #[test]

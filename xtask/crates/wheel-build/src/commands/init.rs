@@ -9,7 +9,7 @@ use wheel_audit::report::{self, counted};
 
 use super::{FINDINGS, Workspace};
 use crate::exec::Exec;
-use crate::init::{self, Asked, Change, Planned, State, Tool};
+use crate::init::{self, Change, Planned, Request, State, Tool};
 
 /// Arguments of `init`.
 #[derive(Debug, Clone, clap::Args)]
@@ -53,14 +53,14 @@ pub(crate) fn run(args: &InitArgs) -> anyhow::Result<ExitCode> {
     if args.check || args.upgrade {
         return compare(args, &repository, &clone);
     }
-    let asked = Asked {
+    let request = Request {
         repository: &repository,
         clone: &clone,
         tool: args.tool.clone(),
         member: args.member,
         package: args.package.as_deref(),
     };
-    let adoption = init::plan(&Exec::real(), &asked)?;
+    let adoption = init::plan(&Exec::real(), &request)?;
     anyhow::ensure!(
         adoption.conflicts.is_empty(),
         UserError::new(format!(

@@ -1,16 +1,16 @@
-//! `[base-image]`: base images that were built beforehand.
+//! `[base-image]`: where pre-built base images are stored.
 
 use serde::Deserialize;
 
 use super::words;
 
-/// `[base-image]`.
+/// `[base-image]`: where pre-built base images are stored.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(crate) struct BaseImages {
-    /// The repository of a registry that they are pushed to and looked for in:
-    /// `registry.example/wheels-base`.
+    /// Registry repository for pre-built base images, such as `registry.example/wheels-base`. Builds pull
+    /// images from it, and `base-image push` uploads to it. [default: none]
     #[serde(default, deserialize_with = "words::image")]
     pub repository: Option<String>,
 }

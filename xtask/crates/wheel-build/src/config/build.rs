@@ -16,45 +16,48 @@ use wheel_audit::wheel::Interpreter;
 #[serde(deny_unknown_fields)]
 #[expect(clippy::struct_field_names, reason = "they are the keys of the file")]
 pub(crate) struct Build {
-    /// The just recipe that builds every requested interpreter's wheel into `dist/`.
+    /// Recipe of the justfile that builds the wheel of each requested interpreter into `dist/`. [default: `build-all`]
     #[serde(default = "default_recipe", deserialize_with = "words::recipe")]
     pub recipe: String,
-    /// The interpreters that are built unless `--python` narrows them.
+    /// Interpreters to build for, such as `cp313`, `cp314t` and `pp311`. `--python` selects some of them. Required.
     #[serde(deserialize_with = "interpreters::list")]
     #[cfg_attr(test, schemars(with = "Vec<String>"))]
     pub pythons: Vec<Interpreter>,
-    /// Where interpreters come from, in the order they are tried.
+    /// Where interpreters come from. The build tries the providers in this order. [default: all, in the order `image`,
+    /// `distro`, `managed`, `source`]
     #[serde(default = "default_providers")]
     pub providers: Vec<Provider>,
-    /// Hash-locked requirements of the build backend, relative to the workspace root.
+    /// Requirements file with hashes that pins the build requirements, relative to the workspace root. [default: the build
+    /// backend's own requirements]
     #[serde(default, deserialize_with = "words::file")]
     #[cfg_attr(test, schemars(with = "Option<String>"))]
     pub requirements: Option<Utf8PathBuf>,
-    /// Environment of the build.
+    /// Environment variables of the build. [default: none]
     #[serde(default)]
     pub env: Env,
-    /// Variables of this machine that the build gets: patterns of names. `env` wins.
+    /// Variables of this machine to pass to the build, as name patterns. `env` overrides them. [default: none]
     #[serde(default, rename = "env-pass")]
     pub env_pass: Vec<NamePattern>,
-    /// Further system packages, by family.
+    /// Additional system packages to install for the build, by package family. [default: none]
     #[serde(default, deserialize_with = "words::package")]
     pub system_packages: BTreeMap<Family, Vec<String>>,
-    /// Shell command that runs once for all interpreters of a target, in the package's folder.
+    /// Shell command to run once for all interpreters of a target, in the package's folder. [default: none]
     #[serde(default)]
     pub before: Option<Script>,
-    /// Shell command that runs before each interpreter's build, in the package's folder.
+    /// Shell command to run before each interpreter's build, in the package's folder. [default: none]
     #[serde(default, rename = "before-build")]
     pub before_build: Option<Script>,
-    /// Settings for the build backend (PEP 517).
+    /// Settings for the build backend (PEP 517). [default: none]
     #[serde(default, rename = "config-settings")]
     pub config_settings: ConfigSettings,
-    /// What calls the build backend.
+    /// Program that calls the build backend. [default: `uv`]
     #[serde(default, rename = "build-frontend")]
     pub build_frontend: BuildFrontend,
-    /// Further requirements that are fetched for the build: what `before-build` installs.
+    /// Additional requirements to fetch for the build: the packages that `before-build` installs. [default: none]
     #[serde(default, deserialize_with = "words::value")]
     pub requires: Vec<String>,
-    /// Whether the package's code may use the network while it builds. Such a build is not isolated.
+    /// Allow the package's code to use the network during the build. The build is then not isolated.
+    /// [default: false]
     #[serde(default)]
     pub network: bool,
 }
@@ -87,7 +90,7 @@ impl OneOrMany {
     }
 }
 
-/// Shell commands, in one text for `sh -c`. A list is joined by `&&`, as cibuildwheel does.
+/// Shell commands as one text for `sh -c`. `&&` joins the items of a list, as in cibuildwheel.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[cfg_attr(test, schemars(with = "OneOrMany"))]
@@ -100,18 +103,18 @@ impl TryFrom<OneOrMany> for Script {
     fn try_from(value: OneOrMany) -> Result<Self, String> {
         let commands = value.into_vec();
         if commands.iter().any(|command| command.trim().is_empty()) || commands.is_empty() {
-            return Err("a command is empty; leave the key out to run none".to_owned());
+            return Err("the command is empty; remove the key to run no command".to_owned());
         }
         if commands.iter().any(|command| command.contains(['\0', '\r'])) {
-            return Err("a command holds a NUL or a carriage return".to_owned());
+            return Err("the command contains a NUL or a carriage return".to_owned());
         }
-        // In a line, `&&` would belong to a comment, or check the last line alone. `sh -e` runs these.
+        // On one line, `&&` could become part of a comment or apply to the last line alone.
         let in_a_line = commands.iter().all(|command| !command.contains(['#', '\n']));
         Ok(Self(commands.join(if in_a_line { " && " } else { "\n(exit $?)\n" })))
     }
 }
 
-/// What calls the build backend.
+/// Program that calls the build backend.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
@@ -124,7 +127,7 @@ pub(crate) enum BuildFrontend {
 }
 
 impl BuildFrontend {
-    /// The word that the container scripts use.
+    /// The name in the configuration and the container scripts.
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Uv => "uv",
@@ -133,7 +136,7 @@ impl BuildFrontend {
     }
 }
 
-/// Variables of an environment, by name.
+/// Environment variables, by name.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(try_from = "BTreeMap<String, String>")]
@@ -145,10 +148,10 @@ impl TryFrom<BTreeMap<String, String>> for Env {
     fn try_from(map: BTreeMap<String, String>) -> Result<Self, String> {
         for (name, value) in &map {
             if !is_env_name(name) {
-                return Err(format!("`{name}` is no name of an environment variable"));
+                return Err(format!("`{name}` is not a valid name of an environment variable"));
             }
             if value.contains(['\n', '\r', '\0']) {
-                return Err(format!("the value of `{name}` holds a newline or a NUL"));
+                return Err(format!("the value of `{name}` contains a newline or a NUL"));
             }
         }
         Ok(Self(map))
@@ -160,7 +163,7 @@ fn is_env_name(name: &str) -> bool {
         && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
 }
 
-/// Settings for the build backend, by key; a key may come several times.
+/// Settings for the build backend, by key. A key may have several values.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[cfg_attr(test, schemars(with = "BTreeMap<String, OneOrMany>"))]
@@ -176,10 +179,10 @@ impl TryFrom<BTreeMap<String, OneOrMany>> for ConfigSettings {
         for (key, value) in map {
             let values = value.into_vec();
             if key.is_empty() || key.contains('=') || !line(&key) {
-                return Err(format!("`{}` is no key of a setting", key.escape_debug()));
+                return Err(format!("`{}` is not a valid key of a setting", key.escape_debug()));
             }
             if !values.iter().all(|value| line(value)) {
-                return Err(format!("the value of `{key}` holds a newline or a NUL"));
+                return Err(format!("the value of `{key}` contains a newline or a NUL"));
             }
             settings.insert(key, values);
         }
@@ -188,14 +191,14 @@ impl TryFrom<BTreeMap<String, OneOrMany>> for ConfigSettings {
 }
 
 impl ConfigSettings {
-    /// A line `KEY=VALUE` for each value.
+    /// One line `KEY=VALUE` for each value.
     pub(crate) fn lines(&self) -> String {
         let pairs = self.0.iter().flat_map(|(key, values)| values.iter().map(move |it| (key, it)));
         pairs.map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join("\n")
     }
 }
 
-/// Parts of names of variables that hold secrets.
+/// Words in the names of variables that hold secrets.
 const SECRET_WORDS: [&str; 10] = [
     "TOKEN",
     "SECRET",
@@ -209,14 +212,14 @@ const SECRET_WORDS: [&str; 10] = [
     "ACCESS_KEY",
 ];
 
-/// Whether a variable is one whose value no build may see, as far as its name tells: a value of
-/// `env-pass` is in the build cache, and may be in the wheel.
+/// Whether the name of a variable suggests a secret. Values of `env-pass` end up in the build cache and
+/// possibly in the wheel.
 pub(crate) fn is_secret(name: &str) -> bool {
     let name = name.to_ascii_uppercase();
     SECRET_WORDS.iter().any(|word| name.contains(word)) || name.ends_with("_AUTH")
 }
 
-/// A pattern of variables' names: `SETUPTOOLS_SCM_*`.
+/// A pattern of variable names, such as `SETUPTOOLS_SCM_*`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[cfg_attr(test, schemars(with = "String"))]
@@ -231,15 +234,15 @@ impl TryFrom<String> for NamePattern {
         let start: String = text.chars().take_while(|c| !"*?".contains(*c)).collect();
         if !is_env_name(&start) || !text.chars().all(plain) {
             return Err(format!(
-                "`{}` is no name of a variable: it begins with a letter, then come letters, \
-                 digits, `_`, and `*` for any of them",
+                "`{}` is not a valid name of a variable: use a letter, then letters, digits and `_`, with \
+                 `*` for any of them",
                 text.escape_debug()
             ));
         }
         if is_secret(&start) {
             return Err(format!(
-                "`{text}` names a secret, and what a build is given stays in its cache; the index's \
-                 credentials come by themselves (netrc, pip.conf)"
+                "`{text}` names a secret, and the build cache would store its value; credentials for the \
+                 package index are passed on automatically (netrc, pip.conf)"
             ));
         }
         Pattern::new(&text).map(Self).map_err(|error| error.msg.to_owned())
@@ -253,12 +256,12 @@ impl From<NamePattern> for String {
 }
 
 impl NamePattern {
-    /// Whether the build gets the variable `name` by this pattern.
+    /// Whether the pattern matches the variable `name` and the variable is not a secret.
     pub(crate) fn takes(&self, name: &str) -> bool {
         self.0.matches(name) && !is_secret(name)
     }
 
-    /// Whether it would get it, but for what the name says it is.
+    /// Whether the pattern matches the variable `name`, but the variable is a secret.
     pub(crate) fn withholds(&self, name: &str) -> bool {
         self.0.matches(name) && is_secret(name)
     }

@@ -1,4 +1,4 @@
-//! `[cache]`: build caches outside of the engine, each job with a scope of its own.
+//! `[cache]`: build caches outside of the engine. Each job has its own scope in them.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,21 +6,21 @@ use std::str::FromStr;
 use camino::Utf8Path;
 use serde::Deserialize;
 
-/// `[cache]`: where build caches come from and go to.
+/// `[cache]`: build caches outside of the engine.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Cache {
-    /// Read before a job is built: `type=registry,ref=registry.example/cache`.
+    /// Caches to read before a job is built, such as `type=registry,ref=registry.example/cache`. [default: none]
     #[serde(default)]
     pub from: Vec<CacheSpec>,
-    /// Written when a job was built: `type=local,dest=../cache`.
+    /// Caches to write after a job is built, such as `type=local,dest=../cache`. [default: none]
     #[serde(default)]
     pub to: Vec<CacheSpec>,
 }
 
 impl Cache {
-    /// The first cache that lacks its place: the list, its index there, and what it lacks.
+    /// The first cache without a location: the list, its index in the list, and the missing field.
     pub(crate) fn lacking(&self) -> Option<(&'static str, usize, String)> {
         let first = |list: &'static str, specs: &[CacheSpec], from: bool| {
             specs.iter().enumerate().find_map(|(index, spec)| {
@@ -28,7 +28,7 @@ impl Cache {
                 Some((
                     list,
                     index,
-                    format!("a `type={}` cache to go {list} needs `{field}=`", spec.kind),
+                    format!("a cache of type `{}` in `{list}` requires `{field}=`", spec.kind),
                 ))
             })
         };
@@ -36,37 +36,37 @@ impl Cache {
     }
 }
 
-/// How long a call waits while the service throttles. `BuildKit` itself waits ten minutes, for each list of layers.
+/// Maximum wait while the service throttles a call. `BuildKit`'s own limit is ten minutes for each list of layers.
 const TIMEOUT: &str = "1m";
 
-/// Where a cache lies.
+/// Where a cache is stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum CacheKind {
-    /// A folder of this machine.
+    /// A folder on this machine.
     Local,
-    /// A repository of a container registry.
+    /// A repository in a container registry.
     Registry,
     /// The cache of GitHub Actions.
     Gha,
 }
 
-/// One cache in buildx's own words: `type=local,src=DIR`, `type=registry,ref=NAME`, `type=gha`; a
-/// word without `=` is a registry's reference. The scope of a job is filled in.
+/// One cache in buildx's notation: `type=local,src=DIR`, `type=registry,ref=NAME` or `type=gha`. A
+/// word without `=` is a registry reference. Each job adds its own scope.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub(crate) struct CacheSpec {
-    /// Where it lies.
+    /// Where it is stored.
     pub kind: CacheKind,
     fields: Vec<(String, String)>,
 }
 
 impl CacheSpec {
-    /// The value of a field, e.g. `ref`.
+    /// The value of a field, such as `ref`.
     pub(crate) fn field(&self, name: &str) -> Option<&str> {
         self.fields.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
-    /// The field that says where it lies, for reading (`from`) or for writing.
+    /// The field that holds the location, for reading (`from`) or writing.
     pub(crate) fn place(&self, from: bool) -> Option<&str> {
         match self.kind {
             CacheKind::Local => self.field(if from { "src" } else { "dest" }),
@@ -75,7 +75,7 @@ impl CacheSpec {
         }
     }
 
-    /// Whether it keeps a layer once for all scopes.
+    /// Whether all scopes share one copy of a layer.
     pub(crate) fn shares_layers(&self) -> bool {
         match self.kind {
             CacheKind::Local => false,
@@ -83,7 +83,7 @@ impl CacheSpec {
         }
     }
 
-    /// What is wrong with it as a cache to read (`from`) or to write; the field that it lacks.
+    /// The required field that is missing for reading (`from`) or writing.
     pub(crate) fn lacks(&self, from: bool) -> Option<&'static str> {
         let field = match (self.kind, from) {
             (CacheKind::Gha, _) => return None,
@@ -94,8 +94,8 @@ impl CacheSpec {
         self.field(field).is_none_or(str::is_empty).then_some(field)
     }
 
-    /// The fields of this cache for the job with this `scope`, so that no two jobs share one:
-    /// a folder within a local cache, a tag of a registry's repository, a scope of GitHub's.
+    /// The fields of this cache for the job with this `scope`, so that no two jobs share a place: a subfolder
+    /// of a local cache, a tag in a registry's repository, or a scope at GitHub.
     pub(crate) fn scoped(&self, scope: &str) -> Vec<String> {
         let mut fields = vec![format!("type={}", self.kind)];
         let mut has_scope = false;
@@ -119,9 +119,8 @@ impl CacheSpec {
         fields
     }
 
-    /// The fields of [`Self::scoped`] for writing. All stages are kept, since the last one holds
-    /// nothing but the wheel, and a cache that cannot be written costs no wheel; both unless it says
-    /// otherwise itself.
+    /// The fields of [`Self::scoped`] for writing. By default all stages are cached, because the last one holds
+    /// only the wheel, and a failed write does not fail the build.
     pub(crate) fn scoped_to(&self, scope: &str) -> Vec<String> {
         let mut fields = self.scoped(scope);
         for (key, value) in [("mode", "max"), ("ignore-error", "true")] {
@@ -133,17 +132,17 @@ impl CacheSpec {
     }
 }
 
-/// A cache of the command line.
+/// A cache on the command line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum CacheChoice {
-    /// None, although `wheels.toml` may name some.
+    /// No cache, even if `wheels.toml` names one.
     None,
-    /// This one.
+    /// This cache.
     Use(CacheSpec),
 }
 
 impl CacheChoice {
-    /// The caches of the command line, or else those of wheels.toml.
+    /// The caches on the command line, or those of `wheels.toml` if there are none.
     pub(crate) fn or(typed: &[Self], own: &[CacheSpec]) -> Vec<CacheSpec> {
         if typed.is_empty() {
             return own.to_vec();
@@ -164,8 +163,7 @@ impl FromStr for CacheChoice {
     }
 }
 
-/// The reference of `scope` within the repository of `reference`; one that is named by its digest
-/// stays what it is.
+/// `reference` with `scope` as (part of) its tag. A reference with a digest stays unchanged.
 fn tagged(reference: &str, scope: &str) -> String {
     let name = reference.rfind('/').map_or(0, |at| at + 1);
     match &reference[name..] {
@@ -182,10 +180,10 @@ impl FromStr for CacheSpec {
         if text.starts_with('-') || text.contains(|c: char| c == '"' || c.is_control()) {
             let text = text.escape_default();
             return Err(format!(
-                "the cache `{text}` begins with `-`, or holds a quote or control character"
+                "the cache `{text}` begins with `-` or contains a quote or a control character"
             ));
         }
-        let known = "known are `type=local`, `type=registry` and `type=gha`";
+        let known = "use `type=local`, `type=registry` or `type=gha`";
         if !text.is_empty() && !text.contains(['=', ',', ' ']) {
             let fields = vec![("ref".to_owned(), text.to_owned())];
             return Ok(Self { kind: CacheKind::Registry, fields });
@@ -198,7 +196,11 @@ impl FromStr for CacheSpec {
                 Some((key, value)) if !key.is_empty() => {
                     fields.push((key.to_owned(), value.to_owned()));
                 }
-                _ => return Err(format!("`{part}` in the cache `{text}` is no `key=value`")),
+                _ => {
+                    return Err(format!(
+                        "`{part}` in the cache `{text}` is not of the form `key=value`"
+                    ));
+                }
             }
         }
         let kind = match kind.as_deref() {
@@ -206,7 +208,7 @@ impl FromStr for CacheSpec {
             Some("registry") => CacheKind::Registry,
             Some("gha") => CacheKind::Gha,
             Some(other) => {
-                return Err(format!("`{other}` is no type of cache that is known: {known}"));
+                return Err(format!("`{other}` is not a known type of cache: {known}"));
             }
             None => return Err(format!("the cache `{text}` has no `type=`: {known}")),
         };
@@ -243,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn defect_03_each_job_has_a_scope_of_its_own_in_every_kind_of_cache() {
+    fn defect_03_each_job_has_its_own_scope_in_every_kind_of_cache() {
         for (text, one) in [
             ("type=local,dest=/c", "type=local,dest=/c/debian12-amd64-cp311"),
             (
@@ -262,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cache_holds_every_stage_and_costs_no_wheel_unless_it_says_so() {
+    fn a_written_cache_holds_every_stage_and_ignores_errors_by_default() {
         let to = |text: &str| text.parse::<CacheSpec>().unwrap().scoped_to("s").join(",");
         assert_eq!(to("type=gha"), "type=gha,scope=s,timeout=1m,mode=max,ignore-error=true");
         let own = "type=local,dest=/c,mode=min,ignore-error=false";
@@ -270,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn the_command_line_may_use_none() {
+    fn none_on_the_command_line_disables_the_configured_caches() {
         let own: Vec<CacheSpec> = vec!["type=gha".parse().unwrap()];
         let or = |words: &[&str]| {
             let typed: Vec<CacheChoice> = words.iter().map(|word| word.parse().unwrap()).collect();
@@ -283,12 +285,12 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_cache_is_said() {
+    fn invalid_caches_are_rejected() {
         let wrong = |text: &str| text.parse::<CacheSpec>().unwrap_err();
-        assert!(wrong("type=s3,bucket=b").contains("`s3` is no type of cache"));
-        assert!(wrong("ref=x").contains("has no `type=`"));
+        assert!(wrong("type=s3,bucket=b").contains("`s3`"));
+        assert!(wrong("ref=x").contains("`type=`"));
         assert!(wrong("type=local,oops").contains("`oops`"));
-        assert!(wrong("").contains("no `key=value`"));
+        assert!(wrong("").contains("`key=value`"));
         let local: CacheSpec = "type=local,src=/c".parse().unwrap();
         assert_eq!((local.lacks(true), local.lacks(false)), (None, Some("dest")));
     }

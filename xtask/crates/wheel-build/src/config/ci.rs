@@ -1,4 +1,4 @@
-//! `[ci]`: what hosted CI builds, and on what.
+//! `[ci]`: what hosted CI builds, and on which machines.
 
 use std::collections::BTreeMap;
 
@@ -8,85 +8,82 @@ use super::job_settings::Select;
 use super::{Config, Platform, Target, Word, build_identifier, words};
 use wheel_audit::wheel::Interpreter;
 
-/// `[ci]`: what `cargo xtask matrix` spreads over a hosted CI's machines.
+/// `[ci]`: what hosted CI builds, and on which machines. `cargo xtask matrix` shows the result.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(crate) struct Ci {
-    /// The targets, by name or image; all of them where absent.
+    /// Targets that hosted CI builds, by name or image. [default: all targets]
     #[serde(default)]
     pub targets: Vec<String>,
-    /// The runner whose machine a platform is native to: `{ "linux/arm64" = "ubuntu-24.04-arm" }`.
-    /// Those of [`Ci::runner`] need not be named.
+    /// GitHub runner for each platform, such as `{ "linux/arm64" = "ubuntu-24.04-arm" }`. [default: GitHub's hosted
+    /// runners for `linux/amd64` and `linux/arm64`]
     #[serde(default, deserialize_with = "words::label")]
     pub runners: BTreeMap<Platform, String>,
-    /// The platforms that are emulated on the runner of `linux/amd64`, though it takes several times
-    /// as long.
+    /// Platforms to emulate on the runner of `linux/amd64`. Emulated builds take several times as long. [default: none]
     #[serde(default)]
     pub emulate: Vec<Platform>,
-    /// The runners of GitLab, by tag: `{ "linux/arm64" = "saas-linux-small-arm64" }`. Those of
-    /// [`Ci::gitlab_runner`] need not be named.
+    /// GitLab runner for each platform, by tag, such as `{ "linux/arm64" = "saas-linux-small-arm64" }`. [default: GitLab's
+    /// hosted runners for `linux/amd64` and `linux/arm64`]
     #[serde(default, deserialize_with = "words::label")]
     pub gitlab_runners: BTreeMap<Platform, String>,
-    /// When GitHub builds all wheels without a commit and without cached layers, as a cron expression (UTC).
+    /// Cron expression (UTC) for a GitHub run that builds all wheels without cached layers. [default: no scheduled run]
     #[serde(default, deserialize_with = "words::schedule")]
     pub schedule: Option<String>,
-    /// The default branch, whose wheels are released; `main` where absent.
+    /// Default branch. Hosted CI releases its wheels. [default: `main`]
     pub branch: Option<Word>,
-    /// Where the hosted workflow keeps layers for its next run.
+    /// Where the hosted workflow stores layers for its next run. [default: `gha`]
     #[serde(default)]
     pub cache: LayerCache,
-    /// The repository of a registry for `cache = "registry"`: `registry.example/owner/wheels-cache`.
+    /// Registry repository for `cache = "registry"`, such as `registry.example/owner/wheels-cache`.
     #[serde(default, deserialize_with = "words::repository")]
     pub cache_repository: Option<String>,
-    /// The wheels that a release needs, as patterns of build identifiers; every wheel where absent. Any
-    /// other wheel may be missing, with a warning.
+    /// Wheels that a release requires, as patterns of build identifiers. Other wheels may be missing, with a warning.
+    /// [default: every wheel]
     pub required: Option<Select>,
-    /// Whether the findings of `verify` are uploaded to code scanning, which private repositories may
-    /// lack.
+    /// Upload the findings of `verify` to code scanning. Private repositories may not support it. [default: false]
     #[serde(default)]
     pub sarif: bool,
 }
 
-/// Where the hosted workflow keeps layers.
+/// Where the hosted workflow stores layers.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum LayerCache {
-    /// In the cache of GitHub Actions.
+    /// The cache of GitHub Actions.
     #[default]
     Gha,
-    /// In a repository of a container registry.
+    /// A repository in a container registry.
     Registry,
-    /// Nowhere: each run begins with the base images.
+    /// Nowhere: each run starts from the base images.
     None,
 }
 
-/// Where a platform is built.
+/// The machine that builds a platform.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Runner {
-    /// The label that the CI knows the machine by.
+    /// The label of the machine in the CI.
     pub label: String,
-    /// Whether it has to emulate the platform.
+    /// Whether the machine emulates the platform.
     pub emulated: bool,
 }
 
 impl Ci {
-    /// Where `platform` is built: the configured runner, else GitHub's own native one (its
-    /// documentation, "GitHub-hosted runners reference"); `None` where no machine is known and none
-    /// is to emulate it.
+    /// The machine that builds `platform`: the configured runner, or GitHub's native one (its documentation,
+    /// "GitHub-hosted runners reference"). `None` if no machine is known and `emulate` does not list the platform.
     pub(crate) fn runner(&self, platform: &Platform) -> Option<Runner> {
         self.one_of(&self.runners, ["ubuntu-24.04", "ubuntu-24.04-arm"], platform)
     }
 
-    /// Where GitLab builds `platform`: the configured runner, else its own native one (its documentation, "Hosted
-    /// runners on Linux").
+    /// The machine that builds `platform` on GitLab: the configured runner, or GitLab's native one (its documentation,
+    /// "Hosted runners on Linux").
     pub(crate) fn gitlab_runner(&self, platform: &Platform) -> Option<Runner> {
         let hosted = ["saas-linux-small-amd64", "saas-linux-small-arm64"];
         self.one_of(&self.gitlab_runners, hosted, platform)
     }
 
-    /// One of the `named` runners, else of the `hosted` ones for amd64 and arm64.
+    /// One of the `named` runners, or one of the `hosted` runners for amd64 and arm64.
     fn one_of(
         &self,
         named: &BTreeMap<Platform, String>,
@@ -106,7 +103,7 @@ impl Ci {
 }
 
 impl Config {
-    /// Whether a release needs the wheel of this build.
+    /// Whether a release requires the wheel of this build.
     pub(crate) fn requires(
         &self,
         interpreter: Interpreter,

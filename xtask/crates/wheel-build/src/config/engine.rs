@@ -1,4 +1,4 @@
-//! `[engine]`: which engine builds, for those who cannot take the one that answers by itself.
+//! `[engine]`: which engine builds, if not the default one.
 
 use std::collections::BTreeMap;
 
@@ -6,27 +6,27 @@ use serde::Deserialize;
 
 use super::{Platform, words};
 
-/// `[engine]`. Mostly a matter of one machine, and so of `wheels.local.toml`.
+/// `[engine]`: which engine builds. These settings usually belong in `wheels.local.toml`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(crate) struct EngineSettings {
-    /// The program that builds; `docker` where absent.
+    /// Program that builds. [default: `docker`]
     pub tool: Option<Tool>,
-    /// The engine, as an address or a context.
+    /// The engine, as an address or a docker context. [default: the current context of docker]
     #[serde(default, deserialize_with = "words::engine")]
     pub host: Option<String>,
-    /// Engines for single platforms: `{ "linux/arm64" = "ssh://user@arm-box" }`.
+    /// Engines for single platforms, such as `{ "linux/arm64" = "ssh://user@arm-box" }`. [default: `host`]
     #[serde(default, deserialize_with = "words::engine")]
     pub hosts: BTreeMap<Platform, String>,
-    /// The buildx builder.
+    /// Name of the buildx builder. [default: the current builder]
     #[serde(default, deserialize_with = "words::builder")]
     pub builder: Option<String>,
-    /// The network of build steps: the engine's own where absent.
+    /// Network of build steps. [default: the engine's default network]
     pub network: Option<Network>,
 }
 
-/// The programs that can carry builds out.
+/// A program that can build.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, clap::ValueEnum)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
@@ -43,6 +43,6 @@ pub(crate) enum Tool {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Network {
-    /// That of the engine's machine.
+    /// The network of the engine's machine.
     Host,
 }

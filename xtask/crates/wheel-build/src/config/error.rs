@@ -1,4 +1,4 @@
-//! What is wrong with the configuration: file, line, column, key, and the nearest valid word.
+//! Errors of the configuration: file, line, column, key, and the nearest valid word.
 
 use std::fmt;
 use std::io::ErrorKind;
@@ -8,7 +8,7 @@ use wheel_audit::UserError;
 use super::place::Place;
 use super::{Platform, interpreters};
 
-/// Why the configuration does not hold.
+/// Why the configuration is invalid.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ConfigError {
     /// The file is missing or cannot be read.
@@ -23,7 +23,7 @@ impl From<std::io::Error> for ConfigError {
     fn from(error: std::io::Error) -> Self {
         let hint = match error.kind() {
             ErrorKind::NotFound => {
-                Some("`cargo xtask init PATH` in a clone of the tool writes wheels.toml")
+                Some("run `cargo xtask init PATH` in a clone of the tool to write wheels.toml")
             }
             ErrorKind::InvalidData => Some("save the file as UTF-8"),
             _ => None,
@@ -32,13 +32,13 @@ impl From<std::io::Error> for ConfigError {
     }
 }
 
-/// A key or value that is wrong.
+/// An invalid key or value.
 #[derive(Debug)]
 pub(crate) struct Invalid {
     pub(super) place: Place,
-    /// The key as a dotted path; empty if the text is not TOML.
+    /// The key as a dotted path; empty if the text is not valid TOML.
     pub(super) key: String,
-    /// What is wrong, and how to correct it.
+    /// What is wrong, with a hint.
     pub(super) error: UserError,
 }
 
@@ -49,7 +49,7 @@ impl std::error::Error for Invalid {
 }
 
 impl Invalid {
-    /// An error whose hint is the suggestion, or else `hint`.
+    /// An error with the hint `did you mean ...?` if there is a suggestion, otherwise with `hint`.
     pub(super) fn new(
         place: Place,
         key: String,
@@ -74,7 +74,7 @@ impl fmt::Display for Invalid {
     }
 }
 
-/// A dotted path; names that TOML quotes are quoted, and items of lists are in brackets.
+/// A dotted path. Names that TOML quotes are in quotes, and items of lists in brackets.
 pub(super) fn dotted(path: &[String]) -> String {
     let is_bare = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
     let name = |name: &str| {
@@ -98,7 +98,7 @@ pub(super) fn quoted(text: &str) -> Vec<&str> {
     text.split('`').skip(1).step_by(2).collect()
 }
 
-/// The word of `known` that `word` is a slip of, if any.
+/// The word of `known` that `word` is a likely misspelling of.
 pub(super) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let plain = |word: &str| word.to_lowercase().replace('-', "_");
     let distance = |known: &&str| strsim::damerau_levenshtein(&plain(word), &plain(known));
@@ -106,7 +106,7 @@ pub(super) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) 
     (distance(&near) <= 1 + word.chars().count() / 3).then_some(near)
 }
 
-/// What `word`, a value or name at `path`, may mean, for kinds of words that serde does not list.
+/// The likely meaning of `word`, a value or name at `path`, for types whose words serde does not list.
 pub(super) fn meant(path: &[String], word: &str) -> Option<String> {
     let names: Vec<&str> = path.iter().map(String::as_str).collect();
     match names.as_slice() {

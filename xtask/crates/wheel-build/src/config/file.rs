@@ -1,11 +1,11 @@
-//! Which configuration file of the repository a command works with.
+//! The configuration file that a command uses.
 
 use std::str::FromStr;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
 /// A configuration file at the workspace root: `wheels.toml`, or `wheels-NAME.toml` for another package of the
-/// repository. Each has its own overrides, `dist/` and work folder.
+/// repository. Each file has its own overrides, `dist/` and work folder.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct ConfigFile {
     package: Option<String>,
@@ -17,7 +17,7 @@ impl ConfigFile {
         self.named("wheels", ".toml")
     }
 
-    /// The name of the file that overrides it on one machine.
+    /// The name of the file that overrides this file on one machine.
     pub(crate) fn local_name(&self) -> String {
         self.named("wheels", ".local.toml")
     }
@@ -61,7 +61,7 @@ impl FromStr for ConfigFile {
         let is_plain = |c: char| c.is_ascii_alphanumeric() || "_-".contains(c);
         if package.is_empty() || !package.chars().all(is_plain) {
             return Err(
-                "expected `wheels.toml` or `wheels-NAME.toml` at the workspace root, with \
+                "expected `wheels.toml` or `wheels-NAME.toml` at the workspace root, with only \
                         letters, digits, `_` and `-` in NAME"
                     .to_owned(),
             );
@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn other_names_are_refused() {
+    fn other_names_are_rejected() {
         for name in
             ["", "core", "core.toml", "wheels-.toml", "wheels-a.local.toml", "wheels-../a.toml"]
         {

@@ -1,15 +1,15 @@
-//! Interpreters as people name them: in `wheels.toml` and on the command line.
+//! Names of interpreters in `wheels.toml` and on the command line.
 
 use serde::{Deserialize, Deserializer};
 use wheel_audit::wheel::Interpreter;
 
-/// Minor versions of Python 3 for which wheels are built, including those of the next years.
+/// Minor versions of Python 3 that are accepted, including those of the next years.
 const SERIES: std::ops::RangeInclusive<u8> = 6..=20;
 
-/// The interpreter that `word` names: one that exists, or may exist soon.
+/// Parses the name of an interpreter, such as `cp313`, that exists or may exist soon.
 ///
 /// # Errors
-/// What is wrong with the word, with the nearest valid one.
+/// If the name is invalid, with the nearest valid one.
 pub(crate) fn parse_interpreter(word: &str) -> Result<Interpreter, String> {
     let interpreter: Interpreter = word.parse().map_err(|error| match word.split_once('.') {
         Some(("3", minor)) if minor.parse::<u8>().is_ok() => {
@@ -21,11 +21,11 @@ pub(crate) fn parse_interpreter(word: &str) -> Result<Interpreter, String> {
     if major == 3 && SERIES.contains(&minor) {
         Ok(interpreter)
     } else {
-        Err(format!("`{word}` is Python {major}.{minor}, which there is not"))
+        Err(format!("`{word}` is Python {major}.{minor}, which does not exist"))
     }
 }
 
-/// What `word` may mean: `3.11`, `python3.11`, `py311`, `cp3.13t`, or one with a typing error.
+/// The likely meaning of `word`: `3.11`, `python3.11`, `py311`, `cp3.13t`, or a misspelt name.
 pub(super) fn meant(word: &str) -> Option<String> {
     let digits: String = word.chars().filter(char::is_ascii_digit).collect();
     let lower = word.to_lowercase();
@@ -63,7 +63,7 @@ pub(super) fn list<'de, D: Deserializer<'de>>(input: D) -> Result<Vec<Interprete
     Ok(known.into_iter().map(|known| known.0).collect())
 }
 
-/// As [`list`], for a key that may be absent.
+/// Like [`list`], for an optional key.
 pub(super) fn optional<'de, D: Deserializer<'de>>(
     input: D,
 ) -> Result<Option<Vec<Interpreter>>, D::Error> {

@@ -1,5 +1,4 @@
-//! What one job is built, repaired and tested with: `[build]`, `[repair]` and `[test]`, and the
-//! `[[override]]` tables that select the job.
+//! Settings of one job: `[build]`, `[repair]` and `[test]`, with the `[[override]]` tables that select the job.
 
 use std::collections::BTreeMap;
 
@@ -10,18 +9,18 @@ use super::build::{BuildFrontend, ConfigSettings, Env, NamePattern, OneOrMany, S
 use super::{Build, Config, Family, Platform, Rust, Target, words};
 use wheel_audit::wheel::Interpreter;
 
-/// `[repair]`: libraries that the wheel needs and its tag does not promise are put into it.
+/// `[repair]`: add libraries that the wheel needs and its tag does not allow as external.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Repair {
-    /// When it is done.
+    /// When to repair wheels. [default: `auto`]
     #[serde(default)]
     pub mode: RepairMode,
-    /// Libraries that stay outside of the wheel: names or patterns, `libcuda.so.*`.
+    /// Libraries to leave out of the wheel, as names or patterns such as `libcuda.so.*`. [default: none]
     #[serde(default, deserialize_with = "words::library")]
     pub exclude: Vec<String>,
-    /// Whether symbols that only debuggers read are removed.
+    /// Remove symbols that only debuggers read. [default: false]
     #[serde(default)]
     pub strip: bool,
 }
@@ -31,12 +30,12 @@ pub(crate) struct Repair {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum RepairMode {
-    /// Where it needs a library that its tag does not promise.
+    /// Repair a wheel that needs a library its tag does not allow as external.
     #[default]
     Auto,
-    /// Always.
+    /// Repair every wheel.
     Always,
-    /// Never: a library that is missing is an error.
+    /// Repair no wheel. A missing library is an error.
     Off,
 }
 
@@ -45,154 +44,155 @@ pub(crate) enum RepairMode {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Test {
-    /// Shell command that tests the installed wheel; `{project}`, `{package}` and `{wheel}` stand in
-    /// it for paths.
+    /// Shell command that tests the installed wheel. It may contain `{project}`, `{package}` and `{wheel}`, which are
+    /// replaced by paths. [default: no tests]
     #[serde(default)]
     pub command: Option<Script>,
-    /// What the tests need, as pip reads it.
+    /// Requirements of the tests, in pip's syntax. [default: none]
     #[serde(default, deserialize_with = "words::value")]
     pub requires: Vec<String>,
-    /// Extras of the wheel.
+    /// Extras of the wheel to install for the tests. [default: none]
     #[serde(default, deserialize_with = "words::project")]
     pub extras: Vec<String>,
-    /// Dependency groups of pyproject.toml (PEP 735).
+    /// Dependency groups of pyproject.toml to install for the tests (PEP 735). [default: none]
     #[serde(default, deserialize_with = "words::project")]
     pub groups: Vec<String>,
-    /// Files and folders of the source that are copied into the folder of the tests.
+    /// Files and folders of the source to copy into the tests' folder. [default: none]
     #[serde(default, deserialize_with = "words::source_path")]
     pub sources: Vec<String>,
-    /// Environment of the tests.
+    /// Environment variables of the tests. [default: none]
     #[serde(default)]
     pub env: Env,
-    /// Leaves them out.
+    /// Skip the tests. [default: false]
     #[serde(default)]
     pub skip: bool,
-    /// Whether they have the network.
+    /// Allow the tests to use the network. [default: false]
     #[serde(default)]
     pub network: bool,
-    /// Requirements of the wheel that its tests do without: what the interpreter brings itself.
+    /// Requirements of the wheel to ignore in the smoke test and the tests, because the interpreter provides them.
+    /// [default: none]
     #[serde(default, rename = "ignore-requirements", deserialize_with = "words::project")]
     pub ignore_requirements: Vec<String>,
-    /// System packages of the clean container, by family: libraries that a tag promises and not every
-    /// system has.
+    /// System packages to install in the clean container, by package family: libraries that the tag allows as external and
+    /// that not every system has. [default: none]
     #[serde(default, deserialize_with = "words::package")]
     pub system_packages: BTreeMap<Family, Vec<String>>,
 }
 
-/// `[[override]]`: other settings for some jobs.
+/// `[[override]]`: different settings for some jobs. A later table overrides an earlier one.
 #[derive(Debug, Clone, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(crate) struct JobOverride {
-    /// Which jobs: patterns of build identifiers.
+    /// Jobs to change, as patterns of build identifiers. Required.
     pub select: Select,
-    /// Keys of `[build]`.
+    /// Keys of `[build]` to change.
     #[serde(default)]
     pub build: BuildChange,
-    /// Keys of `[toolchain]`.
+    /// Keys of `[toolchain]` to change.
     #[serde(default)]
     pub toolchain: ToolchainChange,
-    /// Keys of `[repair]`.
+    /// Keys of `[repair]` to change.
     #[serde(default)]
     pub repair: RepairChange,
-    /// Keys of `[test]`.
+    /// Keys of `[test]` to change.
     #[serde(default)]
     pub test: TestChange,
 }
 
-/// Keys of `[build]` that a job may have otherwise.
+/// Keys of `[build]` that an override can change.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(crate) struct BuildChange {
-    /// Added to `[build] env`.
+    /// Variables to add to `[build] env`.
     #[serde(default)]
     pub env: Env,
-    /// In place of `[build] env-pass`.
+    /// Replaces `[build] env-pass`.
     #[serde(default, rename = "env-pass")]
     pub env_pass: Option<Vec<NamePattern>>,
-    /// In place of those of `[build]`, family by family.
+    /// Replaces the packages of the named families in `[build] system_packages`.
     #[serde(default, deserialize_with = "words::package")]
     pub system_packages: BTreeMap<Family, Vec<String>>,
-    /// In place of `[build] before`.
+    /// Replaces `[build] before`.
     #[serde(default)]
     pub before: Option<Script>,
-    /// In place of `[build] before-build`.
+    /// Replaces `[build] before-build`.
     #[serde(default, rename = "before-build")]
     pub before_build: Option<Script>,
-    /// Added to those of `[build]`, key by key.
+    /// Settings to add to `[build] config-settings`. A key replaces the same key there.
     #[serde(default, rename = "config-settings")]
     pub config_settings: ConfigSettings,
-    /// In place of `[build] build-frontend`.
+    /// Replaces `[build] build-frontend`.
     #[serde(default, rename = "build-frontend")]
     pub build_frontend: Option<BuildFrontend>,
-    /// In place of `[build] requires`.
+    /// Replaces `[build] requires`.
     #[serde(default)]
     pub requires: Option<Vec<String>>,
-    /// In place of `[build] network`.
+    /// Replaces `[build] network`.
     #[serde(default)]
     pub network: Option<bool>,
 }
 
-/// Keys of `[toolchain]` that a job may have otherwise.
+/// Keys of `[toolchain]` that an override can change.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ToolchainChange {
-    /// In place of `[toolchain] rust`.
+    /// Replaces `[toolchain] rust`.
     pub rust: Option<Rust>,
 }
 
-/// Keys of `[repair]` that a job may have otherwise.
+/// Keys of `[repair]` that an override can change.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(crate) struct RepairChange {
-    /// In place of `[repair] mode`.
+    /// Replaces `[repair] mode`.
     pub mode: Option<RepairMode>,
-    /// In place of `[repair] exclude`.
+    /// Replaces `[repair] exclude`.
     #[serde(default, deserialize_with = "words::library")]
     pub exclude: Option<Vec<String>>,
-    /// In place of `[repair] strip`.
+    /// Replaces `[repair] strip`.
     pub strip: Option<bool>,
 }
 
-/// Keys of `[test]` that a job may have otherwise.
+/// Keys of `[test]` that an override can change.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(crate) struct TestChange {
-    /// In place of `[test] command`.
+    /// Replaces `[test] command`.
     pub command: Option<Script>,
-    /// In place of `[test] requires`.
+    /// Replaces `[test] requires`.
     #[serde(default, deserialize_with = "words::value")]
     pub requires: Option<Vec<String>>,
-    /// In place of `[test] extras`.
+    /// Replaces `[test] extras`.
     #[serde(default, deserialize_with = "words::project")]
     pub extras: Option<Vec<String>>,
-    /// In place of `[test] groups`.
+    /// Replaces `[test] groups`.
     #[serde(default, deserialize_with = "words::project")]
     pub groups: Option<Vec<String>>,
-    /// In place of `[test] sources`.
+    /// Replaces `[test] sources`.
     #[serde(default, deserialize_with = "words::source_path")]
     pub sources: Option<Vec<String>>,
-    /// Added to `[test] env`.
+    /// Variables to add to `[test] env`.
     #[serde(default)]
     pub env: Env,
-    /// In place of `[test] skip`.
+    /// Replaces `[test] skip`.
     pub skip: Option<bool>,
-    /// In place of `[test] network`.
+    /// Replaces `[test] network`.
     pub network: Option<bool>,
-    /// In place of `[test] ignore-requirements`.
+    /// Replaces `[test] ignore-requirements`.
     #[serde(default, rename = "ignore-requirements", deserialize_with = "words::project")]
     pub ignore_requirements: Option<Vec<String>>,
-    /// In place of those of `[test]`, family by family.
+    /// Replaces the packages of the named families in `[test] system_packages`.
     #[serde(default, deserialize_with = "words::package")]
     pub system_packages: BTreeMap<Family, Vec<String>>,
 }
 
-/// Patterns of build identifiers: `cp314t-*`, `*-debian12_aarch64`. Several are a list, or stand in
-/// one string with blanks between them, as with cibuildwheel.
+/// Patterns of build identifiers, such as `cp314t-*` and `*-debian12_aarch64`. Write several as a list, or as
+/// one string with spaces between them, as in cibuildwheel.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[cfg_attr(test, schemars(with = "OneOrMany"))]
@@ -212,14 +212,16 @@ impl TryFrom<OneOrMany> for Select {
 }
 
 impl Select {
-    /// The patterns in `words`.
+    /// Parses patterns; a word of `words` may hold several.
     ///
     /// # Errors
-    /// When one is malformed, or there is none.
+    /// If a pattern is invalid, or there is none.
     pub(crate) fn parse<'a>(words: impl IntoIterator<Item = &'a str>) -> Result<Self, String> {
         let pattern = |text: &str| {
             if text.contains(['{', '}']) {
-                return Err(format!("`{text}` has braces: write a pattern for each of the words"));
+                return Err(format!(
+                    "`{text}` contains braces: write one pattern for each alternative"
+                ));
             }
             Pattern::new(text)
                 .map_err(|error| format!("`{text}` is not a valid pattern: {}", error.msg))
@@ -229,7 +231,7 @@ impl Select {
         });
         let patterns: Vec<Pattern> = words.map(pattern).collect::<Result<_, _>>()?;
         if patterns.is_empty() {
-            return Err("it has no pattern; write one such as `cp314t-*`".to_owned());
+            return Err("there is no pattern; write one such as `cp314t-*`".to_owned());
         }
         Ok(Self(patterns))
     }
@@ -259,26 +261,26 @@ fn environment_identifier(target: &Target, platform: &Platform) -> String {
     format!("{}_{}", target.name, platform.arch().wheel_name())
 }
 
-/// What one job is built, repaired and tested with.
+/// The settings of one job.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct JobSettings {
-    /// How it is built.
+    /// How to build the wheel.
     pub build: BuildSettings,
     /// Where the container's Rust comes from.
     pub rust: Rust,
-    /// Whether and how its wheel is repaired.
+    /// Whether and how to repair the wheel.
     pub repair: Repair,
     /// The package's own tests.
     pub test: Test,
 }
 
-/// How one job is built.
+/// How to build the wheel of one job.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) struct BuildSettings {
-    /// The just recipe.
+    /// Recipe of the justfile.
     pub recipe: String,
-    /// What calls the build backend.
+    /// Program that calls the build backend.
     pub build_frontend: BuildFrontend,
     /// Shell command that runs once for all interpreters.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -286,14 +288,14 @@ pub(crate) struct BuildSettings {
     /// Shell command that runs before the build.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub before_build: Option<Script>,
-    /// Further system packages.
+    /// Additional system packages.
     #[serde(rename = "system_packages")]
     pub system_packages: Vec<String>,
-    /// Its environment, with what this machine passes on.
+    /// Environment variables, including those that this machine passes on.
     pub env: Env,
     /// Settings for the build backend.
     pub config_settings: ConfigSettings,
-    /// Further requirements that are fetched.
+    /// Additional requirements to fetch.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub requires: Vec<String>,
     /// Whether the package's code may use the network.
@@ -302,14 +304,14 @@ pub(crate) struct BuildSettings {
 }
 
 impl Config {
-    /// The files and folders that `[test] sources` names, for whatever job.
+    /// The files and folders that any `[test] sources` names.
     pub(crate) fn test_sources(&self) -> impl Iterator<Item = &String> {
         let others = self.job_overrides.iter().filter_map(|each| each.test.sources.as_ref());
         self.test.sources.iter().chain(others.flatten())
     }
 
-    /// What the job of `interpreter` for `target` on `platform` is built, repaired and tested with;
-    /// `passed` are the variables of this machine that `env-pass` may let through.
+    /// The settings of the job of `interpreter` for `target` on `platform`. `passed` are the variables of this machine
+    /// that `env-pass` selects from.
     pub(crate) fn job_settings(
         &self,
         interpreter: Interpreter,
@@ -319,8 +321,8 @@ impl Config {
         self.settings(&build_identifier(interpreter, target, platform), target.family, passed)
     }
 
-    /// What the environment of `target` has before any interpreter is in it: overrides that select by
-    /// interpreter do not count.
+    /// The settings of the environment of `target` before any interpreter is installed: overrides that select by
+    /// interpreter do not apply.
     pub(crate) fn environment_settings(&self, target: &Target, platform: &Platform) -> JobSettings {
         let identifier = format!("*-{}", environment_identifier(target, platform));
         self.settings(&identifier, target.family, &BTreeMap::new())
@@ -367,7 +369,7 @@ impl Config {
     }
 }
 
-/// Puts what `new` has in place of `old`.
+/// Sets `old` to `new` if there is one.
 fn set<T: Clone>(old: &mut T, new: Option<&T>) {
     if let Some(new) = new {
         *old = new.clone();
@@ -397,7 +399,7 @@ impl Repair {
 }
 
 impl Test {
-    /// The command that tests the wheel, unless the tests are skipped.
+    /// The test command, unless the tests are skipped.
     pub(crate) fn active(&self) -> Option<&Script> {
         self.command.as_ref().filter(|_| !self.skip)
     }

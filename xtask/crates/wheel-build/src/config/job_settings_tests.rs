@@ -25,7 +25,7 @@ fn config(tables: &str) -> Result<Config, String> {
     parse_text(Utf8Path::new("wheels.toml"), &text).map_err(|error| error.to_string())
 }
 
-/// The settings of the job with this build identifier, with `passed` on the machine.
+/// The settings of the job with this build identifier if the machine has the variables `passed`.
 fn of(config: &Config, identifier: &str, passed: &[(&str, &str)]) -> JobSettings {
     let target = config.targets.iter().find(|target| identifier.contains(&target.name)).unwrap();
     let own = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
@@ -34,7 +34,7 @@ fn of(config: &Config, identifier: &str, passed: &[(&str, &str)]) -> JobSettings
 }
 
 #[test]
-fn later_overrides_win_maps_are_merged_and_all_else_is_replaced() {
+fn later_overrides_win_maps_are_merged_and_other_values_replaced() {
     let config = config(
         r#"
         [build]
@@ -95,7 +95,7 @@ fn later_overrides_win_maps_are_merged_and_all_else_is_replaced() {
 }
 
 #[test]
-fn an_environment_without_interpreters_has_what_is_selected_by_target() {
+fn overrides_that_select_by_interpreter_do_not_change_the_environment() {
     let config = config(
         r#"
         [build]
@@ -115,7 +115,7 @@ fn an_environment_without_interpreters_has_what_is_selected_by_target() {
 }
 
 #[test]
-fn variables_pass_by_name_and_no_secret_does() {
+fn variables_pass_by_name_and_secrets_never_do() {
     let build = "[build]\npythons = [\"cp311\"]\nenv = { OWN_A = \"file\" }";
     let config = config(&format!(
         "{build}\nenv-pass = [\"OWN_*\"]\n[[override]]\nselect = \"*-rocky9_*\"\nbuild.env-pass = []"
@@ -132,7 +132,7 @@ fn variables_pass_by_name_and_no_secret_does() {
 }
 
 #[test]
-fn what_is_wrong_is_named_with_its_key() {
+fn an_invalid_value_is_reported_with_its_key() {
     let build = |line: &str| format!("[build]\npythons = [\"cp311\"]\n{line}");
     for (tables, key) in [
         (build("env-pass = [\"*\"]"), "build.env-pass"),
@@ -169,12 +169,12 @@ fn a_list_of_commands_runs_each_and_stops_at_the_first_failure() {
         let done = std::process::Command::new("sh").args(["-ec", &script]).output().unwrap();
         (String::from_utf8(done.stdout).unwrap(), done.status.code())
     };
-    let said = |text: &str, status| (text.to_owned(), Some(status));
-    assert_eq!(output(&["echo a # first", "echo b"]), said("a\nb\n", 0));
-    assert_eq!(output(&["(exit 3) # first", "echo b"]), said("", 3));
-    assert_eq!(output(&["false && echo a # first", "echo b"]), said("", 1));
-    assert_eq!(output(&["(exit 4)\necho a", "echo b"]), said("", 4));
-    assert_eq!(output(&["cat <<E\na\nE", "echo b"]), said("a\nb\n", 0));
+    let expected = |text: &str, status| (text.to_owned(), Some(status));
+    assert_eq!(output(&["echo a # first", "echo b"]), expected("a\nb\n", 0));
+    assert_eq!(output(&["(exit 3) # first", "echo b"]), expected("", 3));
+    assert_eq!(output(&["false && echo a # first", "echo b"]), expected("", 1));
+    assert_eq!(output(&["(exit 4)\necho a", "echo b"]), expected("", 4));
+    assert_eq!(output(&["cat <<E\na\nE", "echo b"]), expected("a\nb\n", 0));
 }
 
 #[test]

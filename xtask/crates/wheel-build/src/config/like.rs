@@ -1,4 +1,4 @@
-//! `[check] like`: the published wheels that a built one is compared with.
+//! `[check] like`: the published wheels to compare with.
 
 use camino::{Utf8Component, Utf8PathBuf};
 use serde::{Deserialize, Serialize};
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(try_from = "String", into = "String")]
 pub(crate) enum Like {
-    /// On the Python index: the newest one that the job's interpreter installs.
+    /// On the Python index: the newest wheel that the job's interpreter can install.
     Index,
     /// In a folder of the repository, relative to the workspace root.
     Folder(Utf8PathBuf),

@@ -1,4 +1,4 @@
-//! Reading: TOML to validated values, with the place of what is wrong.
+//! Reads the configuration: TOML to validated values, with the place of each error.
 
 use camino::Utf8Path;
 use toml::{Table, Value};
@@ -9,14 +9,14 @@ use super::text::Text;
 use super::validate::validated;
 use super::{Config, ConfigFile};
 
-/// Reads `file` in `root` and lays the overrides of this machine over it, if there are any.
+/// Reads `file` in `root` and applies this machine's overrides, if there are any.
 ///
 /// # Errors
 /// [`ConfigError`], which names the file, the line, the column and the key.
 pub(crate) fn load(root: &Utf8Path, file: &ConfigFile) -> Result<Config, ConfigError> {
     let (main, local) = (file.name(), file.local_name());
     let text = fs_err::read_to_string(root.join(&main))?;
-    // The main file has to hold by itself, so that its errors carry its own lines.
+    // The main file must be valid on its own, so that its errors carry its own lines.
     let config = parse(Utf8Path::new(&main), &text)?;
     let path = root.join(&local);
     if !path.exists() {
@@ -26,17 +26,17 @@ pub(crate) fn load(root: &Utf8Path, file: &ConfigFile) -> Result<Config, ConfigE
     overlay([(&main, &text), (&local, &local_text)])
 }
 
-/// Reads `file` alone: what does not depend on the machine.
+/// Reads `file` without this machine's overrides.
 ///
 /// # Errors
-/// As [`load`].
+/// Like [`load`].
 pub(crate) fn load_committed(root: &Utf8Path, file: &ConfigFile) -> Result<Config, ConfigError> {
     let name = file.name();
     let text = fs_err::read_to_string(root.join(&name))?;
     parse(Utf8Path::new(&name), &text)
 }
 
-/// Parses and validates one configuration text; `file` is what errors call it.
+/// Parses and validates one configuration text. Errors use `file` as its name.
 pub(crate) fn parse(file: &Utf8Path, text: &str) -> Result<Config, ConfigError> {
     let file = File { name: file.as_str(), text };
     read(text, vec![file])
@@ -51,8 +51,8 @@ fn read(text: &str, files: Vec<File<'_>>) -> Result<Config, ConfigError> {
     validated(&source, raw)
 }
 
-/// Lays the second file over the first, table by table; `[[target]]` entries are matched by their name. A file is its
-/// name and its text.
+/// Merges the second file into the first, table by table. `[[target]]` entries match by name. Each file is its name and
+/// its text.
 fn overlay(files: [(&str, &str); 2]) -> Result<Config, ConfigError> {
     let files = files.map(|(name, text)| File { name, text });
     let table = |file: File<'_>| -> Result<Table, ConfigError> {
@@ -72,7 +72,7 @@ fn merge(into: &mut Table, over: Table, at: &str, overrides: &mut Vec<String>) {
     for (key, value) in over {
         let path = if at.is_empty() { key.clone() } else { format!("{at}.{key}") };
         match (into.get_mut(&key), value) {
-            // One source takes the place of the other: keys of both kinds would contradict.
+            // Keys of both kinds of source would contradict, so one replaces the other.
             (Some(Value::Table(below)), Value::Table(value)) if path != "source" => {
                 merge(below, value, &path, overrides);
             }

@@ -1,7 +1,7 @@
-//! `wheels.toml` and `wheels.local.toml`: read, merged, validated.
+//! `wheels.toml` and `wheels.local.toml`: read, merge, validate.
 //!
-//! Everything that can be wrong with them is reported here, with file, line, column and key, before
-//! anything is planned. The modules above get values that hold.
+//! This module reports every configuration error, with file, line, column and key, before anything is
+//! planned. The modules above get valid values only.
 
 mod base_images;
 mod build;

@@ -1,4 +1,4 @@
-//! The shape of the configuration, one type per table.
+//! The configuration's types, one for each table.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -15,34 +15,34 @@ use super::{
 use wheel_audit::isa::Level;
 use wheel_audit::policy::Arch;
 
-/// A validated `wheels.toml`, with `wheels.local.toml` laid over it.
+/// A valid `wheels.toml`, merged with `wheels.local.toml`.
 #[derive(Debug, Clone)]
 pub(crate) struct Config {
     /// Where the package comes from.
     pub source: Source,
-    /// How it is built.
+    /// How to build it.
     pub build: Build,
-    /// What is installed beside the compiler.
+    /// What to install beside the compiler.
     pub toolchain: Toolchain,
-    /// Whether and how wheels are repaired.
+    /// Whether and how to repair wheels.
     pub repair: Repair,
     /// The package's own tests.
     pub test: Test,
-    /// Other settings for some jobs, the later ones winning (`[[override]]`).
+    /// Different settings for some jobs (`[[override]]`). Later ones override earlier ones.
     pub job_overrides: Vec<JobOverride>,
-    /// What a finished wheel has to prove.
+    /// What a finished wheel has to fulfil.
     pub check: Check,
-    /// What hosted CI builds, and on what.
+    /// What hosted CI builds, and on which machines.
     pub ci: Ci,
-    /// Which wheels are published, and how.
+    /// Which wheels to publish, and how.
     pub publish: Publish,
     /// Which engine builds.
     pub engine: EngineSettings,
     /// Build caches outside of the engine.
     pub cache: Cache,
-    /// Where pre-built base images lie.
+    /// Where pre-built base images are stored.
     pub base_images: BaseImages,
-    /// The systems that are built for, in the file's order.
+    /// The systems to build for, in the file's order.
     pub targets: Vec<Target>,
     /// The keys that `wheels.local.toml` overrides, as dotted paths.
     pub overrides: Vec<String>,
@@ -54,7 +54,7 @@ pub(crate) struct Config {
 pub(crate) enum Source {
     /// A source archive of the Python index.
     Sdist {
-        /// Project name as the index knows it.
+        /// Project name on the index.
         name: String,
         /// Exact version.
         version: String,
@@ -68,18 +68,18 @@ pub(crate) enum Source {
 /// A folder of this repository, and which of its files are the source.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct LocalSource {
-    /// The folder that is packed, relative to the workspace root.
+    /// The folder to pack, relative to the workspace root.
     pub path: Utf8PathBuf,
-    /// The folder below it that holds the package; empty for the folder itself.
+    /// The package's folder, relative to `path`; empty for `path` itself.
     pub package: Utf8PathBuf,
-    // What these decide is in the hash of the packed files.
-    /// Files that are packed although git ignores them or they look generated.
+    // The hash of the packed files covers these fields.
+    /// Files to pack although git ignores them or they look generated.
     #[serde(skip)]
     pub include: Vec<PathPattern>,
-    /// Files that are not packed.
+    /// Files to leave out.
     #[serde(skip)]
     pub exclude: Vec<PathPattern>,
-    /// Submodules that have to be checked out.
+    /// Submodules that must be checked out.
     #[serde(skip)]
     pub submodules: Vec<PathPattern>,
     /// Whether the build gets a git repository.
@@ -87,14 +87,14 @@ pub(crate) struct LocalSource {
     pub git: bool,
 }
 
-/// Who gives an interpreter.
+/// Where an interpreter comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Provider {
-    /// The base image itself, as those of manylinux, musllinux and `python` have interpreters.
+    /// The base image, such as those of manylinux, musllinux and `python`.
     Image,
-    /// The target's own packages.
+    /// The target's packages.
     Distro,
     /// uv's builds, from their default host or a mirror.
     Managed,
@@ -103,7 +103,7 @@ pub(crate) enum Provider {
 }
 
 impl Provider {
-    /// The word that the configuration and the container scripts use.
+    /// The name in the configuration and the container scripts.
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Image => "image",
@@ -114,12 +114,12 @@ impl Provider {
     }
 }
 
-/// `[toolchain]`: what is installed beside the compiler.
+/// `[toolchain]`: what to install beside the compiler.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Toolchain {
-    /// Where Rust comes from.
+    /// Where Rust comes from. [default: `none`]
     #[serde(default)]
     pub rust: Rust,
 }
@@ -129,7 +129,7 @@ pub(crate) struct Toolchain {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Rust {
-    /// No Rust: the default, since most packages need none.
+    /// No Rust.
     #[default]
     None,
     /// The newest of the distribution's packages.
@@ -139,7 +139,7 @@ pub(crate) enum Rust {
 }
 
 impl Rust {
-    /// The word that the container scripts use.
+    /// The name in the container scripts.
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::None => "none",
@@ -149,59 +149,58 @@ impl Rust {
     }
 }
 
-/// `[check]`: what a finished wheel has to prove.
+/// `[check]`: what a finished wheel has to fulfil.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Check {
-    /// Which platform tag a finished wheel carries.
+    /// Platform tag of a finished wheel. [default: `target`]
     #[serde(default)]
     pub tag: TagPolicy,
-    /// The instruction set level that is enough, by architecture in the engine's words:
-    /// `amd64 = "x86-64-v2"`.
+    /// Maximum instruction set level, by architecture: `amd64 = "x86-64-v2"`. Machine code that needs more is an error.
+    /// [default: no limit]
     #[serde(default)]
     #[cfg_attr(test, schemars(with = "BTreeMap<String, String>"))]
     pub isa: BTreeMap<String, Level>,
-    /// Whether a wheel without a compiled extension is an error. Unset, the source decides: it is
-    /// one where the source builds an extension.
+    /// Report an error for a wheel without a compiled extension. [default: true if the source builds an extension]
     #[serde(default)]
     pub native: Option<bool>,
-    /// The wheels are for an index: what it refuses is an error.
+    /// Check whether an index accepts the wheels. A reason for a rejection is then an error. [default: false]
     #[serde(default)]
     pub publish: bool,
-    /// Other severities than the rules' own (`[[check.override]]`), the later ones winning.
+    /// Different severities for findings (`[[check.override]]`). Later entries override earlier ones.
     #[serde(default, rename = "override")]
     pub overrides: Vec<RuleOverride>,
-    /// Modules that the smoke test imports.
+    /// Modules that the smoke test imports. [default: every extension module of the wheel]
     #[serde(default, deserialize_with = "words::module")]
     pub imports: Vec<String>,
-    /// Python expressions that must be true, by module; `m` is the imported module.
+    /// Python expressions that must be true, by module. `m` is the imported module. [default: none]
     #[serde(default)]
     pub calls: BTreeMap<String, Vec<String>>,
-    /// Commands that the smoke test runs, each with status 0; no shell reads them.
+    /// Commands that the smoke test runs, without a shell. Each must exit with status 0. [default: none]
     #[serde(default, deserialize_with = "words::command")]
     pub commands: Vec<String>,
-    /// Published wheels that each wheel is compared with: `"index"`, or a folder of the repository.
+    /// Published wheels to compare each wheel with: `"index"`, or a folder of the repository. [default: no comparison]
     #[serde(default)]
     #[cfg_attr(test, schemars(with = "Option<String>"))]
     pub like: Option<Like>,
 }
 
-/// Which platform tag a finished wheel carries.
+/// Platform tag of a finished wheel.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum TagPolicy {
-    /// `manylinux_<libc of the target>`: one index serves each system its own build.
+    /// `manylinux_<libc of the target>`: an index can offer each system its own build.
     #[default]
     Target,
-    /// What the symbols need, as auditwheel would say.
+    /// The oldest tag that the symbols allow, as auditwheel determines it.
     Floor,
-    /// `linux_<arch>`, as built; no index takes it.
+    /// `linux_<arch>`, as built. No index accepts it.
     Linux,
 }
 
-/// How a target's packages are installed.
+/// The package manager of a target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
@@ -224,49 +223,49 @@ impl fmt::Display for Family {
     }
 }
 
-/// How a base image is made where no registry answers.
+/// How to make a base image from packages if no registry answers.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Bootstrap {
-    /// The tool that fetches and unpacks the packages.
+    /// Tool that fetches and unpacks the packages. Required.
     pub tool: BootstrapTool,
-    /// The distribution's suite (`bookworm`), or its release version for `dnf` (`9`).
+    /// Suite of the distribution (`bookworm`), or the release version for `dnf` (`9`). Required.
     #[serde(deserialize_with = "words::suite")]
     pub suite: String,
-    /// The mirror to take it from; the tool's own default where it is absent.
+    /// Mirror to fetch the packages from. [default: the tool's own]
     #[serde(default, deserialize_with = "words::value")]
     pub mirror: Option<String>,
-    /// Parts of an apt archive (`main`, `universe`); the tool's default where absent.
-    // What is empty is left out, so that it changes no key and no image's name.
+    /// Components of an apt archive, such as `main` and `universe`. [default: the tool's own]
+    // Empty lists are skipped, so that they change no content key and no image name.
     #[serde(default, deserialize_with = "words::suite", skip_serializing_if = "Vec::is_empty")]
     pub components: Vec<String>,
-    /// What the packages' signatures are checked with: a key ring for `mmdebstrap`, whose own is taken
-    /// where absent, an armoured key for `dnf`. A path on this machine.
+    /// Path on this machine to the keys that verify the packages' signatures: a keyring for `mmdebstrap`, an armoured key
+    /// for `dnf`. [default: the keyring of `mmdebstrap`; required for `dnf`]
     #[serde(default, deserialize_with = "words::value", skip_serializing_if = "Option::is_none")]
     #[cfg_attr(test, schemars(with = "Option<String>"))]
     pub keyring: Option<Utf8PathBuf>,
-    /// Base URLs of RPM repositories; `$basearch` and `$releasever` stand in them for themselves.
+    /// Base URLs of RPM repositories. dnf replaces `$basearch` and `$releasever`. Required for `dnf`.
     #[serde(default, deserialize_with = "words::value", skip_serializing_if = "Vec::is_empty")]
     pub repositories: Vec<String>,
-    /// The packages that an RPM system is made of; what they need comes with them.
+    /// Packages of an RPM system. dnf adds their dependencies. Required for `dnf`.
     #[serde(default, deserialize_with = "words::package", skip_serializing_if = "Vec::is_empty")]
     pub packages: Vec<String>,
 }
 
-/// What makes a root file system out of a distribution's packages.
+/// The tool that makes a root file system from a distribution's packages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum BootstrapTool {
     /// Debian, Ubuntu.
     Mmdebstrap,
-    /// RHEL and what is rebuilt from it.
+    /// RHEL and its rebuilds.
     Dnf,
 }
 
 impl BootstrapTool {
-    /// Its program.
+    /// The name of its program.
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Mmdebstrap => "mmdebstrap",
@@ -276,15 +275,15 @@ impl BootstrapTool {
 }
 
 impl Bootstrap {
-    /// What is wrong with it: what its tool lacks, or does not take.
+    /// Why it is invalid: keys that its tool requires or does not support.
     pub(super) fn flaw(&self) -> Option<&'static str> {
         let rpm = !self.repositories.is_empty() || !self.packages.is_empty();
         match self.tool {
             BootstrapTool::Mmdebstrap if rpm => {
-                Some("`mmdebstrap` takes no `repositories` and no `packages`, it has a `mirror`")
+                Some("`mmdebstrap` does not support `repositories` and `packages`; use `mirror`")
             }
             BootstrapTool::Dnf if self.mirror.is_some() || !self.components.is_empty() => {
-                Some("`dnf` takes no `mirror` and no `components`, it has `repositories`")
+                Some("`dnf` does not support `mirror` and `components`; use `repositories`")
             }
             BootstrapTool::Dnf
                 if self.repositories.is_empty()
@@ -292,8 +291,8 @@ impl Bootstrap {
                     || self.keyring.is_none() =>
             {
                 Some(
-                    "`dnf` needs `repositories`, `packages` and a `keyring`, without which nothing \
-                     says whose packages they are",
+                    "`dnf` requires `repositories`, `packages` and a `keyring` that verifies the \
+                     packages",
                 )
             }
             _ => None,
@@ -301,14 +300,14 @@ impl Bootstrap {
     }
 }
 
-/// A platform in the engine's words: `linux/amd64`, `linux/arm64`.
+/// A platform in the engine's notation: `linux/amd64`, `linux/arm64`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Platform {
     arch: String,
 }
 
-/// The platforms that can be built for, with the architecture's name in wheel tags and in Debian.
+/// The supported platforms: the engine's name and the architecture.
 const PLATFORMS: [(&str, Arch); 7] = [
     ("amd64", Arch::X86_64),
     ("arm64", Arch::Aarch64),
@@ -320,19 +319,19 @@ const PLATFORMS: [(&str, Arch); 7] = [
 ];
 
 impl Platform {
-    /// The architecture in the engine's words: `amd64`, `arm64`.
+    /// The architecture's name in the engine: `amd64`, `arm64`.
     pub fn engine_arch(&self) -> &str {
         &self.arch
     }
 
-    /// The architecture, as wheels name it.
+    /// The architecture.
     pub fn arch(&self) -> Arch {
         let known = PLATFORMS.iter().find(|(engine, _)| *engine == self.arch);
-        // A platform is read from this very table.
+        // Every platform is in this table.
         known.map_or(Arch::X86_64, |(_, arch)| *arch)
     }
 
-    /// The architecture in Debian's words: `amd64`, `arm64`, `i386`, `armhf`, `ppc64el`.
+    /// The architecture's name in Debian: `amd64`, `arm64`, `i386`, `armhf`, `ppc64el`.
     pub fn debian_arch(&self) -> &str {
         match self.arch.as_str() {
             "386" => "i386",
@@ -344,7 +343,7 @@ impl Platform {
 }
 
 impl Platform {
-    /// What `arch` may mean: another name of an architecture, or one with a slip of the finger.
+    /// The likely meaning of `arch`: another name of an architecture, or a misspelt one.
     pub fn meant(arch: &str) -> Option<Self> {
         let platform = |arch: &str| Self { arch: arch.to_owned() };
         let by_name = |(engine, wheel): &&(&str, Arch)| {
@@ -358,7 +357,7 @@ impl Platform {
         PLATFORMS.iter().find(by_name).or_else(near).map(|(engine, _)| platform(engine))
     }
 
-    /// The architecture in RPM's words: `x86_64`, `aarch64`, `armv7hl`.
+    /// The architecture's name in RPM: `x86_64`, `aarch64`, `armv7hl`.
     pub fn rpm_arch(&self) -> &'static str {
         match self.arch() {
             Arch::Armv7l => "armv7hl",
@@ -379,7 +378,7 @@ impl FromStr for Platform {
     fn from_str(text: &str) -> Result<Self, String> {
         let known = || PLATFORMS.map(|(arch, _)| format!("linux/{arch}")).join(", ");
         let arch = text.strip_prefix("linux/").unwrap_or_default();
-        // `linux/arm64/v8` and `linux/arm/v7` are the same platforms written out.
+        // `linux/arm64/v8` and `linux/arm/v7` are the full names of the same platforms.
         let arch = match arch {
             "arm64/v8" => "arm64",
             "arm/v7" => "arm",
@@ -390,10 +389,7 @@ impl FromStr for Platform {
         } else {
             let meant = Self::meant(arch).map(|meant| format!(": did you mean `{meant}`?"));
             let meant = meant.unwrap_or_default();
-            Err(format!(
-                "`{text}` is no platform that can be built for (known: {}){meant}",
-                known()
-            ))
+            Err(format!("`{text}` is not a supported platform (supported: {}){meant}", known()))
         }
     }
 }

@@ -9,7 +9,7 @@ use wheel_audit::policy::{Distribution, distributions};
 use super::target::name_of_image;
 use super::{Bootstrap, Target};
 
-/// One repository of base images, under the names that users type.
+/// One repository of base images and the names that users type for it.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Known {
@@ -18,26 +18,26 @@ struct Known {
     #[serde(default)]
     tags: BTreeMap<String, String>,
     distribution: Option<String>,
-    /// Without its suite.
+    /// How to make it from packages, without the suite.
     bootstrap: Option<Bootstrap>,
     #[serde(default)]
     tried: Vec<String>,
 }
 
 impl Known {
-    /// The version of the distribution that a tag stands for: `12` of `12-slim`, `9` of `9.5`.
+    /// The distribution release of a tag: `12` for `12-slim`, `9` for `9.5`.
     fn release(&self, tag: &str) -> Option<&'static Distribution> {
         let name = self.distribution.as_deref()?;
         let is_of = |version: &str| {
             let rest = tag.strip_prefix(version);
             rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '-']))
-                // Alpine has one entry for all of its versions.
+                // Alpine has one entry for all its versions.
                 || version.ends_with(" and later")
         };
         distributions().iter().find(|each| each.name == name && is_of(&each.version))
     }
 
-    /// The system of a tag, for which no wheels.toml has a target.
+    /// A target for a tag, if `wheels.toml` has none.
     fn target(&self, tag: &str, name: &ImageName) -> Target {
         let suite = self.tags.iter().find(|(_, version)| *version == tag).map(|(suite, _)| suite);
         let bootstrap = self.bootstrap.clone().zip(suite);
@@ -63,21 +63,21 @@ struct Table {
 
 static KNOWN: LazyLock<Vec<Known>> = LazyLock::new(|| {
     let table: Result<Table, _> = toml::from_str(include_str!("data/images.toml"));
-    // The file is part of the program; a test reads it.
+    // A test parses this embedded file.
     table.map(|table| table.image).unwrap_or_default()
 });
 
-/// What a word for an image means.
+/// The image that a user's word means.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ImageName {
-    /// As it is known, for folders and reports: `rockylinux:9`.
+    /// The name in folders and reports: `rockylinux:9`.
     pub known: String,
-    /// Where it is maintained: `rockylinux/rockylinux:9`.
+    /// The full name, with the repository that maintains it: `rockylinux/rockylinux:9`.
     pub image: String,
 }
 
-/// The maintained image that is meant by `word`, as typed (`rocky:9`) or in full; any other reference
-/// is what it says.
+/// The image that `word` means, as users type it (`rocky:9`) or in full. Any other reference stays
+/// unchanged.
 pub(crate) fn image_name(word: &str) -> ImageName {
     let same = || ImageName { known: word.to_owned(), image: word.to_owned() };
     let (name, tag) = word.split_once(':').unwrap_or((word, ""));
@@ -91,7 +91,7 @@ pub(crate) fn image_name(word: &str) -> ImageName {
     ImageName { known: format!("{typed}:{tag}"), image: format!("{}:{tag}", known.image) }
 }
 
-/// The entry of an image, and its tag; `None` for an image that the table does not have.
+/// The entry and the tag of an image; `None` if the table does not have the image.
 fn entry(image: &str) -> Option<(&'static Known, String)> {
     let name = image_name(image).image;
     let (repository, tag) = name.split_once(':')?;
@@ -99,20 +99,20 @@ fn entry(image: &str) -> Option<(&'static Known, String)> {
     Some((known, tag.to_owned()))
 }
 
-/// The distribution that is in an image, if the tables have it.
+/// The distribution in an image, if the tables have it.
 pub(crate) fn distribution_of(image: &str) -> Option<&'static Distribution> {
     let (known, tag) = entry(image)?;
     known.release(&tag)
 }
 
-/// The system that `word` names (`debian:11`), for a workspace without a target of that name.
+/// The system that `word` names (`debian:11`), for a workspace without such a target.
 pub(crate) fn known_system(word: &str) -> Option<Target> {
     let (known, tag) = entry(word)?;
     known.release(&tag)?;
     Some(known.target(&tag, &image_name(word)))
 }
 
-/// The systems that are tried where nothing names any, as words for [`known_system`].
+/// The systems that `try` uses if nothing names any, as words for [`known_system`].
 pub(crate) fn tried_systems() -> impl Iterator<Item = String> {
     KNOWN.iter().flat_map(|known| known.tried.iter().map(|tag| format!("{}:{tag}", known.image)))
 }
@@ -124,7 +124,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_as_users_type_them_mean_maintained_images() {
+    fn typed_names_resolve_to_maintained_images() {
         let cases = [
             ("rockylinux:9", "rockylinux:9", "rockylinux/rockylinux:9"),
             ("rocky:9", "rockylinux:9", "rockylinux/rockylinux:9"),
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn what_names_a_registry_a_digest_or_nothing_known_is_what_it_says() {
+    fn other_references_stay_unchanged() {
         let digest = format!("rockylinux@sha256:{}", "0".repeat(64));
         let words = [
             "docker.io/library/rockylinux:9",
@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tag_names_a_release_and_how_it_is_made() {
+    fn a_tag_names_a_release_and_its_bootstrap() {
         let shown = |image| distribution_of(image).map(ToString::to_string);
         assert_eq!(shown("rocky:9.5").as_deref(), Some("Enterprise Linux 9"));
         assert_eq!(shown("debian:bookworm").as_deref(), Some("Debian 12"));
@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn no_name_is_there_twice() {
+    fn every_name_is_unique() {
         let mut names: Vec<_> = KNOWN.iter().flat_map(|known| &known.typed).collect();
         assert!(names.len() > 5);
         names.sort();

@@ -1,45 +1,45 @@
-//! `[[check.override]]`: what a rule's findings weigh in this repository, and why.
+//! `[[check.override]]`: the severity of a rule's findings in this repository, with a reason.
 
 use glob::Pattern;
 use serde::{Deserialize, Serialize};
 use toml::Spanned;
 
-/// Another severity for what one rule finds, everywhere or for some files.
+/// Changes the severity of a rule's findings, for all files or some of them.
 #[derive(Debug, Clone, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(crate) struct RuleOverride {
-    /// A rule's code (`ELF009`) or name, or the three letters of a family. Whether there is such a
-    /// rule is not known here: who knows the rules asks, and names [`Self::place`].
+    /// Code of a rule (`ELF009`), its name, or the three letters of a family. Required.
+    // This module does not know the rules: the audit reports an unknown code with `place`.
     #[cfg_attr(test, schemars(with = "String"))]
     pub code: Spanned<String>,
-    /// For which files; all of them where absent.
+    /// Files whose findings change, as a pattern. [default: all files]
     pub path: Option<PathPattern>,
-    /// What its findings weigh.
+    /// New severity of the findings. Required.
     pub severity: RuleSeverity,
-    /// Why; reports print it.
+    /// Why the severity is different. Reports print it. Required.
     pub reason: Reason,
-    /// Where the code stands, for messages: `` `wheels.toml`, line 12 ``.
+    /// Where the code is, for messages: `` `wheels.toml`, line 12 ``.
     #[serde(skip)]
     pub place: String,
 }
 
-/// What a finding weighs.
+/// Severity of a finding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum RuleSeverity {
-    /// The wheel is refused.
+    /// The wheel is rejected.
     Error,
-    /// It is told.
+    /// Reported, and the wheel is accepted.
     Warning,
-    /// It is told last.
+    /// Reported after the warnings.
     Note,
-    /// It is told as known and accepted.
+    /// Reported as known and accepted.
     Ignored,
 }
 
-/// Which paths are meant: `*` and `?` stand for what is within a name, `**` for folders.
+/// A path pattern: `*` and `?` match within a name, `**` matches folders.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub(crate) struct PathPattern(pub Pattern);
@@ -50,11 +50,11 @@ impl TryFrom<String> for PathPattern {
     fn try_from(text: String) -> Result<Self, String> {
         Pattern::new(&text)
             .map(Self)
-            .map_err(|error| format!("`{text}` is no pattern for paths: {}", error.msg))
+            .map_err(|error| format!("`{text}` is not a valid pattern: {}", error.msg))
     }
 }
 
-/// A reason, which has at least a word.
+/// A reason that is not empty.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub(crate) struct Reason(pub String);
@@ -65,7 +65,7 @@ impl TryFrom<String> for Reason {
     fn try_from(text: String) -> Result<Self, Self::Error> {
         let text = text.trim();
         if text.is_empty() {
-            return Err("`reason` says why the severity is another one here, and is empty");
+            return Err("`reason` is empty; write why the severity is different");
         }
         Ok(Self(text.to_owned()))
     }

@@ -1,4 +1,4 @@
-//! Writing digests into `wheels.toml`, with all else in it left as it is.
+//! Writes digests into `wheels.toml` and leaves everything else unchanged.
 
 use std::collections::BTreeMap;
 
@@ -6,14 +6,14 @@ use toml_edit::{DocumentMut, Item, Table, value};
 
 use super::Platform;
 
-/// Digests by the target's name and platform.
+/// Digests by target name and platform.
 pub(crate) type Pins = BTreeMap<String, BTreeMap<Platform, String>>;
 
-/// The text of a `wheels.toml` with `pins` in it: comments, order and layout stay, digests of other
-/// platforms too.
+/// `text`, a `wheels.toml`, with `pins` in it. Comments, order, layout and the digests of other platforms stay
+/// unchanged.
 ///
 /// # Errors
-/// Where `text` is no TOML or has no `[[target]]` of a name in `pins`.
+/// If `text` is not valid TOML or has no `[[target]]` of a name in `pins`.
 pub(crate) fn with_pins(text: &str, pins: &Pins) -> Result<String, String> {
     let mut document: DocumentMut = text.parse().map_err(|error| format!("{error}"))?;
     for (name, digests) in pins {
@@ -22,12 +22,12 @@ pub(crate) fn with_pins(text: &str, pins: &Pins) -> Result<String, String> {
         let table = tables.and_then(|tables| tables.iter_mut().find(is));
         let table = table.ok_or_else(|| format!("there is no `[[target]]` named `{name}`"))?;
         pin(table, digests)
-            .ok_or_else(|| format!("`digest` of target `{name}` is no table of platforms"))?;
+            .ok_or_else(|| format!("`digest` of target `{name}` is not a table of platforms"))?;
     }
     Ok(document.to_string())
 }
 
-/// Lays `digests` over those of one target; `None` where its `digest` is something else.
+/// Sets `digests` of one target; `None` if its `digest` is not a table.
 fn pin(table: &mut Table, digests: &BTreeMap<Platform, String>) -> Option<()> {
     if !table.contains_key("digest") {
         let mut fresh = Table::new();
@@ -36,7 +36,7 @@ fn pin(table: &mut Table, digests: &BTreeMap<Platform, String>) -> Option<()> {
         let order: Vec<String> = table.iter().map(|(key, _)| key.to_owned()).collect();
         table.insert("digest", Item::Table(fresh));
         let rank = |key: &str| match key {
-            // After the image that they are digests of.
+            // After the image that the digests belong to.
             "digest" => order.iter().position(|key| key == "image").map(|at| (at, 1)),
             key => order.iter().position(|other| other == key).map(|at| (at, 0)),
         };
@@ -45,7 +45,7 @@ fn pin(table: &mut Table, digests: &BTreeMap<Platform, String>) -> Option<()> {
     let existing = table.get_mut("digest")?.as_table_like_mut()?;
     for (platform, digest) in digests {
         let key = platform.to_string();
-        // A value that is there keeps the comment beside it.
+        // An existing value keeps its comment.
         match existing.get_mut(&key).and_then(Item::as_value_mut) {
             Some(old) => {
                 let decor = old.decor().clone();
@@ -58,7 +58,7 @@ fn pin(table: &mut Table, digests: &BTreeMap<Platform, String>) -> Option<()> {
         }
     }
     if let Some(inline) = table.get_mut("digest").and_then(Item::as_inline_table_mut) {
-        // The blank before the closing brace has moved between two values.
+        // The space before the closing brace moved between two values.
         inline.fmt();
     }
     Some(())
@@ -103,7 +103,7 @@ platforms = ["linux/amd64"]
     }
 
     #[test]
-    fn digests_are_written_and_all_else_stays() {
+    fn pins_change_digests_and_nothing_else() {
         let pins = pins(&[
             ("debian12", &[("linux/amd64", "sha256:a"), ("linux/arm64", "sha256:b")]),
             ("alma9", &[("linux/amd64", "sha256:c"), ("linux/arm64", "sha256:d")]),
@@ -138,17 +138,17 @@ platforms = ["linux/amd64"]
         digest."linux/arm64" = "sha256:f"
         platforms = ["linux/amd64"]
         "#);
-        assert_eq!(with_pins(&text, &pins).unwrap(), text, "once more changes nothing");
+        assert_eq!(with_pins(&text, &pins).unwrap(), text, "a second run changes nothing");
     }
 
     #[test]
-    fn what_is_not_there_cannot_be_pinned() {
+    fn pins_of_unknown_targets_and_odd_digests_are_rejected() {
         let message = with_pins(TEXT, &pins(&[("rocky9", &[])])).unwrap_err();
-        assert_eq!(message, "there is no `[[target]]` named `rocky9`");
+        assert!(message.contains("`rocky9`"), "{message}");
         let odd = TEXT.replace("platforms = [\"linux/amd64\",", "digest = \"sha256:a\"\n$0");
         let odd = odd.replace("$0", "platforms = [\"linux/amd64\",");
         let message = with_pins(&odd, &pins(&[("debian12", &[])])).unwrap_err();
-        assert!(message.contains("`debian12` is no table"), "{message}");
+        assert!(message.contains("`digest` of target `debian12`"), "{message}");
         assert!(with_pins("[", &Pins::new()).is_err());
     }
 }

@@ -1,5 +1,5 @@
-//! Places in the configuration: from the bytes that the parser names to a key, and from a key to its file, line and
-//! column. Nobody has the text that `wheels.local.toml` was merged into, so that places are always in one of the files.
+//! Places in the configuration: from the parser's byte range to a key, and from a key to its file, line and column.
+//! Users never see the text merged with `wheels.local.toml`, so a place is always in one of the files.
 
 use std::ops::Range;
 
@@ -13,21 +13,21 @@ struct Entry {
     value: Range<usize>,
 }
 
-/// A file of the configuration as errors name it, with its text.
+/// A file of the configuration: its name in errors, and its text.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct File<'a> {
     pub(super) name: &'a str,
     pub(super) text: &'a str,
 }
 
-/// The text that is parsed, and the files that it was made of; the later ones override.
+/// The parsed text and the files it is made of; later files override earlier ones.
 pub(super) struct Document<'a> {
     text: &'a str,
     entries: Vec<Entry>,
     files: Vec<(File<'a>, Vec<Entry>)>,
 }
 
-/// Where something is.
+/// A place in a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Place {
     pub(super) file: String,
@@ -35,7 +35,7 @@ pub(super) struct Place {
     pub(super) line: usize,
     /// In characters, counted from 1.
     pub(super) column: usize,
-    /// The line, and below it a mark under what is meant.
+    /// The line, with a mark below the word in question.
     pub(super) excerpt: String,
 }
 
@@ -46,7 +46,7 @@ impl<'a> Document<'a> {
         Self { text, entries: entries(text), files }
     }
 
-    /// The key that `span` of the parsed text belongs to, or the key or value below it that is `word`.
+    /// The key that `span` of the parsed text belongs to, or the key or value `word` below it.
     pub(super) fn path(&self, span: Range<usize>, word: Option<&str>) -> Vec<String> {
         let within = |range: &Range<usize>| range.contains(&span.start);
         let deepest = |found: &dyn Fn(&&Entry) -> bool| {
@@ -66,7 +66,7 @@ impl<'a> Document<'a> {
         self.entries.iter().find(is_word).map(|entry| entry.path.clone()).unwrap_or(path)
     }
 
-    /// Where the files have `path`, or the longest part of it: its value, or with `is_key` its name.
+    /// The place of `path`, or of its longest known part, in the files: of its value, or of its name if `is_key`.
     pub(super) fn place(&self, path: &[String], is_key: bool) -> Option<Place> {
         let found = |(file, entries): &(File<'a>, Vec<Entry>)| {
             (1..=path.len()).rev().find_map(|length| {
@@ -85,7 +85,7 @@ impl<'a> Document<'a> {
     }
 }
 
-/// The name that paths have for an item of a list.
+/// The name of a list item in paths.
 pub(super) fn item(index: usize) -> String {
     format!("[{index}]")
 }
@@ -98,7 +98,7 @@ pub(super) fn place(file: File<'_>, span: &Range<usize>) -> Place {
     let column = before.get(start..).unwrap_or_default().chars().count() + 1;
     let text = file.text.get(start..).unwrap_or_default().lines().next().unwrap_or_default();
     let marked = file.text.get(span.clone()).unwrap_or_default().lines().next().unwrap_or_default();
-    // A tab stays one, or the mark would be elsewhere.
+    // Keep tabs, so that the mark lines up.
     let blank = |c: char| if c == '\t' { c } else { ' ' };
     let indent: String = before.get(start..).unwrap_or_default().chars().map(blank).collect();
     let number = line.to_string();
@@ -108,7 +108,7 @@ pub(super) fn place(file: File<'_>, span: &Range<usize>) -> Place {
     Place { file: file.name.to_owned(), line, column, excerpt }
 }
 
-/// Every key and item of `text`.
+/// All keys and items of `text`.
 fn entries(text: &str) -> Vec<Entry> {
     let mut all = Vec::new();
     if let Ok(table) = DeTable::parse(text) {
@@ -130,7 +130,7 @@ fn add_value(value: &DeValue<'_>, path: &[String], all: &mut Vec<Entry>) {
         DeValue::Table(table) => add_table(table, path, all),
         DeValue::Array(items) => {
             for (index, value) in items.iter().enumerate() {
-                // Targets are merged by their names.
+                // Targets merge by name.
                 let name = value.get_ref().as_table().and_then(|table| table.get("name"));
                 let name = name.and_then(|name| name.get_ref().as_str());
                 let name = name.map_or_else(|| item(index), str::to_owned);

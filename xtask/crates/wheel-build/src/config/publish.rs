@@ -1,4 +1,4 @@
-//! `[publish]`: which wheels leave the repository, and by which way.
+//! `[publish]`: which wheels to publish, and how.
 
 use std::collections::BTreeSet;
 
@@ -6,19 +6,18 @@ use serde::Deserialize;
 
 use super::{Config, Target};
 
-/// `[publish]`: what releases and the index get.
+/// `[publish]`: which wheels to publish, and how.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Publish {
-    /// The targets, by name or image, whose wheels are published; those of `[ci]` where absent. Of two
-    /// with the same C library, whose wheels have the same names, one can be here.
+    /// Targets to publish, by name or image. Only one of several targets with the same C library version can be
+    /// published, because their wheels have the same names. [default: the targets of `[ci]`]
     #[serde(default)]
     pub targets: Vec<String>,
-    /// The environment of the hosted CI whose job uploads to the index by trusted publishing. No job
-    /// does where absent.
+    /// Environment of the hosted CI job that uploads to the index by trusted publishing. [default: no upload]
     pub environment: Option<Word>,
-    /// The tag of the pre-release that follows the default branch; `wheels-latest` where absent.
+    /// Tag of the pre-release that follows the default branch. [default: `wheels-latest`]
     #[serde(default = "default_rolling")]
     pub rolling: Word,
 }
@@ -33,7 +32,7 @@ fn default_rolling() -> Word {
     Word("wheels-latest".to_owned())
 }
 
-/// A name that is the same in a workflow, a URL and a shell: letters, digits, `.`, `_`, `-` and `/`.
+/// A name that is safe in a workflow, a URL and a shell: letters, digits, `.`, `_`, `-` and `/`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub(crate) struct Word(pub String);
@@ -46,17 +45,17 @@ impl TryFrom<String> for Word {
         if text.starts_with(|c: char| c.is_ascii_alphanumeric()) && text.chars().all(plain) {
             return Ok(Self(text));
         }
-        Err(format!("`{text}` has to be letters, digits, `.`, `_`, `-` and `/`"))
+        Err(format!("`{text}` is invalid: use only letters, digits, `.`, `_`, `-` and `/`"))
     }
 }
 
 impl Config {
-    /// The targets that hosted CI builds: those of `[ci]`, or all.
+    /// The targets that hosted CI builds: those of `[ci]`, or all targets.
     pub(crate) fn ci_targets(&self) -> Vec<&Target> {
         self.named(&self.ci.targets, self.targets.iter().collect())
     }
 
-    /// The targets whose wheels are published: those of `[publish]`, or of `[ci]`, or all.
+    /// The targets to publish: those of `[publish]`, or else of `[ci]`, or else all targets.
     pub(crate) fn published_targets(&self) -> Vec<&Target> {
         self.named(&self.publish.targets, self.ci_targets())
     }
@@ -77,7 +76,7 @@ impl Config {
         others.flat_map(|target| target.platforms.iter().map(|it| target.folder(it))).collect()
     }
 
-    /// The targets that `words` name, in the order of the words; `default` where there is no word.
+    /// The targets that `words` name, in the order of the words; `default` if there are no words.
     fn named<'a>(&'a self, words: &[String], default: Vec<&'a Target>) -> Vec<&'a Target> {
         if words.is_empty() {
             return default;

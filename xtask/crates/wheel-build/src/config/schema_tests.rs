@@ -1,4 +1,4 @@
-//! The JSON schema of `wheels.toml`, made of the types of the configuration.
+//! The JSON schema of `wheels.toml`, generated from the configuration's types.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::borrow::Cow;
@@ -12,7 +12,7 @@ mod json_schema;
 
 use super::{CacheSpec, Platform, Word};
 
-/// Types that are read from a string.
+/// Types that deserialize from a string.
 macro_rules! strings {
     ($($name:ident),*) => {$(
         impl JsonSchema for $name {
@@ -29,21 +29,21 @@ macro_rules! strings {
 
 strings!(CacheSpec, PathPattern, Platform, Reason, Word);
 
-/// `UPDATE_SCHEMA=1 cargo test -p wheel-build schema` writes it anew.
+/// `UPDATE_SCHEMA=1 cargo test -p wheel-build schema` updates the file.
 #[test]
-fn the_schema_is_that_of_the_types() {
+fn the_schema_is_current() {
     let schema = serde_json::to_string_pretty(&super::raw::schema()).unwrap() + "\n";
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/schema/wheels.schema.json");
     if std::env::var_os("UPDATE_SCHEMA").is_some() {
         fs_err::write(path, &schema).unwrap();
     }
-    let hint = "`UPDATE_SCHEMA=1 cargo test -p wheel-build schema` writes it anew";
+    let hint = "`UPDATE_SCHEMA=1 cargo test -p wheel-build schema` updates it";
     assert!(fs_err::read_to_string(path).unwrap() == schema, "{hint}");
 }
 
-/// What the parser takes, editors take, and the other way round, as far as keys and types go.
+/// The schema and the parser accept the same keys and types.
 #[test]
-fn the_schema_judges_as_the_parser_does() {
+fn the_schema_accepts_what_the_parser_accepts() {
     let schema = serde_json::to_value(super::raw::schema()).unwrap();
     let accepts = |text: &str| {
         let table: toml::Table = text.parse().unwrap();

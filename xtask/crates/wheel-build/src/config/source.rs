@@ -1,4 +1,4 @@
-//! `[source]`: values that fit their types and are wrong all the same.
+//! `[source]`: checks that the types alone cannot make.
 
 use std::ops::Range;
 
@@ -19,13 +19,13 @@ impl Checker<'_> {
         match (&raw.sdist, &raw.path) {
             (Some(sdist), None) => {
                 let Some(sha256) = &raw.sha256 else {
-                    let message = "`sdist` needs its `sha256`, so that every build has the same \
+                    let message = "`sdist` requires its `sha256`, so that every build uses the same \
                                    source; the index shows it beside the file";
                     return Err(self.at(sdist.span(), &[], message));
                 };
                 if let Some((key, span)) = local_key(raw) {
                     let message = format!(
-                        "`{key}` belongs to a folder (`path`): the index decides what a source archive holds"
+                        "`{key}` requires `path`: the index decides what a source archive contains"
                     );
                     return Err(self.at(span, &[], message));
                 }
@@ -33,8 +33,8 @@ impl Checker<'_> {
             }
             (None, Some(path)) => Ok(Source::Path(self.local(raw, path)?)),
             _ => {
-                let message = "one of `sdist = \"name==version\"` or `path = \".\"` has to say \
-                               where the source comes from";
+                let message =
+                    "the source is missing; write `sdist = \"name==version\"` or `path = \".\"`";
                 Err(self.at(span, &[], message))
             }
         }
@@ -46,12 +46,12 @@ impl Checker<'_> {
         path: &Spanned<Utf8PathBuf>,
     ) -> Result<LocalSource, ConfigError> {
         if raw.sha256.is_some() || leads_out(path.get_ref()) {
-            let message = "`path` is a folder of this repository, relative to this \
-                           file, and has no `sha256`: it is hashed at each build";
+            let message = "`path` must be a folder of this repository, relative to this file, and \
+                           has no `sha256`";
             return Err(self.at(path.span(), &[], message));
         }
         if let Some(package) = raw.package.as_ref().filter(|package| leads_out(package.get_ref())) {
-            let message = "`package` is a folder below `path`, relative to it";
+            let message = "`package` must be a folder below `path`, relative to it";
             return Err(self.at(package.span(), &[], message));
         }
         let package = raw.package.as_ref().map(|package| package.get_ref().as_path());
@@ -68,7 +68,7 @@ impl Checker<'_> {
         })
     }
 
-    /// Patterns for paths below `path`.
+    /// Patterns of paths below `path`.
     fn patterns(
         &self,
         key: &str,
@@ -77,7 +77,7 @@ impl Checker<'_> {
         let Some(raw) = raw else { return Ok(Vec::new()) };
         let is_outside = |pattern: &PathPattern| leads_out(Utf8Path::new(pattern.0.as_str()));
         if let Some(index) = raw.get_ref().iter().position(is_outside) {
-            let message = format!("`{key}` names files below `path`, relative to it");
+            let message = format!("`{key}` must name files below `path`, relative to it");
             return Err(self.at(raw.span(), &[&item(index)], message));
         }
         Ok(raw.get_ref().iter().map(plain).collect())
@@ -107,18 +107,18 @@ impl Checker<'_> {
     }
 }
 
-/// `./docs/` means the same files as `docs`.
+/// `./docs/` means the same as `docs`.
 fn plain(pattern: &PathPattern) -> PathPattern {
     let text = pattern.0.as_str().trim_start_matches("./").trim_end_matches('/');
     Pattern::new(text).map_or_else(|_| pattern.clone(), PathPattern)
 }
 
-/// Whether a relative path would lead out of the folder it is relative to.
+/// Whether a relative path leaves its folder.
 fn leads_out(path: &Utf8Path) -> bool {
     path.is_absolute() || path.components().any(|part| part == Utf8Component::ParentDir)
 }
 
-/// The first key that only a folder has, and its place.
+/// The first key that only a local folder supports, and its place.
 fn local_key(raw: &RawSource) -> Option<(&'static str, Range<usize>)> {
     let patterns =
         [("include", &raw.include), ("exclude", &raw.exclude), ("submodules", &raw.submodules)];

@@ -1,4 +1,4 @@
-//! A target: one system that wheels are built in.
+//! A target: one system to build wheels in.
 
 use std::collections::BTreeMap;
 use wheel_audit::UserError;
@@ -9,39 +9,39 @@ use super::{Bootstrap, Config, Family, Platform, image_name};
 use wheel_audit::digest;
 use wheel_audit::wheel::Interpreter;
 
-/// One system that wheels are built in.
+/// One system to build wheels in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Target {
-    /// Short name; with the architecture it names the folder below `dist/`.
+    /// Short name. With the architecture it names the folder below `dist/`.
     pub name: String,
-    /// Image reference, where it is maintained: `debian:12`, `rockylinux/rockylinux:9`.
+    /// Image reference with the repository that maintains it: `debian:12`, `rockylinux/rockylinux:9`.
     pub image: String,
-    /// Package family; read from the image itself where it is `None`.
+    /// Package manager; `None` if it is detected in the image.
     pub family: Option<Family>,
-    /// C library; read from the image itself where it is `None`.
+    /// C library; `None` if it is detected in the image.
     pub libc: Option<Libc>,
-    /// The platforms that it is built for unless the command line narrows them.
+    /// The platforms to build for, unless the command line selects some.
     pub platforms: Vec<Platform>,
-    /// The interpreters that it is built for unless the command line narrows them: its own, else those of
+    /// The interpreters to build for, unless the command line selects some: the target's own, or those of
     /// `[build]`.
     pub pythons: Vec<Interpreter>,
     /// Pinned manifest digest (`sha256:…`) by platform.
     pub digest: BTreeMap<Platform, String>,
-    /// How to make the image where no registry answers.
+    /// How to make the image from packages if no registry answers.
     pub bootstrap: Option<Bootstrap>,
-    /// When its packages are from: a date, a time, or a release.
+    /// The date, time or release of its packages.
     pub snapshot: Option<String>,
-    /// Where packages of that time are; the distribution's own service where it is `None`.
+    /// URL of the packages of that time; `None` for the distribution's own service.
     pub snapshot_url: Option<String>,
 }
 
 impl Target {
-    /// Whether `word` is its name, or its image under any of the names that it is known by.
+    /// Whether `word` is its name, or any known name of its image.
     pub(crate) fn is_called(&self, word: &str) -> bool {
         self.name == word || self.image == word || self.image == image_name(word).image
     }
 
-    /// The time of its packages as snapshot services write it, `20261101T000000Z`; another word stays as it is.
+    /// The time of its packages in the notation of snapshot services, `20261101T000000Z`; other words stay unchanged.
     pub(crate) fn snapshot_time(&self) -> Option<String> {
         let text = self.snapshot.as_ref()?;
         let whole = if text.len() == 10 { format!("{text}T00:00:00Z") } else { text.clone() };
@@ -56,10 +56,10 @@ impl Target {
     }
 }
 
-/// The target that `word` means: one of the configuration, by name or image, or else any image.
+/// Resolves `word` to a target of the configuration, by name or image, or to any other image.
 ///
 /// # Errors
-/// When `word` cannot be an image reference.
+/// If `word` cannot be an image reference.
 pub(crate) fn find_target(config: &Config, word: &str) -> Result<Target, UserError> {
     if let Some(target) = config.targets.iter().find(|t| t.is_called(word)) {
         return Ok(target.clone());
@@ -68,7 +68,7 @@ pub(crate) fn find_target(config: &Config, word: &str) -> Result<Target, UserErr
         let known: Vec<_> = config.targets.iter().map(|t| image_name(&t.image).known).collect();
         let known = known.join(", ");
         let hint = meant(config, word).map_or_else(
-            || "images are written like `debian:12`, platforms like `linux/amd64`".to_owned(),
+            || "write an image like `debian:12` and a platform like `linux/amd64`".to_owned(),
             |meant| format!("did you mean `{meant}`?"),
         );
         return Err(UserError::new(format!(
@@ -78,10 +78,10 @@ pub(crate) fn find_target(config: &Config, word: &str) -> Result<Target, UserErr
     }
     if let Some(meant) = misspelt(config, word) {
         return Err(UserError::new(format!(
-            "`{word}` is no target of wheels.toml, and nearly `{meant}`, which is one"
+            "`{word}` is not a target of wheels.toml, but resembles the target `{meant}`"
         ))
         .hint(format!(
-            "if it is an image of its own, write it with its registry: `docker.io/library/{word}`"
+            "to use an image of this name, write it with its registry: `docker.io/library/{word}`"
         )));
     }
     let name = image_name(word);
@@ -99,7 +99,7 @@ pub(crate) fn find_target(config: &Config, word: &str) -> Result<Target, UserErr
     })
 }
 
-/// What a word may mean that is no target and no image: `arm64` or `aarch64`, `debain12`.
+/// The likely meaning of a word that is neither a target nor an image: `arm64` or `aarch64`, `debain12`.
 pub(crate) fn meant(config: &Config, word: &str) -> Option<String> {
     if let Some(platform) = Platform::meant(word) {
         return Some(platform.to_string());
@@ -109,7 +109,7 @@ pub(crate) fn meant(config: &Config, word: &str) -> Option<String> {
     (distance(&near) <= 2).then(|| image_name(&near.image).known)
 }
 
-/// The target whose image's name, without the tag, `word` has but for a slip of the finger.
+/// The target whose image name, without the tag, resembles `word`.
 fn misspelt(config: &Config, word: &str) -> Option<String> {
     let name = |image: &str| image.split(':').next().unwrap_or(image).to_owned();
     let known = config.targets.iter().map(|target| image_name(&target.image).known);
@@ -118,13 +118,13 @@ fn misspelt(config: &Config, word: &str) -> Option<String> {
         (1..=2).contains(&distance) && distance < name(word).len() / 2
     };
     let mut near: Vec<String> = known.filter(near).collect();
-    // The one with the same tag, if there is one.
+    // Prefer the one with the same tag.
     near.sort_by_key(|known| strsim::damerau_levenshtein(known, word));
     near.into_iter().next()
 }
 
-/// Whether `word` has the form of an image reference that names a tag or a digest, which is what
-/// tells it from a misspelt target (grammar: distribution/reference, `reference.go`).
+/// Whether `word` is an image reference with a tag or a digest, which distinguishes it from a misspelt target
+/// (grammar: distribution/reference, `reference.go`).
 fn is_image_reference(word: &str) -> bool {
     let Some((name, rest)) = word.rsplit_once(':') else { return false };
     let name = name.strip_suffix("@sha256").unwrap_or(name);
@@ -134,9 +134,9 @@ fn is_image_reference(word: &str) -> bool {
     starts(name) && starts(rest) && name.chars().all(name_char) && rest.chars().all(rest_char)
 }
 
-/// A target name made from an image reference: `debian:11` gives `debian11`, a reference with a
-/// registry or a path gives its last part and a short hash of the whole, so that two images never
-/// share a folder. The result is valid in a file name and in an image tag.
+/// Makes a target name from an image reference. `debian:11` becomes `debian11`. A reference with a
+/// registry or a path becomes its last part and a short hash of the whole, so that two images never
+/// share a folder. The name is valid in file names and image tags.
 pub(crate) fn name_of_image(image: &str) -> String {
     let last = image.rsplit('/').next().unwrap_or(image);
     let (name, tag) = last.split_once(':').unwrap_or((last, ""));

@@ -1,4 +1,4 @@
-//! From a place in a text of the configuration to an error that names its file, line, column and key.
+//! Errors with file, line, column and key, from places in a text of the configuration.
 
 use std::ops::Range;
 
@@ -6,7 +6,7 @@ use super::error::{ConfigError, Invalid, dotted, meant, nearest, quoted};
 use super::place::{Document, File, Place, place};
 use super::usage::{misshapen, usage};
 
-/// A text of the configuration, and the files that errors name.
+/// A text of the configuration, and the files for its errors.
 pub(super) struct Text<'a> {
     document: Document<'a>,
     files: Vec<File<'a>>,
@@ -18,19 +18,19 @@ impl<'a> Text<'a> {
         Self { document: Document::new(text, &files), files }
     }
 
-    /// The key of what is at `span`.
+    /// The key at `span`.
     pub(super) fn path(&self, span: Range<usize>) -> Vec<String> {
         self.document.path(span, None)
     }
 
-    /// The error for what is at `span`, or at the key `below` it.
+    /// An error at `span`, or at the key `below` it.
     pub(super) fn at(&self, span: Range<usize>, below: &[&str], message: String) -> ConfigError {
         let mut path = self.path(span);
         path.extend(below.iter().map(|&name| name.to_owned()));
         self.invalid(&path, false, message, None, None)
     }
 
-    /// File and line of `span`, as messages name them.
+    /// File and line of `span`, for messages.
     pub(super) fn place_of(&self, span: Range<usize>) -> String {
         let Place { file, line, .. } = self.place(&self.path(span), false);
         format!("`{file}`, line {line}")
@@ -42,7 +42,7 @@ impl<'a> Text<'a> {
         self.document.place(path, is_key).or_else(top).unwrap_or_else(nowhere)
     }
 
-    /// The error for `path`: for its value, or with `is_key` for its name.
+    /// An error at the value of `path`, or at its name if `is_key`.
     pub(super) fn invalid(
         &self,
         path: &[String],
@@ -55,7 +55,7 @@ impl<'a> Text<'a> {
         ConfigError::Invalid(Invalid::new(place, key, message, suggestion, hint))
     }
 
-    /// Fails for a table where something else is expected, or the other way round.
+    /// Reports a table where another type is expected, or the reverse.
     pub(super) fn check_shapes(&self, table: toml::Table) -> Result<(), ConfigError> {
         let Some((path, message)) = misshapen(&[], &toml::Value::Table(table)) else {
             return Ok(());
@@ -64,11 +64,11 @@ impl<'a> Text<'a> {
         Err(self.invalid(&path, false, message, None, hint))
     }
 
-    /// The error for what the parser says.
+    /// Converts an error of the TOML parser.
     pub(super) fn toml_error(&self, error: &toml::de::Error) -> ConfigError {
         let (span, said) = (error.span().unwrap_or_default(), error.message());
         let first = || quoted(said).first().copied();
-        // A key may have backquotes of its own.
+        // A key may contain backquotes.
         let (word, expected) = said.split_once("`, expected ").map_or((first(), ""), |parts| {
             (parts.0.split_once('`').map(|(_, word)| word), parts.1)
         });
@@ -84,7 +84,7 @@ impl<'a> Text<'a> {
             && let [file] = self.files.as_slice()
             && !said.starts_with("missing field")
         {
-            // No TOML: there are no keys.
+            // The text is not valid TOML, so there are no keys.
             let (place, message) = (place(*file, &span), said.to_owned());
             let (key, suggestion, hint) = (String::new(), None, None);
             return ConfigError::Invalid(Invalid::new(place, key, message, suggestion, hint));
@@ -124,18 +124,18 @@ impl<'a> Text<'a> {
     }
 }
 
-/// Whether serde or a type of ours expected a value of another type.
+/// Whether serde or one of our types expected a value of another type.
 fn is_wrong_type(error: &str) -> bool {
     error.starts_with("invalid type: ")
         || error.starts_with("expected ")
         || error.starts_with("wanted ")
 }
 
-/// What replaces a key of an earlier version.
+/// The hint for a key of an earlier version.
 fn moved(path: &[String]) -> Option<&'static str> {
     let [table, key] = path else { return None };
     matches!((table.as_str(), key.as_str()), ("check", "smoke_without")).then_some(
-        "write `[test] ignore-requirements = [\"cffi\"]`, for some interpreters alone \
+        "write `[test] ignore-requirements = [\"cffi\"]`; for some interpreters only, write it in \
          `[[override]]` with `select = \"pp311-*\"` and `test.ignore-requirements = [\"cffi\"]`",
     )
 }

@@ -1,17 +1,17 @@
-//! How a key is written: a line of `data/example*.toml`, which have each key with a value.
+//! Examples of keys for hints, from `data/example*.toml`, which contain every key.
 
 use std::sync::LazyLock;
 
 use toml::Value;
 
-/// The examples, the first one first. Between them they have each key.
+/// The examples in order of preference. Together they contain every key.
 pub(super) static EXAMPLES: LazyLock<Vec<Value>> = LazyLock::new(|| {
     let texts = [include_str!("data/example.toml"), include_str!("data/example-rpm.toml")];
-    // The files are part of the program; a test reads them.
+    // A test parses these embedded files.
     texts.iter().filter_map(|text| toml::from_str(text).ok()).map(Value::Table).collect()
 });
 
-/// The shape of the key at `path`, for a hint: of `build.system_packages`
+/// A hint with an example of the key at `path`. For `build.system_packages`:
 /// `` write `system_packages = { apt = ["libffi-dev"] }` ``.
 pub(super) fn usage(path: &[String]) -> Option<String> {
     let examples = || EXAMPLES.iter();
@@ -20,22 +20,22 @@ pub(super) fn usage(path: &[String]) -> Option<String> {
         exact.or_else(|| examples().find_map(|example| find(example, path, Vec::new(), true)))?;
     let below = |value: &Value| {
         let (key, value) = value.as_table()?.iter().next()?;
-        Some(format!("with keys below it, such as `{}`", assignment(key, value)))
+        Some(format!("with keys such as `{}`", assignment(key, value)))
     };
     let heading = names.join(".");
     match value {
         Value::Array(list) if list.first().is_some_and(Value::is_table) => {
-            Some(format!("write a table `[[{heading}]]`, {}", below(list.first()?)?))
+            Some(format!("write a table `[[{heading}]]` {}", below(list.first()?)?))
         }
         Value::Table(_) if names.len() == 1 => {
-            Some(format!("write a table `[{heading}]`, {}", below(value)?))
+            Some(format!("write a table `[{heading}]` {}", below(value)?))
         }
         _ => Some(format!("write `{}`", assignment(names.last()?, value))),
     }
 }
 
-/// The first key of `value`, at `path`, that is a table where something else is expected, or the other way round, and
-/// what is wrong with it. serde takes a list for the values of a table, in their order, and a table for an enum.
+/// The first key of `value`, at `path`, that is a table where another type is expected, or the reverse, with a
+/// message. serde would accept a list for the values of a table, and a table for an enum.
 pub(super) fn misshapen(path: &[String], value: &Value) -> Option<(Vec<String>, String)> {
     let known = EXAMPLES.iter().find_map(|example| find(example, path, Vec::new(), false))?.1;
     let is_item = path.last().is_some_and(|step| step.starts_with('['))
@@ -72,8 +72,8 @@ fn shape(value: &Value) -> &'static str {
     }
 }
 
-/// The value at `path` and the names that lead to it. An item of a list stands for the list. With `any_name`, another
-/// name of a table will do: users choose those of `env`.
+/// The value at `path` and the names on the path. A list item stands for its list. With `any_name`, any name in a
+/// table matches, because users choose the names in `env`.
 fn find<'a>(
     value: &'a Value,
     path: &[String],

@@ -1,4 +1,4 @@
-//! Each key of the schema: an example of it, and the hint for a value of the wrong type.
+//! Every key of the schema has an example, and a hint for a value of the wrong type.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,7 +10,7 @@ use toml::Value;
 use super::error::ConfigError;
 use super::usage::EXAMPLES;
 
-/// The types that the schema allows for each key; users choose the names that are `*`.
+/// The types that the schema allows for each key; `*` is a name that users choose.
 fn keys() -> BTreeMap<Vec<String>, BTreeSet<String>> {
     let schema = serde_json::to_value(super::raw::schema()).unwrap();
     let mut keys = BTreeMap::new();
@@ -65,7 +65,7 @@ fn place<'a>(value: &'a mut Value, path: &[String]) -> Option<&'a mut Value> {
 }
 
 #[test]
-fn the_examples_hold_and_have_each_key() {
+fn the_examples_are_valid_and_contain_every_key() {
     assert_eq!(EXAMPLES.len(), 2);
     for example in EXAMPLES.iter() {
         let read = super::parse_text(Utf8Path::new("x.toml"), &toml::to_string(&example).unwrap());
@@ -83,7 +83,7 @@ fn the_examples_hold_and_have_each_key() {
 }
 
 #[test]
-fn a_value_of_the_wrong_type_is_answered_with_an_example_of_the_key() {
+fn a_value_of_the_wrong_type_is_reported_with_an_example_of_the_key() {
     let values = [
         ("boolean", Value::Boolean(true)),
         ("integer", Value::Integer(7)),
@@ -99,13 +99,15 @@ fn a_value_of_the_wrong_type_is_answered_with_an_example_of_the_key() {
                 *place(&mut example, &path)? = value.clone();
                 Some(toml::to_string(&example).unwrap())
             });
-            // Of a string or a list of strings, the example may be a string.
+            // The example of a string or a list of strings may be a string.
             let Some(text) = text else { continue };
             let Err(error) = super::parse_text(Utf8Path::new("x.toml"), &text) else {
                 wrong.push(format!("{path:?} = {value}: taken"));
                 continue;
             };
-            let ConfigError::Invalid(invalid) = error else { unreachable!("the text is there") };
+            let ConfigError::Invalid(invalid) = error else {
+                unreachable!("a text has no read error")
+            };
             let name = path.iter().rev().find(|step| *step != "[0]" && *step != "*").unwrap();
             let hint = invalid.error.hint.clone().unwrap_or_default();
             let shows = hint.contains(&format!("{name} = "))

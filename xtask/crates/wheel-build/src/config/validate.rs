@@ -1,4 +1,4 @@
-//! Values that fit their types and are wrong all the same.
+//! Checks that the types alone cannot make.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -15,10 +15,10 @@ use wheel_audit::isa::Machine;
 use wheel_audit::policy::{Libc, LibcVersion};
 use wheel_audit::wheel::Interpreter;
 
-/// The configuration that `raw` holds, which was read from `text`.
+/// Validates `raw`, which was parsed from `text`.
 ///
 /// # Errors
-/// The first value that is wrong, with its place.
+/// The first invalid value, with its place.
 pub(super) fn validated(text: &Text<'_>, raw: RawConfig) -> Result<Config, ConfigError> {
     Checker { text }.config(raw)
 }
@@ -38,11 +38,7 @@ impl Checker<'_> {
             let name = target.get_ref().name.span();
             let target = self.target(target.into_inner(), &raw.build.get_ref().pythons)?;
             if !names.insert(target.name.clone()) {
-                return Err(self.at(
-                    name,
-                    &[],
-                    format!("there are two targets named `{}`", target.name),
-                ));
+                return Err(self.at(name, &[], format!("two targets are named `{}`", target.name)));
             }
             targets.push(target);
         }
@@ -73,7 +69,7 @@ impl Checker<'_> {
         self.text.at(span, below, message.into())
     }
 
-    /// A table whose `targets` names targets, each of which has to be there.
+    /// Validates a table whose `targets` must name existing targets.
     fn named<T: Default>(
         &self,
         raw: Option<Spanned<T>>,
@@ -102,11 +98,11 @@ impl Checker<'_> {
         let ci = self.named(raw, targets, |ci| &ci.targets)?;
         match (ci.cache, &ci.cache_repository) {
             (LayerCache::Registry, None) => {
-                let message = "`cache = \"registry\"` needs `cache-repository`";
+                let message = "`cache = \"registry\"` requires `cache-repository`";
                 Err(self.at(span, &["cache"], message))
             }
             (LayerCache::Gha | LayerCache::None, Some(_)) => {
-                let message = "`cache-repository` is for `cache = \"registry\"` alone";
+                let message = "`cache-repository` requires `cache = \"registry\"`";
                 Err(self.at(span, &["cache-repository"], message))
             }
             _ => Ok(ci),
@@ -128,7 +124,7 @@ impl Checker<'_> {
             [("pythons", build.pythons.is_empty()), ("providers", build.providers.is_empty())]
         {
             if is_empty {
-                return Err(self.at(span, &[key], "the list must name at least one"));
+                return Err(self.at(span, &[key], "the list is empty"));
             }
         }
         let leaves = |path: &&Utf8PathBuf| {
@@ -166,8 +162,8 @@ impl Checker<'_> {
                 let mut path = self.text.path(span);
                 path.extend(["isa".to_owned(), arch.clone()]);
                 let message = match machine {
-                    None => format!("`{arch}` is none of amd64, arm64 and 386"),
-                    Some(_) => format!("`{level}` is no level of {arch}"),
+                    None => format!("`{arch}` is not one of amd64, arm64 and 386"),
+                    Some(_) => format!("`{level}` is not a level of {arch}"),
                 };
                 let near = machine.is_none().then(|| meant(&path, arch)).flatten();
                 return Err(self.text.invalid(&path, machine.is_none(), message, near, None));
@@ -176,16 +172,16 @@ impl Checker<'_> {
         Ok(check)
     }
 
-    /// `pythons` are those of `[build]`.
+    /// Validates a target; `pythons` are those of `[build]`.
     fn target(&self, raw: RawTarget, pythons: &[Interpreter]) -> Result<Target, ConfigError> {
         let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "._-".contains(c);
-        // Images are named after it: a dot or `_` stands between letters or digits there (OCI distribution).
+        // Images use the name, and OCI distribution allows a dot or `_` only between letters or digits.
         let is_part =
             |part: &str| !part.is_empty() && !part.starts_with('-') && !part.ends_with('-');
         let name = raw.name.get_ref();
         if !name.chars().all(plain) || !name.split(['.', '_']).all(is_part) {
             let message = format!(
-                "`{name}` is no target name: lower-case letters and digits, with `.`, `_` or `-` between them"
+                "`{name}` is not a valid target name: use lower-case letters and digits, with `.`, `_` or `-` between them"
             );
             return Err(self.at(raw.name.span(), &[], message));
         }
@@ -198,13 +194,13 @@ impl Checker<'_> {
         }
         if raw.pythons.as_ref().is_some_and(Vec::is_empty) {
             let message =
-                format!("target `{name}` has no interpreters: without `pythons` it has all");
+                format!("target `{name}` has no interpreters; remove `pythons` to build for all");
             return Err(self.at(raw.name.span(), &[], message));
         }
         for digest in raw.digest.values() {
             let hex = digest.get_ref().strip_prefix("sha256:").unwrap_or_default();
             if hex.len() != 64 || !hex.chars().all(|c| c.is_ascii_hexdigit()) {
-                let message = format!("`{}` is no digest (`sha256:…`)", digest.get_ref());
+                let message = format!("`{}` is not a digest (`sha256:…`)", digest.get_ref());
                 return Err(self.at(digest.span(), &[], message));
             }
         }
@@ -222,7 +218,7 @@ impl Checker<'_> {
             words::check_snapshot_url(url.get_ref())
                 .map_err(|message| self.at(url.span(), &[], message))?;
             if raw.snapshot.is_none() {
-                let message = "`snapshot-url` needs `snapshot`, the time";
+                let message = "`snapshot-url` requires `snapshot`";
                 return Err(self.at(url.span(), &[], message));
             }
         }
@@ -253,12 +249,12 @@ impl Checker<'_> {
             (None, None) => return Ok(None),
             (Some(_), Some(_)) => {
                 let message =
-                    format!("target `{}` has both `glibc` and `musl`: it has one", name.get_ref());
+                    format!("target `{}` has both `glibc` and `musl`; keep one", name.get_ref());
                 return Err(self.at(name.span(), &[], message));
             }
         };
         text.get_ref().parse().map(|version| Some(make(version))).map_err(|_| {
-            let message = format!("`{}` is no version like \"2.36\"", text.get_ref());
+            let message = format!("`{}` is not a version like \"2.36\"", text.get_ref());
             self.at(text.span(), &[], message)
         })
     }

@@ -1,16 +1,16 @@
-//! Which words may end on a command line, in a shell of a container, or in YAML.
+//! Rules for values that reach a command line, a container's shell or YAML.
 //!
-//! No word begins like an option, and none holds what a shell, a list or YAML interprets.
+//! No value looks like an option or contains characters that a shell, a list or YAML interprets.
 
 use serde::de::{Deserialize, Deserializer, Error};
 
-/// What a word has to look like.
+/// The form of a value.
 pub(crate) struct Rule {
-    /// What it is, for messages.
+    /// What the value is, for messages.
     what: &'static str,
-    /// What it may begin with besides letters and digits.
+    /// Allowed first characters besides letters and digits.
     first: &'static str,
-    /// What may follow besides letters and digits.
+    /// Allowed other characters besides letters and digits.
     more: &'static str,
 }
 
@@ -20,11 +20,11 @@ pub(crate) const BUILDER: Rule = Rule { what: "builder", first: "", more: "._-" 
 pub(crate) const LABEL: Rule = Rule { what: "runner's label", first: "", more: "._-" };
 /// An image reference or a repository of a registry.
 pub(crate) const IMAGE: Rule = Rule { what: "image reference", first: "", more: "._-/:@" };
-/// A file of requirements below the workspace, which a `COPY` and a shell of a container name.
+/// A requirements file below the workspace, used in a `COPY` and in a container's shell.
 pub(crate) const FILE: Rule = Rule { what: "file for `requirements`", first: "", more: "._-/" };
 /// A recipe of a justfile.
 pub(crate) const RECIPE: Rule = Rule { what: "just recipe", first: "_", more: "_-:" };
-/// A package of a distribution, perhaps with its version, architecture or capability.
+/// A distribution's package, possibly with a version, architecture or capability.
 pub(crate) const PACKAGE: Rule =
     Rule { what: "system package", first: "@/", more: "._+-:=~^<>@/()" };
 /// A project of the Python index.
@@ -36,14 +36,14 @@ pub(crate) const SNAPSHOT: Rule = Rule { what: "date or release", first: "", mor
 /// A suite or a component of a distribution.
 pub(crate) const SUITE: Rule = Rule { what: "suite or component", first: "", more: "._-/" };
 
-/// A shared library's name, or a pattern of such names.
+/// A shared library's name, or a pattern of names.
 pub(crate) const LIBRARY: Rule = Rule { what: "name of a library", first: "_*", more: "._+-?[]" };
 
 impl Rule {
-    /// `text`, if it follows the rule.
+    /// Checks `text` against the rule.
     ///
     /// # Errors
-    /// What the rule allows.
+    /// If the text breaks the rule; the message describes the allowed form.
     pub(crate) fn check(&self, text: &str) -> Result<(), String> {
         let is = |extra: &str, c: char| c.is_alphanumeric() || extra.contains(c);
         if text.starts_with(|c| is(self.first, c))
@@ -53,7 +53,7 @@ impl Rule {
         }
         let more: Vec<_> = self.more.chars().map(|c| format!("`{c}`")).collect();
         Err(format!(
-            "`{}` is no {}: it begins with a letter or digit, and holds letters, digits and {}",
+            "`{}` is not a valid {}: use a letter or digit, then letters, digits and {}",
             text.escape_default(),
             self.what,
             more.join(" ")
@@ -61,10 +61,10 @@ impl Rule {
     }
 }
 
-/// A value that follows a command's own options: it does not begin like one, and is one line.
+/// Checks an argument that follows a command's own options: it is one line and does not look like an option.
 ///
 /// # Errors
-/// Why it is none.
+/// If the value is invalid.
 pub(crate) fn check_value(text: &str) -> Result<(), String> {
     if text.trim_start().is_empty()
         || text.trim_start().starts_with('-')
@@ -78,24 +78,24 @@ pub(crate) fn check_value(text: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// A file or folder of the source: a relative path that stays in it.
+/// Checks a file or folder of the source: a relative path that stays in it.
 ///
 /// # Errors
-/// Why it is none.
+/// If the path is invalid.
 pub(crate) fn check_source_path(text: &str) -> Result<(), String> {
     check_value(text)?;
     if text.starts_with('/') || text.split('/').any(|part| part == "..") {
         return Err(format!(
-            "`{text}` is outside of the source: write a path relative to it, without `..`"
+            "`{text}` is outside the source; write a path relative to the source, without `..`"
         ));
     }
     Ok(())
 }
 
-/// A command that no shell reads: without quotes, no word is an operator of a shell.
+/// Checks a command that runs without a shell: outside quotes, no word is a shell operator.
 ///
 /// # Errors
-/// Why it is none.
+/// If a word is a shell operator.
 pub(crate) fn check_command(text: &str) -> Result<(), String> {
     const OPERATORS: [&str; 9] = ["|", "||", "&", "&&", ";", "<", ">", ">>", "2>&1"];
     check_value(text)?;
@@ -104,11 +104,11 @@ pub(crate) fn check_command(text: &str) -> Result<(), String> {
     }
     let operator = text.split_whitespace().find(|word| OPERATORS.contains(word));
     operator.map_or(Ok(()), |operator| {
-        Err(format!("no shell reads `{text}`, so that `{operator}` would be an argument: write `sh -c '...'`"))
+        Err(format!("`{operator}` in `{text}` would be a plain argument, because no shell runs the command: write `sh -c '...'`"))
     })
 }
 
-/// The fields of a cron expression: the numbers of each, and the names that stand for them.
+/// The fields of a cron expression: the range of numbers, and the names for them.
 const CRON: [(std::ops::RangeInclusive<u8>, &[&str]); 5] = [
     (0..=59, &[]),
     (0..=23, &[]),
@@ -117,15 +117,15 @@ const CRON: [(std::ops::RangeInclusive<u8>, &[&str]); 5] = [
     (0..=6, &["SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"]),
 ];
 
-/// A cron expression of five fields, as GitHub reads it: a wrong one makes the whole workflow invalid.
+/// Checks a cron expression of five fields for GitHub. An invalid one invalidates the whole workflow.
 ///
 /// # Errors
-/// Why it is none.
+/// If the expression is invalid.
 pub(crate) fn check_schedule(text: &str) -> Result<(), String> {
     let fields: Vec<&str> = text.split(' ').collect();
     if fields.len() != CRON.len() {
         return Err(format!(
-            "`{text}` is no cron expression: write five fields, such as `17 3 * * 1`"
+            "`{text}` is not a cron expression: write five fields, such as `17 3 * * 1`"
         ));
     }
     for (field, (numbers, names)) in fields.iter().zip(CRON) {
@@ -145,14 +145,14 @@ pub(crate) fn check_schedule(text: &str) -> Result<(), String> {
         if !field.split(',').all(is_part) {
             let (first, last) = (numbers.start(), numbers.end());
             return Err(format!(
-                "`{text}` is no cron expression: `{field}` has to be `*` or from {first} to {last}, as in `17 3 * * 1`"
+                "`{text}` is not a cron expression: `{field}` must be `*` or from {first} to {last}, as in `17 3 * * 1`"
             ));
         }
     }
     Ok(())
 }
 
-/// The number that `text` is or names.
+/// The number that `text` represents.
 fn value_of(text: &str, numbers: &std::ops::RangeInclusive<u8>, names: &[&str]) -> Option<u8> {
     if text.bytes().all(|byte| byte.is_ascii_digit()) {
         return text.parse().ok().filter(|number| numbers.contains(number));
@@ -161,10 +161,10 @@ fn value_of(text: &str, numbers: &std::ops::RangeInclusive<u8>, names: &[&str]) 
     u8::try_from(at).ok().map(|at| at + numbers.start())
 }
 
-/// The repository of a registry, perhaps with a tag: no URL, no digest, and the path in lower case.
+/// Checks a registry repository, possibly with a tag: no URL, no digest, and a lower-case path.
 ///
 /// # Errors
-/// Why it is none.
+/// If the repository is invalid.
 pub(crate) fn check_repository(text: &str) -> Result<(), String> {
     IMAGE.check(text)?;
     let path = text.split_once('/').map_or(text, |(_, path)| path);
@@ -174,15 +174,15 @@ pub(crate) fn check_repository(text: &str) -> Result<(), String> {
         return Ok(());
     }
     Err(format!(
-        "`{text}` is no repository of a registry: write it without `https://` and `@`, and in lower case, such as \
+        "`{text}` is not a valid registry repository: use lower case, without `https://` and `@`, such as \
          `registry.example/owner/wheels-cache`"
     ))
 }
 
-/// The address of packages of a time.
+/// Checks the URL of a package snapshot.
 ///
 /// # Errors
-/// Why it is none.
+/// If the URL is invalid.
 pub(crate) fn check_snapshot_url(text: &str) -> Result<(), String> {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "-._~:/?&=%+@{}$".contains(c);
     let is_web = text.starts_with("https://") || text.starts_with("http://");
@@ -190,27 +190,27 @@ pub(crate) fn check_snapshot_url(text: &str) -> Result<(), String> {
         return Ok(());
     }
     Err(format!(
-        "`{text}` is no address like `https://snapshots.example/{{archive}}/{{time}}/`, with `{{time}}` in it"
+        "`{text}` is not a URL with `{{time}}`, such as `https://snapshots.example/{{archive}}/{{time}}/`"
     ))
 }
 
-/// The address or context of an engine: neither it nor the host in it begins like an option.
+/// Checks the address or context of an engine: neither it nor its host looks like an option.
 ///
 /// # Errors
-/// Why it is none.
+/// If the address is invalid.
 pub(crate) fn check_engine(text: &str) -> Result<(), String> {
     check_value(text)?;
     let rest = text.split_once("://").map_or(text, |(_, rest)| rest);
     let host = rest.rsplit_once('@').map_or(rest, |(_, host)| host);
     if text.contains(char::is_whitespace) || rest.starts_with('-') || host.starts_with('-') {
-        return Err(format!("`{text}` names no engine: a host or user does not begin with `-`"));
+        return Err(format!("`{text}` is not a valid engine: no host or user begins with `-`"));
     }
     Ok(())
 }
 
-/// Every string in a value of the configuration.
+/// All strings in a value of the configuration.
 pub(super) trait Strings {
-    /// Applies `check` to each until one fails.
+    /// Applies `check` to each string until one fails.
     fn each(&self, check: &dyn Fn(&str) -> Result<(), String>) -> Result<(), String>;
 }
 
@@ -244,7 +244,7 @@ impl<K, T: Strings> Strings for std::collections::BTreeMap<K, T> {
     }
 }
 
-/// Functions for `deserialize_with`, so that an error has the value's line and column.
+/// Functions for `deserialize_with`, so that an error has the line and column of the value.
 macro_rules! readers {
     ($($(#[$doc:meta])* $name:ident: $check:expr;)*) => {$(
         $(#[$doc])*
@@ -321,7 +321,7 @@ mod tests {
     }
 
     #[test]
-    fn a_repository_is_what_a_registry_takes() {
+    fn a_repository_is_valid_in_a_registry() {
         for good in
             ["registry.example/owner/cache", "localhost:5000/a", "owner/cache", "r.example/c:Main"]
         {

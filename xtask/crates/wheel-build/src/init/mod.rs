@@ -1,4 +1,4 @@
-//! `cargo xtask init`: what a repository needs to use this tool, and whether it is up to date.
+//! `cargo xtask init`: writes what a repository needs to use this tool, and keeps it up to date.
 
 mod member;
 mod package;
@@ -31,23 +31,23 @@ use crate::{config, schema};
 
 const CONFIG: &str = "wheels.toml";
 const ALIAS: &str = ".cargo/config.toml";
-/// The old name of that file, which cargo prefers ("Hierarchical structure" in the Cargo book).
+/// The old name of that file. cargo prefers it ("Hierarchical structure" in the Cargo book).
 const OLD_ALIAS: &str = ".cargo/config";
 const MANIFEST: &str = "xtask/Cargo.toml";
 const MAIN: &str = "xtask/src/main.rs";
 const SCHEMA: &str = "xtask/wheels.schema.json";
 const ATTRIBUTES: &str = "xtask/.gitattributes";
 
-/// Arguments of one adoption.
+/// What to adopt, and how.
 #[derive(Debug)]
-pub(crate) struct Asked<'a> {
+pub(crate) struct Request<'a> {
     /// The repository that adopts the tool, absolute.
     pub(crate) repository: &'a Utf8Path,
     /// This clone of the tool.
     pub(crate) clone: &'a Utf8Path,
-    /// Where the tool comes from; the clone's origin where absent.
+    /// Where the tool comes from [default: the clone's origin].
     pub(crate) tool: Option<Tool>,
-    /// The folder of the repository that holds the package; looked for where absent.
+    /// The folder of the repository that holds the package [default: detected].
     pub(crate) package: Option<&'a Utf8Path>,
     /// Whether `xtask/` becomes a member of the repository's workspace.
     pub(crate) member: bool,
@@ -62,56 +62,56 @@ pub(crate) struct Planned {
     pub(crate) change: Change,
 }
 
-/// What becomes of a file.
+/// The change to a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Change {
-    /// It is new.
+    /// Create it with these bytes.
     Create(Vec<u8>),
-    /// These lines are added to the one that is there; the whole text.
+    /// Add lines to the existing file.
     Add {
-        /// The lines.
+        /// The added lines.
         lines: Vec<String>,
-        /// The file with them.
+        /// The whole new text.
         text: String,
     },
-    /// It is there, and stays.
+    /// Keep the existing file.
     Keep,
 }
 
-/// What `init` will do.
+/// What `init` will write.
 #[derive(Debug)]
 pub(crate) struct Adoption {
     /// Where the tool comes from.
     pub(crate) tool: Tool,
-    /// The files, sorted by path but for the copy of the tool, which comes last.
+    /// The files, sorted by path. The copy of the tool comes last.
     pub(crate) files: Vec<Planned>,
-    /// Whether `wheels.toml` names the interpreter of Debian 12, the quickest one to build for there.
+    /// Whether `wheels.toml` names the interpreter of Debian 12, which is the quickest to build for there.
     pub(crate) has_debian_python: bool,
-    /// What the user should know about the place of the repository.
+    /// A note about the repository's location.
     pub(crate) note: Option<String>,
-    /// What stands in the way; nothing is written while there is any.
+    /// Existing files that prevent the adoption. If there are any, nothing is written.
     pub(crate) conflicts: Vec<String>,
 }
 
-/// What a repository needs, of which nothing is written yet.
+/// Plans the files of an adoption and writes nothing.
 ///
 /// # Errors
-/// When the repository is a clone of the tool or holds no package, when a file that `init` reads is invalid, or the
-/// tool is not where `asked` says.
-pub(crate) fn plan(exec: &Exec, asked: &Asked<'_>) -> anyhow::Result<Adoption> {
-    let repository = asked.repository;
+/// If the repository is a clone of the tool or has no package, a file that `init` reads is invalid, or the tool is
+/// not where the request expects it.
+pub(crate) fn plan(exec: &Exec, request: &Request<'_>) -> anyhow::Result<Adoption> {
+    let repository = request.repository;
     anyhow::ensure!(
         !is_clone(repository),
-        UserError::new(format!("`{repository}` is a clone of the tool, not a package to adopt it"))
-            .hint("name another PATH, the folder of a package's repository")
+        UserError::new(format!("`{repository}` is a clone of the tool itself"))
+            .hint("name the folder of a package's repository as PATH")
     );
-    let layout = if asked.member { Layout::Member } else { Layout::Own };
-    let package = package::find(repository, asked.package)?;
+    let layout = if request.member { Layout::Member } else { Layout::Own };
+    let package = package::find(repository, request.package)?;
     let pyproject = read(&repository.join(&package), "pyproject.toml")?.unwrap_or_default();
     let project = Project::parse(&pyproject)?;
-    let tool = match &asked.tool {
+    let tool = match &request.tool {
         Some(tool) => tool.clone(),
-        None => Tool::of_clone(exec, asked.clone)?,
+        None => Tool::of_clone(exec, request.clone)?,
     };
     let wheels = match read(repository, CONFIG)? {
         Some(text) => text,
@@ -133,14 +133,14 @@ pub(crate) fn plan(exec: &Exec, asked: &Asked<'_>) -> anyhow::Result<Adoption> {
     plan.ignored()?;
     match layout {
         Layout::Member => plan.member(tool == Tool::Vendor)?,
-        // The versions that the tool is tested with.
+        // The tool is tested with these versions.
         Layout::Own => plan.keep_or_create(
             "xtask/Cargo.lock",
-            read(asked.clone, "Cargo.lock")?.unwrap_or_default(),
+            read(request.clone, "Cargo.lock")?.unwrap_or_default(),
         ),
     }
     if tool == Tool::Vendor {
-        for (path, bytes) in tool::vendored(asked.clone, &format!("init {repository}"))? {
+        for (path, bytes) in tool::vendored(request.clone, &format!("init {repository}"))? {
             plan.owned(Utf8Path::new(tool::VENDOR).join(path).as_str(), bytes)?;
         }
     }
@@ -153,10 +153,10 @@ pub(crate) fn plan(exec: &Exec, asked: &Asked<'_>) -> anyhow::Result<Adoption> {
     Ok(Adoption { tool, files, has_debian_python, note, conflicts })
 }
 
-/// Writes what was planned.
+/// Writes the planned files.
 ///
 /// # Errors
-/// When a file cannot be written.
+/// If a file cannot be written.
 pub(crate) fn write(repository: &Utf8Path, files: &[Planned]) -> std::io::Result<()> {
     for Planned { path, change } in files {
         let bytes = match change {
@@ -171,7 +171,7 @@ pub(crate) fn write(repository: &Utf8Path, files: &[Planned]) -> std::io::Result
     Ok(())
 }
 
-/// The text of a file; `None` where there is none.
+/// The text of a file; `None` if it does not exist.
 fn read(folder: &Utf8Path, name: &str) -> anyhow::Result<Option<String>> {
     match fs_err::read_to_string(folder.join(name)) {
         Ok(text) => Ok(Some(text)),
@@ -197,19 +197,19 @@ impl Planner<'_> {
         self.files.push(Planned { path: path.into(), change });
     }
 
-    /// A file that is the repository's own once it is there.
+    /// Plans a file that belongs to the repository once it exists.
     fn keep_or_create(&mut self, path: &str, text: String) {
         let is_there = self.repository.join(path).exists();
         let change = if is_there { Change::Keep } else { Change::Create(text.into_bytes()) };
         self.push(path, change);
     }
 
-    /// A file that may not be there with other contents.
+    /// Plans a file that must not exist with other contents.
     fn create(&mut self, path: &str, bytes: Vec<u8>) -> anyhow::Result<()> {
         let change = match fs_err::read(self.repository.join(path)) {
             Ok(found) if found == bytes => Change::Keep,
             Ok(_) => {
-                self.conflicts.push(format!("`{path}` is there already, with other contents"));
+                self.conflicts.push(format!("`{path}` exists with other contents"));
                 Change::Keep
             }
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Change::Create(bytes),
@@ -219,7 +219,7 @@ impl Planner<'_> {
         Ok(())
     }
 
-    /// A file that the tool keeps up to date.
+    /// Plans a file that the tool keeps up to date.
     fn owned(&mut self, path: &str, bytes: Vec<u8>) -> anyhow::Result<()> {
         self.record.add(path, &bytes);
         self.create(path, bytes)
@@ -235,11 +235,11 @@ impl Planner<'_> {
         self.push(path, change);
     }
 
-    /// The alias `cargo xtask`.
+    /// Plans the alias `cargo xtask`.
     fn alias(&mut self, layout: Layout) -> anyhow::Result<()> {
         if read(self.repository, OLD_ALIAS)?.is_some() {
             self.conflicts.push(format!(
-                "`{OLD_ALIAS}` is there, and cargo would not read `{ALIAS}` beside it: rename it"
+                "`{OLD_ALIAS}` exists, and cargo would ignore `{ALIAS}` beside it; rename it"
             ));
             return Ok(());
         }
@@ -248,14 +248,14 @@ impl Planner<'_> {
         let aliases = config.entry("alias").or_insert(Item::Table(Table::new()));
         let aliases = aliases
             .as_table_like_mut()
-            .with_context(|| format!("`{ALIAS}`: `alias` is no table"))?;
+            .with_context(|| format!("`{ALIAS}`: `alias` is not a table"))?;
         match aliases.get("xtask") {
             Some(words) if words.as_str() == Some(layout.alias()) => {
                 self.add(ALIAS, Vec::new(), text);
             }
-            // Cargo takes a list of words as well.
+            // cargo also accepts a list of words.
             Some(words) => self.conflicts.push(format!(
-                "`{ALIAS}` has an alias `xtask` already: `{}`",
+                "`{ALIAS}` already defines the alias `xtask` as `{}`",
                 words.to_string().trim().escape_debug()
             )),
             None => {
@@ -267,11 +267,11 @@ impl Planner<'_> {
         Ok(())
     }
 
-    /// What git is to leave alone.
+    /// Plans the lines of `.gitignore`.
     fn ignored(&mut self) -> anyhow::Result<()> {
         let path = ".gitignore";
         let mut text = read(self.repository, path)?.unwrap_or_default();
-        // `target` ignores `/target/`, too.
+        // `target` also ignores `/target/`.
         let plain = |line: &str| line.trim().trim_matches('/').to_owned();
         let is_there = |line: &&str| !text.lines().any(|other| plain(other) == plain(line));
         let lines: Vec<String> =
@@ -284,13 +284,12 @@ impl Planner<'_> {
         Ok(())
     }
 
-    /// Makes `xtask` a member of the workspace that is there.
+    /// Plans `xtask` as a member of the existing workspace.
     fn member(&mut self, is_copied: bool) -> anyhow::Result<()> {
         let path = "Cargo.toml";
         let Some(text) = read(self.repository, path)? else {
-            self.conflicts.push(format!(
-                "there is no `{path}` whose workspace `xtask` could join: leave `--member` out"
-            ));
+            self.conflicts
+                .push(format!("`--member` requires a workspace in `{path}`; leave the option out"));
             return Ok(());
         };
         let (text, lines) = member::join(&text, is_copied).with_context(|| format!("`{path}`"))?;
@@ -299,7 +298,7 @@ impl Planner<'_> {
     }
 }
 
-/// The contents that this version of the tool gives the files that it keeps up to date, by path.
+/// The current contents of the files that the tool keeps up to date, by path.
 fn current(repository: &Utf8Path) -> anyhow::Result<BTreeMap<String, Vec<u8>>> {
     let config = config::load_committed(repository, &ConfigFile::default())?;
     let compiled = workflow::Tool::of(repository);

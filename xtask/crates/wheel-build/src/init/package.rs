@@ -1,4 +1,4 @@
-//! Where the package lies in its repository.
+//! Finds the package in its repository.
 
 use std::io;
 
@@ -6,18 +6,18 @@ use camino::{Utf8Path, Utf8PathBuf};
 use walkdir::WalkDir;
 use wheel_audit::UserError;
 
-/// The files of which a package has one at its top.
+/// A package has at least one of these files in its folder.
 const MARKERS: [&str; 3] = ["pyproject.toml", "setup.py", "setup.cfg"];
 /// Maximum depth below the top of the repository at which `init` looks for a package.
 const DEPTH: usize = 3;
 
-/// The folder of `repository` that holds the package, relative to it: `asked`, or the top, or the one folder that holds
-/// a package.
+/// The package's folder, relative to `repository`: `named`, or the top, or the only folder that holds a
+/// package.
 ///
 /// # Errors
-/// When there is no package, or more than one.
-pub(super) fn find(repository: &Utf8Path, asked: Option<&Utf8Path>) -> anyhow::Result<Utf8PathBuf> {
-    if let Some(folder) = asked {
+/// If there is no package, or more than one.
+pub(super) fn find(repository: &Utf8Path, named: Option<&Utf8Path>) -> anyhow::Result<Utf8PathBuf> {
+    if let Some(folder) = named {
         let is_below =
             folder.components().all(|part| matches!(part, camino::Utf8Component::Normal(_)));
         anyhow::ensure!(
@@ -35,19 +35,19 @@ pub(super) fn find(repository: &Utf8Path, asked: Option<&Utf8Path>) -> anyhow::R
         1 => Ok(found.remove(0)),
         0 => anyhow::bail!(
             UserError::new(format!(
-                "`{repository}` holds no Python package: it has neither pyproject.toml nor setup.py"
+                "`{repository}` contains no Python package: no pyproject.toml and no setup.py"
             ))
-            .hint("name the folder of the package's repository")
+            .hint("name the folder of the package's repository as PATH")
         ),
         _ => {
             let names: Vec<_> = found.iter().map(|folder| format!("`{folder}`")).collect();
             anyhow::bail!(
                 UserError::new(format!(
-                    "`{repository}` holds several packages: {}",
+                    "`{repository}` contains several packages: {}",
                     names.join(", ")
                 ))
                 .hint(format!(
-                    "choose one with `--package {}`; each of the others gets a copy of wheels.toml, `wheels-NAME.toml`",
+                    "choose one with `--package {}`; for each other package, copy wheels.toml to `wheels-NAME.toml`",
                     found.iter().map(|folder| folder.as_str()).collect::<Vec<_>>().join("|")
                 ))
             )
@@ -59,8 +59,8 @@ fn is_package(folder: &Utf8Path) -> bool {
     MARKERS.iter().any(|name| folder.join(name).is_file())
 }
 
-/// The outermost folders below `repository` that hold a package, sorted. A folder that declares how it is built is one;
-/// a `setup.cfg` or a `pyproject.toml` that only configures tools is none.
+/// The outermost folders below `repository` that declare how to build a package, sorted. A `setup.cfg` or
+/// `pyproject.toml` that only configures tools does not count.
 fn below(repository: &Utf8Path) -> io::Result<Vec<Utf8PathBuf>> {
     let is_hidden =
         |entry: &walkdir::DirEntry| entry.file_name().to_string_lossy().starts_with('.');

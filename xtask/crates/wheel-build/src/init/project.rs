@@ -1,58 +1,58 @@
-//! What a package says of itself, as far as its `wheels.toml` depends on it: pure.
+//! The parts of `pyproject.toml` that determine `wheels.toml`. Pure.
 
 use pep440_rs::VersionSpecifiers;
 use wheel_audit::UserError;
 use wheel_audit::wheel::allows;
 
-/// The releases of Python 3 that wheels are made for unless a package excludes them; the newest is what
-/// `docker/python-sources.json` has.
+/// Releases of Python 3 to build for by default. The newest one is the newest in
+/// `docker/python-sources.json`.
 const SERIES: std::ops::RangeInclusive<u8> = 10..=14;
 
-/// The first release whose free-threaded build is supported and not an experiment (PEP 779).
+/// The first release that supports the free-threaded build officially (PEP 779).
 const FREE_THREADED: u8 = 14;
-/// The release of Python that the present PyPy implements.
+/// The release of Python that the current PyPy implements.
 const PYPY: u8 = 11;
 
-/// A package, from its `pyproject.toml`.
+/// A package, parsed from its `pyproject.toml`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Project {
-    /// Its name, where the file says it.
+    /// Its name, if the file has one.
     pub(super) name: Option<String>,
-    /// The versions of Python that it is for, in its own words.
+    /// `requires-python` as written.
     pub(super) requires_python: Option<String>,
-    /// The same; every version where it says nothing.
+    /// `requires-python` parsed; every version if it is absent.
     versions: VersionSpecifiers,
     /// The module of its build backend.
     backend: String,
-    /// What builds it: the names of `build-system.requires`.
+    /// The names in `build-system.requires`.
     requires: Vec<String>,
-    /// Minor versions that its classifiers name.
+    /// Minor versions in its classifiers.
     classified: Vec<u8>,
     /// Whether its classifiers name PyPy.
     pypy: bool,
-    /// Whether its classifiers promise something for the free-threaded build.
+    /// Whether its classifiers mention the free-threaded build.
     free_threaded: bool,
 }
 
-/// What a build backend needs beside a C compiler.
+/// What a build backend needs besides a C compiler.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Needs {
-    /// Rust, and why.
+    /// The name of the tool that needs Rust.
     pub(super) rust: Option<&'static str>,
-    /// Programs of the build system.
+    /// CMake.
     pub(super) cmake: bool,
     /// Ninja.
     pub(super) ninja: bool,
 }
 
 impl Project {
-    /// Reads the text of a `pyproject.toml`; an empty one is setuptools' (PEP 518).
+    /// Parses a `pyproject.toml`. An empty text means setuptools (PEP 518).
     ///
     /// # Errors
-    /// When it is no TOML, or `requires-python` is no version specifier.
+    /// If `text` is not valid TOML, or `requires-python` is not a version specifier.
     pub(super) fn parse(text: &str) -> Result<Self, UserError> {
         let table: toml::Table = text.parse().map_err(|error: toml::de::Error| {
-            UserError::new(format!("`pyproject.toml` is no TOML: {error}"))
+            UserError::new(format!("`pyproject.toml` is not valid TOML: {error}"))
         })?;
         let strings = |value: Option<&toml::Value>| -> Vec<String> {
             let list = value.and_then(toml::Value::as_array).into_iter().flatten();
@@ -81,11 +81,11 @@ impl Project {
         })
     }
 
-    /// The interpreters that wheels are made for: those that `requires-python` allows, and of these the ones that
-    /// the classifiers name, where they name any; PyPy and the free-threaded build where the classifiers name them.
+    /// The interpreters to build for: those that `requires-python` allows. If the classifiers name versions, only
+    /// those. PyPy and the free-threaded build only if the classifiers name them.
     ///
     /// # Errors
-    /// When `requires-python` excludes every Python.
+    /// If `requires-python` excludes every Python.
     pub(super) fn pythons(&self) -> Result<Vec<String>, UserError> {
         let allowed: Vec<u8> = SERIES.filter(|minor| allows(&self.versions, (3, *minor))).collect();
         if allowed.is_empty() {
@@ -95,7 +95,7 @@ impl Project {
                 "`requires-python = \"{required}\"` in pyproject.toml excludes every Python from \
                  3.{first} to 3.{last}"
             ))
-            .hint("correct it there"));
+            .hint("change `requires-python`"));
         }
         let named: Vec<u8> =
             allowed.iter().copied().filter(|minor| self.classified.contains(minor)).collect();
@@ -110,7 +110,7 @@ impl Project {
         Ok(pythons)
     }
 
-    /// What its backend needs.
+    /// What its build backend needs.
     pub(super) fn needs(&self) -> Needs {
         let requires = |name: &str| self.requires.iter().any(|each| each == name);
         let rust = ["maturin", "setuptools-rust"].into_iter().find(|name| requires(name));
@@ -121,7 +121,7 @@ impl Project {
     }
 }
 
-/// The normalised name in a requirement (PEP 503, PEP 508).
+/// The normalised project name in a requirement (PEP 503, PEP 508).
 fn name_of(requirement: &str) -> String {
     let is_name = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
     let end = requirement.trim_start().find(|c| !is_name(c));
@@ -133,7 +133,7 @@ fn name_of(requirement: &str) -> String {
 fn versions(value: Option<&toml::Value>) -> Result<VersionSpecifiers, UserError> {
     let Some(value) = value else { return Ok(VersionSpecifiers::default()) };
     let wrong = |message: String| {
-        UserError::new(message).hint("correct it there, for example `requires-python = \">=3.10\"`")
+        UserError::new(message).hint("for example, write `requires-python = \">=3.10\"`")
     };
     let Some(text) = value.as_str() else {
         let kind = value.type_str();
@@ -145,7 +145,7 @@ fn versions(value: Option<&toml::Value>) -> Result<VersionSpecifiers, UserError>
         let (text, error) = (text.escape_debug(), error.to_string());
         let why = error.lines().next().unwrap_or_default();
         wrong(format!(
-            "`requires-python = \"{text}\"` in pyproject.toml is no version specifier: {why}"
+            "`requires-python = \"{text}\"` in pyproject.toml is not a version specifier: {why}"
         ))
     })
 }
@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn pythons_are_those_that_the_package_allows_and_names() {
+    fn requires_python_and_classifiers_select_the_interpreters() {
         assert_eq!(pythons("").unwrap().len(), SERIES.count());
         assert_eq!(pythons("requires-python = \">=3.12,<3.14\"").unwrap(), ["cp312", "cp313"]);
         let classified = "requires-python = \">=3.11\"\nclassifiers = [\
@@ -175,7 +175,7 @@ mod tests {
         let recent = pythons(&format!("requires-python = \">=3.12\"\n{others}")).unwrap();
         assert_eq!(recent.last().map(String::as_str), Some("cp314t"));
         let old = "classifiers = [\"Programming Language :: Python :: 3.6\"]";
-        assert_eq!(pythons(old).unwrap().len(), SERIES.count(), "classifiers of old are ignored");
+        assert_eq!(pythons(old).unwrap().len(), SERIES.count(), "outdated classifiers are ignored");
         let error = pythons("requires-python = \"<3.8\"").unwrap_err();
         assert!(error.message.contains("<3.8"), "{error}");
     }
@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn a_backend_tells_what_it_needs() {
+    fn a_backend_determines_the_needs() {
         let needs = |requires: &str, backend: &str| {
             let text =
                 format!("[build-system]\nrequires = [{requires}]\nbuild-backend = \"{backend}\"\n");

@@ -1,4 +1,4 @@
-//! What `init` wrote, so that a later version knows which files nobody has changed since.
+//! What `init` wrote, so that an upgrade recognises files that the user changed.
 
 use std::collections::BTreeMap;
 use wheel_audit::UserError;
@@ -7,11 +7,11 @@ use camino::Utf8Path;
 use serde::{Deserialize, Serialize};
 use wheel_audit::digest;
 
-/// Where it lies, relative to the repository.
+/// The path of the record, relative to the repository.
 pub(super) const PATH: &str = "xtask/init.json";
 const SCHEMA_VERSION: u32 = 1;
 
-/// SHA-256 of each file as it was written.
+/// SHA-256 of each file as `init` wrote it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Record {
     schema_version: u32,
@@ -25,10 +25,10 @@ impl Default for Record {
 }
 
 impl Record {
-    /// Reads the one of `repository`.
+    /// Reads the record of `repository`.
     ///
     /// # Errors
-    /// When there is none, or it is none.
+    /// If there is no record, or it is invalid.
     pub(super) fn read(repository: &Utf8Path) -> anyhow::Result<Self> {
         let path = repository.join(PATH);
         anyhow::ensure!(
@@ -36,7 +36,7 @@ impl Record {
             UserError::new(format!(
                 "`{repository}` does not use this tool yet: it has no `{PATH}`"
             ))
-            .hint("`cargo xtask init PATH` in a clone of the tool")
+            .hint("run `cargo xtask init PATH` in a clone of the tool")
         );
         let text = fs_err::read(&path)?;
         serde_json::from_slice(&text).map_err(|error| anyhow::anyhow!("`{PATH}`: {error}"))
@@ -54,7 +54,7 @@ impl Record {
         self.files.remove(path);
     }
 
-    /// Whether `bytes` is what was written to `path`.
+    /// Whether `init` wrote `bytes` to `path`.
     pub(super) fn wrote(&self, path: &str, bytes: &[u8]) -> bool {
         self.files.get(path).is_some_and(|hash| *hash == digest::of_bytes(bytes))
     }

@@ -1,4 +1,4 @@
-//! The files of an adopting repository, as texts: pure.
+//! The texts of the files that `init` writes. Pure.
 
 use camino::Utf8Path;
 
@@ -11,7 +11,7 @@ const MANIFEST: &str = include_str!("Cargo.toml.txt");
 const WORKSPACE: &str = include_str!("workspace.txt");
 /// `xtask/src/main.rs`.
 pub(super) const MAIN: &str = include_str!("main.rs.txt");
-/// `xtask/.gitattributes`: replaced build files run in Linux containers.
+/// `xtask/.gitattributes`: build files run in Linux containers.
 pub(super) const ATTRIBUTES: &str = "* text=auto eol=lf\n";
 /// The lines that `.gitignore` needs.
 pub(super) const IGNORED: [&str; 6] = [
@@ -23,12 +23,12 @@ pub(super) const IGNORED: [&str; 6] = [
     "/wheels-*.local.toml",
 ];
 
-/// How `cargo xtask` finds the tool.
+/// How `cargo xtask` finds the tool's package.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Layout {
     /// `xtask/` is a workspace of its own.
     Own,
-    /// It is a member of the repository's workspace.
+    /// `xtask/` is a member of the repository's workspace.
     Member,
 }
 
@@ -42,17 +42,17 @@ impl Layout {
     }
 }
 
-/// `wheels.toml` for `project`, which lies in the folder `package` of the repository.
+/// `wheels.toml` for `project` in the folder `package` of the repository.
 ///
 /// # Errors
-/// When no interpreter is left.
+/// If no interpreter is left.
 pub(super) fn wheels_toml(project: &Project, package: &Utf8Path) -> Result<String, UserError> {
     let pythons = project.pythons()?;
     let quoted: Vec<_> = pythons.iter().map(|id| format!("\"{id}\"")).collect();
     let why = match &project.requires_python {
-        Some(words) => format!("What `requires-python = \"{}\"` allows.", words.escape_debug()),
+        Some(words) => format!("`requires-python = \"{}\"` allows these.", words.escape_debug()),
         None => {
-            "pyproject.toml has no `requires-python`, so these are the present ones.".to_owned()
+            "pyproject.toml has no `requires-python`: these are the current releases.".to_owned()
         }
     };
     let needs = project.needs();
@@ -74,7 +74,7 @@ pub(super) fn wheels_toml(project: &Project, package: &Utf8Path) -> Result<Strin
         let lines = ["apt", "dnf", "apk"].into_iter().zip(&packages).map(line);
         format!("system_packages = {{ {} }}", lines.collect::<Vec<_>>().join(", "))
     };
-    let why_rust = needs.rust.map(|name| format!(" {name} does.")).unwrap_or_default();
+    let why_rust = needs.rust.map(|name| format!(" {name} requires it.")).unwrap_or_default();
     let package = match package.as_str() {
         "" => "# package = \"python\"".to_owned(),
         folder => format!("package = {}", toml::Value::from(folder)),
@@ -88,7 +88,7 @@ pub(super) fn wheels_toml(project: &Project, package: &Utf8Path) -> Result<Strin
         .replace("<rust>", if needs.rust.is_some() { "rustup" } else { "none" }))
 }
 
-/// `xtask/Cargo.toml`; `tool` is the dependency as an inline table.
+/// `xtask/Cargo.toml`, with the dependency `tool` as an inline table.
 pub(super) fn manifest(layout: Layout, tool: &str) -> String {
     let workspace = if layout == Layout::Own { WORKSPACE } else { "" };
     MANIFEST.replace("<tool>", tool) + workspace
@@ -102,7 +102,7 @@ mod tests {
     use crate::config;
 
     #[test]
-    fn every_wheels_toml_holds_and_says_what_the_package_needs() {
+    fn every_wheels_toml_is_valid_and_has_what_the_package_needs() {
         let read = |pyproject: &str| {
             let text = wheels_toml(&Project::parse(pyproject).unwrap(), Utf8Path::new("")).unwrap();
             assert!(!text.contains(['<', '>'].map(|c| format!("{c}pythons")).concat().as_str()));

@@ -1,4 +1,4 @@
-//! Where an adopting repository has the tool from.
+//! Where an adopting repository gets the tool from.
 
 use std::fmt;
 use std::io;
@@ -13,7 +13,7 @@ use walkdir::WalkDir;
 use crate::clone::{CRATE, NOT_VENDORED, VENDORED, is_clone};
 use crate::exec::{Exec, Step};
 
-/// Where the copy lies in the adopting repository.
+/// The folder of the tool's copy in the adopting repository.
 pub(super) const VENDOR: &str = "xtask/vendor";
 
 /// Where the tool comes from.
@@ -26,7 +26,7 @@ pub(crate) enum Tool {
         /// The commit, or a tag.
         rev: String,
     },
-    /// A clone on this machine, or within the repository.
+    /// A clone on this machine or in the repository.
     Path(Utf8PathBuf),
     /// A copy in `xtask/vendor/`.
     Vendor,
@@ -36,7 +36,7 @@ impl FromStr for Tool {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || format!("`{text}` is none of `git=URL#REV`, `path=DIR` and `vendor`");
+        let wrong = || format!("`{text}` is not one of `git=URL#REV`, `path=DIR` and `vendor`");
         match text.split_once('=') {
             None if text == "vendor" => Ok(Self::Vendor),
             Some(("path", dir)) if !dir.is_empty() => Ok(Self::Path(dir.into())),
@@ -46,7 +46,7 @@ impl FromStr for Tool {
                 }
                 None if !place.is_empty() => Err(UserError::explain(
                     &UserError::new(format!("`{place}` names no revision"))
-                        .hint(format!("`git={place}#REV`, where REV is a commit or a tag")),
+                        .hint(format!("write `git={place}#REV`, where REV is a commit or a tag")),
                 )),
                 _ => Err(wrong()),
             },
@@ -66,15 +66,15 @@ impl fmt::Display for Tool {
 }
 
 impl Tool {
-    /// The commit of the clone `root` in its `origin`.
+    /// The `origin` and the current commit of the clone `root`.
     ///
     /// # Errors
-    /// When `root` is no clone of the tool or no git repository, or has no `origin`.
+    /// If `root` is not a clone of the tool or not a git repository, or has no `origin`.
     pub(super) fn of_clone(exec: &Exec, root: &Utf8Path) -> anyhow::Result<Self> {
-        let hint = "name where the tool comes from: `--tool git=URL#REV`, `--tool path=DIR` or `--tool vendor`";
+        let hint = "use `--tool git=URL#REV`, `--tool path=DIR` or `--tool vendor`";
         anyhow::ensure!(
             is_clone(root),
-            UserError::new(format!("`{root}` is no clone of the tool")).hint(hint)
+            UserError::new(format!("`{root}` is not a clone of the tool")).hint(hint)
         );
         let git = |args: &[&str]| -> anyhow::Result<String> {
             let step = Step::new("git", args.iter().copied()).cwd(root).hint(hint);
@@ -88,7 +88,7 @@ impl Tool {
     /// The dependency as an inline table, for the manifest in `repository/xtask/`.
     ///
     /// # Errors
-    /// When a path holds no clone of the tool.
+    /// If a path does not hold a clone of the tool.
     pub(super) fn dependency(&self, repository: &Utf8Path) -> anyhow::Result<String> {
         let text = |text: &str| value(text).to_string();
         Ok(match self {
@@ -97,7 +97,7 @@ impl Tool {
                 let dir = dir.canonicalize_utf8().with_context(|| format!("`{dir}`"))?;
                 anyhow::ensure!(
                     is_clone(&dir),
-                    "`{dir}` is no clone of the tool: it has no `{CRATE}/Cargo.toml`"
+                    "`{dir}` is not a clone of the tool: it has no `{CRATE}/Cargo.toml`"
                 );
                 format!(
                     "{{ path = {} }}",
@@ -109,25 +109,27 @@ impl Tool {
     }
 }
 
-/// The way from the folder `from` to `to`, both absolute.
+/// The relative path from the folder `from` to `to`, both absolute.
 fn relative(from: &Utf8Path, to: &Utf8Path) -> Utf8PathBuf {
     let common = from.components().zip(to.components()).take_while(|(a, b)| a == b).count();
     let up = from.components().skip(common).map(|_| "..");
     up.chain(to.components().skip(common).map(|part| part.as_str())).collect()
 }
 
-/// The files of the copy, by their paths in it, from the clone `root`; `command` is what needs them.
+/// The files of the tool's copy, by path, from the clone `root`. Errors name `command`.
 ///
 /// # Errors
-/// When `root` is no clone of the tool, or a file cannot be read.
+/// If `root` is not a clone of the tool, or a file cannot be read.
 pub(super) fn vendored(
     root: &Utf8Path,
     command: &str,
 ) -> anyhow::Result<Vec<(Utf8PathBuf, Vec<u8>)>> {
     anyhow::ensure!(
         is_clone(root),
-        UserError::new(format!("`{root}` is no clone of the tool, so it has no files to copy"))
-            .hint(format!("run `cargo xtask {command} --tool vendor` in a clone of the tool"))
+        UserError::new(format!(
+            "`{root}` is not a clone of the tool, so there are no files to copy"
+        ))
+        .hint(format!("run `cargo xtask {command} --tool vendor` in a clone of the tool"))
     );
     let mut files = vec![("Cargo.toml".into(), workspace(root)?.into_bytes())];
     for part in VENDORED {
@@ -137,7 +139,7 @@ pub(super) fn vendored(
             entry.depth() != 1 || !NOT_VENDORED.contains(&&*name)
         }) {
             let entry = entry?;
-            let path = Utf8Path::from_path(entry.path()).context("a name that is not UTF-8")?;
+            let path = Utf8Path::from_path(entry.path()).context("a file name is not UTF-8")?;
             if !entry.file_type().is_file() || path.as_str().contains("__pycache__") {
                 continue;
             }
@@ -153,7 +155,7 @@ pub(super) fn vendored(
     Ok(files)
 }
 
-/// The manifest of the copy's workspace: what the crates inherit.
+/// The manifest of the copy's workspace, which the crates inherit from.
 fn workspace(root: &Utf8Path) -> anyhow::Result<String> {
     let text = fs_err::read_to_string(root.join("Cargo.toml"))?;
     let mut manifest: DocumentMut = text.parse()?;
@@ -162,7 +164,7 @@ fn workspace(root: &Utf8Path) -> anyhow::Result<String> {
     Ok(manifest.to_string())
 }
 
-/// A crate's manifest without what only its tests need.
+/// A crate's manifest without the parts that only tests need.
 fn library(path: &Utf8Path) -> anyhow::Result<String> {
     let mut manifest: DocumentMut = fs_err::read_to_string(path)?.parse()?;
     for table in ["dev-dependencies", "bench", "test", "example"] {
@@ -171,10 +173,10 @@ fn library(path: &Utf8Path) -> anyhow::Result<String> {
     Ok(manifest.to_string())
 }
 
-/// `text`, an `xtask/Cargo.toml`, with the dependency `tool`.
+/// `text`, an `xtask/Cargo.toml`, with `tool` as its dependency.
 ///
 /// # Errors
-/// When it is no manifest.
+/// If `text` is not a manifest.
 pub(super) fn with_dependency(text: &str, tool: &str) -> io::Result<String> {
     let wrong = |error: toml_edit::TomlError| io::Error::other(error.to_string());
     let mut manifest: DocumentMut = text.parse().map_err(wrong)?;
@@ -190,7 +192,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_tool_is_named_in_three_ways() {
+    fn a_tool_has_three_forms() {
         let git = "git=https://a.example/x.git#v1".parse::<Tool>().unwrap();
         assert_eq!(
             git.dependency(Utf8Path::new("/r")).unwrap(),

@@ -1,4 +1,4 @@
-//! Whether an adopting repository is up to date, and bringing it there: nobody's own change is lost.
+//! Compares and updates the files of an adopting repository. Files that the user changed stay unchanged.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -14,40 +14,40 @@ use super::record::{self, Record};
 use super::tool::{self, Tool};
 use super::{MANIFEST, current};
 
-/// How a file stands to what this version of the tool writes.
+/// The state of a file, compared with what this version of the tool writes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum State {
-    /// It is the same.
+    /// The same.
     Current,
-    /// It is as an older version wrote it.
+    /// As an older version wrote it.
     Stale,
-    /// It is not there.
+    /// Missing.
     Missing,
-    /// It was changed here, and this version writes what the older one wrote.
+    /// Changed by the user; the tool's text did not change.
     Yours,
-    /// It was changed here, and this version writes something else.
+    /// Changed by the user, and the tool's text changed as well.
     Conflict,
-    /// An older version wrote it, and this one has no such file.
+    /// Written by an older version; this version has no such file.
     Gone,
 }
 
-/// A file that the tool keeps up to date, and what is to become of it.
+/// A file that the tool keeps up to date.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Found {
     /// Relative to the repository.
     pub(crate) path: String,
-    /// How it stands.
+    /// Its state.
     pub(crate) state: State,
     #[serde(skip)]
     new: Option<Vec<u8>>,
 }
 
-/// How the files of `repository` stand; with `write`, brings those up to date that nobody changed, and lays the new
-/// text of those in conflict beside them, as `FILE.new`. `tool` is where the tool comes from now, `clone` a clone of it.
+/// Compares the files of `repository` with what this version writes. With `write`, updates those that the user did not
+/// change, and writes the new text of conflicts to `FILE.new`. `tool` replaces the tool's source; `clone` is a clone.
 ///
 /// # Errors
-/// When the repository does not use the tool, or a file cannot be read or written.
+/// If the repository does not use the tool, or a file cannot be read or written.
 pub(crate) fn upgrade(
     repository: &Utf8Path,
     clone: &Utf8Path,
@@ -64,7 +64,7 @@ pub(crate) fn upgrade(
                 (Utf8Path::new(tool::VENDOR).join(path).into_string(), bytes)
             }));
         }
-        // The copy is as new as the program that runs; another one is only asked for by name.
+        // The copy matches the running program. Only `--tool` replaces it.
         None => {
             for path in record.paths().filter(|path| vendored(path)) {
                 if let Ok(bytes) = fs_err::read(repository.join(path)) {
@@ -87,7 +87,7 @@ pub(crate) fn upgrade(
     Ok(found)
 }
 
-/// Makes `tool` the dependency of `xtask/`.
+/// Makes `tool` the dependency in `xtask/Cargo.toml`.
 fn depend_on(repository: &Utf8Path, tool: &Tool) -> anyhow::Result<()> {
     let edit = |name: &str, new: &dyn Fn(&str) -> anyhow::Result<String>| {
         let path = repository.join(name);

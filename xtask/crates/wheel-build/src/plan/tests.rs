@@ -118,11 +118,16 @@ fn wrong_words_are_named_with_their_cure() {
     for (word, meant) in [
         ("amd64", "did you mean `linux/amd64`?"),
         ("aarch64", "did you mean `linux/arm64`?"),
-        ("everything", "images are written like `debian:12`, platforms like `linux/amd64`"),
+        ("everything", "an image like `debian:12` and a platform like `linux/amd64`"),
     ] {
         assert!(message(&["debian:12", word], &[]).ends_with(meant), "{word}");
     }
-    insta::assert_snapshot!(message(&["debian:12", "linux/amd46"], &[]), @"`linux/amd46` is no platform that can be built for (known: linux/amd64, linux/arm64, linux/386, linux/arm, linux/ppc64le, linux/s390x, linux/riscv64): did you mean `linux/amd64`?");
+    let platform = message(&["debian:12", "linux/amd46"], &[]);
+    assert!(
+        platform.starts_with("`linux/amd46`") && platform.contains("linux/s390x"),
+        "{platform}"
+    );
+    assert!(platform.ends_with("did you mean `linux/amd64`?"), "{platform}");
     insta::assert_snapshot!(message(&["linux/amd64"], &[]), @r"
     no target was named (wheels.toml has debian:12, rockylinux:9)
 
@@ -131,14 +136,12 @@ fn wrong_words_are_named_with_their_cure() {
     assert!(message(&["debian:12"], &["python3.11"]).contains("`cp311`"));
     assert!(message(&["debian:12"], &["3.13"]).contains("did you mean `cp313`?"));
     for absent in ["cp399", "cp35", "cp27"] {
-        assert!(message(&["debian:12"], &[absent]).contains("which there is not"), "{absent}");
+        assert!(message(&["debian:12"], &[absent]).contains("does not exist"), "{absent}");
     }
-    insta::assert_snapshot!(message(&["debain:12"], &[]), @r"
-    `debain:12` is no target of wheels.toml, and nearly `debian:12`, which is one
-
-    hint: if it is an image of its own, write it with its registry: `docker.io/library/debain:12`
-    ");
-    assert!(message(&["rockylinx:9"], &[]).contains("nearly `rockylinux:9`"));
+    let image = message(&["debain:12"], &[]);
+    assert!(image.starts_with("`debain:12`") && image.contains("`debian:12`"), "{image}");
+    assert!(image.ends_with("`docker.io/library/debain:12`"), "{image}");
+    assert!(message(&["rockylinx:9"], &[]).contains("`rockylinux:9`"));
     for own in
         ["debian:14", "docker.io/library/debain:12", "fedora:43", "registry.example/debian:12"]
     {

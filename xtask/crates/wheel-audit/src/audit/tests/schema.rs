@@ -57,6 +57,12 @@ fn check(root: &Value, schema: &Value, value: &Value, at: &str, found: &mut Vec<
                 }
                 true
             }
+            "allOf" => {
+                for each in want.as_array().unwrap() {
+                    check(root, each, value, at, found);
+                }
+                true
+            }
             "anyOf" | "oneOf" => want.as_array().unwrap().iter().any(|each| {
                 let mut inner = Vec::new();
                 check(root, each, value, at, &mut inner);
