@@ -3,23 +3,27 @@
 use std::fmt::Write as _;
 
 use super::summary::{
-    Group, Item, Numbers, Tally, count, floor, groups, is_plain, mark, visible, word,
+    Group, Item, Numbers, Tally, broken, code_spans, count, floor, groups, is_plain, mark,
+    releases, visible, word,
 };
 use crate::audit::{Audit, Cell, FileAudit, Report, State, Verdict};
 use crate::policy::{Distribution, distributions};
 
-/// A step's summary may hold 1 MiB; other commands of the step want some of it (GitHub's
-/// documentation of workflow commands, "Adding a job summary").
+/// Maximum size in bytes. GitHub allows 1 MiB for a step; other commands of the step need some of it
+/// (GitHub's documentation of workflow commands, "Adding a job summary").
 const LIMIT: usize = 900 << 10;
-/// So many rows a table has at most.
+/// Maximum number of rows of a table.
 const ROWS: usize = 200;
-/// So many messages of a rule are told, so many files of a message, so many paths of a file.
-const MOST: (usize, usize, usize) = (12, 4, 3);
-/// So many characters of a name or message.
+/// Maximum number of messages of a rule.
+const ITEMS: usize = 12;
+/// Maximum number of files with one message.
+const FILES: usize = 4;
+/// Maximum number of paths in one file.
+const PATHS: usize = 3;
+/// Maximum number of characters of a name or message.
 const LONGEST: usize = 400;
 
-/// A line of verdict, the wheels with their four numbers, where they do not simply run, and the
-/// findings, worst first.
+/// The verdict, a table of the wheels, the distributions that limit them, and the findings, worst first.
 pub fn markdown(report: &Report) -> String {
     let mut page = Page::default();
     let mark = if report.verdict == Verdict::Pass { "✓" } else { "✗" };
@@ -30,7 +34,7 @@ pub fn markdown(report: &Report) -> String {
     page.text
 }
 
-/// What is written so far, never more than [`LIMIT`].
+/// The text so far, at most [`LIMIT`] bytes and a last line.
 #[derive(Default)]
 struct Page {
     text: String,
@@ -43,7 +47,7 @@ impl Page {
             return;
         }
         self.is_full = self.text.len() + line.len() > LIMIT;
-        let line = if self.is_full { "\nThe rest is cut; `--json` has it all." } else { line };
+        let line = if self.is_full { "\nThe rest is omitted; `--json` lists all." } else { line };
         self.text.push_str(line);
         self.text.push('\n');
     }
@@ -84,7 +88,7 @@ fn badge(verdict: Verdict) -> String {
     format!("{mark} {}", word(verdict))
 }
 
-/// The distributions on which some wheel does something unexpected, and those wheels.
+/// The wheels with a limitation, and the distributions that limit them.
 fn matrix(report: &Report, page: &mut Page) {
     let rows = report.wheels.iter().map(|wheel| (wheel.facts.file.as_str(), wheel.systems()));
     let rows: Vec<(&str, Vec<Cell>)> =
@@ -98,7 +102,7 @@ fn matrix(report: &Report, page: &mut Page) {
         return;
     }
     let heads: Vec<String> = columns.iter().map(|(_, system)| plain(&system.to_string())).collect();
-    page.line(&format!("\n#### Where they do not simply run\n\n| | {} |", heads.join(" | ")));
+    page.line(&format!("\n#### Wheels with a limitation\n\n| | {} |", heads.join(" | ")));
     page.line(&format!("|---|{}", "---|".repeat(columns.len())));
     for (file, row) in rows.iter().take(ROWS) {
         let cells = columns.iter().filter_map(|(column, _)| row.get(*column));
@@ -114,10 +118,9 @@ fn matrix(report: &Report, page: &mut Page) {
     let legend: Vec<_> = legend.map(|it| format!("{} {}", mark(it), it.as_str())).collect();
     page.line(&format!("\n{}", legend.join(" · ")));
     for (file, row) in rows.iter().take(ROWS) {
-        let mut cells = row.iter().zip(distributions());
-        if let Some((cell, system)) = cells.find(|(cell, _)| cell.state == State::Breaks) {
-            let (file, reason) = (code(file), plain(&cell.reason));
-            page.line(&format!("\n**✗ {file} installs on {system} and does not load**: {reason}"));
+        for (systems, reason) in broken(row) {
+            let (file, systems, reason) = (code(file), plain(&releases(&systems)), prose(reason));
+            page.line(&format!("\n**✗ {file} installs but does not load on {systems}**: {reason}"));
         }
     }
 }
@@ -129,7 +132,7 @@ fn findings(report: &Report, page: &mut Page) {
     }
     page.line("\n#### Findings\n");
     for unread in &report.unread {
-        let (path, message) = (code(unread.path.as_str()), plain(&unread.message));
+        let (path, message) = (code(unread.path.as_str()), prose(&unread.message));
         page.line(&format!("- **error**: {path} cannot be read: {message}"));
     }
     for group in &groups {
@@ -142,20 +145,20 @@ fn rule(group: &Group<'_>, page: &mut Page) {
     let (all, files) = (count(group.findings(), "finding"), count(group.files(), "file"));
     page.line(&format!("- **{severity} {code}** {}: {all} in {files}", plain(group.rule)));
     if let Some(help) = group.help() {
-        page.line(&format!("  - *Help*: {}", plain(help)));
+        page.line(&format!("  - *How to fix it*: {}", prose(help)));
     }
-    for item in group.items.iter().take(MOST.0) {
-        let messages: Vec<String> = item.messages().iter().map(|each| plain(each)).collect();
+    for item in group.items.iter().take(ITEMS) {
+        let messages: Vec<String> = item.messages().iter().map(|each| prose(each)).collect();
         page.line(&format!("  - {}{}", messages.join("; "), places(item)));
         match item.reason {
-            Some(reason) => page.line(&format!("    - *Set in wheels.toml*: {}", plain(reason))),
+            Some(reason) => page.line(&format!("    - *Set in `wheels.toml`*: {}", prose(reason))),
             None if group.help().is_none() => {
-                page.line(&format!("    - *Help*: {}", plain(item.help)));
+                page.line(&format!("    - *How to fix it*: {}", prose(item.help)));
             }
             None => {}
         }
     }
-    let left = group.items.len().saturating_sub(MOST.0);
+    let left = group.items.len().saturating_sub(ITEMS);
     if left > 0 {
         page.line(&format!("  - and {}", count(left, "more message")));
     }
@@ -165,9 +168,9 @@ fn rule(group: &Group<'_>, page: &mut Page) {
 fn places(item: &Item<'_>) -> String {
     let files = item.by_file();
     let mut text = String::new();
-    for (index, (file, paths)) in files.iter().take(MOST.1).enumerate() {
-        let inside: Vec<String> = paths.iter().take(MOST.2).map(|path| code(path)).collect();
-        let left = paths.len().saturating_sub(MOST.2);
+    for (index, (file, paths)) in files.iter().take(FILES).enumerate() {
+        let inside: Vec<String> = paths.iter().take(PATHS).map(|path| code(path)).collect();
+        let left = paths.len().saturating_sub(PATHS);
         let left = if left > 0 { format!(" and {left} more") } else { String::new() };
         let file = if file.is_empty() { None } else { Some(code(file)) };
         let inside = (!inside.is_empty()).then(|| inside.join(", "));
@@ -175,43 +178,64 @@ fn places(item: &Item<'_>) -> String {
         let between = if index == 0 { " — " } else { "; " };
         let _ = write!(text, "{between}{}{left}", both.join(": "));
     }
-    let left = files.len().saturating_sub(MOST.1);
+    let left = files.len().saturating_sub(FILES);
     if left > 0 {
         let _ = write!(text, " and {}", count(left, "more file"));
     }
     text
 }
 
-/// `page`, cut after a line where it is longer than a job summary may be.
+/// Cuts a page that is longer than a job summary may be, after a line.
 pub fn cut(mut page: String) -> String {
     if page.len() > LIMIT {
         let mut line_ends = page.as_bytes().iter().take(LIMIT);
         let end = line_ends.rposition(|&byte| byte == b'\n').map_or(0, |at| at + 1);
         page.truncate(end);
-        page.push_str("\nThe rest is cut.\n");
+        page.push_str("\nThe rest is omitted.\n");
     }
     page
 }
 
-/// As code. Inside of the tags Markdown is still at work, so the text is escaped as any other.
+/// A name as code. Markdown works between HTML tags, too, so the name is escaped.
 pub fn code(text: &str) -> String {
     format!("<code>{}</code>", plain(text))
 }
 
-/// Text that says what it says, whatever Markdown or HTML stands in it.
+/// Text that shows every character as it is: Markdown and HTML in it are escaped.
 pub fn plain(text: &str) -> String {
+    escape(&shortened(text))
+}
+
+/// A message, with the text between back-ticks as code.
+fn prose(text: &str) -> String {
+    let shown = shortened(text);
+    let span = |(is_code, part): (bool, &str)| {
+        if is_code { format!("<code>{}</code>", escape(part)) } else { escape(part) }
+    };
+    code_spans(&shown).into_iter().map(span).collect()
+}
+
+fn shortened(text: &str) -> String {
+    let mut shown = visible(text);
+    if let Some((end, _)) = shown.char_indices().nth(LONGEST) {
+        shown.truncate(end);
+        shown.push('…');
+    }
+    shown
+}
+
+fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
-    let shown = visible(text);
-    let mut characters = shown.chars().take(LONGEST).peekable();
+    let mut characters = text.chars().peekable();
     while let Some(character) = characters.next() {
         match character {
             '<' => escaped.push_str("&lt;"),
             '>' => escaped.push_str("&gt;"),
             '&' => escaped.push_str("&amp;"),
-            // In a table a backslash before it is taken away once more.
+            // A table removes a backslash before it.
             '|' => escaped.push_str("&#124;"),
-            // No mention of a user, no reference to an issue, no link: GitHub looks for them after escapes are
-            // read, so that only a character between helps (github/cmark-gfm, issue 181).
+            // GitHub looks for users, issues and links after it reads escapes, so only a character
+            // between prevents them (github/cmark-gfm, issue 181).
             '@' => escaped.push_str("&#64;&#8203;"),
             '#' if characters.peek().is_some_and(char::is_ascii_digit) => {
                 escaped.push_str("\\#&#8203;");
@@ -223,9 +247,6 @@ pub fn plain(text: &str) -> String {
             }
             _ => escaped.push(character),
         }
-    }
-    if shown.chars().nth(LONGEST).is_some() {
-        escaped.push('…');
     }
     escaped
 }
@@ -243,28 +264,33 @@ mod tests {
         let want = "a&#124;b\\`c\\`&lt;img src=x&gt;\\\\u{a}\\# \\*x\\* \\[y\\](z) &#64;&#8203;user \\\\ \
                     &amp;amp; \\~\\~s\\~\\~ \\_\\_isoc23";
         assert_eq!(plain(strange), want);
-        // Each is one for GitHub although it is escaped or an entity.
+        // GitHub links these even if they are escaped or entities.
         assert_eq!(plain("see #12 C# www.a.example"), "see \\#&#8203;12 C\\# www&#8203;.a.example");
+        assert_eq!(plain(&"é".repeat(LONGEST + 1)), "é".repeat(LONGEST) + "…");
     }
 
     #[test]
-    fn the_summary_says_everything_once() {
+    fn only_pairs_of_back_ticks_mark_code() {
+        let want = "a <code>b\\_\\*&lt;&#124;</code> c \\` d\\_e";
+        assert_eq!(prose("a `b_*<|` c ` d_e"), want);
+    }
+
+    #[test]
+    fn the_summary_has_the_facts_of_the_report() {
         let (_folder, report) = audit::tests::report::report(Depth::Code);
         let text = markdown(&report);
-        for words in [
+        for fact in [
             "### ✗ 6 files: 3 good, 2 with errors, 1 unread; 2 errors",
             "| ✓ good | <code>pkg-1.0-cp311-cp311-manylinux\\_2\\_36\\_x86\\_64.whl</code> | glibc 2.2.5 |",
-            "#### Where they do not simply run",
             "| Debian 11 | Debian 12 |",
             "**error ELF003** floor-above-promise: 1 finding in 1 file",
-            "\\_\\_isoc23\\_strtol",
-            "*Help*: build on a system with glibc before 2.38",
-            "*Set in wheels.toml*: its author knows",
-            "cannot be read",
+            "<code>\\_\\_isoc23\\_strtol</code>",
+            "its author knows",
+            "gone.whl</code> cannot be read",
         ] {
-            assert!(text.contains(words), "{words} is not in\n{text}");
+            assert!(text.contains(fact), "{fact} is not in\n{text}");
         }
-        // A table is one only without an empty line in it, and every row has as many cells.
+        // Every row of a table has the same number of cells.
         let cells = |line: &str| line.matches('|').count();
         let rows: Vec<&str> = text.lines().filter(|line| line.starts_with('|')).collect();
         assert!(rows.iter().all(|row| [7, cells(rows.last().unwrap())].contains(&cells(row))));
@@ -282,7 +308,7 @@ mod tests {
     }
 
     #[test]
-    fn the_summary_stays_within_what_is_allowed() {
+    fn the_summary_stays_within_the_limit() {
         let (_folder, mut report) = audit::tests::report::report(Depth::Floor);
         let mut wheel = report.wheels.first().unwrap().clone();
         wheel.facts.file = "|".repeat(4000);
@@ -298,6 +324,6 @@ mod tests {
         report.unread = (0..400).map(|_| report.unread[0].clone()).collect();
         let text = markdown(&report);
         assert!(text.len() < 1 << 20, "{}", text.len());
-        assert!(text.contains("more file") && text.ends_with("`--json` has it all.\n"));
+        assert!(text.contains("more file") && text.ends_with("`--json` lists all.\n"));
     }
 }

@@ -305,6 +305,37 @@ pub(super) fn broken(cells: &[Cell]) -> Vec<(Vec<String>, &str)> {
     causes.into_iter().map(|(cell, systems)| (systems, cell.reason.as_str())).collect()
 }
 
+/// "Debian 11, 12, Alpine 3.13 and later" from the full names of distributions.
+pub(super) fn releases(names: &[String]) -> String {
+    let mut text = String::new();
+    let mut family = "";
+    for system in distributions().iter().filter(|system| names.contains(&system.to_string())) {
+        if !text.is_empty() {
+            text.push_str(", ");
+        }
+        if family != system.name {
+            text.push_str(&system.name);
+            text.push(' ');
+        }
+        text.push_str(&system.version);
+        family = &system.name;
+    }
+    text
+}
+
+/// A message in parts, each with whether it is code: the text between a pair of back-ticks.
+pub(super) fn code_spans(message: &str) -> Vec<(bool, &str)> {
+    let mut spans = Vec::new();
+    let mut rest = message;
+    while let Some((before, after)) = rest.split_once('`') {
+        let Some((code, end)) = after.split_once('`') else { break };
+        spans.extend([(false, before), (true, code)]);
+        rest = end;
+    }
+    spans.push((false, rest));
+    spans
+}
+
 /// Is it what is to be expected: it loads where it installs, and installs where it may?
 pub(super) fn is_plain(state: State) -> bool {
     matches!(state, State::Loads | State::Refused | State::Absent)

@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use maud::{Markup, html};
 
 use super::Page;
-use super::text::{more, name, prose, releases, wrapping_name};
+use super::text::{more, name, prose, wrapping_name};
 use crate::audit::{Cell, State};
 use crate::policy::{Distribution, distributions};
-use crate::report::summary::{broken, count, is_plain, mark, project, visible};
+use crate::report::summary::{broken, count, is_plain, mark, project, releases, visible};
 
 /// Maximum number of wheels listed before the table.
 const DANGERS: usize = 12;

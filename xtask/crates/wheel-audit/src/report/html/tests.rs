@@ -93,8 +93,9 @@ fn the_page_is_well_formed_and_needs_nothing_from_elsewhere() {
 fn assistive_technology_finds_its_way() {
     let page = html(&sample(Depth::Code));
     let elements = elements(&page);
-    let levels = elements.iter().filter_map(|(name, _)| name.strip_prefix('h')?.parse::<u8>().ok());
-    let levels: Vec<u8> = levels.collect();
+    let levels =
+        elements.iter().filter_map(|(name, _)| name.strip_prefix('h')?.parse::<u32>().ok());
+    let levels: Vec<u32> = levels.collect();
     assert_eq!(levels.iter().filter(|&&level| level == 1).count(), 1);
     assert!(levels.windows(2).all(|pair| pair[1] <= pair[0] + 1), "{levels:?}");
     let named = |wanted: &str| elements.iter().filter(|(name, _)| name == wanted).count();
@@ -155,7 +156,7 @@ fn only_pairs_of_back_ticks_mark_code() {
 #[test]
 fn releases_of_one_distribution_share_its_name() {
     let names = ["Debian 11", "Debian 13", "Alpine 3.13 and later"].map(str::to_owned);
-    assert_eq!(text::releases(&names), "Debian 11, 13, Alpine 3.13 and later");
+    assert_eq!(crate::report::summary::releases(&names), "Debian 11, 13, Alpine 3.13 and later");
 }
 
 #[test]

@@ -2,21 +2,14 @@
 
 use maud::{Markup, html};
 
-use crate::policy::distributions;
-use crate::report::summary::{count, visible};
+use crate::report::summary::{code_spans, count, visible};
 
-/// A message: parts between back-ticks become `<code>`. A back-tick without a partner stays.
+/// A message, with the text between back-ticks as code.
 pub(super) fn prose(text: &str) -> Markup {
-    let shown = visible(text);
-    let mut parts = shown.split('`').peekable();
-    let mut is_code = false;
     html! {
         bdi {
-            @while let Some(part) = parts.next() {
-                @if !is_code { (part) }
-                @else if parts.peek().is_some() { code { (part) } }
-                @else { "`" (part) }
-                @let _ = is_code = !is_code;
+            @for (is_code, part) in code_spans(&visible(text)) {
+                @if is_code { code { (part) } } @else { (part) }
             }
         }
     }
@@ -38,24 +31,6 @@ pub(super) fn wrapping_name(text: &str) -> Markup {
             }
         }
     }
-}
-
-/// "Debian 11, 12, Alpine 3.13 and later" from the full names of distributions.
-pub(super) fn releases(names: &[String]) -> String {
-    let mut text = String::new();
-    let mut family = "";
-    for system in distributions().iter().filter(|system| names.contains(&system.to_string())) {
-        if !text.is_empty() {
-            text.push_str(", ");
-        }
-        if family != system.name {
-            text.push_str(&system.name);
-            text.push(' ');
-        }
-        text.push_str(&system.version);
-        family = &system.name;
-    }
-    text
 }
 
 /// "and 12 more files", if the page leaves some out.

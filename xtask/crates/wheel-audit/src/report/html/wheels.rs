@@ -4,11 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use maud::{Markup, html};
 
-use super::text::{more, name, prose, releases};
+use super::text::{more, name, prose};
 use super::{Page, findings, matrix::class};
 use crate::audit::{Audit, Cell, Culprit, ElfReport, FileAudit, State, Verdict};
 use crate::policy::distributions;
-use crate::report::summary::{Group, Numbers, count, floor, is_plain, mark, visible, word};
+use crate::report::summary::{
+    Group, Numbers, count, floor, is_plain, mark, releases, visible, word,
+};
 
 /// Maximum number of ELF files of a wheel.
 const ELF_FILES: usize = 25;
@@ -105,8 +107,8 @@ fn fact(label: &str, value: &str) -> Markup {
 /// The distributions by state and obstacle, with one reason each.
 fn systems(cells: &[Cell]) -> Markup {
     type Obstacle<'a> = Option<(&'a str, &'a str)>;
-    let mut groups: BTreeMap<(State, Obstacle<'_>), (Vec<String>, BTreeSet<&str>)> =
-        BTreeMap::new();
+    type Systems<'a> = (Vec<String>, BTreeSet<&'a str>);
+    let mut groups: BTreeMap<(State, Obstacle<'_>), Systems<'_>> = BTreeMap::new();
     for (cell, system) in cells.iter().zip(distributions()) {
         let obstacle = cell.blocker.as_ref().map(|it| (it.code, it.path.as_str()));
         let (names, reasons) = groups.entry((cell.state, obstacle)).or_default();
