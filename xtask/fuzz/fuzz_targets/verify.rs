@@ -21,8 +21,8 @@ fuzz_target!(|bytes: &[u8]| {
         let json = report::json_text(&told).expect("facts and findings can be told");
         let texts = [
             json,
-            report::verify_text(&told),
-            report::glibc_text(&told),
+            report::verify_text(&told, 80),
+            report::glibc_text(&told, 80),
             report::markdown(&told),
             report::html(&told),
             report::sarif(&told, folder).to_string(),

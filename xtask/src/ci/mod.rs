@@ -168,7 +168,7 @@ pub(crate) fn run(args: &CiArgs) -> anyhow::Result<ExitCode> {
         results.extend(with_engine(&exec, &workspace, args)?);
     }
     let rows: Vec<_> = results.iter().flat_map(Checked::rows).collect();
-    report::data(&report::table(&["check", "time", "result"], &rows));
+    report::text(&report::table(&["check", "time", "result"], &rows, report::width()));
     let good = outcome::is_good(&results, args.strict);
     Ok(ExitCode::from(if good { 0 } else { FINDINGS }))
 }

@@ -78,7 +78,7 @@ pub(crate) fn run(args: &PolicyArgs) -> anyhow::Result<ExitCode> {
     if args.json {
         report::json(&told)?;
     } else {
-        report::data(&text(&told));
+        report::text(&report::fold(&text(&told), report::width()));
     }
     let is_behind = args.check && !told.differences.is_empty();
     Ok(if is_behind { ExitCode::from(FINDINGS) } else { ExitCode::SUCCESS })

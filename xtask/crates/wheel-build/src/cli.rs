@@ -24,6 +24,9 @@ struct Cli<Own: Subcommand> {
     /// [default: wheels.toml]
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<ConfigFile>,
+    /// When to use color
+    #[command(flatten)]
+    color: wheel_audit::cli::ColorArgs,
     /// What to do.
     #[command(subcommand)]
     command: Command<Own>,
@@ -109,6 +112,7 @@ pub fn main() -> ExitCode {
 pub fn main_with<Own: Subcommand>(run: impl FnOnce(Own) -> anyhow::Result<ExitCode>) -> ExitCode {
     let run = || {
         let cli: Cli<Own> = wheel_audit::cli::parse()?;
+        report::set_color(cli.color.color);
         interrupt::install().context("could not install the handler for Ctrl-C")?;
         carry_out(cli.command, &cli.config.unwrap_or_default(), run)
     };

@@ -11,7 +11,7 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use camino::Utf8PathBuf;
-use clap::{Parser, Subcommand};
+use clap::{ColorChoice, Parser, Subcommand, ValueEnum as _};
 
 pub use check_glibc::{CheckGlibcArgs, check_glibc, limit_of};
 pub use output_args::OutputArgs;
@@ -32,6 +32,9 @@ const HINT: &str = "name wheels, ELF files or folders";
 #[derive(Debug, Parser)]
 #[command(version, after_help = "Exit status: 0 good, 1 findings, 2 could not run.")]
 struct Cli {
+    /// When to use color
+    #[command(flatten)]
+    color: ColorArgs,
     /// What to do.
     #[command(subcommand)]
     command: Command,
@@ -50,7 +53,19 @@ enum Command {
 
 /// Runs the process's command line as the program `wheel-audit`.
 pub fn main() -> ExitCode {
-    let run = || match parse::<Cli>()?.command {
+    let run = || {
+        let cli: Cli = parse()?;
+        report::set_color(cli.color.color);
+        carry_out(cli.command)
+    };
+    run().unwrap_or_else(|error| {
+        report::error(error.as_ref());
+        ExitCode::from(COULD_NOT_RUN)
+    })
+}
+
+fn carry_out(command: Command) -> anyhow::Result<ExitCode> {
+    match command {
         Command::Verify(args) => {
             verify(&args, inputs(&args.paths, HINT)?, Settings::default(), Vec::new())
         }
@@ -59,11 +74,29 @@ pub fn main() -> ExitCode {
             check_glibc(&args, &inputs(&args.paths, HINT)?, Settings::default(), limit)
         }
         Command::Rules(args) => rules(&args),
-    };
-    run().unwrap_or_else(|error| {
-        report::error(error.as_ref());
-        ExitCode::from(COULD_NOT_RUN)
-    })
+    }
+}
+
+/// The option that both programs share.
+#[derive(Debug, Clone, clap::Args)]
+pub struct ColorArgs {
+    /// Color the output; `NO_COLOR` and `CLICOLOR_FORCE` count for `auto`
+    #[arg(long, global = true, value_name = "WHEN", value_enum, default_value_t)]
+    pub color: ColorChoice,
+}
+
+/// `--color` among `words`, before the command line is understood: `--help` and its errors have colors, too.
+fn color_of(words: impl Iterator<Item = String>) -> ColorChoice {
+    let mut words = words.take_while(|word| word != "--");
+    let mut choice = None;
+    while let Some(word) = words.next() {
+        match word.strip_prefix("--color") {
+            Some("") => choice = words.next(),
+            Some(value) => choice = value.strip_prefix('=').map(str::to_owned),
+            None => {}
+        }
+    }
+    choice.and_then(|word| ColorChoice::from_str(&word, false).ok()).unwrap_or_default()
 }
 
 /// Reads the process's command line; ends the process where it asks for help or is wrong.
@@ -71,7 +104,12 @@ pub fn main() -> ExitCode {
 /// # Errors
 /// When what is wrong has a control character, which the message would hand on to a terminal.
 pub fn parse<C: Parser>() -> anyhow::Result<C> {
-    C::try_parse().or_else(|error| {
+    let words = std::env::args_os().map(|word| word.to_string_lossy().into_owned());
+    let color = color_of(words);
+    report::set_color(color);
+    let command = C::command().color(color).styles(report::HELP_STYLES);
+    let matches = command.try_get_matches();
+    matches.and_then(|matches| C::from_arg_matches(&matches)).or_else(|error| {
         let is_hidden =
             |argument: std::ffi::OsString| argument.to_string_lossy().contains(char::is_control);
         if error.use_stderr() && std::env::args_os().any(is_hidden) {

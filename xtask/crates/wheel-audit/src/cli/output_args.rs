@@ -39,7 +39,7 @@ pub(super) fn judge_and_print(
     expectations: &Expectations,
     settings: &Settings,
     output: &OutputArgs,
-    text: fn(&Report) -> String,
+    text: fn(&Report, usize) -> String,
 ) -> anyhow::Result<ExitCode> {
     let count = Count::new(inputs.wheels.len() + inputs.files.len(), output.quiet);
     for path in inputs.left_out.iter().take(MAX_LINKS) {
@@ -57,7 +57,7 @@ pub(super) fn judge_and_print(
     } else if output.markdown {
         report::data(&report::markdown(&found));
     } else {
-        report::data(&text(&found));
+        report::text(&text(&found, report::width()));
     }
     report::annotate(&report::annotations(&found));
     Ok(exit_code(&found))

@@ -34,9 +34,9 @@ pub fn rules(args: &RulesArgs) -> anyhow::Result<ExitCode> {
         report::data(report::rules_page(&found).trim_end());
     } else if args.rule.is_some() {
         let texts: Vec<String> = found.iter().map(report::rule_details).collect();
-        report::data(texts.join("\n\n").trim_end());
+        report::text(texts.join("\n\n").trim_end());
     } else {
-        report::data(&report::rules_table(&found));
+        report::text(&report::rules_table(&found));
     }
     Ok(ExitCode::SUCCESS)
 }

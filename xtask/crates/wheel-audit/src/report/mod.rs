@@ -1,7 +1,7 @@
 //! What people and programs read: the only module that writes to stdout and stderr.
 //!
 //! Data (tables, JSON, printed commands) goes to stdout, all else (progress, notes, errors) to
-//! stderr, so that `cargo xtask ... --json | jq` always works.
+//! stderr, so that `cargo xtask ... --json | jq` always works. Only [`text`] and what goes to stderr have colours.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "the one module that prints")]
 
@@ -9,6 +9,7 @@ mod annotate;
 mod count;
 mod html;
 mod markdown;
+mod paint;
 mod plain;
 mod rules;
 mod rules_page;
@@ -16,23 +17,61 @@ mod sarif;
 mod summary;
 mod table;
 mod verdict;
+mod wrap;
 
 pub use annotate::{Annotation, annotate, annotations};
 pub use count::Count;
 pub use html::html;
 pub use markdown::{code as markdown_code, cut as markdown_cut, markdown, plain as markdown_text};
+pub use paint::HELP_STYLES;
 pub use rules::{rule_details, rules_table};
 pub use rules_page::rules_page;
 pub use sarif::sarif;
 pub use summary::count as counted;
 pub use table::table;
 pub use verdict::{glibc_text, verify_text};
+pub use wrap::{fold, wrap};
 
-use std::io::Write as _;
+use std::io::{IsTerminal as _, Write as _};
 
+use anstream::{AutoStream, ColorChoice};
 use serde::Serialize;
 
 use crate::UserError;
+
+/// Columns of a report that goes to a file or a pipe.
+pub const WIDTH: usize = 80;
+/// Minimum number of columns that a terminal is taken to have.
+const NARROWEST: usize = 40;
+
+/// Columns of a report on stdout: those of the terminal, or [`WIDTH`].
+pub fn width() -> usize {
+    columns(terminal_size::terminal_size_of(std::io::stdout())).unwrap_or(WIDTH)
+}
+
+fn columns(size: Option<(terminal_size::Width, terminal_size::Height)>) -> Option<usize> {
+    size.map(|(width, _)| usize::from(width.0).max(NARROWEST))
+}
+
+/// Decides for the process whether stdout and stderr have colours; `auto` depends on each of them, and on
+/// `NO_COLOR`, `CLICOLOR_FORCE` and `TERM`.
+pub fn set_color(choice: clap::ColorChoice) {
+    match choice {
+        clap::ColorChoice::Auto => ColorChoice::Auto,
+        clap::ColorChoice::Always => ColorChoice::Always,
+        clap::ColorChoice::Never => ColorChoice::Never,
+    }
+    .write_global();
+}
+
+/// Prints a report for people and a newline on stdout, in colour where stdout has it. Otherwise as [`data`].
+pub fn text(text: &str) {
+    let text = plain::printable(text);
+    let stdout = std::io::stdout();
+    let is_colored = AutoStream::choice(&stdout) != ColorChoice::Never;
+    let text = if is_colored { paint::paint(&text) } else { text };
+    let _ = writeln!(stdout.lock(), "{text}");
+}
 
 /// Prints `text` and a newline on stdout; a reader that has gone away (`| head`) is no error. Control
 /// characters but for line breaks and tabs are written out.
@@ -58,10 +97,20 @@ pub fn json_text<T: Serialize>(value: &T) -> serde_json::Result<String> {
     Ok(plain::json(&serde_json::to_string_pretty(value)?))
 }
 
-/// Prints one line about what happens on stderr. Control characters but for line breaks and tabs are
-/// written out.
+/// Prints a message on stderr. Control characters but for line breaks and tabs are written out.
+///
+/// A terminal has the message in lines that fit. Elsewhere it stays one line, which a search finds whole.
 pub fn note(text: &str) {
-    let _ = writeln!(std::io::stderr().lock(), "{}", plain::printable(text));
+    let text = plain::printable(text);
+    let stderr = std::io::stderr();
+    let width = columns(terminal_size::terminal_size_of(&stderr));
+    let text = match width.filter(|_| stderr.is_terminal()) {
+        Some(width) => wrap::fold_message(&text, width),
+        None => text,
+    };
+    let is_colored = AutoStream::choice(&stderr) != ColorChoice::Never;
+    let text = if is_colored { paint::paint(&text) } else { text };
+    let _ = writeln!(stderr.lock(), "{text}");
 }
 
 /// Passes on a line of a tool that was run for the user, colours and all, where the tool put it;

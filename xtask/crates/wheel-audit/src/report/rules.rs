@@ -2,11 +2,8 @@
 
 use std::fmt::Write as _;
 
-use super::table;
+use super::{WIDTH, table, wrap};
 use crate::rule_docs::{Documented, depends};
-
-/// Columns of a line.
-const WIDTH: usize = 80;
 
 /// All rules in a table: code, severity and name.
 pub fn rules_table(rules: &[Documented]) -> String {
@@ -15,7 +12,7 @@ pub fn rules_table(rules: &[Documented]) -> String {
         [rule.code, rule.severity.as_str(), rule.name].map(str::to_owned).to_vec()
     };
     let rows: Vec<_> = rules.iter().map(row).collect();
-    table(&["code", "severity", "name"], &rows)
+    table(&["code", "severity", "name"], &rows, WIDTH)
 }
 
 /// Everything about a rule, in sections.
@@ -52,17 +49,7 @@ fn section(text: &mut String, title: &str, body: &str) {
 
 /// The words of `text` in lines that fit, each with `indent` before it.
 fn wrapped(text: &str, indent: &str) -> String {
-    let mut lines: Vec<String> = Vec::new();
-    for word in text.split_whitespace() {
-        match lines.last_mut() {
-            Some(line) if line.chars().count() + 1 + word.chars().count() <= WIDTH => {
-                line.push(' ');
-                line.push_str(word);
-            }
-            _ => lines.push(format!("{indent}{word}")),
-        }
-    }
-    lines.join("\n")
+    wrap(text, WIDTH, indent, indent)
 }
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
 //! What an audit found, for people.
 
 use super::summary::{Group, Item, Numbers, Tally, broken, count, floor, groups, visible, word};
-use super::table;
-use crate::audit::{Audit, ElfReport, FileAudit, Report};
+use super::{fold, table, wrap};
+use crate::audit::{Audit, ElfReport, FileAudit, Report, Verdict};
 
 /// At most so many culprits are named per file; JSON has more of them.
 const CULPRITS: usize = 5;
@@ -19,54 +19,60 @@ const FILES: usize = 5;
 /// So many paths in one of them.
 const PATHS: usize = 3;
 
-/// A table of the wheels, the findings worst first, and one line of verdict.
-pub fn verify_text(report: &Report) -> String {
-    told(report, None, width())
+/// A table of the wheels, the findings worst first, and one line of verdict, in lines of `width` columns.
+pub fn verify_text(report: &Report, width: usize) -> String {
+    page(report, None, width)
 }
 
 /// As [`verify_text`], with what sets the floor of each wheel and file.
-pub fn glibc_text(report: &Report) -> String {
-    told(report, Some(floors(report)), width())
+pub fn glibc_text(report: &Report, width: usize) -> String {
+    page(report, Some(floors(report)), width)
 }
 
-/// The columns of the terminal; `None` where what is told goes elsewhere.
-fn width() -> Option<usize> {
-    terminal_size::terminal_size_of(std::io::stdout()).map(|(width, _)| usize::from(width.0))
-}
-
-fn told(report: &Report, floors: Option<String>, width: Option<usize>) -> String {
-    let parts = [Some(overview(report, width)), floors, Some(findings(report)), dangers(report)];
-    let mut parts: Vec<String> = parts.into_iter().flatten().filter(|it| !it.is_empty()).collect();
-    parts.push(Tally::of(report).line());
-    parts.join("\n\n")
+fn page(report: &Report, floors: Option<String>, width: usize) -> String {
+    let end = Tally::of(report).line();
+    let parts = [floors, Some(findings(report)), dangers(report), Some(end)];
+    let parts = parts.into_iter().flatten().map(|text| fold(&text, width));
+    let parts = std::iter::once(overview(report, width)).chain(parts);
+    parts.filter(|part| !part.is_empty()).collect::<Vec<_>>().join("\n\n")
 }
 
 const HEAD: [&str; 6] = ["file", "floor", "built on", "promises", "isa", "verdict"];
 
-/// A table, or where the terminal is too narrow for it, two lines for each file.
-fn overview(report: &Report, width: Option<usize>) -> String {
+/// A table, or where that is too wide, two lines for each file.
+fn overview(report: &Report, width: usize) -> String {
     let rows = report.wheels.iter().map(wheel).chain(report.files.iter().map(file));
     let rows: Vec<[String; 6]> = rows.collect();
     if rows.is_empty() {
         return String::new();
     }
-    let whole = table(&HEAD, &rows.iter().map(|row| row.to_vec()).collect::<Vec<_>>());
-    let widest = whole.lines().map(|line| line.chars().count()).max().unwrap_or_default();
-    if width.is_none_or(|width| widest <= width) {
+    let cells: Vec<_> = rows.iter().map(|row| row.to_vec()).collect();
+    let whole = table(&HEAD, &cells, usize::MAX);
+    if whole.lines().all(|line| line.chars().count() <= width) {
         return whole;
     }
     let lines = rows.iter().map(|[file, floor, built, claim, isa, verdict]| {
-        let mut numbers = vec![format!("floor {floor}"), format!("built on {built}")];
-        numbers.extend((!claim.is_empty()).then(|| format!("promises {claim}")));
-        numbers.push(format!("isa {isa}"));
-        format!("{verdict}  {file}\n      {}", numbers.join(", "))
+        let mut facts = vec![format!("floor {floor}"), format!("built on {built}")];
+        facts.extend((!claim.is_empty()).then(|| format!("promises {claim}")));
+        facts.push(format!("isa {isa}"));
+        format!("{file}\n{}", wrap(&facts.join(", "), width, &format!("  {verdict}  "), "    "))
     });
     lines.collect::<Vec<_>>().join("\n")
 }
 
 fn wheel(audit: &Audit) -> [String; 6] {
     let Numbers { floor, built, claim, isa } = Numbers::of(audit);
-    [visible(&audit.facts.file), floor, built, claim, isa, word(audit.verdict()).to_owned()]
+    [visible(&audit.facts.file), floor, built, claim, isa, verdict(audit)]
+}
+
+/// "good", "fail", or "good, but fails on 6 systems": what follows names them.
+fn verdict(audit: &Audit) -> String {
+    let word = word(audit.verdict());
+    let systems: usize = broken(&audit.systems()).iter().map(|(systems, _)| systems.len()).sum();
+    match (audit.verdict(), systems) {
+        (Verdict::Pass, 1..) => format!("{word}, but fails on {}", count(systems, "system")),
+        _ => word.to_owned(),
+    }
 }
 
 fn file(audit: &FileAudit) -> [String; 6] {
@@ -224,6 +230,7 @@ fn places(item: &Item<'_>) -> Vec<String> {
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a test may stop at once")]
 
+    use super::super::wrap::words;
     use super::*;
     use crate::audit::{self, Depth};
 
@@ -245,7 +252,7 @@ mod tests {
     #[test]
     fn people_read_a_table_then_the_findings_then_the_verdict() {
         let (folder, report) = sample(Depth::Floor);
-        let text = told(&report, Some(floors(&report)), None).replace(&folder, "/at");
+        let text = page(&report, Some(floors(&report)), usize::MAX).replace(&folder, "/at");
         insta::assert_snapshot!(text, @r#"
         file                                             floor        built on  promises    isa       verdict
         other-2.0-cp312-cp312-manylinux_2_28_x86_64.whl  glibc 2.38   unknown   glibc 2.28  not read  fail
@@ -283,15 +290,16 @@ mod tests {
     }
 
     #[test]
-    fn a_narrow_terminal_gets_lines_that_fit() {
+    fn every_line_fits_the_width() {
         let (folder, report) = sample(Depth::Floor);
-        let text = overview(&report, Some(76)).replace(&folder, "/at");
-        assert!(text.lines().all(|line| line.chars().count() <= 76), "{text}");
-        assert!(text.contains("fail  other-2.0"), "{text}");
-        assert!(text.contains("      floor glibc 2.38, built on unknown, promises glibc 2.28"));
-        let wide = overview(&report, Some(1000));
-        assert_eq!(wide, overview(&report, None));
-        assert!(wide.starts_with("file "));
+        for width in [60, 80, 120] {
+            let text = page(&report, Some(floors(&report)), width).replace(&folder, "/at");
+            for line in text.lines().filter(|line| line.chars().count() > width) {
+                assert_eq!(words(line).len(), 1, "{line}");
+            }
+        }
+        assert!(overview(&report, 1000).starts_with("file "));
+        assert!(overview(&report, 76).contains("\n  fail  floor glibc 2.38, "));
     }
 
     #[test]

@@ -164,7 +164,7 @@ fn build(
     if args.json {
         report::json(&made)?;
     } else if !made.is_empty() {
-        report::data(&table(&made));
+        report::text(&table(&made));
     }
     for error in results.iter().filter_map(|result| result.as_ref().err()) {
         report::note("");
@@ -195,7 +195,7 @@ fn table(made: &[&Made]) -> String {
         ]
     };
     let head = ["target", "platform", "python", "image", "digest", "outcome"];
-    report::table(&head, &made.iter().map(row).collect::<Vec<_>>())
+    report::table(&head, &made.iter().map(row).collect::<Vec<_>>(), report::width())
 }
 
 /// One line of `list`.
@@ -239,7 +239,7 @@ fn show(
         vec![kept.reference.clone(), kept.base.clone(), kept.size.clone(), current.to_owned()]
     };
     let rows: Vec<_> = lines.iter().map(row).collect();
-    report::data(&report::table(&["image", "base", "size", "state"], &rows));
+    report::text(&report::table(&["image", "base", "size", "state"], &rows, report::width()));
     Ok(ExitCode::SUCCESS)
 }
 

@@ -135,7 +135,7 @@ fn install(
         let lines = bad.into_iter().map(line).collect::<Vec<_>>().join("\n  ");
         bail!("still not emulated after the installation:\n  {lines}");
     }
-    report::data(&table(&after));
+    report::text(&report::fold(&table(&after), report::width()));
     Ok(ExitCode::SUCCESS)
 }
 
@@ -149,7 +149,7 @@ fn status(
     if json {
         report::json(&status)?;
     } else {
-        report::data(&table(&status));
+        report::text(&report::fold(&table(&status), report::width()));
     }
     let good = arches.is_empty() || status.architectures.iter().all(|row| row.state.is_good());
     Ok(if good { ExitCode::SUCCESS } else { ExitCode::from(FINDINGS) })

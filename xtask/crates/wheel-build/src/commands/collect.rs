@@ -91,7 +91,7 @@ pub(crate) fn run(args: &CollectArgs, file: &ConfigFile) -> anyhow::Result<ExitC
         let page = markdown::page(&collection, verify, args.against.is_some(), changes.as_ref());
         report::data(&page);
     } else {
-        report::data(&table(&collection));
+        report::text(&table(&collection));
     }
     complain(&collection, verify, args.partial);
     report::annotate(&annotations(&collection, verify, args.partial));
@@ -137,7 +137,7 @@ const HEAD: [&str; 7] = ["target", "platform", "python", "wheel", "smoke", "from
 fn table(collection: &Collection) -> String {
     let accepted = collection.accepted();
     let rows: Vec<_> = collection.wheels.iter().map(|wheel| row(wheel, accepted)).collect();
-    format!("{}\n\n{}", report::table(&HEAD, &rows), closing(collection))
+    format!("{}\n\n{}", report::table(&HEAD, &rows, report::width()), closing(collection))
 }
 
 fn closing(collection: &Collection) -> String {
@@ -188,7 +188,7 @@ fn complain(collection: &Collection, verify: Option<&Report>, partial: bool) {
         report::failed(&UserError::new(message).hint(conflict.hint));
     }
     if let Some(found) = verify.filter(|found| found.verdict == Verdict::Fail) {
-        report::note(&report::verify_text(found));
+        report::note(&report::verify_text(found, report::width()));
     }
     if !collection.accepted() {
         return;

@@ -1,6 +1,5 @@
 //! `cargo xtask doctor`: what this machine has and lacks, and the command that mends each lack.
 
-use std::fmt::Write as _;
 use std::process::ExitCode;
 
 use super::Workspace;
@@ -32,7 +31,7 @@ pub(crate) fn run(
     if args.json {
         report::json(&diagnosis)?;
     } else {
-        report::data(&table(&diagnosis));
+        report::text(&table(&diagnosis, report::width()));
     }
     Ok(if diagnosis.ready { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
@@ -59,19 +58,19 @@ fn pins(config: &Config) -> Item {
     Item { name: "base images".to_owned(), state, required: false, detail, cure }
 }
 
-/// The findings for people.
-fn table(diagnosis: &Diagnosis) -> String {
-    let width = diagnosis.items.iter().map(|item| item.name.len()).max().unwrap_or(0);
-    let mut text = String::new();
+/// The findings for people, in lines of `width` columns.
+fn table(diagnosis: &Diagnosis, width: usize) -> String {
+    let longest = diagnosis.items.iter().map(|item| item.name.len()).max().unwrap_or(0);
+    let mut lines = Vec::new();
     for item in &diagnosis.items {
-        let _ = writeln!(text, "{:width$}  {:7}  {}", item.name, item.state.as_str(), item.detail);
-        if let Some(cure) = &item.cure {
-            let _ = writeln!(text, "{:width$}  {:7}  cure: {cure}", "", "");
+        let start = format!("{:longest$}  {:7}  ", item.name, item.state.as_str());
+        let indent = " ".repeat(start.len());
+        lines.push(report::wrap(&item.detail, width, &start, &indent));
+        if let Some(hint) = &item.cure {
+            lines.push(report::wrap(hint, width, &format!("{indent}hint: "), &indent));
         }
     }
-    text.push('\n');
-    text.push_str(&verdict(diagnosis));
-    text
+    format!("{}\n\n{}", lines.join("\n"), report::fold(&verdict(diagnosis), width))
 }
 
 fn verdict(diagnosis: &Diagnosis) -> String {
@@ -110,35 +109,37 @@ mod tests {
     fn the_table_names_each_lack_with_its_cure_and_ends_with_the_verdict() {
         let fixture = fixture::debian_12();
         let diagnosis = fixture.diagnosis(&fixture::no_engine());
-        insta::assert_snapshot!(table(&diagnosis), @r"
-        system              ok       Debian GNU/Linux 12 (bookworm), linux/amd64, without systemd
+        insta::assert_snapshot!(table(&diagnosis, 80), @r"
+        system              ok       Debian GNU/Linux 12 (bookworm), linux/amd64,
+                                     without systemd
         privileges          ok       root
         client              missing  no `docker` on PATH
-                                     cure: cargo xtask setup
+                                     hint: cargo xtask setup
         engine              missing  not installed
-                                     cure: cargo xtask setup
+                                     hint: cargo xtask setup
         buildx              missing  not installed
-                                     cure: cargo xtask setup
+                                     hint: cargo xtask setup
         builder             unknown  no `docker buildx` to ask
         emulator arm64      missing  `/proc/sys/fs/binfmt_misc` is not mounted
-                                     cure: cargo xtask binfmt install arm64
+                                     hint: cargo xtask binfmt install arm64
         container registry  unknown  no `docker buildx` to ask with
         mmdebstrap          missing  makes base images where no registry answers
-                                     cure: cargo xtask setup
+                                     hint: cargo xtask setup
         arch-test           missing  mmdebstrap needs it for foreign platforms
-                                     cure: cargo xtask setup --emulate arm64
+                                     hint: cargo xtask setup --emulate arm64
         python index        unknown  no `python3` to ask with
         certificates        warning  no bundle: containers use their own
-                                     cure: sudo apt-get install ca-certificates
+                                     hint: sudo apt-get install ca-certificates
         proxies             ok       none
         engine disk         ok       40 GiB free at `/var/lib/docker`
         workspace disk      ok       40 GiB free at `/repo`
         git                 missing  optional: stamps the metadata with the commit
-                                     cure: https://git-scm.com/downloads
+                                     hint: https://git-scm.com/downloads
         gh                  missing  optional: makes releases for `cargo xtask release`
-                                     cure: https://cli.github.com
-        just                missing  optional: runs `docker/justfile` by hand; containers bring their own
-                                     cure: cargo install just
+                                     hint: https://cli.github.com
+        just                missing  optional: runs `docker/justfile` by hand;
+                                     containers bring their own
+                                     hint: cargo install just
 
         not ready, missing: client, engine, buildx
         ");

@@ -67,7 +67,7 @@ fn is_publishable(config: &Config, store: &Store, wheels: &mut Vec<Wheel>) -> an
     let found = audit::judge(&inputs, &expectations, &settings, &|_| {});
     let mut good = found.verdict == Verdict::Pass;
     if !good {
-        report::note(&report::verify_text(&found));
+        report::note(&report::verify_text(&found, report::width()));
     }
     for missing in missing::missing(config, store)? {
         report::note(&format!("{}: {missing}", missing.word()));

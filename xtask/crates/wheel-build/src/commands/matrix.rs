@@ -46,16 +46,11 @@ pub(crate) fn run(args: &MatrixArgs, file: &ConfigFile) -> anyhow::Result<ExitCo
     } else {
         let row = |entry: &MatrixEntry| {
             let how = if entry.emulated { "emulated" } else { "native" };
-            vec![
-                entry.name.clone(),
-                entry.image.clone(),
-                entry.platform.clone(),
-                entry.runner.clone(),
-                how.to_owned(),
-            ]
+            vec![entry.name.clone(), entry.image.clone(), entry.runner.clone(), how.to_owned()]
         };
         let rows: Vec<_> = entries.iter().map(row).collect();
-        report::data(&report::table(&["name", "image", "platform", "runner", "runs it"], &rows));
+        let head = ["name", "image", "runner", "runs it"];
+        report::text(&report::table(&head, &rows, report::width()));
     }
     Ok(ExitCode::SUCCESS)
 }

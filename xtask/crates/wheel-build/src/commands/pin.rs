@@ -108,7 +108,7 @@ pub(crate) fn run(args: &PinArgs, file: &ConfigFile) -> anyhow::Result<ExitCode>
         let schema_version = SCHEMA_VERSION;
         report::json(&Report { schema_version, images: &rows, written })?;
     } else {
-        report::data(&table(&rows));
+        report::text(&table(&rows, report::width()));
         report::note(&closing(&rows, mode, &written));
         if let Some(text) = silence(&rows) {
             report::note(&format!("\n{text}"));
@@ -273,35 +273,27 @@ fn status(rows: &[Row], mode: Mode) -> u8 {
     }
 }
 
-fn table(rows: &[Row]) -> String {
+fn table(rows: &[Row], width: usize) -> String {
+    let short = |digest: &str| digest.trim_start_matches("sha256:").chars().take(12).collect();
     let row = |row: &Row| {
-        let platform = row.platform.as_ref().map_or_else(|| "all".to_owned(), Platform::to_string);
+        let folder = row.platform.as_ref().map(|it| format!("{}-{}", row.target, it.engine_arch()));
+        let found: String = row.found.as_deref().map_or_else(String::new, short);
         let state = match row.state {
-            State::Current => "current",
-            State::Outdated => "outdated",
-            State::Unpinned => "not pinned",
-            State::Refused => "not there",
-            State::Silent => "no answer",
+            State::Current => "current".to_owned(),
+            State::Outdated => format!("outdated: {found}"),
+            State::Unpinned => format!("not pinned: {found}"),
+            State::Refused => {
+                format!("not there: {}", row.said.as_deref().unwrap_or_default())
+            }
+            // The reason is the same for many: `silence` has it once.
+            State::Silent => "no answer".to_owned(),
         };
-        let short = |digest: &Option<String>| {
-            digest
-                .as_ref()
-                .map_or_else(|| "-".to_owned(), |digest| digest.chars().take(19).collect())
-        };
-        // The reason is the same for many: `silence` has it once.
-        let said = row.said.clone().filter(|_| row.state != State::Silent);
-        let found = said.unwrap_or_else(|| short(&row.found));
-        vec![
-            row.target.clone(),
-            platform,
-            row.image.clone(),
-            short(&row.pinned),
-            state.to_owned(),
-            found,
-        ]
+        let folder = folder.unwrap_or_else(|| row.target.clone());
+        let pinned = row.pinned.as_deref().map_or_else(|| "-".to_owned(), short);
+        vec![folder, row.image.clone(), pinned, state]
     };
-    let head = ["target", "platform", "image", "pinned", "state", "registry"];
-    report::table(&head, &rows.iter().map(row).collect::<Vec<_>>())
+    let head = ["target", "image", "pinned", "registry"];
+    report::table(&head, &rows.iter().map(row).collect::<Vec<_>>(), width)
 }
 
 /// Why registries did not answer, each reason once.
@@ -409,12 +401,12 @@ mod tests {
     fn the_table_names_what_each_registry_said() {
         let mut all = rows(&debian(Some("sha256:linux/amd64")), &Ok(published(&["linux/amd64"])));
         all.extend(rows(&debian(None), &Err(Unknown::Silent("no answer within 30 s".to_owned()))));
-        insta::assert_snapshot!(table(&all), @r"
-        target    platform     image      pinned              state      registry
-        debian12  linux/amd64  debian:12  sha256:linux/amd64  current    sha256:linux/amd64
-        debian12  linux/arm64  debian:12  -                   not there  it has none for linux/arm64
-        debian12  linux/amd64  debian:12  -                   no answer  -
-        debian12  linux/arm64  debian:12  -                   no answer  -
+        insta::assert_snapshot!(table(&all, 80), @r"
+        target          image      pinned       registry
+        debian12-amd64  debian:12  linux/amd64  current
+        debian12-arm64  debian:12  -            not there: it has none for linux/arm64
+        debian12-amd64  debian:12  -            no answer
+        debian12-arm64  debian:12  -            no answer
         ");
     }
 }

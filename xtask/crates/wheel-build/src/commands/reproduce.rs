@@ -98,7 +98,7 @@ pub(crate) fn run(args: &ReproduceArgs, file: &ConfigFile) -> anyhow::Result<Exi
     if args.json {
         report::json(&serde_json::json!({ "schema_version": 1, "jobs": jobs }))?;
     } else {
-        report::data(&table(&jobs));
+        report::text(&table(&jobs));
     }
     let is = |wanted: fn(&Verdict) -> bool| jobs.iter().any(|job| wanted(&job.verdict));
     let status = if is(|verdict| matches!(verdict, Verdict::Failed(_))) {
@@ -125,7 +125,7 @@ fn table(jobs: &[Reproduction]) -> String {
         let rest = [time, pipeline::word(&job.verdict).to_owned(), sha256];
         place.into_iter().chain(rest).collect::<Vec<_>>()
     };
-    let mut text = report::table(&HEAD, &jobs.iter().map(row).collect::<Vec<_>>());
+    let mut text = report::table(&HEAD, &jobs.iter().map(row).collect::<Vec<_>>(), report::width());
     for job in jobs {
         let title = format!("{} {} {}", job.target, job.platform, job.interpreter);
         match &job.verdict {

@@ -83,10 +83,10 @@ pub(crate) fn run(args: &SourceArgs, file: &ConfigFile) -> anyhow::Result<ExitCo
                 vec![place.to_owned(), line.reason.word().to_owned(), path]
             };
             let rows: Vec<_> = list.iter().map(row).collect();
-            report::data(&report::table(&["", "reason", "file"], &rows));
+            report::text(&report::table(&["", "reason", "file"], &rows, report::width()));
             report::note(&summary.line());
         } else {
-            report::data(&summary.line());
+            report::text(&report::fold(&summary.line(), report::width()));
         }
         notes(&summary, false);
     }

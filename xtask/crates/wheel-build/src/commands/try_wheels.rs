@@ -195,7 +195,7 @@ fn print(args: &TryArgs, places: &[TrialPlace], trials: &[Trial]) -> anyhow::Res
     } else if args.markdown {
         report::data(&markdown(places, trials));
     } else {
-        report::data(&text(trials));
+        report::text(&text(trials));
     }
     Ok(())
 }
@@ -211,7 +211,8 @@ fn text(trials: &[Trial]) -> String {
             .to_vec()
     };
     let head = ["wheel", "system", "predicted", "result", "how", "agreement"];
-    let mut lines = vec![report::table(&head, &trials.iter().map(row).collect::<Vec<_>>())];
+    let mut lines =
+        vec![report::table(&head, &trials.iter().map(row).collect::<Vec<_>>(), report::width())];
     for trial in trials.iter().filter(|trial| trial.agreement != Agreement::Hit) {
         let title = format!("{} on {} {}", trial.wheel, trial.system, trial.platform);
         lines.push(format!("\n{}: {title}", word(trial.agreement)));

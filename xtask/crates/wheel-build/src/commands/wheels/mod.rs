@@ -151,7 +151,7 @@ pub(super) fn build_and_report(
     } else if args.markdown {
         report::data(markdown::markdown(&report, markdown::links().as_deref()).trim_end());
     } else {
-        report::data(&summary::table(&report));
+        report::text(&summary::table(&report, report::width()));
     }
     for text in summary::warnings(&report) {
         report::note(&text);

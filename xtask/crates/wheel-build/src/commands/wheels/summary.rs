@@ -10,26 +10,31 @@ use wheel_audit::dist::{Entry, Kind, Manifest, Reproduced, Smoke, Tests};
 use wheel_audit::report::{self, Annotation};
 use wheel_audit::text;
 
-const HEAD: [&str; 11] = [
-    "target", "platform", "python", "floor", "tag", "size", "smoke", "tests", "time", "outcome",
-    "verdict",
-];
+const HEAD: [&str; 8] = ["folder", "python", "tag", "size", "smoke", "tests", "time", "outcome"];
+/// Column of the package's own tests, which most packages do not configure.
+const TESTS: usize = 5;
 
-/// The table of all jobs, and how many wheels there are.
-pub(super) fn table(report: &RunReport) -> String {
-    let rows: Vec<_> = report.jobs.iter().map(row).collect();
+/// The table of all jobs in lines of `width` columns, and how many wheels there are.
+pub(super) fn table(report: &RunReport, width: usize) -> String {
+    let mut rows: Vec<_> = report.jobs.iter().map(row).collect();
+    let mut head = HEAD.to_vec();
+    if rows.iter().all(|row| ["-", "", Tests::None.text()].contains(&row[TESTS].as_str())) {
+        head.remove(TESTS);
+        rows.iter_mut().for_each(|row| drop(row.remove(TESTS)));
+    }
     let good = report.jobs.iter().filter(|job| job.failure().is_none()).count();
-    format!(
-        "{}\n\n{good} of {} wheels in {} after {:.1} s",
-        report::table(&HEAD, &rows),
+    let end = format!(
+        "{good} of {} wheels in {} after {:.1} s",
         report.jobs.len(),
         report.dist,
         report.seconds
-    )
+    );
+    format!("{}\n\n{}", report::table(&head, &rows, width), report::fold(&end, width))
 }
 
 fn row(job: &JobReport) -> Vec<String> {
-    let place = [job.target.clone(), job.platform.clone(), job.interpreter.clone()];
+    let arch = job.platform.trim_start_matches("linux/").replace('/', "");
+    let place = [format!("{}-{arch}", job.target), job.interpreter.clone()];
     let (facts, outcome) = match &job.outcome {
         Outcome::Built { wheel } => {
             let by = wheel.build(&job.interpreter).and_then(|build| build.built_by.as_deref());
@@ -50,22 +55,25 @@ fn row(job: &JobReport) -> Vec<String> {
             (["-"; 5].map(str::to_owned), word.to_owned())
         }
     };
-    let outcome = if job.isolated { outcome } else { outcome + ", not isolated" };
-    let verdict = job.findings.as_ref().map_or_else(|| "-".to_owned(), verdict);
-    let end = [format!("{:.1} s", job.seconds), outcome, verdict];
-    place.into_iter().chain(facts).chain(end).collect()
+    let [_, tag, size, smoke, tests] = facts;
+    let mut outcome = vec![outcome];
+    outcome.extend((!job.isolated).then(|| "not isolated".to_owned()));
+    outcome.extend(job.findings.iter().flat_map(remarks));
+    let end = [tag, size, smoke, tests, format!("{:.1} s", job.seconds), outcome.join(", ")];
+    place.into_iter().chain(end).collect()
+}
+
+/// "1 warning", "2 ignored"
+fn remarks(findings: &Findings) -> Vec<String> {
+    let (warnings, ignored) = (findings.warnings.len(), findings.ignored);
+    let warnings = (warnings > 0).then(|| report::counted(warnings, "warning"));
+    warnings.into_iter().chain((ignored > 0).then(|| format!("{ignored} ignored"))).collect()
 }
 
 /// "pass, 1 warning, 2 ignored"
 pub(super) fn verdict(findings: &Findings) -> String {
-    let mut text = "pass".to_owned();
-    if !findings.warnings.is_empty() {
-        let _ = write!(text, ", {}", report::counted(findings.warnings.len(), "warning"));
-    }
-    if findings.ignored > 0 {
-        let _ = write!(text, ", {} ignored", findings.ignored);
-    }
-    text
+    let remarks = remarks(findings);
+    std::iter::once("pass".to_owned()).chain(remarks).collect::<Vec<_>>().join(", ")
 }
 
 /// The warnings, each once with all the jobs that have it.

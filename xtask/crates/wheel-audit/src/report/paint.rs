@@ -1,0 +1,167 @@
+//! Colour and weight of what people read: errors red, warnings yellow, hints cyan, names bold.
+//!
+//! Reports stay plain text, so that no escape sequence reaches a file. Only what goes to a terminal is painted, by
+//! its form: a label starts the line, a name stands between back-ticks, a word of severity fills a cell.
+
+use anstyle::{AnsiColor, Style};
+use clap::builder::Styles;
+
+const ERROR: Style = AnsiColor::Red.on_default().bold();
+const WARNING: Style = AnsiColor::Yellow.on_default().bold();
+const HINT: Style = AnsiColor::Cyan.on_default().bold();
+const NAME: Style = Style::new().bold();
+
+/// The same styles for `--help` and for errors of the command line.
+pub const HELP_STYLES: Styles = Styles::plain()
+    .header(NAME)
+    .usage(NAME)
+    .literal(NAME)
+    .error(ERROR)
+    .invalid(WARNING)
+    .valid(HINT);
+
+/// What a line can begin with; a colon or the code of a rule follows.
+const LABELS: [(&str, Style); 4] =
+    [("error", ERROR), ("warning", WARNING), ("hint", HINT), ("help", HINT)];
+
+/// What a cell of a table can consist of.
+const CELLS: [(&str, Style); 6] = [
+    ("fail", ERROR),
+    ("failed", ERROR),
+    ("FAILED", ERROR),
+    ("refused", ERROR),
+    ("missing", WARNING),
+    ("warning", WARNING),
+];
+
+/// `text` with escape sequences, for a terminal.
+pub(super) fn paint(text: &str) -> String {
+    text.split('\n').map(line).collect::<Vec<_>>().join("\n")
+}
+
+fn line(line: &str) -> String {
+    let (indent, rest) = line.split_at(line.len() - line.trim_start().len());
+    // Lines of other tools.
+    if rest.starts_with("| ") {
+        return line.to_owned();
+    }
+    let mut painted = indent.to_owned();
+    let label = LABELS.iter().find_map(|(word, style)| {
+        let after = rest.strip_prefix(word)?;
+        let colon = usize::from(after.starts_with(':'));
+        let has_code = after.strip_prefix(' ').is_some_and(|it| is_code(first_word(it)));
+        (colon == 1 || has_code).then(|| (rest.split_at(word.len() + colon), *style))
+    });
+    let job = || {
+        let end = rest.starts_with('[').then(|| rest.find("] "))??;
+        Some((rest.split_at(end + 1), NAME))
+    };
+    let rest = match label.or_else(job) {
+        Some(((start, rest), style)) => {
+            painted.push_str(&styled(start, style));
+            rest
+        }
+        None => rest,
+    };
+    painted.push_str(&if label.is_some() || !rest.contains("  ") {
+        names(rest)
+    } else {
+        cells(rest)
+    });
+    painted
+}
+
+/// A row of a table: the words of severity that fill a cell, else the names in it.
+fn cells(row: &str) -> String {
+    let cell = |cell: &str| {
+        let style = CELLS.iter().find(|(word, _)| *word == cell.trim());
+        style.map_or_else(|| names(cell), |(_, style)| styled(cell, *style))
+    };
+    row.split("  ").map(cell).collect::<Vec<_>>().join("  ")
+}
+
+/// The text with its names in bold: what stands between back-ticks, codes of rules and wheels.
+fn names(text: &str) -> String {
+    let mut parts = text.split('`').peekable();
+    let mut painted = String::new();
+    let mut is_code_span = false;
+    while let Some(part) = parts.next() {
+        // The last part of an odd number of back-ticks is no name.
+        let is_closed = parts.peek().is_some();
+        match (is_code_span, is_closed) {
+            (true, true) => painted.push_str(&styled(&format!("`{part}`"), NAME)),
+            (true, false) => painted.push_str(&format!("`{}", plain_names(part))),
+            (false, _) => painted.push_str(&plain_names(part)),
+        }
+        is_code_span = !is_code_span;
+    }
+    painted
+}
+
+fn plain_names(text: &str) -> String {
+    let word = |word: &str| {
+        let name = word.trim_end_matches([':', ',', ';']);
+        if is_code(name) || name.ends_with(".whl") {
+            format!("{}{}", styled(name, NAME), &word[name.len()..])
+        } else {
+            word.to_owned()
+        }
+    };
+    text.split(' ').map(word).collect::<Vec<_>>().join(" ")
+}
+
+/// Whether it is the code of a rule: `ELF003`.
+fn is_code(word: &str) -> bool {
+    let digits = word.trim_start_matches(|c: char| c.is_ascii_uppercase());
+    let letters = word.len() - digits.len();
+    (2..=8).contains(&letters) && digits.len() == 3 && digits.bytes().all(|it| it.is_ascii_digit())
+}
+
+fn first_word(text: &str) -> &str {
+    text.split(' ').next().unwrap_or_default()
+}
+
+fn styled(text: &str, style: Style) -> String {
+    format!("{style}{text}{style:#}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plain(painted: &str) -> String {
+        anstream::adapter::strip_str(painted).to_string()
+    }
+
+    #[test]
+    fn labels_names_and_cells_are_painted_and_nothing_else() {
+        for (text, want) in [
+            ("error: no `x`", format!("{}: no {}", "error", "`x`")),
+            ("  hint: do", "  hint: do".to_owned()),
+        ] {
+            assert_eq!(plain(&paint(text)), want);
+            assert_ne!(paint(text), text);
+        }
+        let red = |text: &str| styled(text, ERROR);
+        let bold = |text: &str| styled(text, NAME);
+        assert_eq!(paint("error: a"), format!("{} a", red("error:")));
+        assert_eq!(
+            paint("error ELF003 name, in a-1.whl:"),
+            format!("{} {} name, in {}:", red("error"), bold("ELF003"), bold("a-1.whl"))
+        );
+        assert_eq!(paint("[a b] it"), format!("{} it", bold("[a b]")));
+        assert_eq!(paint("a  fail  b"), format!("a  {}  b", red("fail")));
+        for text in ["errors happen", "  | error: `x`", "it may fail", "an `open end", "A1 ELF0031"]
+        {
+            assert_eq!(paint(text), text);
+        }
+    }
+
+    #[test]
+    fn no_text_is_lost() {
+        for text in ["a ` b `` c", "``", "warning", "[x", "x   fail", "\n\n`a\nb`", "é `漢` .whl"]
+        {
+            assert_eq!(plain(&paint(text)), text);
+        }
+    }
+}
