@@ -43,7 +43,7 @@ impl Own {
         let text = |name: &str| text_of(root, Path::new(name)).unwrap_or_default();
         let table = |name: &str| text(name).parse::<toml::Table>().unwrap_or_default();
         let mut files: BTreeSet<String> =
-            ["wheels.toml", "wheels.local.toml", WORKFLOW].map(str::to_owned).into();
+            ["wheels.toml", "wheels.local.toml", "wheels.lock", WORKFLOW].map(str::to_owned).into();
         let mut output: BTreeSet<String> = BTreeSet::new();
         // Another crate of that name is the package's own.
         if is_clone(root) || text("xtask/Cargo.toml").contains("wheel-build") {
@@ -66,7 +66,7 @@ impl Own {
                 && table(name).contains_key("source")
                 && table(name).contains_key("build")
             {
-                files.extend([file.name(), file.local_name()]);
+                files.extend([file.name(), file.local_name(), file.lock_name()]);
             }
             if is_manifest(&text(&format!("{name}/{MANIFEST}"))) {
                 output.insert(name.to_owned());

@@ -198,8 +198,10 @@ fn the_tools_own_files_are_never_in() {
     let tools = [
         "wheels.toml",
         "wheels.local.toml",
+        "wheels.lock",
         "wheels-core.toml",
         "wheels-core.local.toml",
+        "wheels-core.lock",
         "xtask/src/main.rs",
         ".cargo/config.toml",
         ".github/workflows/wheels-docker.yml",
