@@ -354,7 +354,8 @@ fn documents() -> Vec<(String, String)> {
     let mut paths: Vec<_> = names.iter().map(|name| root().join(name)).collect();
     for folder in ["docs", "docker", "scripts", "xtask/crates/wheel-build/src/commands"] {
         let walk = walkdir::WalkDir::new(root().join(folder)).into_iter().map(Result::unwrap);
-        let files = walk.filter(|entry| entry.file_type().is_file());
+        let is_text = |path: &std::path::Path| path.extension().is_none_or(|it| it != "png");
+        let files = walk.filter(|it| it.file_type().is_file() && is_text(it.path()));
         paths.extend(files.map(|entry| Utf8PathBuf::try_from(entry.into_path()).unwrap()));
     }
     paths
