@@ -11,104 +11,128 @@ use crate::exec::{Exec, interrupt};
 use wheel_audit::UserError;
 use wheel_audit::report;
 
-/// Builds Python wheels inside the Linux systems their users run, proves and ships them.
+/// Build Python wheels inside the Linux systems of their users, test them and publish them.
+///
+/// The file `wheels.toml` in the repository describes what to build: targets, platforms and interpreters.
 #[derive(Debug, Parser)]
 #[command(
     name = "cargo xtask",
     bin_name = "cargo xtask",
     version,
-    after_help = "Exit status: 0 good, 1 findings or a missing wheel, 2 could not run."
+    after_help = "Exit status: 0 success, 1 findings or missing wheels, 2 could not run."
 )]
 struct Cli<Own: Subcommand> {
-    /// Use another configuration of the repository: `wheels-NAME.toml`, whose wheels go to `dist-NAME/`
-    /// [default: wheels.toml]
+    /// Use the configuration `wheels-NAME.toml` and the output folder `dist-NAME/` [default: wheels.toml]
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<ConfigFile>,
-    /// When to use color
+    /// Color.
     #[command(flatten)]
     color: wheel_audit::cli::ColorArgs,
-    /// What to do.
+    /// The subcommand.
     #[command(subcommand)]
     command: Command<Own>,
 }
 
-/// What to do.
+/// The subcommands.
 #[derive(Debug, Subcommand)]
 enum Command<Own: Subcommand> {
-    /// Build, audit and smoke-test wheels into `dist/`
+    /// Build, audit and test wheels into `dist/`
+    ///
+    /// A job builds one target for one platform and one interpreter. Select jobs with words (`debian:12 linux/arm64`),
+    /// `--python`, `--only` and `--skip`, or select all with `--all`. A wheel enters `dist/` after its audit, its smoke
+    /// test and its package tests succeed. Wheels that are up to date are not rebuilt.
+    ///
+    /// Logs: `target/xtask/logs/` has one log per job, and the summary names the log of a failed job.
+    ///
+    /// Private indexes, mirrors and proxies: builds inherit this machine's settings for pip, uv, cargo, rustup, apt
+    /// proxies, certificates and netrc, e.g. `PIP_INDEX_URL`, `UV_INDEX`, `pip.conf` and `uv.toml`. They reach build
+    /// steps as secrets and never a layer. `docs/inherited-settings.md` lists all of them.
     Wheels(commands::wheels::WheelsArgs),
-    /// Record what goes into the wheels, in exact versions, in wheels.lock
+    /// Record exact versions of all build inputs in `wheels.lock`
+    ///
+    /// Records base images, system packages, Python requirements and interpreters. Later builds use these versions;
+    /// `cargo xtask wheels --locked` fails if it cannot.
     Lock(commands::lock::LockArgs),
-    /// Build wheels twice in different circumstances, and compare them to the byte
+    /// Build wheels twice under different conditions and compare the bytes
     Reproduce(commands::reproduce::ReproduceArgs),
-    /// Show what would be built, and each job's settings
+    /// List the jobs of a build and their settings
     Plan(commands::plan::PlanArgs),
-    /// Report which C library wheels and files need, and which symbols require it
+    /// Report the C library that files require, and the symbols that require it
     CheckGlibc(wheel_audit::cli::CheckGlibcArgs),
     /// Check wheels: archive, metadata, tags, ABI, libraries, machine code
     Verify(commands::verify::VerifyArgs),
-    /// List the rules of `verify`, or explain one: meaning, reason, example, fix, sources
+    /// List the rules of `verify`, or explain one
     Rules(wheel_audit::cli::RulesArgs),
-    /// Install and load wheels on clean systems, and compare the results with what `verify` predicts
+    /// Install and import wheels on clean systems
+    ///
+    /// Compares each result with the audit's prediction and reports differences.
     Try(commands::try_wheels::TryArgs),
-    /// Make the `dist/` folders of many machines one
+    /// Merge the `dist/` folders of several machines into `dist/`
     Collect(commands::collect::CollectArgs),
-    /// Ask registries for the digests of base images and write them into wheels.toml
+    /// Pin base images: write their digests into `wheels.toml`
     Pin(commands::pin::PinArgs),
-    /// Fill a folder with the published wheels, for installers or an upload
+    /// Copy the published wheels into a folder for installers or an upload
     Index(commands::index::IndexArgs),
-    /// Print the notes of a release of what is in `dist/`
+    /// Print release notes for the wheels in `dist/`
     ReleaseNotes(commands::release::NotesArgs),
-    /// Download the files of the last GitHub release, to compare with (`gh`)
+    /// Download the last GitHub release for a comparison (requires `gh`)
     LastRelease(commands::last_release::LastReleaseArgs),
-    /// Make a GitHub release of what is in `dist/`, or bring it up to date (`gh`)
+    /// Create or update a GitHub release of `dist/` (requires `gh`)
     Release(commands::release::ReleaseArgs),
-    /// Write the hosted workflow from wheels.toml, or check it
+    /// Generate the workflow for GitHub Actions or GitLab CI, or check it
     Workflow(commands::workflow::WorkflowArgs),
-    /// Show what hosted CI builds on which machine
+    /// List the jobs of hosted CI and their machines
     Matrix(commands::matrix::MatrixArgs),
-    /// Show what a target's build environment is
+    /// Describe the build environment of a target
     BuildInfo(commands::build_info::BuildInfoArgs),
-    /// Show which files of the repository the build gets, and why
+    /// List the files of the repository that a build uses
     Source(commands::source::SourceArgs),
-    /// Open the builder of a target as the build sees it, also where a build step failed
+    /// Open a shell in the container of a build, or at a failed build step
     Shell(commands::shell::ShellArgs),
-    /// Build base images beforehand: build, push, list
+    /// Build, push or list prebuilt base images
     BaseImage(commands::base_image::BaseImageArgs),
-    /// Say what this machine has and lacks, each missing part with its cure
+    /// Check this machine and print a fix for each missing part
     Doctor(commands::doctor::DoctorArgs),
-    /// Install and start what is missing (apt systems)
+    /// Install and start programs that a build requires (apt systems)
     Setup(commands::setup::SetupArgs),
-    /// Emulate foreign architectures: install, status, uninstall
+    /// Install, list or remove emulators of foreign architectures
     Binfmt(commands::binfmt::BinfmtArgs),
-    /// Write the build files of the tool where they can be changed: export
+    /// Export the tool's build files so that you can change them
     Assets(commands::assets::AssetsArgs),
-    /// Remove what xtask made: work folders, `dist/`, images, build cache
+    /// Remove files, images and caches that xtask made
+    ///
+    /// To free disk space, run `cargo xtask clean --all --everywhere`. It removes work folders, `dist/`, images and the
+    /// build cache of xtask's steps, also those of other checkouts. Without options, `clean` removes only the work
+    /// folders in `target/xtask/`. Other programs' images and cache records are kept.
     Clean(commands::clean::CleanArgs),
-    /// The repository's own.
+    /// The repository's own commands.
     #[command(flatten)]
     Own(Own),
-    /// Let another repository use this tool, or bring it up to date
+    /// Add this tool to another repository, or upgrade it there
+    ///
+    /// To upgrade: update the clone of the tool, and run `cargo xtask init PATH --upgrade --tool TOOL` in it. If
+    /// `xtask/Cargo.toml` in PATH already names the new version, run `cargo xtask init --upgrade` in PATH. Files that
+    /// you changed are kept, and their new text goes to `FILE.new`.
     Init(commands::init::InitArgs),
-    /// Print a shell's completions of this command line
+    /// Print shell completions
     Completions(commands::reference::CompletionsArgs),
     /// Write a man page for each command
     Man(commands::reference::ManArgs),
-    /// Print what builds inherit from this machine (for pasting a `--dry-run`)
+    /// Print settings that builds inherit from this machine, for a pasted `--dry-run`
     #[command(hide = true)]
     HostSettings(commands::host_settings::HostSettingsArgs),
 }
 
-/// No command of a repository's own.
+/// No commands of a repository.
 #[derive(Debug, Subcommand)]
 enum None {}
 
-/// Runs the process's command line; what it returns is the exit status.
+/// Runs the process's command line and returns the exit status.
 pub fn main() -> ExitCode {
     main_with(|none: None| match none {})
 }
 
-/// As [`main`], with further commands of a repository's own, which `run` carries out.
+/// Like [`main`], with additional commands of a repository, which `run` executes.
 pub fn main_with<Own: Subcommand>(run: impl FnOnce(Own) -> anyhow::Result<ExitCode>) -> ExitCode {
     let run = || {
         let cli: Cli<Own> = wheel_audit::cli::parse()?;
@@ -123,37 +147,35 @@ pub fn main_with<Own: Subcommand>(run: impl FnOnce(Own) -> anyhow::Result<ExitCo
     })
 }
 
-/// The error as a hosted run shows it.
+/// The error as an annotation of a hosted run.
 fn could_not_run(error: &anyhow::Error) -> report::Annotation {
     let hint = UserError::hint_of(error.as_ref());
     let hint = hint.map_or_else(String::new, |hint| format!("\nhint: {hint}"));
     report::Annotation::error("could not run", format!("{error:#}{hint}"))
 }
 
-/// Runs a command line of the tool, given without the program's name, in this process; what it found is in the exit
-/// status.
+/// Runs a command line, without the program's name, in this process. Findings are in the exit status.
 ///
 /// # Errors
-/// When it could not run.
+/// If the command could not run.
 pub fn run(words: &[&str]) -> anyhow::Result<ExitCode> {
     let words = ["cargo xtask"].iter().chain(words);
     let cli = Cli::<None>::try_parse_from(words)?;
     carry_out(cli.command, &cli.config.unwrap_or_default(), |none| match none {})
 }
 
-/// Runs one subcommand; an error is what kept it from running, what it found is in the exit code.
+/// Runs one subcommand. Findings are in the exit status; an error means that it could not run.
 fn carry_out<Own: Subcommand>(
     command: Command<Own>,
     file: &ConfigFile,
     own: impl FnOnce(Own) -> anyhow::Result<ExitCode>,
 ) -> anyhow::Result<ExitCode> {
     if let (false, Command::Own(_) | Command::Init(_)) = (file.is_default(), &command) {
-        let message =
-            format!("this command works with `wheels.toml` alone, not with `{}`", file.name());
+        let message = format!("this command supports only `wheels.toml`, not `{}`", file.name());
         let hint = if matches!(command, Command::Init(_)) {
-            "run `init` once, then copy wheels.toml for each further package and change `package` in `[source]`"
+            "run `init` once, then copy wheels.toml for each other package and change `package` in `[source]`"
         } else {
-            "leave `--config` out"
+            "omit `--config`"
         };
         anyhow::bail!(UserError::new(message).hint(hint));
     }

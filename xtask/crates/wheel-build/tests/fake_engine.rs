@@ -322,7 +322,7 @@ fn defect_11_a_platform_that_nothing_runs_is_said_before_anything_begins() {
     w.on("inspect", "echo 'Platforms: linux/amd64, linux/386'");
     w.run(&["wheels", "debian:12", "linux/arm64"])
         .code(2)
-        .says(&["nothing here runs linux/arm64", "hint: `cargo xtask"]);
+        .says(&["cannot run linux/arm64", "hint: `cargo xtask"]);
     assert_eq!(w.bakes("wheel-builder"), 0);
 }
 
@@ -445,7 +445,7 @@ fn a_number_of_jobs_is_one_at_least() {
     for number in ["0", "x", "-1"] {
         let option = format!("--jobs={number}");
         let args = [&WHEELS[..], &[option.as_str()]].concat();
-        w.run(&args).code(2).says(&["a whole number from 1 on"]);
+        w.run(&args).code(2).says(&["--jobs", number]);
     }
 }
 

@@ -296,7 +296,7 @@ fn an_index_has_each_wheel_once_and_pages_that_pip_reads() {
     // What lies there already would be published too.
     fs_err::write(flat.join("old-1.0-py3-none-any.whl"), "").unwrap();
     w.run(&["index", flat.as_str(), "--flat"]).code(2).says(&["holds `old-1.0", "empty folder"]);
-    w.run(&["index", ""]).code(2).says(&["no folder was named"]);
+    w.run(&["index", ""]).code(2).says(&["folder", "empty name"]);
     assert!(!w.root.join("simple").exists());
 }
 

@@ -1,4 +1,4 @@
-//! `cargo xtask assets`: the build files that are part of the tool.
+//! `cargo xtask assets`: exports the build files that are part of the tool.
 
 use std::process::ExitCode;
 
@@ -10,26 +10,27 @@ use crate::assets::{self, OVERRIDES};
 /// Arguments of `assets`.
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct AssetsArgs {
-    /// What to do with them.
+    /// Subcommand of `assets`.
     #[command(subcommand)]
     pub(crate) action: AssetsAction,
 }
 
-/// What to do with the build files.
+/// Subcommands of `assets`.
 #[derive(Debug, Clone, clap::Subcommand)]
 pub(crate) enum AssetsAction {
-    /// Write the originals to `xtask/assets/`, where a changed file replaces the tool's own; files that are there stay
+    /// Copy the build files to `xtask/assets/`, where a changed copy replaces the tool's own; existing files are
+    /// kept
     Export {
-        /// Only these: `scripts/build-all.sh`
+        /// Copy only these files, e.g. `scripts/build-all.sh`
         #[arg(value_name = "FILE")]
         files: Vec<String>,
     },
 }
 
-/// Does what was asked.
+/// Runs the subcommand.
 ///
 /// # Errors
-/// When a file is none of the tool's, or cannot be written.
+/// If the tool has no file of that name, or a file cannot be written.
 pub(crate) fn run(args: &AssetsArgs) -> anyhow::Result<ExitCode> {
     let AssetsAction::Export { files } = &args.action;
     let written = assets::export(&Workspace::find()?.root, files)?;
@@ -37,10 +38,10 @@ pub(crate) fn run(args: &AssetsArgs) -> anyhow::Result<ExitCode> {
         report::data(path.as_str());
     }
     if written.is_empty() {
-        report::note(&format!("every file is in `{OVERRIDES}/` already; nothing was written"));
+        report::note(&format!("`{OVERRIDES}/` already has every file; nothing was written"));
     } else {
         report::note(&format!(
-            "remove from `{OVERRIDES}/` what you do not change: a file there replaces the tool's own, also after an upgrade"
+            "delete the files in `{OVERRIDES}/` that you do not change: each replaces the tool's own file, also after an upgrade"
         ));
     }
     Ok(ExitCode::SUCCESS)

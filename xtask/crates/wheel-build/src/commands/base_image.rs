@@ -1,4 +1,4 @@
-//! `cargo xtask base-image`: base images that are built before they are needed.
+//! `cargo xtask base-image`: builds base images before a run needs them.
 
 use std::collections::BTreeSet;
 use std::process::ExitCode;
@@ -28,58 +28,58 @@ pub(crate) struct BaseImageArgs {
 
 #[derive(Debug, clap::Subcommand)]
 enum Command {
-    /// Keep a target with its compilers, tools and interpreters as images of the engine's
+    /// Build base images with compilers, tools and interpreters, and store them in the engine
     Build(MakeArgs),
-    /// Build, and push to a registry
+    /// Build base images and push them to a registry
     Push(PushArgs),
-    /// Show the images that the engine has, and whether `wheels` would use them now
+    /// List the engine's prebuilt base images and whether `wheels` uses them
     List(ListArgs),
 }
 
 #[derive(Debug, clap::Args)]
 struct MakeArgs {
-    /// Base images or target names, and platforms: `debian:12 linux/amd64`
+    /// Base images or target names, and platforms, e.g. `debian:12 linux/amd64`
     #[arg(value_name = "TARGET|PLATFORM")]
     words: Vec<String>,
-    /// Every target of wheels.toml
+    /// Build for every target of wheels.toml
     #[arg(long)]
     all: bool,
-    /// Interpreters, e.g. `cp311,cp314t`; all of wheels.toml where absent
+    /// Build only for these interpreters, e.g. `cp311,cp314t` [default: all of wheels.toml]
     #[arg(long, value_name = "TAG")]
     python: Vec<String>,
-    /// Build again what is there already
+    /// Rebuild images that exist already
     #[arg(long)]
     force: bool,
-    /// How base images may be obtained
+    /// Choose how to obtain base images
     #[arg(long, value_enum, default_value_t)]
     base: BasePolicy,
-    /// Which engine builds
+    /// Engine and its caches.
     #[command(flatten)]
     engine: BuildArgs,
-    /// Report on stdout as JSON
+    /// Report as JSON on stdout
     #[arg(long)]
     json: bool,
-    /// Show what the build steps print
+    /// Show the output of build steps
     #[arg(long, short)]
     verbose: bool,
 }
 
 #[derive(Debug, clap::Args)]
 struct PushArgs {
-    /// Where to: `registry.example/wheels-base`; `[base-image] repository` of wheels.toml where absent
+    /// Push to this repository, e.g. `registry.example/wheels-base` [default: `repository` in `[base-image]`]
     #[arg(long, value_name = "REGISTRY/NAME", value_parser = repository)]
     to: Option<String>,
-    /// What is built
+    /// What to build.
     #[command(flatten)]
     make: MakeArgs,
 }
 
 #[derive(Debug, clap::Args)]
 struct ListArgs {
-    /// Report on stdout as JSON
+    /// Report as JSON on stdout
     #[arg(long)]
     json: bool,
-    /// Which engine has them
+    /// Engine that has the images.
     #[command(flatten)]
     engine: EngineArgs,
 }
@@ -87,7 +87,7 @@ struct ListArgs {
 /// Runs the subcommand.
 ///
 /// # Errors
-/// When nothing could be begun, or the engine does not answer.
+/// If the run cannot start, or the engine does not answer.
 pub(crate) fn run(args: &BaseImageArgs, file: &ConfigFile) -> anyhow::Result<ExitCode> {
     let (exec, workspace) = (Exec::real(), Workspace::of(file)?);
     let (config, _) = workspace.locked()?;
@@ -96,8 +96,8 @@ pub(crate) fn run(args: &BaseImageArgs, file: &ConfigFile) -> anyhow::Result<Exi
         Command::Push(push) => {
             let to = push.to.as_deref().or(config.base_images.repository.as_deref());
             let to = to.ok_or_else(|| {
-                UserError::new("no registry was named to push to").hint(
-                    "`--to registry.example/wheels-base`, or `repository` in `[base-image]` of \
+                UserError::new("`base-image push` requires a repository").hint(
+                    "use `--to registry.example/wheels-base`, or set `repository` in `[base-image]` of \
                      wheels.toml",
                 )
             })?;
@@ -128,7 +128,7 @@ fn build(
     let _lock = Lock::take(&workspace.work, true, |holder| {
         report::note(&format!("waiting for another run ({holder})"));
     })?;
-    // Its jobs are those of `wheels`, whatever is built with them.
+    // The jobs are those of `wheels`: a base image does not depend on the wheels that are built in it.
     let mut plan = plan::plan(config, &request, &locked(workspace)?);
     let engine = args.engine.engine(exec, workspace, config)?;
     let image = plan.jobs.first().map_or("", |job| &job.target.image);
@@ -172,7 +172,7 @@ fn build(
     }
     let errors = || results.iter().filter_map(|result| result.as_ref().err());
     let any = |is: fn(&EngineError) -> bool| errors().filter_map(PipelineError::engine).any(is);
-    // As for `wheels`: if another image was made, one whose base image is missing counts as a finding.
+    // As in `wheels`: if another image was made, a missing base image counts as a finding.
     let could_not =
         any(EngineError::ends_run) || made.is_empty() && any(EngineError::could_not_run);
     Ok(ExitCode::from(match errors().next() {
@@ -203,11 +203,11 @@ fn table(made: &[&Made]) -> String {
 struct Line {
     #[serde(flatten)]
     kept: Kept,
-    /// Whether `wheels` would use it now.
+    /// `wheels` uses this image with the current configuration.
     current: bool,
 }
 
-/// What a plan needs to know of the lock file, which decides versions of packages.
+/// The lock file as an input of the plan: it determines package versions.
 fn locked(workspace: &Workspace) -> anyhow::Result<plan::Inputs> {
     Ok(plan::Inputs { lock: workspace.lock_file()?, ..plan::Inputs::default() })
 }
@@ -230,11 +230,11 @@ fn show(
         return Ok(ExitCode::SUCCESS);
     }
     if lines.is_empty() {
-        report::note("the engine has no base images that were built beforehand");
+        report::note("the engine has no prebuilt base images");
         return Ok(ExitCode::SUCCESS);
     }
     let row = |line: &Line| {
-        let current = if line.current { "used by wheels" } else { "of an earlier state" };
+        let current = if line.current { "used by wheels" } else { "outdated" };
         let kept = &line.kept;
         vec![kept.reference.clone(), kept.base.clone(), kept.size.clone(), current.to_owned()]
     };
@@ -246,7 +246,7 @@ fn show(
 #[cfg(test)]
 mod tests {
     #[test]
-    fn a_repository_is_no_option() {
+    fn an_option_is_rejected_as_a_repository() {
         assert!(super::repository("registry.example:5000/wheels-base").is_ok());
         for text in ["--evil", "", "a,push=true", "a b"] {
             assert!(super::repository(text).is_err(), "{text}");

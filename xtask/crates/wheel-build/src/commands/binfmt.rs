@@ -1,4 +1,4 @@
-//! `cargo xtask binfmt`: emulation for just the architectures that are asked for.
+//! `cargo xtask binfmt`: registers emulators for the requested architectures.
 
 use std::fmt::Write as _;
 use std::process::ExitCode;
@@ -16,60 +16,60 @@ use wheel_audit::{UserError, report};
 /// Arguments of `cargo xtask binfmt`.
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct BinfmtArgs {
-    /// What to do.
+    /// Subcommand of `binfmt`.
     #[command(subcommand)]
     pub command: BinfmtCommand,
 }
 
-/// What to do.
+/// Subcommands of `binfmt`.
 #[derive(Debug, Clone, clap::Subcommand)]
 pub(crate) enum BinfmtCommand {
-    /// Register emulators with the kernel, until the next boot
+    /// Register emulators with the kernel until the next boot
     Install {
-        /// Architectures: `arm64`, `riscv64`, `linux/s390x`
+        /// Architectures, e.g. `arm64`, `riscv64`, `linux/s390x`
         #[arg(required = true, value_name = "ARCH", value_parser = arch)]
         arches: Vec<&'static Arch>,
-        /// Where the emulators come from
+        /// Choose the source of the emulators
         #[arg(long, value_enum, default_value = "auto")]
         way: InstallMethod,
-        /// Print the exact commands and run none
+        /// Print the exact commands without running them
         #[arg(long)]
         dry_run: bool,
     },
-    /// Say what is registered by whom, and run a foreign program with it
+    /// List registered emulators and run a foreign program with each
     Status {
-        /// Architectures; all where absent
+        /// Architectures [default: all]
         #[arg(value_name = "ARCH", value_parser = arch)]
         arches: Vec<&'static Arch>,
-        /// Print JSON instead of a table
+        /// Report as JSON on stdout
         #[arg(long)]
         json: bool,
     },
-    /// Remove what `install` registered itself, and nothing else
+    /// Remove only the emulators that `install` registered
     Uninstall {
-        /// Architectures; all where absent
+        /// Architectures [default: all]
         #[arg(value_name = "ARCH", value_parser = arch)]
         arches: Vec<&'static Arch>,
-        /// Print the exact commands and run none
+        /// Print the exact commands without running them
         #[arg(long)]
         dry_run: bool,
     },
 }
 
-/// Reads `arm64`, `linux/arm64` or `linux/arm64/v8`.
+/// Parses `arm64`, `linux/arm64` or `linux/arm64/v8`.
 fn arch(word: &str) -> Result<&'static Arch, String> {
     let bare = word.strip_prefix("linux/").unwrap_or(word);
     let platform = format!("linux/{bare}").parse::<Platform>().ok();
     platform.and_then(|platform| Arch::find(platform.engine_arch())).ok_or_else(|| {
         let known = Arch::names().collect::<Vec<_>>().join(", ");
-        format!("no emulator for `{word}` is known; known are {known}")
+        format!("unknown architecture `{word}`; known architectures: {known}")
     })
 }
 
-/// Carries the subcommand out on this machine.
+/// Runs the subcommand on this machine.
 ///
 /// # Errors
-/// When an emulator cannot be registered or removed.
+/// If an emulator cannot be registered or removed.
 pub(crate) fn run(args: &BinfmtArgs, exec: &Exec, file: &ConfigFile) -> anyhow::Result<ExitCode> {
     let (workspace, image) = Workspace::with_image(file)?;
     let machine = Machine::this(&workspace.root);
@@ -86,7 +86,10 @@ pub(crate) fn run(args: &BinfmtArgs, exec: &Exec, file: &ConfigFile) -> anyhow::
                 for other in row.emulators.iter().filter(|one| !one.is_own()) {
                     let how = other.image_removal();
                     let how = how.map_or_else(String::new, |how| format!(" (`{how}` removes it)"));
-                    report::note(&format!("`{}` of {} stays{how}", other.name, other.by));
+                    report::note(&format!(
+                        "kept `{}`, registered by {}{how}",
+                        other.name, other.by
+                    ));
                 }
             }
             let plan = binfmt::uninstall(&machine, &facts(), &status);
@@ -96,7 +99,7 @@ pub(crate) fn run(args: &BinfmtArgs, exec: &Exec, file: &ConfigFile) -> anyhow::
     }
 }
 
-/// Fails where the kernel that runs foreign programs is not this machine's own.
+/// Fails unless this machine's own kernel runs foreign programs.
 fn require_linux(machine: &Machine) -> Result<(), UserError> {
     if machine.is_linux() {
         return Ok(());
@@ -104,8 +107,8 @@ fn require_linux(machine: &Machine) -> Result<(), UserError> {
     let message = format!("`cargo xtask binfmt` works on Linux only, not on {}", machine.system);
     let image = binfmt::image().0;
     Err(UserError::new(message).hint(format!(
-        "the engine's virtual machine emulates: `docker run --privileged --rm {image} --install arm64`, \
-         then `cargo xtask doctor`"
+        "the engine's virtual machine runs the emulators: \
+`docker run --privileged --rm {image} --install arm64`, then `cargo xtask doctor`"
     )))
 }
 
@@ -133,7 +136,7 @@ fn install(
     let bad: Vec<_> = after.architectures.iter().filter(|row| !row.state.is_good()).collect();
     if !bad.is_empty() {
         let lines = bad.into_iter().map(line).collect::<Vec<_>>().join("\n  ");
-        bail!("still not emulated after the installation:\n  {lines}");
+        bail!("not emulated after the installation:\n  {lines}");
     }
     report::text(&report::fold(&table(&after), report::width()));
     Ok(ExitCode::SUCCESS)
@@ -158,11 +161,13 @@ fn status(
 fn table(status: &Status) -> String {
     let mut text = status.architectures.iter().map(line).collect::<Vec<_>>().join("\n");
     if !status.mounted {
-        text.push_str("\n\nthe kernel's list of emulators is not mounted (`install` mounts it)");
+        text.push_str(
+            "\n\nbinfmt_misc is not mounted; `cargo xtask binfmt install ARCH` mounts it",
+        );
     } else if !status.enabled {
         text.push_str(
-            "\n\nemulation is switched off as a whole; on again, as root: \
-             `echo 1 > /proc/sys/fs/binfmt_misc/status`",
+            "\n\nemulation is disabled; to enable it as root: \
+`echo 1 > /proc/sys/fs/binfmt_misc/status`",
         );
     }
     text
@@ -185,7 +190,7 @@ mod tests {
     use crate::engine::doctor::fixture;
 
     #[test]
-    fn emulators_are_registered_with_a_linux_kernel_only() {
+    fn emulators_require_a_linux_kernel() {
         let mut machine = fixture::debian_12().machine;
         assert_eq!(require_linux(&machine), Ok(()));
         machine.system = "macos";
@@ -195,11 +200,11 @@ mod tests {
     }
 
     #[test]
-    fn architectures_are_read_as_platforms_name_them() {
+    fn architectures_are_parsed_like_platforms() {
         for word in ["arm64", "linux/arm64", "linux/arm64/v8", "arm64/v8"] {
             assert_eq!(arch(word).unwrap().name, "arm64", "{word}");
         }
         assert_eq!(arch("linux/386").unwrap().qemu, "i386");
-        assert!(arch("aarch64").unwrap_err().contains("known are amd64, arm64, 386, arm"));
+        assert!(arch("aarch64").unwrap_err().contains("amd64, arm64, 386, arm"));
     }
 }

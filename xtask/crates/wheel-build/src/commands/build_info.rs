@@ -1,4 +1,4 @@
-//! `cargo xtask build-info`: what a target's build environment is.
+//! `cargo xtask build-info`: describes a target's build environment.
 
 use std::process::ExitCode;
 
@@ -15,37 +15,36 @@ use wheel_audit::report;
 /// Arguments of `build-info`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct BuildInfoArgs {
-    /// Base images or target names, and platforms: `debian:12 linux/arm64`; without a platform, this
-    /// machine's
+    /// Base images or target names, and platforms, e.g. `debian:12 linux/arm64` [default platform: this machine's]
     #[arg(value_name = "TARGET|PLATFORM", required = true)]
     pub words: Vec<String>,
-    /// Report on stdout as JSON
+    /// Report as JSON on stdout
     #[arg(long)]
     pub json: bool,
-    /// How base images may be obtained
+    /// Choose how to obtain base images
     #[arg(long, value_enum, default_value_t)]
     pub base: crate::engine::base::BasePolicy,
-    /// Which engine builds
+    /// Engine and its caches.
     #[command(flatten)]
     pub engine: BuildArgs,
 }
 
-/// Builds the `build-info` target and prints what it says.
+/// Builds the stage `build-info` and prints its report.
 ///
 /// # Errors
-/// When the engine cannot build it.
+/// If the engine cannot build it.
 pub(crate) fn run(args: &BuildInfoArgs, file: &ConfigFile) -> anyhow::Result<ExitCode> {
     let (exec, workspace) = (Exec::real(), Workspace::of(file)?);
     let config = workspace.config()?;
     let native = native_platform();
     let request = plan::parse_words(&config, &args.words, false, &[], &native)?;
-    // A base image may have to be made, which two runs must not do in one folder.
+    // Making a base image needs a folder that two runs must not share.
     let _lock = Lock::take(&workspace.work, true, |holder| {
         report::note(&format!("waiting for another run ({holder})"));
     })?;
     let engine = args.engine.engine(&exec, &workspace, &config)?;
     let typed = args.words.iter().any(|word| word.starts_with("linux/"));
-    // One environment is what a person wants to see, unless more were typed.
+    // Without a platform, show one environment only.
     let own = [native.clone()];
     let places = request.targets.iter().map(|(target, platforms)| {
         (target, if typed { platforms.as_slice() } else { own.as_slice() })

@@ -1,4 +1,4 @@
-//! `cargo xtask clean`: removes what xtask made, and only that.
+//! `cargo xtask clean`: removes files, images and caches that xtask made.
 
 use std::collections::BTreeSet;
 use std::process::ExitCode;
@@ -19,8 +19,7 @@ use wheel_audit::files::{Place, place, remove_folder};
 use wheel_audit::report;
 use wheel_audit::text::file_size;
 
-/// The folders of `target/xtask/` that runs fill; what is not named here (the lock, an engine's own
-/// files) stays.
+/// Folders of `target/xtask/` that runs fill. Everything else stays, e.g. the lock and an engine's own files.
 const FOLDERS: [&str; 17] = [
     "auditwheel",
     "assets",
@@ -44,72 +43,72 @@ const FOLDERS: [&str; 17] = [
 /// Arguments of `clean`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct CleanArgs {
-    /// The files of `dist/` that its manifest names
+    /// Remove the files of `dist/` that its manifest lists
     #[arg(long)]
     pub dist: bool,
-    /// What our build steps left in the engine's build cache; with `--everywhere`
+    /// Remove the build cache of our build steps; requires `--everywhere`
     #[arg(long)]
     pub cache: bool,
-    /// The images that we made (base images, those with interpreters); with `--everywhere`
+    /// Remove base images and images with interpreters that xtask made; requires `--everywhere`
     #[arg(long)]
     pub images: bool,
-    /// `dist/` and what goes without a switch (the work folders below `target/xtask/`); with
-    /// `--everywhere` images and build cache, too
+    /// Remove `dist/` and work folders; with `--everywhere`, also images and build cache
     #[arg(long)]
     pub all: bool,
-    /// Include what the engine keeps for every checkout alike: images and build cache
+    /// Include what all checkouts share: images and build cache
     #[arg(long)]
     pub everywhere: bool,
-    /// Say what would go, and remove nothing
+    /// Print what would be removed without removing it
     #[arg(long)]
     pub dry_run: bool,
-    /// Which engine is meant
+    /// Engine to clean.
     #[command(flatten)]
     pub engine: EngineArgs,
 }
 
 impl CleanArgs {
-    /// An image or a cache record does not tell which checkout made it, and several use the same: they go
-    /// only where that is said.
+    /// Images and cache records do not record which checkout made them, so removing them requires `--everywhere`.
     fn check(&self) -> anyhow::Result<()> {
         let shared = self.cache || self.images;
         if shared && !self.everywhere {
             bail!(
-                UserError::new("every checkout shares images and build cache, nothing was removed")
-                    .hint("add `--everywhere` to remove them for all")
+                UserError::new("nothing was removed: all checkouts share images and build cache")
+                    .hint("add `--everywhere` to remove them for all checkouts")
             );
         }
         if self.everywhere && !(shared || self.all) {
             bail!(
-                UserError::new("`--everywhere` does not say what is to go, nothing was removed")
-                    .hint("add `--images`, `--cache` or `--all`")
+                UserError::new(
+                    "nothing was removed: `--everywhere` requires `--images`, `--cache` or `--all`"
+                )
+                .hint("add `--images`, `--cache` or `--all`")
             );
         }
         Ok(())
     }
 }
 
-/// Removes, under the lock, what is asked for, and says what and how much it was.
+/// Takes the lock, removes what was requested, and reports names and sizes.
 ///
 /// # Errors
-/// When another run holds the lock, or the engine does not answer.
+/// If another run holds the lock, or the engine does not answer.
 pub(crate) fn run(args: &CleanArgs, file: &ConfigFile) -> anyhow::Result<ExitCode> {
     args.check()?;
     let (exec, workspace) = (Exec::real(), Workspace::of(file)?);
     let _lock = Lock::take(&workspace.work, false, |_| {})?;
     let mut cleaner = Cleaner { dry_run: args.dry_run, failed: false };
     let nothing_named = !(args.dist || args.cache || args.images);
-    // First what a killed run had promised, or the journal would speak of files that are gone.
+    // Recover first: the journal of a killed run must not name files that are gone.
     let store = Store::new(&workspace.dist, &workspace.work);
     if !args.dry_run && store.recover()? {
-        report::note("finished what an earlier run was killed in");
+        report::note("recovered `dist/` after an interrupted run");
     }
     if args.all || args.dist {
         cleaner.dist(&workspace, &store)?;
     }
     if args.all && !args.everywhere {
         report::note(
-            "images and build cache stay: every checkout shares them; `--everywhere` includes them",
+            "kept images and build cache, which all checkouts share; `--everywhere` removes them",
         );
     } else if args.all || args.cache || args.images {
         let engine = args.engine.engine(&exec, &workspace, &workspace.config()?)?;
@@ -120,7 +119,7 @@ pub(crate) fn run(args: &CleanArgs, file: &ConfigFile) -> anyhow::Result<ExitCod
             cleaner.cache(&engine)?;
         }
     }
-    // Last: what asks the engine writes into one of them.
+    // Last, because queries to the engine write into one of these folders.
     if args.all || nothing_named {
         for folder in FOLDERS {
             cleaner.folder(&workspace.work.join(folder))?;
@@ -135,7 +134,7 @@ struct Cleaner {
 }
 
 impl Cleaner {
-    fn say(&self, what: &str) {
+    fn report_removed(&self, what: &str) {
         let verb = if self.dry_run { "would remove" } else { "removed" };
         report::data(&format!("{verb} {what}"));
     }
@@ -146,23 +145,23 @@ impl Cleaner {
             if !self.dry_run {
                 fs_err::remove_file(folder)?;
             }
-            self.say(&format!("{folder} (a link; what it leads to stays)"));
+            self.report_removed(&format!("{folder} (a link; its target is kept)"));
             return Ok(());
         }
         let (files, bytes) = size(folder);
         if !self.dry_run {
             remove_folder(folder)?;
         }
-        self.say(&format!("{folder} ({files} files, {})", file_size(bytes)));
+        self.report_removed(&format!("{folder} ({files} files, {})", file_size(bytes)));
         Ok(())
     }
 
     fn refused(&mut self, name: &str, reason: &str) {
         self.failed = true;
-        report::note(&format!("`{}` stays: {reason}", name.escape_debug()));
+        report::note(&format!("kept `{}`: {reason}", name.escape_debug()));
     }
 
-    /// What the manifest names, the manifest last; what else lies in `dist/` was put there by someone.
+    /// Removes the files that the manifest lists, and the manifest last. Other files in `dist/` are kept.
     fn dist(&mut self, workspace: &Workspace, store: &Store) -> anyhow::Result<()> {
         let manifest = store.manifest()?;
         let (mut paths, mut bytes): (Vec<Utf8PathBuf>, u64) = (Vec::new(), 0);
@@ -185,16 +184,24 @@ impl Cleaner {
         if !self.dry_run {
             for path in &paths {
                 fs_err::remove_file(path)?;
-                // Only where nothing else is left in it.
+                // Succeeds only if the folder is empty.
                 let _ = path.parent().map(std::fs::remove_dir);
             }
-            // A link that the user made stays, and its folder, too.
+            // Keep a link that the user made, and its folder.
             let _ = std::fs::remove_dir(&workspace.dist);
         }
-        self.say(&format!("{} files of {} ({})", paths.len(), workspace.dist, file_size(bytes)));
+        self.report_removed(&format!(
+            "{} files of {} ({})",
+            paths.len(),
+            workspace.dist,
+            file_size(bytes)
+        ));
         if !self.dry_run && holds_anything(&workspace.dist) {
             self.failed = true;
-            report::note(&format!("`{}` holds files that are not ours: they stay", workspace.dist));
+            report::note(&format!(
+                "kept `{}`: it contains files that xtask did not write",
+                workspace.dist
+            ));
         }
         Ok(())
     }
@@ -203,10 +210,10 @@ impl Cleaner {
         for image in engine.own_images()? {
             let removed = if self.dry_run { Ok(()) } else { engine.remove_image(&image) };
             match removed {
-                Ok(()) => self.say(&format!("image {} ({})", image.id, image.size)),
+                Ok(()) => self.report_removed(&format!("image {} ({})", image.id, image.size)),
                 Err(error @ EngineError::Client { .. }) => {
                     self.failed = true;
-                    report::note(&format!("image {} stays: {error}", image.id));
+                    report::note(&format!("kept image {}: {error}", image.id));
                 }
                 Err(error) => return Err(error),
             }
@@ -219,7 +226,7 @@ impl Cleaner {
         if !tool.has_builders() {
             let program = tool.program();
             report::note(&format!(
-                "build cache: {program} keeps it as images without a name, which may be anybody's: they stay"
+                "kept the build cache: {program} stores it as images without a name, which may belong to other programs"
             ));
             return Ok(());
         }
@@ -229,20 +236,20 @@ impl Cleaner {
         let found = engine.own_cache(&dockerfile)?;
         let left = if self.dry_run { Vec::new() } else { pruned(engine, &dockerfile, &found)? };
         let stays = |record: &&Owned| left.iter().any(|other| other.id == record.id);
-        for line in told(found.iter().filter(|record| !stays(record))) {
-            self.say(&line);
+        for line in step_lines(found.iter().filter(|record| !stays(record))) {
+            self.report_removed(&line);
         }
         let stay = found.iter().filter(stays).count();
         if stay > 0 {
             self.failed = true;
-            report::note(&format!("{stay} records of the build cache are in use: they stay"));
+            report::note(&format!("kept {stay} records of the build cache that are in use"));
         }
         Ok(())
     }
 }
 
-/// Removes `records`; those that are still there. One goes after those that were made of it, which may be
-/// named in a later call: so once more, as long as that removes any.
+/// Removes `records` and returns those that remain. A record can only go after the records made from it, so this
+/// repeats as long as a pass removes any.
 fn pruned(engine: &Engine, dockerfile: &str, records: &[Owned]) -> Result<Vec<Owned>, EngineError> {
     let mut left = records.to_vec();
     loop {
@@ -257,8 +264,8 @@ fn pruned(engine: &Engine, dockerfile: &str, records: &[Owned]) -> Result<Vec<Ow
     }
 }
 
-/// A line for each step that left records, in their order: a step leaves one each time that it is run.
-fn told<'a>(records: impl Iterator<Item = &'a Owned>) -> Vec<String> {
+/// One line for each step that left records, in order. A step leaves one record each time it runs.
+fn step_lines<'a>(records: impl Iterator<Item = &'a Owned>) -> Vec<String> {
     let mut steps: Vec<(&str, Vec<&str>)> = Vec::new();
     for record in records {
         match steps.iter_mut().find(|(name, _)| *name == record.what) {
@@ -278,10 +285,10 @@ fn told<'a>(records: impl Iterator<Item = &'a Owned>) -> Vec<String> {
     steps.into_iter().map(line).collect()
 }
 
-/// A description in one line of bearable length.
+/// Shortens a description to one line.
 fn brief(what: &str) -> String {
     let text = what.split_whitespace().collect::<Vec<_>>().join(" ");
-    // The name of a cache mount stands last, behind its step.
+    // The name of a cache mount comes last, after its step.
     let (step, id) = text.split_once(" with id ").unwrap_or((&text, ""));
     let gap = if id.is_empty() { "" } else { " " };
     format!("{}{gap}{id}", step.chars().take(100).collect::<String>())
@@ -291,7 +298,7 @@ fn holds_anything(folder: &Utf8Path) -> bool {
     std::fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some())
 }
 
-/// Files and bytes below `folder`.
+/// Number of files and bytes below `folder`.
 fn size(folder: &Utf8Path) -> (usize, u64) {
     let walk = walkdir::WalkDir::new(folder).into_iter().filter_map(Result::ok);
     let files = walk.filter_map(|entry| entry.metadata().ok()).filter(std::fs::Metadata::is_file);

@@ -1,4 +1,4 @@
-//! `cargo xtask collect`: the `dist/` folders of many machines made one.
+//! `cargo xtask collect`: merges the `dist/` folders of several machines.
 
 use std::process::ExitCode;
 use wheel_audit::UserError;
@@ -23,46 +23,46 @@ use wheel_audit::text::shown;
 /// Arguments of `collect`.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub(crate) struct CollectArgs {
-    /// `dist/` folders, or folders with several of them right below
+    /// `dist/` folders, or folders that directly contain several of them
     #[arg(required = true, value_name = "FOLDER")]
     pub folders: Vec<Utf8PathBuf>,
-    /// What is brought takes the place of what is in `dist/` with other bytes
+    /// Let incoming wheels replace wheels of `dist/` that have other bytes
     #[arg(long)]
     pub replace: bool,
-    /// Do not mind that wheels are missing
+    /// Accept a collection with missing required wheels
     #[arg(long)]
     pub partial: bool,
-    /// Also report what changed since the release whose files are in this folder (`last-release`)
+    /// Report changes since the release in this folder (see `last-release`)
     #[arg(long, value_name = "FOLDER")]
     pub against: Option<Utf8PathBuf>,
-    /// Report on stdout as JSON
+    /// Report as JSON on stdout
     #[arg(long)]
     pub json: bool,
-    /// Report on stdout as Markdown, for a job summary
+    /// Report as Markdown on stdout, for a job summary
     #[arg(long, conflicts_with = "json")]
     pub markdown: bool,
-    /// Fail at once where another run holds `dist/`
+    /// Fail at once if another run holds the lock of `dist/`
     #[arg(long)]
     pub no_wait: bool,
 }
 
-/// Everything that `collect` has to say.
+/// The JSON output of `collect`.
 #[derive(Serialize)]
-struct Told<'a> {
+struct CollectOutput<'a> {
     #[serde(flatten)]
     collection: &'a Collection,
-    /// What `verify` says of `dist/` afterwards; absent where nothing was taken.
+    /// Report of `verify` on `dist/` after the merge; absent if nothing was merged.
     #[serde(skip_serializing_if = "Option::is_none")]
     verify: Option<&'a Report>,
-    /// What changed since the release of `--against`, where there is one.
+    /// Changes since the release of `--against`, if there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     changes: Option<&'a Changes>,
 }
 
-/// Collects, judges `dist/` anew, and reports.
+/// Merges the folders, verifies `dist/`, and reports.
 ///
 /// # Errors
-/// When there is nothing to collect, or `dist/` cannot be written.
+/// If there is nothing to collect, or `dist/` cannot be written.
 pub(crate) fn run(args: &CollectArgs, file: &ConfigFile) -> anyhow::Result<ExitCode> {
     let workspace = Workspace::of(file)?;
     let config = workspace.config()?;
@@ -71,13 +71,13 @@ pub(crate) fn run(args: &CollectArgs, file: &ConfigFile) -> anyhow::Result<ExitC
     })?;
     let store = Store::new(&workspace.dist, &workspace.work);
     if store.recover()? {
-        report::note("finished what an earlier run was killed in");
+        report::note("recovered `dist/` after an interrupted run");
     }
-    // Where no machine handed anything over, the wheels that are missing are what has to be reported.
+    // If no machine delivered a folder, report the missing wheels.
     let (folders, absent): (Vec<_>, Vec<_>) =
         args.folders.iter().cloned().partition(|folder| folder.exists());
     for folder in &absent {
-        report::failed(&UserError::new(format!("there is no folder `{folder}`")).hint(FOLDER));
+        report::failed(&UserError::new(format!("`{folder}` is not a folder")).hint(FOLDER));
     }
     let collection = collect::collect(&config, &store, &folders, args.replace)?;
     let is_judged = collection.accepted() && workspace.dist.exists();
@@ -86,7 +86,7 @@ pub(crate) fn run(args: &CollectArgs, file: &ConfigFile) -> anyhow::Result<ExitC
     let changes = changes(args, &config, &store)?;
     if args.json {
         let changes = changes.as_ref();
-        report::json(&Told { collection: &collection, verify, changes })?;
+        report::json(&CollectOutput { collection: &collection, verify, changes })?;
     } else if args.markdown {
         let page = markdown::page(&collection, verify, args.against.is_some(), changes.as_ref());
         report::data(&page);
@@ -102,7 +102,7 @@ pub(crate) fn run(args: &CollectArgs, file: &ConfigFile) -> anyhow::Result<ExitC
     Ok(if good { ExitCode::SUCCESS } else { ExitCode::from(FINDINGS) })
 }
 
-/// What `verify` says of `dist/` now.
+/// Report of `verify` on `dist/`.
 fn verify(config: &Config, workspace: &Workspace) -> anyhow::Result<Report> {
     let mut inputs = Inputs::find(std::slice::from_ref(&workspace.dist))?;
     inputs.asked = Some(pipeline::asked(config));
@@ -112,10 +112,10 @@ fn verify(config: &Config, workspace: &Workspace) -> anyhow::Result<Report> {
     Ok(audit::judge(&inputs, &expectations, &settings, &|_| {}))
 }
 
-/// What changed since the release of `--against`; none without wheels to compare.
+/// Changes since the release of `--against`; `None` without wheels to compare.
 fn changes(args: &CollectArgs, config: &Config, store: &Store) -> anyhow::Result<Option<Changes>> {
     let Some(folder) = &args.against else { return Ok(None) };
-    // What cannot be published is reported elsewhere.
+    // Other output reports wheels that cannot be published.
     let Ok(wheels) = published::select(config, &store.manifest()?) else { return Ok(None) };
     changes::since(folder, store.dist(), &wheels)
 }
@@ -143,7 +143,7 @@ fn table(collection: &Collection) -> String {
 fn closing(collection: &Collection) -> String {
     let wheels = report::counted(collection.wheels.len(), "wheel");
     let inputs = report::counted(collection.inputs.len(), "folder");
-    let what = if collection.accepted() { "now in" } else { "refused, nothing changed in" };
+    let what = if collection.accepted() { "now in" } else { "rejected, nothing changed in" };
     format!("{wheels} of {inputs}: {what} {}", collection.dist)
 }
 
@@ -151,15 +151,15 @@ fn lacks(missing: &Missing) -> String {
     format!("{} {}: {}", missing.target, missing.platform, missing.interpreters.join(", "))
 }
 
-/// What went wrong and what is missing, as a hosted run shows it.
+/// Problems and missing wheels as annotations of a hosted run.
 fn annotations(collection: &Collection, verify: Option<&Report>, partial: bool) -> Vec<Annotation> {
     let mut all = Vec::new();
     for problem in &collection.problems {
-        all.push(Annotation::error(format!("{} is refused", problem.path), &problem.message));
+        all.push(Annotation::error(format!("{} is rejected", problem.path), &problem.message));
     }
     for conflict in &collection.conflicts {
         let message = format!("{}\nhint: {}", conflict.message, conflict.hint);
-        all.push(Annotation::error(format!("{} is refused", conflict.path), message));
+        all.push(Annotation::error(format!("{} is rejected", conflict.path), message));
     }
     for missing in &collection.missing {
         let is_error = missing.required && !partial;
@@ -167,21 +167,21 @@ fn annotations(collection: &Collection, verify: Option<&Report>, partial: bool) 
         all.push(Annotation { is_error, ..Annotation::warning(title, missing.to_string()) });
     }
     for wheel in &collection.left_out {
-        let title = format!("{} is left out", wheel.path);
+        let title = format!("{} is skipped", wheel.path);
         all.push(Annotation::warning(title, wheel.reasons.join("\n")));
     }
     all.extend(verify.map(report::annotations).unwrap_or_default());
     all
 }
 
-/// What went wrong, in an order that ends with what to do.
+/// Reports problems and missing wheels, with a hint last.
 fn complain(collection: &Collection, verify: Option<&Report>, partial: bool) {
     for problem in &collection.problems {
         let (folder, path) = (shown(problem.folder.as_str()), shown(&problem.path));
         report::note(&format!("error: `{folder}/{path}`: {}", problem.message));
     }
     if !collection.problems.is_empty() {
-        report::hint("bring these folders again, or build them again; nothing was taken");
+        report::hint("nothing was merged: download these folders again, or rebuild them");
     }
     for conflict in &collection.conflicts {
         let message = format!("`{}`: {}", shown(&conflict.path), conflict.message);
@@ -195,7 +195,7 @@ fn complain(collection: &Collection, verify: Option<&Report>, partial: bool) {
     }
     for wheel in &collection.left_out {
         let path = shown(&wheel.path);
-        report::note(&format!("warning: `{path}` is left out: {}", wheel.reasons.join("; ")));
+        report::note(&format!("warning: `{path}` is skipped: {}", wheel.reasons.join("; ")));
     }
     for missing in &collection.missing {
         let word = if partial { "note" } else { missing.word() };
@@ -203,8 +203,8 @@ fn complain(collection: &Collection, verify: Option<&Report>, partial: bool) {
     }
     if collection.lacks_required() && !partial {
         report::hint(
-            "bring the folders of the machines that built them, or use `--partial`; `[ci] required` in \
-             wheels.toml names the wheels that a release needs",
+            "collect the folders of the machines that built them, or use `--partial`; `[ci] required` in \
+wheels.toml lists the wheels that a release requires",
         );
     }
 }

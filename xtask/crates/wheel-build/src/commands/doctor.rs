@@ -1,4 +1,4 @@
-//! `cargo xtask doctor`: what this machine has and lacks, and the command that mends each lack.
+//! `cargo xtask doctor`: reports the state of this machine, with a fix for each missing part.
 
 use std::process::ExitCode;
 
@@ -11,15 +11,15 @@ use wheel_audit::report;
 /// Arguments of `cargo xtask doctor`.
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct DoctorArgs {
-    /// Print JSON instead of a table
+    /// Report as JSON on stdout
     #[arg(long)]
     pub json: bool,
 }
 
-/// Looks at this machine and prints what it found; `image` is the first target's base image.
+/// Examines this machine and prints the result. `image` is the first target's base image.
 ///
 /// # Errors
-/// When the findings cannot be expressed as JSON.
+/// If the result cannot be written as JSON.
 pub(crate) fn run(
     args: &DoctorArgs,
     exec: &Exec,
@@ -36,7 +36,7 @@ pub(crate) fn run(
     Ok(if diagnosis.ready { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Which base images are pinned by their digests, of those that `config` builds in.
+/// Reports which base images of `config` are pinned by digest.
 fn pins(config: &Config) -> Item {
     let (mut pinned, mut loose, mut targets) = (0, Vec::new(), Vec::new());
     for target in &config.targets {
@@ -58,7 +58,7 @@ fn pins(config: &Config) -> Item {
     Item { name: "base images".to_owned(), state, required: false, detail, cure }
 }
 
-/// The findings for people, in lines of `width` columns.
+/// The result as a table of at most `width` columns.
 fn table(diagnosis: &Diagnosis, width: usize) -> String {
     let longest = diagnosis.items.iter().map(|item| item.name.len()).max().unwrap_or(0);
     let mut lines = Vec::new();
@@ -91,7 +91,7 @@ mod tests {
     use crate::engine::doctor::fixture;
 
     #[test]
-    fn images_without_a_digest_are_named_with_their_cure() {
+    fn unpinned_images_are_named_with_the_command_that_pins_them() {
         let text = "[source]\npath = \".\"\n[build]\npythons = [\"cp311\"]\n[[target]]\nname = \"a\"\n\
             image = \"debian:12\"\nplatforms = [\"linux/amd64\", \"linux/arm64\"]\n";
         let item = |text: &str| pins(&config::parse_text("wheels.toml".into(), text).unwrap());
@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn the_table_names_each_lack_with_its_cure_and_ends_with_the_verdict() {
+    fn the_table_names_each_missing_part_with_its_fix_and_ends_with_the_verdict() {
         let fixture = fixture::debian_12();
         let diagnosis = fixture.diagnosis(&fixture::no_engine());
         insta::assert_snapshot!(table(&diagnosis, 80), @r"

@@ -1,4 +1,4 @@
-//! The switches that say which engine is used, and those of every command that builds.
+//! Options that select the engine, and options of every command that builds.
 
 use std::collections::BTreeMap;
 use wheel_audit::UserError;
@@ -14,48 +14,48 @@ use crate::engine::{Engine, cache, podman};
 use crate::exec::Exec;
 use wheel_audit::report;
 
-/// The first buildx whose bake has to be told that a network is meant (its release notes).
+/// The first buildx that requires `--allow` for networks (its release notes).
 const FIRST_TO_ASK: Version = Version::new(0, 17, 0);
 
-/// Which engine is used. Each outranks `[engine]` of wheels.toml.
+/// Selects the engine. Each option overrides `[engine]` of wheels.toml.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub(crate) struct EngineArgs {
-    /// The program that builds; docker where it is there, else podman
+    /// Use this program to build [default: docker if installed, else podman]
     #[arg(long, value_enum)]
     pub engine: Option<Tool>,
-    /// The engine: an address (`ssh://user@host`) or a docker context, for every platform or
-    /// (`linux/arm64=ssh://user@host`) for one
+    /// Use the engine at an address (`ssh://user@host`) or of a docker context; `PLATFORM=` limits it to one
+    /// platform, e.g. `linux/arm64=ssh://user@host`
     #[arg(long, value_name = "[PLATFORM=]ENGINE")]
     pub engine_host: Vec<String>,
-    /// buildx builder to use; the current one where absent, and never switched
+    /// Use this buildx builder [default: the current builder]
     #[arg(long, value_name = "NAME", value_parser = builder)]
     pub builder: Option<String>,
 }
 
-/// How an engine builds, and what it keeps. Each outranks `[engine]` and `[cache]` of wheels.toml.
+/// Selects how the engine builds and what it caches. Each option overrides `[engine]` and `[cache]` of wheels.toml.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub(crate) struct BuildArgs {
-    /// Which engine is used.
+    /// Engine.
     #[command(flatten)]
     pub engine: EngineArgs,
-    /// Network of the build steps; the engine's own where absent
+    /// Network of build steps [default: the engine's own]
     #[arg(long, value_enum)]
     pub network: Option<Network>,
-    /// Read this build cache: `type=local,src=DIR`, `type=registry,ref=NAME` (or NAME alone), `type=gha`;
-    /// each job has its own scope in it. `none` uses none of wheels.toml
+    /// Read this build cache: `type=local,src=DIR`, `type=registry,ref=NAME` (or NAME alone), `type=gha`. Each job
+    /// has its own scope. `none` disables the caches of wheels.toml
     #[arg(long, value_name = "CACHE")]
     pub cache_from: Vec<CacheChoice>,
-    /// Write this build cache: `type=local,dest=DIR`, `type=registry,ref=NAME` (or NAME alone), `type=gha`;
-    /// `none` uses none of wheels.toml
+    /// Write this build cache: `type=local,dest=DIR`, `type=registry,ref=NAME` (or NAME alone), `type=gha`. `none`
+    /// disables the caches of wheels.toml
     #[arg(long, value_name = "CACHE")]
     pub cache_to: Vec<CacheChoice>,
 }
 
 impl EngineArgs {
-    /// The engine that these switches and `config` ask for; nothing is asked of it yet.
+    /// The engine that these options and `config` select. Sends no request to it.
     ///
     /// # Errors
-    /// When a word names no engine, or the host's settings cannot be gathered.
+    /// If a word is not a valid engine, or the host's settings cannot be read.
     pub(crate) fn engine(
         &self,
         exec: &Exec,
@@ -90,10 +90,10 @@ impl EngineArgs {
 }
 
 impl BuildArgs {
-    /// As [`EngineArgs::engine`], for a build.
+    /// Like [`EngineArgs::engine`], for a build.
     ///
     /// # Errors
-    /// As there.
+    /// As for [`EngineArgs::engine`].
     pub(crate) fn engine(
         &self,
         exec: &Exec,
@@ -107,10 +107,10 @@ impl BuildArgs {
         if !client.host_network && !unreachable.is_empty() {
             report::warning(
                 &UserError::new(format!(
-                    "settings with a loopback address, which no container reaches: {}",
+                    "containers cannot reach the loopback address in these settings: {}",
                     unreachable.join(", ")
                 ))
-                .hint("use an address that containers reach, or `--network host`"),
+                .hint("use an address that containers can reach, or `--network host`"),
             );
         }
         for problem in &host.problems {
@@ -120,15 +120,15 @@ impl BuildArgs {
         if !paths.is_empty() {
             report::warning(
                 &UserError::new(format!(
-                    "{} is a path of this machine, which no container has",
+                    "containers do not have this path of the machine: {}",
                     paths.join(", ")
                 ))
-                .hint("use an address that containers reach"),
+                .hint("use an address that containers can reach"),
             );
         }
         if client.host_network && client.tool.has_builders() {
-            let said = exec.read(&client.step(["buildx", "version"])).unwrap_or_default();
-            client.asks_leave = docker::read_buildx(&said) >= Some(FIRST_TO_ASK);
+            let version = exec.read(&client.step(["buildx", "version"])).unwrap_or_default();
+            client.asks_leave = docker::read_buildx(&version) >= Some(FIRST_TO_ASK);
         }
         let (cache, root) = (self.cache(config), workspace.root.clone());
         let assets = workspace.assets(config)?.folder;
@@ -143,16 +143,16 @@ impl BuildArgs {
     }
 }
 
-/// A builder's name as a word of the command line.
+/// Parses a builder's name.
 fn builder(text: &str) -> Result<String, String> {
     words::BUILDER.check(text)?;
     Ok(text.to_owned())
 }
 
-/// Says which engines and caches are in use, and sees that the caches can work.
+/// Reports the engines and caches in use, and checks that the caches work.
 ///
 /// # Errors
-/// When a requested cache cannot work.
+/// If a requested cache cannot work.
 pub(crate) fn announce(engine: &Engine) -> anyhow::Result<()> {
     if let Some(endpoint) = &engine.client.endpoint {
         report::note(&format!("engine: {endpoint}"));

@@ -1,4 +1,4 @@
-//! `cargo xtask host-settings`: the secrets of a pasted `--dry-run`.
+//! `cargo xtask host-settings`: prints secrets for a pasted `--dry-run`.
 
 use std::io::{IsTerminal as _, Write as _};
 use std::process::ExitCode;
@@ -12,14 +12,14 @@ use wheel_audit::report;
 /// Arguments of `host-settings`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct HostSettingsArgs {
-    /// Which secret: ca, settings, netrc, `cargo_config`, `apt_conf` or `apt_auth`
+    /// Secret to print: `ca`, `settings`, `netrc`, `cargo_config`, `apt_conf` or `apt_auth`
     pub secret: String,
 }
 
-/// Prints one secret; it may hold passwords, so this is for a shell's `$(...)`, not for a log.
+/// Prints one secret for a shell's `$(...)`. It may contain passwords, so it does not belong in a log.
 ///
 /// # Errors
-/// When there is no secret of that name.
+/// If no secret has that name.
 pub(crate) fn run(args: &HostSettingsArgs) -> anyhow::Result<ExitCode> {
     let dump = Exec::real().read(&Step::new("apt-config", ["dump", "Acquire"])).unwrap_or_default();
     let host = HostSettings::gather(&ThisHost, &dump);
@@ -30,14 +30,14 @@ pub(crate) fn run(args: &HostSettingsArgs) -> anyhow::Result<ExitCode> {
     };
     let text = text.with_context(|| {
         format!(
-            "`{}` is none of ca, settings, netrc, cargo_config, apt_conf, apt_auth",
+            "unknown secret `{}`; known secrets: ca, settings, netrc, cargo_config, apt_conf, apt_auth",
             args.secret
         )
     })?;
     if std::io::stdout().is_terminal() {
         report::data(text.trim_end_matches('\n'));
     } else {
-        // For a step, which gets every byte as it is. A reader that has gone away is no error.
+        // Byte for byte, for a build step. A closed pipe is not an error.
         let _ = std::io::stdout().lock().write_all(text.as_bytes());
     }
     Ok(ExitCode::SUCCESS)

@@ -1,7 +1,7 @@
-//! What a hosted run tells of itself in its environment (GitHub's documentation, "Default environment variables").
+//! Variables of a hosted run (GitHub's documentation, "Default environment variables").
 
-/// A line of Markdown with links to the artifacts and logs of the run; none outside of GitHub Actions. `env` reads a
-/// variable of the environment.
+/// A line of Markdown with links to artifacts and logs of the run; `None` outside of GitHub Actions. `env` reads a
+/// variable.
 pub(crate) fn links(env: &dyn Fn(&str) -> Option<String>) -> Option<String> {
     let word = |name: &str| {
         let plain = |c: char| c.is_ascii_alphanumeric() || ":/._-".contains(c);
@@ -11,7 +11,7 @@ pub(crate) fn links(env: &dyn Fn(&str) -> Option<String>) -> Option<String> {
     let run = word("GITHUB_RUN_ID")?;
     let url = format!("{server}/{repository}/actions/runs/{run}");
     Some(format!(
-        "[Artifacts: wheels, and logs of what failed]({url}#artifacts) · [logs of this run]({url})"
+        "[Artifacts: wheels, and logs of failed jobs]({url}#artifacts) · [logs of this run]({url})"
     ))
 }
 
@@ -20,7 +20,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_hosted_run_links_to_its_artifacts_and_no_word_breaks_the_link() {
+    fn a_hosted_run_links_to_its_artifacts_and_rejects_unsafe_words() {
         let with = |repository: &str| {
             links(&|name| match name {
                 "GITHUB_SERVER_URL" => Some("https://forge.example".to_owned()),

@@ -1,4 +1,4 @@
-//! `cargo xtask index`: a folder that installers, or an upload, take wheels from.
+//! `cargo xtask index`: writes a folder for installers or an upload.
 
 use std::process::ExitCode;
 use wheel_audit::UserError;
@@ -17,27 +17,26 @@ use wheel_audit::report;
 /// Arguments of `index`.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub(crate) struct IndexArgs {
-    /// An empty folder, one that does not exist yet, or one that an earlier `index` filled with the same
-    /// files
+    /// Empty, new, or filled by an earlier `index` with the same files
     #[arg(value_name = "FOLDER")]
     pub folder: Utf8PathBuf,
-    /// Nothing but the wheels: what an upload takes
+    /// Write the wheels only, for an upload
     #[arg(long)]
     pub flat: bool,
-    /// Refuse what an index would refuse, what is missing, and what no smoke test has seen
+    /// Reject wheels that an index rejects or that no smoke test covers, and missing wheels
     #[arg(long)]
     pub publish: bool,
 }
 
-/// Fills the folder with the published wheels of `dist/`.
+/// Writes the published wheels of `dist/` to the folder.
 ///
 /// # Errors
-/// When `dist/` is damaged, two wheels share a name, or the folder cannot be filled.
+/// If `dist/` is damaged, two wheels have one name, or the folder cannot be written.
 pub(crate) fn run(args: &IndexArgs, file: &ConfigFile) -> anyhow::Result<ExitCode> {
     anyhow::ensure!(
         !args.folder.as_str().is_empty(),
-        UserError::new("no folder was named (an unset variable?)")
-            .hint("name an empty folder, or one that does not exist yet")
+        UserError::new("the folder has an empty name")
+            .hint("name an empty or new folder, and check that a variable in the command is set")
     );
     let workspace = Workspace::of(file)?;
     let config = workspace.config()?;
@@ -51,13 +50,13 @@ pub(crate) fn run(args: &IndexArgs, file: &ConfigFile) -> anyhow::Result<ExitCod
         files.extend(index::pages(store.dist(), &wheels));
     }
     published::fill(&args.folder, &files)?;
-    let pages = if args.flat { "" } else { ", and the pages of an index in `simple/`" };
+    let pages = if args.flat { "" } else { ", with index pages in `simple/`" };
     report::data(&format!("{} in {}{pages}", report::counted(wheels.len(), "wheel"), args.folder));
     Ok(ExitCode::SUCCESS)
 }
 
-/// Reports what keeps the wheels from being published (defect 13): an upload that is refused half way
-/// cannot be taken back. Takes the wheels out that no smoke test has seen and no release needs.
+/// Reports what prevents an upload (defect 13), because a partial upload cannot be undone. Removes optional wheels
+/// without a smoke test from `wheels`.
 fn is_publishable(config: &Config, store: &Store, wheels: &mut Vec<Wheel>) -> anyhow::Result<bool> {
     let mut inputs = Inputs::find(&[store.dist().to_owned()])?;
     inputs.asked = Some(pipeline::asked(config));
@@ -76,7 +75,7 @@ fn is_publishable(config: &Config, store: &Store, wheels: &mut Vec<Wheel>) -> an
     for wheel in wheels.iter().filter(|wheel| wheel.is_untested()) {
         let path = &wheel.entry.path;
         if missing::is_optional(config, &wheel.entry) {
-            report::note(&format!("warning: `{path}` is left out: it was not smoke-tested"));
+            report::note(&format!("warning: `{path}` is skipped: it was not smoke-tested"));
         } else {
             report::note(&format!("error: `{path}` was not smoke-tested"));
             good = false;
@@ -88,7 +87,7 @@ fn is_publishable(config: &Config, store: &Store, wheels: &mut Vec<Wheel>) -> an
         good = false;
     }
     if !good {
-        report::hint("nothing was written: build or collect what is wrong or missing first");
+        report::hint("nothing was written: first build or collect these wheels");
     }
     Ok(good)
 }

@@ -1,4 +1,4 @@
-//! `cargo xtask init`: let another repository adopt this tool, or bring it up to date.
+//! `cargo xtask init`: adds the tool to another repository, or upgrades it.
 
 use std::process::ExitCode;
 use wheel_audit::UserError;
@@ -14,42 +14,43 @@ use crate::init::{self, Change, Planned, Request, State, Tool};
 /// Arguments of `init`.
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct InitArgs {
-    /// The package's repository [default with `--check` and `--upgrade`: this one]
+    /// Repository of the package [default with `--check` and `--upgrade`: this repository]
     #[arg(value_name = "PATH", required_unless_present_any = ["check", "upgrade"])]
     pub(crate) path: Option<Utf8PathBuf>,
-    /// Where the repository gets the tool from: `git=URL#REV`, `path=DIR`, or `vendor` for a copy in `xtask/vendor/`
-    /// [default: this clone's `origin` and commit]
+    /// Source of the tool: `git=URL#REV`, `path=DIR`, or `vendor` for a copy in `xtask/vendor/` [default: this
+    /// clone's `origin` and commit]
     #[arg(long, value_name = "TOOL")]
     pub(crate) tool: Option<Tool>,
-    /// Make `xtask/` a member of the repository's workspace, instead of a workspace of its own
+    /// Make `xtask/` a member of the repository's workspace instead of its own workspace
     #[arg(long, conflicts_with_all = ["check", "upgrade"])]
     pub(crate) member: bool,
-    /// The package's folder in the repository [default: the top, or the only folder with a package]
+    /// Folder of the package in the repository [default: the top, or the only folder with a package]
     #[arg(long, value_name = "FOLDER", conflicts_with_all = ["check", "upgrade"])]
     pub(crate) package: Option<Utf8PathBuf>,
-    /// Print the files and write none
+    /// Print the files without writing them
     #[arg(long, conflicts_with_all = ["check", "upgrade"])]
     pub(crate) dry_run: bool,
-    /// Report files that differ from what this version writes; exit with 1 if any does
+    /// Report files that differ from this version's; exit with 1 if any does
     #[arg(long, conflicts_with = "upgrade")]
     pub(crate) check: bool,
-    /// Bring these files up to date; files that you changed stay, and their new text goes to `FILE.new`
+    /// Update the tool's files; keep those you changed and write the new text to `FILE.new`
     #[arg(long)]
     pub(crate) upgrade: bool,
-    /// With `--check` or `--upgrade`: report on stdout as JSON
+    /// With `--check` or `--upgrade`: report as JSON on stdout
     #[arg(long)]
     pub(crate) json: bool,
 }
 
-/// Writes the files, or compares them.
+/// Writes or compares the files.
 ///
 /// # Errors
-/// When the path holds no package, or something stands in the way of a file.
+/// If the path has no package, or a file cannot be written.
 pub(crate) fn run(args: &InitArgs) -> anyhow::Result<ExitCode> {
     let clone = Workspace::find()?.root;
     let path = args.path.as_deref().unwrap_or(&clone);
-    let repository =
-        path.canonicalize_utf8().with_context(|| format!("`{path}` cannot be used"))?;
+    let repository = path
+        .canonicalize_utf8()
+        .with_context(|| format!("`{path}` is not a folder that can be read"))?;
     if args.check || args.upgrade {
         return compare(args, &repository, &clone);
     }
@@ -68,8 +69,8 @@ pub(crate) fn run(args: &InitArgs) -> anyhow::Result<ExitCode> {
             adoption.conflicts.join("\n  ")
         ))
         .hint(format!(
-            "move what is in the way; `cargo xtask init {repository} --dry-run` prints what \
-         would be written"
+            "move these files; `cargo xtask init {repository} --dry-run` prints the files that it \
+writes"
         ))
     );
     report::note(&format!("in `{repository}`, with the tool from {}:", adoption.tool));
@@ -82,22 +83,24 @@ pub(crate) fn run(args: &InitArgs) -> anyhow::Result<ExitCode> {
     init::write(&repository, &adoption.files)?;
     let python = if adoption.has_debian_python { " --python cp311" } else { "" };
     report::data(&format!(
-        "next, in `{repository}`, run `cargo xtask doctor`, which completes the tool's lock file, and commit these files \
-         (changed files change a version from git), then:\n  cargo xtask wheels --setup debian:12 {}{python}",
+        "next steps in `{repository}`:\n  \
+1. run `cargo xtask doctor`, which also completes the tool's lock file\n  \
+2. commit these files (uncommitted changes change a version from git)\n  \
+3. cargo xtask wheels --setup debian:12 {}{python}",
         super::native_platform()
     ));
     Ok(ExitCode::SUCCESS)
 }
 
-/// What becomes of a file, on a line; nothing for the files of a copied tool, but its first.
+/// The change of a file in one line. Of a copied tool, only the first file has a line.
 fn line(file: &Planned) -> Option<String> {
     let path = &file.path;
     if path.starts_with("xtask/vendor") && path != "xtask/vendor/Cargo.toml" {
         return None;
     }
     Some(match &file.change {
-        Change::Keep => format!("  {path}: is there, and stays"),
-        Change::Add { lines, .. } => format!("  {path}: gets {}", lines.join(", ")),
+        Change::Keep => format!("  {path}: kept"),
+        Change::Add { lines, .. } => format!("  {path}: adds {}", lines.join(", ")),
         Change::Create(bytes) => {
             let lines = bytes.split(|byte| *byte == b'\n').count() - 1;
             format!("  {path}: new, {}", counted(lines, "line"))
@@ -105,7 +108,7 @@ fn line(file: &Planned) -> Option<String> {
     })
 }
 
-/// The text of a file, under its name.
+/// Prints the text of a file below its name.
 fn print(file: &Planned) {
     let text = match &file.change {
         Change::Create(bytes) => String::from_utf8_lossy(bytes).into_owned(),
@@ -131,35 +134,35 @@ fn compare(args: &InitArgs, repository: &Utf8Path, clone: &Utf8Path) -> anyhow::
             let (path, new) = (&file.path, args.upgrade);
             let what = match file.state {
                 State::Current => continue,
-                State::Yours => "was changed here, and stays".to_owned(),
-                State::Stale if new => "brought up to date".to_owned(),
-                State::Stale => "is as an older version wrote it".to_owned(),
+                State::Yours => "changed here, kept".to_owned(),
+                State::Stale if new => "updated".to_owned(),
+                State::Stale => "outdated".to_owned(),
                 State::Missing if new => "written".to_owned(),
-                State::Missing => "is not there".to_owned(),
-                State::Gone if new => "removed: this version has no such file".to_owned(),
-                State::Gone => "this version has no such file".to_owned(),
+                State::Missing => "missing".to_owned(),
+                State::Gone if new => "removed, this version does not have it".to_owned(),
+                State::Gone => "obsolete, this version does not have it".to_owned(),
                 State::Conflict if new => {
-                    format!("was changed here and in the tool; the new text is in `{path}.new`")
+                    format!("changed here and in the tool; the new text is in `{path}.new`")
                 }
-                State::Conflict => "was changed here and in the tool".to_owned(),
+                State::Conflict => "changed here and in the tool".to_owned(),
             };
             report::data(&format!("{path}: {what}"));
         }
     }
     if args.upgrade && args.path.is_some() {
         report::note(&match &args.tool {
-            Some(tool) => format!("`xtask/Cargo.toml` gets the tool from {tool}"),
-            None => "`xtask/Cargo.toml` keeps its version of the tool; `--tool TOOL` sets another"
+            Some(tool) => format!("`xtask/Cargo.toml` now uses the tool from {tool}"),
+            None => "`xtask/Cargo.toml` keeps its version of the tool; `--tool TOOL` changes it"
                 .to_owned(),
         });
     }
     let open = found.iter().filter(|file| is_open(file.state)).count();
     if open == 0 {
-        report::note("every file is what this version of the tool writes, or yours");
+        report::note("every file is current or changed by you");
         return Ok(ExitCode::SUCCESS);
     }
     if args.check {
-        report::hint("`cargo xtask init --upgrade`");
+        report::hint("`cargo xtask init --upgrade` updates these files");
     }
     Ok(ExitCode::from(FINDINGS))
 }

@@ -1,4 +1,4 @@
-//! `cargo xtask last-release`: the files of the last release, to compare with.
+//! `cargo xtask last-release`: downloads the files of the last release for a comparison.
 
 use std::process::ExitCode;
 
@@ -17,16 +17,16 @@ pub(crate) struct LastReleaseArgs {
     /// Folder for the wheels and the manifest
     #[arg(value_name = "FOLDER")]
     pub folder: Utf8PathBuf,
-    /// Tag that is being released now, and does not count
+    /// Ignore this tag, which is being released now
     #[arg(long, value_name = "TAG")]
     pub not: Option<String>,
 }
 
-/// Downloads the wheels and the manifest of the last release that is no draft and no pre-release. Without one, and where
-/// GitHub does not answer, the folder stays empty: a comparison is worth no failed run.
+/// Downloads wheels and manifest of the last release that is neither a draft nor a pre-release. If there is none,
+/// or GitHub does not answer, the folder stays empty: a missing comparison must not fail a run.
 ///
 /// # Errors
-/// When the folder cannot be made, or the run was interrupted.
+/// If the folder cannot be created, or the run was interrupted.
 pub(crate) fn run(args: &LastReleaseArgs, file: &ConfigFile) -> anyhow::Result<ExitCode> {
     let (exec, workspace) = (Exec::real(), Workspace::of(file)?);
     anyhow::ensure!(
@@ -48,9 +48,9 @@ pub(crate) fn run(args: &LastReleaseArgs, file: &ConfigFile) -> anyhow::Result<E
             let stderr = error.downcast_ref::<ExecError>().map(ExecError::stderr);
             let why =
                 stderr.filter(|it| !it.is_empty()).map_or_else(|| error.to_string(), str::to_owned);
-            let warning = format!("the last release is not compared with: {}", why.trim());
+            let warning = format!("cannot compare with the last release: {}", why.trim());
             report::warning(&UserError::new(warning).hint(
-                "`gh auth status` says whether `gh` may read here; in a workflow it needs `GH_TOKEN`",
+                "`gh auth status` shows whether `gh` has access; in a workflow it requires `GH_TOKEN`",
             ));
         }
     }

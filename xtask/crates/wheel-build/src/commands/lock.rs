@@ -1,4 +1,4 @@
-//! `cargo xtask lock`: what goes into the wheels, in exact versions.
+//! `cargo xtask lock`: records exact versions of everything that enters the wheels.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -28,54 +28,55 @@ const ALL: &str = "";
 /// Arguments of `lock`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct LockArgs {
-    /// What is locked; without a target, everything in wheels.toml
+    /// What to lock; without targets, everything in wheels.toml.
     #[command(flatten)]
     selection: Selection,
-    /// Move everything, or one system package or requirement, to today's version; what is locked stays otherwise
+    /// Upgrade everything, or one system package or requirement, to its newest version; other entries keep their
+    /// versions
     #[arg(long, value_name = "NAME", num_args = 0..=1, require_equals = true, default_missing_value = ALL)]
     upgrade: Option<String>,
-    /// Exit with 1 if a job has no entry, or an entry no job; build nothing
+    /// Exit with 1 if a job has no entry or an entry no job; build nothing
     #[arg(long, conflicts_with = "upgrade")]
     check: bool,
-    /// Report on stdout as JSON
+    /// Report as JSON on stdout
     #[arg(long)]
     json: bool,
-    /// First install and start what is missing on this machine
+    /// Install and start missing programs first, as `cargo xtask setup` does
     #[arg(long)]
     setup: bool,
-    /// Jobs at the same time [default: as many as cores and memory allow]
+    /// Maximum number of concurrent jobs [default: as many as cores and memory allow]
     #[arg(long, value_name = "N", value_parser = wheels::jobs)]
     jobs: Option<usize>,
-    /// How base images may be obtained
+    /// Choose how to obtain base images
     #[arg(long, value_enum, default_value_t)]
     base: BasePolicy,
     /// Compile and install packages for foreign platforms under emulation
     #[arg(long)]
     no_accelerate: bool,
-    /// Which engine builds, and what it keeps
+    /// Engine and its caches.
     #[command(flatten)]
     engine: BuildArgs,
-    /// Show what the build steps print
+    /// Show the output of build steps
     #[arg(long, short)]
     verbose: bool,
-    /// Show no progress
+    /// Hide progress
     #[arg(long, short, conflicts_with = "verbose")]
     quiet: bool,
 }
 
-/// A run that makes a lock.
+/// State of a run that writes a lock file.
 #[derive(Debug)]
 pub(super) struct Locking {
-    /// What stays as it is.
+    /// Entries that keep their versions.
     pub file: LockFile,
-    /// Makes layers of this run new.
+    /// Makes the layers of this run new.
     pub stamp: String,
     /// What each job recorded.
     pub recorded: Mutex<Vec<Environment>>,
 }
 
 impl Locking {
-    /// The configuration, with the base images that stay.
+    /// The configuration with the base images that keep their digests.
     pub(super) fn config(&self, workspace: &Workspace) -> anyhow::Result<Config> {
         let mut config = workspace.config()?;
         pin(&mut config, &self.file);
@@ -83,15 +84,15 @@ impl Locking {
     }
 }
 
-/// What a run changed, as programs read it.
+/// The changes of a run, for programs.
 #[derive(Debug, Serialize)]
 struct LockReport {
     schema_version: u32,
     file: String,
-    /// The jobs that were recorded: target, platform, interpreter.
+    /// The recorded jobs: target, platform, interpreter.
     recorded: Vec<String>,
     changes: Vec<Change>,
-    /// Entries that wheels.toml no longer has.
+    /// Removed entries, which wheels.toml no longer has.
     removed: Vec<String>,
 }
 
@@ -103,10 +104,10 @@ struct Change {
     difference: Difference,
 }
 
-/// Builds, and records what went in.
+/// Builds, and records every version.
 ///
 /// # Errors
-/// When nothing could be begun, or the file cannot be read or written.
+/// If the run cannot start, or the lock file cannot be read or written.
 pub(crate) fn run(args: &LockArgs, file: &ConfigFile) -> anyhow::Result<ExitCode> {
     let workspace = Workspace::of(file)?;
     if args.check {
@@ -119,7 +120,7 @@ pub(crate) fn run(args: &LockArgs, file: &ConfigFile) -> anyhow::Result<ExitCode
         Some(name) => anyhow::ensure!(
             kept.release(name),
             UserError::new(format!("`{}` has no `{name}`", file.lock_name()))
-                .hint("name a system package or a Python requirement as the file has it")
+                .hint("name a system package or a Python requirement that is in the lock file")
         ),
     }
     kept.loosen();
@@ -145,7 +146,7 @@ pub(crate) fn run(args: &LockArgs, file: &ConfigFile) -> anyhow::Result<ExitCode
     }))
 }
 
-/// Builds as `wheels` does, in a work folder of its own: what it builds is proved and does not enter `dist/`.
+/// Builds like `wheels`, in its own work folder. The wheels are tested and do not enter `dist/`.
 fn build(args: &LockArgs, workspace: &Workspace, locking: &Locking) -> anyhow::Result<RunReport> {
     let mut selection = args.selection.clone();
     selection.all |= selection.words.iter().all(|word| word.starts_with("linux/"));
@@ -173,7 +174,7 @@ fn build(args: &LockArgs, workspace: &Workspace, locking: &Locking) -> anyhow::R
     report.ok_or_else(|| anyhow::anyhow!("the run built nothing"))
 }
 
-/// Records `all` in the lock file, and removes what wheels.toml no longer has.
+/// Writes `all` to the lock file, and removes entries that wheels.toml no longer has.
 fn write(workspace: &Workspace, all: Vec<Environment>) -> anyhow::Result<LockReport> {
     let name = workspace.file.lock_name();
     let earlier = workspace.lock_file()?;
@@ -228,7 +229,7 @@ fn text(made: &LockReport) -> String {
     text + &format!("{}: recorded {jobs}\n", made.file)
 }
 
-/// Reports the jobs without an entry, and the entries without a job.
+/// Reports jobs without an entry and entries without a job.
 fn check(args: &LockArgs, workspace: &Workspace) -> anyhow::Result<ExitCode> {
     let name = workspace.file.lock_name();
     let file = workspace.lock_file()?.unwrap_or_default();

@@ -1,4 +1,4 @@
-//! `cargo xtask matrix`: what hosted CI builds on which machine.
+//! `cargo xtask matrix`: lists the jobs of hosted CI and their machines.
 
 use std::process::ExitCode;
 
@@ -11,13 +11,13 @@ use wheel_audit::report;
 /// Arguments of `matrix`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct MatrixArgs {
-    /// Targets and platforms, as for `wheels`; those of `[ci]` in wheels.toml where absent
+    /// Targets and platforms, as for `wheels` [default: those of `[ci]` in wheels.toml]
     #[arg(value_name = "TARGET|PLATFORM")]
     pub words: Vec<String>,
-    /// Report on stdout as JSON
+    /// Report as JSON on stdout
     #[arg(long, conflicts_with = "github")]
     pub json: bool,
-    /// One line for a workflow: `cargo xtask matrix --github >> "$GITHUB_OUTPUT"`
+    /// Print one line for a workflow: `cargo xtask matrix --github >> "$GITHUB_OUTPUT"`
     #[arg(long)]
     pub github: bool,
 }
@@ -25,7 +25,7 @@ pub(crate) struct MatrixArgs {
 /// Prints the matrix.
 ///
 /// # Errors
-/// When a word is no target, no machine is known for a platform, or a pattern of `[ci] required` matches no build.
+/// If a word is not a target, a platform has no known machine, or a pattern of `[ci] required` matches no build.
 pub(crate) fn run(args: &MatrixArgs, file: &ConfigFile) -> anyhow::Result<ExitCode> {
     let config = Workspace::of(file)?.config()?;
     missing::check_patterns(&config)?;

@@ -45,30 +45,30 @@ use wheel_audit::report;
 
 pub use wheel_audit::cli::{COULD_NOT_RUN, FINDINGS};
 
-/// The workspace that a command works in.
+/// The workspace of a command.
 pub struct Workspace {
     /// The folder with `wheels.toml`.
     pub root: Utf8PathBuf,
-    /// Where xtask works: `target/xtask`.
+    /// Work folder of xtask: `target/xtask`.
     pub work: Utf8PathBuf,
-    /// What was built and proved: `dist`.
+    /// Folder of finished wheels: `dist`.
     pub dist: Utf8PathBuf,
     /// The configuration file.
     pub(crate) file: ConfigFile,
 }
 
 impl Workspace {
-    /// The workspace of this xtask: the folder with `wheels.toml` above that of the manifest that cargo names.
+    /// Finds the folder with `wheels.toml`, from the manifest folder that cargo names upwards.
     ///
     /// # Errors
-    /// When no folder above has one.
+    /// If no folder has one.
     pub fn find() -> anyhow::Result<Self> {
         Self::of(&ConfigFile::default())
     }
 
-    /// The workspace whose configuration is `file`, as [`Self::find`].
+    /// Like [`Self::find`], with `file` as the configuration.
     pub(crate) fn of(file: &ConfigFile) -> anyhow::Result<Self> {
-        // Set by `cargo run`, so also right for a binary that was built elsewhere.
+        // `cargo run` sets it, so it is right even for a binary that was built elsewhere.
         let manifest = std::env::var("CARGO_MANIFEST_DIR").ok().map(Utf8PathBuf::from);
         let start = match manifest {
             Some(dir) => dir,
@@ -76,22 +76,21 @@ impl Workspace {
         };
         let name = file.name();
         let root = start.ancestors().find(|dir| dir.join(&name).is_file()).ok_or_else(|| {
-            // cargo names the folder of xtask itself, which nobody expects a wheels.toml in.
+            // cargo names the folder of xtask itself, which never has a wheels.toml.
             let shown = if start.ends_with("xtask") { start.parent() } else { None };
             let shown = shown.unwrap_or(&start);
             let hint = if file.is_default() {
-                "`cargo xtask init PATH` in a clone of the tool writes one"
+                "run `cargo xtask init PATH` in a clone of the tool"
             } else {
-                "copy wheels.toml to that name, and change `package` in `[source]`"
+                "copy wheels.toml to that name and change `package` in `[source]`"
             };
-            UserError::new(format!("there is no {name} in `{shown}` or above it")).hint(hint)
+            UserError::new(format!("no {name} in `{shown}` or a parent folder")).hint(hint)
         })?;
         let (work, dist) = (root.join(file.work()), root.join(file.dist()));
         Ok(Self { root: root.to_owned(), work, dist, file: file.clone() })
     }
 
-    /// The workspace, and the image of its first target: the one that a registry is asked for when
-    /// nothing else was named.
+    /// The workspace and the image of its first target, which `doctor` looks up in its registry.
     pub(crate) fn with_image(file: &ConfigFile) -> anyhow::Result<(Self, String)> {
         let workspace = Self::of(file)?;
         let image = workspace.config()?.targets.first().map(|target| target.image.clone());
@@ -101,10 +100,10 @@ impl Workspace {
     /// The build files, in the folder that the engine's client reads.
     pub(crate) fn assets(&self, config: &Config) -> anyhow::Result<Assets> {
         let requirements = config.build.requirements.as_deref();
-        Assets::place(&self.root, requirements).context("the build files cannot be prepared")
+        Assets::place(&self.root, requirements).context("could not prepare the build files")
     }
 
-    /// The configuration, with what the lock file has of base images, and the lock file where there is one.
+    /// The configuration with the base images of the lock file, and the lock file if it exists.
     pub(crate) fn locked(&self) -> anyhow::Result<(Config, Option<LockFile>)> {
         let (mut config, lock) = (self.config()?, self.lock_file()?);
         if let Some(lock) = &lock {
@@ -113,19 +112,19 @@ impl Workspace {
         Ok((config, lock))
     }
 
-    /// The lock file; `None` where there is none.
+    /// The lock file, if it exists.
     pub(crate) fn lock_file(&self) -> anyhow::Result<Option<LockFile>> {
         let name = self.file.lock_name();
         match files::text(&self.root.join(&name), locks::MAX_SIZE) {
             Ok(text) => Ok(Some(LockFile::parse(&name, &text)?)),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(error).with_context(|| format!("`{name}` cannot be read")),
+            Err(error) => Err(error).with_context(|| format!("could not read `{name}`")),
         }
     }
 
     pub(crate) fn config(&self) -> anyhow::Result<Config> {
         let config = config::load(&self.root, &self.file)?;
-        // Its codes are known only there.
+        // `config::load` does not know the codes of the rules.
         pipeline::settings(&config)?;
         if !config.overrides.is_empty() {
             let keys = config.overrides.join(", ");
@@ -135,7 +134,7 @@ impl Workspace {
     }
 }
 
-/// Pins the base images of `lock` that wheels.toml does not pin itself.
+/// Pins the base images of `lock` that wheels.toml does not pin.
 pub(crate) fn pin(config: &mut Config, lock: &LockFile) {
     for target in &mut config.targets {
         for platform in &target.platforms {
@@ -147,21 +146,20 @@ pub(crate) fn pin(config: &mut Config, lock: &LockFile) {
     }
 }
 
-/// The files that a command was asked to look at: those of `dist/` where no path was typed.
-pub(crate) fn asked_inputs(typed: &[Utf8PathBuf], file: &ConfigFile) -> anyhow::Result<Inputs> {
+/// The files that a command reads: the typed paths, else `dist/`.
+pub(crate) fn requested_inputs(typed: &[Utf8PathBuf], file: &ConfigFile) -> anyhow::Result<Inputs> {
     if typed.is_empty() {
         let dist = Workspace::of(file)?.dist;
-        let hint = "build wheels with `cargo xtask wheels`, or name wheels, files or folders";
+        let hint = "run `cargo xtask wheels`, or name wheels, files or folders";
         anyhow::ensure!(dist.is_dir(), UserError::new(format!("there is no `{dist}`")).hint(hint));
         return Ok(Inputs::find(&[dist])?);
     }
-    let hint = "name wheels, ELF files or folders; without a path it is `dist/`, of which `verify --only \
-                debian12-amd64` takes one folder";
+    let hint = "name wheels, ELF files or folders [default: dist/]; `verify --only debian12-amd64` \
+verifies one folder of `dist/`";
     inputs(typed, hint)
 }
 
-/// `wheels.toml`, where no path was typed: what it promises and sets, it does for this repository's
-/// own wheels alone.
+/// `wheels.toml` if no path was typed: its expectations and settings apply only to this repository's wheels.
 pub(crate) fn own_config(
     typed: &[Utf8PathBuf],
     file: &ConfigFile,
@@ -181,6 +179,6 @@ pub(crate) fn native_platform() -> Platform {
         "riscv64" => "linux/riscv64",
         _ => "linux/arm",
     };
-    // Each of the words above is one that parses; see the test below.
+    // Every word above parses, as the test below checks.
     arch.parse().unwrap_or_else(|message: String| unreachable!("{message}"))
 }

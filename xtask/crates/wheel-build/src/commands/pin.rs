@@ -1,4 +1,4 @@
-//! `cargo xtask pin`: asks registries for digests and writes them into `wheels.toml`.
+//! `cargo xtask pin`: resolves image tags to digests and writes them to `wheels.toml`.
 
 use std::collections::BTreeSet;
 use std::process::ExitCode;
@@ -20,7 +20,7 @@ use crate::exec::Exec;
 use crate::plan;
 use wheel_audit::report;
 
-/// Version of the report's shape.
+/// Version of the JSON report.
 const SCHEMA_VERSION: u32 = 1;
 
 /// Arguments of `pin`.
@@ -29,18 +29,18 @@ pub(crate) struct PinArgs {
     /// Targets and platforms, as for `wheels` [default: all of wheels.toml]
     #[arg(value_name = "TARGET|PLATFORM")]
     pub words: Vec<String>,
-    /// Change nothing; exit with 1 where a digest is missing or no longer what the tag names
+    /// Change nothing; exit with 1 if a digest is missing or outdated
     #[arg(long, conflicts_with = "dry_run")]
     pub check: bool,
-    /// Change nothing; say what would be written
+    /// Print what would be written without writing it
     #[arg(long)]
     pub dry_run: bool,
-    /// Report on stdout as JSON
+    /// Report as JSON on stdout
     #[arg(long)]
     pub json: bool,
 }
 
-/// What is done with the digests.
+/// What to do with the digests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Mode {
     Write,
@@ -48,50 +48,51 @@ enum Mode {
     DryRun,
 }
 
-/// How a pin stands to what the registry has now.
+/// State of a pin, compared with the registry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 enum State {
-    /// It is what the tag names.
+    /// The tag still resolves to the pinned digest.
     Current,
-    /// The tag names another image now.
+    /// The tag resolves to another digest now.
     Outdated,
     /// Nothing is pinned.
     Unpinned,
-    /// The registry answered, and has no such image or none for this platform.
+    /// The registry does not have the image, or not for this platform.
     Refused,
     /// The registry did not answer.
     Silent,
 }
 
-/// One image for one platform; the binfmt image is one for all.
+/// One image for one platform; the binfmt image has one row for all platforms.
 #[derive(Debug, Clone, Serialize)]
 struct Row {
-    /// The target's name; `binfmt` for that image.
+    /// Name of the target; `binfmt` for the binfmt image.
     target: String,
     image: String,
     platform: Option<Platform>,
-    /// What the configuration has.
+    /// Digest in the configuration.
     pinned: Option<String>,
-    /// What the registry has.
+    /// Digest in the registry.
     found: Option<String>,
     state: State,
-    /// What the registry said where it has nothing.
-    said: Option<String>,
+    /// Error of the registry.
+    #[serde(rename = "said")]
+    error: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
 struct Report<'a> {
     schema_version: u32,
     images: &'a [Row],
-    /// The files that were written anew.
+    /// Files that were written.
     written: Vec<String>,
 }
 
-/// Does what was asked.
+/// Runs the subcommand.
 ///
 /// # Errors
-/// Where nothing can be asked or written; what registries did not say is in the report.
+/// If no registry can be queried or a file cannot be written. Errors of registries are in the report.
 pub(crate) fn run(args: &PinArgs, file: &ConfigFile) -> anyhow::Result<ExitCode> {
     let (exec, workspace) = (Exec::real(), Workspace::of(file)?);
     let config = workspace.config()?;
@@ -112,7 +113,7 @@ pub(crate) fn run(args: &PinArgs, file: &ConfigFile) -> anyhow::Result<ExitCode>
         report::note(&closing(&rows, mode, &written));
         if let Some(text) = silence(&rows) {
             report::note(&format!("\n{text}"));
-            report::hint("`cargo xtask doctor` says whether a registry answers");
+            report::hint("`cargo xtask doctor` shows whether a registry answers");
         } else if mode == Mode::Check && rows.iter().any(is_new) {
             report::hint("`cargo xtask pin` writes them");
         }
@@ -120,28 +121,28 @@ pub(crate) fn run(args: &PinArgs, file: &ConfigFile) -> anyhow::Result<ExitCode>
     Ok(ExitCode::from(status(&rows, mode)))
 }
 
-/// An image to be asked for, and the rows that its answer fills.
+/// An image to look up, and the rows that depend on it.
 #[derive(Debug)]
 struct Wanted {
     image: String,
-    /// Platforms with what is pinned for them; none for an image that is taken as a whole.
+    /// Platforms with their pinned digests; empty for an image that is pinned as a whole.
     platforms: Vec<(Platform, Option<String>)>,
     target: String,
     whole: Option<String>,
 }
 
-/// The images that `words` name: targets of the configuration with their platforms. Without words, all of these, and in
-/// a clone of the tool the image that registers emulators, whose digest is compiled in.
+/// The images of the targets that `words` name. Without words: of all targets, and in a clone of the tool also the
+/// binfmt image, whose digest is compiled in.
 fn wanted(config: &Config, words: &[String], is_clone: bool) -> anyhow::Result<Vec<Wanted>> {
     let no_target = words.iter().all(|word| word.starts_with("linux/"));
     let request = plan::parse_words(config, words, no_target, &[], &native_platform())?;
     let mut wanted = Vec::new();
     for (target, platforms) in &request.targets {
         let listed = config.targets.iter().any(|listed| listed.name == target.name);
-        let hint = "a digest is written into a `[[target]]` of wheels.toml; give it one first";
+        let hint = "add a `[[target]]` with this image to wheels.toml first";
         anyhow::ensure!(
             listed,
-            UserError::new(format!("`{}` is no target of wheels.toml", target.image)).hint(hint)
+            UserError::new(format!("`{}` is not a target of wheels.toml", target.image)).hint(hint)
         );
         wanted.push(of_target(target, platforms));
     }
@@ -163,7 +164,7 @@ fn of_target(target: &Target, platforms: &[Platform]) -> Wanted {
     }
 }
 
-/// Asks for all of them at once: a registry that does not answer costs its time once.
+/// Queries all registries concurrently, so that silent ones cost one timeout in total.
 fn ask(engine: &Engine, wanted: &[Wanted]) -> anyhow::Result<Vec<Row>> {
     let answers: Result<Vec<_>, EngineError> = wanted
         .par_iter()
@@ -180,13 +181,13 @@ fn rows(wanted: &Wanted, answer: &Result<Published, Unknown>) -> Vec<Row> {
                 .platforms
                 .get(platform)
                 .cloned()
-                .ok_or_else(|| (State::Refused, format!("it has none for {platform}"))),
-            (Err(Unknown::Refused(said)), _) => Err((State::Refused, said.clone())),
-            (Err(Unknown::Silent(said)), _) => Err((State::Silent, said.clone())),
+                .ok_or_else(|| (State::Refused, format!("no image for {platform}"))),
+            (Err(Unknown::Refused(error)), _) => Err((State::Refused, error.clone())),
+            (Err(Unknown::Silent(error)), _) => Err((State::Silent, error.clone())),
         };
         let state = match (&found, pinned) {
             (Ok(found), Some(pinned)) if found == pinned => State::Current,
-            // A digest of the whole index holds for each of its platforms.
+            // The digest of an index applies to each of its platforms.
             (Ok(_), Some(pinned))
                 if answer.as_ref().is_ok_and(|published| published.digest == *pinned) =>
             {
@@ -196,7 +197,8 @@ fn rows(wanted: &Wanted, answer: &Result<Published, Unknown>) -> Vec<Row> {
             (Ok(_), None) => State::Unpinned,
             (Err((state, _)), _) => *state,
         };
-        let (found, said) = found.map_or_else(|(_, said)| (None, Some(said)), |d| (Some(d), None));
+        let (found, error) =
+            found.map_or_else(|(_, error)| (None, Some(error)), |d| (Some(d), None));
         Row {
             target: wanted.target.clone(),
             image: wanted.image.clone(),
@@ -204,7 +206,7 @@ fn rows(wanted: &Wanted, answer: &Result<Published, Unknown>) -> Vec<Row> {
             pinned: pinned.clone(),
             found,
             state,
-            said,
+            error,
         }
     };
     if wanted.platforms.is_empty() {
@@ -214,7 +216,7 @@ fn rows(wanted: &Wanted, answer: &Result<Published, Unknown>) -> Vec<Row> {
     }
 }
 
-/// Writes what is new; the files that were changed, relative to `root`.
+/// Writes new digests; returns the changed files, relative to `root`.
 fn write(workspace: &Workspace, rows: &[Row]) -> anyhow::Result<Vec<String>> {
     let (mut pins, mut binfmt_digest) = (Pins::new(), None);
     for row in rows.iter().filter(|row| is_new(row)) {
@@ -233,9 +235,8 @@ fn write(workspace: &Workspace, rows: &[Row]) -> anyhow::Result<Vec<String>> {
         let before = fs_err::read_to_string(root.join(&name))?;
         let text = config::with_pins(&before, &pins).map_err(anyhow::Error::msg)?;
         replace(root, &name, &text, &mut written)?;
-        // Read as every other command will read it.
-        config::load(root, &workspace.file)
-            .with_context(|| format!("{name} was written and does not hold"))?;
+        // Check that other commands can read the result.
+        config::load(root, &workspace.file).with_context(|| format!("wrote an invalid {name}"))?;
     }
     if let Some(digest) = binfmt_digest {
         let before = fs_err::read_to_string(root.join(clone::FORMATS))?;
@@ -245,7 +246,7 @@ fn write(workspace: &Workspace, rows: &[Row]) -> anyhow::Result<Vec<String>> {
     Ok(written)
 }
 
-/// Puts `text` in the place of the file `name` by renaming.
+/// Replaces the file `name` with `text` atomically.
 fn replace(
     root: &Utf8Path,
     name: &str,
@@ -283,9 +284,9 @@ fn table(rows: &[Row], width: usize) -> String {
             State::Outdated => format!("outdated: {found}"),
             State::Unpinned => format!("not pinned: {found}"),
             State::Refused => {
-                format!("not there: {}", row.said.as_deref().unwrap_or_default())
+                format!("not found: {}", row.error.as_deref().unwrap_or_default())
             }
-            // The reason is the same for many: `silence` has it once.
+            // Many rows have the same reason, which `silence` prints once.
             State::Silent => "no answer".to_owned(),
         };
         let folder = folder.unwrap_or_else(|| row.target.clone());
@@ -300,22 +301,22 @@ fn table(rows: &[Row], width: usize) -> String {
 fn silence(rows: &[Row]) -> Option<String> {
     let silent = rows.iter().filter(|row| row.state == State::Silent);
     let reasons: BTreeSet<&str> =
-        silent.filter_map(|row| row.said.as_deref()).map(reason).collect();
-    let reasons: Vec<_> = reasons.iter().map(|said| format!("no answer: {said}")).collect();
+        silent.filter_map(|row| row.error.as_deref()).map(reason).collect();
+    let reasons: Vec<_> = reasons.iter().map(|error| format!("no answer: {error}")).collect();
     (!reasons.is_empty()).then(|| reasons.join("\n"))
 }
 
-/// What a client said, without the address that it asked: that has the image's name in it.
-fn reason(said: &str) -> &str {
-    let request = said.strip_prefix("failed to do request: ");
-    request.and_then(|request| Some(request.split_once("\": ")?.1)).unwrap_or(said)
+/// The error of a client without the request's address, which contains the image's name.
+fn reason(error: &str) -> &str {
+    let request = error.strip_prefix("failed to do request: ");
+    request.and_then(|request| Some(request.split_once("\": ")?.1)).unwrap_or(error)
 }
 
 fn is_new(row: &Row) -> bool {
     matches!(row.state, State::Unpinned | State::Outdated)
 }
 
-/// What was done, or what would be.
+/// What was written, or would be.
 fn closing(rows: &[Row], mode: Mode, written: &[String]) -> String {
     let count = rows.iter().filter(|row| is_new(row)).count();
     let files: Vec<_> = written.iter().map(|file| format!("`{file}`")).collect();
@@ -355,11 +356,11 @@ mod tests {
     }
 
     #[test]
-    fn a_reason_that_is_the_same_for_all_images_is_given_once() {
+    fn a_reason_that_all_images_share_is_printed_once() {
         let silent = |name: &str| {
             let url = format!("https://registry.example/v2/{name}/manifests/12");
-            let said = format!("failed to do request: Head \"{url}\": dial tcp: no such host");
-            rows(&debian(None), &Err(Unknown::Silent(said)))
+            let error = format!("failed to do request: Head \"{url}\": dial tcp: no such host");
+            rows(&debian(None), &Err(Unknown::Silent(error)))
         };
         let mut all = silent("debian");
         all.extend(silent("ubuntu"));
@@ -385,7 +386,7 @@ mod tests {
     }
 
     #[test]
-    fn the_exit_status_says_whether_something_is_left_to_do() {
+    fn the_exit_status_shows_whether_a_pin_is_open() {
         let of =
             |answer: &Result<Published, Unknown>, mode| status(&rows(&debian(None), answer), mode);
         let good = Ok(published(&["linux/amd64", "linux/arm64"]));
@@ -398,7 +399,7 @@ mod tests {
     }
 
     #[test]
-    fn the_table_names_what_each_registry_said() {
+    fn the_table_has_the_answer_of_each_registry() {
         let mut all = rows(&debian(Some("sha256:linux/amd64")), &Ok(published(&["linux/amd64"])));
         all.extend(rows(&debian(None), &Err(Unknown::Silent("no answer within 30 s".to_owned()))));
         insta::assert_snapshot!(table(&all, 80), @r"

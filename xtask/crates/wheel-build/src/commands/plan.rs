@@ -1,4 +1,4 @@
-//! `cargo xtask plan`: what would be built, and with which settings.
+//! `cargo xtask plan`: lists the jobs and their settings.
 
 use std::process::ExitCode;
 
@@ -14,10 +14,10 @@ use wheel_audit::report;
 /// Arguments of `plan`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct PlanArgs {
-    /// What to show; everything in wheels.toml where absent
+    /// What to show; without targets, everything in wheels.toml.
     #[command(flatten)]
     selection: Selection,
-    /// Report on stdout as JSON
+    /// Report as JSON on stdout
     #[arg(long)]
     json: bool,
 }
@@ -25,12 +25,12 @@ pub(crate) struct PlanArgs {
 /// Prints the plan.
 ///
 /// # Errors
-/// When a word means nothing, or the source cannot be packed.
+/// If a word is not valid, or the source cannot be packed.
 pub(crate) fn run(args: &PlanArgs, file: &ConfigFile) -> anyhow::Result<ExitCode> {
     let (exec, workspace) = (Exec::real(), Workspace::of(file)?);
     let (config, lock) = workspace.locked()?;
     let request = args.selection.request(&config, true)?;
-    // Packing the source removes the one that another run builds from.
+    // Packing the source removes the archive that another run builds from.
     let _lock = Lock::take(&workspace.work, true, |holder| {
         report::note(&format!("waiting for another run ({holder})"));
     })?;
@@ -39,7 +39,7 @@ pub(crate) fn run(args: &PlanArgs, file: &ConfigFile) -> anyhow::Result<ExitCode
     let inputs = pipeline::inputs(&config, &workspace.root, &assets, &source)?;
     let inputs = plan::Inputs { lock, ..inputs };
     let plan = plan::plan(&config, &request, &inputs);
-    selection::tell(&config, &plan);
+    selection::warn_unused(&config, &plan);
     if args.json {
         report::json(&plan.view())?;
     } else {
@@ -48,7 +48,7 @@ pub(crate) fn run(args: &PlanArgs, file: &ConfigFile) -> anyhow::Result<ExitCode
     Ok(ExitCode::SUCCESS)
 }
 
-/// The jobs, those with the same settings together, and these settings as wheels.toml has them.
+/// The jobs, grouped by equal settings, and these settings in the notation of wheels.toml.
 fn text(plan: &Plan) -> anyhow::Result<String> {
     let mut groups: Vec<(&JobSettings, Vec<String>)> = Vec::new();
     for job in &plan.jobs {
@@ -64,7 +64,7 @@ fn text(plan: &Plan) -> anyhow::Result<String> {
     Ok(groups.join("\n"))
 }
 
-/// A line for each job: its build identifier.
+/// The build identifier of each job, one per line.
 pub(crate) fn identifiers(plan: &Plan) -> String {
     plan.jobs.iter().map(Job::identifier).collect::<Vec<_>>().join("\n")
 }

@@ -1,4 +1,4 @@
-//! `cargo xtask completions` and `cargo xtask man`: what shells and `man` know of the command line.
+//! `cargo xtask completions` and `cargo xtask man`: references generated from the command line.
 
 use std::process::ExitCode;
 
@@ -7,15 +7,15 @@ use clap::Command;
 use clap_complete::Shell;
 use wheel_audit::report;
 
-/// What shells call the program behind `cargo xtask`.
+/// Name of the program behind `cargo xtask` in shells.
 const PROGRAM: &str = "cargo-xtask";
-/// Sends the words of `cargo xtask` to the completions of `cargo-xtask`. Zsh does so by itself.
+/// Forwards completions of `cargo xtask` to those of `cargo-xtask`. Zsh does so by itself.
 const CARGO_BASH: &str = include_str!("cargo.bash");
 
 /// Arguments of `completions`.
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct CompletionsArgs {
-    /// The shell
+    /// Shell to complete for
     #[arg(value_enum)]
     pub(crate) shell: Shell,
 }
@@ -23,7 +23,7 @@ pub(crate) struct CompletionsArgs {
 /// Arguments of `man`.
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct ManArgs {
-    /// Where the pages go; made where it is not there
+    /// Folder for the pages; created if missing
     #[arg(value_name = "FOLDER")]
     pub(crate) folder: Utf8PathBuf,
 }
@@ -31,17 +31,17 @@ pub(crate) struct ManArgs {
 /// Prints the completions of `command`.
 ///
 /// # Errors
-/// When they are no text.
+/// If they are not UTF-8.
 pub(crate) fn completions(args: &CompletionsArgs, command: &Command) -> anyhow::Result<ExitCode> {
     let mut text = Vec::new();
-    // Anew, because the space in the name of the program would be a level of subcommands.
+    // Rebuilt, because clap reads the space in the program's name as a level of subcommands.
     let subcommands = || command.get_subcommands().cloned();
     if args.shell == Shell::Fish {
         let xtask = Command::new("xtask").subcommands(subcommands());
         let mut cargo = Command::new("cargo").subcommand(xtask);
         clap_complete::generate(args.shell, &mut cargo, "cargo", &mut text);
     } else {
-        // Bash's completions of a name with a hyphen reach no option (clap_complete 4.6).
+        // Bash's completions of a name with a hyphen complete no option (clap_complete 4.6).
         let name = if args.shell == Shell::Bash { "xtask" } else { PROGRAM };
         let mut program = Command::new(name).subcommands(subcommands());
         clap_complete::generate(args.shell, &mut program, name, &mut text);
@@ -60,6 +60,6 @@ pub(crate) fn completions(args: &CompletionsArgs, command: &Command) -> anyhow::
 pub(crate) fn man(args: &ManArgs, command: Command) -> anyhow::Result<ExitCode> {
     fs_err::create_dir_all(&args.folder)?;
     clap_mangen::generate_to(command.name(PROGRAM), &args.folder)?;
-    report::note(&format!("man pages are in `{}`", args.folder));
+    report::note(&format!("wrote man pages to `{}`", args.folder));
     Ok(ExitCode::SUCCESS)
 }

@@ -1,4 +1,4 @@
-//! `cargo xtask release-notes` and `cargo xtask release`: what is released, told and done.
+//! `cargo xtask release-notes` and `cargo xtask release`: publishes `dist/` on GitHub.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -24,8 +24,8 @@ use wheel_audit::report;
 /// Arguments of `release-notes`.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub(crate) struct NotesArgs {
-    /// Git reference that is released, as for `release`: the notes of a tag that names no version of the wheels
-    /// are that nothing is released
+    /// Git reference, as for `release`. If its tag does not match the wheels' version, the notes state that nothing
+    /// is released
     #[arg(long = "for", value_name = "REF")]
     pub reference: Option<String>,
 }
@@ -33,19 +33,21 @@ pub(crate) struct NotesArgs {
 /// Arguments of `release`.
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct ReleaseArgs {
-    /// Git reference: `refs/tags/v1.0`, or `refs/heads/main` for the pre-release that follows it
+    /// Git reference: `refs/tags/v1.0`, or `refs/heads/main` for a rolling pre-release
     #[arg(value_name = "REF")]
     pub reference: String,
-    /// The commit that the wheels were built from
+    /// Commit that the wheels were built from
     #[arg(long, value_name = "SHA")]
     pub commit: String,
-    /// Release although wheels are missing that a release needs
+    /// Release even if required wheels are missing
     #[arg(long)]
     pub partial: bool,
-    /// Print nothing but `publish=true|false` and `released=true|false` on stdout, for a workflow: `>> "$GITHUB_OUTPUT"`
+    /// Print only `publish=true
+    /// false` and `released=true
+    /// false`, for a workflow: `>> "$GITHUB_OUTPUT"`
     #[arg(long)]
     pub github: bool,
-    /// Print the exact commands and run none
+    /// Print the exact commands without running them
     #[arg(long)]
     pub dry_run: bool,
 }
@@ -53,7 +55,7 @@ pub(crate) struct ReleaseArgs {
 /// Prints the notes.
 ///
 /// # Errors
-/// When `dist/` is damaged or holds nothing to publish.
+/// If `dist/` is damaged or has nothing to publish.
 pub(crate) fn notes(args: &NotesArgs, file: &ConfigFile) -> anyhow::Result<ExitCode> {
     let workspace = Workspace::of(file)?;
     let config = workspace.config()?;
@@ -71,10 +73,10 @@ pub(crate) fn notes(args: &NotesArgs, file: &ConfigFile) -> anyhow::Result<ExitC
     Ok(ExitCode::SUCCESS)
 }
 
-/// Makes the release, or brings the one that is there up to date.
+/// Creates or updates the release.
 ///
 /// # Errors
-/// When `dist/` cannot be released, or `gh` fails.
+/// If `dist/` cannot be released, or `gh` fails.
 pub(crate) fn run(args: &ReleaseArgs, file: &ConfigFile) -> anyhow::Result<ExitCode> {
     let (exec, workspace) = (Exec::real(), Workspace::of(file)?);
     let config = workspace.config()?;
@@ -84,7 +86,7 @@ pub(crate) fn run(args: &ReleaseArgs, file: &ConfigFile) -> anyhow::Result<ExitC
     let wheels = published::wheels(&config, &store)?;
     let Some(version) = notes::version(&wheels) else {
         report::failed(
-            &UserError::new("the wheels in `dist/` are of several versions").hint("build anew"),
+            &UserError::new("the wheels in `dist/` have different versions").hint("build anew"),
         );
         return Ok(ExitCode::from(FINDINGS));
     };
@@ -116,7 +118,7 @@ pub(crate) fn run(args: &ReleaseArgs, file: &ConfigFile) -> anyhow::Result<ExitC
             print(&step.to_string());
         }
         report::note(
-            "note: this is what makes a new release; one that is there is brought up to date",
+            "note: these commands create a release; an existing release is updated instead",
         );
         if args.github {
             done(args, (is_tag, false), "nothing was run");
@@ -130,7 +132,7 @@ pub(crate) fn run(args: &ReleaseArgs, file: &ConfigFile) -> anyhow::Result<ExitC
     let existing = release::existing(&exec, &workspace.root, &release)?;
     for step in release::steps(&workspace.root, &release, &assets, existing.as_deref())? {
         report::note(&step.to_string());
-        // A second try of `create` could meet what the first one left.
+        // A retry of `create` could collide with a partly created release.
         let is_new = step.args.get(1).is_some_and(|verb| verb == "create");
         if is_new {
             exec.read(&step)?
@@ -143,7 +145,7 @@ pub(crate) fn run(args: &ReleaseArgs, file: &ConfigFile) -> anyhow::Result<ExitC
     Ok(ExitCode::SUCCESS)
 }
 
-/// The name of the project that is released.
+/// Name of the released project.
 fn project(wheels: &[Wheel]) -> &str {
     wheels.first().map_or("wheels", |wheel| wheel.name.distribution.as_str())
 }
@@ -158,8 +160,7 @@ fn title(release: &Release, project: &str, version: &str, commit: &str) -> Strin
     }
 }
 
-/// Ends the command: what happened, and for a workflow whether the wheels go to the index and whether there is a
-/// release.
+/// Reports the outcome. In a workflow: whether to publish to the index, and whether there is a release.
 fn done(args: &ReleaseArgs, (publish, released): (bool, bool), text: &str) {
     if args.github {
         report::note(text);
@@ -169,7 +170,7 @@ fn done(args: &ReleaseArgs, (publish, released): (bool, bool), text: &str) {
     }
 }
 
-/// Reports what is missing; whether the release has every wheel that it needs, or does without (`partial`).
+/// Reports missing wheels. Returns whether the release is complete, or may be incomplete (`partial`).
 fn is_complete(missing: &[Missing], partial: bool) -> bool {
     for each in missing {
         let word = if partial { "warning" } else { each.word() };
@@ -179,7 +180,7 @@ fn is_complete(missing: &[Missing], partial: bool) -> bool {
     if !complete {
         report::hint(
             "nothing was released: build these wheels, or use `--partial`; `[ci] required` in wheels.toml \
-             names the wheels that a release needs",
+lists the wheels that a release requires",
         );
     }
     complete
@@ -200,8 +201,7 @@ fn infos(store: &Store, wheels: &[Wheel]) -> anyhow::Result<BTreeMap<String, Bui
     Ok(infos)
 }
 
-/// The files of the release: the wheels, what proves them, by folder, the manifest, and the checksums
-/// of all of these.
+/// Files of the release: the wheels, their reports by folder, the manifest, and the checksums of all of these.
 fn assets(store: &Store, wheels: &[Wheel]) -> anyhow::Result<BTreeMap<String, Content>> {
     let mut files = published::copies(store, wheels);
     let mut copy = |name: String, from: Utf8PathBuf| -> anyhow::Result<()> {

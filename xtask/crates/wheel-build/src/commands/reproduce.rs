@@ -1,4 +1,4 @@
-//! `cargo xtask reproduce`: do two builds give the same bytes?
+//! `cargo xtask reproduce`: builds twice and compares the bytes.
 
 use std::fmt::Write as _;
 use std::process::ExitCode;
@@ -23,28 +23,28 @@ const MAX_LISTED: usize = 20;
 /// Arguments of `reproduce`.
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct ReproduceArgs {
-    /// What is built
+    /// What to build.
     #[command(flatten)]
     pub selection: Selection,
-    /// Compare with this wheel, or the wheels in this folder, instead of a second build
+    /// Compare with this wheel, or with the wheels in this folder, instead of a second build
     #[arg(long, value_name = "WHEEL|FOLDER")]
     pub against: Option<Utf8PathBuf>,
-    /// Report on stdout as JSON
+    /// Report as JSON on stdout
     #[arg(long)]
     pub json: bool,
-    /// How base images may be obtained
+    /// Choose how to obtain base images
     #[arg(long, value_enum, default_value_t)]
     pub base: BasePolicy,
-    /// Compile for foreign platforms under emulation, which lets the second build vary everything there, too
+    /// Compile for foreign platforms under emulation, so that the second build can vary everything there as well
     #[arg(long)]
     pub no_accelerate: bool,
-    /// Which engine builds
+    /// Engine and its caches.
     #[command(flatten)]
     pub engine: BuildArgs,
-    /// Show what the build steps print
+    /// Show the output of build steps
     #[arg(long, short)]
     pub verbose: bool,
-    /// Show no progress
+    /// Hide progress
     #[arg(long, short, conflicts_with = "verbose")]
     pub quiet: bool,
 }
@@ -73,7 +73,7 @@ impl ReproduceArgs {
 /// Runs the subcommand.
 ///
 /// # Errors
-/// When nothing could be begun: a wrong word, a missing engine.
+/// If the run cannot start, e.g. for an unknown target or a missing engine.
 pub(crate) fn run(args: &ReproduceArgs, file: &ConfigFile) -> anyhow::Result<ExitCode> {
     let (exec, workspace, wheels) = (Exec::real(), Workspace::of(file)?, args.wheels());
     let session = Session::open(&exec, &workspace, &wheels, None)?;

@@ -1,4 +1,4 @@
-//! Which jobs a command is about: targets, platforms, interpreters, build identifiers.
+//! Options that select jobs: targets, platforms, interpreters, build identifiers.
 
 use wheel_audit::UserError;
 use wheel_audit::report;
@@ -8,37 +8,36 @@ use crate::config::{Config, Select};
 use crate::pipeline;
 use crate::plan::{self, Plan, Request};
 
-/// The words and options that select jobs.
+/// Words and options that select jobs.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub(crate) struct Selection {
-    /// Base images or target names, and platforms: `debian:12 linux/amd64`
+    /// Base images or target names, and platforms, e.g. `debian:12 linux/amd64` [default platform: this machine's]
     #[arg(value_name = "TARGET|PLATFORM")]
     pub words: Vec<String>,
-    /// Every target of wheels.toml; what cannot run on this machine is reported, and the rest is built
+    /// Select every target of wheels.toml; skip platforms that this machine cannot run and report them at the end
     #[arg(long)]
     pub all: bool,
-    /// Interpreters, e.g. `cp311,cp314t`; all of wheels.toml where absent
+    /// Select only these interpreters, e.g. `cp311,cp314t` [default: all of wheels.toml]
     #[arg(long, value_name = "TAG")]
     pub python: Vec<String>,
-    /// Build identifiers or patterns of them, e.g. `cp313-*`; without targets, of all in wheels.toml
+    /// Select build identifiers or patterns, e.g. `cp313-*` [default targets: all of wheels.toml]
     #[arg(long, value_name = "PATTERN")]
     pub only: Vec<String>,
-    /// Build identifiers or patterns of them that are left out, e.g. `*-debian13_*`
+    /// Skip build identifiers or patterns, e.g. `*-debian13_*`
     #[arg(long, value_name = "PATTERN")]
     pub skip: Vec<String>,
 }
 
 impl Selection {
-    /// Whether everything is meant, without a word on what.
+    /// No target was selected.
     pub(crate) fn is_empty(&self) -> bool {
         self.words.is_empty() && !self.all
     }
 
-    /// The request; with no word on targets, all of them where `--only` narrows them, or where that
-    /// is what the command does by itself (`all`).
+    /// The request. Without targets it covers all of them if `all` is set or `--only` narrows them.
     ///
     /// # Errors
-    /// For a word that means nothing.
+    /// If a word or pattern is not valid.
     pub(crate) fn request(&self, config: &Config, all: bool) -> Result<Request, UserError> {
         let all = self.all || self.is_empty() && (all || !self.only.is_empty());
         let native = native_platform();
@@ -54,7 +53,7 @@ impl Selection {
         }
         if !identifiers.iter().any(|identifier| request.selects(identifier)) {
             return Err(UserError::new("`--skip` excludes every requested build")
-                .hint("`--print-build-identifiers` without `--skip` prints them"));
+                .hint("list the identifiers with `--print-build-identifiers`, without `--skip`"));
         }
         Ok(request)
     }
@@ -79,14 +78,14 @@ fn no_match(option: &str, pattern: &str, identifiers: &[String]) -> UserError {
     } else if let Some(near) = near {
         format!("did you mean `{near}`?")
     } else {
-        "`cargo xtask wheels --print-build-identifiers` prints them".to_owned()
+        "`cargo xtask wheels --print-build-identifiers` lists the identifiers".to_owned()
     };
     UserError::new(format!("`{option} {pattern}` matches none of the {} builds", identifiers.len()))
         .hint(hint)
 }
 
-/// Tells what of the configuration does not do what it seems to.
-pub(crate) fn tell(config: &Config, plan: &Plan) {
+/// Warns about parts of the configuration that have no effect.
+pub(crate) fn warn_unused(config: &Config, plan: &Plan) {
     for pattern in plan::unused_overrides(config, plan) {
         report::note(&format!("warning: `[[override]] select = \"{pattern}\"` matches no build"));
     }

@@ -1,4 +1,4 @@
-//! `cargo xtask setup`, and the same for `--setup` of other commands.
+//! `cargo xtask setup`, and `--setup` of other commands.
 
 use std::collections::BTreeSet;
 use std::process::ExitCode;
@@ -19,27 +19,27 @@ use wheel_audit::report;
 /// Arguments of `cargo xtask setup`.
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct SetupArgs {
-    /// What targets need to be built here; all of wheels.toml where absent
+    /// Targets to prepare this machine for [default: all of wheels.toml]
     #[arg(value_name = "TARGET")]
     pub(crate) targets: Vec<String>,
-    /// Print the exact commands and run none
+    /// Print the exact commands without running them
     #[arg(long)]
     pub dry_run: bool,
-    /// Also set up emulation for this architecture, e.g. arm64 (may be given more than once)
+    /// Also set up emulation for this architecture, e.g. arm64 (repeatable)
     #[arg(long, value_name = "ARCH")]
     pub emulate: Vec<String>,
-    /// Let `/etc/apt` know the release that a newer engine is borrowed from, for its updates
+    /// Add the release that provides a newer engine to `/etc/apt`, for its updates
     #[arg(long)]
     pub permanent: bool,
-    /// Print what the machine has afterwards as JSON
+    /// Report the resulting state of the machine as JSON on stdout
     #[arg(long)]
     pub json: bool,
 }
 
-/// Gives this machine what it lacks for the targets.
+/// Installs and starts what this machine lacks for the targets.
 ///
 /// # Errors
-/// When a target is unknown, or something cannot be installed or started.
+/// If a target is unknown, or something cannot be installed or started.
 pub(crate) fn run(args: &SetupArgs, exec: &Exec, file: &ConfigFile) -> anyhow::Result<ExitCode> {
     let workspace = Workspace::of(file)?;
     let config = workspace.config()?;
@@ -52,58 +52,57 @@ pub(crate) fn run(args: &SetupArgs, exec: &Exec, file: &ConfigFile) -> anyhow::R
     let bootstraps = targets.iter().filter_map(|target| target.bootstrap.clone()).collect();
     let emulators = args.emulate.iter().cloned().collect();
     let permanent = args.permanent;
-    let asked = Asked { emulators, bootstrap: true, bootstraps, permanent };
-    let after = ensure(exec, &workspace.root, image, &asked, args.dry_run)?;
+    let needs = SetupNeeds { emulators, bootstrap: true, bootstraps, permanent };
+    let after = ensure(exec, &workspace.root, image, &needs, args.dry_run)?;
     if args.json {
         report::json(&after)?;
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// What is asked of a machine, before it was looked at.
+/// Requirements of a run that do not depend on the machine.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Asked {
-    /// Architectures whose programs have to run.
+pub(crate) struct SetupNeeds {
+    /// Architectures whose programs must run.
     pub emulators: BTreeSet<String>,
-    /// Whether base images may have to be made from packages, where no registry answers.
+    /// The run may make base images from packages if no registry answers.
     pub bootstrap: bool,
-    /// How those of the targets asked for are.
+    /// How to make the base images of the requested targets.
     pub bootstraps: Vec<Bootstrap>,
-    /// Whether `/etc/apt` may learn the borrowed release.
+    /// `setup` may add the release that provides a newer engine to `/etc/apt`.
     pub permanent: bool,
 }
 
-/// Looks at this machine and gives it what it lacks of what is asked, after saying what it will do;
-/// with `dry_run` it prints the commands instead. Returns what the machine has in the end.
+/// Installs what this machine lacks of `needs`, after announcing it. With `dry_run` it only prints the commands.
+/// Returns the resulting state.
 ///
 /// # Errors
-/// When something cannot be installed or started, or is still missing afterwards.
+/// If something cannot be installed or started, or is still missing afterwards.
 pub(crate) fn ensure(
     exec: &Exec,
     workspace: &Utf8Path,
     image: &str,
-    asked: &Asked,
+    needs: &SetupNeeds,
     dry_run: bool,
 ) -> anyhow::Result<Diagnosis> {
     let machine = Machine::this(workspace);
     let before = doctor::examine(exec, &machine, image);
     let wants = Wants {
         engine: true,
-        // Before there is a client nobody can ask the registry, and a second round costs more
-        // than the small package.
-        bootstrap: asked.bootstrap && before.facts.registry != Reach::Yes,
-        bootstraps: asked.bootstraps.clone(),
-        emulators: asked.emulators.clone(),
-        permanent: asked.permanent,
+        // Without a client, no registry can be queried yet. A second round costs more than the small package.
+        bootstrap: needs.bootstrap && before.facts.registry != Reach::Yes,
+        bootstraps: needs.bootstraps.clone(),
+        emulators: needs.emulators.clone(),
+        permanent: needs.permanent,
         pip: false,
     };
     provision(exec, &machine, image, before, &wants, dry_run)
 }
 
-/// Installs pip for the machine's own Python where it is missing.
+/// Installs pip for the machine's own Python if it is missing.
 ///
 /// # Errors
-/// When it cannot be installed.
+/// If it cannot be installed.
 pub fn ensure_pip(exec: &Exec, workspace: &Workspace) -> anyhow::Result<()> {
     let machine = Machine::this(&workspace.root);
     // Any image shows whether a registry answers.
@@ -129,18 +128,18 @@ fn provision(
     if !keys.is_empty() {
         report::warning(
             &UserError::new(format!(
-                "no package here brings {}, so no base image can be made from packages that it signs",
+                "no package provides {}, so base images from packages signed with it cannot be made",
                 keys.join(", ")
             ))
             .hint(
-                "the distribution publishes its key; `keyring` in wheels.toml says where it lies here",
+                "download the distribution's key and set `keyring` in wheels.toml to its path",
             ),
         );
     }
     if plan.is_empty() {
         let after = complete(before, wants)?;
-        let all = if keys.is_empty() { "what it needs" } else { "the rest of what it needs" };
-        report::note(&format!("nothing to set up: this machine has {all}"));
+        let all = if keys.is_empty() { "everything" } else { "everything else" };
+        report::note(&format!("nothing to set up: this machine has {all} it needs"));
         return Ok(after);
     }
     if !carry_out(&plan, exec, "", dry_run)? {
@@ -149,11 +148,11 @@ fn provision(
     complete(doctor::examine(exec, machine, image), wants)
 }
 
-/// `before`, where a machine that is no Linux lacks nothing of what `wants` asks for.
+/// Returns `before` if a machine without Linux lacks nothing of `wants`.
 fn by_hand(system: &str, before: Diagnosis, wants: &Wants) -> anyhow::Result<Diagnosis> {
     let missing = before.missing(wants);
     if missing.is_empty() && !wants.pip {
-        report::note("nothing to set up: this machine has what it needs");
+        report::note("nothing to set up: this machine has everything it needs");
         return Ok(before);
     }
     let lines: Vec<_> =
@@ -170,20 +169,20 @@ fn by_hand(system: &str, before: Diagnosis, wants: &Wants) -> anyhow::Result<Dia
     );
 }
 
-/// `after`, where it lacks nothing of what `wants` asks for.
+/// Returns `after` if it lacks nothing of `wants`.
 fn complete(after: Diagnosis, wants: &Wants) -> anyhow::Result<Diagnosis> {
     let missing = after.missing(wants);
     if !missing.is_empty() {
-        bail!("still missing after the set-up:\n{}", lines(&missing));
+        bail!("still missing after the setup:\n{}", lines(&missing));
     }
     Ok(after)
 }
 
-/// Carries `plan` out after saying what it will do; with `dry_run` it prints the commands instead,
-/// and `idle` where there is nothing to do. Returns whether anything was done.
+/// Announces `plan` and carries it out. With `dry_run` it prints the commands instead, and `idle` if the plan is
+/// empty. Returns whether it changed anything.
 ///
 /// # Errors
-/// What stood in the way.
+/// If a step fails.
 pub(crate) fn carry_out(
     plan: &SetupPlan,
     exec: &Exec,
@@ -195,24 +194,24 @@ pub(crate) fn carry_out(
         return Ok(false);
     }
     if dry_run {
-        // Our own files alone, so that the commands can be pasted.
+        // Writes only xtask's own files, so that the commands can be pasted.
         setup::draft(plan)?;
         report::data(&plan.script());
         return Ok(false);
     }
     announce(plan);
-    setup::apply(plan, exec, &mut |event| tell(event))?;
+    setup::apply(plan, exec, &mut |event| report_event(event))?;
     Ok(true)
 }
 
 fn announce(plan: &SetupPlan) {
-    report::note("this will");
+    report::note("setup will:");
     for (index, line) in plan.describe().iter().enumerate() {
         report::note(&format!("  {}. {line}", index + 1));
     }
 }
 
-fn tell(event: &Event<'_>) {
+fn report_event(event: &Event<'_>) {
     match event {
         Event::Started(action) => report::note(&format!("... {}", action.what)),
         Event::Forecast(forecast) => {
@@ -229,11 +228,11 @@ fn tell(event: &Event<'_>) {
     }
 }
 
-/// The platforms that the engine's builder runs; where there is no engine that is good enough, an
-/// error that names each missing part with its cure.
+/// Platforms that the engine's builder runs. Without a suitable engine, the error names each missing part and its
+/// fix.
 ///
 /// # Errors
-/// As said, or when xtask was interrupted.
+/// If the engine does not answer, or xtask was interrupted.
 pub(crate) fn engine_platforms(
     engine: &Engine,
     workspace: &Utf8Path,
@@ -243,32 +242,34 @@ pub(crate) fn engine_platforms(
     if matches!(known, Err(EngineError::Exec(ExecError::Interrupted))) {
         bail!(ExecError::Interrupted);
     }
-    // Another machine's engine is not mended from here: its own words have to do.
+    // xtask cannot repair the engine of another machine, so its own error is returned.
     let ours = engine.client.endpoint.is_none();
     if ours && (known.is_err() || !engine.is_new_enough()) {
         let diagnosis = doctor::examine(&engine.exec, &Machine::this(workspace), image);
         let missing = diagnosis.missing(&Wants { engine: true, ..Wants::default() });
         if !missing.is_empty() && !interrupt::asked() {
             bail!(
-                UserError::new(format!("this machine cannot build yet:\n{}", lines(&missing)))
-                    .hint("`cargo xtask setup` does all of it")
+                UserError::new(format!(
+                    "this machine cannot build yet; missing:\n{}",
+                    lines(&missing)
+                ))
+                .hint("`cargo xtask setup` installs and starts all of them")
             );
         }
     }
     Ok(known?)
 }
 
-/// Why nothing here runs `platform`, and what to do about it.
+/// The error for a `platform` that this machine cannot run.
 pub(crate) fn nothing_runs(platform: &Platform) -> UserError {
     UserError::new(format!(
-        "nothing here runs {platform}: no emulator is registered and the builder has no node of that \
-         platform"
+"this machine cannot run {platform}: no emulator is registered and the builder has no node for \
+it"
     ))
     .hint(format!("`cargo xtask binfmt install {}`", platform.engine_arch()))
 }
 
-/// Those of `platforms` that nothing here runs; and sees that the engine is there, before anything is
-/// begun.
+/// Returns those of `platforms` that this machine cannot run. Checks the engine first, before a run starts.
 ///
 /// # Errors
 /// As [`engine_platforms`].
@@ -283,10 +284,10 @@ pub(crate) fn unrunnable<'a>(
     Ok(platforms.into_iter().filter(|platform| !runs(platform)).cloned().collect())
 }
 
-/// Sees that the engine is there and runs each of `platforms`.
+/// Requires an engine that runs each of `platforms`.
 ///
 /// # Errors
-/// As [`engine_platforms`], and where there is a platform that nothing here runs.
+/// As for [`engine_platforms`], and if this machine cannot run a platform.
 pub(crate) fn require_platforms<'a>(
     engine: &Engine,
     workspace: &Utf8Path,
@@ -299,7 +300,7 @@ pub(crate) fn require_platforms<'a>(
     Ok(())
 }
 
-/// One line per missing part, with the command that mends it.
+/// One line for each missing part, with the command that fixes it.
 pub(crate) fn lines(missing: &[Item]) -> String {
     let line = |item: &Item| {
         let cure = item.cure.as_ref().map_or_else(String::new, |cure| format!(" (`{cure}`)"));
@@ -308,11 +309,11 @@ pub(crate) fn lines(missing: &[Item]) -> String {
     missing.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
-/// The step that reads the package lists of the archive which `target` is made from, as a build does; or why nothing
-/// can be made from packages here.
+/// The step that reads the package lists of `target`'s archive, as a build does. The inner error states why base
+/// images cannot be made from packages.
 ///
 /// # Errors
-/// When the target is unknown.
+/// If the target is unknown.
 pub fn archive_lists(workspace: &Workspace, target: &str) -> anyhow::Result<Result<Step, String>> {
     let config = workspace.config()?;
     let Some(packages) = &find_target(&config, target)?.bootstrap else {
@@ -335,7 +336,7 @@ mod tests {
     use crate::engine::doctor::fixture;
 
     #[test]
-    fn nothing_is_installed_on_another_system_than_linux() {
+    fn setup_installs_on_linux_only() {
         let wants = Wants { engine: true, ..Wants::default() };
         let set_up = |exec: &Exec, system: &'static str| {
             let mut there = fixture::debian_12().programs(&["/usr/bin/docker"]);
@@ -346,7 +347,7 @@ mod tests {
         let error = set_up(&fixture::no_engine(), "macos").unwrap_err();
         assert!(error.to_string().contains("macos") && error.to_string().contains("  engine: "));
         assert!(UserError::hint_of(error.as_ref()).unwrap().contains("colima"));
-        // With Docker Desktop, `--setup` has nothing to do there.
+        // With Docker Desktop, `--setup` has nothing to do.
         set_up(&fixture::fine(), "macos").unwrap();
     }
 }

@@ -1,4 +1,4 @@
-//! `cargo xtask shell`: a container that stands where a build stands.
+//! `cargo xtask shell`: opens a container at a build step.
 
 use std::io::IsTerminal as _;
 use std::process::ExitCode;
@@ -25,40 +25,39 @@ use wheel_audit::report;
 /// Arguments of `shell`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct ShellArgs {
-    /// Base image or target name, and a platform: `debian:12 linux/arm64`
+    /// Base image or target name, and a platform, e.g. `debian:12 linux/arm64` [default platform: this machine's]
     #[arg(value_name = "TARGET|PLATFORM", required_unless_present = "last_failed")]
     pub words: Vec<String>,
-    /// Interpreter, e.g. `cp311`; where absent the first of wheels.toml, of those that `dist/` has a wheel for
-    /// if there are any
+    /// Interpreter, e.g. `cp311` [default: the first of wheels.toml with a wheel in `dist/`, else the first]
     #[arg(long, value_name = "TAG")]
     pub python: Option<String>,
-    /// Stand before the build step that failed last (of the target and platform, where they are named)
+    /// Open the shell before the build step that failed last, optionally of a target and platform
     #[arg(long)]
     pub last_failed: bool,
-    /// How base images may be obtained
+    /// Choose how to obtain base images
     #[arg(long, value_enum, default_value_t)]
     pub base: BasePolicy,
-    /// Which engine builds, and what it keeps
+    /// Engine and its caches.
     #[command(flatten)]
     pub engine: BuildArgs,
-    /// Command to run in the place of a shell
+    /// Run this command instead of a shell
     #[arg(last = true, value_name = "CMD")]
     pub command: Vec<String>,
 }
 
-/// Makes the image, runs it, and passes its exit status on.
+/// Builds the image, runs it, and returns its exit status.
 ///
 /// # Errors
-/// When what is asked for is not one place, or the image cannot be made.
+/// If the words select several jobs, or the image cannot be built.
 pub(crate) fn run(args: &ShellArgs, file: &ConfigFile) -> anyhow::Result<ExitCode> {
     let (exec, workspace) = (Exec::real(), Workspace::of(file)?);
     let (config, lock_file) = workspace.locked()?;
-    // While the image is made, as for a build; a shell may stay open while others build.
+    // Hold the lock only while the image is built, so that others can build while a shell is open.
     let lock = Lock::take(&workspace.work, true, |holder| {
         report::note(&format!("waiting for another run ({holder})"));
     })?;
     let source = pipeline::prepare(&config, &exec, &workspace.root, &workspace.work)?;
-    let (job, state) = asked((&config, lock_file), &workspace, &source, args)?;
+    let (job, state) = selected((&config, lock_file), &workspace, &source, args)?;
     let engine = args.engine.engine(&exec, &workspace, &config)?;
     setup::require_platforms(&engine, &workspace.root, &job.target.image, [&job.platform])?;
     let work = &workspace.work;
@@ -75,12 +74,12 @@ pub(crate) fn run(args: &ShellArgs, file: &ConfigFile) -> anyhow::Result<ExitCod
         .map_err(|error| explained(error, args, &job, work))?;
     drop(lock);
     let terminal = std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
-    report::note(&format!("this is {}, before `{}`", job.title(), state.command));
+    report::note(&format!("shell in {}, before `{}`", job.title(), state.command));
     Ok(ExitCode::from(image.run(terminal, &args.command)?))
 }
 
-/// The one job and state that are asked for.
-fn asked(
+/// The requested job and state.
+fn selected(
     (config, lock): (&Config, Option<LockFile>),
     workspace: &Workspace,
     source: &PreparedSource,
@@ -93,7 +92,7 @@ fn asked(
         let failed = failure(config, workspace, args)?;
         state = *STATES.iter().find(|state| state.stage == failed.stage).with_context(|| {
             format!(
-                "the step of stage `{}`, which failed last, is in the Dockerfile no more",
+                "the Dockerfile no longer contains the step of stage `{}` that failed last",
                 failed.stage
             )
         })?;
@@ -122,16 +121,16 @@ fn asked(
     ensure!(
         jobs.len() == 1,
         UserError::new(format!(
-            "a shell is opened in one place, these are {}: {}",
+            "`shell` requires exactly one job, these are {}: {}",
             jobs.len(),
             jobs.iter().map(Job::title).collect::<Vec<_>>().join(", ")
         ))
-        .hint("name one target, one platform and one interpreter")
+        .hint("name one target, one platform and one interpreter (`--python`)")
     );
     Ok((jobs.remove(0), state))
 }
 
-/// `error`, with the place of a command where it may be one that was taken for a target.
+/// Adds a hint to `error` if a word looks like a command without `--`.
 fn with_command(config: &Config, error: UserError, words: &[String]) -> UserError {
     let is_other = |word: &String| {
         config::find_target(config, word).is_err()
@@ -141,17 +140,17 @@ fn with_command(config: &Config, error: UserError, words: &[String]) -> UserErro
     let Some(at) = words.iter().position(is_other).filter(|&at| at > 0) else { return error };
     let (place, command) = words.split_at(at);
     let (place, command) = (place.join(" "), command.join(" "));
-    error.hint(format!("a command stands after `--`: `cargo xtask shell {place} -- {command}`"))
+    error.hint(format!("put a command after `--`: `cargo xtask shell {place} -- {command}`"))
 }
 
-/// The interpreters that `dist/` has wheels for in `folder`; none where it cannot be read.
+/// Interpreters with a wheel in `folder` of `dist/`; empty if `dist/` cannot be read.
 fn built(workspace: &Workspace, folder: &str) -> Vec<String> {
     let manifest = Store::new(&workspace.dist, &workspace.work).manifest().unwrap_or_default();
     let ours = manifest.files.iter().filter(|entry| entry.path.starts_with(&format!("{folder}/")));
     ours.flat_map(|entry| entry.builds().iter().map(|build| build.interpreter.clone())).collect()
 }
 
-/// A failure with what its step said last, its advice and its log, and whose choice the interpreter was.
+/// Adds the step's last output, hint, log, and the reason for the interpreter to an error.
 fn explained(error: PipelineError, args: &ShellArgs, job: &Job, work: &Utf8Path) -> anyhow::Error {
     let Some(step) = error.engine().and_then(EngineError::step) else { return error.into() };
     let mut parts = vec![error.to_string()];
@@ -161,7 +160,7 @@ fn explained(error: PipelineError, args: &ShellArgs, job: &Job, work: &Utf8Path)
         let interpreter = job.interpreter;
         hint = hint.or_else(|| {
             Some(format!(
-                "{interpreter} is the first that wheels.toml asks for; `--python` names another"
+                "{interpreter} is the first interpreter of wheels.toml; `--python` selects another"
             ))
         });
     }
@@ -169,7 +168,7 @@ fn explained(error: PipelineError, args: &ShellArgs, job: &Job, work: &Utf8Path)
     UserError { message: parts.join("\n"), hint }.into()
 }
 
-/// The failure that `--last-failed` means.
+/// The failure that `--last-failed` refers to.
 fn failure(config: &Config, workspace: &Workspace, args: &ShellArgs) -> anyhow::Result<Failed> {
     let (platforms, images): (Vec<_>, Vec<_>) =
         args.words.iter().partition(|word| word.starts_with("linux/"));
@@ -183,8 +182,8 @@ fn failure(config: &Config, workspace: &Workspace, args: &ShellArgs) -> anyhow::
             && args.python.as_ref().is_none_or(|python| *python == failed.interpreter)
     };
     pipeline::last_failed(&workspace.work, wanted).ok_or_else(|| {
-        UserError::new("no build step has failed, as far as `target/xtask/` knows")
-            .hint("without `--last-failed` the shell opens before the build of the wheel")
+        UserError::new("`target/xtask/` records no failed build step")
+            .hint("omit `--last-failed` to open the shell before the build of the wheel")
             .into()
     })
 }

@@ -1,4 +1,4 @@
-//! `cargo xtask source`: which files of the repository the build gets, and why.
+//! `cargo xtask source`: lists the files of the repository that a build uses.
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -16,15 +16,15 @@ use wheel_audit::text::shown;
 /// Arguments of `source`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct SourceArgs {
-    /// List each file, with the reason why it is in or out
+    /// List each file with the reason why it is included or excluded
     #[arg(long)]
     pub list: bool,
-    /// Report on stdout as JSON, with the list
+    /// Report as JSON on stdout, with the list
     #[arg(long)]
     pub json: bool,
 }
 
-/// A file, as `--json` has it.
+/// A file in the output of `--json`.
 #[derive(Serialize)]
 struct Line {
     path: String,
@@ -43,10 +43,10 @@ struct View<'a> {
     list: Vec<Line>,
 }
 
-/// Prints what the source is; the exit status says whether wheels can be built from it.
+/// Prints the source. The exit status shows whether wheels can be built from it.
 ///
 /// # Errors
-/// When the folder cannot be read, or git fails.
+/// If the folder cannot be read, or git fails.
 pub(crate) fn run(args: &SourceArgs, file: &ConfigFile) -> anyhow::Result<ExitCode> {
     let (exec, workspace) = (Exec::real(), Workspace::of(file)?);
     let config = workspace.config()?;
@@ -54,8 +54,8 @@ pub(crate) fn run(args: &SourceArgs, file: &ConfigFile) -> anyhow::Result<ExitCo
         Source::Path(source) => source,
         Source::Sdist { name, version, .. } => {
             anyhow::bail!(
-                UserError::new(format!("{} builds the archive {name}=={version} of the index, not files of the repository", file.name()))
-                    .hint("set `path` in `[source]` in place of `sdist` to build a folder")
+                UserError::new(format!("{} builds {name}=={version} from the Python index, not files of the repository", file.name()))
+                    .hint("to build a folder, replace `sdist` in `[source]` with `path`")
             );
         }
     };
@@ -95,7 +95,7 @@ pub(crate) fn run(args: &SourceArgs, file: &ConfigFile) -> anyhow::Result<ExitCo
     Ok(ExitCode::from(FINDINGS))
 }
 
-/// Prints the lines about the source of a run; only warnings if `is_quiet`.
+/// Prints notes about the source of a run; only warnings if `is_quiet`.
 pub(super) fn announce(summary: &Summary, is_quiet: bool) {
     if !is_quiet {
         report::note(&summary.line());

@@ -1,4 +1,5 @@
-//! `cargo xtask try`: wheels, installed and loaded on clean systems, compared with what the audit predicts.
+//! `cargo xtask try`: installs and imports wheels on clean systems and compares the results with the audit's
+//! predictions.
 
 use std::collections::BTreeSet;
 use std::process::ExitCode;
@@ -21,44 +22,44 @@ use crate::live::{Detail, Live};
 use crate::pipeline::{Agreement, Trial, TrialPlace, TrialRun, TriedWheel};
 use crate::store::Lock;
 
-/// The configuration where no wheels.toml is found: what is built is not asked for.
+/// Configuration without a wheels.toml; `try` ignores its build settings.
 const NO_CONFIG: &str = "[source]\npath = \".\"\n[build]\npythons = [\"cp313\"]\n[[target]]\nname = \"debian12\"\nimage = \"debian:12\"\nfamily = \
                          \"apt\"\nplatforms = [\"linux/amd64\"]\n";
 
 /// Arguments of `try`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct TryArgs {
-    /// Wheels, or folders of wheels
+    /// Wheels or folders of wheels
     #[arg(value_name = "WHEEL", required = true)]
     wheels: Vec<Utf8PathBuf>,
-    /// Systems: targets of wheels.toml or images, e.g. `debian:11,ubuntu:22.04` [default: the targets of wheels.toml,
-    /// else Debian 11 to 13 and Ubuntu 20.04 to 24.04]
+    /// Systems: targets of wheels.toml or images, e.g. `debian:11,ubuntu:22.04` [default: the targets of
+    /// wheels.toml, else Debian 11 to 13 and Ubuntu 20.04 to 24.04]
     #[arg(long, value_name = "SYSTEM", value_delimiter = ',')]
     on: Vec<String>,
-    /// How base images may be obtained
+    /// Choose how to obtain base images
     #[arg(long, value_enum, default_value_t)]
     base: BasePolicy,
-    /// Which engine runs the systems
+    /// Engine that runs the systems.
     #[command(flatten)]
     engine: BuildArgs,
-    /// Report on stdout as JSON
+    /// Report as JSON on stdout
     #[arg(long)]
     json: bool,
-    /// Report on stdout as a Markdown table
+    /// Report as a Markdown table on stdout
     #[arg(long, conflicts_with = "json")]
     markdown: bool,
-    /// Print the commands, and run nothing
+    /// Print the exact commands without running them
     #[arg(long)]
     dry_run: bool,
-    /// Show what the steps print
+    /// Show the output of the steps
     #[arg(long, short)]
     verbose: bool,
 }
 
-/// Tries the wheels on each system, and reports where the prediction is wrong.
+/// Tries the wheels on each system and reports wrong predictions.
 ///
 /// # Errors
-/// When a wheel cannot be read, a system is unknown, or there is no engine.
+/// If a wheel cannot be read, a system is unknown, or there is no engine.
 pub(crate) fn run(args: &TryArgs, file: &ConfigFile) -> anyhow::Result<ExitCode> {
     let exec = Exec::real();
     let elsewhere = tempfile::tempdir()?;
@@ -109,7 +110,7 @@ pub(crate) fn run(args: &TryArgs, file: &ConfigFile) -> anyhow::Result<ExitCode>
     Ok(ExitCode::from(status(&trials)))
 }
 
-/// The workspace with its configuration; without one, a folder that the run removes.
+/// The workspace and its configuration; without one, a folder that the run removes.
 fn workspace(
     file: &ConfigFile,
     elsewhere: &std::path::Path,
@@ -128,7 +129,7 @@ fn workspace(
     }
 }
 
-/// The systems that `words` name; without words, the targets of wheels.toml, else those that the table lists.
+/// The systems that `words` name. Without words: the targets of wheels.toml, else a default list.
 fn places(config: Option<&Config>, words: &[String]) -> anyhow::Result<Vec<TrialPlace>> {
     if let (Some(config), []) = (config, words) {
         let place = |target: &config::Target| {
@@ -160,14 +161,14 @@ fn places(config: Option<&Config>, words: &[String]) -> anyhow::Result<Vec<Trial
 }
 
 fn unknown(word: &str, known: &[String]) -> UserError {
-    UserError::new(format!("nothing is known of the system `{word}`, so that nothing is predicted"))
+    UserError::new(format!("unknown system `{word}`: the audit has no data to predict a result"))
         .hint(format!("name a target of wheels.toml, or one of {}", known.join(", ")))
 }
 
 /// Audits the wheels.
 fn read(paths: &[Utf8PathBuf]) -> anyhow::Result<Vec<TriedWheel>> {
     let inputs = cli::inputs(paths, "name wheels, or folders of wheels")?;
-    anyhow::ensure!(!inputs.wheels.is_empty(), UserError::new("there is no wheel to try"));
+    anyhow::ensure!(!inputs.wheels.is_empty(), UserError::new("no wheel to try"));
     let audit = |path: &Utf8PathBuf| {
         let audit = audit_wheel(path, &Expectations::default(), &Settings::default())?;
         let arch = audit.facts.arch();
@@ -200,7 +201,7 @@ fn print(args: &TryArgs, places: &[TrialPlace], trials: &[Trial]) -> anyhow::Res
     Ok(())
 }
 
-/// A line for each wheel and system, then each prediction that is wrong with the loader's words.
+/// A line for each wheel and system, then each wrong prediction with the loader's error.
 fn text(trials: &[Trial]) -> String {
     let row = |trial: &Trial| {
         let result = trial.result.unwrap_or("not tried");
@@ -216,7 +217,7 @@ fn text(trials: &[Trial]) -> String {
     for trial in trials.iter().filter(|trial| trial.agreement != Agreement::Hit) {
         let title = format!("{} on {} {}", trial.wheel, trial.system, trial.platform);
         lines.push(format!("\n{}: {title}", word(trial.agreement)));
-        let reason = if trial.reason.is_empty() { "nothing is missing" } else { &trial.reason };
+        let reason = if trial.reason.is_empty() { "nothing missing" } else { &trial.reason };
         lines.push(format!("  predicted: {} ({reason})", trial.predicted));
         lines.push(format!("  result: {}", trial.result.unwrap_or("not tried")));
         lines.extend(words(trial).iter().map(|line| format!("  {line}")));
@@ -225,7 +226,7 @@ fn text(trials: &[Trial]) -> String {
     lines.join("\n")
 }
 
-/// What the installer, the loader and the test itself say of it.
+/// Errors of the installer, the loader and the test.
 fn words(trial: &Trial) -> Vec<String> {
     let mut lines: Vec<String> =
         trial.error.iter().map(|error| format!("error: {error}")).collect();
@@ -249,7 +250,7 @@ fn word(agreement: Agreement) -> &'static str {
     }
 }
 
-/// How the files were loaded: by which interpreter, or by their paths.
+/// How the files were loaded: by an interpreter, or by path.
 fn how(trial: &Trial) -> String {
     match &trial.observed {
         None => "-".to_owned(),
@@ -303,7 +304,7 @@ fn markdown(places: &[TrialPlace], trials: &[Trial]) -> String {
     lines.join("\n")
 }
 
-/// A field of the Markdown table: the result, and the prediction where it is wrong.
+/// A cell of the Markdown table: the result, and the prediction if it is wrong.
 fn short(trial: &Trial) -> String {
     let by = trial.observed.as_ref().is_some_and(|it| it.interpreter.is_some());
     let result = trial.result.unwrap_or("not tried");

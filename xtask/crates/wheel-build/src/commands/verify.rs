@@ -1,4 +1,4 @@
-//! `cargo xtask verify`: the checks that a wheel passes before it enters `dist/`, on any wheel.
+//! `cargo xtask verify`: runs the checks of a build on any wheel.
 
 use std::process::ExitCode;
 use wheel_audit::UserError;
@@ -7,7 +7,7 @@ use camino::Utf8PathBuf;
 use wheel_audit::audit::Asked;
 use wheel_audit::cli;
 
-use super::{Workspace, asked_inputs, own_config};
+use super::{Workspace, own_config, requested_inputs};
 use crate::config::ConfigFile;
 use crate::pipeline;
 
@@ -15,20 +15,20 @@ use crate::pipeline;
 #[derive(Debug, Clone, clap::Args)]
 #[group(skip)]
 pub(crate) struct VerifyArgs {
-    /// What to check, and how.
+    /// Paths and checks.
     #[command(flatten)]
     pub(crate) verify: cli::VerifyArgs,
-    /// Of what wheels.toml asks for only these folders: `debian12-amd64`
+    /// Verify only these folders of `dist/`, e.g. `debian12-amd64`
     #[arg(long, value_name = "NAME", conflicts_with = "paths")]
     pub(crate) only: Vec<String>,
 }
 
-/// Reads the files, every byte of them, and says what is wrong.
+/// Reads every byte of the files and reports findings.
 ///
 /// # Errors
-/// When there is nothing to look at.
+/// If there are no files to verify.
 pub(crate) fn run(args: &VerifyArgs, file: &ConfigFile) -> anyhow::Result<ExitCode> {
-    let mut inputs = asked_inputs(&args.verify.paths, file)?;
+    let mut inputs = requested_inputs(&args.verify.paths, file)?;
     let config = own_config(&args.verify.paths, file)?;
     if !args.only.is_empty() {
         let of_it = |path: &Utf8PathBuf| {
@@ -48,8 +48,8 @@ pub(crate) fn run(args: &VerifyArgs, file: &ConfigFile) -> anyhow::Result<ExitCo
     }
     anyhow::ensure!(
         !(inputs.wheels.is_empty() && inputs.files.is_empty() && inputs.linked.is_empty()),
-        UserError::new(format!("there is nothing to verify in {}", args.only.join(", ")))
-            .hint("`cargo xtask wheels` builds the wheels of a folder")
+        UserError::new(format!("nothing to verify in {}", args.only.join(", ")))
+            .hint("run `cargo xtask wheels` to build the wheels of a folder")
     );
     let own = config.as_ref().map(pipeline::settings).transpose()?.unwrap_or_default();
     let isa = config.iter().flat_map(|config| config.check.isa.values().copied()).collect();
@@ -68,7 +68,7 @@ fn narrowed(mut asked: Asked, only: &[String]) -> anyhow::Result<Asked> {
         let near = known.iter().min_by_key(distance).filter(|near| distance(near) <= 2);
         let meant = of_target.or(near);
         let message =
-            format!("`--only {other}` is no folder of wheels.toml ({})", known.join(", "));
+            format!("`--only {other}` is not a folder of wheels.toml ({})", known.join(", "));
         let hint = meant.map(|meant| format!("did you mean `--only {meant}`?"));
         anyhow::bail!(UserError { message, hint });
     }

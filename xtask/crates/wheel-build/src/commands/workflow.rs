@@ -1,4 +1,4 @@
-//! `cargo xtask workflow`: the hosted workflow, written from wheels.toml.
+//! `cargo xtask workflow`: writes the hosted workflow from wheels.toml.
 
 use std::process::ExitCode;
 
@@ -14,24 +14,24 @@ use wheel_audit::report;
 /// Arguments of `workflow`.
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct WorkflowArgs {
-    /// What to do with it.
+    /// Subcommand of `workflow`.
     #[command(subcommand)]
     pub action: WorkflowAction,
 }
 
-/// What to do with the workflow.
+/// Subcommands of `workflow`.
 #[derive(Debug, Clone, clap::Subcommand)]
 pub(crate) enum WorkflowAction {
-    /// Write it
+    /// Write the workflow
     Write {
-        /// The service that runs it
+        /// Service that runs the workflow
         #[arg(long, value_enum, default_value_t = Host::Github)]
         host: Host,
-        /// Print it and write nothing
+        /// Print the workflow without writing it
         #[arg(long)]
         dry_run: bool,
     },
-    /// Exit with 1 if a workflow in the repository is not what would be written
+    /// Exit with 1 if a workflow of the repository is outdated
     Check,
 }
 
@@ -47,7 +47,7 @@ pub(crate) enum Host {
 impl Host {
     const ALL: [Self; 2] = [Self::Github, Self::Gitlab];
 
-    /// Where the workflow lies in the repository.
+    /// Path of the workflow in the repository.
     fn path(self) -> &'static str {
         match self {
             Self::Github => github::PATH,
@@ -74,18 +74,15 @@ impl Host {
 /// Writes, checks or prints the workflow.
 ///
 /// # Errors
-/// When wheels.toml does not hold, or a file cannot be read or written.
+/// If wheels.toml is invalid, or a file cannot be read or written.
 pub(crate) fn run(args: &WorkflowArgs, file: &ConfigFile) -> anyhow::Result<ExitCode> {
     anyhow::ensure!(
         file.is_default(),
-        UserError::new(format!(
-            "the workflow is written for `wheels.toml` alone, not for `{}`",
-            file.name()
-        ))
-        .hint("call `cargo xtask wheels --config FILE` in a workflow of your own")
+        UserError::new(format!("`workflow` supports only `wheels.toml`, not `{}`", file.name()))
+            .hint("run `cargo xtask wheels --config FILE` in your own workflow")
     );
     let workspace = Workspace::of(file)?;
-    // What one machine overrides is none of the hosted one's business.
+    // Overrides of this machine do not apply to hosted runs.
     let config = config::load_committed(&workspace.root, file)?;
     missing::check_patterns(&config)?;
     let tool = Tool::of(&workspace.root);
@@ -123,10 +120,10 @@ fn write(root: &Utf8Path, host: Host, text: &str) -> anyhow::Result<ExitCode> {
 }
 
 fn current(host: Host) {
-    report::data(&format!("`{}` is what wheels.toml asks for", host.path()));
+    report::data(&format!("`{}` is up to date with wheels.toml", host.path()));
 }
 
-/// Checks every workflow that the repository has, or reports the one of GitHub as missing.
+/// Checks every workflow of the repository; without any, reports GitHub's as missing.
 fn check(root: &Utf8Path, config: &Config, tool: &Tool) -> anyhow::Result<ExitCode> {
     let mut code = ExitCode::SUCCESS;
     let mut found = Vec::new();
@@ -146,16 +143,16 @@ fn check(root: &Utf8Path, config: &Config, tool: &Tool) -> anyhow::Result<ExitCo
             Some(found) => {
                 let line = first_difference(&found, &text);
                 format!(
-                    "is not what `{}` makes of wheels.toml (line {line} differs)",
+                    "differs from the output of `{}` (line {line})",
                     host.command().trim_start_matches("cargo xtask ")
                 )
             }
-            None => "is not there".to_owned(),
+            None => "is missing".to_owned(),
         };
         report::note(&format!(
             "error: `{}` {what}\n\n\
-             hint: run `{}`. To keep a change, set it in `[ci]` or `[publish]` of wheels.toml, or move it to a \
-             workflow of its own",
+hint: run `{}`. To keep a change, set it in `[ci]` or `[publish]` of wheels.toml, or move it to your own \
+workflow",
             host.path(),
             host.command()
         ));
@@ -164,7 +161,7 @@ fn check(root: &Utf8Path, config: &Config, tool: &Tool) -> anyhow::Result<ExitCo
     Ok(code)
 }
 
-/// The first line that differs, counted from 1.
+/// Number of the first line that differs, from 1.
 fn first_difference(one: &str, other: &str) -> usize {
     1 + one.lines().zip(other.lines()).take_while(|(one, other)| one == other).count()
 }

@@ -25,7 +25,7 @@ pub(crate) enum AccelerateMode {
     /// Nothing: where it is known to work.
     Default,
     /// `--accelerate`: also on engines and builders elsewhere, and where it cannot be, the reason.
-    Asked,
+    Requested,
 }
 
 impl Accelerate {
@@ -111,7 +111,7 @@ impl NativeImage<'_> {
     ) -> Option<BaseImage> {
         let Self { engine, accelerate, base_policy, work } = self;
         let wanted = accelerate.wanted(engine, target, platform);
-        let tell = accelerate.mode == AccelerateMode::Asked || wanted == Ok(true);
+        let tell = accelerate.mode == AccelerateMode::Requested || wanted == Ok(true);
         let image = wanted.and_then(|wanted| {
             if !wanted {
                 return Ok(None);

@@ -29,7 +29,7 @@ pub(crate) fn share(engine: &Engine, jobs: usize) -> usize {
 
 impl JobBudget {
     /// So many jobs as the user asked for, whatever they take.
-    pub(crate) fn asked(jobs: usize) -> Self {
+    pub(crate) fn fixed(jobs: usize) -> Self {
         Self { jobs: jobs.max(1), memory: u64::MAX }
     }
 

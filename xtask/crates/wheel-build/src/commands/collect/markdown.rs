@@ -11,8 +11,8 @@ use wheel_audit::text::file_size;
 
 const HEAD: [&str; 8] = ["build", "tag", "size", "floor", "smoke", "tests", "verdict", "state"];
 
-/// The wheels, what is missing or refused, and what changed since the last release. `compared` is set if the
-/// command had a release to compare with.
+/// The wheels, missing and rejected wheels, and the changes since the last release. `compared`: the command
+/// compares with a release.
 pub(super) fn page(
     collection: &Collection,
     verify: Option<&Report>,
@@ -39,7 +39,7 @@ pub(super) fn page(
     match changes {
         Some(changes) => lines.push(format!("\n{}", changes::markdown(changes).trim_end())),
         None if compared => {
-            lines.push("\nThere is no earlier release to compare with.".to_owned());
+            lines.push("\nNo earlier release to compare with.".to_owned());
         }
         None => {}
     }
@@ -47,7 +47,7 @@ pub(super) fn page(
     markdown_cut(lines.join("\n"))
 }
 
-/// What is missing, left out or refused, a line each.
+/// Missing, skipped and rejected wheels, one line each.
 fn faults(collection: &Collection) -> Vec<String> {
     let missing = collection.missing.iter().map(|each| {
         let kind = if each.required { "missing" } else { "missing, not required" };
@@ -55,7 +55,7 @@ fn faults(collection: &Collection) -> Vec<String> {
     });
     let left_out = collection.left_out.iter();
     let left_out = left_out
-        .map(|it| format!("- left out: {}: {}", text(&it.path), text(&it.reasons.join("; "))));
+        .map(|it| format!("- skipped: {}: {}", text(&it.path), text(&it.reasons.join("; "))));
     let problems = collection.problems.iter().map(|it| {
         let place = format!("{}/{}", it.folder, it.path);
         format!("- {}: {}", text(&place), text(&it.message))
@@ -88,7 +88,7 @@ fn row(wheel: &Collected, verify: Option<&Report>, accepted: bool) -> [String; 8
     ]
 }
 
-/// `pass, 2 warnings`, as `verify` has judged the wheel; `-` where it has not.
+/// Verdict of `verify`, e.g. `pass, 2 warnings`; `-` if the wheel was not verified.
 fn verdict(wheel: &Collected, verify: Option<&Report>) -> String {
     let mut audits = verify.into_iter().flat_map(|report| &report.wheels);
     let Some(audit) = audits.find(|audit| audit.facts.sha256.as_ref() == Some(&wheel.sha256))

@@ -1,4 +1,4 @@
-//! The end of a run as Markdown, for a job summary.
+//! The result of a run as Markdown, for a job summary.
 
 use std::fmt::Write as _;
 
@@ -11,7 +11,7 @@ use wheel_audit::report::{self, markdown_code, markdown_text};
 const HEAD: [&str; 9] =
     ["build", "floor", "tag", "size", "smoke", "tests", "time", "outcome", "verdict"];
 
-/// Every build in a table, then what failed and why. `links` leads to the run's artifacts and logs.
+/// A table of all builds, then the failures. `links` leads to artifacts and logs of the run.
 pub(super) fn markdown(report: &RunReport, links: Option<&str>) -> String {
     let good = report.jobs.iter().filter(|job| job.failure().is_none()).count();
     let mark = if report.success() { "✓" } else { "✗" };
@@ -43,7 +43,7 @@ pub(super) fn markdown(report: &RunReport, links: Option<&str>) -> String {
     report::markdown_cut(page)
 }
 
-/// Links for a hosted run.
+/// Links of a hosted run.
 pub(super) fn links() -> Option<String> {
     hosted::links(&|name| std::env::var(name).ok())
 }
@@ -66,7 +66,7 @@ fn row(job: &JobReport) -> Vec<String> {
         .collect()
 }
 
-/// The build identifier of a report's words: `cp313-debian12_x86_64`.
+/// The build identifier for the words of a report, e.g. `cp313-debian12_x86_64`.
 pub(crate) fn identifier(target: &str, platform: &str, interpreter: &str) -> String {
     let arch = platform.parse::<Platform>().ok().map(|platform| platform.arch().wheel_name());
     format!("{interpreter}-{target}_{}", arch.unwrap_or(platform))

@@ -1,4 +1,4 @@
-//! `cargo xtask wheels`: build, audit, smoke-test.
+//! `cargo xtask wheels`: builds, audits and tests wheels.
 
 pub(crate) mod markdown;
 pub(super) mod summary;
@@ -14,7 +14,7 @@ use anyhow::bail;
 use super::engine_args::{self, BuildArgs};
 use super::lock::Locking;
 use super::selection::{self, Selection};
-use super::setup::{self, Asked};
+use super::setup::{self, SetupNeeds};
 use super::{COULD_NOT_RUN, FINDINGS, Workspace, native_platform};
 use crate::assets::OVERRIDES;
 use crate::config::{Config, ConfigFile, Platform};
@@ -36,76 +36,74 @@ use wheel_audit::report;
 /// Arguments of `wheels`.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub(crate) struct WheelsArgs {
-    /// What is built
+    /// What to build.
     #[command(flatten)]
     pub selection: Selection,
-    /// Print the build identifiers of what would be built, and build nothing
+    /// Print the build identifiers of the selected jobs without building
     #[arg(long)]
     pub print_build_identifiers: bool,
-    /// First install and start what is missing on this machine
+    /// Install and start missing programs first, as `cargo xtask setup` does
     #[arg(long)]
     pub setup: bool,
-    /// Print the exact commands and run none of them
+    /// Print the exact commands without running them
     #[arg(long)]
     pub dry_run: bool,
-    /// Report on stdout as JSON
+    /// Report as JSON on stdout
     #[arg(long)]
     pub json: bool,
-    /// Report on stdout as Markdown, for a job summary
+    /// Report as Markdown on stdout, for a job summary
     #[arg(long, conflicts_with = "json")]
     pub markdown: bool,
-    /// Jobs at the same time; as many as cores and memory allow where absent
+    /// Maximum number of concurrent jobs [default: as many as cores and memory allow]
     #[arg(long, value_name = "N", value_parser = jobs)]
     pub jobs: Option<usize>,
-    /// Stop at the first failure, and the jobs that are running too
+    /// Stop at the first failure and cancel running jobs
     #[arg(long)]
     pub fail_fast: bool,
-    /// Build again what is there already
+    /// Rebuild wheels that are up to date
     #[arg(long)]
     pub force: bool,
-    /// Let the engine use none of its cached results
+    /// Ignore the engine's build cache
     #[arg(long)]
     pub no_cache: bool,
-    /// Fail where a build differs from the lock file; without it, report differences
+    /// Fail if a build differs from the lock file [default: report differences]
     #[arg(long)]
     pub locked: bool,
-    /// Skip the smoke test and the package's own tests
+    /// Skip the smoke test and the package tests
     #[arg(long)]
     pub no_smoke: bool,
-    /// How base images may be obtained
+    /// Choose how to obtain base images
     #[arg(long, value_enum, default_value_t)]
     pub base: BasePolicy,
-    /// Have emulated compilers' and apt's work done by native ones, wherever the result is the same;
-    /// this is so by default, and said aloud where it cannot be
+    /// Use native cross compilers and native apt for emulated builds when the output is identical (default)
     #[arg(long, overrides_with = "no_accelerate")]
     pub accelerate: bool,
     /// Compile and install packages for foreign platforms under emulation
     #[arg(long, overrides_with = "accelerate")]
     pub no_accelerate: bool,
-    /// Which engine builds, and what it keeps
+    /// Engine and its caches.
     #[command(flatten)]
     pub engine: BuildArgs,
-    /// Fail at once where another run holds `dist/`
+    /// Fail at once if another run holds the lock of `dist/`
     #[arg(long)]
     pub no_wait: bool,
-    /// Show what the build steps print
+    /// Show the output of build steps
     #[arg(long, short)]
     pub verbose: bool,
-    /// Show no progress
+    /// Hide progress
     #[arg(long, short, conflicts_with = "verbose")]
     pub quiet: bool,
 }
 
 impl WheelsArgs {
-    /// Whether what this machine cannot run is to be told at the end, and not a reason to begin nothing:
-    /// so for "everything", which nobody expects of one machine, and not for what was named.
+    /// With `--all` and no named platform, skip platforms that this machine cannot run and report them at the end.
     fn skip_unsupported(&self) -> bool {
         self.selection.all && !self.selection.words.iter().any(|word| word.starts_with("linux/"))
     }
 
     fn mode(&self) -> AccelerateMode {
         match (self.accelerate, self.no_accelerate) {
-            (true, _) => AccelerateMode::Asked,
+            (true, _) => AccelerateMode::Requested,
             (_, true) => AccelerateMode::Never,
             _ => AccelerateMode::Default,
         }
@@ -123,7 +121,7 @@ impl WheelsArgs {
 /// Runs the subcommand.
 ///
 /// # Errors
-/// When nothing could be begun: a wrong word, a missing engine, a lock that is held.
+/// If the run cannot start, e.g. for an unknown target, a missing engine, or a held lock.
 pub(crate) fn run(args: &WheelsArgs, file: &ConfigFile) -> anyhow::Result<ExitCode> {
     let (exec, workspace) = (Exec::real(), Workspace::of(file)?);
     if args.print_build_identifiers {
@@ -171,7 +169,7 @@ pub(super) fn build_and_report(
     })
 }
 
-/// What a run works with, once its words are understood.
+/// State of a run after reading arguments and configuration.
 pub(super) struct Session {
     pub(super) config: Config,
     settings: Settings,
@@ -179,12 +177,12 @@ pub(super) struct Session {
     source: PreparedSource,
     store: Store,
     lock_file: Option<LockFile>,
-    /// None for a dry run, which changes nothing.
+    /// `None` for a dry run, which changes nothing.
     _lock: Lock,
 }
 
 impl Session {
-    /// Reads the configuration, plans, and takes `dist/` for this run.
+    /// Reads the configuration, plans, and locks `dist/` for this run.
     pub(super) fn open(
         exec: &Exec,
         workspace: &Workspace,
@@ -200,7 +198,7 @@ impl Session {
         request.smoke = !args.no_smoke;
         pipeline::check_requires_python(&config, &workspace.root, request.interpreters())?;
         fs_err::create_dir_all(&workspace.work)?;
-        // For a dry run, too: packing the source removes the one that another run builds from.
+        // For a dry run as well: packing the source removes the archive that another run builds from.
         let lock = Lock::take(&workspace.work, !args.no_wait, |holder| {
             report::note(&format!("waiting for another run ({holder})"));
         })?;
@@ -216,13 +214,13 @@ impl Session {
         let stamp = locking.map(|it| it.stamp.clone());
         let inputs = plan::Inputs { lock: lock_file.clone(), stamp, ..inputs };
         let plan = plan::plan(&config, &request, &inputs);
-        selection::tell(&config, &plan);
+        selection::warn_unused(&config, &plan);
         if locking.is_none() {
             unlocked(workspace, &plan, lock_file.is_some(), args.locked)?;
         }
         let store = Store::new(&workspace.dist, &workspace.work);
         if !args.dry_run && store.recover()? {
-            report::note("finished what an earlier run was killed in");
+            report::note("recovered `dist/` after an interrupted run");
         }
         Ok(Self { config, settings, plan, source, store, lock_file, _lock: lock })
     }
@@ -259,7 +257,7 @@ impl Session {
     }
 }
 
-/// Refuses or reports the jobs that the lock file has no entry for.
+/// Rejects or reports jobs without an entry in the lock file.
 fn unlocked(
     workspace: &Workspace,
     plan: &Plan,
@@ -270,7 +268,7 @@ fn unlocked(
     if !has_lock {
         anyhow::ensure!(
             !is_enforced,
-            UserError::new(format!("`--locked` needs `{name}`, which is missing"))
+            UserError::new(format!("`--locked` requires `{name}`, which is missing"))
                 .hint("`cargo xtask lock` writes it")
         );
         return Ok(());
@@ -281,15 +279,15 @@ fn unlocked(
     let lock = format!("cargo xtask lock {} {}", first.target.name, first.platform);
     let message = format!("`{name}` has no entry for {}", jobs.join(", "));
     if is_enforced {
-        bail!(UserError::new(message).hint(format!("`{lock}` adds the first one")));
+        bail!(UserError::new(message).hint(format!("run `{lock}` to add the first one")));
     }
     report::note(&format!(
-        "{message}: built with the versions of today; `{lock}` locks the first one"
+        "{message}: the build uses the newest versions; `{lock}` adds the first one"
     ));
     Ok(())
 }
 
-/// Plans and carries out; `None` where `--dry-run` printed instead.
+/// Plans and runs the jobs; `None` after `--dry-run`.
 pub(super) fn build(
     exec: &Exec,
     workspace: &Workspace,
@@ -314,7 +312,7 @@ pub(super) fn build(
     let survey = pipeline::survey(&context, &session.plan, args.base)?;
     let builders = pipeline::builders(&context, &session.plan, &survey)?;
     let mut options = Options {
-        budget: JobBudget::asked(args.jobs.unwrap_or(1)),
+        budget: JobBudget::fixed(args.jobs.unwrap_or(1)),
         fail_fast: args.fail_fast,
         base_policy: args.base,
         native: native_platforms(&engine),
@@ -339,24 +337,24 @@ pub(super) fn build(
     Ok(Some(pipeline::run(&context, &session.plan, survey, &options, &live)?))
 }
 
-/// The platforms that run without emulation: this machine's, and those that have an engine of their own.
+/// Platforms that run without emulation: this machine's, and those with their own engine.
 fn native_platforms(engine: &Engine) -> BTreeSet<Platform> {
     engine.client.nodes.keys().cloned().chain([native_platform()]).collect()
 }
 
-/// `--setup`: gives the machine what it lacks for `plan`.
+/// `--setup`: installs what this machine lacks for `plan`.
 fn provision(exec: &Exec, workspace: &Workspace, plan: &Plan, dry_run: bool) -> anyhow::Result<()> {
     let native = native_platform();
     let foreign = plan.jobs.iter().map(|job| &job.platform).filter(|&platform| *platform != native);
     let bootstraps: Vec<_> =
         plan.jobs.iter().filter_map(|job| job.target.bootstrap.clone()).collect();
-    let asked = Asked {
+    let needs = SetupNeeds {
         emulators: foreign.map(|platform| platform.engine_arch().to_owned()).collect(),
         bootstrap: !bootstraps.is_empty(),
         bootstraps,
         permanent: false,
     };
-    setup::ensure(exec, &workspace.root, first_image(plan), &asked, dry_run)?;
+    setup::ensure(exec, &workspace.root, first_image(plan), &needs, dry_run)?;
     Ok(())
 }
 
@@ -367,11 +365,11 @@ fn first_image(plan: &Plan) -> &str {
 /// Reads `--jobs`.
 pub(super) fn jobs(text: &str) -> Result<usize, String> {
     let count = text.parse().ok().filter(|&count: &usize| count > 0);
-    count.ok_or_else(|| "it is a whole number from 1 on".to_owned())
+    count.ok_or_else(|| "expected a whole number of at least 1".to_owned())
 }
 
-/// The platforms of jobs to be done that nothing here runs, each with why and its cure; and sees that
-/// the engine is there, before anything is begun (defect 11).
+/// Platforms of open jobs that this machine cannot run, with the error of each. Checks the engine before a run
+/// starts (defect 11).
 fn refused(
     engine: &Engine,
     workspace: &Workspace,
@@ -384,8 +382,7 @@ fn refused(
     Ok(refused.into_iter().map(why).collect())
 }
 
-/// An error where a platform that was asked for is among the `refused`: who names what is to be built wants
-/// to know at once that it cannot be.
+/// Fails at once if a requested platform is among the `refused`.
 fn runnable(refused: &BTreeMap<Platform, UserError>, plan: &Plan) -> anyhow::Result<()> {
     let Some(error) = refused.values().next() else { return Ok(()) };
     let mut others: Vec<_> = plan.jobs.iter().map(|job| job.platform.to_string()).collect();
@@ -393,7 +390,7 @@ fn runnable(refused: &BTreeMap<Platform, UserError>, plan: &Plan) -> anyhow::Res
     others.dedup();
     let mut error = error.clone();
     if let (Some(hint), false) = (&mut error.hint, others.is_empty()) {
-        let _ = write!(hint, "; name `{}` to build no more than that", others.join(" "));
+        let _ = write!(hint, "; or name only `{}` to build without it", others.join(" "));
     }
     bail!(error)
 }
