@@ -127,7 +127,7 @@ fn a_wheel_that_was_damaged_in_dist_is_made_again_without_building() {
     let w = Workspace::new();
     w.run(&WHEELS).code(0);
     fs_err::write(w.root.join("dist/debian12-amd64/demo-1.0-py3-none-any.whl"), "x").unwrap();
-    w.run(&WHEELS).code(0).says(&["taking it up from there"]);
+    w.run(&WHEELS).code(0).says(&["earlier run"]);
     assert_eq!(w.bakes("wheel-builder"), 1);
 }
 
@@ -226,7 +226,7 @@ fn a_wheel_without_the_extension_that_was_asked_for_is_refused() {
     let toml = fs_err::read_to_string(w.root.join("wheels.toml")).unwrap();
     let toml = toml.replace("[[target]]", "[check]\nnative = true\n[[target]]");
     fs_err::write(w.root.join("wheels.toml"), toml).unwrap();
-    w.run(&WHEELS).code(1).says(&["the audit refuses `demo-1.0-py3-none-any.whl`"]);
+    w.run(&WHEELS).code(1).says(&["the audit", "`demo-1.0-py3-none-any.whl`", "`native = true`"]);
     assert!(w.dist().is_empty());
 }
 
@@ -234,10 +234,14 @@ fn a_wheel_without_the_extension_that_was_asked_for_is_refused() {
 fn a_build_that_leaves_no_wheel_or_two_is_refused() {
     let w = Workspace::new();
     fs_err::remove_file(w.fake.join("export/demo-1.0-py3-none-any.whl")).unwrap();
-    w.run(&WHEELS).code(1).says(&["the build gave no wheel for cp311 (it gave: nothing)"]);
+    w.run(&WHEELS).code(1).says(&["no wheel for cp311", "nothing"]);
     w.export(&pure_wheel("demo-1.0-py3-none-any.whl"));
     w.export(&pure_wheel("demo-2.0-py3-none-any.whl"));
-    w.run(&[&WHEELS[..], &["--force"]].concat()).code(1).says(&["the build gave 2 wheels"]);
+    w.run(&[&WHEELS[..], &["--force"]].concat()).code(1).says(&[
+        "2 wheels",
+        "demo-1.0-py3",
+        "demo-2.0-py3",
+    ]);
 }
 
 #[test]
@@ -300,9 +304,9 @@ fn packages_that_an_image_of_an_unknown_family_does_not_get_are_told() {
     fs_err::write(w.root.join("wheels.toml"), toml.replace("[build]\n", packages)).unwrap();
     w.run(&["wheels", "my-own:1", "linux/amd64"])
         .code(0)
-        .says(&["`[build] system_packages` are left out", "family `my-own:1` is of"]);
+        .says(&["`[build] system_packages`", "family of `my-own:1`"]);
     let listed = w.run(&["wheels", "debian:12", "linux/amd64"]).code(0);
-    assert!(!listed.stderr.contains("left out"), "{}", listed.stderr);
+    assert!(!listed.stderr.contains("system_packages"), "{}", listed.stderr);
 }
 
 #[test]

@@ -150,10 +150,7 @@ fn clean_removes_what_is_ours_and_says_what() {
         assert!(ran.stdout.contains(word), "{word}: {}", ran.stdout);
     }
     assert!(!ran.stdout.contains("debian:12") && !ran.stdout.contains("5MB"), "{}", ran.stdout);
-    let ran = w
-        .run(&["clean", "--all", "--everywhere"])
-        .code(1)
-        .says(&["kept `", "did not write"]);
+    let ran = w.run(&["clean", "--all", "--everywhere"]).code(1).says(&["kept `", "did not write"]);
     assert!(ran.stdout.contains("removed image xtask-wheels/os:x"), "{}", ran.stdout);
     assert_eq!(w.dist(), ["debian12-amd64/notes.txt"]);
     assert_eq!(common::files(&w.root.join("target/xtask")), ["lock"]);

@@ -14,7 +14,7 @@ use crate::engine::prebuilt::{self, Kept};
 use crate::engine::{Engine, EngineError};
 use crate::exec::Exec;
 use crate::live::{Detail, Live};
-use crate::pipeline::{self, Accelerate, Made, Making, PipelineError};
+use crate::pipeline::{self, Accelerate, BaseImageResult, BaseImageRun, PipelineError};
 use crate::plan::{self, Plan};
 use crate::store::Lock;
 use wheel_audit::report;
@@ -145,7 +145,7 @@ fn build(
         prebuilt::can_keep(&engine)?;
     }
     let live = Live::new(if args.verbose { Detail::Verbose } else { Detail::Steps });
-    let making = Making {
+    let making = BaseImageRun {
         config,
         engine: &engine,
         work: &workspace.work,
@@ -154,13 +154,14 @@ fn build(
         force: args.force,
         accelerate: &Accelerate::by_default(native_platform()),
     };
-    let mut results = pipeline::make_all(&making, &plan, &live);
+    let mut results = pipeline::build_all(&making, &plan, &live);
     results.extend(
         left_out
             .iter()
             .map(|platform| Err(EngineError::Unusable(setup::nothing_runs(platform)).into())),
     );
-    let made: Vec<&Made> = results.iter().filter_map(|result| result.as_ref().ok()).collect();
+    let made: Vec<&BaseImageResult> =
+        results.iter().filter_map(|result| result.as_ref().ok()).collect();
     if args.json {
         report::json(&made)?;
     } else if !made.is_empty() {
@@ -182,8 +183,8 @@ fn build(
     }))
 }
 
-fn table(made: &[&Made]) -> String {
-    let row = |made: &&Made| {
+fn table(made: &[&BaseImageResult]) -> String {
+    let row = |made: &&BaseImageResult| {
         let outcome = if made.unchanged { "unchanged" } else { "built" };
         vec![
             made.target.clone(),

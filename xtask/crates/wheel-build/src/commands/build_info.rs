@@ -38,7 +38,7 @@ pub(crate) fn run(args: &BuildInfoArgs, file: &ConfigFile) -> anyhow::Result<Exi
     let config = workspace.config()?;
     let native = native_platform();
     let request = plan::parse_words(&config, &args.words, false, &[], &native)?;
-    // Making a base image needs a folder that two runs must not share.
+    // BaseImageRun a base image needs a folder that two runs must not share.
     let _lock = Lock::take(&workspace.work, true, |holder| {
         report::note(&format!("waiting for another run ({holder})"));
     })?;

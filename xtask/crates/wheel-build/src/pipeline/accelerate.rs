@@ -1,5 +1,5 @@
-//! Native compilers and apt for emulated platforms: whether a job may have them, and the image that they
-//! come from. Inside the container `scripts/accelerate/` has the last word.
+//! Native compilers and native apt for emulated platforms: which jobs use them, and the image that provides them.
+//! Inside the container, `scripts/accelerate/` makes the final decision.
 
 use camino::Utf8Path;
 
@@ -8,33 +8,33 @@ use crate::engine::Engine;
 use crate::engine::base::{self, BaseImage, BasePolicy};
 use crate::plan::Job;
 
-/// Whether programs of the engine's own platform may do an emulated compiler's or apt's work.
+/// Whether native programs may replace an emulated compiler and apt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Accelerate {
-    /// What was asked for.
+    /// Option of the command line.
     pub mode: AccelerateMode,
     /// The platform that runs without emulation.
     pub native: Platform,
 }
 
-/// What was asked for.
+/// Option of the command line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum AccelerateMode {
     /// `--no-accelerate`.
     Never,
-    /// Nothing: where it is known to work.
+    /// No option: only where it is known to work.
     Default,
-    /// `--accelerate`: also on engines and builders elsewhere, and where it cannot be, the reason.
+    /// `--accelerate`: also on remote engines and builders, and with a reason where it is impossible.
     Requested,
 }
 
 impl Accelerate {
-    /// Where it is known to work, as when nothing is asked for.
+    /// The mode without an option.
     pub(crate) fn by_default(native: Platform) -> Self {
         Self { mode: AccelerateMode::Default, native }
     }
 
-    /// Whether builds for `platform` have use for it; the reason why not, where there is one to tell.
+    /// Whether builds for `platform` use native programs. The error is a reason to report.
     fn wanted(
         &self,
         engine: &Engine,
@@ -46,9 +46,10 @@ impl Accelerate {
         }
         let client = &engine.client;
         if client.nodes.contains_key(platform) {
-            return Err(format!("{platform} has an engine of its own"));
+            return Err(format!("{platform} has its own engine"));
         }
-        // Nothing is known of their platform; who asks says that it is this machine's.
+        // The native platform of a remote engine or builder is unknown. `--accelerate` declares it to be this
+        // machine's.
         let elsewhere = client.builder.is_some() || client.endpoint.is_some();
         if self.mode == AccelerateMode::Default && (elsewhere || !client.tool.has_builders()) {
             return Ok(false);
@@ -56,11 +57,11 @@ impl Accelerate {
         match target.family {
             Some(Family::Apt) => Ok(true),
             Some(family) => Err(format!("the family {family} has no cross compilers")),
-            None => Err(format!("nothing says which family `{}` is of", target.image)),
+            None => Err(format!("the family of `{}` is unknown", target.image)),
         }
     }
 
-    /// The image that [`NativeImage::onto`] would add, without asking anyone but the engine: for a printed plan.
+    /// The image that [`NativeImage::onto`] would add, from the engine alone: for `--dry-run`.
     pub(super) fn planned_image(&self, engine: &Engine, job: &Job) -> Option<String> {
         let native = &self.native;
         (self.wanted(engine, &job.target, &job.platform) == Ok(true)).then(|| {
@@ -71,30 +72,30 @@ impl Accelerate {
     }
 }
 
-/// How the native image of a target is looked for.
+/// How to obtain the native image of a target.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct NativeImage<'a> {
-    /// The engine.
+    /// Engine.
     pub(super) engine: &'a Engine,
-    /// What is wanted.
+    /// Option and native platform.
     pub(super) accelerate: &'a Accelerate,
-    /// How base images may be obtained.
+    /// How to obtain base images.
     pub(super) base_policy: BasePolicy,
-    /// xtask's own folder, `target/xtask`.
+    /// xtask's work folder, `target/xtask`.
     pub(super) work: &'a Utf8Path,
 }
 
 impl NativeImage<'_> {
-    /// `base`, with the image of `target` for the engine's own platform where programs of that platform
-    /// may be used for `platform`; it is got as a base image is. `say` is told why there is none.
+    /// Adds to `base` the image of `target` for the engine's own platform, if builds for `platform` may use its
+    /// programs. `notify` receives the reason if they cannot.
     pub(super) fn onto(
         self,
         target: &Target,
         platform: &Platform,
         base: BaseImage,
-        say: &mut dyn FnMut(&str),
+        notify: &mut dyn FnMut(&str),
     ) -> BaseImage {
-        match self.image(target, platform, say) {
+        match self.image(target, platform, notify) {
             None => base,
             Some(image) => {
                 let contexts = base.contexts.into_iter().chain(image.contexts).collect();
@@ -107,23 +108,24 @@ impl NativeImage<'_> {
         self,
         target: &Target,
         platform: &Platform,
-        say: &mut dyn FnMut(&str),
+        notify: &mut dyn FnMut(&str),
     ) -> Option<BaseImage> {
         let Self { engine, accelerate, base_policy, work } = self;
         let wanted = accelerate.wanted(engine, target, platform);
-        let tell = accelerate.mode == AccelerateMode::Requested || wanted == Ok(true);
+        let notifies = accelerate.mode == AccelerateMode::Requested || wanted == Ok(true);
         let image = wanted.and_then(|wanted| {
             if !wanted {
                 return Ok(None);
             }
-            // A folder of its own: two that are made at the same time must not clear away each other's files.
+            // Its own folder: two images that are made concurrently must not delete each other's files.
             let work = work.join("base").join(format!("native-{}", target.folder(platform)));
-            let image = base::resolve(engine, target, &accelerate.native, base_policy, &work, say);
+            let image =
+                base::resolve(engine, target, &accelerate.native, base_policy, &work, notify);
             image.map(Some).map_err(|error| error.to_string())
         });
         image.unwrap_or_else(|why| {
-            if tell {
-                say(&format!("not accelerated: {why}"));
+            if notifies {
+                notify(&format!("not accelerated: {why}"));
             }
             None
         })

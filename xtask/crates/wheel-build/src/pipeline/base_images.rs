@@ -1,8 +1,8 @@
-//! Base images that are built before they are needed: the stages `base` and `interpreter` of one target,
-//! platform and interpreter, kept under a name that is decided by all that went into them.
+//! Prebuilt base images: the stages `base` and `interpreter` for one target, platform and interpreter, under a name
+//! derived from all their inputs.
 //!
-//! One image for each interpreter, all of one target on the same layers: so a job finds the very image
-//! that it would have made itself, and one interpreter that fails costs the others nothing.
+//! There is one image for each interpreter, and those of a target share layers. A job finds exactly the image that
+//! it would build, and a failing interpreter does not affect the others.
 
 use std::collections::BTreeMap;
 use wheel_audit::UserError;
@@ -24,16 +24,15 @@ use crate::plan::{self, Job, Plan};
 use wheel_audit::digest;
 use wheel_audit::isa;
 
-/// Raised when the meaning of a key changes.
+/// Increased when the meaning of a key changes.
 const SCHEMA: u32 = 1;
-/// The Dockerfile, relative to the build context.
+/// Dockerfile, relative to the build context.
 const DOCKERFILE: &str = "docker/Dockerfile.wheels";
-/// The stage that is kept.
+/// Stage that is kept.
 const STAGE: &str = "interpreter";
-/// Target of the bake file.
+/// Target in the bake file.
 const BAKE_TARGET: &str = "base-image";
-/// Arguments that say where a base comes from, or how fast it is built on, and change nothing of what an
-/// interpreter is good for.
+/// Arguments that select the source of a base image or the speed of a build. They do not affect the interpreter.
 const NO_INGREDIENTS: [&str; 8] = [
     "BASE_IMAGE",
     "BASE_DIGEST",
@@ -45,11 +44,11 @@ const NO_INGREDIENTS: [&str; 8] = [
     isa::QEMU_CPU,
 ];
 
-/// The hash of what the stages are made of: their own text, the files they take, and the bake file,
-/// which sets their arguments.
+/// Hash of everything that determines the stages: their text, the files they use, and the bake file, which sets
+/// their arguments.
 ///
 /// # Errors
-/// When a file cannot be read, or the Dockerfile has no such stage.
+/// If a file cannot be read, or the Dockerfile does not have the stage.
 fn recipe_hash(root: &Utf8Path) -> std::io::Result<String> {
     let text = fs_err::read_to_string(root.join(DOCKERFILE))?;
     let recipe = plan::recipe(&text, STAGE).ok_or_else(|| {
@@ -62,7 +61,7 @@ fn recipe_hash(root: &Utf8Path) -> std::io::Result<String> {
     Ok(digest::of_bytes(lines.join("\n").as_bytes()))
 }
 
-/// The hash of a file or folder, or of all files where the words of a Dockerfile are neither.
+/// Hash of a file or folder; of all build files if the Dockerfile's words name neither.
 fn hash_of(root: &Utf8Path, file: &str) -> std::io::Result<String> {
     if root.join(file).is_file() {
         digest::of_file(&root.join(file))
@@ -82,7 +81,7 @@ struct Ingredients<'a> {
     args: &'a BTreeMap<&'static str, String>,
 }
 
-/// The name of the base image that `job` would use on `base`.
+/// Name of the base image for `job` on `base`.
 fn name(config: &Config, recipe: &str, job: &Job, base: &BaseImage) -> Name {
     let mut args = calls::common_args(config, job, base);
     args.retain(|name, _| !NO_INGREDIENTS.contains(name));
@@ -93,35 +92,34 @@ fn name(config: &Config, recipe: &str, job: &Job, base: &BaseImage) -> Name {
         platform: &job.platform,
         args: &args,
     };
-    // Maps with string keys and plain values: serialisation cannot fail.
+    // Serialization cannot fail: maps with string keys and plain values.
     let text = serde_json::to_vec(&ingredients).unwrap_or_default();
     let key = digest::of_bytes(&text);
     Name { folder: job.folder(), interpreter: job.interpreter.to_string(), key }
 }
 
-/// `base` as `job` is built on it: with the pre-built image of its interpreter where there is one, and
-/// that image.
+/// The base for `job`: `base` with the prebuilt image of its interpreter, if there is one, and that image.
 pub(super) fn prepared(
     ctx: &Context<'_>,
     job: &Job,
     base: &BaseImage,
     watch: &dyn Watch,
 ) -> Result<(BaseImage, Option<Prebuilt>), PipelineError> {
-    // Whoever wants nothing from before wants no image from before.
+    // `--no-cache` also excludes prebuilt images.
     if ctx.no_cache {
         return Ok((base.clone(), None));
     }
     let name =
         name(ctx.config, &recipe_hash(&ctx.engine.root.join(&ctx.engine.assets))?, job, base);
     let title = job.title();
-    let mut say = |text: &str| watch.note(&format!("{title}: {text}"));
-    let found = ctx.prebuilt.find(ctx.engine, &name, &job.platform, &mut say)?;
+    let mut notify = |text: &str| watch.note(&format!("{title}: {text}"));
+    let found = ctx.prebuilt.find(ctx.engine, &name, &job.platform, &mut notify)?;
     let Some(found) = found else { return Ok((base.clone(), None)) };
     watch.note(&format!("{title}: using the base image {} ({})", found.reference, found.digest));
     Ok((prebuilt::on(base, &found), Some(found)))
 }
 
-/// The pre-built image that the engine has for `job`, without asking anyone else.
+/// The prebuilt image that the engine has for `job`, without a request to a registry.
 pub(super) fn at_hand(ctx: &Context<'_>, job: &Job, base: &BaseImage) -> Option<BaseImage> {
     if ctx.no_cache {
         return None;
@@ -132,31 +130,31 @@ pub(super) fn at_hand(ctx: &Context<'_>, job: &Job, base: &BaseImage) -> Option<
     Some(prebuilt::on(base, &found))
 }
 
-/// What `base-image build` and `push` are to do.
+/// What `base-image build` and `push` do.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Making<'a> {
-    /// The configuration.
+pub(crate) struct BaseImageRun<'a> {
+    /// Configuration.
     pub config: &'a Config,
-    /// The engine.
+    /// Engine.
     pub engine: &'a Engine,
-    /// xtask's own folder, `target/xtask`.
+    /// xtask's work folder, `target/xtask`.
     pub work: &'a Utf8Path,
-    /// How base images may be obtained.
+    /// How to obtain base images.
     pub base_policy: BasePolicy,
-    /// The repository to push to; kept in the engine where it is `None`.
+    /// Repository to push to; `None` keeps the images in the engine.
     pub repository: Option<&'a str>,
-    /// Whether what is there already is made again.
+    /// Whether to rebuild existing images.
     pub force: bool,
-    /// Whether native compilers may do an emulated compiler's work.
+    /// Whether native programs may replace emulated ones.
     pub accelerate: &'a Accelerate,
 }
 
-/// One base image that was made, or was there.
+/// A base image that was built or already existed.
 #[derive(Debug, Clone, Serialize)]
-pub(crate) struct Made {
-    /// Target name.
+pub(crate) struct BaseImageResult {
+    /// Name of the target.
     pub target: String,
-    /// Platform in the engine's words.
+    /// Platform, e.g. `linux/amd64`.
     pub platform: String,
     /// Interpreter tag.
     pub interpreter: String,
@@ -164,33 +162,39 @@ pub(crate) struct Made {
     pub reference: String,
     /// Its digest.
     pub digest: String,
-    /// What it stands on.
+    /// Its parent image.
     pub base: String,
-    /// Whether it was there already.
+    /// Whether it already existed.
     pub unchanged: bool,
 }
 
-/// Makes the base images of `plan`, one after the other, since those of a target share their layers; one
-/// that fails does not stop the others.
-pub(crate) fn make_all(
-    making: &Making<'_>,
+/// Builds the base images of `plan` one after the other, because those of a target share layers. A failure does not
+/// stop the others.
+pub(crate) fn build_all(
+    making: &BaseImageRun<'_>,
     plan: &Plan,
     watch: &dyn Watch,
-) -> Vec<Result<Made, PipelineError>> {
+) -> Vec<Result<BaseImageResult, PipelineError>> {
     let mut bases = BTreeMap::new();
     let mut results = Vec::new();
     for job in &plan.jobs {
         let folder = job.folder();
         if !bases.contains_key(&folder) {
-            let mut say = |text: &str| watch.note(&format!("{folder}: {text}"));
+            let mut notify = |text: &str| watch.note(&format!("{folder}: {text}"));
             let images = making.work.join("base");
             let (engine, base_policy) = (making.engine, making.base_policy);
-            let base =
-                base::resolve(engine, &job.target, &job.platform, base_policy, &images, &mut say);
+            let base = base::resolve(
+                engine,
+                &job.target,
+                &job.platform,
+                base_policy,
+                &images,
+                &mut notify,
+            );
             let (accelerate, work) = (making.accelerate, making.work);
             let native_image = NativeImage { engine, accelerate, base_policy, work };
             let base =
-                base.map(|base| native_image.onto(&job.target, &job.platform, base, &mut say));
+                base.map(|base| native_image.onto(&job.target, &job.platform, base, &mut notify));
             let base = base.map_err(|error| {
                 let error = if error.ends_run() {
                     error
@@ -209,21 +213,21 @@ pub(crate) fn make_all(
     results
 }
 
-/// Makes the base image of one job.
+/// Builds the base image of one job.
 ///
 /// # Errors
-/// When the engine or the registry cannot.
+/// If the engine or the registry fails.
 fn make(
-    making: &Making<'_>,
+    making: &BaseImageRun<'_>,
     job: &Job,
     base: &BaseImage,
     watch: &dyn Watch,
-) -> Result<Made, PipelineError> {
+) -> Result<BaseImageResult, PipelineError> {
     let engine = making.engine;
     let name = name(making.config, &recipe_hash(&engine.root.join(&engine.assets))?, job, base);
     let reference =
         making.repository.map_or_else(|| name.local(), |repository| name.within(repository));
-    let made = |digest: String, unchanged: bool| Made {
+    let made = |digest: String, unchanged: bool| BaseImageResult {
         target: job.target.name.clone(),
         platform: job.platform.to_string(),
         interpreter: job.interpreter.to_string(),
@@ -267,8 +271,12 @@ fn make(
     Ok(made(digest_in(&metadata)?, false))
 }
 
-/// The digest of the image, where it is there already.
-fn there(making: &Making<'_>, job: &Job, name: &Name) -> Result<Option<String>, PipelineError> {
+/// Digest of the image, if it exists.
+fn there(
+    making: &BaseImageRun<'_>,
+    job: &Job,
+    name: &Name,
+) -> Result<Option<String>, PipelineError> {
     let engine = making.engine.on(&job.platform);
     let found = match making.repository {
         None => prebuilt::local(&engine, name, &job.platform)?,
@@ -277,7 +285,7 @@ fn there(making: &Making<'_>, job: &Job, name: &Name) -> Result<Option<String>, 
     Ok(found.map(|found| found.digest))
 }
 
-/// A failure with the registry's part in it named.
+/// Adds the registry to an error.
 fn pushing_failed(error: EngineError, repository: &str) -> EngineError {
     let said = match &error {
         EngineError::Client { said, .. } => said.clone(),
@@ -286,17 +294,17 @@ fn pushing_failed(error: EngineError, repository: &str) -> EngineError {
     };
     EngineError::Base(
         UserError::new(format!(
-            "`{repository}` did not take the base image: {}",
+            "`{repository}` did not accept the base image: {}",
             said.trim_start_matches("ERROR: ").trim()
         ))
         .hint(
-            "`docker login` for a registry that wants to know who pushes; what was built is in \
-         the engine's cache, and the same command goes on from there",
+"run `docker login` if the registry requires it; the engine's cache has the image, so the same \
+command continues from there",
         ),
     )
 }
 
-/// What an image says of itself.
+/// Labels of an image.
 fn labels(job: &Job, base: &BaseImage, name: &Name) -> BTreeMap<&'static str, String> {
     BTreeMap::from([
         (prebuilt::BASE_NAME, job.target.image.clone()),
@@ -306,19 +314,19 @@ fn labels(job: &Job, base: &BaseImage, name: &Name) -> BTreeMap<&'static str, St
     ])
 }
 
-/// The digest in what `bake --metadata-file` wrote.
+/// Reads the digest from the output of `bake --metadata-file`.
 fn digest_in(metadata: &Utf8Path) -> Result<String, PipelineError> {
     let text = fs_err::read(metadata)?;
     let value: serde_json::Value = serde_json::from_slice(&text).map_err(std::io::Error::from)?;
     let digest = value[BAKE_TARGET]["containerimage.digest"].as_str();
     digest.map(str::to_owned).ok_or_else(|| {
         PipelineError::Wrong(UserError::new(format!(
-            "the engine's report `{metadata}` names no digest"
+            "the engine's report `{metadata}` has no digest"
         )))
     })
 }
 
-/// The tags of the base images that `plan` would use now, by what the engine has of their bases.
+/// Tags of the base images that `plan` would use now, given the base images in the engine.
 pub(crate) fn current(
     config: &Config,
     engine: &Engine,

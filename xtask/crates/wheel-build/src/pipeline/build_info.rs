@@ -1,5 +1,4 @@
-//! `build-info.json`: what the environment of a build was, as the container reports it, completed
-//! with what only this side knows.
+//! `build-info.json`: the environment of a build as its container reports it, with facts that only xtask knows.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -10,71 +9,71 @@ use super::repair;
 use wheel_audit::policy::{Libc, LibcVersion};
 use wheel_audit::text::shown;
 
-/// Maximum length of a fact about an interpreter that a smoke test reported, in bytes.
+/// Maximum length of a fact about an interpreter from a smoke test, in bytes.
 const MAX_FACT: usize = 200;
 
-/// The report of one container, and of a target's folder once it is completed.
+/// Report of one container; after completion, the report of a target's folder.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct BuildInfo {
-    /// Version of this shape.
+    /// Version of this format.
     pub schema_version: u32,
-    /// Target name.
+    /// Name of the target.
     pub target: String,
-    /// Platform in the engine's words.
+    /// Platform, e.g. `linux/amd64`.
     pub platform: String,
-    /// When this report was written (UTC, RFC 3339); filled in on this side, for what is in `dist/`.
+    /// Time of this report (UTC, RFC 3339), added by xtask.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub date: String,
-    /// Everything else, as the container says it, in a fixed order.
+    /// All other fields of the container's report, in a fixed order.
     #[serde(flatten)]
     pub rest: BTreeMap<String, serde_json::Value>,
 }
 
-/// Whose recipe built a wheel, and why.
+/// The recipe that built a wheel, and why.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Recipe {
     /// Name of the recipe.
     pub name: String,
-    /// `source`, the source's own justfile, or `bundled`, the tool's.
+    /// `source` for the source's own justfile, `bundled` for the tool's.
     pub justfile: String,
-    /// Why that one.
+    /// Reason for the choice.
     pub reason: String,
     /// The source's own justfile, or `none`.
     pub source_justfile: String,
-    /// `SOURCE_DATE_EPOCH` of the build, unless a package set it to what is no number of seconds.
+    /// `SOURCE_DATE_EPOCH` of the build, unless a package set it to something other than seconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source_date_epoch: Option<u64>,
 }
 
-/// A file or a crate that a fetch step brought.
+/// A file or crate from a fetch step.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Requirement {
     /// Name of the project.
     pub name: String,
     /// Its version.
     pub version: String,
-    /// Name of the file; a crate has none.
+    /// Name of the file; `None` for a crate.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file: Option<String>,
     /// Hash of the file.
     pub sha256: String,
-    /// Where it came from, unless that has credentials in it.
+    /// Its URL, unless that contains credentials.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
 }
 
 impl Requirement {
-    /// Reads the list of a fetch step.
+    /// Parses the list of a fetch step.
     ///
     /// # Errors
-    /// When it is none.
+    /// If it is invalid.
     pub(crate) fn list(text: &[u8]) -> std::io::Result<Vec<Self>> {
         serde_json::from_slice(text).map_err(std::io::Error::from)
     }
 }
 
 impl Recipe {
-    /// What a person has to know: whether the source's own justfile is used. Nothing where there is none.
+    /// A notice whether the build uses the source's own justfile; `None` if the source has none.
     pub(crate) fn notice(&self) -> Option<String> {
         let (recipe, file) = (shown(&self.name), shown(&self.source_justfile));
         let used = if self.justfile == "source" { "used" } else { "not used" };
@@ -85,20 +84,20 @@ impl Recipe {
 }
 
 impl BuildInfo {
-    /// Reads a container's report.
+    /// Parses a container's report.
     ///
     /// # Errors
-    /// What is wrong with it, in words.
+    /// A description of the problem.
     pub(crate) fn parse(text: &[u8]) -> Result<Self, String> {
         let info: Self = serde_json::from_slice(text)
-            .map_err(|error| format!("build-info.json cannot be read: {error}"))?;
+            .map_err(|error| format!("could not parse build-info.json: {error}"))?;
         match info.empty_field() {
             Some(field) => Err(format!("build-info.json: `{}` is empty", shown(&field))),
             None => Ok(info),
         }
     }
 
-    /// The first field that says nothing (defect 8: a report with an empty line is no report).
+    /// The first empty field (defect 8: a report with an empty field is invalid).
     fn empty_field(&self) -> Option<String> {
         fn empty(value: &serde_json::Value) -> bool {
             match value {
@@ -116,7 +115,7 @@ impl BuildInfo {
         named.or_else(rest).map(str::to_owned)
     }
 
-    /// The C library that the container found in itself.
+    /// The C library of the container.
     pub(crate) fn libc(&self) -> Option<Libc> {
         let libc = self.rest.get("libc")?;
         let version = libc.get("version")?.as_str()?;
@@ -129,9 +128,9 @@ impl BuildInfo {
         }
     }
 
-    /// What in the source calls for an extension module, if `wanted` (`[check] native`) leaves it to the
-    /// source; the key itself if that is set to true.
-    pub(crate) fn calls_for_extension(&self, wanted: Option<bool>) -> Option<String> {
+    /// The reason why the source must build an extension module, if `wanted` (`[check] native`) is unset; the key
+    /// itself if it is true.
+    pub(crate) fn extension_reason(&self, wanted: Option<bool>) -> Option<String> {
         match wanted {
             Some(true) => Some("`native = true` in `[check]` requires an extension".to_owned()),
             Some(false) => None,
@@ -145,10 +144,10 @@ impl BuildInfo {
         }
     }
 
-    /// What makes the environment of `other` another one, `image` or `source`, with the value that
-    /// each has; `None` where both are of one environment.
+    /// The first difference between two environments, `image` or `source`, with both values; `None` if they are
+    /// equal.
     pub(crate) fn other_environment(&self, other: &Self) -> Option<(&'static str, String, String)> {
-        // An image is its digest, whatever each machine calls it.
+        // The digest identifies an image; its name may differ between machines.
         let value = |info: &Self, field: &str| {
             let value = info.rest.get(field).cloned().unwrap_or_default();
             value.get("digest").cloned().unwrap_or(value)
@@ -162,7 +161,7 @@ impl BuildInfo {
         Some((field, text(value(self, field)), text(value(other, field))))
     }
 
-    /// This report, with the pre-built image that `interpreter` was taken from noted beside it.
+    /// Adds the prebuilt image that provides `interpreter`.
     #[must_use]
     pub(crate) fn built_on(self, interpreter: &str, prebuilt: Option<&str>) -> Self {
         match prebuilt {
@@ -171,19 +170,19 @@ impl BuildInfo {
         }
     }
 
-    /// This report, with the recipe that built the wheel of `interpreter` noted beside it.
+    /// Adds the recipe that built the wheel of `interpreter`.
     #[must_use]
     pub(crate) fn made_by(self, interpreter: &str, recipe: &Recipe) -> Self {
         self.noted(interpreter, "recipe", recipe)
     }
 
-    /// This report, with what was grafted into the wheel of `interpreter` noted beside it.
+    /// Adds the libraries that were grafted into the wheel of `interpreter`.
     #[must_use]
     pub(crate) fn repaired_by(self, interpreter: &str, report: &repair::Report) -> Self {
         self.noted(interpreter, "repair", report)
     }
 
-    /// This report, with what was fetched for `interpreter`, for a step of `kind`: `build`, `smoke`, `test`, or
+    /// Adds the files that were fetched for `interpreter` in a step of `kind`: `build`, `smoke`, `test`, or
     /// `crates`.
     #[must_use]
     pub(crate) fn requiring(mut self, interpreter: &str, kind: &str, list: &[Requirement]) -> Self {
@@ -194,7 +193,7 @@ impl BuildInfo {
         self
     }
 
-    /// This report, which notes that the code of the package had the network while `interpreter` built.
+    /// Records that the package's code had network access in the build of `interpreter`.
     #[must_use]
     pub(crate) fn not_isolated(self, interpreter: &str) -> Self {
         self.noted(interpreter, "isolated", &false)
@@ -210,7 +209,7 @@ impl BuildInfo {
         of_it.filter_map(serde_json::Value::as_object_mut)
     }
 
-    /// This report, with `value` noted beside `interpreter`.
+    /// Adds `value` to the entry of `interpreter`.
     pub(super) fn noted(mut self, interpreter: &str, name: &str, value: &impl Serialize) -> Self {
         for entry in self.entries(interpreter) {
             entry.insert(name.to_owned(), serde_json::to_value(value).unwrap_or_default());
@@ -218,8 +217,8 @@ impl BuildInfo {
         self
     }
 
-    /// This report with `interpreter`, which tested the wheel of another one, as its container reported it.
-    /// The package's code ran there: only short texts are taken over.
+    /// Adds `interpreter`, which tested another interpreter's wheel, as its container reported it. The package's
+    /// code ran there, so only short texts are copied.
     #[must_use]
     pub(crate) fn tested_by(
         mut self,
@@ -240,7 +239,7 @@ impl BuildInfo {
         self
     }
 
-    /// This report with the interpreters of `earlier` added, where both are of one environment.
+    /// Adds the interpreters of `earlier`, if both reports describe one environment.
     #[must_use]
     pub(crate) fn joined(mut self, earlier: Option<&Self>) -> Self {
         let Some(earlier) = earlier.filter(|earlier| self.other_environment(earlier).is_none())
@@ -261,7 +260,7 @@ impl BuildInfo {
         self
     }
 
-    /// The report for people: one line a fact, nested facts indented.
+    /// The report as text: one line for each fact, nested facts indented.
     pub(crate) fn text(&self) -> String {
         let mut text = format!("target: {}\nplatform: {}\n", self.target, self.platform);
         if !self.date.is_empty() {
@@ -320,7 +319,7 @@ mod tests {
     }
 
     #[test]
-    fn defect_08_a_report_with_an_empty_field_is_refused() {
+    fn defect_08_a_report_with_an_empty_field_is_rejected() {
         let whole = serde_json::json!({"schema_version": 1, "target": "debian12",
             "platform": "linux/amd64", "os": "Debian", "tools": {"gcc": "12.2"},
             "image": {"reference": "debian:12", "digest": "sha256:1"},
@@ -329,7 +328,7 @@ mod tests {
         assert_eq!(
             serde_json::to_value(read).unwrap().get("date"),
             None,
-            "it has none, and no empty one"
+            "no fact and no empty one"
         );
         let fields = [
             "/target",
@@ -355,7 +354,7 @@ mod tests {
     }
 
     #[test]
-    fn interpreters_of_one_environment_are_joined_and_of_another_are_not() {
+    fn only_interpreters_of_one_environment_are_merged() {
         let make = |image: &str, id: &str| {
             info(&serde_json::json!({"schema_version": 1, "target": "t", "platform": "p",
                 "image": {"digest": image}, "source": {"sha256": "s"},
@@ -369,14 +368,14 @@ mod tests {
     }
 
     #[test]
-    fn the_c_library_is_read() {
+    fn the_c_library_is_parsed() {
         let json = serde_json::json!({"schema_version": 1, "target": "t", "platform": "p",
             "libc": {"family": "glibc", "version": "2.36"}});
         assert_eq!(info(&json).unwrap().libc(), Some(Libc::Glibc(LibcVersion::new(2, 36))));
     }
 
     #[test]
-    fn the_recipe_is_noted_beside_its_interpreter_and_said_where_the_source_has_a_justfile() {
+    fn the_recipe_is_recorded_and_reported_if_the_source_has_a_justfile() {
         let recipe = |file: &str| Recipe {
             name: "build-all".to_owned(),
             justfile: "bundled".to_owned(),
@@ -394,7 +393,7 @@ mod tests {
     }
 
     #[test]
-    fn an_interpreter_that_tested_is_noted_as_far_as_it_can_be_believed() {
+    fn only_trusted_facts_of_a_testing_interpreter_are_recorded() {
         let info = || {
             let text = r#"{"schema_version": 1, "target": "t", "platform": "p", "interpreters": [{"id": "cp311"}]}"#;
             BuildInfo::parse(text.as_bytes()).unwrap()

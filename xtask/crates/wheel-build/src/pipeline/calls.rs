@@ -1,4 +1,4 @@
-//! The bake calls of a job: what the engine is asked for, without asking it.
+//! The bake calls of a job, without running them.
 
 use std::collections::BTreeMap;
 
@@ -17,14 +17,14 @@ use wheel_audit::policy::PlatformTag;
 
 /// Length of a hash in the name of a cache.
 const SCOPE_HASH: usize = 32;
-/// The stage that fetches a published wheel.
+/// Stage that fetches a published wheel.
 pub(super) const LIKE_STAGES: [&str; 1] = ["fetch-published"];
-/// The stages of the repair alone.
+/// Stages of the repair only.
 const REPAIR_STAGES: [&str; 2] = ["fetch-auditwheel", "repair-run"];
-/// The stages of the smoke test alone.
+/// Stages of the smoke test only.
 const SMOKE_STAGES: [&str; 5] =
     ["smoke-system", "smoke-fetch", "smoke-requirements", "smoke-env", "smoke-run"];
-/// Those, and the stages of the package's own tests.
+/// Stages of the smoke test and the package tests.
 const TEST_STAGES: [&str; 10] = [
     "smoke-system",
     "smoke-fetch",
@@ -38,7 +38,7 @@ const TEST_STAGES: [&str; 10] = [
     "test-run-online",
 ];
 
-/// The arguments that every bake target of a job shares.
+/// Arguments of every bake target of a job.
 pub(super) fn common_args(
     config: &Config,
     job: &Job,
@@ -55,7 +55,7 @@ pub(super) fn common_args(
     args
 }
 
-/// The arguments that decide the `base` stage.
+/// Arguments that determine the stage `base`.
 pub(super) fn environment_args(
     config: &Config,
     (target, platform): (&Target, &Platform),
@@ -63,7 +63,7 @@ pub(super) fn environment_args(
     base: &BaseImage,
 ) -> BTreeMap<&'static str, String> {
     let arch = platform.engine_arch();
-    // Where the platform is native nothing reads it: the layers are the same for both.
+    // Native platforms ignore it, so that both have the same layers.
     let processor = emulated_processor(arch, config.check.isa.get(arch));
     let processor = processor.map(|name| (QEMU_CPU, name.to_owned()));
     let args = [
@@ -79,7 +79,7 @@ pub(super) fn environment_args(
     let mut args: BTreeMap<_, _> = args.into_iter().chain(processor).collect();
     args.extend(target.snapshot_time().map(|time| ("SNAPSHOT", time)));
     args.extend(target.snapshot_url.clone().map(|url| ("SNAPSHOT_URL", url)));
-    // For all: the smoke test takes the interpreter that the build made, and must not make another.
+    // For all stages: the smoke test reuses the build's interpreter instead of making another.
     if let Some(native) = &base.native {
         args.insert("ACCELERATE", "on".to_owned());
         args.insert("NATIVE_IMAGE", native.clone());
@@ -87,11 +87,11 @@ pub(super) fn environment_args(
     args
 }
 
-/// The arguments that decide how a wheel is built; those that nothing sets are left out.
+/// Arguments that determine how a wheel is built, without those that are unset.
 pub(super) fn build_args(config: &Config, job: &Job) -> BTreeMap<&'static str, String> {
     let build = &job.settings.build;
     let env: Vec<_> = build.env.0.iter().map(|(name, value)| format!("{name}={value}")).collect();
-    // Where it lies in the build context.
+    // Its path in the build context.
     let requirements = config.build.requirements.as_ref().and_then(|path| path.file_name());
     let mut args = BTreeMap::from([
         ("RECIPE", build.recipe.clone()),
@@ -119,14 +119,14 @@ pub(super) fn build_args(config: &Config, job: &Job) -> BTreeMap<&'static str, S
     if !is_uv {
         args.insert("BUILD_FRONTEND", build.build_frontend.as_str().to_owned());
     }
-    // A hook may change what the package requires. As in docker-bake.hcl.
+    // A hook may change the package's requirements. The bake file has the same rule.
     if !is_uv || build.before.is_some() || build.before_build.is_some() {
         args.insert("BUILD_ENVIRONMENT", "off".to_owned());
     }
     args
 }
 
-/// The arguments of the smoke test.
+/// Arguments of the smoke test.
 pub(super) fn smoke_args(config: &Config, job: &Job) -> Vec<(&'static str, String)> {
     let [imports, calls, commands] = smoke_inputs(config);
     let ignored = &job.settings.test.ignore_requirements;
@@ -139,13 +139,13 @@ pub(super) fn smoke_args(config: &Config, job: &Job) -> Vec<(&'static str, Strin
     given.into_iter().chain(commands).chain(without).chain(packages).chain(locked).collect()
 }
 
-/// The requirements that the lock file has for `job`, of the arguments in `names`.
+/// Requirements of the lock file for `job`, for the arguments in `names`.
 fn locked_args(job: &Job, names: &'static [&str]) -> impl Iterator<Item = (&'static str, String)> {
     let all = job.locked.requirement_arguments().into_iter();
     all.filter(move |(name, value)| names.contains(name) && !value.is_empty())
 }
 
-/// The arguments of the package's own tests.
+/// Arguments of the package tests.
 pub(super) fn test_args(job: &Job) -> Vec<(&'static str, String)> {
     let test = &job.settings.test;
     let Some(command) = test.active() else { return Vec::new() };
@@ -163,9 +163,9 @@ pub(super) fn test_args(job: &Job) -> Vec<(&'static str, String)> {
     args.chain(locked_args(job, &["LOCKED_TEST"])).collect()
 }
 
-/// The arguments that name the published wheel of `project` to compare with.
+/// Arguments that select the published wheel of `project` for the comparison.
 pub(super) fn like_args(source: &PreparedSource, project: &str) -> [(&'static str, String); 2] {
-    // A folder's own version is rarely on the index yet, and may change with each commit.
+    // A folder's own version is rarely published yet and may change with each commit.
     let version = match source {
         PreparedSource::Sdist { spec, .. } => spec.split("==").nth(1).unwrap_or_default(),
         PreparedSource::Packed { .. } => "",
@@ -173,7 +173,7 @@ pub(super) fn like_args(source: &PreparedSource, project: &str) -> [(&'static st
     [("LIKE_PROJECT", project.to_owned()), ("LIKE_VERSION", version.to_owned())]
 }
 
-/// The scopes of a job in caches outside of the engine.
+/// Scopes of a job in caches outside of the engine.
 pub(super) fn scopes(job: &Job) -> Scopes {
     let leads = job.target.pythons.first() == Some(&job.interpreter);
     Scopes { job: job.slug(), shared: job.folder(), leads }
@@ -203,7 +203,7 @@ pub(super) fn published<'a>(
     }
 }
 
-/// Adds to `args` what names the source; returns the bake target that builds it, and its contexts.
+/// Adds the arguments of the source to `args`; returns the bake target that builds it, and its contexts.
 pub(super) fn source(
     source: &PreparedSource,
     args: &mut BTreeMap<&'static str, String>,
@@ -221,8 +221,8 @@ pub(super) fn source(
     }
 }
 
-/// The package whose downloads are kept together; one that names indexes of its own keeps them apart, so that no
-/// other configuration reads what came from these.
+/// The package whose downloads share a cache. With its own indexes, a job has a separate cache, so that no other
+/// configuration reads its files.
 pub(super) fn package_scope(source: &PreparedSource, job: &Job) -> String {
     let env = &job.settings.build.env.0;
     let is_index = |name: &&String| name.starts_with("UV_") || name.starts_with("PIP_");
@@ -235,13 +235,14 @@ pub(super) fn package_scope(source: &PreparedSource, job: &Job) -> String {
     format!("{scope}-{}", &hash[..SCOPE_HASH])
 }
 
-/// The key of the compiler cache: all that goes into the build but the interpreter.
+/// Key of the compiler cache: all inputs of the build except the interpreter.
 fn compiler_cache(job: &Job, base: &BaseImage) -> String {
     let key = digest::of_bytes(format!("{} {}", job.shared_key, base.digest).as_bytes());
     key[..SCOPE_HASH].to_owned()
 }
 
-/// The bake call that builds `job` into `export`; `extra` are requirements that the backend asked for before.
+/// The bake call that builds `job` into `export`. `extra`: requirements that the backend requested in an earlier
+/// build.
 pub(super) fn build<'a>(
     ctx: &'a Context<'_>,
     job: &'a Job,
@@ -271,8 +272,7 @@ pub(super) fn build<'a>(
     }
 }
 
-/// The bake call that repairs the one wheel in the folder `wheel`, on top of the stage that built it, for the
-/// tag of its target.
+/// The bake call that repairs the wheel in the folder `wheel` on top of its build stage, for its target's tag.
 pub(super) fn repair<'a>(
     ctx: &'a Context<'_>,
     job: &'a Job,
@@ -285,21 +285,21 @@ pub(super) fn repair<'a>(
     bake.args.extend(repair_args(job));
     bake.args.insert("REPAIR_PLATFORM", tag.to_string());
     bake.contexts.insert("wheel".to_owned(), wheel.into());
-    // The build is the one that has just been made.
+    // Reuses the build that has just finished.
     bake.no_cache = if ctx.no_cache { NoCache::Stages(&REPAIR_STAGES) } else { NoCache::Nothing };
     bake.cached = Cached::Read(scopes(job));
     bake
 }
 
-/// What `[repair]` says.
+/// Arguments of `[repair]`.
 pub(super) fn repair_args(job: &Job) -> [(&'static str, String); 2] {
     let repair = &job.settings.repair;
     let strip = if repair.strip { "1" } else { "" };
     [("REPAIR_EXCLUDE", repair.exclude.join(" ")), ("REPAIR_STRIP", strip.to_owned())]
 }
 
-/// The bake call that tests the one wheel in the folder `wheel`: the smoke test, and the package's own
-/// tests where it has some.
+/// The bake call that tests the wheel in the folder `wheel`: the smoke test, and the package tests if there are
+/// any.
 pub(super) fn smoke<'a>(
     ctx: &'a Context<'_>,
     job: &'a Job,
@@ -328,7 +328,7 @@ pub(super) fn smoke<'a>(
         contexts,
         output: Output::Folder(output),
         metadata: None,
-        // The interpreter is the one that the build has just made.
+        // Reuses the interpreter of the build that has just finished.
         no_cache: if ctx.no_cache { NoCache::Stages(stages) } else { NoCache::Nothing },
         cached: Cached::Smoke(scopes(job)),
         progress,

@@ -1,4 +1,4 @@
-//! What `dist/` has of earlier jobs, beside a new wheel.
+//! Results of earlier jobs in `dist/`, beside a new wheel.
 
 use std::collections::BTreeMap;
 use wheel_audit::UserError;
@@ -8,8 +8,8 @@ use wheel_audit::audit::Audit;
 use wheel_audit::dist::{Manifest, WheelBuild};
 use wheel_audit::report;
 
-/// The other interpreters that have this very wheel already. Where one of this run has it with other
-/// bytes, neither smoke test would prove what is in `dist/`.
+/// Other interpreters that already have this wheel. If one of this run has it with other bytes, neither smoke test
+/// applies to the file in `dist/`.
 pub(super) fn shared_builds(
     ctx: &Context<'_>,
     manifest: &Manifest,
@@ -27,19 +27,19 @@ pub(super) fn shared_builds(
     match others.find(|build| ctx.keys.contains(&build.job)) {
         Some(other) => Err(PipelineError::Wrong(
             UserError::new(format!(
-                "{} and {interpreter} share the name `{path}`, and their builds of it differ",
+                "{} and {interpreter} build `{path}` with different bytes",
                 other.interpreter
             ))
             .hint(
                 "build an abi3 or pure wheel with one interpreter, or make its build reproducible",
             ),
         )),
-        // Of an earlier state of the source: its own job makes it again.
+        // Built from an earlier state of the source, so its own job rebuilds it.
         None => Ok(Vec::new()),
     }
 }
 
-/// `earlier`, the folder's `audit.json`, with this wheel's audit in it and the replaced wheel's out of it.
+/// Adds this wheel's audit to `earlier`, the folder's `audit.json`, and removes the replaced wheel's.
 pub(super) fn joined_audits(
     earlier: Option<Vec<u8>>,
     audit: &Audit,

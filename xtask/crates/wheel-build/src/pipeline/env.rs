@@ -1,4 +1,4 @@
-//! What every job of a run shares.
+//! State that all jobs of a run share.
 
 use std::collections::BTreeSet;
 use std::sync::Mutex;
@@ -18,40 +18,40 @@ use crate::lock::{Environment, LockFile};
 use crate::store::{Store, StoreError};
 use wheel_audit::audit::Settings;
 
-/// What every job of a run shares.
+/// State that all jobs of a run share.
 #[derive(Debug)]
 pub(crate) struct Context<'a> {
-    /// The configuration.
+    /// Configuration.
     pub config: &'a Config,
-    /// How strictly it has wheels judged.
+    /// Settings of the audit.
     pub settings: Settings,
-    /// The engine.
+    /// Engine.
     pub engine: &'a Engine,
     /// `dist/`.
     pub store: &'a Store,
-    /// One commit at a time.
+    /// Serializes commits.
     pub committing: Mutex<()>,
-    /// xtask's own folder, `target/xtask`.
+    /// xtask's work folder, `target/xtask`.
     pub work: Utf8PathBuf,
-    /// Looks for base images that were built beforehand.
+    /// Finds prebuilt base images.
     pub prebuilt: Finder,
-    /// Where the source comes from.
+    /// Source of the package.
     pub source: &'a super::PreparedSource,
-    /// Messages about recipes that were printed; each is printed once, not for each job.
+    /// Messages about recipes that were printed already, to print each only once.
     pub recipes: Mutex<BTreeSet<String>>,
     /// Keys of all jobs of the run.
     pub keys: BTreeSet<String>,
-    /// Whether cached build results may not be used.
+    /// Whether to ignore cached build results.
     pub no_cache: bool,
-    /// Whether finished wheels are built again.
+    /// Whether to rebuild finished wheels.
     pub force: bool,
-    /// Whether wheels are smoke-tested.
+    /// Whether to run smoke tests.
     pub smoke: bool,
-    /// Whether native compilers may do an emulated compiler's work.
+    /// Whether native programs may replace emulated ones.
     pub accelerate: Accelerate,
-    /// What is done with the lock file.
+    /// What to do with the lock file.
     pub lock: LockUse<'a>,
-    /// The lock file with its name, where there is one.
+    /// Name and content of the lock file, if it exists.
     pub locks: Option<(String, &'a LockFile)>,
 }
 
@@ -60,78 +60,78 @@ pub(crate) struct Context<'a> {
 pub(crate) enum LockUse<'a> {
     /// Report differences.
     Report,
-    /// Fail where there are differences.
+    /// Fail on differences.
     Enforce,
-    /// Record what goes in, and commit no wheel.
+    /// Record versions; commit no wheel.
     Record(&'a Mutex<Vec<Environment>>),
 }
 
 impl LockUse<'_> {
-    /// Whether the run makes a lock.
+    /// Whether the run writes a lock file.
     pub(super) fn records(self) -> bool {
         matches!(self, Self::Record(_))
     }
 }
 
-/// Why a job gave no wheel.
+/// Why a job produced no wheel.
 #[derive(Debug, Error)]
 pub(crate) enum PipelineError {
-    /// The engine could not do its part.
+    /// The engine failed.
     #[error(transparent)]
     Engine(#[from] EngineError),
-    /// `dist/` could not take the result.
+    /// `dist/` cannot be written.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// A file of ours could not be read or written.
+    /// A file of xtask cannot be read or written.
     #[error("{0}")]
     Io(#[from] std::io::Error),
-    /// What the build left is not what was asked for.
+    /// The output of the build is not what was requested.
     #[error("{0}")]
     Wrong(#[source] UserError),
-    /// The audit found errors.
-    #[error("the audit refuses `{file}`:\n{findings}")]
+    /// The audit reported errors.
+    #[error("the audit rejected `{file}`:\n{findings}")]
     Audit {
-        /// The wheel's file name.
+        /// File name of the wheel.
         file: String,
-        /// The errors, one a line.
+        /// The errors, one on each line.
         findings: String,
     },
-    /// The published wheel to compare with could not be fetched.
-    #[error("the published wheel that `{file}` is compared with was not fetched: {source}")]
+    /// The published wheel for the comparison could not be fetched.
+    #[error("could not fetch the published wheel to compare `{file}` with: {source}")]
     Like {
-        /// The wheel's file name.
+        /// File name of the wheel.
         file: String,
-        /// The engine's account of it.
+        /// Error of the engine.
         source: EngineError,
     },
     /// auditwheel failed.
     #[error("the repair of `{file}` failed: {source}")]
     Repair {
-        /// The wheel's file name.
+        /// File name of the wheel.
         file: String,
-        /// The engine's account of it.
+        /// Error of the engine.
         source: EngineError,
     },
     /// The smoke test failed.
     #[error("the smoke test of `{file}` failed: {source}")]
     Smoke {
-        /// The wheel's file name.
+        /// File name of the wheel.
         file: String,
-        /// The engine's account of it.
+        /// Error of the engine.
         source: EngineError,
     },
-    /// The package's own tests failed.
-    #[error("the package's tests of `{file}` failed: {source}")]
+    /// The package tests failed.
+    #[error("the package tests of `{file}` failed: {source}")]
     Tests {
-        /// The wheel's file name.
+        /// File name of the wheel.
         file: String,
-        /// The engine's account of it.
+        /// Error of the engine.
         source: EngineError,
     },
 }
 
 impl PipelineError {
-    /// The engine's account of the failure, where it was the engine's.
+    /// The error of the engine, if it caused the failure.
     pub(crate) fn engine(&self) -> Option<&EngineError> {
         match self {
             Self::Engine(error)
@@ -144,28 +144,28 @@ impl PipelineError {
     }
 }
 
-/// Gathers what the containers inherit from this machine. The bundle of certificates is copied
-/// below `work`, since newer clients read no file outside the workspace unasked.
+/// Collects the settings that containers inherit from this machine. Copies the certificate bundle below `work`,
+/// because newer clients refuse to read files outside of the workspace.
 ///
 /// # Errors
-/// When the bundle cannot be read or copied, or is larger than BuildKit takes.
+/// If the bundle cannot be read or copied, or exceeds BuildKit's limit.
 pub(crate) fn prepare_host(exec: &Exec, work: &Utf8Path) -> std::io::Result<HostSettings> {
     let step = Step::new("apt-config", ["dump", "Acquire"]).timeout(Duration::from_secs(5));
-    // No apt, no apt proxies.
+    // A machine without apt has no apt proxies.
     let dump = exec.read(&step).unwrap_or_default();
     let mut host = HostSettings::gather(&ThisHost, &dump);
     for (secret, variable) in TEXT_SECRETS {
         let size = host.text(secret).map_or(0, |text| text.len());
-        // With the `=`, and the NUL at the end.
+        // Includes the `=` and the final NUL.
         if size + variable.len() + 2 > VARIABLE_LIMIT {
             return Err(std::io::Error::other(
                 UserError::new(format!(
-                    "the inherited settings for the secret `{secret}` have {size} bytes, and a \
-                 program takes {VARIABLE_LIMIT} in a variable"
+"the inherited settings in the secret `{secret}` have {size} bytes; the limit of an environment \
+variable is {VARIABLE_LIMIT}"
                 ))
                 .hint(
-                    "let `NETRC`, `CARGO_HOME` or the tool's own variable name a file with \
-                 what the build needs",
+"point `NETRC`, `CARGO_HOME` or the tool's own variable to a file with only the settings that \
+the build needs",
                 ),
             ));
         }
@@ -175,16 +175,16 @@ pub(crate) fn prepare_host(exec: &Exec, work: &Utf8Path) -> std::io::Result<Host
         if contents.len() as u64 > SECRET_LIMIT {
             return Err(std::io::Error::other(
                 UserError::new(format!(
-                    "the CA bundle `{bundle}` has {} bytes, a build secret at most {SECRET_LIMIT}",
+                    "the CA bundle `{bundle}` has {} bytes; the limit of a build secret is {SECRET_LIMIT}",
                     contents.len()
                 ))
-                .hint("let `SSL_CERT_FILE` name a bundle with what your indexes need"),
+                .hint("set `SSL_CERT_FILE` to a bundle with only the certificates of your indexes"),
             ));
         }
         let copy = work.join("host/ca.pem");
         if fs_err::read(&copy).ok().as_ref() != Some(&contents) {
             fs_err::create_dir_all(work.join("host"))?;
-            // By rename: another build may be reading the one that is there.
+            // Rename atomically: another build may be reading the old file.
             let draft = work.join(format!("host/ca-{}.pem", std::process::id()));
             fs_err::write(&draft, contents)?;
             fs_err::rename(draft, &copy)?;

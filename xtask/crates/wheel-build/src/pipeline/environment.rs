@@ -1,4 +1,4 @@
-//! The environment of a target by itself, without building anything in it.
+//! The environment of a target, without a build in it.
 
 use camino::Utf8Path;
 use wheel_audit::UserError;
@@ -16,23 +16,23 @@ use crate::engine::cache::Cached;
 use crate::live::{Stage, Watch};
 use wheel_audit::files;
 
-/// Where to look.
+/// Target, platform and base image policy.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Place<'a> {
-    /// The target.
+    /// Target.
     pub target: &'a Target,
-    /// The platform.
+    /// Platform.
     pub platform: &'a Platform,
-    /// How its base image may be obtained.
+    /// How to obtain its base image.
     pub base_policy: BasePolicy,
-    /// Whether native programs may do an emulated one's work: as in a build, whose stages are taken.
+    /// Whether native programs may replace emulated ones, as in a build, which shares the stages.
     pub accelerate: &'a Accelerate,
 }
 
-/// Builds the `build-info` target of the bake file and returns what it reports.
+/// Builds the stage `build-info` of the bake file and returns its report.
 ///
 /// # Errors
-/// When the engine cannot, or the report is not whole.
+/// If the engine fails, or the report is incomplete.
 pub(crate) fn environment(
     config: &Config,
     engine: &Engine,
@@ -41,19 +41,19 @@ pub(crate) fn environment(
     watch: &dyn Watch,
 ) -> Result<BuildInfo, PipelineError> {
     let folder = place.target.folder(place.platform);
-    let mut say = |text: &str| watch.note(&format!("{folder}: {text}"));
+    let mut notify = |text: &str| watch.note(&format!("{folder}: {text}"));
     let images = work.join("base");
     let Place { target, platform, base_policy, accelerate } = *place;
-    let base = base::resolve(engine, target, platform, base_policy, &images, &mut say)?;
+    let base = base::resolve(engine, target, platform, base_policy, &images, &mut notify)?;
     let native_image = NativeImage { engine, accelerate, base_policy, work };
-    let base = native_image.onto(target, platform, base, &mut say);
+    let base = native_image.onto(target, platform, base, &mut notify);
     let output = work.join("build-info").join(&folder);
     files::remove_folder(&output)?;
     fs_err::create_dir_all(&output)?;
     let log = work.join("logs").join(format!("{folder}-build-info.log"));
     let settings = config.environment_settings(target, platform);
     let mut args = environment_args(config, (target, platform), &settings, &base);
-    // None: the bake file's own default is one that the target need not have.
+    // Empty, because the target may lack the interpreter that is the bake file's default.
     args.insert("PYTHONS", String::new());
     let bake = Bake {
         target: "build-info",

@@ -1,5 +1,5 @@
-//! Files that an engine exported. Code of a package may have written them, so only regular files are
-//! opened, no link is followed, and number and size are bounded.
+//! Files that the engine exported. A package's code may have written them, so only regular files are opened, links
+//! are not followed, and number and size are limited.
 
 use std::io::{self, Read as _};
 use wheel_audit::UserError;
@@ -10,34 +10,31 @@ use wheel_audit::digest;
 use wheel_audit::files;
 use wheel_audit::sys::permissions;
 
-/// Maximum number of files of one build: a wheel, its build information, and some room.
+/// Maximum number of files of one build: a wheel and its build information need fewer.
 const MAX_FILES: usize = 100;
 /// Maximum size of all files of one build, in bytes.
 const MAX_BYTES: u64 = 8 << 30;
-/// The file with what the build backend requires beside its list.
+/// File with additional requirements of the build backend.
 pub(super) const EXTRA_REQUIRES: &str = "extra-requires.txt";
 /// Maximum size of that file, in bytes.
 const MAX_REQUIREMENTS: usize = 16 << 10;
 /// Maximum size of a report, in bytes.
 const MAX_REPORT: u64 = 16 << 20;
-/// The mode that every exported file gets.
+/// Mode of every exported file.
 const MODE: u32 = 0o644;
 
-/// Names and hashes of the files of an export, in order; each file gets mode 0644.
+/// Names and hashes of the exported files, in order. Sets the mode of each to 0644.
 ///
 /// # Errors
-/// When anything but a regular file lies there, or more than the limits allow.
+/// If there is anything but regular files, or a limit is exceeded.
 pub(super) fn files(export: &Utf8Path) -> io::Result<Vec<(String, String)>> {
     let (mut files, mut bytes) = (Vec::new(), 0_u64);
     for entry in fs_err::read_dir(export)? {
         let name = entry?.file_name().into_string();
         let name =
-            name.map_err(|name| refused(&name.to_string_lossy(), "is not named in UTF-8"))?;
+            name.map_err(|name| refused(&name.to_string_lossy(), "has a name that is not UTF-8"))?;
         if files.len() == MAX_FILES {
-            return Err(refused(
-                &name,
-                &format!("is one more than the limit of {MAX_FILES} files"),
-            ));
+            return Err(refused(&name, &format!("exceeds the limit of {MAX_FILES} files")));
         }
         let file = open(export, &name)?;
         bytes = bytes.saturating_add(file.metadata()?.len());
@@ -51,10 +48,10 @@ pub(super) fn files(export: &Utf8Path) -> io::Result<Vec<(String, String)>> {
     Ok(files)
 }
 
-/// A report that a container wrote.
+/// A report of a container.
 ///
 /// # Errors
-/// When it is missing, not a regular file, or larger than a report may be.
+/// If it is missing, not a regular file, or too large.
 pub(super) fn report(export: &Utf8Path, name: &str) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     let read = open(export, name)?.take(MAX_REPORT + 1).read_to_end(&mut bytes)?;
@@ -64,10 +61,10 @@ pub(super) fn report(export: &Utf8Path, name: &str) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// What the build backend requires beside its list, where the build ended for want of it.
+/// Additional requirements of the build backend, if the build ended because it lacks them.
 ///
 /// # Errors
-/// When it is no list of requirements.
+/// If it is not a list of requirements.
 pub(super) fn extra_requires(export: &Utf8Path) -> io::Result<Option<String>> {
     match report(export, EXTRA_REQUIRES) {
         Ok(bytes) => requirement_lines(&bytes).map(Some),
@@ -76,10 +73,10 @@ pub(super) fn extra_requires(export: &Utf8Path) -> io::Result<Option<String>> {
     }
 }
 
-/// Requirements that a package wrote, sorted, one a line.
+/// Requirements that a package wrote, sorted, one on each line.
 ///
 /// # Errors
-/// When it is too long, or has lines that are no names with versions: options and URLs are none.
+/// If the list is too long, or a line is not a name with versions, e.g. an option or a URL.
 pub(super) fn requirement_lines(bytes: &[u8]) -> io::Result<String> {
     let is_requirement = |line: &&str| {
         line.starts_with(|each: char| each.is_ascii_alphanumeric())
@@ -90,7 +87,7 @@ pub(super) fn requirement_lines(bytes: &[u8]) -> io::Result<String> {
     let lines: std::collections::BTreeSet<_> =
         text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
     if bytes.len() > MAX_REQUIREMENTS || !lines.iter().all(is_requirement) {
-        return Err(refused(EXTRA_REQUIRES, "is no list of requirements by name and version"));
+        return Err(refused(EXTRA_REQUIRES, "is not a list of requirements by name and version"));
     }
     Ok(lines.into_iter().collect::<Vec<_>>().join("\n"))
 }
@@ -113,7 +110,7 @@ fn open(export: &Utf8Path, name: &str) -> io::Result<fs_err::File> {
 fn refused(name: &str, reason: &str) -> io::Error {
     io::Error::other(
         UserError::new(format!("the build exported `{}`, which {reason}", name.escape_debug()))
-            .hint("have the build write regular files only into its output folder"),
+            .hint("change the build to write only regular files into its output folder"),
     )
 }
 
@@ -134,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn files_of_any_mode_become_plain_ones() {
+    fn files_of_any_mode_become_plain_files() {
         let (_dir, root) = folder();
         for (name, mode) in [("a.whl", 0o4777), ("b.json", 0)] {
             fs_err::write(root.join(name), name).unwrap();
@@ -150,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn links_devices_fifos_and_folders_are_refused() {
+    fn links_devices_fifos_and_folders_are_rejected() {
         let (_other, elsewhere) = folder();
         fs_err::write(elsewhere.join("secret"), "secret").unwrap();
         for target in [elsewhere.join("secret"), "/dev/zero".into(), "/nowhere".into()] {
@@ -171,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn requirements_that_a_package_asks_for_are_names_and_versions() {
+    fn requirements_of_a_package_are_names_and_versions() {
         assert_eq!(
             requirement_lines(b"b>=2; python_version > '3'\n\na[x] == 1\na[x] == 1").unwrap(),
             "a[x] == 1\nb>=2; python_version > '3'"
@@ -194,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn number_and_size_are_bounded() {
+    fn number_and_size_are_limited() {
         let (_dir, root) = folder();
         for index in 0..=MAX_FILES {
             fs_err::write(root.join(index.to_string()), "").unwrap();

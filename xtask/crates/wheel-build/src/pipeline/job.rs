@@ -1,4 +1,4 @@
-//! One job: build, audit, tag, smoke test, commit.
+//! Runs one job: build, audit, tag, smoke test, commit.
 
 use std::collections::BTreeMap;
 use std::time::SystemTime;
@@ -34,20 +34,20 @@ use wheel_audit::report;
 use wheel_audit::text::shown;
 use wheel_audit::wheel::{WheelName, finish};
 
-/// Maximum number of builds of one job: a backend may ask for more once it has what it asked for.
+/// Maximum number of builds of one job: a backend may request more after each build.
 const EXTRA_FETCHES: usize = 3;
-/// Maximum number of paths that one message lists.
+/// Maximum number of paths in one message.
 const MAX_LISTED: usize = 10;
 
-/// A finished job's wheel.
+/// The wheel of a finished job.
 #[derive(Debug, Clone)]
 pub(super) struct Done {
     pub(super) entry: Entry,
     pub(super) fresh: bool,
 }
 
-/// Makes the wheel of `job` in `base`, or takes it from a job of `shared`, and commits it to `dist/`;
-/// `build_ended` hears when others may take it.
+/// Builds the wheel of `job` in `base`, or takes it from a job of `shared`, and commits it to `dist/`. Calls
+/// `build_ended` when other jobs may take it.
 pub(super) fn run(
     ctx: &Context<'_>,
     job: &Job,
@@ -66,7 +66,7 @@ pub(super) fn run(
         locked::before(ctx, job, base, &workspace, log, watch)?;
         build(&place, prebuilt, &|_| {})
     };
-    // A lock has the facts of each interpreter's own container.
+    // A lock file records the facts of each interpreter's own container.
     let built = if ctx.lock.records() {
         build()?
     } else {
@@ -124,7 +124,7 @@ pub(super) fn run(
     Ok(Done { entry, fresh: true })
 }
 
-/// Builds the wheel of a job into its workspace, by a call that `adjust` may change.
+/// Builds the wheel of a job into its workspace. `adjust` may change the bake call.
 pub(super) fn build(
     place: &like::Place<'_>,
     prebuilt: Option<&Prebuilt>,
@@ -147,7 +147,7 @@ pub(super) fn build(
         }
         let listed = wanted.lines().map(|line| shown(line).to_string()).collect::<Vec<_>>();
         watch.note(&format!(
-            "{title}: fetching what the build backend requires: {}",
+            "{title}: fetching requirements of the build backend: {}",
             listed.join(", ")
         ));
         workspace.keep_extra_requires(&wanted)?;
@@ -155,14 +155,14 @@ pub(super) fn build(
     }
     Err(PipelineError::Wrong(
         UserError::new(format!(
-            "the build backend requires more than was fetched for it: {}",
+            "the build backend has further requirements that were not fetched: {}",
             shown(&extra.replace('\n', ", "))
         ))
-        .hint("list these requirements in `requires` in [build] of wheels.toml"),
+        .hint("list these requirements in `requires` in `[build]` of wheels.toml"),
     ))
 }
 
-/// This report, with what the fetch steps brought for the builder.
+/// Adds the files that the builder's fetch steps fetched.
 fn with_requirements(
     mut info: BuildInfo,
     workspace: &Workspace,
@@ -178,7 +178,7 @@ fn with_requirements(
     Ok(info)
 }
 
-/// The report of `build.sh`; `None` where the build wrote none, as the engine of an earlier version does.
+/// The report of `build.sh`; `None` if the build wrote none, as cached builds of an earlier version do.
 fn recipe(workspace: &Workspace) -> Result<Option<Recipe>, PipelineError> {
     match export::report(&workspace.built_folder(), "recipe.json") {
         Ok(text) => Ok(serde_json::from_slice(&text).ok()),
@@ -191,22 +191,21 @@ pub(super) fn build_info(workspace: &Workspace, job: &Job) -> Result<BuildInfo, 
     let text = export::report(&workspace.built_folder(), "build-info.json")?;
     let info =
         BuildInfo::parse(&text).map_err(|error| PipelineError::Wrong(UserError::new(error)))?;
-    if let (Some(said), Some(found)) = (job.target.libc, info.libc())
-        && said != found
+    if let (Some(configured), Some(found)) = (job.target.libc, info.libc())
+        && configured != found
     {
         return Err(PipelineError::Wrong(
             UserError::new(format!(
-                "wheels.toml says that target `{}` has {said}, its image has {found}",
+                "target `{}` has {configured} in wheels.toml, but its image has {found}",
                 job.target.name
             ))
-            .hint("correct it in wheels.toml, or the image"),
+            .hint("correct `libc` in wheels.toml, or `image`"),
         ));
     }
     Ok(info)
 }
 
-/// The one wheel for the job's interpreter; anything else that was exported is a fault of the
-/// recipe and said to be one.
+/// Returns the one wheel for the job's interpreter. Any other number of wheels is an error of the recipe.
 pub(super) fn pick_wheel(
     workspace: &Workspace,
     built: &Built,
@@ -228,12 +227,12 @@ pub(super) fn pick_wheel(
     match ours.as_slice() {
         [one] => Ok(workspace.built_folder().join(one)),
         [] => Err(PipelineError::Wrong(UserError::new(format!(
-            "the build gave no wheel for {} (it gave: {})",
+            "the build produced no wheel for {} (it produced: {})",
             job.interpreter,
             if wheels.is_empty() { "nothing".to_owned() } else { names(&wheels) }
         )))),
         several => Err(PipelineError::Wrong(UserError::new(format!(
-            "the build gave {} wheels for {}, one was asked for: {}",
+            "the build produced {} wheels for {}, expected one: {}",
             several.len(),
             job.interpreter,
             names(&several.iter().map(|name| **name).collect::<Vec<_>>())
@@ -241,7 +240,7 @@ pub(super) fn pick_wheel(
     }
 }
 
-/// The names of files that a package chose.
+/// File names that a package chose, safe to print.
 fn names(files: &[&str]) -> String {
     files.iter().map(|name| shown(name).to_string()).collect::<Vec<_>>().join(", ")
 }
@@ -251,7 +250,7 @@ pub(super) struct Proved {
     pub(super) path: Utf8PathBuf,
     audit: Audit,
     libc: Libc,
-    /// The libraries that were put into it.
+    /// Libraries that were grafted into it.
     grafted: Vec<Grafted>,
     repair: Option<repair::Report>,
 }
@@ -266,16 +265,14 @@ pub(super) fn audited(
     let wrong =
         |error: &dyn std::fmt::Display| PipelineError::Wrong(UserError::new(error.to_string()));
     let libc = job.target.libc.or_else(|| info.libc()).ok_or_else(|| {
-        PipelineError::Wrong(UserError::new(
-            "neither wheels.toml nor the image says which C library it has",
-        ))
+        PipelineError::Wrong(UserError::new("the C library of the target is unknown"))
     })?;
     let arch = job.platform.arch();
     let target_tag = libc.platform_tag(arch);
     let built_on = Some(libc);
     let expectations = Expectations { built_on, ..expectations(ctx, job, info, target_tag) };
-    // First the wheel as built, against what its target can give; only then is it given a name.
-    // What an index refuses in the name it has so far says nothing about the one it will get.
+    // Audit the wheel as built against its target before it is tagged. Rules of an index about the current name do
+    // not apply to the final name.
     let unpublished = Settings { publish: false, ..ctx.settings.clone() };
     let first = |raw: &Utf8Path| {
         audit_wheel(raw, &expectations, &unpublished).map_err(|error| wrong(&error))
@@ -289,13 +286,13 @@ pub(super) fn audited(
     refuse_failed(&first, raw, |code| !NOT_TAGGED_YET.contains(&code))?;
     let tag = match (ctx.config.check.tag, libc) {
         (TagPolicy::Linux, _) => PlatformTag::Linux(arch),
-        // musl has no symbol versions: the floor is the musl it was built on (PEP 656).
+        // musl has no symbol versions: the floor is the version of the build system (PEP 656).
         (TagPolicy::Target, _) | (TagPolicy::Floor, Libc::Musl(..)) => target_tag,
         (TagPolicy::Floor, Libc::Glibc(..)) => floor_tag(&first, arch, raw)?,
     };
     let folder = workspace.fresh("proved")?;
     let tag_text = (first.facts.tag_claim != ["any"]).then(|| tag.to_string());
-    // Where the wheel is another job's, its members have the time already.
+    // A wheel of another job already has the fixed times.
     let modified = recipe(workspace)?.and_then(|recipe| recipe.source_date_epoch);
     let path =
         finish(raw, &folder, tag_text.as_deref(), modified).map_err(|error| wrong(&error))?;
@@ -309,17 +306,17 @@ pub(super) fn audited(
     Ok(Proved { path, audit, libc, grafted, repair })
 }
 
-/// The tag of the `floor` policy: what the symbols need, as auditwheel would say.
+/// The tag of the `floor` policy: the newest glibc version that symbols require, as in auditwheel.
 fn floor_tag(audit: &Audit, arch: Arch, raw: &Utf8Path) -> Result<PlatformTag, PipelineError> {
     audit.facts.floor_tag(arch).ok_or_else(|| {
         PipelineError::Wrong(UserError::new(format!(
-            "no manylinux tag is true of `{}`, which `tag = \"floor\"` asks for",
+            "no manylinux tag applies to `{}`, which `tag = \"floor\"` requires",
             raw.file_name().unwrap_or_default()
         )))
     })
 }
 
-/// The C library version that the wheel's symbols need, for tables: `2.4`, or `none`.
+/// The glibc version that the wheel's symbols require, for tables: `2.4`, or `none`.
 pub(crate) fn floor_text(audit: &Audit) -> String {
     audit.facts.floor.get("GLIBC").map_or_else(|| "none".to_owned(), ToString::to_string)
 }
@@ -330,18 +327,18 @@ fn expectations(ctx: &Context<'_>, job: &Job, info: &BuildInfo, tag: PlatformTag
         platform_tag: Some(tag),
         arch: Some(job.platform.arch()),
         interpreter: Some(job.interpreter),
-        native: info.calls_for_extension(ctx.config.check.native),
+        native: info.extension_reason(ctx.config.check.native),
         limit: None,
         built_on: None,
         isa: own_level.copied().into_iter().collect(),
     }
 }
 
-/// What a wheel as it was built cannot but give: it has not its target's tag yet, and where its own
-/// promises nothing (TAG004), wheels.toml may call that an error.
+/// Findings of every wheel before it is tagged: it does not have its target's tag yet, and wheels.toml may make
+/// TAG004 an error.
 const NOT_TAGGED_YET: [&str; 2] = ["TAG101", "TAG004"];
 
-/// Fails where the audit has an error whose code `counts`.
+/// Fails if the audit has an error whose code `counts`.
 fn refuse_failed(
     audit: &Audit,
     path: &Utf8Path,
@@ -351,7 +348,7 @@ fn refuse_failed(
     let wheel = path.file_name().unwrap_or_default();
     let mut groups: Vec<(&Finding, Vec<&str>)> = Vec::new();
     for error in audit.findings.iter().filter(is_error).filter(|f| counts(f.code)) {
-        // The wheel itself is named above them.
+        // The caller already names the wheel.
         let members = error.places().map(|(path, _)| path).filter(|path| *path != wheel);
         match groups.iter_mut().find(|(f, _)| (f.code, &f.message) == (error.code, &error.message))
         {
@@ -378,7 +375,7 @@ pub(crate) fn listed(paths: &[&str]) -> String {
     first.join(", ") + &more
 }
 
-/// A wheel that proves what a lock records, and does not enter `dist/`.
+/// A wheel that tests what a lock file records and does not enter `dist/`.
 fn uncommitted(job: &Job, wheel: &Proved) -> Result<Entry, PipelineError> {
     let kind = Kind::Wheel {
         target: job.target.name.clone(),
@@ -402,7 +399,7 @@ fn commit(
     (smoke, tests, built_by): (Smoke, Tests, Option<String>),
 ) -> Result<Entry, PipelineError> {
     let name = wheel.path.file_name().unwrap_or_default().to_owned();
-    // Metadata of the folder is read, joined and written: one job at a time.
+    // One job at a time reads, merges and writes metadata of the folder.
     let _guard = ctx.committing.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     let earlier = ctx.store.read(&format!("{}/build-info.json", job.folder()))?;
     let earlier = earlier.and_then(|text| BuildInfo::parse(&text).ok());
@@ -434,7 +431,7 @@ fn commit(
         floor: floor_text(&wheel.audit),
         grafted: wheel.grafted.clone(),
     };
-    // The interpreter's earlier wheel gives way, unless others have it too.
+    // Replaces the interpreter's earlier wheel, unless other interpreters share it.
     let old = manifest.wheel(&job.target.name, &job.platform.to_string(), &interpreter);
     let old = old.filter(|entry| entry.path == path || entry.builds().len() == 1);
     let old_name = old.and_then(|entry| entry.path.rsplit('/').next()).map(str::to_owned);
@@ -461,7 +458,7 @@ fn commit(
     Ok(Entry { path, sha256, size: fs_err::metadata(&wheel.path)?.len(), kind })
 }
 
-/// The hash of what was judged, by the file's name.
+/// Hash of the audited file, by its name.
 fn judged(wheel: &Proved) -> BTreeMap<String, String> {
     let facts = &wheel.audit.facts;
     facts.sha256.iter().map(|hash| (facts.file.clone(), hash.clone())).collect()

@@ -1,26 +1,26 @@
-//! How many jobs may run at the same time on a machine.
+//! Number of concurrent jobs on a machine.
 
 use camino::Utf8Path;
 
 use crate::engine::{Capacity, Engine};
 
-/// Memory that a native job takes, in bytes: a C++ compiler on a large file, and the rest of the build.
+/// Memory of a native job, in bytes: a C++ compiler with a large file, and the rest of the build.
 const NATIVE: u64 = 1_500_000_000;
-/// Memory that an emulated job takes: the emulator keeps the translated code beside the program.
+/// Memory of an emulated job, in bytes: the emulator also keeps translated code.
 const EMULATED: u64 = 2 * NATIVE;
-/// Of the memory of another machine, whose free part nobody tells, this many in ten are counted on.
+/// Usable tenths of a remote machine's memory, whose free part is unknown.
 const TENTHS: u64 = 8;
 
-/// How much may be done at the same time.
+/// Limits of concurrent work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct JobBudget {
-    /// Jobs.
+    /// Number of jobs.
     pub jobs: usize,
-    /// Memory in bytes that they may take together.
+    /// Total memory of concurrent jobs, in bytes.
     pub memory: u64,
 }
 
-/// Cores of the machine that `engine` builds on, for each of so many `jobs` that run side by side.
+/// Cores of the machine of `engine` for each of `jobs` concurrent jobs.
 pub(crate) fn share(engine: &Engine, jobs: usize) -> usize {
     let here = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let cores = engine.capacity().map_or_else(here, |capacity| capacity.cores);
@@ -28,13 +28,13 @@ pub(crate) fn share(engine: &Engine, jobs: usize) -> usize {
 }
 
 impl JobBudget {
-    /// So many jobs as the user asked for, whatever they take.
+    /// A fixed number of jobs, without a limit of memory.
     pub(crate) fn fixed(jobs: usize) -> Self {
         Self { jobs: jobs.max(1), memory: u64::MAX }
     }
 
-    /// What the machine that `engine` builds on has room for: as many jobs as cores, since each is mostly one
-    /// compiler at a time, and no more than fit into the memory that is available.
+    /// The budget of the machine of `engine`: one job for each core, because a job mostly runs one compiler at a
+    /// time, limited by the available memory.
     pub(crate) fn of(engine: &Engine) -> Self {
         let meminfo = fs_err::read_to_string(Utf8Path::new("/proc/meminfo")).unwrap_or_default();
         let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
@@ -42,18 +42,18 @@ impl JobBudget {
     }
 }
 
-/// Memory that one job takes, in bytes.
+/// Memory of one job, in bytes.
 pub(super) fn memory(emulated: bool) -> u64 {
     if emulated { EMULATED } else { NATIVE }
 }
 
-/// The budget of an engine with `capacity`, on a machine with so many `cores` and this `/proc/meminfo`.
+/// The budget of an engine with `capacity`, on a machine with `cores` and this `/proc/meminfo`.
 fn budget(capacity: Option<Capacity>, cores: usize, meminfo: &str) -> JobBudget {
     let total = field(meminfo, "MemTotal:");
     let here =
         JobBudget { jobs: cores, memory: field(meminfo, "MemAvailable:").unwrap_or(u64::MAX) };
     let budget = match capacity {
-        // An engine that has this machine's memory is on it, and what is available counts.
+        // An engine with this machine's memory runs on it, so the available memory counts.
         Some(engine) if total != Some(engine.memory) => {
             JobBudget { jobs: engine.cores, memory: engine.memory / 10 * TENTHS }
         }
@@ -63,7 +63,7 @@ fn budget(capacity: Option<Capacity>, cores: usize, meminfo: &str) -> JobBudget 
     JobBudget { jobs: budget.jobs.min(fitting).max(1), ..budget }
 }
 
-/// A line of `/proc/meminfo` (`proc_meminfo(5)`), in bytes.
+/// A field of `/proc/meminfo` (`proc_meminfo(5)`), in bytes.
 fn field(meminfo: &str, name: &str) -> Option<u64> {
     let line = meminfo.lines().find_map(|line| line.strip_prefix(name))?;
     let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
@@ -84,19 +84,19 @@ mod tests {
         assert_eq!(
             budget(here, 8, "MemTotal: 16000000 kB\nMemAvailable: 9 kB\n").jobs,
             1,
-            "one always"
+            "at least one"
         );
-        assert_eq!(budget(None, 3, "").jobs, 3, "a system that does not tell");
+        assert_eq!(budget(None, 3, "").jobs, 3, "a system without figures");
     }
 
     #[test]
-    fn an_engine_elsewhere_counts_with_its_own_machine() {
+    fn a_remote_engine_uses_the_figures_of_its_machine() {
         let far = Some(Capacity { cores: 64, memory: 20_000_000_000 });
         assert_eq!(budget(far, 2, MEMINFO), JobBudget { jobs: 10, memory: 16_000_000_000 });
     }
 
     #[test]
-    fn fewer_emulated_jobs_fit() {
+    fn emulated_jobs_use_more_memory() {
         let budget = budget(None, 8, "MemAvailable: 6000000 kB\n");
         assert_eq!((budget.jobs, budget.memory / memory(true)), (4, 2));
     }

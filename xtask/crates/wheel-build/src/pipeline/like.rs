@@ -1,5 +1,5 @@
-//! `[check] like`: each built wheel is compared with the published wheel that an installer takes in the
-//! same place.
+//! `[check] like`: compares each built wheel with the published wheel that an installer would choose on the same
+//! system.
 
 use std::fmt::Display;
 use std::time::SystemTime;
@@ -21,7 +21,7 @@ use crate::engine::base::BaseImage;
 use crate::live::{Stage, Watch};
 use crate::plan::Job;
 
-/// What a job has for the comparison.
+/// Inputs of a comparison.
 pub(super) struct Place<'a> {
     pub(super) ctx: &'a Context<'a>,
     pub(super) job: &'a Job,
@@ -31,7 +31,7 @@ pub(super) struct Place<'a> {
     pub(super) watch: &'a dyn Watch,
 }
 
-/// SHA-256 of the wheels in the folder that `[check] like` names.
+/// SHA-256 of the wheels in the folder of `[check] like`.
 pub(super) fn published_hash(config: &Config, root: &Utf8Path) -> std::io::Result<Option<String>> {
     let Some(Like::Folder(folder)) = &config.check.like else { return Ok(None) };
     let line = |path: Utf8PathBuf| {
@@ -50,12 +50,12 @@ fn in_folder(root: &Utf8Path, folder: &Utf8Path) -> std::io::Result<Vec<Utf8Path
     };
     let inputs = Inputs::find(&[root.join(folder)]).map_err(|error| refused(&error))?;
     match inputs.linked.first() {
-        Some(link) => Err(refused(&format!("`{link}` is a link, which is not followed"))),
+        Some(link) => Err(refused(&format!("`{link}` is a link; links are not followed"))),
         None => Ok(inputs.wheels),
     }
 }
 
-/// Adds to `audit`, that of the wheel at `path`, what distinguishes it from the published one.
+/// Adds the differences to the published wheel to `audit` of the wheel at `path`.
 pub(super) fn compare(
     place: &Place<'_>,
     audit: &mut Audit,
@@ -78,7 +78,7 @@ pub(super) fn compare(
         audit.compare(path, &published, &ctx.settings);
     } else {
         let reason = format!(
-            "{origin} has no wheel of this project that {} installs on {}",
+            "{origin} has no wheel of this project for {} on {}",
             job.interpreter, job.target.image
         );
         place.watch.note(&format!("{}: not compared: {reason}", job.title()));
@@ -87,13 +87,13 @@ pub(super) fn compare(
     Ok(())
 }
 
-/// What the container reports beside the wheel.
+/// Report of the container beside the wheel.
 #[derive(Deserialize)]
 struct Fetched {
     file: Option<String>,
 }
 
-/// The wheel that the job's own interpreter installs from the index. A stranger made it: it is read as one.
+/// The wheel that the job's interpreter installs from the index. It is untrusted.
 fn from_index(place: &Place<'_>, file: &str) -> Result<Option<Utf8PathBuf>, PipelineError> {
     let Place { ctx, job, base, workspace, log, watch } = place;
     let wrong = |message: String| PipelineError::Wrong(UserError::new(message));
@@ -105,16 +105,16 @@ fn from_index(place: &Place<'_>, file: &str) -> Result<Option<Utf8PathBuf>, Pipe
     baked.map_err(|source| PipelineError::Like { file: file.to_owned(), source })?;
     let report = export::report(&output, "published.json")?;
     let fetched: Fetched = serde_json::from_slice(&report)
-        .map_err(|error| wrong(format!("published.json cannot be read: {error}")))?;
+        .map_err(|error| wrong(format!("could not parse published.json: {error}")))?;
     let Some(name) = fetched.file else { return Ok(None) };
     let is_there = export::files(&output)?.iter().any(|(file, _)| *file == name);
     if !is_there || WheelName::parse(&name).is_err() {
-        return Err(wrong(format!("the index gave `{}`, which is no wheel", shown(&name))));
+        return Err(wrong(format!("the index returned `{}`, which is not a wheel", shown(&name))));
     }
     Ok(Some(output.join(name)))
 }
 
-/// The day, in UTC: the index is asked once a day.
+/// The current day in UTC: the index is queried once a day.
 pub(super) fn today() -> String {
     let mut now = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
     now.truncate("2026-01-01".len());
@@ -128,7 +128,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_linked_wheel_of_the_folder_is_refused_and_not_left_out() {
+    fn a_linked_wheel_of_the_folder_is_an_error() {
         let dir = tempfile::tempdir().unwrap();
         let root = Utf8PathBuf::try_from(dir.path().to_owned()).unwrap();
         let folder = root.join("published");

@@ -1,4 +1,4 @@
-//! What a job is held against: the entry of the lock file.
+//! Compares jobs with their entries in the lock file.
 
 use camino::Utf8Path;
 use serde_json::Value;
@@ -19,13 +19,13 @@ use crate::live::Watch;
 use crate::lock::{self, Difference, Environment, LockFile};
 use crate::plan::Job;
 
-/// Name of what [`after`] notes beside an interpreter.
+/// Name of the note that [`after`] adds to an interpreter.
 const NOTE: &str = "lock";
 /// Maximum number of differences in one message.
 const MAX_SHOWN: usize = 20;
 
-/// Compares the environment of `job` with the lock before anything is compiled in it, where differences are
-/// failures. It builds no stage that the build does not have.
+/// With `--locked`, compares the environment of `job` with the lock file before compiling. Builds only stages that
+/// the build also needs.
 pub(super) fn before(
     ctx: &Context<'_>,
     job: &Job,
@@ -58,8 +58,8 @@ pub(super) fn before(
     refuse(job, &lock::environment_differences(locked, &found))
 }
 
-/// Compares what went into the wheel of `job` with the lock: records it, refuses differences, or notes and
-/// reports them. `by` is the interpreter that built the wheel, where it is another one.
+/// Compares the inputs of `job`'s wheel with the lock file: records them, rejects differences, or reports them.
+/// `by` is the interpreter that built the wheel, if it is another one.
 pub(super) fn after(
     ctx: &Context<'_>,
     job: &Job,
@@ -75,15 +75,15 @@ pub(super) fn after(
         return Ok(info);
     };
     let mut differences = lock::differences(locked, found);
-    // The rest is the environment of the job that built it, which is compared there.
+    // The job that built it compares the rest of its environment.
     differences.retain(|it| by.is_none() || it.is_of_test());
     if matches!(ctx.lock, LockUse::Enforce) {
         refuse(job, &differences)?;
     }
     if !differences.is_empty() {
         watch.note(&format!(
-            "{}: differs from the lock:\n{}\nhint: `cargo xtask lock` records the new versions; \
-             `wheels --locked` refuses them",
+"{}: differs from the lock file:\n{}\nhint: `cargo xtask lock` records the new versions; \
+`wheels --locked` rejects them",
             job.title(),
             listed(&differences)
         ));
@@ -92,8 +92,8 @@ pub(super) fn after(
     Ok(info.noted(&interpreter, NOTE, &serde_json::json!({ "differences": differences })))
 }
 
-/// Whether `wheel`, which `dist/` has for `job`, was built or tested with other things than the lock has, by its
-/// provenance and by `info`, the report of its folder.
+/// Whether the wheel of `job` in `dist/` was built or tested with versions other than the lock file's, from its
+/// provenance and `info`, its folder's report.
 pub(super) fn differs(
     ctx: &Context<'_>,
     wheel: &Entry,
@@ -111,8 +111,8 @@ pub(super) fn differs(
     [built, tested].iter().any(|it| it.as_ref().is_none_or(|it| !it.is_empty()))
 }
 
-/// How the wheels of `dist` differ from the lock file called `name`: a problem for each difference. Others may have
-/// written the folder; what cannot be read is no matter of the lock.
+/// Differences between the wheels in `dist` and the lock file `name`, one problem each. `dist` is untrusted;
+/// unreadable files are not this rule's problem.
 pub(crate) fn problems(dist: &Utf8Path, name: &str, file: &LockFile) -> Vec<DistProblem> {
     let bytes = |path: &str| files::list(dist, path).and_then(Result::ok);
     let json = |path: &str| serde_json::from_slice::<Value>(&bytes(path)?).ok();
@@ -137,7 +137,7 @@ pub(crate) fn problems(dist: &Utf8Path, name: &str, file: &LockFile) -> Vec<Dist
         let Some(info) = json(&path) else { continue };
         for build in wheel.builds() {
             let mut tested = lock::test_differences(file, &info, &build.interpreter);
-            // The provenance has the interpreter that built the wheel.
+            // The provenance names the interpreter that built the wheel.
             tested.retain(|it| build.built_by.is_some() || it.kind != "interpreter");
             add(&path, tested);
         }
@@ -149,7 +149,7 @@ fn environment(info: &BuildInfo, job: &Job) -> Option<Environment> {
     let info = serde_json::to_value(info).ok()?;
     let (id, snapshot) = (job.interpreter.to_string(), job.target.snapshot.as_deref());
     let mut found = Environment::of_build(&info, &id, snapshot)?;
-    // A pulled image is called by its digest.
+    // A pulled image is identified by its digest.
     found.image.reference.clone_from(&job.target.image);
     Some(found)
 }
@@ -158,10 +158,10 @@ fn refuse(job: &Job, differences: &[Difference]) -> Result<(), PipelineError> {
     if differences.is_empty() {
         return Ok(());
     }
-    let message = format!("{} differs from the lock:\n{}", job.title(), listed(differences));
+    let message = format!("{} differs from the lock file:\n{}", job.title(), listed(differences));
     Err(PipelineError::Wrong(UserError::new(message).hint(
-        "`cargo xtask lock` records the new versions; older packages are available with `snapshot` in \
-         `[[target]]`",
+"`cargo xtask lock` records the new versions; set `snapshot` in `[[target]]` to build with older \
+packages",
     )))
 }
 
@@ -174,7 +174,7 @@ fn listed(differences: &[Difference]) -> String {
     text
 }
 
-/// The jobs without an entry, where the repository has a lock.
+/// Jobs without an entry in an existing lock file.
 pub(crate) fn unlocked(jobs: &[Job]) -> Vec<&Job> {
     jobs.iter().filter(|job| job.locked.entry.is_none()).collect()
 }

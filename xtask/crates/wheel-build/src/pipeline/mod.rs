@@ -1,7 +1,7 @@
-//! One job from plan to `dist/`: build, audit, tag, smoke test, commit.
+//! Runs jobs from plan to `dist/`: build, audit, tag, smoke test, commit.
 //!
-//! Each stage leaves its result in the job's own folder below `target/xtask/jobs/`, by rename, so
-//! that a later run takes up where this one ended, however it ended.
+//! Each stage writes its result to the job's own folder below `target/xtask/jobs/`, atomically, so that a later run
+//! continues from there after any interruption.
 
 mod accelerate;
 mod base_images;
@@ -11,7 +11,6 @@ mod earlier;
 mod env;
 mod environment;
 mod export;
-mod handed;
 mod job;
 mod job_budget;
 mod like;
@@ -23,6 +22,7 @@ mod proofs;
 mod repair;
 mod reproduce;
 mod run;
+mod runtime_secrets;
 mod schedule;
 mod settings;
 mod sharing;
@@ -36,7 +36,9 @@ mod trial;
 mod work;
 
 pub(crate) use accelerate::{Accelerate, AccelerateMode};
-pub(crate) use base_images::{Made, Making, current as current_base_images, make_all};
+pub(crate) use base_images::{
+    BaseImageResult, BaseImageRun, build_all, current as current_base_images,
+};
 pub(crate) use build_info::BuildInfo;
 pub(crate) use env::{Context, LockUse, PipelineError, prepare_host};
 pub(crate) use environment::{Place, environment};

@@ -1,4 +1,4 @@
-//! The documents of a job's wheel (`proof`), from what its build reported.
+//! Documents of a job's wheel (`proof`), from the reports of its build.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,12 +13,12 @@ use wheel_audit::digest;
 use wheel_audit::dist::{Grafted, Manifest, documents_of};
 use wheel_audit::wheel::WheelArchive;
 
-/// Maximum size of a grafted library whose hash is noted, in bytes.
+/// Maximum size of a grafted library whose hash is recorded, in bytes.
 const MAX_LIBRARY: u64 = 1 << 30;
 
 /// A wheel whose documents are written.
 pub(super) struct Wheel<'a> {
-    /// Where it is before it enters `dist/`.
+    /// Its path before it enters `dist/`.
     pub(super) file: &'a Utf8Path,
     /// Its path below `dist/`.
     pub(super) path: &'a str,
@@ -26,11 +26,11 @@ pub(super) struct Wheel<'a> {
     pub(super) sha256: &'a str,
     pub(super) audit: &'a Audit,
     pub(super) grafted: &'a [Grafted],
-    /// The interpreter that built it, where it is another job's.
+    /// The interpreter that built it, if it is another job's.
     pub(super) built_by: Option<&'a str>,
 }
 
-/// The documents of `wheel`, by name; none where the job that built it wrote them already.
+/// The documents of `wheel`, by name; empty if the job that built it has written them.
 pub(super) fn documents(
     ctx: &Context<'_>,
     job: &Job,
@@ -44,7 +44,7 @@ pub(super) fn documents(
     let own = job.interpreter.to_string();
     let builder = wheel.built_by.unwrap_or(&own);
     let interpreter = builder.parse().unwrap_or(job.interpreter);
-    // Without what `env-pass` lets through: a value of this machine may be a secret.
+    // Without the variables of `env-pass`: a value of this machine may be a secret.
     let place = (&job.target, &job.platform);
     let settings = ctx.config.job_settings(interpreter, place, &BTreeMap::new());
     let mut settings = serde_json::to_value(settings).map_err(std::io::Error::from)?;
@@ -73,7 +73,7 @@ pub(super) fn documents(
     Ok(proof::documents(&facts)?)
 }
 
-/// Whether `dist/` has this very wheel with whole documents.
+/// Whether `dist/` has this wheel with intact documents.
 fn has_documents(ctx: &Context<'_>, wheel: &Wheel<'_>, manifest: &Manifest) -> bool {
     let entry = |path: &str| manifest.files.iter().find(|entry| entry.path == path);
     let is_same = entry(wheel.path).is_some_and(|entry| entry.sha256 == wheel.sha256);
@@ -83,7 +83,7 @@ fn has_documents(ctx: &Context<'_>, wheel: &Wheel<'_>, manifest: &Manifest) -> b
             .all(|path| entry(path).is_some_and(|entry| ctx.store.holds(entry)))
 }
 
-/// The hashes of the grafted libraries of `wheel`; nothing for one that cannot be read.
+/// Hashes of the libraries grafted into `wheel`, without unreadable ones.
 fn members<'a>(wheel: &Wheel<'a>) -> BTreeMap<&'a str, String> {
     let Ok(mut archive) = WheelArchive::open(wheel.file) else { return BTreeMap::new() };
     let each = wheel.grafted.iter().filter_map(|library| {
@@ -94,7 +94,7 @@ fn members<'a>(wheel: &Wheel<'a>) -> BTreeMap<&'a str, String> {
     each.collect()
 }
 
-/// The libraries that the files of a wheel need and that the wheel lacks, each once.
+/// Libraries that the wheel's files need and the wheel lacks, each once.
 fn needed(audit: &Audit) -> Vec<&str> {
     let name = |path: &'_ str| path.rsplit('/').next().unwrap_or_default().to_owned();
     let own: BTreeSet<String> = audit.facts.elf.iter().map(|file| name(&file.path)).collect();

@@ -1,8 +1,8 @@
-//! `[repair]`: auditwheel puts the libraries that a wheel needs and its target's tag does not promise into
-//! the wheel.
+//! `[repair]`: auditwheel copies libraries that a wheel needs and its target's tag does not guarantee into the
+//! wheel.
 //!
-//! It runs in a stage on top of the build, so that it finds the libraries that the build linked against. The
-//! exported wheel is what it repairs: the engine's cache may have lost the build meanwhile.
+//! The stage follows the build stage, so that it finds the libraries that the build linked against. It repairs the
+//! exported wheel, because the engine's cache may no longer have the build.
 
 use std::collections::BTreeMap;
 
@@ -30,26 +30,26 @@ const ABSENT_LIBRARY: &str = "ELF006";
 /// A repaired wheel.
 #[derive(Debug)]
 pub(super) struct Repaired {
-    /// The wheel, under the name that it was built with.
+    /// The wheel, under the file name of its build.
     pub(super) path: Utf8PathBuf,
-    /// The libraries that are in it now.
+    /// Libraries that it contains now.
     pub(super) grafted: Vec<Grafted>,
-    /// What was done; `None` where another job did it.
+    /// Report of the repair; `None` if another job did it.
     pub(super) report: Option<Report>,
 }
 
-/// Where a wheel comes from.
+/// Origin of a wheel.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Builder<'a> {
-    /// The interpreter that built it for this job, where it is another one.
+    /// The interpreter that built it for this job, if it is another one.
     pub(super) interpreter: Option<&'a str>,
-    /// The base image, without a pre-built one on it.
+    /// The base image, without a prebuilt image on it.
     pub(super) base: &'a BaseImage,
 }
 
 impl Builder<'_> {
-    /// The job that built the wheel: interpreters that share a wheel share its build settings, and the builder's
-    /// repair counts for all of them.
+    /// The job that built the wheel. Interpreters that share a wheel share its build settings, and the builder's
+    /// repair applies to all of them.
     fn job(self, place: &Place<'_>) -> Job {
         let mut job = place.job.clone();
         if let Some(interpreter) = self.interpreter.and_then(|it| it.parse().ok()) {
@@ -62,24 +62,24 @@ impl Builder<'_> {
     }
 }
 
-/// What the container reports.
+/// Report of the container.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Report {
     /// Version of auditwheel.
     pub auditwheel: String,
     /// Version of patchelf.
     pub patchelf: String,
-    /// The libraries that are in the wheel now.
+    /// Libraries that the wheel contains now.
     pub grafted: Vec<Grafted>,
     /// Libraries that the wheel needs and the container lacks.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub missing: Vec<String>,
 }
 
-/// Repairs the wheel at `raw` where the job's settings and its `audit` call for it.
+/// Repairs the wheel at `raw` if the job's settings and its `audit` require it.
 ///
 /// # Errors
-/// When auditwheel fails, or the container does not export what it should.
+/// If auditwheel fails, or the container exports unexpected files.
 pub(super) fn run(
     place: &Place<'_>,
     builder: Builder<'_>,
@@ -106,18 +106,18 @@ pub(super) fn run(
     let context = workspace.fresh("repair-wheel")?;
     fs_err::copy(raw, context.join(name))?;
     let output = workspace.fresh("repaired")?;
-    // The stage starts from that of the build: its arguments must be equal.
+    // The stage starts from the build stage, so its arguments must be equal.
     let extra = Workspace::new(&ctx.work, &job)?.extra_requires();
     let bake = calls::repair(ctx, &job, &base, (context, tag), (&output, &extra));
     let baked = ctx.engine.bake(&bake, log, &mut |event| watch.event(&title, event));
     baked.map_err(|source| PipelineError::Repair { file: name.to_owned(), source })?;
     let wrong = |what: &str| {
         let message = format!("the repair of `{name}` {what}");
-        PipelineError::Wrong(UserError::new(message).hint(format!("read the job's log, `{log}`")))
+        PipelineError::Wrong(UserError::new(message).hint(format!("see the job's log, `{log}`")))
     };
     let report = export::report(&output, "repair.json")?;
     let report: Report = serde_json::from_slice(&report)
-        .map_err(|error| wrong(&format!("wrote a repair.json that cannot be read: {error}")))?;
+        .map_err(|error| wrong(&format!("wrote an invalid repair.json: {error}")))?;
     if !export::files(&output)?.iter().any(|(file, _)| file == name) {
         return Err(wrong("exported no wheel of this name"));
     }
@@ -139,7 +139,7 @@ fn is_due(mode: RepairMode, audit: &Audit) -> bool {
     }
 }
 
-/// One line: `repaired: libffi.so.8 (libffi8 3.4.4-1)`.
+/// Summary in one line: `repaired: libffi.so.8 (libffi8 3.4.4-1)`.
 fn summary(report: &Report) -> String {
     let library = |each: &Grafted| shown(&each.to_string()).to_string();
     let grafted: Vec<String> = report.grafted.iter().map(library).collect();

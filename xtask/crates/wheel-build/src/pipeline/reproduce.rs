@@ -1,8 +1,7 @@
-//! `reproduce`: builds each wheel twice, without caches and in different circumstances, and compares the results to
-//! the byte.
+//! `reproduce`: builds each wheel twice, without caches and under different conditions, and compares the bytes.
 //!
-//! The second build runs `scripts/vary.sh`. What is varied is in [`VARIED`]; both builds have the fixed environment of
-//! `scripts/build-env.sh`, which has to stand between the circumstances and the wheel.
+//! The second build runs `scripts/vary.sh`, which varies the conditions in [`VARIED`]. Both builds use the fixed
+//! environment of `scripts/build-env.sh`, which must hide these conditions from the wheel.
 
 use std::time::Instant;
 
@@ -25,7 +24,7 @@ use crate::engine::cache::Cached;
 use crate::live::{Stage, Watch};
 use crate::plan::{Job, Plan};
 
-/// The steps that fetch for the package or run its code: made anew for each build.
+/// Steps that fetch for the package or run its code. Both builds run them without cache.
 const STAGES: [&str; 10] = [
     "fetch-sdist",
     "before-run",
@@ -38,69 +37,68 @@ const STAGES: [&str; 10] = [
     "wheel-builder-online",
     "repair-run",
 ];
-/// Host names of both builds: `BuildKit`'s, and that of `scripts/vary.sh`.
+/// Host names of the builds: that of `BuildKit`, and that of `scripts/vary.sh`.
 const HOSTS: [&str; 2] = ["buildkitsandbox", "xtask-varied-host"];
-/// Starts the names of `vary.sh` and `vary.c` in `scripts/`, which the varied build gets.
+/// Prefix of `vary.sh` and `vary.c` in `scripts/`, which only the varied build needs.
 const VARY: &str = "vary.";
-/// What the second build varies everywhere.
+/// Conditions that the second build always varies.
 const VARIED: [&str; 5] = ["locale", "time zone", "umask", "cores", "workspace path"];
-/// What it varies in addition unless native programs help an emulated build.
+/// Additional conditions, unless native programs help an emulated build.
 const VARIED_BY_SHIM: [&str; 3] = ["clock", "host name", "order of directory entries"];
 
-/// What each wheel is compared with.
+/// The other side of the comparison.
 #[derive(Debug, Clone)]
 pub(crate) enum Against {
     /// A second build.
     Itself,
-    /// A wheel, or a folder with wheels, that somebody else built.
+    /// A wheel, or a folder with wheels, from another build.
     Other(Utf8PathBuf),
 }
 
-/// How one job ended.
+/// Result of one job.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "lowercase", tag = "outcome")]
 pub(crate) enum Verdict {
-    /// The wheels are the same to the byte.
+    /// The wheels are identical.
     Identical {
-        /// The file's name.
+        /// Name of the file.
         file: String,
         /// Its SHA-256.
         sha256: String,
     },
-    /// They differ.
+    /// The wheels differ.
     Different {
-        /// What was compared.
+        /// The compared wheels.
         of: &'static str,
-        /// How they differ.
+        /// Their differences.
         #[serde(flatten)]
         comparison: Comparison,
     },
-    /// One of them was not built.
+    /// A build failed.
     Failed(Failure),
 }
 
-/// One job's part of the report.
+/// One job of the report.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Reproduction {
-    /// Target name.
+    /// Name of the target.
     pub target: String,
-    /// Platform in the engine's words.
+    /// Platform, e.g. `linux/amd64`.
     pub platform: String,
     /// Interpreter tag.
     pub interpreter: String,
     /// Wall time in seconds.
     pub seconds: f64,
-    /// What the second build varied; nothing where there was none.
+    /// Conditions that the second build varied; empty without a second build.
     pub varied: Vec<&'static str>,
-    /// Whether the wheel in `dist/` is the one that was compared.
+    /// Whether the wheel in `dist/` was part of the comparison.
     pub in_dist: bool,
-    /// How it ended.
+    /// Result.
     #[serde(flatten)]
     pub verdict: Verdict,
 }
 
-/// Reproduces the jobs of `plan`, one after the other. `done` is the wheel of each in `dist/`, if it is the one that
-/// would be built now.
+/// Reproduces the jobs of `plan` one after the other. `done` has each job's wheel in `dist/` if it is up to date.
 pub(crate) fn reproduce(
     ctx: &Context<'_>,
     plan: &Plan,
@@ -134,7 +132,7 @@ pub(crate) fn reproduce(
     plan.jobs.iter().zip(done).map(one).collect()
 }
 
-/// The verdict in one word.
+/// The verdict as a word.
 pub(crate) fn word(verdict: &Verdict) -> &'static str {
     match verdict {
         Verdict::Identical { .. } => "identical",
@@ -168,7 +166,7 @@ impl Run<'_> {
         let second = self.built(&base, true)?;
         let shim: &[_] = match base.native {
             Some(_) => &[],
-            // Certificates would have expired.
+            // Cached certificates would have expired.
             None if self.job.settings.build.network => &VARIED_BY_SHIM[1..],
             None => &VARIED_BY_SHIM,
         };
@@ -191,7 +189,7 @@ impl Run<'_> {
         Ok((varied, true, verdict))
     }
 
-    /// Compares the wheel in `dist/`, or a new one where it has none, with that at `place`.
+    /// Compares the wheel in `dist/`, or a new build, with the wheel at `place`.
     fn with(&self, place: &Utf8Path) -> Result<Ended, PipelineError> {
         let ours = match self.done {
             Some(done) => self.ctx.store.dist().join(&done.path),
@@ -212,19 +210,25 @@ impl Run<'_> {
         ))
     }
 
-    /// The base image, as a build has it.
+    /// The base image of a build.
     fn base(&self) -> Result<BaseImage, PipelineError> {
         let (ctx, job, base_policy) = (self.ctx, self.job, self.base_policy);
-        let mut say = |text: &str| self.watch.note(&format!("{}: {text}", job.folder()));
+        let mut notify = |text: &str| self.watch.note(&format!("{}: {text}", job.folder()));
         let images = ctx.work.join("base").join(job.folder());
-        let base =
-            base::resolve(ctx.engine, &job.target, &job.platform, base_policy, &images, &mut say)?;
+        let base = base::resolve(
+            ctx.engine,
+            &job.target,
+            &job.platform,
+            base_policy,
+            &images,
+            &mut notify,
+        )?;
         let (engine, accelerate, work) = (ctx.engine, &ctx.accelerate, ctx.work.as_path());
         let native_image = NativeImage { engine, accelerate, base_policy, work };
-        Ok(native_image.onto(&job.target, &job.platform, base, &mut say))
+        Ok(native_image.onto(&job.target, &job.platform, base, &mut notify))
     }
 
-    /// Builds the wheel and gives it its final name; `varied` in other circumstances.
+    /// Builds the wheel and renames it to its final name; `varied`: under other conditions.
     fn built(&self, resolved: &BaseImage, varied: bool) -> Result<Utf8PathBuf, PipelineError> {
         let (ctx, job, log, watch) = (self.ctx, self.job, self.log, self.watch);
         let title = job.title();
@@ -264,7 +268,7 @@ fn verdict(
     second: &Utf8Path,
 ) -> Result<Verdict, PipelineError> {
     let comparison = compare(first, second, Builds { hosts: HOSTS }).map_err(|error| {
-        let hint = "`cargo xtask verify` says what is wrong with a wheel";
+        let hint = "`cargo xtask verify WHEEL` lists the problems of a wheel";
         PipelineError::Wrong(UserError::new(error.to_string()).hint(hint))
     })?;
     Ok(if comparison.identical {
@@ -275,7 +279,7 @@ fn verdict(
     })
 }
 
-/// A copy of the packed source in another folder: where it lies must not reach the wheel.
+/// A copy of the packed source in another folder: its path must not reach the wheel.
 fn copied(folder: &Utf8Path) -> std::io::Result<tempfile::TempDir> {
     let copy = tempfile::Builder::new().prefix("xtask-elsewhere-").tempdir()?;
     for entry in fs_err::read_dir(folder)? {

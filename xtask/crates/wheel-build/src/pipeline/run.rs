@@ -1,4 +1,4 @@
-//! All jobs of a run: side by side as far as there is budget, and one that fails does not stop the others.
+//! Runs all jobs, concurrently within the budget. A failing job does not stop the others.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Mutex;
@@ -25,29 +25,29 @@ use crate::live::Watch;
 use crate::plan::{Job, Plan};
 use wheel_audit::dist::Entry;
 
-/// Base images that are looked for at the same time, at least: one that has to be made from packages may
-/// take minutes, and the others must not wait for it.
+/// Minimum number of base images that are obtained concurrently: one that is made from packages may take minutes,
+/// and the others must not wait for it.
 const BASES: usize = 2;
 
-/// How a run is carried out.
+/// Options of a run.
 #[derive(Debug, Clone)]
 pub(crate) struct Options {
-    /// How much is done at the same time.
+    /// Limits of concurrent work.
     pub budget: JobBudget,
-    /// Whether the first failure ends the run, jobs that are running included.
+    /// Whether the first failure ends the run, including running jobs.
     pub fail_fast: bool,
-    /// How base images may be obtained.
+    /// How to obtain base images.
     pub base_policy: BasePolicy,
-    /// The platforms that run without emulation.
+    /// Platforms that run without emulation.
     pub native: BTreeSet<Platform>,
-    /// Platforms that nothing here runs, each with why and its cure: their jobs fail at once.
+    /// Platforms that this machine cannot run, with the error of each. Their jobs fail at once.
     pub refused: BTreeMap<Platform, UserError>,
 }
 
-/// A base image, or why there is none and the log that says so.
+/// A base image, or the failure with its log.
 type Base = Result<BaseImage, Box<Failure>>;
 
-/// What the workers of a run share.
+/// State that the workers of a run share.
 struct Run<'a> {
     ctx: &'a Context<'a>,
     plan: &'a Plan,
@@ -55,17 +55,17 @@ struct Run<'a> {
     watch: &'a dyn Watch,
     schedule: Schedule<Base>,
     sharing: Sharing,
-    /// Of each job the wheel that is in `dist/`, unless its base image turns out to be another now.
+    /// The wheel of each job that `dist/` already has. Cleared if the base image has changed.
     done: Vec<Option<Entry>>,
-    /// Of each folder with jobs, the place of its first one in the plan.
+    /// Index of the first job of each folder.
     bases: Mutex<VecDeque<usize>>,
     results: Mutex<BTreeMap<usize, (Outcome, f64)>>,
 }
 
-/// Carries out `plan`. What is in `dist/` already, by `survey`, is left alone; the rest is built.
+/// Runs `plan`. Keeps wheels that are up to date according to `survey`, and builds the rest.
 ///
 /// # Errors
-/// When xtask's own folder cannot be written; failures of jobs are in the report.
+/// If xtask's work folder cannot be written. Failures of jobs are in the report.
 pub(crate) fn run(
     ctx: &Context<'_>,
     plan: &Plan,
@@ -79,7 +79,7 @@ pub(crate) fn run(
     let (mut waiting, mut bases) = (Vec::new(), VecDeque::new());
     let open: BTreeSet<String> = survey.open(plan).map(Job::folder).collect();
     for (index, (job, done)) in plan.jobs.iter().zip(&survey.done).enumerate() {
-        // Where the base image is looked for anyway, it is held against that of the wheels that are there.
+        // If a folder needs its base image anyway, existing wheels are compared with it.
         let asked = open.contains(&job.folder()) && !options.refused.contains_key(&job.platform);
         if let Some(wheel) = done.clone().filter(|_| !asked) {
             results.insert(index, (Outcome::Unchanged { wheel }, 0.0));
@@ -116,11 +116,11 @@ pub(crate) fn run(
     Ok(RunReport { schema_version: 2, dist, source, jobs, seconds })
 }
 
-/// The number of jobs of `plan` that build side by side where there is room: the others are done, or wait
-/// for a wheel of these.
+/// Maximum number of jobs of `plan` that can build concurrently. The others are done or wait for a wheel of these
+/// jobs.
 ///
 /// # Errors
-/// When the manifest is there and cannot be read.
+/// If the manifest exists and cannot be read.
 pub(crate) fn builders(
     ctx: &Context<'_>,
     plan: &Plan,
@@ -131,8 +131,7 @@ pub(crate) fn builders(
     Ok(open.len() - sharing::awaited(ctx, plan, &Sharing::of(plan), &open)?.len())
 }
 
-/// Puts jobs that build for others at the head, and has the others wait where a wheel for them is to be
-/// expected.
+/// Moves jobs that build for others to the front. The others wait if a wheel for them is expected.
 fn leads_first(
     ctx: &Context<'_>,
     plan: &Plan,
@@ -150,9 +149,9 @@ fn leads_first(
 }
 
 impl Run<'_> {
-    /// Gets base images until each folder has its own.
+    /// Obtains base images until each folder has one.
     fn seek(&self) {
-        // Taken in a statement of its own: the queue must not stay locked while the image is looked for.
+        // A separate statement, so that the queue is not locked while the image is obtained.
         let next = || locked(&self.bases).pop_front().filter(|_| !self.schedule.stopped());
         while let Some(index) = next() {
             let job = &self.plan.jobs[index];
@@ -162,36 +161,38 @@ impl Run<'_> {
 
     fn base(&self, job: &Job) -> Base {
         let folder = job.folder();
-        let mut say = |text: &str| self.watch.note(&format!("{folder}: {text}"));
-        // A folder each: two that are made at the same time must not clear away each other's files.
+        let mut notify = |text: &str| self.watch.note(&format!("{folder}: {text}"));
+        // Separate folders: two images that are made concurrently must not delete each other's files.
         let work = self.ctx.work.join("base").join(&folder);
         let (engine, base_policy) = (self.ctx.engine, self.options.base_policy);
-        let base = base::resolve(engine, &job.target, &job.platform, base_policy, &work, &mut say);
+        let base =
+            base::resolve(engine, &job.target, &job.platform, base_policy, &work, &mut notify);
         if let Ok(base) = &base {
-            say(&format!("base image {} ({})", base.reference, base.origin.as_str()));
+            notify(&format!("base image {} ({})", base.reference, base.origin.as_str()));
             let pinned = job.target.digest.contains_key(&job.platform);
             if base.origin == Origin::Pulled && !pinned {
                 let name = &job.target.name;
-                say(&format!(
-                    "no digest is pinned for it, the next pull may bring another; `cargo xtask pin \
-                     {name}` writes the one of today into wheels.toml"
+                notify(&format!(
+                    "no digest is pinned, so the next pull may return another image; `cargo xtask pin \
+{name}` writes the current digest to wheels.toml"
                 ));
             }
             if job.target.family.is_none() && !self.ctx.config.build.system_packages.is_empty() {
-                say(&format!(
-                    "the packages of `[build] system_packages` are left out: nothing says which family \
-                     `{}` is of; a `[[target]]` in wheels.toml does",
+                notify(&format!(
+                    "skipping `[build] system_packages`: the family of `{}` is unknown; add a `[[target]]` \
+                with `family` to wheels.toml",
                     job.target.image
                 ));
             }
         }
         let (accelerate, work) = (&self.ctx.accelerate, self.ctx.work.as_path());
         let native_image = NativeImage { engine, accelerate, base_policy, work };
-        let base = base.map(|base| native_image.onto(&job.target, &job.platform, base, &mut say));
+        let base =
+            base.map(|base| native_image.onto(&job.target, &job.platform, base, &mut notify));
         base.map_err(|error| Box::new(failure(&error.into(), log(self.ctx, job))))
     }
 
-    /// Carries out jobs until none is left.
+    /// Runs jobs until none is left.
     fn work(&self) {
         while let Some(next) = self.schedule.next() {
             let start = Instant::now();
@@ -206,9 +207,9 @@ impl Run<'_> {
                 Next::Skip(waiting) => {
                     let log = log(self.ctx, &self.plan.jobs[waiting.index]);
                     let message = if interrupt::asked() {
-                        "not begun: the run was interrupted"
+                        "not started: the run was interrupted"
                     } else {
-                        "not begun: an earlier failure ended the run"
+                        "not started: an earlier failure ended the run"
                     };
                     let outcome = self.unchanged(waiting.index, None);
                     let left_out = || Outcome::Failed(Failure::left_out(message, log));
@@ -229,14 +230,14 @@ impl Run<'_> {
         one(self.ctx, &plan.jobs[index], base, (&shared, &build_ended), self.watch)
     }
 
-    /// The wheel of a job that is in `dist/`, unless it was made in another image than `base`.
+    /// The wheel of a job in `dist/`, unless it was built in another image than `base`.
     fn unchanged(&self, index: usize, base: Option<&BaseImage>) -> Option<Outcome> {
         let wheel = self.done[index].clone()?;
         let same = base.is_none_or(|base| made_in(&wheel, &self.plan.jobs[index], base));
         same.then_some(Outcome::Unchanged { wheel })
     }
 
-    /// Ends the run where `outcome` is a reason to.
+    /// Ends the run if `outcome` requires it.
     fn judge(&self, outcome: &Outcome) {
         let Outcome::Failed(failure) = outcome else { return };
         if self.options.fail_fast || failure.ends_run {
@@ -281,7 +282,7 @@ fn report(job: &Job, outcome: Outcome, seconds: f64, audits: &mut Audits<'_>) ->
     }
 }
 
-/// A job whose platform nothing here runs.
+/// The result of a job whose platform this machine cannot run.
 fn refused(log: &Utf8Path, why: &UserError) -> Outcome {
     let failure = Failure {
         hint: why.hint.clone(),
@@ -298,19 +299,19 @@ fn refused(log: &Utf8Path, why: &UserError) -> Outcome {
     )
 }
 
-/// An old log beside a new failure would send its reader astray.
+/// Clears the log, so that an old one does not mislead.
 fn begin_log(log: &Utf8Path) -> Result<(), PipelineError> {
     Ok(fs_err::write(log, "")?)
 }
 
-/// Remembers the step that `failure` happened in, where it was one.
+/// Records the step that failed, if `failure` has one.
 fn remember(ctx: &Context<'_>, job: &Job, failure: &Failure) {
     let Some(stage) = failure.step.as_deref().and_then(stage_of) else { return };
-    // What cannot be remembered must not hide the failure itself.
+    // An error here must not hide the failure itself.
     let _ = Workspace::new(&ctx.work, job).and_then(|workspace| workspace.failed(job, stage));
 }
 
-/// Runs one job, from a clean log.
+/// Runs one job with a new log.
 fn one(
     ctx: &Context<'_>,
     job: &Job,
@@ -334,7 +335,7 @@ fn one(
                 Outcome::Failed(failure)
             }
         },
-        // Each has a log of its own, whichever job the base image was looked for for.
+        // Every job gets its own log, even if another job triggered the lookup.
         Err(failure) => Outcome::Failed(Failure { log, ..*failure }),
     };
     if let Outcome::Failed(failure) = &outcome {
@@ -344,12 +345,12 @@ fn one(
     outcome
 }
 
-/// Ends the log with the reason, so that it says by itself why there is no wheel.
+/// Appends the reason to the log, so that it explains the missing wheel.
 fn append_reason(failure: &Failure) {
     use std::io::Write as _;
     let log = fs_err::OpenOptions::new().append(true).open(&failure.log);
     let hint = failure.hint.as_ref().map_or_else(String::new, |hint| format!("\n\nhint: {hint}"));
-    // A log that cannot be written must not hide the failure it is about.
+    // An error here must not hide the failure itself.
     let source = failure.source.as_ref().map_or_else(String::new, |host| format!(" ({host})"));
     let reason = failure.reason.as_str();
     let _ = log.and_then(|mut log| {

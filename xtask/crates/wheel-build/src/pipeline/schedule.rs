@@ -1,11 +1,10 @@
-//! Which job is begun when: as many at a time as there is room for, each as soon as its base image is
-//! there, and of several targets each in turn.
+//! Decides when each job starts: as many concurrently as the budget allows, each as soon as its base image is
+//! available, with targets taking turns.
 //!
-//! A base image may take minutes to be had (a foreign system made from its packages), so that no job
-//! waits for another target's. Jobs of one target begin with a stage that they share, which the engine
-//! builds once: beside a first job a second one of the same target would only wait for it, while
-//! another target's has work to do. A job that is likely to test the wheel of another one begins when
-//! that one's build step has ended.
+//! A base image may take minutes (a foreign system made from packages), so no job waits for another target's. Jobs
+//! of one target start with a shared stage, which the engine builds once. A second job of the target would only
+//! wait for it, while another target's job has work to do. A job that probably tests another job's wheel starts
+//! after that job's build step.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -13,29 +12,29 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use super::job_budget::JobBudget;
 use super::sharing::Progress;
 
-/// A job that is to be done.
+/// A job that has not started.
 #[derive(Debug, Clone)]
 pub(super) struct Waiting {
-    /// Its place in the plan.
+    /// Index in the plan.
     pub(super) index: usize,
-    /// The folder of its target and platform: jobs with the same one share a base image.
+    /// Folder of its target and platform. Jobs of one folder share a base image.
     pub(super) folder: String,
-    /// Memory it takes, in bytes.
+    /// Memory of the job, in bytes.
     pub(super) memory: u64,
-    /// The job, by its place in the plan, whose build step has to end before this one begins.
+    /// Index of the job whose build step must end before this one starts.
     pub(super) after: Option<usize>,
 }
 
-/// What a worker is to do with a job.
+/// Instruction for a worker.
 #[derive(Debug, Clone)]
 pub(super) enum Next<B> {
-    /// Carry it out in this base image.
+    /// Run the job in this base image.
     Run(Waiting, B),
-    /// Report it as not begun: the run has ended.
+    /// Report the job as not started, because the run has ended.
     Skip(Waiting),
 }
 
-/// The jobs of a run, handed out to its workers.
+/// The jobs of a run, for its workers.
 pub(super) struct Schedule<B> {
     budget: JobBudget,
     state: Mutex<State<B>>,
@@ -45,18 +44,18 @@ pub(super) struct Schedule<B> {
 struct State<B> {
     waiting: Vec<Waiting>,
     bases: BTreeMap<String, B>,
-    /// How many jobs of each folder run.
+    /// Number of running jobs of each folder.
     running: BTreeMap<String, usize>,
-    /// Jobs that were begun and whose build step has not ended.
+    /// Started jobs whose build step has not ended.
     building: BTreeSet<usize>,
-    /// Jobs whose build step has ended, well or not.
+    /// Jobs whose build step has ended, successfully or not.
     built: BTreeSet<usize>,
     memory: u64,
     stopped: bool,
 }
 
 impl<B: Clone> Schedule<B> {
-    /// Hands out `waiting`, in this order where nothing speaks against it.
+    /// Schedules `waiting`, in this order unless a condition delays a job.
     pub(super) fn new(waiting: Vec<Waiting>, budget: JobBudget) -> Self {
         let (bases, running) = (BTreeMap::new(), BTreeMap::new());
         let (building, built) = (BTreeSet::new(), BTreeSet::new());
@@ -68,24 +67,24 @@ impl<B: Clone> Schedule<B> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The base image of `folder` is there, or is known not to be had.
+    /// Sets the result of obtaining the base image of `folder`.
     pub(super) fn base(&self, folder: &str, base: B) {
         self.state().bases.insert(folder.to_owned(), base);
         self.changed.notify_all();
     }
 
-    /// Begins no further job.
+    /// Starts no further job.
     pub(super) fn stop(&self) {
         self.state().stopped = true;
         self.changed.notify_all();
     }
 
-    /// Whether the run was ended.
+    /// Whether the run was stopped.
     pub(super) fn stopped(&self) -> bool {
         self.state().stopped
     }
 
-    /// The next job, once there is room for it; `None` when none is left.
+    /// Waits for the next job that fits the budget; `None` when none is left.
     pub(super) fn next(&self) -> Option<Next<B>> {
         let mut state = self.state();
         loop {
@@ -106,13 +105,13 @@ impl<B: Clone> Schedule<B> {
         }
     }
 
-    /// The build step of a job has ended: what it built is in its folder.
+    /// Records that the build step of a job has ended and its files are complete.
     pub(super) fn build_ended(&self, index: usize) {
         self.state().build_ended(index);
         self.changed.notify_all();
     }
 
-    /// A job that was run has ended.
+    /// Records that a job has ended.
     pub(super) fn ended(&self, job: &Waiting) {
         let mut state = self.state();
         state.build_ended(job.index);
@@ -130,7 +129,7 @@ impl<B: Clone> Progress for Schedule<B> {
         self.state().built.contains(&index)
     }
 
-    /// One that was not begun is not waited for, so that no two jobs wait for each other.
+    /// Does not wait for a job that has not started, so that no two jobs wait for each other.
     fn wait_while_building(&self, index: usize) {
         let building = |state: &mut State<B>| state.building.contains(&index);
         drop(self.changed.wait_while(self.state(), building));
@@ -143,14 +142,14 @@ impl<B> State<B> {
         self.built.insert(index);
     }
 
-    /// Where in the queue the job stands that may begin: its base image is there, there is room for it,
-    /// and of all such its target has the fewest jobs running. With its base image.
+    /// Index in the queue of the next job, with its base image: it fits the budget, and its target has the fewest
+    /// running jobs.
     fn fitting(&self, budget: JobBudget) -> Option<(usize, &B)> {
         let running: usize = self.running.values().sum();
         if running >= budget.jobs.max(1) {
             return None;
         }
-        // One job always has budget: there is no smaller way to do it.
+        // One job always fits, however large it is.
         let may_begin = |job: &Waiting| job.after.is_none_or(|lead| self.built.contains(&lead));
         let fits = |job: &Waiting| {
             may_begin(job) && (running == 0 || self.memory + job.memory <= budget.memory)
@@ -204,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn a_job_waits_for_its_own_base_image_and_for_no_other() {
+    fn a_job_waits_only_for_its_own_base_image() {
         let waiting = |index, folder: &str| Waiting {
             index,
             folder: folder.to_owned(),
@@ -224,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn no_more_run_than_there_is_room_for_and_one_always_does() {
+    fn jobs_run_within_the_budget_and_at_least_one() {
         let schedule = schedule(&[("a", 3), ("b", 3), ("c", 1)], JobBudget { jobs: 2, memory: 4 });
         let first = take(&schedule);
         assert_eq!(
@@ -233,7 +232,7 @@ mod tests {
             "two of the large ones do not fit"
         );
         let small = take(&schedule);
-        assert_eq!((small.index, fitting(&schedule)), (2, None), "there are two");
+        assert_eq!((small.index, fitting(&schedule)), (2, None), "two jobs run");
         schedule.ended(&first);
         assert_eq!(fitting(&schedule), Some(1));
         let tight = self::schedule(&[("a", 3)], JobBudget { jobs: 0, memory: 0 });
@@ -241,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn a_run_that_was_stopped_hands_out_the_rest_to_be_reported() {
+    fn a_stopped_run_reports_the_remaining_jobs() {
         let waiting = Waiting { index: 0, folder: "never".to_owned(), memory: 1, after: None };
         let schedule: Schedule<()> = Schedule::new(vec![waiting], JobBudget { jobs: 1, memory: 1 });
         schedule.stop();
@@ -249,7 +248,7 @@ mod tests {
         assert!(schedule.next().is_none());
     }
 
-    /// Jobs of one folder; each waits for the build step of the one that it names.
+    /// Jobs of one folder. Each waits for the build step of the job with the listed index.
     fn chained(after: &[Option<usize>], jobs: usize) -> Schedule<()> {
         let one = |(index, &after)| Waiting { index, folder: "a".to_owned(), memory: 1, after };
         let waiting = after.iter().enumerate().map(one).collect();
@@ -259,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn a_job_waits_for_the_build_step_of_another_and_not_for_its_end() {
+    fn a_job_waits_only_for_the_build_step_of_another() {
         let schedule = chained(&[Some(1), None, Some(1), None], 8);
         assert_eq!((take(&schedule).index, take(&schedule).index), (1, 3));
         assert_eq!((fitting(&schedule), schedule.is_built(1)), (None, false));
@@ -269,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn a_job_whose_other_one_failed_begins() {
+    fn a_job_starts_after_the_other_job_failed() {
         let schedule = chained(&[None, Some(0)], 1);
         let lead = take(&schedule);
         assert_eq!(fitting(&schedule), None);
@@ -278,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn a_run_that_was_stopped_hands_out_what_waits_for_another_job() {
+    fn a_stopped_run_reports_jobs_that_wait_for_another() {
         let schedule = chained(&[None, Some(0)], 2);
         let lead = take(&schedule);
         schedule.stop();
@@ -288,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_waits_for_a_build_that_was_not_begun() {
+    fn no_job_waits_for_a_build_that_has_not_started() {
         let schedule = chained(&[None, None], 2);
         schedule.wait_while_building(0);
         let first = take(&schedule);

@@ -1,5 +1,4 @@
-//! How strictly this repository's wheels are judged: `[check]` of `wheels.toml`, in the words of
-//! the audit.
+//! Settings of the audit from `[check]` of `wheels.toml`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,21 +7,21 @@ use wheel_audit::UserError;
 use wheel_audit::audit::{Asked, FAMILY, Override, Settings, Severity, rules};
 use wheel_audit::wheel::Interpreter;
 
-/// From this likeness on, by Jaro and Winkler, a word may be meant.
+/// Minimum similarity (Jaro-Winkler) of a suggested word.
 const LIKE: f64 = 0.8;
-/// So many of them are named.
+/// Maximum number of suggestions.
 const MAX_NEAR: usize = 3;
 
-/// What `[check]` says of severities. How deep wheels are read is not its business.
+/// Severities from `[check]`. The depth of the audit is a separate setting.
 ///
 /// # Errors
-/// For an unknown check, with the nearest ones.
+/// If a code is unknown; the error suggests similar ones.
 pub(crate) fn settings(config: &Config) -> Result<Settings, UserError> {
     let overrides = config.check.overrides.iter().map(known).collect::<Result<_, _>>()?;
     Ok(Settings { publish: config.check.publish, overrides, ..Settings::default() })
 }
 
-/// The wheels that `wheels.toml` asks for.
+/// The wheels that `wheels.toml` requests.
 pub(crate) fn asked(config: &Config) -> Asked {
     let folder = |target: &Target| {
         let one = |platform| (target.folder(platform), target.pythons.clone());
@@ -48,8 +47,7 @@ pub(crate) fn asked(config: &Config) -> Asked {
 fn known(each: &RuleOverride) -> Result<Override, UserError> {
     let code = each.code.get_ref();
     if !words().contains(code.as_str()) {
-        let message =
-            format!("{}: `check.override` names `{code}`, and there is no such check", each.place);
+        let message = format!("{}: unknown rule code `{code}` in `check.override`", each.place);
         return Err(UserError::new(message).hint(hint(code)));
     }
     Ok(Override {
@@ -60,7 +58,7 @@ fn known(each: &RuleOverride) -> Result<Override, UserError> {
     })
 }
 
-/// Everything that names rules: codes, names, families.
+/// Codes, names and families of all rules.
 fn words() -> BTreeSet<&'static str> {
     rules()
         .flat_map(|rule| [rule.code.get(..FAMILY).unwrap_or(rule.code), rule.code, rule.name])
@@ -74,9 +72,9 @@ fn hint(code: &str) -> String {
     near.sort_by(|a, b| b.0.total_cmp(&a.0));
     let near: Vec<_> = near.iter().take(MAX_NEAR).map(|(_, word)| format!("`{word}`")).collect();
     if near.is_empty() {
-        "give a code such as `ELF009`, as reports show it, or a family such as `ELF`".to_owned()
+        "use a code from a report, e.g. `ELF009`, or a family, e.g. `ELF`".to_owned()
     } else {
-        format!("near it are {}", near.join(", "))
+        format!("similar: {}", near.join(", "))
     }
 }
 
@@ -107,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_set_reaches_the_audit() {
+    fn settings_reach_the_audit() {
         let config = read(
             "[check]\npublish = true\n[[check.override]]\ncode = \"ELF009\"\npath = \"**/*.so\"\n\
              severity = \"ignored\"\nreason = \" its JIT needs it \"\n[[check.override]]\n\
@@ -115,16 +113,16 @@ mod tests {
         );
         let settings = settings(&config.unwrap()).unwrap();
         assert!(settings.publish);
-        let told = |each: &Override| {
+        let text = |each: &Override| {
             let path = each.path.as_ref().map(ToString::to_string).unwrap_or_default();
             format!("{} {path} {} {}", each.rule, each.severity.as_str(), each.reason)
         };
-        let told: Vec<_> = settings.overrides.iter().map(told).collect();
-        assert_eq!(told, ["ELF009 **/*.so ignored its JIT needs it", "TAG  note two"]);
+        let overrides: Vec<_> = settings.overrides.iter().map(text).collect();
+        assert_eq!(overrides, ["ELF009 **/*.so ignored its JIT needs it", "TAG  note two"]);
     }
 
     #[test]
-    fn a_code_that_there_is_not_is_named_with_its_line_and_near_ones() {
+    fn an_unknown_code_is_reported_with_its_line_and_similar_codes() {
         let with = |code: &str| {
             let check = format!(
                 "[[check.override]]\nreason = \"r\"\nseverity = \"note\"\ncode = \"{code}\"\n"
@@ -133,17 +131,15 @@ mod tests {
         };
         let near = with("executable-stak");
         assert!(near.message.contains("line 12"), "{near}");
-        for (code, wanted) in [
-            ("executable-stak", "`executable-stack`"),
-            ("elf009", "`ELF009`"),
-            ("W", "such as `ELF009`"),
-        ] {
+        for (code, wanted) in
+            [("executable-stak", "`executable-stack`"), ("elf009", "`ELF009`"), ("W", "`ELF009`")]
+        {
             assert!(with(code).hint.unwrap().contains(wanted), "{code}");
         }
     }
 
     #[test]
-    fn patterns_reasons_and_severities_are_read_strictly() {
+    fn patterns_reasons_and_severities_are_validated() {
         let wrong =
             |lines: &str| read(&format!("[[check.override]]\n{lines}")).unwrap_err().to_string();
         for (lines, part) in [

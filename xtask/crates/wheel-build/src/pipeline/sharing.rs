@@ -1,9 +1,9 @@
-//! One wheel for several interpreters: the lowest one builds, and those that its wheel serves as well
-//! (`abi3`, `abi3t`, pure Python) test that very wheel, each in its own clean container.
+//! One wheel for several interpreters: the lowest interpreter builds, and others that can install its wheel
+//! (`abi3`, `abi3t`, pure Python) test it, each in its own clean container.
 //!
-//! A job shares with those of its target, platform and build settings alone ([`Job::shared_key`]). It
-//! waits for the build step of the lowest one where such a wheel is to be expected, and takes what is
-//! there when it begins otherwise. Where it gets none, it builds for itself.
+//! A job shares only with jobs of the same target, platform and build settings ([`Job::shared_key`]). It waits for
+//! the build step of the lowest interpreter if a shareable wheel is expected; otherwise it uses what exists when it
+//! starts. Without a wheel to share, it builds its own.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,29 +19,28 @@ use crate::engine::base::BaseImage;
 use crate::live::Watch;
 use crate::plan::{Job, Plan};
 
-/// Files of a package that say how its extensions are compiled.
+/// Files of a package that configure the compilation of its extensions.
 const BUILD_FILES: [&str; 6] =
     ["pyproject.toml", "setup.py", "setup.cfg", "Cargo.toml", "meson.build", "CMakeLists.txt"];
-/// Words that ask for the stable interface: of setuptools, `PyO3`, meson-python and scikit-build-core,
-/// in lower case.
+/// Words that select the stable ABI in setuptools, `PyO3`, meson-python and scikit-build-core, in lower case.
 const STABLE_WORDS: [&str; 4] = ["abi3", "limited_api", "limited-api", "py-api"];
 /// Maximum size of a build file that is searched for these words, in bytes.
 const MAX_BUILD_FILE: u64 = 1 << 20;
 
-/// Who may build for whom, by the places of the jobs in a plan.
+/// Which jobs may build for which, by their indexes in the plan.
 #[derive(Debug)]
 pub(super) struct Sharing {
     jobs: Vec<Peers>,
 }
 
-/// The jobs that one job may share a wheel with.
+/// The jobs that a job may share a wheel with.
 #[derive(Debug, Default)]
 struct Peers {
-    /// The ones that build for it, the likeliest first.
+    /// Jobs that build for it, the most likely first.
     leads: Vec<usize>,
-    /// The lower ones of its kind, the lowest first: one of them stands in for a lead that fails.
+    /// Lower interpreters of its kind, lowest first. One of them replaces a lead that fails.
     fallbacks: Vec<usize>,
-    /// All, its leads among them.
+    /// All of them, including leads.
     all: Vec<usize>,
 }
 
@@ -56,14 +55,13 @@ impl Sharing {
         self.jobs.iter().flat_map(|peers| peers.leads.iter().copied()).collect()
     }
 
-    /// The one whose wheel `index` tests if it can.
+    /// The job whose wheel `index` tests if possible.
     pub(super) fn first_lead(&self, index: usize) -> Option<usize> {
         self.jobs[index].leads.first().copied()
     }
 }
 
-/// Of the `open` jobs of `plan`, by their places, those that wait for another one, and for which: the first
-/// whose wheel is expected to serve them.
+/// For each of the `open` jobs that waits for another: the first job whose wheel probably serves it.
 pub(super) fn awaited(
     ctx: &Context<'_>,
     plan: &Plan,
@@ -93,11 +91,11 @@ fn peers(plan: &Plan, index: usize, job: &Job) -> Peers {
         let like = others().filter(|(_, other)| kind(other.interpreter) == of);
         like.min_by_key(|(_, other)| other.interpreter.python_version()).map(|(at, _)| at)
     };
-    // CPython's also gives pure wheels, and `abi3.abi3t` ones.
+    // CPython also builds pure wheels, and `abi3.abi3t` ones.
     let candidates = [lowest(kind(job.interpreter)), lowest(("cp".to_owned(), false))];
     let mut leads: Vec<usize> = candidates.into_iter().flatten().collect();
     leads.dedup();
-    // The lowest one of CPython builds for itself.
+    // The lowest CPython builds for itself.
     let own = leads.iter().position(|&lead| lead == index);
     if kind(job.interpreter) == ("cp".to_owned(), false) && own.is_some() {
         leads.clear();
@@ -123,17 +121,17 @@ fn kind(interpreter: Interpreter) -> (String, bool) {
     (name.to_owned(), interpreter.is_free_threaded())
 }
 
-/// What is known of the wheels before anything is built.
+/// Knowledge about wheels before a build.
 struct Forecast<'a> {
-    /// What the last run left.
+    /// Wheels of the last run.
     manifest: &'a Manifest,
-    /// Whether the source asks for the stable interface.
+    /// Whether the source selects the stable ABI.
     is_stable: bool,
 }
 
 impl Forecast<'_> {
-    /// Whether `lead` is likely to build a wheel that serves `job`: the last run knows, else what the
-    /// source and the settings ask for.
+    /// Whether `lead` probably builds a wheel that serves `job`: as in the last run, else according to source and
+    /// settings.
     fn expects(&self, lead: &Job, job: &Job) -> bool {
         let (platform, interpreter) = (job.platform.to_string(), lead.interpreter.to_string());
         if let Some(last) = self.manifest.wheel(&job.target.name, &platform, &interpreter) {
@@ -149,8 +147,8 @@ impl Forecast<'_> {
     }
 }
 
-/// Whether the package's own files ask for the stable interface. Of a source archive of the index nothing
-/// is known before it is fetched.
+/// Whether the package's own files select the stable ABI. Unknown for a source archive of the index before it is
+/// fetched.
 fn is_stable(config: &Config, root: &Utf8Path) -> bool {
     let Source::Path(source) = &config.source else { return false };
     let folder = root.join(&source.path).join(&source.package);
@@ -166,35 +164,35 @@ fn asks_for_stable(text: &str) -> bool {
     STABLE_WORDS.iter().any(|word| text.contains(word))
 }
 
-/// Whether `interpreter` installs the wheel of this file name.
+/// Whether `interpreter` can install the wheel with this file name.
 fn serves(file: &str, interpreter: Interpreter) -> bool {
     let name = WheelName::parse(file.rsplit('/').next().unwrap_or_default());
     name.is_ok_and(|name| name.tags.expand().iter().any(|tag| interpreter.accepts(tag)))
 }
 
-/// Whether the wheel of this file name serves interpreters of several versions.
+/// Whether the wheel with this file name serves several versions of Python.
 fn is_shareable(file: &str) -> bool {
     let several = |tag: &Tag| tag.is_stable() || tag.lowest_interpreter().is_none();
     WheelName::parse(file).is_ok_and(|name| name.tags.expand().iter().any(several))
 }
 
-/// A job that may have a wheel for another one.
+/// A job that may have a wheel for another job.
 pub(super) struct Peer<'a> {
     pub(super) index: usize,
     pub(super) job: &'a Job,
-    /// Its wheel in `dist/`, if that is the one that would be built now.
+    /// Its wheel in `dist/`, if it is up to date.
     pub(super) done: Option<&'a Entry>,
 }
 
-/// How far the jobs of a run are.
+/// Progress of the jobs of a run.
 pub(super) trait Progress {
     /// Whether the build step of the job at `index` has ended in this run.
     fn is_built(&self, index: usize) -> bool;
-    /// Waits while it is in its build step.
+    /// Waits while the job is in its build step.
     fn wait_while_building(&self, index: usize);
 }
 
-/// The jobs that one job may get its wheel from.
+/// The jobs that a job may take its wheel from.
 pub(super) struct Shared<'a> {
     pub(super) leads: Vec<Peer<'a>>,
     pub(super) all: Vec<Peer<'a>>,
@@ -218,7 +216,7 @@ impl<'a> Shared<'a> {
         }
     }
 
-    /// What `job` is tested with: the wheel of another job, what an earlier run built, or what `build` gives.
+    /// The wheel to test for `job`: another job's, that of an earlier run, or the result of `build`.
     pub(super) fn built(
         &self,
         ctx: &Context<'_>,
@@ -234,11 +232,11 @@ impl<'a> Shared<'a> {
         }
         let earlier = workspace.built(&job.build_key, &base.digest).filter(|_| !ctx.force);
         if let Some(built) = earlier.filter(|built| !self.was_of_peer(built)) {
-            watch.note(&format!("{title}: built by an earlier run, taking it up from there"));
+            watch.note(&format!("{title}: using the wheel that an earlier run built"));
             return Ok(built);
         }
         let built = build()?;
-        // Nobody expected it: both built at the same time, and one of the two is to be tested by both.
+        // Unexpectedly, both jobs built a shareable wheel at the same time. Both must test the same one.
         if built.wheels().any(is_shareable) {
             for lead in &self.leads {
                 self.progress.wait_while_building(lead.index);
@@ -251,13 +249,13 @@ impl<'a> Shared<'a> {
         Ok(built)
     }
 
-    /// Whether `built` was taken from a job of this run, which has another wheel now, or none.
+    /// Whether `built` comes from a job of this run that has another wheel now, or none.
     fn was_of_peer(&self, built: &Built) -> bool {
         let by = built.by.as_deref();
         by.is_some_and(|by| self.all.iter().any(|peer| peer.job.interpreter.to_string() == by))
     }
 
-    /// The wheel of another job that serves `job`, in `workspace`.
+    /// The wheel of another job that serves `job`, copied to `workspace`.
     fn taken(
         &self,
         ctx: &Context<'_>,
@@ -277,7 +275,7 @@ impl<'a> Shared<'a> {
             }
         }
         for lead in &self.leads {
-            // What an earlier run left is the wheel of now, unless this run builds another.
+            // A wheel of an earlier run is valid unless this run builds another one.
             if ctx.force && !self.progress.is_built(lead.index) {
                 continue;
             }

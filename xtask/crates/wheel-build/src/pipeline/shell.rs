@@ -1,7 +1,7 @@
-//! A container that stands where a step of a build starts: what the step starts from, as an image of its
-//! own, run with its scripts, arguments, source and secrets at the same places.
+//! A container at the start of a build step: an image of the state before the step, with its scripts, arguments,
+//! source and secrets at the same paths.
 //!
-//! The engine keeps no container of a step that failed. What the step started from it has in its cache.
+//! The engine keeps no container of a failed step, but its cache has the state before it.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,7 +12,7 @@ use serde::Deserialize as _;
 use super::accelerate::{Accelerate, NativeImage};
 use super::calls;
 use super::env::PipelineError;
-use super::handed::Handed;
+use super::runtime_secrets::RuntimeSecrets;
 use super::source::PreparedSource;
 use super::state::{Failed, REPAIR, State};
 use crate::config::Config;
@@ -26,44 +26,44 @@ use crate::plan::Job;
 use wheel_audit::files;
 use wheel_audit::isa::QEMU_CPU;
 
-/// Repository name of the images that shells are run from; they go when the shell ends.
+/// Repository of the images for shells; they are removed when the shell ends.
 const REPOSITORY: &str = "xtask-wheels/shell";
-/// The status by which `scripts/shell.sh` says that no secrets came.
+/// Exit status of `scripts/shell.sh` if no secrets arrived.
 const NO_SECRETS: u8 = 120;
 
-/// What a shell is made with.
+/// Inputs of a shell.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Place<'a> {
-    /// The configuration.
+    /// Configuration.
     pub config: &'a Config,
-    /// The engine.
+    /// Engine.
     pub engine: &'a Engine,
-    /// Where the source comes from.
+    /// Source of the package.
     pub source: &'a PreparedSource,
-    /// xtask's own folder, `target/xtask`.
+    /// xtask's work folder, `target/xtask`.
     pub work: &'a Utf8Path,
-    /// How base images may be obtained.
+    /// How to obtain base images.
     pub base_policy: BasePolicy,
-    /// Whether native compilers may do an emulated compiler's work: as in the build, whose steps are taken.
+    /// Whether native programs may replace emulated ones, as in the build, which shares the steps.
     pub accelerate: &'a Accelerate,
 }
 
-/// An image to run a shell from; it is removed with this.
+/// An image to run a shell from. Dropping it removes the image.
 #[derive(Debug)]
 pub(crate) struct ShellImage {
     engine: Engine,
     name: String,
     container: String,
     platform: String,
-    /// What an emulated one runs on, as [`QEMU_CPU`] names it.
+    /// CPU of the emulator, as in [`QEMU_CPU`].
     processor: Option<String>,
-    secrets: Handed,
+    secrets: RuntimeSecrets,
 }
 
-/// Makes the image of what `job` is before the step of `state`.
+/// Builds the image of `job` before the step of `state`.
 ///
 /// # Errors
-/// When a step before that one fails, or the engine cannot do it.
+/// If an earlier step fails, or the engine fails.
 pub(crate) fn shell_image(
     place: &Place<'_>,
     job: &Job,
@@ -71,16 +71,22 @@ pub(crate) fn shell_image(
     watch: &dyn Watch,
 ) -> Result<ShellImage, PipelineError> {
     let title = job.title();
-    let mut say = |text: &str| watch.note(&format!("{title}: {text}"));
+    let mut notify = |text: &str| watch.note(&format!("{title}: {text}"));
     let images = place.work.join("base").join(job.folder());
-    // Shells run where the platform is built.
+    // Shells run on the engine that builds for the platform.
     let engine = place.engine.on(&job.platform);
-    let base =
-        base::resolve(&engine, &job.target, &job.platform, place.base_policy, &images, &mut say)?;
+    let base = base::resolve(
+        &engine,
+        &job.target,
+        &job.platform,
+        place.base_policy,
+        &images,
+        &mut notify,
+    )?;
     let (base_policy, accelerate, work) = (place.base_policy, place.accelerate, place.work);
     let native_image = NativeImage { engine: place.engine, accelerate, base_policy, work };
-    let base = native_image.onto(&job.target, &job.platform, base, &mut say);
-    // One name for each shell: one that ends must not take the image of another away.
+    let base = native_image.onto(&job.target, &job.platform, base, &mut notify);
+    // A unique name: a shell that ends must not remove the image of another.
     let own = format!("{}-{}", job.slug(), std::process::id());
     let (name, container) = (format!("{REPOSITORY}:{own}"), format!("xtask-shell-{own}"));
     let log = place.work.join("logs").join(format!("{}-shell.log", job.slug()));
@@ -90,25 +96,25 @@ pub(crate) fn shell_image(
     let start = std::time::Instant::now();
     engine.bake(&bake, &log, &mut |event| watch.event(&title, event))?;
     watch.ended(&title, "ready", start.elapsed().as_secs_f64());
-    let secrets = Handed::of(&engine)?;
+    let secrets = RuntimeSecrets::of(&engine)?;
     let platform = job.platform.to_string();
     Ok(ShellImage { engine, name, container, platform, processor, secrets })
 }
 
 impl ShellImage {
-    /// Runs `command` in it, or a shell where it is empty; with a `terminal` where there is one. Returns its
-    /// exit status.
+    /// Runs `command` in the image, or a shell if it is empty; with a `terminal` if there is one. Returns its exit
+    /// status.
     ///
     /// # Errors
-    /// When the client cannot be started, or the container did not get its secrets.
+    /// If the client cannot be started, or the container did not receive its secrets.
     pub(crate) fn run(&self, terminal: bool, command: &[String]) -> Result<u8, PipelineError> {
         let ended = AtomicBool::new(false);
         std::thread::scope(|scope| {
-            let handed = scope.spawn(|| self.secrets.over(&self.engine, &self.container, &ended));
+            let written = scope.spawn(|| self.secrets.over(&self.engine, &self.container, &ended));
             let status = self.engine.exec.attach(&self.step(terminal, command));
             ended.store(true, Ordering::SeqCst);
-            let (status, handed) = (status.map_err(EngineError::from)?, handed.join());
-            match handed {
+            let (status, written) = (status.map_err(EngineError::from)?, written.join());
+            match written {
                 Ok(Err(error)) if status == NO_SECRETS => Err(error.into()),
                 _ => Ok(status),
             }
@@ -121,7 +127,7 @@ impl ShellImage {
         if terminal {
             step = step.arg("--tty");
         }
-        // As in a step of a build: /tmp is memory, and programs may run in it.
+        // As in a build step: /tmp is in memory and allows programs to run.
         step = step.args(["--platform", &self.platform, "--tmpfs", "/tmp:exec,mode=1777"]);
         if self.engine.client.host_network {
             step = step.args(["--network", "host"]);
@@ -135,7 +141,7 @@ impl ShellImage {
 
 impl Drop for ShellImage {
     fn drop(&mut self) {
-        // Its layers stay in the build cache. Where this fails `clean --images --everywhere` finds it.
+        // The build cache keeps its layers. If this fails, `clean --images --everywhere` removes the image.
         let _ = self
             .engine
             .exec
@@ -143,7 +149,7 @@ impl Drop for ShellImage {
     }
 }
 
-/// The newest failure of a build step below `work` that `wanted` agrees to.
+/// The newest failure of a build step below `work` that matches `wanted`.
 pub(crate) fn last_failed(work: &Utf8Path, wanted: impl Fn(&Failed) -> bool) -> Option<Failed> {
     let folders = fs_err::read_dir(work.join("jobs")).ok()?;
     let failures = folders.filter_map(|folder| {
@@ -156,7 +162,7 @@ pub(crate) fn last_failed(work: &Utf8Path, wanted: impl Fn(&Failed) -> bool) -> 
     failures.max_by_key(|(when, _)| *when).map(|(_, failed)| failed)
 }
 
-/// The bake call that makes an image of what `job` is before the step of `state`.
+/// The bake call that builds the image of `job` before the step of `state`.
 fn call<'a>(
     place: &Place<'a>,
     job: &'a Job,

@@ -1,11 +1,10 @@
-//! The smoke test, and the package's own tests after it.
+//! The smoke test and the package tests.
 //!
-//! The smoke test: the wheel, under its own name, installed by pip in a clean container of its own
-//! target and platform that has the interpreter and no compiler; its modules are imported from
-//! what was installed, and a function of each is called.
+//! The smoke test installs the wheel with pip in a clean container of its target and platform, which has the
+//! interpreter and no compiler. It imports the installed modules and calls a function of each.
 //!
-//! Both are stages of the same Dockerfile, so that they run wherever the build ran (an emulated
-//! platform, another machine's engine) and a stopped run leaves no container behind.
+//! Both are stages of the same Dockerfile, so that they run where the build ran (an emulated platform, a remote
+//! engine), and a stopped run leaves no container behind.
 
 use std::collections::BTreeMap;
 
@@ -26,36 +25,36 @@ use crate::engine::base::BaseImage;
 use crate::live::Watch;
 use crate::plan::Job;
 
-/// A wheel that is tested.
+/// A wheel to test.
 pub(super) struct Tested<'a> {
-    /// Where it lies, under its own name.
+    /// Its path, under its final name.
     pub(super) path: &'a Utf8Path,
     /// Its extension modules for the job's interpreter.
     pub(super) extensions: Vec<&'a str>,
     /// The `Requires-Dist` lines of its METADATA.
     pub(super) requires: &'a [String],
-    /// The libraries that were put into it.
+    /// Libraries that were grafted into it.
     pub(super) grafted: &'a [Grafted],
 }
 
-/// What the container of the tests reports.
+/// Report of the test container.
 #[derive(Default)]
 pub(super) struct Reported {
     /// Its interpreter.
     pub(super) interpreter: Option<serde_json::Value>,
-    /// What was fetched for the smoke test and for the package's own tests.
+    /// Files that were fetched for the smoke test and the package tests.
     requirements: Vec<(&'static str, Vec<Requirement>)>,
 }
 
 impl Reported {
-    /// `info`, with what was fetched noted beside `interpreter`.
+    /// Adds the fetched files to the entry of `interpreter` in `info`.
     pub(super) fn noted(&self, info: BuildInfo, interpreter: &str) -> BuildInfo {
         let list = self.requirements.iter();
         list.fold(info, |info, (kind, list)| info.requiring(interpreter, kind, list))
     }
 }
 
-/// Tests the wheel; returns what the container reports.
+/// Tests the wheel and returns the container's report.
 pub(super) fn run(
     ctx: &Context<'_>,
     job: &Job,
@@ -74,8 +73,8 @@ pub(super) fn run(
     if !ignored.is_empty() {
         let names = ignored.join(", ");
         watch.note(&format!(
-            "{title}: the tests ignore the requirements {names} (`[test] ignore-requirements`); pip by \
-             itself would not install this wheel there"
+"{title}: the tests ignore the requirements {names} (`[test] ignore-requirements`); pip alone \
+would not install this wheel there"
         ));
     }
     let mut bake = calls::smoke(ctx, job, base, context, &output, "rawjson");
@@ -120,8 +119,8 @@ pub(super) fn run(
         }
     }
     if !is_separate {
-        let text = "the engine has one user only: code of the package ran as root and could change \
-                    what the tests report";
+        let text = "the engine has only one user: code of the package ran as root and could change \
+the test reports";
         watch.note(&format!("{title}: warning: {text}"));
     }
     let mut requirements = Vec::new();
@@ -135,19 +134,19 @@ pub(super) fn run(
     Ok(Reported { interpreter: report.interpreter, requirements })
 }
 
-/// A report of the container, which has to be whole: its exit status alone proves nothing.
+/// Parses a report of the container. It must be complete, because an exit status alone proves nothing.
 fn report<T: DeserializeOwned>(output: &Utf8Path, name: &str) -> Result<T, PipelineError> {
     let text = export::report(output, name)?;
     serde_json::from_slice(&text).map_err(|error| refused(name, &error.to_string()))
 }
 
 fn refused(name: &str, reason: &str) -> PipelineError {
-    let message = format!("the tests of `{}` prove nothing: {}", shown(name), shown(reason));
-    let hint = "`--no-cache` runs them again; the log has what they printed";
+    let message = format!("the test report of `{}` is invalid: {}", shown(name), shown(reason));
+    let hint = "see the log for the output of the tests; `--no-cache` runs them again";
     PipelineError::Wrong(UserError::new(message).hint(hint))
 }
 
-/// The kind and the subject of each check that the container has to answer; it finds the entry points itself.
+/// Kind and subject of each check that the container must answer. It finds the entry points itself.
 fn requested(config: &Config, job: &Job, wheel: &Tested<'_>) -> Vec<(&'static str, String)> {
     let check = &config.check;
     let mut imports: Vec<&str> = check.imports.iter().map(String::as_str).collect();
@@ -165,9 +164,9 @@ fn requested(config: &Config, job: &Job, wheel: &Tested<'_>) -> Vec<(&'static st
     imports.chain(calls).chain(commands).chain(grafted).chain(gil).collect()
 }
 
-/// The requirements that are installed: those of `lines` whose project is not in `ignored`, and not the one of the
-/// wheel `file`, whose extras require it. The installer evaluates the markers. A line that begins with no name could
-/// be an option of the installer; pip refuses the wheel for it.
+/// Requirements to install: those of `lines` whose project is neither in `ignored` nor the project of `file`, whose
+/// extras require it. The installer evaluates markers. A line that does not start with a name could be an installer
+/// option; pip rejects the wheel for it.
 fn requires<'a>(lines: &'a [String], file: &str, ignored: &[String]) -> Vec<&'a str> {
     let own = file.split('-').next().map(str::to_owned);
     let ignored: Vec<String> = ignored.iter().chain(&own).map(|name| normal_name(name)).collect();
@@ -178,7 +177,7 @@ fn requires<'a>(lines: &'a [String], file: &str, ignored: &[String]) -> Vec<&'a 
     lines.iter().map(|line| line.trim()).filter(is_taken).collect()
 }
 
-/// The outcome of the package's own tests for a job that got through, where they were `run`.
+/// Outcome of the package tests of a successful job; `run`: whether they ran.
 pub(super) fn outcome(job: &Job, run: bool) -> Tests {
     let test = &job.settings.test;
     match &test.command {
@@ -188,21 +187,21 @@ pub(super) fn outcome(job: &Job, run: bool) -> Tests {
     }
 }
 
-/// Whether a step is one of the package's own tests.
+/// Whether a step belongs to the package tests.
 fn is_of_tests(step: &str) -> bool {
     ["test-requires", "test-fetch", "test-env", "test-run", "/test.sh"]
         .iter()
         .any(|name| step.contains(name))
 }
 
-/// Version of the reports' shape.
+/// Version of the reports' format.
 const SCHEMA_VERSION: u32 = 2;
 
-/// What the smoke test reports.
+/// Report of the smoke test.
 #[derive(Deserialize)]
 struct Report {
     schema_version: u32,
-    /// Whether code of the package ran as another user than the one that wrote the report.
+    /// Whether the package's code ran as another user than the one that wrote the report.
     unprivileged: bool,
     interpreter: Option<serde_json::Value>,
     checks: Vec<Check>,
@@ -218,7 +217,7 @@ struct Check {
     skipped: bool,
 }
 
-/// What the package's own tests come to.
+/// Report of the package tests.
 #[derive(Deserialize)]
 struct TestReport {
     schema_version: u32,
@@ -227,8 +226,8 @@ struct TestReport {
 }
 
 impl Report {
-    /// Whether it has a good answer to each of the `requested` checks, and to no other but entry points; the reason
-    /// where not.
+    /// Requires a successful answer to each of the `requested` checks, and no other answers except entry points.
+    /// The error is the reason.
     fn answers(&self, requested: &[(&'static str, String)]) -> Result<(), String> {
         if self.schema_version != SCHEMA_VERSION {
             return Err(format!("smoke.json has version {}", self.schema_version));
@@ -241,7 +240,12 @@ impl Report {
             let answered = (check.kind.as_str(), check.subject.as_str());
             match open.iter().position(|each| *each == answered && !check.skipped) {
                 Some(at) => open.swap_remove(at),
-                None => return Err(format!("{} `{}` is no check", check.kind, check.subject)),
+                None => {
+                    return Err(format!(
+                        "{} `{}` is not a requested check",
+                        check.kind, check.subject
+                    ));
+                }
             };
         }
         match open.first() {
@@ -258,7 +262,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ignored_requirements_are_left_out_whatever_their_spelling() {
+    fn ignored_requirements_are_removed_in_any_spelling() {
         let lines = ["Cffi>=2; python_version > '3'", " attrs", "cffi-extra"].map(str::to_owned);
         let all = ["Cffi>=2; python_version > '3'", "attrs", "cffi-extra"];
         assert_eq!(requires(&lines, "demo-1.whl", &[]), all);
@@ -267,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn a_report_counts_if_it_answers_each_check_that_was_requested() {
+    fn a_valid_report_answers_each_requested_check() {
         let requested = [("import", "a".to_owned()), ("call", "a".to_owned())];
         let answers = |version: u32, checks: &[(&str, &str, bool, bool)]| {
             let checks = checks.iter().map(|(kind, subject, ok, skipped)| {
@@ -297,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn neither_the_project_itself_nor_an_option_is_installed() {
+    fn the_project_itself_and_options_are_not_installed() {
         let lines = ["My.Demo[cli]; extra == 'all'", "--index-url x", "-r y", "", "a (>=1)"];
         assert_eq!(
             requires(&lines.map(str::to_owned), "my_demo-1-py3-none-any.whl", &[]),

@@ -1,4 +1,4 @@
-//! The steps of the Dockerfile, and what a container needs to stand where one of them starts.
+//! The steps of the Dockerfile, and the state of a container before each of them.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,16 +7,15 @@ use serde::{Deserialize, Serialize};
 pub(crate) struct State {
     /// The stage.
     pub stage: &'static str,
-    /// The stage it starts from, or, where it starts from a clean system, the one that made the environment that
-    /// it mounts: a shell has both.
+    /// Its parent stage. If that is a clean system, the stage whose environment it mounts: a shell has both.
     pub parent: &'static str,
-    /// The stage that holds its scripts.
+    /// The stage with its scripts.
     pub files: &'static str,
     /// Whether it reads the source.
     pub source: bool,
     /// Whether it reads a finished wheel.
     pub wheel: bool,
-    /// What it runs, as one types it in the container.
+    /// Its command, as typed in the container.
     pub command: &'static str,
 }
 
@@ -128,7 +127,7 @@ pub(crate) const BUILDER: State = State {
     ..state("wheel-builder", "build-environment", "files-build", "sh /xtask/build.sh")
 };
 
-/// The step that runs the package's own tests.
+/// The step that runs the package tests.
 const TESTS: State = State {
     source: true,
     wheel: true,
@@ -151,7 +150,7 @@ const fn state(
     State { stage, parent, files, source: false, wheel: false, command }
 }
 
-/// The last failure of a job's build steps, as it lies in the job's folder.
+/// The last failure of a job's build steps, as a file in the job's folder.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Failed {
     /// Image of the target, as users type it.
@@ -164,8 +163,8 @@ pub(crate) struct Failed {
     pub stage: String,
 }
 
-/// The stage of a step by the name that `BuildKit` gives it: `[wheel-builder 1/1] RUN ...`, or
-/// `[linux/arm64 base 2/3] ...` where several platforms are built.
+/// The stage of a step from its name in `BuildKit`: `[wheel-builder 1/1] RUN ...`, or `[linux/arm64 base 2/3] ...`
+/// for several platforms.
 pub(super) fn stage_of(name: &str) -> Option<&str> {
     let (inside, _) = name.strip_prefix('[')?.split_once(']')?;
     let words: Vec<&str> = inside.split_whitespace().collect();
@@ -183,8 +182,7 @@ mod tests {
 
     use super::*;
 
-    /// The Dockerfile's stages that run something: name to the stage they start from and the one that is
-    /// mounted at `/xtask`.
+    /// Stages of the Dockerfile that run commands: name, parent stage, and the stage mounted at `/xtask`.
     fn stages() -> BTreeMap<String, (String, String)> {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../docker/Dockerfile.wheels");
         let text = fs_err::read_to_string(path).unwrap().replace("\\\n", " ");
@@ -201,7 +199,7 @@ mod tests {
                 let before = stages.insert(current.0.clone(), (current.1.clone(), files));
                 assert_eq!(
                     before, None,
-                    "`{}` runs two steps: the state between has no name",
+                    "`{}` runs two steps: the state between them has no name",
                     current.0
                 );
             }
@@ -210,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn every_step_of_the_dockerfile_has_a_state_to_look_at() {
+    fn every_step_of_the_dockerfile_has_a_state() {
         let known = STATES.map(|state| {
             let is_clean =
                 ["smoke-env", "test-env"].contains(&state.parent) && state.stage.contains("-run");
@@ -220,7 +218,7 @@ mod tests {
         let mut stages = stages();
         // On the engine's own platform, in none of the job's containers.
         assert!(stages.remove("native-build").is_some());
-        // `try` builds nothing: no job runs its steps.
+        // `try` builds nothing, so no job runs its steps.
         for stage in ["try-system", "try-tools", "try-pythons-run", "try-run"] {
             assert!(stages.remove(stage).is_some(), "{stage}");
         }
@@ -228,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn a_step_is_known_by_the_name_that_the_engine_gives_it() {
+    fn a_step_is_identified_by_its_name_in_the_engine() {
         assert_eq!(stage_of("[wheel-builder 1/1] RUN --mount=type=bind x"), Some("wheel-builder"));
         assert_eq!(stage_of("[linux/arm64 base 2/3] RUN x"), Some("base"));
         assert_eq!(stage_of("[internal] load build definition"), None);

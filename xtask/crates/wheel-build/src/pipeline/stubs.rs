@@ -1,8 +1,8 @@
-//! Stubs for `xtask/` in the source archive, for a package whose Cargo workspace has it as a member: pure.
+//! Stubs for `xtask/` in the source archive of a package whose Cargo workspace has it as a member (pure).
 //!
-//! Cargo loads the manifest of every member, so that the package does not build without them. A stub has no
-//! dependencies, and the lock file loses the packages that only the real member needs: the build fetches nothing for
-//! `xtask/`, and `cargo --locked` accepts the lock file.
+//! Cargo loads the manifest of every member, so the package does not build without them. A stub has no
+//! dependencies, and the lock file loses the packages that only the real member needs: the build fetches nothing
+//! for `xtask/`, and `cargo --locked` accepts the lock file.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -17,9 +17,10 @@ const ONE_FOLDER: MatchOptions = MatchOptions {
     require_literal_leading_dot: false,
 };
 
-/// The files that take the place of the tool's own, and the lock files that go with them.
+/// Files that replace the tool's own, with matching lock files.
 ///
-/// `files` are the packed ones and `own` the tool's, both relative to the packed folder; `read` returns a file's text.
+/// `files` are the packed files and `own` the tool's, both relative to the packed folder. `read` returns a file's
+/// text.
 pub(super) fn stubs(
     files: &[PathBuf],
     own: &[PathBuf],
@@ -30,7 +31,7 @@ pub(super) fn stubs(
         let parsed = named.filter_map(|path| Some((folder(path), read(path)?.parse().ok()?)));
         parsed.collect()
     };
-    // Almost no repository has such members: the package's manifests are not read without a reason.
+    // Few repositories have such members, so the package's manifests are read only if needed.
     let candidates = manifests(own);
     if candidates.is_empty() {
         return BTreeMap::new();
@@ -70,7 +71,7 @@ fn name_of(manifest: &DocumentMut) -> Option<&str> {
     manifest.get("package")?.get("name")?.as_str()
 }
 
-/// Whether the workspace in the folder `root` names `folder` as a member.
+/// Whether the workspace in the folder `root` has `folder` as a member.
 fn is_member(workspace: &dyn TableLike, root: &Path, folder: &Path) -> bool {
     let Ok(folder) = folder.strip_prefix(root) else { return false };
     let words = |key: &str| {
@@ -81,13 +82,13 @@ fn is_member(workspace: &dyn TableLike, root: &Path, folder: &Path) -> bool {
     let fits = |word: &String| {
         Pattern::new(word).is_ok_and(|pattern| pattern.matches_path_with(folder, ONE_FOLDER))
     };
-    // Cargo leaves out what a pattern finds, and nothing below a folder that is named by itself.
+    // `exclude` applies to the matches of a pattern, not to a folder that is listed by name.
     words("members").any(|word| fits(&word))
         && (words("members").any(|word| folder.starts_with(word))
             || !words("exclude").any(|word| folder.starts_with(word)))
 }
 
-/// A package of the same name and version, without dependencies. Its edition is one that every cargo knows.
+/// A package with the same name and version, without dependencies. Every cargo supports its edition.
 fn stub(manifest: &DocumentMut) -> String {
     let mut package = Table::new();
     for key in ["name", "version"] {
@@ -102,7 +103,8 @@ fn stub(manifest: &DocumentMut) -> String {
     stub.to_string()
 }
 
-/// Takes what only the members `emptied` need out of a lock file. `names` are the packages of the packed folder.
+/// Removes packages from a lock file that only the members `emptied` need. `names` are the packages of the packed
+/// folder.
 fn prune(lock: &mut DocumentMut, names: &BTreeSet<&str>, emptied: &[&str]) {
     let Some(packages) = lock.get_mut("package").and_then(Item::as_array_of_tables_mut) else {
         return;
@@ -130,7 +132,7 @@ fn prune(lock: &mut DocumentMut, names: &BTreeSet<&str>, emptied: &[&str]) {
     });
 }
 
-/// The packages that `roots` need, with these themselves.
+/// The packages that `roots` need, including themselves.
 fn reachable(packages: &ArrayOfTables, roots: Vec<usize>) -> BTreeSet<usize> {
     let text = |package: &Table, key: &str| {
         package.get(key).and_then(Item::as_str).unwrap_or_default().to_owned()
@@ -190,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stub_stands_for_each_member_and_for_nothing_else() {
+    fn each_member_has_a_stub_and_nothing_else() {
         let paths = |workspace: &str| -> Vec<String> {
             let stubs = of(workspace, &["xtask", "xtask/crates/a", "xtask/vendor"]);
             let paths = stubs.into_keys().filter(|path| path.ends_with("Cargo.toml"));
@@ -202,7 +204,7 @@ mod tests {
         let both = "[workspace]\nmembers = [\"xtask\", \"xtask/crates/*\"]\n";
         assert_eq!(paths(both), ["xtask/Cargo.toml", "xtask/crates/a/Cargo.toml"]);
         assert_eq!(paths("[workspace]\nmembers = [\"*\"]\nexclude = [\"xtask\"]\n").len(), 0);
-        // What is named by itself is a member all the same.
+        // A folder that is listed by name is a member despite `exclude`.
         let named = "[workspace]\nmembers = [\"xtask\"]\nexclude = [\"xtask\"]\n";
         assert_eq!(paths(named), ["xtask/Cargo.toml"]);
         assert_eq!(paths("[workspace]\nmembers = [\"src\"]\n").len(), 0);
@@ -210,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stub_needs_nothing_and_the_lock_file_agrees() {
+    fn a_stub_has_no_dependencies_and_the_lock_file_agrees() {
         let stubs = of("[workspace]\nmembers = [\"xtask\"]\n", &["xtask"]);
         assert!(stubs.contains_key(Path::new("xtask/src/main.rs")));
         let stub: toml::Table = stubs[Path::new("xtask/Cargo.toml")].parse().unwrap();

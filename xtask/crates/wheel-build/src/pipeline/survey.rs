@@ -1,4 +1,4 @@
-//! What is in `dist/` already.
+//! Wheels that `dist/` already has.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,35 +15,34 @@ use crate::plan::{Job, Plan};
 use crate::store::Store;
 use wheel_audit::dist::{BaseUsed, DOCUMENTS, Entry, Kind, Manifest, documented};
 
-/// Of each job of a plan, in its order, the wheel that is there already.
+/// The existing wheel of each job of a plan, in order.
 #[derive(Debug, Clone)]
 pub(crate) struct Survey {
     pub(super) done: Vec<Option<Entry>>,
 }
 
 impl Survey {
-    /// Of each job, the wheel that is there already.
+    /// The existing wheel of each job.
     pub(crate) fn done(&self) -> &[Option<Entry>] {
         &self.done
     }
 
-    /// Whether every job is done, so that no engine is needed.
+    /// Whether all jobs are done, so that no engine is needed.
     pub(crate) fn all_done(&self) -> bool {
         self.done.iter().all(Option::is_some)
     }
 
-    /// The jobs of `plan` that are to be done.
+    /// The jobs of `plan` that are not done.
     pub(crate) fn open<'a>(&'a self, plan: &'a Plan) -> impl Iterator<Item = &'a Job> {
         plan.jobs.iter().zip(&self.done).filter(|(_, done)| done.is_none()).map(|(job, _)| job)
     }
 }
 
-/// Looks which jobs of `plan` have their wheel in `dist/`, made from the same things, in the base image that
-/// `base_policy` would give as far as this machine knows, and whole. Each file is read once, whatever the number of
-/// jobs that it matters to.
+/// Finds the jobs of `plan` whose intact wheel in `dist/` has the same inputs, including the base image that
+/// `base_policy` selects as far as this machine knows. Reads each file once.
 ///
 /// # Errors
-/// When the manifest is there and cannot be read.
+/// If the manifest exists and cannot be read.
 pub(crate) fn survey(
     ctx: &Context<'_>,
     plan: &Plan,
@@ -79,9 +78,8 @@ pub(crate) fn survey(
     Ok(Survey { done: done.collect() })
 }
 
-/// The wheel of `job`, if it is the one that would be built now, and after it the metadata beside it, which counts
-/// too: a folder without its checksums is not done, nor is a wheel without its documents. Those of other wheels are
-/// no matter of this job.
+/// The up-to-date wheel of `job`, followed by its metadata: a folder without checksums is not done, and neither is
+/// a wheel without documents. Documents of other wheels do not count.
 fn candidate<'a>(manifest: &'a Manifest, job: &Job) -> Option<Vec<&'a Entry>> {
     let interpreter = job.interpreter.to_string();
     let wheel = manifest.wheel(&job.target.name, &job.platform.to_string(), &interpreter)?;
@@ -100,23 +98,23 @@ fn candidate<'a>(manifest: &'a Manifest, job: &Job) -> Option<Vec<&'a Entry>> {
     Some(std::iter::once(wheel).chain(metadata).collect())
 }
 
-/// The base image that `wheel` was made in for `job`.
+/// The base image that `wheel` was built in for `job`.
 fn base_used<'a>(wheel: &'a Entry, job: &Job) -> Option<&'a BaseUsed> {
     wheel.build(&job.interpreter.to_string())?.base.as_ref()
 }
 
-/// Whether `wheel` was made for `job` in the very image `base`.
+/// Whether `wheel` was built for `job` in exactly the image `base`.
 pub(super) fn made_in(wheel: &Entry, job: &Job, base: &BaseImage) -> bool {
     base_used(wheel, job).is_some_and(|used| used.digest == base.digest)
 }
 
-/// Whether `job` pins the image that `wheel` was made in: then nobody has to be asked.
+/// Whether `job` pins the image that `wheel` was built in, so that no lookup is needed.
 fn is_pinned(wheel: &Entry, job: &Job) -> bool {
     let pinned = job.target.digest.get(&job.platform);
     base_used(wheel, job).is_some_and(|used| Some(&used.digest) == pinned)
 }
 
-/// Whether `wheel` was made as `base_policy` allows, and in the image that is `at_hand`, where there is one.
+/// Whether `wheel` was built as `base_policy` allows, and in the image `at_hand`, if there is one.
 fn fits(wheel: &Entry, job: &Job, base_policy: BasePolicy, at_hand: Option<&BaseImage>) -> bool {
     let made = base_used(wheel, job).map(|used| used.origin == Origin::Bootstrapped.as_str());
     let allowed = match base_policy {
@@ -127,9 +125,8 @@ fn fits(wheel: &Entry, job: &Job, base_policy: BasePolicy, at_hand: Option<&Base
     allowed && (is_pinned(wheel, job) || at_hand.is_none_or(|base| made_in(wheel, job, base)))
 }
 
-/// Of each folder with a candidate whose image is not pinned, the image that the engine has for it now.
-/// Engines are asked side by side, and one that does not answer in time is left alone: no registry is asked,
-/// and nothing needs an engine.
+/// For each folder with a candidate whose image is not pinned, the engine's current image. Queries engines
+/// concurrently and ignores one that does not answer in time. Queries no registry.
 fn bases(
     engine: &Engine,
     plan: &Plan,
@@ -150,7 +147,7 @@ fn bases(
     found.collect()
 }
 
-/// The reports of the folders of `dist/`, each read once.
+/// Reports of the folders of `dist/`, each read once.
 #[derive(Default)]
 struct Infos(BTreeMap<String, Option<BuildInfo>>);
 
@@ -163,7 +160,7 @@ impl Infos {
     }
 }
 
-/// What the audits in `dist/` found, each folder's read once.
+/// Findings of the audits in `dist/`; each folder is read once.
 pub(super) struct Audits<'a> {
     store: &'a Store,
     folders: BTreeMap<String, BTreeMap<String, Findings>>,
@@ -192,7 +189,7 @@ impl<'a> Audits<'a> {
         Self { store, folders: BTreeMap::new() }
     }
 
-    /// The findings of one wheel; none if its audit cannot be read, which `verify` reports.
+    /// The findings of one wheel; empty if its audit is unreadable, which `verify` reports.
     pub(super) fn of(&mut self, wheel: &Entry) -> Findings {
         let (folder, name) = wheel.path.split_once('/').unwrap_or_default();
         let store = self.store;

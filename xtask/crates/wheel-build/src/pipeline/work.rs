@@ -1,5 +1,4 @@
-//! A job's own folder below `target/xtask/jobs/`: what was built stays there, marked with the key
-//! it was built for.
+//! A job's own folder below `target/xtask/jobs/`. Build results stay there, marked with their key.
 
 use std::io;
 
@@ -13,29 +12,29 @@ use crate::engine::prebuilt::Prebuilt;
 use crate::plan::Job;
 use wheel_audit::files;
 
-/// What the build left, and what it was built for.
+/// Result of a build and its inputs.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Built {
-    /// The job's build key.
+    /// Build key of the job.
     pub(super) key: String,
-    /// Base image it was built in.
+    /// Base image of the build.
     pub(super) image: String,
     /// Its digest.
     pub(super) digest: String,
-    /// Where it came from.
+    /// Origin of the base image.
     pub(super) origin: Origin,
-    /// The pre-built base image that it was built on, where there was one.
+    /// Prebuilt base image, if the build used one.
     #[serde(default)]
     pub(super) prebuilt: Option<String>,
-    /// The interpreter that built it, where it was taken from another job.
+    /// Interpreter that built it, if it was taken from another job.
     #[serde(default)]
     pub(super) by: Option<String>,
-    /// The files, with their hashes.
+    /// Files with their hashes.
     pub(super) files: Vec<(String, String)>,
 }
 
 impl Built {
-    /// The names of its wheels.
+    /// Names of its wheels.
     pub(super) fn wheels(&self) -> impl Iterator<Item = &str> {
         let names = self.files.iter().map(|(name, _)| name.as_str());
         names.filter(|name| Utf8Path::new(name).extension() == Some("whl"))
@@ -54,8 +53,8 @@ impl Workspace {
         Ok(Self { folder })
     }
 
-    /// Where the engine exports to: a new, empty folder for each attempt, because a client that
-    /// outlived a killed run may still be writing into an older one.
+    /// Folder for an export of the engine: new and empty for each attempt, because a client that outlived a killed
+    /// run may still write into an older one.
     pub(super) fn new_export(&self) -> io::Result<Utf8PathBuf> {
         for entry in fs_err::read_dir(&self.folder)? {
             let entry = entry?;
@@ -69,7 +68,7 @@ impl Workspace {
         Utf8PathBuf::try_from(export.keep()).map_err(io::Error::other)
     }
 
-    /// Remembers at which stage `job` failed, for `shell --last-failed`.
+    /// Records the stage where `job` failed, for `shell --last-failed`.
     pub(super) fn failed(&self, job: &Job, stage: &str) -> io::Result<()> {
         let failed = Failed {
             image: job.target.image.clone(),
@@ -80,7 +79,7 @@ impl Workspace {
         fs_err::write(self.folder.join("failed.json"), serde_json::to_vec_pretty(&failed)?)
     }
 
-    /// Forgets an earlier failure.
+    /// Removes the record of an earlier failure.
     pub(super) fn begin(&self) -> io::Result<()> {
         match fs_err::remove_file(self.folder.join("failed.json")) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
@@ -88,13 +87,13 @@ impl Workspace {
         }
     }
 
-    /// What the backend of an earlier build required beside its list; nothing where it required nothing.
+    /// Additional requirements of the build backend in an earlier build; empty without any.
     pub(super) fn extra_requires(&self) -> String {
         let text = files::list(&self.folder, export::EXTRA_REQUIRES).and_then(Result::ok);
         text.and_then(|bytes| export::requirement_lines(&bytes).ok()).unwrap_or_default()
     }
 
-    /// Remembers it for the next build.
+    /// Records them for the next build.
     pub(super) fn keep_extra_requires(&self, lines: &str) -> io::Result<()> {
         fs_err::write(self.folder.join(export::EXTRA_REQUIRES), lines)
     }
@@ -103,7 +102,7 @@ impl Workspace {
         self.folder.join("built")
     }
 
-    /// A folder that holds nothing but what is put there now.
+    /// A new, empty folder.
     pub(super) fn fresh(&self, name: &str) -> io::Result<Utf8PathBuf> {
         let folder = self.folder.join(name);
         files::remove_folder(&folder)?;
@@ -111,8 +110,8 @@ impl Workspace {
         Ok(folder)
     }
 
-    /// Takes over what was exported and marks it with the key. The mark comes last: without it, or
-    /// with another key, the folder counts for nothing.
+    /// Moves the exported files and marks them with the key. The mark comes last: without it, or with another key,
+    /// the folder is ignored.
     pub(super) fn keep(
         &self,
         export: &Utf8Path,
@@ -124,7 +123,7 @@ impl Workspace {
         self.mark(export, key, base, (prebuilt, None))
     }
 
-    /// Takes over `files`, which were built by another interpreter, as if they had been exported here.
+    /// Copies `files`, which another interpreter's job built, as if they had been exported here.
     pub(super) fn take(
         &self,
         files: &[Utf8PathBuf],
@@ -171,7 +170,7 @@ impl Workspace {
         Ok(result)
     }
 
-    /// What an earlier run built for `key` in the base image of `digest`, if all of it is there unchanged.
+    /// The result of an earlier build for `key` in the base image of `digest`, if it is complete and unchanged.
     pub(super) fn built(&self, key: &str, digest: &str) -> Option<Built> {
         let text = files::list(&self.folder, "built.json")?.ok()?;
         let built: Built = serde_json::from_slice(&text).ok()?;

@@ -1,8 +1,8 @@
-//! What changed since an earlier release: wheels, and in each of them size, C library, files, dependencies and entry
+//! Changes since an earlier release: wheels, and in each wheel its size, C library, files, dependencies and entry
 //! points.
 //!
-//! Architecture invariant: the earlier files are a stranger's. They are read as regular files of bounded size, and what
-//! they say is shown and never decides anything.
+//! Architecture invariant: the earlier files are untrusted. They are read as regular files of bounded size. The
+//! report shows their content, and no decision depends on it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -19,51 +19,51 @@ use wheel_audit::report::{counted, markdown_code, markdown_text};
 use wheel_audit::text;
 use wheel_audit::wheel::{WheelName, same_name};
 
-/// Maximum number of files of the earlier release that are looked at.
-const MOST_FILES: usize = 2000;
+/// Maximum number of files of the earlier release that are read.
+const MAX_FILES: usize = 2000;
 /// Maximum number of rows of a table, and of names in a list.
-const MOST: (usize, usize) = (200, 12);
+const MAX_SHOWN: (usize, usize) = (200, 12);
 
 /// The differences between two releases.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub(crate) struct Changes {
-    /// Versions of the earlier release.
+    /// Versions in the earlier release.
     pub before: Vec<String>,
-    /// Wheels that the earlier release lacks, by their tags.
+    /// Wheels that the earlier release lacks, by tag.
     pub added: Vec<String>,
-    /// Wheels that only the earlier release has, by their tags.
+    /// Wheels that only the earlier release has, by tag.
     pub removed: Vec<String>,
-    /// Wheels of both.
+    /// Wheels of both releases.
     pub wheels: Vec<Both>,
-    /// What differs inside, each difference once.
+    /// Differences inside of wheels, each once.
     pub differences: Vec<Difference>,
 }
 
 /// A wheel of both releases.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Both {
-    /// Its tags: `cp311-cp311-manylinux_2_36_x86_64`.
+    /// Its tags, e.g. `cp311-cp311-manylinux_2_36_x86_64`.
     pub tags: String,
-    /// Bytes, before and now.
+    /// Size in bytes, before and now.
     pub size: (u64, u64),
-    /// C library that its symbols need, before and now; `unknown` where the earlier manifest does not say.
+    /// Floor, before and now; `unknown` if the earlier manifest lacks it.
     pub floor: (String, String),
 }
 
-/// A difference, and the wheels that have it.
+/// A difference and the wheels that have it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Difference {
-    /// What differs.
+    /// Kind of the difference.
     pub kind: &'static str,
-    /// What wheels have now and had not before.
+    /// Entries that are new.
     pub added: Vec<String>,
-    /// What they had before.
+    /// Entries that are gone.
     pub removed: Vec<String>,
-    /// The wheels, by their tags.
+    /// The wheels, by tag.
     pub wheels: Vec<String>,
 }
 
-/// Kind of a difference, what is new, and what is gone.
+/// Kind of a difference, new entries, and entries that are gone.
 type Inside = (&'static str, Vec<String>, Vec<String>);
 
 /// A wheel of the earlier release.
@@ -74,11 +74,11 @@ struct Earlier {
     floor: Option<String>,
 }
 
-/// Compares `wheels`, those of `dist`, with the release whose files are in `folder`; `None` where it has no wheel of the
-/// same project.
+/// Compares `wheels` of `dist` with the release whose files are in `folder`; `None` if it has no wheel of the same
+/// project.
 ///
 /// # Errors
-/// When the folder cannot be read.
+/// If the folder cannot be read.
 pub(crate) fn since(
     folder: &Utf8Path,
     dist: &Utf8Path,
@@ -116,15 +116,15 @@ pub(crate) fn since(
     Ok(Some(changes))
 }
 
-/// The wheels of `folder` that are of the project of `wheels`, by their tags.
+/// The wheels in `folder` of the same project as `wheels`, by tag.
 fn earlier(folder: &Utf8Path, wheels: &[Wheel]) -> anyhow::Result<BTreeMap<String, Earlier>> {
     let floors = floors(folder);
     let mut found = BTreeMap::new();
     let entries = folder.read_dir_utf8().map_err(|error| {
-        UserError::new(format!("`--against {folder}` cannot be read: {error}"))
+        UserError::new(format!("could not read `--against {folder}`: {error}"))
             .hint("`cargo xtask last-release FOLDER` downloads the files of the last release")
     })?;
-    for entry in entries.take(MOST_FILES) {
+    for entry in entries.take(MAX_FILES) {
         let entry = entry?;
         let (file, path) = (entry.file_name().to_owned(), entry.path());
         let Ok(name) = WheelName::parse(&file) else { continue };
@@ -137,13 +137,13 @@ fn earlier(folder: &Utf8Path, wheels: &[Wheel]) -> anyhow::Result<BTreeMap<Strin
     Ok(found)
 }
 
-/// Bytes of a regular file, links not followed.
+/// Size in bytes of a regular file; does not follow links.
 fn size(path: &Utf8Path) -> Option<u64> {
     let found = fs_err::symlink_metadata(path).ok()?;
     found.is_file().then_some(found.len())
 }
 
-/// The floors of the earlier manifest, by file name.
+/// Floors in the earlier manifest, by file name.
 fn floors(folder: &Utf8Path) -> BTreeMap<String, String> {
     let bytes = files::list(folder, MANIFEST).and_then(Result::ok).unwrap_or_default();
     let manifest = Manifest::parse(&bytes).unwrap_or_default();
@@ -161,7 +161,7 @@ fn tags(name: &WheelName) -> String {
     [&tags.pythons, &tags.abis, &tags.platforms].map(|list| list.join(".")).join("-")
 }
 
-/// What two wheels differ in.
+/// Differences between two wheels.
 fn differing(old: &WheelContents, new: &WheelContents) -> Vec<Inside> {
     let entry_points = |of: &WheelContents| -> BTreeSet<String> {
         of.entry_points.iter().map(|(name, object)| format!("{name} = {object}")).collect()
@@ -184,8 +184,7 @@ fn differing(old: &WheelContents, new: &WheelContents) -> Vec<Inside> {
 pub(crate) fn markdown(changes: &Changes) -> String {
     let before = markdown_text(&changes.before.join(", "));
     let mut text = format!("#### Changes since {before}\n");
-    for (what, tags) in [("new wheels", &changes.added), ("wheels that are gone", &changes.removed)]
-    {
+    for (what, tags) in [("new wheels", &changes.added), ("removed wheels", &changes.removed)] {
         if !tags.is_empty() {
             let _ = writeln!(text, "\n- {what}: {}", listed(tags));
         }
@@ -202,12 +201,12 @@ pub(crate) fn markdown(changes: &Changes) -> String {
         let _ = writeln!(text, "\n- {kind}, {number}: {}", parts.join("; "));
     }
     if changes.differences.is_empty() && !changes.wheels.is_empty() {
-        text.push_str("\nFiles, dependencies and entry points are the same.\n");
+        text.push_str("\nFiles, dependencies and entry points are unchanged.\n");
     }
     if !changes.wheels.is_empty() {
         text.push_str("\n| wheel | size | floor |\n|---|---|---|\n");
     }
-    for wheel in changes.wheels.iter().take(MOST.0) {
+    for wheel in changes.wheels.iter().take(MAX_SHOWN.0) {
         let (old, new) = wheel.size;
         let sizes = format!("{} → {}", text::file_size(old), text::file_size(new));
         let floor = if wheel.floor.0 == wheel.floor.1 {
@@ -218,7 +217,7 @@ pub(crate) fn markdown(changes: &Changes) -> String {
         let tags = markdown_code(&wheel.tags);
         let _ = writeln!(text, "| {tags} | {sizes}{} | {floor} |", percent(old, new));
     }
-    let left = changes.wheels.len().saturating_sub(MOST.0);
+    let left = changes.wheels.len().saturating_sub(MAX_SHOWN.0);
     if left > 0 {
         let _ = writeln!(text, "\nand {}", counted(left, "more wheel"));
     }
@@ -232,8 +231,9 @@ fn percent(old: u64, new: u64) -> String {
 }
 
 fn listed(names: &[String]) -> String {
-    let shown: Vec<String> = names.iter().take(MOST.1).map(|name| markdown_code(name)).collect();
-    let left = names.len().saturating_sub(MOST.1);
+    let shown: Vec<String> =
+        names.iter().take(MAX_SHOWN.1).map(|name| markdown_code(name)).collect();
+    let left = names.len().saturating_sub(MAX_SHOWN.1);
     let left = if left > 0 { format!(" and {left} more") } else { String::new() };
     format!("{}{left}", shown.join(", "))
 }
@@ -268,7 +268,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_word_of_a_stranger_changes_the_form_of_the_summary(text in "[a|`<>\\[\\]()#@:\n\r!*_~&\\\\-]{1,40}") {
+        fn untrusted_text_does_not_change_the_form_of_the_summary(text in "[a|`<>\\[\\]()#@:\n\r!*_~&\\\\-]{1,40}") {
             let shape = |page: &str| page.lines().map(|line| line.matches('|').count()).collect::<Vec<_>>();
             let page = markdown(&changes(&text));
             prop_assert_eq!(shape(&page), shape(&markdown(&changes("a"))));

@@ -1,5 +1,5 @@
-//! A folder that installers read as an index: the wheels flat (`pip --find-links`), and a simple
-//! repository of static files beside them (PEP 503; `data-requires-python` too).
+//! A folder that installers read as an index: the wheels (`pip --find-links`), and a simple repository of static
+//! files (PEP 503 with `data-requires-python`).
 
 use std::collections::BTreeMap;
 
@@ -9,10 +9,10 @@ use maud::{DOCTYPE, html};
 use super::published::{Content, Wheel};
 use wheel_audit::wheel::{Headers, MAX_METADATA, WheelArchive};
 
-/// The folder of the pages.
+/// Folder of the pages.
 const SIMPLE: &str = "simple";
 
-/// The pages for `wheels`, whose files are in `dist`: one that names the projects, and one for each.
+/// The pages for `wheels` in `dist`: one with all projects, and one for each.
 pub(crate) fn pages(dist: &Utf8Path, wheels: &[Wheel]) -> BTreeMap<String, Content> {
     let mut projects: BTreeMap<String, Vec<(&Wheel, Option<String>)>> = BTreeMap::new();
     for wheel in wheels {
@@ -51,14 +51,14 @@ fn text(page: &maud::Markup) -> Content {
     Content::Text(format!("{}\n", page.0))
 }
 
-/// The name of a project in an index's paths (PEP 503, "Normalized Names").
+/// Normalized name of a project (PEP 503, "Normalized Names").
 fn normalized(name: &str) -> String {
     let lower = name.to_ascii_lowercase();
     let parts = lower.split(['-', '_', '.']).filter(|part| !part.is_empty());
     parts.collect::<Vec<_>>().join("-")
 }
 
-/// A file name in a URL's path: what has a meaning there (a local version's `+`) is escaped.
+/// A file name in a URL's path. Escapes special characters, e.g. `+` of a local version.
 fn encoded(name: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
     let one = |byte: u8| {
@@ -67,7 +67,7 @@ fn encoded(name: &str) -> String {
     name.bytes().map(one).collect()
 }
 
-/// What the wheel says of Python's version; nothing where it says nothing that can be read.
+/// `Requires-Python` of the wheel, if it is readable.
 fn requires_python(path: &Utf8Path) -> Option<String> {
     let mut archive = WheelArchive::open(path).ok()?;
     let is_metadata = |name: &str| {
@@ -84,7 +84,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_those_that_installers_ask_for() {
+    fn names_are_those_that_installers_request() {
         assert_eq!(normalized("Zope.Interface__x"), "zope-interface-x");
         assert_eq!(encoded("a-1.0+cu12-py3-none-any.whl"), "a-1.0%2Bcu12-py3-none-any.whl");
     }

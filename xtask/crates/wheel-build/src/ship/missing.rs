@@ -1,4 +1,4 @@
-//! The wheels that `wheels.toml` asks of hosted CI and `dist/` lacks, and whether a release needs them.
+//! Wheels that `wheels.toml` requests from hosted CI and `dist/` lacks.
 
 use serde::Serialize;
 
@@ -8,38 +8,38 @@ use wheel_audit::UserError;
 use wheel_audit::dist::{Entry, Kind};
 use wheel_audit::wheel::Interpreter;
 
-/// Interpreters without a wheel, all of them required for a release or none.
+/// Interpreters without a wheel; a release requires all of their wheels or none.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Missing {
-    /// Target name.
+    /// Name of the target.
     pub target: String,
-    /// Platform in the engine's words.
+    /// Platform, e.g. `linux/amd64`.
     pub platform: String,
     /// The interpreters without a wheel.
     pub interpreters: Vec<String>,
-    /// Whether a release needs their wheels (`[ci] required`).
+    /// Whether a release requires the wheels (`[ci] required`).
     pub required: bool,
 }
 
 impl std::fmt::Display for Missing {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let list = self.interpreters.join(", ");
-        write!(f, "there is no wheel for {} {}: {list}", self.target, self.platform)
+        write!(f, "missing wheel for {} {}: {list}", self.target, self.platform)
     }
 }
 
 impl Missing {
-    /// The severity of the message about it.
+    /// Severity of the message.
     pub(crate) fn word(&self) -> &'static str {
         if self.required { "error" } else { "warning" }
     }
 }
 
-/// What `wheels.toml` asks of hosted CI and `store` lacks, in the order of the targets.
+/// Wheels that `wheels.toml` requests from hosted CI and `store` lacks, in the order of the targets.
 ///
 /// # Errors
-/// When the manifest cannot be read, or a pattern of `[ci] required` matches no build: a release would
-/// silently do without the wheels that it means.
+/// If the manifest cannot be read, or a pattern of `[ci] required` matches no build: a release would silently lack
+/// the wheels it names.
 pub(crate) fn missing(config: &Config, store: &Store) -> anyhow::Result<Vec<Missing>> {
     check_patterns(config)?;
     let manifest = store.manifest()?;
@@ -66,7 +66,7 @@ pub(crate) fn missing(config: &Config, store: &Store) -> anyhow::Result<Vec<Miss
     Ok(missing)
 }
 
-/// Whether a release needs no build of the wheel; no if the entry is not a wheel of `wheels.toml`.
+/// Whether no build of the wheel is required for a release; false if the entry is not a wheel of `wheels.toml`.
 pub(crate) fn is_optional(config: &Config, entry: &Entry) -> bool {
     let Kind::Wheel { target, platform, builds, .. } = &entry.kind else { return false };
     let target = config.targets.iter().find(|each| each.name == *target);
@@ -77,10 +77,10 @@ pub(crate) fn is_optional(config: &Config, entry: &Entry) -> bool {
     !builds.iter().any(|build| required(&build.interpreter))
 }
 
-/// Refuses a pattern of `[ci] required` that matches no build of hosted CI.
+/// Rejects a pattern of `[ci] required` that matches no build of hosted CI.
 ///
 /// # Errors
-/// For such a pattern.
+/// If there is such a pattern.
 pub(crate) fn check_patterns(config: &Config) -> Result<(), UserError> {
     let Some(required) = &config.ci.required else { return Ok(()) };
     let mut identifiers = Vec::new();
@@ -91,6 +91,6 @@ pub(crate) fn check_patterns(config: &Config) -> Result<(), UserError> {
         }
     }
     let Some(pattern) = required.unused(&identifiers).into_iter().next() else { return Ok(()) };
-    Err(UserError::new(format!("`[ci] required`: `{pattern}` matches none of hosted CI's builds"))
-        .hint("`cargo xtask wheels --print-build-identifiers` prints the builds of wheels.toml"))
+    Err(UserError::new(format!("`[ci] required`: `{pattern}` matches no build of hosted CI"))
+        .hint("`cargo xtask wheels --print-build-identifiers` lists the builds of wheels.toml"))
 }

@@ -1,4 +1,4 @@
-//! From many machines' `dist/` folders to one, and from that to releases and indexes.
+//! Merges the `dist/` folders of several machines and publishes the result as releases and indexes.
 
 pub(crate) mod changes;
 pub(crate) mod collect;

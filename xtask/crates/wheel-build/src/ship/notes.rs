@@ -1,5 +1,5 @@
-//! The notes of a release: what is in it and whom it is for, from the manifest and the build reports
-//! alone, so that the same wheels give the same notes (defects 14 and 18).
+//! Release notes: contents and supported systems, from the manifest and the build reports alone, so that the same
+//! wheels have the same notes (defects 14 and 18).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -11,16 +11,16 @@ use wheel_audit::policy::{Arch, Distribution, PlatformTag, distributions, instal
 use wheel_audit::report::{counted, markdown_code, markdown_text};
 use wheel_audit::text;
 
-/// GitHub takes 125,000 characters; a table of files is left out before that.
+/// GitHub accepts 125,000 characters. Longer notes omit the table of files.
 const LIMIT: usize = 100_000;
 
-/// The version that all `wheels` have; `None` where they have several.
+/// The common version of `wheels`; `None` if they differ.
 pub(crate) fn version(wheels: &[Wheel]) -> Option<&str> {
     let versions: BTreeSet<&str> = wheels.iter().map(|wheel| wheel.name.version.as_str()).collect();
     versions.first().copied().filter(|_| versions.len() == 1)
 }
 
-/// The notes in Markdown. `infos` are the build reports by folder, `missing` what hosted CI was to build, too.
+/// The notes in Markdown. `infos`: build reports by folder. `missing`: wheels that hosted CI should have built.
 pub(crate) fn notes(
     wheels: &[Wheel],
     infos: &BTreeMap<String, BuildInfo>,
@@ -62,7 +62,7 @@ pub(crate) fn notes(
     text
 }
 
-/// The wheels by folder, in the order of the wheels.
+/// The wheels by folder, in their order.
 fn folders(wheels: &[Wheel]) -> Vec<(&str, Vec<&Wheel>)> {
     let mut folders: Vec<(&str, Vec<&Wheel>)> = Vec::new();
     for wheel in wheels {
@@ -80,7 +80,7 @@ fn systems(
     text: &mut String,
 ) {
     text.push_str(
-        "\n| built in | platform | C library | interpreters | smoke test | tests | an installer takes it on \
+        "\n| built in | platform | C library | interpreters | smoke test | tests | installers use it on \
          |\n|---|---|---|---|---|---|---|\n",
     );
     let all: Vec<&Wheel> = folders.iter().flat_map(|(_, wheels)| wheels.iter().copied()).collect();
@@ -104,8 +104,8 @@ fn systems(
     }
 }
 
-/// The outcome of the smoke test and of the package's own tests: a word where every build has the same one, else the
-/// number of builds by outcome.
+/// Outcome of smoke tests and package tests: one word if all builds agree, else the number of builds for each
+/// outcome.
 fn tested(wheels: &[&Wheel]) -> (String, String) {
     let builds = || wheels.iter().flat_map(|wheel| wheel.entry.builds());
     let smoke = builds().map(|build| build.smoke.text(false));
@@ -125,8 +125,8 @@ fn tally(outcomes: impl Iterator<Item = String>) -> String {
     counts.collect::<Vec<_>>().join(", ")
 }
 
-/// The distributions on which an installer prefers one of `own` among `all`, for at least one of the
-/// interpreters: it takes the tag with the newest C library (PEP 600, "Package installers").
+/// Distributions on which an installer prefers one of `own` among `all` for some interpreter: it prefers the tag
+/// with the newest C library (PEP 600, "Package installers").
 fn taken_on(own: &[&Wheel], all: &[&Wheel], arch: Arch) -> String {
     let best = |wheel: &Wheel, system: &Distribution| {
         let tags = wheel.name.tags.platforms.iter().filter_map(|tag| tag.parse().ok());
@@ -174,7 +174,7 @@ mod tests {
     use wheel_audit::dist::{Entry, Kind, Reproduced, Smoke, Tests, WheelBuild};
     use wheel_audit::wheel::WheelName;
 
-    /// The notes of one wheel, with `text` wherever a stranger may have written.
+    /// The notes of one wheel, with `text` in every untrusted place.
     fn notes_with(text: &str) -> String {
         let file = "demo-1.0-cp311-cp311-manylinux_2_36_x86_64.whl";
         let build = WheelBuild {
@@ -220,7 +220,7 @@ mod tests {
         notes(&[wheel], &[("a".to_owned(), info)].into(), &[missing])
     }
 
-    /// What Markdown makes of a text, apart from its words: lines, cells, code.
+    /// The form of a Markdown text without its words: lines, cells, code.
     fn shape(text: &str) -> Vec<(usize, usize)> {
         let of_line = |line: &str| (line.matches('|').count(), line.matches('<').count());
         text.lines().map(of_line).collect()
@@ -228,7 +228,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_word_of_a_stranger_changes_the_form_of_the_notes(text in "[a|`<>\\[\\]()#@:\n\r!*_~&\\\\-]{1,40}") {
+        fn untrusted_text_does_not_change_the_form_of_the_notes(text in "[a|`<>\\[\\]()#@:\n\r!*_~&\\\\-]{1,40}") {
             let notes = notes_with(&text);
             prop_assert_eq!(shape(&notes), shape(&notes_with("a")));
             for sign in ["`", "@", "]("] {

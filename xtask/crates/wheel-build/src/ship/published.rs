@@ -1,4 +1,4 @@
-//! The wheels that leave the repository: those of the published targets, each file name once.
+//! The published wheels: those of published targets, each file name once.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,18 +15,18 @@ use wheel_audit::policy::Libc;
 use wheel_audit::text::shown;
 use wheel_audit::wheel::WheelName;
 
-/// A wheel that is published.
+/// A published wheel.
 #[derive(Debug, Clone)]
 pub(crate) struct Wheel {
     /// Its entry in the manifest.
     pub entry: Entry,
-    /// Its name, taken apart.
+    /// Its parsed file name.
     pub name: WheelName,
-    /// Target name.
+    /// Name of the target.
     pub target: String,
     /// Platform.
     pub platform: Platform,
-    /// The C library of the target, where wheels.toml says it.
+    /// C library of the target, if wheels.toml names it.
     pub libc: Option<Libc>,
 }
 
@@ -36,12 +36,12 @@ impl Wheel {
         self.entry.path.rsplit('/').next().unwrap_or_default()
     }
 
-    /// The folder that it is in.
+    /// Its folder.
     pub(crate) fn folder(&self) -> &str {
         self.entry.path.split('/').next().unwrap_or_default()
     }
 
-    /// Whether one of its builds was not smoke-tested.
+    /// Whether the smoke test of a build was skipped.
     pub(crate) fn is_untested(&self) -> bool {
         self.entry.builds().iter().any(|build| build.smoke == Smoke::Skipped)
     }
@@ -49,14 +49,14 @@ impl Wheel {
 
 fn damaged(path: &str, message: &str) -> UserError {
     UserError::new(format!("`{}` in `dist/`: {message}", shown(path)))
-        .hint("`cargo xtask verify` says all that is wrong; build or collect anew")
+        .hint("`cargo xtask verify` lists all problems; rebuild or collect again")
 }
 
-/// The published wheels of `store`, whose whole `dist/` is first held against its manifest, in the order
-/// of their targets in wheels.toml and then by name.
+/// Checks all of `dist/` against its manifest and returns the published wheels, by target in the order of
+/// wheels.toml, then by name.
 ///
 /// # Errors
-/// When `dist/` cannot be published as it is, or a file cannot be read or written.
+/// If `dist/` cannot be published, or a file cannot be read or written.
 pub(crate) fn wheels(config: &Config, store: &Store) -> anyhow::Result<Vec<Wheel>> {
     if let Some(problem) = wheel_audit::dist::check(store.dist(), &Known::new()).into_iter().next()
     {
@@ -68,7 +68,7 @@ pub(crate) fn wheels(config: &Config, store: &Store) -> anyhow::Result<Vec<Wheel
 /// The published wheels of a manifest.
 ///
 /// # Errors
-/// When `dist/` cannot be published as it is, or a file cannot be read or written.
+/// If `dist/` cannot be published, or a file cannot be read or written.
 pub(crate) fn select(config: &Config, manifest: &Manifest) -> anyhow::Result<Vec<Wheel>> {
     let unpublished = config.unpublished_folders();
     let mut wheels = Vec::new();
@@ -77,7 +77,7 @@ pub(crate) fn select(config: &Config, manifest: &Manifest) -> anyhow::Result<Vec
             let wheel = wheel(config, entry, target, platform);
             let wheel = wheel.ok_or_else(|| {
                 UserError::new(format!(
-                    "`{}` in the manifest is no wheel of ours",
+                    "`{}` in the manifest is not a wheel of a build",
                     shown(&entry.path)
                 ))
             })?;
@@ -99,11 +99,11 @@ pub(crate) fn select(config: &Config, manifest: &Manifest) -> anyhow::Result<Vec
                 let (one, other) = (other.entry.path.clone(), wheel.entry.path.clone());
                 bail!(
                     UserError::new(format!(
-                        "`{one}` and `{other}` have the same name and other bytes"
+                        "`{one}` and `{other}` have the same name but other bytes"
                     ))
                     .hint(
-                        "an index takes a file name once: name one of the targets in \
-                     `[publish] targets`"
+                        "an index accepts each file name once: list only one of these targets in \
+`[publish] targets`"
                     )
                 );
             }
@@ -122,11 +122,10 @@ pub(crate) fn select(config: &Config, manifest: &Manifest) -> anyhow::Result<Vec
     let is_wheel = |entry: &Entry| matches!(entry.kind, Kind::Wheel { .. });
     let any = manifest.files.iter().any(is_wheel);
     Err(if any {
-        UserError::new("no wheel of a published target is in `dist/`")
-            .hint("`[publish] targets` in wheels.toml says which targets are published")
+        UserError::new("`dist/` has no wheel of a published target")
+            .hint("`[publish] targets` in wheels.toml lists the published targets")
     } else {
-        UserError::new("there is no wheel in `dist/`")
-            .hint("build wheels with `cargo xtask wheels TARGET`")
+        UserError::new("`dist/` has no wheels").hint("run `cargo xtask wheels TARGET`")
     }
     .into())
 }
@@ -142,10 +141,10 @@ fn wheel(config: &Config, entry: &Entry, target: &str, platform: &str) -> Option
     Some(Wheel { entry, name, target, platform, libc: known.and_then(|target| target.libc) })
 }
 
-/// A file for a folder that is being filled: its name there, and where its bytes come from.
+/// Source of a file in an output folder.
 #[derive(Debug, Clone)]
 pub(crate) enum Content {
-    /// A copy of a file that has this digest.
+    /// A copy of a file with this digest.
     Copy {
         /// The file.
         from: Utf8PathBuf,
@@ -156,11 +155,11 @@ pub(crate) enum Content {
     Text(String),
 }
 
-/// Fills `folder` with `files`, by their names relative to it. What is there already may be nothing but
-/// files of these names: something else that lies there would be published too.
+/// Writes `files` to `folder`, by their names relative to it. Rejects a folder with other files, because they would
+/// be published too.
 ///
 /// # Errors
-/// When `dist/` cannot be published as it is, or a file cannot be read or written.
+/// If `dist/` cannot be published, or a file cannot be read or written.
 pub(crate) fn fill(folder: &Utf8Path, files: &BTreeMap<String, Content>) -> anyhow::Result<()> {
     fs_err::create_dir_all(folder)?;
     for entry in walkdir::WalkDir::new(folder).min_depth(1) {
@@ -173,11 +172,10 @@ pub(crate) fn fill(folder: &Utf8Path, files: &BTreeMap<String, Content>) -> anyh
         if !files.contains_key(&name) || !entry.file_type().is_file() {
             bail!(
                 UserError::new(format!(
-                    "`{folder}` holds `{}` already, which is not one of the files that belong \
-                 there",
+                    "`{folder}` already contains `{}`, which is not part of the output",
                     shown(&name)
                 ))
-                .hint("name an empty folder, or one that does not exist yet")
+                .hint("name an empty or new folder")
             );
         }
     }
@@ -192,7 +190,7 @@ pub(crate) fn fill(folder: &Utf8Path, files: &BTreeMap<String, Content>) -> anyh
                 files::copy(from, &draft)?;
                 if digest::of_file(&draft)? != *sha256 {
                     fs_err::remove_file(&draft)?;
-                    return Err(damaged(name, "it changed while it was copied").into());
+                    return Err(damaged(name, "it changed during the copy").into());
                 }
             }
         }
@@ -201,7 +199,7 @@ pub(crate) fn fill(folder: &Utf8Path, files: &BTreeMap<String, Content>) -> anyh
     Ok(())
 }
 
-/// The copies of `wheels`, flat.
+/// Copies of `wheels` in one flat folder.
 pub(crate) fn copies(store: &Store, wheels: &[Wheel]) -> BTreeMap<String, Content> {
     let copy = |wheel: &Wheel| {
         let from = store.dist().join(&wheel.entry.path);

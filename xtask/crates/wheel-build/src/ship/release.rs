@@ -1,8 +1,8 @@
-//! A release on GitHub: which commands make it, from what is to be released and what is there already.
+//! A release on GitHub: the commands that create or update it.
 //!
-//! A tag has a release of its own. The default branch has one pre-release that follows it: its files are
-//! replaced in place, so that a run which is cut off takes none away that another one had brought, and
-//! its tag moves to the commit that they were built from.
+//! A tag has its own release. The default branch has one rolling pre-release. Its files are replaced in place, so
+//! that an interrupted run removes no files of an earlier run, and its tag moves to the commit that they were built
+//! from.
 
 use anyhow::Context as _;
 use camino::{Utf8Path, Utf8PathBuf};
@@ -15,35 +15,35 @@ use crate::exec::{Exec, Step};
 use wheel_audit::UserError;
 use wheel_audit::dist::MANIFEST;
 
-/// What is released, by its Git reference.
+/// What to release, by Git reference.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Release {
-    /// `refs/tags/NAME`: a release of its own.
+    /// `refs/tags/NAME`: its own release.
     Tag(String),
-    /// `refs/heads/NAME` of the default branch: the pre-release with this tag.
+    /// `refs/heads/NAME` of the default branch: the rolling pre-release with this tag.
     Rolling(String),
 }
 
-/// What there is to release.
+/// Contents of a release.
 #[derive(Debug, Clone)]
 pub(crate) struct Assets {
-    /// The commit that it was built from.
+    /// Commit that the wheels were built from.
     pub commit: String,
     /// Title of the release.
     pub title: String,
-    /// The file with the notes.
+    /// File with the notes.
     pub notes: Utf8PathBuf,
-    /// The folder with the files.
+    /// Folder with the files.
     pub folder: Utf8PathBuf,
-    /// Their names, in order.
+    /// Names of the files, in order.
     pub files: Vec<String>,
 }
 
 impl Release {
-    /// What `reference` stands for.
+    /// Parses a Git reference.
     ///
     /// # Errors
-    /// When the reference is neither a tag nor the default branch.
+    /// If the reference is neither a tag nor the default branch.
     pub(crate) fn of(reference: &str, config: &Config) -> Result<Self, UserError> {
         let branch = config.ci.branch.as_ref().map_or("main", |branch| branch.0.as_str());
         let plain = |name: &str| !name.is_empty() && !name.starts_with('-');
@@ -55,62 +55,62 @@ impl Release {
         }
         let (reference, branch) = (reference.to_owned(), branch.to_owned());
         Err(UserError::new(format!("`{reference}` is neither a tag nor the branch `{branch}`")).hint(format!(
-            "`refs/tags/v1.0` makes a release, `refs/heads/{branch}` the pre-release that follows the \
-             branch (`[ci] branch` in wheels.toml)"
+"use `refs/tags/v1.0` for a release, `refs/heads/{branch}` for the rolling pre-release of the \
+branch (`[ci] branch` in wheels.toml)"
         )))
     }
 
-    /// The tag of the release.
+    /// Tag of the release.
     pub(crate) fn tag(&self) -> &str {
         match self {
             Self::Tag(tag) | Self::Rolling(tag) => tag,
         }
     }
 
-    /// Whether wheels of `project` in `version` are released: not for a tag that names no version of it.
+    /// Whether this releases wheels of `project` in `version`: false for a tag that is not a version of it.
     ///
     /// # Errors
-    /// When the tag names another version than the wheels.
+    /// If the tag names another version than the wheels.
     pub(crate) fn takes(&self, project: &str, version: &str) -> Result<bool, UserError> {
         let Self::Tag(tag) = self else { return Ok(true) };
         let Some(asked) = tag::version(tag, project) else { return Ok(false) };
-        // In a file name `-` is written `_`.
+        // File names contain `_` instead of `-`.
         let found = version.replace('_', "-").parse::<Version>();
         if found.is_ok_and(|found| found == asked) {
             return Ok(true);
         }
         Err(UserError::new(format!(
-            "the tag `{tag}` is for another version than the wheels, which are {version}"
+            "the tag `{tag}` names another version than the wheels, which have {version}"
         ))
         .hint(
-            "an index never takes a file name twice, so set the version in wheels.toml or in the package \
-             first, and then the tag",
+"an index accepts each file name only once: first set the version in wheels.toml or the package, \
+then create the tag",
         ))
     }
 }
 
-/// What is printed where a tag names no version.
+/// The message for a tag that is not a version.
 pub(crate) fn nothing(tag: &str, project: &str) -> String {
     format!(
-        "nothing is released: the tag `{tag}` names no version of {project} (`1.0`, `v1.0`, \
-         `{project}-1.0`, `{project}/v1.0`)"
+        "nothing is released: the tag `{tag}` is not a version of {project} (`1.0`, `v1.0`, \
+`{project}-1.0`, `{project}/v1.0`)"
     )
 }
 
-/// The call that returns the commit that the tag of `release` names on the remote now; none for the pre-release,
-/// whose tag the release moves itself.
+/// The command that prints the commit of the tag of `release` on the remote; `None` for the pre-release, whose tag
+/// the release itself moves.
 pub(crate) fn commit_step(root: &Utf8Path, release: &Release) -> Option<Step> {
     let Release::Tag(tag) = release else { return None };
-    // For an annotated tag, too, this is the commit and not the tag's own object.
+    // Unlike the tag's object, this is the commit of an annotated tag as well.
     let path = format!("repos/{{owner}}/{{repo}}/commits/tags/{tag}");
     Some(gh(root, ["api", &path, "--jq", ".sha"]))
 }
 
-/// Refuses a tag that names another commit on the remote than the wheels were built from: it was moved, or deleted,
-/// since this run began.
+/// Rejects a tag that names another commit on the remote than the one of the wheels: it was moved or deleted during
+/// this run.
 ///
 /// # Errors
-/// For such a tag, or when GitHub cannot be asked.
+/// If the tag differs, or GitHub cannot be queried.
 pub(crate) fn check_tag(
     exec: &Exec,
     root: &Utf8Path,
@@ -121,19 +121,19 @@ pub(crate) fn check_tag(
     let tag = release.tag();
     let now = match exec.read_again(&step) {
         Ok(now) => now.trim().to_ascii_lowercase(),
-        // `gh` prints the status that GitHub gives for an unknown reference.
+        // `gh` prints GitHub's status for an unknown reference.
         Err(error) if ["HTTP 404", "HTTP 422"].iter().any(|it| error.stderr().contains(it)) => {
             let error = UserError::new(format!("GitHub has no commit for the tag `{tag}`"));
-            anyhow::bail!(error.hint("push the tag, and run the release of its own workflow run"));
+            anyhow::bail!(error.hint("push the tag; its own workflow run creates the release"));
         }
         Err(error) => return Err(error.into()),
     };
     anyhow::ensure!(
         now == commit.to_ascii_lowercase(),
         UserError::new(format!(
-            "the tag `{tag}` was moved: it names the commit {now} now, and the wheels were built from {commit}"
+            "the tag `{tag}` was moved to commit {now}, but the wheels were built from {commit}"
         ))
-        .hint("the tag's new push has a run of its own, which releases the wheels of that commit")
+        .hint("the workflow run of the moved tag releases the wheels of its commit")
     );
     Ok(())
 }
@@ -148,10 +148,10 @@ struct Asset {
     name: String,
 }
 
-/// The names of the files that the release has; `None` where there is no such release.
+/// Names of the files of an existing release; `None` if the release does not exist.
 ///
 /// # Errors
-/// When GitHub cannot be asked.
+/// If GitHub cannot be queried.
 pub(crate) fn existing(
     exec: &Exec,
     root: &Utf8Path,
@@ -160,11 +160,11 @@ pub(crate) fn existing(
     let step = gh(root, ["release", "view", release.tag(), "--json", "assets"]);
     match exec.read_again(&step) {
         Ok(text) => {
-            let view: View =
-                serde_json::from_str(&text).context("`gh release view` gave no list of files")?;
+            let view: View = serde_json::from_str(&text)
+                .context("`gh release view` printed no list of files")?;
             Ok(Some(view.assets.into_iter().map(|asset| asset.name).collect()))
         }
-        // The words of `gh`, whose exit status is 1 for every failure.
+        // `gh` exits with 1 for every failure, so its message decides.
         Err(error) if error.stderr().contains("release not found") => Ok(None),
         Err(error) => Err(error.into()),
     }
@@ -176,10 +176,10 @@ struct Listed {
     tag: String,
 }
 
-/// The tag of the newest release that is no draft, no pre-release, and not the one called `except`.
+/// Tag of the newest release that is not a draft, not a pre-release, and not `except`.
 ///
 /// # Errors
-/// When GitHub cannot be asked.
+/// If GitHub cannot be queried.
 pub(crate) fn last(
     exec: &Exec,
     root: &Utf8Path,
@@ -189,33 +189,33 @@ pub(crate) fn last(
     let step = gh(root, ["release", "list", "--json", "tagName"].into_iter().chain(options));
     let text = exec.read_again(&step)?;
     let all: Vec<Listed> =
-        serde_json::from_str(&text).context("`gh release list` gave no list of releases")?;
+        serde_json::from_str(&text).context("`gh release list` printed no list of releases")?;
     Ok(all.into_iter().map(|listed| listed.tag).find(|tag| Some(tag.as_str()) != except))
 }
 
-/// The call that downloads what a release is compared by.
+/// The command that downloads the files for a comparison.
 pub(crate) fn download_step(root: &Utf8Path, tag: &str, folder: &Utf8Path) -> Step {
     let patterns = ["--pattern", "*.whl", "--pattern", MANIFEST];
     let download = ["release", "download", "--clobber", "--dir", folder.as_str()];
     gh(root, download.into_iter().chain(patterns).chain(["--", tag]))
 }
 
-/// Sees that `commit` is the full name of one.
+/// Requires `commit` to be a full commit hash.
 ///
 /// # Errors
-/// When it is no commit.
+/// If it is not.
 pub(crate) fn check_commit(commit: &str) -> Result<(), UserError> {
     if commit.len() == 40 && commit.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return Ok(());
     }
-    Err(UserError::new(format!("`{commit}` is no commit: 40 hexadecimal digits"))
-        .hint("`--commit \"$(git rev-parse HEAD)\"` names the commit that is checked out"))
+    Err(UserError::new(format!("`{commit}` is not a commit hash of 40 hexadecimal digits"))
+        .hint("`--commit \"$(git rev-parse HEAD)\"` names the current commit"))
 }
 
-/// The commands that make the release, `existing` being what [`existing()`] found.
+/// The commands that create or update the release. `existing` is the result of [`existing()`].
 ///
 /// # Errors
-/// When it is no commit.
+/// If the commit is not a full hash.
 pub(crate) fn steps(
     root: &Utf8Path,
     release: &Release,
@@ -232,7 +232,7 @@ pub(crate) fn steps(
             let create = ["release", "create", tag, "--verify-tag"].into_iter().chain(text);
             vec![with(gh(root, create), files())]
         }
-        // Someone wrote it, or an earlier attempt: its notes stay.
+        // The release exists, so its notes are kept.
         (Release::Tag(_), Some(_)) => {
             vec![with(gh(root, ["release", "upload", tag, "--clobber"]), files())]
         }
@@ -258,8 +258,8 @@ pub(crate) fn steps(
 }
 
 fn gh<'a>(root: &Utf8Path, args: impl IntoIterator<Item = &'a str>) -> Step {
-    let hint = "`gh auth status` says whether `gh` may write here; in a workflow it needs `GH_TOKEN` \
-                and the permission `contents: write`";
+    let hint = "`gh auth status` shows whether `gh` has write access; in a workflow it requires `GH_TOKEN` \
+            and the permission `contents: write`";
     Step::new("gh", args).cwd(root).hint(hint)
 }
 
@@ -328,7 +328,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tag_that_was_moved_or_deleted_is_refused_with_both_commits() {
+    fn a_moved_or_deleted_tag_is_rejected_with_both_commits() {
         use crate::exec::Captured;
         let built = assets().commit;
         let check = |release: &Release, answer: Captured| {
@@ -339,8 +339,8 @@ mod tests {
         assert!(check(&tag, Captured::ok(&format!("{}\n", built.to_uppercase()))).is_ok());
         let moved = check(&tag, Captured::ok(&"f".repeat(40))).unwrap_err();
         assert!(moved.contains(&built) && moved.contains(&"f".repeat(40)), "{moved}");
-        for said in ["gh: Not Found (HTTP 404)", "gh: No commit found (HTTP 422)", "HTTP 401"] {
-            assert!(check(&tag, Captured::failed(said)).is_err(), "{said}");
+        for message in ["gh: Not Found (HTTP 404)", "gh: No commit found (HTTP 422)", "HTTP 401"] {
+            assert!(check(&tag, Captured::failed(message)).is_err(), "{message}");
         }
         let rolling = Release::Rolling("l".to_owned());
         assert!(check(&rolling, Captured::failed("not asked")).is_ok());
@@ -349,14 +349,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_commit_is_refused() {
+    fn a_branch_name_is_rejected_as_a_commit() {
         let assets = Assets { commit: "main".to_owned(), ..assets() };
         let error = steps("/r".into(), &Release::Rolling("l".to_owned()), &assets, None);
-        assert!(error.unwrap_err().to_string().contains("`main` is no commit"));
+        assert!(error.unwrap_err().to_string().contains("`main`"));
     }
 
     #[test]
-    fn a_release_that_there_is_not_is_told_from_a_failure() {
+    fn a_missing_release_is_not_a_failure() {
         use crate::exec::Captured;
         let ask = |captured: Captured| {
             let exec = Exec::fake(move |_| Ok(captured.clone()));

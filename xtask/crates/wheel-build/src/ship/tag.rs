@@ -1,9 +1,9 @@
-//! Which version a Git tag names.
+//! Versions in the names of Git tags.
 
 use pep440_rs::Version;
 
-/// The version that `tag` names for `project`: `1.0` or `v1.0`, alone or after `PROJECT-` or `PROJECT/`. A tag of
-/// another form, or of another project, names none.
+/// The version that `tag` names for `project`: `1.0` or `v1.0`, alone or after `PROJECT-` or `PROJECT/`. `None` for
+/// other forms and other projects.
 pub(crate) fn version(tag: &str, project: &str) -> Option<Version> {
     let ends = tag.match_indices(['-', '/']).map(|(at, _)| at);
     let prefix = ends.filter(|at| is_name(tag.get(..*at), project)).max();

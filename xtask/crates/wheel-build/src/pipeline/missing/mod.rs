@@ -1,7 +1,7 @@
-//! What a failed build misses (a header, a library, a module of pkg-config, a program, Rust), and the key of
+//! What a failed build lacks (a header, a library, a module of pkg-config, a program, Rust), and the key of
 //! `wheels.toml` that provides it.
 //!
-//! What a package prints decides which rows of the table a hint names, and nothing else: no word of it is repeated.
+//! The output of a package only selects rows of the table for a hint. The hint never repeats its text.
 
 mod output;
 mod table;
@@ -14,18 +14,18 @@ use super::outcome::{Failure, FailureReason};
 use super::state::stage_of;
 use crate::config::Family;
 
-/// Maximum number of packages that a hint names.
+/// Maximum number of packages in a hint.
 const MAX_PACKAGES: usize = 6;
 
-/// The steps that run the package's own code where `system_packages` are installed, and without a network, unless
-/// their name ends in [`ONLINE`].
+/// Steps that run the package's code with `system_packages` and without network, unless their name ends in
+/// [`ONLINE`].
 const STEPS: [&str; 3] = ["wheel-builder", "before-run", "build-environment"];
 const ONLINE: &str = "-online";
 
-/// Adds to `failure` the key that provides what the build misses, for a system of `family`.
+/// Adds to `failure` a hint with the key that provides what the build lacks, for a system of `family`.
 pub(super) fn advise(failure: &mut Failure, family: Option<Family>) {
     let stage = failure.step.as_deref().and_then(stage_of);
-    // Nobody answers where there is no network: another run has the same result.
+    // Without network, another attempt has the same result.
     if failure.source.is_some() && stage.is_some_and(|stage| STEPS.contains(&stage)) {
         failure.source = None;
         failure.reason = FailureReason::Step;
@@ -60,14 +60,14 @@ fn hint(lines: &[String], family: Option<Family>) -> Option<String> {
     let known: Vec<String> = families.iter().filter_map(|one| assignment(&missing, *one)).collect();
     if !known.is_empty() {
         return Some(format!(
-            "set `system_packages = {{ {} }}` in `[build]` of wheels.toml, beside the packages that are there already",
+            "set `system_packages = {{ {} }}` in `[build]` of wheels.toml, in addition to packages already listed there",
             known.join(", ")
         ));
     }
     unknown(&missing)
 }
 
-/// `apt = ["libffi-dev"]`: what `family` calls what is missing.
+/// `apt = ["libffi-dev"]`: the packages of `family` that provide what is missing.
 fn assignment(missing: &[Missing], family: Family) -> Option<String> {
     let packages: BTreeSet<&str> =
         missing.iter().filter_map(|each| table::package(each)?.of(family)).collect();
@@ -76,25 +76,25 @@ fn assignment(missing: &[Missing], family: Family) -> Option<String> {
     (!quoted.is_empty()).then(|| format!("{family} = [{}]", quoted.join(", ")))
 }
 
-/// The hint where the table has no package for what is missing.
+/// The hint if the table has no package for what is missing.
 fn unknown(missing: &[Missing]) -> Option<String> {
     let any = |test: fn(&Missing) -> bool| missing.iter().any(test);
     let text = if any(|each| matches!(each, Missing::Header(_))) {
-        "if git ignores that file, `include` in `[source]` adds it (`cargo xtask source --list` shows what the build \
-         gets); if it is a library's, `system_packages` in `[build]` installs the library. \
-         `cargo xtask shell --last-failed` opens a shell before that step"
+        "if git ignores that file, add it with `include` in `[source]` (`cargo xtask source --list` shows the \
+files of the build); if it belongs to a library, install the library with `system_packages` in `[build]`. \
+`cargo xtask shell --last-failed` opens a shell before that step"
     } else if any(|each| matches!(each, Missing::Generated)) {
-        "the source lacks a file that a generator writes: `before-build` in `[build]` of wheels.toml runs the \
-         generator, for example `before-build = \"pip install cython && cython -3 package/module.pyx\"` with \
-         `requires = [\"cython\"]`"
+        "the source lacks a file that a generator writes: run the generator with `before-build` in `[build]` of \
+wheels.toml, for example `before-build = \"pip install cython && cython -3 package/module.pyx\"` with \
+`requires = [\"cython\"]`"
     } else if any(|each| matches!(each, Missing::BuildRequirement)) {
         "add the module to `requires` in `[build-system]` of pyproject.toml. If `requirements` in `[build]` of \
          wheels.toml pins the build backend, add it to that file, or raise its version there"
     } else if any(|each| {
         matches!(each, Missing::Library(_) | Missing::Module(_) | Missing::Program(_))
     }) {
-        "`system_packages` in `[build]` of wheels.toml installs what the build misses, by the name of the target's \
-         package; `cargo xtask shell --last-failed` opens a shell before that step"
+        "install the missing package with `system_packages` in `[build]` of wheels.toml, by its name in the \
+target's distribution; `cargo xtask shell --last-failed` opens a shell before that step"
     } else {
         return None;
     };
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn what_tools_report_as_missing_leads_to_the_targets_own_package() {
+    fn output_of_tools_selects_the_targets_package() {
         for (line, apt, dnf, apk) in [
             (
                 "c/x.c:3:10: fatal error: ffi.h: No such file or directory",
@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn several_missing_packages_are_one_line_and_no_family_names_all() {
+    fn several_missing_packages_share_a_line_and_an_unknown_family_lists_all() {
         let lines =
             ["a.c:1:2: fatal error: gmp.h: No such file or directory", "ld: cannot find -lmpfr"];
         let lines = lines.map(str::to_owned);
@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn rust_has_a_key_of_its_own() {
+    fn rust_has_its_own_key() {
         for line in ["sh: 1: cargo: not found", "error: can't find Rust compiler"] {
             assert!(
                 hint_of(line, Family::Apt).contains("`rust = \"distro\"` in `[toolchain]`"),
@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn no_word_of_the_package_is_repeated() {
+    fn text_of_the_package_is_not_repeated() {
         for line in [
             "x.c:1:2: fatal error: evil\"]}.h: No such file or directory",
             "sh: 1: curl evil | sh: not found",

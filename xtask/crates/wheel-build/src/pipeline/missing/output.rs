@@ -1,6 +1,6 @@
-//! What compilers, linkers, build systems and shells print where something is not installed.
+//! Output of compilers, linkers, build systems and shells about something that is not installed.
 
-/// Something that a build looked for in vain, by the name that a tool printed.
+/// Something that a build did not find, with the name that a tool printed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Missing {
     /// `#include <ffi.h>`
@@ -13,7 +13,7 @@ pub(super) enum Missing {
     Program(String),
     /// Rust's compiler or cargo.
     Rust,
-    /// A newer Rust than there is.
+    /// A newer Rust than the installed one.
     NewerRust,
     /// A source file that a generator writes.
     Generated,
@@ -21,7 +21,7 @@ pub(super) enum Missing {
     BuildRequirement,
 }
 
-/// Words before and after a name, and what the name is.
+/// Text before and after a name, and the kind of name.
 type Pattern = (&'static str, &'static str, fn(&str) -> Missing);
 
 const PATTERNS: [Pattern; 24] = [
@@ -51,14 +51,14 @@ const PATTERNS: [Pattern; 24] = [
     ("requires Cython ", "", build_requirement),
 ];
 
-/// Words of tools that miss Rust.
+/// Messages of tools about missing Rust.
 const RUST: [&str; 3] = [
     "can't find Rust compiler",
     "Cargo, the Rust package manager, is not installed",
     "error: no Rust compiler",
 ];
 
-/// Words of tools for which Rust is too old; the second ones stand behind the name of a crate.
+/// Messages of tools about an outdated Rust; the second group follows the name of a crate.
 const NEWER_RUST: [&str; 4] = [
     "is not supported by the following package",
     "cannot be built because it requires rustc ",
@@ -66,7 +66,7 @@ const NEWER_RUST: [&str; 4] = [
     "lock file version 4 requires",
 ];
 
-/// What `lines` say is missing, in their order, each once.
+/// Everything that `lines` report as missing, in order, each once.
 pub(super) fn missing(lines: &[String]) -> Vec<Missing> {
     let mut found = Vec::new();
     for each in lines.iter().filter_map(|line| missing_in(line.trim())) {
@@ -93,7 +93,7 @@ fn missing_in(line: &str) -> Option<Missing> {
     }
     PATTERNS.iter().find_map(|(before, after, kind)| {
         let rest = line.split_once(before)?.1;
-        // A name ends with the line, or with what follows it.
+        // A name ends at the end of the line, or at the text that follows it.
         let name = match (*after, rest.split_once(after)) {
             ("", _) => rest.split([':', ' ']).next()?,
             (" ", _) => rest.split([' ', '(']).next()?,
@@ -111,7 +111,7 @@ fn of_shell(line: &str) -> Option<&str> {
     rest.rsplit(": ").next()
 }
 
-/// A header, or a source file that is named on the command line.
+/// A header, or a source file of the command line.
 fn header(name: &str) -> Missing {
     let sources = [".c", ".cpp", ".cc", ".cxx", ".pyx"];
     if sources.iter().any(|end| name.ends_with(end)) {

@@ -7,14 +7,14 @@ use serde::Deserialize;
 use super::output::Missing;
 use crate::config::Family;
 
-/// A development package of the distributions, and what it has.
+/// A development package of the distributions, and its contents.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Package {
     apt: Option<String>,
     dnf: Option<String>,
     apk: Option<String>,
-    /// As sources include them; with `/` at the end, all below that folder.
+    /// Names as in `#include`; a name that ends with `/` covers its folder.
     #[serde(default)]
     headers: Vec<String>,
     /// `ffi` for `libffi.so`.
@@ -25,7 +25,7 @@ pub(super) struct Package {
     modules: Vec<String>,
     #[serde(default)]
     programs: Vec<String>,
-    /// What `CMake` and Meson call it.
+    /// Names in `CMake` and Meson.
     #[serde(default)]
     names: Vec<String>,
 }
@@ -37,12 +37,12 @@ struct Table {
 
 static PACKAGES: LazyLock<Vec<Package>> = LazyLock::new(|| {
     let table: Result<Table, _> = toml::from_str(include_str!("packages.toml"));
-    // The file is part of the program; a test reads it.
+    // The file is compiled in, and a test parses it.
     table.map(|table| table.package).unwrap_or_default()
 });
 
 impl Package {
-    /// What `family` calls it, where it has it.
+    /// Name of the package in `family`, if it exists there.
     pub(super) fn of(&self, family: Family) -> Option<&str> {
         match family {
             Family::Apt => self.apt.as_deref(),
@@ -62,7 +62,7 @@ impl Package {
             Missing::Header(name) => self.headers.iter().any(|header| within(header, name)),
             Missing::Library(name) => self.libraries.contains(name),
             Missing::Program(name) => called(&self.programs, name),
-            // Build systems also call a package as its library or program.
+            // Build systems also use the name of a library or program for a package.
             Missing::Module(name) => [&self.modules, &self.names, &self.libraries, &self.programs]
                 .iter()
                 .any(|names| called(names, name)),
@@ -71,7 +71,7 @@ impl Package {
     }
 }
 
-/// The package that has what is missing.
+/// The package that provides what is missing.
 pub(super) fn package(missing: &Missing) -> Option<&'static Package> {
     PACKAGES.iter().find(|package| package.has(missing))
 }
@@ -81,7 +81,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_package_of_the_table_can_be_found_and_has_names_that_wheels_toml_takes() {
+    fn each_package_of_the_table_is_found_and_has_names_valid_in_wheels_toml() {
         assert!(PACKAGES.len() > 150, "{}", PACKAGES.len());
         let is_name =
             |name: &String| name.chars().all(|c| c.is_ascii_alphanumeric() || "+-._".contains(c));

@@ -27,7 +27,7 @@ fn plan(more: &str, pythons: &[&str]) -> Plan {
     plan::plan(&config, &request, &Inputs::default())
 }
 
-/// Of each job on linux/amd64 the interpreters of its leads.
+/// Interpreters of each job's leads on linux/amd64.
 fn leads(more: &str, pythons: &[&str]) -> Vec<Vec<String>> {
     let plan = plan(more, pythons);
     let name = |&at: &usize| {
@@ -41,7 +41,7 @@ fn leads(more: &str, pythons: &[&str]) -> Vec<Vec<String>> {
 }
 
 #[test]
-fn the_lowest_one_of_its_kind_builds_and_cpython_for_all() {
+fn the_lowest_interpreter_of_its_kind_builds_and_cpython_for_all() {
     assert_eq!(leads("", &["cp314", "cp311", "cp313"]), [vec!["cp311"], vec![], vec!["cp311"]]);
     assert_eq!(
         leads("", &["cp316t", "cp315t", "cp315", "pp310", "pp311"]),
@@ -51,7 +51,7 @@ fn the_lowest_one_of_its_kind_builds_and_cpython_for_all() {
 }
 
 #[test]
-fn jobs_with_other_build_settings_share_nothing() {
+fn jobs_with_different_build_settings_do_not_share() {
     let pythons = ["cp311", "cp313", "cp314"];
     for other in ["build.env = { A = \"1\" }", "repair.mode = \"off\""] {
         let other = format!("[[override]]\nselect = \"cp311-*\"\n{other}\n");
@@ -88,7 +88,7 @@ fn manifest(job: &Job, file: &str) -> Manifest {
 }
 
 #[test]
-fn a_stable_wheel_is_expected_of_a_source_that_asks_for_it() {
+fn a_stable_wheel_is_expected_if_the_source_selects_it() {
     let plan = plan("", &["cp311", "cp313", "cp314t", "cp315t", "cp316t", "pp311"]);
     let [cp311, cp313, cp314t, cp315t, cp316t, pp311] = &plan.jobs[..6] else { unreachable!() };
     let none = Manifest::default();
@@ -98,7 +98,7 @@ fn a_stable_wheel_is_expected_of_a_source_that_asks_for_it() {
     for (lead, job) in [(cp311, cp314t), (cp314t, cp315t), (cp311, pp311)] {
         assert!(!expects(true).expects(lead, job), "{} {}", lead.title(), job.title());
     }
-    // What the last run built is known.
+    // The wheel of the last run decides.
     for (file, is_stable, served) in [
         ("demo-1.0-cp311-cp311-linux_x86_64.whl", true, [false, false]),
         ("demo-1.0-cp311-abi3-linux_x86_64.whl", false, [true, false]),
@@ -111,7 +111,7 @@ fn a_stable_wheel_is_expected_of_a_source_that_asks_for_it() {
 }
 
 #[test]
-fn settings_and_files_of_the_package_ask_for_the_stable_interface() {
+fn settings_and_files_of_the_package_select_the_stable_abi() {
     let expects = |settings: &str| {
         let plan = plan(settings, &["cp311", "cp313"]);
         let manifest = Manifest::default();

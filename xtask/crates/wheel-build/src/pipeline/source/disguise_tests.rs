@@ -1,4 +1,4 @@
-//! Trees that look like something else than they are.
+//! Trees with misleading content.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::os::unix::fs::symlink;
@@ -8,7 +8,7 @@ use super::testing::*;
 use super::*;
 
 #[test]
-fn a_link_that_the_clone_has_as_a_text_is_an_error() {
+fn a_link_that_is_checked_out_as_a_text_is_an_error() {
     let (_dir, tree) = committed(&["a.py"]);
     symlink("a.py", tree.join("b.py")).unwrap();
     commit(&tree);
@@ -22,7 +22,7 @@ fn a_link_that_the_clone_has_as_a_text_is_an_error() {
 }
 
 #[test]
-fn a_file_that_the_next_commit_lacks_is_out() {
+fn a_file_that_the_next_commit_lacks_is_excluded() {
     let (_dir, tree) = committed(&["a.py", "generated.c", "kept.c", "lost.py"]);
     git(&tree, &["rm", "--quiet", "--cached", "generated.c", "kept.c"]);
     write(&tree, ".gitignore", "generated.c\n");
@@ -34,7 +34,7 @@ fn a_file_that_the_next_commit_lacks_is_out() {
 }
 
 #[test]
-fn what_was_compiled_is_known_by_its_content_and_a_version_in_its_name() {
+fn compiled_files_are_detected_by_content_and_by_a_version_in_the_name() {
     let (_dir, tree) = committed(&["a.py", "tracked.so.1"]);
     let compiled = ["libz.so.1", "libz.so.1.2.13", "libz.a", "bin/flatc"];
     write_all(&tree, &compiled, "\x7fELF");
@@ -46,7 +46,7 @@ fn what_was_compiled_is_known_by_its_content_and_a_version_in_its_name() {
 }
 
 #[test]
-fn an_empty_folder_named_git_makes_no_submodule() {
+fn an_empty_folder_named_git_is_not_a_submodule() {
     let (_dir, library) = committed(&["b.h"]);
     let (_dir, tree) = committed(&["a.py"]);
     let add = ["-c", "protocol.file.allow=always", "submodule", "--quiet", "add"];
@@ -58,7 +58,7 @@ fn an_empty_folder_named_git_makes_no_submodule() {
 }
 
 #[test]
-fn a_folder_that_looks_like_the_tools_output_is_the_packages() {
+fn a_folder_that_looks_like_the_tools_output_belongs_to_the_package() {
     let names = ["target/debug/a.py", "target/release/a.py", "pkg/a.py", "conda/a.py"];
     let (_dir, tree) = plain_folder(&names);
     write(&tree, "pkg/manifest.json", "{\"schema_version\": 1, \"files\": [{\"url\": \"a\"}]}");
@@ -71,7 +71,7 @@ fn a_folder_that_looks_like_the_tools_output_is_the_packages() {
 }
 
 #[test]
-fn a_pattern_that_leads_through_a_link_is_reported() {
+fn a_pattern_through_a_link_is_reported() {
     let (_dir, tree) = committed(&["a.py", "out/x.c"]);
     symlink("out", tree.join("linked")).unwrap();
     let source = LocalSource { include: patterns(&["linked/*.c"]), ..local() };
@@ -91,7 +91,7 @@ fn a_file_that_git_does_not_compare_counts_as_changed() {
 }
 
 #[test]
-fn the_version_of_a_package_in_a_submodule_follows_from_the_submodule() {
+fn the_version_of_a_package_in_a_submodule_comes_from_the_submodule() {
     let (_dir, library) = committed(&["b.py"]);
     let pyproject = "[build-system]\nrequires = [\"setuptools-scm\"]\n";
     write(&library, "pyproject.toml", pyproject);

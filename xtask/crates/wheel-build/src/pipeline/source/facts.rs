@@ -1,4 +1,4 @@
-//! What is known of a folder before it is decided which of its files are the source.
+//! Facts about a folder, before its source files are selected.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -8,77 +8,77 @@ use serde::Serialize;
 /// A folder.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Tree {
-    /// The git repositories, that of the folder itself first; empty without git.
+    /// Git repositories, that of the folder first; empty without git.
     pub repositories: Vec<Repository>,
     /// Its files, sorted by path.
     pub entries: Vec<Entry>,
-    /// What the contents of folders show.
+    /// Marks of folders, from their contents.
     pub marks: BTreeMap<PathBuf, Mark>,
-    /// Whether the package lies in an unpacked source archive: generated files belong to it.
+    /// Whether the package is in an unpacked source archive, to which generated files belong.
     pub is_archive: bool,
     /// Patterns of `include` that match no file.
     pub unmatched: Vec<String>,
 }
 
-/// A git repository: that of the folder itself, or of a submodule that is checked out.
+/// A git repository: that of the folder, or of a submodule that is checked out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Repository {
-    /// Where it lies in the folder; empty for the folder itself.
+    /// Its path in the folder; empty for the folder itself.
     pub prefix: PathBuf,
-    /// The commit that is checked out; `None` before the first one.
+    /// The current commit; `None` before the first one.
     pub head: Option<String>,
-    /// Whether it is a submodule at another commit than the one that its parent records.
+    /// Whether it is a submodule at another commit than the one its parent records.
     pub is_moved: bool,
 }
 
-/// A file of the folder, or what stands in the place of one.
+/// A file of the folder, or what replaced it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Entry {
     /// Relative to the folder.
     pub path: PathBuf,
     pub kind: Kind,
     pub status: Status,
-    /// What the commit that is checked out has there.
+    /// Its object in the current commit.
     pub head: Option<Object>,
-    /// Whether a sparse checkout leaves it out.
+    /// Whether a sparse checkout excludes it.
     pub is_sparse: bool,
 }
 
-/// A file as a commit has it.
+/// A file in a commit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Object {
     /// In octal digits, as git prints it.
     pub mode: String,
-    /// The object's name, in hexadecimal digits.
+    /// Name of the object, in hexadecimal digits.
     pub id: String,
 }
 
-/// What git knows of a file.
+/// State of a file in git.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Status {
-    /// As in the commit that is checked out.
+    /// As in the current commit.
     Tracked,
     /// Tracked, and different from that commit.
     Changed,
-    /// Not tracked. Git ignores it, or it does not.
+    /// Not tracked; git may ignore it.
     Untracked,
     /// There is no git.
     Unversioned,
 }
 
-/// What is in an entry's place on the disk.
+/// Kind of an entry on disk.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Kind {
     File {
         size: u64,
         content: Content,
     },
-    /// A symbolic link, with its target.
+    /// A symbolic link with its target.
     Link(PathBuf),
     /// A FIFO, a socket or a device.
     Special,
-    /// A folder that was not entered: see its mark. Without one it is a clone of another repository.
+    /// A folder that was not entered because of its mark. Without one it is a clone of another repository.
     Folder,
     /// A submodule.
     Submodule {
@@ -87,11 +87,11 @@ pub(super) enum Kind {
     Missing,
 }
 
-/// What a file's first bytes show.
+/// Content of a file, from its first bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Content {
     Any,
-    /// It stands for a file that Git LFS has not fetched.
+    /// A pointer to a file that Git LFS has not fetched.
     LfsPointer,
     /// Cython generated it.
     Cython,
@@ -99,7 +99,7 @@ pub(super) enum Content {
     Elf,
 }
 
-/// What a folder's content shows.
+/// Mark of a folder, from its content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Mark {
     /// It has `pyvenv.cfg`.
@@ -113,7 +113,7 @@ pub(super) enum Mark {
 }
 
 impl Tree {
-    /// The nearest folder with a mark that `path` is, or is in.
+    /// The nearest marked folder that `path` is, or is in.
     pub(super) fn mark(&self, path: &Path) -> Option<(&Path, Mark)> {
         let folders = path.ancestors().filter(|folder| !folder.as_os_str().is_empty());
         let marked = folders.filter_map(|folder| self.marks.get_key_value(folder));

@@ -1,4 +1,4 @@
-//! What git knows of a folder: three lists for each repository, read without a program of the repository's own.
+//! Git's view of a folder: three lists for each repository, without running programs of the repository.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -8,14 +8,14 @@ use camino::Utf8Path;
 use wheel_audit::UserError;
 use wheel_audit::text::shown;
 
-use super::disk::{Disk, go_on, is_there};
+use super::disk::{Disk, check_interrupt, exists};
 use super::facts::{Entry, Kind, Object, Repository, Status, Tree};
 use crate::exec::{Exec, Step};
 use crate::sys;
 
-/// The mode of a submodule, as git prints it.
+/// Mode of a submodule, as git prints it.
 const SUBMODULE: &str = "160000";
-/// What `git lfs install --local` sets.
+/// Settings of `git lfs install --local`.
 const LFS_SETTINGS: [(&str, &str); 6] = [
     ("filter.lfs.clean", "git-lfs clean -- %f"),
     ("filter.lfs.smudge", "git-lfs smudge -- %f"),
@@ -25,10 +25,10 @@ const LFS_SETTINGS: [(&str, &str); 6] = [
     ("filter.lfs.required", "true"),
 ];
 
-/// Adds what git knows of the repository that the folder lies in, and of its submodules.
+/// Adds git's view of the folder's repository and its submodules.
 ///
 /// # Errors
-/// When git fails: without its lists, files that it ignores (secrets among them) would be packed.
+/// If git fails: without its lists, ignored files (e.g. secrets) would be packed.
 pub(super) fn gather(exec: &Exec, disk: &mut Disk, tree: &mut Tree) -> io::Result<()> {
     let top = Repository { prefix: PathBuf::new(), head: None, is_moved: false };
     repository(exec, disk, top, tree)
@@ -49,20 +49,20 @@ fn repository(
     let mut status = git.status()?;
     repository.head = status.head.take();
     tree.repositories.push(repository);
-    // Deleted with `git rm`: git lists it no more, and the commit has it.
+    // Deleted with `git rm`: git does not list it, but the commit has it.
     for path in status.changed.keys() {
         index.entry(path.clone()).or_default();
     }
     let mut submodules = Vec::new();
     for (path, listed) in index {
-        go_on()?;
+        check_interrupt()?;
         let changed = status.changed.get(&path);
         let head = match changed {
             Some(head) => head.clone(),
             None => listed.object.clone(),
         };
         let untracked = status.untracked.remove(&path);
-        // Removed with `git rm --cached`, and ignored by git: the next commit has it no more.
+        // Removed with `git rm --cached` and ignored by git: the next commit lacks it.
         let is_removed = listed.object.is_none() && !untracked;
         let is_submodule = listed.object.is_some_and(|object| object.mode == SUBMODULE);
         let path = prefix.join(path);
@@ -87,7 +87,7 @@ fn repository(
         tree.entries.push(Entry { path, kind, status, head, is_sparse: listed.is_sparse });
     }
     for path in status.untracked {
-        // A slash at the end: another repository, which git does not enter.
+        // A trailing slash marks another repository, which git does not enter.
         let path = prefix.join(path.components().as_path());
         let kind = disk.kind(&path)?;
         let status = Status::Untracked;
@@ -96,16 +96,16 @@ fn repository(
     submodules.into_iter().try_for_each(|submodule| self::repository(exec, disk, submodule, tree))
 }
 
-/// Whether `path`, the `.git` of a folder, is one for git. In an empty folder of that name, git finds the repository
-/// above it.
+/// Whether git accepts `path`, the `.git` of a folder. For an empty folder of that name, git uses the repository
+/// above.
 fn is_repository(path: &Path) -> io::Result<bool> {
-    Ok(is_there(path)? && (!path.is_dir() || is_there(&path.join("HEAD"))?))
+    Ok(exists(path)? && (!path.is_dir() || exists(&path.join("HEAD"))?))
 }
 
-/// The files that git ignores below the folder `tree`; a folder stands for all that is in it.
+/// Files that git ignores below the folder `tree`; a folder stands for all of its files.
 ///
 /// # Errors
-/// When git fails.
+/// If git fails.
 pub(super) fn ignored(
     exec: &Exec,
     tree: &Path,
@@ -125,7 +125,7 @@ pub(super) fn ignored(
 /// Whether git ignores the folder itself.
 ///
 /// # Errors
-/// When git fails.
+/// If git fails.
 pub(super) fn ignores(exec: &Exec, folder: &Utf8Path) -> io::Result<bool> {
     let step = Git::new(exec, folder)?.step("check-ignore", &["--quiet", "."]);
     Ok(exec.capture(&step).map_err(io::Error::other)?.success)
@@ -136,24 +136,24 @@ pub(super) fn ignores(exec: &Exec, folder: &Utf8Path) -> io::Result<bool> {
 struct Listed {
     object: Option<Object>,
     is_sparse: bool,
-    /// Whether git compares it with no file (`git update-index --assume-unchanged`): it may have changed.
+    /// Whether git skips the comparison with the file (`git update-index --assume-unchanged`): it may have changed.
     is_unseen: bool,
 }
 
-/// What differs from the commit that is checked out.
+/// Differences from the current commit.
 #[derive(Default)]
 struct Differences {
     head: Option<String>,
-    /// Tracked files, with what the commit has in their place.
+    /// Tracked files, with their objects in the commit.
     changed: BTreeMap<PathBuf, Option<Object>>,
     untracked: BTreeSet<PathBuf>,
 }
 
-/// Calls git in a folder.
+/// Runs git in a folder.
 struct Git<'a> {
     exec: &'a Exec,
     folder: &'a Utf8Path,
-    /// Options that keep the repository's own settings from running programs.
+    /// Options that prevent the repository's settings from running programs.
     options: Vec<String>,
 }
 
@@ -162,20 +162,20 @@ impl<'a> Git<'a> {
         let options = ["--no-optional-locks", "-c", "core.fsmonitor=false"];
         let mut git = Self { exec, folder, options: options.map(str::to_owned).into() };
         let list = git.read("config", &["--show-scope", "--list"])?;
-        for filter in strange_filters(&list) {
-            git.switch_off(&filter)?;
+        for filter in untrusted_filters(&list) {
+            git.disable(&filter)?;
         }
         Ok(git)
     }
 
-    fn switch_off(&mut self, filter: &str) -> io::Result<()> {
+    fn disable(&mut self, filter: &str) -> io::Result<()> {
         if filter.contains(['=', char::REPLACEMENT_CHARACTER]) {
             let message = format!(
-                "`{}` sets the filter `{}`, which cannot be switched off",
+                "`{}` sets the filter `{}`, which cannot be disabled",
                 self.folder,
                 shown(filter)
             );
-            let hint = "give the filter in its .git/config a name of letters and digits";
+            let hint = "rename the filter in its .git/config to letters and digits";
             return Err(io::Error::other(UserError::new(message).hint(hint)));
         }
         for setting in ["clean=", "process=", "required=false"] {
@@ -187,26 +187,26 @@ impl<'a> Git<'a> {
     fn step(&self, command: &str, args: &[&str]) -> Step {
         let folder = self.folder;
         let hint = format!(
-            "git has to list the files of the package; for another user's folder, \
-             `git config --global --add safe.directory {folder}`"
+            "git must list the files of the package; for another user's folder, run \
+`git config --global --add safe.directory {folder}`"
         );
         Step::new("git", &self.options)
             .arg(command)
             .args(args.iter().copied())
-            // Nothing is fetched that a partial clone lacks: a remote's settings may name a program.
+            // Fetches nothing that a partial clone lacks: a remote's settings may name a program.
             .env("GIT_NO_LAZY_FETCH", "1")
             .env("GIT_ALLOW_PROTOCOL", "none")
             .cwd(folder)
             .hint(hint)
     }
 
-    /// The output of a command with `-z`.
+    /// Output of a command with `-z`.
     fn read(&self, command: &str, args: &[&str]) -> io::Result<Vec<u8>> {
         let step = self.step(command, &["-z"]).args(args.iter().copied());
         self.exec.read_bytes(&step).map_err(io::Error::other)
     }
 
-    /// The tracked files below the folder.
+    /// Tracked files below the folder.
     fn index(&self) -> io::Result<BTreeMap<PathBuf, Listed>> {
         let list = self.read("ls-files", &["-v", "--stage"])?;
         let entry = |line: &[u8]| {
@@ -235,7 +235,7 @@ impl<'a> Git<'a> {
             "--branch",
             "--untracked-files=all",
             "--no-renames",
-            // No `git status` inside of it: only whether another commit is checked out.
+            // No `git status` inside: only whether another commit is checked out.
             "--ignore-submodules=dirty",
             "--",
             ".",
@@ -253,10 +253,10 @@ impl<'a> Git<'a> {
 }
 
 impl Differences {
-    /// Reads a line of `git status --porcelain=v2`; its paths begin with `top`.
+    /// Parses a line of `git status --porcelain=v2`; its paths begin with `top`.
     fn add(&mut self, line: &[u8], top: &[u8]) -> Option<()> {
         let below = |path: &[u8]| Some(sys::path(path.strip_prefix(top)?).to_owned());
-        // The words before the path.
+        // Number of words before the path.
         let words = match line.first()? {
             b'#' => {
                 let word = std::str::from_utf8(line).ok()?.strip_prefix("# branch.oid ");
@@ -279,15 +279,15 @@ impl Differences {
         let (mode, id) = if words == 8 { (3, 6) } else { (4, 8) };
         let object =
             Object { mode: (*facts.get(mode)?).to_owned(), id: (*facts.get(id)?).to_owned() };
-        let is_there = object.id.bytes().any(|digit| digit != b'0');
-        self.changed.insert(below(parts.next()?)?, is_there.then_some(object));
+        let exists = object.id.bytes().any(|digit| digit != b'0');
+        self.changed.insert(below(parts.next()?)?, exists.then_some(object));
         Some(())
     }
 }
 
-/// The filters that a repository's own settings name, in the output of `git config --show-scope --list -z`. Those of
-/// the user's settings run, as with any `git status`, and so does Git LFS, which CI sets up in each clone.
-fn strange_filters(list: &[u8]) -> BTreeSet<String> {
+/// Filters in a repository's own settings, from the output of `git config --show-scope --list -z`. Filters of the
+/// user's settings run, as in any `git status`, and so does Git LFS, which CI configures in each clone.
+fn untrusted_filters(list: &[u8]) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     let mut list = list.split(|byte| *byte == 0);
     while let (Some(scope), Some(setting)) = (list.next(), list.next()) {
@@ -313,10 +313,7 @@ fn parts(list: &[u8]) -> impl Iterator<Item = &Path> {
 
 fn unknown(command: &str, line: &[u8]) -> io::Error {
     let line = String::from_utf8_lossy(line);
-    io::Error::other(format!(
-        "`git {command}` printed `{}`, which is in no known form",
-        shown(&line)
-    ))
+    io::Error::other(format!("`git {command}` printed `{}`, whose format is unknown", shown(&line)))
 }
 
 #[cfg(test)]
@@ -327,22 +324,22 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_line_of_git_makes_it_panic(
+        fn no_line_of_git_causes_a_panic(
             start in "[#?12u] ?", words in proptest::collection::vec("[^ ]{0,3}", 0..12), rest: Vec<u8>, list: Vec<u8>,
         ) {
             let line = [start.as_bytes(), words.join(" ").as_bytes(), &rest].concat();
             Differences::default().add(&line, b"");
             Differences::default().add(&list, b"top/");
-            strange_filters(&list);
+            untrusted_filters(&list);
         }
     }
 
     #[test]
-    fn only_git_lfs_may_be_the_filter_of_a_repository() {
+    fn only_git_lfs_is_allowed_as_a_repositorys_filter() {
         let found = |settings: &[(&str, &str)]| {
             let line = |(scope, setting): &(&str, &str)| format!("{scope}\0{setting}\0");
             let list: String = settings.iter().map(line).collect();
-            strange_filters(list.as_bytes()).into_iter().collect::<Vec<_>>()
+            untrusted_filters(list.as_bytes()).into_iter().collect::<Vec<_>>()
         };
         let lfs = ("local", "filter.lfs.clean\ngit-lfs clean -- %f");
         let other = ("local", "filter.lfs.process\n./git-lfs filter-process");

@@ -1,7 +1,7 @@
 //! The history of one repository: its commits, and the tags that point to them.
 //!
-//! All of it follows from HEAD and the tags. It is read once and kept in a folder named by their hash, so that a run
-//! with the same HEAD and the same tags walks no history.
+//! HEAD and the tags determine all of it. It is read once and cached in a folder named after their hash, so that a
+//! run with the same HEAD and tags does not walk the history.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -13,32 +13,32 @@ use wheel_audit::files::remove_folder;
 
 use crate::exec::{Exec, Step};
 
-/// Part of each folder's name: changes with the form of what is kept.
+/// Part of each folder's name; changes with the format.
 const FORM: &str = "2";
 /// Minimum number of digits of an abbreviated id, as in git.
-const LEAST_DIGITS: u32 = 7;
+const MIN_DIGITS: u32 = 7;
 
-/// What the package's build asks of the history.
+/// The part of the history that the package's build needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Extent {
     /// Commits, and the names of files in HEAD and its parents.
     Commits,
-    /// The names of files in every commit: which commits changed a folder.
+    /// The names of files in every commit, to find the commits that changed a folder.
     Trees,
 }
 
-/// What the build of the package asks a repository, beyond what every build may ask.
+/// Needs of the package's build beyond those of every build.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Needs {
     pub extent: Extent,
-    /// The name of the current branch.
+    /// Name of the current branch.
     pub branch: bool,
 }
 
-/// HEAD and what lies behind it.
+/// HEAD and its ancestors.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct History {
-    /// The id of HEAD.
+    /// Id of HEAD.
     pub head: String,
     /// `sha1` or `sha256`.
     pub format: String,
@@ -54,8 +54,8 @@ pub(super) struct History {
     pub objects: usize,
 }
 
-/// `git ARGS` in `folder`. The repository's own settings may name programs of a stranger: one that reports what
-/// changed, and those that fetch what a partial clone lacks.
+/// `git ARGS` in `folder`. The repository's own settings may name untrusted programs: one that reports changes, and
+/// those that fetch what a partial clone lacks.
 pub(super) fn git<const N: usize>(folder: &Utf8Path, args: [&str; N]) -> Step {
     Step::new("git", ["-c", "core.fsmonitor=false", "-c", "core.quotePath=false"])
         .args(args)
@@ -66,10 +66,10 @@ pub(super) fn git<const N: usize>(folder: &Utf8Path, args: [&str; N]) -> Step {
         .cwd(folder)
 }
 
-/// The history of the repository that `folder` lies in, and the file with its objects. `None` without a commit.
+/// The history of the repository of `folder`, and the file with its objects. `None` without a commit.
 ///
 /// # Errors
-/// When git fails or `cache` cannot be written.
+/// If git fails or `cache` cannot be written.
 pub(super) fn history(
     exec: &Exec,
     folder: &Utf8Path,
@@ -82,9 +82,9 @@ pub(super) fn history(
         return Ok(None);
     }
     let head = found.stdout.trim().to_owned();
-    let said = ["rev-parse", "--show-object-format", "--git-path", "shallow"];
-    let said = read(exec, &git(folder, said))?;
-    let (format, shallow) = said.trim_end().split_once('\n').unwrap_or((&said, ""));
+    let args = ["rev-parse", "--show-object-format", "--git-path", "shallow"];
+    let output = read(exec, &git(folder, args))?;
+    let (format, shallow) = output.trim_end().split_once('\n').unwrap_or((&output, ""));
     let shallow = match fs_err::read_to_string(folder.join(shallow)) {
         Ok(text) => text,
         Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
@@ -104,7 +104,7 @@ pub(super) fn history(
     fs_err::create_dir_all(cache)?;
     let draft = tempfile::Builder::new().prefix("history-").tempdir_in(cache)?;
     let draft_folder =
-        Utf8Path::from_path(draft.path()).ok_or_else(|| io::Error::other("no UTF-8"))?;
+        Utf8Path::from_path(draft.path()).ok_or_else(|| io::Error::other("path is not UTF-8"))?;
     let clone = Clone { exec, folder };
     let history = clone.walk(head, format.to_owned(), extent, &shallow, &refs, draft_folder)?;
     fs_err::write(draft_folder.join("history.json"), serde_json::to_vec(&history)?)?;
@@ -119,7 +119,7 @@ fn read(exec: &Exec, step: &Step) -> io::Result<String> {
     exec.read(step).map_err(io::Error::other)
 }
 
-/// Appends the objects `ids` to `out`, in their order, as `git cat-file --batch` prints them.
+/// Appends the objects `ids` to `out` in order, in the format of `git cat-file --batch`.
 pub(super) fn append_objects<'a>(
     exec: &Exec,
     folder: &Utf8Path,
@@ -130,13 +130,14 @@ pub(super) fn append_objects<'a>(
     if !ids.is_empty() {
         let mut list = tempfile::NamedTempFile::new()?;
         io::Write::write_all(&mut list, (ids.join("\n") + "\n").as_bytes())?;
-        let path = Utf8Path::from_path(list.path()).ok_or_else(|| io::Error::other("no UTF-8"))?;
+        let path = Utf8Path::from_path(list.path())
+            .ok_or_else(|| io::Error::other("path is not UTF-8"))?;
         exec.save(&git(folder, ["cat-file", "--batch", "--buffer"]).stdin(path), out)?;
     }
     Ok(ids.len())
 }
 
-/// The ids and contents in the output of `git cat-file --batch`.
+/// Ids and contents from the output of `git cat-file --batch`.
 fn batch(mut output: &[u8]) -> Vec<(String, &[u8])> {
     let mut objects = Vec::new();
     while let Some(end) = output.iter().position(|&byte| byte == b'\n') {
@@ -165,7 +166,7 @@ fn tag_ref(line: &[u8]) -> Option<Ref> {
     Some(Ref { id: id.to_owned(), kind: kind.to_owned(), name: name.to_owned() })
 }
 
-/// A repository of the user's, at a folder of its work tree.
+/// A repository of the user, at a folder of its work tree.
 struct Clone<'a> {
     exec: &'a Exec,
     folder: &'a Utf8Path,
@@ -211,20 +212,20 @@ impl Clone<'_> {
         Ok(History { head, format, abbrev, tags, head_tags, shallow, objects })
     }
 
-    /// Ids of the trees that go along. A partial clone may lack them.
+    /// Ids of the trees to include. A partial clone may lack them.
     fn trees(&self, extent: Extent) -> io::Result<Vec<String>> {
         let args = ["rev-list", "--objects", "--no-object-names", "--filter=blob:none"];
         let step = match extent {
-            // `git show -s` compares HEAD with its parents, whatever it prints. Libraries that read repositories
-            // without git know no replaced objects, and read HEAD's own tree.
+            // `git show -s` compares HEAD with its parents. Libraries that read repositories without git ignore
+            // replaced objects and read HEAD's own tree.
             Extent::Commits => git(self.folder, args).args(["--no-walk", "HEAD", "HEAD^@"]),
             Extent::Trees => git(self.folder, args).arg("HEAD"),
         };
-        let said = self.exec.capture(&step).map_err(io::Error::other)?;
-        Ok(said.stdout.lines().filter(|_| said.success).map(str::to_owned).collect())
+        let output = self.exec.capture(&step).map_err(io::Error::other)?;
+        Ok(output.stdout.lines().filter(|_| output.success).map(str::to_owned).collect())
     }
 
-    /// Each annotated tag's id and what it points to, which may be another tag.
+    /// Id and target of each annotated tag. The target may be another tag.
     fn tag_objects(&self, refs: &[Ref]) -> io::Result<BTreeMap<String, String>> {
         let mut pointers = BTreeMap::new();
         let annotated = refs.iter().filter(|tag| tag.kind == "tag");
@@ -248,19 +249,19 @@ impl Clone<'_> {
         Ok(pointers)
     }
 
-    /// How many digits git gives an abbreviated id in a clone that holds the objects of this history and no others.
-    /// In the user's clone the number depends on other branches and on how it was packed.
+    /// Number of digits of an abbreviated id in a clone with only the objects of this history. In the user's clone
+    /// it depends on other branches and on packing.
     fn abbrev(&self, commits: usize) -> io::Result<u32> {
-        let said = read(self.exec, &git(self.folder, ["count-objects", "-v"]))?;
+        let output = read(self.exec, &git(self.folder, ["count-objects", "-v"]))?;
         let number = |key: &str| {
-            let value = said.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(": "));
+            let value = output.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(": "));
             value.and_then(|value| value.parse::<usize>().ok()).unwrap_or_default()
         };
         let at_most = digits(number("count") + number("in-pack"));
         if digits(commits) == at_most {
             return Ok(at_most);
         }
-        // Trees that a partial clone lacks make it fail.
+        // Fails if a partial clone lacks trees.
         let count = git(self.folder, ["rev-list", "--objects", "--count", "HEAD"]);
         let counted = self.exec.capture(&count).map_err(io::Error::other)?;
         let objects = counted.stdout.trim().parse().ok().filter(|_| counted.success);
@@ -268,12 +269,12 @@ impl Clone<'_> {
     }
 }
 
-/// git's rule: half of the bits of the number of objects, rounded up.
+/// Git's rule: half of the bits of the number of objects, rounded up.
 fn digits(objects: usize) -> u32 {
-    (usize::BITS - objects.leading_zeros()).div_ceil(2).max(LEAST_DIGITS)
+    (usize::BITS - objects.leading_zeros()).div_ceil(2).max(MIN_DIGITS)
 }
 
-/// One character for each byte, so that JSON holds names that are not UTF-8.
+/// One character for each byte, so that JSON can contain names that are not UTF-8.
 pub(super) fn latin_1(bytes: &[u8]) -> String {
     bytes.iter().map(|&byte| char::from(byte)).collect()
 }
@@ -284,7 +285,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_output_of_git_makes_it_panic(output: Vec<u8>, size: usize) {
+        fn no_output_of_git_causes_a_panic(output: Vec<u8>, size: usize) {
             super::batch(&output);
             super::batch(&[format!("id blob {size}\n").as_bytes(), &output].concat());
         }

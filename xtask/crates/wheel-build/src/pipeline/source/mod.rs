@@ -1,8 +1,8 @@
 //! The package's source, as one archive with one hash.
 //!
-//! A source archive of the index is fetched inside the build, once. A folder of this repository is
-//! packed here, once: what git would commit, at fixed times and in a fixed order, so that the same
-//! tree is the same archive and nothing else of the folder reaches the build.
+//! The build fetches a source archive of the index once. A folder of the repository is packed once: the files that
+//! git would commit, at fixed times and in a fixed order. The same tree produces the same archive, and nothing else
+//! of the folder reaches the build.
 
 mod disk;
 mod facts;
@@ -25,7 +25,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use wheel_audit::audit::RULES_VERSION;
 use wheel_audit::{UserError, digest};
 
-use self::disk::{Disk, is_there};
+use self::disk::{Disk, exists};
 use self::facts::{Status, Tree};
 use self::own::Own;
 use self::pack::pack;
@@ -39,37 +39,37 @@ use crate::config::{Config, LocalSource, Source};
 use crate::exec::Exec;
 use crate::plan::Inputs;
 
-/// Time of files whose own time does not matter, and date of a source without a commit: 2020-02-02, as build backends
-/// have it.
+/// Time of files whose own time does not matter, and date of a source without a commit: 2020-02-02, as in build
+/// backends.
 const FIXED_TIME: u64 = 1_580_601_600;
-/// Characters of a project's name in the name of a cache.
+/// Maximum length of a project's name in the name of a cache.
 const SCOPE_LENGTH: usize = 40;
 
-/// Where the build gets its source from.
+/// Source of a build.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum PreparedSource {
-    /// Fetched from the index inside the build.
+    /// Fetched from the index during the build.
     Sdist {
         /// `name==version`.
         spec: String,
         /// Expected SHA-256.
         sha256: String,
     },
-    /// Packed here.
+    /// Packed by xtask.
     Packed {
-        /// Folder that is the build context `package`: `source.json` and the files that it goes with.
+        /// Folder that is the build context `package`: `source.json` and its files.
         folder: Utf8PathBuf,
         /// SHA-256 over these files.
         sha256: String,
-        /// The project's name, or the folder's path where it says none.
+        /// The project's name, or the folder's path if the name is unknown.
         project: String,
-        /// What was packed, and what was not.
+        /// Packed and skipped files.
         summary: Box<Summary>,
     },
 }
 
 impl PreparedSource {
-    /// What a run reports of it; nothing of a source archive of the index.
+    /// Summary for a run; `None` for a source archive of the index.
     pub(crate) fn summary(&self) -> Option<&Summary> {
         match self {
             Self::Sdist { .. } => None,
@@ -77,7 +77,7 @@ impl PreparedSource {
         }
     }
 
-    /// The project's name, or the folder's path where it says none.
+    /// The project's name, or the folder's path if the name is unknown.
     pub(super) fn project(&self) -> &str {
         match self {
             Self::Sdist { spec, .. } => spec.split("==").next().unwrap_or_default(),
@@ -85,25 +85,25 @@ impl PreparedSource {
         }
     }
 
-    /// Whose code it is, as a word for the names of caches: an index decides who may use a name there, so
-    /// that a folder's says nothing of it.
+    /// Owner of the code, as a word in names of caches. An index assigns names to owners; the name of a folder's
+    /// project proves nothing.
     pub(super) fn scope(&self) -> String {
         let (kind, name) = match self {
             Self::Sdist { .. } => ("sdist", self.project()),
             Self::Packed { .. } => ("path", self.project()),
         };
         let plain = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' };
-        // Short, and different where only what is left out differs.
+        // Short, and different even if only the truncated part differs.
         let short: String = name.chars().take(SCOPE_LENGTH).map(plain).collect();
         let hash = digest::of_bytes(name.as_bytes());
         format!("{kind}-{short}-{}", &hash[..8])
     }
 }
 
-/// Prepares the source that `config` names; archives go below `work`.
+/// Prepares the source of `config`; writes archives below `work`.
 ///
 /// # Errors
-/// When the folder cannot be read or the archive not written.
+/// If the folder cannot be read or the archive cannot be written.
 pub(crate) fn prepare(
     config: &Config,
     exec: &Exec,
@@ -125,7 +125,7 @@ pub(crate) fn prepare(
     }
 }
 
-/// What is wrong where `[test] sources` names a file or folder that is not packed.
+/// The problem if `[test] sources` names a file or folder that is not packed.
 fn lacking_sources<'a>(
     mut sources: impl Iterator<Item = &'a String>,
     files: &Selection,
@@ -137,24 +137,24 @@ fn lacking_sources<'a>(
     };
     let lacking = sources.find(|path| !is_packed(path))?;
     Some(
-        UserError::new(format!("`[test] sources` names `{lacking}`, which the source does not have"))
+        UserError::new(format!("`[test] sources` names `{lacking}`, which is not in the source"))
             .hint("`cargo xtask source --list` lists the files; paths are relative to `path` in `[source]`"),
     )
 }
 
-/// What a folder's files are, and whether they can be built from.
+/// Files of a folder, and whether a build can use them.
 #[derive(Debug)]
 pub(crate) struct Selected {
-    /// Each file, with what becomes of it.
+    /// Each file with its decision.
     pub files: Selection,
-    /// What keeps them from being a source.
+    /// The problem that prevents a build.
     pub problem: Option<UserError>,
 }
 
-/// Decides which files of the folder of `source` are packed.
+/// Selects the files of the folder of `source` to pack.
 ///
 /// # Errors
-/// When the folder cannot be read, or git fails.
+/// If the folder cannot be read, or git fails.
 pub(crate) fn select(exec: &Exec, root: &Utf8Path, source: &LocalSource) -> io::Result<Selected> {
     let folder = &folder(root, source)?;
     let mut disk = Disk::new(folder.as_std_path());
@@ -174,10 +174,10 @@ pub(crate) fn select(exec: &Exec, root: &Utf8Path, source: &LocalSource) -> io::
     Ok(Selected { files, problem })
 }
 
-/// What git ignores in the folder of `source`, apart from what `files` has of it.
+/// Files that git ignores in the folder of `source`, without those of `files`.
 ///
 /// # Errors
-/// When git fails.
+/// If git fails.
 pub(crate) fn ignored(
     exec: &Exec,
     root: &Utf8Path,
@@ -195,15 +195,16 @@ fn folder(root: &Utf8Path, source: &LocalSource) -> io::Result<Utf8PathBuf> {
     let LocalSource { path, package, .. } = source;
     let tree = root.join(path);
     if !tree.is_dir() {
-        let message = format!("`path = \"{path}\"` in wheels.toml: `{tree}` is no folder");
+        let message = format!("`path = \"{path}\"` in wheels.toml: `{tree}` is not a folder");
         return Err(io::Error::other(message));
     }
     within(&format!("path = \"{path}\""), &tree, root)?;
     let folder = tree.join(package);
     if !folder.is_dir() {
-        let message = format!("`package = \"{package}\"` in wheels.toml: `{folder}` is no folder");
+        let message =
+            format!("`package = \"{package}\"` in wheels.toml: `{folder}` is not a folder");
         let hint =
-            format!("name the folder below `{path}` that holds the package's pyproject.toml");
+            format!("name the folder below `{path}` that contains the package's pyproject.toml");
         return Err(io::Error::other(UserError::new(message).hint(hint)));
     }
     within(&format!("package = \"{package}\""), &folder, &tree)?;
@@ -212,15 +213,15 @@ fn folder(root: &Utf8Path, source: &LocalSource) -> io::Result<Utf8PathBuf> {
 
 /// Whether a folder is in a git repository.
 fn has_git(folder: &Utf8Path) -> io::Result<bool> {
-    // A `.git` that cannot be read is an error: a walk would pack what git ignores.
+    // An unreadable `.git` is an error: without git, ignored files would be packed.
     let mut found = false;
     for folder in folder.canonicalize_utf8()?.ancestors() {
-        found = found || is_there(folder.join(".git").as_std_path())?;
+        found = found || exists(folder.join(".git").as_std_path())?;
     }
     Ok(found)
 }
 
-/// Refuses a `folder` that lies outside of `top`, by a link. `key` names it.
+/// Rejects a `folder` that a link leads outside of `top`. `key` names it.
 fn within(key: &str, folder: &Utf8Path, top: &Utf8Path) -> io::Result<()> {
     if folder.canonicalize_utf8()?.starts_with(top.canonicalize_utf8()?) {
         return Ok(());
@@ -231,10 +232,10 @@ fn within(key: &str, folder: &Utf8Path, top: &Utf8Path) -> io::Result<()> {
     Err(io::Error::other(error))
 }
 
-/// What a plan needs to know of the working tree.
+/// The facts about the working tree that a plan needs.
 ///
 /// # Errors
-/// When the requirements cannot be read.
+/// If the requirements cannot be read.
 pub(crate) fn inputs(
     config: &Config,
     root: &Utf8Path,
@@ -263,19 +264,19 @@ pub(crate) fn inputs(
     })
 }
 
-/// The value, if it is text in one line. A build takes no other.
+/// The value if it is one line of text; a build accepts no other.
 fn plain(value: OsString) -> Option<String> {
     value.into_string().ok().filter(|it| !it.contains(['\n', '\r', '\0']))
 }
 
-/// The variables of this machine that `env-pass` may let through.
+/// Variables of this machine that `env-pass` allows.
 fn passed(config: &Config) -> BTreeMap<String, String> {
     let all = std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, plain(value)?)));
     all.filter(|(name, _)| config.env_pass().any(|pattern| pattern.takes(name))).collect()
 }
 
-/// The variables that `env-pass` matches and does not let through, each with the reason.
+/// Variables that `env-pass` matches but does not pass, with reasons.
 pub(crate) fn withheld(
     config: &Config,
     variables: impl Iterator<Item = (OsString, OsString)>,
@@ -283,7 +284,7 @@ pub(crate) fn withheld(
     let reason = |(name, value): (OsString, OsString)| {
         let name = name.into_string().ok()?;
         let reason = if config.env_pass().any(|pattern| pattern.withholds(&name)) {
-            "its name is that of a secret"
+            "its name suggests a secret"
         } else if config.env_pass().any(|pattern| pattern.takes(&name)) && plain(value).is_none() {
             "its value has several lines or is not UTF-8"
         } else {

@@ -1,4 +1,4 @@
-//! The tool's own files in a workspace: no package is built from them.
+//! The tool's own files in a workspace, which are not part of any package.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -15,29 +15,29 @@ use crate::config::ConfigFile;
 
 /// The generated workflow.
 const WORKFLOW: &str = ".github/workflows/wheels-docker.yml";
-/// What the tool and cargo leave in a `target/` that cargo did not make.
+/// Output of the tool and cargo in a `target/` that cargo did not make.
 const TARGET_OUTPUT: [&str; 2] = ["target/xtask", "target/.rustc_info.json"];
-/// Folders of builds there, which have a folder `.fingerprint`.
+/// Folders of cargo builds there; they contain a folder `.fingerprint`.
 const CARGO_OUTPUT: [&str; 2] = ["target/debug", "target/release"];
-/// What goes with the manifest of the tool's own cargo workspace.
+/// Files beside the manifest of the tool's own cargo workspace.
 const CARGO_FILES: [&str; 4] = ["Cargo.toml", "Cargo.lock", "clippy.toml", "rustfmt.toml"];
 
 /// The tool's own files.
 #[derive(Debug, Default)]
 pub(super) struct Own {
-    /// Where the packed folder lies in the workspace.
+    /// Path of the packed folder in the workspace.
     prefix: PathBuf,
-    /// Files and folders that are the tool's, relative to the workspace root.
+    /// Files and folders of the tool, relative to the workspace root.
     files: BTreeSet<PathBuf>,
-    /// Files and folders that the tool or cargo wrote, as far as git does not track them.
+    /// Files and folders that the tool or cargo wrote, if git does not track them.
     output: BTreeSet<PathBuf>,
 }
 
 impl Own {
-    /// Those of the workspace `root`, of which the folder `tree` is packed.
+    /// The tool's files in the workspace `root`; `tree` is the packed folder.
     ///
     /// # Errors
-    /// When the folders cannot be read.
+    /// If the folders cannot be read.
     pub(super) fn of(root: &Utf8Path, tree: &Utf8Path) -> io::Result<Self> {
         let (root, tree) = (&root.canonicalize_utf8()?, tree.canonicalize_utf8()?);
         let text = |name: &str| text_of(root, Path::new(name)).unwrap_or_default();
@@ -45,7 +45,7 @@ impl Own {
         let mut files: BTreeSet<String> =
             ["wheels.toml", "wheels.local.toml", "wheels.lock", WORKFLOW].map(str::to_owned).into();
         let mut output: BTreeSet<String> = BTreeSet::new();
-        // Another crate of that name is the package's own.
+        // Another crate with that name belongs to the package.
         if is_clone(root) || text("xtask/Cargo.toml").contains("wheel-build") {
             files.insert("xtask".to_owned());
         }
@@ -92,7 +92,7 @@ impl Own {
     }
 }
 
-/// Whether a manifest of cargo is that of the tool's crates, and of no other.
+/// Whether a cargo manifest has only the tool's crates as members.
 fn is_workspace(manifest: &toml::Table) -> bool {
     let members = manifest.get("workspace").and_then(|workspace| workspace.get("members"));
     let members = members.and_then(toml::Value::as_array);
@@ -102,13 +102,13 @@ fn is_workspace(manifest: &toml::Table) -> bool {
     !manifest.contains_key("package") && members.is_some_and(|members| members.iter().all(is_own))
 }
 
-/// Whether a configuration of cargo holds the alias of the tool, and nothing else.
+/// Whether a cargo configuration contains only the alias of the tool.
 fn is_alias(config: &toml::Table) -> bool {
     let alias = config.get("alias").and_then(toml::Value::as_table);
     config.len() == 1 && alias.is_some_and(|alias| alias.len() == 1 && alias.contains_key("xtask"))
 }
 
-/// Whether `text` is that of the manifest of finished wheels.
+/// Whether `text` is a manifest of finished wheels.
 fn is_manifest(text: &str) -> bool {
     let value: serde_json::Value = serde_json::from_str(text).unwrap_or_default();
     let files = value.get("files").and_then(serde_json::Value::as_array);

@@ -10,7 +10,7 @@ use wheel_audit::digest;
 use wheel_audit::files::remove_folder;
 use wheel_audit::sys::is_executable;
 
-use super::disk::{go_on, open};
+use super::disk::{check_interrupt, open};
 use super::facts::Status;
 use super::history::git;
 use super::python::{name, project, text_of};
@@ -22,12 +22,12 @@ use crate::config::LocalSource;
 use crate::exec::Exec;
 use crate::pipeline::stubs::stubs;
 
-/// The mode of a program, as git prints it.
+/// Mode of a program, as git prints it.
 const EXECUTABLE: &str = "100755";
-/// Seconds between the times of files that git knows and those of others. Some file systems count in twos.
+/// Seconds between the times of tracked files and others. Some file systems have a resolution of two seconds.
 const TIME_STEP: u64 = 2;
 
-/// `source.json`, which the container's scripts read.
+/// `source.json`, which scripts in the container read.
 #[derive(Serialize)]
 struct Described<'a> {
     kind: &'a str,
@@ -35,11 +35,11 @@ struct Described<'a> {
     /// The archive, beside this file.
     file: &'a str,
     sha256: String,
-    /// The folder below its top that holds the package.
+    /// Folder of the package below the archive's top.
     package: &'a str,
-    /// The commit's date in seconds since 1970, a fixed one without a commit: `SOURCE_DATE_EPOCH` of the build.
+    /// Date of the commit in seconds since 1970, fixed without a commit: `SOURCE_DATE_EPOCH` of the build.
     date: u64,
-    /// SHA-256 of `git.json`, which decides what `git.objects` holds.
+    /// SHA-256 of `git.json`, which determines `git.objects`.
     #[serde(skip_serializing_if = "Option::is_none")]
     git: Option<String>,
 }
@@ -47,7 +47,7 @@ struct Described<'a> {
 /// Packs the `selection` of `source`, a folder of the workspace `root`, into a folder below `work`.
 ///
 /// # Errors
-/// When a file cannot be read or the archive not written.
+/// If a file cannot be read or the archive cannot be written.
 pub(super) fn pack(
     exec: &Exec,
     root: &Utf8Path,
@@ -60,7 +60,7 @@ pub(super) fn pack(
     fs_err::create_dir_all(&sources)?;
     let draft = tempfile::Builder::new().prefix("pack-").tempdir_in(&sources)?;
     let draft_folder =
-        Utf8Path::from_path(draft.path()).ok_or_else(|| io::Error::other("no UTF-8"))?;
+        Utf8Path::from_path(draft.path()).ok_or_else(|| io::Error::other("path is not UTF-8"))?;
     let archive = draft_folder.join("source.tar");
     let stubs = stubs_for(tree, selection);
     write_archive(&archive, tree, selection, &stubs)?;
@@ -83,7 +83,7 @@ pub(super) fn pack(
     };
     let text = serde_json::to_string_pretty(&described)? + "\n";
     fs_err::write(draft_folder.join("source.json"), &text)?;
-    // It has the archive's hash.
+    // The folder's name is the archive's hash, so an existing one is equal.
     let sha256 = digest::of_bytes(text.as_bytes());
     let folder = sources.join(&sha256);
     if !folder.exists() {
@@ -106,18 +106,18 @@ pub(super) fn pack(
 fn commit_date(exec: &Exec, tree: &Utf8Path) -> io::Result<u64> {
     let text = exec.read(&git(tree, ["show", "--no-patch", "--format=%ct", "HEAD"]));
     let text = text.map_err(io::Error::other)?;
-    // A commit may claim any date; one before 1970 counts as none.
+    // A commit may have any date; one before 1970 counts as missing.
     Ok(text.trim().parse().unwrap_or(FIXED_TIME))
 }
 
-/// The stubs that stand for some of the tool's own files.
+/// Stubs that replace some of the tool's own files.
 fn stubs_for(tree: &Utf8Path, selection: &Selection) -> BTreeMap<PathBuf, String> {
     let names: Vec<PathBuf> = selection.packed().map(|file| file.path.clone()).collect();
     let own: Vec<PathBuf> = selection.of(Reason::Tool).map(|file| file.path.clone()).collect();
     stubs(&names, &own, |path| text_of(tree, path))
 }
 
-/// Writes the files that are packed, and the stubs.
+/// Writes the packed files and the stubs.
 fn write_archive(
     archive: &Utf8Path,
     tree: &Utf8Path,
@@ -137,7 +137,7 @@ fn write_archive(
     io::Write::flush(&mut tar.into_inner()?)
 }
 
-/// The time of a file in the archive, and its mode where the commit decides it.
+/// Time of a file in the archive, and its mode if the commit determines it.
 type Facts<'a> = (u64, Option<&'a str>);
 
 fn facts(file: &Decision) -> Facts<'_> {
@@ -145,8 +145,8 @@ fn facts(file: &Decision) -> Facts<'_> {
     (time(file.status), head.map(|object| object.mode.as_str()))
 }
 
-/// The time that a file has in the archive. What is newer than its source is not made again, so that what the user
-/// changed is newest, and what git does not know is oldest.
+/// Time of a file in the archive. Make tools do not rebuild a file that is newer than its source, so changed files
+/// are newest and untracked ones oldest.
 fn time(status: Status) -> u64 {
     match status {
         Status::Changed => FIXED_TIME + TIME_STEP,
@@ -155,7 +155,7 @@ fn time(status: Status) -> u64 {
     }
 }
 
-/// Archives of earlier states of the tree; callers hold the lock.
+/// Removes archives of earlier states of the tree; callers hold the lock.
 fn remove_others(sources: &Utf8Path, kept: &str) -> io::Result<()> {
     for entry in fs_err::read_dir(sources)? {
         let entry = entry?;
@@ -166,20 +166,20 @@ fn remove_others(sources: &Utf8Path, kept: &str) -> io::Result<()> {
     Ok(())
 }
 
-/// A file that gives up when xtask was asked to stop.
+/// A file whose reader fails when xtask is interrupted.
 struct Watched<R> {
     file: R,
-    /// Number of bytes that are still to come.
+    /// Number of remaining bytes.
     left: u64,
 }
 
 impl<R: io::Read> io::Read for Watched<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        go_on()?;
+        check_interrupt()?;
         let most = usize::try_from(self.left).unwrap_or(usize::MAX).min(buffer.len());
         let count = self.file.read(&mut buffer[..most])?;
         self.left -= count as u64;
-        // The archive says its size already: what follows would be taken for the rest of it.
+        // The archive's header already has the size, so following data would be taken for the rest of the file.
         if count == 0 && most > 0 {
             return Err(io::Error::other("a file of the source shrank while it was packed"));
         }
@@ -193,7 +193,7 @@ fn add<W: io::Write>(
     name: &Path,
     (time, mode): Facts,
 ) -> io::Result<()> {
-    go_on()?;
+    check_interrupt()?;
     let path = tree.as_std_path().join(name);
     let mut header = tar::Header::new_gnu();
     header.set_mtime(time);
@@ -206,10 +206,10 @@ fn add<W: io::Write>(
     let file = open(&path)?;
     let meta = file.metadata()?;
     header.set_size(meta.len());
-    // A clone on a file system without modes (`core.fileMode`) has them in the commit alone.
+    // On a file system without modes (`core.fileMode`), only the commit has them.
     let executable = mode.map_or_else(|| is_executable(&meta), |mode| mode == EXECUTABLE);
     header.set_mode(if executable { 0o755 } else { 0o644 });
-    // Read at most the size in the header, in case the file grows.
+    // Reads at most the size in the header, in case the file grows.
     tar.append_data(&mut header, name, Watched { file, left: meta.len() })
 }
 

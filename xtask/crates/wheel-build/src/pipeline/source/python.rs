@@ -1,4 +1,4 @@
-//! What a package says of itself in `pyproject.toml` and `setup.cfg`.
+//! Metadata of a package in `pyproject.toml` and `setup.cfg`.
 
 use std::io::Read as _;
 use std::path::Path;
@@ -11,37 +11,37 @@ use wheel_audit::wheel::{Interpreter, allows};
 use super::disk::open;
 use crate::config::{Config, Source};
 
-/// Maximum size of a `pyproject.toml`, `Cargo.toml` or `Cargo.lock` that is read here, in bytes.
-const LARGEST_SETTINGS: u64 = 4 << 20;
+/// Maximum size of a `pyproject.toml`, `Cargo.toml` or `Cargo.lock`, in bytes.
+const MAX_SETTINGS: u64 = 4 << 20;
 
-/// The text of a file in `tree`, up to [`LARGEST_SETTINGS`]; `None` if it is missing or is not text.
+/// Text of a file in `tree`, up to [`MAX_SETTINGS`]; `None` if it is missing or not text.
 pub(super) fn text_of(tree: &Utf8Path, name: &Path) -> Option<String> {
-    // The tree may be anybody's: no link, no device, and not so much that it fills the memory.
+    // The tree is untrusted: reject links, devices, and files that would fill the memory.
     let mut text = String::new();
     let file = open(&tree.as_std_path().join(name)).ok()?;
-    file.take(LARGEST_SETTINGS).read_to_string(&mut text).ok()?;
+    file.take(MAX_SETTINGS).read_to_string(&mut text).ok()?;
     Some(text)
 }
 
-/// The text of a file at the top of `tree`; empty if it is missing.
+/// Text of a file at the top of `tree`; empty if it is missing.
 pub(super) fn settings_of(tree: &Utf8Path, name: &str) -> String {
     text_of(tree, Path::new(name)).unwrap_or_default()
 }
 
-/// The table `[project]` in `pyproject.toml` of `tree`, where there is one.
+/// The table `[project]` of `pyproject.toml` in `tree`, if it exists.
 fn project_table(tree: &Utf8Path) -> Option<toml::Table> {
     let pyproject = settings_of(tree, "pyproject.toml").parse::<toml::Table>().ok()?;
     pyproject.get("project")?.as_table().cloned()
 }
 
-/// The versions of Python that the package in `tree` supports, as it declares them, and the file that declares them.
+/// The versions of Python that the package in `tree` declares, and the file that declares them.
 fn requires_python(tree: &Utf8Path) -> Option<(String, &'static str)> {
     let pyproject = settings_of(tree, "pyproject.toml").parse::<toml::Table>().ok()?;
     if let Some(project) = pyproject.get("project") {
         let requires = project.get("requires-python")?.as_str()?.to_owned();
         return Some((requires, "`requires-python` in its pyproject.toml"));
     }
-    // Without `[project]`, setuptools reads its own file. Other backends do not.
+    // Without `[project]`, setuptools reads its own file; other backends do not.
     let backend = pyproject.get("build-system").and_then(|table| table.get("build-backend"));
     if backend.is_some_and(|name| name.as_str().is_none_or(|name| !name.starts_with("setuptools.")))
     {
@@ -51,7 +51,7 @@ fn requires_python(tree: &Utf8Path) -> Option<(String, &'static str)> {
     Some((requires, "`python_requires` in its setup.cfg"))
 }
 
-/// The value of a key in the section `[options]` of a `setup.cfg`.
+/// Value of a key in the section `[options]` of a `setup.cfg`.
 fn option(text: &str, key: &str) -> Option<String> {
     let lines = text.lines().skip_while(|line| line.trim_end() != "[options]").skip(1);
     let of_key = |line: &str| {
@@ -61,11 +61,11 @@ fn option(text: &str, key: &str) -> Option<String> {
     lines.take_while(|line| !line.starts_with('[')).find_map(of_key)
 }
 
-/// Refuses an interpreter that the package excludes, before anything is built. `requires-python.py` does it for
-/// a source archive of the index, which only the build has.
+/// Rejects an interpreter that the package excludes, before the build. `requires-python.py` does it for a source
+/// archive of the index, which only the build has.
 ///
 /// # Errors
-/// When one of `pythons` is excluded; the message has the package's own words.
+/// If one of `pythons` is excluded; the message has the package's own text.
 pub(crate) fn check_requires_python(
     config: &Config,
     root: &Utf8Path,
@@ -74,27 +74,27 @@ pub(crate) fn check_requires_python(
     let Source::Path(source) = &config.source else { return Ok(()) };
     let package = root.join(&source.path).join(&source.package);
     let Some((requires, place)) = requires_python(&package) else { return Ok(()) };
-    // Not ours to judge: the build backend says what is wrong with it.
+    // Invalid text is left to the build backend, which reports it.
     let Ok(specifiers) = requires.parse::<VersionSpecifiers>() else { return Ok(()) };
     let excluded = |python: &Interpreter| !allows(&specifiers, python.python_version());
     match pythons.into_iter().find(excluded) {
         Some(interpreter) => Err(UserError::new(format!(
-            "`{interpreter}` is excluded by the package: {place} is `{}`",
+            "the package excludes `{interpreter}`: {place} is `{}`",
             requires.escape_debug()
         ))
         .hint(format!(
-            "take `{interpreter}` out of `pythons` in wheels.toml, or choose others with `--python`"
+            "remove `{interpreter}` from `pythons` in wheels.toml, or select others with `--python`"
         ))),
         None => Ok(()),
     }
 }
 
-/// The name that `pyproject.toml` of `tree` gives the project.
+/// The name of the project in `pyproject.toml` of `tree`.
 pub(super) fn name(tree: &Utf8Path) -> Option<String> {
     Some(project_table(tree)?.get("name")?.as_str()?.to_owned())
 }
 
-/// The name that `pyproject.toml` of `tree` gives the project, or the folder's whole path.
+/// The name of the project in `pyproject.toml` of `tree`, or the folder's full path.
 pub(super) fn project(tree: &Utf8Path) -> String {
     let folder = || tree.canonicalize_utf8().ok().map(|path| path.to_string());
     name(tree).or_else(folder).unwrap_or_default()

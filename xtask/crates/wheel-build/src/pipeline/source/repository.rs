@@ -1,8 +1,8 @@
-//! The small git repositories that the build gets: what `scripts/git-repository.py` makes them of.
+//! The small git repositories of a build, from which `scripts/git-repository.py` creates them.
 //!
-//! They hold what build backends read: the commits behind HEAD, the tags of these commits, and the list of the packed
-//! files. They leave out remotes, configuration, other branches and the files of earlier commits. The same commit and
-//! the same changes give the same bytes in every clone.
+//! They contain what build backends read: the ancestors of HEAD, their tags, and the list of the packed files. They
+//! omit remotes, configuration, other branches and the files of earlier commits. The same commit and the same
+//! changes produce the same bytes in every clone.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -23,10 +23,10 @@ use crate::sys;
 /// Mode of a submodule in a tree.
 const SUBMODULE: &str = "160000";
 
-/// What became of a tracked path.
+/// State of a tracked path in the source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Sent {
-    /// Packed as it is in HEAD; or a submodule, checked out or not.
+    /// Packed as in HEAD, or a submodule, checked out or not.
     Unchanged,
     /// Packed, and differs from HEAD.
     Changed,
@@ -44,7 +44,7 @@ type Entry = (String, String);
 struct Change {
     path: String,
     head: Option<Entry>,
-    /// Whether it is still in the index.
+    /// Whether it is in the index.
     index: bool,
 }
 
@@ -64,15 +64,15 @@ struct Repository {
     modules: Vec<(String, String)>,
 }
 
-/// The contents of `git.json` and where those of `git.objects` come from.
+/// The contents of `git.json`, and the sources of `git.objects`.
 pub(super) struct Repositories {
     described: Vec<Repository>,
     objects: Vec<Objects>,
-    /// Where each repository lies, and its history; the packed folder's own first.
+    /// Path and history of each repository; the packed folder's own first.
     histories: Vec<(PathBuf, History)>,
 }
 
-/// Where the objects of a repository come from: a file of the cache, and blobs of the user's repository.
+/// Sources of a repository's objects: a file of the cache, and blobs of the user's repository.
 struct Objects {
     history: Utf8PathBuf,
     folder: Utf8PathBuf,
@@ -82,7 +82,7 @@ struct Objects {
 /// The repositories of `source`, a folder at `tree`, with the files of `selection`. `None` without git or a commit.
 ///
 /// # Errors
-/// When git fails, or the history that the package's version follows from is missing.
+/// If git fails, or the history that determines the package's version is missing.
 pub(super) fn repositories(
     exec: &Exec,
     tree: &Utf8Path,
@@ -118,11 +118,11 @@ pub(super) fn repositories(
 }
 
 impl Repositories {
-    /// The repositories of `tree`: its own and those of `submodules`, which are checked out below it. `sent` knows what
-    /// became of each tracked path. `None` if the repository has no commit.
+    /// The repositories of `tree`: its own and those of `submodules` below it. `sent` returns the state of each
+    /// tracked path. `None` if the repository has no commit.
     ///
     /// # Errors
-    /// When git fails.
+    /// If git fails.
     pub(super) fn of(
         exec: &Exec,
         tree: &Utf8Path,
@@ -142,7 +142,7 @@ impl Repositories {
         let mut histories = vec![(PathBuf::new(), top)];
         let (mut described, mut objects) = (vec![own], vec![objects]);
         for prefix in submodules {
-            // Without a commit there is nothing to ask for.
+            // A repository without a commit has no history.
             if let Some((history, repository, more)) = one(prefix)? {
                 histories.push((prefix.clone(), history));
                 described.push(repository);
@@ -153,7 +153,7 @@ impl Repositories {
         Ok(Some(Self { described, objects, histories }))
     }
 
-    /// The history that the version of the package follows from: that of a submodule, if it lies in one.
+    /// The history that determines the version of the package: that of a submodule, if the package is in one.
     pub(super) fn history_of(&self, source: &LocalSource) -> &History {
         let (_, top) = &self.histories[0];
         let has = |(prefix, _): &&(PathBuf, History)| source.package.starts_with(prefix);
@@ -191,7 +191,7 @@ impl Repositories {
             let name = latin_1(sys::bytes(path));
             let entry = head.get(path);
             match (sent(&prefix.join(path)), entry) {
-                // Of a path that is not in HEAD, nothing remains.
+                // A path that is not in HEAD leaves no trace.
                 (Sent::LeftOut, _) | (Sent::Deleted, None) => {}
                 (Sent::Unchanged, Some((mode, id))) if mode == SUBMODULE => {
                     repository.modules.push((name, id.clone()));
@@ -208,7 +208,7 @@ impl Repositories {
         Ok(Some((history, repository, Objects { history: file, folder, blobs })))
     }
 
-    /// The text of `git.json`. What `git.objects` holds follows from it.
+    /// Text of `git.json`, which determines the contents of `git.objects`.
     pub(super) fn json(&self) -> io::Result<String> {
         let text = serde_json::to_string(&BTreeMap::from([("repositories", &self.described)]))?;
         Ok(text + "\n")
@@ -217,7 +217,7 @@ impl Repositories {
     /// Writes `git.objects` into `folder`.
     ///
     /// # Errors
-    /// When git fails or the file cannot be written.
+    /// If git fails or the file cannot be written.
     pub(super) fn write_objects(&self, exec: &Exec, folder: &Utf8Path) -> io::Result<()> {
         let mut out = io::BufWriter::new(fs_err::File::create(folder.join("git.objects"))?);
         for Objects { history, folder, blobs } in &self.objects {
@@ -228,7 +228,7 @@ impl Repositories {
     }
 }
 
-/// Removes from `cache` the histories of earlier runs; callers hold the lock.
+/// Removes histories of earlier runs from `cache`; callers hold the lock.
 fn remove_others(cache: &Utf8Path, used: &[Objects]) -> io::Result<()> {
     let used: Vec<_> = used.iter().filter_map(|it| it.history.parent()).collect();
     for entry in cache.read_dir_utf8()? {
@@ -240,14 +240,14 @@ fn remove_others(cache: &Utf8Path, used: &[Objects]) -> io::Result<()> {
     Ok(())
 }
 
-/// The name of the current branch; `None` for a detached HEAD.
+/// Name of the current branch; `None` for a detached HEAD.
 fn branch(exec: &Exec, folder: &Utf8Path) -> io::Result<Option<String>> {
     let step = git(folder, ["symbolic-ref", "--quiet", "--short", "HEAD"]);
-    let said = exec.capture(&step).map_err(io::Error::other)?;
-    Ok(said.success.then(|| latin_1(said.stdout.trim_end().as_bytes())))
+    let output = exec.capture(&step).map_err(io::Error::other)?;
+    Ok(output.success.then(|| latin_1(output.stdout.trim_end().as_bytes())))
 }
 
-/// The entries of HEAD and the paths of the index below `folder`, relative to it.
+/// Entries of HEAD and paths of the index below `folder`, relative to it.
 fn tracked(
     exec: &Exec,
     folder: &Utf8Path,

@@ -1,5 +1,5 @@
-//! What git answers in the user's clone and in the repository that the container makes: the container's script runs
-//! here, with the git of this machine.
+//! Compares git's output in the user's clone and in the container's repository. Runs the container's script with
+//! this machine's git.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::ffi::OsStr;
@@ -17,7 +17,7 @@ use super::{PreparedSource, select, versions};
 use crate::config::{LocalSource, PathPattern};
 use crate::exec::Exec;
 
-/// What build backends ask (`setuptools_scm`, versioningit, PDM, dunamai), one command each.
+/// Commands of build backends (`setuptools_scm`, versioningit, PDM, dunamai).
 const QUESTIONS: [&str; 15] = [
     "describe --dirty --tags --long --match *[0-9]*",
     "describe --dirty --always",
@@ -39,7 +39,7 @@ const QUESTIONS: [&str; 15] = [
 /// A tracked file that is not sent.
 const LEFT_OUT: &str = "tool.toml";
 
-/// A user's clone, and the folder that stands for the container.
+/// A user's clone, and a folder in place of the container.
 struct Pair {
     dir: tempfile::TempDir,
     clone: Utf8PathBuf,
@@ -64,7 +64,7 @@ fn run(folder: &Utf8Path, program: &str, args: &[&OsStr]) -> (bool, Vec<u8>) {
     (output.status.success(), output.stdout)
 }
 
-/// The output of `git` with the words of `args`.
+/// Output of `git` with the words of `args`.
 fn git(folder: &Utf8Path, args: &str) -> Vec<u8> {
     let words: Vec<&OsStr> = args.split(' ').map(OsStr::new).collect();
     let (success, stdout) = run(folder, "git", &words);
@@ -110,7 +110,7 @@ impl Pair {
         Utf8Path::from_path(self.dir.path()).unwrap().join(name)
     }
 
-    /// What the build gets of `tree`: the folder with `git.json`.
+    /// The packed folder of `tree`, with `git.json`.
     fn packed(&self, tree: &Utf8Path) -> Utf8PathBuf {
         let exclude = PathPattern::try_from(LEFT_OUT.to_owned()).unwrap();
         let source = LocalSource { exclude: vec![exclude], ..local() };
@@ -132,7 +132,7 @@ impl Pair {
         fs_err::read_to_string(self.packed(tree).join("git.json")).unwrap()
     }
 
-    /// The source as the container has it: unpacked, and copied for an interpreter.
+    /// The source in the container: unpacked, and copied for an interpreter.
     fn container(&self, tree: &Utf8Path) -> Utf8PathBuf {
         let (unpacked, store, copy) =
             (self.path("unpacked"), self.path("store"), self.path("copy"));
@@ -170,7 +170,7 @@ impl Pair {
         copy
     }
 
-    /// The names in `git archive HEAD`, which is the list of files that `setuptools_scm` takes.
+    /// The names in `git archive HEAD`, which `setuptools_scm` uses as the list of files.
     fn archived(folder: &Utf8Path) -> Vec<Vec<u8>> {
         let archive = git(folder, "archive HEAD");
         let mut archive = tar::Archive::new(&archive[..]);
@@ -183,7 +183,7 @@ impl Pair {
 }
 
 #[test]
-fn git_answers_as_in_the_clone_after_a_tag_and_on_one() {
+fn git_prints_the_same_as_in_the_clone_after_a_tag_and_on_one() {
     let pair = Pair::new();
     let copy = pair.assert_equal(&pair.clone);
     assert!(git(&copy, "describe --dirty").starts_with(b"v1.0-1-g"));
@@ -196,7 +196,7 @@ fn git_answers_as_in_the_clone_after_a_tag_and_on_one() {
 }
 
 #[test]
-fn what_the_user_changed_is_changed_and_nothing_else() {
+fn only_the_users_changes_are_changes() {
     let pair = Pair::new();
     let clone = &pair.clone;
     write(clone, "pkg/__init__.py", "changed");
@@ -221,7 +221,7 @@ fn a_change_of_a_file_that_is_not_sent_changes_nothing() {
 }
 
 #[test]
-fn a_merge_and_the_branch_are_those_of_the_clone() {
+fn a_merge_and_the_branch_match_the_clone() {
     let pair = Pair::new();
     let clone = &pair.clone;
     write(clone, "pyproject.toml", "version_scheme = 'release-branch-semver'\n");
@@ -234,7 +234,7 @@ fn a_merge_and_the_branch_are_those_of_the_clone() {
 }
 
 #[test]
-fn settings_that_count_the_changes_of_a_folder_get_its_history() {
+fn settings_that_count_changes_of_a_folder_include_its_history() {
     let pair = Pair::new();
     let clone = &pair.clone;
     for name in ["src/a.py", "pkg/three.py", "src/b.py", "pyproject.toml"] {
@@ -256,7 +256,7 @@ fn a_tag_of_a_tag_and_a_tag_in_a_folder_are_tags() {
 }
 
 #[test]
-fn a_work_tree_a_clone_and_the_repository_give_the_same_bytes() {
+fn a_work_tree_a_clone_and_the_repository_produce_the_same_bytes() {
     let pair = Pair::new();
     let (tree, second) = (pair.path("tree"), pair.path("second"));
     git(&pair.clone, &format!("worktree add --quiet --detach {tree}"));
@@ -294,7 +294,7 @@ fn submodules_have_their_own_commits_and_missing_ones_stay_missing() {
     assert!(git(&inner, "describe --dirty").starts_with(b"v1.0-1-g"));
     assert_eq!(git(&inner, "rev-parse HEAD"), git(&library.clone, "rev-parse HEAD"));
     assert_eq!(git(&copy, "status --porcelain"), b"");
-    // A build hook that asks for what is there needs no network.
+    // A build hook that requests an existing submodule needs no network.
     git(&copy, "submodule --quiet update --init vendor/library");
     write(&pair.clone, "vendor/library/pkg/two.py", "changed");
     let copy = pair.assert_equal(&pair.clone);
@@ -302,9 +302,9 @@ fn submodules_have_their_own_commits_and_missing_ones_stay_missing() {
 }
 
 #[test]
-fn conversions_and_filters_do_not_touch_what_was_sent() {
+fn conversions_and_filters_do_not_change_the_source() {
     let pair = Pair::new();
-    // Neither could be converted: no UTF-16, and no such filter.
+    // Neither conversion is possible: the text is not UTF-16, and the filter does not exist.
     let attributes = "*.txt text=auto eol=crlf\n*.wide working-tree-encoding=UTF-16\n\
                       *.py filter=lfs ident\n";
     for (name, text) in [("a.wide", "a\r\n"), (".gitattributes", attributes)] {
@@ -334,7 +334,7 @@ fn a_sha256_repository_stays_one() {
 }
 
 #[test]
-fn without_a_commit_or_with_git_switched_off_there_is_no_repository() {
+fn without_a_commit_or_with_git_disabled_there_is_no_repository() {
     let pair = Pair::new();
     let tree = pair.path("empty");
     git(&pair.clone, &format!("init --quiet {tree}"));
@@ -359,7 +359,7 @@ fn shallow(pair: &Pair, depth: u32) -> (Utf8PathBuf, History) {
 }
 
 #[test]
-fn a_shallow_clone_is_refused_where_its_missing_history_decides_the_version() {
+fn a_shallow_clone_is_rejected_if_its_missing_history_determines_the_version() {
     let pair = Pair::new();
     let pyproject = "[build-system]\nrequires = [\"Setuptools_SCM[toml]>=8\"]\n";
     let dynamic = "[project]\nname = \"x\"\ndynamic = [\"version\"]\n";
@@ -382,7 +382,7 @@ fn a_shallow_clone_is_refused_where_its_missing_history_decides_the_version() {
 }
 
 #[test]
-fn a_history_without_tags_is_a_warning_where_the_version_comes_from_it() {
+fn a_history_without_tags_is_a_warning_if_the_version_comes_from_it() {
     let pair = Pair::new();
     write(&pair.clone, "setup.py", "setup(use_scm_version=True)\n");
     let warnings = || {
@@ -397,7 +397,7 @@ fn a_history_without_tags_is_a_warning_where_the_version_comes_from_it() {
 }
 
 #[test]
-fn tools_that_take_the_version_from_git_are_known_by_their_settings() {
+fn tools_that_take_the_version_from_git_are_detected_by_their_settings() {
     let dir = tempfile::tempdir().unwrap();
     let folder = Utf8Path::from_path(dir.path()).unwrap();
     let of = |name: &str, text: &str| {

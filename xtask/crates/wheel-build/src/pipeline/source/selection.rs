@@ -1,4 +1,4 @@
-//! Which files of a folder are its source: pure. Each file gets a reason why it is in or out.
+//! Selects the source files of a folder (pure). Each file has a reason why it is included or excluded.
 
 use std::path::{Component, Path, PathBuf};
 
@@ -15,59 +15,59 @@ const ONE_FOLDER: MatchOptions = MatchOptions {
     require_literal_separator: true,
     require_literal_leading_dot: false,
 };
-/// Folders in `build/` that setuptools makes, by the beginnings of their names.
+/// Folders in `build/` that setuptools makes, by prefix.
 const SETUPTOOLS: [&str; 3] = ["lib.", "temp.", "bdist."];
-/// Names that compilers and interpreters give to what they make.
+/// Extensions of files that compilers and interpreters write.
 const COMPILED: [&str; 6] = ["so", "o", "a", "pyd", "obj", "pyc"];
 
-/// The mode of a link, as git prints it.
+/// Mode of a link, as git prints it.
 const LINK: &str = "120000";
 
-/// Why a file is in or out.
+/// Why a file is included or excluded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Reason {
-    /// In: as in the commit that is checked out.
+    /// Included: as in the current commit.
     Tracked,
-    /// In: different from that commit.
+    /// Included: differs from the current commit.
     Changed,
-    /// In: git does not ignore it.
+    /// Included: git does not ignore it.
     Untracked,
-    /// In: there is no git.
+    /// Included: there is no git.
     Unversioned,
-    /// In: it matches `include`.
+    /// Included: matches `include`.
     Included,
-    /// Out: it matches `exclude`.
+    /// Excluded: matches `exclude`.
     Excluded,
-    /// Out: git ignores it.
+    /// Excluded: git ignores it.
     Ignored,
-    /// Out: it is the tool's own.
+    /// Excluded: belongs to the tool.
     Tool,
-    /// Out: an earlier build made it.
+    /// Excluded: output of an earlier build.
     BuildOutput,
-    /// Out: a cache (`CACHEDIR.TAG`).
+    /// Excluded: a cache (`CACHEDIR.TAG`).
     Cache,
-    /// Out: an environment (`pyvenv.cfg`).
+    /// Excluded: a Python environment (`pyvenv.cfg`).
     Environment,
-    /// Out: a git repository's own files.
+    /// Excluded: a git repository's own files.
     Git,
-    /// Out: a clone of another repository.
+    /// Excluded: a clone of another repository.
     Clone,
-    /// Out: a submodule that is not checked out.
+    /// Excluded: a submodule that is not checked out.
     Submodule,
-    /// Out: a FIFO, a socket or a device.
+    /// Excluded: a FIFO, a socket or a device.
     Special,
-    /// Out: a link that is absolute or leads out of the tree.
+    /// Excluded: a link that is absolute or leads out of the tree.
     LinkOut,
-    /// Out: a name with a backslash.
+    /// Excluded: a name with a backslash.
     Name,
-    /// Out: tracked, and deleted since.
+    /// Excluded: tracked, but deleted.
     Deleted,
-    /// An error: it stands for a file that Git LFS has not fetched.
+    /// Error: a pointer to a file that Git LFS has not fetched.
     LfsPointer,
-    /// An error: a sparse checkout leaves it out.
+    /// Error: a sparse checkout excludes it.
     Sparse,
-    /// An error: a link that the clone has as a text (`core.symlinks`).
+    /// Error: a link that is checked out as a text (`core.symlinks`).
     LinkText,
 }
 
@@ -77,7 +77,7 @@ impl Reason {
         self <= Self::Included
     }
 
-    /// The word for it in lists.
+    /// The reason in lists.
     pub(crate) fn word(self) -> &'static str {
         match self {
             Self::Tracked => "tracked",
@@ -105,41 +105,41 @@ impl Reason {
     }
 }
 
-/// What becomes of a file.
+/// A file and its decision.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Decision {
     /// Relative to the packed folder.
     pub path: PathBuf,
-    /// Why it is in or out.
+    /// Why it is included or excluded.
     pub reason: Reason,
-    /// The folder that the reason is about, where it is not about the file alone.
+    /// The folder that the reason applies to, if not to the file alone.
     pub folder: Option<PathBuf>,
-    /// What git knows of it.
+    /// State of the file in git.
     pub status: Status,
-    /// What the commit that is checked out has there.
+    /// Its object in the current commit.
     pub head: Option<Object>,
-    /// In bytes.
+    /// Size in bytes.
     pub size: u64,
 }
 
-/// The source: each file of a folder, with what becomes of it.
+/// The source: each file of a folder with its decision.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Selection {
     /// The files, sorted by path.
     pub files: Vec<Decision>,
-    /// The git repositories, that of the folder itself first; empty without git.
+    /// Git repositories, that of the folder first; empty without git.
     pub repositories: Vec<Repository>,
     /// Patterns that match no file, each with its key.
     pub unmatched: Vec<(&'static str, String)>,
 }
 
 impl Selection {
-    /// The files that are packed.
+    /// The packed files.
     pub(crate) fn packed(&self) -> impl Iterator<Item = &Decision> {
         self.files.iter().filter(|file| file.reason.is_in())
     }
 
-    /// The files of one reason.
+    /// Files with this reason.
     pub(crate) fn of(&self, reason: Reason) -> impl Iterator<Item = &Decision> {
         self.files.iter().filter(move |file| file.reason == reason)
     }
@@ -161,7 +161,7 @@ pub(super) fn select(tree: Tree, source: &LocalSource, own: &Own) -> Selection {
     Selection { files, repositories: tree.repositories, unmatched }
 }
 
-/// The patterns of `submodules` that name no submodule. `*` names all, perhaps none, and without git nobody knows them.
+/// Patterns of `submodules` that match no submodule. `*` may match none, and without git they are unknown.
 fn unknown_submodules(tree: &Tree, source: &LocalSource) -> Vec<(&'static str, String)> {
     let is_known = |pattern: &PathPattern| {
         tree.repositories.is_empty()
@@ -175,7 +175,7 @@ fn unknown_submodules(tree: &Tree, source: &LocalSource) -> Vec<(&'static str, S
     unknown.map(|pattern| ("submodules", pattern.0.as_str().to_owned())).collect()
 }
 
-/// Whether one of the `patterns` matches `path` or a folder that it is in.
+/// Whether one of the `patterns` matches `path` or a parent folder of it.
 pub(super) fn matches(patterns: &[PathPattern], path: &Path) -> bool {
     if patterns.is_empty() {
         return false;
@@ -220,7 +220,7 @@ impl Rules<'_> {
             Kind::Submodule { .. } => return alone(Reason::Submodule),
             Kind::Special => return alone(Reason::Special),
             Kind::Link(target) if leads_out(path, target) => return alone(Reason::LinkOut),
-            // The container's `unpack.py` refuses it, as Windows would.
+            // The container's `unpack.py` rejects it, as Windows would.
             _ if path.to_string_lossy().contains('\\') => return alone(Reason::Name),
             Kind::File { content: Content::LfsPointer, .. } => return alone(Reason::LfsPointer),
             Kind::File { .. } if entry.status == Status::Tracked && is_link(entry) => {
@@ -234,7 +234,7 @@ impl Rules<'_> {
         if is_tracked { tracked(entry) } else { self.untracked(entry) }
     }
 
-    /// A folder that was not entered.
+    /// Decides for a folder that was not entered.
     fn folder(&self, path: &Path) -> (Reason, Option<PathBuf>) {
         let mark = self.tree.mark(path);
         let reason = mark.map_or(Reason::Clone, |(_, mark)| of_mark(mark));
@@ -271,7 +271,7 @@ impl Rules<'_> {
     }
 }
 
-/// A tracked file: in, but for what an earlier build made and what is not a file's content.
+/// Decides for a tracked file: included, except output of an earlier build and files without content.
 fn tracked(entry: &Entry) -> (Reason, Option<PathBuf>) {
     if let Some(folder) = setuptools_folder(&entry.path, &SETUPTOOLS[..2]) {
         return (Reason::BuildOutput, Some(folder));
@@ -285,7 +285,7 @@ fn is_link(entry: &Entry) -> bool {
     entry.head.as_ref().is_some_and(|object| object.mode == LINK)
 }
 
-/// Whether a name is one that compilers and interpreters give to what they make: `libz.so.1`, too.
+/// Whether a compiler or interpreter writes files of this name, e.g. `libz.so.1`.
 fn is_compiled(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let is_versioned =
@@ -303,7 +303,7 @@ fn of_mark(mark: Mark) -> Reason {
     }
 }
 
-/// The folder `build/NAME` that `path` is in, where NAME begins with one of `starts`.
+/// The folder `build/NAME` that contains `path`, if NAME begins with one of `starts`.
 fn setuptools_folder(path: &Path, starts: &[&str]) -> Option<PathBuf> {
     let is_output = |folder: &&Path| {
         let name = folder.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
@@ -314,7 +314,7 @@ fn setuptools_folder(path: &Path, starts: &[&str]) -> Option<PathBuf> {
     path.ancestors().skip(1).find(is_output).map(Path::to_owned)
 }
 
-/// Whether the link `path` to `target` leaves the tree, as the container's `unpack.py` sees it.
+/// Whether the link `path` to `target` leaves the tree, by the rules of the container's `unpack.py`.
 fn leads_out(path: &Path, target: &Path) -> bool {
     let mut depth = path.components().count().saturating_sub(1);
     for part in target.components() {

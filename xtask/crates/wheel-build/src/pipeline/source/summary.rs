@@ -1,4 +1,4 @@
-//! What a run reports of its source: one line, and one for each thing that is left out or unusual.
+//! The source in a run's output: one line for all files, and one for each group that is excluded or unusual.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -15,34 +15,34 @@ use super::selection::{Decision, Reason, Selection, matches};
 use crate::config::LocalSource;
 use crate::exec::Exec;
 
-/// Number of files or folders that a line names.
+/// Maximum number of files or folders in a line.
 const NAMED: usize = 3;
-/// Digits of a commit that a line shows.
+/// Digits of a commit in a line.
 const COMMIT_DIGITS: usize = 7;
-/// Reasons that get a line, what it says, and whether the wheel may lack something because of it. An `exclude` is the
-/// user's own choice, and what git ignores is in no clone.
+/// Reasons that have a line, its text, and whether the wheel may lack something because of it. `exclude` is the
+/// user's own choice, and clones do not contain ignored files.
 const LINES: [(Reason, &str, bool); 10] = [
-    (Reason::Clone, "left out as a clone of another repository, which is no submodule", true),
+    (Reason::Clone, "excluded, a clone of another repository that is not a submodule", true),
     (
         Reason::Submodule,
-        "submodule is not checked out (`git submodule update --init`, or `exclude` it)",
+        "submodule is not checked out (run `git submodule update --init`, or `exclude` it)",
         true,
     ),
-    (Reason::BuildOutput, "left out as build output, which `include` would keep", false),
-    (Reason::Environment, "left out as an environment", false),
-    (Reason::Cache, "left out as a cache", false),
-    (Reason::Git, "left out as a repository's own", false),
-    (Reason::Special, "left out as a FIFO, a socket or a device", false),
+    (Reason::BuildOutput, "excluded as build output (use `include` to keep it)", false),
+    (Reason::Environment, "excluded as a Python environment", false),
+    (Reason::Cache, "excluded as a cache", false),
+    (Reason::Git, "excluded as a git repository's own files", false),
+    (Reason::Special, "excluded as a FIFO, a socket or a device", false),
     (
         Reason::LinkOut,
-        "left out as a link that is absolute or leads out of the packed folder",
+        "excluded as a link that is absolute or leads out of the packed folder",
         false,
     ),
-    (Reason::Deleted, "left out, since it was deleted from the working tree", false),
-    (Reason::Name, "left out because of a backslash in its name", false),
+    (Reason::Deleted, "excluded, deleted from the working tree", false),
+    (Reason::Name, "excluded because of a backslash in its name", false),
 ];
 
-/// What a run reports of its source.
+/// Summary of the source of a run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Summary {
     /// Number of packed files.
@@ -51,31 +51,31 @@ pub(crate) struct Summary {
     pub bytes: u64,
     /// Whether git lists the files.
     pub git: bool,
-    /// The commit that is checked out.
+    /// The current commit.
     pub commit: Option<String>,
-    /// Number of tracked files that differ from it; deleted ones count.
+    /// Number of tracked files that differ from it, including deleted ones.
     pub changed: usize,
-    /// Number of files that git does not track.
+    /// Number of untracked files.
     pub untracked: usize,
     /// Number of files that `include` adds.
     pub included: usize,
-    /// What is left out or unusual.
+    /// Notes about excluded or unusual files.
     pub notes: Vec<Note>,
 }
 
-/// Something that is left out or unusual.
+/// A note about excluded or unusual files.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Note {
     /// Whether the wheel may lack something because of it.
     pub is_warning: bool,
-    /// For people.
+    /// Text of the note.
     pub text: String,
     /// The files and folders.
     pub paths: Vec<String>,
 }
 
 impl Summary {
-    /// That of `selection`.
+    /// The summary of `selection`.
     pub(crate) fn of(selection: &Selection) -> Self {
         let count = |reason| selection.of(reason).count();
         let top = selection.repositories.first();
@@ -155,16 +155,16 @@ fn named(paths: &[String]) -> String {
     names.join(", ")
 }
 
-/// Whether a file is a module that an interpreter loads as it is.
+/// Whether a file is an extension module for a specific interpreter or the stable ABI.
 fn is_module(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     name.ends_with(".abi3.so") || (name.contains(".cpython-") && name.ends_with(".so"))
 }
 
-/// What keeps `selection` from being the source.
+/// The problem that prevents a build from `selection`.
 ///
 /// # Errors
-/// When git fails.
+/// If git fails.
 pub(super) fn problem(
     exec: &Exec,
     tree: &Utf8Path,
@@ -177,22 +177,21 @@ pub(super) fn problem(
     let missing = names(Reason::Sparse);
     if !missing.is_empty() {
         let message =
-            format!("a sparse checkout leaves out files of the source: {}", named(&missing));
-        let hint =
-            "`git sparse-checkout disable` writes them; `exclude` in [source] builds without them";
+            format!("a sparse checkout excludes files of the source: {}", named(&missing));
+        let hint = "run `git sparse-checkout disable`, or `exclude` them in `[source]`";
         return Ok(Some(UserError::new(message).hint(hint)));
     }
     let pointers = names(Reason::LfsPointer);
     if !pointers.is_empty() {
         let message = format!("Git LFS has not fetched files of the source: {}", named(&pointers));
-        let hint = "`git lfs pull` fetches them; `exclude` in [source] builds without them";
+        let hint = "run `git lfs pull`, or `exclude` them in `[source]`";
         return Ok(Some(UserError::new(message).hint(hint)));
     }
     let texts = names(Reason::LinkText);
     if !texts.is_empty() {
         let message = format!("this clone has links as plain files: {}", named(&texts));
-        let hint = "`git config core.symlinks true`, remove these files, `git checkout -- .`; `exclude` in [source] \
-                    builds without them";
+        let hint = "run `git config core.symlinks true`, remove these files, and run `git checkout -- .`; or `exclude` \
+them in `[source]`";
         return Ok(Some(UserError::new(message).hint(hint)));
     }
     let required = selection.of(Reason::Submodule);
@@ -201,11 +200,11 @@ pub(super) fn problem(
         required.map(|file| file.path.to_string_lossy().into_owned()).collect();
     if !required.is_empty() {
         let message = format!(
-            "`submodules` in [source] requires {}, which {} not checked out",
+            "`submodules` in `[source]` requires {}, which {} not checked out",
             named(&required),
             if required.len() == 1 { "is" } else { "are" }
         );
-        let hint = format!("`git submodule update --init --recursive {}`", required.join(" "));
+        let hint = format!("run `git submodule update --init --recursive {}`", required.join(" "));
         return Ok(Some(UserError::new(message).hint(hint)));
     }
     if selection.packed().any(|file| file.path.starts_with(&source.package)) {
@@ -213,12 +212,13 @@ pub(super) fn problem(
     }
     let folder = tree.join(&source.package);
     if !selection.repositories.is_empty() && git::ignores(exec, &folder)? {
-        let message = format!("git ignores `{folder}`, so that the source is empty");
-        let hint = "add the package to a git repository (`git init` in its folder makes one), or name its files in \
-                    `include`";
+        let message = format!("git ignores `{folder}`, so the source is empty");
+        let hint = "add the package to a git repository (`git init` in its folder), or list its files in \
+`include`";
         return Ok(Some(UserError::new(message).hint(hint)));
     }
-    let message = format!("`{folder}` holds no file of a package, so that the source is empty");
-    let hint = "`path` and `package` in [source] name the folder; `cargo xtask source --list` shows what is left out";
+    let message = format!("`{folder}` has no files of a package, so the source is empty");
+    let hint =
+        "set `path` and `package` in `[source]`; `cargo xtask source --list` shows excluded files";
     Ok(Some(UserError::new(message).hint(hint)))
 }

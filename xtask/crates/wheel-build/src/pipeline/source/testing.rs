@@ -1,4 +1,4 @@
-//! Folders and repositories that the tests make.
+//! Folders and repositories for tests.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::collections::BTreeMap;
@@ -9,14 +9,14 @@ use super::*;
 use crate::config::PathPattern;
 use crate::exec::Step;
 
-/// `path = "."` and nothing else.
+/// Only `path = "."`.
 pub(super) fn local() -> LocalSource {
     let none = Vec::new;
     let (path, package) = (".".into(), Utf8PathBuf::new());
     LocalSource { path, package, include: none(), exclude: none(), submodules: none(), git: true }
 }
 
-/// A repository with files of these names, all of them tracked.
+/// A repository with tracked files of these names.
 pub(super) fn repository(names: &[&[u8]]) -> (tempfile::TempDir, Utf8PathBuf) {
     let dir = tempfile::tempdir().unwrap();
     let tree = Utf8PathBuf::try_from(dir.path().to_owned()).unwrap();
@@ -34,7 +34,7 @@ pub(super) fn git(tree: &Utf8Path, args: &[&str]) {
     Exec::real().read(&Step::new("git", args.iter().copied()).cwd(tree)).unwrap();
 }
 
-/// The name and the time of each file of the archive in `folder`.
+/// Name and time of each file of the archive in `folder`.
 pub(super) fn entries(folder: &Utf8Path) -> Vec<(Vec<u8>, u64)> {
     let mut archive = tar::Archive::new(fs_err::File::open(folder.join("source.tar")).unwrap());
     let entries = archive.entries().unwrap().map(Result::unwrap);
@@ -53,7 +53,7 @@ pub(super) fn write_all(tree: &Utf8Path, paths: &[&str], text: &str) {
     }
 }
 
-/// A folder that is in no repository, with these files.
+/// A folder with these files that is not in a repository.
 pub(super) fn plain_folder(names: &[&str]) -> (tempfile::TempDir, Utf8PathBuf) {
     let dir = tempfile::tempdir().unwrap();
     let tree = Utf8PathBuf::try_from(dir.path().to_owned()).unwrap();

@@ -1,4 +1,4 @@
-//! Whether a package takes its version from git, in its own words.
+//! Detects whether a package takes its version from git, from its settings.
 
 use camino::Utf8Path;
 use wheel_audit::UserError;
@@ -6,7 +6,7 @@ use wheel_audit::UserError;
 use super::history::{Extent, History, Needs};
 use super::python::settings_of;
 
-/// Requirements of a build that take the version from git, normalised.
+/// Build requirements that take the version from git, normalized.
 const TOOLS: [&str; 11] = [
     "dunamai",
     "flit-scm",
@@ -22,7 +22,7 @@ const TOOLS: [&str; 11] = [
 ];
 /// Words in the settings of a package whose version depends on the name of the branch.
 const BRANCH_WORDS: [&str; 3] = ["release-branch", "{branch", "branch_formatter"];
-/// Words in the settings of a package whose version depends on the commits that changed a folder or a file.
+/// Words in the settings of a package whose version depends on the commits that changed a folder or file.
 const PATH_WORDS: [&str; 2] = ["distance_scope", "setuptools-git-versioning"];
 
 /// The tool that takes the version of the package in `folder` from git.
@@ -46,7 +46,7 @@ pub(super) fn tool(folder: &Utf8Path) -> Option<String> {
     required.chain(words.map(normal_name)).find(|name| TOOLS.contains(&name.as_str()))
 }
 
-/// The name of the project that a requirement asks for, normalised.
+/// Normalized name of the project in a requirement.
 pub(in crate::pipeline) fn normal_name(requirement: &str) -> String {
     let is_part = |c: &char| c.is_ascii_alphanumeric() || "-_.".contains(*c);
     let name = requirement.trim().chars().take_while(is_part);
@@ -63,19 +63,19 @@ pub(super) fn needs(folder: &Utf8Path) -> Needs {
     Needs { extent, branch: has(&BRANCH_WORDS) }
 }
 
-/// A warning where the package in `folder` takes its version from git, and no tag leads to one.
+/// A warning if the package in `folder` takes its version from git and the history has no tag.
 pub(super) fn without_tag(folder: &Utf8Path, history: &History) -> Option<String> {
     let tool = tool(folder).filter(|_| history.tags.is_empty())?;
     let commit = &history.head[..history.abbrev as usize];
     Some(format!(
-        "the package takes its version from git ({tool}), and no tag is in the history of {commit} (`git fetch --tags`)"
+        "the package takes its version from git ({tool}), but the history of {commit} has no tag (run `git fetch --tags`)"
     ))
 }
 
-/// Refuses a shallow clone whose missing history decides the version of the package in `folder`.
+/// Rejects a shallow clone whose missing history determines the version of the package in `folder`.
 ///
 /// # Errors
-/// When the package takes its version from git and the commit itself has no version's tag.
+/// If the package takes its version from git and the commit has no version tag.
 pub(super) fn check_depth(folder: &Utf8Path, history: &History) -> Result<(), UserError> {
     let is_version = |tag: &String| tag.contains(|c: char| c.is_ascii_digit());
     if history.shallow.is_empty() || history.head_tags.iter().any(is_version) {
@@ -84,8 +84,8 @@ pub(super) fn check_depth(folder: &Utf8Path, history: &History) -> Result<(), Us
     let Some(tool) = tool(folder) else { return Ok(()) };
     let commit = &history.head[..history.abbrev as usize];
     Err(UserError::new(format!(
-        "the package takes its version from git ({tool}), and this is a shallow clone: commit {commit} has no tag, and \
-         the clone may lack the tags and commits before it"
+"the package takes its version from git ({tool}), but this is a shallow clone: commit {commit} has no tag, and \
+the clone may lack earlier tags and commits"
     ))
-    .hint("`git fetch --unshallow --tags`, or `fetch-depth: 0` of actions/checkout"))
+    .hint("run `git fetch --unshallow --tags`, or set `fetch-depth: 0` of actions/checkout"))
 }

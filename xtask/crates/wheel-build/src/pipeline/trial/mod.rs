@@ -1,7 +1,7 @@
-//! `cargo xtask try`: wheels, installed and loaded in a clean container of a system.
+//! `cargo xtask try`: installs and loads wheels in a clean container of a system.
 //!
-//! One bake call a system, for all wheels: the stages `try-*` of the Dockerfile. They run wherever builds run
-//! (emulated, on another machine's engine), and a stopped run leaves no container behind.
+//! One bake call for each system runs all wheels, in the stages `try-*` of the Dockerfile. They run where builds
+//! run (emulated, on a remote engine), and a stopped run leaves no container behind.
 
 mod verdict;
 
@@ -28,16 +28,16 @@ use crate::live::{Stage, Watch};
 use verdict::SystemReport;
 pub(crate) use verdict::{Agreement, Observed};
 
-/// The version of the report that `scripts/try.py` writes.
+/// Version of the report of `scripts/try.py`.
 const SCHEMA_VERSION: u32 = 1;
 
 /// A wheel to try.
 pub(crate) struct Wheel {
-    /// Where it is.
+    /// Its path.
     pub path: Utf8PathBuf,
-    /// What the audit says of it.
+    /// Its audit.
     pub audit: Audit,
-    /// The platform that it is for.
+    /// Its platform.
     pub platform: Platform,
 }
 
@@ -46,51 +46,51 @@ pub(crate) struct Wheel {
 pub(crate) struct Place {
     /// Its image.
     pub target: Target,
-    /// What the audit knows of it.
+    /// Facts about it for the audit.
     pub distribution: Distribution,
 }
 
-/// What a wheel did on a system.
+/// The result of a wheel on a system.
 #[derive(Debug, Serialize)]
 pub(crate) struct Trial {
-    /// The wheel's file name.
+    /// File name of the wheel.
     pub wheel: String,
-    /// The system's name: `debian12`.
+    /// Name of the system, e.g. `debian12`.
     pub system: String,
-    /// The platform: `linux/amd64`.
+    /// Platform, e.g. `linux/amd64`.
     pub platform: String,
-    /// What the audit predicts, as [`State::as_str`].
+    /// Prediction of the audit, as [`State::as_str`].
     pub predicted: &'static str,
-    /// Why.
+    /// Reason for the prediction.
     pub reason: String,
-    /// Whether the system did that.
+    /// Whether the result agrees.
     pub agreement: Agreement,
-    /// What the system did, in the same words; `None` where nothing was tried.
+    /// The result in the same words; `None` if nothing was tried.
     pub result: Option<&'static str>,
-    /// All that was observed.
+    /// All observations.
     pub observed: Option<Observed>,
-    /// Why nothing was tried, if so.
+    /// Why nothing was tried.
     pub error: Option<String>,
 }
 
-/// What all systems of a run share.
+/// State that all systems of a run share.
 pub(crate) struct TrialRun<'a> {
-    /// The configuration.
+    /// Configuration.
     pub config: &'a Config,
-    /// The engine.
+    /// Engine.
     pub engine: &'a Engine,
-    /// xtask's own folder.
+    /// xtask's work folder.
     pub work: &'a Utf8Path,
-    /// How base images may be obtained.
+    /// How to obtain base images.
     pub base_policy: BasePolicy,
 }
 
 impl TrialRun<'_> {
-    /// Tries all of `wheels` that are for `platform` on a system. Those whose machine the system is not published for
-    /// are left out.
+    /// Tries all of `wheels` for `platform` on a system. Skips wheels for machines that the system does not
+    /// support.
     ///
     /// # Errors
-    /// When the container cannot be run, or its report is not whole.
+    /// If the container cannot be run, or its report is incomplete.
     pub(crate) fn on(
         &self,
         place: &Place,
@@ -138,7 +138,7 @@ impl TrialRun<'_> {
         predicted.iter().enumerate().map(trial).collect()
     }
 
-    /// What a system that could not be used leaves: each of its wheels untried.
+    /// The results for a system that could not be used: each wheel untried.
     pub(crate) fn failed(
         place: &Place,
         platform: &Platform,
@@ -153,7 +153,7 @@ impl TrialRun<'_> {
         all.iter().map(trial).collect()
     }
 
-    /// The commands that try wheels on a system, ready to paste.
+    /// The commands that try wheels on a system, for pasting.
     pub(crate) fn commands(&self, place: &Place, platform: &Platform, wheels: &[Wheel]) -> String {
         let predicted = predictions(place, platform, wheels);
         if predicted.is_empty() {
@@ -178,7 +178,7 @@ impl TrialRun<'_> {
         lines.join("\n")
     }
 
-    /// The build context of the wheels, and the folder of the report.
+    /// Build context of the wheels, and folder of the report.
     fn folders(&self, place: &Place, platform: &Platform) -> (Utf8PathBuf, Utf8PathBuf) {
         let folder = self.work.join("try").join(place.target.folder(platform));
         (folder.join("wheels"), folder.join("output"))
@@ -211,7 +211,7 @@ impl TrialRun<'_> {
     }
 }
 
-/// The wheels that are tried on a system, each with what the audit predicts.
+/// The wheels to try on a system, with their predictions.
 fn predictions<'a>(
     place: &Place,
     platform: &Platform,
@@ -222,14 +222,14 @@ fn predictions<'a>(
     predicted.filter(|(_, cell)| cell.state != State::Absent).collect()
 }
 
-/// Puts each wheel into a folder of its own: two wheels may have one name.
+/// Copies each wheel into its own folder: two wheels may have the same name.
 fn lay_out(context: &Utf8Path, wheels: &[(&Wheel, Cell)]) -> Result<(), PipelineError> {
     files::remove_folder(context)?;
     for (index, (wheel, _)) in wheels.iter().enumerate() {
         let folder = context.join(index.to_string());
         fs_err::create_dir_all(&folder)?;
         let copy = folder.join(name(wheel));
-        // A link where the file system has some: wheels are large.
+        // A hard link if possible, because wheels are large.
         if fs_err::hard_link(&wheel.path, &copy).is_err() {
             fs_err::copy(&wheel.path, &copy)?;
         }
@@ -241,7 +241,7 @@ fn name(wheel: &Wheel) -> &str {
     wheel.path.file_name().unwrap_or_default()
 }
 
-/// The interpreters that the wheels are for, in uv's words: `cpython-3.13`, `cpython-3.14+freethreaded`, `pypy-3.11`.
+/// Interpreters of the wheels, as uv requests them: `cpython-3.13`, `cpython-3.14+freethreaded`, `pypy-3.11`.
 fn pythons(wheels: &[(&Wheel, Cell)]) -> String {
     let names = wheels.iter().filter_map(|(wheel, _)| WheelName::parse(name(wheel)).ok());
     let tags = names.flat_map(|name| name.tags.expand());
@@ -286,6 +286,8 @@ fn report(output: &Utf8Path) -> Result<SystemReport, PipelineError> {
 }
 
 fn refused(reason: &str) -> PipelineError {
-    let message = format!("the report of `try` cannot be read: {}", shown(reason));
-    PipelineError::Wrong(UserError::new(message).hint("the log has what the container printed"))
+    let message = format!("the report of `try` is invalid: {}", shown(reason));
+    PipelineError::Wrong(
+        UserError::new(message).hint("see the log for the output of the container"),
+    )
 }

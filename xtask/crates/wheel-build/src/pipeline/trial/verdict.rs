@@ -1,60 +1,60 @@
-//! What a wheel did on a system, compared with what the audit predicts. Pure.
+//! Compares the result of a wheel on a system with the audit's prediction (pure).
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use wheel_audit::audit::{Cell, State};
 
-/// The report of `scripts/try.py`: a system, and what became of each wheel.
+/// Report of `scripts/try.py`: a system, and the result of each wheel.
 #[derive(Debug, Deserialize)]
 pub(super) struct SystemReport {
     pub(super) schema_version: u32,
-    /// Whether code of the wheels ran as a user without rights.
+    /// Whether code of the wheels ran as an unprivileged user.
     pub(super) unprivileged: bool,
-    /// By the name of the wheel's folder.
+    /// By name of the wheel's folder.
     pub(super) wheels: BTreeMap<String, Observed>,
 }
 
-/// What became of a wheel.
+/// Result of a wheel.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
 pub(crate) struct Observed {
-    /// Whether an installer accepts its platform tags; `None` where the installer failed.
+    /// Whether an installer accepts its platform tags; `None` if the installer failed.
     pub installs: Option<bool>,
-    /// What the installer printed.
+    /// Output of the installer.
     pub installer: String,
-    /// The interpreter that took the wheel; without one its files were loaded by their paths.
+    /// Interpreter that imported the wheel; without one, its files were loaded by path.
     pub interpreter: Option<String>,
     /// Each file that was loaded.
     pub files: Vec<LoadedFile>,
-    /// Why the files were not loaded, if so.
+    /// Why the files were not loaded.
     pub problem: String,
 }
 
-/// What became of a file.
+/// Result of a file.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 pub(crate) struct LoadedFile {
     /// Its path in the wheel.
     pub path: String,
     /// `import NAME`, `dlopen`, `list` (of a program) or `loaded by another file`.
     pub how: String,
-    /// Whether the loader took it; `None` where that depends on the package's own code.
+    /// Whether the loader accepted it; `None` if that depends on the package's own code.
     pub ok: Option<bool>,
-    /// The loader's words.
+    /// Message of the loader.
     pub words: String,
-    /// Symbols of another interpreter's API that the test supplied.
+    /// Symbols of another interpreter's API that the test provided.
     #[serde(default)]
     pub supplied: Vec<String>,
 }
 
-/// Whether the system did what the audit predicts.
+/// Whether the result agrees with the prediction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Agreement {
-    /// It did.
+    /// It agrees.
     Hit,
-    /// It did not.
+    /// It does not agree.
     Miss,
-    /// The test cannot tell.
+    /// The test cannot decide.
     Undecided,
     /// Nothing was tried.
     Untried,
@@ -80,8 +80,8 @@ impl LoadedFile {
 }
 
 impl Observed {
-    /// Leaves open whether files load that miss nothing but a library which `is_promised`: the clean image lacks it, and
-    /// systems of its tag are to have it.
+    /// Leaves open the result of files that only lack a library which `is_promised`: the clean image lacks it, but
+    /// systems of the tag provide it.
     pub(super) fn on_promised(mut self, is_promised: impl Fn(&str) -> bool) -> Self {
         for file in self.files.iter_mut().filter(|file| file.ok == Some(false)) {
             if file.missing_library().is_some_and(&is_promised) {
@@ -92,7 +92,7 @@ impl Observed {
         self
     }
 
-    /// Whether all files load; `None` where the test cannot tell.
+    /// Whether all files load; `None` if the test cannot decide.
     pub(crate) fn loads(&self) -> Option<bool> {
         if self.files.iter().any(|file| file.ok == Some(false)) {
             return Some(false);
@@ -101,25 +101,25 @@ impl Observed {
         all.then_some(true)
     }
 
-    /// The first file that does not load, else the first that the test cannot judge.
+    /// The first file that does not load, else the first that the test cannot decide.
     pub(crate) fn culprit(&self) -> Option<&LoadedFile> {
         let first = |ok| self.files.iter().find(|file| file.ok == ok);
         first(Some(false)).or_else(|| first(None))
     }
 
-    /// In a few words, as [`State::as_str`].
+    /// The result in the words of [`State::as_str`].
     pub(crate) fn as_str(&self) -> &'static str {
         match (self.installs, self.loads()) {
             (Some(true) | None, Some(true)) => State::Loads.as_str(),
             (Some(true) | None, Some(false)) => State::Breaks.as_str(),
             (Some(true) | None, None) => State::Unknown.as_str(),
-            // Without a file for this system nothing would load.
+            // Without a file for this system, nothing can load.
             (Some(false), Some(true)) if !self.files.is_empty() => State::Withheld.as_str(),
             (Some(false), _) => State::Refused.as_str(),
         }
     }
 
-    /// Compares it with the prediction.
+    /// Compares the result with the prediction.
     pub(super) fn agreement(&self, predicted: &Cell) -> Agreement {
         let installs = match predicted.state {
             State::Loads | State::Breaks | State::Unknown | State::LoadsOnSome => true,
@@ -145,7 +145,7 @@ impl Observed {
         }
     }
 
-    /// Whether nothing but the processor keeps files from loading.
+    /// Whether only the processor prevents files from loading.
     fn fails_on_processor_alone(&self) -> bool {
         self.files.iter().all(|file| file.ok != Some(false) || file.needs_newer_processor())
     }
@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn each_prediction_agrees_with_what_it_promises_and_nothing_else() {
+    fn each_prediction_agrees_only_with_its_own_results() {
         use Agreement::{Hit, Miss, Undecided, Untried};
         let (yes, no) = (Some(true), Some(false));
         let seen = [
@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn a_newer_processor_explains_no_other_failure() {
+    fn a_newer_processor_explains_only_its_own_failure() {
         let on_some = Cell { state: State::LoadsOnSome, reason: String::new(), blocker: None };
         let with = |words: &str| {
             let mut seen = observed(Some(true), &[Some(true), Some(false)]);
@@ -218,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn a_promised_library_that_the_image_lacks_decides_nothing() {
+    fn a_promised_library_that_the_image_lacks_is_undecided() {
         let with = |words: &str| {
             let mut seen = observed(Some(true), &[Some(false)]);
             words.clone_into(&mut seen.files[0].words);

@@ -1,5 +1,4 @@
-//! The change that makes one target's folder what the merge says: its wheels, and metadata that speaks
-//! of all of them.
+//! The change of one target's folder after a merge: its wheels, and metadata about all of them.
 
 use std::collections::BTreeMap;
 
@@ -22,24 +21,23 @@ const INFO_TEXT: &str = "build-info.txt";
 const ENVIRONMENTS: &str = "build all interpreters of a target in the same image and from the same \
                             source: pin the image's digest in wheels.toml";
 
-/// Audits made here, by the path of their wheel below `dist/`.
+/// Audits of this run, by the path of their wheel below `dist/`.
 pub(super) type Audits = BTreeMap<String, Audit>;
 
-/// The change for `folder`, whose name is `name`; `own_side` is this machine's, `fresh` the audits of what
-/// is new. With `replace`, what the own source says of an environment counts for nothing where another of
-/// `sources` says something else.
+/// The change for the folder `name`. `own` is the index of this machine's source, `fresh` the audits of new wheels.
+/// With `replace`, a conflicting environment report of the own source is ignored.
 ///
 /// # Errors
-/// Metadata that cannot be read, or that contradicts itself.
+/// If metadata cannot be read or is contradictory.
 pub(super) fn change(
     name: &str,
     folder: &Folder,
     sources: &[Source<'_>],
-    own_side: usize,
+    own: usize,
     replace: bool,
     fresh: &Audits,
 ) -> Result<Change, Vec<Conflict>> {
-    let gives_way = replace.then_some(own_side);
+    let replaced = replace.then_some(own);
     let read = |file: &str| -> Result<Vec<(usize, Vec<u8>)>, Vec<Conflict>> {
         let all = folder.metadata.get(file).map(Vec::as_slice).unwrap_or_default();
         all.iter().map(|(source, entry)| Ok((*source, bytes(sources, *source, entry)?))).collect()
@@ -47,7 +45,7 @@ pub(super) fn change(
     let info = read(INFO)?;
     let mut metadata = Vec::new();
     match info.as_slice() {
-        // One machine's report stays as it is, to the byte; its text is written anew, so that it says the same.
+        // A single report is copied unchanged. Its text form is regenerated, so that both agree.
         [(_, only)] => {
             let info = BuildInfo::parse(only).map_err(|wrong| {
                 vec![Conflict::new(&format!("{name}/{INFO}"), wrong, ENVIRONMENTS)]
@@ -56,21 +54,19 @@ pub(super) fn change(
             metadata.push((INFO_TEXT.to_owned(), info.text().into_bytes()));
         }
         several => {
-            let joined = joined_info(name, several, gives_way)?;
+            let joined = joined_info(name, several, replaced)?;
             let json = report::json_text(&joined).unwrap_or_default() + "\n";
             metadata.push((INFO.to_owned(), json.into_bytes()));
             metadata.push((INFO_TEXT.to_owned(), joined.text().into_bytes()));
         }
     }
     let audits = read(AUDIT)?;
-    let own: Vec<&[u8]> = audits
-        .iter()
-        .filter(|(source, _)| *source == own_side)
-        .map(|(_, own)| own.as_slice())
-        .collect();
+    let own: Vec<&[u8]> =
+        audits.iter().filter(|(source, _)| *source == own).map(|(_, own)| own.as_slice()).collect();
     metadata.push((AUDIT.to_owned(), joined_audits(name, folder, &own, fresh)?));
     let new = || folder.wheels.iter().filter(|(_, wheel)| wheel.state != State::Same);
-    // Those of the machine whose wheel is taken: another one may have built the same bytes from other materials.
+    // Documents come from the same machine as the wheel: another machine may build the same bytes from other
+    // materials.
     for (file, wheel) in new() {
         for document in documents_of(file) {
             let of_it = folder.metadata.get(&document).into_iter().flatten();
@@ -91,20 +87,20 @@ pub(super) fn change(
 
 fn bytes(sources: &[Source<'_>], source: usize, entry: &Entry) -> Result<Vec<u8>, Vec<Conflict>> {
     let root = sources.get(source).map(|source| source.folder.to_owned()).unwrap_or_default();
-    let wrong = |message: String| vec![Conflict::new(&entry.path, message, "bring it again")];
+    let wrong = |message: String| vec![Conflict::new(&entry.path, message, "download it again")];
     let bytes = files::list(&root, &entry.path);
-    let bytes = bytes.unwrap_or_else(|| Err("it is not there".to_owned())).map_err(wrong)?;
+    let bytes = bytes.unwrap_or_else(|| Err("it is missing".to_owned())).map_err(wrong)?;
     if digest::of_bytes(&bytes) != entry.sha256 {
-        return Err(wrong("it changed while it was checked".to_owned()));
+        return Err(wrong("it changed during the check".to_owned()));
     }
     Ok(bytes)
 }
 
-/// The reports of several machines about one environment.
+/// Merges the reports of several machines about one environment.
 fn joined_info(
     name: &str,
     all: &[(usize, Vec<u8>)],
-    gives_way: Option<usize>,
+    replaced: Option<usize>,
 ) -> Result<BuildInfo, Vec<Conflict>> {
     let path = format!("{name}/{INFO}");
     let conflict = |message| vec![Conflict::new(&path, message, ENVIRONMENTS)];
@@ -112,7 +108,7 @@ fn joined_info(
     for (source, bytes) in all {
         let info = BuildInfo::parse(bytes).map_err(conflict)?;
         let other = joined.as_ref().and_then(|(_, earlier)| info.other_environment(earlier));
-        let counts = joined.as_ref().is_some_and(|(earlier, _)| Some(*earlier) != gives_way);
+        let counts = joined.as_ref().is_some_and(|(earlier, _)| Some(*earlier) != replaced);
         if let Some((what, this, earlier)) = other.filter(|_| counts) {
             let (earlier, this) = (shown(&earlier), shown(&this));
             let message = format!("builds with different {what}s: {earlier} and {this}");
@@ -121,13 +117,11 @@ fn joined_info(
         let earlier = joined.as_ref().map(|(_, earlier)| earlier);
         joined = Some((*source, info.joined(earlier)));
     }
-    joined
-        .map(|(_, info)| info)
-        .ok_or_else(|| conflict("it is in no folder that was brought".to_owned()))
+    joined.map(|(_, info)| info).ok_or_else(|| conflict("no collected folder has it".to_owned()))
 }
 
-/// The audits of the folder's wheels: those made just now, and this machine's earlier ones of what stays.
-/// What another machine's audit says counts for nothing.
+/// The audits of the folder's wheels: those of this run, and this machine's earlier ones for kept wheels. Audits of
+/// other machines are ignored.
 fn joined_audits(
     name: &str,
     folder: &Folder,

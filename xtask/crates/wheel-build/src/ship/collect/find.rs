@@ -1,4 +1,4 @@
-//! Which of the folders that were named are a `dist/`.
+//! Finds the `dist/` folders in the paths of a command line.
 
 use anyhow::bail;
 use camino::{Utf8Path, Utf8PathBuf};
@@ -8,24 +8,24 @@ use wheel_audit::UserError;
 use wheel_audit::dist::MANIFEST;
 use wheel_audit::text::shown;
 
-/// So many folders right below a named one are looked into.
+/// Maximum number of folders that are searched directly below a path.
 const MAX_FOLDERS: usize = 1000;
-/// A target's folder lies below `dist/`, which may lie below an artifact's folder.
+/// A target's folder is below `dist/`, which may be below an artifact's folder.
 const DEPTH: usize = 3;
-/// What a folder to collect is.
+/// Hint: which folders `collect` accepts.
 pub(crate) const FOLDER: &str = "name the `dist/` of a machine, or a folder with several";
 
-/// The `dist/` folders in `paths`, each once: a path is one itself, or has them right below it, as
-/// themselves (`wheels-debian12-amd64/`) or in a folder called `dist`. No link is followed below.
+/// The `dist/` folders in `paths`, each once: a path itself, or folders directly below it, or their subfolder
+/// `dist`. Links below a path are not followed.
 ///
 /// # Errors
-/// When there is nothing to collect, also where one of several folders holds wheels without a manifest.
+/// If there is nothing to collect, or a folder has wheels without a manifest.
 pub(crate) fn find(paths: &[Utf8PathBuf]) -> anyhow::Result<Vec<Utf8PathBuf>> {
     let mut found: Vec<Utf8PathBuf> = Vec::new();
     let mut seen = std::collections::BTreeSet::new();
     for path in paths {
         if !fs_err::metadata(path)?.is_dir() {
-            bail!(UserError::new(format!("`{path}` is no folder")).hint(FOLDER));
+            bail!(UserError::new(format!("`{path}` is not a folder")).hint(FOLDER));
         }
         for folder in below(path)? {
             if seen.insert(fs_err::canonicalize(&folder)?) {
@@ -48,33 +48,33 @@ fn below(path: &Utf8Path) -> anyhow::Result<Vec<Utf8PathBuf>> {
         } else if is_real_folder(&inner) && is_dist(&inner) {
             found.push(inner);
         } else if holds_wheels(&folder) {
-            return Err(half(&folder).into());
+            return Err(without_manifest(&folder).into());
         }
     }
     if found.is_empty() {
         if holds_wheels(path) {
-            return Err(half(path).into());
+            return Err(without_manifest(path).into());
         }
-        let message = format!("there is no `{MANIFEST}` in `{path}` or in a folder right below it");
+        let message = format!("no `{MANIFEST}` in `{path}` or directly below it");
         bail!(
             UserError::new(message)
-                .hint("a machine's part is its whole `dist/`, as `cargo xtask wheels` leaves it")
+                .hint("name the complete `dist/` of a machine, as `cargo xtask wheels` wrote it")
         );
     }
     Ok(found)
 }
 
-/// Wheels that nothing vouches for.
-fn half(folder: &Utf8Path) -> UserError {
+/// Error for wheels without a manifest.
+fn without_manifest(folder: &Utf8Path) -> UserError {
     UserError::new(format!(
-        "`{}` holds wheels and no `{MANIFEST}`: nothing says what they are and whether they are whole",
+        "`{}` has wheels but no `{MANIFEST}`, which lists and verifies them",
         shown(folder.as_str())
     ))
-    .hint("bring a machine's whole `dist/`; an artifact for each machine, not merged into \
-         one folder")
+.hint("collect the complete `dist/` of each machine; do not merge artifacts of several machines into \
+     one folder")
 }
 
-/// A link in the manifest's place counts too, so that it is refused with its reason.
+/// Includes a link in the manifest's place, so that it is rejected with a reason.
 fn is_dist(folder: &Utf8Path) -> bool {
     std::fs::symlink_metadata(folder.join(MANIFEST)).is_ok()
 }

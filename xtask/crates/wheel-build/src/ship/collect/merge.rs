@@ -1,4 +1,4 @@
-//! What becomes of several manifests when their folders are made one.
+//! Merges the manifests of several `dist/` folders.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,24 +10,24 @@ use wheel_audit::dist::{Entry, Kind, Manifest, Smoke, WheelBuild, documented};
 use wheel_audit::text::shown;
 use wheel_audit::wheel::{Interpreter, WheelName};
 
-/// The largest file of metadata that is taken over, in bytes.
+/// Maximum size of a metadata file, in bytes.
 const MAX_METADATA: u64 = 16 << 20;
 
-/// A `dist/` that takes part: this machine's own, or one that was brought.
+/// A `dist/` of the merge: this machine's own, or a collected one.
 #[derive(Debug)]
 pub(super) struct Source<'a> {
     pub(super) folder: &'a Utf8Path,
     pub(super) manifest: &'a Manifest,
 }
 
-/// Two things that cannot both be in one `dist/`, or one that can be in none.
+/// Two entries that cannot both be in one `dist/`, or one that cannot be in any.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Conflict {
     /// The file or folder below `dist/`.
     pub path: String,
     /// What is wrong.
     pub message: String,
-    /// What to do about it.
+    /// How to resolve it.
     pub hint: &'static str,
 }
 
@@ -37,20 +37,20 @@ impl Conflict {
     }
 }
 
-/// What becomes of a wheel that was brought.
+/// State of a collected wheel after the merge.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum State {
-    /// It is new here.
+    /// `dist/` did not have it.
     Added,
-    /// It was here already.
+    /// `dist/` already had it.
     Same,
-    /// It takes the place of another one.
+    /// It replaces another wheel.
     Replaced,
 }
 
 impl State {
-    /// The word for it.
+    /// The state as a word.
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Added => "added",
@@ -60,37 +60,37 @@ impl State {
     }
 }
 
-/// A wheel that was brought.
+/// A collected wheel.
 #[derive(Debug, Clone)]
 pub(super) struct IncomingWheel {
     pub(super) entry: Entry,
-    /// The source that it is copied from.
+    /// Index of the source to copy it from.
     pub(super) source: usize,
     pub(super) state: State,
 }
 
-/// One target's folder, as it is to become.
+/// One target's folder after the merge.
 #[derive(Debug, Default)]
 pub(super) struct Folder {
     /// By file name.
     pub(super) wheels: BTreeMap<String, IncomingWheel>,
-    /// The file name of each interpreter's wheel.
+    /// File name of the wheel for each interpreter.
     by_interpreter: BTreeMap<String, String>,
-    /// The sources that have the folder's metadata, by file name, in their order.
+    /// Sources that have the folder's metadata, in order, by file name.
     pub(super) metadata: BTreeMap<String, Vec<(usize, Entry)>>,
-    /// Wheels of this machine that give way.
+    /// Wheels of this machine that are replaced.
     pub(super) replaced: BTreeSet<String>,
-    /// Wheels of this machine that stay.
+    /// Wheels of this machine that are kept.
     pub(super) kept: BTreeMap<String, Entry>,
 }
 
 impl Folder {
-    /// Whether anything in it is new.
+    /// Whether the merge changes the folder.
     pub(super) fn changes(&self) -> bool {
         self.wheels.values().any(|wheel| wheel.state != State::Same)
     }
 
-    /// Notes the interpreters of the wheel of this name.
+    /// Records the interpreters of the wheel with this name.
     fn index(&mut self, name: &str) {
         let Some(wheel) = self.wheels.get(name) else { return };
         for build in wheel.entry.builds() {
@@ -104,7 +104,7 @@ impl Folder {
         self.wheels.get(self.by_interpreter.get(interpreter)?)
     }
 
-    /// Each interpreter of `builds` for which the folder has another wheel than the one of this name.
+    /// Interpreters of `builds` for which the folder has a wheel with another name.
     fn rivals<'a>(
         &'a self,
         name: &'a str,
@@ -118,17 +118,17 @@ impl Folder {
     }
 }
 
-/// What the store and a build write beside the wheels; nothing else is let in.
+/// Files that the store and builds write beside the wheels; all others are rejected.
 const METADATA: [&str; 4] = ["audit.json", "build-info.json", "build-info.txt", "SHA256SUMS"];
-const OTHER_BYTES: &str = "build each target, platform and interpreter on one machine, or leave one \
-                           of the folders out";
-const OWN: &str = "`--replace` lets what was brought take the place of what is there";
-const STRANGE: &str = "bring a `dist/` as `cargo xtask wheels` left it";
+const OTHER_BYTES: &str = "build each target, platform and interpreter on one machine, or omit one \
+                           of the folders";
+const OWN: &str = "use `--replace` to replace the wheel in `dist/`";
+const STRANGE: &str = "collect a `dist/` exactly as `cargo xtask wheels` wrote it";
 
-/// The folders that `sources` make together.
+/// Merges the folders of `sources`.
 ///
 /// # Errors
-/// Everything in them that cannot be in one `dist/`.
+/// Every conflict between them.
 pub(super) fn merge(
     config: &Config,
     sources: &[Source<'_>],
@@ -154,13 +154,13 @@ pub(super) fn merge(
             }
         }
     }
-    // A folder without a wheel is what an earlier state of some machine left.
+    // An outdated `dist/` may have a folder without wheels.
     folders.retain(|_, folder| !folder.wheels.is_empty());
     if conflicts.is_empty() { Ok(folders) } else { Err(conflicts) }
 }
 
-/// Refuses what `wheels.toml` does not have, another target, platform or interpreter, and an interpreter that
-/// does not take the wheel.
+/// Rejects targets, platforms and interpreters that `wheels.toml` does not have, and an interpreter that cannot run
+/// the wheel.
 pub(super) fn known(config: &Config, entry: &Entry) -> Result<(), String> {
     let Kind::Wheel { target: name, platform, builds, .. } = &entry.kind else { return Ok(()) };
     let Some(target) = config.targets.iter().find(|target| target.name == *name) else {
@@ -180,16 +180,18 @@ pub(super) fn known(config: &Config, entry: &Entry) -> Result<(), String> {
             ));
         };
         if !tags.iter().any(|tag| python.accepts(tag)) {
-            return Err(format!("the manifest says it is for `{interpreter}`, its name does not"));
+            return Err(format!(
+                "the manifest lists it for `{interpreter}`, which its name excludes"
+            ));
         }
         if let Some(other) = built_by.as_ref().filter(|it| it.parse::<Interpreter>().is_err()) {
-            return Err(format!("the manifest says that `{}` built it", shown(other)));
+            return Err(format!("the manifest lists `{}` as its interpreter", shown(other)));
         }
     }
     Ok(())
 }
 
-/// Folder and file name of an entry, where both are what the store would have made them.
+/// Folder and file name of an entry, if the store would use the same ones.
 pub(super) fn placed(entry: &Entry) -> Result<(&str, &str), String> {
     let parts: Vec<&str> = entry.path.split('/').collect();
     let [folder, name] = parts.as_slice() else {
@@ -201,18 +203,18 @@ pub(super) fn placed(entry: &Entry) -> Result<(&str, &str), String> {
             && part.chars().all(|c| c.is_ascii_graphic() && c != '\\')
     };
     if !plain(folder) || !plain(name) {
-        return Err("it has a name that no build of ours gives".to_owned());
+        return Err("no build writes a file of this name".to_owned());
     }
     let is_wheel = name.to_ascii_lowercase().ends_with(".whl");
     match &entry.kind {
         Kind::Metadata if is_wheel => {
-            return Err("it is a wheel that the manifest calls metadata".to_owned());
+            return Err("the manifest lists this wheel as metadata".to_owned());
         }
         Kind::Metadata if entry.size > MAX_METADATA => {
-            return Err(format!("it is metadata of {} bytes", entry.size));
+            return Err(format!("its metadata is too large: {} bytes", entry.size));
         }
         Kind::Metadata if !METADATA.contains(name) && !is_document(name) => {
-            return Err("no build of ours writes a file of this name".to_owned());
+            return Err("no build writes a file of this name".to_owned());
         }
         Kind::Metadata => {}
         Kind::Wheel { target, platform, builds, .. } => {
@@ -221,21 +223,21 @@ pub(super) fn placed(entry: &Entry) -> Result<(&str, &str), String> {
                 platform.parse().map_err(|error: String| shown(&error).to_string())?;
             let home = format!("{target}-{}", platform.engine_arch());
             if home != *folder {
-                return Err(format!("the manifest says it is of `{}`", shown(&home)));
+                return Err(format!("the manifest lists it for `{}`", shown(&home)));
             }
             if builds.is_empty() {
-                return Err("the manifest names no interpreter for it".to_owned());
+                return Err("the manifest lists no interpreter for it".to_owned());
             }
             let names: BTreeSet<_> = builds.iter().map(|build| &build.interpreter).collect();
             if names.len() < builds.len() {
-                return Err("the manifest names an interpreter twice for it".to_owned());
+                return Err("the manifest lists an interpreter twice for it".to_owned());
             }
         }
     }
     Ok((folder, name))
 }
 
-/// Whether it is the name of a document of a wheel.
+/// Whether `name` is the name of a wheel's document.
 fn is_document(name: &str) -> bool {
     documented(name).is_some_and(|wheel| WheelName::parse(wheel).is_ok())
 }
@@ -251,10 +253,10 @@ fn take(
     let place = |index: usize| {
         shown(sources.get(index).map_or("", |source| source.folder.as_str())).to_string()
     };
-    // Also for a wheel that is known already: this source may have it for more interpreters.
+    // Check a known wheel as well: this source may have it for more interpreters.
     for (interpreter, other) in folder.rivals(name, entry.builds()) {
         let message = format!(
-            "`{}` has it for {interpreter}, and `{}` has `{}`",
+            "for {interpreter}, `{}` has this wheel and `{}` has `{}`",
             place(index),
             place(other.source),
             other.entry.path
@@ -266,19 +268,22 @@ fn take(
             join_builds(&mut known.entry, claimed(entry).builds());
             folder.index(name);
         } else {
-            let message =
-                format!("`{}` and `{}` have other bytes for it", place(known.source), place(index));
+            let message = format!(
+                "`{}` and `{}` have different bytes for it",
+                place(known.source),
+                place(index)
+            );
             conflicts.push(Conflict::new(&entry.path, message, OTHER_BYTES));
         }
         return;
     }
     let entry = claimed(entry);
-    let brought = IncomingWheel { entry, source: index, state: State::Added };
-    folder.wheels.insert(name.to_owned(), brought);
+    let incoming = IncomingWheel { entry, source: index, state: State::Added };
+    folder.wheels.insert(name.to_owned(), incoming);
     folder.index(name);
 }
 
-/// `entry` as far as its machine says so: a smoke test cannot be repeated here.
+/// Marks the builds of `entry` as claimed by the other machine: smoke tests are not repeated here.
 fn claimed(entry: &Entry) -> Entry {
     let mut entry = entry.clone();
     if let Kind::Wheel { builds, .. } = &mut entry.kind {
@@ -289,7 +294,7 @@ fn claimed(entry: &Entry) -> Entry {
     entry
 }
 
-/// Adds the builds that `entry` has not, tests that passed winning; whether any was added.
+/// Adds builds that `entry` lacks, and prefers tests that passed. Returns whether it changed anything.
 fn join_builds(entry: &mut Entry, more: &[WheelBuild]) -> bool {
     let Kind::Wheel { builds, .. } = &mut entry.kind else { return false };
     let mut changed = false;
@@ -310,10 +315,10 @@ fn join_builds(entry: &mut Entry, more: &[WheelBuild]) -> bool {
     changed
 }
 
-/// Holds `folders` against what this machine's `dist/` has: `own`, whose wheels are whole.
+/// Compares `folders` with `own`, the intact wheels of this machine's `dist/`.
 ///
 /// # Errors
-/// What is there already with other bytes, unless it may be replaced.
+/// Wheels that `dist/` has with other bytes, unless they may be replaced.
 pub(super) fn against_own(
     folders: &mut BTreeMap<String, Folder>,
     own: &Manifest,
@@ -334,13 +339,13 @@ pub(super) fn against_own(
     if conflicts.is_empty() { Ok(()) } else { Err(conflicts) }
 }
 
-/// What becomes of one wheel of this machine; in words, where it has to give way.
+/// Compares one wheel of this machine. Returns a reason if it must be replaced.
 fn one_own(folder: &mut Folder, own: &Entry) -> Option<String> {
     let name = own.path.rsplit('/').next().unwrap_or_default().to_owned();
-    if let Some(brought) = folder.wheels.get_mut(&name) {
-        if brought.entry.sha256 != own.sha256 {
-            brought.state = State::Replaced;
-            return Some("it is there already, with other bytes".to_owned());
+    if let Some(incoming) = folder.wheels.get_mut(&name) {
+        if incoming.entry.sha256 != own.sha256 {
+            incoming.state = State::Replaced;
+            return Some("`dist/` already has it with other bytes".to_owned());
         }
         let mut joined = own.clone();
         let rivals: BTreeMap<String, String> = folder
@@ -350,10 +355,10 @@ fn one_own(folder: &mut Folder, own: &Entry) -> Option<String> {
         if let Kind::Wheel { builds, .. } = &mut joined.kind {
             builds.retain(|build| !rivals.contains_key(&build.interpreter));
         }
-        let brought = folder.wheels.get_mut(&name)?;
-        let is_more = join_builds(&mut joined, brought.entry.builds());
-        brought.entry = joined;
-        brought.state = if is_more { State::Replaced } else { State::Same };
+        let incoming = folder.wheels.get_mut(&name)?;
+        let is_more = join_builds(&mut joined, incoming.entry.builds());
+        incoming.entry = joined;
+        incoming.state = if is_more { State::Replaced } else { State::Same };
         folder.index(&name);
         for path in rivals.values() {
             let file = path.rsplit('/').next().unwrap_or_default();
@@ -362,7 +367,7 @@ fn one_own(folder: &mut Folder, own: &Entry) -> Option<String> {
             }
         }
         let (interpreter, other) = rivals.first_key_value()?;
-        return Some(format!("it is the wheel for {interpreter} there, and `{other}` was brought"));
+        return Some(format!("`dist/` has it for {interpreter}, and `{other}` replaces it"));
     }
     let interpreters: BTreeSet<&str> =
         own.builds().iter().map(|b| b.interpreter.as_str()).collect();
@@ -378,21 +383,20 @@ fn one_own(folder: &mut Folder, own: &Entry) -> Option<String> {
         folder.kept.insert(name, own.clone());
     }
     let new = folder.by_interpreter.get(&first);
-    if let Some(brought) = new.and_then(|new| folder.wheels.get_mut(new)) {
-        brought.state = State::Replaced;
+    if let Some(incoming) = new.and_then(|new| folder.wheels.get_mut(new)) {
+        incoming.state = State::Replaced;
     }
-    Some(format!("it is the wheel for {first} there, and another one was brought"))
+    Some(format!("`dist/` has it for {first}, and another wheel replaces it"))
 }
 
-/// Wheels of one name and other bytes in several folders, but for the `unpublished` ones. `own` counts
-/// too.
+/// Conflicts of wheels with one name and different bytes in several published folders, including `own`.
 pub(super) fn one_name(
     folders: &BTreeMap<String, Folder>,
     own: &Manifest,
     unpublished: &BTreeSet<String>,
 ) -> Vec<Conflict> {
-    const HINT: &str = "an index takes a file name once: `[publish] targets` in wheels.toml names \
-                        the targets whose wheels go there, one for each C library";
+    const HINT: &str = "an index accepts each file name once: list one target for each C library in \
+                      `[publish] targets` of wheels.toml";
     let mut names: BTreeMap<&str, BTreeMap<&str, &str>> = BTreeMap::new();
     let is_published =
         |path: &str| path.split_once('/').is_some_and(|(f, _)| !unpublished.contains(f));
@@ -402,8 +406,8 @@ pub(super) fn one_name(
         folder.is_some_and(|f| f.replaced.contains(name) || f.wheels.contains_key(name))
     };
     let own = own.files.iter().filter(|entry| !entry.builds().is_empty() && !gone(&entry.path));
-    let brought = folders.values().flat_map(|folder| folder.wheels.values()).map(|b| &b.entry);
-    for entry in own.chain(brought).filter(|entry| is_published(&entry.path)) {
+    let incoming = folders.values().flat_map(|folder| folder.wheels.values()).map(|b| &b.entry);
+    for entry in own.chain(incoming).filter(|entry| is_published(&entry.path)) {
         let name = entry.path.rsplit('/').next().unwrap_or_default();
         names.entry(name).or_default().insert(&entry.path, &entry.sha256);
     }
@@ -412,7 +416,7 @@ pub(super) fn one_name(
         let mut paths = all.keys();
         let first = paths.next().copied().unwrap_or_default();
         let others: Vec<_> = paths.map(|path| format!("`{path}`")).collect();
-        let message = format!("{} has the same name and other bytes", others.join(", "));
+        let message = format!("{} has the same name but other bytes", others.join(", "));
         Conflict::new(first, message, HINT)
     };
     names.into_values().filter(differ).map(conflict).collect()

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::*;
 
-/// `count` wheels of one folder, each for an interpreter of its own.
+/// `count` wheels of one folder, each for its own interpreter.
 fn many(count: usize, version: &str) -> Manifest {
     let file = |i: usize| {
         serde_json::json!({
@@ -18,14 +18,14 @@ fn many(count: usize, version: &str) -> Manifest {
     serde_json::from_value(serde_json::json!({"schema_version": 1, "files": files})).unwrap()
 }
 
-/// How long it takes to merge `count` wheels and to hold them against as many of this machine.
+/// Time to merge `count` wheels and compare them with as many of this machine.
 fn merging(count: usize) -> Duration {
-    let (brought, own) = (many(count, "2"), many(count, "1"));
-    let sources = [Source { folder: Utf8Path::new("a"), manifest: &brought }];
+    let (incoming, own) = (many(count, "2"), many(count, "1"));
+    let sources = [Source { folder: Utf8Path::new("a"), manifest: &incoming }];
     let mut conflicts = Vec::new();
     let start = Instant::now();
     let mut folder = Folder::default();
-    for entry in &brought.files {
+    for entry in &incoming.files {
         let (_, name) = entry.path.split_once('/').unwrap();
         take(&mut folder, name, entry, 0, &sources, &mut conflicts);
     }
@@ -41,13 +41,13 @@ fn merging(count: usize) -> Duration {
 
 #[test]
 fn ten_times_the_wheels_cost_about_ten_times_the_time() {
-    // Other processes may take the processor away, but not each time.
+    // Another process may delay a run, but not every run.
     let is_linear = |_| merging(20_000) < merging(2_000) * 40;
     assert!((0..10).any(is_linear));
 }
 
 #[test]
-fn an_interpreter_is_named_once_for_a_wheel() {
+fn an_interpreter_is_listed_once_for_a_wheel() {
     let mut entry = many(1, "1").files.remove(0);
     assert!(placed(&entry).is_ok());
     let Kind::Wheel { builds, .. } = &mut entry.kind else { unreachable!() };
@@ -55,7 +55,7 @@ fn an_interpreter_is_named_once_for_a_wheel() {
     assert!(placed(&entry).is_err());
 }
 
-/// A wheel of one folder, for these interpreters.
+/// A wheel of one folder for these interpreters.
 fn wheel(name: &str, sha256: &str, interpreters: &[&str]) -> Entry {
     let mut entry = many(1, "1").files.remove(0);
     entry.path = format!("debian12-amd64/{name}");
@@ -68,7 +68,7 @@ fn wheel(name: &str, sha256: &str, interpreters: &[&str]) -> Entry {
     entry
 }
 
-/// What `entries` make together, each of a machine of its own.
+/// Merges `entries`, each from its own machine.
 fn taken(entries: &[Entry]) -> (Folder, Vec<Conflict>) {
     let manifest = Manifest::default();
     let sources =
@@ -92,7 +92,7 @@ fn a_known_wheel_takes_no_interpreter_from_another_wheel() {
     let (_, conflicts) = taken(&[&one[..], std::slice::from_ref(&both)].concat());
     assert_eq!(conflicts.len(), 1, "{conflicts:?}");
 
-    // The same where the wheel is this machine's own.
+    // The same applies to a wheel of this machine.
     let own = Manifest { files: vec![both], ..Manifest::default() };
     for (replace, state) in [(false, None), (true, Some(State::Replaced))] {
         let mut folders = BTreeMap::from([("debian12-amd64".to_owned(), taken(&one).0)]);

@@ -1,9 +1,9 @@
-//! Many machines' `dist/` folders made one: each is held against its own manifest and checksums, judged
-//! as if it had been built here, and moved in as one change.
+//! Merges the `dist/` folders of several machines: checks each against its manifest and checksums, audits its
+//! wheels like local builds, and commits everything as one change.
 //!
-//! Architecture invariant: what was brought is not trusted. A path of a manifest is used only after
+//! Architecture invariant: collected folders are untrusted. A path of a manifest is used only after
 //! [`wheel_audit::dist::check`] has found it below its folder, without a link, and only in the form that the store
-//! itself gives paths.
+//! itself writes.
 
 mod change;
 mod find;
@@ -29,69 +29,69 @@ pub(crate) use find::{FOLDER, find};
 pub(crate) use merge::{Conflict, State};
 use merge::{Folder, IncomingWheel, Source};
 
-/// Version of the report's shape.
+/// Version of the JSON report.
 const SCHEMA_VERSION: u32 = 1;
 
-/// What was brought, and what became of it.
+/// The result of a collection.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Collection {
-    /// Version of this shape.
+    /// Version of this format.
     pub schema_version: u32,
-    /// The folder that it is in now.
+    /// The `dist/` after the collection.
     pub dist: Utf8PathBuf,
-    /// The `dist/` folders that were found, in the order they were named.
+    /// The `dist/` folders that were found, in the order of the command line.
     pub inputs: Vec<Input>,
-    /// The wheels that were brought, by path.
+    /// The collected wheels, by path.
     pub wheels: Vec<Collected>,
-    /// What is wrong with what was brought; where there is any, nothing was changed.
+    /// Problems in the collected folders. If there are any, nothing was changed.
     pub problems: Vec<Problem>,
-    /// What cannot be in one `dist/`; where there is any, nothing was changed.
+    /// Conflicts between wheels. If there are any, nothing was changed.
     pub conflicts: Vec<Conflict>,
-    /// Wheels that fail and that a release does without; nothing of them was taken.
-    pub left_out: Vec<LeftOut>,
-    /// What is asked for and is not in `dist/` now.
+    /// Skipped wheels: they have errors, and a release does not require them.
+    pub left_out: Vec<Skipped>,
+    /// Expected wheels that `dist/` lacks now.
     pub missing: Vec<Missing>,
 }
 
-/// A `dist/` that was brought.
+/// A collected `dist/`.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Input {
-    /// Where it is.
+    /// Its path.
     pub folder: Utf8PathBuf,
-    /// How many wheels its manifest lists.
+    /// Number of wheels in its manifest.
     pub wheels: usize,
 }
 
-/// A wheel that was brought.
+/// A collected wheel.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Collected {
-    /// Relative to `dist/`.
+    /// Path relative to `dist/`.
     pub path: String,
     /// SHA-256.
     pub sha256: String,
-    /// Bytes.
+    /// Size in bytes.
     pub size: u64,
     /// Target name.
     pub target: String,
-    /// Platform in the engine's words.
+    /// Platform, e.g. `linux/amd64`.
     pub platform: String,
-    /// C library that its symbols need.
+    /// Floor.
     pub floor: String,
-    /// The interpreters that it was built for.
+    /// Interpreters that it was built for.
     pub interpreters: Vec<String>,
-    /// Whether each of them passed the smoke test.
+    /// Whether the smoke test of every build passed.
     pub smoke: Smoke,
-    /// Whether each of them passed the package's own tests, where it has some.
+    /// Whether the package tests of every build passed, if the package has any.
     pub tests: Tests,
-    /// Whether that is what the other machine says: it was not repeated here.
+    /// Whether these results are claims of the other machine, which are not repeated here.
     pub claimed: bool,
-    /// The folder that it came from.
+    /// The folder that it comes from.
     pub from: Utf8PathBuf,
-    /// What became of it.
+    /// Its state after the merge.
     pub state: State,
 }
 
-/// Something wrong with a folder that was brought.
+/// A problem in a collected folder.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Problem {
     /// The folder.
@@ -102,10 +102,10 @@ pub(crate) struct Problem {
     pub message: String,
 }
 
-/// A collected wheel that fails and that no release requires. It counts as missing.
+/// A collected wheel with errors that no release requires. It counts as missing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(crate) struct LeftOut {
-    /// The folder that it came from.
+pub(crate) struct Skipped {
+    /// The folder that it comes from.
     pub folder: Utf8PathBuf,
     /// The file in it.
     pub path: String,
@@ -114,22 +114,22 @@ pub(crate) struct LeftOut {
 }
 
 impl Collection {
-    /// Whether a wheel is missing that a release needs.
+    /// Whether a required wheel is missing.
     pub(crate) fn lacks_required(&self) -> bool {
         self.missing.iter().any(|missing| missing.required)
     }
 
-    /// Whether `dist/` took what was brought.
+    /// Whether the collection was merged into `dist/`.
     pub(crate) fn accepted(&self) -> bool {
         self.problems.is_empty() && self.conflicts.is_empty()
     }
 }
 
-/// Takes the `dist/` folders in `paths` into `store`, all or nothing. With `replace` they take the
-/// place of what is there with other bytes. Call it under the lock, after [`Store::recover`].
+/// Merges the `dist/` folders in `paths` into `store`, all or nothing. `replace` allows replacing wheels with other
+/// bytes. The caller holds the lock and has called [`Store::recover`].
 ///
 /// # Errors
-/// When there is nothing to collect or `dist/` cannot take it; what is wrong with the folders is in the [`Collection`].
+/// If there is nothing to collect, or `dist/` cannot be written. Problems of the folders are in the [`Collection`].
 pub(crate) fn collect(
     config: &Config,
     store: &Store,
@@ -149,15 +149,15 @@ pub(crate) fn collect(
     };
     let mut manifests = read(&folders, &mut collection);
     if collection.accepted() {
-        collection.left_out = optional::leave_out(config, &folders, &mut manifests)?;
-        let work = Work { config, store, folders: &folders, manifests: &manifests };
+        collection.left_out = optional::skip(config, &folders, &mut manifests)?;
+        let work = Merge { config, store, folders: &folders, manifests: &manifests };
         work.merge(replace, &mut collection)?;
     }
     collection.missing = missing(config, store)?;
     Ok(collection)
 }
 
-/// The manifests of `folders`, each held against its files.
+/// Reads the manifests of `folders` and checks each against its files.
 fn read(folders: &[Utf8PathBuf], collection: &mut Collection) -> Vec<Manifest> {
     let mut manifests = Vec::new();
     for folder in folders {
@@ -165,7 +165,7 @@ fn read(folders: &[Utf8PathBuf], collection: &mut Collection) -> Vec<Manifest> {
         let problem =
             |path: String, message: String| Problem { folder: folder.clone(), path, message };
         if problems.is_empty() {
-            // Only now is it known to be of a bounded size and no link.
+            // Only now is its size known to be bounded, and that it is not a link.
             match Store::new(folder, folder).manifest() {
                 Ok(manifest) => {
                     let wheels = manifest.files.iter().filter(|e| !e.builds().is_empty()).count();
@@ -184,14 +184,14 @@ fn read(folders: &[Utf8PathBuf], collection: &mut Collection) -> Vec<Manifest> {
     manifests
 }
 
-struct Work<'a> {
+struct Merge<'a> {
     config: &'a Config,
     store: &'a Store,
     folders: &'a [Utf8PathBuf],
     manifests: &'a [Manifest],
 }
 
-impl Work<'_> {
+impl Merge<'_> {
     fn merge(&self, replace: bool, collection: &mut Collection) -> anyhow::Result<()> {
         let mut sources: Vec<Source<'_>> = self
             .folders
@@ -200,7 +200,7 @@ impl Work<'_> {
             .map(|(folder, manifest)| Source { folder, manifest })
             .collect();
         let mut own = self.store.manifest()?;
-        // A file that is damaged gives way to a whole one without a word.
+        // An intact file replaces a damaged one silently.
         own.files.retain(|entry| self.store.holds(entry));
         let unpublished = self.config.unpublished_folders();
         let merged = merge::merge(self.config, &sources).and_then(|mut merged| {
@@ -215,7 +215,7 @@ impl Work<'_> {
                 return Ok(());
             }
         };
-        let fresh = self.judge(&merged, collection)?;
+        let fresh = self.audit(&merged, collection)?;
         for wheel in merged.values_mut().flat_map(|folder| folder.wheels.values_mut()) {
             if let Kind::Wheel { verdict, floor, .. } = &mut wheel.entry.kind
                 && let Some(audit) = fresh.get(&wheel.entry.path)
@@ -224,13 +224,13 @@ impl Work<'_> {
                 *floor = pipeline::floor_text(audit);
             }
         }
-        collection.wheels = self.told(&merged);
-        let own_side = sources.len();
+        collection.wheels = self.collected(&merged);
+        let own_index = sources.len();
         sources.push(Source { folder: self.store.dist(), manifest: &own });
         let mut changes = Vec::new();
         for (name, folder) in merged.iter_mut().filter(|(_, folder)| folder.changes()) {
-            add_own(name, folder, own_side, &own);
-            match change::change(name, folder, &sources, own_side, replace, &fresh) {
+            add_own(name, folder, own_index, &own);
+            match change::change(name, folder, &sources, own_index, replace, &fresh) {
                 Ok(change) => changes.push((name.as_str(), change)),
                 Err(conflicts) => collection.conflicts.extend(conflicts),
             }
@@ -242,7 +242,7 @@ impl Work<'_> {
         Ok(())
     }
 
-    fn told(&self, merged: &BTreeMap<String, Folder>) -> Vec<Collected> {
+    fn collected(&self, merged: &BTreeMap<String, Folder>) -> Vec<Collected> {
         let wheels = merged.values().flat_map(|folder| folder.wheels.values());
         wheels
             .filter_map(|wheel| {
@@ -268,8 +268,8 @@ impl Work<'_> {
             .collect()
     }
 
-    /// Judges what is new, each wheel against the target that its folder is for.
-    fn judge(
+    /// Audits new wheels, each against the target of its folder.
+    fn audit(
         &self,
         merged: &BTreeMap<String, Folder>,
         collection: &mut Collection,
@@ -282,7 +282,7 @@ impl Work<'_> {
             |wheel: &IncomingWheel| self.folders.get(wheel.source).cloned().unwrap_or_default();
         let job = |wheel: &&IncomingWheel| {
             let (root, path) = (place(wheel), &wheel.entry.path);
-            let native = calls_for_extension(self.config, &root, path);
+            let native = extension_reason(self.config, &root, path);
             let expectations =
                 Expectations { native, ..expectations(self.config, &wheel.entry.kind) };
             (root.join(path), expectations)
@@ -296,7 +296,7 @@ impl Work<'_> {
             };
             match result {
                 Ok(audit) if audit.facts.sha256.as_ref() != Some(&wheel.entry.sha256) => {
-                    collection.problems.push(problem("it changed while it was judged".to_owned()));
+                    collection.problems.push(problem("it changed during the audit".to_owned()));
                 }
                 Ok(audit) => {
                     collection.problems.extend(errors(&audit).map(problem));
@@ -309,7 +309,7 @@ impl Work<'_> {
     }
 }
 
-/// This machine's metadata of a folder, where wheels of its own stay in it.
+/// Adds this machine's metadata of a folder that keeps some of its wheels.
 fn add_own(name: &str, folder: &mut Folder, source: usize, own: &Manifest) {
     let stays =
         !folder.kept.is_empty() || folder.wheels.values().any(|wheel| wheel.state == State::Same);
@@ -332,16 +332,16 @@ fn text(finding: &Finding) -> String {
     format!("{}: {} ({})", finding.code, finding.message, finding.help)
 }
 
-/// What calls for an extension module in the wheel at `path` below `root`. A report that cannot be
-/// read is refused where the folder's metadata is joined.
-fn calls_for_extension(config: &Config, root: &Utf8Path, path: &str) -> Option<String> {
+/// The reason why the wheel at `path` below `root` must have an extension module. An unreadable report is rejected
+/// when metadata is merged.
+fn extension_reason(config: &Config, root: &Utf8Path, path: &str) -> Option<String> {
     let path = Utf8Path::new(path).with_file_name(change::INFO);
     let text = files::list(root, path.as_str()).and_then(Result::ok).unwrap_or_default();
     let info = BuildInfo::parse(&text).unwrap_or_default();
-    info.calls_for_extension(config.check.native)
+    info.extension_reason(config.check.native)
 }
 
-/// What a wheel of this target has to be.
+/// Expectations for a wheel of this target.
 fn expectations(config: &Config, kind: &Kind) -> Expectations {
     let isa = config.check.isa.values().copied().collect();
     let expectations = Expectations { isa, ..Expectations::default() };
@@ -355,7 +355,7 @@ fn expectations(config: &Config, kind: &Kind) -> Expectations {
     };
     let interpreter = match builds.as_slice() {
         [only] => only.interpreter.parse().ok(),
-        // One wheel for several: its own tags say which.
+        // The tags of a wheel for several interpreters list them.
         _ => None,
     };
     Expectations { platform_tag: tag, arch: Some(arch), interpreter, ..expectations }

@@ -1,27 +1,26 @@
-//! Wheels that a release does without, and that fail: they are left where they are, so that they stop
-//! nothing and are published by nobody.
+//! Skips wheels with errors that a release does not require, so that they neither stop nor enter it.
 
 use std::collections::BTreeMap;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::{LeftOut, calls_for_extension, errors, expectations, merge, text};
+use super::{Skipped, errors, expectations, extension_reason, merge, text};
 use crate::config::Config;
 use crate::pipeline;
 use crate::ship::missing::is_optional;
 use wheel_audit::audit::{self, Expectations, Inputs, Settings, Severity, audit_wheels};
 use wheel_audit::dist::{Entry, Manifest, Smoke};
 
-/// Takes the wheels that fail and that no release needs out of `manifests`, those of `folders`. They are
-/// judged as an index would if their target is published.
+/// Removes wheels with errors that no release requires from `manifests` of `folders`. Wheels of published targets
+/// are checked by an index's rules.
 ///
 /// # Errors
-/// When `[check]` names an unknown check.
-pub(super) fn leave_out(
+/// If `[check]` names an unknown rule.
+pub(super) fn skip(
     config: &Config,
     folders: &[Utf8PathBuf],
     manifests: &mut [Manifest],
-) -> anyhow::Result<Vec<LeftOut>> {
+) -> anyhow::Result<Vec<Skipped>> {
     if config.ci.required.is_none() {
         return Ok(Vec::new());
     }
@@ -30,7 +29,7 @@ pub(super) fn leave_out(
     let mut left_out = Vec::new();
     for (folder, manifest) in folders.iter().zip(manifests.iter_mut()) {
         manifest.files.retain(|entry| {
-            // What is no wheel of ours is refused as a whole, later.
+            // The merge rejects entries that are not wheels of a build.
             let Ok((home, _)) = merge::placed(entry) else { return true };
             if !is_optional(config, entry) || merge::known(config, entry).is_err() {
                 return true;
@@ -41,7 +40,7 @@ pub(super) fn leave_out(
             let stays = reasons.is_empty();
             if !stays {
                 let (folder, path) = (folder.clone(), entry.path.clone());
-                left_out.push(LeftOut { folder, path, reasons });
+                left_out.push(Skipped { folder, path, reasons });
             }
             stays
         });
@@ -51,13 +50,13 @@ pub(super) fn leave_out(
     Ok(left_out)
 }
 
-/// Takes out the optional wheels that have the file name of another published wheel, and other bytes: an index takes
-/// a name once. Of optional wheels alone, the first one stays.
+/// Removes optional wheels with the file name of another published wheel and other bytes: an index accepts a name
+/// once. Of optional wheels alone, the first is kept.
 fn one_name(
     config: &Config,
     folders: &[Utf8PathBuf],
     manifests: &mut [Manifest],
-    left_out: &mut Vec<LeftOut>,
+    left_out: &mut Vec<Skipped>,
 ) {
     let unpublished = config.unpublished_folders();
     let mut names: BTreeMap<String, (String, String)> = BTreeMap::new();
@@ -71,12 +70,12 @@ fn one_name(
                 }
                 let own = (entry.path.clone(), entry.sha256.clone());
                 let (path, sha256) = names.entry(name.to_owned()).or_insert(own);
-                // Two builds of one wheel are a conflict: nobody knows which one is meant.
+                // Two builds of one wheel are a conflict: it is unknown which one is meant.
                 let stays = !optional || *path == entry.path || *sha256 == entry.sha256;
                 if !stays {
-                    let reasons = vec![format!("`{path}` has the same name and other bytes")];
+                    let reasons = vec![format!("`{path}` has the same name but other bytes")];
                     let (folder, path) = (folder.clone(), entry.path.clone());
-                    left_out.push(LeftOut { folder, path, reasons });
+                    left_out.push(Skipped { folder, path, reasons });
                 }
                 stays
             });
@@ -84,15 +83,14 @@ fn one_name(
     }
 }
 
-/// Takes out the optional wheels for which an error about all wheels together names them: `collect` refuses a
-/// `dist/` with such an error. A wheel that is taken out may be what another one differed from, so the rest is judged
-/// again until no error is about an optional wheel.
+/// Removes optional wheels that errors across wheels name: `collect` rejects a `dist/` with such an error. Another
+/// wheel may have differed from a removed one, so the check repeats until no error names an optional wheel.
 fn together(
     config: &Config,
     folders: &[Utf8PathBuf],
     manifests: &mut [Manifest],
     settings: &Settings,
-    left_out: &mut Vec<LeftOut>,
+    left_out: &mut Vec<Skipped>,
 ) {
     let is_open = |entry: &Entry| is_optional(config, entry);
     while manifests.iter().flat_map(|manifest| &manifest.files).any(is_open) {
@@ -116,7 +114,7 @@ fn together(
                 let stays = reasons.is_empty() || !is_optional(config, entry);
                 if !stays {
                     let (folder, path) = (folder.clone(), entry.path.clone());
-                    left_out.push(LeftOut { folder, path, reasons });
+                    left_out.push(Skipped { folder, path, reasons });
                 }
                 stays
             });
@@ -127,9 +125,9 @@ fn together(
     }
 }
 
-/// Why a wheel is not published.
+/// Reasons not to publish a wheel.
 fn reasons(config: &Config, folder: &Utf8Path, entry: &Entry, settings: &Settings) -> Vec<String> {
-    let native = calls_for_extension(config, folder, &entry.path);
+    let native = extension_reason(config, folder, &entry.path);
     let expectations = Expectations { native, ..expectations(config, &entry.kind) };
     let job = (folder.join(&entry.path), expectations);
     let mut reasons = Vec::new();

@@ -1,4 +1,4 @@
-//! Hosted workflows, written from wheels.toml: the same plan for each service, as a template with its places filled in.
+//! Hosted workflows, generated from wheels.toml by a template for each service.
 
 pub(crate) mod github;
 pub(crate) mod gitlab;
@@ -6,10 +6,10 @@ mod tool;
 
 pub(crate) use self::tool::Tool;
 
-/// The Rust that compiles the tool, and that this repository's own checks use.
+/// Version of Rust that compiles the tool and that this repository's checks use.
 const RUST: &str = include_str!("rust.txt");
 
-/// `word` as YAML takes it for a string: the configuration allows letters, digits, `.`, `_`, `-` and `/`.
+/// `word` as a YAML string. The configuration allows letters, digits, `.`, `_`, `-` and `/`.
 fn yaml(word: &str) -> String {
     const OTHER: [&str; 9] = ["true", "false", "yes", "no", "on", "off", "null", "y", "n"];
     let is_plain = word.starts_with(|c: char| c.is_ascii_alphabetic())

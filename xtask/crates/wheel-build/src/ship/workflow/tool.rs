@@ -1,4 +1,4 @@
-//! The job that compiles the tool: its files, its lock file and the machines that need it.
+//! The job that compiles the tool: its files, its lock file and its machines.
 
 use std::collections::BTreeSet;
 
@@ -10,28 +10,28 @@ use crate::clone::{BUILD_FILES, CRATE, is_clone};
 use crate::config::{Config, Platform};
 use crate::plan::no_runner;
 
-/// The lock file of the wheels.
+/// Lock file of the wheels.
 const WHEELS_LOCK: &str = "wheels.lock";
 
-/// How the tool is compiled in a repository.
+/// How a repository compiles the tool.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Tool {
-    /// Patterns of the files that decide about the program.
+    /// Patterns of the files that determine the program.
     files: Vec<String>,
-    /// Whether the repository holds a lock file for the tool.
+    /// Whether the repository has a lock file for the tool.
     is_locked: bool,
-    /// Whether it holds one for its wheels.
+    /// Whether it has a lock file for its wheels.
     has_lock: bool,
 }
 
 impl Tool {
-    /// The tool of the repository `root`, by the manifest in its `xtask/`.
+    /// The tool of the repository `root`, from the manifest in its `xtask/`.
     pub(crate) fn of(root: &Utf8Path) -> Self {
         let manifest = fs_err::read_to_string(root.join("xtask/Cargo.toml")).unwrap_or_default();
         Self::of_manifest(root, &manifest)
     }
 
-    /// The tool of the repository `root`, where `manifest` is the text of `xtask/Cargo.toml`.
+    /// The tool of the repository `root`; `manifest` is the text of `xtask/Cargo.toml`.
     pub(crate) fn of_manifest(root: &Utf8Path, manifest: &str) -> Self {
         let manifest: toml::Table = manifest.parse().unwrap_or_default();
         let mut files = vec![".cargo/**".to_owned()];
@@ -48,41 +48,41 @@ impl Tool {
         Self { files, is_locked: is_own || is_clone(root), has_lock }
     }
 
-    /// The option of `wheels` that holds it to the lock file.
+    /// Option of `wheels` that enforces the lock file.
     pub(super) fn wheels_locked(&self) -> &'static str {
         if self.has_lock { " --locked" } else { "" }
     }
 
-    /// The files that decide what goes into wheels.
+    /// Files that determine the contents of wheels.
     pub(super) fn wheels_files(&self) -> impl Iterator<Item = &'static str> {
         ["wheels.toml"].into_iter().chain(self.has_lock.then_some(WHEELS_LOCK))
     }
 
-    /// Patterns of the files that decide about the program.
+    /// Patterns of the files that determine the program.
     pub(super) fn files(&self) -> impl Iterator<Item = &str> {
         self.files.iter().map(String::as_str)
     }
 
-    /// The arguments of `hashFiles`.
+    /// Arguments of `hashFiles`.
     pub(super) fn hashed(&self) -> String {
         let quoted = self.files.iter().map(|file| format!("'{}'", file.replace('\'', "''")));
         quoted.collect::<Vec<_>>().join(", ")
     }
 
-    /// The lock file that cargo compiles the tool with.
+    /// Lock file that cargo compiles the tool with.
     pub(super) fn lock(&self) -> &'static str {
         let is_joined = self.files.iter().any(|file| file == "Cargo.lock");
         if is_joined { "Cargo.lock" } else { "xtask/Cargo.lock" }
     }
 
-    /// The option that keeps cargo from changing the lock file. Without one in the repository cargo writes its own:
-    /// a workspace that the tool joins often ignores its lock file.
+    /// Option that makes cargo keep the lock file. Without a committed one, cargo writes its own: a workspace that
+    /// the tool joins often ignores its lock file.
     pub(super) fn locked(&self) -> &'static str {
         if self.is_locked { " --locked" } else { "" }
     }
 }
 
-/// The folder of the repository, outside of `xtask/`, that the manifest's dependency names.
+/// Folder of the repository, outside of `xtask/`, that the manifest's dependency names.
 fn path_of_tool(manifest: &toml::Table) -> Option<Utf8PathBuf> {
     let path = manifest.get("dependencies")?.get("wheel-build")?.get("path")?.as_str()?;
     let mut folder = Utf8PathBuf::from("xtask");
@@ -97,11 +97,11 @@ fn path_of_tool(manifest: &toml::Table) -> Option<Utf8PathBuf> {
     (!folder.as_str().is_empty() && !folder.starts_with("xtask")).then_some(folder)
 }
 
-/// The labels of the machines that run the tool, as a YAML list's items; `runner` is the one of the jobs that
-/// build nothing.
+/// Labels of the machines that run the tool, as items of a YAML list. `runner`: machine of the jobs that build
+/// nothing.
 ///
 /// # Errors
-/// For a platform that no machine is native to.
+/// If a platform has no native machine.
 pub(super) fn labels(config: &Config, runner: &str) -> Result<String, UserError> {
     let mut labels = BTreeSet::from([runner.to_owned()]);
     let platforms: BTreeSet<&Platform> =
@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn the_files_of_the_tool_decide_about_its_cache() {
+    fn the_files_of_the_tool_determine_its_cache_key() {
         let own = of("[workspace]\n[dependencies]\nwheel-build = { git = \"u\", rev = \"r\" }");
         assert_eq!(own.files, [".cargo/**", "xtask/**"]);
         assert_eq!((own.locked(), own.lock()), (" --locked", "xtask/Cargo.lock"));
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tool_elsewhere_in_the_repository_is_among_them() {
+    fn a_tool_in_another_folder_of_the_repository_is_included() {
         let with = |path: &str| {
             let text = format!("[dependencies]\nwheel-build = {{ path = \"{path}\" }}");
             path_of_tool(&text.parse().unwrap()).map(Utf8PathBuf::into_string)

@@ -1,4 +1,4 @@
-//! The steps of the build job that keep layers for the next run (`[ci] cache`).
+//! Steps of the build job that cache layers for the next run (`[ci] cache`).
 
 use crate::config::{Ci, LayerCache};
 
@@ -11,10 +11,10 @@ const PERMISSIONS: &str =
     "    permissions:\n      contents: read\n      packages: write # The cache of layers.\n";
 const OPTIONS: &str = " --cache-from \"$CACHE_FROM\" --cache-to \"$CACHE_TO\"";
 
-/// What the workflow's build job gets, each text for its place in the template.
+/// Parts of the build job, each for its place in the template.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Layers {
-    /// Before the build step.
+    /// Steps before the build step.
     pub(super) steps: String,
     /// Environment of the build step.
     pub(super) env: String,
@@ -25,7 +25,7 @@ pub(super) struct Layers {
 }
 
 impl Layers {
-    /// What `ci` asks for; `branch` is the default branch.
+    /// The parts for `ci`; `branch` is the default branch.
     pub(super) fn of(ci: &Ci, branch: &str) -> Self {
         let repository = ci.cache_repository.as_deref().unwrap_or_default();
         let (cache, steps, env, permissions) = match ci.cache {
@@ -41,7 +41,7 @@ impl Layers {
     }
 }
 
-/// The step that logs in to the registry of `repository`.
+/// Step that logs in to the registry of `repository`.
 fn login(repository: &str) -> String {
     let host = repository.split_once('/').map(|(host, _)| host);
     // A first part without a dot or port belongs to the default registry (distribution, "reference").

@@ -1,5 +1,5 @@
-//! The workflow of GitHub Actions: `wheels.yml` with its places filled in. What changes with the targets is not in it,
-//! but the machines: a job asks `cargo xtask matrix`.
+//! The workflow of GitHub Actions, from the template `wheels.yml`. It contains the machines but not the targets: a
+//! job runs `cargo xtask matrix`.
 
 mod layers;
 
@@ -13,7 +13,7 @@ use wheel_audit::UserError;
 use super::{RUST, Tool, tool, yaml};
 use crate::config::{Config, Platform, Source};
 
-/// Where the workflow lies in the repository.
+/// Path of the workflow in the repository.
 pub(crate) const PATH: &str = ".github/workflows/wheels-docker.yml";
 
 const TEMPLATE: &str = include_str!("wheels.yml");
@@ -39,7 +39,7 @@ fn pins() -> &'static BTreeMap<String, Pin> {
     &PINS
 }
 
-/// The files of the repository that decide about the wheels of a source archive, beside the package's source.
+/// Files of the repository that determine the wheels of a source archive.
 fn paths(config: &Config, tool: &Tool) -> Vec<String> {
     let mut paths: Vec<_> = tool.wheels_files().collect();
     paths.extend(tool.files());
@@ -53,17 +53,17 @@ fn paths(config: &Config, tool: &Tool) -> Vec<String> {
     paths.into_iter().map(|path| Value::from(path).to_string()).collect()
 }
 
-/// The workflow for `config`, the wheels.toml of a repository that has the tool from `tool`.
+/// The workflow for `config` in a repository that uses `tool`.
 ///
 /// # Errors
-/// For a platform that no machine is native to.
+/// If a platform has no native machine.
 pub(crate) fn workflow(config: &Config, tool: &Tool) -> Result<String, UserError> {
     let runner = "linux/amd64".parse::<Platform>().ok().and_then(|it| config.ci.runner(&it));
     let runner = runner.map_or_else(|| "ubuntu-24.04".to_owned(), |runner| runner.label);
     let branch = config.ci.branch.as_ref().map_or("main", |branch| branch.0.as_str());
     let publish = config.publish.environment.as_ref();
     let publish = publish.map(|name| PUBLISH.replace("<environment>", &yaml(&name.0)));
-    // A package in the repository could depend on any of its files.
+    // A package of the repository could depend on any file.
     let paths = match config.source {
         Source::Sdist { .. } => format!("    paths: [{}]\n", paths(config, tool).join(", ")),
         Source::Path { .. } => String::new(),
@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn no_place_is_left_open() {
+    fn every_placeholder_is_filled() {
         let all =
             "[ci]\nsarif = true\nemulate = [\"linux/s390x\"]\n[publish]\nenvironment = \"index\"";
         let registry = "[ci]\ncache = \"registry\"\ncache-repository = \"r.example/c\"";
@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_configured_decides_what_is_in_it() {
+    fn the_configuration_selects_the_parts() {
         let plain = with("path = \".\"", "");
         assert!(!plain.contains("paths:") && !plain.contains("binfmt"), "{plain}");
         assert!(!plain.contains("sarif") && !plain.contains("security-events"), "{plain}");
@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn wheels_are_held_to_the_lock_file_where_there_is_one() {
+    fn builds_are_locked_if_a_lock_file_exists() {
         let dir = tempfile::tempdir().unwrap();
         let root = Utf8Path::from_path(dir.path()).unwrap();
         let sdist = format!("sdist = \"a==1\"\nsha256 = \"{}\"", "0".repeat(64));
@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn words_stay_strings_in_yaml() {
+    fn words_are_strings_in_yaml() {
         for (word, expected) in
             [("big", "big"), ("on", "\"on\""), ("42", "\"42\""), ("Null", "\"Null\"")]
         {

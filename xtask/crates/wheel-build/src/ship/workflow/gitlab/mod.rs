@@ -1,4 +1,4 @@
-//! The same plan as GitLab CI: `wheels.yml` with its places filled in. The matrix is in it, because GitLab reads it
+//! The pipeline of GitLab CI, from the template `wheels.yml`. It contains the matrix, because GitLab reads it
 //! before the first job runs.
 
 use std::collections::BTreeMap;
@@ -12,12 +12,12 @@ use super::{RUST, Tool};
 use crate::assets;
 use crate::config::{Config, LayerCache, Platform, Runner, Target};
 
-/// Where the pipeline lies in the repository.
+/// Path of the pipeline in the repository.
 pub(crate) const PATH: &str = ".gitlab/wheels.yml";
 
 const TEMPLATE: &str = include_str!("wheels.yml");
 const PUBLISH: &str = include_str!("publish.yml");
-/// The layers of a job, in the registry of the project.
+/// Layer cache of a job, in the project's registry.
 const CACHE: &str = "type=registry,ref=$CI_REGISTRY_IMAGE/cache";
 const LOGIN: &str = "    - echo \"$CI_REGISTRY_PASSWORD\" | docker login \"$CI_REGISTRY\" --username \"$CI_REGISTRY_USER\" \
                      --password-stdin\n";
@@ -47,7 +47,7 @@ struct Build<'a> {
 }
 
 impl Build<'_> {
-    /// The architecture of the machine.
+    /// Architecture of the machine.
     fn machine(&self) -> &str {
         if self.runner.emulated { "amd64" } else { self.platform.engine_arch() }
     }
@@ -76,25 +76,25 @@ fn entry(variables: &[(&str, String)]) -> String {
 }
 
 fn no_runner(platform: &Platform) -> UserError {
-    UserError::new(format!("no machine of GitLab is known that runs {platform} natively")).hint(
+    UserError::new(format!("no known GitLab machine runs {platform} natively")).hint(
         format!(
-            "name one in wheels.toml, `[ci] gitlab-runners = {{ \"{platform}\" = \"TAG\" }}`, or emulate it, \
-             `[ci] emulate = [\"{platform}\"]`, which takes several times as long"
+"name one in wheels.toml, `[ci] gitlab-runners = {{ \"{platform}\" = \"TAG\" }}`, or emulate it with \
+`[ci] emulate = [\"{platform}\"]`, which takes several times as long"
         ),
     )
 }
 
-/// The requirement of uv, with its hashes, in one line.
+/// The requirement of uv with its hashes, in one line.
 fn uv() -> String {
     let text = assets::text("docker/toolchain-requirements.txt").replace("\\\n", " ");
     let line = text.lines().find(|line| line.starts_with("uv=="));
     line.unwrap_or_default().split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// The pipeline for `config`, the wheels.toml of a repository that has the tool from `tool`.
+/// The pipeline for `config` in a repository that uses `tool`.
 ///
 /// # Errors
-/// For a platform that no machine is native to.
+/// If a platform has no native machine.
 pub(crate) fn pipeline(config: &Config, tool: &Tool) -> Result<String, UserError> {
     let runner_of =
         |platform: &Platform| config.ci.gitlab_runner(platform).ok_or_else(|| no_runner(platform));
@@ -104,13 +104,13 @@ pub(crate) fn pipeline(config: &Config, tool: &Tool) -> Result<String, UserError
             builds.push(Build { target, platform, runner: runner_of(platform)? });
         }
     }
-    // The jobs that build nothing run where the first wheel does.
+    // Jobs that build nothing run on the machine of the first wheel.
     let machines: BTreeMap<&str, &str> =
         builds.iter().map(|build| (build.machine(), build.runner.label.as_str())).collect();
     let (machine, runner) = machines
         .get_key_value("amd64")
         .or_else(|| machines.first_key_value())
-        .ok_or_else(|| UserError::new("`[ci]` of wheels.toml names no target to build"))?;
+        .ok_or_else(|| UserError::new("`[ci]` of wheels.toml selects no target"))?;
     let of_machine = |(machine, runner): (&&str, &&str)| {
         entry(&[("MACHINE", (*machine).to_owned()), ("RUNNER", (*runner).to_owned())])
     };
@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn no_place_is_left_open() {
+    fn every_placeholder_is_filled() {
         let all = "[ci]\nemulate = [\"linux/arm64\"]\n[publish]\nenvironment = \"index\"";
         for more in ["", all, "[ci]\ncache = \"none\""] {
             let text = with(more).unwrap();
@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_configured_decides_what_is_in_it() {
+    fn the_configuration_selects_the_parts() {
         let plain = with("").unwrap();
         assert_eq!(plain.matches("- NAME: ").count(), 2);
         assert_eq!(plain.matches("- MACHINE: ").count(), 2, "a program for each architecture");
@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn a_platform_without_a_machine_is_refused() {
+    fn a_platform_without_a_machine_is_rejected() {
         let odd =
             "[[target]]\nname = \"odd\"\nimage = \"debian:13\"\nplatforms = [\"linux/s390x\"]";
         let error = with(odd).unwrap_err().to_string();

@@ -1,6 +1,6 @@
-//! What a container gets to know of this machine while it runs: secrets, written through the engine's own
-//! connection to a file system in its memory. So they reach an engine on another machine, one with user
-//! namespaces and one on a system with `SELinux`, and are in no layer and in no file of this machine.
+//! Secrets of a running container, written through the engine's connection into a file system in memory. They reach
+//! remote engines, engines with user namespaces and systems with `SELinux`, and are in no layer and in no file of
+//! this machine.
 
 use std::fmt;
 use std::sync::Arc;
@@ -10,22 +10,22 @@ use std::time::Duration;
 use crate::engine::{Engine, EngineError};
 use crate::exec::Step;
 
-/// Where steps of a build have their secrets.
+/// Folder of secrets in build steps.
 const FOLDER: &str = "/run/secrets";
-/// How long it takes from one try to the next: the container has to run first.
+/// Time between attempts: the container must run first.
 const PAUSE: Duration = Duration::from_millis(100);
-/// Writes what it reads to the file `$1`, of mode `$2`; nobody sees a part of it.
+/// Writes standard input to the file `$1` with mode `$2`, atomically.
 const PUT: &str = r#"umask 077 && cat >"$1.new" && chmod "$2" "$1.new" && mv "$1.new" "$1""#;
-/// What `scripts/shell.sh` waits for.
+/// File that `scripts/shell.sh` waits for.
 const COMPLETE: &str = ".complete";
 
 /// The secrets of a build, for one container.
 #[derive(Debug)]
-pub(super) struct Handed {
+pub(super) struct RuntimeSecrets {
     secrets: Vec<Secret>,
 }
 
-/// A secret, in memory alone; nothing that is printed shows its contents.
+/// A secret in memory. Its `Debug` output does not show the content.
 struct Secret {
     name: &'static str,
     mode: &'static str,
@@ -38,11 +38,11 @@ impl fmt::Debug for Secret {
     }
 }
 
-impl Handed {
-    /// What the builds of `engine` get.
+impl RuntimeSecrets {
+    /// The secrets of builds in `engine`.
     ///
     /// # Errors
-    /// When the bundle of certificates cannot be read.
+    /// If the certificate bundle cannot be read.
     pub(super) fn of(engine: &Engine) -> std::io::Result<Self> {
         let secret = |(name, contents): (&'static str, Vec<u8>)| {
             let mode = if name == "ca" { "0444" } else { "0400" };
@@ -55,7 +55,7 @@ impl Handed {
         Ok(Self { secrets })
     }
 
-    /// `step`, which runs a container by `scripts/shell.sh`, with a place for them that it waits at.
+    /// Adds to `step`, which runs `scripts/shell.sh` in a container, a file system that the script waits for.
     pub(super) fn place(&self, step: Step) -> Step {
         if self.secrets.is_empty() {
             return step;
@@ -64,10 +64,10 @@ impl Handed {
         step.args(["--tmpfs", &memory, "--env", "XTASK_AWAIT_SECRETS=1"])
     }
 
-    /// Writes them into `container`, as soon as it runs and unless it has `ended`.
+    /// Writes the secrets into `container` once it runs, unless it has `ended`.
     ///
     /// # Errors
-    /// Why the container did not get them.
+    /// If the container did not receive them.
     pub(super) fn over(
         &self,
         engine: &Engine,
@@ -102,9 +102,9 @@ mod tests {
 
     use super::*;
 
-    /// The container goes on at the first sight of `.complete`, and removes it.
+    /// The container continues when `.complete` exists, and removes it.
     #[test]
-    fn a_secret_is_there_whole_or_not_at_all() {
+    fn a_secret_is_complete_or_absent() {
         let dir = tempfile::tempdir().unwrap();
         let target = dir.path().join("settings");
         let mut put = Command::new("sh");
@@ -115,13 +115,13 @@ mod tests {
         while dir.path().read_dir().unwrap().next().is_none() {
             std::thread::sleep(Duration::from_millis(10));
         }
-        assert!(!target.exists(), "it is visible before it is whole");
+        assert!(!target.exists(), "visible before it is complete");
         input.write_all(b"b").unwrap();
         drop(input);
         assert!(child.wait().unwrap().success());
         assert_eq!(fs_err::read_to_string(&target).unwrap(), "A=b");
         let mode = fs_err::metadata(&target).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o400);
-        assert_eq!(dir.path().read_dir().unwrap().count(), 1, "nothing else is left");
+        assert_eq!(dir.path().read_dir().unwrap().count(), 1, "no other file is left");
     }
 }
