@@ -75,7 +75,11 @@ fn a_registry_that_says_nothing_is_told_from_one_that_has_no_such_image() {
             "no such host",
         ),
         ("echo 'ERROR: unexpected status: 500 Internal Server Error' >&2; false", 2, "500"),
-        ("echo 'ERROR: docker.io/library/debian:12: not found' >&2; false", 1, "docker.io/library/debian:12"),
+        (
+            "echo 'ERROR: docker.io/library/debian:12: not found' >&2; false",
+            1,
+            "docker.io/library/debian:12",
+        ),
         ("echo no JSON", 2, "makes no sense"),
     ] {
         w.on("imagetools", script);

@@ -14,33 +14,32 @@ use wheel_audit::digest;
 use wheel_audit::isa::{Level, emulated_processor};
 use wheel_audit::wheel::Interpreter;
 
-/// Raised when the meaning of a key changes, so that no older result passes for a new one.
+/// Increased when the meaning of a key changes, so that old results do not match.
 const SCHEMA: u32 = 3;
 
-/// What a plan needs to know of the working tree; read by the caller, since this module reads no
-/// files.
+/// Facts about the working tree that a plan needs. The caller reads them, because this module reads no files.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Inputs {
-    /// The version of the rules that wheels are judged by.
+    /// Version of the audit's rules.
     pub rules: &'static str,
-    /// SHA-256 over the build files (`docker/`, `scripts/`), which run inside the containers.
+    /// SHA-256 over the build files (`docker/`, `scripts/`), which run in the containers.
     pub build_files_hash: String,
-    /// SHA-256 of the pinned build requirements, where there are some.
+    /// SHA-256 of the pinned build requirements, if there are any.
     pub requirements: Option<String>,
     /// SHA-256 of the packed source tree, for `path` sources.
     pub source_tree: Option<String>,
-    /// SHA-256 of the published wheels in the folder `[check] like`, where it is one.
+    /// SHA-256 of the published wheels in the folder of `[check] like`, if it is a folder.
     pub published: Option<String>,
-    /// Variables of this machine that `env-pass` lets through.
+    /// Variables of this machine that `env-pass` passes.
     pub passed: BTreeMap<String, String>,
-    /// The lock file, where there is one.
+    /// The lock file, if it exists.
     pub lock: Option<LockFile>,
-    /// What makes the layers of this run new where nothing is locked yet.
+    /// Value that makes the layers of this run new if nothing is locked yet.
     pub stamp: Option<String>,
 }
 
 impl Inputs {
-    /// What is locked for a job.
+    /// Locked versions for a job.
     pub(super) fn locked(&self, name: &str, platform: &Platform, id: Interpreter) -> Locked {
         let found =
             self.lock.as_ref().map(|it| it.locked(name, &platform.to_string(), &id.to_string()));
@@ -65,12 +64,12 @@ struct BuildInputs<'a> {
     build: &'a BuildSettings,
     requirements: Option<&'a str>,
     rust: Rust,
-    /// What an emulated build runs on: a build may ask its processor what it can do.
+    /// The emulated CPU: a build may query its features.
     #[serde(skip_serializing_if = "Option::is_none")]
     processor: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     snapshot: Option<(&'a str, Option<&'a str>)>,
-    /// What the lock file has for this job.
+    /// Versions in the lock file.
     #[serde(skip_serializing_if = "Option::is_none")]
     locked: Option<String>,
 }
@@ -83,9 +82,9 @@ struct ProofInputs<'a> {
     rules: &'a str,
     tag: TagPolicy,
     native: Option<bool>,
-    /// What the job's own architecture may need; that of others is no matter of this wheel.
+    /// The limit for the job's own architecture; other architectures do not affect the wheel.
     isa: Option<&'a Level>,
-    // Left out where nothing is set, so that this does not change the keys of those who set nothing.
+    // Omitted if unset, so that unset keys do not change existing hashes.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     publish: bool,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -93,14 +92,14 @@ struct ProofInputs<'a> {
     repair: &'a Repair,
     smoke: Option<SmokeInputs<'a>>,
     test: Option<&'a Test>,
-    /// With what the folder holds; what an index has changes from day to day.
+    /// Includes the folder's content; the content of an index changes daily.
     #[serde(skip_serializing_if = "Option::is_none")]
     like: Option<(&'a Like, Option<&'a str>)>,
     #[serde(skip_serializing_if = "Option::is_none")]
     locked: Option<String>,
 }
 
-/// Without the reason, which no verdict depends on.
+/// Without the reason, which does not affect the verdict.
 #[derive(Serialize)]
 struct OverrideInputs<'a> {
     code: &'a str,
@@ -116,8 +115,7 @@ struct SmokeInputs<'a> {
     commands: &'a [String],
 }
 
-/// The key of what builds of several interpreters have in common: one of them may build and repair the wheel
-/// for all.
+/// Key of the inputs that builds of several interpreters share: one of them may build and repair the wheel for all.
 pub(super) fn shared_key(
     config: &Config,
     inputs: &Inputs,
@@ -130,7 +128,7 @@ pub(super) fn shared_key(
     ))
 }
 
-/// The key of what goes into a build, without its interpreter where that is `None`.
+/// Key of the inputs of a build; without its interpreter if that is `None`.
 pub(super) fn build_key(
     config: &Config,
     inputs: &Inputs,
@@ -198,7 +196,7 @@ fn override_inputs(each: &RuleOverride) -> OverrideInputs<'_> {
     }
 }
 
-/// The smoke test's build arguments: the modules, and as JSON the expressions and the commands.
+/// Build arguments of the smoke test: the modules, and as JSON the expressions and the commands.
 pub(crate) fn smoke_inputs(config: &Config) -> [String; 3] {
     let calls = serde_json::to_string(&config.check.calls).unwrap_or_default();
     let commands = serde_json::to_string(&config.check.commands).unwrap_or_default();
@@ -206,7 +204,7 @@ pub(crate) fn smoke_inputs(config: &Config) -> [String; 3] {
 }
 
 fn hash<T: Serialize>(value: &T) -> String {
-    // Maps with string keys and plain values: serialisation cannot fail.
+    // Serialization cannot fail: maps with string keys and plain values.
     let text = serde_json::to_vec(value).unwrap_or_default();
     digest::of_bytes(&text)
 }

@@ -1,4 +1,4 @@
-//! The matrix of a hosted CI: one machine for each target and platform.
+//! The matrix of hosted CI: one machine for each target and platform.
 
 use serde::Serialize;
 use wheel_audit::UserError;
@@ -6,37 +6,37 @@ use wheel_audit::UserError;
 use super::Request;
 use crate::config::{Config, Platform};
 
-/// One entry of the matrix: what one machine builds.
+/// One entry of the matrix: the work of one machine.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct MatrixEntry {
-    /// The folder below `dist/`, also a word for names of jobs and artifacts: `debian12-amd64`.
+    /// The folder below `dist/`, also part of the names of jobs and artifacts: `debian12-amd64`.
     pub name: String,
-    /// Target name.
+    /// Name of the target.
     pub target: String,
     /// Image reference.
     pub image: String,
-    /// Platform in the engine's words.
+    /// Platform, e.g. `linux/amd64`.
     pub platform: String,
-    /// The label of the machine.
+    /// Label of the machine.
     pub runner: String,
-    /// Whether the machine has to emulate the platform.
+    /// Whether the machine must emulate the platform.
     pub emulated: bool,
-    /// Whether a release needs one of its wheels.
+    /// Whether a release requires one of its wheels.
     pub required: bool,
 }
 
-/// The error of a platform that no machine is native to.
+/// The error for a platform without a native machine.
 pub(crate) fn no_runner(platform: &Platform) -> UserError {
-    UserError::new(format!("no machine is known that runs {platform} natively")).hint(format!(
-        "name one in wheels.toml, `[ci] runners = {{ \"{platform}\" = \"LABEL\" }}`, or emulate it, \
-         `[ci] emulate = [\"{platform}\"]`, which takes several times as long"
+    UserError::new(format!("no known machine runs {platform} natively")).hint(format!(
+"name one in wheels.toml, `[ci] runners = {{ \"{platform}\" = \"LABEL\" }}`, or emulate it with \
+`[ci] emulate = [\"{platform}\"]`, which takes several times as long"
     ))
 }
 
 /// The matrix of `request`, in its order.
 ///
 /// # Errors
-/// For a platform that no machine is native to.
+/// If a platform has no native machine.
 pub(crate) fn matrix(config: &Config, request: &Request) -> Result<Vec<MatrixEntry>, UserError> {
     let pairs = request
         .targets

@@ -1,9 +1,8 @@
-//! What is to be done: targets × platforms × interpreters, each with a key. Pure.
+//! The plan of a run: targets × platforms × interpreters, each job with its keys (pure).
 //!
-//! A job's keys are hashes of everything it was asked to be built from, so that "is this done
-//! already" is a comparison of two strings. They are made from what was declared (image, pinned
-//! digest, source hash, build files, settings), never from what an engine would have to be
-//! asked for.
+//! The keys of a job are hashes of all its inputs, so that two strings decide whether it is up to date. They depend
+//! on declared values (image, pinned digest, source hash, build files, settings), and never on the state of an
+//! engine.
 
 mod key;
 mod matrix;
@@ -21,90 +20,91 @@ use crate::config::{Config, JobSettings, Platform, Target, build_identifier};
 use crate::lock::Locked;
 use wheel_audit::wheel::Interpreter;
 
-/// One wheel to be made: a target, a platform, an interpreter.
+/// A wheel to build: a target, a platform, an interpreter.
 #[derive(Debug, Clone)]
 pub(crate) struct Job {
-    /// The system it is built in.
+    /// Target.
     pub target: Target,
-    /// The platform it is built for.
+    /// Platform.
     pub platform: Platform,
-    /// The interpreter it is built for.
+    /// Interpreter.
     pub interpreter: Interpreter,
-    /// What it is built, repaired and tested with.
+    /// Settings for build, repair and tests.
     pub settings: JobSettings,
-    /// What the lock file has for it.
+    /// Its versions in the lock file.
     pub locked: Locked,
-    /// Hash of all that goes into the build.
+    /// Hash of all inputs of the build.
     pub build_key: String,
-    /// Hash of what builds and repairs the wheel, without the interpreter: jobs with the same one may share it.
+    /// Hash of the inputs that build and repair the wheel, without the interpreter. Jobs with equal hashes may
+    /// share a wheel.
     pub shared_key: String,
-    /// Hash of the build key and of what the wheel has to prove.
+    /// Hash of the build key and the inputs of audit and tests.
     pub key: String,
 }
 
 impl Job {
-    /// What people read: `debian12-amd64 cp311`.
+    /// Title for output: `debian12-amd64 cp311`.
     pub(crate) fn title(&self) -> String {
         format!("{} {}", self.folder(), self.interpreter)
     }
 
-    /// Its build identifier: `cp311-debian12_x86_64`.
+    /// Build identifier: `cp311-debian12_x86_64`.
     pub(crate) fn identifier(&self) -> String {
         build_identifier(self.interpreter, &self.target, &self.platform)
     }
 
-    /// The folder of its target below `dist/`.
+    /// Folder of its target below `dist/`.
     pub(crate) fn folder(&self) -> String {
         self.target.folder(&self.platform)
     }
 
-    /// A word for file names and cache scopes, different for every job of a plan.
+    /// A word for file names and cache scopes, unique within a plan.
     pub(crate) fn slug(&self) -> String {
         format!("{}-{}", self.folder(), self.interpreter)
     }
 }
 
-/// The jobs of one run, in the order they are reported.
+/// The jobs of one run, in the order of the report.
 #[derive(Debug, Clone)]
 pub(crate) struct Plan {
-    /// The jobs: targets in the order they were named, then platforms, then interpreters.
+    /// The jobs: targets in the order of the command line, then platforms, then interpreters.
     pub jobs: Vec<Job>,
 }
 
-/// A plan as programs read it (`--dry-run --json`).
+/// The JSON form of a plan (`--dry-run --json`).
 #[derive(Debug, Serialize)]
 pub(crate) struct PlanView {
-    /// Version of this shape.
+    /// Version of this format.
     pub schema_version: u32,
     /// The jobs.
     pub jobs: Vec<JobView>,
 }
 
-/// One job as programs read it.
+/// The JSON form of a job.
 #[derive(Debug, Serialize)]
 pub(crate) struct JobView {
     /// Build identifier: `cp311-debian12_x86_64`.
     pub identifier: String,
-    /// Target name.
+    /// Name of the target.
     pub target: String,
     /// Image reference.
     pub image: String,
-    /// Platform in the engine's words.
+    /// Platform, e.g. `linux/amd64`.
     pub platform: String,
     /// Interpreter tag.
     pub interpreter: String,
     /// Folder below `dist/`.
     pub folder: String,
-    /// The job's key.
+    /// Key of the job.
     pub key: String,
     /// Whether the lock file has an entry for it.
     pub locked: bool,
-    /// What it is built, repaired and tested with.
+    /// Settings for build, repair and tests.
     pub settings: JobSettings,
 }
 
 impl Plan {
-    /// The plan as programs read it.
+    /// The JSON form of the plan.
     pub(crate) fn view(&self) -> PlanView {
         let view = |job: &Job| JobView {
             identifier: job.identifier(),
@@ -121,7 +121,7 @@ impl Plan {
     }
 }
 
-/// Makes the plan for `request`.
+/// Creates the plan for `request`.
 pub(crate) fn plan(config: &Config, request: &Request, inputs: &Inputs) -> Plan {
     let jobs = request.places().map(|(target, platform, interpreter)| {
         job(config, request, inputs, (target, platform), interpreter)
@@ -129,7 +129,7 @@ pub(crate) fn plan(config: &Config, request: &Request, inputs: &Inputs) -> Plan 
     Plan { jobs: jobs.filter(|job| request.selects(&job.identifier())).collect() }
 }
 
-/// The patterns of `[[override]]` that match neither a job of `plan` nor one of the configuration.
+/// Patterns of `[[override]]` that match neither a job of `plan` nor one of the configuration.
 pub(crate) fn unused_overrides<'a>(config: &'a Config, plan: &Plan) -> Vec<&'a str> {
     let mut identifiers: Vec<String> = plan.jobs.iter().map(Job::identifier).collect();
     for target in &config.targets {

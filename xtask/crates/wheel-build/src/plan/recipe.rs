@@ -1,14 +1,14 @@
-//! What a stage of the Dockerfile is made of, read from the Dockerfile itself: so that an image of the
-//! stage is known to be the one that would be built now, whatever is added to it one day.
+//! The inputs of a stage of the Dockerfile, read from the Dockerfile itself, so that an image of the stage is known
+//! to be up to date after any change.
 
 use std::collections::BTreeSet;
 
-/// The ingredients of one stage and of all that it stands on or takes files from.
+/// The inputs of a stage, its parent stages, and the stages it copies from.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Recipe {
-    /// The instructions, without comments and line breaks, in the file's order.
+    /// The instructions in order, without comments and line breaks.
     pub instructions: Vec<String>,
-    /// What is copied out of the build context: files and folders, and patterns of files.
+    /// Files, folders and patterns that are copied from the build context.
     pub files: BTreeSet<String>,
 }
 
@@ -17,8 +17,7 @@ struct Stage<'a> {
     instructions: &'a [String],
 }
 
-/// The recipe of `stage`; `None` where the Dockerfile has no such stage. The words of other files
-/// that a variable decides on are taken as they stand.
+/// The recipe of `stage`; `None` if the Dockerfile does not have it. File names with variables are not expanded.
 pub(crate) fn recipe(dockerfile: &str, stage: &str) -> Option<Recipe> {
     let all = instructions(dockerfile);
     let (global, stages) = stages(&all);
@@ -44,8 +43,8 @@ pub(crate) fn recipe(dockerfile: &str, stage: &str) -> Option<Recipe> {
     Some(recipe)
 }
 
-/// Whether `word` may mean the stage `name`: where a variable ends the word, each stage that begins as it
-/// does. A word that is nothing but a variable is an image.
+/// Whether `word` may mean the stage `name`. If a variable ends the word, every stage with that prefix matches. A
+/// word that is only a variable is an image.
 fn may_be(word: &str, name: &str) -> bool {
     match word.split_once('$') {
         Some((start, _)) => !start.is_empty() && name.starts_with(start),
@@ -53,12 +52,12 @@ fn may_be(word: &str, name: &str) -> bool {
     }
 }
 
-/// One line for each instruction.
+/// The instructions, one on each line.
 fn instructions(dockerfile: &str) -> Vec<String> {
     let mut all = Vec::new();
     let mut open = String::new();
     for line in dockerfile.lines().map(str::trim) {
-        // Comments may stand within an instruction, too.
+        // Comments may also be inside of an instruction.
         if line.is_empty() || line.starts_with('#') {
             continue;
         }
@@ -76,7 +75,7 @@ fn instructions(dockerfile: &str) -> Vec<String> {
     all
 }
 
-/// The global arguments, and the stages that have a name.
+/// The global arguments and the named stages.
 fn stages(all: &[String]) -> (&[String], Vec<Stage<'_>>) {
     let starts: Vec<usize> =
         all.iter().enumerate().filter(|(_, line)| is(line, "FROM")).map(|(at, _)| at).collect();
@@ -95,7 +94,7 @@ fn is(line: &str, instruction: &str) -> bool {
     line.split_whitespace().next().is_some_and(|word| word.eq_ignore_ascii_case(instruction))
 }
 
-/// The words of an instruction that may name stages.
+/// The words of an instruction that may be names of stages.
 fn stages_named(line: &str) -> Vec<&str> {
     let words = || line.split_whitespace().skip(1);
     if is(line, "FROM") {
@@ -110,7 +109,7 @@ fn stages_named(line: &str) -> Vec<&str> {
     fields.collect()
 }
 
-/// What a `COPY` takes out of the build context.
+/// The files that a `COPY` takes from the build context.
 fn copied(line: &str) -> Vec<String> {
     if !is(line, "COPY") && !is(line, "ADD") {
         return Vec::new();
@@ -138,7 +137,7 @@ mod tests {
         FROM base AS interpreter\nCOPY --from=tool /t /t\nRUN y\nFROM interpreter AS builder\nRUN z\n";
 
     #[test]
-    fn a_recipe_has_all_that_a_stage_stands_on_and_nothing_else() {
+    fn a_recipe_has_exactly_the_inputs_of_a_stage() {
         let recipe = recipe(DOCKERFILE, "interpreter").unwrap();
         let files: Vec<_> = recipe.files.iter().map(String::as_str).collect();
         assert_eq!(files, ["docker/t.txt", "scripts/a.sh", "scripts/b.sh"]);
@@ -149,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stage_that_a_variable_names_may_be_each_of_them() {
+    fn a_variable_in_a_stages_name_matches_each_stage() {
         let text = "FROM scratch AS kind-on\nCOPY on.sh /\nFROM scratch AS kind-off\nCOPY off.sh /\n\
             FROM kind-${KIND} AS kind\nFROM ${BASE} AS interpreter\nCOPY --from=kind / /\n";
         let files: Vec<_> = recipe(text, "interpreter").unwrap().files.into_iter().collect();
@@ -157,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn comments_and_stages_beside_it_change_nothing() {
+    fn comments_and_other_stages_do_not_change_a_recipe() {
         let before = recipe(DOCKERFILE, "interpreter");
         let other = DOCKERFILE.replace("# A comment.", "# Another.").replace("RUN z", "RUN zz");
         assert_eq!(recipe(&other, "interpreter"), before);

@@ -1,4 +1,4 @@
-//! From the words on the command line to what is asked for.
+//! Parses the words of the command line into a request.
 
 use std::collections::BTreeSet;
 
@@ -8,26 +8,26 @@ use crate::config::{
 use wheel_audit::UserError;
 use wheel_audit::wheel::Interpreter;
 
-/// What one run is asked to make.
+/// The jobs that a run should execute.
 #[derive(Debug, Clone)]
 pub(crate) struct Request {
-    /// Targets in the order they were named, each with its platforms.
+    /// Targets in the order of the command line, each with its platforms.
     pub targets: Vec<(Target, Vec<Platform>)>,
-    /// The interpreters that were named; none means each target's own.
+    /// Selected interpreters; empty for each target's own.
     pub pythons: Vec<Interpreter>,
-    /// Patterns of build identifiers: those that are made alone, and those that are not.
+    /// Patterns of build identifiers to include.
     pub only: Option<Select>,
-    /// As `only`.
+    /// Patterns of build identifiers to exclude.
     pub skip: Option<Select>,
-    /// Whether each wheel is smoke-tested before it counts as done.
+    /// Whether each wheel needs a smoke test.
     pub smoke: bool,
 }
 
-/// Reads `words`: each is a platform (`linux/…`) or a target. Without a platform, a listed target
-/// has its own and any other image the `native` one. `pythons` empty means each target's own.
+/// Parses `words`: each is a platform (`linux/…`) or a target. Without a platform, a target of wheels.toml has its
+/// own platforms, and any other image the `native` one. Empty `pythons` select each target's own.
 ///
 /// # Errors
-/// Names the word, with a hint that fixes it.
+/// If a word is not valid. The error names it, with a hint.
 pub(crate) fn parse_words(
     config: &Config,
     words: &[String],
@@ -38,8 +38,10 @@ pub(crate) fn parse_words(
     let mut platforms: Vec<Platform> = Vec::new();
     let mut targets: Vec<Target> = if all { config.targets.clone() } else { Vec::new() };
     if let Some(word) = words.iter().find(|word| all && !word.starts_with("linux/")) {
-        return Err(UserError::new(format!("`--all` already selects every target, `{word}` too"))
-            .hint(format!("remove `--all` to build `{word}` alone, or remove `{word}`")));
+        return Err(UserError::new(format!(
+            "`--all` already selects every target, including `{word}`"
+        ))
+        .hint(format!("remove `--all` to build only `{word}`, or remove `{word}`")));
     }
     for word in words {
         if word.starts_with("linux/") {
@@ -57,7 +59,7 @@ pub(crate) fn parse_words(
     if targets.is_empty() {
         let known: Vec<_> = config.targets.iter().map(|t| image_name(&t.image).known).collect();
         let first = known.first().map_or("debian:12", String::as_str);
-        let message = format!("no target was named (wheels.toml has {})", known.join(", "));
+        let message = format!("no target was selected (wheels.toml has {})", known.join(", "));
         return Err(UserError::new(message)
             .hint(format!("name a target and a platform, for example `{first} linux/amd64`")));
     }
@@ -79,7 +81,7 @@ pub(crate) fn parse_words(
 }
 
 impl Request {
-    /// The build identifiers of all jobs before [`Self::only`] and [`Self::skip`].
+    /// Build identifiers of all jobs before [`Self::only`] and [`Self::skip`].
     pub(crate) fn identifiers(&self) -> Vec<String> {
         let all = self
             .places()
@@ -105,26 +107,26 @@ impl Request {
         })
     }
 
-    /// Whether the request includes the job of this build identifier.
+    /// Whether the request includes the job with this build identifier.
     pub(crate) fn selects(&self, identifier: &str) -> bool {
         self.only.as_ref().is_none_or(|only| only.matches(identifier))
             && !self.skip.as_ref().is_some_and(|skip| skip.matches(identifier))
     }
 }
 
-/// Interpreters asked for on the command line, comma-separated or repeated.
+/// Interpreters of the command line, comma-separated or repeated.
 fn parse_pythons(words: &[String]) -> Result<Vec<Interpreter>, UserError> {
     let mut pythons = Vec::new();
     for word in words.iter().flat_map(|word| word.split(',')).filter(|word| !word.is_empty()) {
         let python = parse_interpreter(word).map_err(|error| {
-            UserError::new(error).hint("interpreters are written like `cp311`, `cp314t` or `pp311`")
+            UserError::new(error).hint("write interpreters like `cp311`, `cp314t` or `pp311`")
         })?;
         if !pythons.contains(&python) {
             pythons.push(python);
         }
     }
     if pythons.is_empty() && !words.is_empty() {
-        return Err(UserError::new("`--python` names no interpreter (an unset variable?)"));
+        return Err(UserError::new("`--python` is empty"));
     }
     Ok(pythons)
 }

@@ -44,7 +44,7 @@ fn titles(words: &[&str], pythons: &[&str]) -> Vec<String> {
 }
 
 #[test]
-fn all_beside_a_target_is_refused() {
+fn all_with_a_target_is_rejected() {
     let parse = |words: &[&str]| {
         let words: Vec<_> = words.iter().map(|&word| word.to_owned()).collect();
         parse_words(&config(), &words, true, &[], &"linux/amd64".parse().unwrap())
@@ -68,7 +68,7 @@ fn a_target_and_a_platform_give_a_job_for_each_interpreter() {
 }
 
 #[test]
-fn a_target_may_have_interpreters_of_its_own() {
+fn a_target_may_have_its_own_interpreters() {
     let text = CONFIG.replace("name = \"rocky9\"", "name = \"rocky9\"\npythons = [\"pp311\"]");
     let config = config::parse_text(Utf8Path::new("wheels.toml"), &text).unwrap();
     let native = "linux/amd64".parse().unwrap();
@@ -81,7 +81,7 @@ fn a_target_may_have_interpreters_of_its_own() {
         titles(&[]),
         ["debian12-amd64 cp311", "debian12-amd64 cp314t", "rocky9-amd64 pp311"]
     );
-    // What is named counts for all.
+    // Selected interpreters apply to every target.
     assert_eq!(titles(&["cp311".to_owned()]), ["debian12-amd64 cp311", "rocky9-amd64 cp311"]);
     let none = text.replace("[\"pp311\"]", "[]");
     let error = config::parse_text(Utf8Path::new("wheels.toml"), &none).unwrap_err().to_string();
@@ -89,7 +89,7 @@ fn a_target_may_have_interpreters_of_its_own() {
 }
 
 #[test]
-fn words_come_in_any_order_and_as_often_as_one_likes() {
+fn words_are_accepted_in_any_order_and_repeatedly() {
     assert_eq!(
         titles(&["linux/arm64", "debian:12", "linux/amd64", "debian12", "linux/arm64"], &["cp311"]),
         ["debian12-arm64 cp311", "debian12-amd64 cp311"]
@@ -101,12 +101,12 @@ fn words_come_in_any_order_and_as_often_as_one_likes() {
 }
 
 #[test]
-fn an_image_that_is_not_listed_is_built_for_this_machine() {
+fn an_unlisted_image_is_built_for_the_native_platform() {
     assert_eq!(titles(&["fedora:43"], &["cp314t"]), ["fedora43-amd64 cp314t"]);
 }
 
 #[test]
-fn wrong_words_are_named_with_their_cure() {
+fn invalid_words_are_reported_with_a_hint() {
     let message = |words: &[&str], pythons: &[&str]| {
         UserError::explain(&request(words, pythons).unwrap_err())
     };
@@ -129,7 +129,7 @@ fn wrong_words_are_named_with_their_cure() {
     );
     assert!(platform.ends_with("did you mean `linux/amd64`?"), "{platform}");
     insta::assert_snapshot!(message(&["linux/amd64"], &[]), @r"
-    no target was named (wheels.toml has debian:12, rockylinux:9)
+    no target was selected (wheels.toml has debian:12, rockylinux:9)
 
     hint: name a target and a platform, for example `debian:12 linux/amd64`
     ");
@@ -150,7 +150,7 @@ fn wrong_words_are_named_with_their_cure() {
 }
 
 #[test]
-fn keys_follow_what_goes_into_a_job_and_nothing_else() {
+fn keys_depend_exactly_on_the_inputs_of_a_job() {
     let key = |change: &dyn Fn(&mut Config, &mut Inputs)| {
         let (mut config, mut inputs) = (config(), Inputs::default());
         change(&mut config, &mut inputs);
@@ -265,7 +265,7 @@ fn identifiers_select_jobs() {
 }
 
 #[test]
-fn settings_of_one_job_are_in_its_keys_and_in_no_others() {
+fn settings_of_one_job_change_only_its_keys() {
     let keys = |tables: &str| {
         let config = config::parse_text(Utf8Path::new("wheels.toml"), &format!("{CONFIG}{tables}"));
         let request = request(&["debian:12", "linux/amd64"], &[]).unwrap();

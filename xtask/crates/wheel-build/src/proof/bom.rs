@@ -9,7 +9,7 @@ use super::materials::{Material, grafted_purl};
 use wheel_audit::dist::{BOM_VERSION, Grafted, Role, wheel_purl};
 use wheel_audit::wheel::WheelName;
 
-/// The document; `None` where the file name is no wheel's.
+/// The document; `None` if the file name is not a wheel's.
 pub(super) fn bom(facts: &Facts<'_>, materials: &[Material]) -> Option<Value> {
     let (name, root) = (WheelName::parse(facts.file).ok()?, wheel_purl(facts.file)?);
     // By reference, each once.
@@ -62,17 +62,17 @@ pub(super) fn bom(facts: &Facts<'_>, materials: &[Material]) -> Option<Value> {
         },
         "components": held.into_iter().map(with_reference).collect::<Vec<_>>(),
         "dependencies": dependencies,
-        // What is linked in statically leaves no trace that is read here.
+        // Statically linked code leaves no trace that the tool reads.
         "compositions": [{"aggregate": "incomplete", "assemblies": [root]}],
     }))
 }
 
-/// A part of the wheel, or something that it needs to run.
+/// A part of the wheel, or something it needs to run.
 const REQUIRED: &str = "required";
-/// Something that it was built with.
+/// A build tool.
 const EXCLUDED: &str = "excluded";
 
-/// The component type and the scope of a material; packages that are only installed are in the provenance alone.
+/// Component type and scope of a material. Packages that are only installed are listed in the provenance only.
 fn kind_and_scope(role: Role) -> Option<(&'static str, &'static str)> {
     match role {
         Role::Crate => Some(("library", REQUIRED)),
@@ -84,7 +84,7 @@ fn kind_and_scope(role: Role) -> Option<(&'static str, &'static str)> {
     }
 }
 
-/// The word for a role, as the provenance has it.
+/// Name of a role, as in the provenance.
 pub(super) fn word(role: Role) -> String {
     let value = serde_json::to_value(role).unwrap_or_default();
     value.as_str().unwrap_or_default().to_owned()
@@ -98,7 +98,7 @@ fn hashes(sha256: &str) -> Value {
     json!([{"alg": "SHA-256", "content": sha256}])
 }
 
-/// A UUID (version 8, RFC 9562) of the wheel's hash: the same wheel has the same number.
+/// A UUID (version 8, RFC 9562) from the wheel's hash: the same wheel has the same number.
 fn serial_number(sha256: &str) -> String {
     let digits = sha256.get(..32).unwrap_or("00000000000000000000000000000000");
     let part = |range: std::ops::Range<usize>| digits.get(range).unwrap_or_default();
@@ -130,7 +130,7 @@ fn material(material: &Material, kind: &str, scope: &str) -> Value {
     Value::Object(part)
 }
 
-/// A library that auditwheel copied into the wheel and changed: the hash is the copy's, not that of its package's file.
+/// A library that auditwheel copied into the wheel and changed. The hash is that of the copy.
 fn grafted(facts: &Facts<'_>, library: &Grafted) -> Value {
     let name = library.package.as_ref().unwrap_or(&library.library);
     let mut part = component("library", REQUIRED, "grafted", name);
@@ -144,7 +144,7 @@ fn grafted(facts: &Facts<'_>, library: &Grafted) -> Value {
     Value::Object(part)
 }
 
-/// A library of the system that the wheel loads, by the name that it asks for.
+/// A library of the system that the wheel loads, by its `DT_NEEDED` name.
 fn linked(library: &str) -> Value {
     Value::Object(component("library", REQUIRED, "linked", library))
 }

@@ -1,17 +1,17 @@
-//! What went into a build, as `build-info.json` lists it.
+//! The materials of a build, from `build-info.json`.
 
 use serde_json::Value;
 
 use super::Facts;
 use wheel_audit::dist::{Grafted, Role, escaped, project};
 
-/// The version of a tool that the container lacks.
+/// Version of a tool that the container lacks.
 const NO_TOOL: &str = "none";
 
-/// One thing that went into a build.
+/// A material of a build.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Material {
-    /// What it is to the build.
+    /// Its role in the build.
     pub(super) role: Role,
     /// Its name, or that of its file.
     pub(super) name: String,
@@ -21,7 +21,7 @@ pub(super) struct Material {
     pub(super) purl: Option<String>,
     /// SHA-256 of its file, or of the manifest of an image.
     pub(super) sha256: Option<String>,
-    /// Where it comes from.
+    /// Its origin.
     pub(super) origin: Option<String>,
 }
 
@@ -32,7 +32,7 @@ impl Material {
     }
 }
 
-/// All that went into the build of a wheel, in a fixed order.
+/// All materials of a wheel's build, in a fixed order.
 pub(super) fn of(facts: &Facts<'_>) -> Vec<Material> {
     let (info, interpreter) = (facts.info, facts.interpreter());
     let mut all = Vec::new();
@@ -71,7 +71,7 @@ fn pairs(value: &Value) -> impl Iterator<Item = (&str, &str)> {
     entries.filter_map(|(name, value)| Some((name.as_str(), value.as_str()?)))
 }
 
-/// The package URL of a project of the Python index, with the name of its file.
+/// Package URL of a project of the Python index, with the name of its file.
 fn pypi(name: &str, version: &str, file: Option<&str>) -> String {
     let file = file.map_or_else(String::new, |file| format!("?file_name={}", escaped(file)));
     format!("pkg:pypi/{}@{}{file}", escaped(&project(name)), escaped(version))
@@ -147,20 +147,20 @@ fn tool(name: &str, version: &str, hashes: &Value) -> Material {
     }
 }
 
-/// How package URLs name the packages of a system.
+/// Names of a system's packages in package URLs.
 struct System {
     /// `deb`, `rpm` or `apk`.
     kind: String,
     /// `ID` of its os-release.
     id: String,
-    /// `VERSION_ID`, where it has one.
+    /// `VERSION_ID`, if it has one.
     version: Option<String>,
-    /// The architecture in the words of its packages.
+    /// Architecture, as its packages name it.
     arch: &'static str,
 }
 
 impl System {
-    /// What `build-info.json` says; nothing where an earlier version wrote it.
+    /// The system in `build-info.json`; `None` if an earlier version wrote the report.
     fn of(facts: &Facts<'_>) -> Option<Self> {
         let distribution = &facts.info["distribution"];
         let kind = text(distribution, "packages")?.to_owned();
@@ -169,7 +169,7 @@ impl System {
         Some(Self { kind, id: text(distribution, "id")?.to_owned(), version, arch })
     }
 
-    /// Only a library's architecture is known: a package without machine code may be for all of them.
+    /// The architecture is known only for libraries: other packages may support all of them.
     fn purl(&self, name: &str, version: &str, arch: Option<&str>) -> String {
         let Self { kind, id, .. } = self;
         let (id, version) = (escaped(id), escaped(version));
@@ -180,7 +180,7 @@ impl System {
     }
 }
 
-/// The architecture of `platform` as Debian, or RPM and apk, call it.
+/// Name of the architecture of `platform` in Debian, or in RPM and apk.
 fn arch(kind: &str, platform: &str) -> &'static str {
     let is_deb = kind == "deb";
     match platform.strip_prefix("linux/").unwrap_or(platform) {
@@ -202,7 +202,7 @@ fn arch(kind: &str, platform: &str) -> &'static str {
     }
 }
 
-/// The package URL of the system package that a grafted library was copied from.
+/// Package URL of the system package that a grafted library comes from.
 pub(super) fn grafted_purl(facts: &Facts<'_>, library: &Grafted) -> Option<String> {
     let (package, version) = (library.package.as_ref()?, library.version.as_ref()?);
     let system = System::of(facts)?;

@@ -6,7 +6,7 @@ use super::Facts;
 use super::materials::Material;
 use wheel_audit::dist::{BUILD_TYPE, PREDICATE_TYPE, STATEMENT_TYPE};
 
-/// Who builds: the tool. Where it ran is what a signed attestation of the host says.
+/// The builder is the tool. Signed attestations of the host state where it ran.
 const BUILDER: &str = "urn:wheel-build:builder";
 
 pub(super) fn statement(facts: &Facts<'_>, materials: &[Material]) -> Value {
@@ -39,10 +39,10 @@ pub(super) fn statement(facts: &Facts<'_>, materials: &[Material]) -> Value {
     })
 }
 
-/// What the tool decided by itself, as far as it is known.
+/// Internal decisions of the tool, as far as they are known.
 fn internal(facts: &Facts<'_>) -> Value {
     let interpreter = facts.interpreter();
-    // Name a build whose code could use the network.
+    // Record a build whose code could use the network.
     let is_isolated = interpreter["isolated"] != false;
     let mut all = Map::from_iter([("isolated".to_owned(), is_isolated.into())]);
     if interpreter["recipe"].is_object() {

@@ -6,7 +6,7 @@ use super::*;
 
 const FILE: &str = "demo-1.0-cp311-cp311-manylinux_2_36_x86_64.whl";
 
-/// What a build on Debian reports.
+/// The report of a build on Debian.
 fn info() -> Value {
     json!({
         "schema_version": 1, "target": "debian12", "platform": "linux/amd64", "date": "2026-01-01T00:00:00Z",
@@ -39,7 +39,7 @@ fn grafted() -> Vec<Grafted> {
     vec![library("libffi.so.8", Some("libffi8")), library("libown.so", None)]
 }
 
-/// The two documents of a wheel with such a build.
+/// The two documents of a wheel with this build.
 fn made(info: &Value) -> [Value; 2] {
     let facts = Facts {
         file: FILE,
@@ -74,7 +74,7 @@ fn parts(bom: &Value) -> Vec<String> {
 }
 
 #[test]
-fn a_bill_of_materials_tells_what_the_wheel_holds_from_what_built_it() {
+fn a_bill_of_materials_separates_contents_from_build_tools() {
     let [bom, _] = made(&info());
     assert_eq!(
         parts(&bom),
@@ -104,7 +104,7 @@ fn a_bill_of_materials_tells_what_the_wheel_holds_from_what_built_it() {
 }
 
 #[test]
-fn a_provenance_lists_all_that_went_in_and_nothing_of_this_machine() {
+fn a_provenance_lists_all_inputs_and_nothing_of_this_machine() {
     let [_, statement] = made(&info());
     let definition = &statement["predicate"]["buildDefinition"];
     let dependencies = definition["resolvedDependencies"].as_array().unwrap();
@@ -140,7 +140,7 @@ fn a_provenance_lists_all_that_went_in_and_nothing_of_this_machine() {
 }
 
 #[test]
-fn a_report_of_an_earlier_version_or_none_at_all_still_makes_documents() {
+fn an_old_or_missing_report_still_produces_documents() {
     let [bom, statement] = made(&json!({}));
     assert_eq!(parts(&bom).len(), 4, "the libraries and the lock");
     let dependencies = &statement["predicate"]["buildDefinition"]["resolvedDependencies"];
