@@ -32,7 +32,7 @@ pub(crate) struct EngineArgs {
     pub builder: Option<String>,
 }
 
-/// Selects how the engine builds and what it caches. Each option overrides `[engine]` and `[cache]` of wheels.toml.
+/// Selects the settings and caches of a build. Each option overrides `[engine]` and `[cache]` of wheels.toml.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub(crate) struct BuildArgs {
     /// Engine.

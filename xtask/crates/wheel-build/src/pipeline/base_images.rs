@@ -326,7 +326,7 @@ fn digest_in(metadata: &Utf8Path) -> Result<String, PipelineError> {
     })
 }
 
-/// Tags of the base images that `plan` would use now, given the base images in the engine.
+/// Tags of the base images that `plan` would use with the base images that the engine has now.
 pub(crate) fn current(
     config: &Config,
     engine: &Engine,

@@ -193,7 +193,7 @@ impl BuildInfo {
         self
     }
 
-    /// Records that the package's code had network access in the build of `interpreter`.
+    /// Records that the package's code was able to use the network in the build of `interpreter`.
     #[must_use]
     pub(crate) fn not_isolated(self, interpreter: &str) -> Self {
         self.noted(interpreter, "isolated", &false)

@@ -114,7 +114,7 @@ would not install this wheel there"
         }
         is_separate &= tests.unprivileged;
         if job.settings.test.network {
-            let text = "the tests had the network (`[test] network = true`)";
+            let text = "the tests were able to use the network (`[test] network = true`)";
             watch.note(&format!("{title}: warning: {text}"));
         }
     }

@@ -123,7 +123,7 @@ impl Workspace {
         self.mark(export, key, base, (prebuilt, None))
     }
 
-    /// Copies `files`, which another interpreter's job built, as if they had been exported here.
+    /// Copies `files`, which another interpreter's job built, as if the engine exported them here.
     pub(super) fn take(
         &self,
         files: &[Utf8PathBuf],

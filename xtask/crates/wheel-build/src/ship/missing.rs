@@ -80,7 +80,7 @@ pub(crate) fn is_optional(config: &Config, entry: &Entry) -> bool {
 /// Rejects a pattern of `[ci] required` that matches no build of hosted CI.
 ///
 /// # Errors
-/// If there is such a pattern.
+/// If a pattern matches no build.
 pub(crate) fn check_patterns(config: &Config) -> Result<(), UserError> {
     let Some(required) = &config.ci.required else { return Ok(()) };
     let mut identifiers = Vec::new();

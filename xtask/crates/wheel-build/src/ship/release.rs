@@ -343,7 +343,7 @@ mod tests {
             assert!(check(&tag, Captured::failed(message)).is_err(), "{message}");
         }
         let rolling = Release::Rolling("l".to_owned());
-        assert!(check(&rolling, Captured::failed("not asked")).is_ok());
+        assert!(check(&rolling, Captured::failed("not queried")).is_ok());
         let step = commit_step("/r".into(), &tag).unwrap();
         assert_eq!(step.args[1], "repos/{owner}/{repo}/commits/tags/demo/v1.0");
     }

@@ -30,7 +30,7 @@ pub(super) fn advise(failure: &mut Failure, family: Option<Family>) {
         failure.source = None;
         failure.reason = FailureReason::Step;
         failure.hint = Some(
-            "the build has no network. List what it installs in `requires` in `[build]` of wheels.toml, or set \
+            "the build has no network. List the projects that it installs in `requires` in `[build]` of wheels.toml, or set \
              `network = true` there if it downloads other files: the build is then not isolated"
                 .to_owned(),
         );
@@ -67,7 +67,7 @@ fn hint(lines: &[String], family: Option<Family>) -> Option<String> {
     unknown(&missing)
 }
 
-/// `apt = ["libffi-dev"]`: the packages of `family` that provide what is missing.
+/// `apt = ["libffi-dev"]`: the packages of `family` that provide the missing parts.
 fn assignment(missing: &[Missing], family: Family) -> Option<String> {
     let packages: BTreeSet<&str> =
         missing.iter().filter_map(|each| table::package(each)?.of(family)).collect();
@@ -76,7 +76,7 @@ fn assignment(missing: &[Missing], family: Family) -> Option<String> {
     (!quoted.is_empty()).then(|| format!("{family} = [{}]", quoted.join(", ")))
 }
 
-/// The hint if the table has no package for what is missing.
+/// The hint if the table has no package for the missing parts.
 fn unknown(missing: &[Missing]) -> Option<String> {
     let any = |test: fn(&Missing) -> bool| missing.iter().any(test);
     let text = if any(|each| matches!(each, Missing::Header(_))) {

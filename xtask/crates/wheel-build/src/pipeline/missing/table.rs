@@ -71,7 +71,7 @@ impl Package {
     }
 }
 
-/// The package that provides what is missing.
+/// The package that provides a missing part.
 pub(super) fn package(missing: &Missing) -> Option<&'static Package> {
     PACKAGES.iter().find(|package| package.has(missing))
 }

@@ -16,7 +16,7 @@ use crate::exec::{ExecError, interrupt};
 
 /// First bytes of a Git LFS pointer (its specification).
 const LFS_START: &[u8] = b"version https://git-lfs.github.com/spec/v1";
-/// Sizes of such a pointer, in bytes.
+/// Sizes of a pointer, in bytes.
 const LFS_SIZES: std::ops::Range<u64> = 100..1024;
 /// First bytes of `CACHEDIR.TAG` (bford.info/cachedir).
 const CACHE_START: &[u8] = b"Signature: 8a477f597d28d172789f06886806bc55";

@@ -102,7 +102,7 @@ fn is_repository(path: &Path) -> io::Result<bool> {
     Ok(exists(path)? && (!path.is_dir() || exists(&path.join("HEAD"))?))
 }
 
-/// Files that git ignores below the folder `tree`; a folder stands for all of its files.
+/// Files that git ignores below the folder `tree`; a folder represents all of its files.
 ///
 /// # Errors
 /// If git fails.

@@ -131,7 +131,7 @@ fn note(selection: &Selection, (reason, text, is_warning): (Reason, &str, bool))
 }
 
 fn note_of(text: &str, files: &[&Decision], is_warning: bool) -> Option<Note> {
-    // A folder stands for its files.
+    // A folder represents its files.
     let mut things: BTreeMap<String, usize> = BTreeMap::new();
     for file in files {
         let name = match &file.folder {

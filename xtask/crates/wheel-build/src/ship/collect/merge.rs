@@ -25,7 +25,7 @@ pub(super) struct Source<'a> {
 pub(crate) struct Conflict {
     /// The file or folder below `dist/`.
     pub path: String,
-    /// What is wrong.
+    /// Description of the conflict.
     pub message: String,
     /// How to resolve it.
     pub hint: &'static str,
@@ -41,9 +41,9 @@ impl Conflict {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum State {
-    /// `dist/` did not have it.
+    /// `dist/` lacks it.
     Added,
-    /// `dist/` already had it.
+    /// `dist/` already has it.
     Same,
     /// It replaces another wheel.
     Replaced,

@@ -98,7 +98,7 @@ pub(crate) struct Problem {
     pub folder: Utf8PathBuf,
     /// The file in it.
     pub path: String,
-    /// What is wrong.
+    /// Description of the problem.
     pub message: String,
 }
 
