@@ -173,7 +173,8 @@ fn carry_out<Own: Subcommand>(
     if let (false, Command::Own(_) | Command::Init(_)) = (file.is_default(), &command) {
         let message = format!("this command supports only `wheels.toml`, not `{}`", file.name());
         let hint = if matches!(command, Command::Init(_)) {
-            "run `init` once, then copy wheels.toml for each other package and change `package` in `[source]`"
+            "run `init` once, then copy wheels.toml for each other package and change `package` in \
+             `[source]`"
         } else {
             "omit `--config`"
         };

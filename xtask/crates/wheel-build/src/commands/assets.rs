@@ -41,7 +41,8 @@ pub(crate) fn run(args: &AssetsArgs) -> anyhow::Result<ExitCode> {
         report::note(&format!("`{OVERRIDES}/` already has every file; nothing was written"));
     } else {
         report::note(&format!(
-            "delete the files in `{OVERRIDES}/` that you do not change: each replaces the tool's own file, also after an upgrade"
+            "delete the files in `{OVERRIDES}/` that you do not change: each replaces the tool's \
+             own file, also after an upgrade"
         ));
     }
     Ok(ExitCode::SUCCESS)

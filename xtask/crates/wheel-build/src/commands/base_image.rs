@@ -97,8 +97,8 @@ pub(crate) fn run(args: &BaseImageArgs, file: &ConfigFile) -> anyhow::Result<Exi
             let to = push.to.as_deref().or(config.base_images.repository.as_deref());
             let to = to.ok_or_else(|| {
                 UserError::new("`base-image push` requires a repository").hint(
-                    "use `--to registry.example/wheels-base`, or set `repository` in `[base-image]` of \
-                     wheels.toml",
+                    "use `--to registry.example/wheels-base`, or set `repository` in \
+                     `[base-image]` of wheels.toml",
                 )
             })?;
             build(&exec, &workspace, &config, &push.make, Some(to))

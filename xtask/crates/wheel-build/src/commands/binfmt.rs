@@ -107,8 +107,8 @@ fn require_linux(machine: &Machine) -> Result<(), UserError> {
     let message = format!("`cargo xtask binfmt` works on Linux only, not on {}", machine.system);
     let image = binfmt::image().0;
     Err(UserError::new(message).hint(format!(
-        "the engine's virtual machine runs the emulators: \
-`docker run --privileged --rm {image} --install arm64`, then `cargo xtask doctor`"
+        "the engine's virtual machine runs the emulators: `docker run --privileged --rm {image} \
+         --install arm64`, then `cargo xtask doctor`"
     )))
 }
 
@@ -166,8 +166,8 @@ fn table(status: &Status) -> String {
         );
     } else if !status.enabled {
         text.push_str(
-            "\n\nemulation is disabled; to enable it as root: \
-`echo 1 > /proc/sys/fs/binfmt_misc/status`",
+            "\n\nemulation is disabled; to enable it as root: `echo 1 > \
+             /proc/sys/fs/binfmt_misc/status`",
         );
     }
     text

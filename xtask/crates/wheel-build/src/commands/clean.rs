@@ -226,7 +226,8 @@ impl Cleaner {
         if !tool.has_builders() {
             let program = tool.program();
             report::note(&format!(
-                "kept the build cache: {program} stores it as images without a name, which may belong to other programs"
+                "kept the build cache: {program} stores it as images without a name, which may \
+                 belong to other programs"
             ));
             return Ok(());
         }

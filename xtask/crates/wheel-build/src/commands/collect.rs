@@ -203,8 +203,8 @@ fn complain(collection: &Collection, verify: Option<&Report>, partial: bool) {
     }
     if collection.lacks_required() && !partial {
         report::hint(
-            "collect the folders of the machines that built them, or use `--partial`; `[ci] required` in \
-wheels.toml lists the wheels that a release requires",
+            "collect the folders of the machines that built them, or use `--partial`; `[ci] \
+             required` in wheels.toml lists the wheels that a release requires",
         );
     }
 }

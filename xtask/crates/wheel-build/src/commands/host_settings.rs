@@ -30,7 +30,8 @@ pub(crate) fn run(args: &HostSettingsArgs) -> anyhow::Result<ExitCode> {
     };
     let text = text.with_context(|| {
         format!(
-            "unknown secret `{}`; known secrets: ca, settings, netrc, cargo_config, apt_conf, apt_auth",
+            "unknown secret `{}`; known secrets: ca, settings, netrc, cargo_config, apt_conf, \
+             apt_auth",
             args.secret
         )
     })?;

@@ -70,7 +70,7 @@ pub(crate) fn run(args: &InitArgs) -> anyhow::Result<ExitCode> {
         ))
         .hint(format!(
             "move these files; `cargo xtask init {repository} --dry-run` prints the files that it \
-writes"
+             writes"
         ))
     );
     report::note(&format!("in `{repository}`, with the tool from {}:", adoption.tool));
@@ -83,10 +83,9 @@ writes"
     init::write(&repository, &adoption.files)?;
     let python = if adoption.has_debian_python { " --python cp311" } else { "" };
     report::data(&format!(
-        "next steps in `{repository}`:\n  \
-1. run `cargo xtask doctor`, which also completes the tool's lock file\n  \
-2. commit these files (uncommitted changes change a version from git)\n  \
-3. cargo xtask wheels --setup debian:12 {}{python}",
+        "next steps in `{repository}`:\n  1. run `cargo xtask doctor`, which also completes the \
+         tool's lock file\n  2. commit these files (uncommitted changes change a version from \
+         git)\n  3. cargo xtask wheels --setup debian:12 {}{python}",
         super::native_platform()
     ));
     Ok(ExitCode::SUCCESS)

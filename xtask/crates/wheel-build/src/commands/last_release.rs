@@ -50,7 +50,8 @@ pub(crate) fn run(args: &LastReleaseArgs, file: &ConfigFile) -> anyhow::Result<E
                 stderr.filter(|it| !it.is_empty()).map_or_else(|| error.to_string(), str::to_owned);
             let warning = format!("cannot compare with the last release: {}", why.trim());
             report::warning(&UserError::new(warning).hint(
-                "`gh auth status` shows whether `gh` has access; in a workflow it requires `GH_TOKEN`",
+                "`gh auth status` shows whether `gh` has access; in a workflow it requires \
+                 `GH_TOKEN`",
             ));
         }
     }

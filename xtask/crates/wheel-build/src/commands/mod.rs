@@ -155,7 +155,7 @@ pub(crate) fn requested_inputs(typed: &[Utf8PathBuf], file: &ConfigFile) -> anyh
         return Ok(Inputs::find(&[dist])?);
     }
     let hint = "name wheels, ELF files or folders [default: dist/]; `verify --only debian12-amd64` \
-verifies one folder of `dist/`";
+                verifies one folder of `dist/`";
     inputs(typed, hint)
 }
 

@@ -179,8 +179,8 @@ fn is_complete(missing: &[Missing], partial: bool) -> bool {
     let complete = partial || !missing.iter().any(|each| each.required);
     if !complete {
         report::hint(
-            "nothing was released: build these wheels, or use `--partial`; `[ci] required` in wheels.toml \
-lists the wheels that a release requires",
+            "nothing was released: build these wheels, or use `--partial`; `[ci] required` in \
+             wheels.toml lists the wheels that a release requires",
         );
     }
     complete

@@ -128,12 +128,11 @@ fn provision(
     if !keys.is_empty() {
         report::warning(
             &UserError::new(format!(
-                "no package provides {}, so base images from packages signed with it cannot be made",
+                "no package provides {}, so base images from packages signed with it cannot be \
+                 made",
                 keys.join(", ")
             ))
-            .hint(
-                "download the distribution's key and set `keyring` in wheels.toml to its path",
-            ),
+            .hint("download the distribution's key and set `keyring` in wheels.toml to its path"),
         );
     }
     if plan.is_empty() {
@@ -263,8 +262,8 @@ pub(crate) fn engine_platforms(
 /// The error for a `platform` that this machine cannot run.
 pub(crate) fn nothing_runs(platform: &Platform) -> UserError {
     UserError::new(format!(
-"this machine cannot run {platform}: no emulator is registered and the builder has no node for \
-it"
+        "this machine cannot run {platform}: no emulator is registered and the builder has no node \
+         for it"
     ))
     .hint(format!("`cargo xtask binfmt install {}`", platform.engine_arch()))
 }

@@ -54,8 +54,12 @@ pub(crate) fn run(args: &SourceArgs, file: &ConfigFile) -> anyhow::Result<ExitCo
         Source::Path(source) => source,
         Source::Sdist { name, version, .. } => {
             anyhow::bail!(
-                UserError::new(format!("{} builds {name}=={version} from the Python index, not files of the repository", file.name()))
-                    .hint("to build a folder, replace `sdist` in `[source]` with `path`")
+                UserError::new(format!(
+                    "{} builds {name}=={version} from the Python index, not \
+                                        files of the repository",
+                    file.name()
+                ))
+                .hint("to build a folder, replace `sdist` in `[source]` with `path`")
             );
         }
     };

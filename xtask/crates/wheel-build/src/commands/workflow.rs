@@ -150,9 +150,8 @@ fn check(root: &Utf8Path, config: &Config, tool: &Tool) -> anyhow::Result<ExitCo
             None => "is missing".to_owned(),
         };
         report::note(&format!(
-            "error: `{}` {what}\n\n\
-hint: run `{}`. To keep a change, set it in `[ci]` or `[publish]` of wheels.toml, or move it to your own \
-workflow",
+            "error: `{}` {what}\n\nhint: run `{}`. To keep a change, set it in `[ci]` or \
+             `[publish]` of wheels.toml, or move it to your own workflow",
             host.path(),
             host.command()
         ));

@@ -298,8 +298,8 @@ fn pushing_failed(error: EngineError, repository: &str) -> EngineError {
             said.trim_start_matches("ERROR: ").trim()
         ))
         .hint(
-"run `docker login` if the registry requires it; the engine's cache has the image, so the same \
-command continues from there",
+            "run `docker login` if the registry requires it; the engine's cache has the image, so \
+             the same command continues from there",
         ),
     )
 }

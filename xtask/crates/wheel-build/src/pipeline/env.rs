@@ -160,12 +160,12 @@ pub(crate) fn prepare_host(exec: &Exec, work: &Utf8Path) -> std::io::Result<Host
         if size + variable.len() + 2 > VARIABLE_LIMIT {
             return Err(std::io::Error::other(
                 UserError::new(format!(
-"the inherited settings in the secret `{secret}` have {size} bytes; the limit of an environment \
-variable is {VARIABLE_LIMIT}"
+                    "the inherited settings in the secret `{secret}` have {size} bytes; the limit \
+                     of an environment variable is {VARIABLE_LIMIT}"
                 ))
                 .hint(
-"point `NETRC`, `CARGO_HOME` or the tool's own variable to a file with only the settings that \
-the build needs",
+                    "point `NETRC`, `CARGO_HOME` or the tool's own variable to a file with only \
+                     the settings that the build needs",
                 ),
             ));
         }
@@ -175,7 +175,8 @@ the build needs",
         if contents.len() as u64 > SECRET_LIMIT {
             return Err(std::io::Error::other(
                 UserError::new(format!(
-                    "the CA bundle `{bundle}` has {} bytes; the limit of a build secret is {SECRET_LIMIT}",
+                    "the CA bundle `{bundle}` has {} bytes; the limit of a build secret is \
+                     {SECRET_LIMIT}",
                     contents.len()
                 ))
                 .hint("set `SSL_CERT_FILE` to a bundle with only the certificates of your indexes"),

@@ -82,8 +82,8 @@ pub(super) fn after(
     }
     if !differences.is_empty() {
         watch.note(&format!(
-"{}: differs from the lock file:\n{}\nhint: `cargo xtask lock` records the new versions; \
-`wheels --locked` rejects them",
+            "{}: differs from the lock file:\n{}\nhint: `cargo xtask lock` records the new \
+             versions; `wheels --locked` rejects them",
             job.title(),
             listed(&differences)
         ));
@@ -160,8 +160,8 @@ fn refuse(job: &Job, differences: &[Difference]) -> Result<(), PipelineError> {
     }
     let message = format!("{} differs from the lock file:\n{}", job.title(), listed(differences));
     Err(PipelineError::Wrong(UserError::new(message).hint(
-"`cargo xtask lock` records the new versions; set `snapshot` in `[[target]]` to build with older \
-packages",
+        "`cargo xtask lock` records the new versions; set `snapshot` in `[[target]]` to build with \
+         older packages",
     )))
 }
 

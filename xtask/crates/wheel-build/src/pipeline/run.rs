@@ -173,14 +173,14 @@ impl Run<'_> {
             if base.origin == Origin::Pulled && !pinned {
                 let name = &job.target.name;
                 notify(&format!(
-                    "no digest is pinned, so the next pull may return another image; `cargo xtask pin \
-{name}` writes the current digest to wheels.toml"
+                    "no digest is pinned, so the next pull may return another image; `cargo xtask \
+                     pin {name}` writes the current digest to wheels.toml"
                 ));
             }
             if job.target.family.is_none() && !self.ctx.config.build.system_packages.is_empty() {
                 notify(&format!(
-                    "skipping `[build] system_packages`: the family of `{}` is unknown; add a `[[target]]` \
-                with `family` to wheels.toml",
+                    "skipping `[build] system_packages`: the family of `{}` is unknown; add a \
+                     `[[target]]` with `family` to wheels.toml",
                     job.target.image
                 ));
             }

@@ -73,8 +73,8 @@ pub(super) fn run(
     if !ignored.is_empty() {
         let names = ignored.join(", ");
         watch.note(&format!(
-"{title}: the tests ignore the requirements {names} (`[test] ignore-requirements`); pip alone \
-would not install this wheel there"
+            "{title}: the tests ignore the requirements {names} (`[test] ignore-requirements`); \
+             pip alone would not install this wheel there"
         ));
     }
     let mut bake = calls::smoke(ctx, job, base, context, &output, "rawjson");
@@ -120,7 +120,7 @@ would not install this wheel there"
     }
     if !is_separate {
         let text = "the engine has only one user: code of the package ran as root and could change \
-the test reports";
+                    the test reports";
         watch.note(&format!("{title}: warning: {text}"));
     }
     let mut requirements = Vec::new();

@@ -28,8 +28,8 @@ pub(crate) struct MatrixEntry {
 /// The error for a platform without a native machine.
 pub(crate) fn no_runner(platform: &Platform) -> UserError {
     UserError::new(format!("no known machine runs {platform} natively")).hint(format!(
-"name one in wheels.toml, `[ci] runners = {{ \"{platform}\" = \"LABEL\" }}`, or emulate it with \
-`[ci] emulate = [\"{platform}\"]`, which takes several times as long"
+        "name one in wheels.toml, `[ci] runners = {{ \"{platform}\" = \"LABEL\" }}`, or emulate it \
+         with `[ci] emulate = [\"{platform}\"]`, which takes several times as long"
     ))
 }
 

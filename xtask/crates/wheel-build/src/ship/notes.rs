@@ -80,8 +80,8 @@ fn systems(
     text: &mut String,
 ) {
     text.push_str(
-        "\n| built in | platform | C library | interpreters | smoke test | tests | installers use it on \
-         |\n|---|---|---|---|---|---|---|\n",
+        "\n| built in | platform | C library | interpreters | smoke test | tests | installers use \
+         it on |\n|---|---|---|---|---|---|---|\n",
     );
     let all: Vec<&Wheel> = folders.iter().flat_map(|(_, wheels)| wheels.iter().copied()).collect();
     for (folder, wheels) in folders {

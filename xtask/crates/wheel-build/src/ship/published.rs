@@ -103,7 +103,7 @@ pub(crate) fn select(config: &Config, manifest: &Manifest) -> anyhow::Result<Vec
                     ))
                     .hint(
                         "an index accepts each file name once: list only one of these targets in \
-`[publish] targets`"
+                         `[publish] targets`"
                     )
                 );
             }

@@ -55,8 +55,8 @@ impl Release {
         }
         let (reference, branch) = (reference.to_owned(), branch.to_owned());
         Err(UserError::new(format!("`{reference}` is neither a tag nor the branch `{branch}`")).hint(format!(
-"use `refs/tags/v1.0` for a release, `refs/heads/{branch}` for the rolling pre-release of the \
-branch (`[ci] branch` in wheels.toml)"
+            "use `refs/tags/v1.0` for a release, `refs/heads/{branch}` for the rolling pre-release \
+             of the branch (`[ci] branch` in wheels.toml)"
         )))
     }
 
@@ -83,8 +83,8 @@ branch (`[ci] branch` in wheels.toml)"
             "the tag `{tag}` names another version than the wheels, which have {version}"
         ))
         .hint(
-"an index accepts each file name only once: first set the version in wheels.toml or the package, \
-then create the tag",
+            "an index accepts each file name only once: first set the version in wheels.toml or \
+             the package, then create the tag",
         ))
     }
 }
@@ -93,7 +93,7 @@ then create the tag",
 pub(crate) fn nothing(tag: &str, project: &str) -> String {
     format!(
         "nothing is released: the tag `{tag}` is not a version of {project} (`1.0`, `v1.0`, \
-`{project}-1.0`, `{project}/v1.0`)"
+         `{project}-1.0`, `{project}/v1.0`)"
     )
 }
 
@@ -258,8 +258,8 @@ pub(crate) fn steps(
 }
 
 fn gh<'a>(root: &Utf8Path, args: impl IntoIterator<Item = &'a str>) -> Step {
-    let hint = "`gh auth status` shows whether `gh` has write access; in a workflow it requires `GH_TOKEN` \
-            and the permission `contents: write`";
+    let hint = "`gh auth status` shows whether `gh` has write access; in a workflow it requires \
+                `GH_TOKEN` and the permission `contents: write`";
     Step::new("gh", args).cwd(root).hint(hint)
 }
 

@@ -30,8 +30,9 @@ pub(super) fn advise(failure: &mut Failure, family: Option<Family>) {
         failure.source = None;
         failure.reason = FailureReason::Step;
         failure.hint = Some(
-            "the build has no network. List the projects that it installs in `requires` in `[build]` of wheels.toml, or set \
-             `network = true` there if it downloads other files: the build is then not isolated"
+            "the build has no network. List the projects that it installs in `requires` in \
+             `[build]` of wheels.toml, or set `network = true` there if it downloads other files: \
+             the build is then not isolated"
                 .to_owned(),
         );
     }
@@ -60,7 +61,8 @@ fn hint(lines: &[String], family: Option<Family>) -> Option<String> {
     let known: Vec<String> = families.iter().filter_map(|one| assignment(&missing, *one)).collect();
     if !known.is_empty() {
         return Some(format!(
-            "set `system_packages = {{ {} }}` in `[build]` of wheels.toml, in addition to packages already listed there",
+            "set `system_packages = {{ {} }}` in `[build]` of wheels.toml, in addition to packages \
+             already listed there",
             known.join(", ")
         ));
     }
@@ -80,21 +82,23 @@ fn assignment(missing: &[Missing], family: Family) -> Option<String> {
 fn unknown(missing: &[Missing]) -> Option<String> {
     let any = |test: fn(&Missing) -> bool| missing.iter().any(test);
     let text = if any(|each| matches!(each, Missing::Header(_))) {
-        "if git ignores that file, add it with `include` in `[source]` (`cargo xtask source --list` shows the \
-files of the build); if it belongs to a library, install the library with `system_packages` in `[build]`. \
-`cargo xtask shell --last-failed` opens a shell before that step"
+        "if git ignores that file, add it with `include` in `[source]` (`cargo xtask source \
+         --list` shows the files of the build); if it belongs to a library, install the library \
+         with `system_packages` in `[build]`. `cargo xtask shell --last-failed` opens a shell \
+         before that step"
     } else if any(|each| matches!(each, Missing::Generated)) {
-        "the source lacks a file that a generator writes: run the generator with `before-build` in `[build]` of \
-wheels.toml, for example `before-build = \"pip install cython && cython -3 package/module.pyx\"` with \
-`requires = [\"cython\"]`"
+        "the source lacks a file that a generator writes: run the generator with `before-build` in \
+         `[build]` of wheels.toml, for example `before-build = \"pip install cython && cython -3 \
+         package/module.pyx\"` with `requires = [\"cython\"]`"
     } else if any(|each| matches!(each, Missing::BuildRequirement)) {
         "add the module to `requires` in `[build-system]` of pyproject.toml. If `requirements` in `[build]` of \
          wheels.toml pins the build backend, add it to that file, or raise its version there"
     } else if any(|each| {
         matches!(each, Missing::Library(_) | Missing::Module(_) | Missing::Program(_))
     }) {
-        "install the missing package with `system_packages` in `[build]` of wheels.toml, by its name in the \
-target's distribution; `cargo xtask shell --last-failed` opens a shell before that step"
+        "install the missing package with `system_packages` in `[build]` of wheels.toml, by its \
+         name in the target's distribution; `cargo xtask shell --last-failed` opens a shell before \
+         that step"
     } else {
         return None;
     };

@@ -187,8 +187,8 @@ impl<'a> Git<'a> {
     fn step(&self, command: &str, args: &[&str]) -> Step {
         let folder = self.folder;
         let hint = format!(
-            "git must list the files of the package; for another user's folder, run \
-`git config --global --add safe.directory {folder}`"
+            "git must list the files of the package; for another user's folder, run `git config \
+             --global --add safe.directory {folder}`"
         );
         Step::new("git", &self.options)
             .arg(command)

@@ -190,8 +190,8 @@ pub(super) fn problem(
     let texts = names(Reason::LinkText);
     if !texts.is_empty() {
         let message = format!("this clone has links as plain files: {}", named(&texts));
-        let hint = "run `git config core.symlinks true`, remove these files, and run `git checkout -- .`; or `exclude` \
-them in `[source]`";
+        let hint = "run `git config core.symlinks true`, remove these files, and run `git checkout \
+                    -- .`; or `exclude` them in `[source]`";
         return Ok(Some(UserError::new(message).hint(hint)));
     }
     let required = selection.of(Reason::Submodule);
@@ -213,8 +213,8 @@ them in `[source]`";
     let folder = tree.join(&source.package);
     if !selection.repositories.is_empty() && git::ignores(exec, &folder)? {
         let message = format!("git ignores `{folder}`, so the source is empty");
-        let hint = "add the package to a git repository (`git init` in its folder), or list its files in \
-`include`";
+        let hint = "add the package to a git repository (`git init` in its folder), or list its \
+                    files in `include`";
         return Ok(Some(UserError::new(message).hint(hint)));
     }
     let message = format!("`{folder}` has no files of a package, so the source is empty");

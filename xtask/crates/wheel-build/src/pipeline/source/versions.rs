@@ -68,7 +68,8 @@ pub(super) fn without_tag(folder: &Utf8Path, history: &History) -> Option<String
     let tool = tool(folder).filter(|_| history.tags.is_empty())?;
     let commit = &history.head[..history.abbrev as usize];
     Some(format!(
-        "the package takes its version from git ({tool}), but the history of {commit} has no tag (run `git fetch --tags`)"
+        "the package takes its version from git ({tool}), but the history of {commit} has no tag \
+         (run `git fetch --tags`)"
     ))
 }
 
@@ -84,8 +85,8 @@ pub(super) fn check_depth(folder: &Utf8Path, history: &History) -> Result<(), Us
     let Some(tool) = tool(folder) else { return Ok(()) };
     let commit = &history.head[..history.abbrev as usize];
     Err(UserError::new(format!(
-"the package takes its version from git ({tool}), but this is a shallow clone: commit {commit} has no tag, and \
-the clone may lack earlier tags and commits"
+        "the package takes its version from git ({tool}), but this is a shallow clone: commit \
+         {commit} has no tag, and the clone may lack earlier tags and commits"
     ))
     .hint("run `git fetch --unshallow --tags`, or set `fetch-depth: 0` of actions/checkout"))
 }

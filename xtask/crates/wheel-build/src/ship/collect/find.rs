@@ -70,8 +70,10 @@ fn without_manifest(folder: &Utf8Path) -> UserError {
         "`{}` has wheels but no `{MANIFEST}`, which lists and verifies them",
         shown(folder.as_str())
     ))
-.hint("collect the complete `dist/` of each machine; do not merge artifacts of several machines into \
-     one folder")
+    .hint(
+        "collect the complete `dist/` of each machine; do not merge artifacts of several machines \
+       into one folder",
+    )
 }
 
 /// Includes a link in the manifest's place, so that it is rejected with a reason.

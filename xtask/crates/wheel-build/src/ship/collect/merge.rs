@@ -395,8 +395,8 @@ pub(super) fn one_name(
     own: &Manifest,
     unpublished: &BTreeSet<String>,
 ) -> Vec<Conflict> {
-    const HINT: &str = "an index accepts each file name once: list one target for each C library in \
-                      `[publish] targets` of wheels.toml";
+    const HINT: &str = "an index accepts each file name once: list one target for each C library \
+                        in `[publish] targets` of wheels.toml";
     let mut names: BTreeMap<&str, BTreeMap<&str, &str>> = BTreeMap::new();
     let is_published =
         |path: &str| path.split_once('/').is_some_and(|(f, _)| !unpublished.contains(f));

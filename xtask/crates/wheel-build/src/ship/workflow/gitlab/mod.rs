@@ -76,12 +76,10 @@ fn entry(variables: &[(&str, String)]) -> String {
 }
 
 fn no_runner(platform: &Platform) -> UserError {
-    UserError::new(format!("no known GitLab machine runs {platform} natively")).hint(
-        format!(
-"name one in wheels.toml, `[ci] gitlab-runners = {{ \"{platform}\" = \"TAG\" }}`, or emulate it with \
-`[ci] emulate = [\"{platform}\"]`, which takes several times as long"
-        ),
-    )
+    UserError::new(format!("no known GitLab machine runs {platform} natively")).hint(format!(
+        "name one in wheels.toml, `[ci] gitlab-runners = {{ \"{platform}\" = \"TAG\" }}`, or \
+             emulate it with `[ci] emulate = [\"{platform}\"]`, which takes several times as long"
+    ))
 }
 
 /// The requirement of uv with its hashes, in one line.
