@@ -143,7 +143,7 @@ fn a_push_names_the_registry_that_did_not_take_it() {
         "echo 'ERROR: failed to push 127.0.0.1:5000/base:x: unexpected status: 429 Too Many Requests' >&2
         exit 1",
     );
-    let words = ["`127.0.0.1:5000/base`", "429", "hint: `docker login`"];
+    let words = ["`127.0.0.1:5000/base`", "429", "`docker login`"];
     w.run(&to).code(2).says(&words);
     w.on("imagetools", "echo 'ERROR: unexpected status: 500 Internal Server Error' >&2; exit 1");
     w.run(&to).code(2).says(&["does not answer as a registry does", "500"]);

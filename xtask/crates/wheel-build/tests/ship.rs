@@ -256,7 +256,7 @@ fn partly_required() -> Workspace {
 #[test]
 fn a_wheel_that_no_release_needs_may_be_missing_everywhere_with_a_warning() {
     let w = partly_required();
-    let lacks = "warning: wheel for debian12 linux/amd64: cp313";
+    let lacks = "warning: missing wheel for debian12 linux/amd64: cp313";
     w.run(&["index", "up", "--flat", "--publish"]).code(0).says(&[lacks]);
     release(&w, "refs/tags/v1.0").code(0).says(&[lacks]);
     let notes = w.run(&["release-notes"]).code(0).stdout;
@@ -270,7 +270,7 @@ fn a_wheel_that_no_release_needs_may_be_missing_everywhere_with_a_warning() {
     let toml = w.root.join("wheels.toml");
     let text = fs_err::read_to_string(&toml).unwrap();
     fs_err::write(&toml, text.replace("\"cp311-*\"]", "\"cp311-*\", \"cp313-rocky9_*\"]")).unwrap();
-    let error = "error: wheel for rocky9 linux/amd64: cp313";
+    let error = "error: missing wheel for rocky9 linux/amd64: cp313";
     w.run(&["index", "up2", "--flat", "--publish"]).code(1).says(&[lacks, error]);
     release(&w, "refs/tags/v1.0").code(1).says(&[lacks, error]);
     w.run(&["verify", "--publish"]).code(1);
@@ -317,7 +317,7 @@ fn defect_13_nothing_is_handed_over_that_an_index_would_refuse() {
     let toml = TOML.replace("[\"cp311\"]", "[\"cp311\", \"cp313\"]");
     fs_err::write(lacking.root.join("wheels.toml"), toml).unwrap();
     let ran = lacking.run(&["index", "up", "--flat", "--publish"]).code(1);
-    ran.says(&["no wheel for debian12 linux/amd64: cp313"]);
+    ran.says(&["missing wheel for debian12 linux/amd64: cp313"]);
     // Nor one that nobody has run.
     let untested = released();
     let manifest = untested.root.join("dist/manifest.json");

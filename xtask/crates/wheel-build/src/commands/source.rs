@@ -56,7 +56,7 @@ pub(crate) fn run(args: &SourceArgs, file: &ConfigFile) -> anyhow::Result<ExitCo
             anyhow::bail!(
                 UserError::new(format!(
                     "{} builds {name}=={version} from the Python index, not \
-                                        files of the repository",
+                     files of the repository",
                     file.name()
                 ))
                 .hint("to build a folder, replace `sdist` in `[source]` with `path`")

@@ -13,9 +13,9 @@ fn what_no_release_needs_may_be_missing() {
     let bench = bench();
     require(&bench, "[\"cp311-*\"]");
     bench.machine("one", "debian12", "cp311", "a");
-    bench.collect(&[]).code(1).says(&["error: wheel for rocky9 linux/amd64: cp311"]);
+    bench.collect(&[]).code(1).says(&["error: missing wheel for rocky9 linux/amd64: cp311"]);
     bench.machine("two", "rocky9", "cp311", "a");
-    let warning = "warning: wheel for rocky9 linux/amd64: cp313";
+    let warning = "warning: missing wheel for rocky9 linux/amd64: cp313";
     bench.collect(&[]).code(0).says(&[warning]);
     let told: serde_json::Value =
         serde_json::from_str(&bench.collect(&["--json"]).code(0).stdout).unwrap();
