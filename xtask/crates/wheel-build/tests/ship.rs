@@ -202,7 +202,7 @@ fn what_cannot_be_released_is_said_before_anything_is_done() {
     assert!(!ran.stderr.contains("wheel for"), "{}", ran.stderr);
     let toml = w.root.join("wheels.toml");
     fs_err::write(&toml, TOML.replace("pythons = [", "pythons = [\"cp312\", ")).unwrap();
-    let lacks = "wheel for rocky9 linux/amd64: cp312";
+    let lacks = "missing wheel for rocky9 linux/amd64: cp312";
     w.run(&dry).code(1).says(&[&format!("error: {lacks}"), "nothing was released"]);
     w.run(&[&dry[..], &["--partial"]].concat()).code(0).says(&[&format!("warning: {lacks}")]);
     fs_err::write(&toml, TOML).unwrap();
@@ -295,7 +295,7 @@ fn an_index_has_each_wheel_once_and_pages_that_pip_reads() {
     assert!(page.contains(&format!("<a href=\"../../{DEBIAN}#sha256={sha}\"")), "{page}");
     // What lies there already would be published too.
     fs_err::write(flat.join("old-1.0-py3-none-any.whl"), "").unwrap();
-    w.run(&["index", flat.as_str(), "--flat"]).code(2).says(&["holds `old-1.0", "empty folder"]);
+    w.run(&["index", flat.as_str(), "--flat"]).code(2).says(&["`old-1.0", "hint: name an empty"]);
     w.run(&["index", ""]).code(2).says(&["folder", "empty name"]);
     assert!(!w.root.join("simple").exists());
 }
