@@ -405,7 +405,7 @@ mod tests {
         insta::assert_snapshot!(table(&all, 80), @r"
         target          image      pinned       registry
         debian12-amd64  debian:12  linux/amd64  current
-        debian12-arm64  debian:12  -            not there: it has none for linux/arm64
+        debian12-arm64  debian:12  -            not found: no image for linux/arm64
         debian12-amd64  debian:12  -            no answer
         debian12-arm64  debian:12  -            no answer
         ");
