@@ -44,11 +44,11 @@ fn wheel(page: &Page<'_>, audit: &Audit, index: usize) -> Markup {
                 span.numbers { (in_short(&numbers)) }
             }
             dl.facts {
-                (fact("Floor: newest glibc version that it needs", &numbers.floor))
+                (fact("Floor: newest glibc version needed", &numbers.floor))
                 (fact("Built on", &built(audit, &numbers)))
-                (fact("Platform tag", &format!("{} ({})", numbers.claim, facts.tag_claim.join(", "))))
-                (fact("Lowest platform tag for its contents", &facts.overall_tag))
-                (fact("Instruction set", &numbers.isa))
+                (fact("Promises: oldest C library allowed by the tag", &format!("{} ({})", numbers.claim, facts.tag_claim.join(", "))))
+                (fact("Lowest tag for the contents", &facts.overall_tag))
+                (fact("Instruction set level (isa)", &numbers.isa))
                 @if let Some(digest) = &facts.sha256 { (fact("SHA-256", digest)) }
                 @if !path.is_empty() { (fact("Path", path)) }
             }
