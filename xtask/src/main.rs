@@ -1,6 +1,7 @@
 //! `cargo xtask` in this repository: the tool, and the commands that its developers add.
 
 mod ci;
+mod docs;
 mod policy;
 
 use std::process::ExitCode;
@@ -10,6 +11,8 @@ use std::process::ExitCode;
 enum Developer {
     /// Keep the facts about platform tags up to date
     Policy(policy::PolicyArgs),
+    /// Write the generated pages of docs/, or check every page
+    Docs(docs::DocsArgs),
     /// Run every check of this repository, then build a wheel with the real engine
     Ci(ci::CiArgs),
 }
@@ -17,6 +20,7 @@ enum Developer {
 fn main() -> ExitCode {
     wheel_build::main_with(|command| match command {
         Developer::Policy(args) => policy::run(&args),
+        Developer::Docs(args) => docs::run(&args),
         Developer::Ci(args) => ci::run(&args),
     })
 }

@@ -125,7 +125,12 @@ enum Command<Own: Subcommand> {
 
 /// No commands of a repository.
 #[derive(Debug, Subcommand)]
-enum None {}
+pub(crate) enum None {}
+
+/// The command line, with the commands of a repository's own, as clap describes it.
+pub fn command_line<Own: Subcommand>() -> clap::Command {
+    commands::examples::added_to(Cli::<Own>::command())
+}
 
 /// Runs the process's command line and returns the exit status.
 pub fn main() -> ExitCode {
@@ -135,7 +140,7 @@ pub fn main() -> ExitCode {
 /// Like [`main`], with additional commands of a repository, which `run` executes.
 pub fn main_with<Own: Subcommand>(run: impl FnOnce(Own) -> anyhow::Result<ExitCode>) -> ExitCode {
     let run = || {
-        let cli: Cli<Own> = wheel_audit::cli::parse()?;
+        let cli: Cli<Own> = wheel_audit::cli::parse_with(command_line::<Own>())?;
         report::set_color(cli.color.color);
         interrupt::install().context("could not install the handler for Ctrl-C")?;
         carry_out(cli.command, &cli.config.unwrap_or_default(), run)
@@ -211,9 +216,9 @@ fn carry_out<Own: Subcommand>(
         Command::Binfmt(args) => commands::binfmt::run(&args, &Exec::real(), file),
         Command::Clean(args) => commands::clean::run(&args, file),
         Command::Completions(args) => {
-            commands::reference::completions(&args, &Cli::<Own>::command())
+            commands::reference::completions(&args, &command_line::<Own>())
         }
-        Command::Man(args) => commands::reference::man(&args, Cli::<Own>::command()),
+        Command::Man(args) => commands::reference::man(&args, command_line::<Own>()),
         Command::Own(command) => own(command),
         Command::HostSettings(args) => commands::host_settings::run(&args),
     }

@@ -11,7 +11,7 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use camino::Utf8PathBuf;
-use clap::{ColorChoice, Parser, Subcommand, ValueEnum as _};
+use clap::{ColorChoice, CommandFactory as _, Parser, Subcommand, ValueEnum as _};
 
 pub use check_glibc::{CheckGlibcArgs, check_glibc, limit_of};
 pub use output_args::OutputArgs;
@@ -49,6 +49,11 @@ enum Command {
     CheckGlibc(CheckGlibcArgs),
     /// List the rules, or explain one: meaning, reason, example, fix, sources
     Rules(RulesArgs),
+}
+
+/// The command line of the program `wheel-audit`, as clap describes it.
+pub fn command_line() -> clap::Command {
+    Cli::command()
 }
 
 /// Runs the process's command line as the program `wheel-audit`.
@@ -104,10 +109,18 @@ fn color_of(words: impl Iterator<Item = String>) -> ColorChoice {
 /// # Errors
 /// When what is wrong has a control character, which the message would hand on to a terminal.
 pub fn parse<C: Parser>() -> anyhow::Result<C> {
+    parse_with(C::command())
+}
+
+/// As [`parse`], with the help texts that `command` has beside those of the type.
+///
+/// # Errors
+/// As [`parse`].
+pub fn parse_with<C: Parser>(command: clap::Command) -> anyhow::Result<C> {
     let words = std::env::args_os().map(|word| word.to_string_lossy().into_owned());
     let color = color_of(words);
     report::set_color(color);
-    let command = C::command().color(color).styles(report::HELP_STYLES);
+    let command = command.color(color).styles(report::HELP_STYLES);
     let matches = command.try_get_matches();
     matches.and_then(|matches| C::from_arg_matches(&matches)).or_else(|error| {
         let is_hidden =

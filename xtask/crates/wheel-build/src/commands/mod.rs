@@ -9,6 +9,7 @@ pub(crate) mod clean;
 pub(crate) mod collect;
 pub(crate) mod doctor;
 pub(crate) mod engine_args;
+pub(crate) mod examples;
 pub(crate) mod host_settings;
 pub(crate) mod hosted;
 pub(crate) mod index;

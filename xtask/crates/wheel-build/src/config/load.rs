@@ -42,6 +42,15 @@ pub(crate) fn parse(file: &Utf8Path, text: &str) -> Result<Config, ConfigError> 
     read(text, vec![file])
 }
 
+/// Parses and validates a configuration that no build uses: an example of the documentation.
+///
+/// # Errors
+/// As [`load`].
+pub fn check_text(file: &str, text: &str) -> anyhow::Result<()> {
+    parse(Utf8Path::new(file), text)?;
+    Ok(())
+}
+
 fn read(text: &str, files: Vec<File<'_>>) -> Result<Config, ConfigError> {
     let source = Text::new(text, files);
     if let Ok(table) = toml::from_str(text) {

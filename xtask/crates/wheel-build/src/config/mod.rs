@@ -40,6 +40,7 @@ pub(crate) use job_settings::{
 };
 pub(crate) use like::Like;
 pub(crate) use load::parse as parse_text;
+pub use load::check_text;
 pub(crate) use load::{load, load_committed};
 pub(crate) use model::{
     Bootstrap, BootstrapTool, Check, Config, Family, LocalSource, Platform, Provider, Rust, Source,
@@ -50,6 +51,7 @@ pub(crate) use overrides::{PathPattern, RuleOverride, RuleSeverity};
 pub(crate) use pins::{Pins, with_pins};
 pub(crate) use publish::{Publish, Word};
 pub(crate) use target::{Target, find_target, meant};
+pub use usage::TEXTS as EXAMPLES;
 
 #[cfg(test)]
 mod schema_tests;

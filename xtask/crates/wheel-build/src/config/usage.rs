@@ -4,11 +4,14 @@ use std::sync::LazyLock;
 
 use toml::Value;
 
-/// The examples in order of preference. Together they contain every key.
+/// Complete configurations. Together they contain every key.
+pub const TEXTS: [&str; 2] =
+    [include_str!("data/example.toml"), include_str!("data/example-rpm.toml")];
+
+/// The examples in order of preference.
 pub(super) static EXAMPLES: LazyLock<Vec<Value>> = LazyLock::new(|| {
-    let texts = [include_str!("data/example.toml"), include_str!("data/example-rpm.toml")];
     // A test parses these embedded files.
-    texts.iter().filter_map(|text| toml::from_str(text).ok()).map(Value::Table).collect()
+    TEXTS.iter().filter_map(|text| toml::from_str(text).ok()).map(Value::Table).collect()
 });
 
 /// A hint with an example of the key at `path`. For `build.system_packages`:

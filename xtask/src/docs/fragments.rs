@@ -1,0 +1,121 @@
+//! Fragments of `wheels.toml` in the documentation, read by the parser of the tool.
+
+use camino::Utf8Path;
+use toml::{Table, Value};
+
+use super::Problem;
+use super::markdown::{Fence, Page};
+use wheel_build::own::{CONFIG_EXAMPLES, check_config};
+
+/// The file whose name the info string of any other TOML has: `toml file=pyproject.toml`.
+const FILE: &str = "wheels.toml";
+
+/// What a fragment is laid over, so that one table makes a whole file.
+const BASE: &str = r#"
+[source]
+path = "."
+[build]
+pythons = ["cp311", "cp312", "cp313", "cp314"]
+[[target]]
+name = "debian12"
+image = "debian:12"
+family = "apt"
+glibc = "2.36"
+platforms = ["linux/amd64", "linux/arm64"]
+[[target]]
+name = "debian13"
+image = "debian:13"
+family = "apt"
+glibc = "2.41"
+platforms = ["linux/amd64", "linux/arm64"]
+[[target]]
+name = "ubuntu24.04"
+image = "ubuntu:24.04"
+family = "apt"
+glibc = "2.39"
+platforms = ["linux/amd64", "linux/arm64"]
+[[target]]
+name = "rocky9"
+image = "rockylinux/rockylinux:9"
+family = "dnf"
+glibc = "2.34"
+platforms = ["linux/amd64", "linux/arm64"]
+[[target]]
+name = "alpine3.22"
+image = "alpine:3.22"
+family = "apk"
+musl = "1.2"
+platforms = ["linux/amd64", "linux/arm64"]
+"#;
+
+/// The fragments of `page` that the tool refuses.
+pub(super) fn problems(path: &Utf8Path, page: &Page) -> Vec<Problem> {
+    let fences = page.fences.iter().filter(|fence| fence.language() == "toml");
+    let fences = fences.filter(|fence| file(fence) == FILE);
+    fences.filter_map(|fence| Some(Problem::new(path, fence.line, check(&fence.text).err()?))).collect()
+}
+
+/// The file that a fragment is from.
+fn file(fence: &Fence) -> &str {
+    let named = fence.info.split_whitespace().find_map(|word| word.strip_prefix("file="));
+    named.unwrap_or(FILE)
+}
+
+/// Reads the fragment over each of the bases; one that accepts it is enough.
+fn check(text: &str) -> Result<(), String> {
+    let fragment: Table =
+        toml::from_str(text).map_err(|error| format!("no TOML: {}", error.message()))?;
+    let mut first = None;
+    for base in [BASE].iter().chain(&CONFIG_EXAMPLES) {
+        let mut merged: Table = toml::from_str(base).unwrap_or_default();
+        lay_over(&mut merged, fragment.clone());
+        let text = toml::to_string(&merged).map_err(|error| error.to_string())?;
+        match check_config(FILE, &text) {
+            Ok(()) => return Ok(()),
+            Err(error) => first = first.or(Some(format!("{error:#}"))),
+        }
+    }
+    // The place is one of the merged text.
+    let first = first.unwrap_or_default();
+    let message = first.lines().next().unwrap_or_default().to_owned();
+    Err(format!("{message} (TOML of another file: write `toml file=pyproject.toml` behind the fence)"))
+}
+
+/// Lays `over` over `base`, key by key. Targets that the base knows by name, or that lack required keys, get theirs
+/// from the base.
+fn lay_over(base: &mut Table, over: Table) {
+    for (key, value) in over {
+        match (base.get_mut(&key), value) {
+            (Some(Value::Array(known)), Value::Array(targets)) if key == "target" => {
+                for target in targets {
+                    add_target(known, target);
+                }
+            }
+            (Some(Value::Table(_)), value @ Value::Table(_))
+                if key == "source" && value.get("path").or(value.get("sdist")).is_some() =>
+            {
+                base.insert(key, value);
+            }
+            (Some(Value::Table(below)), Value::Table(value)) => lay_over(below, value),
+            (_, value) => {
+                base.insert(key, value);
+            }
+        }
+    }
+}
+
+fn add_target(known: &mut Vec<Value>, target: Value) {
+    let name = target.get("name").cloned();
+    match (known.iter_mut().find(|it| it.get("name") == name.as_ref()), target) {
+        (Some(Value::Table(below)), Value::Table(target)) if target.contains_key("image") => {
+            *below = target;
+        }
+        (Some(Value::Table(below)), Value::Table(target)) => lay_over(below, target),
+        (None, Value::Table(target)) if name.is_none() => {
+            if let Some(Value::Table(first)) = known.first_mut() {
+                lay_over(first, target);
+            }
+        }
+        (_, target) => known.push(target),
+    }
+}

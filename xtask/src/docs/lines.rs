@@ -1,0 +1,92 @@
+//! Command lines of the documentation, parsed by clap.
+
+use camino::Utf8Path;
+use clap::Command;
+use clap::error::ErrorKind;
+
+use super::Problem;
+use super::markdown::Page;
+use super::shell::{self, Simple};
+
+/// Errors that a mention of a command in a sentence may have: it leaves out arguments.
+const INCOMPLETE: [ErrorKind; 3] = [
+    ErrorKind::MissingRequiredArgument,
+    ErrorKind::MissingSubcommand,
+    ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand,
+];
+
+/// What stands for each placeholder of a mention.
+const PLACEHOLDERS: [(&str, &str); 12] = [
+    ("PLATFORM", "linux/amd64"),
+    ("TARGET", "debian:12"),
+    ("ARCH", "arm64"),
+    ("CODE", "TAG005"),
+    ("SHELL", "bash"),
+    ("TAG", "cp311"),
+    ("GROUP", "lint"),
+    ("ENGINE", "docker"),
+    ("N", "2"),
+    ("REF", "refs/tags/v1.0"),
+    ("SHA", "0123456789abcdef0123456789abcdef01234567"),
+    ("WHEEL", "demo-1.0-py3-none-any.whl"),
+];
+
+/// The command lines of `page` that clap does not accept.
+pub(super) fn problems(tool: &Command, path: &Utf8Path, page: &Page) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    for fence in page.fences.iter().filter(|fence| fence.language() == "sh") {
+        for command in shell::commands(&fence.text) {
+            if let Some(Err(error)) = parsed(tool, &command) {
+                problems.push(problem(path, fence.line + command.line, &command, &error));
+            }
+        }
+    }
+    for (line, code) in &page.code {
+        for command in shell::commands(&plausible(code)) {
+            match parsed(tool, &command) {
+                Some(Err(error)) if !INCOMPLETE.contains(&error.kind()) => {
+                    problems.push(problem(path, *line, &command, &error));
+                }
+                _ => {}
+            }
+        }
+    }
+    problems
+}
+
+fn problem(path: &Utf8Path, line: usize, command: &Simple, error: &clap::Error) -> Problem {
+    let text = error.render().to_string();
+    let first = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
+    Problem::new(path, line, format!("`{}`: {first}", command.words.join(" ")))
+}
+
+/// What clap makes of `command`, where it runs a program of this repository.
+fn parsed(tool: &Command, command: &Simple) -> Option<Result<(), clap::Error>> {
+    let (command, words) = match command.arguments(&["cargo", "xtask"]) {
+        Some(words) => (tool.clone(), words),
+        None => (wheel_audit::cli::command_line(), command.arguments(&["wheel-audit"])?),
+    };
+    let words = [String::from("program")].into_iter().chain(words.iter().cloned());
+    match command.try_get_matches_from(words) {
+        Err(error) if error.use_stderr() => Some(Err(error)),
+        _ => Some(Ok(())),
+    }
+}
+
+/// A command line of a sentence with a value for each placeholder, and without the brackets and dots of a usage line.
+fn plausible(code: &str) -> String {
+    let words = code.split_whitespace().filter(|word| !matches!(*word, "..." | "…" | "|"));
+    let words = words.map(|word| {
+        let bare = word.trim_end_matches("...").trim_end_matches('…');
+        let bare = bare.trim_start_matches(['[', '<']).trim_end_matches([']', '>', ',']);
+        let bare = bare.trim_end_matches("...");
+        let (start, name) = bare.rsplit_once('=').map_or(("", bare), |(start, name)| (start, name));
+        let value = PLACEHOLDERS.iter().find(|(placeholder, _)| *placeholder == name);
+        match (value, start) {
+            (Some((_, value)), "") => (*value).to_owned(),
+            (Some((_, value)), start) => format!("{start}={value}"),
+            (None, _) => bare.to_owned(),
+        }
+    });
+    words.collect::<Vec<_>>().join(" ")
+}

@@ -1,0 +1,24 @@
+//! Texts of help and docstrings as Markdown: pure.
+
+/// `text` in one line, in which nothing outside of code is markup.
+pub(super) fn escaped(text: &str) -> String {
+    let mut out = String::new();
+    let mut is_code = false;
+    for c in text.split_whitespace().collect::<Vec<_>>().join(" ").chars() {
+        is_code ^= c == '`';
+        if !is_code && matches!(c, '<' | '*' | '[' | ']') {
+            out.push('\\');
+        }
+        out.push(c);
+    }
+    out
+}
+
+/// As [`escaped`], with a full stop at the end.
+pub(super) fn sentence(text: &str) -> String {
+    let mut text = escaped(text);
+    if !text.is_empty() && !text.ends_with(['.', ']', ':']) {
+        text.push('.');
+    }
+    text
+}
