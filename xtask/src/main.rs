@@ -14,6 +14,11 @@ enum Developer {
     /// Write the generated pages of docs/, or check every page
     Docs(docs::DocsArgs),
     /// Run every check of this repository, then build a wheel with the real engine
+    #[command(
+        after_help = "Examples:\n  # Run every check, and install the tools that are missing\n  cargo xtask ci \
+        --setup\n  # Run the checks that need no engine\n  cargo xtask ci --no-engine\n\n\
+        Exit status: 0 every check passed, 1 a check failed, 2 could not run."
+    )]
     Ci(ci::CiArgs),
 }
 

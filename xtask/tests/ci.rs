@@ -17,6 +17,9 @@ fn workspace() -> Workspace {
     }
     fs_err::write(w.root.join("xtask/check-tools.txt"), "").unwrap();
     w.run(&["workflow", "write"]).code(0);
+    w.run(&["docs", "write"]).code(0);
+    let pages = ["checks", "commands", "configuration"].map(|it| format!("- [{it}]({it}.md)\n"));
+    fs_err::write(w.root.join("docs/SUMMARY.md"), pages.concat()).unwrap();
     w
 }
 
@@ -28,7 +31,7 @@ fn program(w: &Workspace, name: &str, script: &str) {
 
 /// Every tool of `check-tools.txt`, none of which finds anything.
 fn install_tools(w: &Workspace) {
-    for name in ["shellcheck", "hadolint", "zizmor", "python3"] {
+    for name in ["shellcheck", "hadolint", "mdbook", "zizmor", "python3"] {
         program(w, name, "exit 0");
     }
     // The folder is named by the hash of the empty list.
@@ -54,7 +57,7 @@ fn skipped(ran: &Ran) -> Vec<&str> {
 fn a_tool_that_is_missing_is_skipped_by_name_and_fails_a_strict_run() {
     let w = workspace();
     let ran = ci(&w, &["--no-engine"]).code(0);
-    assert_eq!(skipped(&ran), ["shellcheck", "hadolint", "zizmor", "schemas", "engine"]);
+    assert_eq!(skipped(&ran), ["shellcheck", "hadolint", "book", "zizmor", "schemas", "engine"]);
     install_tools(&w);
     let ran = ci(&w, &["--no-engine"]).code(0);
     assert_eq!(skipped(&ran), ["engine"]);

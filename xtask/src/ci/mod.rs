@@ -14,6 +14,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use self::outcome::{Checked, Outcome};
 use self::tools::Missing;
 
+use crate::docs;
 use wheel_audit::report;
 use wheel_build::own::{
     Exec, ExecError, FINDINGS, Step, Stream, Workspace, archive_lists, interrupt,
@@ -126,7 +127,7 @@ fn checks(scripts: &[String], tools: &Utf8Path) -> Vec<Check> {
                 ["doc", "--workspace", "--no-deps", "--document-private-items"],
             )
             .env("RUSTDOCFLAGS", "-D warnings"),
-            name: "docs",
+            name: "rustdoc",
             optional: false,
         },
         tool("shellcheck", &shellcheck),
@@ -158,6 +159,8 @@ pub(crate) fn run(args: &CiArgs) -> anyhow::Result<ExitCode> {
         }
     }
     if args.has(Group::Lint) {
+        results.push(timed("docs", || Ok(Outcome::of(docs::check(&workspace.root)?)))?);
+        results.push(timed("book", || book(&exec, &workspace, &tools, &missing))?);
         results.push(timed("workflow", || command(&["workflow", "check"]))?);
         let zizmor = || workflows::zizmor(&exec, &workspace, &tools, &missing);
         results.push(timed("zizmor", zizmor)?);
@@ -197,6 +200,20 @@ fn with_engine(exec: &Exec, workspace: &Workspace, args: &CiArgs) -> anyhow::Res
 /// Runs a command of the tool, as its user types it.
 fn command(words: &[&str]) -> anyhow::Result<Outcome> {
     Ok(Outcome::of(tool(words)? == ExitCode::SUCCESS))
+}
+
+/// Renders the book of `docs/`.
+fn book(
+    exec: &Exec,
+    workspace: &Workspace,
+    folder: &Utf8Path,
+    missing: &Missing,
+) -> anyhow::Result<Outcome> {
+    let program = tools::program(folder, "mdbook");
+    Ok(match docs::book(exec, workspace, &program)? {
+        Some(is_good) => Outcome::of(is_good),
+        None => Outcome::Skipped(missing.reason("mdbook")),
+    })
 }
 
 fn timed(

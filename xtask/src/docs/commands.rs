@@ -23,7 +23,8 @@ const STATUS: &str = "0 good, 1 findings or a missing wheel, 2 could not run.";
 /// The page of `tool`, whose `developer` commands exist in this repository alone.
 pub(super) fn page(mut tool: Command, developer: &[&str]) -> String {
     tool.build();
-    let visible = || tool.get_subcommands().filter(|it| !it.is_hide_set() && it.get_name() != "help");
+    let visible =
+        || tool.get_subcommands().filter(|it| !it.is_hide_set() && it.get_name() != "help");
     let is_own = |it: &&Command| developer.contains(&it.get_name());
     let mut page = HEAD.to_owned();
     for (title, own) in [("For packages", false), ("For developers of this repository", true)] {
@@ -61,7 +62,9 @@ fn section(command: &Command, level: usize, page: &mut String) {
     let usage = usage.trim_start_matches("Usage: ");
     let _ = writeln!(page, "```text\n{usage}\n```");
     let is_shown = |arg: &&Arg| {
-        !arg.is_hide_set() && !arg.is_global_set() && !matches!(arg.get_id().as_str(), "help" | "version")
+        !arg.is_hide_set()
+            && !arg.is_global_set()
+            && !matches!(arg.get_id().as_str(), "help" | "version")
     };
     let (positional, options): (Vec<_>, Vec<_>) =
         command.get_arguments().filter(is_shown).partition(|arg| arg.is_positional());
@@ -90,7 +93,7 @@ fn argument(arg: &Arg, page: &mut String) {
     let defaults: Vec<_> = arg.get_default_values().iter().map(|it| it.to_string_lossy()).collect();
     let takes_value = matches!(arg.get_action(), ArgAction::Set | ArgAction::Append);
     if !defaults.is_empty() && takes_value {
-        let _ = write!(page, " \\[default: `{}`\\]", defaults.join(","));
+        let _ = write!(page, " [default: `{}`]", defaults.join(","));
     }
     page.push('\n');
     let values = arg.get_possible_values().into_iter().filter(|it| !it.is_hide_set());

@@ -36,6 +36,23 @@ platforms = [\"linux/amd64\"]
 
 ";
 
+/// The tables in the order of the page.
+const ORDER: [&str; 13] = [
+    "source",
+    "build",
+    "toolchain",
+    "target",
+    "repair",
+    "test",
+    "check",
+    "override",
+    "ci",
+    "publish",
+    "engine",
+    "cache",
+    "base-image",
+];
+
 /// A table of the file.
 struct Table<'a> {
     /// The keys that lead to it: `["check", "override"]`.
@@ -43,6 +60,8 @@ struct Table<'a> {
     /// Whether it is an item of a list: `[[target]]`.
     is_item: bool,
     node: &'a Json,
+    /// What the table is for.
+    about: &'a str,
 }
 
 impl Table<'_> {
@@ -69,9 +88,11 @@ impl Table<'_> {
 /// The page, and the keys that lack a description or a default.
 pub(super) fn page(schema: &str, examples: &[&str]) -> anyhow::Result<(String, Vec<String>)> {
     let schema: Json = serde_json::from_str(schema)?;
-    let examples: Vec<Value> = examples.iter().map(|it| toml::from_str(it)).collect::<Result<_, _>>()?;
+    let examples: Vec<Value> =
+        examples.iter().map(|it| toml::from_str(it)).collect::<Result<_, _>>()?;
     let mut tables = Vec::new();
     tables_of(&schema, &schema, &[], &mut tables);
+    tables.sort_by_key(|table| ORDER.iter().position(|name| *name == table.path[0]));
     let (mut page, mut lacking) = (HEAD.to_owned(), Vec::new());
     for table in &tables {
         // Writing to a text cannot fail.
@@ -89,12 +110,14 @@ pub(super) fn page(schema: &str, examples: &[&str]) -> anyhow::Result<(String, V
 fn tables_of<'a>(root: &'a Json, node: &'a Json, path: &[&'a str], found: &mut Vec<Table<'a>>) {
     for (name, node) in node["properties"].as_object().into_iter().flatten() {
         let path = [path, &[name.as_str()]].concat();
+        let key = node["description"].as_str();
         let (is_item, node) = match resolved(root, node) {
             node if node["items"].is_object() => (true, resolved(root, &node["items"])),
             node => (false, node),
         };
         if node["properties"].is_object() {
-            found.push(Table { path: path.clone(), is_item, node });
+            let about = key.or(node["description"].as_str()).unwrap_or_default();
+            found.push(Table { path: path.clone(), is_item, node, about });
             tables_of(root, node, &path, found);
         }
     }
@@ -103,7 +126,9 @@ fn tables_of<'a>(root: &'a Json, node: &'a Json, path: &[&'a str], found: &mut V
 /// What `node` stands for: its definition, without the alternative of no value.
 fn resolved<'a>(root: &'a Json, node: &'a Json) -> &'a Json {
     if let Some(name) = node["$ref"].as_str() {
-        return root.pointer(name.trim_start_matches('#')).map_or(node, |node| resolved(root, node));
+        return root
+            .pointer(name.trim_start_matches('#'))
+            .map_or(node, |node| resolved(root, node));
     }
     for kind in ["allOf", "anyOf"] {
         let alternatives = node[kind].as_array().into_iter().flatten();
@@ -115,10 +140,13 @@ fn resolved<'a>(root: &'a Json, node: &'a Json) -> &'a Json {
     node
 }
 
-/// The description of a table, without the name that schemas repeat.
+/// The description of a table, without the name that docstrings of types begin with.
 fn about(table: &Table<'_>) -> String {
-    let text = table.node["description"].as_str().unwrap_or_default();
-    let text = text.split_once("`: ").filter(|(name, _)| name.starts_with("`[")).map_or(text, |(_, it)| it);
+    let text = table.about;
+    let text = text
+        .split_once("`: ")
+        .filter(|(name, _)| name.starts_with("`["))
+        .map_or(text, |(_, it)| it);
     let mut chars = text.chars();
     let first = chars.next().map(|c| c.to_uppercase().to_string()).unwrap_or_default();
     sentence(&format!("{first}{}", chars.as_str()))
@@ -138,6 +166,10 @@ fn section(
     }
     for (name, node) in table.keys() {
         if is_table(root, node) {
+            let anchor = format!("{}{name}", table.path.concat());
+            let below = format!("{}.{name}", table.path.join("."));
+            let text = format!("A table of its own: see [`{below}`](#{anchor}).");
+            let _ = writeln!(page, "\n### {heading} {name}\n\n{text}");
             continue;
         }
         let (definition, description) = (resolved(root, node), node["description"].as_str());
@@ -145,18 +177,23 @@ fn section(
         if description.is_empty() {
             lacking.push(format!("`{name}` in `{heading}` has no description"));
         }
-        let (description, stated) = match description.split_once("\\[default: ") {
-            Some((text, default)) => (text.to_owned(), Some(default.trim_end_matches("\\]").to_owned())),
+        let (description, stated) = match description.split_once("[default: ") {
+            Some((text, default)) => {
+                (text.to_owned(), Some(default.trim_end_matches(']').to_owned()))
+            }
             None => (description, None),
         };
         let required = table.node["required"].as_array().into_iter().flatten().any(|it| it == name);
         let default = match (required, stated, default(node)) {
             (true, ..) => "none, the key is required".to_owned(),
+            (_, None, None) if table.path.first() == Some(&"override") => {
+                format!("the value in `[{}]`", table.path[1..].join("."))
+            }
             (_, Some(stated), _) => stated,
             (_, None, Some(default)) => format!("`{default}`"),
             (_, None, None) => {
                 lacking.push(format!("`{name}` in `{heading}` has no default"));
-                String::new()
+                "none".to_owned()
             }
         };
         let _ = writeln!(page, "\n### {heading} {name}\n\n{}\n", sentence(&description));
@@ -209,7 +246,9 @@ fn kind(root: &Json, node: &Json) -> String {
     };
     match name.as_str().unwrap_or_default() {
         "array" => format!("list of {}", plural(&kind(root, &node["items"]))),
-        "object" => format!("table of {} by name", plural(&kind(root, &node["additionalProperties"]))),
+        "object" => {
+            format!("table of {} by name", plural(&kind(root, &node["additionalProperties"])))
+        }
         name => name.to_owned(),
     }
 }

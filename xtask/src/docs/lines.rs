@@ -2,7 +2,7 @@
 
 use camino::Utf8Path;
 use clap::Command;
-use clap::error::ErrorKind;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use super::Problem;
 use super::markdown::Page;
@@ -16,7 +16,7 @@ const INCOMPLETE: [ErrorKind; 3] = [
 ];
 
 /// What stands for each placeholder of a mention.
-const PLACEHOLDERS: [(&str, &str); 12] = [
+const PLACEHOLDERS: [(&str, &str); 15] = [
     ("PLATFORM", "linux/amd64"),
     ("TARGET", "debian:12"),
     ("ARCH", "arm64"),
@@ -28,6 +28,9 @@ const PLACEHOLDERS: [(&str, &str); 12] = [
     ("N", "2"),
     ("REF", "refs/tags/v1.0"),
     ("SHA", "0123456789abcdef0123456789abcdef01234567"),
+    ("COMMAND", "plan"),
+    ("TOOL", "vendor"),
+    ("FILE", "wheels-demo.toml"),
     ("WHEEL", "demo-1.0-py3-none-any.whl"),
 ];
 
@@ -44,7 +47,7 @@ pub(super) fn problems(tool: &Command, path: &Utf8Path, page: &Page) -> Vec<Prob
     for (line, code) in &page.code {
         for command in shell::commands(&plausible(code)) {
             match parsed(tool, &command) {
-                Some(Err(error)) if !INCOMPLETE.contains(&error.kind()) => {
+                Some(Err(error)) if !is_incomplete(&error) => {
                     problems.push(problem(path, *line, &command, &error));
                 }
                 _ => {}
@@ -52,6 +55,14 @@ pub(super) fn problems(tool: &Command, path: &Utf8Path, page: &Page) -> Vec<Prob
         }
     }
     problems
+}
+
+fn is_incomplete(error: &clap::Error) -> bool {
+    let lacks_value = matches!(
+        error.get(ContextKind::InvalidValue),
+        Some(ContextValue::String(value)) if value.is_empty()
+    );
+    lacks_value || INCOMPLETE.contains(&error.kind())
 }
 
 fn problem(path: &Utf8Path, line: usize, command: &Simple, error: &clap::Error) -> Problem {

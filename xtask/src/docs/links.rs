@@ -78,8 +78,11 @@ fn unlisted(pages: &BTreeMap<&Utf8Path, &Page>) -> Vec<Problem> {
     let Some(summary) = pages.get(Utf8Path::new(SUMMARY)) else {
         return vec![Problem::new(SUMMARY, 0, "the contents list of the book does not exist")];
     };
-    let listed: BTreeSet<_> =
-        summary.links.iter().filter_map(|(_, link)| normal(&Utf8Path::new("docs").join(link))).collect();
+    let listed: BTreeSet<_> = summary
+        .links
+        .iter()
+        .filter_map(|(_, link)| normal(&Utf8Path::new("docs").join(link)))
+        .collect();
     let below = pages.keys().filter(|path| path.starts_with("docs") && **path != SUMMARY);
     let missing = below.filter(|path| !listed.contains(**path));
     let message = format!("`{SUMMARY}` does not list the page");
@@ -117,8 +120,8 @@ fn from_source(
     Ok(problems)
 }
 
-/// The pages that a line of source names: `docs/source.md#lfs`.
-fn mentions(line: &str) -> impl Iterator<Item = &str> {
+/// The pages that a line of source names, with their headings.
+pub(super) fn mentions(line: &str) -> impl Iterator<Item = &str> {
     let is_part = |c: char| c.is_ascii_alphanumeric() || "-_./#".contains(c);
     line.match_indices("docs/").filter_map(move |(at, _)| {
         if line[..at].ends_with(is_part) {
@@ -129,15 +132,4 @@ fn mentions(line: &str) -> impl Iterator<Item = &str> {
         let link = link.trim_end_matches(['.', '#']);
         (link.ends_with(".md") || link.contains(".md#")).then_some(link)
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn pages_are_found_in_lines_of_source() {
-        let line = "see docs/a.md#b-c. `docs/d/e.md`, https://h.example/docs/f.md, docs/g.txt";
-        assert_eq!(mentions(line).collect::<Vec<_>>(), ["docs/a.md#b-c", "docs/d/e.md"]);
-    }
 }

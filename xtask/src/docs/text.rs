@@ -6,7 +6,7 @@ pub(super) fn escaped(text: &str) -> String {
     let mut is_code = false;
     for c in text.split_whitespace().collect::<Vec<_>>().join(" ").chars() {
         is_code ^= c == '`';
-        if !is_code && matches!(c, '<' | '*' | '[' | ']') {
+        if !is_code && matches!(c, '<' | '*') {
             out.push('\\');
         }
         out.push(c);

@@ -35,6 +35,10 @@ pub(crate) struct PolicyArgs {
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum PolicyAction {
     /// Hold the manylinux and musllinux policies against auditwheel's, and take over what is new
+    #[command(
+        after_help = "Examples:\n  # Report what auditwheel has and the bundled policies lack\n  cargo xtask policy \
+        refresh --check\n\nExit status: 0 good, 1 `--check` found a difference, 2 could not run."
+    )]
     Refresh(RefreshArgs),
 }
 

@@ -35,6 +35,6 @@ pub mod own {
     pub use crate::commands::setup::{archive_lists, ensure_pip};
     pub use crate::commands::{COULD_NOT_RUN, FINDINGS, Workspace};
     pub use crate::config::{EXAMPLES as CONFIG_EXAMPLES, check_text as check_config};
-    pub use crate::schema::TEXT as CONFIG_SCHEMA;
     pub use crate::exec::{Captured, Exec, ExecError, Finished, Step, Stream, interrupt};
+    pub use crate::schema::TEXT as CONFIG_SCHEMA;
 }

@@ -1,4 +1,4 @@
-//! What the commands say of themselves.
+//! The command line: wrong options, completions and man pages. `docs/commands.md` shows the help texts.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 fn help(args: &[&str]) -> String {

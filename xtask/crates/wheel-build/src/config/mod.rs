@@ -39,8 +39,8 @@ pub(crate) use job_settings::{
     BuildSettings, JobOverride, JobSettings, Repair, RepairMode, Select, Test, build_identifier,
 };
 pub(crate) use like::Like;
-pub(crate) use load::parse as parse_text;
 pub use load::check_text;
+pub(crate) use load::parse as parse_text;
 pub(crate) use load::{load, load_committed};
 pub(crate) use model::{
     Bootstrap, BootstrapTool, Check, Config, Family, LocalSource, Platform, Provider, Rust, Source,
