@@ -32,11 +32,15 @@ function apply() {
   if (isFiltered && $("plain")) $("plain").open = true;
   $("shown").textContent = isFiltered ? shown + " of " + files.length + " files shown" : "";
 }
-$("filter").addEventListener("input", apply);
-$("filter").addEventListener("submit", (event) => event.preventDefault());
-// The event comes before the fields are empty.
-$("filter").addEventListener("reset", () => setTimeout(apply));
-$("filter").hidden = false;
+if ($("filter")) {
+  $("filter").addEventListener("input", apply);
+  $("filter").addEventListener("submit", (event) => event.preventDefault());
+  // The event comes before the fields are empty.
+  $("filter").addEventListener("reset", () => setTimeout(apply));
+  $("filter").hidden = false;
+  // A browser restores the fields of a page that is loaded again.
+  apply();
+}
 // Opens the part that a link leads to.
 function open() {
   const part = location.hash && $(location.hash.slice(1));
@@ -49,5 +53,3 @@ function open() {
 }
 addEventListener("hashchange", open);
 open();
-// A browser restores the fields of a page that is loaded again.
-apply();

@@ -19,6 +19,9 @@ use crate::policy::distributions;
 const STYLE: &str = include_str!("style.css");
 const SCRIPT: &str = include_str!("filter.js");
 
+/// Maximum number of files on a page without a filter.
+const UNFILTERED: usize = 10;
+
 /// Everything that the parts of the page show.
 struct Page<'a> {
     report: &'a Report,
@@ -77,7 +80,7 @@ pub fn html(report: &Report) -> String {
                         li { a href="#wheels" { "Wheels and files" } }
                     }
                 }
-                (filter(&page))
+                @if tally.judged > UNFILTERED { (filter(&page)) }
                 main #main tabindex="-1" {
                     (matrix::part(&page))
                     (findings::part(&page))
@@ -125,7 +128,7 @@ fn overview(page: &Page<'_>, tally: &Tally) -> Markup {
         dl.tally {
             (number("Files", tally.judged + tally.unread))
             (number("Files with errors", tally.judged - tally.good + tally.unread))
-            (number("Install but do not load somewhere", page.cells.iter().filter(breaks).count()))
+            (number("Do not load somewhere", page.cells.iter().filter(breaks).count()))
             (number("Errors", errors))
             (number("Warnings", tally.warnings))
             (number("Notes", tally.notes))

@@ -103,9 +103,7 @@ fn assistive_technology_finds_its_way() {
     assert!(named("table") > 0 && named("table") == named("caption"));
     let heads = || elements.iter().filter(|(name, _)| name == "th");
     assert!(heads().all(|(_, attributes)| attributes.iter().any(|(key, _)| key == "scope")));
-    // Without the script the filter does nothing.
-    let filter = elements.iter().find(|(name, _)| name == "form").unwrap();
-    assert!(filter.1.iter().any(|(key, _)| key == "hidden"));
+    assert_eq!(named("form"), 0, "a short page needs no filter");
 }
 
 #[test]
@@ -192,7 +190,10 @@ fn many_wheels_make_a_page_of_bounded_size() {
         .collect();
     report.wheels = (0..500).map(|_| wheel.clone()).collect();
     let page = html(&report);
-    elements(&page);
+    let elements = elements(&page);
+    // Without the script the filter does nothing.
+    let filter = elements.iter().find(|(name, _)| name == "form").unwrap();
+    assert!(filter.1.iter().any(|(key, _)| key == "hidden"));
     assert!(page.len() < 10 << 20, "{} bytes", page.len());
     assert!(page.contains("475 more files") && page.contains("503 files"));
 }
