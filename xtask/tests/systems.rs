@@ -4,7 +4,7 @@
 #[path = "../crates/wheel-build/tests/common/mod.rs"]
 mod common;
 
-use common::Workspace;
+use common::{Workspace, unfolded};
 
 /// A workspace with the repository's own targets.
 fn workspace() -> Workspace {
@@ -56,7 +56,7 @@ fn a_pinned_image_is_built_in_by_its_digest() {
         };
         for platform in ["linux/amd64", "linux/arm64"] {
             let args = ["wheels", name, platform, "--python", "cp312", "--dry-run"];
-            let plan = w.run(&args).code(0).stdout;
+            let plan = unfolded(&w.run(&args).code(0).stdout);
             let repository = image.split(':').next().unwrap();
             let pinned = format!("{repository}@{}", pins[platform].as_str().unwrap());
             assert!(

@@ -1,11 +1,12 @@
 //! The only place that starts a process: runs it, prints it (`--dry-run`) or fakes it (tests).
 //!
-//! Every call is described by a [`Step`], so that what is printed is what is run. Children get a
-//! process group of their own and are told to stop when xtask is interrupted; none outlives it.
+//! A [`Step`] describes each call, so that `--dry-run` prints exactly the commands of a run. Each child has its own
+//! process group. xtask stops its children when it is interrupted; none outlives it.
 
 pub(crate) mod again;
 mod child;
 pub mod interrupt;
+mod paste;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -17,14 +18,15 @@ use std::time::Duration;
 use wheel_audit::UserError;
 
 use camino::{Utf8Path, Utf8PathBuf};
+pub(crate) use paste::quote;
 use thiserror::Error;
 
-/// How many bytes of a failed command's standard error are kept for its message.
+/// Maximum number of bytes of a failed command's standard error in its message.
 const ERROR_TAIL: usize = 4096;
-/// How many bytes of one stream [`Exec::capture`] keeps; a command that says more is cut there.
+/// Maximum number of bytes of one stream that [`Exec::capture`] keeps.
 const CAPTURE_LIMIT: usize = 32 * 1024 * 1024;
 
-/// One command: what is run, with what environment, where, and what to say on the day it fails.
+/// One command with its environment, working directory and hint.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Step {
     /// Program name, looked up on `PATH`, or a path.
@@ -33,36 +35,36 @@ pub struct Step {
     pub args: Vec<String>,
     /// Environment added to xtask's own.
     pub env: BTreeMap<String, EnvValue>,
-    /// Working directory; xtask's own where it is `None`.
+    /// Working directory [default: xtask's own].
     pub cwd: Option<Utf8PathBuf>,
-    /// Standard input; empty where `None`.
+    /// Standard input [default: empty].
     pub stdin: Option<Stdin>,
-    /// After this long the command is stopped and counts as failed.
+    /// Time limit, after which the command is stopped and counts as failed.
     pub timeout: Option<Duration>,
-    /// One line that tells the user what to do when this step fails.
+    /// Hint for the error if this step fails.
     pub hint: Option<String>,
 }
 
-/// A value handed to a command through its environment.
+/// A value of an environment variable.
 #[derive(Clone, PartialEq, Eq)]
 pub enum EnvValue {
-    /// Shown as it is.
+    /// A value that may be shown.
     Plain(String),
     /// Never shown: `shown` is a shell expression that yields the same value when pasted.
     Secret {
         /// The value itself.
         value: String,
-        /// What a printed command says in its place, e.g. `$(cargo xtask host-settings settings)`.
+        /// Shell expression of printed commands, such as `$(cargo xtask host-settings settings)`.
         shown: String,
     },
 }
 
-/// What a command reads as its standard input.
+/// Standard input of a command.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Stdin {
     /// The contents of a file.
     File(Utf8PathBuf),
-    /// Bytes that are in no file, and never shown.
+    /// Bytes in memory, never shown.
     Secret(Arc<[u8]>),
 }
 
@@ -109,7 +111,7 @@ impl Step {
         self
     }
 
-    /// Adds an environment variable whose value is never shown; `shown` stands in its place.
+    /// Adds an environment variable whose value is never shown. Printed commands have `shown` in its place.
     #[must_use]
     pub fn secret_env(mut self, name: &str, value: String, shown: &str) -> Self {
         let shown = shown.to_owned();
@@ -131,7 +133,7 @@ impl Step {
         self
     }
 
-    /// Sets what is written to standard input, from memory alone, and never shown.
+    /// Sets the bytes of standard input, which are never shown.
     #[must_use]
     pub(crate) fn secret_stdin(mut self, bytes: &Arc<[u8]>) -> Self {
         self.stdin = Some(Stdin::Secret(Arc::clone(bytes)));
@@ -145,7 +147,7 @@ impl Step {
         self
     }
 
-    /// Sets the line of advice for a failure.
+    /// Sets the hint for a failure.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
@@ -153,48 +155,7 @@ impl Step {
     }
 }
 
-/// The command as a POSIX shell takes it, ready to paste; secrets stay out of it.
-impl fmt::Display for Step {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(cwd) = &self.cwd {
-            write!(f, "cd {} && ", quote(cwd.as_str()))?;
-        }
-        for (name, value) in &self.env {
-            match value {
-                EnvValue::Plain(value) => write!(f, "{name}={} ", quote(value))?,
-                EnvValue::Secret { shown, .. } => write!(f, "{name}=\"{shown}\" ")?,
-            }
-        }
-        f.write_str(&quote(&self.program))?;
-        for arg in &self.args {
-            write!(f, " {}", quote(arg))?;
-        }
-        match &self.stdin {
-            Some(Stdin::File(path)) => write!(f, " < {}", quote(path.as_str()))?,
-            Some(Stdin::Secret(_)) => f.write_str(" < (secret)")?,
-            None => {}
-        }
-        Ok(())
-    }
-}
-
-impl fmt::Debug for Step {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Step({self})")
-    }
-}
-
-/// Quotes `word` for a POSIX shell where it needs it.
-pub(crate) fn quote(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_=+:,./@%^".contains(c);
-    if !word.is_empty() && word.chars().all(plain) {
-        word.to_owned()
-    } else {
-        format!("'{}'", word.replace('\'', r"'\''"))
-    }
-}
-
-/// Why a command did not do its work.
+/// Why a command failed.
 #[derive(Debug, Error)]
 pub enum ExecError {
     /// The program is not on this machine.
@@ -208,7 +169,7 @@ pub enum ExecError {
     Start {
         /// The program's name.
         program: String,
-        /// What the system said.
+        /// The error of the system.
         source: io::Error,
     },
     /// It ended with another status than 0.
@@ -218,20 +179,20 @@ pub enum ExecError {
         status: String,
         /// The end of its standard error.
         stderr: String,
-        /// The command, what it said and what to do about it.
+        /// The command with its output and hint.
         #[source]
         error: UserError,
     },
-    /// It took longer than it was given.
+    /// It exceeded its time limit.
     #[error("{error}")]
     TimedOut {
-        /// The time it was given.
+        /// The time limit.
         limit: Duration,
-        /// The command, the time it was given and what to do about it.
+        /// The command with its time limit and hint.
         #[source]
         error: UserError,
     },
-    /// xtask itself was asked to stop (Ctrl-C, SIGTERM).
+    /// xtask itself was interrupted (Ctrl-C, SIGTERM).
     #[error("interrupted")]
     Interrupted,
     /// It was stopped because the rest of its run has ended ([`Exec::stop`]).
@@ -240,7 +201,7 @@ pub enum ExecError {
 }
 
 impl ExecError {
-    /// What the command said on standard error, as far as it was kept.
+    /// The end of standard error.
     pub fn stderr(&self) -> &str {
         match self {
             Self::Failed { stderr, .. } => stderr,
@@ -273,7 +234,7 @@ impl Captured {
         }
     }
 
-    /// A failure that said `stderr`: for fakes.
+    /// A failure with this standard error, for fakes.
     pub fn failed(stderr: &str) -> Self {
         Self {
             success: false,
@@ -284,7 +245,7 @@ impl Captured {
     }
 }
 
-/// A stand-in for the operating system: answers a step as the test wishes.
+/// Replaces the operating system in a test.
 pub(crate) type Fake = Arc<dyn Fn(&Step) -> Result<Captured, ExecError> + Send + Sync>;
 
 /// Starts processes, or does not. Clones belong together: [`Exec::stop`] reaches what each of them runs.
@@ -306,7 +267,7 @@ impl Exec {
         Self { fake: None, stopped: Arc::default() }
     }
 
-    /// Asks `fake` instead of the operating system.
+    /// Calls `fake` instead of the operating system.
     pub fn fake(
         fake: impl Fn(&Step) -> Result<Captured, ExecError> + Send + Sync + 'static,
     ) -> Self {
@@ -318,7 +279,7 @@ impl Exec {
         self.stopped.store(true, Ordering::SeqCst);
     }
 
-    /// Runs `step` to its end and returns what it printed, whatever its status.
+    /// Runs `step` to its end and returns its output, whatever its status.
     pub fn capture(&self, step: &Step) -> Result<Captured, ExecError> {
         if let Some(fake) = &self.fake {
             return fake(step);
@@ -413,8 +374,8 @@ impl Exec {
         Ok(Finished { success: status.success(), status: status.to_string() })
     }
 
-    /// Runs `step` with xtask's own terminal, input and output, and returns its exit status; that of a
-    /// process that a signal ended is 128 and the signal's number, as shells say it.
+    /// Runs `step` with xtask's own terminal, input and output, and returns its exit status. As in shells, a
+    /// process that a signal ended has status 128 plus the signal's number.
     pub fn attach(&self, step: &Step) -> Result<u8, ExecError> {
         match &self.fake {
             Some(fake) => fake(step).map(|captured| u8::from(!captured.success)),
@@ -434,9 +395,9 @@ impl Exec {
 fn failed(step: &Step, status: String, stderr: &str) -> ExecError {
     let start = floor_char(stderr, stderr.len().saturating_sub(ERROR_TAIL));
     let stderr = stderr[start..].to_owned();
-    let said = stderr.trim_end();
-    let said = if said.is_empty() { String::new() } else { format!("\n{said}") };
-    let message = format!("`{step}` failed ({status}){said}");
+    let end = stderr.trim_end();
+    let end = if end.is_empty() { String::new() } else { format!("\n{end}") };
+    let message = format!("`{step}` failed ({status}){end}");
     ExecError::Failed { error: UserError { message, hint: step.hint.clone() }, status, stderr }
 }
 

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::IsTerminal as _;
-use std::sync::Mutex;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
@@ -43,8 +43,10 @@ impl Stage {
     }
 }
 
-/// Is told what happens while jobs run.
+/// Follows jobs while they run.
 pub(crate) trait Watch: Sync {
+    /// A run of these jobs begins; a terminal shows their lines in this order.
+    fn begin(&self, _jobs: &[String]) {}
     /// A job entered a stage.
     fn stage(&self, job: &str, stage: Stage);
     /// The engine reported something for a job.
@@ -70,19 +72,31 @@ pub(crate) enum Detail {
 pub(crate) struct Live {
     detail: Detail,
     bars: Option<MultiProgress>,
-    jobs: Mutex<BTreeMap<String, JobLine>>,
+    jobs: Mutex<Jobs>,
+}
+
+#[derive(Default)]
+struct Jobs {
+    /// Every job of the run, in the order of the plan.
+    order: Vec<String>,
+    running: BTreeMap<String, JobLine>,
+    /// How many ended.
+    ended: usize,
+    /// The last line: how many jobs ended.
+    total: Option<ProgressBar>,
 }
 
 #[derive(Default)]
 struct JobLine {
     bar: Option<ProgressBar>,
+    stage: Option<Stage>,
     started: BTreeMap<String, Instant>,
     /// Steps with code of the package that printed a line that is no notice of ours.
     foreign: BTreeSet<String>,
 }
 
 impl JobLine {
-    /// What a script of ours says to whoever waits for it, with a line that begins with `xtask: `.
+    /// A notice of our scripts: a line that begins with `xtask: `.
     ///
     /// A package can print such lines, too. `build.sh` and `before.sh` print another line before they run code of
     /// the package, so that only what comes before is ours. `smoke.sh` and `test.sh` have no notices.
@@ -100,11 +114,54 @@ impl JobLine {
     }
 }
 
+impl Jobs {
+    fn line(&mut self, job: &str) -> &mut JobLine {
+        self.running.entry(job.to_owned()).or_default()
+    }
+
+    /// The line of a job, which keeps its place among those that run beside it.
+    fn bar(&mut self, bars: &MultiProgress, job: &str) -> ProgressBar {
+        if let Some(bar) = self.running.get(job).and_then(|line| line.bar.clone()) {
+            return bar;
+        }
+        let place = |job: &str| self.order.iter().position(|each| each == job);
+        let mine = place(job);
+        let later = self.order.iter().filter(|each| place(each) > mine);
+        let next = later.filter_map(|each| self.running.get(each)?.bar.as_ref()).next();
+        let bar = match next.or(self.total.as_ref()) {
+            Some(next) => bars.insert_before(next, ProgressBar::new_spinner()),
+            None => bars.add(ProgressBar::new_spinner()),
+        };
+        bar.set_style(style("{spinner} {prefix} {elapsed:>4} {wide_msg}"));
+        let names = self.order.iter().map(|name| name.chars().count());
+        let width = names.max().unwrap_or_default();
+        bar.set_prefix(format!("{job:width$}"));
+        bar.enable_steady_tick(Duration::from_millis(120));
+        self.line(job).bar = Some(bar.clone());
+        bar
+    }
+
+    /// Brings the last line up to date.
+    fn count(&self) {
+        if let Some(total) = &self.total {
+            let running = self.running.values().filter(|line| line.bar.is_some()).count();
+            let all = self.order.len();
+            total.set_message(format!("{} of {all} jobs done, {running} running", self.ended));
+        }
+    }
+}
+
+/// A template that is wrong would only cost the layout.
+fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_spinner())
+}
+
 impl Live {
-    /// Progress in as much detail as asked; moving lines only where stderr is a terminal.
+    /// Progress in as much detail as requested; moving lines only where stderr is a terminal that can move them.
     pub(crate) fn new(detail: Detail) -> Self {
-        let terminal = std::io::stderr().is_terminal() && detail == Detail::Steps;
-        Self { detail, bars: terminal.then(MultiProgress::new), jobs: Mutex::default() }
+        let is_dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+        let moves = detail == Detail::Steps && std::io::stderr().is_terminal() && !is_dumb;
+        Self { detail, bars: moves.then(MultiProgress::new), jobs: Mutex::default() }
     }
 
     fn line(&self, text: &str) {
@@ -115,53 +172,59 @@ impl Live {
         }
     }
 
-    /// Changes what a job's line says: in a terminal the line moves, elsewhere `plain` is printed.
+    /// Shows what a job is doing: in its line of a terminal, as a further line elsewhere.
     fn show(&self, job: &str, text: &str) {
         let Some(bars) = &self.bars else {
             self.line(&format!("[{job}] {text}"));
             return;
         };
         let mut jobs = self.jobs();
-        let line = jobs.entry(job.to_owned()).or_default();
-        let bar = line.bar.get_or_insert_with(|| {
-            let bar = bars.add(ProgressBar::new_spinner());
-            // A template that is wrong would only cost the colour.
-            if let Ok(style) =
-                ProgressStyle::with_template("{spinner} {prefix} {elapsed} {wide_msg}")
-            {
-                bar.set_style(style);
-            }
-            bar.set_prefix(job.to_owned());
-            bar.enable_steady_tick(Duration::from_millis(120));
-            bar
-        });
-        bar.set_message(text.to_owned());
+        jobs.bar(bars, job).set_message(text.to_owned());
+        jobs.count();
     }
 
-    fn jobs(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, JobLine>> {
-        self.jobs.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    /// A step of the engine: its stage's name is enough for a line that moves.
+    fn step(&self, job: &str, name: &str) {
+        let short = short_name(name);
+        let stage = self.jobs().line(job).stage.filter(|_| self.bars.is_some());
+        match (stage, title(&short)) {
+            (Some(stage), Some(title)) => self.show(job, &format!("{}: {title}", stage.as_str())),
+            _ => self.show(job, &short),
+        }
+    }
+
+    fn jobs(&self) -> MutexGuard<'_, Jobs> {
+        self.jobs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Watch for Live {
+    fn begin(&self, all: &[String]) {
+        let mut jobs = self.jobs();
+        *jobs = Jobs { order: all.to_vec(), ..Jobs::default() };
+        if let (Some(bars), 2..) = (&self.bars, all.len()) {
+            let total = bars.add(ProgressBar::new_spinner());
+            total.set_style(style("  {wide_msg}"));
+            jobs.total = Some(total);
+            jobs.count();
+        }
+    }
+
     fn stage(&self, job: &str, stage: Stage) {
+        self.jobs().line(job).stage = Some(stage);
         self.show(job, stage.as_str());
     }
 
     fn event(&self, job: &str, event: &Event) {
         match event {
             Event::Started { name } => {
-                self.jobs()
-                    .entry(job.to_owned())
-                    .or_default()
-                    .started
-                    .insert(name.clone(), Instant::now());
+                self.jobs().line(job).started.insert(name.clone(), Instant::now());
                 if is_step(name) {
-                    self.show(job, &short_name(name));
+                    self.step(job, name);
                 }
             }
             Event::Done { name, cached: false } => {
-                let started = self.jobs().get_mut(job).and_then(|line| line.started.remove(name));
+                let started = self.jobs().line(job).started.remove(name);
                 let took = started.map_or(0.0, |at| at.elapsed().as_secs_f64());
                 if took >= 1.0 && is_step(name) && self.bars.is_none() {
                     self.line(&format!("[{job}] {} done in {took:.1} s", short_name(name)));
@@ -174,8 +237,8 @@ impl Watch for Live {
                 self.line(&format!("[{job}] warning: without this cache: {name}: {error}"));
             }
             Event::Output { name, line } => {
-                let ours = self.jobs().entry(job.to_owned()).or_default().notice(name, line);
-                match ours {
+                let notice = self.jobs().line(job).notice(name, line);
+                match notice {
                     Some(notice) => self.line(&format!("[{job}] {notice}")),
                     None if self.detail == Detail::Verbose => {
                         self.line(&format!("[{job}]   {line}"));
@@ -195,7 +258,14 @@ impl Watch for Live {
     }
 
     fn ended(&self, job: &str, outcome: &str, seconds: f64) {
-        if let Some(bar) = self.jobs().remove(job).and_then(|line| line.bar) {
+        let mut jobs = self.jobs();
+        jobs.ended += 1;
+        let bar = jobs.running.remove(job).and_then(|line| line.bar);
+        jobs.count();
+        let is_last = jobs.ended >= jobs.order.len();
+        let total = jobs.total.take_if(|_| is_last);
+        drop(jobs);
+        for bar in bar.into_iter().chain(total) {
             bar.finish_and_clear();
         }
         self.line(&format!("[{job}] {outcome} ({seconds:.1} s)"));
@@ -205,6 +275,14 @@ impl Watch for Live {
 /// Whether BuildKit's step is one of the Dockerfile's (`[stage 2/5] ...`), not its own housekeeping.
 fn is_step(name: &str) -> bool {
     name.starts_with('[') && !name.starts_with("[internal]")
+}
+
+/// The stage of a step: `base` of `[linux/arm64 base 2/3] RUN ...`.
+fn title(name: &str) -> Option<&str> {
+    let (inside, _) = name.strip_prefix('[')?.split_once(']')?;
+    let mut words = inside.split_whitespace().rev();
+    words.next().filter(|count| count.contains('/'))?;
+    words.next()
 }
 
 #[cfg(test)]
@@ -238,5 +316,7 @@ mod tests {
         let name = "[base 2/3] RUN --mount=type=secret,id=ca --mount=type=cache,target=/x sh a.sh";
         assert_eq!(short_name(name), "[base 2/3] RUN sh a.sh");
         assert!(is_step(name) && !is_step("[internal] load build definition"));
+        assert_eq!(title("[linux/arm64 base 2/3] RUN x"), Some("base"));
+        assert_eq!((title("[9/24] RUN x"), title("[a] RUN x")), (None, None));
     }
 }

@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::Workspace;
+use common::{Workspace, unfolded};
 
 const DIGEST: &str = "sha256:1111111111111111111111111111111111111111111111111111111111111111";
 
@@ -23,6 +23,7 @@ fn workspace() -> Workspace {
 
 /// The values of the arguments that begin with one of `names` in each bake call of a printed plan.
 fn settings(text: &str, names: &[&str]) -> Vec<Vec<String>> {
+    let text = unfolded(text);
     let calls = text.lines().filter(|line| line.contains("buildx bake"));
     let ours = |line: &str| {
         let words = line.split_whitespace().filter_map(|word| word.split_once(".args."));
@@ -81,6 +82,7 @@ fn without_caches_the_smoke_test_takes_the_interpreter_that_was_built() {
     let w = workspace();
     let text =
         w.run(&["wheels", "debian:12", "linux/amd64", "--dry-run", "--no-cache"]).code(0).stdout;
+    let text = unfolded(&text);
     let calls: Vec<_> = text.lines().filter(|line| line.contains("buildx bake")).collect();
     assert_eq!(calls.len(), 2, "{text}");
     let (build, smoke) = (calls[0], calls[1]);

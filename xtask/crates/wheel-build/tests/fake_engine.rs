@@ -6,7 +6,7 @@ mod common;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use common::{BUILD_INFO, Ran, Workspace, pure_wheel};
+use common::{BUILD_INFO, Ran, Workspace, pure_wheel, unfolded};
 
 const WHEELS: [&str; 3] = ["wheels", "debian:12", "linux/amd64"];
 
@@ -363,11 +363,20 @@ fn a_dry_run_prints_what_would_be_run_and_runs_none_of_it() {
     w.on("image", "echo 'Error: No such image' >&2; exit 1");
     let ran = w.run(&[&WHEELS[..], &["--dry-run"]].concat()).code(0);
     assert_eq!((w.bakes("wheel-builder"), w.dist().len()), (0, 0));
-    let lines: Vec<_> = ran.stdout.lines().collect();
-    assert_eq!(lines[0], "# debian12-amd64 cp311 -> dist/debian12-amd64");
-    assert_eq!(lines[1], "docker pull --platform linux/amd64 -- debian:12");
-    assert!(lines[2].contains("docker buildx bake --file target/xtask/assets/"), "{}", lines[2]);
-    assert!(lines[2].contains("--set wheel-builder.args.BASE_IMAGE=debian:12 "), "{}", lines[2]);
+    let text = unfolded(&ran.stdout);
+    let lines: Vec<_> = text.lines().collect();
+    assert_eq!(lines[0], "# 1 job, 1 base image");
+    assert_eq!(lines[1], "# debian12-amd64 cp311 -> dist/debian12-amd64");
+    assert_eq!(lines[2], "docker pull --platform linux/amd64 -- debian:12");
+    assert!(lines[3].contains("docker buildx bake --file target/xtask/assets/"), "{}", lines[3]);
+    assert!(lines[3].contains("--set wheel-builder.args.BASE_IMAGE=debian:12 "), "{}", lines[3]);
+    let fits = |line: &str| line.chars().count() <= 80 || line.split_whitespace().count() < 4;
+    assert!(ran.stdout.lines().all(|line| line.starts_with('#') || fits(line)), "{}", ran.stdout);
+    // A run that built leaves its time for the next estimate.
+    w.as_usual("image");
+    w.run(&WHEELS).code(0);
+    let ran = w.run(&[&WHEELS[..], &["--dry-run"]].concat()).code(0);
+    assert!(ran.stdout.lines().next().unwrap().contains("about"), "{}", ran.stdout);
 }
 
 #[test]

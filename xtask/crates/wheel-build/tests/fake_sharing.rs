@@ -102,8 +102,8 @@ fn the_lowest_interpreter_builds_and_those_that_its_wheel_serves_test_it() {
     assert_eq!(ids, ["cp311", "cp313", "cp314"]);
     let again = run(&w, &[], 0);
     assert!(again.iter().all(|(_, outcome, _)| outcome == "unchanged"), "{again:?}");
-    let table = w.run(&["wheels", "debian:12", "linux/amd64", "--force"]).code(0).stdout;
-    assert_eq!(table.matches("built by cp311").count(), 2, "{table}");
+    let forced = run(&w, &["--force"], 0);
+    assert_eq!(forced.iter().filter(|(_, _, by)| by == "cp311").count(), 2, "{forced:?}");
     assert_eq!(calls(&w), (2, 4), "one build again, and no smoke test of what was there before");
 }
 

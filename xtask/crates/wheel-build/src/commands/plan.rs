@@ -43,7 +43,11 @@ pub(crate) fn run(args: &PlanArgs, file: &ConfigFile) -> anyhow::Result<ExitCode
     if args.json {
         report::json(&plan.view())?;
     } else {
-        report::data(&text(&plan)?);
+        report::data(&format!(
+            "# {}\n\n{}",
+            pipeline::summary(&plan, &workspace.work),
+            text(&plan)?
+        ));
     }
     Ok(ExitCode::SUCCESS)
 }

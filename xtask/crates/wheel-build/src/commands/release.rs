@@ -115,7 +115,7 @@ pub(crate) fn run(args: &ReleaseArgs, file: &ConfigFile) -> anyhow::Result<ExitC
             check.into_iter().chain(release::steps(&workspace.root, &release, &assets, None)?)
         {
             let print = if args.github { report::note } else { report::data };
-            print(&step.to_string());
+            print(&step.folded(report::WIDTH));
         }
         report::note(
             "note: these commands create a release; an existing release is updated instead",
@@ -131,7 +131,7 @@ pub(crate) fn run(args: &ReleaseArgs, file: &ConfigFile) -> anyhow::Result<ExitC
     fs_err::write(&assets.notes, text)?;
     let existing = release::existing(&exec, &workspace.root, &release)?;
     for step in release::steps(&workspace.root, &release, &assets, existing.as_deref())? {
-        report::note(&step.to_string());
+        report::note(&step.folded(report::WIDTH));
         // A retry of `create` could collide with a partly created release.
         let is_new = step.args.get(1).is_some_and(|verb| verb == "create");
         if is_new {

@@ -8,7 +8,7 @@ use super::{Exec, ExecError, Step};
 const PAUSES: [u64; 2] = [1, 3];
 
 /// What clients print about a failure that may pass: the server's own words (HTTP status), and connections that
-/// broke. A host that no one reaches (timeouts, unknown names) is not asked again: the client waited long enough.
+/// broke. A host that cannot be reached (timeouts, unknown names) is not tried again: the client waited long enough.
 const MAY_PASS: [&str; 16] = [
     "HTTP 429",
     "HTTP 500",
@@ -28,14 +28,14 @@ const MAY_PASS: [&str; 16] = [
     "stream error: stream ID",
 ];
 
-/// Whether what a client printed tells of a failure that may pass.
+/// Whether the client's output shows a failure that may pass.
 pub(crate) fn may_pass(said: &str) -> bool {
     MAY_PASS.iter().any(|words| said.contains(words))
 }
 
 impl Exec {
-    /// As [`Exec::read`], up to three times where what the command printed tells of a failure that may pass. For
-    /// commands that do the same when they are run twice.
+    /// As [`Exec::read`], up to three times if the command's output shows a failure that may pass. For commands that
+    /// have the same effect when they run twice.
     ///
     /// # Errors
     /// As [`Exec::read`], of the last try.

@@ -13,7 +13,7 @@ use camino::Utf8Path;
 use super::{EnvValue, ExecError, Stdin, Step, Stream, interrupt};
 use crate::sys::{self, Signal};
 
-/// How long a child may take to end after it was asked to, before it is killed.
+/// Time between the first signal to a child and SIGKILL.
 const GRACE: Duration = Duration::from_secs(10);
 /// How often the wait looks at the clock and the interrupt flag.
 const TICK: Duration = Duration::from_millis(50);
@@ -63,7 +63,7 @@ pub(super) fn run(
 }
 
 /// Runs `step` in the place of xtask, as far as the terminal goes: in its process group, so that keys such
-/// as Ctrl-C and Ctrl-Z are the child's. One that is asked to end by other means is told so once.
+/// as Ctrl-C and Ctrl-Z are the child's. Another signal to xtask reaches the child once.
 pub(super) fn attach(step: &Step) -> Result<u8, ExecError> {
     let mut command = command(step)?;
     sys::in_this_group(&mut command);
@@ -77,7 +77,7 @@ pub(super) fn attach(step: &Step) -> Result<u8, ExecError> {
             Ok(None) => std::thread::sleep(TICK),
             Err(source) => return Err(start_error(step, source)),
         }
-        // In a terminal the child had the signal already; one more of this kind does no harm.
+        // In a terminal the child has received the signal already; a second one of this kind does no harm.
         if interrupt::asked() && !told {
             told = true;
             sys::signal(&child, Signal::Terminate);
@@ -104,8 +104,8 @@ fn command(step: &Step) -> Result<Command, ExecError> {
     let shell = xshell::Shell::new()
         .map_err(|error| start_error(step, std::io::Error::other(error.to_string())))?;
     let mut cmd = shell.cmd(&step.program).args(&step.args);
-    // A git hook, a rebase or `git -c` sets them for its own repository; git is to find the one of the
-    // folder that it runs in, whoever starts it.
+    // A git hook, a rebase or `git -c` sets them for its own repository. git must find the repository of its own
+    // working directory.
     for (name, _) in
         std::env::vars_os().filter(|(name, _)| name.as_encoded_bytes().starts_with(b"GIT_"))
     {
@@ -140,7 +140,7 @@ fn input(step: &Step) -> Result<Stdio, ExecError> {
 fn feed(step: &Step, child: &mut Child) {
     if let (Some(Stdin::Secret(bytes)), Some(mut pipe)) = (&step.stdin, child.stdin.take()) {
         let bytes = Arc::clone(bytes);
-        // An error means that the child has ended, whose status says why.
+        // An error means that the child has ended; its status has the reason.
         std::thread::spawn(move || pipe.write_all(&bytes));
     }
 }
@@ -182,7 +182,7 @@ struct Stopper<'a> {
     killed: bool,
 }
 
-/// Why a child was asked to end.
+/// Why a child must end.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Cause {
     Interrupt,
@@ -196,7 +196,7 @@ impl<'a> Stopper<'a> {
         Self { deadline, stopped, asked_at: None, cause: Cause::Deadline, killed: false }
     }
 
-    /// Why the child has to end, where it has to.
+    /// Why the child must end, if it must.
     fn cause(&self) -> Option<Cause> {
         if interrupt::asked() {
             return Some(Cause::Interrupt);
@@ -235,7 +235,7 @@ impl<'a> Stopper<'a> {
             Cause::Stop => ExecError::Stopped,
             Cause::Deadline => {
                 let limit = step.timeout.unwrap_or_default();
-                let message = format!("`{step}` gave no result within {} s", limit.as_secs());
+                let message = format!("`{step}` did not end within {} s", limit.as_secs());
                 let error = UserError { message, hint: step.hint.clone() };
                 ExecError::TimedOut { limit, error }
             }

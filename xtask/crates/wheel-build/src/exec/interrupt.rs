@@ -1,18 +1,18 @@
-//! One flag for the whole process: has the user (or the system) asked xtask to stop?
+//! One flag for the whole process: whether the user or the system interrupted xtask.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 static ASKED: AtomicBool = AtomicBool::new(false);
-/// How many children own the terminal now, and end when their user likes.
+/// Number of children that own the terminal now; their user ends them.
 static ATTACHED: AtomicUsize = AtomicUsize::new(0);
 /// How long xtask may take to stop in good order; longer than a child may.
 const LIMIT: Duration = Duration::from_secs(15);
 /// What a shell calls a process that SIGINT ended.
 const STATUS: i32 = 130;
 
-/// Installs the handler for SIGINT, SIGTERM and SIGHUP: the first one asks every running step to
-/// stop in good order, a second one ends xtask at once. Without a second one, xtask ends after
+/// Installs the handler for SIGINT, SIGTERM and SIGHUP: the first one stops every running
+/// step in good order, a second one ends xtask at once. Without a second one, xtask ends after
 /// `LIMIT`, whatever it waits for: the system may block a thread that opens or reads a file.
 ///
 /// # Errors
@@ -22,7 +22,7 @@ pub fn install() -> Result<(), ctrlc::Error> {
         if ASKED.swap(true, Ordering::SeqCst) {
             std::process::exit(STATUS);
         }
-        // The handler's own thread has to hear the second signal.
+        // The handler's own thread must receive the second signal.
         std::thread::spawn(|| {
             std::thread::sleep(LIMIT);
             while ATTACHED.load(Ordering::SeqCst) > 0 {
@@ -33,7 +33,7 @@ pub fn install() -> Result<(), ctrlc::Error> {
     })
 }
 
-/// Whether xtask was asked to stop.
+/// Whether xtask was interrupted.
 pub fn asked() -> bool {
     ASKED.load(Ordering::SeqCst)
 }

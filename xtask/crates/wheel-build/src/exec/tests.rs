@@ -25,6 +25,23 @@ fn a_printed_step_can_be_pasted_and_hides_secrets() {
 }
 
 #[test]
+fn a_folded_step_is_the_same_command() {
+    let mut args: Vec<String> = ["buildx", "bake", "--progress=plain"].map(str::to_owned).into();
+    args.extend(
+        (0..9).flat_map(|n| ["--set".to_owned(), format!("stage.args.NAME{n}=a b{n}\nc'd")]),
+    );
+    args.push("x".repeat(120));
+    let step = Step::new("printf", ["%s\\n"]).args(args).env("PLATFORM", "linux/amd64");
+    let folded = step.folded(60);
+    let output = |script: &str| Exec::real().read(&sh(script)).unwrap();
+    assert_eq!(output(&folded), output(&step.to_string()));
+    let is_long = |line: &&str| line.chars().count() > 60;
+    let long: Vec<_> = folded.lines().filter(is_long).collect();
+    assert!(long.len() == 1 && long[0].ends_with('x'), "{folded}");
+    assert!(folded.lines().count() > 5, "{folded}");
+}
+
+#[test]
 fn a_failure_holds_command_status_and_end_of_stderr() {
     let error = Exec::real().read(&sh("echo first; echo why >&2; exit 3").hint("do this"));
     let text = UserError::explain(&error.unwrap_err());

@@ -7,6 +7,7 @@ mod accelerate;
 mod base_images;
 mod build_info;
 mod calls;
+mod durations;
 mod earlier;
 mod env;
 mod environment;
@@ -40,6 +41,7 @@ pub(crate) use base_images::{
     BaseImageResult, BaseImageRun, build_all, current as current_base_images,
 };
 pub(crate) use build_info::BuildInfo;
+pub(crate) use durations::summary;
 pub(crate) use env::{Context, LockUse, PipelineError, prepare_host};
 pub(crate) use environment::{Place, environment};
 pub(crate) use job::{floor_text, listed};

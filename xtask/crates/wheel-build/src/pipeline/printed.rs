@@ -2,6 +2,7 @@
 
 use super::base_images;
 use super::calls::{build, published, smoke};
+use super::durations;
 use super::env::Context;
 use super::like::today;
 use super::sharing::Sharing;
@@ -9,22 +10,23 @@ use crate::config::Like;
 use crate::engine::bake::Bake;
 use crate::engine::base;
 use crate::plan::Plan;
+use wheel_audit::report::WIDTH;
 
 /// The commands that a run of `plan` would use, ready to paste. The base image is the one that the
 /// engine has, or else the one that would be pulled.
 pub(crate) fn commands(ctx: &Context<'_>, plan: &Plan) -> String {
-    let mut lines = Vec::new();
+    let mut lines = vec![format!("# {}", durations::summary(plan, &ctx.work))];
     let sharing = Sharing::of(plan);
     for (index, job) in plan.jobs.iter().enumerate() {
         lines.push(format!("# {} -> dist/{}", job.title(), job.folder()));
         if let Some(lead) = sharing.first_lead(index) {
             let (lead, own) = (plan.jobs[lead].interpreter, job.interpreter);
             lines.push(format!(
-                "# not built if the wheel of {lead} serves {own}, which tests that one then"
+                "# not built if the wheel of {lead} serves {own}: then {own} tests that wheel"
             ));
         }
         let mut base = base::present(ctx.engine, &job.target, &job.platform).unwrap_or_else(|| {
-            lines.push(base::pull_step(ctx.engine, &job.target, &job.platform).to_string());
+            lines.push(base::pull_step(ctx.engine, &job.target, &job.platform).folded(WIDTH));
             base::unresolved(&job.target, &job.platform)
         });
         base.native = ctx.accelerate.planned_image(ctx.engine, job);
@@ -43,7 +45,7 @@ pub(crate) fn commands(ctx: &Context<'_>, plan: &Plan) -> String {
         }
         let wheel = ctx.work.join("jobs").join(job.slug()).join("smoke-wheel");
         lines.push(format!(
-            "# then xtask audits the wheel, gives it its tag, copies it into {wheel}/ and tests it:"
+            "# then xtask audits and tags the wheel, copies it into {wheel}/ and tests it:"
         ));
         let output = ctx.work.join("jobs").join(job.slug()).join("smoke");
         let bake = smoke(ctx, job, &base, wheel, &output, "plain");
@@ -53,5 +55,5 @@ pub(crate) fn commands(ctx: &Context<'_>, plan: &Plan) -> String {
 }
 
 fn printed(ctx: &Context<'_>, bake: &Bake<'_>) -> String {
-    ctx.engine.bake_step(bake).map_or_else(|error| format!("# {error}"), |step| step.to_string())
+    ctx.engine.bake_step(bake).map_or_else(|error| format!("# {error}"), |step| step.folded(WIDTH))
 }

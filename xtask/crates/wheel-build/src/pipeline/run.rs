@@ -8,6 +8,7 @@ use wheel_audit::UserError;
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::accelerate::NativeImage;
+use super::durations;
 use super::env::{Context, PipelineError};
 use super::job::{self, Done};
 use super::job_budget::{self, JobBudget};
@@ -95,6 +96,8 @@ pub(crate) fn run(
         }
     }
     let sharing = Sharing::of(plan);
+    let titles: Vec<_> = waiting.iter().map(|it| plan.jobs[it.index].title()).collect();
+    watch.begin(&titles);
     leads_first(ctx, plan, &sharing, &mut waiting)?;
     let workers = options.budget.jobs.min(waiting.len());
     let seekers = options.budget.jobs.max(BASES).min(bases.len());
@@ -217,7 +220,11 @@ impl Run<'_> {
                 }
             };
             let seconds = start.elapsed().as_secs_f64();
-            let title = self.plan.jobs[waiting.index].title();
+            let job = &self.plan.jobs[waiting.index];
+            let title = job.title();
+            if matches!(outcome, Outcome::Built { .. }) {
+                durations::record(&self.ctx.work, job, seconds);
+            }
             self.watch.ended(&title, &outcome_word(&outcome), seconds);
             locked(&self.results).insert(waiting.index, (outcome, seconds));
         }

@@ -172,6 +172,11 @@ impl Ran {
     }
 }
 
+/// Printed commands, each on one line.
+pub(crate) fn unfolded(text: &str) -> String {
+    text.replace(" \\\n    ", " ")
+}
+
 /// A wheel without code, valid in every way: its name and bytes.
 pub(crate) fn pure_wheel(name: &str) -> (String, Vec<u8>) {
     wheel(name, true, &[("demo/__init__.py", b"")])

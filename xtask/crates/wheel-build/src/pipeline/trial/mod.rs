@@ -13,6 +13,7 @@ use wheel_audit::UserError;
 use wheel_audit::audit::{Audit, Cell, State};
 use wheel_audit::files;
 use wheel_audit::policy::{Distribution, Policies};
+use wheel_audit::report::WIDTH;
 use wheel_audit::text::shown;
 use wheel_audit::wheel::{Interpreter, WheelName};
 
@@ -167,14 +168,14 @@ impl TrialRun<'_> {
         };
         lines.extend(predicted.iter().map(line));
         let base = base::present(engine, target, platform).unwrap_or_else(|| {
-            lines.push(base::pull_step(engine, target, platform).to_string());
+            lines.push(base::pull_step(engine, target, platform).folded(WIDTH));
             base::unresolved(target, platform)
         });
         lines.push(format!("# then xtask puts each wheel into a folder of {context}/:"));
         let mut bake = self.call(place, platform, &base, &predicted, (&context, &output));
         bake.progress = "plain";
         let step = engine.bake_step(&bake);
-        lines.push(step.map_or_else(|error| format!("# {error}"), |step| step.to_string()));
+        lines.push(step.map_or_else(|error| format!("# {error}"), |step| step.folded(WIDTH)));
         lines.join("\n")
     }
 

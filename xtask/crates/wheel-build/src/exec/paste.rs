@@ -1,0 +1,98 @@
+//! Steps as a POSIX shell takes them, ready to paste; secrets stay out of them.
+
+use std::fmt;
+
+use super::{EnvValue, Stdin, Step};
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&[self.before(), self.command()].concat().join(" "))
+    }
+}
+
+impl fmt::Debug for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Step({self})")
+    }
+}
+
+impl Step {
+    /// The command in lines of at most `width` columns, which the shell reads as one. An option and its value, and
+    /// a word that is longer, stay on one line.
+    pub(crate) fn folded(&self, width: usize) -> String {
+        const END: &str = " \\";
+        const INDENT: &str = "    ";
+        let mut lines: Vec<String> = Vec::new();
+        for part in self.parts() {
+            match lines.last_mut() {
+                Some(line) if columns(line) + 1 + columns(&part) + columns(END) <= width => {
+                    line.push(' ');
+                    line.push_str(&part);
+                }
+                Some(_) => lines.push(format!("{INDENT}{part}")),
+                None => lines.push(part),
+            }
+        }
+        lines.join(&format!("{END}\n"))
+    }
+
+    /// The words that stay on one line: the program and its subcommand, an option and its value.
+    fn parts(&self) -> Vec<String> {
+        const SUBCOMMAND: usize = 2;
+        let is_option = |word: &str| word.starts_with("--") && !word.contains('=') && word != "--";
+        let mut parts = self.before();
+        let command = self.command();
+        let plain = command.iter().skip(1).take_while(|word| !word.starts_with('-'));
+        let (start, rest) = command.split_at(1 + plain.take(SUBCOMMAND).count());
+        parts.push(start.join(" "));
+        let mut takes_value = false;
+        for word in rest {
+            match parts.last_mut().filter(|_| takes_value && !word.starts_with('-')) {
+                Some(option) => {
+                    option.push(' ');
+                    option.push_str(word);
+                    takes_value = false;
+                }
+                None => {
+                    takes_value = is_option(word);
+                    parts.push(word.clone());
+                }
+            }
+        }
+        parts
+    }
+
+    /// The working directory and the environment.
+    fn before(&self) -> Vec<String> {
+        let cwd = self.cwd.iter().map(|cwd| format!("cd {} &&", quote(cwd.as_str())));
+        let env = self.env.iter().map(|(name, value)| match value {
+            EnvValue::Plain(value) => format!("{name}={}", quote(value)),
+            EnvValue::Secret { shown, .. } => format!("{name}=\"{shown}\""),
+        });
+        cwd.chain(env).collect()
+    }
+
+    /// The program, its arguments and its input.
+    fn command(&self) -> Vec<String> {
+        let args = self.args.iter().map(|arg| quote(arg));
+        let input = self.stdin.iter().map(|stdin| match stdin {
+            Stdin::File(path) => format!("< {}", quote(path.as_str())),
+            Stdin::Secret(_) => "< (secret)".to_owned(),
+        });
+        std::iter::once(quote(&self.program)).chain(args).chain(input).collect()
+    }
+}
+
+fn columns(text: &str) -> usize {
+    text.lines().last().unwrap_or_default().chars().count()
+}
+
+/// Quotes `word` for a POSIX shell where it needs it.
+pub(crate) fn quote(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_=+:,./@%^".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
+}
