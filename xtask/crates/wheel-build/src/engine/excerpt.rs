@@ -175,7 +175,7 @@ const CONSEQUENCES: [&str; 13] = [
     "error: metadata-generation-failed",
 ];
 
-fn is_error(line: &str) -> bool {
+pub(super) fn is_error(line: &str) -> bool {
     let text = line.trim_start();
     let rustc = text.starts_with("error[E") || (text.starts_with("error: ") && line == text);
     let cmake = text.starts_with("CMake Error at ") || text.starts_with("CMake Error: ");
@@ -249,7 +249,7 @@ fn is_quote(text: &str) -> bool {
 }
 
 /// Where Python's tracebacks are.
-fn tracebacks(output: &[String]) -> Vec<Range<usize>> {
+pub(super) fn tracebacks(output: &[String]) -> Vec<Range<usize>> {
     let is_start = |line: &str| line.trim_start().starts_with("Traceback (most recent call last):");
     let starts = output.iter().enumerate().filter(|(_, line)| is_start(line));
     let block = |(start, first): (usize, &String)| {

@@ -15,6 +15,7 @@ pub(crate) mod client;
 pub(crate) mod doctor;
 mod excerpt;
 pub(crate) mod failure;
+pub(crate) mod headline;
 pub(crate) mod host;
 pub(crate) mod image;
 pub(crate) mod layout;

@@ -31,7 +31,7 @@ pub(crate) enum Outcome {
     Failed(Failure),
 }
 
-/// Why a job gave no wheel, as people and programs read it.
+/// Why a job has no wheel.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Failure {
     /// What went wrong.
@@ -125,7 +125,7 @@ pub(crate) struct Warning {
     pub code: String,
     /// The member of the archive, or the wheel's own file name.
     pub path: String,
-    /// What is wrong.
+    /// The finding's message.
     pub message: String,
     /// What to do about it.
     pub cure: String,
@@ -144,7 +144,7 @@ pub(crate) struct JobReport {
     pub seconds: f64,
     /// What the audit found that does not refuse the wheel; `None` without a wheel.
     pub findings: Option<Findings>,
-    /// Whether code of the package had no network while it built.
+    /// Whether the package's own code ran without a network.
     pub isolated: bool,
     /// How it ended.
     #[serde(flatten)]
@@ -173,8 +173,8 @@ impl RunReport {
         self.jobs.iter().all(|job| !matches!(job.outcome, Outcome::Failed(_)))
     }
 
-    /// Whether the run could not do its work: something ended it, or nothing that it was asked for could be
-    /// run at all. One wheel that cannot be had beside others that are there is a wheel that is missing.
+    /// Whether the run could not run: something ended it, or no requested job could run. If other jobs have their
+    /// wheels, a job that could not run counts as a missing wheel.
     pub(crate) fn could_not_run(&self) -> bool {
         let failures = || self.jobs.iter().filter_map(JobReport::failure);
         let ended = failures().any(|failure| failure.ends_run);
@@ -194,7 +194,7 @@ impl JobReport {
 }
 
 impl Failure {
-    /// No wheel, because of what happened to another job.
+    /// No wheel, because another job failed.
     pub(super) fn left_out(message: &str, log: Utf8PathBuf) -> Self {
         Self {
             message: message.to_owned(),
@@ -225,7 +225,7 @@ pub(super) fn failure(error: &PipelineError, log: Utf8PathBuf) -> Failure {
     }
     let full = disk_full(error);
     let message = match &full {
-        Some(said) => format!("the disk is full: {said}"),
+        Some(error) => format!("the disk is full: {error}"),
         None if is_systems(error) => shown(&error.to_string()).to_string(),
         None => error.to_string(),
     };
@@ -259,7 +259,7 @@ fn is_systems(error: &PipelineError) -> bool {
     matches!(error, PipelineError::Io(io) if io.kind() != std::io::ErrorKind::Other)
 }
 
-/// What the system said, where our own write met a full disk.
+/// The error of the system if a write failed on a full disk.
 fn disk_full(error: &PipelineError) -> Option<String> {
     let (PipelineError::Io(io)
     | PipelineError::Store(StoreError::Io(io))

@@ -154,6 +154,9 @@ pub(super) fn build_and_report(
     for text in summary::warnings(&report) {
         report::note(&text);
     }
+    if let (Some(next), false) = (summary::next(&report), args.quiet || args.json) {
+        report::note(&next);
+    }
     if !report.success() {
         let manifest = Store::new(&workspace.dist, &workspace.work).manifest().unwrap_or_default();
         for text in summary::left_over(&report, &manifest).iter().chain(&summary::failures(&report))

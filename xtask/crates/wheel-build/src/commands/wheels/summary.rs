@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
+use crate::engine::headline::{headline, without_interpreter};
 use crate::pipeline::{
     Failure, FailureReason, Findings, JobReport, Outcome, RunReport, Warning, listed,
 };
@@ -63,6 +64,14 @@ fn row(job: &JobReport) -> Vec<String> {
     place.into_iter().chain(end).collect()
 }
 
+/// The next useful command after a run that built every wheel.
+pub(super) fn next(report: &RunReport) -> Option<String> {
+    let is_built = |job: &JobReport| matches!(job.outcome, Outcome::Built { .. });
+    let dist = report.dist.file_name()?;
+    let is_next = report.success() && report.jobs.iter().any(is_built);
+    is_next.then(|| format!("next: `cargo xtask try {dist}` loads the wheels on other systems"))
+}
+
 /// "1 warning", "2 ignored"
 fn remarks(findings: &Findings) -> Vec<String> {
     let (warnings, ignored) = (findings.warnings.len(), findings.ignored);
@@ -85,7 +94,7 @@ pub(super) fn warnings(report: &RunReport) -> Vec<String> {
             found.entry(warning).or_default().push(job);
         }
     }
-    // What is true of many files of the same wheels is one warning.
+    // A message about many files of the same wheels is one warning.
     let mut groups: BTreeMap<[String; 4], Vec<&str>> = BTreeMap::new();
     for (warning, jobs) in found {
         let Warning { code, path, message, cure } = warning;
@@ -115,28 +124,36 @@ pub(super) fn wheel_cells(entry: &Entry, interpreter: &str) -> [String; 5] {
     }
 }
 
-/// What went wrong, each cause once with all the jobs that it kept from their wheels: the step, its last
-/// lines, the log, what to do.
+/// The errors of a run, each cause once with all of its jobs: the error, the step, the log, the hint.
 pub(in crate::commands) fn failures(report: &RunReport) -> Vec<String> {
     causes(report).iter().map(|(failure, jobs)| explain(failure, jobs)).collect()
 }
 
-/// Each cause with the jobs that it kept from their wheels.
+/// Each cause with its failed jobs.
 pub(super) fn causes(report: &RunReport) -> Vec<(&Failure, Vec<&JobReport>)> {
     let mut causes: Vec<(&Failure, Vec<&JobReport>)> = Vec::new();
     for job in &report.jobs {
         let Some(failure) = job.failure() else { continue };
-        let same = |other: &&mut (&Failure, _)| {
-            other.0.message == failure.message && other.0.tail == failure.tail
-        };
+        let same = |other: &&mut (&Failure, _)| is_same(other.0, failure);
         match causes.iter_mut().find(same) {
             Some((_, jobs)) => jobs.push(job),
             None => causes.push((failure, vec![job])),
         }
     }
-    // Those that are no cause by themselves come first: the reason stands last, where it is read.
+    // Consequences come first, so that the cause is the last message on the screen.
     causes.sort_by_key(|(failure, _)| !failure.consequence);
     causes
+}
+
+/// Whether two jobs failed for the same reason; the interpreter may be in the paths of the output.
+fn is_same(one: &Failure, other: &Failure) -> bool {
+    let error = |failure: &Failure| {
+        let found = headline(&failure.tail)?;
+        Some((without_interpreter(&found.text), failure.step.clone(), failure.hint.clone()))
+    };
+    let is_equal = one.message == other.message && one.tail == other.tail;
+    is_equal
+        || one.message == other.message && error(one).is_some_and(|it| error(other) == Some(it))
 }
 
 /// The failures and warnings of a run, as a hosted run shows them.
@@ -146,7 +163,9 @@ pub(super) fn annotations(report: &RunReport) -> Vec<Annotation> {
             FailureReason::Network => format!("{}: source does not answer", titles(&jobs)),
             _ => format!("no wheel for {}", titles(&jobs)),
         };
-        let mut message = failure.message.clone();
+        let found = headline(&failure.tail);
+        let mut message = found.map_or_else(String::new, |found| found.text + "\n");
+        message.push_str(&failure.message);
         for line in &failure.tail {
             let _ = write!(message, "\n  | {line}");
         }
@@ -182,14 +201,26 @@ pub(super) fn left_over(report: &RunReport, manifest: &Manifest) -> Vec<String> 
     old.collect()
 }
 
+/// Maximum number of lines of a step's output below its error.
+const QUOTED: usize = 12;
+
+/// The error of the tool that failed, the lines around it, the step, the log, what to do.
 fn explain(failure: &Failure, jobs: &[&JobReport]) -> String {
-    let mut text = format!("\nerror: {}: {}", titles(jobs), failure.message);
-    for line in &failure.tail {
+    let found = headline(&failure.tail);
+    let error = found.as_ref().map_or(failure.message.as_str(), |found| found.text.as_str());
+    let mut text = format!("\nerror: {}: {}", titles(jobs), error.trim_start_matches("error: "));
+    for line in quoted(&failure.tail, found.as_ref().map(|found| found.at)) {
         text.push_str("\n  | ");
         text.push_str(line);
     }
+    if found.is_some() {
+        let _ = write!(text, "\n{}", failure.message);
+    }
     if !failure.consequence {
-        let more = if jobs.len() > 1 { " (and those beside it)" } else { "" };
+        let more = match jobs.len() {
+            1 => String::new(),
+            more => format!(" (and those of {} beside it)", report::counted(more - 1, "job")),
+        };
         let _ = write!(text, "\nlog: {}{more}", failure.log);
     }
     let of_step = "`cargo xtask shell --last-failed` opens a shell before that step";
@@ -198,6 +229,14 @@ fn explain(failure: &Failure, jobs: &[&JobReport]) -> String {
         let _ = write!(text, "\n\nhint: {hint}");
     }
     text
+}
+
+/// The lines around the one `at` which the error is; all of them where it is not known.
+fn quoted(tail: &[String], at: Option<usize>) -> &[String] {
+    let Some(at) = at else { return tail };
+    let most = tail.len().saturating_sub(QUOTED);
+    let start = at.saturating_sub(QUOTED * 2 / 3).min(most);
+    &tail[start..tail.len().min(start + QUOTED)]
 }
 
 /// `debian12 linux/amd64 cp311, cp313; debian13 linux/amd64 cp313`
@@ -270,21 +309,21 @@ mod tests {
         );
         let report =
             RunReport { schema_version: 2, dist: "dist".into(), source: None, jobs, seconds: 1.0 };
-        let told = warnings(&report);
-        assert_eq!(told.len(), 2, "{told:?}");
+        let found = warnings(&report);
+        assert_eq!(found.len(), 2, "{found:?}");
         for part in ["cp311, cp313", "ELF012", "a.so", "needs libx.so.1"] {
-            assert!(told[1].contains(part), "{part} is not in {}", told[1]);
+            assert!(found[1].contains(part), "{part} is not in {}", found[1]);
         }
-        assert!(told[0].contains("b.so") && !told[0].contains("cp313"), "{}", told[0]);
+        assert!(found[0].contains("b.so") && !found[0].contains("cp313"), "{}", found[0]);
         let many: Vec<_> = (0..300).map(|index| warning(&format!("{index}.so"))).collect();
         let report = RunReport { jobs: vec![with("cp311", many, 0)], ..report };
-        let told = warnings(&report);
-        assert_eq!(told.len(), 1, "one message about many files");
-        assert!(told[0].contains("0.so, ") && told[0].contains(" and 290 more"), "{}", told[0]);
+        let found = warnings(&report);
+        assert_eq!(found.len(), 1, "one message about many files");
+        assert!(found[0].contains("0.so, ") && found[0].contains(" and 290 more"), "{}", found[0]);
     }
 
     #[test]
-    fn a_cause_is_told_once_with_all_that_it_cost_and_the_reason_stands_last() {
+    fn a_cause_appears_once_with_its_jobs_after_its_consequences() {
         let jobs = vec![
             job("rocky9", "cp311", failure("no base image")),
             job("rocky9", "cp313", failure("no base image")),
@@ -300,7 +339,7 @@ mod tests {
 
         error: rocky9 linux/amd64 cp311, cp313; alma9 linux/amd64 cp311: no base image
           | last line
-        log: logs/a.log (and those beside it)
+        log: logs/a.log (and those of 2 jobs beside it)
         ");
     }
 

@@ -1,0 +1,79 @@
+//! The one line of a failed step's output that names the error, for the head of its message.
+
+use super::excerpt::{is_error, tracebacks};
+
+/// A line of the excerpt of a failed step, and how to quote it.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Headline {
+    /// The error in one line, with its file and line where the tool names them.
+    pub text: String,
+    /// Index of its line.
+    pub at: usize,
+}
+
+/// The first error of a compiler, linker or build system in `lines`, else the exception of a Python traceback, else
+/// the first failed test.
+pub(crate) fn headline(lines: &[String]) -> Option<Headline> {
+    let blocks = tracebacks(lines);
+    let is_outside = |at: usize| !blocks.iter().any(|block| block.contains(&at));
+    let failed_test = || lines.iter().position(|line| line.starts_with("FAILED "));
+    let error = (0..lines.len()).find(|&at| is_error(&lines[at]) && is_outside(at));
+    if let Some(at) = error {
+        return Some(Headline { text: located(lines, at), at });
+    }
+    if let Some(at) = failed_test() {
+        return Some(Headline { text: lines[at].trim().to_owned(), at });
+    }
+    let block = blocks.last()?;
+    let frames = lines[block.clone()].iter().filter_map(|line| frame(line));
+    let base = indent(&lines[block.start]);
+    let at = block.clone().skip(1).find(|&at| indent(&lines[at]) <= base)?;
+    let exception = lines[at].trim();
+    let text = match frames.last() {
+        Some(place) => format!("{place}: {exception}"),
+        None => exception.to_owned(),
+    };
+    Some(Headline { text, at })
+}
+
+/// The error at line `at`; rustc and `CMake` have the rest of it in the lines below.
+fn located(lines: &[String], at: usize) -> String {
+    let text = lines[at].trim();
+    let mut below = lines.iter().skip(at + 1).map(|line| line.trim());
+    if text.starts_with("CMake Error at ") {
+        let message = below.skip_while(|line| line.is_empty()).take_while(|line| !line.is_empty());
+        let words = std::iter::once(text.trim_start_matches("CMake Error at ")).chain(message);
+        return words.collect::<Vec<_>>().join(" ");
+    }
+    let place = below.next().and_then(|line| line.strip_prefix("--> "));
+    place.map_or_else(|| text.to_owned(), |place| format!("{place}: {text}"))
+}
+
+/// `setup.py:3` of `File "setup.py", line 3, in f`
+fn frame(line: &str) -> Option<String> {
+    let (file, rest) = line.trim_start().strip_prefix("File \"")?.split_once("\", line ")?;
+    let number: String = rest.chars().take_while(char::is_ascii_digit).collect();
+    Some(format!("{file}:{number}"))
+}
+
+fn indent(line: &str) -> usize {
+    line.len() - line.trim_start().len()
+}
+
+/// `text` without the version of the interpreter in paths, so that several jobs have the same error.
+pub(crate) fn without_interpreter(text: &str) -> String {
+    let mut result = text.to_owned();
+    for mark in ["cpython-", "python3.", "/cp3", "pypy"] {
+        let parts: Vec<&str> = result.split(mark).collect();
+        let cut = |(index, part): (usize, &&str)| match index {
+            0 => (*part).to_owned(),
+            _ => part.trim_start_matches(|c: char| c.is_ascii_digit()).to_owned(),
+        };
+        result = parts.iter().enumerate().map(cut).collect::<Vec<_>>().join(mark);
+    }
+    result
+}
+
+#[cfg(test)]
+#[path = "headline_tests.rs"]
+mod tests;

@@ -1,0 +1,105 @@
+//! Logs of real tools: gcc 12, binutils 2.40, rustc, CMake 4.4, meson 1.12, Python 3.11, pytest 9.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use super::*;
+use crate::engine::excerpt::excerpt;
+
+fn of(log: &str) -> String {
+    let lines: Vec<String> = log.lines().map(str::to_owned).collect();
+    let shown = excerpt(&lines);
+    let found = headline(&shown).unwrap();
+    assert!(found.at < shown.len());
+    found.text
+}
+
+#[test]
+fn compilers_and_linkers() {
+    let log = "gcc -c err.c\n\
+        err.c: In function ‘f’:\n\
+        err.c:2:29: error: expected expression before ‘;’ token\n\
+        \x20   2 | int f(void) { int x = \"a\" + ; return y; }\n\
+        \x20     |                             ^\n\
+        err.c:2:38: error: ‘y’ undeclared (first use in this function)\n\
+        \x20   2 | int f(void) { int x = \"a\" + ; return y; }\n\
+        \x20     |                                      ^\n\
+        error: command '/usr/bin/gcc' failed with exit code 1\n";
+    assert_eq!(of(log), "err.c:2:29: error: expected expression before ‘;’ token");
+    let log = "inc.c:1:10: fatal error: libfoo/foo.h: No such file or directory\n\
+        \x20   1 | #include \"libfoo/foo.h\"\n\
+        \x20     |          ^~~~~~~~~~~~~~\n\
+        compilation terminated.\n";
+    assert_eq!(of(log), "inc.c:1:10: fatal error: libfoo/foo.h: No such file or directory");
+    let log = "/usr/bin/ld: ld.o: in function `main':\n\
+        ld.c:(.text+0x5): undefined reference to `g'\n\
+        collect2: error: ld returned 1 exit status\n";
+    assert_eq!(of(log), "ld.c:(.text+0x5): undefined reference to `g'");
+    let log = "/usr/bin/ld: cannot find -lnosuch: No such file or directory\n\
+        collect2: error: ld returned 1 exit status\n";
+    assert_eq!(of(log), "/usr/bin/ld: cannot find -lnosuch: No such file or directory");
+    let log = "error[E0425]: cannot find value `y` in this scope\n\
+        \x20--> src/lib.rs:1:46\n\
+        \x20 |\n\
+        1 | fn main() { println!(\"{}\", y); }\n\
+        \x20 |                            ^\n\
+        \n\
+        error: aborting due to 1 previous error\n";
+    assert_eq!(of(log), "src/lib.rs:1:46: error[E0425]: cannot find value `y` in this scope");
+}
+
+#[test]
+fn build_systems() {
+    let log = "-- The C compiler identification is GNU 12.2.0\n\
+        CMake Error at CMakeLists.txt:3 (find_package):\n\
+        \x20 By not providing \"FindFoo.cmake\" in CMAKE_MODULE_PATH this project has\n\
+        \x20 asked CMake to find a package configuration file provided by \"Foo\", but\n\
+        \x20 CMake did not find one.\n\
+        \n\
+        \x20 Could not find a package configuration file provided by \"Foo\" with any of\n\
+        \x20 the following names:\n\
+        \n\
+        \n\
+        -- Configuring incomplete, errors occurred!\n";
+    let text = of(log);
+    assert!(text.starts_with("CMakeLists.txt:3 (find_package): By not "), "{text}");
+    assert!(text.ends_with("CMake did not find one."), "{text}");
+    let log = "Run-time dependency nosuchthing found: NO  (tried pkg-config and cmake)\n\
+        \n\
+        meson.build:2:0: ERROR: Dependency \"nosuchthing\" not found (tried pkg-config and cmake)\n\
+        \n\
+        A full log can be found at /build/meson-logs/meson-log.txt\n";
+    assert!(of(log).starts_with("meson.build:2:0: ERROR: Dependency \"nosuchthing\""));
+}
+
+#[test]
+fn python_and_its_tests() {
+    let log = "running bdist_wheel\n\
+        Traceback (most recent call last):\n\
+        \x20 File \"/source/setup.py\", line 4, in <module>\n\
+        \x20   setup(name=\"demo\", version=version())\n\
+        \x20                              ^^^^^^^^^\n\
+        \x20 File \"/source/setup.py\", line 2, in version\n\
+        \x20   raise ValueError(\"no version in PKG-INFO\")\n\
+        ValueError: no version in PKG-INFO\n";
+    assert_eq!(of(log), "/source/setup.py:2: ValueError: no version in PKG-INFO");
+    let log = "test_a.py .F                                       [100%]\n\
+        \n\
+        =================== FAILURES ===================\n\
+        >       assert 1 + 1 == 3\n\
+        E       assert (1 + 1) == 3\n\
+        \n\
+        test_a.py:4: AssertionError\n\
+        =========== short test summary info ===========\n\
+        FAILED test_a.py::test_sum - assert (1 + 1) == 3\n\
+        ========= 1 failed, 1 passed in 0.07s ==========\n";
+    assert_eq!(of(log), "FAILED test_a.py::test_sum - assert (1 + 1) == 3");
+    let lines = ["all is well".to_owned()];
+    assert_eq!(headline(&lines), None);
+}
+
+#[test]
+fn the_interpreter_in_a_path_makes_no_other_error() {
+    let path = |version: &str| format!("build/temp.linux-x86_64-cpython-{version}/a.o: x");
+    assert_eq!(without_interpreter(&path("311")), without_interpreter(&path("313")));
+    assert_ne!(without_interpreter("a.c:3: x"), without_interpreter("a.c:4: x"));
+}
