@@ -5,24 +5,24 @@ use std::io::{IsTerminal as _, Write as _};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-/// So long a run may take without a word.
+/// Time before the first line.
 const PATIENCE: Duration = Duration::from_secs(1);
-/// Milliseconds between two states of the line in a terminal.
+/// Milliseconds between two updates of the line in a terminal.
 const FRAME: u64 = 100;
-/// Milliseconds between two lines where stderr is no terminal.
+/// Milliseconds between two lines where stderr is not a terminal.
 const LINES: u64 = 10_000;
 /// Maximum number of characters of a file's name.
 const NAME: usize = 50;
 /// Moves to the start of the line and clears it (ECMA-48, EL).
 const CLEAR: &str = "\r\x1b[K";
 
-/// Counts what is done.
+/// Progress over a number of files.
 pub struct Count {
     terminal: bool,
     total: u64,
     done: AtomicU64,
     started: Instant,
-    /// When something was printed last, in milliseconds after the start; 0 before.
+    /// Time of the last line, in milliseconds after the start; 0 before the first one.
     said: AtomicU64,
     quiet: bool,
 }
@@ -40,7 +40,7 @@ impl Count {
         }
     }
 
-    /// One more is done.
+    /// Counts one more file.
     pub fn done(&self, name: &str) {
         let done = self.done.fetch_add(1, Ordering::Relaxed) + 1;
         let waited = self.started.elapsed();
@@ -66,7 +66,7 @@ impl Count {
         }
     }
 
-    /// Takes the line away.
+    /// Removes the line.
     pub fn finish(&self) {
         if self.terminal && self.said.load(Ordering::Relaxed) > 0 {
             let _ = write!(std::io::stderr().lock(), "{CLEAR}");

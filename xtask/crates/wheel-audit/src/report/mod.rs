@@ -113,8 +113,8 @@ pub fn note(text: &str) {
     let _ = writeln!(stderr.lock(), "{text}");
 }
 
-/// Passes on a line of a tool that was run for the user, colours and all, where the tool put it;
-/// commands to CI runners are none of its.
+/// Prints a line of another tool as it is, with its colors, on the stream of the tool. Commands to CI runners are
+/// disabled in it.
 pub fn relay(line: &str, is_error: bool) {
     let line = plain::without_commands(line);
     let _ = if is_error {
@@ -124,18 +124,18 @@ pub fn relay(line: &str, is_error: bool) {
     };
 }
 
-/// Prints a failure and its causes on stderr, the way every command ends that could not run.
+/// Prints an error and its causes on stderr, for a command that could not run.
 pub fn error(error: &(dyn std::error::Error + 'static)) {
     let chain = std::iter::successors(Some(error), |error| error.source());
     let mut causes = chain.map(|cause| {
         let text = cause.to_string();
-        // Those of the system have one line, unless a path in it has more. Our own have several.
+        // Errors of the system have one line, unless a path in it has more. Our own have several.
         let systems = cause.downcast_ref().is_some_and(is_systems);
         if systems { summary::visible(&text) } else { text }
     });
     let mut text = format!("error: {}", causes.next().unwrap_or_default());
     for cause in causes {
-        // The text of a wrapped error often repeats its cause; say each thing once.
+        // The text of a wrapped error often repeats its cause.
         if !text.contains(&cause) {
             text.push_str("\n  because: ");
             text.push_str(&cause);
@@ -147,12 +147,12 @@ pub fn error(error: &(dyn std::error::Error + 'static)) {
     }
 }
 
-/// Prints a finding that makes a command fail, on stderr, with its hint.
+/// Prints an error that fails the command, with its hint, on stderr.
 pub fn failed(error: &UserError) {
     labelled("error", error);
 }
 
-/// Prints what the user should know though the command goes on, on stderr, with its hint.
+/// Prints a warning with its hint on stderr.
 pub fn warning(warning: &UserError) {
     labelled("warning", warning);
 }
@@ -164,13 +164,13 @@ fn labelled(label: &str, error: &UserError) {
     }
 }
 
-/// Prints what fixes the errors above it, after an empty line.
+/// Prints the hint for the errors above it, after an empty line.
 pub fn hint(text: &str) {
     note(&format!("\nhint: {text}"));
 }
 
-/// Whether an error is the system's, with or without the path that `fs_err` adds, and no message of ours: the
-/// system has no errors of the kind `Other` (std, `io::ErrorKind`).
+/// Whether an error comes from the system, with or without the path that `fs_err` adds. The system has no errors of
+/// the kind `Other` (std, `io::ErrorKind`).
 fn is_systems(error: &std::io::Error) -> bool {
     error.kind() != std::io::ErrorKind::Other
 }

@@ -1,7 +1,6 @@
-//! Colour and weight of what people read: errors red, warnings yellow, hints cyan, names bold.
+//! Color and weight on the terminal: errors red, warnings yellow, hints cyan, names bold.
 //!
-//! Reports stay plain text, so that no escape sequence reaches a file. Only what goes to a terminal is painted, by
-//! its form: a label starts the line, a name stands between back-ticks, a word of severity fills a cell.
+//! Reports stay plain text, so that no escape sequence reaches a file. Output for a terminal is painted by its form: a label starts the line, a name is between back-ticks, a word of severity fills a cell.
 
 use anstyle::{AnsiColor, Style};
 use clap::builder::Styles;
@@ -80,7 +79,7 @@ fn cells(row: &str) -> String {
     row.split("  ").map(cell).collect::<Vec<_>>().join("  ")
 }
 
-/// The text with its names in bold: what stands between back-ticks, codes of rules and wheels.
+/// The text with its names in bold: code spans, codes of rules and wheels.
 fn names(text: &str) -> String {
     let mut parts = text.split('`').peekable();
     let mut painted = String::new();

@@ -1,8 +1,8 @@
-//! Text without anything that a terminal, or whoever reads it, could be misled by.
+//! Text that can mislead neither a terminal nor its reader.
 
 use std::fmt::Write as _;
 
-/// Characters that show nothing and change what is shown around them: control characters (C0, C1, DEL),
+/// Invisible characters, and those that change the text around them: control characters (C0, C1, DEL),
 /// marks of direction (Unicode UAX 9), invisible ones, and separators of lines.
 fn is_hidden(character: char) -> bool {
     character.is_control()
@@ -12,9 +12,8 @@ fn is_hidden(character: char) -> bool {
             | '\u{e0000}'..='\u{e007f}')
 }
 
-/// The text with each such character written out as `\u{202e}`; line breaks and tabs stay, since
-/// messages are made of them. Names in messages are escaped where the message is made; this is for
-/// those that nobody thought of.
+/// Escapes each hidden character as `\u{202e}`, apart from line breaks and tabs. Messages escape the names in them;
+/// this is the last line of defence.
 pub(super) fn printable(text: &str) -> String {
     let shown = |character: char| -> String {
         if is_hidden(character) && !matches!(character, '\n' | '\t') {
@@ -27,8 +26,8 @@ pub(super) fn printable(text: &str) -> String {
     if text.chars().any(is_hidden) { text.chars().map(shown).collect() } else { text }
 }
 
-/// The text with a space in what CI runners take for commands to them: `::` at the start of a line, and
-/// `##[`, `##vso[` and `##teamcity[` anywhere (actions/runner, `ActionCommand.cs`). xtask gives no such commands.
+/// Disables commands to CI runners with a space: `::` at the start of a line, and `##[`, `##vso[` and `##teamcity[`
+/// anywhere (actions/runner, `ActionCommand.cs`).
 pub(super) fn without_commands(text: &str) -> String {
     let inert = |line: &str| {
         let line = with_hashes_apart(line, "# #");
@@ -50,7 +49,7 @@ pub(super) fn without_commands(text: &str) -> String {
         .join("\n")
 }
 
-/// The text with `apart` in the place of each `##` that a bracket follows, or a word and a bracket.
+/// Replaces each `##` before a bracket, or before a word and a bracket, with `apart`.
 fn with_hashes_apart(text: &str, apart: &str) -> String {
     let (mut output, mut rest) = (String::with_capacity(text.len()), text);
     while let Some((before, after)) = rest.split_once("##") {
@@ -68,10 +67,8 @@ fn with_hashes_apart(text: &str, apart: &str) -> String {
     output
 }
 
-/// The same content with each such character as `\u202e`: outside of strings JSON has none but line
-/// breaks, and those in strings are escaped already.
-///
-/// What CI runners take for a command anywhere in a line is escaped, too.
+/// Escapes hidden characters in JSON as `\u202e`, and commands to CI runners. Outside of strings JSON has no hidden
+/// characters but line breaks.
 pub(super) fn json(text: &str) -> String {
     let text = with_hashes_apart(text, "#\\u0023");
     let is_layout = |character: char| character.is_ascii_control() && character != '\u{7f}';

@@ -1,17 +1,17 @@
-//! What the reports for people have in common: counts, grouped findings, a wheel in a few words.
+//! The shared parts of the reports for people: counts, grouped findings, a wheel in a few words.
 
 use std::collections::BTreeMap;
 
 use crate::audit::{Audit, Cell, Certainty, Finding, Report, Severity, State, Verdict, WheelFacts};
 use crate::policy::{Floor, PlatformTag, distributions, other_system};
 
-/// How much there is of everything.
+/// Number of files and findings.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Tally {
     /// Wheels and files that could be read.
     pub(super) judged: usize,
     pub(super) good: usize,
-    /// Errors that are about several files, or about one that is missing.
+    /// Errors about several files, or about a missing one.
     pub(super) errors_beside: usize,
     pub(super) unread: usize,
     pub(super) errors: usize,
@@ -83,7 +83,7 @@ pub(super) fn findings(report: &Report) -> impl Iterator<Item = (&str, &Finding)
     inside.chain(report.findings.iter().map(|finding| (finding.path.as_str(), finding)))
 }
 
-/// All findings of one rule in one severity.
+/// All findings of one rule with one severity.
 pub(super) struct Group<'a> {
     pub(super) severity: Severity,
     pub(super) code: &'a str,
@@ -91,7 +91,7 @@ pub(super) struct Group<'a> {
     pub(super) items: Vec<Item<'a>>,
 }
 
-/// One message, and where it is true.
+/// One message and its places.
 pub(super) struct Item<'a> {
     pub(super) message: &'a str,
     pub(super) help: &'a str,
@@ -103,7 +103,7 @@ pub(super) struct Item<'a> {
     pub(super) places: Vec<Place<'a>>,
 }
 
-/// A file that is judged, and what in it is meant: nothing if that is the file itself.
+/// An audited file and a path inside of it; `None` for the file itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Place<'a> {
     pub(super) file: &'a str,
@@ -139,7 +139,7 @@ impl<'a> Item<'a> {
         self.places.extend(finding.places().map(|(each, _)| Place { file, path: path(each) }));
     }
 
-    /// The places by file; nothing but the file where that itself is meant.
+    /// The places by file.
     pub(super) fn by_file(&self) -> Vec<(&'a str, Vec<&'a str>)> {
         let mut files: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
         for place in &self.places {
@@ -150,7 +150,7 @@ impl<'a> Item<'a> {
 }
 
 impl<'a> Group<'a> {
-    /// What is to be done, where that is the same for every message.
+    /// The hint, if all messages have the same.
     pub(super) fn help(&self) -> Option<&'a str> {
         let first = self.items.first()?;
         let same = |item: &Item<'_>| item.reason.is_none() && item.help == first.help;
@@ -161,14 +161,14 @@ impl<'a> Group<'a> {
         self.items.iter().map(|item| item.count).sum()
     }
 
-    /// The files that are judged, each once.
+    /// Number of different files.
     pub(super) fn files(&self) -> usize {
         let places = self.items.iter().flat_map(|item| &item.places);
         places.map(|place| place.file).collect::<std::collections::BTreeSet<_>>().len()
     }
 }
 
-/// The findings by rule, worst first; within a rule what the most files have comes first.
+/// The findings by rule, the most severe first. Within a rule, the message with the most places comes first.
 pub(super) fn groups(report: &Report) -> Vec<Group<'_>> {
     type Messages<'a> = BTreeMap<(&'a str, &'a str, Option<&'a str>), Item<'a>>;
     let mut rules: BTreeMap<(Severity, &str, &str), Messages<'_>> = BTreeMap::new();
@@ -188,11 +188,11 @@ pub(super) fn groups(report: &Report) -> Vec<Group<'_>> {
 
 /// The four numbers of a wheel or file, each in a few words.
 pub(super) struct Numbers {
-    /// What the symbols need: "glibc 2.17", "none".
+    /// Floor of the symbols: "glibc 2.17", "none".
     pub(super) floor: String,
-    /// The C library it was built on.
+    /// C library of the build system.
     pub(super) built: String,
-    /// What the file name promises to be content with: "glibc 2.17", "nothing" for `linux_*`.
+    /// C library that the platform tag promises: "glibc 2.17", "nothing" for `linux_*`.
     pub(super) claim: String,
     /// The instruction set level.
     pub(super) isa: String,
@@ -227,7 +227,7 @@ impl Numbers {
     }
 }
 
-/// "glibc 2.36", "musl 1.2", and with a question mark where that is a guess.
+/// "glibc 2.36", "musl 1.2"; a question mark marks a guess.
 fn built(facts: &WheelFacts) -> String {
     let Some(version) = &facts.build_glibc else {
         let is_pure = facts.elf.is_empty() && !facts.is_unknown();
@@ -244,7 +244,7 @@ pub(super) fn floor(floor: &Floor) -> String {
     floor.get("GLIBC").map_or_else(|| "none".to_owned(), |version| format!("glibc {version}"))
 }
 
-/// Is it for other systems than Linux alone?
+/// Whether all tags are for other systems than Linux.
 fn is_foreign(tags: &[String]) -> bool {
     !tags.is_empty() && tags.iter().all(|tag| other_system(tag).is_some())
 }
@@ -254,7 +254,7 @@ fn is_for_musl(tags: &[String]) -> bool {
     !tags.is_empty() && tags.iter().all(musl)
 }
 
-/// What platform tags promise: the least of them counts, since each has to be true.
+/// The promise of platform tags. The lowest one counts, because every tag must be true.
 pub(super) fn claim(tags: &[String]) -> String {
     let parsed: Vec<PlatformTag> = tags.iter().filter_map(|tag| tag.parse().ok()).collect();
     let glibc = parsed.iter().filter_map(PlatformTag::glibc).min();
@@ -278,7 +278,7 @@ pub(super) fn word(verdict: Verdict) -> &'static str {
     }
 }
 
-/// A mark for a state, so that it is told without colour.
+/// A mark for a state, for reports without color.
 pub(super) fn mark(state: State) -> &'static str {
     match state {
         State::Breaks => "✗",
@@ -291,8 +291,7 @@ pub(super) fn mark(state: State) -> &'static str {
     }
 }
 
-/// The systems on which a wheel installs and does not load, one entry for each cause: their names, and
-/// the first of their reasons.
+/// The systems on which a wheel installs but does not load, by cause: their names and the first reason.
 pub(super) fn broken(cells: &[Cell]) -> Vec<(Vec<String>, &str)> {
     let mut causes: Vec<(&Cell, Vec<String>)> = Vec::new();
     let breaks = |(cell, _): &(&Cell, _)| cell.state == State::Breaks;
@@ -336,22 +335,20 @@ pub(super) fn code_spans(message: &str) -> Vec<(bool, &str)> {
     spans
 }
 
-/// Is it what is to be expected: it loads where it installs, and installs where it may?
+/// Whether the state needs no attention: the wheel loads where it installs, or the installer rejects it.
 pub(super) fn is_plain(state: State) -> bool {
     matches!(state, State::Loads | State::Refused | State::Absent)
 }
 
-/// The name of the project that a wheel is of, as its file name has it.
+/// The project's name in a wheel's file name.
 pub(super) fn project(file: &str) -> &str {
     file.split('-').next().unwrap_or(file)
 }
 
-/// The text with everything that would not show, or would show something else, written as an escape:
-/// control characters, and those that change the direction of text (Unicode UAX 9).
+/// Escapes control characters, invisible ones, and those that change the direction of text (Unicode UAX 9).
 pub(super) fn visible(text: &str) -> String {
     let shown = |character: char| {
-        // What has a width of its own is left as it is; `\` and quotes too, so that text which was
-        // escaped before stays as it is.
+        // `\` and quotes stay, so that text is not escaped twice.
         if matches!(character, '\\' | '"' | '\'') || !hides(character) {
             character.to_string()
         } else {

@@ -7,7 +7,7 @@ const LAST: usize = 24;
 
 /// A table of `rows` below `head`, in at most `width` columns; every row has as many cells as the head.
 ///
-/// What does not fit is wrapped within its cell. Where that is not enough, each row has several lines.
+/// Long cells wrap. If the words are still too long, each row has several lines.
 pub fn table(head: &[&str], rows: &[Vec<String>], width: usize) -> String {
     let all: Vec<Vec<String>> = std::iter::once(head.iter().map(|&cell| cell.to_owned()).collect())
         .chain(rows.iter().cloned())
@@ -86,7 +86,7 @@ fn blocks(widths: &[usize], width: usize) -> Vec<Vec<usize>> {
     blocks
 }
 
-/// The lines of one row; nothing where all of its cells are empty.
+/// The lines of one row.
 fn lines(cells: &[&str], widths: &[usize], indent: &str) -> Vec<String> {
     let wrapped: Vec<Vec<String>> = cells
         .iter()

@@ -1,30 +1,30 @@
-//! What an audit found, for people.
+//! The report of an audit for people.
 
 use super::summary::{Group, Item, Numbers, Tally, broken, count, floor, groups, visible, word};
 use super::{fold, table, wrap};
 use crate::audit::{Audit, ElfReport, FileAudit, Report, Verdict};
 
-/// At most so many culprits are named per file; JSON has more of them.
+/// Maximum number of symbols of a file; JSON has more of them.
 const CULPRITS: usize = 5;
-/// So many files of a wheel that set its floor; of many wheels one each.
+/// Maximum number of files of a wheel that set its floor; one of each if there are many wheels.
 const FLOORS: usize = 3;
-/// So many wheels are many.
+/// Number of wheels above which each is shown in less detail.
 const MANY: usize = 20;
-/// So many wheels that install where they do not load.
+/// Maximum number of wheels that install but do not load.
 const DANGERS: usize = 5;
-/// So many messages of a rule.
+/// Maximum number of messages of a rule.
 const ITEMS: usize = 15;
-/// So many files with one message.
+/// Maximum number of files of one message.
 const FILES: usize = 5;
-/// So many paths in one of them.
+/// Maximum number of paths in one file.
 const PATHS: usize = 3;
 
-/// A table of the wheels, the findings worst first, and one line of verdict, in lines of `width` columns.
+/// A table of the wheels, the findings with the most severe first, and a line of totals, in `width` columns.
 pub fn verify_text(report: &Report, width: usize) -> String {
     page(report, None, width)
 }
 
-/// As [`verify_text`], with what sets the floor of each wheel and file.
+/// As [`verify_text`], with the files and symbols that set the floor.
 pub fn glibc_text(report: &Report, width: usize) -> String {
     page(report, Some(floors(report)), width)
 }
@@ -39,7 +39,7 @@ fn page(report: &Report, floors: Option<String>, width: usize) -> String {
 
 const HEAD: [&str; 6] = ["file", "floor", "built on", "promises", "isa", "verdict"];
 
-/// A table, or where that is too wide, two lines for each file.
+/// A table, or two lines for each file if the table is too wide.
 fn overview(report: &Report, width: usize) -> String {
     let rows = report.wheels.iter().map(wheel).chain(report.files.iter().map(file));
     let rows: Vec<[String; 6]> = rows.collect();
@@ -87,7 +87,7 @@ fn file(audit: &FileAudit) -> [String; 6] {
     ]
 }
 
-/// What sets the floor of each wheel: the files in it that need the most.
+/// The files that set the floor of each wheel.
 fn floors(report: &Report) -> String {
     let most = if report.wheels.len() > MANY { 1 } else { FLOORS };
     let mut lines = Vec::new();
@@ -143,7 +143,7 @@ fn called_by(callers: &[String]) -> String {
     format!(" (called by `{}`{more})", first.escape_debug())
 }
 
-/// The wheels that install where they do not load; `None` if there are none.
+/// The wheels that install but do not load; `None` if there are none.
 fn dangers(report: &Report) -> Option<String> {
     let mut all = Vec::new();
     for audit in &report.wheels {
@@ -164,7 +164,7 @@ fn dangers(report: &Report) -> Option<String> {
     (!lines.is_empty()).then(|| lines.join("\n"))
 }
 
-/// Every finding, worst first; what many files have is told once.
+/// Every finding, the most severe first; a message about many files appears once.
 fn findings(report: &Report) -> String {
     let mut lines = Vec::new();
     for unread in &report.unread {

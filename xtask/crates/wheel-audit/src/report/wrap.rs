@@ -1,4 +1,4 @@
-//! Lines that fit a terminal: words are never broken, and neither is what stands between back-ticks.
+//! Lines that fit a terminal. Words and text between back-ticks are never broken.
 
 /// The words of `text` in lines of at most `width` columns; `first` starts the first line, `next` the others.
 ///
@@ -39,7 +39,7 @@ pub(super) fn fold_message(text: &str, width: usize) -> String {
     text.split('\n').map(line).collect::<Vec<_>>().join("\n")
 }
 
-/// The words of `text`; what stands between back-ticks counts as one.
+/// The words of `text`; text between back-ticks is one word.
 pub(super) fn words(text: &str) -> Vec<String> {
     let mut words: Vec<String> = Vec::new();
     // Index of the word in which a back-tick is open.
