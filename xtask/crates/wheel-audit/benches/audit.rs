@@ -101,7 +101,7 @@ fn inflate_and_hash(bencher: Bencher<'_, '_>) {
     });
 }
 
-fn judge(bencher: Bencher<'_, '_>, depth: Depth) {
+fn audit(bencher: Bencher<'_, '_>, depth: Depth) {
     let (path, settings) = (WHEEL.path(), Settings { depth, ..Settings::default() });
     bencher
         .counter(BytesCount::new(WHEEL.unpacked))
@@ -110,17 +110,17 @@ fn judge(bencher: Bencher<'_, '_>, depth: Depth) {
 
 #[divan::bench(sample_count = 10)]
 fn check_glibc(bencher: Bencher<'_, '_>) {
-    judge(bencher, Depth::Floor);
+    audit(bencher, Depth::Floor);
 }
 
 #[divan::bench(sample_count = 10)]
 fn verify_no_isa(bencher: Bencher<'_, '_>) {
-    judge(bencher, Depth::Bytes);
+    audit(bencher, Depth::Bytes);
 }
 
 #[divan::bench(sample_count = 10)]
 fn verify(bencher: Bencher<'_, '_>) {
-    judge(bencher, Depth::Code);
+    audit(bencher, Depth::Code);
 }
 
 #[divan::bench]

@@ -1,7 +1,7 @@
-//! Who is to blame for a floor: the functions that call the symbols that set it.
+//! Finds the functions that call the symbols that set a floor.
 //!
-//! That takes reading a file's code, so it is asked only where the answer is of use: of files that
-//! need more than is promised, and of wheels to which nothing is promised.
+//! This requires reading the code. So it runs only for files that need more than the wheel promises, and for
+//! wheels without a promise.
 
 use std::collections::BTreeSet;
 
@@ -11,16 +11,16 @@ use crate::isa;
 use crate::policy::{Arch, Limits, VersionVerdict};
 use crate::wheel::{SharedFile, WheelArchive};
 
-/// So many files of a wheel are looked into. What is built alike has the same callers.
+/// Maximum number of files per wheel. Files of one build usually have the same callers.
 const MAX_FILES: usize = 8;
-/// At most so many of their bytes are read.
+/// Maximum number of bytes to read per wheel.
 const MAX_BYTES: u64 = 64 << 20;
-/// At most so many symbols are looked for in a file.
+/// Maximum number of symbols per file.
 const MAX_SYMBOLS: usize = 32;
-/// At most so many callers are told of a symbol.
+/// Maximum number of callers per symbol.
 const MAX_CALLERS: usize = 8;
 
-/// Finds the callers of what is too new in a wheel's files.
+/// Finds the callers of too new symbols in a wheel's files.
 pub(super) fn find(context: &mut AuditContext<'_>, archive: &WheelArchive<SharedFile>) {
     let mut archive = archive.share();
     let mut read = |path: &str, limit| {
@@ -30,13 +30,13 @@ pub(super) fn find(context: &mut AuditContext<'_>, archive: &WheelArchive<Shared
     search(context, true, &mut read);
 }
 
-/// As [`find`], in a file that lies in no wheel.
+/// As [`find`], for a file outside of a wheel.
 pub(super) fn find_in_file(context: &mut AuditContext<'_>, depth: Depth) {
     let mut read = |path: &str, limit| {
         let size = fs_err::metadata(path).ok()?.len();
         if size > limit { None } else { fs_err::read(path).ok() }
     };
-    // A folder may hold thousands of files to which nothing is promised.
+    // A folder may contain thousands of files without a promise.
     search(context, depth == Depth::Code, &mut read);
 }
 
@@ -57,7 +57,7 @@ fn search(context: &mut AuditContext<'_>, without_limits: bool, read: &mut Read<
         let Some(bytes) = read(&elf.path, left.min(MAX_WHOLE_ELF)) else { continue };
         left = left.saturating_sub(bytes.len() as u64);
         let symbols: Vec<&str> = symbols.iter().map(String::as_str).collect();
-        // Where the code cannot be read there is nobody to name.
+        // No callers if the code is unreadable.
         let mut callers = isa::callers(&bytes, &symbols).unwrap_or_default();
         callers.retain(|_, names| !names.is_empty());
         for names in callers.values_mut() {
@@ -68,7 +68,7 @@ fn search(context: &mut AuditContext<'_>, without_limits: bool, read: &mut Read<
     name_in_report(context);
 }
 
-/// The symbols of a file whose callers are of interest; `None` if there are none.
+/// The symbols of a file whose callers are wanted. `None` if there are none.
 fn blamed(context: &AuditContext<'_>, elf: &Elf, without_limits: bool) -> Option<Vec<String>> {
     let facts = elf.loadable()?;
     if !matches!(elf.arch, Some(Arch::X86_64 | Arch::Aarch64)) {
@@ -108,7 +108,7 @@ fn floor_symbols<'a>(
         .collect()
 }
 
-/// Puts the callers beside the culprits.
+/// Adds the callers to the culprits.
 fn name_in_report(context: &mut AuditContext<'_>) {
     let Ok(contents) = &context.archive else { return };
     for elf in contents.elves.iter().filter(|elf| !elf.callers.is_empty()) {

@@ -1,5 +1,5 @@
-//! How much of what is read of a wheel's ELF files may be held: names are free for who makes a file,
-//! since thousands of them can lie in the same few bytes.
+//! Limits the memory for the names in a wheel's ELF files: a few bytes of a malicious file can stand for
+//! thousands of overlapping names.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
@@ -7,21 +7,20 @@ use super::elf_file::{Elf, ReadElf};
 use crate::elf::ElfFacts;
 use crate::policy::Policies;
 
-/// What may be held of one wheel, in bytes, as far as it can be reckoned: about twice what it really
-/// takes. Of some 600 published wheels the one with most, `pyside6_essentials` with 285 files, comes to 21
-/// MiB.
+/// Maximum estimated memory per wheel, in bytes. The estimate is about twice the real size. The maximum in 600
+/// published wheels is 21 MiB (`pyside6_essentials`, 285 files).
 const MOST: usize = 48 << 20;
-/// What is held of a file in any case, and of each thing beside its name.
+/// Estimated size of a file, and of each import apart from its name, in bytes.
 const FILE: usize = 2_048;
 const IMPORT: usize = 96;
-/// A need may come to a finding.
+/// Estimated size of a need, which may become a finding.
 const NEED: usize = 640;
-/// A need is in the facts, in the report, in the matrix, and in messages.
+/// Copies of a need: in facts, report, matrix and messages.
 const COPIES: usize = 4;
-/// What is told of the use of a feature.
+/// Estimated size of a used processor feature.
 const FEATURE: usize = 768;
 
-/// What is left for the files of one wheel.
+/// The remaining budget for the files of one wheel.
 pub(super) struct Budget {
     left: AtomicUsize,
     is_spent: AtomicBool,
@@ -32,12 +31,12 @@ impl Budget {
         Self { left: AtomicUsize::new(MOST), is_spent: AtomicBool::new(false) }
     }
 
-    /// Is there more than may be held?
+    /// Whether the files exceed the budget.
     pub(super) fn is_spent(&self) -> bool {
         self.is_spent.load(Ordering::Relaxed)
     }
 
-    /// Takes a file into account; `false` if there is no room for it.
+    /// Counts a file. `false` if it exceeds the budget.
     pub(super) fn charge(&self, elf: &Elf) -> bool {
         let weight = weight(elf);
         let take = |left: usize| left.checked_sub(weight);
@@ -49,8 +48,8 @@ impl Budget {
     }
 }
 
-/// What stands for all ELF files of a wheel where there was too much: which of them were judged would
-/// depend on the order in which threads came by. `first` is the first of so many.
+/// Replaces all ELF files of a wheel that exceeds the budget. Otherwise the order of threads would decide which
+/// files are checked. `first` is the path of the first of `count` files.
 pub(super) fn too_much(first: String, count: usize) -> Elf {
     let mib = MOST >> 20;
     let reason = format!(
@@ -59,7 +58,7 @@ pub(super) fn too_much(first: String, count: usize) -> Elf {
     Elf::new(first, ReadElf { facts: Err(reason), isa: None })
 }
 
-/// About how many bytes are held for a file.
+/// Estimated memory for a file, in bytes.
 fn weight(elf: &Elf) -> usize {
     let facts = elf.facts.as_ref().map_or(0, |facts| names(facts, elf.path.len()));
     let features = elf.isa.as_ref().and_then(|isa| isa.as_ref().ok());
@@ -75,7 +74,7 @@ fn names(facts: &ElfFacts, path: usize) -> usize {
         index.and_then(|index| versions.get(index)).copied().unwrap_or_default()
     };
     let imports = facts.imports.iter().map(|each| {
-        // Each may be named with its version as what sets the floor.
+        // Each may be a culprit with its version.
         IMPORT + 2 * each.name.len() + of_version(each.need)
     });
     let libraries = facts.needed.iter().filter(|library| !Policies::is_loader(library));

@@ -1,4 +1,4 @@
-//! From a wheel to what the checks see of it.
+//! Builds the [`AuditContext`] of a wheel or file.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +12,7 @@ use super::{
     elf_file::{Elf, ReadElf},
     extension,
     facts::WheelNeeds,
-    link::{self, Astray, Host},
+    link::{self, Host, Shadowed},
     loading::is_linux_module,
     non_elf, obstacles,
     origin::{self, Origin},
@@ -21,7 +21,7 @@ use super::{
 use crate::policy::{PlatformTag, Requirements};
 use crate::wheel::{ArchiveError, WheelArchive, WheelName};
 
-/// Reads the wheel at `path`, as deep as asked.
+/// Reads the wheel at `path`.
 pub(super) fn of_wheel<'a>(
     path: &Utf8Path,
     expectations: &'a Expectations,
@@ -41,10 +41,10 @@ pub(super) fn of_wheel<'a>(
             let mut contents = reading::contents(&archive, depth)?;
             dispatch::resolve(&mut contents.elves);
             if contents.is_read {
-                let judged: BTreeSet<&str> =
+                let elves: BTreeSet<&str> =
                     contents.elves.iter().map(|elf| elf.path.as_str()).collect();
                 let is_known =
-                    |path: &str| judged.contains(path) || contents.damaged.contains_key(path);
+                    |path: &str| elves.contains(path) || contents.damaged.contains_key(path);
                 contents.non_elf = non_elf::find(&archive, &is_known)?;
                 if depth != Depth::Floor {
                     contents.script_modules = script_modules::find(&archive, &contents.texts)?;
@@ -69,7 +69,7 @@ pub(super) fn of_wheel<'a>(
     Ok(context)
 }
 
-/// What can be known of an ELF file that lies in no wheel.
+/// The context of an ELF file outside of a wheel.
 pub(super) fn of_file<'a>(
     path: &Utf8Path,
     expectations: &'a Expectations,
@@ -86,21 +86,21 @@ pub(super) fn of_file<'a>(
     context
 }
 
-/// Fills in what is known only when every file has been read.
+/// Fills in the facts that depend on all files.
 fn summarise(context: &mut AuditContext<'_>) {
     let claims = context.claims();
     let claimed = context.expectations.arch.or(claims.iter().find_map(PlatformTag::arch));
     let arch = claimed.or(context.elves().iter().find_map(|elf| elf.arch));
-    // What the wheel says counts: a file for musl may name glibc's libraries, which musl's loader
-    // takes for its own (`ldso/dynlink.c`, `load_library`).
+    // The wheel's tag decides: a file for musl may need glibc's libraries by name, and musl's loader replaces
+    // them with itself (`ldso/dynlink.c`, `load_library`).
     let claim = claims.iter().find(|tag| tag.musl().is_some() || tag.glibc().is_some());
     let is_musl = claim.map_or_else(|| names_musl(context.elves()), |tag| tag.musl().is_some());
     let host = Host::of(context.name.as_ref().ok(), is_musl);
     if let Ok(contents) = &mut context.archive {
-        let astray = Astray::find(contents, &host);
-        link::resolve(&mut contents.elves, &host, &astray);
+        let shadowed = Shadowed::find(contents, &host);
+        link::resolve(&mut contents.elves, &host, &shadowed);
     }
-    let judged = |elf: &Elf| {
+    let report = |elf: &Elf| {
         let mut report = ElfReport::new(&elf.path, elf.facts.as_ref().ok()?, &elf.needs);
         report.isa = elf.level().map(|level| level.to_string());
         Some(report)
@@ -108,7 +108,7 @@ fn summarise(context: &mut AuditContext<'_>) {
     let levels = context.elves().iter().filter_map(Elf::level);
     let isa = levels.reduce(|all, level| all.with(level.features()));
     let isa = isa.map(|level| level.to_string());
-    let reports = context.elves().iter().filter_map(judged).collect();
+    let reports = context.elves().iter().filter_map(report).collect();
     let extensions = context.elves().iter().filter_map(extension::extension).collect();
     let unread = context.contents().is_none_or(|contents| !contents.damaged.is_empty());
     let is_foreign = context.is_foreign();
@@ -128,7 +128,7 @@ fn summarise(context: &mut AuditContext<'_>) {
         arch,
         obstacles: Vec::new(),
     };
-    // Files for another machine are an error of their own, and say nothing about this one.
+    // ELF002 covers files for another architecture.
     for elf in own() {
         needs.requirements.extend(&elf.needs);
     }
@@ -154,7 +154,7 @@ fn summarise(context: &mut AuditContext<'_>) {
     context.facts.needs.obstacles = obstacles::of_wheel(context);
 }
 
-/// Does any file name musl's C library or loader?
+/// Whether any file needs musl's C library or loader.
 fn names_musl(elves: &[Elf]) -> bool {
     let facts = elves.iter().filter_map(|elf| elf.facts.as_ref().ok());
     facts.flat_map(|facts| facts.needed.iter().chain(&facts.interpreter)).any(|name| {

@@ -1,16 +1,15 @@
-//! Which of the libraries that a file needs does the wheel bring itself?
+//! Removes bundled libraries from the needs of files.
 
 use std::collections::BTreeSet;
 
 use super::{elf_file::Elf, search};
 use crate::elf::ElfKind;
 
-/// The machine that a file is for, whether or not it is one of ours; `None` if it cannot be judged.
+/// The machine of a file, known or not. `None` if the file is unreadable.
 type Machine = Option<(u16, bool, bool)>;
 
-/// A library that lies in the wheel, under its file name or its own name, is not asked of the
-/// system: a shared object for the same machine, whatever else has its name. One that cannot be
-/// judged counts as such, since that is an error already.
+/// Removes needs that a library of the wheel fulfils: a shared object for the same machine, by file name or
+/// soname. An unreadable file also counts, because it is an error already.
 pub(super) fn leave_out(elves: &mut [Elf]) {
     let bundled: BTreeSet<(Machine, String)> = elves.iter().flat_map(names).collect();
     expand_paths(elves, &bundled);
@@ -23,9 +22,8 @@ pub(super) fn leave_out(elves: &mut [Elf]) {
     }
 }
 
-/// Replaces needed paths with `$ORIGIN` or another variable by the names of the files of the wheel
-/// that they lead to (glibc, `elf/dl-deps.c`, `expand_dst`). What `$LIB` and `$PLATFORM` stand for
-/// depends on the system.
+/// Replaces needed paths with `$ORIGIN` or another variable by the names of the wheel's files at these paths
+/// (glibc, `elf/dl-deps.c`, `expand_dst`). The values of `$LIB` and `$PLATFORM` depend on the system.
 fn expand_paths(elves: &mut [Elf], bundled: &BTreeSet<(Machine, String)>) {
     let is_path = |name: &&mut String| name.contains('/') && name.contains('$');
     let place = |elf: &Elf| (machine(elf), search::installed(&elf.path));
@@ -48,7 +46,7 @@ fn expand_paths(elves: &mut [Elf], bundled: &BTreeSet<(Machine, String)>) {
     }
 }
 
-/// Does a path have a variable whose value the system decides (`ld.so(8)`)?
+/// Whether a path contains a variable that depends on the system (`ld.so(8)`).
 fn depends_on_system(path: &str) -> bool {
     ["$LIB", "${LIB}", "$PLATFORM", "${PLATFORM}"].iter().any(|variable| path.contains(variable))
 }
@@ -58,7 +56,7 @@ fn machine(elf: &Elf) -> Machine {
     Some((facts.machine, facts.is_64_bit, facts.little_endian))
 }
 
-/// The names under which a file is a library, each with its machine.
+/// The file name and soname of a library, each with its machine.
 fn names(elf: &Elf) -> impl Iterator<Item = (Machine, String)> {
     let facts = elf.facts.as_ref().ok();
     let is_library = facts.is_none_or(|facts| facts.kind == ElfKind::Shared);

@@ -1,4 +1,4 @@
-//! A wheel as the checks see it: what was read of it, and what is promised.
+//! The input of every check: the facts of a wheel and its expectations.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use super::{Expectations, WheelFacts, contents::Contents, elf_file::Elf};
 use crate::policy::{Arch, Libc, Limits, PlatformTag, Policies, other_system};
 use crate::wheel::{ArchiveError, NameError, WheelName};
 
-/// A wheel and what is promised of it: all that a check can see.
+/// The facts of a wheel and its expectations.
 pub(super) struct AuditContext<'a> {
     pub(super) expectations: &'a Expectations,
     pub(super) facts: WheelFacts,
@@ -15,42 +15,41 @@ pub(super) struct AuditContext<'a> {
 }
 
 impl AuditContext<'_> {
-    /// The platform tags in the file name that are understood, in order.
+    /// The valid platform tags in the file name, in order.
     pub(super) fn claims(&self) -> Vec<PlatformTag> {
         let platforms = self.name.iter().flat_map(|name| &name.tags.platforms);
         platforms.filter_map(|text| text.parse().ok()).collect()
     }
 
-    /// The platform tags of other systems than Linux, each with its system.
+    /// The platform tags for other systems than Linux, each with its system.
     pub(super) fn other_systems(&self) -> Vec<(&str, &'static str)> {
         let platforms = self.name.iter().flat_map(|name| &name.tags.platforms);
         platforms.filter_map(|tag| Some((tag.as_str(), other_system(tag)?))).collect()
     }
 
-    /// Is it for other systems than Linux alone?
+    /// Whether the wheel is only for other systems than Linux.
     pub(super) fn is_foreign(&self) -> bool {
         let platforms = self.name.as_ref().map_or(&[] as &[String], |name| &name.tags.platforms);
         !platforms.is_empty() && self.other_systems().len() == platforms.len()
     }
 
-    /// Is it for musl alone?
+    /// Whether the wheel is only for musl.
     pub(super) fn is_musl(&self) -> bool {
         self.facts.needs.is_musl && self.claims().iter().all(|tag| tag.glibc().is_none())
     }
 
-    /// The ELF files; none if the archive cannot be read.
+    /// The ELF files. Empty if the archive is unreadable.
     pub(super) fn elves(&self) -> &[Elf] {
         self.archive.as_ref().map_or(&[], |contents| &contents.elves)
     }
 
-    /// The content, where it was read.
+    /// The content, if it was read.
     pub(super) fn contents(&self) -> Option<&Contents> {
         self.archive.as_ref().ok().filter(|contents| contents.is_read)
     }
 
-    /// What has to hold for files of an architecture: the limits of every tag in the file name and
-    /// of the target's, lowest first. That a file is for another architecture than the wheel is a
-    /// matter of its own.
+    /// The limits for files of an architecture: those of every tag in the file name and of the target, lowest
+    /// first.
     pub(super) fn limits(&self, arch: Option<Arch>) -> Vec<Arc<Limits>> {
         let mut tags = match (self.expectations.limit, arch) {
             (Some(Libc::Glibc(version)), Some(arch)) => {
@@ -64,7 +63,7 @@ impl AuditContext<'_> {
         }
         tags.retain(|tag| tag.arch() == arch);
         tags.sort_by_key(|tag| (tag.glibc(), tag.musl(), tag.to_string()));
-        // An alias and its number promise the same.
+        // An alias such as `manylinux2014` equals its numbered tag.
         tags.dedup_by_key(|tag| (tag.glibc(), tag.musl()));
         tags.into_iter().filter_map(|tag| Policies::builtin().limits(tag)).collect()
     }

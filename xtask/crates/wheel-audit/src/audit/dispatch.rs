@@ -1,22 +1,23 @@
-//! Code that runs only where another file of the wheel has asked the processor for it.
+//! Code that runs only after another file of the wheel has checked the processor.
 //!
-//! No call is followed from file to file. A file takes part if it is linked with one that asks, or if its name
-//! says that it is one of several. Whether the question guards the code is then unclear, and never certain.
+//! The audit does not follow calls between files. A file counts as guarded elsewhere if it is linked with one
+//! that checks the processor, or if its name is that of a variant. The guard is then unclear, never certain.
 
 use std::collections::BTreeSet;
 
 use super::elf_file::Elf;
-use crate::policy::{asks_for_itself, is_variant};
+use crate::policy::{checks_only_for_itself, is_variant};
 
-/// Marks as unclear what a file uses that does not ask by itself, where another file may ask for it.
+/// Marks instructions as unclear if only another file may check the processor for them.
 pub(super) fn resolve(elves: &mut [Elf]) {
-    let asking: BTreeSet<String> = elves.iter().filter(|elf| asks(elf)).flat_map(names).collect();
-    let needed_by_asking: BTreeSet<String> =
-        elves.iter().filter(|elf| asks(elf)).flat_map(needed).collect();
+    let checking: BTreeSet<String> =
+        elves.iter().filter(|elf| checks_processor(elf)).flat_map(names).collect();
+    let needed_by_checking: BTreeSet<String> =
+        elves.iter().filter(|elf| checks_processor(elf)).flat_map(needed).collect();
     for elf in elves {
         let is_variant = is_variant(file_name(&elf.path));
-        let is_linked = needed(elf).iter().any(|name| asking.contains(name))
-            || names(elf).iter().any(|name| needed_by_asking.contains(name));
+        let is_linked = needed(elf).iter().any(|name| checking.contains(name))
+            || names(elf).iter().any(|name| needed_by_checking.contains(name));
         if let Some(Ok(facts)) = &mut elf.isa
             && (is_variant || is_linked)
         {
@@ -25,12 +26,12 @@ pub(super) fn resolve(elves: &mut [Elf]) {
     }
 }
 
-fn asks(elf: &Elf) -> bool {
-    matches!(&elf.isa, Some(Ok(facts)) if facts.asks_for_more())
-        && !asks_for_itself(file_name(&elf.path))
+fn checks_processor(elf: &Elf) -> bool {
+    matches!(&elf.isa, Some(Ok(facts)) if facts.checks_processor())
+        && !checks_only_for_itself(file_name(&elf.path))
 }
 
-/// The names that other files know it by.
+/// The soname and file name, by which other files need it.
 fn names(elf: &Elf) -> Vec<String> {
     let soname = elf.loadable().and_then(|facts| facts.soname.clone());
     soname.into_iter().chain([file_name(&elf.path).to_owned()]).collect()

@@ -1,8 +1,8 @@
-//! An ELF file of a wheel, and what it asks of the system.
+//! An ELF file of a wheel with its needs.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::link::{Starter, Unresolved};
+use super::link::{LoadedBy, Unresolved};
 use super::needs::needs_of;
 use crate::elf::{Binding, ElfFacts, ElfKind, Import};
 use crate::isa::{IsaFacts, Level};
@@ -11,7 +11,7 @@ use crate::policy::{Arch, Policies, Requirements};
 /// The callers of symbols, by symbol.
 pub(super) type Callers = BTreeMap<String, Vec<String>>;
 
-/// What an ELF file tells, or why it does not; of its code `None` where it was not asked for.
+/// The facts of an ELF file, or the reason why it is unreadable. `isa` is `None` if the code was not read.
 pub(super) struct ReadElf {
     pub(super) facts: Result<ElfFacts, String>,
     pub(super) isa: Option<Result<IsaFacts, String>>,
@@ -20,22 +20,21 @@ pub(super) struct ReadElf {
 /// An ELF file of the wheel.
 pub(super) struct Elf {
     pub(super) path: String,
-    /// The facts, or why there are none.
+    /// The facts, or the reason why the file is unreadable.
     pub(super) facts: Result<ElfFacts, String>,
-    /// What its code needs of the processor; `None` if that was not asked for.
+    /// The processor features that its code uses. `None` if the code was not read.
     pub(super) isa: Option<Result<IsaFacts, String>>,
-    /// What it asks of the system, without what the wheel brings; nothing if it could not be
-    /// judged.
+    /// Its needs, without bundled libraries. Empty if the file is unreadable.
     pub(super) needs: Requirements,
-    /// The architecture it is for, if it is one of ours.
+    /// The architecture, if it is known.
     pub(super) arch: Option<Arch>,
-    /// Who calls the symbols that are too new.
+    /// The callers of symbols that are too new.
     pub(super) callers: Callers,
-    /// The symbols that nothing surely provides.
+    /// The symbols that may not resolve.
     pub(super) unresolved: Vec<Unresolved>,
-    /// How it comes to be loaded; `None` if nothing tells.
-    pub(super) starter: Option<Starter>,
-    /// Names of files of the wheel that it needs by a path with a variable, which glibc expands.
+    /// How the file is loaded. `None` if unknown.
+    pub(super) loaded_by: Option<LoadedBy>,
+    /// Names of the wheel's files that it needs by a path with a variable such as `$ORIGIN`.
     pub(super) expanded: BTreeSet<String>,
 }
 
@@ -44,8 +43,7 @@ impl Elf {
         let ReadElf { mut facts, isa } = read;
         let needs = facts.as_ref().map(requirements).unwrap_or_default();
         if let Ok(facts) = &mut facts {
-            // A wheel may have thousands of files with thousands of symbols each: the others are
-            // of no use from here on.
+            // Drop unused symbols: a wheel may have thousands of files with thousands of symbols.
             let is_looked_up = |import: &Import| !import.weak && import.binding != Binding::Never;
             facts.imports.retain(|import| is_kept(import) || is_looked_up(import));
             facts.imports.shrink_to_fit();
@@ -53,12 +51,12 @@ impl Elf {
         let machine =
             |elf: &ElfFacts| Arch::from_elf(elf.machine, elf.is_64_bit, elf.little_endian);
         let arch = facts.as_ref().ok().and_then(machine);
-        let (callers, unresolved, starter) = (Callers::new(), Vec::new(), None);
+        let (callers, unresolved, loaded_by) = (Callers::new(), Vec::new(), None);
         let expanded = BTreeSet::new();
-        Self { path, facts, isa, needs, arch, callers, unresolved, starter, expanded }
+        Self { path, facts, isa, needs, arch, callers, unresolved, loaded_by, expanded }
     }
 
-    /// Drops the names of symbols that are of no use once all files are linked.
+    /// Drops the names of symbols that are unused after linking.
     pub(super) fn drop_names(&mut self) {
         if let Ok(facts) = &mut self.facts {
             facts.imports.retain(is_kept);
@@ -66,18 +64,18 @@ impl Elf {
         }
     }
 
-    /// Do other files of the wheel need it under this name?
+    /// Whether other files need it by this name.
     pub(super) fn is_named(&self, name: &str) -> bool {
         let soname = self.facts.as_ref().ok().and_then(|facts| facts.soname.as_deref());
         soname == Some(name) || self.path.rsplit('/').next() == Some(name)
     }
 
-    /// What its code needs in any case, where that is known.
+    /// The level that its code always needs, if known.
     pub(super) fn level(&self) -> Option<Level> {
         self.isa.as_ref()?.as_ref().ok().map(|facts| facts.required)
     }
 
-    /// Whether the linker noted that it needs more than the first processors of its architecture have.
+    /// Whether the linker marked the file for newer processors than the baseline.
     pub(super) fn is_marked(&self) -> bool {
         /// `GNU_PROPERTY_X86_ISA_1_BASELINE`, which every processor has.
         const BASELINE: u32 = 1;
@@ -85,13 +83,13 @@ impl Elf {
         bits.is_some_and(|bits| bits & !BASELINE != 0)
     }
 
-    /// The facts of a file that the loader may load: judged, and no object file.
+    /// The facts, if the file is readable and not an object file.
     pub(super) fn loadable(&self) -> Option<&ElfFacts> {
         self.facts.as_ref().ok().filter(|facts| facts.kind != ElfKind::Object)
     }
 }
 
-/// Is it a symbol of the interpreter, or one with a version?
+/// Whether it is a symbol of the interpreter, or one with a version.
 fn is_kept(import: &Import) -> bool {
     import.need.is_some() || import.name.starts_with("Py") || import.name.starts_with("_Py")
 }

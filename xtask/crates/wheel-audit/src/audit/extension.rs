@@ -11,11 +11,11 @@ use crate::wheel::{ExtensionAbi, ExtensionSuffix};
 pub(super) struct Extension {
     /// Its dotted name: `pkg._speedups`.
     pub(super) module: String,
-    /// Whose it is; `None` for a file that every interpreter takes (`NAME.so`).
+    /// The ABI of its suffix. `None` for `NAME.so`, which every interpreter imports.
     pub(super) abi: Option<ExtensionAbi>,
 }
 
-/// The module that a file is, if Python imports it.
+/// The extension module in a file, if Python can import it.
 pub(super) fn extension(elf: &Elf) -> Option<Extension> {
     let facts = elf.loadable().filter(|facts| facts.kind == ElfKind::Shared)?;
     let abi = ExtensionSuffix::parse(&elf.path).map(|suffix| suffix.abi);

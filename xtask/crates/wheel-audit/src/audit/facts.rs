@@ -1,4 +1,4 @@
-//! What is in a wheel, before anything is said about it.
+//! The facts of a wheel, before checks run.
 
 use std::collections::BTreeMap;
 
@@ -14,16 +14,15 @@ use crate::elf::ElfFacts;
 use crate::policy::{Arch, Floor, PlatformTag, Policies, Requirements, SymbolVersion};
 use crate::wheel::Interpreter;
 
-/// At most so many culprits are named per file and prefix. The floor of an undemanding file is set
-/// by every symbol it uses.
+/// Maximum number of culprits per file and prefix. In a file with a low floor, every symbol is one.
 const MAX_CULPRITS: usize = 20;
 
-/// The facts of a wheel, in the form in which they are written to `audit.json`.
+/// The facts of a wheel, as in `audit.json`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct WheelFacts {
     /// File name.
     pub file: String,
-    /// SHA-256 of the file, in hexadecimal digits; `None` where only the floor was asked for.
+    /// SHA-256 of the file, in hexadecimal digits. `None` with [`super::Depth::Floor`].
     pub sha256: Option<String>,
     /// Size of the file in bytes.
     pub size: u64,
@@ -31,17 +30,16 @@ pub struct WheelFacts {
     pub tag_claim: Vec<String>,
     /// The highest symbol version that any file needs, per prefix.
     pub floor: Floor,
-    /// The glibc that the wheel was built on: `2.36`, or `musl 1.2`; `None` if nothing says.
+    /// The C library of the build system: `2.36` for glibc, or `musl 1.2`. `None` if unknown.
     pub build_glibc: Option<String>,
-    /// What says so, and how sure it is.
+    /// The evidence for `build_glibc`.
     pub build_origin: Option<Origin>,
-    /// The instruction set level that the wheel needs: `x86-64-v2`; `None` where the machine code
-    /// was not read.
+    /// The instruction set level that the wheel needs: `x86-64-v2`. `None` if the machine code was not read.
     pub isa: Option<String>,
-    /// The tag that the content allows, the one most systems accept; `linux_ARCH` if there is none
-    /// or if a file cannot be judged, `any` without machine code.
+    /// The tag that the wheel fulfils and that most systems accept. `linux_ARCH` if it fulfils none or a file is
+    /// unreadable, `any` without machine code.
     pub overall_tag: String,
-    /// The ELF files that could be judged, in the order of the archive.
+    /// The readable ELF files, in the order of the archive.
     pub elf: Vec<ElfReport>,
     /// The `Requires-Dist` lines of METADATA.
     #[serde(skip)]
@@ -52,21 +50,21 @@ pub struct WheelFacts {
     pub(super) needs: WheelNeeds,
 }
 
-/// What all files of a wheel together ask of the system.
+/// The needs of all files of a wheel together.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct WheelNeeds {
     pub(super) requirements: Requirements,
     pub(super) is_musl: bool,
-    /// There is a file that cannot be judged, so no promise is safe.
+    /// A file is unreadable, so no platform tag is certain.
     pub(super) is_unknown: bool,
-    /// The file is no readable archive, so no installer takes it.
+    /// The archive is unreadable, so no installer accepts the wheel.
     pub(super) is_unreadable: bool,
-    /// A file carries a marker for more than the first x86-64 processors, on which glibc then refuses
-    /// it. auditwheel gives such a wheel no manylinux or musllinux tag (`_get_machine_policy`).
+    /// A file has a marker for newer x86-64 processors, so glibc rejects it on older ones. auditwheel assigns no
+    /// manylinux or musllinux tag to such a wheel (`_get_machine_policy`).
     pub(super) is_marked: bool,
-    /// The machine that it is for; `None` without machine code, or if it is none of ours.
+    /// The architecture. `None` without machine code, or if it is unknown.
     pub(super) arch: Option<Arch>,
-    /// Everything that keeps a loader from loading its files.
+    /// The reasons why its files do not load on some systems.
     pub(super) obstacles: Vec<Obstacle>,
 }
 
@@ -75,31 +73,29 @@ pub(super) struct WheelNeeds {
 pub struct ElfReport {
     /// Its path in the archive.
     pub path: String,
-    /// The architecture, by its wheel name; `machine 40` and the like if it has none.
+    /// The architecture as in platform tags, or the number of an unknown one: `machine 40`.
     pub machine: String,
     /// The highest symbol version needed, per prefix.
     pub floor: Floor,
-    /// The libraries it needs, in order.
+    /// The needed libraries, in order.
     pub needed: Vec<String>,
-    /// What sets the floor.
+    /// The needs that set the floor.
     pub culprits: Vec<Culprit>,
-    /// The instruction set level that the file needs: `x86-64-v2`; `None` where the machine code
-    /// was not read.
+    /// The instruction set level that the file needs: `x86-64-v2`. `None` if the machine code was not read.
     pub isa: Option<String>,
 }
 
 /// A need that sets a file's floor.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Culprit {
-    /// The version needed: `GLIBC_2.38`.
+    /// The needed version: `GLIBC_2.38`.
     pub version: String,
-    /// The library it is needed of: `libc.so.6`.
+    /// The library of the version: `libc.so.6`.
     pub library: String,
-    /// The symbol that needs it; none where the file needs the version itself, as with
-    /// `GLIBC_ABI_DT_RELR`.
+    /// The symbol with the version. `None` if the file needs only the version, such as `GLIBC_ABI_DT_RELR`.
     pub symbol: Option<String>,
-    /// The functions that call it: names, or addresses such as `0x1139` in a stripped file. Looked
-    /// for where it is more than is promised, or nothing is promised.
+    /// The functions that call the symbol: names, or addresses such as `0x1139` in a stripped file. Empty if the
+    /// wheel's tag promises the version.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub callers: Vec<String>,
 }
@@ -111,14 +107,14 @@ fn is_in_tests(module: &str) -> bool {
 }
 
 impl WheelFacts {
-    /// Whether a part of the wheel was not read, so that the floor may be higher than what is known.
+    /// Whether a part of the wheel is unreadable, so that the floor may be too low.
     pub(crate) fn is_unknown(&self) -> bool {
         self.needs.is_unknown
     }
 
-    /// The dotted names of the extension modules that `interpreter` imports, in the order of the archive.
+    /// The dotted names of the extension modules that `interpreter` can import, in the order of the archive.
     ///
-    /// Those in a package's own tests are left out, since they can require packages that only its tests install.
+    /// Omits modules in a package's own tests, which may require packages that are not installed.
     pub fn extensions(&self, interpreter: Interpreter) -> Vec<&str> {
         let takes = |extension: &&Extension| match extension.abi {
             Some(abi) => abi.is_loaded_by(interpreter),
@@ -129,22 +125,21 @@ impl WheelFacts {
         modules.filter(|module| !is_in_tests(module)).collect()
     }
 
-    /// The architecture of the machine code, else that of the platform tags; `None` for a wheel that runs on all.
+    /// The architecture of the machine code, or else of the platform tags. `None` for a wheel for all architectures.
     pub fn arch(&self) -> Option<Arch> {
         let tags = self.tag_claim.iter().filter_map(|tag| tag.parse::<PlatformTag>().ok());
         self.needs.arch.or_else(|| tags.into_iter().find_map(|tag| tag.arch()))
     }
 
-    /// A file of which nothing but its name is known yet.
+    /// Facts with only the file name.
     pub(super) fn of(file: String) -> Self {
         Self { file, ..Self::default() }
     }
 
-    /// The lowest tag that the wheel's content allows on an architecture; `None` if only
-    /// `linux_ARCH` is true of it, or nothing is known.
+    /// The lowest tag that the wheel fulfils on an architecture. `None` if it fulfils only `linux_ARCH`, or if a
+    /// file is unreadable.
     ///
-    /// For musl, whose version leaves no trace in a file, that is the newest musllinux tag: it is
-    /// true if the build's musl was no newer.
+    /// Files do not record the version of musl. For musl, this is the newest musllinux tag.
     pub fn floor_tag(&self, arch: Arch) -> Option<PlatformTag> {
         let (policies, needs) = (Policies::builtin(), &self.needs);
         if needs.is_unknown || needs.is_marked {
@@ -192,7 +187,7 @@ fn culprits(elf: &ElfFacts, floor: &Floor) -> Vec<Culprit> {
     culprits
 }
 
-/// A need, as what sets a floor.
+/// The culprits for a need: one per symbol.
 fn of_need(need: &SymbolNeed<'_>) -> impl Iterator<Item = Culprit> {
     let culprit = |symbol: Option<&str>| Culprit {
         version: need.version.to_owned(),

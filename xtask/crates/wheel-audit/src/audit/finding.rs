@@ -6,17 +6,17 @@ use serde::{Deserialize, Serialize};
 
 use crate::text::shown;
 
-/// How bad a finding is.
+/// The severity of a finding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
-    /// The wheel does not do what it promises, or nobody can say whether it does.
+    /// The wheel breaks a promise, or the audit cannot verify it.
     Error,
-    /// It works, and should be better.
+    /// The wheel works, but should be improved.
     Warning,
-    /// Good to know.
+    /// Information.
     Note,
-    /// Known and accepted, for a reason that `wheels.toml` gives.
+    /// Accepted by an override in `wheels.toml`.
     Ignored,
 }
 
@@ -32,22 +32,22 @@ impl Severity {
     }
 }
 
-/// A rule that wheels have to keep. Codes and names never change their meaning.
+/// A rule for wheels. Codes and names never change their meaning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Rule {
     /// Family and number: `ELF003`. Families are `ARC`, `REC`, `MET`, `TAG`, `ABI`, `ELF`, `ISA`,
     /// `SET` and `DST` (archive, RECORD, metadata, tags, interpreter ABI, ELF, instruction set,
     /// several wheels together, the files of `dist/`).
     pub code: &'static str,
-    /// A few words: `floor-above-promise`.
+    /// The name in kebab case: `floor-above-promise`.
     pub name: &'static str,
-    /// How bad it is to break the rule.
+    /// The default severity.
     pub severity: Severity,
-    /// What to do about it, in one line. A finding may know better.
+    /// The default help of its findings, in one line.
     #[serde(rename = "cure")]
     pub help: &'static str,
-    /// The index of Python packages refuses a file that breaks it (warehouse, `forklift/legacy.py`
-    /// and `utils/zipfiles.py`), so that it is an error where the wheel is to be published.
+    /// The Python index rejects files that break the rule (warehouse, `forklift/legacy.py` and
+    /// `utils/zipfiles.py`). With `publish`, the finding is an error.
     pub refused_by_index: bool,
 }
 
@@ -68,13 +68,13 @@ impl Rule {
         Self { code, name, severity: Severity::Note, help, refused_by_index: false }
     }
 
-    /// The same rule, one that the index holds uploads to.
+    /// Marks the rule as one that the Python index enforces.
     pub(super) const fn refused_by_index(mut self) -> Self {
         self.refused_by_index = true;
         self
     }
 
-    /// The finding that `path` breaks this rule.
+    /// A finding that `path` breaks this rule.
     pub(super) fn broken(&self, path: &str, message: impl Into<String>) -> Finding {
         Finding {
             severity: self.severity,
@@ -90,10 +90,10 @@ impl Rule {
     }
 }
 
-/// One thing that is wrong with a wheel. Findings sort worst first, then by code, path and message.
+/// A fault of a wheel. Findings sort by severity (worst first), code, path and message.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Finding {
-    /// How bad it is.
+    /// The severity.
     pub severity: Severity,
     /// The rule's code: `ELF003`.
     pub code: &'static str,
@@ -101,18 +101,18 @@ pub struct Finding {
     pub rule: &'static str,
     /// The member of the archive, or the wheel's own file name.
     pub path: String,
-    /// What is wrong, with the names of what is involved.
+    /// The fault, with the names of files, symbols and libraries.
     pub message: String,
-    /// What to do about it, in one line.
+    /// The command, option or change that fixes the fault, in one line.
     #[serde(rename = "cure")]
     pub help: Cow<'static, str>,
-    /// Why the severity is not the rule's own, where `wheels.toml` has set another.
+    /// The reason of the override in `wheels.toml`, if any.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// The other places with the same cause, where there are more than three in all.
+    /// The other places with the same cause, if there are more than three in total.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub also: Vec<Place>,
-    /// What findings with the same cause share, where it is not the message without its names.
+    /// The common part of findings with the same cause, if it differs from the message without names.
     #[serde(skip)]
     pub(crate) shared: Option<String>,
 }
@@ -122,31 +122,31 @@ pub struct Finding {
 pub struct Place {
     /// As [`Finding::path`].
     pub path: String,
-    /// As [`Finding::message`], with the names of this place.
+    /// As [`Finding::message`], for this place.
     pub message: String,
 }
 
 impl Finding {
-    /// The places, the first one included, each with its message.
+    /// All places, including the first, each with its message.
     pub fn places(&self) -> impl Iterator<Item = (&str, &str)> {
         let also = self.also.iter().map(|place| (place.path.as_str(), place.message.as_str()));
         std::iter::once((self.path.as_str(), self.message.as_str())).chain(also)
     }
 
-    /// The same finding with what others of the same cause share.
+    /// Sets the common part of findings with the same cause.
     pub(super) fn sharing(mut self, shared: String) -> Self {
         self.shared = Some(shared);
         self
     }
 
-    /// The same finding with help for its exact cause.
+    /// Sets help for the exact cause.
     pub(super) fn with_help(mut self, help: impl Into<Cow<'static, str>>) -> Self {
         self.help = help.into();
         self
     }
 }
 
-/// A message in bounds, however long what it names is.
+/// Limits the length of a message.
 fn cut(mut message: String) -> String {
     const MOST: usize = 4096;
     if let Some(end) = message.char_indices().map(|(at, _)| at).find(|&at| at >= MOST) {

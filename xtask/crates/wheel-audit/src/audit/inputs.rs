@@ -1,4 +1,4 @@
-//! The paths that were asked for, made a list of files.
+//! Collects the files to audit from the paths of the command line.
 
 use crate::UserError;
 use std::{
@@ -14,65 +14,64 @@ use crate::dist::DistProblem;
 use crate::elf::is_elf;
 use crate::wheel::Interpreter;
 
-/// What is to be looked at.
+/// The files to audit.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Inputs {
     /// Wheels, in order, each once.
     pub wheels: Vec<Utf8PathBuf>,
-    /// ELF files that lie in no wheel, and named files that go by the name of a library.
+    /// ELF files outside of wheels, and files of the command line with the name of a library.
     pub files: Vec<Utf8PathBuf>,
-    /// The folders among the paths that were asked for.
+    /// The folders of the command line.
     pub folders: Vec<Utf8PathBuf>,
-    /// Symbolic links in those folders: they may lead anywhere, and are not followed.
+    /// Symbolic links in those folders, which are not followed.
     pub left_out: Vec<Utf8PathBuf>,
-    /// Those of them that have the name of a wheel, which nobody may take for a judged one.
+    /// Those symbolic links that have the name of a wheel. They are reported, since their targets are not audited.
     pub linked: Vec<Utf8PathBuf>,
-    /// What there ought to be, where these are the repository's own wheels. [`Self::find`] does not
-    /// know it.
-    pub asked: Option<Asked>,
+    /// The wheels that the repository requires, if the inputs are its own wheels. [`Self::find`] leaves it empty.
+    pub requested: Option<RequestedWheels>,
     /// Published wheels to compare with. [`Self::find`] leaves it empty.
     pub like: Vec<Utf8PathBuf>,
 }
 
-/// The wheels that a repository is to make.
+/// The wheels that a repository requires.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Asked {
-    /// The folder of each target and platform, by its name in `dist/`, with the interpreters.
+pub struct RequestedWheels {
+    /// The interpreters by folder below `dist/`. Each target and platform has a folder.
     pub folders: BTreeMap<String, Vec<Interpreter>>,
-    /// The folders whose wheels are not published, and may be called as others are.
+    /// Folders whose wheels are not published. Their file names may repeat others.
     pub unpublished: BTreeSet<String>,
-    /// The folders that hosted CI does not make: nobody misses them where they are not.
+    /// Folders that hosted CI does not build. They may be absent.
     pub optional: BTreeSet<String>,
-    /// The interpreters by folder whose wheels a release does without.
-    pub may_lack: BTreeMap<String, Vec<Interpreter>>,
-    /// Name and version of the project, where they are known.
+    /// Interpreters by folder that a release may lack.
+    pub optional_interpreters: BTreeMap<String, Vec<Interpreter>>,
+    /// Name and version of the project, if known.
     pub project: Option<(String, String)>,
-    /// What else is wrong with the folder: the caller's own expectations of it.
+    /// Further problems of the folder that the caller has found.
     pub problems: Vec<DistProblem>,
 }
 
-/// Why there is nothing to look at.
+/// The reason why the inputs cannot be collected.
 #[derive(Debug, Error)]
 pub enum InputError {
-    /// The path is not there, or cannot be read.
+    /// The path is missing or unreadable.
     #[error("`{}` cannot be read", .path.as_str().escape_debug())]
     Io {
-        /// The path as it was asked for, or one below it.
+        /// The path from the command line, or one below it.
         path: Utf8PathBuf,
-        /// Why not.
+        /// The cause.
         source: std::io::Error,
     },
-    /// A check that had nothing to look at must not end well.
+    /// A folder without files to audit. An error, because an audit without files must not pass.
     #[error("{0}")]
     Empty(#[source] UserError),
-    /// A named file that is neither a wheel nor an ELF file.
+    /// A file of the command line that is neither a wheel nor an ELF file.
     #[error("{0}")]
     Other(#[source] UserError),
-    /// A device, a socket.
+    /// A device or socket.
     #[error("`{}` is neither a file nor a folder", .0.as_str().escape_debug())]
     Special(Utf8PathBuf),
-    /// A name that cannot be printed.
-    #[error("`{}` is not named in UTF-8", .0.escape_debug())]
+    /// A name that is not UTF-8.
+    #[error("the name of `{}` is not UTF-8", .0.escape_debug())]
     Name(String),
 }
 
@@ -80,8 +79,8 @@ impl InputError {
     fn empty(folder: &Utf8Path) -> Self {
         let folder = folder.as_str().escape_debug();
         Self::Empty(
-            UserError::new(format!("there is neither a wheel nor an ELF file in `{folder}`"))
-                .hint("build wheels with `cargo xtask wheels`, or name what is to be looked at"),
+            UserError::new(format!("no wheels or ELF files in `{folder}`"))
+                .hint("build wheels with `cargo xtask wheels`, or pass other paths"),
         )
     }
 
@@ -89,17 +88,17 @@ impl InputError {
         let path = path.as_str().escape_debug();
         Self::Other(
             UserError::new(format!("`{path}` is neither a wheel nor an ELF file"))
-                .hint("name a file that ends in `.whl`, an ELF file, or a folder that holds some"),
+                .hint("pass a file that ends in `.whl`, an ELF file, or a folder with such files"),
         )
     }
 }
 
 impl Inputs {
-    /// Files and folders, gone through to the ground. A path that was named may be a link; those below
-    /// a folder are not followed.
+    /// Collects files, and the files of folders recursively. `paths` may be symbolic links, but links below a
+    /// folder are not followed.
     ///
     /// # Errors
-    /// [`InputError`] when a path cannot be read, or when there is nothing to judge in a folder.
+    /// [`InputError`] if a path is unreadable, or if a folder has no files to audit.
     pub fn find(paths: &[Utf8PathBuf]) -> Result<Self, InputError> {
         let mut inputs = Self::default();
         for path in paths {
@@ -120,7 +119,7 @@ impl Inputs {
         match kind(path)? {
             Kind::Wheel => self.wheels.push(path.to_owned()),
             Kind::Elf => self.files.push(path.to_owned()),
-            // A damaged library is judged, so that its fault has a code.
+            // Audit a damaged library, so that its fault has a code.
             Kind::Other if is_library(path) => self.files.push(path.to_owned()),
             Kind::Other => return Err(InputError::other(path)),
         }
@@ -130,7 +129,7 @@ impl Inputs {
     fn add_folder(&mut self, folder: &Utf8Path) -> Result<(), InputError> {
         let count = |inputs: &Self| inputs.wheels.len() + inputs.files.len() + inputs.linked.len();
         let before = count(self);
-        // The folder itself may be a link.
+        // `WalkDir` follows the root even if it is a link.
         for entry in WalkDir::new(folder).min_depth(1).sort_by_file_name() {
             let entry = entry.map_err(|error| unread(folder)(error.into()))?;
             let Some(path) = Utf8Path::from_path(entry.path()) else {
@@ -174,12 +173,12 @@ fn unread(path: &Utf8Path) -> impl FnOnce(std::io::Error) -> InputError {
     |source| InputError::Io { path, source }
 }
 
-/// Does it go by the name of a wheel?
+/// Whether the path has the name of a wheel.
 fn is_wheel(path: &Utf8Path) -> bool {
     path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("whl"))
 }
 
-/// Does it go by the name of a library: `_x.abi3.so`, `libz.so.1`?
+/// Whether the path has the name of a library: `_x.abi3.so`, `libz.so.1`.
 fn is_library(path: &Utf8Path) -> bool {
     path.file_name().is_some_and(|name| name.split('.').skip(1).any(|part| part == "so"))
 }
@@ -222,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn a_named_link_is_followed_and_none_below_it() {
+    fn links_are_followed_on_the_command_line_but_not_in_folders() {
         let (folder, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let root = Utf8Path::from_path(folder.path()).unwrap();
         let elsewhere = Utf8Path::from_path(other.path()).unwrap();
@@ -240,7 +239,7 @@ mod tests {
         assert!(inputs.wheels.is_empty() && inputs.files.is_empty());
         assert_eq!(inputs.linked, [root.join("gone.whl"), root.join("link.whl")]);
         assert_eq!(inputs.left_out, ["folder", "gone.txt", "link.so"].map(|name| root.join(name)));
-        // What was named itself is followed, and not said to be left out.
+        // A link of the command line is followed and not listed as left out.
         let inputs = Inputs::find(&[root.join("folder"), root.join("link.so")]).unwrap();
         assert_eq!(inputs.wheels, [root.join("folder/a.whl")]);
         assert_eq!(inputs.files, [root.join("folder/b"), root.join("link.so")]);
@@ -255,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_to_look_at_is_an_error_that_names_the_place() {
+    fn an_input_without_files_is_an_error_with_its_path() {
         let folder = tempfile::tempdir().unwrap();
         let root = Utf8Path::from_path(folder.path()).unwrap();
         let message = |path: Utf8PathBuf| Inputs::find(&[path]).unwrap_err().to_string();

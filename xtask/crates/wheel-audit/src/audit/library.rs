@@ -1,30 +1,29 @@
-//! What a wheel puts where Python imports from.
+//! The files of a wheel that Python can import.
 
 use std::collections::BTreeSet;
 
 use super::members::dist_info;
 use crate::wheel::is_identifier;
 
-/// Packages in packages deeper than this are passed over: no real ones are, and each level is a name
-/// of its own.
+/// Maximum depth of nested packages. Real packages are less deep.
 const MAX_DEPTH: usize = 64;
 
-/// Is it the name of a folder whose content installers put elsewhere, `NAME-VERSION.data`?
+/// Whether it is the name of a data folder, `NAME-VERSION.data`.
 pub(super) fn is_data_folder(top: &str) -> bool {
     top.strip_suffix(".data").is_some()
 }
 
-/// Is it the metadata of an older format?
+/// Whether it is the name of an `.egg-info` folder.
 pub(super) fn is_egg_info(top: &str) -> bool {
     top == "EGG-INFO" || top.strip_suffix(".egg-info").is_some()
 }
 
-/// Does it lie in the folder of the wheel's metadata?
+/// Whether the member is in a `.dist-info` folder.
 pub(super) fn is_metadata(member: &str) -> bool {
     dist_info(member).is_some()
 }
 
-/// The path of a member below `site-packages`; `None` of metadata, scripts and the like.
+/// The path of a member below `site-packages`. `None` for other members, such as metadata and scripts.
 pub(super) fn path(member: &str) -> Option<&str> {
     let (top, rest) = member.split_once('/').unwrap_or(("", member));
     if is_data_folder(top) {
@@ -34,8 +33,7 @@ pub(super) fn path(member: &str) -> Option<&str> {
     dist_info(member).is_none().then_some(member)
 }
 
-/// The name of a file without the suffix that makes it a module, `_x` of `_x.abi3.so`; `None` of
-/// other files.
+/// The name of a module without its suffix: `_x` for `_x.abi3.so`. `None` for other files.
 pub(super) fn module_name(file: &str) -> Option<&str> {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
     let name = if let Some(name) = file.strip_suffix(".py") {
@@ -48,7 +46,7 @@ pub(super) fn module_name(file: &str) -> Option<&str> {
     (!name.is_empty()).then_some(name)
 }
 
-/// The dotted name of the module that the member `path` is; `None` where it lies elsewhere or cannot be named so.
+/// The dotted name of the module at `path`. `None` if it is outside of `site-packages` or not importable.
 pub(super) fn module(member: &str) -> Option<String> {
     let path = path(member)?;
     let (folder, file) = path.rsplit_once('/').unwrap_or(("", path));
@@ -59,9 +57,8 @@ pub(super) fn module(member: &str) -> Option<String> {
     named.then(|| parts.join("."))
 }
 
-/// The dotted names of all modules and packages of a wheel with these members. A folder without a
-/// module is a package too, one of the namespace kind: `numpy` names such a one in an entry point.
-/// Only those that are `wanted`: of long paths all together would take many times the paths' memory.
+/// The dotted names of those modules and packages in `members` that are `wanted`. A folder without a module is a
+/// namespace package. Collecting all names would take many times the memory of the paths.
 pub(super) fn modules<'a>(
     members: impl Iterator<Item = &'a str>,
     wanted: &BTreeSet<&str>,
@@ -76,12 +73,12 @@ pub(super) fn modules<'a>(
     for path in members.filter_map(path).filter(is_sane) {
         let (folder, file) = path.rsplit_once('/').unwrap_or(("", path));
         let mut package = folder.replace('/', ".");
-        // Compiled without its source it is a module as well.
+        // Bytecode without its source is a module too.
         if let Some(name) = module_name(file).or_else(|| file.strip_suffix(".pyc")) {
             let dot = if package.is_empty() { "" } else { "." };
             add(&format!("{package}{dot}{name}"));
         }
-        // The files of a package come one after the other.
+        // The files of a package are adjacent.
         if package == last {
             continue;
         }
@@ -140,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn modules_and_the_packages_around_them() {
+    fn modules_and_their_parent_packages() {
         let members =
             ["ns/pkg/cli.py", "ns/pkg/__init__.py", "a-1.data/platlib/_x.abi3.so", "data/x.pc"];
         let all = ["_x", "data", "ns", "ns.pkg", "ns.pkg.__init__", "ns.pkg.cli"];

@@ -1,5 +1,4 @@
-//! Which files of a wheel a loader is asked to load, and which of those it does not take for what
-//! their own headers say.
+//! The role of each file of a wheel when it is loaded, and whether the loader rejects it.
 
 use std::collections::BTreeSet;
 
@@ -8,20 +7,20 @@ use crate::elf::{ElfFacts, Refusal};
 use crate::policy::Arch;
 use crate::wheel::{ExtensionAbi, ExtensionSuffix, is_identifier};
 
-/// What a file is loaded as.
+/// The role of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Role {
     /// Python imports it.
     Module,
     /// A file of the wheel needs it.
     Needed,
-    /// It is named like a library, and may be loaded by its path.
+    /// It is named like a library and may be loaded by path.
     Library,
-    /// A program, or anything else.
+    /// A program or another file.
     Other,
 }
 
-/// The libraries that files of a wheel need, for each machine.
+/// The libraries that files of a wheel need, by architecture.
 pub(super) struct Roles<'a> {
     needed: BTreeSet<(Option<Arch>, &'a str)>,
 }
@@ -34,7 +33,7 @@ impl<'a> Roles<'a> {
         Self { needed: needed.collect() }
     }
 
-    /// What this file is loaded as.
+    /// The role of this file.
     pub(super) fn role(&self, elf: &Elf, facts: &ElfFacts) -> Role {
         let file = file_name(&elf.path);
         let names = facts.soname.as_deref().into_iter().chain([file]);
@@ -52,21 +51,21 @@ impl<'a> Roles<'a> {
     }
 }
 
-/// Is it named as Python looks for modules: with the suffix of an interpreter, or `NAME.so`? What
-/// begins with `lib` is a library more often than not.
+/// Whether Python imports files of this name: with the suffix of an interpreter, or `NAME.so`. Excludes names
+/// that start with `lib`, which are usually libraries.
 pub(super) fn is_module_name(path: &str) -> bool {
     let plain = file_name(path).strip_suffix(".so");
     let is_plain = |name: &str| is_identifier(name) && name.strip_prefix("lib").is_none();
     ExtensionSuffix::parse(path).is_some() || plain.is_some_and(is_plain)
 }
 
-/// Is it named for interpreters on Linux, and those alone?
+/// Whether only interpreters on Linux import files of this name.
 pub(super) fn is_linux_module(path: &str) -> bool {
     let is_linux = |platform: &String| platform.contains("-linux");
     ExtensionSuffix::parse(path).is_some_and(|suffix| suffix.platform.as_ref().is_none_or(is_linux))
 }
 
-/// `libx.so`, `libx.so.1`?
+/// Whether it is a name such as `libx.so` or `libx.so.1`.
 fn is_library_name(file: &str) -> bool {
     file.strip_suffix(".so").is_some() || file.contains(".so.")
 }
@@ -82,8 +81,7 @@ pub(super) fn stem(path: &str) -> &str {
     dot.and_then(|dot| path.get(..file + dot)).unwrap_or(path)
 }
 
-/// The last part of the name under which a file is imported; for `pkg/__init__.abi3.so` that is
-/// `pkg`.
+/// The last part of the module's dotted name: `pkg` for `pkg/__init__.abi3.so`.
 pub(super) fn init_name(path: &str) -> &str {
     let (folder, file) = path.rsplit_once('/').unwrap_or(("", path));
     let name = file.split('.').next().unwrap_or(file);
@@ -91,14 +89,14 @@ pub(super) fn init_name(path: &str) -> &str {
     if name == "__init__" { package.unwrap_or(name) } else { name }
 }
 
-/// Does the file have the function that starts the module `name`?
+/// Whether the file exports the init function of the module `name`.
 pub(super) fn starts(facts: &ElfFacts, name: &str, abi: ExtensionAbi) -> bool {
     let has = |prefix: &str| {
         let rest = |init: &String| init.strip_prefix(prefix).map(str::to_owned);
         facts.module_inits.iter().filter_map(rest).any(|rest| rest == name)
     };
     if !name.is_ascii() {
-        // The name stands there in punycode; a file starts one module as good as always.
+        // The exported name is in punycode. Comparing it is unnecessary, because files rarely have two modules.
         return facts
             .module_inits
             .iter()
@@ -108,7 +106,7 @@ pub(super) fn starts(facts: &ElfFacts, name: &str, abi: ExtensionAbi) -> bool {
     has("PyInit_") || has("PyModExport_") || is_pypy && has("_cffi_pypyinit_")
 }
 
-/// Why the loader of a C library does not take the file, if so.
+/// The reason why the C library's loader rejects the file.
 pub(super) fn refusal(facts: &ElfFacts, is_musl: bool) -> Option<Refusal> {
     facts.refusals.iter().copied().find(|refusal| !is_musl || refusal.is_musls())
 }

@@ -1,8 +1,8 @@
-//! Where a wheel installs and where it loads: the wheel against each distribution.
+//! Determines the distributions where a wheel installs and where it loads.
 //!
-//! Two questions, asked apart, since the worst answer is a difference: an installer goes by the
-//! platform tags in the file name alone, the loader by what the files need. The version of Python
-//! that a distribution has, and of its installer, is not looked at.
+//! These are separate results: installers read only the platform tags of the file name, the loader the needs of
+//! the files. A wheel that installs but does not load is the worst case. The matrix ignores the distribution's
+//! versions of Python and pip.
 
 use serde::Serialize;
 
@@ -12,27 +12,27 @@ use super::{
 };
 use crate::policy::{Distribution, PlatformTag, distributions, installs};
 
-/// What becomes of a wheel on a distribution.
+/// The state of a wheel on a distribution.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum State {
-    /// It installs and does not load.
+    /// It installs but does not load.
     Breaks,
-    /// It installs, and nobody can say whether it loads.
+    /// It installs but may not load.
     Unknown,
-    /// It installs and loads, on those of its machines whose processor is new enough.
+    /// It installs, and loads only on newer processors.
     LoadsOnSome,
-    /// It would load, and is not installed: its tag asks for more than its files.
+    /// It would load, but does not install: its tag requires more than its files.
     Withheld,
-    /// It is not installed, and it would not load or nobody can say.
+    /// It does not install, and would not or may not load.
     Refused,
     /// It installs and loads.
     Loads,
-    /// The distribution is not published for the machine that the wheel is for.
+    /// The distribution does not support the wheel's architecture.
     Absent,
 }
 
 impl State {
-    /// In a few words.
+    /// A short text for reports.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Breaks => "installs, does not load",
@@ -46,18 +46,18 @@ impl State {
     }
 }
 
-/// One field of the matrix.
+/// A cell of the matrix.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cell {
-    /// What becomes of the wheel.
+    /// The state.
     pub state: State,
-    /// Why; empty where it simply loads.
+    /// The reason. Empty if the wheel loads.
     pub reason: String,
-    /// The worst obstacle that holds there.
+    /// The worst obstacle.
     pub blocker: Option<Blocker>,
 }
 
-/// The obstacle that decides what becomes of a wheel on a system.
+/// The obstacle that decides the state of a wheel on a system.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Blocker {
     /// The rule whose finding speaks of it: `ELF009`.
@@ -66,7 +66,7 @@ pub struct Blocker {
     pub path: String,
 }
 
-/// A listed system on which an installer takes the wheel and the loader does not, or may not.
+/// A known system that installs the wheel but does not, or may not, load it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Blocked {
     /// Distribution and release: `Debian 13`.
@@ -77,17 +77,17 @@ pub struct Blocked {
     pub code: Option<&'static str>,
     /// The file in the wheel.
     pub path: Option<String>,
-    /// Why, with the loader's words.
+    /// The reason, with the loader's message.
     pub reason: String,
 }
 
 impl Audit {
-    /// What becomes of the wheel on each of [`distributions`], in their order.
+    /// The state of the wheel on each of [`distributions`], in their order.
     pub fn systems(&self) -> Vec<Cell> {
         distributions().iter().map(|system| self.on(system)).collect()
     }
 
-    /// The systems on which an installer takes the wheel and the loader does not, or may not.
+    /// The systems that install the wheel but do not, or may not, load it.
     pub(super) fn find_blocked(&self) -> Vec<Blocked> {
         let blocked = |(cell, system): (Cell, &Distribution)| {
             let state = match cell.state {
@@ -102,7 +102,7 @@ impl Audit {
         self.systems().into_iter().zip(distributions()).filter_map(blocked).collect()
     }
 
-    /// What becomes of the wheel on a distribution.
+    /// The state of the wheel on a distribution.
     pub fn on(&self, system: &Distribution) -> Cell {
         let arch = self.facts.needs.arch;
         if let Some(arch) = arch.filter(|arch| !system.machines.contains(arch)) {
@@ -122,7 +122,7 @@ impl Audit {
         Cell { blocker, ..cell }
     }
 
-    /// The worst that the loader does with the wheel on a system, and why.
+    /// The worst effect of the obstacles on a system, and its reason.
     fn loading(&self, system: &Distribution) -> (Option<Effect>, String, Option<Blocker>) {
         let needs = &self.facts.needs;
         if self.facts.tag_claim.iter().all(|tag| tag.parse::<PlatformTag>().is_err()) {
@@ -130,7 +130,7 @@ impl Audit {
         }
         let holds = |each: &'_ Obstacle| each.effect_on(system, needs.arch);
         let holding = needs.obstacles.iter().filter_map(|each| Some((holds(each)?, each)));
-        // The first of the worst.
+        // The first of the worst obstacles.
         let worst = holding.reduce(|worst, each| if each.0 > worst.0 { each } else { worst });
         let is_worse = |effect: Effect| effect >= Effect::MayFail;
         match worst {
@@ -145,14 +145,14 @@ impl Audit {
         }
     }
 
-    /// Why an installer does not take it, if so.
+    /// The reason why installers reject the wheel.
     fn is_refused(&self, system: &Distribution) -> Option<String> {
         if self.facts.needs.is_unreadable {
             return Some("its archive cannot be read".to_owned());
         }
         let claim = &self.facts.tag_claim;
         if claim.is_empty() {
-            return Some("its file name is not that of a wheel".to_owned());
+            return Some("its file name is not a valid wheel name".to_owned());
         }
         let tags: Vec<PlatformTag> = claim.iter().filter_map(|text| text.parse().ok()).collect();
         let arch = self.facts.needs.arch;

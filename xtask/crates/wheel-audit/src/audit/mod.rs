@@ -1,9 +1,7 @@
-//! The verdict on a wheel: first the facts, what is in the file, then the findings, the facts held
-//! against what the wheel's own name and its target promise.
+//! Audits wheels: reads the facts of a wheel, and compares them with the promises of its name and target.
 //!
-//! Facts are read once (`build_context`), every check reads them and nothing else (`checks`). To add a
-//! check, write its rules and its function in a file of its own and name it in the table of
-//! `checks`.
+//! `build_context` reads the facts once, and the checks use nothing else. To add a check, write its rules
+//! and its function in a new file below `checks`, and list it in the table there.
 
 mod blame;
 mod budget;
@@ -49,7 +47,7 @@ pub use checks::set::like::newest_installable;
 pub use checks::set::shape::WheelContents;
 pub use facts::{Culprit, ElfReport, WheelFacts};
 pub use finding::{Finding, Place, Rule, Severity};
-pub use inputs::{Asked, InputError, Inputs};
+pub use inputs::{InputError, Inputs, RequestedWheels};
 pub use matrix::{Blocked, Blocker, Cell, State};
 pub use origin::{Certainty, Origin};
 pub use passes::MAX_WHOLE_ELF;
@@ -62,57 +60,57 @@ use crate::policy::{Arch, Libc, PlatformTag};
 use crate::text::shown;
 use crate::wheel::Interpreter;
 
-/// The version of all that judges wheels, rules and data: `build.rs` makes it of their files.
+/// The version of rules, data and code of the audit. `build.rs` computes it from their files.
 pub const RULES_VERSION: &str = env!("XTASK_RULES");
 
-/// What the wheel is expected to be, beside what its name says. The default expects nothing more.
+/// Expectations of a wheel in addition to its name. The default has none.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Expectations {
-    /// The systems of the target: the wheel has to install and load on all of them.
+    /// The target's platform tag: the wheel must install and load on all of its systems.
     pub platform_tag: Option<PlatformTag>,
-    /// The architecture that was built for.
+    /// The architecture of the build.
     pub arch: Option<Arch>,
-    /// The limit is this C library and nothing else, whatever the wheel's name promises.
+    /// The oldest C library that the wheel must support, instead of the promises of its name.
     pub limit: Option<Libc>,
-    /// The instruction set levels that are enough, one for each machine.
+    /// The instruction set levels that the wheel may require, one per architecture.
     pub isa: Vec<Level>,
-    /// The interpreter that was built for.
+    /// The interpreter of the build.
     pub interpreter: Option<Interpreter>,
-    /// The C library of the system that it was built on, where the build says.
+    /// The C library of the build system, if the build records it.
     pub built_on: Option<Libc>,
-    /// What calls for an extension module, as a clause for messages, if anything does: then a wheel without machine code is a
-    /// build that failed silently.
+    /// The evidence that the package has an extension module, as a clause for messages. If set, a wheel without
+    /// machine code is an error.
     pub native: Option<String>,
 }
 
-/// Facts and findings: what `audit.json` holds of a wheel.
+/// Facts and findings of a wheel, as in `audit.json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Audit {
-    /// What is in the wheel.
+    /// The facts.
     #[serde(flatten)]
     pub facts: WheelFacts,
-    /// The path as it was asked for; `None` in `audit.json`, which lies beside the wheel.
+    /// The path from the command line. `None` in `audit.json`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub path: Option<Utf8PathBuf>,
-    /// The file name of the published wheel that it was compared with, if any.
+    /// The file name of the published wheel that the comparison used.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub compared_with: Option<String>,
-    /// [`Audit::verdict`], for readers of the file.
+    /// As [`Audit::verdict`], for the JSON report.
     verdict: Verdict,
-    /// The listed systems on which an installer takes it and the loader does not, or may not.
+    /// The known systems that install the wheel but do not, or may not, load it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub blocked: Vec<Blocked>,
-    /// What is wrong with it, worst first.
+    /// The findings, worst first.
     pub findings: Vec<Finding>,
 }
 
-/// Is the wheel good?
+/// The verdict on a wheel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Verdict {
     /// No finding is an error.
     Pass,
-    /// At least one is.
+    /// At least one finding is an error.
     Fail,
 }
 
@@ -122,14 +120,14 @@ impl Audit {
         self.verdict
     }
 
-    /// Compares the wheel, which is at `path`, with the one at `published`.
+    /// Compares the wheel at `path` with the one at `published`.
     pub fn compare(&mut self, path: &Utf8Path, published: &Utf8Path, settings: &Settings) {
         let findings = checks::set::like::differences::find((path, self.facts.size), published);
         self.compared_with = published.file_name().map(|name| shown(name).to_string());
         self.add(findings, settings);
     }
 
-    /// Notes that there is no published wheel to compare with, and why.
+    /// Adds a finding that no published wheel is comparable, with the reason.
     pub fn nothing_published(&mut self, reason: &str, settings: &Settings) {
         let finding = checks::set::like::nothing_published(&self.facts.file, reason);
         self.add(vec![finding], settings);
@@ -150,23 +148,21 @@ impl Verdict {
     }
 }
 
-/// Why a wheel could not be looked at. What is wrong with the wheel itself is a finding, however
-/// broken it is.
+/// The reason why a wheel is unreadable. Faults of the wheel itself are findings.
 #[derive(Debug, Error)]
 pub enum AuditError {
     /// The file could not be opened or read.
     #[error(transparent)]
     Io(#[from] std::io::Error),
     /// The path has no file name.
-    #[error("`{}` is no file", .0.as_str().escape_debug())]
+    #[error("`{}` is not a file", .0.as_str().escape_debug())]
     NoFile(Utf8PathBuf),
 }
 
-/// Judges the wheel at `path`.
+/// Audits the wheel at `path`.
 ///
-/// Each member is checked against its declared size and checksum while it passes by. In memory at
-/// one time are, for each thread, one ELF file of at most [`MAX_WHOLE_ELF`] bytes or the tables of a
-/// larger one, and of everything else a buffer.
+/// Reads each member once and checks its declared size and checksum. Each thread holds one ELF file of at
+/// most [`MAX_WHOLE_ELF`] bytes, or the tables of a larger one, and a buffer for other files.
 ///
 /// # Errors
 /// [`AuditError`] if the file cannot be read; anything else is a finding.
@@ -186,8 +182,7 @@ pub fn audit_wheel(
     Ok(audit)
 }
 
-/// Judges many wheels, on all cores; the results are in the order of the jobs. `done` is called
-/// after each.
+/// Audits many wheels on all cores. The results are in the order of `jobs`. Calls `done` after each wheel.
 pub fn audit_wheels(
     jobs: &[(Utf8PathBuf, Expectations)],
     settings: &Settings,
@@ -201,8 +196,8 @@ pub fn audit_wheels(
     jobs.par_iter().with_max_len(1).map(audit).collect()
 }
 
-/// Judges all that was asked for, all of it by the same promise. `done` is called after each file.
-pub fn judge(
+/// Audits all inputs with the same expectations. Calls `done` after each file.
+pub fn audit_inputs(
     inputs: &Inputs,
     expectations: &Expectations,
     settings: &Settings,
@@ -214,7 +209,7 @@ pub fn judge(
     };
     let jobs: Vec<_> = inputs.wheels.iter().map(job).collect();
     let linked = |path: &Utf8PathBuf| {
-        let message = "it is a link below a folder, which is not followed: name the wheel itself";
+        let message = "is a symbolic link in a folder, which is not followed; pass the path of the wheel itself";
         Unread { path: path.clone(), message: message.to_owned() }
     };
     let mut unread: Vec<_> = inputs.linked.iter().map(linked).collect();
@@ -251,7 +246,7 @@ pub fn judge(
     Report::new(wheels, files, findings, unread)
 }
 
-/// Compares each of the wheels with the one of `like` that is most like it.
+/// Compares each wheel with the most similar one in `like`.
 fn compare_each(wheels: &mut [Audit], like: &[Utf8PathBuf], settings: &Settings) {
     wheels.par_iter_mut().for_each(|audit| {
         let published = checks::set::like::most_alike(&audit.facts.file, like);
@@ -261,28 +256,28 @@ fn compare_each(wheels: &mut [Audit], like: &[Utf8PathBuf], settings: &Settings)
     });
 }
 
-/// What is wrong with the folders that were asked for.
+/// Checks the manifests and checksums of the input folders.
 fn folders(inputs: &Inputs, wheels: &[Audit]) -> Vec<Finding> {
     let hash = |audit: &Audit| Some((audit.path.clone()?, audit.facts.sha256.clone()?));
     let known = wheels.iter().filter_map(hash).collect();
     let folder = |folder: &Utf8PathBuf| -> Vec<Finding> {
         let mut problems = dist::check(folder, &known);
-        // Other folders of wheels need none.
-        let is_told = problems.iter().any(|problem| problem.fault == DistFault::Manifest);
-        if inputs.asked.is_some() && !folder.join(dist::MANIFEST).exists() && !is_told {
+        // Other folders of wheels need no manifest.
+        let is_reported = problems.iter().any(|problem| problem.fault == DistFault::Manifest);
+        if inputs.requested.is_some() && !folder.join(dist::MANIFEST).exists() && !is_reported {
             problems.push(DistProblem {
                 fault: DistFault::Manifest,
                 path: dist::MANIFEST.to_owned(),
-                message: "there is none, so that nobody knows what belongs here".to_owned(),
+                message: "missing, so the files of the folder cannot be verified".to_owned(),
             });
         }
-        problems.extend(inputs.asked.iter().flat_map(|asked| asked.problems.clone()));
+        problems.extend(inputs.requested.iter().flat_map(|requested| requested.problems.clone()));
         problems.iter().map(|problem| checks::dist::finding(folder, problem)).collect()
     };
     inputs.folders.iter().flat_map(folder).collect()
 }
 
-/// Judges an ELF file that lies in no wheel: a library, an executable.
+/// Audits an ELF file outside of a wheel: a library or an executable.
 ///
 /// # Errors
 /// [`AuditError`] if the file cannot be read; anything else is a finding.

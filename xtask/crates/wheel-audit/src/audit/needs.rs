@@ -5,21 +5,20 @@ use std::collections::BTreeMap;
 use crate::elf::{ElfFacts, VersionNeed};
 use crate::policy::{LibcVersion, Policies};
 
-/// The first glibc whose loader applies packed relative relocations (glibc 2.36, NEWS).
+/// The first glibc that supports packed relative relocations (glibc 2.36, NEWS).
 pub(super) const RELR_SINCE: LibcVersion = LibcVersion::new(2, 36);
 
 /// A version need of a file with the symbols bound to it.
 pub(super) struct SymbolNeed<'a> {
     pub(super) library: &'a str,
     pub(super) version: &'a str,
-    /// In alphabetical order.
+    /// Sorted.
     pub(super) symbols: Vec<&'a str>,
-    /// The file does not name the version: it is the first that has the symbols.
+    /// The file does not record the version. It is the first one with the symbols.
     pub(super) is_implied: bool,
 }
 
-/// The version needs that count: not those towards the loader, and not those flagged weak, without
-/// which the loader goes on.
+/// The version needs of a file, except those of the loader and weak ones, which may be missing.
 pub(super) fn needs_of(elf: &ElfFacts) -> Vec<SymbolNeed<'_>> {
     let mut symbols: BTreeMap<usize, Vec<&str>> = BTreeMap::new();
     for import in &elf.imports {
@@ -40,14 +39,13 @@ pub(super) fn needs_of(elf: &ElfFacts) -> Vec<SymbolNeed<'_>> {
         .collect()
 }
 
-/// Does the file have packed relative relocations without the version that keeps older loaders from
-/// loading it?
+/// Whether the file has packed relative relocations without the version that makes older loaders reject it.
 pub(super) fn lacks_relr_node(elf: &ElfFacts) -> bool {
     let has_node = elf.version_needs.iter().any(|need| need.version == "GLIBC_ABI_DT_RELR");
     elf.relative_relocations && !has_node
 }
 
-/// Does the file need glibc by itself? A linker adds the version to no other file.
+/// Whether the file itself needs glibc. Linkers add the version only to such files.
 pub(super) fn needs_glibc(elf: &ElfFacts) -> bool {
     elf.needed.iter().any(|library| library == "libc.so.6")
 }

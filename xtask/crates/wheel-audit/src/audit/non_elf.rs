@@ -1,17 +1,17 @@
-//! Files that are named like extension modules and are no ELF files: a build that failed, a pointer
-//! that git-lfs left, a module for another system.
+//! Files that are named like extension modules but are not ELF files: a failed build, a Git LFS pointer, a module
+//! for another system.
 
 use std::ops::ControlFlow;
 
 use super::loading::is_module_name;
 use crate::wheel::{MemberError, SharedFile, WheelArchive};
 
-/// So much of a file tells what it is.
+/// The number of bytes that identify a file.
 const START: usize = 128;
-/// More of them than that are not looked at.
+/// Maximum number of such files per wheel.
 const MAX_NON_ELF: usize = 256;
 
-/// What a file that is no ELF file looks like.
+/// The kind of a file that is not an ELF file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     Empty,
@@ -20,7 +20,7 @@ pub(super) enum Kind {
     Pe,
     Archive,
     Bitcode,
-    /// It leads a linker to a library; nobody imports it, and there is nothing wrong with it.
+    /// It refers a linker to a library. This is correct, because nothing imports it.
     LinkerScript,
     Text,
     Other,
@@ -71,14 +71,13 @@ impl Kind {
             Self::Archive => "an archive of object files",
             Self::Bitcode => "LLVM bitcode",
             Self::LinkerScript => "a linker script",
-            Self::Text => "a text",
-            Self::Other => "no ELF file",
+            Self::Text => "a text file",
+            Self::Other => "not an ELF file",
         }
     }
 }
 
-/// Looks at every such file of a wheel whose members were read, in the archive's order, but for those
-/// of which it is known what they are.
+/// Finds such files in the archive's order, except those that `is_known` excludes.
 pub(super) fn find(
     archive: &WheelArchive<SharedFile>,
     is_known: &dyn Fn(&str) -> bool,
@@ -102,7 +101,7 @@ pub(super) fn find(
         match result {
             Ok(()) => found.push((path.to_owned(), Kind::of(&start))),
             Err(MemberError::Io(error)) => return Err(error),
-            // Reading it as a whole has told of it.
+            // ARC010 covers unreadable members.
             Err(_) => {}
         }
     }
@@ -114,7 +113,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn files_are_told_by_their_first_bytes() {
+    fn the_first_bytes_identify_files() {
         for (start, kind) in [
             (b"".as_slice(), Kind::Empty),
             (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", Kind::LfsPointer),

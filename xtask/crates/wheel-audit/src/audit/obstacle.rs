@@ -1,7 +1,6 @@
-//! Why a file of the wheel does not load on some systems.
+//! Reasons why a file of the wheel does not load on some systems.
 //!
-//! One list of obstacles is made of each wheel. The matrix shows those that hold on a system, and the
-//! findings report them, so that neither can contradict the other.
+//! Matrix and findings use the same list of obstacles, so they cannot contradict each other.
 
 use super::finding::Rule;
 use crate::elf::{PageNeeds, Refusal};
@@ -10,64 +9,64 @@ use crate::policy::{
     Arch, Distribution, Libc, LibcVersion, PlatformTag, Policies, SymbolVersion, VersionVerdict,
 };
 
-/// A reason for which the loader refuses a file on some systems.
+/// A reason why the loader rejects a file on some systems.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Obstacle {
-    /// The rule that its finding breaks.
+    /// The rule of its finding.
     pub(super) rule: &'static Rule,
     /// The file in the wheel.
     pub(super) path: String,
-    /// What is wrong with the file, as a predicate: `asks for an executable stack`.
+    /// The fault of the file, as a predicate: `requires an executable stack`.
     pub(super) cause: String,
-    /// What the loader prints, without the file's path. Empty where it prints nothing.
-    pub(super) words: String,
-    /// The systems on which it holds.
+    /// The loader's message without the file's path. Empty if it prints nothing.
+    pub(super) loader_message: String,
+    /// The affected systems.
     pub(super) on: Condition,
-    /// What it does there.
+    /// The effect on these systems.
     pub(super) effect: Effect,
-    /// What to do about it, where the rule's own hint does not fit.
+    /// The help, if the rule's own does not fit.
     pub(super) help: Option<String>,
 }
 
-/// How an obstacle ends, from the best to the worst.
+/// The effect of an obstacle, from the best to the worst.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Effect {
     /// The file loads on newer processors only.
     OnSome,
-    /// It may fail: what decides is not in the wheel.
+    /// The file may fail to load, depending on facts outside of the wheel.
     MayFail,
-    /// It fails.
+    /// The file does not load.
     Fails,
 }
 
-/// The systems on which an obstacle holds.
+/// The systems that an obstacle affects.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Condition {
     /// All of them.
     Everywhere,
-    /// glibc of at least the first version and older than the second, where given.
+    /// Systems with glibc, within the bounds.
     Glibc {
-        /// The first version.
+        /// The first affected version.
         from: Option<LibcVersion>,
-        /// The first version on which it no longer holds.
+        /// The first version that is no longer affected.
         before: Option<LibcVersion>,
     },
     /// musl.
     Musl,
-    /// Systems with glibc whose library lacks this symbol version: `GLIBC_2.38`, `GLIBCXX_3.4.29`.
+    /// Systems with glibc without this symbol version: `GLIBC_2.38`, `GLIBCXX_3.4.29`.
     LacksVersion(String),
-    /// Systems with a musl older than this.
+    /// Systems with musl older than this.
     OlderMusl(SymbolVersion),
-    /// Systems with glibc whose release of a library is older than this.
+    /// Systems with glibc and an older release of a library.
     OlderLibrary {
         /// Its soname.
         library: String,
-        /// The first release that suffices.
+        /// The first sufficient release.
         version: SymbolVersion,
     },
-    /// Loaders that refuse the file for this reason.
+    /// Loaders that reject the file for this reason.
     Refuses(Refusal),
-    /// Kernels whose pages are larger than those that the file's segments are aligned for.
+    /// Kernels with larger pages than the file's segments are aligned for.
     Pages(PageNeeds),
     /// Systems that do not promise this library.
     LacksLibrary(String),
@@ -75,61 +74,61 @@ pub(super) enum Condition {
     Processor {
         /// The level.
         level: Level,
-        /// The first version of glibc that looks at it; `None` where the code itself needs it.
+        /// The first version of glibc that checks the level. `None` if the code itself needs it.
         from: Option<LibcVersion>,
     },
 }
 
 impl Obstacle {
-    /// An obstacle without a hint of its own.
+    /// An obstacle with the help of its rule.
     pub(super) fn new(rule: &'static Rule, path: &str, cause: impl Into<String>) -> Self {
         Self {
             rule,
             path: path.to_owned(),
             cause: cause.into(),
-            words: String::new(),
+            loader_message: String::new(),
             on: Condition::Everywhere,
             effect: Effect::Fails,
             help: None,
         }
     }
 
-    /// The same with what the loader prints.
-    pub(super) fn with_words(self, words: impl Into<String>) -> Self {
-        Self { words: words.into(), ..self }
+    /// Sets the loader's message.
+    pub(super) fn with_loader_message(self, loader_message: impl Into<String>) -> Self {
+        Self { loader_message: loader_message.into(), ..self }
     }
 
-    /// The same on these systems only.
+    /// Limits the obstacle to these systems.
     pub(super) fn on(self, on: Condition) -> Self {
         Self { on, ..self }
     }
 
-    /// The same with another effect.
+    /// Replaces the effect.
     pub(super) fn with_effect(self, effect: Effect) -> Self {
         Self { effect, ..self }
     }
 
-    /// The same with a hint for its exact cause.
+    /// Sets help for the exact cause.
     pub(super) fn with_help(self, help: impl Into<String>) -> Self {
         Self { help: Some(help.into()), ..self }
     }
 
-    /// What it does on a system; `None` where it does not hold.
+    /// The effect on a system. `None` if the system is not affected.
     pub(super) fn effect_on(&self, system: &Distribution, arch: Option<Arch>) -> Option<Effect> {
         Some(self.on.effect_on(system, arch)?.min(self.effect))
     }
 
-    /// File, cause, what the system has instead, and the loader's words, for the matrix.
+    /// File, cause, the system's own version and the loader's message, for the matrix.
     pub(super) fn reason(&self, system: &Distribution) -> String {
         let (path, cause) = (self.path.escape_debug(), &self.cause);
         let own = self.on.own(system).map_or_else(String::new, |own| format!("; {own}"));
-        let words = if self.words.is_empty() { "" } else { ": " };
-        format!("`{path}` {cause}{own}{words}{}", self.words)
+        let loader_message = if self.loader_message.is_empty() { "" } else { ": " };
+        format!("`{path}` {cause}{own}{loader_message}{}", self.loader_message)
     }
 }
 
 impl Condition {
-    /// The worst that an obstacle does on a system; `None` where it does not hold.
+    /// The worst possible effect on a system. `None` if the system is not affected.
     fn effect_on(&self, system: &Distribution, arch: Option<Arch>) -> Option<Effect> {
         let glibc = match system.libc {
             Libc::Glibc(own) => Some(own),
@@ -146,7 +145,7 @@ impl Condition {
             }
             Self::LacksVersion(version) => lacks_version(version, system, glibc?, arch?),
             Self::OlderMusl(version) => {
-                // The entry stands for several releases, of which newer ones have a newer musl.
+                // The entry covers several releases, and newer ones have a newer musl.
                 let oldest = system.musl_since.keys().next().filter(|_| glibc.is_none())?;
                 (version > oldest).then_some(Effect::MayFail)
             }
@@ -175,12 +174,12 @@ impl Condition {
         }
     }
 
-    /// What the system has of that which the file needs.
+    /// The system's own version of the library or processor that the file needs.
     fn own(&self, system: &Distribution) -> Option<String> {
         match self {
             Self::LacksVersion(version) => Some(match own_version(version, system) {
                 Some((prefix, own)) => format!("it has {prefix}_{own}"),
-                None => "its version is not known".to_owned(),
+                None => "its version is unknown".to_owned(),
             }),
             Self::OlderMusl(version) => {
                 let first = system.musl_since.range(version..).next();
@@ -191,33 +190,33 @@ impl Condition {
             }
             Self::OlderLibrary { library, .. } => Some(match system.libraries.get(library) {
                 Some(own) => format!("it has {own}"),
-                None => "nothing states what it has".to_owned(),
+                None => "its version is unknown".to_owned(),
             }),
             Self::Processor { level, .. } => {
-                Some(format!("it runs on those with {}", processor(system, level)))
+                Some(format!("the system runs on processors with {}", processor(system, level)))
             }
             _ => None,
         }
     }
 }
 
-/// From here on glibc no longer looks at `p_align` (glibc 2.35, `elf/dl-load.c`).
+/// The first glibc that ignores `p_align` (`elf/dl-load.c`).
 const IGNORES_ALIGNMENT: LibcVersion = LibcVersion::new(2, 35);
-/// From here on glibc refuses programs; distributions have taken that over into older ones.
+/// The first glibc that rejects programs. Some distributions have backported this.
 const REFUSES_PROGRAMS: LibcVersion = LibcVersion::new(2, 30);
 
-/// What a loader does with a file that glibc's newest refuses; `glibc` is `None` for musl.
+/// The effect on a file that the newest glibc rejects. `glibc` is `None` for musl.
 fn refuses(refusal: Refusal, glibc: Option<LibcVersion>) -> Option<Effect> {
     match (refusal, glibc) {
         (Refusal::Program, Some(own)) if own < REFUSES_PROGRAMS => Some(Effect::MayFail),
-        // musl loads it where its addresses happen to be free.
+        // musl loads the file if its addresses are free.
         (Refusal::Executable, None) => Some(Effect::MayFail),
         (_, None) if !refusal.is_musls() => None,
         _ => Some(Effect::Fails),
     }
 }
 
-/// The newest version that the system has of the prefix of `name`, where that is known.
+/// The system's newest version with the prefix of `name`, if known.
 fn own_version<'a>(name: &'a str, system: &Distribution) -> Option<(&'a str, SymbolVersion)> {
     let (prefix, _) = SymbolVersion::of_name(name)?;
     let own = match (prefix, system.libc) {
@@ -229,18 +228,18 @@ fn own_version<'a>(name: &'a str, system: &Distribution) -> Option<(&'a str, Sym
     Some((prefix, own?))
 }
 
-/// Does the system's library lack a symbol version?
+/// The effect if the system's library may lack a symbol version.
 fn lacks_version(
     name: &str,
     system: &Distribution,
     glibc: LibcVersion,
     arch: Arch,
 ) -> Option<Effect> {
-    let asked = SymbolVersion::of_name(name).map(|(_, asked)| asked);
-    if let (Some(asked), Some((_, own))) = (asked, own_version(name, system)) {
-        return (asked > own).then_some(Effect::Fails);
+    let needed = SymbolVersion::of_name(name).map(|(_, needed)| needed);
+    if let (Some(needed), Some((_, own))) = (needed, own_version(name, system)) {
+        return (needed > own).then_some(Effect::Fails);
     }
-    // Only the policies speak of the other prefixes: what they promise of every system of that age.
+    // For other prefixes, only the policies define the versions of all systems with this glibc.
     let tag = PlatformTag::Manylinux(glibc, arch);
     match Policies::builtin().limits(tag).map(|limits| limits.version(name)) {
         Some(VersionVerdict::Allowed | VersionVerdict::Unrated) => None,
@@ -248,7 +247,7 @@ fn lacks_version(
     }
 }
 
-/// The level that every processor has on which the system runs.
+/// The level of every processor that the system supports.
 fn processor(system: &Distribution, level: &Level) -> Level {
     let own = system.isa.as_ref().and_then(|own| own.parse::<Level>().ok());
     let own = own.filter(|own| own.machine() == level.machine());

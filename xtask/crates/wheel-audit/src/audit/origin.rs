@@ -1,9 +1,7 @@
-//! Which C library was a wheel built on? Another number than its floor: what is built on a new
-//! system may get by with an old one.
+//! Determines the C library of the build system, which may be newer than the wheel's floor.
 //!
-//! The build's own report knows. Where there is none, the compilers' lines in `.comment` allow a
-//! conclusion. `PT_NOTE`'s ABI note is no help: it names the oldest kernel that glibc was configured
-//! for, which has been 3.2 for years, and no glibc.
+//! The build's own report contains it. Otherwise, the compilers' lines in `.comment` allow a conclusion. The ABI
+//! note in `PT_NOTE` does not help: it contains the oldest supported kernel (3.2 for years), not glibc.
 
 use std::{collections::BTreeSet, io::Read as _};
 
@@ -14,32 +12,31 @@ use super::elf_file::Elf;
 use crate::files;
 use crate::policy::{BuildSystem, Compiler, Libc, LibcVersion, SymbolVersion};
 
-/// How sure it is what a wheel was built on.
+/// The certainty about the build system.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Certainty {
-    /// Compilers that several systems have were at work, or those of several systems: this one is
-    /// the oldest that fits all of them.
+    /// The compilers exist on several systems, or come from several. The oldest matching system is assumed.
     Guess,
-    /// All that tells anything was compiled by one distribution's own compiler.
+    /// All known compilers are those of one distribution.
     Likely,
-    /// The build says so itself.
+    /// The build recorded it.
     Known,
 }
 
-/// What the answer rests on.
+/// The evidence for the build system.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Origin {
-    /// How sure it is.
+    /// The certainty.
     pub certainty: Certainty,
-    /// What says so: `build-info`, or a system and its compiler's line.
+    /// The source: `build-info`, or a system and its compiler's line.
     pub evidence: String,
     #[serde(skip)]
     pub(super) libc: Libc,
 }
 
 impl Origin {
-    /// The C library's version as reports have it: `2.36`, `musl 1.2`.
+    /// The C library's version for reports: `2.36`, `musl 1.2`.
     pub(super) fn version(&self) -> String {
         match self.libc {
             Libc::Glibc(version) => version.to_string(),
@@ -47,14 +44,13 @@ impl Origin {
         }
     }
 
-    /// What the build itself says.
+    /// The C library that the build recorded.
     pub(super) fn known(libc: Libc) -> Self {
         Self { certainty: Certainty::Known, evidence: "build-info".to_owned(), libc }
     }
 }
 
-/// What a wheel with these files and this floor of glibc was built on, as far as anything says; what the
-/// build itself says counts.
+/// The build system of a wheel with these files and this floor. The build's own record takes precedence.
 pub(super) fn of_wheel(
     built_on: Option<Libc>,
     elves: &[Elf],
@@ -64,9 +60,9 @@ pub(super) fn of_wheel(
     built_on.map(Origin::known).or_else(|| of_compilers(elves, floor, is_musl))
 }
 
-/// The newest of what the files' compilers name: all files came together there.
+/// The newest system among the files' compilers.
 fn of_compilers(elves: &[Elf], floor: Option<&SymbolVersion>, is_musl: bool) -> Option<Origin> {
-    // Libraries that were brought from elsewhere may have been built anywhere.
+    // Bundled libraries may come from another build.
     let own = elves.iter().filter(|elf| !is_grafted(&elf.path));
     let facts = own.filter_map(|elf| elf.facts.as_ref().ok());
     let lines: BTreeSet<&str> =
@@ -74,7 +70,7 @@ fn of_compilers(elves: &[Elf], floor: Option<&SymbolVersion>, is_musl: bool) -> 
     of_lines(&lines, floor, is_musl)
 }
 
-/// Does a path lie in the folder that auditwheel puts libraries into?
+/// Whether a path is in a folder for bundled libraries (`NAME.libs`, by auditwheel).
 fn is_grafted(path: &str) -> bool {
     Utf8Path::new(path).ancestors().skip(1).any(|folder| folder.extension() == Some("libs"))
 }
@@ -94,14 +90,14 @@ fn of_lines(
     });
     let origins: Vec<Origin> = origins.collect();
     let newest = origins.iter().max_by_key(|origin| (origin.libc, origin.certainty))?.clone();
-    // Where several distributions had a part in it, nothing is sure.
+    // With compilers of several distributions, the result is uncertain.
     let mut own = origins.iter().filter(|origin| origin.certainty == Certainty::Likely);
     let agree = own.all(|origin| origin.libc == newest.libc);
     let certainty = if agree { newest.certainty } else { Certainty::Guess };
     Some(Origin { certainty, ..newest })
 }
 
-/// Can what needs this floor have been linked on the system?
+/// Whether a file with this floor can have been linked on the system.
 fn fits(system: &BuildSystem, floor: Option<&SymbolVersion>, is_musl: bool) -> bool {
     match system.libc {
         Libc::Musl(_) => is_musl,
@@ -111,9 +107,9 @@ fn fits(system: &BuildSystem, floor: Option<&SymbolVersion>, is_musl: bool) -> b
     }
 }
 
-/// The C library that the `build-info.json` beside a wheel names.
+/// The C library in the `build-info.json` next to a wheel.
 pub(super) fn beside(wheel: &Utf8Path) -> Option<Libc> {
-    /// A few pages; real ones have one.
+    /// Maximum size, in bytes. Real files have a few KiB.
     const MAX_INFO: u64 = 1 << 20;
     let mut text = Vec::new();
     let file = files::open(&wheel.with_file_name("build-info.json")).ok()?;

@@ -1,5 +1,4 @@
-//! Reading an ELF file that may be too large to be held: gone through from its first byte to its last as
-//! often as its tables and its code take.
+//! Reads an ELF file that may be too large for memory, in several passes over its bytes.
 
 use std::{
     io::Read,
@@ -15,29 +14,28 @@ use crate::elf::{
 };
 use crate::isa::{self, IsaError, IsaFacts, Outline, OutlineReading, Scanner};
 
-/// ELF files up to this size, in bytes, are held in memory as a whole; of larger ones only what the
-/// loader reads.
+/// Maximum size of an ELF file that is held in memory as a whole, in bytes. Of larger files, only the loader's
+/// tables are held.
 pub const MAX_WHOLE_ELF: u64 = 24 << 20;
-/// The most that is held of a larger one, by one thread at a time.
+/// Maximum memory for the tables of a larger file, in bytes. Only one thread at a time may use it.
 const MAX_TABLES: u64 = 128 << 20;
-/// As much is held at once to save going through a file once more.
+/// Maximum memory for data that only saves another pass, in bytes.
 const MAX_WELCOME: u64 = 80 << 20;
-const TOO_LARGE: &str = "its tables take more memory than there is for one file";
-/// How often a large file is gone through at most. Real ones take two or three times.
+const TOO_LARGE: &str = "its tables exceed the memory limit for one file";
+/// Maximum number of passes over a large file. Real files take two or three.
 const MAX_PASSES: usize = 8;
 
-/// Goes through a file from its first byte, until told to stop.
+/// Reads a file from its first byte until the callback stops it.
 pub(super) type Pass<'a, E> =
     dyn FnMut(&mut dyn FnMut(&[u8]) -> ControlFlow<()>) -> Result<(), E> + 'a;
 
-/// Reads an ELF file from what was kept of it, and where that is not enough, from what another
-/// `pass` over the file gives.
+/// Reads an ELF file from the kept parts, with further passes (`pass`) if these are not enough.
 pub(super) fn read_elf<E>(
     mut kept: Sparse,
     depth: Depth,
     pass: &mut Pass<'_, E>,
 ) -> Result<ReadElf, E> {
-    /// Held by the one thread that has more than its share in memory.
+    /// Held by the thread that uses more than its share of memory.
     static LARGE: Mutex<()> = Mutex::new(());
     let mut large = None;
     let mut hold = |buffer: &RegionBuffer| {
@@ -62,12 +60,12 @@ pub(super) fn read_elf<E>(
             return Ok(unread(has_facts, TOO_LARGE));
         };
         hold(&buffer);
-        // Not both at a time.
+        // Free the first buffer before allocating the second.
         drop(kept);
         pass(&mut |piece| feed(&mut buffer, piece))?;
         kept = buffer.finish();
     }
-    Ok(unread(has_facts, "its tables lead from one to the next without an end"))
+    Ok(unread(has_facts, "its tables refer to each other in a loop"))
 }
 
 /// Reads an ELF file that is in memory as a whole.
@@ -82,10 +80,10 @@ pub(super) fn whole_elf(bytes: &[u8], depth: Depth) -> ReadElf {
     }
 }
 
-/// What is known of a file whose reading has to end here.
+/// The facts of a file if reading stops here.
 fn unread(facts: Option<ElfFacts>, reason: &str) -> ReadElf {
     match facts {
-        // Only of the code it is not known where it lies.
+        // Only the location of the code is unknown.
         Some(facts) => ReadElf { facts: Ok(facts), isa: Some(Err(reason.into())) },
         None => ReadElf { facts: Err(reason.into()), isa: None },
     }
@@ -96,11 +94,11 @@ fn feed(buffer: &mut RegionBuffer, piece: &[u8]) -> ControlFlow<()> {
     if buffer.is_done() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
 }
 
-/// How far the reading of a file's tables came.
+/// The progress in reading a file's tables.
 enum Tables {
-    /// The facts, and where the code is if it is asked for.
+    /// The facts, and the location of the code if requested.
     Done(Result<ElfFacts, String>, Option<Result<Box<Outline>, IsaError>>),
-    /// These parts of the file, by offset, are needed as well; the facts may be there already.
+    /// Further parts of the file are needed. The facts may already be complete.
     More { facts: Option<ElfFacts>, parts: Parts },
 }
 
@@ -108,11 +106,11 @@ enum Tables {
 struct Parts {
     needed: Vec<Range<u64>>,
     names: Option<StringTableFilter>,
-    /// They can as well come later.
+    /// They can also be read later.
     welcome: Vec<Range<u64>>,
 }
 
-/// Keeps what is there and as much more as there is memory for; `None` if that is not enough.
+/// Reserves memory for further parts, as far as the limit allows. `None` if it does not suffice.
 fn within_budget(kept: &mut Sparse, parts: Parts) -> Option<RegionBuffer> {
     let Parts { needed, names, welcome } = parts;
     let all = RegionBuffer::again(kept, &[needed.as_slice(), &welcome].concat());
@@ -121,8 +119,8 @@ fn within_budget(kept: &mut Sparse, parts: Parts) -> Option<RegionBuffer> {
 }
 
 impl Tables {
-    /// Reads what the loader reads and, where code is asked for, what leads to it; both at once,
-    /// since each pass over a packed file unpacks it again.
+    /// Reads the loader's tables and, if requested, the tables that locate the code. Both at once, because each pass
+    /// decompresses the file again.
     fn read(kept: &Sparse, depth: Depth, facts: Option<ElfFacts>) -> Self {
         let (facts, missing) = match facts.map_or_else(|| ElfFacts::read(kept), done) {
             Reading::Done(result) => match *result {
@@ -158,8 +156,8 @@ fn done(facts: ElfFacts) -> Reading {
     Reading::Done(Box::new(Ok(facts)))
 }
 
-/// Reads the machine code of a file: what is in memory if all of it is, else in one more pass, and
-/// one before that where it is not yet known where its functions lie; `None` if it has none.
+/// Reads the machine code of a file: from memory if all of it is there, otherwise in one more pass, or two if the
+/// locations of functions are unknown. `None` if the file has no code.
 fn code<E>(
     mut kept: Sparse,
     outline: Result<Box<Outline>, IsaError>,
@@ -175,7 +173,7 @@ fn code<E>(
     if let Some(part) = outline.frames() {
         let size = part.end - part.start;
         if kept.get(part.start, size).is_none() {
-            // What was read before is of no more use.
+            // Free the memory of the tables.
             let nothing = Sparse::nothing(kept.length());
             let mut buffer = RegionBuffer::again(&nothing, std::slice::from_ref(&part));
             drop(kept);
@@ -204,7 +202,7 @@ fn code<E>(
     Ok(Some(scanner.finish().map_err(|error| error.to_string())))
 }
 
-/// Reads an ELF file that lies in no wheel.
+/// Reads an ELF file outside of a wheel.
 pub(super) fn elf_file(path: &Utf8Path, depth: Depth) -> Result<ReadElf, AuditError> {
     let mut buffer = vec![0; 1 << 17];
     let length = fs_err::metadata(path)?.len();

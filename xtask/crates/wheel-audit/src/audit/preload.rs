@@ -1,13 +1,13 @@
-//! Python code that loads libraries by itself, before a module needs them.
+//! Finds Python code that loads libraries itself, before a module needs them.
 
 use memchr::memmem;
 
-/// A file of Python that is larger is not searched; it may load anything.
+/// Maximum size of a Python file that is searched, in bytes. A larger one may load any library.
 pub(super) const MAX_PYTHON: u64 = 512 << 10;
-/// So much text of files that load libraries is kept of a wheel.
+/// Maximum size of kept code per wheel, in bytes.
 const MAX_KEPT: usize = 1 << 20;
 
-/// How Python code loads a library, or has the loader look elsewhere.
+/// Words in Python code that loads libraries or changes the loader's search path.
 const LOADS: [&str; 8] = [
     "CDLL",
     "cdll.",
@@ -18,30 +18,30 @@ const LOADS: [&str; 8] = [
     "LD_PRELOAD",
     "setdlopenflags",
 ];
-/// How such code goes through a folder, so that it may load whatever lies there.
+/// Words in code that lists folders, and may load every library in them.
 const SEARCHES: [&str; 8] =
     ["glob", "listdir", "iterdir", "scandir", "os.walk", "LD_LIBRARY_PATH", "LD_PRELOAD", ".libs"];
 
-/// How such code has later files see the symbols of a library (`ctypes.CDLL`, `sys.setdlopenflags`).
+/// Words in code that exports a library's symbols to files loaded later (`ctypes.CDLL`, `sys.setdlopenflags`).
 const SHARES: [&str; 2] = ["RTLD_GLOBAL", "setdlopenflags"];
 
-/// What the Python code and the machine code of a wheel can load by itself.
+/// The libraries that the code of a wheel may load itself.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Preloads {
-    /// Something in the wheel may load any library.
+    /// A file of the wheel may load any library.
     is_any: bool,
-    /// Python code of the wheel may hand the symbols of a library to files loaded later.
+    /// Python code of the wheel may export the symbols of a library to files loaded later.
     is_global: bool,
     /// Code that loads libraries by name.
     code: Vec<Vec<u8>>,
 }
 
-/// Is a member Python code that may load a library?
+/// Whether a member is Python code.
 pub(super) fn is_python(path: &str) -> bool {
     path.strip_suffix(".py").is_some()
 }
 
-/// Does Python code load a library at all?
+/// Whether Python code loads libraries.
 pub(super) fn loads(code: &[u8]) -> bool {
     LOADS.iter().any(|word| memmem::find(code, word.as_bytes()).is_some())
 }
@@ -59,17 +59,17 @@ impl Preloads {
         }
     }
 
-    /// Something that was not read, or that is not Python, may load any library.
+    /// Notes that a file of the wheel may load any library.
     pub(super) fn add_any(&mut self) {
         self.is_any = true;
     }
 
-    /// May files of the wheel find symbols in libraries that they do not need?
+    /// Whether files may find symbols in libraries that they do not need.
     pub(super) fn is_global(&self) -> bool {
         self.is_global
     }
 
-    /// Does Python code that loads libraries name this file? `ctypes` opens libraries with `RTLD_NOW`
+    /// Whether code that loads libraries contains the name of this file. `ctypes` opens libraries with `RTLD_NOW`
     /// (`CPython`, `Modules/_ctypes/callproc.c`, `py_dl_open`).
     pub(super) fn names(&self, path: &str) -> bool {
         let file = path.rsplit('/').next().unwrap_or(path);
@@ -78,7 +78,7 @@ impl Preloads {
         name.starts_with("lib") && name.len() > 3 && self.code.iter().any(has)
     }
 
-    /// May something in the wheel load `library` by itself?
+    /// Whether the wheel's code may load `library` itself.
     pub(super) fn may_load(&self, library: &str) -> bool {
         let stem = stem(library);
         let has = |code: &Vec<u8>| memmem::find(code, stem.as_bytes()).is_some();
@@ -86,7 +86,7 @@ impl Preloads {
     }
 }
 
-/// `foo` of `libfoo-0123abcd.so.1`: what code names however it builds the file's name.
+/// `foo` for `libfoo-0123abcd.so.1`: the part that code must contain to build the file's name.
 fn stem(library: &str) -> &str {
     let file = library.rsplit('/').next().unwrap_or(library);
     let name = file.strip_prefix("lib").unwrap_or(file);
@@ -99,7 +99,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn code_loads_the_libraries_that_it_names_or_searches_for() {
+    fn code_loads_libraries_by_name_or_by_listing_folders() {
         let loads_own = |code: &str| {
             let mut preloads = Preloads::default();
             if loads(code.as_bytes()) {

@@ -1,4 +1,4 @@
-//! Reading a wheel: every member once, from its first byte to its last, in bounded memory.
+//! Reads every member of a wheel once, sequentially, in bounded memory.
 
 use std::{io::Read, ops::ControlFlow};
 
@@ -22,33 +22,33 @@ use crate::wheel::{
     SharedFile, WheelArchive, WheelFile,
 };
 
-/// The largest bill of materials that is read, in bytes; real ones have some hundred KiB.
+/// Maximum size of an SBOM that is read, in bytes. Real ones have a few hundred KiB.
 const MAX_SBOM: u64 = 8 << 20;
-/// From this size of the archive on its members are read by several threads.
+/// Minimum size of an archive that several threads read, in bytes.
 const PARALLEL: u64 = 16 << 20;
 
-/// What reading a member gave.
+/// The result of reading a member.
 pub(super) struct Member {
-    /// `None` where it was not read to its end.
+    /// `None` if it was not read to its end.
     pub(super) digest: Option<Digest>,
     pub(super) found: Found,
 }
 
-/// What a member is.
+/// The kind of a member.
 pub(super) enum Found {
-    /// A file that some check reads as text.
+    /// A file that checks read as text.
     Text(Vec<u8>),
-    /// Python code that may load libraries; `None` if there is too much to tell.
+    /// Python code that may load libraries. `None` if it is too large to search.
     Loads(Option<Vec<u8>>),
-    /// Such a file, and larger than any real one.
+    /// A text file above the size limit.
     TooLong,
-    /// An ELF file: its facts, or why there are none.
+    /// An ELF file: its facts, or the reason why it is unreadable.
     Elf(Box<Elf>),
-    /// An ELF file of a wheel that has more in them than may be held.
+    /// An ELF file of a wheel that exceeds the memory budget.
     Unjudged,
     /// Any other file.
     Other,
-    /// It cannot be read, for this reason.
+    /// An unreadable member, with the reason.
     Damaged(String),
 }
 
@@ -109,7 +109,7 @@ pub(super) fn contents(
 }
 
 impl Contents {
-    /// Takes in what reading a member gave.
+    /// Adds the result of reading a member.
     fn add(&mut self, path: String, member: Member) {
         match member.found {
             Found::Damaged(reason) => {
@@ -148,7 +148,7 @@ impl Contents {
     }
 }
 
-/// Reads a member, as deep as asked.
+/// Reads a member.
 fn member(
     archive: &mut WheelArchive<SharedFile>,
     index: usize,
@@ -160,12 +160,12 @@ fn member(
     };
     if depth == Depth::Floor && !wants_text(&entry.name) {
         match archive.start(index) {
-            // Fewer bytes than that may come of much packed data.
+            // Decompressing it may take long even if its declared size is small.
             Ok(start) if !is_elf(&start) && start.len() as u64 >= entry.size.min(4) => {
                 return Ok(Member { digest: None, found: Found::Other });
             }
             Err(MemberError::Io(error)) => return Err(error.into()),
-            // What is damaged is told of below.
+            // Damage is reported below.
             Ok(_) | Err(_) => {}
         }
     }
@@ -184,37 +184,37 @@ fn member(
     }
 }
 
-/// What is kept of a member while it passes by for the first time.
+/// The kept parts of a member in the first pass.
 struct FirstPass {
     depth: Depth,
     size: u64,
     hash: Option<Sha256>,
     keep: Keep,
-    /// No ELF file is judged any more.
+    /// The memory budget is exceeded, so ELF files are skipped.
     is_spent: bool,
-    /// It was not read to its end, since nothing more of it is wanted.
+    /// Reading stopped early, because no more of the member is needed.
     stopped: bool,
 }
 
 enum Keep {
-    /// Not known yet: the bytes so far, fewer than four.
+    /// Unknown: fewer than four bytes so far.
     Undecided(Vec<u8>),
     Nothing,
     Text(Vec<u8>),
     TooLong,
     Python(Vec<u8>),
-    /// Python code that is too long to be searched.
+    /// Python code that is too large to search.
     LongPython,
     Elf(Box<RegionBuffer>),
-    /// An ELF file that is not.
+    /// An ELF file that is read in parts.
     Unjudged,
-    /// An ELF file that was there as a whole.
+    /// An ELF file that is in memory as a whole.
     Judged(Box<ReadElf>),
 }
 
 impl FirstPass {
     fn new(entry: &Entry, depth: Depth, is_spent: bool) -> Self {
-        // A larger one is left alone: nothing depends on it.
+        // Skip a larger one: no check depends on it.
         let is_sbom = depth != Depth::Floor && entry.size <= MAX_SBOM && is_sbom(&entry.name);
         let keep = if is_sbom || wants_text(&entry.name) {
             Keep::Text(Vec::new())
@@ -294,7 +294,7 @@ impl FirstPass {
         let elf = |read| Found::Elf(Box::new(Elf::new(path, read)));
         let found = match self.keep {
             Keep::Undecided(start) if is_elf(&start) => {
-                elf(ReadElf { facts: Err("no more than a mark".into()), isa: None })
+                elf(ReadElf { facts: Err("too short for an ELF header".into()), isa: None })
             }
             Keep::Text(text) => Found::Text(text),
             Keep::TooLong => Found::TooLong,

@@ -1,4 +1,4 @@
-//! Findings that repeat: one rule with one cause, in many places of one wheel.
+//! Groups findings of one rule with the same cause in many places of a wheel.
 
 use std::collections::{BTreeMap, btree_map::Entry};
 
@@ -7,9 +7,8 @@ use super::finding::{Finding, Place};
 /// Maximum number of findings of one shape that are reported one by one.
 const MOST: usize = 3;
 
-/// Replaces more than three findings of one rule, severity, help and shape by the first of them,
-/// which holds the places of the others. Severities have to be final: an override of one path
-/// leaves its findings apart.
+/// Replaces more than three findings with the same rule, severity, help and shape by the first of them, which lists
+/// the other places. Apply overrides before, because they can change the severity of single findings.
 pub(super) fn group(findings: &mut Vec<Finding>) {
     let mut counts: BTreeMap<Key, usize> = BTreeMap::new();
     for finding in findings.iter() {
@@ -38,7 +37,7 @@ pub(super) fn group(findings: &mut Vec<Finding>) {
     *findings = kept;
 }
 
-/// What findings of one kind share.
+/// The common properties of a group.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 struct Key {
     severity: super::Severity,
@@ -60,7 +59,7 @@ impl Key {
     }
 }
 
-/// A message without the names between back-ticks and without its numbers.
+/// A message without names in back-ticks and without numbers.
 fn shape(message: &str) -> String {
     let mut shape = String::new();
     for (index, part) in message.split('`').enumerate() {
@@ -85,12 +84,13 @@ mod tests {
     }
 
     #[test]
-    fn more_than_three_of_a_shape_are_one() {
-        let say = |index: usize| finding(&format!("f{index}"), &format!("`f{index}` has {index}"));
-        let mut few: Vec<Finding> = (0..3).map(say).collect();
+    fn more_than_three_of_a_shape_are_grouped() {
+        let numbered =
+            |index: usize| finding(&format!("f{index}"), &format!("`f{index}` has {index}"));
+        let mut few: Vec<Finding> = (0..3).map(numbered).collect();
         group(&mut few);
         assert_eq!(few.len(), 3);
-        let mut many: Vec<Finding> = (0..451).map(say).collect();
+        let mut many: Vec<Finding> = (0..451).map(numbered).collect();
         many.push(finding("x", "is another thing"));
         group(&mut many);
         let counts: Vec<usize> = many.iter().map(|each| each.also.len()).collect();
@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn another_severity_reason_or_help_stays_apart() {
+    fn another_severity_reason_or_help_is_not_grouped() {
         let mut all: Vec<Finding> = (0..8).map(|_| finding("a", "is wrong")).collect();
         all.push(Finding { severity: crate::audit::Severity::Note, ..finding("b", "is wrong") });
         all.push(Finding { reason: Some("why".into()), ..finding("c", "is wrong") });

@@ -1,55 +1,55 @@
-//! What `check-glibc` and `verify` have to say, whoever it is told to.
+//! The result of `check-glibc` and `verify`, for all report formats.
 
 use camino::Utf8PathBuf;
 use serde::Serialize;
 
 use super::{Audit, ElfReport, Finding, Severity, Verdict};
 
-/// Version of the report's shape, which `schema/report.schema.json` describes.
+/// Version of the report's format. `schema/report.schema.json` describes it.
 pub const SCHEMA_VERSION: u32 = 1;
 
-/// Everything that a run of `check-glibc` or `verify` found.
+/// The result of a run of `check-glibc` or `verify`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Report {
     /// [`SCHEMA_VERSION`].
     pub schema_version: u32,
-    /// Over everything below.
+    /// The verdict over all wheels, files and findings.
     pub verdict: Verdict,
-    /// The wheels, in the order asked for.
+    /// The wheels, in the order of the command line.
     pub wheels: Vec<Audit>,
-    /// ELF files that lie in no wheel.
+    /// ELF files outside of wheels.
     pub files: Vec<FileAudit>,
-    /// What is wrong with several wheels together, or with the files beside them.
+    /// Findings about several wheels together, or about other files of their folders.
     pub findings: Vec<Finding>,
-    /// What could not be read at all.
+    /// Unreadable paths.
     pub unread: Vec<Unread>,
 }
 
-/// An ELF file that lies in no wheel.
+/// An ELF file outside of a wheel.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct FileAudit {
-    /// What is in it; its `path` is the one asked for. `None` if it cannot be judged.
+    /// The facts. `None` if the file is unreadable.
     #[serde(flatten)]
     pub facts: Option<ElfReport>,
-    /// Its path as it was asked for.
+    /// The path from the command line.
     pub file: Utf8PathBuf,
-    /// Is it good?
+    /// The verdict.
     pub verdict: Verdict,
-    /// What is wrong with it, worst first.
+    /// The findings, worst first.
     pub findings: Vec<Finding>,
 }
 
-/// A path that could not be read.
+/// An unreadable path.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Unread {
-    /// The path as it was asked for.
+    /// The path from the command line.
     pub path: Utf8PathBuf,
-    /// Why not.
+    /// The reason.
     pub message: String,
 }
 
 impl Report {
-    /// Puts the parts together and judges them.
+    /// Combines the parts and computes the verdict.
     pub fn new(
         wheels: Vec<Audit>,
         files: Vec<FileAudit>,

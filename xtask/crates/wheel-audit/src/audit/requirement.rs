@@ -1,16 +1,16 @@
-//! The projects that METADATA requires, as far as their names tell what they bring.
+//! The projects that METADATA requires, and the libraries that they may provide, by name.
 
 use super::context::AuditContext;
 
 /// A project that METADATA requires.
 pub(super) struct Requirement<'a> {
     pub(super) project: &'a str,
-    /// Only with one of its extras.
+    /// Whether only an extra requires it.
     pub(super) is_extra: bool,
 }
 
 impl<'a> Requirement<'a> {
-    /// Those that come in any case first.
+    /// All requirements. Those without an extra come first.
     pub(super) fn all(context: &'a AuditContext<'_>) -> Vec<Self> {
         let metadata = context.contents().and_then(|all| all.metadata.as_ref()?.as_ref().ok());
         let lines = metadata.map(|metadata| metadata.requires_dist.as_slice()).unwrap_or_default();
@@ -19,15 +19,15 @@ impl<'a> Requirement<'a> {
         all
     }
 
-    /// Is a folder of packages the project's, as far as names tell: `nvidia` of `nvidia-cublas`?
+    /// Whether the project has the name of a package folder: `nvidia` for `nvidia-cublas`.
     pub(super) fn is_named_after(&self, folder: &str) -> bool {
         let (project, folder) = (normal(self.project), normal(folder));
         project.strip_prefix(&folder).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
     }
 
-    /// Is a library named like the project: `libfoo_core.so.1` and `foo`, `foo-bin` or `libfoo`?
+    /// Whether the project has the name of a library: `foo`, `foo-bin` or `libfoo` for `libfoo_core.so.1`.
     pub(super) fn is_named_like(&self, library: &str) -> bool {
-        /// Shorter names mean nothing.
+        /// Minimum length of a name. Shorter ones match by accident.
         const LEAST: usize = 4;
         let library = normal(library.split(".so").next().unwrap_or(library));
         let plain = |name: &str| name.strip_prefix("lib").unwrap_or(name).to_owned();
@@ -41,8 +41,7 @@ impl<'a> Requirement<'a> {
         begins(&project, &library) || begins(&library, &project)
     }
 
-    /// The name ends where a version, an extra, an address or a marker begins (`PyPA` "Dependency
-    /// specifiers").
+    /// Parses a line up to a version, extra, URL or marker (`PyPA`, "Dependency specifiers").
     fn parse(line: &'a str) -> Self {
         let is_name = |each: char| each.is_ascii_alphanumeric() || matches!(each, '-' | '_' | '.');
         let line = line.trim();
@@ -61,7 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn libraries_are_matched_by_whole_words() {
+    fn names_match_whole_words() {
         let is_like = |project, library: &str| {
             Requirement { project, is_extra: false }.is_named_like(library)
         };

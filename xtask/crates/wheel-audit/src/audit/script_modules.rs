@@ -1,4 +1,4 @@
-//! The Python modules that scripts start, and the packages around them.
+//! Reads the Python modules of scripts and their parent packages.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -13,18 +13,17 @@ const MAX_MODULES: usize = 64;
 /// Maximum size of a module that is read, in bytes.
 const MAX_SOURCE: usize = 1 << 20;
 
-/// What the text of a module rules out.
+/// Facts from the source of a module.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct ScriptModule {
-    /// The objects of scripts that the module certainly does not have.
+    /// The objects of scripts that the module certainly does not define.
     pub(super) lacks: BTreeSet<String>,
-    /// Every module below it comes from its own folder.
+    /// The package loads modules only from its own folder.
     pub(super) is_plain: bool,
 }
 
-/// Reads the modules of a wheel's scripts and their packages; `texts` are the small files of its
-/// `.dist-info` folders. Modules of machine code are left out, and
-/// so are those with several files, damaged ones and very large ones.
+/// Reads the modules of a wheel's scripts and their packages. `texts` are the small files of its `.dist-info`
+/// folders. Skips extension modules, modules with several files, and damaged or very large files.
 pub(super) fn find(
     archive: &WheelArchive<SharedFile>,
     texts: &BTreeMap<String, Vec<u8>>,
@@ -52,7 +51,7 @@ pub(super) fn find(
     Ok(modules)
 }
 
-/// The modules of scripts with the objects that are to be in them, and the packages around them.
+/// The modules of scripts with their objects, and their parent packages.
 fn wanted(texts: &BTreeMap<String, Vec<u8>>) -> BTreeMap<String, BTreeSet<String>> {
     let mut wanted: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     let texts = texts.iter().filter(|(path, _)| path.ends_with("/entry_points.txt"));

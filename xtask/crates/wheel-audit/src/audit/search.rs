@@ -1,9 +1,7 @@
-//! Where the loader looks for the libraries that files of a wheel need, as far as paths relative to
-//! the files themselves tell (ld.so(8); glibc, `elf/dl-load.c`; musl, `ldso/dynlink.c`).
+//! Resolves the search paths of a wheel's files (ld.so(8); glibc, `elf/dl-load.c`; musl, `ldso/dynlink.c`).
 //!
-//! Whether a library is in the wheel at all is asked elsewhere, by its name alone: a package may
-//! load its libraries by itself before a module asks for them. Here it is asked whether the module
-//! would find them without that.
+//! `bundled` checks only whether the wheel contains a library of that name. This module checks whether the loader
+//! finds the library through paths relative to the file. A package may also load its libraries itself.
 
 use std::{
     cell::Cell,
@@ -14,29 +12,29 @@ use super::{contents::Contents, elf_file::Elf};
 use crate::elf::ElfFacts;
 use crate::policy::is_build_folder;
 
-/// Where wheels are installed, below a prefix that may be anything.
+/// The installation folder below an unknown prefix.
 pub(super) const SITE: &str = "/lib/python/site-packages";
-/// More places than that are not looked at for a wheel.
+/// Maximum number of path lookups per wheel.
 const MAX_LOOKUPS: usize = 1 << 20;
-/// The files that load a file reach no further back.
+/// Maximum length of the chain of files that load a file.
 const MAX_DEPTH: usize = 64;
 
-/// A library that a file needs, that is in the wheel, and that the loader does not find there.
+/// A bundled library that the loader does not find for a file.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct OffPath<'a> {
     /// The file that needs it.
     pub(super) path: &'a str,
-    /// The library, as it is needed.
+    /// The name of the library in `DT_NEEDED`.
     pub(super) library: &'a str,
-    /// Where it is in the wheel.
+    /// Its path in the wheel.
     pub(super) place: &'a str,
-    /// The search path that would lead there: `$ORIGIN/../pkg.libs`.
+    /// The missing search path: `$ORIGIN/../pkg.libs`.
     pub(super) wanted: String,
-    /// Another file of the wheel needs it as well, and finds it.
+    /// Whether another file of the wheel needs and finds it.
     pub(super) is_found_by_another: bool,
 }
 
-/// The libraries that no search path leads to, in order. None where there are too many files to tell.
+/// The libraries that the loader does not find, in order. Empty after [`MAX_LOOKUPS`].
 pub(super) fn off_path(contents: &Contents, is_musl: bool) -> Vec<OffPath<'_>> {
     let map = Map::new(contents, is_musl);
     let Some(Load { lost, found: by_others, .. }) = map.lost() else { return Vec::new() };
@@ -56,7 +54,7 @@ pub(super) fn off_path(contents: &Contents, is_musl: bool) -> Vec<OffPath<'_>> {
     found
 }
 
-/// The folders below `site-packages` to which a file's own search path leads: `nvidia/cublas/lib`.
+/// The folders below `site-packages` in a file's search path: `nvidia/cublas/lib`.
 pub(super) fn own_folders(path: &str, facts: &ElfFacts) -> Vec<String> {
     let folder = parent(&installed(path)).to_owned();
     let places = places(facts.runpath.as_deref().or(facts.rpath.as_deref()), &folder);
@@ -64,13 +62,12 @@ pub(super) fn own_folders(path: &str, facts: &ElfFacts) -> Vec<String> {
     places.into_iter().filter_map(inside).collect()
 }
 
-/// Where a needed path with `$ORIGIN` leads from the file at `path`; `None` where only the system
-/// decides that.
+/// The installed path of a needed path with `$ORIGIN`, for the file at `path`. `None` if it depends on the system.
 pub(super) fn needed_place(path: &str, needed: &str) -> Option<String> {
     place(needed, parent(&installed(path)))
 }
 
-/// The names at the top of `site-packages` that are the wheel's.
+/// The wheel's top-level names in `site-packages`.
 pub(super) fn tops(contents: Option<&Contents>) -> BTreeSet<String> {
     let files = contents.into_iter().flat_map(|contents| contents.digests.keys());
     let top = |path: &String| {
@@ -81,18 +78,18 @@ pub(super) fn tops(contents: Option<&Contents>) -> BTreeSet<String> {
     files.filter_map(top).collect()
 }
 
-/// An entry of a search path, by where it leads.
+/// An entry of a search path, by location.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Entry<'a> {
-    /// Into this wheel or another one.
+    /// In this wheel or another one.
     Package(&'a str),
-    /// Into a folder of the machine that built it.
+    /// In a folder of the build machine.
     Build(&'a str),
-    /// Into some other folder by its absolute path.
+    /// In another absolute folder.
     System(&'a str),
-    /// Relative to the file, and out of all packages.
+    /// Relative to the file, but outside of all packages.
     Outside(&'a str),
-    /// Into the folder that the process is in, or one below it.
+    /// In the current folder of the process, or below it.
     Caller(&'a str),
 }
 
@@ -104,7 +101,7 @@ impl<'a> Entry<'a> {
                 rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
             };
             let place = place(text, folder);
-            // What is installed elsewhere has its libraries elsewhere, too.
+            // Scripts and data files are outside of `site-packages` and may have libraries there.
             let inside = place.is_some_and(|place| is_package(&place) || !is_package(folder));
             if inside { Self::Package(text) } else { Self::Outside(text) }
         } else if text.starts_with('/') {
@@ -117,8 +114,7 @@ impl<'a> Entry<'a> {
     }
 }
 
-/// The entries of the search path that counts for a file. An empty path is none (glibc,
-/// `decompose_rpath`).
+/// The entries of the effective search path of a file. An empty path has no entries (glibc, `decompose_rpath`).
 pub(super) fn entries<'a>(path: &str, facts: &'a ElfFacts) -> impl Iterator<Item = Entry<'a>> {
     let folder = parent(&installed(path)).to_owned();
     let text = facts.runpath.as_deref().or(facts.rpath.as_deref()).filter(|text| !text.is_empty());
@@ -126,7 +122,7 @@ pub(super) fn entries<'a>(path: &str, facts: &'a ElfFacts) -> impl Iterator<Item
     entries.map(move |entry| Entry::of(entry, &folder))
 }
 
-/// Where a member of a wheel is once it is installed (`PyPA` "Binary distribution format", spreading).
+/// The installed path of a member (`PyPA`, "Binary distribution format").
 pub(super) fn installed(path: &str) -> String {
     let parts = path
         .split_once('/')
@@ -144,19 +140,18 @@ pub(super) fn installed(path: &str) -> String {
     }
 }
 
-/// Is it the name of a folder in which one version of Python has its modules?
+/// Whether it is the name of a folder for one version of Python.
 fn is_versioned(part: &str) -> bool {
     part.starts_with("python3.")
 }
 
-/// The folders of a search path that are relative to the file in `folder`. Others are not the
-/// wheel's.
+/// The folders of a search path that are relative to the file in `folder`.
 fn places(path: Option<&str>, folder: &str) -> Vec<String> {
     let entries = path.into_iter().flat_map(|path| path.split(':'));
     entries.filter_map(|entry| place(entry, folder)).collect()
 }
 
-/// One folder of a search path, if it is given by `$ORIGIN` and below the prefix.
+/// A folder of a search path, if it starts with `$ORIGIN` and is below the prefix.
 fn place(entry: &str, folder: &str) -> Option<String> {
     let rest = ["$ORIGIN", "${ORIGIN}"].iter().find_map(|mark| entry.strip_prefix(mark))?;
     if !rest.is_empty() && !rest.starts_with('/') || rest.contains('$') {
@@ -178,7 +173,7 @@ fn parent(path: &str) -> &str {
     path.rsplit_once('/').map_or("", |(folder, _)| folder)
 }
 
-/// `$ORIGIN/../pkg.libs`: the way from one folder to another.
+/// The relative path from one folder to another: `$ORIGIN/../pkg.libs`.
 fn relative(from: &str, to: &str) -> String {
     let (from, to): (Vec<&str>, Vec<&str>) = (from.split('/').collect(), to.split('/').collect());
     let common = from.iter().zip(&to).take_while(|(left, right)| left == right).count();
@@ -193,19 +188,19 @@ struct File<'a> {
     folder: String,
     facts: &'a ElfFacts,
     elf: &'a Elf,
-    /// `DT_RPATH`, unless there is a `DT_RUNPATH`; on musl either of them. Handed down.
+    /// `DT_RPATH`, unless there is a `DT_RUNPATH`; on musl either of them. Also applies to needed files.
     inherited: Vec<String>,
-    /// `DT_RUNPATH`, for the file's own needs alone.
+    /// `DT_RUNPATH`, only for the file's own needs.
     own: Vec<String>,
 }
 
-/// The files of a wheel, by their place and by their names.
+/// The files of a wheel by installed path and by name.
 struct Map<'a> {
     files: Vec<File<'a>>,
     by_place: BTreeMap<String, usize>,
     by_name: BTreeMap<&'a str, Vec<usize>>,
     is_musl: bool,
-    /// The places that may still be looked at.
+    /// The remaining lookups.
     left: Cell<usize>,
 }
 
@@ -239,7 +234,7 @@ impl<'a> Map<'a> {
         map
     }
 
-    /// A file that goes by this name, for the machine of another.
+    /// A file with this name for the architecture of `user`.
     fn named(&self, name: &str, user: &File<'_>) -> Option<usize> {
         let all = self.by_name.get(name)?;
         all.iter()
@@ -247,8 +242,8 @@ impl<'a> Map<'a> {
             .find(|&each| self.files.get(each).is_some_and(|file| file.elf.arch == user.elf.arch))
     }
 
-    /// What is not found whatever file is loaded first. A file that others need is loaded by them:
-    /// they may have found its libraries already, or hand down where to look.
+    /// The libraries that the loader does not find, independent of the file that is loaded first. Files that need
+    /// a file may have loaded its libraries already, or pass on their search path.
     fn lost(&self) -> Option<Load<'a>> {
         let mut load = Load::default();
         let needed: BTreeSet<usize> = self
@@ -257,7 +252,7 @@ impl<'a> Map<'a> {
             .flat_map(|file| file.facts.needed.iter().filter_map(|name| self.named(name, file)))
             .collect();
         let first = (0..self.files.len()).filter(|index| !needed.contains(index));
-        // Those that only each other need come last, if nothing has loaded them before.
+        // Files that only need each other come last.
         for root in first.chain(needed.iter().copied()) {
             if !load.loaded.contains(&root) {
                 self.load(root, &mut load)?;
@@ -267,10 +262,10 @@ impl<'a> Map<'a> {
         Some(load)
     }
 
-    /// Loads a file and all that it needs, breadth first as the loader does.
+    /// Loads a file and its needs breadth first, as the loader does.
     fn load(&self, root: usize, load: &mut Load<'a>) -> Option<()> {
         let mut known: BTreeSet<&str> = BTreeSet::new();
-        // Each with who loaded it, as an index into the list itself.
+        // Each with the index of the file that loaded it.
         let mut order: Vec<(usize, Option<usize>)> = vec![(root, None)];
         let mut queue = VecDeque::from([0]);
         known.extend(self.files.get(root).iter().filter_map(|file| file.facts.soname.as_deref()));
@@ -298,8 +293,8 @@ impl<'a> Map<'a> {
         Some(())
     }
 
-    /// Finds a library for the loaded file at `at`: where those who loaded it say, unless it has a
-    /// `DT_RUNPATH`, then where it says itself.
+    /// Finds a library for the loaded file at `at`: in its `DT_RUNPATH`, or else in its `DT_RPATH` and that of the files
+    /// that loaded it.
     fn find(&self, name: &str, at: usize, order: &[(usize, Option<usize>)]) -> Option<usize> {
         let file = |at: usize| Some((self.files.get(order.get(at)?.0)?, order.get(at)?.1));
         let (user, _) = file(at)?;
@@ -326,7 +321,7 @@ impl<'a> Map<'a> {
     }
 }
 
-/// What all loading so far has come to.
+/// The result of loading so far.
 #[derive(Default)]
 struct Load<'a> {
     lost: Lost<'a>,
@@ -334,7 +329,7 @@ struct Load<'a> {
     loaded: BTreeSet<usize>,
 }
 
-/// The names a file goes by: its own and that of its place.
+/// The soname and file name of a file.
 fn names<'a>(file: &File<'a>) -> BTreeSet<&'a str> {
     let place = file.path.rsplit('/').next();
     place.into_iter().chain(file.facts.soname.as_deref()).collect()

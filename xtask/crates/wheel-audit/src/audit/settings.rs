@@ -1,4 +1,4 @@
-//! How strictly to judge: what `wheels.toml` and the command line say beside what is promised.
+//! Settings of an audit from `wheels.toml` and the command line: depth and severities.
 
 use std::collections::BTreeSet;
 
@@ -6,30 +6,29 @@ use glob::{MatchOptions, Pattern};
 
 use super::{Finding, Severity, checks, repeated};
 
-/// So many letters of a code name the family.
+/// Length of the prefix of a code that is its family.
 pub const FAMILY: usize = 3;
 
-/// How much of a wheel is read.
+/// The parts of a wheel that the audit reads.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Depth {
-    /// The ELF files alone, and of them what the loader reads: enough for the floor, and quick.
-    /// Whether anything is damaged stays unknown.
+    /// Only the loader's tables of the ELF files: enough for the floor, and fast. Does not detect damage.
     Floor,
-    /// Every byte, and all checks but those of the machine code.
+    /// Every byte, and all checks except those of the machine code.
     Bytes,
     /// The machine code as well.
     #[default]
     Code,
 }
 
-/// How to judge. The default judges each finding by its rule's own severity.
+/// Settings of an audit. The default uses each rule's own severity.
 #[derive(Debug, Clone, Default)]
 pub struct Settings {
-    /// How much of a wheel is read.
+    /// The parts of a wheel that the audit reads.
     pub depth: Depth,
-    /// The wheel is to be published: what the index of Python packages refuses is an error.
+    /// For publishing: findings about files that the Python index rejects are errors.
     pub publish: bool,
-    /// Other severities than the rules' own, the later ones winning.
+    /// Overrides of severities. Later ones take precedence.
     pub overrides: Vec<Override>,
 }
 
@@ -38,39 +37,37 @@ pub struct Settings {
 pub struct Override {
     /// Code or name of the rule, or the family: `ELF009`, `executable-stack`, `ELF`.
     pub rule: String,
-    /// For which paths, with `*`, `**` and `?`; all of them if absent. Matched against the
-    /// finding's path and the file name of the wheel.
+    /// A pattern with `*`, `**` and `?` for the finding's path or the file name of the wheel. `None` for all.
     pub path: Option<Pattern>,
-    /// How bad it is then.
+    /// The new severity.
     pub severity: Severity,
-    /// Why: reports print it.
+    /// The reason, for reports.
     pub reason: String,
 }
 
 impl Settings {
-    /// Gives each finding of `file` the severity that it has here, sorts them anew, and groups those
-    /// that repeat. Nothing lowers the severity of what an index refuses where the wheel is to be
-    /// published.
+    /// Applies the overrides to the findings of `file`, sorts them, and groups repeated ones. With `publish`,
+    /// overrides do not apply to files that an index rejects.
     pub(super) fn apply(&self, file: &str, findings: &mut Vec<Finding>) {
         let refused = refused();
         for finding in findings.iter_mut() {
-            self.weigh(file, finding, &refused);
+            self.set_severity(file, finding, &refused);
         }
         findings.sort();
         repeated::group(findings);
     }
 
-    /// As [`Self::apply`], for findings that are of no one wheel, each with the path of its own file.
+    /// As [`Self::apply`], for findings about several wheels, each with the path of its own file.
     pub(super) fn apply_each(&self, findings: &mut [Finding]) {
         let refused = refused();
         for finding in findings.iter_mut() {
             let file = finding.path.rsplit('/').next().unwrap_or_default().to_owned();
-            self.weigh(&file, finding, &refused);
+            self.set_severity(&file, finding, &refused);
         }
         findings.sort();
     }
 
-    fn weigh(&self, file: &str, finding: &mut Finding, refused: &BTreeSet<&str>) {
+    fn set_severity(&self, file: &str, finding: &mut Finding, refused: &BTreeSet<&str>) {
         let mut fitting = self.overrides.iter().filter(|each| each.fits(file, finding));
         let over = fitting.next_back();
         if self.publish && refused.contains(finding.code) {
@@ -78,7 +75,7 @@ impl Settings {
             if let Some(over) = over.filter(|over| over.severity != Severity::Error) {
                 let word = over.severity.as_str();
                 finding.message = format!(
-                    "{}; `{word}` in wheels.toml ({}) does not make an index take it",
+                    "{}; the override `{word}` in wheels.toml ({}) does not apply, because the package index rejects the file",
                     finding.message, over.reason
                 );
             }
@@ -89,7 +86,7 @@ impl Settings {
     }
 }
 
-/// The codes of what an index refuses.
+/// The codes of rules about files that an index rejects.
 fn refused() -> BTreeSet<&'static str> {
     checks::rules().filter(|rule| rule.refused_by_index).map(|rule| rule.code).collect()
 }

@@ -1,5 +1,5 @@
-//! The variant of a wheel (PEP 825, provisionally accepted on 2026-09-06; PEP 817 is the draft that it is split
-//! from): a label at the end of the file name, and `variant.json` with its properties.
+//! Wheel variants (PEP 825, provisionally accepted on 2026-09-06): a label at the end of the file name, and
+//! `variant.json` with its properties.
 
 use std::collections::BTreeMap;
 
@@ -9,16 +9,16 @@ use super::context::AuditContext;
 use crate::isa::Level;
 use crate::policy::Arch;
 
-/// Values by feature, by namespace: `x86_64 :: level :: v3`.
+/// Values by namespace and feature: `x86_64 :: level :: v3`.
 type Properties = BTreeMap<String, BTreeMap<String, Vec<String>>>;
 
-/// `variant.json`, as far as it is read here.
+/// The used part of `variant.json`.
 #[derive(Deserialize)]
 struct File {
     variants: BTreeMap<String, Properties>,
 }
 
-/// The text of `variant.json`, if the wheel has it.
+/// The text of `variant.json`, if any.
 pub(super) fn text<'a>(context: &'a AuditContext<'_>) -> Option<&'a [u8]> {
     let path = format!("{}/variant.json", context.name.as_ref().ok()?.dist_info());
     context.contents()?.texts.get(&path).map(Vec::as_slice)
@@ -27,30 +27,30 @@ pub(super) fn text<'a>(context: &'a AuditContext<'_>) -> Option<&'a [u8]> {
 /// The properties of the variant with this label.
 ///
 /// # Errors
-/// The reason, if the file cannot be read or is not of this variant alone.
+/// The reason, if the file is invalid or does not describe exactly this variant.
 pub(super) fn properties(text: &[u8], label: &str) -> Result<Properties, String> {
     let file: File = serde_json::from_slice(text).map_err(|error| error.to_string())?;
     let count = file.variants.len();
     let own = file.variants.into_iter().find(|(name, _)| name == label);
     match own {
         Some((_, properties)) if count == 1 => Ok(properties),
-        Some(_) => Err(format!("it describes {count} variants, and a wheel is one")),
+        Some(_) => Err(format!("it describes {count} variants instead of one")),
         None => Err(format!("it does not describe `{label}`")),
     }
 }
 
-/// What a variant promises of the processor.
+/// The processor that a variant requires.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Processor {
-    /// No more than the wheel's tags.
+    /// The baseline of the wheel's tags.
     OfTags,
     /// This level.
     Level(Level),
-    /// More than the tags, in terms that are not known here.
+    /// More than the tags, in unknown terms.
     Unknown,
 }
 
-/// What the wheel's variant promises of the processor.
+/// The processor that the wheel's variant requires.
 pub(super) fn processor(context: &AuditContext<'_>, arch: Arch) -> Processor {
     let label = context.name.as_ref().ok().and_then(|name| name.variant.as_ref());
     let Some(label) = label else { return Processor::OfTags };
@@ -62,7 +62,7 @@ pub(super) fn processor(context: &AuditContext<'_>, arch: Arch) -> Processor {
     let levels: Option<Vec<Level>> = levels.and_then(|values| {
         values.iter().map(|value| format!("x86-64-{value}").parse().ok()).collect()
     });
-    // Any one of the values is enough for an installer.
+    // Installers accept a wheel if any of the values matches.
     let lowest = levels.and_then(|all| all.into_iter().reduce(|a, b| if b < a { b } else { a }));
     lowest.map_or(Processor::Unknown, Processor::Level)
 }

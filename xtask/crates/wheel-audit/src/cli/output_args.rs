@@ -49,7 +49,8 @@ pub(super) fn judge_and_print(
     if let more @ 1.. = inputs.left_out.len().saturating_sub(MAX_LINKS) {
         report::note(&format!("skipped {} more", report::counted(more, "link")));
     }
-    let found = audit::judge(inputs, expectations, settings, &|path| count.done(path.as_str()));
+    let found =
+        audit::audit_inputs(inputs, expectations, settings, &|path| count.done(path.as_str()));
     count.finish();
     write_files(&found, output)?;
     if output.json {

@@ -50,7 +50,7 @@ pub enum Refusal {
 
 impl Refusal {
     /// What glibc's loader prints (`elf/dl-load.c`); empty where it prints nothing.
-    pub(crate) fn words(self) -> &'static str {
+    pub(crate) fn loader_message(self) -> &'static str {
         match self {
             Self::Object => "only ET_DYN and ET_EXEC can be loaded",
             Self::Executable => "cannot dynamically load executable",

@@ -1,4 +1,4 @@
-//! A64 code: which instruction needs what.
+//! A64 code: the features that instructions need.
 
 use std::sync::LazyLock;
 
@@ -12,41 +12,41 @@ use super::{
     run::Run,
 };
 
-/// The rows that may fit an instruction, by its highest byte. Most code has none to look at.
+/// The rows that may match an instruction, by its highest byte. Most bytes have none.
 static BY_BYTE: LazyLock<Vec<Vec<&Row>>> = LazyLock::new(|| {
     let may_fit = |byte: u32, row: &&Row| (byte << 24) & row.0 == row.1 & (row.0 & 0xff00_0000);
     (0..=255).map(|byte| ROWS.iter().filter(|row| may_fit(byte, row)).collect()).collect()
 });
 
-/// What an instruction needs beyond Armv8.0, and what it is.
+/// The feature beyond Armv8.0 that an instruction needs, and its mnemonic.
 fn needs(word: u32) -> Option<(Feature, &'static str)> {
     let rows = BY_BYTE.get((word >> 24) as usize)?;
     let row = rows.iter().find(|row| word & row.0 == row.1)?;
     Some((row.2?, row.3))
 }
 
-/// Is it in the part of the encoding that is reserved for ever (`udf`), or in none (C4.1)?
+/// Whether the encoding is permanently undefined (`udf`) or unallocated (C4.1).
 fn is_garbage(word: u32) -> bool {
     match word >> 25 & 0xf {
-        // With the highest bit it is SME.
+        // With the highest bit set, it is SME.
         0 => word >> 31 == 0,
         group => matches!(group, 1 | 3),
     }
 }
 
-/// `mrs` of `MIDR_EL1`, `ID_AA64*_EL1` and their like, which Linux answers in the processor's place.
-fn asks(word: u32) -> bool {
+/// Whether it is `mrs` from `MIDR_EL1`, `ID_AA64*_EL1` or similar registers, which Linux emulates.
+fn checks(word: u32) -> bool {
     word & 0xffff_f000 == 0xd538_0000
 }
 
-/// The function that is decoded.
+/// The decoded function.
 pub(super) struct Function<'a> {
     pub(super) span: &'a Span,
     pub(super) queries: &'a Queries,
 }
 
 impl Function<'_> {
-    /// Notes where a direct branch leads, or that it asks the processor.
+    /// Notes the target of a direct branch, or that it checks the processor.
     fn branch(&self, word: u32, at: u64, run: &mut Run) {
         // b, bl: 26 bits, in words.
         let target = at.wrapping_add_signed(i64::from((word << 6).cast_signed() >> 6) * 4);
@@ -59,8 +59,8 @@ impl Function<'_> {
     }
 }
 
-/// Decodes code from an address on, whole words of it, and returns how many bytes that was. In an
-/// `outline` function, one that is a guarded helper by its name, nothing is needed.
+/// Decodes the whole words of code at an address, and returns their number of bytes. Functions that are guarded
+/// helpers by name (`outline`) need no feature.
 pub(super) fn decode(bytes: &[u8], address: u64, function: &Function<'_>, run: &mut Run) -> usize {
     let words = bytes.chunks_exact(4);
     let length = bytes.len() - words.remainder().len();
@@ -83,8 +83,8 @@ pub(super) fn decode(bytes: &[u8], address: u64, function: &Function<'_>, run: &
             }
         } else if is_garbage(word) {
             run.note(&Class { is_garbage: true, ..PLAIN }, FeatureSet::EMPTY, 4, 0, String::new);
-        } else if asks(word) {
-            run.note(&Class { asks: true, ..PLAIN }, FeatureSet::EMPTY, 4, 0, String::new);
+        } else if checks(word) {
+            run.note(&Class { checks: true, ..PLAIN }, FeatureSet::EMPTY, 4, 0, String::new);
         } else if word & 0x7c00_0000 == 0x1400_0000 {
             function.branch(word, at, run);
         } else if !function.queries.slots.is_empty()

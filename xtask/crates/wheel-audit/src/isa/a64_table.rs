@@ -1,11 +1,11 @@
-//! A64 instructions that not every Armv8.0 processor has (Arm ARM for A-profile, DDI 0487, chapter
-//! C4 "A64 instruction set encoding").
+//! A64 instructions beyond Armv8.0 (Arm ARM for A-profile, DDI 0487, chapter C4 "A64 instruction set
+//! encoding").
 
 #[allow(clippy::enum_glob_use, reason = "tables of features are read by their names alone")]
 use super::feature::Feature::{self, *};
 
-/// An instruction is of a row if its bits under the mask are the value. The first row that fits
-/// counts; a row without a feature is an exception from those below it.
+/// Mask, value, feature and mnemonic. A row matches if the instruction's bits under the mask equal the value. The
+/// first matching row counts. A row without a feature is an exception from later rows.
 pub(super) struct Row(
     pub(super) u32,
     pub(super) u32,
@@ -33,8 +33,8 @@ pub(super) const ROWS: &[Row] = &[
     row(0xffff_fc00, 0xf83f_9000, Ls64, "st64b"),
     row(0xffe0_fc00, 0xf820_b000, Ls64, "st64bv"),
     row(0xff20_0400, 0xf820_0400, Pauth, "ldraa"),
-    // Code that works with tags makes some (`irg`, `addg`); what only stores or loads them is the
-    // unwinder, which takes them off the stack of such code.
+    // Code with memory tagging creates tags (`irg`, `addg`). The unwinder only stores or loads them, to clear the
+    // stack of such code.
     Row(0xff20_0000, 0xd920_0000, None, "stg"),
     row(0x3b20_0c00, 0x1900_0400, Mops, "cpyf"),
     // Data processing, immediate and register: C4.1.92, C4.1.95.
@@ -111,7 +111,7 @@ pub(super) const ROWS: &[Row] = &[
     row(0xffff_fc00, 0x1e7e_0000, Jscvt, "fjcvtzs"),
     row(0xffbe_7c00, 0x1e28_4000, Frintts, "frint32z"),
     row(0x9fbf_ec00, 0x0e21_e800, Frintts, "frint32z"),
-    // Conversion between half and the others is as old as A64.
+    // Conversion between half precision and others is part of Armv8.0.
     Row(0xfffe_7c00, 0x1ee2_4000, None, "fcvt"),
     row(0x7fe0_0000, 0x1ee0_0000, Fp16, "fadd h"),
     row(0x7fe0_0000, 0x1ec0_0000, Fp16, "scvtf h"),
@@ -128,10 +128,8 @@ pub(super) const ROWS: &[Row] = &[
     row(0x9fc0_f400, 0x0f00_9000, Fp16, "fmul h"),
     row(0xffc0_b400, 0x5f00_1000, Fp16, "fmla h"),
     row(0xdfc0_f400, 0x5f00_9000, Fp16, "fmul h"),
-    // SVE and SME: C4.1.1, C4.1.36. Of SVE2 what has the major opcode to itself; the rest of it
-    // counts as SVE.
-    // How long vectors are is what unwinders ask for the frames of other code, and what is behind
-    // SME's helpers for calls (AAPCS64); code that computes with vectors loads some as well.
+    // SVE and SME: C4.1.1, C4.1.36. SVE2 covers only its own major opcode; the rest counts as SVE.
+    // Unwinders and SME's call helpers (AAPCS64) query the vector length without using vectors.
     Row(0xff30_fc00, 0x0420_e000, None, "cntd"),
     Row(0xffff_f000, 0x04bf_5000, None, "rdvl"),
     Row(0xffa0_f000, 0x0420_5000, None, "addvl"),

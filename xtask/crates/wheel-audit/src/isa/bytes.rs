@@ -1,6 +1,6 @@
-//! Little-endian numbers out of bytes.
+//! Reads little-endian numbers.
 
-/// The number at `offset`, little-endian; 0 outside, for callers that have checked the length.
+/// The little-endian number at `offset`. 0 outside of `bytes`: callers check the length.
 pub(super) fn u16_at(bytes: &[u8], offset: usize) -> u16 {
     u16::from_le_bytes(fixed(bytes, offset))
 }

@@ -1,8 +1,7 @@
-//! Which functions call an imported symbol: who is to blame for what the file asks of a library.
+//! Finds the functions that call an imported symbol.
 //!
-//! Calls go to a stub in the procedure linkage table, which jumps to the address that the loader
-//! wrote into a slot, or they take the address out of the slot themselves. Relocations tell which
-//! slot is for which symbol.
+//! A call goes to a stub in the procedure linkage table, which jumps to the address in a slot, or it loads the
+//! address from the slot itself. Relocations assign slots to symbols.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -21,17 +20,17 @@ use super::{
     tables::{Dynamic, Symbols},
 };
 
-/// So many callers are named per symbol.
+/// Maximum number of callers per symbol.
 const MAX_CALLERS: usize = 64;
-/// Stubs of several bytes begin at such an address (both psABIs' procedure linkage tables).
+/// The alignment of stubs (procedure linkage tables of both psABIs).
 const STUB: u64 = 8;
 
-/// The functions that call each of the `wanted` imports, in order of address: by name where a
-/// symbol tells, else `0x` and the address at which they begin. At most 64 per import; an import
-/// that nothing calls has an empty list, and one that is not there none.
+/// The functions that call each of the `wanted` imports, in order of address: the name if there is a symbol,
+/// otherwise the address with `0x`. At most 64 per import. An import without calls has an empty list, and a
+/// missing import has no entry.
 ///
 /// # Errors
-/// [`IsaError`] if the file's code cannot be found, or is not x86-64 or arm64.
+/// [`IsaError`] if the file has no readable code for x86-64 or arm64.
 pub fn callers(bytes: &[u8], wanted: &[&str]) -> Result<BTreeMap<String, Vec<String>>, IsaError> {
     let layout = Layout::of(&bytes)?;
     let file: &dyn FileBytes = &bytes;
@@ -39,7 +38,7 @@ pub fn callers(bytes: &[u8], wanted: &[&str]) -> Result<BTreeMap<String, Vec<Str
     image.read_segments()?;
     let elf = CodeFile::new(&image)?;
     if layout.machine == Machine::I686 {
-        // Slots are found by way of a register there.
+        // A64 code addresses slots through a register.
         return Err(IsaError::Machine(3));
     }
     let plt = stub_sections(&elf);
@@ -51,7 +50,7 @@ pub fn callers(bytes: &[u8], wanted: &[&str]) -> Result<BTreeMap<String, Vec<Str
         };
         let read = if layout.machine == Machine::Aarch64 { a64_references } else { references };
         let is_stub = |each: &Reference| stub_of(&plt, each);
-        // Stubs first, since they may lie behind those that call them.
+        // Stubs first, because they may follow their callers.
         let mut stubs = HashMap::new();
         for span in &layout.spans {
             read(code(span), span.address, &mut |each| {
@@ -77,14 +76,14 @@ pub fn callers(bytes: &[u8], wanted: &[&str]) -> Result<BTreeMap<String, Vec<Str
     Ok(found.into_iter().map(|(symbol, all)| (symbol, list(all))).collect())
 }
 
-/// Where the stubs are, by their sections' name; empty if no section tells.
+/// The sections with stubs, by name. Empty without section headers.
 fn stub_sections(elf: &CodeFile<'_>) -> Vec<Range<u64>> {
     let stubs = elf.sections.iter().filter(|each| elf.is_named(each, b".plt")).take(8);
     stubs.map(|each| each.sh_addr..each.sh_addr.saturating_add(each.sh_size)).collect()
 }
 
-/// Where the stub begins that a reference is of. Without sections a jump through a slot at the
-/// place where a stub could begin is taken for one.
+/// The address of the stub with a reference. Without sections, a jump through a slot at an aligned address counts
+/// as a stub.
 fn stub_of(sections: &[Range<u64>], reference: &Reference) -> Option<u64> {
     let inside = |begin: &u64| sections.iter().any(|each| each.contains(begin));
     reference.stub.filter(|begin| sections.is_empty() || inside(begin))
@@ -114,11 +113,11 @@ fn slots(elf: &CodeFile<'_>, wanted: &[&str]) -> (HashMap<u64, String>, Callers)
     (slots, found)
 }
 
-/// An instruction that calls, jumps to or loads from an address that it names itself.
+/// An instruction that calls, jumps to or loads from a constant address.
 struct Reference {
     at: u64,
     target: u64,
-    /// It is a jump through a slot as stubs have it; then where the stub begins.
+    /// The start of the stub, if it is a stub's jump through a slot.
     stub: Option<u64>,
 }
 
@@ -128,7 +127,7 @@ fn references(bytes: &[u8], address: u64, found: &mut dyn FnMut(Reference)) {
         return;
     };
     let mut instruction = Instruction::default();
-    // Where the instruction before began, if it was `endbr64`.
+    // The address of the previous instruction, if it was `endbr64`.
     let mut landing = None;
     while decoder.can_decode() {
         decoder.decode_out(&mut instruction);
@@ -143,7 +142,7 @@ fn references(bytes: &[u8], address: u64, found: &mut dyn FnMut(Reference)) {
                 let begin = landing.unwrap_or(at);
                 let is_stub = instruction.mnemonic() == Mnemonic::Jmp && begin % STUB == 0;
                 let target = instruction.ip_rel_memory_address();
-                // A function that ends in a call of the symbol has something before the jump.
+                // In a function that ends in a tail call, other instructions precede the jump.
                 let stub = (is_stub && instruction.op0_kind() == OpKind::Memory).then_some(begin);
                 found(Reference { at, target, stub });
             }
@@ -155,7 +154,7 @@ fn references(bytes: &[u8], address: u64, found: &mut dyn FnMut(Reference)) {
 
 /// The references in a piece of A64 code.
 fn a64_references(bytes: &[u8], address: u64, found: &mut dyn FnMut(Reference)) {
-    // What `adrp` put into each register, and where.
+    // The page that `adrp` loaded into each register, and the address of that `adrp`.
     let mut pages = [None; 32];
     let mut landing = None;
     for (index, word) in bytes.chunks_exact(4).enumerate() {
@@ -172,7 +171,7 @@ fn a64_references(bytes: &[u8], address: u64, found: &mut dyn FnMut(Reference)) 
         } else if word & 0xffc0_0000 == 0xf940_0000
             && let Some((page, begin)) = pages[high]
         {
-            // ldr x, [x, #12 bits, in eight bytes]. In stubs it is into x17 from x16.
+            // ldr x, [x, #12 bits, in units of 8 bytes]. Stubs load x17 from x16.
             let target = page.wrapping_add(u64::from(word >> 10 & 0xfff) * 8);
             let is_stub = (high, low) == (16, 17) && begin % STUB == 0;
             found(Reference { at, target, stub: is_stub.then_some(begin) });
@@ -187,11 +186,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn calls_and_stubs_of_arm64_are_known_by_their_encoding() {
+    fn calls_and_stubs_of_arm64_are_recognized_by_encoding() {
         let words: [u32; 6] = [
             0x9400_0004, // bl 16 further
             0xd65f_03c0, // ret
-            0xf940_0401, // ldr x1, [x0, #8], of a page that nothing has set
+            0xf940_0401, // ldr x1, [x0, #8], from an unknown page
             0xd503_201f, // nop
             0xb000_0090, // adrp x16, 17 pages further
             0xf947_d211, // ldr x17, [x16, #4000]

@@ -1,22 +1,20 @@
-//! Which functions of an A64 file ask the processor, and which of the others are sure to be called without
-//! a question.
+//! Determines the functions of an A64 file that check the processor, and those that are called without a check.
 //!
-//! Direct branches alone are followed. A function that is reached through a pointer may have been chosen by
-//! one that asked.
+//! This follows only direct branches. A caller may check the processor before it selects a function pointer.
 
 use super::{Place, feature::Feature, layout::Layout};
 
-/// Maximum number of functions to keep; one is enough for a verdict.
+/// Maximum number of unguarded functions to keep. One is enough for a verdict.
 const MAX_BARE: usize = 1 << 12;
-/// Maximum number of branches to keep of one function.
+/// Maximum number of branches to keep per function.
 const MAX_TARGETS: usize = 1 << 14;
 
-/// What `adrp` put into each register.
+/// The page that `adrp` loaded into each register.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Pages([u64; 32]);
 
 impl Pages {
-    /// Takes an instruction in; whether it loads one of the `slots`.
+    /// Tracks an instruction. Returns whether it loads one of the `slots`.
     pub(super) fn loads(&mut self, word: u32, at: u64, slots: &[u64]) -> bool {
         let (low, high) = ((word & 0x1f) as usize, (word >> 5 & 0x1f) as usize);
         if word & 0x9f00_0000 == 0x9000_0000 {
@@ -31,7 +29,7 @@ impl Pages {
     }
 }
 
-/// Instructions of a feature in a function without a guard beside them.
+/// Instructions of a feature in a function without a local guard.
 #[derive(Debug, Clone)]
 pub(super) struct Bare {
     pub(super) feature: Feature,
@@ -39,17 +37,17 @@ pub(super) struct Bare {
     first: (u64, &'static str),
 }
 
-/// What a function calls and uses.
+/// The calls and unguarded instructions of a function.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Function {
     targets: Vec<u64>,
     bare: Vec<Bare>,
-    asks: bool,
+    checks: bool,
 }
 
 impl Function {
     pub(super) fn note_query(&mut self) {
-        self.asks = true;
+        self.checks = true;
     }
 
     pub(super) fn note_target(&mut self, address: u64) {
@@ -65,26 +63,26 @@ impl Function {
         }
     }
 
-    /// Begins anew, and keeps the memory.
+    /// Resets it, and keeps the memory.
     pub(super) fn clear(&mut self) {
         self.targets.clear();
         self.bare.clear();
-        self.asks = false;
+        self.checks = false;
     }
 }
 
-/// The same of a whole file.
+/// The calls and unguarded instructions of a file.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Calls {
-    /// A bit for each piece of code that a function calls which does not ask.
+    /// A bit for each piece of code that a function without a check calls.
     called: Vec<u64>,
     bare: Vec<(usize, Bare)>,
 }
 
 impl Calls {
-    /// Takes in a function, the piece of code with this index; `asks` if an instruction of it does.
-    pub(super) fn add(&mut self, function: &Function, asks: bool, index: usize, layout: &Layout) {
-        if asks || function.asks {
+    /// Adds the function with this index. `checks`: whether one of its instructions checks the processor.
+    pub(super) fn add(&mut self, function: &Function, checks: bool, index: usize, layout: &Layout) {
+        if checks || function.checks {
             return;
         }
         self.called.resize(layout.spans.len().div_ceil(64), 0);
@@ -98,7 +96,7 @@ impl Calls {
         self.bare.extend(function.bare.iter().take(left).map(|bare| (index, bare.clone())));
     }
 
-    /// The unguarded uses of a feature in functions that other files or functions call without a question.
+    /// The unguarded uses of a feature in functions that other files or functions call without a check.
     pub(super) fn unguarded(&self, feature: Feature, layout: &Layout) -> Vec<(&Bare, Place)> {
         let is_called = |index: usize| {
             let bits = self.called.get(index / 64).copied().unwrap_or_default();
@@ -124,7 +122,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_load_from_a_slot_is_known_by_its_page_and_offset() {
+    fn a_load_from_a_slot_is_recognized_by_page_and_offset() {
         let mut pages = Pages::default();
         // adrp x0, 17 pages further; ldr x0, [x0, #4000]
         assert!(!pages.loads(0xb000_0080, 0x1014, &[0x12fa0]));

@@ -1,26 +1,26 @@
-//! What an instruction tells, whatever the machine.
+//! Properties of an instruction, for every architecture.
 
 use super::feature::FeatureSet;
 
-/// What an instruction says of the code that it stands in.
+/// Conclusions from an instruction about the code around it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Class {
     pub(super) needs: FeatureSet,
-    /// No compiler makes it, so what was decoded is no code.
+    /// No compiler emits it, so the bytes are not code.
     pub(super) is_garbage: bool,
-    /// It asks the processor what it can do.
-    pub(super) asks: bool,
-    /// It works on vector registers, in the old encoding or in that of AVX.
+    /// It checks the processor.
+    pub(super) checks: bool,
+    /// It uses vector registers, in the SSE or AVX encoding.
     pub(super) is_vector: bool,
-    /// In that of AVX.
+    /// It uses the AVX encoding.
     pub(super) is_avx: bool,
 }
 
-/// What nothing follows from.
+/// An instruction that allows no conclusion.
 pub(super) const PLAIN: Class = Class {
     needs: FeatureSet::EMPTY,
     is_garbage: false,
-    asks: false,
+    checks: false,
     is_vector: false,
     is_avx: false,
 };

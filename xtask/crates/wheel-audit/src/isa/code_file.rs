@@ -1,4 +1,4 @@
-//! An ELF file as far as its code goes: what [`crate::elf`] reads of it, and its section headers.
+//! An ELF file with its section headers, for reading its code.
 
 use std::ops::Range;
 
@@ -11,23 +11,23 @@ use goblin::elf::{
 use super::{IsaError, Machine};
 use crate::elf::Image;
 
-/// Linkers make about ten; every look-up goes through them.
+/// Maximum number of segments. Linkers create about ten, and every lookup scans them.
 const MAX_SEGMENTS: usize = 128;
 
-/// A file for a machine whose code can be read.
+/// A file for a supported architecture.
 pub(super) struct CodeFile<'a> {
     pub(super) image: &'a Image<'a>,
     pub(super) machine: Machine,
     pub(super) wide: bool,
-    /// Empty where there are none, or they make no sense.
+    /// Empty if they are missing or invalid.
     pub(super) sections: Vec<SectionHeader>,
 }
 
 impl<'a> CodeFile<'a> {
-    /// Takes a file whose program headers were read.
+    /// Creates it from a file with parsed program headers.
     pub(super) fn new(image: &'a Image<'a>) -> Result<Self, IsaError> {
         let (number, wide) = (image.header.e_machine, image.is_64_bit());
-        // x32 is 64-bit code with short pointers.
+        // x32 is 64-bit code with 32-bit pointers.
         let machine = match (number, wide, image.little_endian()) {
             (EM_X86_64, _, true) => Machine::X86_64,
             (EM_386, false, true) => Machine::I686,
@@ -43,7 +43,7 @@ impl<'a> CodeFile<'a> {
         Ok(Self { image, machine, wide, sections: image.sections().unwrap_or_default() })
     }
 
-    /// Does the section's name start like this?
+    /// Whether the section's name has this prefix.
     pub(super) fn is_named(&self, section: &SectionHeader, start: &[u8]) -> bool {
         let find = || {
             let names = self.sections.get(usize::from(self.image.header.e_shstrndx))?;
@@ -53,7 +53,7 @@ impl<'a> CodeFile<'a> {
         find() == Some(start)
     }
 
-    /// The one segment of a kind, or the first.
+    /// The first segment of a kind.
     pub(super) fn segment(&self, kind: u32) -> Option<&ProgramHeader> {
         self.image.segments.iter().find(|each| each.p_type == kind)
     }
@@ -64,13 +64,13 @@ impl<'a> CodeFile<'a> {
         self.image.segments.iter().filter(is_code).collect()
     }
 
-    /// `length` bytes from a virtual address.
+    /// `length` bytes at a virtual address.
     pub(super) fn at(&self, address: u64, length: u64) -> Option<&'a [u8]> {
         self.image.table(address, length, "table").ok()
     }
 
-    /// The part of the file from a virtual address to the end of its segment; of a file of which not
-    /// all is at hand to that of its section, where there is one.
+    /// The part of the file from a virtual address to the end of its segment. For a file that is partly in memory, to
+    /// the end of its section, if any.
     pub(super) fn rest(&self, address: u64) -> Option<Range<u64>> {
         let part = self.image.mapped(address)?;
         let left = part.end - part.start;
@@ -79,12 +79,12 @@ impl<'a> CodeFile<'a> {
         Some(part.start..part.start + section.map_or(left, |each| each.sh_size.min(left)))
     }
 
-    /// Bytes of an address in this file's class.
+    /// The size of an address in this file, in bytes.
     pub(super) fn word_size(&self) -> usize {
         self.image.word_size()
     }
 
-    /// The address-sized number at `offset`; 0 outside.
+    /// The address-sized number at `offset`. 0 outside of `bytes`.
     pub(super) fn word(&self, bytes: &[u8], offset: usize) -> u64 {
         self.image.word(bytes, offset)
     }

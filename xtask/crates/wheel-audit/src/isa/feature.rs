@@ -1,4 +1,4 @@
-//! What a processor may have beyond the first of its kind, under the names that compilers give it.
+//! Processor features beyond the baseline, with the names of compiler options.
 
 use std::fmt;
 
@@ -8,13 +8,13 @@ use super::Machine;
 
 macro_rules! features {
     ($($machine:ident { $($variant:ident $name:literal)* })*) => {
-        /// An extension of an instruction set. The names are those of GCC's options
-        /// (`-mavx512f`, `-march=armv8-a+lse`), which are lower-case and stable.
+        /// An instruction set extension. The names are those of GCC's options (`-mavx512f`,
+        /// `-march=armv8-a+lse`), which are lower-case and stable.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[expect(missing_docs, reason = "the variants are the extensions' own names")]
         pub enum Feature { $($($variant,)*)* }
 
-        /// Each feature with the machine that it is of and its name, in the order of the variants.
+        /// Each feature with its architecture and name, in the order of the variants.
         const ROWS: &[(Feature, Family, &str)] =
             &[$($((Feature::$variant, Family::$machine, $name),)*)*];
     };
@@ -54,11 +54,11 @@ features! {
     }
 }
 
-/// A set of features fits one word.
+// `FeatureSet` has 128 bits.
 const _: () = assert!(ROWS.len() <= 128);
 
 impl Feature {
-    /// Every feature of a machine, in the order in which they came to be.
+    /// Every feature of an architecture, oldest first.
     pub fn all(machine: Machine) -> impl Iterator<Item = Self> {
         ROWS.iter().filter(move |row| row.1 == family(machine)).map(|row| row.0)
     }
@@ -68,7 +68,7 @@ impl Feature {
         ROWS[self as usize].2
     }
 
-    /// The feature of a machine with this name.
+    /// The feature of an architecture with this name.
     pub fn named(machine: Machine, name: &str) -> Option<Self> {
         Self::all(machine).find(|each| each.name() == name)
     }
@@ -98,7 +98,7 @@ impl Serialize for Feature {
 pub struct FeatureSet(u128);
 
 impl FeatureSet {
-    /// The set with nothing in it.
+    /// The empty set.
     pub const EMPTY: Self = Self(0);
 
     /// The set of these features.
@@ -111,29 +111,29 @@ impl FeatureSet {
         Self(set)
     }
 
-    /// What is in either.
+    /// The union of both sets.
     #[must_use]
     pub const fn with(self, other: Self) -> Self {
         Self(self.0 | other.0)
     }
 
-    /// What is in this one only.
+    /// The features of this set that are not in `other`.
     #[must_use]
     pub const fn without(self, other: Self) -> Self {
         Self(self.0 & !other.0)
     }
 
-    /// Is all of `other` in it?
+    /// Whether the set contains all of `other`.
     pub const fn holds(self, other: Self) -> bool {
         other.0 & !self.0 == 0
     }
 
-    /// Is there something in both?
+    /// Whether the sets intersect.
     pub const fn meets(self, other: Self) -> bool {
         self.0 & other.0 != 0
     }
 
-    /// Is nothing in it?
+    /// Whether the set is empty.
     pub const fn is_empty(self) -> bool {
         self.0 == 0
     }

@@ -1,6 +1,5 @@
-//! Where functions begin and end, as the unwinder knows it: `.eh_frame` (LSB, "Exception Frames";
-//! pointer encodings of DWARF extensions there). It is there in stripped files as well, and it is
-//! what tells code from tables that lie between functions.
+//! Reads the ranges of functions from `.eh_frame` (LSB, "Exception Frames", with its pointer encodings). Stripped
+//! files have it too, and it separates code from tables between functions.
 
 use std::{collections::HashMap, ops::Range};
 
@@ -11,31 +10,31 @@ use super::{
     code_file::CodeFile,
 };
 
-/// The version, four bytes on how things are encoded, and a pointer.
+/// The size of the header: a version, three encodings and pointers, in bytes.
 const HEADER: u64 = 12;
 /// `DW_EH_PE_pcrel`.
 const PC_RELATIVE: u8 = 0x10;
-/// Most frames that are read; the largest libraries have less than half.
+/// Maximum number of frames. The largest libraries have less than half.
 const MAX_FRAMES: usize = 2 << 20;
 
-/// Where the frames of a file are.
+/// The location of a file's frames.
 #[derive(Debug, Clone)]
 pub(super) struct Frames {
     /// Their virtual address.
     address: u64,
-    /// The part of the file that they are in.
+    /// Their part of the file.
     pub(super) file: Range<u64>,
     wide: bool,
 }
 
 impl Frames {
-    /// Finds `.eh_frame`. The program headers come first, since they are what the unwinder goes by.
+    /// Finds `.eh_frame`, first by the program headers, which the unwinder uses.
     pub(super) fn find(elf: &CodeFile<'_>) -> Option<Self> {
         let by_header = || {
             let header = elf.segment(PT_GNU_EH_FRAME)?;
-            // Behind the pointer is a table of what the frames say themselves.
+            // A lookup table with the same content as the frames follows the pointer.
             let bytes = elf.at(header.p_vaddr, header.p_filesz.min(HEADER))?;
-            // The version, and how the pointer to the frames is encoded.
+            // The version and the encoding of the pointer to the frames.
             let (1, encoding) = (*bytes.first()?, *bytes.get(1)?) else {
                 return None;
             };
@@ -53,8 +52,8 @@ impl Frames {
         Some(Self { address, file, wide: elf.wide })
     }
 
-    /// The address ranges of all functions with unwind information, in file order; `bytes` are the
-    /// part of the file that holds it. What cannot be read is left out.
+    /// The address ranges of all functions with unwind information, in file order. `bytes` is the part of the file
+    /// with the frames. Skips unreadable entries.
     pub(super) fn functions(&self, bytes: &[u8]) -> Vec<Range<u64>> {
         let Self { address, wide, .. } = *self;
         let mut walk = Walk { wide, address, bytes, encodings: HashMap::new() };
@@ -73,12 +72,12 @@ struct Walk<'a> {
     wide: bool,
     address: u64,
     bytes: &'a [u8],
-    /// How functions' addresses are encoded, by the offset of the common entry (CIE).
+    /// The encoding of addresses, by the offset of the common entry (CIE).
     encodings: HashMap<usize, u8>,
 }
 
 impl Walk<'_> {
-    /// The bytes of the entry at an offset, by their range, and the offset of the one after it.
+    /// The range of the entry at an offset, and the offset of the next entry.
     fn entry(&self, at: usize) -> Option<(Range<usize>, usize)> {
         let (start, length) = match u32_at(self.bytes.get(at..at.checked_add(4)?)?, 0) {
             0 => return None,
@@ -92,7 +91,7 @@ impl Walk<'_> {
         Some((start..end, end))
     }
 
-    /// The function of an entry; `None` for a common entry.
+    /// The function of an entry. `None` for a common entry.
     fn function(&mut self, entry: Range<usize>) -> Option<Range<u64>> {
         let body = &self.bytes[entry.clone()];
         let back = usize::try_from(u32_at(body, 0)).ok()?;
@@ -105,13 +104,13 @@ impl Walk<'_> {
         self.encodings.insert(common, encoding);
         let place = self.address.wrapping_add(entry.start as u64 + 4);
         let (start, size) = pointer(self.wide, body, 4, encoding, place)?;
-        // The length has the format of the address, and is relative to nothing.
+        // The length has the format of the address, but is not relative.
         let (length, _) = pointer(self.wide, body, 4 + size, encoding & 0x7, 0)?;
         Some(start..start.checked_add(length)?)
     }
 }
 
-/// How a common entry (after its length) encodes functions' addresses.
+/// The encoding of addresses in a common entry, whose `body` follows its length.
 fn encoding(wide: bool, body: &[u8]) -> Option<u8> {
     let version = *body.get(4)?;
     let augmentation = body.get(5..)?;
@@ -120,7 +119,7 @@ fn encoding(wide: bool, body: &[u8]) -> Option<u8> {
     if augmentation.first() != Some(&b'z') {
         return Some(0);
     }
-    // Alignment of code, of data, and the register of the return address.
+    // Alignment of code and data, and the register of the return address.
     at = after_leb128(body, after_leb128(body, at)?)?;
     at = if version == 1 { at.checked_add(1)? } else { after_leb128(body, at)? };
     at = after_leb128(body, at)?;
@@ -144,7 +143,7 @@ fn after_leb128(bytes: &[u8], at: usize) -> Option<usize> {
     Some(at + length + 1)
 }
 
-/// An encoded pointer and its length in bytes; `place` is its own address.
+/// An encoded pointer and its length in bytes. `place` is the address of the pointer.
 fn pointer(wide: bool, bytes: &[u8], at: usize, encoding: u8, place: u64) -> Option<(u64, usize)> {
     let rest = bytes.get(at..)?;
     let signed = encoding & 0x8 != 0;

@@ -1,4 +1,4 @@
-//! Where a file's code lies, and what is known of it before a byte of it is decoded.
+//! The location of a file's code, and its properties before decoding.
 
 use std::{
     collections::{BTreeSet, HashSet},
@@ -10,58 +10,58 @@ use goblin::elf::section_header::{SHF_ALLOC, SHF_EXECINSTR, SHT_PROGBITS, Sectio
 use crate::elf::{FileBytes, Image, isa_needed};
 
 use super::{
-    IsaError, Level, Machine, Question,
+    IsaError, Level, Machine, ProcessorCheck,
     code_file::CodeFile,
     frames::Frames,
     queries::Queries,
     tables::{Dynamic, Names, Symbol, Symbols},
 };
 
-/// Bytes between functions that are fewer than this only align the next one (GCC and LLVM align
-/// functions to 16).
+/// Minimum size of code between functions, in bytes. Fewer bytes only align the next function (GCC and LLVM align
+/// to 16).
 const PADDING: u64 = 16;
 const CODE: u64 = (SHF_ALLOC | SHF_EXECINSTR) as u64;
-/// More symbols and frames than that are not looked at.
+/// Maximum number of symbols and frames.
 const MAX_FUNCTIONS: usize = 3 << 20;
 /// Minimum number of bytes to request of a table that is read in small pieces, such as a chain of hashes.
 const STEP: u64 = 64 << 10;
-/// Linked files have about five sections of code.
+/// Maximum number of code sections. Linked files have about five.
 const MAX_STRETCHES: usize = 1 << 10;
 
-/// A piece of code: a function, or what lies between known functions.
+/// A piece of code: a function, or the bytes between known functions.
 #[derive(Debug, Clone)]
 pub(super) struct Span {
-    /// Where in the file.
+    /// Its range in the file.
     pub(super) file: Range<u64>,
     /// Its virtual address.
     pub(super) address: u64,
-    /// It begins and ends as a function does.
+    /// Whether it is a function.
     pub(super) is_function: bool,
-    /// It runs in any case: when the file is loaded, or when the module is imported.
+    /// Whether it always runs: when the file is loaded or the module is imported.
     pub(super) always: bool,
-    /// One of the compiler's helpers for atomics, which asks the processor (`__aarch64_cas1_acq`).
+    /// Whether it is a compiler's helper for atomics, which checks the processor (`__aarch64_cas1_acq`).
     pub(super) outline: bool,
-    /// Other files may call it (A64 only).
+    /// Whether other files may call it (A64 only).
     pub(super) exported: bool,
 }
 
-/// Where a file's code lies. It holds none of the file's bytes.
+/// The location of a file's code, without its bytes.
 #[derive(Debug, Clone)]
 pub(crate) struct Layout {
     pub(super) machine: Machine,
-    /// In file order, not overlapping.
+    /// In file order, without overlaps.
     pub(super) spans: Vec<Span>,
     pub(super) names: Names,
     pub(super) note: Option<Level>,
-    pub(super) asks: BTreeSet<Question>,
+    pub(super) checks: BTreeSet<ProcessorCheck>,
     pub(super) queries: Queries,
 }
 
 impl Layout {
-    /// Reads headers and tables of a file; of the code itself nothing.
+    /// Reads headers and tables of a file, but not the code.
     ///
     /// # Errors
-    /// [`IsaError`] if no code can be found in it, or it is for a machine whose code is not read.
+    /// [`IsaError`] if the file has no code, or code for an unsupported architecture.
     pub(crate) fn of(file: &dyn FileBytes) -> Result<Self, IsaError> {
         let mut image = Image::open(file)?;
         image.read_segments()?;
@@ -73,8 +73,8 @@ impl Layout {
     }
 }
 
-/// What is known of a file's code before its frames are read: a large file's tables and its frames
-/// need not be in memory at the same time.
+/// The layout before the frames are read, so that tables and frames of a large file need not be in memory at the
+/// same time.
 #[derive(Debug)]
 pub(crate) struct Outline {
     machine: Machine,
@@ -97,7 +97,7 @@ impl Outline {
             draft.read_symbols(elf.machine, table);
         }
         if dynamic.relocations(&elf).any(|each| each.is_chosen(elf.machine)) {
-            draft.asks.insert(Question::Ifunc);
+            draft.checks.insert(ProcessorCheck::Ifunc);
         }
         draft.always.extend(dynamic.initialisers(&elf));
         draft.always.insert(image.header.e_entry);
@@ -112,7 +112,7 @@ impl Outline {
         Ok(Self { machine: elf.machine, code, note, draft, frames, functions, queries })
     }
 
-    /// As [`Layout::of`], but for the frames, of a file of which not all is at hand.
+    /// As [`Layout::of`], but without the frames, for a file that is partly in memory.
     pub(crate) fn read(file: &dyn FileBytes) -> OutlineReading {
         let mut image = match Image::open(file) {
             Ok(image) => image.in_steps_of(STEP),
@@ -124,46 +124,46 @@ impl Outline {
         if missing.is_empty() {
             return OutlineReading::Done(result.map(Box::new));
         }
-        // Most likely there, even if what says so for sure is missing.
+        // The next pass probably needs the frames too.
         missing.extend(result.ok().and_then(|outline| outline.frames()));
         OutlineReading::More(missing)
     }
 
-    /// The part of the file that [`Self::read_frames`] needs; `None` if it has none.
+    /// The part of the file that [`Self::read_frames`] needs. `None` if there are no frames.
     pub(crate) fn frames(&self) -> Option<Range<u64>> {
         self.frames.as_ref().map(|frames| frames.file.clone())
     }
 
-    /// Takes in where functions lie.
+    /// Reads the ranges of functions.
     pub(crate) fn read_frames(&mut self, bytes: &[u8]) {
         if let Some(frames) = &self.frames {
             self.functions = frames.functions(bytes);
         }
     }
 
-    /// Puts it all together.
+    /// Computes the layout.
     pub(crate) fn layout(self) -> Layout {
         let Self { machine, code, note, mut draft, mut functions, queries, .. } = self;
         functions.sort_unstable_by_key(|each| (each.start, each.end));
         draft.add_symbols(&mut functions);
-        // Of two functions at one address the longer one counts.
+        // Of two functions at one address, the longer one counts.
         functions.sort_unstable_by_key(|each| (each.start, std::cmp::Reverse(each.end)));
         functions.dedup_by_key(|each| each.start);
         let spans = draft.spans(&functions, &code);
-        Layout { machine, spans, names: draft.names, note, asks: draft.asks, queries }
+        Layout { machine, spans, names: draft.names, note, checks: draft.checks, queries }
     }
 }
 
-/// How far the reading of an [`Outline`] came.
+/// The progress in reading an [`Outline`].
 #[derive(Debug)]
 pub(crate) enum OutlineReading {
-    /// To the end.
+    /// Complete.
     Done(Result<Box<Outline>, IsaError>),
-    /// These parts of the file, by offset, are needed as well.
+    /// These parts of the file are missing.
     More(Vec<Range<u64>>),
 }
 
-/// A stretch of code: where in the file, and its address.
+/// A continuous range of code in the file, with its address.
 #[derive(Debug)]
 pub(super) struct Stretch {
     file: Range<u64>,
@@ -176,7 +176,7 @@ impl Stretch {
     }
 }
 
-/// The code, by sections if they agree with what the loader maps, else all that it maps as code.
+/// The code sections, if they match the loader's code segments, otherwise these segments.
 fn code(elf: &CodeFile<'_>) -> Result<Vec<Stretch>, IsaError> {
     let whole = |offset: u64, size: u64, address: u64| {
         let end = offset.checked_add(size).filter(|&end| end <= elf.image.length())?;
@@ -224,7 +224,7 @@ fn code(elf: &CodeFile<'_>) -> Result<Vec<Stretch>, IsaError> {
     Ok(found)
 }
 
-/// What is gathered before spans can be made.
+/// The data for computing spans.
 #[derive(Debug, Default)]
 struct Draft {
     names: Names,
@@ -233,14 +233,14 @@ struct Draft {
     always: HashSet<u64>,
     outline: HashSet<u64>,
     exported: HashSet<u64>,
-    asks: BTreeSet<Question>,
+    checks: BTreeSet<ProcessorCheck>,
 }
 
 impl Draft {
     fn read_symbols(&mut self, machine: Machine, symbols: &Symbols<'_>) {
         for symbol in symbols.iter().take(MAX_FUNCTIONS) {
             if symbol.is_import() {
-                self.asks.extend(Question::of_import(machine, symbols.name(&symbol)));
+                self.checks.extend(ProcessorCheck::of_import(machine, symbols.name(&symbol)));
             }
             if !symbol.is_function() {
                 continue;
@@ -251,7 +251,7 @@ impl Draft {
                 self.sized.push(symbol.value..symbol.value.saturating_add(symbol.size));
             }
             if symbol.is_chosen() {
-                self.asks.insert(Question::Ifunc);
+                self.checks.insert(ProcessorCheck::Ifunc);
             }
             if runs_always(name) {
                 self.always.insert(symbol.value);
@@ -262,7 +262,7 @@ impl Draft {
         }
     }
 
-    /// Adds the functions that symbols tell of, where no frame does.
+    /// Adds functions with symbols but without frames.
     fn add_symbols(&mut self, functions: &mut Vec<Range<u64>>) {
         let known = std::mem::take(functions);
         self.sized.retain(|each| !is_covered(&known, each.start));
@@ -271,9 +271,9 @@ impl Draft {
         functions.sort_unstable_by_key(|each| (each.start, each.end));
     }
 
-    /// Cuts code into functions and what lies between them.
+    /// Divides code into functions and the bytes between them.
     fn spans(&self, functions: &[Range<u64>], code: &[Stretch]) -> Vec<Span> {
-        // Hardly anything lies between functions: the room is for a few hundred thousand.
+        // Few bytes are between functions, so the number of functions is a good estimate.
         let mut spans = Vec::with_capacity(functions.len() + 2 * code.len());
         for stretch in code {
             let mut at = stretch.address;
@@ -282,7 +282,7 @@ impl Draft {
                 if function.start >= stretch.end() {
                     break;
                 }
-                // Of functions that overlap each ends where the next begins.
+                // Overlapping functions end at the start of the next one.
                 let next = functions.get(index + 1).map_or(u64::MAX, |each| each.start);
                 let end = function.end.min(stretch.end()).min(next);
                 if function.start >= at && function.start < end {
@@ -313,23 +313,22 @@ impl Draft {
     }
 }
 
-/// Does a sorted list of ranges cover an address? Of ranges that overlap the last one counts.
+/// Whether a sorted list of ranges covers an address. Of overlapping ranges, the last one counts.
 fn is_covered(ranges: &[Range<u64>], address: u64) -> bool {
     let next = ranges.partition_point(|each| each.start <= address);
     next.checked_sub(1).is_some_and(|index| ranges[index].contains(&address))
 }
 
-/// Functions that run whenever the file is used: a module's initialiser, and those that the loader
-/// or the C runtime calls.
+/// Whether a function always runs: a module's init function, or one that the loader or the C runtime calls.
 fn runs_always(name: &[u8]) -> bool {
     name.starts_with(b"PyInit_")
-        // Cython's initialiser, mangled or not.
+        // Cython's init function, mangled or not.
         || memchr::memmem::find(name, b"__pyx_pymod_exec_").is_some()
         || name.starts_with(b"_cffi_pypyinit_")
         || [b"_init" as &[u8], b"main", b"_start"].contains(&name)
 }
 
-/// The helpers of GCC's and LLVM's `-moutline-atomics`: `__aarch64_cas8_acq_rel`.
+/// Whether it is a helper of GCC's and LLVM's `-moutline-atomics`, such as `__aarch64_cas8_acq_rel`.
 fn is_outline(name: &[u8]) -> bool {
     let kinds = [b"cas" as &[u8], b"swp", b"ldadd", b"ldclr", b"ldeor", b"ldset"];
     let kind = name.strip_prefix(b"__aarch64_");

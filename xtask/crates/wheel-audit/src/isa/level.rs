@@ -1,4 +1,4 @@
-//! Instruction set levels: what a promise names and what a file needs.
+//! Instruction set levels, which promises and files' needs use.
 
 use std::{cmp::Ordering, fmt, str::FromStr};
 
@@ -9,7 +9,7 @@ use thiserror::Error;
 use super::feature::Feature::{self, *};
 use super::feature::FeatureSet;
 
-/// A machine whose code is read.
+/// A supported architecture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 #[expect(missing_docs, reason = "the variants are the wheel names themselves")]
@@ -20,15 +20,14 @@ pub enum Machine {
     Aarch64,
 }
 
-/// A level with a name of its own: what it has beyond the one in the row before, unless it is the
-/// machine's first.
+/// A named level: its additional features over the previous row of the same architecture.
 struct Row(Machine, &'static str, &'static [Feature]);
 
 /// The levels.
 ///
-/// x86-64: psABI, section "Micro-Architecture Levels" (OSXSAVE, which user code needs no
-/// instruction of, left out). i686: the Pentium Pro of GCC's `-march=i686`. arm64: Arm ARM for
-/// A-profile (DDI 0487), chapter A2, what each version makes mandatory; as GCC's `-march=`.
+/// x86-64: psABI, section "Micro-Architecture Levels" (without OSXSAVE, whose instructions user code does not
+/// need). i686: the Pentium Pro of GCC's `-march=i686`. arm64: the mandatory features of each version in the Arm
+/// ARM for A-profile (DDI 0487), chapter A2, as GCC's `-march=`.
 const ROWS: &[Row] = &[
     Row(Machine::X86_64, "x86-64-v1", &[Mmx, Sse, Sse2]),
     Row(Machine::X86_64, "x86-64-v2", &[Cx16, Sahf, Popcnt, Sse3, Ssse3, Sse41, Sse42]),
@@ -37,7 +36,7 @@ const ROWS: &[Row] = &[
     Row(Machine::I686, "i686", &[]),
     Row(Machine::Aarch64, "armv8-a", &[]),
     Row(Machine::Aarch64, "armv8.1-a", &[Crc, Lse, Rdma]),
-    // 8.2 makes nothing mandatory that code in a library would use.
+    // 8.2 has no mandatory feature that library code uses.
     Row(Machine::Aarch64, "armv8.2-a", &[]),
     Row(Machine::Aarch64, "armv8.3-a", &[Fcma, Jscvt, Pauth, Rcpc]),
     Row(Machine::Aarch64, "armv8.4-a", &[Dotprod, Flagm, Rcpc2]),
@@ -47,7 +46,7 @@ const ROWS: &[Row] = &[
     Row(Machine::Aarch64, "armv8.8-a", &[Mops, Hbc]),
 ];
 
-/// Armv9.0 is Armv8.5 with SVE2, and each later one has an Armv8 beside it (DDI 0487, A2).
+/// Armv9.0 is Armv8.5 with SVE2, and each later version has a corresponding Armv8 (DDI 0487, A2).
 const ARM_9: [(&str, &str); 4] = [
     ("armv9-a", "armv8.5-a"),
     ("armv9.1-a", "armv8.6-a"),
@@ -55,12 +54,10 @@ const ARM_9: [(&str, &str); 4] = [
     ("armv9.3-a", "armv8.8-a"),
 ];
 
-/// Names that stand for others: the psABI's first level has no number at compilers, and `crypto` is
-/// GCC's word for two features.
+/// GCC's `crypto` is an alias for two features.
 const CRYPTO: &[Feature] = &[ArmAes, Sha2];
 
-/// A feature that is not there without another (GCC's `aarch64-option-extensions.def`, and its
-/// documentation of x86 options).
+/// Features that imply others (GCC's `aarch64-option-extensions.def`, and its documentation of x86 options).
 const IMPLIES: &[(Feature, &[Feature])] = &[
     (Sse, &[Mmx]),
     (Sse2, &[Sse]),
@@ -84,17 +81,17 @@ const IMPLIES: &[(Feature, &[Feature])] = &[
     (Sve2, &[Sve]),
 ];
 
-/// What a processor has to have: a named level, or one with further features.
+/// A required processor: a named level, or one with further features.
 ///
-/// Levels are equal when the same code runs on both; of two levels one is less when all that runs
-/// on it runs on the other. `x86-64-v3` and `x86-64-v2+aes` are neither.
+/// A level is less than another if all of its code runs on the other. `x86-64-v3` and `x86-64-v2+aes` have no
+/// order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Level {
     machine: Machine,
     features: FeatureSet,
 }
 
-/// A text names no level. `clap` and `serde` show it, so that it has no hint apart.
+/// A text is not a level. `clap` and `serde` print the message, so it contains its hint.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error(
     "`{0}` is not an instruction set level: use one of {names}, optionally with `+` and features",
@@ -108,16 +105,16 @@ fn names() -> String {
 }
 
 impl Level {
-    /// What the first processors of a machine have.
+    /// The baseline of an architecture.
     pub fn baseline(machine: Machine) -> Self {
         let first = ROWS.iter().find(|row| row.0 == machine).map_or(&[] as &[_], |row| row.2);
         Self { machine, features: FeatureSet::of(first) }
     }
 
-    /// The lowest level on which code with these features runs.
+    /// The lowest level for code with these features.
     ///
-    /// On x86-64 a feature that belongs to a level asks for the whole of it, since that is how
-    /// processors come and what compilers are told; elsewhere it asks for itself.
+    /// On x86-64, a feature of a named level requires the whole level, as in processors and compiler options. On
+    /// other architectures, it requires only itself.
     pub fn of(machine: Machine, used: FeatureSet) -> Self {
         let mut level = Self::baseline(machine);
         level.features = closed(level.features.with(used));
@@ -136,33 +133,33 @@ impl Level {
         Some(Self { machine: Machine::X86_64, features })
     }
 
-    /// The machine that it is of.
+    /// The architecture.
     pub fn machine(&self) -> Machine {
         self.machine
     }
 
-    /// Everything that it has.
+    /// All features.
     pub fn features(&self) -> FeatureSet {
         self.features
     }
 
-    /// Does code that needs `other` run on it? Never, if that is for another machine.
+    /// Whether code that needs `other` runs on it. `false` for another architecture.
     pub fn allows(&self, other: &Self) -> bool {
         self.machine == other.machine && self.features.holds(other.features)
     }
 
-    /// Is the feature there?
+    /// Whether the level has the feature.
     pub fn has(&self, feature: Feature) -> bool {
         self.features.holds(FeatureSet::of(&[feature]))
     }
 
-    /// Both together.
+    /// The level with these additional features.
     #[must_use]
     pub fn with(self, features: FeatureSet) -> Self {
         Self { machine: self.machine, features: closed(self.features.with(features)) }
     }
 
-    /// The named levels of a machine, lowest first: the name, all that it has, and what it adds.
+    /// The named levels of an architecture, lowest first: name, all features, additional features.
     fn named(machine: Machine) -> impl Iterator<Item = (&'static str, FeatureSet, FeatureSet)> {
         ROWS.iter().filter(move |row| row.0 == machine).scan(FeatureSet::EMPTY, |all, row| {
             let own = FeatureSet::of(row.2);
@@ -171,7 +168,7 @@ impl Level {
         })
     }
 
-    /// The level with a name, and what it has.
+    /// The level with a name, and its features.
     fn find(name: &str) -> Option<(Machine, FeatureSet)> {
         let name = if name == "x86-64" { "x86-64-v1" } else { name };
         if let Some((_, eight)) = ARM_9.iter().find(|row| row.0 == name) {
@@ -184,9 +181,9 @@ impl Level {
     }
 }
 
-/// The set with all that its members imply.
+/// The set with all implied features.
 fn closed(mut set: FeatureSet) -> FeatureSet {
-    // The rows are in order, so that from the last to the first once is enough.
+    // The rows are ordered, so one pass from last to first is enough.
     for (feature, implied) in IMPLIES.iter().rev() {
         if set.holds(FeatureSet::of(&[*feature])) {
             set = set.with(FeatureSet::of(implied));
@@ -207,15 +204,15 @@ impl PartialOrd for Level {
 }
 
 impl fmt::Display for Level {
-    /// The highest named level in it, and what it has beyond.
+    /// Formats the highest contained named level and the additional features.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Of two names for one level the older says it.
+        // Two names of the same level: use the older one.
         let adds = |row: &(_, FeatureSet, FeatureSet)| row.1 == row.2 || !row.2.is_empty();
         let named = Self::named(self.machine).filter(adds);
         let named = named.filter(|row| self.features.holds(row.1)).last();
         let (name, base, _) = named.unwrap_or(("", FeatureSet::EMPTY, FeatureSet::EMPTY));
         let rest = self.features.without(base);
-        // What another feature brings along goes without saying.
+        // Omit features that another feature implies.
         let said = |each: &Feature| {
             !IMPLIES.iter().any(|(of, brings)| self.has(*of) && brings.contains(each))
         };
@@ -265,10 +262,10 @@ mod tests {
     }
 
     #[test]
-    fn names_lead_back() {
+    fn names_round_trip() {
         for row in ROWS {
             let shown = level(row.1).to_string();
-            // A level that adds nothing is the one before under another name.
+            // A level without additional features equals the previous one.
             assert!(shown == row.1 || row.1 == "armv8.2-a" && shown == "armv8.1-a", "{}", row.1);
             assert_eq!(level(&shown), level(row.1));
         }
@@ -288,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn levels_are_compared_by_what_runs_on_them() {
+    fn levels_are_ordered_by_the_code_that_runs_on_them() {
         assert!(level("x86-64-v2") < level("x86-64-v3"));
         assert!(level("x86-64-v3") > level("x86-64-v2+avx2"));
         assert_eq!(level("x86-64-v3").partial_cmp(&level("x86-64-v2+aes")), None);
@@ -298,7 +295,7 @@ mod tests {
     }
 
     #[test]
-    fn a_feature_asks_for_its_level_on_x86_and_for_itself_on_arm() {
+    fn a_feature_requires_its_level_on_x86_and_only_itself_on_arm() {
         let of = |machine, features: &[Feature]| Level::of(machine, FeatureSet::of(features));
         assert_eq!(of(Machine::X86_64, &[Ssse3]), level("x86-64-v2"));
         assert_eq!(of(Machine::X86_64, &[Avx, Aes]), level("x86-64-v3+aes"));
@@ -309,7 +306,7 @@ mod tests {
     }
 
     #[test]
-    fn the_note_has_one_bit_a_level() {
+    fn the_note_has_one_bit_per_level() {
         assert_eq!(Level::of_note(0), None);
         assert_eq!(Level::of_note(1), Some(level("x86-64-v1")));
         assert_eq!(Level::of_note(0b111), Some(level("x86-64-v3")));
@@ -317,7 +314,7 @@ mod tests {
     }
 
     #[test]
-    fn a_configuration_can_hold_it() {
+    fn levels_deserialize_from_configurations() {
         #[derive(Deserialize, Serialize)]
         struct Isa {
             amd64: Level,

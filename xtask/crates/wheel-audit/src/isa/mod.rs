@@ -1,15 +1,14 @@
-//! Which instruction set level a file's machine code needs, found by disassembly.
+//! Determines the instruction set level of a file's machine code, by disassembly.
 //!
-//! Neither linker nor compiler notes it reliably, so the code itself is read. What counts is the
-//! code in functions that unwind information or symbols tell of: between functions lie tables that
-//! decode to anything. A function that holds what no compiler writes counts as data.
+//! Neither linkers nor compilers record the level reliably. The analysis covers code in functions with unwind
+//! information or symbols, because the bytes between functions may be tables. A function with instructions that
+//! no compiler emits counts as data.
 //!
-//! That an instruction is there does not say that it runs. A file that asks the processor what it
-//! can do, and uses an extension in few of its functions, is taken to guard them; one that does
-//! not ask needs all that it uses. How sure a finding is stands in [`Certainty`], the rules in
-//! `judge`.
+//! Not every instruction runs. If a file checks the processor and uses an extension in few functions, the
+//! analysis assumes a guard. A file without a check needs everything that it uses. [`Certainty`] grades the
+//! results, and `evaluate` contains the rules.
 //!
-//! Any bytes end in an answer or an error, in time and memory bounded by the file's size.
+//! Time and memory are bounded by the file's size, for any input.
 
 mod a64;
 mod a64_guard;
@@ -20,9 +19,9 @@ mod calls;
 mod class;
 mod code_file;
 mod emulated;
+mod evaluate;
 mod feature;
 mod frames;
-mod judge;
 mod layout;
 mod level;
 mod queries;
@@ -45,36 +44,35 @@ pub(crate) use layout::{Layout, Outline, OutlineReading};
 pub use level::{Level, Machine, UnknownLevel};
 pub(crate) use scan::Scanner;
 
-/// Why a file's code cannot be judged. Then nothing is known of it, least of all that it runs
-/// anywhere.
+/// The reason why a file's code cannot be analysed. Its level is then unknown.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum IsaError {
-    /// `e_machine` names one whose code is not read.
-    #[error("code for machine {0} is not read")]
+    /// The analysis does not support this `e_machine`.
+    #[error("code for machine {0} is not supported")]
     Machine(u16),
-    /// An object file or a core dump, whose code is not where it will run.
+    /// An object file or a core dump.
     #[error("neither a shared object nor an executable")]
     Kind,
-    /// The file's headers cannot be read.
+    /// The file's headers are unreadable.
     #[error(transparent)]
     Headers(#[from] ElfError),
-    /// A header makes no sense.
+    /// A header is invalid.
     #[error("broken {0}")]
     Broken(&'static str),
-    /// Nothing in it is mapped as code.
-    #[error("no code in it")]
+    /// The loader maps no code.
+    #[error("the file contains no code")]
     NoCode,
-    /// Not all of the code was read.
-    #[error("not all of the code was read")]
+    /// A part of the code was not read.
+    #[error("a part of the code was not read")]
     Incomplete,
 }
 
-/// How a file asks the processor what it can do.
+/// How a file checks the features of the processor.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Question {
-    /// An instruction for it: `cpuid` or `xgetbv`, a read of an ID register.
+pub enum ProcessorCheck {
+    /// An instruction: `cpuid`, `xgetbv`, or a read of an ID register.
     Instruction,
-    /// Functions that are chosen at load.
+    /// Functions that the loader selects.
     Ifunc,
     /// The file `/proc/self/auxv` (arm64).
     Auxv,
@@ -82,10 +80,10 @@ pub enum Question {
     Import(String),
 }
 
-/// What the libraries of C and of compilers have for the question (glibc's `<sys/platform/x86.h>`,
-/// `<sys/auxv.h>`; GCC's `cpuinfo.c`; the BSDs' `elf_aux_info`), and some much-used libraries that
-/// ask for others: `libavutil` of `FFmpeg`, OpenSSL's `libcrypto`, cpuinfo.
-const QUESTIONS_X86: [&str; 11] = [
+/// Symbols for processor checks in C libraries and compiler runtimes (glibc's `<sys/platform/x86.h>` and
+/// `<sys/auxv.h>`; GCC's `cpuinfo.c`; the BSDs' `elf_aux_info`), and in common libraries: `libavutil` of
+/// `FFmpeg`, OpenSSL's `libcrypto`, cpuinfo.
+const CHECKS_X86: [&str; 11] = [
     "__cpu_model",
     "__cpu_features2",
     "__cpu_indicator_init",
@@ -98,7 +96,7 @@ const QUESTIONS_X86: [&str; 11] = [
     "cpuinfo_initialize",
     "cpuinfo_isa",
 ];
-const QUESTIONS_ARM: [&str; 8] = [
+const CHECKS_ARM: [&str; 8] = [
     "getauxval",
     "__getauxval",
     "elf_aux_info",
@@ -109,18 +107,18 @@ const QUESTIONS_ARM: [&str; 8] = [
     "cpuinfo_isa",
 ];
 
-impl Question {
+impl ProcessorCheck {
     fn of_import(machine: Machine, name: &[u8]) -> Option<Self> {
         let list: &[&str] = match machine {
-            Machine::Aarch64 => &QUESTIONS_ARM,
-            Machine::X86_64 | Machine::I686 => &QUESTIONS_X86,
+            Machine::Aarch64 => &CHECKS_ARM,
+            Machine::X86_64 | Machine::I686 => &CHECKS_X86,
         };
         let known = list.iter().find(|each| each.as_bytes() == name)?;
         Some(Self::Import((*known).to_owned()))
     }
 }
 
-impl fmt::Display for Question {
+impl fmt::Display for ProcessorCheck {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Instruction => f.write_str("instruction"),
@@ -131,36 +129,35 @@ impl fmt::Display for Question {
     }
 }
 
-impl Serialize for Question {
+impl Serialize for ProcessorCheck {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
     }
 }
 
-/// How sure it is that a feature is needed.
+/// The certainty that a file needs a feature.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Certainty {
     /// Only code outside of known functions uses it, which may be data.
     Outside,
-    /// The file asks the processor and few of its functions use it: they will be behind that.
+    /// The file checks the processor, and few functions use the feature: they are probably guarded.
     Guarded,
-    /// It does not ask, and another file that it is linked with does, or its name says that it is one of
-    /// several for different processors: it is unclear whether that guards the code.
+    /// The file does not check the processor, but a file that it is linked with does, or its name is that of a
+    /// variant. It is unclear whether this guards the code.
     Elsewhere,
-    /// The file asks the processor, yet so many of its functions use it that all of it was
-    /// compiled for it.
+    /// The file checks the processor, but so many functions use the feature that the whole file was compiled for it.
     Throughout,
-    /// It runs in any case.
+    /// The code runs without a check.
     Certain,
 }
 
-/// Where a feature is used.
+/// A place that uses a feature.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Place {
-    /// The function's name, mangled as it stands, where a symbol tells.
+    /// The function's mangled name, if there is a symbol.
     pub function: Option<String>,
-    /// The virtual address at which the function begins; none outside of known functions.
+    /// The virtual address of the function. `None` outside of known functions.
     pub start: Option<u64>,
     /// The instruction's virtual address.
     pub address: u64,
@@ -168,65 +165,64 @@ pub struct Place {
     pub instruction: String,
 }
 
-/// How a file uses a feature that not every machine has.
+/// The use of a feature beyond the baseline.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct FeatureUse {
-    /// Which.
+    /// The feature.
     pub feature: Feature,
-    /// Is it needed?
+    /// The certainty that the file needs the feature.
     pub certainty: Certainty,
-    /// The same if another file asks the processor for this one.
+    /// The certainty if another file checks the processor for this one.
     #[serde(skip)]
-    pub(crate) if_asked: Certainty,
+    pub(crate) if_checked_elsewhere: Certainty,
     /// The functions that use it.
     pub functions: u64,
     /// The instructions in them.
     pub instructions: u64,
-    /// Such instructions outside of known functions.
+    /// The instructions outside of known functions.
     pub outside: u64,
-    /// Some of the places, at most three; those that run in any case first.
+    /// At most three of the places. Those that always run come first.
     pub places: Vec<Place>,
 }
 
-/// How much was read, in bytes.
+/// The numbers of analysed bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub struct Coverage {
     /// In known functions.
     pub functions: u64,
     /// Elsewhere.
     pub outside: u64,
-    /// Of both, what is no instruction.
+    /// Of both, bytes that are not instructions.
     pub undecodable: u64,
-    /// Of both, what lies together with such and was not counted.
+    /// Of both, bytes close to such bytes, which do not count.
     pub doubtful: u64,
 }
 
-/// What a file's code needs of the processor.
+/// The processor features that a file's code uses.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct IsaFacts {
-    /// The machine it is for.
+    /// The architecture.
     pub machine: Machine,
-    /// What it needs in any case, or all of it was compiled for.
+    /// The level that it always needs, or that the whole file was compiled for.
     pub required: Level,
-    /// What it uses, guarded code included.
+    /// The level that it uses, including guarded code.
     pub possible: Level,
-    /// What the linker noted as needed; the loader refuses the file elsewhere, so it is part of
-    /// [`Self::required`].
+    /// The level in the linker's note. Part of [`Self::required`], because the loader enforces it.
     pub note: Option<Level>,
-    /// How it asks the processor.
-    pub asks: BTreeSet<Question>,
-    /// The features that it uses beyond the machine's baseline.
+    /// How it checks the processor.
+    pub checks: BTreeSet<ProcessorCheck>,
+    /// The features that it uses beyond the baseline.
     pub features: Vec<FeatureUse>,
-    /// How many functions are known and were read.
+    /// The number of analysed functions.
     pub functions: u64,
-    /// Atomic instructions in the compiler's helpers, which ask before they use them (arm64).
+    /// Atomic instructions in the compiler's helpers, which check the processor (arm64).
     pub outline_atomics: u64,
-    /// How much was read.
+    /// The analysed bytes.
     pub bytes: Coverage,
 }
 
 impl IsaFacts {
-    /// The uses that a level does not allow, the surest first.
+    /// The uses that a level does not allow, the most certain first.
     pub fn beyond(&self, allowed: &Level) -> Vec<&FeatureUse> {
         let mut uses: Vec<_> =
             self.features.iter().filter(|each| !allowed.has(each.feature)).collect();
@@ -234,28 +230,28 @@ impl IsaFacts {
         uses
     }
 
-    /// Whether it asks the processor for more than the compiler's helpers for atomics do.
-    pub(crate) fn asks_for_more(&self) -> bool {
-        self.asks.iter().any(|each| !judge::is_for_atomics(each, self.outline_atomics))
+    /// Whether it checks the processor, apart from the compiler's helpers for atomics.
+    pub(crate) fn checks_processor(&self) -> bool {
+        self.checks.iter().any(|each| !evaluate::is_for_atomics(each, self.outline_atomics))
     }
 
-    /// Notes that another file may ask the processor before it uses this one: `whole` if it chooses the
-    /// file as a whole, so that all of it may be compiled for more.
+    /// Notes that another file may check the processor before it calls this one. `whole`: the other file selects this
+    /// file as a whole, so all of it may be compiled for a higher level.
     pub(crate) fn guard_elsewhere(&mut self, whole: bool) {
         let most = if whole { Certainty::Throughout } else { Certainty::Guarded };
-        let asks = self.asks_for_more();
+        let checks = self.checks_processor();
         for used in &mut self.features {
-            let is_sure = used.certainty >= Certainty::Throughout && (whole || !asks);
-            if is_sure && used.if_asked <= most {
+            let is_sure = used.certainty >= Certainty::Throughout && (whole || !checks);
+            if is_sure && used.if_checked_elsewhere <= most {
                 used.certainty = Certainty::Elsewhere;
             }
         }
         let noted = self.note.map_or(FeatureSet::EMPTY, |note| note.features());
-        let sure = judge::level_of(self.machine, &self.features, Certainty::Throughout);
+        let sure = evaluate::level_of(self.machine, &self.features, Certainty::Throughout);
         self.required = sure.with(noted);
     }
 
-    /// How sure the answer is, in words.
+    /// The certainty of the result, as text.
     pub(crate) fn how_sure(&self) -> &'static str {
         let has = |certainty| self.features.iter().any(|each| each.certainty == certainty);
         if self.functions == 0 {
@@ -269,7 +265,7 @@ impl IsaFacts {
         } else if has(Certainty::Guarded) {
             "the file checks the processor before it uses more"
         } else if has(Certainty::Outside) {
-            "what seems to use more may be data"
+            "the instructions that need more may be data"
         } else {
             "all of its code was read"
         }
@@ -279,7 +275,7 @@ impl IsaFacts {
 /// Reads the code of a whole file in memory.
 ///
 /// # Errors
-/// [`IsaError`] if the file cannot be judged.
+/// [`IsaError`] if the file cannot be analysed.
 pub fn scan(bytes: &[u8]) -> Result<IsaFacts, IsaError> {
     let mut scanner = Scanner::new(Layout::of(&bytes)?);
     scanner.feed(0, bytes);

@@ -1,23 +1,23 @@
-//! What a function of an A64 file calls or reads to ask the processor through a library.
+//! Calls and variables with which A64 code checks the processor through a library.
 
 use super::{
-    Question,
+    ProcessorCheck,
     code_file::CodeFile,
     tables::{Dynamic, Symbol, Symbols},
 };
 
-/// Sizes in bytes of the head of a procedure linkage table and of its stubs, without and with the
-/// instructions for branch targets and pointer authentication (binutils, `elfnn-aarch64.c`).
+/// Sizes of the header of a procedure linkage table and of its stubs, without and with instructions for branch
+/// targets and pointer authentication, in bytes (binutils, `elfnn-aarch64.c`).
 const HEAD: u64 = 32;
 const STUB: u64 = 16;
 const LONG_STUB: u64 = 24;
 
-/// What a function uses to ask the processor through a library ([`Question::Import`]).
+/// The library functions and variables for processor checks ([`ProcessorCheck::Import`]).
 #[derive(Debug, Clone, Default)]
 pub(super) struct Queries {
-    /// Addresses of the stubs that lead to such functions.
+    /// Addresses of the stubs for such functions.
     pub(super) stubs: Vec<u64>,
-    /// Addresses of the slots that hold the addresses of such functions and variables.
+    /// Addresses of the slots for such functions and variables.
     pub(super) slots: Vec<u64>,
 }
 
@@ -27,7 +27,7 @@ impl Queries {
         for each in dynamic.relocations(elf) {
             let symbol = symbols.get(each.symbol).filter(Symbol::is_import);
             let name = symbol.map(|symbol| symbols.name(&symbol)).unwrap_or_default();
-            let is_query = Question::of_import(elf.machine, name).is_some();
+            let is_query = ProcessorCheck::of_import(elf.machine, name).is_some();
             if each.is_jump_slot() {
                 jumps.extend(is_query.then_some(count));
                 count += 1;
@@ -46,7 +46,7 @@ impl Queries {
     }
 }
 
-/// Bytes of a stub in a procedure linkage table of `size` bytes that has at least `count` of them.
+/// The size of a stub in a procedure linkage table of `size` bytes with at least `count` stubs, in bytes.
 fn stub_size(size: u64, count: u64) -> u64 {
     if size >= HEAD + count * LONG_STUB { LONG_STUB } else { STUB }
 }
@@ -56,9 +56,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn stubs_have_one_size_in_a_table() {
+    fn all_stubs_of_a_table_have_the_same_size() {
         assert_eq!(stub_size(32 + 10 * 16, 10), 16);
         assert_eq!(stub_size(32 + 10 * 24, 10), 24);
-        assert_eq!(stub_size(32 + 10 * 16 + 32, 10), 16, "with a stub for TLS descriptors behind");
+        assert_eq!(stub_size(32 + 10 * 16 + 32, 10), 16, "followed by a stub for TLS descriptors");
     }
 }

@@ -1,4 +1,4 @@
-//! What is counted while code is decoded: first for one function, then for the file.
+//! Counts features while code is decoded, per function and per file.
 
 use std::collections::HashMap;
 
@@ -12,7 +12,7 @@ use super::{
     layout::{Layout, Span},
 };
 
-/// The features by which x86-64 levels above the first are told (v2, v3, v4).
+/// The features that indicate the x86-64 levels v2, v3 and v4.
 pub(super) const LEVELS: [FeatureSet; 3] = [
     FeatureSet::of(&[Cx16, Sahf, Popcnt, Sse3, Ssse3, Sse41, Sse42]),
     FeatureSet::of(&[Avx, Avx2, Bmi, Bmi2, F16c, Fma, Lzcnt, Movbe]),
@@ -22,24 +22,24 @@ pub(super) const LEVELS: [FeatureSet; 3] = [
 /// See [`Totals::parts`].
 pub(super) const PARTS: usize = 8;
 
-/// So many places are named per feature, one in each function.
+/// Maximum number of places per feature, one in each function.
 pub(super) const MAX_PLACES: usize = 3;
 
-/// The function, or the piece of code between functions, that is being decoded.
+/// The function or piece of code that is being decoded.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Run {
-    /// Per feature: instructions, and the first of them.
+    /// Number of instructions per feature, and the first of them.
     hits: Vec<Hit>,
     garbage: u64,
-    asks: bool,
+    checks: bool,
     is_vector: bool,
     is_avx: bool,
     guarded: u64,
-    /// The instructions before this one (A64 only).
+    /// The previous instructions (A64 only).
     pub(super) before: History,
-    /// What is known of registers (A64 only).
+    /// The known contents of registers (A64 only).
     pub(super) pages: Pages,
-    /// What it calls and uses without a guard (A64 only).
+    /// Its calls and unguarded instructions (A64 only).
     pub(super) function: Function,
 }
 
@@ -51,8 +51,7 @@ struct Hit {
 }
 
 impl Run {
-    /// Takes an instruction into account: its class, what it needs that not every machine has, its
-    /// length in bytes, its address.
+    /// Counts an instruction with its class, the features that it needs, its length in bytes and its address.
     pub(super) fn note(
         &mut self,
         class: &Class,
@@ -64,7 +63,7 @@ impl Run {
         if class.is_garbage {
             self.garbage += length as u64;
         }
-        self.asks |= class.asks;
+        self.checks |= class.checks;
         self.is_vector |= class.is_vector;
         self.is_avx |= class.is_avx;
         for feature in needs.iter() {
@@ -77,7 +76,7 @@ impl Run {
         }
     }
 
-    /// Begins anew, and keeps the memory.
+    /// Resets it, and keeps the memory.
     pub(super) fn clear(&mut self) {
         let (mut hits, mut function) =
             (std::mem::take(&mut self.hits), std::mem::take(&mut self.function));
@@ -86,59 +85,58 @@ impl Run {
         *self = Self { hits, function, ..Self::default() };
     }
 
-    /// An instruction that runs only if the processor has it, as seen by the code around it.
+    /// Counts an instruction that a check in the surrounding code guards.
     pub(super) fn note_guarded(&mut self) {
         self.guarded += 1;
     }
 }
 
-/// What a whole file came to.
+/// The counts of a file.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Totals {
     pub(super) features: HashMap<Feature, Total>,
-    /// Functions that decode to the end.
+    /// Functions that decode completely.
     pub(super) functions: u64,
-    /// Of them those with vector instructions.
+    /// Those with vector instructions.
     pub(super) vector: u64,
-    /// Of them those that have such in AVX's encodings.
+    /// Those with vector instructions in AVX encodings.
     pub(super) avx: u64,
-    /// Functions that use something of an x86-64 level above the first, per level.
+    /// Functions that use features of an x86-64 level above the first, per level.
     pub(super) levels: [u64; 3],
-    /// The same along the file, in [`PARTS`] parts of as many pieces of code each: functions with
-    /// vector instructions of which none has AVX's encoding, and of them those that use something
-    /// of v2.
+    /// Counts for [`PARTS`] equal parts of the file: functions with vector instructions but no AVX encoding, and
+    /// those of them that use features of v2.
     pub(super) parts: [[u64; 2]; PARTS],
     /// Bytes in functions, and elsewhere.
     pub(super) inside: u64,
     pub(super) outside: u64,
-    /// Bytes that are no instruction.
+    /// Bytes that are not instructions.
     pub(super) garbage: u64,
-    /// Bytes of functions that are no code throughout.
+    /// Bytes of functions that contain data.
     pub(super) doubtful: u64,
-    /// An instruction asks the processor.
-    pub(super) asks: bool,
-    /// Instructions that only run if the processor has them.
+    /// Whether an instruction checks the processor.
+    pub(super) checks: bool,
+    /// Guarded instructions.
     pub(super) guarded: u64,
-    /// Which functions ask, and which are called by those that do not (A64 only).
+    /// The calls of functions without a check (A64 only).
     pub(super) calls: Calls,
 }
 
-/// What a feature came to.
+/// The counts of a feature.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Total {
     /// Functions that use it.
     pub(super) functions: u64,
-    /// Of them those that run in any case.
+    /// Those that always run.
     pub(super) always: u64,
     /// Instructions in functions.
     pub(super) instructions: u64,
-    /// Instructions elsewhere, where all around them is code as well.
+    /// Instructions outside of functions, surrounded by code.
     pub(super) outside: u64,
     pub(super) places: Vec<Place>,
 }
 
 impl Totals {
-    /// Takes a piece of code that has been decoded to its end.
+    /// Adds a completely decoded piece of code.
     pub(super) fn add(&mut self, run: &Run, index: usize, layout: &Layout, all_unknown: bool) {
         let Some(span) = layout.spans.get(index) else {
             return;
@@ -150,19 +148,19 @@ impl Totals {
         self.guarded += run.guarded;
         let is_clean = run.garbage == 0;
         if !is_clean && !all_unknown {
-            // Data among the code: what it decodes to proves nothing.
+            // Data between code: its instructions prove nothing.
             self.doubtful += size;
             return;
         }
-        self.asks |= run.asks;
+        self.checks |= run.checks;
         if span.is_function && is_clean {
             self.add_function(run, part);
-            self.calls.add(&run.function, run.asks, index, layout);
+            self.calls.add(&run.function, run.checks, index, layout);
         }
         for hit in &run.hits {
             let total = self.features.entry(hit.feature).or_default();
-            // A function that asks for itself may well branch round what it then does.
-            let always = span.always && !run.asks;
+            // A function with a check may skip the instructions after it.
+            let always = span.always && !run.checks;
             if span.is_function && is_clean {
                 total.functions += 1;
                 total.instructions += hit.count;
@@ -195,7 +193,7 @@ impl Totals {
 
 impl Total {
     fn add_places(&mut self, hit: &Hit, span: &Span, layout: &Layout, first: bool) {
-        // What surely runs is what people want to see.
+        // Prefer places that certainly run.
         if first && self.always == 1 {
             self.places.clear();
         }

@@ -1,28 +1,28 @@
-//! Reading a file's code piece by piece.
+//! Decodes a file's code piece by piece.
 
 use memchr::memmem;
 
 use super::{
-    IsaError, IsaFacts, Machine, Question, a64, judge,
+    IsaError, IsaFacts, Machine, ProcessorCheck, a64, evaluate,
     layout::Layout,
     run::{Run, Totals},
     x86,
 };
 
-/// What programs read that do not rely on `getauxval`, such as libdeflate (`arm/cpu_features.c`).
+/// The file that programs without `getauxval` read, such as libdeflate (`arm/cpu_features.c`).
 const AUXV: &[u8] = b"self/auxv\0";
 
-/// Decodes code as it comes by. Beside what the [`Layout`] holds it keeps some hundred bytes.
+/// Decodes code from a stream. Uses a few hundred bytes in addition to the [`Layout`].
 #[derive(Debug, Clone)]
 pub(crate) struct Scanner {
     layout: Layout,
-    /// No function is known, so that code cannot be told from data by its place.
+    /// Whether no function is known, so that code and data cannot be separated.
     all_unknown: bool,
-    /// The piece of code that is being decoded.
+    /// The current piece of code.
     span: usize,
-    /// How far into the file all has been fed.
+    /// The file offset up to which bytes were fed.
     fed: u64,
-    /// The end of what was fed that may be the beginning of a longer instruction.
+    /// The last fed bytes, which may be the start of an instruction.
     carry: Vec<u8>,
     run: Run,
     totals: Totals,
@@ -30,7 +30,7 @@ pub(crate) struct Scanner {
 }
 
 impl Scanner {
-    /// Begins with a file whose layout is known.
+    /// Creates a scanner for a layout.
     pub(crate) fn new(layout: Layout) -> Self {
         let all_unknown = !layout.spans.iter().any(|span| span.is_function);
         Self {
@@ -45,11 +45,11 @@ impl Scanner {
         }
     }
 
-    /// Takes the bytes of the file from an offset on. Pieces come in file order; what holds no
-    /// code may be left out, what was fed before is skipped.
+    /// Decodes bytes of the file at an offset. Pieces must be in file order. Pieces without code may be omitted, and
+    /// repeated bytes are skipped.
     pub(crate) fn feed(&mut self, offset: u64, piece: &[u8]) {
         if self.layout.machine == Machine::Aarch64 && memmem::find(piece, AUXV).is_some() {
-            self.layout.asks.insert(Question::Auxv);
+            self.layout.checks.insert(ProcessorCheck::Auxv);
         }
         let end = offset.saturating_add(piece.len() as u64);
         if offset > self.fed {
@@ -71,18 +71,18 @@ impl Scanner {
         self.fed = self.fed.max(end);
     }
 
-    /// What the code came to.
+    /// The facts about the code.
     ///
     /// # Errors
-    /// [`IsaError::Incomplete`] if code was never fed.
+    /// [`IsaError::Incomplete`] if a part of the code was not fed.
     pub(crate) fn finish(self) -> Result<IsaFacts, IsaError> {
         if self.is_incomplete || self.span < self.layout.spans.len() {
             return Err(IsaError::Incomplete);
         }
-        Ok(judge::judge(&self.layout, &self.totals))
+        Ok(evaluate::evaluate(&self.layout, &self.totals))
     }
 
-    /// Some of the file is not fed. It should not have been code.
+    /// Skips a part of the file, which should not contain code.
     fn skip_to(&mut self, offset: u64) {
         while self.layout.spans.get(self.span).is_some_and(|span| span.file.start < offset) {
             self.is_incomplete = true;
@@ -93,11 +93,11 @@ impl Scanner {
         self.fed = offset;
     }
 
-    /// Decodes bytes of the current span that lie at a file offset.
+    /// Decodes bytes of the current span at a file offset.
     fn decode(&mut self, offset: u64, mut bytes: &[u8], is_end: bool) {
         let mut at = offset;
         if !self.carry.is_empty() {
-            // As much as is needed to decode all that begins in what was left over.
+            // Enough bytes to complete the instructions that start in the remaining bytes.
             let old = self.carry.len();
             let taken = bytes.len().min(x86::LONGEST);
             self.carry.extend_from_slice(&bytes[..taken]);
@@ -129,7 +129,7 @@ impl Scanner {
         }
     }
 
-    /// The current span is over.
+    /// Finishes the current span.
     fn close(&mut self) {
         self.totals.add(&self.run, self.span, &self.layout, self.all_unknown);
         self.run.clear();

@@ -1,4 +1,4 @@
-//! What the loader's tables and the symbol table say of code: names, relocations, initialisers.
+//! Reads names, relocations and initialisers from the loader's tables and the symbol table.
 
 use std::{collections::BTreeMap, ops::Range};
 
@@ -18,17 +18,17 @@ use super::{
 };
 use crate::elf::{FileBytes, FilteredStrings, Image, MAX_STRINGS, is_known_tag};
 
-/// A longer name is cut: it is for people to read.
+/// Maximum length of a name for reports, in bytes.
 const MAX_NAME: u64 = 200;
-/// All names together take at most so many bytes of memory: three places are named for each feature.
+/// Maximum memory for all names, in bytes. Reports contain only three places per feature.
 const MAX_NAMES: usize = 8 << 20;
-/// More initialisers than any file has.
+/// Maximum number of initialisers. Real files have fewer.
 const MAX_INITS: u64 = 1 << 16;
 
 /// An entry of a symbol table.
 pub(super) struct Symbol {
     name: u32,
-    /// Address; 0 for an import.
+    /// The address. 0 for an import.
     pub(super) value: u64,
     pub(super) size: u64,
     info: u8,
@@ -40,25 +40,24 @@ impl Symbol {
         self.section == 0
     }
 
-    /// A function that is defined here.
+    /// Whether it is a function that the file defines.
     pub(super) fn is_function(&self) -> bool {
         !self.is_import() && matches!(self.info & 0xf, 2 | 10)
     }
 
-    /// A function that other files may call.
+    /// Whether it is a function that other files may call.
     pub(super) fn is_exported(&self) -> bool {
         self.is_function() && self.info >> 4 != 0
     }
 
-    /// A function that is chosen at load (`STT_GNU_IFUNC`).
+    /// Whether it is a function that the loader selects (`STT_GNU_IFUNC`).
     pub(super) fn is_chosen(&self) -> bool {
         !self.is_import() && self.info & 0xf == 10
     }
 }
 
-/// Larger tables of symbols that the loader does not need are left alone, so that a file with a
-/// hundred megabytes of them does not have to be in memory. They are for names alone; where functions
-/// begin is in the unwind information as well.
+/// Maximum size of a symbol table that the loader does not need, in bytes. Some files have hundreds of megabytes.
+/// Only names are lost, because the unwind information contains the functions.
 const MAX_BYTES: u64 = 16 << 20;
 
 /// A symbol table with its names.
@@ -68,7 +67,7 @@ pub(super) struct Symbols<'a> {
     wide: bool,
 }
 
-/// The names of symbols, by their place in the file.
+/// The names of symbols, by their offset in the file.
 struct Texts<'a> {
     file: &'a dyn FileBytes,
     place: Range<u64>,
@@ -76,8 +75,7 @@ struct Texts<'a> {
 }
 
 impl<'a> Texts<'a> {
-    /// `None` if they are not at hand. Of a large table it is enough what is there of it: it was gone
-    /// through for the names that are of interest.
+    /// `None` if they are not in memory. For a large table, the names of interest were already extracted.
     fn of(image: &'a Image<'a>, offset: u64, size: u64) -> Option<Self> {
         let file = image.source();
         let place = offset..offset.checked_add(size)?;
@@ -171,14 +169,14 @@ impl<'a> Symbols<'a> {
         }
     }
 
-    /// The symbol's name, without what is too long of it.
+    /// The symbol's name, truncated to the maximum length.
     pub(super) fn name(&self, symbol: &Symbol) -> &'a [u8] {
         let rest = self.names.at(u64::from(symbol.name));
         rest.iter().position(|&byte| byte == 0).map_or(rest, |end| &rest[..end])
     }
 }
 
-/// The dynamic section's numbers; the last one counts, as in glibc. Empty where there is none.
+/// The values of the dynamic section. The last one of a tag counts, as in glibc. Empty without a section.
 pub(super) struct Dynamic(BTreeMap<u64, u64>);
 
 impl Dynamic {
@@ -204,8 +202,7 @@ impl Dynamic {
         [of_hash(), of_gnu(), named].into_iter().flatten().max()
     }
 
-    /// All relocations of the tables; packed ones (`DT_RELR`) need none here, since what they
-    /// relocate is in the file as it stands.
+    /// All relocations of the tables, except packed ones (`DT_RELR`), whose values are in the file.
     pub(super) fn relocations<'a>(
         &self,
         elf: &CodeFile<'a>,
@@ -229,7 +226,7 @@ impl Dynamic {
             .flat_map(move |(entries, addends)| entries.map(move |entry| read(entry, addends)))
     }
 
-    /// The functions that run when the file is loaded.
+    /// The functions that the loader runs.
     pub(super) fn initialisers(&self, elf: &CodeFile<'_>) -> Vec<u64> {
         let mut found: Vec<u64> = self.get(DT_INIT).into_iter().collect();
         let array = self.get(DT_INIT_ARRAY).zip(self.get(DT_INIT_ARRAYSZ));
@@ -239,7 +236,7 @@ impl Dynamic {
         let slots = start..start.saturating_add(size);
         let entries = elf.at(start, size).unwrap_or_default().chunks_exact(elf.word_size());
         found.extend(entries.map(|entry| elf.word(entry, 0)));
-        // What is in the file does not count where a relocation says it anew.
+        // A relocation overrides the value in the file.
         let relative = self.relocations(elf).filter(|each| slots.contains(&each.slot));
         found.extend(relative.filter_map(|each| each.addend));
         found.retain(|&address| address != 0 && address != u64::MAX);
@@ -247,7 +244,7 @@ impl Dynamic {
     }
 }
 
-/// The number of symbols that a GNU hash table speaks of: the end of its last chain.
+/// The number of symbols in a GNU hash table: the end of its last chain.
 fn gnu_hash(elf: &CodeFile<'_>, address: u64) -> Option<u64> {
     let head = elf.at(address, 16)?;
     let [buckets, first, bloom] = [0, 4, 8].map(|offset| u64::from(u32_at(head, offset)));
@@ -267,12 +264,12 @@ fn gnu_hash(elf: &CodeFile<'_>, address: u64) -> Option<u64> {
     None
 }
 
-/// What the loader writes where.
+/// A value that the loader writes to an address.
 pub(super) struct Relocation {
     pub(super) slot: u64,
     pub(super) symbol: u64,
     kind: u64,
-    /// What is added; `None` where the file has it in the slot.
+    /// The addend. `None` if the slot contains it.
     pub(super) addend: Option<u64>,
 }
 
@@ -292,12 +289,12 @@ impl Relocation {
         }
     }
 
-    /// The slot is for a stub of the procedure linkage table (`R_AARCH64_JUMP_SLOT`).
+    /// Whether the slot is for a stub of the procedure linkage table (`R_AARCH64_JUMP_SLOT`).
     pub(super) fn is_jump_slot(&self) -> bool {
         self.kind == 1026
     }
 
-    /// The slot gets what a function answers at load (`R_*_IRELATIVE`).
+    /// Whether a resolver function computes the value (`R_*_IRELATIVE`).
     pub(super) fn is_chosen(&self, machine: Machine) -> bool {
         let kind = match machine {
             Machine::X86_64 => 37,
@@ -308,7 +305,7 @@ impl Relocation {
     }
 }
 
-/// Names by address, in little memory.
+/// Names by address, in compact form.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Names {
     text: Vec<u8>,
@@ -326,7 +323,7 @@ impl Names {
         }
     }
 
-    /// To be called before the first [`Self::get`]. The first name of an address counts.
+    /// Sorts the names. Call it before the first [`Self::get`]. The first name of an address counts.
     pub(super) fn sort(&mut self) {
         self.places.sort_by_key(|place| place.0);
         self.places.dedup_by_key(|place| place.0);

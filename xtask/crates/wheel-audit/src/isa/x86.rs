@@ -1,4 +1,4 @@
-//! x86 code: which instruction needs what.
+//! x86 code: the features that instructions need.
 
 use std::sync::LazyLock;
 
@@ -13,10 +13,10 @@ use super::{
     run::Run,
 };
 
-/// The longest instruction in bytes (Intel SDM, volume 2, section 2.3.11).
+/// Maximum length of an instruction, in bytes (Intel SDM, volume 2, section 2.3.11).
 pub(super) const LONGEST: usize = 15;
 
-/// The feature of ours that a CPUID feature of the decoder's is (Intel SDM, volume 1, section 5).
+/// The feature for each CPUID feature of the decoder (Intel SDM, volume 1, section 5).
 const FEATURES: &[(Cpuid, Feature)] = &[
     (Cpuid::MMX, Mmx),
     (Cpuid::SSE, Sse),
@@ -95,10 +95,9 @@ const FEATURES: &[(Cpuid, Feature)] = &[
     (Cpuid::SERIALIZE, Serialize),
 ];
 
-/// What every x86-64 processor has, or what is a no-op on those that do not have it: `endbr64` and
-/// the rest of CET (the shadow stack's other instructions run only after `rdssp` has shown that
-/// there is one), bound prefixes, hints for the cache (`prefetchw` is a no-op before it was
-/// one). `rdtscp` is on all of them since 2007 and in no level.
+/// Features of every x86-64 processor, and instructions that are no-ops on others: `endbr64` and the rest of CET
+/// (other shadow stack instructions run only after `rdssp`), bound prefixes, cache hints such as `prefetchw`.
+/// `rdtscp` is in all processors since 2007 and in no level.
 const ANYWHERE: &[Cpuid] = &[
     Cpuid::INTEL8086,
     Cpuid::INTEL186,
@@ -130,8 +129,8 @@ const ANYWHERE: &[Cpuid] = &[
     Cpuid::HLE,
 ];
 
-/// What only a kernel may run. In a library it is data that was decoded; `hlt` alone is what
-/// compilers and the C runtime end with where control must not come.
+/// Privileged instructions. In a library, they are data. `hlt` is not in the list, because compilers and the C
+/// runtime use it for unreachable code.
 const PRIVILEGED: &[Mnemonic] = &[
     Mnemonic::In,
     Mnemonic::Out,
@@ -163,9 +162,9 @@ const PRIVILEGED: &[Mnemonic] = &[
     Mnemonic::Int1,
 ];
 
-/// The features whose instructions have AVX's encodings (VEX, EVEX) and vector registers.
+/// The features with vector instructions in AVX encodings (VEX, EVEX).
 const AVX: FeatureSet = FeatureSet::of(&[Avx, Avx2, Fma, F16c, Avx512f, Avx512vl, Avx512bw]);
-/// The same for the old encoding.
+/// The features with vector instructions in the SSE encoding.
 const SSE: FeatureSet = FeatureSet::of(&[Sse, Sse2, Sse3, Ssse3, Sse41, Sse42]);
 
 /// All classes, and the class of each [`Code`] by index.
@@ -177,7 +176,7 @@ static TABLE: LazyLock<(Vec<Class>, Vec<u8>)> = LazyLock::new(|| {
             classes.push(class);
             classes.len() - 1
         });
-        // A test holds their number below this.
+        // A test ensures that their number is smaller.
         u8::try_from(found).unwrap_or(0)
     });
     let indices = indices.collect();
@@ -188,14 +187,13 @@ fn classify(code: Code) -> Class {
     let garbage = Class { is_garbage: true, ..PLAIN };
     match code.mnemonic() {
         Mnemonic::INVALID => return garbage,
-        Mnemonic::Cpuid | Mnemonic::Xgetbv => return Class { asks: true, ..PLAIN },
+        Mnemonic::Cpuid | Mnemonic::Xgetbv => return Class { checks: true, ..PLAIN },
         Mnemonic::Lahf | Mnemonic::Sahf => {
             return Class { needs: FeatureSet::of(&[Sahf]), ..PLAIN };
         }
-        // The encoding is `rep bsf`, which an older processor runs as `bsf`. The result is the
-        // same unless the source is 0, so compilers write it in code for any processor (shorter
-        // dependency chain on newer ones): it proves nothing. `lzcnt`, `rep bsr`, gives another
-        // result than `bsr`, so who writes it means it.
+        // `tzcnt` is `rep bsf`, and older processors run it as `bsf`. The result is the same unless the
+        // source is 0, so compilers use it for any processor (shorter dependency chain on newer ones).
+        // `lzcnt` is `rep bsr`, but its result differs, so its use is intended.
         Mnemonic::Tzcnt => return PLAIN,
         each if PRIVILEGED.contains(&each) => return garbage,
         _ => {}
@@ -212,8 +210,8 @@ fn classify(code: Code) -> Class {
     Class { needs, is_avx, is_vector: is_avx || needs.meets(SSE), ..PLAIN }
 }
 
-/// Decodes code from an address on; with `more` to come only as far as an instruction is certain
-/// to be whole. Says how many bytes it decoded.
+/// Decodes code at an address, and returns the number of decoded bytes. If `more` bytes follow, it stops before
+/// instructions that may be incomplete.
 pub(super) fn decode(
     machine: Machine,
     bytes: &[u8],
@@ -223,7 +221,7 @@ pub(super) fn decode(
 ) -> usize {
     let (classes, indices) = &*TABLE;
     let everywhere = match machine {
-        // `lahf` is missing in the 64-bit mode of the first processors only.
+        // Only the first processors lack `lahf` in 64-bit mode.
         Machine::I686 => FeatureSet::of(&[Sahf]),
         _ => Level::baseline(machine).features(),
     };
@@ -255,14 +253,14 @@ mod tests {
     }
 
     #[test]
-    fn the_table_has_room_and_starts_with_nothing() {
+    fn the_table_is_large_enough_and_starts_with_no_feature() {
         assert!(TABLE.0.len() < 250, "{}", TABLE.0.len());
         assert_eq!(TABLE.0[0], PLAIN);
         assert_eq!(TABLE.1[Code::Add_r64_rm64 as usize], 0);
     }
 
     #[test]
-    fn what_runs_anywhere_needs_nothing() {
+    fn baseline_instructions_need_no_feature() {
         for code in [
             Code::Tzcnt_r64_rm64,
             Code::Pause,
@@ -287,11 +285,11 @@ mod tests {
             let above = class.needs.without(FeatureSet::of(&[Mmx, Sse, Sse2]));
             assert!(above.is_empty(), "{code:?} {above:?}");
         }
-        assert!(classify(Code::Cpuid).asks && classify(Code::Xgetbv).asks);
+        assert!(classify(Code::Cpuid).checks && classify(Code::Xgetbv).checks);
     }
 
     #[test]
-    fn what_no_compiler_writes_is_garbage() {
+    fn instructions_that_no_compiler_emits_are_garbage() {
         for code in [
             Code::INVALID,
             Code::D3NOW_Pfadd_mm_mmm64,
@@ -308,7 +306,7 @@ mod tests {
     }
 
     #[test]
-    fn features_are_those_of_the_manual() {
+    fn features_match_the_manual() {
         assert_eq!(needs(Code::Lzcnt_r64_rm64), ["lzcnt"]);
         assert_eq!(needs(Code::Lahf), ["sahf"]);
         assert_eq!(needs(Code::Cmpxchg16b_m128), ["cx16"]);

@@ -40,7 +40,7 @@ pub(crate) use layout::LayoutNames;
 pub(crate) use loader::loader_lacks;
 pub(crate) use other_system::other_system;
 pub use platform::{ManylinuxAlias, PlatformTag, PlatformTagError};
-pub(crate) use processors::{asks_for_itself, baseline, is_variant};
+pub(crate) use processors::{baseline, checks_only_for_itself, is_variant};
 pub(crate) use providers::Provider;
 pub(crate) use releases::{LibcRelease, libc_release};
 pub use requirements::Floor;

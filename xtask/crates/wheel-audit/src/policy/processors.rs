@@ -35,7 +35,7 @@ pub(crate) fn baseline(arch: Arch) -> Option<&'static str> {
 }
 
 /// Whether a library with this file name asks the processor for its own code alone.
-pub(crate) fn asks_for_itself(name: &str) -> bool {
+pub(crate) fn checks_only_for_itself(name: &str) -> bool {
     let is_of = |library: &String| {
         let rest = name.strip_prefix(library.as_str());
         rest.is_some_and(|rest| rest.starts_with(['.', '-', '_']) || rest.is_empty())
@@ -102,10 +102,10 @@ mod tests {
     #[test]
     fn runtime_libraries_ask_for_themselves() {
         for name in ["libgcc_s-1234.so.1", "libopenblas.so.0", "libstdc++.so.6"] {
-            assert!(asks_for_itself(name), "{name}");
+            assert!(checks_only_for_itself(name), "{name}");
         }
         for name in ["libarrow.so.2400", "libzmq.so.5", "_cpu.so"] {
-            assert!(!asks_for_itself(name), "{name}");
+            assert!(!checks_only_for_itself(name), "{name}");
         }
     }
 }

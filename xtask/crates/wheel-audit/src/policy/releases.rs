@@ -33,7 +33,7 @@ struct Range {
 }
 
 impl Range {
-    fn judge(&self, version: LibcVersion) -> LibcRelease {
+    fn status(&self, version: LibcVersion) -> LibcRelease {
         if version < self.oldest || version > self.plausible {
             LibcRelease::Never
         } else if version > self.newest {
@@ -47,8 +47,8 @@ impl Range {
 /// Is there the C library that `tag` names? `None` if it names none.
 pub(crate) fn libc_release(tag: PlatformTag) -> Option<LibcRelease> {
     static FILE: LazyLock<File> = LazyLock::new(load);
-    let glibc = tag.glibc().map(|version| FILE.glibc.judge(version));
-    glibc.or_else(|| tag.musl().map(|version| FILE.musl.judge(version)))
+    let glibc = tag.glibc().map(|version| FILE.glibc.status(version));
+    glibc.or_else(|| tag.musl().map(|version| FILE.musl.status(version)))
 }
 
 #[expect(clippy::expect_used, reason = "the file is compiled in, and a test reads it")]
@@ -62,11 +62,11 @@ mod tests {
 
     #[test]
     fn versions_that_never_were_are_told_from_new_ones() {
-        let judge = |tag: &str| tag.parse().ok().and_then(libc_release);
+        let status = |tag: &str| tag.parse().ok().and_then(libc_release);
         for tag in ["manylinux1_x86_64", "manylinux_2_43_aarch64", "musllinux_1_1_x86_64"] {
-            assert_eq!(judge(tag), Some(LibcRelease::Known), "{tag}");
+            assert_eq!(status(tag), Some(LibcRelease::Known), "{tag}");
         }
-        assert_eq!(judge("manylinux_2_45_x86_64"), Some(LibcRelease::Newer));
+        assert_eq!(status("manylinux_2_45_x86_64"), Some(LibcRelease::Newer));
         for tag in [
             "manylinux_2_4_x86_64",
             "manylinux_2_99_x86_64",
@@ -74,8 +74,8 @@ mod tests {
             "musllinux_2_0_x86_64",
             "musllinux_1_0_x86_64",
         ] {
-            assert_eq!(judge(tag), Some(LibcRelease::Never), "{tag}");
+            assert_eq!(status(tag), Some(LibcRelease::Never), "{tag}");
         }
-        assert_eq!(judge("linux_x86_64"), None);
+        assert_eq!(status("linux_x86_64"), None);
     }
 }

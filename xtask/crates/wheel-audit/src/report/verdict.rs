@@ -273,7 +273,7 @@ mod tests {
         error ELF001 unjudged
           cannot be checked: it is neither a wheel nor an ELF file
             /at/libbad.so: /at/libbad.so
-          help: build the file again; its headers or its loader tables are damaged
+          help: build the file again; its headers or dynamic tables are damaged
         error ELF003 floor-above-promise
           needs `GLIBC_2.38` of `libc.so.6` for `__isoc23_strtol`, which `manylinux_2_28_x86_64` does not promise
             other-2.0-cp312-cp312-manylinux_2_28_x86_64.whl: _pkg.cpython-312-x86_64-linux-gnu.so

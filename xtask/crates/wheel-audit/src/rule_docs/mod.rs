@@ -1,7 +1,7 @@
-//! What users read about each rule: `rules CODE`, `docs/checks.md` and the SARIF report.
+//! The documentation of each rule, for `rules CODE`, `docs/checks.md` and the SARIF report.
 //!
-//! The texts are data, one file for each family (`data/*.toml`). They decide no verdict, so they lie
-//! outside the folders that the version of the rules covers: a better text judges no wheel anew.
+//! The texts are data files, one per family (`data/*.toml`). They decide no verdict, so they are outside
+//! the folders that the version of the rules covers: a changed text does not start new audits.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -13,11 +13,11 @@ use crate::audit::{FAMILY, Rule, Severity, rules};
 
 /// A family of rules.
 pub(crate) struct Family {
-    /// The letters that its codes begin with.
+    /// The prefix of its codes.
     pub(crate) code: &'static str,
-    /// What its rules are about.
+    /// The topic of its rules.
     pub(crate) title: &'static str,
-    /// The texts of its rules, as TOML.
+    /// The documentation of its rules, as TOML.
     source: &'static str,
 }
 
@@ -39,15 +39,15 @@ pub(crate) static FAMILIES: [Family; 9] = families! {
     "DST" "dst.toml" "Files of `dist/`";
 };
 
-/// The documentation of a rule. All texts are Markdown without block elements.
+/// The documentation of a rule. All texts are inline Markdown.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct RuleDoc {
-    /// What is wrong with a wheel that breaks the rule.
+    /// The fault of a wheel that breaks the rule.
     pub meaning: String,
-    /// What happens to its users.
+    /// The effect on users of the wheel.
     pub why: String,
-    /// What changes the severity: an option, a key of `wheels.toml`, the kind of file.
+    /// Conditions that change the severity: an option, a key of `wheels.toml`, the kind of file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub depends: Option<String>,
     /// The message of a finding.
@@ -59,13 +59,13 @@ pub struct RuleDoc {
 }
 
 impl RuleDoc {
-    /// The documentation of a rule; `None` if the rule has none, which a test forbids.
+    /// The documentation of a rule. A test ensures that every rule has one.
     pub fn of(rule: &Rule) -> Option<Self> {
         let family = FAMILIES.iter().find(|family| rule.code.starts_with(family.code))?;
         family.docs().remove(rule.code)
     }
 
-    /// The text with its line breaks as spaces.
+    /// Replaces line breaks with spaces.
     fn joined(self) -> Self {
         let join = |text: String| text.split_whitespace().collect::<Vec<_>>().join(" ");
         Self {
@@ -100,7 +100,7 @@ pub struct Documented {
     pub doc: Option<RuleDoc>,
 }
 
-/// Every rule with its documentation, by family in the order of the report and by code.
+/// Every rule with its documentation, sorted by family (in the order of the report) and code.
 pub fn all() -> Vec<Documented> {
     let mut found = Vec::new();
     for family in &FAMILIES {
@@ -113,10 +113,10 @@ pub fn all() -> Vec<Documented> {
     found
 }
 
-/// The rules that `word` names: a code, a name or a family, in any case.
+/// The rules with the code, name or family `word`, which may be in upper or lower case.
 ///
 /// # Errors
-/// When no rule has such a code, name or family. The hint names the nearest one.
+/// If no rule has this code, name or family. The hint contains the nearest one.
 pub fn find(word: &str) -> Result<Vec<Documented>, UserError> {
     let wanted = word.to_ascii_lowercase();
     let is_wanted = |rule: &Rule| {
@@ -134,7 +134,7 @@ pub fn find(word: &str) -> Result<Vec<Documented>, UserError> {
     }
 }
 
-/// The code, name or family that differs least from `wanted`, if at most a third of it differs.
+/// The most similar code, name or family, if at most a third of its letters differ.
 fn nearest(wanted: &str) -> Option<&'static str> {
     let families = FAMILIES.iter().map(|family| family.code);
     let words = rules().flat_map(|rule| [rule.code, rule.name]).chain(families);
@@ -142,9 +142,9 @@ fn nearest(wanted: &str) -> Option<&'static str> {
     words.min_by_key(distance).filter(|word| distance(word) * 3 <= wanted.len())
 }
 
-/// What changes the severity of a rule; `None` where nothing but `[[check.override]]` does.
+/// Conditions that change the severity of a rule, apart from `[[check.override]]`.
 pub(crate) fn depends(rule: &Rule, doc: Option<&RuleDoc>) -> Option<Cow<'static, str>> {
-    let published = "With `--publish` it is an error: the package index refuses such a file.";
+    let published = "An error with `--publish`, because the package index rejects such a file.";
     let own = doc.and_then(|doc| doc.depends.clone());
     match (own, rule.refused_by_index && rule.severity != Severity::Error) {
         (Some(own), true) => Some(format!("{own} {published}").into()),

@@ -5,14 +5,14 @@ use std::collections::BTreeSet;
 use super::*;
 
 #[test]
-fn no_text_is_without_its_rule_and_each_is_complete() {
+fn each_text_is_complete_and_has_a_rule() {
     let codes: BTreeSet<&str> = rules().map(|rule| rule.code).collect();
     for family in &FAMILIES {
         for (code, doc) in family.docs() {
-            assert!(codes.contains(code.as_str()), "there is no rule {code}");
-            assert!(code.starts_with(family.code), "{code} belongs into another file");
+            assert!(codes.contains(code.as_str()), "unknown rule {code}");
+            assert!(code.starts_with(family.code), "{code} belongs to another file");
             for text in [&doc.meaning, &doc.why, &doc.fix].into_iter().chain(&doc.depends) {
-                assert!(text.ends_with('.'), "{code}: `{text}` is no sentence");
+                assert!(text.ends_with('.'), "{code}: `{text}` is not a sentence");
             }
             assert!(!doc.example.is_empty() && !doc.example.ends_with('.'), "{code}");
             assert!(!doc.sources.is_empty(), "{code} has no source");
@@ -24,14 +24,14 @@ fn no_text_is_without_its_rule_and_each_is_complete() {
 }
 
 #[test]
-fn no_rule_is_without_its_text() {
+fn each_rule_has_a_text() {
     for each in all() {
         assert!(each.doc.is_some(), "src/rule_docs/data/ has no text for {}", each.rule.code);
     }
 }
 
 #[test]
-fn a_code_a_name_and_a_family_name_rules_in_any_case() {
+fn find_accepts_codes_names_and_families_in_any_case() {
     let codes = |word: &str| -> Vec<&str> {
         find(word).unwrap().iter().map(|each| each.rule.code).collect()
     };
@@ -44,7 +44,7 @@ fn a_code_a_name_and_a_family_name_rules_in_any_case() {
 }
 
 #[test]
-fn an_unknown_word_has_the_nearest_one_as_hint() {
+fn the_hint_for_an_unknown_word_is_the_nearest_one() {
     for (word, near) in [("ELF03", "ELF003"), ("floor-above-promises", "floor-above-promise")] {
         let error = find(word).unwrap_err();
         assert!(error.message.contains(word), "{error:?}");
@@ -53,7 +53,7 @@ fn an_unknown_word_has_the_nearest_one_as_hint() {
 }
 
 #[test]
-fn what_an_index_refuses_is_documented_as_an_error_with_publish() {
+fn the_text_of_a_rule_of_the_index_mentions_publish() {
     for each in all() {
         let rule = each.rule;
         let depends = depends(rule, each.doc.as_ref()).unwrap_or_default();

@@ -105,11 +105,11 @@ pub(crate) fn run(args: &CollectArgs, file: &ConfigFile) -> anyhow::Result<ExitC
 /// Report of `verify` on `dist/`.
 fn verify(config: &Config, workspace: &Workspace) -> anyhow::Result<Report> {
     let mut inputs = Inputs::find(std::slice::from_ref(&workspace.dist))?;
-    inputs.asked = Some(pipeline::asked(config));
+    inputs.requested = Some(pipeline::asked(config));
     let isa = config.check.isa.values().copied().collect();
     let expectations = Expectations { isa, ..Expectations::default() };
     let settings = pipeline::settings(config)?;
-    Ok(audit::judge(&inputs, &expectations, &settings, &|_| {}))
+    Ok(audit::audit_inputs(&inputs, &expectations, &settings, &|_| {}))
 }
 
 /// Changes since the release of `--against`; `None` without wheels to compare.

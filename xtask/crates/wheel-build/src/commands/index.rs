@@ -59,11 +59,11 @@ pub(crate) fn run(args: &IndexArgs, file: &ConfigFile) -> anyhow::Result<ExitCod
 /// without a smoke test from `wheels`.
 fn is_publishable(config: &Config, store: &Store, wheels: &mut Vec<Wheel>) -> anyhow::Result<bool> {
     let mut inputs = Inputs::find(&[store.dist().to_owned()])?;
-    inputs.asked = Some(pipeline::asked(config));
+    inputs.requested = Some(pipeline::asked(config));
     let isa = config.check.isa.values().copied().collect();
     let expectations = Expectations { isa, ..Expectations::default() };
     let settings = Settings { publish: true, ..pipeline::settings(config)? };
-    let found = audit::judge(&inputs, &expectations, &settings, &|_| {});
+    let found = audit::audit_inputs(&inputs, &expectations, &settings, &|_| {});
     let mut good = found.verdict == Verdict::Pass;
     if !good {
         report::note(&report::verify_text(&found, report::width()));

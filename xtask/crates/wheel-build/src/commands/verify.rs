@@ -4,7 +4,7 @@ use std::process::ExitCode;
 use wheel_audit::UserError;
 
 use camino::Utf8PathBuf;
-use wheel_audit::audit::Asked;
+use wheel_audit::audit::RequestedWheels;
 use wheel_audit::cli;
 
 use super::{Workspace, own_config, requested_inputs};
@@ -43,8 +43,8 @@ pub(crate) fn run(args: &VerifyArgs, file: &ConfigFile) -> anyhow::Result<ExitCo
         let lock = workspace.lock_file()?;
         let problems = |lock| pipeline::problems(&workspace.dist, &file.lock_name(), lock);
         let problems = lock.as_ref().map(problems).unwrap_or_default();
-        let asked = Asked { problems, ..pipeline::asked(config) };
-        inputs.asked = Some(narrowed(asked, &args.only)?);
+        let asked = RequestedWheels { problems, ..pipeline::asked(config) };
+        inputs.requested = Some(narrowed(asked, &args.only)?);
     }
     anyhow::ensure!(
         !(inputs.wheels.is_empty() && inputs.files.is_empty() && inputs.linked.is_empty()),
@@ -57,7 +57,7 @@ pub(crate) fn run(args: &VerifyArgs, file: &ConfigFile) -> anyhow::Result<ExitCo
 }
 
 /// Keeps the expected wheels of the folders that `--only` names.
-fn narrowed(mut asked: Asked, only: &[String]) -> anyhow::Result<Asked> {
+fn narrowed(mut asked: RequestedWheels, only: &[String]) -> anyhow::Result<RequestedWheels> {
     if only.is_empty() {
         return Ok(asked);
     }

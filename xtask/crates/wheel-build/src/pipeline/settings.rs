@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::config::{Config, RuleOverride, RuleSeverity, Source, Target};
 use wheel_audit::UserError;
-use wheel_audit::audit::{Asked, FAMILY, Override, Settings, Severity, rules};
+use wheel_audit::audit::{FAMILY, Override, RequestedWheels, Settings, Severity, rules};
 use wheel_audit::wheel::Interpreter;
 
 /// Minimum similarity (Jaro-Winkler) of a suggested word.
@@ -22,7 +22,7 @@ pub(crate) fn settings(config: &Config) -> Result<Settings, UserError> {
 }
 
 /// The wheels that `wheels.toml` requests.
-pub(crate) fn asked(config: &Config) -> Asked {
+pub(crate) fn asked(config: &Config) -> RequestedWheels {
     let folder = |target: &Target| {
         let one = |platform| (target.folder(platform), target.pythons.clone());
         target.platforms.iter().map(one).collect::<Vec<_>>()
@@ -32,16 +32,23 @@ pub(crate) fn asked(config: &Config) -> Asked {
         Source::Sdist { name, version, .. } => Some((name.clone(), version.clone())),
         Source::Path { .. } => None,
     };
-    let mut may_lack = BTreeMap::new();
+    let mut optional_interpreters = BTreeMap::new();
     for target in &config.targets {
         for platform in &target.platforms {
             let optional = |it: &Interpreter| !config.requires(*it, target, platform);
             let optional = target.pythons.iter().copied().filter(optional).collect();
-            may_lack.insert(target.folder(platform), optional);
+            optional_interpreters.insert(target.folder(platform), optional);
         }
     }
     let (unpublished, optional) = (config.unpublished_folders(), config.folders_beside_ci());
-    Asked { folders, unpublished, optional, may_lack, project, problems: Vec::new() }
+    RequestedWheels {
+        folders,
+        unpublished,
+        optional,
+        optional_interpreters,
+        project,
+        problems: Vec::new(),
+    }
 }
 
 fn known(each: &RuleOverride) -> Result<Override, UserError> {

@@ -1,5 +1,5 @@
-//! Does each extension module's suffix belong to the tags of the wheel? One that does not is never
-//! imported, by any interpreter that installs the wheel.
+//! Compares the suffix of each extension module with the tags of the wheel. No interpreter that installs
+//! the wheel imports a module with another suffix.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,7 +16,7 @@ const OTHER_ABI: Rule = Rule::error(
 const OTHER_MACHINE: Rule = Rule::error(
     "TAG202",
     "suffix-of-another-machine",
-    "build in an environment of the target's architecture",
+    "build on the target's architecture; in a cross build, set `EXT_SUFFIX`",
 );
 const ONE_INTERPRETER: Rule = Rule::warning(
     "TAG203",
@@ -39,7 +39,7 @@ fn find(context: &AuditContext<'_>, findings: &mut Vec<Finding>) {
         |path: &str| ExtensionSuffix::parse(path).is_some_and(|suffix| belongs(&suffix, &tags));
     let paths = context.elves().iter().map(|elf| elf.path.as_str());
     let good: BTreeSet<&str> = paths.filter(|path| fits(path)).map(stem).collect();
-    // Beside modules for all of them, one that is for some is no sign of a wrong build.
+    // With a module for all interpreters, an additional one for some of them is no sign of a wrong build.
     let has_stable = tags.iter().any(Tag::is_stable) && !good.is_empty();
     let mut own = BTreeMap::new();
     for elf in context.elves() {
@@ -47,7 +47,7 @@ fn find(context: &AuditContext<'_>, findings: &mut Vec<Finding>) {
             continue;
         };
         if !belongs(&suffix, &tags) {
-            // Where the right one lies beside it, nothing is missing.
+            // If the wheel contains the right module too, nothing is missing.
             let rule = match suffix.abi {
                 _ if good.contains(stem(&elf.path)) => &DEAD_MODULE,
                 ExtensionAbi::Interpreter(own)
@@ -91,7 +91,7 @@ fn contradiction(said: &str, name: &WheelName) -> String {
     format!("the file name is for `{said}`, but the wheel is for `{}`", name.tags)
 }
 
-/// What the suffix says of the system that the wheel does not: the rule that it breaks, and the word.
+/// The machine of the suffix, if the wheel is for another one, with the broken rule.
 fn foreign_system(
     suffix: &ExtensionSuffix,
     claims: &[PlatformTag],
@@ -107,8 +107,8 @@ fn foreign_system(
     found
 }
 
-/// Can an interpreter that installs a wheel with one of these tags import a module with this
-/// interface? Wheels without an ABI tag may bring modules for several interpreters.
+/// Whether an interpreter that installs a wheel with one of these tags can import a module with this
+/// suffix. Wheels without an ABI tag may contain modules for several interpreters.
 fn belongs(suffix: &ExtensionSuffix, tags: &BTreeSet<Tag>) -> bool {
     let is_recent = |it: Interpreter| it.python_version() >= FIRST_WITH_ABI3T;
     tags.iter().any(|tag| match suffix.abi {
@@ -118,14 +118,13 @@ fn belongs(suffix: &ExtensionSuffix, tags: &BTreeSet<Tag>) -> bool {
             let loads = |it: Interpreter| {
                 abi.is_loaded_by(it) && (suffix.platform.is_none() || is_recent(it))
             };
-            // Of tags that name no interpreter another rule tells.
+            // TAG104 covers tags without an interpreter.
             tag.lowest_interpreter().map_or_else(|| tag.is_stable(), loads)
         }
     })
 }
 
-/// The architectures that the machine of a suffix can mean, after the multiarch names of Debian,
-/// which `CPython` uses.
+/// The architectures of a suffix. `CPython` uses Debian's multiarch names.
 fn machine(platform: &str) -> Option<Vec<Arch>> {
     match platform.split('-').next()? {
         "i386" => Some(vec![Arch::I686]),

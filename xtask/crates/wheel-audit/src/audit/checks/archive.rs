@@ -1,4 +1,4 @@
-//! Is the archive one that every reader reads alike, and that nobody is harmed by?
+//! Checks that the archive is safe, and that all readers interpret it alike.
 
 use super::{AuditContext, Check, Finding, Rule};
 use crate::wheel::ArchiveProblem;
@@ -9,13 +9,13 @@ const UNREADABLE: Rule = Rule::error(
     "build or download the wheel again; the file is not a complete zip archive",
 );
 const UNSAFE_NAME: Rule =
-    Rule::error("ARC002", "unsafe-name", "give members plain relative paths with forward slashes");
+    Rule::error("ARC002", "unsafe-name", "use plain relative paths with forward slashes");
 const SPECIAL_FILE: Rule =
-    Rule::error("ARC003", "special-file", "put regular files into the wheel, not links to them");
+    Rule::error("ARC003", "special-file", "pack regular files instead of links");
 const COLLIDING_NAMES: Rule = Rule::error(
     "ARC004",
     "colliding-names",
-    "give members names that differ even without case, Unicode normalization and trailing dots",
+    "use names that differ in more than case, Unicode normalization and trailing dots",
 );
 const AMBIGUOUS_HEADERS: Rule = Rule::error(
     "ARC005",
@@ -33,7 +33,7 @@ const UNSUPPORTED_PACKING: Rule = Rule::error(
     "store or deflate the members, without encryption",
 );
 const BOMB: Rule =
-    Rule::error("ARC008", "bomb", "leave out highly repetitive data; the package index rejects it");
+    Rule::error("ARC008", "bomb", "remove highly repetitive data; the package index rejects it");
 const DATA_DESCRIPTORS: Rule = Rule::warning(
     "ARC009",
     "data-descriptors",
@@ -47,13 +47,13 @@ const MORE_PROBLEMS: Rule =
 const SPECIAL_MODE: Rule = Rule::warning(
     "ARC011",
     "special-mode",
-    "remove the mode bit before you pack the wheel; an installer may keep it",
+    "remove the mode bit before you pack the wheel (`chmod u-s,g-s`); an installer may keep it",
 );
 
 const UNREADABLE_MODE: Rule = Rule::warning(
     "ARC012",
     "unreadable-mode",
-    "pack files with the mode 644 or 755; pip and uv ignore it, other tools unpack files that nobody can read",
+    "pack files with mode 644 or 755; pip and uv ignore the mode, but other tools unpack unreadable files",
 );
 
 pub(super) const CHECK: Check = Check {

@@ -1,6 +1,5 @@
-//! Does the wheel hold what one would expect to land in `site-packages`, and nothing that was swept
-//! up by accident? Most of these questions are those of check-wheel-contents; what is right for many
-//! packages is but a note here.
+//! Checks that the wheel contains a package and no stray files. Most of these checks come from
+//! check-wheel-contents. Those that many correct packages fail are notes.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,7 +13,7 @@ use crate::wheel::{is_identifier, same_name};
 const BYTECODE: Rule = Rule::warning(
     "MET030",
     "compiled-bytecode",
-    "leave out `.pyc` and `.pyo` files; installers compile for the user's interpreter",
+    "exclude `.pyc` and `.pyo` files; installers compile for the user's interpreter",
 );
 const DUPLICATES: Rule = Rule::note(
     "MET031",
@@ -29,7 +28,7 @@ const NOT_IMPORTABLE: Rule = Rule::note(
 const COMMON_NAME: Rule = Rule::warning(
     "MET033",
     "common-name",
-    "leave it out or move it into the package; other projects install the same name",
+    "exclude it or move it into the package; other projects install the same name",
 );
 const EMPTY: Rule =
     Rule::warning("MET034", "empty-wheel", "configure where the build backend finds the packages");
@@ -53,13 +52,13 @@ const SEVERAL_NAMES: Rule = Rule::note(
 const TOO_LARGE: Rule = Rule::warning(
     "MET039",
     "larger-than-an-index-takes",
-    "leave out debug information and test data, or request a higher limit from the index",
+    "remove debug information and test data, or request a higher limit from the index",
 );
 
 const OBJECT_FILE: Rule = Rule::warning(
     "MET050",
     "object-file",
-    "leave object files out of the wheel; nothing loads them",
+    "exclude object files from the wheel; nothing loads them",
 );
 
 pub(super) const CHECK: Check = Check {
@@ -79,7 +78,7 @@ pub(super) const CHECK: Check = Check {
     find,
 };
 
-/// Copies that cost less than this, in bytes, are not worth a word.
+/// Minimum total size of copies that is reported, in bytes.
 const MIN_WASTE: u64 = 64 << 10;
 
 fn find(context: &AuditContext<'_>, findings: &mut Vec<Finding>) {
@@ -105,7 +104,7 @@ fn find(context: &AuditContext<'_>, findings: &mut Vec<Finding>) {
     let modules = members().filter(|path| !is_importable(path) && !libraries.contains(path));
     group(
         &NOT_IMPORTABLE,
-        "not importable, because the name is no Python identifier",
+        "not importable, because the name is not a Python identifier",
         modules,
         findings,
     );
@@ -114,7 +113,7 @@ fn find(context: &AuditContext<'_>, findings: &mut Vec<Finding>) {
     tops(contents, own, findings);
 }
 
-/// One finding for all these paths, at the first of them.
+/// Reports all paths in one finding, at the first path.
 fn group<'a>(
     rule: &Rule,
     what: &str,
@@ -131,7 +130,7 @@ fn is_bytecode(path: &str) -> bool {
     [".pyc", ".pyo"].iter().any(|suffix| path.strip_suffix(suffix).is_some())
 }
 
-/// Files that look like modules and start none: libraries, which nobody imports.
+/// Libraries: files that are named like modules but have no init function.
 fn libraries(contents: &Contents) -> BTreeSet<&str> {
     let is_grafted = |path: &&str| {
         library::path(path)
@@ -139,11 +138,11 @@ fn libraries(contents: &Contents) -> BTreeSet<&str> {
             .is_some_and(|(top, _)| top.strip_suffix(".libs").is_some())
     };
     let starts_none = |elf: &&Elf| elf.facts.as_ref().is_ok_and(|it| it.module_inits.is_empty());
-    let judged = contents.elves.iter().filter(starts_none).map(|elf| elf.path.as_str());
-    contents.digests.keys().map(String::as_str).filter(is_grafted).chain(judged).collect()
+    let without_init = contents.elves.iter().filter(starts_none).map(|elf| elf.path.as_str());
+    contents.digests.keys().map(String::as_str).filter(is_grafted).chain(without_init).collect()
 }
 
-/// Can it be imported, if it is a module at all?
+/// Whether Python can import the file. `true` for files that are not modules.
 fn is_importable(path: &str) -> bool {
     let Some(path) = library::path(path) else { return true };
     let (folder, file) = path.rsplit_once('/').unwrap_or(("", path));
@@ -172,7 +171,7 @@ fn duplicates(contents: &Contents) -> Option<Finding> {
     })
 }
 
-/// What lies at the top of `site-packages`; `own` is the distribution's name.
+/// Checks the top-level names of the wheel. `own` is the distribution's name.
 fn tops(contents: &Contents, own: &str, findings: &mut Vec<Finding>) {
     let (mut files, mut folders) = (BTreeSet::new(), BTreeMap::<&str, bool>::new());
     for path in contents.digests.keys().filter_map(|path| library::path(path)) {
@@ -185,7 +184,7 @@ fn tops(contents: &Contents, own: &str, findings: &mut Vec<Finding>) {
             }
         }
     }
-    // Grafted libraries lie in the one (auditwheel, `repair.py`), and of the other another rule tells.
+    // auditwheel puts libraries into `NAME.libs` (`repair.py`). MET019 covers `.egg-info`.
     folders.retain(|top, _| top.strip_suffix(".libs").is_none() && !library::is_egg_info(top));
     let names = &LayoutNames::builtin().common;
     let common = folders.keys().chain(&files).copied();
@@ -200,14 +199,14 @@ fn tops(contents: &Contents, own: &str, findings: &mut Vec<Finding>) {
             && !is_bytecode(file)
     };
     let stray = files.iter().copied().filter(is_plain);
-    group(&STRAY_FILE, "no module", stray, findings);
+    group(&STRAY_FILE, "not modules", stray, findings);
     if files.contains("__init__.py") {
         let message = "turns `site-packages` itself into a package";
         findings.push(INIT_AT_TOP.broken("__init__.py", message));
     }
     let is_stubs = |top: &str| top.strip_suffix("-stubs").is_some();
     let without = folders.iter().filter(|(top, has_python)| !**has_python && !is_stubs(top));
-    group(&NO_PYTHON, "no Python in", without.map(|(top, _)| *top), findings);
+    group(&NO_PYTHON, "folders without Python files", without.map(|(top, _)| *top), findings);
     let modules = files.iter().filter_map(|file| library::module_name(file));
     let names: BTreeSet<&str> = folders.keys().copied().chain(modules).collect();
     let public = || names.iter().copied().filter(|name| !name.starts_with('_'));

@@ -1,4 +1,4 @@
-//! Does `METADATA` keep to its own version, and say what an index and installers understand?
+//! Checks that `METADATA` follows its own version, and that indexes and installers accept it.
 
 use pep440_rs::{Version, VersionSpecifiers};
 
@@ -16,7 +16,7 @@ const UNKNOWN_VERSION: Rule = Rule::warning(
 const LATER_FIELD: Rule = Rule::warning(
     "MET007",
     "field-of-later-version",
-    "raise `Metadata-Version` to the one that has the field, or leave the field out",
+    "raise `Metadata-Version` to the version that defines the field, or remove the field",
 )
 .refused_by_index();
 const INVALID_VERSION: Rule =
@@ -47,7 +47,7 @@ const LOCAL_VERSION: Rule = Rule::note(
 )
 .refused_by_index();
 const DIRECT_DEPENDENCY: Rule =
-    Rule::note("MET013", "direct-dependency", "depend on a released version by its name")
+    Rule::note("MET013", "direct-dependency", "require a released version by its name")
         .refused_by_index();
 const TWO_LICENCES: Rule = Rule::warning(
     "MET014",
@@ -87,7 +87,7 @@ pub(super) const CHECK: Check = Check {
 
 fn find(context: &AuditContext<'_>, findings: &mut Vec<Finding>) {
     let Some(contents) = context.contents() else { return };
-    // Where there are several folders, another rule says so.
+    // MET001 covers several folders.
     let (Some(Ok(metadata)), Some(folder)) = (&contents.metadata, contents.dist_infos.first())
     else {
         return;
@@ -174,7 +174,7 @@ fn fields(metadata: &CoreMetadata, found: &mut Vec<(&Rule, String)>) {
         let message = format!("`Provides-Extra: {}` is not a valid name", shown(extra));
         found.push((&EXTRA, message));
     }
-    // `name @ https://...`; in a marker behind the `;` an `@` means nothing.
+    // `name @ https://...`. In a marker after `;`, an `@` has no meaning.
     let direct = headers.all("Requires-Dist").filter(|requirement| {
         requirement.split(';').next().is_some_and(|before| before.contains('@'))
     });

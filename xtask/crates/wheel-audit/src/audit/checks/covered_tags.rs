@@ -1,5 +1,4 @@
-//! Has each interpreter of a compressed tag set its own modules? Such a set promises the same wheel to
-//! all of them.
+//! Checks that the wheel contains modules for each interpreter of a compressed tag set.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -22,11 +21,11 @@ pub(super) const CHECK: Check = Check { rules: &[NO_MODULES, FEWER_MODULES], fin
 fn find(context: &AuditContext<'_>, findings: &mut Vec<Finding>) {
     let Ok(name) = &context.name else { return };
     let tags = name.tags.expand();
-    // One stable interface serves interpreters that nobody listed; two promise the file to both kinds.
+    // One stable ABI serves interpreters that the tags do not list. Two promise the file to both kinds.
     let has_both = ["abi3", "abi3t"].iter().all(|abi| tags.iter().any(|tag| tag.abi == *abi));
     let named = tags.iter().filter(|tag| has_both || !tag.is_stable());
     let interpreters: BTreeSet<Interpreter> = named.filter_map(Tag::lowest_interpreter).collect();
-    // Of a single one other rules tell.
+    // Other rules cover a single interpreter.
     if interpreters.len() < 2 {
         return;
     }

@@ -1,4 +1,4 @@
-//! Are the files of a `dist/` those that its manifest, checksums and proofs speak of?
+//! Compares the files of `dist/` with its manifest, checksums and proofs.
 
 use camino::Utf8Path;
 
@@ -16,7 +16,7 @@ const UNLISTED: Rule = Rule::error("DST005", "unlisted-wheel", REMOVE);
 const UNSAFE: Rule = Rule::error(
     "DST006",
     "path-outside",
-    "trust nothing in this folder; lists of ours name plain files below it",
+    "do not use this folder, build again in a new one: lists of this tool contain only files below the folder",
 );
 const SUMS: Rule = Rule::error("DST007", "unreadable-checksums", BUILD);
 const SUMS_DISAGREE: Rule = Rule::error("DST008", "checksums-disagree", BUILD);
@@ -26,8 +26,11 @@ const PROOF_DISAGREES: Rule = Rule::error("DST011", "proof-disagrees", BUILD);
 const LISTED_TWICE: Rule = Rule::error("DST012", "listed-twice", BUILD);
 const UNPROVED: Rule =
     Rule::warning("DST013", "wheel-without-checksum", "write the checksums again, for every wheel");
-const ABSENT: Rule =
-    Rule::warning("DST014", "checksum-without-file", "download the file, if it belongs here");
+const ABSENT: Rule = Rule::warning(
+    "DST014",
+    "checksum-without-file",
+    "download the file if it belongs to the folder",
+);
 const UNLOCKED: Rule = Rule::error(
     "DST015",
     "differs-from-lock",
@@ -52,7 +55,7 @@ pub(in crate::audit) const RULES: &[Rule] = &[
     UNLOCKED,
 ];
 
-/// What is wrong in `folder`.
+/// The finding for a problem in `folder`.
 pub(in crate::audit) fn finding(folder: &Utf8Path, problem: &DistProblem) -> Finding {
     rule(problem.fault).broken(folder.join(&problem.path).as_str(), problem.message.clone())
 }

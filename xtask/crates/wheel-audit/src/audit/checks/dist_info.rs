@@ -1,4 +1,4 @@
-//! What belongs into the metadata and data folders of a wheel, and what does not?
+//! Checks the files in the metadata and data folders of a wheel.
 
 use std::collections::BTreeSet;
 
@@ -10,18 +10,15 @@ use crate::wheel::{WheelName, same_name, same_version};
 const MINOR_VERSION: Rule = Rule::warning(
     "MET015",
     "later-wheel-version",
-    "write `Wheel-Version: 1.0`; installers warn of any other",
+    "write `Wheel-Version: 1.0`; installers warn about any other version",
 );
 const BUILD_TAG: Rule = Rule::warning(
     "MET016",
     "build-tag",
-    "retag the wheel with a tool instead of renaming it, so that `Build` and file name agree",
+    "set the build tag with `wheel tags --build` instead of renaming the file",
 );
-const BROKEN_SBOM: Rule = Rule::warning(
-    "MET017",
-    "broken-sbom",
-    "write the bill of materials again; it is not valid JSON",
-);
+const BROKEN_SBOM: Rule =
+    Rule::warning("MET017", "broken-sbom", "write the SBOM as JSON, in CycloneDX or SPDX format");
 const INSTALLER_FILE: Rule = Rule::warning(
     "MET018",
     "installer-file",
@@ -39,11 +36,8 @@ const DATA_SCHEME: Rule = Rule::error(
 );
 const DATA_FOLDER: Rule =
     Rule::warning("MET021", "data-folder-name", "name the folder `NAME-VERSION.data`");
-const SIGNATURE: Rule = Rule::note(
-    "MET022",
-    "withdrawn-signature",
-    "remove it; signatures in wheels are withdrawn, and no tool reads them",
-);
+const SIGNATURE: Rule =
+    Rule::note("MET022", "withdrawn-signature", "remove it; no tool verifies signatures in wheels");
 
 pub(super) const CHECK: Check = Check {
     rules: &[
@@ -62,7 +56,7 @@ pub(super) const CHECK: Check = Check {
 /// The folders below `NAME-VERSION.data` (binary distribution format, "The .data directory").
 const SCHEMES: [&str; 5] = ["purelib", "platlib", "headers", "scripts", "data"];
 
-/// What installers write into `.dist-info` (`PyPA` "Recording installed projects").
+/// Files that installers write into `.dist-info` (`PyPA`, "Recording installed projects").
 const OF_INSTALLERS: [&str; 3] = ["INSTALLER", "REQUESTED", "direct_url.json"];
 
 const SIGNATURES: [&str; 2] = ["RECORD.jws", "RECORD.p7s"];
@@ -116,7 +110,7 @@ fn data_folders(
     findings: &mut Vec<Finding>,
 ) {
     for folder in tops.iter().filter(|top| library::is_data_folder(top)) {
-        // A file of that name is none of an installer's business.
+        // Installers ignore a file of that name.
         let below = contents.digests.keys().filter_map(|path| path.split_once('/'));
         let below: Vec<&str> =
             below.filter(|(top, _)| top == folder).map(|(_, path)| path).collect();

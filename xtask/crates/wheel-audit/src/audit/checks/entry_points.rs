@@ -1,4 +1,4 @@
-//! Can installers make the scripts that `entry_points.txt` asks for, and will they find what to run?
+//! Checks that installers can create the scripts of `entry_points.txt`, and that the scripts can run.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,7 +11,7 @@ use crate::wheel::{EntryPoint, entry_points};
 const UNREADABLE: Rule = Rule::error(
     "MET023",
     "entry-points",
-    "write `[console_scripts]` and below it lines such as `run = pkg.cli:main`",
+    "write a section `[console_scripts]` with lines such as `run = pkg.cli:main`",
 );
 const MALFORMED: Rule = Rule::warning(
     "MET024",
@@ -27,19 +27,19 @@ const ABSENT_MODULE: Rule = Rule::warning(
 const ABSENT_OBJECT: Rule = Rule::error(
     "MET053",
     "absent-script-function",
-    "name a function that the module defines; the script fails with `ImportError` when it is run",
+    "add the function to the module, or correct the name in the entry point; the script fails with `ImportError`",
 );
 
 const SCRIPT_TWICE: Rule = Rule::error(
     "MET048",
     "script-twice",
-    "have one script of each name; some installers keep one of them, others refuse the wheel",
+    "define each script once; some installers keep one of them, others reject the wheel",
 );
 
 const INTERPRETER: Rule = Rule::error(
     "MET049",
     "script-named-like-interpreter",
-    "give the script another name; installing it replaces the environment's own interpreter",
+    "rename the script; installing it replaces the environment's own interpreter",
 );
 
 pub(super) const CHECK: Check = Check {
@@ -66,14 +66,14 @@ fn find(context: &AuditContext<'_>, findings: &mut Vec<Finding>) {
                 let members = contents.digests.keys().map(String::as_str);
                 let modules = library::modules(members, &wanted);
                 let wheel = Wheel { contents, modules };
-                findings.extend(points.iter().filter_map(|point| wheel.judge(path, point)));
-                twice(&scripts, path, &points, findings);
+                findings.extend(points.iter().filter_map(|point| wheel.check(path, point)));
+                duplicate_scripts(&scripts, path, &points, findings);
             }
         }
     }
 }
 
-/// The files of the wheel that land among the scripts, by their names there.
+/// The files of the wheel that are installed as scripts, by their installed names.
 fn scripts(contents: &Contents) -> BTreeMap<String, &str> {
     let script = |member| {
         let place = search::installed(member);
@@ -82,8 +82,8 @@ fn scripts(contents: &Contents) -> BTreeMap<String, &str> {
     contents.digests.keys().filter_map(|member| script(member.as_str())).collect()
 }
 
-/// Scripts whose place is taken: by a file of the wheel, or by one of the other group.
-fn twice(
+/// Reports entry points whose path another script uses: a file of the wheel, or one of the other group.
+fn duplicate_scripts(
     scripts: &BTreeMap<String, &str>,
     path: &str,
     points: &[EntryPoint<'_>],
@@ -95,7 +95,7 @@ fn twice(
         .collect();
     for point in points.iter().filter(|point| point.is_script()) {
         let itself = format!("the one of `{}`", point.group);
-        // Of one group the last one of a name counts.
+        // Within a group, the last entry of a name wins.
         if let Some(other) =
             places.insert(point.name, itself.clone()).filter(|other| *other != itself)
         {
@@ -108,14 +108,14 @@ fn twice(
     }
 }
 
-/// `python`, `python3`, `python3.11`, `pythonw`: what an environment's interpreter is called.
+/// Whether it is a name of an environment's interpreter: `python`, `python3`, `python3.11`, `pythonw`.
 fn is_interpreter(name: &str) -> bool {
     let name = name.strip_suffix(".exe").unwrap_or(name);
     let rest = name.strip_prefix("pythonw").or_else(|| name.strip_prefix("python"));
     rest.is_some_and(|rest| rest.chars().all(|each| each == '.' || each.is_ascii_digit()))
 }
 
-/// The modules that an entry point speaks of, and the packages around them.
+/// The module of an entry point and its parent packages.
 fn names<'a>(point: &EntryPoint<'a>) -> impl Iterator<Item = &'a str> {
     let module = point.reference().map(|(module, _)| module);
     module.into_iter().flat_map(|module| packages(module).chain([module]))
@@ -127,12 +127,12 @@ fn submodule(point: &EntryPoint<'_>) -> Option<String> {
     Some(format!("{module}.{}", object?.split('.').next()?))
 }
 
-/// The packages around a module: `a` and `a.b` of `a.b.c`.
+/// The parent packages of a module: `a` and `a.b` for `a.b.c`.
 fn packages(module: &str) -> impl Iterator<Item = &str> {
     module.match_indices('.').filter_map(|(at, _)| module.get(..at))
 }
 
-/// A fault of the line itself.
+/// Reports a malformed line.
 fn malformed(path: &str, point: &EntryPoint<'_>) -> Option<Finding> {
     let (name, value) = (shown(point.name), shown(point.value));
     let is_path = ["", ".", ".."].contains(&point.name) || point.name.contains(['/', '\\', '\0']);
@@ -157,14 +157,14 @@ fn malformed(path: &str, point: &EntryPoint<'_>) -> Option<Finding> {
     None
 }
 
-/// A wheel, and which of the modules that its entry points speak of are in it.
+/// A wheel with those modules of its entry points that it contains.
 struct Wheel<'a> {
     contents: &'a Contents,
     modules: BTreeSet<String>,
 }
 
 impl Wheel<'_> {
-    fn judge(&self, path: &str, point: &EntryPoint<'_>) -> Option<Finding> {
+    fn check(&self, path: &str, point: &EntryPoint<'_>) -> Option<Finding> {
         if let Some(finding) = malformed(path, point) {
             return Some(finding);
         }
@@ -174,7 +174,7 @@ impl Wheel<'_> {
         }
         let top = module.split('.').next().unwrap_or(module);
         let severity = if self.modules.contains(top) {
-            // Outside of scripts `package.object` is in use where `package:object` is meant.
+            // Plugins often use `package.object` instead of `package:object`.
             let parent = packages(module).last().filter(|_| object.is_none());
             if parent.is_some_and(|parent| self.modules.contains(parent)) {
                 return None;
@@ -191,7 +191,7 @@ impl Wheel<'_> {
         Some(Finding { severity, ..ABSENT_MODULE.broken(path, message) })
     }
 
-    /// An object that the text of its module never names.
+    /// Reports an object that does not occur in the source of its module.
     fn absent_object(
         &self,
         path: &str,
@@ -214,21 +214,19 @@ impl Wheel<'_> {
         })
     }
 
-    /// Do the packages around a module, as far as they are in the wheel, take their modules from their
-    /// own folders alone?
+    /// Whether the module's parent packages in the wheel load modules only from their own folders.
     fn has_plain_packages(&self, module: &str) -> bool {
         packages(module)
             .filter(|package| self.modules.contains(*package))
             .all(|package| self.contents.script_modules.get(package).is_some_and(|it| it.is_plain))
     }
 
-    /// How bad it is that nothing of the wheel has the name of the module's package; `None` where a
-    /// requirement may bring it.
+    /// The severity if the wheel lacks the module's top-level package. `None` if a requirement may provide it.
     fn elsewhere(&self, point: &EntryPoint<'_>, top: &str) -> Option<Severity> {
         let names = LayoutNames::builtin();
         let metadata = self.contents.metadata.as_ref()?.as_ref().ok()?;
         let mut members = self.contents.digests.keys();
-        // Such a file adds folders to those that Python searches.
+        // A `.pth` file adds folders to Python's search path.
         let has_paths = members.any(|member| member.strip_suffix(".pth").is_some());
         if !point.is_script() || has_paths || names.standard.contains(top) {
             None

@@ -1,4 +1,4 @@
-//! Does any file need a symbol version that the wheel's tags do not promise?
+//! Reports symbol versions that files need and that the wheel's tags do not promise.
 
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -11,7 +11,7 @@ use crate::policy::{Limits, PlatformTag, Policies, VersionVerdict, help_of};
 const UNKNOWN_VERSION: Rule = Rule::error(
     "ELF004",
     "unknown-version",
-    "use public symbols only; no system promises this version",
+    "use only public functions of the library; no system promises this version",
 );
 pub(super) const CHECK: Check = Check { rules: &[FLOOR, UNKNOWN_VERSION, RELR], find };
 
@@ -22,7 +22,9 @@ fn find(context: &AuditContext<'_>, findings: &mut Vec<Finding>) {
         };
         let (limits, newest) = (context.limits(elf.arch), newest_policy(context, elf));
         let needs = needs_of(facts);
-        findings.extend(needs.iter().filter_map(|need| judge(elf, need, &limits, newest.as_ref())));
+        findings.extend(
+            needs.iter().filter_map(|need| check_need(elf, need, &limits, newest.as_ref())),
+        );
         let may_be_old =
             || limits.is_empty() || limits.iter().any(|limits| is_before_relr(limits.tag()));
         if lacks_relr_node(facts) && (needs_glibc(facts) || !context.is_musl() && may_be_old()) {
@@ -33,13 +35,13 @@ fn find(context: &AuditContext<'_>, findings: &mut Vec<Finding>) {
     }
 }
 
-/// Does a tag admit a glibc whose loader skips packed relative relocations?
+/// Whether a tag allows a glibc whose loader ignores packed relative relocations.
 fn is_before_relr(tag: PlatformTag) -> bool {
     tag.glibc().is_some_and(|glibc| glibc < RELR_SINCE)
 }
 
-/// What is wrong with a need. The first tag that is broken, the lowest one, is named.
-fn judge(
+/// Reports a need that a tag does not promise. The message contains the lowest such tag.
+fn check_need(
     elf: &Elf,
     need: &SymbolNeed<'_>,
     limits: &[Arc<Limits>],
@@ -68,7 +70,7 @@ fn judge(
     }
 }
 
-/// A name in bounds: those of C++ and Rust templates, mangled, fill pages.
+/// Shortens a name: mangled names of C++ and Rust templates can fill pages.
 fn shortened(name: &str) -> String {
     const MOST: usize = 80;
     let mut rest = name.chars();
@@ -76,8 +78,7 @@ fn shortened(name: &str) -> String {
     if rest.next().is_some() { format!("{start}…") } else { start }
 }
 
-/// The newest policy for a file in a wheel with a `linux` tag: it promises nothing, and yet what no
-/// policy knows is on no system.
+/// The newest policy, for a wheel with a `linux` tag: no system has a version that no policy knows.
 fn newest_policy(context: &AuditContext<'_>, elf: &Elf) -> Option<Arc<Limits>> {
     let policies = Policies::builtin();
     let arch = elf.arch.filter(|&arch| context.claims().contains(&PlatformTag::Linux(arch)))?;

@@ -1,5 +1,4 @@
-//! Does a file ask for memory that can be written and run at once, or leave open what the loader
-//! could close?
+//! Reports files that require writable and executable memory, or that leave loader tables writable.
 
 use super::{AuditContext, Check, Finding, Rule, listing};
 use crate::elf::{ElfFacts, Relro};
@@ -7,7 +6,7 @@ use crate::elf::{ElfFacts, Relro};
 const TEXT_RELOCATIONS: Rule = Rule::warning(
     "ELF010",
     "text-relocations",
-    "compile everything with `-fPIC`; hardened systems refuse to load the file",
+    "compile all code with `-fPIC`; hardened systems do not load the file",
 );
 const WRITABLE_CODE: Rule = Rule::warning(
     "ELF014",
@@ -28,7 +27,7 @@ pub(super) const CHECK: Check = Check {
     find,
 };
 
-/// Less debug information than that, in bytes, is not worth a word.
+/// Minimum size of debug information that is reported, in bytes.
 const MIN_DEBUG: u64 = 1 << 20;
 
 fn find(context: &AuditContext<'_>, findings: &mut Vec<Finding>) {
@@ -41,7 +40,7 @@ fn find(context: &AuditContext<'_>, findings: &mut Vec<Finding>) {
             findings.push(WRITABLE_CODE.broken(path, "has code in memory that can be written to"));
         }
     }
-    // How a whole wheel was linked is told once.
+    // One finding covers all files, because a build usually links them alike.
     let linked: Vec<(&str, &ElfFacts)> = loadable().filter(|(_, facts)| is_linked(facts)).collect();
     let mut note = |rule: &Rule, relro, what: &str| {
         let files = linked.iter().filter(|(_, facts)| facts.relro == relro);
@@ -57,7 +56,7 @@ fn find(context: &AuditContext<'_>, findings: &mut Vec<Finding>) {
     findings.extend(debug_information(context));
 }
 
-/// Has the file tables that can be protected? A static executable has none.
+/// Whether the file has tables that RELRO can protect. A static executable has none.
 fn is_linked(facts: &ElfFacts) -> bool {
     !facts.needed.is_empty() || facts.soname.is_some() || !facts.imports.is_empty()
 }

@@ -1,4 +1,4 @@
-//! Do all readers take the same lines of `WHEEL` and `METADATA` for headers?
+//! Checks that all readers find the same headers in `WHEEL` and `METADATA`.
 
 use super::{AuditContext, Check, Finding, Rule, listing};
 use crate::policy::CoreFields;
@@ -7,12 +7,12 @@ use crate::wheel::Headers;
 const LOST: Rule = Rule::error(
     "MET047",
     "lost-headers",
-    "write headers as `Name: value`, longer values with an indent, and an empty line before the description",
+    "write headers as `Name: value`, indent lines that continue a value, and put an empty line before the description",
 );
 const NO_BREAK: Rule = Rule::warning(
     "MET041",
     "description-without-a-break",
-    "put an empty line before the description, and an indent before what continues a header",
+    "put an empty line before the description, and indent lines that continue a header",
 );
 const ODD_BREAKS: Rule = Rule::warning(
     "MET042",
@@ -22,24 +22,23 @@ const ODD_BREAKS: Rule = Rule::warning(
 
 pub(super) const CHECK: Check = Check { rules: &[LOST, NO_BREAK, ODD_BREAKS], find };
 
-/// The headers of `WHEEL`, and those of `METADATA` that no version of the core metadata lists under
-/// this name.
+/// The headers of `WHEEL`, and headers of `METADATA` that the core metadata specification spells differently.
 const OTHERS: [&str; 6] =
     ["Wheel-Version", "Generator", "Root-Is-Purelib", "Tag", "Build", "License-File"];
 
 fn find(context: &AuditContext<'_>, findings: &mut Vec<Finding>) {
     let Some(contents) = context.contents() else { return };
-    // Where there are several folders, another rule says so.
+    // MET001 covers several folders.
     let Some(folder) = contents.dist_infos.first() else { return };
     if let Some(Ok(wheel)) = &contents.wheel {
-        judge(&format!("{folder}/WHEEL"), &wheel.headers, findings);
+        check_headers(&format!("{folder}/WHEEL"), &wheel.headers, findings);
     }
     if let Some(Ok(metadata)) = &contents.metadata {
-        judge(&format!("{folder}/METADATA"), &metadata.headers, findings);
+        check_headers(&format!("{folder}/METADATA"), &metadata.headers, findings);
     }
 }
 
-fn judge(path: &str, headers: &Headers, findings: &mut Vec<Finding>) {
+fn check_headers(path: &str, headers: &Headers, findings: &mut Vec<Finding>) {
     if let Some(cut) = headers.cut() {
         let is_known = |name: &&String| {
             CoreFields::builtin().added(name).is_some()

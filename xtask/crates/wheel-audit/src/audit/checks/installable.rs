@@ -1,4 +1,4 @@
-//! Is there an interpreter that installs the wheel, and does it need the one that it asks for?
+//! Checks that an interpreter installs the wheel, and that the wheel needs the interpreter of its tags.
 
 use std::collections::BTreeSet;
 
@@ -21,7 +21,7 @@ const EXCLUDED: Rule = Rule::error(
 const NEEDS_NO_ABI: Rule = Rule::warning(
     "TAG106",
     "tags-without-machine-code",
-    "look for an extension module that was not built, or tag the wheel `py3-none-any`",
+    "search the build log for an extension module that was not built, or tag the wheel `py3-none-any`",
 );
 const NEEDS_NO_PLATFORM: Rule = Rule::note(
     "TAG107",
@@ -38,7 +38,7 @@ fn find(context: &AuditContext<'_>, findings: &mut Vec<Finding>) {
     if !tags.iter().any(is_installable) {
         let message = format!("no interpreter installs a wheel for `{}`", name.tags);
         let finding = UNINSTALLABLE.broken(file, message);
-        let meant: BTreeSet<String> = tags.iter().filter_map(meant).collect();
+        let meant: BTreeSet<String> = tags.iter().filter_map(intended_tag).collect();
         findings.push(if meant.is_empty() {
             finding
         } else {
@@ -59,7 +59,7 @@ fn find(context: &AuditContext<'_>, findings: &mut Vec<Finding>) {
         );
         findings.push(EXCLUDED.broken(file, message));
     }
-    // That an extension was asked for and is missing is an error of its own.
+    // TAG103 covers an extension that is expected.
     let is_bound = !context.claims().contains(&PlatformTag::Any);
     if is_bound
         && !context.is_foreign()
@@ -74,8 +74,8 @@ fn find(context: &AuditContext<'_>, findings: &mut Vec<Finding>) {
     }
 }
 
-/// Is there an interpreter that takes a wheel with this tag (PEP 425, and `packaging.tags`)? What is
-/// not understood may be that of one which is not known here.
+/// Whether an interpreter accepts a wheel with this tag (PEP 425, and `packaging.tags`). Unknown tags may
+/// belong to unknown interpreters.
 pub(super) fn is_installable(tag: &Tag) -> bool {
     let digits = |text: &str| -> String { text.chars().take_while(char::is_ascii_digit).collect() };
     if tag.is_stable() {
@@ -91,15 +91,15 @@ pub(super) fn is_installable(tag: &Tag) -> bool {
         return tag.python == format!("graalpy{}", digits(version));
     }
     match tag.abi.strip_prefix("pypy").map(|version| (digits(version), version)) {
-        // Before 3.6 the number was that of the interface alone, `pypy_41`.
+        // Before 3.6, the ABI tag contained only a number of its own: `pypy_41`.
         Some((number, _)) if !number.is_empty() => tag.python == format!("pp{number}"),
-        // A `t` belongs to the ABI tag.
+        // The `t` of free-threaded interpreters belongs to the ABI tag.
         _ => tag.python.strip_prefix("cp").is_none_or(|version| digits(version) == version),
     }
 }
 
-/// Is there a build of `CPython` with these flags behind its version: debugging, the memory allocator and wide
-/// characters until 3.7 (PEP 3149), threads without a global lock since 3.13 (PEP 703)?
+/// Whether `CPython` has a build with these flags: `d` (debug), until 3.7 `m` (pymalloc) and `u` (wide Unicode,
+/// PEP 3149), since 3.13 `t` (free-threaded, PEP 703).
 fn has_build(version: &str, flags: &str) -> bool {
     let minor = version.strip_prefix('3').and_then(|minor| minor.parse::<u32>().ok());
     match minor {
@@ -109,8 +109,8 @@ fn has_build(version: &str, flags: &str) -> bool {
     }
 }
 
-/// The tag that was most likely meant.
-fn meant(tag: &Tag) -> Option<String> {
+/// The most likely intended tag.
+fn intended_tag(tag: &Tag) -> Option<String> {
     let digits = |text: &str| -> String { text.chars().take_while(char::is_ascii_digit).collect() };
     let number = digits(tag.python.strip_prefix("cp").unwrap_or_default());
     let of_abi = digits(tag.abi.strip_prefix("cp").unwrap_or_default());
@@ -118,7 +118,7 @@ fn meant(tag: &Tag) -> Option<String> {
     let is_recent = number.strip_prefix('3').and_then(|minor| minor.parse().ok()) >= Some(15_u32);
     let (python, abi) = match tag.abi.as_str() {
         "abi3" | "abi3t" if is_threaded && is_recent => (format!("cp{number}"), "abi3t".to_owned()),
-        // The stable interface without a global lock begins with 3.15 (PEP 803).
+        // The free-threaded stable ABI starts with 3.15 (PEP 803).
         "abi3" | "abi3t" if is_threaded => (format!("cp{number}"), format!("cp{number}t")),
         "abi3" if tag.python.starts_with("cp3") => ("cp32".to_owned(), "abi3".to_owned()),
         abi if of_abi.is_empty() => (format!("cp{number}"), abi.to_owned()),

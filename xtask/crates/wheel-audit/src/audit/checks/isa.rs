@@ -1,4 +1,4 @@
-//! Does any file use instructions that not every machine of the promise has?
+//! Reports instructions beyond the processors that the wheel promises to support.
 
 use super::{AuditContext, Check, Finding, Rule, Severity};
 use crate::audit::obstacles::rules::ABOVE;
@@ -20,7 +20,7 @@ const UNREAD: Rule = Rule::error(
 const ABOVE_BASELINE: Rule = Rule::warning(
     "ISA004",
     "isa-above-baseline",
-    "compile for the architecture's baseline, select the code at run time, or set the level in `[check] isa`",
+    "compile for the architecture's baseline, select the code at run time, or set the required level in `[check] isa`",
 );
 const UNCLEAR: Rule = Rule::warning(
     "ISA005",
@@ -48,13 +48,13 @@ fn find(context: &AuditContext<'_>, findings: &mut Vec<Finding>) {
             Some(Err(reason)) if is_promised(context, elf.arch) => {
                 findings.push(UNREAD.broken(&elf.path, reason));
             }
-            // Not asked for, or nothing is promised for this machine.
+            // The audit skipped the code, or `[check] isa` has no level for this architecture.
             Some(Err(_)) | None => {}
         }
     }
 }
 
-/// The level that the tag promises, or the variant that the wheel is; `None` if it is not known.
+/// The level that the wheel's tag or variant promises. `None` if it is unknown.
 fn promised_by_tag(context: &AuditContext<'_>, arch: Arch) -> Option<Level> {
     match variant::processor(context, arch) {
         Processor::OfTags => baseline(arch)?.parse().ok(),
@@ -63,8 +63,7 @@ fn promised_by_tag(context: &AuditContext<'_>, arch: Arch) -> Option<Level> {
     }
 }
 
-/// Judges a file by what every system with the architecture's tags has. What the linker noted is a matter
-/// of its own, since the loader refuses the file.
+/// Compares a file with the baseline of the architecture. ELF038 covers the linker's marker.
 fn by_baseline(path: &str, facts: &IsaFacts, baseline: &Level) -> Option<Finding> {
     let beyond = facts.beyond(baseline);
     let used = beyond.first().filter(|used| used.certainty >= Certainty::Elsewhere)?;
@@ -87,8 +86,8 @@ fn by_baseline(path: &str, facts: &IsaFacts, baseline: &Level) -> Option<Finding
     ))
 }
 
-/// "needs x86-64-v3, but the tag promises only x86-64-v1: ..." Files with the same level and the same
-/// certainty share the cause, wherever in the code the instructions are.
+/// "needs x86-64-v3, but the tag promises only x86-64-v1: ..." Files with the same level and certainty
+/// share the cause.
 fn above(
     rule: &Rule,
     path: &str,
@@ -101,7 +100,7 @@ fn above(
     rule.broken(path, format!("{cause}{place}")).sharing(cause)
 }
 
-/// Is a level promised for this machine?
+/// Whether `[check] isa` has a level for this architecture.
 fn is_promised(context: &AuditContext<'_>, arch: Option<Arch>) -> bool {
     context.expectations.isa.iter().any(|level| {
         matches!(

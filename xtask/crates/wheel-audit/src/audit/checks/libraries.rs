@@ -1,4 +1,4 @@
-//! Does a file use what not every system's library exports?
+//! Reports symbols and versions of system libraries that some systems lack.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +9,7 @@ use crate::policy::{Limits, VersionVerdict};
 const FORBIDDEN_SYMBOL: Rule = Rule::error(
     "ELF007",
     "forbidden-symbol",
-    "use the public interface of the library, or put the library into the wheel",
+    "use only public functions of the library, or bundle it",
 );
 const UNRATED_VERSION: Rule = Rule::warning(
     "ELF008",
@@ -55,7 +55,7 @@ fn forbidden((library, symbols): (&String, &BTreeSet<String>), limits: &Limits) 
     (!symbols.is_empty()).then(text)
 }
 
-/// A library that is missing altogether is reported as that. musl's loader pays no heed to versions.
+/// Missing libraries are ELF006, and musl's loader ignores versions.
 fn is_unrated(need: &SymbolNeed<'_>, limits: &Limits) -> bool {
     limits.tag().musl().is_none()
         && limits.library(need.library)

@@ -1,5 +1,5 @@
-//! Does a loader take each module and library for what its own header says? One that it refuses has
-//! a floor that nobody ever reaches.
+//! Reports modules and libraries that the loader rejects because of their headers. Their needs alone would
+//! make them look compatible.
 
 use super::{AuditContext, Check, Finding, Rule, listing};
 use crate::audit::elf_file::Elf;
@@ -14,17 +14,17 @@ use crate::policy::{
 const LIBRARY: Rule = Rule::warning(
     "ELF023",
     "library-not-loadable",
-    "link it as a shared object (`-shared`), or give a program a name without `.so`",
+    "link it as a shared object (`-shared`), or remove `.so` from the name of a program",
 );
 const LIBRARY_NO_ELF: Rule = Rule::warning(
     "ELF026",
     "library-no-elf",
-    "leave it out of wheels for Linux, or give it the suffix of its real format",
+    "exclude it from wheels for Linux, or rename it with the suffix of its real format",
 );
 
-/// What makes such files more often than a linker.
-const DAMAGED: &str = "build the file again, and strip it before `patchelf` or `auditwheel repair` rewrites it: \
-                       a `strip` after `patchelf` is a likely cause";
+/// `strip` after `patchelf` is the most frequent cause of damaged headers.
+const DAMAGED: &str =
+    "build the file again, and run `strip` before `patchelf` or `auditwheel repair`, not after it";
 
 pub(super) const CHECK: Check = Check {
     rules: &[NOT_LOADABLE, LIBRARY, OF_THE_LOADER, NOT_OF_THE_LOADER, NO_ELF, LIBRARY_NO_ELF],
@@ -38,7 +38,7 @@ fn find(context: &AuditContext<'_>, findings: &mut Vec<Finding>) {
     let arches: Vec<Arch> = claims.iter().filter_map(PlatformTag::arch).collect();
     for elf in context.elves() {
         let Ok(facts) = &elf.facts else { continue };
-        // A file for another machine is an error of its own, or meant for another machine.
+        // ELF002 covers files for another architecture.
         if !arches.is_empty() && elf.arch.is_none_or(|arch| !arches.contains(&arch)) {
             continue;
         }
@@ -52,27 +52,24 @@ fn refused(elf: &Elf, facts: &ElfFacts, roles: &Roles<'_>, is_musl: bool) -> Opt
     let refusal = refusal(facts, is_musl)?;
     let (rule, what) = match roles.role(elf, facts) {
         Role::Module => (&NOT_LOADABLE, "no interpreter can import it"),
-        Role::Needed => {
-            (&NOT_LOADABLE, "the loader refuses it, and with it the files that need it")
-        }
-        Role::Library => (&LIBRARY, "the loader does not load it into a program"),
+        Role::Needed => (&NOT_LOADABLE, "the loader rejects it and the files that need it"),
+        Role::Library => (&LIBRARY, "the loader cannot load it into a running program"),
         Role::Other => return None,
     };
-    let words = match refusal.words() {
+    let loader_message = match refusal.loader_message() {
         "" => String::new(),
-        words => format!("; the loader prints `{words}`"),
+        text => format!("; the loader prints `{text}`"),
     };
-    let finding = rule.broken(&elf.path, format!("{refusal}: {what}{words}"));
+    let finding = rule.broken(&elf.path, format!("{refusal}: {what}{loader_message}"));
     Some(match refusal {
         Refusal::Misaligned | Refusal::Truncated => finding.with_help(DAMAGED),
         _ => finding,
     })
 }
 
-/// Version needs towards the loader itself are left out of the floor, as auditwheel does; glibc's
-/// loader holds them against its own versions all the same (`elf/dl-version.c`,
-/// `_dl_check_map_versions`: it is one of the loaded objects) and refuses a file whose need is not
-/// flagged weak.
+/// Versions that files need of the loader itself. They do not count for the floor, as in auditwheel. But
+/// glibc's loader checks them too (`elf/dl-version.c`, `_dl_check_map_versions`) and rejects the file
+/// unless the need is weak.
 fn needs_of_loader(context: &AuditContext<'_>, elf: &Elf, facts: &ElfFacts) -> Vec<Finding> {
     if context.is_musl() {
         return Vec::new();
@@ -93,7 +90,7 @@ fn needs_of_loader(context: &AuditContext<'_>, elf: &Elf, facts: &ElfFacts) -> V
         let (version, library) = (need.version.escape_debug(), need.library.escape_debug());
         let message = format!("needs `{version}` of the loader `{library}` itself{named}, {why}");
         let finding = rule.broken(&elf.path, message);
-        // What is wrong with a version that the loader never had is the library that it is asked of.
+        // For a version that no loader has, the help for the version would not fit.
         match help_of(&need.version, &symbols)
             .filter(|_| rule.code == OF_THE_LOADER.code || is_private(need))
         {
@@ -108,7 +105,7 @@ fn is_private(need: &VersionNeed) -> bool {
     need.version == "GLIBC_PRIVATE"
 }
 
-/// Why systems have no such version of the loader, if that is so; `lowest` is what is promised.
+/// The rule and reason if systems lack this version of the loader. `lowest` is the lowest promised tag.
 fn not_of_loader(
     need: &VersionNeed,
     arch: Option<Arch>,
@@ -135,7 +132,7 @@ fn not_of_loader(
     }
 }
 
-/// Modules that are no ELF files. What a wheel for every system brings for others is no fault.
+/// Reports modules that are not ELF files. A wheel for every system may contain files for other systems.
 fn non_elf(context: &AuditContext<'_>, claims: &[PlatformTag], findings: &mut Vec<Finding>) {
     let Some(contents) = context.contents() else { return };
     let is_for_linux = claims.iter().any(|claim| claim.arch().is_some());

@@ -1,4 +1,4 @@
-//! Do `WHEEL` and `METADATA` say what the file name says?
+//! Compares `WHEEL` and `METADATA` with the file name.
 
 use super::{AuditContext, Check, Finding, Rule};
 use crate::audit::contents::Contents;
@@ -19,12 +19,12 @@ const METADATA_FILE: Rule =
 const NAME_OR_VERSION: Rule = Rule::error(
     "MET004",
     "name-or-version",
-    "do not rename wheels by hand; build the wheel with its final name and version",
+    "build the wheel with its final name and version instead of renaming it",
 );
 const PURELIB: Rule = Rule::warning(
     "MET005",
     "machine-code-in-purelib",
-    "configure the build backend to write `Root-Is-Purelib: false`",
+    "make the build backend write `Root-Is-Purelib: false`; with setuptools, list the extension in `ext_modules`",
 );
 
 pub(super) const CHECK: Check =
@@ -62,7 +62,7 @@ fn find(context: &AuditContext<'_>, findings: &mut Vec<Finding>) {
     }
 }
 
-/// What is wrong with `WHEEL`, if anything.
+/// Reports a fault of `WHEEL`.
 fn wheel_file(contents: &Contents, file: &str) -> Option<Finding> {
     let message = match &contents.wheel {
         None => "the wheel has no readable `WHEEL`".to_owned(),
@@ -81,7 +81,7 @@ fn wheel_file(contents: &Contents, file: &str) -> Option<Finding> {
     Some(WHEEL_FILE.broken(file, message))
 }
 
-/// Where name and version of the metadata are not those of the file name.
+/// Reports a name or version in the metadata that differs from the file name.
 fn other_names(metadata: &CoreMetadata, name: &WheelName, file: &str) -> Vec<Finding> {
     let has_name = same_name(&metadata.name, &name.distribution);
     let has_version = same_version(&metadata.version, &name.version);
@@ -92,7 +92,7 @@ fn other_names(metadata: &CoreMetadata, name: &WheelName, file: &str) -> Vec<Fin
     let other = other.into_iter().filter(|(.., same)| !same).map(|(what, inside, outside, _)| {
         let inside = inside.escape_debug();
         let message = format!(
-            "`METADATA` has `{what}: {inside}`, the file name has `{outside}`; pip and uv refuse the \
+            "`METADATA` has `{what}: {inside}`, but the file name has `{outside}`; pip and uv reject the \
              wheel from an index"
         );
         NAME_OR_VERSION.broken(file, message)

@@ -34,13 +34,13 @@ mod variants;
 use super::{Depth, Finding, Rule, Severity, context::AuditContext};
 use crate::text::listing;
 
-/// Some rules and the function that finds where they are broken.
+/// Rules and the function that reports where a wheel breaks them.
 struct Check {
     rules: &'static [Rule],
     find: fn(&AuditContext<'_>, &mut Vec<Finding>),
 }
 
-/// Every check. To add one, write its file and name it here.
+/// Every check. To add one, write its file and list it here.
 const CHECKS: &[Check] = &[
     archive::CHECK,
     record::CHECK,
@@ -72,7 +72,7 @@ const CHECKS: &[Check] = &[
     isa::CHECK,
 ];
 
-/// Every rule that there is, for lists and reports.
+/// Every rule, for lists and reports.
 pub fn rules() -> impl Iterator<Item = &'static Rule> {
     CHECKS
         .iter()
@@ -83,13 +83,12 @@ pub fn rules() -> impl Iterator<Item = &'static Rule> {
         .chain(set::like::RULES)
 }
 
-/// What can be said where only the loader's tables were read. What could not be read or is for nobody
-/// has to be told there too: of an archive without readable files nothing is asked, and that is no
-/// sign of its being good.
+/// The checks that need only the loader's tables. Unreadable archives and files must be reported here too:
+/// an archive without readable files has no needs, but that does not make it compatible.
 const FLOOR_CHECKS: &[Check] =
     &[archive::CHECK, tags::CHECK, machine::CHECK, floor::CHECK, loadable::CHECK];
 
-/// What can be said of a file that lies in no wheel.
+/// The checks for a file outside of a wheel.
 const FILE_CHECKS: &[Check] = &[
     machine::CHECK,
     floor::CHECK,
@@ -100,44 +99,43 @@ const FILE_CHECKS: &[Check] = &[
     isa::CHECK,
 ];
 
-/// Runs every check that the depth allows; the findings come in no order.
+/// Runs every check that the depth allows. The findings are not sorted.
 pub(super) fn run(context: &AuditContext<'_>, depth: Depth) -> Vec<Finding> {
     all(if depth == Depth::Floor { FLOOR_CHECKS } else { CHECKS }, context)
 }
 
-/// As [`run`], for a file that lies in no wheel.
+/// As [`run`], for a file outside of a wheel.
 pub(super) fn run_file(context: &AuditContext<'_>) -> Vec<Finding> {
     all(FILE_CHECKS, context)
 }
 
 fn all(checks: &[Check], context: &AuditContext<'_>) -> Vec<Finding> {
-    let (mut findings, mut untold) = (Vec::new(), Untold::default());
+    let (mut findings, mut omitted) = (Vec::new(), Omitted::default());
     for check in checks {
         (check.find)(context, &mut findings);
-        untold.leave_out(&mut findings);
+        omitted.truncate(&mut findings);
     }
-    findings.extend(untold.finding(&context.facts.file));
+    findings.extend(omitted.finding(&context.facts.file));
     findings
 }
 
-/// So many findings of a wheel are told. One error is enough for a verdict, and the worst of
-/// published wheels comes to some hundred.
+/// Maximum number of findings per wheel. The worst published wheels have a few hundred.
 const MAX_FINDINGS: usize = 4_000;
 
 const MORE_FINDINGS: Rule =
     Rule::error("MET040", "more-findings", "fix the listed findings first; the rest is not listed");
 
-/// Findings that there is no room for.
+/// Findings beyond [`MAX_FINDINGS`].
 #[derive(Default)]
-struct Untold {
+struct Omitted {
     count: usize,
-    /// The worst of them.
+    /// The severity of the worst of them.
     severity: Option<Severity>,
 }
 
-impl Untold {
-    /// Keeps the worst.
-    fn leave_out(&mut self, findings: &mut Vec<Finding>) {
+impl Omitted {
+    /// Keeps the worst [`MAX_FINDINGS`].
+    fn truncate(&mut self, findings: &mut Vec<Finding>) {
         if findings.len() > MAX_FINDINGS {
             findings.sort();
             let rest = findings.split_off(MAX_FINDINGS);

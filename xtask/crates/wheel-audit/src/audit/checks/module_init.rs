@@ -1,12 +1,11 @@
-//! Can the extension modules be imported: does each offer the function that starts it? One whose
-//! function was lost (hidden by a linker script or `-fvisibility=hidden`, renamed after the build)
-//! fails at import with "dynamic module does not define module export function".
+//! Checks that each extension module exports its init function. Without it, the import fails with "dynamic
+//! module does not define module export function". Linker scripts, `-fvisibility=hidden` and renamed files
+//! are typical causes.
 //!
-//! The names are those of PEP 3121 and PEP 489 (`PyInit_`, `PyInitU_`), PEP 793 (`PyModExport_`),
-//! and cffi's for `PyPy`. Only files with the suffix of an interpreter are judged: what is called
-//! `libfoo.so` is loaded by other means more often than not. Even of those some are no modules
-//! (pycryptodome's ciphers, ddtrace's `libdd_wrapper`, memray's `_inject`): they do not call what
-//! makes one.
+//! The names are those of PEP 3121 and PEP 489 (`PyInit_`, `PyInitU_`), PEP 793 (`PyModExport_`), and
+//! cffi's for `PyPy`. The check covers only files with the suffix of an interpreter, because `libfoo.so`
+//! is usually not imported. Some files with the suffix are libraries too (pycryptodome's ciphers,
+//! ddtrace's `libdd_wrapper`, memray's `_inject`): they call none of the functions that create a module.
 
 use super::{AuditContext, Check, Finding, Rule, listing};
 use crate::audit::elf_file::Elf;
@@ -17,20 +16,20 @@ use crate::wheel::{ExtensionAbi, ExtensionSuffix};
 const NO_INIT: Rule = Rule::error(
     "ABI005",
     "module-without-init",
-    "export `PyInit_NAME`, NAME being that of the file; look for a file renamed after the build, and for hidden symbols",
+    "export `PyInit_NAME` for the module's file name; check for a renamed file and for hidden symbols",
 );
 const NOT_FREE_THREADED: Rule = Rule::warning(
     "ABI007",
     "abi3t-module-with-static-definition",
-    "define `Py_TARGET_ABI3T` and export `PyModExport_NAME` (PEP 793, PEP 803), or leave `abi3t` out of the tag",
+    "define `Py_TARGET_ABI3T` and export `PyModExport_NAME` (PEP 793, PEP 803), or remove `abi3t` from the tag",
 );
 const NO_MODULE: Rule = Rule::note(
     "ABI006",
     "module-suffix-without-module",
-    "name libraries that are not modules `NAME.so`, without an interpreter suffix",
+    "name a library that is not a module `NAME.so`, without an interpreter suffix",
 );
 
-/// Whoever makes a module calls one of these; `PyPy` puts a `Py` of its own before them.
+/// Functions that create a module. `PyPy` prefixes them with an additional `Py`.
 const MAKERS: [&str; 5] = [
     "PyModuleDef_Init",
     "PyModule_Create2",
@@ -39,7 +38,7 @@ const MAKERS: [&str; 5] = [
     "PyModule_NewObject",
 ];
 
-/// cffi's modules have `_cffi_backend` make them, and call these to that end.
+/// Functions that cffi's modules call. `_cffi_backend` creates these modules.
 const CFFI: [&str; 2] = ["PyImport_ImportModule", "PyLong_FromVoidPtr"];
 
 pub(super) const CHECK: Check = Check { rules: &[NO_INIT, NO_MODULE, NOT_FREE_THREADED], find };
@@ -47,7 +46,7 @@ pub(super) const CHECK: Check = Check { rules: &[NO_INIT, NO_MODULE, NOT_FREE_TH
 fn find(context: &AuditContext<'_>, findings: &mut Vec<Finding>) {
     let mut others = Vec::new();
     for elf in context.elves() {
-        match judge(elf) {
+        match start_of(elf) {
             Start::None(message) => findings.push(NO_INIT.broken(&elf.path, message)),
             Start::NoModule => others.push(&elf.path),
             Start::Found => findings.extend(defined_statically(context, elf)),
@@ -62,8 +61,8 @@ fn find(context: &AuditContext<'_>, findings: &mut Vec<Finding>) {
     }
 }
 
-/// A module for `abi3t` whose only way in returns a `PyModuleDef`: with `abi3t` that structure is opaque,
-/// so such a module was compiled for `abi3`, and a free-threaded Python refuses it.
+/// Reports a module for `abi3t` whose only init function returns a `PyModuleDef`. With `abi3t` that structure
+/// is opaque, so the module was compiled for `abi3`, and a free-threaded Python rejects it.
 fn defined_statically(context: &AuditContext<'_>, elf: &Elf) -> Option<Finding> {
     let abi = ExtensionSuffix::parse(&elf.path)?.abi;
     let tags = context.name.as_ref().ok()?.tags.expand();
@@ -80,17 +79,17 @@ fn defined_statically(context: &AuditContext<'_>, elf: &Elf) -> Option<Finding> 
     (!has_export).then(|| NOT_FREE_THREADED.broken(&elf.path, message))
 }
 
-/// What a file that is named like a module does about it.
+/// The init function of a file.
 enum Start {
-    /// It starts it, or is not named so.
+    /// The file exports it, or needs none.
     Found,
-    /// It does not, and should: the message.
+    /// It is missing, with the message of the finding.
     None(String),
-    /// It is a library for ctypes, for a debugger, or for other libraries.
+    /// The file is a library for ctypes, for a debugger, or for other libraries.
     NoModule,
 }
 
-fn judge(elf: &Elf) -> Start {
+fn start_of(elf: &Elf) -> Start {
     let Some(suffix) = ExtensionSuffix::parse(&elf.path) else { return Start::Found };
     let Some(facts) = elf.loadable().filter(|facts| facts.kind == ElfKind::Shared) else {
         return Start::Found;

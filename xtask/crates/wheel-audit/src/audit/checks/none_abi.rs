@@ -1,5 +1,5 @@
-//! Do interpreters install modules that were compiled for other ones? A wheel without an ABI tag goes to each
-//! interpreter of its version, and the free-threaded build of `CPython` has another layout of objects (PEP 703).
+//! Reports modules for one interpreter in a wheel without an ABI tag. Each interpreter of the version installs
+//! the wheel, but objects have another layout in the free-threaded build of `CPython` (PEP 703).
 
 use pep440_rs::VersionSpecifiers;
 
@@ -10,12 +10,12 @@ use crate::wheel::{ExtensionSuffix, Interpreter, allows};
 const NO_ABI: Rule = Rule::error(
     "ABI008",
     "module-without-abi-tag",
-    "name the interface that the module was compiled for, such as `cp314-cp314` or `cp39-abi3`",
+    "tag the wheel with the ABI that the module was compiled for, such as `cp314-cp314` or `cp39-abi3`",
 );
 
 pub(super) const CHECK: Check = Check { rules: &[NO_ABI], find };
 
-/// The free-threaded builds that there are (PEP 703, PEP 779).
+/// The existing free-threaded builds (PEP 703, PEP 779).
 const FREE_THREADED: [&str; 3] = ["cp313t", "cp314t", "cp315t"];
 
 fn find(context: &AuditContext<'_>, findings: &mut Vec<Finding>) {
@@ -47,11 +47,11 @@ fn free_threaded(context: &AuditContext<'_>) -> Option<Interpreter> {
     })
 }
 
-/// Whether every interpreter imports the file, and it was compiled against the headers of one.
+/// Whether every interpreter imports the file, although it was compiled for one of them.
 fn is_bound_module(elf: &Elf) -> bool {
     let has_no_suffix =
         elf.path.strip_suffix(".so").is_some() && ExtensionSuffix::parse(&elf.path).is_none();
-    // `PyModExport_*` goes with the interface that both layouts have (PEP 793, PEP 803).
+    // `PyModExport_*` works with both layouts (PEP 793, PEP 803).
     let starts = elf.loadable().is_some_and(|facts| {
         facts.module_inits.iter().any(|init| init.starts_with("PyInit"))
             && !facts.module_inits.iter().any(|init| init.starts_with("PyModExport"))

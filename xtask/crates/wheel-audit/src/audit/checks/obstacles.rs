@@ -1,4 +1,4 @@
-//! Does each file load on the systems that the wheel's tags and its target admit?
+//! Reports files that do not load on the systems that the wheel's tags and its target allow.
 
 use super::{AuditContext, Check, Finding};
 use crate::audit::obstacle::{Condition, Effect, Obstacle};
@@ -9,7 +9,7 @@ pub(super) const CHECK: Check = Check { rules: obstacles::RULES, find };
 
 fn find(context: &AuditContext<'_>, findings: &mut Vec<Finding>) {
     let admitted = admitted(context);
-    // Several obstacles of a file, each for other systems, are one finding: the worst.
+    // Obstacles with the same cause on different systems are one finding, with the worst severity.
     let mut found: Vec<Finding> = Vec::new();
     let own = |each: &&Obstacle| obstacles::RULES.iter().any(|rule| rule.code == each.rule.code);
     for obstacle in context.facts.needs.obstacles.iter().filter(own) {
@@ -29,20 +29,20 @@ fn find(context: &AuditContext<'_>, findings: &mut Vec<Finding>) {
 }
 
 fn finding(obstacle: &Obstacle) -> Finding {
-    let words = if obstacle.words.is_empty() {
+    let loader_message = if obstacle.loader_message.is_empty() {
         String::new()
     } else {
-        format!("; the loader prints `{}`", obstacle.words)
+        format!("; the loader prints `{}`", obstacle.loader_message)
     };
-    let finding = obstacle.rule.broken(&obstacle.path, format!("{}{words}", obstacle.cause));
+    let finding =
+        obstacle.rule.broken(&obstacle.path, format!("{}{loader_message}", obstacle.cause));
     match &obstacle.help {
         Some(help) => finding.with_help(help.clone()),
         None => finding,
     }
 }
 
-/// The listed systems on which the wheel promises to load. A tag such as `linux_x86_64` promises
-/// nothing.
+/// The known systems that the wheel's tags allow. A tag such as `linux_x86_64` promises nothing.
 fn admitted(context: &AuditContext<'_>) -> Vec<&'static Distribution> {
     let mut tags = context.claims();
     tags.extend(context.expectations.platform_tag);
@@ -54,8 +54,8 @@ fn admitted(context: &AuditContext<'_>) -> Vec<&'static Distribution> {
     distributions().iter().filter(takes).collect()
 }
 
-/// How bad an obstacle is: an error where the file fails on an admitted system, otherwise as its rule
-/// says; `None` where it holds on none.
+/// The severity of an obstacle: an error if the file fails on an allowed system, otherwise the severity of
+/// the rule. `None` if no allowed system is affected.
 fn severity(
     context: &AuditContext<'_>,
     obstacle: &Obstacle,
@@ -78,14 +78,14 @@ fn severity(
     if admitted.is_empty() {
         return match obstacle.on {
             Condition::Everywhere => Some(rule),
-            // Which C library the wheel is for, nothing states.
+            // The C library of the wheel is unknown.
             Condition::Glibc { .. } | Condition::Musl if rule == Severity::Error => None,
             _ => Some(rule.max(Severity::Warning)),
         };
     }
     let arch = context.facts.needs.arch;
     let worst = admitted.iter().filter_map(|system| obstacle.effect_on(system, arch)).max()?;
-    // The loader itself refuses the file on processors that the tag admits.
+    // The loader rejects the file on processors that the tag allows.
     let is_refused = matches!(obstacle.on, Condition::Processor { from: Some(_), .. })
         && obstacle.effect == Effect::Fails;
     Some(if worst == Effect::Fails || is_refused { Severity::Error } else { rule })

@@ -1,4 +1,4 @@
-//! Does each file land in a place of its own when the wheel is installed?
+//! Checks that each file is installed to a separate, valid path.
 
 use std::collections::BTreeMap;
 
@@ -14,18 +14,15 @@ const ONE_PLACE: Rule = Rule::error(
 const SECOND_DIST_INFO: Rule = Rule::error(
     "MET044",
     "dist-info-in-data",
-    "put no metadata into `NAME-VERSION.data`; it mixes with the wheel's own",
+    "remove the metadata from `NAME-VERSION.data`; it replaces the wheel's own",
 );
 const WINDOWS: Rule = Rule::warning(
     "MET045",
     "name-windows-refuses",
-    "rename it; on Windows the wheel cannot be unpacked",
+    "rename it; installers cannot unpack the wheel on Windows",
 );
-const WINDOWS_ON_LINUX: Rule = Rule::note(
-    "MET046",
-    "name-only-for-linux",
-    "rename it where the same files are packed for Windows as well",
-);
+const WINDOWS_ON_LINUX: Rule =
+    Rule::note("MET046", "name-only-for-linux", "rename it if the project supports Windows");
 
 pub(super) const CHECK: Check =
     Check { rules: &[ONE_PLACE, SECOND_DIST_INFO, WINDOWS, WINDOWS_ON_LINUX], find };
@@ -39,10 +36,10 @@ fn find(context: &AuditContext<'_>, findings: &mut Vec<Finding>) {
             findings.push(SECOND_DIST_INFO.broken(member, "is installed into the metadata folder"));
         }
         if let Some(other) = places.insert(place, member) {
-            findings.push(together(member, other));
+            findings.push(same_path(member, other));
         }
     }
-    // That a file is a folder in the archive itself is told of there.
+    // ARC004 covers a path that is a file and a folder in the archive itself.
     for (place, member) in &places {
         let below = format!("{place}/");
         let mut inside =
@@ -70,21 +67,21 @@ fn find(context: &AuditContext<'_>, findings: &mut Vec<Finding>) {
     }
 }
 
-fn together(member: &str, other: &str) -> Finding {
+fn same_path(member: &str, other: &str) -> Finding {
     ONE_PLACE.broken(member, format!("is installed to the same path as `{}`", other.escape_debug()))
 }
 
-/// Is it below a `.dist-info` of `site-packages`?
+/// Whether the path is below a `.dist-info` of `site-packages`.
 fn is_dist_info(place: &str) -> bool {
     let inside = place.strip_prefix(search::SITE).and_then(|rest| rest.strip_prefix('/'));
     inside.is_some_and(library::is_metadata)
 }
 
-/// A name with a part that Windows refuses or changes (Microsoft, "Naming Files, Paths, and
-/// Namespaces"). Backslashes and control characters are unsafe anywhere, and told of with the archive.
+/// Whether Windows rejects or changes a part of the name (Microsoft, "Naming Files, Paths, and Namespaces").
+/// ARC002 covers backslashes and control characters, which are unsafe everywhere.
 fn is_refused(path: &str) -> bool {
     let reserved = &LayoutNames::builtin().reserved;
-    // Those two are unsafe anywhere.
+    // ARC002 covers these two.
     let mut parts = path.split('/').filter(|part| ![".", ".."].contains(part));
     parts.any(|part| {
         let stem = part.split('.').next().unwrap_or(part).trim_end();

@@ -1,4 +1,4 @@
-//! Does `RECORD` vouch for every file, and rightly?
+//! Compares `RECORD` with the files of the archive.
 
 use super::{AuditContext, Check, Finding, Rule};
 use crate::wheel::RecordProblem;
@@ -25,7 +25,7 @@ const REPEATED: Rule = Rule::error("REC006", "repeated-row", "list every file on
 const OUTSIDE: Rule = Rule::error(
     "REC007",
     "row-outside",
-    "list only paths inside the archive; an uninstall would remove files of others",
+    "list only paths inside the archive; uninstalling would remove other files",
 );
 const OWN_HASH: Rule =
     Rule::warning("REC008", "own-hash", "list `RECORD` itself without hash and size");
@@ -46,7 +46,7 @@ fn find(context: &AuditContext<'_>, findings: &mut Vec<Finding>) {
     let Some(contents) = context.contents() else {
         return;
     };
-    // Where the folder is not plain, another rule says so.
+    // MET001 covers several folders.
     let folder = contents.dist_infos.first().map_or("", String::as_str);
     let path = format!("{folder}/RECORD");
     match &contents.record {
@@ -55,7 +55,7 @@ fn find(context: &AuditContext<'_>, findings: &mut Vec<Finding>) {
         Some(Err(error)) => findings.push(UNREADABLE.broken(&path, error.to_string())),
         Some(Ok(record)) => {
             let problems = record.verify(&contents.digests, &path);
-            // A member that cannot be read is there, and reported already.
+            // ARC010 covers members that are damaged.
             let problems =
                 problems.iter().filter(|problem| !contents.damaged.contains_key(problem.path()));
             findings.extend(problems.map(finding));

@@ -1,4 +1,4 @@
-//! Does a search path lead where a library may lie that the file should not load?
+//! Reports search paths outside of the wheel, where the loader may find a wrong library.
 
 use std::collections::BTreeSet;
 
@@ -8,8 +8,8 @@ use crate::audit::search::{self, Entry};
 const BUILD_PATH: Rule = Rule::warning(
     "ELF015",
     "search-path-of-the-build",
-    "link without `-Wl,-rpath` of a build folder, or take it away with `patchelf --remove-rpath`: on the user's \
-     machine anybody may own that folder",
+    "link without `-Wl,-rpath` for build folders, or run `patchelf --remove-rpath`: on the user's machine, \
+     anybody may own that folder",
 );
 const ABSOLUTE_PATH: Rule = Rule::note(
     "ELF016",
@@ -24,7 +24,7 @@ const OUTSIDE: Rule = Rule::note(
 const CALLERS_PATH: Rule = Rule::warning(
     "ELF018",
     "search-path-of-the-caller",
-    "remove the relative or empty entry: it refers to the user's current folder",
+    "remove the relative or empty entry, which refers to the user's current folder",
 );
 
 pub(super) const CHECK: Check =

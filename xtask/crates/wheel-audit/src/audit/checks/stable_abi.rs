@@ -1,10 +1,9 @@
-//! Does a wheel for the stable binary interface (PEP 384, `abi3`) keep to it? A symbol that is not
-//! in it may be gone in the next Python; one that was added later is missing in the older ones.
+//! Checks that a wheel for the stable ABI (PEP 384, `abi3`) uses only its symbols. The next Python may
+//! remove other symbols, and older ones lack symbols that were added later.
 //!
-//! The same question as that of `abi3audit`, with four differences: a weak symbol may be absent, so
-//! it does not count; what another file of the wheel offers is no symbol of the interpreter; where a
-//! library of another wheel is needed, it may be the one that offers the symbol, so that nothing is
-//! proven; and of several Python tags the lowest one counts, since the wheel is installed there.
+//! Differences from `abi3audit`: weak symbols may be absent and do not count. Symbols that another file
+//! of the wheel exports do not belong to the interpreter. A library outside the wheel may export the
+//! symbol, which is a warning. The lowest of several Python tags decides.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,23 +15,23 @@ use crate::wheel::{ExtensionAbi, ExtensionSuffix, Interpreter};
 const NOT_STABLE: Rule = Rule::error(
     "ABI001",
     "not-in-stable-abi",
-    "compile with `Py_LIMITED_API` defined, or give the wheel the ABI tag of its interpreter",
+    "define `Py_LIMITED_API` for every source file, or tag the wheel for its interpreter",
 );
 const NEWER_THAN_TAG: Rule = Rule::error(
     "ABI002",
     "newer-than-tag",
-    "define `Py_LIMITED_API` as the version of the Python tag, or raise the tag",
+    "set `Py_LIMITED_API` to the version of the Python tag, or raise the tag",
 );
 const FALSE_SUFFIX: Rule = Rule::warning(
     "ABI003",
     "false-stable-suffix",
-    "compile with `Py_LIMITED_API` defined, or give the file the suffix of its interpreter",
+    "define `Py_LIMITED_API` for every source file, or use the suffix of the interpreter",
 );
 
 const UNPROVEN: Rule = Rule::warning(
     "ABI004",
     "unproven-stable-abi",
-    "make sure that the library of the other wheel offers these symbols, or use those of the stable interface",
+    "make sure that the library exports these symbols, or use only symbols of the stable ABI",
 );
 
 pub(super) const CHECK: Check =
@@ -50,7 +49,7 @@ fn find(context: &AuditContext<'_>, findings: &mut Vec<Finding>) {
     for elf in elves {
         let suffix = ExtensionSuffix::parse(&elf.path).map(|suffix| suffix.abi);
         match (&promised, suffix) {
-            // That such a file is in the wheel at all is another rule's matter.
+            // TAG201 covers modules for another interpreter.
             (_, Some(ExtensionAbi::Interpreter(_))) | (Promised::Exact(_), None) => continue,
             _ => {}
         }
@@ -73,7 +72,7 @@ fn unproven(path: &str, symbols: &[&str], library: &str) -> Finding {
     UNPROVEN.broken(path, message)
 }
 
-/// The ELF files of the wheel by file name and own name, as other files ask for them.
+/// The ELF files of the wheel by file name and soname.
 fn bundled(elves: &[Elf]) -> BTreeMap<&str, &Elf> {
     let mut bundled = BTreeMap::new();
     for elf in elves {
@@ -84,9 +83,8 @@ fn bundled(elves: &[Elf]) -> BTreeMap<&str, &Elf> {
     bundled
 }
 
-/// For each file, by its path, a library that comes along with it, directly or behind others, and is
-/// neither in the wheel nor the system's nor the interpreter's: the loader looks for symbols in all of
-/// them. Each need is looked at once, however many files there are.
+/// For each file, a library that the loader loads with it, directly or indirectly, and that comes neither
+/// from the wheel nor from the system nor from the interpreter. It may export any symbol.
 fn unknown_libraries(elves: &[Elf]) -> BTreeMap<&str, &str> {
     let bundled = bundled(elves);
     let mut known: BTreeMap<(&str, Option<Arch>), bool> = BTreeMap::new();
@@ -116,7 +114,7 @@ fn unknown_libraries(elves: &[Elf]) -> BTreeMap<&str, &str> {
     unknown
 }
 
-/// Is it a library of the system, of which policies tell what it offers, or the interpreter's own?
+/// Whether it is a system library with known exports, or belongs to the interpreter.
 fn is_known(library: &str, arch: Option<Arch>) -> bool {
     let policies = Policies::builtin();
     let newest = |arch| policies.limits(PlatformTag::Manylinux(policies.newest_glibc(), arch));
@@ -125,11 +123,11 @@ fn is_known(library: &str, arch: Option<Arch>) -> bool {
         || arch.and_then(newest).is_some_and(|limits| limits.library(library))
 }
 
-/// What the wheel is for.
+/// The ABI that the wheel's tags promise.
 enum Promised {
-    /// The stable interface from this version of Python on.
+    /// The stable ABI of this Python version and later.
     Stable((u8, u8)),
-    /// No interpreter's interface in particular, or that of exactly this version.
+    /// The ABI of exactly this version, or none.
     Exact(Option<(u8, u8)>),
 }
 
@@ -153,12 +151,12 @@ impl Promised {
     }
 }
 
-/// The symbols of a file that break a promise.
+/// The symbols of a file that the promised ABI lacks.
 #[derive(Default)]
 struct Symbols<'a> {
     foreign: Vec<&'a str>,
     newer: Vec<String>,
-    /// What it would take to have them all.
+    /// The lowest version with all of them.
     needed: (u8, u8),
 }
 
@@ -199,7 +197,7 @@ impl<'a> Symbols<'a> {
                 "uses {names}, in the stable ABI since Python {}.{}, but the wheel is for {major}.{minor}",
                 needed.0, needed.1
             );
-            // One interpreter may well have had it before it was part of the stable interface.
+            // An interpreter may export a symbol before it becomes part of the stable ABI.
             let is_stable = matches!(promised, Promised::Stable(_));
             let rule = if is_stable { &NEWER_THAN_TAG } else { &FALSE_SUFFIX };
             findings.push(rule.broken(path, message));
@@ -208,7 +206,7 @@ impl<'a> Symbols<'a> {
     }
 }
 
-/// Is it named like a symbol of the interpreter, `PyLong_FromLong` or `_Py_Dealloc`?
+/// Whether the name is that of an interpreter's symbol, such as `PyLong_FromLong` or `_Py_Dealloc`.
 fn is_python(name: &str) -> bool {
     let rest = name.strip_prefix('_').unwrap_or(name).strip_prefix("Py");
     rest.is_some_and(|rest| rest.starts_with(|each: char| each == '_' || each.is_ascii_uppercase()))

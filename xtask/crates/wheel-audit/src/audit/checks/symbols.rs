@@ -1,5 +1,4 @@
-//! Symbols that resolve by luck, or of which nobody can tell whether they do. What surely fails is an
-//! obstacle.
+//! Symbols that may not resolve. Symbols that certainly fail are obstacles.
 
 use std::collections::BTreeSet;
 
@@ -15,7 +14,7 @@ const OF_INTERPRETER: Rule = Rule::warning(
 const NOT_KNOWN: Rule = Rule::note(
     "ELF034",
     "symbols-not-known",
-    "bundle the library; the exports of a library outside the wheel are not known",
+    "bundle the library: the audit does not know the exports of a library outside the wheel",
 );
 
 pub(super) const CHECK: Check = Check { rules: &[OF_INTERPRETER, NOT_KNOWN], find };
@@ -40,7 +39,7 @@ fn find(context: &AuditContext<'_>, findings: &mut Vec<Finding>) {
     findings.extend(unknown.finding(&context.facts.file));
 }
 
-/// The symbols of a wheel that libraries may export of which nothing is known: one finding for all.
+/// The symbols that libraries with unknown exports may provide. One finding covers the whole wheel.
 #[derive(Default)]
 struct NotKnown<'a> {
     paths: BTreeSet<&'a str>,
@@ -64,7 +63,7 @@ fn of_interpreter(path: &str, unresolved: &Unresolved, library: &str, has_moved:
         "uses {names} of `{library}` but does not link with it: only the interpreter loads it"
     );
     let finding = OF_INTERPRETER.broken(path, message);
-    // Newer systems have it in the C library, and of the older ones each interpreter needs the other.
+    // In newer systems, the C library exports the symbol. In older ones, each interpreter loads the library.
     if has_moved { Finding { severity: Severity::Note, ..finding } } else { finding }
 }
 

@@ -1,5 +1,5 @@
-//! Does each word of the tags mean something: C libraries that exist, platforms that an index takes,
-//! and interpreters that there are?
+//! Checks each part of the tags: existing C library versions, platforms that an index accepts, valid
+//! interpreters.
 
 use std::collections::BTreeSet;
 
@@ -15,12 +15,12 @@ const NO_SUCH_LIBC: Rule = Rule::error(
 const LATER_LIBC: Rule = Rule::warning(
     "TAG007",
     "later-libc",
-    "check that this C library version is released; the newest known one is older",
+    "check that this C library version is released; if it is, update the tool",
 );
 const REFUSED_PLATFORM: Rule = Rule::warning(
     "TAG008",
     "refused-platform",
-    "use a platform tag that the index takes for this architecture, or leave the wheel to another place",
+    "use a platform tag that the index accepts for this architecture, or publish the wheel elsewhere",
 )
 .refused_by_index();
 const MALFORMED: Rule = Rule::warning(
@@ -45,7 +45,7 @@ pub(super) const CHECK: Check = Check {
 fn find(context: &AuditContext<'_>, findings: &mut Vec<Finding>) {
     let Ok(WheelName { tags, .. }) = &context.name else { return };
     let (file, claims) = (&context.facts.file, context.claims());
-    let found = claims.iter().filter_map(|&claim| judge(claim));
+    let found = claims.iter().filter_map(|&claim| platform_fault(claim));
     findings.extend(found.map(|(rule, message)| rule.broken(file, message)));
     if claims.contains(&PlatformTag::Any) && tags.platforms.len() > 1 {
         let message =
@@ -53,7 +53,7 @@ fn find(context: &AuditContext<'_>, findings: &mut Vec<Finding>) {
         findings.push(BESIDE_ANY.broken(file, message));
     }
     let malformed = malformed(tags);
-    // If nobody installs the wheel, that finding proposes other tags.
+    // If no interpreter installs the wheel, TAG104 proposes other tags.
     if !malformed.is_empty() && tags.expand().iter().any(is_installable) {
         let message = format!("{} is not a valid Python tag or ABI tag", listing(&malformed));
         findings.push(MALFORMED.broken(file, message));
@@ -67,8 +67,8 @@ fn find(context: &AuditContext<'_>, findings: &mut Vec<Finding>) {
     }
 }
 
-/// What is wrong with a platform. Where no policy stands behind it, another rule says so.
-fn judge(claim: PlatformTag) -> Option<(&'static Rule, String)> {
+/// The fault of a platform tag. TAG003 covers platforms without a policy.
+fn platform_fault(claim: PlatformTag) -> Option<(&'static Rule, String)> {
     if matches!(claim, PlatformTag::Any | PlatformTag::Linux(_)) {
         return None;
     }
@@ -92,7 +92,7 @@ fn judge(claim: PlatformTag) -> Option<(&'static Rule, String)> {
     refused.then(|| (&REFUSED_PLATFORM, format!("the package index rejects `{claim}`")))
 }
 
-/// Python and ABI tags that are none: a name and a number are wanted (PEP 425).
+/// Invalid Python and ABI tags. A valid tag is a name and a number (PEP 425).
 fn malformed(tags: &TagSet) -> Vec<&String> {
     let letters = |tag: &str| tag.chars().take_while(char::is_ascii_lowercase).count();
     let is_python = |tag: &str| {

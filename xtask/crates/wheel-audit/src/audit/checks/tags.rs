@@ -1,5 +1,4 @@
-//! Are the tags in the file name well-formed, those of `WHEEL`, and ones that promise something
-//! true?
+//! Checks that the tags in the file name are well-formed, match `WHEEL`, and promise a known platform.
 
 use std::collections::BTreeSet;
 
@@ -12,8 +11,11 @@ const FILE_NAME: Rule = Rule::error(
     "file-name",
     "name the file `name-version(-build)-python-abi-platform.whl`",
 );
-const WHEEL_TAGS: Rule =
-    Rule::error("TAG002", "wheel-tags", "retag the wheel with a tool instead of renaming it");
+const WHEEL_TAGS: Rule = Rule::error(
+    "TAG002",
+    "wheel-tags",
+    "change tags with `wheel tags` instead of renaming the file",
+);
 const UNKNOWN_PLATFORM: Rule = Rule::error(
     "TAG003",
     "unknown-platform",
@@ -22,7 +24,8 @@ const UNKNOWN_PLATFORM: Rule = Rule::error(
 const NO_PROMISE: Rule = Rule::warning(
     "TAG004",
     "no-promise",
-    "give the wheel the manylinux or musllinux tag that it fulfils; the package index rejects `linux_*`",
+    "set `[check] tag = \"target\"` in wheels.toml, or run `auditwheel repair` for a wheel of another build; \
+     the package index rejects `linux_*`",
 )
 .refused_by_index();
 const OTHER_SYSTEM: Rule = Rule::note(
@@ -30,8 +33,12 @@ const OTHER_SYSTEM: Rule = Rule::note(
     "other-system",
     "check the machine code with tools of that system, such as delvewheel or delocate",
 );
-const MACHINE_CODE_FOR_ANY: Rule =
-    Rule::error("TAG005", "machine-code-for-any", "give a wheel with machine code a platform tag");
+const MACHINE_CODE_FOR_ANY: Rule = Rule::error(
+    "TAG005",
+    "machine-code-for-any",
+    "make the build backend write a platform tag: with setuptools, list the extension in `ext_modules`; for an \
+     existing wheel, run `wheel tags --platform-tag`",
+);
 
 pub(super) const CHECK: Check = Check {
     rules: &[
@@ -76,7 +83,7 @@ fn find(context: &AuditContext<'_>, findings: &mut Vec<Finding>) {
     }
 }
 
-/// Where the `Tag:` lines are not the tags of the file name.
+/// Reports `Tag:` lines that differ from the tags of the file name.
 fn wheel_tags(file: &str, lines: &[String], tags: &TagSet) -> Option<Finding> {
     let inside: BTreeSet<String> = lines.iter().cloned().collect();
     let outside: BTreeSet<String> = tags.expand().into_iter().map(String::from).collect();
@@ -90,7 +97,7 @@ fn wheel_tags(file: &str, lines: &[String], tags: &TagSet) -> Option<Finding> {
     } else if all.is_some_and(|all: BTreeSet<String>| all == outside) {
         let message = format!("`WHEEL` has {}, which is not expanded", listing(&extra));
         let help = format!("write {} `Tag:` lines, one for each tag of the set", outside.len());
-        // Installers read the file name alone.
+        // Installers read only the file name.
         let finding = WHEEL_TAGS.broken(file, message).with_help(help);
         Some(Finding { severity: Severity::Warning, ..finding })
     } else if inside.iter().all(|line| line.chars().count() == 1) {

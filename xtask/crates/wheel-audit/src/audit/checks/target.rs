@@ -1,17 +1,20 @@
-//! Is it the wheel that was asked for?
+//! Compares the wheel with the requested target and interpreter.
 
 use super::{AuditContext, Check, Finding, Rule, listing};
 use crate::policy::PlatformTag;
 
-const OTHER_PLATFORM: Rule =
-    Rule::error("TAG101", "other-platform", "retag the wheel for the target it was built for");
+const OTHER_PLATFORM: Rule = Rule::error(
+    "TAG101",
+    "other-platform",
+    "build on the target's own system, or correct the tag of the wheel",
+);
 const OTHER_INTERPRETER: Rule =
     Rule::error("TAG102", "other-interpreter", "build with the requested interpreter");
 const NO_EXTENSION: Rule = Rule::error(
     "TAG103",
     "no-extension",
-    "search the build's log for a compiler error that the build ignored; if the package works without its \
-     extension, set `native = false` in `[check]` of wheels.toml",
+    "search the build log for a compiler error; if the package works without its extension, set \
+     `[check] native = false` in wheels.toml",
 );
 
 pub(super) const CHECK: Check =
@@ -52,8 +55,8 @@ fn find(context: &AuditContext<'_>, findings: &mut Vec<Finding>) {
     }
 }
 
-/// Does a wheel that claims `claim` install on every system of `target`, and promise to work there?
-/// For a target that promises nothing itself, the architecture decides.
+/// Whether a wheel with the tag `claim` installs on every system of `target`. For a target with a `linux`
+/// tag, only the architecture decides.
 fn installs_on(claim: PlatformTag, target: PlatformTag) -> bool {
     if claim == PlatformTag::Any {
         return true;

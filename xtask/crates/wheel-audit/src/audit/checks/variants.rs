@@ -1,4 +1,4 @@
-//! Wheel variants (see `audit/variant.rs`): what the file name and `variant.json` say of them.
+//! Checks the file name and `variant.json` of wheel variants (see `audit/variant.rs`).
 
 use super::{AuditContext, Check, Finding, Rule};
 use crate::audit::variant;
@@ -6,7 +6,7 @@ use crate::audit::variant;
 const VARIANT: Rule = Rule::warning(
     "TAG012",
     "wheel-variant",
-    "publish a wheel without a label as well; installers and indexes that do not know PEP 825 refuse the name",
+    "publish a wheel without a label as well; installers and indexes without support for PEP 825 reject the name",
 )
 .refused_by_index();
 const METADATA: Rule = Rule::warning(
@@ -22,19 +22,18 @@ fn find(context: &AuditContext<'_>, findings: &mut Vec<Finding>) {
     let (file, text) = (&context.facts.file, variant::text(context));
     let Some(label) = &name.variant else {
         if text.is_some() {
-            let message = "has `variant.json`, and the file name has no variant label";
+            let message = "has `variant.json`, but the file name has no variant label";
             findings.push(METADATA.broken(file, message));
         }
         return;
     };
-    let message =
-        format!("is the variant `{label}` of the wheel (PEP 825, which is accepted provisionally)");
+    let message = format!("is the variant `{label}` of the wheel (PEP 825, which is provisional)");
     findings.push(VARIANT.broken(file, message));
     if context.contents().is_none() {
         return;
     }
     let fault = match text.map(|text| variant::properties(text, label)) {
-        None => Some("there is none".to_owned()),
+        None => Some("missing".to_owned()),
         Some(Err(reason)) => Some(reason),
         Some(Ok(_)) => None,
     };

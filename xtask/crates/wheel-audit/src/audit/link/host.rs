@@ -1,4 +1,4 @@
-//! What loads the files of a wheel: the interpreters that its tags name.
+//! The interpreters and the C library that load the files of a wheel.
 
 use std::borrow::Cow;
 
@@ -6,25 +6,25 @@ use crate::policy::exports::{self, Export};
 use crate::policy::{Arch, Libc, LibcVersion, Policies, musl_libc};
 use crate::wheel::{ExtensionAbi, ExtensionSuffix, Interpreter, Tag, WheelName};
 
-/// glibc's C library, of which no process goes without.
+/// glibc's C library, which every process loads.
 const LIBC: &str = "libc.so.6";
-/// A name of glibc's loader. What it exports on each machine is under any of its names.
+/// A name of glibc's loader. The export tables accept any of its names.
 const LOADER: &str = "ld-linux-x86-64.so.2";
-/// A glibc from which on no interpreter has loaded more libraries.
+/// A glibc for which interpreters load only the libraries that all of them load.
 const OLD: Libc = Libc::Glibc(LibcVersion::new(2, 5));
 
 /// The interpreters and the C library that a wheel is for.
 #[derive(Debug, Clone, Default)]
 pub(in crate::audit) struct Host {
-    /// Those that the tags name; none if any interpreter takes the wheel.
+    /// The interpreters of the tags. Empty if every interpreter accepts the wheel.
     interpreters: Vec<Interpreter>,
-    /// A tag names a stable interface, which rules of its own are about.
+    /// Whether a tag is for a stable ABI, which the ABI rules cover.
     is_stable: bool,
     is_musl: bool,
 }
 
 impl Host {
-    /// The hosts of a wheel with this name.
+    /// The host of a wheel with this name.
     pub(in crate::audit) fn of(name: Option<&WheelName>, is_musl: bool) -> Self {
         let tags = name.map(|name| name.tags.expand()).unwrap_or_default();
         let is_stable = tags.iter().any(Tag::is_stable);
@@ -34,9 +34,9 @@ impl Host {
         Self { interpreters, is_stable, is_musl }
     }
 
-    /// May the interpreter that loads a file have this symbol, which is named like one of its own?
+    /// Whether the interpreter that loads a file may export this symbol with an interpreter's prefix.
     pub(super) fn has(&self, path: &str, symbol: &str) -> bool {
-        // What PyPy has for embedding is in no table.
+        // The tables lack PyPy's symbols for embedding.
         let is_embedding = symbol.starts_with("pypy_");
         let own = ExtensionSuffix::parse(path).map(|suffix| suffix.abi);
         if is_embedding {
@@ -48,7 +48,7 @@ impl Host {
         let lacks = |own: &Interpreter| exported_by(*own, symbol) == Some(false);
         match own {
             Some(ExtensionAbi::Interpreter(own)) => !lacks(&own),
-            // Rules of their own are about the stable interfaces.
+            // The ABI rules cover the stable ABIs.
             Some(_) => true,
             None => {
                 self.is_stable
@@ -58,7 +58,7 @@ impl Host {
         }
     }
 
-    /// The libraries that are loaded with every file; with those of an interpreter if one loads it.
+    /// The libraries that every process loads, including those of the interpreter if `has_python`.
     pub(super) fn libraries(&self, arch: Arch, has_python: bool) -> Vec<Cow<'static, str>> {
         if self.is_musl {
             return vec![musl_libc(arch).into()];
@@ -68,25 +68,25 @@ impl Host {
         [LIBC, LOADER].into_iter().chain(own).map(Cow::from).collect()
     }
 
-    /// Has every interpreter loaded a library of this name, so that the loader takes no other one?
+    /// Whether every interpreter has loaded a library of this name, so that the loader uses no other.
     pub(super) fn has_loaded(&self, name: &str, arch: Option<Arch>) -> bool {
         let name = self.library(name, arch);
         arch.is_some_and(|arch| self.libraries(arch, true).contains(&name))
     }
 
-    /// Are the exports of the C library known?
+    /// Whether the exports of the C library are known.
     pub(super) fn is_known(&self, arch: Arch) -> bool {
         let libc = self.library(LIBC, Some(arch));
         !matches!(exports::of_library(&libc, "", arch), Export::UnknownLibrary)
     }
 
-    /// Is the C library musl?
+    /// Whether the C library is musl.
     pub(super) fn is_musl(&self) -> bool {
         self.is_musl
     }
 
-    /// The name by which a needed library is known. musl is itself all libraries that glibc has
-    /// (musl, `ldso/dynlink.c`, `load_library`).
+    /// The canonical name of a needed library. musl replaces glibc's libraries with itself (musl,
+    /// `ldso/dynlink.c`, `load_library`).
     pub(super) fn library<'a>(&self, name: &'a str, arch: Option<Arch>) -> Cow<'a, str> {
         /// The list in musl's source.
         const RESERVED: [&str; 7] = ["c", "pthread", "rt", "m", "dl", "util", "xnet"];
@@ -100,7 +100,7 @@ impl Host {
     }
 }
 
-/// Does an interpreter export a symbol? `None` if nothing tells.
+/// Whether an interpreter exports a symbol. `None` if unknown.
 fn exported_by(own: Interpreter, symbol: &str) -> Option<bool> {
     let (major, minor) = own.python_version();
     let own = if own.is_pypy() {
@@ -115,12 +115,12 @@ fn exported_by(own: Interpreter, symbol: &str) -> Option<bool> {
     exports::of_interpreter(own, symbol)
 }
 
-/// Is it named like a symbol of an interpreter?
+/// Whether the symbol has an interpreter's prefix.
 pub(super) fn is_python(symbol: &str) -> bool {
     ["Py", "_Py", "pypy_"].iter().any(|start| symbol.starts_with(start))
 }
 
-/// Are the exports of a system library known?
+/// Whether the exports of a system library are known.
 pub(super) fn is_known(library: &str, arch: Option<Arch>) -> bool {
     let is_unknown =
         |arch| matches!(exports::of_library(library, "", arch), Export::UnknownLibrary);

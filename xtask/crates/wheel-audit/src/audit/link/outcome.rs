@@ -1,105 +1,105 @@
-//! What linking a file comes to.
+//! The result of linking a file.
 
 use std::collections::BTreeMap;
 
 use crate::audit::elf_file::Elf;
 use crate::elf::VersionNeed;
 
-/// At most so many symbols of a file are kept that do not resolve for the same reason.
+/// Maximum number of unresolved symbols per file and cause.
 const MAX_SYMBOLS: usize = 256;
 
-/// Symbols that a file takes from elsewhere and that nothing surely provides, for the same reason.
+/// Undefined symbols of a file that may not resolve, for the same cause.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::audit) struct Unresolved {
-    /// Why they do not resolve.
+    /// The cause.
     pub(in crate::audit) cause: Cause,
-    /// They are functions that the loader looks up at the first call.
+    /// Whether they are functions that the loader resolves at the first call.
     pub(in crate::audit) is_lazy: bool,
-    /// The symbols, in the order of the file; no names where a version is missing as a whole.
+    /// The symbols, in the order of the file. The names are empty if a whole version is missing.
     pub(in crate::audit) symbols: Vec<Symbol>,
 }
 
-/// A symbol as the file asks for it.
+/// An undefined symbol.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(in crate::audit) struct Symbol {
     /// Its name, mangled.
     pub(in crate::audit) name: String,
-    /// The version, if the file names one.
+    /// The version, if any.
     pub(in crate::audit) version: Option<String>,
 }
 
-/// Why a symbol does not resolve.
+/// The cause why a symbol does not resolve.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(in crate::audit) enum Cause {
-    /// Nothing in scope exports it, and everything there is known.
+    /// Nothing in scope exports it, and all exports there are known.
     Nowhere,
     /// This library of the wheel does not define the version.
     VersionNotDefined(String),
-    /// The file needs versions of this library, and not the library itself.
+    /// The file needs versions of this library, but not the library itself.
     LibraryNotNeeded(String),
-    /// The interpreters that the wheel is for do not export it.
+    /// The interpreters of the wheel's tags do not export it.
     NotOfInterpreter,
-    /// Every interpreter has loaded the library that exports it, and the file does not need it.
+    /// Every interpreter loads the library that exports it, but the file does not need the library.
     OfInterpreter {
         /// The library.
         library: String,
-        /// Newer systems export it from the C library.
+        /// Whether the C library of newer systems exports it.
         has_moved: bool,
     },
-    /// No library exports it from this version on.
+    /// Libraries since this version no longer export it.
     Until(&'static str),
-    /// This library, which has no symbol versions, exports it since this release of its own.
+    /// This library without symbol versions exports it since this release.
     Release(String, &'static str),
     /// Nothing in scope exports it, but this file of the wheel does.
     OutOfScope(String),
-    /// Nothing known in scope exports it; one of these libraries may.
+    /// No known library in scope exports it, but one of these libraries may.
     Unknown(Vec<String>),
 }
 
-/// How a file comes to be loaded.
+/// How a file is loaded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(in crate::audit) enum Starter {
+pub(in crate::audit) enum LoadedBy {
     /// Python imports it, or a module that needs it: with `RTLD_NOW` (`CPython`,
     /// `Python/dynload_shlib.c` and `Python/pystate.c`).
     Import,
     /// The kernel starts it, or a program that needs it.
     Program,
-    /// Something opens it by its path.
+    /// Other code opens it by path.
     Path,
 }
 
-/// What linking a file comes to.
+/// The result of linking a file.
 #[derive(Debug, Default)]
 pub(super) struct Outcome {
-    /// Imports by index that a library of the system provides: library and version.
+    /// Imports (by index) that a system library provides, with library and version.
     pub(super) provided: Vec<(usize, String, &'static str)>,
     unresolved: BTreeMap<(Cause, bool), Vec<Symbol>>,
-    starter: Option<Starter>,
+    loaded_by: Option<LoadedBy>,
 }
 
 impl Outcome {
-    /// Nothing is known yet of a file but how it comes to be loaded.
-    pub(super) fn of(starter: Starter) -> Self {
-        Self { starter: Some(starter), ..Self::default() }
+    /// An empty result for a file that is loaded in this way.
+    pub(super) fn of(loaded_by: LoadedBy) -> Self {
+        Self { loaded_by: Some(loaded_by), ..Self::default() }
     }
 
-    /// Notes that a symbol does not resolve.
+    /// Adds an unresolved symbol.
     pub(super) fn add(&mut self, cause: Cause, is_lazy: bool, symbol: Symbol) {
-        // Python binds all functions at once in what it imports.
-        let is_lazy = is_lazy && self.starter != Some(Starter::Import);
+        // Python binds all functions of modules at import.
+        let is_lazy = is_lazy && self.loaded_by != Some(LoadedBy::Import);
         let symbols = self.unresolved.entry((cause, is_lazy)).or_default();
         if symbols.len() < MAX_SYMBOLS {
             symbols.push(symbol);
         }
     }
 
-    /// Moves what was found into the file, and drops the names that nobody needs any more.
+    /// Stores the result in the file, and drops names that are no longer needed.
     pub(super) fn apply(self, elf: &mut Elf) {
         let unresolved = self.unresolved.into_iter();
         elf.unresolved = unresolved
             .map(|((cause, is_lazy), symbols)| Unresolved { cause, is_lazy, symbols })
             .collect();
-        elf.starter = self.starter;
+        elf.loaded_by = self.loaded_by;
         let Ok(facts) = &mut elf.facts else { return };
         let mut known: BTreeMap<(String, &str), usize> = BTreeMap::new();
         for (import, library, version) in self.provided {

@@ -1,12 +1,12 @@
-//! Looks up each symbol where the loader does.
+//! Looks up each symbol as the loader does.
 
 use std::{borrow::Cow, cell::Cell, collections::BTreeSet};
 
 use super::{
-    astray::Astray,
     host::{Host, is_python},
-    outcome::{Cause, Outcome, Starter, Symbol},
+    outcome::{Cause, LoadedBy, Outcome, Symbol},
     scope::{Scope, scopes},
+    shadowed::Shadowed,
 };
 use crate::audit::elf_file::Elf;
 use crate::audit::loading::{Role, Roles};
@@ -17,7 +17,7 @@ use crate::policy::{Arch, Policies, SymbolVersion};
 /// Maximum number of lookups of a symbol in a file or library, for all files of a wheel.
 const MAX_LOOKUPS: usize = 1 << 25;
 
-/// At most so many unknown libraries are named that may export a symbol.
+/// Maximum number of unknown libraries in a cause.
 const MAX_UNKNOWN: usize = 3;
 
 /// The files of a wheel with the scope of each.
@@ -25,13 +25,13 @@ pub(super) struct Resolver<'a> {
     elves: &'a [Elf],
     host: &'a Host,
     scopes: Vec<Scope<'a>>,
-    /// For each file those in whose scope it is.
+    /// For each file, the files with it in their scope.
     users: Vec<Vec<usize>>,
-    starters: Vec<Option<Starter>>,
+    loaded_by: Vec<Option<LoadedBy>>,
     left: Cell<usize>,
 }
 
-/// A symbol that a file takes from elsewhere.
+/// An undefined symbol of a file.
 #[derive(Clone, Copy)]
 struct Wanted<'a> {
     file: usize,
@@ -40,40 +40,40 @@ struct Wanted<'a> {
     hash: u32,
 }
 
-/// Where a symbol comes from.
+/// The origin of a symbol.
 enum Found {
-    /// From a file of the wheel, or from the interpreter.
+    /// A file of the wheel, or the interpreter.
     Inside,
-    /// From a library of the system.
+    /// A system library.
     System {
         library: String,
         /// The first version that exports it.
         since: &'static str,
-        /// The file needs the library, and not only the interpreter.
+        /// Whether the file itself needs the library, not only the interpreter.
         is_own: bool,
-        /// The first version that no longer does.
+        /// The first version that no longer exports it.
         until: Option<&'static str>,
-        /// A library that the file does need exports it as well, in newer versions.
+        /// Whether newer versions of a library that the file needs export it too.
         has_moved: bool,
     },
     Not(Cause),
 }
 
 impl<'a> Resolver<'a> {
-    /// Prepares the scopes; `None` where they are too large to tell.
-    pub(super) fn new(elves: &'a [Elf], host: &'a Host, astray: &Astray) -> Option<Self> {
-        let scopes = scopes(elves, host, astray)?;
+    /// Computes the scopes. `None` if they are too large.
+    pub(super) fn new(elves: &'a [Elf], host: &'a Host, shadowed: &Shadowed) -> Option<Self> {
+        let scopes = scopes(elves, host, shadowed)?;
         let mut users = vec![Vec::new(); elves.len()];
         for (user, scope) in scopes.iter().enumerate() {
             for &file in scope.files.iter().skip(1) {
                 users.get_mut(file)?.push(user);
             }
         }
-        let starters = starters(elves, &users);
-        Some(Self { elves, host, scopes, users, starters, left: Cell::new(MAX_LOOKUPS) })
+        let loaded_by = loaded_by(elves, &users);
+        Some(Self { elves, host, scopes, users, loaded_by, left: Cell::new(MAX_LOOKUPS) })
     }
 
-    /// What linking each file comes to, in order.
+    /// The result of linking each file, in order.
     pub(super) fn outcomes(&self) -> Vec<Outcome> {
         (0..self.elves.len()).map(|file| self.outcome(file).unwrap_or_default()).collect()
     }
@@ -81,8 +81,8 @@ impl<'a> Resolver<'a> {
     fn outcome(&self, file: usize) -> Option<Outcome> {
         let elf = self.elves.get(file)?;
         let (facts, arch) = (elf.loadable()?, elf.arch.filter(|&arch| self.host.is_known(arch))?);
-        let mut outcome = Outcome::of((*self.starters.get(file)?)?);
-        // What a file asks of the system by version, its version needs say.
+        let mut outcome = Outcome::of((*self.loaded_by.get(file)?)?);
+        // Versioned symbols of system libraries are in the version needs.
         let is_inside = |need: &VersionNeed| self.named(file, &need.library).next().is_some();
         let inside: Vec<bool> = facts.version_needs.iter().map(is_inside).collect();
         let has_unknown = self.has_unknown(file);
@@ -96,8 +96,8 @@ impl<'a> Resolver<'a> {
             let hash = symbol_hash(import.name.as_bytes());
             let cause = match self.find(Wanted { file, arch, import, hash })? {
                 Found::Inside => continue,
-                // A file without versions takes part in no comparison of versions, and a linker names
-                // none where another library than the system's defined the symbol.
+                // The loader compares no versions for a file without any. And a linker records no version
+                // if another library than the system's defined the symbol.
                 Found::System { since, .. }
                     if import.need.is_some() || has_unknown && !is_release(since) =>
                 {
@@ -125,20 +125,20 @@ impl<'a> Resolver<'a> {
         Some(outcome)
     }
 
-    /// Is a library in the scope of a file, or of one that loads it, of which nothing is known?
+    /// Whether the scope of a file, or of one that loads it, contains a library with unknown exports.
     fn has_unknown(&self, file: usize) -> bool {
         let users = self.users.get(file).into_iter().flatten().chain([&file]);
         users.filter_map(|&user| self.scopes.get(user)).any(|scope| !scope.unknown.is_empty())
     }
 
-    /// The files in the scope of `file` that go by a name.
+    /// The files in the scope of `file` with this name.
     fn named(&self, file: usize, name: &str) -> impl Iterator<Item = &'a Elf> {
         let files = self.scopes.get(file).map(|scope| scope.files.as_slice()).unwrap_or_default();
         files.iter().filter_map(|&file| self.elves.get(file)).filter(move |elf| elf.is_named(name))
     }
 
-    /// Versions that libraries of the wheel do not define (glibc, `elf/dl-version.c`,
-    /// `match_symbol`: one that defines none at all is taken as it is). musl compares no versions.
+    /// Adds versions that bundled libraries do not define (glibc, `elf/dl-version.c`, `match_symbol`, which accepts
+    /// libraries without any version). musl compares no versions.
     fn versions_not_defined(&self, file: usize, facts: &ElfFacts, outcome: &mut Outcome) {
         if self.host.is_musl() {
             return;
@@ -162,8 +162,8 @@ impl<'a> Resolver<'a> {
         }
     }
 
-    /// Libraries of version needs that nothing loads (glibc, `elf/dl-version.c`,
-    /// `_dl_check_map_versions`, which asserts that they are loaded, weak or not).
+    /// Adds libraries of version needs that nothing loads (glibc, `elf/dl-version.c`, `_dl_check_map_versions`,
+    /// which asserts that they are loaded, even for weak needs).
     fn libraries_not_needed(
         &self,
         file: usize,
@@ -194,7 +194,7 @@ impl<'a> Resolver<'a> {
     fn find(&self, wanted: Wanted<'_>) -> Option<Found> {
         let scope = self.scopes.get(wanted.file)?;
         let symbol = wanted.import.name.as_str();
-        let is_imported = self.starters.get(wanted.file)? != &Some(Starter::Program);
+        let is_imported = self.loaded_by.get(wanted.file)? != &Some(LoadedBy::Program);
         let has_python = scope.has_python || is_imported;
         let path = &self.elves.get(wanted.file)?.path;
         if has_python && is_python(symbol) && self.host.has(path, symbol) {
@@ -208,7 +208,7 @@ impl<'a> Resolver<'a> {
         if let Some(found) = in_libraries(scope, &host, wanted) {
             return Some(found);
         }
-        // What loads the file hands its own scope down.
+        // The scopes of files that load this one apply too.
         let users = self.users.get(wanted.file)?;
         let mut unknown = scope.unknown.clone();
         for scope in users.iter().filter_map(|&user| self.scopes.get(user)) {
@@ -228,7 +228,7 @@ impl<'a> Resolver<'a> {
         }))
     }
 
-    /// Why a symbol is nowhere in scope, where all of the scope is known.
+    /// The cause for a symbol that nothing in a fully known scope exports.
     fn nowhere(&self, wanted: Wanted<'_>, has_python: bool) -> Option<Cause> {
         let replaced = &self.scopes.get(wanted.file)?.replaced;
         let elves = self.elves.iter().enumerate().filter(|(index, _)| !replaced.contains(index));
@@ -241,7 +241,7 @@ impl<'a> Resolver<'a> {
         Some(if is_python { Cause::NotOfInterpreter } else { Cause::Nowhere })
     }
 
-    /// Does any of the files export a symbol with this hash, or may it?
+    /// Whether any of the files exports, or may export, a symbol with this hash.
     fn is_exported(&self, files: &[usize], hash: u32) -> Option<bool> {
         self.charge(files.len())?;
         let exports = |&file: &usize| {
@@ -251,16 +251,15 @@ impl<'a> Resolver<'a> {
         Some(files.iter().any(exports))
     }
 
-    /// Counts so many lookups; `None` once there are too many.
+    /// Counts lookups. `None` after [`MAX_LOOKUPS`].
     fn charge(&self, lookups: usize) -> Option<()> {
         self.left.set(self.left.get().checked_sub(lookups)?);
         Some(())
     }
 }
 
-/// Finds a symbol in the system's libraries, those in scope and those that the host has loaded. Of
-/// several the oldest version counts: a symbol that moved from one library to another is in one of
-/// them on every system.
+/// Finds a symbol in the system libraries in scope and in those of the host. The oldest version counts, because a
+/// symbol that moved between libraries exists in one of them on every system.
 fn in_libraries(scope: &Scope<'_>, host: &[Cow<'_, str>], wanted: Wanted<'_>) -> Option<Found> {
     let own = scope.libraries.iter().map(|library| (library.as_ref(), true));
     let host = host.iter().map(|library| (library.as_ref(), is_everywhere(library)));
@@ -288,38 +287,38 @@ fn in_libraries(scope: &Scope<'_>, host: &[Cow<'_, str>], wanted: Wanted<'_>) ->
     })
 }
 
-/// Is it the release of a library without symbol versions, and not its first?
+/// Whether it is the release of a library without symbol versions, except the first one.
 fn is_release(since: &str) -> bool {
     since != "0" && since.parse::<SymbolVersion>().is_ok()
 }
 
-/// Is it in every process: the C library or the loader?
+/// Whether every process contains the library: the C library or the loader.
 fn is_everywhere(library: &str) -> bool {
     library.starts_with("libc.") || Policies::is_loader(library)
 }
 
-/// A library that exports a symbol since some version.
+/// A library that exports a symbol since a version.
 struct Offer<'a> {
     library: &'a str,
     since: &'static str,
     is_own: bool,
 }
 
-/// Is it an older version of the same prefix? Versions of different prefixes have no order.
+/// Whether `one` is an older version with the same prefix. Versions with different prefixes have no order.
 fn is_older(one: &str, other: &str) -> bool {
     let (one, other) = (SymbolVersion::of_name(one), SymbolVersion::of_name(other));
     one.zip(other).is_some_and(|(one, other)| one.0 == other.0 && one.1 < other.1)
 }
 
-/// How each file comes to be loaded; `None` if nothing tells.
-fn starters(elves: &[Elf], users: &[Vec<usize>]) -> Vec<Option<Starter>> {
+/// How each file is loaded. `None` if unknown.
+fn loaded_by(elves: &[Elf], users: &[Vec<usize>]) -> Vec<Option<LoadedBy>> {
     let roles = Roles::of(elves);
     let own = |elf: &Elf| {
         let facts = elf.loadable()?;
         match roles.role(elf, facts) {
-            Role::Module if !facts.module_inits.is_empty() => Some(Starter::Import),
-            Role::Module | Role::Needed | Role::Library => Some(Starter::Path),
-            Role::Other => facts.interpreter.as_ref().map(|_| Starter::Program),
+            Role::Module if !facts.module_inits.is_empty() => Some(LoadedBy::Import),
+            Role::Module | Role::Needed | Role::Library => Some(LoadedBy::Path),
+            Role::Other => facts.interpreter.as_ref().map(|_| LoadedBy::Program),
         }
     };
     let own: Vec<_> = elves.iter().map(own).collect();

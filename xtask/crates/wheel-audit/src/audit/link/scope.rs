@@ -1,4 +1,4 @@
-//! In which files and libraries the loader looks for the symbols of a file.
+//! The files and libraries in which the loader looks up the symbols of a file.
 
 use std::{
     borrow::Cow,
@@ -6,40 +6,39 @@ use std::{
 };
 
 use super::{
-    astray::Astray,
     host::{Host, is_known},
+    shadowed::Shadowed,
 };
 use crate::audit::{elf_file::Elf, search};
 use crate::elf::ElfKind;
 use crate::policy::{Arch, scope};
 
-/// All scopes of a wheel together name at most so many files and libraries.
+/// Maximum number of files and libraries in all scopes of a wheel.
 const MAX_PLACES: usize = 1 << 20;
 
-/// A file and what it needs, directly or behind other libraries, breadth first (`ld.so(8)`; glibc,
-/// `elf/dl-deps.c`).
+/// A file and its direct and indirect needs, breadth first (`ld.so(8)`; glibc, `elf/dl-deps.c`).
 #[derive(Debug, Default)]
 pub(super) struct Scope<'a> {
     /// Files of the wheel by index, the file itself first.
     pub(super) files: Vec<usize>,
-    /// Libraries of the system whose exports are known.
+    /// System libraries with known exports.
     pub(super) libraries: Vec<Cow<'a, str>>,
-    /// Libraries whose exports are not known.
+    /// Libraries with unknown exports.
     pub(super) unknown: BTreeSet<&'a str>,
-    /// Files of the wheel whose names the loader takes for libraries of the system.
+    /// Files of the wheel that the loader replaces with system libraries of the same name.
     pub(super) replaced: BTreeSet<usize>,
-    /// Needs the interpreter's own library.
+    /// Whether it needs the interpreter's own library.
     pub(super) has_python: bool,
 }
 
-/// The files of a wheel by the names under which others need them, on each machine.
+/// The files of a wheel by architecture and name (file name or soname).
 struct Names<'a>(BTreeMap<(Option<Arch>, &'a str), Vec<usize>>);
 
 impl<'a> Names<'a> {
     fn of(elves: &'a [Elf]) -> Self {
         let mut names: BTreeMap<_, Vec<usize>> = BTreeMap::new();
         for (index, elf) in elves.iter().enumerate() {
-            // A file that cannot be judged may be any library: an error of its own.
+            // An unreadable file may be any library. ELF001 covers it.
             let facts = elf.facts.as_ref().ok();
             if facts.is_some_and(|facts| facts.kind != ElfKind::Shared) {
                 continue;
@@ -55,28 +54,32 @@ impl<'a> Names<'a> {
     }
 
     fn get(&self, arch: Option<Arch>, name: &'a str) -> &[usize] {
-        let unjudged = || self.0.get(&(None, name));
-        self.0.get(&(arch, name)).or_else(unjudged).map(Vec::as_slice).unwrap_or_default()
+        let unreadable = || self.0.get(&(None, name));
+        self.0.get(&(arch, name)).or_else(unreadable).map(Vec::as_slice).unwrap_or_default()
     }
 }
 
-/// The scope of each file, by index; `None` where they are too large to tell.
-pub(super) fn scopes<'a>(elves: &'a [Elf], host: &Host, astray: &Astray) -> Option<Vec<Scope<'a>>> {
+/// The scope of each file, by index. `None` after [`MAX_PLACES`].
+pub(super) fn scopes<'a>(
+    elves: &'a [Elf],
+    host: &Host,
+    shadowed: &Shadowed,
+) -> Option<Vec<Scope<'a>>> {
     let (names, mut left) = (Names::of(elves), MAX_PLACES);
-    let wheel = Wheel { elves, names: &names, host, astray };
+    let wheel = Wheel { elves, names: &names, host, shadowed };
     (0..elves.len()).map(|index| scope(&wheel, index, &mut left)).collect()
 }
 
-/// What decides the scopes of all files.
+/// The common inputs for all scopes.
 struct Wheel<'a, 'b> {
     elves: &'a [Elf],
     names: &'b Names<'a>,
     host: &'b Host,
-    astray: &'b Astray,
+    shadowed: &'b Shadowed,
 }
 
 fn scope<'a>(wheel: &Wheel<'a, '_>, root: usize, left: &mut usize) -> Option<Scope<'a>> {
-    let &Wheel { elves, names, host, astray } = wheel;
+    let &Wheel { elves, names, host, shadowed } = wheel;
     let is_program = elves.get(root)?.loadable().is_some_and(|facts| facts.interpreter.is_some());
     let mut scope = Scope { files: vec![root], ..Scope::default() };
     let (mut seen, mut queue) = (BTreeSet::from([root]), VecDeque::from([root]));
@@ -87,22 +90,23 @@ fn scope<'a>(wheel: &Wheel<'a, '_>, root: usize, left: &mut usize) -> Option<Sco
             continue;
         };
         *left = left.checked_sub(1 + facts.needed.len())?;
-        // What a name stands for is settled when it is needed first.
+        // The first need decides which file a name refers to.
         for name in facts.needed.iter().filter(|name| known.insert(name)) {
             let all = names.get(elf.arch, name);
             *left = left.checked_sub(all.len())?;
             let is_loaded = || all.iter().any(|file| seen.contains(file));
             let is_systems = || !is_program && host.has_loaded(name, elf.arch);
-            let is_astray =
-                || is_known(&host.library(name, elf.arch), elf.arch) && astray.has(&elf.path, name);
-            if !all.is_empty() && !is_loaded() && (is_systems() || is_astray()) {
+            let is_shadowed = || {
+                is_known(&host.library(name, elf.arch), elf.arch) && shadowed.has(&elf.path, name)
+            };
+            if !all.is_empty() && !is_loaded() && (is_systems() || is_shadowed()) {
                 scope.replaced.extend(all);
                 scope.add_library(name, elf.arch, host);
                 continue;
             }
             let own =
                 if all.len() < 2 || is_loaded() { None } else { on_path(elves, all, elf, name) };
-            // Where the file's own search path leads to none of several, any may be meant.
+            // If the search path leads to none of several files, assume any of them.
             let files = own.as_ref().map_or(all, std::slice::from_ref);
             for &file in files.iter().filter(|&&file| seen.insert(file)) {
                 scope.files.push(file);
@@ -116,7 +120,7 @@ fn scope<'a>(wheel: &Wheel<'a, '_>, root: usize, left: &mut usize) -> Option<Sco
     Some(scope)
 }
 
-/// The file to which the search path of `user` itself leads: the loader looks there first.
+/// The file in the search path of `user`, where the loader looks first.
 fn on_path(elves: &[Elf], files: &[usize], user: &Elf, name: &str) -> Option<usize> {
     let folders = search::own_folders(&user.path, user.loadable()?);
     let place = |file: usize| Some(search::installed(&elves.get(file)?.path));
@@ -126,13 +130,13 @@ fn on_path(elves: &[Elf], files: &[usize], user: &Elf, name: &str) -> Option<usi
 }
 
 impl<'a> Scope<'a> {
-    /// Is a file or library of this name in the scope?
+    /// Whether a file or library of this name is in the scope.
     pub(super) fn has(&self, name: &str, elves: &[Elf]) -> bool {
         let mut files = self.files.iter().filter_map(|&file| elves.get(file));
         self.libraries.iter().any(|library| library == name) || files.any(|elf| elf.is_named(name))
     }
 
-    /// Adds a library that is not in the wheel, and what that one needs.
+    /// Adds a library outside the wheel, and its needs.
     fn add_library(&mut self, name: &'a str, arch: Option<Arch>, host: &Host) {
         if ["libpython", "libpypy"].iter().any(|start| name.starts_with(start)) {
             self.has_python = true;

@@ -1,4 +1,4 @@
-//! Which files of a wheel the loader maps together.
+//! The files of a wheel that the loader loads together.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -7,7 +7,7 @@ use crate::audit::loading::{Role, Roles};
 use crate::elf::ElfFacts;
 use crate::policy::Arch;
 
-/// The files of a wheel by the names under which others need them.
+/// The files of a wheel by file name and soname.
 pub(super) struct Closure<'a> {
     elves: &'a [Elf],
     by_name: BTreeMap<(Option<Arch>, &'a str), usize>,
@@ -34,7 +34,7 @@ impl<'a> Closure<'a> {
         })
     }
 
-    /// A file and all files of the wheel that it needs.
+    /// A file and all files of the wheel that it needs, directly or indirectly.
     pub(super) fn from(&self, root: usize) -> Vec<(&'a Elf, &'a ElfFacts)> {
         let (mut known, mut queue) = (BTreeSet::from([root]), VecDeque::from([root]));
         let mut found = Vec::new();
@@ -51,7 +51,7 @@ impl<'a> Closure<'a> {
         found
     }
 
-    /// The paths of all files that Python loads: modules, and what they need.
+    /// The paths of all files that Python loads: modules and the libraries that they need.
     pub(super) fn loaded(&self) -> BTreeSet<&'a str> {
         let mut loaded = BTreeSet::new();
         let (mut known, mut left) = (BTreeSet::new(), Vec::new());

@@ -11,23 +11,23 @@ use crate::policy::{PlatformTag, Provider, SystemLibrary, distributions};
 pub(super) const ABSENT_LIBRARY: Rule = Rule::error(
     "ELF006",
     "absent-library",
-    "put it into the wheel: `[repair] mode = \"auto\"` in wheels.toml, or `auditwheel repair` for a wheel of another \
+    "bundle it: set `[repair] mode = \"auto\"` in wheels.toml, or run `auditwheel repair` for a wheel of another \
      build; or link it statically",
 );
 pub(super) const LIBRARY_OF_ANOTHER_WHEEL: Rule = Rule::warning(
     "ELF012",
     "library-of-another-wheel",
-    "import the other wheel's modules first, or add a search path that leads there",
+    "import the other package first, or add its folder to the search path",
 );
 pub(super) const LIBRARY_OF_A_DRIVER: Rule = Rule::warning(
     "ELF013",
     "library-of-a-driver",
-    "load the file only if the driver is installed, so that the import works without it",
+    "load the file only if the driver is installed, so that users can import the package without it",
 );
 pub(super) const DAMAGED_NAMES: Rule = Rule::error(
     "ELF041",
     "damaged-string-table",
-    "strip files before `patchelf` rewrites them, never after it, and use a current `patchelf`",
+    "run `strip` before `patchelf`, never after it, and use a current `patchelf`",
 );
 
 pub(super) fn collect(context: &AuditContext<'_>, all: &mut Vec<Obstacle>) {
@@ -47,14 +47,14 @@ pub(super) fn collect(context: &AuditContext<'_>, all: &mut Vec<Obstacle>) {
                     library.escape_debug()
                 );
                 let obstacle = Obstacle::new(&DAMAGED_NAMES, &elf.path, cause);
-                all.push(obstacle.with_words(not_found(library)));
+                all.push(obstacle.with_loader_message(not_found(library)));
             } else if breaks.is_some() || on_some_systems.insert(library) {
                 let tag = breaks.map(|limits| limits.tag());
                 all.push(absent(elf, library, tag, &wheel));
             }
         }
     }
-    // What every system has is no obstacle.
+    // A library that every system has is no obstacle.
     all.retain(|each| match &each.on {
         Condition::LacksLibrary(library) => {
             let mut systems = distributions().iter();
@@ -65,38 +65,38 @@ pub(super) fn collect(context: &AuditContext<'_>, all: &mut Vec<Obstacle>) {
     });
 }
 
-/// What glibc's loader prints where it finds no such library (`elf/dl-load.c`).
+/// The message of glibc's loader for a missing library (`elf/dl-load.c`).
 pub(super) fn not_found(library: &str) -> String {
     let library = library.escape_debug();
     format!("{library}: cannot open shared object file: No such file or directory")
 }
 
-/// Can no library have that name? Control characters, or bytes that are no text.
+/// Whether the name is invalid: it contains control characters, or bytes that are not UTF-8.
 fn is_garbage(library: &str) -> bool {
     library.is_empty()
         || library.chars().any(|each| each.is_control() || each == char::REPLACEMENT_CHARACTER)
 }
 
-/// What decides which wheel brings a library.
+/// The facts that decide which required project provides a library.
 struct Wheel<'a> {
     requires: &'a [Requirement<'a>],
-    /// What the wheel itself puts into `site-packages`.
+    /// The top-level names that the wheel installs.
     tops: &'a BTreeSet<String>,
 }
 
 impl<'a> Wheel<'a> {
-    /// The required project that brings a library: one that is known to, one into whose package, of
-    /// which this wheel has no part, the file's own search path leads, or one that is named like it.
-    fn bringing(&self, elf: &Elf, library: &str) -> Option<&'a Requirement<'a>> {
+    /// The required project that provides a library: a known provider, the project whose package is in the
+    /// file's search path, or a project with the library's name.
+    fn provider_of(&self, elf: &Elf, library: &str) -> Option<&'a Requirement<'a>> {
         let provider = Provider::of(library);
         let is_known =
             |each: &&Requirement<'_>| provider.is_some_and(|all| all.is_project(each.project));
         let all = self.requires;
         let named = || all.iter().find(|each| each.is_named_like(library));
-        all.iter().find(is_known).or_else(|| self.leads_to(elf)).or_else(named)
+        all.iter().find(is_known).or_else(|| self.in_search_path(elf)).or_else(named)
     }
 
-    fn leads_to(&self, elf: &Elf) -> Option<&'a Requirement<'a>> {
+    fn in_search_path(&self, elf: &Elf) -> Option<&'a Requirement<'a>> {
         let folders = search::own_folders(&elf.path, elf.loadable()?);
         let tops = folders.iter().filter_map(|folder| folder.split('/').next());
         let mut foreign = tops.filter(|&top| !self.tops.contains(top));
@@ -104,12 +104,13 @@ impl<'a> Wheel<'a> {
     }
 }
 
-/// A library that nothing promises may be installed all the same, so nobody can tell.
+/// The obstacle for a library that is not in the wheel. It may be installed on the user's system, so the
+/// effect is uncertain.
 fn absent(elf: &Elf, library: &str, tag: Option<PlatformTag>, wheel: &Wheel<'_>) -> Obstacle {
     let name = library.escape_debug();
     let obstacle = |rule, cause: String| {
         Obstacle::new(rule, &elf.path, cause)
-            .with_words(not_found(library))
+            .with_loader_message(not_found(library))
             .on(Condition::LacksLibrary(library.to_owned()))
             .with_effect(Effect::MayFail)
     };
@@ -118,8 +119,8 @@ fn absent(elf: &Elf, library: &str, tag: Option<PlatformTag>, wheel: &Wheel<'_>)
         let cause = format!("needs `{name}`, which comes with {driver} and not with a wheel");
         return obstacle(&LIBRARY_OF_A_DRIVER, cause);
     }
-    if let Some(required) = wheel.bringing(elf, library) {
-        let required_how = if required.is_extra { "only with an extra" } else { "in any case" };
+    if let Some(required) = wheel.provider_of(elf, library) {
+        let required_how = if required.is_extra { "only with an extra" } else { "always" };
         let cause = format!(
             "needs `{name}`, which is not in the wheel; it comes with `{}`, which METADATA requires \
              {required_how}",
@@ -128,7 +129,7 @@ fn absent(elf: &Elf, library: &str, tag: Option<PlatformTag>, wheel: &Wheel<'_>)
         return obstacle(&LIBRARY_OF_ANOTHER_WHEEL, cause);
     }
     if library.starts_with("libpython") {
-        let cause = format!("needs `{name}`: do not link libpython, the interpreter provides it");
+        let cause = format!("needs `{name}`, which no wheel can rely on");
         let help = "do not link modules with `libpython`: the interpreter provides its symbols";
         return obstacle(&ABSENT_LIBRARY, cause).with_help(help);
     }
@@ -143,7 +144,7 @@ fn absent(elf: &Elf, library: &str, tag: Option<PlatformTag>, wheel: &Wheel<'_>)
             "add `{project}`, whose wheels contain it, to `Requires-Dist`, or bundle it"
         )),
         None if library.contains('/') => absent.with_help(
-            "give the library a soname (`-Wl,-soname`) and link by name: it was linked by path",
+            "link the library with a soname (`-Wl,-soname`) and by name: it was linked by path",
         ),
         None => match SystemLibrary::of(library) {
             Some(known) => absent.with_help(format!(

@@ -1,8 +1,6 @@
-//! Everything in a wheel that keeps a loader from loading its files: one list for the findings and
-//! for the matrix.
+//! Collects the obstacles of a wheel, for the findings and for the matrix.
 //!
-//! To add a kind of obstacle, write its rules and the function that collects it in a file of its
-//! own, and name both here.
+//! To add a kind of obstacle, write its rules and its `collect` function in a new file, and list both here.
 
 mod closure;
 mod libraries;
@@ -20,7 +18,7 @@ use super::{
     obstacle::{Condition, Effect, Obstacle},
 };
 
-/// The rules whose findings are made of obstacles alone.
+/// The rules whose findings come only from obstacles.
 pub(super) const RULES: &[Rule] = &[
     libraries::ABSENT_LIBRARY,
     libraries::LIBRARY_OF_ANOTHER_WHEEL,
@@ -41,8 +39,8 @@ pub(super) const RULES: &[Rule] = &[
     system::OTHER_LIBC,
 ];
 
-/// Collects the obstacles of a wheel: first those that name what is missing, the processor last. On
-/// a system the first of the worst counts.
+/// Collects the obstacles of a wheel: missing libraries first, the processor last. On each system, the first of
+/// the worst obstacles counts.
 pub(super) fn of_wheel(context: &AuditContext<'_>) -> Vec<Obstacle> {
     let mut all = Vec::new();
     system::collect(context, &mut all);

@@ -1,4 +1,4 @@
-//! Libraries that are in the wheel, and that no search path of their users leads to.
+//! Bundled libraries that the search paths of their users do not include.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use crate::policy::{Limits, VersionVerdict};
 pub(super) const OFF_THE_PATH: Rule = Rule::warning(
     "ELF011",
     "library-off-the-path",
-    "set a search path that leads there, or let `auditwheel repair` do it",
+    "link with a search path to the library's folder, or set `[repair] mode = \"auto\"` in wheels.toml",
 );
 
 pub(super) fn collect(context: &AuditContext<'_>, all: &mut Vec<Obstacle>) {
@@ -22,7 +22,7 @@ pub(super) fn collect(context: &AuditContext<'_>, all: &mut Vec<Obstacle>) {
     for lost in search::off_path(contents, context.facts.needs.is_musl) {
         let arch = contents.elves.iter().find(|elf| elf.path == lost.path).and_then(|elf| elf.arch);
         let limits = context.limits(arch);
-        // Then the loader finds the system's own.
+        // If so, the loader finds the system's own library.
         let has_all = |limits: &Arc<Limits>| {
             limits.library(lost.library)
                 && versions(contents, &lost)
@@ -35,21 +35,21 @@ pub(super) fn collect(context: &AuditContext<'_>, all: &mut Vec<Obstacle>) {
             && !lost.is_found_by_another
             && !contents.preloads.may_load(lost.library);
         let (effect, when) = if is_sure {
-            (Effect::Fails, "and nothing in the wheel loads it by itself")
+            (Effect::Fails, "and nothing in the wheel loads it first")
         } else {
-            (Effect::MayFail, "so the file loads only after something else has loaded the library")
+            (Effect::MayFail, "so the file loads only after another file has loaded the library")
         };
         let (library, place) = (lost.library.escape_debug(), lost.place.escape_debug());
         let cause = format!(
-            "needs `{library}`, which is in the wheel as `{place}`: no search path of the file leads \
-             there, {when}"
+            "needs `{library}`, which is in the wheel as `{place}`: the search path of the file does not \
+             include that folder, {when}"
         );
         let wanted = lost.wanted.escape_debug();
         all.push(
             Obstacle::new(&OFF_THE_PATH, lost.path, cause)
-                .with_words(not_found(lost.library))
+                .with_loader_message(not_found(lost.library))
                 .with_effect(effect)
-                .with_help(format!("link with `-Wl,-rpath,'{wanted}'`, or load it first")),
+                .with_help(format!("link with `-Wl,-rpath,'{wanted}'`, or load the library first")),
         );
     }
 }

@@ -1,4 +1,4 @@
-//! Files that ask for an executable stack.
+//! Files that require an executable stack.
 
 use super::{AuditContext, Condition, Effect, Obstacle, Rule, closure::Closure};
 use crate::audit::loading::{Role, Roles};
@@ -7,10 +7,10 @@ use crate::policy::LibcVersion;
 pub(super) const EXECUTABLE_STACK: Rule = Rule::warning(
     "ELF009",
     "executable-stack",
-    "add `.note.GNU-stack` to assembler sources or link with `-z noexecstack`; glibc 2.41 refuses to load the file",
+    "add `.note.GNU-stack` to assembler sources or link with `-Wl,-z,noexecstack`; glibc 2.41 does not load the file",
 );
 
-/// From here on glibc's `dlopen` no longer makes the stack executable (glibc, `NEWS` of 2.41).
+/// The first glibc whose `dlopen` no longer makes the stack executable (glibc, `NEWS` of 2.41).
 const REFUSES: LibcVersion = LibcVersion::new(2, 41);
 /// glibc, `elf/dl-load.c` (`_dl_map_object_from_fd`).
 const WORDS: &str = "cannot enable executable stack as shared object requires: Invalid argument";
@@ -22,12 +22,12 @@ pub(super) fn collect(context: &AuditContext<'_>, all: &mut Vec<Obstacle>) {
         let Some(facts) = elf.loadable().filter(|facts| facts.executable_stack) else { continue };
         let effect = match roles.role(elf, facts) {
             _ if loaded.contains(elf.path.as_str()) => Effect::Fails,
-            // The loader grants it to programs as they start, and to the libraries of those.
+            // When a program starts, the loader makes the stack executable for it and its libraries.
             Role::Other => continue,
             Role::Module | Role::Needed | Role::Library => Effect::MayFail,
         };
         let on = Condition::Glibc { from: Some(REFUSES), before: None };
         let obstacle = Obstacle::new(&EXECUTABLE_STACK, &elf.path, "requires an executable stack");
-        all.push(obstacle.with_words(WORDS).on(on).with_effect(effect));
+        all.push(obstacle.with_loader_message(WORDS).on(on).with_effect(effect));
     }
 }

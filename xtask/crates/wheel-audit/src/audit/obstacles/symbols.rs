@@ -1,8 +1,8 @@
-//! Symbols that files take from elsewhere and that nothing in their scope provides.
+//! Undefined symbols that nothing in the file's lookup scope provides.
 
 use super::{AuditContext, Condition, Effect, Obstacle, Rule};
 use crate::audit::elf_file::Elf;
-use crate::audit::link::{Cause, Starter, Unresolved};
+use crate::audit::link::{Cause, LoadedBy, Unresolved};
 use crate::audit::preload::Preloads;
 use crate::policy::{SymbolVersion, exports};
 use crate::text::{listing, shown};
@@ -15,7 +15,7 @@ pub(super) const UNDEFINED: Rule = Rule::error(
 pub(super) const VERSION_NOT_DEFINED: Rule = Rule::error(
     "ELF031",
     "version-not-defined",
-    "put the library into the wheel that the file was linked with",
+    "bundle the library that the file was linked with",
 );
 pub(super) const NOT_OF_INTERPRETER: Rule = Rule::error(
     "ELF033",
@@ -25,18 +25,18 @@ pub(super) const NOT_OF_INTERPRETER: Rule = Rule::error(
 pub(super) const LIBRARY: Rule = Rule::warning(
     "ELF035",
     "library-undefined-symbol",
-    "link the library with what defines the symbol (`-Wl,-z,defs`), so that it does not depend on what is loaded before it",
+    "link the library with the library that defines the symbol; `-Wl,-z,defs` reports it at build time",
 );
 pub(super) const REMOVED: Rule = Rule::warning(
     "ELF036",
     "symbol-removed",
-    "use the function that replaces it; newer releases of the library keep it for old programs at most",
+    "use the replacement function; newer releases of the library keep this one only for old programs",
 );
 
 pub(super) const RELEASE: Rule = Rule::warning(
     "ELF042",
     "symbol-of-a-newer-release",
-    "build on the oldest system that the tag admits, or look the function up with `dlsym`",
+    "build on the oldest system that the tag allows, or look up the function with `dlsym`",
 );
 
 pub(super) fn collect(context: &AuditContext<'_>, all: &mut Vec<Obstacle>) {
@@ -45,9 +45,9 @@ pub(super) fn collect(context: &AuditContext<'_>, all: &mut Vec<Obstacle>) {
     let is_shared = preloads.is_some_and(Preloads::is_global);
     for elf in context.elves().iter().filter(|elf| elf.arch == context.facts.needs.arch) {
         let is_opened = !is_shared && preloads.is_some_and(|preloads| preloads.names(&elf.path));
-        // What the wheel's own code loads for all may export the symbols of what Python imports
-        // later. A library that is opened by its path may be opened before that.
-        let is_excused = is_shared && elf.starter == Some(Starter::Import);
+        // A library that the wheel's code loads with `RTLD_GLOBAL` may export symbols for modules that Python
+        // imports later. A library that is opened by path may be opened earlier.
+        let is_excused = is_shared && elf.loaded_by == Some(LoadedBy::Import);
         let is_known = |each: &&Unresolved| {
             !(is_excused && matches!(each.cause, Cause::Nowhere | Cause::OutOfScope(_)))
         };
@@ -62,7 +62,7 @@ struct Group<'a> {
     elf: &'a Elf,
     unresolved: &'a Unresolved,
     is_musl: bool,
-    /// Python code of the wheel opens the file, and shares no symbols before.
+    /// Python code of the wheel opens the file, and no code loads libraries with `RTLD_GLOBAL`.
     is_opened: bool,
 }
 
@@ -76,7 +76,7 @@ impl Group<'_> {
             Cause::Release(library, since) => self.release(library, since),
             Cause::Nowhere => Some(self.nowhere()),
             Cause::OutOfScope(file) => Some(self.out_of_scope(file)),
-            // No obstacle where every interpreter has loaded the library, or nothing is known.
+            // No obstacle if every interpreter loads the library, or if its exports are unknown.
             Cause::OfInterpreter { .. } | Cause::Unknown(_) => None,
         }
     }
@@ -88,12 +88,12 @@ impl Group<'_> {
     }
 
     fn breaking(&self, rule: &'static Rule, cause: String) -> Obstacle {
-        Obstacle::new(rule, &self.elf.path, cause).with_words(self.words())
+        Obstacle::new(rule, &self.elf.path, cause).with_loader_message(self.loader_message())
     }
 
-    /// What the loader prints of the first of them (glibc, `elf/dl-lookup.c`; musl,
-    /// `ldso/dynlink.c`, `do_relocs`).
-    fn words(&self) -> String {
+    /// The loader's message for the first symbol (glibc, `elf/dl-lookup.c`; musl, `ldso/dynlink.c`,
+    /// `do_relocs`).
+    fn loader_message(&self) -> String {
         let Some(first) = self.unresolved.symbols.first() else { return String::new() };
         let symbol = shown(&first.name);
         if self.is_musl {
@@ -109,15 +109,15 @@ impl Group<'_> {
 
     fn nowhere(&self) -> Obstacle {
         let names = self.names();
-        let cause = format!("needs {names}, and no file that is loaded with it exports that");
-        let obstacle = match (self.elf.starter, self.unresolved.is_lazy) {
-            // Python opens modules with `RTLD_NOW` (`CPython`, `Python/dynload_shlib.c`), which binds
-            // what they need as well.
-            (Some(Starter::Import), _) | (Some(Starter::Program), false) => {
+        let cause = format!("needs {names}, but no file that is loaded with it exports the symbol");
+        let obstacle = match (self.elf.loaded_by, self.unresolved.is_lazy) {
+            // Python opens modules with `RTLD_NOW` (`CPython`, `Python/dynload_shlib.c`), which also
+            // binds the libraries that they need.
+            (Some(LoadedBy::Import), _) | (Some(LoadedBy::Program), false) => {
                 self.breaking(&UNDEFINED, cause)
             }
-            (Some(Starter::Path), _) if self.is_opened => self.breaking(&UNDEFINED, cause),
-            (Some(Starter::Program), true) => {
+            (Some(LoadedBy::Path), _) if self.is_opened => self.breaking(&UNDEFINED, cause),
+            (Some(LoadedBy::Program), true) => {
                 let cause = format!("{cause}: it fails at the first call");
                 self.breaking(&LIBRARY, cause).with_effect(Effect::MayFail)
             }
@@ -129,7 +129,7 @@ impl Group<'_> {
         }
     }
 
-    /// The library of the system that exports the first of them.
+    /// The hint with the system library that exports the first symbol.
     fn hint(&self) -> Option<String> {
         let libraries = exports::providers(&self.unresolved.symbols.first()?.name, self.elf.arch?);
         let library = libraries.first().filter(|_| !self.is_musl)?;
@@ -140,8 +140,8 @@ impl Group<'_> {
     fn out_of_scope(&self, file: &str) -> Obstacle {
         let (names, file) = (self.names(), shown(file));
         let cause = format!(
-            "needs {names}, which only `{file}` exports, and is not linked with that file: it loads \
-             only after something else has loaded that file with `RTLD_GLOBAL`"
+            "needs {names}, which only `{file}` exports, but is not linked with that file: it loads \
+             only after another file has loaded that file with `RTLD_GLOBAL`"
         );
         self.breaking(&LIBRARY, cause).with_effect(Effect::MayFail)
     }
@@ -154,20 +154,21 @@ impl Group<'_> {
             format!("needs {} of `{library}`, which does not define it", listing(&versions));
         let version = shown(versions.first().copied().unwrap_or_default());
         // glibc, `elf/dl-version.c`, `match_symbol`.
-        let words = format!("{library}: version `{version}' not found (required by it)");
-        Obstacle::new(&VERSION_NOT_DEFINED, &self.elf.path, cause).with_words(words)
+        let loader_message = format!("{library}: version `{version}' not found (required by it)");
+        Obstacle::new(&VERSION_NOT_DEFINED, &self.elf.path, cause)
+            .with_loader_message(loader_message)
     }
 
     fn not_needed(&self, library: &str) -> Obstacle {
         let library = shown(library);
         let cause =
             format!("needs versions of `{library}`, which nothing loads: `DT_NEEDED` lacks it");
-        let effect = match self.elf.starter {
-            Some(Starter::Import | Starter::Program) => Effect::Fails,
+        let effect = match self.elf.loaded_by {
+            Some(LoadedBy::Import | LoadedBy::Program) => Effect::Fails,
             _ => Effect::MayFail,
         };
         Obstacle::new(&VERSION_NOT_DEFINED, &self.elf.path, cause)
-            .with_words("Inconsistency detected by ld.so: _dl_check_map_versions: Assertion `needed != NULL' failed!")
+            .with_loader_message("Inconsistency detected by ld.so: _dl_check_map_versions: Assertion `needed != NULL' failed!")
             .on(Condition::Glibc { from: None, before: None })
             .with_effect(effect)
             .with_help("add the library (`patchelf --add-needed`), or remove the versions with the need")
@@ -184,7 +185,7 @@ impl Group<'_> {
         let version: SymbolVersion = since.parse().ok()?;
         let (names, library) = (self.names(), library.to_owned());
         let owner = if self.is_musl { "musl" } else { library.as_str() };
-        let cause = format!("takes {names} from `{}`, which has that since {since}", shown(owner));
+        let cause = format!("uses {names} of `{}`, which exports it since {since}", shown(owner));
         let obstacle = self.breaking(&RELEASE, cause);
         let obstacle =
             if self.unresolved.is_lazy { obstacle.with_effect(Effect::MayFail) } else { obstacle };

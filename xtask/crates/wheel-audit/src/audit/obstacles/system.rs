@@ -1,5 +1,5 @@
-//! What the files of a wheel need of the system as a whole: its C library, its symbol versions, its
-//! processor. Each need is listed once, with the first file that has it.
+//! Requirements on the system as a whole: C library, symbol versions, processor. Each need is listed once, with
+//! the first file that has it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,16 +17,16 @@ use crate::wheel::{ExtensionAbi, ExtensionSuffix};
 pub(super) const OTHER_LOADER: Rule = Rule::error(
     "ELF040",
     "loader-of-another-c-library",
-    "build programs and libraries against the C library that the platform tag names",
+    "build programs and libraries on a system with the C library of the platform tag",
 );
 
 pub(super) const OTHER_LIBC: Rule = Rule::error(
     "TAG204",
     "suffix-of-another-c-library",
-    "build in an environment with the C library of the tag; no interpreter there imports the file",
+    "build on a system with the C library of the tag; no interpreter there imports the file",
 );
 
-/// From this `CPython` on the suffix of modules separates musl from glibc on every system (bpo-43112).
+/// The first `CPython` whose module suffix separates musl from glibc on every system (bpo-43112).
 const SEPARATES_MUSL: (u8, u8) = (3, 11);
 const ANY_GLIBC: Condition = Condition::Glibc { from: None, before: None };
 
@@ -59,7 +59,7 @@ pub(super) fn collect(context: &AuditContext<'_>, all: &mut Vec<Obstacle>) {
     processor(levels, all);
 }
 
-/// A module for Linux that is no machine code at all.
+/// Modules for Linux that are not ELF files.
 fn non_elf(context: &AuditContext<'_>, all: &mut Vec<Obstacle>) {
     let is_for_linux = context.claims().iter().any(|tag| tag.arch().is_some());
     let files = context.contents().map(|contents| contents.non_elf.as_slice()).unwrap_or_default();
@@ -69,7 +69,7 @@ fn non_elf(context: &AuditContext<'_>, all: &mut Vec<Obstacle>) {
     }
 }
 
-/// Modules and needed libraries that a loader does not take for what their headers say.
+/// Modules and needed libraries that the loader rejects because of their headers.
 fn refused(elves: &[Elf], arch: Arch, all: &mut Vec<Obstacle>) {
     let roles = Roles::of(elves);
     let mut known = BTreeMap::new();
@@ -83,12 +83,12 @@ fn refused(elves: &[Elf], arch: Arch, all: &mut Vec<Obstacle>) {
     }
     all.extend(known.into_iter().map(|(refusal, path)| {
         Obstacle::new(&rules::NOT_LOADABLE, path, refusal.to_string())
-            .with_words(refusal.words())
+            .with_loader_message(refusal.loader_message())
             .on(Condition::Refuses(refusal))
     }));
 }
 
-/// Files that only the other C library's loader or interpreters take.
+/// Files that load only on the other C library.
 fn other_libc(own: &Files<'_>, all: &mut Vec<Obstacle>) {
     let is_musls = |name: &str| {
         name.contains("/ld-musl-") || name.starts_with("libc.musl-") || name == "libc.so"
@@ -109,8 +109,7 @@ fn other_libc(own: &Files<'_>, all: &mut Vec<Obstacle>) {
     named_for_other_libc(own, all);
 }
 
-/// Modules whose names only interpreters on one C library look for, unless the same module lies beside
-/// them for the other.
+/// Modules whose suffix is only for one C library, unless the wheel contains the same module for the other.
 fn named_for_other_libc(own: &Files<'_>, all: &mut Vec<Obstacle>) {
     let modules = || own.iter().map(|(elf, _)| elf.path.as_str());
     for (libc, on) in [("musl", ANY_GLIBC), ("glibc", Condition::Musl)] {
@@ -123,7 +122,7 @@ fn named_for_other_libc(own: &Files<'_>, all: &mut Vec<Obstacle>) {
     }
 }
 
-/// The C library whose interpreters alone import a file of this name.
+/// The C library, if only its interpreters import a file of this name.
 fn libc_of_name(path: &str) -> Option<&'static str> {
     let suffix = ExtensionSuffix::parse(path)?;
     if suffix.platform?.contains("-linux-musl") {
@@ -134,7 +133,7 @@ fn libc_of_name(path: &str) -> Option<&'static str> {
     separates.then_some("glibc")
 }
 
-/// Versions of glibc's loader itself, which count for no floor.
+/// Versions that files need of glibc's loader, which do not count for the floor.
 fn loader_versions(own: &Files<'_>, arch: Arch, all: &mut Vec<Obstacle>) {
     let mut known = BTreeMap::new();
     for (elf, facts) in own {
@@ -160,7 +159,7 @@ fn loader_versions(own: &Files<'_>, arch: Arch, all: &mut Vec<Obstacle>) {
     }
 }
 
-/// Symbol versions of libraries that the wheel does not bring.
+/// Symbol versions of libraries outside the wheel.
 fn versions(own: &Files<'_>, all: &mut Vec<Obstacle>) {
     let mut known = BTreeMap::new();
     for (elf, facts) in own {
@@ -182,7 +181,7 @@ fn versions(own: &Files<'_>, all: &mut Vec<Obstacle>) {
             Obstacle::new(&rules::FLOOR, path, cause).on(on)
         })
         .collect();
-    // No system lacks most of them, and hundreds of files may need each.
+    // Drop versions that every system has: hundreds of files may need each of them.
     of_version.retain(|obstacle| {
         distributions().iter().any(|system| {
             let mut arches = system.machines.iter();
@@ -192,7 +191,7 @@ fn versions(own: &Files<'_>, all: &mut Vec<Obstacle>) {
     all.append(&mut of_version);
 }
 
-/// On musl nothing promises what glibc's headers have made of the calls.
+/// On musl, functions that glibc's headers redirect may be missing.
 fn linked_with_glibc(own: &Files<'_>, arch: Arch, all: &mut Vec<Obstacle>) {
     let musl = distributions().iter().find(|system| matches!(system.libc, Libc::Musl(_)));
     let Some(limits) =
@@ -219,7 +218,7 @@ fn linked_with_glibc(own: &Files<'_>, arch: Arch, all: &mut Vec<Obstacle>) {
     }
 }
 
-/// The processor that all code together needs, with the file that needs most.
+/// The processor level that all code together needs, with the file that needs most.
 fn processor<'a>(levels: impl Iterator<Item = (&'a &'a Elf, Level)>, all: &mut Vec<Obstacle>) {
     let mut most: Option<(&Elf, Level)> = None;
     for (elf, level) in levels {

@@ -1,4 +1,4 @@
-//! Thread-local storage that the loader has to place before the program starts.
+//! Static thread-local storage, which the loader reserves before the program starts.
 
 use std::collections::BTreeMap;
 
@@ -9,14 +9,14 @@ pub(super) const STATIC_TLS: Rule = Rule::warning(
     "ELF039",
     "static-tls",
     "compile without `-ftls-model=initial-exec`, or link the library into the module with \
-     `-ftls-model=global-dynamic`; little space is left for files that are loaded after the start",
+     `-ftls-model=global-dynamic`; the loader reserves little space for files that are loaded at run time",
 );
 
-/// The bytes that every glibc since 2.26 sets aside for files that are loaded later (`elf/dl-tls.c`,
-/// `TLS_STATIC_SURPLUS`; since 2.32 the default of `glibc.rtld.nns` and
-/// `glibc.rtld.optional_static_tls`, chosen for the same sum).
+/// The bytes that every glibc since 2.26 reserves for files that are loaded later (`elf/dl-tls.c`,
+/// `TLS_STATIC_SURPLUS`; since 2.32, the sum of the defaults of `glibc.rtld.nns` and
+/// `glibc.rtld.optional_static_tls`).
 const SURPLUS: u64 = 1664;
-/// Rounding leaves a little more: glibc 2.36 takes 1712 bytes, 2.41 takes 1664.
+/// Rounding allows a little more: glibc 2.36 accepts 1712 bytes, 2.41 accepts 1664.
 const ROUNDING: u64 = 128;
 
 pub(super) fn collect(context: &AuditContext<'_>, all: &mut Vec<Obstacle>) {
@@ -48,18 +48,18 @@ pub(super) fn collect(context: &AuditContext<'_>, all: &mut Vec<Obstacle>) {
             all.push(
                 obstacle
                     .clone()
-                    .with_words("cannot allocate memory in static TLS block")
+                    .with_loader_message("cannot allocate memory in static TLS block")
                     .on(Condition::Glibc { from: None, before: None })
                     .with_effect(if fails { Effect::Fails } else { Effect::MayFail }),
             );
         }
-        // musl, `ldso/dynlink.c` (`do_relocs`), sets nothing aside.
-        let words = "initial-exec TLS resolves to dynamic definition";
-        all.push(obstacle.with_words(words).on(Condition::Musl));
+        // musl reserves nothing (`ldso/dynlink.c`, `do_relocs`).
+        let loader_message = "initial-exec TLS resolves to dynamic definition";
+        all.push(obstacle.with_loader_message(loader_message).on(Condition::Musl));
     }
 }
 
-/// The room that a file takes.
+/// The space that a file takes, in bytes.
 fn size(tls: Tls) -> u64 {
     tls.size.checked_next_multiple_of(tls.align.max(1)).unwrap_or(tls.size)
 }

@@ -45,7 +45,7 @@ fn judged(depth: Depth, overrides: Vec<Override>, spoil: impl Fn(&Utf8Path)) -> 
     spoil(&dist);
     let inputs = Inputs::find(&[dist]).unwrap();
     let settings = Settings { depth, overrides, ..Settings::default() };
-    judge(&inputs, &Expectations::default(), &settings, &|_| {})
+    audit_inputs(&inputs, &Expectations::default(), &settings, &|_| {})
 }
 
 fn codes_of(report: &Report) -> Vec<&'static str> {
@@ -98,7 +98,13 @@ fn an_own_dist_has_a_manifest_and_other_folders_need_none() {
     wheel(WHEEL).write(folder.path());
     let settings = Settings { depth: Depth::Bytes, ..Settings::default() };
     let mut inputs = Inputs::find(&[folder.path().to_owned()]).unwrap();
-    assert_eq!(codes_of(&judge(&inputs, &Expectations::default(), &settings, &|_| {})), [""; 0]);
-    inputs.asked = Some(Asked::default());
-    assert_eq!(codes_of(&judge(&inputs, &Expectations::default(), &settings, &|_| {})), ["DST001"]);
+    assert_eq!(
+        codes_of(&audit_inputs(&inputs, &Expectations::default(), &settings, &|_| {})),
+        [""; 0]
+    );
+    inputs.requested = Some(RequestedWheels::default());
+    assert_eq!(
+        codes_of(&audit_inputs(&inputs, &Expectations::default(), &settings, &|_| {})),
+        ["DST001"]
+    );
 }

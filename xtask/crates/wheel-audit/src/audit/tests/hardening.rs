@@ -1,4 +1,4 @@
-//! What the linker leaves open, and search paths that lead astray.
+//! What the linker leaves open, and search paths that lead shadowed.
 
 use super::*;
 

@@ -15,7 +15,7 @@ fn compared(ours: &[Fixture], theirs: &[Fixture]) -> Vec<(&'static str, Severity
     let mut inputs = Inputs::find(&[here.path().to_owned()]).unwrap();
     inputs.like = Inputs::find(&[there.path().to_owned()]).unwrap().wheels;
     let settings = Settings { depth: Depth::Bytes, ..Settings::default() };
-    let report = judge(&inputs, &Expectations::default(), &settings, &|_| {});
+    let report = audit_inputs(&inputs, &Expectations::default(), &settings, &|_| {});
     differences(report).into_iter().map(|each| (each.code, each.severity, told(&each))).collect()
 }
 
@@ -163,7 +163,7 @@ fn nothing_to_compare_with_is_said_with_what_there_is() {
     fs_err::write(&broken, "no archive").unwrap();
     let mut inputs = Inputs::find(&[ours]).unwrap();
     inputs.like = vec![broken];
-    let report = judge(&inputs, &Expectations::default(), &Settings::default(), &|_| {});
+    let report = audit_inputs(&inputs, &Expectations::default(), &Settings::default(), &|_| {});
     assert_eq!(differences(report).iter().map(|each| each.code).collect::<Vec<_>>(), ["SET101"]);
 }
 

@@ -65,7 +65,7 @@ fn what_the_build_says_itself_is_known() {
     let inputs = Inputs { wheels: vec![wheel(WHEEL).write(folder.path())], ..Inputs::default() };
     let judged = |info: &str| {
         fs_err::write(folder.path().join("build-info.json"), info).unwrap();
-        let report = judge(&inputs, &Expectations::default(), &Settings::default(), &|_| {});
+        let report = audit_inputs(&inputs, &Expectations::default(), &Settings::default(), &|_| {});
         report.wheels[0].facts.build_origin.clone()
     };
     let info = r#"{"libc": {"family": "glibc", "version": "2.40"}}"#;

@@ -32,7 +32,7 @@ pub(crate) fn report(depth: Depth) -> (Folder, Report) {
         }],
         ..Settings::default()
     };
-    let report = judge(&inputs, &Expectations::default(), &settings, &|_| {});
+    let report = audit_inputs(&inputs, &Expectations::default(), &settings, &|_| {});
     (folder, report)
 }
 

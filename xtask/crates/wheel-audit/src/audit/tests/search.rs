@@ -36,10 +36,10 @@ fn a_library_is_found_where_a_search_path_leads() {
             .with("pkg.libs/liba.so.1", library("liba.so.1", &[], &[]));
         assert_eq!(lost(&fixture), []);
     }
-    let astray = native(using(&["liba.so.1"], &[]))
+    let shadowed = native(using(&["liba.so.1"], &[]))
         .with("pkg.libs/liba.so.1", library("liba.so.1", &[], &[]));
-    assert_eq!(lost(&astray), [(MODULE.to_owned(), "liba.so.1".to_owned())]);
-    let audit = audit(&astray, &Expectations::default());
+    assert_eq!(lost(&shadowed), [(MODULE.to_owned(), "liba.so.1".to_owned())]);
+    let audit = audit(&shadowed, &Expectations::default());
     assert_eq!(audit.verdict(), Verdict::Fail, "nothing in the wheel loads it by itself");
     assert!(audit.findings.iter().any(|each| each.help.contains("'$ORIGIN/pkg.libs'")));
 }

@@ -3,7 +3,11 @@
 use super::*;
 
 /// Findings of some wheels, written to the folders that their paths name: code, severity, file name.
-fn judged(wheels: &[(&str, Fixture)], asked: Option<Asked>, publish: bool) -> Vec<Finding> {
+fn judged(
+    wheels: &[(&str, Fixture)],
+    requested: Option<RequestedWheels>,
+    publish: bool,
+) -> Vec<Finding> {
     let folder = Folder::new();
     for (path, fixture) in wheels {
         let place = folder.path().join(path);
@@ -11,9 +15,9 @@ fn judged(wheels: &[(&str, Fixture)], asked: Option<Asked>, publish: bool) -> Ve
         fixture.write(&place);
     }
     let mut inputs = Inputs::find(&[folder.path().to_owned()]).unwrap();
-    inputs.asked = asked;
+    inputs.requested = requested;
     let settings = Settings { depth: Depth::Bytes, publish, ..Settings::default() };
-    let findings = judge(&inputs, &Expectations::default(), &settings, &|_| {}).findings;
+    let findings = audit_inputs(&inputs, &Expectations::default(), &settings, &|_| {}).findings;
     // None of these folders has a manifest, which is another matter.
     findings.into_iter().filter(|finding| finding.code != "DST001").collect()
 }
@@ -38,10 +42,14 @@ fn pkg(version: &str, python: &str) -> Fixture {
         .with("pkg/__init__.py", "")
 }
 
-fn asked(pythons: &[&str]) -> Asked {
+fn requested(pythons: &[&str]) -> RequestedWheels {
     let pythons: Vec<_> = pythons.iter().map(|python| python.parse().unwrap()).collect();
     let folders = [("debian12-amd64".to_owned(), pythons)].into();
-    Asked { folders, project: Some(("pkg".into(), "1.0".into())), ..Asked::default() }
+    RequestedWheels {
+        folders,
+        project: Some(("pkg".into(), "1.0".into())),
+        ..RequestedWheels::default()
+    }
 }
 
 const HERE: &str = "debian12-amd64";
@@ -50,14 +58,14 @@ const HERE: &str = "debian12-amd64";
 fn wheels_that_are_alike_go_together() {
     let wheels =
         [(HERE, pkg("1.0", "cp311")), (HERE, pkg("1.0", "cp312")), (HERE, pkg("1.0", "cp314t"))];
-    assert_eq!(judged(&wheels, Some(asked(&["cp311", "cp312", "cp314t"])), true), []);
+    assert_eq!(judged(&wheels, Some(requested(&["cp311", "cp312", "cp314t"])), true), []);
     assert_eq!(judged(&wheels, None, true), []);
 }
 
 #[test]
-fn what_was_asked_for_has_to_be_there() {
+fn required_wheels_are_present() {
     let wheels = [(HERE, pkg("1.0", "cp311"))];
-    let all = asked(&["cp311", "cp314t"]);
+    let all = requested(&["cp311", "cp314t"]);
     assert_eq!(
         told(&judged(&wheels, Some(all.clone()), false)),
         [("SET001", Severity::Warning, HERE)]
@@ -65,25 +73,24 @@ fn what_was_asked_for_has_to_be_there() {
     let published = judged(&wheels, Some(all), true);
     assert_eq!(told(&published), [("SET001", Severity::Error, HERE)]);
     assert!(published[0].message.contains("`cp314t`"), "{}", published[0].message);
-    let mut more = asked(&["cp311"]);
+    let mut more = requested(&["cp311"]);
     more.folders.insert("rocky9-arm64".to_owned(), Vec::new());
     let absent = judged(&wheels, Some(more), true);
     assert_eq!(told(&absent), [("SET002", Severity::Warning, "dist")]);
-    assert!(absent[0].message.contains("1 have no wheel: `rocky9-arm64`"), "{}", absent[0].message);
-    let mut elsewhere = asked(&["cp311"]);
+    assert!(absent[0].message.contains("`rocky9-arm64`"), "{}", absent[0].message);
+    let mut elsewhere = requested(&["cp311"]);
     elsewhere.folders.insert("rocky9-arm64".to_owned(), Vec::new());
     elsewhere.optional.insert("rocky9-arm64".to_owned());
-    assert_eq!(judged(&wheels, Some(elsewhere.clone()), true), [], "CI does not build it");
-    assert!(!absent[0].message.contains("`[ci] targets`"), "all of them are meant");
+    assert_eq!(judged(&wheels, Some(elsewhere.clone()), true), [], "hosted CI does not build it");
+    assert!(!absent[0].message.contains("`[ci] targets`"), "{}", absent[0].message);
     elsewhere.folders.insert("rocky9-amd64".to_owned(), Vec::new());
     let of_ci = judged(&wheels, Some(elsewhere), true);
-    assert!(
-        of_ci[0].message.contains("the 2 targets and platforms of `[ci] targets`"),
-        "{of_ci:?}"
-    );
+    for part in ["1", "2", "`[ci] targets`", "`rocky9-amd64`"] {
+        assert!(of_ci[0].message.contains(part), "{part}: {of_ci:?}");
+    }
     let abi3 = Fixture::new("pkg-1.0-cp311-abi3-manylinux_2_36_x86_64.whl");
     assert_eq!(
-        judged(&[(HERE, abi3)], Some(asked(&["cp311", "cp312"])), true),
+        judged(&[(HERE, abi3)], Some(requested(&["cp311", "cp312"])), true),
         [],
         "one serves both"
     );
@@ -95,16 +102,19 @@ fn two_targets_may_not_share_a_name() {
     let name = "pkg-1.0-cp311-cp311-manylinux_2_36_x86_64.whl";
     let wheels = [(HERE, pkg("1.0", "cp311")), ("rocky9-amd64", other)];
     assert_eq!(
-        told(&judged(&wheels, Some(asked(&["cp311"])), false))[0],
+        told(&judged(&wheels, Some(requested(&["cp311"])), false))[0],
         ("SET003", Severity::Error, name)
     );
     assert_eq!(told(&judged(&wheels, None, false))[0], ("SET003", Severity::Warning, name));
-    let one = Asked { unpublished: ["rocky9-amd64".to_owned()].into(), ..asked(&["cp311"]) };
+    let one = RequestedWheels {
+        unpublished: ["rocky9-amd64".to_owned()].into(),
+        ..requested(&["cp311"])
+    };
     let told_of_one = judged(&wheels, Some(one), true);
     assert!(told_of_one.iter().all(|each| each.code != "SET003"), "{told_of_one:?}");
     let copies = [(HERE, pkg("1.0", "cp311")), ("rocky9-amd64", pkg("1.0", "cp311"))];
     assert_eq!(
-        told(&judged(&copies, Some(asked(&["cp311"])), false)),
+        told(&judged(&copies, Some(requested(&["cp311"])), false)),
         [("SET003", Severity::Note, name)]
     );
     assert_eq!(judged(&copies, None, false), []);
@@ -114,9 +124,9 @@ fn two_targets_may_not_share_a_name() {
 fn versions_are_alike_in_a_dist_and_noted_elsewhere() {
     let wheels = [(HERE, pkg("1.0", "cp311")), (HERE, pkg("0.9", "cp312"))];
     let old = "pkg-0.9-cp312-cp312-manylinux_2_36_x86_64.whl";
-    let own = judged(&wheels, Some(asked(&["cp311", "cp312"])), false);
+    let own = judged(&wheels, Some(requested(&["cp311", "cp312"])), false);
     assert_eq!(told(&own), [("SET004", Severity::Error, old)]);
-    let unknown = Asked { project: None, ..asked(&["cp311", "cp312"]) };
+    let unknown = RequestedWheels { project: None, ..requested(&["cp311", "cp312"]) };
     assert_eq!(told(&judged(&wheels, Some(unknown), false))[0].1, Severity::Error);
     assert_eq!(told(&judged(&wheels, None, false))[0].0, "SET004");
     assert!(judged(&wheels, None, false).iter().all(|each| each.severity == Severity::Note));
@@ -139,7 +149,7 @@ fn a_wheel_that_lost_its_extension_stands_out() {
     let bare =
         Fixture::new("pkg-1.0-cp313-cp313-manylinux_2_36_x86_64.whl").with("pkg/__init__.py", "");
     let wheels = [(HERE, pkg("1.0", "cp311")), (HERE, pkg("1.0", "cp312")), (HERE, bare)];
-    let own = judged(&wheels, Some(asked(&["cp311"])), false);
+    let own = judged(&wheels, Some(requested(&["cp311"])), false);
     let name = "pkg-1.0-cp313-cp313-manylinux_2_36_x86_64.whl";
     assert_eq!(told(&own)[0], ("SET006", Severity::Error, name));
     assert!(own[0].message.contains("`pkg/_pkg`"), "{}", own[0].message);
@@ -154,7 +164,7 @@ fn sizes_and_files_are_compared_with_those_of_the_others() {
     let large = |python: &str| pkg("1.0", python).with("pkg/table", noise.clone());
     let wheels = [(HERE, large("cp311")), (HERE, large("cp312")), (HERE, pkg("1.0", "cp313"))];
     let name = "pkg-1.0-cp313-cp313-manylinux_2_36_x86_64.whl";
-    let found = judged(&wheels, Some(asked(&["cp311"])), false);
+    let found = judged(&wheels, Some(requested(&["cp311"])), false);
     assert_eq!(
         told(&found),
         [("SET005", Severity::Warning, name), ("SET007", Severity::Warning, name)]
@@ -167,14 +177,14 @@ fn sizes_and_files_are_compared_with_those_of_the_others() {
     ];
     let found = judged(&alone, None, false);
     assert_eq!(told(&found), [("SET007", Severity::Note, name)]);
-    assert!(found[0].message.contains("it alone has `pkg/x`"), "{}", found[0].message);
+    assert!(found[0].message.contains("`pkg/x`"), "{}", found[0].message);
 }
 
 #[test]
 fn pure_and_native_wheels_of_one_version_are_told() {
     let pure = || Fixture::new("pkg-1.0-py3-none-any.whl");
     let wheels = [(HERE, pkg("1.0", "cp311")), (HERE, pure())];
-    let own = judged(&wheels, Some(asked(&["cp311"])), false);
+    let own = judged(&wheels, Some(requested(&["cp311"])), false);
     assert_eq!(told(&own), [("SET008", Severity::Warning, "pkg-1.0-py3-none-any.whl")]);
     assert_eq!(judged(&wheels, None, false)[0].severity, Severity::Note);
 }

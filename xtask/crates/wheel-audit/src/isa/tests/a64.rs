@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// Code of one function and what it needs; the assembly stands beside each word.
+/// Scans a function of these words. A comment next to each word is its assembly.
 fn scan_words(words: &[u32], imports: &[&str]) -> IsaFacts {
     let code: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
     let functions = [("f", 0, code.len() as u64)];
@@ -12,7 +12,7 @@ fn scan_words(words: &[u32], imports: &[&str]) -> IsaFacts {
 const RET: u32 = 0xd65f_03c0; // ret
 
 #[test]
-fn each_extension_is_known_by_its_encoding() {
+fn each_extension_is_recognized_by_encoding() {
     for (word, feature) in include!("a64_words.in") {
         let facts = scan_words(&[word, RET], &[]);
         let names: Vec<_> = facts.features.iter().map(|each| each.feature.name()).collect();
@@ -23,7 +23,7 @@ fn each_extension_is_known_by_its_encoding() {
 }
 
 #[test]
-fn what_a_file_uses_without_asking_is_certain() {
+fn features_without_a_check_are_certain() {
     let facts = scan_words(&[0x88e0_fc41, RET], &[]); // casal w0, w1, [x2]
     assert_eq!(facts.required, level("armv8-a+lse"));
     assert_eq!(found(&facts, "lse"), Some(Certainty::Certain));
@@ -34,7 +34,7 @@ fn what_a_file_uses_without_asking_is_certain() {
 }
 
 #[test]
-fn a_file_that_asks_guards_what_few_functions_use() {
+fn features_in_few_functions_of_a_file_with_a_check_are_guarded() {
     let code: Vec<u8> = std::iter::repeat_n(RET, 31)
         .chain([0x4e82_9420]) // sdot v0.4s, v1.16b, v2.16b
         .flat_map(u32::to_le_bytes)
@@ -43,13 +43,13 @@ fn a_file_that_asks_guards_what_few_functions_use() {
     let functions: Vec<_> = names.iter().zip(0..).map(|(name, at)| (&**name, at * 4, 4)).collect();
     let build =
         |imports| Build { machine: 183, code: code.clone(), functions: &functions, imports };
-    let asks = scan(&build(&["getauxval"]).file()).unwrap();
-    assert_eq!((asks.required, asks.possible), (level("armv8-a"), level("armv8-a+dotprod")));
-    let asks_not = scan(&build(&["malloc"]).file()).unwrap();
-    assert_eq!(asks_not.required, level("armv8-a+dotprod"));
+    let checks = scan(&build(&["getauxval"]).file()).unwrap();
+    assert_eq!((checks.required, checks.possible), (level("armv8-a"), level("armv8-a+dotprod")));
+    let without_check = scan(&build(&["malloc"]).file()).unwrap();
+    assert_eq!(without_check.required, level("armv8-a+dotprod"));
 }
 
-/// The first instructions of libgcc's `__aarch64_cas4_acq_rel`, as GCC 12 has it.
+/// The first instructions of libgcc's `__aarch64_cas4_acq_rel` (GCC 12).
 const OUTLINE: [u32; 6] = [
     0xd503_245f, // bti c
     0xb000_0090, // adrp x16, __aarch64_have_lse_atomics
@@ -60,25 +60,25 @@ const OUTLINE: [u32; 6] = [
 ];
 
 #[test]
-fn helpers_for_atomics_are_no_need() {
+fn helpers_for_atomics_are_guarded() {
     let facts = scan_words(&OUTLINE, &["__getauxval"]);
     assert_eq!((facts.required, facts.possible), (level("armv8-a"), level("armv8-a")));
     assert_eq!(facts.outline_atomics, 1);
-    // Another register than the one that is asked about.
+    // Another register than the tested one.
     let mut other = OUTLINE;
     other[3] = 0x3400_0071;
     assert_eq!(scan_words(&other, &[]).required, level("armv8-a+lse"));
 }
 
 #[test]
-fn helpers_for_atomics_do_not_ask_for_the_rest() {
+fn the_check_of_helpers_for_atomics_guards_nothing_else() {
     let code = [&OUTLINE[..], &[0x4e82_9420]].concat(); // sdot
     assert_eq!(scan_words(&code, &["__getauxval"]).required, level("armv8-a+dotprod"));
     assert_eq!(scan_words(&code, &["getauxval"]).required, level("armv8-a"));
 }
 
 #[test]
-fn helpers_are_known_by_name_as_well() {
+fn helpers_are_also_recognized_by_name() {
     let code: Vec<u8> = [0x88e0_fc41, RET].into_iter().flat_map(u32::to_le_bytes).collect();
     let functions = [("__aarch64_cas4_acq_rel", 0, 8)];
     let facts = scan(&Build { machine: 183, code, functions: &functions, imports: &[] }.file());
@@ -86,15 +86,15 @@ fn helpers_are_known_by_name_as_well() {
 }
 
 #[test]
-fn data_in_a_function_makes_it_doubtful() {
+fn a_function_with_data_is_doubtful() {
     let facts = scan_words(&[0x4e82_9420, RET, 0x0000_1234], &[]);
     assert!(facts.features.is_empty());
     assert_eq!((facts.bytes.undecodable, facts.bytes.doubtful), (4, 12));
 }
 
 #[test]
-fn calls_are_found_by_way_of_stubs_and_slots() {
-    // Needs relocations, which the small file does not have: an import nothing is known of.
+fn calls_require_relocations() {
+    // The small file has no relocations, so the import has no known slot.
     let code: Vec<u8> = RET.to_le_bytes().to_vec();
     let file = Build { machine: 183, code, functions: &[("f", 0, 4)], imports: &["getauxval"] };
     assert_eq!(callers(&file.file(), &["getauxval"]).unwrap().len(), 0);
@@ -116,16 +116,16 @@ fn called(f: &[u32], caller: &[u32], import: &str) -> Option<Certainty> {
 }
 
 #[test]
-fn atomics_are_unguarded_if_neither_their_function_nor_its_caller_asks() {
+fn atomics_are_unguarded_if_neither_their_function_nor_its_caller_checks() {
     let guarded = Some(Certainty::Guarded);
     assert_eq!(called(&[CASAL, RET], &[], "getauxval"), Some(Certainty::Certain));
     assert_eq!(called(&[ISAR0, CASAL, RET], &[], "getauxval"), guarded);
     assert_eq!(called(&[CASAL, RET], &[ISAR0], "getauxval"), guarded);
-    assert_eq!(called(&[CASAL, RET], &[], "__aarch64_cpu_features"), guarded, "a resolver asks");
+    assert_eq!(called(&[CASAL, RET], &[], "__aarch64_cpu_features"), guarded, "a resolver checks");
 }
 
 #[test]
-fn a_flag_beside_an_atomic_guards_it() {
+fn a_flag_before_an_atomic_guards_it() {
     // adrp x3, flag; ldrb w3, [x3, #16]; nop; tbz w3, #0, 8 or -8 bytes further
     let flagged = |branch| [0xb000_0003, 0x3940_4063, 0xd503_201f, branch, CASAL, RET];
     assert_eq!(called(&flagged(0x3600_0043), &[], "getauxval"), Some(Certainty::Guarded));
@@ -134,7 +134,7 @@ fn a_flag_beside_an_atomic_guards_it() {
 }
 
 #[test]
-fn the_runtimes_helpers_for_sme_are_no_need() {
+fn the_runtimes_helpers_for_sme_are_guarded() {
     // __arm_za_disable of libgcc: adrp x14, flag; ldrb w14, [x14, #1696]; cbz w14, 36 further; smstop za
     let helper = [0xd000_00ce, 0x395a_81ce, 0x3400_012e, 0xd503_447f, RET];
     let facts = scan_words(&helper, &["__getauxval"]);
@@ -143,7 +143,7 @@ fn the_runtimes_helpers_for_sme_are_no_need() {
 }
 
 #[test]
-fn the_file_of_the_auxiliary_vector_is_a_question() {
+fn reading_the_auxiliary_vector_is_a_check() {
     let dotprod = |name| scan_words(&[0x4e82_9420, RET], &[name]);
     assert_eq!(found(&dotprod("/proc/self/auxv"), "dotprod"), Some(Certainty::Guarded));
     assert_eq!(found(&dotprod("/proc/self/maps"), "dotprod"), Some(Certainty::Certain));

@@ -7,11 +7,11 @@ mod x86;
 
 use super::*;
 
-/// A small ELF file with one piece of code at 0x1000 in file and memory.
+/// A small ELF file with one piece of code at file offset and address 0x1000.
 struct Build<'a> {
     machine: u16,
     code: Vec<u8>,
-    /// Name, offset in the code, size.
+    /// Name, offset in the code and size of each function.
     functions: &'a [(&'a str, u64, u64)],
     imports: &'a [&'a str],
 }

@@ -1,10 +1,10 @@
-//! x86-64, as GCC compiles it.
+//! x86-64 code from GCC.
 
 use std::process::Command;
 
 use super::*;
 
-/// Compiles C into a shared object; the last flags may make something else of it.
+/// Compiles C into a shared object, unless `flags` override this.
 fn compile(source: &str, flags: &[&str]) -> Vec<u8> {
     let folder = tempfile::tempdir().unwrap();
     let (input, output) = (folder.path().join("in.c"), folder.path().join("out"));
@@ -23,7 +23,7 @@ const SUM: &str = "
 ";
 
 #[test]
-fn the_level_of_the_compiler_is_found() {
+fn the_level_of_the_compiler_is_detected() {
     for (march, expected) in [
         ("x86-64", "x86-64-v1"),
         ("x86-64-v2", "x86-64-v2"),
@@ -36,25 +36,25 @@ fn the_level_of_the_compiler_is_found() {
             assert_eq!(facts.required, level(expected), "{march} {more}");
             assert_eq!(facts.possible, level(expected), "{march} {more}");
             assert!(facts.features.iter().all(|each| each.certainty == Certainty::Certain));
-            assert!(facts.asks.is_empty() && facts.bytes.undecodable == 0);
+            assert!(facts.checks.is_empty() && facts.bytes.undecodable == 0);
         }
     }
 }
 
 #[test]
-fn places_have_names_where_symbols_tell() {
+fn places_have_the_names_of_symbols() {
     let (plain, stripped) = (compile(SUM, &["-mpopcnt"]), compile(SUM, &["-mpopcnt", "-s"]));
     for file in [plain, stripped] {
         let facts = scan(&file).unwrap();
         let popcnt = facts.features.iter().find(|each| each.feature == Feature::Popcnt).unwrap();
         assert_eq!((popcnt.functions, popcnt.instructions), (1, 1));
-        // Exported, so the loader's table still has it.
+        // The function is exported, so the dynamic symbol table contains it.
         assert_eq!(popcnt.places[0].function.as_deref(), Some("bits"));
         assert_eq!(popcnt.places[0].instruction, "popcnt");
     }
 }
 
-/// Many functions for anyone, and a choice at run time.
+/// Many baseline functions, and a selection at run time.
 fn dispatched(choice: &str) -> String {
     let plain = (0..20).map(|i| {
         format!("double f{i}(const double *a) {{ double s = {i}; for (int i = 0; i < 99; i++) s += a[i] * s; return s; }}\n")
@@ -72,7 +72,7 @@ const CLONES: &str = r#"
 "#;
 
 #[test]
-fn a_choice_at_run_time_is_no_need() {
+fn functions_selected_at_run_time_are_guarded() {
     for (choice, stripped) in [(BUILTIN, ""), (BUILTIN, "-s"), (CLONES, ""), (CLONES, "-s")] {
         let strip = if stripped.is_empty() { "-g0" } else { stripped };
         let facts = scan(&compile(&dispatched(choice), &["-O3", strip])).unwrap();
@@ -82,13 +82,13 @@ fn a_choice_at_run_time_is_no_need() {
         assert!(facts.how_sure().contains("checks the processor before"));
     }
     let clones = scan(&compile(&dispatched(CLONES), &["-O3", "-s"])).unwrap();
-    assert!(clones.asks.contains(&Question::Ifunc), "{:?}", clones.asks);
+    assert!(clones.checks.contains(&ProcessorCheck::Ifunc), "{:?}", clones.checks);
 }
 
 #[test]
-fn a_file_that_asks_and_was_compiled_for_more_needs_it() {
+fn a_file_compiled_for_a_level_needs_it_despite_a_check() {
     for march in ["x86-64-v2", "x86-64-v3", "x86-64-v4"] {
-        // Every function here rounds, which from v2 on is an instruction.
+        // Every function rounds, which is a single instruction since v2.
         let source = dispatched(BUILTIN).replace("return s; }\n", "return __builtin_floor(s); }\n");
         let flags = [
             &format!("-march={march}"),
@@ -99,19 +99,19 @@ fn a_file_that_asks_and_was_compiled_for_more_needs_it() {
         ];
         let facts = scan(&compile(&source, &flags)).unwrap();
         assert_eq!(facts.required, level(march), "{:#?}", facts.features);
-        assert!(facts.asks.contains(&Question::Instruction));
+        assert!(facts.checks.contains(&ProcessorCheck::Instruction));
     }
 }
 
 #[test]
-fn what_a_module_runs_at_import_is_certain() {
+fn code_that_runs_at_import_is_certain() {
     let choice = BUILTIN.replace("int pick", "__attribute__((target(\"avx2\"))) int PyInit_pick");
-    // With the same target the one function becomes part of the other.
+    // With the same target, GCC inlines the function.
     let choice = choice
         .replace("avx2,fma", "avx2")
         .replace("__builtin_cpu_supports(\"avx2\") ? wide(a) : a[0]", "wide(a)");
-    let asks = "int asks(void) { return __builtin_cpu_supports(\"avx2\"); }";
-    let facts = scan(&compile(&dispatched(&format!("{choice}{asks}")), &["-O3"])).unwrap();
+    let checks = "int checks(void) { return __builtin_cpu_supports(\"avx2\"); }";
+    let facts = scan(&compile(&dispatched(&format!("{choice}{checks}")), &["-O3"])).unwrap();
     assert_eq!(facts.required, level("x86-64-v3"));
     let avx2 = facts.features.iter().find(|each| each.feature == Feature::Avx2).unwrap();
     assert_eq!(avx2.certainty, Certainty::Certain);
@@ -119,10 +119,10 @@ fn what_a_module_runs_at_import_is_certain() {
 }
 
 #[test]
-fn what_the_loader_runs_is_certain() {
+fn code_that_the_loader_runs_is_certain() {
     let source = "
         __attribute__((constructor, target(\"popcnt\"))) static void start(void) { extern volatile long v; v = __builtin_popcountl(v); }
-        volatile long v; int asks(void) { return __builtin_cpu_supports(\"popcnt\"); }
+        volatile long v; int checks(void) { return __builtin_cpu_supports(\"popcnt\"); }
     ";
     for strip in ["-g0", "-s"] {
         let facts = scan(&compile(&dispatched(source), &[strip])).unwrap();
@@ -133,7 +133,7 @@ fn what_the_loader_runs_is_certain() {
 
 #[test]
 fn baseline_code_with_newer_encodings_is_baseline() {
-    // `rep bsf`, `pause`, `endbr64`, no-ops of many bytes, and the questions themselves.
+    // `rep bsf`, `pause`, `endbr64`, long no-ops, and the checks themselves.
     let source = "
         int zeros(unsigned long a) { return a ? __builtin_ctzl(a) : 0; }
         void rest(int *a) { __builtin_ia32_pause(); __builtin_prefetch(a, 1); unsigned b; __builtin_ia32_rdtscp(&b); }
@@ -145,8 +145,8 @@ fn baseline_code_with_newer_encodings_is_baseline() {
 }
 
 #[test]
-fn data_among_the_code_proves_nothing() {
-    // vpaddd, lahf, 3DNow and what is no instruction at all: between functions, and in one.
+fn data_between_code_proves_nothing() {
+    // vpaddd, lahf, 3DNow and invalid bytes, between functions and in one.
     let table = "__asm__(\".text; .p2align 4; .rept 40; .byte 0xc5,0xfd,0xfe,0xc1,0x9f,0x06,0x0f,0x0f,0xc1,0x9e; .endr; .p2align 4\");";
     let facts = scan(&compile(&format!("{table}{SUM}"), &["-s"])).unwrap();
     assert_eq!((facts.required, facts.possible), (level("x86-64-v1"), level("x86-64-v1")));
@@ -154,7 +154,7 @@ fn data_among_the_code_proves_nothing() {
     let inside = "void f(void) { __asm__(\"jmp 1f; .byte 0xc5,0xfd,0xfe,0xc1,0x06,0x06; 1:\"); }";
     let facts = scan(&compile(inside, &["-s"])).unwrap();
     assert_eq!((facts.required, facts.features.len()), (level("x86-64-v1"), 0));
-    // Code that no table tells of is seen, but not sure.
+    // Code outside of known functions is only possible, not required.
     let lone = "__asm__(\".text; .p2align 4; .rept 9; vpaddd %ymm0,%ymm1,%ymm2; .endr; ret; .p2align 4\");";
     let facts = scan(&compile(&format!("{SUM}{lone}"), &["-s"])).unwrap();
     assert_eq!((facts.required, facts.possible), (level("x86-64-v1"), level("x86-64-v3")));
@@ -162,7 +162,7 @@ fn data_among_the_code_proves_nothing() {
 }
 
 #[test]
-fn headers_of_sections_are_not_needed() {
+fn section_headers_are_not_required() {
     let file = compile(&dispatched(BUILTIN), &["-O3", "-s"]);
     let with = scan(&file).unwrap();
     let mut bare = file;
@@ -217,7 +217,7 @@ fn mutated_files_do_not_panic() {
     for _ in 0..300 {
         let mut broken = file.clone();
         for _ in 0..8 {
-            // Knuth's linear congruential generator: the same bytes each time.
+            // Knuth's linear congruential generator, for reproducible bytes.
             state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
             let place = usize::try_from(state >> 33).unwrap() % broken.len();
             broken[place] = state.to_le_bytes()[5];

@@ -167,7 +167,8 @@ fn names_of_strangers_stay_text() {
     let path = folder.path().join("a<img src=x onerror=y>&\"'\u{202e}-1-py3-none-any.whl");
     fs_err::write(&path, wheel).unwrap();
     let inputs = Inputs::find(&[path]).unwrap();
-    let report = audit::judge(&inputs, &Expectations::default(), &Settings::default(), &|_| {});
+    let report =
+        audit::audit_inputs(&inputs, &Expectations::default(), &Settings::default(), &|_| {});
     let page = html(&report);
     let elements = elements(&page);
     assert_eq!(elements.iter().filter(|(name, _)| name == "script").count(), 1);

@@ -100,9 +100,9 @@ fn together(
             wheels.map(|entry| folder.join(&entry.path)).collect::<Vec<_>>()
         };
         let wheels = pairs.flat_map(path).collect();
-        let asked = Some(pipeline::asked(config));
-        let inputs = Inputs { wheels, asked, ..Inputs::default() };
-        let found = audit::judge(&inputs, &Expectations::default(), settings, &|_| {});
+        let requested = Some(pipeline::asked(config));
+        let inputs = Inputs { wheels, requested, ..Inputs::default() };
+        let found = audit::audit_inputs(&inputs, &Expectations::default(), settings, &|_| {});
         let errors: Vec<_> =
             found.findings.iter().filter(|it| it.severity == Severity::Error).collect();
         let before = left_out.len();

@@ -1,5 +1,5 @@
-//! Wheels compared with published ones of the same project: each with the one that is most like it
-//! (`verify --like`), or with the newest one that its own target installs (`[check] like`).
+//! Compares wheels with published wheels of the same project: each with the most similar one
+//! (`verify --like`), or with the newest one that its target installs (`[check] like`).
 
 mod covered;
 pub(in crate::audit) mod differences;
@@ -10,55 +10,58 @@ use super::{Finding, Member, Rule, Severity, listing};
 use crate::policy::{Arch, Libc, PlatformTag, installs};
 use crate::wheel::{Interpreter, Tag, VersionKey, WheelName, same_name, same_version};
 
-// An error: who asks for a comparison does not take it for made where none was.
+// An error, because a requested comparison must not pass silently.
 const NOTHING_ALIKE: Rule = Rule::error(
     "SET101",
     "nothing-to-compare",
-    "give `--like` a folder with published wheels of this project",
+    "pass a folder with published wheels of this project to `--like`",
 );
 const LACKS_MODULE: Rule = Rule::warning(
     "SET102",
     "lacks-module",
-    "search the build's log for a compiler error; an `[[check.override]]` with `path` accepts the difference",
+    "search the build log for a compiler error; to accept the difference, add a `[[check.override]]` with `path`",
 );
 const OWN_MODULE: Rule =
-    Rule::warning("SET103", "module-of-its-own", "check that the module is meant to be published");
+    Rule::warning("SET103", "module-of-its-own", "check that you intend to publish the module");
 const LACKS_FILES: Rule = Rule::warning(
     "SET104",
     "lacks-files",
-    "pack what the published wheel packs; an `[[check.override]]` with `path` accepts the difference",
+    "pack the missing files; to accept the difference, add a `[[check.override]]` with `path`",
 );
 const OWN_FILES: Rule =
-    Rule::warning("SET105", "files-of-its-own", "check that the files are meant to be published");
+    Rule::warning("SET105", "files-of-its-own", "check that you intend to publish the files");
 const LACKS_EXECUTABLE: Rule = Rule::warning(
     "SET106",
     "lacks-executable",
-    "search the build's log for a missing tool or submodule; an `[[check.override]]` with `path` accepts the difference",
+    "search the build log for a missing tool or submodule; to accept the difference, add a `[[check.override]]` with `path`",
 );
 const OTHER_ENTRY_POINTS: Rule = Rule::warning(
     "SET107",
     "other-entry-points",
-    "declare the same commands and plugins; an `[[check.override]]` with `path` accepts the difference",
+    "define the same commands and plugins; to accept the difference, add a `[[check.override]]` with `path`",
 );
-const OTHER_REQUIREMENTS: Rule =
-    Rule::warning("SET108", "other-requirements", "check that the dependencies are intended");
+const OTHER_REQUIREMENTS: Rule = Rule::warning(
+    "SET108",
+    "other-requirements",
+    "check that you intend to change the dependencies",
+);
 const FAR_OFF_SIZE: Rule =
-    Rule::warning("SET109", "size-far-off", "look for missing files, or for debug information");
+    Rule::warning("SET109", "size-far-off", "check for missing files and for debug information");
 const UNCOVERED: Rule = Rule::warning(
     "SET110",
     "uncovered",
-    "build for these too, or expect their users to compile from source",
+    "build for these systems too; otherwise their users have to build from source",
 );
 const NEWER_LIBC: Rule = Rule::warning(
     "SET111",
     "newer-libc",
-    "build in an older target too: these users had a wheel and lose it",
+    "add an older target to wheels.toml; otherwise users of these systems have to build from source",
 );
 
 const NOTHING_PUBLISHED: Rule = Rule::note(
     "SET112",
     "nothing-published",
-    "compare again once a wheel for this interpreter and system is published",
+    "no fix is needed; the comparison runs once you have published such a wheel",
 );
 
 pub(in crate::audit) const RULES: &[Rule] = &[
@@ -90,14 +93,14 @@ fn named(like: &[Utf8PathBuf]) -> Vec<Published> {
     like.iter().filter_map(published).collect()
 }
 
-/// Of the files `like` the published wheel that is most like the one called `file`.
+/// The published wheel in `like` that is most similar to the wheel named `file`.
 pub(in crate::audit) fn most_alike(file: &str, like: &[Utf8PathBuf]) -> Option<Utf8PathBuf> {
     let ours = WheelName::parse(file).ok()?;
     counterpart(&ours, &named(like)).map(|theirs| theirs.path.clone())
 }
 
-/// Of the files `like` the newest wheel of the same project as the one called `file` that an installer
-/// takes for this interpreter, C library and architecture.
+/// The newest wheel in `like` of the project of the wheel named `file` that an installer selects for this
+/// interpreter, C library and architecture.
 pub fn newest_installable(
     file: &str,
     like: &[Utf8PathBuf],
@@ -105,8 +108,8 @@ pub fn newest_installable(
     (libc, arch): (Libc, Arch),
 ) -> Option<Utf8PathBuf> {
     let ours = WheelName::parse(file).ok()?;
-    // Installers take the last release, then the tag that is most specific: the interpreter's own binary
-    // interface before the stable one before none, then the newest C library.
+    // Installers prefer the latest release, then the most specific tag: the interpreter's own ABI before the
+    // stable ABI before none, then the newest C library.
     let rank = |theirs: Published| {
         let tag = |tag: Tag| {
             let platform: PlatformTag = tag.platform.parse().ok()?;
@@ -130,12 +133,12 @@ fn specificity(abi: &str) -> u8 {
     }
 }
 
-/// The finding that there is no published wheel to compare `file` with.
+/// The finding that no published wheel is comparable with `file`.
 pub(in crate::audit) fn nothing_published(file: &str, message: &str) -> Finding {
     NOTHING_PUBLISHED.broken(file, message)
 }
 
-/// What several wheels differ in from the published ones as a set.
+/// Compares the wheels as a set with the published ones.
 pub(super) fn find(like: &[Utf8PathBuf], members: &[Member<'_>], findings: &mut Vec<Finding>) {
     if like.is_empty() {
         return;
@@ -156,17 +159,16 @@ fn nothing_alike(member: &Member<'_>, like: &[Utf8PathBuf], published: &[Publish
     names.sort_unstable();
     names.dedup();
     let there = if names.is_empty() {
-        format!("none of the {} files given has the name of a wheel", like.len())
+        format!("none of the {} files has a valid wheel name", like.len())
     } else {
-        format!("the wheels given are of {}", listing(&names))
+        format!("the wheels are of {}", listing(&names))
     };
-    let message =
-        format!("there is no wheel of `{}` to compare with: {there}", member.name.distribution);
+    let message = format!("no wheel of `{}` to compare with: {there}", member.name.distribution);
     NOTHING_ALIKE.broken(member.path(), message)
 }
 
-/// The published wheel of the same project that has the most in common: version, implementation,
-/// system, interpreter, architecture, in this order.
+/// The most similar published wheel of the same project, by version, implementation, system, interpreter and
+/// architecture, in this order.
 fn counterpart<'p>(ours: &WheelName, published: &'p [Published]) -> Option<&'p Published> {
     let alike = |theirs: &&Published| {
         let name = &theirs.name;
@@ -186,7 +188,7 @@ fn implementation(name: &WheelName) -> &str {
     name.tags.pythons.first().and_then(|python| python.get(..2)).unwrap_or_default()
 }
 
-/// The sort of system and the architecture.
+/// The kind of system and the architecture.
 fn system(name: &WheelName) -> (&'static str, Option<String>) {
     let tag = name.tags.platforms.first().map(|platform| platform.parse::<PlatformTag>());
     match tag {

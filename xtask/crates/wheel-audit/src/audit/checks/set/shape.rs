@@ -1,4 +1,4 @@
-//! The names in a wheel, without what differs from one interpreter, system or version to the next.
+//! The names in a wheel, without the parts that depend on interpreter, system or version.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,21 +6,21 @@ use camino::Utf8Path;
 
 use crate::wheel::{EntryPoint, ExtensionSuffix, Headers, SharedFile, WheelArchive};
 
-/// The longest `METADATA` or `entry_points.txt` that is compared, in bytes.
+/// Maximum size of a `METADATA` or `entry_points.txt` that is compared, in bytes.
 const MAX_TEXT: u64 = 4 << 20;
 
-/// What is in a wheel, for comparing.
+/// The files of a wheel, for comparing.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Shape {
     /// Extension modules, as paths without a suffix: `pkg/_fast`.
     pub(super) modules: BTreeSet<String>,
-    /// Other files, but the compiled bytecode.
+    /// Other files except compiled bytecode.
     pub(super) files: BTreeSet<String>,
-    /// Those of [`Self::files`] that may be run: executable, and no shared library.
+    /// The executable files among [`Self::files`] that are not shared libraries.
     pub(super) programs: BTreeSet<String>,
 }
 
-/// What the metadata of a wheel says of itself, one line a fact, spelt alike.
+/// Normalized facts from the metadata of a wheel.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Texts {
     /// The object by group and name: `console_scripts/tool` is `demo._tool:main`.
@@ -30,8 +30,7 @@ pub(super) struct Texts {
 }
 
 impl Shape {
-    /// Reads the directory of a wheel; `None` where that cannot be done, which the archive's own
-    /// check tells of.
+    /// Reads the directory of a wheel. `None` if it is unreadable, which ARC001 covers.
     pub(super) fn read(path: &Utf8Path) -> Option<Self> {
         Some(Self::of(&WheelArchive::open(path).ok()?))
     }
@@ -71,19 +70,19 @@ impl Shape {
     }
 }
 
-/// What a wheel installs and requires, without what differs from one interpreter, system or version to the next.
+/// The files and requirements of a wheel, without the parts that depend on interpreter, system or version.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct WheelContents {
     /// Files, extension modules as paths without a suffix.
     pub files: BTreeSet<String>,
-    /// `Requires-Dist` and `Requires-Python`, spelt alike.
+    /// `Requires-Dist` and `Requires-Python`, normalized.
     pub requirements: BTreeSet<String>,
     /// The object by group and name: `console_scripts/tool` is `demo._tool:main`.
     pub entry_points: BTreeMap<String, String>,
 }
 
 impl WheelContents {
-    /// Reads the wheel at `path`; `None` where that cannot be done.
+    /// Reads the wheel at `path`. `None` if it is unreadable.
     pub fn read(path: &Utf8Path) -> Option<Self> {
         let (Shape { mut files, modules, .. }, texts) = Shape::with_texts(path)?;
         files.extend(modules);
@@ -92,13 +91,13 @@ impl WheelContents {
     }
 }
 
-/// The content of the first member that is called so, without the version.
+/// The content of the first member with this name. The name omits the version.
 fn text(archive: &mut WheelArchive<SharedFile>, name: &str) -> Option<Vec<u8>> {
     let index = archive.entries().iter().position(|entry| plain(&entry.name) == name)?;
     archive.read(index, MAX_TEXT).ok()
 }
 
-/// The entry points of `entry_points.txt`; none where it is damaged, which its own check reports.
+/// The entry points of `entry_points.txt`. Empty if it is damaged, which MET023 covers.
 fn entry_points(bytes: &[u8]) -> BTreeMap<String, String> {
     let points = crate::wheel::entry_points(bytes).unwrap_or_default();
     let object = |value: &str| value.split_whitespace().collect::<String>();
@@ -107,8 +106,8 @@ fn entry_points(bytes: &[u8]) -> BTreeMap<String, String> {
     points.into_iter().map(pair).collect()
 }
 
-/// `Requires-Dist` and `Requires-Python`, without what tools spell each in their own way: spaces,
-/// case, quotes, parentheses, the order of versions, underscores in names.
+/// `Requires-Dist` and `Requires-Python` without differences between tools: spaces, case, quotes,
+/// parentheses, the order of versions, underscores in names.
 fn requirements(bytes: &[u8]) -> BTreeSet<String> {
     let headers = Headers::parse(bytes);
     let mut found = BTreeSet::new();
@@ -133,8 +132,8 @@ fn requirements(bytes: &[u8]) -> BTreeSet<String> {
     found
 }
 
-/// The path of an extension module without its suffix. A shared library that lies beside modules, or
-/// in a folder of grafted ones, is none.
+/// The path of an extension module without its suffix. `None` for shared libraries, also in a folder of
+/// bundled ones.
 pub(super) fn module(path: &str) -> Option<String> {
     let (folder, name) = path.rsplit_once('/').map_or(("", path), |(folder, name)| (folder, name));
     let stem = name.strip_suffix(".so").or_else(|| name.strip_suffix(".pyd"))?;
@@ -148,8 +147,8 @@ pub(super) fn module(path: &str) -> Option<String> {
     Some(if folder.is_empty() { stem.to_owned() } else { format!("{folder}/{stem}") })
 }
 
-/// The path where an installer puts the file, without the version of a `.dist-info` or `.data` folder,
-/// and without hash and version of a grafted library.
+/// The installed path of a file, without the version of a `.dist-info` or `.data` folder, and without hash
+/// and version of a bundled library.
 pub(super) fn plain(path: &str) -> String {
     let Some((top, rest)) = path.split_once('/') else { return path.to_owned() };
     if top.strip_suffix(".data").is_some() {
@@ -162,7 +161,7 @@ pub(super) fn plain(path: &str) -> String {
     if top.strip_suffix(".libs").is_none() {
         return path.to_owned();
     }
-    // `libz-1b7c5d3a.so.1.2.11`, as auditwheel names what it grafts.
+    // auditwheel names bundled libraries `libz-1b7c5d3a.so.1.2.11`.
     let stem = rest.split(".so").next().unwrap_or(rest);
     let is_hash = |text: &str| text.len() >= 8 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
     let stem =
@@ -175,7 +174,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn modules_are_known_by_their_names() {
+    fn modules_are_recognized_by_name() {
         for (path, expected) in [
             ("_x.cpython-311-x86_64-linux-gnu.so", Some("_x")),
             ("a/_x.cpython-314t-x86_64-linux-musl.so", Some("a/_x")),
@@ -194,11 +193,11 @@ mod tests {
     }
 
     #[test]
-    fn entry_points_and_requirements_are_spelt_alike() {
+    fn entry_points_and_requirements_are_normalized() {
         let text = b"# a\n[console_scripts]\nrun = a.b : main\n\n[ x ]\nk=v\n";
-        let told: Vec<_> = entry_points(text).into_iter().collect();
+        let found: Vec<_> = entry_points(text).into_iter().collect();
         let expected = [("console_scripts/run", "a.b:main"), ("x/k", "v")];
-        assert_eq!(told, expected.map(|(name, object)| (name.to_owned(), object.to_owned())));
+        assert_eq!(found, expected.map(|(name, object)| (name.to_owned(), object.to_owned())));
         let one = b"Requires-Dist: My_Pkg (>=2, <3) ; extra == 'X'\nRequires-Python: >=3.11\n\nRequires-Dist: no\n";
         let other = b"Requires-Dist: my-pkg<3,>=2; extra=='x'\nRequires-Python: >= 3.11\n";
         assert_eq!(requirements(one), requirements(other));
@@ -207,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn versions_and_hashes_are_left_out() {
+    fn plain_paths_have_no_versions_and_hashes() {
         for (path, expected) in [
             ("a-1.0.dist-info/METADATA", ".dist-info/METADATA"),
             ("a-1.0.data/scripts/a", ".data/scripts/a"),

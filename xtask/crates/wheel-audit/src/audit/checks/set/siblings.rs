@@ -1,28 +1,30 @@
-//! Wheels of one project and version, for the interpreters of one system: are they alike?
+//! Compares the wheels of one project and version for the interpreters of one system.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::shape::Shape;
-use super::{Finding, LOST_EXTENSION, Member, OTHER_FILES, SMALLER, Severity, listing, weighed};
+use super::{
+    Finding, LOST_EXTENSION, Member, OTHER_FILES, SMALLER, Severity, listing, with_severity,
+};
 use crate::policy::PlatformTag;
 
-/// So many wheels of one kin are compared at most. Each is held against all others.
-const MAX_KIN: usize = 200;
+/// Maximum number of wheels of one group that are compared. Each is compared with all others.
+const MAX_GROUP: usize = 200;
 
 pub(super) fn find(members: &[&Member<'_>], is_own: bool, findings: &mut Vec<Finding>) {
-    let mut kins: BTreeMap<String, Vec<&Member<'_>>> = BTreeMap::new();
+    let mut groups: BTreeMap<String, Vec<&Member<'_>>> = BTreeMap::new();
     for member in members.iter().filter(|member| !member.is_pure()) {
-        kins.entry(kin(member)).or_default().push(member);
+        groups.entry(group_key(member)).or_default().push(member);
     }
-    for kin in kins.values().filter(|kin| kin.len() > 1) {
-        let kin = kin.get(..MAX_KIN).unwrap_or(kin);
-        sizes(kin, findings);
-        contents(kin, is_own, findings);
+    for group in groups.values().filter(|group| group.len() > 1) {
+        let group = group.get(..MAX_GROUP).unwrap_or(group);
+        sizes(group, findings);
+        contents(group, is_own, findings);
     }
 }
 
-/// Implementation, C library and architecture: what is alike for these can be compared.
-fn kin(member: &Member<'_>) -> String {
+/// Implementation, C library and architecture. Wheels with the same key are comparable.
+fn group_key(member: &Member<'_>) -> String {
     let tags = &member.name.tags;
     let python = tags.pythons.first().map_or("", |python| python.get(..2).unwrap_or_default());
     let platform = tags.platforms.first().map_or("", String::as_str);
@@ -37,10 +39,10 @@ fn kin(member: &Member<'_>) -> String {
     format!("{python} {system}")
 }
 
-/// A wheel with less than half of what the others have has lost something.
-fn sizes(kin: &[&Member<'_>], findings: &mut Vec<Finding>) {
-    for member in kin {
-        let others = kin.iter().filter(|other| !std::ptr::eq(**other, *member));
+/// Reports a wheel with less than half of the median size.
+fn sizes(group: &[&Member<'_>], findings: &mut Vec<Finding>) {
+    for member in group {
+        let others = group.iter().filter(|other| !std::ptr::eq(**other, *member));
         let mut others: Vec<u64> = others.map(|other| other.audit.facts.size).collect();
         others.sort_unstable();
         let (size, median) = (member.audit.facts.size, others.get(others.len() / 2).copied());
@@ -51,10 +53,10 @@ fn sizes(kin: &[&Member<'_>], findings: &mut Vec<Finding>) {
     }
 }
 
-fn contents(kin: &[&Member<'_>], is_own: bool, findings: &mut Vec<Finding>) {
+fn contents(group: &[&Member<'_>], is_own: bool, findings: &mut Vec<Finding>) {
     let (mut known, mut modules, mut files) = (Vec::new(), Names::default(), Names::default());
-    for member in kin {
-        // One at a time: a wheel may have many names, and its siblings have the same ones.
+    for member in group {
+        // One wheel at a time, to save memory: siblings have mostly the same names.
         let shape = member.audit.path.as_ref().and_then(|path| Shape::read(path));
         if let Some(shape) = shape {
             known.push(member);
@@ -67,7 +69,7 @@ fn contents(kin: &[&Member<'_>], is_own: bool, findings: &mut Vec<Finding>) {
         if !lost.is_empty() {
             let message = format!("it lacks {}, which its siblings have", listing(&lost));
             let finding = LOST_EXTENSION.broken(member.path(), message);
-            findings.push(weighed(finding, is_own, Severity::Warning));
+            findings.push(with_severity(finding, is_own, Severity::Warning));
         }
         let (lost, alone) = (files.lost(index), files.alone(index));
         let mut parts = Vec::new();
@@ -75,21 +77,21 @@ fn contents(kin: &[&Member<'_>], is_own: bool, findings: &mut Vec<Finding>) {
             parts.push(format!("it lacks {}, which its siblings have", listing(&lost)));
         }
         if !alone.is_empty() {
-            parts.push(format!("it alone has {}", listing(&alone)));
+            parts.push(format!("only this wheel has {}", listing(&alone)));
         }
         if !parts.is_empty() {
             let finding = OTHER_FILES.broken(member.path(), parts.join("; "));
-            findings.push(weighed(finding, is_own, Severity::Note));
+            findings.push(with_severity(finding, is_own, Severity::Note));
         }
     }
 }
 
-/// The names in several wheels, each held once, and who has them.
+/// The names in several wheels, each stored once.
 #[derive(Default)]
 struct Names {
-    /// By name: the number that stands for it, and how many wheels have it.
+    /// By name: its number, and how many wheels have it.
     counts: BTreeMap<String, (u32, usize)>,
-    /// The numbers that each wheel has, in order.
+    /// The numbers of each wheel's names, sorted.
     wheels: Vec<Vec<u32>>,
 }
 
@@ -110,7 +112,7 @@ impl Names {
         self.wheels.get(wheel).is_some_and(|own| own.binary_search(&number).is_ok())
     }
 
-    /// What one of the wheels lacks and most of the others have.
+    /// The names that one wheel lacks and most of the others have.
     fn lost(&self, wheel: usize) -> Vec<&str> {
         let others = self.wheels.len().saturating_sub(1);
         let common = self.counts.iter().filter(|(_, (_, count))| count * 2 > others);
@@ -118,7 +120,7 @@ impl Names {
         lost.map(|(name, _)| name.as_str()).collect()
     }
 
-    /// What one of at least three wheels has and no other.
+    /// The names that only this wheel of at least three has.
     fn alone(&self, wheel: usize) -> Vec<&str> {
         let single = self.counts.iter().filter(|(_, (_, count))| *count == 1);
         let alone =

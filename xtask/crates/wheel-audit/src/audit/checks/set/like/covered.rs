@@ -1,4 +1,4 @@
-//! For whom are the published wheels, and for whom ours?
+//! Compares the interpreters and systems of these wheels with those of the published ones.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,13 +8,13 @@ use super::{
 use crate::policy::{LibcVersion, PlatformTag};
 use crate::wheel::WheelName;
 
-/// What to do where more is built than was published.
-const GAINED: &str = "nothing, if their users are to have wheels from now on";
+/// The help for systems without a published wheel.
+const GAINED: &str = "no fix is needed if you intend to support these systems";
 
-/// An interpreter on a sort of system: `cp311-cp311 on glibc x86_64`, with the oldest C library.
+/// Interpreter and kind of system (`cp311-cp311` on `glibc x86_64`), with the oldest C library.
 type Covered = BTreeMap<(String, String), LibcVersion>;
 
-/// Tells once for each project what it covers.
+/// Reports the differences once for each project.
 pub(super) fn find(members: &[Member<'_>], published: &[Published], findings: &mut Vec<Finding>) {
     let mut projects: BTreeMap<String, Vec<&Member<'_>>> = BTreeMap::new();
     for member in members {
@@ -25,7 +25,7 @@ pub(super) fn find(members: &[Member<'_>], published: &[Published], findings: &m
         let theirs = published.iter().filter(|each| is_same_project(&first.name, &each.name));
         let theirs = covered(theirs.map(|each| &each.name));
         let own = covered(ours.iter().map(|member| &member.name));
-        // Wheels for any platform leave nobody out.
+        // Wheels for any platform support every system.
         if theirs.is_empty() || ours.iter().any(|member| member.is_pure()) {
             continue;
         }
@@ -43,7 +43,7 @@ pub(super) fn find(members: &[Member<'_>], published: &[Published], findings: &m
         let gained = missing(&own, &theirs);
         if !gained.is_empty() {
             let message =
-                format!("these wheels are for {}, and no published one is", listing(&gained));
+                format!("these wheels are for {}, but no published one is", listing(&gained));
             let mut finding = UNCOVERED.broken(place, message).with_help(GAINED);
             finding.severity = Severity::Note;
             findings.push(finding);
@@ -52,7 +52,7 @@ pub(super) fn find(members: &[Member<'_>], published: &[Published], findings: &m
     }
 }
 
-/// A stable ABI serves every later interpreter with, or without, the lock; so much is known of the others.
+/// A wheel for the stable ABI also covers later interpreters of the same kind (`abi3t`: free-threaded).
 fn is_covered(key: &(String, String), by: &Covered) -> bool {
     let stable = if key.0.ends_with('t') { "-abi3t" } else { "-abi3" };
     by.contains_key(key) || by.keys().any(|(tag, system)| *system == key.1 && tag.ends_with(stable))
@@ -77,18 +77,18 @@ fn covered<'a>(names: impl Iterator<Item = &'a WheelName>) -> Covered {
     covered
 }
 
-/// Systems that the published wheels reach and ours do not, since their C library is older.
+/// Reports systems whose C library is new enough for the published wheels but not for these.
 fn newer(place: &str, own: &Covered, theirs: &Covered, findings: &mut Vec<Finding>) {
-    let mut told = BTreeSet::new();
+    let mut systems = BTreeSet::new();
     for (key, version) in own {
         // `linux_ARCH` promises no version.
         let before = theirs.get(key).filter(|before| *before < version && before.major > 0);
         let Some(before) = before else { continue };
-        told.insert(format!("{} {version} (published: {before})", key.1));
+        systems.insert(format!("{} {version} (published: {before})", key.1));
     }
-    if !told.is_empty() {
-        let told: Vec<_> = told.into_iter().collect();
-        let message = format!("these wheels install from {} on", listing(&told));
+    if !systems.is_empty() {
+        let systems: Vec<_> = systems.into_iter().collect();
+        let message = format!("these wheels install from {} on", listing(&systems));
         findings.push(NEWER_LIBC.broken(place, message));
     }
 }

@@ -1,4 +1,4 @@
-//! What one wheel has and the published one lacks, and the other way round.
+//! Differences between a wheel and a published one.
 
 use camino::Utf8Path;
 
@@ -11,13 +11,13 @@ use crate::audit::{Finding, Rule, Severity};
 use crate::text::shown;
 use crate::wheel::{WheelName, same_version};
 
-/// Everything in which the wheel at `path`, of `size` bytes, differs from the one at `published`. The path
-/// of a finding is the member that one of them lacks, or the entry point as `console_scripts/NAME`.
+/// The differences between the wheel at `path`, of `size` bytes, and the one at `published`. The path of a
+/// finding is the member that one of them lacks, or the entry point as `console_scripts/NAME`.
 pub(in crate::audit) fn find((path, size): (&Utf8Path, u64), published: &Utf8Path) -> Vec<Finding> {
     let file = path.file_name().unwrap_or_default();
     let theirs = published.file_name().unwrap_or_default();
     let (Some(ours), Ok(name)) = (Shape::with_texts(path), WheelName::parse(file)) else {
-        // What is wrong with ours is reported by its own checks.
+        // Other checks report faults of this wheel.
         return Vec::new();
     };
     let (Some(other), Ok(their_name)) = (Shape::with_texts(published), WheelName::parse(theirs))
@@ -25,7 +25,7 @@ pub(in crate::audit) fn find((path, size): (&Utf8Path, u64), published: &Utf8Pat
         let message = format!("`{}` cannot be read as a wheel", shown(theirs));
         return vec![NOTHING_ALIKE.broken(file, message)];
     };
-    // Of pure Python, too: a build that failed silently may make such a wheel.
+    // Pure Python is comparable too: a build that fails silently may produce such a wheel.
     let implementations = [implementation(&name), implementation(&their_name)];
     let is_alike = (implementations[0] == implementations[1] || implementations.contains(&"py"))
         && system(&name).0 != "other"
@@ -51,30 +51,30 @@ struct Differences<'a> {
     file: &'a str,
     /// The published wheel's file name.
     theirs: String,
-    /// Both are for the same implementation of Python and the same sort of system.
+    /// Both are for the same implementation of Python and the same kind of system.
     is_alike: bool,
-    /// They are of the same version, too.
+    /// Both also have the same version.
     is_same: bool,
     is_same_python: bool,
     findings: Vec<Finding>,
 }
 
 impl Differences<'_> {
-    /// A finding, which is a warning only where the two wheels `ought` not to differ.
-    fn found(&mut self, rule: &Rule, ought: bool, path: &str, message: String) {
-        let severity = if ought { Severity::Warning } else { Severity::Note };
+    /// Adds a finding: a warning if the two wheels should be equal, otherwise a note.
+    fn found(&mut self, rule: &Rule, should_be_equal: bool, path: &str, message: String) {
+        let severity = if should_be_equal { Severity::Warning } else { Severity::Note };
         self.findings.push(Finding { severity, ..rule.broken(path, message) });
     }
 
     fn lacks<'n>(&mut self, rule: &Rule, names: impl Iterator<Item = &'n String>) {
-        let message = format!("`{}` has it, and this wheel lacks it", self.theirs);
+        let message = format!("`{}` contains it, but this wheel does not", self.theirs);
         for name in names {
             self.found(rule, self.is_alike, name, message.clone());
         }
     }
 
     fn has_alone<'n>(&mut self, rule: &Rule, names: impl Iterator<Item = &'n String>) {
-        let message = format!("this wheel has it, and `{}` lacks it", self.theirs);
+        let message = format!("this wheel contains it, but `{}` does not", self.theirs);
         for name in names {
             self.found(rule, false, name, message.clone());
         }
@@ -90,7 +90,7 @@ impl Differences<'_> {
             lost().filter(|name| !is_program(name)).partition(|name| is_grafted(name));
         self.lacks(&LACKS_FILES, files.into_iter());
         let message =
-            format!("`{}` has this library, and this wheel needs none of it", self.theirs);
+            format!("`{}` contains this library, but this wheel does not need it", self.theirs);
         for name in grafted {
             self.found(&LACKS_FILES, false, name, message.clone());
         }
@@ -98,63 +98,62 @@ impl Differences<'_> {
         self.has_alone(&OWN_FILES, alone);
         let is_dull = |name: &&String| !ours.programs.contains(*name);
         for name in theirs.programs.intersection(&ours.files).filter(is_dull) {
-            let message = format!("it is executable in `{}`, and not in this wheel", self.theirs);
+            let message = format!("it is executable in `{}`, but not in this wheel", self.theirs);
             self.found(&LACKS_EXECUTABLE, self.is_alike, name, message);
         }
     }
 
     fn entry_points(&mut self, ours: &Texts, theirs: &Texts) {
         // Some projects name their commands after the interpreter.
-        let ought = self.is_alike && self.is_same_python;
+        let should_be_equal = self.is_alike && self.is_same_python;
         for (name, object) in &theirs.entry_points {
             let message = match ours.entry_points.get(name) {
                 Some(own) if own == object => continue,
                 Some(own) => format!(
-                    "it starts `{}` in `{}`, and `{}` in this wheel",
+                    "it starts `{}` in `{}`, but `{}` in this wheel",
                     shown(object),
                     self.theirs,
                     shown(own)
                 ),
                 None => {
-                    format!("`{}` has this entry point, and this wheel lacks it", self.theirs)
+                    format!("`{}` has this entry point, but this wheel does not", self.theirs)
                 }
             };
-            self.found(&OTHER_ENTRY_POINTS, ought, name, message);
+            self.found(&OTHER_ENTRY_POINTS, should_be_equal, name, message);
         }
         let is_new = |name: &&String| !theirs.entry_points.contains_key(*name);
         self.has_alone(&OTHER_ENTRY_POINTS, ours.entry_points.keys().filter(is_new));
     }
 
     fn requirements(&mut self, ours: &Texts, theirs: &Texts) {
-        let ought = self.is_same && self.is_same_python;
+        let should_be_equal = self.is_same && self.is_same_python;
         for line in theirs.requirements.difference(&ours.requirements) {
             let message =
-                format!("`{}` has `{}`, and this wheel has not", self.theirs, shown(line));
-            self.found(&OTHER_REQUIREMENTS, ought, self.file, message);
+                format!("`{}` requires `{}`, but this wheel does not", self.theirs, shown(line));
+            self.found(&OTHER_REQUIREMENTS, should_be_equal, self.file, message);
         }
         for line in ours.requirements.difference(&theirs.requirements) {
             let message =
-                format!("this wheel has `{}`, and `{}` has not", shown(line), self.theirs);
-            self.found(&OTHER_REQUIREMENTS, ought, self.file, message);
+                format!("this wheel requires `{}`, but `{}` does not", shown(line), self.theirs);
+            self.found(&OTHER_REQUIREMENTS, should_be_equal, self.file, message);
         }
     }
 
     fn sizes(&mut self, ours: u64, theirs: u64) {
         if ours < theirs / 2 || ours / 2 > theirs {
-            let message = format!("has {ours} bytes, and `{}` has {theirs}", self.theirs);
+            let message = format!("has {ours} bytes, but `{}` has {theirs}", self.theirs);
             self.found(&FAR_OFF_SIZE, self.is_same, self.file, message);
         }
     }
 }
 
-/// Is it a library that was put into the wheel? Which ones these are depends on the system of the build, and one
-/// that is missing is an error of its own.
+/// Whether it is a bundled library. The build system decides which libraries are bundled, and ELF006 covers
+/// missing ones.
 fn is_grafted(path: &str) -> bool {
     path.split_once('/').is_some_and(|(top, _)| top.strip_suffix(".libs").is_some())
 }
 
-/// Is it part of what is installed? Tools write what they like into `.dist-info`; of that the licences
-/// count, and what is compared by its content.
+/// Whether the file counts in the comparison. In `.dist-info`, which differs between tools, only licences do.
 fn is_content(path: &str) -> bool {
     path.strip_prefix(".dist-info/").is_none_or(|rest| rest.starts_with("licenses/"))
 }

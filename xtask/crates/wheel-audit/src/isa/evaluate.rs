@@ -1,41 +1,41 @@
-//! From counts to an answer.
+//! Computes the needed level from the counts.
 
 #[allow(clippy::enum_glob_use, reason = "tables of features are read by their names alone")]
 use super::feature::Feature::{self, *};
 use super::{
-    Certainty, Coverage, FeatureSet, FeatureUse, IsaFacts, Level, Machine, Question,
+    Certainty, Coverage, FeatureSet, FeatureUse, IsaFacts, Level, Machine, ProcessorCheck,
     layout::Layout,
     run::{LEVELS, MAX_PLACES, Total, Totals},
 };
 
-pub(super) fn judge(layout: &Layout, totals: &Totals) -> IsaFacts {
+pub(super) fn evaluate(layout: &Layout, totals: &Totals) -> IsaFacts {
     let machine = layout.machine;
-    let mut asks = layout.asks.clone();
-    if totals.asks {
-        asks.insert(Question::Instruction);
+    let mut checks = layout.checks.clone();
+    if totals.checks {
+        checks.insert(ProcessorCheck::Instruction);
     }
-    let asks_for_more = asks.iter().any(|each| !is_for_atomics(each, totals.guarded));
-    let is_chosen = asks.iter().any(chooses_functions);
+    let checks_processor = checks.iter().any(|each| !is_for_atomics(each, totals.guarded));
+    let is_chosen = checks.iter().any(chooses_functions);
     let uses = Feature::all(machine).filter_map(|feature| {
         let total = totals.features.get(&feature)?;
         let unguarded =
             if is_chosen { Vec::new() } else { totals.calls.unguarded(feature, layout) };
         let by_file = certainty(feature, total, totals, true);
-        let if_asked = if unguarded.is_empty() { by_file } else { Certainty::Certain };
+        let if_checked_elsewhere = if unguarded.is_empty() { by_file } else { Certainty::Certain };
         let mut found = FeatureUse {
             feature,
-            certainty: if asks_for_more {
-                if_asked
+            certainty: if checks_processor {
+                if_checked_elsewhere
             } else {
                 certainty(feature, total, totals, false)
             },
-            if_asked,
+            if_checked_elsewhere,
             functions: total.functions,
             instructions: total.instructions,
             outside: total.outside,
             places: total.places.clone(),
         };
-        if asks_for_more && if_asked > by_file {
+        if checks_processor && if_checked_elsewhere > by_file {
             found.functions = unguarded.len() as u64;
             found.instructions = unguarded.iter().map(|(bare, _)| bare.count).sum();
             found.places = unguarded.into_iter().map(|each| each.1).take(MAX_PLACES).collect();
@@ -50,7 +50,7 @@ pub(super) fn judge(layout: &Layout, totals: &Totals) -> IsaFacts {
         required: level(Certainty::Throughout),
         possible: level(Certainty::Outside),
         note: layout.note,
-        asks,
+        checks,
         functions: totals.functions,
         outline_atomics: totals.guarded,
         bytes: Coverage {
@@ -63,42 +63,41 @@ pub(super) fn judge(layout: &Layout, totals: &Totals) -> IsaFacts {
     }
 }
 
-/// The level that the features take which are used with at least this certainty.
+/// The level for the features with at least this certainty.
 pub(super) fn level_of(machine: Machine, features: &[FeatureUse], least: Certainty) -> Level {
     let sure = features.iter().filter(|each| each.certainty >= least);
     Level::of(machine, sure.map(|each| each.feature).collect())
 }
 
-/// GCC's helpers for atomics bring a call of `__getauxval` into a file that asks for nothing else.
-pub(super) fn is_for_atomics(question: &Question, guarded: u64) -> bool {
-    guarded > 0 && matches!(question, Question::Import(name) if name == "__getauxval")
+/// Whether it is the `__getauxval` of GCC's helpers for atomics, which checks no other feature.
+pub(super) fn is_for_atomics(question: &ProcessorCheck, guarded: u64) -> bool {
+    guarded > 0 && matches!(question, ProcessorCheck::Import(name) if name == "__getauxval")
 }
 
-/// Whether the loader or a resolver chooses functions, so that their callers need no question.
-fn chooses_functions(question: &Question) -> bool {
+/// Whether the loader or a resolver selects functions, so that callers need no check.
+fn chooses_functions(question: &ProcessorCheck) -> bool {
     match question {
-        Question::Ifunc => true,
-        Question::Import(name) => name == "__aarch64_cpu_features",
-        Question::Auxv | Question::Instruction => false,
+        ProcessorCheck::Ifunc => true,
+        ProcessorCheck::Import(name) => name == "__aarch64_cpu_features",
+        ProcessorCheck::Auxv | ProcessorCheck::Instruction => false,
     }
 }
 
-/// The rules, first to last:
+/// Applies these rules in order:
 ///
 /// 1. Code outside of known functions proves nothing.
-/// 2. A file that never asks the processor needs what it uses. So does one in which a function
-///    uses it that runs in any case and does not itself ask.
-/// 3. A file that asks, and was evidently compiled for a level as a whole, needs it. See
-///    [`is_throughout`].
-/// 4. What else a file that asks uses is taken to be guarded. For [`super::a64_guard::INLINE`] that takes
-///    more: see [`super::calls`].
+/// 2. A file that never checks the processor needs the features that it uses. This also applies if a function
+///    that always runs uses the feature without a check.
+/// 3. A file that checks the processor but was compiled for a level as a whole needs it. See [`is_throughout`].
+/// 4. Other features of a file that checks the processor count as guarded. For [`super::a64_guard::INLINE`], see
+///    [`super::calls`].
 ///
-/// They are about files, not about paths through them: a file with one guarded function and another
-/// that forgot its guard counts as guarded. `audit/dispatch.rs` looks for a question in other files.
-fn certainty(feature: Feature, total: &Total, totals: &Totals, asks: bool) -> Certainty {
+/// The rules do not follow paths: a function without a guard counts as guarded if the file checks the processor.
+/// `audit/dispatch.rs` considers checks in other files.
+fn certainty(feature: Feature, total: &Total, totals: &Totals, checks: bool) -> Certainty {
     if total.functions == 0 {
         Certainty::Outside
-    } else if !asks || total.always > 0 {
+    } else if !checks || total.always > 0 {
         Certainty::Certain
     } else if is_throughout(feature, total, totals) {
         Certainty::Throughout
@@ -107,18 +106,15 @@ fn certainty(feature: Feature, total: &Total, totals: &Totals, asks: bool) -> Ce
     }
 }
 
-/// Was all of the file compiled for a feature?
+/// Whether the whole file was compiled for a feature.
 ///
-/// - For v3 compilers write all vector code in AVX's encodings, so at least nine tenths of the
-///   functions with vector code have them. Files that choose at run time stay below three quarters:
-///   they have code for those who do not have AVX.
-/// - For v4 that holds, and a third of that code uses AVX-512.
-/// - For v2 compilers use now one instruction and now another of it, wherever there is vector code:
-///   in a fifth to a half of the functions that have such (and no AVX), all along the file. Code
-///   chosen at run time lies together in few places, and makes up less.
-/// - Of other features nothing is known but how many functions use them: a tenth is too many for
-///   code that few processors get to run. Of SVE it takes a half: libraries with code for each of its
-///   kinds have it in a third of their functions (libjxl, by way of Highway).
+/// - v3: compilers emit all vector code in AVX encodings, so at least nine tenths of the functions with vector
+///   code have them. Files that select code at run time stay below three quarters.
+/// - v4: as v3, and a third of that code uses AVX-512.
+/// - v2: compilers use its instructions in a fifth to a half of the functions with vector code (and without
+///   AVX), throughout the file. Code that is selected at run time is in few places, and a smaller share.
+/// - Other features: a tenth of all functions. SVE: a half, because libraries with code for several kinds of SVE
+///   have it in a third of their functions (libjxl, with Highway).
 fn is_throughout(feature: Feature, total: &Total, totals: &Totals) -> bool {
     let [v2, v3, v4] = LEVELS.map(|level| level.holds(FeatureSet::of(&[feature])));
     let avx = totals.vector >= ENOUGH && totals.avx * 10 >= totals.vector * 9;
@@ -144,9 +140,9 @@ fn is_v2_throughout(totals: &Totals) -> bool {
 }
 
 const SVE: FeatureSet = FeatureSet::of(&[Sve, Sve2]);
-/// Of fewer functions shares say nothing.
+/// Minimum number of functions for meaningful shares.
 const ENOUGH: u64 = 8;
-/// What compilers use of their own accord, other than x86-64's levels.
+/// Features outside of the x86-64 levels that compilers use automatically.
 const OTHERS: FeatureSet = FeatureSet::of(&[
     Mmx, Sse, Sse2, Crc, Lse, Rdma, Fp16, Dotprod, Fcma, Jscvt, Rcpc, Rcpc2, Pauth, Bf16, I8mm,
     Fp16fml, Flagm, Flagm2, Frintts, Memtag, Sve, Sve2, Mops, Cssc, Lse128,

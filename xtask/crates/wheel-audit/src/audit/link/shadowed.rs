@@ -1,17 +1,16 @@
-//! Libraries of the wheel that have a system library's name, and that no search path leads to: the loader
-//! takes the system's instead.
+//! Bundled libraries that the loader does not find and replaces with a system library of the same name.
 
 use std::collections::BTreeSet;
 
 use super::host::{Host, is_known};
 use crate::audit::{contents::Contents, elf_file::Elf, search};
 
-/// Pairs of a file and the library that it needs, for which the loader takes the system's.
+/// Pairs of a file and a needed library for which the loader uses the system's library.
 #[derive(Debug, Default)]
-pub(in crate::audit) struct Astray(BTreeSet<(String, String)>);
+pub(in crate::audit) struct Shadowed(BTreeSet<(String, String)>);
 
-impl Astray {
-    /// Finds them in a wheel, but for those that Python code of the wheel may load by itself.
+impl Shadowed {
+    /// Finds them in a wheel, except libraries that its Python code may load itself.
     pub(in crate::audit) fn find(contents: &Contents, host: &Host) -> Self {
         let is_systems = |elf: &Elf, name: &str| is_known(&host.library(name, elf.arch), elf.arch);
         let has_name = |elf: &Elf| {
@@ -27,7 +26,7 @@ impl Astray {
         Self(lost.map(|lost| (lost.path.to_owned(), lost.library.to_owned())).collect())
     }
 
-    /// Does the loader take the system's library for `path`, if it has one of this name?
+    /// Whether the loader uses the system's library for `path`.
     pub(super) fn has(&self, path: &str, library: &str) -> bool {
         self.0.contains(&(path.to_owned(), library.to_owned()))
     }
