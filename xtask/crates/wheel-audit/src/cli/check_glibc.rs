@@ -1,4 +1,4 @@
-//! `check-glibc`: what wheels and files need of the system's C library, and who is to blame.
+//! `check-glibc`: the C library that wheels and files need, and the symbols that require it.
 
 use crate::UserError;
 use std::process::ExitCode;
@@ -14,24 +14,24 @@ use crate::report;
 /// Arguments of `check-glibc`.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct CheckGlibcArgs {
-    /// Wheels, ELF files, folders; `-` reads a list from stdin
+    /// Wheels, ELF files or folders. `-` reads a list of paths from stdin
     #[arg(value_name = "PATH")]
     pub paths: Vec<Utf8PathBuf>,
-    /// The newest glibc that may be needed: `2.36`; a wheel's own tag where absent
+    /// Report files that need a newer glibc: `2.36` [default: the wheel's platform tag]
     #[arg(long, value_name = "VERSION", conflicts_with = "target")]
     pub max: Option<LibcVersion>,
-    /// The system that has to be enough: `debian:12`
+    /// Report files that need a newer C library than this distribution's: `debian:12`
     #[arg(long, value_name = "TARGET")]
     pub target: Option<String>,
-    /// How to tell it
+    /// The output.
     #[command(flatten)]
     pub output: OutputArgs,
 }
 
-/// Reads the files and says what they need; `limit` is that of `--target`.
+/// Reports the needs of the files. `limit` is that of `--target`.
 ///
 /// # Errors
-/// When there is nothing to look at.
+/// If there are no files.
 pub fn check_glibc(
     args: &CheckGlibcArgs,
     inputs: &Inputs,
@@ -40,15 +40,15 @@ pub fn check_glibc(
 ) -> anyhow::Result<ExitCode> {
     let limit = args.max.map(Libc::Glibc).or(limit);
     let expectations = Expectations { limit, ..Expectations::default() };
-    // Whether an index takes them is the business of `verify`.
+    // Only `verify` checks the rules of an index.
     let settings = Settings { depth: Depth::Floor, publish: false, ..settings };
     judge_and_print(inputs, &expectations, &settings, &args.output, report::glibc_text)
 }
 
-/// The C library of the distribution `word`, named as its base image: `debian:12`.
+/// The C library of the distribution `word`, which has the form of a base image: `debian:12`.
 ///
 /// # Errors
-/// When it is not known.
+/// If it is unknown.
 pub fn limit_of(word: &str) -> anyhow::Result<Libc> {
     let image =
         word.replace("rockylinux", "enterprise linux").replace("almalinux", "enterprise linux");
@@ -57,7 +57,7 @@ pub fn limit_of(word: &str) -> anyhow::Result<Libc> {
     match distributions().iter().find(named).map(|each| each.libc) {
         Some(libc) => Ok(libc),
         None => bail!(
-            UserError::new(format!("the C library of `{word}` is not known"))
+            UserError::new(format!("unknown distribution `{word}`"))
                 .hint("pass its version: `--max 2.36`")
         ),
     }

@@ -1,4 +1,4 @@
-//! The commands that look at wheels: for the program `wheel-audit`, and for `cargo xtask`.
+//! The commands about wheels, for the program `wheel-audit` and for `cargo xtask`.
 
 mod check_glibc;
 mod output_args;
@@ -21,16 +21,19 @@ pub use verify::{VerifyArgs, verify};
 use crate::audit::{Inputs, Settings};
 use crate::report;
 
-/// Exit status of a command that did its work and found something wrong.
+/// Exit status of a command with findings.
 pub const FINDINGS: u8 = 1;
 /// Exit status of a command that could not run.
 pub const COULD_NOT_RUN: u8 = 2;
 
-const HINT: &str = "name wheels, ELF files or folders";
+const HINT: &str = "pass wheels, ELF files or folders";
 
-/// Read Python wheels and ELF files, and report on which Linux systems they load.
+/// Report the Linux systems on which Python wheels and ELF files load.
 #[derive(Debug, Parser)]
-#[command(version, after_help = "Exit status: 0 good, 1 findings, 2 could not run.")]
+#[command(
+    version,
+    after_help = "Exit status: 0 no findings that are errors, 1 findings, 2 could not run."
+)]
 struct Cli {
     /// When to use color
     #[command(flatten)]
@@ -45,9 +48,9 @@ struct Cli {
 enum Command {
     /// Check wheels: archive, metadata, tags, ABI, libraries, machine code
     Verify(VerifyArgs),
-    /// Report which C library wheels and files need, and which symbols require it
+    /// Report the C library that wheels and files need, and the symbols that require it
     CheckGlibc(CheckGlibcArgs),
-    /// List the rules, or explain one: meaning, reason, example, fix, sources
+    /// List the rules, or explain a rule: meaning, reason, example, fix, sources
     Rules(RulesArgs),
 }
 
@@ -104,10 +107,10 @@ fn color_of(words: impl Iterator<Item = String>) -> ColorChoice {
     choice.and_then(|word| ColorChoice::from_str(&word, false).ok()).unwrap_or_default()
 }
 
-/// Reads the process's command line; ends the process where it asks for help or is wrong.
+/// Parses the process's command line. Exits on `--help` and on errors.
 ///
 /// # Errors
-/// When what is wrong has a control character, which the message would hand on to a terminal.
+/// If the error message contains a control character, which must not reach a terminal.
 pub fn parse<C: Parser>() -> anyhow::Result<C> {
     parse_with(C::command())
 }
@@ -133,12 +136,12 @@ pub fn parse_with<C: Parser>(command: clap::Command) -> anyhow::Result<C> {
     })
 }
 
-/// The files at `paths`; `-` reads a list of paths from stdin. `hint` says what can be named.
+/// The files at `paths`. `-` reads a list of paths from stdin. `hint` is the hint for missing paths.
 ///
 /// # Errors
-/// When none is named, or there is nothing to look at.
+/// If there are no paths or no files.
 pub fn inputs(paths: &[Utf8PathBuf], hint: &str) -> anyhow::Result<Inputs> {
-    anyhow::ensure!(!paths.is_empty(), UserError::new("no path is named").hint(hint));
+    anyhow::ensure!(!paths.is_empty(), UserError::new("no paths").hint(hint));
     let mut found = Vec::new();
     for path in paths {
         if path == "-" {
@@ -147,11 +150,11 @@ pub fn inputs(paths: &[Utf8PathBuf], hint: &str) -> anyhow::Result<Inputs> {
                 let line = line.trim_end_matches('\r');
                 found.extend((!line.is_empty()).then(|| Utf8PathBuf::from(line)));
             }
-            anyhow::ensure!(!found.is_empty(), "stdin names no path");
+            anyhow::ensure!(!found.is_empty(), "no paths in stdin");
         } else {
             anyhow::ensure!(
                 path.symlink_metadata().is_ok(),
-                UserError::new(format!("there is no `{}`", path.as_str().escape_debug()))
+                UserError::new(format!("`{}` does not exist", path.as_str().escape_debug()))
                     .hint(hint)
             );
             found.push(path.clone());

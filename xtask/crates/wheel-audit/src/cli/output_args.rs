@@ -1,4 +1,4 @@
-//! The output options that `verify` and `check-glibc` share, and the code that prints a report by them.
+//! The output options of `verify` and `check-glibc`, and the code that prints a report.
 
 use std::process::ExitCode;
 
@@ -9,31 +9,31 @@ use super::{COULD_NOT_RUN, FINDINGS};
 use crate::audit::{self, Expectations, Inputs, Report, Settings, Verdict};
 use crate::report::{self, Count};
 
-/// Maximum number of skipped links that are named.
+/// Maximum number of skipped links that are listed.
 const MAX_LINKS: usize = 5;
 
-/// Where a report goes, and in which form.
+/// The formats and destinations of a report.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct OutputArgs {
-    /// Report on stdout as JSON
+    /// Print the report as JSON
     #[arg(long)]
     pub json: bool,
-    /// Report on stdout as Markdown, for a job summary
+    /// Print the report as Markdown, for a job summary
     #[arg(long, conflicts_with = "json")]
     pub markdown: bool,
-    /// Also write the report as one page, with each wheel against each distribution
+    /// Write an HTML page with a matrix of wheels and distributions
     #[arg(long, value_name = "FILE")]
     pub html: Option<Utf8PathBuf>,
-    /// Also write the report for code scanning, as SARIF 2.1.0
+    /// Write the report as SARIF 2.1.0, for code scanning
     #[arg(long, value_name = "FILE")]
     pub sarif: Option<Utf8PathBuf>,
-    /// Show no progress
+    /// Hide progress
     #[arg(long, short)]
     pub quiet: bool,
 }
 
-/// Audits the inputs with progress, and prints the report in the requested forms; `text` is the
-/// one for people.
+/// Audits the inputs with progress, and prints the report in the requested formats. `text` prints the default
+/// format.
 pub(super) fn judge_and_print(
     inputs: &Inputs,
     expectations: &Expectations,
@@ -64,20 +64,20 @@ pub(super) fn judge_and_print(
     Ok(exit_code(&found))
 }
 
-/// Writes what goes to files: before stdout, so that a report which ends well is whole.
+/// Writes files before printing, so that a successful run has complete files.
 fn write_files(found: &Report, output: &OutputArgs) -> anyhow::Result<()> {
     if let Some(path) = &output.html {
-        fs_err::write(path, report::html(found)).context("the page cannot be written")?;
+        fs_err::write(path, report::html(found)).context("cannot write the HTML page")?;
     }
     if let Some(path) = &output.sarif {
         let folder = Utf8PathBuf::try_from(std::env::current_dir()?)?;
         let log = report::json_text(&report::sarif(found, &folder))?;
-        fs_err::write(path, log).context("the SARIF log cannot be written")?;
+        fs_err::write(path, log).context("cannot write the SARIF log")?;
     }
     Ok(())
 }
 
-/// The exit status that a report stands for.
+/// The exit status for a report.
 fn exit_code(report: &Report) -> ExitCode {
     match report.verdict {
         _ if !report.unread.is_empty() => ExitCode::from(COULD_NOT_RUN),

@@ -1,4 +1,4 @@
-//! `rules`: what wheels are judged by.
+//! `rules`: lists and explains the rules.
 
 use std::process::ExitCode;
 
@@ -14,7 +14,7 @@ pub struct RulesArgs {
     /// Print JSON
     #[arg(long, conflicts_with = "markdown")]
     pub json: bool,
-    /// Print the page of the documentation, `docs/checks.md`
+    /// Print the documentation page `docs/checks.md`
     #[arg(long, conflicts_with = "rule")]
     pub markdown: bool,
 }
@@ -22,7 +22,7 @@ pub struct RulesArgs {
 /// Lists the rules, or explains some.
 ///
 /// # Errors
-/// When no rule has the code or name.
+/// If no rule has this code, name or family.
 pub fn rules(args: &RulesArgs) -> anyhow::Result<ExitCode> {
     let found = match &args.rule {
         Some(word) => rule_docs::find(word)?,

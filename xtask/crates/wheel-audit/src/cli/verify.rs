@@ -1,4 +1,4 @@
-//! `verify`: every check, on any wheel.
+//! `verify`: runs all checks on wheels.
 
 use crate::UserError;
 use std::process::ExitCode;
@@ -14,41 +14,41 @@ use crate::report;
 /// Arguments of `verify`.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct VerifyArgs {
-    /// Wheels, ELF files, folders; `-` reads a list from stdin
+    /// Wheels, ELF files or folders. `-` reads a list of paths from stdin
     #[arg(value_name = "PATH")]
     pub paths: Vec<Utf8PathBuf>,
-    /// The wheels are to be published: what an index refuses is an error
+    /// Report findings as errors if a package index rejects the wheel for them
     #[arg(long)]
     pub publish: bool,
     /// Compare with published wheels of the same project
     #[arg(long, value_name = "FOLDER-OR-WHEEL")]
     pub like: Vec<Utf8PathBuf>,
-    /// Leave the machine code unread, which takes about a third of the time
+    /// Skip the machine code, which takes about a third of the time
     #[arg(long)]
     pub no_isa: bool,
-    /// What other commands take, and this one reads in each wheel's own name
+    // Options of other commands. This one reads them from each wheel's name.
     #[arg(long, hide = true, value_parser = limits_elsewhere())]
     pub max: Option<String>,
     /// As `max`
     #[arg(long, hide = true, value_parser = limits_elsewhere())]
     pub target: Option<String>,
-    /// How to tell it
+    /// The output.
     #[command(flatten)]
     pub output: OutputArgs,
 }
 
-/// Answers `--max` and `--target` with the command that has them.
+/// Reports `--max` and `--target` with a hint to the command that has them.
 fn limits_elsewhere() -> UnknownArgumentValueParser {
     UnknownArgumentValueParser::suggest(
-        "`verify` holds a wheel against what its own name promises; \
-         `check-glibc --max 2.36` or `--target debian:12` against another limit",
+        "`verify` compares a wheel with its own platform tag; for another limit, use `check-glibc --max 2.36` or \
+         `check-glibc --target debian:12`",
     )
 }
 
-/// Reads the files, every byte of them, and says what is wrong; `isa` has the instruction set levels that are enough.
+/// Audits the files. `isa` has the instruction set levels that wheels may require.
 ///
 /// # Errors
-/// When there is nothing to look at.
+/// If there are no files.
 pub fn verify(
     args: &VerifyArgs,
     mut inputs: Inputs,
@@ -72,9 +72,9 @@ fn published(paths: &[Utf8PathBuf]) -> anyhow::Result<Vec<Utf8PathBuf>> {
         let other = other.as_str().escape_debug();
         anyhow::bail!(
             UserError::new(format!("`--like {other}` is not a wheel"))
-                .hint("name wheels, or folders with wheels")
+                .hint("pass wheels, or folders with wheels")
         );
     }
-    anyhow::ensure!(!found.wheels.is_empty(), "`--like` names no wheel");
+    anyhow::ensure!(!found.wheels.is_empty(), "no wheels in `--like`");
     Ok(found.wheels)
 }

@@ -1,4 +1,4 @@
-//! The dynamic section: what the loader is told.
+//! The dynamic section, with the loader's instructions.
 
 use std::collections::BTreeMap;
 
@@ -14,25 +14,25 @@ use super::{
     image::{Image, MAX_NAME},
 };
 
-/// Packed relative relocations (gABI, 2018); goblin has no name for it.
+/// Packed relative relocations (gABI, 2018). goblin has no constant for it.
 const DT_RELR: u64 = 36;
-/// The library that the file only stands for (Sun's extension to the gABI): the loader needs it too.
+/// The library that a filter object stands for (Sun's extension to the gABI). The loader loads it too.
 const DT_FILTER: u64 = 0x7fff_ffff;
-/// Largest symbol table that is asked for without knowing that it is one.
+/// Maximum size of a symbol table to request before its real size is known, in bytes.
 const MAX_GUESS: u64 = 16 << 20;
-/// Larger string tables are not held as a whole.
+/// Maximum size of a string table that is held as a whole, in bytes.
 pub(crate) const MAX_STRINGS: u64 = 32 << 20;
-/// No linker makes a file with more needed libraries.
+/// Maximum number of needed libraries.
 const MAX_NEEDED: usize = 1 << 12;
-/// All their names together take at most so many bytes.
+/// Maximum size of their names together, in bytes.
 const MAX_NEEDED_BYTES: usize = 1 << 20;
 
-/// Is it a tag of the gABI's own range or of GNU's? Whoever makes a file can invent a million others.
+/// Whether it is a tag of the gABI or of GNU. A malicious file may contain a million other tags.
 pub(crate) fn is_known(tag: u64) -> bool {
     tag < 64 || (0x6fff_fe00..=0x6fff_ffff).contains(&tag)
 }
 
-/// The entries of the dynamic section. For a tag that comes twice the last one counts, as in glibc.
+/// The entries of the dynamic section. The last entry with a tag counts, as in glibc.
 pub(super) struct Dynamic {
     values: BTreeMap<u64, u64>,
     needed: Vec<u64>,
@@ -57,8 +57,7 @@ impl Dynamic {
         Err(ElfError::Dynamic("no end"))
     }
 
-    /// Asks for every table at once that is going to be read, so that a large file need not be gone
-    /// through once for each.
+    /// Requests all tables at once, so that a large file does not need a pass for each.
     pub(super) fn want_tables(&self, image: &Image<'_>) {
         let known = [(DT_RELA, DT_RELASZ), (DT_REL, DT_RELSZ), (DT_JMPREL, DT_PLTRELSZ)];
         let strings = Some((DT_STRTAB, DT_STRSZ)).filter(|_| !self.has_many_strings());
@@ -81,8 +80,7 @@ impl Dynamic {
         }
     }
 
-    /// How many bytes the symbol table has at most, since another table begins there. It may well
-    /// have fewer.
+    /// Maximum size of the symbol table, up to the start of the next table, in bytes.
     pub(super) fn symbol_bytes(&self) -> Option<u64> {
         let start = self.get(DT_SYMTAB)?;
         let tables = [
@@ -103,7 +101,7 @@ impl Dynamic {
             .min()
     }
 
-    /// Is the string table too large to be held for a few names in it?
+    /// Whether the string table is too large to hold as a whole.
     pub(super) fn has_many_strings(&self) -> bool {
         self.get(DT_STRSZ).is_some_and(|size| size > MAX_STRINGS)
     }
@@ -113,7 +111,7 @@ impl Dynamic {
         self.values.get(&tag).copied()
     }
 
-    /// A text of the string table, of less than `limit` bytes.
+    /// A string of the string table with less than `limit` bytes.
     pub(super) fn string(
         &self,
         image: &Image<'_>,

@@ -1,8 +1,8 @@
-//! What a file exports, by its hash tables.
+//! Tests of the exports from the hash tables.
 
 use super::*;
 
-/// The names that `readelf` shows as defined.
+/// The defined names, according to `readelf`.
 fn defined(path: &str) -> BTreeSet<String> {
     let output = Command::new("readelf").args(["-W", "--dyn-syms", path]).output().unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
@@ -16,7 +16,7 @@ fn defined(path: &str) -> BTreeSet<String> {
 }
 
 #[test]
-fn exports_are_those_that_readelf_shows() {
+fn exports_equal_those_of_readelf() {
     for library in ["libc.so.6", "libm.so.6", "libgcc_s.so.1", "libstdc++.so.6"] {
         let found =
             Command::new("gcc").arg(format!("-print-file-name={library}")).output().unwrap();
@@ -31,7 +31,7 @@ fn exports_are_those_that_readelf_shows() {
 }
 
 #[test]
-fn exports_are_the_same_under_either_hash_table() {
+fn exports_are_the_same_with_either_hash_table() {
     let exports = |style: &str| {
         let style = format!("-Wl,--hash-style={style}");
         let bytes = compile(MODULE, &["-shared", "-fPIC", "-Wl,-z,relro", &style]);
@@ -44,14 +44,14 @@ fn exports_are_the_same_under_either_hash_table() {
     assert_eq!(exports("both"), exports("gnu"));
 }
 
-/// Other linkers than GNU ld write a single bucket, whose number leaves the lowest bit of a hash open.
+/// Linkers other than GNU ld write a single bucket, which does not determine the lowest bit of a hash.
 #[test]
 fn a_table_with_one_bucket_has_odd_and_even_hashes() {
     let flags = ["-shared", "-fPIC", "-nostdlib", "-Wl,--hash-style=gnu"];
     for (name, source) in [("a", "void a(void) {}"), ("b", "void b(void) {}")] {
         let hash = symbol_hash(name.as_bytes());
         let mut bytes = compile(source, &flags);
-        // Two buckets, the first symbol in a chain, one word of the Bloom filter.
+        // Number of buckets (2), first symbol in a chain, one word of the Bloom filter.
         let head = [2_u32, 1, 1].map(u32::to_le_bytes).concat();
         let table = bytes.windows(head.len()).position(|part| part == head).unwrap();
         let mut set = |offset: usize, value: u32| {

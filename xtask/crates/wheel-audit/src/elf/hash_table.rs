@@ -1,22 +1,22 @@
-//! The hash tables of the symbol table: what a file exports, as the loader looks it up, and how many
-//! symbols there are at least (gABI, "Hash Table"; `DT_GNU_HASH` as in glibc, `elf/dl-lookup.c`).
+//! The hash tables of the symbol table: a file's exports, and the minimum number of symbols (gABI, "Hash Table";
+//! `DT_GNU_HASH` as in glibc, `elf/dl-lookup.c`).
 
 use goblin::elf::dynamic::{DT_GNU_HASH, DT_HASH};
 
 use super::{ElfError, dynamic::Dynamic, image::Image};
 
-/// The symbols that a file defines for others: the hashes of their names, as `DT_GNU_HASH` computes
-/// them. Of 100,000 names one that is not among them is taken for one in 1 of 40,000 cases.
+/// The exports of a file, as `DT_GNU_HASH` hashes of their names. With 100,000 exports, 1 of 40,000 other names
+/// collides.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Exports(Option<Vec<u32>>);
 
 impl Exports {
-    /// A file that defines nothing for others.
+    /// The exports of a file without any.
     pub(crate) const NONE: Self = Self(Some(Vec::new()));
-    /// A file whose exports cannot be read.
+    /// The exports of a file that are unreadable.
     pub(super) const UNKNOWN: Self = Self(None);
 
-    /// Exports by their hashes, in any order.
+    /// Exports with these hashes, in any order.
     pub(super) fn of(mut hashes: Vec<u32>) -> Self {
         hashes.sort_unstable();
         hashes.dedup();
@@ -24,7 +24,7 @@ impl Exports {
         Self(Some(hashes))
     }
 
-    /// Is a symbol with this hash among them? `None` if the exports are unknown.
+    /// Whether they contain a symbol with this hash. `None` if they are unknown.
     pub(crate) fn contains(&self, hash: u32) -> Option<bool> {
         self.0.as_ref().map(|hashes| hashes.binary_search(&hash).is_ok())
     }
@@ -43,11 +43,11 @@ pub(crate) fn symbol_hash(name: &[u8]) -> u32 {
 
 /// The chains of a GNU hash table.
 struct Chains<'a> {
-    /// For each bucket the first symbol of its chain; 0 if it is empty.
+    /// The first symbol of each bucket's chain. 0 if it is empty.
     heads: &'a [u8],
     /// The first symbol in any chain.
     first: usize,
-    /// A hash for each symbol from `first` on. The lowest bit marks the end of a chain instead.
+    /// The hash of each symbol from `first` on. Its lowest bit marks the end of a chain.
     hashes: &'a [u8],
 }
 
@@ -55,7 +55,7 @@ struct Chains<'a> {
 pub(super) fn symbol_count(image: &Image<'_>, dynamic: &Dynamic) -> Result<u64, ElfError> {
     let mut count = 0;
     if let Some(address) = dynamic.get(DT_HASH) {
-        // On s390x this table has words of eight bytes (its ABI supplement).
+        // On s390x, this table has words of eight bytes (ABI supplement).
         let wide = image.header.e_machine == goblin::elf::header::EM_S390 && image.is_64_bit();
         let size = if wide { 8 } else { 4 };
         let table = image.table(address, 2 * size as u64, "hash table")?;
@@ -68,7 +68,7 @@ pub(super) fn symbol_count(image: &Image<'_>, dynamic: &Dynamic) -> Result<u64, 
     Ok(count)
 }
 
-/// What the GNU hash table holds; `None` if the file has no such table.
+/// The exports in the GNU hash table. `None` if there is no such table.
 pub(super) fn exports(image: &Image<'_>, dynamic: &Dynamic) -> Result<Option<Exports>, ElfError> {
     let Some(address) = dynamic.get(DT_GNU_HASH) else { return Ok(None) };
     Ok(Some(Exports::of(Chains::read(image, address)?.full_hashes(image))))
@@ -101,8 +101,8 @@ impl<'a> Chains<'a> {
         Ok(Self { heads, first, hashes })
     }
 
-    /// The hashes with their lowest bit, which the number of the bucket gives: it is the rest of the
-    /// hash divided by the number of buckets. A single bucket gives nothing, so that both may be meant.
+    /// The hashes with their lowest bit. The bucket's number is the hash modulo the number of buckets, so it determines
+    /// this bit. A single bucket does not, so both values are included.
     fn full_hashes(&self, image: &Image<'_>) -> Vec<u32> {
         let buckets = u32::try_from(self.heads.len() / 4).unwrap_or(u32::MAX);
         let most = self.hashes.len() / 4 * if buckets == 1 { 2 } else { 1 };
@@ -111,7 +111,7 @@ impl<'a> Chains<'a> {
             let start = (image.u32(head, 0) as usize).checked_sub(self.first);
             let chain = start.and_then(|start| self.hashes.get(start.checked_mul(4)?..));
             for link in chain.unwrap_or_default().chunks_exact(4) {
-                // Chains that overlap are none of a linker's.
+                // No linker creates overlapping chains.
                 if full.len() >= most {
                     return full;
                 }

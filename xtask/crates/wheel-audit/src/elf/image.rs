@@ -1,4 +1,4 @@
-//! The file as the loader maps it: bytes by virtual address, every access within bounds.
+//! The file as the loader maps it: bytes by virtual address, with bounds checks.
 
 use std::{
     cell::{Cell, RefCell},
@@ -22,16 +22,16 @@ use super::{
     string_table::{FilteredStrings, StringTableFilter},
 };
 
-/// Longest other name that is read; libraries are found by path, and a path has an end.
+/// Maximum length of a name, as for paths (`PATH_MAX`), in bytes.
 pub(super) const MAX_NAME: usize = 1 << 12;
 
-/// Linkers make about ten loaded segments; every look-up goes through them.
+/// Maximum number of loaded segments. Linkers create about ten, and every lookup scans them.
 const MAX_LOADS: usize = 128;
 
-/// So many parts are asked for at once.
+/// Maximum number of parts to request at once.
 const MAX_MISSING: usize = 1 << 10;
 
-/// How much more is asked for where it is not known how much is needed.
+/// The number of further bytes to request if the needed size is unknown.
 const MORE: u64 = 8 << 20;
 
 /// An ELF file with its program headers.
@@ -40,18 +40,18 @@ pub(crate) struct Image<'a> {
     pub(crate) header: Header,
     pub(crate) segments: Vec<ProgramHeader>,
     loads: Vec<Load>,
-    /// The address that was looked up last, with what was found: names come from one table.
+    /// The last lookup with its result: most lookups are in the same table.
     last: Cell<Option<(u64, (u64, u64))>>,
-    /// What was looked for and is not at hand, though the file has it.
+    /// Requested parts that the file has, but that are not in memory.
     missing: RefCell<Missing>,
-    /// A text is not at hand, and was taken to be empty for now.
+    /// Whether a text is not in memory and was replaced by an empty one.
     lacks_text: Cell<bool>,
     /// Minimum number of bytes to request at once.
     step: u64,
 }
 
 impl<'a> Image<'a> {
-    /// The file with its header alone.
+    /// Reads only the header of the file.
     pub(crate) fn open(source: &'a dyn FileBytes) -> Result<Self, ElfError> {
         let header =
             Elf::parse_header(source.run(0)).map_err(|_| ElfError::Header("unreadable"))?;
@@ -83,7 +83,7 @@ impl<'a> Image<'a> {
         if count == 0xffff || usize::from(self.header.e_phentsize) != size {
             return Err(ElfError::Segments("unusual number or size of entries"));
         }
-        // goblin reads from any offset that the table fits behind; the loader as well.
+        // goblin and the loader accept any offset within the file.
         let table = self
             .file(offset, (count * size) as u64)
             .ok_or(ElfError::Segments("outside the file"))?;
@@ -93,7 +93,7 @@ impl<'a> Image<'a> {
         self.check_loads()
     }
 
-    /// The section headers; `None` if there are none, or none that can be read.
+    /// The section headers. `None` if they are missing or unreadable.
     pub(crate) fn sections(&self) -> Option<Vec<SectionHeader>> {
         let header = &self.header;
         let count = usize::from(header.e_shnum);
@@ -103,7 +103,7 @@ impl<'a> Image<'a> {
         SectionHeader::parse_from(table, 0, count, self.context()).ok()
     }
 
-    /// Bytes by their place in the file.
+    /// Bytes by file offset.
     pub(crate) fn file(&self, offset: u64, length: u64) -> Option<&'a [u8]> {
         let bytes = self.source.get(offset, length);
         if bytes.is_none() {
@@ -117,7 +117,7 @@ impl<'a> Image<'a> {
         self.source.length()
     }
 
-    /// Notes that these bytes are of use, if the file has them and they are not at hand.
+    /// Requests bytes that the file has and that are not in memory.
     fn want(&self, offset: u64, length: u64) {
         let end = offset.saturating_add(length);
         if end <= self.source.length() && self.source.get(offset, length).is_none() {
@@ -130,14 +130,14 @@ impl<'a> Image<'a> {
         }
     }
 
-    /// Notes that `length` bytes from a virtual address will be of use.
+    /// Requests `length` bytes at a virtual address.
     pub(super) fn want_at(&self, address: u64, length: u64) {
         if let Some((offset, count)) = self.place(address) {
             self.want(offset, length.min(count));
         }
     }
 
-    /// Where a virtual address lies in the file, and how many bytes follow it there.
+    /// The file offset of a virtual address, and the number of bytes that follow it.
     fn place(&self, address: u64) -> Option<(u64, u64)> {
         if let Some((start, (offset, count))) = self.last.get()
             && let Some(skip) = address.checked_sub(start).filter(|&skip| skip < count)
@@ -149,34 +149,34 @@ impl<'a> Image<'a> {
         Some(found)
     }
 
-    /// What was looked for and is not at hand.
+    /// The missing parts.
     pub(crate) fn missing(self) -> Missing {
         self.missing.into_inner()
     }
 
-    /// Was any text taken to be empty because it is not at hand?
+    /// Whether a text was replaced by an empty one because it is not in memory.
     pub(super) fn lacks_text(&self) -> bool {
         self.lacks_text.get()
     }
 
-    /// The part of the file that is mapped from an address on.
+    /// The part of the file that is mapped at an address.
     pub(crate) fn mapped(&self, address: u64) -> Option<Range<u64>> {
         self.place(address).map(|(offset, count)| offset..offset + count)
     }
 
-    /// The names that were looked for in the table at an address, if they were.
+    /// The filtered names of the string table at an address, if any.
     pub(super) fn filtered(&self, address: u64) -> Option<&'a FilteredStrings> {
         let start = self.place(address)?.0;
         self.source.names().filter(|names| names.table().start == start)
     }
 
-    /// Asks for names.
+    /// Requests names.
     pub(super) fn request_names(&self, filter: StringTableFilter) {
         self.missing.borrow_mut().names = Some(filter);
     }
 
-    /// The gABI wants loaded segments in ascending order. Where they overlap, which bytes an
-    /// address has depends on who maps them: such a file has no one meaning.
+    /// The gABI requires loaded segments in ascending order. Overlapping segments are ambiguous, because the bytes at
+    /// an address depend on the loader.
     fn check_loads(&self) -> Result<(), ElfError> {
         if self.loads.len() > MAX_LOADS {
             return Err(ElfError::TooMany("loaded segments"));
@@ -209,7 +209,7 @@ impl<'a> Image<'a> {
         Ctx::new(container, if self.little_endian() { Endian::Little } else { Endian::Big })
     }
 
-    /// The one segment of a kind. Two of them would be read differently by different readers.
+    /// The only segment of a kind. Two of them are an error, because readers disagree about them.
     pub(super) fn segment(&self, kind: u32) -> Result<Option<&ProgramHeader>, ElfError> {
         let mut all = self.segments.iter().filter(|each| each.p_type == kind);
         match (all.next(), all.next()) {
@@ -218,8 +218,7 @@ impl<'a> Image<'a> {
         }
     }
 
-    /// The bytes from a virtual address to the end of what the file gives for its segment, or of
-    /// what is at hand of it.
+    /// The bytes from a virtual address to the end of its segment in the file, or of the part in memory.
     pub(super) fn at(&self, address: u64, what: &'static str) -> Result<&'a [u8], ElfError> {
         let outside = ElfError::Outside { what, address };
         let (start, size) = self.place(address).ok_or(outside.clone())?;
@@ -231,14 +230,14 @@ impl<'a> Image<'a> {
         if bytes.is_empty() { Err(outside) } else { Ok(bytes) }
     }
 
-    /// What is at hand from a virtual address on, as far as the file gives it.
+    /// The bytes in memory from a virtual address to the end of its segment in the file.
     pub(crate) fn at_hand(&self, address: u64) -> Option<&'a [u8]> {
         let (start, size) = self.place(address)?;
         let run = self.source.run(start);
         Some(usize::try_from(size).ok().and_then(|size| run.get(..size)).unwrap_or(run))
     }
 
-    /// `length` bytes from a virtual address.
+    /// `length` bytes at a virtual address.
     pub(crate) fn table(
         &self,
         address: u64,
@@ -253,8 +252,8 @@ impl<'a> Image<'a> {
         self.file(start, length).ok_or(outside)
     }
 
-    /// The zero-terminated text at `address`, of less than `limit` bytes; empty for now where it is
-    /// not at hand, so that all texts can be asked for at once.
+    /// The zero-terminated text at `address` with less than `limit` bytes. Empty if it is not in memory, so that all
+    /// texts can be requested at once.
     pub(super) fn text(
         &self,
         address: u64,
@@ -276,7 +275,7 @@ impl<'a> Image<'a> {
         Ok(String::new())
     }
 
-    /// The number at `offset`; 0 outside, for callers that have checked the length.
+    /// The number at `offset`. 0 outside of `bytes`: callers check the length.
     pub(super) fn u16(&self, bytes: &[u8], offset: usize) -> u16 {
         let raw = fixed(bytes, offset);
         if self.little_endian() { u16::from_le_bytes(raw) } else { u16::from_be_bytes(raw) }
@@ -297,21 +296,20 @@ impl<'a> Image<'a> {
         if self.little_endian() { u64::from_le_bytes(raw) } else { u64::from_be_bytes(raw) }
     }
 
-    /// Size in bytes of an address.
+    /// The size of an address, in bytes.
     pub(crate) fn word_size(&self) -> usize {
         if self.is_64_bit() { 8 } else { 4 }
     }
 }
 
-/// The bytes up to the first zero, fewer than `limit`.
+/// The bytes up to the first zero, if they are fewer than `limit`.
 pub(super) fn terminated(bytes: &[u8], limit: usize) -> Option<&[u8]> {
     let bytes = &bytes[..bytes.len().min(limit)];
     memchr::memchr(0, bytes).map(|end| &bytes[..end])
 }
 
-/// The parts of a file that its headers name and that are small or of use in any case: the dynamic
-/// section, notes, loaded segments of at most `small` bytes, and the section headers with as many
-/// bytes before them as `names` says. None if the headers make no sense.
+/// The parts of a file that are always needed or small: the dynamic section, notes, loaded segments of at most
+/// `small` bytes, and the section headers with `names` bytes before them. Empty if the headers are invalid.
 pub(super) fn named_parts(source: &dyn FileBytes, small: u64, names: u64) -> Vec<Range<u64>> {
     let Ok(mut image) = Image::open(source) else {
         return Vec::new();

@@ -1,27 +1,27 @@
-//! Which bytes of the file lie at which address once it is loaded.
+//! Maps virtual addresses of a loaded file to file offsets.
 //!
-//! Loaders map whole pages, one segment after the other, each over what is there already, and fill
-//! with zeros what is behind a segment's bytes only if it is longer in memory (glibc,
-//! `elf/dl-map-segments.h`; Linux, `fs/binfmt_elf.c`). So bytes behind the end of a segment, on its
-//! last page, are there as well: tools that add headers and tables to a file count on it.
+//! Loaders map whole pages, segment by segment, and later segments replace earlier ones. They fill the rest of the
+//! last page with zeros only if a segment is longer in memory (glibc, `elf/dl-map-segments.h`; Linux,
+//! `fs/binfmt_elf.c`). Otherwise the bytes after the segment are mapped too, and tools that add tables to a file
+//! rely on this.
 
 use goblin::elf::program_header::{PT_LOAD, ProgramHeader};
 
-/// The smallest page of the machines that wheels are for. Where pages are larger more is mapped.
+/// The smallest page size of supported architectures, in bytes. Larger pages map more bytes.
 const PAGE: u64 = 4096;
-/// So many segments that lie one behind the other are taken for one. Linkers make about ten.
+/// Maximum number of adjacent segments that are treated as one. Linkers create about ten.
 const MAX_JOINED: usize = 128;
 
 /// A segment that is loaded.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Load {
-    /// Where its bytes begin in the file.
+    /// Its file offset.
     pub(super) offset: u64,
-    /// Where they begin in memory.
+    /// Its virtual address.
     pub(super) address: u64,
-    /// How many there are in the file.
+    /// Its size in the file, in bytes.
     pub(super) in_file: u64,
-    /// How many in memory.
+    /// Its size in memory, in bytes.
     pub(super) in_memory: u64,
 }
 
@@ -36,12 +36,12 @@ impl Load {
         })
     }
 
-    /// The first address that it maps.
+    /// The first mapped address.
     fn start(&self) -> u64 {
         self.address - self.address % PAGE
     }
 
-    /// The first address behind what it maps of the file.
+    /// The address after the bytes that it maps from the file.
     fn end(&self) -> u64 {
         let end = self.address.saturating_add(self.in_file);
         let is_longer = self.in_memory > self.in_file;
@@ -52,16 +52,16 @@ impl Load {
         self.in_file > 0 && (self.start()..self.end()).contains(&address)
     }
 
-    /// Where in the file the byte at an address lies; `None` if it is none of it.
+    /// The file offset of an address. `None` if it is outside of the segment.
     fn offset_of(&self, address: u64) -> Option<u64> {
         let start = self.address.min(self.offset);
-        // Both move together, so that one may be before the segment's own bytes.
+        // The address may be before the segment's own bytes, on its first page.
         (self.offset - start).checked_add(address)?.checked_sub(self.address - start)
     }
 }
 
-/// Where in the file the byte at an address is, and how many bytes follow it without a gap in
-/// either. `loads` are in the order of the program headers, `length` is the file's.
+/// The file offset of an address, and the number of bytes that follow without a gap in file or memory. `loads` are
+/// in the order of the program headers, and `length` is the size of the file.
 pub(super) fn place(loads: &[Load], length: u64, address: u64) -> Option<(u64, u64)> {
     let mut at = loads.iter().rposition(|load| load.maps(address))?;
     let offset = loads.get(at)?.offset_of(address)?;
@@ -69,7 +69,7 @@ pub(super) fn place(loads: &[Load], length: u64, address: u64) -> Option<(u64, u
     for _ in 0..MAX_JOINED {
         let load = loads.get(at)?;
         let later = loads.get(at + 1..).unwrap_or_default();
-        // What is mapped later covers what was there.
+        // Later segments replace earlier ones.
         let next = later.iter().filter(|each| each.in_file > 0 && each.start() > end);
         let next = next.map(Load::start).min().unwrap_or(u64::MAX);
         end = load.end().min(next);
@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn behind_the_bytes_of_a_segment_that_is_longer_in_memory_are_zeros() {
+    fn zeros_follow_a_segment_that_is_longer_in_memory() {
         let loads = [load(0, 0x1000, 0x910, 0x920)];
         assert_eq!(place(&loads, 0x3000, 0x190f), Some((0x90f, 1)));
         assert_eq!(place(&loads, 0x3000, 0x1910), None);
@@ -111,12 +111,12 @@ mod tests {
     fn the_start_of_a_segments_first_page_is_mapped() {
         let loads = [load(0x185c, 0x2085c, 0x10, 0x10)];
         assert_eq!(place(&loads, 0x3000, 0x20000), Some((0x1000, 0x1000)));
-        // There is nothing in the file to map there.
+        // The file has no bytes for this part.
         assert_eq!(place(&[load(0x10, 0x2085c, 0x10, 0x10)], 0x3000, 0x20000), None);
     }
 
     #[test]
-    fn segments_that_lie_one_behind_the_other_are_one() {
+    fn adjacent_segments_are_one() {
         let loads = [load(0, 0x1000, 0x1000, 0x1000), load(0x1000, 0x2000, 0x1234, 0x2000)];
         assert_eq!(place(&loads, 0x9000, 0x1800), Some((0x800, 0x1a34)));
         let apart = [load(0, 0x1000, 0x1000, 0x1000), load(0x3000, 0x2000, 0x1234, 0x2000)];
@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn of_two_segments_on_a_page_the_later_one_counts() {
+    fn the_later_of_two_segments_on_a_page_counts() {
         let loads = [load(0, 0x1000, 0x1100, 0x1100), load(0x5200, 0x2200, 0x100, 0x100)];
         assert_eq!(place(&loads, 0x9000, 0x2000), Some((0x5000, 0x1000)));
         assert_eq!(place(&loads, 0x9000, 0x1f00), Some((0xf00, 0x100)));

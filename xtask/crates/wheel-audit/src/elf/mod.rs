@@ -1,11 +1,10 @@
-//! What an ELF file asks of the system, read the way the loader reads it: from the program headers
-//! and the dynamic section (ELF gABI, chapters "Program Loading" and "Dynamic Linking"; GNU symbol
-//! versioning and `DT_GNU_HASH` as in the LSB and glibc's loader).
+//! Reads the needs of an ELF file as the loader does: from the program headers and the dynamic section (ELF gABI,
+//! chapters "Program Loading" and "Dynamic Linking"; GNU symbol versioning and `DT_GNU_HASH` as in the LSB and
+//! glibc's loader).
 //!
-//! Section headers decide nothing, since a file runs without them: a checker that reads version
-//! needs from sections takes a stripped file for one without needs. Where the loader's view cannot
-//! be had, the answer is an error, never an empty list. Any bytes end in one or the other, in time
-//! and memory bounded by the file's size.
+//! Section headers are only hints, because a file runs without them: a checker that reads them finds no needs in a
+//! stripped file. If the loader's tables are unreadable, the result is an error, never an empty list. Time and
+//! memory are bounded by the file's size, for any input.
 
 mod dynamic;
 mod hash_table;
@@ -46,92 +45,92 @@ use dynamic::Dynamic;
 use image::MAX_NAME;
 use sections::Sections;
 
-/// Why a file cannot be judged.
+/// The reason why a file is unreadable.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum ElfError {
-    /// The header is no ELF header, or one that no loader takes.
+    /// The header is not an ELF header, or no loader accepts it.
     #[error("no valid ELF header: {0}")]
     Header(&'static str),
-    /// A program header makes no sense, or contradicts another.
+    /// A program header is invalid, or contradicts another.
     #[error("broken program headers: {0}")]
     Segments(&'static str),
     /// The dynamic section is missing where one is needed, or has no end.
     #[error("broken dynamic section: {0}")]
     Dynamic(&'static str),
-    /// Something the file points to is outside the bytes that it maps.
+    /// A table or text is outside of the mapped bytes.
     #[error("the {what} at address {address:#x} is not in the file")]
     Outside {
-        /// What was looked for.
+        /// The kind of table or text.
         what: &'static str,
-        /// The virtual address the file gives for it.
+        /// Its virtual address.
         address: u64,
     },
-    /// A table is larger than any linker makes it.
+    /// A table is larger than any linker creates.
     #[error("too many {0}")]
     TooMany(&'static str),
 }
 
-/// What sort of ELF file it is (`e_type`).
+/// The type of an ELF file (`e_type`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ElfKind {
-    /// `ET_REL`: an object file or kernel module; the loader never sees it.
+    /// `ET_REL`: an object file or kernel module, which the loader never loads.
     Object,
     /// `ET_EXEC`: an executable at a fixed address.
     Executable,
-    /// `ET_DYN`: a shared object, or an executable that can lie anywhere.
+    /// `ET_DYN`: a shared object, or a position-independent executable.
     Shared,
 }
 
 /// The thread-local storage of a file (`PT_TLS`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Tls {
-    /// Bytes for each thread.
+    /// Size per thread, in bytes.
     pub size: u64,
-    /// Alignment in bytes.
+    /// Alignment, in bytes.
     pub align: u64,
 }
 
-/// How much of the file the loader makes read-only after relocation.
+/// The tables that the loader makes read-only after relocation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Relro {
     /// Nothing.
     None,
-    /// Everything but the table of lazily bound functions.
+    /// All except the table of lazily bound functions.
     Partial,
-    /// That table as well, since all is bound at load (`BIND_NOW`).
+    /// All, because functions are bound at load (`BIND_NOW`).
     Full,
 }
 
-/// A symbol version that the file needs of a library (`Elfxx_Vernaux`).
+/// A needed symbol version (`Elfxx_Vernaux`).
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct VersionNeed {
     /// The library, as in `DT_NEEDED`: `libc.so.6`.
     pub library: String,
     /// The version: `GLIBC_2.34`.
     pub version: String,
-    /// `VER_FLG_WEAK`: the loader goes on without it.
+    /// `VER_FLG_WEAK`: the loader accepts that it is missing.
     pub weak: bool,
-    /// The file does not name it: a symbol without a version resolves to it.
+    /// The file does not record it: an unversioned symbol resolves to it.
     pub is_implied: bool,
 }
 
-/// A symbol that the file takes from elsewhere.
+/// An undefined symbol.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Import {
-    /// The symbol's name, mangled as it stands.
+    /// The mangled name.
     pub name: String,
-    /// The version and library it is bound to: an index into [`ElfFacts::version_needs`].
+    /// Its version and library: an index into [`ElfFacts::version_needs`].
     pub need: Option<usize>,
-    /// A weak symbol may stay unresolved; its version may not.
+    /// A weak symbol may stay unresolved. Its version may not be missing.
     pub weak: bool,
-    /// When the loader looks it up.
+    /// The time of the lookup.
     pub binding: Binding,
 }
 
-/// When the loader looks a symbol up.
+/// The time at which the loader looks up a symbol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Binding {
-    /// Never: no relocation names the symbol.
+    /// Never: no relocation uses the symbol.
     Never,
     /// At the first call of the function, unless the file is opened with `RTLD_NOW`.
     Call,
@@ -139,7 +138,7 @@ pub enum Binding {
     Load,
 }
 
-/// What an ELF file is and asks for.
+/// The properties and needs of an ELF file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ElfFacts {
     /// `e_machine`: 62 is x86-64, 183 is `AArch64`.
@@ -148,82 +147,78 @@ pub struct ElfFacts {
     pub is_64_bit: bool,
     /// `ELFDATA2LSB` rather than `ELFDATA2MSB`.
     pub little_endian: bool,
-    /// What sort of file.
+    /// The type of file.
     pub kind: ElfKind,
-    /// Why glibc does not load it into a running process, by its own header and flags alone.
+    /// The reasons in its header and flags why glibc does not load it into a running process.
     pub refusals: Vec<Refusal>,
-    /// The loader an executable asks for (`PT_INTERP`).
+    /// The loader of an executable (`PT_INTERP`).
     pub interpreter: Option<String>,
-    /// The name it goes by among other files (`DT_SONAME`).
+    /// The soname (`DT_SONAME`).
     pub soname: Option<String>,
-    /// The libraries it needs, in order (`DT_NEEDED`).
+    /// The needed libraries, in order (`DT_NEEDED`).
     pub needed: Vec<String>,
-    /// Where to look for them, the old way (`DT_RPATH`); counts only without [`Self::runpath`].
+    /// The old search path (`DT_RPATH`), which applies only without [`Self::runpath`].
     pub rpath: Option<String>,
-    /// Where to look for them (`DT_RUNPATH`).
+    /// The search path (`DT_RUNPATH`).
     pub runpath: Option<String>,
-    /// The symbol versions it needs, in file order.
+    /// The needed symbol versions, in file order.
     pub version_needs: Vec<VersionNeed>,
-    /// The symbol versions it defines (`DT_VERDEF`), in file order.
+    /// The defined symbol versions (`DT_VERDEF`), in file order.
     pub version_defs: Vec<String>,
-    /// The symbols it takes from elsewhere, in table order.
+    /// The undefined symbols, in table order.
     pub imports: Vec<Import>,
-    /// The symbols it defines for others.
+    /// The exported symbols.
     pub exports: Exports,
-    /// The Python modules it can start: names of its `PyInit_*`, `PyModExport_*` and
-    /// `_cffi_pypyinit_*` functions, in full.
+    /// The full names of its `PyInit_*`, `PyModExport_*` and `_cffi_pypyinit_*` functions.
     pub module_inits: BTreeSet<String>,
-    /// What it offers under a name that begins like those of the interpreter, `Py` or `_Py`, and
-    /// is none of [`Self::module_inits`]. Other files of its wheel may take it from there.
+    /// Its other exports with the interpreter's prefixes `Py` or `_Py`. Other files of the wheel may use them.
     pub python_exports: BTreeSet<String>,
-    /// The loader has to write into code (`DT_TEXTREL`, `DF_TEXTREL`).
+    /// The loader must write to code (`DT_TEXTREL`, `DF_TEXTREL`).
     pub text_relocations: bool,
-    /// The file asks for an executable stack (`PT_GNU_STACK` with `PF_X`).
+    /// The file requires an executable stack (`PT_GNU_STACK` with `PF_X`).
     pub executable_stack: bool,
-    /// Which pages its segments fit.
+    /// The page sizes that its segments support.
     pub pages: PageNeeds,
-    /// Its thread-local storage where that has to be placed before the program starts
-    /// (`DF_STATIC_TLS`).
+    /// Its thread-local storage, if the loader must reserve it statically (`DF_STATIC_TLS`).
     pub static_tls: Option<Tls>,
-    /// Some of it is writable and executable at the same time.
+    /// A segment is both writable and executable.
     pub writable_code: bool,
-    /// The processor level that the linker notes, in the bits of `GNU_PROPERTY_X86_ISA_1_NEEDED`: 1 is
-    /// the baseline, 2 v2, 4 v3, 8 v4. glibc 2.33 and later refuse the file on lesser processors.
+    /// The processor levels in the linker's note, as the bits of `GNU_PROPERTY_X86_ISA_1_NEEDED`: 1 is the baseline,
+    /// 2 v2, 4 v3, 8 v4. glibc 2.33 and later reject the file on older processors.
     pub isa_needed: Option<u32>,
-    /// What is read-only after relocation.
+    /// The tables that are read-only after relocation.
     pub relro: Relro,
-    /// It holds packed relative relocations (`DT_RELR`), which loaders before glibc 2.36 skip
-    /// without a word.
+    /// It has packed relative relocations (`DT_RELR`), which loaders before glibc 2.36 silently ignore.
     pub relative_relocations: bool,
-    /// What compiled it, as the compilers say (`.comment`); empty if nothing says. A hint, no fact.
+    /// The compilers' lines in `.comment`. A hint, because section headers may be missing.
     pub compilers: Vec<String>,
-    /// Bytes of the sections for debuggers, as the section headers say. A hint, no fact.
+    /// The size of debug sections, in bytes. A hint, because section headers may be missing.
     pub debug_bytes: u64,
 }
 
-/// How far reading has come.
+/// The progress of reading.
 #[derive(Debug)]
 pub(crate) enum Reading {
-    /// To the end.
+    /// Complete.
     Done(Box<Result<ElfFacts, ElfError>>),
-    /// This is needed as well.
+    /// Further parts are needed.
     More(Missing),
 }
 
-/// What is needed of a file and is not at hand.
+/// The parts of a file that are needed but not in memory.
 #[derive(Debug, Default)]
 pub(crate) struct Missing {
     /// Parts of the file, by offset.
     pub parts: Vec<Range<u64>>,
-    /// Names out of a string table that is too large to be held.
+    /// Names in a string table that is too large for memory.
     pub names: Option<StringTableFilter>,
 }
 
-/// Machines on which a file without `PT_GNU_STACK` asks for an executable stack (glibc,
-/// `DEFAULT_STACK_PERMS` in `sysdeps/*/stackinfo.h`).
+/// Machines on which a file without `PT_GNU_STACK` requires an executable stack (glibc, `DEFAULT_STACK_PERMS` in
+/// `sysdeps/*/stackinfo.h`).
 const DEFAULTS_TO_EXECUTABLE: [u16; 4] = [EM_X86_64, EM_386, EM_ARM, EM_S390];
 
-/// Does a file that begins with these bytes claim to be ELF?
+/// Whether these first bytes are those of an ELF file.
 pub(crate) fn is_elf(start: &[u8]) -> bool {
     start.starts_with(b"\x7fELF")
 }
@@ -232,17 +227,16 @@ impl ElfFacts {
     /// Reads a whole ELF file.
     ///
     /// # Errors
-    /// [`ElfError`] if the file cannot be judged: then nothing is known of it, least of all that it
-    /// needs nothing.
+    /// [`ElfError`] if the file is unreadable. Its needs are then unknown.
     pub fn parse(bytes: &[u8]) -> Result<Self, ElfError> {
         match Self::read(&bytes) {
             Reading::Done(result) => *result,
-            // Of a file that is there as a whole nothing can be missing.
+            // A file that is in memory as a whole has no missing parts.
             Reading::More(_) => Err(ElfError::Header("unreadable")),
         }
     }
 
-    /// Reads an ELF file of which only parts are at hand.
+    /// Reads an ELF file that is partly in memory.
     pub(crate) fn read(source: &dyn FileBytes) -> Reading {
         let mut image = match Image::open(source) {
             Ok(image) => image,
@@ -267,7 +261,7 @@ impl ElfFacts {
             _ => return Err(ElfError::Header("unknown file type")),
         };
         let dynamic = match (kind, image.segment(PT_DYNAMIC)?) {
-            // An object file has none yet, a static executable needs none.
+            // An object file or static executable has no dynamic section.
             (ElfKind::Object, _) | (ElfKind::Executable, None) => None,
             (_, Some(segment)) => Some(Dynamic::parse(image, segment.p_vaddr)?),
             (ElfKind::Shared, None) => return Err(ElfError::Dynamic("none in a shared object")),
@@ -280,7 +274,7 @@ impl ElfFacts {
         Ok(facts)
     }
 
-    /// The facts that the program headers alone give.
+    /// The facts from the program headers.
     fn of_segments(image: &Image<'_>, kind: ElfKind) -> Result<Self, ElfError> {
         let interpreter = image.segment(PT_INTERP)?;
         let interpreter = interpreter

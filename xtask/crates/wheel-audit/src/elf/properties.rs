@@ -1,4 +1,4 @@
-//! Program properties: what the linker notes for the loader (x86-64 psABI, section "Program Property").
+//! Program properties, the linker's notes for the loader (x86-64 psABI, section "Program Property").
 
 use goblin::elf::{
     header::EM_X86_64,
@@ -12,12 +12,12 @@ const PROPERTIES: u32 = 5;
 /// `GNU_PROPERTY_X86_ISA_1_NEEDED`.
 const ISA_NEEDED: u32 = 0xc000_8002;
 
-/// The value of `GNU_PROPERTY_X86_ISA_1_NEEDED`; `None` without that property or on other machines.
+/// The value of `GNU_PROPERTY_X86_ISA_1_NEEDED`. `None` without this property or on other architectures.
 pub(crate) fn isa_needed(image: &Image<'_>) -> Option<u32> {
     if image.header.e_machine != EM_X86_64 || !image.little_endian() {
         return None;
     }
-    // glibc reads the notes only if there is no segment of properties (`elf/dl-load.c`).
+    // glibc reads the notes only without a property segment (`elf/dl-load.c`).
     [PT_GNU_PROPERTY, PT_NOTE].into_iter().find_map(|kind| {
         let segments = image.segments.iter().filter(|each| each.p_type == kind);
         let notes = segments.filter_map(|each| image.file(each.p_offset, each.p_filesz));

@@ -1,4 +1,4 @@
-//! What of a file's own header and flags keeps a loader from loading it into a running process.
+//! Reasons in a file's header and flags why a loader does not load it into a running process.
 //!
 //! Source: glibc 2.26 to 2.41, `elf/dl-load.c` (`open_verify`, `_dl_map_object_from_fd`),
 //! `sysdeps/gnu/ldsodefs.h` and `libc-abis`; musl 1.2, `ldso/dynlink.c` (`map_library`).
@@ -13,43 +13,40 @@ use goblin::elf::{
 
 use super::ElfKind;
 
-/// Where the unused bytes of the identification begin (`EI_PAD`).
+/// The offset of the unused bytes of the identification (`EI_PAD`).
 const PADDING: usize = 9;
-/// The smallest page of the machines that wheels are for, in bytes.
+/// The smallest page size of supported architectures, in bytes.
 const PAGE: u64 = 4096;
-/// The newest version of the GNU interface that every glibc takes: that of unique symbols
-/// (`libc-abis`).
+/// The newest version of the GNU ABI that every glibc accepts (`libc-abis`, unique symbols).
 const MAX_GNU: u8 = 1;
 
-/// A reason for which glibc does not load a file into a running process, whatever else is right.
+/// A reason why glibc does not load a file into a running process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Refusal {
-    /// `ET_REL`: it was never linked.
+    /// `ET_REL`: it was not linked.
     Object,
-    /// `ET_EXEC`: it wants addresses of its own, which may be taken.
+    /// `ET_EXEC`: it requires fixed addresses, which may be in use.
     Executable,
-    /// `DF_1_PIE`: it is a program. glibc looks at this from 2.30 on.
+    /// `DF_1_PIE`: it is a program. glibc 2.30 and later check this.
     Program,
-    /// `DF_1_NOOPEN`: it says so itself.
+    /// `DF_1_NOOPEN`: it forbids `dlopen`.
     NoOpen,
-    /// `EI_OSABI` is that of another system.
+    /// `EI_OSABI` is for another system.
     OsAbi(u8),
-    /// `EI_ABIVERSION` is one that not every glibc takes.
+    /// Some versions of glibc do not accept this `EI_ABIVERSION`.
     AbiVersion(u8),
-    /// The identification has bytes where there have to be none.
+    /// The padding of the identification is not zero.
     Padding,
     /// `e_version` is not 1.
     Version(u32),
-    /// A loaded segment does not lie in the file as pages do. glibc before 2.35 also looks at
-    /// `p_align`.
+    /// A loaded segment is not aligned to pages in the file. glibc before 2.35 also checks `p_align`.
     Misaligned,
-    /// A loaded segment goes on behind the end of the file: it is mapped, and who reads there dies
-    /// (`SIGBUS`).
+    /// A loaded segment extends past the end of the file. It is mapped, but reading there fails with `SIGBUS`.
     Truncated,
 }
 
 impl Refusal {
-    /// What glibc's loader prints (`elf/dl-load.c`); empty where it prints nothing.
+    /// The message of glibc's loader (`elf/dl-load.c`). Empty if it prints nothing.
     pub(crate) fn loader_message(self) -> &'static str {
         match self {
             Self::Object => "only ET_DYN and ET_EXEC can be loaded",
@@ -65,7 +62,7 @@ impl Refusal {
         }
     }
 
-    /// Does musl refuse it as well, or may it?
+    /// Whether musl rejects it too, or may reject it.
     pub(crate) fn is_musls(self) -> bool {
         matches!(self, Self::Object | Self::Executable | Self::Truncated)
     }
@@ -74,7 +71,7 @@ impl Refusal {
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Object => f.write_str("is an object file, which was never linked (`ET_REL`)"),
+            Self::Object => f.write_str("is an unlinked object file (`ET_REL`)"),
             Self::Executable => f.write_str("is an executable at a fixed address (`ET_EXEC`)"),
             Self::Program => f.write_str("is a position-independent executable (`DF_1_PIE`)"),
             Self::NoOpen => f.write_str("is marked as not to be opened (`DF_1_NOOPEN`)"),
@@ -82,24 +79,22 @@ impl fmt::Display for Refusal {
                 write!(f, "is for another system (`EI_OSABI` {number}, not 0 or 3)")
             }
             Self::AbiVersion(number) => {
-                write!(f, "has an interface of version {number} (`EI_ABIVERSION`)")
+                write!(f, "has the ABI version {number} (`EI_ABIVERSION`)")
             }
-            Self::Padding => f.write_str("has bytes in the padding of its identification"),
-            Self::Misaligned => {
-                f.write_str("has a segment that does not lie as pages of memory do")
-            }
-            Self::Truncated => f.write_str("ends before its last segment does"),
+            Self::Padding => f.write_str("has nonzero bytes in the padding of its identification"),
+            Self::Misaligned => f.write_str("has a segment that is not aligned to memory pages"),
+            Self::Truncated => f.write_str("ends before the end of its last segment"),
             Self::Version(number) => write!(f, "has the version {number} (`e_version`, not 1)"),
         }
     }
 }
 
-/// The page sizes, in bytes, that the loaded segments of a file fit.
+/// The page sizes that the loaded segments of a file support, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PageNeeds {
-    /// The largest page that divides each `p_align`.
+    /// The largest page size that divides each `p_align`.
     pub aligned: u64,
-    /// The largest page modulo which each address equals its offset in the file.
+    /// The largest page size modulo which each address equals its file offset.
     pub congruent: u64,
 }
 
@@ -117,7 +112,7 @@ impl PageNeeds {
     }
 }
 
-/// What the header says; the flags are in the dynamic section.
+/// Reasons in the header.
 pub(super) fn of_header(header: &Header, kind: ElfKind) -> Vec<Refusal> {
     let ident = &header.e_ident;
     let (system, version) = (ident[EI_OSABI], ident[EI_ABIVERSION]);
@@ -133,7 +128,7 @@ pub(super) fn of_header(header: &Header, kind: ElfKind) -> Vec<Refusal> {
     all.into_iter().filter(|(holds, _)| *holds).map(|(_, refusal)| refusal).collect()
 }
 
-/// What the program headers say of a file of so many bytes.
+/// Reasons in the program headers of a file of this size.
 pub(super) fn of_segments(
     segments: &[ProgramHeader],
     length: u64,
@@ -150,7 +145,7 @@ pub(super) fn of_segments(
     all.into_iter().filter(|(holds, _)| *holds).map(|(_, refusal)| refusal)
 }
 
-/// What `DT_FLAGS_1` says.
+/// Reasons in `DT_FLAGS_1`.
 pub(super) fn of_flags(flags: u64) -> impl Iterator<Item = Refusal> {
     let all = [(DF_1_PIE, Refusal::Program), (DF_1_NOOPEN, Refusal::NoOpen)];
     all.into_iter().filter(move |(flag, _)| flags & flag != 0).map(|(_, refusal)| refusal)

@@ -1,4 +1,4 @@
-//! What is kept of a file that is too large to be held, while it passes by.
+//! Keeps the needed parts of a file that is too large for memory, while it is read.
 
 use std::ops::Range;
 
@@ -8,38 +8,34 @@ use super::{
     string_table::StringTableFilter,
 };
 
-/// Keeps the wanted parts of a file that comes by from its first byte to its last.
+/// Keeps the requested parts of a file that is read sequentially.
 #[derive(Debug)]
 pub(crate) struct RegionBuffer {
     wanted: Vec<Range<u64>>,
     kept: Sparse,
     at: u64,
     filter: Option<StringTableFilter>,
-    /// Whether the parts that the program headers name are to be wanted too, once they are there.
+    /// Whether to request the parts in the program headers too, once these are available.
     follows_headers: bool,
 }
 
-/// The bytes at the start that are kept of a file too large to keep whole. Linkers put the tables
-/// of the loader there.
+/// Number of bytes to keep at the start of a large file, where linkers put the loader's tables.
 const HEAD: u64 = 12 << 20;
-/// The bytes before the section headers that are kept as well: the names of the sections.
+/// Number of bytes to keep before the section headers: the names of the sections.
 const NAMES: u64 = 64 << 10;
-/// Loaded segments up to this size are kept whole: those that tools such as patchelf add to hold
-/// longer tables.
+/// Maximum size of a loaded segment to keep as a whole, in bytes. Tools such as patchelf add segments for longer
+/// tables.
 const SMALL_SEGMENT: u64 = 2 << 20;
-/// Room that is made for the parts of a large file at least. The C library gives a piece of memory of
-/// more than 32 MiB back to the system as soon as it is let go (`M_MMAP_THRESHOLD`, mallopt(3)); smaller
-/// ones leave holes that the next one, being larger, does not fit into. What is not written to costs
-/// nothing.
+/// Minimum allocation for the parts of a large file, in bytes. The C library returns allocations above 32 MiB to the
+/// system at once (`M_MMAP_THRESHOLD`, mallopt(3)). Smaller ones fragment the heap. Unwritten pages cost nothing.
 const ROOM: usize = 33 << 20;
-/// Up to that much is taken from what is there anyway.
+/// Maximum size of parts that use the normal heap, in bytes.
 const SMALL: usize = 1 << 20;
-/// By then the program headers have come by; linkers put them behind the file header.
+/// The offset up to which the program headers are available. Linkers put them after the file header.
 const HEADERS: u64 = 16 << 10;
 
 impl RegionBuffer {
-    /// Keeps the whole file if it has at most `limit` bytes; of a larger one its start and what its
-    /// headers name.
+    /// Keeps the whole file if it has at most `limit` bytes, otherwise its start and the parts in its headers.
     pub(crate) fn new(length: u64, limit: u64) -> Self {
         let whole = length <= limit;
         let end = if whole { length } else { length.min(HEAD) };
@@ -53,7 +49,7 @@ impl RegionBuffer {
         }
     }
 
-    /// A second look at the file: keeps what is there already, and `more`.
+    /// For a second pass: keeps the existing parts, and `more`.
     pub(crate) fn again(kept: &Sparse, more: &[Range<u64>]) -> Self {
         let wanted = kept.ranges().chain(more.iter().cloned()).collect();
         let length = kept.length();
@@ -66,7 +62,7 @@ impl RegionBuffer {
         }
     }
 
-    /// Looks for names as well; what was found before is taken over.
+    /// Searches for names too, and keeps those that were found before.
     #[must_use]
     pub(crate) fn with_filter(
         mut self,
@@ -78,20 +74,20 @@ impl RegionBuffer {
         self
     }
 
-    /// The number of bytes that are wanted.
+    /// The number of requested bytes.
     pub(crate) fn budget(&self) -> u64 {
         let parts = self.wanted.iter().map(|range| range.end - range.start).sum::<u64>();
         parts + self.filter.as_ref().map_or(0, StringTableFilter::size)
     }
 
-    /// Has everything that is wanted come by?
+    /// Whether all requested bytes were read.
     pub(crate) fn is_done(&self) -> bool {
         !self.follows_headers
             && self.wanted.last().is_none_or(|range| range.end <= self.at)
             && self.filter.as_ref().is_none_or(StringTableFilter::is_done)
     }
 
-    /// The next bytes of the file.
+    /// Adds the next bytes of the file.
     pub(crate) fn feed(&mut self, piece: &[u8]) {
         let (start, end) = (self.at, self.at + piece.len() as u64);
         self.at = end;
@@ -110,13 +106,13 @@ impl RegionBuffer {
             self.follows_headers = false;
             let named = named_parts(&self.kept, SMALL_SEGMENT, NAMES);
             let mut wanted = std::mem::take(&mut self.wanted);
-            // What has gone by is gone; the parser asks for it if it needs it.
+            // Skip bytes that were already read. The parser requests them in another pass if it needs them.
             wanted.extend(named.into_iter().filter(|range| range.start >= end));
             self.wanted = merged(wanted, self.kept.length());
         }
     }
 
-    /// What was kept.
+    /// The kept parts.
     pub(crate) fn finish(self) -> Sparse {
         let Self { mut kept, filter, .. } = self;
         if let Some(filter) = filter {
@@ -132,13 +128,13 @@ impl RegionBuffer {
     }
 }
 
-/// Two offsets within a piece, which is in memory.
+/// Converts two offsets within a piece, which is in memory.
 fn part(from: u64, to: u64) -> Range<usize> {
     let index = |offset| usize::try_from(offset).unwrap_or(usize::MAX);
     index(from)..index(to)
 }
 
-/// The ranges in ascending order, within the file, those that touch made one.
+/// Sorts the ranges, limits them to the file, and merges adjacent ones.
 fn merged(mut ranges: Vec<Range<u64>>, length: u64) -> Vec<Range<u64>> {
     ranges.sort_by_key(|range| range.start);
     let mut merged: Vec<Range<u64>> = Vec::new();

@@ -1,5 +1,5 @@
-//! The relocations that name symbols: how many symbols there are at least, and when the loader looks
-//! each of them up (gABI, "Relocation"; glibc, `elf/do-rel.h`).
+//! The relocations with symbols: the minimum number of symbols, and the time of each lookup (gABI, "Relocation";
+//! glibc, `elf/do-rel.h`).
 
 use goblin::elf::dynamic::{
     DT_JMPREL, DT_PLTREL, DT_PLTRELSZ, DT_REL, DT_RELA, DT_RELASZ, DT_RELSZ,
@@ -10,18 +10,18 @@ use super::{Binding, ElfError, dynamic::Dynamic, image::Image};
 /// A table of relocations.
 struct Table<'a> {
     bytes: &'a [u8],
-    /// Size in bytes of an entry.
+    /// The size of an entry, in bytes.
     entry: usize,
-    /// Each entry is a function that is called through the procedure linkage table (`DT_JMPREL`).
+    /// Whether the entries are functions of the procedure linkage table (`DT_JMPREL`).
     is_for_calls: bool,
 }
 
-/// One more than the highest symbol that a relocation names.
+/// One more than the highest symbol of a relocation.
 pub(super) fn symbol_count(image: &Image<'_>, dynamic: &Dynamic) -> Result<u64, ElfError> {
     let mut count = 0;
     for table in tables(image, dynamic) {
         let table = table?;
-        // Tables of some hundred thousand entries are common: a plain loop, quick without an optimiser.
+        // A plain loop, for speed: tables with hundreds of thousands of entries are common.
         for entry in table.bytes.chunks_exact(table.entry) {
             count = count.max(symbol(image, entry).saturating_add(1));
         }
@@ -29,7 +29,7 @@ pub(super) fn symbol_count(image: &Image<'_>, dynamic: &Dynamic) -> Result<u64, 
     Ok(count)
 }
 
-/// When the loader looks up each symbol of a file.
+/// The time at which the loader looks up each symbol of a file.
 pub(super) struct Uses {
     at_load: Bits,
     at_call: Bits,
@@ -37,7 +37,7 @@ pub(super) struct Uses {
 }
 
 impl Uses {
-    /// Reads them for so many symbols.
+    /// Reads them for this number of symbols.
     pub(super) fn read(
         image: &Image<'_>,
         dynamic: &Dynamic,
@@ -54,7 +54,7 @@ impl Uses {
         Ok(Self { at_load, at_call, binds_now: dynamic.binds_now() })
     }
 
-    /// When the loader looks up the symbol with this index.
+    /// The time at which the loader looks up the symbol with this index.
     pub(super) fn of(&self, symbol: usize) -> Binding {
         match (self.at_load.get(symbol), self.at_call.get(symbol)) {
             (true, _) => Binding::Load,
@@ -65,8 +65,8 @@ impl Uses {
     }
 }
 
-/// The tables of relocations. Where the first one goes on into the one for calls, that part counts
-/// there alone (glibc, `elf/dynamic-link.h`, `_ELF_DYNAMIC_DO_RELOC`).
+/// The tables of relocations. If the first one overlaps the table for calls, the overlap counts only there (glibc,
+/// `elf/dynamic-link.h`, `_ELF_DYNAMIC_DO_RELOC`).
 fn tables<'a>(
     image: &Image<'a>,
     dynamic: &Dynamic,
@@ -96,7 +96,7 @@ fn tables<'a>(
     ranges.into_iter().flatten().map(read).collect::<Vec<_>>().into_iter()
 }
 
-/// The symbol that a relocation names; 0 if it names none.
+/// The symbol of a relocation. 0 if it has none.
 fn symbol(image: &Image<'_>, entry: &[u8]) -> u64 {
     let shift = if image.is_64_bit() { 32 } else { 8 };
     image.word(entry, image.word_size()) >> shift

@@ -1,4 +1,4 @@
-//! What the section headers tell. They may be missing or lie, so all of it is a hint for people.
+//! Hints from the section headers, which may be missing or wrong.
 
 use goblin::elf::section_header::{SHT_NOBITS, SectionHeader};
 
@@ -15,7 +15,7 @@ pub(super) struct Sections<'a, 'b> {
 }
 
 impl<'a, 'b> Sections<'a, 'b> {
-    /// `None` if there are none, or none that can be read.
+    /// `None` if they are missing or unreadable.
     pub(super) fn read(image: &'b Image<'a>) -> Option<Self> {
         let table = image.sections()?;
         let names = table.get(usize::from(image.header.e_shstrndx))?;
@@ -23,7 +23,7 @@ impl<'a, 'b> Sections<'a, 'b> {
         Some(Self { image, table, names })
     }
 
-    /// The distinct lines of `.comment`, at most eight; none if there is no such section.
+    /// The distinct lines of `.comment`, at most eight. Empty without this section.
     pub(super) fn compilers(&self) -> Vec<String> {
         let mut lines: Vec<String> = Vec::new();
         for line in self.comment().unwrap_or_default().split(|&byte| byte == 0) {
@@ -38,8 +38,7 @@ impl<'a, 'b> Sections<'a, 'b> {
         lines
     }
 
-    /// The bytes of the sections for debuggers (`.debug_*`, `.zdebug_*`; DWARF, appendix F), as far
-    /// as they are in the file.
+    /// The size of the debug sections in the file (`.debug_*`, `.zdebug_*`; DWARF, appendix F), in bytes.
     pub(super) fn debug_bytes(&self) -> u64 {
         let length = self.image.length();
         let is_debug = |each: &&SectionHeader| {
@@ -49,7 +48,7 @@ impl<'a, 'b> Sections<'a, 'b> {
             is_named && inside && each.sh_type != SHT_NOBITS
         };
         let sizes = self.table.iter().filter(is_debug).map(|each| each.sh_size);
-        // Sections that overlap would count twice.
+        // Overlapping sections would count twice.
         sizes.fold(0, u64::saturating_add).min(length)
     }
 
@@ -60,7 +59,7 @@ impl<'a, 'b> Sections<'a, 'b> {
         Some(&comment[..comment.len().min(MAX_LINES * MAX_LENGTH)])
     }
 
-    /// The name of a section, with what follows it.
+    /// The name of a section and the bytes after it.
     fn name(&self, section: &SectionHeader) -> &'a [u8] {
         self.names.get(section.sh_name..).unwrap_or_default()
     }

@@ -1,25 +1,24 @@
-//! The bytes of a file, all of them or only those parts that its headers lead to: an ELF file may
-//! be larger than the memory that there is for it.
+//! The bytes of a file, as a whole or in parts: an ELF file may be larger than the available memory.
 
 use std::ops::Range;
 
 use super::string_table::FilteredStrings;
 
-/// A file of which some bytes are at hand.
+/// A file that is at least partly in memory.
 pub(crate) trait FileBytes {
     /// The file's length, in bytes.
     fn length(&self) -> u64;
 
-    /// The bytes from `offset` on that are at hand in one piece; none if the first is not.
+    /// The continuous bytes in memory from `offset` on. Empty if the first one is missing.
     fn run(&self, offset: u64) -> &[u8];
 
-    /// Exactly `length` bytes from `offset`, if all of them are at hand.
+    /// Exactly `length` bytes at `offset`, if all of them are in memory.
     fn get(&self, offset: u64, length: u64) -> Option<&[u8]> {
         self.run(offset).get(..usize::try_from(length).ok()?)
     }
 
-    /// The names that were looked for in a string table of which no more is at hand. A name that
-    /// lies in its part of the file and is not among them is none of those that anybody wants.
+    /// The filtered names of a string table that is not in memory. It contains every name of interest in its part of
+    /// the file.
     fn names(&self) -> Option<&FilteredStrings> {
         None
     }
@@ -49,27 +48,27 @@ impl FileBytes for &[u8] {
 #[derive(Debug, Default)]
 pub(crate) struct Sparse {
     length: u64,
-    /// The bytes of all parts, one behind the other.
+    /// The concatenated bytes of all parts.
     bytes: Vec<u8>,
-    /// Where in the file a part begins, and where in `bytes`; both ascending.
+    /// The file offset of each part, and its offset in `bytes`. Both ascend.
     parts: Vec<(u64, usize)>,
     names: Option<FilteredStrings>,
 }
 
 impl Sparse {
-    /// A file of which nothing is at hand.
+    /// A file without any bytes in memory.
     pub(crate) fn nothing(length: u64) -> Self {
         Self { length, ..Self::default() }
     }
 
-    /// Room for so many bytes; see `RegionBuffer` on what that saves.
+    /// Reserves memory. See `RegionBuffer` for the reason.
     pub(super) fn reserve(&mut self, size: usize) {
         if self.bytes.capacity() == 0 {
             self.bytes.reserve_exact(size);
         }
     }
 
-    /// Adds bytes that lie behind all that are there.
+    /// Adds bytes after all existing ones.
     pub(super) fn add(&mut self, offset: u64, bytes: &[u8]) {
         let last = self.parts.len().checked_sub(1).and_then(|index| self.part(index));
         if last.is_none_or(|(start, part)| start + part.len() as u64 != offset) {
@@ -78,23 +77,23 @@ impl Sparse {
         self.bytes.extend_from_slice(bytes);
     }
 
-    /// Takes the names that were looked for.
+    /// Sets the filtered names.
     pub(super) fn set_names(&mut self, names: Option<FilteredStrings>) {
         self.names = names;
     }
 
-    /// Gives them away.
+    /// Removes and returns them.
     pub(super) fn take_names(&mut self) -> Option<FilteredStrings> {
         self.names.take()
     }
 
-    /// Where in the file something is at hand, in order.
+    /// The ranges of the file in memory, in order.
     pub(super) fn ranges(&self) -> impl Iterator<Item = Range<u64>> {
         let parts = (0..self.parts.len()).filter_map(|index| self.part(index));
         parts.map(|(start, bytes)| start..start + bytes.len() as u64)
     }
 
-    /// A part, with its place in the file.
+    /// A part with its file offset.
     fn part(&self, index: usize) -> Option<(u64, &[u8])> {
         let &(start, from) = self.parts.get(index)?;
         let to = self.parts.get(index + 1).map_or(self.bytes.len(), |next| next.1);

@@ -1,30 +1,28 @@
-//! Names out of a string table that is too large to be held: those that somebody asks for.
+//! Extracts the requested names from a string table that is too large for memory.
 
 use std::ops::Range;
 
-/// Longest name of a symbol that is read: mangled C++ names reach some thousand bytes.
+/// Maximum length of a symbol's name, in bytes. Mangled C++ names reach a few thousand.
 pub(super) const MAX_SYMBOL: usize = 1 << 16;
 
-/// What is found of a table takes at most so many bytes.
+/// Maximum size of the extracted names, in bytes.
 const MAX_FOUND: usize = 32 << 20;
-/// As long as there is room for them, so many bytes of other names are kept as well, for people to
-/// read.
+/// Maximum size of additional names for reports, in bytes.
 const MAX_SPARE: usize = 4 << 20;
-/// How names begin that are kept in any case: those that say what a file offers to Python, and what
-/// its code is for.
+/// Prefixes of names that are always kept: exports for Python, and functions with a known role.
 const OF_NOTE: [&[u8]; 7] =
     [b"Py", b"_Py", b"_cffi_pypyinit_", b"_init\0", b"main\0", b"_start\0", b"__aarch64_"];
-/// So many bytes tell whether it is one of those.
+/// The number of bytes that identify such a prefix.
 const LONGEST: usize = 15;
 
-/// Names of a string table, by their place in the file.
+/// Names of a string table, by file offset.
 #[derive(Debug, Default)]
 pub(crate) struct FilteredStrings {
     table: Range<u64>,
-    /// Where in the table, and where in `text`; both ascending.
+    /// The offset in the table, and the offset in `text`. Both ascend.
     names: Vec<(u32, u32)>,
     text: Vec<u8>,
-    /// So many were asked for.
+    /// The number of requested names.
     asked: usize,
     is_full: bool,
 }
@@ -35,17 +33,17 @@ impl FilteredStrings {
         &self.table
     }
 
-    /// For how many symbols names were looked for.
+    /// The number of symbols with requested names.
     pub(crate) fn asked(&self) -> usize {
         self.asked
     }
 
-    /// Was there more than may be kept?
+    /// Whether names exceeded the limit.
     pub(crate) fn is_full(&self) -> bool {
         self.is_full
     }
 
-    /// A name that was found, with the zero at its end; empty if there is none at this place.
+    /// The name at this offset with its terminating zero. Empty if it was not kept.
     pub(crate) fn at(&self, offset: u64) -> &[u8] {
         let find = || {
             let place = u32::try_from(offset.checked_sub(self.table.start)?).ok()?;
@@ -68,25 +66,25 @@ impl FilteredStrings {
     }
 }
 
-/// Looks for names in a file that comes by from its first byte to its last.
+/// Searches for names in a file that is read sequentially.
 #[derive(Debug)]
 pub(crate) struct StringTableFilter {
-    /// Where the names begin, in ascending order, and whether they are wanted whatever they are.
+    /// The ascending offsets of the names, and whether to keep them regardless of their prefix.
     starts: Vec<(u32, bool)>,
     next: usize,
-    /// How far into the file the table has come by.
+    /// The file offset up to which the table was read.
     at: u64,
-    /// The beginning of a name that has not come by as a whole.
+    /// The start of an incomplete name.
     carry: Vec<u8>,
     spare: usize,
     found: FilteredStrings,
 }
 
 impl StringTableFilter {
-    /// Looks for the names that begin at these places of a table, which is a part of the file.
+    /// Searches for the names at these offsets of a table in the file.
     pub(crate) fn new(table: Range<u64>, mut starts: Vec<(u32, bool)>) -> Self {
         let asked = starts.len();
-        // Of two at one place the one that is wanted counts.
+        // Of two at the same offset, the required one counts.
         starts.sort_unstable_by_key(|&(start, is_wanted)| (start, !is_wanted));
         starts.dedup_by_key(|each| each.0);
         let (at, found) =
@@ -94,22 +92,22 @@ impl StringTableFilter {
         Self { starts, next: 0, at, carry: Vec::new(), spare: MAX_SPARE, found }
     }
 
-    /// Has the table come by?
+    /// Whether the whole table was read.
     pub(crate) fn is_done(&self) -> bool {
         self.next == self.starts.len() || self.at >= self.found.table.end
     }
 
-    /// About how many bytes it takes.
+    /// Estimated memory, in bytes.
     pub(crate) fn size(&self) -> u64 {
         (self.starts.len() * size_of::<(u32, bool)>() + MAX_SPARE) as u64
     }
 
-    /// What was found.
+    /// The extracted names.
     pub(crate) fn finish(self) -> FilteredStrings {
         self.found
     }
 
-    /// The bytes of the file at an offset.
+    /// Adds the bytes of the file at an offset.
     pub(crate) fn feed(&mut self, offset: u64, piece: &[u8]) {
         let end = offset + piece.len() as u64;
         let (from, to) = (self.at.max(offset), self.found.table.end.min(end));
@@ -128,7 +126,7 @@ impl StringTableFilter {
         }
     }
 
-    /// Looks at bytes that lie `base` bytes into the table.
+    /// Searches bytes at the offset `base` of the table.
     fn request_names(&mut self, base: u64, data: &[u8]) {
         let is_end = self.at >= self.found.table.end;
         while let Some(&(start, is_wanted)) = self.starts.get(self.next) {
@@ -153,7 +151,7 @@ impl StringTableFilter {
                 self.spare = spare;
             }
             self.found.keep(start, name);
-            // What begins within it is there as well.
+            // Names within another name are available too.
             let after = u64::from(start) + name.len() as u64;
             let more = self.starts.get(self.next..).unwrap_or_default();
             self.next += more.iter().take_while(|each| u64::from(each.0) < after).count();

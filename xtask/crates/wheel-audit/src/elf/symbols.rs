@@ -1,4 +1,4 @@
-//! The dynamic symbol table, whose length no entry of the dynamic section gives.
+//! The dynamic symbol table. The dynamic section does not contain its length.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -20,10 +20,9 @@ use super::{
     string_table::{FilteredStrings, MAX_SYMBOL, StringTableFilter},
 };
 
-/// The names that are kept may take this many bytes together; those of the largest real files take
-/// less than a third.
+/// Maximum size of the kept names, in bytes. The largest real files need less than a third.
 const MAX_NAME_BYTES: usize = 16 << 20;
-/// What a name takes beside its letters.
+/// Estimated overhead per name, in bytes.
 const OVERHEAD: usize = 64;
 
 /// Maximum number of symbols of a file: a table of 48 MiB.
@@ -31,11 +30,10 @@ const MAX_SYMBOLS: u64 = 2 << 20;
 
 const NAMES: &str = "name of a symbol";
 
-/// How functions begin that start a module: PEP 3121, PEP 489 (`PyInitU_`), PEP 793
-/// (`PyModExport_`), and cffi's for `PyPy`.
+/// Prefixes of init functions: PEP 3121, PEP 489 (`PyInitU_`), PEP 793 (`PyModExport_`), and cffi's for `PyPy`.
 const INITS: [&[u8]; 3] = [b"PyInit", b"PyModExport", b"_cffi_pypyinit_"];
 
-/// What is of interest in the symbol table.
+/// The facts from the symbol table.
 pub(super) struct Symbols {
     pub(super) exports: Exports,
     pub(super) imports: Vec<Import>,
@@ -58,7 +56,7 @@ struct Symbol {
     section: u16,
 }
 
-/// Reads imported symbols and module initialisers; `needs` maps version indices to version needs.
+/// Reads imported symbols and init functions. `needs` maps version indices to version needs.
 pub(super) fn read(
     image: &Image<'_>,
     dynamic: &Dynamic,
@@ -97,7 +95,7 @@ pub(super) fn read(
         let name = names.start(symbol.name)?;
         let is_init = INITS.iter().any(|init| name.starts_with(init));
         let is_python = name.starts_with(b"Py") || name.starts_with(b"_Py");
-        // The others, which may be most of a very large file's names, are not kept.
+        // Skip other names, which are the majority in very large files.
         if !(imported || is_init || is_python) {
             continue;
         }
@@ -106,7 +104,7 @@ pub(super) fn read(
         budget = budget.checked_sub(size).ok_or(ElfError::TooMany("symbols"))?;
         if imported && !name.is_empty() {
             let name = String::from_utf8_lossy(name).into_owned();
-            // The first symbol is none.
+            // The first symbol is a placeholder.
             let binding = symbol.binding(&uses, index + 1);
             symbols.imports.push(Import { name, need, weak: symbol.is_weak(), binding });
         } else if is_init {
@@ -123,7 +121,7 @@ pub(super) fn read(
     Ok(symbols)
 }
 
-/// The exports of a file whose hash table has other hashes: by the names of its symbols.
+/// The exports of a file without a GNU hash table, from the names of its symbols.
 fn hashed(names: &Names<'_>, symbols: impl Iterator<Item = Symbol>) -> Exports {
     if names.filtered.is_some() {
         return Exports::UNKNOWN;
@@ -133,8 +131,8 @@ fn hashed(names: &Names<'_>, symbols: impl Iterator<Item = Symbol>) -> Exports {
     Exports::of(exported.map(symbol_hash).collect())
 }
 
-/// Asks for names before it is known how many symbols there are, if the tables that tell it are not at
-/// hand and the symbols are: each pass over a large file costs its share.
+/// Requests names before the number of symbols is known, if the symbols are in memory but not the tables with their
+/// number. This saves a pass over a large file.
 fn request_names_early(
     image: &Image<'_>,
     dynamic: &Dynamic,
@@ -155,8 +153,7 @@ fn request_names_early(
     Some(())
 }
 
-/// The symbols of a table but for the first, which is none; what version need they are bound to, and
-/// whether they are taken from elsewhere.
+/// The symbols of a table except the placeholder, with their version need and whether they are imported.
 fn entries(
     image: &Image<'_>,
     table: &[u8],
@@ -165,7 +162,7 @@ fn entries(
 ) -> impl Iterator<Item = (Symbol, Option<usize>, bool)> {
     table.chunks_exact(entry_size(image)).enumerate().skip(1).map(|(index, entry)| {
         let symbol = Symbol::parse(image, entry);
-        // A copied variable is defined here and yet bound to a version of elsewhere.
+        // A copied variable is defined here but bound to a version of another library.
         let version = image.u16(versions, index * 2) & 0x7fff;
         let need = needs.get(&version).copied();
         let is_imported = u32::from(symbol.section) == SHN_UNDEF || need.is_some();
@@ -173,26 +170,26 @@ fn entries(
     })
 }
 
-/// Bytes of an entry of the symbol table.
+/// The size of an entry, in bytes.
 fn entry_size(image: &Image<'_>) -> usize {
     if image.is_64_bit() { 24 } else { 16 }
 }
 
-/// The string table, looked up once for all symbols.
+/// The string table.
 struct Names<'a> {
-    /// As much of it as is at hand.
+    /// The part in memory.
     bytes: &'a [u8],
     address: u64,
-    /// Where it lies in the file.
+    /// Its range in the file.
     place: Range<u64>,
-    /// It is too large to be held, and was gone through for the names that are of interest.
+    /// The filtered names, if the table is too large for memory.
     filtered: Option<&'a FilteredStrings>,
-    /// It is small enough, and has been asked for.
+    /// Whether it is small enough, and requested.
     is_awaited: bool,
 }
 
 impl<'a> Names<'a> {
-    /// The names of so many symbols.
+    /// The names of this number of symbols.
     fn of(image: &Image<'a>, dynamic: &Dynamic, symbols: u64) -> Self {
         let address = dynamic.get(DT_STRTAB).unwrap_or(0);
         let filtered =
@@ -205,7 +202,7 @@ impl<'a> Names<'a> {
         Self { bytes, address, place, filtered, is_awaited }
     }
 
-    /// Is there a name that the file has, and of which it is not known what it is?
+    /// Whether a name of the file is not available yet.
     fn need_filter(&self, mut starts: impl Iterator<Item = u64>) -> bool {
         let size = self.place.end - self.place.start;
         self.filtered.is_none()
@@ -214,7 +211,7 @@ impl<'a> Names<'a> {
             && starts.any(|start| start < size && self.get(start).is_err())
     }
 
-    /// Asks for the names of symbols; of those that are taken from elsewhere whatever they are.
+    /// Requests the names of symbols, and those of imports regardless of their prefix.
     fn request_names(
         &self,
         image: &Image<'a>,
@@ -226,7 +223,7 @@ impl<'a> Names<'a> {
         self.outside(0)
     }
 
-    /// A name, and whatever comes behind it; of one that nobody wants it may be nothing.
+    /// A name and the bytes after it. May be empty for a name that was not requested.
     fn start(&self, offset: u64) -> Result<&'a [u8], ElfError> {
         if let Some(filtered) = self.filtered {
             let place = self.place.start.checked_add(offset);
@@ -268,17 +265,16 @@ impl Symbol {
         u32::from(self.section) != SHN_UNDEF && self.info >> 4 != STB_LOCAL
     }
 
-    /// When the loader looks it up. It takes a local or hidden symbol from the file itself, defined
-    /// or not (glibc, `elf/dl-machine-rel.h`, `dl_symbol_visibility_binds_local_p`).
+    /// The time of the lookup. The loader does not look up local or hidden symbols (glibc, `elf/dl-machine-rel.h`,
+    /// `dl_symbol_visibility_binds_local_p`).
     fn binding(&self, uses: &Uses, index: usize) -> Binding {
         let is_hidden = matches!(self.other & 3, STV_HIDDEN | STV_INTERNAL);
         if is_hidden || self.info >> 4 == STB_LOCAL { Binding::Never } else { uses.of(index) }
     }
 }
 
-/// The number of symbols that any of the loader's tables speaks of. One table alone does not do: a
-/// GNU hash table without defined symbols says nothing of the undefined ones, which only
-/// relocations name.
+/// The maximum number of symbols in any of the loader's tables. A GNU hash table contains only defined symbols, and
+/// relocations contain the undefined ones.
 fn count(image: &Image<'_>, dynamic: &Dynamic) -> Result<u64, ElfError> {
     let hashed = hash_table::symbol_count(image, dynamic)?;
     Ok(hashed.max(relocations::symbol_count(image, dynamic)?))

@@ -10,7 +10,7 @@ use super::*;
 #[path = "exports_tests.rs"]
 mod exports;
 
-/// Compiles a C source into a shared object, or an executable with other flags.
+/// Compiles C into a shared object or, with other flags, an executable.
 fn compile(source: &str, flags: &[&str]) -> Vec<u8> {
     let folder = tempfile::tempdir().unwrap();
     let (input, output) = (folder.path().join("in.c"), folder.path().join("out"));
@@ -36,7 +36,7 @@ static SHARED: LazyLock<Vec<u8>> = LazyLock::new(|| {
     )
 });
 
-/// The file without its section headers, which the loader never looks at.
+/// The file without its section headers, which the loader never reads.
 fn without_sections(bytes: &[u8]) -> Vec<u8> {
     let mut bytes = bytes.to_vec();
     bytes[0x28..0x30].fill(0);
@@ -74,7 +74,7 @@ fn section_headers_change_nothing() {
     assert_eq!(with, without);
 }
 
-/// Reads a file of which only the header is at hand at first, and what is asked for after that.
+/// Reads a file in parts: first the header, then the requested parts.
 fn from_parts(bytes: &[u8]) -> Result<ElfFacts, ElfError> {
     let keep = |mut buffer: RegionBuffer| {
         bytes.chunks(1000).for_each(|piece| buffer.feed(piece));
@@ -92,7 +92,7 @@ fn from_parts(bytes: &[u8]) -> Result<ElfFacts, ElfError> {
             }
         }
     }
-    panic!("asked for parts without an end");
+    panic!("requests parts endlessly");
 }
 
 #[test]
@@ -101,7 +101,7 @@ fn a_file_in_parts_is_read_like_the_whole() {
         let bytes = compile(MODULE, &["-shared", "-fPIC", "-g", style]);
         let (mut parts, mut whole) =
             (from_parts(&bytes).unwrap(), ElfFacts::parse(&bytes).unwrap());
-        // Only hints, which are not asked for.
+        // Only hints, which are not requested.
         for facts in [&mut parts, &mut whole] {
             facts.compilers.clear();
             facts.debug_bytes = 0;
@@ -111,7 +111,7 @@ fn a_file_in_parts_is_read_like_the_whole() {
     assert_eq!(from_parts(&SHARED[..5000]), ElfFacts::parse(&SHARED[..5000]));
 }
 
-/// A shared object with 36 MiB of names, among which lie those of imports and of a module's start.
+/// A shared object with 36 MiB of names, including imports and an init function.
 fn with_long_names() -> Vec<u8> {
     let long = "x".repeat(60_000);
     let numbers: Vec<String> = (0..630).map(|number| number.to_string()).collect();
@@ -122,7 +122,7 @@ fn with_long_names() -> Vec<u8> {
     compile(&source, &["-shared", "-fPIC", "-fno-builtin", "-s"])
 }
 
-/// The places in the file of the sections with these names.
+/// The file offsets of the sections with these names.
 fn sections(bytes: &[u8], names: &[&str]) -> Vec<Range<u64>> {
     let elf = goblin::elf::Elf::parse(bytes).unwrap();
     let named = |name: &&str| {
@@ -135,7 +135,7 @@ fn sections(bytes: &[u8], names: &[&str]) -> Vec<Range<u64>> {
 }
 
 #[test]
-fn of_long_names_those_of_interest_are_kept_as_they_pass_by() {
+fn names_of_interest_are_kept_from_a_large_table() {
     let mut bytes = with_long_names();
     let found = sections(&bytes, &[".dynsym", ".dynstr", ".rela.dyn", ".dynamic"]);
     let [symbols, names, relocations, dynamic] = &found[..] else { panic!() };
@@ -161,12 +161,12 @@ fn of_long_names_those_of_interest_are_kept_as_they_pass_by() {
         }
         panic!("asked for parts without an end");
     };
-    // All is asked for at once, though it is the relocations that tell how many symbols there are.
+    // All parts are requested at once, although only the relocations contain the number of symbols.
     assert_eq!(read(&bytes), (1, Ok(whole.clone())));
-    // Some table seems to lie within that of the symbols (the entry takes the place of the last one).
+    // Another table seems to be within the symbol table (the entry replaces the last one).
     let (at, inside) = (usize::try_from(dynamic.end).unwrap() - 32, symbols.start + 24);
     assert_eq!(bytes[at..at + 32], [0; 32]);
-    // `DT_REL`, which means nothing without a size.
+    // `DT_REL`, which has no meaning without a size.
     bytes[at..at + 8].copy_from_slice(&17_u64.to_le_bytes());
     bytes[at + 8..at + 16].copy_from_slice(&inside.to_le_bytes());
     let end = (0..).map(|entry| usize::try_from(dynamic.start).unwrap() + 16 * entry);
@@ -175,14 +175,14 @@ fn of_long_names_those_of_interest_are_kept_as_they_pass_by() {
         .filter(|&place| bytes[place..place + 16] == [0; 16])
         .collect::<Vec<_>>()
     {
-        // An entry that means nothing (`DT_LOOS`).
+        // An entry without a meaning (`DT_LOOS`).
         bytes[place..place + 8].copy_from_slice(&0x6000_000d_u64.to_le_bytes());
     }
     assert_eq!(read(&bytes), (2, Ok(whole)));
 }
 
 #[test]
-fn of_a_large_file_its_start_and_what_its_headers_name_are_kept() {
+fn the_start_and_the_parts_in_the_headers_of_a_large_file_are_kept() {
     let source = "char data[14 << 20] = {1}; int PyInit_large(void) { return data[5]; }";
     let bytes = compile(source, &["-shared", "-fPIC"]);
     let mut buffer = RegionBuffer::new(bytes.len() as u64, 1 << 20);
@@ -195,8 +195,8 @@ fn of_a_large_file_its_start_and_what_its_headers_name_are_kept() {
 }
 
 #[test]
-fn symbols_are_counted_under_either_hash_table_and_under_an_empty_one() {
-    // Nothing is exported here, so the GNU hash table is empty and says nothing of the imports.
+fn symbols_are_counted_with_either_hash_table_and_with_an_empty_one() {
+    // The file exports nothing, so the GNU hash table is empty.
     let quiet = "#include <stdlib.h>\nstatic void *f(void) { return malloc(1); } __attribute__((constructor)) static void g(void) { f(); }";
     for style in ["gnu", "sysv", "both"] {
         let style = format!("-Wl,--hash-style={style}");
@@ -206,7 +206,7 @@ fn symbols_are_counted_under_either_hash_table_and_under_an_empty_one() {
 }
 
 #[test]
-fn executables_say_their_loader_and_their_start_up_needs() {
+fn executables_have_a_loader_and_startup_needs() {
     let facts =
         ElfFacts::parse(&compile("int main(void) { return 0; }", &["-pie", "-fPIE"])).unwrap();
     assert_eq!((facts.kind, facts.interpreter.is_some()), (ElfKind::Shared, true));
@@ -226,7 +226,7 @@ fn copied_variables_keep_their_version() {
 }
 
 #[test]
-fn imports_say_when_they_are_looked_up() {
+fn imports_have_the_time_of_their_lookup() {
     let source = "extern int called(void), pointed(void), data, both(void);
         void *p = pointed, *q = both; int f(void) { return called() + both() + data; }";
     let with = |flags: &[&str]| {
@@ -241,7 +241,7 @@ fn imports_say_when_they_are_looked_up() {
 }
 
 #[test]
-fn what_only_the_file_itself_looks_up_is_not_looked_up_elsewhere() {
+fn hidden_symbols_are_not_looked_up() {
     // The entry of `elsewhere` becomes hidden (`STV_HIDDEN`).
     let mut bytes = SHARED.clone();
     assert_eq!(import(&ElfFacts::parse(&bytes).unwrap(), "elsewhere").binding, Binding::Call);
@@ -255,7 +255,7 @@ fn what_only_the_file_itself_looks_up_is_not_looked_up_elsewhere() {
 }
 
 #[test]
-fn versions_that_a_file_defines_are_read() {
+fn defined_versions_are_read() {
     let folder = tempfile::tempdir().unwrap();
     let script = folder.path().join("map");
     fs_err::write(&script, "V_1 { global: f; }; V_2 { global: g; local: *; } V_1;").unwrap();
@@ -284,7 +284,7 @@ fn hardening_is_read() {
 }
 
 #[test]
-fn packed_relocations_are_seen() {
+fn packed_relocations_are_detected() {
     let source = "int x; int *p[] = { &x, &x, &x };";
     let packed =
         ElfFacts::parse(&compile(source, &["-shared", "-fPIC", "-Wl,-z,pack-relative-relocs"]))
@@ -294,18 +294,18 @@ fn packed_relocations_are_seen() {
 }
 
 #[test]
-fn an_object_file_asks_nothing_of_the_loader() {
+fn an_object_file_has_no_needs() {
     let facts = ElfFacts::parse(&compile("int x;", &["-c"])).unwrap();
     assert_eq!(facts.kind, ElfKind::Object);
 }
 
-/// A file with tables behind its end, loaded by segments of their own as tools such as patchelf do
-/// it. Headers that nothing depends on here make room for them.
+/// A file with appended tables in additional segments, as tools such as patchelf create them. They replace unused
+/// program headers.
 struct Patched {
     bytes: Vec<u8>,
-    /// Where the tables begin in memory.
+    /// The address of the tables.
     address: usize,
-    /// Where in the file.
+    /// Their file offset.
     offset: usize,
 }
 
@@ -325,19 +325,19 @@ impl Patched {
         self.bytes[at..at + 8].copy_from_slice(&(value as u64).to_le_bytes());
     }
 
-    /// Where the program header of a kind is.
+    /// The offset of the program header of a kind.
     fn header(&self, kind: u32) -> usize {
         let mut all = (64..).step_by(56).take(usize::from(self.bytes[0x38]));
         all.find(|&at| self.bytes[at..at + 4] == kind.to_le_bytes()).unwrap()
     }
 
-    /// Where the entry of the dynamic section with a tag is.
+    /// The offset of the dynamic entry with a tag.
     fn entry(&self, tag: usize) -> usize {
         let start = self.number(self.header(PT_DYNAMIC) + 8);
         (start..).step_by(16).find(|&at| self.number(at) == tag).unwrap()
     }
 
-    /// Loads bytes of the tables, by the header that stood for something else.
+    /// Loads bytes of the tables with a replaced program header.
     fn load(&mut self, kind: u32, skip: usize, size: usize) {
         let at = self.header(kind);
         self.bytes[at..at + 4].copy_from_slice(&PT_LOAD.to_le_bytes());
@@ -349,7 +349,7 @@ impl Patched {
 }
 
 #[test]
-fn a_dynamic_section_behind_its_segment_on_the_same_page_is_read() {
+fn a_dynamic_section_after_its_segment_on_the_same_page_is_read() {
     let mut file = Patched::new();
     let at = file.header(PT_DYNAMIC);
     let (start, size) = (file.number(at + 8), file.number(at + 32));
@@ -360,7 +360,7 @@ fn a_dynamic_section_behind_its_segment_on_the_same_page_is_read() {
     file.load(PT_GNU_STACK, 0, 0x910);
     let facts = ElfFacts::parse(&file.bytes).unwrap();
     assert_eq!(facts.imports, ElfFacts::parse(&SHARED).unwrap().imports);
-    // Of a segment that is longer in memory the rest is zeros.
+    // The rest of a segment that is longer in memory is zeros.
     let mut longer = file;
     let loads = (64..).step_by(56).take(usize::from(longer.bytes[0x38]));
     let load =
@@ -371,7 +371,7 @@ fn a_dynamic_section_behind_its_segment_on_the_same_page_is_read() {
 }
 
 #[test]
-fn a_string_table_may_lie_in_two_segments() {
+fn a_string_table_may_span_two_segments() {
     let mut file = Patched::new();
     let (entry, size) = (file.entry(5), file.number(file.entry(10) + 8));
     // The first segment maps the file's start at address 0.
@@ -387,14 +387,14 @@ fn a_string_table_may_lie_in_two_segments() {
 }
 
 #[test]
-fn what_cannot_be_judged_is_an_error() {
+fn unreadable_files_are_errors() {
     assert!(ElfFacts::parse(b"").is_err());
     assert!(ElfFacts::parse(b"\x7fELF").is_err());
     let mut no_segments = SHARED.clone();
     no_segments[0x38..0x3a].fill(0);
     assert_eq!(ElfFacts::parse(&no_segments), Err(ElfError::Dynamic("none in a shared object")));
     for length in (0..SHARED.len()).step_by(97) {
-        // Whatever is cut off, needs never vanish without an error.
+        // Truncation never hides needs without an error.
         if let Ok(facts) = ElfFacts::parse(&SHARED[..length]) {
             assert_eq!(facts.version_needs, ElfFacts::parse(&SHARED).unwrap().version_needs);
         }
@@ -402,7 +402,7 @@ fn what_cannot_be_judged_is_an_error() {
 }
 
 #[test]
-fn a_chain_of_version_needs_that_overlaps_itself_ends() {
+fn an_overlapping_chain_of_version_needs_ends() {
     let mut bytes = SHARED.clone();
     let source = SHARED.as_slice();
     let mut image = Image::open(&source).unwrap();
@@ -419,7 +419,7 @@ fn a_chain_of_version_needs_that_overlaps_itself_ends() {
 
 proptest! {
     #[test]
-    fn exports_find_each_of_their_hashes_and_nothing_else(
+    fn exports_contain_exactly_their_hashes(
         names in prop::collection::btree_set("[a-z_]{0,12}", 0..60),
         others in prop::collection::vec("[a-z_]{0,12}", 0..30),
     ) {
@@ -432,14 +432,14 @@ proptest! {
     }
 
     #[test]
-    fn no_bytes_make_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..2048)) {
+    fn arbitrary_bytes_do_not_panic(bytes in prop::collection::vec(any::<u8>(), 0..2048)) {
         let _ = ElfFacts::parse(&bytes);
         let _ = ElfFacts::parse(&[b"\x7fELF\x02\x01\x01".as_slice(), &bytes].concat());
         let _ = ElfFacts::parse(&[b"\x7fELF\x01\x02\x01".as_slice(), &bytes].concat());
     }
 
     #[test]
-    fn no_change_to_a_real_file_makes_it_panic(
+    fn changes_of_a_real_file_do_not_panic(
         changes in prop::collection::vec((0_usize..4096, any::<u8>()), 1..24),
         length in 0_usize..20_000,
     ) {

@@ -1,5 +1,5 @@
-//! The version needs, from `DT_VERNEED`, and the versions that a file defines, from `DT_VERDEF` (LSB
-//! Core, "Symbol Versioning").
+//! The needed versions (`DT_VERNEED`) and the defined versions (`DT_VERDEF`) of a file (LSB Core, "Symbol
+//! Versioning").
 
 use std::collections::BTreeMap;
 
@@ -14,14 +14,14 @@ use super::{
     image::{Image, MAX_NAME},
 };
 
-/// Real files need some dozens.
+/// Maximum number of version needs. Real files have a few dozen.
 const MAX_NEEDS: usize = 1 << 12;
-/// All names together take at most so many bytes; those of real files take some thousand.
+/// Maximum size of all names, in bytes. Real files have a few thousand.
 const MAX_BYTES: usize = 1 << 20;
 /// `Elfxx_Verneed` and `Elfxx_Vernaux` have the same size in both classes.
 const ENTRY: usize = 16;
 
-/// The version needs, in file order and by the index that symbols use.
+/// The version needs, in file order and by the symbols' version index.
 #[derive(Default)]
 pub(super) struct Needs {
     pub(super) list: Vec<VersionNeed>,
@@ -29,8 +29,8 @@ pub(super) struct Needs {
     bytes: usize,
 }
 
-/// Reads the chain to its end, as the loader does, whatever `DT_VERNEEDNUM` says. Offsets only lead
-/// forward, and the number of entries is bounded, so chains that overlap themselves end as well.
+/// Reads the chain to its end, as the loader does, and ignores `DT_VERNEEDNUM`. Offsets are positive and the number
+/// of entries is bounded, so overlapping chains end too.
 pub(super) fn needs(image: &Image<'_>, dynamic: &Dynamic) -> Result<Needs, ElfError> {
     let mut needs = Needs::default();
     let Some(address) = dynamic.get(DT_VERNEED) else {
@@ -42,7 +42,7 @@ pub(super) fn needs(image: &Image<'_>, dynamic: &Dynamic) -> Result<Needs, ElfEr
     for _ in 0..MAX_NEEDS {
         let entry = part(bytes, at).ok_or_else(outside)?;
         if image.u16(entry, 0) != 1 {
-            return Err(ElfError::Dynamic("version needs of an unknown form"));
+            return Err(ElfError::Dynamic("unknown format of version needs"));
         }
         let library = dynamic.string(
             image,
@@ -51,7 +51,7 @@ pub(super) fn needs(image: &Image<'_>, dynamic: &Dynamic) -> Result<Needs, ElfEr
             "library of a version need",
         )?;
         let first = advance(at, image.u32(entry, 8));
-        // The loader reads at least one, whatever the entry says of their number.
+        // The loader reads at least one version per library.
         let versions = bytes.get(first..).ok_or_else(outside)?;
         read_versions(image, dynamic, versions, &library, &mut needs)?;
         match image.u32(entry, 12) {
@@ -62,7 +62,7 @@ pub(super) fn needs(image: &Image<'_>, dynamic: &Dynamic) -> Result<Needs, ElfEr
     Err(ElfError::TooMany("version needs"))
 }
 
-/// Reads the versions that are needed of one library.
+/// Reads the needed versions of one library.
 fn read_versions(
     image: &Image<'_>,
     dynamic: &Dynamic,
@@ -73,7 +73,7 @@ fn read_versions(
     let mut at = 0;
     loop {
         let entry =
-            part(bytes, at).ok_or(ElfError::Dynamic("a version need leads out of the file"))?;
+            part(bytes, at).ok_or(ElfError::Dynamic("a version need is outside the file"))?;
         if needs.list.len() == MAX_NEEDS {
             return Err(ElfError::TooMany("version needs"));
         }
@@ -101,8 +101,8 @@ fn read_versions(
     }
 }
 
-/// The names of the versions that the file defines, its own name (`VER_FLG_BASE`) among them: the
-/// loader compares a need with each of them (glibc, `elf/dl-version.c`, `match_symbol`).
+/// The names of the defined versions, including the file's own name (`VER_FLG_BASE`). The loader compares a need
+/// with each of them (glibc, `elf/dl-version.c`, `match_symbol`).
 pub(super) fn definitions(image: &Image<'_>, dynamic: &Dynamic) -> Result<Vec<String>, ElfError> {
     let Some(address) = dynamic.get(DT_VERDEF) else { return Ok(Vec::new()) };
     let bytes = image.at(address, "version definitions")?;
@@ -111,9 +111,9 @@ pub(super) fn definitions(image: &Image<'_>, dynamic: &Dynamic) -> Result<Vec<St
     while names.len() < MAX_NEEDS {
         let entry = part(bytes, at).ok_or_else(outside)?;
         if image.u16(entry, 0) != 1 {
-            return Err(ElfError::Dynamic("version definitions of an unknown form"));
+            return Err(ElfError::Dynamic("unknown format of version definitions"));
         }
-        // The first name is the version's own; those behind it are its parents'.
+        // The first name is the version's own. Names of its parents follow.
         let first = advance(at, image.u32(entry, 12));
         let name = bytes.get(first..).filter(|rest| rest.len() >= 8).ok_or_else(outside)?;
         let name = u64::from(image.u32(name, 0));

@@ -1,11 +1,11 @@
-//! Processor architectures, under each of the names that the parts of the field give them.
+//! Processor architectures, with their names in wheel tags, container platforms, ELF and musl.
 
 use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-/// An architecture that a wheel's platform tag can name.
+/// An architecture of platform tags.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[expect(missing_docs, reason = "the variants are the wheel names themselves")]
@@ -23,13 +23,13 @@ pub enum Arch {
     X86_64,
 }
 
-/// A text names no architecture of ours.
+/// A text is not a known architecture.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("`{0}` is not a known architecture")]
 pub struct UnknownArch(pub String);
 
-/// One row per architecture: wheel name, container platform, ELF machine number (ELF gABI and its
-/// processor supplements), 64-bit class, little-endian, and the name musl gives it in its loader.
+/// One row per architecture: name in platform tags, container platform, ELF machine number (ELF gABI and its
+/// processor supplements), 64-bit class, little-endian, and name of musl's loader.
 const ROWS: [(Arch, &str, &str, u16, bool, bool, &str); 10] = [
     (Arch::Aarch64, "aarch64", "linux/arm64", 183, true, true, "aarch64"),
     (Arch::Armv6l, "armv6l", "linux/arm/v6", 40, false, true, "armhf"),
@@ -44,12 +44,12 @@ const ROWS: [(Arch, &str, &str, u16, bool, bool, &str); 10] = [
 ];
 
 impl Arch {
-    /// Every architecture, in order of its wheel name.
+    /// Every architecture, sorted by name.
     pub fn all() -> impl Iterator<Item = Self> {
         ROWS.iter().map(|row| row.0)
     }
 
-    /// The name in platform tags (`x86_64`), which is what `uname -m` says.
+    /// The name in platform tags (`x86_64`), as `uname -m` prints it.
     pub fn wheel_name(self) -> &'static str {
         self.row().1
     }
@@ -66,14 +66,14 @@ impl Arch {
         row.map(|row| row.0).ok_or_else(|| UnknownArch(platform.to_owned()))
     }
 
-    /// Does an ELF file with this machine number, class and byte order run on this architecture?
-    /// The class tells x32 from x86-64, the byte order the two sorts of 64-bit POWER.
+    /// Whether an ELF file with this machine number, class and byte order runs on this architecture. The class
+    /// separates x32 from x86-64, and the byte order separates both kinds of 64-bit POWER.
     pub(crate) fn runs_elf(self, machine: u16, is_64_bit: bool, little_endian: bool) -> bool {
         let row = self.row();
         (row.3, row.4, row.5) == (machine, is_64_bit, little_endian)
     }
 
-    /// The architecture of an ELF file; for 32-bit Arm, which has two, the newer one.
+    /// The architecture of an ELF file. For 32-bit Arm, the newer of two.
     pub(crate) fn from_elf(machine: u16, is_64_bit: bool, little_endian: bool) -> Option<Self> {
         Self::all()
             .filter(|&arch| arch != Self::Armv6l)
@@ -86,7 +86,7 @@ impl Arch {
     }
 
     fn row(self) -> &'static (Self, &'static str, &'static str, u16, bool, bool, &'static str) {
-        // Declaration order is row order; a test holds the two together.
+        // The rows are in declaration order. A test checks this.
         &ROWS[self as usize]
     }
 }
@@ -100,7 +100,7 @@ impl fmt::Display for Arch {
 impl FromStr for Arch {
     type Err = UnknownArch;
 
-    /// Parses the wheel name.
+    /// Parses the name in platform tags.
     fn from_str(text: &str) -> Result<Self, UnknownArch> {
         let row = ROWS.iter().find(|row| row.1 == text);
         row.map(|row| row.0).ok_or_else(|| UnknownArch(text.to_owned()))
@@ -112,7 +112,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_name_leads_back() {
+    fn every_name_round_trips() {
         for arch in Arch::all() {
             assert_eq!(arch.row().0, arch);
             assert_eq!(arch.wheel_name().parse(), Ok(arch));

@@ -1,12 +1,11 @@
-//! Why files need versions that are too new, and what to do about it (`data/causes.toml`).
+//! Known causes of too new version needs, with help (`data/causes.toml`).
 
 use std::{borrow::Cow, collections::BTreeMap, sync::LazyLock};
 
 use glob::Pattern;
 use serde::Deserialize;
 
-/// What to do about the need of `version` (`GLIBC_2.38`) for `symbols`, in one line; `None` where no
-/// cause is known.
+/// The help for the need of `version` (`GLIBC_2.38`) by `symbols`, in one line. `None` if the cause is unknown.
 pub(crate) fn help_of(version: &str, symbols: &[&str]) -> Option<Cow<'static, str>> {
     static FILE: LazyLock<Causes> = LazyLock::new(load);
     let fits = |cause: &&Cause| cause.fits(version, symbols);
@@ -84,7 +83,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn known_causes_are_told_apart() {
+    fn known_causes_are_distinguished() {
         for (version, symbols, part) in [
             ("GLIBC_2.38", &["__isoc23_strtol"][..], "`__isoc23_*`"),
             ("GLIBC_2.38", &["strlcpy"], "`strlcat`"),
@@ -111,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn each_cure_is_one_line_without_a_full_stop() {
+    fn each_help_is_one_line_without_a_full_stop() {
         let causes = load();
         for cause in causes.causes {
             assert!(!cause.help.ends_with('.') && !cause.help.contains('\n'), "{}", cause.help);

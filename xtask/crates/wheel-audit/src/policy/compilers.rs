@@ -1,4 +1,4 @@
-//! Which systems have the compiler that left its line in a file (`data/compilers.toml`).
+//! The systems with the compiler whose line is in a file (`data/compilers.toml`).
 
 use std::sync::LazyLock;
 
@@ -6,17 +6,17 @@ use serde::Deserialize;
 
 use super::{Libc, LibcVersion};
 
-/// A compiler by the line that it leaves in `.comment`.
+/// A compiler, identified by its line in `.comment`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Compiler {
-    /// It is the distribution's own, so that it names one system; else one of an add-on collection.
+    /// Whether it is the distribution's own compiler, which identifies one system, or that of an add-on collection.
     pub is_own: bool,
     /// The systems that have it, oldest first.
     pub systems: Vec<BuildSystem>,
     mark: String,
 }
 
-/// A system that wheels are built on.
+/// A build system.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct BuildSystem {
     /// `Debian 12`.
@@ -26,8 +26,7 @@ pub(crate) struct BuildSystem {
 }
 
 impl Compiler {
-    /// The compiler that leaves `line` (`GCC: (Debian 12.2.0-14) 12.2.0`); `None` if the line does
-    /// not tell, or not clearly.
+    /// The compiler with `line` (`GCC: (Debian 12.2.0-14) 12.2.0`). `None` if it is unknown or ambiguous.
     pub(crate) fn of_comment(line: &str) -> Option<&'static Self> {
         static TABLE: LazyLock<Vec<Compiler>> = LazyLock::new(load);
         TABLE.iter().find(|compiler| line.contains(&compiler.mark))
@@ -80,7 +79,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lines_seen_in_wheels_name_their_systems() {
+    fn lines_from_wheels_identify_their_systems() {
         for (line, system, libc) in [
             ("GCC: (Debian 12.2.0-14+deb12u1) 12.2.0", "Debian 12", (2, 36)),
             ("GCC: (Ubuntu 9.4.0-1ubuntu1~20.04.2) 9.4.0", "Ubuntu 20.04", (2, 31)),
@@ -102,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn what_names_no_system_or_several_is_no_knowledge() {
+    fn ambiguous_lines_identify_no_system() {
         for line in
             ["GCC: (GNU) 12.2.0", "rustc version 1.90.0", "", "GCC: (Debian 12.1.0-8) 12.1.0"]
         {
@@ -114,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn systems_are_in_order_and_own_compilers_name_one() {
+    fn systems_are_sorted_and_own_compilers_have_one() {
         for compiler in load() {
             assert!(compiler.systems.is_sorted_by_key(|system| system.libc), "{}", compiler.mark);
             assert!(!compiler.is_own || compiler.systems.len() == 1, "{}", compiler.mark);

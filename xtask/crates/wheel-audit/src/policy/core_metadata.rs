@@ -1,4 +1,4 @@
-//! Which fields the versions of the core metadata have (`data/core-metadata.toml`).
+//! The fields of each version of the core metadata (`data/core-metadata.toml`).
 
 use std::{collections::BTreeMap, sync::LazyLock};
 
@@ -18,7 +18,7 @@ struct File {
 /// The versions and their fields.
 #[derive(Debug)]
 pub(crate) struct CoreFields {
-    /// By version, names in lower case.
+    /// Field names in lower case, by version.
     fields: BTreeMap<MetadataVersion, Vec<String>>,
 }
 
@@ -35,13 +35,12 @@ impl CoreFields {
         &BUILTIN
     }
 
-    /// Is there this version?
+    /// Whether this version exists.
     pub(crate) fn has(&self, version: MetadataVersion) -> bool {
         self.fields.contains_key(&version)
     }
 
-    /// The version that brought a field, whose name is compared without regard to case; `None` of
-    /// fields that are in none.
+    /// The first version with a field (case-insensitive). `None` if no version defines it.
     pub(crate) fn added(&self, field: &str) -> Option<MetadataVersion> {
         let field = field.to_ascii_lowercase();
         let found = self.fields.iter().find(|(_, names)| names.contains(&field));

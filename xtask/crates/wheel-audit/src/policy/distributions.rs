@@ -1,4 +1,4 @@
-//! What each distribution carries: C library, libstdc++, machines (`data/distributions.toml`).
+//! The C library, libstdc++ and architectures of each distribution (`data/distributions.toml`).
 
 use std::{collections::BTreeMap, sync::LazyLock};
 
@@ -15,20 +15,20 @@ pub struct Distribution {
     pub version: String,
     /// Its C library.
     pub libc: Libc,
-    /// The newest `GLIBCXX_` version of its libstdc++, where known.
+    /// The newest `GLIBCXX_` version of its libstdc++, if known.
     pub glibcxx: Option<SymbolVersion>,
-    /// The newest `CXXABI_` version of its libstdc++, where known.
+    /// The newest `CXXABI_` version of its libstdc++, if known.
     pub cxxabi: Option<SymbolVersion>,
-    /// The versions of libraries that have no symbol versions, by soname, where known.
+    /// The known versions of libraries without symbol versions, by soname.
     pub libraries: BTreeMap<String, SymbolVersion>,
-    /// Where the entry stands for several releases: the first one with each version of musl.
+    /// For an entry that covers several releases: the first release with each version of musl.
     pub musl_since: BTreeMap<SymbolVersion, String>,
-    /// The machines that it is published for.
+    /// The supported architectures.
     pub machines: Vec<Arch>,
-    /// The instruction set level that its own packages need (`x86-64-v2`), so that every machine it
-    /// runs on has it; the machine's first level if absent.
+    /// The instruction set level of its own packages (`x86-64-v2`), which every supported machine has. `None`: the
+    /// architecture's baseline.
     pub isa: Option<String>,
-    /// The size of a page of memory, in bytes, where its kernel for a machine has larger ones than 4 KiB.
+    /// The page size by architecture, if it is larger than 4 KiB, in bytes.
     pub pages: BTreeMap<Arch, u64>,
 }
 
@@ -42,12 +42,12 @@ pub enum Libc {
 }
 
 impl Distribution {
-    /// Does its glibc fulfil a promise of `glibc`? Its libstdc++ is a limit of its own.
+    /// Whether its glibc is at least `glibc`. Its libstdc++ is a separate limit.
     pub fn has_glibc(&self, glibc: LibcVersion) -> bool {
         matches!(self.libc, Libc::Glibc(own) if own >= glibc)
     }
 
-    /// The size of a page of memory, in bytes, under its default kernel.
+    /// The page size of its default kernel, in bytes.
     pub fn page_size(&self, arch: Arch) -> u64 {
         self.pages.get(&arch).copied().unwrap_or(4096)
     }
@@ -60,7 +60,7 @@ impl std::fmt::Display for Distribution {
 }
 
 impl Libc {
-    /// The tag of wheels that are built for this C library (PEP 600, PEP 656).
+    /// The platform tag for this C library (PEP 600, PEP 656).
     pub fn platform_tag(self, arch: Arch) -> PlatformTag {
         match self {
             Self::Glibc(version) => PlatformTag::Manylinux(version, arch),

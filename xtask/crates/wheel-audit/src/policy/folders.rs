@@ -1,4 +1,4 @@
-//! Folders that only builds know (`data/folders.toml`).
+//! Folders of build machines (`data/folders.toml`).
 
 use std::sync::LazyLock;
 
@@ -10,7 +10,7 @@ struct File {
     build: Vec<String>,
 }
 
-/// Is an absolute path one of a machine that builds?
+/// Whether an absolute path is a folder of a build machine.
 pub(crate) fn is_build_folder(path: &str) -> bool {
     static FILE: LazyLock<File> = LazyLock::new(load);
     let below = |folder: &String| {
@@ -30,7 +30,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn folders_of_builds_are_told_from_those_of_systems() {
+    fn build_folders_and_system_folders_are_distinguished() {
         for path in ["/home/me/lib", "/tmp", "/build/pkg", "/opt/_internal/cpython-3.11/lib"] {
             assert!(is_build_folder(path), "{path}");
         }

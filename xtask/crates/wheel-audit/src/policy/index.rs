@@ -1,4 +1,4 @@
-//! What the index of Python packages takes on upload (`data/index.toml`).
+//! The upload rules of the Python index (`data/index.toml`).
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -9,13 +9,13 @@ use serde::Deserialize;
 
 use super::{Arch, PlatformTag};
 
-/// The rules of the index that are facts about names and numbers.
+/// The rules of the index about names and numbers.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Index {
     #[serde(rename = "source")]
     _source: String,
-    /// The largest file that a project may upload unless it was granted more, in bytes.
+    /// Default maximum size of an uploaded file, in bytes.
     pub max_file_size: u64,
     metadata_versions: BTreeSet<String>,
     arches: BTreeMap<String, BTreeSet<Arch>>,
@@ -28,16 +28,16 @@ impl Index {
         &BUILTIN
     }
 
-    /// Does it take wheels with this platform tag?
+    /// Whether it accepts wheels with this platform tag.
     pub(crate) fn takes(&self, tag: PlatformTag) -> bool {
         let Some(arch) = tag.arch() else { return true };
-        // `manylinux_2_17_x86_64` is of the sort `manylinux`, `manylinux1_x86_64` of its own.
+        // `manylinux_2_17_x86_64` is of the kind `manylinux`, `manylinux1_x86_64` of a separate kind.
         let text = tag.to_string();
         let sort = text.split('_').next().unwrap_or_default();
         self.arches.get(sort).is_some_and(|arches| arches.contains(&arch))
     }
 
-    /// Does it take metadata of this version (`2.4`)?
+    /// Whether it accepts metadata of this version (`2.4`).
     pub(crate) fn takes_metadata(&self, version: &str) -> bool {
         self.metadata_versions.contains(version)
     }

@@ -1,4 +1,4 @@
-//! Which platform tags an installer takes (`data/installer.toml`).
+//! The platform tags that installers accept (`data/installer.toml`).
 
 use std::{collections::BTreeMap, sync::LazyLock};
 
@@ -15,9 +15,9 @@ struct File {
     machines: BTreeMap<Arch, LibcVersion>,
 }
 
-/// Does an installer take a wheel with this tag, on a machine with this C library?
+/// Whether an installer accepts a wheel with this tag on a system with this C library.
 ///
-/// A later major version of a C library would be another one, so tags of an earlier are not taken.
+/// Tags with another major version of the C library are not accepted.
 pub fn installs(tag: PlatformTag, libc: Libc, arch: Arch) -> bool {
     static FILE: LazyLock<File> = LazyLock::new(load);
     if tag.arch().is_some_and(|own| own != arch) {
@@ -47,7 +47,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tags_are_taken_by_c_library_and_machine() {
+    fn tags_are_accepted_by_c_library_and_architecture() {
         let glibc = Libc::Glibc(LibcVersion::new(2, 36));
         let musl = Libc::Musl(LibcVersion::new(1, 2));
         let taken = |tag: &str, libc, arch| tag.parse().is_ok_and(|tag| installs(tag, libc, arch));

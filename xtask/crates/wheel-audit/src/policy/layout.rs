@@ -1,4 +1,4 @@
-//! Names that say something about how a wheel was packed (`data/layout.toml`).
+//! Names of files and folders that indicate packaging faults (`data/layout.toml`).
 
 use std::{collections::BTreeSet, sync::LazyLock};
 
@@ -10,13 +10,13 @@ use serde::Deserialize;
 pub(crate) struct LayoutNames {
     #[serde(rename = "source")]
     _source: String,
-    /// Those at the top of many a project's folder, which do not belong into `site-packages`.
+    /// Common top-level names of projects, which do not belong in `site-packages`.
     pub common: BTreeSet<String>,
-    /// Names that Windows keeps for devices, with any suffix, in lower case.
+    /// Names that Windows reserves for devices, in lower case.
     pub reserved: BTreeSet<String>,
-    /// The modules and packages of Python's standard library, of any version since 3.8.
+    /// The modules and packages of Python's standard library since 3.8.
     pub standard: BTreeSet<String>,
-    /// The keywords of Python, under which no module can be imported.
+    /// Python's keywords, which cannot be module names.
     pub keywords: BTreeSet<String>,
 }
 

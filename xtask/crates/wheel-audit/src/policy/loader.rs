@@ -1,4 +1,4 @@
-//! What versions glibc's loader has (`data/loader-versions.toml`).
+//! The versions that glibc's loader defines (`data/loader-versions.toml`).
 
 use std::{collections::BTreeMap, sync::LazyLock};
 
@@ -13,8 +13,8 @@ struct File {
     versions: BTreeMap<Arch, Vec<String>>,
 }
 
-/// Is this a version of glibc that its loader has on no system with that architecture? Of versions
-/// newer than what is known nothing is said.
+/// Whether no system's loader of this architecture defines the version. `false` for versions newer than the known
+/// ones.
 pub(crate) fn loader_lacks(arch: Arch, version: &SymbolVersion) -> bool {
     static FILE: LazyLock<File> = LazyLock::new(load);
     let of = |text: &String| text.parse::<SymbolVersion>().ok();
@@ -36,7 +36,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_loader_has_few_versions_and_each_architecture_is_known() {
+    fn a_loader_has_few_versions_on_each_architecture() {
         let lacks = |arch, version: &str| loader_lacks(arch, &version.parse().unwrap());
         let file = load();
         for arch in Arch::all() {

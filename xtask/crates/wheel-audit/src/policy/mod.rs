@@ -1,9 +1,8 @@
-//! What platform tags promise: architectures, tags, the manylinux and musllinux policies, and the
-//! C library of each distribution.
+//! The promises of platform tags: architectures, tags, the manylinux and musllinux policies, and the C library of
+//! each distribution.
 //!
-//! The facts are data files under `data/`, each naming its source; the code here only reads them.
-//! This module knows nothing of archives or ELF files: it judges names such as `GLIBC_2.34` and
-//! `libz.so.1` that others have found.
+//! The facts are data files below `data/`, each with its source. This module does not depend on archives or ELF
+//! files: it rates names such as `GLIBC_2.34` and `libz.so.1`.
 
 mod arch;
 mod causes;

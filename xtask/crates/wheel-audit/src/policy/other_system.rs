@@ -1,4 +1,4 @@
-//! Platform tags of other systems than Linux (`data/other-systems.toml`).
+//! Platform tags for other systems than Linux (`data/other-systems.toml`).
 
 use std::sync::LazyLock;
 
@@ -12,19 +12,18 @@ struct File {
     system: Vec<System>,
 }
 
-/// A form of tags: a prefix, numbers, and what follows them.
+/// A format of tags: a prefix, numbers and a suffix.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct System {
     name: String,
     prefix: String,
-    /// The count of numbers behind the prefix, each behind a `_`.
+    /// The number of numbers after the prefix, each after a `_`.
     numbers: usize,
     ends: Vec<String>,
 }
 
-/// The system that a platform tag is for, if that is another one than Linux: `win_amd64` is for
-/// `Windows`.
+/// The system of a platform tag, if it is not Linux: `Windows` for `win_amd64`.
 pub(crate) fn other_system(tag: &str) -> Option<&'static str> {
     static BUILTIN: LazyLock<File> = LazyLock::new(load);
     let file: &'static File = &BUILTIN;
@@ -55,7 +54,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tags_of_other_systems_are_known_by_their_form() {
+    fn tags_of_other_systems_are_recognized_by_format() {
         for (tag, system) in [
             ("win32", Some("Windows")),
             ("win_amd64", Some("Windows")),

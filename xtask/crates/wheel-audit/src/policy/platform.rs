@@ -8,15 +8,15 @@ use thiserror::Error;
 
 use super::{Arch, LibcVersion, version::integer};
 
-/// What a wheel says about the systems that it runs on.
+/// A platform tag, which names the systems of a wheel.
 ///
-/// The text form is the tag itself; that is also how it is serialised.
+/// The text form and the serialised form are the tag itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(into = "String")]
 pub enum PlatformTag {
-    /// `any`: every system, so no machine code.
+    /// `any`: every system, for wheels without machine code.
     Any,
-    /// `linux_ARCH`: promises nothing, yet installs everywhere on that architecture.
+    /// `linux_ARCH`: installs on every Linux system of the architecture, without any promise.
     Linux(Arch),
     /// `manylinux_X_Y_ARCH`: every mainstream system with glibc X.Y or later (PEP 600).
     Manylinux(LibcVersion, Arch),
@@ -45,13 +45,13 @@ impl ManylinuxAlias {
     ];
 }
 
-/// Why a text is not a platform tag of a Linux wheel.
+/// The reason why a text is not a platform tag for Linux.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("`{0}` is not a platform tag of a Linux wheel")]
 pub struct PlatformTagError(String);
 
 impl PlatformTag {
-    /// The architecture; `any` has none.
+    /// The architecture. `None` for `any`.
     pub fn arch(&self) -> Option<Arch> {
         match *self {
             Self::Any => None,
@@ -62,7 +62,7 @@ impl PlatformTag {
         }
     }
 
-    /// The glibc that a manylinux tag promises to be content with.
+    /// The glibc of a manylinux tag.
     pub fn glibc(&self) -> Option<LibcVersion> {
         match *self {
             Self::Manylinux(version, _) => Some(version),
@@ -73,7 +73,7 @@ impl PlatformTag {
         }
     }
 
-    /// The musl that a musllinux tag promises to be content with.
+    /// The musl of a musllinux tag.
     pub fn musl(&self) -> Option<LibcVersion> {
         if let Self::Musllinux(version, _) = *self { Some(version) } else { None }
     }
@@ -126,7 +126,7 @@ impl From<PlatformTag> for String {
     }
 }
 
-/// Takes `2_36_x86_64` apart.
+/// Parses `2_36_x86_64`.
 fn versioned(text: &str) -> Option<(LibcVersion, Arch)> {
     let mut parts = text.splitn(3, '_');
     let version = LibcVersion::new(integer(parts.next()?)?, integer(parts.next()?)?);
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn foreign_and_broken_tags_are_refused() {
+    fn foreign_and_malformed_tags_are_rejected() {
         for tag in [
             "",
             "win_amd64",

@@ -1,4 +1,4 @@
-//! What tags promise of the processor (`data/processors.toml`).
+//! The processors that tags promise (`data/processors.toml`).
 
 use std::{collections::BTreeMap, sync::LazyLock};
 
@@ -28,13 +28,13 @@ struct Words {
 
 static FILE: LazyLock<File> = LazyLock::new(load);
 
-/// The instruction set level that every system with a tag of this architecture has: `x86-64-v1`; `None` where
-/// machine code is not read.
+/// The instruction set level of every system of this architecture: `x86-64-v1`. `None` if the audit does not read
+/// its machine code.
 pub(crate) fn baseline(arch: Arch) -> Option<&'static str> {
     FILE.baseline.get(&arch).map(String::as_str)
 }
 
-/// Whether a library with this file name asks the processor for its own code alone.
+/// Whether a library with this file name checks the processor only for its own code.
 pub(crate) fn checks_only_for_itself(name: &str) -> bool {
     let is_of = |library: &String| {
         let rest = name.strip_prefix(library.as_str());
@@ -43,8 +43,8 @@ pub(crate) fn checks_only_for_itself(name: &str) -> bool {
     FILE.own_question.libraries.iter().any(is_of)
 }
 
-/// Whether a file name says that the file is one of several for different processors:
-/// `_kernels_avx2.so`, `libggml-cpu-haswell.so`, `libfoo-x86_64-v3.so`.
+/// Whether the file name is that of a variant for a processor: `_kernels_avx2.so`, `libggml-cpu-haswell.so`,
+/// `libfoo-x86_64-v3.so`.
 pub(crate) fn is_variant(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
     let names_level = ["x86_64_v", "x86-64-v", "x86_64-v"].iter().any(|level| name.contains(level));
@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn variants_are_known_by_a_whole_word() {
+    fn variants_are_recognized_by_whole_words() {
         for name in [
             "_swigfaiss_avx512_spr.cpython-312-x86_64-linux-gnu.so",
             "libggml-cpu-haswell.so",
@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn runtime_libraries_ask_for_themselves() {
+    fn runtime_libraries_check_only_for_themselves() {
         for name in ["libgcc_s-1234.so.1", "libopenblas.so.0", "libstdc++.so.6"] {
             assert!(checks_only_for_itself(name), "{name}");
         }

@@ -1,33 +1,33 @@
-//! Libraries that other wheels bring, or that no wheel can (`data/providers.toml`).
+//! Libraries that other wheels or drivers provide (`data/providers.toml`).
 
 use std::sync::LazyLock;
 
 use glob::Pattern;
 use serde::Deserialize;
 
-/// Where a library comes from that neither a wheel nor every system has.
+/// The provider of a library that is neither in the wheel nor on every system.
 #[derive(Debug)]
 pub(crate) struct Provider {
     libraries: Vec<Pattern>,
     projects: Vec<String>,
-    /// What installs a library that belongs to the machine: `NVIDIA's driver`.
+    /// The driver that installs the library: `NVIDIA's driver`.
     pub driver: Option<String>,
 }
 
 impl Provider {
-    /// The provider of a library, by its name in `DT_NEEDED`; `None` if none is known.
+    /// The provider of a library, by its name in `DT_NEEDED`. `None` if unknown.
     pub(crate) fn of(library: &str) -> Option<&'static Self> {
         static TABLE: LazyLock<Vec<Provider>> = LazyLock::new(load);
         TABLE.iter().find(|each| each.libraries.iter().any(|pattern| pattern.matches(library)))
     }
 
-    /// The projects whose wheels bring it, the likeliest first.
+    /// The projects whose wheels contain it, the most likely first.
     pub(crate) fn projects(&self) -> &[String] {
         &self.projects
     }
 
-    /// Does the wheel of `project` bring it, or one that this wheel requires? NVIDIA's projects
-    /// have the release of CUDA in their name: `nvidia-cublas-cu12`.
+    /// Whether the wheel of `project`, or a wheel that it requires, contains the library. NVIDIA's projects have the
+    /// release of CUDA in their name: `nvidia-cublas-cu12`.
     pub(crate) fn is_project(&self, project: &str) -> bool {
         let name = normal(project);
         let plain = name.rsplit_once("-cu").map_or(name.as_str(), |(plain, release)| {
@@ -38,7 +38,7 @@ impl Provider {
     }
 }
 
-/// The normal form of a project's name (`PyPA` "Names and normalization", PEP 503).
+/// The normalized name of a project (`PyPA`, "Names and normalization", PEP 503).
 fn normal(project: &str) -> String {
     let words = project.split(['-', '_', '.']).filter(|word| !word.is_empty());
     words.collect::<Vec<_>>().join("-").to_ascii_lowercase()
@@ -79,7 +79,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn libraries_are_known_by_their_names() {
+    fn libraries_are_recognized_by_name() {
         for (library, project) in [
             ("libc10_cuda.so", "torch"),
             ("libshiboken6.abi3.so.6.12", "PySide6_Essentials"),
@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn each_names_projects_in_normal_form_or_a_driver() {
+    fn each_row_has_normalized_projects_or_a_driver() {
         for provider in load() {
             assert_ne!(provider.projects.is_empty(), provider.driver.is_none());
             for project in &provider.projects {

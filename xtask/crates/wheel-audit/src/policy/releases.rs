@@ -1,4 +1,4 @@
-//! Which versions of the C libraries there are (`data/libc-releases.toml`).
+//! The releases of the C libraries (`data/libc-releases.toml`).
 
 use std::sync::LazyLock;
 
@@ -6,14 +6,14 @@ use serde::Deserialize;
 
 use super::{LibcVersion, PlatformTag};
 
-/// Is there the C library that a tag names?
+/// The status of a tag's C library version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum LibcRelease {
-    /// It was released.
+    /// It is a known release.
     Known,
-    /// It is newer than the newest one known, and may have been released since.
+    /// It is newer than the newest known release, and may exist.
     Newer,
-    /// There is none, nor will there be for years.
+    /// It does not exist, and will not exist for years.
     Never,
 }
 
@@ -44,7 +44,7 @@ impl Range {
     }
 }
 
-/// Is there the C library that `tag` names? `None` if it names none.
+/// The status of the C library version of `tag`. `None` for a tag without a version.
 pub(crate) fn libc_release(tag: PlatformTag) -> Option<LibcRelease> {
     static FILE: LazyLock<File> = LazyLock::new(load);
     let glibc = tag.glibc().map(|version| FILE.glibc.status(version));
@@ -61,7 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn versions_that_never_were_are_told_from_new_ones() {
+    fn nonexistent_and_new_versions_are_distinguished() {
         let status = |tag: &str| tag.parse().ok().and_then(libc_release);
         for tag in ["manylinux1_x86_64", "manylinux_2_43_aarch64", "musllinux_1_1_x86_64"] {
             assert_eq!(status(tag), Some(LibcRelease::Known), "{tag}");

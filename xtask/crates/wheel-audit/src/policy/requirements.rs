@@ -1,26 +1,25 @@
-//! What files ask of the system, and the plain numbers in it.
+//! The needs of files towards the system, and their floor.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Arch, SymbolVersion};
 
-/// The highest symbol version asked for, per prefix: `{"GLIBC": 2.34, "GLIBCXX": 3.4.29}`.
+/// The highest needed symbol version per prefix: `{"GLIBC": 2.34, "GLIBCXX": 3.4.29}`.
 pub type Floor = BTreeMap<String, SymbolVersion>;
 
-/// What a set of ELF files asks of the system that loads them.
+/// The needs of a set of ELF files.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Requirements {
-    /// Symbol versions as the files name them: `GLIBC_2.34`, `GLIBC_ABI_DT_RELR`. The needs towards
-    /// the dynamic loader and those flagged weak are left out by who fills this in.
+    /// Symbol versions: `GLIBC_2.34`, `GLIBC_ABI_DT_RELR`. The caller omits weak needs and needs of the loader.
     pub versions: BTreeSet<String>,
-    /// Libraries that have to be there, by the name in `DT_NEEDED`, without those the wheel brings.
+    /// Needed libraries, by the name in `DT_NEEDED`, without bundled ones.
     pub libraries: BTreeSet<String>,
-    /// Per needed library that has forbidden symbols: the undefined symbols of its users.
+    /// The used symbols of libraries with forbidden symbols, by library.
     pub symbols: BTreeMap<String, BTreeSet<String>>,
 }
 
 impl Requirements {
-    /// Adds what `other` asks for.
+    /// Adds the needs of `other`.
     pub fn extend(&mut self, other: &Self) {
         self.versions.extend(other.versions.iter().cloned());
         self.libraries.extend(other.libraries.iter().cloned());
@@ -29,8 +28,8 @@ impl Requirements {
         }
     }
 
-    /// The highest version per prefix. `GLIBC_ABI_DT_RELR` counts as 2.36, the first release that
-    /// has it; other names that are no numbers (`CXXABI_TM_1`, `GLIBC_PRIVATE`) have no place here.
+    /// The highest version per prefix. `GLIBC_ABI_DT_RELR` counts as 2.36, its first release. Omits other names
+    /// without a number (`CXXABI_TM_1`, `GLIBC_PRIVATE`).
     pub fn floor(&self) -> Floor {
         let mut floor = Floor::new();
         for name in &self.versions {
@@ -44,26 +43,26 @@ impl Requirements {
     }
 }
 
-/// The prefixes that policies speak of (auditwheel's policy list).
+/// The prefixes that policies cover (auditwheel's policy list).
 pub(super) const PREFIXES: [&str; 6] = ["CXXABI", "GCC", "GLIBC", "GLIBCXX", "LIBATOMIC", "ZLIB"];
 
-/// Splits a symbol version at its first underscore, as the policies do: `GLIBC_ABI_DT_RELR` has the
-/// prefix `GLIBC`. `None` if no policy speaks of the prefix.
+/// Splits a symbol version at its first underscore, as the policies do: `GLIBC_ABI_DT_RELR` has the prefix
+/// `GLIBC`. `None` if no policy covers the prefix.
 pub(super) fn split(name: &str) -> Option<(&str, &str)> {
     name.split_once('_').filter(|(prefix, _)| PREFIXES.contains(prefix))
 }
 
-/// Prefix and number of a symbol version that has a number.
+/// The prefix and number of a symbol version, if it has a number.
 pub(super) fn rated(name: &str) -> Option<(&str, SymbolVersion)> {
     let (prefix, rest) = split(name)?;
-    // glibc 2.36 is the first that has the node, and with it DT_RELR (glibc 2.36's release notes).
+    // glibc 2.36 is the first release with this version and DT_RELR (its release notes).
     let number = if name == "GLIBC_ABI_DT_RELR" { "2.36" } else { rest };
     Some((prefix, number.parse().ok()?))
 }
 
 impl SymbolVersion {
-    /// Prefix and number of a symbol version such as `GLIBC_2.34`, as [`Requirements::floor`]
-    /// counts it; `None` where it does not count.
+    /// The prefix and number of a symbol version such as `GLIBC_2.34`, as in [`Requirements::floor`]. `None` if the
+    /// floor omits it.
     pub(crate) fn of_name(name: &str) -> Option<(&str, Self)> {
         rated(name)
     }
@@ -87,15 +86,15 @@ const LOADERS: [&str; 14] = [
     "ld-linux-loongarch-lp64s.so.1",
 ];
 
-/// Is this the dynamic loader (`ld-linux-x86-64.so.2`, `ld64.so.1`, `ld-musl-x86_64.so.1`)? It is
-/// there wherever the file can be loaded at all.
+/// Whether this is the dynamic loader (`ld-linux-x86-64.so.2`, `ld64.so.1`, `ld-musl-x86_64.so.1`), which exists
+/// on every system that loads the file.
 pub(super) fn is_loader(library: &str) -> bool {
     let musl = library.strip_prefix("ld-musl-").and_then(|rest| rest.strip_suffix(".so.1"));
     let is_word = |arch: &str| arch.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
     LOADERS.contains(&library) || musl.is_some_and(is_word)
 }
 
-/// The name under which musl's C library is needed on an architecture.
+/// The soname of musl's C library on an architecture.
 pub(crate) fn musl_libc(arch: Arch) -> String {
     format!("libc.musl-{}.so.1", arch.musl_name())
 }

@@ -1,4 +1,4 @@
-//! What libraries of the system need themselves (`data/scope.toml`).
+//! The needs of system libraries (`data/scope.toml`).
 
 use std::{collections::BTreeMap, sync::LazyLock};
 
@@ -10,7 +10,7 @@ struct File {
     needed: BTreeMap<String, Vec<String>>,
 }
 
-/// What a library of the system needs itself, without the C library.
+/// The libraries that a system library needs, without the C library.
 pub(crate) fn needed_by(library: &str) -> &'static [String] {
     file().needed.get(library).map(Vec::as_slice).unwrap_or_default()
 }
@@ -28,7 +28,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_library_needs_one_that_needs_it() {
+    fn needs_have_no_cycles() {
         for (library, needed) in &file().needed {
             assert!(needed.iter().all(|other| !needed_by(other).contains(library)), "{library}");
         }

@@ -1,10 +1,10 @@
-//! What the stable binary interface of `CPython` holds (`data/stable-abi.toml`).
+//! The symbols of `CPython`'s stable ABI (`data/stable-abi.toml`).
 
 use std::{collections::BTreeMap, sync::LazyLock};
 
 use serde::Deserialize;
 
-/// The functions and data of `abi3` (PEP 384), each with the first version that has it.
+/// The functions and data of `abi3` (PEP 384), each with its first version.
 #[derive(Debug)]
 pub(crate) struct StableAbi {
     added: BTreeMap<String, (u8, u8)>,
@@ -19,7 +19,7 @@ struct File {
 }
 
 impl StableAbi {
-    /// The interface compiled into this program.
+    /// The table compiled into this program.
     pub(crate) fn builtin() -> &'static Self {
         static BUILTIN: LazyLock<StableAbi> = LazyLock::new(|| {
             let added = load().added.into_iter().filter_map(|(version, symbols)| {
@@ -32,7 +32,7 @@ impl StableAbi {
         &BUILTIN
     }
 
-    /// The first version of the language whose stable interface has `symbol`; `None` if none has.
+    /// The first Python version whose stable ABI contains `symbol`. `None` if none does.
     pub(crate) fn added(&self, symbol: &str) -> Option<(u8, u8)> {
         self.added.get(symbol).copied()
     }
@@ -48,7 +48,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn symbols_have_the_version_of_the_documentation() {
+    fn symbols_have_the_documented_version() {
         let abi = StableAbi::builtin();
         for (symbol, version) in [
             ("PyLong_FromLong", Some((3, 2))),
@@ -68,7 +68,7 @@ mod tests {
     }
 
     #[test]
-    fn every_symbol_is_there_once_and_has_a_version() {
+    fn every_symbol_occurs_once_with_a_version() {
         let file = load();
         let count: usize = file.added.values().map(Vec::len).sum();
         assert_eq!(StableAbi::builtin().added.len(), count);

@@ -1,10 +1,10 @@
-//! The system packages that have common libraries (`data/system-libraries.toml`).
+//! The system packages of common libraries (`data/system-libraries.toml`).
 
 use std::sync::LazyLock;
 
 use serde::Deserialize;
 
-/// A library of the system, with its package in each family of distributions.
+/// A system library with its package in each family of distributions.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct SystemLibrary {
@@ -15,12 +15,12 @@ pub(crate) struct SystemLibrary {
 }
 
 impl SystemLibrary {
-    /// The library, by its name in `DT_NEEDED`; `None` if it is not known.
+    /// The library, by its name in `DT_NEEDED`. `None` if unknown.
     pub(crate) fn of(library: &str) -> Option<&'static Self> {
         table().iter().find(|each| each.soname == library)
     }
 
-    /// The packages for people: `libffi8 (Debian), libffi (EL), libffi (Alpine)`.
+    /// The packages for messages: `libffi8 (Debian), libffi (EL), libffi (Alpine)`.
     pub(crate) fn packages(&self) -> String {
         let families = [("Debian", &self.debian), ("EL", &self.el), ("Alpine", &self.alpine)];
         let known =
@@ -56,7 +56,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn packages_are_named_for_each_family_that_has_the_library() {
+    fn packages_include_each_family_with_the_library() {
         let packages = |library| SystemLibrary::of(library).unwrap().packages();
         assert_eq!(packages("libyaml-0.so.2"), "libyaml-0-2 (Debian), libyaml (EL), yaml (Alpine)");
         assert_eq!(packages("libbz2.so.1.0"), "libbz2-1.0 (Debian)");

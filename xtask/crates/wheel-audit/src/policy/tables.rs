@@ -1,15 +1,13 @@
-//! The manylinux and musllinux policies (`data/manylinux.toml`, `data/musllinux.toml`) and the
-//! rules for what they do not name.
+//! The manylinux and musllinux policies (`data/manylinux.toml`, `data/musllinux.toml`), with rules for gaps.
 //!
-//! Rules, where PEP 600 leaves room and the policies are silent:
-//! - A glibc between two policies (2.29) takes everything but `GLIBC_` from the policy below it, plus
-//!   the `GLIBC_` numbers up to its own.
-//! - A glibc above the last policy (2.43) does the same with the last policy. Its newer libstdc++
-//!   and libgcc stay out: no source says what every such system has.
-//! - musl has no symbol versions. A file with a `GLIBC_` one was linked with glibc, and what it takes
-//!   from there musl may lack (`__snprintf_chk`): no musllinux tag allows it.
-//! - A `GLIBC_` name that is no number and in no policy (`GLIBC_PRIVATE`, `GLIBC_ABI_GNU2_TLS`) is
-//!   allowed nowhere.
+//! Rules for cases that PEP 600 and the policies do not define:
+//! - A glibc between two policies (2.29) has the limits of the lower policy, plus the `GLIBC_` numbers up to its
+//!   own.
+//! - A glibc above the last policy (2.43) does the same with the last policy. Newer versions of libstdc++ and
+//!   libgcc are not allowed, because no source defines them for all such systems.
+//! - musl has no symbol versions. A file with a `GLIBC_` version was linked with glibc, and musl may lack its
+//!   functions (`__snprintf_chk`), so no musllinux tag allows it.
+//! - No tag allows a `GLIBC_` name without a number that no policy lists (`GLIBC_PRIVATE`, `GLIBC_ABI_GNU2_TLS`).
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -23,19 +21,19 @@ use super::{
     requirements::{is_loader, musl_libc, rated, split},
 };
 
-/// Every policy, ready to be asked.
+/// Every policy.
 #[derive(Debug)]
 pub struct Policies {
     manylinux: Table,
     musllinux: Table,
-    /// The answers given so far: every file of a wheel asks for the same few tags.
+    /// A cache: every file of a wheel looks up the same few tags.
     known: Mutex<BTreeMap<PlatformTag, Option<Arc<Limits>>>>,
 }
 
-/// So many answers are kept. There are fewer tags that anybody uses.
+/// Maximum number of cached tags. Fewer tags are in use.
 const MAX_KNOWN: usize = 1 << 9;
 
-/// What one tag allows on one architecture.
+/// The limits of one tag on one architecture.
 #[derive(Debug, Clone)]
 pub struct Limits {
     tag: PlatformTag,
@@ -44,24 +42,22 @@ pub struct Limits {
     libgcc: Vec<String>,
     versions: BTreeSet<String>,
     forbidden: BTreeMap<String, BTreeSet<String>>,
-    /// The `GLIBC_` numbers that are allowed as well: above the first, up to the second. Empty for
-    /// a glibc that has a policy of its own.
+    /// Additionally allowed `GLIBC_` numbers: above the first, up to the second. Empty for a glibc with its own policy.
     between: (SymbolVersion, SymbolVersion),
-    /// Every version that the newest policy allows: tells "too new" from "never heard of".
+    /// Every version that the newest policy allows, to separate too new versions from unknown ones.
     known: BTreeSet<String>,
 }
 
-/// What a tag says of a symbol version.
+/// The verdict of a tag on a symbol version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum VersionVerdict {
     /// Every system of the tag has it.
     Allowed,
-    /// Newer than what the tag promises, but known, or a plain number above what is known; of glibc,
-    /// where the tag promises musl.
+    /// Newer than the tag promises, or a glibc version for a tag that promises musl.
     TooNew,
-    /// In no policy at all, so on no system for sure: `GLIBC_PRIVATE`, an unknown `GLIBC_ABI_...`.
+    /// In no policy, so no system guarantees it: `GLIBC_PRIVATE`, an unknown `GLIBC_ABI_...`.
     Unknown,
-    /// A prefix that no policy speaks of (`OPENSSL_1_1_0`): the library decides, not the version.
+    /// A prefix that no policy covers (`OPENSSL_1_1_0`). Only the library decides.
     Unrated,
 }
 
@@ -76,13 +72,13 @@ impl Policies {
         &BUILTIN
     }
 
-    /// The newest glibc that has a manylinux policy of its own.
+    /// The newest glibc with its own manylinux policy.
     pub(crate) fn newest_glibc(&self) -> LibcVersion {
         self.manylinux.policies.last().map_or(LibcVersion::new(0, 0), |policy| policy.libc)
     }
 
-    /// What `tag` allows; `None` if it promises nothing (`any`, `linux_ARCH`), or if no policy is
-    /// that old or for that architecture (`manylinux1_aarch64`).
+    /// The limits of `tag`. `None` if it promises nothing (`any`, `linux_ARCH`), or if no policy covers its version
+    /// and architecture (`manylinux1_aarch64`).
     pub fn limits(&self, tag: PlatformTag) -> Option<Arc<Limits>> {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(limits) = known.get(&tag) {
@@ -100,8 +96,7 @@ impl Policies {
         limits
     }
 
-    /// The lowest `manylinux_X_Y` tag that the requirements allow, the one that the most systems
-    /// accept. `None` if there is none.
+    /// The lowest `manylinux_X_Y` tag that the requirements allow, which most systems accept. `None` if there is none.
     pub(crate) fn lowest_manylinux(&self, arch: Arch, needs: &Requirements) -> Option<PlatformTag> {
         let beyond = needs.floor().get("GLIBC").and_then(|floor| floor.to_string().parse().ok());
         let beyond = beyond.filter(|floor: &LibcVersion| *floor > self.newest_glibc());
@@ -111,45 +106,44 @@ impl Policies {
             .find(|&tag| self.limits(tag).is_some_and(|limits| limits.allow(needs)))
     }
 
-    /// The musllinux tag that the requirements allow. musl leaves no trace of its version in what
-    /// is linked against it, so this is the newest policy's tag or none (as auditwheel has it).
+    /// The musllinux tag that the requirements allow. Files do not record the version of musl, so this is the newest
+    /// policy's tag or none, as in auditwheel.
     pub fn musllinux(&self, arch: Arch, needs: &Requirements) -> Option<PlatformTag> {
         let newest = self.musllinux.policies.last()?.libc;
         let tag = PlatformTag::Musllinux(newest, arch);
         self.limits(tag).filter(|limits| limits.allow(needs)).map(|_| tag)
     }
 
-    /// Does any policy forbid some symbol of this library?
+    /// Whether any policy forbids symbols of this library.
     pub(crate) fn has_bans(&self, library: &str) -> bool {
         let mut bans = self.manylinux.forbidden.iter().chain(&self.musllinux.forbidden);
         bans.any(|ban| ban.library == library)
     }
 
-    /// Does any policy forbid this symbol of this library? Only then is its use of interest.
+    /// Whether any policy forbids this symbol of this library.
     pub fn forbids(&self, library: &str, symbol: &str) -> bool {
         let bans = self.manylinux.forbidden.iter().chain(&self.musllinux.forbidden);
         bans.filter(|ban| ban.library == library).any(|ban| ban.symbols.contains(symbol))
     }
 
-    /// Is this the dynamic loader, whose version needs do not count (`ld-linux*`, `ld64.so.*`,
-    /// `ld-musl*`)?
+    /// Whether this is the dynamic loader, whose versions do not count (`ld-linux*`, `ld64.so.*`, `ld-musl*`).
     pub(crate) fn is_loader(library: &str) -> bool {
         is_loader(library)
     }
 }
 
 impl Limits {
-    /// The tag whose limits these are.
+    /// The tag of these limits.
     pub fn tag(&self) -> PlatformTag {
         self.tag
     }
 
-    /// May a file need the symbol version `name` (`GLIBC_2.34`)?
+    /// Whether a file may need the symbol version `name` (`GLIBC_2.34`).
     pub fn version(&self, name: &str) -> VersionVerdict {
         let Some((prefix, _)) = split(name) else {
             return VersionVerdict::Unrated;
         };
-        // musl has no symbol versions, so its policies rate none.
+        // musl has no symbol versions, so its policies do not rate them.
         if self.tag.musl().is_some() {
             let is_glibc = prefix == "GLIBC" && !self.libgcc.iter().any(|each| each == name);
             return if is_glibc { VersionVerdict::TooNew } else { VersionVerdict::Unrated };
@@ -167,7 +161,7 @@ impl Limits {
         }
     }
 
-    /// Is `name` (a `DT_NEEDED` entry) a library that every system of the tag has?
+    /// Whether every system of the tag has the library `name` (a `DT_NEEDED` entry).
     pub fn library(&self, name: &str) -> bool {
         let is_built_in = || {
             let stem = name.strip_prefix("lib").and_then(|rest| rest.split_once('.'));
@@ -176,12 +170,12 @@ impl Limits {
         is_loader(name) || self.libraries.contains(name) || is_built_in()
     }
 
-    /// Is `symbol` of `library` one that the tag's systems do not reliably export?
+    /// Whether some systems of the tag do not export `symbol` of `library`.
     pub fn forbids(&self, library: &str, symbol: &str) -> bool {
         self.forbidden.get(library).is_some_and(|symbols| symbols.contains(symbol))
     }
 
-    /// Is everything in `needs` allowed?
+    /// Whether all `needs` are allowed.
     pub fn allow(&self, needs: &Requirements) -> bool {
         use VersionVerdict::{Allowed, Unrated};
         let symbols = |(library, symbols): (&String, &BTreeSet<String>)| {
@@ -193,16 +187,16 @@ impl Limits {
     }
 }
 
-/// One data file.
+/// A data file.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Table {
     #[serde(rename = "source")]
     _source: String,
-    /// Libraries that the loader has in itself: what stands between `lib` and the first dot.
+    /// Libraries that are part of the loader: the part of the name between `lib` and the first dot.
     #[serde(default)]
     built_in: Vec<String>,
-    /// Versions that look like glibc's and are not.
+    /// Versions that look like glibc's but are not.
     #[serde(default)]
     libgcc: Vec<String>,
     #[serde(rename = "policy")]
@@ -211,7 +205,7 @@ struct Table {
     forbidden: Vec<Ban>,
 }
 
-/// What one policy adds to the one before it.
+/// The additions of a policy to the previous one.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Policy {
@@ -227,7 +221,7 @@ struct Policy {
     versions: BTreeMap<Arch, BTreeMap<String, Vec<String>>>,
 }
 
-/// Symbols that may not be used, until a policy lifts the ban.
+/// Forbidden symbols, up to a policy that allows them.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Ban {
@@ -286,9 +280,9 @@ impl Table {
     }
 }
 
-/// The names of a library on an architecture. musl's C library is `libc.so` in the policies and goes
-/// by two names in files: that one, which cross compilers give it, and Alpine's
-/// `libc.musl-x86_64.so.1`. musl's loader takes both for itself (`ldso/dynlink.c`, `load_library`).
+/// The names of a library on an architecture. musl's C library is `libc.so` in the policies and from cross
+/// compilers, and `libc.musl-x86_64.so.1` on Alpine. musl's loader treats both as itself (`ldso/dynlink.c`,
+/// `load_library`).
 fn sonames(name: &str, arch: Arch, tag: PlatformTag) -> impl Iterator<Item = String> {
     let is_musl_libc = name == "libc.so" && tag.musl().is_some();
     [name.to_owned()].into_iter().chain(is_musl_libc.then(|| musl_libc(arch)))

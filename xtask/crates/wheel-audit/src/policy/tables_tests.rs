@@ -21,8 +21,8 @@ fn verdict(tag: &str, version: &str) -> Option<VersionVerdict> {
 }
 
 #[test]
-fn every_policy_has_the_maxima_of_the_field() {
-    // Maxima per policy on x86-64, read off auditwheel's list by hand.
+fn every_policy_has_the_maxima_of_auditwheel() {
+    // Maxima per policy on x86-64, copied from auditwheel's list by hand.
     let table: [(&str, &str, &str, &str, &str); 7] = [
         ("2_5", "GLIBC_2.5", "GLIBCXX_3.4.8", "GLIBC_2.6", "GLIBCXX_3.4.9"),
         ("2_17", "GLIBC_2.17", "GLIBCXX_3.4.19", "GLIBC_2.18", "GLIBCXX_3.4.20"),
@@ -58,7 +58,7 @@ fn the_lowest_policy_is_found_with_integers() {
 }
 
 #[test]
-fn libstdcxx_is_a_limit_of_its_own() {
+fn libstdcxx_is_a_separate_limit() {
     assert_eq!(
         lowest(Arch::X86_64, &["GLIBC_2.4", "GLIBCXX_3.4.30"]).as_deref(),
         Some("manylinux_2_35_x86_64")
@@ -86,14 +86,14 @@ fn versions_above_every_policy_follow_their_number() {
     assert_eq!(
         lowest(Arch::X86_64, &["GLIBC_2.43", "GLIBCXX_3.4.34"]),
         None,
-        "nobody says who has it"
+        "no source defines the systems with it"
     );
     assert_eq!(verdict("manylinux_2_43_x86_64", "GLIBC_2.42"), Some(VersionVerdict::Allowed));
     assert_eq!(verdict("manylinux_2_42_x86_64", "GLIBC_2.43"), Some(VersionVerdict::TooNew));
 }
 
 #[test]
-fn a_glibc_between_two_policies_takes_the_rest_from_below() {
+fn a_glibc_between_two_policies_uses_the_lower_policy() {
     assert_eq!(verdict("manylinux_2_29_x86_64", "GLIBC_2.29"), Some(VersionVerdict::Allowed));
     assert_eq!(verdict("manylinux_2_29_x86_64", "GLIBC_2.30"), Some(VersionVerdict::TooNew));
     assert_eq!(verdict("manylinux_2_29_x86_64", "GLIBCXX_3.4.25"), Some(VersionVerdict::TooNew));
@@ -106,7 +106,7 @@ fn a_glibc_between_two_policies_takes_the_rest_from_below() {
 
 #[test]
 fn every_gap_between_the_policies_follows_the_rule() {
-    // The glibc of a gap, the newest GLIBCXX and CXXABI of the policy below it, and those after them.
+    // The glibc of a gap, the newest GLIBCXX and CXXABI of the lower policy, each with its successor.
     let gaps = [
         (13, "3.4.13", "3.4.14", "1.3.3", "1.3.4"),
         (29, "3.4.24", "3.4.25", "1.3.11", "1.3.12"),
@@ -130,7 +130,7 @@ fn every_gap_between_the_policies_follows_the_rule() {
         }
         let relr = if minor < 36 { VersionVerdict::TooNew } else { VersionVerdict::Allowed };
         assert_eq!(verdict(&tag, "GLIBC_ABI_DT_RELR"), Some(relr), "{tag}");
-        // An installer takes any number; whether a wheel is given one is for the policies to say.
+        // Installers accept any number, but the policies decide about tags of wheels.
         let named = lowest(Arch::X86_64, &[&format!("GLIBC_2.{minor}")]);
         let next = [(13, 17), (29, 31), (30, 31), (32, 34), (33, 34), (42, 42), (43, 43)];
         let next = next.iter().find(|each| each.0 == minor).map(|each| each.1).unwrap_or_default();
@@ -140,7 +140,7 @@ fn every_gap_between_the_policies_follows_the_rule() {
     let allows = |library| limits.as_ref().is_some_and(|limits| limits.library(library));
     assert!(allows("libmvec.so.1") && !allows("libcrypt.so.1"), "libraries are those of 2_31");
     let bans = limits.as_ref().is_some_and(|limits| limits.forbids("libz.so.1", "uncompress2"));
-    assert!(bans, "a ban that ends with 2_34 holds in the gap before it");
+    assert!(bans, "a ban that ends with 2_34 applies in the gap before it");
 }
 
 #[test]
@@ -193,7 +193,7 @@ fn system_libraries_and_the_loader() {
 }
 
 #[test]
-fn musl_stands_in_for_the_parts_of_glibc() {
+fn musl_replaces_the_libraries_of_glibc() {
     let built_for_either = |names: &[&str], versions: &[&str]| {
         let mut needs = needs(versions);
         needs.libraries = names.iter().map(|&each| each.to_owned()).collect();
@@ -214,7 +214,7 @@ fn musl_stands_in_for_the_parts_of_glibc() {
 }
 
 #[test]
-fn forbidden_symbols_lift_the_policy() {
+fn forbidden_symbols_raise_the_policy() {
     let mut needs = needs(&[]);
     needs.symbols.insert("libz.so.1".to_owned(), BTreeSet::from(["uncompress2".to_owned()]));
     let tag = Policies::builtin().lowest_manylinux(Arch::X86_64, &needs);

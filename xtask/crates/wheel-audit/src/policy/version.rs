@@ -1,11 +1,11 @@
-//! Version numbers that are compared as integers: `2.9 < 2.17`.
+//! Version numbers that compare as integers: `2.9 < 2.17`.
 
 use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-/// Why a text is not a version number.
+/// The reason why a text is not a version number.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("`{text}` is not a version such as `{example}`")]
 pub struct VersionError {
@@ -16,13 +16,13 @@ pub struct VersionError {
 /// A version of the C library, `major.minor`, as in `manylinux_2_36` (PEP 600) or, for musl,
 /// `musllinux_1_2` (PEP 656).
 ///
-/// Its text form is `2.36`; that is also how it is serialised.
+/// The text form and the serialised form are `2.36`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub struct LibcVersion {
-    /// The part before the dot: 2 for every glibc of this century.
+    /// The part before the dot: 2 for glibc since 1997.
     pub major: u32,
-    /// The part behind the dot.
+    /// The part after the dot.
     pub minor: u32,
 }
 
@@ -64,10 +64,10 @@ impl TryFrom<String> for LibcVersion {
     }
 }
 
-/// The numeric part of a symbol version, any number of components: `2.2.5` of `GLIBC_2.2.5`,
-/// `1.2.2.4` of `ZLIB_1.2.2.4`.
+/// The numeric part of a symbol version, with any number of components: `2.2.5` for `GLIBC_2.2.5`, `1.2.2.4` for
+/// `ZLIB_1.2.2.4`.
 ///
-/// Text form and serialisation keep the dots.
+/// The text form and the serialised form contain the dots.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub struct SymbolVersion(Vec<u32>);
@@ -114,8 +114,8 @@ impl From<LibcVersion> for SymbolVersion {
     }
 }
 
-/// A decimal number in its one canonical form: digits only, no sign, no leading zero. Two spellings
-/// of one version would be two tags with one meaning.
+/// Parses a decimal number in canonical form: only digits, no sign, no leading zero. Otherwise two tags could have
+/// the same meaning.
 pub(super) fn integer(text: &str) -> Option<u32> {
     let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     let canonical = text == "0" || !text.starts_with('0');
@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn other_spellings_are_refused() {
+    fn other_spellings_are_rejected() {
         for text in
             ["", "2", "2.", ".2", "2.36.1", "+2.36", "2.-1", "02.36", "2.036", "2.4294967296"]
         {

@@ -1,4 +1,4 @@
-//! What interpreters export, and which libraries they have loaded before any extension.
+//! The exports of interpreters, and the libraries that they load.
 
 use super::{libraries::tables, span, table};
 use crate::policy::{Libc, LibcVersion, SymbolVersion};
@@ -6,9 +6,9 @@ use crate::policy::{Libc, LibcVersion, SymbolVersion};
 /// An interpreter that imports an extension module.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Interpreter {
-    /// `CPython` with the global interpreter lock, by the version of the language.
+    /// `CPython` with the global interpreter lock, by Python version.
     CPython(u8, u8),
-    /// `CPython` without it (PEP 703).
+    /// Free-threaded `CPython` (PEP 703).
     FreeThreaded(u8, u8),
     /// `PyPy`.
     PyPy(u8, u8),
@@ -23,8 +23,8 @@ impl Interpreter {
     }
 }
 
-/// Does the interpreter export a symbol of its API (`Py...`, `_Py...`)? `None` if no interpreter of that
-/// version was read and its neighbours do not show it.
+/// Whether the interpreter exports a symbol of its API (`Py...`, `_Py...`). `None` if no table has the version and
+/// the adjacent versions differ.
 pub(crate) fn of_interpreter(python: Interpreter, symbol: &str) -> Option<bool> {
     let (name, build) = match python {
         Interpreter::CPython(..) => ("cpython", "gil"),
@@ -45,8 +45,8 @@ pub(crate) fn of_interpreter(python: Interpreter, symbol: &str) -> Option<bool> 
     (versions.contains(&version) || (is_between && is_there)).then_some(is_there)
 }
 
-/// The libraries that each executable of `CPython` has loaded itself, on systems with this C library.
-/// A symbol of theirs is found although the extension does not need them.
+/// The libraries that every executable of `CPython` loads on systems with this C library. The loader finds their
+/// symbols even if the extension does not need them.
 pub(crate) fn interpreter_scope(libc: Libc) -> &'static [String] {
     let interpreter = tables().interpreters.iter().find(|each| each.name == "cpython");
     match (libc, interpreter) {
@@ -80,7 +80,7 @@ mod tests {
             (CPython(3, 14), "_Py_MergeZeroLocalRefcount", Some(false)),
             (PyPy(3, 11), "PyPyLong_FromLong", Some(true)),
             (PyPy(3, 11), "PyLong_FromLong", Some(false)),
-            // No system has it, and the versions beside it have both.
+            // No system has this version, and the adjacent versions agree.
             (PyPy(3, 10), "PyPyLong_FromLong", Some(true)),
             (PyPy(3, 10), "PyLong_FromLong", None),
         ] {

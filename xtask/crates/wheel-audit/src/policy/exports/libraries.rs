@@ -1,4 +1,4 @@
-//! The tables of libraries and interpreters, and what each one is for (`data/exports/libraries.toml`).
+//! The tables of exports of libraries and interpreters (`data/exports/libraries.toml`).
 
 use std::{collections::BTreeMap, sync::LazyLock};
 
@@ -10,12 +10,12 @@ use crate::policy::{Arch, SymbolVersion};
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Library {
-    /// The name of its table and, unless there are `sonames`, its name in `DT_NEEDED`.
+    /// The name of its table, and its name in `DT_NEEDED` unless there are `sonames`.
     name: String,
-    /// Its names in `DT_NEEDED`, where there are several.
+    /// Its names in `DT_NEEDED`, if there are several.
     #[serde(default)]
     sonames: Vec<String>,
-    /// The first symbol version on each machine that the table is for; empty where there are none.
+    /// The first symbol version on each architecture of the table. Empty without symbol versions.
     base: BTreeMap<Arch, String>,
     #[serde(skip)]
     table: &'static str,
@@ -49,9 +49,9 @@ impl Library {
 pub(super) struct InterpreterTable {
     /// The name of its table.
     pub(super) name: String,
-    /// The versions that were read, by build: `gil`, `t` (free-threaded), `pypy`.
+    /// The covered versions, by build: `gil`, `t` (free-threaded), `pypy`.
     pub(super) versions: BTreeMap<String, Vec<SymbolVersion>>,
-    /// The libraries of glibc that each executable of it needs, from glibc 2.34 on and before.
+    /// The libraries of glibc that every executable needs, since glibc 2.34 and before.
     #[serde(default)]
     pub(super) scope: Vec<String>,
     #[serde(default)]
@@ -99,7 +99,7 @@ tables!(
     "pypy",
 );
 
-/// Everything that has a table.
+/// All tables.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Tables {

@@ -1,7 +1,7 @@
-//! What system libraries and interpreters export, and since which version (`data/exports/`).
+//! The exports of system libraries and interpreters, with their first versions (`data/exports/`).
 //!
-//! A reference without a version binds as glibc's `check_match` says (`elf/dl-lookup.c`): to the default
-//! version of a symbol, or to the oldest version of its library. The tables hold what such a reference finds.
+//! An unversioned reference binds to the default version of a symbol, or to the oldest version of its library
+//! (glibc, `elf/dl-lookup.c`, `check_match`). The tables contain these versions.
 
 mod interpreters;
 mod libraries;
@@ -15,27 +15,27 @@ pub(crate) use self::interpreters::{Interpreter, interpreter_scope, of_interpret
 /// The name of musl's table.
 const MUSL: &str = "libc.so";
 
-/// Does a library export a symbol, for a reference without a version?
+/// The export of a symbol by a library, for an unversioned reference.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Export {
-    /// No table has the library for this machine.
+    /// No table covers the library on this architecture.
     UnknownLibrary,
     /// No release of the library exports the symbol.
     Never,
-    /// Since a version of the library: a symbol version (`GLIBC_2.34`) or, where the library has none,
-    /// its own version (`2.74`). `0`: before all systems that were read, the oldest from 2016.
+    /// Since a version of the library: a symbol version (`GLIBC_2.34`), or a release (`2.74`) if the library has no
+    /// symbol versions. `0`: before all covered systems, the oldest from 2016.
     Since(&'static str),
-    /// The same, up to but not including the version `until`: the symbol moved to another library, or
-    /// only old binaries find it.
+    /// As `Since`, but only before the version `until`: the symbol moved to another library, or only old binaries
+    /// find it.
     Between {
         /// As in `Since`.
         since: &'static str,
-        /// The first version known to be without it.
+        /// The first version that lacks it.
         until: &'static str,
     },
 }
 
-/// What `soname` exports on `arch`.
+/// The export of `symbol` by `soname` on `arch`.
 pub(crate) fn of_library(soname: &str, symbol: &str, arch: Arch) -> Export {
     match tables().libraries.iter().find(|library| library.is(soname)) {
         Some(library) => export(library, symbol, arch),
@@ -43,7 +43,7 @@ pub(crate) fn of_library(soname: &str, symbol: &str, arch: Arch) -> Export {
     }
 }
 
-/// The libraries of systems with glibc that export `symbol` on `arch` in some version, for hints.
+/// The libraries of systems with glibc that export `symbol` on `arch` in any version, for hints.
 pub(crate) fn providers(symbol: &str, arch: Arch) -> Vec<&'static str> {
     let exports = |library: &&'static Library| {
         library.name() != MUSL
@@ -62,8 +62,8 @@ fn export(library: &'static Library, symbol: &str, arch: Arch) -> Export {
     }
 }
 
-/// Since which version and until which one, by a row of a table: the first value is for every `column`
-/// without one of its own, as in `GLIBC_2.2.5 aarch64=GLIBC_2.18`. `-`: never.
+/// The first version and the end from a row of a table. The first value applies to every `column` without its own
+/// value, as in `GLIBC_2.2.5 aarch64=GLIBC_2.18`. `-`: never.
 fn span<'a>(row: &'a str, column: &str, base: &'a str) -> Option<(&'a str, Option<&'a str>)> {
     let mut words = row.split(' ');
     let common = words.next().unwrap_or_default();
@@ -74,12 +74,12 @@ fn span<'a>(row: &'a str, column: &str, base: &'a str) -> Option<(&'a str, Optio
     let value = own.unwrap_or(common);
     let (since, until) =
         value.split_once("..").map_or((value, None), |(since, until)| (since, Some(until)));
-    // What older machines have from early on begins where the column begins.
+    // A version from before the architecture counts as the architecture's first version.
     let since = if own.is_none() && is_older(since, base) { base } else { since };
     (since != "-").then_some((since, until))
 }
 
-/// Is `version` older than `base`, where both have the same prefix?
+/// Whether `version` is older than `base` with the same prefix.
 fn is_older(version: &str, base: &str) -> bool {
     let split = |text| str::rsplit_once(text, '_');
     let (Some((prefix, numbers)), Some((base_prefix, base_numbers))) =

@@ -1,8 +1,8 @@
-//! Sorted lines of text, searched in place: nothing is parsed, nothing allocated.
+//! Searches sorted lines of text in place, without parsing or allocation.
 
 use std::cmp::Ordering;
 
-/// The rest of the line whose first word is `key`. Lines are sorted by the bytes of their first word.
+/// The rest of the line with the first word `key`. Lines are sorted by the bytes of their first word.
 pub(super) fn find<'a>(table: &'a str, key: &str) -> Option<&'a str> {
     let mut rest = table;
     while !rest.is_empty() {
@@ -17,7 +17,7 @@ pub(super) fn find<'a>(table: &'a str, key: &str) -> Option<&'a str> {
     None
 }
 
-/// The line that holds the middle byte, and the text before and after it.
+/// The line with the middle byte, and the text before and after it.
 fn middle_line(text: &str) -> Option<(&str, &str, &str)> {
     let bytes = text.as_bytes();
     let (head, tail) = bytes.split_at_checked(bytes.len() / 2)?;
@@ -37,7 +37,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_line_is_found_and_nothing_else(
+        fn exactly_the_existing_lines_are_found(
             rows in prop::collection::btree_map("[a-zA-Z_][a-zA-Z0-9_.@$]{0,6}", "[A-Z0-9=. ]{0,8}", 0..40),
             others in prop::collection::vec("[a-zA-Z_]{0,3}", 0..20),
         ) {
@@ -53,7 +53,7 @@ mod tests {
         }
 
         #[test]
-        fn any_table_ends_the_search(table in "[ -~\n]{0,200}", key in "[ -~]{0,10}") {
+        fn the_search_ends_for_any_table(table in "[ -~\n]{0,200}", key in "[ -~]{0,10}") {
             let _ = find(&table, &key);
         }
     }

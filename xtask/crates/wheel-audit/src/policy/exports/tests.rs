@@ -6,7 +6,7 @@ fn x86(soname: &str, symbol: &str) -> Export {
 }
 
 #[test]
-fn a_symbol_is_there_since_its_version() {
+fn a_symbol_has_its_first_version() {
     assert_eq!(x86("libm.so.6", "tgamma"), Since("GLIBC_2.2.5"));
     assert_eq!(of_library("libm.so.6", "tgamma", Arch::Aarch64), Since("GLIBC_2.17"));
     assert_eq!(x86("libc.so.6", "tgamma"), Never);
@@ -19,8 +19,8 @@ fn a_symbol_is_there_since_its_version() {
     assert_eq!(of_library("libm.so.6", "tgamma", Arch::Loongarch64), UnknownLibrary);
 }
 
-/// `memcpy` has 2.2.5 and, by default, 2.14: a reference without a version takes the oldest one.
-/// `sys_errlist` is for old binaries alone, and a reference without a version still finds it.
+/// `memcpy` has 2.2.5 and, by default, 2.14: an unversioned reference binds to the oldest one. `sys_errlist` is only
+/// for old binaries, but an unversioned reference finds it.
 #[test]
 fn the_oldest_version_of_a_library_needs_no_default() {
     assert_eq!(x86("libc.so.6", "memcpy"), Since("GLIBC_2.2.5"));
@@ -29,7 +29,7 @@ fn the_oldest_version_of_a_library_needs_no_default() {
 }
 
 #[test]
-fn symbols_that_moved_begin_in_one_library_where_they_end_in_the_other() {
+fn moved_symbols_start_in_one_library_where_they_end_in_the_other() {
     for (library, symbol, moved) in [
         ("libpthread.so.0", "pthread_create", "GLIBC_2.34"),
         ("libpthread.so.0", "pthread_sigmask", "GLIBC_2.32"),
@@ -51,12 +51,12 @@ fn musl_has_one_library_under_several_names() {
     assert_eq!(x86("libc.so", "__cxa_thread_atexit_impl"), Never);
     assert_eq!(x86("libc.so", "__memcpy_chk"), Never);
     assert_eq!(x86("libc.so", "qsort_r"), Since("1.2.3"));
-    // Since 1.2.4 the loader finds `open` for it, and the library no longer exports it.
+    // Since 1.2.4, the loader maps it to `open`, and the library no longer exports it.
     assert_eq!(x86("libc.so", "open64"), Since("0"));
 }
 
 #[test]
-fn libraries_without_symbol_versions_have_their_own() {
+fn libraries_without_symbol_versions_have_releases() {
     assert_eq!(x86("libz.so.1", "inflate"), Since("0"));
     assert_eq!(x86("libz.so.1", "inflateValidate"), Since("ZLIB_1.2.9"));
     assert_eq!(x86("libglib-2.0.so.0", "g_malloc"), Since("0"));
@@ -67,7 +67,7 @@ fn libraries_without_symbol_versions_have_their_own() {
 }
 
 #[test]
-fn the_loader_has_a_name_for_each_machine() {
+fn the_loader_has_a_name_per_architecture() {
     assert_eq!(x86("ld-linux-x86-64.so.2", "__tls_get_addr"), Since("GLIBC_2.3"));
     let arm = of_library("ld-linux-aarch64.so.1", "__tls_get_addr", Arch::Aarch64);
     assert_eq!(arm, Since("GLIBC_2.17"));
