@@ -26,7 +26,7 @@ pub struct VerifyArgs {
     /// Skip the machine code, which takes about a third of the time
     #[arg(long)]
     pub no_isa: bool,
-    // Options of other commands. This one reads them from each wheel's name.
+    /// Limit of `check-glibc`, which this command rejects with a hint
     #[arg(long, hide = true, value_parser = limits_elsewhere())]
     pub max: Option<String>,
     /// As `max`
