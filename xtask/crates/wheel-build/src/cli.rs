@@ -11,6 +11,24 @@ use crate::exec::{Exec, interrupt};
 use wheel_audit::UserError;
 use wheel_audit::report;
 
+/// The questions of a new user, and the exit statuses.
+const AFTER_HELP: &str = "\
+Common tasks:
+  Adopt the tool         cargo xtask init PATH, in a clone of the tool
+  Build for one Python   cargo xtask wheels debian:12 --python cp313
+  Add a system library   `[build] system_packages` in wheels.toml
+  Run package tests      `[test] command` in wheels.toml
+  Explain a finding      cargo xtask rules TAG005
+  Switch a check off     `[[check.override]]` in wheels.toml
+  Use a private index    configure pip or uv on this machine; cargo xtask doctor
+  Build in CI            cargo xtask workflow write
+  Read the logs          target/xtask/logs/
+  Debug a failed build   cargo xtask shell --last-failed
+  Free the disk          cargo xtask clean --dry-run
+  Upgrade the tool       cargo xtask init PATH --upgrade, in a clone of the tool
+
+Exit status: 0 success, 1 findings or missing wheels, 2 could not run.";
+
 /// Build Python wheels inside the Linux systems of their users, test them and publish them.
 ///
 /// The file `wheels.toml` in the repository describes what to build: targets, platforms and interpreters.
@@ -19,7 +37,7 @@ use wheel_audit::report;
     name = "cargo xtask",
     bin_name = "cargo xtask",
     version,
-    after_help = "Exit status: 0 success, 1 findings or missing wheels, 2 could not run."
+    after_help = AFTER_HELP
 )]
 struct Cli<Own: Subcommand> {
     /// Use the configuration `wheels-NAME.toml` and the output folder `dist-NAME/` [default: wheels.toml]

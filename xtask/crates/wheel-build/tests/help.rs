@@ -26,6 +26,16 @@ fn each_command_has_a_short_line_and_the_exit_statuses_are_listed() {
 }
 
 #[test]
+fn common_tasks_name_commands_that_exist() {
+    let text = help(&[]);
+    let tasks = text.split("Common tasks:").nth(1).unwrap();
+    let names =
+        tasks.split("cargo xtask ").skip(1).map(|rest| rest.split([' ', '\n']).next().unwrap());
+    // `help` fails for another name.
+    assert!(names.map(|name| help(&[name])).count() > 5, "{tasks}");
+}
+
+#[test]
 fn a_wrong_switch_exits_with_could_not_run() {
     let output = std::process::Command::new(env!("CARGO_BIN_EXE_wheel-build"))
         .args(["wheels", "--no-such-switch"])
