@@ -3,7 +3,8 @@
 
 usage: terminal.py [--rows FIRST:LAST] [--show COMMAND] OUT.svg COMMAND [ARGUMENT...]
 
-The command runs in a terminal of 80 columns. The picture shows its final screen as text with colours.
+The command runs in a terminal of 80 columns. The picture shows its final screen as text with colours, and
+the current folder as `.`.
 --rows   keeps these rows of the output (counted from 0, as a Python slice); `…` marks each cut
 --show   shows this text as the command
 """
@@ -118,7 +119,8 @@ def drawn(line):
         attributes = f' fill="{colour}"' if colour else ""
         attributes += ' font-weight="bold"' if bold else ""
         attributes += ' opacity="0.7"' if dim else ""
-        text = html.escape("".join(characters), quote=False)
+        # SVG renderers differ in how they collapse spaces; none collapses these.
+        text = html.escape("".join(characters), quote=False).replace(" ", "\u00a0")
         spans.append(f"<tspan{attributes}>{text}</tspan>" if attributes else text)
     return "".join(spans)
 
@@ -131,7 +133,7 @@ def picture(rows, title):
         f"<title>{html.escape(title, quote=False)}</title>",
         f'<rect width="100%" height="100%" rx="8" fill="{BACKGROUND}"/>',
         f'<g fill="{FOREGROUND}" font-family="ui-monospace, SFMono-Regular, Menlo, Consolas, '
-        f'\'DejaVu Sans Mono\', monospace" font-size="14" xml:space="preserve">',
+        f'\'DejaVu Sans Mono\', monospace" font-size="14">',
     ]
     for index, line in enumerate(rows):
         if not line:
@@ -151,7 +153,7 @@ def main():
     parser.add_argument("command", nargs=argparse.REMAINDER)
     arguments = parser.parse_args()
     shown = arguments.show or " ".join(arguments.command)
-    rows = screen(record(arguments.command))
+    rows = screen(record(arguments.command).replace(os.getcwd(), "."))
     first, last = (int(part) if part else None for part in arguments.rows.split(":"))
     kept = slice(first, last)
     start, stop, _ = kept.indices(len(rows))
