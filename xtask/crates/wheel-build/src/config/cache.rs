@@ -28,7 +28,7 @@ impl Cache {
                 Some((
                     list,
                     index,
-                    format!("a cache of type `{}` in `{list}` requires `{field}=`", spec.kind),
+                    format!("a cache with `type={}` in `{list}` requires `{field}=`", spec.kind),
                 ))
             })
         };

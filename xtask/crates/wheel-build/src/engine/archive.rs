@@ -1,6 +1,5 @@
-//! An image archive made of a root file system, in both shapes that engines load: an OCI image
-//! layout (OCI image specification 1.0, `image-layout.md`) with the `manifest.json` of older
-//! engines beside it.
+//! Writes an image archive from a root file system, in both forms that engines load: an OCI image layout
+//! (OCI image specification 1.0, `image-layout.md`), and the `manifest.json` of older engines.
 
 use std::io::Write;
 
@@ -11,13 +10,13 @@ use super::EngineError;
 use crate::config::Platform;
 use wheel_audit::digest;
 
-/// Writes the image archive `image` with `rootfs` as its one layer; returns the digest of its
-/// manifest (`sha256:…`). `reference` is the name that the engine gives it when it loads it.
+/// Writes the image archive `image` with `rootfs` as its only layer. Returns the digest of its
+/// manifest (`sha256:…`). The engine loads the image under the name `reference`.
 ///
-/// The same root file system always gives the same digest: nothing of the day goes in.
+/// The same root file system always has the same digest, because the archive contains no time.
 ///
 /// # Errors
-/// When a file cannot be read or written.
+/// If a file cannot be read or written.
 pub(crate) fn write(
     rootfs: &Utf8Path,
     image: &Utf8Path,
@@ -27,7 +26,7 @@ pub(crate) fn write(
     let layer = digest::of_file(rootfs)?;
     let layer_size = fs_err::metadata(rootfs)?.len();
     let config = text(&json!({
-        // An archive whose configuration lacks the architecture is taken for the host's.
+        // Without an architecture, engines assume the host's.
         "architecture": platform.engine_arch(),
         "os": "linux",
         "config": {

@@ -1,7 +1,7 @@
-//! One `docker buildx bake` call: its command line.
+//! The command line of a `docker buildx bake` call.
 //!
-//! The bake file is the one a person uses by hand; xtask only sets its arguments, contexts,
-//! secrets and output, each as a `--set` that `--dry-run` prints.
+//! People use the same bake file by hand. xtask only sets its arguments, contexts, secrets and output,
+//! each with a `--set` that `--dry-run` prints.
 
 use std::collections::BTreeMap;
 
@@ -16,16 +16,16 @@ use crate::exec::Step;
 /// The bake file, relative to the build context.
 pub(crate) const BAKE_FILE: &str = "docker/docker-bake.hcl";
 
-/// What is laid over it where the steps have the network of the engine's machine.
+/// The file added to it if the build steps use the network of the engine's machine.
 const HOST_NETWORK_FILE: &str = "docker/host-network.yaml";
 
-/// What one bake call is to make.
+/// One bake call.
 #[derive(Debug, Clone)]
 pub(crate) struct Bake<'a> {
     /// Target of the bake file: `wheel-builder`, `wheel-builder-local`, `build-info`, `published`, `smoke`,
     /// `test`, `test-local`.
     pub target: &'a str,
-    /// Platform it is made for.
+    /// Platform to build for.
     pub platform: &'a Platform,
     /// Build arguments.
     pub args: BTreeMap<&'static str, String>,
@@ -33,44 +33,44 @@ pub(crate) struct Bake<'a> {
     pub contexts: BTreeMap<String, String>,
     /// Where the result goes.
     pub output: Output<'a>,
-    /// File that receives the digests, where they are wanted.
+    /// File for the digests, if they are needed.
     pub metadata: Option<&'a Utf8Path>,
-    /// What is made anew although a cache has it.
+    /// What to build without a cache.
     pub no_cache: NoCache,
-    /// What is kept in caches outside of the engine.
+    /// Scopes in the caches outside of the engine.
     pub cached: Cached,
-    /// `rawjson` for us, `plain` where a person pastes the line.
+    /// `rawjson` for xtask, `plain` in a command that a person pastes.
     pub progress: &'a str,
 }
 
-/// What a call makes anew although a cache has it.
+/// What a call builds without a cache.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum NoCache {
     /// Nothing.
     Nothing,
     /// Everything.
     All,
-    /// These stages; podman, which has no word for it, everything.
+    /// These stages. podman does not support this and builds everything without a cache.
     Stages(&'static [&'static str]),
 }
 
-/// Where the result of a call goes.
+/// The result of a call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Output<'a> {
-    /// Its files, into a folder.
+    /// Files, exported to a folder.
     Folder(&'a Utf8Path),
-    /// It becomes an image.
+    /// An image.
     Image(Image<'a>),
 }
 
-/// An image that a call makes.
+/// An image that a call builds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Image<'a> {
     /// Its reference.
     pub reference: &'a str,
-    /// Whether it is pushed to the registry that the reference names; else the engine keeps it.
+    /// Whether to push it to its registry; otherwise the engine keeps it.
     pub pushed: bool,
-    /// What it says of itself.
+    /// Its labels.
     pub labels: BTreeMap<&'static str, String>,
 }
 
@@ -85,7 +85,7 @@ impl Output<'_> {
                 let mut attributes = vec![
                     format!("output={kind}"),
                     format!("tags={}", image.reference),
-                    // Nothing but the image under its name; the labels say where it comes from.
+                    // Only the image: its labels already describe where it comes from.
                     "attest=type=provenance,disabled=true".to_owned(),
                 ];
                 let labels = image.labels.iter();
@@ -97,7 +97,7 @@ impl Output<'_> {
 }
 
 impl Bake<'_> {
-    /// The call, to be run in the workspace `root`; the build files are in `assets`, relative to it.
+    /// The call, to run in the workspace `root`. The build files are in `assets`, relative to it.
     pub(super) fn step(
         &self,
         client: &Client,
@@ -125,7 +125,7 @@ impl Bake<'_> {
         match self.no_cache {
             NoCache::Nothing => {}
             NoCache::All => step = step.arg("--no-cache"),
-            // buildx takes `--set TARGET.no-cache-filter` and does nothing with it (0.13).
+            // buildx accepts `--set TARGET.no-cache-filter` and ignores it (0.13).
             NoCache::Stages(names) => step = step.env("XTASK_ANEW", names.join(",")),
         }
         let mut sets = vec![

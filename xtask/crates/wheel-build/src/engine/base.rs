@@ -1,5 +1,5 @@
-//! The base image of a target: in the engine already, pulled by digest, or bootstrapped from the
-//! distribution's own packages. From here on all three are one path.
+//! The base image of a target: already in the engine, pulled by digest, or made from the
+//! distribution's packages. All other code treats the three alike.
 
 use std::time::Duration;
 use wheel_audit::UserError;
@@ -14,28 +14,28 @@ use super::{bootstrap, layout};
 use crate::config::{Platform, Target};
 use crate::exec::{ExecError, Step};
 
-/// How long a pull may take; base images have some 30 to 100 MB.
+/// Maximum duration of a pull. Base images have about 30 to 100 MB.
 const PULL_LIMIT: Duration = Duration::from_secs(900);
-/// How long the engine may take to say what it has, where nothing depends on its answer.
+/// Maximum wait for the engine's list of images if nothing depends on it.
 const LOOK_LIMIT: Duration = Duration::from_secs(2);
 
 /// Where a base image may come from (`--base`).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum BasePolicy {
-    /// In the engine, pulled, bootstrapped: the first that works.
+    /// Use the engine's image, pull it, or make it from packages: the first that works.
     #[default]
     Auto,
-    /// Pulled from its registry, or an error.
+    /// Pull it from its registry, or fail.
     Pull,
-    /// Made from the distribution's packages, or an error.
+    /// Make it from the distribution's packages, or fail.
     Bootstrap,
 }
 
-/// Gets the base image of `target` for `platform`. `say` is told what takes time; `work` is a
-/// folder of xtask's own.
+/// Obtains the base image of `target` for `platform`. Calls `note` before slow steps; `work` is a
+/// folder of xtask.
 ///
 /// # Errors
-/// [`EngineError::Base`] with every way that was tried and why it did not work.
+/// [`EngineError::Base`] with the reason why each source failed.
 pub(crate) fn resolve(
     engine: &Engine,
     target: &Target,
@@ -49,7 +49,7 @@ pub(crate) fn resolve(
     if image.origin == Origin::Pulled || !image.contexts.is_empty() || engine.sees_local_images()? {
         return Ok(image);
     }
-    say(&format!("handing {} to a builder that does not see the engine's images", image.reference));
+    say(&format!("loading {} into a builder that does not see the engine's images", image.reference));
     let layout = layout::of_image(engine, &image.reference, &image.digest)?;
     Ok(layout.stand_for(image))
 }
@@ -67,8 +67,8 @@ fn find(
         if let Some(image) = local(engine, &target.image, pinned, platform)? {
             return Ok(image);
         }
-        // Made on an earlier run: nothing has to be asked of a registry, unless a digest is pinned,
-        // which an image that we made is not.
+        // An earlier run made the image, so no registry request is needed. This does not apply to a pinned
+        // digest, which an image made here cannot have.
         let made = bootstrap::present(engine, target, platform)?;
         if let Some(image) = made.filter(|_| pinned.is_none()) {
             return Ok(image);
@@ -83,9 +83,9 @@ fn find(
         }
     }
     if base_policy == BasePolicy::Pull {
-        reasons.push("bootstrap: not asked for (`--base pull`)".to_owned());
+            reasons.push("bootstrap: disabled by `--base pull`".to_owned());
     } else if target.bootstrap.is_none() {
-        reasons.push("bootstrap: wheels.toml has none for this target".to_owned());
+            reasons.push("bootstrap: wheels.toml has no entry for this target".to_owned());
     } else {
         if let Some(image) = bootstrap::present(engine, target, platform)? {
             return Ok(image);
@@ -95,9 +95,9 @@ fn find(
         return bootstrap::make(engine, target, platform, work, say)
             .map_err(|error| with_reasons(error, target, platform, reasons));
     }
-    let by_hand = format!("`docker pull {}` by hand shows the registry's answer", target.image);
+        let by_hand = format!("run `docker pull {}` to see the registry's answer", target.image);
     let entry =
-        "a `bootstrap` entry in wheels.toml makes the image from the distribution's packages";
+            "add a `bootstrap` entry in wheels.toml to make the image from the distribution's packages";
     let hint = match base_policy {
         BasePolicy::Pull if target.bootstrap.is_some() => format!(
             "{by_hand}; leave `--base pull` out to make the image from the distribution's packages"
@@ -108,7 +108,7 @@ fn find(
     Err(no_image(target, platform, &reasons, &hint))
 }
 
-/// `error` of the last way, after the `reasons` why the earlier ones failed.
+/// `error` of the last source, after the `reasons` why the others failed.
 fn with_reasons(
     error: EngineError,
     target: &Target,
@@ -120,13 +120,13 @@ fn with_reasons(
         return error;
     }
     let hint = error.hint().unwrap_or(
-        "`cargo xtask doctor` says what this machine lacks to make images from packages",
+            "run `cargo xtask doctor` to see what this machine lacks for images from packages",
     );
     reasons.push(format!("bootstrap: {}", error.to_string().replace('\n', "\n  ")));
     no_image(target, platform, &reasons, hint)
 }
 
-/// Every way that was tried, with its reason.
+/// The error that lists each source with its reason.
 fn no_image(target: &Target, platform: &Platform, reasons: &[String], hint: &str) -> EngineError {
     EngineError::Base(
         UserError::new(format!(
@@ -138,15 +138,15 @@ fn no_image(target: &Target, platform: &Platform, reasons: &[String], hint: &str
     )
 }
 
-/// The base image that the engine has already, without asking anyone else.
+/// The base image in the engine, without any registry request.
 pub(crate) fn present(engine: &Engine, target: &Target, platform: &Platform) -> Option<BaseImage> {
     at_hand(engine, target, platform, BasePolicy::Auto).ok().flatten()
 }
 
-/// As [`present`]; an engine that does not answer, or not soon, is an error.
+/// Like [`present`], but an engine that does not answer in time is an error.
 ///
 /// # Errors
-/// When the engine does not say what it has.
+/// If the engine does not list its images.
 pub(crate) fn at_hand(
     engine: &Engine,
     target: &Target,
@@ -167,13 +167,13 @@ pub(crate) fn at_hand(
     bootstrap::at_hand(engine, target, platform, limit)
 }
 
-/// The pull of a base image, as a printed plan shows it.
+/// The pull of a base image, for a printed plan.
 pub(crate) fn pull_step(engine: &Engine, target: &Target, platform: &Platform) -> Step {
     let image = unresolved(target, platform).reference;
     engine.client.on(platform).step(["pull", "--platform", &platform.to_string(), "--", &image])
 }
 
-/// The base image as a printed plan names it before anything was asked.
+/// The name of the base image in a printed plan, before any request.
 pub(crate) fn unresolved(target: &Target, platform: &Platform) -> BaseImage {
     let digest = target.digest.get(platform);
     let reference =
@@ -187,21 +187,21 @@ fn refused(target: &Target, pinned: Option<&str>, platform: &Platform, said: &st
     EngineError::Base(match pinned {
         None => UserError::new(format!("the registry has no image `{image}` for {platform}: {said}"))
             .hint(format!(
-                "is the name right, and is the image published for {platform}? an image of a private \
-                 registry needs `docker login`"
+                "check the name, and whether the image is published for {platform}; for a private \
+                 registry, run `docker login`"
             )),
         Some(digest) => UserError::new(format!(
             "the registry has no `{image}` with the pinned digest `{digest}` for {platform}: {said}"
         ))
         .hint(format!(
-            "correct `digest.\"{platform}\"` of target `{}` in wheels.toml, or take it out to follow \
-             the tag",
+                "correct `digest.\"{platform}\"` of target `{}` in wheels.toml, or remove it to follow \
+                 the tag",
             target.name
         )),
     })
 }
 
-/// The image as the engine has it, if there is an engine here.
+/// The image in the engine, if there is an engine here.
 fn local(
     engine: &Engine,
     image: &str,
@@ -209,13 +209,13 @@ fn local(
     platform: &Platform,
 ) -> Result<Option<BaseImage>, EngineError> {
     match local::find(engine, image, pinned, platform, None) {
-        // A builder elsewhere needs no engine here; without one, there is no image here either.
+        // A remote builder needs no local engine. Without an engine there is no local image either.
         Err(EngineError::Gone(_)) if !engine.sees_local_images()? => Ok(None),
         found => found,
     }
 }
 
-/// The image from its registry, or what the registry said.
+/// The image from its registry, or the registry's answer.
 fn from_registry(
     engine: &Engine,
     target: &Target,
@@ -240,16 +240,16 @@ fn from_registry(
         return Ok(Err(Unknown::Refused(said)));
     }
     say(&format!("pulling {image} ({platform})"));
-    // Without an index it is the one image that there is.
+    // Without an index there is only one image.
     let manifest = manifest.unwrap_or(&published.digest);
     local::remember(engine, image, &published.digest, platform, manifest)?;
     let name = by_digest(image, manifest);
     pull(engine, BaseImage::new(name, published.digest, Origin::Pulled), platform)
 }
 
-/// Pulls without asking first, with a program that cannot ask; what the registry said where that failed.
-/// Without a pinned digest it makes a tag, which only happens where the engine has none of that name, or
-/// where a pull was asked for.
+/// Pulls without a registry request, with a program that cannot make one; returns the registry's answer if the
+/// pull fails. Without a pinned digest this creates a tag. It only happens if the engine has no tag of
+/// that name, or if the user requested a pull.
 fn pull_unasked(
     engine: &Engine,
     target: &Target,
@@ -264,7 +264,7 @@ fn pull_unasked(
         Ok(_) => {
             let image = local(engine, image, pinned, platform)?.ok_or_else(|| {
                 EngineError::Base(UserError::new(format!(
-                    "`{reference}` was pulled and is not for {platform}"
+                    "`{reference}` was pulled, but it is not for {platform}"
                 )))
             })?;
             Ok(Ok(BaseImage { origin: Origin::Pulled, ..image }))
@@ -279,8 +279,8 @@ fn pull_unasked(
     }
 }
 
-/// Pulls by digest, so that no tag of the user's is made or moved. A registry that names an image may still
-/// not have it for `platform`, or refuse to give it for a while.
+/// Pulls by digest, so that no tag of the user is created or moved. A registry that lists an image may lack it
+/// for `platform`, or temporarily refuse the download.
 fn pull(
     engine: &Engine,
     image: BaseImage,
@@ -296,7 +296,7 @@ fn pull(
     let failed = |said: &str| format!("pulling `{reference}` for {platform} failed: {said}");
     let unknown = match engine.query_again(&engine.client.step(args).timeout(PULL_LIMIT)) {
         Ok(_) => match local::architecture(engine, reference)? {
-            // Some engines take the only image that there is, whatever it is for.
+            // Some engines accept the only available image, whatever its architecture.
             Some(other) if other != platform.engine_arch() => {
                 Unknown::Refused(format!("the image is for {other}"))
             }
@@ -309,7 +309,7 @@ fn pull(
             Unknown::Silent(said) => Unknown::Silent(failed(&said)),
         },
         Err(EngineError::Exec(ExecError::TimedOut { .. })) => {
-            Unknown::Silent(failed(&format!("no end within {} s", PULL_LIMIT.as_secs())))
+            Unknown::Silent(failed(&format!("not finished within {} s", PULL_LIMIT.as_secs())))
         }
         Err(error) => return Err(error),
     };

@@ -24,23 +24,23 @@ platforms = ["linux/amd64", "linux/arm64"]
 bootstrap = { tool = "mmdebstrap", suite = "bookworm" }
 "#;
 
-/// What a machine without images does: how its registry answers a question and a pull, and whether an
-/// image was made of packages before.
+/// A machine without images: how its registry answers a request and a pull, and whether an earlier run made an
+/// image from packages.
 #[derive(Clone, Copy, Default)]
 struct Machine {
     asked: Option<Result<&'static str, &'static str>>,
     pulled: Option<&'static str>,
-    /// The architecture of what was pulled.
+    /// The architecture of the pulled image.
     is_for: Option<&'static str>,
     made: bool,
 }
 
-/// Resolves `debian:12` on `machine`, and the references that were pulled.
+/// Resolves `debian:12` on `machine`; returns the pulled references as well.
 fn resolved(machine: Machine, platform: &str) -> (Result<BaseImage, EngineError>, Vec<String>) {
     resolved_of(TOML, BasePolicy::Auto, machine, platform)
 }
 
-/// As [`resolved`], of the first target of `toml`.
+/// Like [`resolved`], for the first target of `toml`.
 fn resolved_of(
     toml: &str,
     base_policy: BasePolicy,
@@ -96,7 +96,7 @@ const INDEX: &str = r#"{"digest": "sha256:1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d
     {"digest": "sha256:bb", "platform": {"os": "linux", "architecture": "arm64"}}]}"#;
 
 #[test]
-fn of_an_index_the_platforms_own_image_is_pulled_and_counts_under_the_index() {
+fn the_platforms_image_of_an_index_is_pulled_and_has_the_digest_of_the_index() {
     for (platform, manifest) in [("linux/amd64", "sha256:aa"), ("linux/arm64", "sha256:bb")] {
         let machine = Machine { asked: Some(Ok(INDEX)), ..Machine::default() };
         let (image, pulls) = resolved(machine, platform);
@@ -114,7 +114,7 @@ fn of_an_index_the_platforms_own_image_is_pulled_and_counts_under_the_index() {
 }
 
 #[test]
-fn a_credential_helper_that_is_missing_is_no_registry_without_the_image() {
+fn a_missing_credential_helper_does_not_mean_that_the_image_is_missing() {
     let helper = "ERROR: error getting credentials - err: exec: \"docker-credential-desktop\": \
                   executable file not found in $PATH, out: ``";
     for platform in ["linux/amd64", "linux/arm64"] {
@@ -128,7 +128,7 @@ fn a_credential_helper_that_is_missing_is_no_registry_without_the_image() {
 }
 
 #[test]
-fn each_way_that_failed_is_named_with_its_reason() {
+fn the_error_names_each_source_with_its_reason() {
     let limit = "429 Too Many Requests";
     let asked = Machine { asked: Some(Err(limit)), ..Machine::default() };
     let pulled = Machine { asked: Some(Ok(INDEX)), pulled: Some(limit), ..Machine::default() };
@@ -147,7 +147,7 @@ fn each_way_that_failed_is_named_with_its_reason() {
 }
 
 #[test]
-fn an_image_that_is_not_for_the_platform_is_an_error_and_no_reason_to_make_another() {
+fn an_image_for_another_platform_is_an_error_and_not_replaced() {
     let only_amd64 = r#"{"digest": "sha256:1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d", "manifests": [
         {"digest": "sha256:aa", "platform": {"os": "linux", "architecture": "amd64"}}]}"#;
     let only_windows = r#"{"digest": "sha256:1d", "manifests": [
@@ -172,7 +172,7 @@ fn an_image_that_is_not_for_the_platform_is_an_error_and_no_reason_to_make_anoth
 }
 
 #[test]
-fn the_advice_names_the_switch_that_stands_in_the_way_and_nothing_that_is_there() {
+fn the_hint_names_the_option_to_change_and_nothing_that_exists() {
     let silent = Machine { asked: Some(Err("429 Too Many Requests")), ..Machine::default() };
     let without = TOML.lines().filter(|line| !line.starts_with("bootstrap"));
     let without = without.collect::<Vec<_>>().join("\n");

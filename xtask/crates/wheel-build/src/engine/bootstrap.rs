@@ -1,5 +1,5 @@
-//! A base image made from the distribution's own packages, for machines where no container
-//! registry answers: mmdebstrap or dnf makes the root file system, we make an image of it.
+//! Makes a base image from the distribution's packages, for machines where no container registry
+//! answers: mmdebstrap or dnf makes the root file system, and this module makes an image of it.
 
 mod dnf;
 
@@ -19,26 +19,26 @@ use wheel_audit::digest;
 use wheel_audit::files::remove_folder;
 use wheel_audit::isa;
 
-/// Repository name of the images we make; no registry of that name exists, so none is asked.
+/// Repository name of the images made here. No registry has this name, so none is contacted.
 const REPOSITORY: &str = "xtask-wheels/os";
-/// Raised when images are made in another way, so that older ones are not taken for new ones.
+/// Increased when the images change, so that older ones are not reused.
 const RECIPE: u32 = 2;
-/// Makes the file system merged from the start where the suite is; without it a package does so in
-/// the end, which brings the whole of Perl along (mmdebstrap(1), `hooks/merged-usr`).
+/// Merges the file system at the start if the suite is merged. Otherwise a package does it at the end and installs
+/// all of Perl (mmdebstrap(1), `hooks/merged-usr`).
 const MERGED_HOOK: &str = "/usr/share/mmdebstrap/hooks/maybe-merged-usr";
-/// What dpkg is told, then and in the image: what nobody reads in a container costs minutes where
-/// every file is written by an emulated dpkg. Copyright files stay.
+/// dpkg's options during the installation and in the image. They skip files that nobody reads in a container, which
+/// saves minutes if dpkg is emulated. Copyright files stay.
 const DPKG_OPTIONS: [&str; 5] = [
     "force-unsafe-io",
     "path-exclude=/usr/share/doc/*",
     "path-include=/usr/share/doc/*/copyright",
     "path-exclude=/usr/share/locale/*",
-    // The folders stay: Ubuntu 20.04's dash diverts a page in one of them.
+    // Keep the folders, because Ubuntu 20.04's dash diverts a page in one of them.
     "path-exclude=/usr/share/man/*/*",
 ];
-/// How long nothing is said between two reports from within a phase.
+/// Minimum time between two reports from one phase.
 const QUIET: Duration = Duration::from_secs(10);
-/// How many of the tool's last lines are shown where it fails, and how long each may be.
+/// Number of last lines in the error if the tool fails, and the maximum length of each.
 const TAIL: (usize, usize) = (15, 4096);
 
 #[derive(Serialize)]
@@ -48,8 +48,8 @@ struct Ingredients<'a> {
     platform: &'a Platform,
 }
 
-/// The image reference of a bootstrapped base: made of what goes into it, and of nothing else, so that
-/// targets made of the same packages share one image.
+/// The image reference of a bootstrapped base. It depends only on the image's contents, so that targets with the
+/// same packages share one image.
 fn reference(bootstrap: &Bootstrap, platform: &Platform) -> String {
     let ingredients = Ingredients { recipe: RECIPE, bootstrap, platform };
     let text = serde_json::to_vec(&ingredients).unwrap_or_default();
@@ -78,7 +78,7 @@ pub(super) fn present(
     }
 }
 
-/// The image of an earlier run in the engine itself, asked for no longer than `limit`.
+/// The image of an earlier run in the engine itself, with a time limit for the answer.
 pub(super) fn at_hand(
     engine: &Engine,
     target: &Target,
@@ -97,23 +97,23 @@ pub(super) fn at_hand(
     }
 }
 
-/// A call of mmdebstrap with `options` and the packages of `bootstrap`, which writes to `output`.
+/// A call of mmdebstrap with `options` and the packages of `bootstrap`. It writes to `output`.
 fn mmdebstrap(bootstrap: &Bootstrap, options: Vec<String>, output: &str) -> Step {
-    // The default is `main`, which on Ubuntu has no pip.
+    // The default `main` lacks pip on Ubuntu.
     let components = bootstrap.components.join(",");
-    // As apt's own default is today; older versions try once.
+    // apt's current default. Older versions try only once.
     Step::new("mmdebstrap", options)
         .arg("--aptopt=Acquire::Retries \"3\"")
         .args((!components.is_empty()).then(|| format!("--components={components}")))
         .args(bootstrap.keyring.as_ref().map(|keyring| format!("--keyring={keyring}")))
         .args([bootstrap.suite.as_str(), output])
         .args(bootstrap.mirror.as_deref())
-        .hint("`cargo xtask doctor` says whether the bootstrap tools are there")
+            .hint("run `cargo xtask doctor` to check the bootstrap tools")
 }
 
-/// The mmdebstrap call that reads the package lists of `bootstrap`, and downloads nothing else.
+/// The mmdebstrap call that reads the package lists of `bootstrap` and downloads nothing else.
 pub(crate) fn lists_step(bootstrap: &Bootstrap) -> Step {
-    // What it prints is read.
+    // The caller parses its output.
     let options = ["--simulate", "--variant=extract"].map(str::to_owned).to_vec();
     mmdebstrap(bootstrap, options, "/dev/null").env("LC_ALL", "C")
 }
@@ -123,14 +123,14 @@ fn step(bootstrap: &Bootstrap, platform: &Platform, rootfs: &Utf8Path) -> Step {
     let mut options =
         ["--variant=minbase", "--format=tar", "--verbose"].map(str::to_owned).to_vec();
     options.push(format!("--architectures={}", platform.debian_arch()));
-    // It counts on a package of Debian's: with Ubuntu's, which have a key ring of their own, it fails.
+    // The hook needs a package of Debian. It fails with Ubuntu's packages, which have their own keyring.
     if bootstrap.keyring.is_none() && Utf8Path::new(MERGED_HOOK).exists() {
         options.push(format!("--hook-dir={MERGED_HOOK}"));
     }
     options.extend(DPKG_OPTIONS.iter().map(|option| format!("--dpkgopt={option}")));
-    // Of priority `required` in Debian alone.
+    // Only Debian gives it priority `required`.
     options.extend(bootstrap.keyring.as_ref().map(|_| "--include=apt".to_owned()));
-    // The same packages give the same bytes, and so the same digest.
+    // The same packages result in the same bytes and the same digest.
     mmdebstrap(bootstrap, options, rootfs.as_str()).env("SOURCE_DATE_EPOCH", "1")
 }
 
@@ -158,8 +158,8 @@ pub(super) fn make(
     if let Some(keyring) = bootstrap.keyring.as_ref().filter(|path| !path.exists()) {
         return Err(EngineError::Base(
             UserError::new(format!(
-                "`{keyring}` is not there, and without it nothing says whose the packages of \
-             `{}` are",
+                "`{keyring}` does not exist, so the signatures of the packages of `{}` cannot be \
+             verified",
                 target.image
             ))
             .hint(keyring_hint(keyring)),
@@ -189,29 +189,29 @@ pub(super) fn make(
     }
     say(&format!("loading {reference}"));
     engine.query(&engine.client.step(["load", "--quiet"]).stdin(&image))?;
-    // The digest is the engine's from the first: some write a manifest of their own, or name images by
-    // their configuration.
+    // Always use the engine's digest: some engines write their own manifest, or name images by their
+    // configuration.
     at_hand(engine, target, platform, None)?.ok_or_else(|| {
-        EngineError::Base(UserError::new(format!("`{reference}` was loaded and is not there")))
+        EngineError::Base(UserError::new(format!("`{reference}` was loaded, but the engine does not have it")))
     })
 }
 
-/// An image that no engine of this machine has, for a builder elsewhere.
+/// An image for a remote builder; no engine on this machine has it.
 fn handed_in(layout: &Layout, reference: String) -> BaseImage {
     layout.stand_for(BaseImage::new(reference, layout.digest(), Origin::Bootstrapped))
 }
 
-/// Where a key ring comes from.
+/// Where to get a keyring.
 fn keyring_hint(keyring: &Utf8Path) -> &'static str {
     match keyring.file_name() {
         Some("ubuntu-archive-keyring.gpg") => {
-            "`cargo xtask setup` installs `ubuntu-keyring`, where Debian 12 or later or Ubuntu has it"
+            "run `cargo xtask setup` to install `ubuntu-keyring`, on Ubuntu and on Debian 12 or later"
         }
-        _ => "the distribution publishes its key; `keyring` in wheels.toml says where it lies here",
+        _ => "download the distribution's key, and set `keyring` in wheels.toml to its path",
     }
 }
 
-/// Takes away what runs that were killed left half made; callers hold the lock.
+/// Removes the incomplete files of killed runs. The caller holds the lock.
 fn remove_leftovers(work: &Utf8Path) -> std::io::Result<()> {
     for entry in fs_err::read_dir(work)? {
         let entry = entry?;
@@ -222,7 +222,7 @@ fn remove_leftovers(work: &Utf8Path) -> std::io::Result<()> {
     Ok(())
 }
 
-/// As [`run`], up to three times where a source does not answer: dnf gives up where its only mirror is busy.
+/// Like [`run`], with up to three tries if a source does not answer. dnf fails if its only mirror is busy.
 fn run_again(
     engine: &Engine,
     target: &Target,
@@ -235,12 +235,12 @@ fn run_again(
         let Some(host) = result.as_ref().err().and_then(EngineError::source_down) else {
             return result;
         };
-        say(&format!("`{host}` does not answer, once more"));
+            say(&format!("`{host}` does not answer, trying again"));
     }
     run(engine, target, platform, step, say)
 }
 
-/// Runs the tool, and says what it is doing.
+/// Runs the tool and reports its progress.
 fn run(
     engine: &Engine,
     target: &Target,
@@ -265,7 +265,7 @@ fn run(
                 "`{program}` is needed to make `{}` without a registry",
                 target.image
             ))
-            .hint("`cargo xtask setup` installs it"),
+            .hint("run `cargo xtask setup` to install it"),
         ),
         other => EngineError::Exec(other),
     })?;
@@ -280,7 +280,7 @@ fn run(
     ))))
 }
 
-/// What mmdebstrap has done so far, told by what it prints.
+/// The progress of mmdebstrap, parsed from its output.
 struct Account {
     unpacked: u32,
     set_up: u32,
@@ -293,7 +293,7 @@ impl Account {
         Self { unpacked: 0, set_up: 0, said: now, tail: VecDeque::new() }
     }
 
-    /// Takes one line of it; what is to be said now, if anything.
+    /// Processes one line; returns a report if one is due.
     fn line(&mut self, line: &str, now: Instant) -> Option<String> {
         let line = line.trim_end();
         if self.tail.len() == TAIL.0 {
@@ -301,7 +301,7 @@ impl Account {
         }
         self.tail.push_back(line.to_owned());
         let text = if let Some(phase) = line.strip_prefix("I: ") {
-            // Its own conditions and folders are nobody's business; each phase ends in dots.
+            // Only phases end in dots; other lines are details.
             phase.strip_suffix("...").map(str::to_owned)
         } else if line.starts_with("Unpacking ") {
             self.unpacked += 1;
@@ -331,7 +331,7 @@ mod tests {
     use crate::config;
     use wheel_audit::wheel::Interpreter;
 
-    /// What distribution/reference calls a name with a tag, without a host.
+    /// A name with a tag and without a host, as distribution/reference defines it.
     fn is_reference(text: &str) -> bool {
         let Some((repository, tag)) = text.split_once(':') else { return false };
         let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
@@ -361,7 +361,7 @@ mod tests {
         }
     }
 
-    /// The names that images get for a target called `name`, for each platform and interpreter.
+    /// The image names of a target called `name`, for each platform and interpreter.
     fn names(target: &Target, name: &str, pythons: &[Interpreter]) -> Vec<String> {
         let mut names = Vec::new();
         for platform in &target.platforms {
@@ -378,7 +378,7 @@ mod tests {
     }
 
     #[test]
-    fn defect_05_every_name_of_an_image_is_a_valid_reference_on_every_target() {
+    fn defect_05_every_image_name_is_a_valid_reference_on_every_target() {
         assert!(
             !is_reference("name:debian:12") && !is_reference("a..b:1") && is_reference("a/b:1")
         );
@@ -409,7 +409,7 @@ mod tests {
             let name = reference(&of_suite(suite), &shipped.targets[0].platforms[0]);
             assert!(is_reference(&name), "{name}");
         }
-        // A name that the file may give a target makes good references, or is refused.
+        // Every valid target name makes valid references; other names are rejected.
         for name in
             ["a", "a.b-c", "a--b", "9", "a..b", "a.", "a-", "a.-b", "a-.b", ".a", "-a", "a_b"]
         {
@@ -424,7 +424,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bootstrap_tells_its_phases_and_what_takes_long_within_them() {
+    fn a_bootstrap_reports_its_phases_and_the_progress_of_slow_ones() {
         let start = Instant::now();
         let mut account = Account::new(start);
         let mut told = Vec::new();

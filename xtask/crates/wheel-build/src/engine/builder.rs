@@ -1,20 +1,20 @@
-//! The buildx builder that is used: its driver decides what it can do.
+//! The buildx builder in use. Its driver determines what it supports.
 
 use crate::config::Platform;
 
-/// A builder as `docker buildx inspect` describes it.
+/// A builder, parsed from `docker buildx inspect`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Builder {
     /// Its name.
     pub name: String,
-    /// Its driver: `docker`, `docker-container`, `remote`, `kubernetes`; empty where it is not said.
+    /// Its driver: `docker`, `docker-container`, `remote`, `kubernetes`; empty if unknown.
     pub driver: String,
     /// The platforms that it can run.
     pub platforms: Vec<Platform>,
 }
 
 impl Builder {
-    /// Reads `docker buildx inspect`. With several nodes, the platforms of all of them.
+    /// Parses the output of `docker buildx inspect`. Several nodes contribute their platforms.
     pub(crate) fn read(text: &str) -> Self {
         let field = |name: &str| {
             let value = text.lines().find_map(|line| line.strip_prefix(name));
@@ -28,14 +28,14 @@ impl Builder {
         Self { name: field("Name:"), driver: field("Driver:"), platforms: platforms.collect() }
     }
 
-    /// Whether it works inside the engine itself. What it does not say counts as that, since every
-    /// engine has such a builder.
+    /// Whether it runs inside the engine itself. An unknown driver counts as such, because every engine
+    /// has such a builder.
     pub(crate) fn is_the_engines_own(&self) -> bool {
         matches!(self.driver.as_str(), "" | "docker")
     }
 
-    /// Whether builds see the images that the engine has; any other builder has a store of its own
-    /// and asks registries only (docs.docker.com, "Build drivers").
+    /// Whether builds see the engine's images. Any other builder has its own store and only uses
+    /// registries (docs.docker.com, "Build drivers").
     pub(crate) fn sees_local_images(&self) -> bool {
         self.is_the_engines_own()
     }
@@ -52,7 +52,7 @@ mod tests {
         Platforms: linux/arm64*\n";
 
     #[test]
-    fn a_builder_says_its_driver_and_the_platforms_of_its_nodes() {
+    fn the_driver_and_the_platforms_of_all_nodes_are_parsed() {
         let builder = Builder::read(TWO_NODES);
         assert_eq!((builder.name.as_str(), builder.driver.as_str()), ("farm", "docker-container"));
         let platforms: Vec<_> = builder.platforms.iter().map(ToString::to_string).collect();

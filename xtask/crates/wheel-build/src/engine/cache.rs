@@ -1,4 +1,4 @@
-//! Caches outside of the engine: what each job reads and writes, and whether they can work at all.
+//! Caches outside of the engine: what each job reads and writes, and whether they can work.
 
 use camino::Utf8Path;
 use wheel_audit::UserError;
@@ -8,53 +8,53 @@ use super::host::{Host, csv_field};
 use super::{Engine, EngineError};
 use crate::config::{Cache, CacheKind, CacheSpec};
 
-/// What a call reads from and writes to the configured caches.
+/// How a call uses the configured caches.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Cached {
-    /// Nothing.
+    /// Not at all.
     No,
-    /// It reads these scopes.
+    /// Reads these scopes.
     Read(Scopes),
-    /// It reads them, and writes them afterwards.
+    /// Reads these scopes, and writes them afterwards.
     ReadAndWritten(Scopes),
-    /// The smoke test: it reads them and one of its own, and writes its own.
+    /// The smoke test: reads these scopes and its own, and writes its own.
     Smoke(Scopes),
 }
 
 /// The scopes of a job.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Scopes {
-    /// The job's own, so that no two jobs overwrite each other's.
+    /// The job's own scope, so that no two jobs overwrite each other's.
     pub job: String,
-    /// The one of its target and platform: an interpreter without a scope finds the stages there that all
+    /// The scope of its target and platform. An interpreter without its own scope finds the stages there that all
     /// interpreters share.
     pub shared: String,
-    /// Whether this job writes the shared one, too: one of the interpreters does.
+    /// Whether this job also writes the shared scope. Exactly one interpreter does.
     pub leads: bool,
 }
 
-/// What GitHub's cache cannot be used without; a plain `run:` step has neither (docs.docker.com,
+/// The variables that GitHub's cache requires. A plain `run:` step has neither (docs.docker.com,
 /// "GitHub Actions cache").
 const GHA_TOKEN: &str = "ACTIONS_RUNTIME_TOKEN";
 const GHA_URL: &str = "ACTIONS_RESULTS_URL";
-/// What buildx asks before it uses [`GHA_URL`] for the second version of the protocol.
+/// The variable that makes buildx use [`GHA_URL`] with the second version of the protocol.
 const GHA_SECOND: &str = "ACTIONS_CACHE_SERVICE_V2";
-/// The service with the first version of the protocol, which GitHub itself no longer runs.
+/// The service with the first version of the protocol. GitHub no longer runs it.
 const GHA_FIRST: &str = "ACTIONS_CACHE_URL";
 
-/// The attributes of a bake target that `cached` asks for: `cache-from=…`, `cache-to=…`.
+/// The attributes of a bake target for `cached`: `cache-from=…`, `cache-to=…`.
 pub(super) fn attributes(cache: &Cache, cached: &Cached, root: &Utf8Path) -> Vec<String> {
     let scopes = match cached {
         Cached::No => return Vec::new(),
         Cached::Read(scopes) | Cached::ReadAndWritten(scopes) | Cached::Smoke(scopes) => scopes,
     };
-    // Another call's layers would replace those of the build in a scope that both write.
+    // If both calls wrote the same scope, one's layers would replace the other's.
     let smoke = format!("{}-smoke", scopes.job);
-    // A cache that keeps layers for each scope would keep the interpreter and all before it twice.
+    // A cache without shared layers would store the interpreter and everything before it twice.
     let smoke = |spec: &CacheSpec| {
         (matches!(cached, Cached::Smoke(_)) && spec.shares_layers()).then_some(&smoke)
     };
-    // buildx warns about a folder without contents.
+    // buildx warns about an empty folder.
     let has_contents = |spec: &&CacheSpec| {
         let folder = spec.place(true).filter(|_| spec.kind == CacheKind::Local);
         folder.is_none_or(|folder| root.join(folder).join(&scopes.job).join("index.json").is_file())
@@ -79,7 +79,7 @@ pub(super) fn attributes(cache: &Cache, cached: &Cached, root: &Utf8Path) -> Vec
     attributes
 }
 
-/// The caches in use, for people; empty where none is configured.
+/// Descriptions of the caches in use; empty if none is configured.
 pub(crate) fn describe(cache: &Cache) -> Vec<String> {
     let place = |spec: &CacheSpec, from: bool| {
         let place = spec.place(from).or(spec.field("scope"));
@@ -89,11 +89,11 @@ pub(crate) fn describe(cache: &Cache) -> Vec<String> {
     from.chain(cache.to.iter().map(|spec| format!("cache to {}", place(spec, false)))).collect()
 }
 
-/// Whether the configured caches can work, before anything is begun: `BuildKit` itself leaves out
-/// what it cannot use, some of it without a word (defect 19).
+/// Checks before a run whether the configured caches can work. `BuildKit` skips unusable caches, some of
+/// them silently (defect 19).
 ///
 /// # Errors
-/// [`EngineError::Unusable`] that says which cache and why.
+/// [`EngineError::Unusable`] with the cache and the reason.
 pub(crate) fn check(engine: &Engine, host: &impl Host) -> Result<(), EngineError> {
     let cache = &engine.cache;
     if let Some((_, _, message)) = cache.lacking() {
@@ -140,20 +140,20 @@ fn check_gha(spec: &CacheSpec, host: &impl Host) -> Result<(), EngineError> {
     }
     Err(EngineError::Unusable(
         UserError::new(format!(
-            "the cache `type=gha` cannot work here: {} not set",
+            "the cache `type=gha` cannot work: {} not set",
             match missing.as_slice() {
                 [one] => format!("{one} is"),
                 more => format!("{} are", more.join(" and ")),
             }
         ))
         .hint(
-            "GitHub gives the token to actions and not to `run:` steps: the workflow that `cargo xtask workflow write` \
-             writes hands it to its build step. Elsewhere use `type=registry` or `type=local`",
+            "GitHub provides the token to actions and not to `run:` steps; use the workflow of `cargo xtask workflow write`, \
+             which passes it to its build step, or use `type=registry` or `type=local`",
         ),
     ))
 }
 
-/// The engine's own builder writes caches only where its images lie in the containerd store
+/// The engine's own builder can only write caches if the engine stores images in containerd
 /// (docs.docker.com, "Cache storage backends").
 fn check_export(engine: &Engine) -> Result<(), EngineError> {
     let builder = engine.builder()?;
@@ -166,13 +166,13 @@ fn check_export(engine: &Engine) -> Result<(), EngineError> {
     if server.containerd_store == Some(false) {
         return Err(EngineError::Unusable(
             UserError::new(
-                "`--cache-to` cannot work: the builder has the driver `docker`, whose engine \
-             keeps its images in the classic store and exports no cache",
+                "`--cache-to` cannot work: the builder has the driver `docker`, and its engine uses \
+             the classic image store, which exports no cache",
             )
             .hint(
-                "let the engine use the containerd store (`\"features\": \
-             {\"containerd-snapshotter\": true}` in /etc/docker/daemon.json), or name a \
-             builder of another driver with `--builder`",
+                "enable the containerd image store of the engine (`\"features\": \
+             {\"containerd-snapshotter\": true}` in /etc/docker/daemon.json), or choose a builder \
+             with another driver with `--builder`",
             ),
         ));
     }

@@ -1,54 +1,54 @@
-//! What of an engine's images and build cache is ours, and how it goes.
+//! Which of an engine's images and cache records belong to xtask, and how to remove them.
 //!
-//! Ours is what carries our names: images below `REPOSITORIES`, and cache records that `BuildKit` describes
-//! by a step of our Dockerfile. What it describes in a way that any build shares (`local source for
-//! context`) is left to the engine's own clean-up.
+//! They are recognised by name: images below `REPOSITORIES`, and cache records whose description is a step of
+//! our Dockerfile. Records with a description that any build shares (`local source for context`) are left to
+//! the engine's own clean-up.
 
 use std::collections::BTreeSet;
 
 use super::{Engine, EngineError};
 use crate::exec::Step;
 
-/// What the names of the images begin with that we make.
+/// Name prefixes of the images that xtask makes.
 const REPOSITORIES: [&str; 2] = ["xtask-wheels/", "xtask-base/"];
-/// Records that are removed in one call; an identifier has 25 characters.
+/// Maximum number of records to remove in one call. An identifier has 25 characters.
 const IN_ONE_CALL: usize = 200;
 
-/// Something of ours in an engine.
+/// An image or cache record of xtask in an engine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Owned {
     /// An image's reference, or a record's identifier.
     pub id: String,
-    /// What it is, as the engine describes it.
+    /// The engine's description.
     pub what: String,
-    /// Its size as the engine states it, e.g. `263.3MB`; parts of it may be shared.
+    /// Its size as the engine prints it, such as `263.3MB`. Parts of it may be shared.
     pub size: String,
-    /// Whether something uses it, so that it cannot go now.
+    /// Whether it is in use and cannot be removed.
     pub in_use: bool,
 }
 
 impl Engine {
-    /// The images that we made.
+    /// The images that xtask made.
     pub(crate) fn own_images(&self) -> Result<Vec<Owned>, EngineError> {
         let format = "{{.Repository}}:{{.Tag}}\t{{.Size}}";
         Ok(images(&self.query(&self.client.step(["image", "ls", "--format", format]))?))
     }
 
-    /// The records of the build cache that stem from our Dockerfile, whose text is `dockerfile`.
+    /// The records of the build cache that belong to the Dockerfile with the text `dockerfile`.
     pub(crate) fn own_cache(&self, dockerfile: &str) -> Result<Vec<Owned>, EngineError> {
         Ok(records(&self.query(&self.on_builder("du").arg("--verbose"))?, &steps(dockerfile)))
     }
 
-    /// Removes an image by its name; one that a container uses stays, which is an error.
+    /// Removes an image by its name. An image that a container uses stays, with an error.
     pub(crate) fn remove_image(&self, image: &Owned) -> Result<(), EngineError> {
         self.query(&self.client.step(["image", "rm", &image.id])).map(drop)
     }
 
-    /// The calls that remove `records` of the build cache and nothing else.
+    /// The calls that remove `records` from the build cache and nothing else.
     pub(crate) fn prune_steps(&self, records: &[Owned]) -> Vec<Step> {
         let call = |records: &[Owned]| {
             let ids: Vec<_> = records.iter().map(|record| record.id.as_str()).collect();
-            // buildx hands this filter on as a regular expression; identifiers all have the same length.
+            // buildx uses this filter as a regular expression. All identifiers have the same length.
             let filter = format!("id=({})", ids.join("|"));
             self.on_builder("prune").args(["--force", "--filter", &filter])
         };
@@ -66,7 +66,7 @@ impl Engine {
 
 fn images(list: &str) -> Vec<Owned> {
     let lines = list.lines().filter_map(|line| line.split_once('\t'));
-    // podman shows the registry that it takes a name without one for.
+    // podman adds `localhost/` to a name without a registry.
     let plain = |name: &str| name.strip_prefix("localhost/").unwrap_or(name).to_owned();
     let is_ours = |name: &str| REPOSITORIES.iter().any(|ours| plain(name).starts_with(ours));
     let ours = lines.filter(|(name, _)| is_ours(name));
@@ -79,8 +79,8 @@ fn images(list: &str) -> Vec<Owned> {
     ours.map(owned).collect()
 }
 
-/// The copies that the Dockerfile's stages make, as `BuildKit` describes them: stage and instruction,
-/// without those that hold a variable.
+/// The copies in the Dockerfile's stages, as `BuildKit` describes them: stage and instruction,
+/// without those that contain a variable.
 fn steps(dockerfile: &str) -> BTreeSet<(String, String)> {
     let mut stage = String::new();
     let mut steps = BTreeSet::new();
@@ -97,7 +97,7 @@ fn steps(dockerfile: &str) -> BTreeSet<(String, String)> {
     steps
 }
 
-/// Whether a record that is described so comes from our Dockerfile.
+/// Whether a record with this description comes from our Dockerfile.
 fn is_ours(description: &str, steps: &BTreeSet<(String, String)>) -> bool {
     if description.starts_with("cached mount /var/cache/xtask") {
         return true;
@@ -111,7 +111,7 @@ fn is_ours(description: &str, steps: &BTreeSet<(String, String)>) -> bool {
     };
     let stage = stage.split_whitespace().rev().nth(1).unwrap_or_default();
     let words: Vec<&str> = copy.split_whitespace().collect();
-    // A variable has its value in the description: what stands before it decides.
+    // The description contains the value of a variable, so compare the text before it.
     steps.iter().any(|(name, step)| {
         let constant = step.split('$').next().unwrap_or_default();
         name == stage
@@ -119,7 +119,7 @@ fn is_ours(description: &str, steps: &BTreeSet<(String, String)>) -> bool {
     })
 }
 
-/// The records of ours among what `docker buildx du --verbose` prints: paragraphs of `Key:\tvalue` lines.
+/// Our records in the output of `docker buildx du --verbose`, which has paragraphs of `Key:\tvalue` lines.
 fn records(text: &str, steps: &BTreeSet<(String, String)>) -> Vec<Owned> {
     let record = |paragraph: &str| {
         let field = |name: &str| {
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn an_image_is_ours_by_its_name_and_no_other_way() {
+    fn an_image_belongs_to_xtask_only_by_its_name() {
         let list = "debian:12\t117MB\nxtask-wheels/os:bookworm-amd64-5c48\t164MB\n\
             me/xtask-wheels/os:1\t1MB\nxtask-base/debian12-amd64:cp311-ac\t329MB\n<none>:<none>\t2MB\n\
             localhost/xtask-wheels/os:p\t3MB\nlocalhost/mine:1\t3MB\n";
@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn a_record_is_ours_if_our_dockerfile_has_its_step() {
+    fn a_record_belongs_to_xtask_if_our_dockerfile_has_its_step() {
         let steps = dockerfile();
         for ours in [
             "mount / from exec /bin/sh -c sh /xtask/build.sh",
@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn records_are_read_from_what_buildx_prints() {
+    fn records_are_parsed_from_buildxs_output() {
         let text = "ID:\t\tabc\nParent:\t\tdef\nCreated at:\tnow\nMutable:\tfalse\nReclaimable:\ttrue\n\
             Shared:\t\tfalse\nSize:\t\t8.192kB\n\
             Description:\tmount / from exec /bin/sh -c sh /xtask/smoke.sh\nType:\tregular\n\n\

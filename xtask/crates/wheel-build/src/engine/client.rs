@@ -1,7 +1,7 @@
-//! Which program carries builds out, which engine it talks to, and which builder it uses.
+//! The program that builds, its engine and its builder.
 //!
-//! Nothing of it is global: an engine or a builder that was asked for is named in each call, and the
-//! user's current context and builder stay what they are.
+//! Nothing here is global: each call names the requested engine or builder, and the user's current context and
+//! builder stay unchanged.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -15,7 +15,7 @@ use crate::config::{Platform, Tool, words};
 use crate::exec::Step;
 
 impl Tool {
-    /// docker where `PATH` has it, else podman where it has that.
+    /// docker if it is on `PATH`, otherwise podman if it is.
     pub(crate) fn found() -> Self {
         let folders = std::env::var_os("PATH").unwrap_or_default();
         let has = |tool: Self| {
@@ -32,13 +32,13 @@ impl Tool {
         }
     }
 
-    /// Whether it has bake, builders of several drivers, and what comes with them: caches outside of
-    /// the engine, registries that are asked without pulling, images in the place of stages.
+    /// Whether it supports bake and builders, with their features: caches outside of the engine, registry
+    /// requests without a pull, and images in place of stages.
     pub(crate) fn has_builders(self) -> bool {
         self == Self::Docker
     }
 
-    /// What stands for the digest of an image in its `image inspect --format`.
+    /// The field with an image's digest in `image inspect --format`.
     pub(super) fn digest_format(self) -> &'static str {
         match self {
             Self::Docker => "{{.Id}}",
@@ -46,7 +46,7 @@ impl Tool {
         }
     }
 
-    /// Follows what it prints during a build.
+    /// A parser for its build progress.
     pub(super) fn follow(self) -> Box<dyn Follow> {
         match self {
             Self::Docker => Box::new(Progress::default()),
@@ -55,17 +55,17 @@ impl Tool {
     }
 }
 
-/// An engine other than the one that the client would talk to by itself.
+/// An engine other than the client's default.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub(crate) enum Endpoint {
     /// An address: `unix:///run/other.sock`, `ssh://user@host`, `tcp://127.0.0.1:2375`.
     Host(String),
-    /// A context of the client's own (`docker context ls`).
+    /// A context of the client (`docker context ls`).
     Context(String),
 }
 
-/// What an address may begin with (docker/cli, `cli/connhelper`; docker/docker, `opts/hosts.go`).
+/// The schemes of an address (docker/cli, `cli/connhelper`; docker/docker, `opts/hosts.go`).
 const SCHEMES: [&str; 4] = ["unix", "tcp", "ssh", "npipe"];
 
 impl FromStr for Endpoint {
@@ -82,7 +82,7 @@ impl FromStr for Endpoint {
                 Ok(Self::Context(text.to_owned()))
             }
             _ => Err(format!(
-                "`{text}` names no engine: an address like `ssh://user@host` or \
+                "`{text}` is not an engine: use an address like `ssh://user@host` or \
                  `unix:///run/docker.sock`, or a context of `docker context ls`"
             )),
         }
@@ -106,25 +106,25 @@ impl fmt::Display for Endpoint {
     }
 }
 
-/// How the engine is reached.
+/// How to reach the engine.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Client {
     /// The program.
     pub tool: Tool,
-    /// The engine; the one that the program would take by itself where it is `None`.
+    /// The engine; `None` for the program's default.
     pub endpoint: Option<Endpoint>,
-    /// Engines for single platforms, such as a machine that is native to one.
+    /// Engines for single platforms, such as a native machine.
     pub nodes: BTreeMap<Platform, Endpoint>,
-    /// The builder; the current one where it is `None`.
+    /// The builder; `None` for the current one.
     pub builder: Option<String>,
-    /// Whether build steps have the network of the engine's machine.
+    /// Whether build steps use the network of the engine's machine.
     pub host_network: bool,
-    /// Whether buildx wants to be told that this is meant: it asks since 0.17.
+    /// Whether buildx requires an explicit permission for this. It does since 0.17.
     pub asks_leave: bool,
 }
 
 impl Client {
-    /// A call of the program, to the engine in question.
+    /// A call of the program for the selected engine.
     pub(crate) fn step<I, S>(&self, args: I) -> Step
     where
         I: IntoIterator<Item = S>,
@@ -133,7 +133,7 @@ impl Client {
         let step = Step::new(self.tool.program(), args);
         match &self.endpoint {
             None => step,
-            // `DOCKER_HOST` outranks everything, and an empty one counts as none.
+            // `DOCKER_HOST` overrides everything. An empty value counts as unset.
             Some(Endpoint::Host(host)) => step.env("DOCKER_HOST", host.as_str()),
             Some(Endpoint::Context(name)) => {
                 step.env("DOCKER_HOST", "").env("DOCKER_CONTEXT", name.as_str())
@@ -141,13 +141,13 @@ impl Client {
         }
     }
 
-    /// This client, talking to the engine that `platform` is built on.
+    /// This client, with the engine that builds for `platform`.
     #[must_use]
     pub(crate) fn on(&self, platform: &Platform) -> Self {
         let node = self.nodes.get(platform);
         Self {
             endpoint: node.or(self.endpoint.as_ref()).cloned(),
-            // A builder belongs to an engine; a node's own is its default one.
+            // A builder belongs to one engine; a node uses its own default builder.
             builder: if node.is_some() { None } else { self.builder.clone() },
             ..self.clone()
         }
@@ -181,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn a_platform_with_an_engine_of_its_own_is_built_there_and_nothing_global_changes() {
+    fn a_platform_is_built_on_its_own_engine_and_nothing_global_changes() {
         let (amd64, arm64) = ("linux/amd64".parse().unwrap(), "linux/arm64".parse().unwrap());
         let client = Client {
             nodes: BTreeMap::from([(arm64, "ssh://me@arm-box".parse().unwrap())]),

@@ -1,5 +1,5 @@
 //! Finds the error in the output of a failed step: the lines of the compiler, the linker, the loader or
-//! Python that say what went wrong, wherever they are.
+//! Python that explain the failure, anywhere in the output.
 
 use std::ops::Range;
 
@@ -10,10 +10,10 @@ const LAST_LINES: usize = 40;
 /// Maximum number of lines of context before an error.
 const MAX_LEAD: usize = 6;
 
-/// The lines that show the error in a step's `output`; the last lines where none is recognized.
+/// The lines that show the error in a step's `output`; the last lines if no error is recognised.
 ///
-/// The errors of compilers, linkers and build systems count, and the last traceback of Python, unless it reports
-/// that another program failed. The last of them is what ended the step, and earlier ones get the lines it leaves.
+/// Candidates are the errors of compilers, linkers and build systems, and the last traceback of Python, unless it
+/// reports that another program failed. The last candidate ended the step; earlier ones fill the remaining lines.
 pub(super) fn excerpt(output: &[String]) -> Vec<String> {
     let output: Vec<String> = output.iter().map(|line| untagged(line).to_owned()).collect();
     let groups = groups(&output);
@@ -28,7 +28,7 @@ pub(super) fn excerpt(output: &[String]) -> Vec<String> {
     }
     shown.reverse();
     let mut lines: Vec<usize> = shown.into_iter().flatten().collect();
-    // An error that is the last line, and the only one, often sums up what the lines before it report.
+    // If the only error is the last line, it often summarises the lines before it.
     if lines.is_empty() || matches!(&*lines, [only] if only + 1 == end) {
         lines = (end.saturating_sub(LAST_LINES)..end).collect();
     }
@@ -42,7 +42,7 @@ pub(super) fn last(output: &[String]) -> Vec<String> {
     output.get(end.saturating_sub(LAST_LINES)..end).unwrap_or_default().to_vec()
 }
 
-/// A line without the interpreter's name, such as `[cp311] `, which `build-all.sh` puts before each.
+/// A line without the interpreter prefix of `build-all.sh`, such as `[cp311] `.
 fn untagged(line: &str) -> &str {
     let rest = line.strip_prefix('[').and_then(|rest| rest.split_once(']'));
     let is_id = |name: &str| {
@@ -56,23 +56,23 @@ fn untagged(line: &str) -> &str {
     }
 }
 
-/// The lines that one run of a tool says of its failure.
+/// The lines about one failure of one tool.
 struct Group {
-    /// Their numbers, rising.
+    /// Their numbers, in ascending order.
     lines: Vec<usize>,
     is_traceback: bool,
 }
 
 impl Group {
-    /// The numbers of `count` lines: the first errors of a compiler cause the others, and the exception ends a
-    /// traceback.
+    /// The numbers of `count` lines: the first errors of a compiler, which cause the others, or the end of a
+    /// traceback, which is the exception.
     fn first(&self, count: usize) -> Vec<usize> {
         let skip = if self.is_traceback { self.lines.len().saturating_sub(count) } else { 0 };
         self.lines.iter().copied().skip(skip).take(count).collect()
     }
 }
 
-/// What may have ended the step, in the order of the output.
+/// Possible causes of the failure, in the order of the output.
 fn groups(output: &[String]) -> Vec<Group> {
     let survived = output.iter().rposition(|line| is_survived(line)).map_or(0, |at| at + 1);
     let (reports, causes): (Vec<_>, Vec<_>) = tracebacks(output)
@@ -89,8 +89,8 @@ fn groups(output: &[String]) -> Vec<Group> {
     groups
 }
 
-/// The errors from line `start` on that are in none of the `tracebacks`; those that nothing but further
-/// diagnostics separates are one group.
+/// The errors from line `start` on that are outside the `tracebacks`. Errors with only diagnostics between them
+/// form one group.
 fn errors(output: &[String], start: usize, tracebacks: &[Range<usize>]) -> Vec<Group> {
     let mut groups: Vec<Group> = Vec::new();
     let (mut at, mut joined) = (start, false);
@@ -111,7 +111,7 @@ fn errors(output: &[String], start: usize, tracebacks: &[Range<usize>]) -> Vec<G
     groups
 }
 
-/// Whether a line can stand between two errors of one run of a compiler.
+/// Whether a line can be between two errors of one run of a compiler.
 fn is_diagnostic(line: &str) -> bool {
     let text = line.trim_start();
     let words = [": warning: ", ": note: ", ": At top level:"];
@@ -123,13 +123,13 @@ fn is_diagnostic(line: &str) -> bool {
         || words.iter().any(|words| text.contains(words))
 }
 
-/// Whether setuptools goes on after a failure: the extension is an optional one.
+/// Whether setuptools continues after a failure, because the extension is optional.
 fn is_survived(line: &str) -> bool {
     line.split_once("building extension \"").is_some_and(|(_, rest)| rest.contains("\" failed: "))
 }
 
-/// What only errors of compilers, linkers, loaders and build systems have, and what hints are given for
-/// (`failure.rs`).
+/// Text that only errors of compilers, linkers, loaders and build systems contain, and text with hints in
+/// `failure.rs`.
 const ERRORS: [&str; 25] = [
     ": error: ",
     ": Error: ",
@@ -158,7 +158,7 @@ const ERRORS: [&str; 25] = [
     "the compiler unexpectedly panicked",
 ];
 
-/// Reports that another program failed, which are no cause by themselves.
+/// Reports that another program failed. They are not causes.
 const CONSEQUENCES: [&str; 13] = [
     "collect2: error: ld returned",
     "linker command failed",
@@ -188,15 +188,15 @@ pub(super) fn is_error(line: &str) -> bool {
     known && !is_consequence(line)
 }
 
-/// A command that could not be started, or was killed, has printed nothing itself.
+/// Except for a command that could not be started or was killed, which printed nothing itself.
 fn is_consequence(line: &str) -> bool {
     let is_cause = line.contains("' failed: ") || line.contains("' died with <Signals.");
     !is_cause && CONSEQUENCES.iter().any(|words| line.contains(words))
 }
 
-/// Where the lines end that belong to the error at `at`: they are indented deeper, quote the source, or
-/// continue the report of the same tool. `CMake` and cargo separate their paragraphs by empty lines. What a build
-/// script of cargo printed counts by itself.
+/// The end of the block of the error at `at`. Its lines are indented deeper, quote the source, or continue the
+/// report of the same tool. `CMake` and cargo separate their paragraphs by empty lines. The output of cargo's
+/// build scripts is separate.
 fn block_end(output: &[String], at: usize) -> usize {
     let Some(first) = output.get(at) else { return at };
     let base = indent(first);
@@ -224,8 +224,8 @@ fn block_end(output: &[String], at: usize) -> usize {
     end
 }
 
-/// Where the lines begin that lead to the error at `at`: `In file included from`, `In function`, and for a
-/// template where the package uses it.
+/// The first of the lines before the error at `at` that lead to it: `In file included from`, `In function`, and the
+/// place where the package uses a template.
 fn lead(output: &[String], at: usize) -> usize {
     let before = output.get(..at).unwrap_or_default();
     at - before.iter().rev().take_while(|line| is_lead(line.trim_start())).count()
@@ -242,13 +242,13 @@ fn is_lead(text: &str) -> bool {
         || text.ends_with(": Assembler messages:")
 }
 
-/// `   12 | code`, as gcc, clang and rustc quote a line.
+/// `   12 | code`, which is how gcc, clang and rustc quote a line.
 fn is_quote(text: &str) -> bool {
     let digits = text.trim_start_matches(|c: char| c.is_ascii_digit());
     digits.len() < text.len() && digits.trim_start().starts_with('|')
 }
 
-/// Where Python's tracebacks are.
+/// The ranges of Python's tracebacks.
 pub(super) fn tracebacks(output: &[String]) -> Vec<Range<usize>> {
     let is_start = |line: &str| line.trim_start().starts_with("Traceback (most recent call last):");
     let starts = output.iter().enumerate().filter(|(_, line)| is_start(line));
@@ -256,7 +256,7 @@ pub(super) fn tracebacks(output: &[String]) -> Vec<Range<usize>> {
         let base = indent(first);
         let rest = output.get(start + 1..).unwrap_or_default();
         let frames = rest.iter().take_while(|line| indent(line) > base).count();
-        // The exception itself may have several lines.
+        // The exception may have several lines.
         let is_message = |line: &&String| !line.trim().is_empty() && !is_consequence(line);
         let message = rest.iter().skip(frames).take_while(is_message).take(MAX_LINES / 2).count();
         start..start + 1 + frames + message
@@ -264,14 +264,14 @@ pub(super) fn tracebacks(output: &[String]) -> Vec<Range<usize>> {
     starts.map(block).collect()
 }
 
-/// Whether a traceback reports that another program failed, which has said why itself.
+/// Whether a traceback reports that another program failed, which explained the failure itself.
 fn is_report(traceback: &[String]) -> bool {
     let names = ["CalledProcessError", "CompileError", "LinkError", "DistutilsExecError"];
     let has = |word: &str| traceback.iter().any(|line| line.contains(word));
     names.into_iter().any(has) && !has("died with <Signals.")
 }
 
-/// Whether a line at the end says nothing: empty, a report of another's failure, or uv's advice for all of them.
+/// Whether a last line is useless: empty, a report of another program's failure, or uv's general advice.
 fn is_noise(line: &str) -> bool {
     let text = line.trim();
     let advice =
@@ -283,7 +283,7 @@ fn indent(line: &str) -> usize {
     line.len() - line.trim_start_matches([' ', '\t']).len()
 }
 
-/// `lines` without the indentation that all of them have.
+/// `lines` without their common indentation.
 fn dedent(lines: &[String]) -> Vec<String> {
     let full = lines.iter().filter(|line| !line.trim().is_empty());
     let common = full.map(|line| indent(line)).min().unwrap_or_default();

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// The excerpt of `error` as uv reports a failed build: indented, between noise before and after.
+/// The excerpt of `error` in uv's report of a failed build: indented, with other lines before and after.
 fn of(error: &str) -> Vec<String> {
     let mut lines = vec![
         "  × Failed to build `demo @ file:///source`".to_owned(),
@@ -22,13 +22,13 @@ fn of(error: &str) -> Vec<String> {
     excerpt(&lines)
 }
 
-/// Each log's error, whole, is the excerpt.
+/// Asserts that the excerpt of each error is the whole error.
 fn whole(error: &str) {
     assert_eq!(of(error).join("\n").trim_end(), error.trim_end());
 }
 
 #[test]
-fn compilers_say_what_they_miss() {
+fn errors_of_compilers_are_shown() {
     whole(
         "src/demo.c:3:10: fatal error: nope.h: No such file or directory\n\
          \x20   3 | #include <nope.h>\n\
@@ -62,7 +62,7 @@ fn an_error_in_a_template_shows_where_the_package_uses_it() {
 }
 
 #[test]
-fn a_program_that_is_absent_is_named() {
+fn a_missing_program_is_named() {
     for line in [
         "error: command 'swig' failed: No such file or directory",
         "error: Command '['swig', '-python']' died with <Signals.SIGKILL: 9>.",
@@ -77,7 +77,7 @@ fn a_program_that_is_absent_is_named() {
 }
 
 #[test]
-fn rustc_shows_its_error_and_not_the_summary() {
+fn rustcs_error_is_shown_and_not_its_summary() {
     let error = "error[E0425]: cannot find value `x` in this scope\n\
                  \x20--> src/lib.rs:2:5\n\
                  \x20 |\n\
@@ -92,7 +92,7 @@ fn rustc_shows_its_error_and_not_the_summary() {
 }
 
 #[test]
-fn cargo_shows_why_a_build_script_failed() {
+fn the_reason_of_a_failed_build_script_is_shown() {
     let script = "error: failed to run custom build command for `openssl-sys v0.9.1`\n\n\
                   Caused by:\n\
                   \x20 process didn't exit successfully: `/build/build-script-build` (exit status: 101)\n";
@@ -110,7 +110,7 @@ fn cargo_shows_why_a_build_script_failed() {
 }
 
 #[test]
-fn build_systems_say_what_they_miss() {
+fn errors_of_build_systems_are_shown() {
     whole(
         "CMake Error at CMakeLists.txt:3 (find_package):\n\
          \x20 By not providing \"FindFoo.cmake\" in CMAKE_MODULE_PATH this project has\n\n\
@@ -126,7 +126,7 @@ fn build_systems_say_what_they_miss() {
 }
 
 #[test]
-fn linkers_and_loaders_say_what_they_miss() {
+fn errors_of_linkers_and_loaders_are_shown() {
     whole("/usr/bin/ld: cannot find -lfoo: No such file or directory");
     whole("/usr/bin/ld: a.o: in function `f':\na.c:(.text+0x5): undefined reference to `g'");
     whole("gen: error while loading shared libraries: libz.so.9: cannot open shared object file");
@@ -135,7 +135,7 @@ fn linkers_and_loaders_say_what_they_miss() {
 }
 
 #[test]
-fn python_shows_the_exception_unless_a_compiler_says_more() {
+fn an_exception_is_shown_unless_a_compiler_reports_more() {
     let cause = "Traceback (most recent call last):\n\
                  \x20 File \"setup.py\", line 3, in <module>\n\
                  \x20   import numpy\n\
@@ -149,7 +149,7 @@ fn python_shows_the_exception_unless_a_compiler_says_more() {
     assert_eq!(of(&format!("{report}\n\n{compiler}")).join("\n"), compiler);
 }
 
-/// What setuptools prints where it goes on without an optional extension.
+/// The output of setuptools if it continues without an optional extension.
 const SURVIVED: &str = "bad.c:2:35: error: expected ';' before '}' token\n\
      \x20   2 | static int broken(void) { return 1 }\n\
      warning: build_ext: building extension \"demo._bad\" failed: command '/usr/bin/gcc' failed\n\
@@ -157,7 +157,7 @@ const SURVIVED: &str = "bad.c:2:35: error: expected ';' before '}' token\n\
      building 'demo._good' extension";
 
 #[test]
-fn a_failure_that_the_build_survived_is_no_cause() {
+fn a_failure_that_did_not_stop_the_build_is_not_a_cause() {
     let exception = "Traceback (most recent call last):\n\
                      \x20 File \"<string>\", line 6, in run\n\
                      ModuleNotFoundError: No module named 'nosuchmodule'";
@@ -167,7 +167,7 @@ fn a_failure_that_the_build_survived_is_no_cause() {
 }
 
 #[test]
-fn the_last_of_several_errors_is_shown_whole_and_an_earlier_one_beside_it() {
+fn the_last_error_is_shown_whole_and_an_earlier_one_beside_it() {
     let cascade = (0..40).map(|at| format!("a.c:{at}:1: error: x\na.c:{at}:1: warning: y"));
     let cascade = cascade.collect::<Vec<_>>().join("\n");
     let first = of(&cascade);
@@ -179,7 +179,7 @@ fn the_last_of_several_errors_is_shown_whole_and_an_earlier_one_beside_it() {
 }
 
 #[test]
-fn an_interpreters_name_before_each_line_is_left_out() {
+fn the_interpreter_prefix_of_a_line_is_removed() {
     for (line, expected) in [
         ("[cp311] a", "a"),
         ("[cp314t]  a", " a"),
@@ -207,9 +207,9 @@ fn an_interpreters_name_before_each_line_is_left_out() {
     assert_eq!(excerpt(&lines), expected);
 }
 
-/// Each line for which `failure.rs` has a hint, between lines that say less.
+/// Each line with a hint in `failure.rs`, between less important lines.
 #[test]
-fn what_has_a_hint_is_shown() {
+fn lines_with_a_hint_are_shown() {
     let report = "Traceback (most recent call last):\n\
                   \x20 File \"run.py\", line 9, in run\n\
                   subprocess.CalledProcessError: Command 'cargo' returned non-zero";
@@ -235,9 +235,9 @@ fn what_has_a_hint_is_shown() {
     );
 }
 
-/// A line of each tool, by exactly one recognizer of each list, so that none can be taken away.
+/// One line for each recogniser in each list, so that none can be removed.
 #[test]
-fn each_recognizer_is_needed() {
+fn each_recogniser_is_needed() {
     let errors = [
         "a.c:1:1: error: x",
         "a.s:1: Error: no such instruction: `x'",
@@ -298,9 +298,9 @@ fn each_recognizer_is_needed() {
     }
 }
 
-/// The reports of several tools that a compiler failed, none of which hides why.
+/// Reports of several tools that a compiler failed. None of them hides the cause.
 #[test]
-fn a_traceback_that_reports_a_failure_is_no_cause() {
+fn a_traceback_that_reports_a_failure_is_not_a_cause() {
     let compiler = "a.c:1:1: error: x";
     for exception in [
         "subprocess.CalledProcessError: Command 'ninja' returned non-zero exit status 1.",
@@ -315,7 +315,7 @@ fn a_traceback_that_reports_a_failure_is_no_cause() {
 }
 
 #[test]
-fn an_error_that_sums_up_is_shown_with_what_it_sums_up() {
+fn a_summary_is_shown_with_the_lines_it_summarises() {
     let log = [
         "WARNING: Retrying after connection broken by 'ReadTimeoutError': Read timed out.",
         "ERROR: No matching distribution found for demo==1.0",
@@ -325,7 +325,7 @@ fn an_error_that_sums_up_is_shown_with_what_it_sums_up() {
 }
 
 #[test]
-fn output_without_a_known_error_ends_in_its_last_lines() {
+fn output_without_a_known_error_is_cut_to_its_last_lines() {
     let mut lines: Vec<String> = (0..100).map(|number| format!("line {number}")).collect();
     lines.push("hint: Build failures usually indicate a problem with the package".to_owned());
     let shown = excerpt(&lines);

@@ -1,4 +1,4 @@
-//! What a failed engine call really means: the few causes that deserve their own name and cure.
+//! The causes of failed engine calls that have their own type and hint.
 
 use std::fmt::Write as _;
 
@@ -8,50 +8,50 @@ use wheel_audit::UserError;
 use super::progress::{FailedStep, short_name};
 use super::source_down::source_down;
 
-/// Why the engine did not make what it was asked for.
+/// Why an engine call failed.
 #[derive(Debug, Error)]
 pub(crate) enum EngineError {
     /// The engine does not answer.
     #[error("{0}")]
     Gone(#[source] UserError),
-    /// No space is left for the engine or for us.
+    /// The engine's disk or this machine's disk is full.
     #[error("{0}")]
     DiskFull(#[source] UserError),
     /// A build step failed.
     #[error("{error}")]
     Step {
-        /// The step and its last lines.
+        /// The step and the lines that show its error.
         step: Box<FailedStep>,
-        /// The host that did not answer, where that is the reason.
+        /// The host that did not answer, if that is the cause.
         down: Option<String>,
-        /// Which one it was, the reason, and one line of advice where the output suggests one.
+        /// The step and the reason, with a hint if the output suggests one.
         #[source]
         error: UserError,
     },
-    /// The client failed before or beside the build.
+    /// The client failed outside of the build.
     #[error("`docker buildx` failed ({status}): {said}")]
     Client {
-        /// Exit status in words.
+        /// Exit status as text.
         status: String,
-        /// What it said last.
+        /// The client's last message.
         said: String,
     },
-    /// The command could not be run at all.
+    /// The command could not be started.
     #[error(transparent)]
     Exec(#[from] crate::exec::ExecError),
-    /// A file of ours could not be read or written.
+    /// A file of xtask could not be read or written.
     #[error("{0}")]
     Io(#[from] std::io::Error),
-    /// What was asked for cannot work with this engine.
+    /// This engine does not support the request.
     #[error("{0}")]
     Unusable(#[source] UserError),
-    /// The base image cannot be had.
+    /// The base image is not available.
     #[error("{0}")]
     Base(#[source] UserError),
 }
 
 impl EngineError {
-    /// The step that failed, where one did.
+    /// The step that failed, if the cause is a step.
     pub(crate) fn step(&self) -> Option<&FailedStep> {
         match self {
             Self::Step { step, .. } => Some(step),
@@ -59,7 +59,7 @@ impl EngineError {
         }
     }
 
-    /// What to do about it, where something is known.
+    /// The hint, if there is one.
     pub(crate) fn hint(&self) -> Option<&str> {
         UserError::hint_of(self)
     }
@@ -76,7 +76,7 @@ impl EngineError {
         Self::Step { step: Box::new(step), down, error: UserError { message, hint } }
     }
 
-    /// The host that did not answer, where that is the reason.
+    /// The host that did not answer, if that is the cause.
     pub(crate) fn source_down(&self) -> Option<String> {
         let text = match self {
             Self::Step { down, .. } => return down.clone(),
@@ -87,7 +87,7 @@ impl EngineError {
         source_down(&text.lines().map(str::to_owned).collect::<Vec<_>>())
     }
 
-    /// Whether the machine could not do it, rather than the package being at fault.
+    /// Whether the machine is the cause, rather than the package.
     pub(crate) fn could_not_run(&self) -> bool {
         self.ends_run() || matches!(self, Self::Base(_) | Self::Unusable(_))
     }
@@ -101,7 +101,7 @@ impl EngineError {
         }
     }
 
-    /// Whether further jobs on the same engine can only fail in the same way.
+    /// Whether further jobs on the same engine would fail in the same way.
     pub(crate) fn ends_run(&self) -> bool {
         use crate::exec::ExecError;
         matches!(
@@ -113,28 +113,28 @@ impl EngineError {
     }
 }
 
-/// Whether a step runs the package's own code and downloads nothing: what it prints about hosts is its own affair.
+/// Whether a step runs the package's own code and downloads nothing. Its messages about hosts do not count.
 fn tests_the_package(name: &str) -> bool {
     ["smoke-run", "/smoke.sh", "test-run", "/test.sh", "repair-run", "/repair.sh"]
         .iter()
         .any(|step| name.contains(step))
 }
 
-/// What to do about a source that did not answer.
+/// The hint for a source that did not answer.
 pub(crate) fn again(host: &str) -> String {
     format!(
-        "run the command again once `{host}` answers: finished wheels stay, and nothing is built twice. A mirror \
-         can be set for each kind of source (`cargo xtask doctor`). In GitHub Actions, \"Re-run failed jobs\" or \
-         `gh run rerun --failed` repeats this job alone"
+            "run the command again when `{host}` answers; finished wheels are kept. `cargo xtask doctor` shows how \
+         to set a mirror for each kind of source. In GitHub Actions, use \"Re-run failed jobs\" or \
+         `gh run rerun --failed`"
     )
 }
 
-/// `BuildKit`'s account of a failure without the command, which the step's name says already.
+/// `BuildKit`'s message without the command, which the step's name already contains.
 fn reason(error: &str) -> &str {
     error.rsplit_once("did not complete successfully: ").map_or(error, |(_, reason)| reason)
 }
 
-/// Words by which clients say that no engine answers.
+/// Messages of clients if no engine answers.
 const GONE: [&str; 7] = [
     "Cannot connect to the Docker daemon",
     "Is the docker daemon running",
@@ -145,14 +145,14 @@ const GONE: [&str; 7] = [
     "failed to dial",
 ];
 
-/// Words by which anything says that the disk is full.
+/// Messages about a full disk.
 const FULL: [&str; 2] = ["no space left on device", "No space left on device"];
 
-/// Names the cause of a failed call by where its words come from. What a step printed never speaks for the
-/// engine: only the solver's account of the step, and the client where no step ended by itself, do.
+/// Determines the cause of a failed call from the source of each message. The output of a step is no evidence about
+/// the engine. Only the solver's message about the step counts, or the client's if no step exited by itself.
 pub(super) fn diagnose(status: &str, step: Option<FailedStep>, said: &[String]) -> EngineError {
     let step = match step {
-        // The client repeats the step's output, so that its words count for nothing here.
+        // The client repeats the step's output, so its messages do not count here.
         Some(step) if ended_by_itself(&step) => return EngineError::of_step(step),
         other => other,
     };
@@ -164,15 +164,15 @@ pub(super) fn diagnose(status: &str, step: Option<FailedStep>, said: &[String]) 
     if let Some(said) = found(&FULL) {
         let message = format!("no space is left on the engine's disk: {said}");
         return EngineError::DiskFull(UserError::new(message).hint(
-            "`docker system df` shows what takes it, `docker buildx prune` empties the build cache",
+            "`docker system df` shows the usage, and `docker buildx prune` empties the build cache",
         ));
     }
     if let Some(said) = found(&GONE) {
         let message = format!("the container engine does not answer: {said}");
         return EngineError::Gone(UserError::new(message).hint(
-            "`cargo xtask setup` installs and starts what is missing on this machine, `cargo xtask \
-             doctor` says what there is; an engine that `--engine-host`, `DOCKER_HOST` or a context \
-             names has to be started where it is",
+            "run `cargo xtask setup` to install and start what is missing on this machine, and `cargo xtask \
+             doctor` for details; start an engine of `--engine-host`, `DOCKER_HOST` or a context on its \
+             own machine",
         ));
     }
     let last = said.iter().rev().find(|line| !line.trim().is_empty());
@@ -181,15 +181,15 @@ pub(super) fn diagnose(status: &str, step: Option<FailedStep>, said: &[String]) 
         Some(step) => EngineError::of_step(step),
         None if last.contains("no builder ") && last.contains(" found") => {
             EngineError::Unusable(UserError::new(last).hint(
-                "`docker buildx ls` lists those that there are; without `--builder` the \
-                 engine's own builds",
+                "`docker buildx ls` lists the builders; without `--builder` the engine's own builder \
+                 is used",
             ))
         }
         None => EngineError::Client { status: status.to_owned(), said: last },
     }
 }
 
-/// What the client said, without the `ERROR: ` that it puts before it: ours comes before that.
+/// The client's message without its `ERROR: ` prefix, because xtask adds its own.
 fn without_level(line: &str) -> &str {
     let line = line.trim();
     ["ERROR: ", "error: ", "Error: "]
@@ -198,20 +198,20 @@ fn without_level(line: &str) -> &str {
         .unwrap_or(line)
 }
 
-/// Whether the step's program ran and ended with a status of its own (`exit code: 1` of `BuildKit`,
+/// Whether the step's program exited by itself (`exit code: 1` of `BuildKit`,
 /// `exit status 1` of podman).
 fn ended_by_itself(step: &FailedStep) -> bool {
     ["exit code: ", "exit status "].iter().any(|start| reason(&step.error).starts_with(start))
 }
 
-/// Whether the step ended with this status.
+/// Whether the step exited with this status.
 fn exited(step: &FailedStep, code: u8) -> bool {
     let status = reason(&step.error).trim_start_matches(|c: char| !c.is_ascii_digit());
     let digits = status.split(|c: char| !c.is_ascii_digit()).next();
     ended_by_itself(step) && digits.and_then(|digits| digits.parse().ok()) == Some(code)
 }
 
-/// What to do where the package's own tests lack something.
+/// The hint for package tests that lack something.
 fn advice_on_tests(step: &FailedStep) -> Option<String> {
     let lacks = |line: &String| {
         line.contains("ModuleNotFoundError: No module named ")
@@ -223,14 +223,14 @@ fn advice_on_tests(step: &FailedStep) -> Option<String> {
     };
     if step.tail.iter().any(no_library) {
         return Some(
-            "a minimal system lacks a library that the wheel's tag promises: if its users have it, name \
-             its package, `system_packages = { apt = [\"libgl1\"] }` in `[test]` of wheels.toml"
+            "a minimal system lacks a library that the wheel's tag allows as external; if its users have it, add \
+             its package to `[test]` in wheels.toml: `system_packages = { apt = [\"libgl1\"] }`",
                 .to_owned(),
         );
     }
     (step.name.contains("/test.sh") && step.tail.iter().any(lacks)).then(|| {
-        "`[test]` in wheels.toml names what the tests need: `requires = [\"pytest\"]`, `extras` and \
-         `groups` install packages, `sources` copies files and folders beside the tests"
+        "add the tests' needs to `[test]` in wheels.toml: `requires = [\"pytest\"]`, `extras` and \
+         `groups` install packages, `sources` copies files and folders",
             .to_owned()
     })
 }
@@ -240,8 +240,8 @@ fn advice(step: &FailedStep) -> Option<String> {
         |words: &[&str]| step.tail.iter().any(|line| words.iter().any(|word| line.contains(word)));
     if any(&["CERTIFICATE_VERIFY_FAILED", "certificate verify failed", "UnknownIssuer"]) {
         return Some(
-            "the container does not trust the index's certificate: `cargo xtask doctor` says which \
-             CA bundle it is handed; `SSL_CERT_FILE` names another"
+            "the container does not trust the index's certificate; `cargo xtask doctor` shows the CA \
+             bundle of the containers, and `SSL_CERT_FILE` selects another",
                 .to_owned(),
         );
     }
@@ -250,41 +250,41 @@ fn advice(step: &FailedStep) -> Option<String> {
     }
     if any(&["is excluded by the package: `Requires-Python"]) {
         return Some(
-            "take the interpreter out of `pythons` in wheels.toml, or choose others with `--python`"
+            "remove the interpreter from `pythons` in wheels.toml, or choose others with `--python`"
                 .to_owned(),
         );
     }
     if step.tail.iter().any(|line| line.to_lowercase().contains("justfile does not contain recipe"))
     {
         return Some(
-            "`[build] recipe` in wheels.toml names the recipe: one of the source's justfile, or of \
-             `docker/justfile` (`build-all` by default)"
+            "set `[build] recipe` in wheels.toml to a recipe of the source's justfile or of \
+             `docker/justfile` [default: `build-all`]"
                 .to_owned(),
         );
     }
     if any(&["no trusted hash was provided"]) {
         return Some(
-            "the build backend asks for more than the file of `[build] requirements` pins: add the \
-             package and write the file anew with `uv pip compile --generate-hashes`, or take the \
-             key `requirements` out"
+            "the build backend requires more than the file of `[build] requirements` pins; add the \
+             package with `uv pip compile --generate-hashes`, or remove the key \
+             `requirements`"
                 .to_owned(),
         );
     }
     if any(&["exec format error", "Exec format error"]) {
-        return Some("nothing on this machine runs that platform: `cargo xtask doctor`".to_owned());
+        return Some("this machine cannot run that platform; run `cargo xtask doctor`".to_owned());
     }
     if any(&["unable to find CPU model", "can't apply global"]) {
         return Some(
-            "the emulator is too old for the processor that `[check] isa` asks for, or for one that \
-             `QEMU_CPU` names: QEMU 6.0 has all; `cargo xtask binfmt status` says whose it is"
+            "the emulator is too old for the processor of `[check] isa` or `QEMU_CPU`; QEMU 6.0 \
+             supports all of them; `cargo xtask binfmt status` shows who registered the emulator"
                 .to_owned(),
         );
     }
     if any(&["no space left on device", "No space left on device"]) {
         return Some(
-            "a file system of this step is full. `/tmp` and `/dev/shm` of a step live in memory: write \
-             large files below `/var/tmp`, or give the engine more memory. `docker system df` shows \
-             what the engine's disk holds"
+            "a file system of this step is full. `/tmp` and `/dev/shm` of a step are in memory: write \
+             large files below `/var/tmp`, or increase the engine's memory. `docker system df` shows \
+             the usage of the engine's disk"
                 .to_owned(),
         );
     }
@@ -292,9 +292,9 @@ fn advice(step: &FailedStep) -> Option<String> {
         ["Killed signal terminated program", "signal: 9, SIGKILL", "died with <Signals.SIGKILL"];
     if any(&killed) || step.tail.iter().any(|line| line.trim() == "Killed") || exited(step, 137) {
         return Some(
-            "the system killed a program, most likely for want of memory: run fewer jobs at once \
-             (`--jobs 1`), let the package compile with fewer processes (`MAKEFLAGS=-j1`, \
-             `CARGO_BUILD_JOBS=1`), or give the engine more memory"
+            "the system killed a program, probably because memory ran out: run fewer jobs at once \
+             (`--jobs 1`), compile with fewer processes (`MAKEFLAGS=-j1`, `CARGO_BUILD_JOBS=1`), \
+             or increase the engine's memory"
                 .to_owned(),
         );
     }
@@ -305,30 +305,30 @@ fn advice(step: &FailedStep) -> Option<String> {
     ];
     if any(&crashed) || exited(step, 139) {
         return Some(
-            "the compiler itself crashed: the platform's memory or its emulator is the likely cause. \
-             Try `--jobs 1`; for an emulated platform try a machine of that architecture or a newer \
-             QEMU (`cargo xtask binfmt status`)"
+            "the compiler crashed, probably because of the memory or the emulator. \
+             Try `--jobs 1`; for an emulated platform, try a native machine or a newer QEMU \
+             (`cargo xtask binfmt status`)"
                 .to_owned(),
         );
     }
-    // 128 and the number of the signal; QEMU says it in words.
+    // 128 plus the number of the signal. QEMU prints the signal's name.
     if any(&["Illegal instruction"]) || exited(step, 132) {
         return Some(
-            "a program needs what its processor does not have; an emulated one has what `[check] isa` \
-             promises for its architecture, so that a wheel that needs more fails here, and a system \
-             that needs more wants another level there"
+            "a program uses instructions that the processor lacks. An emulated processor has the level of \
+             `[check] isa` for its architecture: build the wheel for that level, or change the level if \
+             the system itself needs a higher one"
                 .to_owned(),
         );
     }
     if step.tail.iter().any(|line| line.starts_with("FAIL import ")) {
         return Some(
-            "`[check] imports` in wheels.toml names the modules that are imported: without it, \
-             every extension module of the wheel"
+            "`[check] imports` in wheels.toml selects the modules to import [default: every extension \
+             module of the wheel]"
                 .to_owned(),
         );
     }
     any(&["does not appear to be a Python project"]).then(|| {
-        "`package` in `[source]` of wheels.toml names the folder with pyproject.toml or setup.py".to_owned()
+        "set `package` in `[source]` of wheels.toml to the folder with pyproject.toml or setup.py".to_owned()
     })
 }
 
@@ -336,14 +336,14 @@ fn advice(step: &FailedStep) -> Option<String> {
 mod tests {
     use super::*;
 
-    #[expect(clippy::unnecessary_wraps, reason = "as `diagnose` takes it")]
+    #[expect(clippy::unnecessary_wraps, reason = "the parameter type of `diagnose`")]
     fn step(tail: &[&str], error: &str) -> Option<FailedStep> {
         let tail = tail.iter().map(|&line| line.to_owned()).collect();
         Some(FailedStep { name: "RUN x".to_owned(), error: error.to_owned(), tail })
     }
 
     #[test]
-    fn only_the_engines_own_words_end_the_run() {
+    fn only_the_engines_own_messages_end_the_run() {
         for words in FULL.iter().chain(&GONE) {
             let printed = format!("cc: {words}");
             let failed =
@@ -359,7 +359,7 @@ mod tests {
     }
 
     #[test]
-    fn a_module_that_cannot_be_imported_has_a_hint() {
+    fn a_failed_import_has_a_hint() {
         let error =
             diagnose("1", step(&["FAIL import a._b: ImportError: no"], "exit code: 1"), &[]);
         assert!(error.hint().is_some_and(|hint| hint.contains("`[check] imports`")), "{error}");
@@ -402,7 +402,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_configuration_asks_for_in_vain_is_named_with_its_key() {
+    fn an_impossible_setting_has_a_hint_with_its_key() {
         let hint = |line: &str| {
             let error = diagnose("1", step(&[line], "exit code: 1"), &[]);
             error.hint().unwrap_or_default().to_owned()
@@ -417,7 +417,7 @@ mod tests {
     }
 
     #[test]
-    fn an_engine_that_went_away_is_said_to_be_gone() {
+    fn an_engine_that_stopped_is_gone() {
         let said = ["ERROR: rpc error: code = Unavailable desc = error reading from server: EOF"];
         let error = diagnose("1", None, &said.map(str::to_owned));
         assert!(matches!(error, EngineError::Gone(_)), "{error}");
@@ -425,7 +425,7 @@ mod tests {
     }
 
     #[test]
-    fn a_builder_that_there_is_not_is_answered_with_those_that_there_are() {
+    fn an_unknown_builder_has_a_hint_to_list_builders() {
         let error = diagnose("1", None, &["ERROR: no builder \"nosuch\" found".to_owned()]);
         assert!(error.hint().is_some_and(|hint| hint.contains("docker buildx ls")), "{error}");
         assert!(!error.to_string().contains("ERROR: "), "{error}");
@@ -433,13 +433,13 @@ mod tests {
     }
 
     #[test]
-    fn a_network_error_inside_a_container_is_not_the_engines() {
+    fn a_network_error_in_a_container_is_not_an_engine_error() {
         let error = diagnose("1", step(&["pip: connection reset by peer"], "exit code: 1"), &[]);
         assert!(matches!(error, EngineError::Step { .. }), "{error}");
     }
 
     #[test]
-    fn a_processor_that_lacks_something_is_named() {
+    fn an_illegal_instruction_has_a_hint() {
         let said = "qemu: uncaught target signal 4 (Illegal instruction) - core dumped";
         for failed in [step(&[said], "exit code: 1"), step(&[], "exit code: 132")] {
             let error = diagnose("1", failed, &[]);
@@ -448,7 +448,7 @@ mod tests {
     }
 
     #[test]
-    fn a_source_that_does_not_answer_is_named_unless_the_package_says_so() {
+    fn a_source_that_does_not_answer_is_reported_unless_the_package_prints_it() {
         let line = "E: Failed to fetch http://deb.example/x  Could not resolve 'deb.example'";
         let of = |name: &str| {
             let failed = step(&[line], "exit code: 100")
@@ -463,7 +463,7 @@ mod tests {
     }
 
     #[test]
-    fn an_untrusted_certificate_is_explained() {
+    fn an_untrusted_certificate_has_a_hint() {
         let error = diagnose("1", step(&["[SSL: CERTIFICATE_VERIFY_FAILED]"], "exit code: 1"), &[]);
         assert!(error.hint().is_some_and(|hint| hint.contains("SSL_CERT_FILE")));
     }

@@ -1,8 +1,8 @@
-//! What the containers inherit from this machine while they build: the certificates it trusts, its
+//! The settings that containers inherit from this machine during a build: its trusted certificates, its
 //! proxies and its package indexes.
 //!
-//! All of it travels as build secrets, because an index URL may hold a password: nothing of it
-//! reaches a layer, and [`HostSettings::redact`] keeps it out of logs.
+//! They are passed as build secrets, because an index URL may contain a password. Nothing of them
+//! reaches a layer, and [`HostSettings::redact`] removes them from logs.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -18,7 +18,7 @@ mod indexes;
 mod names;
 mod redact;
 
-/// Where systems keep the bundle of certificates they trust.
+/// Where systems keep their bundle of trusted certificates.
 const CA_BUNDLES: [&str; 5] = [
     "/etc/ssl/certs/ca-certificates.crt",
     "/etc/pki/tls/certs/ca-bundle.crt",
@@ -27,38 +27,38 @@ const CA_BUNDLES: [&str; 5] = [
     "/etc/ssl/cert.pem",
 ];
 
-/// The largest secret that BuildKit takes (moby/buildkit, `session/secrets`, `MaxSecretSize`).
+/// Maximum size of a secret in BuildKit (moby/buildkit, `session/secrets`, `MaxSecretSize`).
 pub(crate) const SECRET_LIMIT: u64 = 500 * 1024;
 
-/// The largest variable that Linux hands to a program, with its name (`MAX_ARG_STRLEN`).
+/// Maximum size of an environment variable with its name in Linux (`MAX_ARG_STRLEN`).
 pub(crate) const VARIABLE_LIMIT: usize = 128 * 1024;
 
-/// Secrets that are no files, and the variable through which each reaches the engine's client. Not
-/// files, because newer clients refuse to read files outside the workspace unasked.
+/// Secrets that are not files, and the variable that passes each to the engine's client. Newer clients
+/// refuse to read files outside the workspace without permission.
 pub(crate) const TEXT_SECRETS: [(&str, &str); 6] = [
     ("settings", "XTASK_HOST_SETTINGS"),
     ("netrc", "XTASK_HOST_NETRC"),
     ("cargo_config", "XTASK_HOST_CARGO_CONFIG"),
     ("apt_conf", "XTASK_HOST_APT_CONF"),
     ("apt_auth", "XTASK_HOST_APT_AUTH"),
-    // No secret, but no part of the cache key of a build either: another machine's share finds its layers.
+    // Not secret, but kept out of the build's cache key, so that machines with other core counts share layers.
     ("cores", "XTASK_HOST_CORES"),
 ];
 
-/// Reads a machine: its environment and its files. A test gives its own.
+/// Reads a machine's environment and files. Tests implement their own.
 pub(crate) trait Host {
     /// The value of an environment variable.
     fn var(&self, name: &str) -> Option<String>;
     /// The names of all environment variables.
     fn names(&self) -> Vec<String>;
-    /// The files in a folder, sorted; none where it cannot be read.
+    /// The files in a folder, sorted; none if it cannot be read.
     fn list(&self, folder: &Utf8Path) -> Vec<Utf8PathBuf>;
     /// The text of a file.
     ///
     /// # Errors
-    /// When it is not there, or is no text, or is too large for a secret.
+    /// If the file is missing, not text, or too large for a secret.
     fn read(&self, path: &Utf8Path) -> io::Result<String>;
-    /// The size of a file in bytes, where it is there.
+    /// The size of a file in bytes, if it exists.
     fn size(&self, path: &Utf8Path) -> Option<u64>;
 }
 
@@ -91,7 +91,7 @@ impl Host for ThisHost {
     }
 }
 
-/// A machine, and what of its settings cannot be read.
+/// A machine, and the problems of reading its settings.
 struct Reader<'h> {
     host: &'h dyn Host,
     problems: RefCell<Vec<String>>,
@@ -102,7 +102,7 @@ impl Reader<'_> {
         self.host.var(name)
     }
 
-    /// The text of a file; nothing where there is no such file, or where it cannot be read, which is noted.
+    /// The text of a file; `None` if it is missing, or unreadable, which is recorded.
     fn read(&self, path: &Utf8Path) -> Option<String> {
         let missing = |error: &io::Error| {
             matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory)
@@ -117,7 +117,7 @@ impl Reader<'_> {
         }
     }
 
-    /// As [`Self::read`]; a file that this user may not read is none.
+    /// Like [`Self::read`]; a file that this user cannot read counts as missing.
     fn read_if_allowed(&self, path: &Utf8Path) -> Option<String> {
         match self.host.read(path) {
             Err(error) if error.kind() == ErrorKind::PermissionDenied => None,
@@ -125,10 +125,10 @@ impl Reader<'_> {
         }
     }
 
-    /// The table in a file, as [`Self::read`].
+    /// The TOML table in a file, like [`Self::read`].
     fn table(&self, path: &Utf8Path) -> Option<toml::Table> {
         let text = self.read(path)?;
-        // The error's own text shows the line, which may hold a password.
+        // The error's own text shows the line, which may contain a password.
         let failed = |error: toml::de::Error| {
             let before = error.span().and_then(|span| text.get(..span.start));
             let line = before.map_or(1, |before| before.matches('\n').count() + 1);
@@ -146,28 +146,28 @@ impl Reader<'_> {
     }
 }
 
-/// What the containers inherit while they build.
+/// The settings that containers inherit during a build.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub(crate) struct HostSettings {
     /// Bundle of trusted certificates (PEM).
     pub ca: Option<Utf8PathBuf>,
-    /// `.netrc` with the credentials of indexes; empty where there is none.
+    /// `.netrc` with the credentials of indexes; empty if there is none.
     pub netrc: String,
-    /// cargo's configuration; empty where there is none.
+    /// cargo's configuration; empty if there is none.
     pub cargo_config: String,
-    /// Environment of the build: proxies and indexes.
+    /// Environment variables of the build: proxies and indexes.
     pub settings: BTreeMap<String, String>,
-    /// Cores that one build may take; the builder's own choice where `None`.
+    /// Number of cores for one build; `None` for the builder's default.
     pub cores: Option<usize>,
-    /// apt's configuration lines (proxies), where this machine has some.
+    /// apt's configuration lines for proxies, if there are any.
     pub apt_conf: String,
-    /// apt's passwords (`auth.conf`); empty where there are none.
+    /// apt's passwords (`auth.conf`); empty if there are none.
     pub apt_auth: String,
-    /// The files that are there and cannot be read, each with the reason.
+    /// The files that exist and cannot be read, each with the reason.
     pub problems: Vec<String>,
 }
 
-/// Names only: the values may hold passwords.
+/// Prints names only, because the values may contain passwords.
 impl std::fmt::Debug for HostSettings {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let names: Vec<_> = self.settings.keys().collect();
@@ -176,8 +176,8 @@ impl std::fmt::Debug for HostSettings {
 }
 
 impl HostSettings {
-    /// Gathers the settings of `host`; `apt_dump` is what `apt-config dump Acquire` printed there,
-    /// or nothing.
+    /// Collects the settings of `host`. `apt_dump` is the output of `apt-config dump Acquire` there, possibly
+    /// empty.
     pub(crate) fn gather(host: &impl Host, apt_dump: &str) -> Self {
         let host = Reader { host, problems: RefCell::default() };
         let home = host.var("HOME").map(Utf8PathBuf::from);
@@ -189,7 +189,7 @@ impl HostSettings {
         settings.extend(cargo::tokens(&host, cargo_home.as_deref()));
         for name in host.host.names().into_iter().filter(|name| names::inherited(name)) {
             let Some(mut value) = host.var(&name) else { continue };
-            // uv asks those of the environment first, then those of its files.
+            // uv uses the indexes of the environment first, then those of its files.
             if let Some(more) = settings.get(&name).filter(|_| name == "UV_INDEX") {
                 value = format!("{value} {more}");
             }
@@ -212,7 +212,7 @@ impl HostSettings {
         }
     }
 
-    /// The names of the indexes and mirrors in here that are paths of this machine.
+    /// The names of the indexes and mirrors that are paths on this machine.
     pub(crate) fn path_settings(&self) -> Vec<&str> {
         let is_address = |name: &str| {
             let ends = ["_INDEX", "_INDEX_URL", "_MIRROR", "_JSON_URL", "_SERVER", "_ROOT"];
@@ -229,9 +229,9 @@ impl HostSettings {
         found.map(|(name, _)| name.as_str()).collect()
     }
 
-    /// The names of the proxies and indexes in here that a container cannot reach: its loopback address is its own.
+    /// The names of the proxies and indexes on a loopback address, which containers cannot reach.
     pub(crate) fn loopback_settings(&self) -> Vec<&str> {
-        // A proxy may be written without its scheme; an index of uv has its name before the address.
+        // A proxy may lack its scheme, and uv writes an index's name before the address.
         let is_local = |(name, value): (&String, &String)| match name.to_lowercase() {
             name if name == "no_proxy" => false,
             name if name.ends_with("_proxy") => is_loopback(value),
@@ -245,14 +245,14 @@ impl HostSettings {
         found
     }
 
-    /// The settings as `KEY=VALUE` lines: what the secret `settings` holds.
+    /// The settings as `KEY=VALUE` lines, the contents of the secret `settings`.
     pub(crate) fn lines(&self) -> String {
         self.settings
             .iter()
             .fold(String::new(), |text, (key, value)| format!("{text}{key}={value}\n"))
     }
 
-    /// What one secret that is no file holds, by the name it has in the Dockerfile.
+    /// The contents of a secret that is not a file, by its name in the Dockerfile.
     pub(crate) fn text(&self, secret: &str) -> Option<String> {
         match secret {
             "settings" => Some(self.lines()),
@@ -265,8 +265,8 @@ impl HostSettings {
         }
     }
 
-    /// The secrets that are no files and hold something: name, variable, contents, and the shell
-    /// expression that a printed command shows in their place.
+    /// The secrets with contents that are not files: name, variable, contents, and the shell
+    /// expression that represents them in a printed command.
     pub(super) fn texts(&self) -> Vec<(&'static str, &'static str, String, String)> {
         let with_text = |&(id, variable): &(&'static str, &'static str)| {
             let text = self.text(id).filter(|text| !text.is_empty())?;
@@ -275,11 +275,11 @@ impl HostSettings {
         TEXT_SECRETS.iter().filter_map(with_text).collect()
     }
 
-    /// All secrets that hold something, as the files that a step finds below `/run/secrets`: name and
+    /// All secrets with contents, as files below `/run/secrets` of a step: name and
     /// contents.
     ///
     /// # Errors
-    /// When the bundle of certificates cannot be read.
+    /// If the bundle of certificates cannot be read.
     pub(crate) fn secret_files(&self) -> io::Result<Vec<(&'static str, Vec<u8>)>> {
         let mut files = Vec::new();
         if let Some(bundle) = &self.ca {
@@ -296,13 +296,13 @@ impl HostSettings {
         ca.chain(texts.iter().map(|(id, variable, ..)| format!("id={id},env={variable}"))).collect()
     }
 
-    /// `text` without any of the settings' values, their credentials and their hosts.
+    /// `text` without the settings' values, their credentials and their hosts.
     pub(crate) fn redact(&self, text: &str) -> String {
         redact::redact(text, &redact::needles(self))
     }
 }
 
-/// One field of a value that the engine's client reads as CSV (RFC 4180): quoted where it has to be.
+/// One field of a value that the engine's client parses as CSV (RFC 4180), quoted if necessary.
 pub(super) fn csv_field(field: &str) -> String {
     if field.contains([',', '"', '\n']) {
         format!("\"{}\"", field.replace('"', "\"\""))
@@ -311,7 +311,7 @@ pub(super) fn csv_field(field: &str) -> String {
     }
 }
 
-/// The lines of `value` as one. A password may hold several blanks.
+/// The lines of `value` as one line. A password may contain consecutive spaces.
 fn one_line(value: &str) -> String {
     let lines = value.lines().map(str::trim).filter(|line| !line.is_empty());
     if value.contains(['\n', '\r']) {
@@ -321,7 +321,7 @@ fn one_line(value: &str) -> String {
     }
 }
 
-/// The bundle of certificates that containers are handed: what the environment names, else the
+/// The bundle of certificates that containers inherit: the environment's, or the
 /// system's.
 pub(super) fn ca_bundle(host: &dyn Host) -> Option<Utf8PathBuf> {
     let named = ["SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "PIP_CERT"];
@@ -329,7 +329,7 @@ pub(super) fn ca_bundle(host: &dyn Host) -> Option<Utf8PathBuf> {
     named.chain(CA_BUNDLES.map(Utf8PathBuf::from)).find(|path| host.size(path).is_some())
 }
 
-/// Whether a URL, or a proxy written without its scheme, names this machine itself.
+/// Whether a URL, or a proxy without a scheme, refers to this machine itself.
 pub(crate) fn is_loopback(url: &str) -> bool {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();

@@ -39,7 +39,7 @@ impl Host for Machine {
 }
 
 #[test]
-fn a_bare_machine_hands_on_nothing() {
+fn a_bare_machine_passes_nothing_on() {
     let settings = HostSettings::gather(&Machine::default(), "");
     assert_eq!(settings, HostSettings::default());
     assert!(settings.secrets().is_empty());
@@ -73,7 +73,7 @@ fn pip_files_are_merged_in_pips_order_and_the_environment_wins() {
 }
 
 #[test]
-fn only_proxies_of_apt_are_handed_on() {
+fn only_apts_proxies_are_inherited() {
     let dump = "Acquire \"\";\nAcquire::http::Proxy \"http://proxy.example:3128\";\n\
                 Acquire::https::Proxy \"\";\n\
                 Acquire::http::Proxy-Auto-Detect \"/usr/bin/find-proxy\";\nAcquire::Check-Date \"false\";\n";
@@ -96,7 +96,7 @@ fn a_log_shows_neither_urls_nor_hosts_nor_passwords() {
 }
 
 #[test]
-fn the_bundle_that_the_environment_names_comes_first() {
+fn the_environments_bundle_comes_first() {
     let files = BTreeMap::from([("/etc/ssl/certs/ca-certificates.crt", "x"), ("/my.pem", "y")]);
     let machine = Machine { vars: BTreeMap::from([("SSL_CERT_FILE", "/my.pem")]), files };
     let settings = HostSettings::gather(&machine, "");
@@ -114,7 +114,7 @@ fn settings_of<const V: usize, const F: usize>(
 }
 
 #[test]
-fn a_named_index_of_uv_travels_with_its_password_and_pip_gets_both() {
+fn a_named_index_of_uv_keeps_its_password_and_pip_gets_both() {
     let settings = settings_of(
         [
             ("UV_INDEX", "corp-x=https://pkgs.example/simple"),
@@ -135,7 +135,7 @@ fn a_named_index_of_uv_travels_with_its_password_and_pip_gets_both() {
 }
 
 #[test]
-fn uv_toml_is_read_the_users_over_the_systems_and_the_environment_wins() {
+fn uv_toml_of_the_user_overrides_the_systems_and_the_environment_wins() {
     let user = "no-index = false\nfind-links = [\"/here\", \"https://flat.example/w\"]\n\
         [[index]]\nname = \"a\"\nurl = \"https://a.example/\"\n\
         [[index]]\nname = \"only\"\nurl = \"https://only.example/\"\nexplicit = true\n\
@@ -155,7 +155,7 @@ fn uv_toml_is_read_the_users_over_the_systems_and_the_environment_wins() {
     assert_eq!(settings["PIP_INDEX_URL"], "https://env.example/");
     assert!(!settings.contains_key("UV_DEFAULT_INDEX"));
     let named = settings_of([("XDG_CONFIG_HOME", "/x"), ("UV_CONFIG_FILE", "/n")], files);
-    assert!(named.is_empty(), "a named file stands for all others");
+    assert!(named.is_empty(), "a named file replaces all others");
 }
 
 #[test]
@@ -166,7 +166,7 @@ fn pip_reads_the_folders_of_the_desktop_standard() {
         ("/named", "[global]\nretries = 9\n"),
     ];
     let settings = settings_of([("XDG_CONFIG_HOME", "/x")], files);
-    assert_eq!(settings["PIP_INDEX_URL"], "https://install.example/", "as pip: install wins");
+    assert_eq!(settings["PIP_INDEX_URL"], "https://install.example/", "as in pip, the install section wins");
     assert_eq!(settings["PIP_RETRIES"], "7");
     let named = [("XDG_CONFIG_HOME", "/x"), ("PIP_CONFIG_FILE", "/named")];
     assert_eq!(settings_of(named, files)["PIP_RETRIES"], "9");
@@ -175,7 +175,7 @@ fn pip_reads_the_folders_of_the_desktop_standard() {
 }
 
 #[test]
-fn tokens_of_cargos_registries_travel_and_the_one_that_publishes_does_not() {
+fn tokens_of_cargos_registries_are_inherited_but_not_the_one_that_publishes() {
     let text = "[registry]\ntoken = \"publish\"\n[registries.my-corp]\ntoken = \"made-up\"\n";
     let settings = settings_of([("HOME", "/h")], [("/h/.cargo/credentials.toml", text)]);
     assert_eq!(
@@ -185,7 +185,7 @@ fn tokens_of_cargos_registries_travel_and_the_one_that_publishes_does_not() {
 }
 
 #[test]
-fn apts_passwords_travel_as_a_secret_of_their_own() {
+fn apts_passwords_are_a_separate_secret() {
     let files = BTreeMap::from([
         ("/etc/apt/auth.conf", "machine a.example login me password made-up\n"),
         ("/etc/apt/auth.conf.d/b.conf", "machine b.example login me password made-up-too"),
@@ -200,7 +200,7 @@ fn apts_passwords_travel_as_a_secret_of_their_own() {
 }
 
 #[test]
-fn a_proxy_or_an_index_on_this_machines_own_address_is_known_for_it() {
+fn proxies_and_indexes_on_a_loopback_address_are_reported() {
     for url in ["http://127.0.0.1:3128", "localhost:8080", "http://me:pw@[::1]:1/", "127.3.2.1:1"] {
         assert!(is_loopback(url), "{url}");
     }
@@ -250,7 +250,7 @@ fn a_file_that_cannot_be_read_is_a_problem_and_shows_nothing() {
 }
 
 #[test]
-fn cargos_configuration_travels_without_programs_flags_and_paths() {
+fn cargos_configuration_is_inherited_without_programs_flags_and_paths() {
     let text = "[build]\nrustc-wrapper = \"sccache\"\nrustflags = [\"-Ctarget-cpu=native\"]\n\
         [env]\nA = \"b\"\n[registry]\ntoken = \"publish\"\n\
         [http]\ncainfo = \"/ca.pem\"\nproxy = \"http://p.example:1\"\n\
@@ -267,7 +267,7 @@ fn cargos_configuration_travels_without_programs_flags_and_paths() {
 }
 
 #[test]
-fn the_table_of_uv_pip_comes_before_the_rest() {
+fn the_table_of_uv_pip_overrides_the_rest() {
     let text = "index-url = \"https://top.example/\"\nextra-index-url = [\"https://t.example/\"]\n\
         [pip]\nindex-url = \"https://pip.example/\"\nextra-index-url = [\"https://p.example/\"]\n";
     let settings = settings_of([("XDG_CONFIG_HOME", "/x")], [("/x/uv/uv.toml", text)]);
@@ -277,7 +277,7 @@ fn the_table_of_uv_pip_comes_before_the_rest() {
 }
 
 #[test]
-fn a_value_travels_as_it_is_and_lines_become_one() {
+fn a_value_stays_unchanged_and_its_lines_become_one() {
     let settings = settings_of(
         [
             ("UV_INDEX_A_PASSWORD", "a  b "),
@@ -293,7 +293,7 @@ fn a_value_travels_as_it_is_and_lines_become_one() {
 }
 
 #[test]
-fn an_index_that_is_a_path_of_this_machine_is_known_for_it() {
+fn an_index_that_is_a_local_path_is_reported() {
     let vars = BTreeMap::from([
         ("PIP_INDEX_URL", "file:///srv/simple"),
         ("UV_INDEX", "https://a.example/ corp=/srv/b"),
@@ -313,7 +313,7 @@ fn an_index_that_is_a_path_of_this_machine_is_known_for_it() {
     assert_eq!(settings.path_settings(), expected);
 }
 
-/// The depth of a line decides what it belongs to, as for Python's `configparser`.
+/// The indentation of a line determines its key, as in Python's `configparser`.
 #[test]
 fn a_pip_conf_may_be_indented() {
     let text = "[global]\n  index-url = https://a.example/\n  retries = 3\n  # a list\n  extra-index-url =\n\
@@ -326,7 +326,7 @@ fn a_pip_conf_may_be_indented() {
 }
 
 #[test]
-fn the_share_of_the_cores_is_a_setting_of_the_build() {
+fn the_number_of_cores_is_a_setting_of_the_build() {
     let settings = HostSettings { cores: Some(3), ..HostSettings::default() };
     assert_eq!(settings.text("cores").unwrap(), "3");
     assert_eq!(settings.secrets(), ["id=cores,env=XTASK_HOST_CORES"]);

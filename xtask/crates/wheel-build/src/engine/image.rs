@@ -1,4 +1,4 @@
-//! What a base image is, whichever way it came.
+//! A base image and its origin.
 
 use std::collections::BTreeMap;
 
@@ -8,16 +8,16 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Origin {
-    /// It was in the engine.
+    /// The engine already had it.
     Local,
-    /// A registry gave it.
+    /// A registry.
     Pulled,
     /// Made from the distribution's packages.
     Bootstrapped,
 }
 
 impl Origin {
-    /// The word that the build metadata uses.
+    /// The word in the build metadata.
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Local => "local",
@@ -30,17 +30,17 @@ impl Origin {
 /// A base image that the engine can build from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct BaseImage {
-    /// What `FROM` says.
+    /// The reference for `FROM`.
     pub reference: String,
     /// Its manifest digest, `sha256:…`.
     pub digest: String,
     /// Where it came from.
     pub origin: Origin,
-    /// The named contexts that a build has to be given with it: the image itself, where the builder
-    /// does not see those of the engine, and what was built on it beforehand.
+    /// The named contexts that a build needs with it: the image itself, if the builder cannot see the engine's
+    /// images, and pre-built images on top of it.
     pub contexts: BTreeMap<String, String>,
-    /// The same system's image for the engine's own platform, where an emulated compiler's work may be
-    /// done by programs from there.
+    /// The same system's image for the engine's own platform, if its programs may do the work of an emulated
+    /// compiler.
     pub native: Option<String>,
 }
 

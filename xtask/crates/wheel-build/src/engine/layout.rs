@@ -1,5 +1,5 @@
-//! Images handed to builders that do not see those of the engine: as OCI image layouts (OCI image
-//! specification 1.0, `image-layout.md`), folders that the client sends along with the build.
+//! Images for builders that cannot see the engine's: OCI image layouts (OCI image specification 1.0,
+//! `image-layout.md`), folders that the client sends with the build.
 
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::Deserialize;
@@ -31,7 +31,7 @@ impl Layout {
         &self.digest
     }
 
-    /// `image` with this layout as the named context that stands for it.
+    /// `image` with this layout as its named context.
     #[must_use]
     pub(crate) fn stand_for(&self, mut image: BaseImage) -> BaseImage {
         let context = format!("oci-layout://{}@{}", self.folder, self.digest);
@@ -39,7 +39,7 @@ impl Layout {
         image
     }
 
-    /// The layout that an earlier run kept under `key`, if it is there.
+    /// The layout that an earlier run stored under `key`, if it exists.
     pub(crate) fn present(engine: &Engine, key: &str) -> Option<Self> {
         Self::read(&folder(engine, key)).ok()
     }
@@ -55,20 +55,20 @@ impl Layout {
     }
 }
 
-/// Where the layouts are.
+/// The folder of all layouts.
 fn store(engine: &Engine) -> Utf8PathBuf {
     engine.root.join("target/xtask/base/layouts")
 }
 
-/// Where the layout under `key` is. Clients read neither `:` nor `@` in the path of a layout.
+/// The folder of the layout with `key`. Clients accept neither `:` nor `@` in the path of a layout.
 fn folder(engine: &Engine, key: &str) -> Utf8PathBuf {
     store(engine).join(&wheel_audit::digest::of_bytes(key.as_bytes())[..32])
 }
 
-/// The image `reference` of the engine, unpacked; `digest` is its identity there.
+/// Exports the engine's image `reference`; `digest` identifies it there.
 ///
 /// # Errors
-/// When the engine cannot write it, or not as an OCI layout.
+/// If the engine cannot export it, or not as an OCI layout.
 pub(crate) fn of_image(
     engine: &Engine,
     reference: &str,
@@ -86,10 +86,10 @@ pub(crate) fn of_image(
     unpack(engine, &archive, &key)
 }
 
-/// The image archive `archive`, unpacked and kept under `key`.
+/// Unpacks the image archive `archive` and stores it under `key`.
 ///
 /// # Errors
-/// When it cannot be read, or is no OCI layout.
+/// If the archive cannot be read, or is not an OCI layout.
 pub(crate) fn unpack(
     engine: &Engine,
     archive: &Utf8Path,
@@ -102,13 +102,13 @@ pub(crate) fn unpack(
     if !draft.path().join("oci-layout").is_file() {
         return Err(EngineError::Unusable(
             UserError::new(
-                "the builder does not see the engine's images, and the engine cannot hand one \
-             over as an OCI layout",
+                "the builder cannot see the engine's images, and the engine cannot export one as an \
+             OCI layout",
             )
-            .hint("engines since 25.0 can; or let a registry give the base image"),
+            .hint("use an engine of version 25.0 or later, or a registry that has the base image"),
         ));
     }
-    // By rename: what is there under its digest is whole.
+    // By rename, so that an existing folder is complete.
     if !target.exists() {
         fs_err::rename(draft.keep(), &target)?;
     }

@@ -1,8 +1,8 @@
-//! Base images that the engine has already, and under which digest they count.
+//! Base images in the engine, and their digests.
 //!
-//! An image counts under the digest that its name stands for: the pinned one, or that of the tag. Of an
-//! index, which many platforms share, the one of this platform is pulled and remembered: an engine with
-//! the classic image store keeps one image for a reference, so that two platforms would take turns.
+//! The digest of an image is that of its name: the pinned one, or the tag's. From an index of many
+//! platforms, only this platform's image is pulled, and xtask records the index it belongs to: an engine with
+//! the classic image store keeps one image under a reference, so that platforms would replace each other.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -24,7 +24,7 @@ struct Inspected {
     repo_digests: Option<Vec<String>>,
 }
 
-/// The architecture of `reference` as the engine has it.
+/// The architecture of `reference` in the engine.
 pub(super) fn architecture(
     engine: &Engine,
     reference: &str,
@@ -32,8 +32,8 @@ pub(super) fn architecture(
     Ok(inspect(engine, reference, None)?.map(|found| found.architecture))
 }
 
-/// The image as the engine has it, if it is there for `platform` and with the pinned digest; no question
-/// takes longer than `limit`.
+/// The image in the engine, if it is for `platform` and has the pinned digest. No query takes longer
+/// than `limit`.
 pub(super) fn find(
     engine: &Engine,
     image: &str,
@@ -79,9 +79,9 @@ fn inspect(
     }
 }
 
-/// The digest that a tag stands for: its repository's. An image may have others' too, of mirrors that it
-/// was pulled from, and one that was made here has none. A pull by the digest of one platform's image adds that
-/// digest to those of the index; it counts only where there is no other.
+/// The digest of a tag, as listed for its repository. An image may also have digests of the mirrors that it was
+/// pulled from, and an image made here has none. A pull by the digest of a platform's image adds that digest, which
+/// only counts if there is no other.
 fn identity(engine: &Engine, image: &str, found: Inspected) -> String {
     let own = familiar(repository(image));
     let digests = found.repo_digests.unwrap_or_default();
@@ -99,36 +99,36 @@ fn repository(image: &str) -> &str {
     &image[..end]
 }
 
-/// A repository as people write it: `debian`, where other programs write `docker.io/library/debian`.
+/// The short form of a repository: `debian` instead of `docker.io/library/debian`.
 fn familiar(repository: &str) -> &str {
     let short = repository.strip_prefix("docker.io/").unwrap_or(repository);
     short.strip_prefix("library/").unwrap_or(short)
 }
 
-/// `image` pinned to `digest`, its tag left out: `debian@sha256:…`.
+/// `image` with `digest` instead of its tag: `debian@sha256:…`.
 pub(super) fn by_digest(image: &str, digest: &str) -> String {
     format!("{}@{digest}", repository(image))
 }
 
-/// Where the digests of the platforms' images are kept, one file each.
+/// The folder with the digests of the platforms' images, one file each.
 fn memories(engine: &Engine) -> Utf8PathBuf {
     engine.root.join("target/xtask/base/manifests")
 }
 
-/// Where the digest of a platform's image in an index is kept. It can never be another.
+/// The file with the digest of a platform's image in an index. Its contents never change.
 fn memory(engine: &Engine, image: &str, index: &str, platform: &Platform) -> Utf8PathBuf {
     let key = format!("{} {platform}", by_digest(image, index));
     let name = &digest::of_bytes(key.as_bytes())[..32];
     memories(engine).join(name)
 }
 
-/// Every digest that is remembered as one platform's image, and so is no index.
+/// All recorded digests of platform images. None of them is an index.
 fn manifests(engine: &Engine) -> BTreeSet<String> {
     let entries = memories(engine).read_dir_utf8().into_iter().flatten().filter_map(Result::ok);
     entries.filter_map(|entry| fs_err::read_to_string(entry.path()).ok()).collect()
 }
 
-/// Remembers which image of an index `platform` has; of a digest that is no index, itself.
+/// Records the image of `platform` in an index. For a digest that is not an index, records the digest itself.
 pub(super) fn remember(
     engine: &Engine,
     image: &str,

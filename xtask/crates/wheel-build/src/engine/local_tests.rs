@@ -7,7 +7,7 @@ use crate::engine::client::Client;
 use crate::engine::host::HostSettings;
 use crate::exec::{Captured, Exec};
 
-/// An engine that has `images`: what `image inspect` says, by reference.
+/// An engine with `images`: the output of `image inspect` by reference.
 fn engine(root: &camino::Utf8Path, images: &[(&str, &str)]) -> Engine {
     let own = |&(name, text): &(&str, &str)| (name.to_owned(), text.to_owned());
     let images: BTreeMap<String, String> = images.iter().map(own).collect();
@@ -42,7 +42,7 @@ fn found(
 }
 
 #[test]
-fn an_image_of_many_names_has_one_digest_for_each() {
+fn an_image_with_several_names_has_a_digest_for_each() {
     let digests = ["mirror.example/debian@sha256:11", "docker.io/library/debian@sha256:22"];
     let text = inspected("amd64", &digests);
     let names = ["debian:12", "mirror.example/debian:12", "mine:1", "debian@sha256:22"];
@@ -58,13 +58,13 @@ fn an_image_of_many_names_has_one_digest_for_each() {
 }
 
 #[test]
-fn platforms_of_one_pinned_index_are_kept_apart() {
+fn platforms_of_one_pinned_index_are_separate() {
     let folder = tempfile::tempdir().unwrap();
     let root = camino::Utf8Path::from_path(folder.path()).unwrap();
     let manifest = |digit: &str| format!("sha256:{}", digit.repeat(64));
     let (amd64, arm64) = (manifest("a"), manifest("b"));
     let names = [format!("rocky@{amd64}"), format!("rocky@{arm64}")];
-    // As the classic image store has them, where the index was pulled for arm64 last.
+    // As the classic image store has them if the index was pulled for arm64 last.
     let texts = [inspected("amd64", &[&names[0]]), inspected("arm64", &[&names[1]])];
     let images =
         [(&*names[0], &*texts[0]), (&*names[1], &*texts[1]), ("rocky@sha256:1d", &*texts[1])];
@@ -72,22 +72,22 @@ fn platforms_of_one_pinned_index_are_kept_apart() {
     let all = || {
         ["linux/amd64", "linux/arm64"].map(|it| found(&engine, "rocky:9", Some("sha256:1d"), it))
     };
-    assert_eq!(all()[0], None, "nothing is known of the index yet");
+    assert_eq!(all()[0], None, "the index is still unknown");
     for (platform, manifest) in [("linux/amd64", &amd64), ("linux/arm64", &arm64)] {
         let platform = platform.parse().unwrap();
         remember(&engine, "rocky:9", "sha256:1d", &platform, manifest).unwrap();
     }
-    // Each under its own name, and both under the digest that is pinned.
+    // Each under its own name, both with the pinned digest.
     assert_eq!(all(), names.map(|name| Some((name, "sha256:1d".to_owned()))));
 }
 
 #[test]
-fn a_pull_by_the_digest_of_one_platform_leaves_an_image_its_identity() {
+fn a_pull_by_the_digest_of_one_platform_keeps_the_images_identity() {
     let folder = tempfile::tempdir().unwrap();
     let root = camino::Utf8Path::from_path(folder.path()).unwrap();
     let digest = |digit: &str| format!("sha256:{}", digit.repeat(64));
     let platform = "linux/amd64".parse().unwrap();
-    // The hashes' order says nothing about which of them is the index.
+    // The order of the hashes does not show which one is the index.
     for (index, manifest) in [(digest("a"), digest("b")), (digest("d"), digest("c"))] {
         let [first, second] =
             [&index, &manifest].map(|it| format!("docker.io/library/debian@{it}"));
@@ -102,7 +102,7 @@ fn a_pull_by_the_digest_of_one_platform_leaves_an_image_its_identity() {
             [before, seen(&[&first, &second]), seen(&[&second, &first])],
             [(); 3].map(|()| index.clone())
         );
-        assert_eq!(seen(&[&second]), manifest, "the only one there is");
+        assert_eq!(seen(&[&second]), manifest, "the only digest");
     }
 }
 

@@ -1,7 +1,7 @@
 //! Driving the container engine: base images, builds, progress, failures.
 //!
-//! Architecture invariant: nothing here knows what a wheel or an ELF file is, beyond the header by
-//! which the kernel knows a foreign program ([`binfmt`]).
+//! Invariant: nothing here knows wheels or ELF files, except the header that the kernel uses to recognise a
+//! foreign program ([`binfmt`]).
 
 pub(crate) mod archive;
 pub(crate) mod bake;
@@ -43,29 +43,29 @@ use self::progress::Event;
 use crate::config::{Cache, Platform};
 use crate::exec::{Exec, ExecError, Step};
 
-/// Longest line of the client's output that is taken in one piece.
+/// Maximum length of one line of the client's output.
 const MAX_LINE: usize = 4 * 1024 * 1024;
-/// How many of the client's own words are kept for an error message.
+/// Maximum number of the client's own lines in an error message.
 const SAID_LINES: usize = 30;
 
-/// An engine that is there, and what it inherits from this machine.
+/// A running engine, and the settings that it inherits from this machine.
 #[derive(Debug, Clone)]
 pub(crate) struct Engine {
-    /// Starts its client.
+    /// Starts the client.
     pub exec: Exec,
-    /// Workspace root: where its client runs.
+    /// Workspace root, the client's working folder.
     pub root: Utf8PathBuf,
     /// The build context, relative to the workspace root.
     pub assets: Utf8PathBuf,
-    /// What the containers inherit while they build.
+    /// The settings that containers inherit.
     pub host: HostSettings,
-    /// How it is reached.
+    /// How to reach the engine.
     pub client: Client,
-    /// The caches that builds use beside the engine's own.
+    /// The caches outside of the engine.
     pub cache: Cache,
 }
 
-/// What the machine has that an engine runs on.
+/// The capacity of the engine's machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Capacity {
     /// Processor cores.
@@ -75,7 +75,7 @@ pub(crate) struct Capacity {
 }
 
 impl Engine {
-    /// What the engine says its machine has; `None` where it does not say.
+    /// The capacity that the engine reports; `None` if it does not.
     pub(crate) fn capacity(&self) -> Option<Capacity> {
         let format = "{{.NCPU}} {{.MemTotal}}";
         let text = self.query(&self.client.step(["info", "--format", format])).ok()?;
@@ -83,20 +83,20 @@ impl Engine {
         Some(Capacity { cores: cores.parse().ok()?, memory: memory.parse().ok()? })
     }
 
-    /// The engine that `platform` is built on.
+    /// The engine that builds for `platform`.
     #[must_use]
     pub(crate) fn on(&self, platform: &Platform) -> Self {
         Self { client: self.client.on(platform), ..self.clone() }
     }
 
-    /// The platforms that can be built for, natively or emulated, on any of the engines.
+    /// The platforms that any of the engines can build for, natively or emulated.
     pub(crate) fn platforms(&self) -> Result<Vec<Platform>, EngineError> {
         if !self.client.tool.has_builders() {
             return podman::platforms(self);
         }
         let mut platforms = self.builder()?.platforms;
         for platform in self.client.nodes.keys() {
-            // Asked, not believed: a machine that is away has to be said before anything begins.
+            // Ask the machine, so that an unreachable one is reported before anything begins.
             let node = self.on(platform).builder()?;
             platforms.retain(|known| known != platform);
             platforms.extend(node.platforms.into_iter().filter(|known| known == platform));
@@ -104,7 +104,7 @@ impl Engine {
         Ok(platforms)
     }
 
-    /// The builder, as it describes itself.
+    /// The builder in use.
     pub(crate) fn builder(&self) -> Result<Builder, EngineError> {
         let mut step = self.client.step(["buildx", "inspect", "--bootstrap"]);
         if let Some(name) = &self.client.builder {
@@ -114,15 +114,15 @@ impl Engine {
         Ok(Builder::read(&text))
     }
 
-    /// Whether builds see the images that the engine has.
+    /// Whether builds can see the engine's images.
     ///
     /// # Errors
-    /// When there is no such builder.
+    /// If the builder does not exist.
     pub(crate) fn sees_local_images(&self) -> Result<bool, EngineError> {
         Ok(!self.client.tool.has_builders() || self.builder()?.sees_local_images())
     }
 
-    /// Whether client and buildx are new enough; `false` also where they do not answer.
+    /// Whether client and buildx are new enough; `false` if they do not answer.
     pub(crate) fn is_new_enough(&self) -> bool {
         if !self.client.tool.has_builders() {
             return true; // Its own check says more.
@@ -135,18 +135,18 @@ impl Engine {
         };
         let buildx = self.exec.read(&self.client.step(["buildx", "version"]));
         let buildx = buildx.ok().and_then(|text| doctor::docker::read_buildx(&text));
-        // A builder elsewhere needs no engine here.
+        // A remote builder needs no engine here.
         let elsewhere = || self.builder().is_ok_and(|builder| !builder.is_the_engines_own());
         (engine || elsewhere())
             && buildx.is_some_and(|found| found >= doctor::docker::OLDEST_BUILDX)
     }
 
-    /// Runs a short question to the engine; a failure is named for what it is.
+    /// Runs a short query and determines the cause of a failure.
     pub(crate) fn query(&self, step: &Step) -> Result<String, EngineError> {
         Self::named(self.exec.read(step))
     }
 
-    /// As [`Self::query`], again where a registry failed for a moment.
+    /// Like [`Self::query`], and retries if a registry fails temporarily.
     pub(crate) fn query_again(&self, step: &Step) -> Result<String, EngineError> {
         Self::named(self.exec.read_again(step))
     }
@@ -161,10 +161,10 @@ impl Engine {
         })
     }
 
-    /// The call that carries out `bake`.
+    /// The call for `bake`.
     ///
     /// # Errors
-    /// [`EngineError::Unusable`] for what the program cannot do.
+    /// [`EngineError::Unusable`] if the program does not support the request.
     pub(crate) fn bake_step(&self, bake: &Bake<'_>) -> Result<Step, EngineError> {
         let client = self.client.on(bake.platform);
         if client.tool.has_builders() {
@@ -174,12 +174,12 @@ impl Engine {
         }
     }
 
-    /// Carries out one bake call. Everything it prints goes to `log` as text, without the host's
-    /// settings; `on_event` sees it as it happens. If a cache outside of the engine may have failed the call, a second
-    /// one uses none: `BuildKit` finds out late that a layer is lost, when a step needs it.
+    /// Runs one bake call. All output goes to `log` as text, without the host's settings, and to `on_event`
+    /// immediately. If a cache outside of the engine may have caused a failure, a second call uses no cache:
+    /// `BuildKit` only notices a missing layer when a step needs it.
     ///
     /// # Errors
-    /// [`EngineError`]: the failed step with its last lines, a full disk, an engine that is gone.
+    /// [`EngineError`]: the failed step with its error, a full disk, an engine that stopped.
     pub(crate) fn bake(
         &self,
         bake: &Bake<'_>,
@@ -192,12 +192,12 @@ impl Engine {
         if !uses_caches || !error.may_be_the_cache() {
             return called;
         }
-        let name = "build with layers of a cache".to_owned();
+        let name = "build with layers from a cache".to_owned();
         on_event(&Event::NoCache { name, error: error.to_string() });
         self.call(&Bake { cached: Cached::No, ..bake.clone() }, log, on_event)
     }
 
-    /// One call of the engine's client.
+    /// Runs one call of the engine's client.
     fn call(
         &self,
         bake: &Bake<'_>,

@@ -1,7 +1,7 @@
-//! podman in docker's place: the same Dockerfile by `podman build`, for machines that have no Docker.
+//! podman instead of docker: builds the same Dockerfile with `podman build`.
 //!
-//! It has no bake, no builders and no caches outside of itself; what was asked for and is not there is
-//! said beforehand ([`check`]), and nothing is left out silently.
+//! podman has no bake, no builders and no external caches. [`check`] rejects requests that need them, so that
+//! nothing is ignored silently.
 
 use camino::Utf8Path;
 use wheel_audit::UserError;
@@ -16,12 +16,12 @@ use super::{Engine, EngineError};
 use crate::config::Platform;
 use crate::exec::{ExecError, Step};
 
-/// The oldest that can do the work: the first with named contexts (podman 4.2 release notes).
+/// The oldest supported version: the first with named contexts (podman 4.2 release notes).
 pub(crate) const OLDEST: Version = Version::new(4, 2, 0);
 const DOCKERFILE: &str = "docker/Dockerfile.wheels";
 
-/// The targets of the bake file in the Dockerfile's words: the stage of each, and the `SOURCE_KIND`
-/// that it sets. An end-to-end test holds them against what bake makes of its file.
+/// The targets of the bake file, with the Dockerfile stage and the `SOURCE_KIND` of each. An end-to-end test
+/// compares them with bake's interpretation of its file.
 pub const TARGETS: [(&str, &str, Option<&str>); 10] = [
     ("wheel-builder", "output", Some("sdist")),
     ("wheel-builder-local", "output", Some("local")),
@@ -35,30 +35,30 @@ pub const TARGETS: [(&str, &str, Option<&str>); 10] = [
     ("try", "try", None),
 ];
 
-/// Whether podman can do what `engine` asks of it.
+/// Checks whether podman supports the requests of `engine`.
 ///
 /// # Errors
-/// [`EngineError::Unusable`] that names what it lacks, or is too old for.
+/// [`EngineError::Unusable`] with the unsupported request, or the version.
 pub(crate) fn check(engine: &Engine) -> Result<(), EngineError> {
     let client = &engine.client;
     let asked = [
-        (client.builder.is_some(), "`--builder`: it has no buildx"),
-        (!engine.cache.from.is_empty(), "`--cache-from`: its layers are its only cache"),
-        (!engine.cache.to.is_empty(), "`--cache-to`: its layers are its only cache"),
+        (client.builder.is_some(), "`--builder`, because it has no buildx"),
+        (!engine.cache.from.is_empty(), "`--cache-from`, because its layers are its only cache"),
+        (!engine.cache.to.is_empty(), "`--cache-to`, because its layers are its only cache"),
         (
             client.endpoint.is_some() || !client.nodes.is_empty(),
-            "`--engine-host`: `CONTAINER_HOST` tells podman itself where its service is",
+            "`--engine-host`; set `CONTAINER_HOST` to the address of podman's service",
         ),
     ];
     if let Some((_, lack)) = asked.iter().find(|(is_asked, _)| *is_asked) {
         return Err(EngineError::Unusable(UserError::new(format!(
-            "podman has nothing for {lack}"
+            "podman does not support {lack}"
         ))));
     }
     let text = engine.query(&client.step(["version", "--format", "{{.Client.Version}}"]))?;
     if Version::parse(&text).is_some_and(|version| version < OLDEST) {
         return Err(EngineError::Unusable(UserError::new(format!(
-            "podman {} was found, {OLDEST} or later is needed: it is the first with named contexts",
+            "podman {} found, {OLDEST} or later required for named contexts",
             text.trim()
         ))));
     }
@@ -83,10 +83,10 @@ pub(crate) fn platforms(engine: &Engine) -> Result<Vec<Platform>, EngineError> {
     Ok(native.into_iter().chain(emulated).collect())
 }
 
-/// The call that does what `bake` asks for, to be run in the workspace `root`.
+/// The call for `bake`, to run in the workspace `root`.
 ///
 /// # Errors
-/// [`EngineError::Unusable`] for what podman cannot make.
+/// [`EngineError::Unusable`] if podman does not support the request.
 pub(crate) fn step(
     bake: &Bake<'_>,
     client: &Client,
@@ -98,10 +98,10 @@ pub(crate) fn step(
     let (Some((_, stage, source)), Output::Folder(folder)) = (known, &bake.output) else {
         return Err(EngineError::Unusable(
             UserError::new(format!(
-                "podman does not make `{}`: it cannot put an image in the place of a stage",
+                "podman cannot build `{}`: it does not support an image in place of a stage",
                 bake.target
             ))
-            .hint("base images that are built beforehand need docker with buildx"),
+            .hint("use docker with buildx for pre-built base images"),
         ));
     };
     let dockerfile = assets.join(DOCKERFILE);
@@ -120,7 +120,7 @@ pub(crate) fn step(
         step = step.arg("--no-cache");
     }
     let fixed = source.map(|kind| format!("SOURCE_KIND={kind}"));
-    // A default alone is not enough for the name of a stage: older ones look it up before that.
+    // Older versions look up a stage's name before the argument's default applies.
     let off = (!bake.args.contains_key("ACCELERATE")).then(|| "ACCELERATE=off".to_owned());
     let own = bake.args.iter().map(|(name, value)| format!("{name}={value}"));
     for argument in fixed.into_iter().chain(off).chain(own) {

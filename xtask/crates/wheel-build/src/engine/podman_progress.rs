@@ -1,31 +1,31 @@
-//! What podman prints of a build, read as its progress.
+//! Parses podman's build output as progress.
 
 use std::collections::BTreeMap;
 
 use super::progress::{Event, FailedStep, Follow, Recent};
 
-/// How podman begins the error of a step (containers/buildah, `imagebuildah/stage_executor.go`).
+/// The start of podman's error about a step (containers/buildah, `imagebuildah/stage_executor.go`).
 const OF_STEP: &str = "building at STEP ";
 
-/// Fewest and most digits of an image's id, as podman prints it.
+/// Minimum and maximum number of digits of an image's id in podman's output.
 const ID_DIGITS: std::ops::RangeInclusive<usize> = 8..=64;
 
-/// Follows one build by what podman prints (containers/buildah, `imagebuildah/stage_executor.go`).
+/// Parses one build's output (containers/buildah, `imagebuildah/stage_executor.go`).
 ///
-/// What a step prints comes through the same pipes. After the first step every line counts as the output of the
-/// last one, unless podman can have written it at this point.
+/// The output of steps comes through the same pipes. After the first step, every line counts as output of the
+/// current step, unless podman can have written it at this point.
 #[derive(Debug, Default)]
 pub(super) struct Progress {
     /// The last step that began.
     last: Option<Last>,
-    /// The last step of each stage that began. podman begins stages in any order, leaves out those that nothing
-    /// needs, and suspends one that copies from another.
+    /// The last step of each stage that began. podman begins stages in any order, skips unneeded ones, and suspends a
+    /// stage that copies from another.
     counts: BTreeMap<u32, Count>,
     output: Recent,
-    /// An error as podman writes them, in the last line; a step may print such lines, too.
+    /// An error in podman's format in the last line. A step may print such a line as well.
     error: Option<String>,
-    /// The error that names a step. It comes through another pipe than the steps do, so that it may be read
-    /// before the last of their lines.
+    /// The error that names a step. It comes through a different pipe than the steps, possibly before the last of
+    /// their lines.
     of_step: Option<String>,
 }
 
@@ -35,7 +35,7 @@ struct Last {
     ended: bool,
 }
 
-/// Where a step stands among those of its build.
+/// The position of a step in its build.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Count {
     /// The stage, and the number of stages.
@@ -84,7 +84,7 @@ impl Follow for Progress {
 }
 
 impl Progress {
-    /// The events of a line with which podman begins a step.
+    /// The events of a line in which podman begins a step.
     fn step(&mut self, text: &str) -> Option<Vec<Event>> {
         let (stage, count, instruction) = step_line(text)?;
         if !self.may_begin(count) {
@@ -100,19 +100,19 @@ impl Progress {
         Some(events)
     }
 
-    /// Whether podman can begin this step now: the next of its stage, with the totals that it planned.
+    /// Whether podman can begin this step now: the next one in its stage, with the planned totals.
     fn may_begin(&self, next: Count) -> bool {
         let possible =
             [next.stage, next.step].iter().all(|&(number, total)| number >= 1 && number <= total);
         let stages = self.counts.values().next().map_or(next.stage.1, |count| count.stage.1);
         let (before, steps) =
             self.counts.get(&next.stage.0).map_or((0, next.step.1), |count| count.step);
-        // The first line that is read may be of a build that is under way.
+        // The first line may belong to a build that is already running.
         let in_order = self.counts.is_empty() || next.step.0 == before.saturating_add(1);
         possible && next.stage.1 == stages && next.step.1 == steps && in_order
     }
 
-    /// A step may print such an error, too: that its own program failed has to be podman's word.
+    /// A step may print such an error as well. Only podman itself reports the exit status of a step's program.
     fn keep_error_of_step(&mut self, error: &str) {
         let is_status = |error: &str| error.starts_with("exit status ");
         if !self.of_step.as_deref().is_some_and(is_status) || is_status(error) {
@@ -134,7 +134,7 @@ impl Progress {
     }
 }
 
-/// `[9/24] STEP 4/4: RUN …`: the stage, both counts and the instruction. A build of one stage has no `[…]`.
+/// Parses `[9/24] STEP 4/4: RUN …`: the stage, both counts and the instruction. With one stage there is no `[…]`.
 fn step_line(text: &str) -> Option<(&str, Count, &str)> {
     let (stage, rest) = match text.strip_prefix('[') {
         Some(rest) => rest.split_once("] ")?,
@@ -150,7 +150,7 @@ fn step_line(text: &str) -> Option<(&str, Count, &str)> {
     Some((stage, Count { stage: pair(stage)?, step: pair(step)? }, instruction))
 }
 
-/// `--> 1f2e…` or `--> Using cache 1f2e…`, which end a step: whether its result was there already.
+/// Parses `--> 1f2e…` or `--> Using cache 1f2e…`, the end of a step: whether its result was cached.
 fn image_line(text: &str) -> Option<bool> {
     let rest = text.strip_prefix("--> ")?;
     let (cached, id) = match rest.strip_prefix("Using cache ") {
@@ -161,7 +161,7 @@ fn image_line(text: &str) -> Option<bool> {
     is_id.then_some(cached)
 }
 
-/// What podman says of a failure, without the command, which the step's name says already.
+/// podman's message about a failure without the command, which the step's name already contains.
 fn reason(error: &str) -> &str {
     error.rsplit_once("while running runtime: ").map_or(error, |(_, reason)| reason)
 }
@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn the_steps_of_a_podman_build_are_followed() {
+    fn the_steps_of_a_podman_build_are_parsed() {
         let (progress, events) = feed(&[
             "[1/2] STEP 1/2: FROM debian:12 AS base",
             "[1/2] STEP 2/2: RUN make",
@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn the_step_that_failed_is_named_with_its_last_lines() {
+    fn the_failed_step_is_reported_with_its_last_lines() {
         let (progress, _) = feed(&[
             "[16/24] STEP 7/7: RUN --mount=type=tmpfs,target=/tmp sh /xtask/build.sh",
             "error: no wheel",
@@ -251,9 +251,9 @@ mod tests {
     const FAILED: &str =
         "Error: building at STEP \"RUN make\": while running runtime: exit status 1";
 
-    /// Whatever a step prints, it is the step that failed, and podman said none of it.
+    /// Whatever a step prints, the step failed, and podman's own message is unaffected.
     #[test]
-    fn a_step_cannot_speak_for_podman() {
+    fn a_step_cannot_imitate_podman() {
         for printed in [
             &["--> fetching sources", "no space left on device"][..],
             &["--> Using cache of ccache", "Cannot connect to the Docker daemon"],
@@ -282,7 +282,7 @@ mod tests {
         }
     }
 
-    /// As podman 4.3 prints it: stages in any order, some never, and one that waits for another.
+    /// The output of podman 4.3: stages in any order, some never, one that waits for another.
     #[test]
     fn stages_come_in_any_order() {
         let (progress, events) = feed(&[
@@ -309,7 +309,7 @@ mod tests {
     }
 
     #[test]
-    fn what_podman_says_after_a_step_is_the_engines() {
+    fn podmans_message_after_a_step_is_about_the_engine() {
         let error = "committing container for step: write: no space left on device";
         let last = format!("Error: {error}");
         let (progress, events) = feed(&[&STEPS[..], &["--> 0123456789ab", &last]].concat());

@@ -1,4 +1,4 @@
-//! Base images that were built beforehand: where they lie, and whether one is there.
+//! Pre-built base images: where they are stored, and whether one exists.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -11,27 +11,27 @@ use super::registry::{self, Unknown};
 use super::{Engine, EngineError};
 use crate::config::Platform;
 
-/// First part of the names that they have in the engine. No registry of that name exists, so none is
-/// asked, and no image of the user's is called so.
+/// Prefix of their names in the engine. No registry has this name, so none is contacted, and no image of the
+/// user has it.
 pub(crate) const LOCAL: &str = "xtask-base";
-/// How much of the key is in a tag.
+/// Number of digits of the key in a tag.
 const KEY_DIGITS: usize = 16;
-/// Stages of the Dockerfile for which such an image stands.
+/// Stages of the Dockerfile that such an image replaces.
 pub(crate) const STAGES: [&str; 2] = ["base", "interpreter"];
 
-/// Labels that say what a base image stands on (OCI image specification 1.0, `annotations.md`).
+/// Labels with the base of an image (OCI image specification 1.0, `annotations.md`).
 pub(crate) const BASE_NAME: &str = "org.opencontainers.image.base.name";
-/// As [`BASE_NAME`].
+/// See [`BASE_NAME`].
 pub(crate) const BASE_DIGEST: &str = "org.opencontainers.image.base.digest";
 
-/// The name of one base image: decided by all that goes into it.
+/// The name of a base image. It depends on everything that goes into the image.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Name {
     /// Target and architecture: `debian12-amd64`.
     pub folder: String,
     /// Interpreter tag.
     pub interpreter: String,
-    /// Hash of all that goes into it.
+    /// Hash of everything that goes into it.
     pub key: String,
 }
 
@@ -41,7 +41,7 @@ impl Name {
         format!("{LOCAL}/{}:{}", self.folder, self.tag())
     }
 
-    /// Its reference in the repository of a registry: `registry.example/base:debian12-amd64-cp311-<hash>`.
+    /// Its reference in a registry's repository: `registry.example/base:debian12-amd64-cp311-<hash>`.
     pub(crate) fn within(&self, repository: &str) -> String {
         format!("{repository}:{}-{}", self.folder, self.tag())
     }
@@ -53,7 +53,7 @@ impl Name {
     }
 }
 
-/// A base image that is there.
+/// An existing base image.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Prebuilt {
     /// Its reference, without digest.
@@ -63,9 +63,9 @@ pub(crate) struct Prebuilt {
 }
 
 impl Prebuilt {
-    /// The named contexts by which it stands for its stages.
+    /// The named contexts that replace its stages.
     pub(crate) fn contexts(&self) -> BTreeMap<String, String> {
-        // A local name alone would be asked for in a registry as soon as it has a digest.
+        // A local name with a digest would cause a registry request.
         let image = if self.reference.starts_with(LOCAL) {
             format!("docker-image://{}", self.reference)
         } else {
@@ -75,7 +75,7 @@ impl Prebuilt {
     }
 }
 
-/// Looks for base images. A registry that did not answer is not asked again in the same run.
+/// Finds base images. A registry that did not answer is not contacted again in the same run.
 #[derive(Debug, Default)]
 pub(crate) struct Finder {
     repository: Option<String>,
@@ -90,15 +90,15 @@ struct Inspected {
 }
 
 impl Finder {
-    /// Looks in the engine and, where there is one, in the `repository` of a registry.
+    /// Searches the engine and, if given, the `repository` of a registry.
     pub(crate) fn new(repository: Option<&str>) -> Self {
         Self { repository: repository.map(str::to_owned), silent: Mutex::new(false) }
     }
 
-    /// The base image `name` for `platform`, wherever it is; `say` is told why a registry was no help.
+    /// Finds the base image `name` for `platform`. `note` receives the reason if the registry was of no use.
     ///
     /// # Errors
-    /// When the engine cannot be asked.
+    /// If the engine does not answer.
     pub(crate) fn find(
         &self,
         engine: &Engine,
@@ -124,14 +124,14 @@ impl Finder {
         match registry::published(engine, &reference)? {
             Ok(published) => Ok(Some(Prebuilt { reference, digest: published.digest })),
             Err(Unknown::Refused(_)) => {
-                say(&format!("no base image `{reference}`, building what it would hold"));
+                say(&format!("no base image `{reference}`; building its contents"));
                 Ok(None)
             }
             Err(Unknown::Silent(said)) => {
                 *silent = true;
                 say(&format!(
-                    "warning: `{repository}` was asked for a base image and gave none: {said}; \
-                     building without"
+                    "warning: no base image from `{repository}`: {said}; \
+                     building without one"
                 ));
                 Ok(None)
             }
@@ -139,10 +139,10 @@ impl Finder {
     }
 }
 
-/// The base image `name` as the engine has it.
+/// The base image `name` in the engine.
 ///
 /// # Errors
-/// When the engine cannot be asked.
+/// If the engine does not answer.
 pub(crate) fn local(
     engine: &Engine,
     name: &Name,
@@ -160,7 +160,7 @@ pub(crate) fn local(
     Ok(found.map(|image| Prebuilt { reference, digest: image.id }))
 }
 
-/// `base` with what stands for the stages on top of it.
+/// `base` with the contexts for the stages on top of it.
 #[must_use]
 pub(crate) fn on(base: &BaseImage, prebuilt: &Prebuilt) -> BaseImage {
     let mut base = base.clone();
@@ -168,11 +168,11 @@ pub(crate) fn on(base: &BaseImage, prebuilt: &Prebuilt) -> BaseImage {
     base
 }
 
-/// The base image `name` as the registry has it; one that did not answer is an error here, since it is
-/// to be pushed to.
+/// The base image `name` in the registry. A registry that does not answer is an error here, because the image is
+/// about to be pushed to it.
 ///
 /// # Errors
-/// When the registry does not answer.
+/// If the registry does not answer.
 pub(crate) fn published(
     engine: &Engine,
     name: &Name,
@@ -183,16 +183,16 @@ pub(crate) fn published(
         Ok(published) => Ok(Some(Prebuilt { reference, digest: published.digest })),
         Err(Unknown::Refused(_)) => Ok(None),
         Err(Unknown::Silent(said)) => Err(EngineError::Base(
-            UserError::new(format!("`{repository}` does not answer as a registry does: {said}"))
-                .hint("is it the right address? a private one needs `docker login`"),
+            UserError::new(format!("`{repository}` does not answer like a registry: {said}"))
+                .hint("check the address; for a private registry, run `docker login`"),
         )),
     }
 }
 
-/// Whether `repository` can be the name of a repository in a registry, without tag and digest.
+/// Checks the name of a registry's repository, without tag and digest.
 ///
 /// # Errors
-/// What is wrong with it.
+/// If the name is invalid.
 pub(crate) fn check_repository(repository: &str) -> Result<(), UserError> {
     let (host, path) = repository.split_once('/').unwrap_or((repository, ""));
     let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "._-/".contains(c);
@@ -200,16 +200,16 @@ pub(crate) fn check_repository(repository: &str) -> Result<(), UserError> {
     if is_host && !path.is_empty() && path.chars().all(plain) {
         return Ok(());
     }
-    Err(UserError::new(format!("`{repository}` is no repository of a registry")).hint(
-        "write it like `registry.example/wheels-base`, lower case and without a tag: each base image \
-         gets its own",
+    Err(UserError::new(format!("`{repository}` is not a valid registry repository")).hint(
+        "write it like `registry.example/wheels-base`, in lower case and without a tag, because each base image \
+         has its own",
     ))
 }
 
-/// Sees that the builder's images reach the engine and are seen there.
+/// Checks that the builder's images reach the engine and are visible there.
 ///
 /// # Errors
-/// When they do not.
+/// If they are not.
 pub(crate) fn can_keep(engine: &Engine) -> Result<(), EngineError> {
     if !engine.client.tool.has_builders() {
         return Ok(());
@@ -220,22 +220,22 @@ pub(crate) fn can_keep(engine: &Engine) -> Result<(), EngineError> {
     }
     Err(EngineError::Unusable(
         UserError::new(format!(
-            "the builder `{}` (driver `{}`) does not see the engine's images, so none are kept \
-         there for it",
+            "the builder `{}` (driver `{}`) cannot see the engine's images, so it cannot use base images \
+         there",
             builder.name, builder.driver
         ))
-        .hint("`cargo xtask base-image push --to REGISTRY/NAME` keeps them where it sees them"),
+        .hint("use `cargo xtask base-image push --to REGISTRY/NAME`, whose images it can see"),
     ))
 }
 
-/// A base image that the engine keeps.
+/// A base image stored in the engine.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Kept {
     /// Its reference.
     pub reference: String,
-    /// The image that it stands on, with its digest.
+    /// The image that it is based on, with its digest.
     pub base: String,
-    /// Its size, as the engine writes it.
+    /// Its size, as the engine prints it.
     pub size: String,
 }
 
@@ -247,10 +247,10 @@ struct Listed {
     size: String,
 }
 
-/// The base images that the engine keeps, in the order of their names.
+/// The base images in the engine, sorted by name.
 ///
 /// # Errors
-/// When the engine does not answer.
+/// If the engine does not answer.
 pub(crate) fn kept(engine: &Engine) -> Result<Vec<Kept>, EngineError> {
     let filter = format!("reference={LOCAL}/*");
     let args = ["image", "ls", "--format", "{{json .}}", "--filter", &filter];

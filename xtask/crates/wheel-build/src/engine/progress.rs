@@ -1,5 +1,5 @@
-//! BuildKit's machine-readable progress: one JSON object a line (`--progress=rawjson`, moby/buildkit
-//! `client.SolveStatus`), reduced to what a person and a log want to know.
+//! Parses BuildKit's machine-readable progress: one JSON object on each line (`--progress=rawjson`, moby/buildkit
+//! `client.SolveStatus`).
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -9,14 +9,14 @@ use serde::Deserialize;
 
 /// Maximum number of bytes of a running step's output that are searched for its error.
 const MAX_OUTPUT: usize = 4 * 1024 * 1024;
-/// Maximum number of characters of one line that are kept. Far more than are shown: what is cut before secrets are
-/// removed may end with half of one.
+/// Maximum number of characters kept of one line. It is far more than is shown, because cutting a line before the
+/// secrets are removed may leave half of one.
 const MAX_KEPT: usize = 64 * 1024;
-/// Maximum number of characters of one line that are shown.
+/// Maximum number of characters shown of one line.
 const MAX_SHOWN: usize = 2000;
-/// Largest report that is taken; one step's output comes in many.
+/// Maximum size of a report. The output of one step comes in many.
 const MAX_REPORT: usize = 8 * 1024 * 1024;
-/// How many steps are followed; a build of ours has some forty.
+/// Maximum number of steps to follow. Our builds have about forty.
 const MAX_VERTICES: usize = 4096;
 
 #[derive(Deserialize)]
@@ -47,33 +47,33 @@ struct Log {
     data: String,
 }
 
-/// Something that happened in a build.
+/// An event of a build.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
     /// A step began.
     Started {
-        /// The step's name, e.g. `[base 2/3] RUN ...`.
+        /// The step's name, such as `[base 2/3] RUN ...`.
         name: String,
     },
-    /// A step ended well.
+    /// A step succeeded.
     Done {
         /// The step's name.
         name: String,
-        /// Whether its result was there already.
+        /// Whether its result was cached.
         cached: bool,
     },
     /// A step failed.
     Failed {
         /// The step's name.
         name: String,
-        /// What BuildKit says of it.
+        /// BuildKit's message.
         error: String,
     },
-    /// A cache outside of the engine could not be read or written; the build goes on without it.
+    /// A cache outside of the engine could not be read or written; the build continues without it.
     NoCache {
-        /// What was tried, e.g. `exporting cache to registry`.
+        /// The attempted action, such as `exporting cache to registry`.
         name: String,
-        /// What BuildKit says of it.
+        /// BuildKit's message.
         error: String,
     },
     /// A step printed a line.
@@ -83,7 +83,7 @@ pub enum Event {
         /// The line, lossily decoded, without control characters.
         line: String,
     },
-    /// A line that is no progress: the client speaking for itself.
+    /// A line that is not progress: a message of the client itself.
     Said(String),
 }
 
@@ -96,7 +96,7 @@ struct Step {
     output: Recent,
 }
 
-/// The last output of a step, for the message of its failure.
+/// The last output of a step, for the message about its failure.
 #[derive(Debug, Default)]
 pub(super) struct Recent {
     lines: VecDeque<String>,
@@ -104,7 +104,7 @@ pub(super) struct Recent {
 }
 
 impl Recent {
-    /// Takes one more line.
+    /// Adds a line.
     pub(super) fn keep(&mut self, line: &str) {
         let line: String = line.chars().take(MAX_KEPT).collect();
         self.bytes += line.len() + 1;
@@ -118,7 +118,7 @@ impl Recent {
     /// The lines that show the error of the step `name`.
     pub(super) fn excerpt(&self, name: &str) -> Vec<String> {
         let lines: Vec<String> = self.lines.iter().cloned().collect();
-        // The package's own tests end with their summary, and print what looks like an error before.
+        // Package tests end with their summary, and print lines that look like errors before it.
         let is_test = name.contains("/test.sh");
         if is_test { super::excerpt::last(&lines) } else { super::excerpt::excerpt(&lines) }
     }
@@ -127,25 +127,25 @@ impl Recent {
 /// Follows one build.
 #[derive(Default)]
 pub struct Progress {
-    /// A report of several lines that has begun: buildx before 0.14 indents its JSON.
+    /// The start of a report with several lines, because buildx before 0.14 indents its JSON.
     open: Vec<u8>,
     steps: BTreeMap<String, Step>,
     failed: Option<(String, String, String)>,
 }
 
-/// The step that a build failed at.
+/// The step that failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FailedStep {
     /// The step's name.
     pub name: String,
-    /// What BuildKit says of it.
+    /// BuildKit's message.
     pub error: String,
-    /// The lines it printed that show the error, or else the last ones.
+    /// The lines that show the error, or the last ones.
     pub tail: Vec<String>,
 }
 
 impl FailedStep {
-    /// Itself without secrets, which `redact` removes, and with lines of a length for people.
+    /// The step without secrets, which `redact` removes, and with lines of limited length.
     pub(super) fn redacted(mut self, redact: impl Fn(&str) -> String) -> Self {
         self.error = redact(&self.error);
         for line in &mut self.tail {
@@ -155,11 +155,11 @@ impl FailedStep {
     }
 }
 
-/// Follows what the client prints during one build.
+/// Parses the client's output during one build.
 pub(crate) trait Follow {
-    /// Takes one line of its output; whatever it is, it ends in events.
+    /// Converts any line of the output to events.
     fn line(&mut self, line: &[u8]) -> Vec<Event>;
-    /// The step at which the build failed, if one did.
+    /// The step that failed, if one did.
     fn failed(&self) -> Option<FailedStep>;
 }
 
@@ -174,7 +174,7 @@ impl Follow for Progress {
 }
 
 impl Progress {
-    /// Takes one line of the client's standard error; whatever it is, it ends in events.
+    /// Converts any line of the client's standard error to events.
     pub fn line(&mut self, line: &[u8]) -> Vec<Event> {
         if self.open.is_empty() && line != b"{" {
             return match serde_json::from_slice::<Status>(line) {
@@ -237,7 +237,7 @@ impl Progress {
             events.push(Event::NoCache { name, error });
             return;
         }
-        // Steps that were running beside the failed one end as cancelled; they are not the cause.
+        // Steps that run beside the failed one are cancelled. They are not the cause.
         let cancelled = error.contains("context canceled");
         if self.failed.is_none() || !cancelled {
             let first_cause = self.failed.as_ref().is_some_and(|(.., e)| !is_cancelled(e));
@@ -258,13 +258,13 @@ impl Progress {
             step.output.keep(&line);
             events.push(Event::Output { name: step.name.clone(), line });
         }
-        // A progress bar without newlines must not grow for ever.
+        // Limit a progress bar without newlines.
         if step.partial.len() > 64 * 1024 {
             step.partial.clear();
         }
     }
 
-    /// The step at which the build failed, if one did.
+    /// The step that failed, if one did.
     pub fn failed(&self) -> Option<FailedStep> {
         let (digest, name, error) = self.failed.clone()?;
         let tail =
@@ -273,14 +273,14 @@ impl Progress {
     }
 }
 
-/// What the client says for itself.
+/// A message of the client itself.
 fn said(line: &[u8]) -> Vec<Event> {
     let text = clean(&String::from_utf8_lossy(line));
     if text.trim().is_empty() { Vec::new() } else { vec![Event::Said(text)] }
 }
 
 /// Whether a step is `BuildKit`'s reading or writing of a cache (moby/buildkit, `cache/remotecache`,
-/// `solver/llbsolver`), which never is why a build fails, unless it was asked to be one.
+/// `solver/llbsolver`), which fails a build only on request.
 fn is_cache(name: &str) -> bool {
     ["importing cache manifest from ", "exporting cache to ", "preparing build cache for export"]
         .iter()
@@ -291,12 +291,12 @@ fn is_cancelled(error: &str) -> bool {
     error.contains("context canceled")
 }
 
-/// `text` without the control characters that could repaint a terminal.
+/// `text` without control characters, which could repaint a terminal.
 fn clean(text: &str) -> String {
     text.chars().filter(|c| !c.is_control() || *c == '\t').collect()
 }
 
-/// A step's name without its mounts, in at most 100 characters.
+/// A step's name without its mounts, at most 100 characters long.
 pub(crate) fn short_name(name: &str) -> String {
     let words = name.split_whitespace().filter(|word| !word.starts_with("--mount="));
     let text = words.collect::<Vec<_>>().join(" ");

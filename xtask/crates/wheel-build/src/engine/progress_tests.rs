@@ -34,7 +34,7 @@ fn steps_start_print_and_end() {
 }
 
 #[test]
-fn the_failed_step_is_the_cause_and_not_one_that_was_cancelled_with_it() {
+fn the_failed_step_is_the_cause_and_a_cancelled_one_is_not() {
     let (progress, _) = feed(&[
         r#"{"vertexes":[{"digest":"a","name":"A","started":"t"},{"digest":"b","name":"B","started":"t"}]}"#,
         r#"{"logs":[{"vertex":"b","data":"Ym9vbQo="}]}"#,
@@ -50,7 +50,7 @@ fn the_failed_step_is_the_cause_and_not_one_that_was_cancelled_with_it() {
 }
 
 #[test]
-fn reports_that_older_clients_indent_are_read_too() {
+fn the_indented_reports_of_older_clients_are_parsed_too() {
     let (progress, events) = feed(&[
         "{",
         r#"  "vertexes": [{"digest": "a", "name": "A", "started": "t", "completed": "u","#,
@@ -67,7 +67,7 @@ fn reports_that_older_clients_indent_are_read_too() {
 }
 
 #[test]
-fn what_is_no_progress_is_the_client_speaking() {
+fn a_line_that_is_not_progress_is_the_clients_message() {
     let (_, events) = feed(&["ERROR: \u{1b}[31mno builder", ""]);
     assert_eq!(events, [Event::Said("ERROR: [31mno builder".to_owned())]);
 }
@@ -98,7 +98,7 @@ proptest! {
 }
 
 #[test]
-fn a_cache_that_cannot_be_had_is_told_and_is_not_why_a_build_fails() {
+fn a_failed_cache_is_reported_and_does_not_fail_the_build() {
     let (progress, events) = feed(&[
         r#"{"vertexes":[{"digest":"a","name":"importing cache manifest from r.example/c:x","started":"t","completed":"u","error":"500 Internal Server Error"}]}"#,
         r#"{"vertexes":[{"digest":"b","name":"B","started":"t","completed":"u","error":"exit code: 1"}]}"#,
@@ -110,7 +110,7 @@ fn a_cache_that_cannot_be_had_is_told_and_is_not_why_a_build_fails() {
 }
 
 #[test]
-fn no_part_of_a_secret_is_left_where_a_long_line_is_cut() {
+fn cutting_a_long_line_leaves_no_part_of_a_secret() {
     let line = format!("{}s3cretword and more\n", "x".repeat(MAX_SHOWN - 5));
     let (progress, _) = feed(&[
         r#"{"vertexes":[{"digest":"a","name":"A","started":"t"}]}"#,

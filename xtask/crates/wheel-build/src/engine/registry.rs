@@ -1,5 +1,5 @@
-//! What a container registry has, asked through the engine's client, so that its logins, mirrors and
-//! proxies count. Nothing is pulled.
+//! Registry requests through the engine's client, which applies its logins, mirrors and proxies. Nothing is
+//! pulled.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -11,11 +11,11 @@ use super::{Engine, EngineError};
 use crate::config::Platform;
 use crate::exec::ExecError;
 
-/// How long a registry may take to answer a question.
+/// Maximum duration of one registry request.
 const ASK_LIMIT: Duration = Duration::from_secs(30);
 
-/// How clients say that an image is for other platforms: docker for an index and for one image, BuildKit and
-/// containerd, podman for an index of either kind.
+/// Messages of clients about an image for other platforms: docker for an index and for one image, BuildKit and
+/// containerd, podman for both kinds of index.
 const OTHER_PLATFORM: [&str; 6] = [
     "no matching manifest for ",
     "does not match the specified platform",
@@ -25,21 +25,21 @@ const OTHER_PLATFORM: [&str; 6] = [
     "no image found in manifest list for architecture",
 ];
 
-/// An image as its registry has it now.
+/// The current state of an image in its registry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Published {
-    /// The digest of what the reference names: of an index, or of the one manifest there is.
+    /// The digest of the reference: of an index, or of a single manifest.
     pub digest: String,
     /// The digest of each platform's manifest.
     pub platforms: BTreeMap<Platform, String>,
 }
 
-/// Why nothing is known of an image.
+/// Why an image is unknown.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Unknown {
-    /// The registry answered, and does not have it, or not for the platform.
+    /// The registry answered that it does not have the image, or not for the platform.
     Refused(String),
-    /// The registry did not answer, or not with sense.
+    /// The registry did not answer, or its answer is invalid.
     Silent(String),
 }
 
@@ -56,7 +56,7 @@ struct Entry {
     platform: Option<Place>,
 }
 
-/// A platform as image indexes and configurations write it (OCI image index specification).
+/// A platform in image indexes and configurations (OCI image index specification).
 #[derive(Deserialize)]
 struct Place {
     os: String,
@@ -66,7 +66,7 @@ struct Place {
 }
 
 impl Place {
-    /// In our words; `None` for what cannot be built for, attestations (`unknown/unknown`) included.
+    /// Its [`Platform`]; `None` if it is unsupported or an attestation (`unknown/unknown`).
     fn platform(&self) -> Option<Platform> {
         let variant = match self.variant.as_str() {
             "" => String::new(),
@@ -76,10 +76,10 @@ impl Place {
     }
 }
 
-/// Asks the registry of `image` what it has under that name.
+/// Requests the current state of `image` from its registry.
 ///
 /// # Errors
-/// [`EngineError`] where it cannot be asked: no client, interrupted. What the registry did not say is
+/// [`EngineError`] if the request is impossible: no client, interrupted. The registry's answer may be
 /// [`Unknown`].
 pub(crate) fn published(
     engine: &Engine,
@@ -90,17 +90,17 @@ pub(crate) fn published(
         Err(unknown) => return Ok(Err(unknown)),
     };
     if found.platforms.is_empty() {
-        // One image and no index: its platform stands in its own configuration.
+        // A single image without an index: its configuration has the platform.
         let config = ask(engine, "{{json .Image}}", image)?;
         return Ok(config.map(|config| single(&found.digest, &config)));
     }
     Ok(Ok(found))
 }
 
-/// As [`published`], with one question: the platform of an image without an index stays unknown.
+/// Like [`published`] with one request: the platform of an image without an index stays unknown.
 ///
 /// # Errors
-/// As [`published`].
+/// See [`published`].
 pub(super) fn named(
     engine: &Engine,
     image: &str,
@@ -127,10 +127,10 @@ fn ask(engine: &Engine, format: &str, image: &str) -> Result<Result<String, Unkn
     }
 }
 
-/// What the client's last words mean. Much can be `not found` beside an image (a credential helper, a
-/// host, a file of certificates), so that only a registry's own words count: an error code of its protocol
-/// (OCI distribution specification, "Error Codes"), its status for a manifest, or the client's words for it
-/// about a reference or a platform.
+/// Interprets the client's last message. `not found` can also be about a credential helper, a host or a file of
+/// certificates. So only the registry's own messages count: an error code of its protocol (OCI distribution
+/// specification, "Error Codes"), its status for a manifest, or the client's message about a reference or
+/// a platform.
 pub(super) fn told(said: &str) -> Unknown {
     let said = said.trim_start_matches("ERROR: ").trim_start_matches("Error: ").trim().to_owned();
     let lower = said.to_ascii_lowercase().replace('_', " ");
@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn an_index_gives_each_platforms_manifest() {
+    fn an_index_lists_each_platforms_manifest() {
         let text = r#"{"schemaVersion": 2, "digest": "sha256:aa", "size": 1, "manifests": [
             {"digest": "sha256:01", "platform": {"architecture": "amd64", "os": "linux"}},
             {"digest": "sha256:02", "platform": {"architecture": "unknown", "os": "unknown"}},
@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn a_single_image_is_of_the_platform_that_it_says() {
+    fn a_single_image_has_the_platform_of_its_configuration() {
         let text = r#"{"architecture": "arm64", "os": "linux", "rootfs": {}}"#;
         let expected = BTreeMap::from([(platform("linux/arm64"), "sha256:aa".to_owned())]);
         assert_eq!(single("sha256:aa", text).platforms, expected);
@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_registry_lacks_is_told_from_a_registry_that_says_nothing() {
+    fn a_missing_image_differs_from_a_registry_that_does_not_answer() {
         for said in [
             "ERROR: docker.io/library/debian:99: not found",
             "ERROR: failed to resolve source metadata for docker.io/library/debian:99: \

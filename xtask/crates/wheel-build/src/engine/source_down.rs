@@ -1,9 +1,9 @@
-//! Whether a download failed because its source did not answer, and which host that is.
+//! Determines whether a download failed because its source did not answer, and the host of that source.
 //!
 //! The words are those of apt, dnf, apk, pip, uv, cargo, rustup, `fetch.py` and the container clients. A host that
-//! refuses (401, 403, 404, a certificate) did answer: another run has the same result.
+//! rejects a request (401, 403, 404, a certificate) did answer, and another run has the same result.
 
-/// What clients print where nobody answers, or the server is busy or in trouble; in lower case.
+/// Messages of clients if no host answers, or a server is busy or broken; in lower case.
 const DOWN: [&str; 40] = [
     "error sending request",
     "tcp connect error",
@@ -47,7 +47,7 @@ const DOWN: [&str; 40] = [
     "got 429",
 ];
 
-/// What clients print where the host answered, and another try has the same answer.
+/// Messages of clients if the host answered, and another try has the same result.
 const REFUSED: [&str; 8] = [
     "401 ",
     "403 ",
@@ -59,10 +59,10 @@ const REFUSED: [&str; 8] = [
     "not signed",
 ];
 
-/// Maximum number of lines between a failure and the address that it is about.
+/// Maximum number of lines between a failure and its address.
 const NEAR: usize = 8;
 
-/// The host that did not answer, where one of `lines` tells of that.
+/// The host that did not answer, if one of `lines` reports that.
 pub(crate) fn source_down(lines: &[String]) -> Option<String> {
     let is_down = |line: &String| {
         let text = without_urls(line).to_lowercase();
@@ -75,12 +75,12 @@ pub(crate) fn source_down(lines: &[String]) -> Option<String> {
     before.chain(after).find_map(|line| host(line))
 }
 
-/// The host that a line of a client names: in an address, or after the words that introduce it.
+/// The host in a client's line: in an address, or after the words that introduce it.
 fn host(line: &str) -> Option<String> {
     of_url(line).or_else(|| after_words(line)).or_else(|| of_fetch(line))
 }
 
-/// Of `https://user@host:8443/path` the part `host:8443`.
+/// The part `host:8443` of `https://user@host:8443/path`.
 fn of_url(line: &str) -> Option<String> {
     let (scheme, rest) = line.split_once("://")?;
     if !scheme.ends_with(|c: char| c.is_ascii_alphanumeric()) {
@@ -114,13 +114,13 @@ fn after_words(line: &str) -> Option<String> {
     })
 }
 
-/// `HOST: reason`, as `fetch.py` prints it.
+/// The host in `HOST: reason`, as `fetch.py` prints it.
 fn of_fetch(line: &str) -> Option<String> {
     let (name, _) = line.split_once(": ")?;
     (name.contains('.') || name == "localhost").then(|| plain(name)).flatten()
 }
 
-/// `text`, if it is a host, perhaps with a port.
+/// `text` if it is a host, possibly with a port.
 fn plain(text: &str) -> Option<String> {
     let is_host = text.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '[')
         && text.len() <= 255
@@ -128,7 +128,7 @@ fn plain(text: &str) -> Option<String> {
     is_host.then(|| text.to_owned())
 }
 
-/// `line` without addresses, which can hold any word.
+/// `line` without addresses, which may contain any word.
 fn without_urls(line: &str) -> String {
     let is_url = |word: &&str| word.contains("://");
     line.split_whitespace().filter(|word| !is_url(word)).collect::<Vec<_>>().join(" ")
@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn the_host_that_does_not_answer_is_named_for_each_client() {
+    fn the_host_that_does_not_answer_is_found_for_each_client() {
         for (said, host) in [
             (
                 "E: Failed to fetch http://deb.example/debian/dists/x/InRelease  Could not connect to \
@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn a_host_that_refuses_is_not_down_and_no_word_of_an_address_counts() {
+    fn a_host_that_rejects_is_not_down_and_words_in_an_address_do_not_count() {
         for said in [
             "E: Failed to fetch http://deb.example/timed-out/x  404  Not Found [IP: 192.0.2.1 80]",
             "ERROR: HTTP error 403 while getting https://index.example/connection-refused.whl",

@@ -1,4 +1,4 @@
-//! What the kernel is told about each architecture's programs.
+//! How the kernel recognises the programs of each architecture.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -8,12 +8,12 @@ use serde::Deserialize;
 
 use crate::engine::doctor::binfmt::Arch;
 
-/// The facts of `formats.toml`.
+/// The contents of `formats.toml`.
 #[derive(Debug, Deserialize)]
 pub(super) struct Formats {
     /// The image that registers emulators through an engine.
     pub(super) image: String,
-    /// The digest of its index, by which it is taken.
+    /// The digest of its index.
     pub(super) digest: Option<String>,
     #[serde(rename = "formats")]
     by_arch: BTreeMap<String, Format>,
@@ -25,16 +25,16 @@ struct Format {
     mask: String,
 }
 
-/// The facts that are compiled in.
+/// The embedded `formats.toml`.
 pub(super) static FORMATS: LazyLock<Formats> = LazyLock::new(load);
 
-#[expect(clippy::expect_used, reason = "the file is compiled in, and a test reads it")]
+#[expect(clippy::expect_used, reason = "a test parses the embedded file")]
 fn load() -> Formats {
     toml::from_str(include_str!("formats.toml")).expect("formats.toml is well-formed")
 }
 
 impl Formats {
-    /// The image as the engine is told of it: with its digest where one is pinned.
+    /// The image reference for the engine, with its digest if one is pinned.
     pub(super) fn reference(&self) -> String {
         match &self.digest {
             Some(digest) => format!("{}@{digest}", self.image),
@@ -42,9 +42,9 @@ impl Formats {
         }
     }
 
-    /// The line that registers `interpreter` for `arch` as `name`, as the kernel takes it
-    /// (`Documentation/admin-guide/binfmt-misc.rst`). Flag `F`: the kernel opens the emulator once
-    /// and for all, so that containers need no copy of it.
+    /// The line that registers `interpreter` for `arch` as `name` with the kernel
+    /// (`Documentation/admin-guide/binfmt-misc.rst`). With flag `F` the kernel opens the emulator at
+    /// registration, so that containers need no copy of it.
     pub(super) fn line(&self, arch: &Arch, name: &str, interpreter: &str) -> Option<String> {
         let Format { magic, mask } = self.by_arch.get(arch.name)?;
         Some(format!(":{name}:M::{}:{}:{interpreter}:F", escaped(magic), escaped(mask)))
@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn each_format_fits_the_programs_of_its_architecture_alone() {
+    fn each_format_matches_only_the_programs_of_its_architecture() {
         for arch in Arch::all() {
             let format = &FORMATS.by_arch[arch.name];
             assert_eq!((format.magic.len(), format.mask.len()), (40, 40), "{}", arch.name);
@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn position_independent_programs_fit_too() {
+    fn position_independent_programs_match_too() {
         for arch in Arch::all() {
             let mut file = program::of(arch.name).unwrap();
             let e_type = if arch.name == "s390x" { 17 } else { 16 };
@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn the_line_is_the_kernels() {
+    fn the_line_has_the_kernels_format() {
         let line = FORMATS.line(Arch::find("arm64").unwrap(), "xtask-aarch64", "/usr/bin/q");
         assert_eq!(
             line.unwrap(),

@@ -1,4 +1,4 @@
-//! What registering or removing emulators takes.
+//! Plans to register or remove emulators.
 
 use std::collections::BTreeSet;
 use wheel_audit::UserError;
@@ -13,13 +13,13 @@ use crate::engine::doctor::facts::{Access, Facts};
 use crate::engine::setup::{Folders, SetupPlan};
 use crate::exec::{Exec, Step, quote};
 
-/// The package of emulators that need no library of the machine.
+/// The package of statically linked emulators.
 const PACKAGE: &str = "qemu-user-static";
 
-/// What is to be done until containers of each architecture of `status` run.
+/// Plans what is missing until containers of each architecture in `status` run.
 ///
 /// # Errors
-/// Where the kernel, the user or the engine does not allow it.
+/// If the kernel, the user's rights or the engine do not allow it.
 pub(crate) fn install(
     exec: &Exec,
     machine: &Machine,
@@ -36,9 +36,9 @@ pub(crate) fn install(
         return Err(refused(what, row.why.clone().unwrap_or_default()));
     }
     if !has_kernel_support(machine) {
-        let what = "this kernel has no `binfmt_misc`, without which nothing can be emulated";
-        let hint = "a kernel built with CONFIG_BINFMT_MISC has it; inside a container or a virtual \
-                    machine that is the kernel outside";
+        let what = "this kernel has no `binfmt_misc`, which emulation requires";
+        let hint = "use a kernel built with CONFIG_BINFMT_MISC; a container or virtual machine uses the \
+                    kernel of the machine outside";
         return Err(refused(what.to_owned(), hint.to_owned()));
     }
     match chosen(machine, facts, &lacking, way) {
@@ -51,7 +51,7 @@ fn refused(what: String, hint: String) -> anyhow::Error {
     UserError::new(what).hint(hint).into()
 }
 
-/// Whether the kernel has `binfmt_misc`, built in or as a module that can be loaded.
+/// Whether the kernel has `binfmt_misc`, built in or as a loadable module.
 fn has_kernel_support(machine: &Machine) -> bool {
     let read = |path: &str| fs_err::read_to_string(machine.at(path)).unwrap_or_default();
     if machine.has(MOUNT) || read("/proc/filesystems").contains("binfmt_misc") {
@@ -65,7 +65,7 @@ fn program(arch: &Arch) -> String {
     format!("/usr/bin/qemu-{}-static", arch.qemu)
 }
 
-/// The way to go: the one asked for, or the first of the two that is open to this user.
+/// The requested method, or the first that this user can use.
 fn chosen(machine: &Machine, facts: &Facts, lacking: &[&Row], way: InstallMethod) -> InstallMethod {
     if way != InstallMethod::Auto {
         return way;
@@ -80,17 +80,17 @@ fn chosen(machine: &Machine, facts: &Facts, lacking: &[&Row], way: InstallMethod
     }
 }
 
-/// Through the engine: its privileged container registers the emulators that it brings.
+/// Uses the engine: a privileged container registers the emulators that it contains.
 fn by_image(exec: &Exec, facts: &Facts, lacking: &[&Row]) -> anyhow::Result<SetupPlan> {
     match &facts.engine {
         EngineState::Answers(_) => {}
         EngineState::Denied => {
-            let hint = "`sudo usermod -aG docker \"$USER\"` lets it, from the next login on";
+            let hint = "`sudo usermod -aG docker \"$USER\"` allows it, from the next login on";
             let what = "this user may not talk to the engine";
             return Err(refused(what.to_owned(), hint.to_owned()));
         }
         EngineState::Silent(_) | EngineState::Unasked => {
-            let hint = "`cargo xtask setup` starts one; `--way package` needs none";
+            let hint = "run `cargo xtask setup` to start one; `--method package` needs none";
             return Err(refused("no engine answers".to_owned(), hint.to_owned()));
         }
     }
@@ -99,14 +99,14 @@ fn by_image(exec: &Exec, facts: &Facts, lacking: &[&Row]) -> anyhow::Result<Setu
         let what = "the engine is rootless: its containers may not register emulators";
         return Err(refused(
             what.to_owned(),
-            "`--way package`, as root, needs no engine".to_owned(),
+            "use `--method package`, as root, which needs no engine".to_owned(),
         ));
     }
     let names = lacking.iter().map(|row| row.arch).collect::<Vec<_>>().join(",");
     let image = FORMATS.reference();
     let args = ["run", "--privileged", "--rm", &image, "--install", &names];
     let step = Step::new("docker", args)
-        .hint("where no registry answers, `--way package` takes the distribution's emulators");
+        .hint("if no registry answers, `--method package` uses the distribution's emulators");
     let mut plan = SetupPlan::default();
     plan.user_runs(
         format!("register emulators for {names} with the image `{}`", FORMATS.image),
@@ -115,7 +115,7 @@ fn by_image(exec: &Exec, facts: &Facts, lacking: &[&Row]) -> anyhow::Result<Setu
     Ok(plan)
 }
 
-/// With the distribution's emulators, registered by us.
+/// Registers the distribution's emulators.
 fn by_package(machine: &Machine, facts: &Facts, lacking: &[&Row]) -> anyhow::Result<SetupPlan> {
     let mut plan = SetupPlan::as_root(facts);
     if lacking.iter().any(|row| !machine.has(&program(row.known))) {
@@ -123,7 +123,7 @@ fn by_package(machine: &Machine, facts: &Facts, lacking: &[&Row]) -> anyhow::Res
     }
     if !machine.has(MOUNT) {
         let step = Step::new("modprobe", ["binfmt_misc"])
-            .hint("inside a container, the machine outside has to load it");
+            .hint("inside a container, load it on the machine outside");
         plan.root_runs(facts, "load the kernel's module `binfmt_misc`".to_owned(), step);
     }
     let mount = machine.at(MOUNT);
@@ -141,7 +141,7 @@ fn by_package(machine: &Machine, facts: &Facts, lacking: &[&Row]) -> anyhow::Res
         let Some(line) = FORMATS.line(arch, &name, &program(arch)) else { continue };
         let write =
             format!("printf %s {} > {}", quote(&line), quote(mount.join("register").as_str()));
-        // Where systemd runs, the package registers its own on installation.
+        // If systemd runs, the package registers its own emulators during installation.
         let others = mount.join(format!("qemu-{}", arch.qemu));
         let script = if row.state == State::Absent {
             format!("test -e {} || {write}", quote(others.as_str()))
@@ -149,14 +149,14 @@ fn by_package(machine: &Machine, facts: &Facts, lacking: &[&Row]) -> anyhow::Res
             write
         };
         let step = Step::new("sh", ["-c", &script])
-            .hint("the kernel takes it from root outside of containers alone");
+            .hint("the kernel only accepts it from root outside of containers");
         plan.root_runs(facts, format!("register the emulator for {} as `{name}`", row.arch), step);
     }
     Ok(plan)
 }
 
-/// What is to be done until no emulator of ours is registered for the architectures of `status`.
-/// Those of others stay, and so do the package and the mount.
+/// Plans the removal of our emulators for the architectures of `status`. The emulators of others, the package and
+/// the mount stay.
 pub(crate) fn uninstall(machine: &Machine, facts: &Facts, status: &Status) -> SetupPlan {
     let mut plan = SetupPlan::as_root(facts);
     let all = status.architectures.iter().flat_map(|row| &row.emulators);

@@ -1,12 +1,12 @@
-//! The smallest foreign programs: one that ends with status 42, for each architecture.
+//! The smallest foreign programs, one for each architecture. Each exits with status 42.
 
-/// The status that the programs end with.
+/// The exit status of the programs.
 pub(super) const STATUS: u8 = 42;
-/// Where the one segment is loaded: aligned to the largest page there is (64 KiB).
+/// The address of the only segment, aligned to the largest known page (64 KiB).
 const BASE: u32 = 0x40_0000;
 const ALIGN: u32 = 0x1_0000;
 
-/// What a program is made of.
+/// The parts of a program.
 struct Shape {
     /// 64 bits wide.
     wide: bool,
@@ -16,7 +16,7 @@ struct Shape {
     machine: u16,
     /// `e_flags`.
     flags: u32,
-    /// `exit(42)`, as the architecture's system calls take it (`syscall(2)`).
+    /// `exit(42)` by the architecture's system call convention (`syscall(2)`).
     code: &'static [u8],
 }
 
@@ -69,8 +69,8 @@ fn shape(arch: &str) -> Option<Shape> {
     })
 }
 
-/// The ELF file of the program for `arch`; `None` where it is not known. A header, one program
-/// header (readable, executable) and the code, static and without sections.
+/// The ELF file of the program for `arch`; `None` if `arch` is unknown. It consists of a header, one program
+/// header (readable, executable) and the code, is static and has no sections.
 pub(super) fn of(arch: &str) -> Option<Vec<u8>> {
     let shape = shape(arch)?;
     let (header, entry): (u16, u16) = if shape.wide { (64, 56) } else { (52, 32) };
@@ -92,7 +92,7 @@ pub(super) fn of(arch: &str) -> Option<Vec<u8>> {
     for half in [header, entry, 1, 0, 0, 0] {
         file.half(half);
     }
-    // PT_LOAD; PF_R | PF_X stand elsewhere in the two widths.
+    // PT_LOAD; PF_R | PF_X are at different places in 32 and 64 bits.
     file.word(1);
     if shape.wide {
         file.word(5);
@@ -140,7 +140,7 @@ mod tests {
     use crate::engine::doctor::binfmt::Arch;
 
     #[test]
-    fn every_program_is_an_elf_file_whose_segment_holds_its_entry() {
+    fn every_program_is_an_elf_file_whose_segment_contains_its_entry() {
         for arch in Arch::all() {
             let bytes = of(arch.name).unwrap();
             let elf = goblin::elf::Elf::parse(&bytes).unwrap();

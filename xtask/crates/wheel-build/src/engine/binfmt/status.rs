@@ -1,4 +1,4 @@
-//! What is registered, by whom, and whether it works.
+//! Which emulators are registered, who registered them, and whether they work.
 
 use serde::Serialize;
 
@@ -9,38 +9,38 @@ use crate::engine::doctor::Machine;
 use crate::engine::doctor::binfmt::{self, Arch, Handler, MOUNT};
 use crate::exec::{Exec, Step};
 
-/// Raised when a field of [`Status`] changes its meaning.
+/// Increased when a field of [`Status`] changes its meaning.
 const SCHEMA_VERSION: u32 = 1;
-/// The packages that bring emulators on systems with dpkg.
+/// The packages with emulators on systems with dpkg.
 const PACKAGES: [&str; 3] = ["qemu-user-static", "qemu-user-binfmt", "qemu-user"];
 
-/// Who registered an emulator that is not in this machine's own file system.
+/// The owner of an emulator whose program is not in this machine's file system.
 const BY_IMAGE: &str = "a container image";
 
-/// Emulation on a machine.
+/// The emulation of a machine.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Status {
     schema_version: u32,
-    /// The machine's own architecture, as container platforms name it.
+    /// The machine's architecture, as container platforms name it.
     pub machine: &'static str,
     /// Whether the kernel's list of emulators is mounted.
     pub mounted: bool,
-    /// Whether emulation as a whole is switched on.
+    /// Whether emulation is enabled.
     pub enabled: bool,
-    /// One row per architecture that was asked for.
+    /// One row for each requested architecture.
     pub architectures: Vec<Row>,
 }
 
 /// One architecture.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Row {
-    /// As container platforms name it.
+    /// Its name in container platforms.
     pub arch: &'static str,
-    /// How it is.
+    /// Its state.
     pub state: State,
-    /// Why, where it does not work.
+    /// Why it does not work.
     pub why: Option<String>,
-    /// The emulators that are registered for it.
+    /// The emulators registered for it.
     pub emulators: Vec<Emulator>,
     #[serde(skip)]
     pub(super) known: &'static Arch,
@@ -51,11 +51,11 @@ pub(crate) struct Row {
 pub(crate) struct Emulator {
     /// The registration's name.
     pub name: String,
-    /// Who registered it, in words.
+    /// Who registered it.
     pub by: String,
     /// Its program.
     pub interpreter: String,
-    /// Whether it is switched on.
+    /// Whether it is enabled.
     pub enabled: bool,
     /// Whether containers see it (flag `F`).
     pub in_containers: bool,
@@ -67,7 +67,7 @@ impl Emulator {
         self.name.starts_with(OWN)
     }
 
-    /// The command that removes what the image registered, where it did.
+    /// The command that removes the image's registrations, if there are any.
     pub(crate) fn image_removal(&self) -> Option<String> {
         let command = || {
             let image = FORMATS.reference();
@@ -78,24 +78,24 @@ impl Emulator {
     }
 }
 
-/// How an architecture is.
+/// The state of an architecture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum State {
-    /// The kernel runs its programs itself.
+    /// The kernel runs its programs natively.
     Native,
-    /// Emulated, also in containers; a program was run.
+    /// Emulated, also in containers; a test program ran.
     Emulated,
-    /// Emulated, but containers do not see the emulator.
+    /// Emulated, but the emulator is not visible in containers.
     HostOnly,
-    /// Something is registered, and programs do not run.
+    /// An emulator is registered, but programs do not run.
     Broken,
     /// Nothing is registered.
     Absent,
 }
 
 impl State {
-    /// The word in tables and in JSON.
+    /// The word in tables and JSON.
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Native => "native",
@@ -112,10 +112,10 @@ impl State {
     }
 }
 
-/// Looks at `machine` and runs one small program per architecture.
+/// Examines `machine` and runs one small program for each architecture.
 ///
 /// # Errors
-/// When xtask was interrupted, or such a program cannot be written.
+/// If xtask was interrupted, or the program cannot be written.
 pub(crate) fn examine(
     exec: &Exec,
     machine: &Machine,
@@ -149,12 +149,12 @@ fn judge(is_own: bool, handlers: &[&Handler], trial: Trial) -> (State, Option<St
         }
         Trial::Ran if in_containers => (State::Emulated, None),
         Trial::Ran => {
-            let why = "registered without flag `F`: containers do not see it";
+            let why = "registered without flag `F`, so not visible in containers";
             (State::HostOnly, Some(why.to_owned()))
         }
         Trial::Failed(_) if handlers.is_empty() && !is_own => (State::Absent, None),
         Trial::Failed(_) if !handlers.is_empty() && handlers.iter().all(|one| !one.enabled) => {
-            (State::Broken, Some("registered, but switched off".to_owned()))
+            (State::Broken, Some("registered, but disabled".to_owned()))
         }
         Trial::Failed(why) => (State::Broken, Some(why)),
     }
@@ -170,8 +170,8 @@ fn emulator(machine: &Machine, handler: &Handler) -> Emulator {
     }
 }
 
-/// Who registered it: told by the name, by the package that brought the program, or by the program
-/// not being in this machine's file system at all.
+/// Who registered the emulator, determined by its name, by the package of its program, or by the absence of the
+/// program in this machine's file system.
 fn owner(machine: &Machine, handler: &Handler) -> String {
     if handler.name.starts_with(OWN) {
         return "cargo xtask binfmt".to_owned();

@@ -13,14 +13,14 @@ const ARM64: &str = "enabled\ninterpreter /usr/libexec/qemu-binfmt/aarch64-binfm
     flags: POF\noffset 0\nmagic 7f454c460201010000000000000000000200b700\n\
     mask ffffffffffffff00fffffffffffffffffeffffff\n";
 
-/// A Debian 12 whose kernel's list is mounted.
+/// A Debian 12 with the kernel's list mounted.
 fn mounted() -> Fixture {
     fixture::debian_12()
         .file(&format!("{MOUNT}/status"), "enabled\n")
         .file(&format!("{MOUNT}/register"), "")
 }
 
-/// Foreign programs end with `status`; the engine answers as a good one does.
+/// Foreign programs exit with `status`; the engine answers correctly.
 fn exec(status: &'static str) -> Exec {
     let fine = fixture::fine();
     Exec::fake(move |step| {
@@ -55,13 +55,13 @@ fn planned(machine: &Fixture, way: InstallMethod) -> Result<String, String> {
         .map_err(|error| UserError::explain(error.as_ref()))
 }
 
-/// The last line of a plan: the command that registers.
+/// The last line of a plan, which registers the emulator.
 fn registers(machine: &Fixture) -> String {
     planned(machine, InstallMethod::Auto).unwrap().lines().last().unwrap().to_owned()
 }
 
 #[test]
-fn a_state_is_what_is_registered_and_what_a_program_says() {
+fn a_state_depends_on_the_registration_and_on_a_test_program() {
     let entry = |text: &str| mounted().file(&format!("{MOUNT}/qemu-aarch64"), text);
     let ran = || exec("exit status: 42");
     let state = |machine: &Fixture, exec: &Exec| row(machine, exec).state;
@@ -71,7 +71,7 @@ fn a_state_is_what_is_registered_and_what_a_program_says() {
     assert_eq!(state(&entry(ARM64), &fails()), State::Broken);
     assert_eq!(state(&entry(&ARM64.replace("POF", "PO")), &ran()), State::HostOnly);
     let off = row(&entry(&ARM64.replace("enabled", "disabled")), &fails());
-    assert_eq!((off.state, &*off.why.unwrap()), (State::Broken, "registered, but switched off"));
+    assert_eq!((off.state, &*off.why.unwrap()), (State::Broken, "registered, but disabled"));
     let mut arm = fixture::debian_12();
     arm.machine.arch = "aarch64";
     assert_eq!(state(&arm, &ran()), State::Native);
@@ -79,7 +79,7 @@ fn a_state_is_what_is_registered_and_what_a_program_says() {
 }
 
 #[test]
-fn who_registered_an_emulator_is_told() {
+fn the_owner_of_a_registration_is_reported() {
     let by = |machine: Fixture| row(&machine, &fails()).emulators[0].by.clone();
     let entry = |name: &str| mounted().file(&format!("{MOUNT}/{name}"), ARM64);
     let program = "/usr/libexec/qemu-binfmt/aarch64-binfmt-P";
@@ -103,7 +103,7 @@ fn a_bare_machine_gets_the_package_the_mount_and_the_registration() {
     # (with /repo/target/xtask/apt/sources.list.d/machine.sources)
     # (with /repo/target/xtask/apt/preferences)
     LC_ALL=C apt-get --config-file=/repo/target/xtask/apt/apt.conf update
-    # ask apt what the installation would change, and stop if that is not harmless
+    # simulate the installation, and stop if it would change existing packages
     LC_ALL=C apt-get --config-file=/repo/target/xtask/apt/apt.conf --simulate install qemu-user-static
     # install qemu-user-static
     DEBIAN_FRONTEND=noninteractive LC_ALL=C NEEDRESTART_SUSPEND=1 apt-get --config-file=/repo/target/xtask/apt/apt.conf --yes --no-remove install qemu-user-static
@@ -115,15 +115,15 @@ fn a_bare_machine_gets_the_package_the_mount_and_the_registration() {
 }
 
 #[test]
-fn what_is_there_is_not_done_again() {
+fn nothing_is_done_twice() {
     let ready = || mounted().programs(&["/usr/bin/qemu-aarch64-static"]);
     let script = planned(&ready(), InstallMethod::Auto).unwrap();
     assert_eq!(script.lines().count(), 2, "{script}");
     assert!(registers(&ready()).contains("test -e /proc/sys/fs/binfmt_misc/qemu-aarch64 || "));
-    // Another program's registration stays, and ours comes before it.
+    // Other programs' registrations stay, and ours comes first.
     let host_only = ready().file(&format!("{MOUNT}/qemu-aarch64"), &ARM64.replace("POF", "PO"));
     assert!(!registers(&host_only).contains("test -e"));
-    // One of our own is replaced.
+    // Our own registration is replaced.
     let broken = ready().file(&format!("{MOUNT}/xtask-aarch64"), ARM64);
     let script = planned(&broken, InstallMethod::Auto).unwrap();
     assert!(script.contains("sh -c 'printf %s -1 > /proc/sys/fs/binfmt_misc/xtask-aarch64'"));
@@ -135,12 +135,12 @@ fn what_is_there_is_not_done_again() {
 }
 
 #[test]
-fn the_image_is_taken_where_the_package_cannot_be() {
+fn the_image_is_used_if_the_package_cannot_be_installed() {
     let (name, digest) = image();
     let image = format!("{name}@{}", digest.unwrap());
     let image = format!("docker run --privileged --rm {image} --install arm64");
     let last = |machine: &Fixture, way: InstallMethod| {
-        planned(machine, way).unwrap().lines().last().unwrap().to_owned()
+        planned(machine, method).unwrap().lines().last().unwrap().to_owned()
     };
     let client = &["/usr/bin/docker"];
     assert_eq!(last(&mounted().user().programs(client), InstallMethod::Auto), image);
@@ -151,19 +151,19 @@ fn the_image_is_taken_where_the_package_cannot_be() {
 }
 
 #[test]
-fn what_cannot_be_is_said_with_what_to_do() {
-    let said = |machine: &Fixture, way: InstallMethod| planned(machine, way).unwrap_err();
-    let none = said(&fixture::debian_12(), InstallMethod::Auto);
-    assert!(none.starts_with("this kernel has no `binfmt_misc`"), "{none}");
+fn an_impossible_installation_is_refused_with_a_hint() {
+    let refusal = |machine: &Fixture, method: InstallMethod| planned(machine, method).unwrap_err();
+    let none = refusal(&fixture::debian_12(), InstallMethod::Auto);
+    assert!(none.contains("`binfmt_misc`"), "{none}");
     let module = fixture::debian_12()
         .file("/proc/sys/kernel/osrelease", "6.1.0\n")
         .file("/lib/modules/6.1.0/modules.dep", "kernel/fs/binfmt_misc.ko:\n");
     let script = planned(&module, InstallMethod::Package).unwrap();
     assert!(script.contains("\nmodprobe binfmt_misc\n"), "{script}");
-    let engine = said(&mounted(), InstallMethod::Image);
-    assert!(engine.starts_with("no engine answers\n\nhint: `cargo xtask setup`"), "{engine}");
+    let engine = refusal(&mounted(), InstallMethod::Image);
+    assert!(engine.contains("hint: ") && engine.contains("`cargo xtask setup`"), "{engine}");
     let rocky = fixture::rocky_9().file(&format!("{MOUNT}/status"), "enabled\n");
-    assert!(said(&rocky, InstallMethod::Auto).contains("Rocky Linux 9.4"));
+    assert!(refusal(&rocky, InstallMethod::Auto).contains("Rocky Linux 9.4"));
     let rootless = Exec::fake(|step: &Step| {
         let asked = step.args.iter().any(|arg| arg.contains("SecurityOptions"));
         if asked { Ok(Captured::ok("[\"name=rootless\"]")) } else { fails().capture(step) }
@@ -173,22 +173,22 @@ fn what_cannot_be_is_said_with_what_to_do() {
     let facts = machine.facts(&rootless);
     let error =
         install(&rootless, &machine.machine, &facts, &status, InstallMethod::Auto).unwrap_err();
-    assert!(error.to_string().starts_with("the engine is rootless"), "{error}");
+    assert!(error.to_string().contains("rootless"), "{error}");
 }
 
 #[test]
-fn without_privileges_the_commands_are_named() {
+fn without_privileges_the_error_contains_the_commands() {
     let machine = mounted().user().programs(&["/usr/bin/qemu-aarch64-static"]);
     let status = examine(&fails(), &machine.machine, &arm64()).unwrap();
     let facts = machine.facts(&fails());
     let plan = install(&fails(), &machine.machine, &facts, &status, InstallMethod::Auto).unwrap();
     let error = crate::engine::setup::apply(&plan, &fails(), &mut |_| {}).unwrap_err().to_string();
-    assert!(error.starts_with("neither root nor `sudo`; as root, these would do:\n  sh -c "));
+    assert!(error.starts_with("neither root nor `sudo`; run these as root:\n  sh -c "));
 }
 
-/// Carries a plan out for real, with a folder in the kernel's place.
+/// Runs a plan for real, with a folder in place of the kernel's.
 #[test]
-fn the_kernel_gets_one_line_and_gives_up_our_registrations_alone() {
+fn the_kernel_gets_one_line_and_only_our_registrations_are_removed() {
     let machine = mounted()
         .programs(&["/usr/bin/qemu-aarch64-static"])
         .file(&format!("{MOUNT}/xtask-riscv64"), &ARM64.replace("b700", "f300"));

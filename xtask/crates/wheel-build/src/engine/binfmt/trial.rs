@@ -1,4 +1,4 @@
-//! Running a foreign program, to see whether it runs.
+//! Runs a foreign program to test an emulator.
 
 use std::io::{ErrorKind, Write as _};
 use std::thread;
@@ -10,31 +10,31 @@ use super::program;
 use crate::exec::{Captured, Exec, ExecError, Step};
 use wheel_audit::sys::permissions;
 
-/// How long the program may take; emulators start within a fraction of a second.
+/// Maximum duration of the program. Emulators start within a fraction of a second.
 const LIMIT: Duration = Duration::from_secs(20);
-/// How often a file that is still open elsewhere is tried again.
+/// Maximum number of tries for a file that another process has open.
 const TRIES: usize = 20;
 
-/// How a foreign program fared.
+/// The result of running a foreign program.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Trial {
-    /// It ran to its end.
+    /// It ran and exited as expected.
     Ran,
-    /// It did not, and why.
+    /// It failed, with the reason.
     Failed(String),
 }
 
-/// Runs a program of `arch` in a folder of its own.
+/// Runs a program of `arch` in a temporary folder.
 ///
 /// # Errors
-/// When xtask was interrupted, or the program cannot be written.
+/// If xtask was interrupted, or the program cannot be written.
 pub(super) fn run(exec: &Exec, arch: &str) -> anyhow::Result<Trial> {
     let Some(bytes) = program::of(arch) else {
         return Ok(Trial::Failed("no program of this architecture is known".to_owned()));
     };
     let folder = tempfile::Builder::new().prefix("xtask-binfmt").tempdir()?;
     let Some(folder) = Utf8Path::from_path(folder.path()).map(Utf8Path::to_owned) else {
-        anyhow::bail!("the folder for temporary files has a name that is no UTF-8");
+        anyhow::bail!("the folder for temporary files has a name that is not UTF-8");
     };
     let path = folder.join("program");
     let mut file = fs_err::File::create(&path)?;
@@ -44,7 +44,7 @@ pub(super) fn run(exec: &Exec, arch: &str) -> anyhow::Result<Trial> {
     let step = Step::new(path.as_str(), [""; 0]).timeout(LIMIT);
     let mut answer = exec.capture(&step);
     for _ in 0..TRIES {
-        // A process that another thread is just starting may still hold it.
+        // Another thread may be starting a process that still has the file open.
         let busy = matches!(&answer, Err(ExecError::Start { source, .. })
             if source.kind() == ErrorKind::ExecutableFileBusy);
         if !busy {
@@ -66,14 +66,14 @@ fn judge(answer: Result<Captured, ExecError>, folder: &Utf8Path) -> anyhow::Resu
             failed(format!("a test program ended with {}{gap}{last}", said.status))
         }
         Err(ExecError::Interrupted) => Err(ExecError::Interrupted.into()),
-        // It is there: what the kernel misses is the emulator.
+        // The file exists: the kernel cannot find the emulator.
         Err(ExecError::NotFound { .. }) => failed("the registered emulator is gone".to_owned()),
         Err(ExecError::Start { source, .. }) if source.kind() == ErrorKind::PermissionDenied => {
             let folder = folder.parent().unwrap_or(folder);
-            failed(format!("`{folder}` does not let programs run (TMPDIR names another folder)"))
+            failed(format!("`{folder}` does not let programs run (set TMPDIR to another folder)"))
         }
         Err(ExecError::Start { source, .. }) => {
-            failed(format!("a test program was not started: {source}"))
+            failed(format!("a test program could not be started: {source}"))
         }
         Err(error) => failed(error.to_string()),
     }
@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn a_program_of_this_machines_own_architecture_runs() {
+    fn a_native_program_runs() {
         let own = match std::env::consts::ARCH {
             "x86_64" => "amd64",
             "aarch64" => "arm64",
@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_status_of_the_program_itself_counts() {
+    fn only_the_programs_own_status_counts() {
         assert_eq!(run(&ended("exit status: 42"), "arm64").unwrap(), Trial::Ran);
         let zero = run(&ended("exit status: 0"), "arm64").unwrap();
         let why = "a test program ended with exit status: 0: qemu: no such CPU";
@@ -116,7 +116,7 @@ mod tests {
             }
         };
         assert!(start(ErrorKind::PermissionDenied).starts_with("`/t` does not let programs run"));
-        assert!(start(ErrorKind::InvalidData).starts_with("a test program was not started"));
+        assert!(start(ErrorKind::InvalidData).starts_with("a test program could not be started"));
         assert!(judge(Err(ExecError::Interrupted), Utf8Path::new("/t")).is_err());
     }
 }

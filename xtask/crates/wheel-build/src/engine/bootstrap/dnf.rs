@@ -1,5 +1,5 @@
-//! An RPM system made by `dnf --installroot`, with a configuration of its own: neither this machine's
-//! repositories nor its RPM settings count, and what no key of ours has signed is not installed.
+//! Makes an RPM system with `dnf --installroot` and its own configuration. This machine's repositories and RPM
+//! settings do not apply, and unsigned packages are rejected.
 
 use std::fmt::Write as _;
 
@@ -8,20 +8,20 @@ use camino::Utf8Path;
 use crate::config::{Bootstrap, Platform};
 use crate::exec::Step;
 
-/// What is of no use in an image, or of this run alone: patterns of tar, from the root on.
+/// Files that are useless in an image or belong to this run, as tar patterns from the root.
 const LEFT_OUT: [&str; 6] =
     ["./dev/*", "./run/*", "./tmp/*", "./var/cache/*", "./var/log/*", "./var/lib/rpm/.rpm.lock"];
 
 /// The files that the calls below read, relative to their folder.
 pub(super) fn files(bootstrap: &Bootstrap) -> [(&'static str, String); 2] {
-    // RPM puts its database where this machine's macros say, into the new system too; Debian's say
-    // `~/.rpmdb`. EL 8 and later look here.
+    // RPM puts its database where this machine's macros point, also for the new system; Debian's point
+    // to `~/.rpmdb`. EL 8 and later read it here.
     let macros = "%_dbpath /var/lib/rpm\n%_db_backend sqlite\n".to_owned();
     [("dnf.conf", config(bootstrap)), ("home/.rpmmacros", macros)]
 }
 
-/// A configuration with the repositories of `bootstrap` and no others (dnf.conf(5)). Folders in it are
-/// within the new system.
+/// A configuration with only the repositories of `bootstrap` (dnf.conf(5)). Its paths are relative to the new
+/// system.
 fn config(bootstrap: &Bootstrap) -> String {
     let mut text = "[main]\ngpgcheck=1\nlocalpkg_gpgcheck=1\nbest=1\nplugins=0\nkeepcache=0\n\
         install_weak_deps=0\ntsflags=nodocs\ncachedir=/var/cache/dnf\nlogdir=/var/log\n\
@@ -38,7 +38,7 @@ fn config(bootstrap: &Bootstrap) -> String {
     text
 }
 
-/// The calls that make the system in `folder`, which has [`files`], and pack it as `rootfs`.
+/// The calls that install the system in `folder`, which has [`files`], and pack it as `rootfs`.
 pub(super) fn steps(
     bootstrap: &Bootstrap,
     platform: &Platform,
@@ -54,10 +54,10 @@ pub(super) fn steps(
         .arg("install")
         .args(&bootstrap.packages)
         .env("HOME", folder.join("home").as_str())
-        .hint("it needs root, and this machine's `dnf` and `rpm` of 4.14 or later");
+            .hint("run it as root, with `dnf`, and `rpm` 4.14 or later");
     let mut pack = Step::new("tar", ["--create", "--sort=name", "--numeric-owner", "--mtime=@1"])
         .args(["--format=posix", "--pax-option=delete=atime,delete=ctime"])
-        // File capabilities, which some programs need.
+        // Some programs need file capabilities.
         .args(["--xattrs", "--xattrs-include=security.capability"]);
     for pattern in LEFT_OUT {
         pack = pack.arg(format!("--exclude={pattern}"));
@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_but_the_named_repositories_and_their_key_counts() {
+    fn only_the_named_repositories_and_their_key_apply() {
         let [(_, config), (_, macros)] = files(&el());
         insta::assert_snapshot!(config, @r"
         [main]
@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn the_architecture_is_said_in_rpms_words() {
+    fn the_architecture_has_rpms_name() {
         let words = |platform: &str| {
             let steps = steps(&el(), &platform.parse().unwrap(), "/w".into(), "/w/r.tar".into());
             steps.map(|step| step.to_string())

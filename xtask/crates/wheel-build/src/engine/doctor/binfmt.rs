@@ -1,4 +1,4 @@
-//! Which foreign programs the kernel hands to an emulator.
+//! The foreign programs that the kernel runs with an emulator.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,21 +6,21 @@ use camino::Utf8PathBuf;
 
 use super::machine::Machine;
 
-/// Where the kernel shows what it knows.
+/// Where the kernel lists its emulators.
 pub(crate) const MOUNT: &str = "/proc/sys/fs/binfmt_misc";
 
 /// An architecture that can be emulated.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Arch {
-    /// As container platforms name it.
+    /// Its name in container platforms.
     pub name: &'static str,
-    /// As QEMU names it.
+    /// Its name in QEMU.
     pub qemu: &'static str,
     /// Its ELF files.
     elf: Elf,
 }
 
-/// What tells an architecture's ELF files from others: `EI_CLASS` (1 for 32 bits, 2 for 64) and
+/// The header fields that identify an architecture: `EI_CLASS` (1 for 32 bits, 2 for 64) and
 /// `e_machine`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct Elf(u8, u16);
@@ -37,7 +37,7 @@ const ARCHES: [Arch; 7] = [
 ];
 
 impl Arch {
-    /// The architecture that container platforms call `name`.
+    /// The architecture with the container platform name `name`.
     pub(crate) fn find(name: &str) -> Option<&'static Self> {
         ARCHES.iter().find(|arch| arch.name == name)
     }
@@ -52,13 +52,13 @@ impl Arch {
         ARCHES.iter().map(|arch| arch.name)
     }
 
-    /// Whether a machine of the architecture `host` runs its programs itself. An arm64 that also
-    /// runs arm is not known by its name.
+    /// Whether a machine of the architecture `host` runs its programs natively. The name does not show whether an
+    /// arm64 also runs arm.
     pub(crate) fn is_native(&self, host: &str) -> bool {
         self.name == host || (host == "amd64" && self.name == "386")
     }
 
-    /// The registration that comes with the distribution's emulator.
+    /// The name of the registration by the distribution's emulator.
     pub(crate) fn registration(&self) -> String {
         format!("/usr/lib/binfmt.d/qemu-{}.conf", self.qemu)
     }
@@ -67,11 +67,11 @@ impl Arch {
 /// The state of emulation on a machine.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Binfmt {
-    /// Whether the kernel's list is mounted and can be read.
+    /// Whether the kernel's list is mounted and readable.
     pub mounted: bool,
-    /// Per architecture, the emulator in charge.
+    /// The active emulator for each architecture.
     pub handlers: BTreeMap<&'static str, Handler>,
-    /// The architectures whose emulator is installed, registered or not.
+    /// The architectures with an installed emulator, registered or not.
     pub installed: BTreeSet<&'static str>,
 }
 
@@ -85,24 +85,24 @@ impl Binfmt {
 /// A registered emulator.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Handler {
-    /// Its registration's name, e.g. `qemu-aarch64`.
+    /// The name of its registration, such as `qemu-aarch64`.
     pub name: String,
     /// Its path.
     pub interpreter: String,
-    /// Whether it is switched on.
+    /// Whether it is enabled.
     pub enabled: bool,
-    /// Whether the kernel keeps it open (flag `F`): only then it is there inside a container.
+    /// Whether the kernel keeps it open (flag `F`). Otherwise it is missing inside containers.
     pub fixed: bool,
     elf: Elf,
 }
 
 impl Handler {
-    /// Whether containers can be run with it.
+    /// Whether containers can use it.
     pub(crate) fn works(&self) -> bool {
         self.enabled && self.fixed
     }
 
-    /// Reads an entry of [`MOUNT`]; `None` where it is not for ELF files of one machine.
+    /// Parses an entry of [`MOUNT`]; `None` if it is not for ELF files of one machine.
     fn parse(text: &str) -> Option<Self> {
         let mut handler = Self { enabled: text.lines().next()? == "enabled", ..Self::default() };
         let mut offset_is_zero = false;
@@ -119,7 +119,7 @@ impl Handler {
     }
 }
 
-/// What the hexadecimal start of an ELF file is of.
+/// Parses the hexadecimal start of an ELF file.
 fn elf(magic: &str) -> Option<Elf> {
     let byte = |at: usize| u8::from_str_radix(magic.get(at * 2..at * 2 + 2)?, 16).ok();
     if !magic.starts_with("7f454c46") {
@@ -130,7 +130,7 @@ fn elf(magic: &str) -> Option<Elf> {
     Some(Elf(byte(4)?, machine))
 }
 
-/// Every emulator that the kernel of `host` knows, sorted by name.
+/// All emulators registered in the kernel of `host`, sorted by name.
 pub(crate) fn handlers(host: &Machine) -> Vec<(&'static Arch, Handler)> {
     let read = |path: Utf8PathBuf| {
         let handler = Handler::parse(&fs_err::read_to_string(&path).ok()?)?;
@@ -140,7 +140,7 @@ pub(crate) fn handlers(host: &Machine) -> Vec<(&'static Arch, Handler)> {
     host.files_in(MOUNT).into_iter().filter_map(read).collect()
 }
 
-/// The emulators that the kernel of `host` knows.
+/// The emulation state of `host`.
 pub(crate) fn read(host: &Machine) -> Binfmt {
     let mut best: BTreeMap<&'static str, Handler> = BTreeMap::new();
     for (arch, handler) in handlers(host) {
@@ -168,7 +168,7 @@ mod tests {
         mask ffffffffffffff00fffffffffffffffffeffffff\n";
 
     #[test]
-    fn a_handler_is_known_by_its_magic_and_not_by_its_name() {
+    fn a_handler_is_recognised_by_its_magic_and_not_by_its_name() {
         let handler = Handler::parse(ARM64).unwrap();
         assert_eq!(handler.elf, Elf(2, 183));
         assert!(handler.works());
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn a_handler_that_is_off_or_not_kept_open_does_not_reach_containers() {
+    fn a_handler_that_is_disabled_or_not_kept_open_does_not_work_in_containers() {
         assert!(!Handler::parse(&ARM64.replace("enabled", "disabled")).unwrap().works());
         assert!(!Handler::parse(&ARM64.replace("POF", "PO")).unwrap().works());
     }

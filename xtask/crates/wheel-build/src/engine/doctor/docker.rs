@@ -1,4 +1,4 @@
-//! What the container client, the engine and buildx say about themselves.
+//! Parses what the container client, the engine and buildx report.
 
 use std::fmt;
 
@@ -6,12 +6,12 @@ use serde::Deserialize;
 
 use crate::exec::{Captured, ExecError};
 
-/// The oldest engine that can do the work: named contexts, `RUN --network`, `RUN` heredocs.
+/// The oldest supported engine: named contexts, `RUN --network`, `RUN` heredocs.
 pub(crate) const OLDEST_ENGINE: Version = Version::new(23, 0, 0);
-/// The oldest buildx that can do the work: it is the first to stream progress as JSON lines.
+/// The oldest supported buildx: the first with progress as JSON lines.
 pub(crate) const OLDEST_BUILDX: Version = Version::new(0, 13, 0);
 
-/// A version as far as it is compared: `26.1.5+dfsg1` is 26.1.5.
+/// The comparable part of a version: `26.1.5+dfsg1` is 26.1.5.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Version([u32; 3]);
 
@@ -21,8 +21,8 @@ impl Version {
         Self([major, minor, patch])
     }
 
-    /// Reads the number at the start of `text`: `v0.17.1`, `0.13.1+ds1`, `29.0`; `None` without
-    /// at least two parts.
+    /// Parses the number at the start of `text`: `v0.17.1`, `0.13.1+ds1`, `29.0`; `None` if it has fewer
+    /// than two parts.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let text = text.trim().trim_start_matches('v');
         let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
@@ -41,25 +41,25 @@ impl fmt::Display for Version {
     }
 }
 
-/// The program `docker`, whatever stands behind it.
+/// The program `docker`, or its replacement.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Client {
-    /// Its version as it says it.
+    /// Its version as it prints it.
     pub version: String,
-    /// The context in use: which engine it talks to where `DOCKER_HOST` is not set.
+    /// The current context, which selects the engine if `DOCKER_HOST` is not set.
     pub context: String,
-    /// Whether it is podman under another name, which has no buildx.
+    /// Whether it is podman, which has no buildx.
     pub podman: bool,
 }
 
-/// What was found behind the client.
+/// The state of the engine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum EngineState {
-    /// Nobody could be asked: there is no client.
+    /// Unknown, because there is no client.
     Unasked,
-    /// It does not answer, in the client's words.
+    /// It does not answer; the client's message.
     Silent(String),
-    /// It is there, but this user may not talk to it.
+    /// It exists, but this user has no access to it.
     Denied,
     /// It answers.
     Answers(Server),
@@ -68,17 +68,17 @@ pub(crate) enum EngineState {
 /// An engine that answers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Server {
-    /// Its version as it says it, e.g. `26.1.5+dfsg1`.
+    /// Its version as it prints it, such as `26.1.5+dfsg1`.
     pub version: String,
-    /// Where it keeps its data, if it said so.
+    /// Its data folder, if known.
     pub data: Option<String>,
-    /// Whether images lie in the containerd store, where several platforms fit under one name.
-    /// `None` if it did not say.
+    /// Whether it stores images in containerd, which allows several platforms under one name.
+    /// `None` if unknown.
     pub containerd_store: Option<bool>,
 }
 
 impl Server {
-    /// Whether it is new enough; a version that cannot be read counts as new.
+    /// Whether it is new enough. An unreadable version counts as new.
     pub(crate) fn is_new_enough(&self) -> bool {
         Version::parse(&self.version).is_none_or(|version| version >= OLDEST_ENGINE)
     }
@@ -114,8 +114,8 @@ struct InfoReport {
     driver_status: Option<Vec<Vec<String>>>,
 }
 
-/// Reads the answer to `docker version --format '{{json .}}'`. It is printed, with `Server` null,
-/// also when the engine does not answer.
+/// Parses the output of `docker version --format '{{json .}}'`. If the engine does not answer, `Server` is
+/// null.
 pub(crate) fn read_version(answer: &Result<Captured, ExecError>) -> (Option<Client>, EngineState) {
     let captured = match answer {
         Ok(captured) => captured,
@@ -146,7 +146,7 @@ fn unknown_client() -> Client {
     Client { version: "unknown".to_owned(), context: String::new(), podman: false }
 }
 
-/// Adds to `server` what `docker info --format '{{json .}}'` knows.
+/// Adds the information of `docker info --format '{{json .}}'` to `server`.
 pub(crate) fn read_info(server: &mut Server, json: &str) {
     let Ok(info) = serde_json::from_str::<InfoReport>(json.trim()) else { return };
     server.data = info.docker_root_dir.filter(|dir| !dir.is_empty());
@@ -155,21 +155,21 @@ pub(crate) fn read_info(server: &mut Server, json: &str) {
         .map(|status| status.iter().flatten().any(|word| word == "io.containerd.snapshotter.v1"));
 }
 
-/// Reads `docker buildx version`: the first word after the program's name that is a version.
+/// Parses the output of `docker buildx version`: the first version after the program's name.
 pub(crate) fn read_buildx(stdout: &str) -> Option<Version> {
     stdout.split_whitespace().skip(1).find_map(Version::parse)
 }
 
-/// The builder that `docker buildx` would use.
+/// The builder that `docker buildx` uses.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Builder {
     /// Its name.
     pub name: String,
-    /// Its driver, e.g. `docker` or `docker-container`; empty when it is out of reach.
+    /// Its driver, such as `docker` or `docker-container`; empty if it does not answer.
     pub driver: String,
 }
 
-/// Reads `docker buildx inspect`.
+/// Parses the output of `docker buildx inspect`.
 pub(crate) fn read_builder(stdout: &str) -> Option<Builder> {
     let field = |name: &str| {
         let value = stdout.lines().find_map(|line| line.strip_prefix(name));
@@ -178,13 +178,13 @@ pub(crate) fn read_builder(stdout: &str) -> Option<Builder> {
     Some(Builder { name: field("Name:")?, driver: field("Driver:").unwrap_or_default() })
 }
 
-/// The first line of `text` that says something, without credentials.
+/// The first line of `text` that is not empty, without credentials.
 pub(crate) fn first_line(text: &str) -> String {
     let line = text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default();
     without_credentials(line)
 }
 
-/// `text` with what stands between `://` and `@` in each address taken out.
+/// `text` without the part between `://` and `@` of each address.
 pub(crate) fn without_credentials(text: &str) -> String {
     let mut clean = String::with_capacity(text.len());
     let mut rest = text;
@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn every_form_of_buildx_version_is_read() {
+    fn every_form_of_buildx_version_is_parsed() {
         let read = |text| read_buildx(text).map(|version| version.to_string());
         let distribution = "github.com/docker/buildx 0.13.1+ds1 0.13.1+ds1-3\n";
         assert_eq!(read(distribution).as_deref(), Some("0.13.1"));
@@ -237,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn the_version_reports_of_the_years_are_read() {
+    fn version_reports_of_old_and_new_engines_are_parsed() {
         let old = r#"{"Client":{"Platform":{"Name":""},"Version":"20.10.24+dfsg1","Context":"default","Experimental":true},"Server":{"Components":[],"Version":"20.10.24+dfsg1"}}"#;
         let (client, engine) = version(old, "");
         assert_eq!(client.map(|client| client.version).as_deref(), Some("20.10.24+dfsg1"));
@@ -263,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn a_client_alone_is_no_engine() {
+    fn a_client_alone_is_not_an_engine() {
         let alone = r#"{"Client":{"Version":"28.2.2","Context":"default"},"Server":null}"#;
         let (client, engine) = version(
             alone,
@@ -284,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn the_image_store_is_read_from_the_driver_status() {
+    fn the_image_store_is_parsed_from_the_driver_status() {
         let mut found = Server { version: "26.1.5".to_owned(), data: None, containerd_store: None };
         read_info(
             &mut found,
@@ -300,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn the_current_builder_is_read() {
+    fn the_current_builder_is_parsed() {
         let found =
             read_builder("Name:          default\nDriver:        docker\n\nNodes:\nName: x");
         assert_eq!(
@@ -311,7 +311,7 @@ mod tests {
     }
 
     #[test]
-    fn credentials_stay_out_of_messages() {
+    fn messages_contain_no_credentials() {
         assert_eq!(
             first_line("\n E: http://me:p%40ss@mirror.example/debian failed, https://a@b.example"),
             "E: http://mirror.example/debian failed, https://b.example"

@@ -1,4 +1,4 @@
-//! Everything `setup` and `doctor` decide from, gathered in one quick look that changes nothing.
+//! The facts for `setup` and `doctor`, collected quickly and without changing anything.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::thread;
@@ -12,70 +12,70 @@ use super::machine::{Apt, CaBundle, Machine, OsRelease};
 use crate::config::Bootstrap;
 use crate::exec::{Captured, Exec, ExecError, Step};
 
-/// How long one question may take.
+/// Maximum duration of one query.
 const LIMIT: Duration = Duration::from_secs(5);
-/// Where the engine keeps its data unless it says otherwise.
+/// The engine's default data folder.
 const ENGINE_DATA: &str = "/var/lib/docker";
-/// The programs that are looked up; none of them is started.
+/// The programs to look up. None of them is started.
 const PROGRAMS: [&str; 9] =
     ["dockerd", "git", "gh", "just", "mmdebstrap", "arch-test", "dnf", "ip", "pip3"];
-/// What the kernel tells of the bridge to which the engine ties its containers.
+/// The kernel's files about the bridge of the engine's containers.
 pub(crate) const BRIDGE: &str = "/sys/class/net/docker0";
-/// What Ubuntu's packages are signed with, where the package `ubuntu-keyring` puts it.
+/// The keys of Ubuntu's packages, as installed by the package `ubuntu-keyring`.
 pub(crate) const UBUNTU_KEYRING: &str = "/usr/share/keyrings/ubuntu-archive-keyring.gpg";
 
-/// How this user gets at what only root may do.
+/// How this user can act as root.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Access {
-    /// Is root.
+    /// The user is root.
     Root,
-    /// `sudo` works without asking.
+    /// `sudo` works without a password.
     Sudo,
-    /// `sudo` is there but wants a password.
+    /// `sudo` requires a password.
     SudoAsks,
-    /// Not at all.
+    /// Not possible.
     None,
 }
 
-/// What is known of buildx.
+/// The state of buildx.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Buildx {
     /// The client has no such plugin.
     Missing,
-    /// There, but its version cannot be read.
+    /// It exists, but its version cannot be parsed.
     Unreadable,
-    /// There.
+    /// It exists.
     Found(Version),
 }
 
-/// Whether something far away answers.
+/// Whether a remote service answers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Reach {
-    /// It does.
+    /// It answers.
     Yes,
-    /// It does not, and why.
+    /// It does not answer, with the reason.
     No(String),
-    /// It could not be tried, and why.
+    /// It could not be tested, with the reason.
     Untried(&'static str),
 }
 
-/// Free space where data will be written.
+/// Free space in a folder that xtask or the engine writes to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Space {
     /// The folder.
     pub path: Utf8PathBuf,
-    /// Free bytes; `None` where the system would not say.
+    /// Free bytes; `None` if unknown.
     pub free: Option<u64>,
 }
 
-/// What a machine has.
+/// The facts about a machine.
 #[derive(Debug, Clone)]
 pub(crate) struct Facts {
     /// The operating system.
     pub os: OsRelease,
-    /// The architecture, as container platforms name it.
+    /// The architecture's name in container platforms.
     pub arch: &'static str,
-    /// What this user may do.
+    /// What this user is allowed to do.
     pub access: Access,
     /// Whether systemd runs the machine.
     pub systemd: bool,
@@ -83,42 +83,42 @@ pub(crate) struct Facts {
     pub client: Option<Client>,
     /// Whether `DOCKER_HOST` names an engine.
     pub docker_host: bool,
-    /// What stands behind the client.
+    /// The state of the engine.
     pub engine: EngineState,
     /// Whether `/etc/docker/daemon.json` exists.
     pub daemon_json: bool,
-    /// Whether the engine's data holds images in the classic store.
+    /// Whether the engine's data folder has images in the classic store.
     pub classic_store: bool,
-    /// Whether the engine's bridge takes a new hardware address when containers come and go.
+    /// Whether the engine's bridge changes its hardware address when containers start or stop.
     ///
-    /// Linux gives a bridge the lowest address of its ports unless it was given one itself
-    /// (`NET_ADDR_SET`, 3, in `addr_assign_type`). The engine does so for a bridge that it makes,
-    /// and takes one that is there, from whatever time before, as it is. Containers that know the old address lose the network for
-    /// up to half a minute (the same fault: containers/netavark#833, lxc/lxc#604).
+    /// Linux uses the lowest address of a bridge's ports, unless the bridge has its own address
+    /// (`NET_ADDR_SET`, 3, in `addr_assign_type`). The engine sets one for a bridge that it creates, and leaves an
+    /// existing bridge unchanged. Containers that know the old address lose the network for up to half a
+    /// minute (the same problem: containers/netavark#833, lxc/lxc#604).
     pub bridge_wanders: bool,
     /// The client's build plugin.
     pub buildx: Buildx,
     /// The builder in use.
     pub builder: Option<Builder>,
-    /// Whether the engine's packages come from its makers and not from the distribution.
+    /// Whether the engine's packages come from its vendor and not from the distribution.
     pub upstream_packages: bool,
     /// Emulation.
     pub binfmt: Binfmt,
-    /// The programs that were found, with their paths.
+    /// The programs that exist, with their paths.
     pub programs: BTreeMap<&'static str, Utf8PathBuf>,
-    /// Whether [`UBUNTU_KEYRING`] is there.
+    /// Whether [`UBUNTU_KEYRING`] exists.
     pub ubuntu_keyring: bool,
-    /// Apt, where there is one.
+    /// Apt, if it exists.
     pub apt: Option<Apt>,
     /// The registry of the first target's image.
     pub registry: Reach,
     /// The package index that pip uses.
     pub index: Reach,
-    /// The certificates that containers are handed.
+    /// The certificates that containers inherit.
     pub ca_bundle: Option<CaBundle>,
     /// Names of the proxy variables that are set.
     pub proxies: Vec<String>,
-    /// Names of the inherited proxies and indexes that no container reaches.
+    /// Names of the inherited proxies and indexes that containers cannot reach.
     pub loopback_settings: Vec<String>,
     /// The settings that containers cannot use, each with the reason.
     pub unusable_settings: Vec<String>,
@@ -129,14 +129,14 @@ pub(crate) struct Facts {
 }
 
 impl Facts {
-    /// Whether `bootstrap` checks signatures against Ubuntu's keys, and they are not here.
+    /// Whether `bootstrap` requires Ubuntu's keys and they are missing.
     pub(crate) fn lacks_keyring(&self, bootstrap: &Bootstrap) -> bool {
         let wanted = bootstrap.keyring.as_ref().is_some_and(|path| path == UBUNTU_KEYRING);
         wanted && !self.ubuntu_keyring
     }
 
-    /// Looks at `machine`; `image` is the one whose registry is tried. Questions that wait are
-    /// asked at the same time, each for a few seconds at most.
+    /// Collects the facts about `machine` and the registry of `image`. Slow queries run in parallel, each with a
+    /// limit of a few seconds.
     pub(crate) fn gather(exec: &Exec, machine: &Machine, image: &str) -> Self {
         let has_client = machine.find("docker").is_some();
         let (docker, plugin, index, access) = thread::scope(|scope| {
@@ -148,7 +148,7 @@ impl Facts {
         });
         let (client, engine) = docker.unwrap_or((None, EngineState::Unasked));
         let (buildx, builder, registry) =
-            plugin.unwrap_or((Buildx::Missing, None, Reach::Untried("the question failed")));
+            plugin.unwrap_or((Buildx::Missing, None, Reach::Untried("the query failed")));
         let data = match &engine {
             EngineState::Answers(server) => server.data.as_deref(),
             _ => None,
@@ -179,7 +179,7 @@ impl Facts {
             ubuntu_keyring: machine.has(UBUNTU_KEYRING),
             apt: machine.apt(),
             registry,
-            index: index.unwrap_or(Reach::Untried("the question failed")),
+            index: index.unwrap_or(Reach::Untried("the query failed")),
             ca_bundle: machine.ca_bundle(),
             proxies: machine.proxies(),
             loopback_settings: machine.loopback_settings(),
@@ -189,7 +189,7 @@ impl Facts {
         }
     }
 
-    /// Whether `program` (one of those that are looked up) is there.
+    /// Whether `program`, one of [`PROGRAMS`], exists.
     pub(crate) fn has(&self, program: &str) -> bool {
         self.programs.contains_key(program)
     }
@@ -199,17 +199,17 @@ impl Facts {
         self.is_native(arch) || self.binfmt.runs(arch)
     }
 
-    /// Whether this machine runs programs of `arch` itself.
+    /// Whether this machine runs programs of `arch` natively.
     pub(crate) fn is_native(&self, arch: &str) -> bool {
         arch == self.arch || Arch::find(arch).is_some_and(|arch| arch.is_native(self.arch))
     }
 
-    /// The architectures that wheels are usually built for and that are foreign here.
+    /// The usual architectures for wheels that are not native here.
     pub(crate) fn foreign(&self) -> BTreeSet<&'static str> {
         ["amd64", "arm64"].into_iter().filter(|arch| *arch != self.arch).collect()
     }
 
-    /// Where the client looks for its engine when that is not this machine's own service.
+    /// The address or context of the client's engine, if it is not this machine's own service.
     pub(crate) fn engine_elsewhere(&self) -> Option<String> {
         if self.docker_host {
             return Some("`DOCKER_HOST`".to_owned());
@@ -240,7 +240,7 @@ fn ask_engine(exec: &Exec, has_client: bool) -> (Option<Client>, EngineState) {
 }
 
 fn ask_buildx(exec: &Exec, has_client: bool, image: &str) -> (Buildx, Option<Builder>, Reach) {
-    let missing = (Buildx::Missing, None, Reach::Untried("no `docker buildx` to ask with"));
+    let missing = (Buildx::Missing, None, Reach::Untried("there is no `docker buildx`"));
     if !has_client {
         return missing;
     }
@@ -261,17 +261,17 @@ fn ask_buildx(exec: &Exec, has_client: bool, image: &str) -> (Buildx, Option<Bui
 
 fn ask_index(exec: &Exec, has_python: bool) -> Reach {
     if !has_python {
-        return Reach::Untried("no `python3` to ask with");
+        return Reach::Untried("there is no `python3`");
     }
     let args = "-m pip --disable-pip-version-check --no-input --retries 0 --timeout 4 -q \
                 index versions pip";
     let answer = ask(exec, "python3", &args.split_whitespace().collect::<Vec<_>>());
     match answer {
         Ok(said) if said.stderr.contains("No module named") => {
-            Reach::Untried("no `python3 -m pip` to ask with")
+            Reach::Untried("there is no `python3 -m pip`")
         }
         Ok(said) if said.stderr.contains("unknown command") => {
-            Reach::Untried("`python3 -m pip` is too old to ask with")
+            Reach::Untried("`python3 -m pip` is too old")
         }
         other => reach(other),
     }

@@ -1,4 +1,4 @@
-//! Machines for tests: a folder that stands for `/`, and programs that answer as told.
+//! Machines for tests: a folder as `/`, and programs with fixed answers.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -10,7 +10,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use super::{Diagnosis, Facts, Machine};
 use crate::exec::{Captured, Exec};
 
-/// What an image is called in tests.
+/// The image in tests.
 pub(crate) const IMAGE: &str = "debian:12";
 
 /// A machine in a folder.
@@ -52,7 +52,7 @@ impl Fixture {
         self
     }
 
-    /// Is not root.
+    /// Makes the user an ordinary one.
     pub(crate) fn user(mut self) -> Self {
         self.machine.is_root = false;
         self
@@ -80,7 +80,7 @@ fn deb822(suites: &str, components: &str) -> String {
     )
 }
 
-/// A fresh Debian 12: nothing but apt.
+/// A fresh Debian 12 with only apt.
 pub(crate) fn debian_12() -> Fixture {
     let os = "PRETTY_NAME=\"Debian GNU/Linux 12 (bookworm)\"\nID=debian\nVERSION_ID=\"12\"\n\
         VERSION_CODENAME=bookworm\n";
@@ -121,7 +121,7 @@ pub(crate) fn rocky_9() -> Fixture {
     Fixture::new("PRETTY_NAME=\"Rocky Linux 9.4\"\nID=rocky\nVERSION_ID=\"9.4\"\n")
 }
 
-/// No program answers.
+/// All programs fail.
 pub(crate) fn no_engine() -> Exec {
     Exec::fake(|_| Ok(Captured::failed("no such thing here")))
 }
@@ -133,7 +133,7 @@ pub(crate) fn client_only() -> Exec {
     answers(&[("docker version", Captured { stdout: json.to_owned(), ..Captured::failed(stderr) })])
 }
 
-/// Client, engine and buildx as they should be, and neither registry nor index in reach.
+/// A good client, engine and buildx; neither the registry nor the index answers.
 pub(crate) fn fine() -> Exec {
     engine("26.1.5+dfsg1", "0.13.1+ds1")
 }
@@ -157,7 +157,7 @@ pub(crate) fn engine(engine: &str, buildx: &str) -> Exec {
     ])
 }
 
-/// Programs whose call starts with the words given answer so; all others fail.
+/// Programs answer if their call starts with the words in the table, and otherwise fail.
 pub(crate) fn answers(table: &[(&'static str, Captured)]) -> Exec {
     let table = table.to_vec();
     Exec::fake(move |step| {
@@ -167,7 +167,7 @@ pub(crate) fn answers(table: &[(&'static str, Captured)]) -> Exec {
     })
 }
 
-/// A folder of the workspace, for tests that write.
+/// A folder in the workspace for tests that write.
 pub(crate) fn scratch() -> (tempfile::TempDir, Utf8PathBuf) {
     let dir = tempfile::tempdir().unwrap();
     let path = Utf8Path::from_path(dir.path()).unwrap().to_owned();

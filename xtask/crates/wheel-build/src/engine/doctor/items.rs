@@ -1,4 +1,4 @@
-//! From facts to judgements: pure.
+//! Judges the facts. Pure.
 
 use super::binfmt::{Arch, MOUNT};
 use super::docker::{EngineState, OLDEST_BUILDX, OLDEST_ENGINE, Server};
@@ -7,9 +7,9 @@ use super::{Item, State};
 use crate::engine::host::SECRET_LIMIT;
 
 const GIB: u64 = 1024 * 1024 * 1024;
-/// Less than this and a build may not fit.
+/// With less free space, a build may not fit.
 const LITTLE_SPACE: u64 = 5 * GIB;
-/// Where an engine comes from on systems that `setup` does not know.
+/// How to install an engine on systems that `setup` does not support.
 pub(crate) const ENGINE_DOCS: &str = "https://docs.docker.com/engine/install/";
 
 impl Item {
@@ -29,7 +29,7 @@ impl Item {
     }
 }
 
-/// Every item, in the order in which it is shown.
+/// All items in display order.
 pub(super) fn judge(facts: &Facts) -> Vec<Item> {
     let mut items = vec![system(facts), access(facts), client(facts), engine(facts)];
     items.extend(image_store(facts));
@@ -49,7 +49,7 @@ pub(super) fn judge(facts: &Facts) -> Vec<Item> {
             .cure("https://git-scm.com/downloads"),
         tool(facts, "gh", "makes releases for `cargo xtask release`")
             .cure("https://cli.github.com"),
-        tool(facts, "just", "runs `docker/justfile` by hand; containers bring their own")
+        tool(facts, "just", "runs `docker/justfile` by hand; containers have their own")
             .cure("cargo install just"),
     ]);
     items
@@ -65,12 +65,12 @@ fn access(facts: &Facts) -> Item {
         Access::Root => (State::Ok, "root"),
         Access::Sudo => (State::Ok, "`sudo` without a password"),
         Access::SudoAsks => (State::Ok, "`sudo` with a password: `sudo -v` before `setup`"),
-        Access::None => (State::Warning, "neither root nor `sudo`: `setup` can install nothing"),
+        Access::None => (State::Warning, "neither root nor `sudo`: `setup` cannot install anything"),
     };
     Item::new("privileges", state, detail)
 }
 
-/// The command that installs what is missing here.
+/// The command that installs what is missing on this machine.
 fn setup_or(facts: &Facts, elsewhere: &str) -> String {
     if facts.apt.is_some() { "cargo xtask setup".to_owned() } else { elsewhere.to_owned() }
 }
@@ -95,7 +95,7 @@ fn engine(facts: &Facts) -> Item {
             Item::new("engine", State::Ok, format!("docker {}", server.version))
         }
         EngineState::Answers(server) => missing(too_old(server)).cure(ENGINE_DOCS),
-        EngineState::Denied => missing("runs, but this user may not talk to it".to_owned())
+        EngineState::Denied => missing("runs, but this user has no access to it".to_owned())
             .cure("sudo usermod -aG docker \"$USER\" && newgrp docker"),
         EngineState::Silent(reason) => match facts.engine_elsewhere() {
             Some(place) => missing(format!("{place} names one that does not answer: {reason}"))
@@ -107,7 +107,7 @@ fn engine(facts: &Facts) -> Item {
                 .cure(setup_or(facts, ENGINE_DOCS)),
         },
         EngineState::Unasked if facts.has("dockerd") => {
-            missing("installed, but there is no client to ask it".to_owned())
+            missing("installed, but there is no client".to_owned())
                 .cure("cargo xtask setup")
         }
         EngineState::Unasked => {
@@ -117,16 +117,16 @@ fn engine(facts: &Facts) -> Item {
     item.required()
 }
 
-/// The sentence about an engine that cannot do the work.
+/// The message about an engine that is too old.
 pub(crate) fn too_old(server: &Server) -> String {
-    format!("docker {} found, {OLDEST_ENGINE} or later needed", server.version)
+    format!("docker {} found, {OLDEST_ENGINE} or later required", server.version)
 }
 
-/// Only where there is something to say: an engine elsewhere, or one with other networks, is none
-/// of our business.
+/// An item only if there is a problem. A remote engine, or one with other networks, is out of
+/// scope.
 fn bridge(facts: &Facts) -> Option<Item> {
-    let detail = "`docker0` changes its address when a container comes or goes: others lose the \
-                  network for up to half a minute";
+    let detail = "`docker0` changes its address when a container starts or stops, and other containers \
+                  lose the network for up to half a minute";
     (facts.bridge_wanders && facts.engine_elsewhere().is_none())
         .then(|| Item::new("engine network", State::Warning, detail).cure("cargo xtask setup"))
 }
@@ -135,16 +135,16 @@ fn image_store(facts: &Facts) -> Option<Item> {
     let EngineState::Answers(server) = &facts.engine else { return None };
     Some(match server.containerd_store {
         Some(true) => {
-            Item::new("image store", State::Ok, "containerd: every platform side by side")
+            Item::new("image store", State::Ok, "containerd: several platforms under one name")
         }
         Some(false) => Item::new(
             "image store",
             State::Warning,
-            "classic: a name holds one platform at a time; \
+            "classic: one platform under each name; \
              `{\"features\": {\"containerd-snapshotter\": true}}` in `/etc/docker/daemon.json` \
-             changes that, and hides the images that are there now",
+             changes that, and hides the existing images",
         ),
-        None => Item::new("image store", State::Unknown, "the engine did not say"),
+        None => Item::new("image store", State::Unknown, "the engine does not report it"),
     })
 }
 
@@ -155,20 +155,20 @@ fn buildx(facts: &Facts) -> Item {
             Item::new("buildx", State::Ok, version.to_string())
         }
         Buildx::Found(version) => {
-            missing(format!("{version} found, {OLDEST_BUILDX} or later needed"))
+            missing(format!("{version} found, {OLDEST_BUILDX} or later required"))
                 .cure(buildx_cure(facts))
         }
         Buildx::Unreadable => Item::new(
             "buildx",
             State::Warning,
-            format!("there, but its version cannot be read; {OLDEST_BUILDX} or later needed"),
+            format!("installed, but its version cannot be parsed; {OLDEST_BUILDX} or later required"),
         ),
         Buildx::Missing => missing("not installed".to_owned()).cure(buildx_cure(facts)),
     };
     item.required()
 }
 
-/// The command that installs buildx from where the engine came from.
+/// The command that installs buildx from the engine's source.
 pub(crate) fn buildx_cure(facts: &Facts) -> String {
     if facts.upstream_packages && facts.apt.is_some() {
         return "sudo apt-get install docker-buildx-plugin".to_owned();
@@ -185,7 +185,7 @@ fn builder(facts: &Facts) -> Item {
         Some(builder) => {
             Item::new("builder", State::Unknown, format!("{} does not answer", builder.name))
         }
-        None => Item::new("builder", State::Unknown, "no `docker buildx` to ask"),
+        None => Item::new("builder", State::Unknown, "there is no `docker buildx`"),
     }
 }
 
@@ -198,14 +198,14 @@ pub(super) fn emulator(facts: &Facts, arch: &str) -> Item {
     let cure = format!("cargo xtask binfmt install {arch}");
     let missing = |detail: &str| Item::new(&name, State::Missing, detail).cure(cure);
     match facts.binfmt.handlers.get(arch) {
-        _ if Arch::find(arch).is_none() => Item::new(&name, State::Missing, "no emulator is known"),
+        _ if Arch::find(arch).is_none() => Item::new(&name, State::Missing, "there is no known emulator"),
         Some(handler) if facts.binfmt.runs(arch) => {
             Item::new(&name, State::Ok, handler.interpreter.clone())
         }
         Some(handler) if handler.enabled => {
-            missing("registered without flag `F`: containers do not see it")
+            missing("registered without flag `F`, so not visible in containers")
         }
-        Some(_) => missing("registered, but switched off"),
+        Some(_) => missing("registered, but disabled"),
         None if !facts.binfmt.mounted => missing(&format!("`{MOUNT}` is not mounted")),
         None if facts.binfmt.installed.contains(arch) => missing("installed, but not registered"),
         None => missing("not installed"),
@@ -214,7 +214,7 @@ pub(super) fn emulator(facts: &Facts, arch: &str) -> Item {
 
 fn registry(facts: &Facts) -> Item {
     match &facts.registry {
-        Reach::Yes => Item::new("container registry", State::Ok, "in reach"),
+        Reach::Yes => Item::new("container registry", State::Ok, "reachable"),
         Reach::No(reason) => {
             let consequence = "base images are made from packages";
             Item::new("container registry", State::Warning, format!("{reason}; {consequence}"))
@@ -223,12 +223,12 @@ fn registry(facts: &Facts) -> Item {
     }
 }
 
-/// Required where no base image can be pulled.
+/// Required if no base image can be pulled.
 fn mmdebstrap(facts: &Facts) -> Item {
     let mut item = match facts.programs.get("mmdebstrap") {
         Some(path) => Item::new("mmdebstrap", State::Ok, path.as_str()),
         None => {
-            Item::new("mmdebstrap", State::Missing, "makes base images where no registry answers")
+            Item::new("mmdebstrap", State::Missing, "makes base images if no registry answers")
                 .cure(setup_or(facts, "https://gitlab.mister-muffin.de/josch/mmdebstrap"))
         }
     };
@@ -236,7 +236,7 @@ fn mmdebstrap(facts: &Facts) -> Item {
     item
 }
 
-/// The keys that base images of Ubuntu are checked against, where they are not here.
+/// Ubuntu's keys, which verify the packages of its base images, if they are missing.
 pub(super) fn ubuntu_keyring() -> Item {
     Item::new("ubuntu-keyring", State::Missing, format!("`{UBUNTU_KEYRING}` does not exist"))
 }
@@ -246,13 +246,13 @@ fn arch_test(facts: &Facts) -> Item {
         return Item::new("arch-test", State::Ok, path.as_str());
     }
     let foreign = facts.foreign().into_iter().next().unwrap_or("arm64");
-    Item::new("arch-test", State::Missing, "mmdebstrap needs it for foreign platforms")
+    Item::new("arch-test", State::Missing, "mmdebstrap requires it for foreign platforms")
         .cure(format!("cargo xtask setup --emulate {foreign}"))
 }
 
 fn index(facts: &Facts) -> Item {
     match &facts.index {
-        Reach::Yes => Item::new("python index", State::Ok, "in reach"),
+        Reach::Yes => Item::new("python index", State::Ok, "reachable"),
         Reach::No(reason) => Item::new("python index", State::Warning, reason.clone())
             .cure("python3 -m pip config set global.index-url https://INDEX/simple"),
         Reach::Untried(reason) => Item::new("python index", State::Unknown, *reason),
@@ -261,7 +261,7 @@ fn index(facts: &Facts) -> Item {
 
 fn ca_bundle(facts: &Facts) -> Item {
     let Some(bundle) = &facts.ca_bundle else {
-        let item = Item::new("certificates", State::Warning, "no bundle: containers use their own");
+        let item = Item::new("certificates", State::Warning, "no bundle found; containers use their own");
         return if facts.apt.is_some() {
             item.cure("sudo apt-get install ca-certificates")
         } else {
@@ -271,7 +271,7 @@ fn ca_bundle(facts: &Facts) -> Item {
     let detail = format!("{}, {} KiB", bundle.path, bundle.size.div_ceil(1024));
     if bundle.size > SECRET_LIMIT {
         let limit = SECRET_LIMIT / 1024;
-        let detail = format!("{detail}: a build secret holds {limit} KiB at most");
+        let detail = format!("{detail}: the limit of a build secret is {limit} KiB");
         return Item::new("certificates", State::Warning, detail)
             .cure("export SSL_CERT_FILE=/path/to/a/smaller/bundle.pem");
     }
@@ -281,9 +281,9 @@ fn ca_bundle(facts: &Facts) -> Item {
 fn proxies(facts: &Facts) -> Item {
     if !facts.loopback_settings.is_empty() {
         let names = facts.loopback_settings.join(", ");
-        let detail = format!("{names}: on a loopback address, which no container reaches");
+        let detail = format!("{names}: on a loopback address, which containers cannot reach");
         return Item::new("proxies", State::Warning, detail)
-            .cure("cargo xtask wheels --network host, or an address that containers reach");
+            .cure("cargo xtask wheels --network host, or use an address that containers can reach");
     }
     let names = facts.proxies.join(", ");
     Item::new("proxies", State::Ok, if names.is_empty() { "none".to_owned() } else { names })

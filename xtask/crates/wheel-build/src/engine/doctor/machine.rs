@@ -1,4 +1,4 @@
-//! Reading a machine without starting anything: its files, its environment, its free space.
+//! Reads a machine without starting programs: its files, its environment, its free space.
 
 use std::collections::BTreeMap;
 
@@ -10,43 +10,43 @@ use crate::sys;
 use wheel_audit::files;
 use wheel_audit::sys::is_executable;
 
-/// Where daemons and administration tools live, whatever a user's `PATH` says.
+/// Folders of daemons and administration tools, which may be missing in a user's `PATH`.
 pub(crate) const ADMIN_PATH: &str = "/usr/local/sbin:/usr/sbin:/sbin";
 
-/// The machine to look at: the real one, or a folder and a few values that a test made.
+/// The machine to examine: the real one, or a folder and values for tests.
 #[derive(Debug, Clone)]
 pub(crate) struct Machine {
-    /// What stands for `/`.
+    /// The folder that serves as `/`.
     pub root: Utf8PathBuf,
     /// The environment.
     pub vars: BTreeMap<String, String>,
-    /// Whether the user may do everything.
+    /// Whether the user is root.
     pub is_root: bool,
     /// The architecture of this program, as the standard library names it.
     pub arch: &'static str,
     /// The operating system, as the standard library names it.
     pub system: &'static str,
-    /// The workspace: where the results are to go.
+    /// The workspace, where results are written.
     pub workspace: Utf8PathBuf,
     /// Free bytes at a path.
     pub free: fn(&Utf8Path) -> Option<u64>,
 }
 
-/// What `/etc/os-release` says.
+/// The contents of `/etc/os-release`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct OsRelease {
-    /// e.g. `debian`.
+    /// Such as `debian`.
     pub id: String,
-    /// e.g. `12`; empty on rolling systems.
+    /// Such as `12`; empty on rolling systems.
     pub version: String,
-    /// e.g. `bookworm`.
+    /// Such as `bookworm`.
     pub codename: String,
-    /// e.g. `Debian GNU/Linux 12 (bookworm)`.
+    /// Such as `Debian GNU/Linux 12 (bookworm)`.
     pub name: String,
 }
 
 impl OsRelease {
-    /// Reads the file's text.
+    /// Parses the file's text.
     pub(crate) fn parse(text: &str) -> Self {
         let field = |name: &str| {
             let line = text.lines().find_map(|line| line.trim().strip_prefix(name));
@@ -63,10 +63,10 @@ impl OsRelease {
     }
 }
 
-/// How packages get onto a machine that has apt.
+/// The package sources of a machine with apt.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Apt {
-    /// Every source in force, whoever it belongs to.
+    /// All active sources, of any vendor.
     pub sources: Vec<Source>,
     /// The text of `/etc/apt/preferences`.
     pub preferences: String,
@@ -92,7 +92,7 @@ impl Host for Machine {
 
     fn list(&self, folder: &Utf8Path) -> Vec<Utf8PathBuf> {
         let paths = self.files_in(folder.as_str());
-        // As this machine names them.
+        // As paths on this machine.
         let named = |path: Utf8PathBuf| Some(folder.join(path.file_name()?));
         paths.into_iter().filter_map(named).collect()
     }
@@ -108,7 +108,7 @@ impl Host for Machine {
 }
 
 impl Machine {
-    /// The machine this program runs on.
+    /// The machine that this program runs on.
     pub(crate) fn this(workspace: &Utf8Path) -> Self {
         Self {
             root: Utf8PathBuf::from("/"),
@@ -125,27 +125,27 @@ impl Machine {
         }
     }
 
-    /// Whether commands may install packages here and talk to the kernel.
+    /// Whether commands can install packages here and configure the kernel.
     pub(crate) fn is_linux(&self) -> bool {
         self.system == "linux"
     }
 
-    /// `path`, an absolute one, on this machine.
+    /// The absolute path `path` on this machine.
     pub(crate) fn at(&self, path: &str) -> Utf8PathBuf {
         self.root.join(path.trim_start_matches('/'))
     }
 
-    /// Whether there is something at `path`.
+    /// Whether `path` exists.
     pub(crate) fn has(&self, path: &str) -> bool {
         self.at(path).exists()
     }
 
-    /// The value of an environment variable, where it is set and not empty.
+    /// The value of an environment variable, if it is set and not empty.
     pub(crate) fn var(&self, name: &str) -> Option<&str> {
         self.vars.get(name).map(String::as_str).filter(|value| !value.is_empty())
     }
 
-    /// Where `program` is: on `PATH`, or where administration tools are.
+    /// The path of `program`, on `PATH` or in the folders of administration tools.
     pub(crate) fn find(&self, program: &str) -> Option<Utf8PathBuf> {
         let path = self.var("PATH").unwrap_or("/usr/local/bin:/usr/bin:/bin");
         let folders = path.split(':').chain(ADMIN_PATH.split(':')).filter(|dir| !dir.is_empty());
@@ -162,7 +162,7 @@ impl Machine {
         OsRelease::parse(&text.unwrap_or_default())
     }
 
-    /// The architecture as container platforms name it.
+    /// The architecture's name in container platforms.
     pub(crate) fn platform_arch(&self) -> &'static str {
         match self.arch {
             "x86_64" => "amd64",
@@ -172,12 +172,12 @@ impl Machine {
         }
     }
 
-    /// Whether systemd runs this machine (and is not merely installed).
+    /// Whether systemd runs this machine, and is not merely installed.
     pub(crate) fn systemd(&self) -> bool {
         self.has("/run/systemd/system")
     }
 
-    /// Apt and its sources, where this is an apt system.
+    /// Apt and its sources, if this is an apt system.
     pub(crate) fn apt(&self) -> Option<Apt> {
         self.find("apt-get")?;
         let read = |path: &Utf8Path| fs_err::read_to_string(path).unwrap_or_default();
@@ -192,7 +192,7 @@ impl Machine {
         Some(Apt { sources, preferences: read(&self.at("/etc/apt/preferences")) })
     }
 
-    /// The paths in a folder, sorted; none where it cannot be read.
+    /// The paths in a folder, sorted; none if it cannot be read.
     pub(super) fn files_in(&self, folder: &str) -> Vec<Utf8PathBuf> {
         let Ok(dir) = self.at(folder).read_dir_utf8() else { return Vec::new() };
         let mut paths: Vec<_> = dir.filter_map(|entry| Some(entry.ok()?.into_path())).collect();
@@ -200,41 +200,41 @@ impl Machine {
         paths
     }
 
-    /// The certificates that containers are handed.
+    /// The certificates that containers inherit.
     pub(crate) fn ca_bundle(&self) -> Option<CaBundle> {
         let path = host::ca_bundle(self)?;
         let size = Host::size(self, &path)?;
         Some(CaBundle { path, size })
     }
 
-    /// The names of the proxy variables that are set. Their values may hold passwords.
+    /// The names of the proxy variables that are set. Their values may contain passwords.
     pub(crate) fn proxies(&self) -> Vec<String> {
         let names = ["http_proxy", "https_proxy", "all_proxy", "no_proxy"];
         let set = names.iter().flat_map(|name| [(*name).to_owned(), name.to_uppercase()]);
         set.filter(|name| self.var(name).is_some()).collect()
     }
 
-    /// The names of the proxies and indexes on a loopback address, which is another one in a container.
+    /// The names of the proxies and indexes on a loopback address, which is a different one in a container.
     pub(crate) fn loopback_settings(&self) -> Vec<String> {
         let host = host::HostSettings::gather(self, "");
         host.loopback_settings().into_iter().map(str::to_owned).collect()
     }
 
-    /// The files of settings that containers do not inherit though they are there, each with the reason, and the
-    /// names of the indexes that are paths of this machine.
+    /// The setting files that containers cannot inherit, each with the reason, and the names of the indexes that are
+    /// paths on this machine.
     pub(crate) fn unusable_settings(&self) -> Vec<String> {
         let host = host::HostSettings::gather(self, "");
         let paths = host.path_settings().into_iter();
-        let paths = paths.map(|name| format!("{name} is a path of this machine"));
+        let paths = paths.map(|name| format!("{name} is a path on this machine"));
         paths.chain(host.problems.iter().cloned()).collect()
     }
 
-    /// Whether a package of this name is installed by dpkg.
+    /// Whether dpkg has a package of this name installed.
     pub(crate) fn has_package(&self, name: &str) -> bool {
         self.has(&format!("/var/lib/dpkg/info/{name}.list"))
     }
 
-    /// Free bytes at `path`, or at its closest parent that exists.
+    /// Free bytes at `path`, or at its closest existing parent.
     pub(crate) fn free_space(&self, path: &Utf8Path) -> Option<u64> {
         path.ancestors().find(|path| self.has(path.as_str())).and_then(self.free)
     }
@@ -245,7 +245,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn os_release_is_read_with_and_without_quotes() {
+    fn os_release_is_parsed_with_and_without_quotes() {
         let debian = OsRelease::parse(
             "PRETTY_NAME=\"Debian GNU/Linux 12 (bookworm)\"\nNAME=\"Debian GNU/Linux\"\n\
              VERSION_ID=\"12\"\nVERSION_CODENAME=bookworm\nID=debian\n",

@@ -1,6 +1,6 @@
-//! What this machine has and lacks for building wheels, each lack with the command that mends it.
+//! What this machine has and lacks for building wheels, with a hint for each lack.
 //!
-//! Architecture invariant: a look changes nothing; what changes a machine is in [`super::setup`].
+//! Invariant: an examination changes nothing; only [`super::setup`] changes a machine.
 
 pub(crate) mod binfmt;
 pub(crate) mod docker;
@@ -19,53 +19,53 @@ pub(crate) use self::machine::Machine;
 use crate::engine::setup::Wants;
 use crate::exec::Exec;
 
-/// Raised when a field of [`Diagnosis`] changes its meaning.
+/// Increased when a field of [`Diagnosis`] changes its meaning.
 const SCHEMA_VERSION: u32 = 1;
 
-/// The outcome of a look at a machine.
+/// The result of an examination.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Diagnosis {
     schema_version: u32,
     /// Whether `cargo xtask wheels` can run.
     pub ready: bool,
-    /// One line per thing looked at.
+    /// One item for each part of the machine.
     pub items: Vec<Item>,
-    /// What the lines were made from.
+    /// The facts behind the items.
     #[serde(skip)]
     pub facts: Facts,
 }
 
-/// One thing that was looked at.
+/// One part of the machine.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Item {
-    /// What it is, e.g. `buildx`.
+    /// Its name, such as `buildx`.
     pub name: String,
-    /// How it is.
+    /// Its state.
     pub state: State,
-    /// Whether no wheel can be built without it.
+    /// Whether it is required to build any wheel.
     pub required: bool,
-    /// What was found, in a few words.
+    /// A short description.
     pub detail: String,
-    /// The command that mends it, ready to paste.
+    /// The command that fixes it, ready to paste.
     pub cure: Option<String>,
 }
 
-/// How a thing is.
+/// The state of an item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum State {
-    /// As it should be.
+    /// Good.
     Ok,
-    /// Not there, or no good.
+    /// Missing or unusable.
     Missing,
-    /// There, but it may make trouble.
+    /// Usable, with a possible problem.
     Warning,
-    /// Could not be found out.
+    /// Unknown.
     Unknown,
 }
 
 impl State {
-    /// The word in tables and in JSON.
+    /// The word in tables and JSON.
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Ok => "ok",
@@ -84,7 +84,7 @@ impl Diagnosis {
         Self { schema_version: SCHEMA_VERSION, ready, items, facts }
     }
 
-    /// What `wants` asks for and this machine lacks.
+    /// The items that `wants` requires and this machine lacks.
     pub(crate) fn missing(&self, wants: &Wants) -> Vec<Item> {
         let mut names: BTreeSet<String> = BTreeSet::new();
         if wants.engine {
@@ -104,7 +104,7 @@ impl Diagnosis {
     }
 }
 
-/// Looks at `machine`; `image` is the base image of the first target, whose registry is tried.
+/// Examines `machine`, including the registry of `image`, the base image of the first target.
 pub(crate) fn examine(exec: &Exec, machine: &Machine, image: &str) -> Diagnosis {
     Diagnosis::of(Facts::gather(exec, machine, image))
 }
@@ -117,7 +117,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_fine_machine_is_ready_and_the_json_says_so_without_credentials() {
+    fn a_good_machine_is_ready_and_the_json_has_no_credentials() {
         let machine = fixture::debian_12()
             .programs(&[
                 "/usr/bin/docker",
@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn what_no_wheel_can_be_built_without_makes_a_machine_unready() {
+    fn a_machine_without_a_required_item_is_not_ready() {
         let bare = fixture::debian_12().diagnosis(&fixture::no_engine());
         let wants = Wants {
             engine: true,
@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn a_keyring_that_a_base_image_is_checked_with_counts_as_missing() {
+    fn a_keyring_that_a_base_image_requires_counts_as_missing() {
         let noble = "tool = 'mmdebstrap'\nsuite = 'noble'\n\
                      keyring = '/usr/share/keyrings/ubuntu-archive-keyring.gpg'";
         let wants = Wants {
@@ -192,15 +192,17 @@ mod tests {
     }
 
     #[test]
-    fn an_old_engine_or_buildx_is_named_with_what_is_needed() {
+    fn the_item_of_an_old_engine_or_buildx_has_both_versions() {
         let machine = fixture::debian_12().programs(&["/usr/bin/docker"]);
         let detail = |exec: &Exec, name: &str| {
             let items = machine.diagnosis(exec).items;
             items.into_iter().find(|item| item.name == name).unwrap().detail
         };
         let old = fixture::engine("20.10.24+dfsg1", "v0.9.1");
-        assert_eq!(detail(&old, "engine"), "docker 20.10.24+dfsg1 found, 23.0.0 or later needed");
-        assert_eq!(detail(&old, "buildx"), "0.9.1 found, 0.13.0 or later needed");
+        assert!(detail(&old, "engine").contains("20.10.24+dfsg1"), "the version found");
+        assert!(detail(&old, "engine").contains("23.0.0"), "the version required");
+        assert!(detail(&old, "buildx").contains("0.9.1"), "the version found");
+        assert!(detail(&old, "buildx").contains("0.13.0"), "the version required");
     }
 
     #[test]
@@ -216,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn a_proxy_that_no_container_reaches_is_a_warning() {
+    fn a_proxy_that_containers_cannot_reach_is_a_warning() {
         let item = |url: &str| {
             let diagnosis =
                 fixture::debian_12().var("https_proxy", url).diagnosis(&fixture::fine());

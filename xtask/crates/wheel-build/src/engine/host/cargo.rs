@@ -1,4 +1,4 @@
-//! What cargo of this machine tells cargo in a container: where crates come from, and by which proxy.
+//! cargo's sources and proxy, for cargo in a container.
 
 use std::collections::BTreeMap;
 
@@ -6,9 +6,9 @@ use camino::Utf8Path;
 
 use super::{Reader, names};
 
-/// The keys of cargo's configuration that mean the same in a container, by their table. Programs
-/// (`rustc-wrapper`, linkers, credential providers), flags of the compiler and paths do not, and the token of
-/// the public registry only publishes.
+/// The keys of cargo's configuration that have the same meaning in a container, by table. Programs
+/// (`rustc-wrapper`, linkers, credential providers), compiler flags and paths do not. The token of the public
+/// registry is for publishing only.
 const KEYS: [(&str, &[&str]); 5] = [
     (
         "http",
@@ -20,13 +20,13 @@ const KEYS: [(&str, &[&str]); 5] = [
     ("source", &["registry", "replace-with", "git", "branch", "tag", "rev"]),
 ];
 
-/// One of cargo's files: without an ending cargo still reads it, and prefers it.
+/// One of cargo's files. cargo prefers a file without an extension.
 fn file(host: &Reader<'_>, home: Option<&Utf8Path>, name: &str) -> Option<toml::Table> {
     let path = home?.join(name);
     host.table(&path).or_else(|| host.table(&path.with_extension("toml")))
 }
 
-/// The tokens of `credentials.toml` as cargo's variables. That of the public registry only publishes.
+/// The tokens of `credentials.toml` as cargo's variables, except the public registry's, which only publishes.
 pub(super) fn tokens(host: &Reader<'_>, home: Option<&Utf8Path>) -> BTreeMap<String, String> {
     let table = file(host, home, "credentials").unwrap_or_default();
     let registries = table.get("registries").and_then(toml::Value::as_table);
@@ -39,7 +39,7 @@ pub(super) fn tokens(host: &Reader<'_>, home: Option<&Utf8Path>) -> BTreeMap<Str
     registries.into_iter().flatten().filter_map(token).collect()
 }
 
-/// The part of `config.toml` that a container can use; empty where there is none.
+/// The part of `config.toml` that a container can use; possibly empty.
 pub(super) fn config(host: &Reader<'_>, home: Option<&Utf8Path>) -> String {
     let mut table = file(host, home, "config").unwrap_or_default();
     table.retain(|name, value| {
@@ -49,7 +49,7 @@ pub(super) fn config(host: &Reader<'_>, home: Option<&Utf8Path>) -> String {
             for (_, entry) in table.iter_mut() {
                 retain(entry, keys);
             }
-            // A source that was a folder of this machine has nothing left.
+            // A source that was a folder of this machine is now empty.
             table.retain(|_, entry| entry.as_table().is_some_and(|entry| !entry.is_empty()));
             let known: Vec<String> = table.keys().cloned().collect();
             for (_, entry) in table.iter_mut().filter(|_| name == "source") {
@@ -65,7 +65,7 @@ pub(super) fn config(host: &Reader<'_>, home: Option<&Utf8Path>) -> String {
         }
         value.as_table().is_some_and(|table| !table.is_empty())
     });
-    // A table of TOML can always be written.
+    // Serialising a TOML table cannot fail.
     if table.is_empty() { String::new() } else { toml::to_string(&table).unwrap_or_default() }
 }
 

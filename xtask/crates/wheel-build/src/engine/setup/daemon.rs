@@ -1,4 +1,4 @@
-//! Starting an engine that is installed, and waiting until it answers.
+//! Starts an installed engine and waits until it answers.
 
 use anyhow::bail;
 use std::thread;
@@ -9,30 +9,30 @@ use camino::Utf8Path;
 
 use crate::exec::{Exec, ExecError, Step, interrupt};
 
-/// How long one question to the engine may take.
+/// Maximum duration of one query.
 const QUESTION: Duration = Duration::from_secs(5);
-/// Pause between two questions.
+/// Pause between two queries.
 const PAUSE: Duration = Duration::from_millis(200);
-/// How many lines of the log a failure repeats.
+/// Number of the log's last lines in an error.
 const TAIL_LINES: usize = 10;
 
-/// Images of several platforms under one name; the default from docker 29 on.
+/// Allows images of several platforms under one name. Default since docker 29.
 pub(super) const CONFIG: &str =
     "{\n  \"features\": {\n    \"containerd-snapshotter\": true\n  }\n}\n";
 
-/// What a failed start means, told from the end of the log.
+/// The causes of a failed start, by words at the end of the log.
 const CAUSES: [(&str, &str); 6] = [
     ("no space left", "the disk is full"),
     ("cgroup", "control groups are not mounted: `mount -t cgroup2 none /sys/fs/cgroup` as root"),
     (
         "iptables",
-        "the kernel or this container has no NAT for bridge networks: a machine or container with the privilege to change its network is needed",
+        "the kernel or this container has no NAT for bridge networks; use a machine or container that may change its network",
     ),
-    ("overlay", "the data folder lies on a file system that cannot hold overlays"),
+    ("overlay", "the file system of the data folder does not support overlays"),
     ("operation not permitted", "this container lacks privileges: start it with `--privileged`"),
     (
         "unable to configure",
-        "`/etc/docker/daemon.json` is wrong: `dockerd --validate` names the line",
+        "etc/etc/docker/daemon.jsonetc is wrong: etcdockerd --validateetc names the line",
     ),
 ];
 
@@ -45,8 +45,8 @@ pub(super) fn answers(exec: &Exec, question: &Step) -> Result<bool, ExecError> {
     }
 }
 
-/// Asks `question` until it is answered, the log (where there is one) tells of a failed start, or
-/// `limit` is over.
+/// Repeats `question` until it is answered, the log, if there is one, shows a failed start, or `limit`
+/// is over.
 pub(super) fn wait(
     exec: &Exec,
     question: &Step,
@@ -67,7 +67,7 @@ pub(super) fn wait(
             let tail = tail(text.as_deref().unwrap_or_default());
             let log = log.map_or("journalctl --unit docker --lines 20", Utf8Path::as_str);
             let end = if died {
-                "ended at once".to_owned()
+                "stopped immediately".to_owned()
             } else {
                 format!("does not answer after {} s", limit.as_secs())
             };
@@ -77,8 +77,8 @@ pub(super) fn wait(
     }
 }
 
-/// Whether the log ends with the daemon's last words. Another daemon that is just starting is not
-/// the end of the matter: it will answer.
+/// Whether the log ends with a fatal message. If another daemon is just starting, it will
+/// answer.
 fn has_died(log: &str) -> bool {
     log.lines().any(|line| {
         let fatal = line.starts_with("failed to ") || line.starts_with("unable to ");
@@ -92,10 +92,10 @@ fn tail(log: &str) -> String {
 }
 
 fn cause(tail: &str, log: &str) -> String {
-    // The last words name the cause; lines before them may speak of anything.
+    // The last line contains the cause; earlier lines may be unrelated.
     let last = tail.lines().last().unwrap_or_default().to_lowercase();
     let found = CAUSES.iter().find(|(word, _)| last.contains(word));
-    found.map_or_else(|| format!("the whole log: `{log}`"), |(_, cause)| (*cause).to_owned())
+    found.map_or_else(|| format!("see the whole log: `{log}`"), |(_, cause)| (*cause).to_owned())
 }
 
 #[cfg(test)]
@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn an_engine_that_dies_is_reported_at_once_with_its_last_words_and_the_cause() {
+    fn an_engine_that_stops_is_reported_immediately_with_its_last_lines_and_the_cause() {
         let (_dir, log) = log_of(
             "time=\"x\" level=info msg=\"Starting up\"\n\
              failed to start daemon: Error initializing network controller: error creating default \
@@ -126,30 +126,30 @@ mod tests {
         let question = Step::new("docker", ["version"]);
         let limit = Duration::from_secs(60);
         let error = wait(&silent(), &question, Some(&log), limit).unwrap_err();
-        assert!(error.to_string().starts_with("the engine ended at once\n"), "{error}");
+        assert!(error.to_string().starts_with("the engine stopped immediately\n"), "{error}");
         assert!(
             UserError::hint_of(error.as_ref())
                 .unwrap()
-                .starts_with("the kernel or this container has no NAT"),
+                .contains("NAT"),
             "{error}"
         );
     }
 
     #[test]
-    fn an_engine_that_says_nothing_is_given_up_after_the_limit() {
+    fn an_engine_that_does_not_answer_is_abandoned_after_the_limit() {
         let (_dir, log) = log_of("level=info msg=\"Starting up\"\n");
         let question = Step::new("docker", ["version"]);
         let limit = Duration::from_millis(10);
         let error = wait(&silent(), &question, Some(&log), limit).unwrap_err();
         assert!(error.to_string().starts_with("the engine does not answer after 0 s\n"), "{error}");
         assert!(
-            UserError::hint_of(error.as_ref()).unwrap().starts_with("the whole log: `"),
+            UserError::hint_of(error.as_ref()).unwrap().contains(log.as_str()),
             "{error}"
         );
     }
 
     #[test]
-    fn another_daemon_that_is_just_starting_is_waited_for() {
+    fn a_daemon_that_is_just_starting_is_waited_for() {
         let taken = "failed to start daemon, ensure docker is not running or delete \
             /var/run/docker.pid: process with PID 71 is still running";
         assert!(!has_died(taken));

@@ -1,7 +1,7 @@
-//! Giving a machine what it lacks: first a plan, which is pure, then carrying it out.
+//! Installs what a machine lacks: a pure plan first, then its actions.
 //!
-//! Architecture invariant: a machine that is fine gets an empty plan, and nothing that is installed
-//! is replaced, upgraded out of its release or removed.
+//! Invariant: a good machine gets an empty plan, and nothing installed is replaced, upgraded to another
+//! release, or removed.
 
 mod apply;
 mod apt;
@@ -20,32 +20,32 @@ pub(crate) use self::plan::{missing_keys, plan};
 use crate::config::Bootstrap;
 use crate::exec::{Step, quote};
 
-/// How long an engine may take until it answers.
+/// Maximum time until an engine answers.
 const START_LIMIT: Duration = Duration::from_secs(60);
 
-/// What a run needs from its machine.
+/// The requirements of a run.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Wants {
     /// Client, engine and buildx.
     pub engine: bool,
     /// The tool that makes base images from packages.
     pub bootstrap: bool,
-    /// How the base images asked for are made from packages, which may take more than that tool.
+    /// How to make the requested base images from packages, which may require more than that tool.
     pub bootstraps: Vec<Bootstrap>,
-    /// Architectures, as container platforms name them, whose programs have to run.
+    /// Architectures, by their container platform names, whose programs must run.
     pub emulators: BTreeSet<String>,
-    /// Whether `/etc/apt` may learn the borrowed release, so that later updates reach its packages.
+    /// Whether to add the borrowed release to `/etc/apt`, so that later updates include its packages.
     pub permanent: bool,
     /// pip for the machine's own Python.
     pub pip: bool,
 }
 
-/// Where `setup` keeps what it writes for itself.
+/// The folders for `setup`'s own files.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Folders {
-    /// Lists and settings of the private apt.
+    /// Lists and settings of the separate apt.
     pub apt: Utf8PathBuf,
-    /// Settings and log of an engine started by hand.
+    /// Settings and log of an engine started without systemd.
     pub engine: Utf8PathBuf,
 }
 
@@ -57,38 +57,38 @@ impl Folders {
     }
 }
 
-/// What will be done, in order; empty where nothing has to be.
+/// The actions in order; empty if there is nothing to do.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct SetupPlan {
     /// The actions.
     pub actions: Vec<Action>,
-    /// Why the user may not do it, where that is so.
+    /// Why the user is not allowed to run them, with a hint.
     denied: Option<(&'static str, &'static str)>,
 }
 
-/// One action: what it is in words, the files it writes for itself, and what it runs.
+/// One action: its description, its own files, and what it runs.
 #[derive(Debug, Clone)]
 pub(crate) struct Action {
-    /// What it does, for people.
+    /// Its description.
     pub what: String,
-    /// Our own folders, made beforehand.
+    /// Our own folders, created before.
     folders: Vec<Utf8PathBuf>,
-    /// Files in our own folders, written beforehand.
+    /// Files in our own folders, written before.
     files: Vec<(Utf8PathBuf, String)>,
     kind: Kind,
 }
 
 #[derive(Debug, Clone)]
 enum Kind {
-    /// A command that has to succeed.
+    /// A command that must succeed.
     Run(Step),
-    /// An apt command that has to succeed.
+    /// An apt command that must succeed.
     Apt(Step),
-    /// A simulated installation, which must not change what is there.
+    /// A simulated installation, which must not change existing packages.
     Forecast { simulate: Step, own_version: String },
-    /// A service: started, then asked until it answers.
+    /// A service to start; it is ready when it answers the query.
     Service { start: Step, question: Step },
-    /// A daemon of our own: the same.
+    /// Our own daemon; it is ready when it answers the query.
     Daemon { start: Step, question: Step, log: Utf8PathBuf, limit: Duration },
 }
 
@@ -98,18 +98,18 @@ impl SetupPlan {
         self.actions.is_empty()
     }
 
-    /// The plan in words, one line per action.
+    /// The descriptions of the actions.
     pub(crate) fn describe(&self) -> Vec<String> {
         self.actions.iter().map(|action| action.what.clone()).collect()
     }
 
-    /// The exact commands, ready to paste once [`draft`] has written the files they name, with
-    /// what they are for.
+    /// The exact commands with their descriptions, ready to paste after [`draft`] has written the files that they
+    /// use.
     pub(crate) fn script(&self) -> String {
         let mut lines = Vec::new();
         for action in &self.actions {
             lines.push(format!("# {}", action.what));
-            // Contents are not shown: an address among them may hold a password.
+            // Contents are not shown, because an address may contain a password.
             lines.extend(action.files.iter().map(|(path, _)| format!("# (with {path})")));
             lines.push(action.command());
         }

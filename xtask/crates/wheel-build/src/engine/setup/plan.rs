@@ -1,4 +1,4 @@
-//! From what a machine has and what is wanted to the actions between them: pure.
+//! Plans the actions for a machine, from its facts and the requirements. Pure.
 
 use anyhow::bail;
 use std::collections::BTreeSet;
@@ -16,18 +16,18 @@ use crate::engine::doctor::items::{ENGINE_DOCS, buildx_cure, too_old};
 use crate::engine::doctor::machine::ADMIN_PATH;
 use crate::exec::{EnvValue, Step};
 
-/// The client's question that only an engine can answer. Not `info`: docker 26 ends it with
-/// status 0 when there is no engine.
+/// A query that only an engine can answer. docker 26 exits `info` with status 0 without an
+/// engine.
 const QUESTION: [&str; 3] = ["version", "--format", "{{.Server.Version}}"];
 
-/// The hardware address that the engine's bridge keeps: the locally administered one that docker
-/// itself once derived from its first network's gateway, 172.17.0.1.
+/// The fixed hardware address of the engine's bridge: the locally administered one that docker itself
+/// used to derive from its first network's gateway, 172.17.0.1.
 const BRIDGE_ADDRESS: &str = "02:42:ac:11:00:01";
 
-/// What is to be done on the machine that `facts` describe until it has what `wants` asks for.
+/// Plans the actions until the machine with `facts` fulfils `wants`.
 ///
 /// # Errors
-/// Where that cannot be done, or is not ours to do.
+/// If that is impossible, or would replace something that `setup` did not install.
 pub(crate) fn plan(facts: &Facts, wants: &Wants, folders: &Folders) -> anyhow::Result<SetupPlan> {
     let engine = if wants.engine { lacks(facts)? } else { Lacks::default() };
     let foreign = foreign(facts, wants)?;
@@ -45,7 +45,7 @@ pub(crate) fn plan(facts: &Facts, wants: &Wants, folders: &Folders) -> anyhow::R
         if !facts.binfmt.installed.contains(arch.name) && !facts.runs(arch.name) {
             packages.insert("qemu-user-static");
         }
-        // mmdebstrap asks it whether the kernel can run a foreign program.
+        // mmdebstrap uses it to check whether the kernel can run a foreign program.
         if !facts.has("arch-test") {
             packages.insert("arch-test");
         }
@@ -77,7 +77,7 @@ pub(crate) fn plan(facts: &Facts, wants: &Wants, folders: &Folders) -> anyhow::R
 /// The package with the keys of Ubuntu's archive.
 const KEYRING: &str = "ubuntu-keyring";
 
-/// What `bootstrap` takes that is missing here and that this distribution has or borrows.
+/// The missing packages for `bootstrap` that this distribution has or borrows.
 fn beside(facts: &Facts, bootstrap: &Bootstrap) -> Vec<&'static str> {
     let mut packages = Vec::new();
     if bootstrap.tool == BootstrapTool::Dnf && !facts.has("dnf") {
@@ -90,8 +90,8 @@ fn beside(facts: &Facts, bootstrap: &Bootstrap) -> Vec<&'static str> {
     packages
 }
 
-/// The keys that the base images of `wants` are checked against, that this machine does not have, and that no
-/// package known here brings.
+/// The missing keys for the base images of `wants` that no known package
+/// contains.
 pub(crate) fn missing_keys(wants: &Wants, has: impl Fn(&str) -> bool) -> Vec<String> {
     let bootstraps = wants.bootstraps.iter().filter(|_| wants.bootstrap);
     let keys: BTreeSet<_> = bootstraps.filter_map(|how| how.keyring.as_ref()).collect();
@@ -103,22 +103,22 @@ fn denied(facts: &Facts) -> Option<(&'static str, &'static str)> {
     match facts.access {
         Access::Root | Access::Sudo => None,
         Access::SudoAsks => {
-            Some(("`sudo` asks for a password", "`sudo -v` first, then the same command again"))
+            Some(("`sudo` requires a password", "run `sudo -v`, then the same command again"))
         }
-        Access::None => Some(("neither root nor `sudo`", "ask who looks after this machine")),
+        Access::None => Some(("neither root nor `sudo`", "contact the administrator of this machine")),
     }
 }
 
 impl SetupPlan {
-    /// A plan of single commands that only root may run.
+    /// A plan of single commands for root.
     pub(crate) fn as_root(facts: &Facts) -> Self {
         Self { denied: denied(facts), ..Self::default() }
     }
 
-    /// Adds the installation of `packages`, where there are any.
+    /// Adds the installation of `packages`, if there are any.
     ///
     /// # Errors
-    /// Where there is no apt, or no source for it.
+    /// If there is no apt, or no source for it.
     pub(crate) fn install(
         &mut self,
         facts: &Facts,
@@ -131,18 +131,18 @@ impl SetupPlan {
         Ok(())
     }
 
-    /// Adds a command that root runs.
+    /// Adds a command for root.
     pub(crate) fn root_runs(&mut self, facts: &Facts, what: String, step: Step) {
         self.actions.push(Action::new(what, Kind::Run(elevate(facts, step))));
     }
 
-    /// Adds a command that this user runs.
+    /// Adds a command for this user.
     pub(crate) fn user_runs(&mut self, what: String, step: Step) {
         self.actions.push(Action::new(what, Kind::Run(step)));
     }
 }
 
-/// What is missing of client, engine and buildx.
+/// Which of client, engine and buildx are missing.
 #[derive(Debug, Default)]
 struct Lacks {
     packages: BTreeSet<&'static str>,
@@ -155,17 +155,17 @@ fn lacks(facts: &Facts) -> anyhow::Result<Lacks> {
     match &facts.engine {
         EngineState::Answers(server) if server.is_new_enough() => {}
         EngineState::Answers(server) => {
-            let hint = format!("`setup` replaces no engine that is in use: {ENGINE_DOCS}");
+            let hint = format!("`setup` does not replace an engine that is in use; see {ENGINE_DOCS}");
             return not_ours(format!("the engine is too old: {}", too_old(server)), hint);
         }
         EngineState::Denied => {
-            let hint = "`sudo usermod -aG docker \"$USER\"` lets it, from the next login on; \
-                        whoever may talk to the engine can become root";
-            return not_ours("this user may not talk to the engine".to_owned(), hint.to_owned());
+            let hint = "run `sudo usermod -aG docker \"$USER\"` and log in again; every user with access to \
+                        the engine can become root";
+            return not_ours("this user has no access to the engine".to_owned(), hint.to_owned());
         }
         EngineState::Silent(reason) => {
             if let Some(place) = facts.engine_elsewhere() {
-                let hint = "`unset DOCKER_HOST` and `docker context use default` choose this machine's own";
+                let hint = "run `unset DOCKER_HOST` and `docker context use default` to use this machine's engine";
                 let what = format!("{place} names an engine that does not answer: {reason}");
                 return not_ours(what, hint.to_owned());
             }
@@ -176,7 +176,7 @@ fn lacks(facts: &Facts) -> anyhow::Result<Lacks> {
     if facts.client.as_ref().is_some_and(|client| client.podman) {
         let hint =
             format!("remove `podman-docker`, then run the same command again, or {ENGINE_DOCS}");
-        return not_ours("`docker` is podman's stand-in, without buildx".to_owned(), hint);
+        return not_ours("`docker` is podman, which has no buildx".to_owned(), hint);
     }
     if lacks.start && !facts.has("dockerd") {
         lacks.packages.insert("docker.io");
@@ -187,7 +187,7 @@ fn lacks(facts: &Facts) -> anyhow::Result<Lacks> {
     match facts.buildx {
         Buildx::Found(version) if version < OLDEST_BUILDX => {
             let what =
-                format!("buildx is too old: {version} found, {OLDEST_BUILDX} or later needed");
+                format!("buildx is too old: {version} found, {OLDEST_BUILDX} or later required");
             return not_ours(what, format!("`{}`", buildx_cure(facts)));
         }
         Buildx::Found(_) | Buildx::Unreadable => {}
@@ -202,20 +202,20 @@ fn lacks(facts: &Facts) -> anyhow::Result<Lacks> {
             _ => "docker-buildx-plugin",
         });
         let names = names.collect::<Vec<_>>().join(" ");
-        let what = "the engine's packages are its makers' own and not the distribution's";
+        let what = "the engine's packages are its vendor's and not the distribution's";
         return not_ours(what.to_owned(), format!("`sudo apt-get install {names}`"));
     }
     Ok(lacks)
 }
 
-/// The architectures asked for that do not run here yet.
+/// The requested architectures that do not run here yet.
 fn foreign(facts: &Facts, wants: &Wants) -> anyhow::Result<Vec<&'static Arch>> {
     let lacking = wants.emulators.iter().filter(|arch| !facts.is_native(arch));
     let find = |name: &String| {
         Arch::find(name).ok_or_else(|| {
             let known = Arch::names().collect::<Vec<_>>().join(", ");
-            UserError::new(format!("no emulator for `{name}` is known"))
-                .hint(format!("known are {known}"))
+            UserError::new(format!("there is no known emulator for `{name}`"))
+                .hint(format!("known architectures: {known}"))
                 .into()
         })
     };
@@ -227,14 +227,14 @@ fn is_engine(package: &str) -> bool {
     package.starts_with("docker")
 }
 
-/// Whether a package comes from the borrowed release where the machine has one.
+/// Whether a package comes from the borrowed release, if there is one.
 fn is_borrowed(package: &str) -> bool {
     is_engine(package) || package == KEYRING
 }
 
-/// The actions that install `packages`; `config` is what a new engine is to find when it comes,
-/// because some systems start it on installation. Nothing is changed before apt has said what it
-/// would do.
+/// The actions that install `packages`. `config` is written before a new engine is installed, because some
+/// systems start it during the installation. Nothing is changed before apt has simulated the
+/// installation.
 fn installation(
     facts: &Facts,
     packages: &BTreeSet<&'static str>,
@@ -246,9 +246,9 @@ fn installation(
         let (system, parts) = (&facts.os.name, parts.join("\n"));
         bail!(
             UserError::new(format!(
-                "`setup` installs with apt, and {system} has none; missing:\n{parts}"
+                "`setup` requires apt, which {system} does not have; missing:\n{parts}"
             ))
-            .hint("install them, then `cargo xtask doctor` says whether they are found")
+            .hint("install them, then run `cargo xtask doctor`")
         );
     };
     let engine = packages.iter().any(|name| is_engine(name));
@@ -264,7 +264,7 @@ fn installation(
     let names = names(facts, packages, borrowed);
     let folder = Folder(&folders.apt);
     let from = borrowed.map_or_else(String::new, |release| {
-        format!(" and of `{}` for what `{}` lacks", release.from, release.codename)
+        format!(" and of `{}` for packages that `{}` lacks", release.from, release.codename)
     });
     let what =
         format!("fetch the package lists of `{}`{from}, into `{}`", facts.os.codename, folders.apt);
@@ -275,7 +275,7 @@ fn installation(
     let own_version = facts.os.version.clone();
     let simulate = Kind::Forecast { simulate: folder.simulate(&names), own_version };
     let forecast = Action::new(
-        "ask apt what the installation would change, and stop if that is not harmless",
+        "simulate the installation, and stop if it would change existing packages",
         simulate,
     );
     let install = elevate(facts, folder.install(&names));
@@ -283,18 +283,18 @@ fn installation(
     Ok([update, forecast].into_iter().chain(config).chain([install]).collect())
 }
 
-/// Whether this is a Debian on which not even a borrowed engine runs (it needs glibc 2.34).
+/// Whether this is a Debian that is too old even for a borrowed engine (it needs glibc 2.34).
 fn is_too_old(facts: &Facts) -> bool {
     facts.os.id == "debian" && facts.os.version.parse::<u32>().is_ok_and(|version| version < 12)
 }
 
-/// The packages under the names that apt takes.
+/// The packages under apt's names.
 fn names(
     facts: &Facts,
     packages: &BTreeSet<&'static str>,
     borrowed: Option<Borrowed>,
 ) -> Vec<String> {
-    // Debian has split the client off; Ubuntu's engine package holds it.
+    // Debian has a separate client package; Ubuntu's engine package contains the client.
     let skip = |name: &str| name == "docker-cli" && facts.os.id == "ubuntu";
     let mut names: BTreeSet<&str> = packages.iter().copied().filter(|name| !skip(name)).collect();
     if packages.iter().any(|name| skip(name)) {
@@ -307,7 +307,7 @@ fn names(
     names.iter().map(full).collect()
 }
 
-/// Where a part comes from on systems without apt.
+/// Where to get a part on systems without apt.
 fn origin(package: &str) -> String {
     match package {
         "docker.io" => format!("engine, docker {OLDEST_ENGINE} or later: {ENGINE_DOCS}"),
@@ -320,7 +320,7 @@ fn origin(package: &str) -> String {
     }
 }
 
-/// The actions after which the machine's own apt knows the borrowed release, for its updates.
+/// The actions that add the borrowed release to the machine's own apt, for updates.
 fn make_permanent(facts: &Facts, folders: &Folders) -> Vec<Action> {
     let Some(release) = apt::borrowed(facts) else { return Vec::new() };
     let all = facts.apt.as_ref().map(|apt| apt.sources.as_slice()).unwrap_or_default();
@@ -338,7 +338,7 @@ fn make_permanent(facts: &Facts, folders: &Folders) -> Vec<Action> {
     files.map(place_one).into()
 }
 
-/// Puts a file of `text` where only root may write.
+/// Writes a file with `text` to a path that only root may write.
 fn place(facts: &Facts, draft: &Utf8Path, text: String, target: &str) -> Action {
     let step = Step::new("install", ["-D", "--mode=0644", draft.as_str(), target]);
     let mut action = Action::new(format!("write `{target}`"), Kind::Run(elevate(facts, step)));
@@ -349,42 +349,41 @@ fn place(facts: &Facts, draft: &Utf8Path, text: String, target: &str) -> Action 
 fn place_config(facts: &Facts, folders: &Folders) -> Action {
     let draft = folders.engine.join("daemon.json");
     let mut action = place(facts, &draft, daemon::CONFIG.to_owned(), "/etc/docker/daemon.json");
-    action.what.push_str(": images of every platform side by side");
+    action.what.push_str(": several platforms under one image name");
     action
 }
 
-/// Starts the engine: as the system does it, or by hand where no system does.
+/// Starts the engine with systemd, or directly without systemd.
 fn start(facts: &Facts, folders: &Folders, has_config: bool) -> Action {
     let question = elevate(facts, Step::new("docker", QUESTION));
     if facts.systemd {
         let start = elevate(facts, Step::new("systemctl", ["start", "docker"]))
-            .hint("`journalctl --unit docker --lines 20` shows why");
+            .hint("run `journalctl --unit docker --lines 20` for the reason");
         return Action::new("start the engine's service", Kind::Service { start, question });
     }
     let program = facts.programs.get("dockerd").map_or("dockerd", |path| path.as_str());
     let mut start = Step::new(program, [""; 0]);
     let mut files = Vec::new();
-    // Settings of the user's own are respected entirely, and so are images in the classic store.
+    // Never change the user's own settings or hide images in the classic store.
     if !facts.daemon_json && !has_config && !facts.classic_store {
         let config = folders.engine.join("daemon.json");
         start = start.arg(format!("--config-file={config}"));
         files.push((config, daemon::CONFIG.to_owned()));
     }
-    // It starts iptables and containerd by name, which a user's PATH need not reach.
+    // dockerd starts iptables and containerd by name, which a user's PATH may lack.
     let path = format!("{ADMIN_PATH}:/usr/local/bin:/usr/bin:/bin");
     let start = elevate(facts, start.env("PATH", path));
     let log = folders.engine.join("dockerd.log");
-    let what = format!("start the engine, its log in `{log}` (no systemd here: not again at boot)");
+    let what = format!("start the engine, with its log in `{log}` (without systemd, it does not start at boot)");
     let mut action = Action::new(what, Kind::Daemon { start, question, log, limit: START_LIMIT });
     action.folders = vec![folders.engine.clone()];
     action.files = files;
     action
 }
 
-/// Whether the engine's bridge is to get an address of its own: it has none now, or belongs to an
-/// engine that is started where no udev looks after it and may yet get a bridge without. The
-/// program for it is fetched where it is all that is amiss, or where the engine is fetched too; a
-/// start alone needs no network.
+/// Whether to set a fixed address for the engine's bridge: the bridge has none now, or the engine starts without
+/// udev and may create a bridge without one. The required program is only installed if the address is the only
+/// problem, or together with the engine; a mere start needs no network.
 fn steadies_bridge(facts: &Facts, engine: &Lacks) -> bool {
     if facts.engine_elsewhere().is_some() {
         return false;
@@ -394,8 +393,8 @@ fn steadies_bridge(facts: &Facts, engine: &Lacks) -> bool {
     started || (facts.bridge_wanders && (can_have || facts.apt.is_some()))
 }
 
-/// Gives the engine's bridge an address of its own ([`Facts::bridge_wanders`] says why). Whether
-/// there will be such a bridge, and what it has, is known only once the engine runs.
+/// Sets a fixed address for the engine's bridge; see [`Facts::bridge_wanders`]. Whether the bridge exists, and with
+/// which address, is known only while the engine runs.
 fn steady_bridge(facts: &Facts) -> Action {
     let ip = facts.programs.get("ip").map_or("ip", |path| path.as_str());
     let script = format!(
@@ -403,10 +402,10 @@ fn steady_bridge(facts: &Facts) -> Action {
          {ip} link set dev docker0 address {BRIDGE_ADDRESS}"
     );
     let step = elevate(facts, Step::new("sh", ["-c", &script]));
-    Action::new("give the engine's network an address that stays", Kind::Run(step))
+    Action::new("set a fixed address for the engine's network", Kind::Run(step))
 }
 
-/// Tells the kernel about the emulators that the packages brought.
+/// Registers the installed emulators with the kernel.
 fn emulation(facts: &Facts, foreign: &[&'static Arch]) -> Vec<Action> {
     let lacking: Vec<_> = foreign.iter().filter(|arch| !facts.runs(arch.name)).collect();
     let mut actions = Vec::new();
@@ -414,7 +413,7 @@ fn emulation(facts: &Facts, foreign: &[&'static Arch]) -> Vec<Action> {
         let step = Step::new("mount", ["-t", "binfmt_misc", "binfmt_misc", MOUNT]);
         actions.push(Action::new(format!("mount `{MOUNT}`"), Kind::Run(elevate(facts, step))));
     }
-    // Where systemd or binfmt-support runs, the package has registered them on installation.
+    // If systemd or binfmt-support runs, the package registered them during installation.
     for arch in lacking {
         let known = format!("{MOUNT}/qemu-{}", arch.qemu);
         let script = format!("test -e {known} || cat {} > {MOUNT}/register", arch.registration());
@@ -425,8 +424,8 @@ fn emulation(facts: &Facts, foreign: &[&'static Arch]) -> Vec<Action> {
     actions
 }
 
-/// `step` as root runs it. What may be shown of its environment goes onto sudo's command line,
-/// because sudo clears the rest.
+/// `step` as root. The public part of its environment goes onto sudo's command line, because sudo clears
+/// the rest.
 fn elevate(facts: &Facts, step: Step) -> Step {
     if !matches!(facts.access, Access::Sudo | Access::SudoAsks) {
         return step;

@@ -1,4 +1,4 @@
-//! A machine's own package sources, read so that a second list, kept apart, can be made of them.
+//! Parses a machine's package sources, to derive a separate list from them.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -7,18 +7,18 @@ use std::fmt::Write as _;
 const OURS: [&str; 8] =
     ["types", "uris", "suites", "components", "enabled", "architectures", "languages", "targets"];
 
-/// One source of binary packages that is in force.
+/// An active source of binary packages.
 #[derive(Clone, PartialEq, Eq, Default)]
 pub(crate) struct Source {
-    /// Where it is. May hold credentials, so it is never shown.
+    /// Its addresses. They may contain credentials and are never shown.
     pub uris: Vec<String>,
-    /// Its suites, e.g. `bookworm`, `bookworm-updates`.
+    /// Its suites, such as `bookworm`, `bookworm-updates`.
     pub suites: Vec<String>,
-    /// Its components, e.g. `main`.
+    /// Its components, such as `main`.
     pub components: Vec<String>,
-    /// Its architectures; every one that dpkg knows where it is empty.
+    /// Its architectures; empty for all that dpkg knows.
     pub architectures: Vec<String>,
-    /// All else, e.g. `signed-by`; names in lower case, values as they are.
+    /// All other fields, such as `signed-by`; names in lower case, values unchanged.
     pub options: BTreeMap<String, String>,
 }
 
@@ -28,7 +28,7 @@ impl std::fmt::Debug for Source {
     }
 }
 
-/// Reads the text of a `.sources` file.
+/// Parses the text of a `.sources` file.
 pub(crate) fn parse_deb822(text: &str) -> Vec<Source> {
     let lines = text.lines().filter(|line| !line.starts_with('#'));
     let mut stanzas: Vec<BTreeMap<String, String>> = vec![BTreeMap::new()];
@@ -38,7 +38,7 @@ pub(crate) fn parse_deb822(text: &str) -> Vec<Source> {
         if line.trim().is_empty() {
             stanzas.push(BTreeMap::new());
         } else if line.starts_with([' ', '\t']) {
-            // An embedded key spans lines; its line breaks mean something.
+            // An embedded key has several lines, and its line breaks matter.
             if let Some(value) = stanza.get_mut(&last) {
                 let _ = write!(value, "\n{line}");
             }
@@ -67,7 +67,7 @@ fn from_fields(mut fields: BTreeMap<String, String>) -> Option<Source> {
     known.then_some(Source { uris, suites, components, architectures, options: fields })
 }
 
-/// Reads the text of a `sources.list`.
+/// Parses the text of a `sources.list`.
 pub(crate) fn parse_one_line(text: &str) -> Vec<Source> {
     text.lines().filter_map(one_line).collect()
 }
@@ -100,8 +100,8 @@ fn one_line(line: &str) -> Option<Source> {
     Some(source)
 }
 
-/// The sources among `all` that carry the distribution's own release `codename` for `arch`, cut
-/// down to its suites. Other people's sources fail both tests: `main` and the suite's exact name.
+/// The sources in `all` with the distribution's own release `codename` for `arch`, reduced to its suites.
+/// Sources of other vendors lack `main` or the suite's exact name.
 pub(crate) fn own(all: &[Source], codename: &str, arch: &str) -> Vec<Source> {
     let ours = |suite: &String| {
         let rest = suite.strip_prefix(codename);
@@ -129,8 +129,8 @@ pub(crate) fn for_release(sources: &[Source], codename: &str, other: &str) -> Ve
     moved.collect()
 }
 
-/// The text of a `.sources` file that fetches `sources` for `arch`: the lists of packages, and none
-/// of the descriptions, translations and icons that are half the bytes.
+/// The text of a `.sources` file that fetches `sources` for `arch`: only package lists, without the
+/// descriptions, translations and icons that make up half of the download.
 pub(crate) fn render(sources: &[Source], arch: &str) -> String {
     let mut text = String::new();
     for source in sources {
@@ -183,16 +183,16 @@ Components: main
 ";
 
     #[test]
-    fn deb822_is_read_with_comments_embedded_keys_and_switched_off_stanzas() {
+    fn deb822_is_parsed_with_comments_embedded_keys_and_disabled_stanzas() {
         let sources = parse_deb822(DEB822);
         assert_eq!(sources.len(), 2);
         assert_eq!(sources[0].suites, ["bookworm", "bookworm-updates", "bookworm-backports"]);
         assert!(sources[1].options["signed-by"].contains("\n mQINBF\n"));
-        assert!(!format!("{sources:?}").contains("secret"), "credentials stay out of messages");
+        assert!(!format!("{sources:?}").contains("secret"), "no credentials in messages");
     }
 
     #[test]
-    fn one_line_sources_are_read_with_options_and_comments() {
+    fn one_line_sources_are_parsed_with_options_and_comments() {
         let sources = parse_one_line(
             "# deb http://no.example/debian bookworm main\n\
              deb [arch=amd64,arm64 signed-by=/k.gpg] http://mirror.example/ubuntu noble main universe # x\n\
@@ -208,7 +208,7 @@ Components: main
     }
 
     #[test]
-    fn only_the_distributions_own_suites_are_taken() {
+    fn only_the_distributions_own_suites_are_used() {
         let mut all = parse_deb822(DEB822);
         all.extend(parse_one_line(
             "deb https://engine.example/debian bookworm stable\n\
@@ -222,7 +222,7 @@ Components: main
     }
 
     #[test]
-    fn the_next_release_comes_from_the_same_places_under_the_same_keys() {
+    fn the_next_release_uses_the_same_mirrors_and_keys() {
         let own = own(&parse_deb822(DEB822), "bookworm", "amd64");
         insta::assert_snapshot!(render(&for_release(&own[..1], "bookworm", "trixie"), "amd64"), @r"
         Types: deb
