@@ -21,7 +21,7 @@ variable "PLATFORMS" { default = "" }
 # The processor that QEMU emulates, as in `qemu-aarch64 -cpu help`. Empty: QEMU's default.
 variable "XTASK_QEMU_CPU" { default = "" }
 # Stages to run again although they are cached.
-variable "XTASK_ANEW" { default = "" }
+variable "XTASK_NO_CACHE" { default = "" }
 
 variable "PYTHONS" { default = "cp311" }
 variable "PROVIDERS" { default = "image distro managed source" }
@@ -112,7 +112,7 @@ target "_common" {
   dockerfile = "docker/Dockerfile.wheels"
   platforms  = words(PLATFORMS)
 
-  no-cache-filter = words(XTASK_ANEW)
+  no-cache-filter = words(XTASK_NO_CACHE)
   args = {
     BASE_IMAGE      = BASE_IMAGE
     CACHE_SCOPE     = CACHE_SCOPE != "" ? CACHE_SCOPE : BASE_IMAGE

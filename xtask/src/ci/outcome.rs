@@ -1,25 +1,25 @@
-//! What became of a check: pure.
+//! The outcomes of checks. Pure.
 
 use std::fmt;
 
-/// How the line begins by which a test reports what it skips (`tests/common/skip.rs`).
+/// Prefix of the line in which a test reports a skip (`tests/common/skip.rs`).
 const SKIPPED: &str = "xtask test skipped: ";
 
-/// What became of a check.
+/// The outcome of a check.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Outcome {
-    /// It ran and found nothing; the tests that skipped something are named with their reasons.
+    /// It ran and found nothing. `skipped` lists the reasons of tests that skipped something.
     Passed { skipped: Vec<String> },
-    /// It ran and found something.
+    /// It ran and found a problem.
     Failed,
-    /// It did not run, and why.
+    /// It did not run, with the reason.
     Skipped(String),
-    /// It runs with this option only.
+    /// It requires this option.
     NotRequested(&'static str),
 }
 
 impl Outcome {
-    /// A check that ran whole.
+    /// The outcome of a complete check.
     pub(super) fn of(success: bool) -> Self {
         if success { Self::Passed { skipped: Vec::new() } } else { Self::Failed }
     }
@@ -37,7 +37,7 @@ impl fmt::Display for Outcome {
     }
 }
 
-/// A check with its name, outcome and time.
+/// A check with its name, outcome and duration.
 #[derive(Debug, Clone)]
 pub(super) struct Checked {
     pub(super) name: &'static str,
@@ -60,23 +60,23 @@ impl Checked {
     }
 }
 
-/// The reason in a line that a test prints where it skips something.
+/// The reason in a line of a test that skips something.
 pub(super) fn skipped(line: &str) -> Option<&str> {
-    // The test runner may have begun the line.
+    // The line may start with output of the test runner.
     line.split_once(SKIPPED).map(|(_, reason)| reason.trim())
 }
 
-/// The line of apt's that says that an archive cannot be reached. What the archive answers, such as that it has
-/// no such file, is no such line.
+/// apt's line about an archive that cannot be reached. An answer of the archive, such as a missing file, does not
+/// count.
 pub(super) fn unreachable(stderr: &str) -> Option<&str> {
     let line = stderr.lines().find(|line| line.starts_with("E: Failed to fetch "))?;
-    // apt writes a status with two spaces behind it.
+    // apt writes two spaces after a status.
     let refused = line.split_whitespace().any(|word| matches!(word, "404" | "410"));
     (!refused).then_some(line)
 }
 
-/// Whether a run with these `results` is good; with `strict` a requested check that did not run is as bad as
-/// one that failed.
+/// Whether a run with these `results` is good. With `strict`, a requested check that did not run counts as
+/// failed.
 pub(super) fn is_good(results: &[Checked], strict: bool) -> bool {
     results.iter().all(|checked| match &checked.outcome {
         Outcome::Passed { skipped } => !strict || skipped.is_empty(),
@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_strict_run_fails_for_what_was_skipped() {
+    fn only_a_strict_run_fails_because_of_skips() {
         let whole = checked(Outcome::of(true));
         let tool = checked(Outcome::Skipped("not installed".to_owned()));
         let test = checked(Outcome::Passed { skipped: vec!["a.rs:1: not root".to_owned()] });
@@ -108,20 +108,20 @@ mod tests {
     }
 
     #[test]
-    fn a_check_that_was_not_requested_has_a_row_that_names_its_option() {
+    fn a_check_that_was_not_requested_has_a_row_with_its_option() {
         let [full] = checked(Outcome::NotRequested("--full"));
         assert_eq!(full.rows(), [["tests", "", "not requested (`--full`)"]]);
     }
 
     #[test]
-    fn what_a_test_skips_is_read_wherever_the_runner_is_in_its_line() {
+    fn a_skip_is_found_anywhere_in_the_runners_line() {
         assert_eq!(skipped("xtask test skipped: a.rs:1: why"), Some("a.rs:1: why"));
         assert_eq!(skipped("test a ... xtask test skipped: why"), Some("why"));
         assert_eq!(skipped("test skipped ... ok"), None);
     }
 
     #[test]
-    fn an_archive_that_answers_is_not_out_of_reach() {
+    fn an_archive_that_answers_is_reachable() {
         let url = "http://archive.example/dists/noble/InRelease";
         for reason in [
             "Could not resolve 'archive.example'",

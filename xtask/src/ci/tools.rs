@@ -1,5 +1,5 @@
-//! The programs that check scripts and the Dockerfile: pinned wheels in a folder of the workspace, or
-//! what the machine has.
+//! The programs that check scripts and the Dockerfile: pinned wheels in a folder of the workspace, or the
+//! machine's own programs.
 
 use std::collections::BTreeMap;
 
@@ -12,54 +12,54 @@ use wheel_build::own::{Exec, ExecError, Step, Workspace, ensure_pip, interrupt};
 /// The versions and hashes, relative to the workspace.
 const PINS: &str = "xtask/check-tools.txt";
 
-/// The folder of the tools that [`PINS`] names now, whether it is there or not.
+/// The folder for the tools in the current [`PINS`]; it may not exist.
 pub(super) fn folder(workspace: &Workspace) -> std::io::Result<Utf8PathBuf> {
     let pins = fs_err::read(workspace.root.join(PINS))?;
     let hash = digest::of_bytes(&pins);
     Ok(workspace.work.join("tools").join(&hash[..12]))
 }
 
-/// The tool's path in `folder`, or its name for one of the machine's own.
+/// The tool's path in `folder`, or its name if the machine's own is used.
 pub(super) fn program(folder: &Utf8Path, name: &str) -> String {
     let wheels = folder.read_dir_utf8().into_iter().flatten().filter_map(Result::ok);
     let mut paths = wheels.map(|wheel| wheel.path().join("bin").join(name));
     paths.find(|path| path.is_file()).map_or_else(|| name.to_owned(), Utf8PathBuf::into_string)
 }
 
-/// The folder of the pinned Python package `name`, where it is installed.
+/// The folder of the pinned Python package `name`, if it is installed.
 pub(super) fn package(folder: &Utf8Path, name: &str) -> Option<Utf8PathBuf> {
     Some(folder.join(name)).filter(|path| path.is_dir())
 }
 
-/// Why pinned tools are not installed, by the name of their requirement.
+/// The reasons why pinned tools are not installed, by the name of their requirement.
 #[derive(Debug, Default)]
 pub(super) struct Missing(BTreeMap<String, String>);
 
 impl Missing {
-    /// Why the check with `program`, which is not on PATH either, is skipped.
+    /// Why the check with `program` is skipped if the program is not on PATH either.
     pub(super) fn reason(&self, program: &str) -> String {
         match self.0.iter().find(|(name, _)| name.contains(program)) {
             Some((name, why)) => {
                 format!("`{program}` is not on PATH, and pip did not install `{name}`: {why}")
             }
-            None => format!("`{program}` is not installed; `cargo xtask ci --setup` installs it"),
+            None => format!("`{program}` is not installed; run `cargo xtask ci --setup`"),
         }
     }
 
-    /// Why the check that needs the Python package `name` is skipped.
+    /// Why the check with the Python package `name` is skipped.
     pub(super) fn reason_of_package(&self, name: &str) -> String {
         match self.0.get(name) {
             Some(why) => format!("pip did not install `{name}`: {why}"),
-            None => format!("`{name}` is not installed; `cargo xtask ci --setup` installs it"),
+            None => format!("`{name}` is not installed; run `cargo xtask ci --setup`"),
         }
     }
 }
 
-/// Installs the pinned tools into `folder`, and nothing anywhere else. Where that fails, the checks are skipped for
-/// the reason returned, unless the machine has the tools.
+/// Installs the pinned tools into `folder` and nowhere else. If that fails, returns the reasons for skipping the
+/// checks, unless the machine has the tools.
 ///
 /// # Errors
-/// When xtask was interrupted, or the folder cannot be written.
+/// If xtask was interrupted, or the folder cannot be written.
 pub(super) fn install(
     exec: &Exec,
     workspace: &Workspace,
@@ -82,7 +82,7 @@ pub(super) fn install(
         }
     }
     for (name, requirement) in requirements {
-        // Each alone, since not every machine has a wheel of each.
+        // Install each on its own, because some machines lack a wheel of one.
         let (place, draft) = (folder.join(&name), folder.join(format!("{name}.txt")));
         if place.exists() {
             continue;
@@ -108,7 +108,7 @@ pub(super) fn install(
     Ok(missing)
 }
 
-/// The last error in what pip printed, or else that of starting it.
+/// The last error in pip's output, or the error of starting it.
 fn pips_reason(error: &ExecError) -> String {
     let stderr = if let ExecError::Failed { stderr, .. } = error { stderr } else { "" };
     let reason = stderr.lines().rev().find_map(|line| line.strip_prefix("ERROR: "));
@@ -119,7 +119,7 @@ fn first_line(text: &str) -> &str {
     text.lines().next().unwrap_or_default()
 }
 
-/// The requirements in the text of a requirements file, each with its name.
+/// The requirements in a requirements file, each with its name.
 fn requirements(pins: &str) -> Vec<(String, String)> {
     let joined = pins.replace("\\\n", " ");
     let lines = joined.lines().filter(|line| !line.trim().is_empty() && !line.starts_with('#'));

@@ -1,4 +1,4 @@
-//! Static checks of the files that hosted services read: this repository's own, and what `workflow write` makes of
+//! Static checks of the files for hosted services: this repository's own, and those that `workflow write` makes for
 //! other configurations.
 
 use anyhow::Context as _;
@@ -9,7 +9,7 @@ use super::run_step;
 use super::tools::{self, Missing};
 use wheel_build::own::{Exec, Step, Workspace};
 
-/// Configurations whose workflow differs, by name: what `[ci]` and `[publish]` hold in each.
+/// Configurations with different workflows: name, and `[ci]` and `[publish]` of each.
 const VARIANTS: [(&str, &str); 4] = [
     ("plain", "[ci]\n"),
     (
@@ -24,10 +24,10 @@ const VARIANTS: [(&str, &str); 4] = [
     ("none", "[ci]\nbranch = \"trunk\"\ncache = \"none\"\n"),
 ];
 
-/// What `[ci]` has in every second one: each configuration is also written with a platform that is emulated.
+/// Added to `[ci]`: each configuration is also written with an emulated platform.
 const EMULATE: &str = "emulate = [\"linux/s390x\"]\n";
 
-/// What each of them has besides.
+/// The rest of each configuration.
 const CONFIG: &str = r#"[source]
 path = "."
 [build]
@@ -104,12 +104,12 @@ pub(super) fn schemas(
     Ok(Outcome::of(true))
 }
 
-/// The own workflows of GitHub and those that `workflow write` makes of each of [`VARIANTS`]; and GitLab's.
+/// The workflows of GitHub, its own and those of each of [`VARIANTS`]; and those of GitLab.
 fn files(
     exec: &Exec,
     workspace: &Workspace,
 ) -> anyhow::Result<(Vec<Utf8PathBuf>, Vec<Utf8PathBuf>)> {
-    // An earlier check may have compiled this program anew, and Linux then adds a word to the path of the old one.
+    // An earlier check may have recompiled this program, and Linux then adds a word to the path of the old one.
     let program = Utf8PathBuf::try_from(std::env::current_exe()?)?;
     let program = program.as_str().trim_end_matches(" (deleted)");
     let folder = workspace.work.join("workflows");
@@ -130,7 +130,7 @@ fn files(
         fs_err::write(root.join("wheels.toml"), format!("{CONFIG}{platforms}{more}"))?;
         for host in ["github", "gitlab"] {
             let step = Step::new(program, ["workflow", "write", "--host", host]);
-            // The workspace is the one above this folder.
+            // The workspace is the folder above this one.
             let step = step.cwd(&root).env("CARGO_MANIFEST_DIR", root.as_str());
             let context = || format!("no workflow of the configuration `{name}`");
             exec.read(&step).with_context(context)?;

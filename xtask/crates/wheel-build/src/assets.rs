@@ -1,7 +1,7 @@
-//! The build files: Dockerfile, bake file and scripts, the build context of every call of the engine.
+//! The build files: Dockerfile, bake file and scripts. They are the build context of every engine call.
 //!
-//! They are part of the program. A run writes them below `target/xtask/assets/`, into a folder that is named by a hash of
-//! its contents. A repository replaces single files with its own in `xtask/assets/`.
+//! The program embeds them. A run writes them to a folder in `target/xtask/assets/` whose name is a hash of its
+//! contents. A repository can replace single files in `xtask/assets/`.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -15,14 +15,14 @@ use wheel_audit::files::remove_folder;
 
 /// The tool's files: name with folder, and contents.
 const FILES: &[(&str, &[u8])] = &include!(concat!(env!("OUT_DIR"), "/assets.rs"));
-/// Where a repository has its replacements, relative to the workspace root.
+/// The folder of a repository's replacements, relative to the workspace root.
 pub(crate) const OVERRIDES: &str = "xtask/assets";
-/// Characters of the hash in a folder's name.
+/// Number of hash digits in a folder's name.
 const HASH_LENGTH: usize = 16;
 /// Maximum size of a replaced build file.
 const MAX_BYTES: u64 = 1 << 20;
 
-/// The build files of a run, where the engine's client reads them.
+/// The build files of a run, in a folder that the engine's client reads.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Assets {
     /// Their folder, relative to the workspace root.
@@ -38,7 +38,7 @@ pub(crate) fn names() -> impl Iterator<Item = &'static str> {
     FILES.iter().map(|(name, _)| *name)
 }
 
-/// The text of the tool's file `name`; empty for one that is no text.
+/// The text of the tool's file `name`; empty if it is not text.
 pub(crate) fn text(name: &str) -> &'static str {
     let found = FILES.iter().find(|(file, _)| *file == name);
     found.and_then(|(_, bytes)| std::str::from_utf8(bytes).ok()).unwrap_or_default()
@@ -47,11 +47,11 @@ pub(crate) fn text(name: &str) -> &'static str {
 type Contents<'a> = BTreeMap<String, Cow<'a, [u8]>>;
 
 impl Assets {
-    /// Writes the files for the workspace `root`, unless they are there; `requirements`, relative to `root`, is added to
+    /// Writes the files for the workspace `root`, unless they exist. `requirements`, relative to `root`, is added to
     /// them.
     ///
     /// # Errors
-    /// When a replacement replaces nothing, or a file cannot be read or written.
+    /// If a replacement matches no build file, or a file cannot be read or written.
     pub(crate) fn place(root: &Utf8Path, requirements: Option<&Utf8Path>) -> io::Result<Self> {
         let (mut files, replaced) = files(root)?;
         let hash = hash_of(&files);
@@ -69,12 +69,12 @@ impl Assets {
     }
 }
 
-/// The name that a requirements file has in the build context.
+/// The name of a requirements file in the build context.
 fn added(path: &Utf8Path) -> String {
     format!("docker/{}", path.file_name().unwrap_or_default())
 }
 
-/// The tool's files with the replacements of the workspace `root`, and the names of these.
+/// The tool's files with the replacements of the workspace `root`, and the names of the replacements.
 fn files(root: &Utf8Path) -> io::Result<(Contents<'static>, Vec<String>)> {
     let own = FILES.iter().map(|(name, bytes)| ((*name).to_owned(), Cow::Borrowed(*bytes)));
     let mut files: Contents<'static> = own.collect();
@@ -91,25 +91,25 @@ fn files(root: &Utf8Path) -> io::Result<(Contents<'static>, Vec<String>)> {
     Ok((files, replacements.into_keys().collect()))
 }
 
-/// Shells and Docker read a carriage return as part of a word: `set: Illegal option -`.
+/// Shells and Docker treat a carriage return as part of a word: `set: Illegal option -`.
 fn windows_lines(name: &str, is_replaced: bool) -> UserError {
     if is_replaced {
         return UserError::new(format!("`{OVERRIDES}/{name}` has Windows line endings"))
             .hint("add the line `* text=auto eol=lf` to `xtask/.gitattributes`, then run `git add --renormalize xtask`");
     }
     UserError::new(format!("the tool's build file `{name}` has Windows line endings"))
-        .hint("the clone of the tool was made without its `.gitattributes`: clone it again")
+        .hint("clone the tool again, because its `.gitattributes` was missing")
 }
 
 fn unknown(name: &str, files: &Contents<'_>) -> UserError {
     let near = |known: &&String| strsim::damerau_levenshtein(known, name);
     let nearest = files.keys().min_by_key(near).map_or("", String::as_str);
-    UserError::new(format!("`{OVERRIDES}/{name}` replaces no build file of the tool")).hint(
-        format!("the nearest is `{nearest}`; `cargo xtask assets export` writes the originals"),
+    UserError::new(format!("`{OVERRIDES}/{name}` matches no build file of the tool")).hint(
+        format!("the nearest name is `{nearest}`; `cargo xtask assets export` writes the originals"),
     )
 }
 
-/// The regular files below `folder`, by their paths relative to it; none where there is no such folder.
+/// The regular files below `folder`, by relative path; empty if the folder does not exist.
 fn below(folder: &Utf8Path) -> io::Result<BTreeMap<String, Vec<u8>>> {
     let mut found = BTreeMap::new();
     if !folder.try_exists()? {
@@ -136,7 +136,7 @@ fn hash_of(files: &Contents<'_>) -> String {
     digest::of_bytes(files.iter().map(line).collect::<String>().as_bytes())
 }
 
-/// Makes `folder` hold exactly `files`: it appears whole, by rename.
+/// Makes `folder` contain exactly `files`. It appears complete, by rename.
 fn write(folder: &Utf8Path, files: &Contents<'_>) -> io::Result<()> {
     let is_whole = || {
         let found = below(folder).unwrap_or_default();
@@ -157,7 +157,7 @@ fn write(folder: &Utf8Path, files: &Contents<'_>) -> io::Result<()> {
         fs_err::create_dir_all(path.parent().unwrap_or(draft.path()))?;
         fs_err::write(path, bytes)?;
     }
-    // A folder that another run wrote meanwhile stays: that run uses it already.
+    // Keep a folder that another run wrote in the meantime, because that run uses it.
     if fs_err::rename(draft.path(), folder).is_ok() || is_whole() {
         return Ok(());
     }
@@ -166,11 +166,11 @@ fn write(folder: &Utf8Path, files: &Contents<'_>) -> io::Result<()> {
     if is_whole() { Ok(()) } else { renamed }
 }
 
-/// Writes the tool's own files into [`OVERRIDES`] of the workspace `root`, all or those of `names`; returns what was
-/// written. Files that are there stay.
+/// Writes the tool's own files, or only `names`, to [`OVERRIDES`] of the workspace `root`; returns the written
+/// paths. Existing files stay unchanged.
 ///
 /// # Errors
-/// When a name is none of the tool's files, or a file cannot be written.
+/// If a name is not one of the tool's files, or a file cannot be written.
 pub(crate) fn export(root: &Utf8Path, names: &[String]) -> io::Result<Vec<Utf8PathBuf>> {
     let own: Contents<'_> =
         FILES.iter().map(|(name, bytes)| ((*name).to_owned(), Cow::Borrowed(*bytes))).collect();
@@ -182,7 +182,7 @@ pub(crate) fn export(root: &Utf8Path, names: &[String]) -> io::Result<Vec<Utf8Pa
         let path = Utf8Path::new(OVERRIDES).join(name);
         let place = root.join(&path);
         fs_err::create_dir_all(place.parent().unwrap_or(root))?;
-        // What is there stays, and no link is followed.
+        // Existing files stay unchanged, and links are not followed.
         let mut file = match fs_err::File::create_new(&place) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => continue,
             result => result?,
@@ -214,9 +214,9 @@ mod tests {
     }
 
     #[test]
-    fn the_folder_holds_exactly_the_files_and_is_repaired() {
+    fn the_folder_contains_exactly_the_files_and_is_repaired() {
         let (_dir, root) = workspace();
-        // A package's own files of these names are none of the tool's.
+        // A package's own files of the same names are not build files of the tool.
         write_file(&root, "docker/Dockerfile.wheels", "FROM evil\n");
         write_file(&root, SCRIPT, "evil\n");
         let assets = Assets::place(&root, None).unwrap();
@@ -224,19 +224,19 @@ mod tests {
         assert_eq!(own.len(), FILES.len());
         assert!(!own.values().any(|bytes| bytes.starts_with(b"FROM evil") || bytes == b"evil\n"));
         assert_eq!(assets.replaced, [""; 0]);
-        // What somebody changed, added or removed there is put right.
+        // Changed, added and removed files are restored.
         let folder = assets.folder.clone();
         write_file(&root, &format!("{folder}/{SCRIPT}"), "other\n");
         write_file(&root, &format!("{folder}/scripts/new.sh"), "");
         fs_err::remove_file(root.join(&folder).join("docker/docker-bake.hcl")).unwrap();
         assert_eq!(Assets::place(&root, None).unwrap(), assets);
         assert_eq!(below(&root.join(&folder)).unwrap(), own);
-        // Nothing else is left beside it.
+        // No other folder is left beside it.
         assert_eq!(fs_err::read_dir(root.join("target/xtask/assets")).unwrap().count(), 1);
     }
 
     #[test]
-    fn what_one_run_wrote_stays_while_others_write_the_same() {
+    fn concurrent_runs_with_the_same_files_share_the_folder() {
         let losses: usize = (0..40)
             .map(|_| {
                 let (_dir, root) = workspace();
@@ -257,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn a_replacement_counts_and_one_of_nothing_is_refused() {
+    fn a_replacement_is_used_and_one_without_an_original_is_rejected() {
         let (_dir, root) = workspace();
         let own = Assets::place(&root, None).unwrap();
         write_file(&root, &format!("{OVERRIDES}/{SCRIPT}"), "mine\n");
@@ -272,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn a_replacement_with_windows_line_endings_is_refused() {
+    fn a_replacement_with_windows_line_endings_is_rejected() {
         let (_dir, root) = workspace();
         write_file(&root, &format!("{OVERRIDES}/{SCRIPT}"), "#!/bin/sh\r\nset -eu\r\n");
         let error = Assets::place(&root, None).unwrap_err();
@@ -281,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn a_replacement_is_a_regular_file_and_an_export_follows_no_link() {
+    fn a_replacement_must_be_a_regular_file_and_an_export_follows_no_link() {
         let (_dir, root) = workspace();
         write_file(&root, &format!("{OVERRIDES}/scripts/x"), "");
         fs_err::remove_file(root.join(OVERRIDES).join("scripts/x")).unwrap();
@@ -297,7 +297,7 @@ mod tests {
     }
 
     #[test]
-    fn requirements_are_in_the_context_and_in_no_hash_of_the_tool() {
+    fn requirements_are_in_the_context_but_not_in_the_tools_hash() {
         let (_dir, root) = workspace();
         let own = Assets::place(&root, None).unwrap();
         write_file(&root, "ci/pins.txt", "a==1\n");
@@ -313,7 +313,7 @@ mod tests {
     }
 
     #[test]
-    fn the_originals_are_exported_and_nothing_is_overwritten() {
+    fn originals_are_exported_and_nothing_is_overwritten() {
         let (_dir, root) = workspace();
         let one = [SCRIPT.to_owned()];
         assert_eq!(export(&root, &one).unwrap(), [format!("{OVERRIDES}/{SCRIPT}")]);

@@ -1,20 +1,20 @@
-//! The layout of a clone of the tool: the only place that names its files outside of the crates.
+//! The layout of a clone of the tool: the only place with names of its files outside of the crates.
 
 use camino::Utf8Path;
 
 /// The crate that an adopting repository depends on.
 pub(crate) const CRATE: &str = "xtask/crates/wheel-build";
-/// The image that registers emulators, and its digest.
+/// The file with the image that registers emulators, and its digest.
 pub(crate) const FORMATS: &str = "xtask/crates/wheel-build/src/engine/binfmt/formats.toml";
-/// What another repository needs for a copy of the tool.
+/// The files for a copy of the tool in another repository.
 pub(crate) const VENDORED: [&str; 5] =
     ["LICENSE", "docker", "scripts", "xtask/crates/wheel-audit", "xtask/crates/wheel-build"];
-/// Folders of a crate that only its own tests and benchmarks need.
+/// Folders of a crate that only its tests and benchmarks need.
 pub(crate) const NOT_VENDORED: [&str; 4] = ["benches", "examples", "proptest-regressions", "tests"];
 /// Patterns of the build files.
 pub(crate) const BUILD_FILES: [&str; 2] = ["docker/**", "scripts/**"];
 
-/// Whether `root` is a clone of the tool, and not a repository that uses it.
+/// Whether `root` is a clone of the tool, rather than a repository that uses it.
 pub(crate) fn is_clone(root: &Utf8Path) -> bool {
     root.join(CRATE).join("Cargo.toml").is_file()
 }

@@ -1,4 +1,4 @@
-//! Builds Python wheels inside the Linux systems their users run, proves and ships them.
+//! Builds Python wheels inside the Linux systems of their users, audits and publishes them.
 //!
 //! Imports point downwards: `cli` and `commands` at the top, `exec` at the bottom.
 
@@ -22,14 +22,14 @@ mod sys;
 
 pub use cli::{main, main_with, run};
 
-/// What tests and fuzz targets of this repository need, and nobody else.
+/// For tests and fuzz targets of this repository only.
 #[doc(hidden)]
 pub mod testing {
     pub use crate::engine::podman::TARGETS as PODMAN_TARGETS;
     pub use crate::engine::progress::{Event, Progress};
 }
 
-/// What a repository needs for commands of its own ([`main_with`]).
+/// For a repository's own commands ([`main_with`]).
 pub mod own {
     pub use crate::cli::command_line;
     pub use crate::commands::setup::{archive_lists, ensure_pip};

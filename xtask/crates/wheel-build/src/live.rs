@@ -246,7 +246,7 @@ impl Watch for Live {
                     None => {}
                 }
             }
-            Event::Said(text) if self.detail == Detail::Verbose => {
+            Event::Message(text) if self.detail == Detail::Verbose => {
                 self.line(&format!("[{job}] {text}"));
             }
             _ => {}

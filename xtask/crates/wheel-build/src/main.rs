@@ -1,4 +1,4 @@
-//! The tool as a program of its own, without an xtask crate.
+//! The tool as a standalone program, without an xtask crate.
 
 fn main() -> std::process::ExitCode {
     wheel_build::main()

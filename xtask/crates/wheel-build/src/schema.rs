@@ -1,4 +1,4 @@
 //! The JSON schema of `wheels.toml`, for editors.
 
-/// Its text, made of the types of the configuration (`config/schema_tests.rs`).
+/// Generated from the types of the configuration (`config/schema_tests.rs`).
 pub const TEXT: &str = include_str!("../schema/wheels.schema.json");

@@ -86,10 +86,10 @@ fn without_caches_the_smoke_test_takes_the_interpreter_that_was_built() {
     let calls: Vec<_> = text.lines().filter(|line| line.contains("buildx bake")).collect();
     assert_eq!(calls.len(), 2, "{text}");
     let (build, smoke) = (calls[0], calls[1]);
-    assert!(build.contains(" --no-cache ") && !build.contains("XTASK_ANEW"), "{build}");
+    assert!(build.contains(" --no-cache ") && !build.contains("XTASK_NO_CACHE"), "{build}");
     assert!(
         smoke.contains(
-            "XTASK_ANEW=smoke-system,smoke-fetch,smoke-requirements,smoke-env,smoke-run "
+            "XTASK_NO_CACHE=smoke-system,smoke-fetch,smoke-requirements,smoke-env,smoke-run "
         ),
         "{smoke}"
     );

@@ -31,7 +31,7 @@ pub(crate) enum BinfmtCommand {
         arches: Vec<&'static Arch>,
         /// Choose the source of the emulators
         #[arg(long, value_enum, default_value = "auto")]
-        way: InstallMethod,
+        method: InstallMethod,
         /// Print the exact commands without running them
         #[arg(long)]
         dry_run: bool,
@@ -76,8 +76,8 @@ pub(crate) fn run(args: &BinfmtArgs, exec: &Exec, file: &ConfigFile) -> anyhow::
     require_linux(&machine)?;
     let facts = || Facts::gather(exec, &machine, &image);
     match &args.command {
-        BinfmtCommand::Install { arches, way, dry_run } => {
-            install(exec, &machine, &facts(), arches, *way, *dry_run)
+        BinfmtCommand::Install { arches, method, dry_run } => {
+            install(exec, &machine, &facts(), arches, *method, *dry_run)
         }
         BinfmtCommand::Status { arches, json } => status(exec, &machine, arches, *json),
         BinfmtCommand::Uninstall { arches, dry_run } => {
@@ -121,14 +121,14 @@ fn install(
     machine: &Machine,
     facts: &Facts,
     arches: &[&'static Arch],
-    way: InstallMethod,
+    method: InstallMethod,
     dry_run: bool,
 ) -> anyhow::Result<ExitCode> {
     let before = binfmt::examine(exec, machine, arches)?;
     for row in before.architectures.iter().filter(|row| row.state.is_good()) {
         report::note(&line(row));
     }
-    let plan = binfmt::install(exec, machine, facts, &before, way)?;
+    let plan = binfmt::install(exec, machine, facts, &before, method)?;
     if !setup::carry_out(&plan, exec, "nothing to install", dry_run)? {
         return Ok(ExitCode::SUCCESS);
     }

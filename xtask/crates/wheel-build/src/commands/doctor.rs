@@ -49,13 +49,13 @@ fn pins(config: &Config) -> Item {
         loose.extend(open.into_iter().map(|platform| target.folder(platform)));
     }
     let all = pinned + loose.len();
-    let (state, detail, cure) = if loose.is_empty() {
+    let (state, detail, hint) = if loose.is_empty() {
         (State::Ok, format!("all {all} pinned by digest"), None)
     } else {
         let detail = format!("{pinned} of {all} pinned by digest, not: {}", loose.join(", "));
         (State::Warning, detail, Some(format!("cargo xtask pin {}", targets.join(" "))))
     };
-    Item { name: "base images".to_owned(), state, required: false, detail, cure }
+    Item { name: "base images".to_owned(), state, required: false, detail, hint }
 }
 
 /// The result as a table of at most `width` columns.
@@ -66,7 +66,7 @@ fn table(diagnosis: &Diagnosis, width: usize) -> String {
         let start = format!("{:longest$}  {:7}  ", item.name, item.state.as_str());
         let indent = " ".repeat(start.len());
         lines.push(report::wrap(&item.detail, width, &start, &indent));
-        if let Some(hint) = &item.cure {
+        if let Some(hint) = &item.hint {
             lines.push(report::wrap(hint, width, &format!("{indent}hint: "), &indent));
         }
     }
@@ -97,12 +97,12 @@ mod tests {
         let item = |text: &str| pins(&config::parse_text("wheels.toml".into(), text).unwrap());
         let found = item(text);
         assert_eq!(found.detail, "0 of 2 pinned by digest, not: a-amd64, a-arm64");
-        assert_eq!(found.cure.as_deref(), Some("cargo xtask pin a"));
+        assert_eq!(found.hint.as_deref(), Some("cargo xtask pin a"));
         let digest = format!("\"sha256:{}\"", "0".repeat(64));
         let both = format!(
             "{text}digest = {{ \"linux/amd64\" = {digest}, \"linux/arm64\" = {digest} }}\n"
         );
-        assert_eq!((item(&both).state, item(&both).cure), (State::Ok, None));
+        assert_eq!((item(&both).state, item(&both).hint), (State::Ok, None));
     }
 
     #[test]
@@ -119,16 +119,16 @@ mod tests {
                                      hint: cargo xtask setup
         buildx              missing  not installed
                                      hint: cargo xtask setup
-        builder             unknown  no `docker buildx` to ask
+        builder             unknown  there is no `docker buildx`
         emulator arm64      missing  `/proc/sys/fs/binfmt_misc` is not mounted
                                      hint: cargo xtask binfmt install arm64
-        container registry  unknown  no `docker buildx` to ask with
-        mmdebstrap          missing  makes base images where no registry answers
+        container registry  unknown  there is no `docker buildx`
+        mmdebstrap          missing  makes base images if no registry answers
                                      hint: cargo xtask setup
-        arch-test           missing  mmdebstrap needs it for foreign platforms
+        arch-test           missing  mmdebstrap requires it for foreign platforms
                                      hint: cargo xtask setup --emulate arm64
-        python index        unknown  no `python3` to ask with
-        certificates        warning  no bundle: containers use their own
+        python index        unknown  there is no `python3`
+        certificates        warning  no bundle found; containers use their own
                                      hint: sudo apt-get install ca-certificates
         proxies             ok       none
         engine disk         ok       40 GiB free at `/var/lib/docker`
@@ -138,7 +138,7 @@ mod tests {
         gh                  missing  optional: makes releases for `cargo xtask release`
                                      hint: https://cli.github.com
         just                missing  optional: runs `docker/justfile` by hand;
-                                     containers bring their own
+                                     containers have their own
                                      hint: cargo install just
 
         not ready, missing: client, engine, buildx

@@ -302,8 +302,8 @@ pub(crate) fn require_platforms<'a>(
 /// One line for each missing part, with the command that fixes it.
 pub(crate) fn lines(missing: &[Item]) -> String {
     let line = |item: &Item| {
-        let cure = item.cure.as_ref().map_or_else(String::new, |cure| format!(" (`{cure}`)"));
-        format!("  {}: {}{cure}", item.name, item.detail)
+        let hint = item.hint.as_ref().map_or_else(String::new, |hint| format!(" (`{hint}`)"));
+        format!("  {}: {}{hint}", item.name, item.detail)
     };
     missing.iter().map(line).collect::<Vec<_>>().join("\n")
 }

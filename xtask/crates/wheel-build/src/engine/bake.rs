@@ -126,7 +126,7 @@ impl Bake<'_> {
             NoCache::Nothing => {}
             NoCache::All => step = step.arg("--no-cache"),
             // buildx accepts `--set TARGET.no-cache-filter` and ignores it (0.13).
-            NoCache::Stages(names) => step = step.env("XTASK_ANEW", names.join(",")),
+            NoCache::Stages(names) => step = step.env("XTASK_NO_CACHE", names.join(",")),
         }
         let mut sets = vec![
             format!("{target}.context={assets}"),

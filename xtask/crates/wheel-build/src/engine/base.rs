@@ -42,14 +42,17 @@ pub(crate) fn resolve(
     platform: &Platform,
     base_policy: BasePolicy,
     work: &Utf8Path,
-    say: &mut dyn FnMut(&str),
+    note: &mut dyn FnMut(&str),
 ) -> Result<BaseImage, EngineError> {
     let engine = &engine.on(platform);
-    let image = find(engine, target, platform, base_policy, work, say)?;
+    let image = find(engine, target, platform, base_policy, work, note)?;
     if image.origin == Origin::Pulled || !image.contexts.is_empty() || engine.sees_local_images()? {
         return Ok(image);
     }
-    say(&format!("loading {} into a builder that does not see the engine's images", image.reference));
+    note(&format!(
+        "loading {} into a builder that does not see the engine's images",
+        image.reference
+    ));
     let layout = layout::of_image(engine, &image.reference, &image.digest)?;
     Ok(layout.stand_for(image))
 }
@@ -60,7 +63,7 @@ fn find(
     platform: &Platform,
     base_policy: BasePolicy,
     work: &Utf8Path,
-    say: &mut dyn FnMut(&str),
+    note: &mut dyn FnMut(&str),
 ) -> Result<BaseImage, EngineError> {
     let pinned = target.digest.get(platform).map(String::as_str);
     if base_policy == BasePolicy::Auto {
@@ -76,28 +79,30 @@ fn find(
     }
     let mut reasons = Vec::new();
     if base_policy != BasePolicy::Bootstrap {
-        match from_registry(engine, target, pinned, platform, say)? {
+        match from_registry(engine, target, pinned, platform, note)? {
             Ok(image) => return Ok(image),
-            Err(Unknown::Refused(said)) => return Err(refused(target, pinned, platform, &said)),
-            Err(Unknown::Silent(said)) => reasons.push(format!("registry: {said}")),
+            Err(Unknown::Refused(answer)) => {
+                return Err(refused(target, pinned, platform, &answer));
+            }
+            Err(Unknown::Silent(answer)) => reasons.push(format!("registry: {answer}")),
         }
     }
     if base_policy == BasePolicy::Pull {
-            reasons.push("bootstrap: disabled by `--base pull`".to_owned());
+        reasons.push("bootstrap: disabled by `--base pull`".to_owned());
     } else if target.bootstrap.is_none() {
-            reasons.push("bootstrap: wheels.toml has no entry for this target".to_owned());
+        reasons.push("bootstrap: wheels.toml has no entry for this target".to_owned());
     } else {
         if let Some(image) = bootstrap::present(engine, target, platform)? {
             return Ok(image);
         }
         let why = reasons.first().map(|reason| format!("{reason}; ")).unwrap_or_default();
-        say(&format!("{why}making {} from its packages", target.image));
-        return bootstrap::make(engine, target, platform, work, say)
+        note(&format!("{why}making {} from its packages", target.image));
+        return bootstrap::make(engine, target, platform, work, note)
             .map_err(|error| with_reasons(error, target, platform, reasons));
     }
-        let by_hand = format!("run `docker pull {}` to see the registry's answer", target.image);
+    let by_hand = format!("run `docker pull {}` to see the registry's answer", target.image);
     let entry =
-            "add a `bootstrap` entry in wheels.toml to make the image from the distribution's packages";
+        "add a `bootstrap` entry in wheels.toml to make the image from the distribution's packages";
     let hint = match base_policy {
         BasePolicy::Pull if target.bootstrap.is_some() => format!(
             "{by_hand}; leave `--base pull` out to make the image from the distribution's packages"
@@ -120,7 +125,7 @@ fn with_reasons(
         return error;
     }
     let hint = error.hint().unwrap_or(
-            "run `cargo xtask doctor` to see what this machine lacks for images from packages",
+        "run `cargo xtask doctor` to see what this machine lacks for images from packages",
     );
     reasons.push(format!("bootstrap: {}", error.to_string().replace('\n', "\n  ")));
     no_image(target, platform, &reasons, hint)
@@ -182,16 +187,21 @@ pub(crate) fn unresolved(target: &Target, platform: &Platform) -> BaseImage {
     BaseImage::new(reference, digest, Origin::Pulled)
 }
 
-fn refused(target: &Target, pinned: Option<&str>, platform: &Platform, said: &str) -> EngineError {
+fn refused(
+    target: &Target,
+    pinned: Option<&str>,
+    platform: &Platform,
+    answer: &str,
+) -> EngineError {
     let image = &target.image;
     EngineError::Base(match pinned {
-        None => UserError::new(format!("the registry has no image `{image}` for {platform}: {said}"))
+        None => UserError::new(format!("the registry has no image `{image}` for {platform}: {answer}"))
             .hint(format!(
                 "check the name, and whether the image is published for {platform}; for a private \
                  registry, run `docker login`"
             )),
         Some(digest) => UserError::new(format!(
-            "the registry has no `{image}` with the pinned digest `{digest}` for {platform}: {said}"
+            "the registry has no `{image}` with the pinned digest `{digest}` for {platform}: {answer}"
         ))
         .hint(format!(
                 "correct `digest.\"{platform}\"` of target `{}` in wheels.toml, or remove it to follow \
@@ -221,11 +231,11 @@ fn from_registry(
     target: &Target,
     pinned: Option<&str>,
     platform: &Platform,
-    say: &mut dyn FnMut(&str),
+    note: &mut dyn FnMut(&str),
 ) -> Result<Result<BaseImage, Unknown>, EngineError> {
     let image = &target.image;
     if !engine.client.tool.has_builders() {
-        say(&format!("pulling {image} ({platform})"));
+        note(&format!("pulling {image} ({platform})"));
         return pull_unasked(engine, target, pinned, platform);
     }
     let reference = pinned.map_or_else(|| image.clone(), |digest| by_digest(image, digest));
@@ -236,10 +246,10 @@ fn from_registry(
     let manifest = published.platforms.get(platform);
     if manifest.is_none() && !published.platforms.is_empty() {
         let others: Vec<_> = published.platforms.keys().map(ToString::to_string).collect();
-        let said = format!("its index has {} only", others.join(", "));
-        return Ok(Err(Unknown::Refused(said)));
+        let answer = format!("its index has {} only", others.join(", "));
+        return Ok(Err(Unknown::Refused(answer)));
     }
-    say(&format!("pulling {image} ({platform})"));
+    note(&format!("pulling {image} ({platform})"));
     // Without an index there is only one image.
     let manifest = manifest.unwrap_or(&published.digest);
     local::remember(engine, image, &published.digest, platform, manifest)?;
@@ -272,9 +282,9 @@ fn pull_unasked(
         Err(EngineError::Exec(ExecError::TimedOut { .. })) => {
             Ok(Err(Unknown::Silent(format!("no answer within {} s", PULL_LIMIT.as_secs()))))
         }
-        Err(
-            EngineError::Client { said, .. } | EngineError::Gone(UserError { message: said, .. }),
-        ) => Ok(Err(registry::told(&said))),
+        Err(EngineError::Client { message, .. } | EngineError::Gone(UserError { message, .. })) => {
+            Ok(Err(registry::interpret(&message)))
+        }
         Err(error) => Err(error),
     }
 }
@@ -293,7 +303,7 @@ fn pull(
     let reference = &image.reference;
     let wanted = platform.to_string();
     let args = ["pull", "--quiet", "--platform", &wanted, "--", reference];
-    let failed = |said: &str| format!("pulling `{reference}` for {platform} failed: {said}");
+    let failed = |answer: &str| format!("pulling `{reference}` for {platform} failed: {answer}");
     let unknown = match engine.query_again(&engine.client.step(args).timeout(PULL_LIMIT)) {
         Ok(_) => match local::architecture(engine, reference)? {
             // Some engines accept the only available image, whatever its architecture.
@@ -302,12 +312,12 @@ fn pull(
             }
             _ => return Ok(Ok(image)),
         },
-        Err(
-            EngineError::Client { said, .. } | EngineError::Gone(UserError { message: said, .. }),
-        ) => match registry::told(&said) {
-            Unknown::Refused(said) => Unknown::Refused(failed(&said)),
-            Unknown::Silent(said) => Unknown::Silent(failed(&said)),
-        },
+        Err(EngineError::Client { message, .. } | EngineError::Gone(UserError { message, .. })) => {
+            match registry::interpret(&message) {
+                Unknown::Refused(answer) => Unknown::Refused(failed(&answer)),
+                Unknown::Silent(answer) => Unknown::Silent(failed(&answer)),
+            }
+        }
         Err(EngineError::Exec(ExecError::TimedOut { .. })) => {
             Unknown::Silent(failed(&format!("not finished within {} s", PULL_LIMIT.as_secs())))
         }

@@ -51,7 +51,7 @@ fn resolved_of(
     let seen = Arc::clone(&pulls);
     let exec = Exec::fake(move |step| {
         let last = step.args.last().cloned().unwrap_or_default();
-        let said = |text: Option<&str>| text.map_or_else(|| Captured::ok(""), Captured::failed);
+        let answer = |text: Option<&str>| text.map_or_else(|| Captured::ok(""), Captured::failed);
         let text = step.to_string();
         Ok(if step.program != "docker" {
             return Err(ExecError::NotFound { program: step.program.clone() });
@@ -62,7 +62,7 @@ fn resolved_of(
             }
         } else if text.contains(" pull ") {
             seen.lock().unwrap().push(last);
-            said(machine.pulled)
+            answer(machine.pulled)
         } else if text.contains("buildx inspect") {
             Captured::ok("Name: default\nDriver: docker\nPlatforms: linux/amd64")
         } else if let Some(arch) = machine.is_for.filter(|_| seen.lock().unwrap().contains(&last)) {

@@ -108,7 +108,7 @@ fn mmdebstrap(bootstrap: &Bootstrap, options: Vec<String>, output: &str) -> Step
         .args(bootstrap.keyring.as_ref().map(|keyring| format!("--keyring={keyring}")))
         .args([bootstrap.suite.as_str(), output])
         .args(bootstrap.mirror.as_deref())
-            .hint("run `cargo xtask doctor` to check the bootstrap tools")
+        .hint("run `cargo xtask doctor` to check the bootstrap tools")
 }
 
 /// The mmdebstrap call that reads the package lists of `bootstrap` and downloads nothing else.
@@ -140,7 +140,7 @@ pub(super) fn make(
     target: &Target,
     platform: &Platform,
     work: &Utf8Path,
-    say: &mut dyn FnMut(&str),
+    note: &mut dyn FnMut(&str),
 ) -> Result<BaseImage, EngineError> {
     let Some(bootstrap) = &target.bootstrap else {
         return Err(EngineError::Base(UserError::new(format!(
@@ -165,10 +165,10 @@ pub(super) fn make(
             .hint(keyring_hint(keyring)),
         ));
     }
-    say(&format!("{} {} {}", bootstrap.tool.as_str(), bootstrap.suite, platform.debian_arch()));
+    note(&format!("{} {} {}", bootstrap.tool.as_str(), bootstrap.suite, platform.debian_arch()));
     match bootstrap.tool {
         BootstrapTool::Mmdebstrap => {
-            run(engine, target, platform, &step(bootstrap, platform, &rootfs), say)?;
+            run(engine, target, platform, &step(bootstrap, platform, &rootfs), note)?;
         }
         BootstrapTool::Dnf => {
             for (name, text) in dnf::files(bootstrap) {
@@ -177,7 +177,7 @@ pub(super) fn make(
                 fs_err::write(path, text)?;
             }
             for step in dnf::steps(bootstrap, platform, &folder.1, &rootfs) {
-                run_again(engine, target, platform, &step, say)?;
+                run_again(engine, target, platform, &step, note)?;
             }
         }
     }
@@ -187,12 +187,14 @@ pub(super) fn make(
         let layout = layout::unpack(engine, &image, &reference)?;
         return Ok(handed_in(&layout, reference));
     }
-    say(&format!("loading {reference}"));
+    note(&format!("loading {reference}"));
     engine.query(&engine.client.step(["load", "--quiet"]).stdin(&image))?;
     // Always use the engine's digest: some engines write their own manifest, or name images by their
     // configuration.
     at_hand(engine, target, platform, None)?.ok_or_else(|| {
-        EngineError::Base(UserError::new(format!("`{reference}` was loaded, but the engine does not have it")))
+        EngineError::Base(UserError::new(format!(
+            "`{reference}` was loaded, but the engine does not have it"
+        )))
     })
 }
 
@@ -228,16 +230,16 @@ fn run_again(
     target: &Target,
     platform: &Platform,
     step: &Step,
-    say: &mut dyn FnMut(&str),
+    note: &mut dyn FnMut(&str),
 ) -> Result<(), EngineError> {
     for _ in 0..2 {
-        let result = run(engine, target, platform, step, say);
+        let result = run(engine, target, platform, step, note);
         let Some(host) = result.as_ref().err().and_then(EngineError::source_down) else {
             return result;
         };
-            say(&format!("`{host}` does not answer, trying again"));
+        note(&format!("`{host}` does not answer, trying again"));
     }
-    run(engine, target, platform, step, say)
+    run(engine, target, platform, step, note)
 }
 
 /// Runs the tool and reports its progress.
@@ -246,7 +248,7 @@ fn run(
     target: &Target,
     platform: &Platform,
     step: &Step,
-    say: &mut dyn FnMut(&str),
+    note: &mut dyn FnMut(&str),
 ) -> Result<(), EngineError> {
     let own = std::env::var_os(isa::QEMU_CPU).is_some();
     let step = &match isa::distribution_processor(platform.engine_arch()) {
@@ -256,7 +258,7 @@ fn run(
     let mut account = Account::new(Instant::now());
     let mut line = |_, line: &[u8]| {
         if let Some(text) = account.line(&String::from_utf8_lossy(line), Instant::now()) {
-            say(&text);
+            note(&text);
         }
     };
     let finished = engine.exec.lines(step, TAIL.1, &mut line).map_err(|error| match error {
@@ -284,13 +286,13 @@ fn run(
 struct Account {
     unpacked: u32,
     set_up: u32,
-    said: Instant,
+    last_report: Instant,
     tail: VecDeque<String>,
 }
 
 impl Account {
     fn new(now: Instant) -> Self {
-        Self { unpacked: 0, set_up: 0, said: now, tail: VecDeque::new() }
+        Self { unpacked: 0, set_up: 0, last_report: now, tail: VecDeque::new() }
     }
 
     /// Processes one line; returns a report if one is due.
@@ -314,13 +316,13 @@ impl Account {
             None
         };
         if text.is_some() {
-            self.said = now;
+            self.last_report = now;
         }
         text
     }
 
     fn due(&self, now: Instant) -> bool {
-        now.duration_since(self.said) >= QUIET
+        now.duration_since(self.last_report) >= QUIET
     }
 }
 
@@ -427,7 +429,7 @@ mod tests {
     fn a_bootstrap_reports_its_phases_and_the_progress_of_slow_ones() {
         let start = Instant::now();
         let mut account = Account::new(start);
-        let mut told = Vec::new();
+        let mut reported = Vec::new();
         let lines = [
             (0, "I: automatically chosen mode: root"),
             (1, "I: downloading packages with apt..."),
@@ -439,10 +441,10 @@ mod tests {
             (35, "Setting up dpkg (1.21) ..."),
         ];
         for (second, line) in lines {
-            told.extend(account.line(line, start + Duration::from_secs(second)));
+            reported.extend(account.line(line, start + Duration::from_secs(second)));
         }
         assert_eq!(
-            told,
+            reported,
             [
                 "downloading packages with apt",
                 "installing essential packages",

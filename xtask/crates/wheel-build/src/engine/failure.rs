@@ -29,12 +29,12 @@ pub(crate) enum EngineError {
         error: UserError,
     },
     /// The client failed outside of the build.
-    #[error("`docker buildx` failed ({status}): {said}")]
+    #[error("`docker buildx` failed ({status}): {message}")]
     Client {
         /// Exit status as text.
         status: String,
         /// The client's last message.
-        said: String,
+        message: String,
     },
     /// The command could not be started.
     #[error(transparent)]
@@ -81,7 +81,7 @@ impl EngineError {
         let text = match self {
             Self::Step { down, .. } => return down.clone(),
             Self::Base(error) => &error.message,
-            Self::Client { said, .. } => said,
+            Self::Client { message, .. } => message,
             _ => return None,
         };
         source_down(&text.lines().map(str::to_owned).collect::<Vec<_>>())
@@ -123,7 +123,7 @@ fn tests_the_package(name: &str) -> bool {
 /// The hint for a source that did not answer.
 pub(crate) fn again(host: &str) -> String {
     format!(
-            "run the command again when `{host}` answers; finished wheels are kept. `cargo xtask doctor` shows how \
+        "run the command again when `{host}` answers; finished wheels are kept. `cargo xtask doctor` shows how \
          to set a mirror for each kind of source. In GitHub Actions, use \"Re-run failed jobs\" or \
          `gh run rerun --failed`"
     )
@@ -150,32 +150,32 @@ const FULL: [&str; 2] = ["no space left on device", "No space left on device"];
 
 /// Determines the cause of a failed call from the source of each message. The output of a step is no evidence about
 /// the engine. Only the solver's message about the step counts, or the client's if no step exited by itself.
-pub(super) fn diagnose(status: &str, step: Option<FailedStep>, said: &[String]) -> EngineError {
+pub(super) fn diagnose(status: &str, step: Option<FailedStep>, output: &[String]) -> EngineError {
     let step = match step {
         // The client repeats the step's output, so its messages do not count here.
         Some(step) if ended_by_itself(&step) => return EngineError::of_step(step),
         other => other,
     };
-    let engine_words = || step.iter().map(|step| &step.error).chain(said);
+    let engine_words = || step.iter().map(|step| &step.error).chain(output);
     let found = |words: &[&str]| {
         let line = engine_words().find(|line| words.iter().any(|word| line.contains(word)))?;
         Some(without_level(line).to_owned())
     };
-    if let Some(said) = found(&FULL) {
-        let message = format!("no space is left on the engine's disk: {said}");
+    if let Some(output) = found(&FULL) {
+        let message = format!("no space is left on the engine's disk: {output}");
         return EngineError::DiskFull(UserError::new(message).hint(
             "`docker system df` shows the usage, and `docker buildx prune` empties the build cache",
         ));
     }
-    if let Some(said) = found(&GONE) {
-        let message = format!("the container engine does not answer: {said}");
+    if let Some(output) = found(&GONE) {
+        let message = format!("the container engine does not answer: {output}");
         return EngineError::Gone(UserError::new(message).hint(
             "run `cargo xtask setup` to install and start what is missing on this machine, and `cargo xtask \
              doctor` for details; start an engine of `--engine-host`, `DOCKER_HOST` or a context on its \
              own machine",
         ));
     }
-    let last = said.iter().rev().find(|line| !line.trim().is_empty());
+    let last = output.iter().rev().find(|line| !line.trim().is_empty());
     let last = last.map(|line| without_level(line).to_owned()).unwrap_or_default();
     match step {
         Some(step) => EngineError::of_step(step),
@@ -185,7 +185,7 @@ pub(super) fn diagnose(status: &str, step: Option<FailedStep>, said: &[String]) 
                  is used",
             ))
         }
-        None => EngineError::Client { status: status.to_owned(), said: last },
+        None => EngineError::Client { status: status.to_owned(), message: last },
     }
 }
 
@@ -224,13 +224,13 @@ fn advice_on_tests(step: &FailedStep) -> Option<String> {
     if step.tail.iter().any(no_library) {
         return Some(
             "a minimal system lacks a library that the wheel's tag allows as external; if its users have it, add \
-             its package to `[test]` in wheels.toml: `system_packages = { apt = [\"libgl1\"] }`",
+             its package to `[test]` in wheels.toml: `system_packages = { apt = [\"libgl1\"] }`"
                 .to_owned(),
         );
     }
     (step.name.contains("/test.sh") && step.tail.iter().any(lacks)).then(|| {
         "add the tests' needs to `[test]` in wheels.toml: `requires = [\"pytest\"]`, `extras` and \
-         `groups` install packages, `sources` copies files and folders",
+         `groups` install packages, `sources` copies files and folders"
             .to_owned()
     })
 }
@@ -241,7 +241,7 @@ fn advice(step: &FailedStep) -> Option<String> {
     if any(&["CERTIFICATE_VERIFY_FAILED", "certificate verify failed", "UnknownIssuer"]) {
         return Some(
             "the container does not trust the index's certificate; `cargo xtask doctor` shows the CA \
-             bundle of the containers, and `SSL_CERT_FILE` selects another",
+             bundle of the containers, and `SSL_CERT_FILE` selects another"
                 .to_owned(),
         );
     }
@@ -352,8 +352,8 @@ mod tests {
             let error = diagnose("1", failed, &repeated);
             assert!(matches!(error, EngineError::Step { .. }) && !error.ends_run(), "{error}");
             for failed in [step(&[], &format!("failed to copy: {words}")), None] {
-                let said = [format!("ERROR: failed to solve: {words}")];
-                assert!(diagnose("1", failed, &said).ends_run(), "{words}");
+                let output = [format!("ERROR: failed to solve: {words}")];
+                assert!(diagnose("1", failed, &output).ends_run(), "{words}");
             }
         }
     }
@@ -411,15 +411,15 @@ mod tests {
             "error: `cp310` is excluded by the package: `Requires-Python: >=3.11` in a.tar.gz";
         assert!(hint(excluded).contains("`pythons`"));
         for word in ["Justfile", "justfile"] {
-            let said = format!("error: {word} does not contain recipe `nope`");
-            assert!(hint(&said).contains("`[build] recipe`"), "{said}");
+            let output = format!("error: {word} does not contain recipe `nope`");
+            assert!(hint(&output).contains("`[build] recipe`"), "{output}");
         }
     }
 
     #[test]
     fn an_engine_that_stopped_is_gone() {
-        let said = ["ERROR: rpc error: code = Unavailable desc = error reading from server: EOF"];
-        let error = diagnose("1", None, &said.map(str::to_owned));
+        let output = ["ERROR: rpc error: code = Unavailable desc = error reading from server: EOF"];
+        let error = diagnose("1", None, &output.map(str::to_owned));
         assert!(matches!(error, EngineError::Gone(_)), "{error}");
         assert!(error.ends_run());
     }
@@ -440,8 +440,8 @@ mod tests {
 
     #[test]
     fn an_illegal_instruction_has_a_hint() {
-        let said = "qemu: uncaught target signal 4 (Illegal instruction) - core dumped";
-        for failed in [step(&[said], "exit code: 1"), step(&[], "exit code: 132")] {
+        let output = "qemu: uncaught target signal 4 (Illegal instruction) - core dumped";
+        for failed in [step(&[output], "exit code: 1"), step(&[], "exit code: 132")] {
             let error = diagnose("1", failed, &[]);
             assert!(error.hint().is_some_and(|hint| hint.contains("[check] isa")), "{error}");
         }

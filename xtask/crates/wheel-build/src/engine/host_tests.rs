@@ -166,7 +166,10 @@ fn pip_reads_the_folders_of_the_desktop_standard() {
         ("/named", "[global]\nretries = 9\n"),
     ];
     let settings = settings_of([("XDG_CONFIG_HOME", "/x")], files);
-    assert_eq!(settings["PIP_INDEX_URL"], "https://install.example/", "as in pip, the install section wins");
+    assert_eq!(
+        settings["PIP_INDEX_URL"], "https://install.example/",
+        "as in pip, the install section wins"
+    );
     assert_eq!(settings["PIP_RETRIES"], "7");
     let named = [("XDG_CONFIG_HOME", "/x"), ("PIP_CONFIG_FILE", "/named")];
     assert_eq!(settings_of(named, files)["PIP_RETRIES"], "9");

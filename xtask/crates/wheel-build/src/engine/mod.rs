@@ -46,7 +46,7 @@ use crate::exec::{Exec, ExecError, Step};
 /// Maximum length of one line of the client's output.
 const MAX_LINE: usize = 4 * 1024 * 1024;
 /// Maximum number of the client's own lines in an error message.
-const SAID_LINES: usize = 30;
+const MESSAGE_LINES: usize = 30;
 
 /// A running engine, and the settings that it inherits from this machine.
 #[derive(Debug, Clone)]
@@ -154,8 +154,8 @@ impl Engine {
     fn named(answer: Result<String, ExecError>) -> Result<String, EngineError> {
         answer.map_err(|error| match error {
             ExecError::Failed { status, stderr, .. } => {
-                let said: Vec<_> = stderr.lines().map(str::to_owned).collect();
-                failure::diagnose(&status, None, &said)
+                let answer: Vec<_> = stderr.lines().map(str::to_owned).collect();
+                failure::diagnose(&status, None, &answer)
             }
             other => EngineError::Exec(other),
         })
@@ -211,7 +211,7 @@ impl Engine {
         let mut file = fs_err::OpenOptions::new().create(true).append(true).open(log)?;
         writeln!(file, "$ {step}")?;
         let mut progress = self.client.tool.follow();
-        let mut said: Vec<String> = Vec::new();
+        let mut answer: Vec<String> = Vec::new();
         let mut log_error = None;
         let finished = self.exec.lines(&step, MAX_LINE, &mut |_, line| {
             for event in progress.line(line) {
@@ -219,11 +219,11 @@ impl Engine {
                 if let Err(error) = writeln!(file, "{}", log_line(&event)) {
                     log_error.get_or_insert(error);
                 }
-                if let Event::Said(text) = &event {
-                    if said.len() == SAID_LINES {
-                        said.remove(0);
+                if let Event::Message(text) = &event {
+                    if answer.len() == MESSAGE_LINES {
+                        answer.remove(0);
                     }
-                    said.push(text.clone());
+                    answer.push(text.clone());
                 }
                 on_event(&event);
             }
@@ -231,7 +231,7 @@ impl Engine {
         if !finished.success {
             let redact = |text: &str| self.host.redact(text);
             let step = progress.failed().map(|step| step.redacted(redact));
-            return Err(failure::diagnose(&finished.status, step, &said));
+            return Err(failure::diagnose(&finished.status, step, &answer));
         }
         log_error.map_or(Ok(()), |error| Err(error.into()))
     }
@@ -239,7 +239,7 @@ impl Engine {
     fn redacted(&self, event: Event) -> Event {
         match event {
             Event::Output { name, line } => Event::Output { name, line: self.host.redact(&line) },
-            Event::Said(text) => Event::Said(self.host.redact(&text)),
+            Event::Message(text) => Event::Message(self.host.redact(&text)),
             Event::Failed { name, error } => {
                 Event::Failed { name, error: self.host.redact(&error) }
             }
@@ -260,6 +260,6 @@ fn log_line(event: &Event) -> String {
             format!("!! {name}: {error}")
         }
         Event::Output { line, .. } => format!("   {line}"),
-        Event::Said(text) => text.clone(),
+        Event::Message(text) => text.clone(),
     }
 }

@@ -60,7 +60,7 @@ impl Follow for Progress {
             return vec![self.output_event(text)];
         }
         if self.last.is_none() {
-            return vec![Event::Said(text)];
+            return vec![Event::Message(text)];
         }
         if let Some(cached) = image_line(&text) {
             return self.done(cached).map_or_else(Vec::new, |done| vec![done]);
@@ -123,7 +123,7 @@ impl Progress {
     fn output_event(&self, line: String) -> Event {
         match &self.last {
             Some(last) => Event::Output { name: last.name.clone(), line },
-            None => Event::Said(line),
+            None => Event::Message(line),
         }
     }
 
@@ -243,7 +243,7 @@ mod tests {
         ]);
         let failed = progress.failed();
         assert_eq!(failed.map(|step| step.error), Some("exit status 1".to_owned()));
-        assert!(!events.iter().any(|event| matches!(event, Event::Said(_))), "{events:?}");
+        assert!(!events.iter().any(|event| matches!(event, Event::Message(_))), "{events:?}");
     }
 
     const STEPS: [&str; 3] =
@@ -276,7 +276,7 @@ mod tests {
                 let failed = progress.failed().unwrap();
                 assert_eq!((&*failed.name, &*failed.error), ("[1/3] RUN make", "exit status 1"));
                 assert_eq!(failed.tail.first().map(String::as_str), Some("cc -c a.c"), "{lines:?}");
-                assert!(!events.iter().any(|it| matches!(it, Event::Said(_))), "{events:?}");
+                assert!(!events.iter().any(|it| matches!(it, Event::Message(_))), "{events:?}");
                 assert!(!diagnose("1", Some(failed), &[]).ends_run(), "{lines:?}");
             }
         }
@@ -314,8 +314,8 @@ mod tests {
         let last = format!("Error: {error}");
         let (progress, events) = feed(&[&STEPS[..], &["--> 0123456789ab", &last]].concat());
         assert_eq!(progress.failed().map(|step| step.error), Some(error.to_owned()));
-        assert!(!events.iter().any(|event| matches!(event, Event::Said(_))), "{events:?}");
+        assert!(!events.iter().any(|event| matches!(event, Event::Message(_))), "{events:?}");
         let before = feed(&["Error: short-name resolution: connection reset by peer"]);
-        assert!(matches!(&*before.1, [Event::Said(_)]) && before.0.failed().is_none());
+        assert!(matches!(&*before.1, [Event::Message(_)]) && before.0.failed().is_none());
     }
 }

@@ -104,7 +104,7 @@ impl Finder {
         engine: &Engine,
         name: &Name,
         platform: &Platform,
-        say: &mut dyn FnMut(&str),
+        note: &mut dyn FnMut(&str),
     ) -> Result<Option<Prebuilt>, EngineError> {
         let engine = &engine.on(platform);
         if !engine.client.tool.has_builders() {
@@ -124,13 +124,13 @@ impl Finder {
         match registry::published(engine, &reference)? {
             Ok(published) => Ok(Some(Prebuilt { reference, digest: published.digest })),
             Err(Unknown::Refused(_)) => {
-                say(&format!("no base image `{reference}`; building its contents"));
+                note(&format!("no base image `{reference}`; building its contents"));
                 Ok(None)
             }
-            Err(Unknown::Silent(said)) => {
+            Err(Unknown::Silent(answer)) => {
                 *silent = true;
-                say(&format!(
-                    "warning: no base image from `{repository}`: {said}; \
+                note(&format!(
+                    "warning: no base image from `{repository}`: {answer}; \
                      building without one"
                 ));
                 Ok(None)
@@ -182,8 +182,8 @@ pub(crate) fn published(
     match registry::published(engine, &reference)? {
         Ok(published) => Ok(Some(Prebuilt { reference, digest: published.digest })),
         Err(Unknown::Refused(_)) => Ok(None),
-        Err(Unknown::Silent(said)) => Err(EngineError::Base(
-            UserError::new(format!("`{repository}` does not answer like a registry: {said}"))
+        Err(Unknown::Silent(answer)) => Err(EngineError::Base(
+            UserError::new(format!("`{repository}` does not answer like a registry: {answer}"))
                 .hint("check the address; for a private registry, run `docker login`"),
         )),
     }

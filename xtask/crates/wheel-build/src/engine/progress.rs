@@ -84,7 +84,7 @@ pub enum Event {
         line: String,
     },
     /// A line that is not progress: a message of the client itself.
-    Said(String),
+    Message(String),
 }
 
 #[derive(Default)]
@@ -179,7 +179,7 @@ impl Progress {
         if self.open.is_empty() && line != b"{" {
             return match serde_json::from_slice::<Status>(line) {
                 Ok(status) => self.status(status),
-                Err(_) => said(line),
+                Err(_) => message(line),
             };
         }
         self.open.extend_from_slice(line);
@@ -190,7 +190,7 @@ impl Progress {
         let report = std::mem::take(&mut self.open);
         match serde_json::from_slice::<Status>(&report) {
             Ok(status) => self.status(status),
-            Err(_) => report.split(|&byte| byte == b'\n').flat_map(said).collect(),
+            Err(_) => report.split(|&byte| byte == b'\n').flat_map(message).collect(),
         }
     }
 
@@ -274,9 +274,9 @@ impl Progress {
 }
 
 /// A message of the client itself.
-fn said(line: &[u8]) -> Vec<Event> {
+fn message(line: &[u8]) -> Vec<Event> {
     let text = clean(&String::from_utf8_lossy(line));
-    if text.trim().is_empty() { Vec::new() } else { vec![Event::Said(text)] }
+    if text.trim().is_empty() { Vec::new() } else { vec![Event::Message(text)] }
 }
 
 /// Whether a step is `BuildKit`'s reading or writing of a cache (moby/buildkit, `cache/remotecache`,

@@ -62,14 +62,14 @@ fn the_indented_reports_of_older_clients_are_parsed_too() {
         "}",
     ]);
     assert_eq!(progress.failed().map(|step| step.name), Some("A".to_owned()));
-    let said: Vec<_> = events.iter().filter(|event| matches!(event, Event::Said(_))).collect();
-    assert_eq!(said.len(), 4, "{said:?}");
+    let answer: Vec<_> = events.iter().filter(|event| matches!(event, Event::Message(_))).collect();
+    assert_eq!(answer.len(), 4, "{answer:?}");
 }
 
 #[test]
 fn a_line_that_is_not_progress_is_the_clients_message() {
     let (_, events) = feed(&["ERROR: \u{1b}[31mno builder", ""]);
-    assert_eq!(events, [Event::Said("ERROR: [31mno builder".to_owned())]);
+    assert_eq!(events, [Event::Message("ERROR: [31mno builder".to_owned())]);
 }
 
 proptest! {
@@ -105,8 +105,8 @@ fn a_failed_cache_is_reported_and_does_not_fail_the_build() {
         r#"{"vertexes":[{"digest":"c","name":"exporting cache to registry","started":"t","completed":"u","error":"429"}]}"#,
     ]);
     assert_eq!(progress.failed().map(|step| step.name), Some("B".to_owned()));
-    let told = events.iter().filter(|event| matches!(event, Event::NoCache { .. })).count();
-    assert_eq!(told, 2, "{events:?}");
+    let reported = events.iter().filter(|event| matches!(event, Event::NoCache { .. })).count();
+    assert_eq!(reported, 2, "{events:?}");
 }
 
 #[test]

@@ -120,9 +120,9 @@ fn ask(engine: &Engine, format: &str, image: &str) -> Result<Result<String, Unkn
             Ok(Err(Unknown::Silent(format!("no answer within {} s", ASK_LIMIT.as_secs()))))
         }
         Err(error @ EngineError::Exec(_)) => Err(error),
-        Err(
-            EngineError::Client { said, .. } | EngineError::Gone(UserError { message: said, .. }),
-        ) => Ok(Err(told(&said))),
+        Err(EngineError::Client { message, .. } | EngineError::Gone(UserError { message, .. })) => {
+            Ok(Err(interpret(&message)))
+        }
         Err(other) => Ok(Err(Unknown::Silent(other.to_string()))),
     }
 }
@@ -131,16 +131,17 @@ fn ask(engine: &Engine, format: &str, image: &str) -> Result<Result<String, Unkn
 /// certificates. So only the registry's own messages count: an error code of its protocol (OCI distribution
 /// specification, "Error Codes"), its status for a manifest, or the client's message about a reference or
 /// a platform.
-pub(super) fn told(said: &str) -> Unknown {
-    let said = said.trim_start_matches("ERROR: ").trim_start_matches("Error: ").trim().to_owned();
-    let lower = said.to_ascii_lowercase().replace('_', " ");
+pub(super) fn interpret(answer: &str) -> Unknown {
+    let answer =
+        answer.trim_start_matches("ERROR: ").trim_start_matches("Error: ").trim().to_owned();
+    let lower = answer.to_ascii_lowercase().replace('_', " ");
     let code = ["manifest unknown", "name unknown"].iter().any(|code| lower.contains(code));
     let status = lower.contains("/manifests/") && lower.contains("404 not found");
     let other = OTHER_PLATFORM.iter().any(|words| lower.contains(words));
-    if code || status || other || said.lines().any(names_absent_image) {
-        Unknown::Refused(said)
+    if code || status || other || answer.lines().any(names_absent_image) {
+        Unknown::Refused(answer)
     } else {
-        Unknown::Silent(said)
+        Unknown::Silent(answer)
     }
 }
 
@@ -201,7 +202,7 @@ mod tests {
 
     #[test]
     fn a_missing_image_differs_from_a_registry_that_does_not_answer() {
-        for said in [
+        for answer in [
             "ERROR: docker.io/library/debian:99: not found",
             "ERROR: failed to resolve source metadata for docker.io/library/debian:99: \
              docker.io/library/debian:99: not found",
@@ -217,9 +218,9 @@ mod tests {
             "image with reference a:1 was found but does not match the specified platform: wanted \
              linux/arm64, actual: linux/amd64",
         ] {
-            assert!(matches!(told(said), Unknown::Refused(_)), "{said}");
+            assert!(matches!(interpret(answer), Unknown::Refused(_)), "{answer}");
         }
-        for said in [
+        for answer in [
             "ERROR: dial tcp: i/o timeout",
             "ERROR: 500 Internal Server Error",
             "ERROR: error getting credentials - err: exec: \"docker-credential-desktop\": executable file \
@@ -231,7 +232,7 @@ mod tests {
              https://auth.example/token: 404 Not Found",
             "ERROR: 429 Too Many Requests - toomanyrequests: You have reached your pull rate limit",
         ] {
-            assert!(matches!(told(said), Unknown::Silent(_)), "{said}");
+            assert!(matches!(interpret(answer), Unknown::Silent(_)), "{answer}");
         }
     }
 }

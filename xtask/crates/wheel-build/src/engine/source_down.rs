@@ -144,7 +144,7 @@ mod tests {
 
     #[test]
     fn the_host_that_does_not_answer_is_found_for_each_client() {
-        for (said, host) in [
+        for (answer, host) in [
             (
                 "E: Failed to fetch http://deb.example/debian/dists/x/InRelease  Could not connect to \
                  deb.example:80 (192.0.2.1), connection timed out",
@@ -202,13 +202,13 @@ mod tests {
                 "git.example",
             ),
         ] {
-            assert_eq!(down(said).as_deref(), Some(host), "{said}");
+            assert_eq!(down(answer).as_deref(), Some(host), "{answer}");
         }
     }
 
     #[test]
     fn a_host_that_rejects_is_not_down_and_words_in_an_address_do_not_count() {
-        for said in [
+        for answer in [
             "E: Failed to fetch http://deb.example/timed-out/x  404  Not Found [IP: 192.0.2.1 80]",
             "ERROR: HTTP error 403 while getting https://index.example/connection-refused.whl",
             "mirror.example: HTTP 404 Not Found",
@@ -217,7 +217,7 @@ mod tests {
             "AssertionError: timed out",
             "E: Hash mismatch for https://a.example/b, connection reset",
         ] {
-            assert_eq!(down(said), None, "{said}");
+            assert_eq!(down(answer), None, "{answer}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! How what was built differs from what is locked.
+//! Differences between a build and the lock.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -7,21 +7,21 @@ use serde::Serialize;
 
 use super::{Environment, Interpreter, Requirement};
 
-/// One fact that differs.
+/// One difference.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub(crate) struct Difference {
     /// `image`, `snapshot`, `interpreter`, `tool`, `package`, `crates`, `build`, `smoke`, `test` or `lock`.
     pub kind: &'static str,
-    /// Name of what differs.
+    /// The name of the package, tool or other item.
     pub name: String,
-    /// What the lock has.
+    /// The locked value.
     pub locked: Option<String>,
-    /// What is there.
+    /// The value of the build.
     pub found: Option<String>,
 }
 
 impl Difference {
-    /// Whether it is one of an interpreter that tests a wheel, which another one may have built.
+    /// Whether it is about an interpreter that tests a wheel, which another one may have built.
     pub(crate) fn is_of_test(&self) -> bool {
         ["interpreter", "smoke", "test"].contains(&self.kind)
     }
@@ -34,7 +34,7 @@ impl fmt::Display for Difference {
     }
 }
 
-/// The differences in what a container has before anything is compiled in it.
+/// The differences in a container before anything is compiled in it.
 pub(crate) fn environment_differences(
     locked: &Environment,
     found: &Environment,
@@ -42,7 +42,7 @@ pub(crate) fn environment_differences(
     let mut all = Vec::new();
     let image =
         |it: &Environment| BTreeMap::from([(it.image.reference.clone(), it.image.digest.clone())]);
-    // One base image has several references.
+    // Several references can name the same base image.
     if locked.image.digest != found.image.digest {
         let locked = BTreeMap::from([(found.image.reference.clone(), locked.image.digest.clone())]);
         compare("image", &locked, &image(found), &mut all);
@@ -57,8 +57,8 @@ pub(crate) fn environment_differences(
     all
 }
 
-/// All differences of two environments, each of one interpreter. Lists that one of them lacks are not compared:
-/// a run without tests reports nothing of them.
+/// All differences of two environments with one interpreter each. Lists that one of them lacks are not compared,
+/// because a run without tests does not report them.
 pub(crate) fn differences(locked: &Environment, found: &Environment) -> Vec<Difference> {
     let mut all = environment_differences(locked, found);
     let (Some(locked), Some(found)) = (locked.interpreter(), found.interpreter()) else {
@@ -82,7 +82,7 @@ pub(crate) fn differences(locked: &Environment, found: &Environment) -> Vec<Diff
     all
 }
 
-/// Provider, version and hash of the interpreter; the hash where `other` has one as well.
+/// Provider, version and hash of the interpreter; the hash only if `other` has one as well.
 fn interpreter(of: &Environment, other: &Environment) -> BTreeMap<String, String> {
     let known = other.interpreter().is_some_and(|it| it.sha256.is_some());
     let one = |it: &Interpreter| {
@@ -93,7 +93,7 @@ fn interpreter(of: &Environment, other: &Environment) -> BTreeMap<String, String
     of.interpreter().map(one).into_iter().collect()
 }
 
-/// Versions by name, with the hash where versions are equal and hashes are not.
+/// Versions by name, with the hash if only the hashes differ.
 fn requirements(
     locked: &[Requirement],
     found: &[Requirement],

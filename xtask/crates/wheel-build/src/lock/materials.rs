@@ -1,4 +1,4 @@
-//! What a build recorded, as a lock has it.
+//! Converts the record of a build to an entry of the lock.
 
 use std::collections::BTreeMap;
 
@@ -9,8 +9,8 @@ use super::requirement::is_sha256;
 use super::{Environment, Image, Interpreter, Requirement, is_word};
 
 impl Environment {
-    /// One job's environment: `info` is a build's `build-info.json`, `id` the job's interpreter. `None` where a
-    /// fact is missing that every build records. Values that are no words are left out: package code may have
+    /// The environment of one job: `info` is a build's `build-info.json`, `id` the job's interpreter. `None` if a fact
+    /// is missing that every build records. Invalid values are skipped, because package code may have
     /// written them.
     pub(crate) fn of_build(info: &Value, id: &str, snapshot: Option<&str>) -> Option<Self> {
         let text = |value: &Value| value.as_str().map(str::to_owned);
@@ -18,7 +18,7 @@ impl Environment {
         let own = list.iter().find(|it| it["id"] == id)?;
         let image = &info["image"];
         let requirements = |kind: &str| {
-            // A wheel that another interpreter built has that one's build requirements.
+            // A wheel built by another interpreter has that interpreter's build requirements.
             let mut places = std::iter::once(own).chain(list);
             let found = places.find_map(|it| it["requirements"][kind].as_array());
             let found = if kind == "build" { found } else { own["requirements"][kind].as_array() };
@@ -52,7 +52,7 @@ impl Environment {
     }
 }
 
-/// Names and versions of an object.
+/// Names and versions in an object.
 fn words(object: &Value) -> BTreeMap<String, String> {
     let pairs = object.as_object().into_iter().flatten();
     let pairs =
@@ -60,7 +60,7 @@ fn words(object: &Value) -> BTreeMap<String, String> {
     pairs.filter(|(name, version)| is_word(name) && is_word(version)).collect()
 }
 
-/// The tools that are no system packages: those whose program was hashed.
+/// The tools that are not system packages: those with a hash of their program.
 fn tools(info: &Value) -> BTreeMap<String, String> {
     let hashes = words(&info["tool_hashes"]);
     let version =
@@ -85,7 +85,7 @@ fn requirements(items: &[Value]) -> Vec<Requirement> {
     list
 }
 
-/// The hash of the crates: names, versions and hashes, as Cargo.lock has them.
+/// The hash of the crates: names, versions and hashes as in Cargo.lock.
 fn crates_hash(items: &[Value]) -> String {
     let line = |item: &Value| {
         let text = |name: &str| item[name].as_str().unwrap_or_default();

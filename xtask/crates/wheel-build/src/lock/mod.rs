@@ -1,5 +1,5 @@
-//! `wheels.lock`: what goes into the wheels of each target and platform, in exact versions. Pure: a lock is a
-//! function of what builds recorded (`build-info.json`).
+//! `wheels.lock`: the exact versions of everything in the wheels of each target and platform. Pure: a lock
+//! depends only on the records of builds (`build-info.json`).
 
 mod compare;
 mod materials;
@@ -16,13 +16,13 @@ use serde::{Deserialize, Serialize};
 use wheel_audit::UserError;
 use wheel_audit::digest;
 
-/// Version of the file's shape.
+/// Version of the file format.
 const VERSION: u32 = 1;
 /// Maximum size of a lock file in bytes.
 pub(crate) const MAX_SIZE: u64 = 16 * 1024 * 1024;
-/// Maximum length of the values that become one argument of a program; Linux allows 128 KiB.
+/// Maximum length of the values in one argument of a program. Linux allows 128 KiB.
 const MAX_ARGUMENT: usize = 120 * 1024;
-/// What the file begins with.
+/// The start of the file.
 const HEADER: &str =
     "# Written by `cargo xtask lock`, and used by `cargo xtask wheels`. Commit it.\n\n";
 
@@ -47,17 +47,17 @@ impl Default for LockFile {
 pub(crate) struct Environment {
     /// Target name.
     pub name: String,
-    /// Platform in the engine's words.
+    /// Platform, such as `linux/amd64`.
     pub platform: String,
     /// `snapshot` of the target.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub snapshot: Option<String>,
     /// The base image.
     pub image: Image,
-    /// Tools that are no system packages: version, and hash of the program.
+    /// Tools that are not system packages: version, and hash of the program.
     #[serde(default)]
     pub tools: BTreeMap<String, String>,
-    /// System packages that the containers of all interpreters have.
+    /// System packages of all interpreters' containers.
     #[serde(default)]
     pub packages: BTreeMap<String, String>,
     /// The interpreters.
@@ -77,23 +77,23 @@ pub(crate) struct Image {
     pub origin: String,
 }
 
-/// One interpreter, and what is installed for it.
+/// One interpreter and its requirements.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Interpreter {
     /// Tag: `cp311`.
     pub id: String,
-    /// Who provides it.
+    /// Its provider.
     pub provider: String,
     /// Its version.
     pub version: String,
-    /// Hash of its archive, or of its program.
+    /// Hash of its archive or program.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sha256: Option<String>,
-    /// Hash of the list of Rust crates that the build compiles.
+    /// Hash of the list of Rust crates in the build.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub crates: Option<String>,
-    /// Build requirements; `None` where no build reported them.
+    /// Build requirements; `None` if no build reported them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub build: Option<Vec<Requirement>>,
     /// Requirements of the smoke test.
@@ -102,31 +102,31 @@ pub(crate) struct Interpreter {
     /// Requirements of the package's own tests.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub test: Option<Vec<Requirement>>,
-    /// System packages that not every interpreter's container has.
+    /// System packages that only some interpreters' containers have.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub packages: BTreeMap<String, String>,
 }
 
-/// What a lock has for one job.
+/// The locked values for one job.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Locked {
-    /// Versions of system packages: those of all interpreters, so that they share the layers below theirs.
+    /// Versions of the system packages of all interpreters, so that they share layers.
     pub packages: BTreeMap<String, String>,
-    /// The environment with this job's interpreter alone, which has all its packages; `None` without an entry.
+    /// The environment with only this job's interpreter and all its packages; `None` if there is no entry.
     pub entry: Option<Environment>,
-    /// Changes with each `cargo xtask lock` that resolves anew, so that no earlier layer passes for a new one.
+    /// Changes with each `cargo xtask lock` that resolves again, so that no earlier layer is reused.
     pub stamp: Option<String>,
 }
 
 impl LockFile {
-    /// Reads the text of a lock file named `name`.
+    /// Parses the text of the lock file `name`.
     ///
     /// # Errors
-    /// When it is no lock file of this version.
+    /// If it is not a lock file of this version.
     pub(crate) fn parse(name: &str, text: &str) -> Result<Self, UserError> {
         let wrong = |reason: String| {
             UserError::new(format!("`{name}`: {reason}"))
-                .hint("take the committed file back, or remove it and run `cargo xtask lock`")
+                .hint("restore the committed file, or remove it and run `cargo xtask lock`")
         };
         let file: Self = toml::from_str(text).map_err(|error| wrong(error.to_string()))?;
         if file.version != VERSION {
@@ -141,24 +141,24 @@ impl LockFile {
         }
     }
 
-    /// The file's text: sorted, a value a line.
+    /// The file's text: sorted, with one value on each line.
     pub(crate) fn text(&self) -> String {
         let mut sorted = self.clone();
         sorted.environments.sort_by(|a, b| (&a.name, &a.platform).cmp(&(&b.name, &b.platform)));
         for environment in &mut sorted.environments {
             environment.interpreters.sort_by(|a, b| a.id.cmp(&b.id));
         }
-        // Structures of strings: serialisation cannot fail.
+        // Serialising a structure of strings cannot fail.
         HEADER.to_owned() + &toml::to_string_pretty(&sorted).unwrap_or_default()
     }
 
-    /// What makes the file unusable: values end up in arguments, a line each.
+    /// Why the file is unusable. Values become arguments, one on each line.
     fn flaw(&self) -> Option<String> {
         let mut seen = std::collections::BTreeSet::new();
         for environment in &self.environments {
             let name = || format!("{} {}", environment.name, environment.platform);
             if !is_word(&environment.name) || !is_word(&environment.platform) {
-                return Some("a target or platform is no word".to_owned());
+                return Some("a target or platform is not a valid word".to_owned());
             }
             if !seen.insert((&environment.name, &environment.platform)) {
                 return Some(format!("{} has two entries", name()));
@@ -167,7 +167,7 @@ impl LockFile {
             for interpreter in &environment.interpreters {
                 if !is_word(&interpreter.id) || !ids.insert(&interpreter.id) {
                     return Some(format!(
-                        "an interpreter of {} is no word or has two entries",
+                        "an interpreter of {} is not a valid word or has two entries",
                         name()
                     ));
                 }
@@ -184,7 +184,7 @@ impl LockFile {
             let own = environment.interpreters.iter().flat_map(|it| &it.packages);
             let packages: Vec<_> = environment.packages.iter().chain(own).collect();
             if packages.iter().any(|(name, version)| !is_word(name) || !is_word(version)) {
-                return Some(format!("a package of {} or its version is no word", name()));
+                return Some(format!("a package of {} or its version is not a valid word", name()));
             }
             if packages.iter().map(|(name, version)| name.len() + version.len() + 2).sum::<usize>()
                 > MAX_ARGUMENT
@@ -199,13 +199,13 @@ impl LockFile {
         self.environments.iter().find(|it| it.name == name && it.platform == platform)
     }
 
-    /// The digest of the base image of a target and platform, where a registry provided it.
+    /// The digest of the base image of a target and platform, if it came from a registry.
     pub(crate) fn image_digest(&self, name: &str, platform: &str) -> Option<&str> {
         let image = &self.environment(name, platform)?.image;
         (image.origin == "pulled").then_some(image.digest.as_str())
     }
 
-    /// What the lock has for a job.
+    /// The locked values for a job.
     pub(crate) fn locked(&self, name: &str, platform: &str, id: &str) -> Locked {
         let Some(environment) = self.environment(name, platform) else { return Locked::default() };
         let mut packages = environment.packages.clone();
@@ -218,8 +218,8 @@ impl LockFile {
         Locked { packages, entry, stamp: None }
     }
 
-    /// Takes `entry`, one job's environment, in place of an earlier one of the same interpreter; entries of
-    /// other targets, platforms and interpreters stay. What changed is returned.
+    /// Replaces the entry of the same interpreter by `entry`, the environment of one job. Entries of other targets,
+    /// platforms and interpreters stay. Returns the differences.
     pub(crate) fn record(&mut self, entry: Environment) -> Vec<Difference> {
         let id = entry.interpreters.first().map(|it| it.id.clone()).unwrap_or_default();
         let earlier = self.locked(&entry.name, &entry.platform, &id).entry;
@@ -230,7 +230,7 @@ impl LockFile {
             all.extend(each.map(|it| (it.id.clone(), environment.with(it))));
         }
         self.environments.retain(|it| (&it.name, &it.platform) != (&entry.name, &entry.platform));
-        // What no later build reports (a run without tests) stays.
+        // Lists that no later build reports, such as those of tests, stay.
         let entry = match earlier {
             Some(earlier) => entry.completed_by(&earlier),
             None => entry,
@@ -241,7 +241,7 @@ impl LockFile {
         changes.unwrap_or_default()
     }
 
-    /// Removes every interpreter of a target and platform that `wanted` does not want; returns what went.
+    /// Removes every interpreter of a target and platform for which `wanted` is false; returns the removed ones.
     pub(crate) fn retain(&mut self, wanted: impl Fn(&str, &str, &str) -> bool) -> Vec<String> {
         let mut gone = Vec::new();
         for environment in std::mem::take(&mut self.environments) {
@@ -259,7 +259,7 @@ impl LockFile {
         gone
     }
 
-    /// Each target, platform and interpreter that the lock has an entry for.
+    /// Each target, platform and interpreter with an entry.
     pub(crate) fn entries(&self) -> impl Iterator<Item = (&str, &str, &str)> {
         self.environments.iter().flat_map(|environment| {
             let one = |it| (environment.name.as_str(), environment.platform.as_str(), it);
@@ -267,7 +267,7 @@ impl LockFile {
         })
     }
 
-    /// Makes constraints of requirements: a list that no longer fits its package is resolved anew.
+    /// Turns requirements into constraints, so that a list that no longer fits its package is resolved again.
     pub(crate) fn loosen(&mut self) {
         let interpreters = self.environments.iter_mut().flat_map(|it| &mut it.interpreters);
         for each in interpreters {
@@ -276,7 +276,7 @@ impl LockFile {
         }
     }
 
-    /// Lets the package or requirement called `name` move; whether there is one.
+    /// Unlocks the package or requirement called `name`; returns whether there is one.
     pub(crate) fn release(&mut self, name: &str) -> bool {
         let mut found = false;
         for environment in &mut self.environments {
@@ -296,7 +296,7 @@ impl LockFile {
 }
 
 impl Environment {
-    /// This environment with `interpreter` alone, and all of its packages.
+    /// This environment with only `interpreter` and all of its packages.
     fn with(&self, interpreter: &Interpreter) -> Self {
         let mut packages = self.packages.clone();
         packages.extend(interpreter.packages.clone());
@@ -309,7 +309,7 @@ impl Environment {
         self.interpreters.first()
     }
 
-    /// This one, with the lists of requirements that it lacks taken from `earlier`.
+    /// Adds the missing lists of requirements from `earlier`.
     fn completed_by(mut self, earlier: &Self) -> Self {
         if let (Some(own), Some(earlier)) = (self.interpreters.first_mut(), earlier.interpreter()) {
             if own.build.is_none() {
@@ -322,7 +322,7 @@ impl Environment {
     }
 }
 
-/// One environment of those in `all`, each of one interpreter; facts of the target are those of `head`.
+/// Joins the environments in `all`, each with one interpreter. The facts about the target are those of `head`.
 fn joined(head: Environment, all: BTreeMap<String, Environment>) -> Environment {
     let mut common: Option<BTreeMap<String, String>> = None;
     for each in all.values() {
@@ -344,7 +344,7 @@ fn joined(head: Environment, all: BTreeMap<String, Environment>) -> Environment 
 }
 
 impl Locked {
-    /// `LOCKED_PACKAGES`: a line `name=version` for each package.
+    /// `LOCKED_PACKAGES`: one line `name=version` for each package.
     pub(crate) fn packages_argument(&self) -> String {
         let mut text = self.stamp.as_ref().map_or_else(String::new, |stamp| format!("# {stamp}\n"));
         for (name, version) in &self.packages {
@@ -353,7 +353,7 @@ impl Locked {
         text.trim_end().to_owned()
     }
 
-    /// `LOCKED_BUILD`, `LOCKED_SMOKE`, `LOCKED_TEST`: a line for each requirement.
+    /// `LOCKED_BUILD`, `LOCKED_SMOKE`, `LOCKED_TEST`: one line for each requirement.
     pub(crate) fn requirement_arguments(&self) -> [(&'static str, String); 3] {
         let interpreter = self.entry.as_ref().and_then(Environment::interpreter);
         let of = |list: fn(&Interpreter) -> &Option<Vec<Requirement>>| {
@@ -366,7 +366,7 @@ impl Locked {
         ]
     }
 
-    /// The hash of what goes into the build; `None` without an entry.
+    /// The hash of the build's inputs; `None` if there is no entry.
     pub(crate) fn build_hash(&self) -> Option<String> {
         let mut entry = self.entry.clone()?;
         for each in &mut entry.interpreters {
@@ -375,20 +375,20 @@ impl Locked {
         Some(hash(&entry))
     }
 
-    /// The hash of what goes into a build with whichever interpreter.
+    /// The hash of the build's inputs without those of the interpreter.
     pub(crate) fn shared_hash(&self) -> Option<String> {
         let entry = self.entry.clone()?;
         Some(hash(&(&entry.image, &entry.tools, &entry.snapshot)))
     }
 
-    /// The hash of all of it; `None` without an entry.
+    /// The hash of the whole entry; `None` if there is no entry.
     pub(crate) fn hash(&self) -> Option<String> {
         self.entry.as_ref().map(|entry| hash(&entry))
     }
 }
 
 fn hash(value: &impl Serialize) -> String {
-    // Structures of strings: serialisation cannot fail.
+    // Serialising a structure of strings cannot fail.
     digest::of_bytes(&serde_json::to_vec(value).unwrap_or_default())
 }
 
@@ -396,7 +396,7 @@ fn lines(list: &[Requirement]) -> String {
     list.iter().map(Requirement::line).collect::<Vec<_>>().join("\n")
 }
 
-/// Whether `text` is one printable word without quotes: names of packages, versions, platforms.
+/// Whether `text` is one printable word without quotes, such as a package name, version or platform.
 fn is_word(text: &str) -> bool {
     let plain = |c: char| c.is_ascii_alphanumeric() || "+-._:~^/@".contains(c);
     !text.is_empty() && text.len() <= 200 && text.chars().all(plain) && !text.starts_with('-')

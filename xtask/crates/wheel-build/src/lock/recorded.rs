@@ -1,11 +1,11 @@
-//! A wheel in `dist/`, as its provenance and `build-info.json` describe it, against the lock.
+//! Compares a wheel in `dist/` with the lock, by its provenance and `build-info.json`.
 
 use serde_json::{Map, Value, json};
 
 use super::{Difference, Environment, LockFile, differences};
 
-/// How the build of the wheel with this provenance differs from the lock's entry for it; `None` without an entry.
-/// Smoke test and tests are no part of it.
+/// The differences between the build of the wheel with this provenance and its entry in the lock; `None` if there is
+/// no entry. Smoke test and tests are not included.
 pub(crate) fn build_differences(lock: &LockFile, provenance: &Value) -> Option<Vec<Difference>> {
     let definition = &provenance["predicate"]["buildDefinition"];
     let text = |name: &str| definition["externalParameters"][name].as_str().unwrap_or_default();
@@ -13,7 +13,7 @@ pub(crate) fn build_differences(lock: &LockFile, provenance: &Value) -> Option<V
     let entry = locked.entry.as_ref()?;
     let mut all = match found(definition) {
         Some(mut found) => {
-            // An image has several references.
+            // Several references can name the same image.
             found.image.reference.clone_from(&entry.image.reference);
             differences(entry, &found)
         }
@@ -31,7 +31,7 @@ pub(crate) fn build_differences(lock: &LockFile, provenance: &Value) -> Option<V
     Some(all)
 }
 
-/// How the test of a wheel with the interpreter `id` differs from the lock, by `build-info.json`.
+/// The differences between the test of a wheel with the interpreter `id` and the lock, by `build-info.json`.
 pub(crate) fn test_differences(lock: &LockFile, info: &Value, id: &str) -> Vec<Difference> {
     let Some(found) = Environment::of_build(info, id, None) else { return Vec::new() };
     let Some(locked) = lock.locked(&found.name, &found.platform, id).entry else {
@@ -42,7 +42,7 @@ pub(crate) fn test_differences(lock: &LockFile, info: &Value, id: &str) -> Vec<D
     all
 }
 
-/// What a provenance lists, in the words of `build-info.json`.
+/// The contents of a provenance in the form of `build-info.json`.
 fn found(definition: &Value) -> Option<Environment> {
     let parameters = &definition["externalParameters"];
     let id = parameters["interpreter"].as_str()?;

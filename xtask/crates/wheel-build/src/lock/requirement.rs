@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::is_word;
 
-/// A requirement in its exact version, with the hash of the file that was installed.
+/// A requirement with its exact version and the hash of the installed file.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub(crate) struct Requirement {
@@ -12,7 +12,7 @@ pub(crate) struct Requirement {
     pub name: String,
     /// Its version.
     pub version: String,
-    /// Hash of its file; empty where it is a constraint.
+    /// Hash of its file; empty for a constraint.
     pub sha256: String,
 }
 
@@ -22,7 +22,7 @@ pub(super) fn is_sha256(text: &str) -> bool {
 }
 
 impl Requirement {
-    /// The line that pip and uv read.
+    /// The line for pip and uv.
     pub(crate) fn line(&self) -> String {
         let Self { name, version, sha256 } = self;
         match sha256.as_str() {
@@ -37,7 +37,7 @@ impl Requirement {
         normal(&self.name) == normal(name)
     }
 
-    /// Makes it a constraint.
+    /// Turns it into a constraint.
     pub(super) fn loosen(&mut self) {
         self.sha256.clear();
     }
@@ -47,7 +47,7 @@ impl TryFrom<String> for Requirement {
     type Error = String;
 
     fn try_from(line: String) -> Result<Self, String> {
-        let wrong = || format!("`{line}` is no requirement like `name==1.0 --hash=sha256:...`");
+        let wrong = || format!("`{line}` is not a requirement like `name==1.0 --hash=sha256:...`");
         let (rest, sha256) = line.split_once(" --hash=sha256:").ok_or_else(wrong)?;
         let (name, version) = rest.split_once("==").ok_or_else(wrong)?;
         let is_plain =

@@ -12,7 +12,7 @@ fn item(name: &str, version: &str, sha256: &str) -> Value {
     json!({"name": name, "version": version, "file": "x.whl", "sha256": sha256})
 }
 
-/// What a build of `id` records.
+/// The record of a build with `id`.
 fn info(id: &str) -> Value {
     json!({
         "target": "debian12", "platform": "linux/amd64",
@@ -48,7 +48,7 @@ fn with(mut info: Value, pointer: &str, value: Value) -> Value {
 }
 
 #[test]
-fn a_lock_is_what_was_recorded_sorted_and_read_back() {
+fn a_lock_contains_the_records_sorted_and_parses_again() {
     let cp312 = with(info("cp312"), "/packages/python3.12", json!("3.12.1"));
     let arm = with(info("cp311"), "/platform", json!("linux/arm64"));
     let file = of(&[arm, cp312, info("cp311")]);
@@ -60,11 +60,11 @@ fn a_lock_is_what_was_recorded_sorted_and_read_back() {
         with(info("cp312"), "/packages/python3.12", json!("3.12.1")),
         with(info("cp311"), "/platform", json!("linux/arm64")),
     ]);
-    assert_eq!(order.text(), text, "whatever the order of the jobs");
+    assert_eq!(order.text(), text, "independent of the order of the jobs");
 }
 
 #[test]
-fn entries_of_other_jobs_stay_when_one_is_recorded() {
+fn recording_a_job_keeps_the_entries_of_other_jobs() {
     let mut file = of(&[info("cp311"), with(info("cp311"), "/platform", json!("linux/arm64"))]);
     let changed = with(info("cp312"), "/packages/gcc-12", json!("12.3"));
     file.record(entry(&changed));
@@ -74,7 +74,7 @@ fn entries_of_other_jobs_stay_when_one_is_recorded() {
     assert_eq!(version(&file, "linux/amd64", "cp311"), "12.2.0-14");
     assert_eq!(version(&file, "linux/amd64", "cp312"), "12.3");
     assert_eq!(version(&file, "linux/arm64", "cp311"), "12.2.0-14");
-    // A run without smoke test reports no list of it, which stays.
+    // A run without a smoke test reports no list for it, so the earlier one stays.
     let mut without = info("cp311");
     without["interpreters"][0]["requirements"].as_object_mut().unwrap().remove("smoke");
     assert_eq!(file.record(entry(&without)), []);
@@ -83,14 +83,14 @@ fn entries_of_other_jobs_stay_when_one_is_recorded() {
 }
 
 #[test]
-fn the_packages_of_all_interpreters_are_one_argument_and_an_own_version_wins() {
+fn packages_of_all_interpreters_are_one_argument_and_an_own_version_wins() {
     let cp312 = with(info("cp312"), "/packages/python3.12", json!("3.12.1"));
     let cp312 = with(cp312, "/packages/gcc-12", json!("12.3"));
     let file = of(&[info("cp311"), cp312]);
     let argument = |id: &str| file.locked("debian12", "linux/amd64", id).packages_argument();
     assert_eq!(argument("cp311"), "gcc-12=12.2.0-14\npython3.12=3.12.1\nzlib1g=1:1.2.13");
     assert_eq!(argument("cp312"), "gcc-12=12.3\npython3.12=3.12.1\nzlib1g=1:1.2.13");
-    // An interpreter that is not locked yet shares the layers below.
+    // An interpreter without an entry shares the layers below.
     assert!(argument("cp313").contains("zlib1g=1:1.2.13"));
     assert_eq!(file.locked("debian12", "linux/amd64", "cp313").entry, None);
     assert_eq!(file.locked("rocky9", "linux/amd64", "cp311"), Locked::default());
@@ -158,7 +158,7 @@ fn every_kind_of_difference_is_found_and_named() {
     assert_eq!(differences(&locked, &locked), []);
 }
 
-/// The provenance of a wheel that `id` built, as `info` reports it, with the entry of `lock`.
+/// The provenance of a wheel built by `id`, by the report `info` and the entry of `lock`.
 fn provenance(info: &Value, id: &str, lock: &LockFile) -> Value {
     let hash = lock.locked("debian12", "linux/amd64", id).build_hash();
     let facts = crate::proof::Facts {
@@ -180,8 +180,8 @@ fn provenance(info: &Value, id: &str, lock: &LockFile) -> Value {
 }
 
 #[test]
-fn a_provenance_is_compared_with_the_lock_as_its_build_was() {
-    // What is no word is in no lock.
+fn a_provenance_is_compared_with_the_lock_like_its_build() {
+    // A lock contains valid words only.
     let info = with(info("cp311"), "/packages", json!({"gcc-12": "12.2.0-14"}));
     let lock = of(&[info.clone(), with(self::info("cp312"), "/packages/gcc-12", json!("13"))]);
     let kinds = |info: &Value| -> Vec<&str> {
@@ -203,7 +203,7 @@ fn a_provenance_is_compared_with_the_lock_as_its_build_was() {
     ] {
         assert_eq!(kinds(&with(info.clone(), &pointer, value)), [kind], "{pointer}");
     }
-    // Another entry, whose values this wheel happens to have, and none.
+    // Another entry with the same values, and no entry.
     let mut other = lock.clone();
     other.record(entry(&with(info.clone(), "/packages/more", json!("1"))));
     for lock_then in [other, LockFile::default()] {
@@ -216,7 +216,7 @@ fn a_provenance_is_compared_with_the_lock_as_its_build_was() {
 }
 
 #[test]
-fn a_test_with_another_interpreter_is_compared_by_what_it_reports() {
+fn a_test_with_another_interpreter_is_compared_by_its_report() {
     let lock = of(&[info("cp311")]);
     let kinds = |info: Value| -> Vec<&str> {
         test_differences(&lock, &info, "cp311").iter().map(|it| it.kind).collect()
@@ -229,7 +229,7 @@ fn a_test_with_another_interpreter_is_compared_by_what_it_reports() {
 }
 
 #[test]
-fn one_package_or_requirement_is_released_and_requirements_become_constraints() {
+fn one_package_is_released_and_requirements_become_constraints() {
     let mut file = of(&[info("cp311")]);
     assert!(!file.clone().release("nothing"));
     assert!(file.clone().release("gcc-12") && file.release("SetupTools"));
@@ -248,7 +248,7 @@ fn one_package_or_requirement_is_released_and_requirements_become_constraints() 
 }
 
 #[test]
-fn what_nobody_wants_any_more_is_removed_and_named() {
+fn unwanted_entries_are_removed_and_named() {
     let mut file =
         of(&[info("cp311"), info("cp312"), with(info("cp311"), "/target", json!("old"))]);
     let gone = file.retain(|target, _, id| target == "debian12" && id == "cp312");
@@ -258,7 +258,7 @@ fn what_nobody_wants_any_more_is_removed_and_named() {
 }
 
 #[test]
-fn a_key_changes_with_what_goes_into_its_job_and_with_nothing_else() {
+fn a_key_changes_only_with_the_inputs_of_its_job() {
     let file = of(&[info("cp311")]);
     let hashes = |file: &LockFile| {
         let locked = file.locked("debian12", "linux/amd64", "cp311");
@@ -276,7 +276,7 @@ fn a_key_changes_with_what_goes_into_its_job_and_with_nothing_else() {
 }
 
 #[test]
-fn a_lock_of_a_stranger_is_refused_where_its_values_would_be_more_than_words() {
+fn a_lock_with_values_that_are_not_words_is_rejected() {
     let good = of(&[info("cp311")]).text();
     assert!(LockFile::parse("wheels.lock", &good).is_ok());
     let long: Vec<_> = (0..6000).map(|n| format!("\"package-{n}\" = \"1.0.0.0.0.0\"\n")).collect();
@@ -312,7 +312,7 @@ fn a_lock_of_a_stranger_is_refused_where_its_values_would_be_more_than_words() {
 
 proptest! {
     #[test]
-    fn no_text_makes_the_parser_panic_and_what_it_takes_it_writes_again(
+    fn no_text_makes_the_parser_panic_and_accepted_texts_round_trip(
         text in "(version = 1\n)?(\\[\\[target\\]\\]\n)?([a-z]{1,8} = (\"[ -~]{0,12}\"|[0-9]{1,3}|\\[\\]|\\{\\})\n){0,8}"
     ) {
         if let Ok(file) = LockFile::parse("wheels.lock", &text) {
@@ -321,7 +321,7 @@ proptest! {
     }
 
     #[test]
-    fn a_damaged_lock_is_read_or_refused(at in 0usize..2000, byte in any::<u8>()) {
+    fn a_damaged_lock_is_parsed_or_rejected(at in 0usize..2000, byte in any::<u8>()) {
         let mut bytes = of(&[info("cp311"), info("cp312")]).text().into_bytes();
         let at = at % bytes.len();
         bytes[at] = byte;

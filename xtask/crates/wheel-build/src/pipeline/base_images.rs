@@ -287,15 +287,15 @@ fn there(
 
 /// Adds the registry to an error.
 fn pushing_failed(error: EngineError, repository: &str) -> EngineError {
-    let said = match &error {
-        EngineError::Client { said, .. } => said.clone(),
+    let message = match &error {
+        EngineError::Client { message, .. } => message.clone(),
         EngineError::Step { step, .. } if !step.name.starts_with('[') => step.error.clone(),
         _ => return error,
     };
     EngineError::Base(
         UserError::new(format!(
             "`{repository}` did not accept the base image: {}",
-            said.trim_start_matches("ERROR: ").trim()
+            message.trim_start_matches("ERROR: ").trim()
         ))
         .hint(
             "run `docker login` if the registry requires it; the engine's cache has the image, so \

@@ -128,7 +128,7 @@ pub(crate) struct Warning {
     /// The finding's message.
     pub message: String,
     /// What to do about it.
-    pub cure: String,
+    pub hint: String,
 }
 
 /// One job's part of the report.

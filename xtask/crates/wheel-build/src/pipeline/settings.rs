@@ -150,12 +150,12 @@ mod tests {
         let wrong =
             |lines: &str| read(&format!("[[check.override]]\n{lines}")).unwrap_err().to_string();
         for (lines, part) in [
-            ("code = \"ELF\"\nseverity = \"note\"\nreason = \" \"\n", "`reason` says why"),
+            ("code = \"ELF\"\nseverity = \"note\"\nreason = \" \"\n", "check.override[0].reason"),
             ("code = \"ELF\"\nseverity = \"note\"\n", "reason"),
             ("code = \"ELF\"\nseverity = \"mild\"\nreason = \"r\"\n", "mild"),
             (
                 "code = \"ELF\"\nseverity = \"note\"\nreason = \"r\"\npath = \"a***\"\n",
-                "no pattern",
+                "a***",
             ),
             ("code = \"ELF\"\nseverity = \"note\"\nreason = \"r\"\npaht = \"a\"\n", "paht"),
         ] {

@@ -1,4 +1,4 @@
-//! How files enter and leave `dist/`.
+//! Adds files to `dist/` and removes them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -14,12 +14,12 @@ use wheel_audit::files::{self, Place, place, remove_folder};
 use wheel_audit::sys::permissions;
 use wheel_audit::text::shown;
 
-/// Mode of every file that enters `dist/`, whatever a build gave it.
+/// Mode of every file in `dist/`, whatever its mode after the build.
 const FILE_MODE: u32 = 0o644;
 /// The journal's name in xtask's own folder.
 const JOURNAL: &str = "journal.json";
 
-/// What `dist/` and its manifest could not do.
+/// Why a change to `dist/` failed.
 #[derive(Debug, Error)]
 pub(crate) enum StoreError {
     /// A file could not be read, written or moved.
@@ -28,16 +28,16 @@ pub(crate) enum StoreError {
     /// A manifest or journal names a file that is not below its folder.
     #[error("{0}")]
     Unsafe(#[source] UserError),
-    /// A file is not the one that was judged.
+    /// A file differs from the audited one.
     #[error("{0}")]
     Changed(#[source] UserError),
-    /// The manifest is not one of ours.
+    /// The manifest was not written by xtask, or is invalid.
     #[error("{0}")]
     Manifest(#[source] UserError),
 }
 
 impl StoreError {
-    /// What stands at `path` is not followed, for this reason.
+    /// An unsafe file or folder at `path`, with the reason.
     fn not_safe(path: &str, reason: &str) -> Self {
         let message = format!("`{}` cannot be used: {reason}", shown(path));
         Self::Unsafe(
@@ -46,36 +46,36 @@ impl StoreError {
     }
 }
 
-/// `dist/` and the folder in which changes to it are prepared.
+/// `dist/`, and the folder for preparing changes to it.
 #[derive(Debug, Clone)]
 pub(crate) struct Store {
     dist: Utf8PathBuf,
     work: Utf8PathBuf,
 }
 
-/// A change to one target's folder: carried out whole or not at all.
+/// A change to one target's folder, applied completely or not at all.
 #[derive(Debug, Default)]
 pub(crate) struct Change {
-    /// Files to be moved in: where each lies now, and what it is. The name is kept.
+    /// Files to move in: the current path, and the kind. The name stays.
     pub files: Vec<(Utf8PathBuf, Kind)>,
-    /// Metadata to be written: name and contents.
+    /// Metadata to write: name and contents.
     pub metadata: Vec<(String, Vec<u8>)>,
-    /// SHA-256 of the files that were judged, by name: one with other bytes is refused.
+    /// SHA-256 of the audited files, by name. Other contents are rejected.
     pub judged: BTreeMap<String, String>,
-    /// Names in the folder that give way to the new files.
+    /// Names in the folder that the new files replace.
     pub replaced: Vec<String>,
 }
 
 #[derive(Serialize, Deserialize)]
 struct Journal {
-    /// Paths below the staging folder, which are the same below `dist/`.
+    /// Paths in the staging folder, identical to those in `dist/`.
     moves: Vec<String>,
     /// Paths below `dist/`.
     removes: Vec<String>,
 }
 
 impl Store {
-    /// The store at `dist`; `work` is xtask's own folder.
+    /// The store at `dist`. `work` is xtask's own folder.
     pub(crate) fn new(dist: &Utf8Path, work: &Utf8Path) -> Self {
         Self { dist: dist.to_owned(), work: work.to_owned() }
     }
@@ -93,20 +93,20 @@ impl Store {
         self.work.join("commit")
     }
 
-    /// Finishes the change that an earlier run was killed in, if there is one. Call it under the
-    /// lock, before anything is read.
+    /// Finishes the interrupted change of an earlier run, if there is one. Call it with the lock held, before
+    /// anything is read.
     ///
     /// # Errors
-    /// When a file cannot be moved.
+    /// If a file cannot be moved.
     pub(crate) fn recover(&self) -> Result<bool, StoreError> {
         let Some(text) = read(&self.work, JOURNAL)? else {
-            // Without a journal, what lies in staging was never promised to anyone.
+            // Without a journal, the staging folder contains nothing of value.
             remove_folder(&self.staging())?;
             return Ok(false);
         };
-        // It is written by rename, so it is whole or another version's. What it promises is not thrown away.
+        // The journal is written by rename, so it is complete or of another version. Keep its files.
         let journal: Journal = serde_json::from_slice(&text).map_err(|error| {
-            let reason = format!("it is no journal that this xtask knows: {error}");
+            let reason = format!("this xtask does not support its format: {error}");
             StoreError::not_safe(self.journal().as_str(), &reason)
         })?;
         self.carry_out(&journal)?;
@@ -114,48 +114,48 @@ impl Store {
         Ok(true)
     }
 
-    /// Reads the manifest; an empty one where there is none yet.
+    /// Reads the manifest; an empty one if there is none.
     ///
     /// # Errors
-    /// When it is there and is not one of ours.
+    /// If the manifest is invalid.
     pub(crate) fn manifest(&self) -> Result<Manifest, StoreError> {
         let path = self.dist.join(MANIFEST);
         let Some(text) = read(&self.dist, MANIFEST)? else { return Ok(Manifest::default()) };
         Manifest::parse(&text).map_err(|reason| {
             StoreError::Manifest(
-                UserError::new(format!("`{path}` is no manifest of ours: {reason}"))
-                    .hint("move `dist/` out of the way and build again"),
+                UserError::new(format!("`{path}` is not a manifest of this tool: {reason}"))
+                    .hint("move `dist/` away and build again"),
             )
         })
     }
 
-    /// The contents of a report or list in `dist/`; `None` where it is not there.
+    /// The contents of a report or list in `dist/`; `None` if it does not exist.
     ///
     /// # Errors
-    /// When something else is in its place, or it cannot be read.
+    /// If it is not a regular file, or cannot be read.
     pub(crate) fn read(&self, path: &str) -> Result<Option<Vec<u8>>, StoreError> {
         read(&self.dist, path)
     }
 
-    /// Whether the file of `entry` is in `dist/` with the size and hash that the manifest says.
+    /// Whether the file of `entry` is in `dist/` with the manifest's size and hash.
     pub(crate) fn holds(&self, entry: &Entry) -> bool {
         place(&self.dist, &entry.path) == Place::File(entry.size)
             && files::sha256(&self.dist.join(&entry.path)).is_ok_and(|hash| hash == entry.sha256)
     }
 
-    /// Carries out `change` in the target's `folder`: new files in, replaced ones out, checksums
-    /// and manifest rewritten. Call it under the lock.
+    /// Applies `change` to the target's `folder`: moves new files in, removes replaced ones, and rewrites checksums
+    /// and manifest. Call it with the lock held.
     ///
     /// # Errors
-    /// When a file cannot be written or moved; the next [`Self::recover`] finishes what was begun.
+    /// If a file cannot be written or moved. The next [`Self::recover`] finishes the change.
     pub(crate) fn commit(&self, folder: &str, change: &Change) -> Result<(), StoreError> {
         self.commit_all(&[(folder, change)])
     }
 
-    /// Changes what the manifest says of the wheel at `path`, as built for `interpreter`. Call it under the lock.
+    /// Updates the manifest's entry of the wheel at `path` for `interpreter`. Call it with the lock held.
     ///
     /// # Errors
-    /// When the manifest cannot be read or written.
+    /// If the manifest cannot be read or written.
     pub(crate) fn note(
         &self,
         path: &str,
@@ -175,16 +175,16 @@ impl Store {
         Ok(sync_folder(&self.dist)?)
     }
 
-    /// Carries out the changes of several folders as one: all of them happen, or none.
+    /// Applies the changes of several folders together, completely or not at all.
     ///
     /// # Errors
-    /// As [`Self::commit`].
+    /// See [`Self::commit`].
     pub(crate) fn commit_all(&self, changes: &[(&str, &Change)]) -> Result<(), StoreError> {
-        // A change that failed half way comes first, or its files would be in no manifest.
+        // Finish an interrupted change first, because its files would be missing in the manifest.
         self.recover()?;
         let staging = self.staging();
         let mut manifest = self.manifest()?;
-        // What someone took out of `dist/` is no longer promised by checksums and manifest.
+        // Files that someone removed from `dist/` leave checksums and manifest.
         manifest.files.retain(|entry| matches!(place(&self.dist, &entry.path), Place::File(_)));
         let mut journal = Journal { moves: Vec::new(), removes: Vec::new() };
         for (folder, change) in changes {
@@ -201,14 +201,14 @@ impl Store {
         sync_folder(&staging)?;
         let text = serde_json::to_vec(&journal).map_err(std::io::Error::from)?;
         let draft = write_synced(&self.work.join("journal.draft"), &text)?;
-        // From this rename on the change happens, whatever becomes of this process.
+        // From this rename on, the change will be completed, even if this process is killed.
         fs_err::rename(draft, self.journal())?;
         sync_folder(&self.work)?;
         self.carry_out(&journal)?;
         self.finish()
     }
 
-    /// Lays the files of one folder ready and notes what is to become of them.
+    /// Prepares the files of one folder and records their moves.
     fn stage(
         &self,
         folder: &str,
@@ -219,7 +219,7 @@ impl Store {
         let staging = self.staging().join(folder);
         fs_err::create_dir_all(&staging)?;
         let below = |name: &str| format!("{folder}/{name}");
-        // A wheel's documents go with it; one that comes again brings its own, or keeps what it has.
+        // A replaced wheel's documents are removed as well. A rebuilt wheel has new documents, or keeps its old ones.
         let comes =
             |name: &&String| change.files.iter().any(|(file, _)| file.file_name() == Some(name));
         let mut replaced = change.replaced.clone();
@@ -239,11 +239,11 @@ impl Store {
             let wheel = entry(&below(name), &staged, kind.clone())?;
             if change.judged.get(name).is_some_and(|judged| *judged != wheel.sha256) {
                 let message = format!(
-                    "`{}` changed while it was judged; nothing was taken",
+                    "`{}` changed after its audit; nothing was added to `dist/`",
                     shown(file.as_str())
                 );
                 return Err(StoreError::Changed(
-                    UserError::new(message).hint("run the command again when nothing writes there"),
+                    UserError::new(message).hint("run the command again when no other program writes there"),
                 ));
             }
             new.push(wheel);
@@ -269,7 +269,7 @@ impl Store {
         let mut folders = BTreeSet::from([self.dist.clone()]);
         for path in &journal.moves {
             let (from, to) = (inside(&self.staging(), path)?, inside(&self.dist, path)?);
-            // A file that is no longer in staging was moved before the kill.
+            // A file that is not in staging was moved before the interruption.
             if !from.try_exists()? {
                 continue;
             }
@@ -285,7 +285,7 @@ impl Store {
                 _ => {}
             }
         }
-        // The journal goes only when what it promises is durable.
+        // Remove the journal only after the files are durable.
         for folder in folders.iter().filter(|folder| folder.is_dir()) {
             sync_folder(folder)?;
         }
@@ -299,7 +299,7 @@ impl Store {
     }
 }
 
-/// The contents of `SHA256SUMS` for one folder, in the form that `sha256sum -c` reads.
+/// The contents of `SHA256SUMS` for one folder, in the format of `sha256sum -c`.
 fn checksums(manifest: &Manifest, folder: &str) -> Vec<u8> {
     let mut text = String::new();
     for entry in manifest.folder(folder) {
@@ -316,7 +316,7 @@ fn entry(path: &str, file: &Utf8Path, kind: Kind) -> Result<Entry, StoreError> {
     Ok(Entry { path: path.to_owned(), sha256: files::sha256(file)?, size, kind })
 }
 
-/// A list of ours below `root`, without following a link or waiting for a FIFO.
+/// Reads a list below `root` without following links or waiting for a FIFO.
 fn read(root: &Utf8Path, path: &str) -> Result<Option<Vec<u8>>, StoreError> {
     let refused = |reason: String| StoreError::not_safe(root.join(path).as_str(), &reason);
     files::list(root, path).transpose().map_err(refused)
@@ -329,7 +329,7 @@ fn write_synced(path: &Utf8Path, bytes: &[u8]) -> Result<Utf8PathBuf, StoreError
     Ok(path.to_owned())
 }
 
-/// Makes the names in a folder durable, where its file system can.
+/// Makes the names in a folder durable, if the file system supports it.
 fn sync_folder(path: &Utf8Path) -> std::io::Result<()> {
     match fs_err::File::open(path)?.sync_all() {
         Err(error) if matches!(error.kind(), ErrorKind::InvalidInput | ErrorKind::Unsupported) => {
@@ -339,35 +339,35 @@ fn sync_folder(path: &Utf8Path) -> std::io::Result<()> {
     }
 }
 
-/// `path` below `root`, where nothing on the way to it is a link. What is there itself may be anything
+/// `path` below `root`, if no component of the path is a link. The last component may be anything
 /// but a folder: it is replaced or removed, never opened.
 fn inside(root: &Utf8Path, path: &str) -> Result<Utf8PathBuf, StoreError> {
     let refused = |reason: &str| Err(StoreError::not_safe(path, reason));
     let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
     if matches!(name, "" | "." | "..") || path.starts_with('/') {
-        return refused("it is no name of a file");
+        return refused("it is not a valid file name");
     }
     match place(root, folder) {
         Place::Folder | Place::Missing => Ok(root.join(path)),
-        Place::File(_) => refused("a file is in its folder's place"),
+        Place::File(_) => refused("its folder is a file"),
         Place::Unsafe(reason) => refused(&reason),
     }
 }
 
-/// Renames; where `dist/` is another file system, copies beside the place first, so that the name
-/// itself still appears in one step.
+/// Renames a file. If `dist/` is on another file system, copies it to a temporary name first, so that the final
+/// name appears in one step.
 fn move_file(from: &Utf8Path, to: &Utf8Path) -> std::io::Result<()> {
     match fs_err::rename(from, to) {
         Err(error) if error.kind() == ErrorKind::CrossesDevices => {
             let draft = to.with_file_name(format!(".{}.part", to.file_name().unwrap_or_default()));
-            // A copy would follow a link of this name.
+            // A copy would follow an existing link.
             let _ = fs_err::remove_file(&draft);
             let copied = fs_err::copy(from, &draft).and_then(|_| {
                 fs_err::File::open(&draft)?.sync_all()?;
                 fs_err::rename(&draft, to)
             });
             if copied.is_err() {
-                // Half a file would only take more of what a full disk has too little of.
+                // An incomplete copy would only waste space on a full disk.
                 let _ = fs_err::remove_file(&draft);
             }
             copied?;

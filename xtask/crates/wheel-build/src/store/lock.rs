@@ -1,4 +1,4 @@
-//! One run at a time.
+//! Allows one run at a time.
 
 use std::fs::TryLockError;
 use std::io::Write as _;
@@ -7,16 +7,16 @@ use camino::{Utf8Path, Utf8PathBuf};
 use thiserror::Error;
 use wheel_audit::UserError;
 
-/// Held while `dist/` may change; freed by the system when xtask ends, however it ends.
+/// Held while `dist/` may change. The system releases it when xtask ends in any way.
 #[derive(Debug)]
 pub(crate) struct Lock {
     _file: std::fs::File,
 }
 
-/// Why the lock is not ours.
+/// Why the lock was not acquired.
 #[derive(Debug, Error)]
 pub(crate) enum LockError {
-    /// Another run holds it and waiting was not wanted.
+    /// Another run holds it, and the caller did not want to wait.
     #[error("{0}")]
     Held(#[source] UserError),
     /// The lock file cannot be used.
@@ -24,17 +24,17 @@ pub(crate) enum LockError {
     Io {
         /// The lock file.
         path: Utf8PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: std::io::Error,
     },
-    /// xtask was asked to stop while it waited.
+    /// xtask was interrupted while it waited.
     #[error("interrupted")]
     Interrupted,
 }
 
 impl Lock {
-    /// Takes the lock in `folder`. Where another run holds it, `waiting` is told who does, and then
-    /// it is waited for, unless `wait` is false.
+    /// Acquires the lock in `folder`. If another run holds it, calls `waiting` with its name and waits, unless `wait` is
+    /// false.
     ///
     /// # Errors
     /// [`LockError`]
@@ -60,9 +60,9 @@ impl Lock {
                 let holder = holder.trim();
                 let holder = if holder.is_empty() { "a process that just began" } else { holder };
                 if !wait {
-                    let message = format!("another run is working here ({holder})");
+                    let message = format!("another run is using this workspace ({holder})");
                     return Err(LockError::Held(
-                        UserError::new(message).hint("wait for it to end, or stop it"),
+                        UserError::new(message).hint("wait until it ends, or stop it"),
                     ));
                 }
                 waiting(holder);
@@ -81,7 +81,7 @@ impl Lock {
     }
 }
 
-/// Waits by asking again, so that Ctrl-C ends the wait: then it is `false`.
+/// Polls for the lock, so that Ctrl-C ends the wait; returns `false` then.
 fn wait_for(file: &std::fs::File) -> std::io::Result<bool> {
     loop {
         match file.try_lock() {

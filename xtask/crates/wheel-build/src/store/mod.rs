@@ -1,8 +1,8 @@
-//! `dist/`: what was built and proved, and the only folder that later commands read.
+//! `dist/`: the finished wheels, and the only folder that later commands read.
 //!
-//! Architecture invariant: files enter it by rename alone, and a journal makes the renames of one
-//! wheel and its metadata a single step: whenever xtask is killed, `dist/` holds whole, audited
-//! files, and the next run finishes what was begun.
+//! Invariant: files enter it by rename only, and a journal makes the renames of a wheel and its metadata
+//! one step. Whenever xtask is killed, `dist/` contains complete, audited files, and the next run finishes
+//! the change.
 
 mod commit;
 mod lock;

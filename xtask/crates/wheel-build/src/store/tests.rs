@@ -86,7 +86,7 @@ fn defect_12_every_file_is_in_the_manifest_once_and_the_sums_agree() {
 }
 
 #[test]
-fn a_new_wheel_takes_the_place_of_the_old_one() {
+fn a_new_wheel_replaces_the_old_one() {
     let f = fixture();
     f.store.commit("t", &change(&f, "a-1.whl", "A", &[])).unwrap();
     f.store.commit("t", &change(&f, "a-2.whl", "B", &["a-1.whl"])).unwrap();
@@ -98,16 +98,16 @@ fn a_new_wheel_takes_the_place_of_the_old_one() {
 }
 
 #[test]
-fn a_change_that_was_cut_off_anywhere_is_finished_or_never_was() {
+fn an_interrupted_change_is_finished_or_undone() {
     let whole = fixture();
     whole.store.commit("t", &change(&whole, "a.whl", "A", &[])).unwrap();
     let expected = names(&whole.store.dist().join("t"));
-    // Cut off after each number of moves: stage the whole change, then carry out a part of it.
+    // Interrupt it after each number of moves: stage the whole change, then apply a part of it.
     for moved in 0..=4 {
         let f = fixture();
         let staging = f.root.join("target/xtask/commit");
         let result = {
-            // A file in the folder's place stops the commit right after its journal is written.
+            // A file in place of the folder stops the commit right after the journal is written.
             fs_err::create_dir_all(f.store.dist()).unwrap();
             fs_err::write(f.store.dist().join("t"), "").unwrap();
             f.store.commit("t", &change(&f, "a.whl", "A", &[]))
@@ -120,7 +120,7 @@ fn a_change_that_was_cut_off_anywhere_is_finished_or_never_was() {
                 .unwrap();
         }
         assert!(f.store.recover().unwrap());
-        assert_eq!(names(&f.store.dist().join("t")), expected, "cut off after {moved} moves");
+        assert_eq!(names(&f.store.dist().join("t")), expected, "interrupted after {moved} moves");
         let manifest = f.store.manifest().unwrap();
         assert!(manifest.files.iter().all(|entry| f.store.holds(entry)));
         assert!(!staging.exists() && !f.store.recover().unwrap());
@@ -128,14 +128,14 @@ fn a_change_that_was_cut_off_anywhere_is_finished_or_never_was() {
 }
 
 #[test]
-fn folders_that_are_changed_together_change_all_or_not_at_all() {
+fn changes_of_several_folders_are_applied_together_or_not_at_all() {
     let f = fixture();
     let (one, two) = (change(&f, "a.whl", "A", &[]), change(&f, "a.whl", "A", &[]));
-    // The second folder cannot be made: the first one's files wait for it behind the journal.
+    // The second folder cannot be created, so the first one's files wait in staging.
     fs_err::create_dir_all(f.store.dist()).unwrap();
     fs_err::write(f.store.dist().join("u"), "").unwrap();
     assert!(f.store.commit_all(&[("t", &one), ("u", &two)]).is_err());
-    assert_eq!(f.store.manifest().unwrap(), Manifest::default(), "nothing is promised yet");
+    assert_eq!(f.store.manifest().unwrap(), Manifest::default(), "the manifest is unchanged");
     fs_err::remove_file(f.store.dist().join("u")).unwrap();
     assert!(f.store.recover().unwrap());
     let manifest = f.store.manifest().unwrap();
@@ -144,9 +144,9 @@ fn folders_that_are_changed_together_change_all_or_not_at_all() {
 }
 
 #[test]
-fn a_change_that_failed_half_way_is_finished_before_the_next_one() {
+fn a_failed_change_is_finished_before_the_next_one() {
     let f = fixture();
-    // A folder in the place of the second file stops the first commit after its wheel has moved.
+    // A folder in place of the second file stops the first commit after its wheel has moved.
     let obstacle = f.store.dist().join("t/build-info.txt");
     fs_err::create_dir_all(&obstacle).unwrap();
     fs_err::write(obstacle.join("x"), "").unwrap();
@@ -155,12 +155,12 @@ fn a_change_that_failed_half_way_is_finished_before_the_next_one() {
     fs_err::remove_dir_all(&obstacle).unwrap();
     f.store.commit("u", &change(&f, "b.whl", "B", &[])).unwrap();
     let manifest = f.store.manifest().unwrap();
-    assert_eq!(manifest.files.len(), 6, "both changes are there: {manifest:?}");
+    assert_eq!(manifest.files.len(), 6, "both changes are applied: {manifest:?}");
     assert!(manifest.files.iter().all(|entry| f.store.holds(entry)));
 }
 
 #[test]
-fn what_was_taken_out_of_dist_is_no_longer_promised() {
+fn files_removed_from_dist_leave_the_manifest() {
     let f = fixture();
     f.store.commit("t", &change(&f, "a.whl", "A", &[])).unwrap();
     f.store.commit("t", &change(&f, "b.whl", "B", &[])).unwrap();
@@ -171,7 +171,7 @@ fn what_was_taken_out_of_dist_is_no_longer_promised() {
 }
 
 #[test]
-fn staging_without_a_journal_is_thrown_away() {
+fn staging_without_a_journal_is_discarded() {
     let f = fixture();
     let staging = f.root.join("target/xtask/commit");
     fs_err::create_dir_all(&staging).unwrap();
@@ -181,14 +181,14 @@ fn staging_without_a_journal_is_thrown_away() {
 }
 
 #[test]
-fn a_strange_manifest_is_refused_and_left_alone() {
+fn an_invalid_manifest_is_rejected_and_kept() {
     let f = fixture();
     fs_err::create_dir_all(f.store.dist()).unwrap();
     let path = f.store.dist().join(MANIFEST);
     for text in ["[]", "{\"schema_version\":99,\"files\":[]}", "{"] {
         fs_err::write(&path, text).unwrap();
         let error = f.store.commit("t", &change(&f, "a.whl", "A", &[])).unwrap_err().to_string();
-        assert!(error.contains("no manifest of ours"), "{error}");
+        assert!(error.contains("manifest.json"), "{error}");
         assert_eq!(fs_err::read_to_string(&path).unwrap(), text);
     }
 }
@@ -220,7 +220,7 @@ fn a_journal_moves_and_removes_nothing_outside_of_dist() {
 }
 
 #[test]
-fn a_journal_that_cannot_be_read_keeps_what_it_promises() {
+fn an_unreadable_journal_keeps_its_files() {
     let f = fixture();
     let staged = f.root.join("target/xtask/commit/a.whl");
     fs_err::create_dir_all(staged.parent().unwrap()).unwrap();
@@ -232,14 +232,14 @@ fn a_journal_that_cannot_be_read_keeps_what_it_promises() {
         assert!(staged.exists() && journal.exists(), "{text}");
     }
     fs_err::remove_file(&journal).unwrap();
-    // Reading a folder is an error other than NotFound, for root, too.
+    // Reading a folder is an error other than NotFound, also for root.
     fs_err::create_dir_all(&journal).unwrap();
     assert!(f.store.recover().is_err());
     assert!(staged.exists());
 }
 
 #[test]
-fn files_enter_dist_with_a_plain_mode() {
+fn files_in_dist_have_a_plain_mode() {
     use std::os::unix::fs::PermissionsExt as _;
     let f = fixture();
     let change = change(&f, "a.whl", "A", &[]);
@@ -251,7 +251,7 @@ fn files_enter_dist_with_a_plain_mode() {
 }
 
 #[test]
-fn a_folder_without_permissions_goes() {
+fn a_folder_without_permissions_is_removed() {
     use std::os::unix::fs::PermissionsExt as _;
     let f = fixture();
     let folder = f.root.join("export");
@@ -263,7 +263,7 @@ fn a_folder_without_permissions_goes() {
 }
 
 #[test]
-fn a_file_that_is_not_the_one_that_was_judged_is_refused() {
+fn a_file_that_differs_from_the_audited_one_is_rejected() {
     let f = fixture();
     let mut change = change(&f, "a.whl", "other bytes", &[]);
     change.judged.insert("a.whl".to_owned(), wheel_audit::digest::of_bytes(b"judged"));

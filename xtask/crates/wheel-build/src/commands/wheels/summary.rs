@@ -97,12 +97,12 @@ pub(super) fn warnings(report: &RunReport) -> Vec<String> {
     // A message about many files of the same wheels is one warning.
     let mut groups: BTreeMap<[String; 4], Vec<&str>> = BTreeMap::new();
     for (warning, jobs) in found {
-        let Warning { code, path, message, cure } = warning;
-        let key = [titles(&jobs), code.clone(), message.clone(), cure.clone()];
+        let Warning { code, path, message, hint } = warning;
+        let key = [titles(&jobs), code.clone(), message.clone(), hint.clone()];
         groups.entry(key).or_default().push(path);
     }
-    let text = |([jobs, code, message, cure], paths): ([String; 4], Vec<&str>)| {
-        format!("\nwarning: {jobs}: {code}: {}: {message}\nhint: {cure}", listed(&paths))
+    let text = |([jobs, code, message, hint], paths): ([String; 4], Vec<&str>)| {
+        format!("\nwarning: {jobs}: {code}: {}: {message}\nhint: {hint}", listed(&paths))
     };
     groups.into_iter().map(text).collect()
 }
@@ -292,7 +292,7 @@ mod tests {
             code: "ELF012".to_owned(),
             path: path.to_owned(),
             message: "needs libx.so.1".to_owned(),
-            cure: "ship it".to_owned(),
+            hint: "ship it".to_owned(),
         };
         let with = |python, warnings, ignored| JobReport {
             findings: Some(Findings { warnings, ignored }),

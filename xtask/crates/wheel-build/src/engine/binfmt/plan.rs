@@ -25,7 +25,7 @@ pub(crate) fn install(
     machine: &Machine,
     facts: &Facts,
     status: &Status,
-    way: InstallMethod,
+    method: InstallMethod,
 ) -> anyhow::Result<SetupPlan> {
     let lacking: Vec<_> = status.architectures.iter().filter(|row| !row.state.is_good()).collect();
     if lacking.is_empty() {
@@ -41,7 +41,7 @@ pub(crate) fn install(
                     kernel of the machine outside";
         return Err(refused(what.to_owned(), hint.to_owned()));
     }
-    match chosen(machine, facts, &lacking, way) {
+    match chosen(machine, facts, &lacking, method) {
         InstallMethod::Image => by_image(exec, facts, &lacking),
         _ => by_package(machine, facts, &lacking),
     }
@@ -66,9 +66,14 @@ fn program(arch: &Arch) -> String {
 }
 
 /// The requested method, or the first that this user can use.
-fn chosen(machine: &Machine, facts: &Facts, lacking: &[&Row], way: InstallMethod) -> InstallMethod {
-    if way != InstallMethod::Auto {
-        return way;
+fn chosen(
+    machine: &Machine,
+    facts: &Facts,
+    lacking: &[&Row],
+    method: InstallMethod,
+) -> InstallMethod {
+    if method != InstallMethod::Auto {
+        return method;
     }
     let there = lacking.iter().all(|row| machine.has(&program(row.known)));
     let root = matches!(facts.access, Access::Root | Access::Sudo);

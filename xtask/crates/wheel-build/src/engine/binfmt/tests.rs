@@ -46,10 +46,10 @@ fn row(machine: &Fixture, exec: &Exec) -> Row {
     examine(exec, &machine.machine, &arm64()).unwrap().architectures.remove(0)
 }
 
-fn planned(machine: &Fixture, way: InstallMethod) -> Result<String, String> {
+fn planned(machine: &Fixture, method: InstallMethod) -> Result<String, String> {
     let exec = fails();
     let status = examine(&exec, &machine.machine, &arm64()).unwrap();
-    let plan = install(&exec, &machine.machine, &machine.facts(&exec), &status, way);
+    let plan = install(&exec, &machine.machine, &machine.facts(&exec), &status, method);
     let root = machine.machine.root.as_str();
     plan.map(|plan| plan.script().replace(root, ""))
         .map_err(|error| UserError::explain(error.as_ref()))
@@ -139,7 +139,7 @@ fn the_image_is_used_if_the_package_cannot_be_installed() {
     let (name, digest) = image();
     let image = format!("{name}@{}", digest.unwrap());
     let image = format!("docker run --privileged --rm {image} --install arm64");
-    let last = |machine: &Fixture, way: InstallMethod| {
+    let last = |machine: &Fixture, method: InstallMethod| {
         planned(machine, method).unwrap().lines().last().unwrap().to_owned()
     };
     let client = &["/usr/bin/docker"];

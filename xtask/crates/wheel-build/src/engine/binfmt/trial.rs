@@ -59,11 +59,13 @@ pub(super) fn run(exec: &Exec, arch: &str) -> anyhow::Result<Trial> {
 fn judge(answer: Result<Captured, ExecError>, folder: &Utf8Path) -> anyhow::Result<Trial> {
     let failed = |why: String| Ok(Trial::Failed(why));
     match answer {
-        Ok(said) if said.status == format!("exit status: {}", program::STATUS) => Ok(Trial::Ran),
-        Ok(said) => {
-            let last = said.stderr.lines().last().unwrap_or_default().trim();
+        Ok(answer) if answer.status == format!("exit status: {}", program::STATUS) => {
+            Ok(Trial::Ran)
+        }
+        Ok(answer) => {
+            let last = answer.stderr.lines().last().unwrap_or_default().trim();
             let gap = if last.is_empty() { "" } else { ": " };
-            failed(format!("a test program ended with {}{gap}{last}", said.status))
+            failed(format!("a test program ended with {}{gap}{last}", answer.status))
         }
         Err(ExecError::Interrupted) => Err(ExecError::Interrupted.into()),
         // The file exists: the kernel cannot find the emulator.
@@ -86,8 +88,9 @@ mod tests {
     use super::*;
 
     fn ended(status: &str) -> Exec {
-        let said = Captured { status: status.to_owned(), ..Captured::failed("qemu: no such CPU") };
-        Exec::fake(move |_| Ok(said.clone()))
+        let answer =
+            Captured { status: status.to_owned(), ..Captured::failed("qemu: no such CPU") };
+        Exec::fake(move |_| Ok(answer.clone()))
     }
 
     #[test]

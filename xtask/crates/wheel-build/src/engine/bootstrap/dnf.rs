@@ -54,7 +54,7 @@ pub(super) fn steps(
         .arg("install")
         .args(&bootstrap.packages)
         .env("HOME", folder.join("home").as_str())
-            .hint("run it as root, with `dnf`, and `rpm` 4.14 or later");
+        .hint("run it as root, with `dnf`, and `rpm` 4.14 or later");
     let mut pack = Step::new("tar", ["--create", "--sort=name", "--numeric-owner", "--mtime=@1"])
         .args(["--format=posix", "--pax-option=delete=atime,delete=ctime"])
         // Some programs need file capabilities.

@@ -256,7 +256,7 @@ fn ask_buildx(exec: &Exec, has_client: bool, image: &str) -> (Buildx, Option<Bui
         (builder.join(), registry)
     });
     let builder = builder.ok().and_then(Result::ok);
-    (buildx, builder.and_then(|said| docker::read_builder(&said.stdout)), reach(registry))
+    (buildx, builder.and_then(|answer| docker::read_builder(&answer.stdout)), reach(registry))
 }
 
 fn ask_index(exec: &Exec, has_python: bool) -> Reach {
@@ -267,10 +267,10 @@ fn ask_index(exec: &Exec, has_python: bool) -> Reach {
                 index versions pip";
     let answer = ask(exec, "python3", &args.split_whitespace().collect::<Vec<_>>());
     match answer {
-        Ok(said) if said.stderr.contains("No module named") => {
+        Ok(answer) if answer.stderr.contains("No module named") => {
             Reach::Untried("there is no `python3 -m pip`")
         }
-        Ok(said) if said.stderr.contains("unknown command") => {
+        Ok(answer) if answer.stderr.contains("unknown command") => {
             Reach::Untried("`python3 -m pip` is too old")
         }
         other => reach(other),
@@ -279,10 +279,10 @@ fn ask_index(exec: &Exec, has_python: bool) -> Reach {
 
 fn reach(answer: Result<Captured, ExecError>) -> Reach {
     match answer {
-        Ok(said) if said.success => Reach::Yes,
-        Ok(said) => {
-            let error = said.stderr.lines().rev().find_map(|line| line.strip_prefix("ERROR: "));
-            Reach::No(first_line(error.unwrap_or(&said.stderr)))
+        Ok(answer) if answer.success => Reach::Yes,
+        Ok(answer) => {
+            let error = answer.stderr.lines().rev().find_map(|line| line.strip_prefix("ERROR: "));
+            Reach::No(first_line(error.unwrap_or(&answer.stderr)))
         }
         Err(ExecError::TimedOut { limit, .. }) => {
             Reach::No(format!("no answer within {} s", limit.as_secs()))
@@ -299,7 +299,7 @@ fn ask_access(exec: &Exec, machine: &Machine) -> Access {
         return Access::None;
     }
     match ask(exec, "sudo", &["-n", "true"]) {
-        Ok(said) if said.success => Access::Sudo,
+        Ok(answer) if answer.success => Access::Sudo,
         _ => Access::SudoAsks,
     }
 }

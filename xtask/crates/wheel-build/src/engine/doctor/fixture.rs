@@ -163,7 +163,7 @@ pub(crate) fn answers(table: &[(&'static str, Captured)]) -> Exec {
     Exec::fake(move |step| {
         let call = format!("{} {}", step.program, step.args.join(" "));
         let answer = table.iter().find(|(start, _)| call.starts_with(start));
-        Ok(answer.map_or_else(|| Captured::failed("no answer"), |(_, said)| said.clone()))
+        Ok(answer.map_or_else(|| Captured::failed("no answer"), |(_, answer)| answer.clone()))
     })
 }
 

@@ -15,7 +15,7 @@ pub(crate) const ENGINE_DOCS: &str = "https://docs.docker.com/engine/install/";
 impl Item {
     fn new(name: &str, state: State, detail: impl Into<String>) -> Self {
         let (name, detail) = (name.to_owned(), detail.into());
-        Self { name, state, required: false, detail, cure: None }
+        Self { name, state, required: false, detail, hint: None }
     }
 
     fn required(mut self) -> Self {
@@ -23,8 +23,8 @@ impl Item {
         self
     }
 
-    fn cure(mut self, command: impl Into<String>) -> Self {
-        self.cure = (self.state != State::Ok).then(|| command.into());
+    fn hint(mut self, command: impl Into<String>) -> Self {
+        self.hint = (self.state != State::Ok).then(|| command.into());
         self
     }
 }
@@ -46,11 +46,11 @@ pub(super) fn judge(facts: &Facts) -> Vec<Item> {
     items.push(space("workspace disk", &facts.workspace_space));
     items.extend([
         tool(facts, "git", "stamps the metadata with the commit")
-            .cure("https://git-scm.com/downloads"),
+            .hint("https://git-scm.com/downloads"),
         tool(facts, "gh", "makes releases for `cargo xtask release`")
-            .cure("https://cli.github.com"),
+            .hint("https://cli.github.com"),
         tool(facts, "just", "runs `docker/justfile` by hand; containers have their own")
-            .cure("cargo install just"),
+            .hint("cargo install just"),
     ]);
     items
 }
@@ -65,7 +65,9 @@ fn access(facts: &Facts) -> Item {
         Access::Root => (State::Ok, "root"),
         Access::Sudo => (State::Ok, "`sudo` without a password"),
         Access::SudoAsks => (State::Ok, "`sudo` with a password: `sudo -v` before `setup`"),
-        Access::None => (State::Warning, "neither root nor `sudo`: `setup` cannot install anything"),
+        Access::None => {
+            (State::Warning, "neither root nor `sudo`: `setup` cannot install anything")
+        }
     };
     Item::new("privileges", state, detail)
 }
@@ -78,10 +80,10 @@ fn setup_or(facts: &Facts, elsewhere: &str) -> String {
 fn client(facts: &Facts) -> Item {
     let item = match &facts.client {
         None => Item::new("client", State::Missing, "no `docker` on PATH")
-            .cure(setup_or(facts, ENGINE_DOCS)),
+            .hint(setup_or(facts, ENGINE_DOCS)),
         Some(client) if client.podman => {
             Item::new("client", State::Missing, "`docker` is podman's stand-in, without buildx")
-                .cure(ENGINE_DOCS)
+                .hint(ENGINE_DOCS)
         }
         Some(client) => Item::new("client", State::Ok, format!("docker {}", client.version)),
     };
@@ -94,24 +96,23 @@ fn engine(facts: &Facts) -> Item {
         EngineState::Answers(server) if server.is_new_enough() => {
             Item::new("engine", State::Ok, format!("docker {}", server.version))
         }
-        EngineState::Answers(server) => missing(too_old(server)).cure(ENGINE_DOCS),
+        EngineState::Answers(server) => missing(too_old(server)).hint(ENGINE_DOCS),
         EngineState::Denied => missing("runs, but this user has no access to it".to_owned())
-            .cure("sudo usermod -aG docker \"$USER\" && newgrp docker"),
+            .hint("sudo usermod -aG docker \"$USER\" && newgrp docker"),
         EngineState::Silent(reason) => match facts.engine_elsewhere() {
             Some(place) => missing(format!("{place} names one that does not answer: {reason}"))
-                .cure("unset DOCKER_HOST; docker context use default"),
+                .hint("unset DOCKER_HOST; docker context use default"),
             None if facts.has("dockerd") => {
-                missing("installed, but not running".to_owned()).cure("cargo xtask setup")
+                missing("installed, but not running".to_owned()).hint("cargo xtask setup")
             }
             None => missing("not installed; a client alone builds nothing".to_owned())
-                .cure(setup_or(facts, ENGINE_DOCS)),
+                .hint(setup_or(facts, ENGINE_DOCS)),
         },
         EngineState::Unasked if facts.has("dockerd") => {
-            missing("installed, but there is no client".to_owned())
-                .cure("cargo xtask setup")
+            missing("installed, but there is no client".to_owned()).hint("cargo xtask setup")
         }
         EngineState::Unasked => {
-            missing("not installed".to_owned()).cure(setup_or(facts, ENGINE_DOCS))
+            missing("not installed".to_owned()).hint(setup_or(facts, ENGINE_DOCS))
         }
     };
     item.required()
@@ -128,7 +129,7 @@ fn bridge(facts: &Facts) -> Option<Item> {
     let detail = "`docker0` changes its address when a container starts or stops, and other containers \
                   lose the network for up to half a minute";
     (facts.bridge_wanders && facts.engine_elsewhere().is_none())
-        .then(|| Item::new("engine network", State::Warning, detail).cure("cargo xtask setup"))
+        .then(|| Item::new("engine network", State::Warning, detail).hint("cargo xtask setup"))
 }
 
 fn image_store(facts: &Facts) -> Option<Item> {
@@ -156,20 +157,22 @@ fn buildx(facts: &Facts) -> Item {
         }
         Buildx::Found(version) => {
             missing(format!("{version} found, {OLDEST_BUILDX} or later required"))
-                .cure(buildx_cure(facts))
+                .hint(buildx_hint(facts))
         }
         Buildx::Unreadable => Item::new(
             "buildx",
             State::Warning,
-            format!("installed, but its version cannot be parsed; {OLDEST_BUILDX} or later required"),
+            format!(
+                "installed, but its version cannot be parsed; {OLDEST_BUILDX} or later required"
+            ),
         ),
-        Buildx::Missing => missing("not installed".to_owned()).cure(buildx_cure(facts)),
+        Buildx::Missing => missing("not installed".to_owned()).hint(buildx_hint(facts)),
     };
     item.required()
 }
 
 /// The command that installs buildx from the engine's source.
-pub(crate) fn buildx_cure(facts: &Facts) -> String {
+pub(crate) fn buildx_hint(facts: &Facts) -> String {
     if facts.upstream_packages && facts.apt.is_some() {
         return "sudo apt-get install docker-buildx-plugin".to_owned();
     }
@@ -195,10 +198,12 @@ pub(super) fn emulator(facts: &Facts, arch: &str) -> Item {
     if facts.is_native(arch) {
         return Item::new(&name, State::Ok, "native");
     }
-    let cure = format!("cargo xtask binfmt install {arch}");
-    let missing = |detail: &str| Item::new(&name, State::Missing, detail).cure(cure);
+    let hint = format!("cargo xtask binfmt install {arch}");
+    let missing = |detail: &str| Item::new(&name, State::Missing, detail).hint(hint);
     match facts.binfmt.handlers.get(arch) {
-        _ if Arch::find(arch).is_none() => Item::new(&name, State::Missing, "there is no known emulator"),
+        _ if Arch::find(arch).is_none() => {
+            Item::new(&name, State::Missing, "there is no known emulator")
+        }
         Some(handler) if facts.binfmt.runs(arch) => {
             Item::new(&name, State::Ok, handler.interpreter.clone())
         }
@@ -227,10 +232,8 @@ fn registry(facts: &Facts) -> Item {
 fn mmdebstrap(facts: &Facts) -> Item {
     let mut item = match facts.programs.get("mmdebstrap") {
         Some(path) => Item::new("mmdebstrap", State::Ok, path.as_str()),
-        None => {
-            Item::new("mmdebstrap", State::Missing, "makes base images if no registry answers")
-                .cure(setup_or(facts, "https://gitlab.mister-muffin.de/josch/mmdebstrap"))
-        }
+        None => Item::new("mmdebstrap", State::Missing, "makes base images if no registry answers")
+            .hint(setup_or(facts, "https://gitlab.mister-muffin.de/josch/mmdebstrap")),
     };
     item.required = matches!(facts.registry, Reach::No(_));
     item
@@ -247,23 +250,24 @@ fn arch_test(facts: &Facts) -> Item {
     }
     let foreign = facts.foreign().into_iter().next().unwrap_or("arm64");
     Item::new("arch-test", State::Missing, "mmdebstrap requires it for foreign platforms")
-        .cure(format!("cargo xtask setup --emulate {foreign}"))
+        .hint(format!("cargo xtask setup --emulate {foreign}"))
 }
 
 fn index(facts: &Facts) -> Item {
     match &facts.index {
         Reach::Yes => Item::new("python index", State::Ok, "reachable"),
         Reach::No(reason) => Item::new("python index", State::Warning, reason.clone())
-            .cure("python3 -m pip config set global.index-url https://INDEX/simple"),
+            .hint("python3 -m pip config set global.index-url https://INDEX/simple"),
         Reach::Untried(reason) => Item::new("python index", State::Unknown, *reason),
     }
 }
 
 fn ca_bundle(facts: &Facts) -> Item {
     let Some(bundle) = &facts.ca_bundle else {
-        let item = Item::new("certificates", State::Warning, "no bundle found; containers use their own");
+        let item =
+            Item::new("certificates", State::Warning, "no bundle found; containers use their own");
         return if facts.apt.is_some() {
-            item.cure("sudo apt-get install ca-certificates")
+            item.hint("sudo apt-get install ca-certificates")
         } else {
             item
         };
@@ -273,7 +277,7 @@ fn ca_bundle(facts: &Facts) -> Item {
         let limit = SECRET_LIMIT / 1024;
         let detail = format!("{detail}: the limit of a build secret is {limit} KiB");
         return Item::new("certificates", State::Warning, detail)
-            .cure("export SSL_CERT_FILE=/path/to/a/smaller/bundle.pem");
+            .hint("export SSL_CERT_FILE=/path/to/a/smaller/bundle.pem");
     }
     Item::new("certificates", State::Ok, detail)
 }
@@ -282,8 +286,9 @@ fn proxies(facts: &Facts) -> Item {
     if !facts.loopback_settings.is_empty() {
         let names = facts.loopback_settings.join(", ");
         let detail = format!("{names}: on a loopback address, which containers cannot reach");
-        return Item::new("proxies", State::Warning, detail)
-            .cure("cargo xtask wheels --network host, or use an address that containers can reach");
+        return Item::new("proxies", State::Warning, detail).hint(
+            "cargo xtask wheels --network host, or use an address that containers can reach",
+        );
     }
     let names = facts.proxies.join(", ");
     Item::new("proxies", State::Ok, if names.is_empty() { "none".to_owned() } else { names })
@@ -295,8 +300,8 @@ fn space(name: &str, space: &Space) -> Item {
     };
     let detail = format!("{} GiB free at `{}`", free / GIB, space.path);
     if free < LITTLE_SPACE {
-        let cure = if name.starts_with("engine") { "docker system prune" } else { "cargo clean" };
-        return Item::new(name, State::Warning, detail).cure(cure);
+        let hint = if name.starts_with("engine") { "docker system prune" } else { "cargo clean" };
+        return Item::new(name, State::Warning, detail).hint(hint);
     }
     Item::new(name, State::Ok, detail)
 }

@@ -67,8 +67,8 @@ fn carry_out(
         Kind::Run(step) => exec.read(step).map(drop).map_err(Into::into),
         Kind::Apt(step) => apt_get(exec, step).map(drop),
         Kind::Forecast { simulate, own_version } => {
-            let said = apt_get(exec, simulate)?;
-            let forecast = apt::forecast(&said.stdout, own_version)?;
+            let answer = apt_get(exec, simulate)?;
+            let forecast = apt::forecast(&answer.stdout, own_version)?;
             on_event(&Event::Forecast(&forecast));
             Ok(())
         }
@@ -88,8 +88,8 @@ fn carry_out(
 }
 
 fn apt_get(exec: &Exec, step: &Step) -> anyhow::Result<Captured> {
-    let said = exec.capture(step)?;
-    if said.success { Ok(said) } else { Err(apt::failure(step, &said)) }
+    let answer = exec.capture(step)?;
+    if answer.success { Ok(answer) } else { Err(apt::failure(step, &answer)) }
 }
 
 /// Creates the folders and files of an action.

@@ -285,8 +285,8 @@ const OBSTACLES: [(Obstacle, &[&str]); 8] = [
 ];
 
 impl Obstacle {
-    fn of(said: &str) -> Self {
-        let fits = |(_, words): &&(Self, &[&str])| words.iter().any(|word| said.contains(word));
+    fn of(answer: &str) -> Self {
+        let fits = |(_, words): &&(Self, &[&str])| words.iter().any(|word| answer.contains(word));
         OBSTACLES.iter().find(fits).map_or(Self::Other, |(obstacle, _)| *obstacle)
     }
 
@@ -318,9 +318,7 @@ impl Obstacle {
             Self::Signature => {
                 "run `apt-get install --only-upgrade debian-archive-keyring` (or `ubuntu-keyring`) as root to install newer keys"
             }
-            Self::Network => {
-                "run `apt-get update` as root to check the machine's own sources"
-            }
+            Self::Network => "run `apt-get update` as root to check the machine's own sources",
             Self::NotOffered => {
                 "run `cargo xtask doctor` for a list, and install the missing parts yourself"
             }
@@ -332,8 +330,8 @@ impl Obstacle {
 }
 
 /// The error for a failed apt call, with its cause and apt's last lines.
-pub(super) fn failure(step: &Step, said: &Captured) -> anyhow::Error {
-    let all = format!("{}\n{}", said.stdout, said.stderr);
+pub(super) fn failure(step: &Step, answer: &Captured) -> anyhow::Error {
+    let all = format!("{}\n{}", answer.stdout, answer.stderr);
     let errors = |line: &&str| line.starts_with("E:") || line.starts_with("dpkg:");
     let mut lines: Vec<&str> = all.lines().filter(errors).collect();
     if lines.is_empty() {
@@ -341,13 +339,13 @@ pub(super) fn failure(step: &Step, said: &Captured) -> anyhow::Error {
     }
     let tail = &lines[lines.len().saturating_sub(TAIL_LINES)..];
     let obstacle = Obstacle::of(&all);
-    let said = without_credentials(&tail.join(
+    let answer = without_credentials(&tail.join(
         "
 ",
     ));
     UserError::new(format!(
         "{}: `{step}` failed
-{said}",
+{answer}",
         obstacle.what()
     ))
     .hint(obstacle.hint())
@@ -393,7 +391,7 @@ Conf libip6tc2 (1.8.9-2 Debian:12.12/oldstable [amd64])
 
     #[test]
     fn the_cause_of_a_failure_is_determined() {
-        let obstacle = |said: &str| Obstacle::of(said);
+        let obstacle = |answer: &str| Obstacle::of(answer);
         let lock = "E: Could not get lock /var/lib/dpkg/lock-frontend. It is held by process 812 (unattended-upgr)";
         assert_eq!(obstacle(lock), Obstacle::Locked);
         let full = "E: Failed to fetch http://mirror.example/x.deb  No space left on device";

@@ -39,7 +39,7 @@ const CAUSES: [(&str, &str); 6] = [
 /// Whether the engine answers `question`.
 pub(super) fn answers(exec: &Exec, question: &Step) -> Result<bool, ExecError> {
     match exec.capture(&question.clone().timeout(QUESTION)) {
-        Ok(said) => Ok(said.success),
+        Ok(answer) => Ok(answer.success),
         Err(ExecError::Interrupted) => Err(ExecError::Interrupted),
         Err(_) => Ok(false),
     }
@@ -127,12 +127,7 @@ mod tests {
         let limit = Duration::from_secs(60);
         let error = wait(&silent(), &question, Some(&log), limit).unwrap_err();
         assert!(error.to_string().starts_with("the engine stopped immediately\n"), "{error}");
-        assert!(
-            UserError::hint_of(error.as_ref())
-                .unwrap()
-                .contains("NAT"),
-            "{error}"
-        );
+        assert!(UserError::hint_of(error.as_ref()).unwrap().contains("NAT"), "{error}");
     }
 
     #[test]
@@ -142,10 +137,7 @@ mod tests {
         let limit = Duration::from_millis(10);
         let error = wait(&silent(), &question, Some(&log), limit).unwrap_err();
         assert!(error.to_string().starts_with("the engine does not answer after 0 s\n"), "{error}");
-        assert!(
-            UserError::hint_of(error.as_ref()).unwrap().contains(log.as_str()),
-            "{error}"
-        );
+        assert!(UserError::hint_of(error.as_ref()).unwrap().contains(log.as_str()), "{error}");
     }
 
     #[test]

@@ -12,7 +12,7 @@ use crate::config::{Bootstrap, BootstrapTool};
 use crate::engine::doctor::binfmt::{Arch, MOUNT};
 use crate::engine::doctor::docker::{EngineState, OLDEST_BUILDX, OLDEST_ENGINE};
 use crate::engine::doctor::facts::{Access, BRIDGE, Buildx, Facts, UBUNTU_KEYRING};
-use crate::engine::doctor::items::{ENGINE_DOCS, buildx_cure, too_old};
+use crate::engine::doctor::items::{ENGINE_DOCS, buildx_hint, too_old};
 use crate::engine::doctor::machine::ADMIN_PATH;
 use crate::exec::{EnvValue, Step};
 
@@ -105,7 +105,9 @@ fn denied(facts: &Facts) -> Option<(&'static str, &'static str)> {
         Access::SudoAsks => {
             Some(("`sudo` requires a password", "run `sudo -v`, then the same command again"))
         }
-        Access::None => Some(("neither root nor `sudo`", "contact the administrator of this machine")),
+        Access::None => {
+            Some(("neither root nor `sudo`", "contact the administrator of this machine"))
+        }
     }
 }
 
@@ -155,7 +157,8 @@ fn lacks(facts: &Facts) -> anyhow::Result<Lacks> {
     match &facts.engine {
         EngineState::Answers(server) if server.is_new_enough() => {}
         EngineState::Answers(server) => {
-            let hint = format!("`setup` does not replace an engine that is in use; see {ENGINE_DOCS}");
+            let hint =
+                format!("`setup` does not replace an engine that is in use; see {ENGINE_DOCS}");
             return not_ours(format!("the engine is too old: {}", too_old(server)), hint);
         }
         EngineState::Denied => {
@@ -188,7 +191,7 @@ fn lacks(facts: &Facts) -> anyhow::Result<Lacks> {
         Buildx::Found(version) if version < OLDEST_BUILDX => {
             let what =
                 format!("buildx is too old: {version} found, {OLDEST_BUILDX} or later required");
-            return not_ours(what, format!("`{}`", buildx_cure(facts)));
+            return not_ours(what, format!("`{}`", buildx_hint(facts)));
         }
         Buildx::Found(_) | Buildx::Unreadable => {}
         Buildx::Missing => {
@@ -374,7 +377,9 @@ fn start(facts: &Facts, folders: &Folders, has_config: bool) -> Action {
     let path = format!("{ADMIN_PATH}:/usr/local/bin:/usr/bin:/bin");
     let start = elevate(facts, start.env("PATH", path));
     let log = folders.engine.join("dockerd.log");
-    let what = format!("start the engine, with its log in `{log}` (without systemd, it does not start at boot)");
+    let what = format!(
+        "start the engine, with its log in `{log}` (without systemd, it does not start at boot)"
+    );
     let mut action = Action::new(what, Kind::Daemon { start, question, log, limit: START_LIMIT });
     action.folders = vec![folders.engine.clone()];
     action.files = files;

@@ -249,7 +249,7 @@ fn the_bridge_of_an_engine_gets_a_fixed_address() {
         let items = fine(kind_of).diagnosis(&fixture::fine()).items;
         items.into_iter().find(|item| item.name == "engine network")
     };
-    assert_eq!(item("1\n").unwrap().cure.as_deref(), Some("cargo xtask setup"));
+    assert_eq!(item("1\n").unwrap().hint.as_deref(), Some("cargo xtask setup"));
     assert_eq!(item("3\n"), None);
 }
 
@@ -306,7 +306,9 @@ fn what_setup_did_not_install_is_not_replaced() {
     let machine = || fixture::debian_12().programs(&["/usr/bin/docker"]);
     let old = refusal(&machine(), &fixture::engine("20.10.24", "v0.13.1"), &wants());
     assert!(
-        old.starts_with("the engine is too old: ") && old.contains("20.10.24") && old.contains("23.0.0"),
+        old.starts_with("the engine is too old: ")
+            && old.contains("20.10.24")
+            && old.contains("23.0.0"),
         "{old}"
     );
     let old = refusal(&machine(), &fixture::engine("28.2.2", "v0.9.1"), &wants());
@@ -314,7 +316,8 @@ fn what_setup_did_not_install_is_not_replaced() {
     let upstream = machine().file("/var/lib/dpkg/info/docker-ce.list", "");
     let makers = refusal(&upstream, &fixture::client_only(), &wants());
     assert!(
-        makers.contains("hint: ") && makers.contains("`sudo apt-get install docker-buildx-plugin docker-ce`"),
+        makers.contains("hint: ")
+            && makers.contains("`sudo apt-get install docker-buildx-plugin docker-ce`"),
         "{makers}"
     );
     let elsewhere = machine().var("DOCKER_HOST", "tcp://me:secret@engine.example");
