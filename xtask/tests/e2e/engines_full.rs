@@ -171,7 +171,7 @@ fn a_builder_that_does_not_see_the_engines_images_builds_from_layouts() {
     let mut command = w.command(&[&CP311[..], &with].concat());
     let output = command.env("BUILDX_CONFIG", config.as_str()).output().unwrap();
     let (stdout, stderr) = ran(&output, 0);
-    assert!(stderr.contains("to a builder that does not see the engine's images"), "{stderr}");
+    assert!(stderr.contains("into a builder that does not see the engine's images"), "{stderr}");
     assert!(stdout.contains("passed"), "{stdout}");
     let info = w.json("debian12-amd64/build-info.json");
     assert!(info["image"]["digest"].as_str().unwrap().starts_with("sha256:"));

@@ -104,9 +104,9 @@ fn windows_lines(name: &str, is_replaced: bool) -> UserError {
 fn unknown(name: &str, files: &Contents<'_>) -> UserError {
     let near = |known: &&String| strsim::damerau_levenshtein(known, name);
     let nearest = files.keys().min_by_key(near).map_or("", String::as_str);
-    UserError::new(format!("`{OVERRIDES}/{name}` matches no build file of the tool")).hint(
-        format!("the nearest name is `{nearest}`; `cargo xtask assets export` writes the originals"),
-    )
+    UserError::new(format!("`{OVERRIDES}/{name}` matches no build file of the tool")).hint(format!(
+        "the nearest name is `{nearest}`; `cargo xtask assets export` writes the originals"
+    ))
 }
 
 /// The regular files below `folder`, by relative path; empty if the folder does not exist.

@@ -121,8 +121,8 @@ fn a_registry_that_fails_is_told_once_and_everything_is_built_as_without_it() {
         configure(&w, "[base-image]\nrepository = \"127.0.0.1:5000/base\"");
         w.on("imagetools", &format!("echo 'ERROR: unexpected status: {answer}' >&2; exit 1"));
         let args = [&WHEELS[..], &["--python", "cp311,cp313", "--jobs", "1"]].concat();
-        let ran = w.run(&args).code(0).says(&["warning: `127.0.0.1:5000/base`", answer]);
-        assert_eq!(ran.stderr.matches("warning: `127.0.0.1:5000/base`").count(), 1);
+        let ran = w.run(&args).code(0).says(&["warning: ", "`127.0.0.1:5000/base`", answer]);
+        assert_eq!(ran.stderr.matches("`127.0.0.1:5000/base`").count(), 1);
         let log = fs_err::read_to_string(w.fake.join("log")).unwrap();
         // One question, which is asked three times, for all jobs.
         assert_eq!(log.matches("buildx imagetools").count(), 3, "{log}");
@@ -146,7 +146,7 @@ fn a_push_names_the_registry_that_did_not_take_it() {
     let words = ["`127.0.0.1:5000/base`", "429", "`docker login`"];
     w.run(&to).code(2).says(&words);
     w.on("imagetools", "echo 'ERROR: unexpected status: 500 Internal Server Error' >&2; exit 1");
-    w.run(&to).code(2).says(&["does not answer as a registry does", "500"]);
+    w.run(&to).code(2).says(&["`127.0.0.1:5000/base`", "500", "`docker login`"]);
     w.run(&PUSH).code(2).says(&["base-image push", "--to registry.example"]);
     let wrong = [&PUSH[..], &["--to", "base:latest"]].concat();
     w.run(&wrong).code(2).says(&["`base:latest`", "registry.example/"]);
@@ -194,7 +194,7 @@ fn a_builder_that_does_not_see_the_engines_images_is_handed_a_layout() {
     let w = workspace();
     elsewhere(&w);
     let args = [&WHEELS[..], &["--builder", "far"]].concat();
-    w.run(&args).code(0).says(&["handing debian:12 to a builder that does not see"]);
+    w.run(&args).code(0).says(&["loading debian:12 into a builder"]);
     for target in ["wheel-builder", "smoke"] {
         let calls = calls(&w);
         let call = calls.iter().find(|call| call.ends_with(target)).unwrap();
@@ -205,7 +205,7 @@ fn a_builder_that_does_not_see_the_engines_images_is_handed_a_layout() {
     assert_eq!(log.matches("save --output").count(), 1, "once for all: {log}");
     w.run(&[&BUILD[..], &["--builder", "far"]].concat())
         .code(2)
-        .says(&["does not see", "base-image push"]);
+        .says(&["cannot see", "base-image push"]);
 }
 
 #[test]
@@ -214,7 +214,7 @@ fn an_engine_that_cannot_hand_over_a_layout_is_said_to_be_too_old() {
     elsewhere(&w);
     w.on("save", r#"echo '[]' >"$FAKE/manifest.json"; tar -C "$FAKE" -cf "$3" manifest.json"#);
     let args = [&WHEELS[..], &["--builder", "far"]].concat();
-    w.run(&args).code(2).says(&["cannot hand one over as an OCI layout", "since 25.0"]);
+    w.run(&args).code(2).says(&["OCI layout", "25.0"]);
 }
 
 #[test]
@@ -226,7 +226,11 @@ fn a_base_image_that_cannot_begin_is_told_from_one_that_is_missing_beside_others
     let command = ["base-image", "build", "linux/amd64", "alpine:3.22"];
     let ran = w.run(&[&command[..], &["--python", "cp311,cp312"]].concat()).code(2);
     assert_eq!(ran.stderr.matches("no base image for `alpine:3.22`").count(), 1, "{}", ran.stderr);
-    assert!(ran.stderr.contains("\n\nhint: `docker pull alpine:3.22`"), "{}", ran.stderr);
+    assert!(
+        ran.stderr.contains("\n\nhint: ") && ran.stderr.contains("`docker pull alpine:3.22`"),
+        "{}",
+        ran.stderr
+    );
     let both = w.run(&[&command[..], &["debian:12"]].concat()).code(1);
     assert!(both.stdout.contains("xtask-base/debian12-amd64"), "{}", both.stdout);
 }

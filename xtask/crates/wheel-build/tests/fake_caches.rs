@@ -124,7 +124,7 @@ fn defect_19_an_engine_that_exports_no_cache_is_said_to_be_one() {
     fs_err::write(w.fake.join("info.json"), classic).unwrap();
     let to = ["--cache-to", "r.example/c"];
     w.on("inspect", "printf 'Name: default\\nDriver: docker\\nPlatforms: linux/amd64\\n'");
-    refused(&w, &to, &["driver `docker`", "classic store", "containerd-snapshotter"]);
+    refused(&w, &to, &["driver `docker`", "containerd-snapshotter"]);
     // Another driver's builder exports caches, and pulls its base image itself.
     w.on("inspect", "printf 'Name: b\\nDriver: remote\\nPlatforms: linux/amd64\\n'");
     w.on("image", "echo 'Error: No such image' >&2; exit 1");

@@ -106,12 +106,12 @@ fn what_podman_lacks_is_said_before_anything_begins() {
         (["--builder", "b"], "`--builder`"),
         (["--engine-host", "ssh://me@box"], "`CONTAINER_HOST`"),
     ] {
-        run(&w, &switches).code(2).says(&["podman has nothing for", word]);
+        run(&w, &switches).code(2).says(&["podman", word]);
     }
     assert!(builds(&w).is_empty());
     let old = PODMAN.replace("4.3.1", "3.0.1");
     fs_err::write(w.fake.with_file_name("bin/podman"), old).unwrap();
-    run(&w, &[]).code(2).says(&["podman 3.0.1 was found, 4.2.0 or later is needed"]);
+    run(&w, &[]).code(2).says(&["podman 3.0.1", "4.2.0"]);
 }
 
 #[test]

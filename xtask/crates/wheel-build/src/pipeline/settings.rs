@@ -153,10 +153,7 @@ mod tests {
             ("code = \"ELF\"\nseverity = \"note\"\nreason = \" \"\n", "check.override[0].reason"),
             ("code = \"ELF\"\nseverity = \"note\"\n", "reason"),
             ("code = \"ELF\"\nseverity = \"mild\"\nreason = \"r\"\n", "mild"),
-            (
-                "code = \"ELF\"\nseverity = \"note\"\nreason = \"r\"\npath = \"a***\"\n",
-                "a***",
-            ),
+            ("code = \"ELF\"\nseverity = \"note\"\nreason = \"r\"\npath = \"a***\"\n", "a***"),
             ("code = \"ELF\"\nseverity = \"note\"\nreason = \"r\"\npaht = \"a\"\n", "paht"),
         ] {
             let text = wrong(lines);

@@ -243,7 +243,8 @@ impl Store {
                     shown(file.as_str())
                 );
                 return Err(StoreError::Changed(
-                    UserError::new(message).hint("run the command again when no other program writes there"),
+                    UserError::new(message)
+                        .hint("run the command again when no other program writes there"),
                 ));
             }
             new.push(wheel);
