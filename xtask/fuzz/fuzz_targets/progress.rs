@@ -12,7 +12,7 @@ fuzz_target!(|bytes: &[u8]| {
                 Event::Started { name } | Event::Done { name, .. } => name,
                 Event::Failed { error, .. } | Event::NoCache { error, .. } => error,
                 Event::Output { line, .. } => line,
-                Event::Said(text) => text,
+                Event::Message(text) => text,
             };
             assert!(text.chars().all(|c| !c.is_control() || c == '\t'));
         }
