@@ -134,7 +134,7 @@ fn build(
     let image = plan.jobs.first().map_or("", |job| &job.target.image);
     let platforms = plan.jobs.iter().map(|job| &job.platform);
     let left_out = if args.all && !args.words.iter().any(|word| word.starts_with("linux/")) {
-        setup::unrunnable(&engine, &workspace.root, image, platforms)?
+        setup::unsupported_platforms(&engine, &workspace.root, image, platforms)?
     } else {
         setup::require_platforms(&engine, &workspace.root, image, platforms)?;
         BTreeSet::new()
@@ -158,7 +158,7 @@ fn build(
     results.extend(
         left_out
             .iter()
-            .map(|platform| Err(EngineError::Unusable(setup::nothing_runs(platform)).into())),
+            .map(|platform| Err(EngineError::Unusable(setup::cannot_run(platform)).into())),
     );
     let made: Vec<&BaseImageResult> =
         results.iter().filter_map(|result| result.as_ref().ok()).collect();

@@ -156,7 +156,7 @@ impl Cleaner {
         Ok(())
     }
 
-    fn refused(&mut self, name: &str, reason: &str) {
+    fn kept(&mut self, name: &str, reason: &str) {
         self.failed = true;
         report::note(&format!("kept `{}`: {reason}", name.escape_debug()));
     }
@@ -174,8 +174,8 @@ impl Cleaner {
                     bytes += size;
                 }
                 Place::Missing => {}
-                Place::Folder => self.refused(name, "it is a folder"),
-                Place::Unsafe(reason) => self.refused(name, &reason),
+                Place::Folder => self.kept(name, "it is a folder"),
+                Place::Unsafe(reason) => self.kept(name, &reason),
             }
         }
         if paths.is_empty() {

@@ -93,7 +93,7 @@ pub(crate) fn run(args: &CollectArgs, file: &ConfigFile) -> anyhow::Result<ExitC
     } else {
         report::text(&table(&collection));
     }
-    complain(&collection, verify, args.partial);
+    report_problems(&collection, verify, args.partial);
     report::annotate(&annotations(&collection, verify, args.partial));
     let good = collection.accepted()
         && absent.is_empty()
@@ -128,7 +128,7 @@ fn row(wheel: &Collected, accepted: bool) -> Vec<String> {
         wheel.path.rsplit('/').next().unwrap_or_default().to_owned(),
         wheel.smoke.text(wheel.claimed),
         shown(wheel.from.as_str()).to_string(),
-        if accepted { wheel.state.as_str() } else { "refused" }.to_owned(),
+        if accepted { wheel.state.as_str() } else { "rejected" }.to_owned(),
     ]
 }
 
@@ -175,7 +175,7 @@ fn annotations(collection: &Collection, verify: Option<&Report>, partial: bool) 
 }
 
 /// Reports problems and missing wheels, with a hint last.
-fn complain(collection: &Collection, verify: Option<&Report>, partial: bool) {
+fn report_problems(collection: &Collection, verify: Option<&Report>, partial: bool) {
     for problem in &collection.problems {
         let (folder, path) = (shown(problem.folder.as_str()), shown(&problem.path));
         report::note(&format!("error: `{folder}/{path}`: {}", problem.message));

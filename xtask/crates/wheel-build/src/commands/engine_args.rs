@@ -15,7 +15,7 @@ use crate::exec::Exec;
 use wheel_audit::report;
 
 /// The first buildx that requires `--allow` for networks (its release notes).
-const FIRST_TO_ASK: Version = Version::new(0, 17, 0);
+const FIRST_WITH_ALLOW: Version = Version::new(0, 17, 0);
 
 /// Selects the engine. Each option overrides `[engine]` of wheels.toml.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -128,7 +128,7 @@ impl BuildArgs {
         }
         if client.host_network && client.tool.has_builders() {
             let version = exec.read(&client.step(["buildx", "version"])).unwrap_or_default();
-            client.asks_leave = docker::read_buildx(&version) >= Some(FIRST_TO_ASK);
+            client.asks_leave = docker::read_buildx(&version) >= Some(FIRST_WITH_ALLOW);
         }
         let (cache, root) = (self.cache(config), workspace.root.clone());
         let assets = workspace.assets(config)?.folder;

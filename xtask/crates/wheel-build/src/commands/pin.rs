@@ -103,7 +103,7 @@ pub(crate) fn run(args: &PinArgs, file: &ConfigFile) -> anyhow::Result<ExitCode>
     };
     let wanted = wanted(&config, &args.words, is_clone(&workspace.root))?;
     let engine = EngineArgs::default().engine(&exec, &workspace, &config)?;
-    let rows = ask(&engine, &wanted)?;
+    let rows = query(&engine, &wanted)?;
     let written = if mode == Mode::Write { write(&workspace, &rows)? } else { Vec::new() };
     if args.json {
         let schema_version = SCHEMA_VERSION;
@@ -165,7 +165,7 @@ fn of_target(target: &Target, platforms: &[Platform]) -> Wanted {
 }
 
 /// Queries all registries concurrently, so that silent ones cost one timeout in total.
-fn ask(engine: &Engine, wanted: &[Wanted]) -> anyhow::Result<Vec<Row>> {
+fn query(engine: &Engine, wanted: &[Wanted]) -> anyhow::Result<Vec<Row>> {
     let answers: Result<Vec<_>, EngineError> = wanted
         .par_iter()
         .map(|wanted| Ok(rows(wanted, &registry::published(engine, &wanted.image)?)))

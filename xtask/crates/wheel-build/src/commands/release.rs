@@ -86,7 +86,8 @@ pub(crate) fn run(args: &ReleaseArgs, file: &ConfigFile) -> anyhow::Result<ExitC
     let wheels = published::wheels(&config, &store)?;
     let Some(version) = notes::version(&wheels) else {
         report::failed(
-            &UserError::new("the wheels in `dist/` have different versions").hint("build anew"),
+            &UserError::new("the wheels in `dist/` have different versions")
+                .hint("rebuild all wheels"),
         );
         return Ok(ExitCode::from(FINDINGS));
     };

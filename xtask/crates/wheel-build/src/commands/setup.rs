@@ -260,7 +260,7 @@ pub(crate) fn engine_platforms(
 }
 
 /// The error for a `platform` that this machine cannot run.
-pub(crate) fn nothing_runs(platform: &Platform) -> UserError {
+pub(crate) fn cannot_run(platform: &Platform) -> UserError {
     UserError::new(format!(
         "this machine cannot run {platform}: no emulator is registered and the builder has no node \
          for it"
@@ -272,7 +272,7 @@ pub(crate) fn nothing_runs(platform: &Platform) -> UserError {
 ///
 /// # Errors
 /// As [`engine_platforms`].
-pub(crate) fn unrunnable<'a>(
+pub(crate) fn unsupported_platforms<'a>(
     engine: &Engine,
     workspace: &Utf8Path,
     image: &str,
@@ -293,8 +293,8 @@ pub(crate) fn require_platforms<'a>(
     image: &str,
     platforms: impl IntoIterator<Item = &'a Platform>,
 ) -> anyhow::Result<()> {
-    if let Some(platform) = unrunnable(engine, workspace, image, platforms)?.first() {
-        bail!(nothing_runs(platform));
+    if let Some(platform) = unsupported_platforms(engine, workspace, image, platforms)?.first() {
+        bail!(cannot_run(platform));
     }
     Ok(())
 }

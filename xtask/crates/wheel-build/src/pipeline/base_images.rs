@@ -33,7 +33,7 @@ const STAGE: &str = "interpreter";
 /// Target in the bake file.
 const BAKE_TARGET: &str = "base-image";
 /// Arguments that select the source of a base image or the speed of a build. They do not affect the interpreter.
-const NO_INGREDIENTS: [&str; 8] = [
+const IGNORED_ARGS: [&str; 8] = [
     "BASE_IMAGE",
     "BASE_DIGEST",
     "BASE_ORIGIN",
@@ -84,7 +84,7 @@ struct Ingredients<'a> {
 /// Name of the base image for `job` on `base`.
 fn name(config: &Config, recipe: &str, job: &Job, base: &BaseImage) -> Name {
     let mut args = calls::common_args(config, job, base);
-    args.retain(|name, _| !NO_INGREDIENTS.contains(name));
+    args.retain(|name, _| !IGNORED_ARGS.contains(name));
     let ingredients = Ingredients {
         schema: SCHEMA,
         recipe,
@@ -237,7 +237,7 @@ fn make(
         unchanged,
     };
     if !making.force
-        && let Some(digest) = there(making, job, &name)?
+        && let Some(digest) = existing_digest(making, job, &name)?
     {
         return Ok(made(digest, true));
     }
@@ -272,7 +272,7 @@ fn make(
 }
 
 /// Digest of the image, if it exists.
-fn there(
+fn existing_digest(
     making: &BaseImageRun<'_>,
     job: &Job,
     name: &Name,

@@ -32,14 +32,14 @@ pub(super) fn files(export: &Utf8Path) -> io::Result<Vec<(String, String)>> {
     for entry in fs_err::read_dir(export)? {
         let name = entry?.file_name().into_string();
         let name =
-            name.map_err(|name| refused(&name.to_string_lossy(), "has a name that is not UTF-8"))?;
+            name.map_err(|name| rejected(&name.to_string_lossy(), "has a name that is not UTF-8"))?;
         if files.len() == MAX_FILES {
-            return Err(refused(&name, &format!("exceeds the limit of {MAX_FILES} files")));
+            return Err(rejected(&name, &format!("exceeds the limit of {MAX_FILES} files")));
         }
         let file = open(export, &name)?;
         bytes = bytes.saturating_add(file.metadata()?.len());
         if bytes > MAX_BYTES {
-            return Err(refused(&name, &format!("exceeds the limit of {MAX_BYTES} bytes")));
+            return Err(rejected(&name, &format!("exceeds the limit of {MAX_BYTES} bytes")));
         }
         file.set_permissions(permissions(MODE))?;
         files.push((name, digest::of_reader(file.take(MAX_BYTES))?));
@@ -56,7 +56,7 @@ pub(super) fn report(export: &Utf8Path, name: &str) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     let read = open(export, name)?.take(MAX_REPORT + 1).read_to_end(&mut bytes)?;
     if read as u64 > MAX_REPORT {
-        return Err(refused(name, &format!("exceeds the limit of {MAX_REPORT} bytes")));
+        return Err(rejected(name, &format!("exceeds the limit of {MAX_REPORT} bytes")));
     }
     Ok(bytes)
 }
@@ -87,7 +87,7 @@ pub(super) fn requirement_lines(bytes: &[u8]) -> io::Result<String> {
     let lines: std::collections::BTreeSet<_> =
         text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
     if bytes.len() > MAX_REQUIREMENTS || !lines.iter().all(is_requirement) {
-        return Err(refused(EXTRA_REQUIRES, "is not a list of requirements by name and version"));
+        return Err(rejected(EXTRA_REQUIRES, "is not a list of requirements by name and version"));
     }
     Ok(lines.into_iter().collect::<Vec<_>>().join("\n"))
 }
@@ -96,7 +96,7 @@ pub(super) fn requirement_lines(bytes: &[u8]) -> io::Result<String> {
 fn open(export: &Utf8Path, name: &str) -> io::Result<fs_err::File> {
     let path = export.join(name);
     if !fs_err::symlink_metadata(&path)?.is_file() {
-        return Err(refused(name, "is not a regular file"));
+        return Err(rejected(name, "is not a regular file"));
     }
     match files::open(&path) {
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
@@ -107,7 +107,7 @@ fn open(export: &Utf8Path, name: &str) -> io::Result<fs_err::File> {
     }
 }
 
-fn refused(name: &str, reason: &str) -> io::Error {
+fn rejected(name: &str, reason: &str) -> io::Error {
     io::Error::other(
         UserError::new(format!("the build exported `{}`, which {reason}", name.escape_debug()))
             .hint("change the build to write only regular files into its output folder"),

@@ -41,7 +41,7 @@ const MAX_LISTED: usize = 10;
 
 /// The wheel of a finished job.
 #[derive(Debug, Clone)]
-pub(super) struct Done {
+pub(super) struct FinishedJob {
     pub(super) entry: Entry,
     pub(super) fresh: bool,
 }
@@ -55,7 +55,7 @@ pub(super) fn run(
     (shared, build_ended): (&Shared<'_>, &dyn Fn()),
     log: &Utf8Path,
     watch: &dyn Watch,
-) -> Result<Done, PipelineError> {
+) -> Result<FinishedJob, PipelineError> {
     let title = job.title();
     let workspace = Workspace::new(&ctx.work, job)?;
     let resolved = base;
@@ -93,7 +93,7 @@ pub(super) fn run(
     let by = repair::Builder { interpreter: built.by.as_deref(), base: resolved };
     let mut wheel = audited(&place, by, &info, &raw)?;
     like::compare(&place, &mut wheel.audit, &wheel.path, wheel.libc)?;
-    refuse_failed(&wheel.audit, &wheel.path, |_| true)?;
+    reject_failed(&wheel.audit, &wheel.path, |_| true)?;
     let (smoke, reported) = if ctx.smoke {
         watch.stage(&title, Stage::Smoke);
         let extensions = wheel.audit.facts.extensions(job.interpreter);
@@ -117,11 +117,11 @@ pub(super) fn run(
     let info = reported.noted(info, &job.interpreter.to_string());
     let info = locked::after(ctx, job, info, built.by.as_deref(), watch)?;
     if ctx.lock.records() {
-        return Ok(Done { entry: uncommitted(job, &wheel)?, fresh: true });
+        return Ok(FinishedJob { entry: uncommitted(job, &wheel)?, fresh: true });
     }
     watch.stage(&title, Stage::Commit);
     let entry = commit(ctx, job, base, info, &wheel, (smoke, tests, built.by))?;
-    Ok(Done { entry, fresh: true })
+    Ok(FinishedJob { entry, fresh: true })
 }
 
 /// Builds the wheel of a job into its workspace. `adjust` may change the bake call.
@@ -246,7 +246,7 @@ fn names(files: &[&str]) -> String {
 }
 
 /// A wheel that passed the audit, under its final name.
-pub(super) struct Proved {
+pub(super) struct AuditedWheel {
     pub(super) path: Utf8PathBuf,
     audit: Audit,
     libc: Libc,
@@ -260,7 +260,7 @@ pub(super) fn audited(
     by: repair::Builder<'_>,
     info: &BuildInfo,
     raw: &Utf8Path,
-) -> Result<Proved, PipelineError> {
+) -> Result<AuditedWheel, PipelineError> {
     let like::Place { ctx, job, workspace, .. } = place;
     let wrong =
         |error: &dyn std::fmt::Display| PipelineError::Wrong(UserError::new(error.to_string()));
@@ -283,7 +283,7 @@ pub(super) fn audited(
         Some(repaired) => (repaired.path.as_path(), first(&repaired.path)?),
         None => (raw, as_built),
     };
-    refuse_failed(&first, raw, |code| !NOT_TAGGED_YET.contains(&code))?;
+    reject_failed(&first, raw, |code| !NOT_TAGGED_YET.contains(&code))?;
     let tag = match (ctx.config.check.tag, libc) {
         (TagPolicy::Linux, _) => PlatformTag::Linux(arch),
         // musl has no symbol versions: the floor is the version of the build system (PEP 656).
@@ -301,9 +301,9 @@ pub(super) fn audited(
         TagPolicy::Target | TagPolicy::Floor => expectations,
     };
     let audit = audit_wheel(&path, &expectations, &ctx.settings).map_err(|error| wrong(&error))?;
-    refuse_failed(&audit, &path, |_| true)?;
+    reject_failed(&audit, &path, |_| true)?;
     let (grafted, repair) = repaired.map_or((Vec::new(), None), |it| (it.grafted, it.report));
-    Ok(Proved { path, audit, libc, grafted, repair })
+    Ok(AuditedWheel { path, audit, libc, grafted, repair })
 }
 
 /// The tag of the `floor` policy: the newest glibc version that symbols require, as in auditwheel.
@@ -339,7 +339,7 @@ fn expectations(ctx: &Context<'_>, job: &Job, info: &BuildInfo, tag: PlatformTag
 const NOT_TAGGED_YET: [&str; 2] = ["TAG101", "TAG004"];
 
 /// Fails if the audit has an error whose code `counts`.
-fn refuse_failed(
+fn reject_failed(
     audit: &Audit,
     path: &Utf8Path,
     counts: impl Fn(&str) -> bool,
@@ -376,7 +376,7 @@ pub(crate) fn listed(paths: &[&str]) -> String {
 }
 
 /// A wheel that tests what a lock file records and does not enter `dist/`.
-fn uncommitted(job: &Job, wheel: &Proved) -> Result<Entry, PipelineError> {
+fn uncommitted(job: &Job, wheel: &AuditedWheel) -> Result<Entry, PipelineError> {
     let kind = Kind::Wheel {
         target: job.target.name.clone(),
         platform: job.platform.to_string(),
@@ -395,7 +395,7 @@ fn commit(
     job: &Job,
     base: &BaseImage,
     mut info: BuildInfo,
-    wheel: &Proved,
+    wheel: &AuditedWheel,
     (smoke, tests, built_by): (Smoke, Tests, Option<String>),
 ) -> Result<Entry, PipelineError> {
     let name = wheel.path.file_name().unwrap_or_default().to_owned();
@@ -451,7 +451,7 @@ fn commit(
     let change = Change {
         files: vec![(wheel.path.clone(), kind.clone())],
         metadata,
-        judged: judged(wheel),
+        judged: audited_hash(wheel),
         replaced: old_name.into_iter().collect(),
     };
     ctx.store.commit(&job.folder(), &change)?;
@@ -459,7 +459,7 @@ fn commit(
 }
 
 /// Hash of the audited file, by its name.
-fn judged(wheel: &Proved) -> BTreeMap<String, String> {
+fn audited_hash(wheel: &AuditedWheel) -> BTreeMap<String, String> {
     let facts = &wheel.audit.facts;
     facts.sha256.iter().map(|hash| (facts.file.clone(), hash.clone())).collect()
 }

@@ -43,14 +43,14 @@ pub(super) fn published_hash(config: &Config, root: &Utf8Path) -> std::io::Resul
 }
 
 fn in_folder(root: &Utf8Path, folder: &Utf8Path) -> std::io::Result<Vec<Utf8PathBuf>> {
-    let refused = |what: &dyn Display| {
+    let rejected = |what: &dyn Display| {
         let message = format!("`like = \"{folder}\"` in `[check]` of wheels.toml: {what}");
         let hint = "put published wheels there, or set `like = \"index\"`";
         std::io::Error::other(UserError::new(message).hint(hint))
     };
-    let inputs = Inputs::find(&[root.join(folder)]).map_err(|error| refused(&error))?;
+    let inputs = Inputs::find(&[root.join(folder)]).map_err(|error| rejected(&error))?;
     match inputs.linked.first() {
-        Some(link) => Err(refused(&format!("`{link}` is a link; links are not followed"))),
+        Some(link) => Err(rejected(&format!("`{link}` is a link; links are not followed"))),
         None => Ok(inputs.wheels),
     }
 }

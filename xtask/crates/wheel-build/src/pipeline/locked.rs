@@ -55,7 +55,7 @@ pub(super) fn before(
     let info =
         BuildInfo::parse(&text).map_err(|error| PipelineError::Wrong(UserError::new(error)))?;
     let Some(found) = environment(&info, job) else { return Ok(()) };
-    refuse(job, &lock::environment_differences(locked, &found))
+    reject(job, &lock::environment_differences(locked, &found))
 }
 
 /// Compares the inputs of `job`'s wheel with the lock file: records them, rejects differences, or reports them.
@@ -78,7 +78,7 @@ pub(super) fn after(
     // The job that built it compares the rest of its environment.
     differences.retain(|it| by.is_none() || it.is_of_test());
     if matches!(ctx.lock, LockUse::Enforce) {
-        refuse(job, &differences)?;
+        reject(job, &differences)?;
     }
     if !differences.is_empty() {
         watch.note(&format!(
@@ -154,7 +154,7 @@ fn environment(info: &BuildInfo, job: &Job) -> Option<Environment> {
     Some(found)
 }
 
-fn refuse(job: &Job, differences: &[Difference]) -> Result<(), PipelineError> {
+fn reject(job: &Job, differences: &[Difference]) -> Result<(), PipelineError> {
     if differences.is_empty() {
         return Ok(());
     }

@@ -1,6 +1,6 @@
 //! `reproduce`: builds each wheel twice, without caches and under different conditions, and compares the bytes.
 //!
-//! The second build runs `scripts/vary.sh`, which varies the conditions in [`VARIED`]. Both builds use the fixed
+//! The second build runs `scripts/vary.sh`, which varies the conditions in [`VARIED`]. CommonWheel builds use the fixed
 //! environment of `scripts/build-env.sh`, which must hide these conditions from the wheel.
 
 use std::time::Instant;
@@ -13,7 +13,7 @@ use wheel_audit::dist::{Entry, Reproduced};
 
 use super::accelerate::NativeImage;
 use super::env::{Context, PipelineError};
-use super::job::{self, Proved};
+use super::job::{self, AuditedWheel};
 use super::outcome::{Failure, failure};
 use super::source::PreparedSource;
 use super::work::Workspace;
@@ -24,7 +24,7 @@ use crate::engine::cache::Cached;
 use crate::live::{Stage, Watch};
 use crate::plan::{Job, Plan};
 
-/// Steps that fetch for the package or run its code. Both builds run them without cache.
+/// Steps that fetch for the package or run its code. CommonWheel builds run them without cache.
 const STAGES: [&str; 10] = [
     "fetch-sdist",
     "before-run",
@@ -257,7 +257,7 @@ impl Run<'_> {
         let raw = job::pick_wheel(&workspace, &built, job)?;
         watch.stage(&title, Stage::Audit);
         let by = repair::Builder { interpreter: None, base: resolved };
-        let Proved { path, .. } = job::audited(&place, by, &info, &raw)?;
+        let AuditedWheel { path, .. } = job::audited(&place, by, &info, &raw)?;
         Ok(path)
     }
 }

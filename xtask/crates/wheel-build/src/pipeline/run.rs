@@ -10,7 +10,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use super::accelerate::NativeImage;
 use super::durations;
 use super::env::{Context, PipelineError};
-use super::job::{self, Done};
+use super::job::{self, FinishedJob};
 use super::job_budget::{self, JobBudget};
 use super::missing;
 use super::outcome::{Failure, JobReport, Outcome, RunReport, failure};
@@ -42,7 +42,7 @@ pub(crate) struct Options {
     /// Platforms that run without emulation.
     pub native: BTreeSet<Platform>,
     /// Platforms that this machine cannot run, with the error of each. Their jobs fail at once.
-    pub refused: BTreeMap<Platform, UserError>,
+    pub unsupported: BTreeMap<Platform, UserError>,
 }
 
 /// A base image, or the failure with its log.
@@ -81,11 +81,12 @@ pub(crate) fn run(
     let open: BTreeSet<String> = survey.open(plan).map(Job::folder).collect();
     for (index, (job, done)) in plan.jobs.iter().zip(&survey.done).enumerate() {
         // If a folder needs its base image anyway, existing wheels are compared with it.
-        let asked = open.contains(&job.folder()) && !options.refused.contains_key(&job.platform);
-        if let Some(wheel) = done.clone().filter(|_| !asked) {
+        let is_requested =
+            open.contains(&job.folder()) && !options.unsupported.contains_key(&job.platform);
+        if let Some(wheel) = done.clone().filter(|_| !is_requested) {
             results.insert(index, (Outcome::Unchanged { wheel }, 0.0));
-        } else if let Some(why) = options.refused.get(&job.platform) {
-            results.insert(index, (refused(&log(ctx, job), why), 0.0));
+        } else if let Some(why) = options.unsupported.get(&job.platform) {
+            results.insert(index, (unsupported(&log(ctx, job), why), 0.0));
         } else {
             let folder = job.folder();
             if !waiting.iter().any(|other: &Waiting| other.folder == folder) {
@@ -100,13 +101,13 @@ pub(crate) fn run(
     watch.begin(&titles);
     leads_first(ctx, plan, &sharing, &mut waiting)?;
     let workers = options.budget.jobs.min(waiting.len());
-    let seekers = options.budget.jobs.max(BASES).min(bases.len());
+    let base_workers = options.budget.jobs.max(BASES).min(bases.len());
     let schedule = Schedule::new(waiting, options.budget);
     let (bases, results) = (Mutex::new(bases), Mutex::new(results));
     let done = survey.done;
     let run = Run { ctx, plan, options, watch, schedule, sharing, done, bases, results };
     std::thread::scope(|scope| {
-        (0..seekers).for_each(|_| drop(scope.spawn(|| run.seek())));
+        (0..base_workers).for_each(|_| drop(scope.spawn(|| run.obtain_bases())));
         (0..workers).for_each(|_| drop(scope.spawn(|| run.work())));
     });
     let results = run.results.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
@@ -153,7 +154,7 @@ fn leads_first(
 
 impl Run<'_> {
     /// Obtains base images until each folder has one.
-    fn seek(&self) {
+    fn obtain_bases(&self) {
         // A separate statement, so that the queue is not locked while the image is obtained.
         let next = || locked(&self.bases).pop_front().filter(|_| !self.schedule.stopped());
         while let Some(index) = next() {
@@ -203,7 +204,7 @@ impl Run<'_> {
                 Next::Run(waiting, base) => {
                     let outcome = self.unchanged(waiting.index, base.as_ref().ok());
                     let outcome = outcome.unwrap_or_else(|| self.one(waiting.index, base));
-                    self.judge(&outcome);
+                    self.stop_on_failure(&outcome);
                     self.schedule.ended(&waiting);
                     (waiting, outcome)
                 }
@@ -245,7 +246,7 @@ impl Run<'_> {
     }
 
     /// Ends the run if `outcome` requires it.
-    fn judge(&self, outcome: &Outcome) {
+    fn stop_on_failure(&self, outcome: &Outcome) {
         let Outcome::Failed(failure) = outcome else { return };
         if self.options.fail_fast || failure.ends_run {
             self.schedule.stop();
@@ -290,7 +291,7 @@ fn report(job: &Job, outcome: Outcome, seconds: f64, audits: &mut Audits<'_>) ->
 }
 
 /// The result of a job whose platform this machine cannot run.
-fn refused(log: &Utf8Path, why: &UserError) -> Outcome {
+fn unsupported(log: &Utf8Path, why: &UserError) -> Outcome {
     let failure = Failure {
         hint: why.hint.clone(),
         could_not_run: true,
@@ -312,7 +313,7 @@ fn begin_log(log: &Utf8Path) -> Result<(), PipelineError> {
 }
 
 /// Records the step that failed, if `failure` has one.
-fn remember(ctx: &Context<'_>, job: &Job, failure: &Failure) {
+fn record_failure(ctx: &Context<'_>, job: &Job, failure: &Failure) {
     let Some(stage) = failure.step.as_deref().and_then(stage_of) else { return };
     // An error here must not hide the failure itself.
     let _ = Workspace::new(&ctx.work, job).and_then(|workspace| workspace.failed(job, stage));
@@ -334,8 +335,8 @@ fn one(
     }
     let outcome = match base {
         Ok(base) => match job::run(ctx, job, &base, others, &log, watch) {
-            Ok(Done { entry, fresh: true }) => Outcome::Built { wheel: entry },
-            Ok(Done { entry, fresh: false }) => Outcome::Unchanged { wheel: entry },
+            Ok(FinishedJob { entry, fresh: true }) => Outcome::Built { wheel: entry },
+            Ok(FinishedJob { entry, fresh: false }) => Outcome::Unchanged { wheel: entry },
             Err(error) => {
                 let mut failure = failure(&error, log);
                 missing::advise(&mut failure, job.target.family);
@@ -347,7 +348,7 @@ fn one(
     };
     if let Outcome::Failed(failure) = &outcome {
         append_reason(failure);
-        remember(ctx, job, failure);
+        record_failure(ctx, job, failure);
     }
     outcome
 }

@@ -139,7 +139,7 @@ impl Forecast<'_> {
         }
         let build = &job.settings.build;
         let settings = serde_json::to_string(&(&build.config_settings, &build.env));
-        let is_asked = self.is_stable || settings.is_ok_and(|text| asks_for_stable(&text));
+        let is_asked = self.is_stable || settings.is_ok_and(|text| selects_stable(&text));
         let (name, is_free_threaded) = kind(lead.interpreter);
         let has_stable =
             name == "cp" && (!is_free_threaded || lead.interpreter.python_version() >= (3, 15));
@@ -155,11 +155,11 @@ fn is_stable(config: &Config, root: &Utf8Path) -> bool {
     BUILD_FILES.iter().any(|name| {
         let path = folder.join(name);
         let is_small = path.metadata().is_ok_and(|facts| facts.len() <= MAX_BUILD_FILE);
-        is_small && fs_err::read_to_string(path).is_ok_and(|text| asks_for_stable(&text))
+        is_small && fs_err::read_to_string(path).is_ok_and(|text| selects_stable(&text))
     })
 }
 
-fn asks_for_stable(text: &str) -> bool {
+fn selects_stable(text: &str) -> bool {
     let text = text.to_ascii_lowercase();
     STABLE_WORDS.iter().any(|word| text.contains(word))
 }
@@ -236,7 +236,7 @@ impl<'a> Shared<'a> {
             return Ok(built);
         }
         let built = build()?;
-        // Unexpectedly, both jobs built a shareable wheel at the same time. Both must test the same one.
+        // Unexpectedly, both jobs built a shareable wheel at the same time. CommonWheel must test the same one.
         if built.wheels().any(is_shareable) {
             for lead in &self.leads {
                 self.progress.wait_while_building(lead.index);

@@ -3,7 +3,7 @@
 //! The smoke test installs the wheel with pip in a clean container of its target and platform, which has the
 //! interpreter and no compiler. It imports the installed modules and calls a function of each.
 //!
-//! Both are stages of the same Dockerfile, so that they run where the build ran (an emulated platform, a remote
+//! CommonWheel are stages of the same Dockerfile, so that they run where the build ran (an emulated platform, a remote
 //! engine), and a stopped run leaves no container behind.
 
 use std::collections::BTreeMap;
@@ -100,7 +100,7 @@ pub(super) fn run(
     })?;
     let report: Report = report(&output, "smoke.json")?;
     let requested = requested(ctx.config, job, wheel);
-    report.answers(&requested).map_err(|reason| refused(name, &reason))?;
+    report.answers(&requested).map_err(|reason| rejected(name, &reason))?;
     let mut is_separate = report.unprivileged;
     for check in report.checks.iter().filter(|check| check.skipped) {
         let (subject, detail) = (shown(&check.subject), shown(&check.detail));
@@ -110,7 +110,7 @@ pub(super) fn run(
     if job.settings.test.active().is_some() {
         let tests: TestReport = self::report(&output, "test.json")?;
         if tests.schema_version != SCHEMA_VERSION || tests.status != 0 {
-            return Err(refused(name, &format!("the tests ended with status {}", tests.status)));
+            return Err(rejected(name, &format!("the tests ended with status {}", tests.status)));
         }
         is_separate &= tests.unprivileged;
         if job.settings.test.network {
@@ -137,10 +137,10 @@ pub(super) fn run(
 /// Parses a report of the container. It must be complete, because an exit status alone proves nothing.
 fn report<T: DeserializeOwned>(output: &Utf8Path, name: &str) -> Result<T, PipelineError> {
     let text = export::report(output, name)?;
-    serde_json::from_slice(&text).map_err(|error| refused(name, &error.to_string()))
+    serde_json::from_slice(&text).map_err(|error| rejected(name, &error.to_string()))
 }
 
-fn refused(name: &str, reason: &str) -> PipelineError {
+fn rejected(name: &str, reason: &str) -> PipelineError {
     let message = format!("the test report of `{}` is invalid: {}", shown(name), shown(reason));
     let hint = "see the log for the output of the tests; `--no-cache` runs them again";
     PipelineError::Wrong(UserError::new(message).hint(hint))

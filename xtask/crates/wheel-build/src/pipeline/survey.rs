@@ -39,7 +39,7 @@ impl Survey {
 }
 
 /// Finds the jobs of `plan` whose intact wheel in `dist/` has the same inputs, including the base image that
-/// `base_policy` selects as far as this machine knows. Reads each file once.
+/// `base_policy` selects, from local knowledge only. Reads each file once.
 ///
 /// # Errors
 /// If the manifest exists and cannot be read.

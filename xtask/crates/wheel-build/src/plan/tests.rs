@@ -162,10 +162,10 @@ fn keys_depend_exactly_on_the_inputs_of_a_job() {
     assert_eq!(key(&|_, _| {}), (build.clone(), whole.clone()), "the same input, the same key");
     let native = |wanted| key(&|config, _| config.check.native = Some(wanted));
     let ((b, with), (c, without)) = (native(true), native(false));
-    assert!(b == build && c == build, "another proof does not build again");
-    assert!(with != whole && without != whole && with != without, "unset is a promise of its own");
+    assert!(b == build && c == build, "another check does not build again");
+    assert!(with != whole && without != whole && with != without, "unset is a separate value");
     let (b, w) = key(&|config, _| config.check.publish = true);
-    assert!(b == build && w != whole, "what an index takes is another proof");
+    assert!(b == build && w != whole, "rules of an index change the job key");
     let overridden = |severity: &str, reason: &str| {
         let over = format!(
             "[[check.override]]\ncode = \"ELF\"\nseverity = \"{severity}\"\nreason = \"{reason}\"\n{CONFIG}"
@@ -174,9 +174,9 @@ fn keys_depend_exactly_on_the_inputs_of_a_job() {
         key(&|config, _| config.check.overrides.clone_from(&other.check.overrides))
     };
     let (b, w) = overridden("note", "one");
-    assert!(b == build && w != whole, "other severities are another proof");
+    assert!(b == build && w != whole, "other severities change the job key");
     assert_ne!(w, overridden("error", "one").1);
-    assert_eq!(w, overridden("note", "two").1, "a reason proves nothing");
+    assert_eq!(w, overridden("note", "two").1, "a reason is not part of the key");
     let like = |like: &str, published: Option<&str>| {
         let like: config::Like = like.to_owned().try_into().unwrap();
         key(&|config, inputs| {
@@ -188,16 +188,19 @@ fn keys_depend_exactly_on_the_inputs_of_a_job() {
     assert!(found.iter().all(|(b, w)| *b == build && *w != whole), "compared, and not built again");
     assert!(found[0].1 != found[1].1 && found[1].1 != found[2].1, "with other wheels");
     let (b, w) = key(&|config, _| config.check.commands = vec!["demo --version".to_owned()]);
-    assert!(b == build && w != whole, "another command is another proof");
+    assert!(b == build && w != whole, "another command changes the job key");
     let (b, w) = key(&|_, inputs| inputs.rules = "x");
-    assert!(b == build && w != whole, "other rules judge again and build nothing");
+    assert!(b == build && w != whole, "other rules audit again and build nothing");
     let isa = |arch: &str| {
         let level = if arch == "amd64" { "x86-64-v3" } else { "armv8.2-a" };
         key(&|config, _| {
             config.check.isa.insert(arch.to_owned(), level.parse().unwrap());
         })
     };
-    assert!(isa("amd64").0 == build && isa("amd64").1 != whole, "other processors, another proof");
+    assert!(
+        isa("amd64").0 == build && isa("amd64").1 != whole,
+        "another processor changes the job key"
+    );
     assert_eq!(isa("arm64"), (build.clone(), whole.clone()), "another architecture's processors");
     let (b, w) = key(&|_, inputs| inputs.build_files_hash = "x".to_owned());
     assert!(b != build && w != whole, "another script builds again");

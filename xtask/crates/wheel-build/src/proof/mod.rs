@@ -54,7 +54,7 @@ impl Facts<'_> {
     }
 }
 
-/// Both documents, with their file names.
+/// CommonWheel documents, with their file names.
 ///
 /// # Errors
 /// If the facts cannot be written as JSON, or the wheel's name is invalid.

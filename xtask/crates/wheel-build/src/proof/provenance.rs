@@ -39,7 +39,7 @@ pub(super) fn statement(facts: &Facts<'_>, materials: &[Material]) -> Value {
     })
 }
 
-/// Internal decisions of the tool, as far as they are known.
+/// Known internal decisions of the tool.
 fn internal(facts: &Facts<'_>) -> Value {
     let interpreter = facts.interpreter();
     // Record a build whose code could use the network.

@@ -34,14 +34,14 @@ pub(crate) struct Changes {
     /// Wheels that only the earlier release has, by tag.
     pub removed: Vec<String>,
     /// Wheels of both releases.
-    pub wheels: Vec<Both>,
+    pub wheels: Vec<CommonWheel>,
     /// Differences inside of wheels, each once.
     pub differences: Vec<Difference>,
 }
 
 /// A wheel of both releases.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(crate) struct Both {
+pub(crate) struct CommonWheel {
     /// Its tags, e.g. `cp311-cp311-manylinux_2_36_x86_64`.
     pub tags: String,
     /// Size in bytes, before and now.
@@ -64,10 +64,10 @@ pub(crate) struct Difference {
 }
 
 /// Kind of a difference, new entries, and entries that are gone.
-type Inside = (&'static str, Vec<String>, Vec<String>);
+type DifferingParts = (&'static str, Vec<String>, Vec<String>);
 
 /// A wheel of the earlier release.
-struct Earlier {
+struct EarlierWheel {
     file: String,
     version: String,
     size: u64,
@@ -90,7 +90,7 @@ pub(crate) fn since(
     }
     let before: BTreeSet<String> = earlier.values().map(|it| it.version.clone()).collect();
     let mut changes = Changes { before: before.into_iter().collect(), ..Changes::default() };
-    let mut differences: BTreeMap<Inside, Vec<String>> = BTreeMap::new();
+    let mut differences: BTreeMap<DifferingParts, Vec<String>> = BTreeMap::new();
     for wheel in wheels {
         let tags = tags(&wheel.name);
         let Some(old) = earlier.remove(&tags) else {
@@ -103,7 +103,7 @@ pub(crate) fn since(
         };
         let old_floor = old.floor.unwrap_or_else(|| "unknown".to_owned());
         let size = (old.size, wheel.entry.size);
-        changes.wheels.push(Both { tags: tags.clone(), size, floor: (old_floor, floor) });
+        changes.wheels.push(CommonWheel { tags: tags.clone(), size, floor: (old_floor, floor) });
         let read = |path: &Utf8Path| WheelContents::read(path).unwrap_or_default();
         let (old, new) = (read(&folder.join(&old.file)), read(&dist.join(&wheel.entry.path)));
         for difference in differing(&old, &new) {
@@ -117,7 +117,7 @@ pub(crate) fn since(
 }
 
 /// The wheels in `folder` of the same project as `wheels`, by tag.
-fn earlier(folder: &Utf8Path, wheels: &[Wheel]) -> anyhow::Result<BTreeMap<String, Earlier>> {
+fn earlier(folder: &Utf8Path, wheels: &[Wheel]) -> anyhow::Result<BTreeMap<String, EarlierWheel>> {
     let floors = floors(folder);
     let mut found = BTreeMap::new();
     let entries = folder.read_dir_utf8().map_err(|error| {
@@ -132,7 +132,7 @@ fn earlier(folder: &Utf8Path, wheels: &[Wheel]) -> anyhow::Result<BTreeMap<Strin
         let Some(size) = size(path).filter(|_| wheels.iter().any(ours)) else { continue };
         let floor = floors.get(&file).cloned();
         let tags = tags(&name);
-        found.insert(tags, Earlier { file, version: name.version, size, floor });
+        found.insert(tags, EarlierWheel { file, version: name.version, size, floor });
     }
     Ok(found)
 }
@@ -162,7 +162,7 @@ fn tags(name: &WheelName) -> String {
 }
 
 /// Differences between two wheels.
-fn differing(old: &WheelContents, new: &WheelContents) -> Vec<Inside> {
+fn differing(old: &WheelContents, new: &WheelContents) -> Vec<DifferingParts> {
     let entry_points = |of: &WheelContents| -> BTreeSet<String> {
         of.entry_points.iter().map(|(name, object)| format!("{name} = {object}")).collect()
     };
@@ -176,7 +176,7 @@ fn differing(old: &WheelContents, new: &WheelContents) -> Vec<Inside> {
         let removed: Vec<String> = old.difference(&new).cloned().collect();
         (kind, added, removed)
     };
-    let differs = |(_, added, removed): &Inside| !(added.is_empty() && removed.is_empty());
+    let differs = |(_, added, removed): &DifferingParts| !(added.is_empty() && removed.is_empty());
     kinds.into_iter().map(one).filter(differs).collect()
 }
 
@@ -252,7 +252,7 @@ mod tests {
             before: list(),
             added: list(),
             removed: list(),
-            wheels: vec![Both {
+            wheels: vec![CommonWheel {
                 tags: text.to_owned(),
                 size: (1000, 1500),
                 floor: (text.to_owned(), format!("{text}2")),
@@ -281,7 +281,7 @@ mod tests {
     #[test]
     fn a_page_of_many_wheels_and_names_stays_short() {
         let long = || (0..5000).map(|index| format!("{index}-{}", "_".repeat(2000))).collect();
-        let both = |tags: &String| Both {
+        let both = |tags: &String| CommonWheel {
             tags: tags.clone(),
             size: (1, 2),
             floor: (tags.clone(), String::new()),

@@ -73,10 +73,10 @@ impl Release {
     /// If the tag names another version than the wheels.
     pub(crate) fn takes(&self, project: &str, version: &str) -> Result<bool, UserError> {
         let Self::Tag(tag) = self else { return Ok(true) };
-        let Some(asked) = tag::version(tag, project) else { return Ok(false) };
+        let Some(tagged) = tag::version(tag, project) else { return Ok(false) };
         // File names contain `_` instead of `-`.
         let found = version.replace('_', "-").parse::<Version>();
-        if found.is_ok_and(|found| found == asked) {
+        if found.is_ok_and(|found| found == tagged) {
             return Ok(true);
         }
         Err(UserError::new(format!(
@@ -358,14 +358,14 @@ mod tests {
     #[test]
     fn a_missing_release_is_not_a_failure() {
         use crate::exec::Captured;
-        let ask = |captured: Captured| {
+        let query = |captured: Captured| {
             let exec = Exec::fake(move |_| Ok(captured.clone()));
             existing(&exec, "/r".into(), &Release::Tag("v1".to_owned()))
         };
-        assert_eq!(ask(Captured::failed("release not found")).unwrap(), None);
+        assert_eq!(query(Captured::failed("release not found")).unwrap(), None);
         let json = "{\"assets\":[{\"name\":\"a.whl\",\"size\":1}]}";
-        assert_eq!(ask(Captured::ok(json)).unwrap(), Some(vec!["a.whl".to_owned()]));
-        assert!(ask(Captured::failed("HTTP 401: Bad credentials")).is_err());
-        assert!(ask(Captured::ok("[]")).is_err());
+        assert_eq!(query(Captured::ok(json)).unwrap(), Some(vec!["a.whl".to_owned()]));
+        assert!(query(Captured::failed("HTTP 401: Bad credentials")).is_err());
+        assert!(query(Captured::ok("[]")).is_err());
     }
 }

@@ -75,7 +75,7 @@ fn row(wheel: &Collected, verify: Option<&Report>, accepted: bool) -> [String; 8
         .iter()
         .map(|interpreter| identifier(&wheel.target, &wheel.platform, interpreter))
         .collect();
-    let state = if accepted { wheel.state.as_str() } else { "refused" };
+    let state = if accepted { wheel.state.as_str() } else { "rejected" };
     [
         identifiers.join(", "),
         tag,

@@ -319,15 +319,15 @@ pub(super) fn build(
         fail_fast: args.fail_fast,
         base_policy: args.base,
         native: native_platforms(&engine),
-        refused: BTreeMap::new(),
+        unsupported: BTreeMap::new(),
     };
     if !survey.all_done() {
         if args.setup {
             provision(exec, workspace, &session.plan, false)?;
         }
-        options.refused = refused(&engine, workspace, &session.plan, &survey)?;
+        options.unsupported = unsupported(&engine, workspace, &session.plan, &survey)?;
         if !args.skip_unsupported() {
-            runnable(&options.refused, &session.plan)?;
+            runnable(&options.unsupported, &session.plan)?;
         }
         if args.jobs.is_none() {
             options.budget = JobBudget::of(&engine);
@@ -373,23 +373,26 @@ pub(super) fn jobs(text: &str) -> Result<usize, String> {
 
 /// Platforms of open jobs that this machine cannot run, with the error of each. Checks the engine before a run
 /// starts (defect 11).
-fn refused(
+fn unsupported(
     engine: &Engine,
     workspace: &Workspace,
     plan: &Plan,
     survey: &Survey,
 ) -> anyhow::Result<BTreeMap<Platform, UserError>> {
     let platforms = survey.open(plan).map(|job| &job.platform);
-    let refused = setup::unrunnable(engine, &workspace.root, first_image(plan), platforms)?;
-    let why = |platform: Platform| (platform.clone(), setup::nothing_runs(&platform));
-    Ok(refused.into_iter().map(why).collect())
+    let unsupported =
+        setup::unsupported_platforms(engine, &workspace.root, first_image(plan), platforms)?;
+    let why = |platform: Platform| (platform.clone(), setup::cannot_run(&platform));
+    Ok(unsupported.into_iter().map(why).collect())
 }
 
-/// Fails at once if a requested platform is among the `refused`.
-fn runnable(refused: &BTreeMap<Platform, UserError>, plan: &Plan) -> anyhow::Result<()> {
-    let Some(error) = refused.values().next() else { return Ok(()) };
+/// Fails at once if a requested platform is among the `unsupported`.
+fn runnable(unsupported: &BTreeMap<Platform, UserError>, plan: &Plan) -> anyhow::Result<()> {
+    let Some(error) = unsupported.values().next() else { return Ok(()) };
     let mut others: Vec<_> = plan.jobs.iter().map(|job| job.platform.to_string()).collect();
-    others.retain(|platform| !refused.keys().any(|refused| refused.to_string() == *platform));
+    others.retain(|platform| {
+        !unsupported.keys().any(|unsupported| unsupported.to_string() == *platform)
+    });
     others.dedup();
     let mut error = error.clone();
     if let (Some(hint), false) = (&mut error.hint, others.is_empty()) {

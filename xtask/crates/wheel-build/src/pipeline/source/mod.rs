@@ -27,7 +27,7 @@ use wheel_audit::{UserError, digest};
 
 use self::disk::{Disk, exists};
 use self::facts::{Status, Tree};
-use self::own::Own;
+use self::own::ToolFiles;
 use self::pack::pack;
 pub(crate) use self::python::check_requires_python;
 pub(crate) use self::selection::{Reason, Selection};
@@ -169,7 +169,7 @@ pub(crate) fn select(exec: &Exec, root: &Utf8Path, source: &LocalSource) -> io::
     tree.is_archive = folder.join(&source.package).join("PKG-INFO").is_file();
     tree.entries.sort_by(|a, b| a.path.cmp(&b.path));
     tree.entries.dedup_by(|a, b| a.path == b.path);
-    let files = selection::select(tree, source, &Own::of(root, folder)?);
+    let files = selection::select(tree, source, &ToolFiles::of(root, folder)?);
     let problem = problem(exec, folder, source, &files)?;
     Ok(Selected { files, problem })
 }

@@ -24,7 +24,7 @@ const CARGO_FILES: [&str; 4] = ["Cargo.toml", "Cargo.lock", "clippy.toml", "rust
 
 /// The tool's own files.
 #[derive(Debug, Default)]
-pub(super) struct Own {
+pub(super) struct ToolFiles {
     /// Path of the packed folder in the workspace.
     prefix: PathBuf,
     /// Files and folders of the tool, relative to the workspace root.
@@ -33,7 +33,7 @@ pub(super) struct Own {
     output: BTreeSet<PathBuf>,
 }
 
-impl Own {
+impl ToolFiles {
     /// The tool's files in the workspace `root`; `tree` is the packed folder.
     ///
     /// # Errors

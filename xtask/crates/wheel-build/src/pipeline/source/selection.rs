@@ -6,7 +6,7 @@ use glob::MatchOptions;
 use serde::Serialize;
 
 use super::facts::{Content, Entry, Kind, Mark, Object, Repository, Status, Tree};
-use super::own::Own;
+use super::own::ToolFiles;
 use crate::config::{LocalSource, PathPattern};
 
 /// `*` matches within one folder.
@@ -146,7 +146,7 @@ impl Selection {
 }
 
 /// Decides for each file of `tree` whether it is part of `source`.
-pub(super) fn select(tree: Tree, source: &LocalSource, own: &Own) -> Selection {
+pub(super) fn select(tree: Tree, source: &LocalSource, own: &ToolFiles) -> Selection {
     let rules = Rules { tree: &tree, source, own };
     let is_file = |entry: &&Entry| entry.kind != Kind::Submodule { is_checked_out: true };
     let files: Vec<Decision> =
@@ -191,7 +191,7 @@ pub(super) fn matches(patterns: &[PathPattern], path: &Path) -> bool {
 struct Rules<'a> {
     tree: &'a Tree,
     source: &'a LocalSource,
-    own: &'a Own,
+    own: &'a ToolFiles,
 }
 
 impl Rules<'_> {

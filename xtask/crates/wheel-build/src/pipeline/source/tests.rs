@@ -137,15 +137,15 @@ fn an_interpreter_that_the_package_excludes_is_rejected_with_its_text() {
     fs_err::write(root.join("pyproject.toml"), text).unwrap();
     check(&["cp310", "cp313t", "pp311"]).unwrap();
     for id in ["cp39", "cp314"] {
-        let refused = check(&["cp311", id]).unwrap_err();
-        assert!(refused.message.contains(&format!("`{id}`")), "{refused}");
-        assert!(refused.message.contains(">=3.10.2,<3.14") && refused.hint.is_some(), "{refused}");
+        let error = check(&["cp311", id]).unwrap_err();
+        assert!(error.message.contains(&format!("`{id}`")), "{error}");
+        assert!(error.message.contains(">=3.10.2,<3.14") && error.hint.is_some(), "{error}");
     }
     fs_err::remove_file(root.join("pyproject.toml")).unwrap();
     let options = "[metadata]\npython_requires = >=3.99\n[options]\npython_requires = >=3.12\n";
     fs_err::write(root.join("setup.cfg"), options).unwrap();
-    let refused = check(&["cp311"]).unwrap_err().to_string();
-    assert!(refused.contains("`python_requires` in its setup.cfg is `>=3.12`"), "{refused}");
+    let error = check(&["cp311"]).unwrap_err().to_string();
+    assert!(error.contains("`python_requires` in its setup.cfg is `>=3.12`"), "{error}");
     check(&["cp312"]).unwrap();
     // Only setuptools reads it, and only without `[project]`.
     for other in
@@ -259,12 +259,12 @@ fn the_commit_determines_modes_if_the_file_system_has_none() {
 #[test]
 fn a_filter_of_the_repository_does_not_run() {
     let (_dir, tree) = committed(&["a.py", ".gitattributes", "b.py"]);
-    write(&tree, ".gitattributes", "*.py filter=strange\n");
+    write(&tree, ".gitattributes", "*.py filter=custom\n");
     commit(&tree);
     for (name, value) in
         [("clean", "touch ran; cat"), ("process", "touch ran"), ("required", "true")]
     {
-        git(&tree, &["config", &format!("filter.strange.{name}"), value]);
+        git(&tree, &["config", &format!("filter.custom.{name}"), value]);
     }
     write(&tree, "a.py", "b.py");
     assert_eq!(reasons(&tree)["a.py"], Reason::Changed);

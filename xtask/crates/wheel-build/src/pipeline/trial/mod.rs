@@ -111,7 +111,7 @@ impl TrialRun<'_> {
         let (context, output) = self.folders(place, platform);
         files::remove_folder(&output)?;
         fs_err::create_dir_all(&output)?;
-        lay_out(&context, &predicted)?;
+        copy_wheels(&context, &predicted)?;
         let bake = self.call(place, platform, &base, &predicted, (&context, &output));
         let log = self.work.join("logs").join(format!("{title}-try.log"));
         watch.stage(&title, Stage::Try);
@@ -129,7 +129,7 @@ impl TrialRun<'_> {
         }
         let trial = |(index, (wheel, cell)): (usize, &(&Wheel, Cell))| {
             let observed = report.wheels.get(&index.to_string()).cloned();
-            let observed = observed.ok_or_else(|| refused("a wheel is missing"))?;
+            let observed = observed.ok_or_else(|| rejected("a wheel is missing"))?;
             let observed = observed.on_promised(is_promised);
             let agreement = observed.agreement(cell);
             let result = Some(observed.as_str());
@@ -224,7 +224,7 @@ fn predictions<'a>(
 }
 
 /// Copies each wheel into its own folder: two wheels may have the same name.
-fn lay_out(context: &Utf8Path, wheels: &[(&Wheel, Cell)]) -> Result<(), PipelineError> {
+fn copy_wheels(context: &Utf8Path, wheels: &[(&Wheel, Cell)]) -> Result<(), PipelineError> {
     files::remove_folder(context)?;
     for (index, (wheel, _)) in wheels.iter().enumerate() {
         let folder = context.join(index.to_string());
@@ -279,14 +279,14 @@ fn untried(place: &Place, wheel: &Wheel, predicted: &Cell) -> Trial {
 fn report(output: &Utf8Path) -> Result<SystemReport, PipelineError> {
     let text = export::report(output, "try.json")?;
     let report: Result<SystemReport, _> = serde_json::from_slice(&text);
-    let report = report.map_err(|error| refused(&error.to_string()))?;
+    let report = report.map_err(|error| rejected(&error.to_string()))?;
     if report.schema_version != SCHEMA_VERSION {
-        return Err(refused("it has another version"));
+        return Err(rejected("unknown schema version"));
     }
     Ok(report)
 }
 
-fn refused(reason: &str) -> PipelineError {
+fn rejected(reason: &str) -> PipelineError {
     let message = format!("the report of `try` is invalid: {}", shown(reason));
     PipelineError::Wrong(
         UserError::new(message).hint("see the log for the output of the container"),

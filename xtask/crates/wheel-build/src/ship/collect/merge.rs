@@ -105,7 +105,7 @@ impl Folder {
     }
 
     /// Interpreters of `builds` for which the folder has a wheel with another name.
-    fn rivals<'a>(
+    fn other_wheels<'a>(
         &'a self,
         name: &'a str,
         builds: &'a [WheelBuild],
@@ -122,8 +122,8 @@ impl Folder {
 const METADATA: [&str; 4] = ["audit.json", "build-info.json", "build-info.txt", "SHA256SUMS"];
 const OTHER_BYTES: &str = "build each target, platform and interpreter on one machine, or omit one \
                            of the folders";
-const OWN: &str = "use `--replace` to replace the wheel in `dist/`";
-const STRANGE: &str = "collect a `dist/` exactly as `cargo xtask wheels` wrote it";
+const REPLACE: &str = "use `--replace` to replace the wheel in `dist/`";
+const INVALID_DIST: &str = "collect a `dist/` exactly as `cargo xtask wheels` wrote it";
 
 /// Merges the folders of `sources`.
 ///
@@ -138,7 +138,7 @@ pub(super) fn merge(
     for (index, source) in sources.iter().enumerate() {
         for entry in &source.manifest.files {
             match placed(entry).and_then(|place| known(config, entry).map(|()| place)) {
-                Err(reason) => conflicts.push(Conflict::new(&entry.path, reason, STRANGE)),
+                Err(reason) => conflicts.push(Conflict::new(&entry.path, reason, INVALID_DIST)),
                 Ok((folder, name)) => {
                     let folder = folders.entry(folder.to_owned()).or_default();
                     match &entry.kind {
@@ -254,7 +254,7 @@ fn take(
         shown(sources.get(index).map_or("", |source| source.folder.as_str())).to_string()
     };
     // Check a known wheel as well: this source may have it for more interpreters.
-    for (interpreter, other) in folder.rivals(name, entry.builds()) {
+    for (interpreter, other) in folder.other_wheels(name, entry.builds()) {
         let message = format!(
             "for {interpreter}, `{}` has this wheel and `{}` has `{}`",
             place(index),
@@ -328,9 +328,9 @@ pub(super) fn against_own(
     for (name, folder) in folders.iter_mut() {
         let wheels = own.folder(name).filter(|entry| !entry.builds().is_empty());
         for entry in wheels {
-            match one_own(folder, entry) {
+            match merge_own_wheel(folder, entry) {
                 Some(message) if !replace => {
-                    conflicts.push(Conflict::new(&entry.path, message, OWN));
+                    conflicts.push(Conflict::new(&entry.path, message, REPLACE));
                 }
                 _ => {}
             }
@@ -340,7 +340,7 @@ pub(super) fn against_own(
 }
 
 /// Compares one wheel of this machine. Returns a reason if it must be replaced.
-fn one_own(folder: &mut Folder, own: &Entry) -> Option<String> {
+fn merge_own_wheel(folder: &mut Folder, own: &Entry) -> Option<String> {
     let name = own.path.rsplit('/').next().unwrap_or_default().to_owned();
     if let Some(incoming) = folder.wheels.get_mut(&name) {
         if incoming.entry.sha256 != own.sha256 {
@@ -348,25 +348,25 @@ fn one_own(folder: &mut Folder, own: &Entry) -> Option<String> {
             return Some("`dist/` already has it with other bytes".to_owned());
         }
         let mut joined = own.clone();
-        let rivals: BTreeMap<String, String> = folder
-            .rivals(&name, own.builds())
+        let other_wheels: BTreeMap<String, String> = folder
+            .other_wheels(&name, own.builds())
             .map(|(interpreter, other)| (interpreter.to_owned(), other.entry.path.clone()))
             .collect();
         if let Kind::Wheel { builds, .. } = &mut joined.kind {
-            builds.retain(|build| !rivals.contains_key(&build.interpreter));
+            builds.retain(|build| !other_wheels.contains_key(&build.interpreter));
         }
         let incoming = folder.wheels.get_mut(&name)?;
         let is_more = join_builds(&mut joined, incoming.entry.builds());
         incoming.entry = joined;
         incoming.state = if is_more { State::Replaced } else { State::Same };
         folder.index(&name);
-        for path in rivals.values() {
+        for path in other_wheels.values() {
             let file = path.rsplit('/').next().unwrap_or_default();
             if let Some(wheel) = folder.wheels.get_mut(file) {
                 wheel.state = State::Replaced;
             }
         }
-        let (interpreter, other) = rivals.first_key_value()?;
+        let (interpreter, other) = other_wheels.first_key_value()?;
         return Some(format!("`dist/` has it for {interpreter}, and `{other}` replaces it"));
     }
     let interpreters: BTreeSet<&str> =
