@@ -43,10 +43,8 @@ struct Cli<Own: Subcommand> {
     /// Use the configuration `wheels-NAME.toml` and the output folder `dist-NAME/` [default: wheels.toml]
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<ConfigFile>,
-    /// Color.
     #[command(flatten)]
     color: wheel_audit::cli::ColorArgs,
-    /// The subcommand.
     #[command(subcommand)]
     command: Command<Own>,
 }
@@ -75,7 +73,7 @@ enum Command<Own: Subcommand> {
     Reproduce(commands::reproduce::ReproduceArgs),
     /// List the jobs of a build and their settings
     Plan(commands::plan::PlanArgs),
-    /// Report the C library that files require, and the symbols that require it
+    /// Report the C library that files require, and why
     CheckGlibc(wheel_audit::cli::CheckGlibcArgs),
     /// Check wheels: archive, metadata, tags, ABI, libraries, machine code
     Verify(commands::verify::VerifyArgs),
@@ -136,7 +134,7 @@ enum Command<Own: Subcommand> {
     Completions(commands::reference::CompletionsArgs),
     /// Write a man page for each command
     Man(commands::reference::ManArgs),
-    /// Print settings that builds inherit from this machine, for a pasted `--dry-run`
+    /// Print secrets of this machine for a pasted `--dry-run`
     #[command(hide = true)]
     HostSettings(commands::host_settings::HostSettingsArgs),
 }

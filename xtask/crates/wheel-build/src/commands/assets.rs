@@ -7,10 +7,8 @@ use wheel_audit::report;
 use super::Workspace;
 use crate::assets::{self, OVERRIDES};
 
-/// Arguments of `assets`.
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct AssetsArgs {
-    /// Subcommand of `assets`.
     #[command(subcommand)]
     pub(crate) action: AssetsAction,
 }

@@ -19,7 +19,6 @@ use crate::plan::{self, Plan};
 use crate::store::Lock;
 use wheel_audit::report;
 
-/// Arguments of `base-image`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct BaseImageArgs {
     #[command(subcommand)]
@@ -53,7 +52,6 @@ struct MakeArgs {
     /// Choose how to obtain base images
     #[arg(long, value_enum, default_value_t)]
     base: BasePolicy,
-    /// Engine and its caches.
     #[command(flatten)]
     engine: BuildArgs,
     /// Report as JSON on stdout
@@ -69,7 +67,6 @@ struct PushArgs {
     /// Push to this repository, e.g. `registry.example/wheels-base` [default: `repository` in `[base-image]`]
     #[arg(long, value_name = "REGISTRY/NAME", value_parser = repository)]
     to: Option<String>,
-    /// What to build.
     #[command(flatten)]
     make: MakeArgs,
 }
@@ -79,7 +76,6 @@ struct ListArgs {
     /// Report as JSON on stdout
     #[arg(long)]
     json: bool,
-    /// Engine that has the images.
     #[command(flatten)]
     engine: EngineArgs,
 }

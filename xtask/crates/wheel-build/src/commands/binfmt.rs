@@ -13,10 +13,8 @@ use crate::engine::doctor::{Facts, Machine};
 use crate::exec::Exec;
 use wheel_audit::{UserError, report};
 
-/// Arguments of `cargo xtask binfmt`.
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct BinfmtArgs {
-    /// Subcommand of `binfmt`.
     #[command(subcommand)]
     pub command: BinfmtCommand,
 }

@@ -12,7 +12,6 @@ use crate::plan;
 use crate::store::Lock;
 use wheel_audit::report;
 
-/// Arguments of `build-info`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct BuildInfoArgs {
     /// Base images or target names, and platforms, e.g. `debian:12 linux/arm64` [default platform: this machine's]
@@ -24,7 +23,6 @@ pub(crate) struct BuildInfoArgs {
     /// Choose how to obtain base images
     #[arg(long, value_enum, default_value_t)]
     pub base: crate::engine::base::BasePolicy,
-    /// Engine and its caches.
     #[command(flatten)]
     pub engine: BuildArgs,
 }

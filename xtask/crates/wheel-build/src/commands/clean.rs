@@ -40,7 +40,6 @@ const FOLDERS: [&str; 17] = [
     "try",
 ];
 
-/// Arguments of `clean`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct CleanArgs {
     /// Remove the files of `dist/` that its manifest lists
@@ -61,7 +60,6 @@ pub(crate) struct CleanArgs {
     /// Print what would be removed without removing it
     #[arg(long)]
     pub dry_run: bool,
-    /// Engine to clean.
     #[command(flatten)]
     pub engine: EngineArgs,
 }

@@ -20,7 +20,6 @@ use wheel_audit::audit::{self, Expectations, Inputs, Report, Verdict};
 use wheel_audit::report::{self, Annotation};
 use wheel_audit::text::shown;
 
-/// Arguments of `collect`.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub(crate) struct CollectArgs {
     /// `dist/` folders, or folders that directly contain several of them

@@ -8,7 +8,6 @@ use crate::engine::doctor::{self, Diagnosis, Item, Machine, State};
 use crate::exec::Exec;
 use wheel_audit::report;
 
-/// Arguments of `cargo xtask doctor`.
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct DoctorArgs {
     /// Report as JSON on stdout

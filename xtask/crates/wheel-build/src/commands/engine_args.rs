@@ -35,7 +35,6 @@ pub(crate) struct EngineArgs {
 /// Selects the settings and caches of a build. Each option overrides `[engine]` and `[cache]` of wheels.toml.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub(crate) struct BuildArgs {
-    /// Engine.
     #[command(flatten)]
     pub engine: EngineArgs,
     /// Network of build steps [default: the engine's own]

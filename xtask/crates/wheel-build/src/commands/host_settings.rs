@@ -9,7 +9,6 @@ use crate::engine::host::{HostSettings, ThisHost};
 use crate::exec::{Exec, Step};
 use wheel_audit::report;
 
-/// Arguments of `host-settings`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct HostSettingsArgs {
     /// Secret to print: `ca`, `settings`, `netrc`, `cargo_config`, `apt_conf` or `apt_auth`

@@ -14,7 +14,6 @@ use crate::store::Store;
 use wheel_audit::audit::{self, Expectations, Inputs, Settings, Verdict};
 use wheel_audit::report;
 
-/// Arguments of `index`.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub(crate) struct IndexArgs {
     /// Empty, new, or filled by an earlier `index` with the same files

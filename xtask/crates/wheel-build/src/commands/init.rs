@@ -11,7 +11,6 @@ use super::{FINDINGS, Workspace};
 use crate::exec::Exec;
 use crate::init::{self, Change, Planned, Request, State, Tool};
 
-/// Arguments of `init`.
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct InitArgs {
     /// Repository of the package [default with `--check` and `--upgrade`: this repository]

@@ -11,7 +11,6 @@ use crate::ship::release::{download_step, last};
 use wheel_audit::UserError;
 use wheel_audit::report;
 
-/// Arguments of `last-release`.
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct LastReleaseArgs {
     /// Folder for the wheels and the manifest

@@ -25,7 +25,6 @@ use crate::pipeline::RunReport;
 /// `--upgrade` without a name.
 const ALL: &str = "";
 
-/// Arguments of `lock`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct LockArgs {
     /// What to lock; without targets, everything in wheels.toml.
@@ -53,7 +52,6 @@ pub(crate) struct LockArgs {
     /// Compile and install packages for foreign platforms under emulation
     #[arg(long)]
     no_accelerate: bool,
-    /// Engine and its caches.
     #[command(flatten)]
     engine: BuildArgs,
     /// Show the output of build steps

@@ -8,7 +8,6 @@ use crate::plan::{self, MatrixEntry};
 use crate::ship::missing;
 use wheel_audit::report;
 
-/// Arguments of `matrix`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct MatrixArgs {
     /// Targets and platforms, as for `wheels` [default: those of `[ci]` in wheels.toml]

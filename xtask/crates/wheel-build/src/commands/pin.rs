@@ -23,7 +23,6 @@ use wheel_audit::report;
 /// Version of the JSON report.
 const SCHEMA_VERSION: u32 = 1;
 
-/// Arguments of `pin`.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub(crate) struct PinArgs {
     /// Targets and platforms, as for `wheels` [default: all of wheels.toml]

@@ -11,7 +11,6 @@ use crate::plan::{self, Job, Plan};
 use crate::store::Lock;
 use wheel_audit::report;
 
-/// Arguments of `plan`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct PlanArgs {
     /// What to show; without targets, everything in wheels.toml.

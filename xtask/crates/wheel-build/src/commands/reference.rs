@@ -12,7 +12,6 @@ const PROGRAM: &str = "cargo-xtask";
 /// Forwards completions of `cargo xtask` to those of `cargo-xtask`. Zsh does so by itself.
 const CARGO_BASH: &str = include_str!("cargo.bash");
 
-/// Arguments of `completions`.
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct CompletionsArgs {
     /// Shell to complete for
@@ -20,7 +19,6 @@ pub(crate) struct CompletionsArgs {
     pub(crate) shell: Shell,
 }
 
-/// Arguments of `man`.
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct ManArgs {
     /// Folder for the pages; created if missing

@@ -21,7 +21,6 @@ use wheel_audit::dist::{MANIFEST, documents_of};
 use wheel_audit::files::{self, remove_folder};
 use wheel_audit::report;
 
-/// Arguments of `release-notes`.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub(crate) struct NotesArgs {
     /// Git reference, as for `release`. If its tag does not match the wheels' version, the notes state that nothing
@@ -30,7 +29,6 @@ pub(crate) struct NotesArgs {
     pub reference: Option<String>,
 }
 
-/// Arguments of `release`.
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct ReleaseArgs {
     /// Git reference: `refs/tags/v1.0`, or `refs/heads/main` for a rolling pre-release

@@ -20,10 +20,8 @@ const HEAD: [&str; 6] = ["target", "platform", "python", "time", "verdict", "sha
 /// Maximum number of differences that the text report lists for each wheel.
 const MAX_LISTED: usize = 20;
 
-/// Arguments of `reproduce`.
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct ReproduceArgs {
-    /// What to build.
     #[command(flatten)]
     pub selection: Selection,
     /// Compare with this wheel, or with the wheels in this folder, instead of a second build
@@ -38,7 +36,6 @@ pub(crate) struct ReproduceArgs {
     /// Compile for foreign platforms under emulation, so that the second build can vary everything there as well
     #[arg(long)]
     pub no_accelerate: bool,
-    /// Engine and its caches.
     #[command(flatten)]
     pub engine: BuildArgs,
     /// Show the output of build steps

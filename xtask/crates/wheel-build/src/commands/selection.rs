@@ -11,7 +11,7 @@ use crate::plan::{self, Plan, Request};
 /// Words and options that select jobs.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub(crate) struct Selection {
-    /// Base images or target names, and platforms, e.g. `debian:12 linux/amd64` [default platform: this machine's]
+    /// Base images or target names, and platforms, e.g. `debian:12 linux/amd64` [default platforms: all of the target]
     #[arg(value_name = "TARGET|PLATFORM")]
     pub words: Vec<String>,
     /// Select every target of wheels.toml; skip platforms that this machine cannot run and report them at the end

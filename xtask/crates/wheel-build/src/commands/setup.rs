@@ -16,7 +16,6 @@ use crate::engine::{Engine, EngineError, bootstrap};
 use crate::exec::{Exec, ExecError, Step, interrupt};
 use wheel_audit::report;
 
-/// Arguments of `cargo xtask setup`.
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct SetupArgs {
     /// Targets to prepare this machine for [default: all of wheels.toml]

@@ -22,7 +22,6 @@ use crate::plan::{self, Job};
 use crate::store::{Lock, Store};
 use wheel_audit::report;
 
-/// Arguments of `shell`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct ShellArgs {
     /// Base image or target name, and a platform, e.g. `debian:12 linux/arm64` [default platform: this machine's]
@@ -37,7 +36,6 @@ pub(crate) struct ShellArgs {
     /// Choose how to obtain base images
     #[arg(long, value_enum, default_value_t)]
     pub base: BasePolicy,
-    /// Engine and its caches.
     #[command(flatten)]
     pub engine: BuildArgs,
     /// Run this command instead of a shell

@@ -13,7 +13,6 @@ use wheel_audit::UserError;
 use wheel_audit::report;
 use wheel_audit::text::shown;
 
-/// Arguments of `source`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct SourceArgs {
     /// List each file with the reason why it is included or excluded

@@ -26,7 +26,6 @@ use crate::store::Lock;
 const NO_CONFIG: &str = "[source]\npath = \".\"\n[build]\npythons = [\"cp313\"]\n[[target]]\nname = \"debian12\"\nimage = \"debian:12\"\nfamily = \
                          \"apt\"\nplatforms = [\"linux/amd64\"]\n";
 
-/// Arguments of `try`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct TryArgs {
     /// Wheels or folders of wheels
@@ -39,7 +38,6 @@ pub(crate) struct TryArgs {
     /// Choose how to obtain base images
     #[arg(long, value_enum, default_value_t)]
     base: BasePolicy,
-    /// Engine that runs the systems.
     #[command(flatten)]
     engine: BuildArgs,
     /// Report as JSON on stdout

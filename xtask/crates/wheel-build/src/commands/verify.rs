@@ -11,11 +11,9 @@ use super::{Workspace, own_config, requested_inputs};
 use crate::config::ConfigFile;
 use crate::pipeline;
 
-/// Arguments of `verify`.
 #[derive(Debug, Clone, clap::Args)]
 #[group(skip)]
 pub(crate) struct VerifyArgs {
-    /// Paths and checks.
     #[command(flatten)]
     pub(crate) verify: cli::VerifyArgs,
     /// Verify only these folders of `dist/`, e.g. `debian12-amd64`

@@ -11,10 +11,8 @@ use crate::ship::workflow::{Tool, github, gitlab};
 use wheel_audit::UserError;
 use wheel_audit::report;
 
-/// Arguments of `workflow`.
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct WorkflowArgs {
-    /// Subcommand of `workflow`.
     #[command(subcommand)]
     pub action: WorkflowAction,
 }

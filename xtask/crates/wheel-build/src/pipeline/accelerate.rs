@@ -75,7 +75,6 @@ impl Accelerate {
 /// How to obtain the native image of a target.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct NativeImage<'a> {
-    /// Engine.
     pub(super) engine: &'a Engine,
     /// Option and native platform.
     pub(super) accelerate: &'a Accelerate,

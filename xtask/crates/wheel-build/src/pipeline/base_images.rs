@@ -26,11 +26,8 @@ use wheel_audit::isa;
 
 /// Increased when the meaning of a key changes.
 const SCHEMA: u32 = 1;
-/// Dockerfile, relative to the build context.
 const DOCKERFILE: &str = "docker/Dockerfile.wheels";
-/// Stage that is kept.
 const STAGE: &str = "interpreter";
-/// Target in the bake file.
 const BAKE_TARGET: &str = "base-image";
 /// Arguments that select the source of a base image or the speed of a build. They do not affect the interpreter.
 const IGNORED_ARGS: [&str; 8] = [
@@ -133,9 +130,7 @@ pub(super) fn at_hand(ctx: &Context<'_>, job: &Job, base: &BaseImage) -> Option<
 /// What `base-image build` and `push` do.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct BaseImageRun<'a> {
-    /// Configuration.
     pub config: &'a Config,
-    /// Engine.
     pub engine: &'a Engine,
     /// xtask's work folder, `target/xtask`.
     pub work: &'a Utf8Path,
@@ -152,15 +147,11 @@ pub(crate) struct BaseImageRun<'a> {
 /// A base image that was built or already existed.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct BaseImageResult {
-    /// Name of the target.
     pub target: String,
     /// Platform, e.g. `linux/amd64`.
     pub platform: String,
-    /// Interpreter tag.
     pub interpreter: String,
-    /// Its reference.
     pub reference: String,
-    /// Its digest.
     pub digest: String,
     /// Its parent image.
     pub base: String,

@@ -17,7 +17,6 @@ const MAX_FACT: usize = 200;
 pub(crate) struct BuildInfo {
     /// Version of this format.
     pub schema_version: u32,
-    /// Name of the target.
     pub target: String,
     /// Platform, e.g. `linux/amd64`.
     pub platform: String,
@@ -32,11 +31,9 @@ pub(crate) struct BuildInfo {
 /// The recipe that built a wheel, and why.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Recipe {
-    /// Name of the recipe.
     pub name: String,
     /// `source` for the source's own justfile, `bundled` for the tool's.
     pub justfile: String,
-    /// Reason for the choice.
     pub reason: String,
     /// The source's own justfile, or `none`.
     pub source_justfile: String,
@@ -48,14 +45,11 @@ pub(crate) struct Recipe {
 /// A file or crate from a fetch step.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Requirement {
-    /// Name of the project.
     pub name: String,
-    /// Its version.
     pub version: String,
     /// Name of the file; `None` for a crate.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file: Option<String>,
-    /// Hash of the file.
     pub sha256: String,
     /// Its URL, unless that contains credentials.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -21,13 +21,9 @@ use wheel_audit::audit::Settings;
 /// State that all jobs of a run share.
 #[derive(Debug)]
 pub(crate) struct Context<'a> {
-    /// Configuration.
     pub config: &'a Config,
-    /// Settings of the audit.
     pub settings: Settings,
-    /// Engine.
     pub engine: &'a Engine,
-    /// `dist/`.
     pub store: &'a Store,
     /// Serializes commits.
     pub committing: Mutex<()>,
@@ -76,7 +72,6 @@ impl LockUse<'_> {
 /// Why a job produced no wheel.
 #[derive(Debug, Error)]
 pub(crate) enum PipelineError {
-    /// The engine failed.
     #[error(transparent)]
     Engine(#[from] EngineError),
     /// `dist/` cannot be written.
@@ -91,43 +86,19 @@ pub(crate) enum PipelineError {
     /// The audit reported errors.
     #[error("the audit rejected `{file}`:\n{findings}")]
     Audit {
-        /// File name of the wheel.
         file: String,
         /// The errors, one on each line.
         findings: String,
     },
     /// The published wheel for the comparison could not be fetched.
     #[error("could not fetch the published wheel to compare `{file}` with: {source}")]
-    Like {
-        /// File name of the wheel.
-        file: String,
-        /// Error of the engine.
-        source: EngineError,
-    },
-    /// auditwheel failed.
+    Like { file: String, source: EngineError },
     #[error("the repair of `{file}` failed: {source}")]
-    Repair {
-        /// File name of the wheel.
-        file: String,
-        /// Error of the engine.
-        source: EngineError,
-    },
-    /// The smoke test failed.
+    Repair { file: String, source: EngineError },
     #[error("the smoke test of `{file}` failed: {source}")]
-    Smoke {
-        /// File name of the wheel.
-        file: String,
-        /// Error of the engine.
-        source: EngineError,
-    },
-    /// The package tests failed.
+    Smoke { file: String, source: EngineError },
     #[error("the package tests of `{file}` failed: {source}")]
-    Tests {
-        /// File name of the wheel.
-        file: String,
-        /// Error of the engine.
-        source: EngineError,
-    },
+    Tests { file: String, source: EngineError },
 }
 
 impl PipelineError {

@@ -19,9 +19,7 @@ use wheel_audit::files;
 /// Target, platform and base image policy.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Place<'a> {
-    /// Target.
     pub target: &'a Target,
-    /// Platform.
     pub platform: &'a Platform,
     /// How to obtain its base image.
     pub base_policy: BasePolicy,

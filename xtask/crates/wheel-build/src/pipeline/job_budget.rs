@@ -14,7 +14,6 @@ const TENTHS: u64 = 8;
 /// Limits of concurrent work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct JobBudget {
-    /// Number of jobs.
     pub jobs: usize,
     /// Total memory of concurrent jobs, in bytes.
     pub memory: u64,

@@ -138,7 +138,6 @@ pub(crate) struct JobReport {
     pub target: String,
     /// Platform in the engine's words.
     pub platform: String,
-    /// Interpreter tag.
     pub interpreter: String,
     /// Wall time in seconds; what a wait for the base image took is not in it.
     pub seconds: f64,

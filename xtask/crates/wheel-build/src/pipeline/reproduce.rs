@@ -61,7 +61,6 @@ pub(crate) enum Against {
 pub(crate) enum Verdict {
     /// The wheels are identical.
     Identical {
-        /// Name of the file.
         file: String,
         /// Its SHA-256.
         sha256: String,
@@ -81,11 +80,9 @@ pub(crate) enum Verdict {
 /// One job of the report.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Reproduction {
-    /// Name of the target.
     pub target: String,
     /// Platform, e.g. `linux/amd64`.
     pub platform: String,
-    /// Interpreter tag.
     pub interpreter: String,
     /// Wall time in seconds.
     pub seconds: f64,

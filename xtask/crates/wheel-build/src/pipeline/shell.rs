@@ -34,9 +34,7 @@ const NO_SECRETS: u8 = 120;
 /// Inputs of a shell.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Place<'a> {
-    /// Configuration.
     pub config: &'a Config,
-    /// Engine.
     pub engine: &'a Engine,
     /// Source of the package.
     pub source: &'a PreparedSource,

@@ -25,7 +25,6 @@ use crate::engine::base::BaseImage;
 use crate::live::Watch;
 use crate::plan::Job;
 
-/// A wheel to test.
 pub(super) struct Tested<'a> {
     /// Its path, under its final name.
     pub(super) path: &'a Utf8Path,
@@ -40,7 +39,6 @@ pub(super) struct Tested<'a> {
 /// Report of the test container.
 #[derive(Default)]
 pub(super) struct Reported {
-    /// Its interpreter.
     pub(super) interpreter: Option<serde_json::Value>,
     /// Files that were fetched for the smoke test and the package tests.
     requirements: Vec<(&'static str, Vec<Requirement>)>,

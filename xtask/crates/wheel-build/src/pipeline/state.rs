@@ -5,7 +5,6 @@ use serde::{Deserialize, Serialize};
 /// A step: a stage of `docker/Dockerfile.wheels` that runs one script.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct State {
-    /// The stage.
     pub stage: &'static str,
     /// Its parent stage. If that is a clean system, the stage whose environment it mounts: a shell has both.
     pub parent: &'static str,
@@ -155,9 +154,7 @@ const fn state(
 pub(crate) struct Failed {
     /// Image of the target, as users type it.
     pub image: String,
-    /// Platform.
     pub platform: String,
-    /// Interpreter tag.
     pub interpreter: String,
     /// The stage whose step failed.
     pub stage: String,

@@ -19,7 +19,6 @@ pub(super) struct Built {
     pub(super) key: String,
     /// Base image of the build.
     pub(super) image: String,
-    /// Its digest.
     pub(super) digest: String,
     /// Origin of the base image.
     pub(super) origin: Origin,
@@ -29,7 +28,6 @@ pub(super) struct Built {
     /// Interpreter that built it, if it was taken from another job.
     #[serde(default)]
     pub(super) by: Option<String>,
-    /// Files with their hashes.
     pub(super) files: Vec<(String, String)>,
 }
 

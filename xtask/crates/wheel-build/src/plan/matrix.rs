@@ -11,7 +11,6 @@ use crate::config::{Config, Platform};
 pub(crate) struct MatrixEntry {
     /// The folder below `dist/`, also part of the names of jobs and artifacts: `debian12-amd64`.
     pub name: String,
-    /// Name of the target.
     pub target: String,
     /// Image reference.
     pub image: String,

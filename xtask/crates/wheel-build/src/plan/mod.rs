@@ -23,11 +23,8 @@ use wheel_audit::wheel::Interpreter;
 /// A wheel to build: a target, a platform, an interpreter.
 #[derive(Debug, Clone)]
 pub(crate) struct Job {
-    /// Target.
     pub target: Target,
-    /// Platform.
     pub platform: Platform,
-    /// Interpreter.
     pub interpreter: Interpreter,
     /// Settings for build, repair and tests.
     pub settings: JobSettings,
@@ -76,7 +73,6 @@ pub(crate) struct Plan {
 pub(crate) struct PlanView {
     /// Version of this format.
     pub schema_version: u32,
-    /// The jobs.
     pub jobs: Vec<JobView>,
 }
 
@@ -85,13 +81,11 @@ pub(crate) struct PlanView {
 pub(crate) struct JobView {
     /// Build identifier: `cp311-debian12_x86_64`.
     pub identifier: String,
-    /// Name of the target.
     pub target: String,
     /// Image reference.
     pub image: String,
     /// Platform, e.g. `linux/amd64`.
     pub platform: String,
-    /// Interpreter tag.
     pub interpreter: String,
     /// Folder below `dist/`.
     pub folder: String,

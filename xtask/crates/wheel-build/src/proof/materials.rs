@@ -15,7 +15,6 @@ pub(super) struct Material {
     pub(super) role: Role,
     /// Its name, or that of its file.
     pub(super) name: String,
-    /// Its version.
     pub(super) version: Option<String>,
     /// Its package URL.
     pub(super) purl: Option<String>,

@@ -19,7 +19,6 @@ use wheel_audit::report;
 /// Facts about a wheel and its build.
 #[derive(Debug, Clone)]
 pub(crate) struct Facts<'a> {
-    /// File name of the wheel.
     pub file: &'a str,
     /// SHA-256 of its bytes.
     pub sha256: &'a str,
@@ -29,7 +28,6 @@ pub(crate) struct Facts<'a> {
     pub members: BTreeMap<&'a str, String>,
     /// Libraries of the system that it loads.
     pub needed: Vec<&'a str>,
-    /// Name of the target.
     pub target: &'a str,
     /// Platform, e.g. `linux/amd64`.
     pub platform: &'a str,

@@ -11,11 +11,9 @@ use wheel_audit::wheel::Interpreter;
 /// Interpreters without a wheel; a release requires all of their wheels or none.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Missing {
-    /// Name of the target.
     pub target: String,
     /// Platform, e.g. `linux/amd64`.
     pub platform: String,
-    /// The interpreters without a wheel.
     pub interpreters: Vec<String>,
     /// Whether a release requires the wheels (`[ci] required`).
     pub required: bool,

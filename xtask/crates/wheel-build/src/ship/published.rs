@@ -22,9 +22,7 @@ pub(crate) struct Wheel {
     pub entry: Entry,
     /// Its parsed file name.
     pub name: WheelName,
-    /// Name of the target.
     pub target: String,
-    /// Platform.
     pub platform: Platform,
     /// C library of the target, if wheels.toml names it.
     pub libc: Option<Libc>,
@@ -36,7 +34,6 @@ impl Wheel {
         self.entry.path.rsplit('/').next().unwrap_or_default()
     }
 
-    /// Its folder.
     pub(crate) fn folder(&self) -> &str {
         self.entry.path.split('/').next().unwrap_or_default()
     }
@@ -145,12 +142,7 @@ fn wheel(config: &Config, entry: &Entry, target: &str, platform: &str) -> Option
 #[derive(Debug, Clone)]
 pub(crate) enum Content {
     /// A copy of a file with this digest.
-    Copy {
-        /// The file.
-        from: Utf8PathBuf,
-        /// SHA-256.
-        sha256: String,
-    },
+    Copy { from: Utf8PathBuf, sha256: String },
     /// Text.
     Text(String),
 }

@@ -60,7 +60,6 @@ impl Release {
         )))
     }
 
-    /// Tag of the release.
     pub(crate) fn tag(&self) -> &str {
         match self {
             Self::Tag(tag) | Self::Rolling(tag) => tag,

@@ -33,10 +33,8 @@ use crate::store::{Lock, Store};
 use wheel_audit::audit::Settings;
 use wheel_audit::report;
 
-/// Arguments of `wheels`.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub(crate) struct WheelsArgs {
-    /// What to build.
     #[command(flatten)]
     pub selection: Selection,
     /// Print the build identifiers of the selected jobs without building
@@ -81,7 +79,6 @@ pub(crate) struct WheelsArgs {
     /// Compile and install packages for foreign platforms under emulation
     #[arg(long, overrides_with = "accelerate")]
     pub no_accelerate: bool,
-    /// Engine and its caches.
     #[command(flatten)]
     pub engine: BuildArgs,
     /// Fail at once if another run holds the lock of `dist/`

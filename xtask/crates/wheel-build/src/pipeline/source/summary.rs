@@ -70,7 +70,6 @@ pub(crate) struct Note {
     pub is_warning: bool,
     /// Text of the note.
     pub text: String,
-    /// The files and folders.
     pub paths: Vec<String>,
 }
 

@@ -34,18 +34,15 @@ const SCHEMA_VERSION: u32 = 1;
 
 /// A wheel to try.
 pub(crate) struct Wheel {
-    /// Its path.
     pub path: Utf8PathBuf,
     /// Its audit.
     pub audit: Audit,
-    /// Its platform.
     pub platform: Platform,
 }
 
 /// A system to try wheels on.
 #[derive(Debug, Clone)]
 pub(crate) struct Place {
-    /// Its image.
     pub target: Target,
     /// Facts about it for the audit.
     pub distribution: Distribution,
@@ -54,7 +51,6 @@ pub(crate) struct Place {
 /// The result of a wheel on a system.
 #[derive(Debug, Serialize)]
 pub(crate) struct Trial {
-    /// File name of the wheel.
     pub wheel: String,
     /// Name of the system, e.g. `debian12`.
     pub system: String,
@@ -76,9 +72,7 @@ pub(crate) struct Trial {
 
 /// State that all systems of a run share.
 pub(crate) struct TrialRun<'a> {
-    /// Configuration.
     pub config: &'a Config,
-    /// Engine.
     pub engine: &'a Engine,
     /// xtask's work folder.
     pub work: &'a Utf8Path,

@@ -15,7 +15,6 @@ pub(super) struct SystemReport {
     pub(super) wheels: BTreeMap<String, Observed>,
 }
 
-/// Result of a wheel.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
 pub(crate) struct Observed {
     /// Whether an installer accepts its platform tags; `None` if the installer failed.
@@ -30,7 +29,6 @@ pub(crate) struct Observed {
     pub problem: String,
 }
 
-/// Result of a file.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 pub(crate) struct LoadedFile {
     /// Its path in the wheel.

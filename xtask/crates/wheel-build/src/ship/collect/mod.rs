@@ -56,7 +56,6 @@ pub(crate) struct Collection {
 /// A collected `dist/`.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Input {
-    /// Its path.
     pub folder: Utf8PathBuf,
     /// Number of wheels in its manifest.
     pub wheels: usize,
@@ -67,7 +66,6 @@ pub(crate) struct Input {
 pub(crate) struct Collected {
     /// Path relative to `dist/`.
     pub path: String,
-    /// SHA-256.
     pub sha256: String,
     /// Size in bytes.
     pub size: u64,
@@ -94,7 +92,6 @@ pub(crate) struct Collected {
 /// A problem in a collected folder.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Problem {
-    /// The folder.
     pub folder: Utf8PathBuf,
     /// The file in it.
     pub path: String,

@@ -10,7 +10,6 @@ use crate::clone::{BUILD_FILES, CRATE, is_clone};
 use crate::config::{Config, Platform};
 use crate::plan::no_runner;
 
-/// Lock file of the wheels.
 const WHEELS_LOCK: &str = "wheels.lock";
 
 /// How a repository compiles the tool.
