@@ -173,7 +173,11 @@ fn the_images_of_the_engine_are_listed_with_what_they_are_good_for() {
         |tag: &str| format!(r#"echo '{{"Repository":"{repository}","Tag":"{tag}","Size":"1MB"}}'"#);
     w.on("images", &format!("{}; {}", line("cp311-0123"), line(tag)));
     let list = w.run(&["base-image", "list"]).code(0).stdout;
-    let state = |tag: &str| list.lines().find(|line| line.contains(tag)).unwrap().to_owned();
+    // A long row continues on the next line.
+    let state = |tag: &str| {
+        let row: Vec<_> = list.lines().skip_while(|line| !line.contains(tag)).take(2).collect();
+        row.join(" ")
+    };
     assert!(state(tag).ends_with("used by wheels"), "{list}");
     assert!(state("cp311-0123").ends_with("outdated"), "{list}");
 }
