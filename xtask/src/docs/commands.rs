@@ -57,7 +57,8 @@ fn section(command: &Command, level: usize, page: &mut String) {
     let name = command.get_bin_name().unwrap_or_else(|| command.get_name());
     let about = command.get_long_about().or_else(|| command.get_about());
     let about = about.map(ToString::to_string).unwrap_or_default();
-    let _ = writeln!(page, "\n{} {name}\n\n{}\n", "#".repeat(level), sentence(&about));
+    let about: Vec<_> = about.split("\n\n").map(sentence).collect();
+    let _ = writeln!(page, "\n{} {name}\n\n{}\n", "#".repeat(level), about.join("\n\n"));
     let usage = command.clone().render_usage().to_string();
     let usage = usage.trim_start_matches("Usage: ");
     let _ = writeln!(page, "```text\n{usage}\n```");
