@@ -14,7 +14,7 @@ use wheel_audit::report;
 /// The questions of a new user, and the exit statuses.
 const AFTER_HELP: &str = "\
 Common tasks:
-  Adopt the tool         cargo xtask init PATH, in a clone of the tool
+  Adopt the tool         in its clone: cargo xtask init PATH
   Build for one Python   cargo xtask wheels debian:12 --python cp313
   Add a system library   `[build] system_packages` in wheels.toml
   Run package tests      `[test] command` in wheels.toml
@@ -25,7 +25,7 @@ Common tasks:
   Read the logs          target/xtask/logs/
   Debug a failed build   cargo xtask shell --last-failed
   Free the disk          cargo xtask clean --dry-run
-  Upgrade the tool       cargo xtask init PATH --upgrade, in a clone of the tool
+  Upgrade the tool       in its clone: cargo xtask init PATH --upgrade --tool TOOL
 
 Exit status: 0 success, 1 findings or missing wheels, 2 could not run.";
 
