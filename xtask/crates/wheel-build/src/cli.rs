@@ -14,18 +14,18 @@ use wheel_audit::report;
 /// The questions of a new user, and the exit statuses.
 const AFTER_HELP: &str = "\
 Common tasks:
-  Adopt the tool         in its clone: cargo xtask init PATH
-  Build for one Python   cargo xtask wheels debian:12 --python cp313
-  Add a system library   `[build] system_packages` in wheels.toml
-  Run package tests      `[test] command` in wheels.toml
-  Explain a finding      cargo xtask rules TAG005
-  Switch a check off     `[[check.override]]` in wheels.toml
-  Use a private index    configure pip or uv on this machine; cargo xtask doctor
-  Build in CI            cargo xtask workflow write
-  Read the logs          target/xtask/logs/
-  Debug a failed build   cargo xtask shell --last-failed
-  Free the disk          cargo xtask clean --dry-run
-  Upgrade the tool       in its clone: cargo xtask init PATH --upgrade --tool TOOL
+  Adopt the tool        in a clone: cargo xtask init PATH
+  Build for one Python  cargo xtask wheels debian:12 --python cp313
+  Add a system library  `[build] system_packages` in wheels.toml
+  Run package tests     `[test] command` in wheels.toml
+  Explain a finding     cargo xtask rules TAG005
+  Switch a check off    `[[check.override]]` in wheels.toml
+  Use a private index   configure pip or uv on this machine; cargo xtask doctor
+  Build in CI           cargo xtask workflow write
+  Read the logs         target/xtask/logs/
+  Debug a failed build  cargo xtask shell --last-failed
+  Free the disk         cargo xtask clean --dry-run
+  Upgrade the tool      in a clone: cargo xtask init PATH --upgrade --tool TOOL
 
 Exit status: 0 success, 1 findings or missing wheels, 2 could not run.";
 
