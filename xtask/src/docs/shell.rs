@@ -29,6 +29,7 @@ pub(crate) fn commands(text: &str) -> Vec<Simple> {
         start: 0,
         found: Vec::new(),
         redirects: false,
+        mark: None,
     };
     reader.read();
     reader.found
@@ -42,8 +43,10 @@ struct Reader<'a> {
     /// The line of the first word.
     start: usize,
     found: Vec<Simple>,
-    /// The next word is a redirection's file.
+    /// The next word is a redirection's file, or the end mark of a text in the script.
     redirects: bool,
+    /// The mark that ends the text that follows this line.
+    mark: Option<String>,
 }
 
 impl Reader<'_> {
@@ -79,6 +82,12 @@ impl Reader<'_> {
                         self.next();
                     }
                 }
+                '<' if self.rest.peek() == Some(&'<') => {
+                    self.next();
+                    self.end_word();
+                    self.redirects = true;
+                    self.mark = Some(String::new());
+                }
                 '<' | '>' => {
                     // The number of a stream is part of the redirection.
                     self.word.take_if(|word| word.chars().all(|c| c.is_ascii_digit()));
@@ -86,7 +95,11 @@ impl Reader<'_> {
                     self.redirects = true;
                 }
                 '&' if self.redirects => {}
-                '\n' | ';' | '|' | '&' | '(' | ')' => self.end_command(),
+                '\n' => {
+                    self.end_command();
+                    self.skip_text();
+                }
+                ';' | '|' | '&' | '(' | ')' => self.end_command(),
                 c if c.is_whitespace() => self.end_word(),
                 c => self.push(c),
             }
@@ -105,6 +118,19 @@ impl Reader<'_> {
                     }
                 }
                 c => self.push(c),
+            }
+        }
+    }
+
+    /// Skips the lines up to the mark.
+    fn skip_text(&mut self) {
+        let Some(mark) = self.mark.take() else { return };
+        let mut line = String::new();
+        while let Some(c) = self.next() {
+            if c != '\n' {
+                line.push(c);
+            } else if std::mem::take(&mut line) == mark {
+                break;
             }
         }
     }
@@ -128,7 +154,13 @@ impl Reader<'_> {
             && word.split_once('=').is_some_and(|(name, _)| {
                 name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
             });
-        if std::mem::take(&mut self.redirects) || is_assignment {
+        if std::mem::take(&mut self.redirects) {
+            if let Some(mark) = self.mark.as_mut().filter(|mark| mark.is_empty()) {
+                *mark = word;
+            }
+            return;
+        }
+        if is_assignment {
             return;
         }
         self.words.push(word);

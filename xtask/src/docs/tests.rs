@@ -22,6 +22,14 @@ fn the_reader_finds_anchors_links_code_and_fences() {
 }
 
 #[test]
+fn a_text_in_a_script_is_no_command() {
+    let text = "cat >>a <<'END'\nit's no command\nEND\ncargo xtask plan\n";
+    let found: Vec<_> =
+        shell::commands(text).into_iter().map(|it| (it.line, it.words.join(" "))).collect();
+    assert_eq!(found, [(0, "cat".to_owned()), (3, "cargo xtask plan".to_owned())]);
+}
+
+#[test]
 fn shell_text_is_split_into_simple_commands() {
     let text = "# no command\nA=b cargo xtask \\\n  try 'a b' # comment\nx | y >z 2>&1 && \"$(p q)\"; w &\n";
     let found: Vec<_> =
