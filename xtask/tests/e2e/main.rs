@@ -19,6 +19,7 @@ mod engines_full;
 mod faults;
 mod first_user;
 mod forged;
+mod guide;
 mod hooks;
 mod interpreters;
 mod interrupt;
