@@ -24,11 +24,15 @@ const END_TO_END: [(&str, &str); 1] = [("docs/guide.md", "guide")];
 /// Pages whose examples only `cargo xtask docs check` parses.
 const PARSED: [&str; 1] = ["docs/commands.md"];
 
+/// The fake engine reports one C library for every target.
 const WHEELS_TOML: &str = r#"
 [source]
 path = "."
 [build]
 pythons = ["cp311", "cp312", "cp313"]
+[ci]
+targets = ["debian12"]
+required = ["cp311-debian12_x86_64"]
 [[target]]
 name = "debian12"
 image = "debian:12"
@@ -39,9 +43,19 @@ platforms = ["linux/amd64", "linux/arm64"]
 name = "debian13"
 image = "debian:13"
 family = "apt"
-glibc = "2.41"
-platforms = ["linux/amd64", "linux/arm64"]
+glibc = "2.36"
+platforms = ["linux/amd64"]
+[[target]]
+name = "ubuntu24.04"
+image = "ubuntu:24.04"
+family = "apt"
+glibc = "2.36"
+platforms = ["linux/amd64"]
 "#;
+
+/// What the fake engine reports of each wheel that `try` installs.
+const TRY: &str = r#"{"schema_version": 1, "unprivileged": true, "wheels": {"0": {"installs": true,
+ "installer": "", "interpreter": "CPython 3.11.2", "problem": "", "files": []}}}"#;
 
 /// `cargo`: the program under test in the place of the packages that pages run.
 const CARGO: &str = r#"#!/bin/sh
@@ -99,7 +113,10 @@ fn adopted() -> Workspace {
     let cargo = w.fake.with_file_name("bin").join("cargo");
     fs_err::write(&cargo, CARGO).unwrap();
     fs_err::set_permissions(&cargo, std::fs::Permissions::from_mode(0o755)).unwrap();
-    fs_err::write(w.root.join("wheels.toml"), WHEELS_TOML).unwrap();
+    for name in ["wheels.toml", "wheels-core.toml"] {
+        fs_err::write(w.root.join(name), WHEELS_TOML).unwrap();
+    }
+    fs_err::write(w.fake.join("try.json"), TRY).unwrap();
     let project = "[build-system]\nrequires = [\"flit-core\"]\nbuild-backend = \"flit_core.buildapi\"\n\
         [project]\nname = \"demo\"\nversion = \"1.0\"\n";
     fs_err::write(w.root.join("pyproject.toml"), project).unwrap();
