@@ -107,10 +107,10 @@ pub(crate) fn run(args: &DocsArgs) -> anyhow::Result<ExitCode> {
 /// The generated pages, by path relative to the repository.
 fn generated() -> anyhow::Result<[(&'static str, String); 3]> {
     let tool = command_line::<crate::Developer>();
-    let (configuration, _) = configuration::page(CONFIG_SCHEMA, &CONFIG_EXAMPLES)?;
+    let (configuration, mut lacking) = configuration::page(CONFIG_SCHEMA, &CONFIG_EXAMPLES)?;
     let mut built = tool.clone();
     built.build();
-    let lacking = commands::lacking(&built);
+    lacking.extend(commands::lacking(&built));
     anyhow::ensure!(
         lacking.is_empty(),
         UserError::new(format!("the generated pages lack texts:\n{}", lacking.join("\n")))

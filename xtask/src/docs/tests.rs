@@ -94,7 +94,8 @@ fn pages_are_found_in_lines_of_source() {
 
 #[test]
 fn each_key_has_a_description_a_default_and_an_example() {
-    let (page, _) = configuration::page(CONFIG_SCHEMA, &CONFIG_EXAMPLES).unwrap();
+    let (page, lacking) = configuration::page(CONFIG_SCHEMA, &CONFIG_EXAMPLES).unwrap();
+    assert!(lacking.is_empty(), "{lacking:?}");
     assert!(page.contains("### [check] isa\n") && page.contains("### [[target]] digest\n"));
 }
 

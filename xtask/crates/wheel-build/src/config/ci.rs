@@ -35,7 +35,7 @@ pub(crate) struct Ci {
     /// Where the hosted workflow stores layers for its next run. [default: `gha`]
     #[serde(default)]
     pub cache: LayerCache,
-    /// Registry repository for `cache = "registry"`, such as `registry.example/owner/wheels-cache`.
+    /// Registry repository for `cache = "registry"`, such as `registry.example/owner/wheels-cache`. [default: none]
     #[serde(default, deserialize_with = "words::repository")]
     pub cache_repository: Option<String>,
     /// Wheels that a release requires, as patterns of build identifiers. Other wheels may be missing, with a warning.

@@ -69,13 +69,13 @@ pub(super) struct RawConfig {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawSource {
-    /// Source archive on the Python index, as `name==version`. Use either `sdist` or `path`.
+    /// Source archive on the Python index, as `name==version`. Use either `sdist` or `path`. [default: none]
     #[cfg_attr(test, schemars(with = "Option<String>"))]
     pub(super) sdist: Option<Spanned<String>>,
-    /// SHA-256 of the source archive, as 64 lower-case hexadecimal digits. Required with `sdist`.
+    /// SHA-256 of the source archive, as 64 lower-case hexadecimal digits. Required with `sdist`. [default: none]
     #[cfg_attr(test, schemars(with = "Option<String>"))]
     pub(super) sha256: Option<Spanned<String>>,
-    /// Folder of this repository to build from, relative to this file.
+    /// Folder of this repository to build from, relative to this file. [default: none]
     #[cfg_attr(test, schemars(with = "Option<String>"))]
     pub(super) path: Option<Spanned<Utf8PathBuf>>,
     /// The package's folder, relative to `path`. [default: `path` itself]
