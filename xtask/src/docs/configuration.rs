@@ -147,6 +147,7 @@ fn about(table: &Table<'_>) -> String {
         .split_once("`: ")
         .filter(|(name, _)| name.starts_with("`["))
         .map_or(text, |(_, it)| it);
+    let text = text.split_once(" [default: ").map_or(text, |(about, _)| about);
     let mut chars = text.chars();
     let first = chars.next().map(|c| c.to_uppercase().to_string()).unwrap_or_default();
     sentence(&format!("{first}{}", chars.as_str()))
