@@ -245,10 +245,10 @@ pub(crate) struct Bootstrap {
     #[serde(default, deserialize_with = "words::value", skip_serializing_if = "Option::is_none")]
     #[cfg_attr(test, schemars(with = "Option<String>"))]
     pub keyring: Option<Utf8PathBuf>,
-    /// Base URLs of RPM repositories. dnf replaces `$basearch` and `$releasever`. Required for `dnf`.
+    /// Base URLs of RPM repositories. dnf replaces `$basearch` and `$releasever`. Required for `dnf`. [default: none]
     #[serde(default, deserialize_with = "words::value", skip_serializing_if = "Vec::is_empty")]
     pub repositories: Vec<String>,
-    /// Packages of an RPM system. dnf adds their dependencies. Required for `dnf`.
+    /// Packages of an RPM system. dnf adds their dependencies. Required for `dnf`. [default: none]
     #[serde(default, deserialize_with = "words::package", skip_serializing_if = "Vec::is_empty")]
     pub packages: Vec<String>,
 }
