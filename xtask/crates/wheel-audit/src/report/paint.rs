@@ -1,9 +1,12 @@
 //! Color and weight on the terminal: errors red, warnings yellow, hints cyan, names bold.
 //!
-//! Reports stay plain text, so that no escape sequence reaches a file. Output for a terminal is painted by its form: a label starts the line, a name is between back-ticks, a word of severity fills a cell.
+//! Reports stay plain text, so that no escape sequence reaches a file. Output for a terminal is painted by
+//! its form: a label starts the line, a name is between back-ticks, a word of severity fills a cell.
 
 use anstyle::{AnsiColor, Style};
 use clap::builder::Styles;
+
+use super::summary::code_spans;
 
 const ERROR: Style = AnsiColor::Red.on_default().bold();
 const WARNING: Style = AnsiColor::Yellow.on_default().bold();
@@ -81,26 +84,16 @@ fn cells(row: &str) -> String {
 
 /// The text with its names in bold: code spans, codes of rules and wheels.
 fn names(text: &str) -> String {
-    let mut parts = text.split('`').peekable();
-    let mut painted = String::new();
-    let mut is_code_span = false;
-    while let Some(part) = parts.next() {
-        // The last part of an odd number of back-ticks is no name.
-        let is_closed = parts.peek().is_some();
-        match (is_code_span, is_closed) {
-            (true, true) => painted.push_str(&styled(&format!("`{part}`"), NAME)),
-            (true, false) => painted.push_str(&format!("`{}", plain_names(part))),
-            (false, _) => painted.push_str(&plain_names(part)),
-        }
-        is_code_span = !is_code_span;
-    }
-    painted
+    let span = |(is_code, part): (bool, &str)| {
+        if is_code { styled(&format!("`{part}`"), NAME) } else { plain_names(part) }
+    };
+    code_spans(text).into_iter().map(span).collect()
 }
 
 fn plain_names(text: &str) -> String {
     let word = |word: &str| {
         let name = word.trim_end_matches([':', ',', ';']);
-        if is_code(name) || name.ends_with(".whl") {
+        if is_code(name) || name.strip_suffix(".whl").is_some() {
             format!("{}{}", styled(name, NAME), &word[name.len()..])
         } else {
             word.to_owned()
