@@ -1,5 +1,5 @@
-//! `cargo xtask ci`: every check of this repository, in the order of what fails quickest, then the
-//! real thing with the real engine.
+//! `cargo xtask ci`: every check of this repository, quickest first, then a build with the real
+//! engine.
 
 mod outcome;
 mod tools;
@@ -24,16 +24,16 @@ use wheel_build::run as tool;
 /// Arguments of `ci`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct CiArgs {
-    /// First install and start what is missing on this machine
+    /// First install and start the missing parts on this machine
     #[arg(long)]
     pub setup: bool,
-    /// Leave out everything that needs an engine
+    /// Skip everything that needs an engine
     #[arg(long, conflicts_with_all = ["setup", "only"])]
     pub no_engine: bool,
-    /// Everything that this machine can run, however long it takes (interpreters from source)
+    /// Run also the slow checks, such as interpreters from source
     #[arg(long, conflicts_with = "no_engine")]
     pub full: bool,
-    /// Fail where a check, or a part of one, is skipped
+    /// Fail if a check or a part of one is skipped
     #[arg(long)]
     pub strict: bool,
     /// Run only the checks of these groups
@@ -41,7 +41,7 @@ pub(crate) struct CiArgs {
     pub only: Vec<Group>,
 }
 
-/// The groups of checks, each of which a job of hosted CI runs.
+/// Groups of checks. Hosted CI has a job for each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Group {
     /// Format, clippy, documentation, scripts, workflows
@@ -59,7 +59,7 @@ impl CiArgs {
     }
 }
 
-/// How long Ubuntu's archive may take to answer.
+/// Maximum wait for an answer of Ubuntu's archive.
 const ARCHIVE_LIMIT: Duration = Duration::from_secs(60);
 
 /// The pinned Python packages that tests import.
@@ -79,7 +79,7 @@ const PACKAGES: [&str; 13] = [
     "uv",
 ];
 
-/// One check: its group, its name, its command, and whether a machine without the tool skips it.
+/// A check with its group, name and command. An optional one is skipped on a machine without its tool.
 struct Check {
     group: Group,
     name: &'static str,
@@ -99,7 +99,7 @@ impl Check {
     }
 }
 
-/// The checks that need no engine; tools in `tools` come before the machine's own.
+/// The checks without an engine. Tools in `tools` take precedence over the machine's own.
 fn checks(scripts: &[String], tools: &Utf8Path) -> Vec<Check> {
     let flags = ["--shell=sh", "--external-sources"];
     let shellcheck: Vec<&str> =
@@ -138,8 +138,8 @@ fn checks(scripts: &[String], tools: &Utf8Path) -> Vec<Check> {
 /// Runs the subcommand.
 ///
 /// # Errors
-/// When there is no workspace, or xtask was interrupted; a check that fails, or cannot be run, is in the exit
-/// code.
+/// If there is no workspace, or xtask was interrupted. Failed checks, and those that cannot run, only change the exit
+/// status.
 pub(crate) fn run(args: &CiArgs) -> anyhow::Result<ExitCode> {
     let (exec, workspace) = (Exec::real(), Workspace::find()?);
     let mut results = Vec::new();
@@ -197,7 +197,7 @@ fn with_engine(exec: &Exec, workspace: &Workspace, args: &CiArgs) -> anyhow::Res
     Ok(results)
 }
 
-/// Runs a command of the tool, as its user types it.
+/// Runs a command of the tool, as a user types it.
 fn command(words: &[&str]) -> anyhow::Result<Outcome> {
     Ok(Outcome::of(tool(words)? == ExitCode::SUCCESS))
 }
@@ -244,7 +244,7 @@ fn run_step(
 ) -> anyhow::Result<Outcome> {
     let step = step.cwd(&workspace.root);
     let mut skipped = Vec::new();
-    // Each where the tool itself put it: a test runner's closing lines are on stdout.
+    // Keep the tool's stream: a test runner's closing lines are on stdout.
     let mut print = |stream, line: &[u8]| {
         let line = String::from_utf8_lossy(line);
         skipped.extend(outcome::skipped(&line).map(str::to_owned));
@@ -265,16 +265,16 @@ fn run_step(
     }
 }
 
-/// The main job, as its user types it.
+/// The main job, as a user types it.
 fn build(args: &CiArgs) -> anyhow::Result<Outcome> {
     if args.setup {
-        // Also where the wheel is there already: the tests that follow need the engine, and some arm64.
+        // Even if the wheel exists already, because the following tests need the engine and some need arm64.
         tool(&["setup", "debian:12", "--emulate", "arm64"])?;
     }
     command(&["wheels", "debian:12", "linux/amd64", "--python", "cp311"])
 }
 
-/// A target of another distribution, where its packages can be fetched.
+/// A target of another distribution, if its packages can be fetched.
 fn build_ubuntu(exec: &Exec, workspace: &Workspace, args: &CiArgs) -> anyhow::Result<Outcome> {
     const TARGET: &str = "ubuntu:24.04";
     if args.setup {
@@ -285,19 +285,19 @@ fn build_ubuntu(exec: &Exec, workspace: &Workspace, args: &CiArgs) -> anyhow::Re
         Err(reason) => return Ok(Outcome::Skipped(reason)),
     };
     let silence = match exec.capture(&lists) {
-        Ok(said) if said.success => {
+        Ok(output) if output.success => {
             return command(&["wheels", TARGET, "linux/amd64", "--python", "cp312"]);
         }
-        Ok(said) => {
-            let Some(line) = outcome::unreachable(&said.stderr) else {
-                said.stderr.lines().for_each(|line| report::relay(line, true));
+        Ok(output) => {
+            let Some(line) = outcome::unreachable(&output.stderr) else {
+                output.stderr.lines().for_each(|line| report::relay(line, true));
                 return Ok(Outcome::Failed);
             };
             line.to_owned()
         }
         Err(error @ ExecError::TimedOut { .. }) => error.to_string(),
         Err(ExecError::NotFound { program }) => {
-            let hint = "`cargo xtask ci --setup` installs it";
+            let hint = "run `cargo xtask ci --setup`";
             return Ok(Outcome::Skipped(format!("`{program}` is not installed; {hint}")));
         }
         Err(error) => return Err(error.into()),

@@ -134,13 +134,13 @@ mod tests {
                 Some(&*line)
             );
         }
-        for said in [
+        for text in [
             "E: The repository 'http://archive.example nosuite Release' does not have a Release file.",
             "E: Failed to fetch http://archive.example/main/Packages  404  Not Found [IP: 192.0.2.1 80]",
             "E: keyring \"/k.gpg\" does not exist",
             "",
         ] {
-            assert_eq!(unreachable(said), None, "{said}");
+            assert_eq!(unreachable(text), None, "{text}");
         }
     }
 

@@ -138,7 +138,7 @@ fn build(
     plan.jobs.retain(|job| !left_out.contains(&job.platform));
     engine_args::announce(&engine)?;
     if repository.is_none() {
-        prebuilt::can_keep(&engine)?;
+        prebuilt::check_storage(&engine)?;
     }
     let live = Live::new(if args.verbose { Detail::Verbose } else { Detail::Steps });
     let making = BaseImageRun {

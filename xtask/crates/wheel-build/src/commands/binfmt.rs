@@ -72,7 +72,7 @@ pub(crate) fn run(args: &BinfmtArgs, exec: &Exec, file: &ConfigFile) -> anyhow::
     let (workspace, image) = Workspace::with_image(file)?;
     let machine = Machine::this(&workspace.root);
     require_linux(&machine)?;
-    let facts = || Facts::gather(exec, &machine, &image);
+    let facts = || Facts::collect(exec, &machine, &image);
     match &args.command {
         BinfmtCommand::Install { arches, method, dry_run } => {
             install(exec, &machine, &facts(), arches, *method, *dry_run)

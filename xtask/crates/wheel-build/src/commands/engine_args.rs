@@ -84,7 +84,7 @@ impl EngineArgs {
         }
         let builder = self.builder.clone().or_else(|| settings.builder.clone());
         let tool = self.engine.or(settings.tool).unwrap_or_else(Tool::found);
-        Ok(Client { tool, endpoint, nodes, builder, host_network, asks_leave: false })
+        Ok(Client { tool, endpoint, nodes, builder, host_network, requires_allow: false })
     }
 }
 
@@ -127,7 +127,7 @@ impl BuildArgs {
         }
         if client.host_network && client.tool.has_builders() {
             let version = exec.read(&client.step(["buildx", "version"])).unwrap_or_default();
-            client.asks_leave = docker::read_buildx(&version) >= Some(FIRST_WITH_ALLOW);
+            client.requires_allow = docker::read_buildx(&version) >= Some(FIRST_WITH_ALLOW);
         }
         let (cache, root) = (self.cache(config), workspace.root.clone());
         let assets = workspace.assets(config)?.folder;

@@ -21,7 +21,7 @@ pub(crate) struct HostSettingsArgs {
 /// If no secret has that name.
 pub(crate) fn run(args: &HostSettingsArgs) -> anyhow::Result<ExitCode> {
     let dump = Exec::real().read(&Step::new("apt-config", ["dump", "Acquire"])).unwrap_or_default();
-    let host = HostSettings::gather(&ThisHost, &dump);
+    let host = HostSettings::collect(&ThisHost, &dump);
     let text = match (args.secret.as_str(), &host.ca) {
         ("ca", Some(bundle)) => Some(fs_err::read_to_string(bundle)?),
         ("ca", None) => Some(String::new()),

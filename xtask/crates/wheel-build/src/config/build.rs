@@ -257,7 +257,7 @@ impl From<NamePattern> for String {
 
 impl NamePattern {
     /// Whether the pattern matches the variable `name` and the variable is not a secret.
-    pub(crate) fn takes(&self, name: &str) -> bool {
+    pub(crate) fn allows(&self, name: &str) -> bool {
         self.0.matches(name) && !is_secret(name)
     }
 

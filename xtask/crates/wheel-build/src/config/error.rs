@@ -38,7 +38,7 @@ pub(crate) struct Invalid {
     pub(super) place: Place,
     /// The key as a dotted path; empty if the text is not valid TOML.
     pub(super) key: String,
-    /// What is wrong, with a hint.
+    /// The message, with a hint.
     pub(super) error: UserError,
 }
 

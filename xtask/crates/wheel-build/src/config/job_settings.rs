@@ -343,7 +343,7 @@ impl Config {
             repair.change(&each.repair);
             test.change(&each.test);
         }
-        let is_passed = |name: &String| build.env_pass.iter().any(|pattern| pattern.takes(name));
+        let is_passed = |name: &String| build.env_pass.iter().any(|pattern| pattern.allows(name));
         let mut env: BTreeMap<String, String> = passed.clone();
         env.retain(|name, _| is_passed(name));
         env.extend(build.env.0);

@@ -276,7 +276,7 @@ impl BootstrapTool {
 
 impl Bootstrap {
     /// Why it is invalid: keys that its tool requires or does not support.
-    pub(super) fn flaw(&self) -> Option<&'static str> {
+    pub(super) fn problem(&self) -> Option<&'static str> {
         let rpm = !self.repositories.is_empty() || !self.packages.is_empty();
         match self.tool {
             BootstrapTool::Mmdebstrap if rpm => {

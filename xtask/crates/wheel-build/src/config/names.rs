@@ -105,7 +105,7 @@ pub(crate) fn distribution_of(image: &str) -> Option<&'static Distribution> {
     known.release(&tag)
 }
 
-/// The system that `word` names (`debian:11`), for a workspace without such a target.
+/// The system that `word` names (`debian:11`), for a workspace without a target of that name.
 pub(crate) fn known_system(word: &str) -> Option<Target> {
     let (known, tag) = entry(word)?;
     known.release(&tag)?;

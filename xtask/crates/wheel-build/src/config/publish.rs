@@ -66,7 +66,7 @@ impl Config {
     }
 
     /// The folders below `dist/` of targets that hosted CI does not build.
-    pub(crate) fn folders_beside_ci(&self) -> BTreeSet<String> {
+    pub(crate) fn folders_outside_ci(&self) -> BTreeSet<String> {
         self.folders_without(&self.ci_targets())
     }
 

@@ -45,12 +45,12 @@ impl Checker<'_> {
         raw: &RawSource,
         path: &Spanned<Utf8PathBuf>,
     ) -> Result<LocalSource, ConfigError> {
-        if raw.sha256.is_some() || leads_out(path.get_ref()) {
+        if raw.sha256.is_some() || leaves_folder(path.get_ref()) {
             let message = "`path` must be a folder of this repository, relative to this file, and \
                            has no `sha256`";
             return Err(self.at(path.span(), &[], message));
         }
-        if let Some(package) = raw.package.as_ref().filter(|package| leads_out(package.get_ref())) {
+        if let Some(package) = raw.package.as_ref().filter(|package| leaves_folder(package.get_ref())) {
             let message = "`package` must be a folder below `path`, relative to it";
             return Err(self.at(package.span(), &[], message));
         }
@@ -75,7 +75,7 @@ impl Checker<'_> {
         raw: Option<&Spanned<Vec<PathPattern>>>,
     ) -> Result<Vec<PathPattern>, ConfigError> {
         let Some(raw) = raw else { return Ok(Vec::new()) };
-        let is_outside = |pattern: &PathPattern| leads_out(Utf8Path::new(pattern.0.as_str()));
+        let is_outside = |pattern: &PathPattern| leaves_folder(Utf8Path::new(pattern.0.as_str()));
         if let Some(index) = raw.get_ref().iter().position(is_outside) {
             let message = format!("`{key}` must name files below `path`, relative to it");
             return Err(self.at(raw.span(), &[&item(index)], message));
@@ -114,7 +114,7 @@ fn plain(pattern: &PathPattern) -> PathPattern {
 }
 
 /// Whether a relative path leaves its folder.
-fn leads_out(path: &Utf8Path) -> bool {
+fn leaves_folder(path: &Utf8Path) -> bool {
     path.is_absolute() || path.components().any(|part| part == Utf8Component::ParentDir)
 }
 

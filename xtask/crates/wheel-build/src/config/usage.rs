@@ -75,7 +75,7 @@ fn shape(value: &Value) -> &'static str {
     }
 }
 
-/// The value at `path` and the names on the path. A list item stands for its list. With `any_name`, any name in a
+/// The value at `path` and the names on the path. A list item counts as its list. With `any_name`, any name in a
 /// table matches, because users choose the names in `env`.
 fn find<'a>(
     value: &'a Value,

@@ -205,9 +205,9 @@ impl Checker<'_> {
             }
         }
         if let Some(bootstrap) = &raw.bootstrap
-            && let Some(flaw) = bootstrap.get_ref().flaw()
+            && let Some(problem) = bootstrap.get_ref().problem()
         {
-            return Err(self.at(bootstrap.span(), &[], flaw));
+            return Err(self.at(bootstrap.span(), &[], problem));
         }
         if let Some(snapshot) = &raw.snapshot {
             words::SNAPSHOT

@@ -112,7 +112,7 @@ impl Bake<'_> {
         if client.host_network {
             step = step.arg("--file").arg(assets.join(HOST_NETWORK_FILE).as_str());
         }
-        if client.host_network && client.asks_leave {
+        if client.host_network && client.requires_allow {
             step = step.arg("--allow").arg("network.host");
         }
         if let Some(builder) = &client.builder {

@@ -145,14 +145,14 @@ fn no_image(target: &Target, platform: &Platform, reasons: &[String], hint: &str
 
 /// The base image in the engine, without any registry request.
 pub(crate) fn present(engine: &Engine, target: &Target, platform: &Platform) -> Option<BaseImage> {
-    at_hand(engine, target, platform, BasePolicy::Auto).ok().flatten()
+    present_within(engine, target, platform, BasePolicy::Auto).ok().flatten()
 }
 
 /// Like [`present`], but an engine that does not answer in time is an error.
 ///
 /// # Errors
 /// If the engine does not list its images.
-pub(crate) fn at_hand(
+pub(crate) fn present_within(
     engine: &Engine,
     target: &Target,
     platform: &Platform,
@@ -169,7 +169,7 @@ pub(crate) fn at_hand(
     if base_policy == BasePolicy::Pull {
         return Ok(None);
     }
-    bootstrap::at_hand(engine, target, platform, limit)
+    bootstrap::present_within(engine, target, platform, limit)
 }
 
 /// The pull of a base image, for a printed plan.

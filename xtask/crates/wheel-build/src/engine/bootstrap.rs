@@ -67,7 +67,7 @@ pub(super) fn present(
     target: &Target,
     platform: &Platform,
 ) -> Result<Option<BaseImage>, EngineError> {
-    match at_hand(engine, target, platform, None) {
+    match present_within(engine, target, platform, None) {
         Err(EngineError::Gone(_)) if !engine.sees_local_images()? => {
             let reference = target.bootstrap.as_ref().map(|it| reference(it, platform));
             Ok(reference.and_then(|reference| {
@@ -79,7 +79,7 @@ pub(super) fn present(
 }
 
 /// The image of an earlier run in the engine itself, with a time limit for the answer.
-pub(super) fn at_hand(
+pub(super) fn present_within(
     engine: &Engine,
     target: &Target,
     platform: &Platform,
@@ -128,7 +128,7 @@ fn step(bootstrap: &Bootstrap, platform: &Platform, rootfs: &Utf8Path) -> Step {
         options.push(format!("--hook-dir={MERGED_HOOK}"));
     }
     options.extend(DPKG_OPTIONS.iter().map(|option| format!("--dpkgopt={option}")));
-    // Only Debian gives it priority `required`.
+    // It has priority `required` only in Debian.
     options.extend(bootstrap.keyring.as_ref().map(|_| "--include=apt".to_owned()));
     // The same packages result in the same bytes and the same digest.
     mmdebstrap(bootstrap, options, rootfs.as_str()).env("SOURCE_DATE_EPOCH", "1")
@@ -191,7 +191,7 @@ pub(super) fn make(
     engine.query(&engine.client.step(["load", "--quiet"]).stdin(&image))?;
     // Always use the engine's digest: some engines write their own manifest, or name images by their
     // configuration.
-    at_hand(engine, target, platform, None)?.ok_or_else(|| {
+    present_within(engine, target, platform, None)?.ok_or_else(|| {
         EngineError::Base(UserError::new(format!(
             "`{reference}` was loaded, but the engine does not have it"
         )))

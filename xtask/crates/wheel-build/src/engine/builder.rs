@@ -1,4 +1,4 @@
-//! The buildx builder in use. Its driver determines what it supports.
+//! The buildx builder in use. Its driver determines the supported features.
 
 use crate::config::Platform;
 
@@ -29,15 +29,15 @@ impl Builder {
     }
 
     /// Whether it runs inside the engine itself. An unknown driver counts as such, because every engine
-    /// has such a builder.
-    pub(crate) fn is_the_engines_own(&self) -> bool {
+    /// has its own builder.
+    pub(crate) fn runs_in_engine(&self) -> bool {
         matches!(self.driver.as_str(), "" | "docker")
     }
 
     /// Whether builds see the engine's images. Any other builder has its own store and only uses
     /// registries (docs.docker.com, "Build drivers").
     pub(crate) fn sees_local_images(&self) -> bool {
-        self.is_the_engines_own()
+        self.runs_in_engine()
     }
 }
 

@@ -157,7 +157,7 @@ fn check_gha(spec: &CacheSpec, host: &impl Host) -> Result<(), EngineError> {
 /// (docs.docker.com, "Cache storage backends").
 fn check_export(engine: &Engine) -> Result<(), EngineError> {
     let builder = engine.builder()?;
-    if !builder.is_the_engines_own() {
+    if !builder.runs_in_engine() {
         return Ok(());
     }
     let info = engine.query(&engine.client.step(["info", "--format", "{{json .}}"]))?;

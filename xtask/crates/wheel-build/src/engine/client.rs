@@ -120,7 +120,7 @@ pub(crate) struct Client {
     /// Whether build steps use the network of the engine's machine.
     pub host_network: bool,
     /// Whether buildx requires an explicit permission for this. It does since 0.17.
-    pub asks_leave: bool,
+    pub requires_allow: bool,
 }
 
 impl Client {

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 /// Maximum number of lines in an excerpt that has an error.
 const MAX_LINES: usize = 24;
-/// Number of last lines in an excerpt where no error is recognized.
+/// Number of last lines in an excerpt if no error is recognised.
 const LAST_LINES: usize = 40;
 /// Maximum number of lines of context before an error.
 const MAX_LEAD: usize = 6;

@@ -101,7 +101,7 @@ impl EngineError {
         }
     }
 
-    /// Whether further jobs on the same engine would fail in the same way.
+    /// Whether further jobs on the same engine would fail for the same reason.
     pub(crate) fn ends_run(&self) -> bool {
         use crate::exec::ExecError;
         matches!(
@@ -170,7 +170,7 @@ pub(super) fn diagnose(status: &str, step: Option<FailedStep>, output: &[String]
     if let Some(output) = found(&GONE) {
         let message = format!("the container engine does not answer: {output}");
         return EngineError::Gone(UserError::new(message).hint(
-            "run `cargo xtask setup` to install and start what is missing on this machine, and `cargo xtask \
+            "run `cargo xtask setup` to install and start the missing parts on this machine, and `cargo xtask \
              doctor` for details; start an engine of `--engine-host`, `DOCKER_HOST` or a context on its \
              own machine",
         ));

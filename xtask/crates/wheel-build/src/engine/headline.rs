@@ -5,13 +5,13 @@ use super::excerpt::{is_error, tracebacks};
 /// A line of the excerpt of a failed step, and how to quote it.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Headline {
-    /// The error in one line, with its file and line where the tool names them.
+    /// The error in one line, with its file and line if the tool names them.
     pub text: String,
     /// Index of its line.
     pub at: usize,
 }
 
-/// The first error of a compiler, linker or build system in `lines`, else the exception of a Python traceback, else
+/// The first error of a compiler, linker or build system in `lines`, or the exception of a Python traceback, or
 /// the first failed test.
 pub(crate) fn headline(lines: &[String]) -> Option<Headline> {
     let blocks = tracebacks(lines);

@@ -178,7 +178,7 @@ impl std::fmt::Debug for HostSettings {
 impl HostSettings {
     /// Collects the settings of `host`. `apt_dump` is the output of `apt-config dump Acquire` there, possibly
     /// empty.
-    pub(crate) fn gather(host: &impl Host, apt_dump: &str) -> Self {
+    pub(crate) fn collect(host: &impl Host, apt_dump: &str) -> Self {
         let host = Reader { host, problems: RefCell::default() };
         let home = host.var("HOME").map(Utf8PathBuf::from);
         let in_home = |path: &str| home.as_ref().map(|home| home.join(path));

@@ -40,7 +40,7 @@ impl Host for Machine {
 
 #[test]
 fn a_bare_machine_passes_nothing_on() {
-    let settings = HostSettings::gather(&Machine::default(), "");
+    let settings = HostSettings::collect(&Machine::default(), "");
     assert_eq!(settings, HostSettings::default());
     assert!(settings.secrets().is_empty());
 }
@@ -60,7 +60,7 @@ fn pip_files_are_merged_in_pips_order_and_the_environment_wins() {
             ),
         ]),
     };
-    let settings = HostSettings::gather(&machine, "");
+    let settings = HostSettings::collect(&machine, "");
     assert_eq!(
         settings.lines(),
         "PIP_EXTRA_INDEX_URL=https://a.example/ https://b.example/\n\
@@ -99,7 +99,7 @@ fn a_log_shows_neither_urls_nor_hosts_nor_passwords() {
 fn the_environments_bundle_comes_first() {
     let files = BTreeMap::from([("/etc/ssl/certs/ca-certificates.crt", "x"), ("/my.pem", "y")]);
     let machine = Machine { vars: BTreeMap::from([("SSL_CERT_FILE", "/my.pem")]), files };
-    let settings = HostSettings::gather(&machine, "");
+    let settings = HostSettings::collect(&machine, "");
     assert_eq!(settings.ca.as_deref(), Some(Utf8Path::new("/my.pem")));
     assert_eq!(settings.secrets(), ["id=ca,src=/my.pem"]);
 }
@@ -110,7 +110,7 @@ fn settings_of<const V: usize, const F: usize>(
     files: [(&'static str, &'static str); F],
 ) -> BTreeMap<String, String> {
     let machine = Machine { vars: BTreeMap::from(vars), files: BTreeMap::from(files) };
-    HostSettings::gather(&machine, "").settings
+    HostSettings::collect(&machine, "").settings
 }
 
 #[test]
@@ -195,7 +195,7 @@ fn apts_passwords_are_a_separate_secret() {
         ("/etc/apt/auth.conf.d/90c", "machine c.example login me password made-up-three"),
         ("/etc/apt/auth.conf.d/b.bak", "machine old.example login me password old"),
     ]);
-    let settings = HostSettings::gather(&Machine { files, ..Machine::default() }, "");
+    let settings = HostSettings::collect(&Machine { files, ..Machine::default() }, "");
     assert!(settings.apt_auth.contains("a.example") && settings.apt_auth.contains("made-up-too\n"));
     assert!(settings.apt_auth.contains("made-up-three"));
     assert!(!settings.apt_auth.contains("old.example"));
@@ -219,7 +219,7 @@ fn proxies_and_indexes_on_a_loopback_address_are_reported() {
         ("UV_INDEX", "far=https://index.example/simple near=http://127.0.0.1:3141/simple"),
     ]);
     let dump = "Acquire::http::Proxy \"http://[::1]:3142\";\n";
-    let settings = HostSettings::gather(&Machine { vars, ..Machine::default() }, dump);
+    let settings = HostSettings::collect(&Machine { vars, ..Machine::default() }, dump);
     let found = settings.loopback_settings();
     // pip and uv share their indexes.
     let (pip, uv) = (["PIP_EXTRA_INDEX_URL", "PIP_INDEX_URL"], ["UV_DEFAULT_INDEX", "UV_INDEX"]);
@@ -237,7 +237,7 @@ fn a_file_that_cannot_be_read_is_a_problem_and_shows_nothing() {
         ("/h/.cargo/credentials.toml", "[registries.a]\ntoken = made-up\n"),
     ]);
     let vars = BTreeMap::from([("HOME", "/h")]);
-    let settings = HostSettings::gather(&Machine { vars, files }, "");
+    let settings = HostSettings::collect(&Machine { vars, files }, "");
     let problems = settings.problems.join("\n");
     let expected = [
         "`/etc/pip.conf` is not inherited: permission denied",
@@ -262,7 +262,7 @@ fn cargos_configuration_is_inherited_without_programs_flags_and_paths() {
         [source.a]\nreplace-with = \"b\"\n[source.b]\nregistry = \"https://b.example\"\n";
     let files = BTreeMap::from([("/h/.cargo/config.toml", text)]);
     let settings =
-        HostSettings::gather(&Machine { files, vars: BTreeMap::from([("HOME", "/h")]) }, "");
+        HostSettings::collect(&Machine { files, vars: BTreeMap::from([("HOME", "/h")]) }, "");
     let expected = "[http]\nproxy = \"http://p.example:1\"\n\n\
         [registries.corp]\nindex = \"sparse+https://c.example/\"\n\n\
         [source.a]\nreplace-with = \"b\"\n\n[source.b]\nregistry = \"https://b.example\"\n";
@@ -305,7 +305,7 @@ fn an_index_that_is_a_local_path_is_reported() {
         ("UV_NO_INDEX", "/"),
         ("NO_PROXY", ".example"),
     ]);
-    let settings = HostSettings::gather(&Machine { vars, ..Machine::default() }, "");
+    let settings = HostSettings::collect(&Machine { vars, ..Machine::default() }, "");
     let expected = [
         "PIP_EXTRA_INDEX_URL",
         "PIP_INDEX_URL",

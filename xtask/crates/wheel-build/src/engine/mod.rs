@@ -96,7 +96,7 @@ impl Engine {
         }
         let mut platforms = self.builder()?.platforms;
         for platform in self.client.nodes.keys() {
-            // Ask the machine, so that an unreachable one is reported before anything begins.
+            // Query the machine, so that an unreachable one is reported before anything begins.
             let node = self.on(platform).builder()?;
             platforms.retain(|known| known != platform);
             platforms.extend(node.platforms.into_iter().filter(|known| known == platform));
@@ -125,7 +125,7 @@ impl Engine {
     /// Whether client and buildx are new enough; `false` if they do not answer.
     pub(crate) fn is_new_enough(&self) -> bool {
         if !self.client.tool.has_builders() {
-            return true; // Its own check says more.
+            return true; // Its own check is more specific.
         }
         let version = self.client.step(["version", "--format", "{{json .}}"]);
         let (_, state) = doctor::docker::read_version(&self.exec.capture(&version));
@@ -136,7 +136,7 @@ impl Engine {
         let buildx = self.exec.read(&self.client.step(["buildx", "version"]));
         let buildx = buildx.ok().and_then(|text| doctor::docker::read_buildx(&text));
         // A remote builder needs no engine here.
-        let elsewhere = || self.builder().is_ok_and(|builder| !builder.is_the_engines_own());
+        let elsewhere = || self.builder().is_ok_and(|builder| !builder.runs_in_engine());
         (engine || elsewhere())
             && buildx.is_some_and(|found| found >= doctor::docker::OLDEST_BUILDX)
     }

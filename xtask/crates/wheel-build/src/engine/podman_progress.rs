@@ -22,7 +22,7 @@ pub(super) struct Progress {
     /// stage that copies from another.
     counts: BTreeMap<u32, Count>,
     output: Recent,
-    /// An error in podman's format in the last line. A step may print such a line as well.
+    /// An error in podman's format in the last line. A step may print an equal line.
     error: Option<String>,
     /// The error that names a step. It comes through a different pipe than the steps, possibly before the last of
     /// their lines.

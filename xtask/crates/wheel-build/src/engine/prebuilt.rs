@@ -90,7 +90,7 @@ struct Inspected {
 }
 
 impl Finder {
-    /// Searches the engine and, if given, the `repository` of a registry.
+    /// Searches the engine, and the `repository` of a registry if there is one.
     pub(crate) fn new(repository: Option<&str>) -> Self {
         Self { repository: repository.map(str::to_owned), silent: Mutex::new(false) }
     }
@@ -210,7 +210,7 @@ pub(crate) fn check_repository(repository: &str) -> Result<(), UserError> {
 ///
 /// # Errors
 /// If they are not.
-pub(crate) fn can_keep(engine: &Engine) -> Result<(), EngineError> {
+pub(crate) fn check_storage(engine: &Engine) -> Result<(), EngineError> {
     if !engine.client.tool.has_builders() {
         return Ok(());
     }

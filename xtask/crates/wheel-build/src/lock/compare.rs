@@ -22,7 +22,7 @@ pub(crate) struct Difference {
 
 impl Difference {
     /// Whether it is about an interpreter that tests a wheel, which another one may have built.
-    pub(crate) fn is_of_test(&self) -> bool {
+    pub(crate) fn belongs_to_test(&self) -> bool {
         ["interpreter", "smoke", "test"].contains(&self.kind)
     }
 }

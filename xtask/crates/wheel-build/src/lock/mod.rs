@@ -135,8 +135,8 @@ impl LockFile {
                 "version {version} is not the version {VERSION} of this tool"
             )));
         }
-        match file.flaw() {
-            Some(flaw) => Err(wrong(flaw)),
+        match file.problem() {
+            Some(problem) => Err(wrong(problem)),
             None => Ok(file),
         }
     }
@@ -153,7 +153,7 @@ impl LockFile {
     }
 
     /// Why the file is unusable. Values become arguments, one on each line.
-    fn flaw(&self) -> Option<String> {
+    fn problem(&self) -> Option<String> {
         let mut seen = std::collections::BTreeSet::new();
         for environment in &self.environments {
             let name = || format!("{} {}", environment.name, environment.platform);

@@ -38,7 +38,7 @@ pub(crate) fn test_differences(lock: &LockFile, info: &Value, id: &str) -> Vec<D
         return Vec::new();
     };
     let mut all = differences(&locked, &found);
-    all.retain(Difference::is_of_test);
+    all.retain(Difference::belongs_to_test);
     all
 }
 

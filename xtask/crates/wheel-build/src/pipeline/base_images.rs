@@ -117,7 +117,7 @@ pub(super) fn prepared(
 }
 
 /// The prebuilt image that the engine has for `job`, without a request to a registry.
-pub(super) fn at_hand(ctx: &Context<'_>, job: &Job, base: &BaseImage) -> Option<BaseImage> {
+pub(super) fn existing(ctx: &Context<'_>, job: &Job, base: &BaseImage) -> Option<BaseImage> {
     if ctx.no_cache {
         return None;
     }

@@ -124,7 +124,7 @@ pub(crate) fn prepare_host(exec: &Exec, work: &Utf8Path) -> std::io::Result<Host
     let step = Step::new("apt-config", ["dump", "Acquire"]).timeout(Duration::from_secs(5));
     // A machine without apt has no apt proxies.
     let dump = exec.read(&step).unwrap_or_default();
-    let mut host = HostSettings::gather(&ThisHost, &dump);
+    let mut host = HostSettings::collect(&ThisHost, &dump);
     for (secret, variable) in TEXT_SECRETS {
         let size = host.text(secret).map_or(0, |text| text.len());
         // Includes the `=` and the final NUL.

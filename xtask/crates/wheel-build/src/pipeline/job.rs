@@ -451,7 +451,7 @@ fn commit(
     let change = Change {
         files: vec![(wheel.path.clone(), kind.clone())],
         metadata,
-        judged: audited_hash(wheel),
+        audited: audited_hash(wheel),
         replaced: old_name.into_iter().collect(),
     };
     ctx.store.commit(&job.folder(), &change)?;

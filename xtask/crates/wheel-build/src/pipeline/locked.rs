@@ -76,7 +76,7 @@ pub(super) fn after(
     };
     let mut differences = lock::differences(locked, found);
     // The job that built it compares the rest of its environment.
-    differences.retain(|it| by.is_none() || it.is_of_test());
+    differences.retain(|it| by.is_none() || it.belongs_to_test());
     if matches!(ctx.lock, LockUse::Enforce) {
         reject(job, &differences)?;
     }

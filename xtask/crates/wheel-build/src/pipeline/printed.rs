@@ -31,7 +31,7 @@ pub(crate) fn commands(ctx: &Context<'_>, plan: &Plan) -> String {
         });
         base.native = ctx.accelerate.planned_image(ctx.engine, job);
         let export = ctx.work.join("jobs").join(job.slug()).join("export");
-        let base = base_images::at_hand(ctx, job, &base).unwrap_or(base);
+        let base = base_images::existing(ctx, job, &base).unwrap_or(base);
         let mut bake = build(ctx, job, &base, (&export, ""));
         bake.progress = "plain";
         lines.push(printed(ctx, &bake));

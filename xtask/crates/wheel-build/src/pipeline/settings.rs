@@ -40,7 +40,7 @@ pub(crate) fn asked(config: &Config) -> RequestedWheels {
             optional_interpreters.insert(target.folder(platform), optional);
         }
     }
-    let (unpublished, optional) = (config.unpublished_folders(), config.folders_beside_ci());
+    let (unpublished, optional) = (config.unpublished_folders(), config.folders_outside_ci());
     RequestedWheels {
         folders,
         unpublished,

@@ -114,15 +114,15 @@ fn is_pinned(wheel: &Entry, job: &Job) -> bool {
     base_used(wheel, job).is_some_and(|used| Some(&used.digest) == pinned)
 }
 
-/// Whether `wheel` was built as `base_policy` allows, and in the image `at_hand`, if there is one.
-fn fits(wheel: &Entry, job: &Job, base_policy: BasePolicy, at_hand: Option<&BaseImage>) -> bool {
+/// Whether `wheel` was built as `base_policy` allows, and in the image `present`, if there is one.
+fn fits(wheel: &Entry, job: &Job, base_policy: BasePolicy, present: Option<&BaseImage>) -> bool {
     let made = base_used(wheel, job).map(|used| used.origin == Origin::Bootstrapped.as_str());
     let allowed = match base_policy {
         BasePolicy::Auto => made.is_some(),
         BasePolicy::Pull => made == Some(false),
         BasePolicy::Bootstrap => made == Some(true),
     };
-    allowed && (is_pinned(wheel, job) || at_hand.is_none_or(|base| made_in(wheel, job, base)))
+    allowed && (is_pinned(wheel, job) || present.is_none_or(|base| made_in(wheel, job, base)))
 }
 
 /// For each folder with a candidate whose image is not pinned, the engine's current image. Queries engines
@@ -141,7 +141,7 @@ fn bases(
     });
     let open: BTreeMap<String, &Job> = open.collect();
     let found = open.into_par_iter().filter_map(|(folder, job)| {
-        let image = base::at_hand(engine, &job.target, &job.platform, base_policy).ok()??;
+        let image = base::present_within(engine, &job.target, &job.platform, base_policy).ok()??;
         Some((folder, image))
     });
     found.collect()

@@ -61,7 +61,7 @@ pub(crate) struct Change {
     /// Metadata to write: name and contents.
     pub metadata: Vec<(String, Vec<u8>)>,
     /// SHA-256 of the audited files, by name. Other contents are rejected.
-    pub judged: BTreeMap<String, String>,
+    pub audited: BTreeMap<String, String>,
     /// Names in the folder that the new files replace.
     pub replaced: Vec<String>,
 }
@@ -237,7 +237,7 @@ impl Store {
             copy.set_permissions(permissions(FILE_MODE))?;
             copy.sync_all()?;
             let wheel = entry(&below(name), &staged, kind.clone())?;
-            if change.judged.get(name).is_some_and(|judged| *judged != wheel.sha256) {
+            if change.audited.get(name).is_some_and(|audited| *audited != wheel.sha256) {
                 let message = format!(
                     "`{}` changed after its audit; nothing was added to `dist/`",
                     shown(file.as_str())

@@ -7,7 +7,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use thiserror::Error;
 use wheel_audit::UserError;
 
-/// Held while `dist/` may change. The system releases it when xtask ends in any way.
+/// Held while `dist/` may change. The system releases it when xtask ends for any reason.
 #[derive(Debug)]
 pub(crate) struct Lock {
     _file: std::fs::File,

@@ -49,7 +49,7 @@ fn change(f: &Fixture, name: &str, contents: &str, replaced: &[&str]) -> Change 
     Change {
         files: vec![(wheel(&f.root, name, contents), kind("key"))],
         metadata: vec![("build-info.txt".into(), b"info\n".to_vec())],
-        judged: std::collections::BTreeMap::new(),
+        audited: std::collections::BTreeMap::new(),
         replaced: replaced.iter().map(|&name| name.to_owned()).collect(),
     }
 }
@@ -266,7 +266,7 @@ fn a_folder_without_permissions_is_removed() {
 fn a_file_that_differs_from_the_audited_one_is_rejected() {
     let f = fixture();
     let mut change = change(&f, "a.whl", "other bytes", &[]);
-    change.judged.insert("a.whl".to_owned(), wheel_audit::digest::of_bytes(b"judged"));
+    change.audited.insert("a.whl".to_owned(), wheel_audit::digest::of_bytes(b"audited"));
     let error = f.store.commit("t", &change).unwrap_err();
     assert!(matches!(error, StoreError::Changed(_)), "{error}");
     assert_eq!(f.store.manifest().unwrap(), Manifest::default());

@@ -1,4 +1,4 @@
-//! Emulation of the requested architectures: what is registered, what to do, and whether it works.
+//! Emulation of the requested architectures: the registered emulators, plans to change them, and tests.
 //!
 //! The kernel starts a registered emulator for each foreign program
 //! (`Documentation/admin-guide/binfmt-misc.rst`). A registration lasts until the next boot.

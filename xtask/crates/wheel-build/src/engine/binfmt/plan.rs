@@ -16,7 +16,7 @@ use crate::exec::{Exec, Step, quote};
 /// The package of statically linked emulators.
 const PACKAGE: &str = "qemu-user-static";
 
-/// Plans what is missing until containers of each architecture in `status` run.
+/// Plans the missing steps until containers of each architecture in `status` run.
 ///
 /// # Errors
 /// If the kernel, the user's rights or the engine do not allow it.
@@ -94,7 +94,7 @@ fn by_image(exec: &Exec, facts: &Facts, lacking: &[&Row]) -> anyhow::Result<Setu
             let what = "this user may not talk to the engine";
             return Err(refused(what.to_owned(), hint.to_owned()));
         }
-        EngineState::Silent(_) | EngineState::Unasked => {
+        EngineState::Silent(_) | EngineState::NoClient => {
             let hint = "run `cargo xtask setup` to start one; `--method package` needs none";
             return Err(refused("no engine answers".to_owned(), hint.to_owned()));
         }

@@ -56,7 +56,7 @@ pub(crate) struct Client {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum EngineState {
     /// Unknown, because there is no client.
-    Unasked,
+    NoClient,
     /// It does not answer; the client's message.
     Silent(String),
     /// It exists, but this user has no access to it.
@@ -119,7 +119,7 @@ struct InfoReport {
 pub(crate) fn read_version(answer: &Result<Captured, ExecError>) -> (Option<Client>, EngineState) {
     let captured = match answer {
         Ok(captured) => captured,
-        Err(ExecError::NotFound { .. }) => return (None, EngineState::Unasked),
+        Err(ExecError::NotFound { .. }) => return (None, EngineState::NoClient),
         Err(error) => return (Some(unknown_client()), EngineState::Silent(error.to_string())),
     };
     let report: Option<VersionReport> = serde_json::from_str(captured.stdout.trim()).ok();

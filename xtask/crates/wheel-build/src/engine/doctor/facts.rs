@@ -32,7 +32,7 @@ pub(crate) enum Access {
     /// `sudo` works without a password.
     Sudo,
     /// `sudo` requires a password.
-    SudoAsks,
+    SudoWithPassword,
     /// Not possible.
     None,
 }
@@ -95,7 +95,7 @@ pub(crate) struct Facts {
     /// (`NET_ADDR_SET`, 3, in `addr_assign_type`). The engine sets one for a bridge that it creates, and leaves an
     /// existing bridge unchanged. Containers that know the old address lose the network for up to half a
     /// minute (the same problem: containers/netavark#833, lxc/lxc#604).
-    pub bridge_wanders: bool,
+    pub bridge_address_changes: bool,
     /// The client's build plugin.
     pub buildx: Buildx,
     /// The builder in use.
@@ -137,7 +137,7 @@ impl Facts {
 
     /// Collects the facts about `machine` and the registry of `image`. Slow queries run in parallel, each with a
     /// limit of a few seconds.
-    pub(crate) fn gather(exec: &Exec, machine: &Machine, image: &str) -> Self {
+    pub(crate) fn collect(exec: &Exec, machine: &Machine, image: &str) -> Self {
         let has_client = machine.find("docker").is_some();
         let (docker, plugin, index, access) = thread::scope(|scope| {
             let docker = scope.spawn(|| ask_engine(exec, has_client));
@@ -146,7 +146,7 @@ impl Facts {
             let access = scope.spawn(|| ask_access(exec, machine));
             (docker.join(), plugin.join(), index.join(), access.join())
         });
-        let (client, engine) = docker.unwrap_or((None, EngineState::Unasked));
+        let (client, engine) = docker.unwrap_or((None, EngineState::NoClient));
         let (buildx, builder, registry) =
             plugin.unwrap_or((Buildx::Missing, None, Reach::Untried("the query failed")));
         let data = match &engine {
@@ -167,7 +167,7 @@ impl Facts {
             engine,
             daemon_json: machine.has("/etc/docker/daemon.json"),
             classic_store: machine.has(&format!("{ENGINE_DATA}/overlay2")),
-            bridge_wanders: fs_err::read_to_string(
+            bridge_address_changes: fs_err::read_to_string(
                 machine.at(&format!("{BRIDGE}/addr_assign_type")),
             )
             .is_ok_and(|kind| kind.trim() != "3"),
@@ -227,7 +227,7 @@ fn ask(exec: &Exec, program: &str, args: &[&str]) -> Result<Captured, ExecError>
 
 fn ask_engine(exec: &Exec, has_client: bool) -> (Option<Client>, EngineState) {
     if !has_client {
-        return (None, EngineState::Unasked);
+        return (None, EngineState::NoClient);
     }
     let answer = ask(exec, "docker", &["version", "--format", "{{json .}}"]);
     let (client, mut engine) = docker::read_version(&answer);
@@ -300,6 +300,6 @@ fn ask_access(exec: &Exec, machine: &Machine) -> Access {
     }
     match ask(exec, "sudo", &["-n", "true"]) {
         Ok(answer) if answer.success => Access::Sudo,
-        _ => Access::SudoAsks,
+        _ => Access::SudoWithPassword,
     }
 }

@@ -65,7 +65,7 @@ impl Fixture {
     }
 
     pub(crate) fn facts(&self, exec: &Exec) -> Facts {
-        Facts::gather(exec, &self.machine, IMAGE)
+        Facts::collect(exec, &self.machine, IMAGE)
     }
 
     pub(crate) fn diagnosis(&self, exec: &Exec) -> Diagnosis {

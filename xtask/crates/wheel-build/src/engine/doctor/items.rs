@@ -64,7 +64,7 @@ fn access(facts: &Facts) -> Item {
     let (state, detail) = match facts.access {
         Access::Root => (State::Ok, "root"),
         Access::Sudo => (State::Ok, "`sudo` without a password"),
-        Access::SudoAsks => (State::Ok, "`sudo` with a password: `sudo -v` before `setup`"),
+        Access::SudoWithPassword => (State::Ok, "`sudo` with a password: `sudo -v` before `setup`"),
         Access::None => {
             (State::Warning, "neither root nor `sudo`: `setup` cannot install anything")
         }
@@ -72,7 +72,7 @@ fn access(facts: &Facts) -> Item {
     Item::new("privileges", state, detail)
 }
 
-/// The command that installs what is missing on this machine.
+/// The command that installs the missing parts on this machine.
 fn setup_or(facts: &Facts, elsewhere: &str) -> String {
     if facts.apt.is_some() { "cargo xtask setup".to_owned() } else { elsewhere.to_owned() }
 }
@@ -82,7 +82,7 @@ fn client(facts: &Facts) -> Item {
         None => Item::new("client", State::Missing, "no `docker` on PATH")
             .hint(setup_or(facts, ENGINE_DOCS)),
         Some(client) if client.podman => {
-            Item::new("client", State::Missing, "`docker` is podman's stand-in, without buildx")
+            Item::new("client", State::Missing, "`docker` is podman, which has no buildx")
                 .hint(ENGINE_DOCS)
         }
         Some(client) => Item::new("client", State::Ok, format!("docker {}", client.version)),
@@ -105,13 +105,13 @@ fn engine(facts: &Facts) -> Item {
             None if facts.has("dockerd") => {
                 missing("installed, but not running".to_owned()).hint("cargo xtask setup")
             }
-            None => missing("not installed; a client alone builds nothing".to_owned())
+            None => missing("not installed; the client alone cannot build".to_owned())
                 .hint(setup_or(facts, ENGINE_DOCS)),
         },
-        EngineState::Unasked if facts.has("dockerd") => {
+        EngineState::NoClient if facts.has("dockerd") => {
             missing("installed, but there is no client".to_owned()).hint("cargo xtask setup")
         }
-        EngineState::Unasked => {
+        EngineState::NoClient => {
             missing("not installed".to_owned()).hint(setup_or(facts, ENGINE_DOCS))
         }
     };
@@ -128,7 +128,7 @@ pub(crate) fn too_old(server: &Server) -> String {
 fn bridge(facts: &Facts) -> Option<Item> {
     let detail = "`docker0` changes its address when a container starts or stops, and other containers \
                   lose the network for up to half a minute";
-    (facts.bridge_wanders && facts.engine_elsewhere().is_none())
+    (facts.bridge_address_changes && facts.engine_elsewhere().is_none())
         .then(|| Item::new("engine network", State::Warning, detail).hint("cargo xtask setup"))
 }
 

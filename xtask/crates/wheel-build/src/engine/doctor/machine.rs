@@ -216,14 +216,14 @@ impl Machine {
 
     /// The names of the proxies and indexes on a loopback address, which is a different one in a container.
     pub(crate) fn loopback_settings(&self) -> Vec<String> {
-        let host = host::HostSettings::gather(self, "");
+        let host = host::HostSettings::collect(self, "");
         host.loopback_settings().into_iter().map(str::to_owned).collect()
     }
 
     /// The setting files that containers cannot inherit, each with the reason, and the names of the indexes that are
     /// paths on this machine.
     pub(crate) fn unusable_settings(&self) -> Vec<String> {
-        let host = host::HostSettings::gather(self, "");
+        let host = host::HostSettings::collect(self, "");
         let paths = host.path_settings().into_iter();
         let paths = paths.map(|name| format!("{name} is a path on this machine"));
         paths.chain(host.problems.iter().cloned()).collect()

@@ -106,7 +106,7 @@ impl Diagnosis {
 
 /// Examines `machine`, including the registry of `image`, the base image of the first target.
 pub(crate) fn examine(exec: &Exec, machine: &Machine, image: &str) -> Diagnosis {
-    Diagnosis::of(Facts::gather(exec, machine, image))
+    Diagnosis::of(Facts::collect(exec, machine, image))
 }
 
 #[cfg(test)]

@@ -66,7 +66,7 @@ pub(crate) struct SetupPlan {
     denied: Option<(&'static str, &'static str)>,
 }
 
-/// One action: its description, its own files, and what it runs.
+/// One action: its description, its own files, and its command.
 #[derive(Debug, Clone)]
 pub(crate) struct Action {
     /// Its description.

@@ -50,7 +50,7 @@ pub(crate) fn plan(facts: &Facts, wants: &Wants, folders: &Folders) -> anyhow::R
             packages.insert("arch-test");
         }
     }
-    let steady = wants.engine && steadies_bridge(facts, &engine);
+    let steady = wants.engine && needs_bridge_address(facts, &engine);
     if steady && !facts.has("ip") {
         packages.insert("iproute2");
     }
@@ -67,7 +67,7 @@ pub(crate) fn plan(facts: &Facts, wants: &Wants, folders: &Folders) -> anyhow::R
         plan.actions.push(start(facts, folders, fresh));
     }
     if steady {
-        plan.actions.push(steady_bridge(facts));
+        plan.actions.push(set_bridge_address(facts));
     }
     plan.actions.extend(emulation(facts, &foreign));
     plan.denied = denied(facts);
@@ -102,7 +102,7 @@ pub(crate) fn missing_keys(wants: &Wants, has: impl Fn(&str) -> bool) -> Vec<Str
 fn denied(facts: &Facts) -> Option<(&'static str, &'static str)> {
     match facts.access {
         Access::Root | Access::Sudo => None,
-        Access::SudoAsks => {
+        Access::SudoWithPassword => {
             Some(("`sudo` requires a password", "run `sudo -v`, then the same command again"))
         }
         Access::None => {
@@ -174,7 +174,7 @@ fn lacks(facts: &Facts) -> anyhow::Result<Lacks> {
             }
             lacks.start = true;
         }
-        EngineState::Unasked => lacks.start = true,
+        EngineState::NoClient => lacks.start = true,
     }
     if facts.client.as_ref().is_some_and(|client| client.podman) {
         let hint =
@@ -389,18 +389,18 @@ fn start(facts: &Facts, folders: &Folders, has_config: bool) -> Action {
 /// Whether to set a fixed address for the engine's bridge: the bridge has none now, or the engine starts without
 /// udev and may create a bridge without one. The required program is only installed if the address is the only
 /// problem, or together with the engine; a mere start needs no network.
-fn steadies_bridge(facts: &Facts, engine: &Lacks) -> bool {
+fn needs_bridge_address(facts: &Facts, engine: &Lacks) -> bool {
     if facts.engine_elsewhere().is_some() {
         return false;
     }
     let can_have = facts.has("ip") || (facts.apt.is_some() && !engine.packages.is_empty());
     let started = engine.start && !facts.systemd && can_have;
-    started || (facts.bridge_wanders && (can_have || facts.apt.is_some()))
+    started || (facts.bridge_address_changes && (can_have || facts.apt.is_some()))
 }
 
-/// Sets a fixed address for the engine's bridge; see [`Facts::bridge_wanders`]. Whether the bridge exists, and with
+/// Sets a fixed address for the engine's bridge; see [`Facts::bridge_address_changes`]. Whether the bridge exists, and with
 /// which address, is known only while the engine runs.
-fn steady_bridge(facts: &Facts) -> Action {
+fn set_bridge_address(facts: &Facts) -> Action {
     let ip = facts.programs.get("ip").map_or("ip", |path| path.as_str());
     let script = format!(
         "test ! -e {BRIDGE} || grep -qx 3 {BRIDGE}/addr_assign_type || \
@@ -432,7 +432,7 @@ fn emulation(facts: &Facts, foreign: &[&'static Arch]) -> Vec<Action> {
 /// `step` as root. The public part of its environment goes onto sudo's command line, because sudo clears
 /// the rest.
 fn elevate(facts: &Facts, step: Step) -> Step {
-    if !matches!(facts.access, Access::Sudo | Access::SudoAsks) {
+    if !matches!(facts.access, Access::Sudo | Access::SudoWithPassword) {
         return step;
     }
     let mut args = vec!["-n".to_owned()];

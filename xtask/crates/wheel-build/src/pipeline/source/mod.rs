@@ -273,7 +273,7 @@ fn plain(value: OsString) -> Option<String> {
 fn passed(config: &Config) -> BTreeMap<String, String> {
     let all = std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, plain(value)?)));
-    all.filter(|(name, _)| config.env_pass().any(|pattern| pattern.takes(name))).collect()
+    all.filter(|(name, _)| config.env_pass().any(|pattern| pattern.allows(name))).collect()
 }
 
 /// Variables that `env-pass` matches but does not pass, with reasons.
@@ -285,7 +285,7 @@ pub(crate) fn withheld(
         let name = name.into_string().ok()?;
         let reason = if config.env_pass().any(|pattern| pattern.withholds(&name)) {
             "its name suggests a secret"
-        } else if config.env_pass().any(|pattern| pattern.takes(&name)) && plain(value).is_none() {
+        } else if config.env_pass().any(|pattern| pattern.allows(&name)) && plain(value).is_none() {
             "its value has several lines or is not UTF-8"
         } else {
             return None;

@@ -219,7 +219,7 @@ impl Rules<'_> {
             Kind::Folder => return self.folder(path),
             Kind::Submodule { .. } => return alone(Reason::Submodule),
             Kind::Special => return alone(Reason::Special),
-            Kind::Link(target) if leads_out(path, target) => return alone(Reason::LinkOut),
+            Kind::Link(target) if leaves_folder(path, target) => return alone(Reason::LinkOut),
             // The container's `unpack.py` rejects it, as Windows would.
             _ if path.to_string_lossy().contains('\\') => return alone(Reason::Name),
             Kind::File { content: Content::LfsPointer, .. } => return alone(Reason::LfsPointer),
@@ -315,7 +315,7 @@ fn setuptools_folder(path: &Path, starts: &[&str]) -> Option<PathBuf> {
 }
 
 /// Whether the link `path` to `target` leaves the tree, by the rules of the container's `unpack.py`.
-fn leads_out(path: &Path, target: &Path) -> bool {
+fn leaves_folder(path: &Path, target: &Path) -> bool {
     let mut depth = path.components().count().saturating_sub(1);
     for part in target.components() {
         match part {

@@ -75,14 +75,14 @@ pub(super) fn change(
             }
         }
     }
-    let judged = new().map(|(file, wheel)| (file.clone(), wheel.entry.sha256.clone())).collect();
+    let audited = new().map(|(file, wheel)| (file.clone(), wheel.entry.sha256.clone())).collect();
     let place = |source: usize| sources.get(source).map(|source| source.folder.to_owned());
     let files: Vec<(Utf8PathBuf, _)> = new()
         .filter_map(|(_, wheel)| {
             Some((place(wheel.source)?.join(&wheel.entry.path), wheel.entry.kind.clone()))
         })
         .collect();
-    Ok(Change { files, metadata, judged, replaced: folder.replaced.iter().cloned().collect() })
+    Ok(Change { files, metadata, audited, replaced: folder.replaced.iter().cloned().collect() })
 }
 
 fn bytes(sources: &[Source<'_>], source: usize, entry: &Entry) -> Result<Vec<u8>, Vec<Conflict>> {
