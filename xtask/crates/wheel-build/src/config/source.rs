@@ -50,7 +50,9 @@ impl Checker<'_> {
                            has no `sha256`";
             return Err(self.at(path.span(), &[], message));
         }
-        if let Some(package) = raw.package.as_ref().filter(|package| leaves_folder(package.get_ref())) {
+        if let Some(package) =
+            raw.package.as_ref().filter(|package| leaves_folder(package.get_ref()))
+        {
             let message = "`package` must be a folder below `path`, relative to it";
             return Err(self.at(package.span(), &[], message));
         }

@@ -141,7 +141,8 @@ fn bases(
     });
     let open: BTreeMap<String, &Job> = open.collect();
     let found = open.into_par_iter().filter_map(|(folder, job)| {
-        let image = base::present_within(engine, &job.target, &job.platform, base_policy).ok()??;
+        let image =
+            base::present_within(engine, &job.target, &job.platform, base_policy).ok()??;
         Some((folder, image))
     });
     found.collect()
