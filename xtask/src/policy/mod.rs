@@ -82,7 +82,7 @@ pub(crate) fn run(args: &PolicyArgs) -> anyhow::Result<ExitCode> {
     if args.json {
         report::json(&told)?;
     } else {
-        report::text(&report::fold(&text(&told), report::width()));
+        report::prose(&text(&told));
     }
     let is_behind = args.check && !told.differences.is_empty();
     Ok(if is_behind { ExitCode::from(FINDINGS) } else { ExitCode::SUCCESS })

@@ -73,6 +73,11 @@ pub fn text(text: &str) {
     let _ = writeln!(stdout.lock(), "{text}");
 }
 
+/// Prints sentences for people on stdout as [`text`], in lines that fit.
+pub fn prose(lines: &str) {
+    text(&fold(lines, width()));
+}
+
 /// Prints `text` and a newline on stdout; a reader that has gone away (`| head`) is no error. Control
 /// characters but for line breaks and tabs are written out.
 pub fn data(text: &str) {

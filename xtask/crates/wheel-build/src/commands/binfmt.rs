@@ -136,7 +136,7 @@ fn install(
         let lines = bad.into_iter().map(line).collect::<Vec<_>>().join("\n  ");
         bail!("not emulated after the installation:\n  {lines}");
     }
-    report::text(&report::fold(&table(&after), report::width()));
+    report::prose(&table(&after));
     Ok(ExitCode::SUCCESS)
 }
 
@@ -150,7 +150,7 @@ fn status(
     if json {
         report::json(&status)?;
     } else {
-        report::text(&report::fold(&table(&status), report::width()));
+        report::prose(&table(&status));
     }
     let good = arches.is_empty() || status.architectures.iter().all(|row| row.state.is_good());
     Ok(if good { ExitCode::SUCCESS } else { ExitCode::from(FINDINGS) })

@@ -134,7 +134,7 @@ struct Cleaner {
 impl Cleaner {
     fn report_removed(&self, what: &str) {
         let verb = if self.dry_run { "would remove" } else { "removed" };
-        report::data(&format!("{verb} {what}"));
+        report::prose(&format!("{verb} {what}"));
     }
 
     fn folder(&self, folder: &Utf8Path) -> std::io::Result<()> {

@@ -50,7 +50,7 @@ pub(crate) fn run(args: &IndexArgs, file: &ConfigFile) -> anyhow::Result<ExitCod
     }
     published::fill(&args.folder, &files)?;
     let pages = if args.flat { "" } else { ", with index pages in `simple/`" };
-    report::data(&format!("{} in {}{pages}", report::counted(wheels.len(), "wheel"), args.folder));
+    report::prose(&format!("{} in {}{pages}", report::counted(wheels.len(), "wheel"), args.folder));
     Ok(ExitCode::SUCCESS)
 }
 

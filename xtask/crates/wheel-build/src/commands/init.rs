@@ -144,7 +144,7 @@ fn compare(args: &InitArgs, repository: &Utf8Path, clone: &Utf8Path) -> anyhow::
                 }
                 State::Conflict => "changed here and in the tool".to_owned(),
             };
-            report::data(&format!("{path}: {what}"));
+            report::prose(&format!("{path}: {what}"));
         }
     }
     if args.upgrade && args.path.is_some() {

@@ -40,7 +40,7 @@ pub(crate) fn run(args: &LastReleaseArgs, file: &ConfigFile) -> anyhow::Result<E
         Ok(Some(tag))
     });
     match got {
-        Ok(Some(tag)) => report::data(&format!("the files of `{tag}` are in {}", args.folder)),
+        Ok(Some(tag)) => report::prose(&format!("the files of `{tag}` are in {}", args.folder)),
         Ok(None) => report::data("no earlier release"),
         Err(error) if interrupt::asked() => return Err(error),
         Err(error) => {

@@ -241,10 +241,10 @@ fn check(args: &LockArgs, workspace: &Workspace) -> anyhow::Result<ExitCode> {
         }))?;
     } else {
         for job in &missing {
-            report::data(&format!("{name} has no entry for {job}"));
+            report::prose(&format!("{name} has no entry for {job}"));
         }
         for job in &unused {
-            report::data(&format!(
+            report::prose(&format!(
                 "{name} has an entry for {job}, which wheels.toml does not have"
             ));
         }

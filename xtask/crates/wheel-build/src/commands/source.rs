@@ -89,7 +89,7 @@ pub(crate) fn run(args: &SourceArgs, file: &ConfigFile) -> anyhow::Result<ExitCo
             report::text(&report::table(&["", "reason", "file"], &rows, report::width()));
             report::note(&summary.line());
         } else {
-            report::text(&report::fold(&summary.line(), report::width()));
+            report::prose(&summary.line());
         }
         notes(&summary, false);
     }

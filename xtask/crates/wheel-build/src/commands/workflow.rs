@@ -113,12 +113,12 @@ fn write(root: &Utf8Path, host: Host, text: &str) -> anyhow::Result<ExitCode> {
         fs_err::create_dir_all(folder)?;
     }
     fs_err::write(&path, text)?;
-    report::data(&format!("wrote `{}`", host.path()));
+    report::prose(&format!("wrote `{}`", host.path()));
     Ok(ExitCode::SUCCESS)
 }
 
 fn current(host: Host) {
-    report::data(&format!("`{}` is up to date with wheels.toml", host.path()));
+    report::prose(&format!("`{}` is up to date with wheels.toml", host.path()));
 }
 
 /// Checks every workflow of the repository; without any, reports GitHub's as missing.

@@ -269,7 +269,8 @@ fn outcome_word(outcome: &Outcome) -> String {
     match outcome {
         Outcome::Built { wheel } | Outcome::Unchanged { wheel } => wheel.path.clone(),
         Outcome::Failed(failure) => {
-            format!("failed: {}", failure.message.lines().next().unwrap_or_default())
+            let first = failure.message.lines().next().unwrap_or_default();
+            format!("failed: {}", first.trim_end_matches(':'))
         }
     }
 }

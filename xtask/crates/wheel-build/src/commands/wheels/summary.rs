@@ -236,7 +236,9 @@ fn quoted(tail: &[String], at: Option<usize>) -> &[String] {
     let Some(at) = at else { return tail };
     let most = tail.len().saturating_sub(QUOTED);
     let start = at.saturating_sub(QUOTED * 2 / 3).min(most);
-    &tail[start..tail.len().min(start + QUOTED)]
+    let quoted = &tail[start..tail.len().min(start + QUOTED)];
+    let blank = quoted.iter().take_while(|line| line.trim().is_empty()).count();
+    &quoted[blank..]
 }
 
 /// `debian12 linux/amd64 cp311, cp313; debian13 linux/amd64 cp313`
