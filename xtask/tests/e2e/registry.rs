@@ -128,7 +128,7 @@ fn pin_writes_what_a_registry_has_and_says_what_one_that_fails_said() {
     assert!(toml.contains(&format!("digest.\"linux/amd64\" = \"{digest}\"")), "{toml}");
     w.run(&[&pin[..], &["--check"]].concat(), 0);
     let (stdout, _) = w.run(&["pin", "debian12", "linux/arm64"], 1);
-    assert!(stdout.contains("it has none for linux/arm64"), "{stdout}");
+    assert!(stdout.contains("no image for linux/arm64"), "{stdout}");
     drop(registry);
     let (stdout, _) = w.run(&pin, 2);
     assert!(stdout.contains("connection refused"), "{stdout}");
