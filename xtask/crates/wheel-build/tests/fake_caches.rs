@@ -234,7 +234,7 @@ fn an_engine_far_away_that_does_not_answer_ends_the_run_in_its_own_words() {
     let args = [&WHEELS[..], &["--engine-host", "ssh://me@arm-box"]].concat();
     w.run(&args).code(2).says(&["does not answer", "no route to arm-box"]);
     let wrong = [&WHEELS[..], &["--engine-host", "ftp://x"]].concat();
-    w.run(&wrong).code(2).says(&["`ftp://x` names no engine"]);
+    w.run(&wrong).code(2).says(&["`ftp://x`", "ssh://user@host"]);
 }
 
 #[test]

@@ -224,5 +224,5 @@ fn a_shared_wheel_is_brought_together_with_what_its_folder_says() {
         .unwrap()
         .replace("\"built_by\": \"cp311\"", "\"built_by\": \"x\"");
     fs_err::write(path, forged).unwrap();
-    w.run(&["collect", "brought"]).code(1).says(&["`x` built it"]);
+    w.run(&["collect", "brought"]).code(1).says(&["demo-1.0-cp311-abi3", "`x`"]);
 }
